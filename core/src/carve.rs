@@ -1,0 +1,97 @@
+//! Cutting a timeline into windows: where the next one ends, and how wide it should be.
+
+use crate::limits;
+use crate::source::Policy;
+use crate::span::Span;
+use crate::time::{HOUR_MS, Timestamp};
+use crate::window::Window;
+
+/// Cuts one timeline at one moment.
+#[derive(Debug, Clone, Copy)]
+pub struct Carver<'a> {
+    policy: &'a Policy,
+    /// First instant that may not be carved.
+    edge: Timestamp,
+    /// Whether `edge` is the end of the timeline rather than the settled part of now.
+    ends: bool,
+    width_ms: i64,
+}
+
+impl<'a> Carver<'a> {
+    /// A carver for a timeline that ends at `end` (if it does), at `now`, with windows `width_ms` wide.
+    pub fn new(policy: &'a Policy, end: Option<Timestamp>, now: Timestamp, width_ms: i64) -> Self {
+        let settled = settled_edge(policy, now);
+        let end = end.map(|end| end.ceil_to(policy.unit_ms));
+        let (edge, ends) = match end {
+            Some(end) if end <= settled => (end, true),
+            _ => (settled, false),
+        };
+        let width_ms = align_width(width_ms, policy.unit_ms);
+        Self {
+            policy,
+            edge,
+            ends,
+            width_ms,
+        }
+    }
+
+    /// The first instant that may not be carved.
+    pub fn edge(&self) -> Timestamp {
+        self.edge
+    }
+
+    /// The window that starts at `at`, or `None` while there is not enough settled time for one.
+    /// `at` is a multiple of the unit, and so is the end of what is returned.
+    pub fn next(&self, at: Timestamp) -> Option<Span> {
+        let full = at.plus_ms(self.width_ms);
+        let to = full.min(self.edge);
+        let span = Span::new(at, to).ok()?;
+        let at_live_edge = to == self.edge && !self.ends;
+        let enough = self.policy.every_ms.min(self.width_ms);
+        (!at_live_edge || span.width_ms() >= enough).then_some(span)
+    }
+}
+
+/// The end of settled time: a multiple of the unit that trails `now - settle`.
+pub fn settled_edge(policy: &Policy, now: Timestamp) -> Timestamp {
+    now.minus_ms(policy.settle_ms)
+        .minus_ms(limits::EDGE_ALLOWANCE_MS)
+        .floor_to(policy.unit_ms)
+}
+
+/// `width_ms` rounded down to a multiple of the unit, at least one unit.
+fn align_width(width_ms: i64, unit_ms: i64) -> i64 {
+    (width_ms - width_ms.rem_euclid(unit_ms)).max(unit_ms)
+}
+
+/// Records an hour in the finished windows just passed, half old knowledge and half new; `before`
+/// when there are none.
+pub(crate) fn observe(before: Option<u64>, passed: &[&Window]) -> Option<u64> {
+    let width_ms: i64 = passed.iter().map(|window| window.span().width_ms()).sum();
+    if width_ms <= 0 {
+        return before;
+    }
+    let records: u64 = passed.iter().map(|window| window.records).sum();
+    let hour = u128::from(HOUR_MS.unsigned_abs());
+    let seen = u128::from(records) * hour / u128::from(width_ms.unsigned_abs());
+    let seen = u64::try_from(seen).unwrap_or(u64::MAX);
+    Some(before.map_or(seen, |before| before.midpoint(seen)))
+}
+
+/// The width that aims at [`limits::WINDOW_RECORDS_TARGET`] records: wide for quiet sources and
+/// narrow in bursts. Narrows at once, widens at most [`limits::WIDTH_GROWTH_MAX`]-fold a step.
+pub(crate) fn adapt_width(policy: &Policy, last_ms: i64, records_per_hour: Option<u64>) -> i64 {
+    let Some(density) = records_per_hour else {
+        return last_ms;
+    };
+    let hour = HOUR_MS.unsigned_abs();
+    let wanted = limits::WINDOW_RECORDS_TARGET
+        .saturating_mul(hour)
+        .checked_div(density)
+        .map_or(i64::MAX, |ms| i64::try_from(ms).unwrap_or(i64::MAX));
+    let grown = last_ms.saturating_mul(limits::WIDTH_GROWTH_MAX);
+    align_width(
+        wanted.min(grown).clamp(policy.min_ms, policy.max_ms),
+        policy.unit_ms,
+    )
+}

@@ -1,0 +1,64 @@
+//! Checkpoints: the durable progress of a window, one page at a time, as `{from, to}` moves.
+
+use serde::{Deserialize, Serialize};
+
+use crate::time::Timestamp;
+
+/// A vendor's page token, with the request it belongs to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Cursor {
+    /// The token, as text; credentials have been taken out of a stored next link.
+    pub token: String,
+    /// Hash of the request (without token) it was given for. A cursor is never used for another:
+    /// a token is valid only with the parameters that made it.
+    pub request: String,
+}
+
+/// What one page added.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct PageTotals {
+    /// Records delivered.
+    pub records: u64,
+    /// Their bytes as the vendor sent them.
+    pub bytes: u64,
+    /// Records sent to `rejects`.
+    pub rejected: u64,
+    /// Earliest record time.
+    pub oldest: Option<Timestamp>,
+    /// Latest record time.
+    pub newest: Option<Timestamp>,
+}
+
+/// One page delivered and acknowledged: moves a window from page `from` to page `from + 1`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Checkpoint {
+    /// The `page` the window has before; the move applies to no other.
+    pub from: u64,
+    /// Where to go on; `None` only on the move that completes the window.
+    pub cursor: Option<Cursor>,
+    /// What the page added.
+    pub totals: PageTotals,
+    /// Whether the page kept the declared order.
+    pub ordered: bool,
+    /// What the sink needs to go on after this page.
+    pub sink_position: Option<String>,
+    /// How long the page took, fetch and delivery, in milliseconds.
+    pub page_ms: i64,
+    /// When.
+    pub now: Timestamp,
+}
+
+impl Checkpoint {
+    /// The `page` the window has after this move.
+    pub const fn to(&self) -> u64 {
+        self.from + 1
+    }
+}
+
+/// The earlier of two optional instants.
+pub fn earliest(a: Option<Timestamp>, b: Option<Timestamp>) -> Option<Timestamp> {
+    match (a, b) {
+        (Some(a), Some(b)) => Some(a.min(b)),
+        (one, other) => one.or(other),
+    }
+}

@@ -1,0 +1,101 @@
+//! The seams for time and randomness. `system` holds the real ones, feature `test-util` the ones
+//! that tests drive.
+
+use std::future::Future;
+use std::pin::Pin;
+
+use crate::time::Timestamp;
+
+/// A boxed sleep, so that a clock can be a trait object.
+pub type Sleep = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+/// Where now comes from, and how to wait.
+pub trait Clock: Send + Sync + std::fmt::Debug {
+    /// The time now. May step backwards; nothing in the protocol relies on it not doing so.
+    fn now(&self) -> Timestamp;
+
+    /// Completes after `ms` milliseconds; at once when `ms` is not positive.
+    fn sleep(&self, ms: i64) -> Sleep;
+}
+
+/// Where randomness comes from: owners and jitter.
+pub trait Entropy: Send + Sync + std::fmt::Debug {
+    /// 64 random bits.
+    fn next_u64(&self) -> u64;
+
+    /// 128 random bits.
+    fn next_u128(&self) -> u128 {
+        (u128::from(self.next_u64()) << 64) | u128::from(self.next_u64())
+    }
+}
+
+#[cfg(feature = "test-util")]
+pub use manual::{ManualClock, SeededEntropy};
+
+#[cfg(feature = "test-util")]
+mod manual {
+    use std::sync::Mutex;
+    use std::sync::atomic::{AtomicI64, Ordering};
+
+    use super::{Clock, Entropy, Sleep, Timestamp};
+
+    /// A clock that moves only when told to, or by exactly the length of each sleep.
+    #[derive(Debug)]
+    pub struct ManualClock {
+        now_ms: AtomicI64,
+        slept_ms: AtomicI64,
+    }
+
+    impl ManualClock {
+        /// A clock that stands at `now`.
+        pub fn at(now: Timestamp) -> Self {
+            Self {
+                now_ms: AtomicI64::new(now.as_ms()),
+                slept_ms: AtomicI64::new(0),
+            }
+        }
+
+        /// Moves the clock by `ms`, backwards when negative.
+        pub fn advance_ms(&self, ms: i64) {
+            self.now_ms.fetch_add(ms, Ordering::SeqCst);
+        }
+
+        /// Sum of all sleeps so far.
+        pub fn slept_ms(&self) -> i64 {
+            self.slept_ms.load(Ordering::SeqCst)
+        }
+    }
+
+    impl Clock for ManualClock {
+        fn now(&self) -> Timestamp {
+            Timestamp::from_ms(self.now_ms.load(Ordering::SeqCst))
+        }
+
+        fn sleep(&self, ms: i64) -> Sleep {
+            let ms = ms.max(0);
+            self.advance_ms(ms);
+            self.slept_ms.fetch_add(ms, Ordering::SeqCst);
+            Box::pin(std::future::ready(()))
+        }
+    }
+
+    /// Randomness that is the same for the same seed.
+    #[derive(Debug)]
+    pub struct SeededEntropy(Mutex<fastrand::Rng>);
+
+    impl SeededEntropy {
+        /// The sequence of `seed`.
+        pub fn new(seed: u64) -> Self {
+            Self(Mutex::new(fastrand::Rng::with_seed(seed)))
+        }
+    }
+
+    impl Entropy for SeededEntropy {
+        fn next_u64(&self) -> u64 {
+            self.0
+                .lock()
+                .unwrap_or_else(std::sync::PoisonError::into_inner)
+                .u64(..)
+        }
+    }
+}

@@ -1,0 +1,150 @@
+//! What must hold, by id. Pure predicates, used by unit tests, the conformance suite, simulation
+//! and `windlass status`.
+
+use crate::limits;
+use crate::progress::Progress;
+use crate::source::Policy;
+use crate::time::Timestamp;
+use crate::window::{Status, Window};
+
+/// An invariant that does not hold.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{id} broken: {problem}")]
+pub struct Violation {
+    /// `INV-n`.
+    pub id: &'static str,
+    /// What was found.
+    pub problem: String,
+}
+
+/// The invariants and what they say, for documents and messages.
+pub const INVARIANTS: [(&str, &str); 9] = [
+    ("INV-1", "a window ends after it starts"),
+    (
+        "INV-2",
+        "window bounds are multiples of the vendor's time unit",
+    ),
+    (
+        "INV-3",
+        "every move but a checkpoint raises the epoch by one",
+    ),
+    (
+        "INV-4",
+        "page never decreases, and a checkpoint raises it by one",
+    ),
+    (
+        "INV-5",
+        "from open_from to scheduled_through the windows leave no gap",
+    ),
+    (
+        "INV-6",
+        "no two windows of a timeline overlap, a pending split excepted",
+    ),
+    (
+        "INV-7",
+        "a running window has an owner and a lease; no other has an owner",
+    ),
+    (
+        "INV-8",
+        "a done window has a time it was done and no cursor",
+    ),
+    (
+        "INV-9",
+        "behind is ascending, bounded, and before open_from",
+    ),
+];
+
+fn broken(id: &'static str, problem: String) -> Result<(), Violation> {
+    Err(Violation { id, problem })
+}
+
+/// INV-1, INV-2, INV-7, INV-8 of one window.
+pub fn check_window(window: &Window, policy: &Policy) -> Result<(), Violation> {
+    if window.id.from >= window.to {
+        return broken("INV-1", format!("{} ends at {}", window.id, window.to));
+    }
+    for bound in [window.id.from, window.to] {
+        if !bound.is_multiple_of(policy.unit_ms) {
+            return broken("INV-2", format!("{} has the bound {bound}", window.id));
+        }
+    }
+    let running = window.status == Status::Running;
+    if running != window.owner.is_some() || (running && window.lease_until.is_none()) {
+        return broken("INV-7", format!("{} is {}", window.id, window.status));
+    }
+    let done = window.status == Status::Done;
+    if done != window.done_at.is_some() || (done && window.cursor.is_some()) {
+        return broken("INV-8", format!("{} is {}", window.id, window.status));
+    }
+    Ok(())
+}
+
+/// INV-3 and INV-4 of one move.
+pub fn check_move(before: &Window, after: &Window) -> Result<(), Violation> {
+    let checkpoint = after.epoch == before.epoch;
+    if !checkpoint && after.epoch != before.epoch + 1 {
+        return broken(
+            "INV-3",
+            format!("{}: {} to {}", before.id, before.epoch, after.epoch),
+        );
+    }
+    let completes = after.status == Status::Done;
+    let steps = u64::from(checkpoint || completes);
+    if after.page != before.page + steps {
+        return broken(
+            "INV-4",
+            format!("{}: {} to {}", before.id, before.page, after.page),
+        );
+    }
+    Ok(())
+}
+
+/// INV-5, INV-6 and INV-9 of one timeline. `windows` are all that exist from `open_from` on, ascending.
+pub fn check_timeline(progress: &Progress, windows: &[Window]) -> Result<(), Violation> {
+    if let Some(gap) = progress.gaps(windows).first() {
+        return broken("INV-5", format!("{} lacks {gap}", progress.timeline));
+    }
+    for pair in windows.windows(2) {
+        if let [left, right] = pair
+            && left.to > right.id.from
+            && left.split_at.is_none()
+        {
+            return broken("INV-6", format!("{} overlaps {}", left.id, right.id));
+        }
+    }
+    let ascending = progress.behind.windows(2).all(|pair| pair[0] < pair[1]);
+    let before = progress
+        .behind
+        .iter()
+        .all(|from| *from < progress.open_from);
+    if !ascending || !before || progress.behind.len() > limits::BEHIND_MAX {
+        return broken(
+            "INV-9",
+            format!("{}: {:?}", progress.timeline, progress.behind),
+        );
+    }
+    Ok(())
+}
+
+/// INV-5 from the start: every instant from `progress.start` to `scheduled_through` belongs to
+/// exactly one of `windows` (all of the timeline's, ascending) or to an unavailable span.
+pub fn check_coverage(progress: &Progress, windows: &[Window]) -> Result<(), Violation> {
+    let from_start = Progress {
+        open_from: progress.start,
+        behind: Vec::new(),
+        ..progress.clone()
+    };
+    check_timeline(&from_start, windows)
+}
+
+/// Nothing that `before` had not is carved past the settled edge at `now`.
+pub fn check_settled(created: &[Window], policy: &Policy, now: Timestamp) -> Result<(), Violation> {
+    let edge = crate::carve::settled_edge(policy, now);
+    match created.iter().find(|window| window.to > edge) {
+        Some(window) => broken(
+            "INV-5",
+            format!("{} ends past the settled edge {edge}", window.id),
+        ),
+        None => Ok(()),
+    }
+}

@@ -1,0 +1,203 @@
+//! The right to work on a window: a value that only a successful claim hands out.
+
+use crate::ids::Owner;
+use crate::time::Timestamp;
+use crate::transition::IllegalMove;
+use crate::window::{Status, Window};
+
+/// The right to move one running window. Held from claim to complete or release.
+///
+/// Its window is the claim's own reply, brought forward by every checkpoint: the worker never
+/// looks at the invocation's payload again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Lease {
+    window: Window,
+    owner: Owner,
+}
+
+impl Lease {
+    /// The lease that `window` grants to `owner`, or `None` when it is held by nobody or by another.
+    pub fn held(window: Window, owner: &Owner) -> Option<Self> {
+        (window.status == Status::Running && window.owner.as_ref() == Some(owner)).then(|| Self {
+            window,
+            owner: owner.clone(),
+        })
+    }
+
+    /// The window as last written.
+    pub fn window(&self) -> &Window {
+        &self.window
+    }
+
+    /// The nonce of the claim.
+    pub fn owner(&self) -> &Owner {
+        &self.owner
+    }
+
+    /// Whether `current` shows that this lease's own move to `page` was applied: the answer to a
+    /// write whose reply was lost.
+    pub fn confirms_page(&self, current: &Window, page: u64) -> bool {
+        self.still_holds(current) && current.page == page
+    }
+
+    /// Whether `current` is still held by this lease.
+    pub fn still_holds(&self, current: &Window) -> bool {
+        current.status == Status::Running
+            && current.epoch == self.window.epoch
+            && current.owner.as_ref() == Some(&self.owner)
+    }
+
+    /// Milliseconds until the lease ends, less the skew allowance; 0 when it may already have ended.
+    pub fn remaining_ms(&self, now: Timestamp) -> i64 {
+        self.window.lease_until.map_or(0, |until| {
+            until
+                .minus_ms(crate::limits::CLOCK_SKEW_MS)
+                .ms_since(now)
+                .max(0)
+        })
+    }
+}
+
+/// Which write is allowed: the condition every store puts on a move.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Guard {
+    /// A claim: dispatched, or ready and due, at this epoch.
+    Claim {
+        /// The epoch told or read.
+        epoch: u64,
+    },
+    /// The lease holder: running, at this epoch and page.
+    Holder {
+        /// The epoch of the claim.
+        epoch: u64,
+        /// The page of the last checkpoint.
+        page: u64,
+    },
+    /// The tick or an operator: as it read the window.
+    Planner {
+        /// The epoch read.
+        epoch: u64,
+        /// The status read.
+        status: Status,
+    },
+}
+
+impl Guard {
+    /// The guard of a lease's next write.
+    pub fn holder(lease: &Lease) -> Self {
+        Self::Holder {
+            epoch: lease.window.epoch,
+            page: lease.window.page,
+        }
+    }
+
+    /// The guard of a planner's write on a window as it read it.
+    pub fn planner(seen: &Window) -> Self {
+        Self::Planner {
+            epoch: seen.epoch,
+            status: seen.status,
+        }
+    }
+
+    /// Checks `current` against the condition.
+    pub fn check(&self, current: &Window) -> Result<(), IllegalMove> {
+        let (given, status) = match *self {
+            Self::Claim { epoch } => (epoch, None),
+            Self::Holder { epoch, .. } => (epoch, Some(Status::Running)),
+            Self::Planner { epoch, status } => (epoch, Some(status)),
+        };
+        if given != current.epoch || status.is_some_and(|status| status != current.status) {
+            return Err(IllegalMove::Epoch {
+                given,
+                current: current.epoch,
+            });
+        }
+        match *self {
+            Self::Holder { page, .. } if page != current.page => Err(IllegalMove::Page {
+                given: page,
+                current: current.page,
+            }),
+            _ => Ok(()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::transition::{Claim, Event};
+
+    fn running(owner: &Owner) -> Window {
+        let id = "okta/0123456789ab/live/2026-01-01T00:00:00Z"
+            .parse()
+            .unwrap();
+        let now = Timestamp::from_ms(0);
+        let window = Window::new(id, Timestamp::MAX, now).unwrap();
+        let claim = Claim {
+            epoch: 1,
+            owner: owner.clone(),
+            lease_until: now.plus_ms(100_000),
+            now,
+        };
+        window.apply(&Event::Claim(claim)).unwrap()
+    }
+
+    #[test]
+    fn only_the_owner_whose_nonce_is_stored_holds_the_lease() {
+        let (mine, other) = (Owner::from_random(1), Owner::from_random(2));
+        assert!(Lease::held(running(&mine), &mine).is_some());
+        assert!(Lease::held(running(&mine), &other).is_none());
+    }
+
+    #[test]
+    fn a_lost_reply_is_confirmed_by_nonce_and_page_together() {
+        let owner = Owner::from_random(1);
+        let lease = Lease::held(running(&owner), &owner).unwrap();
+        let mut current = lease.window().clone();
+        assert!(lease.confirms_page(&current, 0));
+        assert!(!lease.confirms_page(&current, 1));
+        current.epoch += 1;
+        assert!(!lease.confirms_page(&current, 0));
+    }
+
+    #[test]
+    fn the_remaining_time_keeps_the_skew_allowance_and_never_goes_negative() {
+        let owner = Owner::from_random(1);
+        let lease = Lease::held(running(&owner), &owner).unwrap();
+        assert_eq!(lease.remaining_ms(Timestamp::from_ms(0)), 40_000);
+        assert_eq!(lease.remaining_ms(Timestamp::from_ms(90_000)), 0);
+    }
+
+    #[test]
+    fn a_holder_guard_refuses_another_epoch_page_or_status() {
+        let owner = Owner::from_random(1);
+        let lease = Lease::held(running(&owner), &owner).unwrap();
+        let guard = Guard::holder(&lease);
+        let window = lease.window().clone();
+        assert_eq!(guard.check(&window), Ok(()));
+        assert!(
+            guard
+                .check(&Window {
+                    epoch: 9,
+                    ..window.clone()
+                })
+                .is_err()
+        );
+        assert!(
+            guard
+                .check(&Window {
+                    page: 9,
+                    ..window.clone()
+                })
+                .is_err()
+        );
+        assert!(
+            guard
+                .check(&Window {
+                    status: Status::Parked,
+                    ..window
+                })
+                .is_err()
+        );
+    }
+}

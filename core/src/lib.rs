@@ -1,0 +1,47 @@
+//! The windlass protocol, sans I/O: what a window is, who may work on it, how far it got, and what
+//! to do next, all decided from arguments alone. No clock is read, no randomness is drawn, nothing
+//! is sent or stored here, so every history can be replayed and every decision tested in microseconds.
+//!
+//! | module | is about |
+//! | --- | --- |
+//! | [`time`], [`span`] | instants and half-open spans |
+//! | [`ids`] | names that validate: sources, generations, lanes, windows, owners |
+//! | [`source`] | what a source is and under which policy its timeline is cut |
+//! | [`window`], [`transition`] | a window and the one function that moves it |
+//! | [`lease`] | the right to move a running window, and the conditions on writes |
+//! | [`checkpoint`] | durable progress, one page at a time |
+//! | [`progress`], [`carve`], [`plan`], [`scavenge`] | the planner |
+//! | [`retry`] | failure classes and what follows them |
+//! | [`task`] | what the orchestrator hands to a worker |
+//! | [`limits`] | every bound, in one table |
+//! | [`invariant`] | what must hold, by id |
+//! | [`clock`] | the seams for time and randomness |
+
+pub mod carve;
+pub mod checkpoint;
+pub mod clock;
+pub mod ids;
+pub mod invariant;
+pub mod lease;
+pub mod limits;
+pub mod plan;
+pub mod progress;
+pub mod retry;
+pub mod scavenge;
+pub mod source;
+pub mod span;
+#[cfg(feature = "system")]
+pub mod system;
+pub mod task;
+pub mod time;
+pub mod transition;
+pub mod window;
+
+pub use clock::{Clock, Entropy};
+pub use ids::{Generation, Lane, Owner, RateGroup, SourceName, Timeline, WindowId};
+pub use lease::Lease;
+pub use progress::Progress;
+pub use source::{Policy, SourceDefinition, SourceRecord};
+pub use span::Span;
+pub use time::Timestamp;
+pub use window::{Status, Window};

@@ -1,0 +1,95 @@
+//! Every bound of the engine, in one table, each with its reason. A service's own bounds stand
+//! beside its adapter; a vendor's stand in its manifest.
+
+use crate::time::{DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS};
+
+/// Shards of the plan. A constant: it is part of stored keys, so it can never change.
+pub const SHARDS: u8 = 64;
+/// Longest source, sink or backfill name: fits a DNS label and every stored key.
+pub const NAME_BYTES_MAX: usize = 63;
+
+/// Windows between `open_from` and `scheduled_through` of one timeline, whatever their status.
+/// The default; a stuck source stops growing here and its timeline just waits.
+pub const OPEN_WINDOWS_DEFAULT: u32 = 64;
+/// The most a configuration may ask for: one query of the open range stays under 1 MB.
+pub const OPEN_WINDOWS_MAX: u32 = 1_000;
+/// Unfinished windows listed before `open_from`; when full, carving stops.
+pub const BEHIND_MAX: usize = 32;
+/// Spans beyond the vendor's retention that one timeline remembers; past it, the vendor is asked anyway.
+pub const UNAVAILABLE_MAX: usize = 64;
+/// Windows one tick creates for one timeline, so that one source cannot hold up a tick.
+pub const CARVE_PER_TICK_MAX: usize = 64;
+/// Windows one invocation's payload names.
+pub const WINDOWS_PER_TASK_MAX: usize = 64;
+/// Windows one worker run does before it returns to its dispatcher.
+pub const WINDOWS_PER_RUN_MAX: usize = 256;
+/// Workers of one source at once, at most.
+pub const IN_FLIGHT_MAX: u32 = 64;
+
+/// Pages of one window in one run. A pager that never ends meets it; it never counts as the end.
+pub const PAGES_PER_RUN_MAX: u64 = 100_000;
+/// Cursor hashes remembered to notice a pager that goes in circles.
+pub const CURSOR_MEMORY: usize = 8;
+/// Longest cursor stored: an item must stay small, and no vendor documents longer tokens.
+pub const CURSOR_BYTES_MAX: usize = 16 * 1024;
+/// Runs without a checkpoint, each ended by a crash or a repeatable page error, before a window parks.
+pub const ATTEMPTS_MAX: u32 = 10;
+/// Restarts from page one before a window parks.
+pub const RESTARTS_MAX: u32 = 5;
+/// Tries of one page within one run.
+pub const PAGE_TRIES_MAX: usize = 5;
+/// Tries of one state write whose outcome is unknown or whose store is unavailable.
+pub const STATE_TRIES_MAX: usize = 6;
+/// Tries of one sink call within one run.
+pub const SINK_TRIES_MAX: usize = 5;
+
+/// First delay between tries of a page.
+pub const RETRY_DELAY_MIN_MS: i64 = 500;
+/// Longest delay between tries of a page, and the longest wait a worker sleeps through: anything
+/// longer is stored as `not_before` and the worker leaves.
+pub const RETRY_DELAY_MAX_MS: i64 = 5 * SECOND_MS;
+/// First delay between tries of a state or sink call.
+pub const WRITE_DELAY_MIN_MS: i64 = 50;
+/// First `not_before` after a run that failed.
+pub const BACKOFF_MIN_MS: i64 = 5 * SECOND_MS;
+/// Longest `not_before` after runs that failed.
+pub const BACKOFF_MAX_MS: i64 = 15 * MINUTE_MS;
+/// Longest wait stored whatever a vendor says; then it is asked again.
+pub const WAIT_MS_MAX: i64 = HOUR_MS;
+
+/// Clocks of this system's machines agree this well.
+pub const CLOCK_SKEW_MS: i64 = 60 * SECOND_MS;
+/// How far the end of a carved window trails `now - settle`, because a `Date` header has whole
+/// seconds and is already old when it arrives.
+pub const EDGE_ALLOWANCE_MS: i64 = 2 * SECOND_MS;
+/// Least time a worker keeps to release its window before its deadline.
+pub const DEADLINE_MARGIN_MS: i64 = 10 * SECOND_MS;
+/// How long done windows stay as history, at least.
+pub const HISTORY_MS_MIN: i64 = 7 * DAY_MS;
+/// How long done windows stay as history unless configured otherwise.
+pub const HISTORY_MS_DEFAULT: i64 = 30 * DAY_MS;
+
+/// Records an adaptive window aims at: about twenty pages of a thousand, so that a window is worth
+/// its four state writes and is still done within minutes.
+pub const WINDOW_RECORDS_TARGET: u64 = 20_000;
+/// How much wider one adaptive window may be than the one before.
+pub const WIDTH_GROWTH_MAX: i64 = 2;
+/// How long the live edge may wait before it is cut, by default.
+pub const EVERY_MS_DEFAULT: i64 = 5 * MINUTE_MS;
+
+/// Largest response body, after decompression.
+pub const BODY_BYTES_MAX: usize = 64 * 1024 * 1024;
+/// Largest token, error or sample body that is read whole for a message.
+pub const ERROR_BODY_BYTES_MAX: usize = 64 * 1024;
+/// Most characters of a stored or printed error message.
+pub const MESSAGE_CHARS_MAX: usize = 500;
+/// Most next links or header values read from one response.
+pub const HEADER_LINKS_MAX: usize = 32;
+/// Largest configuration, manifest or secret file.
+pub const FILE_BYTES_MAX: u64 = 1024 * 1024;
+/// Time to connect to a vendor.
+pub const CONNECT_TIMEOUT_MS: u64 = 10_000;
+/// Longest silence while a response arrives.
+pub const READ_TIMEOUT_MS: u64 = 30_000;
+/// Longest time for one whole request.
+pub const REQUEST_TIMEOUT_MS: u64 = 120_000;

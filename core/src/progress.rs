@@ -1,0 +1,160 @@
+//! How far a timeline has been carved and finished: the marks, and what lies unfinished behind them.
+
+use crate::ids::Timeline;
+use crate::limits;
+use crate::source::Policy;
+use crate::span::Span;
+use crate::time::Timestamp;
+use crate::window::{Status, Window};
+
+/// The progress item of one timeline.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Progress {
+    /// Whose.
+    pub timeline: Timeline,
+    /// First instant of the timeline.
+    pub start: Timestamp,
+    /// First instant after it, for a lane that is bounded by itself (backfills).
+    pub end: Option<Timestamp>,
+    /// The last instant carved into windows.
+    pub scheduled_through: Timestamp,
+    /// Every window before it is done, or listed in `behind`.
+    pub open_from: Timestamp,
+    /// Starts of the unfinished windows before `open_from`, ascending, parked ones included.
+    pub behind: Vec<Timestamp>,
+    /// Spans that lie before what the vendor still keeps: known to be unobtainable.
+    pub unavailable: Vec<Span>,
+    /// Width of the last adaptive window, in milliseconds.
+    pub width_ms: i64,
+    /// Records an hour, as observed in finished windows.
+    pub records_per_hour: Option<u64>,
+    /// Rises with every write; what the compare-and-set compares. 0 before the first.
+    pub version: u64,
+    /// When it was last written.
+    pub updated_at: Timestamp,
+}
+
+impl Progress {
+    /// The progress of a timeline of which nothing has been carved. `start` is rounded down to the
+    /// vendor's unit.
+    pub fn begin(
+        timeline: Timeline,
+        start: Timestamp,
+        end: Option<Timestamp>,
+        policy: &Policy,
+        now: Timestamp,
+    ) -> Self {
+        let start = start.floor_to(policy.unit_ms);
+        Self {
+            timeline,
+            start,
+            end: end.map(|end| end.ceil_to(policy.unit_ms)),
+            scheduled_through: start,
+            open_from: start,
+            behind: Vec::new(),
+            unavailable: Vec::new(),
+            width_ms: policy.initial_ms,
+            records_per_hour: None,
+            version: 0,
+            updated_at: now,
+        }
+    }
+
+    /// Everything before the returned instant is delivered (or known to be unavailable).
+    ///
+    /// `open` are the windows from `open_from` on, ascending; `behind` the windows that
+    /// `self.behind` names. Absence never means done: a gap stops it, and so does a name in
+    /// `self.behind` whose window was not given.
+    pub fn complete_through(&self, open: &[Window], behind: &[Window]) -> Timestamp {
+        let first_behind = self
+            .behind
+            .iter()
+            .copied()
+            .filter(|from| {
+                behind
+                    .iter()
+                    .find(|window| window.id.from == *from)
+                    .is_none_or(Window::is_unfinished)
+            })
+            .min();
+        let mut through = self.skip_unavailable(self.open_from);
+        for window in open {
+            if window.id.from > through || through >= self.scheduled_through {
+                break;
+            }
+            if window.is_unfinished() {
+                through = through.min(window.id.from);
+                break;
+            }
+            through = self.skip_unavailable(through.max(window.to));
+        }
+        let through = through.min(self.scheduled_through);
+        first_behind.map_or(through, |from| through.min(from))
+    }
+
+    /// The end of the unavailable span that contains `at`, or `at` itself.
+    pub fn skip_unavailable(&self, at: Timestamp) -> Timestamp {
+        self.unavailable
+            .iter()
+            .find(|span| span.contains(at))
+            .map_or(at, |span| span.to())
+    }
+
+    /// Moves `open_from` past every finished window and puts unfinished ones that hold it up into
+    /// `behind`: parked ones at once, others only when the open range is full of finished windows.
+    /// Returns the finished windows it passed.
+    pub(crate) fn advance<'a>(
+        &mut self,
+        open: &'a [Window],
+        behind: &[Window],
+        open_windows_max: usize,
+    ) -> Vec<&'a Window> {
+        self.behind.retain(|from| {
+            behind
+                .iter()
+                .find(|window| window.id.from == *from)
+                .is_none_or(Window::is_unfinished)
+        });
+        let mut passed = Vec::new();
+        self.open_from = self
+            .skip_unavailable(self.open_from)
+            .min(self.scheduled_through);
+        for (index, window) in open.iter().enumerate() {
+            if window.id.from != self.open_from || self.open_from >= self.scheduled_through {
+                break;
+            }
+            if window.is_unfinished() {
+                let ahead = &open[index..];
+                let finished = ahead
+                    .iter()
+                    .filter(|window| !window.is_unfinished())
+                    .count();
+                let clogged = ahead.len() >= open_windows_max && finished * 2 >= ahead.len();
+                let may_step_over = window.status == Status::Parked || clogged;
+                if !may_step_over || self.behind.len() >= limits::BEHIND_MAX {
+                    break;
+                }
+                self.behind.push(window.id.from);
+            } else {
+                passed.push(window);
+            }
+            self.open_from = self.skip_unavailable(window.to).min(self.scheduled_through);
+        }
+        self.behind.sort_unstable();
+        self.behind.dedup();
+        passed
+    }
+
+    /// The spans between `open_from` and `scheduled_through` that no window covers, ascending.
+    pub(crate) fn gaps(&self, open: &[Window]) -> Vec<Span> {
+        let mut gaps = Vec::new();
+        let mut at = self.skip_unavailable(self.open_from);
+        for window in open {
+            let upto = window.id.from.min(self.scheduled_through);
+            gaps.extend(Span::new(at, upto));
+            at = self.skip_unavailable(at.max(window.to));
+        }
+        gaps.extend(Span::new(at, self.scheduled_through));
+        gaps
+    }
+}

@@ -1,0 +1,282 @@
+//! What kind of failure it was, and what the worker does about it. Every error of a vendor, from
+//! connection reset to a body that is not JSON, becomes one of these classes in the connector.
+
+use crate::limits;
+use crate::time::Timestamp;
+use crate::window::Window;
+
+/// Failures by what can be done about them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum FailureClass {
+    /// The vendor or the network is unwell: 5xx, timeouts, resets, truncated bodies.
+    Outage,
+    /// The vendor asks to slow down.
+    Rate,
+    /// An answer arrived and cannot be used: not JSON, an error inside a 200, a body over the limit.
+    Page,
+    /// The vendor rejected its own page token, or repeats it.
+    Restart,
+    /// The vendor cannot answer so much at once.
+    Split,
+    /// Credentials, permission or configuration are refused: nothing helps until a person acts.
+    Block,
+}
+
+/// What the worker does next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Disposition {
+    /// Ask for the same page again after this many milliseconds.
+    Retry {
+        /// How long to wait first.
+        after_ms: i64,
+    },
+    /// Give the window back, excused; nobody claims it before this.
+    Leave {
+        /// Earliest next claim.
+        not_before: Timestamp,
+        /// Whether the whole rate group waits.
+        gate: bool,
+    },
+    /// Give the window back as failed.
+    Fail {
+        /// Earliest next claim.
+        not_before: Timestamp,
+    },
+    /// Begin again at page one.
+    Restart {
+        /// Earliest next claim.
+        not_before: Timestamp,
+    },
+    /// Split the window.
+    Split,
+    /// Block the source.
+    Block,
+}
+
+/// What a decision about a failed page depends on.
+#[derive(Debug, Clone, Copy)]
+pub struct Attempt<'a> {
+    /// The window the page belongs to.
+    pub window: &'a Window,
+    /// Tries of this page in this run so far, this one included.
+    pub tries: usize,
+    /// The delay before another try, or `None` when there are no more.
+    pub delay_ms: Option<i64>,
+    /// How long the vendor asks to wait, if it said.
+    pub wait_ms: Option<i64>,
+    /// Time left in this run.
+    pub left_ms: i64,
+    /// Randomness for the stored wait.
+    pub random: u64,
+    /// Now.
+    pub now: Timestamp,
+}
+
+/// Decides what follows a failure of `class`.
+///
+/// A wait that the vendor asks for wins over our own delay. Up to
+/// [`limits::RETRY_DELAY_MAX_MS`] it is slept through; a longer one, or one that does not fit the
+/// time left, is stored, never more than [`limits::WAIT_MS_MAX`].
+pub fn decide(class: FailureClass, attempt: &Attempt<'_>) -> Disposition {
+    let backoff = attempt.now.plus_ms(jittered(
+        stored_backoff_ms(attempt.window.setbacks),
+        attempt.random,
+    ));
+    match class {
+        FailureClass::Block => Disposition::Block,
+        FailureClass::Split => Disposition::Split,
+        FailureClass::Restart if attempt.window.restarts == 0 => Disposition::Restart {
+            not_before: attempt.now,
+        },
+        FailureClass::Restart => {
+            let wait_ms = stored_backoff_ms(attempt.window.restarts - 1);
+            Disposition::Restart {
+                not_before: attempt.now.plus_ms(jittered(wait_ms, attempt.random)),
+            }
+        }
+        FailureClass::Outage | FailureClass::Rate | FailureClass::Page => {
+            let gate = class == FailureClass::Rate;
+            match (attempt.wait_ms, attempt.delay_ms) {
+                (Some(wait), Some(_)) if is_short(wait, attempt) => Disposition::Retry {
+                    after_ms: wait.max(0),
+                },
+                (Some(wait), _) => {
+                    let wait = wait.clamp(0, limits::WAIT_MS_MAX);
+                    Disposition::Leave {
+                        not_before: attempt.now.plus_ms(wait),
+                        gate,
+                    }
+                }
+                (None, Some(delay)) if is_short(delay, attempt) => {
+                    Disposition::Retry { after_ms: delay }
+                }
+                (None, _) if class == FailureClass::Page => Disposition::Fail {
+                    not_before: backoff,
+                },
+                (None, _) => Disposition::Leave {
+                    not_before: backoff,
+                    gate,
+                },
+            }
+        }
+    }
+}
+
+fn is_short(wait_ms: i64, attempt: &Attempt<'_>) -> bool {
+    wait_ms <= limits::RETRY_DELAY_MAX_MS && wait_ms < attempt.left_ms
+}
+
+/// The wait stored after `setbacks` runs in a row that failed: doubles from
+/// [`limits::BACKOFF_MIN_MS`] to [`limits::BACKOFF_MAX_MS`].
+pub fn stored_backoff_ms(setbacks: u32) -> i64 {
+    limits::BACKOFF_MIN_MS
+        .checked_shl(setbacks.min(32))
+        .unwrap_or(limits::BACKOFF_MAX_MS)
+        .clamp(limits::BACKOFF_MIN_MS, limits::BACKOFF_MAX_MS)
+}
+
+/// Between half of `delay_ms` and all of it, chosen by `random`: spreads those who wait together,
+/// and still waits.
+pub fn jittered(delay_ms: i64, random: u64) -> i64 {
+    let delay = delay_ms.max(0);
+    let half = delay / 2;
+    let spread = (delay - half).unsigned_abs() + 1;
+    half + i64::try_from(random % spread).unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn window() -> Window {
+        let id = "okta/0123456789ab/live/2026-01-01T00:00:00Z"
+            .parse()
+            .unwrap();
+        Window::new(id, Timestamp::MAX, Timestamp::from_ms(0)).unwrap()
+    }
+
+    fn attempt(window: &Window) -> Attempt<'_> {
+        Attempt {
+            window,
+            tries: 1,
+            delay_ms: Some(500),
+            wait_ms: None,
+            left_ms: 60_000,
+            random: 0,
+            now: Timestamp::from_ms(1_000),
+        }
+    }
+
+    #[test]
+    fn a_short_wait_the_vendor_asks_for_wins_over_our_own_delay() {
+        let window = window();
+        let asked = Attempt {
+            wait_ms: Some(2_000),
+            ..attempt(&window)
+        };
+        assert_eq!(
+            decide(FailureClass::Rate, &asked),
+            Disposition::Retry { after_ms: 2_000 }
+        );
+        let at_edge = Attempt {
+            wait_ms: Some(limits::RETRY_DELAY_MAX_MS),
+            ..attempt(&window)
+        };
+        assert!(matches!(
+            decide(FailureClass::Rate, &at_edge),
+            Disposition::Retry { .. }
+        ));
+    }
+
+    #[test]
+    fn a_long_wait_is_stored_for_the_whole_group_and_never_longer_than_an_hour() {
+        let window = window();
+        let long = Attempt {
+            wait_ms: Some(limits::RETRY_DELAY_MAX_MS + 1),
+            ..attempt(&window)
+        };
+        assert!(matches!(
+            decide(FailureClass::Rate, &long),
+            Disposition::Leave { gate: true, .. }
+        ));
+        let absurd = Attempt {
+            wait_ms: Some(i64::MAX),
+            ..attempt(&window)
+        };
+        let not_before = Timestamp::from_ms(1_000 + limits::WAIT_MS_MAX);
+        assert_eq!(
+            decide(FailureClass::Rate, &absurd),
+            Disposition::Leave {
+                not_before,
+                gate: true
+            }
+        );
+    }
+
+    #[test]
+    fn a_wait_that_does_not_fit_the_time_left_is_stored_instead_of_slept() {
+        let window = window();
+        let late = Attempt {
+            wait_ms: Some(2_000),
+            left_ms: 1_000,
+            ..attempt(&window)
+        };
+        assert!(matches!(
+            decide(FailureClass::Rate, &late),
+            Disposition::Leave { .. }
+        ));
+    }
+
+    #[test]
+    fn an_outage_leaves_excused_and_a_page_error_counts_once_tries_are_used_up() {
+        let window = window();
+        let last = Attempt {
+            delay_ms: None,
+            ..attempt(&window)
+        };
+        assert!(matches!(
+            decide(FailureClass::Outage, &last),
+            Disposition::Leave { gate: false, .. }
+        ));
+        assert!(matches!(
+            decide(FailureClass::Page, &last),
+            Disposition::Fail { .. }
+        ));
+    }
+
+    #[test]
+    fn the_first_restart_is_at_once_and_later_ones_wait() {
+        let fresh = window();
+        assert_eq!(
+            decide(FailureClass::Restart, &attempt(&fresh)),
+            Disposition::Restart {
+                not_before: Timestamp::from_ms(1_000)
+            }
+        );
+        let again = Window {
+            restarts: 1,
+            ..window()
+        };
+        assert!(matches!(
+            decide(FailureClass::Restart, &attempt(&again)),
+            Disposition::Restart { not_before } if not_before > Timestamp::from_ms(1_000)
+        ));
+    }
+
+    #[test]
+    fn stored_backoff_doubles_and_stops_at_the_limit() {
+        assert_eq!(stored_backoff_ms(0), limits::BACKOFF_MIN_MS);
+        assert_eq!(stored_backoff_ms(1), 2 * limits::BACKOFF_MIN_MS);
+        assert_eq!(stored_backoff_ms(40), limits::BACKOFF_MAX_MS);
+        assert_eq!(stored_backoff_ms(u32::MAX), limits::BACKOFF_MAX_MS);
+    }
+
+    #[test]
+    fn jitter_stays_between_half_and_all_of_the_delay() {
+        for random in [0, 1, 7, u64::MAX] {
+            let delay = jittered(1_000, random);
+            assert!((500..=1_000).contains(&delay));
+        }
+        assert_eq!(jittered(0, 5), 0);
+    }
+}

@@ -1,0 +1,43 @@
+//! What becomes of a window that nobody works on any more.
+
+use crate::limits;
+use crate::time::Timestamp;
+use crate::transition::Event;
+use crate::window::{Status, Window};
+
+/// What the tick does to `window` before it plans: takes back a lease or dispatch that ran out, and
+/// parks a window that has used up its tries. `None` leaves it alone.
+///
+/// A lease is taken back only after the skew allowance: its holder's clock may be that far behind.
+pub fn scavenge(window: &Window, now: Timestamp) -> Option<Event> {
+    match window.status {
+        Status::Ready if window.is_exhausted() => Some(park(window, now)),
+        Status::Running | Status::Dispatched if ran_out(window, now) => Some(Event::Expire { now }),
+        _ => None,
+    }
+}
+
+/// What a process does at its start to a window that an earlier process on this machine left
+/// running or dispatched: an operating-system lock proves that nobody holds it.
+pub fn recover(window: &Window, now: Timestamp) -> Option<Event> {
+    matches!(window.status, Status::Running | Status::Dispatched).then_some(Event::Expire { now })
+}
+
+fn ran_out(window: &Window, now: Timestamp) -> bool {
+    window
+        .lease_until
+        .is_none_or(|until| until.plus_ms(limits::CLOCK_SKEW_MS) < now)
+}
+
+fn park(window: &Window, now: Timestamp) -> Event {
+    let tries = if window.attempts >= limits::ATTEMPTS_MAX {
+        format!("gave up after {} runs without a page", window.attempts)
+    } else {
+        format!("gave up after {} restarts from page one", window.restarts)
+    };
+    let reason = match &window.last_error {
+        Some(error) => format!("{tries}: {error}"),
+        None => tries,
+    };
+    Event::Park { reason, now }
+}

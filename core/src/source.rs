@@ -1,0 +1,171 @@
+//! A source as configured and applied: what to ask, from whom, since when, and under which policy.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::ids::{Generation, RateGroup, SourceName};
+use crate::limits;
+use crate::time::Timestamp;
+
+/// How a source's timeline is cut and how hard its vendor may be asked. All times in milliseconds.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Policy {
+    /// The vendor's time unit: every window bound is a multiple of it.
+    pub unit_ms: i64,
+    /// Width of the first window.
+    pub initial_ms: i64,
+    /// Narrowest window, the live edge excepted.
+    pub min_ms: i64,
+    /// Widest window; never wider than the vendor's own longest span.
+    pub max_ms: i64,
+    /// How long the live edge may wait before it is cut.
+    pub every_ms: i64,
+    /// How far the end of a window trails now, because the vendor publishes late.
+    pub settle_ms: i64,
+    /// How far back the vendor keeps records, if it says.
+    pub max_lookback_ms: Option<i64>,
+    /// Workers of this source at once.
+    pub max_in_flight: u32,
+    /// Windows of one timeline between `open_from` and `scheduled_through`.
+    pub max_open_windows: u32,
+    /// Whose vendor budget this source draws on.
+    pub rate_group: RateGroup,
+    /// Workers of the whole rate group at once.
+    pub group_in_flight: u32,
+    /// Requests a minute the whole rate group may send, if declared.
+    pub requests_per_minute: Option<u32>,
+    /// How long done windows stay as history.
+    pub history_ms: i64,
+}
+
+/// A policy contradicts itself or passes a limit.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{field}: {problem}")]
+pub struct PolicyError {
+    /// The setting, as the configuration names it.
+    pub field: &'static str,
+    /// What is wrong and what would be right.
+    pub problem: String,
+}
+
+impl Policy {
+    /// Checks that the settings fit each other and the limits.
+    pub fn check(&self) -> Result<(), PolicyError> {
+        let fail = |field, problem: String| Err(PolicyError { field, problem });
+        if self.unit_ms < 1 {
+            return fail("unit", "must be at least 1ms".to_owned());
+        }
+        for (field, value) in [
+            ("window.min", self.min_ms),
+            ("window.initial", self.initial_ms),
+            ("window.max", self.max_ms),
+            ("every", self.every_ms),
+        ] {
+            if value < self.unit_ms {
+                return fail(
+                    field,
+                    format!(
+                        "must be at least the vendor's time unit, {}ms",
+                        self.unit_ms
+                    ),
+                );
+            }
+        }
+        if self.min_ms > self.initial_ms || self.initial_ms > self.max_ms {
+            return fail("window", "must satisfy min <= initial <= max".to_owned());
+        }
+        if self.settle_ms < 0 {
+            return fail("settle", "must not be negative".to_owned());
+        }
+        for (field, value, max) in [
+            ("max_in_flight", self.max_in_flight, limits::IN_FLIGHT_MAX),
+            (
+                "max_open_windows",
+                self.max_open_windows,
+                limits::OPEN_WINDOWS_MAX,
+            ),
+        ] {
+            if !(1..=max).contains(&value) {
+                return fail(field, format!("must be 1 to {max}"));
+            }
+        }
+        if self.history_ms < limits::HISTORY_MS_MIN {
+            return fail("history", "must be at least 7d".to_owned());
+        }
+        Ok(())
+    }
+}
+
+/// One configured feed, with everything a worker needs but the secret itself.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SourceDefinition {
+    /// Its name.
+    pub name: SourceName,
+    /// The connector's name.
+    pub connector: String,
+    /// The connector's parameters.
+    pub params: BTreeMap<String, String>,
+    /// Identity of its timeline: hash of connector, parameters and origin.
+    pub generation: Generation,
+    /// Where the secret is (`env:NAME`, `file:PATH`); never the secret itself.
+    pub secret: Option<String>,
+    /// Where requests go, when not where the manifest says.
+    pub base_url: Option<String>,
+    /// Where tokens are asked for, when not where the manifest says.
+    pub token_url: Option<String>,
+    /// First instant of the timeline.
+    pub start: Timestamp,
+    /// First instant after it, for a bounded pull.
+    pub end: Option<Timestamp>,
+    /// Name of the sink its records go to.
+    pub sink: String,
+    /// Whether `_windlass` is spliced into each record.
+    pub metadata: bool,
+    /// Carve and dispatch nothing.
+    pub paused: bool,
+    /// How its timeline is cut.
+    pub policy: Policy,
+}
+
+/// A source in the state: its definition as applied, and whether something keeps it from running.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SourceRecord {
+    /// As applied.
+    pub definition: SourceDefinition,
+    /// Rises with every write; what a conditional write compares.
+    pub version: u64,
+    /// Why it does not run, when its credentials or configuration were refused.
+    pub blocked: Option<Blocked>,
+    /// When the definition was applied.
+    pub applied_at: Timestamp,
+}
+
+impl SourceRecord {
+    /// Whether new work may start.
+    pub fn is_active(&self) -> bool {
+        self.blocked.is_none() && !self.definition.paused
+    }
+}
+
+/// A source that its vendor refuses as configured. Its windows keep their place.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Blocked {
+    /// What was refused and what to do.
+    pub reason: String,
+    /// Since when.
+    pub since: Timestamp,
+}
+
+/// The shared gate of a rate group: nobody asks its vendor before `not_before`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RateGate {
+    /// Whose.
+    pub group: RateGroup,
+    /// Until when.
+    pub not_before: Timestamp,
+    /// What the vendor said.
+    pub reason: String,
+}

@@ -1,0 +1,140 @@
+//! Half-open spans of time, the shape of every window: `from` belongs to a span, `to` does not.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::time::Timestamp;
+
+/// A half-open span `[from, to)` that is never empty.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(try_from = "RawSpan", into = "RawSpan")]
+pub struct Span {
+    from: Timestamp,
+    to: Timestamp,
+}
+
+#[derive(Serialize, Deserialize)]
+struct RawSpan {
+    from: Timestamp,
+    to: Timestamp,
+}
+
+/// `from` did not precede `to`.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("a span must end after it starts, but [{from}, {to}) does not")]
+pub struct EmptySpan {
+    /// Where the span was to start.
+    pub from: Timestamp,
+    /// Where it was to end.
+    pub to: Timestamp,
+}
+
+impl Span {
+    /// The span `[from, to)`.
+    pub fn new(from: Timestamp, to: Timestamp) -> Result<Self, EmptySpan> {
+        if from < to {
+            Ok(Self { from, to })
+        } else {
+            Err(EmptySpan { from, to })
+        }
+    }
+
+    /// The first instant inside.
+    pub const fn from(self) -> Timestamp {
+        self.from
+    }
+
+    /// The first instant after.
+    pub const fn to(self) -> Timestamp {
+        self.to
+    }
+
+    /// Length in milliseconds, at least 1.
+    pub const fn width_ms(self) -> i64 {
+        self.to.ms_since(self.from)
+    }
+
+    /// Whether `time` lies in `[from, to)`.
+    pub fn contains(self, time: Timestamp) -> bool {
+        self.from <= time && time < self.to
+    }
+
+    /// Whether the two share an instant. Spans that only touch do not overlap.
+    pub fn overlaps(self, other: Self) -> bool {
+        self.from < other.to && other.from < self.to
+    }
+
+    /// The middle, rounded down to `unit_ms`; `None` when both halves would not be spans.
+    pub fn midpoint(self, unit_ms: i64) -> Option<Timestamp> {
+        let middle = self.from.plus_ms(self.width_ms() / 2).floor_to(unit_ms);
+        (self.from < middle && middle < self.to).then_some(middle)
+    }
+}
+
+impl TryFrom<RawSpan> for Span {
+    type Error = EmptySpan;
+
+    fn try_from(raw: RawSpan) -> Result<Self, EmptySpan> {
+        Self::new(raw.from, raw.to)
+    }
+}
+
+impl From<Span> for RawSpan {
+    fn from(span: Span) -> Self {
+        Self {
+            from: span.from,
+            to: span.to,
+        }
+    }
+}
+
+impl fmt::Display for Span {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "[{}, {})", self.from, self.to)
+    }
+}
+
+impl fmt::Debug for Span {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn span(from: i64, to: i64) -> Span {
+        Span::new(Timestamp::from_ms(from), Timestamp::from_ms(to)).unwrap()
+    }
+
+    #[test]
+    fn an_empty_or_reversed_span_is_refused() {
+        let at = Timestamp::from_ms(5);
+        assert_eq!(Span::new(at, at), Err(EmptySpan { from: at, to: at }));
+        assert!(Span::new(at, Timestamp::from_ms(4)).is_err());
+    }
+
+    #[test]
+    fn the_start_belongs_to_a_span_and_the_end_does_not() {
+        assert!(span(0, 10).contains(Timestamp::from_ms(0)));
+        assert!(!span(0, 10).contains(Timestamp::from_ms(10)));
+    }
+
+    #[test]
+    fn neighbours_touch_without_overlapping() {
+        assert!(!span(0, 10).overlaps(span(10, 20)));
+        assert!(span(0, 11).overlaps(span(10, 20)));
+    }
+
+    #[test]
+    fn the_midpoint_is_a_multiple_of_the_unit_and_strictly_inside() {
+        assert_eq!(span(0, 3000).midpoint(1000), Some(Timestamp::from_ms(1000)));
+        assert_eq!(span(0, 1000).midpoint(1000), None);
+        assert_eq!(
+            span(-3000, 0).midpoint(1000),
+            Some(Timestamp::from_ms(-2000))
+        );
+    }
+}

@@ -1,0 +1,329 @@
+//! The one place where a window's status changes.
+
+use crate::checkpoint::{Checkpoint, earliest};
+use crate::ids::Owner;
+use crate::time::Timestamp;
+use crate::window::{Status, Window};
+
+/// A worker asks for a window.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Claim {
+    /// The epoch the worker was told, or read.
+    pub epoch: u64,
+    /// A fresh nonce, one per call.
+    pub owner: Owner,
+    /// When the lease ends: the worker's deadline plus the skew allowance.
+    pub lease_until: Timestamp,
+    /// When.
+    pub now: Timestamp,
+}
+
+/// How a run ended without completing the window.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Release {
+    /// What happened and whether it counts against the window.
+    pub cause: Cause,
+    /// Earliest next claim.
+    pub not_before: Option<Timestamp>,
+    /// What went wrong, for people. Kept from before when `None`.
+    pub error: Option<String>,
+    /// When.
+    pub now: Timestamp,
+}
+
+/// Why a worker gave a window back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Cause {
+    /// Out of time, told to stop, told to wait, or its source is blocked: never counts.
+    Yielded,
+    /// The vendor or the sink is unwell: lengthens the next wait, never parks.
+    Outage,
+    /// A repeatable page error, which counts unless a checkpoint was made since the claim.
+    Failed,
+    /// The vendor rejected or repeated its own token: begin again at page one.
+    Restart,
+    /// The request is too large for the vendor: split at this instant.
+    Split(Timestamp),
+}
+
+/// Everything that can happen to a window.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Event {
+    /// Tick: a task that names the window is sent.
+    Dispatch {
+        /// When the dispatch counts as lost.
+        until: Timestamp,
+        /// When.
+        now: Timestamp,
+    },
+    /// Worker: takes it.
+    Claim(Claim),
+    /// Holder: one page is durable.
+    Checkpoint(Checkpoint),
+    /// Holder: the last page is durable.
+    Complete {
+        /// The last page.
+        last: Checkpoint,
+        /// How long its history stays, in milliseconds.
+        history_ms: i64,
+    },
+    /// Holder: gives it back.
+    Release(Release),
+    /// Tick: a lease or a dispatch ran out.
+    Expire {
+        /// When.
+        now: Timestamp,
+    },
+    /// Tick: gives it up.
+    Park {
+        /// Why.
+        reason: String,
+        /// When.
+        now: Timestamp,
+    },
+    /// Tick: what lies at and after `to` has windows of its own now.
+    Shrink {
+        /// The new end.
+        to: Timestamp,
+        /// When.
+        now: Timestamp,
+    },
+    /// Operator: tries a parked window again.
+    Retry {
+        /// When.
+        now: Timestamp,
+    },
+}
+
+impl Event {
+    /// The name in the state diagram and in logs.
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Dispatch { .. } => "dispatch",
+            Self::Claim(_) => "claim",
+            Self::Checkpoint(_) => "checkpoint",
+            Self::Complete { .. } => "complete",
+            Self::Release(_) => "release",
+            Self::Expire { .. } => "expire",
+            Self::Park { .. } => "park",
+            Self::Shrink { .. } => "shrink",
+            Self::Retry { .. } => "retry",
+        }
+    }
+}
+
+/// The move is not in the state diagram, or not for this caller. Nothing has changed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum IllegalMove {
+    /// No such edge.
+    #[error("a {status} window cannot {event}")]
+    Edge {
+        /// The status it has.
+        status: Status,
+        /// The event that was tried.
+        event: &'static str,
+    },
+    /// The caller's epoch is not the window's: it changed hands.
+    #[error("epoch {given} has been replaced by {current}")]
+    Epoch {
+        /// The caller's.
+        given: u64,
+        /// The window's.
+        current: u64,
+    },
+    /// The checkpoint does not continue where the window stands.
+    #[error("a checkpoint from page {given} cannot move a window at page {current}")]
+    Page {
+        /// The page the checkpoint moves from.
+        given: u64,
+        /// The page the window is at.
+        current: u64,
+    },
+    /// It waits for `not_before` or for a split.
+    #[error("the window is not due")]
+    NotDue,
+    /// A split or shrink point does not lie strictly inside the window.
+    #[error("{at} does not lie inside {from}..{to}")]
+    OutOfSpan {
+        /// The point.
+        at: Timestamp,
+        /// Where the window starts.
+        from: Timestamp,
+        /// Where it ends.
+        to: Timestamp,
+    },
+    /// A checkpoint without a cursor that does not complete the window.
+    #[error("a checkpoint that does not complete the window needs a cursor")]
+    NoCursor,
+}
+
+impl Window {
+    /// The window after `event`, or why that may not happen. Pure; `self` is unchanged.
+    ///
+    /// Every move except a checkpoint raises the epoch (INV-3), and `page` never decreases (INV-4).
+    pub fn apply(&self, event: &Event) -> Result<Self, IllegalMove> {
+        let mut next = self.clone();
+        match (self.status, event) {
+            (Status::Ready, Event::Dispatch { until, now }) => {
+                if !self.is_due(*now) {
+                    return Err(IllegalMove::NotDue);
+                }
+                next.hand_over(Status::Dispatched, *now);
+                next.lease_until = Some(*until);
+            }
+            (Status::Ready | Status::Dispatched, Event::Claim(claim)) => next.claim(self, claim)?,
+            (Status::Running, Event::Checkpoint(checkpoint)) => {
+                if checkpoint.cursor.is_none() {
+                    return Err(IllegalMove::NoCursor);
+                }
+                next.advance(checkpoint)?;
+            }
+            (Status::Running, Event::Complete { last, history_ms }) => {
+                next.advance(last)?;
+                next.hand_over(Status::Done, last.now);
+                next.cursor = None;
+                next.not_before = None;
+                next.last_error = None;
+                next.done_at = Some(last.now);
+                next.expires_at = Some(last.now.plus_ms(*history_ms));
+            }
+            (Status::Running, Event::Release(release)) => next.release(release)?,
+            (Status::Dispatched, Event::Expire { now }) => next.hand_over(Status::Ready, *now),
+            (Status::Running, Event::Expire { now }) => {
+                next.hand_over(Status::Ready, *now);
+                if self.attempts > 0 {
+                    next.last_error =
+                        Some("the worker stopped without a word before its first page".to_owned());
+                }
+            }
+            (Status::Ready | Status::Dispatched | Status::Running, Event::Park { reason, now }) => {
+                next.hand_over(Status::Parked, *now);
+                next.last_error = Some(reason.clone());
+            }
+            (Status::Ready, Event::Shrink { to, now }) => {
+                next.check_inside(*to)?;
+                next.hand_over(Status::Ready, *now);
+                next.to = *to;
+                next.split_at = None;
+            }
+            (Status::Parked, Event::Retry { now }) => {
+                next.hand_over(Status::Ready, *now);
+                next.attempts = 0;
+                next.setbacks = 0;
+                next.restarts_forgiven = self.restarts;
+                next.not_before = None;
+            }
+            (status, event) => {
+                return Err(IllegalMove::Edge {
+                    status,
+                    event: event.name(),
+                });
+            }
+        }
+        Ok(next)
+    }
+
+    fn hand_over(&mut self, status: Status, now: Timestamp) {
+        self.status = status;
+        self.epoch += 1;
+        self.owner = None;
+        self.lease_until = None;
+        self.updated_at = now;
+    }
+
+    fn claim(&mut self, before: &Self, claim: &Claim) -> Result<(), IllegalMove> {
+        if claim.epoch != before.epoch {
+            return Err(IllegalMove::Epoch {
+                given: claim.epoch,
+                current: before.epoch,
+            });
+        }
+        if !before.is_claimable(claim.now) {
+            return Err(IllegalMove::NotDue);
+        }
+        self.hand_over(Status::Running, claim.now);
+        self.owner = Some(claim.owner.clone());
+        self.lease_until = Some(claim.lease_until);
+        self.not_before = None;
+        // Counted on the way in, because a crash leaves nobody to count it on the way out.
+        self.attempts = before.attempts.saturating_add(1);
+        self.runs = before.runs.saturating_add(1);
+        Ok(())
+    }
+
+    fn advance(&mut self, checkpoint: &Checkpoint) -> Result<(), IllegalMove> {
+        if checkpoint.from != self.page {
+            return Err(IllegalMove::Page {
+                given: checkpoint.from,
+                current: self.page,
+            });
+        }
+        self.page = checkpoint.to();
+        self.cursor.clone_from(&checkpoint.cursor);
+        self.sink_position.clone_from(&checkpoint.sink_position);
+        self.records = self.records.saturating_add(checkpoint.totals.records);
+        self.bytes = self.bytes.saturating_add(checkpoint.totals.bytes);
+        self.rejected = self.rejected.saturating_add(checkpoint.totals.rejected);
+        self.oldest = earliest(self.oldest, checkpoint.totals.oldest);
+        self.newest = self.newest.max(checkpoint.totals.newest);
+        self.ordered &= checkpoint.ordered;
+        self.slowest_page_ms = self.slowest_page_ms.max(checkpoint.page_ms);
+        self.attempts = 0;
+        self.setbacks = 0;
+        self.updated_at = checkpoint.now;
+        Ok(())
+    }
+
+    fn release(&mut self, release: &Release) -> Result<(), IllegalMove> {
+        if let Cause::Split(at) = release.cause {
+            self.check_inside(at)?;
+            self.split_at = Some(at);
+        }
+        if matches!(release.cause, Cause::Restart) {
+            self.restarts = self.restarts.saturating_add(1);
+        }
+        if matches!(release.cause, Cause::Restart | Cause::Split(_)) {
+            self.begin_again();
+        }
+        if matches!(release.cause, Cause::Outage | Cause::Failed) {
+            self.setbacks = self.setbacks.saturating_add(1);
+        }
+        if !matches!(release.cause, Cause::Failed) {
+            self.attempts = self.attempts.saturating_sub(1);
+        }
+        self.hand_over(Status::Ready, release.now);
+        self.not_before = release.not_before;
+        if release.error.is_some() {
+            self.last_error.clone_from(&release.error);
+        }
+        Ok(())
+    }
+
+    /// Forgets the pass so far. `page` stays: a delayed checkpoint of the old pass must not fit.
+    fn begin_again(&mut self) {
+        self.cursor = None;
+        self.sink_position = None;
+        self.records = 0;
+        self.bytes = 0;
+        self.rejected = 0;
+        self.oldest = None;
+        self.newest = None;
+        self.ordered = true;
+    }
+
+    fn check_inside(&self, at: Timestamp) -> Result<(), IllegalMove> {
+        if self.id.from < at && at < self.to {
+            Ok(())
+        } else {
+            Err(IllegalMove::OutOfSpan {
+                at,
+                from: self.id.from,
+                to: self.to,
+            })
+        }
+    }
+}
+
+#[cfg(test)]
+#[path = "transition_tests.rs"]
+mod tests;

@@ -1,0 +1,296 @@
+use super::*;
+use crate::checkpoint::{Cursor, PageTotals};
+use crate::invariant::check_move;
+use crate::limits;
+
+fn at(ms: i64) -> Timestamp {
+    Timestamp::from_ms(ms)
+}
+
+fn window() -> Window {
+    let id = "okta/0123456789ab/live/1970-01-01T00:00:00Z"
+        .parse()
+        .unwrap();
+    Window::new(id, at(1_000_000), at(0)).unwrap()
+}
+
+fn claim(epoch: u64) -> Event {
+    let owner = Owner::from_random(7);
+    Event::Claim(Claim {
+        epoch,
+        owner,
+        lease_until: at(500_000),
+        now: at(10),
+    })
+}
+
+fn page(from: u64) -> Checkpoint {
+    Checkpoint {
+        from,
+        cursor: Some(Cursor {
+            token: format!("t{}", from + 1),
+            request: "r".to_owned(),
+        }),
+        totals: PageTotals {
+            records: 10,
+            bytes: 100,
+            rejected: 1,
+            oldest: Some(at(5)),
+            newest: Some(at(9)),
+        },
+        ordered: true,
+        sink_position: Some(format!("r0:{from}:0")),
+        page_ms: 20,
+        now: at(20),
+    }
+}
+
+fn release(cause: Cause) -> Event {
+    Event::Release(Release {
+        cause,
+        not_before: None,
+        error: None,
+        now: at(30),
+    })
+}
+
+fn one_of_each() -> Vec<Event> {
+    vec![
+        Event::Dispatch {
+            until: at(100),
+            now: at(10),
+        },
+        claim(1),
+        Event::Checkpoint(page(0)),
+        Event::Complete {
+            last: page(0),
+            history_ms: limits::HISTORY_MS_MIN,
+        },
+        release(Cause::Yielded),
+        Event::Expire { now: at(10) },
+        Event::Park {
+            reason: "hole".to_owned(),
+            now: at(10),
+        },
+        Event::Shrink {
+            to: at(500),
+            now: at(10),
+        },
+        Event::Retry { now: at(10) },
+    ]
+}
+
+/// A window of each status at epoch 1 and page 0, so that every event of `one_of_each` fits it.
+fn in_status(status: Status) -> Window {
+    let mut window = Window { status, ..window() };
+    if status == Status::Running {
+        window.owner = Some(Owner::from_random(7));
+        window.lease_until = Some(at(500_000));
+    }
+    if status == Status::Done {
+        window.done_at = Some(at(1));
+    }
+    window
+}
+
+#[test]
+fn the_moves_are_exactly_those_of_the_state_diagram() {
+    let mut edges = Vec::new();
+    for status in Status::ALL {
+        for event in one_of_each() {
+            if let Ok(next) = in_status(status).apply(&event) {
+                edges.push(format!("{status} --> {}: {}", next.status, event.name()));
+            }
+        }
+    }
+    edges.sort();
+    let diagram = include_str!("../../docs/DATA_MODEL.md");
+    let mut drawn: Vec<String> = diagram
+        .lines()
+        .map(str::trim)
+        .filter(|line| line.contains(" --> ") && line.contains(": ") && !line.contains("[*]"))
+        .map(str::to_owned)
+        .collect();
+    drawn.sort();
+    assert_eq!(
+        edges, drawn,
+        "docs/DATA_MODEL.md draws other moves than the code makes"
+    );
+}
+
+#[test]
+fn every_legal_move_keeps_the_move_invariants() {
+    for status in Status::ALL {
+        for event in one_of_each() {
+            let before = in_status(status);
+            if let Ok(after) = before.apply(&event) {
+                check_move(&before, &after).unwrap();
+            }
+        }
+    }
+}
+
+#[test]
+fn a_claim_with_an_old_epoch_is_refused() {
+    let dispatched = window()
+        .apply(&Event::Dispatch {
+            until: at(100),
+            now: at(1),
+        })
+        .unwrap();
+    let refused = dispatched.apply(&claim(1));
+    assert_eq!(
+        refused,
+        Err(IllegalMove::Epoch {
+            given: 1,
+            current: 2
+        })
+    );
+    assert_eq!(dispatched.apply(&claim(2)).unwrap().status, Status::Running);
+}
+
+#[test]
+fn a_ready_window_is_claimed_only_when_due_and_not_waiting_for_a_split() {
+    let waiting = Window {
+        not_before: Some(at(11)),
+        ..window()
+    };
+    assert_eq!(waiting.apply(&claim(1)), Err(IllegalMove::NotDue));
+    let due = Window {
+        not_before: Some(at(10)),
+        ..window()
+    };
+    assert!(due.apply(&claim(1)).is_ok());
+    let splitting = Window {
+        split_at: Some(at(500)),
+        ..window()
+    };
+    assert_eq!(splitting.apply(&claim(1)), Err(IllegalMove::NotDue));
+}
+
+#[test]
+fn a_checkpoint_applies_to_the_page_it_moves_from_and_to_no_other() {
+    let running = in_status(Status::Running);
+    let second = running.apply(&Event::Checkpoint(page(0))).unwrap();
+    assert_eq!((second.page, second.records, second.attempts), (1, 10, 0));
+    assert_eq!(
+        second.apply(&Event::Checkpoint(page(0))),
+        Err(IllegalMove::Page {
+            given: 0,
+            current: 1
+        })
+    );
+    assert_eq!(second.epoch, running.epoch, "a checkpoint keeps the epoch");
+}
+
+#[test]
+fn a_checkpoint_without_a_cursor_needs_to_complete_the_window() {
+    let last = Checkpoint {
+        cursor: None,
+        ..page(0)
+    };
+    let running = in_status(Status::Running);
+    assert_eq!(
+        running.apply(&Event::Checkpoint(last.clone())),
+        Err(IllegalMove::NoCursor)
+    );
+    let done = running
+        .apply(&Event::Complete {
+            last,
+            history_ms: 5,
+        })
+        .unwrap();
+    assert_eq!((done.status, done.page), (Status::Done, 1));
+    assert_eq!(done.expires_at, Some(at(25)));
+}
+
+#[test]
+fn only_crashes_and_page_errors_without_a_page_since_count_as_attempts() {
+    let claimed = window().apply(&claim(1)).unwrap();
+    assert_eq!(claimed.attempts, 1);
+    assert_eq!(
+        claimed
+            .apply(&Event::Expire { now: at(40) })
+            .unwrap()
+            .attempts,
+        1
+    );
+    assert_eq!(claimed.apply(&release(Cause::Failed)).unwrap().attempts, 1);
+    for excused in [
+        Cause::Yielded,
+        Cause::Outage,
+        Cause::Restart,
+        Cause::Split(at(500)),
+    ] {
+        assert_eq!(
+            claimed.apply(&release(excused)).unwrap().attempts,
+            0,
+            "{excused:?}"
+        );
+    }
+    let advanced = claimed.apply(&Event::Checkpoint(page(0))).unwrap();
+    assert_eq!(advanced.apply(&release(Cause::Failed)).unwrap().attempts, 0);
+    assert_eq!(
+        advanced
+            .apply(&Event::Expire { now: at(40) })
+            .unwrap()
+            .attempts,
+        0
+    );
+}
+
+#[test]
+fn a_restart_forgets_the_pass_but_page_never_decreases() {
+    let running = in_status(Status::Running)
+        .apply(&Event::Checkpoint(page(0)))
+        .unwrap();
+    let again = running.apply(&release(Cause::Restart)).unwrap();
+    assert_eq!((again.page, again.records, again.restarts), (1, 0, 1));
+    assert_eq!(
+        (again.cursor, again.sink_position, again.oldest),
+        (None, None, None)
+    );
+}
+
+#[test]
+fn a_split_point_on_a_bound_is_refused_and_one_inside_is_kept() {
+    let running = in_status(Status::Running);
+    for outside in [at(0), at(1_000_000), at(2_000_000)] {
+        assert!(matches!(
+            running.apply(&release(Cause::Split(outside))),
+            Err(IllegalMove::OutOfSpan { .. })
+        ));
+    }
+    let split = running.apply(&release(Cause::Split(at(500)))).unwrap();
+    assert_eq!(split.split_at, Some(at(500)));
+    let shrunk = split
+        .apply(&Event::Shrink {
+            to: at(500),
+            now: at(50),
+        })
+        .unwrap();
+    assert_eq!((shrunk.to, shrunk.split_at), (at(500), None));
+}
+
+#[test]
+fn a_retry_forgives_what_parked_the_window() {
+    let exhausted = Window {
+        attempts: limits::ATTEMPTS_MAX,
+        restarts: 9,
+        ..window()
+    };
+    assert!(exhausted.is_exhausted());
+    let parked = exhausted
+        .apply(&Event::Park {
+            reason: "why".to_owned(),
+            now: at(1),
+        })
+        .unwrap();
+    assert_eq!(parked.last_error.as_deref(), Some("why"));
+    let retried = parked.apply(&Event::Retry { now: at(2) }).unwrap();
+    assert!(!retried.is_exhausted());
+    assert_eq!(
+        retried.restarts, 9,
+        "the count that names output parts never goes back"
+    );
+}
