@@ -40,16 +40,17 @@ pub const RESTARTS_MAX: u32 = 5;
 pub const PAGE_TRIES_MAX: usize = 5;
 /// Tries of one state write whose outcome is unknown or whose store is unavailable.
 pub const STATE_TRIES_MAX: usize = 6;
-/// Tries of one sink call within one run.
-pub const SINK_TRIES_MAX: usize = 5;
 
 /// First delay between tries of a page.
 pub const RETRY_DELAY_MIN_MS: i64 = 500;
 /// Longest delay between tries of a page, and the longest wait a worker sleeps through: anything
 /// longer is stored as `not_before` and the worker leaves.
 pub const RETRY_DELAY_MAX_MS: i64 = 5 * SECOND_MS;
-/// First delay between tries of a state or sink call.
+/// First delay between tries of a state write.
 pub const WRITE_DELAY_MIN_MS: i64 = 50;
+/// Longest pause between two requests that a declared pace makes a worker sleep through; a slower
+/// pace is stored as the rate group's `not_before`.
+pub const PACE_SLEEP_MAX_MS: i64 = 10 * SECOND_MS;
 /// First `not_before` after a run that failed.
 pub const BACKOFF_MIN_MS: i64 = 5 * SECOND_MS;
 /// Longest `not_before` after runs that failed.

@@ -56,6 +56,17 @@ pub struct Plan {
     pub dispatch: Vec<Move>,
 }
 
+impl Plan {
+    /// Whether there is nothing to do.
+    pub fn is_empty(&self) -> bool {
+        self.scavenge.is_empty()
+            && self.splits.is_empty()
+            && self.create.is_empty()
+            && self.progress.is_none()
+            && self.dispatch.is_empty()
+    }
+}
+
 /// A window as read, and what is to happen to it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Move {

@@ -58,8 +58,6 @@ pub enum Disposition {
 pub struct Attempt<'a> {
     /// The window the page belongs to.
     pub window: &'a Window,
-    /// Tries of this page in this run so far, this one included.
-    pub tries: usize,
     /// The delay before another try, or `None` when there are no more.
     pub delay_ms: Option<i64>,
     /// How long the vendor asks to wait, if it said.
@@ -158,7 +156,6 @@ mod tests {
     fn attempt(window: &Window) -> Attempt<'_> {
         Attempt {
             window,
-            tries: 1,
             delay_ms: Some(500),
             wait_ms: None,
             left_ms: 60_000,

@@ -1,0 +1,172 @@
+//! `windlass run`: the whole loop in this process.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::json;
+use windlass_core::clock::{Clock, Entropy};
+use windlass_core::system::{SystemClock, SystemEntropy};
+use windlass_orchestrator::{Activity, TickReport};
+use windlass_state::StateStore;
+use windlass_state::sqlite::SqliteStore;
+use windlass_worker::{Observer, Seams, Stop};
+
+use crate::args::RunArgs;
+use crate::config::Config;
+use crate::exit_code::ExitCode;
+use crate::local::bars::Bars;
+use crate::local::{Ending, Engine, LocalOutfit, Meter, StateLock};
+use crate::output::{Output, grouped};
+
+/// Runs until stopped, or until caught up.
+pub(crate) async fn run(path: &Path, args: &RunArgs, output: &Output) -> anyhow::Result<ExitCode> {
+    let config = Config::load(path)?;
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let entropy: Arc<dyn Entropy> = Arc::new(SystemEntropy);
+    let outfit = LocalOutfit::build(&config, &clock, &entropy)?;
+    let _lock = StateLock::take(&config.state)?;
+    let store = SqliteStore::open(&config.state)?;
+    let meter = Arc::new(Meter::default());
+    let stop = Stop::default();
+    stop_on_signals(&stop, *output)?;
+    stop_after(&stop, args.max_runtime, Arc::clone(&clock));
+    let observer: Arc<dyn Observer> = Arc::<Meter>::clone(&meter);
+    let seams = Seams {
+        clock: Arc::clone(&clock),
+        entropy,
+        stop,
+        observer: Some(observer),
+    };
+    let mut bars = Bars::new(&config, Arc::clone(&meter), *output, clock.now());
+    let engine = Engine::new(store.clone(), outfit, seams);
+    let definitions: Vec<_> = config
+        .sources
+        .values()
+        .map(|source| source.definition.clone())
+        .collect();
+    engine.apply(&definitions).await?;
+    let ending = engine
+        .run(args.until_caught_up, |report| {
+            bars.update(report, clock.now())
+        })
+        .await?;
+    bars.finish();
+    summarize(&store, &meter, &ending, args.until_caught_up, output).await
+}
+
+async fn summarize(
+    store: &SqliteStore,
+    meter: &Meter,
+    ending: &Ending,
+    until_caught_up: bool,
+    output: &Output,
+) -> anyhow::Result<ExitCode> {
+    let mut lines = String::new();
+    let mut sources = Vec::new();
+    for source in &ending.report().sources {
+        let delivered = meter.of(&source.source);
+        let record = store.source(&source.source).await?;
+        let blocked = record
+            .and_then(|record| record.blocked)
+            .map(|blocked| blocked.reason);
+        lines.push_str(&format!(
+            "{}: complete through {}, {} records in {} pages",
+            source.source,
+            source.complete_through,
+            grouped(delivered.records),
+            grouped(delivered.pages)
+        ));
+        if delivered.rejected > 0 {
+            lines.push_str(&format!(", {} rejected", grouped(delivered.rejected)));
+        }
+        if source.holes > 0 {
+            let name = &source.source;
+            lines.push_str(&format!(
+                ", {} holes (see `windlass windows {name} --status parked`)",
+                source.holes
+            ));
+        }
+        if let Some(problem) = blocked.as_ref().or(source.error.as_ref()) {
+            let word = if blocked.is_some() {
+                "BLOCKED"
+            } else {
+                "FAILED"
+            };
+            lines.push_str(&format!("\n  {word}: {problem}"));
+        }
+        lines.push('\n');
+        sources.push(json!({
+            "source": source.source.as_str(),
+            "complete_through": source.complete_through,
+            "records": delivered.records,
+            "pages": delivered.pages,
+            "bytes": delivered.bytes,
+            "rejected": delivered.rejected,
+            "holes": source.holes,
+            "blocked": blocked,
+        }));
+    }
+    let code = exit_code(ending, until_caught_up);
+    let caught_up = matches!(ending, Ending::CaughtUp(_)) && code == ExitCode::Success;
+    output.result(
+        &json!({ "caught_up": caught_up, "sources": sources }),
+        || lines,
+    );
+    Ok(code)
+}
+
+fn exit_code(ending: &Ending, until_caught_up: bool) -> ExitCode {
+    let report: &TickReport = ending.report();
+    let blocked = report
+        .sources
+        .iter()
+        .any(|source| source.activity == Activity::Blocked);
+    let holes = report.sources.iter().any(|source| source.holes > 0);
+    match ending {
+        Ending::Failed(_) => ExitCode::State,
+        Ending::Stopped(_) if !until_caught_up => ExitCode::Success,
+        Ending::CaughtUp(_) | Ending::AllBlocked(_) | Ending::Stopped(_) if blocked => {
+            ExitCode::Blocked
+        }
+        Ending::Stopped(_) => ExitCode::Unfinished,
+        Ending::CaughtUp(_) | Ending::AllBlocked(_) if holes => ExitCode::Holes,
+        Ending::CaughtUp(_) | Ending::AllBlocked(_) => ExitCode::Success,
+    }
+}
+
+/// Ctrl-C and SIGTERM stop the run at its next checkpoint; a second one stops it at once, which
+/// loses nothing either, but leaves the next run pages to fetch again.
+fn stop_on_signals(stop: &Stop, output: Output) -> anyhow::Result<()> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    let stop = stop.clone();
+    tokio::spawn(async move {
+        loop {
+            tokio::select! {
+                _ = interrupt.recv() => {}
+                _ = terminate.recv() => {}
+            }
+            if stop.is_requested() {
+                std::process::exit(i32::from(ExitCode::Unfinished as u8));
+            }
+            output.note("stopping at the next checkpoint; once more to stop at once");
+            stop.request();
+        }
+    });
+    Ok(())
+}
+
+fn stop_after(stop: &Stop, max_runtime: Option<Duration>, clock: Arc<dyn Clock>) {
+    let Some(max_runtime) = max_runtime else {
+        return;
+    };
+    let stop = stop.clone();
+    tokio::spawn(async move {
+        clock
+            .sleep(i64::try_from(max_runtime.as_millis()).unwrap_or(i64::MAX))
+            .await;
+        stop.request();
+    });
+}

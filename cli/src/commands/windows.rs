@@ -1,0 +1,145 @@
+//! `windlass windows` and `windlass show`: the ledger, and one window in full.
+
+use std::path::Path;
+
+use serde_json::{Value, json};
+use windlass_core::clock::Clock;
+use windlass_core::ids::WindowId;
+use windlass_core::system::SystemClock;
+use windlass_core::window::Window;
+use windlass_core::{Span, Timestamp};
+use windlass_orchestrator::read_source;
+use windlass_state::StateStore;
+
+use super::status::open_state;
+use crate::args::WindowsArgs;
+use crate::config::Config;
+use crate::exit_code::{ExitCode, UsageError};
+use crate::output::{Output, duration, grouped, table};
+
+/// Windows read from the ledger at once.
+const READ_AT_ONCE: usize = 10_000;
+
+/// Lists a source's windows.
+pub(crate) async fn windows(
+    path: &Path,
+    args: &WindowsArgs,
+    output: &Output,
+) -> anyhow::Result<ExitCode> {
+    let config = Config::load(path)?;
+    let name = config.source(&args.source)?.definition.name.clone();
+    let store = open_state(&config)?;
+    let Some(record) = store.source(&name).await? else {
+        return Err(UsageError(format!("`{name}` has not run yet")).into());
+    };
+    let span = Span::new(
+        args.from.unwrap_or(Timestamp::MIN),
+        args.to.unwrap_or(Timestamp::MAX),
+    )
+    .map_err(|error| UsageError(error.to_string()))?;
+    let mut found = Vec::new();
+    for lane in read_source(&store, record, SystemClock.now()).await?.lanes {
+        let mut from = span.from();
+        while let Ok(rest) = Span::new(from, span.to()) {
+            let read = store
+                .history(&lane.progress.timeline, rest, READ_AT_ONCE)
+                .await?;
+            let Some(last) = read.last() else { break };
+            from = last.id.from.plus_ms(1);
+            let wanted = |window: &Window| args.status.is_none_or(|status| window.status == status);
+            found.extend(read.into_iter().filter(wanted));
+            let surplus = found.len().saturating_sub(args.limit);
+            found.drain(..surplus);
+        }
+    }
+    let json = Value::Array(found.iter().map(to_json).collect());
+    output.result(&json, || list(&found));
+    Ok(ExitCode::Success)
+}
+
+/// Shows one window.
+pub(crate) async fn show(path: &Path, id: &str, output: &Output) -> anyhow::Result<ExitCode> {
+    let id: WindowId = id.parse().map_err(|error| UsageError(format!("{error}")))?;
+    let store = open_state(&Config::load(path)?)?;
+    let Some(window) = store.window(&id).await? else {
+        return Err(UsageError(format!("there is no window {id}")).into());
+    };
+    let json = to_json(&window);
+    output.result(&json, || full(&json));
+    Ok(ExitCode::Success)
+}
+
+fn list(windows: &[Window]) -> String {
+    let mut table = table([
+        "window",
+        "to",
+        "status",
+        "pages",
+        "records",
+        "tries",
+        "took",
+        "last error",
+    ]);
+    for window in windows {
+        table.add_row([
+            window.id.to_string(),
+            window.to.to_string(),
+            window.status.to_string(),
+            window.page.to_string(),
+            grouped(window.records),
+            window.runs.to_string(),
+            window.done_at.map_or_else(
+                || "-".to_owned(),
+                |done| duration(done.ms_since(window.created_at)),
+            ),
+            window.last_error.clone().unwrap_or_default(),
+        ]);
+    }
+    format!("{table}\n")
+}
+
+fn full(window: &Value) -> String {
+    let mut text = String::new();
+    for (name, value) in window.as_object().into_iter().flatten() {
+        let value = match value {
+            Value::Null => "-".to_owned(),
+            Value::String(text) => text.clone(),
+            other => other.to_string(),
+        };
+        text.push_str(&format!("{name:<18} {value}\n"));
+    }
+    text
+}
+
+fn to_json(window: &Window) -> Value {
+    json!({
+        "window": window.id.to_string(),
+        "from": window.id.from,
+        "to": window.to,
+        "status": window.status,
+        "epoch": window.epoch,
+        "owner": window.owner,
+        "lease_until": window.lease_until,
+        "page": window.page,
+        "cursor": window.cursor.as_ref().map(|cursor| &cursor.token),
+        "cursor_for": window.cursor.as_ref().map(|cursor| &cursor.request),
+        "sink_position": window.sink_position,
+        "records": window.records,
+        "bytes": window.bytes,
+        "rejected": window.rejected,
+        "oldest": window.oldest,
+        "newest": window.newest,
+        "ordered": window.ordered,
+        "runs": window.runs,
+        "attempts": window.attempts,
+        "setbacks": window.setbacks,
+        "restarts": window.restarts,
+        "not_before": window.not_before,
+        "split_at": window.split_at,
+        "slowest_page_ms": window.slowest_page_ms,
+        "last_error": window.last_error,
+        "created_at": window.created_at,
+        "updated_at": window.updated_at,
+        "done_at": window.done_at,
+    })
+}

@@ -1,0 +1,108 @@
+//! The configuration file: read, checked against manifests and limits, and turned into source
+//! definitions. Every error names the file, the line, the field and what was expected.
+
+mod raw;
+mod resolve;
+
+use std::collections::BTreeMap;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+use anyhow::Context;
+use windlass_connectors::connector::Connector;
+use windlass_connectors::yaml;
+use windlass_core::limits;
+use windlass_core::source::SourceDefinition;
+
+use crate::exit_code::UsageError;
+
+/// A configuration that has passed every check.
+#[derive(Debug)]
+pub(crate) struct Config {
+    /// The state file.
+    pub(crate) state: PathBuf,
+    /// Sinks by name.
+    pub(crate) sinks: BTreeMap<String, SinkConfig>,
+    /// Sources by name.
+    pub(crate) sources: BTreeMap<String, Source>,
+}
+
+/// Where records go.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum SinkConfig {
+    /// Files under a folder.
+    Ndjson {
+        /// The folder.
+        dir: PathBuf,
+    },
+    /// Standard output.
+    Stdout,
+}
+
+/// A source as configured.
+#[derive(Debug)]
+pub(crate) struct Source {
+    /// What is stored of it.
+    pub(crate) definition: SourceDefinition,
+    /// Its compiled manifest.
+    pub(crate) connector: Connector,
+}
+
+impl Config {
+    /// Reads and checks the file at `path`. Relative paths inside are relative to its folder.
+    pub(crate) fn load(path: &Path) -> anyhow::Result<Self> {
+        let text = read_text(path)?;
+        let name = path.display().to_string();
+        let raw: raw::Config = yaml::load(&name, &text)?;
+        let base = path.parent().unwrap_or(Path::new(""));
+        Ok(resolve::resolve(
+            &resolve::File {
+                name: &name,
+                text: &text,
+                base,
+            },
+            raw,
+        )?)
+    }
+
+    /// The source called `name`, or an error that lists those there are.
+    pub(crate) fn source(&self, name: &str) -> anyhow::Result<&Source> {
+        self.sources.get(name).ok_or_else(|| {
+            let known: Vec<_> = self.sources.keys().map(String::as_str).collect();
+            let hint = match yaml::did_you_mean(name, known.iter().copied()) {
+                Some(word) => format!("did you mean `{word}`?"),
+                None => format!("there are: {}", known.join(", ")),
+            };
+            UsageError(format!(
+                "there is no source `{name}` in the configuration; {hint}"
+            ))
+            .into()
+        })
+    }
+}
+
+/// The content of a configuration or manifest file, bounded.
+pub(crate) fn read_text(path: &Path) -> anyhow::Result<String> {
+    let usage = |problem: String| UsageError(format!("{}: {problem}", path.display()));
+    let file = std::fs::File::open(path).map_err(|error| {
+        let hint = if error.kind() == std::io::ErrorKind::NotFound {
+            "; name another file with --config, or start from examples/nvd.yaml"
+        } else {
+            ""
+        };
+        usage(format!("cannot be read: {error}{hint}"))
+    })?;
+    let mut text = String::new();
+    file.take(limits::FILE_BYTES_MAX + 1)
+        .read_to_string(&mut text)
+        .map_err(|error| usage(format!("cannot be read: {error}")))
+        .context("the configuration")?;
+    if text.len() as u64 > limits::FILE_BYTES_MAX {
+        return Err(usage(format!("is larger than {} bytes", limits::FILE_BYTES_MAX)).into());
+    }
+    Ok(text)
+}
+
+#[cfg(test)]
+#[path = "config_tests.rs"]
+mod tests;

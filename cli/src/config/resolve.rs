@@ -1,0 +1,217 @@
+//! From the configuration as written to source definitions.
+
+use std::path::{Path, PathBuf};
+
+use windlass_connectors::connector::{Connector, Defaults, Settings};
+use windlass_connectors::manifest::Manifest;
+use windlass_connectors::manifest::text::Millis;
+use windlass_connectors::registry::{self, RegistryError};
+use windlass_connectors::secret::SecretRef;
+use windlass_connectors::yaml::{YamlError, invalid};
+use windlass_core::ids::{Generation, SourceName};
+use windlass_core::limits;
+use windlass_core::source::{Policy, SourceDefinition};
+use windlass_core::time::{HOUR_MS, MINUTE_MS};
+
+use super::{Config, SinkConfig, Source, raw};
+
+/// Widest window unless configured.
+const MAX_WIDTH_MS: i64 = 6 * HOUR_MS;
+/// Narrowest window unless configured.
+const MIN_WIDTH_MS: i64 = MINUTE_MS;
+/// Workers of one source unless configured.
+const IN_FLIGHT: u32 = 4;
+
+/// The file that is read.
+pub(super) struct File<'a> {
+    pub(super) name: &'a str,
+    pub(super) text: &'a str,
+    pub(super) base: &'a Path,
+}
+
+impl File<'_> {
+    fn invalid(&self, field: &str, problem: impl std::fmt::Display) -> YamlError {
+        invalid(self.name, self.text, field, problem, None)
+    }
+
+    fn path(&self, text: &str) -> PathBuf {
+        self.base.join(text)
+    }
+}
+
+pub(super) fn resolve(file: &File<'_>, raw: raw::Config) -> Result<Config, YamlError> {
+    let mut sinks = std::collections::BTreeMap::new();
+    for (name, sink) in raw.sinks {
+        let sink = match sink {
+            raw::Sink::Ndjson(ndjson) => SinkConfig::Ndjson {
+                dir: file.path(&ndjson.dir),
+            },
+            raw::Sink::Stdout(raw::Stdout {}) => SinkConfig::Stdout,
+        };
+        sinks.insert(name, sink);
+    }
+    if sinks.is_empty() {
+        return Err(file.invalid("sinks", "at least one sink is needed"));
+    }
+    if raw.sources.is_empty() {
+        return Err(file.invalid("sources", "at least one source is needed"));
+    }
+    let mut sources = std::collections::BTreeMap::new();
+    for (name, source) in raw.sources {
+        let resolver = Resolver {
+            file,
+            field: format!("sources.{name}"),
+            sinks: &sinks,
+        };
+        let resolved = resolver.source(&name, source)?;
+        sources.insert(name, resolved);
+    }
+    Ok(Config {
+        state: file.path(&raw.state.sqlite),
+        sinks,
+        sources,
+    })
+}
+
+struct Resolver<'a> {
+    file: &'a File<'a>,
+    field: String,
+    sinks: &'a std::collections::BTreeMap<String, SinkConfig>,
+}
+
+impl Resolver<'_> {
+    fn invalid(&self, field: &str, problem: impl std::fmt::Display) -> YamlError {
+        self.file
+            .invalid(&format!("{}.{field}", self.field), problem)
+    }
+
+    fn source(&self, name: &str, raw: raw::Source) -> Result<Source, YamlError> {
+        let name: SourceName = name
+            .parse()
+            .map_err(|error| self.file.invalid(&self.field, error))?;
+        let manifest = self.manifest(&raw.connector)?;
+        let settings = Settings {
+            params: raw.params.clone(),
+            base_url: raw.base_url.clone(),
+            token_url: raw.token_url.clone(),
+        };
+        let connector = Connector::compile(&manifest, &settings)
+            .map_err(|error| self.invalid(&error.field, &error.problem))?;
+        if let Some(end) = raw.end.filter(|end| *end <= raw.start) {
+            return Err(self.invalid("end", format!("{end} is not after start, {}", raw.start)));
+        }
+        if let Some(secret) = &raw.secret {
+            secret
+                .parse::<SecretRef>()
+                .map_err(|error| self.invalid("secret", error))?;
+        }
+        let sink = self.sink(raw.sink.as_deref())?;
+        let policy = self.policy(&raw, connector.defaults())?;
+        let origin = connector.origin().to_string();
+        let definition = SourceDefinition {
+            name,
+            connector: raw.connector,
+            params: raw.params,
+            generation: Generation::of(connector.name(), connector.params(), &origin),
+            secret: raw.secret,
+            base_url: raw.base_url,
+            token_url: raw.token_url,
+            start: raw.start,
+            end: raw.end,
+            sink,
+            metadata: raw.metadata.unwrap_or(true),
+            paused: raw.paused,
+            policy,
+        };
+        Ok(Source {
+            definition,
+            connector,
+        })
+    }
+
+    fn manifest(&self, connector: &str) -> Result<Manifest, YamlError> {
+        let named = if registry::is_file(connector) {
+            self.file.path(connector).display().to_string()
+        } else {
+            connector.to_owned()
+        };
+        registry::find(&named).map_err(|error| match error {
+            RegistryError::Invalid(error) => error,
+            other => self.invalid("connector", other),
+        })
+    }
+
+    fn sink(&self, named: Option<&str>) -> Result<String, YamlError> {
+        let names = || {
+            self.sinks
+                .keys()
+                .map(String::as_str)
+                .collect::<Vec<_>>()
+                .join(", ")
+        };
+        match named {
+            Some(name) if self.sinks.contains_key(name) => Ok(name.to_owned()),
+            Some(name) => Err(self.invalid(
+                "sink",
+                format!("there is no sink `{name}`; there are: {}", names()),
+            )),
+            None => match self.sinks.keys().collect::<Vec<_>>().as_slice() {
+                [only] => Ok((*only).clone()),
+                _ => Err(self.invalid("sink", format!("choose one of: {}", names()))),
+            },
+        }
+    }
+
+    fn policy(&self, raw: &raw::Source, defaults: &Defaults) -> Result<Policy, YamlError> {
+        let unit_ms = defaults.unit_ms;
+        let ms = |value: Option<Millis>| value.map(|Millis(ms)| ms);
+        let settle_ms = ms(raw.settle).unwrap_or(defaults.settle_ms);
+        if settle_ms < defaults.settle_ms {
+            let problem = format!(
+                "{settle_ms}ms is less than the vendor needs to publish, {}ms",
+                defaults.settle_ms
+            );
+            return Err(self.invalid("settle", problem));
+        }
+        let widest = ms(raw.window.max).unwrap_or_else(|| {
+            let wide = MAX_WIDTH_MS.max(defaults.initial_ms);
+            wide.max(ms(raw.window.initial).unwrap_or(0))
+                .max(ms(raw.window.min).unwrap_or(0))
+        });
+        let max_ms = match defaults.max_span_ms {
+            Some(span) if ms(raw.window.max).is_some_and(|max| max > span) => {
+                let problem = format!("{widest}ms is wider than the vendor answers, {span}ms");
+                return Err(self.invalid("window.max", problem));
+            }
+            Some(span) => widest.min(span),
+            None => widest,
+        };
+        let min_ms = ms(raw.window.min).unwrap_or(MIN_WIDTH_MS.max(unit_ms).min(max_ms));
+        let initial_ms =
+            ms(raw.window.initial).unwrap_or(defaults.initial_ms.clamp(min_ms, max_ms.max(min_ms)));
+        if raw.requests_per_minute == Some(0) {
+            return Err(self.invalid("requests_per_minute", "must be at least 1"));
+        }
+        // What an operator sets wins: a vendor may have granted this account more.
+        let group_in_flight = defaults.group_in_flight.max(raw.max_in_flight.unwrap_or(0));
+        let policy = Policy {
+            unit_ms,
+            initial_ms,
+            min_ms,
+            max_ms,
+            every_ms: ms(raw.every).unwrap_or(limits::EVERY_MS_DEFAULT.max(unit_ms)),
+            settle_ms,
+            max_lookback_ms: defaults.max_lookback_ms,
+            max_in_flight: raw.max_in_flight.unwrap_or(IN_FLIGHT.min(group_in_flight)),
+            max_open_windows: raw.max_open_windows.unwrap_or(limits::OPEN_WINDOWS_DEFAULT),
+            rate_group: defaults.rate_group.clone(),
+            group_in_flight,
+            requests_per_minute: raw.requests_per_minute.or(defaults.requests_per_minute),
+            history_ms: ms(raw.history).unwrap_or(limits::HISTORY_MS_DEFAULT),
+        };
+        policy
+            .check()
+            .map_err(|error| self.invalid(error.field, &error.problem))?;
+        Ok(policy)
+    }
+}

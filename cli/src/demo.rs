@@ -1,0 +1,205 @@
+//! `windlass demo`: a pull against a built-in sample vendor, with a process killed in the middle of
+//! its windows, and the count that shows whether anything was lost.
+
+mod count;
+mod vendor;
+
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+
+use anyhow::{Context, bail};
+use serde_json::json;
+use tokio::process::{Child, Command};
+use windlass_core::clock::Clock;
+use windlass_core::system::SystemClock;
+use windlass_core::window::Status;
+use windlass_orchestrator::read_source;
+use windlass_state::StateStore;
+use windlass_state::sqlite::SqliteStore;
+
+use self::vendor::{SampleVendor, Timeline};
+use crate::args::DemoArgs;
+use crate::exit_code::ExitCode;
+use crate::output::{Output, grouped};
+
+/// How often the demo looks whether a window is in the middle.
+const LOOK_EVERY_MS: i64 = 10;
+/// How often it looks before it gives up.
+const LOOKS_MAX: usize = 3_000;
+
+/// What a demo came to.
+struct DemoResult {
+    made: u64,
+    counted: count::Counted,
+    interrupted: usize,
+    pages_fetched: u64,
+    pages_needed: u64,
+    seconds: f64,
+}
+
+/// Runs the demo.
+pub(crate) async fn run(args: &DemoArgs, output: &Output) -> anyhow::Result<ExitCode> {
+    let temporary;
+    let dir: &Path = if let Some(dir) = &args.keep {
+        std::fs::create_dir_all(dir).with_context(|| format!("cannot make {}", dir.display()))?;
+        if std::fs::read_dir(dir)?.next().is_some() {
+            bail!("{} is not empty; the demo keeps its files in an empty folder", dir.display());
+        }
+        dir
+    } else {
+        temporary = tempfile::tempdir().context("cannot make a temporary folder")?;
+        temporary.path()
+    };
+    let started = SystemClock.now();
+    let vendor = SampleVendor::start(Timeline::new(args.records), args.port).await?;
+    let project = Project::write(dir, &vendor)?;
+    output.note(&format!(
+        "a sample vendor in the Google Reports shape serves {} records at {}",
+        grouped(args.records),
+        vendor.address()
+    ));
+    let interrupted = interrupt(&project, &vendor, output).await?;
+    output.note("the same command again; it takes up each window after its last checkpoint:");
+    let status = project.spawn(output)?.wait().await?;
+    if !status.success() {
+        bail!("`windlass run` ended with {status}");
+    }
+    let result = DemoResult {
+        made: args.records,
+        counted: count::count(&project.out(), vendor.timeline())?,
+        interrupted,
+        pages_fetched: vendor.pages_served(),
+        pages_needed: vendor.timeline().pages_needed(),
+        seconds: seconds(SystemClock.now().ms_since(started)),
+    };
+    Ok(report(&result, args.keep.as_ref(), output))
+}
+
+/// Starts a run, lets it get into the middle of its windows, and kills it. Returns how many windows
+/// had a page delivered and were not done.
+async fn interrupt(
+    project: &Project,
+    vendor: &SampleVendor,
+    output: &Output,
+) -> anyhow::Result<usize> {
+    vendor.hold_after(vendor.timeline().pages_needed() / 2);
+    let mut child = project.spawn(output)?;
+    for _ in 0..LOOKS_MAX {
+        if let Some(status) = child.try_wait()? {
+            bail!("`windlass run` ended with {status} before it could be interrupted");
+        }
+        let halfway = if vendor.is_holding() { project.halfway().await? } else { 0 };
+        if halfway > 0 {
+            child.kill().await.context("cannot kill `windlass run`")?;
+            vendor.release();
+            let windows = if halfway == 1 { "window" } else { "windows" };
+            output.note(&format!("killed `windlass run` (SIGKILL) in the middle of {halfway} {windows}"));
+            return Ok(halfway);
+        }
+        SystemClock.sleep(LOOK_EVERY_MS).await;
+    }
+    bail!("`windlass run` never got into the middle of a window")
+}
+
+/// The demo's configuration, manifest, state and output, in one folder.
+struct Project {
+    dir: PathBuf,
+}
+
+impl Project {
+    fn write(dir: &Path, vendor: &SampleVendor) -> anyhow::Result<Self> {
+        let write = |name: &str, text: &str| {
+            let path = dir.join(name);
+            std::fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))
+        };
+        write("sample_vendor.yaml", include_str!("demo/sample_vendor.yaml"))?;
+        let (start, end) = vendor.timeline().bounds();
+        let config = format!(
+            include_str!("demo/windlass.yaml"),
+            address = vendor.address(),
+            start = start,
+            end = end
+        );
+        write("windlass.yaml", &config)?;
+        Ok(Self { dir: dir.to_owned() })
+    }
+
+    fn out(&self) -> PathBuf {
+        self.dir.join("out")
+    }
+
+    fn spawn(&self, output: &Output) -> anyhow::Result<Child> {
+        let program = std::env::current_exe().context("cannot find this program")?;
+        let mut command = Command::new(program);
+        command
+            .args(["run", "--until-caught-up", "--config"])
+            .arg(self.dir.join("windlass.yaml"))
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .kill_on_drop(true);
+        if output.is_json() {
+            command.arg("--json");
+        }
+        command.spawn().context("cannot start `windlass run`")
+    }
+
+    /// Windows of which a page is checkpointed and more are to come.
+    async fn halfway(&self) -> anyhow::Result<usize> {
+        let store = SqliteStore::open_read_only(&self.dir.join("windlass.db"))?;
+        let mut halfway = 0;
+        for record in store.sources().await? {
+            let view = read_source(&store, record, SystemClock.now()).await?;
+            let windows = view.lanes.iter().flat_map(|lane| lane.windows());
+            halfway += windows
+                .filter(|window| window.status == Status::Running && window.cursor.is_some())
+                .count();
+        }
+        Ok(halfway)
+    }
+}
+
+fn report(result: &DemoResult, kept: Option<&PathBuf>, output: &Output) -> ExitCode {
+    let count::Counted { delivered, lost, duplicated } = result.counted;
+    let json = json!({
+        "made": result.made,
+        "delivered": delivered,
+        "lost": lost,
+        "duplicated": duplicated,
+        "interrupted": result.interrupted,
+        "pages_fetched": result.pages_fetched,
+        "seconds": result.seconds,
+    });
+    output.result(&json, || {
+        let mut text = format!(
+            "\nmade        {:>12}\ndelivered   {:>12}\nlost        {:>12}\nduplicated  {:>12}\n",
+            grouped(result.made),
+            grouped(delivered),
+            grouped(lost),
+            grouped(duplicated)
+        );
+        text.push_str(&format!(
+            "interrupted {:>12}  windows, by SIGKILL\npages       {:>12}  fetched; {} would do without the kill\nseconds     {:>12.1}\n",
+            result.interrupted,
+            grouped(result.pages_fetched),
+            grouped(result.pages_needed),
+            result.seconds
+        ));
+        if let Some(dir) = kept {
+            text.push_str(&format!(
+                "\nkept in {dir}: try `windlass --config {dir}/windlass.yaml status`\n",
+                dir = dir.display()
+            ));
+        }
+        text
+    });
+    if lost == 0 && duplicated == 0 && delivered == result.made {
+        ExitCode::Success
+    } else {
+        ExitCode::DemoFailed
+    }
+}
+
+/// Seconds with one decimal's worth of truth.
+fn seconds(ms: i64) -> f64 {
+    f64::from(i32::try_from(ms).unwrap_or(i32::MAX)) / 1_000.0
+}

@@ -1,0 +1,12 @@
+//! The engine on one machine: SQLite, local workers, files.
+
+pub(crate) mod bars;
+mod engine;
+mod lock;
+mod meter;
+mod outfit;
+
+pub(crate) use engine::{Ending, Engine};
+pub(crate) use lock::StateLock;
+pub(crate) use meter::Meter;
+pub(crate) use outfit::LocalOutfit;

@@ -1,0 +1,205 @@
+//! The whole loop in one process: tick, hand tasks to local workers, tick again when one ends.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+
+use windlass_core::source::SourceDefinition;
+use windlass_core::task::Task;
+use windlass_core::time::{SECOND_MS, Timestamp};
+use windlass_orchestrator::{
+    Activity, Dispatch, DispatchError, Tick, TickOptions, TickReport, recover,
+};
+use windlass_state::sqlite::SqliteStore;
+use windlass_state::{StateError, StateStore};
+use windlass_worker::{Budget, Report, Seams, Worker};
+
+use super::outfit::LocalOutfit;
+
+/// Longest pause between two ticks: what an operator changes is seen this soon.
+const TICK_PAUSE_MAX_MS: i64 = SECOND_MS;
+
+/// Hands tasks to the loop below. Nothing gets lost on the way: it is one process.
+struct LocalDispatch(mpsc::UnboundedSender<Task>);
+
+impl Dispatch for LocalDispatch {
+    async fn dispatch(&self, task: Task) -> Result<(), DispatchError> {
+        self.0
+            .send(task)
+            .map_err(|error| DispatchError(error.to_string()))
+    }
+}
+
+/// How the loop ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Ending {
+    /// Nothing is left to do that could be done.
+    CaughtUp(TickReport),
+    /// Told to stop; every window in flight was released at a checkpoint.
+    Stopped(TickReport),
+    /// Every source is blocked or paused.
+    AllBlocked(TickReport),
+    /// A source's stored items cannot be read, and nothing else is left to do.
+    Failed(TickReport),
+}
+
+impl Ending {
+    /// Where every source stood at the end.
+    pub(crate) const fn report(&self) -> &TickReport {
+        let (Self::CaughtUp(report)
+        | Self::Stopped(report)
+        | Self::AllBlocked(report)
+        | Self::Failed(report)) = self;
+        report
+    }
+}
+
+/// The engine over a locked state.
+pub(crate) struct Engine {
+    store: SqliteStore,
+    worker: Arc<Worker<SqliteStore, LocalOutfit>>,
+    seams: Seams,
+}
+
+impl Engine {
+    /// An engine on `store`, whose lock the caller holds.
+    pub(crate) fn new(store: SqliteStore, outfit: LocalOutfit, seams: Seams) -> Self {
+        let worker = Arc::new(Worker::new(store.clone(), outfit, seams.clone()));
+        Self {
+            store,
+            worker,
+            seams,
+        }
+    }
+
+    /// Puts the configuration's sources into the state: new and changed ones are applied, blocked
+    /// ones get another try, and those it does not name any more are paused, not forgotten.
+    pub(crate) async fn apply(&self, sources: &[SourceDefinition]) -> Result<(), StateError> {
+        let now = self.seams.clock.now();
+        let stored = self.store.sources().await?;
+        for definition in sources {
+            let unchanged = stored
+                .iter()
+                .any(|record| record.definition == *definition && record.blocked.is_none());
+            if !unchanged {
+                self.store.apply_source(definition, now).await?;
+            }
+        }
+        let named: BTreeSet<_> = sources.iter().map(|definition| &definition.name).collect();
+        for record in stored {
+            if !named.contains(&record.definition.name) && !record.definition.paused {
+                let paused = SourceDefinition {
+                    paused: true,
+                    ..record.definition
+                };
+                self.store.apply_source(&paused, now).await?;
+            }
+        }
+        recover(&self.store, now).await?;
+        self.store.expire_history(now).await?;
+        Ok(())
+    }
+
+    /// Runs until told to stop, until everything is blocked, or, with `until_caught_up`, until
+    /// nothing is left to do. `each_tick` sees every tick's report.
+    pub(crate) async fn run(
+        &self,
+        until_caught_up: bool,
+        mut each_tick: impl FnMut(&TickReport),
+    ) -> Result<Ending, StateError> {
+        let (sender, mut tasks) = mpsc::unbounded_channel();
+        let dispatch = LocalDispatch(sender);
+        let mut workers: JoinSet<Report> = JoinSet::new();
+        let ended = loop {
+            let report = self.tick(&dispatch).await?;
+            each_tick(&report);
+            while let Ok(task) = tasks.try_recv() {
+                let worker = Arc::clone(&self.worker);
+                workers.spawn(async move { worker.run(&task, Budget::UNLIMITED).await });
+            }
+            if self.seams.stop.is_requested() {
+                break Ending::Stopped(report);
+            }
+            if workers.is_empty() {
+                if until_caught_up && report.is_quiet() {
+                    break Ending::CaughtUp(report);
+                }
+                if until_caught_up && report.is_stuck() {
+                    break Ending::Failed(report);
+                }
+                if all_blocked(&report) {
+                    break Ending::AllBlocked(report);
+                }
+            }
+            tokio::select! {
+                Some(ended) = workers.join_next() => self.ended(ended)?,
+                () = self.seams.stop.requested() => {}
+                () = self.seams.clock.sleep(self.pause_ms(&report)) => {}
+            }
+        };
+        while let Some(worker) = workers.join_next().await {
+            self.ended(worker)?;
+        }
+        Ok(match ended {
+            // The windows that were released meanwhile count as what they are now.
+            Ending::Stopped(_) => Ending::Stopped(self.look().await?),
+            other => other,
+        })
+    }
+
+    async fn tick(&self, dispatch: &LocalDispatch) -> Result<TickReport, StateError> {
+        let options = TickOptions {
+            dispatch_ms: None,
+            share_pace: false,
+        };
+        let now = self.seams.clock.now();
+        Tick {
+            store: &self.store,
+            dispatch,
+            options,
+            now,
+        }
+        .run()
+        .await
+    }
+
+    /// A tick that starts nothing: its tasks have nowhere to go.
+    async fn look(&self) -> Result<TickReport, StateError> {
+        windlass_orchestrator::look(&self.store, self.seams.clock.now()).await
+    }
+
+    fn ended(&self, worker: Result<Report, tokio::task::JoinError>) -> Result<(), StateError> {
+        match worker {
+            Ok(report) => match report.state_failure() {
+                Some(error) => {
+                    self.seams.stop.request();
+                    Err(error.clone())
+                }
+                None => Ok(()),
+            },
+            // A worker that panicked leaves its window running. A new process takes it back.
+            Err(error) => Err(StateError::Unknown(format!(
+                "a worker ended abnormally: {error}"
+            ))),
+        }
+    }
+
+    fn pause_ms(&self, report: &TickReport) -> i64 {
+        let now = self.seams.clock.now();
+        let until: Option<Timestamp> = report.wakes_at();
+        until.map_or(TICK_PAUSE_MAX_MS, |at| {
+            at.ms_since(now).clamp(1, TICK_PAUSE_MAX_MS)
+        })
+    }
+}
+
+fn all_blocked(report: &TickReport) -> bool {
+    let blocked = |activity: Activity| matches!(activity, Activity::Blocked);
+    report.sources.iter().any(|source| blocked(source.activity))
+        && report
+            .sources
+            .iter()
+            .all(|source| blocked(source.activity) || source.activity == Activity::Paused)
+}

@@ -1,0 +1,94 @@
+//! One `run` per state file, by an operating-system lock that ends with the process.
+
+use std::fs::{File, OpenOptions, TryLockError};
+use std::io::{Read, Seek, Write};
+use std::path::{Path, PathBuf};
+
+use crate::exit_code::StateUnusable;
+
+/// Holds the lock until dropped.
+#[derive(Debug)]
+pub(crate) struct StateLock {
+    _file: File,
+}
+
+impl StateLock {
+    /// Takes the lock of the state file at `state`, beside which it lies as `<state>.lock`.
+    ///
+    /// # Errors
+    /// When another process holds it (the message says which), or the file cannot be made.
+    pub(crate) fn take(state: &Path) -> Result<Self, StateUnusable> {
+        let mut name = state.as_os_str().to_owned();
+        name.push(".lock");
+        let path = PathBuf::from(name);
+        let unusable = |problem: String| StateUnusable(format!("{}: {problem}", path.display()));
+        if let Some(dir) = state.parent().filter(|dir| !dir.as_os_str().is_empty())
+            && !dir.is_dir()
+        {
+            return Err(unusable(format!(
+                "cannot lock the state: {} is not a folder; create it first",
+                dir.display()
+            )));
+        }
+        let mut file = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .open(&path)
+            .map_err(|error| unusable(format!("cannot lock the state: {error}")))?;
+        match file.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => {
+                let mut holder = String::new();
+                let holder = match (&file).take(64).read_to_string(&mut holder) {
+                    Ok(_) if !holder.trim().is_empty() => format!("process {}", holder.trim()),
+                    _ => "another process".to_owned(),
+                };
+                return Err(unusable(format!(
+                    "{holder} is running on this state; stop it first, or use another state file"
+                )));
+            }
+            Err(TryLockError::Error(error)) => {
+                return Err(unusable(format!("cannot lock the state: {error}")));
+            }
+        }
+        // For the message above only; the lock is the operating system's.
+        file.set_len(0)
+            .and_then(|()| file.rewind())
+            .and_then(|()| writeln!(file, "{}", std::process::id()))
+            .map_err(|error| unusable(format!("cannot lock the state: {error}")))?;
+        Ok(Self { _file: file })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_second_run_on_the_same_state_is_refused_and_told_who_holds_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let state = dir.path().join("windlass.db");
+        let held = StateLock::take(&state).unwrap();
+        let refused = StateLock::take(&state).unwrap_err().to_string();
+        assert!(
+            refused.contains(&format!("process {}", std::process::id())),
+            "{refused}"
+        );
+        drop(held);
+        StateLock::take(&state).unwrap();
+    }
+
+    #[test]
+    fn a_missing_folder_is_named() {
+        let dir = tempfile::tempdir().unwrap();
+        let refused = StateLock::take(&dir.path().join("no/windlass.db"))
+            .unwrap_err()
+            .to_string();
+        assert!(
+            refused.contains("is not a folder; create it first"),
+            "{refused}"
+        );
+    }
+}

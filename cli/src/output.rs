@@ -1,0 +1,118 @@
+//! The one place that prints.
+#![expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "this is where printing lives"
+)]
+
+use std::io::{IsTerminal, Write};
+
+use comfy_table::{ContentArrangement, Table, presets};
+
+/// Where and how a command's result is printed.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Output {
+    json: bool,
+}
+
+impl Output {
+    pub(crate) const fn new(json: bool) -> Self {
+        Self { json }
+    }
+
+    /// Whether the result is one JSON document.
+    pub(crate) const fn is_json(self) -> bool {
+        self.json
+    }
+
+    /// Prints `value` as JSON, or `text` when JSON was not asked for.
+    pub(crate) fn result(self, value: &serde_json::Value, text: impl FnOnce() -> String) {
+        let text = if self.json {
+            format!("{value:#}\n")
+        } else {
+            text()
+        };
+        // A reader that went away (`| head`) is not an error.
+        if std::io::stdout().write_all(text.as_bytes()).is_err() {}
+    }
+
+    /// A line for people while a command works; nothing when JSON was asked for.
+    pub(crate) fn note(self, line: &str) {
+        if !self.json {
+            eprintln!("{line}");
+        }
+    }
+
+    /// What went wrong, on standard error.
+    pub(crate) fn error(self, message: &str) {
+        let label = if colours_on_stderr() {
+            "\u{1b}[31merror:\u{1b}[0m"
+        } else {
+            "error:"
+        };
+        eprintln!("{label} {message}");
+    }
+}
+
+/// Whether standard error is a terminal that shows colours: see <https://no-color.org>.
+pub(crate) fn colours_on_stderr() -> bool {
+    let refused = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+    !refused && std::io::stderr().is_terminal()
+}
+
+/// A table without lines, as wide as the terminal allows.
+pub(crate) fn table<const N: usize>(header: [&str; N]) -> Table {
+    let mut table = Table::new();
+    table
+        .load_style(presets::NOTHING)
+        .set_content_arrangement(ContentArrangement::Disabled)
+        .set_header(header);
+    table
+}
+
+/// `1,234,567`.
+pub(crate) fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut grouped = String::with_capacity(digits.len() + digits.len() / 3);
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            grouped.push(',');
+        }
+        grouped.push(digit);
+    }
+    grouped
+}
+
+/// `3d 4h`, `12m 3s`, `0s`: the two largest parts of a duration in milliseconds.
+pub(crate) fn duration(ms: i64) -> String {
+    let mut seconds = ms.max(0) / 1_000;
+    let mut parts = Vec::new();
+    for (unit, length) in [("d", 86_400), ("h", 3_600), ("m", 60), ("s", 1)] {
+        if seconds >= length && parts.len() < 2 {
+            parts.push(format!("{}{unit}", seconds / length));
+            seconds %= length;
+        }
+    }
+    if parts.is_empty() {
+        "0s".to_owned()
+    } else {
+        parts.join(" ")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_grouped_by_thousands() {
+        let shown: Vec<_> = [0, 999, 1_000, 1_234_567].map(grouped).into();
+        assert_eq!(shown, ["0", "999", "1,000", "1,234,567"]);
+    }
+
+    #[test]
+    fn a_duration_shows_its_two_largest_parts() {
+        let shown: Vec<_> = [-5, 999, 61_000, 90_061_000].map(duration).into();
+        assert_eq!(shown, ["0s", "0s", "1m 1s", "1d 1h"]);
+    }
+}

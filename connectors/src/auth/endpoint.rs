@@ -1,0 +1,186 @@
+//! The token endpoint: how it is asked, and what its answers mean.
+
+use std::time::Duration;
+
+use oauth2::basic::BasicTokenType;
+use oauth2::{AccessToken, RefreshToken, Scope, TokenResponse};
+use secrecy::SecretString;
+use serde::{Deserialize, Deserializer, Serialize};
+use url::Url;
+use windlass_core::retry::FailureClass;
+use windlass_core::time::SECOND_MS;
+use windlass_core::{Timestamp, limits};
+
+use crate::exchange::{ApiRequest, ApiResponse, Failure, Method, Origin};
+use crate::http::{Transport, TransportError};
+use crate::wait::retry_after_ms;
+
+use super::grant::Granted;
+use super::is_header_text;
+
+/// How long a token is taken to live when its reply does not say: short enough for any vendor.
+const LIFETIME_DEFAULT_MS: i64 = 300 * SECOND_MS;
+/// Longest lifetime believed; a token is at worst renewed more often than it must be.
+const LIFETIME_MAX_MS: i64 = 24 * 3_600 * SECOND_MS;
+/// Most characters repeated of an error code and of its description.
+const ERROR_CHARS_MAX: usize = 160;
+
+/// A successful reply: <https://www.rfc-editor.org/rfc/rfc6749#section-5.1>. The token type is not
+/// read: vendors spell it in many ways, and only bearer tokens are granted here.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct TokenReply {
+    access_token: AccessToken,
+    #[serde(default, deserialize_with = "seconds")]
+    expires_in: Option<u64>,
+}
+
+impl TokenReply {
+    pub(super) fn access_token(&self) -> &str {
+        self.access_token.secret()
+    }
+
+    /// The token and its lifetime; `None` when it is empty or could not be sent in a header.
+    pub(super) fn granted(&self) -> Option<Granted> {
+        let value = self.access_token();
+        if value.is_empty() || !is_header_text(value) {
+            return None;
+        }
+        let lifetime_ms = self.expires_in.map_or(LIFETIME_DEFAULT_MS, |seconds| {
+            i64::try_from(seconds)
+                .unwrap_or(i64::MAX)
+                .saturating_mul(SECOND_MS)
+        });
+        let lifetime_ms = lifetime_ms.min(LIFETIME_MAX_MS);
+        Some(Granted {
+            value: SecretString::from(value),
+            lifetime_ms,
+        })
+    }
+}
+
+impl TokenResponse for TokenReply {
+    type TokenType = BasicTokenType;
+
+    fn access_token(&self) -> &AccessToken {
+        &self.access_token
+    }
+
+    fn token_type(&self) -> &BasicTokenType {
+        &BasicTokenType::Bearer
+    }
+
+    fn expires_in(&self) -> Option<Duration> {
+        self.expires_in.map(Duration::from_secs)
+    }
+
+    fn refresh_token(&self) -> Option<&RefreshToken> {
+        None
+    }
+
+    fn scopes(&self) -> Option<&Vec<Scope>> {
+        None
+    }
+}
+
+/// `expires_in` as a number, or as text, which several vendors send; anything else is not known.
+fn seconds<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u64>, D::Error> {
+    let value = serde_json::Value::deserialize(deserializer)?;
+    Ok(value.as_u64().or_else(|| value.as_str()?.parse().ok()))
+}
+
+/// An error reply: <https://www.rfc-editor.org/rfc/rfc6749#section-5.2>.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct ErrorReply {
+    error: Option<String>,
+    error_description: Option<String>,
+}
+
+/// A request to the token endpoint, without its body.
+pub(super) fn request(token_url: Url) -> ApiRequest {
+    let mut request = ApiRequest {
+        method: Method::Post,
+        ..ApiRequest::get(token_url)
+    };
+    request.set_header("Accept", "application/json");
+    request.set_header("Content-Type", "application/x-www-form-urlencoded");
+    request
+}
+
+/// Sends `request`; every reply but a success of reasonable size is a failure.
+pub(super) async fn send<T: Transport>(
+    transport: &T,
+    request: &ApiRequest,
+    now: Timestamp,
+) -> Result<ApiResponse, Failure> {
+    let origin = Origin::from(&request.url);
+    let too_large = || {
+        let limit = limits::ERROR_BODY_BYTES_MAX;
+        let message = format!("{origin}: the token endpoint's reply is larger than {limit} bytes");
+        Failure::new(FailureClass::Page, message)
+    };
+    let reply = transport.send(request).await.map_err(|error| match error {
+        // Smaller windows, the usual answer to a large reply, would not help here.
+        TransportError::TooLarge { .. } => too_large(),
+        error => error.into_failure(&origin),
+    })?;
+    if !(200..300).contains(&reply.status) {
+        return Err(refusal(&origin, &reply, now));
+    }
+    if reply.body.len() > limits::ERROR_BODY_BYTES_MAX {
+        return Err(too_large());
+    }
+    Ok(reply)
+}
+
+/// What a reply other than success means. The vendor's own words are repeated, bounded; the caller
+/// takes credentials out of them.
+fn refusal(origin: &Origin, reply: &ApiResponse, now: Timestamp) -> Failure {
+    let said: ErrorReply = if reply.body.len() <= limits::ERROR_BODY_BYTES_MAX {
+        serde_json::from_slice(&reply.body).unwrap_or_default()
+    } else {
+        ErrorReply::default()
+    };
+    let code = said.error.as_deref().unwrap_or_default();
+    let (class, advice) = match (reply.status, code) {
+        (429, _) => (FailureClass::Rate, "it is tried again by itself"),
+        (408 | 500.., _) | (_, "temporarily_unavailable" | "server_error") => {
+            (FailureClass::Outage, "it is tried again by itself")
+        }
+        (_, "invalid_client") => (
+            FailureClass::Block,
+            "check the client id and secret, or that the key is not revoked",
+        ),
+        (_, "unauthorized_client") => (
+            FailureClass::Block,
+            "the client may not use this grant or these scopes; authorise both with the vendor",
+        ),
+        (_, "invalid_grant") => (
+            FailureClass::Block,
+            "check the key, the account it acts for, and this machine's clock",
+        ),
+        (_, "invalid_scope") => (FailureClass::Block, "the vendor does not know these scopes"),
+        _ => (FailureClass::Block, "check the secret and token_url"),
+    };
+    let words = [said.error, said.error_description]
+        .into_iter()
+        .flatten()
+        .map(|text| {
+            let text: String = text.chars().take(ERROR_CHARS_MAX).collect();
+            format!(": {text}")
+        });
+    let status = reply.status;
+    let words: String = words.collect();
+    let message = format!("{origin}: the token endpoint answered {status}{words}; {advice}");
+    let wait_ms = reply
+        .headers
+        .get("retry-after")
+        .and_then(|text| retry_after_ms(text, now));
+    Failure::new(class, message)
+        .with_status(status)
+        .with_wait(wait_ms)
+}
+
+#[cfg(test)]
+#[path = "endpoint_tests.rs"]
+mod tests;

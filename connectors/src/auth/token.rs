@@ -1,0 +1,108 @@
+//! An access token: fetched once however many ask, kept until shortly before it runs out, and
+//! renewed at most once each time the vendor rejects one.
+
+use secrecy::SecretString;
+use tokio::sync::Mutex;
+use windlass_core::time::SECOND_MS;
+use windlass_core::{Clock, Entropy, Timestamp};
+
+use crate::exchange::Failure;
+use crate::http::Transport;
+
+use super::grant::Grant;
+use super::redact::Redactor;
+
+/// How long before its end a token is no longer used: a request may take a while to arrive.
+const MARGIN_MS: i64 = 60 * SECOND_MS;
+/// Up to how much earlier still, so that sources started together do not renew together.
+const SPREAD_MS: i64 = 20 * SECOND_MS;
+
+/// Where access tokens come from, and the current one.
+pub(super) struct TokenSource {
+    grant: Grant,
+    /// Held while a token is fetched: whoever comes second waits and finds it here.
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    token: Option<Token>,
+    /// Counts the tokens fetched.
+    generation: u64,
+    /// A token was rejected, and none has been accepted since.
+    doubted: bool,
+}
+
+/// A token and which one it is.
+#[derive(Clone)]
+pub(super) struct Token {
+    pub(super) value: SecretString,
+    pub(super) generation: u64,
+    renew_at: Timestamp,
+}
+
+impl TokenSource {
+    pub(super) fn new(grant: Grant) -> Self {
+        Self {
+            grant,
+            state: Mutex::default(),
+        }
+    }
+
+    /// The current token, fetched first when there is none or it is about to run out.
+    pub(super) async fn token<T: Transport>(
+        &self,
+        transport: &T,
+        clock: &dyn Clock,
+        entropy: &dyn Entropy,
+        redactor: &Redactor,
+    ) -> Result<Token, Failure> {
+        let mut state = self.state.lock().await;
+        let now = clock.now();
+        if let Some(token) = state.token.as_ref().filter(|token| now < token.renew_at) {
+            return Ok(token.clone());
+        }
+        let granted = self.grant.fetch(transport, now, redactor).await?;
+        state.generation += 1;
+        let renew_at = now.plus_ms(usable_ms(granted.lifetime_ms, entropy.next_u64()));
+        let token = Token {
+            value: granted.value,
+            generation: state.generation,
+            renew_at,
+        };
+        state.token = Some(token.clone());
+        Ok(token)
+    }
+
+    /// The vendor took the token of this generation.
+    pub(super) async fn accepted(&self, generation: u64) {
+        let mut state = self.state.lock().await;
+        if state.generation == generation {
+            state.doubted = false;
+        }
+    }
+
+    /// The vendor rejected the token of this generation. Whether to try again with another one.
+    pub(super) async fn rejected(&self, generation: u64) -> bool {
+        let mut state = self.state.lock().await;
+        if state.generation != generation || state.token.is_none() {
+            return true; // Someone else's request met the same, and a new token is on its way.
+        }
+        state.token = None;
+        // Two in a row: giving up also ends the doubt, so that a later start renews once again.
+        state.doubted = !state.doubted;
+        state.doubted
+    }
+}
+
+/// How long a token with this lifetime is used. A short-lived one is used for half of it.
+fn usable_ms(lifetime_ms: i64, random: u64) -> i64 {
+    let spread = i64::try_from(random % SPREAD_MS.unsigned_abs()).unwrap_or(0);
+    lifetime_ms
+        .saturating_sub(MARGIN_MS + spread)
+        .max(lifetime_ms / 2)
+}
+
+#[cfg(test)]
+#[path = "token_tests.rs"]
+mod tests;

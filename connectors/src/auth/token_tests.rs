@@ -1,0 +1,137 @@
+use windlass_core::clock::{ManualClock, SeededEntropy};
+
+use crate::auth::{Credentials, Pass};
+use crate::exchange::{ApiRequest, ApiResponse, Headers};
+use crate::manifest::{AuthScheme, AuthSpec, ClientAuth};
+use crate::scripted::ScriptedTransport;
+
+use super::*;
+
+/// One source with a token endpoint whose tokens live long, so that only rejections renew them.
+struct World {
+    credentials: Credentials,
+    endpoint: ScriptedTransport,
+    clock: ManualClock,
+}
+
+impl World {
+    fn new() -> Self {
+        let scheme = AuthScheme::ClientCredentials {
+            token_url: "https://login.vendor.test/token".parse().unwrap(),
+            scopes: Vec::new(),
+            audience: None,
+            client_auth: ClientAuth::Basic,
+        };
+        let secret = SecretString::from(r#"{"client_id":"id","client_secret":"s"}"#);
+        let spec = AuthSpec {
+            optional: false,
+            scheme,
+        };
+        let endpoint = ScriptedTransport::new(|_| {
+            let body = r#"{"access_token":"t","token_type":"bearer","expires_in":86400}"#;
+            Ok(ApiResponse {
+                status: 200,
+                headers: Headers::default(),
+                body: body.into(),
+            })
+        });
+        Self {
+            credentials: Credentials::new(&spec, Some(&secret)).unwrap(),
+            endpoint,
+            clock: ManualClock::at(Timestamp::from_ms(0)),
+        }
+    }
+
+    async fn pass(&self) -> Pass {
+        let mut request = ApiRequest::get("https://api.vendor.test/".parse().unwrap());
+        let entropy = SeededEntropy::new(7);
+        let (endpoint, clock) = (&self.endpoint, &self.clock);
+        self.credentials
+            .authorize(&mut request, endpoint, clock, &entropy)
+            .await
+            .unwrap()
+    }
+
+    fn tokens(&self) -> usize {
+        self.endpoint.requests().len()
+    }
+}
+
+#[test]
+fn a_token_is_used_until_shortly_before_its_end_and_a_short_one_for_half_of_it() {
+    for random in [0, 1, 19_999, 20_000, u64::MAX] {
+        let usable = usable_ms(3_600_000, random);
+        assert!((3_520_001..=3_540_000).contains(&usable), "{usable}");
+        assert_eq!(usable_ms(60_000, random), 30_000);
+        assert_eq!(usable_ms(0, random), 0);
+    }
+    let (one, other) = (usable_ms(3_600_000, 1), usable_ms(3_600_000, 2));
+    assert_ne!(
+        one, other,
+        "sources that start together do not renew together"
+    );
+}
+
+#[tokio::test]
+async fn a_rejected_token_is_renewed_once_and_a_second_rejection_in_a_row_is_final() {
+    let world = World::new();
+    let first = world.pass().await;
+    assert!(world.credentials.rejected(first).await);
+    let second = world.pass().await;
+    assert_ne!(first, second);
+    assert!(!world.credentials.rejected(second).await);
+    assert_eq!(world.tokens(), 2);
+}
+
+#[tokio::test]
+async fn a_run_of_days_survives_any_number_of_rejections_with_successes_between() {
+    let world = World::new();
+    for renewals in 1..=200 {
+        let pass = world.pass().await;
+        world.credentials.accepted(pass).await;
+        assert!(world.credentials.rejected(pass).await);
+        assert_eq!(world.tokens(), renewals);
+    }
+}
+
+#[tokio::test]
+async fn a_success_with_the_old_token_does_not_vouch_for_the_new_one() {
+    let world = World::new();
+    let old = world.pass().await;
+    assert!(world.credentials.rejected(old).await);
+    let new = world.pass().await;
+    world.credentials.accepted(old).await;
+    assert!(!world.credentials.rejected(new).await);
+}
+
+#[tokio::test]
+async fn two_requests_rejected_with_one_token_renew_it_once() {
+    let world = World::new();
+    let (one, two) = (world.pass().await, world.pass().await);
+    assert!(world.credentials.rejected(one).await);
+    assert!(
+        world.credentials.rejected(two).await,
+        "before the new token is there"
+    );
+    let (three, four) = (world.pass().await, world.pass().await);
+    assert_eq!(three, four);
+    assert!(world.credentials.rejected(one).await, "after");
+    assert_eq!(
+        world.pass().await,
+        three,
+        "a late rejection of the old one keeps the new one"
+    );
+    assert_eq!(world.tokens(), 2);
+}
+
+#[tokio::test]
+async fn after_giving_up_the_next_start_begins_with_a_new_token_and_one_renewal() {
+    let world = World::new();
+    for _ in 0..2 {
+        let pass = world.pass().await;
+        assert!(world.credentials.rejected(pass).await);
+        let pass = world.pass().await;
+        assert!(!world.credentials.rejected(pass).await);
+    }
+    assert_eq!(world.tokens(), 4);
+}

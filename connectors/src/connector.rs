@@ -1,0 +1,128 @@
+//! A manifest compiled for one source: `(span, token)` into a request, a reply into a page. Pure
+//! both ways; what touches the network is the client.
+
+mod bounds;
+mod compile;
+mod endpoint;
+mod judge;
+mod link;
+mod page;
+mod read;
+mod request;
+#[cfg(test)]
+pub(crate) mod testing;
+#[cfg(test)]
+mod vendor_tests;
+
+use std::collections::BTreeMap;
+
+pub use compile::{CompileError, Defaults, Settings};
+pub use page::{Budget, Page, Record};
+
+use self::bounds::Bounds;
+use crate::exchange::Origin;
+use crate::manifest::AuthSpec;
+use crate::manifest::errors::{ErrorRule, Rate};
+use crate::manifest::page::{EndTest, Order, Repeat, TimeFormat, TokenTarget};
+use crate::manifest::text::Template;
+use crate::records::Paths;
+
+/// One vendor API as one source asks it. Holds no secret.
+#[derive(Debug, Clone)]
+pub struct Connector {
+    name: String,
+    params: BTreeMap<String, String>,
+    origin: Origin,
+    auth: AuthSpec,
+    defaults: Defaults,
+    /// Scheme, host and path of every first request.
+    endpoint: url::Url,
+    headers: Vec<(String, String)>,
+    /// Parameters in the order they are sent; only the window's bounds are still open.
+    query: Vec<(String, Template)>,
+    bounds: Bounds,
+    pager: Pager,
+    records: RecordPlan,
+    signals: Signals,
+}
+
+/// How one page leads to the next.
+#[derive(Debug, Clone)]
+struct Pager {
+    source: Source,
+    target: Option<TokenTarget>,
+    repeat: Repeat,
+    end: Vec<EndTest>,
+    size: Option<u64>,
+    /// Where the flag of [`EndTest::FlagFalse`] is found in the body, beside its test.
+    flag: Option<usize>,
+}
+
+/// Where the token comes from; the numbers are slots of [`RecordPlan::body`].
+#[derive(Debug, Clone)]
+enum Source {
+    Single,
+    Body(usize),
+    Header(String),
+    Link(String),
+    Offset { total: usize },
+}
+
+/// What is read from a page and from each record.
+#[derive(Debug, Clone)]
+struct RecordPlan {
+    /// Records, token, flags and error values: everything one pass over the body yields.
+    body: Paths,
+    /// Ids and time: what one pass over a record yields.
+    record: Paths,
+    id: Vec<usize>,
+    time: Option<(usize, TimeFormat)>,
+    order: Order,
+}
+
+/// What replies say beside records.
+#[derive(Debug, Clone)]
+struct Signals {
+    rules: Vec<Rule>,
+    code: Option<usize>,
+    message: Option<usize>,
+    rate: Rate,
+}
+
+/// An error rule with the slot its path is read into.
+#[derive(Debug, Clone)]
+struct Rule {
+    rule: ErrorRule,
+    slot: Option<usize>,
+}
+
+impl Connector {
+    /// The manifest's name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Where requests with credentials may go, and nowhere else.
+    pub fn origin(&self) -> &Origin {
+        &self.origin
+    }
+
+    /// The parameters, with defaults filled in.
+    pub fn params(&self) -> &BTreeMap<String, String> {
+        &self.params
+    }
+
+    /// What the manifest suggests for a source with these parameters.
+    pub fn defaults(&self) -> &Defaults {
+        &self.defaults
+    }
+
+    /// How requests are authorised.
+    pub fn auth(&self) -> &AuthSpec {
+        &self.auth
+    }
+}
+
+#[cfg(test)]
+#[path = "connector_tests.rs"]
+mod tests;

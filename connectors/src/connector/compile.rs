@@ -1,0 +1,309 @@
+//! From a manifest and a source's settings to a connector, or to what is wrong with the settings.
+
+use std::collections::BTreeMap;
+
+use url::Url;
+use windlass_core::RateGroup;
+
+use super::bounds::Bounds;
+use super::endpoint::endpoint;
+use super::{Connector, Pager, RecordPlan, Rule, Signals, Source};
+use crate::exchange::Origin;
+use crate::manifest::auth::{Auth, AuthKind};
+use crate::manifest::check;
+use crate::manifest::page::{EndTest, Order, TokenSource};
+use crate::manifest::text::{Millis, Template};
+use crate::manifest::{AuthScheme, AuthSpec, Manifest};
+use crate::records::Paths;
+use crate::yaml::did_you_mean;
+
+/// What a source sets.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Settings {
+    /// Its parameters.
+    pub params: BTreeMap<String, String>,
+    /// Where requests go, when not where the manifest says.
+    pub base_url: Option<String>,
+    /// Where tokens are asked for, when not where the manifest says.
+    pub token_url: Option<String>,
+}
+
+/// A setting that does not fit the manifest.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{field}: {problem}")]
+pub struct CompileError {
+    /// The setting, as the configuration names it: `params.org`, `base_url`.
+    pub field: String,
+    /// What is wrong and what would be right.
+    pub problem: String,
+}
+
+pub(super) fn wrong(field: impl Into<String>, problem: impl Into<String>) -> CompileError {
+    CompileError {
+        field: field.into(),
+        problem: problem.into(),
+    }
+}
+
+/// What the manifest suggests for one source; the source's own settings may differ within the
+/// vendor's limits.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Defaults {
+    /// The vendor's time unit.
+    pub unit_ms: i64,
+    /// Width of the first window.
+    pub initial_ms: i64,
+    /// How far a window's end must trail now. The least a source may set.
+    pub settle_ms: i64,
+    /// The widest window whose request the vendor answers.
+    pub max_span_ms: Option<i64>,
+    /// How long the vendor keeps records.
+    pub max_lookback_ms: Option<i64>,
+    /// What shares the vendor's budget.
+    pub rate_group: RateGroup,
+    /// Workers of the group at once.
+    pub group_in_flight: u32,
+    /// Requests a minute the group may send, if declared.
+    pub requests_per_minute: Option<u32>,
+    /// Whether one page may be fetched ahead.
+    pub prefetch: bool,
+    /// The declared order of records within a window.
+    pub order: Order,
+}
+
+/// Workers of a rate group at once when the manifest does not say.
+const GROUP_IN_FLIGHT: u32 = 4;
+
+impl Connector {
+    /// Compiles `manifest` for a source with these settings.
+    pub fn compile(manifest: &Manifest, settings: &Settings) -> Result<Self, CompileError> {
+        let params = resolve_params(manifest, settings)?;
+        let fill = |field: &str, template: &Template| {
+            template
+                .fill(|name| params.get(name).map(String::as_str))
+                .map_err(|name| wrong(field, format!("asks for the unknown parameter `{name}`")))
+        };
+        let endpoint = endpoint(manifest, settings, &params)?;
+        let origin = Origin::from(&endpoint);
+        let mut headers = Vec::new();
+        for (name, value) in &manifest.request.headers {
+            headers.push((name.clone(), fill(name, value)?));
+        }
+        let mut query = Vec::new();
+        for (name, values) in &manifest.request.query {
+            query.extend(values.0.iter().map(|value| (name.clone(), value.clone())));
+        }
+        let bounds = Bounds::new(&manifest.window);
+        let group = match &manifest.rate.group {
+            Some(group) => fill("rate.group", group)?,
+            None => format!("{}:{}", manifest.connector, origin.host()),
+        };
+        let rate_group = group
+            .parse()
+            .map_err(|error| wrong("params", format!("rate group: {error}")))?;
+        let auth = resolve_auth(&manifest.auth, settings, &params)?;
+        let (pager, records, signals) = plan(manifest);
+        Ok(Self {
+            name: manifest.connector.clone(),
+            defaults: defaults(manifest, &params, bounds, rate_group),
+            params,
+            origin,
+            auth,
+            endpoint,
+            headers,
+            query,
+            bounds,
+            pager,
+            records,
+            signals,
+        })
+    }
+}
+
+fn resolve_params(
+    manifest: &Manifest,
+    settings: &Settings,
+) -> Result<BTreeMap<String, String>, CompileError> {
+    for name in settings.params.keys() {
+        if !manifest.params.contains_key(name) {
+            let known = manifest.params.keys().map(String::as_str);
+            let hint = match did_you_mean(name, known.clone()) {
+                Some(word) => format!("did you mean `{word}`?"),
+                None => format!("it has: {}", known.collect::<Vec<_>>().join(", ")),
+            };
+            let problem = format!("`{}` has no such parameter; {hint}", manifest.connector);
+            return Err(wrong(format!("params.{name}"), problem));
+        }
+    }
+    let mut params = BTreeMap::new();
+    for (name, param) in &manifest.params {
+        let field = format!("params.{name}");
+        let value = settings.params.get(name).or(param.default.as_ref());
+        let Some(value) = value.filter(|value| !value.is_empty()) else {
+            return Err(wrong(field, format!("is needed: {}", param.about)));
+        };
+        if !param.values.is_empty() && !param.values.contains(value) {
+            let problem = format!("`{value}` is not one of {}", param.values.join(", "));
+            return Err(wrong(field, problem));
+        }
+        if value.chars().any(char::is_control) {
+            return Err(wrong(field, "must not hold control characters"));
+        }
+        params.insert(name.clone(), value.clone());
+    }
+    Ok(params)
+}
+
+fn resolve_auth(
+    auth: &Auth,
+    settings: &Settings,
+    params: &BTreeMap<String, String>,
+) -> Result<AuthSpec, CompileError> {
+    let fill = |field: &str, text: &Option<String>| -> Result<Option<String>, CompileError> {
+        let Some(text) = text else { return Ok(None) };
+        let template: Template = text
+            .parse()
+            .map_err(|problem: String| wrong(field, problem))?;
+        let value = |name: &str| params.get(name).map(String::as_str);
+        template
+            .fill(value)
+            .map(Some)
+            .map_err(|name| wrong(field, name))
+    };
+    let token_url = || -> Result<Url, CompileError> {
+        let text = settings.token_url.as_ref().or(auth.token_url.as_ref());
+        let text =
+            text.ok_or_else(|| wrong("token_url", "is needed: this vendor has one a tenant"))?;
+        check::url(text).map_err(|problem| wrong("token_url", problem))
+    };
+    let scheme = match auth.kind {
+        AuthKind::None => AuthScheme::None,
+        AuthKind::Header => AuthScheme::Headers(auth.headers.clone()),
+        AuthKind::Bearer => AuthScheme::Bearer,
+        AuthKind::Basic => AuthScheme::Basic {
+            user: fill("auth.user", &auth.user)?,
+        },
+        AuthKind::ClientCredentials => AuthScheme::ClientCredentials {
+            token_url: token_url()?,
+            scopes: auth.scopes.clone(),
+            audience: fill("auth.audience", &auth.audience)?,
+            client_auth: auth.client_auth.unwrap_or_default(),
+        },
+        AuthKind::JwtBearer => AuthScheme::JwtBearer {
+            token_url: token_url()?,
+            subject: fill("auth.subject", &auth.subject)?,
+            scopes: auth.scopes.clone(),
+        },
+    };
+    Ok(AuthSpec {
+        optional: auth.optional,
+        scheme,
+    })
+}
+
+fn defaults(
+    manifest: &Manifest,
+    params: &BTreeMap<String, String>,
+    bounds: Bounds,
+    rate_group: RateGroup,
+) -> Defaults {
+    let window = &manifest.window;
+    let (mut initial, mut settle) = (window.initial, window.settle);
+    let (mut max_span, mut max_lookback) = (window.max_span, window.max_lookback);
+    for it in &window.overrides {
+        if params
+            .get(&it.param)
+            .is_some_and(|value| it.values.contains(value))
+        {
+            initial = it.initial.unwrap_or(initial);
+            settle = it.settle.unwrap_or(settle);
+            max_span = it.max_span.or(max_span);
+            max_lookback = it.max_lookback.or(max_lookback);
+        }
+    }
+    let Millis(unit_ms) = window.unit;
+    let aligned = |ms: i64| (ms - ms.rem_euclid(unit_ms)).max(unit_ms);
+    let max_span_ms = max_span.map(|span| aligned(span.0 - bounds.padding_ms()));
+    let initial_ms = aligned(initial.0);
+    Defaults {
+        unit_ms,
+        initial_ms: max_span_ms.map_or(initial_ms, |max| initial_ms.min(max)),
+        settle_ms: settle.0,
+        max_span_ms,
+        max_lookback_ms: max_lookback.map(|lookback| lookback.0),
+        rate_group,
+        group_in_flight: manifest.rate.max_in_flight.unwrap_or(GROUP_IN_FLIGHT),
+        requests_per_minute: manifest.rate.requests_per_minute,
+        prefetch: manifest.page.replayable,
+        order: manifest.records.order,
+    }
+}
+
+/// Collects every path that one pass over the body is to find.
+fn plan(manifest: &Manifest) -> (Pager, RecordPlan, Signals) {
+    let mut body = Paths::default();
+    body.elements(&manifest.records.path);
+    let page = &manifest.page;
+    let source = match &page.token {
+        Some(TokenSource {
+            body: Some(path), ..
+        }) => Source::Body(body.add(path)),
+        Some(TokenSource {
+            header: Some(name), ..
+        }) => Source::Header(name.clone()),
+        Some(TokenSource {
+            link: Some(rel), ..
+        }) => Source::Link(rel.clone()),
+        Some(TokenSource {
+            offset: Some(offset),
+            ..
+        }) => Source::Offset {
+            total: body.add(&offset.total),
+        },
+        Some(_) | None => Source::Single,
+    };
+    let flag = page.end.iter().find_map(|test| match test {
+        EndTest::FlagFalse(path) => Some(body.add(path)),
+        _ => None,
+    });
+    let pager = Pager {
+        source,
+        target: page.to.clone(),
+        repeat: page.repeat,
+        end: page.end.clone(),
+        size: page.size,
+        flag,
+    };
+    let rules = manifest.errors.iter().map(|rule| Rule {
+        rule: rule.clone(),
+        slot: rule.path.as_ref().map(|path| body.add(path)),
+    });
+    let signals = Signals {
+        rules: rules.collect(),
+        code: manifest.error_body.code.as_ref().map(|path| body.add(path)),
+        message: manifest
+            .error_body
+            .message
+            .as_ref()
+            .map(|path| body.add(path)),
+        rate: manifest.rate.clone(),
+    };
+    let mut record = Paths::default();
+    let records = RecordPlan {
+        body,
+        id: manifest
+            .records
+            .id
+            .iter()
+            .map(|path| record.add(path))
+            .collect(),
+        time: manifest
+            .records
+            .time
+            .as_ref()
+            .map(|time| (record.add(&time.path), time.format)),
+        record,
+        order: manifest.records.order,
+    };
+    (pager, records, signals)
+}

@@ -1,0 +1,79 @@
+//! Where requests go: base URL and path with the parameters in them, each kept inside its place.
+
+use std::collections::BTreeMap;
+
+use url::Url;
+
+use super::compile::{CompileError, Settings, wrong};
+use crate::manifest::text::{Part, Template};
+use crate::manifest::{Manifest, check};
+
+/// The URL of every first request, without its query. Each parameter stays inside the host or the
+/// path segment it was written into.
+pub(super) fn endpoint(
+    manifest: &Manifest,
+    settings: &Settings,
+    params: &BTreeMap<String, String>,
+) -> Result<Url, CompileError> {
+    let base = if let Some(base_url) = &settings.base_url {
+        base_url.clone()
+    } else {
+        for name in manifest.base_url.placeholders() {
+            let value = params.get(name).map_or("", String::as_str);
+            let is_host = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-');
+            if !value.bytes().all(is_host) {
+                let problem =
+                    format!("`{value}` must be a host name, without https:// and slashes");
+                return Err(wrong(format!("params.{name}"), problem));
+            }
+        }
+        let value = |name: &str| params.get(name).map(String::as_str);
+        manifest
+            .base_url
+            .fill(value)
+            .map_err(|name| wrong("base_url", name))?
+    };
+    let mut url = check::url(&base).map_err(|problem| wrong("base_url", problem))?;
+    let segments = path_segments(&manifest.request.path, params)?;
+    let mut path = url
+        .path_segments_mut()
+        .map_err(|()| wrong("base_url", "must be a URL with a host"))?;
+    path.pop_if_empty().extend(segments);
+    drop(path);
+    Ok(url)
+}
+
+fn path_segments(
+    path: &Template,
+    params: &BTreeMap<String, String>,
+) -> Result<Vec<String>, CompileError> {
+    let mut segments = vec![String::new()];
+    for part in path.parts() {
+        match part {
+            Part::Text(text) => {
+                let mut pieces = text.split('/');
+                if let (Some(last), Some(piece)) = (segments.last_mut(), pieces.next()) {
+                    last.push_str(piece);
+                }
+                segments.extend(pieces.map(str::to_owned));
+            }
+            Part::Placeholder(name) => {
+                let value = params.get(name).map_or("", String::as_str);
+                if let Some(last) = segments.last_mut() {
+                    last.push_str(value);
+                }
+            }
+        }
+    }
+    // URL parsers resolve these two whatever way they are escaped.
+    if segments
+        .iter()
+        .any(|segment| matches!(segment.as_str(), "." | ".."))
+    {
+        return Err(wrong("params", "must not make a path segment `.` or `..`"));
+    }
+    if segments.first().is_some_and(String::is_empty) {
+        segments.remove(0);
+    }
+    Ok(segments)
+}

@@ -1,0 +1,186 @@
+//! What a reply means: a page, or which class of failure. The manifest's rules come first, in
+//! order; a reply that none matches is judged by its status.
+
+use windlass_core::Timestamp;
+use windlass_core::limits;
+use windlass_core::retry::FailureClass;
+
+use super::{Budget, Connector, Rule};
+use crate::exchange::{ApiResponse, Failure, one_line};
+use crate::records::Found;
+use crate::wait;
+
+/// Characters of a vendor's own words in a message.
+const QUOTE_CHARS_MAX: usize = 160;
+
+impl Connector {
+    /// The failure that a reply is, if it is one. `found` is its body, when that was JSON.
+    pub(super) fn judge(
+        &self,
+        token: Option<&str>,
+        reply: &ApiResponse,
+        found: Option<&Found<'_>>,
+        now: Timestamp,
+    ) -> Option<Failure> {
+        let rule = self
+            .signals
+            .rules
+            .iter()
+            .find(|rule| rule.matches(reply, found));
+        let is_page = (200..300).contains(&reply.status);
+        let (class, advice) = match rule {
+            Some(Rule { rule, .. }) => (rule.class.into(), rule.advice.clone()),
+            None if is_page => return None,
+            None => by_status(reply, token.is_some()),
+        };
+        let vendor = found
+            .map(|found| self.vendors_words(found, token))
+            .unwrap_or_default();
+        let advice = advice
+            .map(|advice| format!("; {advice}"))
+            .unwrap_or_default();
+        let message = format!("{} answered {}{vendor}{advice}", self.name, reply.status);
+        let wait_ms = match class {
+            FailureClass::Rate | FailureClass::Outage => self.wait_ms(class, reply, now),
+            _ => None,
+        };
+        Some(
+            Failure::new(class, message)
+                .with_status(reply.status)
+                .with_wait(wait_ms),
+        )
+    }
+
+    /// What is left of the budget, as the headers say.
+    pub(super) fn budget(&self, reply: &ApiResponse, now: Timestamp) -> Option<Budget> {
+        let name = self.signals.rate.remaining.as_ref()?;
+        let remaining = reply.headers.get(name)?.trim().parse().ok()?;
+        Some(Budget {
+            remaining,
+            reset_ms: self.reset_ms(reply, now),
+        })
+    }
+
+    /// `Retry-After` first. A reset header is on every reply of some vendors, so it counts only
+    /// when the budget is the reason.
+    fn wait_ms(&self, class: FailureClass, reply: &ApiResponse, now: Timestamp) -> Option<i64> {
+        let asked = reply.headers.get("retry-after");
+        asked
+            .and_then(|text| wait::retry_after_ms(text, now))
+            .or_else(|| {
+                (class == FailureClass::Rate)
+                    .then(|| self.reset_ms(reply, now))
+                    .flatten()
+            })
+    }
+
+    fn reset_ms(&self, reply: &ApiResponse, now: Timestamp) -> Option<i64> {
+        let reset = self.signals.rate.reset.as_ref()?;
+        wait::reset_ms(reply.headers.get(&reset.header)?, reset.format, now)
+    }
+
+    /// ` (code: message)`, short, and without the token even where the vendor repeats it.
+    fn vendors_words(&self, found: &Found<'_>, token: Option<&str>) -> String {
+        let get = |slot: Option<usize>| {
+            let text = found.get(slot?)?;
+            let short: String = one_line(&without_token(&text, token))
+                .chars()
+                .take(QUOTE_CHARS_MAX)
+                .collect();
+            (!short.is_empty()).then_some(short)
+        };
+        match (get(self.signals.code), get(self.signals.message)) {
+            (Some(code), Some(message)) => format!(" ({code}: {message})"),
+            (Some(text), None) | (None, Some(text)) => format!(" ({text})"),
+            (None, None) => String::new(),
+        }
+    }
+}
+
+impl Rule {
+    fn matches(&self, reply: &ApiResponse, found: Option<&Found<'_>>) -> bool {
+        let rule = &self.rule;
+        let is_value = |value: &str| rule.values.iter().any(|known| known == value);
+        rule.status.0.contains(&reply.status)
+            && self.slot.is_none_or(|slot| {
+                found
+                    .and_then(|found| found.get(slot))
+                    .is_some_and(|value| is_value(&value))
+            })
+            && rule.header.as_ref().is_none_or(|name| {
+                reply
+                    .headers
+                    .get(name)
+                    .is_some_and(|value| is_value(value.trim()))
+            })
+            && rule
+                .text
+                .as_ref()
+                .is_none_or(|text| contains(&reply.body, text))
+    }
+}
+
+/// Characters from which on a value of a next link counts as a token.
+const TOKEN_CHARS_MIN: usize = 6;
+
+/// `text` without the token, and without the values in its query when it is a link.
+fn without_token(text: &str, token: Option<&str>) -> String {
+    let token = token.unwrap_or_default();
+    if token.is_empty() {
+        return text.to_owned();
+    }
+    let mut clean = text.replace(token, "***");
+    if let Some((_, query)) = token.split_once('?') {
+        for (_, value) in url::form_urlencoded::parse(query.as_bytes()) {
+            if value.chars().count() >= TOKEN_CHARS_MIN {
+                clean = clean.replace(value.as_ref(), "***");
+            }
+        }
+    }
+    clean
+}
+
+/// Whether the start of `body` holds `text`, in any case.
+fn contains(body: &[u8], text: &str) -> bool {
+    let head = body.get(..limits::ERROR_BODY_BYTES_MAX).unwrap_or(body);
+    let text = text.as_bytes();
+    !text.is_empty()
+        && head
+            .windows(text.len())
+            .any(|window| window.eq_ignore_ascii_case(text))
+}
+
+/// What a status means when the manifest says nothing about it, and what a person should do.
+fn by_status(reply: &ApiResponse, continues: bool) -> (FailureClass, Option<String>) {
+    let advice = match reply.status {
+        429 => return (FailureClass::Rate, None),
+        408 | 500..=599 => return (FailureClass::Outage, None),
+        // The same parameters were good enough for the first page, so it is the token that is
+        // refused. Blocking would keep it, and with it the refusal, for ever.
+        400 | 404 | 410 | 422 if continues => {
+            let advice = "the page token seems to be refused; the window begins again";
+            return (FailureClass::Restart, Some(advice.to_owned()));
+        }
+        300..=399 => {
+            let target = reply
+                .headers
+                .get("location")
+                .and_then(|text| url::Url::parse(text).ok());
+            let host = target
+                .as_ref()
+                .and_then(url::Url::host_str)
+                .unwrap_or("the same host");
+            format!("redirects are not followed (it points to {host}); check base_url")
+        }
+        400 => "check the source's params".to_owned(),
+        401 => "the credentials are refused; check the secret".to_owned(),
+        403 => "check the permissions and scopes of the credentials".to_owned(),
+        404 => "check the source's params and base_url".to_owned(),
+        _ => "check the source's params and credentials".to_owned(),
+    };
+    (FailureClass::Block, Some(advice))
+}
+
+#[cfg(test)]
+#[path = "judge_tests.rs"]
+mod tests;

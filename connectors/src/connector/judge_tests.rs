@@ -1,0 +1,162 @@
+use super::*;
+use crate::connector::testing::{connector, hour, now, reply};
+
+fn judged(
+    status: u16,
+    headers: &[(&str, &str)],
+    token: Option<&str>,
+    body: &'static str,
+) -> Failure {
+    connector("", "")
+        .read(hour(), token, &reply(status, headers, body), now())
+        .unwrap_err()
+}
+
+#[test]
+fn a_status_without_a_rule_has_a_class_of_its_own() {
+    for (status, class) in [
+        (301, FailureClass::Block),
+        (304, FailureClass::Block),
+        (400, FailureClass::Block),
+        (401, FailureClass::Block),
+        (403, FailureClass::Block),
+        (404, FailureClass::Block),
+        (408, FailureClass::Outage),
+        (418, FailureClass::Block),
+        (429, FailureClass::Rate),
+        (500, FailureClass::Outage),
+        (503, FailureClass::Outage),
+        (504, FailureClass::Outage),
+    ] {
+        for body in ["", "<html>sorry</html>", "{}", "[]", "Retry later"] {
+            let failure = judged(status, &[], None, body);
+            assert_eq!(
+                (failure.class, failure.status),
+                (class, Some(status)),
+                "{status}"
+            );
+            assert!(
+                failure.message.contains(&status.to_string()),
+                "{}",
+                failure.message
+            );
+        }
+    }
+}
+
+#[test]
+fn a_continuation_that_is_refused_begins_again_instead_of_blocking_for_ever() {
+    for status in [400, 404, 410, 422] {
+        assert_eq!(
+            judged(status, &[], Some("t"), "{}").class,
+            FailureClass::Restart
+        );
+        assert_eq!(judged(status, &[], None, "{}").class, FailureClass::Block);
+    }
+    for status in [401, 403] {
+        assert_eq!(
+            judged(status, &[], Some("t"), "{}").class,
+            FailureClass::Block
+        );
+    }
+}
+
+#[test]
+fn a_redirect_is_named_by_host_only() {
+    let location = [("Location", "https://elsewhere.test/path?token=s3cret")];
+    let message = judged(302, &location, None, "").message;
+    assert!(message.contains("it points to elsewhere.test"), "{message}");
+    assert!(
+        !message.contains("s3cret") && !message.contains("/path"),
+        "{message}"
+    );
+}
+
+#[test]
+fn a_wait_is_read_where_waiting_helps() {
+    let after = [("Retry-After", "7")];
+    assert_eq!(judged(429, &after, None, "").wait_ms, Some(7_000));
+    assert_eq!(judged(503, &after, None, "").wait_ms, Some(7_000));
+    assert_eq!(judged(403, &after, None, "").wait_ms, None);
+    assert_eq!(
+        judged(429, &[("Retry-After", "soon")], None, "").wait_ms,
+        None
+    );
+}
+
+const RULES: &str = r#"
+rate:
+  reset: { header: X-Reset, format: seconds }
+error_body: { code: error.code, message: error.text }
+errors:
+  - { status: [200, 409], path: error.code, in: ["17", busy], class: rate }
+  - { status: 409, header: X-Kind, in: [big], class: split, advice: ask for less }
+  - { status: 409, text: EXPIRED, class: restart }
+  - { status: 409, class: page }
+"#;
+
+fn by_rule(status: u16, headers: &[(&str, &str)], body: &'static str) -> Failure {
+    connector("errors", RULES)
+        .read(hour(), None, &reply(status, headers, body), now())
+        .unwrap_err()
+}
+
+#[test]
+fn the_first_rule_that_matches_wins() {
+    let reset = [("X-Reset", "2.5"), ("X-Kind", "big")];
+    let busy = by_rule(409, &reset, r#"{"error":{"code":"busy"}}"#);
+    assert_eq!(
+        (busy.class, busy.wait_ms),
+        (FailureClass::Rate, Some(2_500))
+    );
+    assert_eq!(
+        by_rule(200, &[], r#"{"error":{"code":17}}"#).class,
+        FailureClass::Rate
+    );
+    let big = by_rule(409, &reset, "not json");
+    assert_eq!((big.class, big.wait_ms), (FailureClass::Split, None));
+    assert_eq!(big.message, "sample answered 409; ask for less");
+    assert_eq!(
+        by_rule(409, &[], "the token has expired").class,
+        FailureClass::Restart
+    );
+    assert_eq!(by_rule(409, &[], "").class, FailureClass::Page);
+    assert_eq!(
+        by_rule(500, &reset, "").wait_ms,
+        None,
+        "a reset header alone is no outage's"
+    );
+}
+
+#[test]
+fn a_good_page_that_no_rule_matches_is_a_page() {
+    let good = reply(200, &[], r#"{"error":{"code":0},"items":[1]}"#);
+    let page = connector("errors", RULES)
+        .read(hour(), None, &good, now())
+        .unwrap();
+    assert_eq!(page.records.len(), 1);
+}
+
+#[test]
+fn the_vendors_words_are_short_on_one_line_and_without_the_token() {
+    let long = format!(
+        r#"{{"error":{{"code":"E1","text":"bad\ncursor t0ken {}"}}}}"#,
+        "x".repeat(900)
+    );
+    let sample = connector("errors", RULES);
+    let failure = sample
+        .read(hour(), Some("t0ken"), &reply(500, &[], long), now())
+        .unwrap_err();
+    assert!(
+        failure
+            .message
+            .starts_with("sample answered 500 (E1: bad cursor *** xxx")
+    );
+    assert!(failure.message.chars().count() < 220);
+    let link = "https://api.example.com/v1?limit=5&after=abc%2Bdef";
+    assert_eq!(
+        without_token("after abc+def is gone; limit 5", Some(link)),
+        "after *** is gone; limit 5"
+    );
+    assert_eq!(without_token("kept", Some("")), "kept");
+}

@@ -1,0 +1,148 @@
+//! `Link` headers (RFC 8288), and the rule that a next link never leads away from the origin.
+
+use url::Url;
+use windlass_core::limits;
+use windlass_core::retry::FailureClass;
+
+use crate::exchange::{Failure, Headers, Origin};
+
+/// The target of the first link with relation `rel`, as written.
+pub(super) fn find(headers: &Headers, rel: &str) -> Option<String> {
+    let values = headers.all("link").take(limits::HEADER_LINKS_MAX);
+    values
+        .flat_map(parse)
+        .find(|link| link.has_rel(rel))
+        .map(|link| link.target.to_owned())
+}
+
+struct Link<'a> {
+    target: &'a str,
+    rels: Option<&'a str>,
+}
+
+impl Link<'_> {
+    fn has_rel(&self, rel: &str) -> bool {
+        let rels = self.rels.unwrap_or_default();
+        rels.split_ascii_whitespace()
+            .any(|it| it.eq_ignore_ascii_case(rel))
+    }
+}
+
+/// The links of one header value: `<target>; name=value; name="value", <target> ...`. Commas and
+/// semicolons count only outside of `<>` and quotes. What does not look like a link ends the list.
+fn parse(value: &str) -> Vec<Link<'_>> {
+    let mut links = Vec::new();
+    let mut rest = value.trim_start();
+    while links.len() < limits::HEADER_LINKS_MAX {
+        let Some((target, after)) = rest.strip_prefix('<').and_then(|it| it.split_once('>')) else {
+            break;
+        };
+        let (params, next) = split_outside_quotes(after, ',');
+        links.push(Link {
+            target: target.trim(),
+            rels: rel_of(params),
+        });
+        rest = next.trim_start();
+    }
+    links
+}
+
+/// The value of the first `rel` parameter, as the standard says.
+fn rel_of(mut params: &str) -> Option<&str> {
+    while !params.is_empty() {
+        let (param, next) = split_outside_quotes(params, ';');
+        if let Some((name, value)) = param.split_once('=')
+            && name.trim().eq_ignore_ascii_case("rel")
+        {
+            return Some(value.trim().trim_matches('"'));
+        }
+        params = next;
+    }
+    None
+}
+
+/// What stands before and after the first `separator` that is not inside a quoted string.
+fn split_outside_quotes(text: &str, separator: char) -> (&str, &str) {
+    let (mut quoted, mut escaped) = (false, false);
+    for (at, c) in text.char_indices() {
+        match c {
+            _ if escaped => escaped = false,
+            '\\' if quoted => escaped = true,
+            '"' => quoted = !quoted,
+            c if c == separator && !quoted => {
+                let (before, after) = text.split_at(at);
+                return (before, after.get(c.len_utf8()..).unwrap_or_default());
+            }
+            _ => {}
+        }
+    }
+    (text, "")
+}
+
+/// Query parameters that vendors echo into next links and that are credentials.
+const CREDENTIALS: [&str; 10] = [
+    "access_token",
+    "api-key",
+    "api_key",
+    "apikey",
+    "auth",
+    "auth_token",
+    "authorization",
+    "client_secret",
+    "password",
+    "secret",
+];
+
+/// A URL token made absolute and safe to store: resolved against the request it came from, without
+/// credentials and fragment. Refused when it leads anywhere but to `origin`.
+pub(super) fn resolve(token: &str, asked: &Url, origin: &Origin) -> Result<Url, Failure> {
+    let mut url = asked.join(token).map_err(|_| {
+        Failure::new(
+            FailureClass::Page,
+            "the next link is not a URL; the page was not used",
+        )
+    })?;
+    confine(&url, origin)?;
+    url.set_fragment(None);
+    let is_credential = |name: &str| {
+        CREDENTIALS
+            .iter()
+            .any(|known| name.eq_ignore_ascii_case(known))
+    };
+    // Rebuilt only when there is something to take out: a link is otherwise kept as it was sent.
+    if url.query_pairs().any(|(name, _)| is_credential(&name)) {
+        let kept: Vec<&str> = url
+            .query()
+            .unwrap_or_default()
+            .split('&')
+            .filter(|pair| {
+                let mut names = url::form_urlencoded::parse(pair.as_bytes());
+                names.next().is_none_or(|(name, _)| !is_credential(&name))
+            })
+            .collect();
+        let kept = kept.join("&");
+        url.set_query((!kept.is_empty()).then_some(&kept));
+    }
+    Ok(url)
+}
+
+/// Refuses a URL with another scheme, host or port than `origin`, or with a user name.
+pub(super) fn confine(url: &Url, origin: &Origin) -> Result<(), Failure> {
+    let named = Origin::from(url);
+    if named != *origin {
+        let message = format!(
+            "the next link leads to {named}; requests of this source go to {origin} only; \
+             check base_url"
+        );
+        return Err(Failure::new(FailureClass::Block, message));
+    }
+    if !url.username().is_empty() || url.password().is_some() {
+        let message = format!("the next link to {named} holds a user name or password; refused");
+        return Err(Failure::new(FailureClass::Block, message));
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+#[path = "link_tests.rs"]
+mod tests;

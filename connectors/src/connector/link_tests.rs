@@ -1,0 +1,109 @@
+use super::*;
+
+fn next(values: &[&str]) -> Option<String> {
+    find(
+        &values.iter().map(|value| ("link", *value)).collect(),
+        "next",
+    )
+}
+
+#[test]
+fn a_next_link_is_found_among_others() {
+    for (value, expected) in [
+        (
+            r#"<https://a.test/?p=2>; rel="next""#,
+            Some("https://a.test/?p=2"),
+        ),
+        (
+            r#"<https://a.test/1>; rel="self", <https://a.test/2>; rel="next""#,
+            Some("https://a.test/2"),
+        ),
+        ("<https://a.test/2>;rel=next", Some("https://a.test/2")),
+        (
+            r#"<https://a.test/2> ; REL = "NEXT""#,
+            Some("https://a.test/2"),
+        ),
+        (
+            r#"<https://a.test/2>; rel="last next""#,
+            Some("https://a.test/2"),
+        ),
+        (
+            r#"<https://a.test/?a=1,2;b=">; title="x, <y>; rel=prev"; rel="next""#,
+            Some("https://a.test/?a=1,2;b=\""),
+        ),
+        (
+            r#"<https://a.test/1>; title="q\", rel=next"; rel=self"#,
+            None,
+        ),
+        (r#"<https://a.test/1>; rel="nextish""#, None),
+        ("<https://a.test/1>", None),
+        ("<https://a.test/1", None),
+        ("rel=next", None),
+        ("", None),
+    ] {
+        assert_eq!(next(&[value]).as_deref(), expected, "{value}");
+    }
+    assert_eq!(
+        next(&["<https://a.test/1>; rel=self", "</2>; rel=next"]).as_deref(),
+        Some("/2")
+    );
+}
+
+#[test]
+fn only_so_many_header_values_are_read() {
+    let mut values = vec!["<https://a.test/1>; rel=self"; limits::HEADER_LINKS_MAX];
+    values.push("<https://a.test/2>; rel=next");
+    assert_eq!(next(&values), None);
+}
+
+fn resolved(token: &str) -> Result<String, Failure> {
+    let asked: Url = "https://api.test/v1/logs?x=1".parse().unwrap();
+    resolve(token, &asked, &Origin::from(&asked)).map(String::from)
+}
+
+#[test]
+fn a_link_is_made_absolute_and_otherwise_kept_as_sent() {
+    let same = |token: &str| resolved(token).unwrap();
+    assert_eq!(
+        same("/v1/logs?after=a%2Fb+c"),
+        "https://api.test/v1/logs?after=a%2Fb+c"
+    );
+    assert_eq!(same("?after=1"), "https://api.test/v1/logs?after=1");
+    assert_eq!(
+        same("https://api.test:443/o?token=1#x"),
+        "https://api.test/o?token=1"
+    );
+}
+
+#[test]
+fn credentials_in_a_link_are_not_stored() {
+    let link = "/v1?a=1&Access_Token=s3cret&b=%262&api_key=s3cret&api%5Fkey=s3cret";
+    assert_eq!(resolved(link).unwrap(), "https://api.test/v1?a=1&b=%262");
+    assert_eq!(
+        resolved("/v1?secret=s3cret").unwrap(),
+        "https://api.test/v1"
+    );
+}
+
+#[test]
+fn a_link_to_another_origin_is_refused_by_name() {
+    for (link, named) in [
+        ("https://evil.test/v1?t=1", "https://evil.test"),
+        ("//evil.test/v1", "https://evil.test"),
+        ("http://api.test/v1", "http://api.test"),
+        ("https://api.test:8443/", "https://api.test:8443"),
+        ("https://api.test@evil.test/", "https://evil.test"),
+        ("\\\\evil.test/v1", "https://evil.test"),
+        ("https://api.test./v1", "https://api.test."),
+    ] {
+        let failure = resolved(link).unwrap_err();
+        assert_eq!(failure.class, FailureClass::Block, "{link}");
+        let both = format!("{named}; requests of this source go to https://api.test only");
+        assert!(failure.message.contains(&both), "{}", failure.message);
+    }
+    assert_eq!(
+        resolved("https://u:p@api.test/").unwrap_err().class,
+        FailureClass::Block
+    );
+    assert_eq!(resolved("https://").unwrap_err().class, FailureClass::Page);
+}

@@ -1,0 +1,54 @@
+//! What a reply turned out to hold.
+
+use bytes::Bytes;
+use windlass_core::Timestamp;
+
+/// One page of a window.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Page {
+    /// The records, in the order sent.
+    pub records: Vec<Record>,
+    /// The token of the next page; `None` when the declared end test holds.
+    pub next: Option<String>,
+    /// The vendor's own clock, from the `Date` header.
+    pub served_at: Option<Timestamp>,
+    /// Size of the body as read.
+    pub body_bytes: u64,
+    /// Records left out because they belong to the neighbouring window.
+    pub trimmed: u64,
+    /// Whether the records kept the order the manifest declares; true when it declares none.
+    pub in_order: bool,
+    /// What is left of the request budget, if the vendor says.
+    pub budget: Option<Budget>,
+}
+
+/// One record.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Record {
+    /// The bytes the vendor sent: a slice of the page, not a copy.
+    pub raw: Bytes,
+    /// The values at the id paths, joined with `|`; `None` when one of them is absent.
+    pub id: Option<String>,
+    /// When it happened; `None` when absent or not readable.
+    pub time: Option<Timestamp>,
+}
+
+impl std::fmt::Debug for Record {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        // Records are never printed by accident.
+        f.debug_struct("Record")
+            .field("bytes", &self.raw.len())
+            .field("id", &self.id)
+            .field("time", &self.time)
+            .finish()
+    }
+}
+
+/// What is left of a request budget.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Budget {
+    /// Requests left.
+    pub remaining: u64,
+    /// Milliseconds from now until there are more, if the vendor says.
+    pub reset_ms: Option<i64>,
+}

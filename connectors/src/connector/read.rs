@@ -1,0 +1,283 @@
+//! From a reply to a page.
+
+use std::borrow::Cow;
+
+use bytes::Bytes;
+use chrono::{DateTime, NaiveDateTime};
+use serde_json::value::RawValue;
+use windlass_core::limits;
+use windlass_core::retry::FailureClass;
+use windlass_core::{Span, Timestamp};
+
+use super::{Connector, Page, Record, RecordPlan, Source, link};
+use crate::exchange::{ApiResponse, Failure};
+use crate::manifest::page::{EndTest, Order, TimeFormat, TokenTarget};
+use crate::records::Found;
+use crate::wait;
+
+impl Connector {
+    /// Reads the reply to [`Self::request`] with the same `span` and `token`.
+    ///
+    /// Fails with the class the manifest's rules or the status give; with [`FailureClass::Page`]
+    /// when the body cannot be used; with [`FailureClass::Restart`] when the token does not
+    /// advance; with [`FailureClass::Block`] when the next link leaves the origin.
+    pub fn read(
+        &self,
+        span: Span,
+        token: Option<&str>,
+        reply: &ApiResponse,
+        now: Timestamp,
+    ) -> Result<Page, Failure> {
+        let unusable = |problem: &str| {
+            let message = format!(
+                "{} answered {} with a body that {problem}",
+                self.name, reply.status
+            );
+            Failure::new(FailureClass::Page, message).with_status(reply.status)
+        };
+        let body = text(&reply.body);
+        let found = body.map(|body| self.records.body.read(body));
+        let json = found.as_ref().and_then(|found| found.as_ref().ok());
+        if let Some(failure) = self.judge(token, reply, json, now) {
+            return Err(failure);
+        }
+        let found = found
+            .ok_or_else(|| unusable("is not UTF-8"))?
+            .map_err(|error| unusable(&error.to_string()))?;
+        let raws = found
+            .elements()
+            .map_err(|error| unusable(&error.to_string()))?;
+        let next = self.next(span, token, reply, &found, raws.len())?;
+        let mut page = Page {
+            records: Vec::with_capacity(raws.len()),
+            next,
+            served_at: reply.headers.get("date").and_then(wait::http_date),
+            body_bytes: u64::try_from(reply.body.len()).unwrap_or(u64::MAX),
+            trimmed: 0,
+            in_order: true,
+            budget: self.budget(reply, now),
+        };
+        let mut last = None;
+        for raw in raws {
+            let record = self.records.record(&reply.body, raw);
+            page.in_order &= self.records.is_after(last, record.time);
+            last = record.time.or(last);
+            if record
+                .time
+                .is_some_and(|time| self.bounds.is_neighbours(span, time))
+            {
+                page.trimmed += 1;
+            } else {
+                page.records.push(record);
+            }
+        }
+        Ok(page)
+    }
+
+    /// The next page's token, or `None` when the declared end test holds.
+    fn next(
+        &self,
+        span: Span,
+        token: Option<&str>,
+        reply: &ApiResponse,
+        found: &Found<'_>,
+        records: usize,
+    ) -> Result<Option<String>, Failure> {
+        let page_failure = |message: &str| Failure::new(FailureClass::Page, message);
+        let is_empty = records == 0;
+        if let Source::Offset { total } = self.pager.source {
+            let total = found.get(total).and_then(|text| text.parse().ok());
+            let total = total.ok_or_else(|| page_failure("the page does not say its total"))?;
+            let position = token.map(Position::parse).transpose()?.unwrap_or_default();
+            let count = u64::try_from(records).unwrap_or(u64::MAX);
+            let ends = (self.has(&EndTest::PageEmpty) && is_empty)
+                || (self.has(&EndTest::PageShort)
+                    && self.pager.size.is_some_and(|size| count < size));
+            return if ends {
+                Ok(None)
+            } else {
+                position.after(count, total)
+            };
+        }
+        let given: Option<Cow<'_, str>> = match &self.pager.source {
+            Source::Body(slot) => found.get(*slot),
+            Source::Header(name) => reply.headers.get(name).map(Cow::Borrowed),
+            Source::Link(rel) => link::find(&reply.headers, rel).map(Cow::Owned),
+            Source::Single | Source::Offset { .. } => None,
+        };
+        let given = given.filter(|token| !token.trim().is_empty());
+        let next = match (given, &self.pager.target) {
+            (Some(given), Some(TokenTarget::Url)) => {
+                let asked = self.request(span, token)?.url;
+                Some(String::from(link::resolve(&given, &asked, &self.origin)?))
+            }
+            (given, _) => given.map(Cow::into_owned),
+        };
+        if self.ends(token, next.as_deref(), found, records) {
+            return Ok(None);
+        }
+        match next {
+            None => Err(page_failure(
+                "the page names no next page and does not end the window",
+            )),
+            Some(next) if next.len() > limits::CURSOR_BYTES_MAX => {
+                Err(page_failure("the page token is longer than can be stored"))
+            }
+            Some(next) if Some(next.as_str()) == token => {
+                let message = "the page token did not advance";
+                Err(Failure::new(FailureClass::Restart, message).with_status(reply.status))
+            }
+            Some(next) => Ok(Some(next)),
+        }
+    }
+
+    fn has(&self, test: &EndTest) -> bool {
+        self.pager.end.contains(test)
+    }
+
+    fn ends(
+        &self,
+        token: Option<&str>,
+        next: Option<&str>,
+        found: &Found<'_>,
+        records: usize,
+    ) -> bool {
+        self.pager.end.iter().any(|test| match test {
+            EndTest::TokenAbsent => next.is_none(),
+            EndTest::TokenUnchanged => next.is_some() && next == token && records == 0,
+            EndTest::PageEmpty => records == 0,
+            EndTest::PageShort => self
+                .pager
+                .size
+                .is_some_and(|size| u64::try_from(records).is_ok_and(|it| it < size)),
+            EndTest::FlagFalse(_) => {
+                let flag = self.pager.flag.and_then(|slot| found.get(slot));
+                flag.is_some_and(|flag| flag == "false")
+            }
+            EndTest::TotalReached => false,
+        })
+    }
+}
+
+/// Where offset paging stands, written as `4000/8012`: the next record's index, and the total that
+/// the vendor last gave.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Position {
+    pub(super) at: u64,
+    total: u64,
+}
+
+impl Position {
+    pub(super) fn parse(token: &str) -> Result<Self, Failure> {
+        let parsed = token.split_once('/').and_then(|(at, total)| {
+            Some(Self {
+                at: at.parse().ok()?,
+                total: total.parse().ok()?,
+            })
+        });
+        let message = "the stored token is not an offset";
+        parsed.ok_or_else(|| Failure::new(FailureClass::Restart, message))
+    }
+
+    /// The token after a page of `count` records that gave `total`; `None` at the end.
+    ///
+    /// When the total has dropped, records before this page may have left, and as many may have
+    /// slipped past between two pages: the next page starts that much earlier, and some records
+    /// come twice rather than never. The total falls with every such step, so there are not many.
+    fn after(self, count: u64, total: u64) -> Result<Option<String>, Failure> {
+        let gone = if self.at == 0 {
+            0
+        } else {
+            self.total.saturating_sub(total)
+        };
+        let reached = self.at.saturating_add(count);
+        let at = if gone == 0 {
+            reached
+        } else {
+            self.at.saturating_sub(gone)
+        };
+        if gone == 0 && reached >= total {
+            return Ok(None);
+        }
+        if count == 0 && gone == 0 {
+            let message = format!("the page at offset {} of {total} is empty", self.at);
+            return Err(Failure::new(FailureClass::Page, message));
+        }
+        Ok(Some(format!("{at}/{total}")))
+    }
+}
+
+impl RecordPlan {
+    fn record(&self, body: &Bytes, raw: &RawValue) -> Record {
+        let found = self.record.pick(raw.get());
+        let time = self
+            .time
+            .and_then(|(slot, format)| parse_time(&found.get(slot)?, format));
+        Record {
+            raw: body.slice_ref(raw.get().as_bytes()),
+            id: self.id(&found),
+            time,
+        }
+    }
+
+    /// The id values joined; a separator inside a value is escaped, so no two ids are one.
+    fn id(&self, found: &Found<'_>) -> Option<String> {
+        let mut id = String::new();
+        for (i, slot) in self.id.iter().enumerate() {
+            let value = found.get(*slot).filter(|value| !value.is_empty())?;
+            if i > 0 {
+                id.push('|');
+            }
+            if value.contains(['|', '\\']) {
+                id.push_str(&value.replace('\\', "\\\\").replace('|', "\\|"));
+            } else {
+                id.push_str(&value);
+            }
+        }
+        (!id.is_empty()).then_some(id)
+    }
+
+    fn is_after(&self, last: Option<Timestamp>, time: Option<Timestamp>) -> bool {
+        match (self.order, last, time) {
+            (Order::NewestFirst, Some(last), Some(time)) => time <= last,
+            (Order::OldestFirst, Some(last), Some(time)) => time >= last,
+            _ => true,
+        }
+    }
+}
+
+/// The body as text, without a byte order mark; `None` when it is not UTF-8.
+fn text(body: &[u8]) -> Option<&str> {
+    let body = body.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(body);
+    std::str::from_utf8(body).ok()
+}
+
+/// An instant, or `None` for what cannot be read; never a guess.
+fn parse_time(text: &str, format: TimeFormat) -> Option<Timestamp> {
+    match format {
+        TimeFormat::Rfc3339 => rfc3339(text),
+        TimeFormat::Zoneless => rfc3339(text).or_else(|| {
+            let time = NaiveDateTime::parse_from_str(text, "%Y-%m-%dT%H:%M:%S%.f").ok()?;
+            Some(Timestamp::from(time.and_utc()))
+        }),
+        TimeFormat::EpochMs => text.parse().ok().map(Timestamp::from_ms),
+        TimeFormat::EpochS => {
+            let (seconds, fraction) = text.split_once('.').unwrap_or((text, "0"));
+            let fraction: u32 = format!("{fraction:0<3.3}").parse().ok()?;
+            let seconds: u32 = seconds.parse().ok()?;
+            Some(Timestamp::from_ms(
+                i64::from(seconds) * 1_000 + i64::from(fraction),
+            ))
+        }
+    }
+}
+
+fn rfc3339(text: &str) -> Option<Timestamp> {
+    DateTime::parse_from_rfc3339(text)
+        .ok()
+        .map(|time| Timestamp::from_ms(time.timestamp_millis()))
+}
+
+#[cfg(test)]
+#[path = "read_tests.rs"]
+mod tests;

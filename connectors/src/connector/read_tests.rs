@@ -1,0 +1,358 @@
+use super::*;
+use crate::connector::Budget;
+use crate::connector::testing::{built_in, connector, hour, now, reply, span};
+
+fn read(connector: &Connector, token: Option<&str>, body: &str) -> Result<Page, Failure> {
+    connector.read(hour(), token, &reply(200, &[], body.to_owned()), now())
+}
+
+fn class(result: Result<Page, Failure>) -> FailureClass {
+    result.unwrap_err().class
+}
+
+#[test]
+fn a_body_that_cannot_be_used_is_a_page_failure() {
+    let sample = connector("", "");
+    for body in [
+        "",
+        "<html></html>",
+        r#"{"items":[{"id":1}"#,
+        r#"{"items":{}}"#,
+        "[]",
+        "{} {}",
+    ] {
+        assert_eq!(
+            class(read(&sample, None, body)),
+            FailureClass::Page,
+            "{body}"
+        );
+    }
+    let latin = reply(200, &[], b"{\"items\":[\"\xE9\"]}".to_vec());
+    assert_eq!(
+        class(sample.read(hour(), None, &latin, now())),
+        FailureClass::Page
+    );
+}
+
+#[test]
+fn nesting_of_any_depth_does_not_overflow_the_stack() {
+    let sample = connector("", "");
+    let depth = 200_000;
+    let closed = format!("{}{}", "[".repeat(depth), "]".repeat(depth));
+    let page = read(
+        &sample,
+        None,
+        &format!(r#"{{"items":[{{"id":"1","x":{closed}}}]}}"#),
+    )
+    .unwrap();
+    assert_eq!(page.records[0].id.as_deref(), Some("1"));
+    assert_eq!(
+        class(read(&sample, None, &"[".repeat(depth))),
+        FailureClass::Page
+    );
+    assert_eq!(
+        class(read(&sample, None, &r#"{"next":"#.repeat(depth))),
+        FailureClass::Page
+    );
+}
+
+#[test]
+fn a_byte_order_mark_is_skipped() {
+    assert_eq!(
+        read(&connector("", ""), None, "\u{feff}{\"items\":[1]}")
+            .unwrap()
+            .records
+            .len(),
+        1
+    );
+}
+
+#[test]
+fn records_are_slices_of_the_body() {
+    let body = Bytes::from_static(br#"{"items":[{"id":"a"},{"id":"b"}]}"#);
+    let page = connector("", "")
+        .read(hour(), None, &reply(200, &[], body.clone()), now())
+        .unwrap();
+    for record in &page.records {
+        let range = body.as_ptr_range();
+        assert!(range.contains(&record.raw.as_ptr()));
+    }
+    assert_eq!(page.body_bytes, 33);
+}
+
+#[test]
+fn an_id_needs_all_its_parts_and_no_two_ids_are_one() {
+    let records = "records:\n  path: items\n  id: [a, b.c]\n  order: unknown\n";
+    let sample = connector("records", records);
+    let body = r#"{"items":[{"a":"x","b":{"c":-5}},{"a":"x"},{"a":"","b":{"c":1}},{"a":null,"b":{"c":1}},
+        {"a":"x|y","b":{"c":"z"}},{"a":"x","b":{"c":"y|z"}},{"a":{},"b":{"c":1}},5]}"#;
+    let page = read(&sample, None, body).unwrap();
+    let ids: Vec<_> = page
+        .records
+        .iter()
+        .map(|record| record.id.as_deref())
+        .collect();
+    let expected = [
+        Some("x|-5"),
+        None,
+        None,
+        None,
+        Some("x\\|y|z"),
+        Some("x|y\\|z"),
+        None,
+        None,
+    ];
+    assert_eq!(ids, expected);
+}
+
+#[test]
+fn times_are_read_in_every_format_and_never_guessed() {
+    let time = |text, format| parse_time(text, format).map(|time| time.to_string());
+    let at = |text: &str| Some(text.to_owned());
+    for text in [
+        "2026-01-01T00:00:00.1Z",
+        "2026-01-01T02:00:00.1000009+02:00",
+    ] {
+        assert_eq!(
+            time(text, TimeFormat::Rfc3339),
+            at("2026-01-01T00:00:00.100Z")
+        );
+        assert_eq!(
+            time(text, TimeFormat::Zoneless),
+            at("2026-01-01T00:00:00.100Z")
+        );
+    }
+    assert_eq!(
+        time("2026-01-01T00:00:00", TimeFormat::Zoneless),
+        at("2026-01-01T00:00:00.000Z")
+    );
+    assert_eq!(
+        time("2026-01-01T00:00:00.12", TimeFormat::Zoneless),
+        at("2026-01-01T00:00:00.120Z")
+    );
+    assert_eq!(time("2026-01-01T00:00:00", TimeFormat::Rfc3339), None);
+    assert_eq!(
+        time("1767225600", TimeFormat::EpochS),
+        at("2026-01-01T00:00:00.000Z")
+    );
+    assert_eq!(
+        time("1767225600.0159", TimeFormat::EpochS),
+        at("2026-01-01T00:00:00.015Z")
+    );
+    assert_eq!(
+        time("1767225600015", TimeFormat::EpochMs),
+        at("2026-01-01T00:00:00.015Z")
+    );
+    for format in [
+        TimeFormat::Rfc3339,
+        TimeFormat::Zoneless,
+        TimeFormat::EpochS,
+        TimeFormat::EpochMs,
+    ] {
+        for bad in ["", "now", "1e9", "-", ".", "1.x", "99999999999999999999999"] {
+            assert_eq!(time(bad, format), None, "{bad}");
+        }
+    }
+}
+
+#[test]
+fn a_record_without_a_readable_time_is_kept() {
+    let page = read(
+        &connector("", ""),
+        None,
+        r#"{"items":[{"id":"1","at":"soon"},{}]}"#,
+    )
+    .unwrap();
+    assert_eq!(page.records.len(), 2);
+    assert!(page.in_order && page.records.iter().all(|record| record.time.is_none()));
+}
+
+#[test]
+fn the_declared_order_is_checked_within_a_page() {
+    let ordered = |order: &str, times: &[i64]| {
+        let time = "{ path: at, format: epoch_ms }";
+        let records = format!("records:\n  path: items\n  time: {time}\n  order: {order}\n");
+        let items: Vec<String> = times
+            .iter()
+            .map(|time| format!(r#"{{"at":{time}}}"#))
+            .collect();
+        let body = format!(r#"{{"items":[{}]}}"#, items.join(","));
+        read(&connector("records", &records), None, &body)
+            .unwrap()
+            .in_order
+    };
+    assert!(ordered("oldest_first", &[1, 1, 2]) && !ordered("oldest_first", &[2, 1]));
+    assert!(ordered("newest_first", &[2, 1, 1]) && !ordered("newest_first", &[1, 2]));
+    assert!(ordered("unknown", &[1, 2, 1]));
+}
+
+#[test]
+fn a_token_that_does_not_advance_restarts_with_or_without_records() {
+    let sample = connector("", "");
+    for body in [
+        r#"{"next":"t","items":[]}"#,
+        r#"{"next":"t","items":[{"id":"1"}]}"#,
+    ] {
+        assert_eq!(class(read(&sample, Some("t"), body)), FailureClass::Restart);
+        assert_eq!(
+            read(&sample, Some("s"), body).unwrap().next.as_deref(),
+            Some("t")
+        );
+    }
+}
+
+#[test]
+fn only_the_declared_end_test_ends_a_window() {
+    let ends = |page: &str, token, body: &str| {
+        let page = format!("page:\n  token: {{ body: next }}\n  to: {{ query: c }}\n  {page}\n");
+        read(&connector("page", &page), token, body).map(|page| page.next.is_none())
+    };
+    let empty = r#"{"next":"t","items":[]}"#;
+    let full = r#"{"next":"t","more":true,"items":[1,2]}"#;
+    let last = r#"{"next":"t","more":false,"items":[1,2]}"#;
+    assert_eq!(ends("end: [token_absent]", None, empty), Ok(false));
+    assert_eq!(
+        ends("end: [token_absent]", None, r#"{"next":"","items":[1]}"#),
+        Ok(true)
+    );
+    assert_eq!(
+        ends("end: [token_absent]", None, r#"{"next":null}"#),
+        Ok(true)
+    );
+    assert_eq!(ends("end: [page_empty]", None, empty), Ok(true));
+    assert_eq!(ends("end: [page_empty]", None, full), Ok(false));
+    assert_eq!(ends("end: [{ flag_false: more }]", None, last), Ok(true));
+    assert_eq!(ends("end: [{ flag_false: more }]", None, full), Ok(false));
+    assert_eq!(ends("end: [token_unchanged]", Some("t"), empty), Ok(true));
+    assert!(ends("end: [token_unchanged]", Some("t"), full).is_err());
+    assert_eq!(ends("end: [page_short]\n  size: 3", None, full), Ok(true));
+    assert_eq!(ends("end: [page_short]\n  size: 2", None, full), Ok(false));
+    let neither = ends(
+        "end: [{ flag_false: more }]",
+        None,
+        r#"{"more":true,"items":[1]}"#,
+    );
+    assert_eq!(neither.unwrap_err().class, FailureClass::Page);
+}
+
+#[test]
+fn a_token_too_long_to_store_is_refused() {
+    let body = format!(
+        r#"{{"next":"{}"}}"#,
+        "x".repeat(limits::CURSOR_BYTES_MAX + 1)
+    );
+    assert_eq!(
+        class(read(&connector("", ""), None, &body)),
+        FailureClass::Page
+    );
+}
+
+#[test]
+fn offsets_advance_by_what_came_and_end_at_the_total() {
+    let nvd = built_in("nvd_cves", &[]);
+    let body = |total: u64, count: usize| {
+        format!(
+            r#"{{"totalResults":{total},"vulnerabilities":[{}]}}"#,
+            vec!["{}"; count].join(",")
+        )
+    };
+    let next = |token, total, count| read(&nvd, token, &body(total, count)).map(|page| page.next);
+    assert_eq!(next(None, 0, 0), Ok(None));
+    assert_eq!(next(None, 3, 2), Ok(Some("2/3".to_owned())));
+    assert_eq!(next(Some("2/3"), 3, 1), Ok(None));
+    assert_eq!(next(Some("2/3"), 5, 1), Ok(Some("3/5".to_owned())));
+    // Ten have left: whatever slipped before this page is read again.
+    assert_eq!(next(Some("20/100"), 90, 20), Ok(Some("10/90".to_owned())));
+    assert_eq!(next(Some("5/100"), 90, 85), Ok(Some("0/90".to_owned())));
+    assert_eq!(
+        class(read(&nvd, Some("2/9"), &body(9, 0))),
+        FailureClass::Page
+    );
+    assert_eq!(
+        class(read(&nvd, None, r#"{"vulnerabilities":[]}"#)),
+        FailureClass::Page
+    );
+    assert_eq!(
+        nvd.request(hour(), Some("x")).unwrap_err().class,
+        FailureClass::Restart
+    );
+}
+
+#[test]
+fn records_that_slip_while_paging_by_offset_are_still_read() {
+    let nvd = built_in("nvd_cves", &[]);
+    let mut rows: Vec<u64> = (0..50).collect();
+    let (mut token, mut seen, mut pages) = (None::<String>, Vec::new(), 0);
+    loop {
+        let from: usize = token
+            .as_deref()
+            .map_or(0, |it| it.split('/').next().unwrap().parse().unwrap());
+        let ids: Vec<String> = rows.iter().skip(from).take(7).map(u64::to_string).collect();
+        let items: Vec<String> = ids
+            .iter()
+            .map(|id| format!(r#"{{"cve":{{"id":{id},"lastModified":1}}}}"#))
+            .collect();
+        let body = format!(
+            r#"{{"totalResults":{},"vulnerabilities":[{}]}}"#,
+            rows.len(),
+            items.join(",")
+        );
+        let page = read(&nvd, token.as_deref(), &body).unwrap();
+        seen.extend(page.records.iter().map(|record| record.id.clone().unwrap()));
+        pages += 1;
+        assert!(pages < 40, "does not end");
+        // Changed records leave the window, from its front, while it is being read.
+        if pages % 2 == 1 && pages < 8 {
+            rows.drain(..2);
+        }
+        match page.next {
+            Some(next) => token = Some(next),
+            None => break,
+        }
+    }
+    for row in rows {
+        assert!(seen.contains(&format!("{row}|1")), "{row} was skipped");
+    }
+}
+
+#[test]
+fn the_vendors_clock_and_budget_are_read_from_headers() {
+    let okta = built_in("okta_system_log", &[("domain", "example.okta.com")]);
+    let headers = [
+        ("Date", "Fri, 02 Jan 2026 00:00:01 GMT"),
+        ("X-Rate-Limit-Remaining", "7"),
+        ("X-Rate-Limit-Reset", "1767312030"),
+    ];
+    let page = okta
+        .read(hour(), None, &reply(200, &headers, "[]"), now())
+        .unwrap();
+    assert_eq!(
+        page.served_at.unwrap().to_string(),
+        "2026-01-02T00:00:01.000Z"
+    );
+    assert_eq!(
+        page.budget,
+        Some(Budget {
+            remaining: 7,
+            reset_ms: Some(30_000)
+        })
+    );
+    let page = okta
+        .read(hour(), None, &reply(200, &[("Date", "x")], "[]"), now())
+        .unwrap();
+    assert_eq!((page.served_at, page.budget), (None, None));
+}
+
+#[test]
+fn the_neighbours_records_are_trimmed_and_counted() {
+    let window = "window:\n  mode: window\n  clock: event\n  format: epoch_ms\n  unit: 1ms\n  \
+                  start_bound: unknown\n  end_bound: unknown\n  initial: 1h\n  settle: 10m\n";
+    let sample = connector("window", window);
+    let span = span("1970-01-01T00:00:01Z", "1970-01-01T00:00:02Z");
+    let body =
+        r#"{"items":[{"at":997},{"at":999},{"at":1000},{"at":1999},{"at":2000},{"at":"?"}]}"#;
+    let page = sample
+        .read(span, None, &reply(200, &[], body), now())
+        .unwrap();
+    assert_eq!((page.records.len(), page.trimmed), (4, 2));
+}

@@ -1,0 +1,204 @@
+use windlass_core::retry::FailureClass;
+
+use super::testing::{built_in, connector, hour, manifest, settings};
+use super::*;
+
+fn compile(params: &[(&str, &str)]) -> Result<Connector, CompileError> {
+    Connector::compile(&manifest("", ""), &settings(params))
+}
+
+#[test]
+fn a_parameter_stays_inside_its_path_segment() {
+    for value in [
+        "a/b", "a?b", "a#b", "a%2Fb", "a&b", "a b", "a..b", "../x", "a\\b", "é", "a;b",
+    ] {
+        let connector = compile(&[("team", value)]).unwrap();
+        let url = connector.request(hour(), None).unwrap().url;
+        assert_eq!(Origin::from(&url), *connector.origin(), "{value}");
+        let segments: Vec<&str> = url.path_segments().unwrap().collect();
+        assert_eq!(segments.len(), 3, "{value}: {url}");
+        let decoded = percent_encoding::percent_decode_str(segments[1])
+            .decode_utf8()
+            .unwrap();
+        assert_eq!(decoded, value);
+        assert_eq!(url.query(), Some("since=1767225600000&until=1767229200000"));
+        assert_eq!(url.fragment(), None);
+    }
+}
+
+#[test]
+fn a_parameter_that_is_a_whole_dot_segment_or_holds_controls_is_refused() {
+    for value in [".", "..", "a\tb", "\n", ""] {
+        assert!(compile(&[("team", value)]).is_err(), "{value:?}");
+    }
+}
+
+#[test]
+fn a_parameter_stays_inside_its_query_value() {
+    let request =
+        "request:\n  path: /v1\n  query: { q: \"{from}..{to} {team}\", x: [\"1\", \"{team}\"] }\n";
+    let manifest = manifest("request", request);
+    for value in ["a&b=c", "a=b", "a#b", "a%26b", "a+b", "a b", "?", "/../"] {
+        let connector = Connector::compile(&manifest, &settings(&[("team", value)])).unwrap();
+        let url = connector.request(hour(), None).unwrap().url;
+        let pairs: Vec<(String, String)> = url.query_pairs().into_owned().collect();
+        let q = format!("1767225600000..1767229200000 {value}");
+        let expected = [("q", q.as_str()), ("x", "1"), ("x", value)];
+        let expected = expected.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        assert_eq!(pairs, expected, "{url}");
+    }
+}
+
+#[test]
+fn a_parameter_in_the_host_is_a_host_name() {
+    let okta = crate::registry::find("okta_system_log").unwrap();
+    for domain in ["evil.test/x", "user@evil.test", "a:80", "a?b", "https://a"] {
+        let error = Connector::compile(&okta, &settings(&[("domain", domain)])).unwrap_err();
+        assert_eq!(error.field, "params.domain", "{domain}");
+    }
+}
+
+#[test]
+fn unknown_and_missing_parameters_are_named() {
+    let error = compile(&[("teem", "a")]).unwrap_err().to_string();
+    assert_eq!(
+        error,
+        "params.teem: `sample` has no such parameter; did you mean `team`?"
+    );
+    assert_eq!(
+        compile(&[]).unwrap_err().to_string(),
+        "params.team: is needed: the team"
+    );
+    let github = crate::registry::find("github_audit_log").unwrap();
+    let odd = settings(&[("org", "a"), ("include", "odd")]);
+    let error = Connector::compile(&github, &odd).unwrap_err().to_string();
+    assert_eq!(error, "params.include: `odd` is not one of all, web, git");
+}
+
+#[test]
+fn settings_may_move_the_api_and_the_token_endpoint_but_not_to_plain_http() {
+    let google = crate::registry::find("google_reports").unwrap();
+    let mut moved = settings(&[("application", "login"), ("admin_email", "a@example.com")]);
+    moved.base_url = Some("http://127.0.0.1:9000/mock/".to_owned());
+    moved.token_url = Some("http://localhost:9001/token".to_owned());
+    let connector = Connector::compile(&google, &moved).unwrap();
+    let url = connector.request(hour(), None).unwrap().url;
+    assert!(
+        url.as_str()
+            .starts_with("http://127.0.0.1:9000/mock/admin/reports/v1/"),
+        "{url}"
+    );
+    let crate::manifest::AuthScheme::JwtBearer {
+        token_url, subject, ..
+    } = &connector.auth().scheme
+    else {
+        panic!("another scheme")
+    };
+    assert_eq!(token_url.as_str(), "http://localhost:9001/token");
+    assert_eq!(subject.as_deref(), Some("a@example.com"));
+    for bad in [
+        "http://example.com",
+        "https://u:p@example.com",
+        "ftp://a",
+        "x",
+        "https://a/?b",
+    ] {
+        let settings = Settings {
+            base_url: Some(bad.to_owned()),
+            ..moved.clone()
+        };
+        assert_eq!(
+            Connector::compile(&google, &settings).unwrap_err().field,
+            "base_url",
+            "{bad}"
+        );
+        let settings = Settings {
+            token_url: Some(bad.to_owned()),
+            ..moved.clone()
+        };
+        assert_eq!(
+            Connector::compile(&google, &settings).unwrap_err().field,
+            "token_url",
+            "{bad}"
+        );
+    }
+}
+
+#[test]
+fn defaults_follow_the_parameters() {
+    let google = |application| {
+        let params = [
+            ("application", application),
+            ("admin_email", "a@example.com"),
+        ];
+        built_in("google_reports", &params).defaults().clone()
+    };
+    let (login, token, gmail) = (google("login"), google("token"), google("gmail"));
+    assert_eq!((login.initial_ms, login.settle_ms), (3_600_000, 600_000));
+    assert_eq!((token.initial_ms, token.settle_ms), (600_000, 10_800_000));
+    assert_eq!(login.max_span_ms, None);
+    // Two units are asked for beside the window itself.
+    assert_eq!(gmail.max_span_ms, Some(30 * 86_400_000 - 2));
+    assert_eq!(login.rate_group.as_str(), "google:a@example.com");
+    let nvd = built_in("nvd_cves", &[]);
+    assert_eq!(
+        nvd.defaults().rate_group.as_str(),
+        "nvd_cves:services.nvd.nist.gov"
+    );
+    assert_eq!(nvd.defaults().group_in_flight, 1);
+}
+
+#[test]
+fn the_request_hash_follows_span_and_parameters_and_nothing_else() {
+    let one = connector("", "");
+    let other = compile(&[("team", "b")]).unwrap();
+    let hash = one.request_hash(hour());
+    assert_eq!(hash.len(), 16);
+    assert_eq!(hash, one.request_hash(hour()));
+    assert_ne!(hash, other.request_hash(hour()));
+    let half = windlass_core::Span::new(hour().from(), hour().to().minus_ms(1)).unwrap();
+    assert_ne!(hash, one.request_hash(half));
+}
+
+#[test]
+fn a_continuation_repeats_everything_or_nothing() {
+    let all = connector("", "")
+        .request(hour(), Some("a/b&c=+ "))
+        .unwrap()
+        .url;
+    let query = "since=1767225600000&until=1767229200000&cursor=a%2Fb%26c%3D%2B%20";
+    assert_eq!(all.query(), Some(query));
+    let page = "page:\n  token: { body: next }\n  to: { query: cursor }\n  repeat: nothing\n  \
+                end: [token_absent]\n";
+    let alone = connector("page", page)
+        .request(hour(), Some("t"))
+        .unwrap()
+        .url;
+    assert_eq!(alone.query(), Some("cursor=t"));
+}
+
+#[test]
+fn a_stored_link_that_leads_away_is_never_asked() {
+    let page = "page:\n  token: { link: next }\n  to: url\n  end: [token_absent]\n";
+    let connector = connector("page", page);
+    for bad in [
+        "https://evil.test/v1/a/events",
+        "http://api.example.com/v1",
+        "https://api.example.com:8443/v1",
+        "https://api.example.com@evil.test/v1",
+        "https://user@api.example.com/v1",
+        "https://api.example.com.evil.test/",
+    ] {
+        let failure = connector.request(hour(), Some(bad)).unwrap_err();
+        assert_eq!(failure.class, FailureClass::Block, "{bad}");
+    }
+    let kept = "https://api.example.com/other/path?after=%2Bx&x";
+    assert_eq!(
+        connector.request(hour(), Some(kept)).unwrap().url.as_str(),
+        kept
+    );
+    assert_eq!(
+        connector.request(hour(), Some("?")).unwrap_err().class,
+        FailureClass::Restart
+    );
+}

@@ -1,0 +1,96 @@
+use super::*;
+
+fn url(text: &str) -> Url {
+    text.parse().unwrap()
+}
+
+#[test]
+fn an_origin_is_scheme_host_and_port_and_nothing_else() {
+    let origin = |text| Origin::from(&url(text));
+    assert_eq!(
+        origin("https://API.example.com/a?b"),
+        origin("https://api.example.com:443/c")
+    );
+    assert_ne!(
+        origin("https://api.example.com"),
+        origin("http://api.example.com")
+    );
+    assert_ne!(
+        origin("https://api.example.com"),
+        origin("https://api.example.com:8443")
+    );
+    assert_ne!(
+        origin("https://api.example.com"),
+        origin("https://api.example.com.evil.test")
+    );
+    assert_eq!(
+        origin("https://api.example.com").to_string(),
+        "https://api.example.com"
+    );
+    assert_eq!(origin("http://[::1]:81/x").to_string(), "http://[::1]:81");
+}
+
+#[test]
+fn header_names_match_in_any_case_and_keep_every_value() {
+    let headers: Headers = [("Link", "a"), ("link", "b"), ("X", "c")]
+        .into_iter()
+        .collect();
+    assert_eq!(headers.get("LINK"), Some("a"));
+    assert_eq!(headers.all("link").collect::<Vec<_>>(), ["a", "b"]);
+    assert_eq!(headers.get("date"), None);
+}
+
+#[test]
+fn setting_a_header_replaces_it_under_any_case() {
+    let mut request = ApiRequest::get(url("https://a.test/"));
+    request.set_header("Authorization", "one");
+    request.set_header("authorization", "two");
+    assert_eq!(
+        request.headers,
+        [("authorization".to_owned(), "two".to_owned())]
+    );
+    assert_eq!(request.header("AUTHORIZATION"), Some("two"));
+}
+
+#[test]
+fn debug_output_holds_no_header_value_no_query_and_no_body() {
+    let mut request = ApiRequest::get(url("https://a.test/logs?pageToken=t0ken"));
+    request.set_header("apiKey", "s3cret");
+    request.body = Some(Bytes::from_static(b"b0dy"));
+    let reply = ApiResponse {
+        status: 200,
+        headers: [("x", "s3cret")].into_iter().collect(),
+        body: Bytes::from_static(b"b0dy"),
+    };
+    let printed = format!("{request:?} {reply:?} {:?}", reply.headers);
+    for hidden in ["s3cret", "t0ken", "b0dy"] {
+        assert!(!printed.contains(hidden), "{printed}");
+    }
+}
+
+#[test]
+fn a_message_is_one_line_and_bounded() {
+    let failure = Failure::new(FailureClass::Page, format!("a\nb{}", "x".repeat(1_000)));
+    assert_eq!(failure.message.chars().count(), limits::MESSAGE_CHARS_MAX);
+    assert!(failure.message.starts_with("a b"));
+}
+
+#[test]
+fn only_https_and_this_machine_itself_may_see_credentials() {
+    for good in [
+        "https://a.test",
+        "http://127.9.0.1:1/",
+        "http://[::1]/",
+        "http://localhost/",
+    ] {
+        assert!(is_confidential(&url(good)), "{good}");
+    }
+    for bad in [
+        "http://a.test",
+        "http://localhost.evil.test",
+        "http://128.0.0.1",
+        "ftp://a",
+    ] {
+        assert!(!is_confidential(&url(bad)), "{bad}");
+    }
+}

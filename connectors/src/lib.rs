@@ -1,0 +1,38 @@
+//! Speaking to vendors: a manifest says how one API differs from the others, a pure engine turns
+//! `(span, token)` into a request and a reply into a page, and one file touches the network.
+//!
+//! | module | is about |
+//! | --- | --- |
+//! | [`exchange`] | requests, replies, failures and origins as plain values |
+//! | [`yaml`] | files into types, with line numbers and hints |
+//! | [`manifest`] | what a vendor's manifest may say |
+//! | [`registry`] | the built-in manifests |
+//! | [`connector`] | a manifest compiled for one source: requests out, pages in |
+//! | [`records`] | a page's raw record slices with their ids and times |
+//! | [`auth`] | a source's credentials: added last, renewed, taken out of messages |
+//! | [`client`] | one source's way to its vendor: the only caller of the network |
+//! | [`http`] | the network, and the seam for it |
+//! | [`secret`] | references to secrets, and fetching them |
+//! | [`wait`] | how long a vendor asks to wait |
+//! | `scripted` | a transport for tests (feature `test-util`) |
+
+pub mod auth;
+pub mod client;
+pub mod connector;
+pub mod exchange;
+pub mod http;
+pub mod manifest;
+pub mod records;
+pub mod registry;
+#[cfg(feature = "test-util")]
+pub mod scripted;
+pub mod secret;
+pub mod wait;
+pub mod yaml;
+
+pub use auth::Credentials;
+pub use client::Client;
+pub use connector::{Budget, CompileError, Connector, Defaults, Page, Record, Settings};
+pub use exchange::{ApiRequest, ApiResponse, Failure, Origin};
+pub use http::{HttpTransport, Transport, TransportError};
+pub use manifest::Manifest;

@@ -1,0 +1,312 @@
+//! What must hold between the fields of a manifest.
+
+use windlass_core::time::{DAY_MS, SECOND_MS};
+
+use super::Manifest;
+use super::auth::AuthKind;
+use super::page::{EndTest, TokenTarget};
+use super::placeholders::placeholders;
+use super::request::{BoundFormat, Mode};
+use crate::exchange::is_confidential;
+use crate::yaml::did_you_mean;
+
+/// A field that does not fit the others.
+pub(super) struct Fault {
+    pub(super) field: String,
+    pub(super) problem: String,
+    pub(super) hint: Option<String>,
+}
+
+pub(super) fn fault(field: impl Into<String>, problem: impl Into<String>, hint: &str) -> Fault {
+    let hint = (!hint.is_empty()).then(|| hint.to_owned());
+    Fault {
+        field: field.into(),
+        problem: problem.into(),
+        hint,
+    }
+}
+
+pub(super) fn check(manifest: &Manifest) -> Result<(), Fault> {
+    names(manifest)?;
+    placeholders(manifest)?;
+    base_url(manifest)?;
+    auth(manifest)?;
+    window(manifest)?;
+    page(manifest)?;
+    errors(manifest)
+}
+
+fn is_word(text: &str) -> bool {
+    !text.is_empty()
+        && text
+            .bytes()
+            .all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'_'))
+}
+
+fn names(manifest: &Manifest) -> Result<(), Fault> {
+    if !is_word(&manifest.connector) {
+        return Err(fault("connector", "must be of a-z, 0-9 and _", ""));
+    }
+    for (name, param) in &manifest.params {
+        let field = format!("params.{name}");
+        if !is_word(name) || matches!(name.as_str(), "from" | "to") {
+            return Err(fault(
+                field,
+                "must be of a-z, 0-9 and _, and not `from` or `to`",
+                "",
+            ));
+        }
+        if let Some(default) = &param.default
+            && !param.values.is_empty()
+            && !param.values.contains(default)
+        {
+            return Err(fault(
+                field,
+                "has a default that is not among its values",
+                "",
+            ));
+        }
+    }
+    Ok(())
+}
+
+fn base_url(manifest: &Manifest) -> Result<(), Fault> {
+    let sample = manifest
+        .base_url
+        .fill(|_| Some("placeholder"))
+        .unwrap_or_default();
+    url(&sample)
+        .map(drop)
+        .map_err(|problem| fault("base_url", problem, "write it like https://api.example.com"))
+}
+
+/// A URL that requests with credentials may go to.
+pub(crate) fn url(text: &str) -> Result<url::Url, String> {
+    let url: url::Url = text
+        .parse()
+        .map_err(|error| format!("`{text}` is not a URL: {error}"))?;
+    if !is_confidential(&url) {
+        return Err(format!(
+            "`{text}` must be https; plain http is for loopback addresses only"
+        ));
+    }
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err("must not hold a user name or password".to_owned());
+    }
+    if url.query().is_some() || url.fragment().is_some() {
+        return Err(format!("`{text}` must not have a query or a fragment"));
+    }
+    Ok(url)
+}
+
+fn auth(manifest: &Manifest) -> Result<(), Fault> {
+    let auth = &manifest.auth;
+    let (headers, oauth, client) = match auth.kind {
+        AuthKind::None | AuthKind::Bearer | AuthKind::Basic => (false, false, false),
+        AuthKind::Header => (true, false, false),
+        AuthKind::ClientCredentials => (false, true, true),
+        AuthKind::JwtBearer => (false, true, false),
+    };
+    let belongs = |field: &str, present: bool, allowed: bool| {
+        if present && !allowed {
+            return Err(fault(
+                format!("auth.{field}"),
+                "does not belong to this kind of auth",
+                "",
+            ));
+        }
+        Ok(())
+    };
+    belongs("headers", !auth.headers.is_empty(), headers)?;
+    belongs("user", auth.user.is_some(), auth.kind == AuthKind::Basic)?;
+    belongs("token_url", auth.token_url.is_some(), oauth)?;
+    belongs("scopes", !auth.scopes.is_empty(), oauth)?;
+    belongs("audience", auth.audience.is_some(), client)?;
+    belongs("client_auth", auth.client_auth.is_some(), client)?;
+    belongs(
+        "subject",
+        auth.subject.is_some(),
+        auth.kind == AuthKind::JwtBearer,
+    )?;
+    if headers && auth.headers.is_empty() {
+        return Err(fault(
+            "auth",
+            "kind `header` needs `headers`",
+            "add `headers: [{ name: ... }]`",
+        ));
+    }
+    if auth.headers.len() > 1 && auth.headers.iter().any(|header| header.field.is_none()) {
+        let hint = "give each header the `field` of the JSON secret it takes";
+        return Err(fault(
+            "auth.headers",
+            "several headers cannot share one secret",
+            hint,
+        ));
+    }
+    if let Some(token_url) = &auth.token_url {
+        let hint = "write it like https://login.example.com/token";
+        url(token_url).map_err(|problem| fault("auth.token_url", problem, hint))?;
+    }
+    Ok(())
+}
+
+fn window(manifest: &Manifest) -> Result<(), Fault> {
+    let window = &manifest.window;
+    if window.mode == Mode::Tail {
+        let hint = "write `mode: window` if the API takes a start and an end";
+        return Err(fault("window.mode", "`tail` is not in this build", hint));
+    }
+    let unit_ms = window.unit.0;
+    let (least, word) = match window.format {
+        BoundFormat::Rfc3339Ms | BoundFormat::ZonelessMs | BoundFormat::EpochMs => (1, "1ms"),
+        BoundFormat::Rfc3339 | BoundFormat::Zoneless | BoundFormat::EpochS => (SECOND_MS, "1s"),
+        BoundFormat::Date => (DAY_MS, "1d"),
+    };
+    if unit_ms < 1 || unit_ms % least != 0 {
+        let hint = format!("write `unit: {word}`");
+        return Err(fault(
+            "window.unit",
+            "is finer than `format` can write",
+            &hint,
+        ));
+    }
+    let overrides = window.overrides.iter().enumerate();
+    let spans = overrides
+        .clone()
+        .filter_map(|(i, it)| Some((format!("window.overrides[{i}].max_span"), it.max_span?)));
+    let own = window
+        .max_span
+        .map(|span| ("window.max_span".to_owned(), span));
+    for (field, span) in own.into_iter().chain(spans) {
+        if span.0 < 3 * unit_ms {
+            return Err(fault(field, "must be at least three units", ""));
+        }
+    }
+    for (i, it) in overrides {
+        if !manifest.params.contains_key(&it.param) {
+            let hint = did_you_mean(&it.param, manifest.params.keys().map(String::as_str));
+            let hint = hint.map_or_else(String::new, |word| format!("did you mean `{word}`?"));
+            let problem = format!("`{}` is not a parameter", it.param);
+            return Err(fault(
+                format!("window.overrides[{i}].param"),
+                problem,
+                &hint,
+            ));
+        }
+    }
+    Ok(())
+}
+
+fn page(manifest: &Manifest) -> Result<(), Fault> {
+    let page = &manifest.page;
+    if page.end.is_empty() {
+        let hint = "write `end: [token_absent]`, or what the vendor documents";
+        return Err(fault("page.end", "a window must be able to end", hint));
+    }
+    if page.end.contains(&EndTest::PageShort) && page.size.is_none() {
+        return Err(fault(
+            "page.end",
+            "`page_short` needs `page.size`",
+            "add `size:` under page",
+        ));
+    }
+    let Some(source) = &page.token else {
+        return if page.to.is_some() {
+            Err(fault(
+                "page.to",
+                "has no token to send",
+                "add `token:` under page",
+            ))
+        } else {
+            Ok(())
+        };
+    };
+    let sources = [
+        source.body.is_some(),
+        source.header.is_some(),
+        source.link.is_some(),
+        source.offset.is_some(),
+    ];
+    if sources.iter().filter(|given| **given).count() != 1 {
+        let hint = "keep exactly one of body, header, link, offset";
+        return Err(fault("page.token", "a token has exactly one source", hint));
+    }
+    let hint = "add `to: { query: NAME }`, or `to: url` for a next link";
+    match &page.to {
+        None => return Err(fault("page", "the token goes nowhere", hint)),
+        Some(TokenTarget::Query(_)) if source.link.is_some() => {
+            return Err(fault(
+                "page.to",
+                "a link replaces the whole URL",
+                "write `to: url`",
+            ));
+        }
+        Some(TokenTarget::Url) if source.offset.is_some() => {
+            return Err(fault(
+                "page.to",
+                "an offset is not a URL",
+                "write `to: { query: NAME }`",
+            ));
+        }
+        Some(_) => {}
+    }
+    let by_total = page.end.contains(&EndTest::TotalReached);
+    if source.offset.is_some() && !by_total {
+        return Err(fault(
+            "page.end",
+            "offset paging ends at its total",
+            "add `total_reached`",
+        ));
+    }
+    if source.offset.is_none() && by_total {
+        let hint = "write `token: { offset: { total: PATH } }`";
+        return Err(fault(
+            "page.end",
+            "`total_reached` needs offset paging",
+            hint,
+        ));
+    }
+    Ok(())
+}
+
+fn errors(manifest: &Manifest) -> Result<(), Fault> {
+    for (i, rule) in manifest.errors.iter().enumerate() {
+        let field = format!("errors[{i}]");
+        if rule.status.0.is_empty() {
+            return Err(fault(
+                field,
+                "names no status",
+                "write `status: 400` or a list",
+            ));
+        }
+        if rule.path.is_some() && rule.header.is_some() {
+            return Err(fault(
+                field,
+                "tests either `path` or `header`",
+                "write two rules",
+            ));
+        }
+        if (rule.path.is_some() || rule.header.is_some()) == rule.values.is_empty() {
+            return Err(fault(
+                field,
+                "`in` goes with `path` or `header`",
+                "list the values in `in`",
+            ));
+        }
+        let tests = rule.path.is_some() || rule.header.is_some() || rule.text.is_some();
+        if !tests
+            && rule
+                .status
+                .0
+                .iter()
+                .any(|status| (200..300).contains(status))
+        {
+            return Err(fault(
+                field,
+                "would make every page an error",
+                "add `path` and `in`",
+            ));
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,122 @@
+use crate::connector::testing::sample;
+use crate::manifest::Manifest;
+
+fn error(section: &str, instead: &str) -> String {
+    Manifest::load("sample.yaml", &sample(section, instead))
+        .unwrap_err()
+        .to_string()
+}
+
+#[test]
+fn the_sample_itself_is_valid() {
+    assert!(Manifest::load("sample.yaml", &sample("", "")).is_ok());
+}
+
+#[test]
+fn a_mistyped_field_names_the_right_one() {
+    insta::assert_snapshot!(
+        error("page", "page:\n  tokn: { body: next }\n  end: [token_absent]\n"),
+        @"sample.yaml:21:3: unknown field `tokn`; did you mean `token`?"
+    );
+}
+
+#[test]
+fn a_bad_duration_says_how_to_write_one() {
+    let text = sample("", "").replace("initial: 1h", "initial: 1 fortnight");
+    let error = Manifest::load("sample.yaml", &text)
+        .unwrap_err()
+        .to_string();
+    insta::assert_snapshot!(error, @"sample.yaml:18:12: `1 fortnight` is not a duration; write it like 500ms, 10m, 36h or 180d");
+}
+
+#[test]
+fn an_unknown_placeholder_is_placed() {
+    let request = "request:\n  path: /v1/{teem}\n  query: { since: \"{from}\", until: \"{to}\" }\n";
+    insta::assert_snapshot!(error("request", request), @"sample.yaml:9:9: `request.path`: unknown placeholder `{teem}`; did you mean `{team}`?");
+    let request = "request:\n  path: /v1/{from}\n  query: { since: \"{from}\", until: \"{to}\" }\n";
+    insta::assert_snapshot!(error("request", request), @"sample.yaml:9:9: `request.path`: unknown placeholder `{from}`; `{from}` belongs in request.query");
+}
+
+#[test]
+fn a_window_that_is_not_asked_for_is_refused() {
+    let request = "request:\n  path: /v1\n  query: { since: \"{from}\" }\n";
+    insta::assert_snapshot!(error("request", request), @"sample.yaml:10:10: `request.query`: no parameter uses `{to}`; write `{to}` into the query parameter that bounds the window");
+}
+
+#[test]
+fn a_missing_required_field_is_named() {
+    insta::assert_snapshot!(error("records", "records:\n  path: items\n"), @"sample.yaml:25:3: field `order` is missing; add `order:` here");
+    insta::assert_snapshot!(error("window", ""), @"sample.yaml:15:1: field `window` is missing; add `window:` here");
+}
+
+#[test]
+fn a_wrong_word_names_the_right_ones() {
+    let text = sample("", "").replace("start_bound: inclusive", "start_bound: included");
+    let error = Manifest::load("sample.yaml", &text)
+        .unwrap_err()
+        .to_string();
+    insta::assert_snapshot!(error, @"sample.yaml:16:16: `included` is not one of the words allowed here; expected one of inclusive, exclusive, unknown");
+}
+
+#[test]
+fn two_token_sources_are_one_too_many() {
+    let page = "page:\n  token: { body: next, link: next }\n  to: url\n  end: [token_absent]\n";
+    insta::assert_snapshot!(error("page", page), @"sample.yaml:21:10: `page.token`: a token has exactly one source; keep exactly one of body, header, link, offset");
+}
+
+#[test]
+fn a_bad_url_and_plain_http_are_refused() {
+    insta::assert_snapshot!(error("base_url", "base_url: api.example.com\n"), @"sample.yaml:4:11: `base_url`: `api.example.com` is not a URL: relative URL without a base; write it like https://api.example.com");
+    insta::assert_snapshot!(error("base_url", "base_url: http://api.example.com\n"), @"sample.yaml:4:11: `base_url`: `http://api.example.com` must be https; plain http is for loopback addresses only; write it like https://api.example.com");
+    let local = sample("base_url", "base_url: http://127.0.0.1:8080\n");
+    assert!(Manifest::load("sample.yaml", &local).is_ok());
+}
+
+#[test]
+fn tail_mode_is_known_and_refused() {
+    let text = sample("", "").replace("mode: window", "mode: tail");
+    let error = Manifest::load("sample.yaml", &text)
+        .unwrap_err()
+        .to_string();
+    insta::assert_snapshot!(error, @"sample.yaml:12:9: `window.mode`: `tail` is not in this build; write `mode: window` if the API takes a start and an end");
+}
+
+#[test]
+fn a_unit_finer_than_its_format_is_refused() {
+    let text = sample("", "").replace(
+        "format: epoch_ms\n  unit: 1ms",
+        "format: epoch_s\n  unit: 1ms",
+    );
+    let error = Manifest::load("sample.yaml", &text)
+        .unwrap_err()
+        .to_string();
+    insta::assert_snapshot!(error, @"sample.yaml:15:9: `window.unit`: is finer than `format` can write; write `unit: 1s`");
+}
+
+#[test]
+fn a_token_needs_a_place_and_a_window_needs_an_end() {
+    let no_place = "page:\n  token: { body: next }\n  end: [token_absent]\n";
+    insta::assert_snapshot!(error("page", no_place), @"sample.yaml:21:3: `page`: the token goes nowhere; add `to: { query: NAME }`, or `to: url` for a next link");
+    insta::assert_snapshot!(error("page", "page:\n  end: []\n"), @"sample.yaml:21:8: `page.end`: a window must be able to end; write `end: [token_absent]`, or what the vendor documents");
+    insta::assert_snapshot!(error("page", "page:\n  end: [page_short]\n"), @"sample.yaml:21:8: `page.end`: `page_short` needs `page.size`; add `size:` under page");
+}
+
+#[test]
+fn offset_paging_ends_at_its_total_and_nothing_else_does() {
+    let offset =
+        "page:\n  token: { offset: { total: n } }\n  to: { query: o }\n  end: [page_empty]\n";
+    insta::assert_snapshot!(error("page", offset), @"sample.yaml:23:8: `page.end`: offset paging ends at its total; add `total_reached`");
+    let token = "page:\n  token: { body: n }\n  to: { query: o }\n  end: [total_reached]\n";
+    insta::assert_snapshot!(error("page", token), @"sample.yaml:23:8: `page.end`: `total_reached` needs offset paging; write `token: { offset: { total: PATH } }`");
+}
+
+#[test]
+fn a_rule_for_every_good_page_is_refused() {
+    insta::assert_snapshot!(error("errors", "errors:\n  - { status: 200, class: page }\n"), @"sample.yaml:30:5: `errors[0]`: would make every page an error; add `path` and `in`");
+}
+
+#[test]
+fn a_setting_of_another_kind_of_auth_is_refused() {
+    insta::assert_snapshot!(error("auth", "auth: { kind: bearer, subject: x }\n"), @"sample.yaml:7:32: `auth.subject`: does not belong to this kind of auth");
+    insta::assert_snapshot!(error("auth", "auth: { kind: header }\n"), @"sample.yaml:7:7: `auth`: kind `header` needs `headers`; add `headers: [{ name: ... }]`");
+}

@@ -1,0 +1,170 @@
+use super::*;
+
+fn path(text: &str) -> JsonPath {
+    text.parse().unwrap()
+}
+
+fn elements<'a>(at: &str, json: &'a str) -> Result<Vec<&'a str>, &'static str> {
+    let mut paths = Paths::default();
+    paths.elements(&path(at));
+    let found = paths.read(json).map_err(|_| "not JSON")?;
+    let raws = found.elements().map_err(|_| "not an array")?;
+    Ok(raws.iter().copied().map(RawValue::get).collect())
+}
+
+fn values(json: &str, at: &[&str]) -> Vec<Option<String>> {
+    let mut paths = Paths::default();
+    let slots: Vec<usize> = at.iter().map(|at| paths.add(&path(at))).collect();
+    let read = paths.read(json).unwrap();
+    let picked = paths.pick(json);
+    let get = |found: &Found<'_>| -> Vec<Option<String>> {
+        slots
+            .iter()
+            .map(|slot| found.get(*slot).map(Cow::into_owned))
+            .collect()
+    };
+    assert_eq!(
+        get(&read),
+        get(&picked),
+        "an early end must not change what is found"
+    );
+    get(&read)
+}
+
+#[test]
+fn records_are_the_bytes_the_vendor_sent() {
+    let json = r#"{"a":1,"items":[ {"x" : "]}"} ,2,"[",{}],"z":[]}"#;
+    assert_eq!(
+        elements("items", json).unwrap(),
+        [r#"{"x" : "]}"}"#, "2", "\"[\"", "{}"]
+    );
+    assert_eq!(elements(".", "[1,[2]]").unwrap(), ["1", "[2]"]);
+    assert_eq!(elements("items", r#"{"items":[]}"#).unwrap(), [""; 0]);
+    let deep = r#"{"data":{"items":[0],"n":{"items":[1]}},"items":[2]}"#;
+    assert_eq!(elements("data.items", deep).unwrap(), ["0"]);
+}
+
+#[test]
+fn a_missing_or_null_path_has_no_records_and_any_other_thing_is_an_error() {
+    for none in [
+        "{}",
+        r#"{"items":null}"#,
+        r#"{"other":[1]}"#,
+        r#"{"data":{"items":[1]}}"#,
+    ] {
+        assert_eq!(elements("items", none), Ok(vec![]), "{none}");
+    }
+    for wrong in [
+        r#"{"items":{}}"#,
+        r#"{"items":"x"}"#,
+        r#"{"items":0}"#,
+        r#"{"items":false}"#,
+    ] {
+        assert_eq!(elements("items", wrong), Err("not an array"), "{wrong}");
+    }
+    for wrong in [
+        "[]",
+        "0",
+        "\"\"",
+        "null",
+        r#"{"data":[]}"#,
+        r#"{"data":"x"}"#,
+    ] {
+        assert_eq!(
+            elements("data.items", wrong),
+            Err("not an array"),
+            "{wrong}"
+        );
+    }
+    assert_eq!(elements("data.items", r#"{"data":null}"#), Ok(vec![]));
+    assert_eq!(elements("data[1]", r#"{"data":{}}"#), Err("not an array"));
+    assert_eq!(elements("data[1]", r#"{"data":[0]}"#), Ok(vec![]));
+    assert_eq!(elements("data[1]", r#"{"data":[0,[7]]}"#), Ok(vec!["7"]));
+    assert_eq!(elements(".", "{}"), Err("not an array"));
+}
+
+#[test]
+fn what_is_not_json_to_its_end_is_an_error() {
+    for bad in [
+        "",
+        "<html>",
+        r#"{"items":[1"#,
+        r#"{"items":[1]} x"#,
+        r#"{"items":[1,]}"#,
+        "[1",
+    ] {
+        assert_eq!(elements("items", bad), Err("not JSON"), "{bad}");
+    }
+}
+
+#[test]
+fn values_are_decoded_strings_and_scalars_as_written() {
+    let json =
+        r#"{"a":{"b":"x\u00e9\"","b2":-9007199254740993000},"c":[{"d":true},1.50],"e":null}"#;
+    let at = [
+        "a.b",
+        "a.b2",
+        "c[0].d",
+        "c[1]",
+        "e",
+        "a",
+        "c[2]",
+        "none.at.all",
+        "a.b.c",
+    ];
+    let text = |it: &str| Some(it.to_owned());
+    assert_eq!(
+        values(json, &at),
+        [
+            text("xé\""),
+            text("-9007199254740993000"),
+            text("true"),
+            text("1.50"),
+            None,
+            None,
+            None,
+            None,
+            None
+        ]
+    );
+}
+
+#[test]
+fn escaped_and_repeated_keys_are_found_and_the_first_counts() {
+    assert_eq!(
+        values(r#"{"\u0069d":"1","id":"2"}"#, &["id"]),
+        [Some("1".to_owned())]
+    );
+    let nested = r#"{"x":{"id":"inner"},"id":"outer"}"#;
+    assert_eq!(values(nested, &["id"]), [Some("outer".to_owned())]);
+}
+
+#[test]
+fn a_path_may_lead_through_the_end_of_another() {
+    let json = r#"{"error":{"message":"m"}}"#;
+    assert_eq!(
+        values(json, &["error", "error.message"]),
+        [None, Some("m".to_owned())]
+    );
+}
+
+#[test]
+fn a_record_that_is_no_object_has_no_values() {
+    for json in ["1", "\"id\"", "[]", "null", "{}"] {
+        assert_eq!(values(json, &["id"]), [None], "{json}");
+    }
+}
+
+#[test]
+fn nesting_of_any_depth_neither_overflows_nor_is_lost() {
+    let depth = 100_000;
+    let deep = format!("{}{}", "[".repeat(depth), "]".repeat(depth));
+    let json = format!(r#"{{"items":[{{"id":1,"x":{deep}}}]}}"#);
+    assert_eq!(
+        elements("items", &json).unwrap()[0].len(),
+        r#"{"id":1,"x":}"#.len() + 2 * depth
+    );
+    assert_eq!(values(&json, &["items[0].id"]), [Some("1".to_owned())]);
+    // Read as a document of its own it is refused instead.
+    assert!(elements("items", &format!(r#"{{"items":[{}"#, "[".repeat(depth))).is_err());
+}

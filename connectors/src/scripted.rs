@@ -1,0 +1,61 @@
+//! A transport for tests: answers by a function, remembers what it was asked, opens no socket.
+
+use std::future::Future;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use crate::exchange::{ApiRequest, ApiResponse};
+use crate::http::{Transport, TransportError};
+
+type Script = dyn Fn(&ApiRequest) -> Result<ApiResponse, TransportError> + Send + Sync;
+
+/// Answers each request by calling a function. Clones share the function and the memory.
+#[derive(Clone)]
+pub struct ScriptedTransport {
+    script: Arc<Script>,
+    requests: Arc<Mutex<Vec<ApiRequest>>>,
+}
+
+impl ScriptedTransport {
+    /// A transport that answers with what `script` returns.
+    pub fn new(
+        script: impl Fn(&ApiRequest) -> Result<ApiResponse, TransportError> + Send + Sync + 'static,
+    ) -> Self {
+        Self {
+            script: Arc::new(script),
+            requests: Arc::default(),
+        }
+    }
+
+    /// Every request so far, oldest first, credentials included.
+    pub fn requests(&self) -> Vec<ApiRequest> {
+        self.requests
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+}
+
+impl std::fmt::Debug for ScriptedTransport {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ScriptedTransport").finish_non_exhaustive()
+    }
+}
+
+impl Transport for ScriptedTransport {
+    fn send(
+        &self,
+        request: &ApiRequest,
+    ) -> impl Future<Output = Result<ApiResponse, TransportError>> + Send {
+        self.requests
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(request.clone());
+        let reply = (self.script)(request);
+        async move {
+            // A real exchange lets other tasks run before it is answered; so must this one, or
+            // tests of concurrent callers would run them one after the other.
+            tokio::task::yield_now().await;
+            reply
+        }
+    }
+}

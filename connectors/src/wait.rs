@@ -1,0 +1,112 @@
+//! How long a vendor asks to wait, from the many ways vendors write it. Pure: text and now in,
+//! milliseconds from now out. What cannot be understood is `None`, never a guess and never a panic.
+//! Nothing is capped here: how much of a wait to honour is decided in `windlass_core::retry`.
+
+use std::time::UNIX_EPOCH;
+
+use chrono::DateTime;
+use serde::Deserialize;
+use windlass_core::Timestamp;
+
+/// How a vendor writes the moment at which its budget is full again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ResetFormat {
+    /// Seconds since the Unix epoch, possibly with a fraction.
+    EpochSeconds,
+    /// Milliseconds since the Unix epoch.
+    EpochMs,
+    /// Seconds from now, possibly with a fraction.
+    Seconds,
+    /// An ISO 8601 time with a zone, with or without seconds.
+    Iso8601,
+}
+
+/// Times with a zone that RFC 3339 does not allow and vendors send all the same: without seconds,
+/// or with an offset without a colon.
+const ISO_FORMATS: [&str; 2] = ["%Y-%m-%dT%H:%M%#z", "%Y-%m-%dT%H:%M:%S%.f%#z"];
+
+/// Milliseconds to wait by a `Retry-After` header: seconds or an HTTP date
+/// (<https://www.rfc-editor.org/rfc/rfc9110#field.retry-after>), and what vendors send besides: a
+/// fraction of seconds, or an ISO 8601 time. What lies in the past is 0; garbage is `None`.
+pub fn retry_after_ms(text: &str, now: Timestamp) -> Option<i64> {
+    let text = text.trim();
+    decimal_ms(text)
+        .or_else(|| http_date(text).map(|until| until.ms_since(now)))
+        .or_else(|| iso8601(text).map(|until| until.ms_since(now)))
+        .map(|ms| ms.max(0))
+}
+
+/// Milliseconds to wait by a header that says when the budget is full again. What lies in the past
+/// is 0; garbage is `None`.
+pub fn reset_ms(text: &str, format: ResetFormat, now: Timestamp) -> Option<i64> {
+    let text = text.trim();
+    let wait_ms = match format {
+        ResetFormat::Seconds => decimal_ms(text)?,
+        ResetFormat::EpochSeconds => decimal_ms(text)?.saturating_sub(now.as_ms()),
+        ResetFormat::EpochMs => whole(text)?.saturating_sub(now.as_ms()),
+        ResetFormat::Iso8601 => iso8601(text)?.ms_since(now),
+    };
+    Some(wait_ms.max(0))
+}
+
+/// An HTTP date in any of its three forms, such as `Sun, 06 Nov 1994 08:49:37 GMT`
+/// (<https://www.rfc-editor.org/rfc/rfc9110#http.date>).
+pub fn http_date(text: &str) -> Option<Timestamp> {
+    let time = httpdate::parse_http_date(text.trim()).ok()?;
+    let since_epoch = time.duration_since(UNIX_EPOCH).ok()?;
+    Some(Timestamp::from_ms(
+        i64::try_from(since_epoch.as_millis()).ok()?,
+    ))
+}
+
+/// An ISO 8601 time that names its zone; without one it could mean any of a day's hours.
+fn iso8601(text: &str) -> Option<Timestamp> {
+    let rfc3339 = DateTime::parse_from_rfc3339(text).ok();
+    let parsed = rfc3339.or_else(|| {
+        ISO_FORMATS
+            .iter()
+            .find_map(|format| DateTime::parse_from_str(text, format).ok())
+    })?;
+    Some(Timestamp::from_ms(parsed.timestamp_millis()))
+}
+
+/// A decimal number of seconds as milliseconds, rounded up so that nobody comes back too early.
+fn decimal_ms(text: &str) -> Option<i64> {
+    let (seconds, fraction) = text.split_once('.').unwrap_or((text, ""));
+    if !fraction.bytes().all(|byte| byte.is_ascii_digit()) {
+        return None;
+    }
+    let seconds = whole(seconds)?;
+    if text.starts_with('-') {
+        return Some(seconds.saturating_mul(1_000));
+    }
+    let mut ms = 0;
+    for digit in fraction.bytes().chain(std::iter::repeat(b'0')).take(3) {
+        ms = ms * 10 + i64::from(digit - b'0');
+    }
+    let more = fraction.bytes().skip(3).any(|digit| digit != b'0');
+    Some(
+        seconds
+            .saturating_mul(1_000)
+            .saturating_add(ms + i64::from(more)),
+    )
+}
+
+/// A whole number; one beyond the range of `i64` becomes the nearest end of it.
+fn whole(text: &str) -> Option<i64> {
+    let digits = text.strip_prefix(['+', '-']).unwrap_or(text);
+    if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+        return None;
+    }
+    let nearest = if text.starts_with('-') {
+        i64::MIN
+    } else {
+        i64::MAX
+    };
+    Some(text.parse().unwrap_or(nearest))
+}
+
+#[cfg(test)]
+#[path = "wait_tests.rs"]
+mod tests;

@@ -1,0 +1,20 @@
+//! Deciding what runs: one tick reads each source's timelines, lets `windlass-core` plan them, and
+//! carries the plans out, in an order that survives a stop anywhere.
+//!
+//! A tick may be repeated, may overlap another, and may die half-way; whatever it leaves, the next
+//! one mends. It never waits for a worker.
+
+mod carry;
+mod dispatch;
+mod recover;
+mod report;
+mod survey;
+mod tick;
+mod view;
+
+pub use dispatch::{Dispatch, DispatchError};
+pub use recover::recover;
+pub use report::{Activity, SourceReport, TickReport};
+pub use survey::look;
+pub use tick::{Tick, TickOptions};
+pub use view::{LaneView, SourceView, read_source};

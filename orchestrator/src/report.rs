@@ -1,0 +1,108 @@
+//! What a tick found and did.
+
+use windlass_core::ids::SourceName;
+use windlass_core::time::Timestamp;
+
+/// What a source is doing, as one tick saw it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Activity {
+    /// Windows are in flight or ready to be.
+    Working,
+    /// Nothing can run before this: an unfinished window or the rate group waits.
+    Waiting(Timestamp),
+    /// Everything carved is done or parked, and there is nothing to carve.
+    #[default]
+    Idle,
+    /// Blocked: its windows keep their place until somebody acts.
+    Blocked,
+    /// Paused by its definition.
+    Paused,
+}
+
+/// One source's part of a tick.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SourceReport {
+    /// Which.
+    pub source: SourceName,
+    /// What it is doing.
+    pub activity: Activity,
+    /// Everything before this is delivered.
+    pub complete_through: Timestamp,
+    /// Windows created.
+    pub created: usize,
+    /// Windows handed to workers.
+    pub dispatched: usize,
+    /// Leases and dispatches that ran out.
+    pub expired: usize,
+    /// Windows given up.
+    pub parked: usize,
+    /// Windows split.
+    pub split: usize,
+    /// Holes there are, old and new.
+    pub holes: usize,
+    /// Why this source could not be planned; the others were.
+    pub error: Option<String>,
+}
+
+impl SourceReport {
+    /// The report of a source of which nothing is known yet but where it starts.
+    pub(crate) fn of(source: &SourceName, start: Timestamp) -> Self {
+        Self {
+            source: source.clone(),
+            activity: Activity::default(),
+            complete_through: start,
+            created: 0,
+            dispatched: 0,
+            expired: 0,
+            parked: 0,
+            split: 0,
+            holes: 0,
+            error: None,
+        }
+    }
+}
+
+/// What one tick came to, by source name.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct TickReport {
+    /// One entry a source.
+    pub sources: Vec<SourceReport>,
+}
+
+impl TickReport {
+    /// Whether no source has anything to do: all idle, blocked or paused.
+    pub fn is_quiet(&self) -> bool {
+        self.sources.iter().all(|source| {
+            matches!(
+                source.activity,
+                Activity::Idle | Activity::Blocked | Activity::Paused
+            ) && source.error.is_none()
+        })
+    }
+
+    /// Whether nothing is left to do but what cannot be read.
+    pub fn is_stuck(&self) -> bool {
+        let resting = |source: &SourceReport| {
+            matches!(
+                source.activity,
+                Activity::Idle | Activity::Blocked | Activity::Paused
+            )
+        };
+        self.sources.iter().any(|source| source.error.is_some())
+            && self
+                .sources
+                .iter()
+                .all(|source| resting(source) || source.error.is_some())
+    }
+
+    /// The earliest instant at which something that waits may run, if everything else is quiet.
+    pub fn wakes_at(&self) -> Option<Timestamp> {
+        self.sources
+            .iter()
+            .filter_map(|source| match source.activity {
+                Activity::Waiting(until) => Some(until),
+                _ => None,
+            })
+            .min()
+    }
+}

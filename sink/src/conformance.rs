@@ -1,0 +1,149 @@
+//! The contract of a sink, as functions of a destination: every sink passes
+//! [`keeps_the_contract`], those that can take back pass [`takes_back`] too. They panic at the rule
+//! that does not hold.
+
+mod rules;
+mod taking_back;
+
+use std::future::Future;
+use std::ops::Range;
+
+use bytes::Bytes;
+use windlass_core::window::Window;
+
+use crate::{Batch, Reject, Sink, SinkError, WindowWriter};
+
+/// A place to deliver to, as somebody sees it who does not go through the sink.
+pub trait Destination {
+    /// The sink under test.
+    type Sink: Sink;
+
+    /// A sink for this place, as a program that has just started makes it.
+    fn sink(&self) -> Self::Sink;
+
+    /// The final lines of `window` without their ends; `None` when it has no output.
+    fn output(&self, window: &Window) -> Option<Vec<String>>;
+
+    /// The final rejects of `window` with their pages.
+    fn rejects(&self, window: &Window) -> Vec<(u64, Reject)>;
+}
+
+/// A destination that can take back what was not acknowledged.
+pub trait TakingBack: Destination {
+    /// The lines of the pass over `window` that is in progress after `window.restarts` restarts.
+    fn in_progress(&self, window: &Window) -> Vec<String>;
+
+    /// Makes something disappear that was acknowledged in the pass in progress.
+    fn lose(&self, window: &Window);
+}
+
+/// Checks what every sink promises. `new` gives an empty destination.
+pub async fn keeps_the_contract<D: Destination>(new: impl Fn() -> D) {
+    rules::lines_keep_their_order(&new()).await;
+    rules::pages_without_anything_are_acknowledged(&new()).await;
+    rules::rejects_keep_their_place_reason_and_bytes(&new()).await;
+    rules::finishing_twice_changes_nothing(&new()).await;
+    rules::windows_never_mix(&new()).await;
+}
+
+/// Checks what a sink promises whose destination can take back.
+pub async fn takes_back<D: TakingBack>(new: impl Fn() -> D) {
+    taking_back::nothing_is_final_before_finish(&new()).await;
+    taking_back::a_window_without_records_has_no_output(&new()).await;
+    taking_back::acknowledged_lines_survive_a_stop(&new()).await;
+    taking_back::lines_after_the_checkpoint_are_gone_after_a_stop(&new()).await;
+    taking_back::lines_before_the_first_checkpoint_are_gone_after_a_stop(&new()).await;
+    taking_back::rejects_are_taken_back_like_lines(&new()).await;
+    taking_back::a_window_that_was_finished_can_be_continued(&new()).await;
+    taking_back::a_window_of_one_page_that_was_finished_can_be_repeated(&new()).await;
+    taking_back::finishing_again_after_a_stop_changes_nothing(&new()).await;
+    taking_back::a_restart_replaces_the_output_only_when_it_finishes(&new()).await;
+    taking_back::a_restart_keeps_the_older_pass_until_it_finishes(&new()).await;
+    taking_back::a_restart_that_finds_nothing_leaves_no_output(&new()).await;
+    taking_back::what_was_lost_is_said_and_a_restart_recovers(&new()).await;
+    taking_back::a_position_it_never_gave_is_lost(&new()).await;
+}
+
+/// An hour of `source`, new.
+///
+/// # Panics
+/// When `source` is not a source name.
+pub fn window(source: &str) -> Window {
+    let id = format!("{source}/0123456789ab/live/2026-01-01T03:00:00.000Z");
+    let id = id.parse().expect("the source has a valid name");
+    let to = "2026-01-01T04:00:00Z".parse().expect("a valid time");
+    Window::new(id, to, to).expect("it ends after it starts")
+}
+
+/// Line `number` of `window`.
+pub fn line(window: &Window, number: u64) -> String {
+    format!(r#"{{"of":"{}","n":{number}}}"#, window.id)
+}
+
+/// The lines of `window` with these numbers.
+pub fn lines(window: &Window, numbers: Range<u64>) -> Vec<String> {
+    numbers.map(|number| line(window, number)).collect()
+}
+
+/// A page of `window` with the lines of these numbers and no rejects.
+pub fn page(window: &Window, page: u64, numbers: Range<u64>) -> Batch {
+    let (mut text, mut ends) = (String::new(), Vec::new());
+    for line in lines(window, numbers) {
+        text.push_str(&line);
+        text.push('\n');
+        ends.push(text.len());
+    }
+    let (window, lines) = (window.id.clone(), Bytes::from(text));
+    Batch {
+        window,
+        page,
+        lines,
+        ends,
+        rejects: Vec::new(),
+    }
+}
+
+/// A reject at `index` whose record is `raw`.
+pub fn reject(index: usize, raw: &[u8]) -> Reject {
+    Reject {
+        index,
+        reason: format!("reason {index}"),
+        raw: Bytes::copy_from_slice(raw),
+    }
+}
+
+/// `window` as it is after a checkpoint with `position`.
+pub fn checkpointed(window: &Window, position: Option<String>) -> Window {
+    Window {
+        page: window.page + 1,
+        sink_position: position,
+        ..window.clone()
+    }
+}
+
+/// `window` as it is after it had to begin again.
+pub fn restarted(window: &Window) -> Window {
+    Window {
+        sink_position: None,
+        restarts: window.restarts + 1,
+        ..window.clone()
+    }
+}
+
+async fn opened<D: Destination>(destination: &D, window: &Window) -> <D::Sink as Sink>::Writer {
+    good(destination.sink().open(window)).await
+}
+
+/// The value of a call that has no reason to fail.
+async fn good<T>(call: impl Future<Output = Result<T, SinkError>>) -> T {
+    match call.await {
+        Ok(value) => value,
+        Err(error) => panic!("a call failed that should not: {error}"),
+    }
+}
+
+/// Delivers `page` and returns the window as it is after the checkpoint.
+async fn delivered(writer: &mut impl WindowWriter, window: &Window, page: &Batch) -> Window {
+    let position = good(writer.write(page)).await;
+    checkpointed(window, position)
+}

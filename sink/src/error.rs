@@ -1,0 +1,40 @@
+//! Why a sink could not deliver, by what the caller can do about it.
+
+/// A sink's failure. Nothing that was acknowledged before is affected.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum SinkError {
+    /// The same call may succeed later: the window waits.
+    #[error("sink `{sink}` is not available: {problem}")]
+    Unavailable {
+        /// Which sink.
+        sink: String,
+        /// What happened and to what.
+        problem: String,
+    },
+    /// There is no room left: the window waits, and a person must make room.
+    #[error("sink `{sink}` is full: {problem}; free some space, then run again")]
+    Full {
+        /// Which sink.
+        sink: String,
+        /// What happened and to what.
+        problem: String,
+    },
+    /// The destination refuses as configured (permissions, a name that does not exist): nothing
+    /// helps until a person acts.
+    #[error("sink `{sink}` refuses: {problem}")]
+    Refused {
+        /// Which sink.
+        sink: String,
+        /// What happened, to what, and what to do.
+        problem: String,
+    },
+    /// What was delivered before is not there any more, so the window cannot be continued and has
+    /// to begin again at page one.
+    #[error("sink `{sink}` lost what it had: {problem}")]
+    Lost {
+        /// Which sink.
+        sink: String,
+        /// What is missing.
+        problem: String,
+    },
+}

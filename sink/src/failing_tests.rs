@@ -1,0 +1,91 @@
+//! The wrapper fails exactly where it is told to, and leaves what it says behind.
+
+use super::*;
+use crate::conformance::{checkpointed, page, reject, window};
+use crate::memory::MemorySink;
+
+fn error() -> SinkError {
+    SinkError::Unavailable {
+        sink: "memory".to_owned(),
+        problem: "planned".to_owned(),
+    }
+}
+
+fn sink() -> FailingSink<MemorySink> {
+    FailingSink::new(MemorySink::new("memory"))
+}
+
+/// How many lines of the window have arrived after its second page failed.
+async fn arrived(applied: Applied) -> (usize, usize) {
+    let (sink, window) = (sink(), window("okta"));
+    sink.fail(SinkCall::Write, 2, applied, error());
+    let mut writer = sink.open(&window).await.unwrap();
+    writer.write(&page(&window, 0, 0..1)).await.unwrap();
+    let mut batch = page(&window, 1, 1..5);
+    batch.rejects = vec![reject(0, b"x")];
+    assert_eq!(writer.write(&batch).await, Err(error()));
+    let memory = sink.inner();
+    (
+        memory.in_progress(&window.id).len(),
+        memory.rejects(&window.id).len(),
+    )
+}
+
+#[tokio::test]
+async fn a_planned_write_fails_and_leaves_nothing_half_or_all_of_its_page() {
+    assert_eq!(arrived(Applied::Nothing).await, (1, 0));
+    assert_eq!(arrived(Applied::Half).await, (3, 0));
+    assert_eq!(arrived(Applied::All).await, (5, 1));
+}
+
+#[tokio::test]
+async fn half_of_a_page_of_one_line_is_nothing() {
+    let (sink, window) = (sink(), window("okta"));
+    sink.fail(SinkCall::Write, 1, Applied::Half, error());
+    let mut writer = sink.open(&window).await.unwrap();
+    writer.write(&page(&window, 0, 0..1)).await.unwrap_err();
+    assert!(sink.inner().in_progress(&window.id).is_empty());
+}
+
+#[tokio::test]
+async fn a_finish_whose_reply_is_lost_has_happened_and_can_be_repeated_after_an_open() {
+    for (applied, done) in [(Applied::Nothing, false), (Applied::All, true)] {
+        let (sink, window) = (sink(), window("okta"));
+        sink.fail(SinkCall::Finish, 1, applied, error());
+        let mut writer = sink.open(&window).await.unwrap();
+        let position = writer.write(&page(&window, 0, 0..2)).await.unwrap();
+        assert_eq!(writer.finish().await, Err(error()));
+        assert_eq!(sink.inner().output(&window.id).is_some(), done);
+        let at = checkpointed(&window, position);
+        sink.open(&at).await.unwrap().finish().await.unwrap();
+        assert_eq!(sink.inner().output(&window.id).unwrap().len(), 2);
+    }
+}
+
+#[tokio::test]
+async fn an_open_whose_reply_is_lost_has_taken_back() {
+    for (applied, left) in [(Applied::Nothing, 2), (Applied::All, 0)] {
+        let (sink, window) = (sink(), window("okta"));
+        sink.fail(SinkCall::Open, 2, applied, error());
+        let mut writer = sink.open(&window).await.unwrap();
+        writer.write(&page(&window, 0, 0..2)).await.unwrap();
+        assert_eq!(sink.open(&window).await.err(), Some(error()));
+        assert_eq!(sink.inner().in_progress(&window.id).len(), left);
+    }
+}
+
+#[tokio::test]
+async fn a_writer_that_failed_passes_nothing_on_until_the_window_is_opened_again() {
+    let (sink, window) = (sink(), window("okta"));
+    sink.fail(SinkCall::Write, 1, Applied::Nothing, error());
+    let mut writer = sink.open(&window).await.unwrap();
+    for _ in 0..2 {
+        assert_eq!(writer.write(&page(&window, 0, 0..2)).await, Err(error()));
+        assert_eq!(writer.finish().await, Err(error()));
+    }
+    assert!(sink.inner().written().is_empty());
+    let mut writer = sink.open(&window).await.unwrap();
+    writer.write(&page(&window, 0, 0..2)).await.unwrap();
+    let calls = [SinkCall::Open, SinkCall::Write, SinkCall::Finish].map(|call| sink.calls(call));
+    assert_eq!(calls, [2, 3, 2]);
+}

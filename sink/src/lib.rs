@@ -1,0 +1,60 @@
+//! Delivering: where records go, and what an acknowledgement means.
+//!
+//! A [`Sink`] opens one [`WindowWriter`] per run of a window. A write is acknowledged only when
+//! every line of it is durable in the sense of that sink; what cannot be delivered goes to the
+//! sink's `rejects` with its reason, in the same call and just as durable.
+//!
+//! | sink | acknowledged means | after a stop |
+//! | --- | --- | --- |
+//! | [`ndjson`] | synced to the device | goes back to the checkpoint: each record once |
+//! | [`stdout`] | taken by the stream and flushed | a page can be there twice |
+//!
+//! With the feature `test-util` come `memory`, which behaves like files, `failing`, which wraps
+//! any sink, and `conformance`, the contract that every sink passes.
+
+mod batch;
+mod error;
+
+#[cfg(feature = "test-util")]
+pub mod conformance;
+#[cfg(feature = "test-util")]
+pub mod failing;
+#[cfg(feature = "test-util")]
+pub mod memory;
+pub mod ndjson;
+pub mod stdout;
+
+use std::future::Future;
+
+pub use batch::{Batch, Reject};
+pub use error::SinkError;
+use windlass_core::window::Window;
+
+/// A destination for records.
+pub trait Sink: Send + Sync {
+    /// What writes one window.
+    type Writer: WindowWriter;
+
+    /// Opens `window` for writing after its last checkpoint: whatever was written after
+    /// `window.sink_position` by an earlier run is taken back where the destination allows it.
+    ///
+    /// The caller holds the window's lease.
+    fn open(&self, window: &Window)
+    -> impl Future<Output = Result<Self::Writer, SinkError>> + Send;
+}
+
+/// Writes the pages of one window, in order, for one holder of its lease.
+pub trait WindowWriter: Send {
+    /// Delivers one page. On success every line and every reject is durable, and the returned
+    /// position is what a checkpoint stores. On an error the page may have been delivered in part;
+    /// the caller gives the window up, and the next `open` goes back to the last checkpoint.
+    fn write(
+        &mut self,
+        batch: &Batch,
+    ) -> impl Future<Output = Result<Option<String>, SinkError>> + Send;
+
+    /// Makes the window's output final. Called after the last page was written and before the
+    /// state says done; `open` after `finish` must be possible, because the process may stop
+    /// between the two.
+    fn finish(&mut self) -> impl Future<Output = Result<(), SinkError>> + Send;
+}

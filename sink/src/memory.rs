@@ -1,0 +1,317 @@
+//! A sink in memory that behaves like the one in files: it takes back, restarts beside, replaces
+//! on finish. It also keeps everything that was ever written, so that duplicates can be counted.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use bytes::Bytes;
+use windlass_core::ids::WindowId;
+use windlass_core::window::Window;
+
+use crate::ndjson::Position;
+use crate::{Batch, Reject, Sink, SinkError, WindowWriter};
+
+/// Keeps what it is given. Clones share everything.
+#[derive(Debug, Clone)]
+pub struct MemorySink {
+    name: Arc<str>,
+    kept: Arc<Mutex<Kept>>,
+}
+
+/// One line as delivered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Line {
+    /// The page it came with.
+    pub page: u64,
+    /// The line without its end.
+    pub text: Bytes,
+}
+
+#[derive(Debug, Default)]
+struct Kept {
+    windows: BTreeMap<WindowId, Output>,
+    written: Vec<(WindowId, Line)>,
+}
+
+#[derive(Debug, Default)]
+struct Output {
+    /// Passes in progress, by restarts.
+    passes: BTreeMap<u32, Pass>,
+    done: Option<Pass>,
+    /// How often the window was opened; only the latest writer's pages reach a pass.
+    opened: u64,
+}
+
+#[derive(Debug, Clone, Default)]
+struct Pass {
+    lines: Vec<Line>,
+    rejects: Vec<(u64, Reject)>,
+}
+
+impl MemorySink {
+    /// An empty sink called `name`.
+    pub fn new(name: &str) -> Self {
+        Self {
+            name: name.into(),
+            kept: Arc::default(),
+        }
+    }
+
+    /// Every window that was ever opened, ascending.
+    pub fn windows(&self) -> Vec<WindowId> {
+        self.kept().windows.keys().cloned().collect()
+    }
+
+    /// The final lines of `window`; `None` while there are none, also when it is done.
+    pub fn output(&self, window: &WindowId) -> Option<Vec<Line>> {
+        let kept = self.kept();
+        let done = kept.windows.get(window)?.done.as_ref()?;
+        (!done.lines.is_empty()).then(|| done.lines.clone())
+    }
+
+    /// The lines of the newest pass over `window` that is in progress.
+    pub fn in_progress(&self, window: &WindowId) -> Vec<Line> {
+        let kept = self.kept();
+        let pass = kept
+            .windows
+            .get(window)
+            .and_then(|output| output.passes.values().next_back());
+        pass.map(|pass| pass.lines.clone()).unwrap_or_default()
+    }
+
+    /// The rejects of `window` with their pages: the final ones, or those of the newest pass in
+    /// progress while nothing is final.
+    pub fn rejects(&self, window: &WindowId) -> Vec<(u64, Reject)> {
+        let kept = self.kept();
+        let Some(output) = kept.windows.get(window) else {
+            return Vec::new();
+        };
+        let pass = output
+            .done
+            .as_ref()
+            .or_else(|| output.passes.values().next_back());
+        pass.map(|pass| pass.rejects.clone()).unwrap_or_default()
+    }
+
+    /// Every line that ever arrived, in order, those that were taken back later included.
+    pub fn written(&self) -> Vec<(WindowId, Line)> {
+        self.kept().written.clone()
+    }
+
+    /// Forgets all passes over `window`, so that the next `open` at a position finds it lost.
+    pub fn lose(&self, window: &WindowId) {
+        self.kept().windows.remove(window);
+    }
+
+    fn kept(&self) -> MutexGuard<'_, Kept> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn lost(&self, problem: String) -> SinkError {
+        SinkError::Lost {
+            sink: self.name.to_string(),
+            problem,
+        }
+    }
+}
+
+impl Output {
+    /// Goes back to `position`, and says whether everything up to there is here.
+    fn resume(&mut self, position: Position) -> bool {
+        let Position {
+            restarts,
+            lines,
+            rejects,
+        } = position;
+        let (Ok(lines), Ok(rejects)) = (usize::try_from(lines), usize::try_from(rejects)) else {
+            return false;
+        };
+        let reaches = |pass: &Pass| lines <= pass.lines.len() && rejects <= pass.rejects.len();
+        if lines == 0 && rejects == 0 {
+            self.passes.insert(restarts, Pass::default());
+        } else if !self.passes.contains_key(&restarts)
+            && let Some(done) = self.done.take_if(|done| reaches(done))
+        {
+            self.passes.insert(restarts, done);
+        }
+        match self.passes.get_mut(&restarts) {
+            Some(pass) if reaches(pass) => {
+                pass.lines.truncate(lines);
+                pass.rejects.truncate(rejects);
+                true
+            }
+            _ => false,
+        }
+    }
+}
+
+impl Sink for MemorySink {
+    type Writer = MemoryWriter;
+
+    async fn open(&self, window: &Window) -> Result<MemoryWriter, SinkError> {
+        let position = Position::read(window.sink_position.as_deref(), window.restarts)
+            .map_err(|problem| self.lost(problem))?;
+        let mut kept = self.kept();
+        let output = kept.windows.entry(window.id.clone()).or_default();
+        if !output.resume(position) {
+            return Err(self.lost(format!("{} does not reach to {position}", window.id)));
+        }
+        output.opened += 1;
+        let opened = output.opened;
+        drop(kept);
+        Ok(MemoryWriter {
+            sink: self.clone(),
+            window: window.id.clone(),
+            position,
+            opened,
+        })
+    }
+}
+
+/// Writes one window.
+///
+/// A writer whose window was opened again meanwhile is still acknowledged, like a worker that lost
+/// its lease is by a stream; its pages are only in [`MemorySink::written`].
+#[derive(Debug)]
+pub struct MemoryWriter {
+    sink: MemorySink,
+    window: WindowId,
+    position: Position,
+    opened: u64,
+}
+
+impl WindowWriter for MemoryWriter {
+    async fn write(&mut self, batch: &Batch) -> Result<Option<String>, SinkError> {
+        assert_eq!(batch.window, self.window, "a page goes to its own window");
+        let lines = lines_of(batch);
+        let mut kept = self.sink.kept();
+        kept.written
+            .extend(lines.iter().map(|line| (self.window.clone(), line.clone())));
+        self.position.lines += lines.len() as u64;
+        self.position.rejects += batch.rejects.len() as u64;
+        if let Some(output) = kept.windows.get_mut(&self.window)
+            && output.opened == self.opened
+        {
+            let pass = output.passes.entry(self.position.restarts).or_default();
+            pass.lines.extend(lines);
+            pass.rejects.extend(
+                batch
+                    .rejects
+                    .iter()
+                    .map(|reject| (batch.page, reject.clone())),
+            );
+        }
+        Ok(Some(self.position.to_string()))
+    }
+
+    async fn finish(&mut self) -> Result<(), SinkError> {
+        let mut kept = self.sink.kept();
+        if let Some(output) = kept.windows.get_mut(&self.window)
+            && output.opened == self.opened
+            && let Some(pass) = output.passes.remove(&self.position.restarts)
+        {
+            output.done = Some(pass);
+            output
+                .passes
+                .retain(|restarts, _| *restarts > self.position.restarts);
+        }
+        Ok(())
+    }
+}
+
+fn lines_of(batch: &Batch) -> Vec<Line> {
+    let starts = std::iter::once(0).chain(batch.ends.iter().copied());
+    let spans = starts.zip(&batch.ends);
+    spans
+        .map(|(start, end)| Line {
+            page: batch.page,
+            text: batch.lines.slice(start..end - 1),
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::conformance::{self, Destination, TakingBack, line, lines, page, window};
+
+    impl Destination for MemorySink {
+        type Sink = Self;
+
+        fn sink(&self) -> Self {
+            self.clone()
+        }
+
+        fn output(&self, window: &Window) -> Option<Vec<String>> {
+            self.output(&window.id).map(|lines| texts(&lines))
+        }
+
+        fn rejects(&self, window: &Window) -> Vec<(u64, Reject)> {
+            self.rejects(&window.id)
+        }
+    }
+
+    impl TakingBack for MemorySink {
+        fn in_progress(&self, window: &Window) -> Vec<String> {
+            let kept = self.kept();
+            let output = kept.windows.get(&window.id);
+            let pass = output.and_then(|output| output.passes.get(&window.restarts));
+            pass.map(|pass| texts(&pass.lines)).unwrap_or_default()
+        }
+
+        fn lose(&self, window: &Window) {
+            self.lose(&window.id);
+        }
+    }
+
+    fn texts(lines: &[Line]) -> Vec<String> {
+        lines
+            .iter()
+            .map(|line| String::from_utf8(line.text.to_vec()).unwrap())
+            .collect()
+    }
+
+    #[tokio::test]
+    async fn memory_keeps_the_contract_of_a_sink() {
+        conformance::keeps_the_contract(|| MemorySink::new("memory")).await;
+    }
+
+    #[tokio::test]
+    async fn memory_takes_back_what_was_not_acknowledged() {
+        conformance::takes_back(|| MemorySink::new("memory")).await;
+    }
+
+    #[tokio::test]
+    async fn what_was_taken_back_is_still_counted_as_written() {
+        let (sink, window) = (MemorySink::new("memory"), window("okta"));
+        for _ in 0..2 {
+            let mut writer = sink.open(&window).await.unwrap();
+            writer.write(&page(&window, 0, 0..2)).await.unwrap();
+        }
+        assert_eq!(texts(&sink.in_progress(&window.id)), lines(&window, 0..2));
+        assert_eq!(sink.written().len(), 4);
+    }
+
+    #[tokio::test]
+    async fn a_writer_that_lost_its_window_is_counted_and_changes_nothing() {
+        let (sink, window) = (MemorySink::new("memory"), window("okta"));
+        let mut zombie = sink.open(&window).await.unwrap();
+        let mut holder = sink.open(&window).await.unwrap();
+        holder.write(&page(&window, 0, 0..1)).await.unwrap();
+        zombie.write(&page(&window, 0, 0..1)).await.unwrap();
+        zombie.finish().await.unwrap();
+        assert_eq!(sink.output(&window.id), None);
+        holder.finish().await.unwrap();
+        assert_eq!(sink.output(&window.id).unwrap().len(), 1);
+        let written = sink.written();
+        assert_eq!(written.len(), 2);
+        assert_eq!(
+            written[0].1,
+            Line {
+                page: 0,
+                text: line(&window, 0).into()
+            }
+        );
+        assert_eq!(sink.windows(), [window.id]);
+    }
+}

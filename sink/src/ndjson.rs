@@ -1,0 +1,210 @@
+//! Local files: one file of newline-delimited JSON per window.
+//!
+//! ```text
+//! DIR/okta/live/2026-01-01/20260101T030000.000Z-0123456789ab.ndjson            final
+//! DIR/okta/live/2026-01-01/20260101T030000.000Z-0123456789ab.rejects.ndjson    its rejects
+//! DIR/okta/live/2026-01-01/20260101T032000.000Z-0123456789ab.r0.part           in progress
+//! DIR/okta/live/2026-01-01/20260101T032000.000Z-0123456789ab.r0.rejects.part   its rejects
+//! ```
+//!
+//! The directories are the source, the lane and the UTC day the window starts on; the name is the
+//! window's first instant and its timeline's generation. The number after `r` counts the window's
+//! restarts. A file, a rejects file and a directory exist only when something is in them: a window
+//! without records leaves nothing behind. Each line of a rejects file is one JSON object with
+//! `window`, `page`, `index`, `reason` and the record as received: in `raw` as text, or in
+//! `raw_hex` as hex digits when it is not UTF-8.
+//!
+//! # What an acknowledgement means
+//!
+//! The bytes of the page, and the directory entries that lead to them, have been synced to the
+//! device. The position is `r<restarts>:<bytes>:<bytes of rejects>`.
+//!
+//! # What happens at each stop
+//!
+//! `open` goes back to the checkpoint, so each record is in the output exactly once:
+//!
+//! | stopped | found | `open` does |
+//! | --- | --- | --- |
+//! | while writing a page | a part longer than the checkpoint | cuts it there |
+//! | before the first checkpoint | a part, checkpoint at 0 | empties it |
+//! | inside `finish` | rejects final, lines a part | brings back what the checkpoint needs |
+//! | between `finish` and the state's done | a final file, no part | makes it the part again and cuts it |
+//! | the same, in a window of one page | a final file, checkpoint at 0 | leaves it; `finish` replaces it |
+//! | while an older pass is cleaned up | parts with lower numbers | leaves them; `finish` deletes them |
+//!
+//! A part that is missing, shorter than its checkpoint, or that has no line end where the
+//! checkpoint says, is [`SinkError::Lost`] and stays as it is: it is never extended. The window
+//! then restarts, and writes a part with the next number beside the old one. Whatever an older
+//! pass delivered stays until the new pass is complete, which then takes its place as a whole, also
+//! when it has fewer records or none.
+//!
+//! A part is locked (advisory) while a writer has it, so two writers never share one: the second
+//! is told [`SinkError::Unavailable`].
+
+mod blocking;
+mod directories;
+mod file_error;
+mod files;
+mod layout;
+mod part;
+mod position;
+mod rejects;
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+pub(crate) use blocking::blocking;
+pub(crate) use file_error::error_of_kind;
+#[cfg(feature = "test-util")]
+pub(crate) use position::Position;
+pub(crate) use rejects::reject_lines;
+use windlass_core::ids::WindowId;
+use windlass_core::window::Window;
+
+use self::directories::Directories;
+use self::file_error::{FileError, IoContext};
+use self::files::WindowFiles;
+use self::layout::{Kind, Layout};
+use crate::{Batch, Sink, SinkError, WindowWriter};
+
+/// The file `new` makes and removes to see whether it may write.
+const PROBE: &str = ".windlass-write-check";
+
+/// Writes each window into a file of its own below one directory. Clones share everything.
+#[derive(Debug, Clone)]
+pub struct NdjsonSink {
+    name: Arc<str>,
+    directories: Arc<Directories>,
+}
+
+impl NdjsonSink {
+    /// The sink `name` that writes below `dir`, which is created when it does not exist. Blocks
+    /// for a few file calls.
+    ///
+    /// [`SinkError::Refused`] when nothing can be written there, [`SinkError::Full`] when there is
+    /// no room.
+    pub fn new(name: String, dir: PathBuf) -> Result<Self, SinkError> {
+        match prepare(&dir) {
+            Ok(()) => Ok(Self {
+                name: name.into(),
+                directories: Arc::new(Directories::below(dir)),
+            }),
+            Err(error) => Err(error.into_sink_error(&name)),
+        }
+    }
+
+    /// Where the lines of `window` are once it is done; no file when it has none.
+    pub fn output_path(&self, window: &WindowId) -> PathBuf {
+        Layout::new(self.directories.base(), window).output(Kind::Lines)
+    }
+
+    /// Where the rejects of `window` are once it is done; no file when it has none.
+    pub fn rejects_path(&self, window: &WindowId) -> PathBuf {
+        Layout::new(self.directories.base(), window).output(Kind::Rejects)
+    }
+}
+
+/// Makes `dir` and proves that files can be made in it.
+fn prepare(dir: &Path) -> Result<(), FileError> {
+    directories::create_base(dir)?;
+    let probe = dir.join(PROBE);
+    File::create(&probe).doing("write into", dir)?;
+    directories::remove(&probe)?;
+    Ok(())
+}
+
+impl Sink for NdjsonSink {
+    type Writer = NdjsonWriter;
+
+    async fn open(&self, window: &Window) -> Result<NdjsonWriter, SinkError> {
+        let directories = Arc::clone(&self.directories);
+        let (id, restarts) = (window.id.clone(), window.restarts);
+        let position = window.sink_position.clone();
+        let opened = blocking(&self.name, move || {
+            WindowFiles::open(directories, &id, restarts, position.as_deref())
+        })
+        .await?;
+        let files = opened.map_err(|error| error.into_sink_error(&self.name))?;
+        let name = Arc::clone(&self.name);
+        Ok(NdjsonWriter {
+            name,
+            window: window.id.clone(),
+            stage: Stage::Open(files),
+        })
+    }
+}
+
+/// Writes the file of one window.
+///
+/// A call must be awaited to its end: one that is dropped half-way goes on in the background and
+/// leaves the writer unusable, like one that failed.
+#[derive(Debug)]
+pub struct NdjsonWriter {
+    name: Arc<str>,
+    window: WindowId,
+    stage: Stage,
+}
+
+#[derive(Debug)]
+enum Stage {
+    Open(WindowFiles),
+    Finished,
+    /// A call failed or was dropped: what the files hold is known only after the next `open`.
+    Broken,
+}
+
+impl NdjsonWriter {
+    /// Runs `work` on the files where blocking is allowed. They come back only if it succeeded.
+    async fn with_files<T, F>(&mut self, work: F) -> Result<(WindowFiles, T), SinkError>
+    where
+        T: Send + 'static,
+        F: FnOnce(&mut WindowFiles) -> Result<T, FileError> + Send + 'static,
+    {
+        let Stage::Open(mut files) = std::mem::replace(&mut self.stage, Stage::Broken) else {
+            return Err(SinkError::Unavailable {
+                sink: self.name.to_string(),
+                problem: format!(
+                    "the writer of {} has ended; open the window again",
+                    self.window
+                ),
+            });
+        };
+        let done = blocking(&self.name, move || {
+            work(&mut files).map(|done| (files, done))
+        })
+        .await?;
+        done.map_err(|error| error.into_sink_error(&self.name))
+    }
+}
+
+impl WindowWriter for NdjsonWriter {
+    async fn write(&mut self, batch: &Batch) -> Result<Option<String>, SinkError> {
+        debug_assert_eq!(batch.window, self.window, "a page goes to its own window");
+        debug_assert!(
+            batch.lines.last().is_none_or(|byte| *byte == b'\n'),
+            "every line of a page has its end"
+        );
+        let (lines, rejects) = (batch.lines.clone(), reject_lines(batch));
+        let (files, position) = self
+            .with_files(move |files| files.append(&lines, &rejects))
+            .await?;
+        self.stage = Stage::Open(files);
+        Ok(Some(position.to_string()))
+    }
+
+    async fn finish(&mut self) -> Result<(), SinkError> {
+        if !matches!(self.stage, Stage::Finished) {
+            self.with_files(WindowFiles::finish).await?;
+            self.stage = Stage::Finished;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+#[path = "ndjson/crash_tests.rs"]
+mod crash_tests;
+#[cfg(test)]
+#[path = "ndjson/tests.rs"]
+mod tests;

@@ -1,0 +1,136 @@
+//! What can go wrong with a file, and what the caller of a sink can do about it.
+
+use std::io::{self, ErrorKind};
+use std::path::{Path, PathBuf};
+
+use crate::SinkError;
+
+/// A file call that did not do what it should.
+#[derive(Debug)]
+pub(super) enum FileError {
+    /// The operating system said no.
+    Io {
+        doing: &'static str,
+        path: PathBuf,
+        error: io::Error,
+    },
+    /// Another writer has the file.
+    Busy(PathBuf),
+    /// What a checkpoint stands on is not there.
+    Lost(String),
+}
+
+impl FileError {
+    /// The same, as the sink `sink` reports it.
+    pub(super) fn into_sink_error(self, sink: &str) -> SinkError {
+        let sink_name = sink.to_owned();
+        match self {
+            Self::Io { doing, path, error } => {
+                let problem = format!("cannot {doing} {}: {error}", path.display());
+                error_of_kind(sink, problem, error.kind())
+            }
+            Self::Busy(path) => SinkError::Unavailable {
+                sink: sink_name,
+                problem: format!("another writer has {}", path.display()),
+            },
+            Self::Lost(problem) => SinkError::Lost {
+                sink: sink_name,
+                problem,
+            },
+        }
+    }
+}
+
+/// Adds what was tried and on which path to an error of the operating system.
+pub(super) trait IoContext<T> {
+    /// "cannot `doing` `path`" is how the message will begin.
+    fn doing(self, doing: &'static str, path: &Path) -> Result<T, FileError>;
+}
+
+impl<T> IoContext<T> for io::Result<T> {
+    fn doing(self, doing: &'static str, path: &Path) -> Result<T, FileError> {
+        self.map_err(|error| FileError::Io {
+            doing,
+            path: path.to_owned(),
+            error,
+        })
+    }
+}
+
+/// The one place that decides what an error of the operating system means for the caller.
+pub(crate) fn error_of_kind(sink: &str, problem: String, kind: ErrorKind) -> SinkError {
+    let sink = sink.to_owned();
+    match kind {
+        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => SinkError::Full { sink, problem },
+        ErrorKind::PermissionDenied
+        | ErrorKind::ReadOnlyFilesystem
+        | ErrorKind::NotADirectory
+        | ErrorKind::IsADirectory
+        | ErrorKind::InvalidFilename
+        | ErrorKind::FileTooLarge => SinkError::Refused {
+            sink,
+            problem: format!("{problem}; make it writable or configure another place"),
+        },
+        _ => SinkError::Unavailable { sink, problem },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn mapped(kind: ErrorKind) -> SinkError {
+        let result: io::Result<()> = Err(kind.into());
+        result
+            .doing("write", Path::new("/out/x.part"))
+            .unwrap_err()
+            .into_sink_error("lake")
+    }
+
+    #[test]
+    fn no_space_and_no_quota_are_full() {
+        for kind in [ErrorKind::StorageFull, ErrorKind::QuotaExceeded] {
+            let error = mapped(kind);
+            assert!(matches!(error, SinkError::Full { .. }), "{error}");
+            assert!(
+                error.to_string().contains("cannot write /out/x.part"),
+                "{error}"
+            );
+        }
+    }
+
+    #[test]
+    fn what_only_a_person_can_change_is_refused() {
+        for kind in [
+            ErrorKind::PermissionDenied,
+            ErrorKind::ReadOnlyFilesystem,
+            ErrorKind::NotADirectory,
+            ErrorKind::IsADirectory,
+            ErrorKind::FileTooLarge,
+        ] {
+            assert!(matches!(mapped(kind), SinkError::Refused { .. }), "{kind}");
+        }
+    }
+
+    #[test]
+    fn anything_else_may_pass_by_itself() {
+        for kind in [ErrorKind::Other, ErrorKind::TimedOut, ErrorKind::NotFound] {
+            assert!(
+                matches!(mapped(kind), SinkError::Unavailable { .. }),
+                "{kind}"
+            );
+        }
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn the_error_numbers_of_this_system_have_the_kinds_that_decide() {
+        let kinds = [
+            (28, ErrorKind::StorageFull),
+            (13, ErrorKind::PermissionDenied),
+        ];
+        for (number, kind) in kinds {
+            assert_eq!(io::Error::from_raw_os_error(number).kind(), kind);
+        }
+    }
+}

@@ -1,0 +1,79 @@
+//! The files of one window in one pass, moved together. Every call here blocks.
+
+use std::sync::Arc;
+
+use windlass_core::ids::WindowId;
+
+use super::directories::{self, Directories};
+use super::file_error::FileError;
+use super::layout::{Kind, Layout};
+use super::part::Part;
+use super::position::Position;
+
+/// Lines and rejects of one pass over a window.
+#[derive(Debug)]
+pub(super) struct WindowFiles {
+    directories: Arc<Directories>,
+    layout: Layout,
+    restarts: u32,
+    lines: Part,
+    rejects: Part,
+}
+
+impl WindowFiles {
+    /// The files of `window` in the pass after so many `restarts`, at the `stored` position.
+    pub(super) fn open(
+        directories: Arc<Directories>,
+        window: &WindowId,
+        restarts: u32,
+        stored: Option<&str>,
+    ) -> Result<Self, FileError> {
+        let position = Position::read(stored, restarts).map_err(FileError::Lost)?;
+        let layout = Layout::new(directories.base(), window);
+        let resume = |kind, offset| {
+            let (part, output) = (layout.part(kind, restarts), layout.output(kind));
+            Part::resume(part, output, offset, &directories)
+        };
+        let lines = resume(Kind::Lines, position.lines)?;
+        let rejects = resume(Kind::Rejects, position.rejects)?;
+        Ok(Self {
+            directories,
+            layout,
+            restarts,
+            lines,
+            rejects,
+        })
+    }
+
+    /// Adds one page; returns the position after it once everything up to there is durable.
+    pub(super) fn append(&mut self, lines: &[u8], rejects: &[u8]) -> Result<Position, FileError> {
+        self.lines.append(lines, &self.directories)?;
+        self.rejects.append(rejects, &self.directories)?;
+        Ok(Position {
+            restarts: self.restarts,
+            lines: self.lines.len(),
+            rejects: self.rejects.len(),
+        })
+    }
+
+    /// Makes them final, then removes what older passes left.
+    ///
+    /// Rejects go first: whoever sees the lines final sees their rejects final too. Older parts go
+    /// last, and only once the new files are durable under their final names.
+    pub(super) fn finish(&mut self) -> Result<(), FileError> {
+        let rejects_changed = self.rejects.finish()?;
+        if self.lines.finish()? | rejects_changed {
+            directories::sync(self.layout.directory())?;
+        }
+        let mut removed = false;
+        for older in 0..self.restarts {
+            for kind in [Kind::Lines, Kind::Rejects] {
+                removed |= directories::remove(&self.layout.part(kind, older))?;
+            }
+        }
+        if removed {
+            directories::sync(self.layout.directory())?;
+        }
+        Ok(())
+    }
+}

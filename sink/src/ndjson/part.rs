@@ -1,0 +1,176 @@
+//! One growing file of a window: found again at an offset, appended to, made final.
+
+use std::fs::{self, File, OpenOptions, TryLockError};
+use std::io::{self, ErrorKind, Read, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+
+use super::directories::{self, Directories, parent};
+use super::file_error::{FileError, IoContext};
+
+/// A file in progress. Its bytes up to `len` are durable.
+#[derive(Debug)]
+pub(super) struct Part {
+    /// Its name while in progress.
+    path: PathBuf,
+    /// Its name once final.
+    output: PathBuf,
+    /// Open, locked and at its end; none until there is a first byte.
+    file: Option<File>,
+    len: u64,
+}
+
+impl Part {
+    /// Goes back to `offset`: whatever is behind it is cut off.
+    ///
+    /// A final file becomes the part again when there is no part and its bytes are needed; at
+    /// offset 0 they are not, and it stays until [`Self::finish`] replaces it.
+    pub(super) fn resume(
+        path: PathBuf,
+        output: PathBuf,
+        offset: u64,
+        directories: &Directories,
+    ) -> Result<Self, FileError> {
+        let file = match open(&path)? {
+            Some(file) => {
+                check(&file, &path, offset)?;
+                if offset == 0 {
+                    // Whoever made it may have stopped before its name was durable.
+                    directories.ensure(parent(&path))?;
+                    directories::sync(parent(&path))?;
+                }
+                Some(file)
+            }
+            None if offset == 0 => None,
+            None => Some(take_back(&path, &output, offset)?),
+        };
+        if let Some(file) = &file {
+            cut(file, offset).doing("truncate", &path)?;
+        }
+        Ok(Self {
+            path,
+            output,
+            file,
+            len: offset,
+        })
+    }
+
+    /// How long it is, in bytes.
+    pub(super) fn len(&self) -> u64 {
+        self.len
+    }
+
+    /// Adds `bytes`, and returns when they are durable. Nothing happens when there are none.
+    pub(super) fn append(
+        &mut self,
+        bytes: &[u8],
+        directories: &Directories,
+    ) -> Result<(), FileError> {
+        if bytes.is_empty() {
+            return Ok(());
+        }
+        let file = match &mut self.file {
+            Some(file) => file,
+            none => none.insert(create(&self.path, directories)?),
+        };
+        file.write_all(bytes).doing("write", &self.path)?;
+        file.sync_data().doing("sync", &self.path)?;
+        self.len += bytes.len() as u64;
+        Ok(())
+    }
+
+    /// Gives it its final name, in place of whatever has that name; when it is empty, there is no
+    /// file of either name afterwards. Returns whether the directory changed and needs a sync.
+    pub(super) fn finish(&self) -> Result<bool, FileError> {
+        if self.len == 0 {
+            return Ok(directories::remove(&self.output)? | directories::remove(&self.path)?);
+        }
+        fs::rename(&self.path, &self.output).doing("rename", &self.path)?;
+        Ok(true)
+    }
+}
+
+/// The existing file at `path`, locked for this writer.
+fn open(path: &Path) -> Result<Option<File>, FileError> {
+    match OpenOptions::new().read(true).write(true).open(path) {
+        Ok(file) => lock(file, path).map(Some),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error).doing("open", path),
+    }
+}
+
+/// A new file at `path`, locked for this writer, with a durable name.
+fn create(path: &Path, directories: &Directories) -> Result<File, FileError> {
+    directories.ensure(parent(path))?;
+    let file = match OpenOptions::new()
+        .read(true)
+        .write(true)
+        .create_new(true)
+        .open(path)
+    {
+        // There was none when this writer opened the window, so another one came later.
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => {
+            return Err(FileError::Busy(path.to_owned()));
+        }
+        created => lock(created.doing("create", path)?, path)?,
+    };
+    directories::sync(parent(path))?;
+    Ok(file)
+}
+
+fn lock(file: File, path: &Path) -> Result<File, FileError> {
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(FileError::Busy(path.to_owned())),
+        // A file system without locks: the lease alone keeps others away.
+        Err(TryLockError::Error(error)) if error.kind() == ErrorKind::Unsupported => Ok(file),
+        Err(TryLockError::Error(error)) => Err(error).doing("lock", path),
+    }
+}
+
+/// The final file, under the part's name again. It keeps its own unless it can be continued.
+fn take_back(path: &Path, output: &Path, offset: u64) -> Result<File, FileError> {
+    let Some(file) = open(output)? else {
+        return Err(FileError::Lost(format!(
+            "there is no {} for a checkpoint at byte {offset}",
+            path.display()
+        )));
+    };
+    check(&file, output, offset)?;
+    fs::rename(output, path).doing("rename", output)?;
+    directories::sync(parent(path))?;
+    Ok(file)
+}
+
+/// That the file reaches to `offset`, and has a line end there: after a power loss, some file
+/// systems give a file its length back but not its bytes.
+fn check(file: &File, path: &Path, offset: u64) -> Result<(), FileError> {
+    let lost = |what: String| Err(FileError::Lost(format!("{} {what}", path.display())));
+    let len = file.metadata().doing("read the length of", path)?.len();
+    if len < offset {
+        return lost(format!(
+            "has {len} bytes, and its checkpoint is at byte {offset}"
+        ));
+    }
+    if offset > 0 && byte_at(file, offset - 1).doing("read", path)? != b'\n' {
+        return lost(format!("has no line end at its checkpoint, byte {offset}"));
+    }
+    Ok(())
+}
+
+fn byte_at(mut file: &File, offset: u64) -> io::Result<u8> {
+    let mut byte = [0];
+    file.seek(SeekFrom::Start(offset))?;
+    file.read_exact(&mut byte)?;
+    Ok(byte[0])
+}
+
+/// Drops everything from `offset` on, durably: a file that becomes final without another write
+/// must not grow back.
+fn cut(mut file: &File, offset: u64) -> io::Result<()> {
+    if file.metadata()?.len() > offset {
+        file.set_len(offset)?;
+        file.sync_all()?;
+    }
+    file.seek(SeekFrom::Start(offset))?;
+    Ok(())
+}

@@ -1,0 +1,126 @@
+//! How far a window's output had got at a checkpoint, in the form the state keeps.
+
+use std::fmt;
+use std::str::FromStr;
+
+/// A place just after a line end, in the output of one pass over a window.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Position {
+    /// Which pass: the window's restarts.
+    pub(crate) restarts: u32,
+    /// Length of the lines so far.
+    pub(crate) lines: u64,
+    /// Length of the rejects so far.
+    pub(crate) rejects: u64,
+}
+
+impl Position {
+    /// Where the pass after `restarts` restarts begins.
+    const fn start(restarts: u32) -> Self {
+        Self {
+            restarts,
+            lines: 0,
+            rejects: 0,
+        }
+    }
+
+    /// What `stored` says, for a window with so many `restarts`; its start when nothing is stored.
+    /// The error says why `stored` cannot be continued from.
+    pub(crate) fn read(stored: Option<&str>, restarts: u32) -> Result<Self, String> {
+        let Some(stored) = stored else {
+            return Ok(Self::start(restarts));
+        };
+        match stored.parse::<Self>() {
+            Ok(position) if position.restarts == restarts => Ok(position),
+            Ok(_) => Err(format!(
+                "`{stored}` is a position from before restart {restarts}"
+            )),
+            Err(NotAPosition) => {
+                // Whatever it is, only its beginning goes into a message.
+                let shown: String = stored.chars().take(64).collect();
+                Err(format!("{shown:?} is not a position of this sink"))
+            }
+        }
+    }
+}
+
+/// The text is not in the one form a position has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct NotAPosition;
+
+impl fmt::Display for Position {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "r{}:{}:{}", self.restarts, self.lines, self.rejects)
+    }
+}
+
+impl FromStr for Position {
+    type Err = NotAPosition;
+
+    fn from_str(text: &str) -> Result<Self, NotAPosition> {
+        let mut numbers = text.strip_prefix('r').ok_or(NotAPosition)?.splitn(3, ':');
+        let mut next = || numbers.next().ok_or(NotAPosition);
+        let position = Self {
+            restarts: next()?.parse().map_err(|_| NotAPosition)?,
+            lines: next()?.parse().map_err(|_| NotAPosition)?,
+            rejects: next()?.parse().map_err(|_| NotAPosition)?,
+        };
+        // Signs and leading zeros parse as numbers too; only what was printed is accepted.
+        if position.to_string() == text {
+            Ok(position)
+        } else {
+            Err(NotAPosition)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_position_survives_its_text_form() {
+        let position = Position {
+            restarts: 3,
+            lines: u64::MAX,
+            rejects: 7,
+        };
+        assert_eq!(position.to_string(), "r3:18446744073709551615:7");
+        assert_eq!(position.to_string().parse(), Ok(position));
+    }
+
+    #[test]
+    fn nothing_but_the_printed_form_is_a_position() {
+        for bad in [
+            "",
+            "r",
+            "r0",
+            "r0:1",
+            "0:1:2",
+            "r0:1:2:3",
+            "r0:1:2 ",
+            "r0:01:2",
+            "r0:+1:2",
+            "r-1:1:2",
+            "r0:1:",
+            "R0:1:2",
+            "r0:1:18446744073709551616",
+            "r4294967296:0:0",
+            "s3://bucket",
+        ] {
+            assert_eq!(bad.parse::<Position>(), Err(NotAPosition), "{bad}");
+        }
+    }
+
+    #[test]
+    fn without_a_position_a_pass_begins_at_its_start() {
+        assert_eq!(Position::read(None, 2), Ok(Position::start(2)));
+    }
+
+    #[test]
+    fn the_position_of_another_pass_or_sink_is_not_continued_from() {
+        assert!(Position::read(Some("r1:10:0"), 2).is_err());
+        let foreign = Position::read(Some(&"x".repeat(1000)), 0).unwrap_err();
+        assert!(foreign.len() < 200, "{foreign}");
+    }
+}

@@ -1,0 +1,366 @@
+//! The contract, the layout and refusals. What happens at each stop is in `crash_tests`.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::mpsc;
+
+use bytes::Bytes;
+use tempfile::TempDir;
+
+use super::*;
+use crate::Reject;
+use crate::conformance::{
+    self, Destination, TakingBack, checkpointed, lines, page, reject, window,
+};
+
+/// A directory of its own, looked at from outside.
+pub(super) struct Place {
+    pub(super) dir: TempDir,
+}
+
+impl Place {
+    pub(super) fn new() -> Self {
+        Self {
+            dir: tempfile::tempdir().unwrap(),
+        }
+    }
+
+    pub(super) fn sink(&self) -> NdjsonSink {
+        NdjsonSink::new("lake".to_owned(), self.dir.path().to_owned()).unwrap()
+    }
+
+    fn layout(&self, window: &Window) -> Layout {
+        Layout::new(self.dir.path(), &window.id)
+    }
+
+    pub(super) fn output(&self, window: &Window) -> PathBuf {
+        self.layout(window).output(Kind::Lines)
+    }
+
+    pub(super) fn rejects(&self, window: &Window) -> PathBuf {
+        self.layout(window).output(Kind::Rejects)
+    }
+
+    pub(super) fn part(&self, window: &Window) -> PathBuf {
+        self.layout(window).part(Kind::Lines, window.restarts)
+    }
+
+    pub(super) fn rejects_part(&self, window: &Window) -> PathBuf {
+        self.layout(window).part(Kind::Rejects, window.restarts)
+    }
+
+    /// The names of all files, wherever they are.
+    pub(super) fn files(&self) -> Vec<String> {
+        let mut names = Vec::new();
+        let mut open = vec![self.dir.path().to_owned()];
+        while let Some(directory) = open.pop() {
+            for entry in fs::read_dir(directory).unwrap() {
+                let path = entry.unwrap().path();
+                if path.is_dir() {
+                    open.push(path);
+                } else {
+                    names.push(path.file_name().unwrap().to_string_lossy().into_owned());
+                }
+            }
+        }
+        names.sort();
+        names
+    }
+}
+
+pub(super) fn lines_in(path: &Path) -> Option<Vec<String>> {
+    let text = fs::read_to_string(path).ok()?;
+    assert!(
+        text.is_empty() || text.ends_with('\n'),
+        "{text:?} ends inside a line"
+    );
+    Some(text.lines().map(str::to_owned).collect())
+}
+
+fn parse_reject(line: &str) -> (u64, Reject) {
+    let value: serde_json::Value = serde_json::from_str(line).unwrap();
+    let raw = match (value["raw"].as_str(), value["raw_hex"].as_str()) {
+        (Some(raw), None) => Bytes::copy_from_slice(raw.as_bytes()),
+        (None, Some(hex)) => (0..hex.len())
+            .step_by(2)
+            .map(|at| u8::from_str_radix(&hex[at..at + 2], 16).unwrap())
+            .collect(),
+        _ => panic!("{line} has neither raw nor raw_hex, or both"),
+    };
+    let index = usize::try_from(value["index"].as_u64().unwrap()).unwrap();
+    let reason = value["reason"].as_str().unwrap().to_owned();
+    (
+        value["page"].as_u64().unwrap(),
+        Reject { index, reason, raw },
+    )
+}
+
+impl Destination for Place {
+    type Sink = NdjsonSink;
+
+    fn sink(&self) -> NdjsonSink {
+        self.sink()
+    }
+
+    fn output(&self, window: &Window) -> Option<Vec<String>> {
+        lines_in(&self.output(window))
+    }
+
+    fn rejects(&self, window: &Window) -> Vec<(u64, Reject)> {
+        let lines = lines_in(&self.rejects(window)).unwrap_or_default();
+        lines.iter().map(|line| parse_reject(line)).collect()
+    }
+}
+
+impl TakingBack for Place {
+    fn in_progress(&self, window: &Window) -> Vec<String> {
+        lines_in(&self.part(window)).unwrap_or_default()
+    }
+
+    fn lose(&self, window: &Window) {
+        let file = File::options().write(true).open(self.part(window)).unwrap();
+        file.set_len(file.metadata().unwrap().len() - 1).unwrap();
+    }
+}
+
+#[tokio::test]
+async fn files_keep_the_contract_of_a_sink() {
+    conformance::keeps_the_contract(Place::new).await;
+}
+
+#[tokio::test]
+async fn files_take_back_what_was_not_acknowledged() {
+    conformance::takes_back(Place::new).await;
+}
+
+#[tokio::test]
+async fn a_finished_window_is_one_file_in_its_place_and_its_rejects_beside_it() {
+    let (place, window) = (Place::new(), window("okta"));
+    let sink = place.sink();
+    let mut writer = sink.open(&window).await.unwrap();
+    let mut batch = page(&window, 0, 0..2);
+    batch.rejects = vec![reject(2, b"x")];
+    writer.write(&batch).await.unwrap();
+    assert_eq!(
+        place.files(),
+        [
+            "20260101T030000.000Z-0123456789ab.r0.part",
+            "20260101T030000.000Z-0123456789ab.r0.rejects.part"
+        ]
+    );
+    writer.finish().await.unwrap();
+    assert_eq!(
+        place.files(),
+        [
+            "20260101T030000.000Z-0123456789ab.ndjson",
+            "20260101T030000.000Z-0123456789ab.rejects.ndjson"
+        ]
+    );
+    let directory = place.dir.path().join("okta/live/2026-01-01");
+    assert_eq!(
+        sink.output_path(&window.id).parent(),
+        Some(directory.as_path())
+    );
+    assert_eq!(
+        lines_in(&sink.output_path(&window.id)),
+        Some(lines(&window, 0..2))
+    );
+    assert_eq!(lines_in(&sink.rejects_path(&window.id)).unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn the_position_counts_bytes_of_lines_and_rejects() {
+    let (place, window) = (Place::new(), window("okta"));
+    let mut writer = place.sink().open(&window).await.unwrap();
+    let empty = writer.write(&page(&window, 0, 0..0)).await.unwrap();
+    assert_eq!(empty.as_deref(), Some("r0:0:0"));
+    let mut batch = page(&window, 1, 0..2);
+    batch.rejects = vec![reject(2, b"x")];
+    let position = writer.write(&batch).await.unwrap();
+    let rejects = fs::metadata(place.rejects_part(&window)).unwrap().len();
+    assert_eq!(
+        position,
+        Some(format!("r0:{}:{rejects}", batch.lines.len()))
+    );
+}
+
+#[tokio::test]
+async fn a_window_without_anything_leaves_no_file_and_no_directory() {
+    let (place, window) = (Place::new(), window("okta"));
+    let mut writer = place.sink().open(&window).await.unwrap();
+    writer.write(&page(&window, 0, 0..0)).await.unwrap();
+    writer.finish().await.unwrap();
+    assert_eq!(fs::read_dir(place.dir.path()).unwrap().count(), 0);
+}
+
+#[tokio::test]
+async fn a_window_of_rejects_only_has_a_rejects_file_only() {
+    let (place, window) = (Place::new(), window("okta"));
+    let mut writer = place.sink().open(&window).await.unwrap();
+    let mut batch = page(&window, 0, 0..0);
+    batch.rejects = vec![reject(0, b"[]")];
+    writer.write(&batch).await.unwrap();
+    writer.finish().await.unwrap();
+    assert_eq!(
+        place.files(),
+        ["20260101T030000.000Z-0123456789ab.rejects.ndjson"]
+    );
+}
+
+#[test]
+fn the_directory_of_a_sink_is_made_with_its_parents_and_left_empty() {
+    let base = tempfile::tempdir().unwrap();
+    let dir = base.path().join("a/b/out");
+    for _ in 0..2 {
+        NdjsonSink::new("lake".to_owned(), dir.clone()).unwrap();
+        assert_eq!(fs::read_dir(&dir).unwrap().count(), 0);
+    }
+}
+
+#[test]
+fn a_sink_whose_directory_is_a_file_is_refused_by_name_at_the_start() {
+    let base = tempfile::tempdir().unwrap();
+    let file = base.path().join("out");
+    fs::write(&file, "precious").unwrap();
+    for dir in [file.clone(), file.join("below")] {
+        let error = NdjsonSink::new("lake".to_owned(), dir.clone()).unwrap_err();
+        assert!(matches!(error, SinkError::Refused { .. }), "{error}");
+        let said = error.to_string();
+        assert!(
+            said.contains("`lake`") && said.contains(dir.to_str().unwrap()),
+            "{said}"
+        );
+    }
+    assert_eq!(fs::read_to_string(file).unwrap(), "precious");
+}
+
+#[tokio::test]
+async fn something_else_in_the_place_of_a_part_is_refused_and_left_alone() {
+    let (place, okta, slack) = (Place::new(), window("okta"), window("slack"));
+    fs::write(
+        place.dir.path().join("okta"),
+        "a file where a directory belongs",
+    )
+    .unwrap();
+    fs::create_dir_all(place.part(&slack)).unwrap();
+    for window in [okta, slack] {
+        let error = place.sink().open(&window).await.unwrap_err();
+        assert!(matches!(error, SinkError::Refused { .. }), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn a_second_writer_is_told_that_the_part_is_taken() {
+    let (place, window) = (Place::new(), window("okta"));
+    let mut first = place.sink().open(&window).await.unwrap();
+    let mut early = place.sink().open(&window).await.unwrap();
+    let position = first.write(&page(&window, 0, 0..3)).await.unwrap();
+
+    let at = checkpointed(&window, position);
+    for late in [&window, &at] {
+        let error = place.sink().open(late).await.unwrap_err();
+        assert!(matches!(error, SinkError::Unavailable { .. }), "{error}");
+    }
+    drop(first);
+
+    // Opened before there was a part: it would begin where the first writer's lines are.
+    let error = early.write(&page(&window, 0, 90..99)).await.unwrap_err();
+    assert!(matches!(error, SinkError::Unavailable { .. }), "{error}");
+    assert_eq!(place.in_progress(&window), lines(&window, 0..3));
+    assert!(place.sink().open(&at).await.is_ok());
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn a_full_disk_is_said_and_nothing_more_is_acknowledged_until_the_window_is_opened_again() {
+    let (place, window) = (Place::new(), window("okta"));
+    let part = place.part(&window);
+    fs::create_dir_all(part.parent().unwrap()).unwrap();
+    std::os::unix::fs::symlink("/dev/full", &part).unwrap();
+
+    let mut writer = place.sink().open(&window).await.unwrap();
+    let error = writer.write(&page(&window, 0, 0..3)).await.unwrap_err();
+    assert!(matches!(error, SinkError::Full { .. }), "{error}");
+    assert!(
+        error.to_string().contains(part.to_str().unwrap()),
+        "{error}"
+    );
+
+    // Room again, but what the file holds is not known to this writer.
+    fs::remove_file(&part).unwrap();
+    for _ in 0..2 {
+        let error = writer.write(&page(&window, 0, 0..3)).await.unwrap_err();
+        assert!(matches!(error, SinkError::Unavailable { .. }), "{error}");
+        let error = writer.finish().await.unwrap_err();
+        assert!(matches!(error, SinkError::Unavailable { .. }), "{error}");
+    }
+    assert_eq!(place.files(), [""; 0]);
+
+    let mut writer = place.sink().open(&window).await.unwrap();
+    writer.write(&page(&window, 0, 0..3)).await.unwrap();
+    writer.finish().await.unwrap();
+    assert_eq!(lines_in(&place.output(&window)), Some(lines(&window, 0..3)));
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn a_page_whose_rejects_find_no_room_is_not_acknowledged() {
+    let (place, window) = (Place::new(), window("okta"));
+    let part = place.rejects_part(&window);
+    fs::create_dir_all(part.parent().unwrap()).unwrap();
+    std::os::unix::fs::symlink("/dev/full", &part).unwrap();
+
+    let mut writer = place.sink().open(&window).await.unwrap();
+    let position = writer.write(&page(&window, 0, 0..1)).await.unwrap();
+    let mut batch = page(&window, 1, 1..2);
+    batch.rejects = vec![reject(0, b"x")];
+    let error = writer.write(&batch).await.unwrap_err();
+    assert!(matches!(error, SinkError::Full { .. }), "{error}");
+    place
+        .sink()
+        .open(&checkpointed(&window, position))
+        .await
+        .unwrap();
+    assert_eq!(place.in_progress(&window), lines(&window, 0..1));
+}
+
+#[tokio::test]
+async fn a_finished_writer_takes_no_more_pages() {
+    let (place, window) = (Place::new(), window("okta"));
+    let mut writer = place.sink().open(&window).await.unwrap();
+    writer.write(&page(&window, 0, 0..1)).await.unwrap();
+    writer.finish().await.unwrap();
+    assert!(writer.write(&page(&window, 1, 1..2)).await.is_err());
+    assert_eq!(lines_in(&place.output(&window)), Some(lines(&window, 0..1)));
+}
+
+#[test]
+fn a_call_that_was_dropped_half_way_leaves_the_writer_unusable() {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .max_blocking_threads(1)
+        .build()
+        .unwrap();
+    runtime.block_on(async {
+        let (place, window) = (Place::new(), window("okta"));
+        let mut writer = place.sink().open(&window).await.unwrap();
+        // The only thread for blocking calls is kept busy, so the write cannot be done yet.
+        let (free, busy) = mpsc::channel::<()>();
+        let occupied = tokio::task::spawn_blocking(move || busy.recv());
+        let batch = page(&window, 0, 0..3);
+        tokio::select! {
+            biased;
+            _ = writer.write(&batch) => panic!("nothing could have written it"),
+            () = std::future::ready(()) => {}
+        }
+        free.send(()).unwrap();
+        occupied.await.unwrap().unwrap();
+        let error = writer.write(&batch).await.unwrap_err();
+        assert!(matches!(error, SinkError::Unavailable { .. }), "{error}");
+
+        // What the dropped call wrote in the background is taken back like any other.
+        let mut writer = place.sink().open(&window).await.unwrap();
+        writer.write(&page(&window, 0, 0..1)).await.unwrap();
+        writer.finish().await.unwrap();
+        assert_eq!(lines_in(&place.output(&window)), Some(lines(&window, 0..1)));
+    });
+}

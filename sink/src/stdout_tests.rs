@@ -1,0 +1,198 @@
+//! The contract that a pipe can keep, and what a closed or full one is.
+
+use serde_json::Value;
+
+use super::*;
+use crate::Reject;
+use crate::conformance::{self, Destination, lines, page, reject, window};
+
+/// A stream that can be looked at, and that can stop taking bytes after a while.
+#[derive(Clone, Default)]
+struct Pipe(Arc<Mutex<PipeState>>);
+
+#[derive(Default)]
+struct PipeState {
+    taken: Vec<u8>,
+    /// Written but not flushed: the reader cannot see it yet.
+    held: Vec<u8>,
+    /// How many more bytes it takes before it fails, and how.
+    fails: Option<(usize, ErrorKind)>,
+}
+
+impl Pipe {
+    fn text(&self) -> String {
+        String::from_utf8(self.0.lock().unwrap().taken.clone()).unwrap()
+    }
+
+    fn fail_after(&self, bytes: usize, kind: ErrorKind) {
+        self.0.lock().unwrap().fails = Some((bytes, kind));
+    }
+
+    fn heal(&self) {
+        self.0.lock().unwrap().fails = None;
+    }
+}
+
+impl Write for Pipe {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let mut state = self.0.lock().unwrap();
+        let taken = match &mut state.fails {
+            Some((0, kind)) => return Err((*kind).into()),
+            Some((left, _)) => {
+                let taken = bytes.len().min(*left);
+                *left -= taken;
+                taken
+            }
+            None => bytes.len(),
+        };
+        state.held.extend_from_slice(&bytes[..taken]);
+        Ok(taken)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        let mut state = self.0.lock().unwrap();
+        let held = std::mem::take(&mut state.held);
+        state.taken.extend(held);
+        Ok(())
+    }
+}
+
+#[derive(Default)]
+struct Pipes {
+    lines: Pipe,
+    rejects: Pipe,
+}
+
+impl Destination for Pipes {
+    type Sink = StdoutSink;
+
+    fn sink(&self) -> StdoutSink {
+        let (lines, rejects) = (self.lines.clone(), self.rejects.clone());
+        StdoutSink::new("screen".to_owned(), Box::new(lines), Box::new(rejects))
+    }
+
+    fn output(&self, window: &Window) -> Option<Vec<String>> {
+        let of = Value::from(window.id.to_string());
+        let text = self.lines.text();
+        let of_window = |line: &&str| serde_json::from_str::<Value>(line).unwrap()["of"] == of;
+        Some(text.lines().filter(of_window).map(str::to_owned).collect())
+    }
+
+    fn rejects(&self, window: &Window) -> Vec<(u64, Reject)> {
+        let parse = |line: &str| {
+            let value: Value = serde_json::from_str(line).unwrap();
+            assert_eq!(value["window"], window.id.to_string());
+            let raw = match value["raw"].as_str() {
+                Some(raw) => raw.as_bytes().to_vec(),
+                // The one record of the contract that is not text.
+                None => b"not utf-8: \xff\xfe\x00".to_vec(),
+            };
+            let index = usize::try_from(value["index"].as_u64().unwrap()).unwrap();
+            let reason = value["reason"].as_str().unwrap().to_owned();
+            (
+                value["page"].as_u64().unwrap(),
+                Reject {
+                    index,
+                    reason,
+                    raw: raw.into(),
+                },
+            )
+        };
+        self.rejects.text().lines().map(parse).collect()
+    }
+}
+
+#[tokio::test]
+async fn streams_keep_the_contract_of_a_sink() {
+    conformance::keeps_the_contract(Pipes::default).await;
+}
+
+#[tokio::test]
+async fn an_acknowledged_page_has_been_flushed_and_has_no_position() {
+    let (pipes, window) = (Pipes::default(), window("okta"));
+    let mut writer = pipes.sink().open(&window).await.unwrap();
+    let mut batch = page(&window, 0, 0..2);
+    batch.rejects = vec![reject(2, b"x")];
+    assert_eq!(writer.write(&batch).await.unwrap(), None);
+    assert_eq!(pipes.lines.text(), lines(&window, 0..2).join("\n") + "\n");
+    assert_eq!(pipes.rejects.text().lines().count(), 1);
+}
+
+#[tokio::test]
+async fn a_closed_pipe_is_refused_by_name() {
+    let window = window("okta");
+    let mut batch = page(&window, 0, 0..2);
+    batch.rejects = vec![reject(2, b"x")];
+    let pipes = Pipes::default();
+    pipes.lines.fail_after(0, ErrorKind::BrokenPipe);
+    let error = pipes
+        .sink()
+        .open(&window)
+        .await
+        .unwrap()
+        .write(&batch)
+        .await
+        .unwrap_err();
+    assert!(matches!(error, SinkError::Refused { .. }), "{error}");
+    assert!(error.to_string().contains("stdout was closed"), "{error}");
+
+    let pipes = Pipes::default();
+    pipes.rejects.fail_after(0, ErrorKind::BrokenPipe);
+    let error = pipes
+        .sink()
+        .open(&window)
+        .await
+        .unwrap()
+        .write(&batch)
+        .await
+        .unwrap_err();
+    assert!(matches!(error, SinkError::Refused { .. }), "{error}");
+}
+
+#[tokio::test]
+async fn a_full_disk_behind_the_stream_is_full() {
+    let (pipes, window) = (Pipes::default(), window("okta"));
+    pipes.lines.fail_after(10, ErrorKind::StorageFull);
+    let mut writer = pipes.sink().open(&window).await.unwrap();
+    let error = writer.write(&page(&window, 0, 0..2)).await.unwrap_err();
+    assert!(matches!(error, SinkError::Full { .. }), "{error}");
+}
+
+#[tokio::test]
+async fn after_a_failure_nothing_is_acknowledged_until_the_window_is_opened_again() {
+    let (pipes, window) = (Pipes::default(), window("okta"));
+    let sink = pipes.sink();
+    pipes.lines.fail_after(10, ErrorKind::Other);
+    let mut writer = sink.open(&window).await.unwrap();
+    writer.write(&page(&window, 0, 0..2)).await.unwrap_err();
+    pipes.lines.heal();
+    let error = writer.write(&page(&window, 0, 0..2)).await.unwrap_err();
+    assert!(matches!(error, SinkError::Unavailable { .. }), "{error}");
+    let mut writer = sink.open(&window).await.unwrap();
+    writer.write(&page(&window, 0, 0..2)).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_page_after_a_torn_line_begins_on_a_line_of_its_own() {
+    let (pipes, window) = (Pipes::default(), window("okta"));
+    let sink = pipes.sink();
+    pipes.lines.fail_after(10, ErrorKind::Other);
+    sink.open(&window)
+        .await
+        .unwrap()
+        .write(&page(&window, 0, 0..2))
+        .await
+        .unwrap_err();
+    pipes.lines.heal();
+    let mut writer = sink.open(&window).await.unwrap();
+    for number in 0..2 {
+        writer
+            .write(&page(&window, number, number..number + 1))
+            .await
+            .unwrap();
+    }
+    let text = pipes.lines.text();
+    let (torn, whole) = text.split_once('\n').unwrap();
+    assert_eq!(torn.len(), 10);
+    assert_eq!(whole.lines().collect::<Vec<_>>(), lines(&window, 0..2));
+}

@@ -1,0 +1,101 @@
+//! The contract of a store, as functions: each takes a fresh store and panics when the store breaks
+//! the sentence that is its name.
+//!
+//! [`conformance_tests!`](crate::conformance_tests) makes a test of each for one store.
+#![expect(
+    missing_docs,
+    reason = "each function is the sentence that is its name"
+)]
+#![expect(
+    clippy::missing_panics_doc,
+    reason = "each function is a test: panics are its answer"
+)]
+
+mod claims;
+mod expiry;
+mod fences;
+mod fixtures;
+mod progress;
+mod races;
+mod sources;
+mod windows;
+
+pub use claims::*;
+pub use expiry::*;
+pub use fences::*;
+pub use progress::*;
+pub use races::*;
+pub use sources::*;
+pub use windows::*;
+
+/// Makes a `tokio` test of every sentence of the contract. The argument is an expression for a
+/// fresh store and something to keep alive beside it, such as its directory:
+/// `conformance_tests!((MemoryStore::new(), ()));`
+#[macro_export]
+macro_rules! conformance_tests {
+    ($make:expr) => {
+        $crate::conformance_tests! { @each $make;
+            // sources
+            an_applied_source_is_found_by_name_and_listed_in_order
+            a_source_that_was_never_applied_is_not_there
+            applying_again_replaces_the_definition_raises_the_version_and_unblocks
+            the_first_reason_of_a_block_stays_until_it_is_cleared
+            a_block_of_another_version_or_an_unknown_source_does_nothing
+            a_definition_whose_policy_contradicts_itself_is_refused
+            a_rate_gate_only_moves_later
+            // progress
+            progress_comes_back_as_saved_with_a_higher_version
+            a_save_over_a_version_that_moved_on_is_a_conflict_and_shows_the_current_one
+            of_two_first_saves_the_second_is_a_conflict
+            a_save_over_nothing_needs_version_zero
+            progress_lists_every_lane_and_generation_of_one_source_only
+            // windows
+            a_window_comes_back_exactly_as_created
+            creating_where_a_window_starts_returns_the_one_that_is_there
+            a_window_that_does_not_end_after_it_starts_is_refused
+            open_windows_are_all_from_an_instant_on_ascending
+            windows_at_returns_those_that_exist_once_and_ascending
+            history_is_ascending_inside_the_span_and_limited
+            timelines_never_mix
+            // claims
+            a_ready_window_is_claimed_once
+            a_dispatched_window_is_claimed_at_the_epoch_of_its_dispatch
+            a_window_is_not_claimed_before_it_is_due
+            a_window_with_a_pending_split_is_not_claimed
+            a_done_or_parked_window_is_not_claimed
+            a_repeated_claim_is_refused_and_its_nonce_shows_that_the_first_was_applied
+            a_duplicate_with_another_nonce_learns_that_the_window_is_not_its_own
+            a_claim_hands_out_the_window_as_stored
+            a_window_that_does_not_exist_cannot_move
+            // fences
+            a_checkpoint_is_kept_and_the_next_one_goes_on_from_it
+            a_page_is_checkpointed_once
+            a_holder_that_lost_its_window_cannot_move_it
+            a_holder_cannot_complete_a_window_that_was_parked
+            a_holder_cannot_move_a_window_that_another_claimed
+            a_lease_of_a_finished_run_moves_nothing
+            a_release_keeps_the_cursor_and_says_when_and_why
+            a_completed_window_is_done_and_knows_when_it_expires
+            a_planner_that_read_before_a_move_is_refused
+            a_planner_cannot_make_a_workers_move
+            a_split_leaves_two_windows_that_touch
+            // expiry
+            only_done_windows_whose_history_ran_out_are_deleted
+            history_after_open_from_or_still_listed_behind_is_kept
+            history_of_a_timeline_without_progress_is_kept
+            // races
+            of_many_claims_at_once_exactly_one_wins
+            of_many_creations_at_once_exactly_one_is_new
+            of_many_saves_at_once_exactly_one_wins
+        }
+    };
+    (@each $make:expr; $($name:ident)*) => {
+        $(
+            #[tokio::test]
+            async fn $name() {
+                let (store, _guard) = $make;
+                $crate::conformance::$name(store).await;
+            }
+        )*
+    };
+}

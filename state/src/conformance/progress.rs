@@ -1,0 +1,116 @@
+use windlass_core::progress::Progress;
+use windlass_core::span::Span;
+
+use super::fixtures::{at, okta, progress, timeline};
+use crate::error::SaveError;
+use crate::store::StateStore;
+
+pub async fn progress_comes_back_as_saved_with_a_higher_version<S: StateStore>(store: S) {
+    let next = Progress {
+        end: Some(at(600)),
+        behind: vec![at(10), at(30)],
+        unavailable: vec![Span::new(at(0), at(10)).expect("a span")],
+        records_per_hour: Some(12_345),
+        ..progress(&okta(), 40, 60)
+    };
+    let saved = store
+        .save_progress(&next)
+        .await
+        .expect("nothing was stored before");
+    assert_eq!(saved, Progress { version: 1, ..next });
+    let again = Progress {
+        behind: Vec::new(),
+        records_per_hour: None,
+        updated_at: at(5),
+        ..saved
+    };
+    let saved = store
+        .save_progress(&again)
+        .await
+        .expect("nobody else saved");
+    assert_eq!(
+        saved,
+        Progress {
+            version: 2,
+            ..again
+        }
+    );
+    assert_eq!(store.progress(&okta().source).await, Ok(vec![saved]));
+}
+
+pub async fn a_save_over_a_version_that_moved_on_is_a_conflict_and_shows_the_current_one<
+    S: StateStore,
+>(
+    store: S,
+) {
+    let read = store
+        .save_progress(&progress(&okta(), 0, 10))
+        .await
+        .expect("first");
+    let mine = Progress {
+        scheduled_through: at(20),
+        ..read.clone()
+    };
+    let theirs = Progress {
+        scheduled_through: at(30),
+        ..read
+    };
+    let theirs = store.save_progress(&theirs).await.expect("first to save");
+    let conflict = store.save_progress(&mine).await;
+    assert_eq!(
+        conflict,
+        Err(SaveError::Conflict(Some(Box::new(theirs.clone()))))
+    );
+    assert_eq!(store.progress(&okta().source).await, Ok(vec![theirs]));
+}
+
+pub async fn of_two_first_saves_the_second_is_a_conflict<S: StateStore>(store: S) {
+    let first = store
+        .save_progress(&progress(&okta(), 0, 10))
+        .await
+        .expect("first");
+    let conflict = store.save_progress(&progress(&okta(), 0, 20)).await;
+    assert_eq!(conflict, Err(SaveError::Conflict(Some(Box::new(first)))));
+}
+
+pub async fn a_save_over_nothing_needs_version_zero<S: StateStore>(store: S) {
+    let gone = Progress {
+        version: 3,
+        ..progress(&okta(), 0, 10)
+    };
+    assert_eq!(
+        store.save_progress(&gone).await,
+        Err(SaveError::Conflict(None))
+    );
+    assert_eq!(store.progress(&okta().source).await, Ok(Vec::new()));
+}
+
+pub async fn progress_lists_every_lane_and_generation_of_one_source_only<S: StateStore>(store: S) {
+    let mut own = Vec::new();
+    for path in [
+        "a/0123456789ab/live",
+        "a/0123456789ab/sweep-2",
+        "a/0123456789ab/sweep-10",
+        "a/0123456789ab/backfill-x",
+        "a/fedcba987654/live",
+    ] {
+        own.push(
+            store
+                .save_progress(&progress(&timeline(path), 0, 10))
+                .await
+                .expect("first"),
+        );
+    }
+    for path in ["a-b/0123456789ab/live", "aa/0123456789ab/live"] {
+        store
+            .save_progress(&progress(&timeline(path), 0, 20))
+            .await
+            .expect("first");
+    }
+    assert_eq!(
+        store
+            .progress(&timeline("a/0123456789ab/live").source)
+            .await,
+        Ok(own)
+    );
+}

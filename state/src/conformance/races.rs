@@ -1,0 +1,87 @@
+//! Calls at once from one task. A store that answers over a network interleaves them; for those
+//! that answer at once, the tests of this crate run the same race between threads and handles.
+
+use futures_util::future::join_all;
+use windlass_core::progress::Progress;
+use windlass_core::window::Window;
+
+use super::fixtures::{at, claim, okta, progress, ready, refused, stored};
+use crate::error::SaveError;
+use crate::store::{Created, StateStore};
+
+const RIVALS: u128 = 16;
+const ROUNDS: i64 = 8;
+
+pub async fn of_many_claims_at_once_exactly_one_wins<S: StateStore>(store: S) {
+    for round in 0..ROUNDS {
+        let window = stored(&store, &okta(), 10 * round).await;
+        let claims: Vec<_> = (0..RIVALS)
+            .map(|owner| claim(&window, owner, at(1)))
+            .collect();
+        let answers = join_all(claims.iter().map(|claim| store.claim(&window.id, claim))).await;
+        let (won, lost): (Vec<_>, Vec<_>) = answers.into_iter().partition(Result::is_ok);
+        assert_eq!(won.len(), 1);
+        let winner = won
+            .into_iter()
+            .next()
+            .and_then(Result::ok)
+            .expect("counted above");
+        for answer in lost {
+            assert_eq!(&refused(answer).0, winner.window());
+        }
+    }
+}
+
+pub async fn of_many_creations_at_once_exactly_one_is_new<S: StateStore>(store: S) {
+    for round in 0..ROUNDS {
+        let window = ready(&okta(), 10 * round);
+        let rivals: Vec<_> = (1..=10)
+            .map(|minute| Window {
+                to: at(10 * round + minute),
+                ..window.clone()
+            })
+            .collect();
+        let answers = join_all(rivals.iter().map(|rival| store.create(rival))).await;
+        let created = store
+            .window(&window.id)
+            .await
+            .expect("readable")
+            .expect("created");
+        let exists = Created::Exists(Box::new(created));
+        let new = answers
+            .iter()
+            .filter(|answer| **answer == Ok(Created::New))
+            .count();
+        let adopted = answers
+            .iter()
+            .filter(|answer| answer.as_ref() == Ok(&exists))
+            .count();
+        assert_eq!((new, adopted), (1, rivals.len() - 1));
+    }
+}
+
+pub async fn of_many_saves_at_once_exactly_one_wins<S: StateStore>(store: S) {
+    let mut read = progress(&okta(), 0, 0);
+    for round in 0..ROUNDS {
+        let rivals: Vec<_> = (1..=16)
+            .map(|minute| Progress {
+                scheduled_through: at(100 * round + minute),
+                ..read.clone()
+            })
+            .collect();
+        let answers = join_all(rivals.iter().map(|rival| store.save_progress(rival))).await;
+        let (won, lost): (Vec<_>, Vec<_>) = answers.into_iter().partition(Result::is_ok);
+        assert_eq!(won.len(), 1);
+        read = won
+            .into_iter()
+            .next()
+            .and_then(Result::ok)
+            .expect("counted above");
+        for answer in lost {
+            assert_eq!(
+                answer,
+                Err(SaveError::Conflict(Some(Box::new(read.clone()))))
+            );
+        }
+    }
+}

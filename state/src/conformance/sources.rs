@@ -1,0 +1,190 @@
+use windlass_core::source::{Blocked, Policy, RateGate, SourceDefinition};
+
+use super::fixtures::{at, definition, policy};
+use crate::error::StateError;
+use crate::store::StateStore;
+
+pub async fn an_applied_source_is_found_by_name_and_listed_in_order<S: StateStore>(store: S) {
+    for name in ["okta", "a-b", "a"] {
+        store
+            .apply_source(&definition(name), at(1))
+            .await
+            .expect("applied");
+    }
+    let names: Vec<_> = store.sources().await.expect("readable");
+    let names: Vec<_> = names
+        .iter()
+        .map(|record| record.definition.name.as_str())
+        .collect();
+    assert_eq!(names, ["a", "a-b", "okta"]);
+
+    let whole = SourceDefinition {
+        token_url: Some("https://token.example".to_owned()),
+        end: Some(at(60)),
+        paused: true,
+        policy: Policy {
+            requests_per_minute: Some(600),
+            ..policy()
+        },
+        ..definition("whole")
+    };
+    let applied = store.apply_source(&whole, at(2)).await.expect("applied");
+    assert_eq!((&applied.definition, applied.version), (&whole, 1));
+    assert_eq!(
+        (applied.blocked.as_ref(), applied.applied_at),
+        (None, at(2))
+    );
+    assert_eq!(store.source(&whole.name).await, Ok(Some(applied)));
+}
+
+pub async fn a_source_that_was_never_applied_is_not_there<S: StateStore>(store: S) {
+    store
+        .apply_source(&definition("okta-eu"), at(1))
+        .await
+        .expect("applied");
+    assert_eq!(store.source(&definition("okta").name).await, Ok(None));
+}
+
+pub async fn applying_again_replaces_the_definition_raises_the_version_and_unblocks<
+    S: StateStore,
+>(
+    store: S,
+) {
+    let first = store
+        .apply_source(&definition("okta"), at(1))
+        .await
+        .expect("applied");
+    let blocked = Blocked {
+        reason: "the token was refused".to_owned(),
+        since: at(2),
+    };
+    let name = &first.definition.name;
+    store
+        .block_source(name, first.version, Some(&blocked))
+        .await
+        .expect("blocked");
+
+    let changed = SourceDefinition {
+        sink: "vault".to_owned(),
+        ..definition("okta")
+    };
+    let second = store.apply_source(&changed, at(3)).await.expect("applied");
+    assert!(second.version > first.version);
+    assert_eq!((&second.definition, &second.blocked), (&changed, &None));
+    assert_eq!(store.source(name).await, Ok(Some(second.clone())));
+    assert_eq!(store.sources().await, Ok(vec![second]));
+}
+
+pub async fn the_first_reason_of_a_block_stays_until_it_is_cleared<S: StateStore>(store: S) {
+    let applied = store
+        .apply_source(&definition("okta"), at(1))
+        .await
+        .expect("applied");
+    let (name, version) = (&applied.definition.name, applied.version);
+    let first = Blocked {
+        reason: "the token was refused".to_owned(),
+        since: at(2),
+    };
+    let later = Blocked {
+        reason: "still refused".to_owned(),
+        since: at(3),
+    };
+    let blocked = async || {
+        store
+            .source(name)
+            .await
+            .expect("readable")
+            .expect("applied before")
+            .blocked
+    };
+
+    store
+        .block_source(name, version, Some(&first))
+        .await
+        .expect("blocked");
+    store
+        .block_source(name, version, Some(&later))
+        .await
+        .expect("no error");
+    assert_eq!(blocked().await.as_ref(), Some(&first));
+    store
+        .block_source(name, version, None)
+        .await
+        .expect("cleared");
+    assert_eq!(blocked().await, None);
+    store
+        .block_source(name, version, Some(&later))
+        .await
+        .expect("blocked");
+    assert_eq!(blocked().await.as_ref(), Some(&later));
+}
+
+pub async fn a_block_of_another_version_or_an_unknown_source_does_nothing<S: StateStore>(store: S) {
+    let old = store
+        .apply_source(&definition("okta"), at(1))
+        .await
+        .expect("applied");
+    let new = store
+        .apply_source(&definition("okta"), at(2))
+        .await
+        .expect("applied");
+    let blocked = Blocked {
+        reason: "the token was refused".to_owned(),
+        since: at(3),
+    };
+    let name = &new.definition.name;
+    store
+        .block_source(name, old.version, Some(&blocked))
+        .await
+        .expect("no error");
+    assert_eq!(store.source(name).await, Ok(Some(new)));
+
+    let unknown = definition("unknown").name;
+    store
+        .block_source(&unknown, 1, Some(&blocked))
+        .await
+        .expect("no error");
+    assert_eq!(store.source(&unknown).await, Ok(None));
+}
+
+pub async fn a_definition_whose_policy_contradicts_itself_is_refused<S: StateStore>(store: S) {
+    let policy = Policy {
+        unit_ms: 0,
+        ..policy()
+    };
+    let definition = SourceDefinition {
+        policy,
+        ..definition("okta")
+    };
+    let refused = store.apply_source(&definition, at(1)).await;
+    assert!(
+        matches!(refused, Err(StateError::Refused(_))),
+        "{refused:?}"
+    );
+    assert_eq!(store.source(&definition.name).await, Ok(None));
+}
+
+pub async fn a_rate_gate_only_moves_later<S: StateStore>(store: S) {
+    let gate = |group: &str, minute, reason: &str| RateGate {
+        group: group.parse().expect("a valid group"),
+        not_before: at(minute),
+        reason: reason.to_owned(),
+    };
+    let first = gate("okta:acme", 10, "429");
+    assert_eq!(store.rate_gate(&first.group).await, Ok(None));
+    store.close_rate_gate(&first).await.expect("closed");
+    for shorter in [
+        gate("okta:acme", 9, "shorter"),
+        gate("okta:acme", 10, "the same"),
+    ] {
+        store.close_rate_gate(&shorter).await.expect("no error");
+        assert_eq!(store.rate_gate(&first.group).await, Ok(Some(first.clone())));
+    }
+    let longer = gate("okta:acme", 11, "longer");
+    store.close_rate_gate(&longer).await.expect("closed");
+    assert_eq!(store.rate_gate(&first.group).await, Ok(Some(longer)));
+    assert_eq!(
+        store.rate_gate(&gate("okta:acme-eu", 0, "").group).await,
+        Ok(None)
+    );
+}

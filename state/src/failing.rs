@@ -1,0 +1,340 @@
+//! Faults around any store: a script says, for each call, whether it is refused, applied with its
+//! answer lost, or slow. What the engine must survive, at exactly the call a test wants.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::future::Future;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use windlass_core::checkpoint::Checkpoint;
+use windlass_core::clock::{Clock, Entropy};
+use windlass_core::ids::{RateGroup, SourceName, Timeline, WindowId};
+use windlass_core::lease::Lease;
+use windlass_core::progress::Progress;
+use windlass_core::source::{Blocked, RateGate, SourceDefinition, SourceRecord};
+use windlass_core::span::Span;
+use windlass_core::time::Timestamp;
+use windlass_core::transition::{Claim, Event, Release};
+use windlass_core::window::Window;
+
+use crate::error::{MoveError, SaveError, StateError};
+use crate::store::{Created, StateStore};
+
+/// A method of [`StateStore`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[expect(missing_docs, reason = "each is the method of that name")]
+pub enum Operation {
+    Sources,
+    Source,
+    ApplySource,
+    BlockSource,
+    Progress,
+    SaveProgress,
+    Create,
+    Window,
+    OpenWindows,
+    WindowsAt,
+    History,
+    Claim,
+    Checkpoint,
+    Complete,
+    Release,
+    Decide,
+    RateGate,
+    CloseRateGate,
+    ExpireHistory,
+}
+
+impl Operation {
+    /// Whether it may change what is stored.
+    pub const fn is_write(self) -> bool {
+        !matches!(
+            self,
+            Self::Sources
+                | Self::Source
+                | Self::Progress
+                | Self::Window
+                | Self::OpenWindows
+                | Self::WindowsAt
+                | Self::History
+                | Self::RateGate
+        )
+    }
+}
+
+/// What goes wrong with one call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fault {
+    /// Nothing.
+    None,
+    /// It is not made: [`StateError::Unavailable`].
+    Refuse,
+    /// It is made and its answer is lost: [`StateError::Unknown`] for a write that the store
+    /// answered, refusals included, and [`StateError::Unavailable`] for a read.
+    LoseReply,
+    /// It is made only after `ms` milliseconds.
+    Delay {
+        /// How long.
+        ms: i64,
+    },
+    /// It is made at once and answers only after `ms` milliseconds.
+    SlowReply {
+        /// How long.
+        ms: i64,
+    },
+}
+
+/// Decides the fault of a call, given the operation and which call of that operation it is, from 1.
+type Script = Box<dyn Fn(Operation, u64) -> Fault + Send + Sync>;
+
+/// A store whose calls fail as a script says.
+pub struct FailingStore<S> {
+    inner: S,
+    script: Script,
+    clock: Option<Arc<dyn Clock>>,
+    calls: Mutex<BTreeMap<Operation, u64>>,
+}
+
+impl<S: fmt::Debug> fmt::Debug for FailingStore<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { inner, calls, .. } = self;
+        f.debug_struct("FailingStore")
+            .field("inner", inner)
+            .field("calls", calls)
+            .finish()
+    }
+}
+
+impl<S> FailingStore<S> {
+    /// Wraps `inner`; `script` decides the fault of each call, given the operation and which call of
+    /// that operation it is, from 1. Delays need [`Self::with_clock`].
+    pub fn new(inner: S, script: impl Fn(Operation, u64) -> Fault + Send + Sync + 'static) -> Self {
+        Self {
+            inner,
+            script: Box::new(script),
+            clock: None,
+            calls: Mutex::default(),
+        }
+    }
+
+    /// Wraps `inner`; of each hundred calls about `percent` fail, half of them before they are made
+    /// and half after. The same entropy and the same calls give the same faults.
+    pub fn seeded(inner: S, entropy: impl Entropy + 'static, percent: u64) -> Self {
+        Self::new(inner, move |_, _| match entropy.next_u64() % 200 {
+            drawn if drawn < percent => Fault::Refuse,
+            drawn if drawn < 2 * percent => Fault::LoseReply,
+            _ => Fault::None,
+        })
+    }
+
+    /// Waits on `clock` where the script asks for a delay.
+    pub fn with_clock(self, clock: Arc<dyn Clock>) -> Self {
+        Self {
+            clock: Some(clock),
+            ..self
+        }
+    }
+
+    /// The store inside, without faults.
+    pub fn inner(&self) -> &S {
+        &self.inner
+    }
+
+    /// How many calls of `operation` were made or refused so far.
+    pub fn calls(&self, operation: Operation) -> u64 {
+        let calls = self.calls.lock().unwrap_or_else(PoisonError::into_inner);
+        calls.get(&operation).copied().unwrap_or(0)
+    }
+
+    fn next_fault(&self, operation: Operation) -> Fault {
+        let number = {
+            let mut calls = self.calls.lock().unwrap_or_else(PoisonError::into_inner);
+            let number = calls.entry(operation).or_insert(0);
+            *number += 1;
+            *number
+        };
+        (self.script)(operation, number)
+    }
+
+    async fn sleep(&self, ms: i64) {
+        if let Some(clock) = &self.clock {
+            clock.sleep(ms).await;
+        }
+    }
+
+    /// Makes `call`, which does nothing until it is awaited, with the fault that is due.
+    async fn with_fault<T, E: From<StateError>>(
+        &self,
+        operation: Operation,
+        call: impl Future<Output = Result<T, E>> + Send,
+    ) -> Result<T, E> {
+        match self.next_fault(operation) {
+            Fault::None => call.await,
+            Fault::Refuse => {
+                Err(StateError::Unavailable(format!("{operation:?} refused by a test")).into())
+            }
+            Fault::LoseReply => {
+                drop(call.await);
+                let text = format!("the reply to {operation:?} was lost by a test");
+                let lost = if operation.is_write() {
+                    StateError::Unknown
+                } else {
+                    StateError::Unavailable
+                };
+                Err(lost(text).into())
+            }
+            Fault::Delay { ms } => {
+                self.sleep(ms).await;
+                call.await
+            }
+            Fault::SlowReply { ms } => {
+                let reply = call.await;
+                self.sleep(ms).await;
+                reply
+            }
+        }
+    }
+}
+
+impl<S: StateStore> StateStore for FailingStore<S> {
+    async fn sources(&self) -> Result<Vec<SourceRecord>, StateError> {
+        self.with_fault(Operation::Sources, self.inner.sources())
+            .await
+    }
+
+    async fn source(&self, name: &SourceName) -> Result<Option<SourceRecord>, StateError> {
+        self.with_fault(Operation::Source, self.inner.source(name))
+            .await
+    }
+
+    async fn apply_source(
+        &self,
+        definition: &SourceDefinition,
+        now: Timestamp,
+    ) -> Result<SourceRecord, StateError> {
+        self.with_fault(
+            Operation::ApplySource,
+            self.inner.apply_source(definition, now),
+        )
+        .await
+    }
+
+    async fn block_source(
+        &self,
+        name: &SourceName,
+        version: u64,
+        blocked: Option<&Blocked>,
+    ) -> Result<(), StateError> {
+        let call = self.inner.block_source(name, version, blocked);
+        self.with_fault(Operation::BlockSource, call).await
+    }
+
+    async fn progress(&self, source: &SourceName) -> Result<Vec<Progress>, StateError> {
+        self.with_fault(Operation::Progress, self.inner.progress(source))
+            .await
+    }
+
+    async fn save_progress(&self, next: &Progress) -> Result<Progress, SaveError> {
+        self.with_fault(Operation::SaveProgress, self.inner.save_progress(next))
+            .await
+    }
+
+    async fn create(&self, window: &Window) -> Result<Created, StateError> {
+        self.with_fault(Operation::Create, self.inner.create(window))
+            .await
+    }
+
+    async fn window(&self, id: &WindowId) -> Result<Option<Window>, StateError> {
+        self.with_fault(Operation::Window, self.inner.window(id))
+            .await
+    }
+
+    async fn open_windows(
+        &self,
+        timeline: &Timeline,
+        from: Timestamp,
+    ) -> Result<Vec<Window>, StateError> {
+        self.with_fault(
+            Operation::OpenWindows,
+            self.inner.open_windows(timeline, from),
+        )
+        .await
+    }
+
+    async fn windows_at(
+        &self,
+        timeline: &Timeline,
+        froms: &[Timestamp],
+    ) -> Result<Vec<Window>, StateError> {
+        self.with_fault(Operation::WindowsAt, self.inner.windows_at(timeline, froms))
+            .await
+    }
+
+    async fn history(
+        &self,
+        timeline: &Timeline,
+        span: Span,
+        limit: usize,
+    ) -> Result<Vec<Window>, StateError> {
+        self.with_fault(
+            Operation::History,
+            self.inner.history(timeline, span, limit),
+        )
+        .await
+    }
+
+    async fn claim(&self, id: &WindowId, claim: &Claim) -> Result<Lease, MoveError> {
+        self.with_fault(Operation::Claim, self.inner.claim(id, claim))
+            .await
+    }
+
+    async fn checkpoint(&self, lease: &Lease, checkpoint: &Checkpoint) -> Result<Lease, MoveError> {
+        self.with_fault(
+            Operation::Checkpoint,
+            self.inner.checkpoint(lease, checkpoint),
+        )
+        .await
+    }
+
+    async fn complete(
+        &self,
+        lease: &Lease,
+        last: &Checkpoint,
+        history_ms: i64,
+    ) -> Result<Window, MoveError> {
+        self.with_fault(
+            Operation::Complete,
+            self.inner.complete(lease, last, history_ms),
+        )
+        .await
+    }
+
+    async fn release(&self, lease: &Lease, release: &Release) -> Result<Window, MoveError> {
+        self.with_fault(Operation::Release, self.inner.release(lease, release))
+            .await
+    }
+
+    async fn decide(&self, seen: &Window, event: &Event) -> Result<Window, MoveError> {
+        self.with_fault(Operation::Decide, self.inner.decide(seen, event))
+            .await
+    }
+
+    async fn rate_gate(&self, group: &RateGroup) -> Result<Option<RateGate>, StateError> {
+        self.with_fault(Operation::RateGate, self.inner.rate_gate(group))
+            .await
+    }
+
+    async fn close_rate_gate(&self, gate: &RateGate) -> Result<(), StateError> {
+        self.with_fault(Operation::CloseRateGate, self.inner.close_rate_gate(gate))
+            .await
+    }
+
+    async fn expire_history(&self, now: Timestamp) -> Result<u64, StateError> {
+        self.with_fault(Operation::ExpireHistory, self.inner.expire_history(now))
+            .await
+    }
+}
+
+#[cfg(test)]
+#[path = "failing_tests.rs"]
+mod tests;

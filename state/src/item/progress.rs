@@ -1,0 +1,87 @@
+//! The stored form of a timeline's progress.
+
+use serde::{Deserialize, Serialize};
+use windlass_core::ids::{Generation, Lane, SourceName, Timeline};
+use windlass_core::progress::Progress;
+use windlass_core::span::Span;
+use windlass_core::time::Timestamp;
+
+use super::{Attributes, Stored, read, write};
+use crate::error::StateError;
+
+#[derive(Serialize, Deserialize)]
+struct ProgressItem {
+    source: SourceName,
+    generation: Generation,
+    lane: Lane,
+    start: Timestamp,
+    end: Option<Timestamp>,
+    scheduled_through: Timestamp,
+    open_from: Timestamp,
+    behind: Vec<Timestamp>,
+    unavailable: Vec<Span>,
+    width_ms: i64,
+    records_per_hour: Option<u64>,
+    version: u64,
+    updated_at: Timestamp,
+}
+
+impl Stored for Progress {
+    fn to_attributes(&self) -> Attributes {
+        write(&ProgressItem::from(self.clone()))
+    }
+
+    fn from_attributes(key: &str, attributes: Attributes) -> Result<Self, StateError> {
+        read(key, attributes, |item: ProgressItem| {
+            Ok(item.into_progress())
+        })
+    }
+}
+
+impl From<Progress> for ProgressItem {
+    fn from(progress: Progress) -> Self {
+        let Timeline {
+            source,
+            generation,
+            lane,
+        } = progress.timeline;
+        Self {
+            source,
+            generation,
+            lane,
+            start: progress.start,
+            end: progress.end,
+            scheduled_through: progress.scheduled_through,
+            open_from: progress.open_from,
+            behind: progress.behind,
+            unavailable: progress.unavailable,
+            width_ms: progress.width_ms,
+            records_per_hour: progress.records_per_hour,
+            version: progress.version,
+            updated_at: progress.updated_at,
+        }
+    }
+}
+
+impl ProgressItem {
+    fn into_progress(self) -> Progress {
+        let timeline = Timeline {
+            source: self.source,
+            generation: self.generation,
+            lane: self.lane,
+        };
+        Progress {
+            timeline,
+            start: self.start,
+            end: self.end,
+            scheduled_through: self.scheduled_through,
+            open_from: self.open_from,
+            behind: self.behind,
+            unavailable: self.unavailable,
+            width_ms: self.width_ms,
+            records_per_hour: self.records_per_hour,
+            version: self.version,
+            updated_at: self.updated_at,
+        }
+    }
+}

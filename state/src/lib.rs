@@ -1,0 +1,35 @@
+//! Remembering: the one trait through which windlass stores sources, progress, windows and rate
+//! gates, and its implementations.
+//!
+//! The trait lists domain operations, not key-value ones. Each is a single atomic, conditional
+//! write or a consistent read; what may be written is decided by `windlass-core`
+//! ([`Window::apply`] and [`Guard`]), so every store agrees by construction and one conformance
+//! suite proves it.
+//!
+//! | module | holds |
+//! | --- | --- |
+//! | [`memory`] | the reference, for tests and simulation |
+//! | [`sqlite`] | one file on one machine |
+//! | [`item`] | the stored form of everything, and its keys |
+//! | `conformance` | the contract as tests, for every store (feature `test-util`) |
+//! | `failing` | faults around any store (feature `test-util`) |
+//!
+//! [`Window::apply`]: windlass_core::window::Window::apply
+//! [`Guard`]: windlass_core::lease::Guard
+
+mod apply;
+mod error;
+pub mod item;
+mod store;
+
+#[cfg(feature = "test-util")]
+pub mod conformance;
+#[cfg(feature = "test-util")]
+pub mod failing;
+pub mod memory;
+pub mod sqlite;
+
+pub use error::{MoveError, SaveError, StateError};
+pub use memory::MemoryStore;
+pub use sqlite::SqliteStore;
+pub use store::{Created, StateStore};

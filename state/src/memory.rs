@@ -1,0 +1,253 @@
+//! The store that lives as long as its process: the reference for every other one, and what tests
+//! and simulations run on.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use windlass_core::checkpoint::Checkpoint;
+use windlass_core::ids::{RateGroup, SourceName, Timeline, WindowId};
+use windlass_core::lease::Lease;
+use windlass_core::progress::Progress;
+use windlass_core::source::{Blocked, RateGate, SourceDefinition, SourceRecord};
+use windlass_core::span::Span;
+use windlass_core::time::Timestamp;
+use windlass_core::transition::{Claim, Event, Release};
+use windlass_core::window::Window;
+
+use crate::apply::{Move, check_definition, check_window, lease};
+use crate::error::{MoveError, SaveError, StateError};
+use crate::store::{Created, StateStore};
+
+/// A store in memory. Clones share what they hold.
+#[derive(Debug, Clone, Default)]
+pub struct MemoryStore {
+    tables: Arc<Mutex<Tables>>,
+}
+
+#[derive(Debug, Default)]
+struct Tables {
+    sources: BTreeMap<SourceName, SourceRecord>,
+    progress: BTreeMap<Timeline, Progress>,
+    windows: BTreeMap<WindowId, Window>,
+    gates: BTreeMap<RateGroup, RateGate>,
+}
+
+impl MemoryStore {
+    /// An empty store.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    fn tables(&self) -> MutexGuard<'_, Tables> {
+        // Every change below is one insertion or removal, so a panic elsewhere leaves no half of one.
+        self.tables.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn make(&self, asked: &Move<'_>) -> Result<Window, MoveError> {
+        let mut tables = self.tables();
+        let current = tables.windows.get(asked.id()).cloned();
+        let next = asked.apply(current.ok_or_else(|| MoveError::NotFound(asked.id().clone()))?)?;
+        tables.windows.insert(next.id.clone(), next.clone());
+        Ok(next)
+    }
+
+    fn between(&self, timeline: &Timeline, from: Timestamp, last: Timestamp) -> Vec<Window> {
+        let id = |from| WindowId {
+            timeline: timeline.clone(),
+            from,
+        };
+        let tables = self.tables();
+        tables
+            .windows
+            .range(id(from)..=id(last))
+            .map(|(_, window)| window.clone())
+            .collect()
+    }
+}
+
+impl StateStore for MemoryStore {
+    async fn sources(&self) -> Result<Vec<SourceRecord>, StateError> {
+        Ok(self.tables().sources.values().cloned().collect())
+    }
+
+    async fn source(&self, name: &SourceName) -> Result<Option<SourceRecord>, StateError> {
+        Ok(self.tables().sources.get(name).cloned())
+    }
+
+    async fn apply_source(
+        &self,
+        definition: &SourceDefinition,
+        now: Timestamp,
+    ) -> Result<SourceRecord, StateError> {
+        check_definition(definition)?;
+        let mut tables = self.tables();
+        let version = tables
+            .sources
+            .get(&definition.name)
+            .map_or(0, |record| record.version)
+            + 1;
+        let definition = definition.clone();
+        let record = SourceRecord {
+            definition,
+            version,
+            blocked: None,
+            applied_at: now,
+        };
+        tables
+            .sources
+            .insert(record.definition.name.clone(), record.clone());
+        Ok(record)
+    }
+
+    async fn block_source(
+        &self,
+        name: &SourceName,
+        version: u64,
+        blocked: Option<&Blocked>,
+    ) -> Result<(), StateError> {
+        let mut tables = self.tables();
+        let record = tables
+            .sources
+            .get_mut(name)
+            .filter(|record| record.version == version);
+        if let Some(record) = record {
+            record.blocked = match (record.blocked.take(), blocked) {
+                (_, None) => None,
+                (Some(first), Some(_)) => Some(first),
+                (None, Some(first)) => Some(first.clone()),
+            };
+        }
+        Ok(())
+    }
+
+    async fn progress(&self, source: &SourceName) -> Result<Vec<Progress>, StateError> {
+        let tables = self.tables();
+        let of_source = tables
+            .progress
+            .values()
+            .filter(|item| item.timeline.source == *source);
+        Ok(of_source.cloned().collect())
+    }
+
+    async fn save_progress(&self, next: &Progress) -> Result<Progress, SaveError> {
+        let mut tables = self.tables();
+        let current = tables.progress.get(&next.timeline);
+        if current.map_or(0, |current| current.version) != next.version {
+            return Err(SaveError::Conflict(current.cloned().map(Box::new)));
+        }
+        let stored = Progress {
+            version: next.version + 1,
+            ..next.clone()
+        };
+        tables
+            .progress
+            .insert(stored.timeline.clone(), stored.clone());
+        Ok(stored)
+    }
+
+    async fn create(&self, window: &Window) -> Result<Created, StateError> {
+        check_window(window)?;
+        let mut tables = self.tables();
+        if let Some(existing) = tables.windows.get(&window.id) {
+            return Ok(Created::Exists(Box::new(existing.clone())));
+        }
+        tables.windows.insert(window.id.clone(), window.clone());
+        Ok(Created::New)
+    }
+
+    async fn window(&self, id: &WindowId) -> Result<Option<Window>, StateError> {
+        Ok(self.tables().windows.get(id).cloned())
+    }
+
+    async fn open_windows(
+        &self,
+        timeline: &Timeline,
+        from: Timestamp,
+    ) -> Result<Vec<Window>, StateError> {
+        Ok(self.between(timeline, from, Timestamp::MAX))
+    }
+
+    async fn windows_at(
+        &self,
+        timeline: &Timeline,
+        froms: &[Timestamp],
+    ) -> Result<Vec<Window>, StateError> {
+        let tables = self.tables();
+        let ascending: BTreeSet<_> = froms.iter().collect();
+        let id = |from: &Timestamp| WindowId {
+            timeline: timeline.clone(),
+            from: *from,
+        };
+        Ok(ascending
+            .into_iter()
+            .filter_map(|from| tables.windows.get(&id(from)).cloned())
+            .collect())
+    }
+
+    async fn history(
+        &self,
+        timeline: &Timeline,
+        span: Span,
+        limit: usize,
+    ) -> Result<Vec<Window>, StateError> {
+        let mut windows = self.between(timeline, span.from(), span.to().minus_ms(1));
+        windows.truncate(limit);
+        Ok(windows)
+    }
+
+    async fn claim(&self, id: &WindowId, claim: &Claim) -> Result<Lease, MoveError> {
+        self.make(&Move::claim(id, claim))
+            .map(|window| lease(window, &claim.owner))
+    }
+
+    async fn checkpoint(&self, held: &Lease, checkpoint: &Checkpoint) -> Result<Lease, MoveError> {
+        self.make(&Move::checkpoint(held, checkpoint))
+            .map(|window| lease(window, held.owner()))
+    }
+
+    async fn complete(
+        &self,
+        held: &Lease,
+        last: &Checkpoint,
+        history_ms: i64,
+    ) -> Result<Window, MoveError> {
+        self.make(&Move::complete(held, last, history_ms))
+    }
+
+    async fn release(&self, held: &Lease, release: &Release) -> Result<Window, MoveError> {
+        self.make(&Move::release(held, release))
+    }
+
+    async fn decide(&self, seen: &Window, event: &Event) -> Result<Window, MoveError> {
+        self.make(&Move::decide(seen, event))
+    }
+
+    async fn rate_gate(&self, group: &RateGroup) -> Result<Option<RateGate>, StateError> {
+        Ok(self.tables().gates.get(group).cloned())
+    }
+
+    async fn close_rate_gate(&self, gate: &RateGate) -> Result<(), StateError> {
+        let mut tables = self.tables();
+        let longer = |current: &RateGate| current.not_before >= gate.not_before;
+        if !tables.gates.get(&gate.group).is_some_and(longer) {
+            tables.gates.insert(gate.group.clone(), gate.clone());
+        }
+        Ok(())
+    }
+
+    async fn expire_history(&self, now: Timestamp) -> Result<u64, StateError> {
+        let mut tables = self.tables();
+        let Tables {
+            windows, progress, ..
+        } = &mut *tables;
+        let before = windows.len();
+        windows.retain(|id, window| {
+            let ran_out = window.expires_at.is_some_and(|at| at < now);
+            let passed = progress.get(&id.timeline).is_some_and(|progress| {
+                window.to <= progress.open_from && !progress.behind.contains(&id.from)
+            });
+            window.is_unfinished() || !ran_out || !passed
+        });
+        Ok(u64::try_from(before - windows.len()).unwrap_or(u64::MAX))
+    }
+}

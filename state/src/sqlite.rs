@@ -1,0 +1,321 @@
+//! The store of a single machine: one SQLite file, readable with any SQLite shell.
+//!
+//! Every move is one immediate transaction: read, check, write. Other processes may read, and even
+//! write, at the same time; a writer waits up to five seconds for another's. Calls block for the
+//! fraction of a millisecond they take, so they need no threads of their own.
+
+mod error;
+mod open;
+mod row;
+mod tables;
+
+use std::path::Path;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use rusqlite::{Connection, TransactionBehavior};
+use serde_json::Value as Json;
+use windlass_core::checkpoint::Checkpoint;
+use windlass_core::ids::{RateGroup, SourceName, Timeline, WindowId};
+use windlass_core::lease::Lease;
+use windlass_core::progress::Progress;
+use windlass_core::source::{Blocked, RateGate, SourceDefinition, SourceRecord};
+use windlass_core::span::Span;
+use windlass_core::time::Timestamp;
+use windlass_core::transition::{Claim, Event, Release};
+use windlass_core::window::Window;
+
+use self::error::{commit_failed, failed};
+use self::tables::{PROGRESS, RATE_GATES, SOURCES, WINDOWS};
+use crate::apply::{Move, check_definition, check_window, lease};
+use crate::error::{MoveError, SaveError, StateError};
+use crate::store::{Created, StateStore};
+
+/// Windows that one call of `expire_history` deletes, so that no write holds up the others for long.
+const EXPIRED_PER_CALL_MAX: i64 = 10_000;
+
+const OF_TIMELINE: &str = "source = ?1 AND generation = ?2 AND lane = ?3";
+
+// A window that `behind` still lists stays: there, a missing one counts as unfinished.
+const EXPIRE_HISTORY: &str = r#"
+    DELETE FROM windows WHERE rowid IN (
+        SELECT windows.rowid FROM windows JOIN progress USING (source, generation, lane)
+        WHERE windows.expires_at < ?1 AND windows.status = 'done'
+          AND windows."to" <= progress.open_from
+          AND windows."from" NOT IN (SELECT value FROM json_each(progress.behind))
+        LIMIT ?2
+    )"#;
+
+/// A store in one SQLite file. Clones share the connection.
+#[derive(Debug, Clone)]
+pub struct SqliteStore {
+    connection: Arc<Mutex<Connection>>,
+}
+
+impl SqliteStore {
+    /// Opens the state in the file at `path`, and creates it if there is none.
+    ///
+    /// [`StateError::Refused`] when the file cannot be opened, is not a database or belongs to
+    /// another program; [`StateError::Version`] when a newer windlass wrote it.
+    pub fn open(path: &Path) -> Result<Self, StateError> {
+        open::writable(path).map(Self::over)
+    }
+
+    /// Opens the state in the file at `path` for reading, also while another process writes it.
+    /// Writes are refused. Errors as in [`Self::open`], and [`StateError::Refused`] when there is
+    /// no state yet.
+    pub fn open_read_only(path: &Path) -> Result<Self, StateError> {
+        open::read_only(path).map(Self::over)
+    }
+
+    fn over(connection: Connection) -> Self {
+        Self {
+            connection: Arc::new(Mutex::new(connection)),
+        }
+    }
+
+    fn connection(&self) -> MutexGuard<'_, Connection> {
+        // A panic in the middle of a transaction has rolled it back on the way out.
+        self.connection
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Runs `change` in a transaction of its own: all of it, or nothing when it fails.
+    fn write<T, E: From<StateError>>(
+        &self,
+        change: impl FnOnce(&Connection) -> Result<T, E>,
+    ) -> Result<T, E> {
+        let mut connection = self.connection();
+        let transaction = connection
+            .transaction_with_behavior(TransactionBehavior::Deferred)
+            .map_err(|error| failed(&error))?;
+        let changed = change(&transaction)?;
+        transaction
+            .commit()
+            .map_err(|error| commit_failed(&error))?;
+        Ok(changed)
+    }
+
+    fn make(&self, asked: &Move<'_>) -> Result<Window, MoveError> {
+        self.write(|connection| {
+            let current = window_at(connection, asked.id())?;
+            let current = current.ok_or_else(|| MoveError::NotFound(asked.id().clone()))?;
+            let next = asked.apply(current)?;
+            WINDOWS.put(connection, &next)?;
+            Ok(next)
+        })
+    }
+}
+
+/// The key columns of a timeline.
+fn key(timeline: &Timeline) -> (&str, &str, String) {
+    (
+        timeline.source.as_str(),
+        timeline.generation.as_str(),
+        timeline.lane.to_string(),
+    )
+}
+
+fn window_at(connection: &Connection, id: &WindowId) -> Result<Option<Window>, StateError> {
+    let (source, generation, lane) = key(&id.timeline);
+    let clause = format!(r#"{OF_TIMELINE} AND "from" = ?4"#);
+    let params = (source, generation, lane, id.from.to_string());
+    Ok(WINDOWS.find(connection, &clause, params)?.pop())
+}
+
+fn source_named(
+    connection: &Connection,
+    name: &SourceName,
+) -> Result<Option<SourceRecord>, StateError> {
+    Ok(SOURCES
+        .find(connection, "source = ?1", (name.as_str(),))?
+        .pop())
+}
+
+fn gate_of(connection: &Connection, group: &RateGroup) -> Result<Option<RateGate>, StateError> {
+    Ok(RATE_GATES
+        .find(connection, "rate_group = ?1", (group.as_str(),))?
+        .pop())
+}
+
+impl StateStore for SqliteStore {
+    async fn sources(&self) -> Result<Vec<SourceRecord>, StateError> {
+        SOURCES.find(&self.connection(), "true ORDER BY source", ())
+    }
+
+    async fn source(&self, name: &SourceName) -> Result<Option<SourceRecord>, StateError> {
+        source_named(&self.connection(), name)
+    }
+
+    async fn apply_source(
+        &self,
+        definition: &SourceDefinition,
+        now: Timestamp,
+    ) -> Result<SourceRecord, StateError> {
+        check_definition(definition)?;
+        self.write(|connection| {
+            // The version alone is read, so that a new definition replaces one that is corrupt.
+            let sql = "SELECT coalesce(max(version), 0) FROM sources WHERE source = ?1";
+            let before: i64 = connection
+                .query_row(sql, (definition.name.as_str(),), |row| row.get(0))
+                .map_err(|error| failed(&error))?;
+            let version = before.unsigned_abs() + 1;
+            let definition = definition.clone();
+            let record = SourceRecord {
+                definition,
+                version,
+                blocked: None,
+                applied_at: now,
+            };
+            SOURCES.put(connection, &record)?;
+            Ok(record)
+        })
+    }
+
+    async fn block_source(
+        &self,
+        name: &SourceName,
+        version: u64,
+        blocked: Option<&Blocked>,
+    ) -> Result<(), StateError> {
+        self.write(|connection| {
+            let record = source_named(connection, name)?;
+            let Some(record) = record.filter(|record| record.version == version) else {
+                return Ok(());
+            };
+            // The first reason stays until it is cleared.
+            let blocked = blocked.map(|new| record.blocked.unwrap_or_else(|| new.clone()));
+            SOURCES.put(connection, &SourceRecord { blocked, ..record })
+        })
+    }
+
+    async fn progress(&self, source: &SourceName) -> Result<Vec<Progress>, StateError> {
+        let mut found: Vec<Progress> =
+            PROGRESS.find(&self.connection(), "source = ?1", (source.as_str(),))?;
+        // Lanes sort by what they are, not by their text.
+        found.sort_by(|one, other| one.timeline.cmp(&other.timeline));
+        Ok(found)
+    }
+
+    async fn save_progress(&self, next: &Progress) -> Result<Progress, SaveError> {
+        self.write(|connection| {
+            let current: Option<Progress> = PROGRESS
+                .find(connection, OF_TIMELINE, key(&next.timeline))?
+                .pop();
+            if current.as_ref().map_or(0, |current| current.version) != next.version {
+                return Err(SaveError::Conflict(current.map(Box::new)));
+            }
+            let stored = Progress {
+                version: next.version + 1,
+                ..next.clone()
+            };
+            PROGRESS.put(connection, &stored)?;
+            Ok(stored)
+        })
+    }
+
+    async fn create(&self, window: &Window) -> Result<Created, StateError> {
+        check_window(window)?;
+        self.write(|connection| match window_at(connection, &window.id)? {
+            Some(existing) => Ok(Created::Exists(Box::new(existing))),
+            None => WINDOWS.put(connection, window).map(|()| Created::New),
+        })
+    }
+
+    async fn window(&self, id: &WindowId) -> Result<Option<Window>, StateError> {
+        window_at(&self.connection(), id)
+    }
+
+    async fn open_windows(
+        &self,
+        timeline: &Timeline,
+        from: Timestamp,
+    ) -> Result<Vec<Window>, StateError> {
+        let (source, generation, lane) = key(timeline);
+        let clause = format!(r#"{OF_TIMELINE} AND "from" >= ?4 ORDER BY "from""#);
+        let params = (source, generation, lane, from.to_string());
+        WINDOWS.find(&self.connection(), &clause, params)
+    }
+
+    async fn windows_at(
+        &self,
+        timeline: &Timeline,
+        froms: &[Timestamp],
+    ) -> Result<Vec<Window>, StateError> {
+        let (source, generation, lane) = key(timeline);
+        let clause = format!(
+            r#"{OF_TIMELINE} AND "from" IN (SELECT value FROM json_each(?4)) ORDER BY "from""#
+        );
+        let froms: Json = froms.iter().map(Timestamp::to_string).collect();
+        let params = (source, generation, lane, froms.to_string());
+        WINDOWS.find(&self.connection(), &clause, params)
+    }
+
+    async fn history(
+        &self,
+        timeline: &Timeline,
+        span: Span,
+        limit: usize,
+    ) -> Result<Vec<Window>, StateError> {
+        let (source, generation, lane) = key(timeline);
+        let clause =
+            format!(r#"{OF_TIMELINE} AND "from" >= ?4 AND "from" < ?5 ORDER BY "from" LIMIT ?6"#);
+        let (from, to) = (span.from().to_string(), span.to().to_string());
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        let params = (source, generation, lane, from, to, limit);
+        WINDOWS.find(&self.connection(), &clause, params)
+    }
+
+    async fn claim(&self, id: &WindowId, claim: &Claim) -> Result<Lease, MoveError> {
+        self.make(&Move::claim(id, claim))
+            .map(|window| lease(window, &claim.owner))
+    }
+
+    async fn checkpoint(&self, held: &Lease, checkpoint: &Checkpoint) -> Result<Lease, MoveError> {
+        self.make(&Move::checkpoint(held, checkpoint))
+            .map(|window| lease(window, held.owner()))
+    }
+
+    async fn complete(
+        &self,
+        held: &Lease,
+        last: &Checkpoint,
+        history_ms: i64,
+    ) -> Result<Window, MoveError> {
+        self.make(&Move::complete(held, last, history_ms))
+    }
+
+    async fn release(&self, held: &Lease, release: &Release) -> Result<Window, MoveError> {
+        self.make(&Move::release(held, release))
+    }
+
+    async fn decide(&self, seen: &Window, event: &Event) -> Result<Window, MoveError> {
+        self.make(&Move::decide(seen, event))
+    }
+
+    async fn rate_gate(&self, group: &RateGroup) -> Result<Option<RateGate>, StateError> {
+        gate_of(&self.connection(), group)
+    }
+
+    async fn close_rate_gate(&self, gate: &RateGate) -> Result<(), StateError> {
+        self.write(|connection| match gate_of(connection, &gate.group)? {
+            Some(current) if current.not_before >= gate.not_before => Ok(()),
+            _ => RATE_GATES.put(connection, gate),
+        })
+    }
+
+    async fn expire_history(&self, now: Timestamp) -> Result<u64, StateError> {
+        self.write(|connection| {
+            let mut statement = connection
+                .prepare_cached(EXPIRE_HISTORY)
+                .map_err(|error| failed(&error))?;
+            let deleted = statement.execute((now.to_string(), EXPIRED_PER_CALL_MAX));
+            let deleted = deleted.map_err(|error| failed(&error))?;
+            Ok(u64::try_from(deleted).unwrap_or(u64::MAX))
+        })
+    }
+}
+
+#[cfg(test)]
+#[path = "sqlite_tests.rs"]
+mod tests;

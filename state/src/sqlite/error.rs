@@ -1,0 +1,140 @@
+//! What a failure of SQLite means to the caller, decided here once.
+//!
+//! Result codes: <https://www.sqlite.org/rescode.html>.
+
+use std::path::Path;
+
+use rusqlite::{Error, ErrorCode};
+
+use crate::error::StateError;
+
+/// A statement failed before its transaction was committed: nothing was written.
+pub(super) fn failed(error: &Error) -> StateError {
+    let text = error.to_string();
+    match error.sqlite_error_code() {
+        Some(ErrorCode::DiskFull) => StateError::Full(text),
+        Some(ErrorCode::ReadOnly | ErrorCode::PermissionDenied) => StateError::Refused(format!(
+            "{text}; make the state file and its directory writable, and open it for writing"
+        )),
+        Some(ErrorCode::TooBig | ErrorCode::ConstraintViolation) => StateError::Refused(text),
+        Some(
+            ErrorCode::DatabaseBusy
+            | ErrorCode::DatabaseLocked
+            | ErrorCode::OutOfMemory
+            | ErrorCode::OperationInterrupted
+            | ErrorCode::SystemIoFailure
+            | ErrorCode::CannotOpen
+            | ErrorCode::FileLockingProtocolFailed,
+        ) => StateError::Unavailable(text),
+        // The rest is a file that was damaged or changed by another program: the same call would
+        // fail the same way for ever.
+        _ => StateError::Corrupt {
+            key: "state database".to_owned(),
+            problem: text,
+        },
+    }
+}
+
+/// A commit failed. Only when it was refused or had no room is it certain that it was not applied.
+pub(super) fn commit_failed(error: &Error) -> StateError {
+    let busy = matches!(
+        error.sqlite_error_code(),
+        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked)
+    );
+    match failed(error) {
+        StateError::Unavailable(text) if !busy => StateError::Unknown(text),
+        certain => certain,
+    }
+}
+
+/// The file at `path` could not be opened or prepared.
+pub(super) fn open_failed(path: &Path, error: &Error) -> StateError {
+    let path = path.display();
+    match error.sqlite_error_code() {
+        Some(ErrorCode::CannotOpen) => StateError::Refused(format!(
+            "{path} cannot be opened ({error}); its directory must exist and be writable, \
+             for readers too, because they share the -wal and -shm files beside it"
+        )),
+        Some(ErrorCode::ReadOnly | ErrorCode::PermissionDenied) => StateError::Refused(format!(
+            "{path} or its directory is read-only ({error}); make both writable"
+        )),
+        Some(ErrorCode::NotADatabase) => StateError::Refused(format!(
+            "{path} is not a SQLite database; name another file or move this one away"
+        )),
+        _ => failed(error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rusqlite::ffi;
+
+    use super::*;
+
+    fn failure(code: i32) -> Error {
+        Error::SqliteFailure(ffi::Error::new(code), None)
+    }
+
+    #[test]
+    fn a_full_disk_is_full_wherever_it_shows() {
+        let full = failure(ffi::SQLITE_FULL);
+        assert!(matches!(failed(&full), StateError::Full(_)));
+        assert!(matches!(commit_failed(&full), StateError::Full(_)));
+    }
+
+    #[test]
+    fn an_io_error_leaves_only_a_commit_in_doubt() {
+        let io = failure(ffi::SQLITE_IOERR_FSYNC);
+        assert!(matches!(failed(&io), StateError::Unavailable(_)));
+        assert!(matches!(commit_failed(&io), StateError::Unknown(_)));
+    }
+
+    #[test]
+    fn a_busy_database_is_unavailable_and_its_commit_was_not_applied() {
+        for code in [
+            ffi::SQLITE_BUSY,
+            ffi::SQLITE_LOCKED,
+            ffi::SQLITE_BUSY_SNAPSHOT,
+        ] {
+            assert!(
+                matches!(failed(&failure(code)), StateError::Unavailable(_)),
+                "{code}"
+            );
+            assert!(
+                matches!(commit_failed(&failure(code)), StateError::Unavailable(_)),
+                "{code}"
+            );
+        }
+    }
+
+    #[test]
+    fn what_a_retry_cannot_mend_is_not_called_unavailable() {
+        for code in [ffi::SQLITE_CORRUPT, ffi::SQLITE_NOTADB, ffi::SQLITE_ERROR] {
+            assert!(
+                matches!(failed(&failure(code)), StateError::Corrupt { .. }),
+                "{code}"
+            );
+        }
+        for code in [ffi::SQLITE_READONLY, ffi::SQLITE_PERM, ffi::SQLITE_TOOBIG] {
+            assert!(
+                matches!(failed(&failure(code)), StateError::Refused(_)),
+                "{code}"
+            );
+        }
+    }
+
+    #[test]
+    fn opening_errors_name_the_file_and_what_to_do() {
+        let path = Path::new("/data/windlass.db");
+        for code in [
+            ffi::SQLITE_CANTOPEN,
+            ffi::SQLITE_READONLY_DIRECTORY,
+            ffi::SQLITE_NOTADB,
+        ] {
+            let StateError::Refused(text) = open_failed(path, &failure(code)) else {
+                panic!("{code}")
+            };
+            assert!(text.contains("/data/windlass.db"), "{text}");
+        }
+    }
+}

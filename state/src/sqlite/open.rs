@@ -1,0 +1,169 @@
+//! Opening: is the file ours, of a version we know, and ready for many readers beside one writer?
+
+use std::path::Path;
+use std::time::Duration;
+
+use rusqlite::{Connection, Error, ErrorCode, OpenFlags, Transaction, TransactionBehavior};
+
+use super::error::{commit_failed, open_failed};
+use crate::error::StateError;
+
+/// Version of the tables, in `PRAGMA user_version`.
+pub(super) const SCHEMA_VERSION: i64 = 1;
+/// Marks a file as ours, in `PRAGMA application_id`: "WIND".
+const APPLICATION_ID: i64 = 0x5749_4e44;
+/// How long a call waits for another process's write.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+/// Tries to switch a new file to write-ahead logging, while others open it too.
+const WAL_TRIES_MAX: usize = 100;
+/// The write-ahead log is cut back to this after a checkpoint: room on disk is bounded.
+const WAL_BYTES_MAX: i64 = 16 * 1024 * 1024;
+/// Statements kept prepared: there are about twenty.
+const STATEMENTS_MAX: usize = 32;
+
+const SCHEMA: &str = include_str!("schema.sql");
+
+/// Opens the file at `path` for reading and writing, and creates it and its tables if need be.
+pub(super) fn writable(path: &Path) -> Result<Connection, StateError> {
+    // SQLite takes these two names for databases that vanish when they are closed.
+    if path.as_os_str().is_empty() || path == Path::new(":memory:") {
+        let path = path.display();
+        return Err(StateError::Refused(format!(
+            "`{path}` does not name a file for the state"
+        )));
+    }
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
+        | OpenFlags::SQLITE_OPEN_CREATE
+        | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let failed = |error: Error| open_failed(path, &error);
+    let mut connection = connect(path, flags)?;
+    // Without permission to write the file, SQLite quietly opens it for reading.
+    if connection.is_readonly("main").map_err(failed)? {
+        return Err(StateError::Refused(format!(
+            "{} is read-only; make it writable",
+            path.display()
+        )));
+    }
+    // Asked before anything is changed: the file may belong to another program.
+    let version = schema_version(
+        &begin(&mut connection, TransactionBehavior::Deferred, path)?,
+        path,
+    )?;
+    enter_wal(&connection).map_err(failed)?;
+    connection
+        .pragma_update(None, "journal_size_limit", WAL_BYTES_MAX)
+        .map_err(failed)?;
+    if version == 0 {
+        create_schema(&mut connection, path)?;
+    }
+    Ok(connection)
+}
+
+/// Opens the file at `path` for reading, beside whoever writes it.
+pub(super) fn read_only(path: &Path) -> Result<Connection, StateError> {
+    let none_yet = || {
+        let path = path.display();
+        Err(StateError::Refused(format!(
+            "there is no state in {path} yet; `windlass run` makes it"
+        )))
+    };
+    if !path.exists() {
+        return none_yet();
+    }
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let mut connection = connect(path, flags)?;
+    let transaction = begin(&mut connection, TransactionBehavior::Deferred, path)?;
+    if schema_version(&transaction, path)? == 0 {
+        return none_yet();
+    }
+    drop(transaction);
+    Ok(connection)
+}
+
+fn connect(path: &Path, flags: OpenFlags) -> Result<Connection, StateError> {
+    let failed = |error: Error| open_failed(path, &error);
+    let connection = Connection::open_with_flags(path, flags).map_err(failed)?;
+    connection.busy_timeout(BUSY_TIMEOUT).map_err(failed)?;
+    connection.set_prepared_statement_cache_capacity(STATEMENTS_MAX);
+    Ok(connection)
+}
+
+fn begin<'c>(
+    connection: &'c mut Connection,
+    behavior: TransactionBehavior,
+    path: &Path,
+) -> Result<Transaction<'c>, StateError> {
+    connection
+        .transaction_with_behavior(behavior)
+        .map_err(|error| open_failed(path, &error))
+}
+
+/// The schema version of the file, 0 when it is empty. Refuses the file of another program and a
+/// version this one does not know. Asked in a transaction, so that the three answers belong
+/// together while another process creates the tables.
+fn schema_version(transaction: &Transaction<'_>, path: &Path) -> Result<i64, StateError> {
+    let number = |sql: &str| {
+        let number = transaction.query_row(sql, [], |row| row.get::<_, i64>(0));
+        number.map_err(|error| open_failed(path, &error))
+    };
+    let tables = number("SELECT count(*) FROM sqlite_schema")?;
+    match (
+        number("PRAGMA application_id")?,
+        number("PRAGMA user_version")?,
+    ) {
+        (0, 0) if tables == 0 => Ok(0),
+        (APPLICATION_ID, SCHEMA_VERSION) => Ok(SCHEMA_VERSION),
+        (APPLICATION_ID, found) => Err(StateError::Version {
+            found,
+            supported: SCHEMA_VERSION,
+        }),
+        _ => Err(StateError::Refused(format!(
+            "{} is a database of another program; name another file",
+            path.display()
+        ))),
+    }
+}
+
+/// Switches to write-ahead logging, so that readers and the writer do not wait for each other.
+///
+/// The switch itself does not wait for other connections (<https://www.sqlite.org/wal.html>), so
+/// while several processes open a new file, an empty write transaction does the waiting.
+fn enter_wal(connection: &Connection) -> Result<(), Error> {
+    let mut outcome = switch_to_wal(connection);
+    for _ in 1..WAL_TRIES_MAX {
+        match &outcome {
+            Err(error) if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy) => {
+                connection.execute_batch("BEGIN IMMEDIATE; COMMIT")?;
+                outcome = switch_to_wal(connection);
+            }
+            _ => break,
+        }
+    }
+    // With the log, NORMAL syncs at checkpoints only, and a power failure may take back the last
+    // moves. That loses nothing: the sink has synced a page before its checkpoint is written, takes
+    // back what lies past the checkpoint it is given, and the page is fetched again. A file system
+    // that cannot share the log's memory keeps the rollback journal, which wants every sync.
+    let synchronous = if outcome? == "wal" { "NORMAL" } else { "FULL" };
+    connection.pragma_update(None, "synchronous", synchronous)
+}
+
+fn switch_to_wal(connection: &Connection) -> Result<String, Error> {
+    connection.pragma_update_and_check(None, "journal_mode", "wal", |row| row.get(0))
+}
+
+fn create_schema(connection: &mut Connection, path: &Path) -> Result<(), StateError> {
+    let transaction = begin(connection, TransactionBehavior::Immediate, path)?;
+    // Asked again under the write lock: another process may have been faster.
+    if schema_version(&transaction, path)? == SCHEMA_VERSION {
+        return Ok(());
+    }
+    let failed = |error: Error| open_failed(path, &error);
+    transaction.execute_batch(SCHEMA).map_err(failed)?;
+    transaction
+        .pragma_update(None, "application_id", APPLICATION_ID)
+        .map_err(failed)?;
+    transaction
+        .pragma_update(None, "user_version", SCHEMA_VERSION)
+        .map_err(failed)?;
+    transaction.commit().map_err(|error| commit_failed(&error))
+}

@@ -1,0 +1,141 @@
+//! Rows: the attributes of an item, each in a column of its own name.
+
+use rusqlite::types::{Value, ValueRef};
+use rusqlite::{Connection, Params, Row, params_from_iter};
+use serde_json::Value as Json;
+
+use super::error::failed;
+use crate::error::StateError;
+use crate::item::{Attributes, Stored};
+
+/// How a column holds its attribute.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// As text.
+    Text,
+    /// As a whole number.
+    Number,
+    /// As 0 or 1.
+    Flag,
+    /// A list or map, as JSON text.
+    Json,
+}
+
+/// A table that holds items of one type.
+pub(super) struct Table {
+    /// Its name in the schema.
+    pub(super) name: &'static str,
+    /// How many of the columns, from the first on, are the key.
+    pub(super) key: usize,
+    /// Attribute and column name, in order.
+    pub(super) columns: &'static [(&'static str, Kind)],
+}
+
+impl Table {
+    /// The items for which `clause` (what follows `WHERE`) holds.
+    pub(super) fn find<T: Stored>(
+        &self,
+        connection: &Connection,
+        clause: &str,
+        params: impl Params,
+    ) -> Result<Vec<T>, StateError> {
+        let sql = format!(
+            "SELECT {} FROM {} WHERE {clause}",
+            self.column_list(),
+            self.name
+        );
+        let mut statement = connection
+            .prepare_cached(&sql)
+            .map_err(|error| failed(&error))?;
+        let mut rows = statement.query(params).map_err(|error| failed(&error))?;
+        let mut found = Vec::new();
+        while let Some(row) = rows.next().map_err(|error| failed(&error))? {
+            found.push(self.decode(row)?);
+        }
+        Ok(found)
+    }
+
+    /// Stores `item`, in place of the one with its key if there is one.
+    pub(super) fn put(
+        &self,
+        connection: &Connection,
+        item: &impl Stored,
+    ) -> Result<(), StateError> {
+        let marks = vec!["?"; self.columns.len()].join(", ");
+        let sql = format!(
+            "REPLACE INTO {} ({}) VALUES ({marks})",
+            self.name,
+            self.column_list()
+        );
+        let values = self.encode(item.to_attributes())?;
+        let mut statement = connection
+            .prepare_cached(&sql)
+            .map_err(|error| failed(&error))?;
+        statement
+            .execute(params_from_iter(values))
+            .map_err(|error| failed(&error))?;
+        Ok(())
+    }
+
+    fn column_list(&self) -> String {
+        // Quoted, because some attributes are named like keywords.
+        let quoted: Vec<_> = self
+            .columns
+            .iter()
+            .map(|(name, _)| format!("\"{name}\""))
+            .collect();
+        quoted.join(", ")
+    }
+
+    fn encode(&self, mut attributes: Attributes) -> Result<Vec<Value>, StateError> {
+        let column = |&(name, kind): &(&str, Kind)| {
+            let Some(attribute) = attributes.remove(name) else {
+                return Ok(Value::Null);
+            };
+            let value = match (kind, &attribute) {
+                (Kind::Text, Json::String(text)) => Some(Value::Text(text.clone())),
+                (Kind::Json, list_or_map) => Some(Value::Text(list_or_map.to_string())),
+                (Kind::Flag, Json::Bool(flag)) => Some(Value::Integer(i64::from(*flag))),
+                (Kind::Number, Json::Number(number)) => number.as_i64().map(Value::Integer),
+                _ => None,
+            };
+            value.ok_or_else(|| {
+                let table = self.name;
+                StateError::Refused(format!("`{name}` of {table} cannot hold {attribute}"))
+            })
+        };
+        self.columns.iter().map(column).collect()
+    }
+
+    fn decode<T: Stored>(&self, row: &Row<'_>) -> Result<T, StateError> {
+        let mut attributes = Attributes::new();
+        for (index, (name, kind)) in self.columns.iter().enumerate() {
+            let stored = row.get_ref(index).map_err(|error| failed(&error))?;
+            let value = match (kind, stored) {
+                (_, ValueRef::Null) => continue,
+                (Kind::Text, ValueRef::Text(text)) => str::from_utf8(text).ok().map(Json::from),
+                (Kind::Json, ValueRef::Text(text)) => serde_json::from_slice(text).ok(),
+                (Kind::Flag, ValueRef::Integer(flag @ (0 | 1))) => Some(Json::from(flag == 1)),
+                (Kind::Number, ValueRef::Integer(number)) => Some(Json::from(number)),
+                _ => None,
+            };
+            let value = value.ok_or_else(|| StateError::Corrupt {
+                key: self.key_of(row),
+                problem: format!("column `{name}` does not hold {kind:?}"),
+            })?;
+            attributes.insert((*name).to_owned(), value);
+        }
+        T::from_attributes(&self.key_of(row), attributes)
+    }
+
+    /// The table and the key columns, as a person would look the row up.
+    fn key_of(&self, row: &Row<'_>) -> String {
+        let parts: Vec<_> = (0..self.key)
+            .map(|index| match row.get_ref(index) {
+                Ok(ValueRef::Text(text)) => String::from_utf8_lossy(text).into_owned(),
+                _ => "?".to_owned(),
+            })
+            .collect();
+        format!("{} {}", self.name, parts.join("/"))
+    }
+}

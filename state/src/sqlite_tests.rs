@@ -1,0 +1,275 @@
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use tempfile::TempDir;
+use windlass_core::ids::Owner;
+
+use super::row::Table;
+use super::*;
+use crate::item::{Attributes, Stored};
+
+const NOW: Timestamp = Timestamp::from_ms(1_000);
+
+fn store() -> (SqliteStore, PathBuf, TempDir) {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("windlass.db");
+    (SqliteStore::open(&path).unwrap(), path, dir)
+}
+
+fn window() -> Window {
+    let id: WindowId = "okta/0123456789ab/live/2026-01-01T00:00:00Z"
+        .parse()
+        .unwrap();
+    let to = id.from.plus_ms(60_000);
+    Window::new(id, to, NOW).unwrap()
+}
+
+fn claim(epoch: u64) -> Claim {
+    Claim {
+        epoch,
+        owner: Owner::from_random(1),
+        lease_until: NOW.plus_ms(1_000),
+        now: NOW,
+    }
+}
+
+fn fixture<T: Stored>(text: &str) -> T {
+    let attributes: Attributes = serde_json::from_str(text).unwrap();
+    T::from_attributes("fixture", attributes).unwrap()
+}
+
+#[test]
+fn every_attribute_has_a_column_of_its_name_and_every_column_an_attribute() {
+    let (store, ..) = store();
+    let connection = store.connection();
+    for (table, text) in [
+        (&SOURCES, include_str!("../testdata/v1/source.json")),
+        (&PROGRESS, include_str!("../testdata/v1/progress.json")),
+        (&WINDOWS, include_str!("../testdata/v1/window.json")),
+        (&RATE_GATES, include_str!("../testdata/v1/rate_gate.json")),
+    ] {
+        let attributes: Attributes = serde_json::from_str(text).unwrap();
+        let attributes: BTreeSet<_> = attributes.keys().map(String::as_str).collect();
+        let columns: Vec<_> = table.columns.iter().map(|(name, _)| *name).collect();
+        assert_eq!(
+            columns.iter().copied().collect::<BTreeSet<_>>(),
+            attributes,
+            "{}",
+            table.name
+        );
+        assert_eq!(
+            columns_in_schema(&connection, table),
+            columns,
+            "{}",
+            table.name
+        );
+    }
+}
+
+fn columns_in_schema(connection: &Connection, table: &Table) -> Vec<String> {
+    let mut statement = connection
+        .prepare("SELECT name FROM pragma_table_info(?1) ORDER BY cid")
+        .unwrap();
+    statement
+        .query_map((table.name,), |row| row.get(0))
+        .unwrap()
+        .map(Result::unwrap)
+        .collect()
+}
+
+#[test]
+fn items_with_every_attribute_come_back_from_their_tables() {
+    fn assert_kept<T: Stored + PartialEq + std::fmt::Debug>(table: &Table, text: &str) {
+        let (store, ..) = store();
+        let connection = store.connection();
+        let item: T = fixture(text);
+        table.put(&connection, &item).unwrap();
+        assert_eq!(table.find(&connection, "true", ()), Ok(vec![item]));
+    }
+    assert_kept::<SourceRecord>(&SOURCES, include_str!("../testdata/v1/source.json"));
+    assert_kept::<Progress>(&PROGRESS, include_str!("../testdata/v1/progress.json"));
+    assert_kept::<Window>(&WINDOWS, include_str!("../testdata/v1/window.json"));
+    assert_kept::<RateGate>(&RATE_GATES, include_str!("../testdata/v1/rate_gate.json"));
+}
+
+#[test]
+fn writes_are_logged_ahead_and_synced_at_checkpoints() {
+    let (store, ..) = store();
+    let connection = store.connection();
+    let journal: String = connection
+        .query_row("PRAGMA journal_mode", (), |row| row.get(0))
+        .unwrap();
+    let sync: i64 = connection
+        .query_row("PRAGMA synchronous", (), |row| row.get(0))
+        .unwrap();
+    assert_eq!((journal.as_str(), sync), ("wal", 1));
+}
+
+#[tokio::test]
+async fn a_full_disk_is_said_so_and_the_window_stays_as_it_was() {
+    let (store, ..) = store();
+    store.create(&window()).await.unwrap();
+    let lease = store.claim(&window().id, &claim(1)).await.unwrap();
+    store
+        .connection()
+        .execute_batch("PRAGMA max_page_count = 1") // SQLite raises it to what is in use
+        .unwrap();
+    let release = Release {
+        cause: windlass_core::transition::Cause::Outage,
+        not_before: None,
+        error: Some("x".repeat(1_000_000)),
+        now: NOW,
+    };
+    let full = store.release(&lease, &release).await;
+    assert!(
+        matches!(full, Err(MoveError::Store(StateError::Full(_)))),
+        "{full:?}"
+    );
+    assert_eq!(
+        store.window(&window().id).await.unwrap().as_ref(),
+        Some(lease.window())
+    );
+
+    store
+        .connection()
+        .execute_batch("PRAGMA max_page_count = 1000000")
+        .unwrap();
+    store.release(&lease, &release).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_writer_that_does_not_let_go_makes_the_store_unavailable_to_others() {
+    let (store, path, _dir) = store();
+    let other = Connection::open(&path).unwrap();
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    store.connection().busy_timeout(Duration::ZERO).unwrap();
+    let busy = store.create(&window()).await;
+    assert!(matches!(busy, Err(StateError::Unavailable(_))), "{busy:?}");
+    assert_eq!(
+        store.window(&window().id).await,
+        Ok(None),
+        "reads do not wait for the writer"
+    );
+    other.execute_batch("COMMIT").unwrap();
+    assert_eq!(store.create(&window()).await, Ok(Created::New));
+}
+
+#[tokio::test]
+async fn a_row_edited_into_nonsense_is_corrupt_and_left_as_it_is() {
+    for nonsense in [
+        r#""to" = "from""#,
+        "status = 'gone'",
+        "epoch = 'one'",
+        "epoch = x'01'",
+        "page = -1",
+        "ordered = 2",
+        "created_at = 5",
+        "cursor = 'alone'",
+        "lane = 'live', \"to\" = ''",
+        "v = 'x'",
+    ] {
+        let (store, ..) = store();
+        store.create(&window()).await.unwrap();
+        store
+            .connection()
+            .execute(&format!("UPDATE windows SET {nonsense}"), ())
+            .unwrap();
+        let key = "windows okta/0123456789ab/live/2026-01-01T00:00:00.000Z";
+        let is_corrupt = |error: &StateError| matches!(error, StateError::Corrupt { key: named, .. } if named == key);
+        let read = store.window(&window().id).await.unwrap_err();
+        assert!(is_corrupt(&read), "{nonsense}: {read:?}");
+        let claimed = store.claim(&window().id, &claim(1)).await.unwrap_err();
+        assert!(
+            matches!(&claimed, MoveError::Store(error) if is_corrupt(error)),
+            "{claimed:?}"
+        );
+        let created = store.create(&window()).await.unwrap_err();
+        assert!(is_corrupt(&created), "{nonsense}: {created:?}");
+        let intact = format!(
+            "SELECT count(*) FROM windows WHERE {}",
+            nonsense.replace(", ", " AND ")
+        );
+        let rows: i64 = store
+            .connection()
+            .query_row(&intact, (), |row| row.get(0))
+            .unwrap();
+        assert_eq!(rows, 1, "{nonsense}");
+    }
+}
+
+#[tokio::test]
+async fn a_corrupt_definition_can_be_replaced_by_applying_it_again() {
+    let (store, ..) = store();
+    let record: SourceRecord = fixture(include_str!("../testdata/v1/source.json"));
+    let definition = record.definition;
+    store.apply_source(&definition, NOW).await.unwrap();
+    store
+        .connection()
+        .execute("UPDATE sources SET params = '{'", ())
+        .unwrap();
+    assert!(matches!(
+        store.sources().await,
+        Err(StateError::Corrupt { .. })
+    ));
+    let again = store.apply_source(&definition, NOW).await.unwrap();
+    assert_eq!(again.version, 2);
+    assert_eq!(store.sources().await, Ok(vec![again]));
+}
+
+#[tokio::test]
+async fn a_number_that_sqlite_cannot_hold_is_refused_and_not_rounded() {
+    let (store, ..) = store();
+    let huge = Window {
+        records: i64::MAX.unsigned_abs() + 1,
+        ..window()
+    };
+    let refused = store.create(&huge).await;
+    assert!(
+        matches!(refused, Err(StateError::Refused(_))),
+        "{refused:?}"
+    );
+    assert_eq!(store.window(&huge.id).await, Ok(None));
+}
+
+#[tokio::test]
+async fn one_call_expires_a_bounded_number_of_windows() {
+    let (store, ..) = store();
+    let record: Progress = fixture(include_str!("../testdata/v1/progress.json"));
+    let open_from = Timestamp::MAX;
+    let timeline = window().id.timeline;
+    let marks = Progress {
+        timeline,
+        open_from,
+        version: 0,
+        ..record
+    };
+    store.save_progress(&marks).await.unwrap();
+    let done = Window {
+        status: windlass_core::window::Status::Done,
+        expires_at: Some(NOW),
+        ..window()
+    };
+    let excess = 7;
+    store
+        .write(|connection| {
+            for number in 0..EXPIRED_PER_CALL_MAX + excess {
+                let from = done.id.from.plus_ms(number);
+                let id = WindowId {
+                    from,
+                    ..done.id.clone()
+                };
+                WINDOWS.put(connection, &Window { id, ..done.clone() })?;
+            }
+            Ok::<_, StateError>(())
+        })
+        .unwrap();
+    assert_eq!(
+        store.expire_history(NOW.plus_ms(1)).await,
+        Ok(EXPIRED_PER_CALL_MAX.unsigned_abs())
+    );
+    assert_eq!(
+        store.expire_history(NOW.plus_ms(1)).await,
+        Ok(excess.unsigned_abs())
+    );
+}

@@ -1,0 +1,161 @@
+//! The contract of a state store.
+
+use std::future::Future;
+
+use windlass_core::checkpoint::Checkpoint;
+use windlass_core::ids::{RateGroup, SourceName, Timeline, WindowId};
+use windlass_core::lease::Lease;
+use windlass_core::progress::Progress;
+use windlass_core::source::{Blocked, RateGate, SourceDefinition, SourceRecord};
+use windlass_core::span::Span;
+use windlass_core::time::Timestamp;
+use windlass_core::transition::{Claim, Event, Release};
+use windlass_core::window::Window;
+
+use crate::error::{MoveError, SaveError, StateError};
+
+/// What became of a window that was to be created.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Created {
+    /// It is new.
+    New,
+    /// A window of that timeline already starts there: this one. Adopt its `to`.
+    Exists(Box<Window>),
+}
+
+/// Where windlass remembers.
+///
+/// Every write is one atomic conditional write; every read is consistent with the writes that were
+/// acknowledged before it. A write that returns [`StateError::Unknown`] may have been applied: the
+/// caller repeats the same call, and the [`MoveError::Refused`] it then gets carries the window
+/// that decides (see [`Lease::confirms_page`]). Calls are safe from many tasks and processes.
+pub trait StateStore: Send + Sync {
+    /// All sources, by name.
+    fn sources(&self) -> impl Future<Output = Result<Vec<SourceRecord>, StateError>> + Send;
+
+    /// One source.
+    fn source(
+        &self,
+        name: &SourceName,
+    ) -> impl Future<Output = Result<Option<SourceRecord>, StateError>> + Send;
+
+    /// Stores `definition` under its name, clears `blocked`, and raises the version. The last
+    /// writer wins: a definition is what an operator said last.
+    fn apply_source(
+        &self,
+        definition: &SourceDefinition,
+        now: Timestamp,
+    ) -> impl Future<Output = Result<SourceRecord, StateError>> + Send;
+
+    /// Sets or clears why a source does not run. The first reason stays until cleared, and nothing
+    /// happens when the source is gone or its definition's version is not `version`.
+    fn block_source(
+        &self,
+        name: &SourceName,
+        version: u64,
+        blocked: Option<&Blocked>,
+    ) -> impl Future<Output = Result<(), StateError>> + Send;
+
+    /// The progress items of every lane and generation of `source`, by timeline.
+    fn progress(
+        &self,
+        source: &SourceName,
+    ) -> impl Future<Output = Result<Vec<Progress>, StateError>> + Send;
+
+    /// Compare-and-set: stores `next` with version `next.version + 1`, if what is stored has
+    /// version `next.version` (0: if nothing is stored). Returns what was stored.
+    fn save_progress(
+        &self,
+        next: &Progress,
+    ) -> impl Future<Output = Result<Progress, SaveError>> + Send;
+
+    /// Creates `window` unless its timeline already has one that starts there.
+    fn create(&self, window: &Window) -> impl Future<Output = Result<Created, StateError>> + Send;
+
+    /// One window.
+    fn window(
+        &self,
+        id: &WindowId,
+    ) -> impl Future<Output = Result<Option<Window>, StateError>> + Send;
+
+    /// Every window of `timeline` that starts at or after `from`, ascending: what the tick reads.
+    fn open_windows(
+        &self,
+        timeline: &Timeline,
+        from: Timestamp,
+    ) -> impl Future<Output = Result<Vec<Window>, StateError>> + Send;
+
+    /// The windows of `timeline` that start at these instants, ascending; missing ones are left out.
+    fn windows_at(
+        &self,
+        timeline: &Timeline,
+        froms: &[Timestamp],
+    ) -> impl Future<Output = Result<Vec<Window>, StateError>> + Send;
+
+    /// At most `limit` windows of `timeline` that start inside `span`, ascending: the ledger.
+    fn history(
+        &self,
+        timeline: &Timeline,
+        span: Span,
+        limit: usize,
+    ) -> impl Future<Output = Result<Vec<Window>, StateError>> + Send;
+
+    /// A worker takes a window: the only source of a [`Lease`]. Refused unless the window is
+    /// dispatched, or ready and due, at `claim.epoch`. A claim whose reply was lost is recognised
+    /// by its nonce: the caller repeats it, and on `Refused` asks [`Lease::held`] of `current`.
+    fn claim(
+        &self,
+        id: &WindowId,
+        claim: &Claim,
+    ) -> impl Future<Output = Result<Lease, MoveError>> + Send;
+
+    /// The holder makes one page durable, after the sink has acknowledged every record of it.
+    fn checkpoint(
+        &self,
+        lease: &Lease,
+        checkpoint: &Checkpoint,
+    ) -> impl Future<Output = Result<Lease, MoveError>> + Send;
+
+    /// The holder makes the last page durable and finishes the window, whose history then stays
+    /// for `history_ms`.
+    fn complete(
+        &self,
+        lease: &Lease,
+        last: &Checkpoint,
+        history_ms: i64,
+    ) -> impl Future<Output = Result<Window, MoveError>> + Send;
+
+    /// The holder gives the window back.
+    fn release(
+        &self,
+        lease: &Lease,
+        release: &Release,
+    ) -> impl Future<Output = Result<Window, MoveError>> + Send;
+
+    /// The tick or an operator moves a window it has read as `seen` (dispatch, expire, park,
+    /// shrink, retry). Refused when its epoch or status has changed since.
+    fn decide(
+        &self,
+        seen: &Window,
+        event: &Event,
+    ) -> impl Future<Output = Result<Window, MoveError>> + Send;
+
+    /// The gate of a rate group, if one was ever set.
+    fn rate_gate(
+        &self,
+        group: &RateGroup,
+    ) -> impl Future<Output = Result<Option<RateGate>, StateError>> + Send;
+
+    /// Closes a rate group until `gate.not_before`, or leaves it closed for longer if it is.
+    fn close_rate_gate(
+        &self,
+        gate: &RateGate,
+    ) -> impl Future<Output = Result<(), StateError>> + Send;
+
+    /// Deletes done windows whose history ran out before `now` and which lie before their
+    /// timeline's `open_from`. Returns how many. A store that expires items by itself does nothing.
+    fn expire_history(
+        &self,
+        now: Timestamp,
+    ) -> impl Future<Output = Result<u64, StateError>> + Send;
+}

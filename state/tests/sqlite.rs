@@ -1,0 +1,221 @@
+//! One file, many handles: opening, sharing, stopping, and files that are not ours.
+#![cfg(test)]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use rusqlite::Connection;
+use tempfile::TempDir;
+use windlass_core::ids::{Owner, WindowId};
+use windlass_core::time::Timestamp;
+use windlass_core::transition::Claim;
+use windlass_core::window::Window;
+use windlass_state::{Created, MoveError, SqliteStore, StateError, StateStore};
+
+const NOW: Timestamp = Timestamp::from_ms(1_000);
+
+fn place() -> (PathBuf, TempDir) {
+    let dir = tempfile::tempdir().unwrap();
+    (dir.path().join("windlass.db"), dir)
+}
+
+fn window(number: i64) -> Window {
+    let id: WindowId = "okta/0123456789ab/live/2026-01-01T00:00:00Z"
+        .parse()
+        .unwrap();
+    let from = id.from.plus_ms(number);
+    Window::new(WindowId { from, ..id }, from.plus_ms(1), NOW).unwrap()
+}
+
+fn claim() -> Claim {
+    Claim {
+        epoch: 1,
+        owner: Owner::from_random(1),
+        lease_until: NOW.plus_ms(1_000),
+        now: NOW,
+    }
+}
+
+fn refusal(opened: Result<SqliteStore, StateError>) -> String {
+    match opened {
+        Err(StateError::Refused(text)) => text,
+        other => panic!("expected a refusal, got {other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn state_survives_closing_and_opening_again() {
+    let (path, _dir) = place();
+    let store = SqliteStore::open(&path).unwrap();
+    store.create(&window(0)).await.unwrap();
+    let lease = store.claim(&window(0).id, &claim()).await.unwrap();
+    drop(store);
+    let store = SqliteStore::open(&path).unwrap();
+    assert_eq!(
+        store.window(&window(0).id).await.unwrap().as_ref(),
+        Some(lease.window())
+    );
+}
+
+#[tokio::test]
+async fn a_reader_sees_each_move_as_soon_as_it_is_acknowledged() {
+    let (path, _dir) = place();
+    let writer = SqliteStore::open(&path).unwrap();
+    let reader = SqliteStore::open_read_only(&path).unwrap();
+    for number in 0..20 {
+        writer.create(&window(number)).await.unwrap();
+        let seen = reader.window(&window(number).id).await.unwrap();
+        assert_eq!(seen, Some(window(number)));
+    }
+    drop(writer);
+    assert_eq!(reader.window(&window(0).id).await, Ok(Some(window(0))));
+}
+
+#[tokio::test]
+async fn a_reader_works_while_a_write_is_under_way_and_does_not_see_it() {
+    let (path, _dir) = place();
+    let store = SqliteStore::open(&path).unwrap();
+    store.create(&window(0)).await.unwrap();
+    let writer = Connection::open(&path).unwrap();
+    writer
+        .execute_batch("BEGIN IMMEDIATE; DELETE FROM windows")
+        .unwrap();
+    let reader = SqliteStore::open_read_only(&path).unwrap();
+    assert_eq!(reader.window(&window(0).id).await, Ok(Some(window(0))));
+    writer.execute_batch("COMMIT").unwrap();
+    assert_eq!(reader.window(&window(0).id).await, Ok(None));
+}
+
+#[tokio::test]
+async fn a_reader_cannot_write() {
+    let (path, _dir) = place();
+    let writer = SqliteStore::open(&path).unwrap();
+    writer.create(&window(0)).await.unwrap();
+    let reader = SqliteStore::open_read_only(&path).unwrap();
+    let refused = reader.create(&window(1)).await;
+    assert!(
+        matches!(refused, Err(StateError::Refused(_))),
+        "{refused:?}"
+    );
+    let refused = reader.claim(&window(0).id, &claim()).await;
+    assert!(
+        matches!(refused, Err(MoveError::Store(StateError::Refused(_)))),
+        "{refused:?}"
+    );
+}
+
+#[tokio::test]
+async fn a_reader_opens_the_file_of_a_run_that_has_ended() {
+    let (path, _dir) = place();
+    let writer = SqliteStore::open(&path).unwrap();
+    writer.create(&window(0)).await.unwrap();
+    drop(writer);
+    let reader = SqliteStore::open_read_only(&path).unwrap();
+    assert_eq!(reader.window(&window(0).id).await, Ok(Some(window(0))));
+}
+
+#[tokio::test]
+async fn files_as_a_kill_leaves_them_hold_every_acknowledged_move() {
+    let (path, dir) = place();
+    let store = SqliteStore::open(&path).unwrap();
+    store.create(&window(0)).await.unwrap();
+    let lease = store.claim(&window(0).id, &claim()).await.unwrap();
+    // A killed process leaves its log behind; nobody folds it into the database on the way out.
+    let copy = dir.path().join("copy.db");
+    fs::copy(&path, &copy).unwrap();
+    fs::copy(
+        dir.path().join("windlass.db-wal"),
+        dir.path().join("copy.db-wal"),
+    )
+    .unwrap();
+    let reader = SqliteStore::open_read_only(&copy).unwrap();
+    assert_eq!(
+        reader.window(&window(0).id).await.unwrap().as_ref(),
+        Some(lease.window())
+    );
+    let reopened = SqliteStore::open(&copy).unwrap();
+    assert_eq!(
+        reopened.window(&window(0).id).await.unwrap().as_ref(),
+        Some(lease.window())
+    );
+    assert_eq!(reopened.create(&window(1)).await, Ok(Created::New));
+}
+
+#[test]
+fn a_place_that_cannot_hold_a_file_is_refused_by_name() {
+    let (path, dir) = place();
+    let missing = dir.path().join("no/such/directory/windlass.db");
+    let text = refusal(SqliteStore::open(&missing));
+    assert!(
+        text.contains("no/such/directory") && text.contains("must exist"),
+        "{text}"
+    );
+    fs::write(&path, "a file").unwrap();
+    refusal(SqliteStore::open(&path.join("windlass.db")));
+    refusal(SqliteStore::open(dir.path()));
+}
+
+#[test]
+fn names_that_sqlite_takes_for_databases_that_vanish_are_refused() {
+    for name in ["", ":memory:"] {
+        let text = refusal(SqliteStore::open(Path::new(name)));
+        assert!(text.contains("does not name a file"), "{text}");
+    }
+}
+
+#[test]
+fn a_file_that_is_no_database_is_refused_and_left_alone() {
+    let (path, _dir) = place();
+    let text = "not a database, but long enough to have a header of one hundred bytes. ".repeat(9);
+    fs::write(&path, &text).unwrap();
+    let refused = refusal(SqliteStore::open(&path));
+    assert!(refused.contains("not a SQLite database"), "{refused}");
+    refusal(SqliteStore::open_read_only(&path));
+    assert_eq!(fs::read_to_string(&path).unwrap(), text);
+}
+
+#[test]
+fn the_database_of_another_program_is_refused_and_left_alone() {
+    for setup in [
+        "CREATE TABLE notes (text)",
+        "PRAGMA user_version = 1",
+        "PRAGMA application_id = 7",
+    ] {
+        let (path, _dir) = place();
+        Connection::open(&path)
+            .unwrap()
+            .execute_batch(setup)
+            .unwrap();
+        let before = fs::read(&path).unwrap();
+        let text = refusal(SqliteStore::open(&path));
+        assert!(text.contains("another program"), "{text}");
+        refusal(SqliteStore::open_read_only(&path));
+        assert_eq!(fs::read(&path).unwrap(), before, "{setup}");
+    }
+}
+
+#[test]
+fn a_state_of_a_newer_version_is_refused_by_version() {
+    let (path, _dir) = place();
+    drop(SqliteStore::open(&path).unwrap());
+    Connection::open(&path)
+        .unwrap()
+        .execute_batch("PRAGMA user_version = 2")
+        .unwrap();
+    let version = StateError::Version {
+        found: 2,
+        supported: 1,
+    };
+    assert_eq!(SqliteStore::open(&path).unwrap_err(), version);
+    assert_eq!(SqliteStore::open_read_only(&path).unwrap_err(), version);
+}
+
+#[test]
+fn a_reader_makes_no_file_and_says_that_there_is_no_state_yet() {
+    let (path, _dir) = place();
+    let text = refusal(SqliteStore::open_read_only(&path));
+    assert!(text.contains("no state"), "{text}");
+    assert!(!path.exists());
+    fs::write(&path, "").unwrap();
+    assert_eq!(refusal(SqliteStore::open_read_only(&path)), text);
+}

@@ -1,0 +1,236 @@
+//! What arrived, compared with what the vendor has: lost, duplicated, altered, foreign.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, bail};
+use serde_json::Value;
+use windlass_core::ids::WindowId;
+use windlass_core::time::Timestamp;
+
+use crate::timeline::Timeline;
+use crate::vendor::Shape;
+use crate::windlass::files_below;
+
+/// The member that windlass splices into each record.
+const METADATA: &str = "_windlass";
+/// How many ids a verdict prints of each kind.
+const IDS_PRINTED_MAX: usize = 5;
+
+/// One line of output.
+#[derive(Debug, Clone, PartialEq)]
+struct Line {
+    file: PathBuf,
+    /// The vendor's own id.
+    id: String,
+    metadata: Option<Value>,
+    /// The record without what windlass added.
+    record: Value,
+}
+
+/// Every finished output file of one NDJSON sink, read.
+#[derive(Debug)]
+pub struct Ledger {
+    shape: Shape,
+    lines: Vec<Line>,
+    rejects: Vec<String>,
+}
+
+impl Ledger {
+    /// Reads every finished `*.ndjson` below `dir`. A line that is not one JSON object with the
+    /// vendor's id is an error: no such thing may ever be delivered from a test vendor.
+    pub fn read(dir: &Path, shape: Shape) -> anyhow::Result<Self> {
+        let mut ledger = Self {
+            shape,
+            lines: Vec::new(),
+            rejects: Vec::new(),
+        };
+        for path in files_below(dir)? {
+            let name = path
+                .file_name()
+                .and_then(|name| name.to_str())
+                .unwrap_or_default();
+            if !name.ends_with(".ndjson") {
+                continue;
+            }
+            let text = fs::read_to_string(&path)
+                .with_context(|| format!("cannot read {}", path.display()))?;
+            if !text.is_empty() && !text.ends_with('\n') {
+                bail!("{} ends in the middle of a line", path.display());
+            }
+            if name.ends_with(".rejects.ndjson") {
+                ledger.rejects.extend(text.lines().map(str::to_owned));
+                continue;
+            }
+            for (number, text) in text.lines().enumerate() {
+                let line = Line::parse(text, &path, shape)
+                    .with_context(|| format!("{} line {}", path.display(), number + 1))?;
+                ledger.lines.push(line);
+            }
+        }
+        Ok(ledger)
+    }
+
+    /// How many records were delivered, repeats included.
+    pub fn len(&self) -> usize {
+        self.lines.len()
+    }
+
+    /// Whether nothing was delivered.
+    pub fn is_empty(&self) -> bool {
+        self.lines.is_empty()
+    }
+
+    /// Compares with the events of `timeline` between `from` and `to`, for source `source`.
+    pub fn compare(&self, timeline: &Timeline, source: &str) -> Verdict {
+        let events: Vec<_> = timeline.expected().copied().collect();
+        let mut expected: BTreeMap<String, (Timestamp, String)> = events
+            .iter()
+            .map(|event| {
+                let record = self.shape.record(event, timeline.record_bytes());
+                (self.shape.id_of(event), (event.time, record))
+            })
+            .collect();
+        let mut verdict = Verdict {
+            rejected: self.rejects.clone(),
+            ..Verdict::default()
+        };
+        let mut copies: BTreeMap<&str, usize> = BTreeMap::new();
+        let mut ids_given: BTreeMap<String, &str> = BTreeMap::new();
+        for line in &self.lines {
+            *copies.entry(&line.id).or_default() += 1;
+            let Some((time, record)) = expected.get(&line.id) else {
+                verdict.foreign.push(line.id.clone());
+                continue;
+            };
+            if serde_json::from_str::<Value>(record).ok().as_ref() != Some(&line.record) {
+                verdict.altered.push(line.id.clone());
+            }
+            match line.check_metadata(*time, source, self.shape) {
+                Ok(id) => {
+                    let other = ids_given.insert(id, &line.id);
+                    if other.is_some_and(|other| other != line.id) {
+                        verdict
+                            .metadata
+                            .push(format!("{}: an id given to two records", line.id));
+                    }
+                }
+                Err(problem) => verdict.metadata.push(format!("{}: {problem:#}", line.id)),
+            }
+        }
+        for (id, count) in copies {
+            expected.remove(id);
+            if count > 1 {
+                verdict.duplicated.push(id.to_owned());
+            }
+        }
+        verdict.lost = expected.into_keys().collect();
+        verdict
+    }
+}
+
+impl Line {
+    fn parse(text: &str, file: &Path, shape: Shape) -> anyhow::Result<Self> {
+        let mut record: Value = serde_json::from_str(text).context("not JSON")?;
+        let metadata = record
+            .as_object_mut()
+            .context("not an object")?
+            .remove(METADATA);
+        let id = shape.id_in(&record).context("no vendor id")?.to_owned();
+        Ok(Self {
+            file: file.to_owned(),
+            id,
+            metadata,
+            record,
+        })
+    }
+
+    /// Checks what windlass says about the record, and returns the id it gave.
+    fn check_metadata(
+        &self,
+        time: Timestamp,
+        source: &str,
+        shape: Shape,
+    ) -> anyhow::Result<String> {
+        let metadata = self.metadata.as_ref().context("no metadata")?;
+        let text = |name: &str| {
+            metadata
+                .get(name)
+                .and_then(Value::as_str)
+                .with_context(|| format!("no {name}"))
+        };
+        let window: WindowId = text("window")?.parse().context("window")?;
+        if text("source")? != source || window.timeline.source.as_str() != source {
+            bail!("it names another source");
+        }
+        if text("connector")? != shape.connector() {
+            bail!("it names another connector");
+        }
+        if window.from > time {
+            bail!("the window {window} begins after the record's time {time}");
+        }
+        let place = format!("{source}/{}/", window.timeline.lane);
+        if !self.file.to_string_lossy().contains(&place) {
+            bail!("it lies in {} and not below {place}", self.file.display());
+        }
+        if text("time")?.parse::<Timestamp>()? != time {
+            bail!("its time is not the record's");
+        }
+        text("pulled_at")?.parse::<Timestamp>()?;
+        metadata
+            .get("page")
+            .and_then(Value::as_u64)
+            .context("no page")?;
+        if text("id_kind")? == "position" {
+            bail!("the id is only a position although the vendor gives ids");
+        }
+        text("id").map(str::to_owned)
+    }
+}
+
+/// How output and timeline differ. Ids are the vendor's own.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Verdict {
+    /// Never delivered.
+    pub lost: Vec<String>,
+    /// Delivered more than once.
+    pub duplicated: Vec<String>,
+    /// Delivered with other content than the vendor's.
+    pub altered: Vec<String>,
+    /// Delivered although not inside the span.
+    pub foreign: Vec<String>,
+    /// Written to rejects.
+    pub rejected: Vec<String>,
+    /// What is wrong with `_windlass`, by record.
+    pub metadata: Vec<String>,
+}
+
+impl Verdict {
+    /// Whether everything arrived exactly once, unaltered, and nothing else did.
+    pub fn is_exact(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+impl fmt::Display for Verdict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (what, ids) in [
+            ("lost", &self.lost),
+            ("duplicated", &self.duplicated),
+            ("altered", &self.altered),
+            ("foreign", &self.foreign),
+            ("rejected", &self.rejected),
+            ("metadata", &self.metadata),
+        ] {
+            let shown: Vec<_> = ids.iter().take(IDS_PRINTED_MAX).collect();
+            write!(f, "{what} {} {shown:?}; ", ids.len())?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+#[path = "ledger_tests.rs"]
+mod tests;

@@ -1,0 +1,144 @@
+use tempfile::TempDir;
+use windlass_core::span::Span;
+
+use super::*;
+use crate::timeline::{BOUND_MS, Event, TimelineSpec};
+
+const DAY: &str = "lake/live/2026-01-01";
+
+fn timeline() -> Timeline {
+    let from: Timestamp = "2026-01-01T00:00:00Z".parse().unwrap();
+    let span = Span::new(from, from.plus_ms(BOUND_MS)).unwrap();
+    Timeline::generate(&TimelineSpec {
+        seed: 9,
+        span,
+        events: 30,
+        record_bytes: 400,
+    })
+}
+
+/// The line windlass is to write for `event`.
+fn line(event: &Event) -> String {
+    let record = Shape::Okta.record(event, 400);
+    let metadata = format!(
+        r#""source":"lake","connector":"okta_system_log","window":"lake/0123456789ab/live/{}","#,
+        "2026-01-01T00:00:00.000Z"
+    );
+    format!(
+        r#"{{"_windlass":{{{metadata}"page":3,"id":"{}","id_kind":"vendor","time":"{}","pulled_at":"2026-01-02T00:00:00.000Z"}},{}"#,
+        Shape::Okta.id_of(event),
+        event.time,
+        record.strip_prefix('{').unwrap()
+    )
+}
+
+fn good() -> Vec<String> {
+    timeline().expected().map(line).collect()
+}
+
+fn verdict(lines: &[String]) -> Verdict {
+    let dir = write("a.ndjson", &lines.concat_lines());
+    Ledger::read(dir.path(), Shape::Okta)
+        .unwrap()
+        .compare(&timeline(), "lake")
+}
+
+trait Lines {
+    fn concat_lines(&self) -> String;
+}
+
+impl Lines for [String] {
+    fn concat_lines(&self) -> String {
+        self.iter().map(|line| format!("{line}\n")).collect()
+    }
+}
+
+fn write(name: &str, text: &str) -> TempDir {
+    let dir = tempfile::tempdir().unwrap();
+    fs::create_dir_all(dir.path().join(DAY)).unwrap();
+    fs::write(dir.path().join(DAY).join(name), text).unwrap();
+    dir
+}
+
+#[test]
+fn everything_once_and_unaltered_is_exact() {
+    let verdict = verdict(&good());
+    assert!(verdict.is_exact(), "{verdict}");
+}
+
+#[test]
+fn a_missing_line_is_lost_and_a_repeated_one_duplicated() {
+    let mut lines = good();
+    lines[0] = lines[1].clone();
+    let verdict = verdict(&lines);
+    assert_eq!((verdict.lost.len(), verdict.duplicated.len()), (1, 1));
+    assert!(!verdict.is_exact());
+}
+
+#[test]
+fn a_record_with_other_content_is_altered_and_one_outside_the_span_foreign() {
+    let mut lines = good();
+    lines[0] = lines[0].replace("SUCCESS", "FAILURE");
+    let timeline = timeline();
+    let outside = timeline.events().last().unwrap();
+    assert!(!timeline.span().contains(outside.time));
+    lines.push(line(outside));
+    let verdict = verdict(&lines);
+    assert_eq!((verdict.altered.len(), verdict.foreign.len()), (1, 1));
+}
+
+#[test]
+fn wrong_metadata_is_noticed() {
+    for (old, new) in [
+        (r#""page":3,"#, ""),
+        (r#""id_kind":"vendor""#, r#""id_kind":"position""#),
+        (r#""source":"lake""#, r#""source":"sea""#),
+        ("okta_system_log\"", "other\""),
+        ("live/2026-01-01T00:00", "live/2026-01-01T00:59"),
+        ("ab/live/", "ab/sweep-1/"),
+        ("\"_windlass\"", "\"_other\""),
+    ] {
+        let mut lines = good();
+        assert!(lines[4].contains(old), "{old}");
+        lines[4] = lines[4].replacen(old, new, 1);
+        assert_eq!(verdict(&lines).metadata.len(), 1, "{old}");
+    }
+}
+
+#[test]
+fn an_id_given_to_two_records_is_noticed() {
+    let mut lines = good();
+    let timeline = timeline();
+    let mut events = timeline.expected();
+    let (first, second) = (events.next().unwrap(), events.next().unwrap());
+    let id = |event| format!(r#""page":3,"id":"{}""#, Shape::Okta.id_of(event));
+    lines[1] = lines[1].replace(&id(second), &id(first));
+    assert_eq!(verdict(&lines).metadata.len(), 1);
+}
+
+#[test]
+fn parts_do_not_count_and_rejects_do() {
+    let dir = write("a.r0.part", &good().concat_lines());
+    fs::write(
+        dir.path().join(DAY).join("a.rejects.ndjson"),
+        "{\"reason\":\"x\"}\n",
+    )
+    .unwrap();
+    let ledger = Ledger::read(dir.path(), Shape::Okta).unwrap();
+    assert!(ledger.is_empty());
+    let verdict = ledger.compare(&timeline(), "lake");
+    assert_eq!((verdict.lost.len(), verdict.rejected.len()), (30, 1));
+}
+
+#[test]
+fn a_torn_line_and_a_line_that_is_no_record_are_errors() {
+    for text in [
+        "{\"uuid\":\"a\"}\n{\"uuid\":",
+        "[1]\n",
+        "{\"id\":1}\n",
+        "\n",
+    ] {
+        let dir = write("a.ndjson", text);
+        assert!(Ledger::read(dir.path(), Shape::Okta).is_err(), "{text}");
+    }
+}

@@ -1,0 +1,20 @@
+//! What the suites across rooms share: vendors that misbehave on purpose, the real `windlass`
+//! process under control, and a ledger that counts what arrived.
+//!
+//! | module | is about |
+//! | --- | --- |
+//! | [`timeline`] | the records a vendor has, generated from a seed |
+//! | [`vendor`] | an HTTP server that serves a timeline in a vendor's shape, and logs who asked what |
+//! | [`fault_proxy`] | connections that break where a server cannot break them |
+//! | [`trap`] | an address that must never be contacted |
+//! | [`windlass`] | building, configuring, running and killing the binary |
+//! | [`ledger`] | output compared with the timeline: lost, duplicated, altered |
+//! | [`test_key`] | a key that guards nothing |
+
+pub mod fault_proxy;
+pub mod ledger;
+pub mod test_key;
+pub mod timeline;
+pub mod trap;
+pub mod vendor;
+pub mod windlass;

@@ -1,0 +1,223 @@
+//! The records a vendor has: generated from a seed, dense where pullers lose records, which is on
+//! window bounds, one unit beside them, and where many records share one millisecond.
+
+use windlass_core::clock::Clock;
+use windlass_core::span::Span;
+use windlass_core::system::SystemClock;
+use windlass_core::time::{DAY_MS, MINUTE_MS, Timestamp};
+
+/// Every multiple of this carries records exactly on it, one millisecond before and one after.
+pub const BOUND_MS: i64 = 10 * MINUTE_MS;
+/// Records that share one millisecond, once a [`BOUND_MS`].
+const BURST: usize = 7;
+
+/// One record, before it has a vendor's shape.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Event {
+    /// When it happened.
+    pub time: Timestamp,
+    /// Unlike that of every other event of the timeline.
+    pub id: u64,
+}
+
+/// What to generate.
+#[derive(Debug, Clone, Copy)]
+pub struct TimelineSpec {
+    /// Same seed, same timeline.
+    pub seed: u64,
+    /// The span that will be pulled; a few events lie just outside.
+    pub span: Span,
+    /// Events inside `span`, at least as many as bounds and bursts need.
+    pub events: usize,
+    /// About how many bytes a record has as JSON.
+    pub record_bytes: usize,
+}
+
+/// A vendor's records, oldest first.
+#[derive(Debug, Clone)]
+pub struct Timeline {
+    events: Vec<Event>,
+    span: Span,
+    record_bytes: usize,
+}
+
+impl Timeline {
+    /// The timeline of `spec`.
+    pub fn generate(spec: &TimelineSpec) -> Self {
+        let mut rng = fastrand::Rng::with_seed(spec.seed);
+        let mut times = Vec::with_capacity(spec.events + 8);
+        let mut bound = spec.span.from().floor_to(BOUND_MS);
+        while bound <= spec.span.to() {
+            times.extend([bound.minus_ms(1), bound, bound, bound.plus_ms(1)]);
+            let burst = bound.plus_ms(rng.i64(2..BOUND_MS - 1));
+            if spec.span.contains(burst) {
+                times.extend([burst; BURST]);
+            }
+            bound = bound.plus_ms(BOUND_MS);
+        }
+        let inside = times
+            .iter()
+            .filter(|time| spec.span.contains(**time))
+            .count();
+        for _ in inside..spec.events {
+            times.push(spec.span.from().plus_ms(rng.i64(0..spec.span.width_ms())));
+        }
+        times.sort_unstable();
+        let events = times
+            .into_iter()
+            .zip(0_u64..)
+            .map(|(time, number)| Event {
+                time,
+                id: mix(spec.seed.wrapping_add(number)),
+            })
+            .collect();
+        Self {
+            events,
+            span: spec.span,
+            record_bytes: spec.record_bytes,
+        }
+    }
+
+    /// The span that is to be pulled.
+    pub fn span(&self) -> Span {
+        self.span
+    }
+
+    /// About how many bytes a record has as JSON.
+    pub fn record_bytes(&self) -> usize {
+        self.record_bytes
+    }
+
+    /// Every event, also those just outside the span, oldest first.
+    pub fn events(&self) -> &[Event] {
+        &self.events
+    }
+
+    /// The events that a complete pull delivers: those inside the span, oldest first.
+    pub fn expected(&self) -> impl Iterator<Item = &Event> {
+        self.events
+            .iter()
+            .filter(|event| self.span.contains(event.time))
+    }
+
+    /// The events between `from` and `to`, each bound with the events exactly on it or without.
+    pub fn between(&self, from: Timestamp, to: Timestamp, bounds: Bounds) -> &[Event] {
+        let first = self.events.partition_point(|event| {
+            event.time < from || (event.time == from && !bounds.start_inclusive)
+        });
+        let end = self
+            .events
+            .partition_point(|event| event.time < to || (event.time == to && bounds.end_inclusive));
+        self.events.get(first..end).unwrap_or_default()
+    }
+}
+
+/// Whether a vendor returns records exactly on the bounds it was asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Bounds {
+    /// Records at the start are returned.
+    pub start_inclusive: bool,
+    /// Records at the end are returned.
+    pub end_inclusive: bool,
+}
+
+impl Bounds {
+    /// Both bounds belong to the answer.
+    pub const INCLUSIVE: Self = Self {
+        start_inclusive: true,
+        end_inclusive: true,
+    };
+
+    /// All four rules a vendor may have.
+    pub const ALL: [Self; 4] = [
+        Self::INCLUSIVE,
+        Self {
+            start_inclusive: true,
+            end_inclusive: false,
+        },
+        Self {
+            start_inclusive: false,
+            end_inclusive: true,
+        },
+        Self {
+            start_inclusive: false,
+            end_inclusive: false,
+        },
+    ];
+}
+
+/// A span of `width_ms` that begins on a [`BOUND_MS`] bound two days ago: settled everywhere, and
+/// well within what every vendor keeps.
+pub fn recent_span(width_ms: i64) -> Span {
+    let from = SystemClock.now().minus_ms(2 * DAY_MS).floor_to(BOUND_MS);
+    Span::new(from, from.plus_ms(width_ms.max(1))).expect("the width is at least 1 ms")
+}
+
+/// Spreads `number` over all 64 bits. Each step can be undone, so distinct stays distinct.
+pub(crate) fn mix(number: u64) -> u64 {
+    let spread = number.wrapping_add(1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    (spread ^ (spread >> 32))
+        .wrapping_mul(0xd6e8_feb8_6659_fd93)
+        .rotate_left(29)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    fn hour(events: usize) -> Timeline {
+        let from = Timestamp::from_ms(6 * BOUND_MS);
+        let span = Span::new(from, from.plus_ms(6 * BOUND_MS)).unwrap();
+        Timeline::generate(&TimelineSpec {
+            seed: 7,
+            span,
+            events,
+            record_bytes: 850,
+        })
+    }
+
+    #[test]
+    fn the_same_seed_gives_the_same_timeline_with_the_events_asked_for() {
+        assert_eq!(hour(500).events(), hour(500).events());
+        assert_eq!(hour(500).expected().count(), 500);
+    }
+
+    #[test]
+    fn ids_are_unique_and_events_ascend() {
+        let timeline = hour(2_000);
+        let ids: BTreeSet<u64> = timeline.events().iter().map(|event| event.id).collect();
+        assert_eq!(ids.len(), timeline.events().len());
+        assert!(timeline.events().is_sorted_by_key(|event| event.time));
+    }
+
+    #[test]
+    fn every_bound_has_events_on_it_and_beside_it_and_some_lie_outside_the_span() {
+        let timeline = hour(500);
+        let at = |time: Timestamp| timeline.events().iter().filter(|e| e.time == time).count();
+        let span = timeline.span();
+        for number in 0..=6 {
+            let bound = span.from().plus_ms(number * BOUND_MS);
+            assert!(at(bound) >= 2 && at(bound.minus_ms(1)) >= 1 && at(bound.plus_ms(1)) >= 1);
+        }
+        assert!(timeline.events().len() > timeline.expected().count());
+    }
+
+    #[test]
+    fn each_kind_of_bound_takes_or_leaves_exactly_the_events_on_it() {
+        let timeline = hour(500);
+        let (from, to) = (timeline.span().from(), timeline.span().to());
+        let count = |bounds| timeline.between(from, to, bounds).len();
+        let [both, start, end, neither] = Bounds::ALL.map(count);
+        assert_eq!((both - start, both - end, both - neither), (2, 2, 4));
+        assert!(timeline.between(to, from, Bounds::INCLUSIVE).is_empty());
+    }
+
+    #[test]
+    fn a_recent_span_is_over_and_begins_on_a_bound() {
+        let span = recent_span(BOUND_MS);
+        assert!(span.from().is_multiple_of(BOUND_MS));
+        assert!(span.to().plus_ms(DAY_MS) < SystemClock.now());
+    }
+}

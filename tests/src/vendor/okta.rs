@@ -1,0 +1,133 @@
+//! The shape of Okta's System Log with `since` and `until`.
+//! <https://developer.okta.com/docs/reference/system-log-query/>
+
+use serde_json::{Value, json};
+use windlass_core::clock::Clock;
+use windlass_core::system::SystemClock;
+use wiremock::ResponseTemplate;
+
+use super::Fault;
+use super::shape::{PageReply, Parameters, Shape, awkward, padding};
+use crate::timeline::{Event, mix};
+
+pub(super) const PATH: &str = "/api/v1/logs";
+
+pub(super) const PARAMETERS: Parameters = Parameters {
+    from: "since",
+    to: "until",
+    limit: "limit",
+    token: "after",
+    limit_default: 100,
+    limit_max: 1000,
+};
+
+/// How long a rate budget lasts, in seconds.
+const RATE_PERIOD_SECONDS: i64 = 60;
+
+pub(super) fn id(event: &Event) -> String {
+    let (high, low) = (event.id, mix(event.id));
+    format!(
+        "{:08x}-{:04x}-{:04x}-{:04x}-{:012x}",
+        high >> 32,
+        (high >> 16) & 0xffff,
+        high & 0xffff,
+        low >> 48,
+        low & 0xffff_ffff_ffff
+    )
+}
+
+pub(super) fn record(event: &Event, bytes: usize) -> String {
+    let (id, time, text) = (id(event), event.time, awkward(event.id));
+    let user = event.id % 997;
+    let with = |pad: &str| {
+        format!(
+            concat!(
+                r#"{{"actor":{{"id":"00u{user}","type":"User","alternateId":"user{user}@example.com","#,
+                r#""displayName":"{text}","detailEntry":null}},"#,
+                r#""client":{{"userAgent":{{"rawUserAgent":"{pad}","os":"Linux","browser":"FIREFOX"}},"#,
+                r#""zone":"null","device":"Computer","id":null,"ipAddress":"192.0.2.{octet}"}},"#,
+                r#""displayMessage":"User login","eventType":"user.session.start","#,
+                r#""outcome":{{"result":"SUCCESS","reason":null}},"published":"{time}","#,
+                r#""severity":"INFO","debugContext":{{"debugData":{{"uuid":"not the id"}}}},"#,
+                r#""uuid":"{id}","version":"0","target":[{{"id":"00t{user}","type":"AppInstance"}}]}}"#,
+            ),
+            user = user,
+            text = text,
+            pad = pad,
+            octet = event.id % 255,
+            time = time,
+            id = id,
+        )
+    };
+    let bare = with("").len();
+    with(&padding(bytes.saturating_sub(bare), event.id))
+}
+
+/// The next page is a link, and there is none on the last page of a bounded query.
+pub(super) fn page(reply: &PageReply<'_>) -> ResponseTemplate {
+    let records: Vec<String> = reply
+        .events
+        .iter()
+        .map(|event| record(event, reply.record_bytes))
+        .collect();
+    let body = format!("[{}]", records.join(","));
+    let own = format!(
+        "<{}{PATH}?{}>; rel=\"self\"",
+        reply.self_origin, reply.query
+    );
+    let page = with_budget(ResponseTemplate::new(200), 5_999)
+        .append_header("Link", own)
+        .set_body_raw(body, "application/json");
+    let Some(token) = &reply.next_token else {
+        return page;
+    };
+    let kept: Vec<&str> = reply
+        .query
+        .split('&')
+        .filter(|pair| !pair.is_empty() && !pair.starts_with("after="))
+        .collect();
+    let next = format!(
+        "<{}{PATH}?{}&after={token}>; rel=\"next\"",
+        reply.next_origin,
+        kept.join("&")
+    );
+    page.append_header("Link", next)
+}
+
+pub(super) fn error(code: &str, message: &str) -> Value {
+    json!({
+        "errorCode": code,
+        "errorSummary": message,
+        "errorLink": code,
+        "errorId": "oae-test",
+        "errorCauses": [],
+    })
+}
+
+pub(super) fn fault(fault: Fault) -> ResponseTemplate {
+    let error = |status, code, message| Shape::Okta.error(status, code, message);
+    match fault {
+        Fault::RateWithWait => {
+            error(429, "E0000047", "too many requests").insert_header("Retry-After", "1")
+        }
+        Fault::Rate | Fault::Quota => error(429, "E0000047", "too many requests"),
+        // Not E0000009, which asks for a narrower query.
+        Fault::Internal => error(500, "E0000003", "something went wrong"),
+        Fault::Unavailable => error(503, "E0000010", "in read-only mode"),
+        Fault::TokenRejected => error(400, "E0000031", "Invalid pageToken in parameter after"),
+        Fault::Garbage => {
+            ResponseTemplate::new(200).set_body_raw(r#"[{"uuid":"#, "application/json")
+        }
+        // A stall delays the page instead of replacing it.
+        Fault::Stall => ResponseTemplate::new(200),
+    }
+}
+
+/// The headers that tell how much of the rate budget is left.
+fn with_budget(reply: ResponseTemplate, remaining: u32) -> ResponseTemplate {
+    let reset = SystemClock.now().as_seconds() + RATE_PERIOD_SECONDS;
+    reply
+        .insert_header("X-Rate-Limit-Limit", "6000")
+        .insert_header("X-Rate-Limit-Remaining", remaining.to_string())
+        .insert_header("X-Rate-Limit-Reset", reset.to_string())
+}

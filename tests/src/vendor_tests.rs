@@ -1,0 +1,401 @@
+use std::collections::BTreeSet;
+
+use serde_json::Value;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use windlass_core::span::Span;
+
+use super::*;
+use crate::timeline::{BOUND_MS, TimelineSpec};
+
+struct Reply {
+    status: u16,
+    head: String,
+    body: String,
+}
+
+impl Reply {
+    fn json(&self) -> Value {
+        serde_json::from_str(&self.body).unwrap()
+    }
+
+    /// The target of the `Link` header with this relation.
+    fn link(&self, rel: &str) -> Option<&str> {
+        let wanted = format!("; rel=\"{rel}\"");
+        let line = self.head.lines().find(|line| line.ends_with(&wanted))?;
+        Some(line.split_once('<')?.1.split_once('>')?.0)
+    }
+}
+
+async fn send(vendor: &Vendor, request: String) -> Reply {
+    let mut stream = TcpStream::connect(vendor.address()).await.unwrap();
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut reply = String::new();
+    stream.read_to_string(&mut reply).await.unwrap();
+    let (head, body) = reply.split_once("\r\n\r\n").unwrap();
+    let status = head.split(' ').nth(1).unwrap().parse().unwrap();
+    Reply {
+        status,
+        head: head.to_owned(),
+        body: body.to_owned(),
+    }
+}
+
+async fn get(vendor: &Vendor, target: &str, authorization: &str) -> Reply {
+    let host = vendor.address();
+    let request = format!(
+        "GET {target} HTTP/1.1\r\nHost: {host}\r\nAuthorization: {authorization}\r\n\
+         Connection: close\r\n\r\n"
+    );
+    send(vendor, request).await
+}
+
+/// Asks for an access token as an assertion grant does.
+async fn grant(vendor: &Vendor, body: &str) -> Reply {
+    let request = format!(
+        "POST /token HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-www-form-urlencoded\r\n\
+         Content-Length: {}\r\nConnection: close\r\n\r\n{body}",
+        body.len()
+    );
+    send(vendor, request).await
+}
+
+async fn authorization(vendor: &Vendor) -> String {
+    if vendor.shape() == Shape::Okta {
+        return format!("SSWS {OKTA_TOKEN}");
+    }
+    let body = "grant_type=urn%3Aietf%3Aparams%3Aoauth%3Agrant-type%3Ajwt-bearer&assertion=a.b.c";
+    let token = grant(vendor, body).await.json();
+    format!("Bearer {}", token["access_token"].as_str().unwrap())
+}
+
+fn timeline() -> Timeline {
+    let from = Timestamp::from_ms(100 * BOUND_MS);
+    let span = Span::new(from, from.plus_ms(3 * BOUND_MS)).unwrap();
+    Timeline::generate(&TimelineSpec {
+        seed: 3,
+        span,
+        events: 120,
+        record_bytes: 850,
+    })
+}
+
+async fn vendor(shape: Shape) -> Vendor {
+    Vendor::start(Settings::new(shape, 25), timeline()).await
+}
+
+/// The first request for everything the vendor has.
+fn first_page(vendor: &Vendor) -> String {
+    let span = vendor.timeline().span();
+    let (from, to) = (span.from(), span.to());
+    match vendor.shape() {
+        Shape::Google => format!(
+            "{}?startTime={from}&endTime={to}&maxResults=1000&prettyPrint=false",
+            google::PATH
+        ),
+        Shape::Okta => format!("{}?since={from}&until={to}&limit=1000", okta::PATH),
+    }
+}
+
+/// The request for the page after `reply`, if there is one.
+fn next_page(vendor: &Vendor, first: &str, reply: &Reply) -> Option<String> {
+    match vendor.shape() {
+        Shape::Google => {
+            let body = reply.json();
+            Some(format!(
+                "{first}&pageToken={}",
+                body.get("nextPageToken")?.as_str()?
+            ))
+        }
+        Shape::Okta => {
+            let link = reply.link("next")?;
+            Some(link.strip_prefix(&vendor.uri()).unwrap().to_owned())
+        }
+    }
+}
+
+fn records(vendor: &Vendor, reply: &Reply) -> Vec<Value> {
+    let body = reply.json();
+    match vendor.shape() {
+        Shape::Google => body
+            .get("items")
+            .map_or(Vec::new(), |items| items.as_array().unwrap().clone()),
+        Shape::Okta => body.as_array().unwrap().clone(),
+    }
+}
+
+/// Every record, page by page, in the order served.
+async fn pull(vendor: &Vendor) -> Vec<Value> {
+    let authorization = authorization(vendor).await;
+    let first = first_page(vendor);
+    let mut target = Some(first.clone());
+    let mut all = Vec::new();
+    while let Some(request) = target {
+        let reply = get(vendor, &request, &authorization).await;
+        assert_eq!(reply.status, 200, "{}", reply.body);
+        all.extend(records(vendor, &reply));
+        target = next_page(vendor, &first, &reply);
+    }
+    all
+}
+
+#[tokio::test]
+async fn paging_to_the_end_gives_every_record_once_in_the_vendors_order() {
+    for shape in Shape::ALL {
+        let vendor = vendor(shape).await;
+        let all = pull(&vendor).await;
+        let ids: BTreeSet<_> = all
+            .iter()
+            .map(|record| shape.id_in(record).unwrap())
+            .collect();
+        assert_eq!(ids.len(), all.len());
+        // Both bounds are inclusive, and two events lie exactly on the end.
+        assert_eq!(all.len(), vendor.timeline().expected().count() + 2);
+        let times: Vec<_> = all
+            .iter()
+            .map(|record| shape.time_in(record).unwrap())
+            .collect();
+        if shape.newest_first() {
+            assert!(times.is_sorted_by(|a, b| a >= b));
+        } else {
+            assert!(times.is_sorted());
+        }
+        let pages = all.len().div_ceil(25);
+        let log = vendor.log();
+        assert_eq!(
+            log.fetches_by_window().into_values().collect::<Vec<_>>(),
+            [pages]
+        );
+        assert_eq!(
+            *vendor.pages_served().borrow(),
+            u64::try_from(pages).unwrap()
+        );
+        assert_eq!((log.repeated_within_a_run(), log.refused().count()), (0, 0));
+    }
+}
+
+#[tokio::test]
+async fn records_are_what_the_timeline_says_and_about_as_large_as_asked_for() {
+    for shape in Shape::ALL {
+        let vendor = vendor(shape).await;
+        let event = vendor.timeline().events()[40];
+        let text = shape.record(&event, 850);
+        assert!((850..900).contains(&text.len()), "{}", text.len());
+        let record: Value = serde_json::from_str(&text).unwrap();
+        assert_eq!(shape.id_in(&record), Some(shape.id_of(&event).as_str()));
+        assert_eq!(shape.time_in(&record), Some(event.time));
+        assert!(pull(&vendor).await.contains(&record));
+    }
+}
+
+#[tokio::test]
+async fn each_bound_rule_can_be_had() {
+    for shape in Shape::ALL {
+        for bounds in Bounds::ALL {
+            let settings = Settings {
+                bounds,
+                ..Settings::new(shape, 1_000)
+            };
+            let vendor = Vendor::start(settings, timeline()).await;
+            let span = vendor.timeline().span();
+            let all = pull(&vendor).await;
+            let at = |time| {
+                all.iter()
+                    .filter(|record| shape.time_in(record) == Some(time))
+                    .count()
+            };
+            assert_eq!(at(span.from()), if bounds.start_inclusive { 2 } else { 0 });
+            assert_eq!(at(span.to()), if bounds.end_inclusive { 2 } else { 0 });
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_token_with_other_parameters_is_refused_and_with_its_own_it_is_replayable() {
+    for shape in Shape::ALL {
+        let vendor = vendor(shape).await;
+        let authorization = authorization(&vendor).await;
+        let first = first_page(&vendor);
+        let reply = get(&vendor, &first, &authorization).await;
+        let second = next_page(&vendor, &first, &reply).unwrap();
+        let once = get(&vendor, &second, &authorization).await;
+        let again = get(&vendor, &second, &authorization).await;
+        assert_eq!((once.status, &once.body), (200, &again.body));
+        let other = get(&vendor, &second.replace("=1000", "=999"), &authorization).await;
+        assert_eq!(other.status, 400);
+        assert!(other.body.contains("Invalid pageToken"));
+        assert_eq!(vendor.log().repeated_within_a_run(), 1);
+    }
+}
+
+#[tokio::test]
+async fn google_leaves_items_out_of_an_empty_page_and_breaks_lines_unless_told_not_to() {
+    let vendor = vendor(Shape::Google).await;
+    let authorization = authorization(&vendor).await;
+    let path = google::PATH;
+    let empty = "startTime=2001-01-01T00:00:00Z&endTime=2001-01-02T00:00:00Z";
+    let reply = get(
+        &vendor,
+        &format!("{path}?{empty}&prettyPrint=false"),
+        &authorization,
+    )
+    .await;
+    assert!(reply.json().get("items").is_none() && !reply.body.contains('\n'));
+    let pretty = get(&vendor, &format!("{path}?{empty}"), &authorization).await;
+    assert!(pretty.body.contains('\n'));
+    assert_eq!(pretty.json(), reply.json());
+}
+
+#[tokio::test]
+async fn okta_links_lead_to_the_host_that_was_asked_and_none_leads_on_from_the_last_page() {
+    let vendor = vendor(Shape::Okta).await;
+    let authorization = authorization(&vendor).await;
+    let first = first_page(&vendor);
+    let reply = get(&vendor, &first, &authorization).await;
+    assert_eq!(
+        reply.link("self"),
+        Some(format!("{}{first}", vendor.uri()).as_str())
+    );
+    let mut target = next_page(&vendor, &first, &reply);
+    let mut last = reply;
+    while let Some(next) = target {
+        last = get(&vendor, &next, &authorization).await;
+        target = next_page(&vendor, &first, &last);
+    }
+    assert!(last.link("self").is_some() && last.link("next").is_none());
+    assert!(last.head.to_lowercase().contains("\r\ndate: "));
+}
+
+#[tokio::test]
+async fn wrong_credentials_and_wrong_requests_are_refused_and_logged() {
+    for shape in Shape::ALL {
+        let vendor = vendor(shape).await;
+        let first = first_page(&vendor);
+        assert_eq!(get(&vendor, &first, "Bearer guess").await.status, 401);
+        let authorization = authorization(&vendor).await;
+        let reversed = match shape {
+            Shape::Google => first
+                .replace("startTime", "x")
+                .replace("endTime", "startTime"),
+            Shape::Okta => first.replace("since", "x").replace("until", "since"),
+        };
+        assert_eq!(get(&vendor, &reversed, &authorization).await.status, 400);
+        let greedy = first.replace("=1000", "=1001");
+        assert_eq!(get(&vendor, &greedy, &authorization).await.status, 400);
+        assert_eq!(get(&vendor, "/elsewhere", &authorization).await.status, 404);
+        let log = vendor.log();
+        assert_eq!(log.refused().count(), 4);
+        assert_eq!(
+            log.entries()[0].authorization.as_deref(),
+            Some("Bearer guess")
+        );
+    }
+}
+
+#[tokio::test]
+async fn only_an_assertion_buys_an_access_token() {
+    let vendor = vendor(Shape::Google).await;
+    for body in [
+        "",
+        "grant_type=client_credentials&assertion=a.b.c",
+        "grant_type=x-jwt-bearer",
+    ] {
+        let reply = grant(&vendor, body).await;
+        assert_eq!(
+            (reply.status, reply.body.contains("invalid_grant")),
+            (400, true)
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_stuck_token_is_given_back_with_an_empty_page() {
+    for shape in Shape::ALL {
+        let vendor = vendor(shape).await;
+        vendor.set_quirk(Quirk::StuckToken(vendor.timeline().span().from()));
+        let authorization = authorization(&vendor).await;
+        let first = first_page(&vendor);
+        let reply = get(&vendor, &first, &authorization).await;
+        assert!(!records(&vendor, &reply).is_empty());
+        let second = next_page(&vendor, &first, &reply).unwrap();
+        let stuck = get(&vendor, &second, &authorization).await;
+        assert!(records(&vendor, &stuck).is_empty());
+        assert_eq!(next_page(&vendor, &first, &stuck), Some(second));
+    }
+}
+
+#[tokio::test]
+async fn a_hostile_vendor_links_and_redirects_elsewhere() {
+    let vendor = vendor(Shape::Okta).await;
+    let authorization = authorization(&vendor).await;
+    let first = first_page(&vendor);
+    let own = get(&vendor, &first, &authorization).await;
+    vendor.set_quirk(Quirk::ForeignNext("http://u@127.0.0.1:1".to_owned()));
+    let reply = get(&vendor, &first, &authorization).await;
+    assert!(
+        reply
+            .link("next")
+            .unwrap()
+            .starts_with("http://u@127.0.0.1:1/api/v1/logs?")
+    );
+    assert!(reply.link("self").unwrap().starts_with(&vendor.uri()));
+    vendor.set_quirk(Quirk::Redirect("http://127.0.0.1:1/x".to_owned()));
+    let second = next_page(&vendor, &first, &own).unwrap();
+    let reply = get(&vendor, &second, &authorization).await;
+    assert_eq!(reply.status, 302);
+    assert!(
+        reply
+            .head
+            .to_lowercase()
+            .contains("location: http://127.0.0.1:1/x")
+    );
+}
+
+#[tokio::test]
+async fn every_fault_looks_like_the_vendors_own() {
+    let status = |reply: ResponseTemplate| format!("{reply:?}");
+    for shape in Shape::ALL {
+        for fault in Fault::ALL {
+            let reply = status(shape.fault(fault));
+            let expected = match (fault, shape) {
+                (Fault::RateWithWait | Fault::Rate, _) | (Fault::Quota, Shape::Okta) => "429",
+                (Fault::Quota, Shape::Google) => "403",
+                (Fault::Internal, _) => "500",
+                (Fault::Unavailable, _) => "503",
+                (Fault::Garbage | Fault::Stall, _) => "200",
+                (Fault::TokenRejected, _) => "400",
+            };
+            assert!(
+                reply.contains(&format!("status_code: {expected}")),
+                "{fault:?}: {reply}"
+            );
+            assert_eq!(reply.contains("retry-after"), fault == Fault::RateWithWait);
+        }
+    }
+}
+
+#[tokio::test]
+async fn faults_strike_pages_are_counted_and_a_stalled_page_is_a_page() {
+    let vendor = vendor(Shape::Okta).await;
+    let authorization = authorization(&vendor).await;
+    vendor.set_faults(Faults::of_every_kind(5, 100));
+    let first = first_page(&vendor);
+    for _ in 0..12 {
+        get(&vendor, &first, &authorization).await;
+    }
+    let struck: u32 = vendor.faults().drawn().values().sum();
+    let log = vendor.log();
+    let faults = log
+        .entries()
+        .iter()
+        .filter(|e| matches!(e.served, Served::Fault { .. }))
+        .count();
+    let stalls = vendor
+        .faults()
+        .drawn()
+        .get(&Fault::Stall)
+        .copied()
+        .unwrap_or(0);
+    assert_eq!(u32::try_from(faults).unwrap() + stalls, struck);
+    assert_eq!(log.asked(), 12);
+}

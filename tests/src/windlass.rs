@@ -1,0 +1,196 @@
+//! The real `windlass` process: built once, run, killed at chosen moments, and listened to.
+
+mod binary;
+mod project;
+mod status;
+
+use std::fs::{self, File};
+use std::os::unix::process::ExitStatusExt;
+use std::path::{Path, PathBuf};
+use std::process::{ExitStatus, Stdio};
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+use tokio::process::{Child, Command};
+use windlass_core::clock::Clock;
+use windlass_core::system::SystemClock;
+
+pub use binary::binary;
+pub(crate) use project::files_below;
+pub use project::{Project, Pull};
+pub use status::SourceStatus;
+
+use crate::vendor::Vendor;
+
+/// How long any one process may take. Reached only when something hangs.
+const PATIENCE: Duration = Duration::from_secs(300);
+/// The exit code of a Rust program that panicked.
+const PANIC_CODE: i32 = 101;
+
+/// How a process ended.
+#[derive(Debug, Clone)]
+pub struct Outcome {
+    /// Its exit code; `None` when a signal ended it.
+    pub code: Option<i32>,
+    /// The signal that ended it.
+    pub signal: Option<i32>,
+    /// What it printed.
+    pub stdout: String,
+    /// What it logged.
+    pub stderr: String,
+}
+
+impl Outcome {
+    /// Whether it ended with code 0.
+    pub fn is_success(&self) -> bool {
+        self.code == Some(0)
+    }
+
+    /// Whether it ended by itself with an error code and did not panic.
+    pub fn is_orderly_failure(&self) -> bool {
+        self.code
+            .is_some_and(|code| code != 0 && code != PANIC_CODE)
+    }
+
+    /// Everything it said, for searching.
+    pub fn said(&self) -> String {
+        format!("{}\n{}", self.stdout, self.stderr)
+    }
+
+    /// An error that shows everything, unless it ended with code 0.
+    pub fn expect_success(self) -> anyhow::Result<Self> {
+        if self.is_success() {
+            Ok(self)
+        } else {
+            bail!("windlass failed: {self:#?}")
+        }
+    }
+
+    /// An error that shows everything, unless it failed in an orderly way and said every one of
+    /// `words`.
+    pub fn expect_failure(self, words: &[&str]) -> anyhow::Result<Self> {
+        if !self.is_orderly_failure() {
+            bail!("an orderly failure was expected: {self:#?}");
+        }
+        let said = self.said().to_lowercase();
+        if let Some(word) = words
+            .iter()
+            .find(|word| !said.contains(&word.to_lowercase()))
+        {
+            bail!("the failure does not mention `{word}`: {self:#?}");
+        }
+        Ok(self)
+    }
+}
+
+/// When to kill a process.
+#[derive(Debug, Clone, Copy)]
+pub struct KillAt {
+    /// After its vendor has served this many more pages.
+    pub pages: u64,
+    /// And then this much later, in milliseconds: lets the kill fall into delivery, checkpoint or
+    /// the next request.
+    pub then_ms: i64,
+}
+
+/// What became of a process that was to be killed.
+#[derive(Debug, Clone)]
+pub enum Ended {
+    /// It was killed.
+    Killed,
+    /// It ended before its time had come.
+    Finished(Outcome),
+}
+
+/// A running process. Killed when dropped.
+#[derive(Debug)]
+pub struct Running {
+    child: Child,
+    stdout: PathBuf,
+    stderr: PathBuf,
+}
+
+impl Running {
+    /// Starts `command` with its output going to files named after `stem`: a file survives what a
+    /// pipe would not, and never fills up.
+    pub(crate) fn start(mut command: Command, stem: &Path) -> anyhow::Result<Self> {
+        let (stdout, stderr) = (stem.with_extension("stdout"), stem.with_extension("stderr"));
+        let file = |path: &Path| {
+            File::create(path).with_context(|| format!("cannot create {}", path.display()))
+        };
+        let child = command
+            .stdin(Stdio::null())
+            .stdout(file(&stdout)?)
+            .stderr(file(&stderr)?)
+            .kill_on_drop(true)
+            .spawn()
+            .with_context(|| format!("cannot start {command:?}"))?;
+        Ok(Self {
+            child,
+            stdout,
+            stderr,
+        })
+    }
+
+    /// Waits for the end.
+    pub async fn finish(mut self) -> anyhow::Result<Outcome> {
+        match tokio::time::timeout(PATIENCE, self.child.wait()).await {
+            Ok(status) => self.outcome(status.context("cannot wait for windlass")?),
+            Err(_) => {
+                let stderr = read(&self.stderr)?;
+                bail!("windlass did not end within {PATIENCE:?}; it said: {stderr}");
+            }
+        }
+    }
+
+    /// `SIGKILL`s it at the moment `at`, unless it ends before.
+    pub async fn kill(mut self, vendor: &Vendor, at: KillAt) -> anyhow::Result<Ended> {
+        let mut pages = vendor.pages_served();
+        let threshold = *pages.borrow() + at.pages;
+        let moment = async {
+            let reached = pages.wait_for(|served| *served >= threshold).await.is_ok();
+            SystemClock.sleep(at.then_ms).await;
+            reached
+        };
+        tokio::select! {
+            status = self.child.wait() => {
+                let status = status.context("cannot wait for windlass")?;
+                return self.outcome(status).map(Ended::Finished);
+            }
+            reached = tokio::time::timeout(PATIENCE, moment) => {
+                if !reached.unwrap_or(false) {
+                    bail!("the vendor never served {threshold} pages: {}", read(&self.stderr)?);
+                }
+            }
+        }
+        self.child.start_kill().context("cannot kill windlass")?;
+        // Once it is waited for, the operating system has released its locks.
+        let status = self
+            .child
+            .wait()
+            .await
+            .context("cannot wait for windlass")?;
+        if status.signal().is_some() {
+            return Ok(Ended::Killed);
+        }
+        self.outcome(status).map(Ended::Finished)
+    }
+
+    fn outcome(&self, status: ExitStatus) -> anyhow::Result<Outcome> {
+        Ok(Outcome {
+            code: status.code(),
+            signal: status.signal(),
+            stdout: read(&self.stdout)?,
+            stderr: read(&self.stderr)?,
+        })
+    }
+}
+
+fn read(path: &Path) -> anyhow::Result<String> {
+    let bytes = fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
+}
+
+#[cfg(test)]
+#[path = "windlass_tests.rs"]
+mod tests;

@@ -1,0 +1,79 @@
+//! How long a run may take, and when it is time to give the window back.
+
+use windlass_core::limits;
+use windlass_core::time::Timestamp;
+
+/// The time a run has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Budget {
+    deadline: Option<Timestamp>,
+    margin_ms: i64,
+}
+
+impl Budget {
+    /// No deadline: the run ends when its windows do, or when it is told to stop.
+    pub const UNLIMITED: Self = Self {
+        deadline: None,
+        margin_ms: 0,
+    };
+
+    /// Something kills the process at `deadline`; [`limits::DEADLINE_MARGIN_MS`] is kept to release.
+    pub const fn killed_at(deadline: Timestamp) -> Self {
+        Self {
+            deadline: Some(deadline),
+            margin_ms: limits::DEADLINE_MARGIN_MS,
+        }
+    }
+
+    /// Until when a claim's lease runs: the deadline and the skew allowance, so that no heartbeat
+    /// is needed. Without a deadline the lease is the process's lifetime.
+    pub fn lease_until(self) -> Timestamp {
+        self.deadline.map_or(Timestamp::MAX, |deadline| {
+            deadline.plus_ms(limits::CLOCK_SKEW_MS)
+        })
+    }
+
+    /// Milliseconds that work may still take, for a window whose slowest page took `slowest_page_ms`:
+    /// the margin is at least twice that.
+    pub fn left_ms(self, now: Timestamp, slowest_page_ms: i64) -> i64 {
+        let Some(deadline) = self.deadline else {
+            return i64::MAX;
+        };
+        let margin_ms = self.margin_ms.max(slowest_page_ms.saturating_mul(2));
+        deadline.minus_ms(margin_ms).ms_since(now).max(0)
+    }
+
+    /// Whether another page fits.
+    pub fn has_time(self, now: Timestamp, slowest_page_ms: i64) -> bool {
+        self.left_ms(now, slowest_page_ms) > slowest_page_ms
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_margin_is_ten_seconds_or_twice_the_slowest_page() {
+        let budget = Budget::killed_at(Timestamp::from_ms(100_000));
+        let now = Timestamp::from_ms(0);
+        assert_eq!(budget.left_ms(now, 1_000), 90_000);
+        assert_eq!(budget.left_ms(now, 20_000), 60_000);
+        assert_eq!(budget.left_ms(Timestamp::from_ms(95_000), 0), 0);
+    }
+
+    #[test]
+    fn a_page_that_would_not_fit_is_not_begun() {
+        let budget = Budget::killed_at(Timestamp::from_ms(100_000));
+        assert!(budget.has_time(Timestamp::from_ms(69_999), 10_000));
+        assert!(!budget.has_time(Timestamp::from_ms(70_000), 10_000));
+    }
+
+    #[test]
+    fn a_lease_outlasts_the_deadline_by_the_skew_allowance() {
+        let budget = Budget::killed_at(Timestamp::from_ms(0));
+        assert_eq!(budget.lease_until().as_ms(), limits::CLOCK_SKEW_MS);
+        assert_eq!(Budget::UNLIMITED.lease_until(), Timestamp::MAX);
+        assert!(Budget::UNLIMITED.has_time(Timestamp::MAX, i64::MAX - 1));
+    }
+}

@@ -1,0 +1,188 @@
+//! How the run of a window ends: completed, given back, restarted, split, blocked.
+
+use windlass_connectors::connector::Page;
+use windlass_core::checkpoint::{Checkpoint, PageTotals};
+use windlass_core::lease::Lease;
+use windlass_core::limits;
+use windlass_core::retry::{Disposition, FailureClass, stored_backoff_ms};
+use windlass_core::source::RateGate;
+use windlass_core::time::Timestamp;
+use windlass_core::transition::Cause;
+use windlass_core::window::Window;
+use windlass_sink::{SinkError, WindowWriter};
+use windlass_state::StateStore;
+
+use crate::fetch::NoPage;
+use crate::pages::Run;
+use crate::persist::NotWritten;
+use crate::{Outcome, Outfit};
+
+impl<S: StateStore, O: Outfit> Run<'_, S, O> {
+    /// Ends the run between two pages when it must not go on.
+    pub(crate) async fn should_leave(
+        &self,
+        lease: &Lease,
+        page: &Page,
+    ) -> Result<Option<Outcome>, NotWritten> {
+        let now = self.worker.now();
+        let spent = page.budget.as_ref().filter(|budget| budget.remaining == 0);
+        let pause_ms = spent
+            .and_then(|budget| budget.reset_ms)
+            .max(self.slow_pace_ms());
+        if let Some(pause_ms) = pause_ms.filter(|pause| *pause > limits::RETRY_DELAY_MAX_MS) {
+            let why = "the vendor's budget is used up";
+            let until = now.plus_ms(pause_ms.min(limits::WAIT_MS_MAX));
+            self.close_gate(until, why).await?;
+            return self
+                .worker
+                .give_back(lease, Cause::Yielded, Some(until), why)
+                .await
+                .map(Some);
+        }
+        if self.worker.seams.stop.is_requested() {
+            return self.worker.yield_now(lease, "told to stop").await.map(Some);
+        }
+        if !self.budget.has_time(now, lease.window().slowest_page_ms) {
+            return self.worker.yield_now(lease, "out of time").await.map(Some);
+        }
+        Ok(None)
+    }
+
+    pub(crate) async fn complete<W: WindowWriter>(
+        &self,
+        lease: &Lease,
+        writer: &mut W,
+        last: &Checkpoint,
+    ) -> Result<Outcome, NotWritten> {
+        if let Err(error) = writer.finish().await {
+            return self.sink_failed(lease, &error).await;
+        }
+        let history_ms = self.source.definition.policy.history_ms;
+        let done = self
+            .worker
+            .holder()
+            .complete(lease, last, history_ms)
+            .await?;
+        self.observe(&done, &last.totals);
+        if let Some(pause_ms) = self.slow_pace_ms() {
+            self.close_gate(self.worker.now().plus_ms(pause_ms), "its declared pace")
+                .await?;
+        }
+        Ok(Outcome::Completed)
+    }
+
+    async fn close_gate(&self, not_before: Timestamp, reason: &str) -> Result<(), NotWritten> {
+        let group = self.source.definition.policy.rate_group.clone();
+        let gate = RateGate {
+            group,
+            not_before,
+            reason: reason.to_owned(),
+        };
+        self.worker
+            .store
+            .close_rate_gate(&gate)
+            .await
+            .map_err(NotWritten::Failed)
+    }
+
+    pub(crate) fn observe(&self, window: &Window, totals: &PageTotals) {
+        if let Some(observer) = &self.worker.seams.observer {
+            observer.page(window, totals);
+        }
+    }
+
+    pub(crate) async fn no_page(
+        &self,
+        lease: &Lease,
+        no_page: NoPage,
+    ) -> Result<Outcome, NotWritten> {
+        let NoPage::Failed {
+            failure,
+            disposition,
+        } = no_page
+        else {
+            return self.worker.yield_now(lease, "told to stop").await;
+        };
+        let why = failure.to_string();
+        let give_back =
+            |cause, not_before| self.worker.give_back(lease, cause, Some(not_before), &why);
+        match disposition {
+            Disposition::Block => self.worker.block(lease, self.source, &why).await,
+            Disposition::Leave { not_before, gate } => {
+                if gate {
+                    self.close_gate(not_before, &why).await?;
+                }
+                let asked = failure.wait_ms.is_some() || failure.class == FailureClass::Rate;
+                let cause = if asked { Cause::Yielded } else { Cause::Outage };
+                give_back(cause, not_before).await
+            }
+            Disposition::Fail { not_before } => give_back(Cause::Failed, not_before).await,
+            Disposition::Restart { not_before } => give_back(Cause::Restart, not_before).await,
+            Disposition::Split => self.split(lease, &why).await,
+            Disposition::Retry { after_ms } => {
+                give_back(Cause::Outage, self.worker.now().plus_ms(after_ms)).await
+            }
+        }
+    }
+
+    /// Asks for a split in the middle. Only before the first page: without a strict order nobody
+    /// knows which half the delivered pages belong to. A window of one unit cannot be split.
+    async fn split(&self, lease: &Lease, why: &str) -> Result<Outcome, NotWritten> {
+        let window = lease.window();
+        let middle = window
+            .span()
+            .midpoint(self.source.definition.policy.unit_ms);
+        match middle.filter(|_| window.cursor.is_none()) {
+            Some(at) => {
+                self.worker
+                    .give_back(lease, Cause::Split(at), None, why)
+                    .await
+            }
+            None => {
+                let wait_ms = stored_backoff_ms(window.setbacks);
+                let not_before = self.worker.now().plus_ms(wait_ms);
+                self.worker
+                    .give_back(lease, Cause::Failed, Some(not_before), why)
+                    .await
+            }
+        }
+    }
+
+    pub(crate) async fn restart(
+        &self,
+        lease: &Lease,
+        problem: &str,
+    ) -> Result<Outcome, NotWritten> {
+        let restarts = lease.window().restarts;
+        let wait_ms = restarts.checked_sub(1).map_or(0, stored_backoff_ms);
+        let not_before = Some(self.worker.now().plus_ms(wait_ms));
+        self.worker
+            .give_back(lease, Cause::Restart, not_before, problem)
+            .await
+    }
+
+    pub(crate) async fn sink_failed(
+        &self,
+        lease: &Lease,
+        error: &SinkError,
+    ) -> Result<Outcome, NotWritten> {
+        let why = error.to_string();
+        let wait_ms = stored_backoff_ms(lease.window().setbacks);
+        let not_before = Some(self.worker.now().plus_ms(wait_ms));
+        match error {
+            SinkError::Refused { .. } | SinkError::Full { .. } => {
+                self.worker.block(lease, self.source, &why).await
+            }
+            SinkError::Lost { .. } => {
+                self.worker
+                    .give_back(lease, Cause::Restart, not_before, &why)
+                    .await
+            }
+            SinkError::Unavailable { .. } => {
+                self.worker
+                    .give_back(lease, Cause::Outage, not_before, &why)
+                    .await
+            }
+        }
+    }
+}

@@ -1,0 +1,122 @@
+//! One page, with the tries it is given within a run.
+
+use std::time::Duration;
+
+use backon::{BackoffBuilder, ExponentialBuilder};
+use windlass_connectors::client::Client;
+use windlass_connectors::connector::Page;
+use windlass_connectors::exchange::Failure;
+use windlass_connectors::http::Transport;
+use windlass_core::limits;
+use windlass_core::retry::{Attempt, Disposition, decide, jittered};
+use windlass_core::window::Window;
+
+use crate::pace::{Pacer, interval_ms};
+use crate::{Budget, Seams};
+
+/// Why there is no page.
+#[derive(Debug)]
+pub(crate) enum NoPage {
+    /// The vendor or the network failed, after every try this run had.
+    Failed {
+        failure: Failure,
+        disposition: Disposition,
+    },
+    /// The run was told to stop while it waited.
+    Stopped,
+}
+
+/// Fetches pages of one window.
+pub(crate) struct Fetcher<'a, T: Transport> {
+    pub(crate) client: &'a Client<T>,
+    pub(crate) seams: &'a Seams,
+    pub(crate) pacer: &'a Pacer,
+    pub(crate) group: &'a windlass_core::RateGroup,
+    pub(crate) requests_per_minute: Option<u32>,
+    pub(crate) budget: Budget,
+}
+
+impl<T: Transport> Fetcher<'_, T> {
+    /// The page after `token` of `window`. Stopping it is safe: nothing but the vendor has heard of it.
+    pub(crate) async fn fetch(
+        &self,
+        window: &Window,
+        token: Option<&str>,
+    ) -> Result<(Page, i64), NoPage> {
+        let started = self.seams.clock.now();
+        let tries = self.tries(window, token);
+        tokio::select! {
+            biased;
+            page = tries => page.map(|page| (page, self.seams.clock.now().ms_since(started))),
+            () = self.seams.stop.requested() => Err(NoPage::Stopped),
+        }
+    }
+
+    async fn tries(&self, window: &Window, token: Option<&str>) -> Result<Page, NoPage> {
+        let mut delays = delays();
+        loop {
+            self.take_turn().await;
+            let failure = match self.client.fetch(window.span(), token).await {
+                Ok(page) => return Ok(page),
+                Err(failure) => failure,
+            };
+            let disposition = self.decide(window, &failure, delays.next());
+            let Disposition::Retry { after_ms } = disposition else {
+                return Err(NoPage::Failed {
+                    failure,
+                    disposition,
+                });
+            };
+            tracing::info!(window = %window.id, after_ms, error = %failure, "page tried again");
+            self.seams.clock.sleep(after_ms).await;
+        }
+    }
+
+    fn decide(&self, window: &Window, failure: &Failure, delay: Option<Duration>) -> Disposition {
+        let now = self.seams.clock.now();
+        let entropy = &self.seams.entropy;
+        let attempt = Attempt {
+            window,
+            delay_ms: delay.map(|delay| jittered(to_ms(delay), entropy.next_u64())),
+            wait_ms: failure.wait_ms,
+            left_ms: self.budget.left_ms(now, window.slowest_page_ms),
+            random: entropy.next_u64(),
+            now,
+        };
+        decide(failure.class, &attempt)
+    }
+
+    /// Waits for this request's turn at the declared pace. A pace too slow to sleep through is the
+    /// gate's affair, which the run closes between pages.
+    async fn take_turn(&self) {
+        let Some(per_minute) = self.requests_per_minute else {
+            return;
+        };
+        if interval_ms(per_minute) > limits::PACE_SLEEP_MAX_MS {
+            return;
+        }
+        let wait_ms = self
+            .pacer
+            .take_turn(self.group, per_minute, self.seams.clock.now());
+        if wait_ms > 0 {
+            self.seams.clock.sleep(wait_ms).await;
+        }
+    }
+}
+
+/// The delays between tries: exponential; the jitter comes from our own entropy.
+fn delays() -> impl Iterator<Item = Duration> {
+    ExponentialBuilder::default()
+        .with_min_delay(Duration::from_millis(
+            limits::RETRY_DELAY_MIN_MS.unsigned_abs(),
+        ))
+        .with_max_delay(Duration::from_millis(
+            limits::RETRY_DELAY_MAX_MS.unsigned_abs(),
+        ))
+        .with_max_times(limits::PAGE_TRIES_MAX - 1)
+        .build()
+}
+
+fn to_ms(delay: Duration) -> i64 {
+    i64::try_from(delay.as_millis()).unwrap_or(i64::MAX)
+}

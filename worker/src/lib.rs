@@ -1,0 +1,119 @@
+//! Doing one window: claim, fetch page n+1 while page n is delivered, checkpoint, complete.
+//!
+//! The worker owns no decision about time, leases or retries; those are `windlass-core`'s. It knows
+//! only what comes next inside one window, and it never reports progress that is not durable: a
+//! page is checkpointed after the sink has acknowledged every record of it, never before.
+
+mod budget;
+mod circle;
+mod ends;
+mod fetch;
+mod lines;
+mod next;
+mod outcome;
+mod pace;
+mod pages;
+mod persist;
+mod run;
+mod stop;
+
+use std::fmt;
+use std::future::Future;
+use std::sync::Arc;
+
+pub use budget::Budget;
+pub use outcome::{Outcome, Report};
+pub use stop::Stop;
+use windlass_connectors::client::Client;
+use windlass_connectors::http::Transport;
+use windlass_core::checkpoint::PageTotals;
+use windlass_core::source::SourceRecord;
+use windlass_core::window::Window;
+use windlass_core::{Clock, Entropy};
+use windlass_sink::Sink;
+use windlass_state::StateStore;
+
+/// What a source needs to be worked on: a client for its vendor and the sink its records go to.
+pub trait Outfit: Send + Sync {
+    /// How requests are sent.
+    type Transport: Transport;
+    /// Where records go.
+    type Sink: Sink;
+
+    /// The client and sink for `source`, built once per version of its definition.
+    ///
+    /// # Errors
+    /// When the definition cannot be worked with: an unknown connector, a missing secret, a sink
+    /// that refuses. The source is blocked with this reason.
+    fn outfit(
+        &self,
+        source: &SourceRecord,
+    ) -> impl Future<Output = Result<Gear<Self::Transport, Self::Sink>, OutfitError>> + Send;
+}
+
+/// A client and a sink.
+#[derive(Debug)]
+pub struct Gear<T: Transport, K> {
+    /// Speaks to the vendor, with credentials.
+    pub client: Arc<Client<T>>,
+    /// Takes the records.
+    pub sink: Arc<K>,
+}
+
+impl<T: Transport, K> Clone for Gear<T, K> {
+    fn clone(&self) -> Self {
+        Self {
+            client: Arc::clone(&self.client),
+            sink: Arc::clone(&self.sink),
+        }
+    }
+}
+
+/// A source cannot be worked on as configured: what is wrong, and what to do.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct OutfitError(pub String);
+
+/// Hears of every page as it becomes durable. For progress bars and metrics.
+pub trait Observer: Send + Sync + fmt::Debug {
+    /// `window` was checkpointed or completed with one more page of `totals`.
+    fn page(&self, window: &Window, totals: &PageTotals);
+}
+
+/// Does windows, one after the other.
+#[derive(Debug)]
+pub struct Worker<S, O> {
+    store: S,
+    outfit: O,
+    seams: Seams,
+    pacer: pace::Pacer,
+}
+
+/// Time, randomness, the request to stop, and who listens.
+#[derive(Debug, Clone)]
+pub struct Seams {
+    /// Now, and how to wait.
+    pub clock: Arc<dyn Clock>,
+    /// Owners and jitter.
+    pub entropy: Arc<dyn Entropy>,
+    /// Asked between pages.
+    pub stop: Stop,
+    /// Told of each page.
+    pub observer: Option<Arc<dyn Observer>>,
+}
+
+impl<S: StateStore, O: Outfit> Worker<S, O> {
+    /// A worker over `store`, with vendors and sinks from `outfit`.
+    pub fn new(store: S, outfit: O, seams: Seams) -> Self {
+        Self {
+            store,
+            outfit,
+            seams,
+            pacer: pace::Pacer::default(),
+        }
+    }
+
+    fn now(&self) -> windlass_core::Timestamp {
+        self.seams.clock.now()
+    }
+}

@@ -1,0 +1,174 @@
+//! From a page to lines: each record on one line, with its metadata spliced in front.
+
+use std::io::Write as _;
+
+use bytes::Bytes;
+use serde::Serialize;
+use windlass_connectors::connector::{Page, Record};
+use windlass_core::checkpoint::{PageTotals, earliest};
+use windlass_core::time::Timestamp;
+use windlass_core::window::Window;
+use windlass_sink::{Batch, Reject};
+
+/// The key under which metadata is spliced in.
+const METADATA_KEY: &str = "_windlass";
+
+/// What every record of a page has in common.
+pub(crate) struct PageContext<'a> {
+    pub(crate) window: &'a Window,
+    pub(crate) connector: &'a str,
+    pub(crate) request_hash: &'a str,
+    pub(crate) metadata: bool,
+    pub(crate) pulled_at: Timestamp,
+}
+
+/// Turns a page into what the sink takes, and counts it.
+pub(crate) fn lines(page: &Page, context: &PageContext<'_>) -> (Batch, PageTotals) {
+    let bytes: usize = page.records.iter().map(|record| record.raw.len()).sum();
+    let mut lines = Vec::with_capacity(bytes + page.records.len() * 320);
+    let mut ends = Vec::with_capacity(page.records.len());
+    let mut rejects = Vec::new();
+    let mut totals = PageTotals::default();
+    let prefix = Prefix::new(context);
+    for (index, record) in page.records.iter().enumerate() {
+        totals.oldest = earliest(totals.oldest, record.time);
+        totals.newest = totals.newest.max(record.time);
+        match prefix.line(&mut lines, record, index) {
+            Ok(()) => {
+                lines.push(b'\n');
+                ends.push(lines.len());
+                totals.records += 1;
+                totals.bytes += record.raw.len() as u64;
+            }
+            Err(reason) => {
+                totals.rejected += 1;
+                rejects.push(Reject {
+                    index,
+                    reason: reason.to_owned(),
+                    raw: record.raw.clone(),
+                });
+            }
+        }
+    }
+    let batch = Batch {
+        window: context.window.id.clone(),
+        page: context.window.page,
+        lines: Bytes::from(lines),
+        ends,
+        rejects,
+    };
+    (batch, totals)
+}
+
+/// The metadata that is the same for every record of a page, ready to copy.
+struct Prefix<'a> {
+    context: &'a PageContext<'a>,
+    /// `{"_windlass":{"source":…,"page":3,`
+    head: Vec<u8>,
+    /// `"pulled_at":…}`
+    tail: Vec<u8>,
+}
+
+impl<'a> Prefix<'a> {
+    fn new(context: &'a PageContext<'a>) -> Self {
+        let mut head = format!("{{\"{METADATA_KEY}\":{{").into_bytes();
+        field(
+            &mut head,
+            "source",
+            context.window.id.timeline.source.as_str(),
+        );
+        field(&mut head, "connector", context.connector);
+        field(&mut head, "window", &context.window.id.to_string());
+        field(&mut head, "page", &context.window.page);
+        let mut tail = Vec::new();
+        field(&mut tail, "pulled_at", &context.pulled_at);
+        tail.pop();
+        tail.push(b'}');
+        Self {
+            context,
+            head,
+            tail,
+        }
+    }
+
+    /// Appends the line of `record`, or says why it cannot be one.
+    fn line(&self, out: &mut Vec<u8>, record: &Record, index: usize) -> Result<(), &'static str> {
+        if !self.context.metadata {
+            copy_without_breaks(out, &record.raw);
+            return Ok(());
+        }
+        let raw = record.raw.trim_ascii();
+        let Some(rest) = raw.strip_prefix(b"{") else {
+            return Err("not a JSON object, so metadata cannot be added to it");
+        };
+        if has_metadata_key(raw) {
+            return Err("already has a _windlass key, which would hide or be hidden by ours");
+        }
+        out.extend_from_slice(&self.head);
+        self.identity(out, record, index);
+        out.extend_from_slice(&self.tail);
+        let rest = rest.trim_ascii_start();
+        if !rest.starts_with(b"}") {
+            out.push(b',');
+        }
+        copy_without_breaks(out, rest);
+        Ok(())
+    }
+
+    /// `id`, `id_kind` and `time`. A vendor's id is the same on every read of the record; a
+    /// positional one names where this read found it, and promises no more.
+    fn identity(&self, out: &mut Vec<u8>, record: &Record, index: usize) {
+        if let Some(id) = &record.id {
+            field(out, "id", id);
+            field(out, "id_kind", "vendor");
+        } else {
+            let PageContext {
+                window,
+                request_hash,
+                ..
+            } = self.context;
+            let id = format!("{request_hash}:{}:{}:{index}", window.id.from, window.page);
+            field(out, "id", &id);
+            field(out, "id_kind", "position");
+        }
+        if let Some(time) = &record.time {
+            field(out, "time", time);
+        }
+    }
+}
+
+/// Appends `"name":value,`.
+fn field<T: Serialize + ?Sized>(out: &mut Vec<u8>, name: &str, value: &T) {
+    // Writing into memory cannot fail, and none of our values refuse to be JSON.
+    let written = write!(out, "\"{name}\":")
+        .map_err(serde_json::Error::io)
+        .and_then(|()| serde_json::to_writer(&mut *out, value));
+    debug_assert!(written.is_ok());
+    out.push(b',');
+}
+
+/// Copies `raw` without line breaks. JSON has none inside strings, so only white space goes.
+fn copy_without_breaks(out: &mut Vec<u8>, raw: &[u8]) {
+    if raw.contains(&b'\n') || raw.contains(&b'\r') {
+        out.extend(raw.iter().filter(|byte| !matches!(byte, b'\n' | b'\r')));
+    } else {
+        out.extend_from_slice(raw);
+    }
+}
+
+/// Whether the object has our key at its top level. The text is looked for first: it is almost
+/// never there, and parsing every record would cost more than everything else here.
+fn has_metadata_key(raw: &[u8]) -> bool {
+    let Ok(text) = std::str::from_utf8(raw) else {
+        return false;
+    };
+    if !text.contains(METADATA_KEY) {
+        return false;
+    }
+    serde_json::from_str::<std::collections::HashMap<String, &serde_json::value::RawValue>>(text)
+        .is_ok_and(|object| object.contains_key(METADATA_KEY))
+}
+
+#[cfg(test)]
+#[path = "lines_tests.rs"]
+mod tests;

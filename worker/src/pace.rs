@@ -1,0 +1,71 @@
+//! Keeping a declared pace: at most so many requests a minute, evenly spread.
+
+use std::collections::HashMap;
+use std::sync::Mutex;
+
+use windlass_core::ids::RateGroup;
+use windlass_core::time::{MINUTE_MS, Timestamp};
+
+/// When each rate group may be asked next by this process.
+#[derive(Debug, Default)]
+pub(crate) struct Pacer(Mutex<HashMap<RateGroup, Timestamp>>);
+
+impl Pacer {
+    /// Takes the next turn of `group` at `requests_per_minute` and says how long to wait for it, in
+    /// milliseconds. Turns are evenly spaced, and an unused one is not saved up.
+    pub(crate) fn take_turn(
+        &self,
+        group: &RateGroup,
+        requests_per_minute: u32,
+        now: Timestamp,
+    ) -> i64 {
+        let interval_ms = interval_ms(requests_per_minute);
+        let mut turns = self
+            .0
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner);
+        let turn = turns.get(group).copied().unwrap_or(now).max(now);
+        turns.insert(group.clone(), turn.plus_ms(interval_ms));
+        turn.ms_since(now)
+    }
+}
+
+/// Milliseconds between two requests at this pace, rounded up.
+pub(crate) fn interval_ms(requests_per_minute: u32) -> i64 {
+    let per_minute = i64::from(requests_per_minute.max(1));
+    (MINUTE_MS + per_minute - 1) / per_minute
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn requests_of_one_group_are_evenly_spaced_and_groups_do_not_share() {
+        let pacer = Pacer::default();
+        let (a, b) = ("a".parse().unwrap(), "b".parse().unwrap());
+        let now = Timestamp::from_ms(0);
+        let waits: Vec<_> = (0..3).map(|_| pacer.take_turn(&a, 10, now)).collect();
+        assert_eq!(waits, [0, 6_000, 12_000]);
+        assert_eq!(pacer.take_turn(&b, 10, now), 0);
+    }
+
+    #[test]
+    fn unused_turns_are_not_saved_up() {
+        let pacer = Pacer::default();
+        let group = "a".parse().unwrap();
+        pacer.take_turn(&group, 60, Timestamp::from_ms(0));
+        assert_eq!(pacer.take_turn(&group, 60, Timestamp::from_ms(60_000)), 0);
+        assert_eq!(
+            pacer.take_turn(&group, 60, Timestamp::from_ms(60_000)),
+            1_000
+        );
+    }
+
+    #[test]
+    fn no_more_than_the_declared_number_fit_any_minute() {
+        for per_minute in [1, 7, 60, 2_400] {
+            assert!(interval_ms(per_minute) * i64::from(per_minute) >= MINUTE_MS);
+        }
+    }
+}

@@ -1,0 +1,171 @@
+//! The pages of one window: the whole loop, in the order in which things become true.
+
+use futures_util::future::join;
+use windlass_connectors::connector::Page;
+use windlass_core::checkpoint::{Checkpoint, Cursor, PageTotals};
+use windlass_core::lease::Lease;
+use windlass_core::limits;
+use windlass_core::source::SourceRecord;
+use windlass_core::task::Task;
+use windlass_core::time::Timestamp;
+use windlass_core::transition::Cause;
+use windlass_sink::{Batch, Sink, WindowWriter};
+use windlass_state::StateStore;
+
+use crate::circle::Circle;
+use crate::fetch::Fetcher;
+use crate::lines::{PageContext, lines};
+use crate::pace::interval_ms;
+use crate::persist::NotWritten;
+use crate::{Budget, Gear, Outcome, Outfit, Worker};
+
+/// One window's run, with everything it needs.
+pub(crate) struct Run<'a, S, O: Outfit> {
+    pub(crate) worker: &'a Worker<S, O>,
+    pub(crate) source: &'a SourceRecord,
+    pub(crate) gear: &'a Gear<O::Transport, O::Sink>,
+    pub(crate) task: &'a Task,
+    pub(crate) budget: Budget,
+}
+
+impl<S: StateStore, O: Outfit> Run<'_, S, O> {
+    /// fetch page n+1 while page n is delivered -> checkpoint n -> ... -> complete
+    pub(crate) async fn pages(&self, mut lease: Lease) -> Result<Outcome, NotWritten> {
+        let connector = self.gear.client.connector();
+        let request_hash = connector.request_hash(lease.window().span());
+        let mut token = match &lease.window().cursor {
+            Some(cursor) if cursor.request != request_hash => {
+                let why = "its page token belongs to another request";
+                return self
+                    .worker
+                    .give_back(&lease, Cause::Restart, None, why)
+                    .await;
+            }
+            cursor => cursor.as_ref().map(|cursor| cursor.token.clone()),
+        };
+        let mut writer = match self.gear.sink.open(lease.window()).await {
+            Ok(writer) => writer,
+            Err(error) => return self.sink_failed(&lease, &error).await,
+        };
+        let fetcher = self.fetcher();
+        let mut circle = Circle::starting_at(token.as_deref());
+        let mut fetched = fetcher.fetch(lease.window(), token.as_deref()).await;
+        for _ in 0..limits::PAGES_PER_RUN_MAX {
+            let (page, fetch_ms) = match fetched {
+                Ok(page) => page,
+                Err(no_page) => return self.no_page(&lease, no_page).await,
+            };
+            if let Some(wait_until) = self.too_early(&lease, &page) {
+                let why = "the vendor's clock has not passed the end of the window and settle";
+                return self
+                    .worker
+                    .give_back(&lease, Cause::Yielded, Some(wait_until), why)
+                    .await;
+            }
+            token.clone_from(&page.next);
+            if let Some(problem) = circle.closes(token.as_deref()) {
+                return self.restart(&lease, problem).await;
+            }
+            let started = self.worker.now();
+            let (batch, totals) = self.lines(&page, &lease, &request_hash);
+            let may_prefetch = self.may_prefetch(&lease, &page);
+            let ahead = async {
+                if may_prefetch {
+                    Some(fetcher.fetch(lease.window(), token.as_deref()).await)
+                } else {
+                    None
+                }
+            };
+            // Joined, and neither cancels the other: a failed prefetch must not abort a delivery.
+            let (delivered, next) = join(writer.write(&batch), ahead).await;
+            let position = match delivered {
+                Ok(position) => position,
+                Err(error) => return self.sink_failed(&lease, &error).await,
+            };
+            let cursor = token.clone().map(|token| Cursor {
+                token,
+                request: request_hash.clone(),
+            });
+            let checkpoint = Checkpoint {
+                from: lease.window().page,
+                cursor,
+                totals,
+                ordered: page.in_order,
+                sink_position: position,
+                page_ms: fetch_ms + self.worker.now().ms_since(started),
+                now: self.worker.now(),
+            };
+            if token.is_none() {
+                return self.complete(&lease, &mut writer, &checkpoint).await;
+            }
+            lease = self.worker.holder().checkpoint(&lease, &checkpoint).await?;
+            self.observe(lease.window(), &totals);
+            if let Some(outcome) = self.should_leave(&lease, &page).await? {
+                return Ok(outcome);
+            }
+            fetched = match next {
+                Some(next) => next,
+                None => fetcher.fetch(lease.window(), token.as_deref()).await,
+            };
+        }
+        self.worker
+            .yield_now(&lease, "it has had its pages for one run")
+            .await
+    }
+
+    fn fetcher(&self) -> Fetcher<'_, O::Transport> {
+        Fetcher {
+            client: &self.gear.client,
+            seams: &self.worker.seams,
+            pacer: &self.worker.pacer,
+            group: &self.source.definition.policy.rate_group,
+            requests_per_minute: self.task.requests_per_minute,
+            budget: self.budget,
+        }
+    }
+
+    fn lines(&self, page: &Page, lease: &Lease, request_hash: &str) -> (Batch, PageTotals) {
+        let context = PageContext {
+            window: lease.window(),
+            connector: self.gear.client.connector().name(),
+            request_hash,
+            metadata: self.source.definition.metadata,
+            pulled_at: self.worker.now(),
+        };
+        lines(page, &context)
+    }
+
+    /// When the vendor itself will have passed the window's end and settle, if it has not: a fast
+    /// clock of ours must not close a window the vendor has not filled. Without a `Date` ours counts.
+    fn too_early(&self, lease: &Lease, page: &Page) -> Option<Timestamp> {
+        let filled = lease
+            .window()
+            .to
+            .plus_ms(self.source.definition.policy.settle_ms);
+        let vendor_now = page.served_at.unwrap_or_else(|| self.worker.now());
+        let short_ms = filled.ms_since(vendor_now);
+        (short_ms > 0).then(|| self.worker.now().plus_ms(short_ms.min(limits::WAIT_MS_MAX)))
+    }
+
+    fn may_prefetch(&self, lease: &Lease, page: &Page) -> bool {
+        page.next.is_some()
+            && self.gear.client.connector().defaults().prefetch
+            && !self.worker.seams.stop.is_requested()
+            && self.slow_pace_ms().is_none()
+            && page
+                .budget
+                .as_ref()
+                .is_none_or(|budget| budget.remaining > 0)
+            && self
+                .budget
+                .has_time(self.worker.now(), lease.window().slowest_page_ms)
+    }
+
+    /// The pause between requests, when the declared pace is too slow to sleep through.
+    pub(crate) fn slow_pace_ms(&self) -> Option<i64> {
+        self.task
+            .requests_per_minute
+            .map(interval_ms)
+            .filter(|interval| *interval > limits::PACE_SLEEP_MAX_MS)
+    }
+}

@@ -1,0 +1,188 @@
+//! The run of a task: window after window, each from claim to release.
+
+use windlass_core::ids::WindowId;
+use windlass_core::lease::Lease;
+use windlass_core::source::{Blocked, SourceRecord};
+use windlass_core::task::Task;
+use windlass_core::time::Timestamp;
+use windlass_core::transition::{Cause, Claim, Release};
+use windlass_core::{Owner, limits};
+use windlass_state::StateStore;
+
+use crate::next::next_ready;
+use crate::pages::Run;
+use crate::persist::{Holder, NotWritten};
+use crate::{Budget, Outcome, Outfit, Report, Worker};
+
+impl<S: StateStore, O: Outfit> Worker<S, O> {
+    /// Does the windows of `task`, then further ready windows of its source while time is left.
+    /// The source's definition is read again before each window.
+    pub async fn run(&self, task: &Task, budget: Budget) -> Report {
+        let mut report = Report::default();
+        for window in &task.windows {
+            let spent = !budget.has_time(self.now(), 0) || self.seams.stop.is_requested();
+            if spent && !report.windows.is_empty() {
+                // Left dispatched: claiming it only to release it would cost two writes.
+                break;
+            }
+            self.run_one(task, &window.id, window.epoch, budget, &mut report)
+                .await;
+        }
+        while report.windows.len() < limits::WINDOWS_PER_RUN_MAX
+            && report.state_failure().is_none()
+            && !self.seams.stop.is_requested()
+        {
+            match self.next_for(task, budget).await {
+                Some((id, epoch)) => self.run_one(task, &id, epoch, budget, &mut report).await,
+                None => break,
+            }
+        }
+        report
+    }
+
+    async fn next_for(&self, task: &Task, budget: Budget) -> Option<(WindowId, u64)> {
+        let now = self.now();
+        let source = self.store.source(&task.source).await.ok().flatten()?;
+        let window = next_ready(&self.store, &source, now).await.ok().flatten()?;
+        budget
+            .has_time(now, window.slowest_page_ms)
+            .then_some((window.id, window.epoch))
+    }
+
+    async fn run_one(
+        &self,
+        task: &Task,
+        id: &WindowId,
+        epoch: u64,
+        budget: Budget,
+        report: &mut Report,
+    ) {
+        let outcome = match self.take(id, epoch, budget).await {
+            Ok(lease) => self
+                .work(task, lease, budget)
+                .await
+                .unwrap_or_else(Outcome::from),
+            Err(not_written) => Outcome::from(not_written),
+        };
+        tracing::info!(window = %id, ?outcome, "window run ended");
+        report.windows.push((id.clone(), outcome));
+    }
+
+    async fn take(&self, id: &WindowId, epoch: u64, budget: Budget) -> Result<Lease, NotWritten> {
+        let claim = Claim {
+            epoch,
+            owner: Owner::from_random(self.seams.entropy.next_u128()),
+            lease_until: budget.lease_until(),
+            now: self.now(),
+        };
+        self.holder().claim(id, &claim).await
+    }
+
+    /// Everything between claim and the end of the run.
+    async fn work(&self, task: &Task, lease: Lease, budget: Budget) -> Result<Outcome, NotWritten> {
+        let source = match self.store.source(&lease.window().id.timeline.source).await {
+            Ok(source) => source,
+            Err(error) => return Err(NotWritten::Failed(error)),
+        };
+        let generation = &lease.window().id.timeline.generation;
+        let source = match source {
+            Some(source) if source.definition.generation != *generation => {
+                return self
+                    .yield_now(&lease, "its source has been redefined")
+                    .await;
+            }
+            Some(source) if source.is_active() => source,
+            _ => return self.yield_now(&lease, "its source does not run").await,
+        };
+        let gate = self
+            .store
+            .rate_gate(&source.definition.policy.rate_group)
+            .await;
+        match gate {
+            Ok(Some(gate)) if gate.not_before > self.now() => {
+                let why = format!("its rate group waits: {}", gate.reason);
+                return self
+                    .give_back(&lease, Cause::Yielded, Some(gate.not_before), &why)
+                    .await;
+            }
+            Ok(_) => {}
+            Err(error) => return Err(NotWritten::Failed(error)),
+        }
+        let gear = match self.outfit.outfit(&source).await {
+            Ok(gear) => gear,
+            Err(error) => return self.block(&lease, &source, &error.to_string()).await,
+        };
+        let run = Run {
+            worker: self,
+            source: &source,
+            gear: &gear,
+            task,
+            budget,
+        };
+        run.pages(lease).await
+    }
+
+    pub(crate) fn holder(&self) -> Holder<'_, S> {
+        Holder {
+            store: &self.store,
+            seams: &self.seams,
+        }
+    }
+
+    pub(crate) async fn yield_now(&self, lease: &Lease, why: &str) -> Result<Outcome, NotWritten> {
+        self.give_back(lease, Cause::Yielded, None, why).await
+    }
+
+    /// Releases the window and says how that reads.
+    pub(crate) async fn give_back(
+        &self,
+        lease: &Lease,
+        cause: Cause,
+        not_before: Option<Timestamp>,
+        why: &str,
+    ) -> Result<Outcome, NotWritten> {
+        let error = (cause != Cause::Yielded).then(|| why.to_owned());
+        let release = Release {
+            cause,
+            not_before,
+            error,
+            now: self.now(),
+        };
+        self.holder().release(lease, &release).await?;
+        let why = why.to_owned();
+        Ok(match cause {
+            Cause::Yielded | Cause::Outage => Outcome::Yielded { not_before, why },
+            Cause::Failed | Cause::Restart | Cause::Split(_) => Outcome::Failed { why },
+        })
+    }
+
+    pub(crate) async fn block(
+        &self,
+        lease: &Lease,
+        source: &SourceRecord,
+        why: &str,
+    ) -> Result<Outcome, NotWritten> {
+        tracing::error!(source = %source.definition.name, why, "source blocked");
+        let blocked = Blocked {
+            reason: why.to_owned(),
+            since: self.now(),
+        };
+        self.store
+            .block_source(&source.definition.name, source.version, Some(&blocked))
+            .await
+            .map_err(NotWritten::Failed)?;
+        self.give_back(lease, Cause::Yielded, None, why).await?;
+        Ok(Outcome::Blocked {
+            why: why.to_owned(),
+        })
+    }
+}
+
+impl From<NotWritten> for Outcome {
+    fn from(not_written: NotWritten) -> Self {
+        match not_written {
+            NotWritten::Fenced => Self::Fenced,
+            NotWritten::Failed(error) => Self::StateFailed(error),
+        }
+    }
+}
