@@ -118,3 +118,21 @@ pub(crate) struct DemoArgs {
     #[arg(long, value_name = "DIR")]
     pub(crate) keep: Option<PathBuf>,
 }
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Args::command().debug_assert();
+    }
+
+    #[test]
+    fn the_help_says_what_each_command_does_and_what_the_exit_codes_mean() {
+        let mut command = Args::command();
+        insta::assert_snapshot!(command.render_long_help());
+    }
+}

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use windlass_connectors::connector::Connector;
-use windlass_connectors::yaml;
+use windlass_connectors::yaml::{self, YamlError};
 use windlass_core::limits;
 use windlass_core::source::SourceDefinition;
 
@@ -25,6 +25,8 @@ pub(crate) struct Config {
     pub(crate) sinks: BTreeMap<String, SinkConfig>,
     /// Sources by name.
     pub(crate) sources: BTreeMap<String, Source>,
+    /// The file's name and text, to place later errors.
+    file: (String, String),
 }
 
 /// Where records go.
@@ -55,14 +57,23 @@ impl Config {
         let name = path.display().to_string();
         let raw: raw::Config = yaml::load(&name, &text)?;
         let base = path.parent().unwrap_or(Path::new(""));
-        Ok(resolve::resolve(
-            &resolve::File {
-                name: &name,
-                text: &text,
-                base,
-            },
-            raw,
-        )?)
+        let place = resolve::File {
+            name: &name,
+            text: &text,
+            base,
+        };
+        let (sinks, sources, state) = resolve::resolve(&place, raw)?;
+        Ok(Self {
+            state,
+            sinks,
+            sources,
+            file: (name, text),
+        })
+    }
+
+    /// An error about `field`, placed where the file says it.
+    pub(crate) fn invalid(&self, field: &str, problem: impl std::fmt::Display) -> YamlError {
+        yaml::invalid(&self.file.0, &self.file.1, field, problem, None)
     }
 
     /// The source called `name`, or an error that lists those there are.

@@ -1,1 +1,159 @@
+use std::fmt::Write as _;
 
+use super::*;
+
+const GOOD: &str = "\
+state: { sqlite: ./windlass.db }
+sinks:
+  lake: { ndjson: { dir: ./out } }
+sources:
+  okta-acme:
+    connector: okta_system_log
+    params: { domain: acme.okta.com }
+    secret: file:okta.token
+    start: 2026-01-01T00:00:00Z
+";
+
+fn load(text: &str) -> anyhow::Result<Config> {
+    let dir = tempfile::tempdir()?;
+    let path = dir.path().join("windlass.yaml");
+    std::fs::write(&path, text)?;
+    Config::load(&path)
+}
+
+/// What the error for `text` says, without the folder.
+fn error(text: &str) -> String {
+    let error = load(text).unwrap_err();
+    assert_eq!(
+        crate::exit_code::ExitCode::of(&error),
+        crate::exit_code::ExitCode::Usage
+    );
+    let text = format!("{error:#}");
+    text.split_once("windlass.yaml")
+        .map_or(text.clone(), |(_, rest)| format!("windlass.yaml{rest}"))
+}
+
+#[test]
+fn every_example_is_a_valid_configuration() {
+    let examples = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples");
+    let mut loaded = 0;
+    for entry in std::fs::read_dir(examples).unwrap() {
+        let path = entry.unwrap().path();
+        if path
+            .extension()
+            .is_some_and(|extension| extension == "yaml")
+        {
+            Config::load(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+            loaded += 1;
+        }
+    }
+    assert!(loaded >= 3);
+}
+
+#[test]
+fn defaults_come_from_the_manifest_and_paths_are_relative_to_the_file() {
+    let config = load(GOOD).unwrap();
+    let source = &config.sources["okta-acme"].definition;
+    assert_eq!(source.sink, "lake");
+    assert!(source.metadata && !source.paused);
+    assert!(source.policy.settle_ms > 0);
+    assert!(source.secret.as_ref().unwrap().starts_with("file:/"));
+    assert!(config.state.is_absolute());
+}
+
+#[test]
+fn each_mistake_is_one_error_with_its_line_and_what_to_do() {
+    let cases = [
+        ("a typo in a field", GOOD.replace("connector:", "conector:")),
+        (
+            "an unknown connector",
+            GOOD.replace("okta_system_log", "okta_system_logs"),
+        ),
+        ("an unknown parameter", GOOD.replace("domain:", "domian:")),
+        (
+            "a missing parameter",
+            GOOD.replace("    params: { domain: acme.okta.com }\n", ""),
+        ),
+        (
+            "an end before the start",
+            format!("{GOOD}    end: 2025-01-01T00:00:00Z\n"),
+        ),
+        (
+            "a time without a zone",
+            GOOD.replace("00:00:00Z", "00:00:00"),
+        ),
+        ("a bad duration", format!("{GOOD}    every: soon\n")),
+        (
+            "a settle below the vendor's",
+            format!("{GOOD}    settle: 1s\n"),
+        ),
+        (
+            "widths out of order",
+            format!("{GOOD}    window: {{ min: 2h, max: 1h }}\n"),
+        ),
+        (
+            "plain http to another host",
+            format!("{GOOD}    base_url: http://acme.okta.com\n"),
+        ),
+        (
+            "a sink that is not there",
+            format!("{GOOD}    sink: lakes\n"),
+        ),
+        (
+            "a secret pasted in",
+            GOOD.replace("file:okta.token", "00abcDEFsecret"),
+        ),
+        (
+            "a name that is none",
+            GOOD.replace("okta-acme:", "Okta Acme:"),
+        ),
+        (
+            "a sink of an unknown kind",
+            GOOD.replace("ndjson:", "ndjsn:"),
+        ),
+        ("too many workers", format!("{GOOD}    max_in_flight: 65\n")),
+        ("not YAML", "state: {".to_owned()),
+    ];
+    let mut report = String::new();
+    for (name, text) in cases {
+        writeln!(report, "{name}\n    {}", error(&text)).unwrap();
+    }
+    insta::assert_snapshot!(report);
+}
+
+#[test]
+fn a_pasted_secret_is_not_repeated() {
+    assert!(!error(&GOOD.replace("file:okta.token", "00abcDEFsecret")).contains("00abcDEF"));
+}
+
+#[test]
+fn what_changes_where_records_come_from_changes_the_generation_and_nothing_else_does() {
+    let generation = |text: &str| {
+        load(text).unwrap().sources["okta-acme"]
+            .definition
+            .generation
+            .clone()
+    };
+    let same = generation(GOOD);
+    assert_eq!(same, generation(&GOOD.replace("2026-01-01", "2025-01-01")));
+    assert_eq!(same, generation(&format!("{GOOD}    every: 10m\n")));
+    assert_ne!(
+        same,
+        generation(&GOOD.replace("acme.okta.com", "other.okta.com"))
+    );
+}
+
+#[test]
+fn a_missing_file_says_how_to_begin() {
+    let error = Config::load(Path::new("nowhere/windlass.yaml"))
+        .unwrap_err()
+        .to_string();
+    assert!(error.contains("name another file with --config"), "{error}");
+}
+
+#[test]
+fn an_unknown_source_name_is_answered_with_the_one_that_was_meant() {
+    let config = load(GOOD).unwrap();
+    let error = config.source("okta-acmee").unwrap_err().to_string();
+    assert!(error.contains("did you mean `okta-acme`?"), "{error}");
+}

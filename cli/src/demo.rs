@@ -43,7 +43,10 @@ pub(crate) async fn run(args: &DemoArgs, output: &Output) -> anyhow::Result<Exit
     let dir: &Path = if let Some(dir) = &args.keep {
         std::fs::create_dir_all(dir).with_context(|| format!("cannot make {}", dir.display()))?;
         if std::fs::read_dir(dir)?.next().is_some() {
-            bail!("{} is not empty; the demo keeps its files in an empty folder", dir.display());
+            bail!(
+                "{} is not empty; the demo keeps its files in an empty folder",
+                dir.display()
+            );
         }
         dir
     } else {
@@ -88,12 +91,18 @@ async fn interrupt(
         if let Some(status) = child.try_wait()? {
             bail!("`windlass run` ended with {status} before it could be interrupted");
         }
-        let halfway = if vendor.is_holding() { project.halfway().await? } else { 0 };
+        let halfway = if vendor.is_holding() {
+            project.halfway().await?
+        } else {
+            0
+        };
         if halfway > 0 {
             child.kill().await.context("cannot kill `windlass run`")?;
             vendor.release();
             let windows = if halfway == 1 { "window" } else { "windows" };
-            output.note(&format!("killed `windlass run` (SIGKILL) in the middle of {halfway} {windows}"));
+            output.note(&format!(
+                "killed `windlass run` (SIGKILL) in the middle of {halfway} {windows}"
+            ));
             return Ok(halfway);
         }
         SystemClock.sleep(LOOK_EVERY_MS).await;
@@ -112,7 +121,10 @@ impl Project {
             let path = dir.join(name);
             std::fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))
         };
-        write("sample_vendor.yaml", include_str!("demo/sample_vendor.yaml"))?;
+        write(
+            "sample_vendor.yaml",
+            include_str!("demo/sample_vendor.yaml"),
+        )?;
         let (start, end) = vendor.timeline().bounds();
         let config = format!(
             include_str!("demo/windlass.yaml"),
@@ -121,7 +133,9 @@ impl Project {
             end = end
         );
         write("windlass.yaml", &config)?;
-        Ok(Self { dir: dir.to_owned() })
+        Ok(Self {
+            dir: dir.to_owned(),
+        })
     }
 
     fn out(&self) -> PathBuf {
@@ -159,7 +173,11 @@ impl Project {
 }
 
 fn report(result: &DemoResult, kept: Option<&PathBuf>, output: &Output) -> ExitCode {
-    let count::Counted { delivered, lost, duplicated } = result.counted;
+    let count::Counted {
+        delivered,
+        lost,
+        duplicated,
+    } = result.counted;
     let json = json!({
         "made": result.made,
         "delivered": delivered,

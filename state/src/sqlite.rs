@@ -87,7 +87,7 @@ impl SqliteStore {
     ) -> Result<T, E> {
         let mut connection = self.connection();
         let transaction = connection
-            .transaction_with_behavior(TransactionBehavior::Deferred)
+            .transaction_with_behavior(TransactionBehavior::Immediate)
             .map_err(|error| failed(&error))?;
         let changed = change(&transaction)?;
         transaction

@@ -8,6 +8,7 @@ use serde_json::json;
 use windlass_connectors::connector::Page;
 use windlass_core::carve::settled_edge;
 use windlass_core::clock::{Clock, Entropy};
+use windlass_core::retry::FailureClass;
 use windlass_core::system::{SystemClock, SystemEntropy};
 use windlass_core::{Span, Timestamp};
 
@@ -64,7 +65,12 @@ pub(crate) async fn check(
                 &json!({ "ok": false, "problem": failure.to_string() }),
                 || format!("{name}: {failure}\n"),
             );
-            Ok(ExitCode::Blocked)
+            let refused = failure.class == FailureClass::Block;
+            Ok(if refused {
+                ExitCode::Blocked
+            } else {
+                ExitCode::Unexpected
+            })
         }
     }
 }

@@ -1,5 +1,6 @@
 //! From the configuration as written to source definitions.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use windlass_connectors::connector::{Connector, Defaults, Settings};
@@ -13,7 +14,7 @@ use windlass_core::limits;
 use windlass_core::source::{Policy, SourceDefinition};
 use windlass_core::time::{HOUR_MS, MINUTE_MS};
 
-use super::{Config, SinkConfig, Source, raw};
+use super::{SinkConfig, Source, raw};
 
 /// Widest window unless configured.
 const MAX_WIDTH_MS: i64 = 6 * HOUR_MS;
@@ -39,8 +40,15 @@ impl File<'_> {
     }
 }
 
-pub(super) fn resolve(file: &File<'_>, raw: raw::Config) -> Result<Config, YamlError> {
-    let mut sinks = std::collections::BTreeMap::new();
+/// Sinks and sources by name, and the state file.
+type Resolved = (
+    BTreeMap<String, SinkConfig>,
+    BTreeMap<String, Source>,
+    PathBuf,
+);
+
+pub(super) fn resolve(file: &File<'_>, raw: raw::Config) -> Result<Resolved, YamlError> {
+    let mut sinks = BTreeMap::new();
     for (name, sink) in raw.sinks {
         let sink = match sink {
             raw::Sink::Ndjson(ndjson) => SinkConfig::Ndjson {
@@ -56,7 +64,7 @@ pub(super) fn resolve(file: &File<'_>, raw: raw::Config) -> Result<Config, YamlE
     if raw.sources.is_empty() {
         return Err(file.invalid("sources", "at least one source is needed"));
     }
-    let mut sources = std::collections::BTreeMap::new();
+    let mut sources = BTreeMap::new();
     for (name, source) in raw.sources {
         let resolver = Resolver {
             file,
@@ -66,17 +74,13 @@ pub(super) fn resolve(file: &File<'_>, raw: raw::Config) -> Result<Config, YamlE
         let resolved = resolver.source(&name, source)?;
         sources.insert(name, resolved);
     }
-    Ok(Config {
-        state: file.path(&raw.state.sqlite),
-        sinks,
-        sources,
-    })
+    Ok((sinks, sources, file.path(&raw.state.sqlite)))
 }
 
 struct Resolver<'a> {
     file: &'a File<'a>,
     field: String,
-    sinks: &'a std::collections::BTreeMap<String, SinkConfig>,
+    sinks: &'a BTreeMap<String, SinkConfig>,
 }
 
 impl Resolver<'_> {
@@ -100,11 +104,11 @@ impl Resolver<'_> {
         if let Some(end) = raw.end.filter(|end| *end <= raw.start) {
             return Err(self.invalid("end", format!("{end} is not after start, {}", raw.start)));
         }
-        if let Some(secret) = &raw.secret {
-            secret
-                .parse::<SecretRef>()
-                .map_err(|error| self.invalid("secret", error))?;
-        }
+        let secret = raw
+            .secret
+            .as_deref()
+            .map(|text| self.secret(text))
+            .transpose()?;
         let sink = self.sink(raw.sink.as_deref())?;
         let policy = self.policy(&raw, connector.defaults())?;
         let origin = connector.origin().to_string();
@@ -113,7 +117,7 @@ impl Resolver<'_> {
             connector: raw.connector,
             params: raw.params,
             generation: Generation::of(connector.name(), connector.params(), &origin),
-            secret: raw.secret,
+            secret,
             base_url: raw.base_url,
             token_url: raw.token_url,
             start: raw.start,
@@ -126,6 +130,17 @@ impl Resolver<'_> {
         Ok(Source {
             definition,
             connector,
+        })
+    }
+
+    /// The reference, with a relative path made relative to the configuration's folder.
+    fn secret(&self, text: &str) -> Result<String, YamlError> {
+        let reference = text
+            .parse()
+            .map_err(|error| self.invalid("secret", error))?;
+        Ok(match reference {
+            SecretRef::File(path) => SecretRef::File(self.file.base.join(path)).to_string(),
+            SecretRef::Env(_) => text.to_owned(),
         })
     }
 

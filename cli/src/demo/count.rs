@@ -55,7 +55,10 @@ fn read_dir(dir: &Path, lines: &mut HashMap<String, u64>) -> anyhow::Result<()> 
         let path = entry?.path();
         if path.is_dir() {
             read_dir(&path, lines)?;
-        } else if path.extension().is_some_and(|extension| extension == "ndjson") {
+        } else if path
+            .extension()
+            .is_some_and(|extension| extension == "ndjson")
+        {
             let file = File::open(&path)?;
             for line in BufReader::new(file).lines() {
                 let line: Line = serde_json::from_str(&line?)

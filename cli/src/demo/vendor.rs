@@ -82,7 +82,11 @@ impl Timeline {
             let (mut low, mut high) = (0, self.records);
             while low < high {
                 let middle = low.midpoint(high);
-                if wanted(self.time(middle)) { high = middle } else { low = middle + 1 }
+                if wanted(self.time(middle)) {
+                    high = middle
+                } else {
+                    low = middle + 1
+                }
             }
             low
         };
@@ -94,7 +98,10 @@ impl Timeline {
         let (first, last) = self.range(start, end);
         let newest = last.saturating_sub(skip).max(first);
         let oldest = newest.saturating_sub(PAGE).max(first);
-        let items: Vec<_> = (oldest..newest).rev().map(|number| self.record(number)).collect();
+        let items: Vec<_> = (oldest..newest)
+            .rev()
+            .map(|number| self.record(number))
+            .collect();
         let next = if oldest > first {
             format!(",\"nextPageToken\":\"after-{}\"", last - oldest)
         } else {
@@ -153,12 +160,20 @@ impl SampleVendor {
     /// # Errors
     /// When the port is in use.
     pub(crate) async fn start(timeline: Timeline, port: u16) -> anyhow::Result<Self> {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await.with_context(|| {
-            format!("the sample vendor cannot listen on port {port}; choose another with --port")
-        })?;
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port))
+            .await
+            .with_context(|| {
+                format!(
+                    "the sample vendor cannot listen on port {port}; choose another with --port"
+                )
+            })?;
         let address = listener.local_addr()?;
         let hold_after = watch::Sender::new(u64::MAX);
-        let shared = Arc::new(Shared { timeline, served: AtomicU64::new(0), hold_after });
+        let shared = Arc::new(Shared {
+            timeline,
+            served: AtomicU64::new(0),
+            hold_after,
+        });
         tokio::spawn(serve(listener, Arc::clone(&shared)));
         Ok(Self { address, shared })
     }
@@ -220,11 +235,18 @@ async fn answer(
     };
     let mut hold = shared.hold_after.subscribe();
     let served = || shared.served.load(Ordering::SeqCst);
-    if hold.wait_for(|hold_after| served() < *hold_after).await.is_err() {
+    if hold
+        .wait_for(|hold_after| served() < *hold_after)
+        .await
+        .is_err()
+    {
         return reply(StatusCode::SERVICE_UNAVAILABLE, String::new());
     }
     shared.served.fetch_add(1, Ordering::SeqCst);
-    reply(StatusCode::OK, shared.timeline.page(asked.start, asked.end, asked.skip))
+    reply(
+        StatusCode::OK,
+        shared.timeline.page(asked.start, asked.end, asked.skip),
+    )
 }
 
 /// What a request asks for.
@@ -237,14 +259,20 @@ struct Asked {
 impl Asked {
     fn read(query: &str) -> Option<Self> {
         let value = |name: &str| {
-            let pair = query.split('&').find_map(|pair| pair.strip_prefix(name)?.strip_prefix('='));
+            let pair = query
+                .split('&')
+                .find_map(|pair| pair.strip_prefix(name)?.strip_prefix('='));
             pair.map(|value| value.replace("%3A", ":"))
         };
         let skip = match value("pageToken") {
             Some(token) => token.strip_prefix("after-")?.parse().ok()?,
             None => 0,
         };
-        Some(Self { start: value("startTime")?.parse().ok()?, end: value("endTime")?.parse().ok()?, skip })
+        Some(Self {
+            start: value("startTime")?.parse().ok()?,
+            end: value("endTime")?.parse().ok()?,
+            skip,
+        })
     }
 }
 

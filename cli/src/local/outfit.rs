@@ -18,7 +18,6 @@ use windlass_sink::{Batch, Sink, SinkError, WindowWriter};
 use windlass_worker::{Gear, Outfit, OutfitError};
 
 use crate::config::{Config, SinkConfig, Source};
-use crate::exit_code::UsageError;
 
 /// One of the sinks a local run knows.
 #[derive(Debug)]
@@ -93,13 +92,16 @@ impl LocalOutfit {
             let sink = match sinks.get(sink_name) {
                 Some(sink) => Arc::clone(sink),
                 None => {
-                    let sink = Arc::new(local_sink(sink_name, &config.sinks[sink_name])?);
+                    let sink =
+                        Arc::new(local_sink(sink_name, &config.sinks[sink_name]).map_err(
+                            |error| config.invalid(&format!("sinks.{sink_name}"), error),
+                        )?);
                     sinks.insert(sink_name, Arc::clone(&sink));
                     sink
                 }
             };
             let credentials = credentials(source)
-                .map_err(|error| UsageError(format!("sources.{name}.secret: {error}")))?;
+                .map_err(|error| config.invalid(&format!("sources.{name}.secret"), error))?;
             let client = Client::new(
                 source.connector.clone(),
                 credentials,
@@ -133,11 +135,11 @@ fn credentials(source: &Source) -> anyhow::Result<Credentials> {
     Ok(Credentials::new(source.connector.auth(), secret.as_ref())?)
 }
 
-fn local_sink(name: &str, config: &SinkConfig) -> Result<LocalSink, UsageError> {
+fn local_sink(name: &str, config: &SinkConfig) -> Result<LocalSink, SinkError> {
     match config {
-        SinkConfig::Ndjson { dir } => NdjsonSink::new(name.to_owned(), dir.clone())
-            .map(LocalSink::Ndjson)
-            .map_err(|error| UsageError(error.to_string())),
+        SinkConfig::Ndjson { dir } => {
+            NdjsonSink::new(name.to_owned(), dir.clone()).map(LocalSink::Ndjson)
+        }
         SinkConfig::Stdout => Ok(LocalSink::Stdout(StdoutSink::new(
             name.to_owned(),
             Box::new(std::io::stdout()),
