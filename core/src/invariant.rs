@@ -18,7 +18,7 @@ pub struct Violation {
 }
 
 /// The invariants and what they say, for documents and messages.
-pub const INVARIANTS: [(&str, &str); 9] = [
+pub const INVARIANTS: [(&str, &str); 10] = [
     ("INV-1", "a window ends after it starts"),
     (
         "INV-2",
@@ -52,6 +52,7 @@ pub const INVARIANTS: [(&str, &str); 9] = [
         "INV-9",
         "behind is ascending, bounded, and before open_from",
     ),
+    ("INV-10", "no window is carved past the settled edge"),
 ];
 
 fn broken(id: &'static str, problem: String) -> Result<(), Violation> {
@@ -137,7 +138,7 @@ pub fn check_coverage(progress: &Progress, windows: &[Window]) -> Result<(), Vio
     check_timeline(&from_start, windows)
 }
 
-/// Nothing that `before` had not is carved past the settled edge at `now`.
+/// INV-10: none of the windows just carved ends past the settled edge at `now`.
 pub fn check_settled(created: &[Window], policy: &Policy, now: Timestamp) -> Result<(), Violation> {
     let edge = crate::carve::settled_edge(policy, now);
     match created.iter().find(|window| window.to > edge) {

@@ -244,7 +244,7 @@ impl StateStore for MemoryStore {
         windows.retain(|id, window| {
             let ran_out = window.expires_at.is_some_and(|at| at < now);
             let passed = progress.get(&id.timeline).is_some_and(|progress| {
-                window.to <= progress.open_from 
+                window.to <= progress.open_from && !progress.behind.contains(&id.from)
             });
             window.is_unfinished() || !ran_out || !passed
         });

@@ -1,0 +1,196 @@
+//! Planning under random histories.
+
+use proptest::prelude::*;
+
+use super::tests::{Reach, World, hours, policy};
+use super::*;
+use crate::invariant::{check_coverage, check_settled, check_timeline, check_window};
+use crate::time::{DAY_MS, HOUR_MS, MINUTE_MS};
+
+/// One thing that happens to a timeline.
+#[derive(Debug, Clone)]
+enum Op {
+    Tick,
+    TickThatStops(usize),
+    TwoTicks(i64),
+    Clock(i64),
+    Finish(usize, u64),
+    Park(usize),
+    Retry(usize),
+    Vanish(usize),
+}
+
+fn op() -> impl Strategy<Value = Op> {
+    prop_oneof![
+        4 => Just(Op::Tick),
+        2 => (0usize..9).prop_map(Op::TickThatStops),
+        2 => (1i64..120).prop_map(Op::TwoTicks),
+        3 => (-2 * HOUR_MS..6 * HOUR_MS).prop_map(Op::Clock),
+        6 => (0usize..12, 0u64..50_000).prop_map(|(which, records)| Op::Finish(which, records)),
+        1 => (0usize..12).prop_map(Op::Park),
+        1 => (0usize..12).prop_map(Op::Retry),
+        1 => (0usize..12).prop_map(Op::Vanish),
+    ]
+}
+
+fn any_policy() -> impl Strategy<Value = Policy> {
+    (
+        prop_oneof![Just(1i64), Just(1_000), Just(HOUR_MS)],
+        1i64..30,
+        1i64..10,
+        1i64..50,
+        0i64..12 * HOUR_MS,
+        1u32..12,
+        prop_oneof![3 => Just(None), 1 => (1i64..96).prop_map(|hours| Some(hours * HOUR_MS))],
+    )
+        .prop_map(
+            |(unit_ms, min, grow, grow_more, settle_ms, open, max_lookback_ms)| {
+                let min_ms = unit_ms.max(MINUTE_MS) * min;
+                Policy {
+                    unit_ms,
+                    min_ms,
+                    initial_ms: min_ms * grow,
+                    max_ms: min_ms * grow * grow_more,
+                    every_ms: min_ms * 2,
+                    settle_ms,
+                    max_lookback_ms,
+                    max_open_windows: open,
+                    ..policy()
+                }
+            },
+        )
+}
+
+fn step(world: &mut World, op: &Op) {
+    let pick = |world: &World, which: usize| {
+        world
+            .windows
+            .range(world.progress.open_from..)
+            .nth(which)
+            .map(|(from, _)| from.as_ms())
+    };
+    let created = |world: &World, plan: &Plan| {
+        check_settled(&plan.create, &world.policy, world.now)
+            .or_else(|e| {
+                // Mending may re-make what an earlier, later clock had carved.
+                let mark = world.progress.scheduled_through;
+                if plan.create.iter().all(|window| window.to <= mark) {
+                    Ok(())
+                } else {
+                    Err(e)
+                }
+            })
+            .unwrap();
+    };
+    match *op {
+        Op::Tick => {
+            let plan = world.plan();
+            created(world, &plan);
+            world.carry_out(&plan, Reach::Everything);
+        }
+        Op::TickThatStops(after) => {
+            let plan = world.plan();
+            world.carry_out(&plan, Reach::Creates(after));
+        }
+        Op::TwoTicks(other_width) => {
+            let mine = world.plan();
+            let width_ms = world.progress.width_ms;
+            world.progress.width_ms = world.policy.unit_ms * other_width;
+            let theirs = world.plan();
+            world.progress.width_ms = width_ms;
+            world.carry_out(&theirs, Reach::Creates(2));
+            world.carry_out(&mine, Reach::Everything);
+        }
+        Op::Clock(ms) => world.now = world.now.plus_ms(ms),
+        Op::Finish(which, records) => {
+            if let Some(from) = pick(world, which) {
+                world.set(from, Status::Done);
+                world
+                    .windows
+                    .get_mut(&Timestamp::from_ms(from))
+                    .unwrap()
+                    .records = records;
+            }
+        }
+        Op::Park(which) => {
+            if let Some(from) = pick(world, which) {
+                world.set(from, Status::Parked);
+            }
+        }
+        Op::Retry(which) => {
+            if let Some(from) = world.progress.behind.get(which).copied() {
+                world.set(from.as_ms(), Status::Ready);
+            }
+        }
+        Op::Vanish(which) => {
+            if let Some(from) = pick(world, which) {
+                world.windows.remove(&Timestamp::from_ms(from));
+            }
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(400))]
+
+    /// P1: planning never leaves a gap or an overlap, never passes `now - settle`, keeps every bound
+    /// a multiple of the unit, and `complete_through` never passes an unfinished window, over random
+    /// policies, clocks that jump both ways, ticks that stop anywhere, two planners at once, and
+    /// items that vanish.
+    #[test]
+    fn planning_never_leaves_a_gap_or_an_overlap_and_never_passes_settled_time(
+        policy in any_policy(),
+        end in proptest::option::of(1i64..2_000),
+        ops in proptest::collection::vec(op(), 1..60),
+    ) {
+        policy.check().unwrap();
+        let end = end.map(|minutes| Timestamp::from_ms(minutes * MINUTE_MS));
+        let mut world = World::new(policy, end, hours(30));
+        for op in &ops {
+            let before = world.progress.scheduled_through;
+            step(&mut world, op);
+            prop_assert!(world.progress.scheduled_through >= before, "the mark moved back");
+            for pair in world.all().windows(2) {
+                prop_assert!(pair[0].to <= pair[1].id.from, "{} overlaps {}", pair[0].id, pair[1].id);
+            }
+            let through = world.complete_through();
+            for window in world.all() {
+                check_window(&Window { owner: None, ..window.clone() }, &world.policy)
+                    .or_else(|e| if e.id == "INV-7" { Ok(()) } else { Err(e) }).unwrap();
+                let unfinished = window.is_unfinished() && window.id.from < world.progress.scheduled_through;
+                prop_assert!(!unfinished || through <= window.id.from, "{through} passed {}", window.id);
+            }
+        }
+        // Whatever happened, one undisturbed tick mends the chain.
+        world.tick();
+        world.tick();
+        check_timeline(&world.progress, &world.open()).unwrap();
+    }
+
+    /// Once everything settles, ticking and finishing always covers the whole bounded timeline.
+    #[test]
+    fn a_bounded_timeline_is_always_finished(
+        policy in any_policy(),
+        ops in proptest::collection::vec(op(), 0..20),
+    ) {
+        let policy = Policy { max_lookback_ms: None, ..policy };
+        let end = Timestamp::from_ms(100 * policy.min_ms);
+        let far = end.plus_ms(policy.settle_ms).plus_ms(DAY_MS);
+        let mut world = World::new(policy, Some(end), hours(72));
+        for op in &ops {
+            step(&mut world, op);
+        }
+        world.now = world.now.max(far);
+        for _ in 0..2_000 {
+            world.tick();
+            if world.complete_through() >= end {
+                break;
+            }
+            for from in world.open().iter().chain(&world.behind()).map(|w| w.id.from.as_ms()).collect::<Vec<_>>() {
+                world.set(from, Status::Done);
+            }
+        }
+        prop_assert!(world.complete_through() >= end);
+        check_coverage(&world.progress, &world.all()).unwrap();
+    }
+}
