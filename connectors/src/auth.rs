@@ -2,7 +2,6 @@
 //! that they can be taken out of whatever is said about a failure.
 
 mod assertion;
-mod basic;
 mod endpoint;
 mod grant;
 mod redact;
@@ -10,6 +9,8 @@ mod token;
 
 use std::fmt;
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD as BASE64;
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Map, Value};
 use windlass_core::{Clock, Entropy};
@@ -231,7 +232,7 @@ fn basic_value(
             .split_once(':')
             .ok_or(CredentialsError::NotUserPassword)?,
     };
-    let encoded = basic::encode(format!("{user}:{password}").as_bytes());
+    let encoded = BASE64.encode(format!("{user}:{password}"));
     redactor.keep(password);
     redactor.keep(&encoded);
     Ok(encoded)

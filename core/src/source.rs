@@ -135,7 +135,7 @@ pub struct SourceDefinition {
 pub struct SourceRecord {
     /// As applied.
     pub definition: SourceDefinition,
-    /// Rises with every write; what a conditional write compares.
+    /// Rises each time a definition is applied; what a block compares.
     pub version: u64,
     /// Why it does not run, when its credentials or configuration were refused.
     pub blocked: Option<Blocked>,

@@ -1,5 +1,6 @@
 //! Carrying out a plan: windows before marks, and nothing twice.
 
+use windlass_core::limits;
 use windlass_core::plan::{Move, Plan};
 use windlass_core::task::{TASK_VERSION, Task, TaskWindow};
 use windlass_core::transition::Event;
@@ -27,8 +28,9 @@ pub(crate) struct Carrier<'a, S, D> {
 }
 
 impl<S: StateStore, D: Dispatch> Carrier<'_, S, D> {
-    /// Scavenges, splits, creates, moves the marks, dispatches: in this order, so that a stop
-    /// anywhere leaves neither a gap nor a window that nobody looks at.
+    /// Scavenges, creates, moves the marks, shrinks what was split, dispatches: in this order, so
+    /// that a stop anywhere leaves neither a gap nor a window that nobody looks at. A window
+    /// shrinks only once its other half exists and is in sight of the marks.
     pub(crate) async fn carry_out(&mut self, plan: &Plan) -> Result<Carried, StateError> {
         for moved in &plan.scavenge {
             if self.decide(moved).await?.is_some() {
@@ -39,13 +41,13 @@ impl<S: StateStore, D: Dispatch> Carrier<'_, S, D> {
             }
         }
         for split in &plan.splits {
-            self.store.create(&split.right).await?;
-            if self.decide(&split.left).await?.is_some() {
-                self.report.split += 1;
+            // One that exists is left from a split that stopped here.
+            if self.create(&split.right).await? == Created::New {
+                self.report.created += 1;
             }
         }
         for window in &plan.create {
-            match self.store.create(window).await? {
+            match self.create(window).await? {
                 Created::Exists(_) => return Ok(Carried::Again),
                 Created::New => self.report.created += 1,
             }
@@ -56,8 +58,16 @@ impl<S: StateStore, D: Dispatch> Carrier<'_, S, D> {
         if let Some(progress) = &plan.progress {
             match self.store.save_progress(progress).await {
                 Ok(_) => {}
-                Err(SaveError::Conflict(_)) => return Ok(Carried::Again),
+                // What is read next shows whether the write was made.
+                Err(SaveError::Conflict(_) | SaveError::Store(StateError::Unknown(_))) => {
+                    return Ok(Carried::Again);
+                }
                 Err(SaveError::Store(error)) => return Err(error),
+            }
+        }
+        for split in &plan.splits {
+            if self.decide(&split.left).await?.is_some() {
+                self.report.split += 1;
             }
         }
         for moved in &plan.dispatch {
@@ -68,15 +78,45 @@ impl<S: StateStore, D: Dispatch> Carrier<'_, S, D> {
         Ok(Carried::Whole)
     }
 
-    /// Makes one move; `None` when the window has moved since it was read, which is nobody's fault.
-    async fn decide(&self, moved: &Move) -> Result<Option<Window>, StateError> {
-        match self.store.decide(&moved.seen, &moved.event).await {
-            Ok(window) => {
-                tracing::debug!(window = %window.id, event = moved.event.name(), "window moved");
-                Ok(Some(window))
+    /// Creates `window`, and asks again while the outcome is unknown: a window that is born
+    /// dispatched must not go unsent.
+    async fn create(&self, window: &Window) -> Result<Created, StateError> {
+        let mut tries = 1;
+        loop {
+            match self.store.create(window).await {
+                Err(StateError::Unknown(_)) if tries < limits::STATE_TRIES_MAX => tries += 1,
+                Ok(Created::Exists(existing)) if tries > 1 && *existing == *window => {
+                    return Ok(Created::New);
+                }
+                other => return other,
             }
-            Err(MoveError::Store(error)) => Err(error),
-            Err(MoveError::Refused { .. } | MoveError::NotFound(_)) => Ok(None),
+        }
+    }
+
+    /// Makes one move, and asks again while the outcome is unknown. `None` when the window has
+    /// moved since it was read, which is nobody's fault.
+    async fn decide(&self, moved: &Move) -> Result<Option<Window>, StateError> {
+        let mut tries = 1;
+        loop {
+            match self.store.decide(&moved.seen, &moved.event).await {
+                Ok(window) => {
+                    tracing::debug!(window = %window.id, event = moved.event.name(), "window moved");
+                    return Ok(Some(window));
+                }
+                Err(MoveError::Store(StateError::Unknown(_)))
+                    if tries < limits::STATE_TRIES_MAX =>
+                {
+                    tries += 1;
+                }
+                Err(MoveError::Store(error)) => return Err(error),
+                // An earlier try may have made it. A twin that planned the same is as good: the
+                // epoch lets only one of two tasks claim.
+                Err(MoveError::Refused { current, .. }) if tries > 1 => {
+                    let made = moved.seen.apply(&moved.event).is_ok_and(|made| made == *current);
+                    return Ok(made.then_some(*current));
+                }
+                Err(MoveError::Refused { .. } | MoveError::NotFound(_)) => return Ok(None),
+            }
         }
     }
 

@@ -8,9 +8,13 @@ mod carry;
 mod dispatch;
 mod recover;
 mod report;
+mod split;
 mod survey;
 mod tick;
 mod view;
+
+#[cfg(test)]
+mod testing;
 
 pub use dispatch::{Dispatch, DispatchError};
 pub use recover::recover;

@@ -7,14 +7,26 @@ use windlass_state::{MoveError, StateError, StateStore};
 use crate::view::read_source;
 
 /// Takes back every window that an earlier process on this machine left running or dispatched.
-/// Returns how many.
+/// Returns how many. A source whose items cannot be read is left as it is: each tick reports it,
+/// and the others need not wait for its repair.
 ///
 /// The caller holds the operating-system lock of the state: nobody else can be working on them.
+///
+/// # Errors
+/// When the store fails. What was taken back until then stays so, and the call may be repeated.
 pub async fn recover<S: StateStore>(store: &S, now: Timestamp) -> Result<usize, StateError> {
     let mut recovered = 0;
     for record in store.sources().await? {
-        let view = read_source(store, record, now).await?;
-        for window in view.lanes.iter().flat_map(|lane| lane.windows()) {
+        let name = record.definition.name.clone();
+        let view = match read_source(store, record, now).await {
+            Ok(view) => view,
+            Err(error @ StateError::Corrupt { .. }) => {
+                tracing::error!(source = %name, %error, "source not recovered");
+                continue;
+            }
+            Err(error) => return Err(error),
+        };
+        for window in view.windows() {
             let Some(event) = scavenge::recover(window, now) else {
                 continue;
             };
@@ -27,3 +39,7 @@ pub async fn recover<S: StateStore>(store: &S, now: Timestamp) -> Result<usize, 
     }
     Ok(recovered)
 }
+
+#[cfg(test)]
+#[path = "recover_tests.rs"]
+mod tests;

@@ -1,6 +1,8 @@
 //! Where a source stands, from its windows as read: for the tick's report and for people.
 
 use windlass_core::checkpoint::earliest;
+use windlass_core::ids::RateGroup;
+use windlass_core::source::SourceRecord;
 use windlass_core::time::Timestamp;
 use windlass_core::window::Status;
 use windlass_state::{StateError, StateStore};
@@ -17,7 +19,7 @@ pub(crate) fn survey(
 ) {
     let mut wakes_at: Option<Timestamp> = None;
     let mut busy = false;
-    for window in view.lanes.iter().flat_map(|lane| lane.windows()) {
+    for window in view.windows() {
         match window.status {
             Status::Running | Status::Dispatched => busy = true,
             Status::Ready => match window.not_before.max(gate) {
@@ -38,23 +40,40 @@ pub(crate) fn survey(
     };
 }
 
-/// A report on every source that changes nothing.
+/// A report on every source that changes nothing. A source that cannot be read is reported as such.
 ///
 /// # Errors
-/// When the state cannot be read.
+/// When the sources themselves cannot be listed.
 pub async fn look<S: StateStore>(store: &S, now: Timestamp) -> Result<TickReport, StateError> {
     let mut report = TickReport::default();
     for record in store.sources().await? {
         let mut source = SourceReport::of(&record.definition.name, record.definition.start);
-        let gate = store
-            .rate_gate(&record.definition.policy.rate_group)
-            .await?;
-        let view = read_source(store, record, now).await?;
-        let gate = gate
-            .map(|gate| gate.not_before)
-            .filter(|until| *until > now);
-        survey(&view, gate, now, &mut source);
+        if let Err(error) = look_at(store, record, now, &mut source).await {
+            source.error = Some(error.to_string());
+        }
         report.sources.push(source);
     }
     Ok(report)
+}
+
+async fn look_at<S: StateStore>(
+    store: &S,
+    record: SourceRecord,
+    now: Timestamp,
+    report: &mut SourceReport,
+) -> Result<(), StateError> {
+    let gate = closed_until(store, &record.definition.policy.rate_group, now).await?;
+    let view = read_source(store, record, now).await?;
+    survey(&view, gate, now, report);
+    Ok(())
+}
+
+/// Until when `group` is closed, if it is.
+pub(crate) async fn closed_until<S: StateStore>(
+    store: &S,
+    group: &RateGroup,
+    now: Timestamp,
+) -> Result<Option<Timestamp>, StateError> {
+    let gate = store.rate_gate(group).await?;
+    Ok(gate.map(|gate| gate.not_before).filter(|until| *until > now))
 }

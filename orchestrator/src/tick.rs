@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use futures_util::{StreamExt, stream};
-use windlass_core::ids::RateGroup;
+use windlass_core::ids::{Lane, RateGroup};
 use windlass_core::plan::{Plan, Situation, plan};
 use windlass_core::source::SourceRecord;
 use windlass_core::time::Timestamp;
@@ -12,11 +12,14 @@ use windlass_state::{StateError, StateStore};
 use crate::carry::{Carried, Carrier};
 use crate::dispatch::Dispatch;
 use crate::report::{SourceReport, TickReport};
-use crate::survey::survey;
+use crate::split::keep_in_sight;
+use crate::survey::{closed_until, survey};
 use crate::view::{LaneView, SourceView, read_source};
 
 /// Sources read at the same time.
 const READS_AT_ONCE: usize = 16;
+/// Rate groups planned at the same time. The sources of one group take turns, for they share slots.
+const GROUPS_AT_ONCE: usize = 16;
 /// Times one timeline is planned again after somebody else moved first.
 const ROUNDS_MAX: usize = 4;
 
@@ -65,135 +68,94 @@ impl<S: StateStore, D: Dispatch> Tick<'_, S, D> {
                 Err(failed) => report.sources.push(failed),
             }
         }
-        for (group, mut views) in groups {
-            // The one that is furthest behind first, so that a shared limit starves nobody.
-            views.sort_by_key(SourceView::complete_through);
-            self.run_group(&group, views, &mut report).await;
+        let mut runs = stream::iter(
+            groups
+                .into_iter()
+                .map(|(group, views)| self.run_group(group, views)),
+        )
+        .buffer_unordered(GROUPS_AT_ONCE);
+        while let Some(reports) = runs.next().await {
+            report.sources.extend(reports);
         }
         report.sources.sort_by(|a, b| a.source.cmp(&b.source));
         Ok(report)
     }
 
     async fn read(&self, record: SourceRecord) -> Result<SourceView, SourceReport> {
-        let failed = SourceReport::of(&record.definition.name, record.definition.start);
-        read_source(self.store, record, self.now)
-            .await
-            .map_err(|error| SourceReport {
-                error: Some(error.to_string()),
-                ..failed
-            })
+        let mut report = SourceReport::of(&record.definition.name, record.definition.start);
+        let read = read_source(self.store, record, self.now).await;
+        read.map_err(|error| {
+            report_failure(&mut report, &error);
+            report
+        })
     }
 
-    async fn run_group(&self, group: &RateGroup, views: Vec<SourceView>, report: &mut TickReport) {
-        let gate = match self.store.rate_gate(group).await {
-            Ok(gate) => gate
-                .map(|gate| gate.not_before)
-                .filter(|until| *until > self.now),
+    async fn run_group(&self, group: RateGroup, mut views: Vec<SourceView>) -> Vec<SourceReport> {
+        let mut reports: Vec<_> = views.iter().map(report_of).collect();
+        let gate = match closed_until(self.store, &group, self.now).await {
+            Ok(gate) => gate,
             Err(error) => {
-                report.sources.extend(views.iter().map(|view| SourceReport {
-                    error: Some(error.to_string()),
-                    ..report_of(view)
-                }));
-                return;
+                for report in &mut reports {
+                    report_failure(report, &error);
+                }
+                return reports;
             }
         };
-        let in_flight: usize = views
-            .iter()
-            .flat_map(|view| &view.lanes)
-            .map(LaneView::in_flight)
-            .sum();
-        let limit = views
-            .iter()
-            .map(|view| view.record.definition.policy.group_in_flight)
-            .max();
-        let limit = limit.map_or(0, to_usize);
-        let mut group_slots = if gate.is_some() {
-            0
-        } else {
-            limit.saturating_sub(in_flight)
-        };
-        for view in views {
-            let mut source = report_of(&view);
-            if let Err(error) = self.run_source(&view, gate, group_slots, &mut source).await {
-                tracing::error!(source = %source.source, %error, "source not planned");
-                source.error = Some(error.to_string());
+        for (view, lane) in turns(&views) {
+            if reports[view].error.is_some() {
+                continue;
             }
-            group_slots = group_slots.saturating_sub(source.dispatched);
-            report.sources.push(source);
+            let most = if gate.is_some() { 0 } else { room(&views, view, lane) };
+            let SourceView { record, lanes } = &mut views[view];
+            match self.run_lane(record, &mut lanes[lane], most, &mut reports[view]).await {
+                Ok(()) => {}
+                Err(error) => report_failure(&mut reports[view], &error),
+            }
         }
+        for (view, report) in views.iter().zip(&mut reports) {
+            if report.error.is_none() {
+                survey(view, gate, self.now, report);
+            }
+        }
+        reports
     }
 
-    async fn run_source(
-        &self,
-        view: &SourceView,
-        gate: Option<Timestamp>,
-        group_slots: usize,
-        report: &mut SourceReport,
-    ) -> Result<(), StateError> {
-        let policy = &view.record.definition.policy;
-        let in_flight: usize = view.lanes.iter().map(LaneView::in_flight).sum();
-        let slots = to_usize(policy.max_in_flight)
-            .saturating_sub(in_flight)
-            .min(group_slots);
-        let mut lanes = Vec::with_capacity(view.lanes.len());
-        for lane in &view.lanes {
-            let free = slots.saturating_sub(report.dispatched);
-            lanes.push(self.run_lane(&view.record, lane, free, report).await?);
-        }
-        let after = SourceView {
-            record: view.record.clone(),
-            lanes,
-        };
-        survey(&after, gate, self.now, report);
-        Ok(())
-    }
-
-    /// Plans one lane until its plan is carried out whole; returns the lane as last read.
+    /// Plans one lane until its plan is carried out whole, with at most `most` of its windows in
+    /// flight; leaves the lane as last read.
     async fn run_lane(
         &self,
         record: &SourceRecord,
-        lane: &LaneView,
-        slots: usize,
+        lane: &mut LaneView,
+        most: usize,
         report: &mut SourceReport,
-    ) -> Result<LaneView, StateError> {
-        let mut lane = lane.clone();
-        let before = report.dispatched;
+    ) -> Result<(), StateError> {
         for _ in 0..ROUNDS_MAX {
-            let free = slots.saturating_sub(report.dispatched - before);
-            let plan = self.plan(record, &lane, free);
-            let pace = record
-                .definition
-                .policy
-                .requests_per_minute
-                .map(|per_minute| {
-                    let sharers = record.definition.policy.group_in_flight.max(1);
-                    if self.options.share_pace {
-                        (per_minute / sharers).max(1)
-                    } else {
-                        per_minute
-                    }
-                });
-            let mut carrier = Carrier {
-                store: self.store,
-                dispatch: self.dispatch,
-                requests_per_minute: pace,
-                report: &mut *report,
-            };
-            let carried = carrier.carry_out(&plan).await?;
+            // Counted anew each round: another tick may have dispatched meanwhile.
+            let plan = self.plan(record, lane, most.saturating_sub(lane.in_flight()));
             if plan.is_empty() {
                 break;
             }
-            lane = lane.reread(self.store).await?;
+            let mut carrier = Carrier {
+                store: self.store,
+                dispatch: self.dispatch,
+                requests_per_minute: self.pace(record),
+                report: &mut *report,
+            };
+            let carried = carrier.carry_out(&plan).await;
+            // Read even after a failure, so that what was dispatched until then is counted.
+            let reread = lane.reread(self.store).await;
+            let carried = carried?;
+            *lane = reread?;
             // A plan that only moved marks may have made room to carve.
             if carried == Carried::Whole && !plan.create.is_empty() {
                 break;
             }
         }
-        Ok(lane)
+        Ok(())
     }
 
     fn plan(&self, record: &SourceRecord, lane: &LaneView, slots: usize) -> Plan {
-        plan(&Situation {
+        let plan = plan(&Situation {
             progress: &lane.progress,
             policy: &record.definition.policy,
             end: record.definition.end,
@@ -206,14 +168,80 @@ impl<S: StateStore, D: Dispatch> Tick<'_, S, D> {
                 .dispatch_ms
                 .map_or(Timestamp::MAX, |ms| self.now.plus_ms(ms)),
             now: self.now,
-        })
+        });
+        keep_in_sight(plan, &lane.progress, self.now)
     }
+
+    /// The pace a task carries: each worker's share of what the group may send, at least one
+    /// request a minute.
+    fn pace(&self, record: &SourceRecord) -> Option<u32> {
+        let policy = &record.definition.policy;
+        let per_minute = policy.requests_per_minute?;
+        if self.options.share_pace {
+            Some((per_minute / policy.group_in_flight.max(1)).max(1))
+        } else {
+            Some(per_minute)
+        }
+    }
+}
+
+/// The lanes of a rate group in the order in which they may take its slots: live before sweeps
+/// before backfills, and of each kind the one that is furthest behind first, so that a shared limit
+/// starves nobody. Two ticks that read the same take the same order, and so the same windows.
+fn turns(views: &[SourceView]) -> Vec<(usize, usize)> {
+    let mut turns: Vec<(usize, usize)> = views
+        .iter()
+        .enumerate()
+        .flat_map(|(view, source)| (0..source.lanes.len()).map(move |lane| (view, lane)))
+        .collect();
+    turns.sort_by_cached_key(|&(view, lane)| {
+        let lane = &views[view].lanes[lane];
+        let kind = match lane.progress.timeline.lane {
+            Lane::Live => 0,
+            Lane::Sweep(_) => 1,
+            Lane::Backfill(_) => 2,
+        };
+        (kind, lane.complete_through(), lane.progress.timeline.clone())
+    });
+    turns
+}
+
+/// How many windows of one lane may be in flight, beside those of the other lanes of its source and
+/// of its rate group.
+fn room(views: &[SourceView], view: usize, lane: usize) -> usize {
+    let this = &views[view];
+    let of_lane = this.lanes[lane].in_flight();
+    let in_group: usize = views.iter().map(SourceView::in_flight).sum();
+    let group_max = views
+        .iter()
+        .map(|view| view.record.definition.policy.group_in_flight)
+        .max()
+        .map_or(0, to_usize);
+    let source_max = to_usize(this.record.definition.policy.max_in_flight);
+    let in_source = source_max.saturating_sub(this.in_flight() - of_lane);
+    in_source.min(group_max.saturating_sub(in_group - of_lane))
 }
 
 fn report_of(view: &SourceView) -> SourceReport {
     SourceReport::of(&view.record.definition.name, view.record.definition.start)
 }
 
+/// Says in `report` and in the log why its source could not be read or planned.
+fn report_failure(report: &mut SourceReport, error: &StateError) {
+    tracing::error!(source = %report.source, %error, "source not planned");
+    report.error = Some(error.to_string());
+}
+
 fn to_usize(count: u32) -> usize {
     usize::try_from(count).unwrap_or(usize::MAX)
 }
+
+#[cfg(test)]
+#[path = "tick_tests.rs"]
+mod tests;
+#[cfg(test)]
+#[path = "races_tests.rs"]
+mod races;
+#[cfg(test)]
+#[path = "histories_tests.rs"]
+mod histories;

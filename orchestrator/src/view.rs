@@ -71,6 +71,16 @@ impl LaneView {
 }
 
 impl SourceView {
+    /// Every window read, lane by lane.
+    pub fn windows(&self) -> impl Iterator<Item = &Window> {
+        self.lanes.iter().flat_map(LaneView::windows)
+    }
+
+    /// Windows a worker has or is about to have.
+    pub fn in_flight(&self) -> usize {
+        self.lanes.iter().map(LaneView::in_flight).sum()
+    }
+
     /// Everything before this is delivered, over all lanes that make up the timeline: a backfill
     /// that reaches back to an earlier start counts first.
     pub fn complete_through(&self) -> Timestamp {
@@ -96,6 +106,9 @@ impl SourceView {
 ///
 /// Each lane's progress is read before its windows: a window may then be newer than the marks,
 /// which the planner adopts, and never older.
+///
+/// # Errors
+/// When the store fails, or an item of the source cannot be read.
 pub async fn read_source<S: StateStore>(
     store: &S,
     record: SourceRecord,
@@ -104,24 +117,20 @@ pub async fn read_source<S: StateStore>(
     let definition = &record.definition;
     let mut stored = store.progress(&definition.name).await?;
     stored.retain(|progress| progress.timeline.generation == definition.generation);
-    let timeline = |lane| Timeline {
-        source: definition.name.clone(),
-        generation: definition.generation.clone(),
-        lane,
+    let begin = |lane, start, end| {
+        let timeline = Timeline {
+            source: definition.name.clone(),
+            generation: definition.generation.clone(),
+            lane,
+        };
+        Progress::begin(timeline, start, end, &definition.policy, now)
     };
-    let begin =
-        |lane, start, end| Progress::begin(timeline(lane), start, end, &definition.policy, now);
-    if !stored
-        .iter()
-        .any(|progress| progress.timeline.lane == Lane::Live)
-    {
+    if !stored.iter().any(|progress| progress.timeline.lane == Lane::Live) {
         stored.push(begin(Lane::Live, definition.start, None));
     }
-    let covered_from = stored.iter().map(|progress| progress.start).min();
     let start = definition.start.floor_to(definition.policy.unit_ms);
-    if let Some(covered_from) = covered_from.filter(|from| start < *from) {
-        let name = format!("start-{}", start.as_ms().unsigned_abs());
-        stored.push(begin(Lane::Backfill(name), start, Some(covered_from)));
+    if let Some(covered_from) = covered_from(&stored).filter(|from| start < *from) {
+        stored.push(begin(Lane::Backfill(lane_name(start)), start, Some(covered_from)));
     }
     stored.sort_by(|a, b| a.timeline.cmp(&b.timeline));
     let mut lanes = Vec::with_capacity(stored.len());
@@ -130,3 +139,33 @@ pub async fn read_source<S: StateStore>(
     }
     Ok(SourceView { record, lanes })
 }
+
+/// Since when the lanes cover the timeline without a gap: the start of the live lane, or of the
+/// backfill that reaches up to it, and so on. A backfill of some older month does not count.
+fn covered_from(lanes: &[Progress]) -> Option<Timestamp> {
+    let live = lanes.iter().find(|lane| lane.timeline.lane == Lane::Live)?;
+    let mut from = live.start;
+    let reaches_up_to = |lane: &Progress, from| {
+        matches!(lane.timeline.lane, Lane::Backfill(_)) && lane.end.is_some_and(|end| end >= from)
+    };
+    while let Some(earlier) = lanes
+        .iter()
+        .filter(|lane| lane.start < from && reaches_up_to(lane, from))
+        .map(|lane| lane.start)
+        .min()
+    {
+        from = earlier;
+    }
+    Some(from)
+}
+
+/// The name of the lane that reaches back to `start`: the same each time, so that a tick which
+/// stopped before it stored the lane's progress is continued.
+fn lane_name(start: Timestamp) -> String {
+    let text = start.compact().to_ascii_lowercase();
+    format!("start-{}", text.replace('.', "-"))
+}
+
+#[cfg(test)]
+#[path = "view_tests.rs"]
+mod tests;

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! DIR/okta/live/2026-01-01/20260101T030000.000Z-0123456789ab.ndjson            final
-//! DIR/okta/live/2026-01-01/20260101T030000.000Z-0123456789ab.rejects.ndjson    its rejects
+//! DIR/okta/live/2026-01-01/20260101T030000.000Z-0123456789ab.rejects.jsonl    its rejects
 //! DIR/okta/live/2026-01-01/20260101T032000.000Z-0123456789ab.r0.part           in progress
 //! DIR/okta/live/2026-01-01/20260101T032000.000Z-0123456789ab.r0.rejects.part   its rejects
 //! ```

@@ -152,8 +152,9 @@ pub trait StateStore: Send + Sync {
         gate: &RateGate,
     ) -> impl Future<Output = Result<(), StateError>> + Send;
 
-    /// Deletes done windows whose history ran out before `now` and which lie before their
-    /// timeline's `open_from`. Returns how many. A store that expires items by itself does nothing.
+    /// Deletes done windows whose history ran out before `now`, which lie before their timeline's
+    /// `open_from` and are not listed in its `behind`; perhaps not all in one call. Returns
+    /// how many. A store that expires items by itself does nothing.
     fn expire_history(
         &self,
         now: Timestamp,

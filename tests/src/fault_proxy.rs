@@ -194,6 +194,9 @@ mod tests {
         let mut answer = vec![0; REPLY.len()];
         let mut filled = 0;
         loop {
+            if filled == answer.len() {
+                break (answer, Ok(filled));
+            }
             match stream.read(&mut answer[filled..]).await {
                 Ok(0) => break (answer[..filled].to_vec(), Ok(filled)),
                 Ok(read) => filled += read,

@@ -37,20 +37,14 @@ fn good() -> Vec<String> {
 }
 
 fn verdict(lines: &[String]) -> Verdict {
-    let dir = write("a.ndjson", &lines.concat_lines());
+    let dir = write("a.ndjson", &text_of(lines));
     Ledger::read(dir.path(), Shape::Okta)
         .unwrap()
         .compare(&timeline(), "lake")
 }
 
-trait Lines {
-    fn concat_lines(&self) -> String;
-}
-
-impl Lines for [String] {
-    fn concat_lines(&self) -> String {
-        self.iter().map(|line| format!("{line}\n")).collect()
-    }
+fn text_of(lines: &[String]) -> String {
+    lines.join("\n") + "\n"
 }
 
 fn write(name: &str, text: &str) -> TempDir {
@@ -118,7 +112,7 @@ fn an_id_given_to_two_records_is_noticed() {
 
 #[test]
 fn parts_do_not_count_and_rejects_do() {
-    let dir = write("a.r0.part", &good().concat_lines());
+    let dir = write("a.r0.part", &text_of(&good()));
     fs::write(
         dir.path().join(DAY).join("a.rejects.ndjson"),
         "{\"reason\":\"x\"}\n",

@@ -148,9 +148,12 @@ impl Bounds {
 
 /// A span of `width_ms` that begins on a [`BOUND_MS`] bound two days ago: settled everywhere, and
 /// well within what every vendor keeps.
+///
+/// # Panics
+/// Never: the width is taken as at least one millisecond.
 pub fn recent_span(width_ms: i64) -> Span {
     let from = SystemClock.now().minus_ms(2 * DAY_MS).floor_to(BOUND_MS);
-    Span::new(from, from.plus_ms(width_ms.max(1))).expect("the width is at least 1 ms")
+    Span::new(from, from.plus_ms(width_ms.max(1))).expect("a positive width is a span")
 }
 
 /// Spreads `number` over all 64 bits. Each step can be undone, so distinct stays distinct.

@@ -23,7 +23,7 @@ pub use status::SourceStatus;
 use crate::vendor::Vendor;
 
 /// How long any one process may take. Reached only when something hangs.
-const PATIENCE: Duration = Duration::from_secs(300);
+const PATIENCE: Duration = Duration::from_mins(5);
 /// The exit code of a Rust program that panicked.
 const PANIC_CODE: i32 = 101;
 
@@ -132,15 +132,17 @@ impl Running {
         })
     }
 
+    /// Its process id, while it runs.
+    pub fn id(&self) -> Option<u32> {
+        self.child.id()
+    }
+
     /// Waits for the end.
     pub async fn finish(mut self) -> anyhow::Result<Outcome> {
-        match tokio::time::timeout(PATIENCE, self.child.wait()).await {
-            Ok(status) => self.outcome(status.context("cannot wait for windlass")?),
-            Err(_) => {
-                let stderr = read(&self.stderr)?;
-                bail!("windlass did not end within {PATIENCE:?}; it said: {stderr}");
-            }
-        }
+        let Ok(status) = tokio::time::timeout(PATIENCE, self.child.wait()).await else {
+            bail!("windlass did not end within {PATIENCE:?}; it said: {}", read(&self.stderr)?);
+        };
+        self.outcome(status.context("cannot wait for windlass")?)
     }
 
     /// `SIGKILL`s it at the moment `at`, unless it ends before.

@@ -1,6 +1,5 @@
 use windlass_core::retry::FailureClass;
 
-use crate::auth::basic;
 use crate::auth::tests::{
     CANARY, authorized, client_credentials, client_secret, clock, credentials, field, form,
     jwt_bearer, key_file, reply,
@@ -8,6 +7,8 @@ use crate::auth::tests::{
 use crate::exchange::ApiResponse;
 use crate::manifest::ClientAuth;
 use crate::scripted::ScriptedTransport;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD as BASE64;
 
 #[tokio::test]
 async fn what_the_token_endpoint_answers_decides_what_the_worker_does() {
@@ -105,7 +106,7 @@ async fn nothing_a_token_endpoint_echoes_gets_through() {
         let assertion = field(&form(asked), "assertion")
             .unwrap_or("eyJ0eXAi")
             .to_owned();
-        let basic = basic::encode(format!("id%2F1:{CANARY}").as_bytes());
+        let basic = BASE64.encode(format!("id%2F1:{CANARY}"));
         for hidden in [CANARY, &basic, assertion.split_at(8).0] {
             assert!(!said.contains(hidden), "{said}");
         }

@@ -44,7 +44,7 @@ impl Layout {
     pub(super) fn output(&self, kind: Kind) -> PathBuf {
         self.directory.join(match kind {
             Kind::Lines => format!("{}.ndjson", self.stem),
-            Kind::Rejects => format!("{}.rejects.ndjson", self.stem),
+            Kind::Rejects => format!("{}.rejects.jsonl", self.stem),
         })
     }
 
@@ -70,7 +70,7 @@ mod tests {
         let stem = "/out/okta/backfill-q1/2026-01-31/20260131T235959.999Z-0123456789ab";
         for (path, expected) in [
             (layout.output(Kind::Lines), ".ndjson"),
-            (layout.output(Kind::Rejects), ".rejects.ndjson"),
+            (layout.output(Kind::Rejects), ".rejects.jsonl"),
             (layout.part(Kind::Lines, 0), ".r0.part"),
             (layout.part(Kind::Rejects, 12), ".r12.rejects.part"),
         ] {

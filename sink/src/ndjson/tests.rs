@@ -153,7 +153,7 @@ async fn a_finished_window_is_one_file_in_its_place_and_its_rejects_beside_it() 
         place.files(),
         [
             "20260101T030000.000Z-0123456789ab.ndjson",
-            "20260101T030000.000Z-0123456789ab.rejects.ndjson"
+            "20260101T030000.000Z-0123456789ab.rejects.jsonl"
         ]
     );
     let directory = place.dir.path().join("okta/live/2026-01-01");
@@ -203,7 +203,7 @@ async fn a_window_of_rejects_only_has_a_rejects_file_only() {
     writer.finish().await.unwrap();
     assert_eq!(
         place.files(),
-        ["20260101T030000.000Z-0123456789ab.rejects.ndjson"]
+        ["20260101T030000.000Z-0123456789ab.rejects.jsonl"]
     );
 }
 

@@ -1,3 +1,5 @@
+//! Claims: who gets a window, when, and how a lost answer is recognised.
+
 use windlass_core::lease::Lease;
 use windlass_core::time::MINUTE_MS;
 use windlass_core::transition::{Cause, Claim, Event, IllegalMove, Release};

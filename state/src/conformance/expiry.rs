@@ -1,3 +1,5 @@
+//! Expiry: history goes when it has run out, and never what the planner still needs.
+
 use windlass_core::ids::Timeline;
 use windlass_core::progress::Progress;
 use windlass_core::time::DAY_MS;

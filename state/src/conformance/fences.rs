@@ -1,3 +1,5 @@
+//! Fences: whoever lost a window, or read it too early, moves nothing.
+
 use windlass_core::checkpoint::Checkpoint;
 use windlass_core::ids::WindowId;
 use windlass_core::invariant::check_move;

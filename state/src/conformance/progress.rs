@@ -1,3 +1,5 @@
+//! Progress: compare-and-set, one item a timeline.
+
 use windlass_core::progress::Progress;
 use windlass_core::span::Span;
 

@@ -1,3 +1,5 @@
+//! Sources and rate groups: what an operator applies, and what keeps work from starting.
+
 use windlass_core::source::{Blocked, Policy, RateGate, SourceDefinition};
 
 use super::fixtures::{at, definition, policy};

@@ -1,3 +1,5 @@
+//! Windows as they are created and read: exactly, in order, and never those of another timeline.
+
 use windlass_core::checkpoint::Cursor;
 use windlass_core::ids::Owner;
 use windlass_core::span::Span;

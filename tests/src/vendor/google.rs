@@ -64,7 +64,9 @@ pub(super) fn page(reply: &PageReply<'_>) -> ResponseTemplate {
         body.push(']');
     }
     if let Some(token) = &reply.next_token {
-        body.push_str(&format!(r#","nextPageToken":"{token}""#));
+        body.push_str(r#","nextPageToken":""#);
+        body.push_str(token);
+        body.push('"');
     }
     body.push('}');
     if reply.pretty {

@@ -274,9 +274,9 @@ pub(crate) fn files_below(root: &Path) -> anyhow::Result<Vec<PathBuf>> {
         for entry in entries {
             let path = entry.context("cannot list a directory")?.path();
             if path.is_dir() {
-                directories.push(path)
+                directories.push(path);
             } else {
-                files.push(path)
+                files.push(path);
             }
         }
     }

@@ -1,0 +1,137 @@
+//! What a pull costs beyond the network: the real `windlass`, from an HTTP server on loopback into
+//! synced files, beside a bare loop that fetches the same pages and throws them away.
+//!
+//! ```text
+//! cargo bench -p windlass-tests --bench pull [-- [--quick] [--json]]
+//! ```
+//!
+//! Prints the median of several rounds and, in brackets, the lowest and the highest. Exits with 1
+//! when a budget is missed, and with 2 when something could not be measured. `--quick` leaves the
+//! million records out.
+
+mod bare;
+mod measure;
+mod project;
+mod report;
+mod vendor;
+mod workload;
+
+use std::io::{self, Write as _};
+use std::path::Path;
+use std::process::ExitCode;
+
+use anyhow::{Context, bail};
+use serde_json::json;
+use windlass_tests::windlass::binary;
+
+use crate::measure::{Sample, measure};
+use crate::project::Project;
+use crate::report::{Comparison, missed};
+use crate::vendor::Vendor;
+use crate::workload::Workload;
+
+/// Records and rounds of each comparison, fewest records first.
+const COMPARISONS: [(u64, usize); 2] = [(100_000, 9), (1_000_000, 1)];
+/// The same with `--quick`.
+const QUICK_COMPARISONS: [(u64, usize); 1] = [(100_000, 3)];
+/// What `cargo bench` adds to the arguments, and `cargo test`, which runs benchmarks too, does not.
+const CARGO_BENCH: &str = "--bench";
+
+fn main() -> ExitCode {
+    match run() {
+        Ok(code) => code,
+        Err(error) => {
+            // When even this cannot be written, the exit code still says it.
+            if writeln!(io::stderr(), "error: {error:#}").is_err() {}
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn run() -> anyhow::Result<ExitCode> {
+    let mut args = std::env::args().skip(1).peekable();
+    match args.peek().map(String::as_str) {
+        Some(vendor::ROLE) => return vendor::run().map(|()| ExitCode::SUCCESS),
+        Some(bare::ROLE) => return bare::run(args.skip(1)).map(|()| ExitCode::SUCCESS),
+        _ => {}
+    }
+    let args: Vec<_> = args.collect();
+    if !args.iter().any(|arg| arg == CARGO_BENCH) {
+        writeln!(io::stdout(), "pull: measures only under `cargo bench`")?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    let options = Options::read(&args)?;
+    let windlass = binary()?;
+    let mut comparisons = Vec::new();
+    for (records, rounds) in options.comparisons() {
+        let comparison = compare(windlass, Workload::new(*records)?, *rounds)?;
+        if !options.json {
+            writeln!(io::stdout(), "{comparison}")?;
+        }
+        comparisons.push(comparison);
+    }
+    let missed = missed(&comparisons);
+    if options.json {
+        let comparisons: Vec<_> = comparisons.iter().map(Comparison::to_json).collect();
+        let document = json!({ "comparisons": comparisons, "missed": missed });
+        writeln!(io::stdout(), "{document:#}")?;
+    } else {
+        for budget in &missed {
+            writeln!(io::stdout(), "missed: {budget}")?;
+        }
+    }
+    let code = u8::from(!missed.is_empty());
+    Ok(ExitCode::from(code))
+}
+
+/// Both contestants in turn, `rounds` times, so that whatever else the machine does meets both.
+fn compare(windlass: &Path, workload: Workload, rounds: usize) -> anyhow::Result<Comparison> {
+    let vendor = Vendor::start()?;
+    let measured: anyhow::Result<Vec<_>> = (0..rounds)
+        .map(|_| round(windlass, &vendor, workload))
+        .collect();
+    Comparison::new(workload, &measured?)
+}
+
+fn round(
+    windlass: &Path,
+    vendor: &Vendor,
+    workload: Workload,
+) -> anyhow::Result<(Sample, Sample)> {
+    let bare = measure(&mut bare::command(vendor.address(), workload)?).context("the bare loop")?;
+    let project = Project::new(vendor.address(), workload)?;
+    let pulled = measure(&mut project.command(windlass)?)
+        .with_context(|| format!("windlass, which says: {}", project.log()))?;
+    project.check()?;
+    Ok((bare, pulled))
+}
+
+/// The command line.
+#[derive(Debug, Clone, Copy, Default)]
+struct Options {
+    quick: bool,
+    json: bool,
+}
+
+impl Options {
+    fn read(args: &[String]) -> anyhow::Result<Self> {
+        let mut options = Self::default();
+        for arg in args {
+            match arg.as_str() {
+                "--quick" => options.quick = true,
+                "--json" => options.json = true,
+                CARGO_BENCH => {}
+                other => bail!("unknown argument `{other}`; there are --quick and --json"),
+            }
+        }
+        Ok(options)
+    }
+
+    fn comparisons(self) -> &'static [(u64, usize)] {
+        if self.quick {
+            &QUICK_COMPARISONS
+        } else {
+            &COMPARISONS
+        }
+    }
+}

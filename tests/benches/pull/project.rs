@@ -1,0 +1,95 @@
+//! A fresh directory that windlass pulls into, and the count of what arrived.
+
+use std::fs::{self, File};
+use std::io::Read as _;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use anyhow::{Context, ensure};
+use tempfile::TempDir;
+
+use crate::workload::Workload;
+
+/// Where windlass works, on the disk of the build directory. Deleted when dropped.
+#[derive(Debug)]
+pub(crate) struct Project {
+    root: TempDir,
+    workload: Workload,
+}
+
+impl Project {
+    pub(crate) fn new(address: SocketAddr, workload: Workload) -> anyhow::Result<Self> {
+        // Not the system's temporary directory: it may be memory, where a sync costs nothing.
+        let root = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR"))?;
+        let (start, end) = workload.bounds();
+        let config = format!(
+            "state: {{ sqlite: ./windlass.db }}\n\
+             sinks:\n  lake: {{ ndjson: {{ dir: ./out }} }}\n\
+             sources:\n  bench:\n\
+             \x20   connector: ./manifest.yaml\n\
+             \x20   base_url: http://{address}\n\
+             \x20   start: {start}\n\
+             \x20   end: {end}\n\
+             \x20   window: {{ initial: 10m, min: 10m, max: 10m }}\n\
+             \x20   sink: lake\n"
+        );
+        fs::write(root.path().join("manifest.yaml"), include_str!("manifest.yaml"))?;
+        fs::write(root.path().join("windlass.yaml"), config)?;
+        Ok(Self { root, workload })
+    }
+
+    /// `windlass run --until-caught-up`, logging into the directory.
+    pub(crate) fn command(&self, windlass: &Path) -> anyhow::Result<Command> {
+        let log = File::create(self.root.path().join("log"))?;
+        let mut command = Command::new(windlass);
+        command
+            .args(["run", "--until-caught-up"])
+            .current_dir(self.root.path())
+            .env_remove("WINDLASS_LOG")
+            .stdout(Stdio::null())
+            .stderr(log);
+        Ok(command)
+    }
+
+    /// What windlass logged.
+    pub(crate) fn log(&self) -> String {
+        fs::read_to_string(self.root.path().join("log")).unwrap_or_default()
+    }
+
+    /// Fails unless there is one line for every record.
+    pub(crate) fn check(&self) -> anyhow::Result<()> {
+        let out = self.root.path().join("out");
+        let lines = lines_below(&out).context("cannot count what arrived")?;
+        let records = self.workload.records();
+        ensure!(lines == records, "{lines} lines arrived for {records} records");
+        Ok(())
+    }
+}
+
+fn lines_below(directory: &Path) -> anyhow::Result<u64> {
+    let mut lines = 0;
+    for entry in fs::read_dir(directory)? {
+        let path = entry?.path();
+        lines += if path.is_dir() {
+            lines_below(&path)?
+        } else {
+            lines_of(&path)?
+        };
+    }
+    Ok(lines)
+}
+
+fn lines_of(path: &Path) -> anyhow::Result<u64> {
+    let mut file = File::open(path)?;
+    // Small, because what this process once held counts as the peak of those it starts.
+    let mut buffer = vec![0; 64 * 1024];
+    let mut lines = 0;
+    loop {
+        let read = file.read(&mut buffer)?;
+        if read == 0 {
+            return Ok(lines);
+        }
+        lines += buffer[..read].iter().filter(|byte| **byte == b'\n').count() as u64;
+    }
+}

@@ -1,0 +1,211 @@
+//! What is pulled: pages of a thousand records of 850 bytes, ten pages a window, each record with
+//! an id and a time of its own. The vendor, the bare loop and windlass's configuration agree on it.
+
+use anyhow::{Context, ensure};
+use bytes::Bytes;
+use url::form_urlencoded;
+use windlass_core::time::{MINUTE_MS, Timestamp};
+
+/// Records on every page.
+pub(crate) const PAGE_RECORDS: u64 = 1_000;
+/// Bytes of every record.
+pub(crate) const RECORD_BYTES: u64 = 850;
+/// Where the vendor's list is.
+const PATH: &str = "/admin/reports/v1/activity/users/all/applications/drive";
+/// The span of one page's records.
+const PAGE_MS: i64 = MINUTE_MS;
+/// Pages of one window.
+const WINDOW_PAGES: i64 = 10;
+/// The width of every window, which the configuration names as `10m`.
+const WINDOW_MS: i64 = WINDOW_PAGES * PAGE_MS;
+/// Between two records of a page; the first and the last stay half of it away from the page's
+/// bounds, so that no record belongs to two windows.
+const RECORD_MS: u64 = PAGE_MS.unsigned_abs() / PAGE_RECORDS;
+/// When everything begins: 2025-01-01T00:00:00Z.
+const BEGIN: Timestamp = Timestamp::from_ms(1_735_689_600_000);
+
+/// How much is pulled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Workload {
+    windows: u32,
+}
+
+impl Workload {
+    /// A workload of `records` records, which must fill whole windows.
+    pub(crate) fn new(records: u64) -> anyhow::Result<Self> {
+        let window = PAGE_RECORDS * WINDOW_PAGES.unsigned_abs();
+        ensure!(
+            records > 0 && records.is_multiple_of(window),
+            "{records} records do not fill windows of {window}"
+        );
+        let windows = u32::try_from(records / window).context("too many records")?;
+        Ok(Self { windows })
+    }
+
+    pub(crate) fn records(self) -> u64 {
+        u64::from(self.windows) * WINDOW_PAGES.unsigned_abs() * PAGE_RECORDS
+    }
+
+    /// Bytes of records, in MB.
+    pub(crate) fn megabytes(self) -> f64 {
+        f64::from(self.windows) * 8.5
+    }
+
+    /// First instant, and first instant after it.
+    pub(crate) fn bounds(self) -> (Timestamp, Timestamp) {
+        (
+            BEGIN,
+            BEGIN.plus_ms(i64::from(self.windows) * WINDOW_MS),
+        )
+    }
+
+    /// Path and query of every page of every window, in the order a pull reads them.
+    pub(crate) fn requests(self) -> impl Iterator<Item = String> {
+        (0..i64::from(self.windows)).flat_map(|window| {
+            let from = BEGIN.plus_ms(window * WINDOW_MS);
+            let to = from.plus_ms(WINDOW_MS);
+            (0..WINDOW_PAGES).map(move |page| {
+                let token = if page == 0 {
+                    String::new()
+                } else {
+                    format!("&pageToken=page-{page}")
+                };
+                format!("{PATH}?startTime={from}&endTime={to}&maxResults=1000{token}")
+            })
+        })
+    }
+}
+
+/// One page as a request names it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct PageAsked {
+    /// First instant of its window.
+    from: Timestamp,
+    /// Its number in the window, newest first.
+    page: i64,
+}
+
+impl PageAsked {
+    /// Reads the query of a request; `None` when it asks for anything but a page of a whole window.
+    pub(crate) fn read(query: &str) -> Option<Self> {
+        let (mut start, mut end, mut page) = (None, None, 0);
+        for (name, value) in form_urlencoded::parse(query.as_bytes()) {
+            match &*name {
+                "startTime" => start = value.parse::<Timestamp>().ok(),
+                "endTime" => end = value.parse::<Timestamp>().ok(),
+                "pageToken" => page = value.strip_prefix("page-")?.parse().ok()?,
+                _ => {}
+            }
+        }
+        // A unit more may be asked for on both sides, because the bounds are undocumented.
+        let from = start?.ceil_to(WINDOW_MS);
+        let is_window = from.plus_ms(WINDOW_MS) == end?.floor_to(WINDOW_MS);
+        let is_page = (0..WINDOW_PAGES).contains(&page);
+        (is_window && is_page).then_some(Self { from, page })
+    }
+
+    fn has_next(self) -> bool {
+        self.page + 1 < WINDOW_PAGES
+    }
+
+    /// First instant of the page's minute.
+    fn minute(self) -> Timestamp {
+        self.from
+            .plus_ms((WINDOW_PAGES - 1 - self.page) * PAGE_MS)
+    }
+}
+
+/// A page made once. Every page served is a copy with its own minute and its own ids: what is
+/// measured is who reads the pages, not who makes them.
+#[derive(Debug)]
+pub(crate) struct Template {
+    bytes: Vec<u8>,
+    /// Where the records start.
+    first: usize,
+    /// Where the minute stands in a record.
+    minute_at: usize,
+    /// Where the number of the page's minute stands in a record.
+    number_at: usize,
+}
+
+const MINUTE: &str = "2025-01-01T00:00";
+const NUMBER: &str = "00000000";
+const HEAD: &str = r#"{"kind":"admin#reports#activities","etag":"\"bench\"","items":["#;
+
+impl Template {
+    pub(crate) fn new() -> anyhow::Result<Self> {
+        let records: Vec<_> = (0..PAGE_RECORDS).map(record).collect();
+        let first = records.first().context("a page has records")?;
+        for record in &records {
+            let bytes = record.len();
+            ensure!(bytes as u64 == RECORD_BYTES, "a record has {bytes} bytes");
+        }
+        let place = |text: &str| first.find(text).context("a record has no such text");
+        Ok(Self {
+            first: HEAD.len(),
+            minute_at: place(MINUTE)?,
+            number_at: place(NUMBER)?,
+            bytes: format!("{HEAD}{}]", records.join(",")).into_bytes(),
+        })
+    }
+
+    /// The page that `asked` names.
+    pub(crate) fn page(&self, asked: PageAsked) -> Bytes {
+        let mut body = Vec::with_capacity(self.bytes.len() + 64);
+        body.extend_from_slice(&self.bytes);
+        let minute = asked.minute();
+        let number = format!("{:08}", minute.ms_since(BEGIN) / PAGE_MS);
+        let minute = minute.to_string();
+        let mut record = self.first;
+        let mut patch = |at: usize, text: &str| {
+            body[at..at + text.len()].copy_from_slice(text.as_bytes());
+        };
+        for _ in 0..PAGE_RECORDS {
+            patch(record + self.minute_at, &minute[..MINUTE.len()]);
+            patch(record + self.number_at, &number);
+            record += usize::try_from(RECORD_BYTES).unwrap_or_default() + 1;
+        }
+        let next = if asked.has_next() {
+            format!(r#","nextPageToken":"page-{}"}}"#, asked.page + 1)
+        } else {
+            "}".to_owned()
+        };
+        body.extend_from_slice(next.as_bytes());
+        Bytes::from(body)
+    }
+}
+
+/// Record `index` of a page, newest first, in the first minute of all.
+fn record(index: u64) -> String {
+    let ms = PAGE_MS.unsigned_abs() - RECORD_MS * index - RECORD_MS / 2;
+    let with = |pad: &str| {
+        format!(
+            concat!(
+                r#"{{"kind":"admin#reports#activity","id":{{"time":"{minute}:{s:02}.{ms:03}Z","#,
+                r#""uniqueQualifier":"1{number}{index:010}","applicationName":"drive","#,
+                r#""customerId":"C03bench0"}},"etag":"\"{index:040}\"","actor":{{"callerType":"USER","#,
+                r#""email":"user{user:03}@bench.example","profileId":"1{index:020}"}},"#,
+                r#""ipAddress":"192.0.2.{octet:03}","events":[{{"type":"access","name":"edit","#,
+                r#""parameters":[{{"name":"primary_event","boolValue":true}},"#,
+                r#"{{"name":"billable","boolValue":true}},{{"name":"doc_id","value":"{index:033}"}},"#,
+                r#"{{"name":"doc_type","value":"spreadsheet"}},"#,
+                r#"{{"name":"visibility","value":"shared_internally"}},"#,
+                r#"{{"name":"owner","value":"team{user:03}@bench.example"}},"#,
+                r#"{{"name":"doc_title","value":"{pad}"}}]}}]}}"#,
+            ),
+            minute = MINUTE,
+            s = ms / 1_000,
+            ms = ms % 1_000,
+            number = NUMBER,
+            index = index,
+            user = index % 997,
+            octet = 100 + index % 100,
+            pad = pad,
+        )
+    };
+    let bare = with("").len();
+    let missing = usize::try_from(RECORD_BYTES)
+        .unwrap_or_default()
+        .saturating_sub(bare);
+    with(&"quarterly figures ".repeat(missing / 18 + 1)[..missing])
+}
