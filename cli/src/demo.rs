@@ -38,7 +38,7 @@ struct DemoResult {
 }
 
 /// Runs the demo.
-pub(crate) async fn run(args: &DemoArgs, output: &Output) -> anyhow::Result<ExitCode> {
+pub(crate) async fn run(args: &DemoArgs, output: Output) -> anyhow::Result<ExitCode> {
     let temporary;
     let dir: &Path = if let Some(dir) = &args.keep {
         std::fs::create_dir_all(dir).with_context(|| format!("cannot make {}", dir.display()))?;
@@ -83,7 +83,7 @@ pub(crate) async fn run(args: &DemoArgs, output: &Output) -> anyhow::Result<Exit
 async fn interrupt(
     project: &Project,
     vendor: &SampleVendor,
-    output: &Output,
+    output: Output,
 ) -> anyhow::Result<usize> {
     vendor.hold_after(vendor.timeline().pages_needed() / 2);
     let mut child = project.spawn(output)?;
@@ -125,7 +125,7 @@ impl Project {
             "sample_vendor.yaml",
             include_str!("demo/sample_vendor.yaml"),
         )?;
-        let (start, end) = vendor.timeline().bounds();
+        let (start, end) = Timeline::bounds();
         let config = format!(
             include_str!("demo/windlass.yaml"),
             address = vendor.address(),
@@ -142,7 +142,7 @@ impl Project {
         self.dir.join("out")
     }
 
-    fn spawn(&self, output: &Output) -> anyhow::Result<Child> {
+    fn spawn(&self, output: Output) -> anyhow::Result<Child> {
         let program = std::env::current_exe().context("cannot find this program")?;
         let mut command = Command::new(program);
         command
@@ -163,7 +163,10 @@ impl Project {
         let mut halfway = 0;
         for record in store.sources().await? {
             let view = read_source(&store, record, SystemClock.now()).await?;
-            let windows = view.lanes.iter().flat_map(|lane| lane.windows());
+            let windows = view
+                .lanes
+                .iter()
+                .flat_map(windlass_orchestrator::LaneView::windows);
             halfway += windows
                 .filter(|window| window.status == Status::Running && window.cursor.is_some())
                 .count();
@@ -172,7 +175,7 @@ impl Project {
     }
 }
 
-fn report(result: &DemoResult, kept: Option<&PathBuf>, output: &Output) -> ExitCode {
+fn report(result: &DemoResult, kept: Option<&PathBuf>, output: Output) -> ExitCode {
     let count::Counted {
         delivered,
         lost,

@@ -24,14 +24,14 @@ fn main() -> std::process::ExitCode {
     {
         Ok(runtime) => runtime,
         Err(error) => {
-            output.error(&format!("the async runtime did not start: {error}"));
+            Output::error(&format!("the async runtime did not start: {error}"));
             return ExitCode::Unexpected.into();
         }
     };
-    let code = match runtime.block_on(dispatch(&args, &output)) {
+    let code = match runtime.block_on(dispatch(&args, output)) {
         Ok(code) => code,
         Err(error) => {
-            output.error(&format!("{error:#}"));
+            Output::error(&format!("{error:#}"));
             ExitCode::of(&error)
         }
     };
@@ -40,7 +40,7 @@ fn main() -> std::process::ExitCode {
     code.into()
 }
 
-async fn dispatch(args: &Args, output: &Output) -> anyhow::Result<ExitCode> {
+async fn dispatch(args: &Args, output: Output) -> anyhow::Result<ExitCode> {
     match &args.command {
         Command::Demo(demo) => demo::run(demo, output).await,
         Command::Run(run) => commands::run::run(&args.config, run, output).await,

@@ -1,9 +1,5 @@
 //! The one place that prints.
-#![expect(
-    clippy::print_stdout,
-    clippy::print_stderr,
-    reason = "this is where printing lives"
-)]
+#![expect(clippy::print_stderr, reason = "this is where printing lives")]
 
 use std::io::{IsTerminal, Write};
 
@@ -44,7 +40,7 @@ impl Output {
     }
 
     /// What went wrong, on standard error.
-    pub(crate) fn error(self, message: &str) {
+    pub(crate) fn error(message: &str) {
         let label = if colours_on_stderr() {
             "\u{1b}[31merror:\u{1b}[0m"
         } else {

@@ -4,7 +4,7 @@ use windlass_connectors::connector::Page;
 use windlass_core::checkpoint::{Checkpoint, PageTotals};
 use windlass_core::lease::Lease;
 use windlass_core::limits;
-use windlass_core::retry::{Disposition, FailureClass, stored_backoff_ms};
+use windlass_core::retry::{Disposition, stored_backoff_ms};
 use windlass_core::source::RateGate;
 use windlass_core::time::Timestamp;
 use windlass_core::transition::Cause;
@@ -17,6 +17,9 @@ use crate::pages::Run;
 use crate::persist::NotWritten;
 use crate::{Outcome, Outfit};
 
+/// Why a rate group is closed that may be asked less often than a worker can wait for.
+const PACE: &str = "its declared pace";
+
 impl<S: StateStore, O: Outfit> Run<'_, S, O> {
     /// Ends the run between two pages when it must not go on.
     pub(crate) async fn should_leave(
@@ -25,12 +28,7 @@ impl<S: StateStore, O: Outfit> Run<'_, S, O> {
         page: &Page,
     ) -> Result<Option<Outcome>, NotWritten> {
         let now = self.worker.now();
-        let spent = page.budget.as_ref().filter(|budget| budget.remaining == 0);
-        let pause_ms = spent
-            .and_then(|budget| budget.reset_ms)
-            .max(self.slow_pace_ms());
-        if let Some(pause_ms) = pause_ms.filter(|pause| *pause > limits::RETRY_DELAY_MAX_MS) {
-            let why = "the vendor's budget is used up";
+        if let Some((pause_ms, why)) = self.pause_between_pages(page) {
             let until = now.plus_ms(pause_ms.min(limits::WAIT_MS_MAX));
             self.close_gate(until, why).await?;
             return self
@@ -46,6 +44,17 @@ impl<S: StateStore, O: Outfit> Run<'_, S, O> {
             return self.worker.yield_now(lease, "out of time").await.map(Some);
         }
         Ok(None)
+    }
+
+    /// How long nobody of the rate group may ask, and why, when that is too long to sleep through.
+    fn pause_between_pages(&self, page: &Page) -> Option<(i64, &'static str)> {
+        let spent = page.budget.as_ref().filter(|budget| budget.remaining == 0);
+        let reset_ms = spent.and_then(|budget| budget.reset_ms);
+        let budget = reset_ms.map(|pause_ms| (pause_ms, "the vendor's budget is used up"));
+        let pace = self.slow_pace_ms().map(|pause_ms| (pause_ms, PACE));
+        budget
+            .max(pace)
+            .filter(|(pause_ms, _)| *pause_ms > limits::RETRY_DELAY_MAX_MS)
     }
 
     pub(crate) async fn complete<W: WindowWriter>(
@@ -64,11 +73,19 @@ impl<S: StateStore, O: Outfit> Run<'_, S, O> {
             .complete(lease, last, history_ms)
             .await?;
         self.observe(&done, &last.totals);
-        if let Some(pause_ms) = self.slow_pace_ms() {
-            self.close_gate(self.worker.now().plus_ms(pause_ms), "its declared pace")
-                .await?;
-        }
+        self.keep_slow_pace().await?;
         Ok(Outcome::Completed)
+    }
+
+    /// Keeps the whole rate group from its next request, where a worker cannot sleep that long.
+    async fn keep_slow_pace(&self) -> Result<(), NotWritten> {
+        match self.slow_pace_ms() {
+            Some(pause_ms) => {
+                let until = self.worker.now().plus_ms(pause_ms);
+                self.close_gate(until, PACE).await
+            }
+            None => Ok(()),
+        }
     }
 
     async fn close_gate(&self, not_before: Timestamp, reason: &str) -> Result<(), NotWritten> {
@@ -78,11 +95,9 @@ impl<S: StateStore, O: Outfit> Run<'_, S, O> {
             not_before,
             reason: reason.to_owned(),
         };
-        self.worker
-            .store
-            .close_rate_gate(&gate)
-            .await
-            .map_err(NotWritten::Failed)
+        let store = &self.worker.store;
+        let holder = self.worker.holder();
+        holder.insist(|| store.close_rate_gate(&gate)).await
     }
 
     pub(crate) fn observe(&self, window: &Window, totals: &PageTotals) {
@@ -103,17 +118,28 @@ impl<S: StateStore, O: Outfit> Run<'_, S, O> {
         else {
             return self.worker.yield_now(lease, "told to stop").await;
         };
+        self.keep_slow_pace().await?;
         let why = failure.to_string();
         let give_back =
             |cause, not_before| self.worker.give_back(lease, cause, Some(not_before), &why);
         match disposition {
             Disposition::Block => self.worker.block(lease, self.source, &why).await,
             Disposition::Leave { not_before, gate } => {
+                // A wait that is long enough to store is obeyed as the vendor put it. Without one,
+                // or with shorter ones that did not help, waits grow from run to run.
+                let asked = failure
+                    .wait_ms
+                    .is_some_and(|wait_ms| wait_ms > limits::RETRY_DELAY_MAX_MS);
+                let (cause, not_before) = if asked {
+                    (Cause::Yielded, not_before)
+                } else {
+                    let wait_ms = stored_backoff_ms(lease.window().setbacks) / 2;
+                    let least = self.worker.now().plus_ms(wait_ms);
+                    (Cause::Outage, not_before.max(least))
+                };
                 if gate {
                     self.close_gate(not_before, &why).await?;
                 }
-                let asked = failure.wait_ms.is_some() || failure.class == FailureClass::Rate;
-                let cause = if asked { Cause::Yielded } else { Cause::Outage };
                 give_back(cause, not_before).await
             }
             Disposition::Fail { not_before } => give_back(Cause::Failed, not_before).await,

@@ -11,7 +11,7 @@ use windlass_core::limits;
 use windlass_core::retry::{Attempt, Disposition, decide, jittered};
 use windlass_core::window::Window;
 
-use crate::pace::{Pacer, interval_ms};
+use crate::pace::{Pacer, is_slow};
 use crate::{Budget, Seams};
 
 /// Why there is no page.
@@ -53,7 +53,9 @@ impl<T: Transport> Fetcher<'_, T> {
     }
 
     async fn tries(&self, window: &Window, token: Option<&str>) -> Result<Page, NoPage> {
-        let mut delays = delays();
+        // At a pace too slow to sleep through, another try has to wait for the gate like a page.
+        let slow = self.requests_per_minute.is_some_and(is_slow);
+        let mut delays = delays().take(if slow { 0 } else { limits::PAGE_TRIES_MAX });
         loop {
             self.take_turn().await;
             let failure = match self.client.fetch(window.span(), token).await {
@@ -92,7 +94,7 @@ impl<T: Transport> Fetcher<'_, T> {
         let Some(per_minute) = self.requests_per_minute else {
             return;
         };
-        if interval_ms(per_minute) > limits::PACE_SLEEP_MAX_MS {
+        if is_slow(per_minute) {
             return;
         }
         let wait_ms = self

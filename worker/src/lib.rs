@@ -16,10 +16,12 @@ mod pages;
 mod persist;
 mod run;
 mod stop;
+#[cfg(test)]
+mod tests;
 
 use std::fmt;
 use std::future::Future;
-use std::sync::Arc;
+use std::sync::{Arc, Once};
 
 pub use budget::Budget;
 pub use outcome::{Outcome, Report};
@@ -87,6 +89,7 @@ pub struct Worker<S, O> {
     outfit: O,
     seams: Seams,
     pacer: pace::Pacer,
+    no_vendor_clock: Once,
 }
 
 /// Time, randomness, the request to stop, and who listens.
@@ -110,6 +113,7 @@ impl<S: StateStore, O: Outfit> Worker<S, O> {
             outfit,
             seams,
             pacer: pace::Pacer::default(),
+            no_vendor_clock: Once::new(),
         }
     }
 

@@ -156,13 +156,18 @@ fn copy_without_breaks(out: &mut Vec<u8>, raw: &[u8]) {
     }
 }
 
+/// Starts of the escapes for the characters `P` to DEL, which every letter of our key is among and
+/// which no serializer escapes of its own accord.
+const ESCAPED_LETTERS: [&str; 3] = ["\\u005", "\\u006", "\\u007"];
+
 /// Whether the object has our key at its top level. The text is looked for first: it is almost
 /// never there, and parsing every record would cost more than everything else here.
 fn has_metadata_key(raw: &[u8]) -> bool {
     let Ok(text) = std::str::from_utf8(raw) else {
         return false;
     };
-    if !text.contains(METADATA_KEY) {
+    let escaped = || ESCAPED_LETTERS.iter().any(|start| text.contains(start));
+    if !text.contains(METADATA_KEY) && !escaped() {
         return false;
     }
     serde_json::from_str::<std::collections::HashMap<String, &serde_json::value::RawValue>>(text)

@@ -1,29 +1,34 @@
 //! Finding the next ready window of a source, while there is time left.
 
-use windlass_core::source::SourceRecord;
+use windlass_core::ids::SourceName;
 use windlass_core::time::Timestamp;
 use windlass_core::window::{Status, Window};
 use windlass_state::{StateError, StateStore};
 
-/// The window of `source` that should run next: live before sweep before backfill, oldest first.
-/// `None` when nothing is ready, the source may not run, or its rate group is closed.
+/// The window of `name` that should run next: live before sweep before backfill, oldest first.
+/// `None` when nothing is ready, the source may not run, its rate group is closed, or as many
+/// workers as it may have are at work on it already. Its definition is read again.
 pub(crate) async fn next_ready<S: StateStore>(
     store: &S,
-    source: &SourceRecord,
+    name: &SourceName,
     now: Timestamp,
 ) -> Result<Option<Window>, StateError> {
+    let Some(source) = store.source(name).await? else {
+        return Ok(None);
+    };
     if !source.is_active() {
         return Ok(None);
     }
-    let gate = store
-        .rate_gate(&source.definition.policy.rate_group)
-        .await?;
+    let policy = &source.definition.policy;
+    let gate = store.rate_gate(&policy.rate_group).await?;
     if gate.is_some_and(|gate| gate.not_before > now) {
         return Ok(None);
     }
-    let mut lanes = store.progress(&source.definition.name).await?;
+    let mut lanes = store.progress(name).await?;
     lanes.retain(|progress| progress.timeline.generation == source.definition.generation);
     lanes.sort_by(|a, b| a.timeline.lane.cmp(&b.timeline.lane));
+    let mut running: u32 = 0;
+    let mut next = None;
     for progress in &lanes {
         let behind = store
             .windows_at(&progress.timeline, &progress.behind)
@@ -31,12 +36,13 @@ pub(crate) async fn next_ready<S: StateStore>(
         let open = store
             .open_windows(&progress.timeline, progress.open_from)
             .await?;
-        let ready = behind.into_iter().chain(open).find(|window| {
-            window.status == Status::Ready && window.is_due(now) && !window.is_exhausted()
-        });
-        if ready.is_some() {
-            return Ok(ready);
+        for window in behind.into_iter().chain(open) {
+            running += u32::from(window.status == Status::Running);
+            let ready = window.status == Status::Ready && window.is_due(now);
+            if next.is_none() && ready && !window.is_exhausted() {
+                next = Some(window);
+            }
         }
     }
-    Ok(None)
+    Ok(next.filter(|_| running < policy.max_in_flight))
 }

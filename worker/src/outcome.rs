@@ -40,6 +40,17 @@ pub struct Report {
 }
 
 impl Report {
+    /// Whether another window may be looked for. One that had to wait means that its vendor, its
+    /// sink or its time is the trouble, and the next one would meet the same.
+    pub(crate) fn may_go_on(&self) -> bool {
+        self.windows.last().is_none_or(|(_, outcome)| {
+            matches!(
+                outcome,
+                Outcome::Completed | Outcome::Failed { .. } | Outcome::Fenced
+            )
+        })
+    }
+
     /// The state's failure, if that ended the task.
     pub fn state_failure(&self) -> Option<&StateError> {
         self.windows.iter().find_map(|(_, outcome)| match outcome {

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::Mutex;
 
 use windlass_core::ids::RateGroup;
+use windlass_core::limits;
 use windlass_core::time::{MINUTE_MS, Timestamp};
 
 /// When each rate group may be asked next by this process.
@@ -34,6 +35,11 @@ impl Pacer {
 pub(crate) fn interval_ms(requests_per_minute: u32) -> i64 {
     let per_minute = i64::from(requests_per_minute.max(1));
     (MINUTE_MS + per_minute - 1) / per_minute
+}
+
+/// Whether this pace is too slow to sleep through, so that the rate group's gate keeps it instead.
+pub(crate) fn is_slow(requests_per_minute: u32) -> bool {
+    interval_ms(requests_per_minute) > limits::PACE_SLEEP_MAX_MS
 }
 
 #[cfg(test)]

@@ -9,13 +9,13 @@ use windlass_core::source::SourceRecord;
 use windlass_core::task::Task;
 use windlass_core::time::Timestamp;
 use windlass_core::transition::Cause;
-use windlass_sink::{Batch, Sink, WindowWriter};
+use windlass_sink::{Batch, Sink, SinkError, WindowWriter};
 use windlass_state::StateStore;
 
 use crate::circle::Circle;
-use crate::fetch::Fetcher;
+use crate::fetch::{Fetcher, NoPage};
 use crate::lines::{PageContext, lines};
-use crate::pace::interval_ms;
+use crate::pace::{interval_ms, is_slow};
 use crate::persist::NotWritten;
 use crate::{Budget, Gear, Outcome, Outfit, Worker};
 
@@ -32,17 +32,16 @@ impl<S: StateStore, O: Outfit> Run<'_, S, O> {
     /// fetch page n+1 while page n is delivered -> checkpoint n -> ... -> complete
     pub(crate) async fn pages(&self, mut lease: Lease) -> Result<Outcome, NotWritten> {
         let connector = self.gear.client.connector();
-        let request_hash = connector.request_hash(lease.window().span());
-        let mut token = match &lease.window().cursor {
-            Some(cursor) if cursor.request != request_hash => {
-                let why = "its page token belongs to another request";
-                return self
-                    .worker
-                    .give_back(&lease, Cause::Restart, None, why)
-                    .await;
-            }
-            cursor => cursor.as_ref().map(|cursor| cursor.token.clone()),
-        };
+        let request = connector.request_hash(lease.window().span());
+        let cursor = lease.window().cursor.clone();
+        if cursor.as_ref().is_some_and(|it| it.request != request) {
+            let why = "its page token belongs to another request";
+            return self
+                .worker
+                .give_back(&lease, Cause::Restart, None, why)
+                .await;
+        }
+        let token = cursor.map(|cursor| cursor.token);
         let mut writer = match self.gear.sink.open(lease.window()).await {
             Ok(writer) => writer,
             Err(error) => return self.sink_failed(&lease, &error).await,
@@ -55,47 +54,30 @@ impl<S: StateStore, O: Outfit> Run<'_, S, O> {
                 Ok(page) => page,
                 Err(no_page) => return self.no_page(&lease, no_page).await,
             };
-            if let Some(wait_until) = self.too_early(&lease, &page) {
-                let why = "the vendor's clock has not passed the end of the window and settle";
-                return self
-                    .worker
-                    .give_back(&lease, Cause::Yielded, Some(wait_until), why)
-                    .await;
+            if let Some(outcome) = self.refuse(&lease, &page, &mut circle).await? {
+                return Ok(outcome);
             }
-            token.clone_from(&page.next);
-            if let Some(problem) = circle.closes(token.as_deref()) {
-                return self.restart(&lease, problem).await;
-            }
-            let started = self.worker.now();
-            let (batch, totals) = self.lines(&page, &lease, &request_hash);
-            let may_prefetch = self.may_prefetch(&lease, &page);
-            let ahead = async {
-                if may_prefetch {
-                    Some(fetcher.fetch(lease.window(), token.as_deref()).await)
-                } else {
-                    None
-                }
-            };
+            let (batch, totals) = self.lines(&page, &lease, &request);
             // Joined, and neither cancels the other: a failed prefetch must not abort a delivery.
-            let (delivered, next) = join(writer.write(&batch), ahead).await;
-            let position = match delivered {
-                Ok(position) => position,
+            let deliver = self.deliver(&mut writer, &batch);
+            let (delivered, next) = join(deliver, self.ahead(&fetcher, &lease, &page)).await;
+            let (sink_position, deliver_ms) = match delivered {
+                Ok(delivered) => delivered,
                 Err(error) => return self.sink_failed(&lease, &error).await,
             };
-            let cursor = token.clone().map(|token| Cursor {
-                token,
-                request: request_hash.clone(),
-            });
             let checkpoint = Checkpoint {
                 from: lease.window().page,
-                cursor,
+                cursor: page.next.clone().map(|token| Cursor {
+                    token,
+                    request: request.clone(),
+                }),
                 totals,
                 ordered: page.in_order,
-                sink_position: position,
-                page_ms: fetch_ms + self.worker.now().ms_since(started),
+                sink_position,
+                page_ms: fetch_ms + deliver_ms,
                 now: self.worker.now(),
             };
-            if token.is_none() {
+            if page.next.is_none() {
                 return self.complete(&lease, &mut writer, &checkpoint).await;
             }
             lease = self.worker.holder().checkpoint(&lease, &checkpoint).await?;
@@ -105,12 +87,57 @@ impl<S: StateStore, O: Outfit> Run<'_, S, O> {
             }
             fetched = match next {
                 Some(next) => next,
-                None => fetcher.fetch(lease.window(), token.as_deref()).await,
+                None => fetcher.fetch(lease.window(), page.next.as_deref()).await,
             };
         }
         self.worker
             .yield_now(&lease, "it has had its pages for one run")
             .await
+    }
+
+    /// Ends the run before `page` is delivered when it may not be: the vendor has not filled the
+    /// window yet, or is leading us in a circle.
+    async fn refuse(
+        &self,
+        lease: &Lease,
+        page: &Page,
+        circle: &mut Circle,
+    ) -> Result<Option<Outcome>, NotWritten> {
+        if let Some(wait_until) = self.too_early(lease, page) {
+            let why = "the vendor's clock has not passed the end of the window and settle";
+            let given = self
+                .worker
+                .give_back(lease, Cause::Yielded, Some(wait_until), why);
+            return given.await.map(Some);
+        }
+        match circle.closes(page.next.as_deref()) {
+            Some(problem) => self.restart(lease, problem).await.map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// Delivers a page, and says where the sink stands then and how many milliseconds it took.
+    async fn deliver<W: WindowWriter>(
+        &self,
+        writer: &mut W,
+        batch: &Batch,
+    ) -> Result<(Option<String>, i64), SinkError> {
+        let started = self.worker.now();
+        let position = writer.write(batch).await?;
+        Ok((position, self.worker.now().ms_since(started)))
+    }
+
+    /// The page after `page`, if it may be fetched before `page` is delivered.
+    async fn ahead(
+        &self,
+        fetcher: &Fetcher<'_, O::Transport>,
+        lease: &Lease,
+        page: &Page,
+    ) -> Option<Result<(Page, i64), NoPage>> {
+        if !self.may_prefetch(lease, page) {
+            return None;
+        }
+        Some(fetcher.fetch(lease.window(), page.next.as_deref()).await)
     }
 
     fn fetcher(&self) -> Fetcher<'_, O::Transport> {
@@ -142,7 +169,13 @@ impl<S: StateStore, O: Outfit> Run<'_, S, O> {
             .window()
             .to
             .plus_ms(self.source.definition.policy.settle_ms);
-        let vendor_now = page.served_at.unwrap_or_else(|| self.worker.now());
+        let vendor_now = page.served_at.unwrap_or_else(|| {
+            let connector = self.gear.client.connector().name();
+            self.worker.no_vendor_clock.call_once(|| {
+                tracing::warn!(connector, "replies carry no Date; our own clock is used instead");
+            });
+            self.worker.now()
+        });
         let short_ms = filled.ms_since(vendor_now);
         (short_ms > 0).then(|| self.worker.now().plus_ms(short_ms.min(limits::WAIT_MS_MAX)))
     }
@@ -165,7 +198,7 @@ impl<S: StateStore, O: Outfit> Run<'_, S, O> {
     pub(crate) fn slow_pace_ms(&self) -> Option<i64> {
         self.task
             .requests_per_minute
+            .filter(|per_minute| is_slow(*per_minute))
             .map(interval_ms)
-            .filter(|interval| *interval > limits::PACE_SLEEP_MAX_MS)
     }
 }

@@ -1,4 +1,4 @@
-//! State writes of the lease holder, repeated until their outcome is known.
+//! The lease holder's calls of the state, repeated until their outcome is known.
 
 use windlass_core::checkpoint::Checkpoint;
 use windlass_core::ids::WindowId;
@@ -102,6 +102,20 @@ impl<S: StateStore> Holder<'_, S> {
         }
     }
 
+    /// Makes `call`, which may be repeated without harm, until the store answers.
+    pub(crate) async fn insist<T, F>(&self, call: impl Fn() -> F) -> Result<T, NotWritten>
+    where
+        F: Future<Output = Result<T, StateError>>,
+    {
+        let mut tries = Tries::default();
+        loop {
+            match call().await {
+                Ok(answer) => return Ok(answer),
+                Err(error) => self.pause(error, &mut tries).await?,
+            }
+        }
+    }
+
     /// What an error leaves to do: the window as it stands when the write was refused, which decides
     /// whether an earlier try was applied; `None`, after a pause, when the write is to be repeated.
     async fn refused(
@@ -112,28 +126,32 @@ impl<S: StateStore> Holder<'_, S> {
         match error {
             MoveError::Refused { current, .. } => Ok(Some(*current)),
             MoveError::NotFound(_) => Err(NotWritten::Fenced),
-            MoveError::Store(error @ (StateError::Unavailable(_) | StateError::Unknown(_))) => {
-                let Some(delay_ms) = tries.next_delay_ms() else {
-                    return Err(NotWritten::Failed(error));
-                };
-                tracing::warn!(%error, delay_ms, "state write tried again");
-                self.seams.clock.sleep(delay_ms).await;
-                Ok(None)
-            }
-            MoveError::Store(error) => Err(NotWritten::Failed(error)),
+            MoveError::Store(error) => self.pause(error, tries).await.map(|()| None),
         }
+    }
+
+    /// Waits before the next try, or gives up: on an error that no try can mend, or after the last.
+    async fn pause(&self, error: StateError, tries: &mut Tries) -> Result<(), NotWritten> {
+        let may_pass = matches!(error, StateError::Unavailable(_) | StateError::Unknown(_));
+        let Some(delay_ms) = tries.next_delay_ms().filter(|_| may_pass) else {
+            return Err(NotWritten::Failed(error));
+        };
+        tracing::warn!(%error, delay_ms, "state call tried again");
+        self.seams.clock.sleep(delay_ms).await;
+        Ok(())
     }
 }
 
-/// The tries of one write.
+/// The tries of one call.
 #[derive(Default)]
 struct Tries(usize);
 
 impl Tries {
     /// How long to wait before the next try: doubles each time. `None` after the last one.
     fn next_delay_ms(&mut self) -> Option<i64> {
+        let doubled = self.0.min(16);
         self.0 += 1;
-        (self.0 < limits::STATE_TRIES_MAX).then(|| limits::WRITE_DELAY_MIN_MS << self.0.min(16))
+        (self.0 < limits::STATE_TRIES_MAX).then(|| limits::WRITE_DELAY_MIN_MS << doubled)
     }
 }
 

@@ -3,7 +3,7 @@
 use windlass_core::ids::WindowId;
 use windlass_core::lease::Lease;
 use windlass_core::source::{Blocked, SourceRecord};
-use windlass_core::task::Task;
+use windlass_core::task::{TASK_VERSION, Task};
 use windlass_core::time::Timestamp;
 use windlass_core::transition::{Cause, Claim, Release};
 use windlass_core::{Owner, limits};
@@ -19,6 +19,11 @@ impl<S: StateStore, O: Outfit> Worker<S, O> {
     /// The source's definition is read again before each window.
     pub async fn run(&self, task: &Task, budget: Budget) -> Report {
         let mut report = Report::default();
+        if task.version != TASK_VERSION {
+            let (given, known) = (task.version, TASK_VERSION);
+            tracing::error!(given, known, "task refused: deploy worker and orchestrator together");
+            return report;
+        }
         for window in &task.windows {
             let spent = !budget.has_time(self.now(), 0) || self.seams.stop.is_requested();
             if spent && !report.windows.is_empty() {
@@ -27,9 +32,12 @@ impl<S: StateStore, O: Outfit> Worker<S, O> {
             }
             self.run_one(task, &window.id, window.epoch, budget, &mut report)
                 .await;
+            if report.state_failure().is_some() {
+                return report;
+            }
         }
         while report.windows.len() < limits::WINDOWS_PER_RUN_MAX
-            && report.state_failure().is_none()
+            && report.may_go_on()
             && !self.seams.stop.is_requested()
         {
             match self.next_for(task, budget).await {
@@ -42,8 +50,12 @@ impl<S: StateStore, O: Outfit> Worker<S, O> {
 
     async fn next_for(&self, task: &Task, budget: Budget) -> Option<(WindowId, u64)> {
         let now = self.now();
-        let source = self.store.source(&task.source).await.ok().flatten()?;
-        let window = next_ready(&self.store, &source, now).await.ok().flatten()?;
+        let window = next_ready(&self.store, &task.source, now)
+            .await
+            .unwrap_or_else(|error| {
+                tracing::warn!(source = %task.source, %error, "no further window was looked for");
+                None
+            })?;
         budget
             .has_time(now, window.slowest_page_ms)
             .then_some((window.id, window.epoch))
@@ -80,10 +92,8 @@ impl<S: StateStore, O: Outfit> Worker<S, O> {
 
     /// Everything between claim and the end of the run.
     async fn work(&self, task: &Task, lease: Lease, budget: Budget) -> Result<Outcome, NotWritten> {
-        let source = match self.store.source(&lease.window().id.timeline.source).await {
-            Ok(source) => source,
-            Err(error) => return Err(NotWritten::Failed(error)),
-        };
+        let name = &lease.window().id.timeline.source;
+        let source = self.holder().insist(|| self.store.source(name)).await?;
         let generation = &lease.window().id.timeline.generation;
         let source = match source {
             Some(source) if source.definition.generation != *generation => {
@@ -94,19 +104,13 @@ impl<S: StateStore, O: Outfit> Worker<S, O> {
             Some(source) if source.is_active() => source,
             _ => return self.yield_now(&lease, "its source does not run").await,
         };
-        let gate = self
-            .store
-            .rate_gate(&source.definition.policy.rate_group)
-            .await;
-        match gate {
-            Ok(Some(gate)) if gate.not_before > self.now() => {
-                let why = format!("its rate group waits: {}", gate.reason);
-                return self
-                    .give_back(&lease, Cause::Yielded, Some(gate.not_before), &why)
-                    .await;
-            }
-            Ok(_) => {}
-            Err(error) => return Err(NotWritten::Failed(error)),
+        let group = &source.definition.policy.rate_group;
+        let gate = self.holder().insist(|| self.store.rate_gate(group)).await?;
+        if let Some(gate) = gate.filter(|gate| gate.not_before > self.now()) {
+            let why = format!("its rate group waits: {}", gate.reason);
+            return self
+                .give_back(&lease, Cause::Yielded, Some(gate.not_before), &why)
+                .await;
         }
         let gear = match self.outfit.outfit(&source).await {
             Ok(gear) => gear,
@@ -167,10 +171,10 @@ impl<S: StateStore, O: Outfit> Worker<S, O> {
             reason: why.to_owned(),
             since: self.now(),
         };
-        self.store
-            .block_source(&source.definition.name, source.version, Some(&blocked))
-            .await
-            .map_err(NotWritten::Failed)?;
+        let (name, version) = (&source.definition.name, source.version);
+        self.holder()
+            .insist(|| self.store.block_source(name, version, Some(&blocked)))
+            .await?;
         self.give_back(lease, Cause::Yielded, None, why).await?;
         Ok(Outcome::Blocked {
             why: why.to_owned(),

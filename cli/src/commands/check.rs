@@ -22,7 +22,7 @@ use crate::output::{Output, duration, grouped};
 pub(crate) async fn check(
     path: &Path,
     source: Option<&str>,
-    output: &Output,
+    output: Output,
 ) -> anyhow::Result<ExitCode> {
     let config = Config::load(path)?;
     let Some(name) = source else {

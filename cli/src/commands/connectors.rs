@@ -8,7 +8,7 @@ use crate::exit_code::{ExitCode, UsageError};
 use crate::output::{Output, table};
 
 /// Lists the built-in connectors, or describes one.
-pub(crate) fn connectors(name: Option<&str>, output: &Output) -> anyhow::Result<ExitCode> {
+pub(crate) fn connectors(name: Option<&str>, output: Output) -> anyhow::Result<ExitCode> {
     match name {
         Some(name) => describe(&find(name)?, output),
         None => list(output)?,
@@ -23,7 +23,7 @@ fn find(name: &str) -> anyhow::Result<Manifest> {
     })
 }
 
-fn list(output: &Output) -> anyhow::Result<()> {
+fn list(output: Output) -> anyhow::Result<()> {
     let manifests: Vec<Manifest> = registry::names().map(find).collect::<Result<_, _>>()?;
     let json = manifests
         .iter()
@@ -39,7 +39,7 @@ fn list(output: &Output) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn describe(manifest: &Manifest, output: &Output) {
+fn describe(manifest: &Manifest, output: Output) {
     let auth = auth_word(manifest);
     let params: Vec<_> = manifest
         .params

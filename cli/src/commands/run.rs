@@ -20,7 +20,7 @@ use crate::local::{Ending, Engine, LocalOutfit, Meter, StateLock};
 use crate::output::{Output, grouped};
 
 /// Runs until stopped, or until caught up.
-pub(crate) async fn run(path: &Path, args: &RunArgs, output: &Output) -> anyhow::Result<ExitCode> {
+pub(crate) async fn run(path: &Path, args: &RunArgs, output: Output) -> anyhow::Result<ExitCode> {
     let config = Config::load(path)?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let entropy: Arc<dyn Entropy> = Arc::new(SystemEntropy);
@@ -29,7 +29,7 @@ pub(crate) async fn run(path: &Path, args: &RunArgs, output: &Output) -> anyhow:
     let store = SqliteStore::open(&config.state)?;
     let meter = Arc::new(Meter::default());
     let stop = Stop::default();
-    stop_on_signals(&stop, *output)?;
+    stop_on_signals(&stop, output)?;
     stop_after(&stop, args.max_runtime, Arc::clone(&clock));
     let observer: Arc<dyn Observer> = Arc::<Meter>::clone(&meter);
     let seams = Seams {
@@ -38,7 +38,7 @@ pub(crate) async fn run(path: &Path, args: &RunArgs, output: &Output) -> anyhow:
         stop,
         observer: Some(observer),
     };
-    let mut bars = Bars::new(&config, Arc::clone(&meter), *output, clock.now());
+    let mut bars = Bars::new(&config, Arc::clone(&meter), output, clock.now());
     let engine = Engine::new(store.clone(), outfit, seams);
     let definitions: Vec<_> = config
         .sources
@@ -48,7 +48,7 @@ pub(crate) async fn run(path: &Path, args: &RunArgs, output: &Output) -> anyhow:
     engine.apply(&definitions).await?;
     let ending = engine
         .run(args.until_caught_up, |report| {
-            bars.update(report, clock.now())
+            bars.update(report, clock.now());
         })
         .await?;
     bars.finish();
@@ -60,7 +60,7 @@ async fn summarize(
     meter: &Meter,
     ending: &Ending,
     until_caught_up: bool,
-    output: &Output,
+    output: Output,
 ) -> anyhow::Result<ExitCode> {
     let mut lines = String::new();
     let mut sources = Vec::new();

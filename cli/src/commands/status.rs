@@ -19,7 +19,7 @@ use crate::output::{Output, duration, grouped, table};
 pub(crate) async fn status(
     path: &Path,
     only: Option<&str>,
-    output: &Output,
+    output: Output,
 ) -> anyhow::Result<ExitCode> {
     let config = Config::load(path)?;
     if let Some(name) = only {
@@ -85,7 +85,10 @@ impl Standing {
     fn of(view: &SourceView, waits_until: Option<Timestamp>, now: Timestamp) -> Self {
         let definition = &view.record.definition;
         let count = |wanted: &[Status]| {
-            let windows = view.lanes.iter().flat_map(|lane| lane.windows());
+            let windows = view
+                .lanes
+                .iter()
+                .flat_map(windlass_orchestrator::LaneView::windows);
             windows
                 .filter(|window| wanted.contains(&window.status))
                 .count()

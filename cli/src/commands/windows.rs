@@ -24,7 +24,7 @@ const READ_AT_ONCE: usize = 10_000;
 pub(crate) async fn windows(
     path: &Path,
     args: &WindowsArgs,
-    output: &Output,
+    output: Output,
 ) -> anyhow::Result<ExitCode> {
     let config = Config::load(path)?;
     let name = config.source(&args.source)?.definition.name.clone();
@@ -58,7 +58,7 @@ pub(crate) async fn windows(
 }
 
 /// Shows one window.
-pub(crate) async fn show(path: &Path, id: &str, output: &Output) -> anyhow::Result<ExitCode> {
+pub(crate) async fn show(path: &Path, id: &str, output: Output) -> anyhow::Result<ExitCode> {
     let id: WindowId = id.parse().map_err(|error| UsageError(format!("{error}")))?;
     let store = open_state(&Config::load(path)?)?;
     let Some(window) = store.window(&id).await? else {

@@ -41,7 +41,7 @@ impl Timeline {
     }
 
     /// First instant, and first instant after it.
-    pub(crate) fn bounds(self) -> (Timestamp, Timestamp) {
+    pub(crate) fn bounds() -> (Timestamp, Timestamp) {
         (BEGIN, BEGIN.plus_ms(HOUR_MS * 6))
     }
 
@@ -83,9 +83,9 @@ impl Timeline {
             while low < high {
                 let middle = low.midpoint(high);
                 if wanted(self.time(middle)) {
-                    high = middle
+                    high = middle;
                 } else {
-                    low = middle + 1
+                    low = middle + 1;
                 }
             }
             low

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use anyhow::Context;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
@@ -104,15 +105,42 @@ impl Engine {
 
     /// Runs until told to stop, until everything is blocked, or, with `until_caught_up`, until
     /// nothing is left to do. `each_tick` sees every tick's report.
+    ///
+    /// However it ends, every worker has ended before: at a checkpoint, or at an error of its own.
     pub(crate) async fn run(
         &self,
         until_caught_up: bool,
         mut each_tick: impl FnMut(&TickReport),
-    ) -> Result<Ending, StateError> {
+    ) -> anyhow::Result<Ending> {
+        let mut workers = JoinSet::new();
+        let driven = self
+            .drive(&mut workers, until_caught_up, &mut each_tick)
+            .await;
+        if driven.is_err() {
+            self.seams.stop.request();
+        }
+        let mut wound_down = Ok(());
+        while let Some(ended) = workers.join_next().await {
+            wound_down = wound_down.and(check(ended));
+        }
+        let ending = driven?;
+        wound_down?;
+        Ok(match ending {
+            // The windows that were released meanwhile count as what they are now.
+            Ending::Stopped(_) => Ending::Stopped(self.look().await?),
+            other => other,
+        })
+    }
+
+    async fn drive(
+        &self,
+        workers: &mut JoinSet<Report>,
+        until_caught_up: bool,
+        each_tick: &mut impl FnMut(&TickReport),
+    ) -> anyhow::Result<Ending> {
         let (sender, mut tasks) = mpsc::unbounded_channel();
         let dispatch = LocalDispatch(sender);
-        let mut workers: JoinSet<Report> = JoinSet::new();
-        let ended = loop {
+        loop {
             let report = self.tick(&dispatch).await?;
             each_tick(&report);
             while let Ok(task) = tasks.try_recv() {
@@ -120,33 +148,25 @@ impl Engine {
                 workers.spawn(async move { worker.run(&task, Budget::UNLIMITED).await });
             }
             if self.seams.stop.is_requested() {
-                break Ending::Stopped(report);
+                return Ok(Ending::Stopped(report));
             }
             if workers.is_empty() {
                 if until_caught_up && report.is_quiet() {
-                    break Ending::CaughtUp(report);
+                    return Ok(Ending::CaughtUp(report));
                 }
                 if until_caught_up && report.is_stuck() {
-                    break Ending::Failed(report);
+                    return Ok(Ending::Failed(report));
                 }
                 if all_blocked(&report) {
-                    break Ending::AllBlocked(report);
+                    return Ok(Ending::AllBlocked(report));
                 }
             }
             tokio::select! {
-                Some(ended) = workers.join_next() => self.ended(ended)?,
+                Some(ended) = workers.join_next() => check(ended)?,
                 () = self.seams.stop.requested() => {}
                 () = self.seams.clock.sleep(self.pause_ms(&report)) => {}
             }
-        };
-        while let Some(worker) = workers.join_next().await {
-            self.ended(worker)?;
         }
-        Ok(match ended {
-            // The windows that were released meanwhile count as what they are now.
-            Ending::Stopped(_) => Ending::Stopped(self.look().await?),
-            other => other,
-        })
     }
 
     async fn tick(&self, dispatch: &LocalDispatch) -> Result<TickReport, StateError> {
@@ -170,28 +190,23 @@ impl Engine {
         windlass_orchestrator::look(&self.store, self.seams.clock.now()).await
     }
 
-    fn ended(&self, worker: Result<Report, tokio::task::JoinError>) -> Result<(), StateError> {
-        match worker {
-            Ok(report) => match report.state_failure() {
-                Some(error) => {
-                    self.seams.stop.request();
-                    Err(error.clone())
-                }
-                None => Ok(()),
-            },
-            // A worker that panicked leaves its window running. A new process takes it back.
-            Err(error) => Err(StateError::Unknown(format!(
-                "a worker ended abnormally: {error}"
-            ))),
-        }
-    }
-
     fn pause_ms(&self, report: &TickReport) -> i64 {
         let now = self.seams.clock.now();
         let until: Option<Timestamp> = report.wakes_at();
         until.map_or(TICK_PAUSE_MAX_MS, |at| {
             at.ms_since(now).clamp(1, TICK_PAUSE_MAX_MS)
         })
+    }
+}
+
+/// The error that ended a worker's run, if one did.
+fn check(ended: Result<Report, tokio::task::JoinError>) -> anyhow::Result<()> {
+    let report = ended.context(
+        "a worker ended abnormally; its window is taken up again by the next `windlass run`",
+    )?;
+    match report.state_failure() {
+        Some(error) => Err(error.clone().into()),
+        None => Ok(()),
     }
 }
 

@@ -32,7 +32,7 @@ pub(crate) enum LocalSink {
 #[derive(Debug)]
 pub(crate) enum LocalWriter {
     /// Files.
-    Ndjson(NdjsonWriter),
+    Ndjson(Box<NdjsonWriter>),
     /// Standard output.
     Stdout(StdoutWriter),
 }
@@ -42,7 +42,10 @@ impl Sink for LocalSink {
 
     async fn open(&self, window: &Window) -> Result<LocalWriter, SinkError> {
         match self {
-            Self::Ndjson(sink) => sink.open(window).await.map(LocalWriter::Ndjson),
+            Self::Ndjson(sink) => sink
+                .open(window)
+                .await
+                .map(|writer| LocalWriter::Ndjson(Box::new(writer))),
             Self::Stdout(sink) => sink.open(window).await.map(LocalWriter::Stdout),
         }
     }
@@ -89,16 +92,15 @@ impl LocalOutfit {
                 continue;
             }
             let sink_name = source.definition.sink.as_str();
-            let sink = match sinks.get(sink_name) {
-                Some(sink) => Arc::clone(sink),
-                None => {
-                    let sink =
-                        Arc::new(local_sink(sink_name, &config.sinks[sink_name]).map_err(
-                            |error| config.invalid(&format!("sinks.{sink_name}"), error),
-                        )?);
-                    sinks.insert(sink_name, Arc::clone(&sink));
-                    sink
-                }
+            let sink = if let Some(sink) = sinks.get(sink_name) {
+                Arc::clone(sink)
+            } else {
+                let sink = Arc::new(
+                    local_sink(sink_name, &config.sinks[sink_name])
+                        .map_err(|error| config.invalid(&format!("sinks.{sink_name}"), error))?,
+                );
+                sinks.insert(sink_name, Arc::clone(&sink));
+                sink
             };
             let credentials = credentials(source)
                 .map_err(|error| config.invalid(&format!("sources.{name}.secret"), error))?;

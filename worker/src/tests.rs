@@ -1,0 +1,16 @@
+//! The whole worker on fakes: a vendor that answers by a function, a sink and a store in memory
+//! that fail when told to, and a clock that moves by its sleeps.
+
+mod blocks;
+mod clocks;
+mod harness;
+mod model;
+mod next;
+mod pages;
+mod restarts;
+mod rivals;
+mod sinks;
+mod slow_sink;
+mod state;
+mod vendor;
+mod waits;

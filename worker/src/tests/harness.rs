@@ -1,0 +1,432 @@
+//! A bench: one source with one window, its vendor, sink, store and clock, and a tick for what
+//! only a tick may do.
+
+use std::sync::{Arc, Mutex};
+
+use secrecy::SecretString;
+use windlass_connectors::exchange::{ApiResponse, Headers};
+use windlass_connectors::http::TransportError;
+use windlass_connectors::scripted::ScriptedTransport;
+use windlass_connectors::{Client, Connector, Credentials, Manifest, Settings};
+use windlass_core::clock::{Clock as _, ManualClock, SeededEntropy};
+use windlass_core::scavenge::{recover, scavenge};
+use windlass_core::source::{Policy, RateGate, SourceDefinition, SourceRecord};
+use windlass_core::task::{TASK_VERSION, Task, TaskWindow};
+use windlass_core::time::HOUR_MS;
+use windlass_core::transition::Event;
+use windlass_core::{Progress, Status, Timestamp, Window, WindowId, limits};
+use windlass_sink::failing::FailingSink;
+use windlass_sink::memory::MemorySink;
+use windlass_state::failing::{FailingStore, Fault, Operation};
+use windlass_state::{MemoryStore, StateStore};
+
+use super::slow_sink::SlowSink;
+use crate::{Budget, Gear, Outcome, Outfit, OutfitError, Report, Seams, Stop, Worker};
+
+/// The secret of the source: must never be seen outside a request's header.
+pub(super) const CANARY: &str = "canary-5f1e9c02";
+pub(super) const SETTLE_MS: i64 = 600_000;
+/// What the clock shows at first, and the vendor's `Date`.
+pub(super) const NOW: &str = "2026-01-02T00:00:00Z";
+pub(super) const DATE: &str = "Fri, 02 Jan 2026 00:00:00 GMT";
+pub(super) const RECORDS_PER_PAGE: usize = 3;
+
+/// A vendor in the shape of Google's Reports API, small.
+const MANIFEST: &str = r#"
+connector: sample
+title: A sample
+docs: https://vendor.test/docs
+base_url: https://api.vendor.test
+auth: { kind: bearer }
+request: { path: /activity, query: { startTime: "{from}", endTime: "{to}" } }
+window:
+  mode: window
+  clock: event
+  format: rfc3339_ms
+  unit: 1ms
+  start_bound: inclusive
+  end_bound: exclusive
+  initial: 1h
+  settle: 10m
+page:
+  token: { body: nextPageToken }
+  to: { query: pageToken }
+  end: [token_absent]
+  replayable: true
+records: { path: items, id: [id], order: unknown }
+rate: { remaining: x-remaining, reset: { header: x-reset, format: seconds } }
+error_body: { message: error.message }
+errors:
+  - { status: 413, class: split }
+"#;
+
+pub(super) type Reply = Result<ApiResponse, TransportError>;
+pub(super) type TestSink = FailingSink<SlowSink>;
+
+/// A request, as the vendor sees it.
+#[derive(Debug, Clone)]
+pub(super) struct Asked {
+    /// From 1.
+    pub(super) number: usize,
+    /// The page, from 0: `p3` is the token of page 3.
+    pub(super) page: usize,
+    pub(super) token: Option<String>,
+}
+
+/// A page reply with these records' names and the next token.
+pub(super) fn page_of(names: &[String], next: Option<&str>) -> ApiResponse {
+    let items: Vec<_> = names
+        .iter()
+        .map(|name| format!(r#"{{"id":"{name}"}}"#))
+        .collect();
+    let next = next.map_or_else(String::new, |next| format!(r#","nextPageToken":"{next}""#));
+    let body = format!(r#"{{"items":[{}]{next}}}"#, items.join(","));
+    answer(200, &[], &body)
+}
+
+pub(super) fn answer(status: u16, headers: &[(&str, &str)], body: &str) -> ApiResponse {
+    let date = [("date", DATE)];
+    let dated = !headers.iter().any(|(name, _)| *name == "date");
+    let headers: Headers = headers
+        .iter()
+        .chain(date.iter().filter(|_| dated))
+        .copied()
+        .collect();
+    ApiResponse {
+        status,
+        headers,
+        body: body.to_owned().into(),
+    }
+}
+
+pub(super) fn names(page: usize) -> Vec<String> {
+    (0..RECORDS_PER_PAGE)
+        .map(|record| format!("{page}.{record}"))
+        .collect()
+}
+
+/// Page `page` of `count` as a well vendor gives it.
+pub(super) fn well(page: usize, count: usize) -> Reply {
+    let next = (page + 1 < count).then(|| format!("p{}", page + 1));
+    Ok(page_of(&names(page), next.as_deref()))
+}
+
+/// Every record of `count` pages, once and in order.
+pub(super) fn all(count: usize) -> Vec<String> {
+    (0..count).flat_map(names).collect()
+}
+
+/// Builds clients and hands out the bench's sink.
+#[derive(Debug, Clone)]
+pub(super) struct TestOutfit {
+    client: Arc<Client<ScriptedTransport>>,
+    sink: Arc<TestSink>,
+    pub(super) problem: Option<String>,
+}
+
+impl Outfit for TestOutfit {
+    type Transport = ScriptedTransport;
+    type Sink = TestSink;
+
+    async fn outfit(
+        &self,
+        _: &SourceRecord,
+    ) -> Result<Gear<ScriptedTransport, TestSink>, OutfitError> {
+        // Building clients takes time in earnest; here it lets rivals get between.
+        tokio::task::yield_now().await;
+        match &self.problem {
+            Some(problem) => Err(OutfitError(problem.clone())),
+            None => Ok(Gear {
+                client: Arc::clone(&self.client),
+                sink: Arc::clone(&self.sink),
+            }),
+        }
+    }
+}
+
+pub(super) struct Bench {
+    pub(super) store: MemoryStore,
+    pub(super) sink: TestSink,
+    pub(super) output: MemorySink,
+    pub(super) transport: ScriptedTransport,
+    pub(super) clock: Arc<ManualClock>,
+    pub(super) stop: Stop,
+    pub(super) outfit: TestOutfit,
+    pub(super) pace: Option<u32>,
+    pub(super) id: WindowId,
+}
+
+/// The events of a run in order, shared with scripts.
+pub(super) type Log = Arc<Mutex<Vec<String>>>;
+
+impl Bench {
+    pub(super) async fn new(vendor: impl Fn(&Asked) -> Reply + Send + Sync + 'static) -> Self {
+        Self::with_manifest(MANIFEST, vendor).await
+    }
+
+    /// A vendor whose tokens work once.
+    pub(super) async fn single_use(
+        vendor: impl Fn(&Asked) -> Reply + Send + Sync + 'static,
+    ) -> Self {
+        Self::with_manifest(&MANIFEST.replace("  replayable: true\n", ""), vendor).await
+    }
+
+    async fn with_manifest(
+        manifest: &str,
+        vendor: impl Fn(&Asked) -> Reply + Send + Sync + 'static,
+    ) -> Self {
+        let clock = Arc::new(ManualClock::at(NOW.parse().unwrap()));
+        let manifest = Manifest::load("sample.yaml", manifest).unwrap();
+        let connector = Connector::compile(&manifest, &Settings::default()).unwrap();
+        let secret = SecretString::from(CANARY);
+        let credentials = Credentials::new(connector.auth(), Some(&secret)).unwrap();
+        let number = Mutex::new(0);
+        let transport = ScriptedTransport::new(move |request| {
+            assert_eq!(
+                request.header("authorization"),
+                Some(format!("Bearer {CANARY}").as_str())
+            );
+            let mut queries = request.url.query_pairs();
+            let token = queries
+                .find(|(name, _)| name == "pageToken")
+                .map(|(_, value)| value.into_owned());
+            let page = token.as_deref().map_or(0, |token| {
+                token.trim_start_matches('p').parse().unwrap_or(0)
+            });
+            let number = {
+                let mut last = number.lock().unwrap();
+                *last += 1;
+                *last
+            };
+            vendor(&Asked {
+                number,
+                page,
+                token,
+            })
+        });
+        let client = Client::new(
+            connector,
+            credentials,
+            transport.clone(),
+            clock.clone(),
+            Arc::new(SeededEntropy::new(7)),
+        );
+        let output = MemorySink::new("memory");
+        let sink = FailingSink::new(SlowSink(output.clone()));
+        let bench = Self {
+            store: MemoryStore::new(),
+            output,
+            transport,
+            stop: Stop::default(),
+            outfit: TestOutfit {
+                client: Arc::new(client),
+                sink: Arc::new(sink.clone()),
+                problem: None,
+            },
+            sink,
+            clock,
+            pace: None,
+            id: format!("{}/live/2026-01-01T00:00:00Z", "sample/0123456789ab")
+                .parse()
+                .unwrap(),
+        };
+        let now = bench.clock.now();
+        bench.store.apply_source(&definition(), now).await.unwrap();
+        bench.create(0).await;
+        bench
+    }
+
+    /// Creates the window `hour` hours after the first one.
+    pub(super) async fn create(&self, hour: i64) -> WindowId {
+        let from = self.id.from.plus_ms(hour * HOUR_MS);
+        let id = WindowId {
+            from,
+            ..self.id.clone()
+        };
+        let window = Window::new(id.clone(), from.plus_ms(HOUR_MS), self.clock.now()).unwrap();
+        self.store.create(&window).await.unwrap();
+        id
+    }
+
+    /// Says that windows were carved for `hours` hours, so that they can be found.
+    pub(super) async fn carve(&self, hours: i64) {
+        let timeline = self.id.timeline.clone();
+        let (policy, now) = (definition().policy, self.clock.now());
+        let mut progress = Progress::begin(timeline, self.id.from, None, &policy, now);
+        progress.scheduled_through = self.id.from.plus_ms(hours * HOUR_MS);
+        self.store.save_progress(&progress).await.unwrap();
+    }
+
+    pub(super) async fn window(&self) -> Window {
+        self.store.window(&self.id).await.unwrap().unwrap()
+    }
+
+    pub(super) async fn source(&self) -> SourceRecord {
+        let name = &self.id.timeline.source;
+        self.store.source(name).await.unwrap().unwrap()
+    }
+
+    pub(super) async fn gate(&self) -> Option<RateGate> {
+        let group = &definition().policy.rate_group;
+        self.store.rate_gate(group).await.unwrap()
+    }
+
+    pub(super) async fn task(&self) -> Task {
+        let window = self.window().await;
+        Task {
+            version: TASK_VERSION,
+            source: window.id.timeline.source.clone(),
+            windows: vec![TaskWindow {
+                id: window.id,
+                epoch: window.epoch,
+            }],
+            requests_per_minute: self.pace,
+        }
+    }
+
+    /// A worker of its own process, over `store`.
+    pub(super) fn worker<S: StateStore>(&self, store: S) -> Worker<S, TestOutfit> {
+        let seams = Seams {
+            clock: self.clock.clone(),
+            entropy: Arc::new(SeededEntropy::new(self.transport.requests().len() as u64)),
+            stop: self.stop.clone(),
+            observer: None,
+        };
+        Worker::new(store, self.outfit.clone(), seams)
+    }
+
+    /// A worker whose store fails as `script` says.
+    pub(super) fn worker_with(
+        &self,
+        script: impl Fn(Operation, u64) -> Fault + Send + Sync + 'static,
+    ) -> Worker<FailingStore<MemoryStore>, TestOutfit> {
+        let store = FailingStore::new(self.store.clone(), script);
+        self.worker(store.with_clock(self.clock.clone()))
+    }
+
+    pub(super) async fn run(&self) -> Outcome {
+        self.run_for(Budget::UNLIMITED).await
+    }
+
+    pub(super) async fn run_for(&self, budget: Budget) -> Outcome {
+        let worker = self.worker(self.store.clone());
+        only(worker.run(&self.task().await, budget).await)
+    }
+
+    /// Waits until the window is due, then runs it.
+    pub(super) async fn run_when_due(&self) -> Outcome {
+        self.wait_until_due().await;
+        self.run().await
+    }
+
+    pub(super) async fn wait_until_due(&self) {
+        let gate = self.gate().await.map(|gate| gate.not_before);
+        if let Some(at) = self.window().await.not_before.max(gate) {
+            let wait_ms = at.ms_since(self.clock.now());
+            self.clock.advance_ms(wait_ms.max(0));
+        }
+    }
+
+    /// What a tick does to the window: takes back a lease that ran out, parks what is exhausted.
+    pub(super) async fn tick(&self) {
+        let window = self.window().await;
+        if let Some(event) = scavenge(&window, self.clock.now()) {
+            self.store.decide(&window, &event).await.unwrap();
+        }
+    }
+
+    /// What the next process does to a window that a dead one left running.
+    pub(super) async fn recover(&self) {
+        let window = self.window().await;
+        if let Some(event) = recover(&window, self.clock.now()) {
+            self.store.decide(&window, &event).await.unwrap();
+        }
+    }
+
+    /// What an operator does to a hole and to a blocked source.
+    pub(super) async fn mend(&self) {
+        let source = self.source().await;
+        let name = &source.definition.name;
+        let cleared = self.store.block_source(name, source.version, None);
+        cleared.await.unwrap();
+        let window = self.window().await;
+        if window.status == Status::Parked {
+            let now = self.clock.now();
+            let retried = self.store.decide(&window, &Event::Retry { now }).await;
+            retried.unwrap();
+        }
+    }
+
+    /// The final output of the window, as the records' names.
+    pub(super) fn output(&self) -> Vec<String> {
+        let lines = self.output.output(&self.id).unwrap_or_default();
+        lines.iter().map(|line| name_of(&line.text)).collect()
+    }
+
+    /// Every record that ever reached the sink, in order, the ones taken back included.
+    pub(super) fn written(&self) -> Vec<String> {
+        let written = self.output.written();
+        written
+            .iter()
+            .map(|(_, line)| name_of(&line.text))
+            .collect()
+    }
+
+    /// The tokens that were asked with, in order; the first page is "-".
+    pub(super) fn asked(&self) -> Vec<String> {
+        let token = |url: &windlass_connectors::exchange::ApiRequest| {
+            let mut queries = url.url.query_pairs();
+            let found = queries.find(|(name, _)| name == "pageToken");
+            found.map_or_else(|| "-".to_owned(), |(_, value)| value.into_owned())
+        };
+        self.transport.requests().iter().map(token).collect()
+    }
+}
+
+fn name_of(line: &[u8]) -> String {
+    let line: serde_json::Value = serde_json::from_slice(line).unwrap();
+    line["id"].as_str().unwrap().to_owned()
+}
+
+/// The one outcome of a run of one window.
+pub(super) fn only(report: Report) -> Outcome {
+    let [(_, outcome)] = report.windows.try_into().expect("one window");
+    outcome
+}
+
+pub(super) fn after(ms: i64) -> Timestamp {
+    let now: Timestamp = NOW.parse().unwrap();
+    now.plus_ms(ms)
+}
+
+pub(super) fn definition() -> SourceDefinition {
+    SourceDefinition {
+        name: "sample".parse().unwrap(),
+        connector: "sample".to_owned(),
+        params: std::collections::BTreeMap::new(),
+        generation: "0123456789ab".parse().unwrap(),
+        secret: None,
+        base_url: None,
+        token_url: None,
+        start: "2026-01-01T00:00:00Z".parse().unwrap(),
+        end: None,
+        sink: "memory".to_owned(),
+        metadata: true,
+        paused: false,
+        policy: Policy {
+            unit_ms: 1,
+            initial_ms: HOUR_MS,
+            min_ms: HOUR_MS,
+            max_ms: HOUR_MS,
+            every_ms: HOUR_MS,
+            settle_ms: SETTLE_MS,
+            max_lookback_ms: None,
+            max_in_flight: 1,
+            max_open_windows: 64,
+            rate_group: "sample".parse().unwrap(),
+            group_in_flight: 1,
+            requests_per_minute: None,
+            history_ms: limits::HISTORY_MS_DEFAULT,
+        },
+    }
+}
