@@ -278,6 +278,7 @@ async fn requests(server: &MockServer) -> usize {
     server.received_requests().await.unwrap().len()
 }
 
+/// P6 confined: credentials go to the configured origins only, and are neither logged nor stored.
 #[tokio::test]
 async fn a_next_link_to_another_server_is_refused_and_that_server_hears_nothing() {
     let other = server(ResponseTemplate::new(200).set_body_string("[]")).await;

@@ -103,7 +103,8 @@ impl Paths {
 
     /// Reads a whole document and checks that it is JSON to its end.
     pub fn read<'a>(&self, json: &'a str) -> Result<Found<'a>, NotJson> {
-        let mut found = self.nothing();
+        let mut found = Found::default();
+        self.clear(&mut found);
         let mut reader = serde_json::Deserializer::from_str(json);
         // Null means none further down; a document that is nothing but null is no page.
         found.elements_wrong = json.trim_ascii() == "null";
@@ -121,28 +122,28 @@ impl Paths {
         Ok(found)
     }
 
-    /// Reads a document known to be JSON, and stops as soon as everything is found.
-    pub fn pick<'a>(&self, json: &'a str) -> Found<'a> {
-        let mut found = self.nothing();
+    /// Reads a document known to be JSON, and stops as soon as everything is found. `found`, which
+    /// may hold what another document had, then holds what this one has.
+    pub fn pick<'a>(&self, json: &'a str, found: &mut Found<'a>) {
+        self.clear(found);
         if self.slots > 0 {
             let mut reader = serde_json::Deserializer::from_str(json);
             let seed = Seed {
                 node: &self.root,
-                found: &mut found,
+                found,
                 stop: true,
             };
             // The only error is the one that ends the pass early.
             drop(seed.deserialize(&mut reader));
         }
-        found
     }
 
-    fn nothing<'a>(&self) -> Found<'a> {
-        Found {
-            slots: vec![None; self.slots],
-            missing: self.slots,
-            ..Found::default()
-        }
+    fn clear(&self, found: &mut Found<'_>) {
+        found.slots.clear();
+        found.slots.resize(self.slots, None);
+        found.missing = self.slots;
+        found.elements.clear();
+        found.elements_wrong = false;
     }
 }
 

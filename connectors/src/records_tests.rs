@@ -16,7 +16,8 @@ fn values(json: &str, at: &[&str]) -> Vec<Option<String>> {
     let mut paths = Paths::default();
     let slots: Vec<usize> = at.iter().map(|at| paths.add(&path(at))).collect();
     let read = paths.read(json).unwrap();
-    let picked = paths.pick(json);
+    let mut picked = paths.read("{}").unwrap();
+    paths.pick(json, &mut picked);
     let get = |found: &Found<'_>| -> Vec<Option<String>> {
         slots
             .iter()

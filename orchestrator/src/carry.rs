@@ -112,7 +112,10 @@ impl<S: StateStore, D: Dispatch> Carrier<'_, S, D> {
                 // An earlier try may have made it. A twin that planned the same is as good: the
                 // epoch lets only one of two tasks claim.
                 Err(MoveError::Refused { current, .. }) if tries > 1 => {
-                    let made = moved.seen.apply(&moved.event).is_ok_and(|made| made == *current);
+                    let made = moved
+                        .seen
+                        .apply(&moved.event)
+                        .is_ok_and(|made| made == *current);
                     return Ok(made.then_some(*current));
                 }
                 Err(MoveError::Refused { .. } | MoveError::NotFound(_)) => return Ok(None),

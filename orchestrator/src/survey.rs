@@ -75,5 +75,7 @@ pub(crate) async fn closed_until<S: StateStore>(
     now: Timestamp,
 ) -> Result<Option<Timestamp>, StateError> {
     let gate = store.rate_gate(group).await?;
-    Ok(gate.map(|gate| gate.not_before).filter(|until| *until > now))
+    Ok(gate
+        .map(|gate| gate.not_before)
+        .filter(|until| *until > now))
 }

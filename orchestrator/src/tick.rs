@@ -7,7 +7,7 @@ use windlass_core::ids::{Lane, RateGroup};
 use windlass_core::plan::{Plan, Situation, plan};
 use windlass_core::source::SourceRecord;
 use windlass_core::time::Timestamp;
-use windlass_state::{StateError, StateStore};
+use windlass_state::{SaveError, StateError, StateStore};
 
 use crate::carry::{Carried, Carrier};
 use crate::dispatch::Dispatch;
@@ -105,9 +105,16 @@ impl<S: StateStore, D: Dispatch> Tick<'_, S, D> {
             if reports[view].error.is_some() {
                 continue;
             }
-            let most = if gate.is_some() { 0 } else { room(&views, view, lane) };
+            let most = if gate.is_some() {
+                0
+            } else {
+                room(&views, view, lane)
+            };
             let SourceView { record, lanes } = &mut views[view];
-            match self.run_lane(record, &mut lanes[lane], most, &mut reports[view]).await {
+            match self
+                .run_lane(record, &mut lanes[lane], most, &mut reports[view])
+                .await
+            {
                 Ok(()) => {}
                 Err(error) => report_failure(&mut reports[view], &error),
             }
@@ -135,6 +142,10 @@ impl<S: StateStore, D: Dispatch> Tick<'_, S, D> {
             if plan.is_empty() {
                 break;
             }
+            if lane.progress.version == 0 && !plan.create.is_empty() {
+                self.begin(lane).await?;
+                continue;
+            }
             let mut carrier = Carrier {
                 store: self.store,
                 dispatch: self.dispatch,
@@ -143,13 +154,26 @@ impl<S: StateStore, D: Dispatch> Tick<'_, S, D> {
             };
             let carried = carrier.carry_out(&plan).await;
             // Read even after a failure, so that what was dispatched until then is counted.
-            let reread = lane.reread(self.store).await;
+            let reread = lane.reread(self.store).await.map(|reread| *lane = reread);
             let carried = carried?;
-            *lane = reread?;
+            reread?;
             // A plan that only moved marks may have made room to carve.
             if carried == Carried::Whole && !plan.create.is_empty() {
                 break;
             }
+        }
+        Ok(())
+    }
+
+    /// Stores where a lane begins, before its first window exists: were its start to move while no
+    /// mark is stored, windows that a stopped tick left would belong to no chain.
+    async fn begin(&self, lane: &mut LaneView) -> Result<(), StateError> {
+        match self.store.save_progress(&lane.progress).await {
+            Ok(stored) => lane.progress = stored,
+            Err(SaveError::Conflict(_) | SaveError::Store(StateError::Unknown(_))) => {
+                *lane = lane.reread(self.store).await?;
+            }
+            Err(SaveError::Store(error)) => return Err(error),
         }
         Ok(())
     }
@@ -201,7 +225,11 @@ fn turns(views: &[SourceView]) -> Vec<(usize, usize)> {
             Lane::Sweep(_) => 1,
             Lane::Backfill(_) => 2,
         };
-        (kind, lane.complete_through(), lane.progress.timeline.clone())
+        (
+            kind,
+            lane.complete_through(),
+            lane.progress.timeline.clone(),
+        )
     });
     turns
 }
@@ -237,11 +265,17 @@ fn to_usize(count: u32) -> usize {
 }
 
 #[cfg(test)]
-#[path = "tick_tests.rs"]
-mod tests;
+#[path = "histories_tests.rs"]
+mod histories;
+#[cfg(test)]
+#[path = "holes_tests.rs"]
+mod holes;
 #[cfg(test)]
 #[path = "races_tests.rs"]
 mod races;
 #[cfg(test)]
-#[path = "histories_tests.rs"]
-mod histories;
+#[path = "slots_tests.rs"]
+mod slots;
+#[cfg(test)]
+#[path = "tick_tests.rs"]
+mod tests;

@@ -125,12 +125,19 @@ pub async fn read_source<S: StateStore>(
         };
         Progress::begin(timeline, start, end, &definition.policy, now)
     };
-    if !stored.iter().any(|progress| progress.timeline.lane == Lane::Live) {
+    if !stored
+        .iter()
+        .any(|progress| progress.timeline.lane == Lane::Live)
+    {
         stored.push(begin(Lane::Live, definition.start, None));
     }
     let start = definition.start.floor_to(definition.policy.unit_ms);
     if let Some(covered_from) = covered_from(&stored).filter(|from| start < *from) {
-        stored.push(begin(Lane::Backfill(lane_name(start)), start, Some(covered_from)));
+        stored.push(begin(
+            Lane::Backfill(lane_name(start)),
+            start,
+            Some(covered_from),
+        ));
     }
     stored.sort_by(|a, b| a.timeline.cmp(&b.timeline));
     let mut lanes = Vec::with_capacity(stored.len());

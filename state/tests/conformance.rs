@@ -32,6 +32,7 @@ mod failing_without_faults {
     ));
 }
 
+/// P9 one engine: every store keeps one contract and every sink another, each checked by one suite.
 #[test]
 fn every_sentence_of_the_contract_is_tested() {
     let suite = include_str!("../src/conformance.rs");

@@ -1,2 +1,11 @@
-//! x
-fn main() {}
+//! End to end: the real `windlass` process against a vendor on a loopback port, stopped, starved,
+//! misled and misconfigured. What counts is what lies on the disk afterwards.
+
+mod bad_input;
+mod bounds;
+mod deadline;
+mod faults;
+mod full_disk;
+mod hostile;
+mod kill;
+mod scene;

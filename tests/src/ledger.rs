@@ -52,7 +52,8 @@ impl Ledger {
                 .file_name()
                 .and_then(|name| name.to_str())
                 .unwrap_or_default();
-            if !name.ends_with(".ndjson") {
+            let is_rejects = name.ends_with(".rejects.jsonl");
+            if !is_rejects && !name.ends_with(".ndjson") {
                 continue;
             }
             let text = fs::read_to_string(&path)
@@ -60,7 +61,7 @@ impl Ledger {
             if !text.is_empty() && !text.ends_with('\n') {
                 bail!("{} ends in the middle of a line", path.display());
             }
-            if name.ends_with(".rejects.ndjson") {
+            if is_rejects {
                 ledger.rejects.extend(text.lines().map(str::to_owned));
                 continue;
             }
@@ -83,7 +84,7 @@ impl Ledger {
         self.lines.is_empty()
     }
 
-    /// Compares with the events of `timeline` between `from` and `to`, for source `source`.
+    /// Compares with what a complete pull of `timeline` by the source `source` delivers.
     pub fn compare(&self, timeline: &Timeline, source: &str) -> Verdict {
         let events: Vec<_> = timeline.expected().copied().collect();
         let mut expected: BTreeMap<String, (Timestamp, String)> = events
@@ -183,8 +184,8 @@ impl Line {
             .get("page")
             .and_then(Value::as_u64)
             .context("no page")?;
-        if text("id_kind")? == "position" {
-            bail!("the id is only a position although the vendor gives ids");
+        if text("id_kind")? != "vendor" {
+            bail!("the id is not the vendor's although the vendor gives ids");
         }
         text("id").map(str::to_owned)
     }

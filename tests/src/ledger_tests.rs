@@ -114,7 +114,7 @@ fn an_id_given_to_two_records_is_noticed() {
 fn parts_do_not_count_and_rejects_do() {
     let dir = write("a.r0.part", &text_of(&good()));
     fs::write(
-        dir.path().join(DAY).join("a.rejects.ndjson"),
+        dir.path().join(DAY).join("a.rejects.jsonl"),
         "{\"reason\":\"x\"}\n",
     )
     .unwrap();

@@ -378,7 +378,7 @@ async fn every_fault_looks_like_the_vendors_own() {
 async fn faults_strike_pages_are_counted_and_a_stalled_page_is_a_page() {
     let vendor = vendor(Shape::Okta).await;
     let authorization = authorization(&vendor).await;
-    vendor.set_faults(Faults::of_every_kind(5, 100));
+    vendor.set_faults(Faults::new(5, 100, Shape::Okta.faults()));
     let first = first_page(&vendor);
     for _ in 0..12 {
         get(&vendor, &first, &authorization).await;

@@ -22,10 +22,22 @@ pub use status::SourceStatus;
 
 use crate::vendor::Vendor;
 
+/// The exit codes that `windlass --help` documents, as far as tests meet them.
+pub mod exit {
+    /// The command line, the configuration or a manifest is wrong.
+    pub const USAGE: i32 = 2;
+    /// A source is blocked.
+    pub const BLOCKED: i32 = 3;
+    /// There are holes.
+    pub const HOLES: i32 = 4;
+    /// The state cannot be used.
+    pub const STATE: i32 = 5;
+    /// Stopped before everything was caught up.
+    pub const UNFINISHED: i32 = 6;
+}
+
 /// How long any one process may take. Reached only when something hangs.
 const PATIENCE: Duration = Duration::from_mins(5);
-/// The exit code of a Rust program that panicked.
-const PANIC_CODE: i32 = 101;
 
 /// How a process ended.
 #[derive(Debug, Clone)]
@@ -46,12 +58,6 @@ impl Outcome {
         self.code == Some(0)
     }
 
-    /// Whether it ended by itself with an error code and did not panic.
-    pub fn is_orderly_failure(&self) -> bool {
-        self.code
-            .is_some_and(|code| code != 0 && code != PANIC_CODE)
-    }
-
     /// Everything it said, for searching.
     pub fn said(&self) -> String {
         format!("{}\n{}", self.stdout, self.stderr)
@@ -66,11 +72,11 @@ impl Outcome {
         }
     }
 
-    /// An error that shows everything, unless it failed in an orderly way and said every one of
-    /// `words`.
-    pub fn expect_failure(self, words: &[&str]) -> anyhow::Result<Self> {
-        if !self.is_orderly_failure() {
-            bail!("an orderly failure was expected: {self:#?}");
+    /// An error that shows everything, unless it ended with `code` and said every one of `words`,
+    /// in whatever case.
+    pub fn expect_failure(self, code: i32, words: &[&str]) -> anyhow::Result<Self> {
+        if self.code != Some(code) {
+            bail!("exit code {code} was expected: {self:#?}");
         }
         let said = self.said().to_lowercase();
         if let Some(word) = words
@@ -137,10 +143,27 @@ impl Running {
         self.child.id()
     }
 
+    /// Asks it to stop, as a service manager does.
+    pub fn terminate(&self) -> anyhow::Result<()> {
+        let id = self.id().context("windlass is over already")?.to_string();
+        let status = std::process::Command::new("kill")
+            .args(["-TERM", &id])
+            .status();
+        let status = status.context("cannot run kill")?;
+        if status.success() {
+            Ok(())
+        } else {
+            bail!("kill said: {status}")
+        }
+    }
+
     /// Waits for the end.
     pub async fn finish(mut self) -> anyhow::Result<Outcome> {
         let Ok(status) = tokio::time::timeout(PATIENCE, self.child.wait()).await else {
-            bail!("windlass did not end within {PATIENCE:?}; it said: {}", read(&self.stderr)?);
+            bail!(
+                "windlass did not end within {PATIENCE:?}; it said: {}",
+                read(&self.stderr)?
+            );
         };
         self.outcome(status.context("cannot wait for windlass")?)
     }

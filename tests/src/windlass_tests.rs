@@ -3,7 +3,7 @@ use tokio::net::TcpStream;
 
 use super::*;
 use crate::timeline::{Timeline, TimelineSpec, recent_span};
-use crate::vendor::{OKTA_TOKEN, Settings, Shape};
+use crate::vendor::{ACCESS_TOKEN_PREFIX, OKTA_TOKEN, Settings, Shape};
 
 fn shell(script: &str, dir: &Path) -> Running {
     let mut command = Command::new("sh");
@@ -33,18 +33,18 @@ async fn an_outcome_has_the_code_and_both_outputs() {
         (outcome.stdout.as_str(), outcome.stderr.as_str()),
         ("out\n", "err\n")
     );
-    assert!(outcome.is_orderly_failure() && outcome.clone().expect_success().is_err());
-    assert!(outcome.clone().expect_failure(&["ERR"]).is_ok());
-    assert!(outcome.expect_failure(&["disk"]).is_err());
+    assert!(outcome.clone().expect_success().is_err());
+    assert!(outcome.clone().expect_failure(3, &["ERR", "out"]).is_ok());
+    assert!(outcome.clone().expect_failure(3, &["disk"]).is_err());
+    assert!(outcome.expect_failure(4, &[]).is_err());
 }
 
 #[tokio::test]
-async fn a_panic_or_a_signal_is_no_orderly_failure() {
+async fn a_process_ended_by_a_signal_has_no_code() {
     let dir = tempfile::tempdir().unwrap();
-    for script in ["exit 101", "kill -SEGV $$", "true"] {
-        let outcome = shell(script, dir.path()).finish().await.unwrap();
-        assert!(!outcome.is_orderly_failure(), "{script}: {outcome:?}");
-    }
+    let outcome = shell("kill -SEGV $$", dir.path()).finish().await.unwrap();
+    assert_eq!((outcome.code, outcome.signal), (None, Some(11)));
+    assert!(outcome.expect_success().is_err());
 }
 
 /// Has `vendor` serve one page.
@@ -128,5 +128,19 @@ async fn a_configuration_names_the_secret_and_does_not_hold_it() {
             project.files_with("max_in_flight: 1").unwrap(),
             [project.config()]
         );
+    }
+}
+
+#[tokio::test]
+async fn a_secret_in_any_other_file_is_a_leak() {
+    let vendor = vendor(Shape::Google).await;
+    let project = Project::new(Pull::of(&vendor)).unwrap();
+    project.check_secrets().unwrap();
+    for (number, secret) in [OKTA_TOKEN, ACCESS_TOKEN_PREFIX].into_iter().enumerate() {
+        let name = format!("leak-{number}");
+        project.write(&name, &format!("...{secret}...")).unwrap();
+        let leak = project.check_secrets().unwrap_err().to_string();
+        assert!(leak.contains(&name) && !leak.contains(secret), "{leak}");
+        fs::remove_file(project.root().join(name)).unwrap();
     }
 }

@@ -158,20 +158,18 @@ impl<S: StateStore, O: Outfit> Run<'_, S, O> {
         let middle = window
             .span()
             .midpoint(self.source.definition.policy.unit_ms);
-        match middle.filter(|_| window.cursor.is_none()) {
-            Some(at) => {
-                self.worker
-                    .give_back(lease, Cause::Split(at), None, why)
-                    .await
-            }
-            None => {
-                let wait_ms = stored_backoff_ms(window.setbacks);
-                let not_before = self.worker.now().plus_ms(wait_ms);
-                self.worker
-                    .give_back(lease, Cause::Failed, Some(not_before), why)
-                    .await
-            }
-        }
+        let (cause, not_before) = match middle.filter(|_| window.cursor.is_none()) {
+            Some(at) => (Cause::Split(at), None),
+            None => (Cause::Failed, Some(self.after_setbacks(window))),
+        };
+        self.worker.give_back(lease, cause, not_before, why).await
+    }
+
+    /// The earliest next claim after one more run that failed.
+    fn after_setbacks(&self, window: &Window) -> Timestamp {
+        self.worker
+            .now()
+            .plus_ms(stored_backoff_ms(window.setbacks))
     }
 
     pub(crate) async fn restart(
@@ -193,8 +191,7 @@ impl<S: StateStore, O: Outfit> Run<'_, S, O> {
         error: &SinkError,
     ) -> Result<Outcome, NotWritten> {
         let why = error.to_string();
-        let wait_ms = stored_backoff_ms(lease.window().setbacks);
-        let not_before = Some(self.worker.now().plus_ms(wait_ms));
+        let not_before = Some(self.after_setbacks(lease.window()));
         match error {
             SinkError::Refused { .. } | SinkError::Full { .. } => {
                 self.worker.block(lease, self.source, &why).await

@@ -1,7 +1,5 @@
 //! From a page to lines: each record on one line, with its metadata spliced in front.
 
-use std::io::Write as _;
-
 use bytes::Bytes;
 use serde::Serialize;
 use windlass_connectors::connector::{Page, Record};
@@ -139,10 +137,11 @@ impl<'a> Prefix<'a> {
 
 /// Appends `"name":value,`.
 fn field<T: Serialize + ?Sized>(out: &mut Vec<u8>, name: &str, value: &T) {
+    out.push(b'"');
+    out.extend_from_slice(name.as_bytes());
+    out.extend_from_slice(b"\":");
     // Writing into memory cannot fail, and none of our values refuse to be JSON.
-    let written = write!(out, "\"{name}\":")
-        .map_err(serde_json::Error::io)
-        .and_then(|()| serde_json::to_writer(&mut *out, value));
+    let written = serde_json::to_writer(&mut *out, value);
     debug_assert!(written.is_ok());
     out.push(b',');
 }

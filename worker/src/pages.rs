@@ -50,7 +50,7 @@ impl<S: StateStore, O: Outfit> Run<'_, S, O> {
         let mut circle = Circle::starting_at(token.as_deref());
         let mut fetched = fetcher.fetch(lease.window(), token.as_deref()).await;
         for _ in 0..limits::PAGES_PER_RUN_MAX {
-            let (page, fetch_ms) = match fetched {
+            let (mut page, fetch_ms) = match fetched {
                 Ok(page) => page,
                 Err(no_page) => return self.no_page(&lease, no_page).await,
             };
@@ -58,6 +58,8 @@ impl<S: StateStore, O: Outfit> Run<'_, S, O> {
                 return Ok(outcome);
             }
             let (batch, totals) = self.lines(&page, &lease, &request);
+            // The lines are copies: the body goes before the next one comes.
+            page.records = Vec::new();
             // Joined, and neither cancels the other: a failed prefetch must not abort a delivery.
             let deliver = self.deliver(&mut writer, &batch);
             let (delivered, next) = join(deliver, self.ahead(&fetcher, &lease, &page)).await;
@@ -172,7 +174,10 @@ impl<S: StateStore, O: Outfit> Run<'_, S, O> {
         let vendor_now = page.served_at.unwrap_or_else(|| {
             let connector = self.gear.client.connector().name();
             self.worker.no_vendor_clock.call_once(|| {
-                tracing::warn!(connector, "replies carry no Date; our own clock is used instead");
+                tracing::warn!(
+                    connector,
+                    "replies carry no Date; our own clock is used instead"
+                );
             });
             self.worker.now()
         });

@@ -3,6 +3,7 @@
 
 mod blocks;
 mod clocks;
+mod fake_vendor;
 mod harness;
 mod model;
 mod next;

@@ -15,6 +15,9 @@ use crate::manifest::page::{EndTest, Order, TimeFormat, TokenTarget};
 use crate::records::Found;
 use crate::wait;
 
+/// Room for an id before it grows: most vendors' fit.
+const ID_BYTES_USUAL: usize = 96;
+
 impl Connector {
     /// Reads the reply to [`Self::request`] with the same `span` and `token`.
     ///
@@ -58,8 +61,9 @@ impl Connector {
             budget: self.budget(reply, now),
         };
         let mut last = None;
+        let mut picked = Found::default();
         for raw in raws {
-            let record = self.records.record(&reply.body, raw);
+            let record = self.records.record(&reply.body, raw, &mut picked);
             page.in_order &= self.records.is_after(last, record.time);
             last = record.time.or(last);
             if record
@@ -208,21 +212,25 @@ impl Position {
 }
 
 impl RecordPlan {
-    fn record(&self, body: &Bytes, raw: &RawValue) -> Record {
-        let found = self.record.pick(raw.get());
+    /// The record `raw` of `body`. `found` is room that all records of a page share.
+    fn record<'a>(&self, body: &Bytes, raw: &'a RawValue, found: &mut Found<'a>) -> Record {
+        self.record.pick(raw.get(), found);
         let time = self
             .time
             .and_then(|(slot, format)| parse_time(&found.get(slot)?, format));
         Record {
             raw: body.slice_ref(raw.get().as_bytes()),
-            id: self.id(&found),
+            id: self.id(found),
             time,
         }
     }
 
     /// The id values joined; a separator inside a value is escaped, so no two ids are one.
     fn id(&self, found: &Found<'_>) -> Option<String> {
-        let mut id = String::new();
+        if self.id.is_empty() {
+            return None;
+        }
+        let mut id = String::with_capacity(ID_BYTES_USUAL);
         for (i, slot) in self.id.iter().enumerate() {
             let value = found.get(*slot).filter(|value| !value.is_empty())?;
             if i > 0 {

@@ -41,9 +41,9 @@ async fn fetch(address: &str, workload: Workload) -> anyhow::Result<()> {
         let url = Url::parse(&format!("http://{address}{request}"))?;
         let reply = transport.send(&ApiRequest::get(url)).await?;
         ensure!(reply.status == 200, "the vendor answered {}", reply.status);
-        bytes += reply.body.len() as u64;
+        bytes += reply.body.len();
     }
-    let least = workload.records() * RECORD_BYTES;
+    let least = usize::try_from(workload.records())? * RECORD_BYTES;
     ensure!(bytes > least, "{bytes} bytes came, less than the records");
     Ok(())
 }

@@ -1,7 +1,7 @@
 //! A fresh directory that windlass pulls into, and the count of what arrived.
 
 use std::fs::{self, File};
-use std::io::Read as _;
+use std::io::{BufRead as _, BufReader};
 use std::net::SocketAddr;
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -34,7 +34,10 @@ impl Project {
              \x20   window: {{ initial: 10m, min: 10m, max: 10m }}\n\
              \x20   sink: lake\n"
         );
-        fs::write(root.path().join("manifest.yaml"), include_str!("manifest.yaml"))?;
+        fs::write(
+            root.path().join("manifest.yaml"),
+            include_str!("manifest.yaml"),
+        )?;
         fs::write(root.path().join("windlass.yaml"), config)?;
         Ok(Self { root, workload })
     }
@@ -62,7 +65,10 @@ impl Project {
         let out = self.root.path().join("out");
         let lines = lines_below(&out).context("cannot count what arrived")?;
         let records = self.workload.records();
-        ensure!(lines == records, "{lines} lines arrived for {records} records");
+        ensure!(
+            lines == records,
+            "{lines} lines arrived for {records} records"
+        );
         Ok(())
     }
 }
@@ -81,15 +87,13 @@ fn lines_below(directory: &Path) -> anyhow::Result<u64> {
 }
 
 fn lines_of(path: &Path) -> anyhow::Result<u64> {
-    let mut file = File::open(path)?;
-    // Small, because what this process once held counts as the peak of those it starts.
-    let mut buffer = vec![0; 64 * 1024];
+    // Line by line: what this process holds counts in the peak of those it starts.
+    let mut file = BufReader::new(File::open(path)?);
+    let mut line = Vec::new();
     let mut lines = 0;
-    loop {
-        let read = file.read(&mut buffer)?;
-        if read == 0 {
-            return Ok(lines);
-        }
-        lines += buffer[..read].iter().filter(|byte| **byte == b'\n').count() as u64;
+    while file.read_until(b'\n', &mut line)? > 0 {
+        line.clear();
+        lines += 1;
     }
+    Ok(lines)
 }

@@ -35,7 +35,9 @@ struct Figures {
 impl Figures {
     fn of(samples: &[Sample], workload: Workload) -> anyhow::Result<Self> {
         let ms_per_mb = |sample: &Sample| sample.cpu.as_secs_f64() * 1_000.0 / workload.megabytes();
-        let walls = samples.iter().map(|sample| sample.wall.as_secs_f64() * 1_000.0);
+        let walls = samples
+            .iter()
+            .map(|sample| sample.wall.as_secs_f64() * 1_000.0);
         Ok(Self {
             wall_ms: Spread::of(walls)?,
             cpu_ms_per_mb: Spread::of(samples.iter().map(ms_per_mb))?,
@@ -92,9 +94,19 @@ impl fmt::Display for Comparison {
         let (bare, windlass) = (&self.bare, &self.windlass);
         let mut table = format!("  {:<16}{:>26}{:>26}\n", "", "bare loop", "windlass");
         table += &row("wall, ms", 0, bare.wall_ms, windlass.wall_ms);
-        table += &row("CPU, ms per MB", 2, bare.cpu_ms_per_mb, windlass.cpu_ms_per_mb);
+        table += &row(
+            "CPU, ms per MB",
+            2,
+            bare.cpu_ms_per_mb,
+            windlass.cpu_ms_per_mb,
+        );
         table += &row("peak memory, MB", 1, bare.peak_mb, windlass.peak_mb);
-        writeln!(table, "  {:<16}{:>52}", "ratio of walls", cell(self.ratio, 2))?;
+        writeln!(
+            table,
+            "  {:<16}{:>52}",
+            "ratio of walls",
+            cell(self.ratio, 2)
+        )?;
         f.write_str(&table)
     }
 }

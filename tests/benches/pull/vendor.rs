@@ -1,10 +1,11 @@
 //! The vendor: a process of its own, so that neither its memory nor its time is counted.
 
+use std::collections::HashMap;
 use std::convert::Infallible;
 use std::io::{self, BufRead as _, BufReader, Write as _};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::process::{Child, Command, Stdio};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
 use anyhow::Context;
@@ -17,10 +18,12 @@ use hyper::{Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpListener;
 
-use crate::workload::{PageAsked, Template};
+use crate::workload::PageAsked;
 
 /// The argument that makes this program the vendor.
 pub(crate) const ROLE: &str = "vendor";
+/// The argument after it that makes it keep its pages.
+const KEEPS: &str = "keeps";
 
 /// The running vendor. It ends when this is dropped, and when this process ends.
 #[derive(Debug)]
@@ -30,10 +33,12 @@ pub(crate) struct Vendor {
 }
 
 impl Vendor {
-    /// Starts this program again, as the vendor.
-    pub(crate) fn start() -> anyhow::Result<Self> {
+    /// Starts this program again, as a vendor that renders every page it is asked for, or one that
+    /// `keeps` every page it has rendered.
+    pub(crate) fn start(keeps: bool) -> anyhow::Result<Self> {
         let mut child = Command::new(std::env::current_exe()?)
             .arg(ROLE)
+            .args(keeps.then_some(KEEPS))
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
@@ -55,13 +60,14 @@ impl Drop for Vendor {
     fn drop(&mut self) {
         drop(self.child.stdin.take());
         // Its input has ended, so it ends too; there is nobody to tell when it has already.
-        if self.child.wait().is_err() {}
+        drop(self.child.wait());
     }
 }
 
 /// Serves pages, prints the address, and returns when standard input ends.
-pub(crate) fn run() -> anyhow::Result<()> {
-    let template = Arc::new(Template::new()?);
+pub(crate) fn run(mut args: impl Iterator<Item = String>) -> anyhow::Result<()> {
+    let keeps = args.next().is_some_and(|arg| arg == KEEPS);
+    let kept = Arc::new(keeps.then(Mutex::default));
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
@@ -69,37 +75,46 @@ pub(crate) fn run() -> anyhow::Result<()> {
     writeln!(io::stdout(), "{}", listener.local_addr()?)?;
     // Not joined: it serves until the process ends.
     drop(thread::spawn(move || {
-        runtime.block_on(serve(listener, template));
+        runtime.block_on(serve(listener, kept));
     }));
     io::copy(&mut io::stdin(), &mut io::sink())?;
     Ok(())
 }
 
-async fn serve(listener: TcpListener, template: Arc<Template>) {
+/// Pages rendered before, unless every request is to be rendered.
+type Kept = Option<Mutex<HashMap<PageAsked, Bytes>>>;
+
+async fn serve(listener: TcpListener, kept: Arc<Kept>) {
     while let Ok((stream, _)) = listener.accept().await {
         if stream.set_nodelay(true).is_err() {
             continue;
         }
-        let template = Arc::clone(&template);
+        let kept = Arc::clone(&kept);
         tokio::spawn(async move {
             let service = service_fn(|request| {
-                let reply = answer(&template, &request);
+                let reply = answer(&kept, &request);
                 async move { Ok::<_, Infallible>(reply) }
             });
             let connection = http1::Builder::new().serve_connection(TokioIo::new(stream), service);
             // A client that leaves in the middle has failed, and says so itself.
-            if connection.await.is_err() {}
+            drop(connection.await);
         });
     }
 }
 
-fn answer(template: &Template, request: &Request<Incoming>) -> Response<Full<Bytes>> {
-    match PageAsked::read(request.uri().query().unwrap_or_default()) {
-        Some(asked) => Response::new(Full::new(template.page(asked))),
-        None => {
-            let mut response = Response::new(Full::new(Bytes::new()));
-            *response.status_mut() = StatusCode::BAD_REQUEST;
-            response
+fn answer(kept: &Kept, request: &Request<Incoming>) -> Response<Full<Bytes>> {
+    let Some(asked) = PageAsked::read(request.uri().query().unwrap_or_default()) else {
+        let mut refusal = Response::new(Full::new(Bytes::new()));
+        *refusal.status_mut() = StatusCode::BAD_REQUEST;
+        return refusal;
+    };
+    let render = || Bytes::from(asked.render());
+    let page = match kept {
+        Some(kept) => {
+            let mut kept = kept.lock().unwrap_or_else(PoisonError::into_inner);
+            kept.entry(asked).or_insert_with(render).clone()
         }
-    }
+        None => render(),
+    };
+    Response::new(Full::new(page))
 }

@@ -2,14 +2,19 @@
 //! an id and a time of its own. The vendor, the bare loop and windlass's configuration agree on it.
 
 use anyhow::{Context, ensure};
-use bytes::Bytes;
 use url::form_urlencoded;
 use windlass_core::time::{MINUTE_MS, Timestamp};
 
 /// Records on every page.
 pub(crate) const PAGE_RECORDS: u64 = 1_000;
 /// Bytes of every record.
-pub(crate) const RECORD_BYTES: u64 = 850;
+pub(crate) const RECORD_BYTES: usize = 850;
+/// Room for a page.
+const PAGE_BYTES_MAX: usize = 900_000;
+/// What fills a record up.
+const TITLE: &str = "quarterly figures quarterly figures quarterly figures quarterly figures \
+                     quarterly figures quarterly figures quarterly figures quarterly figures \
+                     quarterly figures quarterly figures quarterly figures quarterly figures";
 /// Where the vendor's list is.
 const PATH: &str = "/admin/reports/v1/activity/users/all/applications/drive";
 /// The span of one page's records.
@@ -53,10 +58,7 @@ impl Workload {
 
     /// First instant, and first instant after it.
     pub(crate) fn bounds(self) -> (Timestamp, Timestamp) {
-        (
-            BEGIN,
-            BEGIN.plus_ms(i64::from(self.windows) * WINDOW_MS),
-        )
+        (BEGIN, BEGIN.plus_ms(i64::from(self.windows) * WINDOW_MS))
     }
 
     /// Path and query of every page of every window, in the order a pull reads them.
@@ -77,7 +79,7 @@ impl Workload {
 }
 
 /// One page as a request names it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct PageAsked {
     /// First instant of its window.
     from: Timestamp,
@@ -104,108 +106,55 @@ impl PageAsked {
         (is_window && is_page).then_some(Self { from, page })
     }
 
-    fn has_next(self) -> bool {
-        self.page + 1 < WINDOW_PAGES
-    }
-
-    /// First instant of the page's minute.
-    fn minute(self) -> Timestamp {
-        self.from
-            .plus_ms((WINDOW_PAGES - 1 - self.page) * PAGE_MS)
-    }
-}
-
-/// A page made once. Every page served is a copy with its own minute and its own ids: what is
-/// measured is who reads the pages, not who makes them.
-#[derive(Debug)]
-pub(crate) struct Template {
-    bytes: Vec<u8>,
-    /// Where the records start.
-    first: usize,
-    /// Where the minute stands in a record.
-    minute_at: usize,
-    /// Where the number of the page's minute stands in a record.
-    number_at: usize,
-}
-
-const MINUTE: &str = "2025-01-01T00:00";
-const NUMBER: &str = "00000000";
-const HEAD: &str = r#"{"kind":"admin#reports#activities","etag":"\"bench\"","items":["#;
-
-impl Template {
-    pub(crate) fn new() -> anyhow::Result<Self> {
-        let records: Vec<_> = (0..PAGE_RECORDS).map(record).collect();
-        let first = records.first().context("a page has records")?;
-        for record in &records {
-            let bytes = record.len();
-            ensure!(bytes as u64 == RECORD_BYTES, "a record has {bytes} bytes");
+    /// Renders the page, as a vendor does for every request.
+    pub(crate) fn render(self) -> String {
+        let minute = self.from.plus_ms((WINDOW_PAGES - 1 - self.page) * PAGE_MS);
+        let mut body = String::with_capacity(PAGE_BYTES_MAX);
+        body.push_str(r#"{"kind":"admin#reports#activities","etag":"\"bench\"","items":["#);
+        for index in 0..PAGE_RECORDS {
+            if index > 0 {
+                body.push(',');
+            }
+            push_record(&mut body, minute, index);
         }
-        let place = |text: &str| first.find(text).context("a record has no such text");
-        Ok(Self {
-            first: HEAD.len(),
-            minute_at: place(MINUTE)?,
-            number_at: place(NUMBER)?,
-            bytes: format!("{HEAD}{}]", records.join(",")).into_bytes(),
-        })
-    }
-
-    /// The page that `asked` names.
-    pub(crate) fn page(&self, asked: PageAsked) -> Bytes {
-        let mut body = Vec::with_capacity(self.bytes.len() + 64);
-        body.extend_from_slice(&self.bytes);
-        let minute = asked.minute();
-        let number = format!("{:08}", minute.ms_since(BEGIN) / PAGE_MS);
-        let minute = minute.to_string();
-        let mut record = self.first;
-        let mut patch = |at: usize, text: &str| {
-            body[at..at + text.len()].copy_from_slice(text.as_bytes());
-        };
-        for _ in 0..PAGE_RECORDS {
-            patch(record + self.minute_at, &minute[..MINUTE.len()]);
-            patch(record + self.number_at, &number);
-            record += usize::try_from(RECORD_BYTES).unwrap_or_default() + 1;
+        body.push(']');
+        if self.page + 1 < WINDOW_PAGES {
+            body.push_str(&format!(r#","nextPageToken":"page-{}""#, self.page + 1));
         }
-        let next = if asked.has_next() {
-            format!(r#","nextPageToken":"page-{}"}}"#, asked.page + 1)
-        } else {
-            "}".to_owned()
-        };
-        body.extend_from_slice(next.as_bytes());
-        Bytes::from(body)
+        body.push('}');
+        body
     }
 }
 
-/// Record `index` of a page, newest first, in the first minute of all.
-fn record(index: u64) -> String {
-    let ms = PAGE_MS.unsigned_abs() - RECORD_MS * index - RECORD_MS / 2;
-    let with = |pad: &str| {
-        format!(
-            concat!(
-                r#"{{"kind":"admin#reports#activity","id":{{"time":"{minute}:{s:02}.{ms:03}Z","#,
-                r#""uniqueQualifier":"1{number}{index:010}","applicationName":"drive","#,
-                r#""customerId":"C03bench0"}},"etag":"\"{index:040}\"","actor":{{"callerType":"USER","#,
-                r#""email":"user{user:03}@bench.example","profileId":"1{index:020}"}},"#,
-                r#""ipAddress":"192.0.2.{octet:03}","events":[{{"type":"access","name":"edit","#,
-                r#""parameters":[{{"name":"primary_event","boolValue":true}},"#,
-                r#"{{"name":"billable","boolValue":true}},{{"name":"doc_id","value":"{index:033}"}},"#,
-                r#"{{"name":"doc_type","value":"spreadsheet"}},"#,
-                r#"{{"name":"visibility","value":"shared_internally"}},"#,
-                r#"{{"name":"owner","value":"team{user:03}@bench.example"}},"#,
-                r#"{{"name":"doc_title","value":"{pad}"}}]}}]}}"#,
-            ),
-            minute = MINUTE,
-            s = ms / 1_000,
-            ms = ms % 1_000,
-            number = NUMBER,
-            index = index,
-            user = index % 997,
-            octet = 100 + index % 100,
-            pad = pad,
-        )
-    };
-    let bare = with("").len();
-    let missing = usize::try_from(RECORD_BYTES)
-        .unwrap_or_default()
-        .saturating_sub(bare);
-    with(&"quarterly figures ".repeat(missing / 18 + 1)[..missing])
+/// Appends record `index` of the page that begins at `minute`, newest first.
+fn push_record(body: &mut String, minute: Timestamp, index: u64) {
+    let begin = body.len();
+    let ms = RECORD_MS * (PAGE_RECORDS - index) - RECORD_MS / 2;
+    let time = minute.plus_ms(ms.cast_signed());
+    let number = minute.ms_since(BEGIN) / PAGE_MS;
+    let user = index % 997;
+    body.push_str(&format!(
+        concat!(
+            r#"{{"kind":"admin#reports#activity","id":{{"time":"{time}","#,
+            r#""uniqueQualifier":"1{number:08}{index:010}","applicationName":"drive","#,
+            r#""customerId":"C03bench0"}},"etag":"\"{index:040}\"","actor":{{"callerType":"USER","#,
+            r#""email":"user{user:03}@bench.example","profileId":"1{index:020}"}},"#,
+            r#""ipAddress":"192.0.2.{octet:03}","events":[{{"type":"access","name":"edit","#,
+            r#""parameters":[{{"name":"primary_event","boolValue":true}},"#,
+            r#"{{"name":"billable","boolValue":true}},{{"name":"doc_id","value":"{index:033}"}},"#,
+            r#"{{"name":"doc_type","value":"spreadsheet"}},"#,
+            r#"{{"name":"visibility","value":"shared_internally"}},"#,
+            r#"{{"name":"owner","value":"team{user:03}@bench.example"}},"#,
+            r#"{{"name":"doc_title","value":""#,
+        ),
+        time = time,
+        number = number,
+        index = index,
+        user = user,
+        octet = 100 + index % 100,
+    ));
+    let end = r#""}]}]}"#;
+    let missing = RECORD_BYTES - (body.len() - begin) - end.len();
+    body.push_str(&TITLE[..missing]);
+    body.push_str(end);
 }

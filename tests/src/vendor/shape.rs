@@ -66,6 +66,15 @@ impl Shape {
         }
     }
 
+    /// The trouble this vendor is known to make. What Okta answers to a page token it no longer
+    /// accepts is not published.
+    pub fn faults(self) -> &'static [Fault] {
+        match self {
+            Self::Google => &Fault::ALL,
+            Self::Okta => Fault::ALL.split_last().map_or(&[], |(_, others)| others),
+        }
+    }
+
     /// Whether the newest record comes first.
     pub fn newest_first(self) -> bool {
         self == Self::Google

@@ -13,12 +13,14 @@ use tokio::process::Command;
 use windlass_core::span::Span;
 
 use super::{Outcome, Running, SourceStatus, binary};
-use crate::ledger::Ledger;
+use crate::ledger::{Ledger, Verdict};
 use crate::test_key::PRIVATE_KEY_PEM;
-use crate::vendor::{OKTA_TOKEN, Shape, Vendor};
+use crate::vendor::{ACCESS_TOKEN_PREFIX, OKTA_TOKEN, Shape, Vendor};
 
 /// The variable that holds the Okta token.
 const OKTA_VARIABLE: &str = "WINDLASS_TEST_OKTA_TOKEN";
+/// The command that pulls all there is.
+const RUN: [&str; 4] = ["run", "--until-caught-up", "--log-format", "json"];
 /// The file with the Google service account, inside the project.
 const GOOGLE_SECRET_FILE: &str = "service-account.json";
 
@@ -37,6 +39,9 @@ pub struct Pull {
     pub window: String,
     /// Workers at once.
     pub max_in_flight: u32,
+    /// How fast requests may follow each other. Far more than a real vendor allows, so that tests
+    /// end soon.
+    pub requests_per_minute: u32,
 }
 
 impl Pull {
@@ -49,6 +54,7 @@ impl Pull {
             span: vendor.timeline().span(),
             window: "10m".to_owned(),
             max_in_flight: 4,
+            requests_per_minute: 60_000,
         }
     }
 
@@ -78,6 +84,7 @@ impl Pull {
              \x20   end: {to}\n\
              \x20   window: {{ initial: {window}, min: {window}, max: {window} }}\n\
              \x20   max_in_flight: {max_in_flight}\n\
+             \x20   requests_per_minute: {pace}\n\
              \x20   sink: lake\n",
             source = self.source,
             connector = self.shape.connector(),
@@ -86,6 +93,7 @@ impl Pull {
             to = self.span.to(),
             window = self.window,
             max_in_flight = self.max_in_flight,
+            pace = self.requests_per_minute,
         )
     }
 }
@@ -173,20 +181,16 @@ impl Project {
         self.start_command(command)
     }
 
-    /// Starts `sh -c SCRIPT` with the command line of `windlass ARGS --config ...` as `"$@"`.
-    pub fn start_in_shell(
-        &self,
-        shell: &[&str],
-        script: &str,
-        args: &[&str],
-    ) -> anyhow::Result<Running> {
+    /// Starts the shell with which `shell` begins, running `script`; `"$@"` in it is the command
+    /// line of [`Self::start_run`].
+    pub fn start_run_in(&self, shell: &[&str], script: &str) -> anyhow::Result<Running> {
         let (program, before) = shell.split_first().context("no shell given")?;
         let mut command = Command::new(program);
         command
             .args(before)
             .args(["-c", script, "sh"])
             .arg(binary()?)
-            .args(self.arguments(args));
+            .args(self.arguments(&RUN));
         self.start_command(command)
     }
 
@@ -208,6 +212,7 @@ impl Project {
             .env_clear()
             .envs(kept)
             .env(OKTA_VARIABLE, OKTA_TOKEN)
+            .env("WINDLASS_LOG", "info")
             .env("RUST_BACKTRACE", "1");
         let run = self.runs.fetch_add(1, Ordering::Relaxed);
         Running::start(command, &self.root().join(format!("process-{run}")))
@@ -215,13 +220,12 @@ impl Project {
 
     /// `windlass run --until-caught-up`, started.
     pub fn start_run(&self) -> anyhow::Result<Running> {
-        self.start(&["run", "--until-caught-up", "--log-format", "json"])
+        self.start(&RUN)
     }
 
     /// `windlass run --until-caught-up` with further `args`, from start to end.
     pub async fn run(&self, args: &[&str]) -> anyhow::Result<Outcome> {
-        let mut all = vec!["run", "--until-caught-up", "--log-format", "json"];
-        all.extend_from_slice(args);
+        let all = [&RUN, args].concat();
         self.start(&all)?.finish().await
     }
 
@@ -235,6 +239,26 @@ impl Project {
     /// What was delivered.
     pub fn ledger(&self) -> anyhow::Result<Ledger> {
         Ledger::read(&self.out(), self.pull.shape)
+    }
+
+    /// The output compared with what `vendor` has.
+    pub fn compare(&self, vendor: &Vendor) -> anyhow::Result<Verdict> {
+        Ok(self.ledger()?.compare(vendor.timeline(), &self.pull.source))
+    }
+
+    /// An error unless every secret is where it was put and nowhere else: not in the state, not in
+    /// the output, not in anything that was printed or logged.
+    pub fn check_secrets(&self) -> anyhow::Result<()> {
+        let key = PRIVATE_KEY_PEM
+            .lines()
+            .nth(1)
+            .context("the key has no second line")?;
+        let mut leaks = self.files_with(OKTA_TOKEN)?;
+        leaks.extend(self.files_with(ACCESS_TOKEN_PREFIX)?);
+        leaks.extend(self.files_with(key)?);
+        leaks.retain(|path| !path.ends_with(GOOGLE_SECRET_FILE));
+        anyhow::ensure!(leaks.is_empty(), "a secret is in {leaks:?}");
+        Ok(())
     }
 
     /// Every file of the project that contains `text`.

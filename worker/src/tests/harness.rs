@@ -1,11 +1,10 @@
 //! A bench: one source with one window, its vendor, sink, store and clock, and a tick for what
 //! only a tick may do.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
 use secrecy::SecretString;
-use windlass_connectors::exchange::{ApiResponse, Headers};
-use windlass_connectors::http::TransportError;
 use windlass_connectors::scripted::ScriptedTransport;
 use windlass_connectors::{Client, Connector, Credentials, Manifest, Settings};
 use windlass_core::clock::{Clock as _, ManualClock, SeededEntropy};
@@ -20,101 +19,17 @@ use windlass_sink::memory::MemorySink;
 use windlass_state::failing::{FailingStore, Fault, Operation};
 use windlass_state::{MemoryStore, StateStore};
 
+use super::fake_vendor::{Asked, MANIFEST, Reply, token, transport};
 use super::slow_sink::SlowSink;
 use crate::{Budget, Gear, Outcome, Outfit, OutfitError, Report, Seams, Stop, Worker};
 
 /// The secret of the source: must never be seen outside a request's header.
 pub(super) const CANARY: &str = "canary-5f1e9c02";
 pub(super) const SETTLE_MS: i64 = 600_000;
-/// What the clock shows at first, and the vendor's `Date`.
+/// What the clock shows at first.
 pub(super) const NOW: &str = "2026-01-02T00:00:00Z";
-pub(super) const DATE: &str = "Fri, 02 Jan 2026 00:00:00 GMT";
-pub(super) const RECORDS_PER_PAGE: usize = 3;
 
-/// A vendor in the shape of Google's Reports API, small.
-const MANIFEST: &str = r#"
-connector: sample
-title: A sample
-docs: https://vendor.test/docs
-base_url: https://api.vendor.test
-auth: { kind: bearer }
-request: { path: /activity, query: { startTime: "{from}", endTime: "{to}" } }
-window:
-  mode: window
-  clock: event
-  format: rfc3339_ms
-  unit: 1ms
-  start_bound: inclusive
-  end_bound: exclusive
-  initial: 1h
-  settle: 10m
-page:
-  token: { body: nextPageToken }
-  to: { query: pageToken }
-  end: [token_absent]
-  replayable: true
-records: { path: items, id: [id], order: unknown }
-rate: { remaining: x-remaining, reset: { header: x-reset, format: seconds } }
-error_body: { message: error.message }
-errors:
-  - { status: 413, class: split }
-"#;
-
-pub(super) type Reply = Result<ApiResponse, TransportError>;
 pub(super) type TestSink = FailingSink<SlowSink>;
-
-/// A request, as the vendor sees it.
-#[derive(Debug, Clone)]
-pub(super) struct Asked {
-    /// From 1.
-    pub(super) number: usize,
-    /// The page, from 0: `p3` is the token of page 3.
-    pub(super) page: usize,
-    pub(super) token: Option<String>,
-}
-
-/// A page reply with these records' names and the next token.
-pub(super) fn page_of(names: &[String], next: Option<&str>) -> ApiResponse {
-    let items: Vec<_> = names
-        .iter()
-        .map(|name| format!(r#"{{"id":"{name}"}}"#))
-        .collect();
-    let next = next.map_or_else(String::new, |next| format!(r#","nextPageToken":"{next}""#));
-    let body = format!(r#"{{"items":[{}]{next}}}"#, items.join(","));
-    answer(200, &[], &body)
-}
-
-pub(super) fn answer(status: u16, headers: &[(&str, &str)], body: &str) -> ApiResponse {
-    let date = [("date", DATE)];
-    let dated = !headers.iter().any(|(name, _)| *name == "date");
-    let headers: Headers = headers
-        .iter()
-        .chain(date.iter().filter(|_| dated))
-        .copied()
-        .collect();
-    ApiResponse {
-        status,
-        headers,
-        body: body.to_owned().into(),
-    }
-}
-
-pub(super) fn names(page: usize) -> Vec<String> {
-    (0..RECORDS_PER_PAGE)
-        .map(|record| format!("{page}.{record}"))
-        .collect()
-}
-
-/// Page `page` of `count` as a well vendor gives it.
-pub(super) fn well(page: usize, count: usize) -> Reply {
-    let next = (page + 1 < count).then(|| format!("p{}", page + 1));
-    Ok(page_of(&names(page), next.as_deref()))
-}
-
-/// Every record of `count` pages, once and in order.
-pub(super) fn all(count: usize) -> Vec<String> {
-    (0..count).flat_map(names).collect()
-}
 
 /// Builds clients and hands out the bench's sink.
 #[derive(Debug, Clone)]
@@ -154,6 +69,8 @@ pub(super) struct Bench {
     pub(super) outfit: TestOutfit,
     pub(super) pace: Option<u32>,
     pub(super) id: WindowId,
+    /// Processes so far: each draws its own randomness.
+    pub(super) processes: AtomicU64,
 }
 
 /// The events of a run in order, shared with scripts.
@@ -180,30 +97,7 @@ impl Bench {
         let connector = Connector::compile(&manifest, &Settings::default()).unwrap();
         let secret = SecretString::from(CANARY);
         let credentials = Credentials::new(connector.auth(), Some(&secret)).unwrap();
-        let number = Mutex::new(0);
-        let transport = ScriptedTransport::new(move |request| {
-            assert_eq!(
-                request.header("authorization"),
-                Some(format!("Bearer {CANARY}").as_str())
-            );
-            let mut queries = request.url.query_pairs();
-            let token = queries
-                .find(|(name, _)| name == "pageToken")
-                .map(|(_, value)| value.into_owned());
-            let page = token.as_deref().map_or(0, |token| {
-                token.trim_start_matches('p').parse().unwrap_or(0)
-            });
-            let number = {
-                let mut last = number.lock().unwrap();
-                *last += 1;
-                *last
-            };
-            vendor(&Asked {
-                number,
-                page,
-                token,
-            })
-        });
+        let transport = transport(vendor);
         let client = Client::new(
             connector,
             credentials,
@@ -226,9 +120,10 @@ impl Bench {
             sink,
             clock,
             pace: None,
-            id: format!("{}/live/2026-01-01T00:00:00Z", "sample/0123456789ab")
+            id: "sample/0123456789ab/live/2026-01-01T00:00:00Z"
                 .parse()
                 .unwrap(),
+            processes: AtomicU64::new(0),
         };
         let now = bench.clock.now();
         bench.store.apply_source(&definition(), now).await.unwrap();
@@ -288,7 +183,9 @@ impl Bench {
     pub(super) fn worker<S: StateStore>(&self, store: S) -> Worker<S, TestOutfit> {
         let seams = Seams {
             clock: self.clock.clone(),
-            entropy: Arc::new(SeededEntropy::new(self.transport.requests().len() as u64)),
+            entropy: Arc::new(SeededEntropy::new(
+                self.processes.fetch_add(1, Ordering::SeqCst),
+            )),
             stop: self.stop.clone(),
             observer: None,
         };
@@ -374,12 +271,9 @@ impl Bench {
 
     /// The tokens that were asked with, in order; the first page is "-".
     pub(super) fn asked(&self) -> Vec<String> {
-        let token = |url: &windlass_connectors::exchange::ApiRequest| {
-            let mut queries = url.url.query_pairs();
-            let found = queries.find(|(name, _)| name == "pageToken");
-            found.map_or_else(|| "-".to_owned(), |(_, value)| value.into_owned())
-        };
-        self.transport.requests().iter().map(token).collect()
+        let requests = self.transport.requests();
+        let token = |request| token(request).unwrap_or_else(|| "-".to_owned());
+        requests.iter().map(token).collect()
     }
 }
 

@@ -1,0 +1,163 @@
+//! Holes, splits and what cannot be had: what a tick does about windows that do not simply finish.
+
+use windlass_core::Status;
+use windlass_core::source::SourceDefinition;
+use windlass_core::time::{DAY_MS, HOUR_MS};
+use windlass_core::transition::{Cause, Event};
+
+use crate::testing::*;
+
+use super::*;
+
+#[tokio::test]
+async fn a_window_without_tries_left_becomes_a_hole_that_later_windows_pass() {
+    let source = definition("okta");
+    let (store, sent) = (store_of([&source]).await, Sent::default());
+    tick(&store, &sent, NOW).await;
+    exhaust(&store, &window(&store, &live(&source), 0).await, NOW).await;
+    finish(&store, &window(&store, &live(&source), 10).await, NOW).await;
+    let report = tick_one(&store, &sent, NOW).await;
+    assert_eq!((report.parked, report.holes), (1, 1));
+    assert_eq!(report.complete_through, at(0), "a hole is never passed");
+    let hole = window(&store, &live(&source), 0).await;
+    assert_eq!(hole.status, Status::Parked);
+    assert!(hole.last_error.unwrap().contains("a page made no sense"));
+    let report = tick_one(&store, &sent, NOW).await;
+    let progress = &store.progress(&source.name).await.unwrap()[0];
+    assert_eq!(
+        (&*progress.behind, progress.open_from),
+        (&[at(0)][..], at(20))
+    );
+    assert_eq!(
+        (report.parked, report.holes, report.complete_through),
+        (0, 1, at(0))
+    );
+}
+
+#[tokio::test]
+async fn a_retried_hole_is_dispatched_from_behind_and_frees_complete_through() {
+    let source = definition("okta");
+    let (store, sent) = (store_of([&source]).await, Sent::default());
+    park_first(&store, &source, &sent).await;
+    let hole = window(&store, &live(&source), 0).await;
+    store
+        .decide(&hole, &Event::Retry { now: NOW })
+        .await
+        .unwrap();
+    sent.take();
+    tick(&store, &sent, after_the_leases()).await;
+    assert_eq!(sent.take_names()[0], "okta@0");
+    finish(&store, &window(&store, &live(&source), 0).await, NOW).await;
+    let report = tick_one(&store, &sent, after_the_leases()).await;
+    assert_eq!((report.holes, report.complete_through), (0, at(10)));
+    assert!(
+        store.progress(&source.name).await.unwrap()[0]
+            .behind
+            .is_empty()
+    );
+}
+
+/// Leaves the window at minute 0 as a hole behind `open_from`.
+async fn park_first(store: &windlass_state::MemoryStore, source: &SourceDefinition, sent: &Sent) {
+    tick(store, sent, NOW).await;
+    exhaust(store, &window(store, &live(source), 0).await, NOW).await;
+    tick(store, sent, NOW).await;
+    tick(store, sent, NOW).await;
+    assert_eq!(
+        store.progress(&source.name).await.unwrap()[0].open_from,
+        at(10)
+    );
+}
+
+#[tokio::test]
+async fn a_split_leaves_two_windows_that_touch() {
+    let source = definition("okta");
+    let (store, sent) = (store_of([&source]).await, Sent::default());
+    tick(&store, &sent, NOW).await;
+    let first = window(&store, &live(&source), 0).await;
+    give_back(&store, &first, Cause::Split(at(4)), NOW).await;
+    let report = tick_one(&store, &sent, NOW).await;
+    assert_eq!(report.split, 1);
+    assert_eq!(window(&store, &live(&source), 0).await.to, at(4));
+    assert_eq!(window(&store, &live(&source), 4).await.to, at(10));
+    assert_covered(&store, &source).await;
+}
+
+#[tokio::test]
+async fn both_halves_of_a_split_hole_hold_complete_through() {
+    let source = definition("okta");
+    let (store, sent) = (store_of([&source]).await, Sent::default());
+    park_first(&store, &source, &sent).await;
+    let hole = window(&store, &live(&source), 0).await;
+    let retried = store
+        .decide(&hole, &Event::Retry { now: NOW })
+        .await
+        .unwrap();
+    give_back(&store, &retried, Cause::Split(at(4)), NOW).await;
+    tick(&store, &sent, NOW).await;
+    let behind = &store.progress(&source.name).await.unwrap()[0].behind;
+    assert_eq!(
+        **behind,
+        [at(0), at(4)],
+        "the new half lies before open_from"
+    );
+    finish(&store, &window(&store, &live(&source), 0).await, NOW).await;
+    let report = tick_one(&store, &sent, NOW).await;
+    assert_eq!(report.complete_through, at(4));
+    finish(&store, &window(&store, &live(&source), 4).await, NOW).await;
+    assert_eq!(tick_one(&store, &sent, NOW).await.complete_through, at(10));
+}
+
+#[tokio::test]
+async fn a_split_behind_that_finds_no_room_there_stays_a_visible_hole() {
+    let source = definition("okta");
+    let (store, sent) = (store_of([&source]).await, Sent::default());
+    for _ in 0..12 {
+        tick(&store, &sent, NOW).await;
+        for window in windows(&store, &live(&source)).await {
+            if window.status != Status::Parked {
+                exhaust(&store, &window, NOW).await;
+            }
+        }
+    }
+    let progress = &store.progress(&source.name).await.unwrap()[0];
+    assert_eq!(progress.behind.len(), windlass_core::limits::BEHIND_MAX);
+    tick(&store, &sent, NOW).await;
+    let hole = window(&store, &live(&source), 0).await;
+    let retried = store
+        .decide(&hole, &Event::Retry { now: NOW })
+        .await
+        .unwrap();
+    give_back(&store, &retried, Cause::Split(at(4)), NOW).await;
+    assert_eq!(tick_one(&store, &sent, NOW).await.parked, 1);
+    let hole = window(&store, &live(&source), 0).await;
+    assert_eq!((hole.status, hole.split_at), (Status::Parked, Some(at(4))));
+    assert!(hole.last_error.unwrap().contains("retry it when"));
+}
+
+#[tokio::test]
+async fn a_settle_that_is_raised_plans_nothing_and_moves_no_mark_back() {
+    let source = definition("okta");
+    let (store, sent) = (store_of([&source]).await, Sent::default());
+    tick(&store, &sent, NOW).await;
+    let raised = with_policy("okta", |policy| policy.settle_ms = 2 * DAY_MS);
+    store.apply_source(&raised, NOW).await.unwrap();
+    let report = tick_one(&store, &sent, NOW).await;
+    assert_eq!((report.created, &report.error), (0, &None));
+    assert_eq!(
+        store.progress(&source.name).await.unwrap()[0].scheduled_through,
+        at(80)
+    );
+}
+
+#[tokio::test]
+async fn what_the_vendor_no_longer_keeps_is_one_unavailable_span_and_no_window() {
+    let source = with_policy("okta", |policy| policy.max_lookback_ms = Some(HOUR_MS));
+    let (store, sent) = (store_of([&source]).await, Sent::default());
+    let report = tick_one(&store, &sent, NOW).await;
+    let progress = &store.progress(&source.name).await.unwrap()[0];
+    assert_eq!(progress.unavailable.len(), 1);
+    let first = windows(&store, &live(&source)).await[0].id.from;
+    assert_eq!(first, NOW.minus_ms(HOUR_MS));
+    assert_eq!((report.complete_through, report.holes), (first, 0));
+}

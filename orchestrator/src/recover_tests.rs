@@ -1,0 +1,46 @@
+use windlass_core::{SourceDefinition, Status};
+use windlass_state::failing::{FailingStore, Fault, Operation};
+
+use crate::testing::*;
+
+use super::*;
+
+#[tokio::test]
+async fn what_an_earlier_process_left_running_or_dispatched_is_taken_back() {
+    let source = definition("okta");
+    let (store, sent) = (store_of([&source]).await, Sent::default());
+    tick(&store, &sent, NOW).await;
+    let held = claim(&store, &window(&store, &live(&source), 0).await, NOW).await;
+    assert_eq!(recover(&store, NOW).await, Ok(2));
+    let stored = windows(&store, &live(&source)).await;
+    assert_eq!(in_status(&stored, Status::Ready), 8);
+    let late = page(&held, NOW, false);
+    store.checkpoint(&held, &late).await.unwrap_err();
+    assert_eq!(recover(&store, NOW).await, Ok(0));
+}
+
+#[tokio::test]
+async fn a_paused_source_is_recovered_too() {
+    let source = definition("okta");
+    let (store, sent) = (store_of([&source]).await, Sent::default());
+    tick(&store, &sent, NOW).await;
+    let paused = SourceDefinition {
+        paused: true,
+        ..source
+    };
+    store.apply_source(&paused, NOW).await.unwrap();
+    assert_eq!(recover(&store, NOW).await, Ok(2));
+}
+
+#[tokio::test]
+async fn a_store_that_is_away_fails_the_recovery_which_can_be_repeated() {
+    let source = definition("okta");
+    let (store, sent) = (store_of([&source]).await, Sent::default());
+    tick(&store, &sent, NOW).await;
+    let away = FailingStore::new(store, |operation, call| match (operation, call) {
+        (Operation::Decide, 2) => Fault::Refuse,
+        _ => Fault::None,
+    });
+    assert!(recover(&away, NOW).await.is_err());
+    assert_eq!(recover(&away, NOW).await, Ok(1));
+}

@@ -1,0 +1,259 @@
+//! What the tests of this room share: a source, a worker played by hand, and a dispatch that
+//! remembers.
+
+use std::sync::{Mutex, PoisonError};
+
+use windlass_core::checkpoint::{Checkpoint, Cursor, PageTotals};
+use windlass_core::ids::{Owner, Timeline, WindowId};
+use windlass_core::invariant::check_coverage;
+use windlass_core::lease::Lease;
+use windlass_core::source::{Policy, SourceDefinition};
+use windlass_core::span::Span;
+use windlass_core::task::Task;
+use windlass_core::time::{DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS, Timestamp};
+use windlass_core::transition::{Cause, Claim, Release};
+use windlass_core::window::{Status, Window};
+use windlass_core::{Lane, limits};
+use windlass_state::{MemoryStore, StateStore};
+
+use crate::{Dispatch, DispatchError, SourceReport, Tick, TickOptions, TickReport};
+
+/// A day after every source of these tests starts: more than eight windows are due.
+pub(crate) const NOW: Timestamp = Timestamp::from_ms(DAY_MS);
+/// How long a dispatch or a lease lasts here.
+pub(crate) const LEASE_MS: i64 = 10 * MINUTE_MS;
+
+pub(crate) fn at(minutes: i64) -> Timestamp {
+    Timestamp::from_ms(minutes * MINUTE_MS)
+}
+
+/// When every lease and dispatch of a tick at [`NOW`] has run out.
+pub(crate) fn after_the_leases() -> Timestamp {
+    NOW.plus_ms(LEASE_MS + limits::CLOCK_SKEW_MS + SECOND_MS)
+}
+
+/// A source whose windows are ten minutes wide; eight may be open and two in flight.
+pub(crate) fn definition(name: &str) -> SourceDefinition {
+    let policy = Policy {
+        unit_ms: SECOND_MS,
+        initial_ms: 10 * MINUTE_MS,
+        min_ms: MINUTE_MS,
+        max_ms: 10 * MINUTE_MS,
+        every_ms: 5 * MINUTE_MS,
+        settle_ms: 0,
+        max_lookback_ms: None,
+        max_in_flight: 2,
+        max_open_windows: 8,
+        rate_group: "okta:acme".parse().unwrap(),
+        group_in_flight: 64,
+        requests_per_minute: None,
+        history_ms: limits::HISTORY_MS_MIN,
+    };
+    SourceDefinition {
+        name: name.parse().unwrap(),
+        connector: "okta".to_owned(),
+        params: [].into(),
+        generation: "0123456789ab".parse().unwrap(),
+        secret: None,
+        base_url: None,
+        token_url: None,
+        start: at(0),
+        end: None,
+        sink: "lake".to_owned(),
+        metadata: true,
+        paused: false,
+        policy,
+    }
+}
+
+/// [`definition`] with one thing about its policy changed.
+pub(crate) fn with_policy(name: &str, change: impl FnOnce(&mut Policy)) -> SourceDefinition {
+    let mut source = definition(name);
+    change(&mut source.policy);
+    source
+}
+
+/// A store that holds these sources.
+pub(crate) async fn store_of<'a>(
+    definitions: impl IntoIterator<Item = &'a SourceDefinition>,
+) -> MemoryStore {
+    let store = MemoryStore::new();
+    for definition in definitions {
+        store.apply_source(definition, NOW).await.unwrap();
+    }
+    store
+}
+
+/// Remembers every task, and accepts it or not.
+#[derive(Debug, Default)]
+pub(crate) struct Sent {
+    tasks: Mutex<Vec<Task>>,
+    refuses: bool,
+}
+
+impl Sent {
+    pub(crate) fn refusing() -> Self {
+        Self {
+            refuses: true,
+            ..Self::default()
+        }
+    }
+
+    /// The tasks since the last call.
+    pub(crate) fn take(&self) -> Vec<Task> {
+        std::mem::take(&mut *self.tasks.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// The windows of the tasks since the last call, as `source@minute`.
+    pub(crate) fn take_names(&self) -> Vec<String> {
+        let name = |id: &WindowId| {
+            let minute = id.from.ms_since(at(0)) / MINUTE_MS;
+            format!("{}@{minute}", id.timeline.source)
+        };
+        let tasks = self.take();
+        let windows = tasks.iter().flat_map(|task| &task.windows);
+        windows.map(|window| name(&window.id)).collect()
+    }
+}
+
+impl Dispatch for Sent {
+    async fn dispatch(&self, task: Task) -> Result<(), DispatchError> {
+        let mut tasks = self.tasks.lock().unwrap_or_else(PoisonError::into_inner);
+        tasks.push(task);
+        if self.refuses {
+            return Err(DispatchError("throttled".to_owned()));
+        }
+        Ok(())
+    }
+}
+
+pub(crate) async fn tick<S: StateStore>(store: &S, dispatch: &Sent, now: Timestamp) -> TickReport {
+    let options = TickOptions {
+        dispatch_ms: Some(LEASE_MS),
+        share_pace: true,
+    };
+    Tick {
+        store,
+        dispatch,
+        options,
+        now,
+    }
+    .run()
+    .await
+    .unwrap()
+}
+
+/// A tick of which only one source's part matters.
+pub(crate) async fn tick_one<S: StateStore>(
+    store: &S,
+    dispatch: &Sent,
+    now: Timestamp,
+) -> SourceReport {
+    let report = tick(store, dispatch, now).await;
+    report.sources.into_iter().next().unwrap()
+}
+
+pub(crate) fn live(definition: &SourceDefinition) -> Timeline {
+    Timeline {
+        source: definition.name.clone(),
+        generation: definition.generation.clone(),
+        lane: Lane::Live,
+    }
+}
+
+/// Every window of `timeline`, ascending.
+pub(crate) async fn windows(store: &MemoryStore, timeline: &Timeline) -> Vec<Window> {
+    let ever = Span::new(Timestamp::MIN, Timestamp::MAX).unwrap();
+    store.history(timeline, ever, usize::MAX).await.unwrap()
+}
+
+/// The window of `timeline` that starts at `minute`.
+pub(crate) async fn window(store: &MemoryStore, timeline: &Timeline, minute: i64) -> Window {
+    let id = WindowId {
+        timeline: timeline.clone(),
+        from: at(minute),
+    };
+    store.window(&id).await.unwrap().expect("it exists")
+}
+
+pub(crate) fn in_status(windows: &[Window], status: Status) -> usize {
+    windows
+        .iter()
+        .filter(|window| window.status == status)
+        .count()
+}
+
+/// A worker takes `window` as it stands.
+pub(crate) async fn claim(store: &MemoryStore, window: &Window, now: Timestamp) -> Lease {
+    let claim = Claim {
+        epoch: window.epoch,
+        owner: Owner::from_random(u128::from(window.epoch)),
+        lease_until: now.plus_ms(LEASE_MS),
+        now,
+    };
+    store.claim(&window.id, &claim).await.unwrap()
+}
+
+pub(crate) fn page(lease: &Lease, now: Timestamp, last: bool) -> Checkpoint {
+    let cursor = Cursor {
+        token: format!("t{}", lease.window().page),
+        request: "r".to_owned(),
+    };
+    Checkpoint {
+        from: lease.window().page,
+        cursor: (!last).then_some(cursor),
+        totals: PageTotals::default(),
+        ordered: true,
+        sink_position: None,
+        page_ms: 1,
+        now,
+    }
+}
+
+/// A worker takes `window` and finishes it.
+pub(crate) async fn finish(store: &MemoryStore, window: &Window, now: Timestamp) {
+    let lease = claim(store, window, now).await;
+    let last = page(&lease, now, true);
+    store
+        .complete(&lease, &last, limits::HISTORY_MS_MIN)
+        .await
+        .unwrap();
+}
+
+/// A worker takes `window` and gives it back because of `cause`.
+pub(crate) async fn give_back(store: &MemoryStore, window: &Window, cause: Cause, now: Timestamp) {
+    let lease = claim(store, window, now).await;
+    let release = Release {
+        cause,
+        not_before: None,
+        error: Some("a page made no sense".to_owned()),
+        now,
+    };
+    store.release(&lease, &release).await.unwrap();
+}
+
+/// Workers fail at `window` until its tries are used up.
+pub(crate) async fn exhaust(store: &MemoryStore, window: &Window, now: Timestamp) {
+    let mut current = window.clone();
+    while !current.is_exhausted() {
+        give_back(store, &current, Cause::Failed, now).await;
+        current = store.window(&window.id).await.unwrap().expect("it exists");
+    }
+}
+
+/// Fails unless the windows of every lane of `definition` cover its timeline without gap or overlap.
+pub(crate) async fn assert_covered(store: &MemoryStore, definition: &SourceDefinition) {
+    for progress in store.progress(&definition.name).await.unwrap() {
+        let windows = windows(store, &progress.timeline).await;
+        let within: Vec<_> = windows
+            .into_iter()
+            .filter(|window| window.id.from < progress.scheduled_through)
+            .collect();
+        check_coverage(&progress, &within).unwrap();
+    }
+}
+
+/// A time that many hours after [`NOW`].
+pub(crate) fn hours_later(hours: i64) -> Timestamp {
+    NOW.plus_ms(hours * HOUR_MS)
+}

@@ -1,0 +1,231 @@
+use windlass_core::Status;
+use windlass_core::source::SourceDefinition;
+use windlass_core::time::MINUTE_MS;
+use windlass_core::transition::Cause;
+use windlass_state::failing::{FailingStore, Fault, Operation};
+
+use crate::report::Activity;
+use crate::testing::*;
+
+use super::*;
+
+#[tokio::test]
+async fn the_first_tick_creates_windows_dispatches_into_the_slots_and_moves_the_mark() {
+    let source = definition("okta");
+    let (store, sent) = (store_of([&source]).await, Sent::default());
+    let report = tick_one(&store, &sent, NOW).await;
+    assert_eq!((report.created, report.dispatched), (8, 2));
+    assert_eq!(sent.take_names(), ["okta@0", "okta@10"]);
+    let progress = store.progress(&source.name).await.unwrap();
+    assert_eq!(progress[0].scheduled_through, at(80));
+    assert_covered(&store, &source).await;
+}
+
+#[tokio::test]
+async fn the_report_of_a_tick_reads_like_this() {
+    let source = definition("okta");
+    let (store, sent) = (store_of([&source]).await, Sent::default());
+    tick(&store, &sent, NOW).await;
+    finish(&store, &window(&store, &live(&source), 0).await, NOW).await;
+    let report = tick(&store, &sent, NOW).await;
+    insta::assert_debug_snapshot!(report, @r"
+    TickReport {
+        sources: [
+            SourceReport {
+                source: okta,
+                activity: Working,
+                complete_through: 1970-01-01T00:10:00.000Z,
+                created: 1,
+                dispatched: 1,
+                expired: 0,
+                parked: 0,
+                split: 0,
+                holes: 0,
+                error: None,
+            },
+        ],
+    }
+    ");
+}
+
+#[tokio::test]
+async fn a_task_names_the_epoch_that_a_worker_has_to_claim_with() {
+    let source = definition("okta");
+    let (store, sent) = (store_of([&source]).await, Sent::default());
+    tick(&store, &sent, NOW).await;
+    tick(&store, &sent, after_the_leases()).await;
+    for task in sent.take().into_iter().skip(2) {
+        let told = &task.windows[0];
+        let stored = store.window(&told.id).await.unwrap().unwrap();
+        assert_eq!(
+            (stored.status, stored.epoch),
+            (Status::Dispatched, told.epoch)
+        );
+    }
+}
+
+#[tokio::test]
+async fn an_idle_tick_writes_nothing() {
+    let source = SourceDefinition {
+        end: Some(at(20)),
+        ..definition("okta")
+    };
+    let (store, sent) = (store_of([&source]).await, Sent::default());
+    tick(&store, &sent, NOW).await;
+    for window in windows(&store, &live(&source)).await {
+        finish(&store, &window, NOW).await;
+    }
+    tick(&store, &sent, NOW).await;
+    let read_only = FailingStore::new(store, |operation, _| {
+        if operation.is_write() {
+            Fault::Refuse
+        } else {
+            Fault::None
+        }
+    });
+    let report = tick(&read_only, &sent, NOW).await;
+    assert!(report.is_quiet(), "{report:?}");
+    assert_eq!(report.sources[0].activity, Activity::Idle);
+    assert_eq!(report.sources[0].complete_through, at(20));
+    for operation in [
+        Operation::Create,
+        Operation::SaveProgress,
+        Operation::Decide,
+    ] {
+        assert_eq!(read_only.calls(operation), 0, "{operation:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_dispatch_that_got_lost_is_sent_again_by_the_tick_that_notices() {
+    let source = definition("okta");
+    let (store, sent) = (store_of([&source]).await, Sent::default());
+    tick(&store, &sent, NOW).await;
+    sent.take();
+    let early = tick_one(&store, &sent, NOW.plus_ms(LEASE_MS)).await;
+    assert_eq!(
+        (early.expired, early.dispatched),
+        (0, 0),
+        "the skew allowance has not passed"
+    );
+    let report = tick_one(&store, &sent, after_the_leases()).await;
+    assert_eq!((report.expired, report.dispatched), (2, 2));
+    assert_eq!(sent.take_names(), ["okta@0", "okta@10"]);
+    let again = window(&store, &live(&source), 0).await;
+    assert_eq!(
+        (again.epoch, again.attempts),
+        (3, 0),
+        "a lost dispatch is nobody's fault"
+    );
+}
+
+#[tokio::test]
+async fn a_worker_that_died_loses_its_window_and_its_late_checkpoint_is_refused() {
+    let source = definition("okta");
+    let (store, sent) = (store_of([&source]).await, Sent::default());
+    tick(&store, &sent, NOW).await;
+    let zombie = claim(&store, &window(&store, &live(&source), 0).await, NOW).await;
+    tick(&store, &sent, after_the_leases()).await;
+    let late = page(&zombie, after_the_leases(), false);
+    store.checkpoint(&zombie, &late).await.unwrap_err();
+    assert_eq!(
+        window(&store, &live(&source), 0).await.status,
+        Status::Dispatched
+    );
+}
+
+#[tokio::test]
+async fn a_refused_dispatch_leaves_the_window_dispatched_until_that_runs_out() {
+    let source = definition("okta");
+    let (store, refusing) = (store_of([&source]).await, Sent::refusing());
+    let report = tick_one(&store, &refusing, NOW).await;
+    assert_eq!(
+        (report.created, report.dispatched, &report.error),
+        (8, 0, &None)
+    );
+    let stored = windows(&store, &live(&source)).await;
+    assert_eq!(in_status(&stored, Status::Dispatched), 2);
+    refusing.take();
+    tick(&store, &refusing, NOW).await;
+    assert!(refusing.take().is_empty(), "not before it has run out");
+    let sent = Sent::default();
+    let report = tick_one(&store, &sent, after_the_leases()).await;
+    assert_eq!((report.expired, report.dispatched), (2, 2));
+}
+
+#[tokio::test]
+async fn a_source_that_cannot_be_read_is_reported_and_the_others_go_on() {
+    let store = store_of([&definition("broken"), &definition("okta")]).await;
+    let sent = Sent::default();
+    let failing = FailingStore::new(store, |operation, call| match (operation, call) {
+        (Operation::Progress, 1) => Fault::Refuse,
+        _ => Fault::None,
+    });
+    let report = tick(&failing, &sent, NOW).await;
+    assert!(report.sources[0].error.is_some());
+    assert_eq!(
+        (&report.sources[1].error, report.sources[1].dispatched),
+        (&None, 2)
+    );
+    assert!(!report.is_quiet());
+    let looked = FailingStore::new(failing.inner().clone(), |operation, call| {
+        match (operation, call) {
+            (Operation::Progress, 1) => Fault::Refuse,
+            _ => Fault::None,
+        }
+    });
+    let report = crate::look(&looked, NOW).await.unwrap();
+    assert!(report.sources[0].error.is_some() && report.sources[1].error.is_none());
+}
+
+#[tokio::test]
+async fn a_failure_in_one_source_does_not_keep_its_group_from_running() {
+    let store = store_of([&definition("broken"), &definition("okta")]).await;
+    let sent = Sent::default();
+    let failing = FailingStore::new(store, |operation, call| match (operation, call) {
+        (Operation::Create, 2) => Fault::Refuse,
+        _ => Fault::None,
+    });
+    let report = tick(&failing, &sent, NOW).await;
+    assert!(report.sources[0].error.is_some());
+    assert_eq!(sent.take_names(), ["broken@0", "okta@0", "okta@10"]);
+}
+
+#[tokio::test]
+async fn a_window_that_waits_is_what_the_report_wakes_at() {
+    let source = SourceDefinition {
+        end: Some(at(10)),
+        ..definition("okta")
+    };
+    let (store, sent) = (store_of([&source]).await, Sent::default());
+    tick(&store, &sent, NOW).await;
+    let lease = claim(&store, &window(&store, &live(&source), 0).await, NOW).await;
+    let until = NOW.plus_ms(3 * MINUTE_MS);
+    let release = windlass_core::transition::Release {
+        cause: Cause::Outage,
+        not_before: Some(until),
+        error: None,
+        now: NOW,
+    };
+    store.release(&lease, &release).await.unwrap();
+    let report = tick(&store, &sent, NOW).await;
+    assert_eq!(
+        (report.wakes_at(), report.sources[0].dispatched),
+        (Some(until), 0)
+    );
+    assert_eq!(tick_one(&store, &sent, until).await.dispatched, 1);
+}
+
+#[test]
+fn a_report_is_stuck_when_only_what_cannot_be_read_is_left() {
+    let source = |activity, error: Option<&str>| SourceReport {
+        activity,
+        error: error.map(str::to_owned),
+        ..SourceReport::of(&"okta".parse().unwrap(), at(0))
+    };
+    let report = |sources: Vec<SourceReport>| TickReport { sources };
+    let unread = source(Activity::Idle, Some("corrupt"));
+    assert!(report(vec![unread.clone(), source(Activity::Idle, None)]).is_stuck());
+    assert!(!report(vec![unread, source(Activity::Working, None)]).is_stuck());
+    assert!(!report(vec![source(Activity::Idle, None)]).is_stuck());
+}

@@ -1,0 +1,175 @@
+use windlass_core::source::SourceDefinition;
+use windlass_state::MemoryStore;
+
+use crate::testing::*;
+
+use super::*;
+
+async fn view(store: &MemoryStore) -> SourceView {
+    let record = store.sources().await.unwrap().remove(0);
+    read_source(store, record, NOW).await.unwrap()
+}
+
+fn from(start_minutes: i64) -> SourceDefinition {
+    SourceDefinition {
+        start: at(start_minutes),
+        end: Some(at(100)),
+        ..definition("okta")
+    }
+}
+
+/// Ticks, and finishes every window that was sent, until nothing is sent any more.
+async fn settle(store: &MemoryStore) {
+    let sent = Sent::default();
+    loop {
+        tick(store, &sent, NOW).await;
+        let tasks = sent.take();
+        if tasks.is_empty() {
+            return;
+        }
+        for told in tasks.iter().flat_map(|task| &task.windows) {
+            let window = store.window(&told.id).await.unwrap().unwrap();
+            finish(store, &window, NOW).await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_start_moved_earlier_is_made_up_for_by_a_backfill_that_complete_through_waits_for() {
+    let store = store_of([&from(60)]).await;
+    settle(&store).await;
+    assert_eq!(view(&store).await.complete_through(), at(100));
+    store.apply_source(&from(30), NOW).await.unwrap();
+    let moved = view(&store).await;
+    assert_eq!(moved.complete_through(), at(30));
+    let backfill = &moved.lanes[1].progress;
+    assert_eq!((backfill.start, backfill.end), (at(30), Some(at(60))));
+    assert_eq!(
+        backfill.timeline.lane.to_string(),
+        "backfill-start-19700101t003000-000z"
+    );
+    settle(&store).await;
+    assert_eq!(view(&store).await.complete_through(), at(100));
+    assert_covered(&store, &from(30)).await;
+}
+
+#[tokio::test]
+async fn a_start_moved_earlier_twice_makes_two_backfills_that_touch() {
+    let store = store_of([&from(60)]).await;
+    let sent = Sent::default();
+    tick(&store, &sent, NOW).await;
+    for start in [30, 10] {
+        store.apply_source(&from(start), NOW).await.unwrap();
+        tick(&store, &sent, NOW).await;
+        assert_eq!(view(&store).await.complete_through(), at(start));
+    }
+    let spans: Vec<_> = view(&store).await.lanes[1..]
+        .iter()
+        .map(|lane| (lane.progress.start, lane.progress.end))
+        .collect();
+    assert_eq!(spans, [(at(10), Some(at(30))), (at(30), Some(at(60)))]);
+    settle_from(&store, &sent).await;
+    assert_eq!(view(&store).await.complete_through(), at(100));
+}
+
+/// Finishes what `sent` holds, and then all that follows.
+async fn settle_from(store: &MemoryStore, sent: &Sent) {
+    for told in sent.take().iter().flat_map(|task| &task.windows) {
+        let window = store.window(&told.id).await.unwrap().unwrap();
+        finish(store, &window, NOW).await;
+    }
+    settle(store).await;
+}
+
+#[tokio::test]
+async fn a_start_moved_later_changes_nothing_that_was_begun() {
+    let store = store_of([&from(10)]).await;
+    settle(&store).await;
+    store.apply_source(&from(40), NOW).await.unwrap();
+    let moved = view(&store).await;
+    assert_eq!((moved.lanes.len(), moved.complete_through()), (1, at(100)));
+}
+
+#[tokio::test]
+async fn a_backfill_of_an_older_month_does_not_hide_that_the_start_moved() {
+    let store = store_of([&from(60)]).await;
+    settle(&store).await;
+    let timeline = Timeline {
+        lane: Lane::Backfill("old".to_owned()),
+        ..live(&from(60))
+    };
+    let policy = from(60).policy;
+    let old = Progress::begin(timeline, at(0), Some(at(10)), &policy, NOW);
+    store.save_progress(&old).await.unwrap();
+    store.apply_source(&from(30), NOW).await.unwrap();
+    let made = view(&store).await.lanes;
+    let spans: Vec<_> = made
+        .iter()
+        .map(|lane| (lane.progress.start, lane.progress.end))
+        .collect();
+    assert!(spans.contains(&(at(30), Some(at(60)))), "{spans:?}");
+}
+
+#[tokio::test]
+async fn a_backfill_that_stopped_before_its_mark_was_stored_is_continued() {
+    let store = store_of([&from(60)]).await;
+    settle(&store).await;
+    store.apply_source(&from(30), NOW).await.unwrap();
+    let (once, again) = (view(&store).await, view(&store).await);
+    assert_eq!(
+        once.lanes[1].progress.timeline,
+        again.lanes[1].progress.timeline
+    );
+    assert_eq!(once.lanes[1].progress.version, 0);
+}
+
+#[tokio::test]
+async fn changed_parameters_start_a_new_timeline_and_leave_the_old_windows_alone() {
+    let store = store_of([&from(0)]).await;
+    settle(&store).await;
+    let before = windows(&store, &live(&from(0))).await;
+    let changed = SourceDefinition {
+        generation: "ba9876543210".parse().unwrap(),
+        ..from(0)
+    };
+    store.apply_source(&changed, NOW).await.unwrap();
+    assert_eq!(
+        view(&store).await.complete_through(),
+        at(0),
+        "nothing is taken for delivered"
+    );
+    settle(&store).await;
+    assert_eq!(windows(&store, &live(&changed)).await.len(), before.len());
+    assert_eq!(windows(&store, &live(&from(0))).await, before);
+}
+
+#[tokio::test]
+async fn a_source_that_is_paused_and_named_again_goes_on_where_it_stood() {
+    let store = store_of([&from(0)]).await;
+    let sent = Sent::default();
+    tick(&store, &sent, NOW).await;
+    settle_first(&store).await;
+    let stood = view(&store).await.complete_through();
+    assert_eq!(stood, at(10));
+    let removed = SourceDefinition {
+        paused: true,
+        ..from(0)
+    };
+    store.apply_source(&removed, NOW).await.unwrap();
+    tick(&store, &sent, NOW).await;
+    store.apply_source(&from(0), NOW).await.unwrap();
+    assert_eq!(view(&store).await.complete_through(), stood);
+    let before = windows(&store, &live(&from(0))).await.len();
+    tick(&store, &sent, NOW).await;
+    let after = windows(&store, &live(&from(0))).await;
+    assert_eq!(
+        after[0].status,
+        Status::Done,
+        "the delivered window is not taken again"
+    );
+    assert!(after.len() > before);
+}
+
+async fn settle_first(store: &MemoryStore) {
+    finish(store, &window(store, &live(&from(0)), 0).await, NOW).await;
+}

@@ -1,0 +1,75 @@
+//! Runs that must end before their work does: each stops at a checkpoint, and the next one goes on
+//! where it stopped.
+
+use anyhow::{bail, ensure};
+use windlass_tests::vendor::Shape;
+use windlass_tests::windlass::{Project, Pull, exit};
+
+use crate::scene::{Scene, check_complete};
+
+const PAGES: usize = 150;
+/// Pages that a run may fetch although an earlier one did: the one on its way when time ran out,
+/// and the one before it.
+const REFETCHED_MAX: usize = 2;
+
+#[tokio::test]
+async fn a_window_that_does_not_fit_one_run_is_done_in_several_without_starting_over()
+-> anyhow::Result<()> {
+    let vendor = Scene::new(Shape::Google, 1, PAGES)
+        .latency_ms(30..=50)
+        .start()
+        .await;
+    let project = Project::new(Pull::of(&vendor))?;
+    let mut runs = 0;
+    let mut pages_before = 0;
+    loop {
+        runs += 1;
+        ensure!(runs <= PAGES, "it advances less than a page a run");
+        let outcome = project.run(&["--max-runtime", "2s"]).await?;
+        let pages = vendor.log().page_fetches().len();
+        ensure!(
+            pages > pages_before,
+            "run {runs} did not advance: {outcome:#?}"
+        );
+        pages_before = pages;
+        match outcome.code {
+            Some(0) => break,
+            Some(exit::UNFINISHED) => vendor.next_run(),
+            _ => bail!("run {runs}: {outcome:#?}"),
+        };
+    }
+    ensure!(runs > 1, "the window fitted one run: this proves nothing");
+    let log = vendor.log();
+    let most = log.page_fetches().len() + REFETCHED_MAX * (runs - 1);
+    ensure!(
+        log.asked() <= most,
+        "{} requests in {runs} runs, {most} allowed",
+        log.asked()
+    );
+    check_complete(&project, &vendor).await
+}
+
+#[tokio::test]
+async fn a_run_told_to_stop_stops_at_a_checkpoint_and_the_next_one_goes_on() -> anyhow::Result<()> {
+    let vendor = Scene::new(Shape::Okta, 2, 40)
+        .latency_ms(20..=30)
+        .start()
+        .await;
+    let project = Project::new(Pull::of(&vendor))?;
+    let run = project.start_run()?;
+    let mut pages = vendor.pages_served();
+    pages.wait_for(|pages| *pages >= 20).await?;
+    run.terminate()?;
+    run.finish().await?.expect_failure(exit::UNFINISHED, &[])?;
+    vendor.next_run();
+    project.run(&[]).await?.expect_success()?;
+    let log = vendor.log();
+    ensure!(
+        log.refetched()
+            .values()
+            .all(|pages| *pages <= REFETCHED_MAX),
+        "{:?}",
+        log.refetched()
+    );
+    check_complete(&project, &vendor).await
+}

@@ -1,0 +1,118 @@
+//! Trouble: every kind of it at once, and a vendor whose paging never ends.
+
+use std::collections::BTreeSet;
+
+use anyhow::ensure;
+use windlass_core::limits;
+use windlass_tests::fault_proxy::{Cut, FaultProxy};
+use windlass_tests::timeline::BOUND_MS;
+use windlass_tests::vendor::{Faults, Quirk, Shape};
+use windlass_tests::windlass::{Project, Pull, exit};
+
+use crate::scene::{Scene, check_complete};
+
+/// Requests in a hundred that the vendor spoils, and as many again that the network does.
+const FAULTS_PERCENT: u8 = 10;
+
+async fn pull_through_trouble(shape: Shape, seed: u64) -> anyhow::Result<()> {
+    let vendor = Scene::new(shape, 4, 40)
+        .seed(seed)
+        .latency_ms(0..=5)
+        .start()
+        .await;
+    vendor.set_faults(Faults::new(seed, FAULTS_PERCENT, shape.faults()));
+    let proxy = FaultProxy::start(vendor.address(), seed, FAULTS_PERCENT).await?;
+    let project = Project::new(Pull {
+        base_url: proxy.uri(),
+        ..Pull::of(&vendor)
+    })?;
+    project.run(&[]).await?.expect_success()?;
+    check_complete(&project, &vendor).await?;
+    // Otherwise this would prove nothing.
+    let faults = vendor.faults();
+    ensure!(
+        faults.drawn().len() + 2 >= shape.faults().len(),
+        "too calm: {:?}",
+        faults.drawn()
+    );
+    let cuts: BTreeSet<Cut> = proxy.cuts().into_iter().collect();
+    ensure!(
+        cuts.len() == Cut::ALL.len(),
+        "the network was too good: {cuts:?}"
+    );
+    Ok(())
+}
+
+/// P1 complete: every settled record a vendor returns since `start` is delivered at least once.
+#[tokio::test]
+async fn a_newest_first_pull_through_every_kind_of_trouble_is_complete_and_exact()
+-> anyhow::Result<()> {
+    pull_through_trouble(Shape::Google, 51).await
+}
+
+#[tokio::test]
+async fn an_oldest_first_pull_through_every_kind_of_trouble_is_complete_and_exact()
+-> anyhow::Result<()> {
+    pull_through_trouble(Shape::Okta, 52).await
+}
+
+/// The middle one of three windows never ends: it becomes a hole after a bounded number of
+/// requests, its neighbours are delivered, and nobody is told that all is well.
+async fn park_what_never_ends(shape: Shape) -> anyhow::Result<()> {
+    let vendor = Scene::new(shape, 3, 5).start().await;
+    let from = vendor.timeline().span().from();
+    let middle = from.plus_ms(BOUND_MS);
+    vendor.set_quirk(Quirk::StuckToken(middle.plus_ms(BOUND_MS / 2)));
+    let project = Project::new(Pull::of(&vendor))?;
+    project.run(&[]).await?.expect_failure(exit::HOLES, &[])?;
+
+    let status = project.status().await?;
+    ensure!(
+        (status.complete_through, status.holes) == (middle, 1),
+        "{status:?}"
+    );
+    let log = vendor.log();
+    let requests: usize = log
+        .fetches_by_window()
+        .iter()
+        .filter(|(window, _)| {
+            let start = window.from.parse::<windlass_core::Timestamp>();
+            start.is_ok_and(|start| (start.ms_since(middle)).abs() < BOUND_MS / 2)
+        })
+        .map(|(_, pages)| pages)
+        .sum();
+    // Page one, the page that gives its own token back, and one fetched ahead.
+    let passes = usize::try_from(limits::RESTARTS_MAX)? + 1;
+    ensure!(
+        (passes..=3 * passes).contains(&requests),
+        "{requests} requests in {passes} passes"
+    );
+
+    let delivered = project.compare(&vendor)?;
+    let outside: Vec<String> = vendor
+        .timeline()
+        .expected()
+        .filter(|event| event.time < middle || event.time >= middle.plus_ms(BOUND_MS))
+        .map(|event| shape.id_of(event))
+        .collect();
+    let lost_outside = delivered
+        .lost
+        .iter()
+        .filter(|id| outside.contains(id))
+        .count();
+    ensure!(
+        lost_outside == 0 && delivered.duplicated.is_empty(),
+        "{delivered}"
+    );
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_page_token_that_never_advances_ends_as_a_hole_and_not_as_done() -> anyhow::Result<()> {
+    park_what_never_ends(Shape::Google).await
+}
+
+#[tokio::test]
+async fn a_next_link_that_leads_to_itself_ends_as_a_hole_and_not_as_done() -> anyhow::Result<()> {
+    park_what_never_ends(Shape::Okta).await
+}

@@ -1,0 +1,51 @@
+//! A disk that fills up: it is said, nothing is acknowledged that is not there, and once there is
+//! room the pull goes on.
+
+use anyhow::ensure;
+use windlass_tests::vendor::Shape;
+use windlass_tests::windlass::{Project, Pull, exit};
+
+use crate::scene::{Scene, check_complete};
+
+/// A shell in a mount namespace of its own, so that what it mounts is gone with it.
+const SHELL: [&str; 3] = ["unshare", "-rm", "sh"];
+/// Makes `out` a file system that holds a fraction of a window.
+const SMALL_DISK: &str = "mkdir -p out && mount -t tmpfs -o size=128k tmpfs out";
+
+/// Whether this machine lets tests mount things.
+fn may_mount(project: &Project) -> bool {
+    std::process::Command::new(SHELL[0])
+        .args(&SHELL[1..])
+        .args(["-c", SMALL_DISK])
+        .current_dir(project.root())
+        .output()
+        .is_ok_and(|output| output.status.success())
+}
+
+#[tokio::test]
+async fn a_full_disk_is_said_and_with_room_again_nothing_is_lost() -> anyhow::Result<()> {
+    let vendor = Scene::new(Shape::Google, 1, 30).start().await;
+    let project = Project::new(Pull::of(&vendor))?;
+    if !may_mount(&project) {
+        // As on a machine without user namespaces; the sink's own tests cover the error there.
+        println!("skipped: no permission to mount a small file system");
+        return Ok(());
+    }
+    let script = format!("{SMALL_DISK} && exec \"$@\"");
+    let outcome = project.start_run_in(&SHELL, &script)?.finish().await?;
+    outcome.expect_failure(exit::BLOCKED, &["full", "free some space"])?;
+    let status = project.status().await?;
+    ensure!(
+        status.complete_through == vendor.timeline().span().from(),
+        "{status:?}"
+    );
+    ensure!(status.holes == 0 && status.state == "blocked", "{status:?}");
+
+    // The small disk is gone with everything that was acknowledged on it, which must be noticed.
+    ensure!(
+        project.ledger()?.is_empty(),
+        "the small disk is still there"
+    );
+    project.run(&[]).await?.expect_success()?;
+    check_complete(&project, &vendor).await
+}

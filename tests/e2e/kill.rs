@@ -1,0 +1,103 @@
+//! `kill -9` at seeded moments: nothing is lost, nothing is in the output twice, and little is
+//! fetched again.
+
+use std::ops::RangeInclusive;
+
+use anyhow::{bail, ensure};
+use windlass_tests::vendor::{Shape, Vendor};
+use windlass_tests::windlass::{Ended, KillAt, Project, Pull};
+
+use crate::scene::{Scene, check_complete};
+
+const KILLS: usize = 20;
+/// Pages the vendor serves between two kills: enough that no window is hit ten times before its
+/// first checkpoint, which would rightly be given up as a hole.
+const PAGES_BETWEEN_KILLS: RangeInclusive<u64> = 8..=24;
+/// Pages of one window that one kill makes the next run fetch again, at most: the one being
+/// delivered and the one fetched ahead.
+const REFETCHED_MAX: usize = 2;
+
+/// Kills a pull [`KILLS`] times, lets it finish, and checks what it came to.
+async fn survive(shape: Shape, seed: u64, max_in_flight: u32) -> anyhow::Result<()> {
+    let vendor = Scene::new(shape, 12, 40)
+        .seed(seed)
+        .latency_ms(5..=20)
+        .start()
+        .await;
+    let project = Project::new(Pull {
+        max_in_flight,
+        ..Pull::of(&vendor)
+    })?;
+    let mut rng = fastrand::Rng::with_seed(seed);
+    for kill in 1..=KILLS {
+        let at = KillAt {
+            pages: rng.u64(PAGES_BETWEEN_KILLS),
+            then_ms: rng.i64(0..=15),
+        };
+        match project.start_run()?.kill(&vendor, at).await? {
+            Ended::Killed => vendor.next_run(),
+            Ended::Finished(outcome) => bail!("it ended before kill {kill}: {outcome:#?}"),
+        };
+    }
+    project.run(&[]).await?.expect_success()?;
+    check_complete(&project, &vendor).await?;
+    check_refetched(&vendor)
+}
+
+fn check_refetched(vendor: &Vendor) -> anyhow::Result<()> {
+    let log = vendor.log();
+    for ((run, window), pages) in log.refetched() {
+        ensure!(
+            pages <= REFETCHED_MAX,
+            "run {run} fetched {pages} pages of {window:?} again"
+        );
+    }
+    ensure!(
+        log.repeated_within_a_run() == 0,
+        "a page was fetched twice in one run"
+    );
+    ensure!(log.refused().count() == 0, "the vendor refused a request");
+    Ok(())
+}
+
+/// P2 resume: whatever stops a worker, its window goes on after its last checkpoint.
+#[tokio::test]
+async fn twenty_kills_of_a_newest_first_pull_lose_nothing_and_repeat_nothing() -> anyhow::Result<()>
+{
+    survive(Shape::Google, 416, 4).await
+}
+
+#[tokio::test]
+async fn twenty_kills_of_an_oldest_first_pull_lose_nothing_and_repeat_nothing() -> anyhow::Result<()>
+{
+    survive(Shape::Okta, 426, 4).await
+}
+
+#[tokio::test]
+async fn a_killed_run_leaves_a_ledger_that_can_be_read() -> anyhow::Result<()> {
+    let vendor = Scene::new(Shape::Google, 2, 30)
+        .latency_ms(5..=10)
+        .start()
+        .await;
+    let project = Project::new(Pull::of(&vendor))?;
+    let ended = project
+        .start_run()?
+        .kill(
+            &vendor,
+            KillAt {
+                pages: 20,
+                then_ms: 0,
+            },
+        )
+        .await?;
+    ensure!(matches!(ended, Ended::Killed), "{ended:?}");
+    let status = project.status().await?;
+    ensure!(
+        status.complete_through < vendor.timeline().span().to(),
+        "{status:?}"
+    );
+    ensure!(status.holes == 0 && status.problem.is_none(), "{status:?}");
+    let windows = project.start(&["windows", &project.pull().source, "--json"])?;
+    windows.finish().await?.expect_success()?;
+    project.check_secrets()
+}

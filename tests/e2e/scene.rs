@@ -1,0 +1,87 @@
+//! Vendors as the suites want them, and what every pull must have come to in the end.
+
+use std::ops::RangeInclusive;
+
+use anyhow::ensure;
+use windlass_tests::timeline::{BOUND_MS, Bounds, Timeline, TimelineSpec, recent_span};
+use windlass_tests::vendor::{Settings, Shape, Vendor};
+use windlass_tests::windlass::Project;
+
+/// About what one record has in a vendor's audit log.
+const RECORD_BYTES: usize = 850;
+
+/// How much a vendor has and how fast it gives it.
+#[derive(Debug, Clone)]
+pub(crate) struct Scene {
+    pub(crate) shape: Shape,
+    pub(crate) seed: u64,
+    /// Windows of ten minutes.
+    pub(crate) windows: usize,
+    /// Pages a window, on average.
+    pub(crate) pages: usize,
+    /// Records a page.
+    pub(crate) page_cap: usize,
+    pub(crate) latency_ms: RangeInclusive<u64>,
+    pub(crate) bounds: Bounds,
+}
+
+impl Scene {
+    /// Pages of twenty records that come at once.
+    pub(crate) fn new(shape: Shape, windows: usize, pages: usize) -> Self {
+        Self {
+            shape,
+            seed: 1,
+            windows,
+            pages,
+            page_cap: 20,
+            latency_ms: 0..=0,
+            bounds: Bounds::INCLUSIVE,
+        }
+    }
+
+    pub(crate) fn seed(self, seed: u64) -> Self {
+        Self { seed, ..self }
+    }
+
+    pub(crate) fn latency_ms(self, latency_ms: RangeInclusive<u64>) -> Self {
+        Self { latency_ms, ..self }
+    }
+
+    pub(crate) fn bounds(self, bounds: Bounds) -> Self {
+        Self { bounds, ..self }
+    }
+
+    /// Starts the vendor.
+    pub(crate) async fn start(self) -> Vendor {
+        let windows = i64::try_from(self.windows).unwrap_or(1);
+        let timeline = Timeline::generate(&TimelineSpec {
+            seed: self.seed,
+            span: recent_span(windows * BOUND_MS),
+            events: self.windows * self.pages * self.page_cap,
+            record_bytes: RECORD_BYTES,
+        });
+        let settings = Settings {
+            seed: self.seed,
+            latency_ms: self.latency_ms,
+            bounds: self.bounds,
+            ..Settings::new(self.shape, self.page_cap)
+        };
+        Vendor::start(settings, timeline).await
+    }
+}
+
+/// An error unless everything the vendor has was delivered exactly once, nothing is left half-done,
+/// the status says so, and no secret is anywhere it should not be.
+pub(crate) async fn check_complete(project: &Project, vendor: &Vendor) -> anyhow::Result<()> {
+    let verdict = project.compare(vendor)?;
+    ensure!(verdict.is_exact(), "{verdict}");
+    let parts = project.parts()?;
+    ensure!(parts.is_empty(), "left behind: {parts:?}");
+    let status = project.status().await?;
+    let end = vendor.timeline().span().to();
+    ensure!(
+        status.complete_through == end && status.holes == 0,
+        "not complete: {status:?}"
+    );
+    project.check_secrets()
+}

@@ -1,0 +1,80 @@
+//! What stays out of the code: long files, rooms without a subject, silenced lints, unfinished work.
+
+use std::path::Path;
+
+use crate::tree::{assert_none, files, read, relative};
+
+/// Longest source file, in lines. Tests beside the code may be longer.
+const LINES_MAX: usize = 400;
+
+/// Module names that say nothing about what is inside.
+const EMPTY_NAMES: [&str; 6] = ["common", "helpers", "misc", "types", "util", "utils"];
+
+/// What no source file may contain. In pieces, for this is one.
+const FORBIDDEN: [&str; 6] = [
+    concat!("#[", "allow("),
+    concat!("#![", "allow("),
+    concat!("todo", "!("),
+    concat!("unimplemented", "!("),
+    concat!("#[", "ignore"),
+    concat!("dbg", "!("),
+];
+
+/// What is wrong with one source file.
+fn wrong(path: &Path, text: &str) -> Vec<String> {
+    let name = relative(path);
+    let mut problems = Vec::new();
+    let is_test = name.ends_with("_tests.rs");
+    let lines = text.lines().count();
+    if lines > LINES_MAX && !is_test {
+        problems.push(format!(
+            "{name} has {lines} lines, which is more than {LINES_MAX}"
+        ));
+    }
+    let names = path.with_extension("");
+    let empty = names
+        .iter()
+        .filter_map(|part| part.to_str())
+        .find(|part| EMPTY_NAMES.contains(part));
+    if let Some(empty) = empty {
+        problems.push(format!("{name}: `{empty}` does not say what is inside"));
+    }
+    for (number, line) in text.lines().enumerate() {
+        for forbidden in FORBIDDEN {
+            if line.contains(forbidden) {
+                problems.push(format!("{name}:{}: {forbidden}", number + 1));
+            }
+        }
+    }
+    problems
+}
+
+#[test]
+fn every_source_file_is_short_named_for_its_subject_and_finished() {
+    let problems: Vec<_> = files("rs")
+        .iter()
+        .flat_map(|path| wrong(path, &read(path)))
+        .collect();
+    assert_none(&problems);
+}
+
+#[test]
+fn a_long_file_an_empty_name_and_a_silenced_lint_are_found() {
+    let long = "\n".repeat(LINES_MAX + 1);
+    assert_eq!(wrong(Path::new("core/src/plan.rs"), &long).len(), 1);
+    assert_eq!(wrong(Path::new("core/src/plan_tests.rs"), &long).len(), 0);
+    for name in ["core/src/utils.rs", "core/src/common/plan.rs"] {
+        assert_eq!(wrong(Path::new(name), "").len(), 1, "{name}");
+    }
+    for forbidden in FORBIDDEN {
+        assert_eq!(
+            wrong(Path::new("core/src/plan.rs"), forbidden).len(),
+            1,
+            "{forbidden}"
+        );
+    }
+    assert_eq!(
+        wrong(Path::new("core/src/plan.rs"), "fn plan() {}\n").len(),
+        0
+    );
+}

@@ -1,0 +1,68 @@
+//! The project's own files.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// The project's top folder.
+pub(crate) fn root() -> PathBuf {
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    here.parent()
+        .expect("the tests live one folder below the top")
+        .to_owned()
+}
+
+/// Every file below the top folder that ends in `extension`, ascending; build output, hidden folders
+/// and what the examples write are left out.
+pub(crate) fn files(extension: &str) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    collect(&root(), extension, &mut found);
+    found.sort();
+    assert!(
+        !found.is_empty(),
+        "no .{extension} file below {}",
+        root().display()
+    );
+    found
+}
+
+fn collect(dir: &Path, extension: &str, found: &mut Vec<PathBuf>) {
+    for entry in fs::read_dir(dir).unwrap() {
+        let path = entry.unwrap().path();
+        let name = path
+            .file_name()
+            .unwrap_or_default()
+            .to_string_lossy()
+            .into_owned();
+        if name.starts_with('.') || name == "target" || name == "out" {
+            continue;
+        }
+        if path.is_dir() {
+            collect(&path, extension, found);
+        } else if path.extension().is_some_and(|found| found == extension) {
+            found.push(path);
+        }
+    }
+}
+
+/// A file's text.
+pub(crate) fn read(path: &Path) -> String {
+    fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+/// A path as the project's own people write it.
+pub(crate) fn relative(path: &Path) -> String {
+    path.strip_prefix(root())
+        .unwrap_or(path)
+        .display()
+        .to_string()
+}
+
+/// Fails with every problem at once.
+pub(crate) fn assert_none(problems: &[String]) {
+    assert!(
+        problems.is_empty(),
+        "{} problems:\n{}",
+        problems.len(),
+        problems.join("\n")
+    );
+}

@@ -1,0 +1,124 @@
+//! Clocks and deadlines: the vendor's, ours, and the one that kills the process.
+
+use std::sync::{Arc, OnceLock};
+
+use windlass_core::clock::ManualClock;
+use windlass_core::time::HOUR_MS;
+use windlass_core::{Clock as _, Status};
+
+use super::fake_vendor::{Asked, Reply, all, names, well};
+use super::harness::{Bench, SETTLE_MS, after};
+use crate::{Budget, Outcome};
+
+/// A reply with its `Date` replaced, or taken out.
+fn dated(reply: Reply, date: Option<&str>) -> Reply {
+    reply.map(|mut reply| {
+        reply.headers = date.iter().map(|date| ("date", *date)).collect();
+        reply
+    })
+}
+
+#[tokio::test]
+async fn a_window_that_the_vendors_clock_has_not_passed_is_not_delivered() {
+    // The window ends at 01:00 and settles ten minutes later.
+    let bench = Bench::new(|asked| match asked.number {
+        1 => dated(well(asked.page, 1), Some("Thu, 01 Jan 2026 01:09:58 GMT")),
+        _ => dated(well(asked.page, 1), Some("Thu, 01 Jan 2026 01:10:00 GMT")),
+    })
+    .await;
+    let outcome = bench.run().await;
+    let until = Some(after(2_000));
+    assert!(
+        matches!(outcome, Outcome::Yielded { not_before, .. } if not_before == until),
+        "{outcome:?}"
+    );
+    let window = bench.window().await;
+    assert_eq!((window.status, window.not_before), (Status::Ready, until));
+    assert_eq!(
+        (window.page, window.attempts, bench.written().len()),
+        (0, 0, 0)
+    );
+    assert_eq!(bench.run_when_due().await, Outcome::Completed);
+}
+
+#[tokio::test]
+async fn a_vendor_whose_clock_is_years_behind_is_asked_again_within_the_hour() {
+    let date = "Wed, 01 Jan 2020 00:00:00 GMT";
+    let bench = Bench::new(move |asked| dated(well(asked.page, 1), Some(date))).await;
+    bench.run().await;
+    assert_eq!(bench.window().await.not_before, Some(after(HOUR_MS)));
+}
+
+#[tokio::test]
+async fn without_a_vendors_clock_our_own_decides() {
+    let bench = Bench::new(|asked| dated(well(asked.page, 1), None)).await;
+    let filled = bench.window().await.to.plus_ms(SETTLE_MS);
+    bench.clock.advance_ms(filled.ms_since(after(0)) - 1);
+    assert!(matches!(bench.run().await, Outcome::Yielded { .. }));
+    assert_eq!(bench.window().await.not_before, Some(filled));
+    bench.clock.advance_ms(1);
+    assert_eq!(bench.run().await, Outcome::Completed);
+}
+
+/// A vendor that takes `page_ms` for a page, on the clock it is given later.
+fn takes_ms(
+    page_ms: i64,
+    count: usize,
+) -> (Arc<OnceLock<Arc<ManualClock>>>, impl Fn(&Asked) -> Reply) {
+    let clock: Arc<OnceLock<Arc<ManualClock>>> = Arc::default();
+    let given = Arc::clone(&clock);
+    let vendor = move |asked: &Asked| {
+        given.get().unwrap().advance_ms(page_ms);
+        well(asked.page, count)
+    };
+    (clock, vendor)
+}
+
+#[tokio::test]
+async fn a_run_out_of_time_gives_its_window_back_with_the_cursor_kept() {
+    let (clock, vendor) = takes_ms(20_000, 9);
+    let bench = Bench::single_use(vendor).await;
+    clock.set(Arc::clone(&bench.clock)).unwrap();
+    let outcome = bench.run_for(Budget::killed_at(after(130_000))).await;
+    assert!(
+        matches!(
+            outcome,
+            Outcome::Yielded {
+                not_before: None,
+                ..
+            }
+        ),
+        "{outcome:?}"
+    );
+    let window = bench.window().await;
+    // Pages begin while more than twice the margin and one page are left: at 0, 20, 40 and 60 s.
+    assert_eq!((window.page, window.slowest_page_ms), (4, 20_000));
+    assert_eq!(window.cursor.unwrap().token, "p4");
+    assert_eq!((window.status, window.attempts), (Status::Ready, 0));
+    let before = bench.asked().len();
+    assert_eq!(bench.run().await, Outcome::Completed);
+    assert_eq!(bench.asked()[before], "p4");
+    assert_eq!((bench.output(), bench.written()), (all(9), all(9)));
+}
+
+/// P3 progress: a deadline ends a run only after it has tried a page, and keeps what it delivered.
+#[tokio::test]
+async fn a_run_tries_its_first_page_however_little_time_it_has() {
+    let bench = Bench::new(|asked| well(asked.page, 3)).await;
+    for page in 1..=2 {
+        let deadline = bench.clock.now().plus_ms(1);
+        let outcome = bench.run_for(Budget::killed_at(deadline)).await;
+        assert!(matches!(outcome, Outcome::Yielded { .. }), "{outcome:?}");
+        assert_eq!(bench.window().await.page, page);
+    }
+    let deadline = bench.clock.now();
+    assert_eq!(
+        bench.run_for(Budget::killed_at(deadline)).await,
+        Outcome::Completed
+    );
+    assert_eq!(
+        (bench.output(), bench.asked()),
+        (all(3), ["-", "p1", "p2"].map(String::from).to_vec())
+    );
+    assert_eq!(bench.written()[..3], names(0));
+}

@@ -1,0 +1,130 @@
+//! The vendor: pages of named records behind a token, and whatever a script makes of them.
+
+use std::sync::Mutex;
+
+use windlass_connectors::exchange::{ApiRequest, ApiResponse, Headers};
+use windlass_connectors::http::TransportError;
+use windlass_connectors::scripted::ScriptedTransport;
+
+use super::harness::CANARY;
+
+/// The vendor's `Date`: the same instant as [`super::harness::NOW`].
+pub(super) const DATE: &str = "Fri, 02 Jan 2026 00:00:00 GMT";
+pub(super) const RECORDS_PER_PAGE: usize = 3;
+
+pub(super) type Reply = Result<ApiResponse, TransportError>;
+
+/// A vendor in the shape of Google's Reports API, small.
+pub(super) const MANIFEST: &str = r#"
+connector: sample
+title: A sample
+docs: https://vendor.test/docs
+base_url: https://api.vendor.test
+auth: { kind: bearer }
+request: { path: /activity, query: { startTime: "{from}", endTime: "{to}" } }
+window:
+  mode: window
+  clock: event
+  format: rfc3339_ms
+  unit: 1ms
+  start_bound: inclusive
+  end_bound: exclusive
+  initial: 1h
+  settle: 10m
+page:
+  token: { body: nextPageToken }
+  to: { query: pageToken }
+  end: [token_absent]
+  replayable: true
+records: { path: items, id: [id], order: unknown }
+rate: { remaining: x-remaining, reset: { header: x-reset, format: seconds } }
+error_body: { message: error.message }
+errors:
+  - { status: 413, class: split }
+"#;
+
+/// A request, as the vendor sees it.
+#[derive(Debug, Clone)]
+pub(super) struct Asked {
+    /// From 1.
+    pub(super) number: usize,
+    /// The page, from 0: `p3` is the token of page 3.
+    pub(super) page: usize,
+}
+
+/// A page reply with these records' names and the next token.
+pub(super) fn page_of(names: &[String], next: Option<&str>) -> ApiResponse {
+    let items: Vec<_> = names
+        .iter()
+        .map(|name| format!(r#"{{"id":"{name}"}}"#))
+        .collect();
+    let next = next.map_or_else(String::new, |next| format!(r#","nextPageToken":"{next}""#));
+    let body = format!(r#"{{"items":[{}]{next}}}"#, items.join(","));
+    answer(200, &[], &body)
+}
+
+pub(super) fn answer(status: u16, headers: &[(&str, &str)], body: &str) -> ApiResponse {
+    let date = [("date", DATE)];
+    let dated = !headers.iter().any(|(name, _)| *name == "date");
+    let headers: Headers = headers
+        .iter()
+        .chain(date.iter().filter(|_| dated))
+        .copied()
+        .collect();
+    ApiResponse {
+        status,
+        headers,
+        body: body.to_owned().into(),
+    }
+}
+
+pub(super) fn names(page: usize) -> Vec<String> {
+    (0..RECORDS_PER_PAGE)
+        .map(|record| format!("{page}.{record}"))
+        .collect()
+}
+
+/// Page `page` of `count` as a well vendor gives it.
+#[expect(
+    clippy::unnecessary_wraps,
+    reason = "beside the other arms of a script"
+)]
+pub(super) fn well(page: usize, count: usize) -> Reply {
+    let next = (page + 1 < count).then(|| format!("p{}", page + 1));
+    Ok(page_of(&names(page), next.as_deref()))
+}
+
+/// Every record of `count` pages, once and in order.
+pub(super) fn all(count: usize) -> Vec<String> {
+    (0..count).flat_map(names).collect()
+}
+
+/// A transport on which `vendor` answers who comes with the right secret.
+pub(super) fn transport(
+    vendor: impl Fn(&Asked) -> Reply + Send + Sync + 'static,
+) -> ScriptedTransport {
+    let requests = Mutex::new(0);
+    ScriptedTransport::new(move |request| {
+        let bearer = format!("Bearer {CANARY}");
+        assert_eq!(request.header("authorization"), Some(bearer.as_str()));
+        let page = token(request).map_or(0, |token| {
+            token
+                .trim_start_matches('p')
+                .parse()
+                .expect("a page's token")
+        });
+        let number = {
+            let mut requests = requests.lock().unwrap();
+            *requests += 1;
+            *requests
+        };
+        vendor(&Asked { number, page })
+    })
+}
+
+/// The page token that `request` asks with.
+pub(super) fn token(request: &ApiRequest) -> Option<String> {
+    let mut queries = request.url.query_pairs();
+    let found = queries.find(|(name, _)| name == "pageToken");
+    found.map(|(_, value)| value.into_owned())
+}

@@ -1,0 +1,207 @@
+//! Whatever goes wrong, in whatever order: the window gets done, its output has every record once,
+//! and little is asked or delivered twice.
+
+use std::collections::BTreeMap;
+
+use proptest::prelude::*;
+use windlass_connectors::http::TransportError;
+use windlass_core::{Status, limits};
+use windlass_sink::SinkError;
+use windlass_sink::failing::{Applied, SinkCall};
+use windlass_state::failing::{Fault, Operation};
+
+use super::fake_vendor::{Asked, RECORDS_PER_PAGE, Reply, all, answer, well};
+use super::harness::{Bench, only};
+use crate::{Budget, Outcome, Stop};
+
+const PAGES: usize = 5;
+/// More runs than any script below can make necessary.
+const RUNS_MAX: usize = 120;
+
+#[derive(Debug, Clone, Copy)]
+enum VendorFault {
+    Outage,
+    TimedOut,
+    SlowDown,
+    Garbage,
+    Early,
+    RejectsToken,
+    Refuses,
+}
+
+/// What goes wrong, by the number of the call it happens to.
+#[derive(Debug, Clone)]
+struct Script {
+    vendor: BTreeMap<usize, VendorFault>,
+    sink: BTreeMap<u64, (u8, u8, u8)>,
+    /// Faults of the first runs' state writes: run, operation, call, fault.
+    state: Vec<(usize, u8, u64, bool)>,
+    /// Run and checkpoint at which that run is told to stop.
+    stops: BTreeMap<usize, u64>,
+    /// Run and checkpoint at which that run's process dies.
+    deaths: BTreeMap<usize, u64>,
+    replayable: bool,
+}
+
+fn script() -> impl Strategy<Value = Script> {
+    use VendorFault::{Early, Garbage, Outage, Refuses, RejectsToken, SlowDown, TimedOut};
+    let faults = [
+        Outage,
+        TimedOut,
+        SlowDown,
+        Garbage,
+        Early,
+        RejectsToken,
+        Refuses,
+    ];
+    let vendor = prop::sample::select(faults.to_vec());
+    (
+        prop::collection::btree_map(1..30_usize, vendor, 0..10),
+        prop::collection::btree_map(1..20_u64, (0..3_u8, 0..3_u8, 0..4_u8), 0..5),
+        prop::collection::vec((0..6_usize, 0..4_u8, 1..4_u64, any::<bool>()), 0..6),
+        prop::collection::btree_map(0..6_usize, 1..4_u64, 0..4),
+        prop::collection::btree_map(0..6_usize, 1..4_u64, 0..3),
+        any::<bool>(),
+    )
+        .prop_map(|(vendor, sink, state, stops, deaths, replayable)| Script {
+            vendor,
+            sink,
+            state,
+            stops,
+            deaths,
+            replayable,
+        })
+}
+
+fn reply(fault: Option<VendorFault>, asked: &Asked) -> Reply {
+    use VendorFault::{Early, Garbage, Outage, Refuses, RejectsToken, SlowDown, TimedOut};
+    match fault {
+        None => well(asked.page, PAGES),
+        Some(Outage) => Ok(answer(503, &[], "{}")),
+        Some(TimedOut) => Err(TransportError::Timeout("told to".to_owned())),
+        Some(SlowDown) => Ok(answer(429, &[("retry-after", "600")], "{}")),
+        Some(Garbage) => Ok(answer(200, &[], "{\"items\":")),
+        Some(Early) => well(asked.page, PAGES).map(|mut reply| {
+            reply.headers = [("date", "Thu, 01 Jan 2026 00:59:00 GMT")]
+                .into_iter()
+                .collect();
+            reply
+        }),
+        // Of the first page, the vendor would be refusing the parameters.
+        Some(RejectsToken) if asked.page > 0 => Ok(answer(410, &[], "{}")),
+        Some(RejectsToken) => Ok(answer(500, &[], "{}")),
+        Some(Refuses) => Ok(answer(403, &[], "{}")),
+    }
+}
+
+async fn bench(script: &Script) -> Bench {
+    let faults = script.vendor.clone();
+    let vendor = move |asked: &Asked| reply(faults.get(&asked.number).copied(), asked);
+    let bench = if script.replayable {
+        Bench::new(vendor).await
+    } else {
+        Bench::single_use(vendor).await
+    };
+    for (number, (call, applied, error)) in &script.sink {
+        let call = [SinkCall::Open, SinkCall::Write, SinkCall::Finish][usize::from(*call)];
+        let applied = [Applied::Nothing, Applied::Half, Applied::All][usize::from(*applied)];
+        let (sink, problem) = ("memory".to_owned(), "told to fail".to_owned());
+        let error = match error {
+            0 => SinkError::Full { sink, problem },
+            1 => SinkError::Refused { sink, problem },
+            2 => SinkError::Lost { sink, problem },
+            _ => SinkError::Unavailable { sink, problem },
+        };
+        bench.sink.fail(call, *number, applied, error);
+    }
+    bench
+}
+
+/// Run number `run` of the script, with its stops, deaths and faults of the state.
+async fn run(bench: &mut Bench, script: &Script, run: usize) -> Outcome {
+    let operations = [
+        Operation::Claim,
+        Operation::Checkpoint,
+        Operation::Complete,
+        Operation::Release,
+    ];
+    let of_run = script.state.iter().filter(|(at, ..)| *at == run);
+    let faults: Vec<_> = of_run
+        .map(|(_, operation, call, lost)| (operations[usize::from(*operation)], *call, *lost))
+        .collect();
+    let (stop_at, death_at) = (
+        script.stops.get(&run).copied(),
+        script.deaths.get(&run).copied(),
+    );
+    let stop = Stop::default();
+    bench.stop = stop.clone();
+    let dead = std::sync::atomic::AtomicBool::new(false);
+    let worker = bench.worker_with(move |operation, call| {
+        use std::sync::atomic::Ordering::SeqCst;
+        if operation == Operation::Checkpoint && Some(call) == stop_at {
+            stop.request();
+        }
+        // A dead process writes nothing any more; what it sends to the vendor is of no use to it.
+        if operation == Operation::Checkpoint && Some(call) == death_at {
+            dead.store(true, SeqCst);
+        }
+        if dead.load(SeqCst) {
+            return Fault::Refuse;
+        }
+        match faults
+            .iter()
+            .find(|(it, at, _)| *it == operation && *at == call)
+        {
+            Some((_, _, true)) => Fault::LoseReply,
+            Some(_) => Fault::Refuse,
+            None => Fault::None,
+        }
+    });
+    only(worker.run(&bench.task().await, Budget::UNLIMITED).await)
+}
+
+/// Runs the script until the window is done; how many runs it took.
+async fn run_until_done(bench: &mut Bench, script: &Script) -> usize {
+    let mut page = 0;
+    for number in 0..RUNS_MAX {
+        let window = bench.window().await;
+        assert!(window.page >= page, "the page went back: {window:?}");
+        page = window.page;
+        if window.status == Status::Done {
+            return number;
+        }
+        bench.tick().await;
+        bench.recover().await;
+        bench.mend().await;
+        bench.wait_until_due().await;
+        let outcome = run(bench, script, number).await;
+        let done = bench.window().await.status == Status::Done;
+        assert!(done || outcome != Outcome::Completed);
+    }
+    panic!("not done after {RUNS_MAX} runs: {:?}", bench.window().await);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn whatever_fails_every_record_is_in_the_output_once_and_requests_are_bounded(script in script()) {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        runtime.block_on(async {
+            let mut bench = bench(&script).await;
+            let runs = run_until_done(&mut bench, &script).await;
+            prop_assert_eq!(bench.output(), all(PAGES));
+            let window = bench.window().await;
+            prop_assert_eq!(window.records, u64::try_from(PAGES * RECORDS_PER_PAGE).unwrap());
+            // Each pass asks for each page once; each run that stops, for up to two again.
+            let passes = usize::try_from(window.restarts).unwrap() + 1;
+            let bound = passes * PAGES + 2 * runs + script.vendor.len();
+            prop_assert!(bench.asked().len() <= bound, "{} > {bound}", bench.asked().len());
+            // And each pass and each run that stops may deliver one page again.
+            let written = bench.written().len();
+            prop_assert!(written <= (passes * PAGES + runs) * RECORDS_PER_PAGE, "{written}");
+            prop_assert!(window.attempts <= limits::ATTEMPTS_MAX);
+            Ok(())
+        })?;
+    }
+}

@@ -1,0 +1,229 @@
+//! Going on with the next ready window of the same source.
+
+use windlass_core::source::SourceDefinition;
+use windlass_core::time::{HOUR_MS, MINUTE_MS};
+use windlass_core::transition::Claim;
+use windlass_core::{Clock as _, Owner, Status, WindowId};
+use windlass_state::failing::{Fault, Operation};
+use windlass_state::{MemoryStore, StateStore as _};
+
+use super::fake_vendor::{Asked, Reply, answer, well};
+use super::harness::{Bench, definition};
+use crate::{Budget, Outcome};
+
+/// A bench with three windows, carved.
+async fn three(vendor: impl Fn(&Asked) -> Reply + Send + Sync + 'static) -> (Bench, [WindowId; 3]) {
+    let bench = Bench::new(vendor).await;
+    let ids = [
+        bench.id.clone(),
+        bench.create(1).await,
+        bench.create(2).await,
+    ];
+    bench.carve(3).await;
+    (bench, ids)
+}
+
+/// Runs the task that names only the first window.
+async fn run(bench: &Bench, budget: Budget) -> Vec<Outcome> {
+    let worker = bench.worker(bench.store.clone());
+    let report = worker.run(&bench.task().await, budget).await;
+    report
+        .windows
+        .into_iter()
+        .map(|(_, outcome)| outcome)
+        .collect()
+}
+
+async fn statuses(store: &MemoryStore, ids: &[WindowId]) -> Vec<Status> {
+    let mut statuses = Vec::new();
+    for id in ids {
+        statuses.push(store.window(id).await.unwrap().unwrap().status);
+    }
+    statuses
+}
+
+#[tokio::test]
+async fn with_time_left_a_worker_takes_the_next_ready_windows_in_order() {
+    let (bench, ids) = three(|asked| well(asked.page, 1)).await;
+    let worker = bench.worker(bench.store.clone());
+    let report = worker.run(&bench.task().await, Budget::UNLIMITED).await;
+    let done = ids.map(|id| (id, Outcome::Completed));
+    assert_eq!(report.windows, done);
+}
+
+#[tokio::test]
+async fn a_worker_without_time_takes_no_further_window() {
+    let (bench, ids) = three(|asked| well(asked.page, 1)).await;
+    let deadline = bench.clock.now().plus_ms(1);
+    assert_eq!(
+        run(&bench, Budget::killed_at(deadline)).await,
+        [Outcome::Completed]
+    );
+    assert_eq!(statuses(&bench.store, &ids[1..]).await, [Status::Ready; 2]);
+}
+
+#[tokio::test]
+async fn windows_of_a_task_that_there_is_no_time_for_are_left_dispatched() {
+    let (bench, ids) = three(|asked| well(asked.page, 1)).await;
+    let mut task = bench.task().await;
+    for id in &ids[1..] {
+        let (id, epoch) = (id.clone(), 1);
+        task.windows
+            .push(windlass_core::task::TaskWindow { id, epoch });
+    }
+    let worker = bench.worker(bench.store.clone());
+    let report = worker
+        .run(&task, Budget::killed_at(bench.clock.now()))
+        .await;
+    assert_eq!(report.windows, [(ids[0].clone(), Outcome::Completed)]);
+    let second = bench.store.window(&ids[1]).await.unwrap().unwrap();
+    assert_eq!(second.epoch, 1);
+}
+
+#[tokio::test]
+async fn a_worker_told_to_stop_takes_no_further_window() {
+    let (bench, ids) = three(|asked| well(asked.page, 1)).await;
+    let stop = bench.stop.clone();
+    let worker = bench.worker_with(move |operation, _| {
+        if operation == Operation::Complete {
+            stop.request();
+        }
+        Fault::None
+    });
+    let report = worker.run(&bench.task().await, Budget::UNLIMITED).await;
+    assert_eq!(report.windows.len(), 1);
+    assert_eq!(
+        statuses(&bench.store, &ids).await,
+        [Status::Done, Status::Ready, Status::Ready]
+    );
+}
+
+#[tokio::test]
+async fn a_worker_told_to_stop_leaves_at_once_when_the_vendor_does_not_answer() {
+    let (bench, ids) = three(|asked| well(asked.page, 1)).await;
+    bench.stop.request();
+    let outcomes = run(&bench, Budget::UNLIMITED).await;
+    assert!(
+        matches!(outcomes[..], [Outcome::Yielded { .. }]),
+        "{outcomes:?}"
+    );
+    assert_eq!(statuses(&bench.store, &ids).await, [Status::Ready; 3]);
+    assert_eq!(bench.window().await.attempts, 0);
+}
+
+#[tokio::test]
+async fn after_trouble_that_the_next_window_would_meet_too_none_is_taken() {
+    let vendors: [fn(&Asked) -> Reply; 3] = [
+        |_| Ok(answer(403, &[], "{}")),
+        |_| Ok(answer(503, &[], "{}")),
+        |_| Ok(answer(429, &[("retry-after", "600")], "{}")),
+    ];
+    for vendor in vendors {
+        let (bench, ids) = three(vendor).await;
+        assert_eq!(run(&bench, Budget::UNLIMITED).await.len(), 1);
+        for id in &ids[1..] {
+            assert_eq!(bench.store.window(id).await.unwrap().unwrap().runs, 0);
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_window_that_failed_by_its_own_fault_does_not_hold_up_the_others() {
+    let (bench, ids) = three(|asked| match asked.number {
+        1..=5 => Ok(answer(200, &[], "{")),
+        _ => well(asked.page, 1),
+    })
+    .await;
+    assert_eq!(run(&bench, Budget::UNLIMITED).await.len(), 3);
+    let expected = [Status::Ready, Status::Done, Status::Done];
+    assert_eq!(statuses(&bench.store, &ids).await, expected);
+}
+
+#[tokio::test]
+async fn the_definition_is_read_again_before_each_further_window() {
+    for changed in [
+        SourceDefinition {
+            paused: true,
+            ..definition()
+        },
+        SourceDefinition {
+            generation: "ba9876543210".parse().unwrap(),
+            ..definition()
+        },
+    ] {
+        let (bench, ids) = three(|asked| well(asked.page, 1)).await;
+        let store = bench.store.clone();
+        let worker = bench.worker_with(move |operation, _| {
+            use futures_util::FutureExt as _;
+            if operation == Operation::Complete {
+                let applied = store.apply_source(&changed, changed.start).now_or_never();
+                applied.expect("memory answers at once").unwrap();
+            }
+            Fault::None
+        });
+        let report = worker.run(&bench.task().await, Budget::UNLIMITED).await;
+        assert_eq!(report.windows.len(), 1);
+        assert_eq!(statuses(&bench.store, &ids[1..]).await, [Status::Ready; 2]);
+    }
+}
+
+#[tokio::test]
+async fn windows_that_wait_or_that_others_hold_are_passed_over() {
+    let (bench, ids) = three(|asked| well(asked.page, 1)).await;
+    let mut definition = definition();
+    definition.policy.max_in_flight = 2;
+    bench
+        .store
+        .apply_source(&definition, bench.id.from)
+        .await
+        .unwrap();
+    claim(&bench, &ids[1]).await;
+    assert_eq!(
+        run(&bench, Budget::UNLIMITED).await,
+        [Outcome::Completed, Outcome::Completed]
+    );
+    let expected = [Status::Done, Status::Running, Status::Done];
+    assert_eq!(statuses(&bench.store, &ids).await, expected);
+}
+
+#[tokio::test]
+async fn no_further_window_is_taken_when_as_many_workers_are_running_as_there_may_be() {
+    let (bench, ids) = three(|asked| well(asked.page, 1)).await;
+    claim(&bench, &ids[1]).await;
+    assert_eq!(run(&bench, Budget::UNLIMITED).await, [Outcome::Completed]);
+    assert_eq!(statuses(&bench.store, &ids[2..]).await, [Status::Ready]);
+}
+
+#[tokio::test]
+async fn a_state_that_fails_while_a_window_is_looked_for_ends_the_run_and_loses_nothing() {
+    for failing in [
+        Operation::Source,
+        Operation::Progress,
+        Operation::OpenWindows,
+    ] {
+        let (bench, ids) = three(|asked| well(asked.page, 1)).await;
+        let worker = bench.worker_with(move |operation, number| {
+            // The first read of the source belongs to the window of the task.
+            let looks = operation != Operation::Source || number > 1;
+            if operation == failing && looks {
+                Fault::Refuse
+            } else {
+                Fault::None
+            }
+        });
+        let report = worker.run(&bench.task().await, Budget::UNLIMITED).await;
+        assert_eq!(report.windows, [(ids[0].clone(), Outcome::Completed)]);
+    }
+}
+
+/// Lets another worker have `id`.
+async fn claim(bench: &Bench, id: &WindowId) {
+    let now = bench.clock.now();
+    let claim = Claim {
+        epoch: 1,
+        owner: Owner::from_random(1),
+        lease_until: now.plus_ms(HOUR_MS + MINUTE_MS),
+        now,
+    };
+    bench.store.claim(id, &claim).await.unwrap();
+}

@@ -1,0 +1,290 @@
+//! Pages one after the other: fetched ahead, delivered, checkpointed, resumed.
+
+use std::sync::{Arc, Mutex};
+
+use windlass_core::checkpoint::Cursor;
+use windlass_core::{Status, Window};
+use windlass_sink::SinkError;
+use windlass_sink::failing::{Applied, SinkCall};
+use windlass_state::failing::{Fault, Operation};
+
+use super::fake_vendor::{Asked, all, answer, names, page_of, well};
+use super::harness::{Bench, Log, only};
+use crate::{Budget, Outcome};
+
+fn unavailable() -> SinkError {
+    SinkError::Unavailable {
+        sink: "memory".to_owned(),
+        problem: "told to fail".to_owned(),
+    }
+}
+
+/// A bench that logs each fetch, and the log.
+async fn logged(count: usize, replayable: bool) -> (Bench, Log) {
+    let log = Log::default();
+    let fetches = Arc::clone(&log);
+    let vendor = move |asked: &Asked| {
+        fetches
+            .lock()
+            .unwrap()
+            .push(format!("fetch {}", asked.page));
+        well(asked.page, count)
+    };
+    let bench = if replayable {
+        Bench::new(vendor).await
+    } else {
+        Bench::single_use(vendor).await
+    };
+    (bench, log)
+}
+
+/// Runs the window and logs, at each write of the state, how many records the sink had then.
+async fn run_logged(bench: &Bench, log: &Log) -> Outcome {
+    let (writes, output) = (Arc::clone(log), bench.output.clone());
+    let worker = bench.worker_with(move |operation, _| {
+        if let Operation::Checkpoint | Operation::Complete = operation {
+            let written = output.written().len();
+            writes
+                .lock()
+                .unwrap()
+                .push(format!("{operation:?} {written}"));
+        }
+        Fault::None
+    });
+    only(worker.run(&bench.task().await, Budget::UNLIMITED).await)
+}
+
+#[tokio::test]
+async fn a_window_of_several_pages_is_delivered_once_and_completed() {
+    let bench = Bench::new(|asked| well(asked.page, 4)).await;
+    assert_eq!(bench.run().await, Outcome::Completed);
+    assert_eq!(bench.output(), all(4));
+    assert_eq!(bench.asked(), ["-", "p1", "p2", "p3"]);
+    let window = bench.window().await;
+    assert_eq!((window.status, window.page), (Status::Done, 4));
+    assert_eq!((window.records, window.attempts), (12, 0));
+    assert_eq!(window.cursor, None);
+    assert!(window.expires_at > window.done_at);
+}
+
+#[tokio::test]
+async fn an_empty_window_completes() {
+    let bench = Bench::new(|_| Ok(answer(200, &[], r#"{"kind":"activities"}"#))).await;
+    assert_eq!(bench.run().await, Outcome::Completed);
+    let window = bench.window().await;
+    assert_eq!(
+        (window.status, window.page, window.records),
+        (Status::Done, 1, 0)
+    );
+    assert_eq!(bench.output(), [""; 0]);
+}
+
+#[tokio::test]
+async fn an_empty_page_in_the_middle_is_progress_and_not_the_end() {
+    let bench = Bench::new(|asked| match asked.page {
+        1 => Ok(page_of(&[], Some("p2"))),
+        page => well(page, 3),
+    })
+    .await;
+    assert_eq!(bench.run().await, Outcome::Completed);
+    assert_eq!(bench.output(), [names(0), names(2)].concat());
+    assert_eq!(bench.window().await.page, 3);
+}
+
+#[tokio::test]
+async fn a_stopped_window_goes_on_at_its_checkpointed_token() {
+    let mut bench = Bench::new(|asked| well(asked.page, 4)).await;
+    let stop = bench.stop.clone();
+    let worker = bench.worker_with(move |operation, number| {
+        if (operation, number) == (Operation::Checkpoint, 2) {
+            stop.request();
+        }
+        Fault::None
+    });
+    let outcome = only(worker.run(&bench.task().await, Budget::UNLIMITED).await);
+    assert!(
+        matches!(
+            outcome,
+            Outcome::Yielded {
+                not_before: None,
+                ..
+            }
+        ),
+        "{outcome:?}"
+    );
+    let window = bench.window().await;
+    assert_eq!(
+        (window.status, window.page, window.attempts),
+        (Status::Ready, 2, 0)
+    );
+    assert_eq!(window.cursor.unwrap().token, "p2");
+    let before = bench.asked().len();
+    bench.stop = crate::Stop::default();
+    assert_eq!(bench.run().await, Outcome::Completed);
+    assert_eq!(bench.asked()[before..], ["p2", "p3"]);
+    assert_eq!((bench.output(), bench.written()), (all(4), all(4)));
+}
+
+/// P7 bounded: memory follows the size of a page, not of a window or a backlog.
+#[tokio::test]
+async fn the_next_page_is_fetched_while_one_is_delivered_and_only_the_next_one() {
+    let (bench, log) = logged(4, true).await;
+    assert_eq!(run_logged(&bench, &log).await, Outcome::Completed);
+    let expected = [
+        "fetch 0",
+        "fetch 1",
+        "Checkpoint 3",
+        "fetch 2",
+        "Checkpoint 6",
+        "fetch 3",
+        "Checkpoint 9",
+        "Complete 12",
+    ];
+    assert_eq!(*log.lock().unwrap(), expected);
+}
+
+#[tokio::test]
+async fn a_token_that_works_once_is_not_used_before_its_page_is_checkpointed() {
+    let (bench, log) = logged(3, false).await;
+    assert_eq!(run_logged(&bench, &log).await, Outcome::Completed);
+    let expected = [
+        "fetch 0",
+        "Checkpoint 3",
+        "fetch 1",
+        "Checkpoint 6",
+        "fetch 2",
+        "Complete 9",
+    ];
+    assert_eq!(*log.lock().unwrap(), expected);
+}
+
+#[tokio::test]
+async fn a_page_that_the_sink_did_not_acknowledge_is_not_checkpointed() {
+    for (applied, delivered) in [(Applied::Nothing, 6), (Applied::Half, 7), (Applied::All, 9)] {
+        let bench = Bench::new(|asked| well(asked.page, 3)).await;
+        bench.sink.fail(SinkCall::Write, 2, applied, unavailable());
+        let outcome = bench.run().await;
+        assert!(matches!(outcome, Outcome::Yielded { .. }), "{outcome:?}");
+        let window = bench.window().await;
+        assert_eq!((window.page, window.records), (1, 3), "{applied:?}");
+        assert_eq!(window.cursor.unwrap().token, "p1");
+        assert_eq!(bench.run_when_due().await, Outcome::Completed);
+        assert_eq!(bench.output(), all(3), "{applied:?}");
+        assert_eq!(bench.written().len(), delivered + 3, "{applied:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_window_whose_last_write_failed_is_not_done() {
+    let bench = Bench::new(|asked| well(asked.page, 1)).await;
+    bench
+        .sink
+        .fail(SinkCall::Finish, 1, Applied::All, unavailable());
+    assert!(matches!(bench.run().await, Outcome::Yielded { .. }));
+    assert_eq!(bench.window().await.status, Status::Ready);
+    assert_eq!(bench.run_when_due().await, Outcome::Completed);
+    assert_eq!(bench.output(), all(1));
+}
+
+#[tokio::test]
+async fn a_failed_prefetch_neither_cancels_nor_forgets_the_delivery() {
+    let failed = Mutex::new(false);
+    let bench = Bench::new(move |asked| {
+        if asked.page == 1 && !std::mem::replace(&mut *failed.lock().unwrap(), true) {
+            return Ok(answer(429, &[("retry-after", "600")], "{}"));
+        }
+        well(asked.page, 3)
+    })
+    .await;
+    let outcome = bench.run().await;
+    assert!(
+        matches!(
+            outcome,
+            Outcome::Yielded {
+                not_before: Some(_),
+                ..
+            }
+        ),
+        "{outcome:?}"
+    );
+    let window = bench.window().await;
+    assert_eq!(
+        (window.page, window.cursor.unwrap().token.as_str()),
+        (1, "p1")
+    );
+    assert_eq!(bench.written(), names(0));
+    assert_eq!(bench.run_when_due().await, Outcome::Completed);
+    assert_eq!((bench.output(), bench.written()), (all(3), all(3)));
+}
+
+#[tokio::test]
+async fn a_prefetch_waits_for_its_delivery_to_fail_and_its_page_is_fetched_again() {
+    let bench = Bench::new(|asked| well(asked.page, 2)).await;
+    bench
+        .sink
+        .fail(SinkCall::Write, 1, Applied::Nothing, unavailable());
+    assert!(matches!(bench.run().await, Outcome::Yielded { .. }));
+    assert_eq!(bench.asked(), ["-", "p1"]);
+    assert_eq!(bench.run_when_due().await, Outcome::Completed);
+    assert_eq!(bench.asked(), ["-", "p1", "-", "p1"]);
+    assert_eq!(bench.output(), all(2));
+}
+
+#[tokio::test]
+async fn a_page_token_of_another_request_is_not_used() {
+    let bench = Bench::new(|asked| well(asked.page, 2)).await;
+    let stored = Window {
+        id: bench.create(5).await,
+        ..bench.window().await
+    };
+    // Another hour: its window was checkpointed under a request that is not made any more.
+    let id = stored.id.clone();
+    let bench = with_cursor(bench, &id).await;
+    let outcome = bench.run().await;
+    assert!(matches!(outcome, Outcome::Failed { .. }), "{outcome:?}");
+    assert!(bench.asked().is_empty());
+    let window = bench.window().await;
+    assert_eq!((window.cursor, window.restarts, window.page), (None, 1, 1));
+    assert_eq!(bench.run().await, Outcome::Completed);
+    assert_eq!(bench.asked(), ["-", "p1"]);
+    assert_eq!(bench.output(), all(2));
+}
+
+/// The bench, about window `id`, which has one page checkpointed under a request of its own.
+async fn with_cursor(mut bench: Bench, id: &windlass_core::WindowId) -> Bench {
+    use windlass_core::checkpoint::{Checkpoint, PageTotals};
+    use windlass_core::transition::{Cause, Claim, Release};
+    use windlass_core::{Owner, Timestamp};
+    use windlass_state::StateStore as _;
+
+    bench.id = id.clone();
+    let now: Timestamp = super::harness::after(0);
+    let claim = Claim {
+        epoch: bench.window().await.epoch,
+        owner: Owner::from_random(1),
+        lease_until: now.plus_ms(1),
+        now,
+    };
+    let lease = bench.store.claim(id, &claim).await.unwrap();
+    let checkpoint = Checkpoint {
+        from: 0,
+        cursor: Some(Cursor {
+            token: "p1".to_owned(),
+            request: "another".to_owned(),
+        }),
+        totals: PageTotals::default(),
+        ordered: true,
+        sink_position: None,
+        page_ms: 0,
+        now,
+    };
+    let lease = bench.store.checkpoint(&lease, &checkpoint).await.unwrap();
+    let release = Release {
+        cause: Cause::Yielded,
+        not_before: None,
+        error: None,
+        now,
+    };
+    bench.store.release(&lease, &release).await.unwrap();
+    bench
+}

@@ -1,0 +1,106 @@
+//! Sinks that fail: who waits, who is blocked, and what begins again.
+
+use windlass_core::{Status, limits};
+use windlass_sink::SinkError;
+use windlass_sink::failing::{Applied, SinkCall};
+
+use super::fake_vendor::{all, answer, well};
+use super::harness::Bench;
+use crate::Outcome;
+
+const CALLS: [SinkCall; 3] = [SinkCall::Open, SinkCall::Write, SinkCall::Finish];
+
+fn named(error: impl Fn(String, String) -> SinkError) -> SinkError {
+    error("memory".to_owned(), "told to fail".to_owned())
+}
+
+#[tokio::test]
+async fn a_full_or_refusing_sink_blocks_the_source_and_the_window_keeps_its_place() {
+    for call in CALLS {
+        for error in [
+            named(|sink, problem| SinkError::Full { sink, problem }),
+            named(|sink, problem| SinkError::Refused { sink, problem }),
+        ] {
+            let bench = Bench::new(|asked| well(asked.page, 2)).await;
+            bench.sink.fail(call, 1, Applied::Nothing, error.clone());
+            let outcome = bench.run().await;
+            assert!(matches!(outcome, Outcome::Blocked { .. }), "{outcome:?}");
+            let blocked = bench.source().await.blocked.unwrap();
+            assert_eq!(blocked.reason, error.to_string());
+            let window = bench.window().await;
+            assert_eq!((window.status, window.attempts), (Status::Ready, 0));
+            bench.mend().await;
+            assert_eq!(bench.run().await, Outcome::Completed);
+            assert_eq!(bench.output(), all(2));
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_sink_that_is_not_available_is_excused_and_waits_grow() {
+    let error = named(|sink, problem| SinkError::Unavailable { sink, problem });
+    let bench = Bench::new(|asked| well(asked.page, 2)).await;
+    for run in 1..=limits::ATTEMPTS_MAX + 2 {
+        bench
+            .sink
+            .fail(SinkCall::Write, run.into(), Applied::Nothing, error.clone());
+        let outcome = bench.run_when_due().await;
+        assert!(
+            matches!(
+                outcome,
+                Outcome::Yielded {
+                    not_before: Some(_),
+                    ..
+                }
+            ),
+            "{outcome:?}"
+        );
+        bench.tick().await;
+        let window = bench.window().await;
+        assert_eq!((window.status, window.attempts), (Status::Ready, 0));
+        assert_eq!((window.setbacks, window.page), (run, 0));
+        assert_eq!(window.last_error, Some(error.to_string()));
+    }
+    let window = bench.window().await;
+    let wait_ms = window.not_before.unwrap().ms_since(window.updated_at);
+    assert_eq!(wait_ms, limits::BACKOFF_MAX_MS);
+    assert_eq!(bench.run_when_due().await, Outcome::Completed);
+    assert_eq!(bench.output(), all(2));
+}
+
+#[tokio::test]
+async fn a_sink_that_lost_what_it_had_begins_again_at_page_one() {
+    let bench = Bench::new(|asked| match asked.number {
+        2 => Ok(answer(429, &[("retry-after", "600")], "{}")),
+        _ => well(asked.page, 3),
+    })
+    .await;
+    bench.run().await;
+    assert_eq!(bench.window().await.page, 1);
+    bench.output.lose(&bench.id);
+    let outcome = bench.run_when_due().await;
+    assert!(matches!(outcome, Outcome::Failed { .. }), "{outcome:?}");
+    let window = bench.window().await;
+    assert_eq!((window.restarts, window.page, window.cursor), (1, 1, None));
+    assert_eq!(window.sink_position, None);
+    assert_eq!(bench.run_when_due().await, Outcome::Completed);
+    assert_eq!(bench.output(), all(3));
+}
+
+/// P8 nothing dropped: a record is forwarded or goes to `rejects`; an error never ends a window.
+#[tokio::test]
+async fn what_cannot_be_a_line_is_rejected_and_does_not_hold_up_the_rest() {
+    let bench = Bench::new(|_| {
+        let body = r#"{"items":[{"id":"a"},7,{"id":"b","_windlass":1},{"id":"c"}]}"#;
+        Ok(answer(200, &[], body))
+    })
+    .await;
+    assert_eq!(bench.run().await, Outcome::Completed);
+    assert_eq!(bench.output(), ["a", "c"]);
+    let window = bench.window().await;
+    assert_eq!((window.records, window.rejected), (2, 2));
+    let rejects = bench.output.rejects(&bench.id);
+    let places: Vec<_> = rejects.iter().map(|(page, it)| (*page, it.index)).collect();
+    assert_eq!(places, [(0, 1), (0, 2)]);
+    assert_eq!(&rejects[0].1.raw[..], b"7");
+}

@@ -1,0 +1,177 @@
+//! States that fail: lost replies are resolved, and what cannot be written is said.
+
+use std::sync::{Arc, Mutex};
+
+use windlass_core::{Status, limits};
+use windlass_sink::SinkError;
+use windlass_sink::failing::{Applied, SinkCall};
+use windlass_state::failing::{Fault, Operation};
+
+use super::fake_vendor::{all, answer, names, well};
+use super::harness::{Bench, only};
+use crate::{Budget, Outcome};
+
+/// Runs a window of three pages over a store in which the first call of `failing` fails.
+async fn run_with(bench: &Bench, failing: Operation, fault: Fault) -> Outcome {
+    let worker = bench.worker_with(move |operation, number| {
+        if operation == failing && number == 1 {
+            fault
+        } else {
+            Fault::None
+        }
+    });
+    only(worker.run(&bench.task().await, Budget::UNLIMITED).await)
+}
+
+#[tokio::test]
+async fn a_call_whose_reply_is_lost_or_that_is_refused_once_is_repeated_and_resolved() {
+    for operation in [
+        Operation::Claim,
+        Operation::Source,
+        Operation::RateGate,
+        Operation::Checkpoint,
+        Operation::Complete,
+    ] {
+        for fault in [Fault::LoseReply, Fault::Refuse] {
+            let bench = Bench::new(|asked| well(asked.page, 3)).await;
+            let outcome = run_with(&bench, operation, fault).await;
+            assert_eq!(outcome, Outcome::Completed, "{operation:?} {fault:?}");
+            assert_eq!(bench.written(), all(3), "{operation:?} {fault:?}");
+            let window = bench.window().await;
+            assert_eq!(
+                (window.page, window.runs),
+                (3, 1),
+                "{operation:?} {fault:?}"
+            );
+            assert_eq!(bench.clock.slept_ms(), limits::WRITE_DELAY_MIN_MS);
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_release_and_a_gate_whose_reply_is_lost_happen_once() {
+    for operation in [Operation::Release, Operation::CloseRateGate] {
+        for fault in [Fault::LoseReply, Fault::Refuse] {
+            let bench = Bench::new(|asked| match asked.number {
+                1 => Ok(answer(429, &[("retry-after", "600")], "{}")),
+                _ => well(asked.page, 1),
+            })
+            .await;
+            let outcome = run_with(&bench, operation, fault).await;
+            assert!(matches!(outcome, Outcome::Yielded { .. }), "{outcome:?}");
+            let window = bench.window().await;
+            assert_eq!((window.status, window.epoch), (Status::Ready, 3));
+            assert!(bench.gate().await.is_some());
+            assert_eq!(bench.run_when_due().await, Outcome::Completed);
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_block_whose_reply_is_lost_still_gives_the_window_back() {
+    for fault in [Fault::LoseReply, Fault::Refuse] {
+        let bench = Bench::new(|_| Ok(answer(403, &[], "{}"))).await;
+        let outcome = run_with(&bench, Operation::BlockSource, fault).await;
+        assert!(matches!(outcome, Outcome::Blocked { .. }), "{outcome:?}");
+        assert!(bench.source().await.blocked.is_some());
+        assert_eq!(bench.window().await.status, Status::Ready);
+    }
+}
+
+#[tokio::test]
+async fn a_checkpoint_that_was_never_applied_does_not_count_as_applied() {
+    // The reply to the first try is lost together with the write: the epoch has moved meanwhile.
+    let bench = Bench::new(|asked| well(asked.page, 3)).await;
+    let store = bench.store.clone();
+    let id = bench.id.clone();
+    let worker = bench.worker_with(move |operation, number| {
+        if (operation, number) == (Operation::Checkpoint, 2) {
+            super::rivals::take_back(&store, &id);
+        }
+        match (operation, number) {
+            (Operation::Checkpoint, 1) => Fault::Refuse,
+            _ => Fault::None,
+        }
+    });
+    let outcome = only(worker.run(&bench.task().await, Budget::UNLIMITED).await);
+    assert_eq!(outcome, Outcome::Fenced);
+    let window = bench.window().await;
+    assert_eq!((window.status, window.page), (Status::Ready, 0));
+}
+
+#[tokio::test]
+async fn a_state_that_stays_down_ends_the_task_after_a_few_tries() {
+    for failing in [Operation::Checkpoint, Operation::Complete] {
+        let bench = Bench::new(|asked| well(asked.page, 3)).await;
+        let worker = bench.worker_with(move |operation, _| {
+            if operation == failing {
+                Fault::Refuse
+            } else {
+                Fault::None
+            }
+        });
+        let report = worker.run(&bench.task().await, Budget::UNLIMITED).await;
+        assert!(report.state_failure().is_some(), "{report:?}");
+        let tries = u64::try_from(limits::STATE_TRIES_MAX).unwrap();
+        assert_eq!(worker.store.calls(failing), tries);
+        assert_eq!(worker.store.calls(Operation::Release), 0);
+        assert_eq!(bench.window().await.status, Status::Running);
+        bench.recover().await;
+        assert_eq!(bench.run_when_due().await, Outcome::Completed);
+        assert_eq!(bench.output(), all(3));
+    }
+}
+
+#[tokio::test]
+async fn a_task_ends_at_the_first_window_whose_state_stays_down() {
+    let bench = Bench::new(|asked| well(asked.page, 1)).await;
+    let mut task = bench.task().await;
+    for hour in 1..4 {
+        let id = bench.create(hour).await;
+        task.windows
+            .push(windlass_core::task::TaskWindow { id, epoch: 1 });
+    }
+    let worker = bench.worker_with(|operation, _| match operation {
+        Operation::Claim => Fault::Refuse,
+        _ => Fault::None,
+    });
+    let report = worker.run(&task, Budget::UNLIMITED).await;
+    assert_eq!(report.windows.len(), 1);
+    assert!(report.state_failure().is_some());
+}
+
+#[tokio::test]
+async fn an_outage_of_the_sink_during_a_lost_checkpoint_delivers_nothing_twice() {
+    let bench = Bench::new(|asked| well(asked.page, 2)).await;
+    let error = SinkError::Unavailable {
+        sink: "memory".to_owned(),
+        problem: "told to fail".to_owned(),
+    };
+    bench.sink.fail(SinkCall::Write, 2, Applied::Nothing, error);
+    let outcome = run_with(&bench, Operation::Checkpoint, Fault::LoseReply).await;
+    assert!(matches!(outcome, Outcome::Yielded { .. }), "{outcome:?}");
+    assert_eq!(bench.written(), names(0));
+    assert_eq!(bench.run_when_due().await, Outcome::Completed);
+    assert_eq!(bench.written(), all(2));
+}
+
+#[tokio::test]
+async fn each_page_is_observed_once_it_is_durable() {
+    #[derive(Debug, Default)]
+    struct Seen(Mutex<Vec<(u64, u64)>>);
+    impl crate::Observer for Seen {
+        fn page(
+            &self,
+            window: &windlass_core::Window,
+            totals: &windlass_core::checkpoint::PageTotals,
+        ) {
+            self.0.lock().unwrap().push((window.page, totals.records));
+        }
+    }
+    let bench = Bench::new(|asked| well(asked.page, 3)).await;
+    let seen = Arc::new(Seen::default());
+    let mut worker = bench.worker(bench.store.clone());
+    worker.seams.observer = Some(seen.clone());
+    worker.run(&bench.task().await, Budget::UNLIMITED).await;
+    assert_eq!(*seen.0.lock().unwrap(), [(1, 3), (2, 3), (3, 3)]);
+}

@@ -1,0 +1,107 @@
+//! Vendors that fail: outages, garbage, and what is said about it.
+
+use windlass_connectors::http::TransportError;
+use windlass_core::{Status, limits};
+
+use super::fake_vendor::{all, answer, well};
+use super::harness::{Bench, CANARY};
+use crate::Outcome;
+
+#[tokio::test]
+async fn garbage_is_asked_for_again_within_the_run_and_then_counts() {
+    let bench = Bench::new(|_| Ok(answer(200, &[], "<html>maintenance</html>"))).await;
+    let outcome = bench.run().await;
+    assert!(matches!(outcome, Outcome::Failed { .. }), "{outcome:?}");
+    assert_eq!(bench.asked().len(), limits::PAGE_TRIES_MAX);
+    let window = bench.window().await;
+    assert_eq!((window.attempts, window.setbacks), (1, 1));
+    assert!(window.not_before.is_some() && window.last_error.is_some());
+    for _ in 1..limits::ATTEMPTS_MAX {
+        bench.run_when_due().await;
+    }
+    bench.tick().await;
+    assert_eq!(bench.window().await.status, Status::Parked);
+}
+
+#[tokio::test]
+async fn garbage_that_goes_away_is_not_counted() {
+    let bench = Bench::new(|asked| match asked.number {
+        1..=4 => Ok(answer(200, &[], "{")),
+        _ => well(asked.page, 2),
+    })
+    .await;
+    assert_eq!(bench.run().await, Outcome::Completed);
+    assert_eq!((bench.output(), bench.window().await.attempts), (all(2), 0));
+}
+
+#[tokio::test]
+async fn an_outage_never_parks_a_window_and_is_asked_about_less_and_less() {
+    let bench = Bench::new(|asked| match asked.number % 2 {
+        0 => Err(TransportError::Timeout("told to".to_owned())),
+        _ => Ok(answer(503, &[], "{}")),
+    })
+    .await;
+    let mut waits = Vec::new();
+    for run in 1..=20 {
+        let outcome = bench.run_when_due().await;
+        let Outcome::Yielded { not_before, .. } = outcome else {
+            panic!("{outcome:?}")
+        };
+        let now = windlass_core::Clock::now(&*bench.clock);
+        waits.push(not_before.unwrap().ms_since(now));
+        bench.tick().await;
+        let window = bench.window().await;
+        assert_eq!((window.status, window.attempts), (Status::Ready, 0));
+        assert_eq!(window.setbacks, run);
+    }
+    assert!(waits.is_sorted_by(|a, b| *a <= b * 2), "{waits:?}");
+    assert!(waits[0] <= limits::BACKOFF_MIN_MS);
+    assert!(waits[19] >= limits::BACKOFF_MAX_MS / 2);
+    assert_eq!(bench.asked().len(), 20 * limits::PAGE_TRIES_MAX);
+}
+
+#[tokio::test]
+async fn a_vendor_that_asks_for_no_wait_at_all_is_left_alone_all_the_same() {
+    let bench = Bench::new(|_| Ok(answer(503, &[("retry-after", "0")], "{}"))).await;
+    bench.carve(1).await;
+    bench.run().await;
+    let window = bench.window().await;
+    let wait_ms = window.not_before.unwrap().ms_since(window.updated_at);
+    assert!(wait_ms >= limits::BACKOFF_MIN_MS / 2, "{wait_ms}");
+    assert_eq!(bench.asked().len(), limits::PAGE_TRIES_MAX);
+}
+
+#[tokio::test]
+async fn progress_forgives_earlier_setbacks() {
+    let bench = Bench::new(|asked| match asked.number {
+        1..=5 => Ok(answer(500, &[], "{}")),
+        _ => well(asked.page, 2),
+    })
+    .await;
+    bench.run().await;
+    assert_eq!(bench.window().await.setbacks, 1);
+    assert_eq!(bench.run_when_due().await, Outcome::Completed);
+    assert_eq!(bench.window().await.setbacks, 0);
+}
+
+#[tokio::test]
+async fn a_secret_that_the_vendor_repeats_is_never_stored() {
+    for status in [403, 500, 200] {
+        let bench = Bench::new(move |_| {
+            let body = format!(r#"{{"error":{{"message":"bad token {CANARY}"}},"items":7}}"#);
+            Ok(answer(status, &[], &body))
+        })
+        .await;
+        let outcome = bench.run().await;
+        let stored = format!("{:?} {:?}", bench.window().await, bench.source().await);
+        let said = format!("{outcome:?}");
+        assert!(!matches!(outcome, Outcome::Completed), "{status}");
+        assert!(
+            !stored.contains(CANARY) && !said.contains(CANARY),
+            "{status}"
+        );
+        if status != 200 {
+            assert!(stored.contains("bad token"), "{status}: {stored}");
+        }
+    }
+}

@@ -1,0 +1,140 @@
+//! Budgets and paces: what is slept through, what is stored, and who else waits.
+
+use windlass_core::time::{HOUR_MS, SECOND_MS};
+use windlass_core::{Clock as _, Status};
+
+use super::fake_vendor::{Asked, Reply, all, answer, names, page_of, well};
+use super::harness::{Bench, after};
+use crate::Outcome;
+
+/// Answers 429 to the first request and well after it.
+fn slow_down_once(wait: &'static str) -> impl Fn(&Asked) -> Reply + Send + Sync {
+    move |asked| match asked.number {
+        1 => Ok(answer(429, &[("retry-after", wait)], "{}")),
+        _ => well(asked.page, 2),
+    }
+}
+
+/// P5 polite: the workers of a rate group share one budget, and a long wait is stored, not slept.
+#[tokio::test]
+async fn a_long_wait_is_stored_for_the_whole_group_and_nobody_sleeps() {
+    for wait in ["3600", "31536000"] {
+        let bench = Bench::new(slow_down_once(wait)).await;
+        let outcome = bench.run().await;
+        let until = Some(after(HOUR_MS));
+        assert!(
+            matches!(outcome, Outcome::Yielded { not_before, .. } if not_before == until),
+            "{outcome:?}"
+        );
+        let window = bench.window().await;
+        assert_eq!((window.status, window.not_before), (Status::Ready, until));
+        assert_eq!((window.attempts, window.setbacks), (0, 0));
+        assert_eq!(bench.gate().await.unwrap().not_before, after(HOUR_MS));
+        assert_eq!(bench.asked().len(), 1);
+        assert!(bench.clock.slept_ms() < SECOND_MS);
+        assert_eq!(bench.run_when_due().await, Outcome::Completed);
+    }
+}
+
+#[tokio::test]
+async fn a_short_wait_is_slept_through_and_the_same_page_asked_for_again() {
+    let bench = Bench::new(slow_down_once("3")).await;
+    assert_eq!(bench.run().await, Outcome::Completed);
+    assert_eq!(bench.clock.slept_ms(), 3_000);
+    assert_eq!(bench.asked(), ["-", "-", "p1"]);
+    assert_eq!((bench.output(), bench.gate().await), (all(2), None));
+}
+
+#[tokio::test]
+async fn refusals_without_a_wait_close_the_group_for_longer_each_time() {
+    let bench = Bench::new(|_| Ok(answer(429, &[], "{}"))).await;
+    let mut waits = Vec::new();
+    for _ in 0..6 {
+        assert!(matches!(
+            bench.run_when_due().await,
+            Outcome::Yielded { .. }
+        ));
+        let gate = bench.gate().await.unwrap();
+        waits.push(gate.not_before.ms_since(bench.clock.now()));
+    }
+    assert!(waits[5] > 8 * waits[0], "{waits:?}");
+    assert_eq!(bench.window().await.attempts, 0);
+}
+
+#[tokio::test]
+async fn a_closed_gate_is_respected_without_a_request() {
+    let bench = Bench::new(slow_down_once("3600")).await;
+    bench.run().await;
+    bench.clock.advance_ms(HOUR_MS - 1);
+    let id = bench.create(1).await;
+    let other = Bench { id, ..bench };
+    let outcome = other.run().await;
+    let until = Some(after(HOUR_MS));
+    assert!(
+        matches!(outcome, Outcome::Yielded { not_before, .. } if not_before == until),
+        "{outcome:?}"
+    );
+    assert_eq!((other.asked().len(), other.window().await.attempts), (1, 0));
+    other.clock.advance_ms(1);
+    assert_eq!(other.run().await, Outcome::Completed);
+}
+
+#[tokio::test]
+async fn a_declared_pace_spaces_the_requests() {
+    let mut bench = Bench::new(|asked| well(asked.page, 4)).await;
+    bench.pace = Some(60);
+    assert_eq!(bench.run().await, Outcome::Completed);
+    assert_eq!(bench.clock.slept_ms(), 3_000);
+    assert_eq!(bench.output(), all(4));
+}
+
+#[tokio::test]
+async fn a_pace_too_slow_to_sleep_through_closes_the_gate_after_each_page() {
+    let mut bench = Bench::new(|asked| well(asked.page, 3)).await;
+    bench.pace = Some(1);
+    for page in 1..=2 {
+        assert!(matches!(bench.run().await, Outcome::Yielded { .. }));
+        let window = bench.window().await;
+        assert_eq!(
+            (window.page, bench.asked().len()),
+            (page, page.try_into().unwrap())
+        );
+        let gate = bench.gate().await.unwrap();
+        assert_eq!(gate.not_before.ms_since(bench.clock.now()), 60_000);
+        assert_eq!(gate.reason, "its declared pace");
+        bench.wait_until_due().await;
+    }
+    assert_eq!(bench.run().await, Outcome::Completed);
+    let gate = bench.gate().await.unwrap();
+    assert_eq!(gate.not_before.ms_since(bench.clock.now()), 60_000);
+    assert_eq!((bench.output(), bench.clock.slept_ms()), (all(3), 0));
+}
+
+#[tokio::test]
+async fn a_slow_pace_is_kept_by_requests_that_fail_too() {
+    let mut bench = Bench::new(|_| Ok(answer(503, &[], "{}"))).await;
+    bench.pace = Some(1);
+    assert!(matches!(bench.run().await, Outcome::Yielded { .. }));
+    assert_eq!(bench.asked().len(), 1);
+    assert_eq!(bench.gate().await.unwrap().not_before, after(60_000));
+}
+
+#[tokio::test]
+async fn a_spent_budget_closes_the_gate_after_the_page_is_checkpointed() {
+    let bench = Bench::new(|asked| match asked.page {
+        0 => {
+            let page = page_of(&names(0), Some("p1"));
+            let body = String::from_utf8(page.body.to_vec()).unwrap();
+            let headers = [("x-remaining", "0"), ("x-reset", "120")];
+            Ok(answer(200, &headers, &body))
+        }
+        page => well(page, 2),
+    })
+    .await;
+    assert!(matches!(bench.run().await, Outcome::Yielded { .. }));
+    assert_eq!(bench.window().await.page, 1);
+    assert_eq!(bench.gate().await.unwrap().not_before, after(120_000));
+    assert_eq!(bench.asked(), ["-"]);
+    assert_eq!(bench.run_when_due().await, Outcome::Completed);
+    assert_eq!((bench.output(), bench.written()), (all(2), all(2)));
+}
