@@ -100,12 +100,12 @@ impl<S: StateStore, O: Outfit> Worker<S, O> {
         let source = self.holder().insist(|| self.store.source(name)).await?;
         let generation = &lease.window().id.timeline.generation;
         let source = match source {
-            Some(source) if false => {
+            Some(source) if source.definition.generation != *generation => {
                 return self
                     .yield_now(&lease, "its source has been redefined")
                     .await;
             }
-            Some(source) if source.is_active() => source,
+            Some(source) => source,
             _ => return self.yield_now(&lease, "its source does not run").await,
         };
         let group = &source.definition.policy.rate_group;
