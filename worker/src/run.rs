@@ -105,7 +105,7 @@ impl<S: StateStore, O: Outfit> Worker<S, O> {
                     .yield_now(&lease, "its source has been redefined")
                     .await;
             }
-            Some(source) => source,
+            Some(source) if source.is_active() => source,
             _ => return self.yield_now(&lease, "its source does not run").await,
         };
         let group = &source.definition.policy.rate_group;

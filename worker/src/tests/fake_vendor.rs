@@ -6,7 +6,7 @@ use windlass_connectors::exchange::{ApiRequest, ApiResponse, Headers};
 use windlass_connectors::http::TransportError;
 use windlass_connectors::scripted::ScriptedTransport;
 
-use super::harness::CANARY;
+use super::harness::{CANARY, Log};
 
 /// The vendor's `Date`: the same instant as [`super::harness::NOW`].
 pub(super) const DATE: &str = "Fri, 02 Jan 2026 00:00:00 GMT";
@@ -99,9 +99,10 @@ pub(super) fn all(count: usize) -> Vec<String> {
     (0..count).flat_map(names).collect()
 }
 
-/// A transport on which `vendor` answers who comes with the right secret.
+/// A transport on which `vendor` answers who comes with the right secret. Logs each fetch.
 pub(super) fn transport(
     vendor: impl Fn(&Asked) -> Reply + Send + Sync + 'static,
+    log: Log,
 ) -> ScriptedTransport {
     let requests = Mutex::new(0);
     ScriptedTransport::new(move |request| {
@@ -118,6 +119,7 @@ pub(super) fn transport(
             *requests += 1;
             *requests
         };
+        log.push(format!("fetch {page}"));
         vendor(&Asked { number, page })
     })
 }

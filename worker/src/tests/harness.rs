@@ -68,13 +68,26 @@ pub(super) struct Bench {
     pub(super) stop: Stop,
     pub(super) outfit: TestOutfit,
     pub(super) pace: Option<u32>,
+    /// Fetches and writes.
+    pub(super) log: Log,
     pub(super) id: WindowId,
     /// Processes so far: each draws its own randomness.
     pub(super) processes: AtomicU64,
 }
 
-/// The events of a run in order, shared with scripts.
-pub(super) type Log = Arc<Mutex<Vec<String>>>;
+/// What happened, in order. Clones share it.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Log(Arc<Mutex<Vec<String>>>);
+
+impl Log {
+    pub(super) fn push(&self, event: String) {
+        self.0.lock().unwrap().push(event);
+    }
+
+    pub(super) fn events(&self) -> Vec<String> {
+        self.0.lock().unwrap().clone()
+    }
+}
 
 impl Bench {
     pub(super) async fn new(vendor: impl Fn(&Asked) -> Reply + Send + Sync + 'static) -> Self {
@@ -97,7 +110,8 @@ impl Bench {
         let connector = Connector::compile(&manifest, &Settings::default()).unwrap();
         let secret = SecretString::from(CANARY);
         let credentials = Credentials::new(connector.auth(), Some(&secret)).unwrap();
-        let transport = transport(vendor);
+        let log = Log::default();
+        let transport = transport(vendor, log.clone());
         let client = Client::new(
             connector,
             credentials,
@@ -106,7 +120,11 @@ impl Bench {
             Arc::new(SeededEntropy::new(7)),
         );
         let output = MemorySink::new("memory");
-        let sink = FailingSink::new(SlowSink(output.clone()));
+        let inner = output.clone();
+        let sink = FailingSink::new(SlowSink {
+            inner,
+            log: log.clone(),
+        });
         let bench = Self {
             store: MemoryStore::new(),
             output,
@@ -118,6 +136,7 @@ impl Bench {
                 problem: None,
             },
             sink,
+            log,
             clock,
             pace: None,
             id: "sample/0123456789ab/live/2026-01-01T00:00:00Z"

@@ -195,6 +195,15 @@ async fn no_further_window_is_taken_when_as_many_workers_are_running_as_there_ma
 }
 
 #[tokio::test]
+async fn while_the_gate_is_closed_no_further_window_is_claimed() {
+    let (mut bench, ids) = three(|asked| well(asked.page, 1)).await;
+    // The pace closes the gate behind the first window.
+    bench.pace = Some(1);
+    assert_eq!(run(&bench, Budget::UNLIMITED).await, [Outcome::Completed]);
+    assert_eq!(statuses(&bench.store, &ids[1..]).await, [Status::Ready; 2]);
+}
+
+#[tokio::test]
 async fn a_state_that_fails_while_a_window_is_looked_for_ends_the_run_and_loses_nothing() {
     for failing in [
         Operation::Source,

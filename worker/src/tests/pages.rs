@@ -1,15 +1,17 @@
 //! Pages one after the other: fetched ahead, delivered, checkpointed, resumed.
 
-use std::sync::{Arc, Mutex};
+use std::sync::Mutex;
 
-use windlass_core::checkpoint::Cursor;
-use windlass_core::{Status, Window};
+use windlass_core::checkpoint::{Checkpoint, Cursor, PageTotals};
+use windlass_core::transition::{Cause, Claim, Release};
+use windlass_core::{Clock as _, Owner, Status};
 use windlass_sink::SinkError;
 use windlass_sink::failing::{Applied, SinkCall};
+use windlass_state::StateStore as _;
 use windlass_state::failing::{Fault, Operation};
 
-use super::fake_vendor::{Asked, all, answer, names, page_of, well};
-use super::harness::{Bench, Log, only};
+use super::fake_vendor::{all, answer, names, page_of, well};
+use super::harness::{Bench, only};
 use crate::{Budget, Outcome};
 
 fn unavailable() -> SinkError {
@@ -19,39 +21,18 @@ fn unavailable() -> SinkError {
     }
 }
 
-/// A bench that logs each fetch, and the log.
-async fn logged(count: usize, replayable: bool) -> (Bench, Log) {
-    let log = Log::default();
-    let fetches = Arc::clone(&log);
-    let vendor = move |asked: &Asked| {
-        fetches
-            .lock()
-            .unwrap()
-            .push(format!("fetch {}", asked.page));
-        well(asked.page, count)
-    };
-    let bench = if replayable {
-        Bench::new(vendor).await
-    } else {
-        Bench::single_use(vendor).await
-    };
-    (bench, log)
-}
-
-/// Runs the window and logs, at each write of the state, how many records the sink had then.
-async fn run_logged(bench: &Bench, log: &Log) -> Outcome {
-    let (writes, output) = (Arc::clone(log), bench.output.clone());
+/// Runs the window and logs, beside fetches and writes, each checkpoint.
+async fn run_logged(bench: &Bench) -> Vec<String> {
+    let log = bench.log.clone();
     let worker = bench.worker_with(move |operation, _| {
         if let Operation::Checkpoint | Operation::Complete = operation {
-            let written = output.written().len();
-            writes
-                .lock()
-                .unwrap()
-                .push(format!("{operation:?} {written}"));
+            log.push(format!("{operation:?}"));
         }
         Fault::None
     });
-    only(worker.run(&bench.task().await, Budget::UNLIMITED).await)
+    let report = worker.run(&bench.task().await, Budget::UNLIMITED).await;
+    assert_eq!(only(report), Outcome::Completed);
+    bench.log.events()
 }
 
 #[tokio::test]
@@ -128,34 +109,38 @@ async fn a_stopped_window_goes_on_at_its_checkpointed_token() {
 /// P7 bounded: memory follows the size of a page, not of a window or a backlog.
 #[tokio::test]
 async fn the_next_page_is_fetched_while_one_is_delivered_and_only_the_next_one() {
-    let (bench, log) = logged(4, true).await;
-    assert_eq!(run_logged(&bench, &log).await, Outcome::Completed);
+    let bench = Bench::new(|asked| well(asked.page, 3)).await;
     let expected = [
         "fetch 0",
+        "write 0 begins",
         "fetch 1",
-        "Checkpoint 3",
+        "write 0 ends",
+        "Checkpoint",
+        "write 1 begins",
         "fetch 2",
-        "Checkpoint 6",
-        "fetch 3",
-        "Checkpoint 9",
-        "Complete 12",
+        "write 1 ends",
+        "Checkpoint",
+        "write 2 begins",
+        "write 2 ends",
+        "Complete",
     ];
-    assert_eq!(*log.lock().unwrap(), expected);
+    assert_eq!(run_logged(&bench).await, expected);
 }
 
 #[tokio::test]
 async fn a_token_that_works_once_is_not_used_before_its_page_is_checkpointed() {
-    let (bench, log) = logged(3, false).await;
-    assert_eq!(run_logged(&bench, &log).await, Outcome::Completed);
+    let bench = Bench::single_use(|asked| well(asked.page, 2)).await;
     let expected = [
         "fetch 0",
-        "Checkpoint 3",
+        "write 0 begins",
+        "write 0 ends",
+        "Checkpoint",
         "fetch 1",
-        "Checkpoint 6",
-        "fetch 2",
-        "Complete 9",
+        "write 1 begins",
+        "write 1 ends",
+        "Complete",
     ];
-    assert_eq!(*log.lock().unwrap(), expected);
+    assert_eq!(run_logged(&bench).await, expected);
 }
 
 #[tokio::test]
@@ -233,13 +218,7 @@ async fn a_prefetch_waits_for_its_delivery_to_fail_and_its_page_is_fetched_again
 #[tokio::test]
 async fn a_page_token_of_another_request_is_not_used() {
     let bench = Bench::new(|asked| well(asked.page, 2)).await;
-    let stored = Window {
-        id: bench.create(5).await,
-        ..bench.window().await
-    };
-    // Another hour: its window was checkpointed under a request that is not made any more.
-    let id = stored.id.clone();
-    let bench = with_cursor(bench, &id).await;
+    checkpoint_another_request(&bench).await;
     let outcome = bench.run().await;
     assert!(matches!(outcome, Outcome::Failed { .. }), "{outcome:?}");
     assert!(bench.asked().is_empty());
@@ -250,22 +229,15 @@ async fn a_page_token_of_another_request_is_not_used() {
     assert_eq!(bench.output(), all(2));
 }
 
-/// The bench, about window `id`, which has one page checkpointed under a request of its own.
-async fn with_cursor(mut bench: Bench, id: &windlass_core::WindowId) -> Bench {
-    use windlass_core::checkpoint::{Checkpoint, PageTotals};
-    use windlass_core::transition::{Cause, Claim, Release};
-    use windlass_core::{Owner, Timestamp};
-    use windlass_state::StateStore as _;
-
-    bench.id = id.clone();
-    let now: Timestamp = super::harness::after(0);
+/// Leaves the window with one page checkpointed under a request that is not made any more.
+async fn checkpoint_another_request(bench: &Bench) {
+    let now = bench.clock.now();
     let claim = Claim {
         epoch: bench.window().await.epoch,
         owner: Owner::from_random(1),
         lease_until: now.plus_ms(1),
         now,
     };
-    let lease = bench.store.claim(id, &claim).await.unwrap();
     let checkpoint = Checkpoint {
         from: 0,
         cursor: Some(Cursor {
@@ -278,13 +250,13 @@ async fn with_cursor(mut bench: Bench, id: &windlass_core::WindowId) -> Bench {
         page_ms: 0,
         now,
     };
-    let lease = bench.store.checkpoint(&lease, &checkpoint).await.unwrap();
     let release = Release {
         cause: Cause::Yielded,
         not_before: None,
         error: None,
         now,
     };
+    let lease = bench.store.claim(&bench.id, &claim).await.unwrap();
+    let lease = bench.store.checkpoint(&lease, &checkpoint).await.unwrap();
     bench.store.release(&lease, &release).await.unwrap();
-    bench
 }
