@@ -111,12 +111,10 @@ impl<S: StateStore, D: Dispatch> Tick<'_, S, D> {
                 room(&views, view, lane)
             };
             let SourceView { record, lanes } = &mut views[view];
-            match self
-                .run_lane(record, &mut lanes[lane], most, &mut reports[view])
-                .await
-            {
-                Ok(()) => {}
-                Err(error) => report_failure(&mut reports[view], &error),
+            let lane = &mut lanes[lane];
+            let ran = self.run_lane(record, lane, most, &mut reports[view]).await;
+            if let Err(error) = ran {
+                report_failure(&mut reports[view], &error);
             }
         }
         for (view, report) in views.iter().zip(&mut reports) {

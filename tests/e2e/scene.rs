@@ -73,10 +73,10 @@ impl Scene {
 /// An error unless everything the vendor has was delivered exactly once, nothing is left half-done,
 /// the status says so, and no secret is anywhere it should not be.
 pub(crate) async fn check_complete(project: &Project, vendor: &Vendor) -> anyhow::Result<()> {
-    let verdict = project.compare(vendor)?;
-    ensure!(verdict.is_exact(), "{verdict}");
     let parts = project.parts()?;
     ensure!(parts.is_empty(), "left behind: {parts:?}");
+    let verdict = project.compare(vendor)?;
+    ensure!(verdict.is_exact(), "{verdict}");
     let status = project.status().await?;
     let end = vendor.timeline().span().to();
     ensure!(

@@ -76,13 +76,13 @@ fn metadata() -> Value {
         ])
         .arg(root().join("Cargo.toml"))
         .output()
-        .unwrap();
+        .expect("cargo runs, for it runs this");
     assert!(
         output.status.success(),
         "{}",
         String::from_utf8_lossy(&output.stderr)
     );
-    serde_json::from_slice(&output.stdout).unwrap()
+    serde_json::from_slice(&output.stdout).expect("cargo metadata prints JSON")
 }
 
 fn list<'a>(value: &'a Value, key: &str) -> &'a [Value] {

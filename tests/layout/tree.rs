@@ -26,8 +26,8 @@ pub(crate) fn files(extension: &str) -> Vec<PathBuf> {
 }
 
 fn collect(dir: &Path, extension: &str, found: &mut Vec<PathBuf>) {
-    for entry in fs::read_dir(dir).unwrap() {
-        let path = entry.unwrap().path();
+    for entry in fs::read_dir(dir).expect("a folder of the project is readable") {
+        let path = entry.expect("a folder of the project is readable").path();
         let name = path
             .file_name()
             .unwrap_or_default()

@@ -7,6 +7,8 @@ mod log;
 mod okta;
 mod shape;
 mod state;
+#[cfg(test)]
+mod testing;
 mod tokens;
 
 use std::net::SocketAddr;

@@ -8,7 +8,7 @@ use windlass_connectors::connector::Page;
 use windlass_connectors::exchange::Failure;
 use windlass_connectors::http::Transport;
 use windlass_core::limits;
-use windlass_core::retry::{Attempt, Disposition, decide, jittered};
+use windlass_core::retry::{Attempt, Disposition, FailureClass, decide, jittered};
 use windlass_core::window::Window;
 
 use crate::pace::{Pacer, is_slow};
@@ -34,6 +34,8 @@ pub(crate) struct Fetcher<'a, T: Transport> {
     pub(crate) group: &'a windlass_core::RateGroup,
     pub(crate) requests_per_minute: Option<u32>,
     pub(crate) budget: Budget,
+    /// Whether a page token may be sent again.
+    pub(crate) replayable: bool,
 }
 
 impl<T: Transport> Fetcher<'_, T> {
@@ -62,7 +64,8 @@ impl<T: Transport> Fetcher<'_, T> {
                 Ok(page) => return Ok(page),
                 Err(failure) => failure,
             };
-            let disposition = self.decide(window, &failure, delays.next());
+            let class = self.class_of(&failure, token);
+            let disposition = self.decide(window, class, &failure, delays.next());
             let Disposition::Retry { after_ms } = disposition else {
                 return Err(NoPage::Failed {
                     failure,
@@ -74,7 +77,24 @@ impl<T: Transport> Fetcher<'_, T> {
         }
     }
 
-    fn decide(&self, window: &Window, failure: &Failure, delay: Option<Duration>) -> Disposition {
+    /// The failure's class, but for a token that works once: when the answer was lost, or cannot be
+    /// used, the vendor may have moved on, and the same token would bring the page after.
+    fn class_of(&self, failure: &Failure, token: Option<&str>) -> FailureClass {
+        match failure.class {
+            FailureClass::Outage | FailureClass::Page if token.is_some() && !self.replayable => {
+                FailureClass::Restart
+            }
+            class => class,
+        }
+    }
+
+    fn decide(
+        &self,
+        window: &Window,
+        class: FailureClass,
+        failure: &Failure,
+        delay: Option<Duration>,
+    ) -> Disposition {
         let now = self.seams.clock.now();
         let entropy = &self.seams.entropy;
         let attempt = Attempt {
@@ -85,7 +105,7 @@ impl<T: Transport> Fetcher<'_, T> {
             random: entropy.next_u64(),
             now,
         };
-        decide(failure.class, &attempt)
+        decide(class, &attempt)
     }
 
     /// Waits for this request's turn at the declared pace. A pace too slow to sleep through is the

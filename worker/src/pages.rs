@@ -34,8 +34,7 @@ impl<S: StateStore, O: Outfit> Run<'_, S, O> {
         let connector = self.gear.client.connector();
         let request = connector.request_hash(lease.window().span());
         let cursor = lease.window().cursor.clone();
-        if cursor.as_ref().is_some_and(|it| it.request != request) {
-            let why = "its page token belongs to another request";
+        if let Some(why) = cursor.as_ref().and_then(|it| self.unusable(it, &request)) {
             return self
                 .worker
                 .give_back(&lease, Cause::Restart, None, why)
@@ -97,6 +96,20 @@ impl<S: StateStore, O: Outfit> Run<'_, S, O> {
             .await
     }
 
+    /// Why the run cannot go on at the stored `cursor`, if it cannot.
+    fn unusable(&self, cursor: &Cursor, request: &str) -> Option<&'static str> {
+        if cursor.request != request {
+            return Some("its page token belongs to another request");
+        }
+        // A run that was stopped may have used it up, and the vendor would answer the page after.
+        (!self.is_replayable()).then_some("its page token works only once")
+    }
+
+    /// Whether the vendor answers a page token the same way each time.
+    fn is_replayable(&self) -> bool {
+        self.gear.client.connector().defaults().prefetch
+    }
+
     /// Ends the run before `page` is delivered when it may not be: the vendor has not filled the
     /// window yet, or is leading us in a circle.
     async fn refuse(
@@ -150,6 +163,7 @@ impl<S: StateStore, O: Outfit> Run<'_, S, O> {
             group: &self.source.definition.policy.rate_group,
             requests_per_minute: self.task.requests_per_minute,
             budget: self.budget,
+            replayable: self.is_replayable(),
         }
     }
 
@@ -187,7 +201,7 @@ impl<S: StateStore, O: Outfit> Run<'_, S, O> {
 
     fn may_prefetch(&self, lease: &Lease, page: &Page) -> bool {
         page.next.is_some()
-            && self.gear.client.connector().defaults().prefetch
+            && self.is_replayable()
             && !self.worker.seams.stop.is_requested()
             && self.slow_pace_ms().is_none()
             && page

@@ -2,15 +2,15 @@
 //! synced files, beside a bare loop that fetches the same pages and throws them away.
 //!
 //! ```text
-//! cargo bench -p windlass-tests --bench pull [-- [--quick] [--instant] [--json]]
+//! cargo bench -p windlass-tests --bench pull -- [--quick] [--answer-ms N] [--binary PATH] [--json]
 //! ```
 //!
 //! Prints the median of several rounds and, in brackets, the lowest and the highest. Exits with 1
 //! when a budget is missed, and with 2 when something could not be measured.
 //!
-//! `--quick` leaves the million records out. With `--instant` the vendor keeps its pages rendered,
-//! so that the bare loop costs next to nothing: the worst case for the ratio, which then is a
-//! measure of the disk.
+//! `--quick` leaves the million records out. `--answer-ms` lets the vendor take so long for every
+//! answer: 0 by default, which no vendor does, and which leaves nothing to hide behind.
+//! `--binary` measures a build made before, to compare two of them.
 
 mod bare;
 mod measure;
@@ -20,7 +20,7 @@ mod vendor;
 mod workload;
 
 use std::io::{self, Write as _};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context, bail};
@@ -63,11 +63,19 @@ fn run() -> anyhow::Result<ExitCode> {
         writeln!(io::stdout(), "pull: measures only under `cargo bench`")?;
         return Ok(ExitCode::SUCCESS);
     }
-    let options = Options::read(&args)?;
-    let windlass = binary()?;
+    let options = Options::read(args)?;
+    let windlass = match &options.binary {
+        Some(path) => path,
+        None => binary()?,
+    };
     let mut comparisons = Vec::new();
     for (records, rounds) in options.comparisons() {
-        let comparison = compare(windlass, Workload::new(*records)?, *rounds, options.instant)?;
+        let comparison = compare(
+            windlass,
+            Workload::new(*records)?,
+            *rounds,
+            options.answer_ms,
+        )?;
         if !options.json {
             writeln!(io::stdout(), "{comparison}")?;
         }
@@ -92,13 +100,9 @@ fn compare(
     windlass: &Path,
     workload: Workload,
     rounds: usize,
-    instant: bool,
+    answer_ms: i64,
 ) -> anyhow::Result<Comparison> {
-    let vendor = Vendor::start(instant)?;
-    if instant {
-        // Once for the vendor, which keeps what it renders.
-        measure(&mut bare::command(vendor.address(), workload)?)?;
-    }
+    let vendor = Vendor::start(answer_ms)?;
     let measured: anyhow::Result<Vec<_>> = (0..rounds)
         .map(|_| round(windlass, &vendor, workload))
         .collect();
@@ -115,31 +119,41 @@ fn round(windlass: &Path, vendor: &Vendor, workload: Workload) -> anyhow::Result
 }
 
 /// The command line.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Default)]
 struct Options {
     quick: bool,
     json: bool,
-    instant: bool,
+    answer_ms: i64,
+    binary: Option<PathBuf>,
 }
 
 impl Options {
-    fn read(args: &[String]) -> anyhow::Result<Self> {
+    fn read(args: Vec<String>) -> anyhow::Result<Self> {
         let mut options = Self::default();
-        for arg in args {
+        let mut args = args.into_iter();
+        while let Some(arg) = args.next() {
             match arg.as_str() {
                 "--quick" => options.quick = true,
                 "--json" => options.json = true,
-                "--instant" => options.instant = true,
-                CARGO_BENCH => {}
-                other => {
-                    bail!("unknown argument `{other}`; there are --quick, --instant and --json")
+                "--answer-ms" => {
+                    let ms = args.next().context("--answer-ms needs a number")?;
+                    options.answer_ms = ms.parse().context("--answer-ms")?;
                 }
+                "--binary" => {
+                    let path = args.next().context("--binary needs a path")?;
+                    options.binary = Some(path.into());
+                }
+                CARGO_BENCH => {}
+                other => bail!(
+                    "unknown argument `{other}`; there are --quick, --answer-ms N, --binary PATH \
+                     and --json"
+                ),
             }
         }
         Ok(options)
     }
 
-    fn comparisons(self) -> &'static [(u64, usize)] {
+    fn comparisons(&self) -> &'static [(u64, usize)] {
         if self.quick {
             &QUICK_COMPARISONS
         } else {

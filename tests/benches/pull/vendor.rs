@@ -1,11 +1,9 @@
 //! The vendor: a process of its own, so that neither its memory nor its time is counted.
 
-use std::collections::HashMap;
 use std::convert::Infallible;
 use std::io::{self, BufRead as _, BufReader, Write as _};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::process::{Child, Command, Stdio};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
 use anyhow::Context;
@@ -17,13 +15,13 @@ use hyper::service::service_fn;
 use hyper::{Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpListener;
+use windlass_core::clock::Clock as _;
+use windlass_core::system::SystemClock;
 
 use crate::workload::PageAsked;
 
 /// The argument that makes this program the vendor.
 pub(crate) const ROLE: &str = "vendor";
-/// The argument after it that makes it keep its pages.
-const KEEPS: &str = "keeps";
 
 /// The running vendor. It ends when this is dropped, and when this process ends.
 #[derive(Debug)]
@@ -33,12 +31,11 @@ pub(crate) struct Vendor {
 }
 
 impl Vendor {
-    /// Starts this program again, as a vendor that renders every page it is asked for, or one that
-    /// `keeps` every page it has rendered.
-    pub(crate) fn start(keeps: bool) -> anyhow::Result<Self> {
+    /// Starts this program again, as a vendor that lets `answer_ms` pass before it answers.
+    pub(crate) fn start(answer_ms: i64) -> anyhow::Result<Self> {
         let mut child = Command::new(std::env::current_exe()?)
             .arg(ROLE)
-            .args(keeps.then_some(KEEPS))
+            .arg(answer_ms.to_string())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
@@ -66,8 +63,7 @@ impl Drop for Vendor {
 
 /// Serves pages, prints the address, and returns when standard input ends.
 pub(crate) fn run(mut args: impl Iterator<Item = String>) -> anyhow::Result<()> {
-    let keeps = args.next().is_some_and(|arg| arg == KEEPS);
-    let kept = Arc::new(keeps.then(Mutex::default));
+    let answer_ms = args.next().context("no time to answer given")?.parse()?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
@@ -75,25 +71,21 @@ pub(crate) fn run(mut args: impl Iterator<Item = String>) -> anyhow::Result<()> 
     writeln!(io::stdout(), "{}", listener.local_addr()?)?;
     // Not joined: it serves until the process ends.
     drop(thread::spawn(move || {
-        runtime.block_on(serve(listener, kept));
+        runtime.block_on(serve(listener, answer_ms));
     }));
     io::copy(&mut io::stdin(), &mut io::sink())?;
     Ok(())
 }
 
-/// Pages rendered before, unless every request is to be rendered.
-type Kept = Option<Mutex<HashMap<PageAsked, Bytes>>>;
-
-async fn serve(listener: TcpListener, kept: Arc<Kept>) {
+async fn serve(listener: TcpListener, answer_ms: i64) {
     while let Ok((stream, _)) = listener.accept().await {
         if stream.set_nodelay(true).is_err() {
             continue;
         }
-        let kept = Arc::clone(&kept);
         tokio::spawn(async move {
-            let service = service_fn(|request| {
-                let reply = answer(&kept, &request);
-                async move { Ok::<_, Infallible>(reply) }
+            let service = service_fn(|request| async move {
+                SystemClock.sleep(answer_ms).await;
+                Ok::<_, Infallible>(answer(&request))
             });
             let connection = http1::Builder::new().serve_connection(TokioIo::new(stream), service);
             // A client that leaves in the middle has failed, and says so itself.
@@ -102,19 +94,11 @@ async fn serve(listener: TcpListener, kept: Arc<Kept>) {
     }
 }
 
-fn answer(kept: &Kept, request: &Request<Incoming>) -> Response<Full<Bytes>> {
-    let Some(asked) = PageAsked::read(request.uri().query().unwrap_or_default()) else {
-        let mut refusal = Response::new(Full::new(Bytes::new()));
-        *refusal.status_mut() = StatusCode::BAD_REQUEST;
-        return refusal;
-    };
-    let render = || Bytes::from(asked.render());
-    let page = match kept {
-        Some(kept) => {
-            let mut kept = kept.lock().unwrap_or_else(PoisonError::into_inner);
-            kept.entry(asked).or_insert_with(render).clone()
-        }
-        None => render(),
-    };
-    Response::new(Full::new(page))
+fn answer(request: &Request<Incoming>) -> Response<Full<Bytes>> {
+    let asked = PageAsked::read(request.uri().query().unwrap_or_default());
+    let status = asked.map_or(StatusCode::BAD_REQUEST, |_| StatusCode::OK);
+    let body = asked.map(PageAsked::render).unwrap_or_default();
+    let mut response = Response::new(Full::new(Bytes::from(body)));
+    *response.status_mut() = status;
+    response
 }

@@ -79,7 +79,7 @@ impl Workload {
 }
 
 /// One page as a request names it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct PageAsked {
     /// First instant of its window.
     from: Timestamp,
