@@ -98,28 +98,27 @@ pub fn plan(situation: &Situation<'_>) -> Plan {
     } = *situation;
     let mut next = progress.clone();
 
-    let scavenged = open
-        .iter()
-        .chain(behind)
-        .filter_map(|window| {
-            Some(Move {
-                seen: window.clone(),
-                event: scavenge(window, now)?,
-            })
-        })
-        .collect();
-    let splits = open
-        .iter()
-        .chain(behind)
-        .filter_map(|window| split(window, now))
-        .collect();
-
     let max_open = usize::try_from(policy.max_open_windows).unwrap_or(usize::MAX);
     let passed = next.advance(open, behind, max_open);
     next.records_per_hour = observe(progress.records_per_hour, &passed);
     if !passed.is_empty() {
         next.width_ms = adapt_width(policy, progress.width_ms, next.records_per_hour);
     }
+
+    let scavenged = |window: &Window| {
+        let event = scavenge(window, now)?;
+        Some(Move {
+            seen: window.clone(),
+            event,
+        })
+    };
+    let mut scavenge: Vec<Move> = open.iter().chain(behind).filter_map(scavenged).collect();
+    let splits = open
+        .iter()
+        .chain(behind)
+        .filter_map(|window| split(window, now))
+        .collect();
+    let splits = keep_in_sight(splits, &mut next, &mut scavenge, now);
 
     let slots = if situation.active { situation.slots } else { 0 };
     let dispatch = dispatchable(situation, slots);
@@ -138,7 +137,7 @@ pub fn plan(situation: &Situation<'_>) -> Plan {
         let stepped = step_over_unavailable(&mut next, policy, end, open, now);
         let open_count = open
             .iter()
-            .filter(|window| window.id.from >= next.open_from)
+            .filter(|window| (next.open_from..next.scheduled_through).contains(&window.id.from))
             .count();
         let carver = Carver::new(policy, end, now, next.width_ms);
         // After a step the mark moves first: its horizon follows the clock, so two planners would
@@ -155,7 +154,7 @@ pub fn plan(situation: &Situation<'_>) -> Plan {
         next.updated_at = now;
     }
     Plan {
-        scavenge: scavenged,
+        scavenge,
         splits,
         create: builder.create,
         progress: changed.then_some(next),
@@ -177,6 +176,40 @@ fn split(window: &Window, now: Timestamp) -> Option<Split> {
         },
         right,
     })
+}
+
+/// Names in `behind` the right half of each window that is split behind `open_from`: a tick finds a
+/// window there only by its name in that list, and `complete_through` would pass one it does not
+/// name. A split for which the list has no room becomes a hole, which a retry takes up again.
+fn keep_in_sight(
+    splits: Vec<Split>,
+    next: &mut Progress,
+    scavenge: &mut Vec<Move>,
+    now: Timestamp,
+) -> Vec<Split> {
+    let mut kept = Vec::with_capacity(splits.len());
+    for split in splits {
+        let at = split.right.id.from;
+        if at < next.open_from && !next.behind.contains(&at) {
+            if next.behind.len() >= limits::BEHIND_MAX {
+                let reason = format!(
+                    "has to be split, but {} windows before it are unfinished already; \
+                     retry it when some of them are done",
+                    limits::BEHIND_MAX
+                );
+                let event = Event::Park { reason, now };
+                scavenge.push(Move {
+                    seen: split.left.seen,
+                    event,
+                });
+                continue;
+            }
+            next.behind.push(at);
+            next.behind.sort_unstable();
+        }
+        kept.push(split);
+    }
+    kept
 }
 
 fn dispatchable(situation: &Situation<'_>, slots: usize) -> Vec<Move> {

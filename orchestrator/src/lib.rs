@@ -8,7 +8,6 @@ mod carry;
 mod dispatch;
 mod recover;
 mod report;
-mod split;
 mod survey;
 mod tick;
 mod view;

@@ -12,7 +12,6 @@ use windlass_state::{SaveError, StateError, StateStore};
 use crate::carry::{Carried, Carrier};
 use crate::dispatch::Dispatch;
 use crate::report::{SourceReport, TickReport};
-use crate::split::keep_in_sight;
 use crate::survey::{closed_until, survey};
 use crate::view::{LaneView, SourceView, read_source};
 
@@ -177,7 +176,7 @@ impl<S: StateStore, D: Dispatch> Tick<'_, S, D> {
     }
 
     fn plan(&self, record: &SourceRecord, lane: &LaneView, slots: usize) -> Plan {
-        let plan = plan(&Situation {
+        plan(&Situation {
             progress: &lane.progress,
             policy: &record.definition.policy,
             end: record.definition.end,
@@ -190,8 +189,7 @@ impl<S: StateStore, D: Dispatch> Tick<'_, S, D> {
                 .dispatch_ms
                 .map_or(Timestamp::MAX, |ms| self.now.plus_ms(ms)),
             now: self.now,
-        });
-        keep_in_sight(plan, &lane.progress, self.now)
+        })
     }
 
     /// The pace a task carries: each worker's share of what the group may send, at least one
