@@ -143,7 +143,7 @@ pub fn check_settled(created: &[Window], policy: &Policy, now: Timestamp) -> Res
     let edge = crate::carve::settled_edge(policy, now);
     match created.iter().find(|window| window.to > edge) {
         Some(window) => broken(
-            "INV-5",
+            "INV-10",
             format!("{} ends past the settled edge {edge}", window.id),
         ),
         None => Ok(()),

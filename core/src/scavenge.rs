@@ -20,7 +20,7 @@ pub fn scavenge(window: &Window, now: Timestamp) -> Option<Event> {
 /// What a process does at its start to a window that an earlier process on this machine left
 /// running or dispatched: an operating-system lock proves that nobody holds it.
 pub fn recover(window: &Window, now: Timestamp) -> Option<Event> {
-    matches!(window.status, Status::Running | Status::Dispatched).then_some(Event::Expire { now })
+    matches!(window.status, Status::Running | Status::Dispatched).then_some(Event::Recover { now })
 }
 
 fn ran_out(window: &Window, now: Timestamp) -> bool {

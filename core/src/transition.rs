@@ -74,6 +74,12 @@ pub enum Event {
         /// When.
         now: Timestamp,
     },
+    /// A new process takes it back from one that was stopped on the same machine. Excused: whoever
+    /// stopped the process, it was not this window.
+    Recover {
+        /// When.
+        now: Timestamp,
+    },
     /// Tick: gives it up.
     Park {
         /// Why.
@@ -105,6 +111,7 @@ impl Event {
             Self::Complete { .. } => "complete",
             Self::Release(_) => "release",
             Self::Expire { .. } => "expire",
+            Self::Recover { .. } => "recover",
             Self::Park { .. } => "park",
             Self::Shrink { .. } => "shrink",
             Self::Retry { .. } => "retry",
@@ -195,6 +202,11 @@ impl Window {
                     next.last_error =
                         Some("the worker stopped without a word before its first page".to_owned());
                 }
+            }
+            (Status::Dispatched, Event::Recover { now }) => next.hand_over(Status::Ready, *now),
+            (Status::Running, Event::Recover { now }) => {
+                next.hand_over(Status::Ready, *now);
+                next.attempts = self.attempts.saturating_sub(1);
             }
             (Status::Ready | Status::Dispatched | Status::Running, Event::Park { reason, now }) => {
                 next.hand_over(Status::Parked, *now);

@@ -68,6 +68,7 @@ fn one_of_each() -> Vec<Event> {
         },
         release(Cause::Yielded),
         Event::Expire { now: at(10) },
+        Event::Recover { now: at(10) },
         Event::Park {
             reason: "hole".to_owned(),
             now: at(10),
@@ -216,6 +217,13 @@ fn only_crashes_and_page_errors_without_a_page_since_count_as_attempts() {
         1
     );
     assert_eq!(claimed.apply(&release(Cause::Failed)).unwrap().attempts, 1);
+    assert_eq!(
+        claimed
+            .apply(&Event::Recover { now: at(40) })
+            .unwrap()
+            .attempts,
+        0
+    );
     for excused in [
         Cause::Yielded,
         Cause::Outage,

@@ -11,7 +11,7 @@ pub enum SinkError {
         /// What happened and to what.
         problem: String,
     },
-    /// There is no room left: the window waits, and a person must make room.
+    /// There is no room left: nothing helps until a person makes some. The window keeps its place.
     #[error("sink `{sink}` is full: {problem}; free some space, then run again")]
     Full {
         /// Which sink.

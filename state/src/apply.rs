@@ -108,6 +108,7 @@ fn is_planners(event: &Event) -> bool {
     match event {
         Event::Dispatch { .. }
         | Event::Expire { .. }
+        | Event::Recover { .. }
         | Event::Park { .. }
         | Event::Shrink { .. }
         | Event::Retry { .. } => true,

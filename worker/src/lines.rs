@@ -148,7 +148,7 @@ fn field<T: Serialize + ?Sized>(out: &mut Vec<u8>, name: &str, value: &T) {
 
 /// Copies `raw` without line breaks. JSON has none inside strings, so only white space goes.
 fn copy_without_breaks(out: &mut Vec<u8>, raw: &[u8]) {
-    if has_breaks(raw) {
+    if raw.contains(&b'\n') || raw.contains(&b'\r') {
         out.extend(raw.iter().filter(|byte| !matches!(byte, b'\n' | b'\r')));
     } else {
         out.extend_from_slice(raw);
@@ -158,15 +158,6 @@ fn copy_without_breaks(out: &mut Vec<u8>, raw: &[u8]) {
 /// Starts of the escapes for the characters `P` to DEL, which every letter of our key is among and
 /// which no serializer escapes of its own accord.
 const ESCAPED_LETTERS: [&str; 3] = ["\\u005", "\\u006", "\\u007"];
-
-fn has_breaks(raw: &[u8]) -> bool {
-    // No early end within a block: that is what lets the compiler look at many bytes at once.
-    raw.chunks(256).any(|block| {
-        block
-            .iter()
-            .fold(false, |found, byte| found | matches!(byte, b'\n' | b'\r'))
-    })
-}
 
 /// Whether the object has our key at its top level. The text is looked for first: it is almost
 /// never there, and parsing every record would cost more than everything else here.

@@ -28,6 +28,16 @@ pub(crate) struct Run<'a, S, O: Outfit> {
     pub(crate) budget: Budget,
 }
 
+/// A page on its way to the sink.
+struct Delivery<'a> {
+    batch: Batch,
+    totals: PageTotals,
+    /// How long fetching it took.
+    fetch_ms: i64,
+    /// What the next token will belong to.
+    request: &'a str,
+}
+
 impl<S: StateStore, O: Outfit> Run<'_, S, O> {
     /// fetch page n+1 while page n is delivered -> checkpoint n -> ... -> complete
     pub(crate) async fn pages(&self, mut lease: Lease) -> Result<Outcome, NotWritten> {
@@ -59,30 +69,24 @@ impl<S: StateStore, O: Outfit> Run<'_, S, O> {
             let (batch, totals) = self.lines(&page, &lease, &request);
             // The lines are copies: the body goes before the next one comes.
             page.records = Vec::new();
-            // Joined, and neither cancels the other: a failed prefetch must not abort a delivery.
-            let deliver = self.deliver(&mut writer, &batch);
-            let (delivered, next) = join(deliver, self.ahead(&fetcher, &lease, &page)).await;
-            let (sink_position, deliver_ms) = match delivered {
-                Ok(delivered) => delivered,
-                Err(error) => return self.sink_failed(&lease, &error).await,
-            };
-            let checkpoint = Checkpoint {
-                from: lease.window().page,
-                cursor: page.next.clone().map(|token| Cursor {
-                    token,
-                    request: request.clone(),
-                }),
+            let delivery = Delivery {
+                batch,
                 totals,
-                ordered: page.in_order,
-                sink_position,
-                page_ms: fetch_ms + deliver_ms,
-                now: self.worker.now(),
+                fetch_ms,
+                request: &request,
             };
             if page.next.is_none() {
-                return self.complete(&lease, &mut writer, &checkpoint).await;
+                return self.last(&lease, &mut writer, &page, &delivery).await;
             }
-            lease = self.worker.holder().checkpoint(&lease, &checkpoint).await?;
-            self.observe(lease.window(), &totals);
+            // Joined, and neither cancels the other: a failed prefetch must not abort a delivery,
+            // and a slow one must not keep a delivered page from its checkpoint.
+            let deliver = self.deliver(&lease, &mut writer, &page, &delivery);
+            let (delivered, next) = join(deliver, self.ahead(&fetcher, &lease, &page)).await;
+            lease = match delivered? {
+                Ok(lease) => lease,
+                Err(error) => return self.sink_failed(&lease, &error).await,
+            };
+            self.observe(lease.window(), &delivery.totals);
             if let Some(outcome) = self.should_leave(&lease, &page).await? {
                 return Ok(outcome);
             }
@@ -131,15 +135,62 @@ impl<S: StateStore, O: Outfit> Run<'_, S, O> {
         }
     }
 
-    /// Delivers a page, and says where the sink stands then and how many milliseconds it took.
+    /// Delivers a page and checkpoints it once the sink has acknowledged every record of it.
     async fn deliver<W: WindowWriter>(
         &self,
+        lease: &Lease,
         writer: &mut W,
-        batch: &Batch,
-    ) -> Result<(Option<String>, i64), SinkError> {
+        page: &Page,
+        delivery: &Delivery<'_>,
+    ) -> Result<Result<Lease, SinkError>, NotWritten> {
+        let checkpoint = match self.write(lease, writer, page, delivery).await {
+            Ok(checkpoint) => checkpoint,
+            Err(error) => return Ok(Err(error)),
+        };
+        self.worker
+            .holder()
+            .checkpoint(lease, &checkpoint)
+            .await
+            .map(Ok)
+    }
+
+    /// Delivers the last page and completes the window.
+    async fn last<W: WindowWriter>(
+        &self,
+        lease: &Lease,
+        writer: &mut W,
+        page: &Page,
+        delivery: &Delivery<'_>,
+    ) -> Result<Outcome, NotWritten> {
+        match self.write(lease, writer, page, delivery).await {
+            Ok(checkpoint) => self.complete(lease, writer, &checkpoint).await,
+            Err(error) => self.sink_failed(lease, &error).await,
+        }
+    }
+
+    /// Writes a page to the sink; the checkpoint that says so.
+    async fn write<W: WindowWriter>(
+        &self,
+        lease: &Lease,
+        writer: &mut W,
+        page: &Page,
+        delivery: &Delivery<'_>,
+    ) -> Result<Checkpoint, SinkError> {
         let started = self.worker.now();
-        let position = writer.write(batch).await?;
-        Ok((position, self.worker.now().ms_since(started)))
+        let sink_position = writer.write(&delivery.batch).await?;
+        let now = self.worker.now();
+        Ok(Checkpoint {
+            from: lease.window().page,
+            cursor: page.next.clone().map(|token| Cursor {
+                token,
+                request: delivery.request.to_owned(),
+            }),
+            totals: delivery.totals,
+            ordered: page.in_order,
+            sink_position,
+            page_ms: delivery.fetch_ms + now.ms_since(started),
+            now,
+        })
     }
 
     /// The page after `page`, if it may be fetched before `page` is delivered.

@@ -1,7 +1,11 @@
 //! The run of a task: window after window, each from claim to release.
 
+use std::panic::AssertUnwindSafe;
+
+use futures_util::FutureExt;
 use windlass_core::ids::WindowId;
 use windlass_core::lease::Lease;
+use windlass_core::retry::stored_backoff_ms;
 use windlass_core::source::{Blocked, SourceRecord};
 use windlass_core::task::{TASK_VERSION, Task};
 use windlass_core::time::Timestamp;
@@ -74,10 +78,7 @@ impl<S: StateStore, O: Outfit> Worker<S, O> {
         report: &mut Report,
     ) {
         let outcome = match self.take(id, epoch, budget).await {
-            Ok(lease) => self
-                .work(task, lease, budget)
-                .await
-                .unwrap_or_else(Outcome::from),
+            Ok(lease) => self.work_unwound(task, lease, budget).await,
             Err(not_written) => Outcome::from(not_written),
         };
         tracing::info!(window = %id, ?outcome, "window run ended");
@@ -92,6 +93,33 @@ impl<S: StateStore, O: Outfit> Worker<S, O> {
             now: self.now(),
         };
         self.holder().claim(id, &claim).await
+    }
+
+    /// [`Self::work`], with a panic kept to its own window: it counts against that one like a page
+    /// that cannot be used, and the process goes on with the others.
+    async fn work_unwound(&self, task: &Task, lease: Lease, budget: Budget) -> Outcome {
+        let (id, owner) = (lease.window().id.clone(), lease.owner().clone());
+        let worked = AssertUnwindSafe(self.work(task, lease, budget))
+            .catch_unwind()
+            .await;
+        let worked = match worked {
+            Ok(worked) => worked,
+            Err(_) => self.after_panic(&id, &owner).await,
+        };
+        worked.unwrap_or_else(Outcome::from)
+    }
+
+    async fn after_panic(&self, id: &WindowId, owner: &Owner) -> Result<Outcome, NotWritten> {
+        tracing::error!(window = %id, "the worker panicked");
+        let window = self.holder().insist(|| self.store.window(id)).await?;
+        let lease = window.and_then(|window| Lease::held(window, owner));
+        let lease = lease.ok_or(NotWritten::Fenced)?;
+        let not_before = self
+            .now()
+            .plus_ms(stored_backoff_ms(lease.window().setbacks));
+        let why = "the worker panicked on this window; that is a bug in windlass";
+        self.give_back(&lease, Cause::Failed, Some(not_before), why)
+            .await
     }
 
     /// Everything between claim and the end of the run.

@@ -4,6 +4,7 @@
 mod blocks;
 mod clocks;
 mod fake_vendor;
+mod hanging;
 mod harness;
 mod model;
 mod next;

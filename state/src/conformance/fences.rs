@@ -191,6 +191,7 @@ pub async fn a_planner_that_read_before_a_move_is_refused<S: StateStore>(store: 
     let events = [
         dispatch,
         Event::Expire { now: at(2) },
+        Event::Recover { now: at(2) },
         park(2),
         Event::Shrink {
             to: at(5),

@@ -165,3 +165,24 @@ async fn a_window_whose_tokens_work_once_begins_again_after_a_stop() {
     assert_eq!(bench.run_when_due().await, Outcome::Completed);
     assert_eq!(bench.output(), all(4));
 }
+
+#[tokio::test]
+async fn a_panic_counts_against_its_own_window_and_the_worker_goes_on() {
+    let bench = Bench::new(|asked| {
+        assert!(asked.page != 2, "a page that nobody can read");
+        well(asked.page, 4)
+    })
+    .await;
+    let outcome = bench.run().await;
+    assert!(matches!(outcome, Outcome::Failed { .. }), "{outcome:?}");
+    // The panic came while page 1 was on its way to the sink, and took its delivery along.
+    let window = bench.window().await;
+    assert_eq!((window.status, window.page), (Status::Ready, 1));
+    run_to_the_end(&bench).await;
+    let parked = bench.window().await;
+    assert_eq!(
+        (parked.status, parked.attempts),
+        (Status::Parked, limits::ATTEMPTS_MAX)
+    );
+    assert!(parked.last_error.unwrap().contains("panicked"));
+}
