@@ -10,28 +10,26 @@ use windlass_tests::windlass::{Ended, KillAt, Project, Pull};
 use crate::scene::{Scene, check_complete};
 
 const KILLS: usize = 20;
-/// Pages the vendor serves between two kills. With fewer, the same windows are hit again and again
-/// before their first checkpoint, and after ten such runs a window is given up as a hole.
-const PAGES_BETWEEN_KILLS: RangeInclusive<u64> = 8..=24;
+/// Pages the vendor serves between two kills.
+const PAGES_BETWEEN_KILLS: RangeInclusive<u64> = 4..=24;
+/// So few that most kills hit windows that have not had one page: no number of them makes a hole.
+const HARDLY_ANY_PAGES: RangeInclusive<u64> = 1..=4;
 /// Pages of one window that one kill makes the next run fetch again, at most: the one being
 /// delivered and the one fetched ahead.
 const REFETCHED_MAX: usize = 2;
 
 /// Kills a pull [`KILLS`] times, lets it finish, and checks what it came to.
-async fn survive(shape: Shape, seed: u64, max_in_flight: u32) -> anyhow::Result<()> {
+async fn survive(shape: Shape, seed: u64, between: RangeInclusive<u64>) -> anyhow::Result<()> {
     let vendor = Scene::new(shape, 12, 40)
         .seed(seed)
         .latency_ms(5..=20)
         .start()
         .await;
-    let project = Project::new(Pull {
-        max_in_flight,
-        ..Pull::of(&vendor)
-    })?;
+    let project = Project::new(Pull::of(&vendor))?;
     let mut rng = fastrand::Rng::with_seed(seed);
     for kill in 1..=KILLS {
         let at = KillAt {
-            pages: rng.u64(PAGES_BETWEEN_KILLS),
+            pages: rng.u64(between.clone()),
             then_ms: rng.i64(0..=15),
         };
         match project.start_run()?.kill(&vendor, at).await? {
@@ -64,13 +62,18 @@ fn check_refetched(vendor: &Vendor) -> anyhow::Result<()> {
 #[tokio::test]
 async fn twenty_kills_of_a_newest_first_pull_lose_nothing_and_repeat_nothing() -> anyhow::Result<()>
 {
-    survive(Shape::Google, 41, 4).await
+    survive(Shape::Google, 41, PAGES_BETWEEN_KILLS).await
 }
 
 #[tokio::test]
 async fn twenty_kills_of_an_oldest_first_pull_lose_nothing_and_repeat_nothing() -> anyhow::Result<()>
 {
-    survive(Shape::Okta, 42, 4).await
+    survive(Shape::Okta, 42, PAGES_BETWEEN_KILLS).await
+}
+
+#[tokio::test]
+async fn kills_before_a_window_has_had_its_first_page_never_give_it_up() -> anyhow::Result<()> {
+    survive(Shape::Google, 43, HARDLY_ANY_PAGES).await
 }
 
 #[tokio::test]

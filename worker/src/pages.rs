@@ -56,6 +56,7 @@ impl<S: StateStore, O: Outfit> Run<'_, S, O> {
             Err(error) => return self.sink_failed(&lease, &error).await,
         };
         let fetcher = self.fetcher();
+        let mut buffer = Vec::new();
         let mut circle = Circle::starting_at(token.as_deref());
         let mut fetched = fetcher.fetch(lease.window(), token.as_deref()).await;
         for _ in 0..limits::PAGES_PER_RUN_MAX {
@@ -66,7 +67,7 @@ impl<S: StateStore, O: Outfit> Run<'_, S, O> {
             if let Some(outcome) = self.refuse(&lease, &page, &mut circle).await? {
                 return Ok(outcome);
             }
-            let (batch, totals) = self.lines(&page, &lease, &request);
+            let (batch, totals) = self.lines(&page, &lease, &request, buffer);
             // The lines are copies: the body goes before the next one comes.
             page.records = Vec::new();
             let delivery = Delivery {
@@ -87,6 +88,9 @@ impl<S: StateStore, O: Outfit> Run<'_, S, O> {
                 Err(error) => return self.sink_failed(&lease, &error).await,
             };
             self.observe(lease.window(), &delivery.totals);
+            // The sink is done with them, unless it keeps them.
+            let lines = delivery.batch.lines.try_into_mut();
+            buffer = lines.map(Vec::from).unwrap_or_default();
             if let Some(outcome) = self.should_leave(&lease, &page).await? {
                 return Ok(outcome);
             }
@@ -218,7 +222,13 @@ impl<S: StateStore, O: Outfit> Run<'_, S, O> {
         }
     }
 
-    fn lines(&self, page: &Page, lease: &Lease, request_hash: &str) -> (Batch, PageTotals) {
+    fn lines(
+        &self,
+        page: &Page,
+        lease: &Lease,
+        request_hash: &str,
+        buffer: Vec<u8>,
+    ) -> (Batch, PageTotals) {
         let context = PageContext {
             window: lease.window(),
             connector: self.gear.client.connector().name(),
@@ -226,7 +236,7 @@ impl<S: StateStore, O: Outfit> Run<'_, S, O> {
             metadata: self.source.definition.metadata,
             pulled_at: self.worker.now(),
         };
-        lines(page, &context)
+        lines(page, &context, buffer)
     }
 
     /// When the vendor itself will have passed the window's end and settle, if it has not: a fast
