@@ -71,6 +71,13 @@ impl Config {
         })
     }
 
+    /// Whether the records of some source go to standard output.
+    pub(crate) fn writes_to_stdout(&self) -> bool {
+        self.sources
+            .values()
+            .any(|source| self.sinks.get(&source.definition.sink) == Some(&SinkConfig::Stdout))
+    }
+
     /// An error about `field`, placed where the file says it.
     pub(crate) fn invalid(&self, field: &str, problem: impl std::fmt::Display) -> YamlError {
         yaml::invalid(&self.file.0, &self.file.1, field, problem, None)

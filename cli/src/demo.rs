@@ -163,11 +163,8 @@ impl Project {
         let mut halfway = 0;
         for record in store.sources().await? {
             let view = read_source(&store, record, SystemClock.now()).await?;
-            let windows = view
-                .lanes
-                .iter()
-                .flat_map(windlass_orchestrator::LaneView::windows);
-            halfway += windows
+            halfway += view
+                .windows()
                 .filter(|window| window.status == Status::Running && window.cursor.is_some())
                 .count();
         }

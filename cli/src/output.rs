@@ -9,11 +9,21 @@ use comfy_table::{ContentArrangement, Table, presets};
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Output {
     json: bool,
+    /// Whether standard output carries records, so that results go to standard error.
+    aside: bool,
 }
 
 impl Output {
     pub(crate) const fn new(json: bool) -> Self {
-        Self { json }
+        Self { json, aside: false }
+    }
+
+    /// The same for a command whose standard output carries records and nothing else.
+    pub(crate) const fn aside(self) -> Self {
+        Self {
+            aside: true,
+            ..self
+        }
     }
 
     /// Whether the result is one JSON document.
@@ -28,8 +38,13 @@ impl Output {
         } else {
             text()
         };
+        let written = if self.aside {
+            std::io::stderr().write_all(text.as_bytes())
+        } else {
+            std::io::stdout().write_all(text.as_bytes())
+        };
         // A reader that went away (`| head`) is not an error.
-        if std::io::stdout().write_all(text.as_bytes()).is_err() {}
+        if written.is_err() {}
     }
 
     /// A line for people while a command works; nothing when JSON was asked for.

@@ -111,6 +111,15 @@ fn offset_paging_ends_at_its_total_and_nothing_else_does() {
 }
 
 #[test]
+fn a_budget_of_nothing_is_refused() {
+    for field in ["max_in_flight", "requests_per_minute"] {
+        let error = error("errors", &format!("rate: {{ {field}: 0 }}\n"));
+        let expected = format!("`rate.{field}`: must be at least 1");
+        assert!(error.contains(&expected), "{error}");
+    }
+}
+
+#[test]
 fn a_rule_for_every_good_page_is_refused() {
     insta::assert_snapshot!(error("errors", "errors:\n  - { status: 200, class: page }\n"), @"sample.yaml:30:5: `errors[0]`: would make every page an error; add `path` and `in`");
 }

@@ -160,6 +160,12 @@ impl<'a> Found<'a> {
         }
     }
 
+    /// Whether something stands in `slot` that [`Self::get`] cannot give: neither a scalar nor null.
+    pub fn is_unreadable(&self, slot: usize) -> bool {
+        let raw = self.slots.get(slot).copied().flatten();
+        raw.is_some_and(|raw| raw.get() != "null") && self.get(slot).is_none()
+    }
+
     /// The elements of the array at [`Paths::elements`], in order; none when it is missing or null.
     pub fn elements(&self) -> Result<&[&'a RawValue], NotAnArray> {
         if self.elements_wrong {

@@ -35,11 +35,6 @@ impl<'a> Carver<'a> {
         }
     }
 
-    /// The first instant that may not be carved.
-    pub fn edge(&self) -> Timestamp {
-        self.edge
-    }
-
     /// The window that starts at `at`, or `None` while there is not enough settled time for one.
     /// `at` is a multiple of the unit, and so is the end of what is returned.
     pub fn next(&self, at: Timestamp) -> Option<Span> {

@@ -1,5 +1,4 @@
-//! What must hold, by id. Pure predicates, used by unit tests, the conformance suite, simulation
-//! and `windlass status`.
+//! What must hold, by id. Pure predicates that the tests of several rooms apply to what they find.
 
 use crate::limits;
 use crate::progress::Progress;

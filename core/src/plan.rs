@@ -113,11 +113,7 @@ pub fn plan(situation: &Situation<'_>) -> Plan {
         })
     };
     let mut scavenge: Vec<Move> = open.iter().chain(behind).filter_map(scavenged).collect();
-    let splits = open
-        .iter()
-        .chain(behind)
-        .filter_map(|window| split(window, now))
-        .collect();
+    let splits = splits(situation, next.open_from, max_open);
     let splits = keep_in_sight(splits, &mut next, &mut scavenge, now);
 
     let slots = if situation.active { situation.slots } else { 0 };
@@ -160,6 +156,26 @@ pub fn plan(situation: &Situation<'_>) -> Plan {
         progress: changed.then_some(next),
         dispatch,
     }
+}
+
+/// The splits there is room for. When the open range is full, only its oldest unfinished window may
+/// split: the timeline goes on, and a vendor that refuses every size adds one window a halving and
+/// not millions. Behind `open_from`, the list there is the bound.
+fn splits(situation: &Situation<'_>, open_from: Timestamp, max_open: usize) -> Vec<Split> {
+    let Situation { open, behind, .. } = *situation;
+    let ahead = || open.iter().filter(|window| window.id.from >= open_from);
+    let oldest = ahead().find(|window| window.is_unfinished());
+    let mut room = max_open.saturating_sub(ahead().count());
+    let mut fits = |window: &Window| {
+        let fits = room > 0 || window.id.from < open_from || oldest == Some(window);
+        room = room.saturating_sub(1);
+        fits
+    };
+    open.iter()
+        .chain(behind)
+        .filter_map(|window| split(window, situation.now))
+        .filter(|split| fits(&split.left.seen))
+        .collect()
 }
 
 fn split(window: &Window, now: Timestamp) -> Option<Split> {

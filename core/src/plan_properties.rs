@@ -53,7 +53,7 @@ fn any_policy() -> impl Strategy<Value = Policy> {
                     max_ms: min_ms * grow * grow_more,
                     every_ms: min_ms * 2,
                     settle_ms,
-                    max_lookback_ms,
+                    max_lookback_ms: max_lookback_ms.filter(|ms| *ms > settle_ms),
                     max_open_windows: open,
                     ..policy()
                 }

@@ -353,6 +353,7 @@ fn situation<'a>(world: &'a World, open: &'a [Window]) -> Situation<'a> {
 fn a_split_creates_the_right_half_before_the_left_one_shrinks() {
     let mut world = World::new(policy(), None, hours(24));
     world.tick();
+    world.policy.max_open_windows += 1;
     let split_at = Timestamp::from_ms(75 * MINUTE_MS);
     let last = Timestamp::from_ms(70 * MINUTE_MS);
     world.windows.get_mut(&last).unwrap().split_at = Some(split_at);
@@ -369,6 +370,22 @@ fn a_split_creates_the_right_half_before_the_left_one_shrinks() {
     let shrunk = world.windows[&last].apply(&split.left.event).unwrap();
     world.windows.insert(last, shrunk);
     check_coverage(&world.progress, &world.all()).unwrap();
+}
+
+#[test]
+fn when_the_open_range_is_full_only_its_oldest_window_splits() {
+    let mut world = World::new(policy(), None, hours(24));
+    world.tick();
+    for window in world.windows.values_mut() {
+        window.status = Status::Ready;
+        window.split_at = window.span().midpoint(1);
+    }
+    for (room, expected) in [(0, 1), (1, 1), (2, 2), (20, 8)] {
+        world.policy.max_open_windows = 8 + room;
+        let splits = world.plan().splits;
+        assert_eq!(splits.len(), expected, "{room}");
+        assert_eq!(splits[0].left.seen.id.from, Timestamp::from_ms(0));
+    }
 }
 
 #[test]

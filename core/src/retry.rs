@@ -83,11 +83,8 @@ pub fn decide(class: FailureClass, attempt: &Attempt<'_>) -> Disposition {
     match class {
         FailureClass::Block => Disposition::Block,
         FailureClass::Split => Disposition::Split,
-        FailureClass::Restart if attempt.window.restarts == 0 => Disposition::Restart {
-            not_before: attempt.now,
-        },
         FailureClass::Restart => {
-            let wait_ms = stored_backoff_ms(attempt.window.restarts - 1);
+            let wait_ms = restart_wait_ms(attempt.window.restarts);
             Disposition::Restart {
                 not_before: attempt.now.plus_ms(jittered(wait_ms, attempt.random)),
             }
@@ -131,6 +128,12 @@ pub fn stored_backoff_ms(setbacks: u32) -> i64 {
         .checked_shl(setbacks.min(32))
         .unwrap_or(limits::BACKOFF_MAX_MS)
         .clamp(limits::BACKOFF_MIN_MS, limits::BACKOFF_MAX_MS)
+}
+
+/// How long a window waits that begins again after `restarts` earlier ones, in milliseconds: the
+/// first time not at all, then like runs that failed.
+pub fn restart_wait_ms(restarts: u32) -> i64 {
+    restarts.checked_sub(1).map_or(0, stored_backoff_ms)
 }
 
 /// Between half of `delay_ms` and all of it, chosen by `random`: spreads those who wait together,

@@ -79,6 +79,12 @@ impl Policy {
         if self.settle_ms < 0 {
             return fail("settle", "must not be negative".to_owned());
         }
+        if let Some(kept_ms) = self.max_lookback_ms.filter(|ms| *ms <= self.settle_ms) {
+            let problem = format!(
+                "must be shorter than the vendor keeps records, {kept_ms}ms, or nothing is ever read"
+            );
+            return fail("settle", problem);
+        }
         for (field, value, max) in [
             ("max_in_flight", self.max_in_flight, limits::IN_FLIGHT_MAX),
             (
@@ -168,4 +174,38 @@ pub struct RateGate {
     pub not_before: Timestamp,
     /// What the vendor said.
     pub reason: String,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::time::{DAY_MS, HOUR_MS, MINUTE_MS};
+
+    #[test]
+    fn a_settle_longer_than_the_vendor_keeps_records_is_refused() {
+        let policy = Policy {
+            unit_ms: 1,
+            initial_ms: HOUR_MS,
+            min_ms: MINUTE_MS,
+            max_ms: HOUR_MS,
+            every_ms: MINUTE_MS,
+            settle_ms: DAY_MS - 1,
+            max_lookback_ms: Some(DAY_MS),
+            max_in_flight: 1,
+            max_open_windows: 1,
+            rate_group: "okta:acme".parse().unwrap(),
+            group_in_flight: 1,
+            requests_per_minute: None,
+            history_ms: limits::HISTORY_MS_MIN,
+        };
+        assert_eq!(policy.check(), Ok(()));
+        let settle_ms = DAY_MS;
+        let refused = Policy {
+            settle_ms,
+            ..policy
+        }
+        .check()
+        .unwrap_err();
+        assert_eq!(refused.field, "settle");
+    }
 }

@@ -60,11 +60,6 @@ impl Span {
         self.from <= time && time < self.to
     }
 
-    /// Whether the two share an instant. Spans that only touch do not overlap.
-    pub fn overlaps(self, other: Self) -> bool {
-        self.from < other.to && other.from < self.to
-    }
-
     /// The middle, rounded down to `unit_ms`; `None` when both halves would not be spans.
     pub fn midpoint(self, unit_ms: i64) -> Option<Timestamp> {
         let middle = self.from.plus_ms(self.width_ms() / 2).floor_to(unit_ms);
@@ -120,12 +115,6 @@ mod tests {
     fn the_start_belongs_to_a_span_and_the_end_does_not() {
         assert!(span(0, 10).contains(Timestamp::from_ms(0)));
         assert!(!span(0, 10).contains(Timestamp::from_ms(10)));
-    }
-
-    #[test]
-    fn neighbours_touch_without_overlapping() {
-        assert!(!span(0, 10).overlaps(span(10, 20)));
-        assert!(span(0, 11).overlaps(span(10, 20)));
     }
 
     #[test]

@@ -195,7 +195,9 @@ impl Window {
                 next.expires_at = Some(last.now.plus_ms(*history_ms));
             }
             (Status::Running, Event::Release(release)) => next.release(release)?,
-            (Status::Dispatched, Event::Expire { now }) => next.hand_over(Status::Ready, *now),
+            (Status::Dispatched, Event::Expire { now } | Event::Recover { now }) => {
+                next.hand_over(Status::Ready, *now);
+            }
             (Status::Running, Event::Expire { now }) => {
                 next.hand_over(Status::Ready, *now);
                 if self.attempts > 0 {
@@ -203,7 +205,6 @@ impl Window {
                         Some("the worker stopped without a word before its first page".to_owned());
                 }
             }
-            (Status::Dispatched, Event::Recover { now }) => next.hand_over(Status::Ready, *now),
             (Status::Running, Event::Recover { now }) => {
                 next.hand_over(Status::Ready, *now);
                 next.attempts = self.attempts.saturating_sub(1);

@@ -33,7 +33,8 @@
 //! | while an older pass is cleaned up | parts with lower numbers | leaves them; `finish` deletes them |
 //!
 //! A part that is missing, shorter than its checkpoint, or that has no line end where the
-//! checkpoint says, is [`SinkError::Lost`] and stays as it is: it is never extended. The window
+//! checkpoint says, is [`SinkError::Lost`] and stays as it is: it is never extended. So is a
+//! checkpoint without a position, which belongs to pages that another sink has. The window
 //! then restarts, and writes a part with the next number beside the old one. Whatever an older
 //! pass delivered stays until the new pass is complete, which then takes its place as a whole, also
 //! when it has fewer records or none.
@@ -118,6 +119,13 @@ impl Sink for NdjsonSink {
     type Writer = NdjsonWriter;
 
     async fn open(&self, window: &Window) -> Result<NdjsonWriter, SinkError> {
+        // A sink without positions has the first pages; the file would begin in the middle.
+        if window.cursor.is_some() && window.sink_position.is_none() {
+            return Err(SinkError::Lost {
+                sink: self.name.to_string(),
+                problem: format!("another sink has the first pages of {}", window.id),
+            });
+        }
         let directories = Arc::clone(&self.directories);
         let (id, restarts) = (window.id.clone(), window.restarts);
         let position = window.sink_position.clone();

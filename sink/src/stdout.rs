@@ -2,7 +2,8 @@
 //!
 //! A page is acknowledged when both streams have taken it and were flushed; what becomes of it
 //! behind a pipe is not known here. Nothing that was written can be taken back, so there is no
-//! position, and every stop can repeat a page. After a failure in the middle of a page the next
+//! position, and every stop can repeat a page. A window that has one was begun by another sink, and
+//! begins again here. After a failure in the middle of a page the next
 //! one begins on a new line, so at most one line is torn.
 
 use std::fmt;
@@ -67,7 +68,14 @@ impl fmt::Debug for StdoutSink {
 impl Sink for StdoutSink {
     type Writer = StdoutWriter;
 
-    async fn open(&self, _window: &Window) -> Result<StdoutWriter, SinkError> {
+    async fn open(&self, window: &Window) -> Result<StdoutWriter, SinkError> {
+        // Going on here would leave the first pages in an output that nobody completes any more.
+        if window.sink_position.is_some() {
+            return Err(SinkError::Lost {
+                sink: self.name.to_string(),
+                problem: format!("another sink has the first pages of {}", window.id),
+            });
+        }
         Ok(StdoutWriter {
             sink: self.clone(),
             broken: false,

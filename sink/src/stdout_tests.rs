@@ -4,7 +4,9 @@ use serde_json::Value;
 
 use super::*;
 use crate::Reject;
-use crate::conformance::{self, Destination, lines, page, reject, window};
+use crate::conformance::{
+    self, Destination, checkpointed, lines, page, reject, restarted, window,
+};
 
 /// A stream that can be looked at, and that can stop taking bytes after a while.
 #[derive(Clone, Default)]
@@ -195,4 +197,13 @@ async fn a_page_after_a_torn_line_begins_on_a_line_of_its_own() {
     let (torn, whole) = text.split_once('\n').unwrap();
     assert_eq!(torn.len(), 10);
     assert_eq!(whole.lines().collect::<Vec<_>>(), lines(&window, 0..2));
+}
+
+#[tokio::test]
+async fn a_window_that_another_sink_began_begins_again() {
+    let (pipes, window) = (Pipes::default(), window("okta"));
+    let begun = checkpointed(&window, Some("r0:120:0".to_owned()));
+    let error = pipes.sink().open(&begun).await.unwrap_err();
+    assert!(matches!(error, SinkError::Lost { .. }), "{error}");
+    pipes.sink().open(&restarted(&begun)).await.unwrap();
 }

@@ -8,4 +8,5 @@ mod faults;
 mod full_disk;
 mod hostile;
 mod kill;
+mod pipe;
 mod scene;

@@ -5,14 +5,24 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 
 use windlass_core::limits;
 
-/// Notices a pager that goes in circles, by the last few tokens of this run.
+/// Notices a pager that goes in circles: a small one at once, by the last few tokens of this run,
+/// and one of any length by a landmark that moves on after 1, 2, 4, 8, ... tokens. Once the landmark
+/// lies on the circle and stays for longer than one round, the pager comes by it again.
 #[derive(Debug, Default)]
-pub(crate) struct Circle(VecDeque<u64>);
+pub(crate) struct Circle {
+    recent: VecDeque<u64>,
+    landmark: Option<u64>,
+    seen: u64,
+}
 
 impl Circle {
     /// A memory that knows the token the run starts with.
     pub(crate) fn starting_at(token: Option<&str>) -> Self {
-        Self(token.map(hash).into_iter().collect())
+        let mut circle = Self::default();
+        if let Some(token) = token {
+            circle.remember(hash(token));
+        }
+        circle
     }
 
     /// What is wrong with going on at `token`, if something is.
@@ -22,7 +32,7 @@ impl Circle {
             return Some("the vendor's page token is too long to store");
         }
         let hash = hash(token);
-        if self.0.contains(&hash) {
+        if self.recent.contains(&hash) || self.landmark == Some(hash) {
             return Some("the vendor's page tokens go in a circle");
         }
         self.remember(hash);
@@ -30,10 +40,14 @@ impl Circle {
     }
 
     fn remember(&mut self, hash: u64) {
-        if self.0.len() == limits::CURSOR_MEMORY {
-            self.0.pop_front();
+        if self.recent.len() == limits::CURSOR_MEMORY {
+            self.recent.pop_front();
         }
-        self.0.push_back(hash);
+        self.recent.push_back(hash);
+        self.seen += 1;
+        if self.seen.is_power_of_two() {
+            self.landmark = Some(hash);
+        }
     }
 }
 
@@ -60,10 +74,24 @@ mod tests {
     #[test]
     fn only_the_last_few_tokens_are_remembered() {
         let mut circle = Circle::default();
-        for token in 0..=limits::CURSOR_MEMORY {
+        for token in 0..100 * limits::CURSOR_MEMORY {
             assert_eq!(circle.closes(Some(&token.to_string())), None);
         }
+        assert_eq!(circle.recent.len(), limits::CURSOR_MEMORY);
         assert_eq!(circle.closes(Some("0")), None);
+    }
+
+    #[test]
+    fn a_circle_of_any_length_is_closed_within_a_few_rounds() {
+        for (before, length) in [(0, 9), (5, 100), (300, 1_000)] {
+            let mut circle = Circle::default();
+            let tokens = (0..before).chain((before..before + length).cycle());
+            let seen = tokens
+                .take_while(|token| circle.closes(Some(&token.to_string())).is_none())
+                .take(10_000)
+                .count();
+            assert!(seen <= 3 * (before + length), "{before} {length}: {seen}");
+        }
     }
 
     #[test]

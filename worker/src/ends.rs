@@ -4,7 +4,7 @@ use windlass_connectors::connector::Page;
 use windlass_core::checkpoint::{Checkpoint, PageTotals};
 use windlass_core::lease::Lease;
 use windlass_core::limits;
-use windlass_core::retry::{Disposition, stored_backoff_ms};
+use windlass_core::retry::{Disposition, restart_wait_ms, stored_backoff_ms};
 use windlass_core::source::RateGate;
 use windlass_core::time::Timestamp;
 use windlass_core::transition::Cause;
@@ -177,8 +177,7 @@ impl<S: StateStore, O: Outfit> Run<'_, S, O> {
         lease: &Lease,
         problem: &str,
     ) -> Result<Outcome, NotWritten> {
-        let restarts = lease.window().restarts;
-        let wait_ms = restarts.checked_sub(1).map_or(0, stored_backoff_ms);
+        let wait_ms = restart_wait_ms(lease.window().restarts);
         let not_before = Some(self.worker.now().plus_ms(wait_ms));
         self.worker
             .give_back(lease, Cause::Restart, not_before, problem)

@@ -15,6 +15,7 @@ mod pace;
 mod pages;
 mod persist;
 mod run;
+mod slots;
 mod stop;
 #[cfg(test)]
 mod tests;
@@ -89,6 +90,7 @@ pub struct Worker<S, O> {
     outfit: O,
     seams: Seams,
     pacer: pace::Pacer,
+    slots: slots::Slots,
     no_vendor_clock: Once,
 }
 
@@ -113,6 +115,7 @@ impl<S: StateStore, O: Outfit> Worker<S, O> {
             outfit,
             seams,
             pacer: pace::Pacer::default(),
+            slots: slots::Slots::default(),
             no_vendor_clock: Once::new(),
         }
     }

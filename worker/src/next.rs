@@ -5,11 +5,14 @@ use windlass_core::time::Timestamp;
 use windlass_core::window::{Status, Window};
 use windlass_state::{StateError, StateStore};
 
+use crate::slots::Slots;
+
 /// The window of `name` that should run next: live before sweep before backfill, oldest first.
 /// `None` when nothing is ready, the source may not run, its rate group is closed, or as many
-/// workers as it may have are at work on it already. Its definition is read again.
+/// workers as it or its group may have are at work already. Its definition is read again.
 pub(crate) async fn next_ready<S: StateStore>(
     store: &S,
+    slots: &Slots,
     name: &SourceName,
     now: Timestamp,
 ) -> Result<Option<Window>, StateError> {
@@ -20,6 +23,10 @@ pub(crate) async fn next_ready<S: StateStore>(
         return Ok(None);
     }
     let policy = &source.definition.policy;
+    // A slot that came free may have gone to another source of the group meanwhile.
+    if slots.taken(&policy.rate_group) >= policy.group_in_flight {
+        return Ok(None);
+    }
     let gate = store.rate_gate(&policy.rate_group).await?;
     if gate.is_some_and(|gate| gate.not_before > now) {
         return Ok(None);
@@ -27,7 +34,7 @@ pub(crate) async fn next_ready<S: StateStore>(
     let mut lanes = store.progress(name).await?;
     lanes.retain(|progress| progress.timeline.generation == source.definition.generation);
     lanes.sort_by(|a, b| a.timeline.lane.cmp(&b.timeline.lane));
-    let mut running: u32 = 0;
+    let mut in_flight: u32 = 0;
     let mut next = None;
     for progress in &lanes {
         let behind = store
@@ -37,12 +44,15 @@ pub(crate) async fn next_ready<S: StateStore>(
             .open_windows(&progress.timeline, progress.open_from)
             .await?;
         for window in behind.into_iter().chain(open) {
-            running += u32::from(window.status == Status::Running);
+            in_flight += u32::from(matches!(
+                window.status,
+                Status::Running | Status::Dispatched
+            ));
             let ready = window.status == Status::Ready && window.is_due(now);
             if next.is_none() && ready && !window.is_exhausted() {
                 next = Some(window);
             }
         }
     }
-    Ok(next.filter(|_| running < policy.max_in_flight))
+    Ok(next.filter(|_| in_flight < policy.max_in_flight))
 }

@@ -1,7 +1,7 @@
 //! Keeping a declared pace: at most so many requests a minute, evenly spread.
 
 use std::collections::HashMap;
-use std::sync::Mutex;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use windlass_core::ids::RateGroup;
 use windlass_core::limits;
@@ -20,14 +20,34 @@ impl Pacer {
         requests_per_minute: u32,
         now: Timestamp,
     ) -> i64 {
-        let interval_ms = interval_ms(requests_per_minute);
-        let mut turns = self
-            .0
-            .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut turns = self.turns();
         let turn = turns.get(group).copied().unwrap_or(now).max(now);
-        turns.insert(group.clone(), turn.plus_ms(interval_ms));
+        turns.insert(
+            group.clone(),
+            turn.plus_ms(interval_ms(requests_per_minute)),
+        );
         turn.ms_since(now)
+    }
+
+    /// Takes the turn of `group` at `now` if nobody has it; otherwise says when the next one is.
+    pub(crate) fn take_free_turn(
+        &self,
+        group: &RateGroup,
+        requests_per_minute: u32,
+        now: Timestamp,
+    ) -> Result<(), Timestamp> {
+        let mut turns = self.turns();
+        match turns.get(group) {
+            Some(next) if *next > now => Err(*next),
+            _ => {
+                turns.insert(group.clone(), now.plus_ms(interval_ms(requests_per_minute)));
+                Ok(())
+            }
+        }
+    }
+
+    fn turns(&self) -> MutexGuard<'_, HashMap<RateGroup, Timestamp>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -54,6 +74,16 @@ mod tests {
         let waits: Vec<_> = (0..3).map(|_| pacer.take_turn(&a, 10, now)).collect();
         assert_eq!(waits, [0, 6_000, 12_000]);
         assert_eq!(pacer.take_turn(&b, 10, now), 0);
+    }
+
+    #[test]
+    fn a_turn_that_somebody_has_is_not_queued_for() {
+        let pacer = Pacer::default();
+        let group = "a".parse().unwrap();
+        let at = Timestamp::from_ms;
+        assert_eq!(pacer.take_free_turn(&group, 1, at(0)), Ok(()));
+        assert_eq!(pacer.take_free_turn(&group, 1, at(1)), Err(at(60_000)));
+        assert_eq!(pacer.take_free_turn(&group, 1, at(60_000)), Ok(()));
     }
 
     #[test]

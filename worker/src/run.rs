@@ -3,7 +3,7 @@
 use std::panic::AssertUnwindSafe;
 
 use futures_util::FutureExt;
-use windlass_core::ids::WindowId;
+use windlass_core::ids::{RateGroup, WindowId};
 use windlass_core::lease::Lease;
 use windlass_core::retry::stored_backoff_ms;
 use windlass_core::source::{Blocked, SourceRecord};
@@ -14,6 +14,7 @@ use windlass_core::{Owner, limits};
 use windlass_state::StateStore;
 
 use crate::next::next_ready;
+use crate::pace::is_slow;
 use crate::pages::Run;
 use crate::persist::{Holder, NotWritten};
 use crate::{Budget, Outcome, Outfit, Report, Worker};
@@ -32,7 +33,7 @@ impl<S: StateStore, O: Outfit> Worker<S, O> {
             );
             return report;
         }
-        for window in &task.windows {
+        for window in task.windows.iter().take(limits::WINDOWS_PER_TASK_MAX) {
             let spent = !budget.has_time(self.now(), 0) || self.seams.stop.is_requested();
             if spent && !report.windows.is_empty() {
                 // Left dispatched: claiming it only to release it would cost two writes.
@@ -58,7 +59,7 @@ impl<S: StateStore, O: Outfit> Worker<S, O> {
 
     async fn next_for(&self, task: &Task, budget: Budget) -> Option<(WindowId, u64)> {
         let now = self.now();
-        let window = next_ready(&self.store, &task.source, now)
+        let window = next_ready(&self.store, &self.slots, &task.source, now)
             .await
             .unwrap_or_else(|error| {
                 tracing::warn!(source = %task.source, %error, "no further window was looked for");
@@ -137,11 +138,18 @@ impl<S: StateStore, O: Outfit> Worker<S, O> {
             _ => return self.yield_now(&lease, "its source does not run").await,
         };
         let group = &source.definition.policy.rate_group;
+        let _slot = self.slots.take(group);
         let gate = self.holder().insist(|| self.store.rate_gate(group)).await?;
         if let Some(gate) = gate.filter(|gate| gate.not_before > self.now()) {
             let why = format!("its rate group waits: {}", gate.reason);
             return self
                 .give_back(&lease, Cause::Yielded, Some(gate.not_before), &why)
+                .await;
+        }
+        if let Some(until) = self.turn_of_another(task, group) {
+            let why = "its rate group waits: its declared pace";
+            return self
+                .give_back(&lease, Cause::Yielded, Some(until), why)
                 .await;
         }
         let gear = match self.outfit.outfit(&source).await {
@@ -156,6 +164,15 @@ impl<S: StateStore, O: Outfit> Worker<S, O> {
             budget,
         };
         run.pages(lease).await
+    }
+
+    /// When the next request may go out, where the pace is too slow to sleep through and another
+    /// worker has the turn: the gate closes only behind its answer. Otherwise the turn is ours.
+    fn turn_of_another(&self, task: &Task, group: &RateGroup) -> Option<Timestamp> {
+        let per_minute = task.requests_per_minute.filter(|pace| is_slow(*pace))?;
+        self.pacer
+            .take_free_turn(group, per_minute, self.now())
+            .err()
     }
 
     pub(crate) fn holder(&self) -> Holder<'_, S> {

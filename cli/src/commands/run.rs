@@ -22,6 +22,11 @@ use crate::output::{Output, grouped};
 /// Runs until stopped, or until caught up.
 pub(crate) async fn run(path: &Path, args: &RunArgs, output: Output) -> anyhow::Result<ExitCode> {
     let config = Config::load(path)?;
+    let output = if config.writes_to_stdout() {
+        output.aside()
+    } else {
+        output
+    };
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let entropy: Arc<dyn Entropy> = Arc::new(SystemEntropy);
     let outfit = LocalOutfit::build(&config, &clock, &entropy)?;
@@ -105,6 +110,7 @@ async fn summarize(
             "rejected": delivered.rejected,
             "holes": source.holes,
             "blocked": blocked,
+            "error": source.error,
         }));
     }
     let code = exit_code(ending, until_caught_up);

@@ -85,11 +85,7 @@ impl Standing {
     fn of(view: &SourceView, waits_until: Option<Timestamp>, now: Timestamp) -> Self {
         let definition = &view.record.definition;
         let count = |wanted: &[Status]| {
-            let windows = view
-                .lanes
-                .iter()
-                .flat_map(windlass_orchestrator::LaneView::windows);
-            windows
+            view.windows()
                 .filter(|window| wanted.contains(&window.status))
                 .count()
         };
@@ -98,6 +94,7 @@ impl Standing {
         let finished = definition.end.is_some_and(|end| complete_through >= end);
         let running = count(&[Status::Running]);
         let open = count(&[Status::Ready, Status::Dispatched, Status::Running]);
+        let holes = count(&[Status::Parked]);
         let state = match () {
             () if view.record.blocked.is_some() => "blocked",
             () if definition.paused => "paused",
@@ -105,6 +102,7 @@ impl Standing {
             () if running > 0 => "running",
             () if waits_until.is_some() => "waiting",
             () if open > 0 => "open",
+            () if holes > 0 => "holes",
             () => "caught up",
         };
         Self {
@@ -126,7 +124,7 @@ impl Standing {
                 .max(0),
             open,
             running,
-            holes: count(&[Status::Parked]),
+            holes,
             records_per_hour: live.and_then(|lane| lane.progress.records_per_hour),
             unavailable: view
                 .lanes

@@ -39,6 +39,7 @@ pub(crate) async fn windows(
     .map_err(|error| UsageError(error.to_string()))?;
     let mut found = Vec::new();
     for lane in read_source(&store, record, SystemClock.now()).await?.lanes {
+        let mut of_lane = Vec::new();
         let mut from = span.from();
         while let Ok(rest) = Span::new(from, span.to()) {
             let read = store
@@ -47,14 +48,22 @@ pub(crate) async fn windows(
             let Some(last) = read.last() else { break };
             from = last.id.from.plus_ms(1);
             let wanted = |window: &Window| args.status.is_none_or(|status| window.status == status);
-            found.extend(read.into_iter().filter(wanted));
-            let surplus = found.len().saturating_sub(args.limit);
-            found.drain(..surplus);
+            of_lane.extend(read.into_iter().filter(wanted));
+            of_lane = latest(of_lane, args.limit);
         }
+        found.extend(of_lane);
     }
+    let found = latest(found, args.limit);
     let json = Value::Array(found.iter().map(to_json).collect());
     output.result(&json, || list(&found));
     Ok(ExitCode::Success)
+}
+
+/// The `limit` of `windows` that start last, in the order of their starts, whatever their lanes.
+fn latest(mut windows: Vec<Window>, limit: usize) -> Vec<Window> {
+    windows.sort_by(|a, b| (a.id.from, &a.id.timeline).cmp(&(b.id.from, &b.id.timeline)));
+    windows.drain(..windows.len().saturating_sub(limit));
+    windows
 }
 
 /// Shows one window.
@@ -142,4 +151,32 @@ fn to_json(window: &Window) -> Value {
         "updated_at": window.updated_at,
         "done_at": window.done_at,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_latest_windows_are_the_ones_that_start_last_in_whatever_lane() {
+        let window = |lane: &str, day: u8| {
+            let id = format!("okta/0123456789ab/{lane}/2026-01-{day:02}T00:00:00.000Z");
+            Window::new(id.parse().unwrap(), Timestamp::MAX, Timestamp::MIN).unwrap()
+        };
+        let windows = vec![
+            window("live", 3),
+            window("live", 4),
+            window("backfill-older", 1),
+            window("backfill-older", 2),
+        ];
+        let days = |limit| -> Vec<String> {
+            latest(windows.clone(), limit)
+                .iter()
+                .map(|window| window.id.from.to_string()[8..10].to_owned())
+                .collect()
+        };
+        assert_eq!(days(4), ["01", "02", "03", "04"]);
+        assert_eq!(days(2), ["03", "04"]);
+        assert!(days(0).is_empty());
+    }
 }

@@ -9,7 +9,7 @@ use tokio::task::JoinSet;
 
 use windlass_core::source::SourceDefinition;
 use windlass_core::task::Task;
-use windlass_core::time::{SECOND_MS, Timestamp};
+use windlass_core::time::{HOUR_MS, SECOND_MS, Timestamp};
 use windlass_orchestrator::{
     Activity, Dispatch, DispatchError, Tick, TickOptions, TickReport, recover,
 };
@@ -21,6 +21,8 @@ use super::outfit::LocalOutfit;
 
 /// Longest pause between two ticks: what an operator changes is seen this soon.
 const TICK_PAUSE_MAX_MS: i64 = SECOND_MS;
+/// How often history that has run out is deleted.
+const EXPIRE_EVERY_MS: i64 = HOUR_MS;
 
 /// Hands tasks to the loop below. Nothing gets lost on the way: it is one process.
 struct LocalDispatch(mpsc::UnboundedSender<Task>);
@@ -99,7 +101,6 @@ impl Engine {
             }
         }
         recover(&self.store, now).await?;
-        self.store.expire_history(now).await?;
         Ok(())
     }
 
@@ -140,7 +141,9 @@ impl Engine {
     ) -> anyhow::Result<Ending> {
         let (sender, mut tasks) = mpsc::unbounded_channel();
         let dispatch = LocalDispatch(sender);
+        let mut expiry_due = self.seams.clock.now();
         loop {
+            expiry_due = self.expire_history(expiry_due).await?;
             let report = self.tick(&dispatch).await?;
             each_tick(&report);
             while let Ok(task) = tasks.try_recv() {
@@ -167,6 +170,16 @@ impl Engine {
                 () = self.seams.clock.sleep(self.pause_ms(&report)) => {}
             }
         }
+    }
+
+    /// Deletes history that has run out if that is `due`, and says when it is due next.
+    async fn expire_history(&self, due: Timestamp) -> Result<Timestamp, StateError> {
+        let now = self.seams.clock.now();
+        if now < due {
+            return Ok(due);
+        }
+        self.store.expire_history(now).await?;
+        Ok(now.plus_ms(EXPIRE_EVERY_MS))
     }
 
     async fn tick(&self, dispatch: &LocalDispatch) -> Result<TickReport, StateError> {
@@ -218,3 +231,7 @@ fn all_blocked(report: &TickReport) -> bool {
             .iter()
             .all(|source| blocked(source.activity) || source.activity == Activity::Paused)
 }
+
+#[cfg(test)]
+#[path = "engine_tests.rs"]
+mod tests;

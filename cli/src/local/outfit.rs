@@ -68,7 +68,7 @@ impl WindowWriter for LocalWriter {
 }
 
 /// Every source's client and sink.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct LocalOutfit {
     gear: BTreeMap<SourceName, (SourceDefinition, Gear<HttpTransport, LocalSink>)>,
 }

@@ -11,7 +11,7 @@ use super::{Connector, Pager, RecordPlan, Rule, Signals, Source};
 use crate::exchange::Origin;
 use crate::manifest::auth::{Auth, AuthKind};
 use crate::manifest::check;
-use crate::manifest::page::{EndTest, Order, TokenSource};
+use crate::manifest::page::{EndTest, TokenSource};
 use crate::manifest::text::{Millis, Template};
 use crate::manifest::{AuthScheme, AuthSpec, Manifest};
 use crate::records::Paths;
@@ -67,8 +67,6 @@ pub struct Defaults {
     pub requests_per_minute: Option<u32>,
     /// Whether one page may be fetched ahead.
     pub prefetch: bool,
-    /// The declared order of records within a window.
-    pub order: Order,
 }
 
 /// Workers of a rate group at once when the manifest does not say.
@@ -235,7 +233,6 @@ fn defaults(
         group_in_flight: manifest.rate.max_in_flight.unwrap_or(GROUP_IN_FLIGHT),
         requests_per_minute: manifest.rate.requests_per_minute,
         prefetch: manifest.page.replayable,
-        order: manifest.records.order,
     }
 }
 

@@ -6,14 +6,29 @@ use windlass_core::retry::FailureClass;
 
 use crate::exchange::{Failure, Headers, Origin};
 
-/// The target of the first link with relation `rel`, as written.
-pub(super) fn find(headers: &Headers, rel: &str) -> Option<String> {
-    let values = headers.all("link").take(limits::HEADER_LINKS_MAX);
-    values
-        .flat_map(parse)
-        .find(|link| link.has_rel(rel))
-        .map(|link| link.target.to_owned())
+/// The target of the first link with relation `rel`, as written. Without one, a list that was not
+/// read to its end is an error: what is missing from it is not absent.
+pub(super) fn find(headers: &Headers, rel: &str) -> Result<Option<String>, Failure> {
+    let mut values = headers.all("link");
+    let mut whole = true;
+    for value in values.by_ref().take(limits::HEADER_LINKS_MAX) {
+        let (links, rest) = parse(value);
+        if let Some(link) = links.iter().find(|link| link.has_rel(rel)) {
+            return Ok(Some(link.target.to_owned()));
+        }
+        whole &= rest.is_empty();
+    }
+    if whole && values.next().is_none() {
+        Ok(None)
+    } else {
+        let message = format!("the Link header cannot be read to its end; it may hold rel={rel}");
+        Err(Failure::new(FailureClass::Page, message))
+    }
 }
+
+/// What stands between the elements of a list, which may be empty
+/// (<https://www.rfc-editor.org/rfc/rfc9110#section-5.6.1>).
+const BETWEEN_ELEMENTS: [char; 3] = [',', ' ', '\t'];
 
 struct Link<'a> {
     target: &'a str,
@@ -29,10 +44,11 @@ impl Link<'_> {
 }
 
 /// The links of one header value: `<target>; name=value; name="value", <target> ...`. Commas and
-/// semicolons count only outside of `<>` and quotes. What does not look like a link ends the list.
-fn parse(value: &str) -> Vec<Link<'_>> {
+/// semicolons count only outside of `<>` and quotes, and elements may be empty. What does not look
+/// like a link ends the list, and is returned with what follows it.
+fn parse(value: &str) -> (Vec<Link<'_>>, &str) {
     let mut links = Vec::new();
-    let mut rest = value.trim_start();
+    let mut rest = value.trim_start_matches(BETWEEN_ELEMENTS);
     while links.len() < limits::HEADER_LINKS_MAX {
         let Some((target, after)) = rest.strip_prefix('<').and_then(|it| it.split_once('>')) else {
             break;
@@ -42,9 +58,9 @@ fn parse(value: &str) -> Vec<Link<'_>> {
             target: target.trim(),
             rels: rel_of(params),
         });
-        rest = next.trim_start();
+        rest = next.trim_start_matches(BETWEEN_ELEMENTS);
     }
-    links
+    (links, rest)
 }
 
 /// The value of the first `rel` parameter, as the standard says.

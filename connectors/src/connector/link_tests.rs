@@ -1,10 +1,14 @@
 use super::*;
 
-fn next(values: &[&str]) -> Option<String> {
+fn found(values: &[&str]) -> Result<Option<String>, Failure> {
     find(
         &values.iter().map(|value| ("link", *value)).collect(),
         "next",
     )
+}
+
+fn next(values: &[&str]) -> Option<String> {
+    found(values).unwrap()
 }
 
 #[test]
@@ -37,8 +41,10 @@ fn a_next_link_is_found_among_others() {
         ),
         (r#"<https://a.test/1>; rel="nextish""#, None),
         ("<https://a.test/1>", None),
-        ("<https://a.test/1", None),
-        ("rel=next", None),
+        (
+            ", ,<https://a.test/1>; rel=self,, <https://a.test/2>; rel=next",
+            Some("https://a.test/2"),
+        ),
         ("", None),
     ] {
         assert_eq!(next(&[value]).as_deref(), expected, "{value}");
@@ -50,10 +56,29 @@ fn a_next_link_is_found_among_others() {
 }
 
 #[test]
-fn only_so_many_header_values_are_read() {
+fn only_so_many_header_values_are_read_and_the_rest_is_not_taken_for_absent() {
     let mut values = vec!["<https://a.test/1>; rel=self"; limits::HEADER_LINKS_MAX];
-    values.push("<https://a.test/2>; rel=next");
     assert_eq!(next(&values), None);
+    values.push("<https://a.test/2>; rel=next");
+    assert_eq!(found(&values).unwrap_err().class, FailureClass::Page);
+    let long = values.join(", ");
+    assert_eq!(found(&[&long]).unwrap_err().class, FailureClass::Page);
+}
+
+#[test]
+fn a_header_that_cannot_be_read_to_its_end_is_not_taken_for_the_last_page() {
+    for value in [
+        "<https://a.test/1",
+        "rel=next",
+        "https://a.test/2; rel=next",
+        "<https://a.test/1>; rel=self, https://a.test/2; rel=next",
+    ] {
+        assert_eq!(
+            found(&[value]).unwrap_err().class,
+            FailureClass::Page,
+            "{value}"
+        );
+    }
 }
 
 fn resolved(token: &str) -> Result<String, Failure> {

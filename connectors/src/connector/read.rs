@@ -104,9 +104,12 @@ impl Connector {
             };
         }
         let given: Option<Cow<'_, str>> = match &self.pager.source {
+            Source::Body(slot) if found.is_unreadable(*slot) => {
+                return Err(page_failure("the page token is neither text nor a number"));
+            }
             Source::Body(slot) => found.get(*slot),
             Source::Header(name) => reply.headers.get(name).map(Cow::Borrowed),
-            Source::Link(rel) => link::find(&reply.headers, rel).map(Cow::Owned),
+            Source::Link(rel) => link::find(&reply.headers, rel)?.map(Cow::Owned),
             Source::Single | Source::Offset { .. } => None,
         };
         let given = given.filter(|token| !token.trim().is_empty());

@@ -236,6 +236,18 @@ fn only_the_declared_end_test_ends_a_window() {
 }
 
 #[test]
+fn a_token_that_is_there_and_cannot_be_read_is_not_taken_for_the_last_page() {
+    for token in [r#"{"cursor":"t"}"#, r#"["t"]"#, "{}", r#""\ud800""#] {
+        let body = format!(r#"{{"next":{token},"items":[1]}}"#);
+        assert_eq!(
+            class(read(&connector("", ""), None, &body)),
+            FailureClass::Page,
+            "{token}"
+        );
+    }
+}
+
+#[test]
 fn a_token_too_long_to_store_is_refused() {
     let body = format!(
         r#"{{"next":"{}"}}"#,

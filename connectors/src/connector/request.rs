@@ -4,6 +4,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use sha2::{Digest, Sha256};
 use url::Url;
 use windlass_core::Span;
+use windlass_core::ids::hex;
 use windlass_core::retry::FailureClass;
 
 use super::{Connector, Source, link};
@@ -61,11 +62,7 @@ impl Connector {
             .chain_update("GET ")
             .chain_update(url.as_str())
             .finalize();
-        let head = digest
-            .iter()
-            .take(8)
-            .fold(0, |head, byte| (head << 8) | u64::from(*byte));
-        format!("{head:016x}")
+        hex(&digest, 8)
     }
 
     /// Offset paging says where it starts, so that every page is asked for alike.

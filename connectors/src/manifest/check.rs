@@ -33,6 +33,7 @@ pub(super) fn check(manifest: &Manifest) -> Result<(), Fault> {
     auth(manifest)?;
     window(manifest)?;
     page(manifest)?;
+    rate(manifest)?;
     errors(manifest)
 }
 
@@ -265,6 +266,20 @@ fn page(manifest: &Manifest) -> Result<(), Fault> {
             "`total_reached` needs offset paging",
             hint,
         ));
+    }
+    Ok(())
+}
+
+fn rate(manifest: &Manifest) -> Result<(), Fault> {
+    let rate = &manifest.rate;
+    for (field, value) in [
+        ("rate.max_in_flight", rate.max_in_flight),
+        ("rate.requests_per_minute", rate.requests_per_minute),
+    ] {
+        if value == Some(0) {
+            let hint = "leave it out if the vendor documents no limit";
+            return Err(fault(field, "must be at least 1", hint));
+        }
     }
     Ok(())
 }

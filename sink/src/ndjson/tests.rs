@@ -10,8 +10,9 @@ use tempfile::TempDir;
 use super::*;
 use crate::Reject;
 use crate::conformance::{
-    self, Destination, TakingBack, checkpointed, lines, page, reject, window,
+    self, Destination, TakingBack, checkpointed, lines, page, reject, restarted, window,
 };
+use windlass_core::checkpoint::Cursor;
 
 /// A directory of its own, looked at from outside.
 pub(super) struct Place {
@@ -247,6 +248,25 @@ async fn something_else_in_the_place_of_a_part_is_refused_and_left_alone() {
         let error = place.sink().open(&window).await.unwrap_err();
         assert!(matches!(error, SinkError::Refused { .. }), "{error}");
     }
+}
+
+#[tokio::test]
+async fn a_window_that_a_sink_without_positions_began_begins_again() {
+    let place = Place::new();
+    let begun = Window {
+        cursor: Some(Cursor {
+            token: "page-2".to_owned(),
+            request: "request".to_owned(),
+        }),
+        ..checkpointed(&window("okta"), None)
+    };
+    let error = place.sink().open(&begun).await.unwrap_err();
+    assert!(matches!(error, SinkError::Lost { .. }), "{error}");
+    let again = Window {
+        cursor: None,
+        ..restarted(&begun)
+    };
+    place.sink().open(&again).await.unwrap();
 }
 
 #[tokio::test]

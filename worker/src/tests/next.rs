@@ -2,7 +2,7 @@
 
 use windlass_core::source::SourceDefinition;
 use windlass_core::time::{HOUR_MS, MINUTE_MS};
-use windlass_core::transition::Claim;
+use windlass_core::transition::{Claim, Event};
 use windlass_core::{Clock as _, Owner, Status, WindowId};
 use windlass_state::failing::{Fault, Operation};
 use windlass_state::{MemoryStore, StateStore as _};
@@ -192,6 +192,44 @@ async fn no_further_window_is_taken_when_as_many_workers_are_running_as_there_ma
     claim(&bench, &ids[1]).await;
     assert_eq!(run(&bench, Budget::UNLIMITED).await, [Outcome::Completed]);
     assert_eq!(statuses(&bench.store, &ids[2..]).await, [Status::Ready]);
+}
+
+#[tokio::test]
+async fn no_further_window_is_taken_while_one_is_on_its_way_to_another_worker() {
+    let (bench, ids) = three(|asked| well(asked.page, 1)).await;
+    let now = bench.clock.now();
+    let dispatch = Event::Dispatch {
+        until: now.plus_ms(HOUR_MS),
+        now,
+    };
+    let window = bench.store.window(&ids[1]).await.unwrap().unwrap();
+    bench.store.decide(&window, &dispatch).await.unwrap();
+    assert_eq!(run(&bench, Budget::UNLIMITED).await, [Outcome::Completed]);
+    let expected = [Status::Done, Status::Dispatched, Status::Ready];
+    assert_eq!(statuses(&bench.store, &ids).await, expected);
+}
+
+#[tokio::test]
+async fn no_further_window_is_taken_when_the_slot_has_gone_to_another_source_of_the_group() {
+    let (bench, ids) = three(|asked| well(asked.page, 1)).await;
+    let mut definition = definition();
+    definition.policy.max_in_flight = 2;
+    let now = bench.clock.now();
+    bench.store.apply_source(&definition, now).await.unwrap();
+    let worker = bench.worker(bench.store.clone());
+    let group = &definition.policy.rate_group;
+    let slot_of_another = worker.slots.take(group);
+    let report = worker.run(&bench.task().await, Budget::UNLIMITED).await;
+    assert_eq!(report.windows.len(), 1);
+    drop(slot_of_another);
+    let epoch = 1;
+    let mut task = bench.task().await;
+    task.windows[0] = windlass_core::task::TaskWindow {
+        id: ids[1].clone(),
+        epoch,
+    };
+    let report = worker.run(&task, Budget::UNLIMITED).await;
+    assert_eq!(report.windows.len(), 2, "with the slot free it goes on");
 }
 
 #[tokio::test]

@@ -4,8 +4,8 @@ use windlass_core::time::{HOUR_MS, SECOND_MS};
 use windlass_core::{Clock as _, Status};
 
 use super::fake_vendor::{Asked, Reply, all, answer, names, page_of, well};
-use super::harness::{Bench, after};
-use crate::Outcome;
+use super::harness::{Bench, after, only};
+use crate::{Budget, Outcome};
 
 /// Answers 429 to the first request and well after it.
 fn slow_down_once(wait: &'static str) -> impl Fn(&Asked) -> Reply + Send + Sync {
@@ -108,6 +108,34 @@ async fn a_pace_too_slow_to_sleep_through_closes_the_gate_after_each_page() {
     let gate = bench.gate().await.unwrap();
     assert_eq!(gate.not_before.ms_since(bench.clock.now()), 60_000);
     assert_eq!((bench.output(), bench.clock.slept_ms()), (all(3), 0));
+}
+
+#[tokio::test]
+async fn of_two_workers_at_a_slow_pace_only_one_asks() {
+    let mut bench = Bench::new(|asked| well(asked.page, 1)).await;
+    bench.pace = Some(1);
+    let worker = bench.worker(bench.store.clone());
+    let first = bench.task().await;
+    let second = windlass_core::task::Task {
+        windows: vec![windlass_core::task::TaskWindow {
+            id: bench.create(1).await,
+            epoch: 1,
+        }],
+        ..first.clone()
+    };
+    let (first, second) = futures_util::future::join(
+        worker.run(&first, Budget::UNLIMITED),
+        worker.run(&second, Budget::UNLIMITED),
+    )
+    .await;
+    assert_eq!(only(first), Outcome::Completed);
+    let until = Some(after(60_000));
+    let second = only(second);
+    assert!(
+        matches!(second, Outcome::Yielded { not_before, .. } if not_before == until),
+        "{second:?}"
+    );
+    assert_eq!(bench.asked(), ["-"]);
 }
 
 #[tokio::test]

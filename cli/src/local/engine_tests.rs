@@ -1,0 +1,80 @@
+use windlass_core::Clock as _;
+use windlass_core::checkpoint::{Checkpoint, PageTotals};
+use windlass_core::system::{SystemClock, SystemEntropy};
+use windlass_core::time::DAY_MS;
+use windlass_core::transition::Claim;
+use windlass_core::{Owner, Progress, Window, WindowId};
+use windlass_worker::Stop;
+
+use super::*;
+
+/// An engine without sources on a state of its own.
+fn engine(dir: &tempfile::TempDir) -> Engine {
+    let store = SqliteStore::open(&dir.path().join("windlass.db")).unwrap();
+    let seams = Seams {
+        clock: Arc::new(SystemClock),
+        entropy: Arc::new(SystemEntropy),
+        stop: Stop::default(),
+        observer: None,
+    };
+    Engine::new(store, LocalOutfit::default(), seams)
+}
+
+/// A window that was done long ago, and that nothing needs any more.
+async fn done_long_ago(store: &SqliteStore) -> WindowId {
+    let id: WindowId = "okta/0123456789ab/live/2020-01-01T00:00:00.000Z"
+        .parse()
+        .unwrap();
+    let now = id.from.plus_ms(DAY_MS);
+    let window = Window::new(id.clone(), now, now).unwrap();
+    store.create(&window).await.unwrap();
+    let claim = Claim {
+        epoch: window.epoch,
+        owner: Owner::from_random(1),
+        lease_until: Timestamp::MAX,
+        now,
+    };
+    let lease = store.claim(&id, &claim).await.unwrap();
+    let last = Checkpoint {
+        from: 0,
+        cursor: None,
+        totals: PageTotals::default(),
+        ordered: true,
+        sink_position: None,
+        page_ms: 1,
+        now,
+    };
+    store.complete(&lease, &last, DAY_MS).await.unwrap();
+    let marks = Progress {
+        timeline: id.timeline.clone(),
+        start: id.from,
+        end: None,
+        scheduled_through: now,
+        open_from: now,
+        behind: Vec::new(),
+        unavailable: Vec::new(),
+        width_ms: DAY_MS,
+        records_per_hour: None,
+        version: 0,
+        updated_at: now,
+    };
+    store.save_progress(&marks).await.unwrap();
+    id
+}
+
+#[tokio::test]
+async fn a_run_deletes_history_that_has_run_out_and_again_when_it_is_due() {
+    let dir = tempfile::tempdir().unwrap();
+    let engine = engine(&dir);
+    let id = done_long_ago(&engine.store).await;
+    let next = engine.expire_history(Timestamp::MAX).await.unwrap();
+    assert_eq!(next, Timestamp::MAX);
+    assert!(engine.store.window(&id).await.unwrap().is_some());
+
+    let ending = engine.run(true, |_| {}).await.unwrap();
+    assert!(matches!(ending, Ending::CaughtUp(_)), "{ending:?}");
+    assert_eq!(engine.store.window(&id).await.unwrap(), None);
+
+    let next = engine.expire_history(Timestamp::MIN).await.unwrap();
+    assert!(next > SystemClock.now(), "{next}");
+}

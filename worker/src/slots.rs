@@ -1,0 +1,66 @@
+//! How many windows of each rate group this process is working on.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use windlass_core::ids::RateGroup;
+
+/// The slots in use, by rate group.
+#[derive(Debug, Default)]
+pub(crate) struct Slots(Mutex<HashMap<RateGroup, u32>>);
+
+/// One slot, in use until dropped.
+#[derive(Debug)]
+pub(crate) struct Slot<'a> {
+    slots: &'a Slots,
+    group: RateGroup,
+}
+
+impl Slots {
+    /// Takes a slot of `group`, however many are in use: whoever dispatched the window had one.
+    pub(crate) fn take(&self, group: &RateGroup) -> Slot<'_> {
+        *self.counts().entry(group.clone()).or_default() += 1;
+        Slot {
+            slots: self,
+            group: group.clone(),
+        }
+    }
+
+    /// How many slots of `group` are in use.
+    pub(crate) fn taken(&self, group: &RateGroup) -> u32 {
+        self.counts().get(group).copied().unwrap_or_default()
+    }
+
+    fn counts(&self) -> MutexGuard<'_, HashMap<RateGroup, u32>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Slot<'_> {
+    fn drop(&mut self) {
+        let mut counts = self.slots.counts();
+        if let Some(count) = counts.get_mut(&self.group) {
+            *count -= 1;
+            if *count == 0 {
+                counts.remove(&self.group);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_slot_is_in_use_until_it_is_dropped_and_groups_do_not_share() {
+        let slots = Slots::default();
+        let (a, b) = ("a".parse().unwrap(), "b".parse().unwrap());
+        let (first, second) = (slots.take(&a), slots.take(&a));
+        assert_eq!((slots.taken(&a), slots.taken(&b)), (2, 0));
+        drop(first);
+        assert_eq!(slots.taken(&a), 1);
+        drop(second);
+        assert!(slots.counts().is_empty(), "nothing is kept for idle groups");
+    }
+}
