@@ -75,7 +75,7 @@ pub(crate) async fn run(args: &DemoArgs, output: Output) -> anyhow::Result<ExitC
         pages_needed: vendor.timeline().pages_needed(),
         seconds: seconds(SystemClock.now().ms_since(started)),
     };
-    Ok(report(&result, args.keep.as_ref(), output))
+    report(&result, args.keep.as_ref(), output)
 }
 
 /// Starts a run, lets it get into the middle of its windows, and kills it. Returns how many windows
@@ -172,7 +172,7 @@ impl Project {
     }
 }
 
-fn report(result: &DemoResult, kept: Option<&PathBuf>, output: Output) -> ExitCode {
+fn report(result: &DemoResult, kept: Option<&PathBuf>, output: Output) -> anyhow::Result<ExitCode> {
     let count::Counted {
         delivered,
         lost,
@@ -209,12 +209,13 @@ fn report(result: &DemoResult, kept: Option<&PathBuf>, output: Output) -> ExitCo
             ));
         }
         text
-    });
-    if lost == 0 && duplicated == 0 && delivered == result.made {
+    })?;
+    let complete = lost == 0 && duplicated == 0 && delivered == result.made;
+    Ok(if complete {
         ExitCode::Success
     } else {
         ExitCode::DemoFailed
-    }
+    })
 }
 
 /// Seconds with one decimal's worth of truth.

@@ -14,18 +14,12 @@ use crate::args::{Args, Command, LogFormat};
 use crate::exit_code::ExitCode;
 use crate::output::Output;
 
-/// Threads that write files and look names up.
-const BLOCKING_THREADS: usize = 4;
-
 fn main() -> std::process::ExitCode {
     let args = Args::parse();
     start_logging(&args);
     let output = Output::new(args.json);
     let runtime = match tokio::runtime::Builder::new_multi_thread()
         .enable_all()
-        // Few, long-lived threads: each keeps freed memory of its own.
-        .max_blocking_threads(BLOCKING_THREADS)
-        .thread_keep_alive(std::time::Duration::from_secs(3_600))
         .build()
     {
         Ok(runtime) => runtime,
@@ -69,6 +63,8 @@ fn start_logging(args: &Args) {
         .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn"));
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)
+        // They would go to standard error too, and panic when that is what failed.
+        .log_internal_errors(false)
         .with_writer(std::io::stderr);
     match args.log_format {
         LogFormat::Json => builder.json().init(),

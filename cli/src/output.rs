@@ -1,8 +1,9 @@
-//! The one place that prints.
-#![expect(clippy::print_stderr, reason = "this is where printing lives")]
+//! The one place that prints. A stream that nobody reads any more ends no run: `eprintln!` would
+//! panic on it.
 
-use std::io::{IsTerminal, Write};
+use std::io::{self, ErrorKind, IsTerminal, Write};
 
+use anyhow::Context;
 use comfy_table::{ContentArrangement, Table, presets};
 
 /// Where and how a command's result is printed.
@@ -32,25 +33,37 @@ impl Output {
     }
 
     /// Prints `value` as JSON, or `text` when JSON was not asked for.
-    pub(crate) fn result(self, value: &serde_json::Value, text: impl FnOnce() -> String) {
+    ///
+    /// # Errors
+    /// When the stream does not take it, as on a full disk. A reader that went away (`| head`) is
+    /// no error.
+    pub(crate) fn result(
+        self,
+        value: &serde_json::Value,
+        text: impl FnOnce() -> String,
+    ) -> anyhow::Result<()> {
         let text = if self.json {
             format!("{value:#}\n")
         } else {
             text()
         };
         let written = if self.aside {
-            std::io::stderr().write_all(text.as_bytes())
+            write_to(io::stderr(), &text)
         } else {
-            std::io::stdout().write_all(text.as_bytes())
+            write_to(io::stdout(), &text)
         };
-        // A reader that went away (`| head`) is not an error.
-        if written.is_err() {}
+        match written {
+            Err(error) if error.kind() != ErrorKind::BrokenPipe => {
+                Err(error).context("the result cannot be printed")
+            }
+            _ => Ok(()),
+        }
     }
 
     /// A line for people while a command works; nothing when JSON was asked for.
     pub(crate) fn note(self, line: &str) {
         if !self.json {
-            eprintln!("{line}");
+            say(line);
         }
     }
 
@@ -61,14 +74,24 @@ impl Output {
         } else {
             "error:"
         };
-        eprintln!("{label} {message}");
+        say(&format!("{label} {message}"));
     }
+}
+
+/// A line on standard error. When that fails there is nobody left to tell.
+fn say(line: &str) {
+    if write_to(io::stderr(), &format!("{line}\n")).is_err() {}
+}
+
+fn write_to(mut stream: impl Write, text: &str) -> io::Result<()> {
+    stream.write_all(text.as_bytes())?;
+    stream.flush()
 }
 
 /// Whether standard error is a terminal that shows colours: see <https://no-color.org>.
 pub(crate) fn colours_on_stderr() -> bool {
     let refused = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
-    !refused && std::io::stderr().is_terminal()
+    !refused && io::stderr().is_terminal()
 }
 
 /// A table without lines, as wide as the terminal allows.

@@ -187,6 +187,11 @@ impl Credentials {
     pub(crate) fn redact(&self, text: &str) -> String {
         self.redactor.redact(text)
     }
+
+    /// Whether a credential of this source stands in `text` whole.
+    pub(crate) fn stand_in(&self, text: &str) -> bool {
+        self.redactor.finds_in(text)
+    }
 }
 
 impl fmt::Debug for Credentials {

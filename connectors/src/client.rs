@@ -81,6 +81,14 @@ impl<T: Transport> Client<T> {
             outcome => outcome,
         };
         match outcome {
+            // Page tokens are stored, and a credential never is.
+            Outcome::Page(Page {
+                next: Some(next), ..
+            }) if self.credentials.stand_in(&next) => {
+                let message = "the vendor's page token holds the credential it was asked with, \
+                               so it cannot be stored; use another way to be authorised";
+                Err(Failure::new(FailureClass::Block, message))
+            }
             Outcome::Page(page) => Ok(page),
             Outcome::Failed(failure) | Outcome::Stale(failure) => Err(failure),
         }

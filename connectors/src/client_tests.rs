@@ -342,6 +342,22 @@ async fn a_next_link_within_the_origin_is_followed() {
 }
 
 #[tokio::test]
+async fn a_next_link_that_holds_the_credential_is_not_handed_on_to_be_stored() {
+    let echoing = ScriptedTransport::new(|_| {
+        let link = format!("<https://api.vendor.test/logs?k={CANARY}&after=2>; rel=\"next\"");
+        Ok(ApiResponse {
+            status: 200,
+            headers: Headers::from_iter([("link".to_owned(), link)]),
+            body: "[]".into(),
+        })
+    });
+    let client = client(connector(BEARER, None), echoing);
+    let failure = client.fetch(span(), None).await.unwrap_err();
+    assert_eq!(failure.class, FailureClass::Block);
+    assert!(!failure.message.contains(CANARY), "{failure}");
+}
+
+#[tokio::test]
 async fn a_redirect_blocks_and_its_target_hears_nothing() {
     let other = server(ResponseTemplate::new(200).set_body_string("[]")).await;
     let location = format!("{}/logs?key={CANARY}", other.uri());

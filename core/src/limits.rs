@@ -21,8 +21,9 @@ pub const UNAVAILABLE_MAX: usize = 64;
 pub const CARVE_PER_TICK_MAX: usize = 64;
 /// Windows one invocation's payload names.
 pub const WINDOWS_PER_TASK_MAX: usize = 64;
-/// Windows one worker run does before it returns to its dispatcher.
-pub const WINDOWS_PER_RUN_MAX: usize = 256;
+/// Windows one worker run does before it returns to its dispatcher, which may have work that is
+/// further behind.
+pub const WINDOWS_PER_RUN_MAX: usize = 16;
 /// Workers of one source at once, at most.
 pub const IN_FLIGHT_MAX: u32 = 64;
 

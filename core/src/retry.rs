@@ -76,7 +76,7 @@ pub struct Attempt<'a> {
 /// [`limits::RETRY_DELAY_MAX_MS`] it is slept through; a longer one, or one that does not fit the
 /// time left, is stored, never more than [`limits::WAIT_MS_MAX`].
 pub fn decide(class: FailureClass, attempt: &Attempt<'_>) -> Disposition {
-    let backoff = attempt.now.plus_ms(jittered(
+    let backoff = attempt.now.plus_ms(half_jitter(
         stored_backoff_ms(attempt.window.setbacks),
         attempt.random,
     ));
@@ -86,7 +86,7 @@ pub fn decide(class: FailureClass, attempt: &Attempt<'_>) -> Disposition {
         FailureClass::Restart => {
             let wait_ms = restart_wait_ms(attempt.window.restarts);
             Disposition::Restart {
-                not_before: attempt.now.plus_ms(jittered(wait_ms, attempt.random)),
+                not_before: attempt.now.plus_ms(half_jitter(wait_ms, attempt.random)),
             }
         }
         FailureClass::Outage | FailureClass::Rate | FailureClass::Page => {
@@ -136,9 +136,17 @@ pub fn restart_wait_ms(restarts: u32) -> i64 {
     restarts.checked_sub(1).map_or(0, stored_backoff_ms)
 }
 
+/// Between nothing and all of `delay_ms`, chosen by `random`: full jitter, which spreads those who
+/// failed together the most.
+/// Source: <https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/>.
+pub fn full_jitter(delay_ms: i64, random: u64) -> i64 {
+    let spread = delay_ms.max(0).unsigned_abs() + 1;
+    i64::try_from(random % spread).unwrap_or(0)
+}
+
 /// Between half of `delay_ms` and all of it, chosen by `random`: spreads those who wait together,
 /// and still waits.
-pub fn jittered(delay_ms: i64, random: u64) -> i64 {
+pub fn half_jitter(delay_ms: i64, random: u64) -> i64 {
     let delay = delay_ms.max(0);
     let half = delay / 2;
     let spread = (delay - half).unsigned_abs() + 1;
@@ -274,9 +282,17 @@ mod tests {
     #[test]
     fn jitter_stays_between_half_and_all_of_the_delay() {
         for random in [0, 1, 7, u64::MAX] {
-            let delay = jittered(1_000, random);
+            let delay = half_jitter(1_000, random);
             assert!((500..=1_000).contains(&delay));
         }
-        assert_eq!(jittered(0, 5), 0);
+        assert_eq!(half_jitter(0, 5), 0);
+    }
+
+    #[test]
+    fn full_jitter_reaches_from_nothing_to_the_whole_delay() {
+        assert_eq!(full_jitter(1_000, 0), 0);
+        assert_eq!(full_jitter(1_000, 1_000), 1_000);
+        assert_eq!(full_jitter(1_000, 1_001), 0);
+        assert_eq!(full_jitter(-5, u64::MAX), 0);
     }
 }

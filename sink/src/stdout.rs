@@ -61,7 +61,9 @@ impl StdoutSink {
 
 impl fmt::Debug for StdoutSink {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("StdoutSink").field("name", &self.name).finish_non_exhaustive()
+        f.debug_struct("StdoutSink")
+            .field("name", &self.name)
+            .finish_non_exhaustive()
     }
 }
 

@@ -4,9 +4,7 @@ use serde_json::Value;
 
 use super::*;
 use crate::Reject;
-use crate::conformance::{
-    self, Destination, checkpointed, lines, page, reject, restarted, window,
-};
+use crate::conformance::{self, Destination, checkpointed, lines, page, reject, restarted, window};
 
 /// A stream that can be looked at, and that can stop taking bytes after a while.
 #[derive(Clone, Default)]

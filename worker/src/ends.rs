@@ -9,7 +9,7 @@ use windlass_core::source::RateGate;
 use windlass_core::time::Timestamp;
 use windlass_core::transition::Cause;
 use windlass_core::window::Window;
-use windlass_sink::{SinkError, WindowWriter};
+use windlass_sink::SinkError;
 use windlass_state::StateStore;
 
 use crate::fetch::NoPage;
@@ -20,30 +20,60 @@ use crate::{Outcome, Outfit};
 /// Why a rate group is closed that may be asked less often than a worker can wait for.
 const PACE: &str = "its declared pace";
 
+/// How the pages of a run ended.
+pub(crate) enum End {
+    /// The last page is delivered and the output final; this completes the window.
+    Finished(Checkpoint),
+    /// A page could not be fetched.
+    NoPage(NoPage),
+    /// The sink could not take a page.
+    Sink(SinkError),
+    /// The vendor's page tokens lead nowhere.
+    Circle(&'static str),
+    /// The vendor has not filled the window before this.
+    TooEarly(Timestamp),
+    /// The whole rate group waits until then.
+    Pause(Timestamp, &'static str),
+    /// The run may not go on.
+    Yield(&'static str),
+}
+
 impl<S: StateStore, O: Outfit> Run<'_, S, O> {
-    /// Ends the run between two pages when it must not go on.
-    pub(crate) async fn should_leave(
-        &self,
-        lease: &Lease,
-        page: &Page,
-    ) -> Result<Option<Outcome>, NotWritten> {
+    /// Writes down how the run ended.
+    pub(crate) async fn conclude(&self, lease: &Lease, end: End) -> Result<Outcome, NotWritten> {
+        match end {
+            End::Finished(last) => self.complete(lease, &last).await,
+            End::NoPage(no_page) => self.no_page(lease, no_page).await,
+            End::Sink(error) => self.sink_failed(lease, &error).await,
+            End::Circle(problem) => self.restart(lease, problem).await,
+            End::TooEarly(until) => {
+                let why = "the vendor's clock has not passed the end of the window and settle";
+                self.worker
+                    .give_back(lease, Cause::Yielded, Some(until), why)
+                    .await
+            }
+            End::Pause(until, why) => {
+                self.close_gate(until, why).await?;
+                self.worker
+                    .give_back(lease, Cause::Yielded, Some(until), why)
+                    .await
+            }
+            End::Yield(why) => self.worker.yield_now(lease, why).await,
+        }
+    }
+
+    /// Why the run ends between two pages, if it must.
+    pub(crate) fn should_leave(&self, lease: &Lease, page: &Page) -> Option<End> {
         let now = self.worker.now();
         if let Some((pause_ms, why)) = self.pause_between_pages(page) {
             let until = now.plus_ms(pause_ms.min(limits::WAIT_MS_MAX));
-            self.close_gate(until, why).await?;
-            return self
-                .worker
-                .give_back(lease, Cause::Yielded, Some(until), why)
-                .await
-                .map(Some);
+            return Some(End::Pause(until, why));
         }
         if self.worker.seams.stop.is_requested() {
-            return self.worker.yield_now(lease, "told to stop").await.map(Some);
+            return Some(End::Yield("told to stop"));
         }
-        if !self.budget.has_time(now, lease.window().slowest_page_ms) {
-            return self.worker.yield_now(lease, "out of time").await.map(Some);
-        }
-        Ok(None)
+        let has_time = self.budget.has_time(now, lease.window().slowest_page_ms);
+        (!has_time).then_some(End::Yield("out of time"))
     }
 
     /// How long nobody of the rate group may ask, and why, when that is too long to sleep through.
@@ -57,15 +87,7 @@ impl<S: StateStore, O: Outfit> Run<'_, S, O> {
             .filter(|(pause_ms, _)| *pause_ms > limits::RETRY_DELAY_MAX_MS)
     }
 
-    pub(crate) async fn complete<W: WindowWriter>(
-        &self,
-        lease: &Lease,
-        writer: &mut W,
-        last: &Checkpoint,
-    ) -> Result<Outcome, NotWritten> {
-        if let Err(error) = writer.finish().await {
-            return self.sink_failed(lease, &error).await;
-        }
+    async fn complete(&self, lease: &Lease, last: &Checkpoint) -> Result<Outcome, NotWritten> {
         let history_ms = self.source.definition.policy.history_ms;
         let done = self
             .worker
@@ -106,11 +128,7 @@ impl<S: StateStore, O: Outfit> Run<'_, S, O> {
         }
     }
 
-    pub(crate) async fn no_page(
-        &self,
-        lease: &Lease,
-        no_page: NoPage,
-    ) -> Result<Outcome, NotWritten> {
+    async fn no_page(&self, lease: &Lease, no_page: NoPage) -> Result<Outcome, NotWritten> {
         let NoPage::Failed {
             failure,
             disposition,
@@ -172,11 +190,7 @@ impl<S: StateStore, O: Outfit> Run<'_, S, O> {
             .plus_ms(stored_backoff_ms(window.setbacks))
     }
 
-    pub(crate) async fn restart(
-        &self,
-        lease: &Lease,
-        problem: &str,
-    ) -> Result<Outcome, NotWritten> {
+    async fn restart(&self, lease: &Lease, problem: &str) -> Result<Outcome, NotWritten> {
         let wait_ms = restart_wait_ms(lease.window().restarts);
         let not_before = Some(self.worker.now().plus_ms(wait_ms));
         self.worker
@@ -184,11 +198,7 @@ impl<S: StateStore, O: Outfit> Run<'_, S, O> {
             .await
     }
 
-    pub(crate) async fn sink_failed(
-        &self,
-        lease: &Lease,
-        error: &SinkError,
-    ) -> Result<Outcome, NotWritten> {
+    async fn sink_failed(&self, lease: &Lease, error: &SinkError) -> Result<Outcome, NotWritten> {
         let why = error.to_string();
         let not_before = Some(self.after_setbacks(lease.window()));
         match error {

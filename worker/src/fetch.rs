@@ -8,7 +8,7 @@ use windlass_connectors::connector::Page;
 use windlass_connectors::exchange::Failure;
 use windlass_connectors::http::Transport;
 use windlass_core::limits;
-use windlass_core::retry::{Attempt, Disposition, FailureClass, decide, jittered};
+use windlass_core::retry::{Attempt, Disposition, FailureClass, decide, full_jitter};
 use windlass_core::window::Window;
 
 use crate::pace::{Pacer, is_slow};
@@ -99,7 +99,7 @@ impl<T: Transport> Fetcher<'_, T> {
         let entropy = &self.seams.entropy;
         let attempt = Attempt {
             window,
-            delay_ms: delay.map(|delay| jittered(to_ms(delay), entropy.next_u64())),
+            delay_ms: delay.map(|delay| full_jitter(to_ms(delay), entropy.next_u64())),
             wait_ms: failure.wait_ms,
             left_ms: self.budget.left_ms(now, window.slowest_page_ms),
             random: entropy.next_u64(),

@@ -13,6 +13,7 @@ use windlass_sink::{Batch, Sink, SinkError, WindowWriter};
 use windlass_state::StateStore;
 
 use crate::circle::Circle;
+use crate::ends::End;
 use crate::fetch::{Fetcher, NoPage};
 use crate::lines::{PageContext, lines};
 use crate::pace::{interval_ms, is_slow};
@@ -39,22 +40,34 @@ struct Delivery<'a> {
 }
 
 impl<S: StateStore, O: Outfit> Run<'_, S, O> {
-    /// fetch page n+1 while page n is delivered -> checkpoint n -> ... -> complete
-    pub(crate) async fn pages(&self, mut lease: Lease) -> Result<Outcome, NotWritten> {
+    /// Does the pages of the window, and says how that ended.
+    pub(crate) async fn pages(&self, lease: Lease) -> Result<Outcome, NotWritten> {
         let connector = self.gear.client.connector();
         let request = connector.request_hash(lease.window().span());
-        let cursor = lease.window().cursor.clone();
-        if let Some(why) = cursor.as_ref().and_then(|it| self.unusable(it, &request)) {
+        let cursor = lease.window().cursor.as_ref();
+        if let Some(why) = cursor.and_then(|cursor| self.unusable(cursor, &request)) {
             return self
                 .worker
                 .give_back(&lease, Cause::Restart, None, why)
                 .await;
         }
-        let token = cursor.map(|cursor| cursor.token);
-        let mut writer = match self.gear.sink.open(lease.window()).await {
-            Ok(writer) => writer,
-            Err(error) => return self.sink_failed(&lease, &error).await,
+        let (lease, end) = match self.gear.sink.open(lease.window()).await {
+            Ok(writer) => self.read(lease, writer, &request).await?,
+            Err(error) => (lease, End::Sink(error)),
         };
+        // The writer is gone by now: whoever takes the window up next may open it at once.
+        self.conclude(&lease, end).await
+    }
+
+    /// fetch page n+1 while page n is delivered -> checkpoint n -> ... -> complete
+    async fn read<W: WindowWriter>(
+        &self,
+        mut lease: Lease,
+        mut writer: W,
+        request: &str,
+    ) -> Result<(Lease, End), NotWritten> {
+        let cursor = lease.window().cursor.clone();
+        let token = cursor.map(|cursor| cursor.token);
         let fetcher = self.fetcher();
         let mut buffer = Vec::new();
         let mut circle = Circle::starting_at(token.as_deref());
@@ -62,22 +75,23 @@ impl<S: StateStore, O: Outfit> Run<'_, S, O> {
         for _ in 0..limits::PAGES_PER_RUN_MAX {
             let (mut page, fetch_ms) = match fetched {
                 Ok(page) => page,
-                Err(no_page) => return self.no_page(&lease, no_page).await,
+                Err(no_page) => return Ok((lease, End::NoPage(no_page))),
             };
-            if let Some(outcome) = self.refuse(&lease, &page, &mut circle).await? {
-                return Ok(outcome);
+            if let Some(end) = self.refuse(&lease, &page, &mut circle) {
+                return Ok((lease, end));
             }
-            let (batch, totals) = self.lines(&page, &lease, &request, buffer);
+            let (batch, totals) = self.lines(&page, &lease, request, buffer);
             // The lines are copies: the body goes before the next one comes.
             page.records = Vec::new();
             let delivery = Delivery {
                 batch,
                 totals,
                 fetch_ms,
-                request: &request,
+                request,
             };
             if page.next.is_none() {
-                return self.last(&lease, &mut writer, &page, &delivery).await;
+                let end = self.last(&lease, &mut writer, &page, &delivery).await;
+                return Ok((lease, end.unwrap_or_else(End::Sink)));
             }
             // Joined, and neither cancels the other: a failed prefetch must not abort a delivery,
             // and a slow one must not keep a delivered page from its checkpoint.
@@ -85,23 +99,21 @@ impl<S: StateStore, O: Outfit> Run<'_, S, O> {
             let (delivered, next) = join(deliver, self.ahead(&fetcher, &lease, &page)).await;
             lease = match delivered? {
                 Ok(lease) => lease,
-                Err(error) => return self.sink_failed(&lease, &error).await,
+                Err(error) => return Ok((lease, End::Sink(error))),
             };
             self.observe(lease.window(), &delivery.totals);
             // The sink is done with them, unless it keeps them.
             let lines = delivery.batch.lines.try_into_mut();
             buffer = lines.map(Vec::from).unwrap_or_default();
-            if let Some(outcome) = self.should_leave(&lease, &page).await? {
-                return Ok(outcome);
+            if let Some(end) = self.should_leave(&lease, &page) {
+                return Ok((lease, end));
             }
             fetched = match next {
                 Some(next) => next,
                 None => fetcher.fetch(lease.window(), page.next.as_deref()).await,
             };
         }
-        self.worker
-            .yield_now(&lease, "it has had its pages for one run")
-            .await
+        Ok((lease, End::Yield("it has had its pages for one run")))
     }
 
     /// Why the run cannot go on at the stored `cursor`, if it cannot.
@@ -120,22 +132,10 @@ impl<S: StateStore, O: Outfit> Run<'_, S, O> {
 
     /// Ends the run before `page` is delivered when it may not be: the vendor has not filled the
     /// window yet, or is leading us in a circle.
-    async fn refuse(
-        &self,
-        lease: &Lease,
-        page: &Page,
-        circle: &mut Circle,
-    ) -> Result<Option<Outcome>, NotWritten> {
-        if let Some(wait_until) = self.too_early(lease, page) {
-            let why = "the vendor's clock has not passed the end of the window and settle";
-            let given = self
-                .worker
-                .give_back(lease, Cause::Yielded, Some(wait_until), why);
-            return given.await.map(Some);
-        }
-        match circle.closes(page.next.as_deref()) {
-            Some(problem) => self.restart(lease, problem).await.map(Some),
-            None => Ok(None),
+    fn refuse(&self, lease: &Lease, page: &Page, circle: &mut Circle) -> Option<End> {
+        match self.too_early(lease, page) {
+            Some(wait_until) => Some(End::TooEarly(wait_until)),
+            None => circle.closes(page.next.as_deref()).map(End::Circle),
         }
     }
 
@@ -158,18 +158,17 @@ impl<S: StateStore, O: Outfit> Run<'_, S, O> {
             .map(Ok)
     }
 
-    /// Delivers the last page and completes the window.
+    /// Delivers the last page and makes the window's output final.
     async fn last<W: WindowWriter>(
         &self,
         lease: &Lease,
         writer: &mut W,
         page: &Page,
         delivery: &Delivery<'_>,
-    ) -> Result<Outcome, NotWritten> {
-        match self.write(lease, writer, page, delivery).await {
-            Ok(checkpoint) => self.complete(lease, writer, &checkpoint).await,
-            Err(error) => self.sink_failed(lease, &error).await,
-        }
+    ) -> Result<End, SinkError> {
+        let checkpoint = self.write(lease, writer, page, delivery).await?;
+        writer.finish().await?;
+        Ok(End::Finished(checkpoint))
     }
 
     /// Writes a page to the sink; the checkpoint that says so.
@@ -257,6 +256,10 @@ impl<S: StateStore, O: Outfit> Run<'_, S, O> {
             self.worker.now()
         });
         let short_ms = filled.ms_since(vendor_now);
+        if short_ms > limits::WAIT_MS_MAX {
+            let window = &lease.window().id;
+            tracing::warn!(%window, %vendor_now, "the vendor's clock is far behind its window");
+        }
         (short_ms > 0).then(|| self.worker.now().plus_ms(short_ms.min(limits::WAIT_MS_MAX)))
     }
 

@@ -100,9 +100,9 @@ impl<S: StateStore, O: Outfit> Worker<S, O> {
     /// that cannot be used, and the process goes on with the others.
     async fn work_unwound(&self, task: &Task, lease: Lease, budget: Budget) -> Outcome {
         let (id, owner) = (lease.window().id.clone(), lease.owner().clone());
-        let worked = AssertUnwindSafe(self.work(task, lease, budget))
-            .catch_unwind()
-            .await;
+        // Boxed: it holds the whole run, and a task that may be moved should be small.
+        let worked =
+            Box::pin(AssertUnwindSafe(self.work(task, lease, budget)).catch_unwind()).await;
         let worked = match worked {
             Ok(worked) => worked,
             Err(_) => self.after_panic(&id, &owner).await,
@@ -194,7 +194,9 @@ impl<S: StateStore, O: Outfit> Worker<S, O> {
         not_before: Option<Timestamp>,
         why: &str,
     ) -> Result<Outcome, NotWritten> {
-        let error = (cause != Cause::Yielded).then(|| why.to_owned());
+        // A window that only ran out of time has nothing wrong with it; one that waits says why.
+        let waits = not_before.is_some() || cause != Cause::Yielded;
+        let error = waits.then(|| why.to_owned());
         let release = Release {
             cause,
             not_before,

@@ -34,7 +34,7 @@ pub(crate) async fn check(
             }
             text.push_str("the configuration is valid; `windlass check SOURCE` asks its vendor\n");
             text
-        });
+        })?;
         return Ok(ExitCode::Success);
     };
     let source = config.source(name)?;
@@ -57,14 +57,14 @@ pub(crate) async fn check(
                 "bytes": page.body_bytes,
                 "more_pages": page.next.is_some(),
             });
-            output.result(&json, || shape(span, &page));
+            output.result(&json, || shape(span, &page))?;
             Ok(ExitCode::Success)
         }
         Err(failure) => {
             output.result(
                 &json!({ "ok": false, "problem": failure.to_string() }),
                 || format!("{name}: {failure}\n"),
-            );
+            )?;
             let refused = failure.class == FailureClass::Block;
             Ok(if refused {
                 ExitCode::Blocked

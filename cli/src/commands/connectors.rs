@@ -10,7 +10,7 @@ use crate::output::{Output, table};
 /// Lists the built-in connectors, or describes one.
 pub(crate) fn connectors(name: Option<&str>, output: Output) -> anyhow::Result<ExitCode> {
     match name {
-        Some(name) => describe(&find(name)?, output),
+        Some(name) => describe(&find(name)?, output)?,
         None => list(output)?,
     }
     Ok(ExitCode::Success)
@@ -35,11 +35,10 @@ fn list(output: Output) -> anyhow::Result<()> {
             table.add_row([manifest.connector.as_str(), manifest.title.as_str()]);
         }
         format!("{table}\n")
-    });
-    Ok(())
+    })
 }
 
-fn describe(manifest: &Manifest, output: Output) {
+fn describe(manifest: &Manifest, output: Output) -> anyhow::Result<()> {
     let auth = auth_word(manifest);
     let params: Vec<_> = manifest
         .params
@@ -73,7 +72,7 @@ fn describe(manifest: &Manifest, output: Output) {
             text.push_str(&format!("param {name}{default}: {}\n", param.about));
         }
         text
-    });
+    })
 }
 
 fn auth_word(manifest: &Manifest) -> String {

@@ -118,7 +118,7 @@ async fn summarize(
     output.result(
         &json!({ "caught_up": caught_up, "sources": sources }),
         || lines,
-    );
+    )?;
     Ok(code)
 }
 
@@ -157,8 +157,8 @@ fn stop_on_signals(stop: &Stop, output: Output) -> anyhow::Result<()> {
             if stop.is_requested() {
                 std::process::exit(i32::from(ExitCode::Unfinished as u8));
             }
-            output.note("stopping at the next checkpoint; once more to stop at once");
             stop.request();
+            output.note("stopping at the next checkpoint; once more to stop at once");
         }
     });
     Ok(())

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 use windlass_core::clock::Clock;
+use windlass_core::source::RateGate;
 use windlass_core::system::SystemClock;
 use windlass_core::time::Timestamp;
 use windlass_core::window::Status;
@@ -35,20 +36,15 @@ pub(crate) async fn status(
         let gate = store
             .rate_gate(&record.definition.policy.rate_group)
             .await?;
-        let waits_until = gate
-            .map(|gate| gate.not_before)
-            .filter(|until| *until > now);
-        standings.push(Standing::of(
-            &read_source(&store, record, now).await?,
-            waits_until,
-            now,
-        ));
+        let gate = gate.filter(|gate| gate.not_before > now);
+        let view = read_source(&store, record, now).await?;
+        standings.push(Standing::of(&view, gate, now));
     }
     let json = json!({
         "now": now,
         "sources": standings.iter().map(Standing::to_json).collect::<Vec<_>>(),
     });
-    output.result(&json, || text(&standings));
+    output.result(&json, || text(&standings))?;
     Ok(ExitCode::Success)
 }
 
@@ -78,11 +74,11 @@ struct Standing {
     holes: usize,
     records_per_hour: Option<u64>,
     unavailable: Vec<windlass_core::Span>,
-    waits_until: Option<Timestamp>,
+    gate: Option<RateGate>,
 }
 
 impl Standing {
-    fn of(view: &SourceView, waits_until: Option<Timestamp>, now: Timestamp) -> Self {
+    fn of(view: &SourceView, gate: Option<RateGate>, now: Timestamp) -> Self {
         let definition = &view.record.definition;
         let count = |wanted: &[Status]| {
             view.windows()
@@ -100,7 +96,7 @@ impl Standing {
             () if definition.paused => "paused",
             () if finished => "finished",
             () if running > 0 => "running",
-            () if waits_until.is_some() => "waiting",
+            () if gate.is_some() => "waiting",
             () if open > 0 => "open",
             () if holes > 0 => "holes",
             () => "caught up",
@@ -131,7 +127,7 @@ impl Standing {
                 .iter()
                 .flat_map(|l| l.progress.unavailable.clone())
                 .collect(),
-            waits_until,
+            gate,
         }
     }
 
@@ -149,7 +145,8 @@ impl Standing {
             "holes": self.holes,
             "records_per_hour": self.records_per_hour,
             "unavailable": self.unavailable,
-            "waits_until": self.waits_until,
+            "waits_until": self.gate.as_ref().map(|gate| gate.not_before),
+            "waits_for": self.gate.as_ref().map(|gate| &gate.reason),
         })
     }
 }
@@ -184,8 +181,9 @@ fn text(standings: &[Standing]) -> String {
         if let Some(problem) = &standing.problem {
             text.push_str(&format!("{} is blocked: {problem}\n", standing.source));
         }
-        if let Some(until) = standing.waits_until {
-            text.push_str(&format!("{} waits until {until}\n", standing.source));
+        if let Some(gate) = &standing.gate {
+            let (source, until) = (&standing.source, gate.not_before);
+            text.push_str(&format!("{source} waits until {until}: {}\n", gate.reason));
         }
         for span in &standing.unavailable {
             text.push_str(&format!(

@@ -55,7 +55,7 @@ pub(crate) async fn windows(
     }
     let found = latest(found, args.limit);
     let json = Value::Array(found.iter().map(to_json).collect());
-    output.result(&json, || list(&found));
+    output.result(&json, || list(&found))?;
     Ok(ExitCode::Success)
 }
 
@@ -74,7 +74,7 @@ pub(crate) async fn show(path: &Path, id: &str, output: Output) -> anyhow::Resul
         return Err(UsageError(format!("there is no window {id}")).into());
     };
     let json = to_json(&window);
-    output.result(&json, || full(&json));
+    output.result(&json, || full(&json))?;
     Ok(ExitCode::Success)
 }
 

@@ -57,6 +57,16 @@ impl Redactor {
             hide(&text, secret.expose_secret())
         })
     }
+
+    /// Whether one of the values stands in `text` whole, so that `text` must not be stored.
+    pub(super) fn finds_in(&self, text: &str) -> bool {
+        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut secrets = known.kept.iter().chain(&known.passing);
+        secrets.any(|secret| {
+            let secret = secret.expose_secret();
+            secret.len() >= CHARS_MIN && text.contains(secret)
+        })
+    }
 }
 
 /// The forms in which a value may appear in a message: each piece between white space (a message is
