@@ -2,10 +2,10 @@
 
 use anyhow::{Context as _, ensure};
 use serde_json::Value;
-use windlass_tests::vendor::Shape;
-use windlass_tests::windlass::{Project, Pull};
+use windlass_tests::vendor::{Quirk, Shape};
+use windlass_tests::windlass::{Project, Pull, exit};
 
-use crate::scene::Scene;
+use crate::scene::{Scene, check_complete};
 
 #[tokio::test]
 async fn a_pipe_gets_one_record_a_line_and_the_summary_goes_to_standard_error() -> anyhow::Result<()>
@@ -28,5 +28,31 @@ async fn a_pipe_gets_one_record_a_line_and_the_summary_goes_to_standard_error() 
             "no summary: {outcome:#?}"
         );
     }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_standard_error_that_takes_nothing_ends_no_run() -> anyhow::Result<()> {
+    let script = r#"exec "$@" 2>/dev/full"#;
+    let vendor = Scene::new(Shape::Okta, 2, 2).start().await;
+    let project = Project::new(Pull::of(&vendor))?;
+    let run = project.start_run_in(&["sh"], script)?.finish().await?;
+    run.expect_success()?;
+    check_complete(&project, &vendor).await?;
+
+    vendor.set_quirk(Quirk::Redirect("http://127.0.0.1:1/".to_owned()));
+    let refused = Project::new(Pull::of(&vendor))?;
+    let run = refused.start_run_in(&["sh"], script)?.finish().await?;
+    run.expect_failure(exit::BLOCKED, &["redirect"])?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_result_that_cannot_be_printed_is_an_error() -> anyhow::Result<()> {
+    let vendor = Scene::new(Shape::Okta, 1, 1).start().await;
+    let project = Project::new(Pull::of(&vendor))?;
+    let script = r#"exec "$@" >/dev/full"#;
+    let run = project.start_run_in(&["sh"], script)?.finish().await?;
+    run.expect_failure(exit::UNEXPECTED, &["cannot be printed", "no space"])?;
     Ok(())
 }

@@ -24,6 +24,8 @@ use crate::vendor::Vendor;
 
 /// The exit codes that `windlass --help` documents, as far as tests meet them.
 pub mod exit {
+    /// Something unexpected failed.
+    pub const UNEXPECTED: i32 = 1;
     /// The command line, the configuration or a manifest is wrong.
     pub const USAGE: i32 = 2;
     /// A source is blocked.
