@@ -39,6 +39,9 @@
 //! pass delivered stays until the new pass is complete, which then takes its place as a whole, also
 //! when it has fewer records or none.
 //!
+//! A final file that is there before a window's first run is from a pull with another state. It is
+//! never replaced: the sink refuses.
+//!
 //! A part is locked (advisory) while a writer has it, so two writers never share one: the second
 //! is told [`SinkError::Unavailable`].
 
@@ -115,6 +118,18 @@ fn prepare(dir: &Path) -> Result<(), FileError> {
     Ok(())
 }
 
+/// Before the first run of a window nothing of it can be final: what is there was delivered under
+/// another state, which may have been the only one to remember it.
+fn refuse_foreign(layout: &Layout) -> Result<(), FileError> {
+    for kind in [Kind::Lines, Kind::Rejects] {
+        let output = layout.output(kind);
+        if output.try_exists().doing("look for", &output)? {
+            return Err(FileError::Foreign(output));
+        }
+    }
+    Ok(())
+}
+
 impl Sink for NdjsonSink {
     type Writer = NdjsonWriter;
 
@@ -129,7 +144,11 @@ impl Sink for NdjsonSink {
         let directories = Arc::clone(&self.directories);
         let (id, restarts) = (window.id.clone(), window.restarts);
         let position = window.sink_position.clone();
+        let is_first_run = window.runs == 1 && window.page == 0;
         let opened = blocking(&self.name, move || {
+            if is_first_run {
+                refuse_foreign(&Layout::new(directories.base(), &id))?;
+            }
             WindowFiles::open(directories, &id, restarts, position.as_deref())
         })
         .await?;
@@ -213,6 +232,9 @@ impl WindowWriter for NdjsonWriter {
 #[cfg(test)]
 #[path = "ndjson/crash_tests.rs"]
 mod crash_tests;
+#[cfg(test)]
+#[path = "ndjson/foreign_tests.rs"]
+mod foreign_tests;
 #[cfg(test)]
 #[path = "ndjson/tests.rs"]
 mod tests;

@@ -95,6 +95,7 @@ impl<S: StateStore, O: Outfit> Run<'_, S, O> {
             .complete(lease, last, history_ms)
             .await?;
         self.observe(&done, &last.totals);
+        self.worker.told.forget(&done.id.timeline.source);
         self.keep_slow_pace().await?;
         Ok(Outcome::Completed)
     }
@@ -129,12 +130,18 @@ impl<S: StateStore, O: Outfit> Run<'_, S, O> {
     }
 
     async fn no_page(&self, lease: &Lease, no_page: NoPage) -> Result<Outcome, NotWritten> {
-        let NoPage::Failed {
-            failure,
-            disposition,
-        } = no_page
-        else {
-            return self.worker.yield_now(lease, "told to stop").await;
+        let (failure, disposition) = match no_page {
+            NoPage::Failed {
+                failure,
+                disposition,
+            } => (failure, disposition),
+            NoPage::Stopped(None) => return self.worker.yield_now(lease, "told to stop").await,
+            NoPage::Stopped(Some(why)) => {
+                return self
+                    .worker
+                    .give_back(lease, Cause::Outage, None, &why)
+                    .await;
+            }
         };
         self.keep_slow_pace().await?;
         let why = failure.to_string();

@@ -1,5 +1,6 @@
 //! One page, with the tries it is given within a run.
 
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use backon::{BackoffBuilder, ExponentialBuilder};
@@ -22,8 +23,8 @@ pub(crate) enum NoPage {
         failure: Failure,
         disposition: Disposition,
     },
-    /// The run was told to stop while it waited.
-    Stopped,
+    /// The run was told to stop while it waited, perhaps after tries that failed like this.
+    Stopped(Option<String>),
 }
 
 /// Fetches pages of one window.
@@ -46,15 +47,21 @@ impl<T: Transport> Fetcher<'_, T> {
         token: Option<&str>,
     ) -> Result<(Page, i64), NoPage> {
         let started = self.seams.clock.now();
-        let tries = self.tries(window, token);
+        let last_failure = Mutex::new(None);
+        let tries = self.tries(window, token, &last_failure);
         tokio::select! {
             biased;
             page = tries => page.map(|page| (page, self.seams.clock.now().ms_since(started))),
-            () = self.seams.stop.requested() => Err(NoPage::Stopped),
+            () = self.seams.stop.requested() => Err(NoPage::Stopped(take(&last_failure))),
         }
     }
 
-    async fn tries(&self, window: &Window, token: Option<&str>) -> Result<Page, NoPage> {
+    async fn tries(
+        &self,
+        window: &Window,
+        token: Option<&str>,
+        last_failure: &Mutex<Option<String>>,
+    ) -> Result<Page, NoPage> {
         // At a pace too slow to sleep through, another try has to wait for the gate like a page.
         let slow = self.requests_per_minute.is_some_and(is_slow);
         let mut delays = delays().take(if slow { 0 } else { limits::PAGE_TRIES_MAX });
@@ -73,6 +80,7 @@ impl<T: Transport> Fetcher<'_, T> {
                 });
             };
             tracing::info!(window = %window.id, after_ms, error = %failure, "page tried again");
+            *last_failure.lock().unwrap_or_else(PoisonError::into_inner) = Some(failure.message);
             self.seams.clock.sleep(after_ms).await;
         }
     }
@@ -124,6 +132,13 @@ impl<T: Transport> Fetcher<'_, T> {
             self.seams.clock.sleep(wait_ms).await;
         }
     }
+}
+
+fn take(message: &Mutex<Option<String>>) -> Option<String> {
+    message
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner)
+        .take()
 }
 
 /// The delays between tries: exponential; the jitter comes from our own entropy.

@@ -19,6 +19,7 @@ mod slots;
 mod stop;
 #[cfg(test)]
 mod tests;
+mod told;
 
 use std::fmt;
 use std::future::Future;
@@ -92,6 +93,7 @@ pub struct Worker<S, O> {
     pacer: pace::Pacer,
     slots: slots::Slots,
     no_vendor_clock: Once,
+    told: told::Told,
 }
 
 /// Time, randomness, the request to stop, and who listens.
@@ -117,6 +119,7 @@ impl<S: StateStore, O: Outfit> Worker<S, O> {
             pacer: pace::Pacer::default(),
             slots: slots::Slots::default(),
             no_vendor_clock: Once::new(),
+            told: told::Told::default(),
         }
     }
 

@@ -106,6 +106,11 @@ impl<S: StateStore, O: Outfit> Run<'_, S, O> {
             let lines = delivery.batch.lines.try_into_mut();
             buffer = lines.map(Vec::from).unwrap_or_default();
             if let Some(end) = self.should_leave(&lease, &page) {
+                // What the page ahead met says more than that the run may not go on.
+                let end = match (end, next) {
+                    (End::Yield(_), Some(Err(met @ NoPage::Stopped(Some(_))))) => End::NoPage(met),
+                    (end, _) => end,
+                };
                 return Ok((lease, end));
             }
             fetched = match next {

@@ -17,6 +17,7 @@ use crate::next::next_ready;
 use crate::pace::is_slow;
 use crate::pages::Run;
 use crate::persist::{Holder, NotWritten};
+use crate::told::Trouble;
 use crate::{Budget, Outcome, Outfit, Report, Worker};
 
 impl<S: StateStore, O: Outfit> Worker<S, O> {
@@ -197,6 +198,11 @@ impl<S: StateStore, O: Outfit> Worker<S, O> {
         // A window that only ran out of time has nothing wrong with it; one that waits says why.
         let waits = not_before.is_some() || cause != Cause::Yielded;
         let error = waits.then(|| why.to_owned());
+        let window = &lease.window().id;
+        let source = &window.timeline.source;
+        if cause != Cause::Yielded && self.told.is_news(source, Trouble::SetBack) {
+            tracing::warn!(%source, %window, why, "window set back; it is tried again");
+        }
         let release = Release {
             cause,
             not_before,
@@ -217,14 +223,19 @@ impl<S: StateStore, O: Outfit> Worker<S, O> {
         source: &SourceRecord,
         why: &str,
     ) -> Result<Outcome, NotWritten> {
-        tracing::error!(source = %source.definition.name, why, "source blocked");
+        let name = &source.definition.name;
+        if self.told.is_news(name, Trouble::Blocked) {
+            tracing::error!(source = %name, why, "source blocked");
+        }
         let blocked = Blocked {
             reason: why.to_owned(),
             since: self.now(),
         };
-        let (name, version) = (&source.definition.name, source.version);
         self.holder()
-            .insist(|| self.store.block_source(name, version, Some(&blocked)))
+            .insist(|| {
+                self.store
+                    .block_source(name, source.version, Some(&blocked))
+            })
             .await?;
         self.give_back(lease, Cause::Yielded, None, why).await?;
         Ok(Outcome::Blocked {

@@ -18,6 +18,8 @@ pub(super) enum FileError {
     Busy(PathBuf),
     /// What a checkpoint stands on is not there.
     Lost(String),
+    /// The output of another pull stands where this one's would go.
+    Foreign(PathBuf),
 }
 
 impl FileError {
@@ -29,6 +31,14 @@ impl FileError {
                 let problem = format!("cannot {doing} {}: {error}", path.display());
                 error_of_kind(sink, problem, error.kind())
             }
+            Self::Foreign(path) => SinkError::Refused {
+                sink: sink_name,
+                problem: format!(
+                    "{} is from an earlier pull, and would be replaced; \
+                     move it away, or give this state a folder of its own",
+                    path.display()
+                ),
+            },
             Self::Busy(path) => SinkError::Unavailable {
                 sink: sink_name,
                 problem: format!("another writer has {}", path.display()),

@@ -1,7 +1,8 @@
-//! A vendor that answers two pages and then nothing.
+//! A vendor that answers two pages, fails so many times, and then never answers again.
 
 use std::future::pending;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use secrecy::SecretString;
 use windlass_connectors::exchange::{ApiRequest, ApiResponse};
@@ -10,20 +11,32 @@ use windlass_connectors::scripted::ScriptedTransport;
 use windlass_connectors::{Client, Connector, Credentials, Manifest, Settings};
 use windlass_core::clock::SeededEntropy;
 use windlass_core::source::SourceRecord;
+use windlass_core::window::Window;
 
-use super::fake_vendor::{MANIFEST, token, transport, well};
+use super::fake_vendor::{MANIFEST, answer, token, transport, well};
 use super::harness::{Bench, CANARY, TestSink, only};
 use crate::{Budget, Gear, Outcome, Outfit, OutfitError, Seams, Worker};
 
-/// Never answers the request for page 2.
-struct Hanging(ScriptedTransport);
+struct Hanging {
+    inner: ScriptedTransport,
+    /// How often the request for page 2 fails before it is never answered.
+    failures: AtomicU64,
+}
 
 impl Transport for Hanging {
     async fn send(&self, request: &ApiRequest) -> Result<ApiResponse, TransportError> {
-        if token(request).as_deref() == Some("p2") {
+        if token(request).as_deref() != Some("p2") {
+            return self.inner.send(request).await;
+        }
+        let left = |left: u64| left.checked_sub(1);
+        if self
+            .failures
+            .fetch_update(Ordering::SeqCst, Ordering::SeqCst, left)
+            .is_err()
+        {
             pending::<()>().await;
         }
-        self.0.send(request).await
+        Ok(answer(503, &[], "{}"))
     }
 }
 
@@ -44,20 +57,23 @@ impl Outfit for HangingOutfit {
     }
 }
 
-#[tokio::test]
-async fn a_delivered_page_is_checkpointed_while_the_next_one_is_still_awaited() {
+/// Runs one window against the vendor, and stops it once page 1 is checkpointed.
+async fn run_and_stop(failures: u64) -> Window {
     let bench = Bench::new(|asked| well(asked.page, 4)).await;
     let manifest = Manifest::load("sample.yaml", MANIFEST).unwrap();
     let connector = Connector::compile(&manifest, &Settings::default()).unwrap();
     let secret = SecretString::from(CANARY);
     let credentials = Credentials::new(connector.auth(), Some(&secret)).unwrap();
-    let hanging = Hanging(transport(|asked| well(asked.page, 4), bench.log.clone()));
-    let entropy = Arc::new(SeededEntropy::new(1));
+    let hanging = Hanging {
+        inner: transport(|asked| well(asked.page, 4), bench.log.clone()),
+        failures: AtomicU64::new(failures),
+    };
+    let (clock, entropy) = (bench.clock.clone(), Arc::new(SeededEntropy::new(1)));
     let client = Client::new(
         connector,
         credentials,
         hanging,
-        bench.clock.clone(),
+        clock.clone(),
         entropy.clone(),
     );
     let outfit = HangingOutfit {
@@ -65,7 +81,7 @@ async fn a_delivered_page_is_checkpointed_while_the_next_one_is_still_awaited() 
         sink: Arc::new(bench.sink.clone()),
     };
     let seams = Seams {
-        clock: bench.clock.clone(),
+        clock,
         entropy,
         stop: bench.stop.clone(),
         observer: None,
@@ -81,9 +97,20 @@ async fn a_delivered_page_is_checkpointed_while_the_next_one_is_still_awaited() 
     let (report, ()) = tokio::join!(worker.run(&task, Budget::UNLIMITED), stop_once_checkpointed);
     let outcome = only(report);
     assert!(matches!(outcome, Outcome::Yielded { .. }), "{outcome:?}");
-    let window = bench.window().await;
-    assert_eq!(
-        (window.page, window.cursor.unwrap().token.as_str()),
-        (2, "p2")
-    );
+    bench.window().await
+}
+
+#[tokio::test]
+async fn a_delivered_page_is_checkpointed_while_the_next_one_is_still_awaited() {
+    let window = run_and_stop(0).await;
+    assert_eq!((window.page, window.attempts), (2, 0));
+    assert_eq!(window.cursor.unwrap().token, "p2");
+    assert_eq!(window.last_error, None);
+}
+
+#[tokio::test]
+async fn a_run_that_is_stopped_while_its_vendor_fails_remembers_why() {
+    let window = run_and_stop(2).await;
+    assert_eq!((window.page, window.attempts), (2, 0));
+    assert!(window.last_error.unwrap().contains("503"));
 }
