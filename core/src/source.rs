@@ -176,6 +176,22 @@ pub struct RateGate {
     pub reason: String,
 }
 
+impl RateGate {
+    /// Until when the group may not be asked, if that is still to come at `now`.
+    pub fn closed_until(&self, now: Timestamp) -> Option<Timestamp> {
+        waits_until(self.not_before, now)
+    }
+}
+
+/// `not_before`, if it is still to come and can be true. No wait is stored for longer than
+/// [`limits::WAIT_MS_MAX`], so one that ends later was stored by a clock that was wrong.
+pub fn waits_until(not_before: Timestamp, now: Timestamp) -> Option<Timestamp> {
+    let latest = now
+        .plus_ms(limits::WAIT_MS_MAX)
+        .plus_ms(limits::CLOCK_SKEW_MS);
+    (now < not_before && not_before <= latest).then_some(not_before)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -207,5 +223,14 @@ mod tests {
         .check()
         .unwrap_err();
         assert_eq!(refused.field, "settle");
+    }
+
+    #[test]
+    fn a_wait_longer_than_any_that_is_stored_came_from_a_wrong_clock_and_is_not_believed() {
+        let now = Timestamp::from_ms(1_000_000);
+        let latest = now.plus_ms(limits::WAIT_MS_MAX + limits::CLOCK_SKEW_MS);
+        assert_eq!(waits_until(latest, now), Some(latest));
+        assert_eq!(waits_until(latest.plus_ms(1), now), None);
+        assert_eq!(waits_until(now, now), None);
     }
 }

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::checkpoint::Cursor;
 use crate::ids::{InvalidId, Owner, WindowId};
+use crate::source::waits_until;
 use crate::span::{EmptySpan, Span};
 use crate::time::Timestamp;
 
@@ -196,7 +197,13 @@ impl Window {
 
     /// Whether it waits for nothing but a slot: `not_before` has passed and no split is pending.
     pub fn is_due(&self, now: Timestamp) -> bool {
-        self.split_at.is_none() && self.not_before.is_none_or(|at| at <= now)
+        self.split_at.is_none() && self.waits_until(now).is_none()
+    }
+
+    /// Its `not_before`, if that is still to come and can be true.
+    pub fn waits_until(&self, now: Timestamp) -> Option<Timestamp> {
+        self.not_before
+            .and_then(|not_before| waits_until(not_before, now))
     }
 
     /// Whether it has used up its tries, so that the next tick parks it.

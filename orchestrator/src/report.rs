@@ -40,6 +40,8 @@ pub struct SourceReport {
     pub split: usize,
     /// Holes there are, old and new.
     pub holes: usize,
+    /// What ended the last run of the oldest window that is being tried again.
+    pub last_error: Option<String>,
     /// Why this source could not be planned; the others were.
     pub error: Option<String>,
 }
@@ -57,6 +59,7 @@ impl SourceReport {
             parked: 0,
             split: 0,
             holes: 0,
+            last_error: None,
             error: None,
         }
     }

@@ -4,7 +4,7 @@ use windlass_core::checkpoint::earliest;
 use windlass_core::ids::RateGroup;
 use windlass_core::source::SourceRecord;
 use windlass_core::time::Timestamp;
-use windlass_core::window::Status;
+use windlass_core::window::{Status, Window};
 use windlass_state::{StateError, StateStore};
 
 use crate::report::{Activity, SourceReport, TickReport};
@@ -22,15 +22,16 @@ pub(crate) fn survey(
     for window in view.windows() {
         match window.status {
             Status::Running | Status::Dispatched => busy = true,
-            Status::Ready => match window.not_before.max(gate) {
-                Some(at) if at > now => wakes_at = earliest(wakes_at, Some(at)),
-                _ => busy = true,
+            Status::Ready => match window.waits_until(now).max(gate) {
+                Some(at) => wakes_at = earliest(wakes_at, Some(at)),
+                None => busy = true,
             },
             Status::Parked => report.holes += 1,
             Status::Done => {}
         }
     }
     report.complete_through = view.complete_through();
+    report.last_error = oldest_in_trouble(view, now).and_then(|window| window.last_error.clone());
     report.activity = match wakes_at {
         _ if view.record.blocked.is_some() => Activity::Blocked,
         _ if view.record.definition.paused => Activity::Paused,
@@ -38,6 +39,19 @@ pub(crate) fn survey(
         Some(until) => Activity::Waiting(until),
         None => Activity::Idle,
     };
+}
+
+/// The oldest unfinished window that an error holds up: it waits because of one, or has delivered
+/// nothing since. A window that has recovered keeps its last error and is not meant.
+pub fn oldest_in_trouble(view: &SourceView, now: Timestamp) -> Option<&Window> {
+    let in_trouble = |window: &&Window| {
+        let finished = matches!(window.status, Status::Done | Status::Parked);
+        let waits = window.not_before.is_some_and(|until| until > now);
+        !finished && window.last_error.is_some() && (waits || window.setbacks > 0)
+    };
+    view.windows()
+        .filter(in_trouble)
+        .min_by_key(|window| window.id.from)
 }
 
 /// A report on every source that changes nothing. A source that cannot be read is reported as such.
@@ -75,7 +89,5 @@ pub(crate) async fn closed_until<S: StateStore>(
     now: Timestamp,
 ) -> Result<Option<Timestamp>, StateError> {
     let gate = store.rate_gate(group).await?;
-    Ok(gate
-        .map(|gate| gate.not_before)
-        .filter(|until| *until > now))
+    Ok(gate.and_then(|gate| gate.closed_until(now)))
 }

@@ -28,7 +28,7 @@ pub(crate) async fn next_ready<S: StateStore>(
         return Ok(None);
     }
     let gate = store.rate_gate(&policy.rate_group).await?;
-    if gate.is_some_and(|gate| gate.not_before > now) {
+    if gate.is_some_and(|gate| gate.closed_until(now).is_some()) {
         return Ok(None);
     }
     let mut lanes = store.progress(name).await?;

@@ -141,7 +141,7 @@ impl<S: StateStore, O: Outfit> Worker<S, O> {
         let group = &source.definition.policy.rate_group;
         let _slot = self.slots.take(group);
         let gate = self.holder().insist(|| self.store.rate_gate(group)).await?;
-        if let Some(gate) = gate.filter(|gate| gate.not_before > self.now()) {
+        if let Some(gate) = gate.filter(|gate| gate.closed_until(self.now()).is_some()) {
             let why = format!("its rate group waits: {}", gate.reason);
             return self
                 .give_back(&lease, Cause::Yielded, Some(gate.not_before), &why)
