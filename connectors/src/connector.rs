@@ -24,7 +24,7 @@ use crate::exchange::Origin;
 use crate::manifest::AuthSpec;
 use crate::manifest::errors::{ErrorRule, Rate};
 use crate::manifest::page::{EndTest, Order, Repeat, TimeFormat, TokenTarget};
-use crate::manifest::text::Template;
+use crate::manifest::text::{JsonPath, Template};
 use crate::records::Paths;
 
 /// One vendor API as one source asks it. Holds no secret.
@@ -73,6 +73,10 @@ enum Source {
 struct RecordPlan {
     /// Records, token, flags and error values: everything one pass over the body yields.
     body: Paths,
+    /// Where the array of records is, for messages.
+    path: JsonPath,
+    /// Whether a page without that array has no records, rather than being none.
+    optional: bool,
     /// Ids and time: what one pass over a record yields.
     record: Paths,
     id: Vec<usize>,

@@ -73,23 +73,23 @@ pub enum TransportError {
 }
 
 impl TransportError {
-    /// The same for the worker, with who was asked and what to do.
+    /// The same for the worker, with who was asked and what to do, if anything.
     pub(crate) fn into_failure(self, asked: &Origin) -> Failure {
         let (class, advice) = match &self {
             Self::Connect(_) | Self::Timeout(_) | Self::Interrupted(_) => {
-                (FailureClass::Outage, "it is tried again by itself")
+                (FailureClass::Outage, "")
             }
             Self::TooLarge { .. } => (
                 FailureClass::Split,
-                "ask for smaller pages if smaller windows do not help",
+                "; ask for smaller pages if smaller windows do not help",
             ),
             Self::Redirect { .. } => (
                 FailureClass::Block,
-                "set base_url to the address the API answers at",
+                "; set base_url to the address the API answers at",
             ),
-            Self::Refused(_) => (FailureClass::Block, "nothing was sent"),
+            Self::Refused(_) => (FailureClass::Block, "; nothing was sent"),
         };
-        Failure::new(class, format!("{asked}: {self}; {advice}"))
+        Failure::new(class, format!("{asked}: {self}{advice}"))
     }
 }
 
@@ -134,7 +134,7 @@ impl HttpTransport {
             .pool_max_idle_per_host(IDLE_CONNECTIONS_MAX)
             .build();
         let client = client.map_err(|error| {
-            TransportError::Refused(format!("cannot set up TLS: {}", causes(&error)))
+            TransportError::Refused(format!("cannot set up TLS: {}", last_cause(&error)))
         })?;
         Ok(Self {
             client,
@@ -238,7 +238,7 @@ fn check_url(url: &Url) -> Result<(), TransportError> {
 /// What went wrong, by what can be done about it.
 fn classify(error: reqwest::Error) -> TransportError {
     let error = error.without_url();
-    let text = causes(&error);
+    let text = last_cause(&error);
     if is_certificate_problem(&text) {
         TransportError::Refused(format!(
             "the server's certificate is not trusted: {text}; check base_url, the clock and the \
@@ -247,7 +247,15 @@ fn classify(error: reqwest::Error) -> TransportError {
     } else if error.is_builder() {
         TransportError::Refused(format!("the request cannot be built: {text}"))
     } else if error.is_timeout() {
-        TransportError::Timeout(text)
+        // What lies below says no more than that.
+        TransportError::Timeout(
+            if error.is_connect() {
+                "no connection was made"
+            } else {
+                "the reply did not come, or not to its end"
+            }
+            .to_owned(),
+        )
     } else if error.is_connect() {
         TransportError::Connect(text)
     } else {
@@ -260,19 +268,13 @@ fn is_certificate_problem(text: &str) -> bool {
     text.contains("invalid peer certificate")
 }
 
-/// The error and everything below it on one line, without repeating what a cause repeats.
-fn causes(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut below = error.source();
-    while let Some(cause) = below {
-        let said = cause.to_string();
-        if !text.contains(&said) {
-            text.push_str(": ");
-            text.push_str(&said);
-        }
-        below = cause.source();
+/// What the error at the bottom says; those above it only say which part of the stack met it.
+fn last_cause(error: &dyn Error) -> String {
+    let mut last = error;
+    while let Some(cause) = last.source() {
+        last = cause;
     }
-    text
+    last.to_string()
 }
 
 #[cfg(test)]

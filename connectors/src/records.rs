@@ -62,6 +62,7 @@ pub struct Found<'a> {
     slots: Vec<Option<&'a RawValue>>,
     missing: usize,
     elements: Vec<&'a RawValue>,
+    has_array: bool,
     elements_wrong: bool,
 }
 
@@ -75,10 +76,16 @@ pub struct NotJson {
     pub column: usize,
 }
 
-/// Something else stands where an array was expected.
+/// What stands where an array was expected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("has something other than an array where its records should be")]
-pub struct NotAnArray;
+pub enum NoArray {
+    /// Nothing, or null: the path ends there or before.
+    #[error("has no array")]
+    Missing,
+    /// Something else, there or on the way.
+    #[error("has something other than an array")]
+    Other,
+}
 
 impl Paths {
     /// Also reads `path`; returns where [`Found::get`] will have it.
@@ -106,8 +113,9 @@ impl Paths {
         let mut found = Found::default();
         self.clear(&mut found);
         let mut reader = serde_json::Deserializer::from_str(json);
-        // Null means none further down; a document that is nothing but null is no page.
-        found.elements_wrong = json.trim_ascii() == "null";
+        // Null is a missing array where the array should be, and further down. A document that is
+        // nothing but null and should be more is no page.
+        found.elements_wrong = json.trim_ascii() == "null" && !self.root.elements;
         Seed {
             node: &self.root,
             found: &mut found,
@@ -143,6 +151,7 @@ impl Paths {
         found.slots.resize(self.slots, None);
         found.missing = self.slots;
         found.elements.clear();
+        found.has_array = false;
         found.elements_wrong = false;
     }
 }
@@ -166,12 +175,14 @@ impl<'a> Found<'a> {
         raw.is_some_and(|raw| raw.get() != "null") && self.get(slot).is_none()
     }
 
-    /// The elements of the array at [`Paths::elements`], in order; none when it is missing or null.
-    pub fn elements(&self) -> Result<&[&'a RawValue], NotAnArray> {
+    /// The elements of the array at [`Paths::elements`], in order; an error when there is none.
+    pub fn elements(&self) -> Result<&[&'a RawValue], NoArray> {
         if self.elements_wrong {
-            Err(NotAnArray)
-        } else {
+            Err(NoArray::Other)
+        } else if self.has_array {
             Ok(&self.elements)
+        } else {
+            Err(NoArray::Missing)
         }
     }
 
@@ -260,6 +271,7 @@ impl<'a> Visitor<'a> for Seed<'_, '_, 'a> {
         let node = self.node;
         self.found.elements_wrong |= matches!(node.leads, Some(Step::Key(_)));
         if node.elements {
+            self.found.has_array = true;
             while let Some(element) = seq.next_element()? {
                 self.found.elements.push(element);
             }

@@ -8,7 +8,10 @@ fn elements<'a>(at: &str, json: &'a str) -> Result<Vec<&'a str>, &'static str> {
     let mut paths = Paths::default();
     paths.elements(&path(at));
     let found = paths.read(json).map_err(|_| "not JSON")?;
-    let raws = found.elements().map_err(|_| "not an array")?;
+    let raws = found.elements().map_err(|error| match error {
+        NoArray::Missing => "missing",
+        NoArray::Other => "not an array",
+    })?;
     Ok(raws.iter().copied().map(RawValue::get).collect())
 }
 
@@ -46,14 +49,14 @@ fn records_are_the_bytes_the_vendor_sent() {
 }
 
 #[test]
-fn a_missing_or_null_path_has_no_records_and_any_other_thing_is_an_error() {
+fn a_missing_or_null_array_is_told_from_an_empty_one_and_from_any_other_thing() {
     for none in [
         "{}",
         r#"{"items":null}"#,
         r#"{"other":[1]}"#,
         r#"{"data":{"items":[1]}}"#,
     ] {
-        assert_eq!(elements("items", none), Ok(vec![]), "{none}");
+        assert_eq!(elements("items", none), Err("missing"), "{none}");
     }
     for wrong in [
         r#"{"items":{}}"#,
@@ -77,9 +80,13 @@ fn a_missing_or_null_path_has_no_records_and_any_other_thing_is_an_error() {
             "{wrong}"
         );
     }
-    assert_eq!(elements("data.items", r#"{"data":null}"#), Ok(vec![]));
+    assert_eq!(elements("items", r#"{"items":[]}"#), Ok(vec![]));
+    assert_eq!(elements("data.items", r#"{"data":null}"#), Err("missing"));
+    assert_eq!(elements("data.items", r#"{"data":{}}"#), Err("missing"));
+    assert_eq!(elements("data.items", "{}"), Err("missing"));
+    assert_eq!(elements(".", "null"), Err("missing"));
     assert_eq!(elements("data[1]", r#"{"data":{}}"#), Err("not an array"));
-    assert_eq!(elements("data[1]", r#"{"data":[0]}"#), Ok(vec![]));
+    assert_eq!(elements("data[1]", r#"{"data":[0]}"#), Err("missing"));
     assert_eq!(elements("data[1]", r#"{"data":[0,[7]]}"#), Ok(vec!["7"]));
     assert_eq!(elements(".", "{}"), Err("not an array"));
 }

@@ -1,11 +1,14 @@
 //! YAML files into types, with errors that say where, what was expected and what was probably
 //! meant. Used for manifests and for the configuration.
 
+mod place;
+
 use std::fmt;
 
-use serde::Deserialize;
-use serde::de::{DeserializeOwned, IgnoredAny, MapAccess, SeqAccess, Visitor};
-use serde_saphyr::{Error, Location, Spanned};
+use serde::de::DeserializeOwned;
+use serde_saphyr::{Error, Location};
+
+use self::place::{locate, value_until};
 
 /// A file that cannot be used as it is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -42,7 +45,7 @@ pub fn load<T: DeserializeOwned>(file: &str, text: &str) -> Result<T, YamlError>
     let mut options = serde_saphyr::Options::default();
     options.with_snippet = false;
     options.strict_booleans = true;
-    serde_saphyr::from_str_with_options(text, options).map_err(|error| describe(file, &error))
+    serde_saphyr::from_str_with_options(text, options).map_err(|error| describe(file, text, &error))
 }
 
 /// An error about `field` (`page.token`, `errors[2].status`), placed where the field stands, or at
@@ -91,15 +94,37 @@ fn edits(from: &str, to: &str) -> usize {
     row[to.len()]
 }
 
-fn describe(file: &str, error: &Error) -> YamlError {
+fn describe(file: &str, text: &str, error: &Error) -> YamlError {
     let error = error.without_snippet();
-    let place = error.location().filter(|place| *place != Location::UNKNOWN);
-    let (problem, hint) = match error {
+    let mut place = error.location().filter(|place| *place != Location::UNKNOWN);
+    if let Error::Unexpected { .. } = error {
+        // A word that needed a value of its own is noticed only at what follows it.
+        place = place.and_then(|place| value_until(text, place)).or(place);
+    }
+    let (problem, hint) = words(error);
+    YamlError {
+        file: file.to_owned(),
+        line: place.map_or(0, |place| place.line()),
+        column: place.map_or(0, |place| place.column()),
+        problem,
+        hint,
+    }
+}
+
+/// The problem in the words of somebody who writes YAML, and what to write instead.
+fn words(error: &Error) -> (String, Option<String>) {
+    match error {
         Error::SerdeUnknownField {
             field, expected, ..
         } => (
             format!("unknown field `{field}`"),
             hint_for(field, expected),
+        ),
+        Error::SerdeUnknownVariant {
+            variant, expected, ..
+        } if variant == "~" => (
+            "a value is missing here".to_owned(),
+            hint_for(variant, expected),
         ),
         Error::SerdeUnknownVariant {
             variant, expected, ..
@@ -120,24 +145,52 @@ fn describe(file: &str, error: &Error) -> YamlError {
             unexpected,
             expected,
             ..
-        } => (format!("expected {expected}, found {unexpected}"), None),
+        } => (
+            format!("expected {expected}, found {unexpected}"),
+            (unexpected == "map").then(|| "put quotes around it: \"{from}\"".to_owned()),
+        ),
         Error::Message { msg, .. } => split_hint(msg),
-        Error::DuplicateMappingKey { key, .. } => {
-            let key = key.as_deref().unwrap_or_default();
-            (
-                format!("`{key}` is given twice"),
-                Some("keep one of them".to_owned()),
-            )
-        }
-        other => (without_place(&other.to_string()), None),
-    };
-    YamlError {
-        file: file.to_owned(),
-        line: place.map_or(0, |place| place.line()),
-        column: place.map_or(0, |place| place.column()),
-        problem,
-        hint,
+        Error::DuplicateMappingKey { key, .. } => (
+            format!("`{}` is given twice", key.as_deref().unwrap_or_default()),
+            Some("keep one of them".to_owned()),
+        ),
+        other => shape(other),
     }
+}
+
+/// What the reader says about the shape of a document, without the names it has for things.
+fn shape(error: &Error) -> (String, Option<String>) {
+    let (problem, hint) = match error {
+        Error::Eof { .. } => ("the file is empty", None),
+        Error::NullIntoString { .. } => ("a value is missing here", None),
+        Error::Unexpected { expected, .. } => match *expected {
+            "mapping start" => ("expected a map", Some("write `{ ... }`")),
+            "sequence start" => ("expected a list", Some("write `[ ... ]`")),
+            "string scalar" | "scalar" => (
+                "expected a single value",
+                Some("put quotes around text that begins with a brace or a bracket"),
+            ),
+            _ => return (without_place(&error.to_string()), None),
+        },
+        Error::InvalidScalar { ty, .. } => match ty.as_bytes() {
+            [b'u', ..] => ("expected a whole number, 0 or more", None),
+            [b'i', ..] => ("expected a whole number", None),
+            _ => ("expected a number", None),
+        },
+        Error::InvalidBooleanStrict { .. } => ("expected `true` or `false`", None),
+        Error::ExternallyTaggedEnumExpectedScalarOrMapping { .. } => {
+            ("expected a map", Some("write `{ ... }`"))
+        }
+        Error::ExpectedMappingEndAfterEnumVariantValue { .. } => {
+            ("expected one key only", Some("keep one of them"))
+        }
+        Error::MultipleDocuments { .. } => (
+            "a second document begins here",
+            Some("keep one document in a file"),
+        ),
+        other => return (without_place(&other.to_string()), None),
+    };
+    (problem.to_owned(), hint.map(str::to_owned))
 }
 
 fn hint_for(given: &str, expected: &[&'static str]) -> Option<String> {
@@ -160,102 +213,6 @@ fn split_hint(message: &str) -> (String, Option<String>) {
     match message.split_once("; ") {
         Some((problem, hint)) => (problem.to_owned(), Some(hint.to_owned())),
         None => (message.to_owned(), None),
-    }
-}
-
-/// Where `field` stands in `text`.
-fn locate(text: &str, field: &str) -> Option<Location> {
-    let root: Spanned<Node> = serde_saphyr::from_str(text).ok()?;
-    let mut at = &root;
-    let names = field.split(['.', '[', ']']).filter(|name| !name.is_empty());
-    for name in names {
-        let child = match &at.value {
-            Node::Map(entries) => entries
-                .iter()
-                .find(|(key, _)| key == name)
-                .map(|(_, value)| value),
-            Node::Seq(items) => name
-                .parse::<usize>()
-                .ok()
-                .and_then(|index| items.get(index)),
-            Node::Scalar => None,
-        };
-        match child {
-            Some(child) => at = child,
-            None => break,
-        }
-    }
-    Some(at.referenced)
-}
-
-/// A document's shape with the place of each value; read only to place an error.
-enum Node {
-    Map(Vec<(String, Spanned<Node>)>),
-    Seq(Vec<Spanned<Node>>),
-    Scalar,
-}
-
-impl<'de> Deserialize<'de> for Node {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(NodeVisitor)
-    }
-}
-
-struct NodeVisitor;
-
-impl<'de> Visitor<'de> for NodeVisitor {
-    type Value = Node;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("any YAML value")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Node, A::Error> {
-        let mut entries = Vec::new();
-        while let Some(entry) = map.next_entry()? {
-            entries.push(entry);
-        }
-        Ok(Node::Map(entries))
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Node, A::Error> {
-        let mut items = Vec::new();
-        while let Some(item) = seq.next_element()? {
-            items.push(item);
-        }
-        Ok(Node::Seq(items))
-    }
-
-    fn visit_bool<E>(self, _: bool) -> Result<Node, E> {
-        Ok(Node::Scalar)
-    }
-
-    fn visit_i64<E>(self, _: i64) -> Result<Node, E> {
-        Ok(Node::Scalar)
-    }
-
-    fn visit_u64<E>(self, _: u64) -> Result<Node, E> {
-        Ok(Node::Scalar)
-    }
-
-    fn visit_f64<E>(self, _: f64) -> Result<Node, E> {
-        Ok(Node::Scalar)
-    }
-
-    fn visit_str<E>(self, _: &str) -> Result<Node, E> {
-        Ok(Node::Scalar)
-    }
-
-    fn visit_unit<E>(self) -> Result<Node, E> {
-        Ok(Node::Scalar)
-    }
-
-    fn visit_none<E>(self) -> Result<Node, E> {
-        Ok(Node::Scalar)
-    }
-
-    fn visit_some<D: serde::Deserializer<'de>>(self, value: D) -> Result<Node, D::Error> {
-        IgnoredAny::deserialize(value).map(|_| Node::Scalar)
     }
 }
 

@@ -1,6 +1,8 @@
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 
 use super::*;
+use crate::manifest::text::OneOrMany;
 
 #[derive(Debug, serde::Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -10,6 +12,20 @@ struct Sample {
     #[serde(default)]
     #[expect(dead_code, reason = "only its reading matters")]
     tags: BTreeMap<String, String>,
+    #[expect(dead_code, reason = "only its reading matters")]
+    kind: Option<Kind>,
+    #[expect(dead_code, reason = "only its reading matters")]
+    list: Option<Vec<OneOrMany<String>>>,
+    #[expect(dead_code, reason = "only its reading matters")]
+    flag: Option<bool>,
+}
+
+#[derive(Debug, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Kind {
+    #[expect(dead_code, reason = "only its reading matters")]
+    Inner(Window),
+    Plain,
 }
 
 #[derive(Debug, serde::Deserialize)]
@@ -29,13 +45,66 @@ fn an_unknown_field_is_placed_and_explained() {
         error("window:\n  initail: 5\n"),
         @"a.yaml:2:3: unknown field `initail`; did you mean `initial`?"
     );
-    insta::assert_snapshot!(error("window: { initial: 5 }\nzzz: 1\n"), @"a.yaml:2:1: unknown field `zzz`; expected one of window, tags");
+    insta::assert_snapshot!(error("window: { initial: 5 }\nzzz: 1\n"), @"a.yaml:2:1: unknown field `zzz`; expected one of window, tags, kind, list, flag");
 }
 
 #[test]
 fn a_missing_field_and_a_wrong_type_are_placed() {
     insta::assert_snapshot!(error("window: {}\n"), @"a.yaml:1:9: field `initial` is missing; add `initial:` here");
-    insta::assert_snapshot!(error("window:\n  initial: many\n"), @"a.yaml:2:12: invalid u32");
+    insta::assert_snapshot!(error("window:\n  initial: many\n"), @"a.yaml:2:12: expected a whole number, 0 or more");
+}
+
+#[test]
+fn a_wrong_shape_is_told_in_the_words_of_yaml() {
+    let mut report = String::new();
+    for text in [
+        "",
+        "# nothing else\n",
+        "hello\n",
+        "window: 5\n",
+        "window:\n  initial: { a: 1 }\n",
+        "tags:\n  a:\n  b: x\n",
+        "tags: [a]\n",
+        "list: a\n",
+        "list:\n  - {from}\n",
+        "flag: yes\n",
+        "kind: inner\nflag: true\n",
+        "kind: { inner: { initial: 1 }, plain: }\n",
+        "kind: [plain]\n",
+        "window: { initial: 1 }\n---\nflag: true\n",
+    ] {
+        writeln!(report, "{text:?}\n    {}", error(text)).unwrap();
+    }
+    insta::assert_snapshot!(report, @r##"
+    ""
+        a.yaml:1:1: the file is empty
+    "# nothing else\n"
+        a.yaml:2:1: the file is empty
+    "hello\n"
+        a.yaml:1:1: expected a map; write `{ ... }`
+    "window: 5\n"
+        a.yaml:1:9: expected a map; write `{ ... }`
+    "window:\n  initial: { a: 1 }\n"
+        a.yaml:2:12: expected a single value; put quotes around text that begins with a brace or a bracket
+    "tags:\n  a:\n  b: x\n"
+        a.yaml:2:4: a value is missing here
+    "tags: [a]\n"
+        a.yaml:1:7: expected a map; write `{ ... }`
+    "list: a\n"
+        a.yaml:1:7: expected a list; write `[ ... ]`
+    "list:\n  - {from}\n"
+        a.yaml:2:5: expected a value or a list of values, found map; put quotes around it: "{from}"
+    "flag: yes\n"
+        a.yaml:1:7: expected `true` or `false`
+    "kind: inner\nflag: true\n"
+        a.yaml:1:7: expected a map; write `{ ... }`
+    "kind: { inner: { initial: 1 }, plain: }\n"
+        a.yaml:1:32: expected one key only; keep one of them
+    "kind: [plain]\n"
+        a.yaml:1:7: expected a map; write `{ ... }`
+    "window: { initial: 1 }\n---\nflag: true\n"
+        a.yaml:3:1: a second document begins here; keep one document in a file
+    "##);
 }
 
 #[test]

@@ -143,24 +143,27 @@ fn refusal(origin: &Origin, reply: &ApiResponse, now: Timestamp) -> Failure {
     };
     let code = said.error.as_deref().unwrap_or_default();
     let (class, advice) = match (reply.status, code) {
-        (429, _) => (FailureClass::Rate, "it is tried again by itself"),
+        (429, _) => (FailureClass::Rate, ""),
         (408 | 500.., _) | (_, "temporarily_unavailable" | "server_error") => {
-            (FailureClass::Outage, "it is tried again by itself")
+            (FailureClass::Outage, "")
         }
         (_, "invalid_client") => (
             FailureClass::Block,
-            "check the client id and secret, or that the key is not revoked",
+            "; check the client id and secret, or that the key is not revoked",
         ),
         (_, "unauthorized_client") => (
             FailureClass::Block,
-            "the client may not use this grant or these scopes; authorise both with the vendor",
+            "; the client may not use this grant or these scopes; authorise both with the vendor",
         ),
         (_, "invalid_grant") => (
             FailureClass::Block,
-            "check the key, the account it acts for, and this machine's clock",
+            "; check the key, the account it acts for, and this machine's clock",
         ),
-        (_, "invalid_scope") => (FailureClass::Block, "the vendor does not know these scopes"),
-        _ => (FailureClass::Block, "check the secret and token_url"),
+        (_, "invalid_scope") => (
+            FailureClass::Block,
+            "; the vendor does not know these scopes",
+        ),
+        _ => (FailureClass::Block, "; check the secret and token_url"),
     };
     let words = [said.error, said.error_description]
         .into_iter()
@@ -171,7 +174,7 @@ fn refusal(origin: &Origin, reply: &ApiResponse, now: Timestamp) -> Failure {
         });
     let status = reply.status;
     let words: String = words.collect();
-    let message = format!("{origin}: the token endpoint answered {status}{words}; {advice}");
+    let message = format!("{origin}: the token endpoint answered {status}{words}{advice}");
     let wait_ms = reply
         .headers
         .get("retry-after")

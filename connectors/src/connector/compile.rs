@@ -288,6 +288,8 @@ fn plan(manifest: &Manifest) -> (Pager, RecordPlan, Signals) {
     let mut record = Paths::default();
     let records = RecordPlan {
         body,
+        path: manifest.records.path.clone(),
+        optional: manifest.records.optional,
         id: manifest
             .records
             .id

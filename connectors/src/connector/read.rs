@@ -12,7 +12,7 @@ use windlass_core::{Span, Timestamp};
 use super::{Connector, Page, Record, RecordPlan, Source, link};
 use crate::exchange::{ApiResponse, Failure};
 use crate::manifest::page::{EndTest, Order, TimeFormat, TokenTarget};
-use crate::records::Found;
+use crate::records::{Found, NoArray};
 use crate::wait;
 
 /// Room for an id before it grows: most vendors' fit.
@@ -47,9 +47,8 @@ impl Connector {
         let found = found
             .ok_or_else(|| unusable("is not UTF-8"))?
             .map_err(|error| unusable(&error.to_string()))?;
-        let raws = found
-            .elements()
-            .map_err(|error| unusable(&error.to_string()))?;
+        let raws = self.records.elements(&found);
+        let raws = raws.map_err(|problem| unusable(&problem))?;
         let next = self.next(span, token, reply, &found, raws.len())?;
         let mut page = Page {
             records: Vec::with_capacity(raws.len()),
@@ -215,6 +214,21 @@ impl Position {
 }
 
 impl RecordPlan {
+    /// The records of a page, or what is wrong with it. A page without the array is one of another
+    /// shape, such as an error with status 200, unless the manifest knows that the vendor does so.
+    fn elements<'f, 'a>(&self, found: &'f Found<'a>) -> Result<&'f [&'a RawValue], String> {
+        match found.elements() {
+            Ok(raws) => Ok(raws),
+            Err(NoArray::Missing) if self.optional => Ok(&[]),
+            Err(problem @ NoArray::Missing) => Err(format!(
+                "{problem} at `{}`; if the vendor leaves it out when there is nothing, add \
+                 `optional: true` under records",
+                self.path
+            )),
+            Err(problem @ NoArray::Other) => Err(format!("{problem} at `{}`", self.path)),
+        }
+    }
+
     /// The record `raw` of `body`. `found` is room that all records of a page share.
     fn record<'a>(&self, body: &Bytes, raw: &'a RawValue, found: &mut Found<'a>) -> Record {
         self.record.pick(raw.get(), found);

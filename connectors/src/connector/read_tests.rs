@@ -34,6 +34,31 @@ fn a_body_that_cannot_be_used_is_a_page_failure() {
     );
 }
 
+/// P8 nothing dropped: a record is forwarded or goes to `rejects`; an error never ends a window.
+#[test]
+fn a_page_without_its_array_is_an_error_unless_the_vendor_is_known_to_leave_it_out() {
+    let sample = |optional: &str| {
+        let records = format!("records:\n  path: results.rows\n  order: unknown\n{optional}");
+        connector("records", &records)
+    };
+    let (needed, optional) = (sample(""), sample("  optional: true\n"));
+    let no_array = "sample answered 200 with a body that has no array at `results.rows`; if the \
+                    vendor leaves it out when there is nothing, add `optional: true` under records";
+    for missing in ["{}", r#"{"results":null}"#, r#"{"results":{"rows":null}}"#] {
+        let failure = read(&needed, None, missing).unwrap_err();
+        assert_eq!(failure.class, FailureClass::Page, "{missing}");
+        assert_eq!(failure.message, no_array, "{missing}");
+        let page = read(&optional, None, missing).unwrap();
+        assert!(page.records.is_empty() && page.next.is_none(), "{missing}");
+    }
+    for connector in [needed, optional] {
+        let empty = read(&connector, None, r#"{"results":{"rows":[]}}"#).unwrap();
+        assert!(empty.records.is_empty());
+        let other = read(&connector, None, r#"{"results":{"rows":{}}}"#).unwrap_err();
+        assert_eq!(other.class, FailureClass::Page);
+    }
+}
+
 #[test]
 fn nesting_of_any_depth_does_not_overflow_the_stack() {
     let sample = connector("", "");
@@ -216,7 +241,7 @@ fn only_the_declared_end_test_ends_a_window() {
         Ok(true)
     );
     assert_eq!(
-        ends("end: [token_absent]", None, r#"{"next":null}"#),
+        ends("end: [token_absent]", None, r#"{"next":null,"items":[]}"#),
         Ok(true)
     );
     assert_eq!(ends("end: [page_empty]", None, empty), Ok(true));
@@ -250,7 +275,7 @@ fn a_token_that_is_there_and_cannot_be_read_is_not_taken_for_the_last_page() {
 #[test]
 fn a_token_too_long_to_store_is_refused() {
     let body = format!(
-        r#"{{"next":"{}"}}"#,
+        r#"{{"items":[],"next":"{}"}}"#,
         "x".repeat(limits::CURSOR_BYTES_MAX + 1)
     );
     assert_eq!(

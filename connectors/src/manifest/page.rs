@@ -90,8 +90,12 @@ pub enum EndTest {
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Records {
-    /// The array of records; missing or null means none.
+    /// The array of records.
     pub path: JsonPath,
+    /// The vendor leaves the array out, or null, when there is nothing. Without this such a page is
+    /// an error, because a page of another shape looks the same.
+    #[serde(default)]
+    pub optional: bool,
     /// What identifies a record, joined; equal on every re-read. Without it ids are positional.
     #[serde(default)]
     pub id: Vec<JsonPath>,

@@ -30,6 +30,10 @@ fn a_path_has_keys_indexes_and_quoted_keys() {
         Ok(vec![key("@odata.nextLink")])
     );
     assert_eq!(steps("@timestamp"), Ok(vec![key("@timestamp")]));
+    for text in [".", "id.time", "errors[0].reason", "[\"a.b\"].c", "a[\"\"]"] {
+        let path: JsonPath = text.parse().unwrap();
+        assert_eq!(path.to_string(), text);
+    }
     for bad in ["", "a.", ".a", "a..b", "a[x]", "a[", "[\"a"] {
         assert!(steps(bad).is_err(), "{bad}");
     }

@@ -36,7 +36,7 @@ page:
   to: { query: pageToken }
   end: [token_absent]
   replayable: true
-records: { path: items, id: [id], order: unknown }
+records: { path: items, optional: true, id: [id], order: unknown }
 rate: { remaining: x-remaining, reset: { header: x-reset, format: seconds } }
 error_body: { message: error.message }
 errors:
