@@ -34,7 +34,8 @@ Exit codes:
   3  a source is blocked: its vendor or sink refuses it until somebody acts
   4  there are holes: windows that were given up, to see with `windlass windows`
   5  the state cannot be used: missing, locked, full, damaged or of another version
-  6  stopped before everything was caught up (signal or --max-runtime)
+  6  `run --until-caught-up` was stopped before that, a second signal ended a run, or the
+     demo was stopped
   7  the demo lost or duplicated a record
 
 Logs: WINDLASS_LOG sets the filter (default `warn`), NO_COLOR switches colours off.";

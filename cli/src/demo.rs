@@ -19,8 +19,9 @@ use windlass_state::sqlite::SqliteStore;
 
 use self::vendor::{SampleVendor, Timeline};
 use crate::args::DemoArgs;
-use crate::exit_code::ExitCode;
+use crate::exit_code::{ExitCode, UsageError};
 use crate::output::{Output, grouped};
+use crate::signals::StopSignals;
 
 /// How often the demo looks whether a window is in the middle.
 const LOOK_EVERY_MS: i64 = 10;
@@ -39,14 +40,15 @@ struct DemoResult {
 
 /// Runs the demo.
 pub(crate) async fn run(args: &DemoArgs, output: Output) -> anyhow::Result<ExitCode> {
+    let mut signals = StopSignals::catch()?;
     let temporary;
     let dir: &Path = if let Some(dir) = &args.keep {
         std::fs::create_dir_all(dir).with_context(|| format!("cannot make {}", dir.display()))?;
         if std::fs::read_dir(dir)?.next().is_some() {
-            bail!(
-                "{} is not empty; the demo keeps its files in an empty folder",
-                dir.display()
-            );
+            let dir = dir.display();
+            let problem =
+                format!("{dir} is not empty; the demo keeps its files in an empty folder");
+            return Err(UsageError(problem).into());
         }
         dir
     } else {
@@ -61,15 +63,25 @@ pub(crate) async fn run(args: &DemoArgs, output: Output) -> anyhow::Result<ExitC
         grouped(args.records),
         vendor.address()
     ));
-    let interrupted = interrupt(&project, &vendor, output).await?;
-    output.note("the same command again; it takes up each window after its last checkpoint:");
-    let status = project.spawn(output)?.wait().await?;
-    if !status.success() {
-        bail!("`windlass run` ended with {status}");
-    }
+    let mut child = None;
+    // The signal first: Ctrl-C reaches the child, too, and its end is then no surprise.
+    let pulled = tokio::select! {
+        biased;
+        () = signals.next() => None,
+        pulled = pull(&project, &vendor, &mut child, output) => Some(pulled?),
+    };
+    let Some((interrupted, counted)) = pulled else {
+        if let Some(child) = &mut child
+            && child.try_wait()?.is_none()
+        {
+            child.kill().await.context("cannot kill `windlass run`")?;
+        }
+        output.note("the demo was stopped");
+        return Ok(ExitCode::Unfinished);
+    };
     let result = DemoResult {
         made: args.records,
-        counted: count::count(&project.out(), vendor.timeline())?,
+        counted,
         interrupted,
         pages_fetched: vendor.pages_served(),
         pages_needed: vendor.timeline().pages_needed(),
@@ -78,15 +90,35 @@ pub(crate) async fn run(args: &DemoArgs, output: Output) -> anyhow::Result<ExitC
     report(&result, args.keep.as_ref(), output)
 }
 
-/// Starts a run, lets it get into the middle of its windows, and kills it. Returns how many windows
-/// had a page delivered and were not done.
+/// Pulls everything, with a kill in between, and counts. `running` is the run that is going on, so
+/// that whoever drops this half-way can end it. Also returns how many windows the kill interrupted.
+async fn pull(
+    project: &Project,
+    vendor: &SampleVendor,
+    running: &mut Option<Child>,
+    output: Output,
+) -> anyhow::Result<(usize, count::Counted)> {
+    vendor.hold_after(vendor.timeline().pages_needed() / 2);
+    let child = running.insert(project.spawn(output)?);
+    let interrupted = interrupt(child, project, vendor, output).await?;
+    output.note("the same command again; it takes up each window after its last checkpoint:");
+    let status = running.insert(project.spawn(output)?).wait().await?;
+    if !status.success() {
+        bail!("`windlass run` ended with {status}");
+    }
+    let (out, timeline) = (project.out(), vendor.timeline());
+    let counted = tokio::task::spawn_blocking(move || count::count(&out, timeline)).await??;
+    Ok((interrupted, counted))
+}
+
+/// Lets `child` get into the middle of its windows, and kills it. Returns how many windows had a
+/// page delivered and were not done.
 async fn interrupt(
+    child: &mut Child,
     project: &Project,
     vendor: &SampleVendor,
     output: Output,
 ) -> anyhow::Result<usize> {
-    vendor.hold_after(vendor.timeline().pages_needed() / 2);
-    let mut child = project.spawn(output)?;
     for _ in 0..LOOKS_MAX {
         if let Some(status) = child.try_wait()? {
             bail!("`windlass run` ended with {status} before it could be interrupted");

@@ -8,5 +8,5 @@ mod outfit;
 
 pub(crate) use engine::{Ending, Engine};
 pub(crate) use lock::StateLock;
-pub(crate) use meter::Meter;
+pub(crate) use meter::{Delivered, Meter};
 pub(crate) use outfit::LocalOutfit;

@@ -7,16 +7,23 @@ mod demo;
 mod exit_code;
 mod local;
 mod output;
+mod signals;
+
+use std::ffi::OsString;
 
 use clap::Parser;
+use tracing_subscriber::EnvFilter;
 
 use crate::args::{Args, Command, LogFormat};
-use crate::exit_code::ExitCode;
+use crate::exit_code::{ExitCode, UsageError};
 use crate::output::Output;
 
 fn main() -> std::process::ExitCode {
     let args = Args::parse();
-    start_logging(&args);
+    if let Err(error) = start_logging(&args) {
+        Output::error(&error.to_string());
+        return ExitCode::Usage.into();
+    }
     let output = Output::new(args.json);
     let runtime = match tokio::runtime::Builder::new_multi_thread()
         .enable_all()
@@ -58,16 +65,46 @@ async fn dispatch(args: &Args, output: Output) -> anyhow::Result<ExitCode> {
     }
 }
 
-fn start_logging(args: &Args) {
-    let filter = tracing_subscriber::EnvFilter::try_from_env("WINDLASS_LOG")
-        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn"));
+fn start_logging(args: &Args) -> Result<(), UsageError> {
+    let filter = log_filter(std::env::var_os("WINDLASS_LOG"))?;
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)
         // They would go to standard error too, and panic when that is what failed.
         .log_internal_errors(false)
-        .with_writer(std::io::stderr);
+        .with_writer(|| output::Stderr);
     match args.log_format {
         LogFormat::Json => builder.json().init(),
         LogFormat::Text => builder.with_ansi(output::colours_on_stderr()).init(),
+    }
+    Ok(())
+}
+
+/// The filter that `WINDLASS_LOG` asks for; warnings when it asks for nothing.
+fn log_filter(asked: Option<OsString>) -> Result<EnvFilter, UsageError> {
+    let asked = asked.unwrap_or_default();
+    if asked.is_empty() {
+        return Ok(EnvFilter::new("warn"));
+    }
+    let refused = |problem: String| UsageError(format!("WINDLASS_LOG: {problem}"));
+    let text = asked
+        .to_str()
+        .ok_or_else(|| refused("is not valid UTF-8".to_owned()))?;
+    EnvFilter::try_new(text).map_err(|error| refused(format!("`{text}`: {error}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_log_filter_that_is_none_is_refused_with_the_reason() {
+        let filter = |text: &str| log_filter(Some(text.into())).map(|filter| filter.to_string());
+        assert_eq!(filter("").unwrap(), "warn");
+        assert_eq!(filter("info").unwrap(), "info");
+        let refused = filter("windlass=loud").unwrap_err().to_string();
+        assert!(
+            refused.starts_with("WINDLASS_LOG: `windlass=loud`: "),
+            "{refused}"
+        );
     }
 }

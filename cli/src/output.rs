@@ -2,9 +2,15 @@
 //! panic on it.
 
 use std::io::{self, ErrorKind, IsTerminal, Write};
+use std::sync::{Mutex, PoisonError};
 
 use anyhow::Context;
 use comfy_table::{ContentArrangement, Table, presets};
+use indicatif::MultiProgress;
+use windlass_core::time::{SECOND_MS, Timestamp};
+
+/// The bars on standard error, while there are some: a line between them would tear them.
+static BARS: Mutex<Option<MultiProgress>> = Mutex::new(None);
 
 /// Where and how a command's result is printed.
 #[derive(Debug, Clone, Copy)]
@@ -80,7 +86,30 @@ impl Output {
 
 /// A line on standard error. When that fails there is nobody left to tell.
 fn say(line: &str) {
-    if write_to(io::stderr(), &format!("{line}\n")).is_err() {}
+    if write_to(Stderr, &format!("{line}\n")).is_err() {}
+}
+
+/// From now on, or with `None` no longer, lines on standard error keep clear of these bars.
+pub(crate) fn keep_clear_of(bars: Option<MultiProgress>) {
+    *BARS.lock().unwrap_or_else(PoisonError::into_inner) = bars;
+}
+
+/// Standard error, for whole lines: bars that are shown there move out of the way.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Stderr;
+
+impl Write for Stderr {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let write = || io::stderr().write_all(bytes).map(|()| bytes.len());
+        match &*BARS.lock().unwrap_or_else(PoisonError::into_inner) {
+            Some(bars) => bars.suspend(write),
+            None => write(),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        io::stderr().flush()
+    }
 }
 
 fn write_to(mut stream: impl Write, text: &str) -> io::Result<()> {
@@ -105,6 +134,34 @@ pub(crate) fn table<const N: usize>(header: [&str; N]) -> Table {
         column.set_padding((0, 2));
     }
     table
+}
+
+/// The lines of `table`, none with spaces at its end.
+pub(crate) fn lines(table: &Table) -> String {
+    format!("{}\n", table.trim_fmt())
+}
+
+/// `2026-01-01T00:00:00Z`, with milliseconds only where there are some.
+pub(crate) fn time(at: Timestamp) -> String {
+    let text = at.to_string();
+    if at.as_ms() % SECOND_MS == 0 {
+        text.replace(".000Z", "Z")
+    } else {
+        text
+    }
+}
+
+/// `text` on one line of at most `chars_max` characters.
+pub(crate) fn shortened(text: &str, chars_max: usize) -> String {
+    let words: Vec<_> = text.split_whitespace().collect();
+    let line = words.join(" ");
+    match line.char_indices().nth(chars_max) {
+        Some(_) => {
+            let kept: String = line.chars().take(chars_max.saturating_sub(1)).collect();
+            format!("{}…", kept.trim_end())
+        }
+        None => line,
+    }
 }
 
 /// `1,234,567`.
@@ -145,6 +202,33 @@ mod tests {
     fn numbers_are_grouped_by_thousands() {
         let shown: Vec<_> = [0, 999, 1_000, 1_234_567].map(grouped).into();
         assert_eq!(shown, ["0", "999", "1,000", "1,234,567"]);
+    }
+
+    #[test]
+    fn a_time_shows_milliseconds_only_where_there_are_some() {
+        let shown: Vec<_> = [0, 1, -1_000].map(|ms| time(Timestamp::from_ms(ms))).into();
+        assert_eq!(
+            shown,
+            [
+                "1970-01-01T00:00:00Z",
+                "1970-01-01T00:00:00.001Z",
+                "1969-12-31T23:59:59Z"
+            ]
+        );
+    }
+
+    #[test]
+    fn a_long_text_is_cut_to_one_line_that_says_so() {
+        assert_eq!(shortened("a\n  b", 3), "a b");
+        assert_eq!(shortened("äöü ß", 5), "äöü ß");
+        assert_eq!(shortened("äöü ßß", 5), "äöü…");
+    }
+
+    #[test]
+    fn no_line_of_a_table_ends_in_spaces() {
+        let mut table = table(["a", "last"]);
+        table.add_row(["1", ""]).add_row(["22", "x"]);
+        assert_eq!(lines(&table), "a   last\n1\n22  x\n");
     }
 
     #[test]

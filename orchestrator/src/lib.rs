@@ -18,6 +18,6 @@ mod testing;
 pub use dispatch::{Dispatch, DispatchError};
 pub use recover::recover;
 pub use report::{Activity, SourceReport, TickReport};
-pub use survey::look;
+pub use survey::{look, oldest_in_trouble};
 pub use tick::{Tick, TickOptions};
 pub use view::{LaneView, SourceView, read_source};

@@ -41,6 +41,7 @@ async fn the_report_of_a_tick_reads_like_this() {
                 parked: 0,
                 split: 0,
                 holes: 0,
+                last_error: None,
                 error: None,
             },
         ],
@@ -229,4 +230,21 @@ fn a_report_is_stuck_when_only_what_cannot_be_read_is_left() {
     assert!(report(vec![unread.clone(), source(Activity::Idle, None)]).is_stuck());
     assert!(!report(vec![unread, source(Activity::Working, None)]).is_stuck());
     assert!(!report(vec![source(Activity::Idle, None)]).is_stuck());
+}
+
+#[tokio::test]
+async fn a_report_says_what_holds_a_source_up_until_a_page_gets_through() {
+    let source = definition("okta");
+    let (store, sent) = (store_of([&source]).await, Sent::default());
+    assert_eq!(tick_one(&store, &sent, NOW).await.last_error, None);
+    let first = window(&store, &live(&source), 0).await;
+    give_back(&store, &first, Cause::Outage, NOW).await;
+    let report = tick_one(&store, &sent, NOW).await;
+    assert_eq!(report.last_error.as_deref(), Some("a page made no sense"));
+
+    let first = window(&store, &live(&source), 0).await;
+    let lease = claim(&store, &first, NOW).await;
+    let checkpoint = page(&lease, NOW, false);
+    store.checkpoint(&lease, &checkpoint).await.unwrap();
+    assert_eq!(tick_one(&store, &sent, NOW).await.last_error, None);
 }

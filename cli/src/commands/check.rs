@@ -4,6 +4,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use anyhow::Context;
 use serde_json::json;
 use windlass_connectors::connector::Page;
 use windlass_core::carve::settled_edge;
@@ -40,24 +41,25 @@ pub(crate) async fn check(
     let source = config.source(name)?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let entropy: Arc<dyn Entropy> = Arc::new(SystemEntropy);
-    let outfit = LocalOutfit::build(&config, &clock, &entropy)?;
-    let Some(client) = outfit.client(&source.definition.name) else {
-        output.note(&format!("{name} is paused"));
-        return Ok(ExitCode::Success);
-    };
+    let outfit = LocalOutfit::build(&config, Some(&source.definition.name), &clock, &entropy)?;
+    let client = outfit
+        .client(&source.definition.name)
+        .context("the source that was asked for was not built")?;
     let span = latest_span(source, clock.now())?;
     match client.fetch(span, None).await {
         Ok(page) => {
+            let shape = Shape::of(&page);
             let json = json!({
                 "ok": true,
                 "asked": span,
                 "records": page.records.len(),
-                "with_id": page.records.iter().filter(|record| record.id.is_some()).count(),
-                "with_time": page.records.iter().filter(|record| record.time.is_some()).count(),
+                "with_id": shape.with_id,
+                "with_time": shape.with_time,
                 "bytes": page.body_bytes,
                 "more_pages": page.next.is_some(),
+                "hints": shape.hints(),
             });
-            output.result(&json, || shape(span, &page))?;
+            output.result(&json, || shape.text(span, &page))?;
             Ok(ExitCode::Success)
         }
         Err(failure) => {
@@ -85,8 +87,8 @@ fn latest_span(source: &Source, now: Timestamp) -> anyhow::Result<Span> {
         .max(definition.start);
     Span::new(from, to).map_err(|_| {
         crate::exit_code::UsageError(format!(
-            "{}: nothing is settled yet: start is {} and settled time ends at {to}",
-            definition.name, definition.start
+            "{}: nothing is settled yet: start is {} and settled time ends at {}",
+            definition.name, definition.start, to
         ))
         .into()
     })
@@ -119,27 +121,72 @@ fn line(source: &Source) -> String {
     )
 }
 
-fn shape(span: Span, page: &Page) -> String {
-    let with_id = page
-        .records
-        .iter()
-        .filter(|record| record.id.is_some())
-        .count();
-    let with_time = page
-        .records
-        .iter()
-        .filter(|record| record.time.is_some())
-        .count();
-    format!(
-        "asked for {} to {}: {} records ({with_id} with an id, {with_time} with a time) in {} bytes, {}\n",
-        span.from(),
-        span.to(),
-        page.records.len(),
-        grouped(page.body_bytes),
-        if page.next.is_some() {
-            "and there are more pages"
-        } else {
-            "and that is all"
-        },
-    )
+/// What a page's records have in common; nothing of what is in them.
+#[derive(Debug, Clone, Copy)]
+struct Shape {
+    records: usize,
+    with_id: usize,
+    with_time: usize,
+}
+
+impl Shape {
+    fn of(page: &Page) -> Self {
+        let records = page.records.iter();
+        Self {
+            records: page.records.len(),
+            with_id: records.clone().filter(|record| record.id.is_some()).count(),
+            with_time: records.filter(|record| record.time.is_some()).count(),
+        }
+    }
+
+    /// What is likely wrong in the manifest when it finds in no record what it looks for.
+    fn hints(self) -> Vec<&'static str> {
+        let mut hints = Vec::new();
+        if self.records > 0 && self.with_id == 0 {
+            hints.push("no record has an id: look at `records.id`");
+        }
+        if self.records > 0 && self.with_time == 0 {
+            hints.push("no record has a time: look at `records.time`");
+        }
+        hints
+    }
+
+    fn text(self, span: Span, page: &Page) -> String {
+        let mut text = format!(
+            "asked for {} to {}: {} records ({} with an id, {} with a time) in {} bytes, {}\n",
+            span.from(),
+            span.to(),
+            grouped(self.records as u64),
+            self.with_id,
+            self.with_time,
+            grouped(page.body_bytes),
+            if page.next.is_some() {
+                "and there are more pages"
+            } else {
+                "and that is all"
+            },
+        );
+        for hint in self.hints() {
+            text.push_str(&format!("{hint}\n"));
+        }
+        text
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_of_the_manifest_that_finds_nothing_is_named() {
+        let shape = |records, with_id, with_time| Shape {
+            records,
+            with_id,
+            with_time,
+        };
+        assert_eq!(shape(0, 0, 0).hints(), [""; 0]);
+        assert_eq!(shape(2, 1, 1).hints(), [""; 0]);
+        let hints = shape(2, 0, 0).hints().join("\n");
+        assert!(hints.contains("`records.id`") && hints.contains("`records.time`"));
+    }
 }

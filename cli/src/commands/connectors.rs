@@ -5,7 +5,7 @@ use windlass_connectors::manifest::Manifest;
 use windlass_connectors::registry::{self, RegistryError};
 
 use crate::exit_code::{ExitCode, UsageError};
-use crate::output::{Output, table};
+use crate::output::{Output, lines, table};
 
 /// Lists the built-in connectors, or describes one.
 pub(crate) fn connectors(name: Option<&str>, output: Output) -> anyhow::Result<ExitCode> {
@@ -34,7 +34,7 @@ fn list(output: Output) -> anyhow::Result<()> {
         for manifest in &manifests {
             table.add_row([manifest.connector.as_str(), manifest.title.as_str()]);
         }
-        format!("{table}\n")
+        lines(&table)
     })
 }
 

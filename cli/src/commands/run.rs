@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde_json::json;
 use windlass_core::clock::{Clock, Entropy};
 use windlass_core::system::{SystemClock, SystemEntropy};
-use windlass_orchestrator::{Activity, TickReport};
+use windlass_orchestrator::{Activity, SourceReport, TickReport};
 use windlass_state::StateStore;
 use windlass_state::sqlite::SqliteStore;
 use windlass_worker::{Observer, Seams, Stop};
@@ -16,8 +16,9 @@ use crate::args::RunArgs;
 use crate::config::Config;
 use crate::exit_code::ExitCode;
 use crate::local::bars::Bars;
-use crate::local::{Ending, Engine, LocalOutfit, Meter, StateLock};
-use crate::output::{Output, grouped};
+use crate::local::{Delivered, Ending, Engine, LocalOutfit, Meter, StateLock};
+use crate::output::{Output, grouped, time};
+use crate::signals::StopSignals;
 
 /// Runs until stopped, or until caught up.
 pub(crate) async fn run(path: &Path, args: &RunArgs, output: Output) -> anyhow::Result<ExitCode> {
@@ -29,7 +30,7 @@ pub(crate) async fn run(path: &Path, args: &RunArgs, output: Output) -> anyhow::
     };
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let entropy: Arc<dyn Entropy> = Arc::new(SystemEntropy);
-    let outfit = LocalOutfit::build(&config, &clock, &entropy)?;
+    let outfit = LocalOutfit::build(&config, None, &clock, &entropy)?;
     let _lock = StateLock::take(&config.state)?;
     let store = SqliteStore::open(&config.state)?;
     let meter = Arc::new(Meter::default());
@@ -56,7 +57,7 @@ pub(crate) async fn run(path: &Path, args: &RunArgs, output: Output) -> anyhow::
             bars.update(report, clock.now());
         })
         .await?;
-    bars.finish();
+    drop(bars);
     summarize(&store, &meter, &ending, args.until_caught_up, output).await
 }
 
@@ -67,7 +68,7 @@ async fn summarize(
     until_caught_up: bool,
     output: Output,
 ) -> anyhow::Result<ExitCode> {
-    let mut lines = String::new();
+    let mut text = String::new();
     let mut sources = Vec::new();
     for source in &ending.report().sources {
         let delivered = meter.of(&source.source);
@@ -75,32 +76,7 @@ async fn summarize(
         let blocked = record
             .and_then(|record| record.blocked)
             .map(|blocked| blocked.reason);
-        lines.push_str(&format!(
-            "{}: complete through {}, {} records in {} pages",
-            source.source,
-            source.complete_through,
-            grouped(delivered.records),
-            grouped(delivered.pages)
-        ));
-        if delivered.rejected > 0 {
-            lines.push_str(&format!(", {} rejected", grouped(delivered.rejected)));
-        }
-        if source.holes > 0 {
-            let name = &source.source;
-            lines.push_str(&format!(
-                ", {} holes (see `windlass windows {name} --status parked`)",
-                source.holes
-            ));
-        }
-        if let Some(problem) = blocked.as_ref().or(source.error.as_ref()) {
-            let word = if blocked.is_some() {
-                "BLOCKED"
-            } else {
-                "FAILED"
-            };
-            lines.push_str(&format!("\n  {word}: {problem}"));
-        }
-        lines.push('\n');
+        text.push_str(&summary(source, delivered, blocked.as_deref()));
         sources.push(json!({
             "source": source.source.as_str(),
             "complete_through": source.complete_through,
@@ -110,6 +86,7 @@ async fn summarize(
             "rejected": delivered.rejected,
             "holes": source.holes,
             "blocked": blocked,
+            "last_error": source.last_error,
             "error": source.error,
         }));
     }
@@ -117,9 +94,38 @@ async fn summarize(
     let caught_up = matches!(ending, Ending::CaughtUp(_)) && code == ExitCode::Success;
     output.result(
         &json!({ "caught_up": caught_up, "sources": sources }),
-        || lines,
+        || text,
     )?;
     Ok(code)
+}
+
+/// What is said of one source at the end.
+fn summary(source: &SourceReport, delivered: Delivered, blocked: Option<&str>) -> String {
+    let name = &source.source;
+    let mut text = format!(
+        "{name}: complete through {}, {} records in {} pages",
+        time(source.complete_through),
+        grouped(delivered.records),
+        grouped(delivered.pages)
+    );
+    if delivered.rejected > 0 {
+        text.push_str(&format!(", {} rejected", grouped(delivered.rejected)));
+    }
+    if source.holes > 0 {
+        text.push_str(&format!(
+            ", {} holes (see `windlass windows {name} --status parked`)",
+            source.holes
+        ));
+    }
+    // A blocked source's last error is mostly why it is blocked.
+    match (blocked, &source.error, &source.last_error) {
+        (Some(problem), _, _) => text.push_str(&format!("\n  BLOCKED: {problem}")),
+        (None, Some(problem), _) => text.push_str(&format!("\n  FAILED: {problem}")),
+        (None, None, Some(error)) => text.push_str(&format!(", last error: {error}")),
+        (None, None, None) => {}
+    }
+    text.push('\n');
+    text
 }
 
 fn exit_code(ending: &Ending, until_caught_up: bool) -> ExitCode {
@@ -144,16 +150,11 @@ fn exit_code(ending: &Ending, until_caught_up: bool) -> ExitCode {
 /// Ctrl-C and SIGTERM stop the run at its next checkpoint; a second one stops it at once, which
 /// loses nothing either, but leaves the next run pages to fetch again.
 fn stop_on_signals(stop: &Stop, output: Output) -> anyhow::Result<()> {
-    use tokio::signal::unix::{SignalKind, signal};
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    let mut terminate = signal(SignalKind::terminate())?;
+    let mut signals = StopSignals::catch()?;
     let stop = stop.clone();
     tokio::spawn(async move {
         loop {
-            tokio::select! {
-                _ = interrupt.recv() => {}
-                _ = terminate.recv() => {}
-            }
+            signals.next().await;
             if stop.is_requested() {
                 std::process::exit(i32::from(ExitCode::Unfinished as u8));
             }

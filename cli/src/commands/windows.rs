@@ -4,7 +4,7 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 use windlass_core::clock::Clock;
-use windlass_core::ids::WindowId;
+use windlass_core::ids::{SourceName, WindowId};
 use windlass_core::system::SystemClock;
 use windlass_core::window::Window;
 use windlass_core::{Span, Timestamp};
@@ -15,7 +15,7 @@ use super::status::open_state;
 use crate::args::WindowsArgs;
 use crate::config::Config;
 use crate::exit_code::{ExitCode, UsageError};
-use crate::output::{Output, duration, grouped, table};
+use crate::output::{Output, duration, grouped, lines, table, time};
 
 /// Windows read from the ledger at once.
 const READ_AT_ONCE: usize = 10_000;
@@ -27,10 +27,13 @@ pub(crate) async fn windows(
     output: Output,
 ) -> anyhow::Result<ExitCode> {
     let config = Config::load(path)?;
-    let name = config.source(&args.source)?.definition.name.clone();
+    let Ok(name) = args.source.parse::<SourceName>() else {
+        return Err(unknown(&config, &args.source));
+    };
     let store = open_state(&config)?;
+    // Also one that has been taken out of the configuration: its windows are still there.
     let Some(record) = store.source(&name).await? else {
-        return Err(UsageError(format!("`{name}` has not run yet")).into());
+        return Err(unknown(&config, &args.source));
     };
     let span = Span::new(
         args.from.unwrap_or(Timestamp::MIN),
@@ -59,6 +62,14 @@ pub(crate) async fn windows(
     Ok(ExitCode::Success)
 }
 
+/// Why the state has no source `name`.
+fn unknown(config: &Config, name: &str) -> anyhow::Error {
+    match config.source(name) {
+        Ok(_) => UsageError(format!("`{name}` has not run yet")).into(),
+        Err(error) => error,
+    }
+}
+
 /// The `limit` of `windows` that start last, in the order of their starts, whatever their lanes.
 fn latest(mut windows: Vec<Window>, limit: usize) -> Vec<Window> {
     windows.sort_by(|a, b| (a.id.from, &a.id.timeline).cmp(&(b.id.from, &b.id.timeline)));
@@ -73,8 +84,7 @@ pub(crate) async fn show(path: &Path, id: &str, output: Output) -> anyhow::Resul
     let Some(window) = store.window(&id).await? else {
         return Err(UsageError(format!("there is no window {id}")).into());
     };
-    let json = to_json(&window);
-    output.result(&json, || full(&json))?;
+    output.result(&to_json(&window), || full(&window))?;
     Ok(ExitCode::Success)
 }
 
@@ -92,7 +102,7 @@ fn list(windows: &[Window]) -> String {
     for window in windows {
         table.add_row([
             window.id.to_string(),
-            window.to.to_string(),
+            time(window.to),
             window.status.to_string(),
             window.page.to_string(),
             grouped(window.records),
@@ -104,15 +114,15 @@ fn list(windows: &[Window]) -> String {
             window.last_error.clone().unwrap_or_default(),
         ]);
     }
-    format!("{table}\n")
+    lines(&table)
 }
 
-fn full(window: &Value) -> String {
+fn full(window: &Window) -> String {
     let mut text = String::new();
-    for (name, value) in window.as_object().into_iter().flatten() {
+    for (name, value) in fields(window) {
         let value = match value {
             Value::Null => "-".to_owned(),
-            Value::String(text) => text.clone(),
+            Value::String(text) => text,
             other => other.to_string(),
         };
         text.push_str(&format!("{name:<18} {value}\n"));
@@ -121,41 +131,68 @@ fn full(window: &Value) -> String {
 }
 
 fn to_json(window: &Window) -> Value {
-    json!({
-        "window": window.id.to_string(),
-        "from": window.id.from,
-        "to": window.to,
-        "status": window.status,
-        "epoch": window.epoch,
-        "owner": window.owner,
-        "lease_until": window.lease_until,
-        "page": window.page,
-        "cursor": window.cursor.as_ref().map(|cursor| &cursor.token),
-        "cursor_for": window.cursor.as_ref().map(|cursor| &cursor.request),
-        "sink_position": window.sink_position,
-        "records": window.records,
-        "bytes": window.bytes,
-        "rejected": window.rejected,
-        "oldest": window.oldest,
-        "newest": window.newest,
-        "ordered": window.ordered,
-        "runs": window.runs,
-        "attempts": window.attempts,
-        "setbacks": window.setbacks,
-        "restarts": window.restarts,
-        "not_before": window.not_before,
-        "split_at": window.split_at,
-        "slowest_page_ms": window.slowest_page_ms,
-        "last_error": window.last_error,
-        "created_at": window.created_at,
-        "updated_at": window.updated_at,
-        "done_at": window.done_at,
-    })
+    let fields = fields(window).into_iter();
+    fields
+        .map(|(name, value)| (name.to_owned(), value))
+        .collect()
+}
+
+/// A window's fields in the order in which they are shown.
+fn fields(window: &Window) -> Vec<(&'static str, Value)> {
+    vec![
+        ("window", json!(window.id.to_string())),
+        ("from", json!(window.id.from)),
+        ("to", json!(window.to)),
+        ("status", json!(window.status)),
+        ("epoch", json!(window.epoch)),
+        ("owner", json!(window.owner)),
+        ("lease_until", json!(window.lease_until)),
+        ("page", json!(window.page)),
+        (
+            "cursor",
+            json!(window.cursor.as_ref().map(|cursor| &cursor.token)),
+        ),
+        (
+            "cursor_for",
+            json!(window.cursor.as_ref().map(|cursor| &cursor.request)),
+        ),
+        ("sink_position", json!(window.sink_position)),
+        ("records", json!(window.records)),
+        ("bytes", json!(window.bytes)),
+        ("rejected", json!(window.rejected)),
+        ("oldest", json!(window.oldest)),
+        ("newest", json!(window.newest)),
+        ("ordered", json!(window.ordered)),
+        ("runs", json!(window.runs)),
+        ("attempts", json!(window.attempts)),
+        ("setbacks", json!(window.setbacks)),
+        ("restarts", json!(window.restarts)),
+        ("not_before", json!(window.not_before)),
+        ("split_at", json!(window.split_at)),
+        ("slowest_page_ms", json!(window.slowest_page_ms)),
+        ("last_error", json!(window.last_error)),
+        ("created_at", json!(window.created_at)),
+        ("updated_at", json!(window.updated_at)),
+        ("done_at", json!(window.done_at)),
+    ]
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_window_is_shown_from_its_name_to_its_end() {
+        let id = "okta/0123456789ab/live/2026-01-01T00:00:00.000Z";
+        let window = Window::new(id.parse().unwrap(), Timestamp::MAX, Timestamp::MIN).unwrap();
+        let text = full(&window);
+        let names: Vec<_> = text
+            .lines()
+            .filter_map(|line| line.split_whitespace().next())
+            .collect();
+        assert_eq!(names[..4], ["window", "from", "to", "status"]);
+        assert_eq!(names.last(), Some(&"done_at"));
+    }
 
     #[test]
     fn the_latest_windows_are_the_ones_that_start_last_in_whatever_lane() {

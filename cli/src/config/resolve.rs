@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use windlass_connectors::connector::{Connector, Defaults, Settings};
 use windlass_connectors::manifest::Manifest;
@@ -35,8 +36,9 @@ impl File<'_> {
         invalid(self.name, self.text, field, problem, None)
     }
 
-    fn path(&self, text: &str) -> PathBuf {
-        self.base.join(text)
+    fn path(&self, text: impl AsRef<Path>) -> PathBuf {
+        // By components, which leaves the `.` of `./out` out.
+        self.base.join(text).components().collect()
     }
 }
 
@@ -139,7 +141,7 @@ impl Resolver<'_> {
             .parse()
             .map_err(|error| self.invalid("secret", error))?;
         Ok(match reference {
-            SecretRef::File(path) => SecretRef::File(self.file.base.join(path)).to_string(),
+            SecretRef::File(path) => SecretRef::File(self.file.path(path)).to_string(),
             SecretRef::Env(_) => text.to_owned(),
         })
     }
@@ -183,8 +185,9 @@ impl Resolver<'_> {
         let settle_ms = ms(raw.settle).unwrap_or(defaults.settle_ms);
         if settle_ms < defaults.settle_ms {
             let problem = format!(
-                "{settle_ms}ms is less than the vendor needs to publish, {}ms",
-                defaults.settle_ms
+                "{} is less than the vendor needs to publish, {}",
+                written(settle_ms),
+                written(defaults.settle_ms)
             );
             return Err(self.invalid("settle", problem));
         }
@@ -195,7 +198,8 @@ impl Resolver<'_> {
         });
         let max_ms = match defaults.max_span_ms {
             Some(span) if ms(raw.window.max).is_some_and(|max| max > span) => {
-                let problem = format!("{widest}ms is wider than the vendor answers, {span}ms");
+                let (widest, span) = (written(widest), written(span));
+                let problem = format!("{widest} is wider than the vendor answers, {span}");
                 return Err(self.invalid("window.max", problem));
             }
             Some(span) => widest.min(span),
@@ -229,4 +233,9 @@ impl Resolver<'_> {
             .map_err(|error| self.invalid(error.field, &error.problem))?;
         Ok(policy)
     }
+}
+
+/// A duration as it is written in the configuration: `15m`.
+fn written(ms: i64) -> humantime::FormattedDuration {
+    humantime::format_duration(Duration::from_millis(ms.unsigned_abs()))
 }

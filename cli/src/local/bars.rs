@@ -5,16 +5,20 @@ use std::io::IsTerminal;
 use std::sync::Arc;
 
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
+use windlass_core::carve::settled_edge;
 use windlass_core::ids::SourceName;
+use windlass_core::source::SourceDefinition;
 use windlass_core::time::{SECOND_MS, Timestamp};
 use windlass_orchestrator::{Activity, SourceReport, TickReport};
 
 use super::meter::Meter;
 use crate::config::Config;
-use crate::output::{Output, duration, grouped};
+use crate::output::{Output, duration, grouped, keep_clear_of, shortened, time};
 
 /// How often a plain line is written.
 const LINE_EVERY_MS: i64 = 10 * SECOND_MS;
+/// Most characters of an error on a plain line.
+const ERROR_CHARS_MAX: usize = 160;
 /// Steps of a bar.
 const STEPS: u64 = 1_000;
 
@@ -23,7 +27,7 @@ pub(crate) struct Bars {
     meter: Arc<Meter>,
     output: Output,
     shown: Shown,
-    spans: BTreeMap<SourceName, (Timestamp, Option<Timestamp>)>,
+    definitions: BTreeMap<SourceName, SourceDefinition>,
 }
 
 enum Shown {
@@ -35,21 +39,17 @@ enum Shown {
 impl Bars {
     /// Bars for the sources of `config`, on standard error.
     pub(crate) fn new(config: &Config, meter: Arc<Meter>, output: Output, now: Timestamp) -> Self {
-        let spans = config
+        let definitions = config
             .sources
             .values()
-            .map(|source| {
-                let definition = &source.definition;
-                (definition.name.clone(), (definition.start, definition.end))
-            })
+            .map(|source| (source.definition.name.clone(), source.definition.clone()))
             .collect();
         let shown = if output.is_json() {
             Shown::Nothing
         } else if std::io::stderr().is_terminal() {
-            Shown::Terminal(
-                MultiProgress::with_draw_target(ProgressDrawTarget::stderr_with_hz(10)),
-                BTreeMap::new(),
-            )
+            let multi = MultiProgress::with_draw_target(ProgressDrawTarget::stderr_with_hz(10));
+            keep_clear_of(Some(multi.clone()));
+            Shown::Terminal(multi, BTreeMap::new())
         } else {
             Shown::Lines {
                 next: now.plus_ms(LINE_EVERY_MS),
@@ -59,7 +59,7 @@ impl Bars {
             meter,
             output,
             shown,
-            spans,
+            definitions,
         }
     }
 
@@ -68,7 +68,7 @@ impl Bars {
         let sources = report
             .sources
             .iter()
-            .filter(|source| self.spans.contains_key(&source.source));
+            .filter(|source| self.definitions.contains_key(&source.source));
         match &mut self.shown {
             Shown::Nothing => {}
             Shown::Lines { next } => {
@@ -81,40 +81,59 @@ impl Bars {
                 }
             }
             Shown::Terminal(multi, bars) => {
+                let names = self.definitions.keys().map(|name| name.as_str().len());
+                let width = names.max().unwrap_or_default();
                 for source in sources {
                     let bar = bars.entry(source.source.clone()).or_insert_with(|| {
                         let bar = multi.add(ProgressBar::new(STEPS));
                         bar.set_style(style());
-                        bar.set_prefix(source.source.to_string());
+                        bar.set_prefix(format!("{:width$}", source.source.as_str()));
                         bar
                     });
-                    let (start, end) = self.spans[&source.source];
-                    bar.set_position(steps(start, end.unwrap_or(now), source.complete_through));
-                    bar.set_message(line(&self.meter, source, now));
+                    let definition = &self.definitions[&source.source];
+                    let end = caught_up_at(definition, now);
+                    bar.set_position(steps(definition.start, end, source.complete_through));
+                    bar.set_message(short_line(&self.meter, source, now));
                 }
             }
         }
     }
+}
 
-    /// Leaves the last state of the bars on the screen.
-    pub(crate) fn finish(&self) {
+/// Leaves the last state of the bars on the screen.
+impl Drop for Bars {
+    fn drop(&mut self) {
         if let Shown::Terminal(_, bars) = &self.shown {
             bars.values().for_each(ProgressBar::abandon);
+            keep_clear_of(None);
         }
     }
 }
 
 fn style() -> ProgressStyle {
     let template = if crate::output::colours_on_stderr() {
-        "{prefix:.bold} {bar:24.cyan/dim} {msg}"
+        "{prefix:.bold} {bar:16.cyan/dim} {wide_msg}"
     } else {
-        "{prefix} {bar:24} {msg}"
+        "{prefix} {bar:16} {wide_msg}"
     };
     ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar())
 }
 
+/// Up to when a source that has nothing left to do is complete: its end, or, before that has
+/// settled, what `every` leaves to the next window.
+fn caught_up_at(definition: &SourceDefinition, now: Timestamp) -> Timestamp {
+    let edge = settled_edge(&definition.policy, now);
+    match definition.end {
+        Some(end) if end <= edge => end,
+        _ => edge.minus_ms(definition.policy.every_ms),
+    }
+}
+
 /// How much of `[start, end)` is complete, in [`STEPS`].
 fn steps(start: Timestamp, end: Timestamp, through: Timestamp) -> u64 {
+    if through >= end {
+        return STEPS;
+    }
     let whole = end.ms_since(start).max(1).unsigned_abs();
     let part = through.ms_since(start).max(0).unsigned_abs();
     u64::try_from(u128::from(part) * u128::from(STEPS) / u128::from(whole))
@@ -122,30 +141,58 @@ fn steps(start: Timestamp, end: Timestamp, through: Timestamp) -> u64 {
         .min(STEPS)
 }
 
+/// A plain line, as long as it has to be.
 fn line(meter: &Meter, source: &SourceReport, now: Timestamp) -> String {
     let delivered = meter.of(&source.source);
     let mut line = format!(
         "{} records in {} pages, complete through {}",
         grouped(delivered.records),
         grouped(delivered.pages),
-        source.complete_through
+        time(source.complete_through)
     );
-    match source.activity {
-        Activity::Waiting(until) => {
-            line.push_str(&format!(", waits {}", duration(until.ms_since(now))));
-        }
-        Activity::Blocked => line.push_str(", BLOCKED"),
-        Activity::Paused => line.push_str(", paused"),
-        Activity::Working | Activity::Idle => {}
-    }
-    if source.holes > 0 {
-        line.push_str(&format!(", {} holes", source.holes));
+    for remark in remarks(source, now) {
+        line.push_str(&format!(", {remark}"));
     }
     line
 }
 
+/// The text beside a bar, what matters most first: a narrow terminal cuts its end off.
+fn short_line(meter: &Meter, source: &SourceReport, now: Timestamp) -> String {
+    let mut parts = remarks(source, now);
+    let records = format!("{} records", grouped(meter.of(&source.source).records));
+    let through = format!("through {}", time(source.complete_through));
+    if source.last_error.is_some() {
+        parts.extend([records, through]);
+    } else {
+        parts.splice(0..0, [records, through]);
+    }
+    parts.join(", ")
+}
+
+/// What is out of the ordinary with a source.
+fn remarks(source: &SourceReport, now: Timestamp) -> Vec<String> {
+    let mut remarks = Vec::new();
+    match source.activity {
+        Activity::Waiting(until) => {
+            remarks.push(format!("waits {}", duration(until.ms_since(now))));
+        }
+        Activity::Blocked => remarks.push("BLOCKED".to_owned()),
+        Activity::Paused => remarks.push("paused".to_owned()),
+        Activity::Working | Activity::Idle => {}
+    }
+    if source.holes > 0 {
+        remarks.push(format!("{} holes", source.holes));
+    }
+    if let Some(error) = &source.last_error {
+        remarks.push(format!("last error: {}", shortened(error, ERROR_CHARS_MAX)));
+    }
+    remarks
+}
+
 #[cfg(test)]
 mod tests {
+    use windlass_core::time::MINUTE_MS;
+
     use super::*;
 
     #[test]
@@ -155,5 +202,59 @@ mod tests {
         assert_eq!(steps(at(0), at(1_000), at(999)), 999);
         assert_eq!(steps(at(0), at(1_000), at(1_000)), STEPS);
         assert_eq!(steps(at(0), at(0), at(5)), STEPS);
+    }
+
+    #[test]
+    fn a_source_without_an_end_is_caught_up_at_what_has_settled_but_for_one_cut() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("windlass.yaml");
+        let text = "\
+            {state: {sqlite: w.db}, sinks: {pipe: {stdout: {}}}, sources: {okta: {\
+            connector: okta_system_log, params: {domain: acme.okta.com}, settle: 1h, every: 5m, \
+            start: 2026-01-01T00:00:00Z}}}";
+        std::fs::write(&path, text).unwrap();
+        let mut definition = Config::load(&path).unwrap().sources["okta"]
+            .definition
+            .clone();
+        let now: Timestamp = "2026-01-02T00:00:00Z".parse().unwrap();
+        let edge = settled_edge(&definition.policy, now);
+        assert_eq!(caught_up_at(&definition, now), edge.minus_ms(5 * MINUTE_MS));
+        definition.end = Some(now);
+        assert_eq!(caught_up_at(&definition, now), edge.minus_ms(5 * MINUTE_MS));
+        definition.end = Some(edge);
+        assert_eq!(caught_up_at(&definition, now), edge);
+    }
+
+    #[test]
+    fn what_holds_a_source_up_comes_before_what_it_delivered() {
+        let meter = Meter::default();
+        let now = Timestamp::from_ms(0);
+        let mut source = SourceReport {
+            source: "okta".parse().unwrap(),
+            activity: Activity::Waiting(now.plus_ms(4_000)),
+            complete_through: now,
+            created: 0,
+            dispatched: 0,
+            expired: 0,
+            parked: 0,
+            split: 0,
+            holes: 0,
+            last_error: None,
+            error: None,
+        };
+        assert_eq!(
+            short_line(&meter, &source, now),
+            "0 records, through 1970-01-01T00:00:00Z, waits 4s"
+        );
+        source.last_error = Some("cannot\nconnect".to_owned());
+        assert_eq!(
+            short_line(&meter, &source, now),
+            "waits 4s, last error: cannot connect, 0 records, through 1970-01-01T00:00:00Z"
+        );
+        assert_eq!(
+            line(&meter, &source, now),
+            "0 records in 0 pages, complete through 1970-01-01T00:00:00Z, waits 4s, \
+             last error: cannot connect"
+        );
     }
 }

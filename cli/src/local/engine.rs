@@ -126,23 +126,25 @@ impl Engine {
         }
         let ending = driven?;
         wound_down?;
-        Ok(match ending {
+        match ending {
+            Some(ending) => Ok(ending),
             // The windows that were released meanwhile count as what they are now.
-            Ending::Stopped(_) => Ending::Stopped(self.look().await?),
-            other => other,
-        })
+            None => Ok(Ending::Stopped(self.look().await?)),
+        }
     }
 
+    /// The loop itself, up to an ending, or to `None` when it is told to stop: from then on no tick
+    /// hands out a window.
     async fn drive(
         &self,
         workers: &mut JoinSet<Report>,
         until_caught_up: bool,
         each_tick: &mut impl FnMut(&TickReport),
-    ) -> anyhow::Result<Ending> {
+    ) -> anyhow::Result<Option<Ending>> {
         let (sender, mut tasks) = mpsc::unbounded_channel();
         let dispatch = LocalDispatch(sender);
         let mut expiry_due = self.seams.clock.now();
-        loop {
+        while !self.seams.stop.is_requested() {
             expiry_due = self.expire_history(expiry_due).await?;
             let report = self.tick(&dispatch).await?;
             each_tick(&report);
@@ -150,18 +152,15 @@ impl Engine {
                 let worker = Arc::clone(&self.worker);
                 workers.spawn(async move { worker.run(&task, Budget::UNLIMITED).await });
             }
-            if self.seams.stop.is_requested() {
-                return Ok(Ending::Stopped(report));
-            }
             if workers.is_empty() {
                 if until_caught_up && report.is_quiet() {
-                    return Ok(Ending::CaughtUp(report));
+                    return Ok(Some(Ending::CaughtUp(report)));
                 }
                 if until_caught_up && report.is_stuck() {
-                    return Ok(Ending::Failed(report));
+                    return Ok(Some(Ending::Failed(report)));
                 }
                 if all_blocked(&report) {
-                    return Ok(Ending::AllBlocked(report));
+                    return Ok(Some(Ending::AllBlocked(report)));
                 }
             }
             tokio::select! {
@@ -170,6 +169,7 @@ impl Engine {
                 () = self.seams.clock.sleep(self.pause_ms(&report)) => {}
             }
         }
+        Ok(None)
     }
 
     /// Deletes history that has run out if that is `due`, and says when it is due next.

@@ -78,3 +78,20 @@ async fn a_run_deletes_history_that_has_run_out_and_again_when_it_is_due() {
     let next = engine.expire_history(Timestamp::MIN).await.unwrap();
     assert!(next > SystemClock.now(), "{next}");
 }
+
+#[tokio::test]
+async fn nothing_is_handed_out_once_a_stop_is_requested() {
+    let dir = tempfile::tempdir().unwrap();
+    let engine = engine(&dir);
+    let mut ticks = 0;
+    let ending = engine.run(false, |_| {
+        ticks += 1;
+        engine.seams.stop.request();
+    });
+    assert!(matches!(ending.await.unwrap(), Ending::Stopped(_)));
+    assert_eq!(ticks, 1);
+
+    let ending = engine.run(true, |_| ticks += 1).await.unwrap();
+    assert!(matches!(ending, Ending::Stopped(_)), "{ending:?}");
+    assert_eq!(ticks, 1);
+}

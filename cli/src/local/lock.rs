@@ -1,10 +1,13 @@
 //! One `run` per state file, by an operating-system lock that ends with the process.
 
 use std::fs::{File, OpenOptions, TryLockError};
-use std::io::{Read, Seek, Write};
+use std::io::{ErrorKind, Read, Seek, Write};
 use std::path::{Path, PathBuf};
 
 use crate::exit_code::StateUnusable;
+
+/// How often the lock is tried for before another run is taken to hold it.
+const TRIES: usize = 100;
 
 /// Holds the lock until dropped.
 #[derive(Debug)]
@@ -18,9 +21,7 @@ impl StateLock {
     /// # Errors
     /// When another process holds it (the message says which), or the file cannot be made.
     pub(crate) fn take(state: &Path) -> Result<Self, StateUnusable> {
-        let mut name = state.as_os_str().to_owned();
-        name.push(".lock");
-        let path = PathBuf::from(name);
+        let path = path_for(state);
         let unusable = |problem: String| StateUnusable(format!("{}: {problem}", path.display()));
         if let Some(dir) = state.parent().filter(|dir| !dir.as_os_str().is_empty())
             && !dir.is_dir()
@@ -37,7 +38,7 @@ impl StateLock {
             .truncate(false)
             .open(&path)
             .map_err(|error| unusable(format!("cannot lock the state: {error}")))?;
-        match file.try_lock() {
+        match try_lock(&file) {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
                 let mut holder = String::new();
@@ -60,6 +61,32 @@ impl StateLock {
             .map_err(|error| unusable(format!("cannot lock the state: {error}")))?;
         Ok(Self { _file: file })
     }
+
+    /// Whether a process is running on the state file at `state`, as far as can be told.
+    pub(crate) fn is_held(state: &Path) -> bool {
+        match File::open(path_for(state)) {
+            // Shared, and let go of at once: two that ask do not see each other.
+            Ok(file) => file.try_lock_shared().is_err(),
+            Err(error) => error.kind() != ErrorKind::NotFound,
+        }
+    }
+}
+
+fn path_for(state: &Path) -> PathBuf {
+    let mut name = state.as_os_str().to_owned();
+    name.push(".lock");
+    PathBuf::from(name)
+}
+
+/// Takes the lock, unless it stays taken: one that only asks who holds it has it for an instant.
+fn try_lock(file: &File) -> Result<(), TryLockError> {
+    for _ in 1..TRIES {
+        match file.try_lock() {
+            Err(TryLockError::WouldBlock) => std::thread::yield_now(),
+            other => return other,
+        }
+    }
+    file.try_lock()
 }
 
 #[cfg(test)]
@@ -76,7 +103,10 @@ mod tests {
             refused.contains(&format!("process {}", std::process::id())),
             "{refused}"
         );
+        assert!(StateLock::is_held(&state));
         drop(held);
+        assert!(!StateLock::is_held(&state));
+        assert!(!StateLock::is_held(&dir.path().join("other.db")));
         StateLock::take(&state).unwrap();
     }
 

@@ -75,12 +75,14 @@ pub(crate) struct LocalOutfit {
 
 impl LocalOutfit {
     /// Builds everything the configuration asks for, so that what is missing is said before
-    /// anything is pulled. Paused sources are left out.
+    /// anything is pulled. Paused sources are left out; with `only`, every other source is, and
+    /// what is missing for it does not matter.
     ///
     /// # Errors
     /// A missing secret, a key that is none, a folder that cannot be written.
     pub(crate) fn build(
         config: &Config,
+        only: Option<&SourceName>,
         clock: &Arc<dyn Clock>,
         entropy: &Arc<dyn Entropy>,
     ) -> anyhow::Result<Self> {
@@ -88,7 +90,11 @@ impl LocalOutfit {
         let mut sinks: BTreeMap<&str, Arc<LocalSink>> = BTreeMap::new();
         let mut gear = BTreeMap::new();
         for (name, source) in &config.sources {
-            if source.definition.paused {
+            let wanted = match only {
+                Some(only) => *only == source.definition.name,
+                None => !source.definition.paused,
+            };
+            if !wanted {
                 continue;
             }
             let sink_name = source.definition.sink.as_str();
