@@ -26,6 +26,9 @@ fn main() -> std::process::ExitCode {
     }
     let output = Output::new(args.json);
     let runtime = match tokio::runtime::Builder::new_multi_thread()
+        // One reads pages faster than a disk syncs them (docs/PERFORMANCE.md), and each further one
+        // keeps freed memory of its own. Files are written on the blocking threads.
+        .worker_threads(1)
         .enable_all()
         .build()
     {
