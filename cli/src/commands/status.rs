@@ -241,7 +241,7 @@ fn text(standings: &[Standing]) -> String {
         "state",
         "complete through",
         "lag",
-        "records/h",
+        "rec/h",
         "open",
         "running",
         "holes",
