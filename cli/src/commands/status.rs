@@ -49,7 +49,7 @@ pub(crate) async fn status(
             .rate_gate(&record.definition.policy.rate_group)
             .await?;
         let gate = gate.filter(|gate| gate.closed_until(now).is_some());
-        let view = read_source(&store, record, now).await?;
+        let view = read_still(&store, record, now).await?;
         standings.push(Standing::of(&view, gate, is_held, now));
     }
     if let (Some(name), true) = (only, standings.is_empty()) {
@@ -76,6 +76,33 @@ fn not_started(definition: &SourceDefinition, now: Timestamp) -> SourceRecord {
         blocked: None,
         applied_at: now,
     }
+}
+
+/// Times a source is read again because a tick moved its marks between two reads.
+const READS_MAX: usize = 5;
+
+/// Reads a source with marks and windows that belong together: its windows were read while its
+/// marks stood still, so that no window lacks a name that only newer marks have for it.
+async fn read_still(
+    store: &SqliteStore,
+    record: SourceRecord,
+    now: Timestamp,
+) -> anyhow::Result<SourceView> {
+    let marks = |view: &SourceView| -> Vec<_> {
+        view.lanes
+            .iter()
+            .map(|lane| lane.progress.clone())
+            .collect()
+    };
+    let mut view = read_source(store, record.clone(), now).await?;
+    for _ in 0..READS_MAX {
+        let again = read_source(store, record.clone(), now).await?;
+        if marks(&again) == marks(&view) {
+            break;
+        }
+        view = again;
+    }
+    Ok(view)
 }
 
 /// The state as it is on disk, for reading only.
