@@ -193,7 +193,7 @@ impl Project {
     async fn halfway(&self) -> anyhow::Result<usize> {
         let store = SqliteStore::open_read_only(&self.dir.join("windlass.db"))?;
         let mut halfway = 0;
-        for record in store.sources().await? {
+        for record in store.all_sources().await? {
             let view = read_source(&store, record, SystemClock.now()).await?;
             halfway += view
                 .windows()

@@ -16,6 +16,12 @@ pub trait Clock: Send + Sync + std::fmt::Debug {
 
     /// Completes after `ms` milliseconds; at once when `ms` is not positive.
     fn sleep(&self, ms: i64) -> Sleep;
+
+    /// Completes once `ms` milliseconds have passed, for a limit on something else that is awaited.
+    /// A clock that moves by its sleeps is not moved by this.
+    fn alarm(&self, ms: i64) -> Sleep {
+        self.sleep(ms)
+    }
 }
 
 /// Where randomness comes from: owners and jitter.
@@ -34,30 +40,36 @@ pub use manual::{ManualClock, SeededEntropy};
 
 #[cfg(feature = "test-util")]
 mod manual {
-    use std::sync::Mutex;
+    use std::future::poll_fn;
     use std::sync::atomic::{AtomicI64, Ordering};
+    use std::sync::{Arc, Mutex, PoisonError};
+    use std::task::{Poll, Waker};
 
     use super::{Clock, Entropy, Sleep, Timestamp};
 
     /// A clock that moves only when told to, or by exactly the length of each sleep.
     #[derive(Debug)]
     pub struct ManualClock {
-        now_ms: AtomicI64,
+        now_ms: Arc<AtomicI64>,
         slept_ms: AtomicI64,
+        alarms: Arc<Mutex<Vec<Waker>>>,
     }
 
     impl ManualClock {
         /// A clock that stands at `now`.
         pub fn at(now: Timestamp) -> Self {
             Self {
-                now_ms: AtomicI64::new(now.as_ms()),
+                now_ms: Arc::new(AtomicI64::new(now.as_ms())),
                 slept_ms: AtomicI64::new(0),
+                alarms: Arc::default(),
             }
         }
 
         /// Moves the clock by `ms`, backwards when negative.
         pub fn advance_ms(&self, ms: i64) {
             self.now_ms.fetch_add(ms, Ordering::SeqCst);
+            let mut alarms = self.alarms.lock().unwrap_or_else(PoisonError::into_inner);
+            alarms.drain(..).for_each(Waker::wake);
         }
 
         /// Sum of all sleeps so far.
@@ -77,6 +89,21 @@ mod manual {
             self.slept_ms.fetch_add(ms, Ordering::SeqCst);
             Box::pin(std::future::ready(()))
         }
+
+        fn alarm(&self, ms: i64) -> Sleep {
+            let (now_ms, alarms) = (Arc::clone(&self.now_ms), Arc::clone(&self.alarms));
+            let due_ms = now_ms.load(Ordering::SeqCst).saturating_add(ms);
+            Box::pin(poll_fn(move |context| {
+                // Listed before the time is looked at, so that no step of the clock is missed.
+                let mut alarms = alarms.lock().unwrap_or_else(PoisonError::into_inner);
+                alarms.push(context.waker().clone());
+                if now_ms.load(Ordering::SeqCst) < due_ms {
+                    Poll::Pending
+                } else {
+                    Poll::Ready(())
+                }
+            }))
+        }
     }
 
     /// Randomness that is the same for the same seed.
@@ -94,7 +121,7 @@ mod manual {
         fn next_u64(&self) -> u64 {
             self.0
                 .lock()
-                .unwrap_or_else(std::sync::PoisonError::into_inner)
+                .unwrap_or_else(PoisonError::into_inner)
                 .u64(..)
         }
     }

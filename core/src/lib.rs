@@ -6,6 +6,7 @@
 //! | --- | --- |
 //! | [`time`], [`span`] | instants and half-open spans |
 //! | [`ids`] | names that validate: sources, generations, lanes, windows, owners |
+//! | [`shard`] | the parts of the plan that orchestrators divide among themselves |
 //! | [`source`] | what a source is and under which policy its timeline is cut |
 //! | [`window`], [`transition`] | a window and the one function that moves it |
 //! | [`lease`] | the right to move a running window, and the conditions on writes |
@@ -13,6 +14,7 @@
 //! | [`progress`], [`carve`], [`plan`], [`scavenge`] | the planner |
 //! | [`retry`] | failure classes and what follows them |
 //! | [`task`] | what the orchestrator hands to a worker |
+//! | [`metric`] | what is counted, by name and unit |
 //! | [`limits`] | every bound, in one table |
 //! | [`invariant`] | what must hold, by id |
 //! | [`clock`] | the seams for time and randomness |
@@ -24,10 +26,12 @@ pub mod ids;
 pub mod invariant;
 pub mod lease;
 pub mod limits;
+pub mod metric;
 pub mod plan;
 pub mod progress;
 pub mod retry;
 pub mod scavenge;
+pub mod shard;
 pub mod source;
 pub mod span;
 #[cfg(feature = "system")]
@@ -41,6 +45,7 @@ pub use clock::{Clock, Entropy};
 pub use ids::{Generation, Lane, Owner, RateGroup, SourceName, Timeline, WindowId};
 pub use lease::Lease;
 pub use progress::Progress;
+pub use shard::Shard;
 pub use source::{Policy, SourceDefinition, SourceRecord};
 pub use span::Span;
 pub use time::Timestamp;

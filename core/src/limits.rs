@@ -21,6 +21,12 @@ pub const UNAVAILABLE_MAX: usize = 64;
 pub const CARVE_PER_TICK_MAX: usize = 64;
 /// Windows one invocation's payload names.
 pub const WINDOWS_PER_TASK_MAX: usize = 64;
+/// Records that a window is expected to hold at most, to share an invocation: about one page.
+pub const QUIET_RECORDS_MAX: u64 = 1_000;
+/// Small windows that share one invocation.
+pub const TASKS_PER_INVOCATION_MAX: usize = 16;
+/// Tasks of one invocation that are worked on at the same time: pages of each are in memory.
+pub const TASKS_AT_ONCE_MAX: usize = 8;
 /// Windows one worker run does before it returns to its dispatcher, which may have work that is
 /// further behind.
 pub const WINDOWS_PER_RUN_MAX: usize = 16;
@@ -66,6 +72,9 @@ pub const CLOCK_SKEW_MS: i64 = 60 * SECOND_MS;
 pub const EDGE_ALLOWANCE_MS: i64 = 2 * SECOND_MS;
 /// Least time a worker keeps to release its window before its deadline.
 pub const DEADLINE_MARGIN_MS: i64 = 10 * SECOND_MS;
+/// Of the time a worker has left, what a page on its way may not use up: one state write, tried
+/// again a few times.
+pub const RELEASE_MS: i64 = 3 * SECOND_MS;
 /// How long done windows stay as history, at least.
 pub const HISTORY_MS_MIN: i64 = 7 * DAY_MS;
 /// How long done windows stay as history unless configured otherwise.

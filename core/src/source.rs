@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::ids::{Generation, RateGroup, SourceName};
 use crate::limits;
+use crate::shard::Shard;
 use crate::time::Timestamp;
 
 /// How a source's timeline is cut and how hard its vendor may be asked. All times in milliseconds.
@@ -128,12 +129,22 @@ pub struct SourceDefinition {
     pub end: Option<Timestamp>,
     /// Name of the sink its records go to.
     pub sink: String,
+    /// Where that is, in the sink's own words, for workers that do not read the configuration;
+    /// empty when only the process that reads it can deliver there.
+    pub destination: BTreeMap<String, String>,
     /// Whether `_windlass` is spliced into each record.
     pub metadata: bool,
     /// Carve and dispatch nothing.
     pub paused: bool,
     /// How its timeline is cut.
     pub policy: Policy,
+}
+
+impl SourceDefinition {
+    /// Where it is found: the shard of its rate group.
+    pub fn shard(&self) -> Shard {
+        self.policy.rate_group.shard()
+    }
 }
 
 /// A source in the state: its definition as applied, and whether something keeps it from running.
@@ -145,14 +156,26 @@ pub struct SourceRecord {
     pub version: u64,
     /// Why it does not run, when its credentials or configuration were refused.
     pub blocked: Option<Blocked>,
+    /// Since when an operator holds it back. Applying a definition does not change that.
+    pub held_since: Option<Timestamp>,
     /// When the definition was applied.
     pub applied_at: Timestamp,
 }
 
 impl SourceRecord {
+    /// Where it is found: the shard of its rate group.
+    pub fn shard(&self) -> Shard {
+        self.definition.shard()
+    }
+
     /// Whether new work may start.
     pub fn is_active(&self) -> bool {
-        self.blocked.is_none() && !self.definition.paused
+        self.blocked.is_none() && !self.is_paused()
+    }
+
+    /// Whether it is paused: by its definition, or by an operator.
+    pub fn is_paused(&self) -> bool {
+        self.definition.paused || self.held_since.is_some()
     }
 }
 

@@ -2,12 +2,14 @@
 
 use windlass_core::limits;
 use windlass_core::plan::{Move, Plan};
-use windlass_core::task::{TASK_VERSION, Task, TaskWindow};
+use windlass_core::shard::Shard;
+use windlass_core::task::{TASK_VERSION, Task, TaskWindow, is_quiet};
 use windlass_core::transition::Event;
 use windlass_core::window::{Status, Window};
 use windlass_state::{Created, MoveError, SaveError, StateError, StateStore};
 
 use crate::dispatch::Dispatch;
+use crate::outbox::Outbox;
 use crate::report::SourceReport;
 
 /// Whether a plan was carried out to its end.
@@ -22,7 +24,10 @@ pub(crate) enum Carried {
 /// Carries plans of one source out.
 pub(crate) struct Carrier<'a, S, D> {
     pub(crate) store: &'a S,
-    pub(crate) dispatch: &'a D,
+    pub(crate) outbox: &'a Outbox<'a, D>,
+    pub(crate) shard: Shard,
+    /// What its timeline has shown so far; tells which windows are small.
+    pub(crate) records_per_hour: Option<u64>,
     pub(crate) requests_per_minute: Option<u32>,
     pub(crate) report: &'a mut SourceReport,
 }
@@ -56,7 +61,7 @@ impl<S: StateStore, D: Dispatch> Carrier<'_, S, D> {
             }
         }
         if let Some(progress) = &plan.progress {
-            match self.store.save_progress(progress).await {
+            match self.store.save_progress(self.shard, progress).await {
                 Ok(_) => {}
                 // What is read next shows whether the write was made.
                 Err(SaveError::Conflict(_) | SaveError::Store(StateError::Unknown(_))) => {
@@ -127,15 +132,15 @@ impl<S: StateStore, D: Dispatch> Carrier<'_, S, D> {
         let task = Task {
             version: TASK_VERSION,
             source: window.id.timeline.source.clone(),
+            shard: self.shard,
             windows: vec![TaskWindow {
                 id: window.id.clone(),
                 epoch: window.epoch,
             }],
             requests_per_minute: self.requests_per_minute,
         };
-        match self.dispatch.dispatch(task).await {
-            Ok(()) => self.report.dispatched += 1,
-            Err(error) => tracing::warn!(window = %window.id, %error, "dispatch failed"),
-        }
+        self.report.dispatched += 1;
+        let quiet = is_quiet(window, self.records_per_hour);
+        self.outbox.put(task, quiet).await;
     }
 }

@@ -73,7 +73,12 @@ impl World {
 
     async fn all(&self) -> Vec<Window> {
         let mut all = Vec::new();
-        for progress in self.store.progress(&self.source.name).await.unwrap() {
+        for progress in self
+            .store
+            .progress_of(self.source.shard(), &self.source.name)
+            .await
+            .unwrap()
+        {
             all.extend(windows(&self.store, &progress.timeline).await);
         }
         all
@@ -157,7 +162,7 @@ impl World {
 
     /// What must hold at any moment.
     async fn check(&self) {
-        let record = self.store.sources().await.unwrap().remove(0);
+        let record = self.store.all_sources().await.unwrap().remove(0);
         let view = read_source(&self.store, record, self.now).await.unwrap();
         let through = view.complete_through();
         for lane in &view.lanes {

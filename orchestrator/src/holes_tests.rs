@@ -23,7 +23,10 @@ async fn a_window_without_tries_left_becomes_a_hole_that_later_windows_pass() {
     assert_eq!(hole.status, Status::Parked);
     assert!(hole.last_error.unwrap().contains("a page made no sense"));
     let report = tick_one(&store, &sent, NOW).await;
-    let progress = &store.progress(&source.name).await.unwrap()[0];
+    let progress = &store
+        .progress_of(source.shard(), &source.name)
+        .await
+        .unwrap()[0];
     assert_eq!(
         (&*progress.behind, progress.open_from),
         (&[at(0)][..], at(20))
@@ -51,7 +54,10 @@ async fn a_retried_hole_is_dispatched_from_behind_and_frees_complete_through() {
     let report = tick_one(&store, &sent, after_the_leases()).await;
     assert_eq!((report.holes, report.complete_through), (0, at(10)));
     assert!(
-        store.progress(&source.name).await.unwrap()[0]
+        store
+            .progress_of(source.shard(), &source.name)
+            .await
+            .unwrap()[0]
             .behind
             .is_empty()
     );
@@ -64,7 +70,11 @@ async fn park_first(store: &windlass_state::MemoryStore, source: &SourceDefiniti
     tick(store, sent, NOW).await;
     tick(store, sent, NOW).await;
     assert_eq!(
-        store.progress(&source.name).await.unwrap()[0].open_from,
+        store
+            .progress_of(source.shard(), &source.name)
+            .await
+            .unwrap()[0]
+            .open_from,
         at(10)
     );
 }
@@ -95,7 +105,11 @@ async fn both_halves_of_a_split_hole_hold_complete_through() {
         .unwrap();
     give_back(&store, &retried, Cause::Split(at(4)), NOW).await;
     tick(&store, &sent, NOW).await;
-    let behind = &store.progress(&source.name).await.unwrap()[0].behind;
+    let behind = &store
+        .progress_of(source.shard(), &source.name)
+        .await
+        .unwrap()[0]
+        .behind;
     assert_eq!(
         **behind,
         [at(0), at(4)],
@@ -120,7 +134,10 @@ async fn a_split_behind_that_finds_no_room_there_stays_a_visible_hole() {
             }
         }
     }
-    let progress = &store.progress(&source.name).await.unwrap()[0];
+    let progress = &store
+        .progress_of(source.shard(), &source.name)
+        .await
+        .unwrap()[0];
     assert_eq!(progress.behind.len(), windlass_core::limits::BEHIND_MAX);
     tick(&store, &sent, NOW).await;
     let hole = window(&store, &live(&source), 0).await;
@@ -145,7 +162,11 @@ async fn a_settle_that_is_raised_plans_nothing_and_moves_no_mark_back() {
     let report = tick_one(&store, &sent, NOW).await;
     assert_eq!((report.created, &report.error), (0, &None));
     assert_eq!(
-        store.progress(&source.name).await.unwrap()[0].scheduled_through,
+        store
+            .progress_of(source.shard(), &source.name)
+            .await
+            .unwrap()[0]
+            .scheduled_through,
         at(80)
     );
 }
@@ -155,7 +176,10 @@ async fn what_the_vendor_no_longer_keeps_is_one_unavailable_span_and_no_window()
     let source = with_policy("okta", |policy| policy.max_lookback_ms = Some(HOUR_MS));
     let (store, sent) = (store_of([&source]).await, Sent::default());
     let report = tick_one(&store, &sent, NOW).await;
-    let progress = &store.progress(&source.name).await.unwrap()[0];
+    let progress = &store
+        .progress_of(source.shard(), &source.name)
+        .await
+        .unwrap()[0];
     assert_eq!(progress.unavailable.len(), 1);
     let first = windows(&store, &live(&source)).await[0].id.from;
     assert_eq!(first, NOW.minus_ms(HOUR_MS));

@@ -6,6 +6,10 @@
 
 mod carry;
 mod dispatch;
+#[cfg(feature = "lambda")]
+pub mod lambda;
+mod listing;
+mod outbox;
 mod recover;
 mod report;
 mod survey;

@@ -122,7 +122,10 @@ async fn a_tick_that_stops_after_any_write_leaves_what_the_next_one_mends() {
         let report = tick_one(&store, &sent, after_the_leases()).await;
         assert_eq!(report.error, None);
         assert_eq!(windows(&store, &live(&source)).await.len(), 8);
-        let progress = &store.progress(&source.name).await.unwrap()[0];
+        let progress = &store
+            .progress_of(source.shard(), &source.name)
+            .await
+            .unwrap()[0];
         assert_eq!((writes, progress.scheduled_through), (writes, at(80)));
         assert_covered(&store, &source).await;
     }

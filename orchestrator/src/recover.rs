@@ -16,7 +16,7 @@ use crate::view::read_source;
 /// When the store fails. What was taken back until then stays so, and the call may be repeated.
 pub async fn recover<S: StateStore>(store: &S, now: Timestamp) -> Result<usize, StateError> {
     let mut recovered = 0;
-    for record in store.sources().await? {
+    for record in store.all_sources().await? {
         let name = record.definition.name.clone();
         let view = match read_source(store, record, now).await {
             Ok(view) => view,

@@ -1,7 +1,9 @@
 //! What a tick found and did.
 
 use windlass_core::ids::SourceName;
+use windlass_core::shard::Shard;
 use windlass_core::time::Timestamp;
+use windlass_state::StateError;
 
 /// What a source is doing, as one tick saw it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -28,6 +30,10 @@ pub struct SourceReport {
     pub activity: Activity,
     /// Everything before this is delivered.
     pub complete_through: Timestamp,
+    /// How far that trails now, in milliseconds; 0 for what is paused or finished.
+    pub lag_ms: i64,
+    /// Age of its oldest window that is neither done nor parked, in milliseconds; 0 without one.
+    pub oldest_open_ms: i64,
     /// Windows created.
     pub created: usize,
     /// Windows handed to workers.
@@ -53,6 +59,8 @@ impl SourceReport {
             source: source.clone(),
             activity: Activity::default(),
             complete_through: start,
+            lag_ms: 0,
+            oldest_open_ms: 0,
             created: 0,
             dispatched: 0,
             expired: 0,
@@ -70,6 +78,10 @@ impl SourceReport {
 pub struct TickReport {
     /// One entry a source.
     pub sources: Vec<SourceReport>,
+    /// Shards that could not be read, and why; their sources were not planned.
+    pub unread: Vec<(Shard, StateError)>,
+    /// Worker invocations asked for.
+    pub invocations: usize,
 }
 
 impl TickReport {
@@ -80,7 +92,12 @@ impl TickReport {
                 source.activity,
                 Activity::Idle | Activity::Blocked | Activity::Paused
             ) && source.error.is_none()
-        })
+        }) && self.unread.is_empty()
+    }
+
+    /// Whether something could not be read or planned.
+    pub fn has_failures(&self) -> bool {
+        !self.unread.is_empty() || self.sources.iter().any(|source| source.error.is_some())
     }
 
     /// Whether nothing is left to do but what cannot be read.
@@ -91,7 +108,7 @@ impl TickReport {
                 Activity::Idle | Activity::Blocked | Activity::Paused
             )
         };
-        self.sources.iter().any(|source| source.error.is_some())
+        self.has_failures()
             && self
                 .sources
                 .iter()

@@ -42,7 +42,7 @@ async fn a_blocked_source_keeps_its_windows_and_sends_none() {
         since: NOW,
     };
     store
-        .block_source(&source.name, 1, Some(&blocked))
+        .block_source(source.shard(), &source.name, 1, Some(&blocked))
         .await
         .unwrap();
     let report = tick_one(&store, &sent, after_the_leases()).await;
@@ -148,6 +148,8 @@ async fn each_worker_gets_its_share_of_the_pace_unless_all_are_one_process() {
     for (share_pace, expected) in [(true, 7), (false, 60)] {
         let (store, sent) = (store_of([&source]).await, Sent::default());
         let options = TickOptions {
+            shards: Shards::ALL,
+            tasks_per_invocation: 1,
             dispatch_ms: None,
             share_pace,
         };

@@ -20,6 +20,13 @@ pub(crate) fn survey(
     let mut wakes_at: Option<Timestamp> = None;
     let mut busy = false;
     for window in view.windows() {
+        if matches!(
+            window.status,
+            Status::Ready | Status::Dispatched | Status::Running
+        ) {
+            let age_ms = now.ms_since(window.created_at).max(0);
+            report.oldest_open_ms = report.oldest_open_ms.max(age_ms);
+        }
         match window.status {
             Status::Running | Status::Dispatched => busy = true,
             Status::Ready => match window.waits_until(now).max(gate) {
@@ -31,10 +38,14 @@ pub(crate) fn survey(
         }
     }
     report.complete_through = view.complete_through();
+    let finished = (view.record.definition.end).is_some_and(|end| end <= report.complete_through);
+    if !finished && !view.record.is_paused() {
+        report.lag_ms = now.ms_since(report.complete_through).max(0);
+    }
     report.last_error = oldest_in_trouble(view, now).and_then(|window| window.last_error.clone());
     report.activity = match wakes_at {
         _ if view.record.blocked.is_some() => Activity::Blocked,
-        _ if view.record.definition.paused => Activity::Paused,
+        _ if view.record.is_paused() => Activity::Paused,
         _ if busy => Activity::Working,
         Some(until) => Activity::Waiting(until),
         None => Activity::Idle,
@@ -60,7 +71,7 @@ pub fn oldest_in_trouble(view: &SourceView, now: Timestamp) -> Option<&Window> {
 /// When the sources themselves cannot be listed.
 pub async fn look<S: StateStore>(store: &S, now: Timestamp) -> Result<TickReport, StateError> {
     let mut report = TickReport::default();
-    for record in store.sources().await? {
+    for record in store.all_sources().await? {
         let mut source = SourceReport::of(&record.definition.name, record.definition.start);
         if let Err(error) = look_at(store, record, now, &mut source).await {
             source.error = Some(error.to_string());

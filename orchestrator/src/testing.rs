@@ -7,9 +7,10 @@ use windlass_core::checkpoint::{Checkpoint, Cursor, PageTotals};
 use windlass_core::ids::{Owner, Timeline, WindowId};
 use windlass_core::invariant::check_coverage;
 use windlass_core::lease::Lease;
+use windlass_core::shard::Shards;
 use windlass_core::source::{Policy, SourceDefinition};
 use windlass_core::span::Span;
-use windlass_core::task::Task;
+use windlass_core::task::{TASK_VERSION, Task};
 use windlass_core::time::{DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS, Timestamp};
 use windlass_core::transition::{Cause, Claim, Release};
 use windlass_core::window::{Status, Window};
@@ -60,6 +61,7 @@ pub(crate) fn definition(name: &str) -> SourceDefinition {
         start: at(0),
         end: None,
         sink: "lake".to_owned(),
+        destination: [].into(),
         metadata: true,
         paused: false,
         policy,
@@ -87,7 +89,7 @@ pub(crate) async fn store_of<'a>(
 /// Remembers every task, and accepts it or not.
 #[derive(Debug, Default)]
 pub(crate) struct Sent {
-    tasks: Mutex<Vec<Task>>,
+    tasks: Mutex<Vec<Vec<Task>>>,
     refuses: bool,
 }
 
@@ -99,9 +101,14 @@ impl Sent {
         }
     }
 
+    /// The tasks since the last call, invocation by invocation.
+    pub(crate) fn take_invocations(&self) -> Vec<Vec<Task>> {
+        std::mem::take(&mut *self.tasks.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
     /// The tasks since the last call.
     pub(crate) fn take(&self) -> Vec<Task> {
-        std::mem::take(&mut *self.tasks.lock().unwrap_or_else(PoisonError::into_inner))
+        self.take_invocations().into_iter().flatten().collect()
     }
 
     /// The windows of the tasks since the last call, as `source@minute`.
@@ -117,9 +124,9 @@ impl Sent {
 }
 
 impl Dispatch for Sent {
-    async fn dispatch(&self, task: Task) -> Result<(), DispatchError> {
-        let mut tasks = self.tasks.lock().unwrap_or_else(PoisonError::into_inner);
-        tasks.push(task);
+    async fn dispatch(&self, tasks: Vec<Task>) -> Result<(), DispatchError> {
+        let mut sent = self.tasks.lock().unwrap_or_else(PoisonError::into_inner);
+        sent.push(tasks);
         if self.refuses {
             return Err(DispatchError("throttled".to_owned()));
         }
@@ -127,10 +134,24 @@ impl Dispatch for Sent {
     }
 }
 
+/// A task that nobody could mistake for that of another number.
+pub(crate) fn task(number: u32) -> Task {
+    let source = definition("okta");
+    Task {
+        version: TASK_VERSION,
+        shard: source.shard(),
+        source: source.name,
+        windows: Vec::new(),
+        requests_per_minute: Some(number),
+    }
+}
+
 pub(crate) async fn tick<S: StateStore>(store: &S, dispatch: &Sent, now: Timestamp) -> TickReport {
     let options = TickOptions {
+        shards: Shards::ALL,
         dispatch_ms: Some(LEASE_MS),
         share_pace: true,
+        tasks_per_invocation: 1,
     };
     Tick {
         store,
@@ -243,7 +264,11 @@ pub(crate) async fn exhaust(store: &MemoryStore, window: &Window, now: Timestamp
 
 /// Fails unless the windows of every lane of `definition` cover its timeline without gap or overlap.
 pub(crate) async fn assert_covered(store: &MemoryStore, definition: &SourceDefinition) {
-    for progress in store.progress(&definition.name).await.unwrap() {
+    for progress in store
+        .progress_of(definition.shard(), &definition.name)
+        .await
+        .unwrap()
+    {
         let windows = windows(store, &progress.timeline).await;
         let within: Vec<_> = windows
             .into_iter()

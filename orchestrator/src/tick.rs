@@ -1,22 +1,20 @@
 //! One tick over all sources.
 
-use std::collections::BTreeMap;
-
 use futures_util::{StreamExt, stream};
 use windlass_core::ids::{Lane, RateGroup};
 use windlass_core::plan::{Plan, Situation, plan};
+use windlass_core::shard::{Shard, Shards};
 use windlass_core::source::SourceRecord;
 use windlass_core::time::Timestamp;
 use windlass_state::{SaveError, StateError, StateStore};
 
 use crate::carry::{Carried, Carrier};
 use crate::dispatch::Dispatch;
+use crate::outbox::Outbox;
 use crate::report::{SourceReport, TickReport};
 use crate::survey::{closed_until, survey};
-use crate::view::{LaneView, SourceView, read_source};
+use crate::view::{LaneView, SourceView};
 
-/// Sources read at the same time.
-const READS_AT_ONCE: usize = 16;
 /// Rate groups planned at the same time. The sources of one group take turns, for they share slots.
 const GROUPS_AT_ONCE: usize = 16;
 /// Times one timeline is planned again after somebody else moved first.
@@ -25,12 +23,16 @@ const ROUNDS_MAX: usize = 4;
 /// How a tick runs where it runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TickOptions {
+    /// The shards it plans. Other orchestrators may have the others.
+    pub shards: Shards,
     /// How long a dispatch may take to reach a worker before it counts as lost; `None` when it
     /// cannot get lost, because dispatcher and worker are one process.
     pub dispatch_ms: Option<i64>,
     /// Whether each worker keeps its own share of a group's pace. False when all workers are one
     /// process, which keeps the group's pace as a whole.
     pub share_pace: bool,
+    /// How many small windows may share a worker; 1 where workers cost nothing.
+    pub tasks_per_invocation: usize,
 }
 
 /// An orchestrator's tick.
@@ -47,51 +49,44 @@ pub struct Tick<'a, S, D> {
 }
 
 impl<S: StateStore, D: Dispatch> Tick<'_, S, D> {
-    /// Reads every source, plans every timeline and carries the plans out. A source that cannot be
-    /// read or planned is reported, and the others go on.
+    /// Reads every source of its shards, plans every timeline and carries the plans out. What
+    /// cannot be read or planned is reported, and the rest goes on.
     ///
     /// # Errors
-    /// When the sources themselves cannot be listed.
+    /// When the shards themselves cannot be listed.
     pub async fn run(&self) -> Result<TickReport, StateError> {
-        let records = self.store.sources().await?;
-        let mut groups: BTreeMap<RateGroup, Vec<SourceView>> = BTreeMap::new();
+        let outbox = Outbox::new(self.dispatch, self.options.tasks_per_invocation);
         let mut report = TickReport::default();
-        let mut reads = stream::iter(records.into_iter().map(|record| self.read(record)))
-            .buffer_unordered(READS_AT_ONCE);
-        while let Some(read) = reads.next().await {
-            match read {
-                Ok(view) => {
-                    let group = view.record.definition.policy.rate_group.clone();
-                    groups.entry(group).or_default().push(view);
-                }
-                Err(failed) => report.sources.push(failed),
-            }
-        }
+        let groups = self.read_all(&mut report).await?;
         let mut runs = stream::iter(
             groups
                 .into_iter()
-                .map(|(group, views)| self.run_group(group, views)),
+                .map(|(group, views)| self.run_group(group, views, &outbox)),
         )
         .buffer_unordered(GROUPS_AT_ONCE);
         while let Some(reports) = runs.next().await {
             report.sources.extend(reports);
         }
+        drop(runs);
+        report.invocations = outbox.close().await;
         report.sources.sort_by(|a, b| a.source.cmp(&b.source));
         Ok(report)
     }
 
-    async fn read(&self, record: SourceRecord) -> Result<SourceView, SourceReport> {
-        let mut report = SourceReport::of(&record.definition.name, record.definition.start);
-        let read = read_source(self.store, record, self.now).await;
-        read.map_err(|error| {
-            report_failure(&mut report, &error);
-            report
-        })
-    }
-
-    async fn run_group(&self, group: RateGroup, mut views: Vec<SourceView>) -> Vec<SourceReport> {
+    async fn run_group(
+        &self,
+        group: RateGroup,
+        mut views: Vec<SourceView>,
+        outbox: &Outbox<'_, D>,
+    ) -> Vec<SourceReport> {
         let mut reports: Vec<_> = views.iter().map(report_of).collect();
-        let gate = match closed_until(self.store, &group, self.now).await {
+        let lanes = views
+            .iter()
+            .flat_map(|view| view.lanes.iter().map(move |lane| (&view.record, lane)));
+        let at_rest = lanes
+            .into_iter()
+            .all(|(record, lane)| self.rests(record, &lane.progress));
+        let gate = match self.gate(&group, at_rest).await {
             Ok(gate) => gate,
             Err(error) => {
                 for report in &mut reports {
@@ -111,7 +106,9 @@ impl<S: StateStore, D: Dispatch> Tick<'_, S, D> {
             };
             let SourceView { record, lanes } = &mut views[view];
             let lane = &mut lanes[lane];
-            let ran = self.run_lane(record, lane, most, &mut reports[view]).await;
+            let ran = self
+                .run_lane(record, lane, most, outbox, &mut reports[view])
+                .await;
             if let Err(error) = ran {
                 report_failure(&mut reports[view], &error);
             }
@@ -124,6 +121,18 @@ impl<S: StateStore, D: Dispatch> Tick<'_, S, D> {
         reports
     }
 
+    /// Until when `group` is closed. Not asked while all of it is `at_rest`.
+    async fn gate(
+        &self,
+        group: &RateGroup,
+        at_rest: bool,
+    ) -> Result<Option<Timestamp>, StateError> {
+        if at_rest {
+            return Ok(None);
+        }
+        closed_until(self.store, group, self.now).await
+    }
+
     /// Plans one lane until its plan is carried out whole, with at most `most` of its windows in
     /// flight; leaves the lane as last read.
     async fn run_lane(
@@ -131,8 +140,10 @@ impl<S: StateStore, D: Dispatch> Tick<'_, S, D> {
         record: &SourceRecord,
         lane: &mut LaneView,
         most: usize,
+        outbox: &Outbox<'_, D>,
         report: &mut SourceReport,
     ) -> Result<(), StateError> {
+        let shard = record.shard();
         for _ in 0..ROUNDS_MAX {
             // Counted anew each round: another tick may have dispatched meanwhile.
             let plan = self.plan(record, lane, most.saturating_sub(lane.in_flight()));
@@ -140,18 +151,23 @@ impl<S: StateStore, D: Dispatch> Tick<'_, S, D> {
                 break;
             }
             if lane.progress.version == 0 && !plan.create.is_empty() {
-                self.begin(lane).await?;
+                self.begin(shard, lane).await?;
                 continue;
             }
             let mut carrier = Carrier {
                 store: self.store,
-                dispatch: self.dispatch,
+                outbox,
+                shard,
+                records_per_hour: lane.progress.records_per_hour,
                 requests_per_minute: self.pace(record),
                 report: &mut *report,
             };
             let carried = carrier.carry_out(&plan).await;
             // Read even after a failure, so that what was dispatched until then is counted.
-            let reread = lane.reread(self.store).await.map(|reread| *lane = reread);
+            let reread = lane
+                .reread(self.store, shard)
+                .await
+                .map(|reread| *lane = reread);
             let carried = carried?;
             reread?;
             // A plan that only moved marks may have made room to carve.
@@ -164,18 +180,18 @@ impl<S: StateStore, D: Dispatch> Tick<'_, S, D> {
 
     /// Stores where a lane begins, before its first window exists: were its start to move while no
     /// mark is stored, windows that a stopped tick left would belong to no chain.
-    async fn begin(&self, lane: &mut LaneView) -> Result<(), StateError> {
-        match self.store.save_progress(&lane.progress).await {
+    async fn begin(&self, shard: Shard, lane: &mut LaneView) -> Result<(), StateError> {
+        match self.store.save_progress(shard, &lane.progress).await {
             Ok(stored) => lane.progress = stored,
             Err(SaveError::Conflict(_) | SaveError::Store(StateError::Unknown(_))) => {
-                *lane = lane.reread(self.store).await?;
+                *lane = lane.reread(self.store, shard).await?;
             }
             Err(SaveError::Store(error)) => return Err(error),
         }
         Ok(())
     }
 
-    fn plan(&self, record: &SourceRecord, lane: &LaneView, slots: usize) -> Plan {
+    pub(crate) fn plan(&self, record: &SourceRecord, lane: &LaneView, slots: usize) -> Plan {
         plan(&Situation {
             progress: &lane.progress,
             policy: &record.definition.policy,
@@ -251,7 +267,7 @@ fn report_of(view: &SourceView) -> SourceReport {
 }
 
 /// Says in `report` and in the log why its source could not be read or planned.
-fn report_failure(report: &mut SourceReport, error: &StateError) {
+pub(crate) fn report_failure(report: &mut SourceReport, error: &StateError) {
     tracing::error!(source = %report.source, %error, "source not planned");
     report.error = Some(error.to_string());
 }

@@ -16,7 +16,10 @@ async fn the_first_tick_creates_windows_dispatches_into_the_slots_and_moves_the_
     let report = tick_one(&store, &sent, NOW).await;
     assert_eq!((report.created, report.dispatched), (8, 2));
     assert_eq!(sent.take_names(), ["okta@0", "okta@10"]);
-    let progress = store.progress(&source.name).await.unwrap();
+    let progress = store
+        .progress_of(source.shard(), &source.name)
+        .await
+        .unwrap();
     assert_eq!(progress[0].scheduled_through, at(80));
     assert_covered(&store, &source).await;
 }
@@ -35,6 +38,8 @@ async fn the_report_of_a_tick_reads_like_this() {
                 source: okta,
                 activity: Working,
                 complete_through: 1970-01-01T00:10:00.000Z,
+                lag_ms: 85800000,
+                oldest_open_ms: 0,
                 created: 1,
                 dispatched: 1,
                 expired: 0,
@@ -45,6 +50,8 @@ async fn the_report_of_a_tick_reads_like_this() {
                 error: None,
             },
         ],
+        unread: [],
+        invocations: 1,
     }
     ");
 }
@@ -142,7 +149,7 @@ async fn a_refused_dispatch_leaves_the_window_dispatched_until_that_runs_out() {
     let report = tick_one(&store, &refusing, NOW).await;
     assert_eq!(
         (report.created, report.dispatched, &report.error),
-        (8, 0, &None)
+        (8, 2, &None)
     );
     let stored = windows(&store, &live(&source)).await;
     assert_eq!(in_status(&stored, Status::Dispatched), 2);
@@ -159,7 +166,8 @@ async fn a_source_that_cannot_be_read_is_reported_and_the_others_go_on() {
     let store = store_of([&definition("broken"), &definition("okta")]).await;
     let sent = Sent::default();
     let failing = FailingStore::new(store, |operation, call| match (operation, call) {
-        (Operation::Progress, 1) => Fault::Refuse,
+        // The list of its shard's marks, then its own.
+        (Operation::Progress, 1 | 2) => Fault::Refuse,
         _ => Fault::None,
     });
     let report = tick(&failing, &sent, NOW).await;
@@ -225,7 +233,10 @@ fn a_report_is_stuck_when_only_what_cannot_be_read_is_left() {
         error: error.map(str::to_owned),
         ..SourceReport::of(&"okta".parse().unwrap(), at(0))
     };
-    let report = |sources: Vec<SourceReport>| TickReport { sources };
+    let report = |sources: Vec<SourceReport>| TickReport {
+        sources,
+        ..TickReport::default()
+    };
     let unread = source(Activity::Idle, Some("corrupt"));
     assert!(report(vec![unread.clone(), source(Activity::Idle, None)]).is_stuck());
     assert!(!report(vec![unread, source(Activity::Working, None)]).is_stuck());

@@ -2,7 +2,8 @@
 
 use windlass_core::ids::{Lane, Timeline};
 use windlass_core::progress::Progress;
-use windlass_core::source::SourceRecord;
+use windlass_core::shard::Shard;
+use windlass_core::source::{SourceDefinition, SourceRecord};
 use windlass_core::time::Timestamp;
 use windlass_core::window::{Status, Window};
 use windlass_state::{StateError, StateStore};
@@ -45,7 +46,10 @@ impl LaneView {
         self.progress.complete_through(&self.open, &self.behind)
     }
 
-    async fn read<S: StateStore>(store: &S, progress: Progress) -> Result<Self, StateError> {
+    pub(crate) async fn read<S: StateStore>(
+        store: &S,
+        progress: Progress,
+    ) -> Result<Self, StateError> {
         let open = store
             .open_windows(&progress.timeline, progress.open_from)
             .await?;
@@ -59,10 +63,23 @@ impl LaneView {
         })
     }
 
-    /// The same lane read again.
-    pub(crate) async fn reread<S: StateStore>(&self, store: &S) -> Result<Self, StateError> {
+    /// A lane of which nothing but its marks is known.
+    pub(crate) fn unread(progress: Progress) -> Self {
+        Self {
+            progress,
+            open: Vec::new(),
+            behind: Vec::new(),
+        }
+    }
+
+    /// The same lane, of a source on `shard`, read again.
+    pub(crate) async fn reread<S: StateStore>(
+        &self,
+        store: &S,
+        shard: Shard,
+    ) -> Result<Self, StateError> {
         let timeline = &self.progress.timeline;
-        let stored = store.progress(&timeline.source).await?;
+        let stored = store.progress_of(shard, &timeline.source).await?;
         let current = stored
             .into_iter()
             .find(|progress| progress.timeline == *timeline);
@@ -114,8 +131,23 @@ pub async fn read_source<S: StateStore>(
     record: SourceRecord,
     now: Timestamp,
 ) -> Result<SourceView, StateError> {
-    let definition = &record.definition;
-    let mut stored = store.progress(&definition.name).await?;
+    let stored = store
+        .progress_of(record.shard(), &record.definition.name)
+        .await?;
+    let mut lanes = Vec::new();
+    for progress in lanes_of(&record.definition, stored, now) {
+        lanes.push(LaneView::read(store, progress).await?);
+    }
+    Ok(SourceView { record, lanes })
+}
+
+/// The marks of the lanes that `definition` has, live first, given those `stored` of it: lanes that
+/// nothing has been stored of yet begin.
+pub(crate) fn lanes_of(
+    definition: &SourceDefinition,
+    mut stored: Vec<Progress>,
+    now: Timestamp,
+) -> Vec<Progress> {
     stored.retain(|progress| progress.timeline.generation == definition.generation);
     let begin = |lane, start, end| {
         let timeline = Timeline {
@@ -140,11 +172,7 @@ pub async fn read_source<S: StateStore>(
         ));
     }
     stored.sort_by(|a, b| a.timeline.cmp(&b.timeline));
-    let mut lanes = Vec::with_capacity(stored.len());
-    for progress in stored {
-        lanes.push(LaneView::read(store, progress).await?);
-    }
-    Ok(SourceView { record, lanes })
+    stored
 }
 
 /// Since when the lanes cover the timeline without a gap: the start of the live lane, or of the

@@ -6,7 +6,7 @@ use crate::testing::*;
 use super::*;
 
 async fn view(store: &MemoryStore) -> SourceView {
-    let record = store.sources().await.unwrap().remove(0);
+    let record = store.all_sources().await.unwrap().remove(0);
     read_source(store, record, NOW).await.unwrap()
 }
 
@@ -100,7 +100,7 @@ async fn a_backfill_of_an_older_month_does_not_hide_that_the_start_moved() {
     };
     let policy = from(60).policy;
     let old = Progress::begin(timeline, at(0), Some(at(10)), &policy, NOW);
-    store.save_progress(&old).await.unwrap();
+    store.save_progress(from(60).shard(), &old).await.unwrap();
     store.apply_source(&from(30), NOW).await.unwrap();
     let made = view(&store).await.lanes;
     let spans: Vec<_> = made

@@ -4,8 +4,9 @@
 use windlass_core::checkpoint::Checkpoint;
 use windlass_core::ids::{Owner, WindowId};
 use windlass_core::lease::{Guard, Lease};
-use windlass_core::source::SourceDefinition;
+use windlass_core::source::{SourceDefinition, SourceRecord};
 use windlass_core::span::Span;
+use windlass_core::time::Timestamp;
 use windlass_core::transition::{Claim, Event, IllegalMove, Release};
 use windlass_core::window::Window;
 
@@ -115,6 +116,21 @@ fn is_planners(event: &Event) -> bool {
         Event::Claim(_) | Event::Checkpoint(_) | Event::Complete { .. } | Event::Release(_) => {
             false
         }
+    }
+}
+
+/// The record that applying `definition` makes of what is stored under its name.
+pub(crate) fn applied(
+    definition: &SourceDefinition,
+    stored: Option<&SourceRecord>,
+    now: Timestamp,
+) -> SourceRecord {
+    SourceRecord {
+        definition: definition.clone(),
+        version: stored.map_or(0, |record| record.version) + 1,
+        blocked: None,
+        held_since: stored.and_then(|record| record.held_since),
+        applied_at: now,
     }
 }
 

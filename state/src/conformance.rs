@@ -31,8 +31,19 @@ pub use windows::*;
 /// Makes a `tokio` test of every sentence of the contract. The argument is an expression for a
 /// fresh store and something to keep alive beside it, such as its directory:
 /// `conformance_tests!((MemoryStore::new(), ()));`
+///
+/// A store that expires history by itself leaves out [`expiry_conformance_tests!`](crate::expiry_conformance_tests).
 #[macro_export]
 macro_rules! conformance_tests {
+    (@each $make:expr; $($name:ident)*) => {
+        $(
+            #[tokio::test]
+            async fn $name() {
+                let (store, _guard) = $make;
+                $crate::conformance::$name(store).await;
+            }
+        )*
+    };
     ($make:expr) => {
         $crate::conformance_tests! { @each $make;
             // sources
@@ -43,6 +54,9 @@ macro_rules! conformance_tests {
             a_block_of_another_version_or_an_unknown_source_does_nothing
             a_definition_whose_policy_contradicts_itself_is_refused
             a_rate_gate_only_moves_later
+            a_source_is_found_on_its_own_shard_only
+            a_source_that_an_operator_holds_back_stays_so_until_it_is_let_go
+            a_source_whose_rate_group_moves_to_another_shard_moves_with_its_progress
             // progress
             progress_comes_back_as_saved_with_a_higher_version
             a_save_over_a_version_that_moved_on_is_a_conflict_and_shows_the_current_one
@@ -79,23 +93,22 @@ macro_rules! conformance_tests {
             a_planner_that_read_before_a_move_is_refused
             a_planner_cannot_make_a_workers_move
             a_split_leaves_two_windows_that_touch
-            // expiry
-            only_done_windows_whose_history_ran_out_are_deleted
-            history_after_open_from_or_still_listed_behind_is_kept
-            history_of_a_timeline_without_progress_is_kept
             // races
             of_many_claims_at_once_exactly_one_wins
             of_many_creations_at_once_exactly_one_is_new
             of_many_saves_at_once_exactly_one_wins
         }
     };
-    (@each $make:expr; $($name:ident)*) => {
-        $(
-            #[tokio::test]
-            async fn $name() {
-                let (store, _guard) = $make;
-                $crate::conformance::$name(store).await;
-            }
-        )*
+}
+
+/// The same for stores that delete history when they are asked to.
+#[macro_export]
+macro_rules! expiry_conformance_tests {
+    ($make:expr) => {
+        $crate::conformance_tests! { @each $make;
+            only_done_windows_whose_history_ran_out_are_deleted
+            history_after_open_from_or_still_listed_behind_is_kept
+            history_of_a_timeline_without_progress_is_kept
+        }
     };
 }

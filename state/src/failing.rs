@@ -11,6 +11,7 @@ use windlass_core::clock::{Clock, Entropy};
 use windlass_core::ids::{RateGroup, SourceName, Timeline, WindowId};
 use windlass_core::lease::Lease;
 use windlass_core::progress::Progress;
+use windlass_core::shard::Shard;
 use windlass_core::source::{Blocked, RateGate, SourceDefinition, SourceRecord};
 use windlass_core::span::Span;
 use windlass_core::time::Timestamp;
@@ -28,6 +29,7 @@ pub enum Operation {
     Source,
     ApplySource,
     BlockSource,
+    HoldSource,
     Progress,
     SaveProgress,
     Create,
@@ -197,13 +199,27 @@ impl<S> FailingStore<S> {
 }
 
 impl<S: StateStore> StateStore for FailingStore<S> {
-    async fn sources(&self) -> Result<Vec<SourceRecord>, StateError> {
-        self.with_fault(Operation::Sources, self.inner.sources())
+    async fn shards(&self) -> Result<Vec<Shard>, StateError> {
+        self.with_fault(Operation::Sources, self.inner.shards())
             .await
     }
 
-    async fn source(&self, name: &SourceName) -> Result<Option<SourceRecord>, StateError> {
-        self.with_fault(Operation::Source, self.inner.source(name))
+    async fn sources(&self, shard: Shard) -> Result<Vec<SourceRecord>, StateError> {
+        self.with_fault(Operation::Sources, self.inner.sources(shard))
+            .await
+    }
+
+    async fn progress(&self, shard: Shard) -> Result<Vec<Progress>, StateError> {
+        self.with_fault(Operation::Progress, self.inner.progress(shard))
+            .await
+    }
+
+    async fn source(
+        &self,
+        shard: Shard,
+        name: &SourceName,
+    ) -> Result<Option<SourceRecord>, StateError> {
+        self.with_fault(Operation::Source, self.inner.source(shard, name))
             .await
     }
 
@@ -221,22 +237,37 @@ impl<S: StateStore> StateStore for FailingStore<S> {
 
     async fn block_source(
         &self,
+        shard: Shard,
         name: &SourceName,
         version: u64,
         blocked: Option<&Blocked>,
     ) -> Result<(), StateError> {
-        let call = self.inner.block_source(name, version, blocked);
+        let call = self.inner.block_source(shard, name, version, blocked);
         self.with_fault(Operation::BlockSource, call).await
     }
 
-    async fn progress(&self, source: &SourceName) -> Result<Vec<Progress>, StateError> {
-        self.with_fault(Operation::Progress, self.inner.progress(source))
+    async fn hold_source(
+        &self,
+        shard: Shard,
+        name: &SourceName,
+        held_since: Option<Timestamp>,
+    ) -> Result<(), StateError> {
+        let call = self.inner.hold_source(shard, name, held_since);
+        self.with_fault(Operation::HoldSource, call).await
+    }
+
+    async fn progress_of(
+        &self,
+        shard: Shard,
+        source: &SourceName,
+    ) -> Result<Vec<Progress>, StateError> {
+        self.with_fault(Operation::Progress, self.inner.progress_of(shard, source))
             .await
     }
 
-    async fn save_progress(&self, next: &Progress) -> Result<Progress, SaveError> {
-        self.with_fault(Operation::SaveProgress, self.inner.save_progress(next))
-            .await
+    async fn save_progress(&self, shard: Shard, next: &Progress) -> Result<Progress, SaveError> {
+        let call = self.inner.save_progress(shard, next);
+        self.with_fault(Operation::SaveProgress, call).await
     }
 
     async fn create(&self, window: &Window) -> Result<Created, StateError> {

@@ -65,7 +65,7 @@ async fn a_call_whose_reply_is_lost_is_made_and_its_outcome_unknown() {
 async fn a_lost_answer_to_a_read_leaves_nothing_unknown() {
     let store = FailingStore::new(MemoryStore::new(), |_, _| Fault::LoseReply);
     assert!(matches!(
-        store.sources().await,
+        store.all_sources().await,
         Err(StateError::Unavailable(_))
     ));
     assert!(matches!(

@@ -10,6 +10,7 @@
 //! | --- | --- |
 //! | [`memory`] | the reference, for tests and simulation |
 //! | [`sqlite`] | one file on one machine |
+//! | `dynamodb` | one table for many machines (feature `dynamodb`) |
 //! | [`item`] | the stored form of everything, and its keys |
 //! | `conformance` | the contract as tests, for every store (feature `test-util`) |
 //! | `failing` | faults around any store (feature `test-util`) |
@@ -24,11 +25,15 @@ mod store;
 
 #[cfg(feature = "test-util")]
 pub mod conformance;
+#[cfg(feature = "dynamodb")]
+pub mod dynamodb;
 #[cfg(feature = "test-util")]
 pub mod failing;
 pub mod memory;
 pub mod sqlite;
 
+#[cfg(feature = "dynamodb")]
+pub use dynamodb::DynamoStore;
 pub use error::{MoveError, SaveError, StateError};
 pub use memory::MemoryStore;
 pub use sqlite::SqliteStore;

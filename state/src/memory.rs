@@ -8,13 +8,14 @@ use windlass_core::checkpoint::Checkpoint;
 use windlass_core::ids::{RateGroup, SourceName, Timeline, WindowId};
 use windlass_core::lease::Lease;
 use windlass_core::progress::Progress;
+use windlass_core::shard::Shard;
 use windlass_core::source::{Blocked, RateGate, SourceDefinition, SourceRecord};
 use windlass_core::span::Span;
 use windlass_core::time::Timestamp;
 use windlass_core::transition::{Claim, Event, Release};
 use windlass_core::window::Window;
 
-use crate::apply::{Move, check_definition, check_window, lease};
+use crate::apply::{Move, applied, check_definition, check_window, lease};
 use crate::error::{MoveError, SaveError, StateError};
 use crate::store::{Created, StateStore};
 
@@ -66,12 +67,35 @@ impl MemoryStore {
 }
 
 impl StateStore for MemoryStore {
-    async fn sources(&self) -> Result<Vec<SourceRecord>, StateError> {
-        Ok(self.tables().sources.values().cloned().collect())
+    async fn shards(&self) -> Result<Vec<Shard>, StateError> {
+        let tables = self.tables();
+        let shards: BTreeSet<_> = tables.sources.values().map(SourceRecord::shard).collect();
+        Ok(shards.into_iter().collect())
     }
 
-    async fn source(&self, name: &SourceName) -> Result<Option<SourceRecord>, StateError> {
-        Ok(self.tables().sources.get(name).cloned())
+    async fn sources(&self, shard: Shard) -> Result<Vec<SourceRecord>, StateError> {
+        let tables = self.tables();
+        let of_shard = tables.sources.values().filter(|it| it.shard() == shard);
+        Ok(of_shard.cloned().collect())
+    }
+
+    async fn progress(&self, shard: Shard) -> Result<Vec<Progress>, StateError> {
+        let tables = self.tables();
+        let of_shard = |item: &&Progress| {
+            let source = tables.sources.get(&item.timeline.source);
+            source.is_some_and(|source| source.shard() == shard)
+        };
+        Ok(tables.progress.values().filter(of_shard).cloned().collect())
+    }
+
+    async fn source(
+        &self,
+        shard: Shard,
+        name: &SourceName,
+    ) -> Result<Option<SourceRecord>, StateError> {
+        let tables = self.tables();
+        let record = tables.sources.get(name);
+        Ok(record.filter(|record| record.shard() == shard).cloned())
     }
 
     async fn apply_source(
@@ -81,18 +105,7 @@ impl StateStore for MemoryStore {
     ) -> Result<SourceRecord, StateError> {
         check_definition(definition)?;
         let mut tables = self.tables();
-        let version = tables
-            .sources
-            .get(&definition.name)
-            .map_or(0, |record| record.version)
-            + 1;
-        let definition = definition.clone();
-        let record = SourceRecord {
-            definition,
-            version,
-            blocked: None,
-            applied_at: now,
-        };
+        let record = applied(definition, tables.sources.get(&definition.name), now);
         tables
             .sources
             .insert(record.definition.name.clone(), record.clone());
@@ -101,6 +114,7 @@ impl StateStore for MemoryStore {
 
     async fn block_source(
         &self,
+        shard: Shard,
         name: &SourceName,
         version: u64,
         blocked: Option<&Blocked>,
@@ -109,7 +123,7 @@ impl StateStore for MemoryStore {
         let record = tables
             .sources
             .get_mut(name)
-            .filter(|record| record.version == version);
+            .filter(|record| record.shard() == shard && record.version == version);
         if let Some(record) = record {
             record.blocked = match (record.blocked.take(), blocked) {
                 (_, None) => None,
@@ -120,7 +134,25 @@ impl StateStore for MemoryStore {
         Ok(())
     }
 
-    async fn progress(&self, source: &SourceName) -> Result<Vec<Progress>, StateError> {
+    async fn hold_source(
+        &self,
+        shard: Shard,
+        name: &SourceName,
+        held_since: Option<Timestamp>,
+    ) -> Result<(), StateError> {
+        let mut tables = self.tables();
+        let record = tables.sources.get_mut(name);
+        if let Some(record) = record.filter(|record| record.shard() == shard) {
+            record.held_since = held_since.map(|since| record.held_since.unwrap_or(since));
+        }
+        Ok(())
+    }
+
+    async fn progress_of(
+        &self,
+        _shard: Shard,
+        source: &SourceName,
+    ) -> Result<Vec<Progress>, StateError> {
         let tables = self.tables();
         let of_source = tables
             .progress
@@ -129,7 +161,7 @@ impl StateStore for MemoryStore {
         Ok(of_source.cloned().collect())
     }
 
-    async fn save_progress(&self, next: &Progress) -> Result<Progress, SaveError> {
+    async fn save_progress(&self, _shard: Shard, next: &Progress) -> Result<Progress, SaveError> {
         let mut tables = self.tables();
         let current = tables.progress.get(&next.timeline);
         if current.map_or(0, |current| current.version) != next.version {

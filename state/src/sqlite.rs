@@ -9,6 +9,7 @@ mod open;
 mod row;
 mod tables;
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -18,6 +19,7 @@ use windlass_core::checkpoint::Checkpoint;
 use windlass_core::ids::{RateGroup, SourceName, Timeline, WindowId};
 use windlass_core::lease::Lease;
 use windlass_core::progress::Progress;
+use windlass_core::shard::Shard;
 use windlass_core::source::{Blocked, RateGate, SourceDefinition, SourceRecord};
 use windlass_core::span::Span;
 use windlass_core::time::Timestamp;
@@ -26,7 +28,7 @@ use windlass_core::window::Window;
 
 use self::error::{commit_failed, failed};
 use self::tables::{PROGRESS, RATE_GATES, SOURCES, WINDOWS};
-use crate::apply::{Move, check_definition, check_window, lease};
+use crate::apply::{Move, applied, check_definition, check_window, lease};
 use crate::error::{MoveError, SaveError, StateError};
 use crate::store::{Created, StateStore};
 
@@ -139,12 +141,38 @@ fn gate_of(connection: &Connection, group: &RateGroup) -> Result<Option<RateGate
 }
 
 impl StateStore for SqliteStore {
-    async fn sources(&self) -> Result<Vec<SourceRecord>, StateError> {
+    async fn shards(&self) -> Result<Vec<Shard>, StateError> {
+        let all: Vec<SourceRecord> = SOURCES.find(&self.connection(), "true", ())?;
+        let shards: BTreeSet<_> = all.iter().map(SourceRecord::shard).collect();
+        Ok(shards.into_iter().collect())
+    }
+
+    async fn sources(&self, shard: Shard) -> Result<Vec<SourceRecord>, StateError> {
+        let mut all: Vec<SourceRecord> =
+            SOURCES.find(&self.connection(), "true ORDER BY source", ())?;
+        all.retain(|record| record.shard() == shard);
+        Ok(all)
+    }
+
+    async fn progress(&self, shard: Shard) -> Result<Vec<Progress>, StateError> {
+        let mut found = Vec::new();
+        for record in self.sources(shard).await? {
+            found.extend(self.progress_of(shard, &record.definition.name).await?);
+        }
+        Ok(found)
+    }
+
+    async fn all_sources(&self) -> Result<Vec<SourceRecord>, StateError> {
         SOURCES.find(&self.connection(), "true ORDER BY source", ())
     }
 
-    async fn source(&self, name: &SourceName) -> Result<Option<SourceRecord>, StateError> {
-        source_named(&self.connection(), name)
+    async fn source(
+        &self,
+        shard: Shard,
+        name: &SourceName,
+    ) -> Result<Option<SourceRecord>, StateError> {
+        let record = source_named(&self.connection(), name)?;
+        Ok(record.filter(|record| record.shard() == shard))
     }
 
     async fn apply_source(
@@ -154,19 +182,14 @@ impl StateStore for SqliteStore {
     ) -> Result<SourceRecord, StateError> {
         check_definition(definition)?;
         self.write(|connection| {
-            // The version alone is read, so that a new definition replaces one that is corrupt.
+            // A new definition replaces one that is corrupt, and only its version is looked at then.
+            let stored = source_named(connection, &definition.name).unwrap_or_default();
+            let mut record = applied(definition, stored.as_ref(), now);
             let sql = "SELECT coalesce(max(version), 0) FROM sources WHERE source = ?1";
             let before: i64 = connection
                 .query_row(sql, (definition.name.as_str(),), |row| row.get(0))
                 .map_err(|error| failed(&error))?;
-            let version = before.unsigned_abs() + 1;
-            let definition = definition.clone();
-            let record = SourceRecord {
-                definition,
-                version,
-                blocked: None,
-                applied_at: now,
-            };
+            record.version = before.unsigned_abs() + 1;
             SOURCES.put(connection, &record)?;
             Ok(record)
         })
@@ -174,13 +197,16 @@ impl StateStore for SqliteStore {
 
     async fn block_source(
         &self,
+        shard: Shard,
         name: &SourceName,
         version: u64,
         blocked: Option<&Blocked>,
     ) -> Result<(), StateError> {
         self.write(|connection| {
             let record = source_named(connection, name)?;
-            let Some(record) = record.filter(|record| record.version == version) else {
+            let meant =
+                |record: &SourceRecord| record.shard() == shard && record.version == version;
+            let Some(record) = record.filter(meant) else {
                 return Ok(());
             };
             // The first reason stays until it is cleared.
@@ -189,7 +215,27 @@ impl StateStore for SqliteStore {
         })
     }
 
-    async fn progress(&self, source: &SourceName) -> Result<Vec<Progress>, StateError> {
+    async fn hold_source(
+        &self,
+        shard: Shard,
+        name: &SourceName,
+        held_since: Option<Timestamp>,
+    ) -> Result<(), StateError> {
+        self.write(|connection| {
+            let record = source_named(connection, name)?;
+            let Some(mut record) = record.filter(|record| record.shard() == shard) else {
+                return Ok(());
+            };
+            record.held_since = held_since.map(|since| record.held_since.unwrap_or(since));
+            SOURCES.put(connection, &record)
+        })
+    }
+
+    async fn progress_of(
+        &self,
+        _shard: Shard,
+        source: &SourceName,
+    ) -> Result<Vec<Progress>, StateError> {
         let mut found: Vec<Progress> =
             PROGRESS.find(&self.connection(), "source = ?1", (source.as_str(),))?;
         // Lanes sort by what they are, not by their text.
@@ -197,7 +243,7 @@ impl StateStore for SqliteStore {
         Ok(found)
     }
 
-    async fn save_progress(&self, next: &Progress) -> Result<Progress, SaveError> {
+    async fn save_progress(&self, _shard: Shard, next: &Progress) -> Result<Progress, SaveError> {
         self.write(|connection| {
             let current: Option<Progress> = PROGRESS
                 .find(connection, OF_TIMELINE, key(&next.timeline))?

@@ -44,7 +44,7 @@ fn every_attribute_has_a_column_of_its_name_and_every_column_an_attribute() {
     let (store, ..) = store();
     let connection = store.connection();
     for (table, text) in [
-        (&SOURCES, include_str!("../testdata/v1/source.json")),
+        (&SOURCES, include_str!("../testdata/v1/source_on_aws.json")),
         (&PROGRESS, include_str!("../testdata/v1/progress.json")),
         (&WINDOWS, include_str!("../testdata/v1/window.json")),
         (&RATE_GATES, include_str!("../testdata/v1/rate_gate.json")),
@@ -87,7 +87,7 @@ fn items_with_every_attribute_come_back_from_their_tables() {
         table.put(&connection, &item).unwrap();
         assert_eq!(table.find(&connection, "true", ()), Ok(vec![item]));
     }
-    assert_kept::<SourceRecord>(&SOURCES, include_str!("../testdata/v1/source.json"));
+    assert_kept::<SourceRecord>(&SOURCES, include_str!("../testdata/v1/source_on_aws.json"));
     assert_kept::<Progress>(&PROGRESS, include_str!("../testdata/v1/progress.json"));
     assert_kept::<Window>(&WINDOWS, include_str!("../testdata/v1/window.json"));
     assert_kept::<RateGate>(&RATE_GATES, include_str!("../testdata/v1/rate_gate.json"));
@@ -209,12 +209,12 @@ async fn a_corrupt_definition_can_be_replaced_by_applying_it_again() {
         .execute("UPDATE sources SET params = '{'", ())
         .unwrap();
     assert!(matches!(
-        store.sources().await,
+        store.all_sources().await,
         Err(StateError::Corrupt { .. })
     ));
     let again = store.apply_source(&definition, NOW).await.unwrap();
     assert_eq!(again.version, 2);
-    assert_eq!(store.sources().await, Ok(vec![again]));
+    assert_eq!(store.all_sources().await, Ok(vec![again]));
 }
 
 #[tokio::test]
@@ -244,7 +244,8 @@ async fn one_call_expires_a_bounded_number_of_windows() {
         version: 0,
         ..record
     };
-    store.save_progress(&marks).await.unwrap();
+    let shard = windlass_core::shard::Shard::try_from(0).unwrap();
+    store.save_progress(shard, &marks).await.unwrap();
     let done = Window {
         status: windlass_core::window::Status::Done,
         expires_at: Some(NOW),

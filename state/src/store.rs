@@ -6,6 +6,7 @@ use windlass_core::checkpoint::Checkpoint;
 use windlass_core::ids::{RateGroup, SourceName, Timeline, WindowId};
 use windlass_core::lease::Lease;
 use windlass_core::progress::Progress;
+use windlass_core::shard::Shard;
 use windlass_core::source::{Blocked, RateGate, SourceDefinition, SourceRecord};
 use windlass_core::span::Span;
 use windlass_core::time::Timestamp;
@@ -25,22 +26,49 @@ pub enum Created {
 
 /// Where windlass remembers.
 ///
-/// Every write is one atomic conditional write; every read is consistent with the writes that were
-/// acknowledged before it. A write that returns [`StateError::Unknown`] may have been applied: the
+/// Every write is one atomic conditional write; every read but the two listings of a shard is
+/// consistent with the writes that were acknowledged before it. A write that returns [`StateError::Unknown`] may have been applied: the
 /// caller repeats the same call, and the [`MoveError::Refused`] it then gets carries the window
 /// that decides (see [`Lease::confirms_page`]). Calls are safe from many tasks and processes.
 pub trait StateStore: Send + Sync {
-    /// All sources, by name.
-    fn sources(&self) -> impl Future<Output = Result<Vec<SourceRecord>, StateError>> + Send;
+    /// The shards that hold sources, or held some once; ascending.
+    fn shards(&self) -> impl Future<Output = Result<Vec<Shard>, StateError>> + Send;
+
+    /// The sources of `shard`, by name. May lag behind a write by a moment.
+    fn sources(
+        &self,
+        shard: Shard,
+    ) -> impl Future<Output = Result<Vec<SourceRecord>, StateError>> + Send;
+
+    /// The progress items of every source of `shard`, by timeline. May lag behind a write by a
+    /// moment: whoever acts on one writes it back by compare-and-set.
+    fn progress(
+        &self,
+        shard: Shard,
+    ) -> impl Future<Output = Result<Vec<Progress>, StateError>> + Send;
+
+    /// Every source of every shard, by name, for people.
+    fn all_sources(&self) -> impl Future<Output = Result<Vec<SourceRecord>, StateError>> + Send {
+        async {
+            let mut all = Vec::new();
+            for shard in self.shards().await? {
+                all.extend(self.sources(shard).await?);
+            }
+            all.sort_by(|a, b| a.definition.name.cmp(&b.definition.name));
+            Ok(all)
+        }
+    }
 
     /// One source.
     fn source(
         &self,
+        shard: Shard,
         name: &SourceName,
     ) -> impl Future<Output = Result<Option<SourceRecord>, StateError>> + Send;
 
     /// Stores `definition` under its name, clears `blocked`, and raises the version. The last
-    /// writer wins: a definition is what an operator said last.
+    /// writer wins: a definition is what an operator said last. When its rate group has moved to
+    /// another shard, the source moves there with its progress. `held_since` stays.
     fn apply_source(
         &self,
         definition: &SourceDefinition,
@@ -51,21 +79,34 @@ pub trait StateStore: Send + Sync {
     /// happens when the source is gone or its definition's version is not `version`.
     fn block_source(
         &self,
+        shard: Shard,
         name: &SourceName,
         version: u64,
         blocked: Option<&Blocked>,
     ) -> impl Future<Output = Result<(), StateError>> + Send;
 
-    /// The progress items of every lane and generation of `source`, by timeline.
-    fn progress(
+    /// An operator holds a source back, or lets it go on. The first instant stays until cleared,
+    /// and nothing happens when there is no such source. Its version stays: nothing else changes.
+    fn hold_source(
         &self,
+        shard: Shard,
+        name: &SourceName,
+        held_since: Option<Timestamp>,
+    ) -> impl Future<Output = Result<(), StateError>> + Send;
+
+    /// The progress items of every lane and generation of one source, by timeline.
+    fn progress_of(
+        &self,
+        shard: Shard,
         source: &SourceName,
     ) -> impl Future<Output = Result<Vec<Progress>, StateError>> + Send;
 
     /// Compare-and-set: stores `next` with version `next.version + 1`, if what is stored has
-    /// version `next.version` (0: if nothing is stored). Returns what was stored.
+    /// version `next.version` (0: if nothing is stored). Returns what was stored. `shard` is that
+    /// of its source.
     fn save_progress(
         &self,
+        shard: Shard,
         next: &Progress,
     ) -> impl Future<Output = Result<Progress, SaveError>> + Send;
 

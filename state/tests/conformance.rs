@@ -16,10 +16,12 @@ mod memory {
     use super::MemoryStore;
 
     windlass_state::conformance_tests!((MemoryStore::new(), ()));
+    windlass_state::expiry_conformance_tests!((MemoryStore::new(), ()));
 }
 
 mod sqlite {
     windlass_state::conformance_tests!(super::sqlite());
+    windlass_state::expiry_conformance_tests!(super::sqlite());
 }
 
 mod failing_without_faults {

@@ -200,11 +200,11 @@ fn a_state_of_a_newer_version_is_refused_by_version() {
     drop(SqliteStore::open(&path).unwrap());
     Connection::open(&path)
         .unwrap()
-        .execute_batch("PRAGMA user_version = 2")
+        .execute_batch("PRAGMA user_version = 3")
         .unwrap();
     let version = StateError::Version {
-        found: 2,
-        supported: 1,
+        found: 3,
+        supported: 2,
     };
     assert_eq!(SqliteStore::open(&path).unwrap_err(), version);
     assert_eq!(SqliteStore::open_read_only(&path).unwrap_err(), version);

@@ -8,6 +8,7 @@ use windlass_core::time::Timestamp;
 pub struct Budget {
     deadline: Option<Timestamp>,
     margin_ms: i64,
+    lease_slack_ms: i64,
 }
 
 impl Budget {
@@ -15,6 +16,7 @@ impl Budget {
     pub const UNLIMITED: Self = Self {
         deadline: None,
         margin_ms: 0,
+        lease_slack_ms: 0,
     };
 
     /// Something kills the process at `deadline`; [`limits::DEADLINE_MARGIN_MS`] is kept to release.
@@ -22,6 +24,17 @@ impl Budget {
         Self {
             deadline: Some(deadline),
             margin_ms: limits::DEADLINE_MARGIN_MS,
+            lease_slack_ms: limits::CLOCK_SKEW_MS,
+        }
+    }
+
+    /// The same with leases that end `slack_ms` after the deadline, where clocks are known to agree
+    /// better than [`limits::CLOCK_SKEW_MS`]: a killed worker's window is taken up sooner.
+    #[must_use]
+    pub const fn with_lease_slack_ms(self, slack_ms: i64) -> Self {
+        Self {
+            lease_slack_ms: slack_ms,
+            ..self
         }
     }
 
@@ -29,7 +42,7 @@ impl Budget {
     /// is needed. Without a deadline the lease is the process's lifetime.
     pub fn lease_until(self) -> Timestamp {
         self.deadline.map_or(Timestamp::MAX, |deadline| {
-            deadline.plus_ms(limits::CLOCK_SKEW_MS)
+            deadline.plus_ms(self.lease_slack_ms)
         })
     }
 
@@ -41,6 +54,14 @@ impl Budget {
         };
         let margin_ms = self.margin_ms.max(slowest_page_ms.saturating_mul(2));
         deadline.minus_ms(margin_ms).ms_since(now).max(0)
+    }
+
+    /// Milliseconds after which a page that is still on its way is given up; `None` without a
+    /// deadline, or when it has passed already and nothing came of it. What remains, at most
+    /// [`limits::RELEASE_MS`], is for the release.
+    pub(crate) fn give_up_ms(self, now: Timestamp) -> Option<i64> {
+        let left_ms = self.deadline?.ms_since(now);
+        (left_ms > 0).then(|| left_ms - limits::RELEASE_MS.min(left_ms / 4))
     }
 
     /// Whether another page fits.
@@ -70,9 +91,20 @@ mod tests {
     }
 
     #[test]
+    fn a_page_on_its_way_is_given_up_in_time_for_the_release() {
+        let budget = Budget::killed_at(Timestamp::from_ms(100_000));
+        let give_up_ms = |now| budget.give_up_ms(Timestamp::from_ms(now));
+        assert_eq!(give_up_ms(0), Some(100_000 - limits::RELEASE_MS));
+        assert_eq!(give_up_ms(99_000), Some(750));
+        assert_eq!(give_up_ms(100_000), None);
+        assert_eq!(Budget::UNLIMITED.give_up_ms(Timestamp::MAX), None);
+    }
+
+    #[test]
     fn a_lease_outlasts_the_deadline_by_the_skew_allowance() {
         let budget = Budget::killed_at(Timestamp::from_ms(0));
         assert_eq!(budget.lease_until().as_ms(), limits::CLOCK_SKEW_MS);
+        assert_eq!(budget.with_lease_slack_ms(1_000).lease_until().as_ms(), 1_000);
         assert_eq!(Budget::UNLIMITED.lease_until(), Timestamp::MAX);
         assert!(Budget::UNLIMITED.has_time(Timestamp::MAX, i64::MAX - 1));
     }

@@ -53,6 +53,29 @@ impl<T: Transport> Fetcher<'_, T> {
             biased;
             page = tries => page.map(|page| (page, self.seams.clock.now().ms_since(started))),
             () = self.seams.stop.requested() => Err(NoPage::Stopped(take(&last_failure))),
+            () = self.out_of_time() => Err(self.too_late(window, token)),
+        }
+    }
+
+    /// Comes when a page that is still on its way has to be given up, so that the run can release
+    /// its window before something kills it: a kill would count against the window.
+    async fn out_of_time(&self) {
+        match self.budget.give_up_ms(self.seams.clock.now()) {
+            Some(ms) => self.seams.clock.alarm(ms).await,
+            None => std::future::pending().await,
+        }
+    }
+
+    fn too_late(&self, window: &Window, token: Option<&str>) -> NoPage {
+        let failure = Failure::new(
+            FailureClass::Outage,
+            "the page had not arrived when the worker's time was up",
+        );
+        let class = self.class_of(&failure, token);
+        let disposition = self.decide(window, class, &failure, None);
+        NoPage::Failed {
+            failure,
+            disposition,
         }
     }
 

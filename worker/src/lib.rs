@@ -8,6 +8,8 @@ mod budget;
 mod circle;
 mod ends;
 mod fetch;
+#[cfg(feature = "lambda")]
+pub mod lambda;
 mod lines;
 mod next;
 mod outcome;
@@ -47,8 +49,7 @@ pub trait Outfit: Send + Sync {
     /// The client and sink for `source`, built once per version of its definition.
     ///
     /// # Errors
-    /// When the definition cannot be worked with: an unknown connector, a missing secret, a sink
-    /// that refuses. The source is blocked with this reason.
+    /// When the definition cannot be worked with, or what it needs cannot be had for the moment.
     fn outfit(
         &self,
         source: &SourceRecord,
@@ -73,10 +74,17 @@ impl<T: Transport, K> Clone for Gear<T, K> {
     }
 }
 
-/// A source cannot be worked on as configured: what is wrong, and what to do.
+/// A source cannot be worked on.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{0}")]
-pub struct OutfitError(pub String);
+pub enum OutfitError {
+    /// Not as configured: an unknown connector, a missing secret, a sink that refuses. What is
+    /// wrong, and what to do; the source is blocked with this reason.
+    #[error("{0}")]
+    Refused(String),
+    /// Not for the moment, such as a secret whose store does not answer. The window waits.
+    #[error("{0}")]
+    Unavailable(String),
+}
 
 /// Hears of every page as it becomes durable. For progress bars and metrics.
 pub trait Observer: Send + Sync + fmt::Debug {

@@ -1,22 +1,24 @@
 //! Finding the next ready window of a source, while there is time left.
 
-use windlass_core::ids::SourceName;
+use windlass_core::task::Task;
 use windlass_core::time::Timestamp;
 use windlass_core::window::{Status, Window};
 use windlass_state::{StateError, StateStore};
 
 use crate::slots::Slots;
 
-/// The window of `name` that should run next: live before sweep before backfill, oldest first.
+/// The window of the source of `task` that should run next: live before sweep before backfill, oldest first.
 /// `None` when nothing is ready, the source may not run, its rate group is closed, or as many
 /// workers as it or its group may have are at work already. Its definition is read again.
 pub(crate) async fn next_ready<S: StateStore>(
     store: &S,
     slots: &Slots,
-    name: &SourceName,
+    task: &Task,
     now: Timestamp,
 ) -> Result<Option<Window>, StateError> {
-    let Some(source) = store.source(name).await? else {
+    let Task { shard, source, .. } = task;
+    let name = source;
+    let Some(source) = store.source(*shard, name).await? else {
         return Ok(None);
     };
     if !source.is_active() {
@@ -31,7 +33,7 @@ pub(crate) async fn next_ready<S: StateStore>(
     if gate.is_some_and(|gate| gate.closed_until(now).is_some()) {
         return Ok(None);
     }
-    let mut lanes = store.progress(name).await?;
+    let mut lanes = store.progress_of(*shard, name).await?;
     lanes.retain(|progress| progress.timeline.generation == source.definition.generation);
     lanes.sort_by(|a, b| a.timeline.lane.cmp(&b.timeline.lane));
     let mut in_flight: u32 = 0;

@@ -18,12 +18,31 @@ use crate::pace::is_slow;
 use crate::pages::Run;
 use crate::persist::{Holder, NotWritten};
 use crate::told::Trouble;
-use crate::{Budget, Outcome, Outfit, Report, Worker};
+use crate::{Budget, Outcome, Outfit, OutfitError, Report, Worker};
 
 impl<S: StateStore, O: Outfit> Worker<S, O> {
     /// Does the windows of `task`, then further ready windows of its source while time is left.
     /// The source's definition is read again before each window.
     pub async fn run(&self, task: &Task, budget: Budget) -> Report {
+        let mut report = self.run_named(task, budget).await;
+        if report.windows.is_empty() || report.state_failure().is_some() {
+            return report;
+        }
+        while report.windows.len() < limits::WINDOWS_PER_RUN_MAX
+            && report.may_go_on()
+            && !self.seams.stop.is_requested()
+        {
+            match self.next_for(task, budget).await {
+                Some((id, epoch)) => self.run_one(task, &id, epoch, budget, &mut report).await,
+                None => break,
+            }
+        }
+        report
+    }
+
+    /// Does the windows of `task` and no others: for a task of a quiet source, where looking for a
+    /// further window would cost more than it finds.
+    pub async fn run_named(&self, task: &Task, budget: Budget) -> Report {
         let mut report = Report::default();
         if task.version != TASK_VERSION {
             let (given, known) = (task.version, TASK_VERSION);
@@ -43,16 +62,7 @@ impl<S: StateStore, O: Outfit> Worker<S, O> {
             self.run_one(task, &window.id, window.epoch, budget, &mut report)
                 .await;
             if report.state_failure().is_some() {
-                return report;
-            }
-        }
-        while report.windows.len() < limits::WINDOWS_PER_RUN_MAX
-            && report.may_go_on()
-            && !self.seams.stop.is_requested()
-        {
-            match self.next_for(task, budget).await {
-                Some((id, epoch)) => self.run_one(task, &id, epoch, budget, &mut report).await,
-                None => break,
+                break;
             }
         }
         report
@@ -60,7 +70,7 @@ impl<S: StateStore, O: Outfit> Worker<S, O> {
 
     async fn next_for(&self, task: &Task, budget: Budget) -> Option<(WindowId, u64)> {
         let now = self.now();
-        let window = next_ready(&self.store, &self.slots, &task.source, now)
+        let window = next_ready(&self.store, &self.slots, task, now)
             .await
             .unwrap_or_else(|error| {
                 tracing::warn!(source = %task.source, %error, "no further window was looked for");
@@ -127,7 +137,10 @@ impl<S: StateStore, O: Outfit> Worker<S, O> {
     /// Everything between claim and the end of the run.
     async fn work(&self, task: &Task, lease: Lease, budget: Budget) -> Result<Outcome, NotWritten> {
         let name = &lease.window().id.timeline.source;
-        let source = self.holder().insist(|| self.store.source(name)).await?;
+        let source = self
+            .holder()
+            .insist(|| self.store.source(task.shard, name))
+            .await?;
         let generation = &lease.window().id.timeline.generation;
         let source = match source {
             Some(source) if source.definition.generation != *generation => {
@@ -155,7 +168,14 @@ impl<S: StateStore, O: Outfit> Worker<S, O> {
         }
         let gear = match self.outfit.outfit(&source).await {
             Ok(gear) => gear,
-            Err(error) => return self.block(&lease, &source, &error.to_string()).await,
+            Err(OutfitError::Refused(why)) => return self.block(&lease, &source, &why).await,
+            Err(OutfitError::Unavailable(why)) => {
+                let backoff_ms = stored_backoff_ms(lease.window().setbacks);
+                let not_before = Some(self.now().plus_ms(backoff_ms));
+                return self
+                    .give_back(&lease, Cause::Outage, not_before, &why)
+                    .await;
+            }
         };
         let run = Run {
             worker: self,
@@ -234,7 +254,7 @@ impl<S: StateStore, O: Outfit> Worker<S, O> {
         self.holder()
             .insist(|| {
                 self.store
-                    .block_source(name, source.version, Some(&blocked))
+                    .block_source(source.shard(), name, source.version, Some(&blocked))
             })
             .await?;
         self.give_back(lease, Cause::Yielded, None, why).await?;

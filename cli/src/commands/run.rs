@@ -1,15 +1,18 @@
 //! `windlass run`: the whole loop in this process.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::json;
 use windlass_core::clock::{Clock, Entropy};
+use windlass_core::ids::SourceName;
+use windlass_core::shard::Shard;
 use windlass_core::system::{SystemClock, SystemEntropy};
 use windlass_orchestrator::{Activity, SourceReport, TickReport};
-use windlass_state::StateStore;
 use windlass_state::sqlite::SqliteStore;
+use windlass_state::{StateError, StateStore};
 use windlass_worker::{Observer, Seams, Stop};
 
 use crate::args::RunArgs;
@@ -70,13 +73,11 @@ async fn summarize(
 ) -> anyhow::Result<ExitCode> {
     let mut text = String::new();
     let mut sources = Vec::new();
+    let reasons = blocked_reasons(store).await?;
     for source in &ending.report().sources {
         let delivered = meter.of(&source.source);
-        let record = store.source(&source.source).await?;
-        let blocked = record
-            .and_then(|record| record.blocked)
-            .map(|blocked| blocked.reason);
-        text.push_str(&summary(source, delivered, blocked.as_deref()));
+        let blocked = reasons.get(&source.source);
+        text.push_str(&summary(source, delivered, blocked.map(String::as_str)));
         sources.push(json!({
             "source": source.source.as_str(),
             "complete_through": source.complete_through,
@@ -90,13 +91,36 @@ async fn summarize(
             "error": source.error,
         }));
     }
+    let unread = &ending.report().unread;
+    for (shard, error) in unread {
+        text.push_str(&format!("shard {shard} of the state: FAILED: {error}\n"));
+    }
     let code = exit_code(ending, until_caught_up);
     let caught_up = matches!(ending, Ending::CaughtUp(_)) && code == ExitCode::Success;
     output.result(
-        &json!({ "caught_up": caught_up, "sources": sources }),
+        &json!({ "caught_up": caught_up, "sources": sources, "unread": unread_json(unread) }),
         || text,
     )?;
     Ok(code)
+}
+
+/// Why each blocked source is blocked. A shard that cannot be read has been reported as such.
+async fn blocked_reasons(store: &SqliteStore) -> anyhow::Result<BTreeMap<SourceName, String>> {
+    let mut reasons = BTreeMap::new();
+    for shard in store.shards().await? {
+        for record in store.sources(shard).await.unwrap_or_default() {
+            let reason = record.blocked.map(|blocked| blocked.reason);
+            reasons.extend(reason.map(|reason| (record.definition.name, reason)));
+        }
+    }
+    Ok(reasons)
+}
+
+fn unread_json(unread: &[(Shard, StateError)]) -> serde_json::Value {
+    let entries = unread.iter();
+    let entries =
+        entries.map(|(shard, error)| json!({ "shard": shard, "error": error.to_string() }));
+    entries.collect()
 }
 
 /// What is said of one source at the end.

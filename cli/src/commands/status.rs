@@ -32,7 +32,7 @@ pub(crate) async fn status(
     // Before the state is read: a run that ends in between has not been interrupted.
     let is_held = StateLock::is_held(&config.state);
     let now = SystemClock.now();
-    let mut records = store.sources().await?;
+    let mut records = store.all_sources().await?;
     let known = |name: &SourceName| records.iter().any(|record| record.definition.name == *name);
     let new: Vec<_> = definitions(&config)
         .filter(|new| !known(&new.name))
@@ -74,6 +74,7 @@ fn not_started(definition: &SourceDefinition, now: Timestamp) -> SourceRecord {
         definition: definition.clone(),
         version: NOT_STORED,
         blocked: None,
+        held_since: None,
         applied_at: now,
     }
 }
@@ -168,7 +169,7 @@ impl Standing {
         let holes = count(&[Status::Parked]);
         let state = match () {
             () if view.record.blocked.is_some() => "blocked",
-            () if definition.paused => "paused",
+            () if view.record.is_paused() => "paused",
             () if finished => "finished",
             () if view.record.version == NOT_STORED => "not started",
             () if running > 0 && !is_held => "interrupted",
@@ -307,7 +308,7 @@ mod tests {
         start: 2026-01-01T00:00:00Z}}}";
 
     async fn standing(store: &SqliteStore, is_held: bool, now: Timestamp) -> Standing {
-        let record = store.sources().await.unwrap().remove(0);
+        let record = store.all_sources().await.unwrap().remove(0);
         let view = read_source(store, record, now).await.unwrap();
         Standing::of(&view, None, is_held, now)
     }

@@ -32,7 +32,9 @@ pub(crate) async fn windows(
     };
     let store = open_state(&config)?;
     // Also one that has been taken out of the configuration: its windows are still there.
-    let Some(record) = store.source(&name).await? else {
+    let records = store.all_sources().await?;
+    let mut records = records.into_iter();
+    let Some(record) = records.find(|record| record.definition.name == name) else {
         return Err(unknown(&config, &args.source));
     };
     let span = Span::new(

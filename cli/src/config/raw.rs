@@ -10,8 +10,8 @@ use windlass_core::Timestamp;
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Config {
-    /// Where windlass remembers.
-    pub(super) state: State,
+    /// Where windlass remembers; may be left out when the command line says it.
+    pub(super) state: Option<State>,
     /// Named destinations.
     pub(super) sinks: BTreeMap<String, Sink>,
     /// Named feeds.
@@ -20,10 +20,20 @@ pub(super) struct Config {
 
 /// Where windlass remembers.
 #[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct State {
+#[serde(deny_unknown_fields, rename_all = "snake_case")]
+pub(super) enum State {
     /// A SQLite file.
-    pub(super) sqlite: String,
+    Sqlite(String),
+    /// A table of DynamoDB.
+    Dynamodb(DynamoDb),
+}
+
+/// A table of DynamoDB.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct DynamoDb {
+    /// Its name.
+    pub(super) table: String,
 }
 
 /// A destination.
@@ -34,6 +44,10 @@ pub(super) enum Sink {
     Ndjson(Ndjson),
     /// Standard output.
     Stdout(Stdout),
+    /// A stream of Amazon Data Firehose.
+    Firehose(Stream),
+    /// A stream of Amazon Kinesis Data Streams.
+    Kinesis(Stream),
 }
 
 /// Files, one a window.
@@ -49,6 +63,24 @@ pub(super) struct Ndjson {
 #[serde(deny_unknown_fields)]
 pub(super) struct Stdout {}
 
+/// A stream on AWS.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Stream {
+    /// Its name.
+    pub(super) stream: String,
+    /// Its region, when it is not the one of whoever delivers.
+    pub(super) region: Option<String>,
+    /// The role to assume, for a stream and a bucket of another account.
+    pub(super) role_arn: Option<String>,
+    /// What that role's trust policy asks for.
+    pub(super) external_id: Option<String>,
+    /// Whether many lines go into one record.
+    pub(super) packed: Option<bool>,
+    /// `s3://BUCKET/PREFIX`, for records that the stream does not take.
+    pub(super) rejects: String,
+}
+
 /// One feed.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -58,7 +90,7 @@ pub(super) struct Source {
     /// The connector's parameters.
     #[serde(default)]
     pub(super) params: BTreeMap<String, String>,
-    /// `env:NAME` or `file:PATH`.
+    /// `env:NAME`, `file:PATH`, `secretsmanager:NAME` or `ssm:NAME`.
     pub(super) secret: Option<String>,
     /// Where requests go.
     pub(super) base_url: Option<String>,

@@ -125,6 +125,7 @@ impl Resolver<'_> {
             start: raw.start,
             end: raw.end,
             sink,
+            destination: BTreeMap::new(),
             metadata: raw.metadata.unwrap_or(true),
             paused: raw.paused,
             policy,

@@ -233,6 +233,8 @@ mod tests {
             source: "okta".parse().unwrap(),
             activity: Activity::Waiting(now.plus_ms(4_000)),
             complete_through: now,
+            lag_ms: 0,
+            oldest_open_ms: 0,
             created: 0,
             dispatched: 0,
             expired: 0,

@@ -7,6 +7,7 @@ use anyhow::Context;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
+use windlass_core::shard::Shards;
 use windlass_core::source::SourceDefinition;
 use windlass_core::task::Task;
 use windlass_core::time::{HOUR_MS, SECOND_MS, Timestamp};
@@ -28,10 +29,13 @@ const EXPIRE_EVERY_MS: i64 = HOUR_MS;
 struct LocalDispatch(mpsc::UnboundedSender<Task>);
 
 impl Dispatch for LocalDispatch {
-    async fn dispatch(&self, task: Task) -> Result<(), DispatchError> {
-        self.0
-            .send(task)
-            .map_err(|error| DispatchError(error.to_string()))
+    async fn dispatch(&self, tasks: Vec<Task>) -> Result<(), DispatchError> {
+        for task in tasks {
+            self.0
+                .send(task)
+                .map_err(|error| DispatchError(error.to_string()))?;
+        }
+        Ok(())
     }
 }
 
@@ -44,7 +48,7 @@ pub(crate) enum Ending {
     Stopped(TickReport),
     /// Every source is blocked or paused.
     AllBlocked(TickReport),
-    /// A source's stored items cannot be read, and nothing else is left to do.
+    /// A shard or a source cannot be read, and nothing else is left to do.
     Failed(TickReport),
 }
 
@@ -81,7 +85,7 @@ impl Engine {
     /// ones get another try, and those it does not name any more are paused, not forgotten.
     pub(crate) async fn apply(&self, sources: &[SourceDefinition]) -> Result<(), StateError> {
         let now = self.seams.clock.now();
-        let stored = self.store.sources().await?;
+        let stored = self.store.all_sources().await?;
         for definition in sources {
             let unchanged = stored
                 .iter()
@@ -184,8 +188,10 @@ impl Engine {
 
     async fn tick(&self, dispatch: &LocalDispatch) -> Result<TickReport, StateError> {
         let options = TickOptions {
+            shards: Shards::ALL,
             dispatch_ms: None,
             share_pace: false,
+            tasks_per_invocation: 1,
         };
         let now = self.seams.clock.now();
         Tick {
@@ -225,7 +231,8 @@ fn check(ended: Result<Report, tokio::task::JoinError>) -> anyhow::Result<()> {
 
 fn all_blocked(report: &TickReport) -> bool {
     let blocked = |activity: Activity| matches!(activity, Activity::Blocked);
-    report.sources.iter().any(|source| blocked(source.activity))
+    report.unread.is_empty()
+        && report.sources.iter().any(|source| blocked(source.activity))
         && report
             .sources
             .iter()

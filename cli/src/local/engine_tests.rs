@@ -1,5 +1,6 @@
 use windlass_core::Clock as _;
 use windlass_core::checkpoint::{Checkpoint, PageTotals};
+use windlass_core::shard::Shard;
 use windlass_core::system::{SystemClock, SystemEntropy};
 use windlass_core::time::DAY_MS;
 use windlass_core::transition::Claim;
@@ -45,6 +46,7 @@ async fn done_long_ago(store: &SqliteStore) -> WindowId {
         now,
     };
     store.complete(&lease, &last, DAY_MS).await.unwrap();
+    let shard = Shard::all().next().unwrap();
     let marks = Progress {
         timeline: id.timeline.clone(),
         start: id.from,
@@ -58,7 +60,7 @@ async fn done_long_ago(store: &SqliteStore) -> WindowId {
         version: 0,
         updated_at: now,
     };
-    store.save_progress(&marks).await.unwrap();
+    store.save_progress(shard, &marks).await.unwrap();
     id
 }
 

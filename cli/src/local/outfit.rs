@@ -166,7 +166,7 @@ impl Outfit for LocalOutfit {
     ) -> Result<Gear<HttpTransport, LocalSink>, OutfitError> {
         match self.gear.get(&source.definition.name) {
             Some((definition, gear)) if *definition == source.definition => Ok(gear.clone()),
-            _ => Err(OutfitError(
+            _ => Err(OutfitError::Refused(
                 "its definition in the state is not the one this run was started with; \
                  start `windlass run` again"
                     .to_owned(),

@@ -5,7 +5,7 @@ use windlass_core::progress::Progress;
 use windlass_core::time::DAY_MS;
 use windlass_core::window::Window;
 
-use super::fixtures::{at, okta, page, park, progress, running, stored, timeline};
+use super::fixtures::{at, okta, page, park, progress, running, shard, stored, timeline};
 use crate::store::StateStore;
 
 /// A done window whose history ends `DAY_MS` after minute 2.
@@ -32,7 +32,7 @@ pub async fn only_done_windows_whose_history_ran_out_are_deleted<S: StateStore>(
     stored(&store, &okta(), 20).await;
     done(&store, &okta(), 30).await;
     store
-        .save_progress(&progress(&okta(), 60, 60))
+        .save_progress(shard(), &progress(&okta(), 60, 60))
         .await
         .expect("first");
 
@@ -58,7 +58,7 @@ pub async fn history_after_open_from_or_still_listed_behind_is_kept<S: StateStor
         behind: vec![at(10)],
         ..progress(&okta(), 30, 40)
     };
-    let marks = store.save_progress(&marks).await.expect("first");
+    let marks = store.save_progress(shard(), &marks).await.expect("first");
     let late = at(0).plus_ms(9 * DAY_MS);
     assert_eq!(store.expire_history(late).await, Ok(2));
     assert_eq!(starts(&store, &okta()).await, [10, 30]);
@@ -69,7 +69,7 @@ pub async fn history_after_open_from_or_still_listed_behind_is_kept<S: StateStor
         ..marks
     };
     store
-        .save_progress(&marks)
+        .save_progress(shard(), &marks)
         .await
         .expect("nobody else saved");
     assert_eq!(store.expire_history(late).await, Ok(2));
@@ -81,7 +81,7 @@ pub async fn history_of_a_timeline_without_progress_is_kept<S: StateStore>(store
     done(&store, &okta(), 0).await;
     done(&store, &sweep, 0).await;
     store
-        .save_progress(&progress(&sweep, 60, 60))
+        .save_progress(shard(), &progress(&sweep, 60, 60))
         .await
         .expect("first");
     assert_eq!(store.expire_history(at(0).plus_ms(9 * DAY_MS)).await, Ok(1));

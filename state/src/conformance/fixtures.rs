@@ -5,6 +5,7 @@ use windlass_core::ids::{Owner, Timeline, WindowId};
 use windlass_core::lease::Lease;
 use windlass_core::limits;
 use windlass_core::progress::Progress;
+use windlass_core::shard::Shard;
 use windlass_core::source::{Policy, SourceDefinition};
 use windlass_core::time::{MINUTE_MS, Timestamp};
 use windlass_core::transition::{Cause, Claim, Event, IllegalMove, Release};
@@ -137,6 +138,11 @@ pub(super) fn policy() -> Policy {
     }
 }
 
+/// Where every source of these sentences is found.
+pub(super) fn shard() -> Shard {
+    policy().rate_group.shard()
+}
+
 pub(super) fn definition(name: &str) -> SourceDefinition {
     SourceDefinition {
         name: name.parse().expect("a valid name"),
@@ -149,6 +155,7 @@ pub(super) fn definition(name: &str) -> SourceDefinition {
         start: at(0),
         end: None,
         sink: "lake".to_owned(),
+        destination: [("kind".to_owned(), "firehose".to_owned())].into(),
         metadata: true,
         paused: false,
         policy: policy(),

@@ -3,7 +3,7 @@
 use windlass_core::progress::Progress;
 use windlass_core::span::Span;
 
-use super::fixtures::{at, okta, progress, timeline};
+use super::fixtures::{at, okta, progress, shard, timeline};
 use crate::error::SaveError;
 use crate::store::StateStore;
 
@@ -16,7 +16,7 @@ pub async fn progress_comes_back_as_saved_with_a_higher_version<S: StateStore>(s
         ..progress(&okta(), 40, 60)
     };
     let saved = store
-        .save_progress(&next)
+        .save_progress(shard(), &next)
         .await
         .expect("nothing was stored before");
     assert_eq!(saved, Progress { version: 1, ..next });
@@ -27,7 +27,7 @@ pub async fn progress_comes_back_as_saved_with_a_higher_version<S: StateStore>(s
         ..saved
     };
     let saved = store
-        .save_progress(&again)
+        .save_progress(shard(), &again)
         .await
         .expect("nobody else saved");
     assert_eq!(
@@ -37,7 +37,10 @@ pub async fn progress_comes_back_as_saved_with_a_higher_version<S: StateStore>(s
             ..again
         }
     );
-    assert_eq!(store.progress(&okta().source).await, Ok(vec![saved]));
+    assert_eq!(
+        store.progress_of(shard(), &okta().source).await,
+        Ok(vec![saved])
+    );
 }
 
 pub async fn a_save_over_a_version_that_moved_on_is_a_conflict_and_shows_the_current_one<
@@ -46,7 +49,7 @@ pub async fn a_save_over_a_version_that_moved_on_is_a_conflict_and_shows_the_cur
     store: S,
 ) {
     let read = store
-        .save_progress(&progress(&okta(), 0, 10))
+        .save_progress(shard(), &progress(&okta(), 0, 10))
         .await
         .expect("first");
     let mine = Progress {
@@ -57,21 +60,29 @@ pub async fn a_save_over_a_version_that_moved_on_is_a_conflict_and_shows_the_cur
         scheduled_through: at(30),
         ..read
     };
-    let theirs = store.save_progress(&theirs).await.expect("first to save");
-    let conflict = store.save_progress(&mine).await;
+    let theirs = store
+        .save_progress(shard(), &theirs)
+        .await
+        .expect("first to save");
+    let conflict = store.save_progress(shard(), &mine).await;
     assert_eq!(
         conflict,
         Err(SaveError::Conflict(Some(Box::new(theirs.clone()))))
     );
-    assert_eq!(store.progress(&okta().source).await, Ok(vec![theirs]));
+    assert_eq!(
+        store.progress_of(shard(), &okta().source).await,
+        Ok(vec![theirs])
+    );
 }
 
 pub async fn of_two_first_saves_the_second_is_a_conflict<S: StateStore>(store: S) {
     let first = store
-        .save_progress(&progress(&okta(), 0, 10))
+        .save_progress(shard(), &progress(&okta(), 0, 10))
         .await
         .expect("first");
-    let conflict = store.save_progress(&progress(&okta(), 0, 20)).await;
+    let conflict = store
+        .save_progress(shard(), &progress(&okta(), 0, 20))
+        .await;
     assert_eq!(conflict, Err(SaveError::Conflict(Some(Box::new(first)))));
 }
 
@@ -81,10 +92,13 @@ pub async fn a_save_over_nothing_needs_version_zero<S: StateStore>(store: S) {
         ..progress(&okta(), 0, 10)
     };
     assert_eq!(
-        store.save_progress(&gone).await,
+        store.save_progress(shard(), &gone).await,
         Err(SaveError::Conflict(None))
     );
-    assert_eq!(store.progress(&okta().source).await, Ok(Vec::new()));
+    assert_eq!(
+        store.progress_of(shard(), &okta().source).await,
+        Ok(Vec::new())
+    );
 }
 
 pub async fn progress_lists_every_lane_and_generation_of_one_source_only<S: StateStore>(store: S) {
@@ -98,20 +112,20 @@ pub async fn progress_lists_every_lane_and_generation_of_one_source_only<S: Stat
     ] {
         own.push(
             store
-                .save_progress(&progress(&timeline(path), 0, 10))
+                .save_progress(shard(), &progress(&timeline(path), 0, 10))
                 .await
                 .expect("first"),
         );
     }
     for path in ["a-b/0123456789ab/live", "aa/0123456789ab/live"] {
         store
-            .save_progress(&progress(&timeline(path), 0, 20))
+            .save_progress(shard(), &progress(&timeline(path), 0, 20))
             .await
             .expect("first");
     }
     assert_eq!(
         store
-            .progress(&timeline("a/0123456789ab/live").source)
+            .progress_of(shard(), &timeline("a/0123456789ab/live").source)
             .await,
         Ok(own)
     );

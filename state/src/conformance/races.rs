@@ -5,7 +5,7 @@ use futures_util::future::join_all;
 use windlass_core::progress::Progress;
 use windlass_core::window::Window;
 
-use super::fixtures::{at, claim, okta, progress, ready, refused, stored};
+use super::fixtures::{at, claim, okta, progress, ready, refused, shard, stored};
 use crate::error::SaveError;
 use crate::store::{Created, StateStore};
 
@@ -69,7 +69,12 @@ pub async fn of_many_saves_at_once_exactly_one_wins<S: StateStore>(store: S) {
                 ..read.clone()
             })
             .collect();
-        let answers = join_all(rivals.iter().map(|rival| store.save_progress(rival))).await;
+        let answers = join_all(
+            rivals
+                .iter()
+                .map(|rival| store.save_progress(shard(), rival)),
+        )
+        .await;
         let (won, lost): (Vec<_>, Vec<_>) = answers.into_iter().partition(Result::is_ok);
         assert_eq!(won.len(), 1);
         read = won

@@ -1,8 +1,10 @@
 //! Sources and rate groups: what an operator applies, and what keeps work from starting.
 
+use windlass_core::ids::RateGroup;
+use windlass_core::shard::Shard;
 use windlass_core::source::{Blocked, Policy, RateGate, SourceDefinition};
 
-use super::fixtures::{at, definition, policy};
+use super::fixtures::{at, definition, okta, policy, progress, shard};
 use crate::error::StateError;
 use crate::store::StateStore;
 
@@ -13,7 +15,7 @@ pub async fn an_applied_source_is_found_by_name_and_listed_in_order<S: StateStor
             .await
             .expect("applied");
     }
-    let names: Vec<_> = store.sources().await.expect("readable");
+    let names: Vec<_> = store.all_sources().await.expect("readable");
     let names: Vec<_> = names
         .iter()
         .map(|record| record.definition.name.as_str())
@@ -36,7 +38,7 @@ pub async fn an_applied_source_is_found_by_name_and_listed_in_order<S: StateStor
         (applied.blocked.as_ref(), applied.applied_at),
         (None, at(2))
     );
-    assert_eq!(store.source(&whole.name).await, Ok(Some(applied)));
+    assert_eq!(store.source(shard(), &whole.name).await, Ok(Some(applied)));
 }
 
 pub async fn a_source_that_was_never_applied_is_not_there<S: StateStore>(store: S) {
@@ -44,7 +46,10 @@ pub async fn a_source_that_was_never_applied_is_not_there<S: StateStore>(store: 
         .apply_source(&definition("okta-eu"), at(1))
         .await
         .expect("applied");
-    assert_eq!(store.source(&definition("okta").name).await, Ok(None));
+    assert_eq!(
+        store.source(shard(), &definition("okta").name).await,
+        Ok(None)
+    );
 }
 
 pub async fn applying_again_replaces_the_definition_raises_the_version_and_unblocks<
@@ -62,7 +67,7 @@ pub async fn applying_again_replaces_the_definition_raises_the_version_and_unblo
     };
     let name = &first.definition.name;
     store
-        .block_source(name, first.version, Some(&blocked))
+        .block_source(shard(), name, first.version, Some(&blocked))
         .await
         .expect("blocked");
 
@@ -73,8 +78,8 @@ pub async fn applying_again_replaces_the_definition_raises_the_version_and_unblo
     let second = store.apply_source(&changed, at(3)).await.expect("applied");
     assert!(second.version > first.version);
     assert_eq!((&second.definition, &second.blocked), (&changed, &None));
-    assert_eq!(store.source(name).await, Ok(Some(second.clone())));
-    assert_eq!(store.sources().await, Ok(vec![second]));
+    assert_eq!(store.source(shard(), name).await, Ok(Some(second.clone())));
+    assert_eq!(store.all_sources().await, Ok(vec![second]));
 }
 
 pub async fn the_first_reason_of_a_block_stays_until_it_is_cleared<S: StateStore>(store: S) {
@@ -93,7 +98,7 @@ pub async fn the_first_reason_of_a_block_stays_until_it_is_cleared<S: StateStore
     };
     let blocked = async || {
         store
-            .source(name)
+            .source(shard(), name)
             .await
             .expect("readable")
             .expect("applied before")
@@ -101,21 +106,21 @@ pub async fn the_first_reason_of_a_block_stays_until_it_is_cleared<S: StateStore
     };
 
     store
-        .block_source(name, version, Some(&first))
+        .block_source(shard(), name, version, Some(&first))
         .await
         .expect("blocked");
     store
-        .block_source(name, version, Some(&later))
+        .block_source(shard(), name, version, Some(&later))
         .await
         .expect("no error");
     assert_eq!(blocked().await.as_ref(), Some(&first));
     store
-        .block_source(name, version, None)
+        .block_source(shard(), name, version, None)
         .await
         .expect("cleared");
     assert_eq!(blocked().await, None);
     store
-        .block_source(name, version, Some(&later))
+        .block_source(shard(), name, version, Some(&later))
         .await
         .expect("blocked");
     assert_eq!(blocked().await.as_ref(), Some(&later));
@@ -136,17 +141,17 @@ pub async fn a_block_of_another_version_or_an_unknown_source_does_nothing<S: Sta
     };
     let name = &new.definition.name;
     store
-        .block_source(name, old.version, Some(&blocked))
+        .block_source(shard(), name, old.version, Some(&blocked))
         .await
         .expect("no error");
-    assert_eq!(store.source(name).await, Ok(Some(new)));
+    assert_eq!(store.source(shard(), name).await, Ok(Some(new)));
 
     let unknown = definition("unknown").name;
     store
-        .block_source(&unknown, 1, Some(&blocked))
+        .block_source(shard(), &unknown, 1, Some(&blocked))
         .await
         .expect("no error");
-    assert_eq!(store.source(&unknown).await, Ok(None));
+    assert_eq!(store.source(shard(), &unknown).await, Ok(None));
 }
 
 pub async fn a_definition_whose_policy_contradicts_itself_is_refused<S: StateStore>(store: S) {
@@ -163,7 +168,7 @@ pub async fn a_definition_whose_policy_contradicts_itself_is_refused<S: StateSto
         matches!(refused, Err(StateError::Refused(_))),
         "{refused:?}"
     );
-    assert_eq!(store.source(&definition.name).await, Ok(None));
+    assert_eq!(store.source(shard(), &definition.name).await, Ok(None));
 }
 
 pub async fn a_rate_gate_only_moves_later<S: StateStore>(store: S) {
@@ -189,4 +194,105 @@ pub async fn a_rate_gate_only_moves_later<S: StateStore>(store: S) {
         store.rate_gate(&gate("okta:acme-eu", 0, "").group).await,
         Ok(None)
     );
+}
+
+pub async fn a_source_is_found_on_its_own_shard_only<S: StateStore>(store: S) {
+    let applied = store
+        .apply_source(&definition("okta"), at(1))
+        .await
+        .expect("applied");
+    assert_eq!(store.shards().await, Ok(vec![shard()]));
+    let name = &applied.definition.name;
+    let marks = store
+        .save_progress(shard(), &progress(&okta(), 0, 10))
+        .await
+        .expect("the first to save");
+    for other in Shard::all().filter(|other| *other != shard()) {
+        assert_eq!(store.source(other, name).await, Ok(None), "{other}");
+        assert_eq!(store.sources(other).await, Ok(Vec::new()), "{other}");
+        assert_eq!(store.progress(other).await, Ok(Vec::new()), "{other}");
+    }
+    assert_eq!(store.sources(shard()).await, Ok(vec![applied]));
+    assert_eq!(store.progress(shard()).await, Ok(vec![marks]));
+}
+
+pub async fn a_source_that_an_operator_holds_back_stays_so_until_it_is_let_go<S: StateStore>(
+    store: S,
+) {
+    let applied = store
+        .apply_source(&definition("okta"), at(1))
+        .await
+        .expect("applied");
+    let name = &applied.definition.name;
+    for since in [at(2), at(3)] {
+        store
+            .hold_source(shard(), name, Some(since))
+            .await
+            .expect("held");
+    }
+    let held = store.source(shard(), name).await.expect("readable");
+    let held = held.expect("applied before");
+    assert_eq!((held.held_since, held.version), (Some(at(2)), 1));
+    assert!(!held.is_active());
+
+    let again = store
+        .apply_source(&definition("okta"), at(4))
+        .await
+        .expect("applied");
+    assert_eq!(again.held_since, Some(at(2)), "applying does not let it go");
+    store
+        .hold_source(shard(), name, None)
+        .await
+        .expect("let go");
+    let free = store.source(shard(), name).await.expect("readable");
+    assert_eq!(free.expect("applied before").held_since, None);
+
+    let unknown = definition("unknown").name;
+    assert_eq!(
+        store.hold_source(shard(), &unknown, Some(at(5))).await,
+        Ok(())
+    );
+    assert_eq!(store.source(shard(), &unknown).await, Ok(None));
+}
+
+pub async fn a_source_whose_rate_group_moves_to_another_shard_moves_with_its_progress<
+    S: StateStore,
+>(
+    store: S,
+) {
+    let first = store
+        .apply_source(&definition("okta"), at(1))
+        .await
+        .expect("applied");
+    let name = &first.definition.name;
+    let marks = store
+        .save_progress(shard(), &progress(&okta(), 0, 10))
+        .await
+        .expect("the first to save");
+    let elsewhere = (0..)
+        .map(|number| format!("okta:{number}").parse().expect("a valid group"))
+        .find(|group: &RateGroup| group.shard() != shard())
+        .expect("there are other shards");
+    let moved = SourceDefinition {
+        policy: Policy {
+            rate_group: elsewhere.clone(),
+            ..policy()
+        },
+        ..definition("okta")
+    };
+    let second = store.apply_source(&moved, at(2)).await.expect("applied");
+    assert_eq!(second.version, 2);
+    let there = elsewhere.shard();
+    assert_eq!(store.source(shard(), name).await, Ok(None));
+    assert_eq!(store.source(there, name).await, Ok(Some(second.clone())));
+    assert_eq!(
+        store.progress_of(there, name).await,
+        Ok(vec![marks.clone()])
+    );
+    assert_eq!(store.all_sources().await, Ok(vec![second]));
+    let next = store
+        .save_progress(there, &marks)
+        .await
+        .expect("it goes on");
+    assert_eq!(next.version, marks.version + 1);
 }

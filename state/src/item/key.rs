@@ -3,6 +3,7 @@
 use std::fmt;
 
 use windlass_core::ids::{RateGroup, SourceName, Timeline, WindowId};
+use windlass_core::shard::Shard;
 
 /// What an item is stored under. Names hold no `#`, so no key can be forged from another.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -15,19 +16,34 @@ pub struct Key {
 
 impl Key {
     /// A source's definition, on the shard of its rate group.
-    pub fn source(group: &RateGroup, name: &SourceName) -> Self {
+    pub fn source(shard: Shard, name: &SourceName) -> Self {
         Self {
-            pk: format!("config#{}", group.shard()),
+            pk: Self::sources(shard),
             sk: name.to_string(),
         }
     }
 
+    /// The partition that holds all sources of `shard`.
+    pub fn sources(shard: Shard) -> String {
+        format!("config#{shard}")
+    }
+
     /// A timeline's progress, on the shard of its source's rate group.
-    pub fn progress(group: &RateGroup, timeline: &Timeline) -> Self {
+    pub fn progress(shard: Shard, timeline: &Timeline) -> Self {
         Self {
-            pk: format!("progress#{}", group.shard()),
+            pk: Self::progress_items(shard),
             sk: path(timeline),
         }
+    }
+
+    /// The partition that holds the progress of all sources of `shard`.
+    pub fn progress_items(shard: Shard) -> String {
+        format!("progress#{shard}")
+    }
+
+    /// What the sort keys of all progress items of `source` begin with.
+    pub fn progress_prefix(source: &SourceName) -> String {
+        format!("{source}#")
     }
 
     /// A window. All windows of a timeline share the partition and sort by time.
@@ -48,6 +64,14 @@ impl Key {
         Self {
             pk: format!("rate#{group}"),
             sk: "state".to_owned(),
+        }
+    }
+
+    /// What the table itself says: which version its items have and which shards are in use.
+    pub fn schema() -> Self {
+        Self {
+            pk: "table".to_owned(),
+            sk: "schema".to_owned(),
         }
     }
 }
@@ -80,14 +104,15 @@ mod tests {
         assert_eq!(window.pk, "window#okta#0123456789ab#sweep-1");
         assert_eq!(window.sk, "2026-01-01T00:00:00.000Z");
         assert_eq!(
-            Key::progress(&group, &id.timeline).to_string(),
+            Key::progress(shard, &id.timeline).to_string(),
             format!("progress#{shard} okta#0123456789ab#sweep-1")
         );
         assert_eq!(
-            Key::source(&group, &id.timeline.source).to_string(),
+            Key::source(shard, &id.timeline.source).to_string(),
             format!("config#{shard} okta")
         );
         assert_eq!(Key::rate_gate(&group).to_string(), "rate#okta:acme state");
+        assert_eq!(Key::schema().to_string(), "table schema");
     }
 
     #[test]

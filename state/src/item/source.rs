@@ -23,10 +23,13 @@ struct SourceItem {
     start: Timestamp,
     end: Option<Timestamp>,
     sink: String,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    destination: BTreeMap<String, String>,
     metadata: bool,
     paused: bool,
     blocked: Option<String>,
     blocked_since: Option<Timestamp>,
+    held_since: Option<Timestamp>,
     unit_ms: i64,
     initial_ms: i64,
     min_ms: i64,
@@ -59,6 +62,7 @@ impl From<SourceRecord> for SourceItem {
             definition,
             version,
             blocked,
+            held_since,
             applied_at,
         } = record;
         let policy = definition.policy;
@@ -78,10 +82,12 @@ impl From<SourceRecord> for SourceItem {
             start: definition.start,
             end: definition.end,
             sink: definition.sink,
+            destination: definition.destination,
             metadata: definition.metadata,
             paused: definition.paused,
             blocked,
             blocked_since,
+            held_since,
             unit_ms: policy.unit_ms,
             initial_ms: policy.initial_ms,
             min_ms: policy.min_ms,
@@ -134,6 +140,7 @@ impl SourceItem {
             start: self.start,
             end: self.end,
             sink: self.sink,
+            destination: self.destination,
             metadata: self.metadata,
             paused: self.paused,
             policy,
@@ -142,6 +149,7 @@ impl SourceItem {
             definition,
             version: self.version,
             blocked,
+            held_since: self.held_since,
             applied_at: self.applied_at,
         })
     }

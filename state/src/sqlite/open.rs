@@ -9,7 +9,7 @@ use super::error::{commit_failed, open_failed};
 use crate::error::StateError;
 
 /// Version of the tables, in `PRAGMA user_version`.
-pub(super) const SCHEMA_VERSION: i64 = 1;
+pub(super) const SCHEMA_VERSION: i64 = 2;
 /// Marks a file as ours, in `PRAGMA application_id`: "WIND".
 const APPLICATION_ID: i64 = 0x5749_4e44;
 /// How long a call waits for another process's write.
@@ -22,6 +22,9 @@ const WAL_BYTES_MAX: i64 = 16 * 1024 * 1024;
 const STATEMENTS_MAX: usize = 32;
 
 const SCHEMA: &str = include_str!("schema.sql");
+/// What version 2 added. Both may be empty, so the rows of version 1 stay as they are.
+const FROM_VERSION_1: &str = "ALTER TABLE sources ADD COLUMN destination TEXT; \
+                              ALTER TABLE sources ADD COLUMN held_since TEXT;";
 
 /// Opens the file at `path` for reading and writing, and creates it and its tables if need be.
 pub(super) fn writable(path: &Path) -> Result<Connection, StateError> {
@@ -53,8 +56,8 @@ pub(super) fn writable(path: &Path) -> Result<Connection, StateError> {
     connection
         .pragma_update(None, "journal_size_limit", WAL_BYTES_MAX)
         .map_err(failed)?;
-    if version == 0 {
-        create_schema(&mut connection, path)?;
+    if version < SCHEMA_VERSION {
+        bring_up_to_date(&mut connection, path)?;
     }
     Ok(connection)
 }
@@ -73,8 +76,15 @@ pub(super) fn read_only(path: &Path) -> Result<Connection, StateError> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let mut connection = connect(path, flags)?;
     let transaction = begin(&mut connection, TransactionBehavior::Deferred, path)?;
-    if schema_version(&transaction, path)? == 0 {
-        return none_yet();
+    match schema_version(&transaction, path)? {
+        0 => return none_yet(),
+        SCHEMA_VERSION => {}
+        _ => {
+            return Err(StateError::Refused(format!(
+                "{} was last written by an older windlass; start `windlass run` once to bring it up to date",
+                path.display()
+            )));
+        }
     }
     drop(transaction);
     Ok(connection)
@@ -112,7 +122,7 @@ fn schema_version(transaction: &Transaction<'_>, path: &Path) -> Result<i64, Sta
         number("PRAGMA user_version")?,
     ) {
         (0, 0) if tables == 0 => Ok(0),
-        (APPLICATION_ID, SCHEMA_VERSION) => Ok(SCHEMA_VERSION),
+        (APPLICATION_ID, known @ 1..=SCHEMA_VERSION) => Ok(known),
         (APPLICATION_ID, found) => Err(StateError::Version {
             found,
             supported: SCHEMA_VERSION,
@@ -151,14 +161,16 @@ fn switch_to_wal(connection: &Connection) -> Result<String, Error> {
     connection.pragma_update_and_check(None, "journal_mode", "wal", |row| row.get(0))
 }
 
-fn create_schema(connection: &mut Connection, path: &Path) -> Result<(), StateError> {
+fn bring_up_to_date(connection: &mut Connection, path: &Path) -> Result<(), StateError> {
     let transaction = begin(connection, TransactionBehavior::Immediate, path)?;
     // Asked again under the write lock: another process may have been faster.
-    if schema_version(&transaction, path)? == SCHEMA_VERSION {
-        return Ok(());
-    }
+    let steps = match schema_version(&transaction, path)? {
+        0 => SCHEMA,
+        1 => FROM_VERSION_1,
+        _ => return Ok(()),
+    };
     let failed = |error: Error| open_failed(path, &error);
-    transaction.execute_batch(SCHEMA).map_err(failed)?;
+    transaction.execute_batch(steps).map_err(failed)?;
     transaction
         .pragma_update(None, "application_id", APPLICATION_ID)
         .map_err(failed)?;

@@ -14,10 +14,12 @@ CREATE TABLE sources (
     start               TEXT NOT NULL,
     "end"               TEXT,
     sink                TEXT NOT NULL,
+    destination         TEXT,             -- a JSON object
     metadata            INTEGER NOT NULL, -- 0 or 1
     paused              INTEGER NOT NULL, -- 0 or 1
     blocked             TEXT,             -- why it does not run
     blocked_since       TEXT,
+    held_since          TEXT,             -- since when an operator holds it back
     unit_ms             INTEGER NOT NULL,
     initial_ms          INTEGER NOT NULL,
     min_ms              INTEGER NOT NULL,

@@ -9,9 +9,10 @@ use windlass_connectors::exchange::{ApiRequest, ApiResponse};
 use windlass_connectors::http::{Transport, TransportError};
 use windlass_connectors::scripted::ScriptedTransport;
 use windlass_connectors::{Client, Connector, Credentials, Manifest, Settings};
-use windlass_core::clock::SeededEntropy;
+use windlass_core::clock::{Clock as _, SeededEntropy};
+use windlass_core::limits;
 use windlass_core::source::SourceRecord;
-use windlass_core::window::Window;
+use windlass_core::window::{Status, Window};
 
 use super::fake_vendor::{MANIFEST, answer, token, transport, well};
 use super::harness::{Bench, CANARY, TestSink, only};
@@ -59,6 +60,20 @@ impl Outfit for HangingOutfit {
 
 /// Runs one window against the vendor, and stops it once page 1 is checkpointed.
 async fn run_and_stop(failures: u64) -> Window {
+    run_and(
+        failures,
+        |_| Budget::UNLIMITED,
+        |bench| bench.stop.request(),
+    )
+    .await
+}
+
+/// Runs one window against the vendor, and does something once page 1 is checkpointed.
+async fn run_and(
+    failures: u64,
+    budget: impl FnOnce(&Bench) -> Budget,
+    then: impl FnOnce(&Bench),
+) -> Window {
     let bench = Bench::new(|asked| well(asked.page, 4)).await;
     let manifest = Manifest::load("sample.yaml", MANIFEST).unwrap();
     let connector = Connector::compile(&manifest, &Settings::default()).unwrap();
@@ -88,13 +103,14 @@ async fn run_and_stop(failures: u64) -> Window {
     };
     let worker = Worker::new(bench.store.clone(), outfit, seams);
     let task = bench.task().await;
-    let stop_once_checkpointed = async {
+    let budget = budget(&bench);
+    let once_checkpointed = async {
         while bench.window().await.page < 2 {
             tokio::task::yield_now().await;
         }
-        bench.stop.request();
+        then(&bench);
     };
-    let (report, ()) = tokio::join!(worker.run(&task, Budget::UNLIMITED), stop_once_checkpointed);
+    let (report, ()) = tokio::join!(worker.run(&task, budget), once_checkpointed);
     let outcome = only(report);
     assert!(matches!(outcome, Outcome::Yielded { .. }), "{outcome:?}");
     bench.window().await
@@ -113,4 +129,16 @@ async fn a_run_that_is_stopped_while_its_vendor_fails_remembers_why() {
     let window = run_and_stop(2).await;
     assert_eq!((window.page, window.attempts), (2, 0));
     assert!(window.last_error.unwrap().contains("503"));
+}
+
+#[tokio::test]
+async fn a_page_that_never_comes_is_given_up_before_the_deadline_and_does_not_count() {
+    let minute = |bench: &Bench| Budget::killed_at(bench.clock.now().plus_ms(60_000));
+    let just_in_time = |bench: &Bench| bench.clock.advance_ms(60_000 - limits::RELEASE_MS);
+    let window = run_and(0, minute, just_in_time).await;
+    assert_eq!((window.status, window.page), (Status::Ready, 2));
+    assert_eq!(
+        (window.attempts, window.cursor.unwrap().token.as_str()),
+        (0, "p2")
+    );
 }

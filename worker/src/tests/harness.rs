@@ -50,7 +50,7 @@ impl Outfit for TestOutfit {
         // Building clients takes time in earnest; here it lets rivals get between.
         tokio::task::yield_now().await;
         match &self.problem {
-            Some(problem) => Err(OutfitError(problem.clone())),
+            Some(problem) => Err(OutfitError::Refused(problem.clone())),
             None => Ok(Gear {
                 client: Arc::clone(&self.client),
                 sink: Arc::clone(&self.sink),
@@ -168,7 +168,10 @@ impl Bench {
         let (policy, now) = (definition().policy, self.clock.now());
         let mut progress = Progress::begin(timeline, self.id.from, None, &policy, now);
         progress.scheduled_through = self.id.from.plus_ms(hours * HOUR_MS);
-        self.store.save_progress(&progress).await.unwrap();
+        self.store
+            .save_progress(definition().shard(), &progress)
+            .await
+            .unwrap();
     }
 
     pub(super) async fn window(&self) -> Window {
@@ -177,7 +180,11 @@ impl Bench {
 
     pub(super) async fn source(&self) -> SourceRecord {
         let name = &self.id.timeline.source;
-        self.store.source(name).await.unwrap().unwrap()
+        self.store
+            .source(definition().shard(), name)
+            .await
+            .unwrap()
+            .unwrap()
     }
 
     pub(super) async fn gate(&self) -> Option<RateGate> {
@@ -190,6 +197,7 @@ impl Bench {
         Task {
             version: TASK_VERSION,
             source: window.id.timeline.source.clone(),
+            shard: definition().shard(),
             windows: vec![TaskWindow {
                 id: window.id,
                 epoch: window.epoch,
@@ -263,7 +271,9 @@ impl Bench {
     pub(super) async fn mend(&self) {
         let source = self.source().await;
         let name = &source.definition.name;
-        let cleared = self.store.block_source(name, source.version, None);
+        let cleared = self
+            .store
+            .block_source(source.shard(), name, source.version, None);
         cleared.await.unwrap();
         let window = self.window().await;
         if window.status == Status::Parked {
@@ -324,6 +334,7 @@ pub(super) fn definition() -> SourceDefinition {
         start: "2026-01-01T00:00:00Z".parse().unwrap(),
         end: None,
         sink: "memory".to_owned(),
+        destination: [].into(),
         metadata: true,
         paused: false,
         policy: Policy {

@@ -1,0 +1,87 @@
+//! The sinks of a configuration.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use windlass_connectors::yaml::YamlError;
+use windlass_sink::destination::{Destination, DestinationError, Stream};
+
+use super::raw;
+use super::resolve::File;
+
+/// Where records go.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum SinkConfig {
+    /// Files under a folder.
+    Ndjson {
+        /// The folder.
+        dir: PathBuf,
+    },
+    /// Standard output.
+    Stdout,
+    /// A stream on AWS.
+    Stream(Destination),
+}
+
+impl SinkConfig {
+    /// The sink called `name`, as written in `file`.
+    pub(super) fn resolve(
+        file: &File<'_>,
+        name: &str,
+        raw: raw::Sink,
+    ) -> Result<Self, YamlError> {
+        let stream = |kind: &str, raw, of_stream: fn(Stream) -> Destination| {
+            destination(raw, of_stream)
+                .map(Self::Stream)
+                .map_err(|error| {
+                    let field = error.key().map_or(String::new(), |key| format!(".{key}"));
+                    file.invalid(&format!("sinks.{name}.{kind}{field}"), error)
+                })
+        };
+        match raw {
+            raw::Sink::Ndjson(ndjson) => Ok(Self::Ndjson {
+                dir: file.path(&ndjson.dir),
+            }),
+            raw::Sink::Stdout(raw::Stdout {}) => Ok(Self::Stdout),
+            raw::Sink::Firehose(raw) => stream("firehose", raw, Destination::Firehose),
+            raw::Sink::Kinesis(raw) => stream("kinesis", raw, Destination::Kinesis),
+        }
+    }
+
+    /// What the state says of it, for workers that do not read the configuration: nothing of a sink
+    /// that only this machine has.
+    pub(super) fn to_map(&self) -> BTreeMap<String, String> {
+        match self {
+            Self::Ndjson { .. } | Self::Stdout => BTreeMap::new(),
+            Self::Stream(destination) => destination.to_map(),
+        }
+    }
+
+    /// What it is, in a few words.
+    pub(crate) fn in_words(&self) -> String {
+        match self {
+            Self::Ndjson { dir } => format!("files under {}", dir.display()),
+            Self::Stdout => "standard output".to_owned(),
+            Self::Stream(Destination::Firehose(stream)) => {
+                format!("Firehose stream {}", stream.name)
+            }
+            Self::Stream(Destination::Kinesis(stream)) => format!("Kinesis stream {}", stream.name),
+        }
+    }
+}
+
+fn destination(
+    raw: raw::Stream,
+    of_stream: fn(Stream) -> Destination,
+) -> Result<Destination, DestinationError> {
+    let destination = of_stream(Stream {
+        name: raw.stream,
+        region: raw.region,
+        role_arn: raw.role_arn,
+        external_id: raw.external_id,
+        packed: raw.packed.unwrap_or(true),
+        rejects: raw.rejects.parse()?,
+    });
+    destination.check()?;
+    Ok(destination)
+}

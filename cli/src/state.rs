@@ -1,0 +1,9 @@
+//! Where the state is, and the one store that every command works on, whichever it is.
+
+mod address;
+mod open;
+mod store;
+
+pub(crate) use address::{StateAddress, Table};
+pub(crate) use open::{Purpose, open};
+pub(crate) use store::Store;

@@ -1,0 +1,170 @@
+//! One store over the two there are, by delegation and nothing else: every command does the same
+//! on either.
+
+use windlass_core::checkpoint::Checkpoint;
+use windlass_core::ids::{RateGroup, SourceName, Timeline, WindowId};
+use windlass_core::lease::Lease;
+use windlass_core::progress::Progress;
+use windlass_core::shard::Shard;
+use windlass_core::source::{Blocked, RateGate, SourceDefinition, SourceRecord};
+use windlass_core::span::Span;
+use windlass_core::time::Timestamp;
+use windlass_core::transition::{Claim, Event, Release};
+use windlass_core::window::Window;
+use windlass_state::sqlite::SqliteStore;
+use windlass_state::{Created, MoveError, SaveError, StateError, StateStore};
+
+/// The state of whatever kind. Clones share it.
+#[derive(Debug, Clone)]
+pub(crate) enum Store {
+    /// A file on this machine.
+    Sqlite(SqliteStore),
+}
+
+/// The same call on whichever store it is.
+macro_rules! on {
+    ($self:ident, $store:ident => $call:expr) => {
+        match $self {
+            Self::Sqlite($store) => $call.await,
+        }
+    };
+}
+
+impl StateStore for Store {
+    async fn shards(&self) -> Result<Vec<Shard>, StateError> {
+        on!(self, store => store.shards())
+    }
+
+    async fn sources(&self, shard: Shard) -> Result<Vec<SourceRecord>, StateError> {
+        on!(self, store => store.sources(shard))
+    }
+
+    async fn progress(&self, shard: Shard) -> Result<Vec<Progress>, StateError> {
+        on!(self, store => store.progress(shard))
+    }
+
+    async fn all_sources(&self) -> Result<Vec<SourceRecord>, StateError> {
+        on!(self, store => store.all_sources())
+    }
+
+    async fn source(
+        &self,
+        shard: Shard,
+        name: &SourceName,
+    ) -> Result<Option<SourceRecord>, StateError> {
+        on!(self, store => store.source(shard, name))
+    }
+
+    async fn apply_source(
+        &self,
+        definition: &SourceDefinition,
+        now: Timestamp,
+    ) -> Result<SourceRecord, StateError> {
+        on!(self, store => store.apply_source(definition, now))
+    }
+
+    async fn block_source(
+        &self,
+        shard: Shard,
+        name: &SourceName,
+        version: u64,
+        blocked: Option<&Blocked>,
+    ) -> Result<(), StateError> {
+        on!(self, store => store.block_source(shard, name, version, blocked))
+    }
+
+    async fn hold_source(
+        &self,
+        shard: Shard,
+        name: &SourceName,
+        held_since: Option<Timestamp>,
+    ) -> Result<(), StateError> {
+        on!(self, store => store.hold_source(shard, name, held_since))
+    }
+
+    async fn progress_of(
+        &self,
+        shard: Shard,
+        source: &SourceName,
+    ) -> Result<Vec<Progress>, StateError> {
+        on!(self, store => store.progress_of(shard, source))
+    }
+
+    async fn save_progress(&self, shard: Shard, next: &Progress) -> Result<Progress, SaveError> {
+        on!(self, store => store.save_progress(shard, next))
+    }
+
+    async fn create(&self, window: &Window) -> Result<Created, StateError> {
+        on!(self, store => store.create(window))
+    }
+
+    async fn window(&self, id: &WindowId) -> Result<Option<Window>, StateError> {
+        on!(self, store => store.window(id))
+    }
+
+    async fn open_windows(
+        &self,
+        timeline: &Timeline,
+        from: Timestamp,
+    ) -> Result<Vec<Window>, StateError> {
+        on!(self, store => store.open_windows(timeline, from))
+    }
+
+    async fn windows_at(
+        &self,
+        timeline: &Timeline,
+        froms: &[Timestamp],
+    ) -> Result<Vec<Window>, StateError> {
+        on!(self, store => store.windows_at(timeline, froms))
+    }
+
+    async fn history(
+        &self,
+        timeline: &Timeline,
+        span: Span,
+        limit: usize,
+    ) -> Result<Vec<Window>, StateError> {
+        on!(self, store => store.history(timeline, span, limit))
+    }
+
+    async fn claim(&self, id: &WindowId, claim: &Claim) -> Result<Lease, MoveError> {
+        on!(self, store => store.claim(id, claim))
+    }
+
+    async fn checkpoint(
+        &self,
+        lease: &Lease,
+        checkpoint: &Checkpoint,
+    ) -> Result<Lease, MoveError> {
+        on!(self, store => store.checkpoint(lease, checkpoint))
+    }
+
+    async fn complete(
+        &self,
+        lease: &Lease,
+        last: &Checkpoint,
+        history_ms: i64,
+    ) -> Result<Window, MoveError> {
+        on!(self, store => store.complete(lease, last, history_ms))
+    }
+
+    async fn release(&self, lease: &Lease, release: &Release) -> Result<Window, MoveError> {
+        on!(self, store => store.release(lease, release))
+    }
+
+    async fn decide(&self, seen: &Window, event: &Event) -> Result<Window, MoveError> {
+        on!(self, store => store.decide(seen, event))
+    }
+
+    async fn rate_gate(&self, group: &RateGroup) -> Result<Option<RateGate>, StateError> {
+        on!(self, store => store.rate_gate(group))
+    }
+
+    async fn close_rate_gate(&self, gate: &RateGate) -> Result<(), StateError> {
+        on!(self, store => store.close_rate_gate(gate))
+    }
+
+    async fn expire_history(&self, now: Timestamp) -> Result<u64, StateError> {
+        on!(self, store => store.expire_history(now))
+    }
+}

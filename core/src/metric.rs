@@ -1,0 +1,155 @@
+//! What windlass counts: the names, units and meanings that alarms, dashboards and people share.
+//!
+//! One tick or one worker run writes one line: a JSON object in the embedded metric format, which
+//! the log's reader turns into metrics by itself, so that counting costs no request.
+//! (Amazon CloudWatch User Guide, "Specification: Embedded metric format".)
+
+use serde::Serialize;
+use serde::ser::{SerializeMap, Serializer};
+
+use crate::time::Timestamp;
+
+/// Where all of them are found.
+pub const NAMESPACE: &str = "windlass";
+/// The one dimension: which deployment. One more, such as the source, would multiply the bill.
+pub const DIMENSION: &str = "Deployment";
+
+/// Something that is counted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Metric {
+    /// Its name.
+    pub name: &'static str,
+    /// Its unit, as CloudWatch writes it.
+    pub unit: &'static str,
+    /// What it says.
+    pub about: &'static str,
+}
+
+macro_rules! metrics {
+    ($($constant:ident $name:literal $unit:literal $about:literal;)*) => {
+        $(
+            #[doc = $about]
+            pub const $constant: Metric = Metric { name: $name, unit: $unit, about: $about };
+        )*
+        /// All of them.
+        pub const ALL: &[Metric] = &[$($constant),*];
+    };
+}
+
+metrics! {
+    TICK_COMPLETED "TickCompleted" "Count" "Ticks that read and planned everything they could.";
+    TICK_DURATION "TickDurationMs" "Milliseconds" "How long one tick took.";
+    SOURCES "Sources" "Count" "Sources of the shards that were planned.";
+    SOURCES_FAILED "SourcesFailed" "Count" "Sources and shards that could not be read or planned.";
+    SOURCES_BLOCKED "SourcesBlocked" "Count" "Sources that their vendor or sink refuses until somebody acts.";
+    MAX_SOURCE_LAG "MaxSourceLagSeconds" "Seconds" "Of all sources that are not paused or finished, the longest time up to which nothing is complete.";
+    OLDEST_OPEN_WINDOW "OldestOpenWindowSeconds" "Seconds" "Age of the oldest window that is neither done nor parked.";
+    WINDOWS_CREATED "WindowsCreated" "Count" "Windows carved.";
+    WINDOWS_DISPATCHED "WindowsDispatched" "Count" "Windows handed to workers.";
+    WINDOWS_EXPIRED "WindowsExpired" "Count" "Leases and dispatches that ran out: killed workers, lost invocations.";
+    WINDOWS_PARKED "WindowsParked" "Count" "Holes there are: windows given up until somebody retries them.";
+    INVOCATIONS "WorkerInvocations" "Count" "Worker invocations asked for.";
+    WINDOWS_DONE "WindowsDone" "Count" "Windows completed.";
+    WINDOWS_YIELDED "WindowsYielded" "Count" "Windows given back to go on later.";
+    WINDOWS_FAILED "WindowsFailed" "Count" "Windows given back because something is wrong with them.";
+    WINDOWS_FENCED "WindowsFenced" "Count" "Windows that another worker had taken meanwhile.";
+    PAGES "Pages" "Count" "Pages made durable.";
+    RECORDS "Records" "Count" "Records delivered.";
+    RECORDS_REJECTED "RecordsRejected" "Count" "Records that went to the rejects.";
+    BYTES_IN "BytesIn" "Bytes" "Bytes of records as vendors sent them.";
+    BYTES_SENT "BytesSent" "Bytes" "Bytes handed to the stream, metadata included.";
+    BYTES_BILLED "BytesBilled" "Bytes" "Bytes that the stream bills for them, rounded up as it does.";
+    SINK_CALLS "SinkCalls" "Count" "Requests to the stream.";
+    SINK_ENTRIES_RESENT "SinkEntriesResent" "Count" "Entries that the stream refused and took later.";
+}
+
+/// The line that carries some of them.
+#[derive(Debug, Clone, PartialEq)]
+pub struct MetricLine<'a> {
+    /// Which deployment.
+    pub deployment: &'a str,
+    /// When.
+    pub now: Timestamp,
+    /// What was counted.
+    pub values: Vec<(Metric, u64)>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Directive {
+    namespace: &'static str,
+    dimensions: [[&'static str; 1]; 1],
+    metrics: Vec<Definition>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Definition {
+    name: &'static str,
+    unit: &'static str,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Envelope {
+    timestamp: i64,
+    cloud_watch_metrics: [Directive; 1],
+}
+
+impl Serialize for MetricLine<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let define = |(metric, _): &(Metric, u64)| Definition {
+            name: metric.name,
+            unit: metric.unit,
+        };
+        let directive = Directive {
+            namespace: NAMESPACE,
+            dimensions: [[DIMENSION]],
+            metrics: self.values.iter().map(define).collect(),
+        };
+        let envelope = Envelope {
+            timestamp: self.now.as_ms(),
+            cloud_watch_metrics: [directive],
+        };
+        let mut map = serializer.serialize_map(None)?;
+        map.serialize_entry("_aws", &envelope)?;
+        // A log line without a level is dropped by a log group that filters by level.
+        map.serialize_entry("level", "INFO")?;
+        map.serialize_entry(DIMENSION, self.deployment)?;
+        for (metric, value) in &self.values {
+            map.serialize_entry(metric.name, value)?;
+        }
+        map.end()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn a_line_has_the_form_that_the_log_reader_expects() {
+        let line = MetricLine {
+            deployment: "prod",
+            now: Timestamp::from_ms(1_000),
+            values: vec![(PAGES, 3), (TICK_DURATION, 20)],
+        };
+        assert_eq!(
+            serde_json::to_string(&line).unwrap(),
+            r#"{"_aws":{"Timestamp":1000,"CloudWatchMetrics":[{"Namespace":"windlass","Dimensions":[["Deployment"]],"#
+                .to_owned()
+                + r#""Metrics":[{"Name":"Pages","Unit":"Count"},{"Name":"TickDurationMs","Unit":"Milliseconds"}]}]},"#
+                + r#""level":"INFO","Deployment":"prod","Pages":3,"TickDurationMs":20}"#
+        );
+    }
+
+    #[test]
+    fn every_metric_has_a_name_of_its_own_and_a_line_takes_them_all() {
+        let names: BTreeSet<_> = ALL.iter().map(|metric| metric.name).collect();
+        assert_eq!(names.len(), ALL.len());
+        // At most 100 in one directive.
+        assert!(ALL.len() <= 100);
+    }
+}

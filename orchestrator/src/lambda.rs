@@ -1,0 +1,205 @@
+//! One tick as a Lambda function: its settings, its invocation, and what it writes about itself.
+//!
+//! Clients are made once for the life of the environment. The schedule's invocation names a range
+//! of shards; several schedules may share the plan among them.
+
+mod dispatch;
+mod settings;
+
+use std::io::Write;
+use std::sync::Arc;
+
+use aws_config::SdkConfig;
+use serde::{Deserialize, Serialize};
+use tracing_subscriber::EnvFilter;
+use windlass_core::clock::Clock;
+use windlass_core::limits;
+use windlass_core::metric::{self, Metric, MetricLine};
+use windlass_core::shard::Shards;
+use windlass_core::system::{SystemClock, SystemEntropy};
+use windlass_core::time::{SECOND_MS, Timestamp};
+use windlass_state::StateError;
+use windlass_state::dynamodb::DynamoStore;
+
+pub use self::dispatch::LambdaDispatch;
+pub use self::settings::{Settings, SettingsError};
+use crate::report::{Activity, TickReport};
+use crate::tick::{Tick, TickOptions};
+
+/// What an invocation asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+pub struct Invocation {
+    /// Which shards to plan; all of them when it does not say.
+    #[serde(default = "all_shards")]
+    pub shards: Shards,
+}
+
+const fn all_shards() -> Shards {
+    Shards::ALL
+}
+
+/// A tick that planned nothing.
+#[derive(Debug, thiserror::Error)]
+pub enum TickError {
+    /// The invocation makes no sense.
+    #[error("the shards {0:?} are no range below {max}; mend the schedule's input", max = limits::SHARDS)]
+    Shards(Shards),
+    /// The state cannot be read.
+    #[error(transparent)]
+    State(#[from] StateError),
+}
+
+/// What a tick came to, for whoever invoked it by hand.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Summary {
+    /// Sources read.
+    pub sources: usize,
+    /// Sources and shards that could not be read or planned.
+    pub failed: usize,
+    /// Windows created.
+    pub created: usize,
+    /// Windows handed to workers.
+    pub dispatched: usize,
+    /// Worker invocations asked for.
+    pub invocations: usize,
+}
+
+/// The tick with its clients.
+#[derive(Debug)]
+pub struct Orchestrator {
+    store: DynamoStore,
+    dispatch: LambdaDispatch,
+    deployment: String,
+    dispatch_ms: i64,
+    clock: SystemClock,
+}
+
+impl Orchestrator {
+    /// An orchestrator as `settings` say. Sends nothing yet.
+    pub fn new(settings: &Settings, sdk: &SdkConfig) -> Self {
+        let (clock, entropy) = (Arc::new(SystemClock), Arc::new(SystemEntropy));
+        Self {
+            store: DynamoStore::from_sdk(sdk, &settings.table, clock, entropy),
+            dispatch: LambdaDispatch::new(sdk, settings.worker_function.clone()),
+            deployment: settings.deployment.clone(),
+            dispatch_ms: settings.dispatch_ms,
+            clock: SystemClock,
+        }
+    }
+
+    /// Plans the shards that `invocation` names, and writes one line of metrics.
+    ///
+    /// # Errors
+    /// When nothing could be planned. What fails in part is in the summary, the log and the metrics.
+    pub async fn tick(&self, invocation: Invocation) -> Result<Summary, TickError> {
+        let Invocation { shards } = invocation;
+        if !shards.is_valid() {
+            return Err(TickError::Shards(shards));
+        }
+        let started = self.clock.now();
+        let options = TickOptions {
+            shards,
+            dispatch_ms: Some(self.dispatch_ms),
+            share_pace: true,
+            tasks_per_invocation: limits::TASKS_PER_INVOCATION_MAX,
+        };
+        let tick = Tick {
+            store: &self.store,
+            dispatch: &self.dispatch,
+            options,
+            now: started,
+        };
+        let report = tick.run().await?;
+        let now = self.clock.now();
+        write_metrics(&MetricLine {
+            deployment: &self.deployment,
+            now,
+            values: values(&report, now.ms_since(started)),
+        });
+        let summary = summary(&report);
+        tracing::info!(?summary, "tick done");
+        Ok(summary)
+    }
+}
+
+fn summary(report: &TickReport) -> Summary {
+    Summary {
+        sources: report.sources.len(),
+        failed: failures(report),
+        created: report.sources.iter().map(|source| source.created).sum(),
+        dispatched: report.sources.iter().map(|source| source.dispatched).sum(),
+        invocations: report.invocations,
+    }
+}
+
+fn failures(report: &TickReport) -> usize {
+    let failed = report.sources.iter().filter(|source| source.error.is_some());
+    failed.count() + report.unread.len()
+}
+
+/// What a tick counts.
+fn values(report: &TickReport, took_ms: i64) -> Vec<(Metric, u64)> {
+    let sources = &report.sources;
+    let sum = |of: fn(&crate::SourceReport) -> usize| count(sources.iter().map(of).sum());
+    let longest = |of: fn(&crate::SourceReport) -> i64| {
+        let ms = sources.iter().map(of).max().unwrap_or(0).max(0);
+        (ms / SECOND_MS).unsigned_abs()
+    };
+    let blocked = |source: &crate::SourceReport| {
+        usize::from(source.activity == Activity::Blocked)
+    };
+    vec![
+        (metric::TICK_COMPLETED, u64::from(report.unread.is_empty())),
+        (metric::TICK_DURATION, took_ms.max(0).unsigned_abs()),
+        (metric::SOURCES, count(sources.len())),
+        (metric::SOURCES_FAILED, count(failures(report))),
+        (metric::SOURCES_BLOCKED, sum(blocked)),
+        (metric::MAX_SOURCE_LAG, longest(|source| source.lag_ms)),
+        (
+            metric::OLDEST_OPEN_WINDOW,
+            longest(|source| source.oldest_open_ms),
+        ),
+        (metric::WINDOWS_CREATED, sum(|source| source.created)),
+        (metric::WINDOWS_DISPATCHED, sum(|source| source.dispatched)),
+        (metric::WINDOWS_EXPIRED, sum(|source| source.expired)),
+        (metric::WINDOWS_PARKED, sum(|source| source.holes)),
+        (metric::INVOCATIONS, count(report.invocations)),
+    ]
+}
+
+fn count(number: usize) -> u64 {
+    u64::try_from(number).unwrap_or(u64::MAX)
+}
+
+/// Writes `line` to the function's log. A log that cannot be written must not fail a tick.
+fn write_metrics(line: &MetricLine<'_>) {
+    if let Ok(text) = serde_json::to_string(line)
+        && let Err(error) = writeln!(std::io::stdout(), "{text}")
+    {
+        tracing::warn!(%error, "metrics not written");
+    }
+}
+
+/// Logs as JSON lines with a `level`, as the function's log configuration expects.
+///
+/// # Errors
+/// When the filter is none, or logging was started before.
+pub fn start_logging(settings: &Settings) -> Result<(), SettingsError> {
+    let invalid = |problem: String| SettingsError {
+        variable: "WINDLASS_LOG",
+        problem,
+    };
+    let filter = EnvFilter::try_new(&settings.log)
+        .map_err(|error| invalid(format!("is `{}`: {error}", settings.log)))?;
+    let format = tracing_subscriber::fmt().json().flatten_event(true);
+    format
+        .with_current_span(false)
+        .with_span_list(false)
+        .with_env_filter(filter)
+        .try_init()
+        .map_err(|error| invalid(format!("has no effect: {error}")))
+}
+
+#[cfg(test)]
+#[path = "lambda_tests.rs"]
+mod tests;

@@ -1,0 +1,50 @@
+//! What a tick asks for and counts.
+
+use std::collections::BTreeSet;
+
+use super::*;
+use crate::SourceReport;
+
+#[test]
+fn an_invocation_that_says_nothing_means_all_shards() {
+    for text in ["{}", r#"{"shards":{"from":0,"to":64}}"#, r#"{"version":"0"}"#] {
+        let invocation: Invocation = serde_json::from_str(text).unwrap();
+        assert_eq!(invocation.shards, Shards::ALL, "{text}");
+    }
+    let half: Invocation = serde_json::from_str(r#"{"shards":{"from":0,"to":32}}"#).unwrap();
+    assert!(half.shards.is_valid());
+}
+
+#[test]
+fn a_tick_that_could_not_read_a_shard_does_not_count_as_completed() {
+    let mut report = TickReport::default();
+    let completed = |report: &TickReport| {
+        let values = values(report, 5);
+        values.iter().find(|(metric, _)| *metric == metric::TICK_COMPLETED).unwrap().1
+    };
+    assert_eq!(completed(&report), 1);
+    let shard = windlass_core::shard::Shard::try_from(3).unwrap();
+    report.unread.push((shard, StateError::Unavailable("slow".to_owned())));
+    assert_eq!((completed(&report), summary(&report).failed), (0, 1));
+}
+
+#[test]
+fn lag_and_age_are_those_of_the_worst_source_and_holes_are_added_up() {
+    let of = |name: &str, lag_ms, holes| SourceReport {
+        lag_ms,
+        oldest_open_ms: lag_ms / 2,
+        holes,
+        ..SourceReport::of(&name.parse().unwrap(), Timestamp::from_ms(0))
+    };
+    let report = TickReport {
+        sources: vec![of("a", 10_000, 1), of("b", 90_999, 2)],
+        ..TickReport::default()
+    };
+    let values = values(&report, 5);
+    let value = |metric| values.iter().find(|(known, _)| *known == metric).unwrap().1;
+    assert_eq!(value(metric::MAX_SOURCE_LAG), 90);
+    assert_eq!(value(metric::OLDEST_OPEN_WINDOW), 45);
+    assert_eq!(value(metric::WINDOWS_PARKED), 3);
+    let names: BTreeSet<_> = values.iter().map(|(metric, _)| metric.name).collect();
+    assert_eq!(names.len(), values.len(), "each is counted once");
+}

@@ -1,0 +1,128 @@
+//! What a tick reads before it plans: the sources of its shards with their marks, and the windows of
+//! those lanes that have something open or due.
+
+use std::collections::BTreeMap;
+
+use futures_util::future::join;
+use futures_util::{StreamExt, stream};
+use windlass_core::ids::{RateGroup, SourceName};
+use windlass_core::progress::Progress;
+use windlass_core::shard::Shard;
+use windlass_core::source::SourceRecord;
+use windlass_state::{StateError, StateStore};
+
+use crate::dispatch::Dispatch;
+use crate::report::{SourceReport, TickReport};
+use crate::tick::{Tick, report_failure};
+use crate::view::{LaneView, SourceView, lanes_of};
+
+/// Shards, and sources, read at the same time.
+const READS_AT_ONCE: usize = 16;
+
+/// A source as listed, with its stored marks if they could be listed.
+type Found = (SourceRecord, Option<Vec<Progress>>);
+
+impl<S: StateStore, D: Dispatch> Tick<'_, S, D> {
+    /// Every source of the shards of this tick, by rate group.
+    pub(crate) async fn read_all(
+        &self,
+        report: &mut TickReport,
+    ) -> Result<BTreeMap<RateGroup, Vec<SourceView>>, StateError> {
+        let mut shards = self.store.shards().await?;
+        shards.retain(|shard| self.options.shards.contains(*shard));
+        let mut found = Vec::new();
+        let mut lists = stream::iter(shards.into_iter().map(|shard| self.read_shard(shard)))
+            .buffered(READS_AT_ONCE);
+        while let Some((shard, listed)) = lists.next().await {
+            match listed {
+                Ok(sources) => found.extend(sources),
+                Err(error) => {
+                    tracing::error!(%shard, %error, "shard not planned");
+                    report.unread.push((shard, error));
+                }
+            }
+        }
+        let mut groups: BTreeMap<RateGroup, Vec<SourceView>> = BTreeMap::new();
+        let read = |(record, marks)| self.read(record, marks);
+        let mut reads = stream::iter(found.into_iter().map(read)).buffer_unordered(READS_AT_ONCE);
+        while let Some(read) = reads.next().await {
+            match read {
+                Ok(view) => {
+                    let group = view.record.definition.policy.rate_group.clone();
+                    groups.entry(group).or_default().push(view);
+                }
+                Err(failed) => report.sources.push(failed),
+            }
+        }
+        Ok(groups)
+    }
+
+    /// The sources of `shard`, each with its stored marks if they could be listed.
+    async fn read_shard(&self, shard: Shard) -> (Shard, Result<Vec<Found>, StateError>) {
+        let (records, marks) = join(self.store.sources(shard), self.store.progress(shard)).await;
+        let records = match records {
+            Ok(records) => records,
+            Err(error) => return (shard, Err(error)),
+        };
+        let mut of_source: BTreeMap<SourceName, Vec<Progress>> = BTreeMap::new();
+        let listed = marks.is_ok();
+        for progress in marks.unwrap_or_default() {
+            let source = progress.timeline.source.clone();
+            of_source.entry(source).or_default().push(progress);
+        }
+        let with_marks = |record: SourceRecord| {
+            let marks = of_source.remove(&record.definition.name);
+            (record, listed.then(|| marks.unwrap_or_default()))
+        };
+        (shard, Ok(records.into_iter().map(with_marks).collect()))
+    }
+
+    async fn read(
+        &self,
+        record: SourceRecord,
+        marks: Option<Vec<Progress>>,
+    ) -> Result<SourceView, SourceReport> {
+        let mut report = SourceReport::of(&record.definition.name, record.definition.start);
+        self.try_read(record, marks).await.map_err(|error| {
+            report_failure(&mut report, &error);
+            report
+        })
+    }
+
+    async fn try_read(
+        &self,
+        record: SourceRecord,
+        marks: Option<Vec<Progress>>,
+    ) -> Result<SourceView, StateError> {
+        // One item that cannot be read fails the listing of its shard. Asked for one by one, it
+        // fails its own source only.
+        let marks = match marks {
+            Some(marks) => marks,
+            None => {
+                let name = &record.definition.name;
+                self.store.progress_of(record.shard(), name).await?
+            }
+        };
+        let mut lanes = Vec::new();
+        for progress in lanes_of(&record.definition, marks, self.now) {
+            let lane = if self.rests(&record, &progress) {
+                LaneView::unread(progress)
+            } else {
+                LaneView::read(self.store, progress).await?
+            };
+            lanes.push(lane);
+        }
+        Ok(SourceView { record, lanes })
+    }
+
+    /// Whether nothing of the lane is open by its marks, and nothing is to be carved: its windows
+    /// are not read then. One that a tick created and died before it moved the mark is out of
+    /// sight until the lane is carved on from that mark, and is then adopted.
+    pub(crate) fn rests(&self, record: &SourceRecord, progress: &Progress) -> bool {
+        let lane = LaneView::unread(progress.clone());
+        progress.version > 0
+            && progress.behind.is_empty()
+            && progress.open_from == progress.scheduled_through
+            && self.plan(record, &lane, usize::MAX).is_empty()
+    }
+}

@@ -1,0 +1,114 @@
+//! The tasks of one tick on their way out: small windows share an invocation, for a worker that waits
+//! for sixteen vendors costs as much as one that waits for one.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use windlass_core::task::Task;
+
+use crate::dispatch::Dispatch;
+
+/// What is still to be sent.
+#[derive(Debug)]
+pub(crate) struct Outbox<'a, D> {
+    dispatch: &'a D,
+    /// How many tasks may share an invocation.
+    tasks_max: usize,
+    waiting: Mutex<Vec<Task>>,
+    invocations: AtomicUsize,
+}
+
+impl<'a, D: Dispatch> Outbox<'a, D> {
+    /// An outbox that puts at most `tasks_max` small tasks together.
+    pub(crate) fn new(dispatch: &'a D, tasks_max: usize) -> Self {
+        Self {
+            dispatch,
+            tasks_max,
+            waiting: Mutex::default(),
+            invocations: AtomicUsize::new(0),
+        }
+    }
+
+    /// Sends `task`: at once, or, when it is `quiet`, together with others. A tick that dies before
+    /// the rest is sent leaves windows whose dispatch runs out.
+    pub(crate) async fn put(&self, task: Task, quiet: bool) {
+        if !quiet || self.tasks_max <= 1 {
+            self.send(vec![task]).await;
+            return;
+        }
+        let full = {
+            let mut waiting = self.waiting();
+            waiting.push(task);
+            (waiting.len() >= self.tasks_max).then(|| std::mem::take(&mut *waiting))
+        };
+        if let Some(full) = full {
+            self.send(full).await;
+        }
+    }
+
+    /// Sends what is left. Returns how many invocations were asked for in all.
+    pub(crate) async fn close(self) -> usize {
+        let rest = std::mem::take(&mut *self.waiting());
+        if !rest.is_empty() {
+            self.send(rest).await;
+        }
+        self.invocations.into_inner()
+    }
+
+    async fn send(&self, tasks: Vec<Task>) {
+        let windows: Vec<_> = tasks
+            .iter()
+            .flat_map(|task| &task.windows)
+            .map(|window| window.id.to_string())
+            .collect();
+        match self.dispatch.dispatch(tasks).await {
+            Ok(()) => {
+                self.invocations.fetch_add(1, Ordering::Relaxed);
+            }
+            Err(error) => tracing::warn!(?windows, %error, "dispatch failed"),
+        }
+    }
+
+    fn waiting(&self) -> MutexGuard<'_, Vec<Task>> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{Sent, task};
+
+    #[tokio::test]
+    async fn quiet_tasks_go_together_and_others_at_once() {
+        let sent = Sent::default();
+        let outbox = Outbox::new(&sent, 2);
+        outbox.put(task(1), true).await;
+        assert!(sent.take_invocations().is_empty(), "it waits for company");
+        outbox.put(task(2), false).await;
+        assert_eq!(sent.take_invocations(), [vec![task(2)]]);
+        outbox.put(task(3), true).await;
+        assert_eq!(sent.take_invocations(), [vec![task(1), task(3)]]);
+        outbox.put(task(4), true).await;
+        assert_eq!(outbox.close().await, 3);
+        assert_eq!(sent.take_invocations(), [vec![task(4)]]);
+    }
+
+    #[tokio::test]
+    async fn nothing_shares_an_invocation_where_only_one_task_fits() {
+        let sent = Sent::default();
+        let outbox = Outbox::new(&sent, 1);
+        outbox.put(task(1), true).await;
+        assert_eq!(sent.take_invocations(), [vec![task(1)]]);
+        assert_eq!(outbox.close().await, 1);
+        assert!(sent.take_invocations().is_empty());
+    }
+
+    #[tokio::test]
+    async fn an_invocation_that_was_not_accepted_is_not_counted() {
+        let sent = Sent::refusing();
+        let outbox = Outbox::new(&sent, 1);
+        outbox.put(task(1), false).await;
+        assert_eq!(outbox.close().await, 0);
+    }
+}

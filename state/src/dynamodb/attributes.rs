@@ -1,0 +1,132 @@
+//! Items as DynamoDB has them: the attributes of the stored form, each with a type, under a key.
+//!
+//! <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/HowItWorks.NamingRulesDataTypes.html>
+
+use std::collections::HashMap;
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use serde_json::{Number, Value as Json};
+use windlass_core::window::{Status, Window};
+
+use crate::error::StateError;
+use crate::item::{Attributes, Key, Stored};
+
+/// The partition key's attribute.
+pub(super) const PK: &str = "pk";
+/// The sort key's attribute.
+pub(super) const SK: &str = "sk";
+/// When DynamoDB may delete the item, in epoch seconds, as its time to live asks for.
+pub(super) const TTL: &str = "ttl";
+
+/// One item as it goes over the wire.
+pub(super) type Item = HashMap<String, AttributeValue>;
+
+/// The key attributes of `key`.
+pub(super) fn key_item(key: &Key) -> Item {
+    let text = |text: &str| AttributeValue::S(text.to_owned());
+    [
+        (PK.to_owned(), text(&key.pk)),
+        (SK.to_owned(), text(&key.sk)),
+    ]
+    .into()
+}
+
+/// The item that holds `attributes` under `key`.
+pub(super) fn item(key: &Key, attributes: Attributes) -> Item {
+    let mut item = key_item(key);
+    item.extend(
+        attributes
+            .into_iter()
+            .map(|(name, value)| (name, to_value(value))),
+    );
+    item
+}
+
+/// The attributes of `window`, with the time to live of one that is done: only those expire.
+pub(super) fn window_attributes(window: &Window) -> Attributes {
+    let mut attributes = window.to_attributes();
+    if let (Status::Done, Some(at)) = (window.status, window.expires_at) {
+        attributes.insert(TTL.to_owned(), at.as_seconds().into());
+    }
+    attributes
+}
+
+/// What `item` holds. Errors as in [`Stored::from_attributes`], with the item's key.
+pub(super) fn read<T: Stored>(item: Item) -> Result<T, StateError> {
+    let key = key_of(&item);
+    let attributes = item
+        .into_iter()
+        .filter(|(name, _)| name != PK && name != SK)
+        .map(|(name, value)| (name, to_json(value)))
+        .collect();
+    T::from_attributes(&key, attributes)
+}
+
+/// What all of `items` hold.
+pub(super) fn read_all<T: Stored>(items: Vec<Item>) -> Result<Vec<T>, StateError> {
+    items.into_iter().map(read).collect()
+}
+
+/// The key of `item`, as a person would look it up.
+pub(super) fn key_of(item: &Item) -> String {
+    let part = |name| match item.get(name) {
+        Some(AttributeValue::S(text)) => text.as_str(),
+        _ => "?",
+    };
+    format!("{} {}", part(PK), part(SK))
+}
+
+/// The whole number in the attribute `name` of `item`, if it is one.
+pub(super) fn number_in(item: &Item, name: &str) -> Option<u64> {
+    item.get(name)?.as_n().ok()?.parse().ok()
+}
+
+/// The text in the attribute `name` of `item`, if it is one.
+pub(super) fn text_in<'a>(item: &'a Item, name: &str) -> Option<&'a str> {
+    item.get(name)?.as_s().ok().map(String::as_str)
+}
+
+/// A JSON value as an attribute.
+pub(super) fn to_value(json: Json) -> AttributeValue {
+    match json {
+        Json::Null => AttributeValue::Null(true),
+        Json::Bool(flag) => AttributeValue::Bool(flag),
+        Json::Number(number) => AttributeValue::N(number.to_string()),
+        Json::String(text) => AttributeValue::S(text),
+        Json::Array(list) => AttributeValue::L(list.into_iter().map(to_value).collect()),
+        Json::Object(map) => AttributeValue::M(
+            map.into_iter()
+                .map(|(name, value)| (name, to_value(value)))
+                .collect(),
+        ),
+    }
+}
+
+/// An attribute as a JSON value. The stored form knows no bytes and no sets: an attribute of such a
+/// type becomes what no attribute of the form accepts, so that it is ignored when it is unknown and
+/// corrupt when it is not.
+fn to_json(value: AttributeValue) -> Json {
+    match value {
+        AttributeValue::Bool(flag) => flag.into(),
+        AttributeValue::N(number) => to_number(number),
+        AttributeValue::S(text) => text.into(),
+        AttributeValue::L(list) => list.into_iter().map(to_json).collect(),
+        AttributeValue::M(map) => map
+            .into_iter()
+            .map(|(name, value)| (name, to_json(value)))
+            .collect(),
+        AttributeValue::Null(_) => Json::Null,
+        _ => serde_json::json!([[]]),
+    }
+}
+
+fn to_number(text: String) -> Json {
+    let unsigned = text.parse::<u64>().map(Number::from);
+    let whole = unsigned.or_else(|_| text.parse::<i64>().map(Number::from));
+    let number = whole.ok().or_else(|| Number::from_f64(text.parse().ok()?));
+    number.map_or(Json::String(text), Json::Number)
+}
+
+#[cfg(test)]
+#[path = "attributes_tests.rs"]
+mod tests;

@@ -1,0 +1,120 @@
+//! The rules under which a write applies, each as one condition expression in a function of its
+//! name. They say what `windlass-core` says ([`Guard::check`], [`Window::is_claimable`]); tests
+//! compare the two.
+//!
+//! Times compare as text: all have one length and sort like the instants. A comparison with an
+//! attribute that is not there is false.
+//! <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Expressions.OperatorsAndFunctions.html>
+//!
+//! [`Guard::check`]: windlass_core::lease::Guard::check
+//! [`Window::is_claimable`]: windlass_core::window::Window::is_claimable
+
+use windlass_core::lease::Lease;
+use windlass_core::limits::{CLOCK_SKEW_MS, WAIT_MS_MAX};
+use windlass_core::source::RateGate;
+use windlass_core::transition::Claim;
+use windlass_core::window::{Status, Window};
+
+use super::attributes::{Item, PK};
+use super::expression::Placeholders;
+use crate::item::ITEM_VERSION;
+
+/// Nothing is stored there.
+pub(super) fn is_absent(p: &mut Placeholders) -> String {
+    format!("attribute_not_exists({})", p.name(PK))
+}
+
+/// Something is stored there.
+pub(super) fn exists(p: &mut Placeholders) -> String {
+    format!("attribute_exists({})", p.name(PK))
+}
+
+/// A worker may take the window: dispatched, or ready and due, at the epoch it was told. A wait
+/// that ends later than any that is stored came from a wrong clock and is not believed. A window of
+/// another form is left alone: the claim is the one move made without having read it.
+pub(super) fn is_claimable(p: &mut Placeholders, claim: &Claim) -> String {
+    let form = p.equals("v", ITEM_VERSION);
+    let epoch = p.equals("epoch", claim.epoch);
+    let dispatched = p.equals("status", Status::Dispatched.as_str());
+    let ready = p.equals("status", Status::Ready.as_str());
+    let (split_at, not_before) = (p.name("split_at"), p.name("not_before"));
+    let now = p.value(claim.now.to_string());
+    let latest = claim.now.plus_ms(WAIT_MS_MAX).plus_ms(CLOCK_SKEW_MS);
+    let latest = p.value(latest.to_string());
+    format!(
+        "{form} AND {epoch} AND ({dispatched} OR ({ready} AND attribute_not_exists({split_at}) AND \
+         (attribute_not_exists({not_before}) OR {not_before} <= {now} OR {not_before} > {latest})))"
+    )
+}
+
+/// The lease still holds the window, and the window stands at the page of the last checkpoint.
+pub(super) fn is_held(p: &mut Placeholders, lease: &Lease) -> String {
+    let window = lease.window();
+    [
+        p.equals("status", Status::Running.as_str()),
+        p.equals("epoch", window.epoch),
+        p.equals("page", window.page),
+        p.equals("owner", lease.owner().to_string()),
+    ]
+    .join(" AND ")
+}
+
+/// The window is as the planner read it: every move but a checkpoint raises the epoch, and a
+/// checkpoint raises the page.
+pub(super) fn is_as_seen(p: &mut Placeholders, seen: &Window) -> String {
+    let mut rules = vec![
+        p.equals("epoch", seen.epoch),
+        p.equals("status", seen.status.as_str()),
+    ];
+    if seen.status == Status::Running {
+        rules.push(p.equals("page", seen.page));
+    }
+    rules.join(" AND ")
+}
+
+/// Nobody has written the progress since it was read at `version`; 0 is before the first write.
+pub(super) fn has_version(p: &mut Placeholders, version: u64) -> String {
+    match version {
+        0 => is_absent(p),
+        _ => p.equals("version", version),
+    }
+}
+
+/// The source is at `version` and not blocked yet: the first reason stays.
+pub(super) fn is_unblocked_at(p: &mut Placeholders, version: u64) -> String {
+    let version = p.equals("version", version);
+    let blocked = p.name("blocked");
+    format!("{version} AND attribute_not_exists({blocked})")
+}
+
+/// The rate group waits for less long than `gate` says.
+pub(super) fn closes_later(p: &mut Placeholders, gate: &RateGate) -> String {
+    let absent = is_absent(p);
+    let form = p.equals("v", ITEM_VERSION);
+    let not_before = p.name("not_before");
+    let later = p.value(gate.not_before.to_string());
+    format!("{absent} OR ({form} AND {not_before} < {later})")
+}
+
+/// The item still has what was `read` in these attributes, or is still not there. Compares what is
+/// stored and not what it means, so that an item that cannot be understood can be replaced.
+pub(super) fn is_unchanged(p: &mut Placeholders, read: Option<&Item>, names: &[&str]) -> String {
+    let Some(read) = read else {
+        return is_absent(p);
+    };
+    let rules = names.iter().map(|name| {
+        let alias = p.name(name);
+        match read.get(*name) {
+            Some(value) => format!("{alias} = {}", p.raw(value.clone())),
+            None => format!("attribute_not_exists({alias})"),
+        }
+    });
+    let rules: Vec<_> = rules.collect();
+    format!("{} AND {}", exists(p), rules.join(" AND "))
+}
+
+/// The table's own item is not there yet, or of the version this program writes.
+pub(super) fn is_our_schema(p: &mut Placeholders) -> String {
+    let absent = is_absent(p);
+    format!("{absent} OR {}", p.equals("v", ITEM_VERSION))
+}

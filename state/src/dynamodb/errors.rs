@@ -1,0 +1,308 @@
+//! What a failure of DynamoDB means to the caller, decided here once.
+//!
+//! <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Programming.Errors.html>,
+//! <https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/CommonErrors.html>
+
+use std::error::Error;
+
+use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
+use aws_sdk_dynamodb::operation::batch_get_item::BatchGetItemError;
+use aws_sdk_dynamodb::operation::get_item::GetItemError;
+use aws_sdk_dynamodb::operation::put_item::PutItemError;
+use aws_sdk_dynamodb::operation::query::QueryError;
+use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
+use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
+use aws_sdk_dynamodb::types::{CancellationReason, ThrottlingReason};
+use windlass_core::limits::MESSAGE_CHARS_MAX;
+
+use super::attributes::Item;
+use crate::error::StateError;
+
+/// Errors after which a request is known not to have been applied and may be sent again.
+const THROTTLED: [&str; 7] = [
+    "ProvisionedThroughputExceededException",
+    "ThrottlingException",
+    "Throttling",
+    "RequestLimitExceeded",
+    // Another request had the item in hand: a move of a source between shards, or another region.
+    "TransactionConflictException",
+    "TransactionInProgressException",
+    "ReplicatedWriteConflictException",
+];
+/// Errors that say that nobody knows who asks, or not any more.
+const NOT_SIGNED_IN: [&str; 9] = [
+    "ExpiredTokenException",
+    "ExpiredToken",
+    "UnrecognizedClientException",
+    "InvalidClientTokenId",
+    "InvalidSignatureException",
+    "IncompleteSignatureException",
+    "IncompleteSignature",
+    "MissingAuthenticationTokenException",
+    "MissingAuthenticationToken",
+];
+/// Reasons for which a transaction is cancelled and may be sent again.
+const CANCELLED_FOR_NOW: [&str; 3] = [
+    "TransactionConflict",
+    "ThrottlingError",
+    "ProvisionedThroughputExceeded",
+];
+/// Why a transaction is cancelled one of whose conditions does not hold.
+const CONDITION_FAILED: &str = "ConditionalCheckFailed";
+
+/// A write was not made, or perhaps.
+#[derive(Debug, PartialEq)]
+pub(super) enum Failed {
+    /// Its condition did not hold; the item it met, if there is one and it was asked for.
+    Condition(Option<Item>),
+    /// The store failed.
+    State(StateError),
+}
+
+impl From<StateError> for Failed {
+    fn from(error: StateError) -> Self {
+        Self::State(error)
+    }
+}
+
+/// What an error leaves to do.
+#[derive(Debug, PartialEq)]
+pub(super) enum Verdict {
+    /// Not applied; the same request may be applied later.
+    Throttled(String),
+    /// No usable answer: a write may have been applied.
+    Unwell(String),
+    /// The condition did not hold.
+    Condition(Option<Item>),
+    /// The same request fails the same way until somebody acts.
+    Final(StateError),
+}
+
+/// One request, for messages.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Call<'a> {
+    /// The operation, as in `dynamodb:UpdateItem`.
+    pub(super) action: &'static str,
+    /// Whether it changes anything.
+    pub(super) writes: bool,
+    /// What it is about: an item's key, or a partition.
+    pub(super) item: &'a str,
+    /// The table.
+    pub(super) table: &'a str,
+    /// Its region; empty when it is not known.
+    pub(super) region: &'a str,
+}
+
+/// What the error types of the operations have in common.
+pub(super) trait Fault: Error + ProvideErrorMetadata + 'static {
+    /// What was throttled, and why.
+    fn throttling(&self) -> &[ThrottlingReason];
+
+    /// The item that a failed condition met, if this is one.
+    fn condition(&self) -> Option<Option<Item>> {
+        None
+    }
+
+    /// Why a transaction was cancelled, action by action.
+    fn cancelled(&self) -> &[CancellationReason] {
+        &[]
+    }
+}
+
+macro_rules! throttling {
+    ($error:ident) => {
+        fn throttling(&self) -> &[ThrottlingReason] {
+            match self {
+                $error::ProvisionedThroughputExceededException(it) => it.throttling_reasons(),
+                $error::RequestLimitExceeded(it) => it.throttling_reasons(),
+                $error::ThrottlingException(it) => it.throttling_reasons(),
+                _ => &[],
+            }
+        }
+    };
+}
+
+macro_rules! condition {
+    ($error:ident) => {
+        fn condition(&self) -> Option<Option<Item>> {
+            match self {
+                $error::ConditionalCheckFailedException(it) => Some(it.item.clone()),
+                _ => None,
+            }
+        }
+    };
+}
+
+impl Fault for GetItemError {
+    throttling!(GetItemError);
+}
+
+impl Fault for QueryError {
+    throttling!(QueryError);
+}
+
+impl Fault for BatchGetItemError {
+    throttling!(BatchGetItemError);
+}
+
+impl Fault for PutItemError {
+    throttling!(PutItemError);
+    condition!(PutItemError);
+}
+
+impl Fault for UpdateItemError {
+    throttling!(UpdateItemError);
+    condition!(UpdateItemError);
+}
+
+impl Fault for TransactWriteItemsError {
+    throttling!(TransactWriteItemsError);
+
+    fn cancelled(&self) -> &[CancellationReason] {
+        match self {
+            Self::TransactionCanceledException(it) => it.cancellation_reasons(),
+            _ => &[],
+        }
+    }
+}
+
+/// What `error` means for `call`.
+pub(super) fn judge<E: Fault>(error: &SdkError<E>, call: Call<'_>) -> Verdict {
+    match error {
+        SdkError::ServiceError(answer) => {
+            answered(answer.err(), answer.raw().status().as_u16(), call)
+        }
+        SdkError::ConstructionFailure(_) => Verdict::Final(not_sent(&chain(error), call)),
+        // Asked before anything is sent: who asks, and where DynamoDB is.
+        SdkError::DispatchFailure(failure)
+            if failure.is_other() && failure.as_other().is_none() =>
+        {
+            match chain(error) {
+                text if is_about_setup(&text) => Verdict::Final(not_sent(&text, call)),
+                text => Verdict::Unwell(text),
+            }
+        }
+        _ => Verdict::Unwell(chain(error)),
+    }
+}
+
+/// DynamoDB answered with an error.
+fn answered<E: Fault>(fault: &E, status: u16, call: Call<'_>) -> Verdict {
+    let code = fault.code().unwrap_or("an error without a name");
+    let message = fault.message().unwrap_or("no message");
+    if let Some(item) = fault.condition() {
+        // An empty item is none.
+        return Verdict::Condition(item.filter(|item| !item.is_empty()));
+    }
+    let reasons = || fault.cancelled().iter().filter_map(CancellationReason::code);
+    if reasons().any(|reason| reason == CONDITION_FAILED) {
+        return Verdict::Condition(None);
+    }
+    if THROTTLED.contains(&code) || reasons().any(|it| CANCELLED_FOR_NOW.contains(&it)) {
+        let limits = fault.throttling().iter().map(shown);
+        let limits: Vec<_> = limits.collect();
+        let said = if limits.is_empty() {
+            short(message)
+        } else {
+            limits.join(", ")
+        };
+        return Verdict::Throttled(format!("{code}: {said}"));
+    }
+    if status >= 500 {
+        return Verdict::Unwell(format!("{code} ({status}): {}", short(message)));
+    }
+    Verdict::Final(StateError::Refused(refusal(code, message, call)))
+}
+
+/// What was refused, and what to do about it.
+fn refusal(code: &str, message: &str, call: Call<'_>) -> String {
+    let Call {
+        action,
+        item,
+        table,
+        region,
+        ..
+    } = call;
+    let region = if region.is_empty() {
+        "its region"
+    } else {
+        region
+    };
+    match code {
+        "ResourceNotFoundException" => format!(
+            "there is no table {table} in {region}; deploy infra/template.yaml, or check --state \
+             and AWS_REGION"
+        ),
+        "AccessDeniedException" => format!(
+            "dynamodb:{action} on table {table} in {region} is denied: {}; allow it in the \
+             caller's policy",
+            short(message)
+        ),
+        _ if NOT_SIGNED_IN.contains(&code) => format!(
+            "the AWS credentials are expired or not valid ({code}: {}); renew them",
+            short(message)
+        ),
+        _ if is_about_size(code, message) => format!(
+            "{item} of table {table} would be larger than the 400 KB that DynamoDB allows for an \
+             item ({}); it stays as it is",
+            short(message)
+        ),
+        _ => format!(
+            "{action} of {item} in table {table}: {code}: {}",
+            short(message)
+        ),
+    }
+}
+
+/// <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html>
+fn is_about_size(code: &str, message: &str) -> bool {
+    code == "ItemCollectionSizeLimitExceededException"
+        || (code == "ValidationException" && message.to_lowercase().contains("item size"))
+}
+
+/// The request could not be made at all.
+fn not_sent(text: &str, call: Call<'_>) -> StateError {
+    let Call { action, table, .. } = call;
+    let lower = text.to_lowercase();
+    // Where credentials come from did not answer in time; later it may.
+    if lower.contains("timed out") {
+        return StateError::Unavailable(text.to_owned());
+    }
+    let hint = if lower.contains("region") {
+        "set AWS_REGION to the region of the table"
+    } else {
+        "give AWS credentials, for example with AWS_PROFILE"
+    };
+    StateError::Refused(format!(
+        "dynamodb:{action} on table {table} was not sent: {text}; {hint}"
+    ))
+}
+
+/// Whether an error that came before any connection is about what the caller was to provide. The
+/// SDK has no kind for these, so its words decide; a test holds it to them.
+fn is_about_setup(text: &str) -> bool {
+    let text = text.to_lowercase();
+    ["credential", "identity", "auth scheme", "region"]
+        .iter()
+        .any(|word| text.contains(word))
+}
+
+fn shown(reason: &ThrottlingReason) -> String {
+    let text = |text: Option<&str>| text.unwrap_or("?").to_owned();
+    format!("{} on {}", text(reason.reason()), text(reason.resource()))
+}
+
+/// `error` and what caused it, outermost first.
+fn chain(error: &(dyn Error + 'static)) -> String {
+    let causes = std::iter::successors(Some(error), |error| error.source());
+    let texts: Vec<_> = causes.map(ToString::to_string).collect();
+    short(&texts.join(": "))
+}
+
+fn short(text: &str) -> String {
+    text.chars().take(MESSAGE_CHARS_MAX).collect()
+}
+
+#[cfg(test)]
+#[path = "errors_tests.rs"]
+mod tests;

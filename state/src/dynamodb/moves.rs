@@ -1,0 +1,191 @@
+//! Moves of windows: one conditional update each.
+//!
+//! What a move changes is what `windlass-core` makes of the window: a holder and a planner have read
+//! it, so they write the difference. A claim has not, so it is spelled out here, and a test holds it
+//! to what core does. A move that is refused brings back the window that it met, and core says why;
+//! that window also tells whoever repeats a write whether the first try was applied.
+
+use aws_sdk_dynamodb::types::ReturnValue;
+use windlass_core::ids::WindowId;
+use windlass_core::lease::Lease;
+use windlass_core::transition::{Claim, Event, IllegalMove};
+use windlass_core::window::{Status, Window};
+
+use super::DynamoStore;
+use super::attributes::{Item, item, read, window_attributes};
+use super::conditions;
+use super::errors::Failed;
+use super::expression::{Changes, Placeholders};
+use super::reads::Consistency;
+use super::writes::Update;
+use crate::apply::{Move, check_window};
+use crate::error::{MoveError, StateError};
+use crate::item::Key;
+use crate::store::Created;
+
+/// Times a planner's move is made anew because the holder has checkpointed meanwhile. Each try
+/// starts from what the last one met, so that a second is rare and a fourth is never needed.
+const DECIDE_TRIES_MAX: usize = 4;
+
+impl DynamoStore {
+    pub(super) async fn create_window(&self, window: &Window) -> Result<Created, StateError> {
+        check_window(window)?;
+        let mut p = Placeholders::default();
+        let condition = conditions::is_absent(&mut p);
+        let new = item(&Key::window(&window.id), window_attributes(window));
+        match self.table.put(new, condition, p).await {
+            Ok(()) => Ok(Created::New),
+            Err(Failed::Condition(met)) => {
+                let existing = read(met.unwrap_or_default())?;
+                Ok(Created::Exists(Box::new(existing)))
+            }
+            Err(Failed::State(error)) => Err(error),
+        }
+    }
+
+    /// The window after the claim, as DynamoDB has it.
+    pub(super) async fn claim_window(
+        &self,
+        id: &WindowId,
+        claim: &Claim,
+    ) -> Result<Window, MoveError> {
+        let update = claiming(id, claim);
+        match self.table.update(update, ReturnValue::AllNew).await {
+            Ok(after) => Ok(read(after.unwrap_or_default())?),
+            Err(Failed::Condition(met)) => {
+                let asked = Move::claim(id, claim);
+                Err(refusal(&asked, met, IllegalMove::NotDue))
+            }
+            Err(Failed::State(error)) => Err(error.into()),
+        }
+    }
+
+    /// The move of a lease's holder.
+    pub(super) async fn move_held(
+        &self,
+        lease: &Lease,
+        asked: &Move<'_>,
+    ) -> Result<Window, MoveError> {
+        let before = lease.window();
+        let next = match asked.apply(before.clone()) {
+            Ok(next) => next,
+            Err(error) => return Err(self.not_allowed(asked, error).await),
+        };
+        let mut p = Placeholders::default();
+        let condition = conditions::is_held(&mut p, lease);
+        let update = difference(before, &next, condition, p);
+        match self.table.update(update, ReturnValue::None).await {
+            Ok(_) => Ok(next),
+            Err(Failed::Condition(met)) => Err(refusal(asked, met, IllegalMove::NotDue)),
+            Err(Failed::State(error)) => Err(error.into()),
+        }
+    }
+
+    /// The move of a planner or an operator, who has read the window as `seen`.
+    pub(super) async fn move_seen(
+        &self,
+        seen: &Window,
+        event: &Event,
+    ) -> Result<Window, MoveError> {
+        let asked = Move::decide(seen, event);
+        let mut seen = seen.clone();
+        for _ in 0..DECIDE_TRIES_MAX {
+            let next = match asked.apply(seen.clone()) {
+                Ok(next) => next,
+                Err(error) => return Err(self.not_allowed(&asked, error).await),
+            };
+            let mut p = Placeholders::default();
+            let condition = conditions::is_as_seen(&mut p, &seen);
+            let update = difference(&seen, &next, condition, p);
+            let met = match self.table.update(update, ReturnValue::None).await {
+                Ok(_) => return Ok(next),
+                Err(Failed::State(error)) => return Err(error.into()),
+                Err(Failed::Condition(None)) => {
+                    return Err(MoveError::NotFound(asked.id().clone()));
+                }
+                Err(Failed::Condition(Some(met))) => read::<Window>(met)?,
+            };
+            // Only the page has moved: the contract allows that, so the move is made from there.
+            asked.apply(met.clone())?;
+            seen = met;
+        }
+        let epoch = seen.epoch;
+        let why = IllegalMove::Epoch {
+            given: epoch,
+            current: epoch,
+        };
+        Err(MoveError::Refused {
+            current: Box::new(seen),
+            why,
+        })
+    }
+
+    /// Why `asked` is not allowed of the window as it stands, when it is not even of the window as
+    /// its caller knows it, which says `error`.
+    async fn not_allowed(&self, asked: &Move<'_>, error: MoveError) -> MoveError {
+        let MoveError::Refused { why, .. } = error else {
+            return error;
+        };
+        let key = Key::window(asked.id());
+        match self.table.get(&key, Consistency::Consistent).await {
+            Ok(met) => refusal(asked, met, why),
+            Err(error) => error.into(),
+        }
+    }
+}
+
+/// A claim of `id`: what core's claim does, said without knowing the window.
+fn claiming(id: &WindowId, claim: &Claim) -> Update {
+    let mut p = Placeholders::default();
+    let condition = conditions::is_claimable(&mut p, claim);
+    let mut changes = Changes::default();
+    changes.set("status", Status::Running.as_str(), &mut p);
+    changes.set("epoch", claim.epoch.saturating_add(1), &mut p);
+    changes.set("owner", claim.owner.to_string(), &mut p);
+    changes.set("lease_until", claim.lease_until.to_string(), &mut p);
+    changes.set("updated_at", claim.now.to_string(), &mut p);
+    changes.count("attempts", &mut p);
+    changes.count("runs", &mut p);
+    changes.remove("not_before", &mut p);
+    Update {
+        key: Key::window(id),
+        change: changes.into_expression(),
+        condition,
+        placeholders: p,
+    }
+}
+
+/// What makes the stored window `after` out of `before`.
+fn difference(before: &Window, after: &Window, condition: String, mut p: Placeholders) -> Update {
+    let (old, new) = (window_attributes(before), window_attributes(after));
+    let changes = Changes::between(&old, new, &mut p);
+    Update {
+        key: Key::window(&before.id),
+        change: changes.into_expression(),
+        condition,
+        placeholders: p,
+    }
+}
+
+/// Why `asked` was refused by the window that it `met`: what core says, or `otherwise` in the odd
+/// case that core would allow it now.
+fn refusal(asked: &Move<'_>, met: Option<Item>, otherwise: IllegalMove) -> MoveError {
+    let Some(met) = met else {
+        return MoveError::NotFound(asked.id().clone());
+    };
+    let current = match read::<Window>(met) {
+        Ok(current) => current,
+        Err(error) => return error.into(),
+    };
+    match asked.apply(current.clone()) {
+        Err(error) => error,
+        Ok(_) => MoveError::Refused {
+            current: Box::new(current),
+            why: otherwise,
+        },
+    }
+}
+
+#[cfg(test)]
+#[path = "moves_tests.rs"]
+mod tests;

@@ -1,0 +1,183 @@
+//! Reading: one item, a range of a partition, or items here and there.
+//!
+//! <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/HowItWorks.ReadConsistency.html>:
+//! a consistent read reflects every write that was acknowledged before it, and costs twice as much.
+
+use std::collections::HashMap;
+
+use aws_sdk_dynamodb::types::KeysAndAttributes;
+
+use super::attributes::{Item, PK, SK, key_item};
+use super::errors::Failed;
+use super::expression::Placeholders;
+use super::table::Table;
+use crate::error::StateError;
+use crate::item::Key;
+
+/// Keys of one `BatchGetItem`.
+/// <https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchGetItem.html>
+const BATCH_KEYS_MAX: usize = 100;
+/// Times in a row that a batch may come back without an item.
+const BATCH_TRIES_MAX: u32 = 7;
+
+/// Which items of a partition.
+#[derive(Debug)]
+pub(super) enum Range {
+    /// All of them.
+    All,
+    /// Those whose sort key begins so.
+    Prefix(String),
+    /// Those from this sort key on.
+    From(String),
+    /// Those between these sort keys, both included.
+    Between(String, String),
+}
+
+/// Whether a read must reflect every write before it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Consistency {
+    /// It must.
+    Consistent,
+    /// It may lag behind by a moment, at half the price.
+    Eventual,
+}
+
+impl Table {
+    /// The item at `key`.
+    pub(super) async fn get(
+        &self,
+        key: &Key,
+        consistency: Consistency,
+    ) -> Result<Option<Item>, StateError> {
+        let request = self
+            .client
+            .get_item()
+            .table_name(&self.name)
+            .set_key(Some(key_item(key)))
+            .consistent_read(consistency == Consistency::Consistent);
+        let name = key.to_string();
+        let call = self.reading("GetItem", &name);
+        let answer = self.send(call, || request.clone().send()).await;
+        Ok(answer.map_err(read_failed)?.item)
+    }
+
+    /// At most `limit` items of `partition` in `range`, by sort key.
+    pub(super) async fn query(
+        &self,
+        partition: &str,
+        range: Range,
+        consistency: Consistency,
+        limit: usize,
+    ) -> Result<Vec<Item>, StateError> {
+        let mut p = Placeholders::default();
+        let condition = key_condition(&mut p, partition, range);
+        let request = self
+            .client
+            .query()
+            .table_name(&self.name)
+            .key_condition_expression(condition)
+            .set_expression_attribute_names(Some(p.names))
+            .set_expression_attribute_values(Some(p.values))
+            .consistent_read(consistency == Consistency::Consistent);
+        let mut found = Vec::new();
+        let mut after = None;
+        // A page has at most 1 MB and tells where it ends.
+        while found.len() < limit {
+            let page = request
+                .clone()
+                .limit(i32::try_from(limit - found.len()).unwrap_or(i32::MAX))
+                .set_exclusive_start_key(after);
+            let call = self.reading("Query", partition);
+            let answer = self.send(call, || page.clone().send()).await;
+            let answer = answer.map_err(read_failed)?;
+            found.extend(answer.items.unwrap_or_default());
+            after = answer.last_evaluated_key;
+            if after.is_none() {
+                break;
+            }
+        }
+        Ok(found)
+    }
+
+    /// The items at `keys`, which differ, in no order; missing ones are left out. Consistent.
+    pub(super) async fn batch_get(&self, keys: &[Key]) -> Result<Vec<Item>, StateError> {
+        let mut found = Vec::new();
+        for chunk in keys.chunks(BATCH_KEYS_MAX) {
+            self.get_chunk(chunk, &mut found).await?;
+        }
+        Ok(found)
+    }
+
+    /// A batch answers with what it has read before it was throttled or full, and says what is left.
+    async fn get_chunk(&self, keys: &[Key], found: &mut Vec<Item>) -> Result<(), StateError> {
+        let mut left: Vec<Item> = keys.iter().map(key_item).collect();
+        let name = format!("{} items", keys.len());
+        let mut tries = 0;
+        while !left.is_empty() {
+            let asked = KeysAndAttributes::builder()
+                .set_keys(Some(std::mem::take(&mut left)))
+                .consistent_read(true)
+                .build()
+                .map_err(|error| StateError::Refused(error.to_string()))?;
+            let request = self
+                .client
+                .batch_get_item()
+                .request_items(&self.name, asked);
+            let call = self.reading("BatchGetItem", &name);
+            let answer = self.send(call, || request.clone().send()).await;
+            let answer = answer.map_err(read_failed)?;
+            let items = of_table(answer.responses, &self.name).unwrap_or_default();
+            let rest = of_table(answer.unprocessed_keys, &self.name);
+            left = rest.map_or_else(Vec::new, |rest| rest.keys);
+            if left.is_empty() || !items.is_empty() {
+                tries = 0;
+            } else {
+                tries += 1;
+                if tries == BATCH_TRIES_MAX {
+                    let text = format!("throttled: BatchGetItem left {} items unread", left.len());
+                    return Err(StateError::Unavailable(text));
+                }
+                self.pause(tries).await;
+            }
+            found.extend(items);
+        }
+        Ok(())
+    }
+}
+
+/// The part of a batch's answer that is about this table; the only one, but services may name it by
+/// its ARN.
+fn of_table<T>(answer: Option<HashMap<String, T>>, table: &str) -> Option<T> {
+    let mut answer = answer?;
+    answer
+        .remove(table)
+        .or_else(|| answer.into_values().next())
+}
+
+fn key_condition(p: &mut Placeholders, partition: &str, range: Range) -> String {
+    let pk = p.equals(PK, partition);
+    match range {
+        Range::All => pk,
+        Range::Prefix(prefix) => {
+            let (sk, prefix) = (p.name(SK), p.value(prefix));
+            format!("{pk} AND begins_with({sk}, {prefix})")
+        }
+        Range::From(first) => {
+            let (sk, first) = (p.name(SK), p.value(first));
+            format!("{pk} AND {sk} >= {first}")
+        }
+        Range::Between(first, last) => {
+            let (sk, first, last) = (p.name(SK), p.value(first), p.value(last));
+            format!("{pk} AND {sk} BETWEEN {first} AND {last}")
+        }
+    }
+}
+
+fn read_failed(failed: Failed) -> StateError {
+    match failed {
+        Failed::State(error) => error,
+        Failed::Condition(_) => {
+            StateError::Refused("a read was answered as if it had a condition".to_owned())
+        }
+    }
+}

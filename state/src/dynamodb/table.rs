@@ -1,0 +1,162 @@
+//! The table behind its client, and when a request is sent again.
+//!
+//! The SDK's own retries are off: it would repeat a write whose outcome is unknown, and the refusal
+//! of the repetition would look like somebody else's move. Here only what is known not to have been
+//! applied is sent again; a write that got no answer is the caller's to repeat, which then decides
+//! by the item that comes back.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use aws_sdk_dynamodb::config::retry::RetryConfig;
+use aws_sdk_dynamodb::config::timeout::TimeoutConfig;
+use aws_sdk_dynamodb::config::{Builder, Config};
+use aws_sdk_dynamodb::error::SdkError;
+use aws_sdk_dynamodb::Client;
+use windlass_core::clock::{Clock, Entropy};
+use windlass_core::retry::full_jitter;
+
+use super::errors::{Call, Failed, Fault, Verdict, judge};
+use crate::error::StateError;
+
+/// Time to connect. Within a region that takes a few milliseconds.
+const CONNECT_TIMEOUT_MS: u64 = 1_000;
+/// Longest time for one whole request. The service answers within tens of milliseconds.
+const REQUEST_TIMEOUT_MS: u64 = 3_000;
+/// Tries of a request that is throttled: with the delays below at most 2.6 s in all, half of that
+/// on average. A partition is split or a burst over within that time, or not for minutes.
+const THROTTLED_TRIES_MAX: u32 = 7;
+/// Tries of a read that got no answer.
+const READ_TRIES_MAX: u32 = 3;
+/// Longest first delay between tries.
+const DELAY_MIN_MS: i64 = 50;
+/// Longest delay between tries.
+const DELAY_MAX_MS: i64 = 1_000;
+
+/// One table.
+#[derive(Clone)]
+pub(super) struct Table {
+    pub(super) client: Client,
+    pub(super) name: String,
+    region: String,
+    clock: Arc<dyn Clock>,
+    entropy: Arc<dyn Entropy>,
+}
+
+impl fmt::Debug for Table {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { name, region, .. } = self;
+        f.debug_struct("Table")
+            .field("name", name)
+            .field("region", region)
+            .finish_non_exhaustive()
+    }
+}
+
+/// `builder` with no retries of its own, and with limits on how long a request may take.
+pub(super) fn configure(builder: Builder) -> Config {
+    let timeouts = TimeoutConfig::builder()
+        .connect_timeout(Duration::from_millis(CONNECT_TIMEOUT_MS))
+        .operation_attempt_timeout(Duration::from_millis(REQUEST_TIMEOUT_MS))
+        .build();
+    builder
+        .retry_config(RetryConfig::disabled())
+        .timeout_config(timeouts)
+        .build()
+}
+
+impl Table {
+    pub(super) fn new(
+        client: Client,
+        name: String,
+        clock: Arc<dyn Clock>,
+        entropy: Arc<dyn Entropy>,
+    ) -> Self {
+        let region = client.config().region();
+        let region = region.map_or_else(String::new, ToString::to_string);
+        Self {
+            client,
+            name,
+            region,
+            clock,
+            entropy,
+        }
+    }
+
+    /// A read of `item`, for messages.
+    pub(super) fn reading<'a>(&'a self, action: &'static str, item: &'a str) -> Call<'a> {
+        Call {
+            action,
+            writes: false,
+            item,
+            table: &self.name,
+            region: &self.region,
+        }
+    }
+
+    /// A write of `item`, for messages.
+    pub(super) fn writing<'a>(&'a self, action: &'static str, item: &'a str) -> Call<'a> {
+        Call {
+            writes: true,
+            ..self.reading(action, item)
+        }
+    }
+
+    /// Sends what `request` makes, again while it is throttled and, when it only reads, while it
+    /// gets no answer.
+    ///
+    /// [`StateError::Unavailable`] when it was not applied after the last try,
+    /// [`StateError::Unknown`] when a write got no answer, [`StateError::Refused`] when no try can
+    /// mend it.
+    pub(super) async fn send<T, E, F>(
+        &self,
+        call: Call<'_>,
+        request: impl Fn() -> F,
+    ) -> Result<T, Failed>
+    where
+        E: Fault,
+        F: Future<Output = Result<T, SdkError<E>>>,
+    {
+        let mut tries = 1;
+        loop {
+            let verdict = match request().await {
+                Ok(answer) => return Ok(answer),
+                Err(error) => judge(&error, call),
+            };
+            match verdict {
+                Verdict::Throttled(_) if tries < THROTTLED_TRIES_MAX => {}
+                Verdict::Throttled(text) => {
+                    return Err(StateError::Unavailable(format!("throttled: {text}")).into());
+                }
+                Verdict::Unwell(text) if call.writes => {
+                    return Err(StateError::Unknown(about(call, &text)).into());
+                }
+                Verdict::Unwell(_) if tries < READ_TRIES_MAX => {}
+                Verdict::Unwell(text) => {
+                    return Err(StateError::Unavailable(about(call, &text)).into());
+                }
+                Verdict::Condition(item) => return Err(Failed::Condition(item)),
+                Verdict::Final(error) => return Err(error.into()),
+            }
+            self.pause(tries).await;
+            tries += 1;
+        }
+    }
+
+    /// Waits after the try of this number, from 1.
+    pub(super) async fn pause(&self, tries: u32) {
+        let delay = DELAY_MIN_MS << tries.saturating_sub(1).min(16);
+        let delay = full_jitter(delay.min(DELAY_MAX_MS), self.entropy.next_u64());
+        self.clock.sleep(delay).await;
+    }
+}
+
+fn about(call: Call<'_>, text: &str) -> String {
+    let Call { action, item, .. } = call;
+    format!("{action} of {item}: {text}")
+}
+
+#[cfg(test)]
+#[path = "table_tests.rs"]
+mod tests;

@@ -1,0 +1,98 @@
+//! Writing: every write has a condition, and a refused one brings back what it met.
+//!
+//! <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Expressions.ConditionExpressions.html>
+
+use aws_sdk_dynamodb::types::{
+    ReturnValue, ReturnValuesOnConditionCheckFailure, TransactWriteItem,
+};
+
+use super::attributes::{Item, key_item, key_of};
+use super::errors::Failed;
+use super::expression::Placeholders;
+use super::table::Table;
+use crate::item::Key;
+
+/// Actions of one transaction.
+/// <https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html>
+pub(super) const ACTIONS_MAX: usize = 100;
+
+/// A change of one item.
+#[derive(Debug)]
+pub(super) struct Update {
+    /// Which.
+    pub(super) key: Key,
+    /// The update expression.
+    pub(super) change: String,
+    /// The condition expression.
+    pub(super) condition: String,
+    /// What both mention.
+    pub(super) placeholders: Placeholders,
+}
+
+impl Table {
+    /// Stores `item` in place of what its key has, if `condition` holds there.
+    pub(super) async fn put(
+        &self,
+        item: Item,
+        condition: String,
+        placeholders: Placeholders,
+    ) -> Result<(), Failed> {
+        let name = key_of(&item);
+        let request = self
+            .client
+            .put_item()
+            .table_name(&self.name)
+            .set_item(Some(item))
+            .condition_expression(condition)
+            .set_expression_attribute_names(Some(placeholders.names))
+            .set_expression_attribute_values(none_if_empty(placeholders.values))
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
+        let call = self.writing("PutItem", &name);
+        self.send(call, || request.clone().send()).await.map(drop)
+    }
+
+    /// Makes `update` if its condition holds; the item after it, if that is `returned`.
+    pub(super) async fn update(
+        &self,
+        update: Update,
+        returned: ReturnValue,
+    ) -> Result<Option<Item>, Failed> {
+        let name = update.key.to_string();
+        let request = self
+            .client
+            .update_item()
+            .table_name(&self.name)
+            .set_key(Some(key_item(&update.key)))
+            .update_expression(update.change)
+            .condition_expression(update.condition)
+            .set_expression_attribute_names(Some(update.placeholders.names))
+            .set_expression_attribute_values(none_if_empty(update.placeholders.values))
+            .return_values(returned)
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
+        let call = self.writing("UpdateItem", &name);
+        let answer = self.send(call, || request.clone().send()).await?;
+        Ok(answer.attributes)
+    }
+
+    /// Makes all of `actions` or none; `name` is for messages. An operator's, never the engine's:
+    /// it costs twice as much and fails when any of its items is being written.
+    pub(super) async fn transact(
+        &self,
+        name: &str,
+        actions: Vec<TransactWriteItem>,
+    ) -> Result<(), Failed> {
+        let request = self
+            .client
+            .transact_write_items()
+            .set_transact_items(Some(actions));
+        let call = self.writing("TransactWriteItems", name);
+        self.send(call, || request.clone().send()).await.map(drop)
+    }
+}
+
+/// DynamoDB refuses an empty map of values.
+fn none_if_empty<K, V>(
+    map: std::collections::HashMap<K, V>,
+) -> Option<std::collections::HashMap<K, V>> {
+    (!map.is_empty()).then_some(map)
+}

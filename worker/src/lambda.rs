@@ -1,0 +1,186 @@
+//! The tasks of one invocation as a Lambda function: settings, clients for the life of the
+//! environment, the deadline, and what it writes about itself.
+
+mod outfit;
+mod settings;
+mod tally;
+
+use std::io::Write;
+use std::sync::Arc;
+
+use aws_config::SdkConfig;
+use futures_util::{StreamExt, stream};
+use serde::Serialize;
+use tracing_subscriber::EnvFilter;
+use windlass_connectors::http::TransportError;
+use windlass_core::clock::Clock;
+use windlass_core::limits;
+use windlass_core::metric::MetricLine;
+use windlass_core::system::{SystemClock, SystemEntropy};
+use windlass_core::task::Task;
+use windlass_core::time::{MINUTE_MS, Timestamp};
+use windlass_state::StateError;
+use windlass_state::dynamodb::DynamoStore;
+
+pub use self::outfit::LambdaOutfit;
+pub use self::settings::{Settings, SettingsError};
+use self::tally::Tally;
+use crate::{Budget, Outcome, Report, Seams, Stop, Worker};
+
+/// What an invocation is given when its deadline is one that cannot be.
+const NO_DEADLINE_MS: i64 = MINUTE_MS;
+
+/// How the windows of an invocation ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+pub struct Summary {
+    /// Completed.
+    pub done: u64,
+    /// Given back to go on later, blocked sources included.
+    pub yielded: u64,
+    /// Given back because something is wrong with them.
+    pub failed: u64,
+    /// Taken by another worker meanwhile, or before.
+    pub fenced: u64,
+}
+
+/// The worker with its clients.
+#[derive(Debug)]
+pub struct Function {
+    worker: Worker<DynamoStore, Arc<LambdaOutfit>>,
+    outfit: Arc<LambdaOutfit>,
+    tally: Arc<Tally>,
+    settings: Settings,
+    clock: SystemClock,
+}
+
+impl Function {
+    /// A worker as `settings` say. Sends nothing yet.
+    ///
+    /// # Errors
+    /// When the HTTP client cannot be made.
+    pub fn new(settings: Settings, sdk: SdkConfig) -> Result<Self, TransportError> {
+        let (clock, entropy) = (Arc::new(SystemClock), Arc::new(SystemEntropy));
+        let store = DynamoStore::from_sdk(&sdk, &settings.table, clock.clone(), entropy.clone());
+        let tally = Arc::new(Tally::default());
+        let outfit = LambdaOutfit::new(&settings, sdk, clock.clone(), entropy.clone())?;
+        let outfit = Arc::new(outfit);
+        let seams = Seams {
+            clock,
+            entropy,
+            stop: Stop::default(),
+            observer: Some(tally.clone()),
+        };
+        Ok(Self {
+            worker: Worker::new(store, outfit.clone(), seams),
+            outfit,
+            tally,
+            settings,
+            clock: SystemClock,
+        })
+    }
+
+    /// Works on `tasks` until `deadline_ms`, in milliseconds since 1970, when Lambda kills the
+    /// process. Several tasks are those of quiet sources, and run side by side.
+    ///
+    /// # Errors
+    /// When the state failed. The windows that were not reached stay dispatched until that runs out.
+    pub async fn run(&self, tasks: &[Task], deadline_ms: u64) -> Result<Summary, StateError> {
+        let budget = Budget::killed_at(self.deadline(deadline_ms))
+            .with_lease_slack_ms(self.settings.lease_slack_ms);
+        let reports: Vec<Report> = match tasks {
+            [only] => vec![self.worker.run(only, budget).await],
+            many => {
+                stream::iter(many)
+                    .map(|task| self.worker.run_named(task, budget))
+                    .buffer_unordered(limits::TASKS_AT_ONCE_MAX)
+                    .collect()
+                    .await
+            }
+        };
+        let summary = summarise(&reports);
+        self.write_metrics(&summary);
+        tracing::info!(?summary, "invocation done");
+        let failure = reports.iter().find_map(Report::state_failure);
+        failure.map_or(Ok(summary), |error| Err(error.clone()))
+    }
+
+    /// The deadline; a minute from now when it has passed already, which a test service may say.
+    fn deadline(&self, deadline_ms: u64) -> Timestamp {
+        let now = self.clock.now();
+        let told = i64::try_from(deadline_ms).map(Timestamp::from_ms);
+        told.ok()
+            .filter(|deadline| *deadline > now)
+            .unwrap_or_else(|| now.plus_ms(NO_DEADLINE_MS))
+    }
+
+    /// Writes what was counted since the last invocation to the function's log. A log that cannot
+    /// be written must not fail an invocation.
+    fn write_metrics(&self, summary: &Summary) {
+        let line = MetricLine {
+            deployment: &self.settings.deployment,
+            now: self.clock.now(),
+            values: self.tally.take(summary, &self.outfit.take_usage()),
+        };
+        if let Ok(text) = serde_json::to_string(&line)
+            && let Err(error) = writeln!(std::io::stdout(), "{text}")
+        {
+            tracing::warn!(%error, "metrics not written");
+        }
+    }
+}
+
+fn summarise(reports: &[Report]) -> Summary {
+    let mut summary = Summary::default();
+    for (_, outcome) in reports.iter().flat_map(|report| &report.windows) {
+        match outcome {
+            Outcome::Completed => summary.done += 1,
+            Outcome::Yielded { .. } | Outcome::Blocked { .. } => summary.yielded += 1,
+            Outcome::Failed { .. } | Outcome::StateFailed(_) => summary.failed += 1,
+            Outcome::Fenced => summary.fenced += 1,
+        }
+    }
+    summary
+}
+
+/// Logs as JSON lines with a `level`, as the function's log configuration expects.
+///
+/// # Errors
+/// When the filter is none, or logging was started before.
+pub fn start_logging(settings: &Settings) -> Result<(), SettingsError> {
+    let invalid = |problem: String| SettingsError {
+        variable: "WINDLASS_LOG",
+        problem,
+    };
+    let filter = EnvFilter::try_new(&settings.log)
+        .map_err(|error| invalid(format!("is `{}`: {error}", settings.log)))?;
+    let format = tracing_subscriber::fmt().json().flatten_event(true);
+    format
+        .with_current_span(false)
+        .with_span_list(false)
+        .with_env_filter(filter)
+        .try_init()
+        .map_err(|error| invalid(format!("has no effect: {error}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_way_a_window_can_end_is_counted_once() {
+        let id = "okta/0123456789ab/live/2026-01-01T00:00:00Z";
+        let why = String::new();
+        let outcomes = [
+            Outcome::Completed,
+            Outcome::Yielded { not_before: None, why: why.clone() },
+            Outcome::Blocked { why: why.clone() },
+            Outcome::Failed { why: why.clone() },
+            Outcome::StateFailed(StateError::Unavailable(why)),
+            Outcome::Fenced,
+        ];
+        let windows = outcomes.map(|outcome| (id.parse().unwrap(), outcome)).to_vec();
+        let summary = summarise(&[Report { windows }]);
+        let Summary { done, yielded, failed, fenced } = summary;
+        assert_eq!((done, yielded, failed, fenced), (1, 2, 2, 1));
+    }
+}

@@ -1,0 +1,201 @@
+//! What a source needs on Lambda: a client with its secret, and the sink its record names. Made when
+//! a source is first worked on, and kept for the life of the environment.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use aws_config::SdkConfig;
+use windlass_connectors::auth::Credentials;
+use windlass_connectors::client::Client;
+use windlass_connectors::connector::{Connector, Settings as ConnectorSettings};
+use windlass_connectors::http::{HttpTransport, TransportError};
+use windlass_connectors::registry;
+use windlass_connectors::secret::{SecretError, SecretRef, Vault};
+use windlass_core::ids::SourceName;
+use windlass_core::source::{SourceDefinition, SourceRecord};
+use windlass_core::{Clock, Entropy};
+use windlass_sink::aws::{StreamSink, UsageSnapshot};
+use windlass_sink::destination::Destination;
+
+use super::Settings;
+use crate::{Gear, Outfit, OutfitError};
+
+/// Sources whose clients are kept; beyond it all are made again, which costs a secret each.
+const SOURCES_KEPT_MAX: usize = 1_000;
+
+type LambdaGear = Gear<HttpTransport, StreamSink>;
+/// A destination in its stored form.
+type DestinationMap = BTreeMap<String, String>;
+
+/// Makes clients and sinks from the definitions in the state.
+pub struct LambdaOutfit {
+    sdk: SdkConfig,
+    transport: HttpTransport,
+    vault: Arc<Vault>,
+    manifests: PathBuf,
+    clock: Arc<dyn Clock>,
+    entropy: Arc<dyn Entropy>,
+    gear: Mutex<BTreeMap<SourceName, (SourceDefinition, LambdaGear)>>,
+    sinks: Mutex<BTreeMap<DestinationMap, Arc<StreamSink>>>,
+}
+
+impl fmt::Debug for LambdaOutfit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("LambdaOutfit").finish_non_exhaustive()
+    }
+}
+
+impl LambdaOutfit {
+    /// An outfit that sends to the allowed hosts of `settings` only.
+    ///
+    /// # Errors
+    /// When the HTTP client cannot be made.
+    pub fn new(
+        settings: &Settings,
+        sdk: SdkConfig,
+        clock: Arc<dyn Clock>,
+        entropy: Arc<dyn Entropy>,
+    ) -> Result<Self, TransportError> {
+        let transport = HttpTransport::confined_to(settings.allowed_hosts.clone())?;
+        let vault = Vault::with_aws(&sdk, Arc::clone(&clock), Arc::clone(&entropy));
+        Ok(Self {
+            sdk,
+            transport,
+            vault: Arc::new(vault),
+            manifests: settings.manifests.clone(),
+            clock,
+            entropy,
+            gear: Mutex::default(),
+            sinks: Mutex::default(),
+        })
+    }
+
+    /// What all streams took since the last call.
+    pub(super) fn take_usage(&self) -> UsageSnapshot {
+        let sinks = self.sinks.lock().unwrap_or_else(PoisonError::into_inner);
+        sinks
+            .values()
+            .map(|sink| sink.usage().take())
+            .fold(UsageSnapshot::default(), UsageSnapshot::plus)
+    }
+
+    fn kept(&self, definition: &SourceDefinition) -> Option<LambdaGear> {
+        let gear = self.gear.lock().unwrap_or_else(PoisonError::into_inner);
+        let (of, gear) = gear.get(&definition.name)?;
+        (of == definition).then(|| gear.clone())
+    }
+
+    fn keep(&self, definition: &SourceDefinition, made: &LambdaGear) {
+        let mut gear = self.gear.lock().unwrap_or_else(PoisonError::into_inner);
+        if gear.len() >= SOURCES_KEPT_MAX {
+            gear.clear();
+        }
+        gear.insert(definition.name.clone(), (definition.clone(), made.clone()));
+    }
+
+    async fn make(&self, definition: &SourceDefinition) -> Result<LambdaGear, OutfitError> {
+        let sink = self.sink(definition).await?;
+        let client = Arc::new(self.client(definition).await?);
+        Ok(Gear { client, sink })
+    }
+
+    async fn client(
+        &self,
+        definition: &SourceDefinition,
+    ) -> Result<Client<HttpTransport>, OutfitError> {
+        let refused = |error: &dyn fmt::Display| OutfitError::Refused(error.to_string());
+        let manifest = registry::find_in(&self.manifests, &definition.connector)
+            .map_err(|error| refused(&error))?;
+        let settings = ConnectorSettings {
+            params: definition.params.clone(),
+            base_url: definition.base_url.clone(),
+            token_url: definition.token_url.clone(),
+        };
+        let connector =
+            Connector::compile(&manifest, &settings).map_err(|error| refused(&error.problem))?;
+        let Some(reference) = &definition.secret else {
+            let credentials =
+                Credentials::new(connector.auth(), None).map_err(|error| refused(&error))?;
+            return Ok(self.plain_client(connector, credentials));
+        };
+        let reference: SecretRef = reference.parse().map_err(|error| refused(&error))?;
+        let secret = self.vault.fetch(&reference).await.map_err(secret_error)?;
+        let credentials =
+            Credentials::new(connector.auth(), Some(&secret)).map_err(|error| refused(&error))?;
+        Ok(self
+            .plain_client(connector, credentials)
+            .renewed_from(Arc::clone(&self.vault), reference, secret))
+    }
+
+    fn plain_client(&self, connector: Connector, credentials: Credentials) -> Client<HttpTransport> {
+        Client::new(
+            connector,
+            credentials,
+            self.transport.clone(),
+            Arc::clone(&self.clock),
+            Arc::clone(&self.entropy),
+        )
+    }
+
+    /// The sink of `definition`; sources with the same destination share one.
+    async fn sink(&self, definition: &SourceDefinition) -> Result<Arc<StreamSink>, OutfitError> {
+        let map = &definition.destination;
+        if map.is_empty() {
+            let problem = format!(
+                "its sink `{}` is one that only the machine it was configured on can reach; \
+                 use a firehose or kinesis sink and apply again",
+                definition.sink
+            );
+            return Err(OutfitError::Refused(problem));
+        }
+        if let Some(sink) = self
+            .sinks
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get(map)
+        {
+            return Ok(Arc::clone(sink));
+        }
+        let refused = |error: &dyn fmt::Display| OutfitError::Refused(error.to_string());
+        let destination = Destination::from_map(map).map_err(|error| refused(&error))?;
+        let sink = StreamSink::new(
+            definition.sink.clone(),
+            &destination,
+            &self.sdk,
+            Arc::clone(&self.clock),
+            Arc::clone(&self.entropy),
+        )
+        .await
+        .map_err(|error| refused(&error))?;
+        let mut sinks = self.sinks.lock().unwrap_or_else(PoisonError::into_inner);
+        // Two sources may have come at the same time; the first one's is used by both.
+        let sink = sinks.entry(map.clone()).or_insert_with(|| Arc::new(sink));
+        Ok(Arc::clone(sink))
+    }
+}
+
+/// A secret that may be there a moment later must not block its source.
+fn secret_error(error: SecretError) -> OutfitError {
+    if error.may_pass() {
+        OutfitError::Unavailable(error.to_string())
+    } else {
+        OutfitError::Refused(error.to_string())
+    }
+}
+
+impl Outfit for Arc<LambdaOutfit> {
+    type Transport = HttpTransport;
+    type Sink = StreamSink;
+
+    async fn outfit(&self, source: &SourceRecord) -> Result<LambdaGear, OutfitError> {
+        let definition = &source.definition;
+        if let Some(kept) = self.kept(definition) {
+            return Ok(kept);
+        }
+        let made = self.make(definition).await?;
+        self.keep(definition, &made);
+        Ok(made)
+    }
+}

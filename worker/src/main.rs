@@ -1,0 +1,28 @@
+//! The worker's Lambda function: the tasks of one invocation.
+
+use lambda_runtime::{Diagnostic, LambdaEvent, service_fn};
+use windlass_core::task::Task;
+use windlass_worker::lambda::{Function, Settings, start_logging};
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> anyhow::Result<()> {
+    // Whatever is wrong here is wrong for every invocation: the function fails to start, and says why.
+    let settings = Settings::from_env()?;
+    start_logging(&settings)?;
+    let sdk = aws_config::load_from_env().await;
+    let function = Function::new(settings, sdk)?;
+    let handler = service_fn(|event: LambdaEvent<Vec<Task>>| async {
+        let LambdaEvent { payload, context } = event;
+        let summary = function.run(&payload, context.deadline).await;
+        summary.map_err(|error| {
+            tracing::error!(%error, "invocation failed");
+            Diagnostic {
+                error_type: "StateFailed".to_owned(),
+                error_message: error.to_string(),
+            }
+        })
+    });
+    lambda_runtime::run(handler)
+        .await
+        .map_err(anyhow::Error::from_boxed)
+}
