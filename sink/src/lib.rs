@@ -8,11 +8,16 @@
 //! | --- | --- | --- |
 //! | [`ndjson`] | synced to the device | goes back to the checkpoint: each record once |
 //! | [`stdout`] | taken by the stream and flushed | a page can be there twice |
+//! | `aws`, with that feature | taken by Firehose or Kinesis, rejects by S3 | a page can be there twice |
 //!
-//! With the feature `test-util` come `memory`, which behaves like files, `failing`, which wraps
+//! [`destination`] says in the state where a source's records go; [`pack`] fits lines into what a
+//! stream takes. With the feature `test-util` come `memory`, which behaves like files, `failing`, which wraps
 //! any sink, and `conformance`, the contract that every sink passes.
 
+#[cfg(feature = "aws")]
+pub mod aws;
 mod batch;
+pub mod destination;
 mod error;
 
 #[cfg(feature = "test-util")]
@@ -22,7 +27,10 @@ pub mod failing;
 #[cfg(feature = "test-util")]
 pub mod memory;
 pub mod ndjson;
+pub mod pack;
+mod reject_lines;
 pub mod stdout;
+mod stream_limits;
 
 use std::future::Future;
 

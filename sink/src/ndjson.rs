@@ -52,7 +52,6 @@ mod files;
 mod layout;
 mod part;
 mod position;
-mod rejects;
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -62,7 +61,6 @@ pub(crate) use blocking::blocking;
 pub(crate) use file_error::error_of_kind;
 #[cfg(feature = "test-util")]
 pub(crate) use position::Position;
-pub(crate) use rejects::reject_lines;
 use windlass_core::ids::WindowId;
 use windlass_core::window::Window;
 
@@ -70,6 +68,7 @@ use self::directories::Directories;
 use self::file_error::{FileError, IoContext};
 use self::files::WindowFiles;
 use self::layout::{Kind, Layout};
+use crate::reject_lines::reject_lines;
 use crate::{Batch, Sink, SinkError, WindowWriter};
 
 /// The file `new` makes and removes to see whether it may write.
@@ -212,7 +211,8 @@ impl WindowWriter for NdjsonWriter {
             batch.lines.last().is_none_or(|byte| *byte == b'\n'),
             "every line of a page has its end"
         );
-        let (lines, rejects) = (batch.lines.clone(), reject_lines(batch));
+        let rejects = reject_lines(&batch.window, batch.page, &batch.rejects);
+        let lines = batch.lines.clone();
         let (files, position) = self
             .with_files(move |files| files.append(&lines, &rejects))
             .await?;

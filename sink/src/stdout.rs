@@ -12,7 +12,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use windlass_core::window::Window;
 
-use crate::ndjson::{blocking, error_of_kind, reject_lines};
+use crate::ndjson::{blocking, error_of_kind};
+use crate::reject_lines::reject_lines;
 use crate::{Batch, Sink, SinkError, WindowWriter};
 
 /// Writes the lines of all windows to one stream and their rejects to another, whole pages at a
@@ -104,7 +105,8 @@ impl WindowWriter for StdoutWriter {
                 problem: "an earlier write failed; open the window again".to_owned(),
             });
         }
-        let (lines, rejects) = (batch.lines.clone(), reject_lines(batch));
+        let rejects = reject_lines(&batch.window, batch.page, &batch.rejects);
+        let lines = batch.lines.clone();
         let streams = Arc::clone(&self.sink.streams);
         let written = blocking(name, move || {
             let mut streams = streams.lock().unwrap_or_else(PoisonError::into_inner);

@@ -1,10 +1,12 @@
 //! Rejects as lines: what could not be forwarded, kept so that a person can read it and a program
-//! can get every byte back.
+//! can get every byte back. All sinks that write rejects write them in this form: one JSON object a
+//! line with `window`, `page`, `index`, `reason` and the record as received, in `raw` as text, or in
+//! `raw_hex` as hex digits when it is not UTF-8.
 
 use serde::Serialize;
-use windlass_core::ids;
+use windlass_core::ids::{self, WindowId};
 
-use crate::{Batch, Reject};
+use crate::Reject;
 
 #[derive(Serialize)]
 struct RejectLine<'a> {
@@ -18,21 +20,21 @@ struct RejectLine<'a> {
     raw_hex: Option<String>,
 }
 
-/// One JSON object a line for each reject of `batch`; empty when there are none.
+/// A line for each of the `rejects` of one page; empty when there are none.
 ///
 /// # Panics
 /// Never: text and numbers always serialise, and memory takes every write.
-pub(crate) fn reject_lines(batch: &Batch) -> Vec<u8> {
+pub(crate) fn reject_lines(window: &WindowId, page: u64, rejects: &[Reject]) -> Vec<u8> {
     let mut lines = Vec::new();
-    if batch.rejects.is_empty() {
+    if rejects.is_empty() {
         return lines;
     }
-    let window = batch.window.to_string();
-    for Reject { index, reason, raw } in &batch.rejects {
+    let window = window.to_string();
+    for Reject { index, reason, raw } in rejects {
         let text = std::str::from_utf8(raw).ok();
         let line = RejectLine {
             window: &window,
-            page: batch.page,
+            page,
             index: *index,
             reason,
             raw: text,
@@ -51,20 +53,14 @@ mod tests {
     use super::*;
 
     fn lines(raw: &'static [u8]) -> String {
-        let batch = Batch {
-            window: "okta/0123456789ab/live/2026-01-01T00:00:00.000Z"
-                .parse()
-                .unwrap(),
-            page: 7,
-            lines: Bytes::new(),
-            ends: Vec::new(),
-            rejects: vec![Reject {
-                index: 2,
-                reason: "not an object".to_owned(),
-                raw: Bytes::from_static(raw),
-            }],
+        let window = "okta/0123456789ab/live/2026-01-01T00:00:00.000Z";
+        let reject = Reject {
+            index: 2,
+            reason: "not an object".to_owned(),
+            raw: Bytes::from_static(raw),
         };
-        String::from_utf8(reject_lines(&batch)).unwrap()
+        let lines = reject_lines(&window.parse().unwrap(), 7, &[reject]);
+        String::from_utf8(lines).unwrap()
     }
 
     #[test]

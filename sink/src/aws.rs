@@ -1,0 +1,278 @@
+//! Firehose and Kinesis Data Streams, with rejects on S3.
+//!
+//! A page is packed into records ([`crate::pack`]) and the records are put in order, call by call.
+//! Each record, and each line in it, ends with `\n`.
+//!
+//! # What an acknowledgement means
+//!
+//! The service has answered for every record of the page that it has taken it, and S3 for the
+//! page's rejects. What the service has taken it does not give back: there is no position, and every
+//! stop, every call that timed out, and every answer that was lost can repeat what was in that call.
+//! A window that has a position was begun by another sink, and begins again here.
+//!
+//! # Answers
+//!
+//! A call that succeeds can still have failed for some of its records: those alone are put again, in
+//! their order. An answer that does not fit its call counts for nothing, and all of it is put again.
+//! A service does not promise an order, and records that are put again arrive after others; what
+//! reads the stream orders by the records' own times.
+//!
+//! # Memory
+//!
+//! Records are slices of the page. The SDK makes one copy of what is in a call, as base64, so a page
+//! needs its own size and twice that of one call.
+//!
+//! # Rejects
+//!
+//! A line that no record takes, and every reject of a page, go to one object a page, before the
+//! page is acknowledged:
+//!
+//! ```text
+//! PREFIX/okta/2026-01-01/okta_0123456789ab_live_2026-01-01T030000.000Z/00000000000000000007.jsonl
+//! ```
+//!
+//! The key is made of the source, the UTC day on which the window starts, the window and the page,
+//! so a page that is delivered again replaces its object and doubles nothing. S3 and not a queue,
+//! because what a record of a megabyte is too small for does not fit into a message either.
+
+mod account;
+mod error;
+#[cfg(test)]
+mod fake;
+mod firehose;
+mod kinesis;
+mod patience;
+mod rejects;
+mod resend;
+mod usage;
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use aws_config::SdkConfig;
+use windlass_core::ids::WindowId;
+use windlass_core::window::Window;
+use windlass_core::{Clock, Entropy};
+
+use self::error::CallError;
+use self::firehose::Firehose;
+use self::kinesis::Kinesis;
+use self::patience::Patience;
+use self::rejects::RejectsBucket;
+use self::resend::{Entry, put_all};
+pub use self::usage::{Usage, UsageSnapshot};
+use crate::destination::Destination;
+use crate::pack::{Record, StreamLimits, calls, records};
+use crate::reject_lines::reject_lines;
+use crate::{Batch, Reject, Sink, SinkError, WindowWriter};
+
+/// Delivers to one stream. Clones share the clients, their connections and the counters.
+#[derive(Debug, Clone)]
+pub struct StreamSink {
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    name: String,
+    service: Service,
+    limits: StreamLimits,
+    rejects: RejectsBucket,
+    usage: Arc<Usage>,
+    clock: Arc<dyn Clock>,
+    entropy: Arc<dyn Entropy>,
+}
+
+#[derive(Debug)]
+enum Service {
+    Firehose(Firehose),
+    Kinesis(Kinesis),
+}
+
+impl StreamSink {
+    /// The sink `name` that delivers to `destination`, with the credentials, endpoints and, unless
+    /// the destination names one, the region of `sdk`. Makes no call.
+    ///
+    /// [`SinkError::Refused`] when the destination is not valid, or there is no region or nothing
+    /// to take credentials from.
+    pub async fn new(
+        name: String,
+        destination: &Destination,
+        sdk: &SdkConfig,
+        clock: Arc<dyn Clock>,
+        entropy: Arc<dyn Entropy>,
+    ) -> Result<Self, SinkError> {
+        let refused = |problem| SinkError::Refused {
+            sink: name.clone(),
+            problem,
+        };
+        destination
+            .check()
+            .map_err(|error| refused(error.to_string()))?;
+        let account = account::of(destination.stream(), sdk)
+            .await
+            .map_err(refused)?;
+        Ok(Self::in_account(
+            name,
+            destination,
+            &account,
+            clock,
+            entropy,
+        ))
+    }
+
+    /// The sink with clients made of `account` as it is.
+    fn in_account(
+        name: String,
+        destination: &Destination,
+        account: &SdkConfig,
+        clock: Arc<dyn Clock>,
+        entropy: Arc<dyn Entropy>,
+    ) -> Self {
+        let service = match destination {
+            Destination::Firehose(stream) => Service::Firehose(Firehose::new(stream, account)),
+            Destination::Kinesis(stream) => Service::Kinesis(Kinesis::new(stream, account)),
+        };
+        let shared = Shared {
+            name,
+            service,
+            limits: destination.limits(),
+            rejects: RejectsBucket::new(destination.stream(), account),
+            usage: Arc::default(),
+            clock,
+            entropy,
+        };
+        Self {
+            shared: Arc::new(shared),
+        }
+    }
+
+    /// What was delivered and billed so far, for metrics.
+    pub fn usage(&self) -> Arc<Usage> {
+        Arc::clone(&self.shared.usage)
+    }
+}
+
+impl Sink for StreamSink {
+    type Writer = StreamWriter;
+
+    async fn open(&self, window: &Window) -> Result<StreamWriter, SinkError> {
+        // Going on here would leave the first pages in an output that nobody completes any more.
+        if window.sink_position.is_some() {
+            return Err(SinkError::Lost {
+                sink: self.shared.name.clone(),
+                problem: format!("another sink has the first pages of {}", window.id),
+            });
+        }
+        Ok(StreamWriter {
+            sink: Arc::clone(&self.shared),
+            window: window.id.clone(),
+        })
+    }
+}
+
+/// Writes the pages of one window. Holds nothing between two calls, so that a write which failed,
+/// or was dropped, can be repeated.
+#[derive(Debug)]
+pub struct StreamWriter {
+    sink: Arc<Shared>,
+    window: WindowId,
+}
+
+impl WindowWriter for StreamWriter {
+    async fn write(&mut self, batch: &Batch) -> Result<Option<String>, SinkError> {
+        debug_assert_eq!(batch.window, self.window, "a page goes to its own window");
+        debug_assert!(
+            batch.lines.last().is_none_or(|byte| *byte == b'\n'),
+            "every line of a page has its end"
+        );
+        let delivered = self.sink.deliver(batch).await;
+        delivered.map(|()| None).map_err(|error| {
+            let sink = self.sink.name.clone();
+            match error {
+                CallError::Again(problem) => SinkError::Unavailable { sink, problem },
+                CallError::Refused(problem) => SinkError::Refused { sink, problem },
+            }
+        })
+    }
+
+    async fn finish(&mut self) -> Result<(), SinkError> {
+        Ok(())
+    }
+}
+
+impl Shared {
+    /// Rejects first: putting them again changes nothing, so a failure after them costs nothing.
+    async fn deliver(&self, batch: &Batch) -> Result<(), CallError> {
+        let packed = records(&batch.ends, &self.limits.record);
+        self.reject(batch, &packed.oversized).await?;
+        let sizes = packed.records.iter().map(|record| record.bytes.len());
+        for call in calls(sizes, &self.limits.call) {
+            self.put(batch, &packed.records, call).await?;
+        }
+        Ok(())
+    }
+
+    async fn put(
+        &self,
+        batch: &Batch,
+        records: &[Record],
+        call: Range<usize>,
+    ) -> Result<(), CallError> {
+        let entry = |number: usize| {
+            let Record { lines, bytes } = &records[number];
+            Entry {
+                number,
+                lines: lines.len(),
+                billed_bytes: self.limits.billed_bytes(bytes.len()),
+                data: batch.lines.slice(bytes.clone()),
+            }
+        };
+        let entries: Vec<_> = call.map(entry).collect();
+        let (patience, usage) = (self.patience(), &self.usage);
+        match &self.service {
+            Service::Firehose(firehose) => put_all(firehose, &entries, patience, usage).await,
+            Service::Kinesis(kinesis) => {
+                let put = kinesis.of_page(&batch.window, batch.page);
+                put_all(&put, &entries, patience, usage).await
+            }
+        }
+    }
+
+    /// Puts the rejects of `batch`, the `oversized` of its lines among them, where they belong.
+    async fn reject(&self, batch: &Batch, oversized: &[usize]) -> Result<(), CallError> {
+        let max = self.limits.record.line_bytes_max;
+        let mut rejects = rejects::oversized(batch, oversized, max);
+        rejects.extend(batch.rejects.iter().cloned());
+        if rejects.is_empty() {
+            return Ok(());
+        }
+        rejects.sort_by_key(|Reject { index, .. }| *index);
+        let lines = reject_lines(&batch.window, batch.page, &rejects);
+        let (window, page) = (&batch.window, batch.page);
+        let bucket = self.rejects.bucket();
+        let key = self.rejects.key(window, page);
+        self.rejects.put(&key, lines, self.patience()).await?;
+        let count = rejects.len();
+        self.usage.rejected(count);
+        tracing::warn!(%window, page, count, bucket, key, "records that cannot be forwarded were put aside");
+        Ok(())
+    }
+
+    fn patience(&self) -> Patience<'_> {
+        Patience::new(&*self.clock, &*self.entropy)
+    }
+}
+
+#[cfg(test)]
+#[path = "aws/contract_tests.rs"]
+mod contract_tests;
+#[cfg(test)]
+#[path = "aws/error_tests.rs"]
+mod error_tests;
+#[cfg(test)]
+#[path = "aws/faults_tests.rs"]
+mod faults_tests;
+#[cfg(test)]
+#[path = "aws/rejects_tests.rs"]
+mod rejects_tests;

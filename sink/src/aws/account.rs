@@ -1,0 +1,96 @@
+//! Whose credentials a destination is written with, in which region, and how long a call may take.
+
+use std::time::Duration;
+
+use aws_config::retry::RetryConfig;
+use aws_config::sts::AssumeRoleProvider;
+use aws_config::timeout::TimeoutConfig;
+use aws_config::{Region, SdkConfig};
+use aws_sdk_firehose::config::SharedCredentialsProvider;
+
+use crate::destination::Stream;
+
+/// How long one call may take, from its first byte to its answer: several times what 4 MiB need
+/// from a slow network, and short enough that a call which hangs is tried again.
+pub(super) const CALL_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long a connection may take.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
+/// What the other account's logs call us.
+const SESSION_NAME: &str = "windlass";
+
+/// The configuration for all clients of `stream`: its region, its role, and no tries behind our
+/// back. Makes no call.
+pub(super) async fn of(stream: &Stream, sdk: &SdkConfig) -> Result<SdkConfig, String> {
+    let own_region = || sdk.region().cloned();
+    let region = stream.region.clone().map(Region::new).or_else(own_region);
+    let region =
+        region.ok_or("there is no region; name one in the destination, or set AWS_REGION")?;
+    let own = sdk
+        .credentials_provider()
+        .ok_or("there is nothing to take AWS credentials from")?;
+    let credentials = match &stream.role_arn {
+        None => own,
+        Some(role) => assumed(role, stream.external_id.as_deref(), sdk, &region).await?,
+    };
+    let timeouts = TimeoutConfig::builder()
+        .connect_timeout(CONNECT_TIMEOUT)
+        .operation_attempt_timeout(CALL_TIMEOUT)
+        .operation_timeout(CALL_TIMEOUT)
+        .build();
+    let account = sdk.to_builder();
+    let account = account.region(region).credentials_provider(credentials);
+    let account = account.retry_config(RetryConfig::disabled());
+    Ok(account.timeout_config(timeouts).build())
+}
+
+/// Credentials of `role`, asked for when they are first needed and again before they end.
+async fn assumed(
+    role: &str,
+    external_id: Option<&str>,
+    sdk: &SdkConfig,
+    region: &Region,
+) -> Result<SharedCredentialsProvider, String> {
+    if sdk.time_source().is_none() {
+        return Err("assuming a role needs the time; load the SDK's configuration".to_owned());
+    }
+    let mut assume = AssumeRoleProvider::builder(role).configure(sdk);
+    if sdk.region().is_none() {
+        assume = assume.region(region.clone());
+    }
+    if let Some(id) = external_id {
+        assume = assume.external_id(id);
+    }
+    let provider = assume.session_name(SESSION_NAME).build().await;
+    Ok(SharedCredentialsProvider::new(provider))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::fake::{FakeAws, REGION, stream};
+    use super::*;
+
+    #[tokio::test]
+    async fn calls_have_a_timeout_and_are_tried_by_nobody_else() {
+        let own = FakeAws::start().sdk().into_builder();
+        let own = own.retry_config(RetryConfig::standard().with_max_attempts(9));
+        let account = of(&stream(), &own.build()).await.unwrap();
+        assert_eq!(account.retry_config().unwrap().max_attempts(), 1);
+        let timeouts = account.timeout_config().unwrap();
+        assert_eq!(timeouts.operation_timeout(), Some(CALL_TIMEOUT));
+        assert_eq!(timeouts.operation_attempt_timeout(), Some(CALL_TIMEOUT));
+        assert_eq!(timeouts.connect_timeout(), Some(CONNECT_TIMEOUT));
+    }
+
+    #[tokio::test]
+    async fn a_destination_without_a_region_is_in_the_programs_own() {
+        let own = FakeAws::start().sdk();
+        let elsewhere = Stream {
+            region: Some("us-east-1".to_owned()),
+            ..stream()
+        };
+        for (stream, expected) in [(stream(), REGION), (elsewhere, "us-east-1")] {
+            let account = of(&stream, &own).await.unwrap();
+            assert_eq!(account.region().unwrap().as_ref(), expected);
+        }
+    }
+}

@@ -1,0 +1,339 @@
+//! From what an AWS SDK reports to what the caller can do about it: put it again, or give up until
+//! a person has acted.
+
+use std::error::Error;
+
+use aws_credential_types::provider::error::CredentialsError;
+use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
+use aws_smithy_runtime_api::client::result::SdkError;
+use aws_smithy_types::error::metadata::{ErrorMetadata, ProvideErrorMetadata};
+
+/// Longest part of a service's own message that is repeated.
+const MESSAGE_CHARS_MAX: usize = 240;
+
+/// A call that did not succeed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum CallError {
+    /// The same call may succeed later. It may have been carried out.
+    Again(String),
+    /// Nothing helps until a person acts.
+    Refused(String),
+}
+
+/// What is called, in the words of messages.
+#[derive(Debug)]
+pub(super) struct Target {
+    /// Such as ``Firehose stream `audit` ``.
+    pub(super) name: String,
+    /// The region it is called in.
+    pub(super) region: String,
+    /// Whether another region could have another one of that name.
+    pub(super) is_regional: bool,
+    /// What the call is called in a policy.
+    pub(super) action: &'static str,
+    /// What a policy allows it on.
+    pub(super) resource: String,
+    /// The role that is assumed for it.
+    pub(super) role: Option<String>,
+    /// Where its name is configured.
+    pub(super) setting: &'static str,
+}
+
+/// What an error code says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Class {
+    Again,
+    Missing,
+    Denied,
+    Key,
+    Credentials,
+    Region,
+    Other,
+}
+
+impl Target {
+    /// What is called, and where.
+    pub(super) fn what(&self) -> String {
+        format!("{}{}", self.name, self.place())
+    }
+
+    fn place(&self) -> String {
+        let place = self.is_regional.then(|| format!(" in {}", self.region));
+        place.unwrap_or_default()
+    }
+
+    /// Who calls it.
+    fn who(&self) -> String {
+        let role = self.role.as_ref().map(|role| format!("role {role}"));
+        role.unwrap_or_else(|| "the credentials in use".to_owned())
+    }
+
+    /// What `error` means for the caller.
+    pub(super) fn explain<E>(&self, error: &SdkError<E, HttpResponse>) -> CallError
+    where
+        E: Error + ProvideErrorMetadata + 'static,
+    {
+        let what = self.what();
+        match error {
+            SdkError::ServiceError(service) => {
+                let status = service.raw().status().as_u16();
+                self.of_service(service.err().meta(), status)
+            }
+            SdkError::TimeoutError(_) => {
+                let seconds = super::account::CALL_TIMEOUT.as_secs();
+                CallError::Again(format!("{what} has not answered within {seconds} s"))
+            }
+            SdkError::ConstructionFailure(_) => {
+                let cause = cause(error);
+                CallError::Refused(format!("no call to {what} can be made: {cause}"))
+            }
+            SdkError::ResponseError(_) => {
+                let cause = cause(error);
+                CallError::Again(format!("the answer of {what} cannot be read: {cause}"))
+            }
+            _ => match find::<CredentialsError>(error) {
+                Some(credentials) => self.of_credentials(credentials),
+                None => CallError::Again(format!("{what} cannot be reached: {}", cause(error))),
+            },
+        }
+    }
+
+    /// An answer that is an error.
+    fn of_service(&self, meta: &ErrorMetadata, status: u16) -> CallError {
+        let code = meta.code().unwrap_or("no code");
+        let said = said(meta);
+        let (what, who) = (self.what(), self.who());
+        let Self {
+            name,
+            action,
+            resource,
+            region,
+            setting,
+            ..
+        } = self;
+        CallError::Refused(match class_of(code, status) {
+            Class::Again => {
+                return CallError::Again(format!("{what} answers {status} {code}{said}"));
+            }
+            Class::Missing => format!(
+                "{name} does not exist{} ({code}); create it, or correct {setting}",
+                self.place()
+            ),
+            Class::Denied => format!(
+                "access denied ({code}): {who} may not call {action} on {resource}; allow it in \
+                 the policy{said}"
+            ),
+            Class::Key => format!(
+                "the KMS key of {what} cannot be used ({code}); enable it, or allow {who} to use \
+                 it{said}"
+            ),
+            // Without the service's message: it can repeat parts of a signed request.
+            Class::Credentials => format!(
+                "{what} does not accept {who} ({code}): the credentials have expired or are not \
+                 valid, or the clock of this machine is wrong; renew them"
+            ),
+            Class::Region => format!(
+                "{name} is not in {region} ({code}); correct the sink's region, or {setting}"
+            ),
+            Class::Other => format!("{what} refuses the call ({status} {code}){said}"),
+        })
+    }
+
+    /// There were no credentials to make the call with.
+    fn of_credentials(&self, error: &CredentialsError) -> CallError {
+        let what = self.what();
+        let Some(meta) = find::<ErrorMetadata>(error) else {
+            let cause = cause(error);
+            return match error {
+                CredentialsError::CredentialsNotLoaded(_) => CallError::Refused(format!(
+                    "there are no AWS credentials to call {what} with ({cause}); set them, or give \
+                     the program a role"
+                )),
+                CredentialsError::InvalidConfiguration(_) => CallError::Refused(format!(
+                    "the AWS credentials for {what} are not configured rightly: {cause}"
+                )),
+                _ => CallError::Again(format!("no AWS credentials for {what} for now: {cause}")),
+            };
+        };
+        let role = self.role.as_deref().unwrap_or("the configured role");
+        let code = meta.code().unwrap_or("no code");
+        let said = said(meta);
+        match class_of(code, 0) {
+            Class::Denied => CallError::Refused(format!(
+                "access denied ({code}): {role} cannot be assumed; allow sts:AssumeRole on it, and \
+                 let its trust policy name this principal and, if it asks for one, the external \
+                 id{said}"
+            )),
+            Class::Credentials => CallError::Refused(format!(
+                "{role} cannot be assumed: the program's own credentials have expired or are not \
+                 valid ({code}); renew them"
+            )),
+            Class::Other if meta.code().is_some() => {
+                CallError::Refused(format!("{role} cannot be assumed ({code}){said}"))
+            }
+            _ => CallError::Again(format!("{role} cannot be assumed for now ({code}){said}")),
+        }
+    }
+}
+
+/// What a service means by an error code: those that the API references of PutRecordBatch,
+/// PutRecords, PutObject and AssumeRole list, and the common errors of all AWS services.
+fn class_of(code: &str, status: u16) -> Class {
+    match code {
+        "BadDigest"
+        | "BandwidthLimitExceeded"
+        | "IncompleteBody"
+        | "InternalError"
+        | "InternalFailure"
+        | "InternalFailureException"
+        | "InternalServerError"
+        | "InternalServiceException"
+        | "KMS.ThrottlingException"
+        | "KMSThrottlingException"
+        | "LimitExceededException"
+        | "OperationAborted"
+        | "ProvisionedThroughputExceededException"
+        | "RequestLimitExceeded"
+        | "RequestThrottled"
+        | "RequestThrottledException"
+        | "RequestTimeout"
+        | "RequestTimeoutException"
+        | "ServiceUnavailable"
+        | "ServiceUnavailableException"
+        | "SlowDown"
+        | "TemporaryRedirect"
+        | "Throttling"
+        | "ThrottlingException"
+        | "TooManyRequestsException" => Class::Again,
+        "NoSuchBucket" | "ResourceNotFoundException" => Class::Missing,
+        "AccessDenied"
+        | "AccessDeniedException"
+        | "AllAccessDisabled"
+        | "UnauthorizedOperation" => Class::Denied,
+        "ExpiredToken"
+        | "ExpiredTokenException"
+        | "IncompleteSignature"
+        | "IncompleteSignatureException"
+        | "InvalidAccessKeyId"
+        | "InvalidClientTokenId"
+        | "InvalidSignatureException"
+        | "InvalidToken"
+        | "MissingAuthenticationToken"
+        | "MissingAuthenticationTokenException"
+        | "RequestExpired"
+        | "RequestTimeTooSkewed"
+        | "SignatureDoesNotMatch"
+        | "UnrecognizedClientException" => Class::Credentials,
+        "AuthorizationHeaderMalformed" | "PermanentRedirect" => Class::Region,
+        key if key.starts_with("KMS") || key == "InvalidKMSResourceException" => Class::Key,
+        _ if status >= 500 || matches!(status, 408 | 429) => Class::Again,
+        _ if status == 403 => Class::Denied,
+        _ => Class::Other,
+    }
+}
+
+/// What the service says itself, shortened, to append to a message.
+fn said(meta: &ErrorMetadata) -> String {
+    let text = meta.message().unwrap_or_default().trim();
+    if text.is_empty() {
+        return String::new();
+    }
+    let short: String = text.chars().take(MESSAGE_CHARS_MAX).collect();
+    format!("; it says: {short}")
+}
+
+/// Why one record of a call that succeeded has failed.
+pub(super) fn of_entry(code: &str, message: Option<&str>) -> String {
+    let meta = ErrorMetadata::builder()
+        .code(code)
+        .message(message.unwrap_or_default())
+        .build();
+    format!("{code}{}", said(&meta))
+}
+
+/// The innermost reason of `error`.
+fn cause(error: &(dyn Error + 'static)) -> String {
+    let innermost = chain(error).last().unwrap_or(error);
+    innermost.to_string()
+}
+
+/// The first error of type `T` among the reasons of `error`.
+fn find<'a, T: Error + 'static>(error: &'a (dyn Error + 'static)) -> Option<&'a T> {
+    chain(error).find_map(|reason| reason.downcast_ref())
+}
+
+fn chain<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
+    std::iter::successors(Some(error), |&reason| reason.source())
+}
+
+#[cfg(test)]
+mod tests {
+    use aws_sdk_firehose::operation::put_record_batch::PutRecordBatchError;
+    use aws_smithy_runtime_api::client::result::ConnectorError;
+
+    use super::*;
+
+    fn explained(error: &SdkError<PutRecordBatchError, HttpResponse>) -> CallError {
+        let target = Target {
+            name: "Firehose stream `audit`".to_owned(),
+            region: "eu-west-1".to_owned(),
+            is_regional: true,
+            action: "firehose:PutRecordBatch",
+            resource: "deliverystream/audit".to_owned(),
+            role: None,
+            setting: "the sink's stream and region",
+        };
+        target.explain(error)
+    }
+
+    #[test]
+    fn without_an_answer_that_can_be_read_a_call_is_made_again() {
+        let empty = HttpResponse::new(200.try_into().unwrap(), "".into());
+        for (error, expected) in [
+            (
+                SdkError::timeout_error("slow"),
+                "has not answered within 10 s",
+            ),
+            (
+                SdkError::response_error("cut off", empty),
+                "cannot be read: cut off",
+            ),
+            (
+                SdkError::dispatch_failure(ConnectorError::timeout("no route".into())),
+                "cannot be reached: no route",
+            ),
+            (
+                SdkError::dispatch_failure(ConnectorError::io("reset by peer".into())),
+                "cannot be reached: reset by peer",
+            ),
+        ] {
+            let CallError::Again(problem) = explained(&error) else {
+                panic!("{error:?}");
+            };
+            assert!(problem.ends_with(expected), "{problem}");
+        }
+    }
+
+    #[test]
+    fn a_call_that_cannot_be_made_is_refused() {
+        let error = SdkError::construction_failure("the endpoint is no URL");
+        let expected = "no call to Firehose stream `audit` in eu-west-1 can be made: the endpoint is \
+                        no URL";
+        assert_eq!(explained(&error), CallError::Refused(expected.to_owned()));
+    }
+
+    #[test]
+    fn an_unknown_code_goes_by_its_status() {
+        for (status, expected) in [
+            (500, Class::Again),
+            (502, Class::Again),
+            (429, Class::Again),
+            (408, Class::Again),
+            (403, Class::Denied),
+            (400, Class::Other),
+            (404, Class::Other),
+        ] {
+            assert_eq!(class_of("Unheard", status), expected, "{status}");
+        }
+    }
+}

@@ -1,0 +1,369 @@
+//! Each way a call can be refused: what the caller is told, in words that say what to do.
+
+use std::sync::Arc;
+
+use aws_config::{BehaviorVersion, Region};
+use aws_credential_types::provider::error::CredentialsError;
+use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider, future};
+use windlass_core::clock::SeededEntropy;
+
+use super::fake::{FakeAws, Fault, OWN_KEY, REGION, ROLE_KEY, To, own_credentials};
+use super::fake::{firehose, kinesis, stream};
+use super::*;
+use crate::conformance::{page, reject, window};
+use crate::destination::Stream;
+
+const ROLE: &str = "arn:aws:iam::210987654321:role/audit-writer";
+
+/// What a write says against a `to` that answers so, and for S3 with a reject in it.
+async fn answered(to: To, status: u16, code: &'static str, message: &'static str) -> SinkError {
+    let fake = FakeAws::start();
+    fake.fail(to, [Fault::Answer(status, code, message)]);
+    let destination = if to == To::Kinesis {
+        kinesis()
+    } else {
+        firehose()
+    };
+    let sink = fake.sink(&destination).await;
+    let error = written(&sink, to == To::S3).await.unwrap_err();
+    assert_eq!(fake.requests(to).0, 1, "a refusal is not tried again");
+    assert_eq!(fake.clock.slept_ms(), 0);
+    error
+}
+
+async fn written(sink: &StreamSink, with_reject: bool) -> Result<Option<String>, SinkError> {
+    let window = window("okta");
+    let mut batch = page(&window, 0, 0..3);
+    if with_reject {
+        batch.rejects = vec![reject(3, b"x")];
+    }
+    sink.open(&window).await?.write(&batch).await
+}
+
+/// The problem of a refusal.
+fn refused(error: SinkError) -> String {
+    match error {
+        SinkError::Refused { sink, problem } => {
+            assert_eq!(sink, "lake");
+            problem
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn a_stream_that_does_not_exist_is_named_with_its_region() {
+    let error = answered(To::Firehose, 400, "ResourceNotFoundException", "not found").await;
+    assert_eq!(
+        refused(error),
+        "Firehose stream `audit` does not exist in eu-west-1 (ResourceNotFoundException); create it, \
+         or correct the sink's stream and region"
+    );
+    let error = answered(To::Kinesis, 400, "ResourceNotFoundException", "").await;
+    let problem = refused(error);
+    assert!(
+        problem.starts_with("Kinesis stream `audit` does not exist in eu-west-1"),
+        "{problem}"
+    );
+}
+
+#[tokio::test]
+async fn denied_access_names_the_action_and_the_stream() {
+    for (to, code, action, stream) in [
+        (
+            To::Firehose,
+            "AccessDeniedException",
+            "firehose:PutRecordBatch",
+            "deliverystream/audit",
+        ),
+        (
+            To::Kinesis,
+            "AccessDeniedException",
+            "kinesis:PutRecords",
+            "stream/audit",
+        ),
+        (
+            To::S3,
+            "AccessDenied",
+            "s3:PutObject",
+            "audit-lake/rejects/*",
+        ),
+    ] {
+        let status = if to == To::S3 { 403 } else { 400 };
+        let problem = refused(answered(to, status, code, "User: x is not authorized").await);
+        let expected = format!(
+            "access denied ({code}): the credentials in use may not call {action} on {stream}"
+        );
+        assert!(problem.starts_with(&expected), "{problem}");
+        assert!(
+            problem.ends_with("it says: User: x is not authorized"),
+            "{problem}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_key_that_cannot_be_used_is_refused() {
+    for (to, code) in [
+        (To::Firehose, "InvalidKMSResourceException"),
+        (To::Kinesis, "KMSDisabledException"),
+        (To::Kinesis, "KMSAccessDeniedException"),
+        (To::Kinesis, "KMSInvalidStateException"),
+        (To::Kinesis, "KMSNotFoundException"),
+        (To::Kinesis, "KMSOptInRequired"),
+        (To::S3, "KMS.DisabledException"),
+    ] {
+        let problem = refused(answered(to, 400, code, "").await);
+        assert!(problem.starts_with("the KMS key of "), "{problem}");
+        assert!(problem.contains(code), "{problem}");
+    }
+}
+
+#[tokio::test]
+async fn credentials_that_have_expired_or_are_wrong_are_refused_and_the_answer_is_not_repeated() {
+    for (to, code) in [
+        (To::Firehose, "ExpiredTokenException"),
+        (To::Firehose, "UnrecognizedClientException"),
+        (To::Kinesis, "InvalidSignatureException"),
+        (To::Kinesis, "MissingAuthenticationTokenException"),
+        (To::S3, "ExpiredToken"),
+        (To::S3, "InvalidAccessKeyId"),
+        (To::S3, "RequestTimeTooSkewed"),
+    ] {
+        let status = if to == To::S3 { 403 } else { 400 };
+        let problem = refused(answered(to, status, code, "Credential=AKID, Signature=abc").await);
+        assert!(problem.contains(&format!("({code})")), "{problem}");
+        assert!(problem.ends_with("renew them"), "{problem}");
+        assert!(!problem.contains("Signature="), "{problem}");
+    }
+}
+
+#[tokio::test]
+async fn an_argument_that_is_refused_says_which() {
+    for (to, code) in [
+        (To::Firehose, "InvalidArgumentException"),
+        (To::Firehose, "InvalidSourceException"),
+        (To::Kinesis, "ValidationException"),
+    ] {
+        let problem = refused(answered(to, 400, code, "the source is a Kinesis stream").await);
+        let expected =
+            format!("refuses the call (400 {code}); it says: the source is a Kinesis stream");
+        assert!(problem.ends_with(&expected), "{problem}");
+    }
+}
+
+#[tokio::test]
+async fn a_bucket_that_does_not_exist_or_is_elsewhere_is_named() {
+    let problem = refused(answered(To::S3, 404, "NoSuchBucket", "").await);
+    assert!(
+        problem.starts_with("bucket `audit-lake` for rejects does not exist"),
+        "{problem}"
+    );
+    for code in ["PermanentRedirect", "AuthorizationHeaderMalformed"] {
+        let problem = refused(answered(To::S3, 400, code, "").await);
+        let expected = "bucket `audit-lake` for rejects is not in eu-west-1";
+        assert!(problem.starts_with(expected), "{problem}");
+    }
+}
+
+#[tokio::test]
+async fn a_long_answer_is_shortened() {
+    let long: &'static str = Box::leak("long ".repeat(1_000).into_boxed_str());
+    let problem = refused(answered(To::Firehose, 400, "InvalidArgumentException", long).await);
+    assert!(problem.len() < 500, "{problem}");
+}
+
+#[tokio::test]
+async fn an_endpoint_that_nobody_listens_at_is_unavailable() {
+    let fake = FakeAws::start();
+    let nobody = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", nobody.local_addr().unwrap());
+    drop(nobody);
+    let sdk = fake.sdk().into_builder().endpoint_url(url).build();
+    let sink = made(&fake, &firehose(), &sdk).await.unwrap();
+    let error = written(&sink, false).await.unwrap_err();
+    let SinkError::Unavailable { problem, .. } = error else {
+        panic!("{error}");
+    };
+    let expected = "Firehose stream `audit` in eu-west-1 cannot be reached: ";
+    assert!(problem.contains(expected), "{problem}");
+}
+
+async fn made(
+    fake: &FakeAws,
+    destination: &Destination,
+    sdk: &SdkConfig,
+) -> Result<StreamSink, SinkError> {
+    let (clock, entropy) = (fake.clock.clone(), Arc::new(SeededEntropy::new(5)));
+    StreamSink::new("lake".to_owned(), destination, sdk, clock, entropy).await
+}
+
+#[tokio::test]
+async fn what_can_be_seen_to_be_wrong_without_a_call_is_refused_at_once() {
+    let fake = FakeAws::start();
+    let nowhere = SdkConfig::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .credentials_provider(own_credentials())
+        .build();
+    let nobody = SdkConfig::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .region(Region::from_static(REGION))
+        .build();
+    let unnamed = Destination::Firehose(Stream {
+        name: String::new(),
+        ..stream()
+    });
+    for (destination, sdk, expected) in [
+        (firehose(), nowhere, "there is no region; name one"),
+        (
+            kinesis(),
+            nobody,
+            "there is nothing to take AWS credentials from",
+        ),
+        (unnamed, fake.sdk(), "`stream` is not 1 to 64 of"),
+    ] {
+        let problem = refused(made(&fake, &destination, &sdk).await.unwrap_err());
+        assert!(problem.starts_with(expected), "{problem}");
+    }
+}
+
+/// Gives no credentials, for one reason or the other.
+#[derive(Debug)]
+struct Without(fn() -> CredentialsError);
+
+impl ProvideCredentials for Without {
+    fn provide_credentials<'a>(&'a self) -> future::ProvideCredentials<'a>
+    where
+        Self: 'a,
+    {
+        future::ProvideCredentials::ready(Err((self.0)()))
+    }
+}
+
+#[tokio::test]
+async fn no_credentials_at_all_are_refused_and_a_provider_that_is_down_is_unavailable() {
+    let fake = FakeAws::start();
+    for (without, is_refused) in [
+        (
+            Without(|| CredentialsError::not_loaded("no provider has any")),
+            true,
+        ),
+        (
+            Without(|| CredentialsError::invalid_configuration("a loop of profiles")),
+            true,
+        ),
+        (
+            Without(|| CredentialsError::provider_error("the metadata service is down")),
+            false,
+        ),
+    ] {
+        let sdk = fake.sdk().into_builder();
+        let sdk = sdk.credentials_provider(SharedCredentialsProvider::new(without));
+        let sink = made(&fake, &firehose(), &sdk.build()).await.unwrap();
+        let error = written(&sink, false).await.unwrap_err();
+        assert_eq!(
+            matches!(error, SinkError::Refused { .. }),
+            is_refused,
+            "{error}"
+        );
+        assert!(error.to_string().contains("AWS credentials"), "{error}");
+    }
+    assert_eq!(fake.requests(To::Firehose), (0, 0));
+}
+
+/// What a program loads at its start, pointed at `fake`.
+async fn loaded(fake: &FakeAws) -> SdkConfig {
+    aws_config::defaults(BehaviorVersion::latest())
+        .credentials_provider(own_credentials())
+        .endpoint_url(fake.url())
+        .region(REGION)
+        .load()
+        .await
+}
+
+fn in_another_account() -> Destination {
+    Destination::Firehose(Stream {
+        region: Some("us-east-1".to_owned()),
+        role_arn: Some(ROLE.to_owned()),
+        external_id: Some("windlass-1".to_owned()),
+        ..stream()
+    })
+}
+
+#[tokio::test]
+async fn an_assumed_role_writes_the_stream_and_the_rejects_in_their_region() {
+    let fake = FakeAws::start();
+    let sink = made(&fake, &in_another_account(), &loaded(&fake).await)
+        .await
+        .unwrap();
+    assert_eq!(
+        fake.state().requests.len(),
+        0,
+        "making a sink makes no call"
+    );
+    written(&sink, true).await.unwrap();
+    written(&sink, false).await.unwrap();
+    let state = fake.state();
+    assert_eq!(state.assumed.len(), 1, "one assumption serves both");
+    for part in [
+        "RoleArn=arn%3Aaws%3Aiam%3A%3A210987654321%3Arole%2Faudit-writer",
+        "ExternalId=windlass-1",
+        "RoleSessionName=windlass",
+    ] {
+        assert!(state.assumed[0].contains(part), "{}", state.assumed[0]);
+    }
+    for request in &state.requests {
+        let (signed_by, region) = match request.to {
+            To::Sts => (OWN_KEY, REGION),
+            _ => (ROLE_KEY, "us-east-1"),
+        };
+        assert_eq!((&*request.signed_by, &*request.region), (signed_by, region));
+    }
+}
+
+#[tokio::test]
+async fn a_role_that_may_not_be_assumed_is_refused_and_a_busy_sts_is_unavailable() {
+    let denied = Fault::Answer(403, "AccessDenied", "User: x may not assume it");
+    let expired = Fault::Answer(403, "ExpiredToken", "expired");
+    let invalid = Fault::Answer(400, "ValidationError", "bad arn");
+    for (fault, expected) in [
+        (
+            denied,
+            "access denied (AccessDenied): arn:aws:iam::210987654321:role/audit-writer cannot be \
+             assumed; allow sts:AssumeRole on it",
+        ),
+        (
+            expired,
+            "arn:aws:iam::210987654321:role/audit-writer cannot be assumed: the program's own \
+             credentials have expired",
+        ),
+        (
+            invalid,
+            "arn:aws:iam::210987654321:role/audit-writer cannot be assumed (ValidationError); it \
+             says: bad arn",
+        ),
+    ] {
+        let fake = FakeAws::start();
+        fake.fail(To::Sts, [fault]);
+        let sink = made(&fake, &in_another_account(), &loaded(&fake).await)
+            .await
+            .unwrap();
+        let problem = refused(written(&sink, false).await.unwrap_err());
+        assert!(problem.starts_with(expected), "{problem}");
+    }
+}
+
+#[tokio::test]
+async fn a_role_whose_assumption_fails_for_a_moment_is_asked_for_again() {
+    let fake = FakeAws::start();
+    fake.fail(To::Sts, [Fault::Answer(400, "Throttling", "Rate exceeded")]);
+    let sdk = loaded(&fake).await.into_builder();
+    // The SDK's own tries would wait in real time.
+    let sdk = sdk.retry_config(aws_config::retry::RetryConfig::disabled());
+    let sink = made(&fake, &in_another_account(), &sdk.build())
+        .await
+        .unwrap();
+    written(&sink, false).await.unwrap();
+    assert_eq!(fake.requests(To::Sts).0, 2);
+    assert!(fake.clock.slept_ms() <= patience::WAIT_MS_MAX);
+}

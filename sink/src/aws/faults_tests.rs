@@ -1,0 +1,221 @@
+//! What reaches a stream that fails in every way it can: nothing is lost, and nothing is there twice
+//! unless an answer was lost.
+
+use std::collections::BTreeMap;
+
+use super::fake::{FakeAws, Fault, To, firehose, kinesis, unpacked};
+use super::*;
+use crate::conformance::{lines, page, window};
+
+/// Each way of delivering, and the service it calls.
+fn destinations() -> [(Destination, To); 4] {
+    [
+        (firehose(), To::Firehose),
+        (unpacked(Destination::Firehose), To::Firehose),
+        (kinesis(), To::Kinesis),
+        (unpacked(Destination::Kinesis), To::Kinesis),
+    ]
+}
+
+/// How often each line is in the stream.
+fn counts(fake: &FakeAws) -> BTreeMap<String, usize> {
+    let mut counts = BTreeMap::new();
+    for line in fake.lines() {
+        *counts.entry(line).or_default() += 1;
+    }
+    counts
+}
+
+/// Asserts that each of the first `count` lines of `window` is there, and none more than `max` times.
+fn assert_there(fake: &FakeAws, window: &Window, count: u64, max: usize) {
+    let counts = counts(fake);
+    let mut expected = lines(window, 0..count);
+    expected.sort_unstable();
+    assert!(counts.keys().eq(&expected), "lines are missing");
+    let most = counts.values().max().copied();
+    assert!(most <= Some(max), "a line is there {most:?} times");
+}
+
+#[tokio::test]
+async fn with_a_third_of_all_entries_failing_each_line_arrives_exactly_once() {
+    for seed in 0..5 {
+        for (destination, to) in destinations() {
+            let (fake, window) = (FakeAws::start(), window("okta"));
+            fake.fail_entries(seed, 0.3);
+            let sink = fake.sink(&destination).await;
+            let mut writer = sink.open(&window).await.unwrap();
+            for number in 0..4 {
+                let numbers = number * 700..(number + 1) * 700;
+                writer.write(&page(&window, number, numbers)).await.unwrap();
+            }
+            assert_there(&fake, &window, 2_800, 1);
+            let usage = sink.usage().snapshot();
+            assert_eq!(usage.lines, 2_800);
+            let (calls, entries) = fake.requests(to);
+            let taken = fake.state().taken.len();
+            assert_eq!(usage.calls, calls as u64);
+            assert_eq!(usage.entries_resent, (entries - taken) as u64);
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_call_that_is_throttled_as_a_whole_is_put_again_and_nothing_is_there_twice() {
+    for (destination, to) in destinations() {
+        let (fake, window) = (FakeAws::start(), window("okta"));
+        fake.fail(
+            to,
+            [
+                Fault::Answer(400, "ServiceUnavailableException", "Slow down."),
+                Fault::Answer(400, "LimitExceededException", ""),
+                Fault::Answer(400, "ProvisionedThroughputExceededException", ""),
+                Fault::Answer(400, "KMSThrottlingException", ""),
+                Fault::Answer(400, "ThrottlingException", ""),
+                Fault::Answer(500, "InternalFailure", ""),
+                Fault::Answer(503, "", ""),
+            ],
+        );
+        let sink = fake.sink(&destination).await;
+        let mut writer = sink.open(&window).await.unwrap();
+        writer.write(&page(&window, 0, 0..400)).await.unwrap();
+        assert_there(&fake, &window, 400, 1);
+        // Each fault is one request: the SDK does not try again by itself.
+        assert_eq!(fake.requests(to).0, 8);
+        assert!(fake.clock.slept_ms() <= patience::WAIT_MS_MAX);
+    }
+}
+
+#[tokio::test]
+async fn a_call_whose_answer_is_lost_is_put_again_and_may_be_there_twice() {
+    for (destination, to) in destinations() {
+        let (fake, window) = (FakeAws::start(), window("okta"));
+        fake.fail(
+            to,
+            [
+                Fault::Hangup { applied: false },
+                Fault::Hangup { applied: true },
+                Fault::ShortAnswer,
+            ],
+        );
+        let sink = fake.sink(&destination).await;
+        let mut writer = sink.open(&window).await.unwrap();
+        writer.write(&page(&window, 0, 0..400)).await.unwrap();
+        assert_there(&fake, &window, 400, 3);
+        assert_eq!(sink.usage().snapshot().lines, 400);
+    }
+}
+
+#[tokio::test]
+async fn a_call_that_is_not_answered_in_time_is_put_again() {
+    for (destination, to) in destinations() {
+        let (fake, window) = (FakeAws::start(), window("okta"));
+        let sink = fake.sink(&destination).await;
+        let mut writer = sink.open(&window).await.unwrap();
+        writer.write(&page(&window, 0, 0..400)).await.unwrap();
+        let before = fake.requests(to).0;
+        fake.fail(to, [Fault::Silence]);
+        // From here on, time passes by itself whenever everybody waits.
+        tokio::time::pause();
+        writer.write(&page(&window, 1, 400..800)).await.unwrap();
+        tokio::time::resume();
+        let puts = fake.requests(to).0 - before;
+        assert!(puts >= 2, "{puts}");
+        assert_there(&fake, &window, 800, puts);
+    }
+}
+
+#[tokio::test]
+async fn an_answer_that_does_not_say_which_entries_failed_acknowledges_none() {
+    for (destination, to) in destinations() {
+        let (fake, window) = (FakeAws::start(), window("okta"));
+        fake.fail(to, [Fault::Uncounted, Fault::Uncounted]);
+        let sink = fake.sink(&destination).await;
+        let mut writer = sink.open(&window).await.unwrap();
+        writer.write(&page(&window, 0, 0..400)).await.unwrap();
+        assert_there(&fake, &window, 400, 1);
+    }
+}
+
+#[tokio::test]
+async fn failed_entries_are_put_again_after_those_that_were_taken_and_in_their_order() {
+    let (fake, window) = (FakeAws::start(), window("okta"));
+    fake.fail(To::Firehose, [Fault::Entries(vec![0, 2])]);
+    let sink = fake.sink(&unpacked(Destination::Firehose)).await;
+    let mut writer = sink.open(&window).await.unwrap();
+    writer.write(&page(&window, 0, 0..5)).await.unwrap();
+    let all = lines(&window, 0..5);
+    let expected = [1, 3, 4, 0, 2].map(|number| all[number].clone());
+    assert_eq!(fake.lines(), expected);
+}
+
+#[tokio::test]
+async fn a_stream_that_stays_busy_is_unavailable_within_its_time_and_works_again_after() {
+    for (destination, to) in destinations() {
+        let (fake, window) = (FakeAws::start(), window("okta"));
+        fake.fail_entries(0, 1.0);
+        let mut writer = fake.sink(&destination).await.open(&window).await.unwrap();
+        let batch = page(&window, 0, 0..400);
+        let error = writer.write(&batch).await.unwrap_err();
+        let SinkError::Unavailable { problem, .. } = error else {
+            panic!("{error}");
+        };
+        let reason = match to {
+            To::Kinesis => {
+                "ProvisionedThroughputExceededException; it says: Rate exceeded for shard"
+            }
+            _ => "ServiceUnavailableException; it says: Slow down.",
+        };
+        assert!(problem.starts_with("after "), "{problem}");
+        assert!(problem.ends_with(reason), "{problem}");
+        assert!(problem.contains("stream `audit` in eu-west-1"), "{problem}");
+        assert!(fake.clock.slept_ms() <= patience::WAIT_MS_MAX);
+
+        fake.fail_entries(0, 0.0);
+        writer.write(&batch).await.unwrap();
+        assert_there(&fake, &window, 400, 1);
+    }
+}
+
+#[tokio::test]
+async fn a_page_over_the_size_of_a_call_is_several_calls_and_arrives_whole() {
+    for (destination, to) in [(firehose(), To::Firehose), (kinesis(), To::Kinesis)] {
+        let (fake, window) = (FakeAws::start(), window("okta"));
+        let mut writer = fake.sink(&destination).await.open(&window).await.unwrap();
+        let batch = page_of(&window, &vec![1_000; 9_000]);
+        writer.write(&batch).await.unwrap();
+        assert_eq!(fake.requests(to).0, 3);
+        let state = fake.state();
+        let taken: Vec<_> = state.taken.iter().flat_map(|taken| &taken.data).collect();
+        assert!(taken.into_iter().eq(batch.lines.iter()));
+    }
+}
+
+#[tokio::test]
+async fn records_of_every_size_up_to_the_limit_are_taken() {
+    for (destination, max) in [
+        (firehose(), StreamLimits::FIREHOSE.record.line_bytes_max),
+        (kinesis(), StreamLimits::KINESIS.record.line_bytes_max),
+    ] {
+        let (fake, window) = (FakeAws::start(), window("okta"));
+        let mut writer = fake.sink(&destination).await.open(&window).await.unwrap();
+        let batch = page_of(&window, &[max, 10, max, max, max, max - 1, 10]);
+        writer.write(&batch).await.unwrap();
+        assert_eq!(fake.lines().len(), 7);
+        assert_eq!(fake.requests(To::S3), (0, 0));
+    }
+}
+
+/// A page with lines of these sizes, their ends included.
+pub(super) fn page_of(window: &Window, sizes: &[usize]) -> Batch {
+    let (mut text, mut ends) = (Vec::new(), Vec::new());
+    for size in sizes {
+        text.resize(text.len() + size - 1, b'x');
+        text.push(b'\n');
+        ends.push(text.len());
+    }
+    Batch {
+        lines: text.into(),
+        ends,
+        ..page(window, 0, 0..0)
+    }
+}

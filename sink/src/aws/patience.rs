@@ -1,0 +1,102 @@
+//! How often and how long one call is tried again before its failure is reported.
+
+use windlass_core::retry::full_jitter;
+use windlass_core::{Clock, Entropy, Timestamp};
+
+/// Tries of one call, whatever they achieve: bounds the loop when the clock stands still.
+pub(super) const TRIES_MAX: u32 = 24;
+/// The most that may lie between the first try and the last one, in milliseconds: a worker keeps
+/// ten seconds or more to give its window back, and a stream that is overloaded for longer is
+/// better waited for by nobody.
+pub(super) const WAIT_MS_MAX: i64 = 15_000;
+/// Bound of the first delay, in milliseconds.
+const DELAY_MIN_MS: i64 = 100;
+/// Bound of every delay, in milliseconds: quotas of both services are per second.
+const DELAY_MAX_MS: i64 = 2_000;
+/// Doublings after which the bound of a delay has reached its maximum.
+const DOUBLINGS_MAX: u32 = 8;
+
+/// The tries of one call.
+#[derive(Debug)]
+pub(super) struct Patience<'a> {
+    clock: &'a dyn Clock,
+    entropy: &'a dyn Entropy,
+    started: Timestamp,
+    tries: u32,
+}
+
+impl<'a> Patience<'a> {
+    /// For a call that is about to be tried for the first time.
+    pub(super) fn new(clock: &'a dyn Clock, entropy: &'a dyn Entropy) -> Self {
+        Self {
+            clock,
+            entropy,
+            started: clock.now(),
+            tries: 0,
+        }
+    }
+
+    /// Waits after a try that failed, each time up to twice as long, with full jitter. False, and
+    /// at once, when there shall be no further try.
+    pub(super) async fn wait(&mut self) -> bool {
+        let doublings = self.tries.min(DOUBLINGS_MAX);
+        let delay_max_ms = (DELAY_MIN_MS << doublings).min(DELAY_MAX_MS);
+        let delay_ms = full_jitter(delay_max_ms, self.entropy.next_u64());
+        self.tries += 1;
+        if self.tries >= TRIES_MAX || self.spent_ms() + delay_ms > WAIT_MS_MAX {
+            return false;
+        }
+        self.clock.sleep(delay_ms).await;
+        true
+    }
+
+    /// What has been tried, for a message.
+    pub(super) fn spent(&self) -> String {
+        let (tries, seconds) = (self.tries, self.spent_ms() / 1_000);
+        format!("{tries} tries in {seconds} s")
+    }
+
+    fn spent_ms(&self) -> i64 {
+        self.clock.now().ms_since(self.started)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use windlass_core::clock::{ManualClock, SeededEntropy};
+
+    use super::*;
+
+    /// How often a call is tried that never succeeds, and for how long all waits together.
+    async fn exhausted(seed: u64, call_ms: i64) -> (u32, i64) {
+        let (clock, entropy) = (ManualClock::at(Timestamp::MIN), SeededEntropy::new(seed));
+        let mut patience = Patience::new(&clock, &entropy);
+        clock.advance_ms(call_ms);
+        while patience.wait().await {
+            clock.advance_ms(call_ms);
+        }
+        (patience.tries, clock.slept_ms())
+    }
+
+    #[tokio::test]
+    async fn tries_and_waits_are_bounded_whatever_the_jitter() {
+        for seed in 0..200 {
+            let (tries, slept_ms) = exhausted(seed, 0).await;
+            assert!((8..=TRIES_MAX).contains(&tries), "{tries}");
+            assert!(slept_ms <= WAIT_MS_MAX, "{slept_ms}");
+        }
+    }
+
+    #[tokio::test]
+    async fn the_time_that_calls_take_counts_and_one_that_timed_out_is_tried_again() {
+        for seed in 0..200 {
+            let (tries, _) = exhausted(seed, 10_000).await;
+            assert_eq!(tries, 2);
+        }
+    }
+
+    #[tokio::test]
+    async fn waits_differ_by_their_jitter() {
+        assert_ne!(exhausted(1, 0).await.1, exhausted(2, 0).await.1);
+    }
+}

@@ -1,0 +1,122 @@
+//! What a stream does not take, as objects in a bucket: one for each page that has some.
+
+use aws_config::SdkConfig;
+use aws_sdk_s3::Client;
+use aws_sdk_s3::config::Builder;
+use aws_sdk_s3::primitives::ByteStream;
+use bytes::Bytes;
+use windlass_core::ids::WindowId;
+
+use super::error::{CallError, Target};
+use super::patience::Patience;
+use crate::destination::{RejectsPlace, Stream};
+use crate::{Batch, Reject};
+
+/// What an object holds: one JSON object a line.
+const CONTENT_TYPE: &str = "application/x-ndjson";
+
+/// The bucket for the rejects of one stream.
+#[derive(Debug)]
+pub(super) struct RejectsBucket {
+    client: Client,
+    place: RejectsPlace,
+    target: Target,
+}
+
+impl RejectsBucket {
+    /// The bucket that goes with `stream`, called in `account`.
+    pub(super) fn new(stream: &Stream, account: &SdkConfig) -> Self {
+        let place = stream.rejects.clone();
+        let region = account.region().map_or("no region", AsRef::as_ref);
+        // What stands in for S3 at an endpoint of its own seldom answers to a host name for each
+        // bucket. A bare IP address is recognised by the SDK itself.
+        let has_endpoint = account.endpoint_url().is_some();
+        let config = Builder::from(account).force_path_style(has_endpoint);
+        Self {
+            client: Client::from_conf(config.build()),
+            target: Target {
+                name: format!("bucket `{}` for rejects", place.bucket()),
+                resource: format!("{}/{}/*", place.bucket(), place.prefix()),
+                region: region.to_owned(),
+                is_regional: false,
+                action: "s3:PutObject",
+                role: stream.role_arn.clone(),
+                setting: "the sink's rejects",
+            },
+            place,
+        }
+    }
+
+    /// The bucket's name.
+    pub(super) fn bucket(&self) -> &str {
+        self.place.bucket()
+    }
+
+    /// The key for the rejects of `page` of `window`: always the same one, and no other page's.
+    pub(super) fn key(&self, window: &WindowId, page: u64) -> String {
+        let prefix = self.place.prefix();
+        let timeline = &window.timeline;
+        let day = window.from.to_datetime().format("%Y-%m-%d");
+        // No part has a `_`, and without its colons a time is still one instant's only.
+        let name = format!(
+            "{}_{}_{}_{}",
+            timeline.source,
+            timeline.generation,
+            timeline.lane,
+            window.from.to_string().replace(':', "")
+        );
+        format!("{prefix}/{}/{day}/{name}/{page:020}.jsonl", timeline.source)
+    }
+
+    /// Puts `lines` under `key`, in place of what is there.
+    pub(super) async fn put(
+        &self,
+        key: &str,
+        lines: Vec<u8>,
+        mut patience: Patience<'_>,
+    ) -> Result<(), CallError> {
+        let lines = Bytes::from(lines);
+        loop {
+            let put = self.client.put_object().bucket(self.bucket()).key(key);
+            let put = put.content_type(CONTENT_TYPE);
+            let put = put.body(ByteStream::from(lines.clone()));
+            // In a box: the future of a call is larger than that of everything around it.
+            let Err(error) = Box::pin(put.send()).await else {
+                return Ok(());
+            };
+            let problem = match self.target.explain(&error) {
+                CallError::Again(problem) => problem,
+                refused @ CallError::Refused(_) => return Err(refused),
+            };
+            if !patience.wait().await {
+                let spent = patience.spent();
+                return Err(CallError::Again(format!("after {spent}: {problem}")));
+            }
+        }
+    }
+}
+
+/// The lines of `batch` with these numbers as rejects: each is over the `max` bytes of a record.
+pub(super) fn oversized(batch: &Batch, lines: &[usize], max: usize) -> Vec<Reject> {
+    let reject = |&line: &usize| {
+        let start = line.checked_sub(1).map_or(0, |before| batch.ends[before]);
+        let end = batch.ends[line];
+        let bytes = end - start;
+        Reject {
+            index: place_in_page(line, batch),
+            reason: format!(
+                "its line has {bytes} bytes, and a record of the stream takes {max}; `raw` is that line"
+            ),
+            raw: batch.lines.slice(start..end - 1),
+        }
+    };
+    lines.iter().map(reject).collect()
+}
+
+/// Where the record of `line` is in its page, whose rejects have no line.
+fn place_in_page(line: usize, batch: &Batch) -> usize {
+    let mut rejected: Vec<_> = batch.rejects.iter().map(|reject| reject.index).collect();
+    rejected.sort_unstable();
+    let step = |place: usize, index: usize| place + usize::from(index <= place);
+    rejected.into_iter().fold(line, step)
+}

@@ -1,0 +1,158 @@
+//! Which records are put again, against a service that answers by a script.
+
+use std::collections::VecDeque;
+use std::sync::Mutex;
+
+use proptest::prelude::*;
+use windlass_core::Timestamp;
+use windlass_core::clock::{ManualClock, SeededEntropy};
+
+use super::super::usage::UsageSnapshot;
+use super::*;
+
+/// Answers by its script, and takes everything when that has ended.
+#[derive(Default)]
+struct Scripted {
+    script: Mutex<VecDeque<Result<Answers, CallError>>>,
+    puts: Mutex<Vec<Vec<usize>>>,
+}
+
+impl Put for Scripted {
+    async fn put(&self, entries: &[&Entry]) -> Result<Answers, CallError> {
+        let numbers = entries.iter().map(|entry| entry.number).collect();
+        self.puts.lock().unwrap().push(numbers);
+        let next = self.script.lock().unwrap().pop_front();
+        next.unwrap_or_else(|| Ok(answers(entries.len(), &[])))
+    }
+
+    fn what(&self) -> String {
+        "stream `audit`".to_owned()
+    }
+}
+
+/// Answers to `count` entries of which those numbers failed.
+fn answers(count: usize, failed: &[usize]) -> Answers {
+    let answer = |number| {
+        if failed.contains(&number) {
+            Err(format!("entry {number} failed"))
+        } else {
+            Ok(())
+        }
+    };
+    Answers {
+        each: (0..count).map(answer).collect(),
+        failed: failed.len(),
+    }
+}
+
+fn entries(count: usize) -> Vec<Entry> {
+    let entry = |number| Entry {
+        number,
+        lines: 2,
+        billed_bytes: 5_120,
+        data: Bytes::from_static(b"1\n2\n"),
+    };
+    (0..count).map(entry).collect()
+}
+
+/// The outcome, the numbers of each put, and what was counted.
+fn outcome(
+    count: usize,
+    script: Vec<Result<Answers, CallError>>,
+) -> (Result<(), CallError>, Vec<Vec<usize>>, UsageSnapshot) {
+    let (clock, entropy) = (ManualClock::at(Timestamp::MIN), SeededEntropy::new(3));
+    let (usage, to) = (Usage::default(), Scripted::default());
+    *to.script.lock().unwrap() = script.into();
+    let runtime = tokio::runtime::Builder::new_current_thread().build();
+    let patience = Patience::new(&clock, &entropy);
+    let entries = entries(count);
+    let put = put_all(&to, &entries, patience, &usage);
+    let result = runtime.unwrap().block_on(put);
+    (result, to.puts.into_inner().unwrap(), usage.snapshot())
+}
+
+#[test]
+fn only_what_failed_is_put_again_in_its_order() {
+    let script = vec![Ok(answers(5, &[4, 1, 3])), Ok(answers(3, &[0, 2]))];
+    let (result, puts, usage) = outcome(5, script);
+    assert_eq!(result, Ok(()));
+    assert_eq!(puts, [vec![0, 1, 2, 3, 4], vec![1, 3, 4], vec![1, 4]]);
+    assert_eq!((usage.calls, usage.entries_resent), (3, 5));
+    assert_eq!((usage.lines, usage.bytes_sent), (10, 20));
+    assert_eq!(usage.bytes_billed, 5 * 5_120);
+}
+
+#[test]
+fn an_answer_that_does_not_fit_its_call_acknowledges_nothing() {
+    let uncounted = Answers {
+        failed: 1,
+        ..answers(3, &[])
+    };
+    for misfit in [answers(2, &[]), answers(4, &[]), answers(0, &[]), uncounted] {
+        let (result, puts, usage) = outcome(3, vec![Ok(misfit)]);
+        assert_eq!(result, Ok(()));
+        assert_eq!(puts, [[0, 1, 2], [0, 1, 2]]);
+        assert_eq!(usage.lines, 6);
+    }
+}
+
+#[test]
+fn a_failed_entry_counts_whatever_the_services_own_count_says() {
+    let miscounted = Answers {
+        failed: 0,
+        ..answers(3, &[1])
+    };
+    let (result, puts, _) = outcome(3, vec![Ok(miscounted)]);
+    assert_eq!(result, Ok(()));
+    assert_eq!(puts, [vec![0, 1, 2], vec![1]]);
+}
+
+#[test]
+fn a_refusal_ends_it_at_once() {
+    let refused = CallError::Refused("no".to_owned());
+    let script = vec![Ok(answers(3, &[2])), Err(refused.clone())];
+    let (result, puts, usage) = outcome(3, script);
+    assert_eq!(result, Err(refused));
+    assert_eq!(puts, [vec![0, 1, 2], vec![2]]);
+    assert_eq!(usage.lines, 4);
+}
+
+#[test]
+fn a_stream_that_stays_busy_is_given_up_with_its_last_reason() {
+    let script = (0..99).map(|_| Ok(answers(1, &[0]))).collect();
+    let (result, puts, usage) = outcome(1, script);
+    assert!(puts.len() <= 24, "{}", puts.len());
+    assert_eq!(usage.lines, 0);
+    let Err(CallError::Again(problem)) = result else {
+        panic!("{result:?}");
+    };
+    let expected = "stream `audit` has not taken 1 of 1 records: entry 0 failed";
+    assert!(problem.ends_with(expected), "{problem}");
+}
+
+proptest! {
+    #[test]
+    fn whatever_fails_each_record_is_acknowledged_once_and_put_only_until_then(
+        count in 1usize..40,
+        rounds in prop::collection::vec(prop::collection::vec(any::<bool>(), 40), 0..6),
+    ) {
+        // Which of those that are left fails in each round.
+        let mut left = count;
+        let mut script = Vec::new();
+        for round in rounds {
+            let failed: Vec<_> = (0..left).filter(|number| round[*number]).collect();
+            script.push(Ok(answers(left, &failed)));
+            left = failed.len();
+            if left == 0 {
+                break;
+            }
+        }
+        let (result, puts, usage) = outcome(count, script);
+        prop_assert_eq!(result, Ok(()));
+        prop_assert_eq!(usage.lines, 2 * count as u64);
+        for pair in puts.windows(2) {
+            prop_assert!(pair[1].is_sorted());
+            prop_assert!(pair[1].iter().all(|number| pair[0].contains(number)));
+        }
+    }
+}

@@ -1,0 +1,108 @@
+//! What a stream has taken and what that is billed as, counted for metrics.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// Counters of one sink. Only what was acknowledged counts as sent: a call whose answer was lost may
+/// have been billed too.
+#[derive(Debug, Default)]
+pub struct Usage {
+    lines: AtomicU64,
+    bytes_sent: AtomicU64,
+    bytes_billed: AtomicU64,
+    calls: AtomicU64,
+    entries_resent: AtomicU64,
+    rejected: AtomicU64,
+}
+
+/// The counters at one moment.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct UsageSnapshot {
+    /// Lines that the stream has acknowledged.
+    pub lines: u64,
+    /// Their bytes.
+    pub bytes_sent: u64,
+    /// Those bytes in the steps in which the service bills records.
+    pub bytes_billed: u64,
+    /// Calls to the stream, failed ones included.
+    pub calls: u64,
+    /// Records that were put again because they, or their call, had failed.
+    pub entries_resent: u64,
+    /// Records put aside as rejects.
+    pub rejected: u64,
+}
+
+impl Usage {
+    /// The counters now.
+    pub fn snapshot(&self) -> UsageSnapshot {
+        self.read(|counter| counter.load(Ordering::Relaxed))
+    }
+
+    /// The counters since the last time they were taken. Each is taken by itself: what is counted
+    /// meanwhile is in this snapshot or in the next one, never in both.
+    pub fn take(&self) -> UsageSnapshot {
+        self.read(|counter| counter.swap(0, Ordering::Relaxed))
+    }
+
+    fn read(&self, read: impl Fn(&AtomicU64) -> u64) -> UsageSnapshot {
+        UsageSnapshot {
+            lines: read(&self.lines),
+            bytes_sent: read(&self.bytes_sent),
+            bytes_billed: read(&self.bytes_billed),
+            calls: read(&self.calls),
+            entries_resent: read(&self.entries_resent),
+            rejected: read(&self.rejected),
+        }
+    }
+
+    /// Counts a call, and those of its entries that were put before.
+    pub(super) fn called(&self, resent: usize) {
+        add(&self.calls, 1);
+        add(&self.entries_resent, resent);
+    }
+
+    /// Counts a record of so many lines and bytes that the stream has taken.
+    pub(super) fn sent(&self, lines: usize, bytes: usize, billed_bytes: usize) {
+        add(&self.lines, lines);
+        add(&self.bytes_sent, bytes);
+        add(&self.bytes_billed, billed_bytes);
+    }
+
+    /// Counts records put aside.
+    pub(super) fn rejected(&self, count: usize) {
+        add(&self.rejected, count);
+    }
+}
+
+fn add(counter: &AtomicU64, count: usize) {
+    counter.fetch_add(count as u64, Ordering::Relaxed);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_taken_is_counted_from_nothing_again() {
+        let usage = Usage::default();
+        usage.called(0);
+        usage.sent(3, 300, 5_120);
+        usage.rejected(2);
+        let expected = UsageSnapshot {
+            lines: 3,
+            bytes_sent: 300,
+            bytes_billed: 5_120,
+            calls: 1,
+            entries_resent: 0,
+            rejected: 2,
+        };
+        assert_eq!(usage.snapshot(), expected);
+        assert_eq!(usage.take(), expected);
+        usage.called(4);
+        let since = UsageSnapshot {
+            calls: 1,
+            entries_resent: 4,
+            ..UsageSnapshot::default()
+        };
+        assert_eq!(usage.snapshot(), since);
+    }
+}

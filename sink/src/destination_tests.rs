@@ -1,0 +1,196 @@
+//! What a destination may be, and that the state keeps all of it.
+
+use proptest::prelude::*;
+
+use super::*;
+
+fn map(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
+    let owned = pairs.iter();
+    owned
+        .map(|(key, text)| ((*key).to_owned(), (*text).to_owned()))
+        .collect()
+}
+
+const SMALLEST: [(&str, &str); 3] = [
+    ("kind", "firehose"),
+    ("stream", "audit"),
+    ("rejects", "s3://audit-lake/rejects"),
+];
+
+/// The smallest map with `key` set to `text`.
+fn with(key: &str, text: &str) -> BTreeMap<String, String> {
+    let mut map = map(&SMALLEST);
+    map.insert(key.to_owned(), text.to_owned());
+    map
+}
+
+fn refusal(map: &BTreeMap<String, String>) -> String {
+    Destination::from_map(map).unwrap_err().to_string()
+}
+
+#[test]
+fn the_smallest_destination_is_packed_and_of_the_programs_own_region_and_account() {
+    let destination = Destination::from_map(&map(&SMALLEST)).unwrap();
+    let expected = Stream {
+        name: "audit".to_owned(),
+        region: None,
+        role_arn: None,
+        external_id: None,
+        packed: true,
+        rejects: "s3://audit-lake/rejects".parse().unwrap(),
+    };
+    assert_eq!(destination, Destination::Firehose(expected));
+    assert_eq!(destination.limits(), StreamLimits::FIREHOSE);
+}
+
+#[test]
+fn a_full_destination_reads_well_as_a_map() {
+    let full = map(&[
+        ("kind", "kinesis"),
+        ("stream", "audit"),
+        ("region", "eu-west-1"),
+        ("role_arn", "arn:aws:iam::123456789012:role/logging/writer"),
+        ("external_id", "windlass-1"),
+        ("packed", "false"),
+        ("rejects", "s3://audit-lake/rejects/windlass"),
+    ]);
+    let destination = Destination::from_map(&full).unwrap();
+    assert_eq!(destination.limits(), StreamLimits::KINESIS.unpacked());
+    assert_eq!(destination.to_map(), full);
+}
+
+#[test]
+fn a_key_that_is_not_known_or_not_there_is_named() {
+    assert_eq!(
+        refusal(&with("roleArn", "x")),
+        "a stream has no `roleArn`; there are kind, stream, region, role_arn, external_id, packed, rejects"
+    );
+    for (key, expected) in [
+        ("kind", "a stream needs `kind`: firehose or kinesis"),
+        ("stream", "a stream needs `stream`: the stream's name"),
+        ("rejects", "a stream needs `rejects`: s3://BUCKET/PREFIX"),
+    ] {
+        let mut map = map(&SMALLEST);
+        map.remove(key);
+        assert!(refusal(&map).starts_with(expected), "{}", refusal(&map));
+    }
+}
+
+#[test]
+fn a_value_that_its_key_cannot_have_is_named_with_the_form_it_should_have() {
+    assert_eq!(
+        refusal(&with("role_arn", "arn:aws:iam::12:role/x")),
+        "`role_arn` is not a role such as arn:aws:iam::123456789012:role/NAME: `arn:aws:iam::12:role/x`"
+    );
+    for (key, bad) in [
+        ("kind", &["", "Firehose", "sqs"][..]),
+        ("packed", &["", "yes", "True"]),
+        ("stream", &["", "a b", "a/b", "ä", &"x".repeat(65)]),
+        (
+            "region",
+            &["", "eu west", "EU-WEST-1", "evil.example/", "-eu", "eu-"],
+        ),
+        (
+            "role_arn",
+            &[
+                "",
+                "writer",
+                "arn:aws:iam::123456789012:user/x",
+                "arn:aws:iam::123456789012:role/",
+                "arn:aws:iam::12345678901x:role/x",
+                "arn:aws:s3::123456789012:role/x",
+                "arn:aws:iam::123456789012:role/a b",
+            ],
+        ),
+        (
+            "rejects",
+            &[
+                "",
+                "audit-lake/rejects",
+                "s3://audit-lake",
+                "s3://audit-lake/",
+                "s3://audit-lake//x",
+                "s3://audit-lake/a/../b",
+                "s3://audit-lake/a b",
+                "s3://Audit/rejects",
+                "s3://ab/rejects",
+                "s3://a..b/rejects",
+                "s3://-audit/rejects",
+                "s3://10.0.0.1/rejects",
+                "https://audit-lake/rejects",
+            ],
+        ),
+    ] {
+        for text in bad {
+            let message = refusal(&with(key, text));
+            assert!(
+                message.starts_with(&format!("`{key}` is not ")),
+                "{message}"
+            );
+        }
+    }
+}
+
+#[test]
+fn the_length_of_a_name_is_that_of_its_service() {
+    let long = "x".repeat(128);
+    let mut map = with("stream", &long);
+    assert!(refusal(&map).contains("1 to 64"));
+    map.insert("kind".to_owned(), "kinesis".to_owned());
+    assert!(Destination::from_map(&map).is_ok());
+    map.insert("stream".to_owned(), long + "x");
+    assert!(refusal(&map).contains("1 to 128"));
+}
+
+#[test]
+fn an_external_id_needs_a_role_and_is_not_repeated() {
+    let mut map = with("external_id", "windlass-1");
+    assert_eq!(
+        refusal(&map),
+        "`external_id` goes with a `role_arn`, and there is none"
+    );
+    let role = "arn:aws:iam::123456789012:role/writer";
+    map.insert("role_arn".to_owned(), role.to_owned());
+    assert!(Destination::from_map(&map).is_ok());
+    map.insert("external_id".to_owned(), "not allowed".to_owned());
+    let message = refusal(&map);
+    assert!(message.ends_with("`11 characters`"), "{message}");
+}
+
+#[test]
+fn a_slash_at_the_end_of_the_prefix_is_left_out() {
+    let place: RejectsPlace = "s3://audit-lake/a/b/".parse().unwrap();
+    assert_eq!((place.bucket(), place.prefix()), ("audit-lake", "a/b"));
+    assert_eq!(place.to_string(), "s3://audit-lake/a/b");
+}
+
+fn any_stream() -> impl Strategy<Value = Stream> {
+    let role = "arn:aws(-cn|-us-gov)?:iam::[0-9]{12}:role/[a-zA-Z0-9+=,.@_-]{1,20}";
+    (
+        "[a-zA-Z0-9_.-]{1,64}",
+        prop::option::of("[a-z]{2}-[a-z]{4,9}-[1-9]"),
+        prop::option::of((role, prop::option::of("[a-zA-Z0-9+=,.@:/_-]{2,40}"))),
+        any::<bool>(),
+        "s3://[a-z0-9][a-z0-9-]{1,20}[a-z0-9]/[a-zA-Z0-9_-]{1,20}(/[a-zA-Z0-9_-]{1,10}){0,3}",
+    )
+        .prop_map(|(name, region, role, packed, rejects)| {
+            let (role_arn, external_id) = role.unzip();
+            Stream {
+                name,
+                region,
+                role_arn,
+                external_id: external_id.flatten(),
+                packed,
+                rejects: rejects.parse().expect("made in the form it has"),
+            }
+        })
+}
+
+proptest! {
+    #[test]
+    fn every_destination_survives_the_state(stream in any_stream(), kinesis in any::<bool>()) {
+        let destination =
+            if kinesis { Destination::Kinesis(stream) } else { Destination::Firehose(stream) };
+        prop_assert_eq!(Destination::from_map(&destination.to_map()), Ok(destination));
+    }
+}

@@ -1,0 +1,142 @@
+//! What packing keeps, for any lines and any limits.
+
+use proptest::prelude::*;
+
+use super::*;
+
+fn ends(sizes: &[usize]) -> Vec<usize> {
+    let running = |end: &mut usize, size: &usize| {
+        *end += size;
+        Some(*end)
+    };
+    sizes.iter().scan(0, running).collect()
+}
+
+fn record_limits() -> impl Strategy<Value = RecordLimits> {
+    (1usize..400, 1usize..12, 1usize..600).prop_map(|(bytes_max, lines_max, line_bytes_max)| {
+        RecordLimits {
+            bytes_max,
+            lines_max,
+            line_bytes_max,
+        }
+    })
+}
+
+/// What a service could ask for: its longest single line is sometimes above a packed record's size.
+fn page() -> impl Strategy<Value = (Vec<usize>, RecordLimits)> {
+    let sizes = prop_oneof![8 => 1usize..100, 1 => 300usize..700];
+    (prop::collection::vec(sizes, 0..80), record_limits())
+}
+
+/// The lines of all records, in order.
+fn lines_of(packed: &Packed) -> Vec<usize> {
+    let records = packed.records.iter();
+    records.flat_map(|record| record.lines.clone()).collect()
+}
+
+proptest! {
+    #[test]
+    fn every_line_is_in_exactly_one_record_or_oversized_and_in_order((sizes, limits) in page()) {
+        let packed = records(&ends(&sizes), &limits);
+        let sent = lines_of(&packed);
+        prop_assert!(sent.is_sorted() && packed.oversized.is_sorted());
+        let mut all: Vec<_> = sent.into_iter().chain(packed.oversized).collect();
+        all.sort_unstable();
+        prop_assert_eq!(all, (0..sizes.len()).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn the_bytes_of_a_record_are_those_of_its_lines((sizes, limits) in page()) {
+        let ends = ends(&sizes);
+        for record in records(&ends, &limits).records {
+            let start = record.lines.start.checked_sub(1).map_or(0, |before| ends[before]);
+            prop_assert_eq!(record.bytes, start..ends[record.lines.end - 1]);
+        }
+    }
+
+    #[test]
+    fn no_record_is_over_a_limit_and_only_lines_over_theirs_are_oversized((sizes, limits) in page()) {
+        let packed = records(&ends(&sizes), &limits);
+        for record in &packed.records {
+            prop_assert!(!record.lines.is_empty() && record.lines.len() <= limits.lines_max);
+            let max = if record.lines.len() == 1 { limits.line_bytes_max } else { limits.bytes_max };
+            prop_assert!(record.bytes.len() <= max);
+        }
+        let oversized: Vec<_> =
+            (0..sizes.len()).filter(|line| sizes[*line] > limits.line_bytes_max).collect();
+        prop_assert_eq!(packed.oversized, oversized);
+    }
+
+    #[test]
+    fn two_neighbouring_records_never_fit_into_one((sizes, limits) in page()) {
+        for pair in records(&ends(&sizes), &limits).records.windows(2) {
+            let touch = pair[0].lines.end == pair[1].lines.start;
+            let lines = pair[0].lines.len() + pair[1].lines.len();
+            let bytes = pair[0].bytes.len() + pair[1].bytes.len();
+            prop_assert!(!touch || lines > limits.lines_max || bytes > limits.bytes_max);
+        }
+    }
+
+    #[test]
+    fn one_line_a_record_when_packing_is_off((sizes, mut limits) in page()) {
+        limits.lines_max = 1;
+        let packed = records(&ends(&sizes), &limits);
+        prop_assert!(packed.records.iter().all(|record| record.lines.len() == 1));
+    }
+
+    #[test]
+    fn calls_take_every_record_once_in_order_within_the_limits_and_no_two_would_be_one(
+        sizes in prop::collection::vec(1usize..50, 0..120),
+        records_max in 1usize..12,
+        bytes_max in 50usize..200,
+    ) {
+        let calls = calls(sizes.iter().copied(), &CallLimits { records_max, bytes_max });
+        let taken: Vec<_> = calls.iter().cloned().flatten().collect();
+        prop_assert_eq!(taken, (0..sizes.len()).collect::<Vec<_>>());
+        let bytes = |call: &Range<usize>| sizes[call.clone()].iter().sum::<usize>();
+        for call in &calls {
+            prop_assert!(!call.is_empty() && call.len() <= records_max && bytes(call) <= bytes_max);
+        }
+        for pair in calls.windows(2) {
+            let records = pair[0].len() + pair[1].len();
+            prop_assert!(records > records_max || bytes(&pair[0]) + bytes(&pair[1]) > bytes_max);
+        }
+    }
+}
+
+#[test]
+fn a_page_of_five_hundred_one_kilobyte_lines_is_one_firehose_record_in_one_call() {
+    let packed = records(&ends(&[1_024; 500]), &StreamLimits::FIREHOSE.record);
+    assert_eq!(packed.records.len(), 1);
+    assert_eq!(packed.records[0].bytes, 0..512_000);
+    assert_eq!(calls([512_000], &StreamLimits::FIREHOSE.call).len(), 1);
+}
+
+#[test]
+fn a_line_up_to_the_services_limit_is_a_record_of_its_own_and_one_byte_more_is_oversized() {
+    for limits in [StreamLimits::FIREHOSE, StreamLimits::KINESIS] {
+        let max = limits.record.line_bytes_max;
+        let packed = records(&ends(&[10, max, 10, max + 1, 10]), &limits.record);
+        let lines: Vec<_> = packed.records.iter().map(|r| r.lines.clone()).collect();
+        assert_eq!(lines, [0..1, 1..2, 2..3, 4..5]);
+        assert_eq!(packed.oversized, [3]);
+    }
+}
+
+#[test]
+fn a_page_without_lines_has_no_records_and_no_calls() {
+    assert_eq!(
+        records(&[], &StreamLimits::FIREHOSE.record),
+        Packed::default()
+    );
+    assert_eq!(calls([], &StreamLimits::FIREHOSE.call), []);
+}
+
+#[test]
+fn a_record_over_the_calls_limit_is_not_left_out() {
+    let limits = CallLimits {
+        records_max: 5,
+        bytes_max: 10,
+    };
+    assert_eq!(calls([4, 30, 4], &limits), [0..1, 1..2, 2..3]);
+}

@@ -1,0 +1,162 @@
+//! What one record and one call of a stream service may carry, and what is billed for a record.
+//!
+//! The figures leave room where AWS does not say how it counts, so that no call is ever refused for
+//! its size.
+
+const KIB: usize = 1_024;
+const MIB: usize = 1_024 * KIB;
+
+/// Longest partition key of Kinesis, in characters; ours are ASCII.
+/// Source: Kinesis API reference, PutRecordsRequestEntry.
+pub(crate) const KINESIS_KEY_BYTES_MAX: usize = 256;
+
+/// What one record may carry.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RecordLimits {
+    /// Bytes of a record that holds several lines.
+    pub bytes_max: usize,
+    /// Lines of a record.
+    pub lines_max: usize,
+    /// Bytes of a line that is a record of its own; a longer one cannot be sent.
+    pub line_bytes_max: usize,
+}
+
+/// What one call may carry.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CallLimits {
+    /// Records of a call.
+    pub records_max: usize,
+    /// Bytes of all its records together, before base64.
+    pub bytes_max: usize,
+}
+
+/// The limits and the billing of one stream service.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct StreamLimits {
+    /// What one record may carry.
+    pub record: RecordLimits,
+    /// What one call may carry.
+    pub call: CallLimits,
+    /// A record is billed in whole steps of so many bytes.
+    pub billing_step_bytes: usize,
+}
+
+impl StreamLimits {
+    /// Firehose, PutRecordBatch.
+    ///
+    /// - A record takes 1,000 KiB before base64 (Firehose developer guide, Quota).
+    /// - Above 500 lines a record is silently not de-aggregated any more (PutRecordBatch), and above
+    ///   about 500 KiB a larger record saves nothing that can be measured, while one alone would use
+    ///   up the second of a stream with the smallest quota.
+    /// - A call takes 500 records and 4 MiB. The guide does not say whether base64 counts, so the
+    ///   records of a call stay within 4 MiB as base64, the padding of each included.
+    /// - Each record is billed in steps of 5 KB (Firehose pricing; 5 KB are 5,120 bytes).
+    pub const FIREHOSE: Self = Self {
+        record: RecordLimits {
+            bytes_max: 500 * KIB,
+            lines_max: 500,
+            line_bytes_max: 1_000 * KIB,
+        },
+        call: CallLimits {
+            records_max: 500,
+            bytes_max: 3 * MIB - 2 * 500,
+        },
+        billing_step_bytes: 5 * KIB,
+    };
+
+    /// Kinesis Data Streams, PutRecords.
+    ///
+    /// - A record takes 1 MiB together with its partition key unless the stream is configured for
+    ///   more (PutRecordsRequestEntry; developer guide, Quotas and limits).
+    /// - A packed record is at most ten payload units of 25 KB, the step in which PUTs are billed
+    ///   (Kinesis pricing; of a record its data counts). Ten, so that the part of a unit that one
+    ///   record cannot fill weighs little, and a page still spreads over several shards.
+    /// - A call took 500 records and 5 MiB with their keys for long (PutRecords; 10 MiB today). 4 MiB
+    ///   are within both and leave room for 500 keys.
+    pub const KINESIS: Self = Self {
+        record: RecordLimits {
+            bytes_max: 10 * 25 * KIB,
+            lines_max: 500,
+            line_bytes_max: MIB - KINESIS_KEY_BYTES_MAX,
+        },
+        call: CallLimits {
+            records_max: 500,
+            bytes_max: 4 * MIB,
+        },
+        billing_step_bytes: 25 * KIB,
+    };
+
+    /// The same service with one line a record, for destinations where a record is a document.
+    pub const fn unpacked(mut self) -> Self {
+        self.record.lines_max = 1;
+        self
+    }
+
+    /// The bytes billed for one record of `bytes`.
+    pub const fn billed_bytes(&self, bytes: usize) -> usize {
+        bytes.div_ceil(self.billing_step_bytes) * self.billing_step_bytes
+    }
+}
+
+// A line that is a record of its own always fits into a call.
+const _: () = assert!(
+    StreamLimits::FIREHOSE.record.line_bytes_max <= StreamLimits::FIREHOSE.call.bytes_max
+        && StreamLimits::KINESIS.record.line_bytes_max <= StreamLimits::KINESIS.call.bytes_max
+);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::pack::records;
+
+    #[test]
+    fn a_record_is_billed_in_whole_steps() {
+        for (limits, step) in [
+            (StreamLimits::FIREHOSE, 5_120),
+            (StreamLimits::KINESIS, 25_600),
+        ] {
+            for (bytes, steps) in [(0, 0), (1, 1), (step, 1), (step + 1, 2), (10 * step, 10)] {
+                assert_eq!(limits.billed_bytes(bytes), steps * step, "{bytes}");
+            }
+        }
+    }
+
+    /// Bytes sent and billed for a page of `count` lines of `bytes` each.
+    fn sent_and_billed(limits: &StreamLimits, count: usize, bytes: usize) -> (usize, usize) {
+        let ends: Vec<_> = (1..=count).map(|line| line * bytes).collect();
+        let packed = records(&ends, &limits.record);
+        let billed = packed.records.iter();
+        let billed = billed.map(|record| limits.billed_bytes(record.bytes.len()));
+        (count * bytes, billed.sum())
+    }
+
+    #[test]
+    fn at_one_kilobyte_a_record_the_bytes_billed_are_within_three_percent_of_those_sent() {
+        for limits in [StreamLimits::FIREHOSE, StreamLimits::KINESIS] {
+            for count in [500, 1_000] {
+                // Bare, and with the metadata of a record in front.
+                for bytes in [1_000, 1_024, 1_250, 1_274] {
+                    let (sent, billed) = sent_and_billed(&limits, count, bytes);
+                    assert!(
+                        sent <= billed && billed * 100 <= sent * 103,
+                        "{count} x {bytes}: {billed} for {sent}, {limits:?}"
+                    );
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn unpacked_the_same_page_is_billed_several_times() {
+        let (sent, billed) = sent_and_billed(&StreamLimits::FIREHOSE.unpacked(), 500, 1_024);
+        assert_eq!(billed, 5 * sent);
+    }
+
+    #[test]
+    fn a_full_call_of_firehose_fits_into_its_four_mebibytes_as_base64() {
+        let call = StreamLimits::FIREHOSE.call;
+        // Three bytes become four characters; a record is padded by up to two bytes.
+        let encoded = (call.bytes_max + 2 * call.records_max).div_ceil(3) * 4;
+        assert!(encoded <= 4 * MIB, "{encoded}");
+    }
+}
