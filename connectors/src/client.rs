@@ -1,9 +1,12 @@
 //! One source's way to its vendor: builds the request, adds credentials, sends it, and reads the
 //! reply. The worker sees pages and failures, nothing else.
 
+mod keyring;
+
 use std::fmt;
 use std::sync::Arc;
 
+use secrecy::SecretString;
 use tracing::debug;
 use windlass_core::retry::FailureClass;
 use windlass_core::{Clock, Entropy, Span};
@@ -12,24 +15,32 @@ use crate::auth::Credentials;
 use crate::connector::{Connector, Page};
 use crate::exchange::{ApiRequest, Failure, Origin};
 use crate::http::Transport;
+use crate::secret::SecretSource;
+
+use self::keyring::Keyring;
 
 /// Fetches pages of one source. Shared by reference between the workers of a process, so that they
 /// also share its access token.
 pub struct Client<T> {
     connector: Connector,
-    credentials: Credentials,
+    keys: Keyring,
     transport: T,
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
 }
 
-/// What one exchange came to.
+/// What one exchange came to, other failures apart.
 enum Outcome {
     Page(Page),
-    Failed(Failure),
-    /// The vendor rejected credentials that may have run out; worth one more try with new ones.
+    /// The vendor rejected an access token that may have run out; worth one more try with a new one.
     Stale(Failure),
+    /// The vendor, or its token endpoint, rejected what the secret says; only another secret helps.
+    Rejected(Failure),
 }
+
+/// How a token endpoint refuses a key or a client: `invalid_grant` and `invalid_client` of
+/// <https://www.rfc-editor.org/rfc/rfc6749#section-5.2>.
+const GRANT_REFUSED: [u16; 2] = [400, 401];
 
 impl<T: Transport> Client<T> {
     /// A client for one source. Sends nothing yet.
@@ -42,11 +53,19 @@ impl<T: Transport> Client<T> {
     ) -> Self {
         Self {
             connector,
-            credentials,
+            keys: Keyring::new(credentials),
             transport,
             clock,
             entropy,
         }
+    }
+
+    /// The same client, for credentials made of `secret`, which `source` can read again: when the
+    /// vendor rejects them, it is read once more, and the request is repeated if it has changed.
+    /// At most one such read a minute.
+    pub fn with_renewal(mut self, secret: SecretString, source: Arc<dyn SecretSource>) -> Self {
+        self.keys = self.keys.with_renewal(secret, source);
+        self
     }
 
     /// The source's connector.
@@ -57,75 +76,87 @@ impl<T: Transport> Client<T> {
     /// Fetches the page of `span` that `token` stands for, the first one without.
     ///
     /// Sends one request for the page, and one more when the access token had to be renewed: once
-    /// after a 401, and not again until the vendor has accepted one. Every other failure is
-    /// returned for the worker to decide about. No message holds a credential of this source.
+    /// after a 401, and not again until the vendor has accepted one. With a [secret that can be read
+    /// again](Self::with_renewal), one more when that has changed. Every other failure is returned
+    /// for the worker to decide about. No message holds a credential of this source.
     pub async fn fetch(&self, span: Span, token: Option<&str>) -> Result<Page, Failure> {
-        let page = self.fetch_unredacted(span, token).await;
+        let used = self.keys.current();
+        let page = self.fetch_unredacted(&used, span, token).await;
         page.map_err(|failure| {
-            let message = self.credentials.redact(&failure.message);
+            // What it was begun with may have been replaced more than once meanwhile.
+            let message = used.redact(&self.keys.redact(&failure.message));
             Failure { message, ..failure }
         })
     }
 
-    async fn fetch_unredacted(&self, span: Span, token: Option<&str>) -> Result<Page, Failure> {
+    async fn fetch_unredacted(
+        &self,
+        used: &Arc<Credentials>,
+        span: Span,
+        token: Option<&str>,
+    ) -> Result<Page, Failure> {
         let request = self.connector.request(span, token)?;
         self.check_origin(&request)?;
-        let outcome = match self.exchange(&request, span, token).await? {
-            Outcome::Stale(_) => {
-                debug!(
-                    connector = self.connector.name(),
-                    "access token rejected; renewing it"
-                );
-                self.exchange(&request, span, token).await?
-            }
-            outcome => outcome,
-        };
+        let mut outcome = self.exchange(used, &request, span, token).await?;
+        let connector = self.connector.name();
+        if let Outcome::Stale(_) = outcome {
+            debug!(connector, "access token rejected; renewing it");
+            outcome = self.exchange(used, &request, span, token).await?;
+        }
+        if let Outcome::Stale(failure) | Outcome::Rejected(failure) = outcome {
+            let (auth, now) = (self.connector.auth(), self.clock.now());
+            let renewed = self.keys.renewed(used, auth, failure, now).await?;
+            debug!(connector, "credentials rejected; the secret has changed");
+            outcome = self.exchange(&renewed, &request, span, token).await?;
+        }
         match outcome {
             // Page tokens are stored, and a credential never is.
             Outcome::Page(Page {
                 next: Some(next), ..
-            }) if self.credentials.stand_in(&next) => {
+            }) if used.stand_in(&next) || self.keys.stand_in(&next) => {
                 let message = "the vendor's page token holds the credential it was asked with, \
                                so it cannot be stored; use another way to be authorised";
                 Err(Failure::new(FailureClass::Block, message))
             }
             Outcome::Page(page) => Ok(page),
-            Outcome::Failed(failure) | Outcome::Stale(failure) => Err(failure),
+            Outcome::Stale(failure) | Outcome::Rejected(failure) => Err(failure),
         }
     }
 
-    /// One request with credentials, and what became of it.
+    /// One request with `credentials`, and what became of it.
     async fn exchange(
         &self,
+        credentials: &Credentials,
         request: &ApiRequest,
         span: Span,
         token: Option<&str>,
     ) -> Result<Outcome, Failure> {
         let mut request = request.clone();
         let (clock, entropy) = (self.clock.as_ref(), self.entropy.as_ref());
-        let pass = self
-            .credentials
-            .authorize(&mut request, &self.transport, clock, entropy)
-            .await?;
+        let pass = credentials.authorize(&mut request, &self.transport, clock, entropy);
+        let pass = match pass.await {
+            Ok(pass) => pass,
+            Err(failure) if is_refused_grant(&failure) => return Ok(Outcome::Rejected(failure)),
+            Err(failure) => return Err(failure),
+        };
         let reply = self.transport.send(&request).await;
         let reply = reply.map_err(|error| error.into_failure(self.connector.origin()))?;
         if (200..300).contains(&reply.status) {
-            self.credentials.accepted(pass).await;
+            credentials.accepted(pass).await;
         }
         // The manifest has the first word: a vendor may say something else with a 401.
-        Ok(
-            match self.connector.read(span, token, &reply, self.clock.now()) {
-                Ok(page) => Outcome::Page(page),
-                Err(failure) if reply.status == 401 && failure.class == FailureClass::Block => {
-                    if self.credentials.rejected(pass).await {
-                        Outcome::Stale(failure)
-                    } else {
-                        Outcome::Failed(failure)
-                    }
-                }
-                Err(failure) => Outcome::Failed(failure),
-            },
-        )
+        match self.connector.read(span, token, &reply, self.clock.now()) {
+            Ok(page) => Ok(Outcome::Page(page)),
+            Err(failure) if reply.status == 401 && failure.class == FailureClass::Block => {
+                let is_stale = credentials.rejected(pass).await;
+                Ok(if is_stale {
+                    Outcome::Stale(failure)
+                } else {
+                    Outcome::Rejected(failure)
+                })
+            }
+            Err(failure) => Err(failure),
+        }
     }
 
     /// The last look before credentials are added; the connector has checked the same.
@@ -140,10 +171,17 @@ impl<T: Transport> Client<T> {
     }
 }
 
+/// Whether the token endpoint, the only one heard of before the request itself, refuses what it was
+/// shown.
+fn is_refused_grant(failure: &Failure) -> bool {
+    let status = failure.status.unwrap_or_default();
+    failure.class == FailureClass::Block && GRANT_REFUSED.contains(&status)
+}
+
 impl<T> fmt::Debug for Client<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Client")
-            .field("credentials", &self.credentials)
+            .field("credentials", &self.keys.current())
             .finish_non_exhaustive()
     }
 }

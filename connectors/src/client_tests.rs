@@ -16,13 +16,13 @@ use crate::scripted::ScriptedTransport;
 
 use super::*;
 
-const CANARY: &str = "canary-5f1e9c02";
-const BEARER: &str = "{ kind: bearer }";
-const OAUTH: &str =
+pub(super) const CANARY: &str = "canary-5f1e9c02";
+pub(super) const BEARER: &str = "{ kind: bearer }";
+pub(super) const OAUTH: &str =
     "{ kind: oauth2_client_credentials, token_url: https://login.vendor.test/token }";
-const TOKEN_PATH: &str = "/token";
+pub(super) const TOKEN_PATH: &str = "/token";
 
-fn connector(auth: &str, base_url: Option<String>) -> Connector {
+pub(super) fn connector(auth: &str, base_url: Option<String>) -> Connector {
     let manifest = format!(
         r#"
 connector: sample
@@ -74,12 +74,12 @@ fn client<T: Transport>(connector: Connector, transport: T) -> Client<T> {
     )
 }
 
-fn span() -> Span {
+pub(super) fn span() -> Span {
     let from: Timestamp = "2026-01-01T00:00:00Z".parse().unwrap();
     Span::new(from, from.plus_ms(600_000)).unwrap()
 }
 
-fn reply(status: u16, body: &str) -> ApiResponse {
+pub(super) fn reply(status: u16, body: &str) -> ApiResponse {
     ApiResponse {
         status,
         headers: Headers::default(),
@@ -110,7 +110,7 @@ fn vendor(takes: impl Fn(u64) -> bool + Send + Sync + 'static) -> ScriptedTransp
     })
 }
 
-fn tokens_asked(transport: &ScriptedTransport) -> usize {
+pub(super) fn tokens_asked(transport: &ScriptedTransport) -> usize {
     transport
         .requests()
         .iter()

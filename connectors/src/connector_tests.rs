@@ -59,6 +59,45 @@ fn a_parameter_in_the_host_is_a_host_name() {
 }
 
 #[test]
+fn a_parameter_that_leads_to_an_unknown_host_is_refused_unless_base_url_says_the_same() {
+    let okta = crate::registry::find("okta_system_log").unwrap();
+    for domain in ["acme.okta.com", "ACME.oktapreview.com", "a.b.okta-emea.com"] {
+        assert!(Connector::compile(&okta, &settings(&[("domain", domain)])).is_ok());
+    }
+    for domain in [
+        "okta.com",
+        "login.acme.test",
+        "acme.okta.com.evil.test",
+        "127.0.0.1",
+    ] {
+        let mut given = settings(&[("domain", domain)]);
+        let error = Connector::compile(&okta, &given).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            format!(
+                "params.domain: `{domain}` is none of this connector's hosts, *.okta.com, \
+                 *.oktapreview.com, *.okta-emea.com, *.okta-gov.com, *.okta.mil; for a domain of \
+                 your own, also set `base_url: https://{domain}`"
+            )
+        );
+        given.base_url = Some(format!("https://{domain}"));
+        let connector = Connector::compile(&okta, &given).unwrap();
+        assert_eq!(connector.origin().to_string(), format!("https://{domain}"));
+    }
+}
+
+#[test]
+fn a_manifest_without_hosts_allows_what_its_parameters_lead_to() {
+    let base_url = "base_url: https://{team}.example.com\n";
+    let open = Connector::compile(&manifest("base_url", base_url), &settings(&[("team", "a")]));
+    assert_eq!(open.unwrap().origin().host(), "a.example.com");
+    let ported = "base_url: https://{team}:8443\nhosts: [\"*.example.com:8443\"]\n";
+    let ported = manifest("base_url", ported);
+    assert!(Connector::compile(&ported, &settings(&[("team", "a.example.com")])).is_ok());
+    assert!(Connector::compile(&ported, &settings(&[("team", "example.com")])).is_err());
+}
+
+#[test]
 fn unknown_and_missing_parameters_are_named() {
     let error = compile(&[("teem", "a")]).unwrap_err().to_string();
     assert_eq!(

@@ -13,6 +13,7 @@ use windlass_core::limits;
 use windlass_core::retry::FailureClass;
 
 use crate::exchange::{ApiRequest, ApiResponse, Failure, Headers, Method, Origin, is_confidential};
+use crate::hosts::AllowedHosts;
 
 /// Idle connections kept to one vendor: a source has a few workers, and a vendor's load balancer
 /// closes what idles longer anyway.
@@ -99,6 +100,8 @@ impl TransportError {
 pub struct HttpTransport {
     client: reqwest::Client,
     body_bytes_max: usize,
+    /// Any host where there is no list.
+    allowed: Option<Arc<AllowedHosts>>,
 }
 
 /// How long the parts of one request may take.
@@ -139,11 +142,20 @@ impl HttpTransport {
         Ok(Self {
             client,
             body_bytes_max: limits::BODY_BYTES_MAX,
+            allowed: None,
         })
+    }
+
+    /// The same transport, which refuses every request to another host than `allowed` lists before
+    /// a connection is made: [`TransportError::Refused`].
+    pub fn confined_to(self, allowed: AllowedHosts) -> Self {
+        let allowed = Some(Arc::new(allowed));
+        Self { allowed, ..self }
     }
 
     async fn exchange(&self, request: &ApiRequest) -> Result<ApiResponse, TransportError> {
         check_url(&request.url)?;
+        self.check_host(&request.url)?;
         let method = match request.method {
             Method::Get => reqwest::Method::GET,
             Method::Post => reqwest::Method::POST,
@@ -179,6 +191,20 @@ impl HttpTransport {
             headers,
             body,
         })
+    }
+
+    fn check_host(&self, url: &Url) -> Result<(), TransportError> {
+        match &self.allowed {
+            Some(allowed) if !allowed.allow(url) => {
+                let host = url.host_str().unwrap_or("no host");
+                let port = url.port().map_or(String::new(), |port| format!(":{port}"));
+                Err(TransportError::Refused(format!(
+                    "{host}{port} is not among the allowed hosts; add it to \
+                     WINDLASS_ALLOWED_HOSTS (a template parameter)"
+                )))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Reads the body, counting what comes out of decompression and stopping at the cap.
@@ -269,7 +295,7 @@ fn is_certificate_problem(text: &str) -> bool {
 }
 
 /// What the error at the bottom says; those above it only say which part of the stack met it.
-fn last_cause(error: &dyn Error) -> String {
+pub(crate) fn last_cause(error: &dyn Error) -> String {
     let mut last = error;
     while let Some(cause) = last.source() {
         last = cause;

@@ -330,3 +330,56 @@ fn each_error_tells_the_worker_what_can_be_done() {
         assert_eq!(failure.wait_ms, None);
     }
 }
+
+#[tokio::test]
+async fn a_host_that_is_not_allowed_is_refused_before_any_connection() {
+    let other = server(ResponseTemplate::new(200)).await;
+    let own = server(ResponseTemplate::new(200)).await;
+    let allowed = own.address().to_string().parse().unwrap();
+    let confined = transport().confined_to(allowed);
+    assert!(confined.send(&get(&own.uri())).await.is_ok());
+
+    let port = other.address().port();
+    for url in [
+        other.uri(),
+        format!("http://localhost:{}/", own.address().port()),
+        format!("http://127.0.0.2:{port}/"),
+        format!("https://127.0.0.1:{port}/?k=s3cret"),
+        "https://evil.test/".to_owned(),
+    ] {
+        // The token endpoint is asked the same way.
+        let mut request = get(&url);
+        request.method = Method::Post;
+        let error = confined.send(&request).await.unwrap_err();
+        let TransportError::Refused(text) = &error else {
+            panic!("{url}: {error:?}")
+        };
+        assert!(
+            text.contains("is not among the allowed hosts"),
+            "{url}: {text}"
+        );
+        assert!(!text.contains("s3cret"), "{text}");
+    }
+    assert_eq!((requests(&own).await, requests(&other).await), (1, 0));
+}
+
+#[tokio::test]
+async fn who_is_refused_is_told_which_host_to_add_where() {
+    let confined = transport().confined_to("api.vendor.test".parse().unwrap());
+    for (url, host) in [
+        ("https://evil.test/x?k=s3cret", "evil.test"),
+        ("https://api.vendor.test:8443/", "api.vendor.test:8443"),
+    ] {
+        let request = get(url);
+        let error = confined.send(&request).await.unwrap_err();
+        let failure = error.into_failure(&Origin::from(&request.url));
+        assert_eq!(failure.class, FailureClass::Block);
+        assert_eq!(
+            failure.message,
+            format!(
+                "https://{host}: {host} is not among the allowed hosts; add it to \
+                 WINDLASS_ALLOWED_HOSTS (a template parameter); nothing was sent"
+            )
+        );
+    }
+}

@@ -12,6 +12,7 @@
 //! | [`auth`] | a source's credentials: added last, renewed, taken out of messages |
 //! | [`client`] | one source's way to its vendor: the only caller of the network |
 //! | [`http`] | the network, and the seam for it |
+//! | [`hosts`] | which hosts requests may go to |
 //! | [`secret`] | references to secrets, and fetching them |
 //! | [`wait`] | how long a vendor asks to wait |
 //! | `scripted` | a transport for tests (feature `test-util`) |
@@ -20,6 +21,7 @@ pub mod auth;
 pub mod client;
 pub mod connector;
 pub mod exchange;
+pub mod hosts;
 pub mod http;
 pub mod manifest;
 pub mod records;
@@ -34,5 +36,6 @@ pub use auth::Credentials;
 pub use client::Client;
 pub use connector::{Budget, CompileError, Connector, Defaults, Page, Record, Settings};
 pub use exchange::{ApiRequest, ApiResponse, Failure, Origin};
+pub use hosts::AllowedHosts;
 pub use http::{HttpTransport, Transport, TransportError};
 pub use manifest::Manifest;

@@ -15,6 +15,7 @@ use serde::Deserialize;
 
 pub use auth::{AuthScheme, AuthSpec, ClientAuth, HeaderSpec};
 
+use crate::hosts::HostRule;
 use crate::yaml::{self, YamlError};
 
 /// One vendor API, as written in a file that has passed every check.
@@ -29,6 +30,9 @@ pub struct Manifest {
     pub docs: String,
     /// Where requests go: scheme, host and perhaps a path; parameters may stand in the host.
     pub base_url: text::Template,
+    /// Hosts that `base_url` may lead to when a parameter stands in its host.
+    #[serde(default)]
+    pub hosts: Vec<HostRule>,
     /// What a source sets.
     #[serde(default)]
     pub params: BTreeMap<String, request::Param>,

@@ -73,6 +73,17 @@ fn a_bad_url_and_plain_http_are_refused() {
 }
 
 #[test]
+fn hosts_that_are_none_or_leave_out_the_manifests_own_are_refused() {
+    let given = |hosts: &str| format!("base_url: https://api.example.com\nhosts: {hosts}\n");
+    insta::assert_snapshot!(error("base_url", &given("[\"*.example.com\", https://x.test]")), @"sample.yaml:5:26: `https://x.test` is not a host; write it like api.example.com, without https:// and slashes");
+    insta::assert_snapshot!(error("base_url", &given("[\"*.com\"]")), @"sample.yaml:5:9: `*.com` allows too much; name at least two labels, like *.example.com");
+    insta::assert_snapshot!(error("base_url", &given("[\"*.example.org\"]")), @"sample.yaml:5:8: `hosts`: does not allow the host of base_url; leave `hosts` out where no parameter stands in base_url");
+    for hosts in ["[]", "[\"*.example.com\"]", "[a.test, api.example.com]"] {
+        assert!(Manifest::load("sample.yaml", &sample("base_url", &given(hosts))).is_ok());
+    }
+}
+
+#[test]
 fn tail_mode_is_known_and_refused() {
     let text = sample("", "").replace("mode: window", "mode: tail");
     let error = Manifest::load("sample.yaml", &text)

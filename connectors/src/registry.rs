@@ -81,8 +81,22 @@ pub fn is_file(connector: &str) -> bool {
 /// which ends in `.yaml` or `.yml`.
 pub fn find(connector: &str) -> Result<Manifest, RegistryError> {
     if is_file(connector) {
-        return from_file(connector);
+        return from_file(Path::new(connector));
     }
+    find_built_in(connector)
+}
+
+/// The manifest that a definition in the state means by `connector`, for a process that does not
+/// stand where the configuration does: a built-in name, or a file, of which only the file name
+/// counts and which lies in `dir`. So nobody who can write a definition reads another file.
+pub fn find_in(dir: &Path, connector: &str) -> Result<Manifest, RegistryError> {
+    match Path::new(connector).file_name() {
+        Some(name) if is_file(connector) => from_file(&dir.join(name)),
+        _ => find_built_in(connector),
+    }
+}
+
+fn find_built_in(connector: &str) -> Result<Manifest, RegistryError> {
     if let Some(text) = source(connector) {
         return Ok(Manifest::load(&format!("{connector}.yaml"), text)?);
     }
@@ -98,9 +112,10 @@ pub fn find(connector: &str) -> Result<Manifest, RegistryError> {
     })
 }
 
-fn from_file(path: &str) -> Result<Manifest, RegistryError> {
+fn from_file(path: &Path) -> Result<Manifest, RegistryError> {
+    let shown = path.display().to_string();
     let failed = |source| RegistryError::Read {
-        path: path.to_owned(),
+        path: shown.clone(),
         source,
     };
     let mut text = String::new();
@@ -112,76 +127,9 @@ fn from_file(path: &str) -> Result<Manifest, RegistryError> {
         let problem = format!("it is larger than {} bytes", limits::FILE_BYTES_MAX);
         return Err(failed(io::Error::new(io::ErrorKind::FileTooLarge, problem)));
     }
-    Ok(Manifest::load(path, &text)?)
+    Ok(Manifest::load(&shown, &text)?)
 }
 
 #[cfg(test)]
-mod tests {
-    use std::collections::BTreeSet;
-    use std::io::Write;
-
-    use super::*;
-
-    #[test]
-    fn the_registry_and_the_folder_hold_the_same_manifests_with_fixtures() {
-        let stems = |folder: &str| -> BTreeSet<String> {
-            let path = format!("{}/{folder}", env!("CARGO_MANIFEST_DIR"));
-            let entries = std::fs::read_dir(path)
-                .unwrap()
-                .map(|entry| entry.unwrap().path());
-            entries
-                .map(|path| path.file_stem().unwrap().to_str().unwrap().to_owned())
-                .collect()
-        };
-        let known: BTreeSet<String> = names().map(str::to_owned).collect();
-        assert_eq!(stems("manifests"), known);
-        assert_eq!(stems("fixtures"), known);
-        assert!(names().is_sorted());
-    }
-
-    #[test]
-    fn every_built_in_manifest_is_valid_and_named_like_its_file() {
-        for name in names() {
-            let manifest = find(name).unwrap_or_else(|error| panic!("{error}"));
-            assert_eq!(manifest.connector, name);
-        }
-    }
-
-    #[test]
-    fn an_unknown_name_is_answered_with_the_closest_one() {
-        let error = find("google_report").unwrap_err().to_string();
-        assert_eq!(
-            error,
-            "there is no connector `google_report`; did you mean `google_reports`?"
-        );
-        assert!(find("x").unwrap_err().to_string().contains("nvd_cves"));
-    }
-
-    #[test]
-    fn a_manifest_file_needs_no_rebuild_and_its_errors_name_it() {
-        let mut file = tempfile::Builder::new().suffix(".yaml").tempfile().unwrap();
-        file.write_all(source("nvd_cves").unwrap().as_bytes())
-            .unwrap();
-        let path = file.path().to_str().unwrap().to_owned();
-        assert_eq!(find(&path).unwrap().connector, "nvd_cves");
-        file.write_all(b"zzz: 1\n").unwrap();
-        let error = find(&path).unwrap_err().to_string();
-        assert!(
-            error.starts_with(&path) && error.contains("unknown field `zzz`"),
-            "{error}"
-        );
-        assert!(matches!(
-            find("./absent.yaml"),
-            Err(RegistryError::Read { .. })
-        ));
-    }
-
-    #[test]
-    fn a_file_too_large_is_refused() {
-        let mut file = tempfile::Builder::new().suffix(".yaml").tempfile().unwrap();
-        let length = usize::try_from(limits::FILE_BYTES_MAX).unwrap() + 1;
-        file.write_all(&vec![b'#'; length]).unwrap();
-        let error = find(file.path().to_str().unwrap()).unwrap_err();
-        assert!(error.to_string().contains("larger than"), "{error}");
-    }
-}
+#[path = "registry_tests.rs"]
+mod tests;

@@ -1,65 +1,127 @@
 //! Where a secret is kept, and fetching it from there. Configuration holds references only; what
 //! they point at is read late, held in a type that does not print, and never part of an error.
 
+#[cfg(feature = "aws")]
+mod aws;
+mod error;
+#[cfg(test)]
+#[cfg(feature = "aws")]
+mod fake_aws;
+mod vault;
+
 use std::ffi::OsString;
 use std::fmt;
 use std::fs::File;
+use std::future::Future;
 use std::io::{self, Read};
 use std::path::PathBuf;
+use std::pin::Pin;
 use std::str::FromStr;
 
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Deserializer};
 use windlass_core::limits;
 
-/// Names of places that exist, but not in this crate.
-const ELSEWHERE: [&str; 2] = ["secretsmanager", "ssm"];
+pub use self::error::SecretError;
+pub use self::vault::{Vault, VaultSecret};
 
-/// Where a secret is kept: `env:NAME` or `file:PATH`. Printing one prints the reference.
+/// Longest name or ARN either store takes (the API references of `GetSecretValue` and
+/// `GetParameter`).
+const NAME_BYTES_MAX: usize = 2_048;
+/// Longest field of a bundle; a name that somebody chose.
+const FIELD_BYTES_MAX: usize = 256;
+
+/// Where a secret is kept: `env:NAME`, `file:PATH`, `secretsmanager:NAME` or `ssm:NAME`. Printing
+/// one prints the reference.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SecretRef {
     /// An environment variable of this process.
     Env(String),
     /// A file; line breaks at its end are not part of the secret.
     File(PathBuf),
+    /// A secret of AWS Secrets Manager, by name or ARN.
+    SecretsManager(Stored),
+    /// A parameter of the AWS Systems Manager Parameter Store, by name, path or ARN.
+    Ssm(Stored),
 }
 
-/// A secret that cannot be had. Names the reference, never what it points at.
-#[derive(Debug, thiserror::Error)]
-pub enum SecretError {
-    /// The text is no reference. It may be a secret that was pasted in, so it is not repeated.
-    #[error(
-        "not a reference to a secret; write `env:NAME` or `file:PATH`, never the secret itself"
-    )]
-    Malformed,
-    /// The place is known and not available here.
-    #[error("`{0}:` secrets are not in this build; use `env:NAME` or `file:PATH`")]
-    Unavailable(&'static str),
-    /// Nothing is there.
-    #[error("`{0}` is not set; set the environment variable and start again")]
-    Missing(SecretRef),
-    /// The file cannot be read.
-    #[error("`{reference}` cannot be read: {source}")]
-    Unreadable {
-        /// Which.
-        reference: SecretRef,
-        /// Why.
-        source: io::Error,
-    },
-    /// It is there and empty.
-    #[error("`{0}` is empty")]
-    Empty(SecretRef),
-    /// It is longer than [`limits::FILE_BYTES_MAX`].
-    #[error("`{0}` is longer than {max} bytes; this is not a secret", max = limits::FILE_BYTES_MAX)]
-    TooLarge(SecretRef),
-    /// It is not UTF-8.
-    #[error("`{0}` is not UTF-8 text")]
-    NotText(SecretRef),
+/// A name in a store of AWS, and perhaps one field of what is kept there: `windlass/acme#okta`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stored {
+    name: String,
+    field: Option<String>,
 }
+
+impl Stored {
+    /// The name, path or ARN: ASCII letters, digits and `/_+=.@-:!`.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Which text of the JSON object kept there; all of what is kept there without.
+    pub fn field(&self) -> Option<&str> {
+        self.field.as_deref()
+    }
+
+    /// `None` for what no name can look like.
+    fn parse(text: &str) -> Option<Self> {
+        // Neither store has names with this sign in them.
+        let (name, field) = match text.split_once('#') {
+            Some((name, field)) => (name, Some(field)),
+            None => (text, None),
+        };
+        // The name characters of `CreateSecret` and `PutParameter`, the colons of ARNs and of
+        // parameter versions, and the exclamation mark of secrets that a service of AWS manages.
+        let in_name = |byte: u8| byte.is_ascii_alphanumeric() || b"/_+=.@-:!".contains(&byte);
+        let is_name = (1..=NAME_BYTES_MAX).contains(&name.len()) && name.bytes().all(in_name);
+        let is_field = field.is_none_or(|field| {
+            (1..=FIELD_BYTES_MAX).contains(&field.len()) && !field.contains(char::is_control)
+        });
+        (is_name && is_field).then(|| Self {
+            name: name.to_owned(),
+            field: field.map(str::to_owned),
+        })
+    }
+
+    /// The asked part of `secret`, which is what is kept under the name; `reference` for errors.
+    fn part_of(
+        &self,
+        secret: &SecretString,
+        reference: &SecretRef,
+    ) -> Result<SecretString, SecretError> {
+        let Some(field) = &self.field else {
+            return Ok(secret.clone());
+        };
+        // The parser's own error could quote the secret.
+        let object: serde_json::Map<String, serde_json::Value> =
+            serde_json::from_str(secret.expose_secret())
+                .map_err(|_| SecretError::NotJson(reference.clone()))?;
+        let text = object.get(field).and_then(serde_json::Value::as_str);
+        let text = text.filter(|text| !text.is_empty());
+        text.map(SecretString::from)
+            .ok_or_else(|| SecretError::NoField(reference.clone()))
+    }
+}
+
+/// Where one source's secret can be read again, when the vendor rejects the one it has.
+pub trait SecretSource: fmt::Debug + Send + Sync {
+    /// Reads the secret now, past every cache.
+    ///
+    /// # Errors
+    /// As [`Vault::fetch_again`].
+    fn read_again(&self) -> SecretRead<'_>;
+}
+
+/// A secret on its way. Boxed, so that a source of secrets can be a trait object.
+pub type SecretRead<'a> =
+    Pin<Box<dyn Future<Output = Result<SecretString, SecretError>> + Send + 'a>>;
 
 impl SecretRef {
-    /// Fetches the secret: at most [`limits::FILE_BYTES_MAX`] bytes of UTF-8, without the line
-    /// breaks at its end. Reads each time, so that a replaced file is seen by the next run.
+    /// Fetches a secret of this machine: at most [`limits::FILE_BYTES_MAX`] bytes of UTF-8, without
+    /// the line breaks at its end. Reads each time, so that a replaced file is seen by the next run.
+    ///
+    /// # Errors
+    /// [`SecretError::Unavailable`] for the stores of AWS, which only a [`Vault`] reaches.
     pub fn resolve(&self) -> Result<SecretString, SecretError> {
         self.resolve_with(|name| std::env::var_os(name))
     }
@@ -83,7 +145,15 @@ impl SecretRef {
                 self.check_length(bytes.len())?;
                 String::from_utf8(bytes).map_err(|_| SecretError::NotText(self.clone()))?
             }
+            Self::SecretsManager(_) | Self::Ssm(_) => {
+                return Err(SecretError::Unavailable(self.scheme()));
+            }
         };
+        self.accept(&text)
+    }
+
+    /// `text` as the secret, if it can be one.
+    fn accept(&self, text: &str) -> Result<SecretString, SecretError> {
         self.check_length(text.len())?;
         let secret = text.trim_end_matches(['\r', '\n']);
         if secret.is_empty() {
@@ -97,6 +167,16 @@ impl SecretRef {
             Ok(())
         } else {
             Err(SecretError::TooLarge(self.clone()))
+        }
+    }
+
+    /// What stands before the colon.
+    const fn scheme(&self) -> &'static str {
+        match self {
+            Self::Env(_) => "env",
+            Self::File(_) => "file",
+            Self::SecretsManager(_) => "secretsmanager",
+            Self::Ssm(_) => "ssm",
         }
     }
 }
@@ -113,15 +193,14 @@ impl FromStr for SecretRef {
     type Err = SecretError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        match text.split_once(':') {
-            Some(("env", name)) if is_variable_name(name) => Ok(Self::Env(name.to_owned())),
-            Some(("file", path)) if !path.is_empty() => Ok(Self::File(path.into())),
-            Some((scheme, _)) => {
-                let known = ELSEWHERE.into_iter().find(|name| *name == scheme);
-                Err(known.map_or(SecretError::Malformed, SecretError::Unavailable))
-            }
-            None => Err(SecretError::Malformed),
-        }
+        let reference = match text.split_once(':') {
+            Some(("env", name)) => is_variable_name(name).then(|| Self::Env(name.to_owned())),
+            Some(("file", path)) => (!path.is_empty()).then(|| Self::File(path.into())),
+            Some(("secretsmanager", rest)) => Stored::parse(rest).map(Self::SecretsManager),
+            Some(("ssm", rest)) => Stored::parse(rest).map(Self::Ssm),
+            _ => None,
+        };
+        reference.ok_or(SecretError::Malformed)
     }
 }
 
@@ -132,10 +211,21 @@ fn is_variable_name(name: &str) -> bool {
 
 impl fmt::Display for SecretRef {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:", self.scheme())?;
         match self {
-            Self::Env(name) => write!(f, "env:{name}"),
-            Self::File(path) => write!(f, "file:{}", path.display()),
+            Self::Env(name) => f.write_str(name),
+            Self::File(path) => write!(f, "{}", path.display()),
+            Self::SecretsManager(stored) | Self::Ssm(stored) => write!(f, "{stored}"),
         }
+    }
+}
+
+impl fmt::Display for Stored {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.name)?;
+        self.field
+            .as_ref()
+            .map_or(Ok(()), |field| write!(f, "#{field}"))
     }
 }
 

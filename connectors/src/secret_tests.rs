@@ -2,6 +2,11 @@ use std::fs;
 
 use secrecy::ExposeSecret;
 
+use std::sync::Arc;
+
+use windlass_core::Timestamp;
+use windlass_core::clock::{ManualClock, SeededEntropy};
+
 use super::*;
 
 const CANARY: &str = "canary-5f1e9c02";
@@ -41,17 +46,99 @@ fn a_pasted_secret_is_refused_and_not_repeated() {
 }
 
 #[test]
-fn a_place_that_needs_another_build_is_named() {
-    let error = "secretsmanager:okta".parse::<SecretRef>().unwrap_err();
-    assert!(
-        error
-            .to_string()
-            .starts_with("`secretsmanager:` secrets are not in this build")
-    );
-    assert!(matches!(
-        "ssm:/okta".parse::<SecretRef>(),
-        Err(SecretError::Unavailable("ssm"))
-    ));
+fn a_store_of_aws_is_known_in_every_build_and_not_read_by_this_machine() {
+    for text in ["secretsmanager:okta", "ssm:/okta#token"] {
+        let reference: SecretRef = text.parse().unwrap();
+        let error = reference.resolve().unwrap_err();
+        let scheme = text.split(':').next().unwrap();
+        assert_eq!(
+            error.to_string(),
+            format!("`{scheme}:` secrets are not in this build; use `env:NAME` or `file:PATH`")
+        );
+        assert!(!error.may_pass());
+    }
+}
+
+#[test]
+fn a_name_in_a_store_may_be_followed_by_a_field() {
+    let arn = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:windlass/acme-AbCdEf";
+    for (text, name, field) in [
+        (
+            "secretsmanager:windlass/acme".to_owned(),
+            "windlass/acme",
+            None,
+        ),
+        (
+            format!("secretsmanager:{arn}#okta token"),
+            arn,
+            Some("okta token"),
+        ),
+        (
+            "ssm:/windlass/acme:3#a#b".to_owned(),
+            "/windlass/acme:3",
+            Some("a#b"),
+        ),
+        ("ssm:x_y.z-1+2=@!".to_owned(), "x_y.z-1+2=@!", None),
+    ] {
+        let reference: SecretRef = text.parse().unwrap();
+        let (SecretRef::SecretsManager(stored) | SecretRef::Ssm(stored)) = &reference else {
+            panic!("{reference:?}")
+        };
+        assert_eq!((stored.name(), stored.field()), (name, field));
+        assert_eq!(reference.to_string(), text);
+    }
+    let longest = |bytes: usize| format!("ssm:{}", "x".repeat(bytes)).parse::<SecretRef>();
+    assert!(longest(NAME_BYTES_MAX).is_ok() && longest(NAME_BYTES_MAX + 1).is_err());
+    let longest = |bytes: usize| format!("ssm:x#{}", "y".repeat(bytes)).parse::<SecretRef>();
+    assert!(longest(FIELD_BYTES_MAX).is_ok() && longest(FIELD_BYTES_MAX + 1).is_err());
+}
+
+#[test]
+fn what_no_store_could_have_named_so_is_refused_and_not_repeated() {
+    for text in [
+        "secretsmanager:",
+        "secretsmanager:#a",
+        "secretsmanager:a#",
+        "secretsmanager:a#b\n",
+        "ssm:a b",
+        "ssm:é",
+        "ssm:canary-5f1e9c02%",
+        "SSM:a",
+    ] {
+        let error = text.parse::<SecretRef>().unwrap_err();
+        assert!(matches!(error, SecretError::Malformed), "{text}");
+        assert!(!format!("{error} {error:?}").contains(CANARY));
+    }
+}
+
+#[test]
+fn a_field_is_one_text_of_a_json_object_and_no_error_quotes_the_secret() {
+    let part = |reference: &str, secret: &str| {
+        let reference: SecretRef = reference.parse().unwrap();
+        let SecretRef::Ssm(stored) = &reference else {
+            panic!("{reference}")
+        };
+        stored.part_of(&SecretString::from(secret), &reference)
+    };
+    let bundle = format!(r#"{{"okta":"{CANARY}","n":5,"empty":"","in":{{"okta":"x"}}}}"#);
+    assert_eq!(part("ssm:a#okta", &bundle).unwrap().expose_secret(), CANARY);
+    assert_eq!(part("ssm:a", &bundle).unwrap().expose_secret(), bundle);
+    for field in ["absent", "n", "empty", "in", "in.okta", "Okta"] {
+        let error = part(&format!("ssm:a#{field}"), &bundle).unwrap_err();
+        assert!(matches!(error, SecretError::NoField(_)), "{field}: {error}");
+        let expected =
+            format!("`ssm:a#{field}`: the secret's JSON has no text under that field; add it");
+        assert_eq!(error.to_string(), expected);
+        assert!(!format!("{error:?}").contains(CANARY));
+    }
+    let list = format!(r#"["{CANARY}"]"#);
+    let cut = bundle.split_at(30).0;
+    for secret in [CANARY, list.as_str(), "5", "null", cut] {
+        let error = part("ssm:a#okta", secret).unwrap_err();
+        assert!(matches!(error, SecretError::NotJson(_)), "{error}");
+        assert!(!format!("{error} {error:?}").contains(CANARY), "{error}");
+        assert!(!error.may_pass());
+    }
 }
 
 #[test]
@@ -107,4 +194,24 @@ fn a_file_that_is_absent_too_large_or_binary_is_an_error_without_its_content() {
     let error = SecretRef::File(binary).resolve().unwrap_err();
     assert!(matches!(error, SecretError::NotText(_)));
     assert!(!format!("{error} {error:?}").contains(CANARY));
+}
+
+#[tokio::test]
+async fn a_vault_reads_this_machine_and_without_its_stores_says_so() {
+    let clock = Arc::new(ManualClock::at(Timestamp::from_ms(0)));
+    let vault = Arc::new(Vault::new(clock, Arc::new(SeededEntropy::new(1))));
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("secret");
+    for value in ["one", "two"] {
+        fs::write(&path, value).unwrap();
+        let reference = SecretRef::File(path.clone());
+        let secret = vault.fetch(&reference).await.unwrap();
+        assert_eq!(secret.expose_secret(), value, "files are not cached");
+        let source = VaultSecret::new(Arc::clone(&vault), reference);
+        assert_eq!(source.read_again().await.unwrap().expose_secret(), value);
+    }
+    for text in ["secretsmanager:a", "ssm:a"] {
+        let error = vault.fetch(&text.parse().unwrap()).await.unwrap_err();
+        assert!(matches!(error, SecretError::Unavailable(_)), "{error}");
+    }
 }

@@ -34,6 +34,9 @@ pub(super) fn endpoint(
             .map_err(|name| wrong("base_url", name))?
     };
     let mut url = check::url(&base).map_err(|problem| wrong("base_url", problem))?;
+    if settings.base_url.is_none() {
+        check_host(manifest, &url)?;
+    }
     let segments = path_segments(&manifest.request.path, params)?;
     let mut path = url
         .path_segments_mut()
@@ -41,6 +44,26 @@ pub(super) fn endpoint(
     path.pop_if_empty().extend(segments);
     drop(path);
     Ok(url)
+}
+
+/// Refuses a host that a parameter led to and the manifest does not know: a mistyped domain would be
+/// sent the credential. Who writes `base_url` has decided.
+fn check_host(manifest: &Manifest, url: &Url) -> Result<(), CompileError> {
+    if manifest.hosts.is_empty() || manifest.hosts.iter().any(|rule| rule.allows(url)) {
+        return Ok(());
+    }
+    let known: Vec<_> = manifest.hosts.iter().map(ToString::to_string).collect();
+    let (host, known) = (url.host_str().unwrap_or_default(), known.join(", "));
+    let field = match manifest.base_url.placeholders().next() {
+        Some(name) => format!("params.{name}"),
+        None => "base_url".to_owned(),
+    };
+    let problem = format!(
+        "`{host}` is none of this connector's hosts, {known}; for a domain of your own, also set \
+         `base_url: {}`",
+        url.as_str().trim_end_matches('/')
+    );
+    Err(wrong(field, problem))
 }
 
 fn path_segments(

@@ -30,6 +30,7 @@ pub(super) fn check(manifest: &Manifest) -> Result<(), Fault> {
     names(manifest)?;
     placeholders(manifest)?;
     base_url(manifest)?;
+    hosts(manifest)?;
     auth(manifest)?;
     window(manifest)?;
     page(manifest)?;
@@ -79,6 +80,20 @@ fn base_url(manifest: &Manifest) -> Result<(), Fault> {
     url(&sample)
         .map(drop)
         .map_err(|problem| fault("base_url", problem, "write it like https://api.example.com"))
+}
+
+/// What a manifest with a fixed host says about hosts must at least allow that one.
+fn hosts(manifest: &Manifest) -> Result<(), Fault> {
+    let fixed = manifest.base_url.fill(|_| None).ok();
+    let fixed = fixed.and_then(|text| text.parse().ok());
+    if let Some(base_url) = fixed
+        && !manifest.hosts.is_empty()
+        && !manifest.hosts.iter().any(|rule| rule.allows(&base_url))
+    {
+        let hint = "leave `hosts` out where no parameter stands in base_url";
+        return Err(fault("hosts", "does not allow the host of base_url", hint));
+    }
+    Ok(())
 }
 
 /// A URL that requests with credentials may go to.

@@ -1,0 +1,163 @@
+//! The credentials a client uses now, and how they follow a secret that is replaced while the client
+//! lives.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use secrecy::{ExposeSecret, SecretString};
+use tokio::sync::Mutex as AsyncMutex;
+use windlass_core::Timestamp;
+use windlass_core::retry::FailureClass;
+use windlass_core::time::MINUTE_MS;
+
+use crate::auth::Credentials;
+use crate::exchange::Failure;
+use crate::manifest::AuthSpec;
+use crate::secret::SecretSource;
+
+/// How long the answer about a rejected secret stands: a vendor that rejects every request must not
+/// turn each of them into a read.
+const REREAD_EVERY_MS: i64 = MINUTE_MS;
+/// Credentials remembered after they were replaced, so that a late complaint about them is still
+/// recognised. They are replaced at most once in [`REREAD_EVERY_MS`], and no request lasts longer
+/// than a few times that.
+const EARLIER_MAX: usize = 4;
+
+/// The credentials of one client.
+pub(super) struct Keyring {
+    held: Mutex<Held>,
+    renewal: Option<Renewal>,
+}
+
+struct Held {
+    current: Arc<Credentials>,
+    earlier: VecDeque<Arc<Credentials>>,
+}
+
+/// What makes new credentials possible.
+struct Renewal {
+    source: Arc<dyn SecretSource>,
+    /// Held while the secret is read: whoever is rejected meanwhile waits, and finds new credentials.
+    state: AsyncMutex<Last>,
+}
+
+struct Last {
+    /// What the current credentials are made of.
+    secret: SecretString,
+    /// When it was read again, and what stood in the way if it could not be read for the moment.
+    read: Option<(Timestamp, Option<Failure>)>,
+}
+
+impl Keyring {
+    pub(super) fn new(credentials: Credentials) -> Self {
+        Self {
+            held: Mutex::new(Held {
+                current: Arc::new(credentials),
+                earlier: VecDeque::new(),
+            }),
+            renewal: None,
+        }
+    }
+
+    pub(super) fn with_renewal(self, secret: SecretString, source: Arc<dyn SecretSource>) -> Self {
+        let state = AsyncMutex::new(Last { secret, read: None });
+        let renewal = Some(Renewal { source, state });
+        Self { renewal, ..self }
+    }
+
+    pub(super) fn current(&self) -> Arc<Credentials> {
+        Arc::clone(&self.lock().current)
+    }
+
+    /// Other credentials than `used`, which the vendor has rejected with `rejected`.
+    ///
+    /// Fails with what there is to say when there are none: with `rejected` itself if the secret is
+    /// still the same, cannot be had, or has been asked for within the last minute; with an outage if
+    /// the place it is kept at does not answer, because then nobody knows whether it has changed.
+    pub(super) async fn renewed(
+        &self,
+        used: &Arc<Credentials>,
+        auth: &AuthSpec,
+        rejected: Failure,
+        now: Timestamp,
+    ) -> Result<Arc<Credentials>, Failure> {
+        let Some(renewal) = &self.renewal else {
+            return Err(rejected);
+        };
+        let mut last = renewal.state.lock().await;
+        let current = self.current();
+        if !Arc::ptr_eq(&current, used) {
+            return Ok(current);
+        }
+        if let Some((read_at, trouble)) = &last.read
+            && (0..REREAD_EVERY_MS).contains(&(now.as_ms() - read_at.as_ms()))
+        {
+            return Err(trouble.clone().unwrap_or(rejected));
+        }
+        let secret = renewal.source.read_again().await;
+        last.read = Some((now, None));
+        let with = |text: String| Failure {
+            message: Failure::new(rejected.class, text).message,
+            ..rejected.clone()
+        };
+        match secret {
+            Ok(secret) if secret.expose_secret() == last.secret.expose_secret() => Err(rejected),
+            Ok(secret) => {
+                let credentials = Credentials::new(auth, Some(&secret)).map_err(|error| {
+                    with(format!(
+                        "{rejected}; the secret has changed since, and: {error}"
+                    ))
+                })?;
+                last.secret = secret;
+                Ok(self.replace(credentials))
+            }
+            Err(error) if error.may_pass() => {
+                let message = format!("{error}; needed because: {rejected}");
+                let failure = Failure::new(FailureClass::Outage, message);
+                last.read = Some((now, Some(failure.clone())));
+                Err(failure)
+            }
+            Err(error) => Err(with(format!(
+                "{rejected}; reading the secret again: {error}"
+            ))),
+        }
+    }
+
+    fn replace(&self, credentials: Credentials) -> Arc<Credentials> {
+        let new = Arc::new(credentials);
+        let mut held = self.lock();
+        let old = std::mem::replace(&mut held.current, Arc::clone(&new));
+        held.earlier.push_front(old);
+        held.earlier.truncate(EARLIER_MAX);
+        new
+    }
+
+    /// `text` without the credentials used now and lately.
+    pub(super) fn redact(&self, text: &str) -> String {
+        let held = self.lock();
+        held.all().fold(text.to_owned(), |text, credentials| {
+            credentials.redact(&text)
+        })
+    }
+
+    /// Whether one of the credentials used now or lately stands in `text` whole.
+    pub(super) fn stand_in(&self, text: &str) -> bool {
+        self.lock()
+            .all()
+            .any(|credentials| credentials.stand_in(text))
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Held> {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Held {
+    fn all(&self) -> impl Iterator<Item = &Arc<Credentials>> {
+        std::iter::once(&self.current).chain(&self.earlier)
+    }
+}
+
+#[cfg(test)]
+#[path = "keyring_tests.rs"]
+mod tests;

@@ -1,0 +1,363 @@
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use windlass_core::clock::{ManualClock, SeededEntropy};
+
+use crate::client::Client;
+use crate::client::tests::{
+    BEARER, CANARY, OAUTH, TOKEN_PATH, connector, reply, span, tokens_asked,
+};
+use crate::exchange::{ApiRequest, ApiResponse, Headers};
+use crate::scripted::ScriptedTransport;
+use crate::secret::{SecretError, SecretRead, SecretRef};
+
+use super::*;
+
+const NEWER: &str = "newer-7a40d1b3";
+
+/// A place that holds one secret after the other; the last one stays.
+#[derive(Debug)]
+struct Place {
+    values: Vec<Result<&'static str, Trouble>>,
+    reads: AtomicUsize,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Trouble {
+    Unwell,
+    Denied,
+}
+
+fn reference() -> SecretRef {
+    "secretsmanager:windlass/acme#token".parse().unwrap()
+}
+
+impl Place {
+    fn with(values: &[Result<&'static str, Trouble>]) -> Arc<Self> {
+        Arc::new(Self {
+            values: values.to_vec(),
+            reads: AtomicUsize::new(0),
+        })
+    }
+
+    fn reads(&self) -> usize {
+        self.reads.load(Ordering::SeqCst)
+    }
+}
+
+impl SecretSource for Place {
+    fn read_again(&self) -> SecretRead<'_> {
+        let read = self.reads.fetch_add(1, Ordering::SeqCst);
+        let value = self.values[read.min(self.values.len() - 1)];
+        Box::pin(async move {
+            tokio::task::yield_now().await;
+            value
+                .map(SecretString::from)
+                .map_err(|trouble| match trouble {
+                    Trouble::Unwell => SecretError::Outage {
+                        reference: reference(),
+                        problem: "eu-west-1 answered 503".to_owned(),
+                    },
+                    Trouble::Denied => SecretError::Denied {
+                        reference: reference(),
+                        region: "eu-west-1".to_owned(),
+                        action: "secretsmanager:GetSecretValue",
+                        resource: "secret windlass/acme".to_owned(),
+                    },
+                })
+        })
+    }
+}
+
+fn oauth_secret(value: &str) -> String {
+    format!(r#"{{"client_id":"id","client_secret":"{value}"}}"#)
+}
+
+/// A client that began with [`CANARY`], and its clock.
+fn client(
+    auth: &str,
+    transport: &ScriptedTransport,
+    place: &Arc<Place>,
+) -> (Client<ScriptedTransport>, Arc<ManualClock>) {
+    let connector = connector(auth, None);
+    let secret = if auth == OAUTH {
+        oauth_secret(CANARY)
+    } else {
+        CANARY.to_owned()
+    };
+    let secret = SecretString::from(secret);
+    let credentials = Credentials::new(connector.auth(), Some(&secret)).unwrap();
+    let clock = Arc::new(ManualClock::at("2026-01-02T00:00:00Z".parse().unwrap()));
+    let entropy = Arc::new(SeededEntropy::new(1));
+    let client = Client::new(
+        connector,
+        credentials,
+        transport.clone(),
+        clock.clone(),
+        entropy,
+    );
+    let source: Arc<dyn SecretSource> = place.clone();
+    (client.with_renewal(secret, source), clock)
+}
+
+/// A vendor that takes `good` and echoes everything else.
+fn vendor(good: &'static str) -> ScriptedTransport {
+    ScriptedTransport::new(move |request| {
+        let header = request.header("authorization").unwrap();
+        Ok(if header == format!("Bearer {good}") {
+            reply(200, r#"[{"a":1}]"#)
+        } else {
+            let echo = format!(r#"{{"code":"E401","message":"bad token {header}"}}"#);
+            reply(401, &echo)
+        })
+    })
+}
+
+fn hides_both(failure: &Failure) {
+    let said = format!("{failure} {failure:?}");
+    assert!(!said.contains(CANARY) && !said.contains(NEWER), "{said}");
+}
+
+#[tokio::test]
+async fn a_secret_replaced_since_is_read_once_and_the_page_asked_for_again() {
+    let (transport, place) = (vendor(NEWER), Place::with(&[Ok(NEWER)]));
+    let (client, _) = client(BEARER, &transport, &place);
+    let page = client.fetch(span(), None).await.unwrap();
+    assert_eq!(page.records.len(), 1);
+    assert_eq!((transport.requests().len(), place.reads()), (2, 1));
+    // From now on the new one is used at once.
+    client.fetch(span(), None).await.unwrap();
+    assert_eq!((transport.requests().len(), place.reads()), (3, 1));
+}
+
+#[tokio::test]
+async fn a_secret_that_is_still_the_same_leaves_the_failure_as_it_was() {
+    let (transport, place) = (vendor(NEWER), Place::with(&[Ok(CANARY)]));
+    let (client, _) = client(BEARER, &transport, &place);
+    let failure = client.fetch(span(), None).await.unwrap_err();
+    assert_eq!(
+        (failure.class, failure.status),
+        (FailureClass::Block, Some(401))
+    );
+    assert!(failure.message.contains("E401"), "{failure}");
+    assert_eq!((transport.requests().len(), place.reads()), (1, 1));
+    hides_both(&failure);
+}
+
+#[tokio::test]
+async fn a_secret_is_read_again_at_most_once_a_minute() {
+    let (transport, place) = (
+        vendor(NEWER),
+        Place::with(&[Ok(CANARY), Ok(CANARY), Ok(NEWER)]),
+    );
+    let (client, clock) = client(BEARER, &transport, &place);
+    for (advance_ms, reads) in [(0, 1), (0, 1), (59_999, 1), (1, 2), (30_000, 2)] {
+        clock.advance_ms(advance_ms);
+        let failure = client.fetch(span(), None).await.unwrap_err();
+        assert_eq!(failure.class, FailureClass::Block);
+        assert_eq!(place.reads(), reads);
+    }
+    assert_eq!(transport.requests().len(), 5, "no request was repeated");
+    // A clock that stepped back does not make it wait for longer.
+    clock.advance_ms(-3_600_000);
+    client.fetch(span(), None).await.unwrap();
+    assert_eq!(place.reads(), 3);
+}
+
+#[tokio::test]
+async fn a_new_secret_that_is_rejected_too_blocks_and_neither_is_repeated() {
+    let (transport, place) = (vendor("another"), Place::with(&[Ok(NEWER)]));
+    let (client, _) = client(BEARER, &transport, &place);
+    let failure = client.fetch(span(), None).await.unwrap_err();
+    assert_eq!(
+        (failure.class, failure.status),
+        (FailureClass::Block, Some(401))
+    );
+    assert!(failure.message.contains("***"), "{failure}");
+    assert_eq!((transport.requests().len(), place.reads()), (2, 1));
+    hides_both(&failure);
+}
+
+#[tokio::test]
+async fn while_the_secret_cannot_be_read_nobody_is_blocked() {
+    let (transport, place) = (
+        vendor(NEWER),
+        Place::with(&[Err(Trouble::Unwell), Ok(NEWER)]),
+    );
+    let (client, clock) = client(BEARER, &transport, &place);
+    for _ in 0..3 {
+        let failure = client.fetch(span(), None).await.unwrap_err();
+        assert_eq!(failure.class, FailureClass::Outage);
+        assert!(
+            failure
+                .message
+                .contains("`secretsmanager:windlass/acme#token` cannot be read for now")
+                && failure.message.contains("E401"),
+            "{failure}"
+        );
+        hides_both(&failure);
+    }
+    assert_eq!(place.reads(), 1);
+    clock.advance_ms(REREAD_EVERY_MS);
+    client.fetch(span(), None).await.unwrap();
+    assert_eq!(place.reads(), 2);
+}
+
+#[tokio::test]
+async fn a_secret_that_may_not_be_read_any_more_is_named_beside_the_rejection() {
+    let (transport, place) = (vendor(NEWER), Place::with(&[Err(Trouble::Denied)]));
+    let (client, _) = client(BEARER, &transport, &place);
+    let failure = client.fetch(span(), None).await.unwrap_err();
+    assert_eq!(
+        (failure.class, failure.status),
+        (FailureClass::Block, Some(401))
+    );
+    for part in [
+        "E401",
+        "allow secretsmanager:GetSecretValue on secret windlass/acme",
+    ] {
+        assert!(failure.message.contains(part), "{failure}");
+    }
+    hides_both(&failure);
+}
+
+#[tokio::test]
+async fn a_new_secret_of_the_wrong_shape_blocks_and_is_not_repeated() {
+    let (transport, place) = (
+        vendor(NEWER),
+        Place::with(&[Ok("newer-7a40d1b3\nX-Evil: y")]),
+    );
+    let (client, _) = client(BEARER, &transport, &place);
+    let failure = client.fetch(span(), None).await.unwrap_err();
+    assert_eq!(failure.class, FailureClass::Block);
+    assert!(failure.message.contains("remove line breaks"), "{failure}");
+    assert_eq!(transport.requests().len(), 1);
+    hides_both(&failure);
+}
+
+#[tokio::test]
+async fn two_fetches_rejected_together_read_the_secret_once() {
+    let (transport, place) = (vendor(NEWER), Place::with(&[Ok(NEWER)]));
+    let (client, _) = client(BEARER, &transport, &place);
+    let (one, two) = tokio::join!(client.fetch(span(), None), client.fetch(span(), None));
+    assert!(one.is_ok() && two.is_ok(), "{one:?} {two:?}");
+    assert_eq!((transport.requests().len(), place.reads()), (4, 1));
+}
+
+#[tokio::test]
+async fn a_401_that_the_manifest_explains_otherwise_costs_no_read() {
+    let transport = ScriptedTransport::new(|_| Ok(reply(401, r#"{"code":"slow_down"}"#)));
+    let place = Place::with(&[Ok(NEWER)]);
+    let (client, _) = client(BEARER, &transport, &place);
+    let failure = client.fetch(span(), None).await.unwrap_err();
+    assert_eq!((failure.class, place.reads()), (FailureClass::Rate, 0));
+}
+
+#[tokio::test]
+async fn any_other_refusal_costs_no_read() {
+    let transport = ScriptedTransport::new(|_| Ok(reply(403, "{}")));
+    let place = Place::with(&[Ok(NEWER)]);
+    let (client, _) = client(BEARER, &transport, &place);
+    let failure = client.fetch(span(), None).await.unwrap_err();
+    assert_eq!((failure.class, place.reads()), (FailureClass::Block, 0));
+}
+
+/// The client secret that a request to the token endpoint shows.
+fn shows(request: &ApiRequest, secret: &str) -> bool {
+    use base64::Engine;
+    let encoded = base64::engine::general_purpose::STANDARD.encode(format!("id:{secret}"));
+    request.header("authorization") == Some(format!("Basic {encoded}").as_str())
+}
+
+#[tokio::test]
+async fn a_key_that_the_token_endpoint_refuses_is_read_again() {
+    for (status, error) in [(400, "invalid_grant"), (401, "invalid_client")] {
+        let transport = ScriptedTransport::new(move |request| {
+            Ok(if request.url.path() != TOKEN_PATH {
+                reply(200, "[]")
+            } else if shows(request, NEWER) {
+                reply(200, r#"{"access_token":"access-token","token_type":"b"}"#)
+            } else {
+                reply(status, &format!(r#"{{"error":"{error}"}}"#))
+            })
+        });
+        let newer = r#"{"client_id":"id","client_secret":"newer-7a40d1b3"}"#;
+        let place = Place::with(&[Ok(newer)]);
+        let (client, _) = client(OAUTH, &transport, &place);
+        client.fetch(span(), None).await.unwrap();
+        assert_eq!((tokens_asked(&transport), place.reads()), (2, 1), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn a_token_endpoint_that_is_unwell_or_forbids_costs_no_read() {
+    for (status, class) in [
+        (403, FailureClass::Block),
+        (429, FailureClass::Rate),
+        (503, FailureClass::Outage),
+    ] {
+        let transport = ScriptedTransport::new(move |_| Ok(reply(status, "{}")));
+        let place = Place::with(&[Ok(NEWER)]);
+        let (client, _) = client(OAUTH, &transport, &place);
+        let failure = client.fetch(span(), None).await.unwrap_err();
+        assert_eq!((failure.class, place.reads()), (class, 0), "{failure}");
+    }
+}
+
+#[tokio::test]
+async fn a_fresh_token_that_is_rejected_too_makes_the_key_be_read_again() {
+    let transport = ScriptedTransport::new(move |request| {
+        let is_token = request.url.path() == TOKEN_PATH;
+        let is_new = request.header("authorization") == Some("Bearer new-access-token");
+        let token = |name| format!(r#"{{"access_token":"{name}-access-token","token_type":"b"}}"#);
+        Ok(match (is_token, is_token && shows(request, NEWER)) {
+            (true, true) => reply(200, &token("new")),
+            (true, false) => reply(200, &token("old")),
+            (false, _) if is_new => reply(200, "[]"),
+            (false, _) => reply(401, "{}"),
+        })
+    });
+    let newer = r#"{"client_id":"id","client_secret":"newer-7a40d1b3"}"#;
+    let place = Place::with(&[Ok(newer)]);
+    let (client, _) = client(OAUTH, &transport, &place);
+    client.fetch(span(), None).await.unwrap();
+    assert_eq!((tokens_asked(&transport), place.reads()), (3, 1));
+}
+
+/// P6 confined: credentials go to the configured origins only, and are neither logged nor stored.
+#[tokio::test]
+async fn a_page_token_that_holds_the_secret_before_is_not_handed_on_to_be_stored() {
+    let transport = ScriptedTransport::new(|request| {
+        let link = format!("<https://api.vendor.test/logs?k={CANARY}&after=2>; rel=\"next\"");
+        let is_new = request.header("authorization") == Some("Bearer newer-7a40d1b3");
+        Ok(ApiResponse {
+            status: if is_new { 200 } else { 401 },
+            headers: Headers::from_iter([("link".to_owned(), link)]),
+            body: "[]".into(),
+        })
+    });
+    let place = Place::with(&[Ok(NEWER)]);
+    let (client, _) = client(BEARER, &transport, &place);
+    for _ in 0..2 {
+        let failure = client.fetch(span(), None).await.unwrap_err();
+        assert_eq!(failure.class, FailureClass::Block);
+        hides_both(&failure);
+    }
+    assert_eq!((transport.requests().len(), place.reads()), (3, 1));
+}
+
+#[test]
+fn only_the_last_few_credentials_are_remembered() {
+    let bearer = connector(BEARER, None);
+    let credentials = |number: usize| {
+        let secret = SecretString::from(format!("{number}-secret-value"));
+        Credentials::new(bearer.auth(), Some(&secret)).unwrap()
+    };
+    let keyring = Keyring::new(credentials(0));
+    for number in 1..=EARLIER_MAX + 1 {
+        keyring.replace(credentials(number));
+    }
+    assert_eq!(keyring.redact("0-secret-value"), "0-secret-value");
+    for number in 1..=EARLIER_MAX + 1 {
+        assert_eq!(keyring.redact(&format!("{number}-secret-value")), "***");
+    }
+}

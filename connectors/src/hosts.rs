@@ -1,0 +1,270 @@
+//! Which hosts requests may go to at all, whatever a definition in the state says: whoever can write
+//! there can name a base URL, and the source's credential would follow it.
+
+use std::fmt;
+use std::net::Ipv6Addr;
+use std::str::FromStr;
+
+use serde::{Deserialize, Deserializer};
+use url::{Host, Url};
+
+use crate::manifest::Manifest;
+use crate::registry;
+
+/// Most entries of one list. An environment variable of a Lambda function is far shorter than that:
+/// <https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html>.
+const ENTRIES_MAX: usize = 500;
+
+/// Hosts that requests may go to. Written as a list with commas or white space between the entries:
+///
+/// | entry | allows |
+/// | --- | --- |
+/// | `api.example.com` | that host |
+/// | `*.example.com` | every host below it, at any depth, and not itself |
+/// | `192.0.2.1`, `[2001:db8::1]` | that address |
+/// | any of them with `:8443` | the same at that port |
+///
+/// Without a port, the scheme's own is meant: 443 for https, 80 for http. Host names are compared as
+/// the URL standard writes them, in lower case and punycode; a dot at the end makes no difference.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AllowedHosts(Vec<HostRule>);
+
+/// A list that cannot be used.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum HostsError {
+    /// There is nothing in it: every request would be refused.
+    #[error(
+        "names no host; list them with commas between, such as `api.example.com, *.example.org`"
+    )]
+    Empty,
+    /// There are more than anybody lists by hand.
+    #[error("names more than {ENTRIES_MAX} hosts")]
+    TooMany,
+    /// One of the entries is not a host.
+    #[error("`{entry}` {problem}")]
+    Rule {
+        /// The entry as given, or `***` where it may hold a password.
+        entry: String,
+        /// What is wrong with it, and what would be right.
+        problem: &'static str,
+    },
+}
+
+/// One entry of the list.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct HostRule {
+    pattern: Pattern,
+    /// The scheme's own where there is none.
+    port: Option<u16>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+enum Pattern {
+    /// A host as the URL standard writes it, without a dot at its end.
+    Exactly(String),
+    /// Whatever ends in a dot and this.
+    Below(String),
+}
+
+impl AllowedHosts {
+    /// The hosts of the built-in manifests, those of their token endpoints included.
+    pub fn built_in() -> Self {
+        // Each of them is valid, which a test shows, as another shows this list.
+        let manifests = registry::names().flat_map(registry::find);
+        Self::new(
+            manifests
+                .flat_map(|manifest| of_manifest(&manifest))
+                .collect(),
+        )
+    }
+
+    fn new(mut rules: Vec<HostRule>) -> Self {
+        rules.sort();
+        rules.dedup();
+        Self(rules)
+    }
+
+    /// Whether a request may go to `url`.
+    pub fn allow(&self, url: &Url) -> bool {
+        self.0.iter().any(|rule| rule.allows(url))
+    }
+}
+
+impl HostRule {
+    /// Whether a request may go to `url` by this entry.
+    pub fn allows(&self, url: &Url) -> bool {
+        // `Url::port` knows none where it is the scheme's own.
+        let port = match self.port {
+            Some(port) => url.port_or_known_default() == Some(port),
+            None => url.port().is_none(),
+        };
+        let host = url.host_str().map(without_root);
+        port && host.is_some_and(|host| self.pattern.matches(host))
+    }
+}
+
+impl Pattern {
+    fn matches(&self, host: &str) -> bool {
+        match self {
+            Self::Exactly(name) => host == name,
+            Self::Below(name) => host
+                .strip_suffix(name.as_str())
+                .and_then(|rest| rest.strip_suffix('.'))
+                .is_some_and(|below| !below.is_empty()),
+        }
+    }
+}
+
+/// Where a manifest's requests go: its base URL unless a parameter decides, what it declares, and
+/// its token endpoint.
+fn of_manifest(manifest: &Manifest) -> Vec<HostRule> {
+    let base_url = manifest.base_url.fill(|_| None).ok();
+    let urls = base_url.iter().chain(&manifest.auth.token_url);
+    let fixed = urls.filter_map(|text| of_url(&text.parse().ok()?));
+    fixed.chain(manifest.hosts.iter().cloned()).collect()
+}
+
+fn of_url(url: &Url) -> Option<HostRule> {
+    Some(HostRule {
+        pattern: Pattern::Exactly(without_root(url.host_str()?).to_owned()),
+        port: url.port(),
+    })
+}
+
+/// A name is the same with the dot of the root at its end and without.
+fn without_root(host: &str) -> &str {
+    host.strip_suffix('.').unwrap_or(host)
+}
+
+impl FromStr for AllowedHosts {
+    type Err = HostsError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let entries = text
+            .split(|c: char| c == ',' || c.is_whitespace())
+            .filter(|entry| !entry.is_empty())
+            .take(ENTRIES_MAX + 1)
+            .map(str::parse)
+            .collect::<Result<Vec<_>, _>>()?;
+        match entries.len() {
+            0 => Err(HostsError::Empty),
+            1..=ENTRIES_MAX => Ok(Self::new(entries)),
+            _ => Err(HostsError::TooMany),
+        }
+    }
+}
+
+impl FromStr for HostRule {
+    type Err = HostsError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        parse(text).map_err(|problem| HostsError::Rule {
+            entry: if text.contains('@') { "***" } else { text }.to_owned(),
+            problem,
+        })
+    }
+}
+
+fn parse(text: &str) -> Result<HostRule, &'static str> {
+    if text.contains("://") || text.contains(['/', '@', '?', '#', '\\', '%']) {
+        return Err("is not a host; write it like api.example.com, without https:// and slashes");
+    }
+    let (host, port) = split_port(text)?;
+    if let Some(suffix) = host.strip_prefix("*.") {
+        return Ok(HostRule {
+            pattern: Pattern::Below(suffix_name(suffix)?),
+            port,
+        });
+    }
+    if host.contains('*') {
+        return Err("may have `*` only as its first label, like *.example.com");
+    }
+    let parsed = Host::parse(host).map_err(|_| "is not a host name or an address")?;
+    // `127.1` and `0x7f000001` are addresses to a URL parser, and not to a person who reads the list.
+    if matches!(parsed, Host::Ipv4(_)) && parsed.to_string() != host {
+        return Err("is an address in an unusual form; write it like 192.0.2.1");
+    }
+    Ok(HostRule {
+        pattern: Pattern::Exactly(label_text(&parsed)?),
+        port,
+    })
+}
+
+/// What `*.` stands before: a name of at least two labels, so that nobody allows a whole top-level
+/// domain.
+fn suffix_name(suffix: &str) -> Result<String, &'static str> {
+    let shape = "is no wildcard; write it like *.example.com";
+    match Host::parse(suffix).map_err(|_| shape)? {
+        host @ Host::Domain(_) if !suffix.contains('*') => {
+            let name = label_text(&host)?;
+            if name.contains('.') {
+                Ok(name)
+            } else {
+                Err("allows too much; name at least two labels, like *.example.com")
+            }
+        }
+        _ => Err(shape),
+    }
+}
+
+/// The host as URLs write it, refused when a label is empty.
+fn label_text(host: &Host) -> Result<String, &'static str> {
+    let text = host.to_string();
+    let name = without_root(&text);
+    if name.split('.').any(str::is_empty) {
+        return Err("has an empty label");
+    }
+    Ok(name.to_owned())
+}
+
+/// The host, and the port after it. An IPv6 address has a port only after its brackets.
+fn split_port(text: &str) -> Result<(&str, Option<u16>), &'static str> {
+    let shape = "has no port from 1 to 65535 after its colon";
+    if text.parse::<Ipv6Addr>().is_ok() {
+        return Err("is an IPv6 address, which is written in brackets, like [2001:db8::1]");
+    }
+    let after = text.rfind(']').unwrap_or(0);
+    match text.split_at(after).1.split_once(':') {
+        None => Ok((text, None)),
+        Some((_, port)) => {
+            // Numbers are also read with a sign.
+            let number = port.parse().ok().filter(|number| *number > 0);
+            let number = number.filter(|_| port.bytes().all(|byte| byte.is_ascii_digit()));
+            let host = text.split_at(text.len() - port.len() - 1).0;
+            Ok((host, Some(number.ok_or(shape)?)))
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for HostRule {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?
+            .parse()
+            .map_err(serde::de::Error::custom)
+    }
+}
+
+impl fmt::Display for HostRule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.pattern {
+            Pattern::Exactly(name) => f.write_str(name)?,
+            Pattern::Below(name) => write!(f, "*.{name}")?,
+        }
+        self.port.map_or(Ok(()), |port| write!(f, ":{port}"))
+    }
+}
+
+/// The list in its shortest form: sorted, with commas between, to be read again.
+impl fmt::Display for AllowedHosts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (i, rule) in self.0.iter().enumerate() {
+            let comma = if i == 0 { "" } else { "," };
+            write!(f, "{comma}{rule}")?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+#[path = "hosts_tests.rs"]
+mod tests;

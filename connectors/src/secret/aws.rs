@@ -1,0 +1,216 @@
+//! Reading from Secrets Manager and from the Parameter Store, and what their answers mean.
+
+use std::error::Error;
+use std::time::Duration;
+
+use aws_sdk_secretsmanager::config::timeout::TimeoutConfig;
+use aws_sdk_secretsmanager::error::{ProvideErrorMetadata, SdkError};
+use secrecy::SecretString;
+use windlass_core::limits;
+
+use super::{SecretError, SecretRef, Stored};
+use crate::exchange::one_line;
+use crate::http::last_cause;
+
+/// Longest time for one try. Both services answer within a fraction of a second; a worker has a
+/// deadline, and a source that waits is tried again.
+const TRY_TIMEOUT: Duration = Duration::from_secs(5);
+/// Longest time for one read with the tries of the SDK.
+const READ_TIMEOUT: Duration = Duration::from_secs(15);
+/// Most characters repeated of a service's own message.
+const SAID_CHARS_MAX: usize = 200;
+/// How the two services, or what lies between, ask to slow down:
+/// <https://docs.aws.amazon.com/secretsmanager/latest/apireference/CommonErrors.html>.
+const THROTTLED: [&str; 5] = [
+    "Throttling",
+    "ThrottlingException",
+    "ThrottledException",
+    "TooManyRequestsException",
+    "RequestLimitExceeded",
+];
+/// What AWS says to credentials that are wrong or have run out, from the same page, and the SDK's
+/// own words for signatures that a wrong clock made.
+const NOT_LET_IN: [&str; 9] = [
+    "ExpiredTokenException",
+    "ExpiredToken",
+    "RequestExpired",
+    "UnrecognizedClientException",
+    "InvalidClientTokenId",
+    "InvalidSignatureException",
+    "SignatureDoesNotMatch",
+    "IncompleteSignature",
+    "MissingAuthenticationToken",
+];
+
+/// The two stores.
+pub(super) struct Aws {
+    secrets_manager: aws_sdk_secretsmanager::Client,
+    ssm: aws_sdk_ssm::Client,
+}
+
+/// What a service said instead of a secret.
+struct Said {
+    code: String,
+    message: String,
+    status: u16,
+}
+
+impl Aws {
+    /// The same clients with timeouts of their own.
+    pub(super) fn new(
+        secrets_manager: &aws_sdk_secretsmanager::Client,
+        ssm: &aws_sdk_ssm::Client,
+    ) -> Self {
+        let connect = Duration::from_millis(limits::CONNECT_TIMEOUT_MS);
+        let timeouts = TimeoutConfig::builder()
+            .connect_timeout(TRY_TIMEOUT.min(connect))
+            .operation_attempt_timeout(TRY_TIMEOUT)
+            .operation_timeout(READ_TIMEOUT)
+            .build();
+        let config = secrets_manager.config().to_builder();
+        let config = config.timeout_config(timeouts.clone()).build();
+        let secrets_manager = aws_sdk_secretsmanager::Client::from_conf(config);
+        let config = ssm.config().to_builder();
+        let config = config.timeout_config(timeouts).build();
+        let ssm = aws_sdk_ssm::Client::from_conf(config);
+        Self {
+            secrets_manager,
+            ssm,
+        }
+    }
+
+    /// All of what is kept under the name in `reference`.
+    pub(super) async fn read(&self, reference: &SecretRef) -> Result<SecretString, SecretError> {
+        match reference {
+            SecretRef::SecretsManager(stored) => {
+                let reply = self.secrets_manager.get_secret_value();
+                let reply = reply.secret_id(stored.name()).send().await;
+                let reply = reply.map_err(|error| self.explain(reference, stored, &error))?;
+                // Without text it is binary.
+                let text = reply.secret_string();
+                let text = text.ok_or_else(|| SecretError::NotText(reference.clone()))?;
+                reference.accept(text)
+            }
+            SecretRef::Ssm(stored) => {
+                let reply = self.ssm.get_parameter().name(stored.name());
+                let reply = reply.with_decryption(true).send().await;
+                let reply = reply.map_err(|error| self.explain(reference, stored, &error))?;
+                let text = reply.parameter().and_then(|parameter| parameter.value());
+                reference.accept(text.unwrap_or_default())
+            }
+            SecretRef::Env(_) | SecretRef::File(_) => reference.resolve(),
+        }
+    }
+
+    fn region(&self, reference: &SecretRef) -> String {
+        let region = match reference {
+            SecretRef::Ssm(_) => self.ssm.config().region().map(AsRef::as_ref),
+            _ => self.secrets_manager.config().region().map(AsRef::as_ref),
+        };
+        region.unwrap_or("no region").to_owned()
+    }
+
+    fn explain<E: ProvideErrorMetadata + Error + 'static>(
+        &self,
+        reference: &SecretRef,
+        stored: &Stored,
+        error: &SdkError<E>,
+    ) -> SecretError {
+        let region = self.region(reference);
+        let outage = |problem: String| SecretError::Outage {
+            reference: reference.clone(),
+            problem: short(&problem),
+        };
+        match error {
+            SdkError::ServiceError(service) => {
+                let status = service.raw().status().as_u16();
+                // Without a code, something between here and the service has answered.
+                let Some(code) = service.err().code() else {
+                    return outage(format!("{region} answered {status} without a reason"));
+                };
+                let said = Said {
+                    code: code.to_owned(),
+                    message: short(service.err().message().unwrap_or_default()),
+                    status,
+                };
+                judge(reference, stored, region, said)
+            }
+            SdkError::TimeoutError(_) => {
+                let seconds = READ_TIMEOUT.as_secs();
+                outage(format!("{region} did not answer within {seconds} s"))
+            }
+            SdkError::DispatchFailure(failure) if failure.is_io() || failure.is_timeout() => {
+                outage(format!("{region} cannot be reached: {}", last_cause(error)))
+            }
+            SdkError::ResponseError(_) => outage(format!("{region} gave an answer that is none")),
+            // Before anything was sent: nobody gave this process credentials to sign with.
+            SdkError::DispatchFailure(_) => SecretError::Credentials {
+                reference: reference.clone(),
+                problem: short(&last_cause(error)),
+            },
+            _ => SecretError::Refused {
+                reference: reference.clone(),
+                region,
+                problem: short(&last_cause(error)),
+            },
+        }
+    }
+}
+
+/// What an error of the service means for the reference.
+fn judge(reference: &SecretRef, stored: &Stored, region: String, said: Said) -> SecretError {
+    let Said {
+        code,
+        message,
+        status,
+    } = said;
+    let reference = reference.clone();
+    let is_ssm = matches!(reference, SecretRef::Ssm(_));
+    match code.as_str() {
+        // A key's refusal is reported like the store's own, and only the text tells them apart.
+        "AccessDeniedException" | "AccessDenied" => {
+            let key = message.contains("KMS") || message.contains("kms:");
+            let (action, resource) = match (key, is_ssm) {
+                (true, _) => ("kms:Decrypt", "the key it is encrypted with".to_owned()),
+                (false, true) => ("ssm:GetParameter", format!("parameter {}", stored.name())),
+                (false, false) => (
+                    "secretsmanager:GetSecretValue",
+                    format!("secret {}", stored.name()),
+                ),
+            };
+            SecretError::Denied {
+                reference,
+                region,
+                action,
+                resource,
+            }
+        }
+        "ResourceNotFoundException" | "ParameterNotFound" | "ParameterVersionNotFound" => {
+            SecretError::NotFound { reference, region }
+        }
+        code if NOT_LET_IN.contains(&code) => SecretError::Credentials {
+            reference,
+            problem: code.to_owned(),
+        },
+        code if THROTTLED.contains(&code) || status == 429 || status >= 500 => {
+            SecretError::Outage {
+                reference,
+                problem: format!("{region} answered {status} {code}"),
+            }
+        }
+        code => SecretError::Refused {
+            reference,
+            region,
+            problem: format!("{code}: {message}"),
+        },
+    }
+}
+
+/// One line of bounded length.
+fn short(text: &str) -> String {
+    one_line(text).chars().take(SAID_CHARS_MAX).collect()
+}
+
+#[cfg(test)]
+#[path = "aws_tests.rs"]
+mod tests;

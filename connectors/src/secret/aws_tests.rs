@@ -1,0 +1,232 @@
+use std::net::TcpListener;
+use std::sync::Arc;
+
+use aws_sdk_secretsmanager::config::Region;
+use windlass_core::Timestamp;
+use windlass_core::clock::ManualClock;
+use wiremock::ResponseTemplate;
+
+use crate::secret::fake_aws::{FakeAws, error, parameter, secret, secrets_manager, ssm, vault_at};
+
+use super::*;
+
+const CANARY: &str = "canary-5f1e9c02";
+const BOTH: [&str; 2] = [
+    "secretsmanager:windlass/acme#token",
+    "ssm:/windlass/acme#token",
+];
+
+fn clock() -> Arc<ManualClock> {
+    Arc::new(ManualClock::at(Timestamp::from_ms(0)))
+}
+
+/// What a fetch of `reference` fails with when every request is answered with `reply`.
+async fn failure(reference: &str, reply: ResponseTemplate) -> SecretError {
+    let aws = FakeAws::answering(move |_, _| reply.clone()).await;
+    let fetched = aws.vault(&clock()).fetch(&reference.parse().unwrap()).await;
+    let error = fetched.unwrap_err();
+    assert_eq!(aws.reads().await, 1);
+    assert!(!format!("{error} {error:?}").contains(CANARY), "{error:?}");
+    assert!(!error.to_string().contains('\n'), "{error}");
+    error
+}
+
+#[tokio::test]
+async fn a_name_that_is_not_there_is_told_with_its_region() {
+    for (reference, code) in [
+        (BOTH[0], "ResourceNotFoundException"),
+        (BOTH[1], "ParameterNotFound"),
+        (BOTH[1], "ParameterVersionNotFound"),
+    ] {
+        let error = failure(
+            reference,
+            error(400, code, "Secrets Manager can't find it."),
+        )
+        .await;
+        assert_eq!(
+            error.to_string(),
+            format!(
+                "`{reference}` does not exist in eu-west-1; check name and region, or create it"
+            )
+        );
+        assert!(!error.may_pass());
+    }
+}
+
+#[tokio::test]
+async fn a_missing_permission_is_named_as_a_policy_writes_it() {
+    let user = "User: arn:aws:sts::1:assumed-role/w/w is not authorized to perform: x on: y";
+    let key = "User: arn:aws:sts::1:assumed-role/w/w is not authorized to perform: kms:Decrypt \
+               on the resource associated with this ciphertext";
+    for (reference, message, missing) in [
+        (
+            BOTH[0],
+            user,
+            "secretsmanager:GetSecretValue on secret windlass/acme",
+        ),
+        (
+            BOTH[1],
+            user,
+            "ssm:GetParameter on parameter /windlass/acme",
+        ),
+        (
+            BOTH[0],
+            "Access to KMS is not allowed",
+            "kms:Decrypt on the key it is encrypted with",
+        ),
+        (BOTH[1], key, "kms:Decrypt on the key it is encrypted with"),
+    ] {
+        let error = failure(reference, error(400, "AccessDeniedException", message)).await;
+        assert_eq!(
+            error.to_string(),
+            format!("`{reference}`: access denied in eu-west-1; allow {missing}")
+        );
+        assert!(!error.may_pass());
+    }
+}
+
+#[tokio::test]
+async fn credentials_of_this_process_that_do_not_work_block_no_source() {
+    for reference in BOTH {
+        for code in NOT_LET_IN {
+            let message = "The security token included in the request is expired";
+            let error = failure(reference, error(400, code, message)).await;
+            assert_eq!(
+                error.to_string(),
+                format!(
+                    "`{reference}`: the AWS credentials of this process do not work ({code}); \
+                     renew them"
+                )
+            );
+            assert!(error.may_pass());
+        }
+    }
+}
+
+#[tokio::test]
+async fn without_credentials_nothing_is_sent_and_no_source_is_blocked() {
+    let aws = FakeAws::answering(|_, _| secret("x")).await;
+    let config = aws_sdk_secretsmanager::Config::builder()
+        .behavior_version_latest()
+        .region(Region::new("eu-west-1"))
+        .endpoint_url(aws.url());
+    let bare = aws_sdk_secretsmanager::Client::from_conf(config.build());
+    let aws_clients = Aws::new(&bare, &ssm(&aws.url()));
+    let error = aws_clients
+        .read(&BOTH[0].parse().unwrap())
+        .await
+        .unwrap_err();
+    assert!(
+        matches!(error, SecretError::Credentials { .. }),
+        "{error:?}"
+    );
+    assert!(error.may_pass());
+    assert_eq!(aws.reads().await, 0);
+}
+
+#[tokio::test]
+async fn a_service_that_is_unwell_or_busy_may_pass() {
+    for reference in BOTH {
+        for (status, code) in [
+            (400, "ThrottlingException"),
+            (400, "TooManyRequestsException"),
+            (429, "Whatever"),
+            (500, "InternalServiceError"),
+            (500, "InternalServerError"),
+            (503, "ServiceUnavailable"),
+        ] {
+            let error = failure(reference, error(status, code, "")).await;
+            assert_eq!(
+                error.to_string(),
+                format!("`{reference}` cannot be read for now: eu-west-1 answered {status} {code}")
+            );
+            assert!(error.may_pass());
+        }
+        for status in [200, 403, 502] {
+            let no_json = ResponseTemplate::new(status).set_body_string("<html>");
+            let error = failure(reference, no_json).await;
+            assert!(matches!(error, SecretError::Outage { .. }), "{error:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_service_that_cannot_be_reached_may_pass() {
+    let free = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", free.local_addr().unwrap());
+    drop(free);
+    for reference in BOTH {
+        let vault = vault_at(&url, &clock());
+        let error = vault.fetch(&reference.parse().unwrap()).await.unwrap_err();
+        let said = error.to_string();
+        let expected = format!("`{reference}` cannot be read for now: eu-west-1 cannot be reached");
+        assert!(said.starts_with(&expected), "{said}");
+        assert!(error.may_pass());
+    }
+}
+
+#[tokio::test]
+async fn any_other_refusal_is_told_in_the_services_own_words_cut_short() {
+    for (reference, code) in [
+        (BOTH[0], "InvalidRequestException"),
+        (BOTH[0], "DecryptionFailure"),
+        (BOTH[1], "InvalidKeyId"),
+        (BOTH[1], "ValidationException"),
+    ] {
+        let message = format!("it was marked for deletion\n{}", "x".repeat(1_000));
+        let error = failure(reference, error(400, code, &message)).await;
+        let said = error.to_string();
+        let expected =
+            format!("`{reference}` is refused in eu-west-1: {code}: it was marked for deletion x");
+        assert!(said.starts_with(&expected), "{said}");
+        assert!(said.len() < limits::MESSAGE_CHARS_MAX, "{said}");
+        assert!(!error.may_pass());
+    }
+}
+
+#[tokio::test]
+async fn what_is_no_text_no_json_empty_or_endless_is_refused_without_its_content() {
+    let binary = serde_json::json!({ "Name": "x", "SecretBinary": "Y2FuYXJ5LTVmMWU5YzAy" });
+    let binary = ResponseTemplate::new(200).set_body_json(binary);
+    let error = failure(BOTH[0], binary).await;
+    assert!(matches!(error, SecretError::NotText(_)), "{error:?}");
+
+    let long = "x".repeat(usize::try_from(limits::FILE_BYTES_MAX).unwrap() + 1);
+    let replies = |text: &str| [secret(text), parameter(text)];
+    for (reference, reply) in BOTH.into_iter().zip(replies(&long)) {
+        let error = failure(reference, reply).await;
+        assert!(matches!(error, SecretError::TooLarge(_)), "{error:?}");
+    }
+    for (reference, reply) in BOTH.into_iter().zip(replies("\n")) {
+        let error = failure(reference, reply).await;
+        assert!(matches!(error, SecretError::Empty(_)), "{error:?}");
+    }
+    for (reference, reply) in BOTH.into_iter().zip(replies(CANARY)) {
+        let error = failure(reference, reply).await;
+        assert!(matches!(error, SecretError::NotJson(_)), "{error:?}");
+    }
+    let other = format!(r#"{{"other":"{CANARY}"}}"#);
+    for (reference, reply) in BOTH.into_iter().zip(replies(&other)) {
+        let error = failure(reference, reply).await;
+        assert!(matches!(error, SecretError::NoField(_)), "{error:?}");
+    }
+}
+
+#[test]
+fn both_clients_have_time_limits_and_keep_what_else_they_were_given() {
+    let url = "http://127.0.0.1:1";
+    let aws = Aws::new(&secrets_manager(url), &ssm(url));
+    for (timeouts, region) in [
+        (
+            aws.secrets_manager.config().timeout_config(),
+            aws.secrets_manager.config().region(),
+        ),
+        (aws.ssm.config().timeout_config(), aws.ssm.config().region()),
+    ] {
+        let timeouts = timeouts.unwrap();
+        assert_eq!(timeouts.connect_timeout(), Some(TRY_TIMEOUT));
+        assert_eq!(timeouts.operation_attempt_timeout(), Some(TRY_TIMEOUT));
+        assert_eq!(timeouts.operation_timeout(), Some(READ_TIMEOUT));
+        assert_eq!(region.map(AsRef::as_ref), Some("eu-west-1"));
+    }
+}

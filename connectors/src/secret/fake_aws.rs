@@ -1,0 +1,102 @@
+//! Secrets Manager and the Parameter Store as a small server on the loopback interface, which speaks
+//! the JSON protocol of both.
+
+use std::sync::Arc;
+
+use aws_sdk_secretsmanager::config::retry::RetryConfig;
+use aws_sdk_secretsmanager::config::{Credentials, Region};
+use serde_json::{Value, json};
+use windlass_core::clock::{ManualClock, SeededEntropy};
+use wiremock::matchers::any;
+use wiremock::{Mock, MockServer, Request, ResponseTemplate};
+
+use super::Vault;
+
+pub(super) struct FakeAws {
+    server: MockServer,
+}
+
+/// The action of a request, from its `X-Amz-Target`, and its body.
+fn asked(request: &Request) -> (String, Value) {
+    let target = request.headers["x-amz-target"].to_str().unwrap();
+    let action = target.rsplit('.').next().unwrap().to_owned();
+    (action, serde_json::from_slice(&request.body).unwrap())
+}
+
+/// The JSON that both services answer errors with.
+pub(super) fn error(status: u16, code: &str, message: &str) -> ResponseTemplate {
+    let body = json!({ "__type": code, "message": message, "Message": message });
+    ResponseTemplate::new(status).set_body_json(body)
+}
+
+/// `GetSecretValue`'s reply.
+pub(super) fn secret(text: &str) -> ResponseTemplate {
+    let body = json!({ "ARN": "arn:aws:x", "Name": "x", "SecretString": text });
+    ResponseTemplate::new(200).set_body_json(body)
+}
+
+/// `GetParameter`'s reply.
+pub(super) fn parameter(text: &str) -> ResponseTemplate {
+    let parameter = json!({ "Name": "x", "Type": "SecureString", "Value": text });
+    ResponseTemplate::new(200).set_body_json(json!({ "Parameter": parameter }))
+}
+
+impl FakeAws {
+    /// A server that answers each action and its body with what `script` returns.
+    pub(super) async fn answering(
+        script: impl Fn(&str, &Value) -> ResponseTemplate + Send + Sync + 'static,
+    ) -> Self {
+        let server = MockServer::start().await;
+        let reply = move |request: &Request| {
+            let (action, body) = asked(request);
+            script(&action, &body)
+        };
+        Mock::given(any()).respond_with(reply).mount(&server).await;
+        Self { server }
+    }
+
+    /// Action and body of every request so far.
+    pub(super) async fn asked(&self) -> Vec<(String, Value)> {
+        let requests = self.server.received_requests().await.unwrap();
+        requests.iter().map(asked).collect()
+    }
+
+    pub(super) async fn reads(&self) -> usize {
+        self.asked().await.len()
+    }
+
+    pub(super) fn url(&self) -> String {
+        self.server.uri()
+    }
+
+    /// A vault that asks this server.
+    pub(super) fn vault(&self, clock: &Arc<ManualClock>) -> Arc<Vault> {
+        vault_at(&self.url(), clock)
+    }
+}
+
+pub(super) fn secrets_manager(url: &str) -> aws_sdk_secretsmanager::Client {
+    let config = aws_sdk_secretsmanager::Config::builder()
+        .behavior_version_latest()
+        .region(Region::new("eu-west-1"))
+        .credentials_provider(Credentials::new("id", "key", None, None, "test"))
+        // Retries are the SDK's and sleep for real.
+        .retry_config(RetryConfig::disabled())
+        .endpoint_url(url);
+    aws_sdk_secretsmanager::Client::from_conf(config.build())
+}
+
+pub(super) fn ssm(url: &str) -> aws_sdk_ssm::Client {
+    let config = aws_sdk_ssm::Config::builder()
+        .behavior_version_latest()
+        .region(Region::new("eu-west-1"))
+        .credentials_provider(Credentials::new("id", "key", None, None, "test"))
+        .retry_config(RetryConfig::disabled())
+        .endpoint_url(url);
+    aws_sdk_ssm::Client::from_conf(config.build())
+}
+
+pub(super) fn vault_at(url: &str, clock: &Arc<ManualClock>) -> Arc<Vault> {
+    let vault = Vault::new(clock.clone(), Arc::new(SeededEntropy::new(1)));
+    Arc::new(vault.with_aws(&secrets_manager(url), &ssm(url)))
+}

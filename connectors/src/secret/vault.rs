@@ -1,0 +1,217 @@
+//! One process's way to its secrets: this machine's always, those of AWS where a build has them,
+//! with a cache in front of what costs a request.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use secrecy::SecretString;
+use tokio::sync::Mutex as AsyncMutex;
+use windlass_core::time::MINUTE_MS;
+use windlass_core::{Clock, Entropy, Timestamp};
+
+#[cfg(feature = "aws")]
+use super::aws::Aws;
+use super::{SecretError, SecretRead, SecretRef, SecretSource, Stored};
+
+/// How long a secret is used without asking again: each read is a request that AWS counts, and a
+/// secret that was replaced is also noticed by the vendor's refusal.
+const TTL_MS: i64 = 5 * MINUTE_MS;
+/// Up to how much earlier, so that processes started together do not ask together.
+const SPREAD_MS: i64 = MINUTE_MS;
+/// Secrets held at once. A secret has at most 64 KiB
+/// (<https://docs.aws.amazon.com/secretsmanager/latest/userguide/reference_limits.html>), and most
+/// have one or two.
+const ENTRIES_MAX: usize = 256;
+
+/// Fetches secrets. One for the whole process: sources whose references differ only in the field
+/// share a read. Debug output holds no secret.
+pub struct Vault {
+    clock: Arc<dyn Clock>,
+    entropy: Arc<dyn Entropy>,
+    cache: Mutex<HashMap<String, Arc<Entry>>>,
+    #[cfg(feature = "aws")]
+    aws: Option<Aws>,
+}
+
+/// What is kept under one name. Held while it is read: whoever comes second waits and finds it here.
+#[derive(Default)]
+struct Entry(AsyncMutex<Option<Held>>);
+
+struct Held {
+    secret: SecretString,
+    read_at: Timestamp,
+    ttl_ms: i64,
+}
+
+impl Held {
+    fn is_fresh(&self, now: Timestamp) -> bool {
+        // A clock that stepped back makes nothing last longer.
+        (0..self.ttl_ms).contains(&(now.as_ms() - self.read_at.as_ms()))
+    }
+}
+
+impl Vault {
+    /// A vault that reads environment variables and files. Neither is cached: they cost nothing.
+    pub fn new(clock: Arc<dyn Clock>, entropy: Arc<dyn Entropy>) -> Self {
+        Self {
+            clock,
+            entropy,
+            cache: Mutex::default(),
+            #[cfg(feature = "aws")]
+            aws: None,
+        }
+    }
+
+    /// The same vault, which also reads from Secrets Manager and from the Parameter Store. The
+    /// clients' timeouts are replaced, everything else about them stays: region, credentials,
+    /// retries.
+    #[cfg(feature = "aws")]
+    pub fn with_aws(
+        self,
+        secrets_manager: &aws_sdk_secretsmanager::Client,
+        ssm: &aws_sdk_ssm::Client,
+    ) -> Self {
+        let aws = Some(Aws::new(secrets_manager, ssm));
+        Self { aws, ..self }
+    }
+
+    /// [`Vault::with_aws`] with clients made of `sdk`, the configuration that all clients of a
+    /// process share.
+    #[cfg(feature = "aws")]
+    pub fn with_aws_config<'a, C>(self, sdk: &'a C) -> Self
+    where
+        aws_sdk_secretsmanager::Config: From<&'a C>,
+        aws_sdk_ssm::Config: From<&'a C>,
+    {
+        let secrets_manager = aws_sdk_secretsmanager::Client::from_conf(sdk.into());
+        let ssm = aws_sdk_ssm::Client::from_conf(sdk.into());
+        self.with_aws(&secrets_manager, &ssm)
+    }
+
+    /// The secret that `reference` names, at most a few minutes old.
+    ///
+    /// # Errors
+    /// See [`SecretError`]; where it [may pass](SecretError::may_pass), the caller waits.
+    /// [`SecretError::Unavailable`] for the stores of AWS in a vault without them.
+    pub async fn fetch(&self, reference: &SecretRef) -> Result<SecretString, SecretError> {
+        self.get(reference, true).await
+    }
+
+    /// The secret that `reference` names, read now; later fetches find it in the cache.
+    ///
+    /// # Errors
+    /// As [`Vault::fetch`]. What the cache held stays there.
+    pub async fn fetch_again(&self, reference: &SecretRef) -> Result<SecretString, SecretError> {
+        self.get(reference, false).await
+    }
+
+    async fn get(
+        &self,
+        reference: &SecretRef,
+        from_cache: bool,
+    ) -> Result<SecretString, SecretError> {
+        let stored = match reference {
+            SecretRef::Env(_) | SecretRef::File(_) => return reference.resolve(),
+            SecretRef::SecretsManager(stored) | SecretRef::Ssm(stored) => stored,
+        };
+        let entry = self.entry(reference, stored);
+        let mut held = entry.0.lock().await;
+        let read_at = self.clock.now();
+        let fresh = held.as_ref().filter(|held| held.is_fresh(read_at));
+        // A field that is not there may have been added since.
+        if let Some(held) = fresh.filter(|_| from_cache)
+            && let Ok(part) = stored.part_of(&held.secret, reference)
+        {
+            return Ok(part);
+        }
+        let secret = self.read(reference).await?;
+        let part = stored.part_of(&secret, reference);
+        *held = Some(Held {
+            secret,
+            read_at,
+            ttl_ms: ttl_ms(self.entropy.next_u64()),
+        });
+        part
+    }
+
+    #[cfg(feature = "aws")]
+    async fn read(&self, reference: &SecretRef) -> Result<SecretString, SecretError> {
+        match &self.aws {
+            Some(aws) => aws.read(reference).await,
+            None => Err(SecretError::Unavailable(reference.scheme())),
+        }
+    }
+
+    #[cfg(not(feature = "aws"))]
+    #[expect(clippy::unused_async, reason = "awaited like the one that asks AWS")]
+    async fn read(&self, reference: &SecretRef) -> Result<SecretString, SecretError> {
+        Err(SecretError::Unavailable(reference.scheme()))
+    }
+
+    /// The cache's entry for what `reference` is a part of, made when there is none.
+    fn entry(&self, reference: &SecretRef, stored: &Stored) -> Arc<Entry> {
+        let key = format!("{}:{}", reference.scheme(), stored.name);
+        let mut cache = self.cache.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(entry) = cache.get(&key) {
+            return Arc::clone(entry);
+        }
+        if cache.len() >= ENTRIES_MAX {
+            make_room(&mut cache, self.clock.now());
+        }
+        Arc::clone(cache.entry(key).or_default())
+    }
+}
+
+/// Drops what nobody will take from the cache any more, or the oldest when there is nothing like it.
+/// An entry in use stays with its user and is only forgotten here.
+fn make_room(cache: &mut HashMap<String, Arc<Entry>>, now: Timestamp) {
+    let read_at = |entry: &Arc<Entry>| {
+        let held = entry.0.try_lock().ok()?;
+        let held = held.as_ref().filter(|held| held.is_fresh(now))?;
+        Some(held.read_at)
+    };
+    cache.retain(|_, entry| read_at(entry).is_some());
+    if cache.len() >= ENTRIES_MAX {
+        let oldest = cache.iter().min_by_key(|(_, entry)| read_at(entry));
+        if let Some(key) = oldest.map(|(key, _)| key.clone()) {
+            cache.remove(&key);
+        }
+    }
+}
+
+fn ttl_ms(random: u64) -> i64 {
+    TTL_MS - i64::try_from(random % SPREAD_MS.unsigned_abs()).unwrap_or(0)
+}
+
+impl fmt::Debug for Vault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Vault").finish_non_exhaustive()
+    }
+}
+
+/// One source's reference and the vault that resolves it: what a client asks when its credentials
+/// are rejected.
+#[derive(Debug, Clone)]
+pub struct VaultSecret {
+    vault: Arc<Vault>,
+    reference: SecretRef,
+}
+
+impl VaultSecret {
+    /// The secret that `reference` names in `vault`.
+    pub fn new(vault: Arc<Vault>, reference: SecretRef) -> Self {
+        Self { vault, reference }
+    }
+}
+
+impl SecretSource for VaultSecret {
+    fn read_again(&self) -> SecretRead<'_> {
+        Box::pin(self.vault.fetch_again(&self.reference))
+    }
+}
+
+#[cfg(test)]
+#[cfg(feature = "aws")]
+#[path = "vault_tests.rs"]
+mod tests;
