@@ -76,4 +76,4 @@ fn read<Form: DeserializeOwned, T>(
 
 #[cfg(test)]
 #[path = "item_tests.rs"]
-mod tests;
+pub(crate) mod tests;

@@ -200,7 +200,7 @@ prop_compose! {
 }
 
 prop_compose! {
-    fn any_window()(
+    pub(crate) fn any_window()(
         id in any_id(),
         width_ms in 1..i64::MAX,
         status in proptest::sample::select(&Status::ALL[..]),

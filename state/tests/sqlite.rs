@@ -210,6 +210,68 @@ fn a_state_of_a_newer_version_is_refused_by_version() {
     assert_eq!(SqliteStore::open_read_only(&path).unwrap_err(), version);
 }
 
+/// A file as version 1 made it, with a source and a window in it, under the `path`.
+fn written_by_version_1(path: &Path) {
+    let file = Connection::open(path).unwrap();
+    file.execute_batch(include_str!("../testdata/v1/schema.sql"))
+        .unwrap();
+    for (table, item) in [
+        ("sources", include_str!("../testdata/v1/source.json")),
+        ("windows", include_str!("../testdata/v1/window.json")),
+    ] {
+        let item: serde_json::Map<String, serde_json::Value> = serde_json::from_str(item).unwrap();
+        let columns: Vec<_> = item.keys().map(|name| format!("\"{name}\"")).collect();
+        let values = item.values().map(|value| match value {
+            serde_json::Value::String(text) => format!("'{}'", text.replace('\'', "''")),
+            serde_json::Value::Object(_) => format!("'{value}'"),
+            other => other.to_string(),
+        });
+        let (columns, values) = (columns.join(", "), values.collect::<Vec<_>>().join(", "));
+        file.execute_batch(&format!(
+            "INSERT INTO {table} ({columns}) VALUES ({values})"
+        ))
+        .unwrap();
+    }
+    file.execute_batch("PRAGMA application_id = 0x57494e44; PRAGMA user_version = 1")
+        .unwrap();
+}
+
+#[tokio::test]
+async fn a_file_of_version_1_is_brought_up_to_date_with_all_that_is_in_it() {
+    let (path, _dir) = place();
+    written_by_version_1(&path);
+    let store = SqliteStore::open(&path).unwrap();
+    let [record] = &store.all_sources().await.unwrap()[..] else {
+        panic!("one source")
+    };
+    assert_eq!(record.definition.name.as_str(), "google-login");
+    assert!(record.definition.destination.is_empty());
+    assert_eq!((record.version, record.held_since), (3, None));
+    let id = "google-login/0123456789ab/sweep-1/2026-01-01T00:00:00Z";
+    let window = store.window(&id.parse().unwrap()).await.unwrap().unwrap();
+    assert_eq!((window.epoch, window.page), (7, 12));
+
+    let (name, shard) = (&record.definition.name, record.shard());
+    store.hold_source(shard, name, Some(NOW)).await.unwrap();
+    let reader = SqliteStore::open_read_only(&path).unwrap();
+    let held = reader.source(shard, name).await.unwrap().unwrap();
+    assert_eq!(held.held_since, Some(NOW));
+    drop(SqliteStore::open(&path).unwrap());
+}
+
+#[test]
+fn a_reader_of_a_file_of_version_1_is_told_to_bring_it_up_to_date_and_leaves_it_alone() {
+    let (path, _dir) = place();
+    written_by_version_1(&path);
+    let before = fs::read(&path).unwrap();
+    let text = refusal(SqliteStore::open_read_only(&path));
+    assert!(
+        text.contains("older windlass") && text.contains("`windlass run`"),
+        "{text}"
+    );
+    assert_eq!(fs::read(&path).unwrap(), before);
+}
+
 #[test]
 fn a_reader_makes_no_file_and_says_that_there_is_no_state_yet() {
     let (path, _dir) = place();

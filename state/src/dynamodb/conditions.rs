@@ -80,9 +80,14 @@ pub(super) fn has_version(p: &mut Placeholders, version: u64) -> String {
     }
 }
 
+/// The source's definition is the one of this version.
+pub(super) fn is_applied_at(p: &mut Placeholders, version: u64) -> String {
+    p.equals("version", version)
+}
+
 /// The source is at `version` and not blocked yet: the first reason stays.
 pub(super) fn is_unblocked_at(p: &mut Placeholders, version: u64) -> String {
-    let version = p.equals("version", version);
+    let version = is_applied_at(p, version);
     let blocked = p.name("blocked");
     format!("{version} AND attribute_not_exists({blocked})")
 }

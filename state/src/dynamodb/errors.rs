@@ -98,8 +98,8 @@ pub(super) trait Fault: Error + ProvideErrorMetadata + 'static {
     /// What was throttled, and why.
     fn throttling(&self) -> &[ThrottlingReason];
 
-    /// The item that a failed condition met, if this is one.
-    fn condition(&self) -> Option<Option<Item>> {
+    /// The item that a failed condition met, if this is one; empty when it met none.
+    fn condition(&self) -> Option<Item> {
         None
     }
 
@@ -124,9 +124,11 @@ macro_rules! throttling {
 
 macro_rules! condition {
     ($error:ident) => {
-        fn condition(&self) -> Option<Option<Item>> {
+        fn condition(&self) -> Option<Item> {
             match self {
-                $error::ConditionalCheckFailedException(it) => Some(it.item.clone()),
+                $error::ConditionalCheckFailedException(it) => {
+                    Some(it.item.clone().unwrap_or_default())
+                }
                 _ => None,
             }
         }
@@ -191,10 +193,14 @@ fn answered<E: Fault>(fault: &E, status: u16, call: Call<'_>) -> Verdict {
     let code = fault.code().unwrap_or("an error without a name");
     let message = fault.message().unwrap_or("no message");
     if let Some(item) = fault.condition() {
-        // An empty item is none.
-        return Verdict::Condition(item.filter(|item| !item.is_empty()));
+        return Verdict::Condition((!item.is_empty()).then_some(item));
     }
-    let reasons = || fault.cancelled().iter().filter_map(CancellationReason::code);
+    let reasons = || {
+        fault
+            .cancelled()
+            .iter()
+            .filter_map(CancellationReason::code)
+    };
     if reasons().any(|reason| reason == CONDITION_FAILED) {
         return Verdict::Condition(None);
     }
@@ -208,7 +214,8 @@ fn answered<E: Fault>(fault: &E, status: u16, call: Call<'_>) -> Verdict {
         };
         return Verdict::Throttled(format!("{code}: {said}"));
     }
-    if status >= 500 {
+    // Neither is an answer: what looks like success cannot be read.
+    if !(400..500).contains(&status) {
         return Verdict::Unwell(format!("{code} ({status}): {}", short(message)));
     }
     Verdict::Final(StateError::Refused(refusal(code, message, call)))
@@ -294,7 +301,7 @@ fn shown(reason: &ThrottlingReason) -> String {
 
 /// `error` and what caused it, outermost first.
 fn chain(error: &(dyn Error + 'static)) -> String {
-    let causes = std::iter::successors(Some(error), |error| error.source());
+    let causes = std::iter::successors(Some(error), |&error| error.source());
     let texts: Vec<_> = causes.map(ToString::to_string).collect();
     short(&texts.join(": "))
 }

@@ -109,15 +109,8 @@ impl DynamoStore {
             asked.apply(met.clone())?;
             seen = met;
         }
-        let epoch = seen.epoch;
-        let why = IllegalMove::Epoch {
-            given: epoch,
-            current: epoch,
-        };
-        Err(MoveError::Refused {
-            current: Box::new(seen),
-            why,
-        })
+        let busy = format!("window {} is checkpointed all the time", seen.id);
+        Err(StateError::Unavailable(busy).into())
     }
 
     /// Why `asked` is not allowed of the window as it stands, when it is not even of the window as

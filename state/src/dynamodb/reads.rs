@@ -149,9 +149,7 @@ impl Table {
 /// its ARN.
 fn of_table<T>(answer: Option<HashMap<String, T>>, table: &str) -> Option<T> {
     let mut answer = answer?;
-    answer
-        .remove(table)
-        .or_else(|| answer.into_values().next())
+    answer.remove(table).or_else(|| answer.into_values().next())
 }
 
 fn key_condition(p: &mut Placeholders, partition: &str, range: Range) -> String {

@@ -9,11 +9,11 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::config::retry::RetryConfig;
 use aws_sdk_dynamodb::config::timeout::TimeoutConfig;
 use aws_sdk_dynamodb::config::{Builder, Config};
 use aws_sdk_dynamodb::error::SdkError;
-use aws_sdk_dynamodb::Client;
 use windlass_core::clock::{Clock, Entropy};
 use windlass_core::retry::full_jitter;
 

@@ -1,0 +1,317 @@
+//! The store of many machines: one DynamoDB table, readable in its console.
+//!
+//! Every move is one conditional write; no scan, no index, and no transaction on the everyday path.
+//! A write that is refused brings back the item that it met, at no further cost, and that item
+//! decides whether an earlier write without an answer was applied.
+//!
+//! | module | holds |
+//! | --- | --- |
+//! | `attributes` | items as DynamoDB has them |
+//! | `expression` | placeholders for every name and value |
+//! | `conditions` | the rules under which a write applies |
+//! | `moves` | windows: created, claimed, moved |
+//! | `sources` | sources: applied, moved to another shard, blocked, held back |
+//! | `schema` | the table's own item |
+//! | `reads`, `writes`, `table` | requests, and when they are sent again |
+//! | `errors` | what a failure means |
+
+mod attributes;
+mod conditions;
+mod errors;
+mod expression;
+mod moves;
+mod reads;
+mod schema;
+mod sources;
+mod table;
+#[cfg(feature = "test-util")]
+mod test_table;
+#[cfg(test)]
+mod testing;
+mod writes;
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use aws_sdk_dynamodb::{Client, Config, config};
+use windlass_core::checkpoint::Checkpoint;
+use windlass_core::clock::{Clock, Entropy};
+use windlass_core::ids::{RateGroup, SourceName, Timeline, WindowId};
+use windlass_core::lease::Lease;
+use windlass_core::progress::Progress;
+use windlass_core::shard::Shard;
+use windlass_core::source::{Blocked, RateGate, SourceDefinition, SourceRecord};
+use windlass_core::span::Span;
+use windlass_core::time::Timestamp;
+use windlass_core::transition::{Claim, Event, Release};
+use windlass_core::window::Window;
+
+use self::attributes::{item, read, read_all};
+use self::errors::Failed;
+use self::expression::Placeholders;
+use self::reads::{Consistency, Range};
+use self::table::Table;
+use crate::apply::{Move, lease};
+use crate::error::{MoveError, SaveError, StateError};
+use crate::item::{Key, Stored};
+use crate::store::{Created, StateStore};
+
+/// A store in one DynamoDB table. Clones share the client and its connections.
+#[derive(Debug, Clone)]
+pub struct DynamoStore {
+    table: Table,
+}
+
+impl DynamoStore {
+    /// The state in `table`, asked through `client`, whose configuration [`Self::configure`] has
+    /// made. Sends nothing yet. `clock` and `entropy` are for the waits of throttled requests.
+    pub fn new(
+        client: Client,
+        table: impl Into<String>,
+        clock: Arc<dyn Clock>,
+        entropy: Arc<dyn Entropy>,
+    ) -> Self {
+        Self {
+            table: Table::new(client, table.into(), clock, entropy),
+        }
+    }
+
+    /// The same with a client made from the configuration that all services share, an
+    /// `aws_config::SdkConfig`.
+    pub fn from_sdk<'a, Sdk>(
+        sdk: &'a Sdk,
+        table: impl Into<String>,
+        clock: Arc<dyn Clock>,
+        entropy: Arc<dyn Entropy>,
+    ) -> Self
+    where
+        config::Builder: From<&'a Sdk>,
+    {
+        let client = Client::from_conf(Self::configure(config::Builder::from(sdk)));
+        Self::new(client, table, clock, entropy)
+    }
+
+    /// `builder` as this store needs it: with no retries of the SDK's own, because it decides
+    /// itself what may be sent twice, and with limits on how long one request takes.
+    pub fn configure(builder: config::Builder) -> Config {
+        table::configure(builder)
+    }
+
+    /// Asks for the table's own item: whether the table is there, readable, and of a version that
+    /// this program knows. A table to which no source was ever applied is well.
+    pub async fn check(&self) -> Result<(), StateError> {
+        self.table.shards(Consistency::Eventual).await.map(drop)
+    }
+
+    async fn windows_in(
+        &self,
+        timeline: &Timeline,
+        range: Range,
+        limit: usize,
+    ) -> Result<Vec<Window>, StateError> {
+        let partition = Key::windows(timeline);
+        let found = self
+            .table
+            .query(&partition, range, Consistency::Consistent, limit);
+        read_all(found.await?)
+    }
+
+    async fn progress_in(
+        &self,
+        shard: Shard,
+        range: Range,
+        consistency: Consistency,
+    ) -> Result<Vec<Progress>, StateError> {
+        let partition = Key::progress_items(shard);
+        let found = self.table.query(&partition, range, consistency, usize::MAX);
+        let mut found: Vec<Progress> = read_all(found.await?)?;
+        // Lanes sort by what they are, not by their text.
+        found.sort_by(|one, other| one.timeline.cmp(&other.timeline));
+        Ok(found)
+    }
+
+    async fn one<T: Stored>(&self, key: Key) -> Result<Option<T>, StateError> {
+        let found = self.table.get(&key, Consistency::Consistent).await?;
+        found.map(read).transpose()
+    }
+}
+
+impl StateStore for DynamoStore {
+    async fn shards(&self) -> Result<Vec<Shard>, StateError> {
+        self.table.shards(Consistency::Eventual).await
+    }
+
+    async fn sources(&self, shard: Shard) -> Result<Vec<SourceRecord>, StateError> {
+        let partition = Key::sources(shard);
+        let found = self
+            .table
+            .query(&partition, Range::All, Consistency::Eventual, usize::MAX);
+        read_all(found.await?)
+    }
+
+    async fn progress(&self, shard: Shard) -> Result<Vec<Progress>, StateError> {
+        self.progress_in(shard, Range::All, Consistency::Eventual)
+            .await
+    }
+
+    async fn source(
+        &self,
+        shard: Shard,
+        name: &SourceName,
+    ) -> Result<Option<SourceRecord>, StateError> {
+        self.one(Key::source(shard, name)).await
+    }
+
+    async fn apply_source(
+        &self,
+        definition: &SourceDefinition,
+        now: Timestamp,
+    ) -> Result<SourceRecord, StateError> {
+        self.apply(definition, now).await
+    }
+
+    async fn block_source(
+        &self,
+        shard: Shard,
+        name: &SourceName,
+        version: u64,
+        blocked: Option<&Blocked>,
+    ) -> Result<(), StateError> {
+        self.block(shard, name, version, blocked).await
+    }
+
+    async fn hold_source(
+        &self,
+        shard: Shard,
+        name: &SourceName,
+        held_since: Option<Timestamp>,
+    ) -> Result<(), StateError> {
+        self.hold(shard, name, held_since).await
+    }
+
+    async fn progress_of(
+        &self,
+        shard: Shard,
+        source: &SourceName,
+    ) -> Result<Vec<Progress>, StateError> {
+        let range = Range::Prefix(Key::progress_prefix(source));
+        self.progress_in(shard, range, Consistency::Consistent)
+            .await
+    }
+
+    async fn save_progress(&self, shard: Shard, next: &Progress) -> Result<Progress, SaveError> {
+        let stored = Progress {
+            version: next.version + 1,
+            ..next.clone()
+        };
+        let mut p = Placeholders::default();
+        let condition = conditions::has_version(&mut p, next.version);
+        let key = Key::progress(shard, &next.timeline);
+        let new = item(&key, stored.to_attributes());
+        match self.table.put(new, condition, p).await {
+            Ok(()) => Ok(stored),
+            Err(Failed::Condition(met)) => {
+                let current = met.map(read).transpose()?;
+                Err(SaveError::Conflict(current.map(Box::new)))
+            }
+            Err(Failed::State(error)) => Err(error.into()),
+        }
+    }
+
+    async fn create(&self, window: &Window) -> Result<Created, StateError> {
+        self.create_window(window).await
+    }
+
+    async fn window(&self, id: &WindowId) -> Result<Option<Window>, StateError> {
+        self.one(Key::window(id)).await
+    }
+
+    async fn open_windows(
+        &self,
+        timeline: &Timeline,
+        from: Timestamp,
+    ) -> Result<Vec<Window>, StateError> {
+        let range = Range::From(from.to_string());
+        self.windows_in(timeline, range, usize::MAX).await
+    }
+
+    async fn windows_at(
+        &self,
+        timeline: &Timeline,
+        froms: &[Timestamp],
+    ) -> Result<Vec<Window>, StateError> {
+        // A batch refuses a key that is named twice.
+        let ascending: BTreeSet<_> = froms.iter().copied().collect();
+        let key = |from| {
+            let timeline = timeline.clone();
+            Key::window(&WindowId { timeline, from })
+        };
+        let keys: Vec<_> = ascending.into_iter().map(key).collect();
+        let mut found: Vec<Window> = read_all(self.table.batch_get(&keys).await?)?;
+        found.sort_by_key(|window| window.id.from);
+        Ok(found)
+    }
+
+    async fn history(
+        &self,
+        timeline: &Timeline,
+        span: Span,
+        limit: usize,
+    ) -> Result<Vec<Window>, StateError> {
+        let (first, last) = (span.from(), span.to().minus_ms(1));
+        let range = Range::Between(first.to_string(), last.to_string());
+        self.windows_in(timeline, range, limit).await
+    }
+
+    async fn claim(&self, id: &WindowId, claim: &Claim) -> Result<Lease, MoveError> {
+        let window = self.claim_window(id, claim).await?;
+        Ok(lease(window, &claim.owner))
+    }
+
+    async fn checkpoint(&self, held: &Lease, checkpoint: &Checkpoint) -> Result<Lease, MoveError> {
+        let asked = Move::checkpoint(held, checkpoint);
+        let window = self.move_held(held, &asked).await?;
+        Ok(lease(window, held.owner()))
+    }
+
+    async fn complete(
+        &self,
+        held: &Lease,
+        last: &Checkpoint,
+        history_ms: i64,
+    ) -> Result<Window, MoveError> {
+        let asked = Move::complete(held, last, history_ms);
+        self.move_held(held, &asked).await
+    }
+
+    async fn release(&self, held: &Lease, release: &Release) -> Result<Window, MoveError> {
+        self.move_held(held, &Move::release(held, release)).await
+    }
+
+    async fn decide(&self, seen: &Window, event: &Event) -> Result<Window, MoveError> {
+        self.move_seen(seen, event).await
+    }
+
+    async fn rate_gate(&self, group: &RateGroup) -> Result<Option<RateGate>, StateError> {
+        self.one(Key::rate_gate(group)).await
+    }
+
+    async fn close_rate_gate(&self, gate: &RateGate) -> Result<(), StateError> {
+        let mut p = Placeholders::default();
+        let condition = conditions::closes_later(&mut p, gate);
+        let new = item(&Key::rate_gate(&gate.group), gate.to_attributes());
+        match self.table.put(new, condition, p).await {
+            Ok(()) => Ok(()),
+            // Closed for as long or longer, or of a form that is not ours to replace.
+            Err(Failed::Condition(met)) => {
+                met.map_or(Ok(()), |met| read::<RateGate>(met).map(drop))
+            }
+            Err(Failed::State(error)) => Err(error),
+        }
+    }
+
+    /// Does nothing: DynamoDB deletes what its time to live says, without a charge.
+    async fn expire_history(&self, _now: Timestamp) -> Result<u64, StateError> {
+        Ok(0)
+    }
+}

@@ -1,0 +1,156 @@
+use aws_sdk_dynamodb::config::{Credentials, Region};
+use aws_sdk_dynamodb::error::ConnectorError;
+use serde_json::json;
+use windlass_core::window::Window;
+
+use super::*;
+use crate::dynamodb::testing::{Reply, store, store_with};
+use crate::error::MoveError;
+use crate::item::Stored;
+use crate::store::StateStore;
+
+fn window() -> Window {
+    let attributes = include_str!("../../testdata/v1/window_new.json");
+    Window::from_attributes("fixture", serde_json::from_str(attributes).unwrap()).unwrap()
+}
+
+/// What creating a window says when DynamoDB answers so.
+async fn refusal(status: u16, name: &'static str, message: &str) -> String {
+    let answer = Reply::Error(status, name, json!({ "message": message }));
+    let (store, script, clock) = store([answer]);
+    let refused = store.create(&window()).await;
+    assert_eq!(script.asked().len(), 1, "no try mends it");
+    assert_eq!(clock.slept_ms(), 0);
+    match refused {
+        Err(StateError::Refused(text)) => text,
+        other => panic!("{name}: {other:?}"),
+    }
+}
+
+fn assert_says(text: &str, parts: &[&str]) {
+    for part in parts {
+        assert!(text.contains(part), "no `{part}` in: {text}");
+    }
+}
+
+#[tokio::test]
+async fn a_missing_table_is_named_with_its_region_and_what_to_do() {
+    let text = refusal(
+        400,
+        "ResourceNotFoundException",
+        "Requested resource not found",
+    )
+    .await;
+    let parts = [
+        "no table audit in eu-west-1",
+        "infra/template.yaml",
+        "--state",
+        "AWS_REGION",
+    ];
+    assert_says(&text, &parts);
+}
+
+#[tokio::test]
+async fn a_denied_action_is_named_with_its_table() {
+    let message = "User: arn:aws:sts::1:assumed-role/worker is not authorized to perform: \
+                   dynamodb:PutItem";
+    let text = refusal(400, "AccessDeniedException", message).await;
+    assert_says(
+        &text,
+        &[
+            "dynamodb:PutItem on table audit in eu-west-1 is denied",
+            message,
+        ],
+    );
+}
+
+#[tokio::test]
+async fn credentials_that_are_expired_or_not_valid_are_to_be_renewed() {
+    for name in NOT_SIGNED_IN {
+        let text = refusal(400, name, "The security token included is expired").await;
+        assert_says(&text, &["expired or not valid", name, "renew them"]);
+    }
+}
+
+#[tokio::test]
+async fn an_item_that_is_too_large_is_named() {
+    let window = window();
+    let message = "Item size has exceeded the maximum allowed size";
+    let text = refusal(400, "ValidationException", message).await;
+    let from = window.id.from.to_string();
+    assert_says(
+        &text,
+        &["window#google-login#0123456789ab#live", &from, "400 KB"],
+    );
+}
+
+#[tokio::test]
+async fn what_dynamodb_does_not_understand_is_refused_with_its_words() {
+    let text = refusal(400, "ValidationException", "Invalid KeyConditionExpression").await;
+    assert_says(
+        &text,
+        &["PutItem of window#", "Invalid KeyConditionExpression"],
+    );
+    refusal(400, "SomethingNewException", "?").await;
+}
+
+#[tokio::test]
+async fn without_credentials_or_region_nothing_is_sent_and_the_text_says_what_is_missing() {
+    let keys = Credentials::new("AKIDEXAMPLE", "example", None, None, "test");
+    let nobody = aws_sdk_dynamodb::Config::builder().region(Region::new("eu-west-1"));
+    let nowhere = aws_sdk_dynamodb::Config::builder().credentials_provider(keys);
+    for (builder, hint) in [(nobody, "AWS_PROFILE"), (nowhere, "AWS_REGION")] {
+        let (store, script, _) = store_with(builder, []);
+        let text = match store.create(&window()).await {
+            Err(StateError::Refused(text)) => text,
+            other => panic!("{hint}: {other:?}"),
+        };
+        assert_says(
+            &text,
+            &["dynamodb:PutItem on table audit was not sent", hint],
+        );
+        assert!(script.asked().is_empty());
+    }
+}
+
+/// What an error that came before any connection means.
+fn before_sending(text: &'static str) -> Verdict {
+    let connector = ConnectorError::other(text.into(), None);
+    let error = SdkError::<GetItemError>::dispatch_failure(connector);
+    let (store, ..) = store([]);
+    judge(&error, store.table.reading("GetItem", "an item"))
+}
+
+#[test]
+fn keys_that_cannot_be_loaded_are_refused_and_those_that_are_late_may_be_tried_again() {
+    let missing = before_sending("an error occurred while loading credentials");
+    assert!(
+        matches!(missing, Verdict::Final(StateError::Refused(_))),
+        "{missing:?}"
+    );
+    let late = before_sending("credentials provider timed out after 5 seconds");
+    assert!(
+        matches!(late, Verdict::Final(StateError::Unavailable(_))),
+        "{late:?}"
+    );
+    let other = before_sending("the connection was closed");
+    assert!(matches!(other, Verdict::Unwell(_)), "{other:?}");
+}
+
+#[tokio::test]
+async fn errors_are_as_long_as_a_message_may_be() {
+    let text = refusal(400, "SomethingNewException", &"x".repeat(100_000)).await;
+    assert!(text.chars().count() < 2 * MESSAGE_CHARS_MAX);
+}
+
+#[tokio::test]
+async fn a_move_of_a_window_that_is_not_there_says_so() {
+    let answer = Reply::Error(400, "ConditionalCheckFailedException", json!({}));
+    let (store, ..) = store([answer]);
+    let event = windlass_core::transition::Event::Park {
+        reason: "gave up".to_owned(),
+        now: window().created_at,
+    };
+    let moved = store.decide(&window(), &event).await;
+    assert_eq!(moved, Err(MoveError::NotFound(window().id)));
+}

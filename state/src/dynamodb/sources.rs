@@ -1,0 +1,285 @@
+//! Sources: what an operator applies, holds back and lets go, and what a worker blocks.
+
+use std::collections::BTreeMap;
+
+use aws_sdk_dynamodb::error::BuildError;
+use aws_sdk_dynamodb::types::{Delete, Put, ReturnValue, TransactWriteItem};
+use windlass_core::ids::SourceName;
+use windlass_core::shard::Shard;
+use windlass_core::source::{Blocked, SourceDefinition, SourceRecord};
+use windlass_core::time::Timestamp;
+
+use super::DynamoStore;
+use super::attributes::{Item, PK, SK, item, number_in, read, text_in};
+use super::conditions;
+use super::errors::Failed;
+use super::expression::{Changes, Placeholders};
+use super::reads::{Consistency, Range};
+use super::writes::{ACTIONS_MAX, Update};
+use crate::apply::{applied, check_definition};
+use crate::error::StateError;
+use crate::item::{Key, Stored};
+
+/// Times a definition is applied anew because somebody else has applied one meanwhile.
+const APPLY_TRIES_MAX: u32 = 8;
+/// What two operators could change under each other: a definition, and whether it is held back.
+const APPLIED: [&str; 2] = ["version", "held_since"];
+
+/// Where a source is stored now.
+struct Stand {
+    /// By shard; more than one only when somebody edited the table by hand.
+    items: BTreeMap<Shard, Item>,
+    /// Where the highest version is.
+    latest: Option<Shard>,
+}
+
+impl DynamoStore {
+    /// Reads what is there and replaces it, in one request unless the source changes its shard.
+    /// Each step may be repeated after a stop: a shard in use twice is in use, and the replacement
+    /// happens whole or not at all.
+    pub(super) async fn apply(
+        &self,
+        definition: &SourceDefinition,
+        now: Timestamp,
+    ) -> Result<SourceRecord, StateError> {
+        check_definition(definition)?;
+        let (name, home) = (&definition.name, definition.shard());
+        for tries in 1..=APPLY_TRIES_MAX {
+            let mut shards = self.table.shards(Consistency::Consistent).await?;
+            if !shards.contains(&home) {
+                // Before the source: one on a shard that nobody looks at would never be planned.
+                self.table.use_shard(home).await?;
+                shards.push(home);
+            }
+            let stand = self.stand(name, &shards).await?;
+            let record = stand.replaced_by(definition, now)?;
+            let elsewhere = stand.items.keys().any(|shard| *shard != home);
+            let written = if elsewhere {
+                self.bring_home(&record, &stand).await
+            } else {
+                let mut p = Placeholders::default();
+                let condition = conditions::is_unchanged(&mut p, stand.items.get(&home), &APPLIED);
+                let new = item(&Key::source(home, name), record.to_attributes());
+                self.table.put(new, condition, p).await
+            };
+            match written {
+                Ok(()) => return Ok(record),
+                Err(Failed::State(error)) => return Err(error),
+                Err(Failed::Condition(_)) => self.table.pause(tries).await,
+            }
+        }
+        let busy = format!("source {name} is changed by somebody else all the time");
+        Err(StateError::Unavailable(busy))
+    }
+
+    async fn stand(&self, name: &SourceName, shards: &[Shard]) -> Result<Stand, StateError> {
+        let keys: Vec<_> = shards.iter().map(|at| Key::source(*at, name)).collect();
+        let mut items = BTreeMap::new();
+        for item in self.table.batch_get(&keys).await? {
+            let at = shards
+                .iter()
+                .find(|at| text_in(&item, PK) == Some(&Key::sources(**at)));
+            items.extend(at.map(|at| (*at, item)));
+        }
+        let latest = items
+            .iter()
+            .max_by_key(|(_, item)| number_in(item, "version"))
+            .map(|(at, _)| *at);
+        Ok(Stand { items, latest })
+    }
+
+    /// Stores `record` on its shard and takes the source off every other one, with the marks of its
+    /// timelines, all at once: a tick that is planning it on the old shard finds its marks gone and
+    /// stops before it acts, and no tick ever sees the source without them. Marks that an older
+    /// move left on the new shard are overwritten.
+    async fn bring_home(&self, record: &SourceRecord, stand: &Stand) -> Result<(), Failed> {
+        let (name, home) = (&record.definition.name, record.shard());
+        let mut p = Placeholders::default();
+        let condition = conditions::is_unchanged(&mut p, stand.items.get(&home), &APPLIED);
+        let new = item(&Key::source(home, name), record.to_attributes());
+        let mut actions = vec![self.putting(new, Some((condition, p)))?];
+        for (at, old) in stand.items.iter().filter(|(at, _)| **at != home) {
+            let key = Key::source(*at, name);
+            actions.push(self.deleting(&key, old, &APPLIED)?);
+        }
+        if let Some(from) = stand.latest.filter(|from| *from != home) {
+            let room = (ACTIONS_MAX - actions.len()) / 2;
+            for old in self.marks(record, stand, from, room).await? {
+                let key = Key {
+                    pk: Key::progress_items(from),
+                    sk: text_in(&old, SK).unwrap_or_default().to_owned(),
+                };
+                actions.push(self.deleting(&key, &old, &["version"])?);
+                let mut new = old;
+                let pk = Key::progress_items(home);
+                new.insert(PK.to_owned(), super::attributes::to_value(pk.into()));
+                actions.push(self.putting(new, None)?);
+            }
+        }
+        self.table
+            .transact(&format!("source {name}"), actions)
+            .await
+    }
+
+    /// The marks of the source on shard `from`, at most `room` items. Those of generations that no
+    /// tick plans any more come last: without them only the history of older definitions loses its
+    /// list of lanes.
+    async fn marks(
+        &self,
+        record: &SourceRecord,
+        stand: &Stand,
+        from: Shard,
+        room: usize,
+    ) -> Result<Vec<Item>, StateError> {
+        let name = &record.definition.name;
+        let range = Range::Prefix(Key::progress_prefix(name));
+        let partition = Key::progress_items(from);
+        let marks = self
+            .table
+            .query(&partition, range, Consistency::Consistent, usize::MAX);
+        let planned_there = stand
+            .items
+            .get(&from)
+            .and_then(|it| text_in(it, "generation"));
+        let planned_here = record.definition.generation.as_str();
+        let is_planned = |item: &Item| {
+            let generation = text_in(item, "generation");
+            generation == planned_there || generation == Some(planned_here)
+        };
+        let (mut planned, rest): (Vec<_>, Vec<_>) = marks.await?.into_iter().partition(is_planned);
+        if planned.len() > room {
+            return Err(StateError::Refused(format!(
+                "source {name} has {} lanes, too many to move to another shard at once; keep its \
+                 rate group",
+                planned.len()
+            )));
+        }
+        planned.extend(rest);
+        planned.truncate(room);
+        Ok(planned)
+    }
+
+    fn putting(
+        &self,
+        item: Item,
+        condition: Option<(String, Placeholders)>,
+    ) -> Result<TransactWriteItem, StateError> {
+        let put = Put::builder()
+            .table_name(&self.table.name)
+            .set_item(Some(item));
+        let put = match condition {
+            Some((condition, p)) => put
+                .condition_expression(condition)
+                .set_expression_attribute_names(Some(p.names))
+                .set_expression_attribute_values((!p.values.is_empty()).then_some(p.values)),
+            None => put,
+        };
+        let put = put.build().map_err(|error| not_built(&error))?;
+        Ok(TransactWriteItem::builder().put(put).build())
+    }
+
+    /// The deletion of `old` if it still has what was read in `names`.
+    fn deleting(
+        &self,
+        key: &Key,
+        old: &Item,
+        names: &[&str],
+    ) -> Result<TransactWriteItem, StateError> {
+        let mut p = Placeholders::default();
+        let condition = conditions::is_unchanged(&mut p, Some(old), names);
+        let delete = Delete::builder()
+            .table_name(&self.table.name)
+            .set_key(Some(super::attributes::key_item(key)))
+            .condition_expression(condition)
+            .set_expression_attribute_names(Some(p.names))
+            .set_expression_attribute_values((!p.values.is_empty()).then_some(p.values))
+            .build()
+            .map_err(|error| not_built(&error))?;
+        Ok(TransactWriteItem::builder().delete(delete).build())
+    }
+
+    pub(super) async fn block(
+        &self,
+        shard: Shard,
+        name: &SourceName,
+        version: u64,
+        blocked: Option<&Blocked>,
+    ) -> Result<(), StateError> {
+        let (mut p, mut changes) = (Placeholders::default(), Changes::default());
+        let condition = if let Some(Blocked { reason, since }) = blocked {
+            changes.set("blocked", reason.as_str(), &mut p);
+            changes.set("blocked_since", since.to_string(), &mut p);
+            conditions::is_unblocked_at(&mut p, version)
+        } else {
+            changes.remove("blocked", &mut p);
+            changes.remove("blocked_since", &mut p);
+            conditions::is_applied_at(&mut p, version)
+        };
+        self.change_if(Key::source(shard, name), changes, condition, p)
+            .await
+    }
+
+    pub(super) async fn hold(
+        &self,
+        shard: Shard,
+        name: &SourceName,
+        held_since: Option<Timestamp>,
+    ) -> Result<(), StateError> {
+        let (mut p, mut changes) = (Placeholders::default(), Changes::default());
+        match held_since {
+            // The first instant stays until it is cleared.
+            Some(since) => changes.set_first("held_since", since.to_string(), &mut p),
+            None => changes.remove("held_since", &mut p),
+        }
+        let condition = conditions::exists(&mut p);
+        self.change_if(Key::source(shard, name), changes, condition, p)
+            .await
+    }
+
+    /// Makes `changes` if `condition` holds; nothing happens if it does not.
+    async fn change_if(
+        &self,
+        key: Key,
+        changes: Changes,
+        condition: String,
+        placeholders: Placeholders,
+    ) -> Result<(), StateError> {
+        let update = Update {
+            key,
+            change: changes.into_expression(),
+            condition,
+            placeholders,
+        };
+        match self.table.update(update, ReturnValue::None).await {
+            Ok(_) | Err(Failed::Condition(_)) => Ok(()),
+            Err(Failed::State(error)) => Err(error),
+        }
+    }
+}
+
+impl Stand {
+    /// The record that applying `definition` makes of what is stored. A new definition replaces one
+    /// that cannot be understood, but not one that a newer windlass wrote.
+    fn replaced_by(
+        &self,
+        definition: &SourceDefinition,
+        now: Timestamp,
+    ) -> Result<SourceRecord, StateError> {
+        let latest = self.latest.and_then(|at| self.items.get(&at));
+        let stored = match latest.map(|item| read::<SourceRecord>(item.clone())) {
+            Some(Err(error @ StateError::Version { .. })) => return Err(error),
+            Some(Ok(record)) => Some(record),
+            Some(Err(_)) | None => None,
+        };
+        let mut record = applied(definition, stored.as_ref(), now);
+        if let (None, Some(corrupt)) = (stored, latest) {
+            record.version = number_in(corrupt, "version").unwrap_or(0).saturating_add(1);
+            record.held_since = text_in(corrupt, "held_since").and_then(|at| at.parse().ok());
+        }
+        Ok(record)
+    }
+}
+
+fn not_built(error: &BuildError) -> StateError {
+    StateError::Refused(format!("a transaction cannot be made: {error}"))
+}

@@ -1,0 +1,169 @@
+use serde_json::json;
+use windlass_core::window::Window;
+
+use super::*;
+use crate::dynamodb::testing::{Reply, condition_failed, store, throttled};
+use crate::item::Stored;
+use crate::store::{Created, StateStore};
+
+fn window() -> Window {
+    let attributes = include_str!("../../testdata/v1/window_new.json");
+    Window::from_attributes("fixture", serde_json::from_str(attributes).unwrap()).unwrap()
+}
+
+fn internal() -> Reply {
+    Reply::Error(500, "InternalServerError", json!({ "message": "?" }))
+}
+
+/// A throttled answer of each name.
+fn all_throttled() -> Vec<Reply> {
+    let fields = json!({ "message": "too fast" });
+    let error = |name| Reply::Error(400, name, fields.clone());
+    vec![
+        throttled(),
+        error("ThrottlingException"),
+        error("RequestLimitExceeded"),
+        error("TransactionConflictException"),
+        error("ReplicatedWriteConflictException"),
+    ]
+}
+
+#[tokio::test]
+async fn a_throttled_write_waits_and_is_sent_again() {
+    let mut answers = all_throttled();
+    let tries = answers.len() + 1;
+    answers.push(Reply::Ok(json!({})));
+    let (store, script, clock) = store(answers);
+    assert_eq!(store.create(&window()).await, Ok(Created::New));
+    let asked = script.asked();
+    assert_eq!(asked.len(), tries);
+    assert!(asked.iter().all(|it| *it == asked[0]), "the same each time");
+    assert!(clock.slept_ms() > 0);
+}
+
+#[tokio::test]
+async fn a_write_that_stays_throttled_is_unavailable_after_about_two_seconds_and_says_which_limit()
+{
+    let tries = usize::try_from(THROTTLED_TRIES_MAX).unwrap();
+    let (store, script, clock) = store(vec![throttled(); tries]);
+    let failed = store.create(&window()).await;
+    let Err(StateError::Unavailable(text)) = failed else {
+        panic!("{failed:?}")
+    };
+    assert_eq!(
+        text,
+        "throttled: ProvisionedThroughputExceededException: TableWriteKeyRangeThroughputExceeded \
+         on arn:aws:dynamodb:eu-west-1:000000000000:table/audit"
+    );
+    assert_eq!(script.asked().len(), tries);
+    assert!(
+        (300..=2_600).contains(&clock.slept_ms()),
+        "{}",
+        clock.slept_ms()
+    );
+}
+
+#[tokio::test]
+async fn a_write_without_an_answer_is_unknown_at_once() {
+    for answer in [
+        internal(),
+        Reply::HangUp,
+        Reply::Silence,
+        Reply::Ok(json!("?")),
+    ] {
+        let (store, script, clock) = store([answer.clone()]);
+        let unknown = store.create(&window()).await;
+        assert!(
+            matches!(unknown, Err(StateError::Unknown(_))),
+            "{answer:?}: {unknown:?}"
+        );
+        assert_eq!((script.asked().len(), clock.slept_ms()), (1, 0));
+    }
+}
+
+#[tokio::test]
+async fn a_read_without_an_answer_is_sent_again_and_leaves_nothing_unknown() {
+    let gone = json!({});
+    let answers = [Reply::HangUp, internal(), Reply::Ok(gone)];
+    let (fine, script, _) = store(answers);
+    assert_eq!(fine.window(&window().id).await, Ok(None));
+    assert_eq!(script.operations(), ["GetItem"; 3]);
+
+    let (down, script, _) = store(vec![Reply::Silence; 3]);
+    let failed = down.window(&window().id).await;
+    assert!(
+        matches!(failed, Err(StateError::Unavailable(_))),
+        "{failed:?}"
+    );
+    assert_eq!(script.asked().len(), 3);
+}
+
+#[tokio::test]
+async fn what_a_write_met_is_asked_for_with_it() {
+    let existing = json!({ "pk": {"S": "window#x"}, "sk": {"S": "y"}, "v": {"N": "2"} });
+    let (store, script, _) = store([condition_failed(&existing)]);
+    let newer = StateError::Version {
+        found: 2,
+        supported: 1,
+    };
+    assert_eq!(store.create(&window()).await, Err(newer));
+    let (_, asked) = &script.asked()[0];
+    assert_eq!(asked["ReturnValuesOnConditionCheckFailure"], "ALL_OLD");
+    assert_eq!(asked["ConditionExpression"], "attribute_not_exists(#pk)");
+}
+
+#[tokio::test]
+async fn items_that_a_batch_left_out_are_asked_for_again() {
+    let first = window();
+    let froms: Vec<_> = (0..130).map(|ms| first.id.from.plus_ms(ms)).collect();
+    let item = json!({ "pk": {"S": "p"}, "sk": {"S": "s"} });
+    let left = json!({ "audit": { "Keys": [item, item] } });
+    let nothing = json!({ "Responses": { "audit": [] } });
+    let some_left = json!({ "Responses": { "audit": [] }, "UnprocessedKeys": left });
+    let (store, script, clock) = store([
+        Reply::Ok(some_left),
+        Reply::Ok(nothing.clone()),
+        Reply::Ok(nothing),
+    ]);
+    assert_eq!(
+        store.windows_at(&first.id.timeline, &froms).await,
+        Ok(Vec::new())
+    );
+    let asked = script.asked();
+    let keys = |(_, asked): &(String, serde_json::Value)| {
+        let of_table = &asked["RequestItems"]["audit"];
+        assert_eq!(of_table["ConsistentRead"], true);
+        of_table["Keys"].as_array().unwrap().len()
+    };
+    assert_eq!(asked.iter().map(keys).collect::<Vec<_>>(), [100, 2, 30]);
+    assert!(clock.slept_ms() > 0);
+}
+
+#[tokio::test]
+async fn a_batch_that_never_reads_anything_is_unavailable() {
+    let first = window();
+    let left = json!({ "audit": { "Keys": [{ "pk": {"S": "p"}, "sk": {"S": "s"} }] } });
+    let answer = Reply::Ok(json!({ "UnprocessedKeys": left }));
+    let (store, ..) = store(vec![answer; 7]);
+    let failed = store.windows_at(&first.id.timeline, &[first.id.from]).await;
+    assert!(
+        matches!(failed, Err(StateError::Unavailable(_))),
+        "{failed:?}"
+    );
+}
+
+#[tokio::test]
+async fn a_query_goes_on_where_its_last_page_ended() {
+    let after = json!({ "pk": {"S": "p"}, "sk": {"S": "s"} });
+    let (store, script, _) = store([
+        Reply::Ok(json!({ "Items": [], "LastEvaluatedKey": after })),
+        Reply::Ok(json!({ "Items": [] })),
+    ]);
+    let first = window();
+    let open = store.open_windows(&first.id.timeline, first.id.from).await;
+    assert_eq!(open, Ok(Vec::new()));
+    let asked = script.asked();
+    assert_eq!(asked[0].1.get("ExclusiveStartKey"), None);
+    assert_eq!(asked[1].1["ExclusiveStartKey"], after);
+    assert!(asked.iter().all(|(_, it)| it["ConsistentRead"] == true));
+}

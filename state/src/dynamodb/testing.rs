@@ -1,0 +1,140 @@
+//! A DynamoDB that answers as a test says, request by request, and remembers what it was asked.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use aws_sdk_dynamodb::config::http::{HttpRequest, HttpResponse};
+use aws_sdk_dynamodb::config::{Builder, Credentials, Region, RuntimeComponents};
+use aws_sdk_dynamodb::error::ConnectorError;
+use aws_sdk_dynamodb::{Client, Config};
+use aws_smithy_runtime_api::client::http::{
+    HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpConnector,
+};
+use serde_json::{Value as Json, json};
+use windlass_core::clock::{Clock, ManualClock, SeededEntropy};
+use windlass_core::time::Timestamp;
+
+use super::DynamoStore;
+
+pub(super) const NOW: Timestamp = Timestamp::from_ms(1_767_225_600_000);
+/// The name of the table in these tests.
+pub(super) const TABLE: &str = "audit";
+const REGION: &str = "eu-west-1";
+
+/// One answer.
+#[derive(Debug, Clone)]
+pub(super) enum Reply {
+    /// Success.
+    Ok(Json),
+    /// An error of this status and name; more fields beside its message.
+    Error(u16, &'static str, Json),
+    /// The connection ends without an answer.
+    HangUp,
+    /// No answer in time.
+    Silence,
+}
+
+/// Answers, and the requests they were given to, as operation and body.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Script {
+    replies: Arc<Mutex<VecDeque<Reply>>>,
+    asked: Arc<Mutex<Vec<(String, Json)>>>,
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Script {
+    /// The requests so far.
+    pub(super) fn asked(&self) -> Vec<(String, Json)> {
+        lock(&self.asked).clone()
+    }
+
+    /// The operations asked for so far.
+    pub(super) fn operations(&self) -> Vec<String> {
+        let asked = self.asked().into_iter();
+        asked.map(|(operation, _)| operation).collect()
+    }
+
+    fn answer(&self, request: &HttpRequest) -> Result<HttpResponse, ConnectorError> {
+        let target = request.headers().get("x-amz-target").unwrap_or_default();
+        let operation = target.split('.').nth(1).unwrap_or_default().to_owned();
+        let body = request.body().bytes().unwrap_or_default();
+        let body = serde_json::from_slice(body).unwrap_or_default();
+        lock(&self.asked).push((operation, body));
+        let reply = lock(&self.replies).pop_front();
+        let (status, body) = match reply.expect("the test has an answer to each request") {
+            Reply::Ok(body) => (200, body),
+            Reply::Error(status, name, mut fields) => {
+                fields["__type"] = format!("com.amazonaws.dynamodb.v20120810#{name}").into();
+                (status, fields)
+            }
+            Reply::HangUp => return Err(ConnectorError::io("connection reset".into())),
+            Reply::Silence => return Err(ConnectorError::timeout("no answer".into())),
+        };
+        let status = status.try_into().expect("a status");
+        Ok(HttpResponse::new(status, body.to_string().into()))
+    }
+}
+
+impl HttpConnector for Script {
+    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
+        HttpConnectorFuture::ready(self.answer(&request))
+    }
+}
+
+impl HttpClient for Script {
+    fn http_connector(
+        &self,
+        _: &HttpConnectorSettings,
+        _: &RuntimeComponents,
+    ) -> SharedHttpConnector {
+        SharedHttpConnector::new(self.clone())
+    }
+}
+
+/// A store whose requests get `replies`, in order, and the clock that its waits pass on.
+pub(super) fn store(
+    replies: impl IntoIterator<Item = Reply>,
+) -> (DynamoStore, Script, Arc<ManualClock>) {
+    let keys = Credentials::new("AKIDEXAMPLE", "example", None, None, "test");
+    let builder = Config::builder()
+        .region(Region::new(REGION))
+        .credentials_provider(keys);
+    store_with(builder, replies)
+}
+
+/// The same with a configuration of the test's own.
+pub(super) fn store_with(
+    builder: Builder,
+    replies: impl IntoIterator<Item = Reply>,
+) -> (DynamoStore, Script, Arc<ManualClock>) {
+    let script = Script::default();
+    lock(&script.replies).extend(replies);
+    let config = DynamoStore::configure(builder.http_client(script.clone()));
+    let clock = Arc::new(ManualClock::at(NOW));
+    let store = DynamoStore::new(
+        Client::from_conf(config),
+        TABLE,
+        Arc::clone(&clock) as Arc<dyn Clock>,
+        Arc::new(SeededEntropy::new(7)),
+    );
+    (store, script, clock)
+}
+
+/// `ProvisionedThroughputExceededException` with the limit that was hit.
+pub(super) fn throttled() -> Reply {
+    let reason = json!({
+        "reason": "TableWriteKeyRangeThroughputExceeded",
+        "resource": "arn:aws:dynamodb:eu-west-1:000000000000:table/audit",
+    });
+    let fields = json!({ "message": "too fast", "ThrottlingReasons": [reason] });
+    Reply::Error(400, "ProvisionedThroughputExceededException", fields)
+}
+
+/// `ConditionalCheckFailedException` with the item that was met.
+pub(super) fn condition_failed(item: &Json) -> Reply {
+    let fields = json!({ "message": "The conditional request failed", "Item": item });
+    Reply::Error(400, "ConditionalCheckFailedException", fields)
+}
