@@ -17,7 +17,7 @@ use windlass_core::limits;
 use windlass_core::metric::{self, Metric, MetricLine};
 use windlass_core::shard::Shards;
 use windlass_core::system::{SystemClock, SystemEntropy};
-use windlass_core::time::{SECOND_MS, Timestamp};
+use windlass_core::time::SECOND_MS;
 use windlass_state::StateError;
 use windlass_state::dynamodb::DynamoStore;
 
@@ -109,7 +109,8 @@ impl Orchestrator {
             options,
             now: started,
         };
-        let report = tick.run().await?;
+        // Boxed: the whole tick is one large future.
+        let report = Box::pin(tick.run()).await?;
         let now = self.clock.now();
         write_metrics(&MetricLine {
             deployment: &self.deployment,
@@ -133,7 +134,10 @@ fn summary(report: &TickReport) -> Summary {
 }
 
 fn failures(report: &TickReport) -> usize {
-    let failed = report.sources.iter().filter(|source| source.error.is_some());
+    let failed = report
+        .sources
+        .iter()
+        .filter(|source| source.error.is_some());
     failed.count() + report.unread.len()
 }
 
@@ -145,9 +149,7 @@ fn values(report: &TickReport, took_ms: i64) -> Vec<(Metric, u64)> {
         let ms = sources.iter().map(of).max().unwrap_or(0).max(0);
         (ms / SECOND_MS).unsigned_abs()
     };
-    let blocked = |source: &crate::SourceReport| {
-        usize::from(source.activity == Activity::Blocked)
-    };
+    let blocked = |source: &crate::SourceReport| usize::from(source.activity == Activity::Blocked);
     vec![
         (metric::TICK_COMPLETED, u64::from(report.unread.is_empty())),
         (metric::TICK_DURATION, took_ms.max(0).unsigned_abs()),
@@ -180,24 +182,23 @@ fn write_metrics(line: &MetricLine<'_>) {
     }
 }
 
-/// Logs as JSON lines with a `level`, as the function's log configuration expects.
-///
-/// # Errors
-/// When the filter is none, or logging was started before.
-pub fn start_logging(settings: &Settings) -> Result<(), SettingsError> {
-    let invalid = |problem: String| SettingsError {
-        variable: "WINDLASS_LOG",
-        problem,
-    };
-    let filter = EnvFilter::try_new(&settings.log)
-        .map_err(|error| invalid(format!("is `{}`: {error}", settings.log)))?;
-    let format = tracing_subscriber::fmt().json().flatten_event(true);
-    format
+/// Logs as JSON lines with a `level`, as the function's log configuration expects, filtered as
+/// `WINDLASS_LOG` says: `info` unless set, and when it is no filter, which is logged.
+pub fn start_logging() {
+    let asked = std::env::var("WINDLASS_LOG").unwrap_or_default();
+    let asked = if asked.is_empty() { "info" } else { &asked };
+    let filter = EnvFilter::try_new(asked);
+    let problem = filter.as_ref().err().map(ToString::to_string);
+    tracing_subscriber::fmt()
+        .json()
+        .flatten_event(true)
         .with_current_span(false)
         .with_span_list(false)
-        .with_env_filter(filter)
-        .try_init()
-        .map_err(|error| invalid(format!("has no effect: {error}")))
+        .with_env_filter(filter.unwrap_or_else(|_| EnvFilter::new("info")))
+        .init();
+    if let Some(problem) = problem {
+        tracing::warn!(asked, problem, "WINDLASS_LOG is no filter");
+    }
 }
 
 #[cfg(test)]

@@ -2,12 +2,18 @@
 
 use std::collections::BTreeSet;
 
+use windlass_core::time::Timestamp;
+
 use super::*;
 use crate::SourceReport;
 
 #[test]
 fn an_invocation_that_says_nothing_means_all_shards() {
-    for text in ["{}", r#"{"shards":{"from":0,"to":64}}"#, r#"{"version":"0"}"#] {
+    for text in [
+        "{}",
+        r#"{"shards":{"from":0,"to":64}}"#,
+        r#"{"version":"0"}"#,
+    ] {
         let invocation: Invocation = serde_json::from_str(text).unwrap();
         assert_eq!(invocation.shards, Shards::ALL, "{text}");
     }
@@ -20,11 +26,17 @@ fn a_tick_that_could_not_read_a_shard_does_not_count_as_completed() {
     let mut report = TickReport::default();
     let completed = |report: &TickReport| {
         let values = values(report, 5);
-        values.iter().find(|(metric, _)| *metric == metric::TICK_COMPLETED).unwrap().1
+        values
+            .iter()
+            .find(|(metric, _)| *metric == metric::TICK_COMPLETED)
+            .unwrap()
+            .1
     };
     assert_eq!(completed(&report), 1);
     let shard = windlass_core::shard::Shard::try_from(3).unwrap();
-    report.unread.push((shard, StateError::Unavailable("slow".to_owned())));
+    report
+        .unread
+        .push((shard, StateError::Unavailable("slow".to_owned())));
     assert_eq!((completed(&report), summary(&report).failed), (0, 1));
 }
 

@@ -104,7 +104,10 @@ mod tests {
     fn a_lease_outlasts_the_deadline_by_the_skew_allowance() {
         let budget = Budget::killed_at(Timestamp::from_ms(0));
         assert_eq!(budget.lease_until().as_ms(), limits::CLOCK_SKEW_MS);
-        assert_eq!(budget.with_lease_slack_ms(1_000).lease_until().as_ms(), 1_000);
+        assert_eq!(
+            budget.with_lease_slack_ms(1_000).lease_until().as_ms(),
+            1_000
+        );
         assert_eq!(Budget::UNLIMITED.lease_until(), Timestamp::MAX);
         assert!(Budget::UNLIMITED.has_time(Timestamp::MAX, i64::MAX - 1));
     }

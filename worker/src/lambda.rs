@@ -88,10 +88,11 @@ impl Function {
         let budget = Budget::killed_at(self.deadline(deadline_ms))
             .with_lease_slack_ms(self.settings.lease_slack_ms);
         let reports: Vec<Report> = match tasks {
-            [only] => vec![self.worker.run(only, budget).await],
+            // Boxed: a run is one large future.
+            [only] => vec![Box::pin(self.worker.run(only, budget)).await],
             many => {
                 stream::iter(many)
-                    .map(|task| self.worker.run_named(task, budget))
+                    .map(|task| Box::pin(self.worker.run_named(task, budget)))
                     .buffer_unordered(limits::TASKS_AT_ONCE_MAX)
                     .collect()
                     .await
@@ -142,24 +143,23 @@ fn summarise(reports: &[Report]) -> Summary {
     summary
 }
 
-/// Logs as JSON lines with a `level`, as the function's log configuration expects.
-///
-/// # Errors
-/// When the filter is none, or logging was started before.
-pub fn start_logging(settings: &Settings) -> Result<(), SettingsError> {
-    let invalid = |problem: String| SettingsError {
-        variable: "WINDLASS_LOG",
-        problem,
-    };
-    let filter = EnvFilter::try_new(&settings.log)
-        .map_err(|error| invalid(format!("is `{}`: {error}", settings.log)))?;
-    let format = tracing_subscriber::fmt().json().flatten_event(true);
-    format
+/// Logs as JSON lines with a `level`, as the function's log configuration expects, filtered as
+/// `WINDLASS_LOG` says: `info` unless set, and when it is no filter, which is logged.
+pub fn start_logging() {
+    let asked = std::env::var("WINDLASS_LOG").unwrap_or_default();
+    let asked = if asked.is_empty() { "info" } else { &asked };
+    let filter = EnvFilter::try_new(asked);
+    let problem = filter.as_ref().err().map(ToString::to_string);
+    tracing_subscriber::fmt()
+        .json()
+        .flatten_event(true)
         .with_current_span(false)
         .with_span_list(false)
-        .with_env_filter(filter)
-        .try_init()
-        .map_err(|error| invalid(format!("has no effect: {error}")))
+        .with_env_filter(filter.unwrap_or_else(|_| EnvFilter::new("info")))
+        .init();
+    if let Some(problem) = problem {
+        tracing::warn!(asked, problem, "WINDLASS_LOG is no filter");
+    }
 }
 
 #[cfg(test)]
@@ -172,15 +172,25 @@ mod tests {
         let why = String::new();
         let outcomes = [
             Outcome::Completed,
-            Outcome::Yielded { not_before: None, why: why.clone() },
+            Outcome::Yielded {
+                not_before: None,
+                why: why.clone(),
+            },
             Outcome::Blocked { why: why.clone() },
             Outcome::Failed { why: why.clone() },
             Outcome::StateFailed(StateError::Unavailable(why)),
             Outcome::Fenced,
         ];
-        let windows = outcomes.map(|outcome| (id.parse().unwrap(), outcome)).to_vec();
+        let windows = outcomes
+            .map(|outcome| (id.parse().unwrap(), outcome))
+            .to_vec();
         let summary = summarise(&[Report { windows }]);
-        let Summary { done, yielded, failed, fenced } = summary;
+        let Summary {
+            done,
+            yielded,
+            failed,
+            fenced,
+        } = summary;
         assert_eq!((done, yielded, failed, fenced), (1, 2, 2, 1));
     }
 }

@@ -47,7 +47,8 @@ impl LambdaDispatch {
 
 impl Dispatch for LambdaDispatch {
     async fn dispatch(&self, tasks: Vec<Task>) -> Result<(), DispatchError> {
-        let payload = serde_json::to_vec(&tasks).map_err(|error| DispatchError(error.to_string()))?;
+        let payload =
+            serde_json::to_vec(&tasks).map_err(|error| DispatchError(error.to_string()))?;
         if payload.len() > PAYLOAD_BYTES_MAX {
             let problem = format!("its payload has {} bytes", payload.len());
             return Err(DispatchError(problem));

@@ -21,8 +21,6 @@ pub struct Settings {
     /// least the event age of the worker's asynchronous invocations plus what clocks may differ
     /// by; that of the template unless set.
     pub dispatch_ms: i64,
-    /// `WINDLASS_LOG`: the log's filter; `info` unless set.
-    pub log: String,
 }
 
 /// The environment is not what the function needs.
@@ -61,7 +59,6 @@ impl Settings {
             worker_function: required("WINDLASS_WORKER_FUNCTION")?,
             deployment: optional("WINDLASS_DEPLOYMENT").unwrap_or_else(|| "windlass".to_owned()),
             dispatch_ms,
-            log: optional("WINDLASS_LOG").unwrap_or_else(|| "info".to_owned()),
         })
     }
 }
@@ -97,7 +94,7 @@ mod tests {
     fn table_and_worker_are_enough() {
         let settings = of(&LEAST).unwrap();
         assert_eq!(settings.dispatch_ms, 360_000);
-        assert_eq!((settings.deployment.as_str(), settings.log.as_str()), ("windlass", "info"));
+        assert_eq!(settings.deployment, "windlass");
     }
 
     #[test]

@@ -12,7 +12,7 @@ use windlass_connectors::client::Client;
 use windlass_connectors::connector::{Connector, Settings as ConnectorSettings};
 use windlass_connectors::http::{HttpTransport, TransportError};
 use windlass_connectors::registry;
-use windlass_connectors::secret::{SecretError, SecretRef, Vault};
+use windlass_connectors::secret::{SecretError, SecretRef, Vault, VaultSecret};
 use windlass_core::ids::SourceName;
 use windlass_core::source::{SourceDefinition, SourceRecord};
 use windlass_core::{Clock, Entropy};
@@ -58,8 +58,8 @@ impl LambdaOutfit {
         clock: Arc<dyn Clock>,
         entropy: Arc<dyn Entropy>,
     ) -> Result<Self, TransportError> {
-        let transport = HttpTransport::confined_to(settings.allowed_hosts.clone())?;
-        let vault = Vault::with_aws(&sdk, Arc::clone(&clock), Arc::clone(&entropy));
+        let transport = HttpTransport::new()?.confined_to(settings.allowed_hosts.clone());
+        let vault = Vault::new(Arc::clone(&clock), Arc::clone(&entropy)).with_aws_config(&sdk);
         Ok(Self {
             sdk,
             transport,
@@ -75,10 +75,15 @@ impl LambdaOutfit {
     /// What all streams took since the last call.
     pub(super) fn take_usage(&self) -> UsageSnapshot {
         let sinks = self.sinks.lock().unwrap_or_else(PoisonError::into_inner);
-        sinks
-            .values()
-            .map(|sink| sink.usage().take())
-            .fold(UsageSnapshot::default(), UsageSnapshot::plus)
+        let taken = sinks.values().map(|sink| sink.usage().take());
+        taken.fold(UsageSnapshot::default(), |sum, one| UsageSnapshot {
+            lines: sum.lines + one.lines,
+            bytes_sent: sum.bytes_sent + one.bytes_sent,
+            bytes_billed: sum.bytes_billed + one.bytes_billed,
+            calls: sum.calls + one.calls,
+            entries_resent: sum.entries_resent + one.entries_resent,
+            rejected: sum.rejected + one.rejected,
+        })
     }
 
     fn kept(&self, definition: &SourceDefinition) -> Option<LambdaGear> {
@@ -124,12 +129,17 @@ impl LambdaOutfit {
         let secret = self.vault.fetch(&reference).await.map_err(secret_error)?;
         let credentials =
             Credentials::new(connector.auth(), Some(&secret)).map_err(|error| refused(&error))?;
+        let source = VaultSecret::new(Arc::clone(&self.vault), reference);
         Ok(self
             .plain_client(connector, credentials)
-            .renewed_from(Arc::clone(&self.vault), reference, secret))
+            .with_renewal(secret, Arc::new(source)))
     }
 
-    fn plain_client(&self, connector: Connector, credentials: Credentials) -> Client<HttpTransport> {
+    fn plain_client(
+        &self,
+        connector: Connector,
+        credentials: Credentials,
+    ) -> Client<HttpTransport> {
         Client::new(
             connector,
             credentials,

@@ -22,8 +22,6 @@ pub struct Settings {
     /// `WINDLASS_LEASE_SLACK_SECONDS`, in milliseconds: how long after its deadline a worker's
     /// lease ends. At least what clocks may differ by; [`limits::CLOCK_SKEW_MS`] unless set.
     pub lease_slack_ms: i64,
-    /// `WINDLASS_LOG`: the log's filter; `info` unless set.
-    pub log: String,
     /// Where manifests of the user's own are: `manifests` in the function's package.
     pub manifests: PathBuf,
 }
@@ -51,7 +49,10 @@ impl Settings {
         let optional = |name| variable(name).filter(|value| !value.is_empty());
         let invalid = |variable, problem| SettingsError { variable, problem };
         let table = optional("WINDLASS_TABLE").ok_or_else(|| {
-            invalid("WINDLASS_TABLE", "is not set; the template sets it".to_owned())
+            invalid(
+                "WINDLASS_TABLE",
+                "is not set; the template sets it".to_owned(),
+            )
         })?;
         let allowed_hosts = match optional("WINDLASS_ALLOWED_HOSTS") {
             Some(text) => text.parse().map_err(|error| {
@@ -69,7 +70,6 @@ impl Settings {
             allowed_hosts,
             deployment: optional("WINDLASS_DEPLOYMENT").unwrap_or_else(|| "windlass".to_owned()),
             lease_slack_ms,
-            log: optional("WINDLASS_LOG").unwrap_or_else(|| "info".to_owned()),
             manifests: PathBuf::from(root).join("manifests"),
         })
     }
@@ -99,7 +99,11 @@ mod tests {
 
     #[test]
     fn a_table_is_enough() {
-        let settings = of(&[("WINDLASS_TABLE", "state"), ("LAMBDA_TASK_ROOT", "/var/task")]).unwrap();
+        let settings = of(&[
+            ("WINDLASS_TABLE", "state"),
+            ("LAMBDA_TASK_ROOT", "/var/task"),
+        ])
+        .unwrap();
         assert_eq!(settings.lease_slack_ms, limits::CLOCK_SKEW_MS);
         assert_eq!(settings.manifests, PathBuf::from("/var/task/manifests"));
     }

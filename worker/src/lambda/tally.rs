@@ -59,7 +59,9 @@ mod tests {
     #[test]
     fn what_was_counted_is_taken_once() {
         let tally = Tally::default();
-        let id = "okta/0123456789ab/live/2026-01-01T00:00:00Z".parse().unwrap();
+        let id = "okta/0123456789ab/live/2026-01-01T00:00:00Z"
+            .parse()
+            .unwrap();
         let window = Window::new(id, Timestamp::MAX, Timestamp::from_ms(0)).unwrap();
         let totals = PageTotals {
             records: 7,
