@@ -1,6 +1,6 @@
 //! What arrived, compared with what the vendor has: lost, duplicated, altered, foreign.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -22,7 +22,8 @@ const IDS_PRINTED_MAX: usize = 5;
 /// One line of output.
 #[derive(Debug, Clone, PartialEq)]
 struct Line {
-    file: PathBuf,
+    /// The file that it lies in; `None` for what came out of a stream.
+    file: Option<PathBuf>,
     /// The vendor's own id.
     id: String,
     metadata: Option<Value>,
@@ -30,7 +31,8 @@ struct Line {
     record: Value,
 }
 
-/// Every finished output file of one NDJSON sink, read.
+/// Everything that was delivered: every finished output file of one NDJSON sink, or every line that a
+/// stream was sent.
 #[derive(Debug)]
 pub struct Ledger {
     shape: Shape,
@@ -66,12 +68,36 @@ impl Ledger {
                 continue;
             }
             for (number, text) in text.lines().enumerate() {
-                let line = Line::parse(text, &path, shape)
+                let line = Line::parse(text, Some(&path), shape)
                     .with_context(|| format!("{} line {}", path.display(), number + 1))?;
                 ledger.lines.push(line);
             }
         }
         Ok(ledger)
+    }
+
+    /// Takes the `lines` of a stream. A line that is not one JSON object with the vendor's id is an
+    /// error.
+    pub fn of_lines<L: AsRef<str>>(
+        lines: impl IntoIterator<Item = L>,
+        shape: Shape,
+    ) -> anyhow::Result<Self> {
+        let parse = |(number, line): (usize, L)| {
+            Line::parse(line.as_ref(), None, shape)
+                .with_context(|| format!("line {} of the stream", number + 1))
+        };
+        let lines = lines.into_iter().enumerate().map(parse);
+        Ok(Self {
+            shape,
+            lines: lines.collect::<anyhow::Result<_>>()?,
+            rejects: Vec::new(),
+        })
+    }
+
+    /// How many deliveries only repeated one that was there already.
+    pub fn repeats(&self) -> usize {
+        let distinct: BTreeSet<&str> = self.lines.iter().map(|line| line.id.as_str()).collect();
+        self.lines.len() - distinct.len()
     }
 
     /// How many records were delivered, repeats included.
@@ -133,7 +159,7 @@ impl Ledger {
 }
 
 impl Line {
-    fn parse(text: &str, file: &Path, shape: Shape) -> anyhow::Result<Self> {
+    fn parse(text: &str, file: Option<&Path>, shape: Shape) -> anyhow::Result<Self> {
         let mut record: Value = serde_json::from_str(text).context("not JSON")?;
         let metadata = record
             .as_object_mut()
@@ -141,7 +167,7 @@ impl Line {
             .remove(METADATA);
         let id = shape.id_in(&record).context("no vendor id")?.to_owned();
         Ok(Self {
-            file: file.to_owned(),
+            file: file.map(Path::to_owned),
             id,
             metadata,
             record,
@@ -173,8 +199,10 @@ impl Line {
             bail!("the window {window} begins after the record's time {time}");
         }
         let place = format!("{source}/{}/", window.timeline.lane);
-        if !self.file.to_string_lossy().contains(&place) {
-            bail!("it lies in {} and not below {place}", self.file.display());
+        if let Some(file) = &self.file
+            && !file.to_string_lossy().contains(&place)
+        {
+            bail!("it lies in {} and not below {place}", file.display());
         }
         if text("time")?.parse::<Timestamp>()? != time {
             bail!("its time is not the record's");
@@ -209,6 +237,15 @@ pub struct Verdict {
 }
 
 impl Verdict {
+    /// Whether everything arrived unaltered, and nothing else did; some of it perhaps again.
+    pub fn is_complete(&self) -> bool {
+        let once = Self {
+            duplicated: Vec::new(),
+            ..self.clone()
+        };
+        once.is_exact()
+    }
+
     /// Whether everything arrived exactly once, unaltered, and nothing else did.
     pub fn is_exact(&self) -> bool {
         *self == Self::default()

@@ -136,3 +136,20 @@ fn a_torn_line_and_a_line_that_is_no_record_are_errors() {
         assert!(Ledger::read(dir.path(), Shape::Okta).is_err(), "{text}");
     }
 }
+
+#[test]
+fn lines_of_a_stream_are_compared_like_files_and_repeats_counted() {
+    let mut lines = good();
+    let once = Ledger::of_lines(&lines, Shape::Okta).unwrap();
+    assert_eq!(once.repeats(), 0);
+    assert!(once.compare(&timeline(), "lake").is_exact());
+    lines.extend([lines[3].clone(), lines[3].clone(), lines[5].clone()]);
+    let again = Ledger::of_lines(&lines, Shape::Okta).unwrap();
+    assert_eq!(again.repeats(), 3);
+    let verdict = again.compare(&timeline(), "lake");
+    assert!(verdict.is_complete() && !verdict.is_exact(), "{verdict}");
+    lines.remove(0);
+    let lost = Ledger::of_lines(&lines, Shape::Okta).unwrap();
+    assert!(!lost.compare(&timeline(), "lake").is_complete());
+    assert!(Ledger::of_lines(["{\"uuid\":"], Shape::Okta).is_err());
+}

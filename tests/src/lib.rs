@@ -9,8 +9,10 @@
 //! | [`trap`] | an address that must never be contacted |
 //! | [`windlass`] | building, configuring, running and killing the binary |
 //! | [`ledger`] | output compared with the timeline: lost, duplicated, altered |
+//! | [`aws`] | an emulator of AWS, and fakes of what no emulator does: kills, losses, limits |
 //! | [`test_key`] | a key that guards nothing |
 
+pub mod aws;
 pub mod fault_proxy;
 pub mod ledger;
 pub mod test_key;

@@ -16,6 +16,7 @@ use windlass_core::clock::Clock;
 use windlass_core::system::SystemClock;
 
 pub use binary::binary;
+pub(crate) use binary::{build_with, built, target_directory};
 pub(crate) use project::files_below;
 pub use project::{Project, Pull};
 pub use status::SourceStatus;

@@ -20,18 +20,19 @@ pub fn binary() -> anyhow::Result<&'static Path> {
 }
 
 fn build() -> anyhow::Result<PathBuf> {
+    let directory = build_with(&["--package", "windlass", "--bin", "windlass"], None)?;
+    built(&directory, "windlass")
+}
+
+/// Runs `cargo build` with `args`, with `profile` or else that of this test, and returns the
+/// directory that its binaries are in.
+pub(crate) fn build_with(args: &[&str], profile: Option<&str>) -> anyhow::Result<PathBuf> {
     let here = env::current_exe().context("this test does not know where it is")?;
     let place = Place::of_test(&here)?;
     let output = Command::new(env!("CARGO"))
-        .args([
-            "build",
-            "--quiet",
-            "--package",
-            "windlass",
-            "--bin",
-            "windlass",
-        ])
-        .args(["--profile", place.profile])
+        .args(["build", "--quiet"])
+        .args(args)
+        .args(["--profile", profile.unwrap_or(place.profile)])
         .arg("--target-dir")
         .arg(place.target)
         .current_dir(env!("CARGO_MANIFEST_DIR"))
@@ -39,15 +40,30 @@ fn build() -> anyhow::Result<PathBuf> {
         .context("cannot start cargo")?;
     if !output.status.success() {
         bail!(
-            "windlass does not build: {}",
+            "cargo build {} failed: {}",
+            args.join(" "),
             String::from_utf8_lossy(&output.stderr)
         );
     }
-    let binary = place.directory.join("windlass");
+    Ok(match profile {
+        Some(profile) => place.target.join(profile),
+        None => place.directory.to_owned(),
+    })
+}
+
+/// The binary `name` in `directory`, which must be there.
+pub(crate) fn built(directory: &Path, name: &str) -> anyhow::Result<PathBuf> {
+    let binary = directory.join(name);
     if !binary.is_file() {
         bail!("cargo built no {}", binary.display());
     }
     Ok(binary)
+}
+
+/// The target directory that this test was built into.
+pub(crate) fn target_directory() -> anyhow::Result<PathBuf> {
+    let here = env::current_exe().context("this test does not know where it is")?;
+    Ok(Place::of_test(&here)?.target.to_owned())
 }
 
 /// Where a profile's output lies.

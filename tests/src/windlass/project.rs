@@ -61,21 +61,30 @@ impl Pull {
     /// The configuration of a project at `root` with this one source.
     pub fn to_yaml(&self, root: &Path) -> String {
         let root = root.display();
-        let (params, secret) = match self.shape {
-            Shape::Google => (
-                "application: login, admin_email: admin@example.com",
-                format!("file:{root}/{GOOGLE_SECRET_FILE}"),
-            ),
-            Shape::Okta => ("domain: example.okta.com", format!("env:{OKTA_VARIABLE}")),
+        let secret = match self.shape {
+            Shape::Google => format!("file:{root}/{GOOGLE_SECRET_FILE}"),
+            Shape::Okta => format!("env:{OKTA_VARIABLE}"),
+        };
+        format!(
+            "state: {{ sqlite: {root}/windlass.db }}\n\
+             sinks:\n  lake: {{ ndjson: {{ dir: {root}/out }} }}\n\
+             sources:\n{}",
+            self.source_yaml(&secret)
+        )
+    }
+
+    /// The source, as an entry below `sources:`. It delivers to the sink `lake`.
+    pub fn source_yaml(&self, secret: &str) -> String {
+        let params = match self.shape {
+            Shape::Google => "application: login, admin_email: admin@example.com",
+            Shape::Okta => "domain: example.okta.com",
         };
         let token_url = match self.shape {
             Shape::Google => format!("    token_url: {}/token\n", self.base_url),
             Shape::Okta => String::new(),
         };
         format!(
-            "state: {{ sqlite: {root}/windlass.db }}\n\
-             sinks:\n  lake: {{ ndjson: {{ dir: {root}/out }} }}\n\
-             sources:\n  {source}:\n\
+            "  {source}:\n\
              \x20   connector: {connector}\n\
              \x20   params: {{ {params} }}\n\
              \x20   secret: {secret}\n\
@@ -96,6 +105,22 @@ impl Pull {
             pace = self.requests_per_minute,
         )
     }
+
+    /// The secret that the vendor accepts, as it is stored.
+    pub fn secret(&self) -> String {
+        match self.shape {
+            Shape::Okta => OKTA_TOKEN.to_owned(),
+            Shape::Google => json!({
+                "type": "service_account",
+                "client_email": "puller@test.iam.example.com",
+                "private_key_id": "test",
+                "private_key": PRIVATE_KEY_PEM,
+                // Must never be asked: where tokens come from is the configuration's to say.
+                "token_uri": "http://127.0.0.1:9/never",
+            })
+            .to_string(),
+        }
+    }
 }
 
 /// A directory that windlass works in. Deleted when dropped.
@@ -115,15 +140,11 @@ impl Project {
             pull,
             runs: AtomicU32::new(0),
         };
-        let account = json!({
-            "type": "service_account",
-            "client_email": "puller@test.iam.example.com",
-            "private_key_id": "test",
-            "private_key": PRIVATE_KEY_PEM,
-            // Must never be asked: where tokens come from is the configuration's to say.
-            "token_uri": "http://127.0.0.1:9/never",
-        });
-        project.write(GOOGLE_SECRET_FILE, &account.to_string())?;
+        let account = Pull {
+            shape: Shape::Google,
+            ..project.pull.clone()
+        };
+        project.write(GOOGLE_SECRET_FILE, &account.secret())?;
         project.configure(&project.pull.to_yaml(project.root()))?;
         Ok(project)
     }

@@ -1,0 +1,82 @@
+//! A pull without trouble: everything arrives once, and what it took is printed.
+
+use anyhow::ensure;
+use windlass_tests::aws::deployment::{Deployment, ORCHESTRATOR, STREAM, Setup, WORKER};
+use windlass_tests::aws::streams::StreamKind;
+
+use crate::vendors::Stock;
+
+/// More than a pull without trouble takes.
+const TICKS_MAX: usize = 200;
+
+async fn pull(name: &str, stock: Stock, setup: Setup) -> anyhow::Result<Deployment> {
+    let records = stock.records();
+    let kind = setup.kind;
+    let deployment = Deployment::new(name, stock.start().await, setup).await?;
+    deployment.apply().await?;
+    deployment.until_caught_up(TICKS_MAX).await?;
+    deployment.check_complete(0).await?;
+    let lines = deployment.streams.lines(kind, STREAM)?;
+    ensure!(lines.len() == records, "{} lines of {records}", lines.len());
+    for function in [ORCHESTRATOR, WORKER] {
+        let failed = deployment.lambda.failed_events(function)?;
+        ensure!(failed.is_empty(), "{failed:?}");
+    }
+    let counted = deployment.metric(WORKER, "Records")?;
+    ensure!(
+        usize::try_from(counted)? == records,
+        "{counted} records counted"
+    );
+    Ok(deployment)
+}
+
+/// What it took, for people; docs/COST.md has these figures.
+fn report(deployment: &Deployment, kind: StreamKind) -> anyhow::Result<()> {
+    let usage = deployment.streams.usage(kind, STREAM);
+    let units = deployment.proxy.take_consumed();
+    println!(
+        "state: {} write units, {} read units",
+        units.write, units.read
+    );
+    println!("{kind:?}: {usage:?}");
+    for function in [ORCHESTRATOR, WORKER] {
+        let invocations = deployment.lambda.invocations(function)?;
+        let billed_ms: u64 = invocations.iter().map(|it| it.billed_ms()).sum();
+        let init: Vec<_> = invocations.iter().filter_map(|it| it.init).collect();
+        let rss_kb = invocations.iter().filter_map(|it| it.max_rss_kb).max();
+        println!(
+            "{function}: {} invocations, {billed_ms} ms billed, {} starts (longest {:?}), {rss_kb:?} KB",
+            invocations.len(),
+            init.len(),
+            init.iter().max(),
+        );
+    }
+    Ok(())
+}
+
+/// P9 one engine: every store keeps one contract and every sink another, each checked by one suite.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_hundred_thousand_records_arrive_once_each() -> anyhow::Result<()> {
+    let stock = Stock::google(10, 10, 1_000);
+    let deployment = pull("pull", stock, Setup::default()).await?;
+    report(&deployment, StreamKind::Firehose)?;
+    let usage = deployment.streams.usage(StreamKind::Firehose, STREAM);
+    // 3 % for what is billed beyond what is sent.
+    ensure!(usage.billed_bytes * 100 <= usage.bytes * 103, "{usage:?}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_pull_into_kinesis_is_as_complete() -> anyhow::Result<()> {
+    let setup = Setup {
+        kind: StreamKind::Kinesis,
+        ..Setup::default()
+    };
+    let deployment = pull("kinesis", Stock::google(3, 4, 250), setup).await?;
+    let entries = deployment.streams.entries(StreamKind::Kinesis, STREAM);
+    ensure!(
+        entries.iter().all(|entry| entry.partition_key.is_some()),
+        "no partition key"
+    );
+    Ok(())
+}

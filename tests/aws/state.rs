@@ -1,0 +1,16 @@
+//! The store on DynamoDB, against an emulator: the contract of every store, also while replies are
+//! lost; races; what it costs; and what a table looks like after people and other versions were
+//! at it.
+#![cfg(test)]
+
+mod claims;
+mod contract;
+mod failures;
+mod items;
+mod lossy;
+mod operators;
+mod races;
+mod resolving;
+mod scene;
+mod ticks;
+mod units;

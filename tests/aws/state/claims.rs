@@ -1,0 +1,105 @@
+//! The claim: the one move whose effect is spelled out for DynamoDB instead of computed by core.
+
+use windlass_core::checkpoint::Cursor;
+use windlass_core::clock::{Entropy, SeededEntropy};
+use windlass_core::ids::Owner;
+use windlass_core::limits::{CLOCK_SKEW_MS, WAIT_MS_MAX};
+use windlass_core::time::Timestamp;
+use windlass_core::transition::{Claim, Event, IllegalMove};
+use windlass_core::window::{Status, Window};
+use windlass_state::{MoveError, StateStore};
+
+use super::scene::{at, fresh, ready};
+
+const WINDOWS: i64 = 240;
+
+/// One of `choices`.
+fn pick<T: Clone>(entropy: &SeededEntropy, choices: &[T]) -> T {
+    let count = u64::try_from(choices.len()).unwrap();
+    let index = usize::try_from(entropy.next_u64() % count).unwrap();
+    choices[index].clone()
+}
+
+/// A window as it may be stored, sane or not: what matters to a claim is drawn so that each of its
+/// rules decides now and then.
+fn any_window(entropy: &SeededEntropy, minute: i64, now: Timestamp) -> Window {
+    let latest = now.plus_ms(WAIT_MS_MAX + CLOCK_SKEW_MS);
+    let waits = [
+        None,
+        Some(now.minus_ms(1)),
+        Some(now),
+        Some(now.plus_ms(1)),
+        Some(latest),
+        Some(latest.plus_ms(1)),
+        Some(Timestamp::MAX),
+    ];
+    let usual = [
+        Status::Ready,
+        Status::Ready,
+        Status::Ready,
+        Status::Dispatched,
+    ];
+    let status = pick(
+        entropy,
+        &[pick(entropy, &usual), pick(entropy, &Status::ALL)],
+    );
+    let owner = (status == Status::Running).then(|| Owner::from_random(9));
+    Window {
+        status,
+        epoch: pick(entropy, &[1, 2, 1_000_000_007]),
+        lease_until: owner.is_some().then(|| at(30)),
+        owner,
+        cursor: pick(entropy, &[None, Some("next")]).map(|token| Cursor {
+            token: token.to_owned(),
+            request: "5eed".to_owned(),
+        }),
+        page: entropy.next_u64() % 100,
+        records: entropy.next_u64() >> 1,
+        attempts: pick(entropy, &[0, 1, 9]),
+        setbacks: pick(entropy, &[0, 3]),
+        runs: pick(entropy, &[0, 77]),
+        not_before: pick(entropy, &waits),
+        split_at: pick(entropy, &[None, None, None, Some(at(minute + 5))]),
+        last_error: pick(entropy, &[None, Some("503 from the vendor".to_owned())]),
+        ..ready(minute)
+    }
+}
+
+#[tokio::test]
+async fn a_claim_of_any_window_does_what_core_does_or_is_refused_with_its_reason() {
+    let (store, _table) = fresh().await;
+    let entropy = SeededEntropy::new(1);
+    let (mut won, mut reasons) = (0, std::collections::BTreeSet::new());
+    for number in 0..WINDOWS {
+        let now = at(number);
+        let window = any_window(&entropy, 10 * number, now);
+        store.create(&window).await.unwrap();
+        let claim = Claim {
+            epoch: pick(&entropy, &[window.epoch, window.epoch, window.epoch, 3]),
+            owner: Owner::from_random(1),
+            lease_until: now.plus_ms(900_000),
+            now,
+        };
+        let core = window.apply(&Event::Claim(claim.clone()));
+        let answer = store.claim(&window.id, &claim).await;
+        let stored = store.window(&window.id).await.unwrap().unwrap();
+        match (core, answer) {
+            (Ok(expected), Ok(lease)) => {
+                assert_eq!((lease.window(), &stored), (&expected, &expected));
+                won += 1;
+            }
+            (Err(_), Err(MoveError::Refused { current, why })) => {
+                assert_eq!((&*current, &stored), (&window, &window));
+                reasons.insert(match why {
+                    IllegalMove::Epoch { .. } => "epoch",
+                    IllegalMove::Edge { .. } => "status",
+                    IllegalMove::NotDue => "not due",
+                    other => panic!("{other}"),
+                });
+            }
+            (core, answer) => panic!("core: {core:?}, store: {answer:?}, of {window:?}"),
+        }
+    }
+    assert!(won > 40, "{won}");
+    assert_eq!(reasons.len(), 3, "{reasons:?}");
+}

@@ -1,0 +1,209 @@
+//! What fails, and what is left of it.
+
+use windlass_core::checkpoint::Cursor;
+use windlass_core::lease::Lease;
+use windlass_core::window::{Status, Window};
+use windlass_state::{Created, DynamoStore, MoveError, StateError, StateStore};
+use windlass_tests::aws::calls::Calls;
+use windlass_tests::aws::emulator::Emulator;
+use windlass_tests::aws::refusals::{Refusal, Refusals};
+use windlass_tests::aws::state_proxy::{StateFault, StateFaults, StateProxy};
+
+use super::lossy::sure_and_deaf;
+use super::scene::{claim, config, fresh, page, ready, running, store_in, stored, table_name};
+
+/// A store behind a proxy that can be told to make trouble.
+async fn behind_proxy() -> (DynamoStore, StateProxy, Refusals) {
+    let emulator = Emulator::shared().await.unwrap();
+    let (calls, refusals) = (Calls::default(), Refusals::default());
+    let proxy = StateProxy::start(emulator.address(), calls, refusals.clone())
+        .await
+        .unwrap();
+    let store = store_in(&table_name(), config(&proxy.uri()));
+    store.create_table().await.unwrap();
+    (store, proxy, refusals)
+}
+
+fn refused<T: std::fmt::Debug>(result: Result<T, StateError>) -> String {
+    match result {
+        Err(StateError::Refused(text)) => text,
+        other => panic!("expected a refusal, got {other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn a_write_that_was_applied_and_got_no_answer_is_settled_by_repeating_it() {
+    let (sure, deaf) = sure_and_deaf().await;
+    let unknown = |error: StateError| assert!(matches!(error, StateError::Unknown(_)), "{error}");
+    let window = ready(0);
+    unknown(deaf.create(&window).await.unwrap_err());
+    let exists = Created::Exists(Box::new(window.clone()));
+    assert_eq!(deaf.create(&window).await, Ok(exists));
+
+    let lease = running(&sure, 10).await;
+    let next = page(&lease);
+    let Err(MoveError::Store(error)) = deaf.checkpoint(&lease, &next).await else {
+        panic!("its reply is lost")
+    };
+    unknown(error);
+    let Err(MoveError::Refused { current, .. }) = deaf.checkpoint(&lease, &next).await else {
+        panic!("it was applied")
+    };
+    assert!(lease.confirms_page(&current, next.to()));
+    assert_eq!(current.cursor, next.cursor);
+}
+
+#[tokio::test]
+async fn a_claim_that_got_no_answer_is_recognised_by_its_nonce_and_no_other_is() {
+    let (sure, deaf) = sure_and_deaf().await;
+    let window = stored(&sure, 0).await;
+    let (mine, other) = (claim(&window, 1), claim(&window, 2));
+    assert!(
+        deaf.claim(&window.id, &mine).await.is_err(),
+        "its reply is lost"
+    );
+    for (claim, held) in [(mine, true), (other, false)] {
+        let Err(MoveError::Refused { current, .. }) = deaf.claim(&window.id, &claim).await else {
+            panic!("the first one has it")
+        };
+        assert_eq!(Lease::held(*current, &claim.owner).is_some(), held);
+    }
+}
+
+#[tokio::test]
+async fn throttling_delays_a_window_and_changes_nothing_else() {
+    let (store, proxy, _) = behind_proxy().await;
+    proxy.set_faults(StateFaults::new(3, 40, &[StateFault::Throttled]));
+    for minute in [0, 10, 20] {
+        let lease = running(&store, minute).await;
+        let lease = store.checkpoint(&lease, &page(&lease)).await.unwrap();
+        let done = store.complete(&lease, &page(&lease), 1).await.unwrap();
+        assert_eq!((done.status, done.page, done.epoch), (Status::Done, 2, 3));
+        assert_eq!(store.window(&done.id).await, Ok(Some(done)));
+    }
+    let throttled = proxy.faults().drawn()[&StateFault::Throttled];
+    assert!(throttled > 3, "{throttled}");
+}
+
+#[tokio::test]
+async fn a_table_that_throttles_everything_is_unavailable_and_nothing_was_written() {
+    let (store, proxy, _) = behind_proxy().await;
+    proxy.set_faults(StateFaults::new(3, 100, &[StateFault::Throttled]));
+    let failed = store.create(&ready(0)).await;
+    assert!(
+        matches!(&failed, Err(StateError::Unavailable(text)) if text.starts_with("throttled: ")),
+        "{failed:?}"
+    );
+    proxy.set_faults(StateFaults::none());
+    assert_eq!(store.window(&ready(0).id).await, Ok(None));
+}
+
+#[tokio::test]
+async fn a_connection_that_ends_leaves_a_write_unknown_and_a_read_unavailable() {
+    let (store, proxy, _) = behind_proxy().await;
+    proxy.set_faults(StateFaults::new(3, 100, &[StateFault::LostReply]));
+    let lost = store.create(&ready(0)).await;
+    assert!(matches!(lost, Err(StateError::Unknown(_))), "{lost:?}");
+    let read = store.window(&ready(0).id).await;
+    assert!(matches!(read, Err(StateError::Unavailable(_))), "{read:?}");
+    proxy.set_faults(StateFaults::none());
+    assert_eq!(store.window(&ready(0).id).await, Ok(Some(ready(0))));
+    let nobody = store_in("none", config("http://127.0.0.1:9"));
+    let read = nobody.check().await;
+    assert!(matches!(read, Err(StateError::Unavailable(_))), "{read:?}");
+}
+
+#[tokio::test]
+async fn a_table_that_is_not_there_is_said_by_the_first_read() {
+    let emulator = Emulator::shared().await.unwrap();
+    let store = store_in("nowhere", config(&emulator.uri()));
+    let text = refused(store.check().await);
+    assert!(text.contains("no table nowhere in us-east-1"), "{text}");
+    assert_eq!(refused(store.create(&ready(0)).await), text);
+    assert_eq!(refused(store.shards().await), text);
+}
+
+#[tokio::test]
+async fn a_denied_action_leaves_the_window_in_its_place_and_names_what_to_allow() {
+    let (store, _proxy, refusals) = behind_proxy().await;
+    let lease = running(&store, 0).await;
+    refusals.refuse("dynamodb:UpdateItem", Refusal::AccessDenied);
+    let Err(MoveError::Store(error)) = store.checkpoint(&lease, &page(&lease)).await else {
+        panic!("it is denied")
+    };
+    let text = refused(Err::<(), _>(error));
+    assert!(
+        text.contains("dynamodb:UpdateItem on table state-"),
+        "{text}"
+    );
+    refusals.clear();
+    let current = store.window(&lease.window().id).await.unwrap();
+    assert_eq!(current.as_ref(), Some(lease.window()));
+    assert!(store.checkpoint(&lease, &page(&lease)).await.is_ok());
+}
+
+#[tokio::test]
+async fn credentials_that_ran_out_are_said_to_be_renewed() {
+    let (store, _proxy, refusals) = behind_proxy().await;
+    for refusal in [Refusal::ExpiredToken, Refusal::UnknownKey] {
+        refusals.refuse("dynamodb:*", refusal);
+        let text = refused(store.check().await);
+        assert!(
+            text.contains("credentials") && text.contains("renew"),
+            "{text}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_window_beyond_the_size_of_an_item_is_refused_by_name_and_stays() {
+    let (store, _table) = fresh().await;
+    let lease = running(&store, 0).await;
+    let mut huge = page(&lease);
+    huge.cursor = Some(Cursor {
+        token: "t".repeat(450_000),
+        request: "5eed".to_owned(),
+    });
+    let Err(MoveError::Store(error)) = store.checkpoint(&lease, &huge).await else {
+        panic!("it is too large")
+    };
+    let text = refused(Err::<(), _>(error));
+    assert!(
+        text.contains("window#okta#") && text.contains("400 KB"),
+        "{text}"
+    );
+    let current = store.window(&lease.window().id).await.unwrap();
+    assert_eq!(current.as_ref(), Some(lease.window()));
+}
+
+#[tokio::test]
+async fn windows_beyond_one_page_of_a_query_and_one_batch_are_all_read() {
+    let (store, _table) = fresh().await;
+    let large = |minute| Window {
+        last_error: Some("x".repeat(100_000)),
+        ..ready(minute)
+    };
+    let mut all = Vec::new();
+    for number in 0..12 {
+        all.push(large(10 * number));
+    }
+    for number in 12..120 {
+        all.push(ready(10 * number));
+    }
+    for window in &all {
+        assert_eq!(store.create(window).await, Ok(Created::New));
+    }
+    let timeline = &all[0].id.timeline;
+    let froms: Vec<_> = all.iter().map(|window| window.id.from).collect();
+    assert_eq!(
+        store.open_windows(timeline, froms[0]).await.as_deref(),
+        Ok(&all[..])
+    );
+    assert_eq!(
+        store.windows_at(timeline, &froms).await.as_deref(),
+        Ok(&all[..])
+    );
+    let span = windlass_core::span::Span::new(froms[0], all[119].to).unwrap();
+    let history = store.history(timeline, span, 115).await;
+    assert_eq!(history.as_deref(), Ok(&all[..115]));
+}

@@ -1,0 +1,89 @@
+//! A connection that loses replies to writes that were applied.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use aws_sdk_dynamodb::config::interceptors::{
+    BeforeDeserializationInterceptorContextRef, BeforeTransmitInterceptorContextRef,
+};
+use aws_sdk_dynamodb::config::{ConfigBag, Intercept, RuntimeComponents};
+use aws_sdk_dynamodb::error::BoxError;
+use aws_smithy_types::config_bag::{Storable, StoreReplace};
+use windlass_state::DynamoStore;
+use windlass_tests::aws::emulator::Emulator;
+
+use super::resolving::Resolving;
+use super::scene::{config, fresh, store_in};
+
+/// Loses replies to writes of windows and of marks that were applied: the first, and then each that
+/// comes `every` such replies later. What was refused is told: nothing is unknown then.
+#[derive(Debug)]
+struct LosesReplies {
+    every: u64,
+    applied: AtomicU64,
+}
+
+/// On a request whose reply may be lost.
+#[derive(Debug)]
+struct Meant;
+
+impl Storable for Meant {
+    type Storer = StoreReplace<Self>;
+}
+
+impl Intercept for LosesReplies {
+    fn name(&self) -> &'static str {
+        "LosesReplies"
+    }
+
+    fn read_before_transmit(
+        &self,
+        context: &BeforeTransmitInterceptorContextRef<'_>,
+        _: &RuntimeComponents,
+        request: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        let headers = context.request().headers();
+        let target = headers.get("x-amz-target").unwrap_or_default();
+        let body = context.request().body().bytes().unwrap_or_default();
+        let body = String::from_utf8_lossy(body);
+        let writes = target.ends_with(".PutItem") || target.ends_with(".UpdateItem");
+        if writes && (body.contains("window#") || body.contains("progress#")) {
+            request.interceptor_state().store_put(Meant);
+        }
+        Ok(())
+    }
+
+    fn read_before_deserialization(
+        &self,
+        context: &BeforeDeserializationInterceptorContextRef<'_>,
+        _: &RuntimeComponents,
+        request: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        let applied = request.load::<Meant>().is_some() && context.response().status().is_success();
+        if applied {
+            let number = self.applied.fetch_add(1, Ordering::Relaxed);
+            if number.is_multiple_of(self.every) {
+                return Err("the reply was lost by a test".into());
+            }
+        }
+        Ok(())
+    }
+}
+
+async fn losing(every: u64, table: &str) -> DynamoStore {
+    let emulator = Emulator::shared().await.expect("the emulator starts");
+    let applied = AtomicU64::new(0);
+    let config = config(&emulator.uri()).interceptor(LosesReplies { every, applied });
+    store_in(table, config)
+}
+
+/// A store in a new table, and one in the same table that never hears of what it has written.
+pub(crate) async fn sure_and_deaf() -> (DynamoStore, DynamoStore) {
+    let (sure, table) = fresh().await;
+    (sure, losing(1, &table).await)
+}
+
+/// A store in a new table that misses every other reply, for a caller that repeats what is unknown.
+pub(crate) async fn lossy() -> (Resolving<DynamoStore>, ()) {
+    let (_, table) = fresh().await;
+    (Resolving(losing(2, &table).await), ())
+}

@@ -1,0 +1,91 @@
+//! Races over real connections.
+
+use tokio::task::JoinSet;
+use windlass_core::transition::{Event, IllegalMove};
+use windlass_core::window::Status;
+use windlass_state::{DynamoStore, MoveError, StateStore};
+use windlass_tests::aws::emulator::Emulator;
+
+use super::scene::{at, claim, config, fresh, page, running, store_in, stored};
+
+const CLAIMANTS: u128 = 32;
+const ROUNDS: i64 = 50;
+/// Processes that the claimants are spread over.
+const CLIENTS: u128 = 4;
+
+async fn clients(table: &str) -> Vec<DynamoStore> {
+    let emulator = Emulator::shared().await.unwrap();
+    (0..CLIENTS)
+        .map(|_| store_in(table, config(&emulator.uri())))
+        .collect()
+}
+
+#[tokio::test]
+async fn of_thirty_two_claimants_exactly_one_wins_each_of_fifty_rounds() {
+    let (store, table) = fresh().await;
+    let clients = clients(&table).await;
+    for round in 0..ROUNDS {
+        let mut window = stored(&store, 10 * round).await;
+        if round % 2 == 0 {
+            let dispatch = Event::Dispatch {
+                until: at(10),
+                now: at(1),
+            };
+            window = store.decide(&window, &dispatch).await.unwrap();
+        }
+        let mut claimants = JoinSet::new();
+        for owner in 0..CLAIMANTS {
+            let client = clients[usize::try_from(owner % CLIENTS).unwrap()].clone();
+            let (id, claim) = (window.id.clone(), claim(&window, owner));
+            claimants.spawn(async move { client.claim(&id, &claim).await });
+        }
+        let answers = claimants.join_all().await;
+        let (won, lost): (Vec<_>, Vec<_>) = answers.into_iter().partition(Result::is_ok);
+        assert_eq!((round, won.len()), (round, 1));
+        let winner = won[0].as_ref().unwrap();
+        for answer in lost {
+            let Err(MoveError::Refused { current, .. }) = answer else {
+                panic!("{answer:?}")
+            };
+            assert_eq!(&*current, winner.window());
+        }
+        assert_eq!(
+            store.window(&window.id).await.unwrap().as_ref(),
+            Some(winner.window())
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_holder_and_a_planner_at_once_leave_a_window_that_core_could_have_made() {
+    let (store, table) = fresh().await;
+    let clients = clients(&table).await;
+    let (mut pages_kept, mut fenced) = (0, 0);
+    for round in 0..ROUNDS {
+        let lease = running(&store, 10 * round).await;
+        let expire = Event::Expire { now: at(20) };
+        let page = page(&lease);
+        let (paged, expired) = tokio::join!(
+            clients[0].checkpoint(&lease, &page),
+            clients[1].decide(lease.window(), &expire),
+        );
+        // Whichever came first, the planner's is made: it may follow a checkpoint.
+        let expired = expired.unwrap();
+        let before = match &paged {
+            Ok(paged) => {
+                pages_kept += 1;
+                paged.window()
+            }
+            Err(MoveError::Refused { why, .. }) => {
+                assert!(matches!(why, IllegalMove::Epoch { .. }), "{why}");
+                fenced += 1;
+                lease.window()
+            }
+            Err(other) => panic!("{other}"),
+        };
+        assert_eq!(expired, before.apply(&expire).unwrap());
+        assert_eq!(expired.status, Status::Ready);
+        assert_eq!(store.window(&expired.id).await.unwrap(), Some(expired));
+    }
+    assert_eq!(pages_kept + fenced, ROUNDS);
+}

@@ -1,0 +1,223 @@
+//! A caller that repeats a write whose outcome is unknown and decides by what comes back, as the
+//! planner and the worker do, in the shape of a store.
+
+use windlass_core::checkpoint::Checkpoint;
+use windlass_core::ids::{RateGroup, SourceName, Timeline, WindowId};
+use windlass_core::lease::Lease;
+use windlass_core::progress::Progress;
+use windlass_core::shard::Shard;
+use windlass_core::source::{Blocked, RateGate, SourceDefinition, SourceRecord};
+use windlass_core::span::Span;
+use windlass_core::time::Timestamp;
+use windlass_core::transition::{Claim, Event, Release};
+use windlass_core::window::Window;
+use windlass_state::{Created, MoveError, SaveError, StateError, StateStore};
+
+/// Repeats what is unknown.
+pub(crate) struct Resolving<S>(pub(crate) S);
+
+/// Whether the window that a repeated move met is what the first try makes: it was applied then.
+fn made(answer: Result<Window, MoveError>, next: Option<&Window>) -> Result<Window, MoveError> {
+    match answer {
+        Err(MoveError::Refused { current, .. }) if next == Some(&*current) => Ok(*current),
+        other => other,
+    }
+}
+
+fn is_unknown<T>(answer: &Result<T, MoveError>) -> bool {
+    matches!(answer, Err(MoveError::Store(StateError::Unknown(_))))
+}
+
+impl<S: StateStore> StateStore for Resolving<S> {
+    async fn create(&self, window: &Window) -> Result<Created, StateError> {
+        match self.0.create(window).await {
+            Err(StateError::Unknown(_)) => match self.0.create(window).await? {
+                Created::Exists(existing) if *existing == *window => Ok(Created::New),
+                other => Ok(other),
+            },
+            known => known,
+        }
+    }
+
+    async fn claim(&self, id: &WindowId, claim: &Claim) -> Result<Lease, MoveError> {
+        let first = self.0.claim(id, claim).await;
+        if !is_unknown(&first) {
+            return first;
+        }
+        match self.0.claim(id, claim).await {
+            Err(MoveError::Refused { current, why }) => {
+                let refused = MoveError::Refused {
+                    current: current.clone(),
+                    why,
+                };
+                Lease::held(*current, &claim.owner).ok_or(refused)
+            }
+            other => other,
+        }
+    }
+
+    async fn checkpoint(&self, lease: &Lease, page: &Checkpoint) -> Result<Lease, MoveError> {
+        let first = self.0.checkpoint(lease, page).await;
+        if !is_unknown(&first) {
+            return first;
+        }
+        match self.0.checkpoint(lease, page).await {
+            Err(MoveError::Refused { current, .. })
+                if lease.confirms_page(&current, page.to()) && current.cursor == page.cursor =>
+            {
+                Ok(Lease::held(*current, lease.owner()).expect("it still holds"))
+            }
+            other => other,
+        }
+    }
+
+    async fn complete(
+        &self,
+        lease: &Lease,
+        last: &Checkpoint,
+        history_ms: i64,
+    ) -> Result<Window, MoveError> {
+        let first = self.0.complete(lease, last, history_ms).await;
+        if !is_unknown(&first) {
+            return first;
+        }
+        let event = Event::Complete {
+            last: last.clone(),
+            history_ms,
+        };
+        let next = lease.window().apply(&event).ok();
+        made(
+            self.0.complete(lease, last, history_ms).await,
+            next.as_ref(),
+        )
+    }
+
+    async fn release(&self, lease: &Lease, release: &Release) -> Result<Window, MoveError> {
+        let first = self.0.release(lease, release).await;
+        if !is_unknown(&first) {
+            return first;
+        }
+        let next = lease.window().apply(&Event::Release(release.clone())).ok();
+        made(self.0.release(lease, release).await, next.as_ref())
+    }
+
+    async fn decide(&self, seen: &Window, event: &Event) -> Result<Window, MoveError> {
+        let first = self.0.decide(seen, event).await;
+        if !is_unknown(&first) {
+            return first;
+        }
+        let next = seen.apply(event).ok();
+        made(self.0.decide(seen, event).await, next.as_ref())
+    }
+
+    async fn save_progress(&self, shard: Shard, next: &Progress) -> Result<Progress, SaveError> {
+        let first = self.0.save_progress(shard, next).await;
+        if !matches!(first, Err(SaveError::Store(StateError::Unknown(_)))) {
+            return first;
+        }
+        let stored = Progress {
+            version: next.version + 1,
+            ..next.clone()
+        };
+        match self.0.save_progress(shard, next).await {
+            Err(SaveError::Conflict(Some(current))) if *current == stored => Ok(stored),
+            other => other,
+        }
+    }
+
+    async fn shards(&self) -> Result<Vec<Shard>, StateError> {
+        self.0.shards().await
+    }
+
+    async fn sources(&self, shard: Shard) -> Result<Vec<SourceRecord>, StateError> {
+        self.0.sources(shard).await
+    }
+
+    async fn progress(&self, shard: Shard) -> Result<Vec<Progress>, StateError> {
+        self.0.progress(shard).await
+    }
+
+    async fn source(
+        &self,
+        shard: Shard,
+        name: &SourceName,
+    ) -> Result<Option<SourceRecord>, StateError> {
+        self.0.source(shard, name).await
+    }
+
+    async fn apply_source(
+        &self,
+        definition: &SourceDefinition,
+        now: Timestamp,
+    ) -> Result<SourceRecord, StateError> {
+        self.0.apply_source(definition, now).await
+    }
+
+    async fn block_source(
+        &self,
+        shard: Shard,
+        name: &SourceName,
+        version: u64,
+        blocked: Option<&Blocked>,
+    ) -> Result<(), StateError> {
+        self.0.block_source(shard, name, version, blocked).await
+    }
+
+    async fn hold_source(
+        &self,
+        shard: Shard,
+        name: &SourceName,
+        held_since: Option<Timestamp>,
+    ) -> Result<(), StateError> {
+        self.0.hold_source(shard, name, held_since).await
+    }
+
+    async fn progress_of(
+        &self,
+        shard: Shard,
+        source: &SourceName,
+    ) -> Result<Vec<Progress>, StateError> {
+        self.0.progress_of(shard, source).await
+    }
+
+    async fn window(&self, id: &WindowId) -> Result<Option<Window>, StateError> {
+        self.0.window(id).await
+    }
+
+    async fn open_windows(
+        &self,
+        timeline: &Timeline,
+        from: Timestamp,
+    ) -> Result<Vec<Window>, StateError> {
+        self.0.open_windows(timeline, from).await
+    }
+
+    async fn windows_at(
+        &self,
+        timeline: &Timeline,
+        froms: &[Timestamp],
+    ) -> Result<Vec<Window>, StateError> {
+        self.0.windows_at(timeline, froms).await
+    }
+
+    async fn history(
+        &self,
+        timeline: &Timeline,
+        span: Span,
+        limit: usize,
+    ) -> Result<Vec<Window>, StateError> {
+        self.0.history(timeline, span, limit).await
+    }
+
+    async fn rate_gate(&self, group: &RateGroup) -> Result<Option<RateGate>, StateError> {
+        self.0.rate_gate(group).await
+    }
+
+    async fn close_rate_gate(&self, gate: &RateGate) -> Result<(), StateError> {
+        self.0.close_rate_gate(gate).await
+    }
+
+    async fn expire_history(&self, now: Timestamp) -> Result<u64, StateError> {
+        self.0.expire_history(now).await
+    }
+}

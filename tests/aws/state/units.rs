@@ -1,0 +1,212 @@
+//! What each operation is billed for.
+
+use windlass_core::source::{Blocked, RateGate};
+use windlass_core::span::Span;
+use windlass_core::time::DAY_MS;
+use windlass_core::transition::{Cause, Event, Release};
+use windlass_state::{DynamoStore, StateStore};
+use windlass_tests::aws::calls::Calls;
+use windlass_tests::aws::emulator::Emulator;
+use windlass_tests::aws::refusals::Refusals;
+use windlass_tests::aws::state_proxy::{StateProxy, Units};
+
+use super::scene::{at, claim, config, definition, marks, page, ready, store_in, table_name};
+
+/// A store whose calls are counted.
+struct Counted {
+    store: DynamoStore,
+    proxy: StateProxy,
+}
+
+impl Counted {
+    async fn new() -> Self {
+        let emulator = Emulator::shared().await.unwrap();
+        let (calls, refusals) = (Calls::default(), Refusals::default());
+        let proxy = StateProxy::start(emulator.address(), calls, refusals)
+            .await
+            .unwrap();
+        let store = store_in(&table_name(), config(&proxy.uri()));
+        store.create_table().await.unwrap();
+        Self { store, proxy }
+    }
+
+    /// Asserts what `call` was billed for, in one request.
+    async fn bills<T>(&self, what: &str, units: Units, call: impl Future<Output = T>) -> T {
+        self.proxy.take_consumed();
+        let answer = call.await;
+        let calls = self.proxy.consumed();
+        assert_eq!(
+            (calls.len(), self.proxy.take_consumed()),
+            (1, units),
+            "{what}: {calls:?}"
+        );
+        answer
+    }
+}
+
+fn write(write: f64) -> Units {
+    Units { write, read: 0.0 }
+}
+
+fn read(read: f64) -> Units {
+    Units { write: 0.0, read }
+}
+
+#[tokio::test]
+async fn each_write_of_a_quiet_window_is_one_request_and_one_unit() {
+    let counted = Counted::new().await;
+    let store = &counted.store;
+    let window = ready(0);
+    let one = write(1.0);
+    counted
+        .bills("create", one, store.create(&window))
+        .await
+        .unwrap();
+    counted
+        .bills("create again", one, store.create(&window))
+        .await
+        .unwrap();
+    let dispatch = Event::Dispatch {
+        until: at(10),
+        now: at(1),
+    };
+    let decide = store.decide(&window, &dispatch);
+    let window = counted.bills("decide", one, decide).await.unwrap();
+    let mine = claim(&window, 1);
+    let lease = counted
+        .bills("claim", one, store.claim(&window.id, &mine))
+        .await
+        .unwrap();
+    let refused = counted
+        .bills("claim again", one, store.claim(&window.id, &mine))
+        .await;
+    assert!(refused.is_err());
+    let next = page(&lease);
+    let lease = counted
+        .bills("checkpoint", one, store.checkpoint(&lease, &next))
+        .await
+        .unwrap();
+    let release = Release {
+        cause: Cause::Yielded,
+        not_before: None,
+        error: None,
+        now: at(3),
+    };
+    let window = counted
+        .bills("release", one, store.release(&lease, &release))
+        .await
+        .unwrap();
+    let lease = store.claim(&window.id, &claim(&window, 2)).await.unwrap();
+    let last = page(&lease);
+    let complete = store.complete(&lease, &last, 30 * DAY_MS);
+    counted.bills("complete", one, complete).await.unwrap();
+}
+
+#[tokio::test]
+async fn each_write_of_marks_sources_and_gates_is_one_request_and_one_unit() {
+    let counted = Counted::new().await;
+    let store = &counted.store;
+    let source = definition("okta");
+    let one = write(1.0);
+    let first = counted
+        .bills(
+            "first save",
+            one,
+            store.save_progress(source.shard(), &marks(&source)),
+        )
+        .await
+        .unwrap();
+    let saved = counted
+        .bills("save", one, store.save_progress(source.shard(), &first))
+        .await;
+    assert_eq!(saved.unwrap().version, 2);
+    let late = store.save_progress(source.shard(), &first);
+    assert!(counted.bills("late save", one, late).await.is_err());
+    let applied = store.apply_source(&source, at(0)).await.unwrap();
+    let blocked = Blocked {
+        reason: "401 from the vendor".to_owned(),
+        since: at(1),
+    };
+    let (shard, name) = (applied.shard(), &source.name);
+    let block = store.block_source(shard, name, 1, Some(&blocked));
+    counted.bills("block", one, block).await.unwrap();
+    let hold = store.hold_source(shard, name, Some(at(1)));
+    counted.bills("hold", one, hold).await.unwrap();
+    let gate = RateGate {
+        group: source.policy.rate_group,
+        not_before: at(10),
+        reason: "429".to_owned(),
+    };
+    counted
+        .bills("gate", one, store.close_rate_gate(&gate))
+        .await
+        .unwrap();
+    counted
+        .bills("gate again", one, store.close_rate_gate(&gate))
+        .await
+        .unwrap();
+}
+
+#[tokio::test]
+async fn listings_of_a_shard_cost_half_and_what_the_protocol_relies_on_the_whole() {
+    let counted = Counted::new().await;
+    let store = &counted.store;
+    let source = definition("okta");
+    let (shard, name) = (source.shard(), &source.name);
+    store.apply_source(&source, at(0)).await.unwrap();
+    store.save_progress(shard, &marks(&source)).await.unwrap();
+    let window = ready(0);
+    store.create(&window).await.unwrap();
+    let timeline = &window.id.timeline;
+
+    counted
+        .bills("shards", read(0.5), store.shards())
+        .await
+        .unwrap();
+    counted
+        .bills("check", read(0.5), store.check())
+        .await
+        .unwrap();
+    counted
+        .bills("sources", read(0.5), store.sources(shard))
+        .await
+        .unwrap();
+    counted
+        .bills("progress", read(0.5), store.progress(shard))
+        .await
+        .unwrap();
+    counted
+        .bills("source", read(1.0), store.source(shard, name))
+        .await
+        .unwrap();
+    counted
+        .bills("progress of", read(1.0), store.progress_of(shard, name))
+        .await
+        .unwrap();
+    counted
+        .bills("window", read(1.0), store.window(&window.id))
+        .await
+        .unwrap();
+    let open = store.open_windows(timeline, at(0));
+    counted
+        .bills("open windows", read(1.0), open)
+        .await
+        .unwrap();
+    let froms = [at(0)];
+    let behind = store.windows_at(timeline, &froms);
+    counted
+        .bills("windows at", read(1.0), behind)
+        .await
+        .unwrap();
+    let span = Span::new(at(0), at(60)).unwrap();
+    let history = store.history(timeline, span, 10);
+    counted.bills("history", read(1.0), history).await.unwrap();
+    let gate = store.rate_gate(&source.policy.rate_group);
+    counted.bills("gate", read(1.0), gate).await.unwrap();
+
+    counted.proxy.take_consumed();
+    assert_eq!(store.windows_at(timeline, &[]).await, Ok(Vec::new()));
+    assert_eq!(store.history(timeline, span, 0).await, Ok(Vec::new()));
+    assert_eq!(store.expire_history(at(0)).await, Ok(0));
+    assert!(counted.proxy.consumed().is_empty(), "nothing to ask for");
+}

@@ -1,0 +1,181 @@
+//! What each role may touch: the stack's own resources, under conditions, and nothing by a wildcard.
+
+use super::policies::{KEY, VARIANTS, list, statement, statements};
+use super::resolved::Resolved;
+
+#[test]
+fn no_role_is_given_an_action_or_a_resource_by_a_bare_wildcard() {
+    let below_a_folder = |resource: &str| resource.ends_with("/*");
+    for parameters in VARIANTS {
+        let resolved = Resolved::with(parameters);
+        let roles: Vec<_> = resolved.of_type("AWS::IAM::Role").collect();
+        assert!(roles.len() >= 3, "{roles:?}");
+        for (role, properties) in roles {
+            assert!(properties.get("ManagedPolicyArns").is_none(), "{role}");
+            for statement in statements(&resolved, role) {
+                assert_eq!(statement["Effect"], "Allow", "{role}");
+                for action in list(&statement["Action"]) {
+                    assert!(!action.contains('*'), "{role}: {action}");
+                }
+                for resource in list(&statement["Resource"]) {
+                    let named = resource
+                        .replace(":secret:windlass/*", "")
+                        .replace("/windlass/*", "");
+                    assert!(
+                        !named.contains('*') || below_a_folder(&named),
+                        "{role}: {resource}"
+                    );
+                    assert!(
+                        resource.len() > 20 || resource.starts_with('{'),
+                        "{role}: {resource}"
+                    );
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn everything_is_on_the_stacks_own_resources() {
+    let resolved = Resolved::with(&[]);
+    let on = |role: &str, sid: &str| list(&statement(&resolved, role, sid)["Resource"]);
+    let table = ["arn:aws:dynamodb:eu-west-1:111111111111:table/windlass"];
+    for (role, sid) in [
+        ("OrchestratorRole", "ReadState"),
+        ("OrchestratorRole", "CreateWindowsAndSaveProgress"),
+        ("OrchestratorRole", "DecideWindows"),
+        ("WorkerRole", "ReadState"),
+        ("WorkerRole", "MoveWindows"),
+        ("WorkerRole", "CloseRateGates"),
+        ("WorkerRole", "BlockSources"),
+    ] {
+        assert_eq!(on(role, sid), table, "{role} {sid}");
+    }
+    assert_eq!(on("OrchestratorRole", "StartWorkers"), ["{WorkerAlias}"]);
+    assert_eq!(
+        on("OrchestratorRole", "WriteLogs"),
+        ["{OrchestratorLogs.Arn}"]
+    );
+    assert_eq!(on("WorkerRole", "WriteLogs"), ["{WorkerLogs.Arn}"]);
+    assert_eq!(
+        on("WorkerRole", "KeepFailedInvocations"),
+        ["{FailureQueue.Arn}"]
+    );
+    assert_eq!(
+        on("WorkerRole", "WriteRejects"),
+        ["{RecordsBucket.Arn}/rejects/*"]
+    );
+    assert_eq!(
+        on("WorkerRole", "PutOnFirehose"),
+        ["arn:aws:firehose:eu-west-1:111111111111:deliverystream/windlass-records"]
+    );
+    assert_eq!(
+        on("WorkerRole", "ReadSecrets"),
+        ["arn:aws:secretsmanager:eu-west-1:111111111111:secret:windlass/*"]
+    );
+    assert_eq!(
+        on("WorkerRole", "ReadParameters"),
+        ["arn:aws:ssm:eu-west-1:111111111111:parameter/windlass/*"]
+    );
+    assert_eq!(on("ScheduleRole", "Tick"), ["{OrchestratorAlias}"]);
+    assert_eq!(
+        on("ScheduleRole", "KeepMissedTicks"),
+        ["{ScheduleQueue.Arn}"]
+    );
+    assert_eq!(
+        on("FirehoseRole", "WriteRecords"),
+        [
+            "{RecordsBucket.Arn}/errors/*",
+            "{RecordsBucket.Arn}/parquet/*",
+            "{RecordsBucket.Arn}/records/*",
+        ]
+    );
+    let restored = Resolved::with(&[("ExistingTableName", "restored")]);
+    let on_restored = &statement(&restored, "WorkerRole", "MoveWindows")["Resource"];
+    assert_eq!(
+        on_restored,
+        "arn:aws:dynamodb:eu-west-1:111111111111:table/restored"
+    );
+}
+
+#[test]
+fn a_worker_writes_windows_and_gates_and_of_a_source_only_that_it_is_blocked() {
+    let resolved = Resolved::with(&[]);
+    let keys = |role: &str, sid: &str| {
+        let condition = &statement(&resolved, role, sid)["Condition"];
+        list(&condition["ForAllValues:StringLike"]["dynamodb:LeadingKeys"])
+    };
+    assert_eq!(keys("WorkerRole", "MoveWindows"), ["window#*"]);
+    assert_eq!(keys("WorkerRole", "CloseRateGates"), ["rate#*"]);
+    assert_eq!(keys("WorkerRole", "BlockSources"), ["config#*"]);
+    let blocks = &statement(&resolved, "WorkerRole", "BlockSources")["Condition"];
+    assert_eq!(
+        list(&blocks["ForAllValues:StringEquals"]["dynamodb:Attributes"]),
+        ["blocked", "blocked_since", "pk", "sk", "version"]
+    );
+    assert_eq!(
+        keys("OrchestratorRole", "CreateWindowsAndSaveProgress"),
+        ["progress#*", "window#*"]
+    );
+    assert_eq!(keys("OrchestratorRole", "DecideWindows"), ["window#*"]);
+}
+
+#[test]
+fn keys_are_used_through_their_services_only() {
+    let resolved = Resolved::with(&[
+        ("KmsKeyArn", KEY),
+        (
+            "SecretKmsKeyArn",
+            "arn:aws:kms:eu-west-1:111111111111:key/2",
+        ),
+    ]);
+    let mut seen = 0;
+    for (role, _) in resolved.of_type("AWS::IAM::Role") {
+        for statement in statements(&resolved, role) {
+            if list(&statement["Action"])
+                .iter()
+                .any(|action| action.starts_with("kms:"))
+            {
+                let via = list(&statement["Condition"]["StringEquals"]["kms:ViaService"]);
+                assert!(
+                    via.iter()
+                        .all(|service| service.ends_with(".eu-west-1.amazonaws.com")),
+                    "{role}: {via:?}"
+                );
+                seen += 1;
+            }
+        }
+    }
+    assert_eq!(seen, 6);
+    let secrets = &statement(&resolved, "WorkerRole", "DecryptSecrets")["Condition"]["StringLike"];
+    assert_eq!(
+        secrets["kms:EncryptionContext:SecretARN"],
+        "arn:aws:secretsmanager:eu-west-1:111111111111:secret:windlass/*"
+    );
+}
+
+#[test]
+fn services_assume_roles_for_this_account_only() {
+    let resolved = Resolved::with(&[]);
+    let trust = |role: &str| {
+        let document = &resolved.properties(role)["AssumeRolePolicyDocument"];
+        document["Statement"][0].clone()
+    };
+    let schedule = trust("ScheduleRole");
+    assert_eq!(schedule["Principal"]["Service"], "scheduler.amazonaws.com");
+    let condition = &schedule["Condition"];
+    assert_eq!(
+        condition["StringEquals"]["aws:SourceAccount"],
+        "111111111111"
+    );
+    assert_eq!(
+        condition["ArnEquals"]["aws:SourceArn"],
+        "{ScheduleGroup.Arn}"
+    );
+    let firehose = trust("FirehoseRole");
+    assert_eq!(firehose["Principal"]["Service"], "firehose.amazonaws.com");
+    assert_eq!(
+        firehose["Condition"]["StringEquals"]["sts:ExternalId"],
+        "111111111111"
+    );
+}

@@ -1,0 +1,65 @@
+//! What the documents tell people to type can be typed, and what they show can be read.
+
+use std::process::Command;
+
+use serde_json::Value;
+use windlass_tests::windlass::binary;
+
+use super::resolved::{output, read};
+
+const DOCUMENTS: [&str; 2] = ["docs/RUNBOOK.md", "infra/README.md"];
+
+/// The blocks of code of one language in a document.
+fn blocks(document: &str, language: &str) -> Vec<String> {
+    let text = read(document);
+    let pieces: Vec<_> = text.split("```").collect();
+    // Every second piece is code, and begins with its language.
+    let code = pieces.iter().skip(1).step_by(2);
+    code.filter_map(|block| block.strip_prefix(&format!("{language}\n")))
+        .map(str::to_owned)
+        .collect()
+}
+
+/// The arguments of every `windlass` command in the documents, with names for placeholders.
+fn commands() -> Vec<Vec<String>> {
+    let blocks = DOCUMENTS.iter().flat_map(|document| blocks(document, "sh"));
+    let lines: Vec<String> = blocks
+        .flat_map(|block| block.lines().map(str::to_owned).collect::<Vec<_>>())
+        .collect();
+    let commands = lines
+        .iter()
+        .filter_map(|line| line.strip_prefix("windlass "));
+    commands
+        .map(|command| {
+            let command = command.split(" #").next().unwrap_or_default();
+            let word = |word: &str| match word {
+                "SOURCE" => "okta".to_owned(),
+                "WINDOW" => "okta/0123456789ab/live/2026-01-01T00:00:00.000Z".to_owned(),
+                word => word.to_owned(),
+            };
+            command.split_whitespace().map(word).collect()
+        })
+        .collect()
+}
+
+#[test]
+fn every_command_in_the_documents_is_one_that_windlass_knows() {
+    let windlass = binary().expect("windlass can be built");
+    let commands = commands();
+    assert!(commands.len() > 8, "{commands:?}");
+    for command in commands {
+        // What comes before it is read first; then only the help is printed.
+        output(Command::new(windlass).args(command).arg("--help"));
+    }
+}
+
+#[test]
+fn every_policy_in_the_documents_can_be_read() {
+    let policies = blocks("infra/README.md", "json");
+    assert_eq!(policies.len(), 2);
+    for policy in policies {
+        let policy: Value = serde_json::from_str(&policy).unwrap();
+        assert_eq!(policy["Version"], "2012-10-17");
+        assert!(policy["Statement"].is_array());
+    }
+}

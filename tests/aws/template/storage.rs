@@ -1,0 +1,192 @@
+//! Where things are kept: the state table, and records that reach the bucket whole.
+
+use std::collections::BTreeSet;
+
+use serde_json::{Value, json};
+use windlass_connectors::registry;
+
+use super::resolved::{Resolved, read};
+
+#[test]
+fn the_state_table_is_protected_and_forgets_only_what_says_so() {
+    let resolved = Resolved::with(&[]);
+    let table = resolved.properties("StateTable");
+    assert_eq!(table["TableName"], "windlass");
+    assert_eq!(table["BillingMode"], "PAY_PER_REQUEST");
+    assert_eq!(table["DeletionProtectionEnabled"], true);
+    assert_eq!(
+        table["KeySchema"],
+        json!([
+            {"AttributeName": "pk", "KeyType": "HASH"},
+            {"AttributeName": "sk", "KeyType": "RANGE"},
+        ])
+    );
+    let ttl = &table["TimeToLiveSpecification"];
+    assert_eq!(*ttl, json!({"AttributeName": "ttl", "Enabled": true}));
+    let recovery = &table["PointInTimeRecoverySpecification"];
+    assert_eq!(recovery["PointInTimeRecoveryEnabled"], true);
+    assert!(table.get("GlobalSecondaryIndexes").is_none());
+    let own = Resolved::with(&[("ExistingTableName", "restored")]);
+    assert!(!own.creates("StateTable"));
+}
+
+#[test]
+fn the_bucket_is_private_encrypted_and_keeps_old_versions() {
+    let resolved = Resolved::with(&[]);
+    let bucket = resolved.properties("RecordsBucket");
+    let access = bucket["PublicAccessBlockConfiguration"]
+        .as_object()
+        .unwrap();
+    assert_eq!(access.len(), 4);
+    assert!(access.values().all(|blocked| blocked == true));
+    assert_eq!(bucket["VersioningConfiguration"]["Status"], "Enabled");
+    let rules = &bucket["BucketEncryption"]["ServerSideEncryptionConfiguration"];
+    assert_eq!(
+        rules[0]["ServerSideEncryptionByDefault"]["SSEAlgorithm"],
+        "AES256"
+    );
+    let policy = &resolved.properties("RecordsBucketPolicy")["PolicyDocument"]["Statement"][0];
+    assert_eq!(policy["Effect"], "Deny");
+    assert_eq!(policy["Condition"]["Bool"]["aws:SecureTransport"], "false");
+}
+
+#[test]
+fn records_expire_only_when_somebody_says_after_how_long_and_rejects_never() {
+    let expiring = |days: &str| {
+        let resolved = Resolved::with(&[("RecordsExpireDays", days)]);
+        let rules = resolved.properties("RecordsBucket")["LifecycleConfiguration"]["Rules"].clone();
+        let rules = rules.as_array().unwrap().clone();
+        let mut prefixes = Vec::new();
+        for rule in rules {
+            if rule["Status"] == "Enabled" && rule.get("ExpirationInDays").is_some() {
+                prefixes.push(rule["Prefix"].as_str().unwrap().to_owned());
+            }
+        }
+        prefixes
+    };
+    assert_eq!(expiring("0"), ["athena/"]);
+    assert_eq!(expiring("400"), ["records/", "parquet/", "athena/"]);
+}
+
+fn destination(parameters: &[(&str, &str)]) -> Value {
+    let resolved = Resolved::with(parameters);
+    resolved.properties("Firehose")["ExtendedS3DestinationConfiguration"].clone()
+}
+
+/// The types of a stream's processors, in their order.
+fn processors(destination: &Value) -> Vec<&str> {
+    let processors = destination["ProcessingConfiguration"]["Processors"].as_array();
+    let processors = processors.into_iter().flatten();
+    processors
+        .filter_map(|processor| processor["Type"].as_str())
+        .collect()
+}
+
+#[test]
+fn lines_are_kept_whatever_the_format_and_found_by_the_same_table() {
+    let json = destination(&[]);
+    assert_eq!(
+        json["Prefix"],
+        "records/hour=!{partitionKeyFromQuery:hour}/source=!{partitionKeyFromQuery:source}/"
+    );
+    assert_eq!(json["CompressionFormat"], "GZIP");
+    assert_eq!(json["S3BackupMode"], "Disabled");
+    assert!(json.get("DataFormatConversionConfiguration").is_none());
+
+    let parquet = destination(&[("RecordFormat", "parquet")]);
+    assert!(
+        parquet["Prefix"]
+            .as_str()
+            .unwrap()
+            .starts_with("parquet/hour=")
+    );
+    assert_eq!(parquet["S3BackupMode"], "Enabled");
+    let lines = &parquet["S3BackupConfiguration"];
+    assert_eq!(lines["Prefix"], "records/hour=!{timestamp:yyyy-MM-dd-HH}/");
+    assert_eq!(lines["CompressionFormat"], "GZIP");
+
+    let resolved = Resolved::with(&[("RecordFormat", "parquet")]);
+    for table in ["RecordsTable", "RejectsTable", "RecordsParquetTable"] {
+        assert!(resolved.creates(table), "{table}");
+    }
+    assert!(!resolved.creates("RecordsOfSourceTable"));
+}
+
+#[test]
+fn packed_records_are_taken_apart_before_they_are_partitioned() {
+    assert_eq!(
+        processors(&destination(&[])),
+        [
+            "RecordDeAggregation",
+            "MetadataExtraction",
+            "AppendDelimiterToRecord"
+        ]
+    );
+    // Parquet needs no line ends.
+    assert_eq!(
+        processors(&destination(&[("RecordFormat", "parquet")])),
+        ["RecordDeAggregation", "MetadataExtraction"]
+    );
+    let by_hour = destination(&[("Partitioning", "hour")]);
+    assert_eq!(
+        by_hour["Prefix"],
+        "records/hour=!{timestamp:yyyy-MM-dd-HH}/"
+    );
+    assert!(by_hour.get("ProcessingConfiguration").is_none());
+    assert!(by_hour.get("DynamicPartitioningConfiguration").is_none());
+}
+
+#[test]
+fn what_cannot_be_delivered_has_a_place_of_its_own() {
+    for format in ["json", "parquet"] {
+        let destination = destination(&[("RecordFormat", format)]);
+        let errors = destination["ErrorOutputPrefix"].as_str().unwrap();
+        assert!(errors.starts_with("errors/"), "{errors}");
+        assert_eq!(destination["CloudWatchLoggingOptions"]["Enabled"], true);
+    }
+}
+
+/// The fields at the top of every record in the recorded replies of the built-in connectors.
+fn recorded_fields() -> BTreeSet<String> {
+    let mut fields = BTreeSet::new();
+    for connector in registry::names() {
+        let page = read(&format!("connectors/fixtures/{connector}/page1.json"));
+        let page: Value = serde_json::from_str(&page).expect("a recorded page is JSON");
+        let inside = ["items", "entries", "vulnerabilities"].iter();
+        let mut lists = inside.filter_map(|name| page.get(name)).chain([&page]);
+        let records = lists.find_map(Value::as_array);
+        let records = records.unwrap_or_else(|| panic!("no records in a page of {connector}"));
+        fields.extend(records.iter().flat_map(|record| {
+            let record = record.as_object().expect("a record is an object");
+            record.keys().cloned()
+        }));
+    }
+    assert!(fields.len() > 30, "{fields:?}");
+    fields
+}
+
+#[test]
+fn parquet_has_a_column_for_every_field_of_the_built_in_connectors() {
+    let resolved = Resolved::with(&[("RecordFormat", "parquet")]);
+    let table = resolved.properties("RecordsParquetTable");
+    let columns = table["TableInput"]["StorageDescriptor"]["Columns"].as_array();
+    let columns: BTreeSet<_> = columns
+        .unwrap()
+        .iter()
+        .map(|column| column["Name"].as_str().unwrap())
+        .collect();
+    assert!(columns.contains("_windlass"));
+    let destination = destination(&[("RecordFormat", "parquet")]);
+    let conversion = &destination["DataFormatConversionConfiguration"];
+    let mappings = &conversion["InputFormatConfiguration"]["Deserializer"]["OpenXJsonSerDe"];
+    let mappings = mappings["ColumnToJsonKeyMappings"].as_object().unwrap();
+    for (column, field) in mappings {
+        assert!(columns.contains(column.as_str()), "{column}");
+        assert_ne!(*field, *column);
+    }
+    for field in recorded_fields() {
+        let mapped = mappings.iter().find(|(_, key)| **key == field);
+        let column = mapped.map_or(field.as_str(), |(column, _)| column);
+        assert!(columns.contains(column), "{field} has no column");
+    }
+}

@@ -1,0 +1,62 @@
+//! What the table is billed for: writes by window and page, reads by tick.
+
+use anyhow::ensure;
+use windlass_tests::aws::deployment::{Deployment, Setup};
+use windlass_tests::aws::state_proxy::Units;
+
+use crate::vendors::Stock;
+
+const TICKS_MAX: usize = 100;
+/// The table's own item, read once a tick whatever the number of sources.
+const FIXED_READ_UNITS: f64 = 0.5;
+
+/// Pulls `windows` windows of `pages` pages, one after the other as at the live edge, and returns
+/// what the table was billed for after the source was applied, with the number of windows.
+async fn billed(name: &str, windows: usize, pages: usize) -> anyhow::Result<(Deployment, Units)> {
+    let vendor = Stock::google(windows, pages, 50).start().await;
+    let deployment = Deployment::new(name, vendor, Setup::default()).await?;
+    deployment.reconfigure("max_in_flight: 8", "max_open_windows: 1")?;
+    deployment.apply().await?;
+    deployment.proxy.take_consumed();
+    deployment.until_caught_up(TICKS_MAX).await?;
+    deployment.check_complete(0).await?;
+    // The tick that moves the mark over the last window.
+    deployment.tick().await?.expect_success()?;
+    for call in deployment.proxy.consumed() { println!("{} {} {:?}", call.caller, call.operation, call.units); }
+    let units = deployment.proxy.take_consumed();
+    Ok((deployment, units))
+}
+
+fn count(number: usize) -> anyhow::Result<f64> {
+    Ok(f64::from(u32::try_from(number)?))
+}
+
+#[tokio::test]
+async fn a_quiet_window_costs_four_write_units_and_each_further_page_one() -> anyhow::Result<()> {
+    for pages in [1, 5] {
+        let (deployment, units) = billed(&format!("units-{pages}"), 6, pages).await?;
+        let rows = deployment.table.windows().await?;
+        let further: u64 = rows.iter().map(|row| row.page.saturating_sub(1)).sum();
+        // Create, claim and complete, and one progress write a tick; one more moves the mark over
+        // the last window.
+        let allowed = 4.0 * count(rows.len())? + count(usize::try_from(further)?)? + 1.0;
+        println!("{} windows, {further} further pages: {units:?}", rows.len());
+        ensure!(
+            units.write <= allowed,
+            "{units:?}, {allowed} allowed for {rows:#?}"
+        );
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn the_tick_of_an_idle_source_costs_one_read_unit_and_no_write() -> anyhow::Result<()> {
+    let (deployment, _) = billed("idle", 1, 1).await?;
+    deployment.tick().await?.expect_success()?;
+    let calls = deployment.proxy.consumed();
+    let units = deployment.proxy.take_consumed();
+    println!("an idle tick: {units:?}");
+    ensure!(units.write == 0.0, "{calls:#?}");
+    ensure!(units.read - FIXED_READ_UNITS <= 1.0, "{calls:#?}");
+    Ok(())
+}

@@ -1,0 +1,62 @@
+//! A worker that stands still for longer than its lease, and then goes on.
+
+use anyhow::{Context, ensure};
+use windlass_tests::aws::deployment::{Deployment, Setup, WORKER};
+use windlass_tests::aws::lambda::{Act, Chaos, Moment, Outcome, Strike};
+
+use crate::vendors::Stock;
+
+/// Records a page.
+const PAGE: usize = 50;
+const TICKS_MAX: usize = 200;
+
+/// P4 fenced: a worker that lost its window cannot move it.
+#[tokio::test]
+async fn a_worker_that_was_overtaken_is_refused_and_repeats_its_page_in_flight_at_most()
+-> anyhow::Result<()> {
+    let stock = Stock::google(1, 12, PAGE).latency_ms(100..=150);
+    let setup = Setup {
+        worker_timeout_ms: 14_000,
+        event_age_ms: 2_000,
+        dispatch_seconds: 3,
+        ..Setup::default()
+    };
+    let deployment = Deployment::new("zombie", stock.start().await, setup).await?;
+    deployment.apply().await?;
+    // The claim, and the checkpoints of two pages.
+    let moment = Moment::AfterCall {
+        action: "dynamodb:UpdateItem".to_owned(),
+        times: 3..=3,
+    };
+    let freeze = Strike {
+        act: Act::Freeze,
+        moment,
+    };
+    deployment
+        .lambda
+        .set_chaos(WORKER, Chaos::new(1).struck(100, 1, &[freeze]))?;
+    deployment.until_caught_up(TICKS_MAX).await?;
+    ensure!(
+        deployment.lambda.frozen(WORKER)? == 1,
+        "nobody stands still"
+    );
+    deployment.check_complete(2 * PAGE).await?;
+    let before = deployment.table.windows().await?;
+    let pages = deployment.vendor.log().entries().len();
+
+    let thawed = deployment.lambda.thaw(WORKER).await?;
+    let zombie = thawed.first().context("nobody went on")?;
+    ensure!(matches!(zombie.outcome, Outcome::Returned(_)), "{zombie:?}");
+    ensure!(zombie.expect_success()?["fenced"] == 1, "{zombie:?}");
+    // At its next write it was refused: the table is as it was, and it asked for no further pages
+    // than the one after the one it held.
+    ensure!(
+        deployment.table.windows().await? == before,
+        "it moved the window"
+    );
+    let asked = deployment.vendor.log().entries().len() - pages;
+    ensure!(asked <= 1, "it asked for {asked} more pages");
+    // One page for being stopped, and the one that it held.
+    deployment.check_complete(2 * PAGE).await?;
+    Ok(())
+}

@@ -1,0 +1,197 @@
+//! What the two functions cost to start and to run: the bootstraps as they are deployed, from the
+//! start of the process to its first request for work, and the memory of a worker at work.
+//!
+//! ```text
+//! cargo bench -p windlass-tests --bench lambda [-- --json]
+//! ```
+//!
+//! Builds both with `--profile lambda`, for this machine's processor. Prints the median of several
+//! starts and, in brackets, the fastest and the slowest. Exits with 1 when a budget is missed, and
+//! with 2 when something could not be measured.
+
+use std::collections::BTreeMap;
+use std::io::{self, Write as _};
+use std::process::{Command, ExitCode};
+use std::time::Duration;
+
+use anyhow::{Context, ensure};
+use serde_json::json;
+use windlass_tests::aws::binaries::deployed_bootstraps;
+use windlass_tests::aws::deployment::{Deployment, ORCHESTRATOR, Setup, WORKER};
+use windlass_tests::timeline::{BOUND_MS, Timeline, TimelineSpec, recent_span};
+use windlass_tests::vendor::{Settings, Shape, Vendor};
+
+/// Starts of each function.
+const STARTS: usize = 25;
+/// Longest start, as the median of them.
+const START_MS_MAX: f64 = 60.0;
+/// Most resident memory of a worker at work.
+const WORKER_KB_MAX: u64 = 64 * 1024;
+/// Windows that are pulled, of ten minutes.
+const WINDOWS: i64 = 10;
+/// Records of all windows, in pages of [`PAGE`].
+const RECORDS: usize = 100_000;
+/// Records a page.
+const PAGE: usize = 1_000;
+/// About what one record has in a vendor's audit log.
+const RECORD_BYTES: usize = 850;
+/// More than the pull takes.
+const TICKS_MAX: usize = 200;
+/// What `cargo bench` adds to the arguments, and `cargo test`, which runs benchmarks too, does not.
+const CARGO_BENCH: &str = "--bench";
+
+/// What was measured of one function.
+#[derive(Debug)]
+struct Measured {
+    function: &'static str,
+    bytes: u64,
+    zip_bytes: u64,
+    starts_ms: Vec<f64>,
+    rss_kb: u64,
+}
+
+impl Measured {
+    fn median_ms(&self) -> f64 {
+        self.starts_ms[self.starts_ms.len() / 2]
+    }
+
+    fn is_within_budget(&self) -> bool {
+        self.median_ms() <= START_MS_MAX && self.rss_kb <= WORKER_KB_MAX
+    }
+}
+
+fn main() -> ExitCode {
+    if !std::env::args().any(|arg| arg == CARGO_BENCH) {
+        return ExitCode::SUCCESS;
+    }
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .enable_all()
+        .build();
+    let measured = runtime
+        .context("no async runtime")
+        .and_then(|runtime| runtime.block_on(measure()));
+    match measured.and_then(|measured| report(&measured)) {
+        Ok(code) => code,
+        Err(error) => {
+            // When even this cannot be written, the exit code still says it.
+            drop(writeln!(io::stderr(), "error: {error:#}"));
+            ExitCode::from(2)
+        }
+    }
+}
+
+async fn measure() -> anyhow::Result<Vec<Measured>> {
+    let built = deployed_bootstraps()?;
+    let deployment =
+        Deployment::with_bootstraps("bench", vendor().await, Setup::default(), built).await?;
+    deployment.apply().await?;
+    deployment.until_caught_up(TICKS_MAX).await?;
+    deployment.check_complete(0).await?;
+    let mut all = Vec::new();
+    for (function, binary) in [(ORCHESTRATOR, &built.orchestrator), (WORKER, &built.worker)] {
+        let at_work = deployment.lambda.invocations(function)?;
+        let rss_kb = at_work.iter().filter_map(|it| it.max_rss_kb).max();
+        let mut starts_ms = starts(&deployment, function).await?;
+        starts_ms.sort_by(f64::total_cmp);
+        all.push(Measured {
+            function,
+            bytes: std::fs::metadata(binary)?.len(),
+            zip_bytes: zipped(binary)?,
+            starts_ms,
+            rss_kb: rss_kb.context("this system does not tell the memory of a process")?,
+        });
+    }
+    Ok(all)
+}
+
+/// How long environments of `function` took to start, in milliseconds, in the order they started.
+async fn starts(deployment: &Deployment, function: &str) -> anyhow::Result<Vec<f64>> {
+    // A tick with nothing due, and a worker with no task.
+    let payload = if function == WORKER {
+        json!([])
+    } else {
+        json!({})
+    };
+    let mut starts = Vec::new();
+    for _ in 0..STARTS {
+        // What is deployed again begins with a new environment.
+        deployment.deploy(&BTreeMap::new())?;
+        let invocation = deployment.lambda.invoke(function, &payload).await?;
+        invocation.expect_success()?;
+        let init: Duration = invocation.init.context("the environment was not new")?;
+        starts.push(init.as_secs_f64() * 1_000.0);
+    }
+    Ok(starts)
+}
+
+async fn vendor() -> Vendor {
+    let timeline = Timeline::generate(&TimelineSpec {
+        seed: 1,
+        span: recent_span(WINDOWS * BOUND_MS),
+        events: RECORDS,
+        record_bytes: RECORD_BYTES,
+    });
+    let settings = Settings {
+        seed: 1,
+        latency_ms: 0..=0,
+        ..Settings::new(Shape::Google, PAGE)
+    };
+    Vendor::start(settings, timeline).await
+}
+
+/// The size of `binary` as a package holds it.
+fn zipped(binary: &std::path::Path) -> anyhow::Result<u64> {
+    let gzip = Command::new("gzip").arg("-9c").arg(binary).output();
+    let gzip = gzip.context("gzip, which packs like zip, is needed")?;
+    ensure!(gzip.status.success(), "gzip failed");
+    Ok(u64::try_from(gzip.stdout.len())?)
+}
+
+fn report(measured: &[Measured]) -> anyhow::Result<ExitCode> {
+    let mut out = io::stdout();
+    if std::env::args().any(|arg| arg == "--json") {
+        let functions: Vec<_> = measured
+            .iter()
+            .map(|one| {
+                json!({
+                    "function": one.function, "bytes": one.bytes, "zip_bytes": one.zip_bytes,
+                    "start_ms_median": one.median_ms(), "start_ms_min": one.starts_ms[0],
+                    "start_ms_max": one.starts_ms[one.starts_ms.len() - 1], "rss_kb": one.rss_kb,
+                })
+            })
+            .collect();
+        writeln!(out, "{}", json!({ "functions": functions }))?;
+    } else {
+        for one in measured {
+            writeln!(
+                out,
+                "{}: {:.1} MB, {:.1} MB packed; start {:.1} ms ({:.1} to {:.1} in {STARTS}); \
+                 {:.1} MB at most while {RECORDS} records were pulled",
+                one.function,
+                mb(one.bytes),
+                mb(one.zip_bytes),
+                one.median_ms(),
+                one.starts_ms[0],
+                one.starts_ms[one.starts_ms.len() - 1],
+                mb(one.rss_kb * 1024),
+            )?;
+        }
+        writeln!(
+            out,
+            "budget: {START_MS_MAX} ms, {} MB",
+            WORKER_KB_MAX / 1024
+        )?;
+    }
+    let within = measured.iter().all(Measured::is_within_budget);
+    Ok(if within {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
+}
+
+#[expect(clippy::cast_precision_loss, reason = "printed with one digit")]
+fn mb(bytes: u64) -> f64 {
+    bytes as f64 / 1_048_576.0
+}

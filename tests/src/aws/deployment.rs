@@ -1,0 +1,333 @@
+//! One deployment of windlass: its table, both functions with their real bootstraps, a stream, a
+//! bucket for rejects, and a source that pulls everything a vendor has.
+
+mod functions;
+mod setup;
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use anyhow::{Context, bail, ensure};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use tokio::process::Command;
+use windlass_core::clock::{Clock, Entropy};
+use windlass_core::system::{SystemClock, SystemEntropy};
+
+pub use setup::Setup;
+
+use super::binaries::{Bootstraps, bootstraps};
+use super::calls::Calls;
+use super::emulator::{Emulator, REGION};
+use super::lambda::{Invocation, LambdaService};
+use super::refusals::Refusals;
+use super::state_proxy::StateProxy;
+use super::streams::{StreamKind, Streams};
+use super::table::{Table, WindowRow};
+use crate::ledger::{Ledger, Verdict};
+use crate::test_key::PRIVATE_KEY_PEM;
+use crate::vendor::{ACCESS_TOKEN_PREFIX, OKTA_TOKEN, Vendor};
+use crate::windlass::{Pull, Running, binary};
+
+/// The orchestrator's name.
+pub const ORCHESTRATOR: &str = "windlass-orchestrator";
+/// The worker's name.
+pub const WORKER: &str = "windlass-worker";
+/// What the access key ids of the orchestrator's environments begin with.
+pub const ORCHESTRATOR_KEYS: &str = "AKIAORCHESTRATE";
+/// What the access key ids of the worker's environments begin with.
+pub const WORKER_KEYS: &str = "AKIAWORK";
+/// The access key id of whoever runs the `windlass` command.
+pub const OPERATOR_KEY: &str = "AKIAOPERATOR";
+/// The stream.
+pub const STREAM: &str = "audit";
+/// The bucket of the rejects.
+pub const BUCKET: &str = "rejects";
+/// Longest pause between two ticks while nothing moves, in milliseconds: for tests, a minute is this.
+const MINUTE_MS: i64 = 1_000;
+/// How much time passes between two ticks while nothing runs, in milliseconds.
+const STEP_MS: i64 = 30_000;
+/// Lines of a log that a message shows, at most.
+const LINES_SHOWN_MAX: usize = 20;
+
+/// A deployment. Everything of it ends when it is dropped.
+#[derive(Debug)]
+pub struct Deployment {
+    /// Every call of every service.
+    pub calls: Calls,
+    /// What services refuse.
+    pub refusals: Refusals,
+    /// What stands in front of the table and of the secrets.
+    pub proxy: StateProxy,
+    /// Both functions.
+    pub lambda: LambdaService,
+    /// The stream and the bucket.
+    pub streams: Streams,
+    /// The table.
+    pub table: Table,
+    /// What is pulled.
+    pub vendor: Vendor,
+    setup: Setup,
+    bootstraps: &'static Bootstraps,
+    pull: Pull,
+    secret: String,
+    folder: TempDir,
+    commands: AtomicU32,
+}
+
+impl Deployment {
+    /// Sets everything up; the source is not applied yet. `name` begins the name of the table.
+    pub async fn new(name: &str, vendor: Vendor, setup: Setup) -> anyhow::Result<Self> {
+        Self::with_bootstraps(name, vendor, setup, bootstraps()?).await
+    }
+
+    /// The same, of functions that were built in another way.
+    pub async fn with_bootstraps(
+        name: &str,
+        vendor: Vendor,
+        setup: Setup,
+        bootstraps: &'static Bootstraps,
+    ) -> anyhow::Result<Self> {
+        let emulator = Emulator::shared().await?;
+        let name = format!("{name}-{:08x}", SystemEntropy.next_u64() >> 32);
+        let table = Table::create(emulator, &name).await?;
+        let (calls, refusals) = (Calls::default(), Refusals::default());
+        let proxy = StateProxy::start(emulator.address(), calls.clone(), refusals.clone()).await?;
+        let lambda = LambdaService::start(calls.clone(), refusals.clone()).await?;
+        let streams = Streams::start(calls.clone(), refusals.clone()).await?;
+        streams.create(setup.kind, STREAM);
+        streams.create_bucket(BUCKET);
+        let pull = Pull {
+            window: setup.window.to_owned(),
+            max_in_flight: setup.max_in_flight,
+            ..Pull::of(&vendor)
+        };
+        let secret = format!("windlass/{name}");
+        let stored = json!({"Name": secret, "SecretString": pull.secret()});
+        emulator
+            .call("secretsmanager.CreateSecret", &stored)
+            .await?;
+        let deployment = Self {
+            calls,
+            refusals,
+            proxy,
+            lambda,
+            streams,
+            table,
+            vendor,
+            setup,
+            bootstraps,
+            pull,
+            secret,
+            folder: tempfile::tempdir().context("no temporary directory")?,
+            commands: AtomicU32::new(0),
+        };
+        deployment.deploy(&BTreeMap::new())?;
+        deployment.configure(&deployment.yaml())?;
+        Ok(deployment)
+    }
+
+    /// The configuration: one source, one stream.
+    pub fn yaml(&self) -> String {
+        let kind = match self.setup.kind {
+            StreamKind::Firehose => "firehose",
+            StreamKind::Kinesis => "kinesis",
+        };
+        format!(
+            "state: {{ dynamodb: {{ table: {table} }} }}\n\
+             sinks:\n  lake: {{ {kind}: {{ stream: {STREAM}, rejects: s3://{BUCKET}/rejected }} }}\n\
+             sources:\n{source}",
+            table = self.table.name(),
+            source = self
+                .pull
+                .source_yaml(&format!("secretsmanager:{}", self.secret)),
+        )
+    }
+
+    /// Changes the configuration by replacing `old`, which must be in it.
+    pub fn reconfigure(&self, old: &str, new: &str) -> anyhow::Result<()> {
+        let yaml = self.yaml();
+        ensure!(
+            yaml.contains(old),
+            "the configuration has no `{old}`:\n{yaml}"
+        );
+        self.configure(&yaml.replace(old, new))
+    }
+
+    /// Stores another value under the secret's name.
+    pub async fn set_secret(&self, value: &str) -> anyhow::Result<()> {
+        let stored = json!({"SecretId": self.secret, "SecretString": value});
+        let emulator = Emulator::shared().await?;
+        emulator
+            .call("secretsmanager.PutSecretValue", &stored)
+            .await?;
+        Ok(())
+    }
+
+    /// What the vendor accepts as a secret.
+    pub fn good_secret(&self) -> String {
+        self.pull.secret()
+    }
+
+    /// Replaces the configuration; nothing of it is applied.
+    pub fn configure(&self, yaml: &str) -> anyhow::Result<()> {
+        let path = self.folder.path().join("windlass.yaml");
+        std::fs::write(&path, yaml).with_context(|| format!("cannot write {}", path.display()))
+    }
+
+    /// Starts `windlass ARGS` on the table, as an operator does.
+    pub fn windlass(&self, args: &[&str]) -> anyhow::Result<Running> {
+        let mut command = Command::new(binary()?);
+        command
+            .args(args)
+            .args(["--state", &format!("dynamodb:{}", self.table.name())])
+            .args(["--endpoint-url", &self.proxy.uri()])
+            .current_dir(self.folder.path())
+            .env_clear()
+            .env("PATH", std::env::var_os("PATH").unwrap_or_default())
+            .env("HOME", self.folder.path())
+            .env("AWS_REGION", REGION)
+            .env("AWS_ACCESS_KEY_ID", OPERATOR_KEY)
+            .env("AWS_SECRET_ACCESS_KEY", "not-a-secret")
+            .env("RUST_BACKTRACE", "1");
+        let number = self.commands.fetch_add(1, Ordering::Relaxed);
+        Running::start(
+            command,
+            &self.folder.path().join(format!("command-{number}")),
+        )
+    }
+
+    /// Puts the configuration's source into the table.
+    pub async fn apply(&self) -> anyhow::Result<()> {
+        self.windlass(&["apply", "--yes"])?
+            .finish()
+            .await?
+            .expect_success()?;
+        Ok(())
+    }
+
+    /// One tick, as the schedule's.
+    pub async fn tick(&self) -> anyhow::Result<Invocation> {
+        let input = json!({"shards": {"from": 0, "to": 64}});
+        self.lambda.invoke(ORCHESTRATOR, &input).await
+    }
+
+    /// Ticks until every window of the source is done and its timeline is cut to its end. While
+    /// nothing runs, time is let pass: what waits in the table waits for less. Returns how many ticks
+    /// that took; more than `ticks_max` are an error that shows what stands still.
+    pub async fn until_caught_up(&self, ticks_max: usize) -> anyhow::Result<usize> {
+        for tick in 1..=ticks_max {
+            self.tick().await?;
+            tokio::select! {
+                rested = self.lambda.rest() => rested?,
+                () = SystemClock.sleep(MINUTE_MS) => {}
+            }
+            if self.is_caught_up().await? {
+                self.lambda.rest().await?;
+                return Ok(tick);
+            }
+            if self.lambda.pending(WORKER)? == 0 {
+                self.table.let_time_pass(STEP_MS).await?;
+            }
+        }
+        let windows = self.table.windows().await?;
+        let open: Vec<_> = windows.iter().filter(|row| row.status != "done").collect();
+        bail!(
+            "not caught up after {ticks_max} ticks: {open:#?}\n{}",
+            self.trouble()?
+        )
+    }
+
+    /// Whether the windows of the source reach from its start to its end, and all are done.
+    async fn is_caught_up(&self) -> anyhow::Result<bool> {
+        let span = self.pull.span;
+        let mut reached = span.from();
+        for WindowRow {
+            from, to, status, ..
+        } in self.table.windows().await?
+        {
+            if from > reached || status != "done" {
+                return Ok(false);
+            }
+            reached = reached.max(to);
+        }
+        Ok(reached >= span.to())
+    }
+
+    /// Everything the stream was sent, with everything the vendor has.
+    pub fn ledger(&self) -> anyhow::Result<(Ledger, Verdict)> {
+        let lines = self.streams.lines(self.setup.kind, STREAM)?;
+        let ledger = Ledger::of_lines(&lines, self.pull.shape)?;
+        let verdict = ledger.compare(self.vendor.timeline(), &self.pull.source);
+        Ok((ledger, verdict))
+    }
+
+    /// An error unless everything arrived, some of it again at most `repeats_max` times in all, and
+    /// no secret is anywhere it should not be. Returns how often something arrived again.
+    pub async fn check_complete(&self, repeats_max: usize) -> anyhow::Result<usize> {
+        let (ledger, verdict) = self.ledger()?;
+        ensure!(verdict.is_complete(), "{verdict}");
+        let repeats = ledger.repeats();
+        ensure!(
+            repeats <= repeats_max,
+            "{repeats} repeats, {repeats_max} allowed"
+        );
+        self.check_secrets().await?;
+        Ok(repeats)
+    }
+
+    /// An error when a secret is in the table, in a log, or in a payload.
+    pub async fn check_secrets(&self) -> anyhow::Result<()> {
+        let key = PRIVATE_KEY_PEM
+            .lines()
+            .nth(1)
+            .context("the key has no second line")?;
+        let table = self.table.dump().await?;
+        let said = self.said()?;
+        for secret in [OKTA_TOKEN, ACCESS_TOKEN_PREFIX, key] {
+            ensure!(!table.contains(secret), "a secret is in the table");
+            ensure!(!said.contains(secret), "a secret is in a log or a payload");
+        }
+        Ok(())
+    }
+
+    /// Everything that both functions wrote and were given.
+    pub fn said(&self) -> anyhow::Result<String> {
+        let mut said = String::new();
+        for function in [ORCHESTRATOR, WORKER] {
+            for line in self.lambda.logs(function)? {
+                said.push_str(&format!("{function} {}: {}\n", line.environment, line.text));
+            }
+            for invocation in self.lambda.invocations(function)? {
+                said.push_str(&String::from_utf8_lossy(&invocation.payload));
+                said.push('\n');
+            }
+        }
+        Ok(said)
+    }
+
+    /// The last warnings and errors that both functions wrote, for messages.
+    pub fn trouble(&self) -> anyhow::Result<String> {
+        let mut lines = Vec::new();
+        for function in [ORCHESTRATOR, WORKER] {
+            for line in self.lambda.logs(function)? {
+                let level = line.json().map(|json| json["level"].clone());
+                if level.is_none_or(|level| level != "INFO") {
+                    lines.push(format!("{function} {}: {}", line.environment, line.text));
+                }
+            }
+        }
+        let shown = lines.len().saturating_sub(LINES_SHOWN_MAX);
+        Ok(lines.split_off(shown).join("\n"))
+    }
+
+    /// The sum of a metric over everything that a function has written.
+    pub fn metric(&self, function: &str, name: &str) -> anyhow::Result<u64> {
+        let lines = self.lambda.logs(function)?;
+        let lines = lines.iter().filter_map(super::lambda::LogLine::json);
+        let lines = lines.filter(|line| line.get("_aws").is_some());
+        Ok(lines
+            .filter_map(|line| line.get(name).and_then(Value::as_u64))
+            .sum())
+    }
+}

@@ -1,0 +1,39 @@
+//! How a deployment is set up.
+
+use crate::aws::streams::StreamKind;
+
+/// How a deployment is set up.
+#[derive(Debug, Clone)]
+pub struct Setup {
+    /// The stream's service.
+    pub kind: StreamKind,
+    /// After how many milliseconds a worker is killed.
+    pub worker_timeout_ms: u64,
+    /// Workers at once: the reserved concurrency.
+    pub workers: usize,
+    /// How long an event waits for a worker, in milliseconds.
+    pub event_age_ms: u64,
+    /// `WINDLASS_DISPATCH_SECONDS`.
+    pub dispatch_seconds: u32,
+    /// `WINDLASS_LEASE_SLACK_SECONDS`.
+    pub lease_slack_seconds: u32,
+    /// The width of every window, such as `10m`.
+    pub window: &'static str,
+    /// Windows of the source at once.
+    pub max_in_flight: u32,
+}
+
+impl Default for Setup {
+    fn default() -> Self {
+        Self {
+            kind: StreamKind::Firehose,
+            worker_timeout_ms: 60_000,
+            workers: 8,
+            event_age_ms: 60_000,
+            dispatch_seconds: 120,
+            lease_slack_seconds: 1,
+            window: "10m",
+            max_in_flight: 8,
+        }
+    }
+}

@@ -1,0 +1,303 @@
+//! A Lambda service on a loopback port: it runs real bootstraps as processes, keeps them warm, kills
+//! them at their timeout, and does on purpose what the real one does by accident.
+//!
+//! Asynchronous events are never retried after an error, which is how the functions are to be
+//! configured (`MaximumRetryAttempts` 0). An event that finds no free slot waits, up to its age.
+
+mod chaos;
+mod environment;
+mod function;
+mod record;
+mod run;
+mod runtime_api;
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use anyhow::{Context, bail, ensure};
+use bytes::Bytes;
+use hyper::header::HeaderName;
+use hyper::{Method, StatusCode};
+use percent_encoding::percent_decode_str;
+use serde_json::Value;
+use tokio::task::JoinSet;
+
+pub use chaos::{Act, Chaos, Moment, Strike, Tally};
+pub use function::Function;
+pub use record::{FailedEvent, Invocation, LogLine, Outcome};
+
+use function::Deployed;
+use run::Event;
+
+use super::calls::{Call, Calls, Signer};
+use super::http::{Answer, HttpRequest, Reply, Server};
+use super::refusals::Refusals;
+
+/// How long everything may take to come to rest. Reached only when something hangs.
+const PATIENCE: std::time::Duration = std::time::Duration::from_mins(5);
+
+/// A Lambda service. Everything it runs ends when it is dropped.
+#[derive(Debug)]
+pub struct LambdaService {
+    server: Server,
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    calls: Calls,
+    refusals: Refusals,
+    functions: Mutex<BTreeMap<String, Arc<Deployed>>>,
+    /// Events on their way; aborted, and their processes killed, with the service.
+    events: Mutex<JoinSet<()>>,
+}
+
+impl LambdaService {
+    /// Listens on a free loopback port; no function is there yet. What it sees goes to `calls`, which
+    /// are also what the moments of [`Moment::AfterCall`] are counted in.
+    pub async fn start(calls: Calls, refusals: Refusals) -> anyhow::Result<Self> {
+        let shared = Arc::new(Shared {
+            calls,
+            refusals,
+            functions: Mutex::default(),
+            events: Mutex::new(JoinSet::new()),
+        });
+        let server = Server::start({
+            let shared = Arc::clone(&shared);
+            move |request| {
+                let shared = Arc::clone(&shared);
+                async move { shared.answer(request).await }
+            }
+        });
+        Ok(Self {
+            server: server.await?,
+            shared,
+        })
+    }
+
+    /// Where it listens, as the start of a URL, without a slash at the end.
+    pub fn uri(&self) -> String {
+        format!("http://{}", self.server.address())
+    }
+
+    /// Adds a function, or replaces the one of that name; environments of the old one end.
+    pub fn deploy(&self, function: Function) {
+        let name = function.name.clone();
+        let deployed = Arc::new(Deployed::new(function));
+        self.shared.functions().insert(name, deployed);
+    }
+
+    fn function(&self, name: &str) -> anyhow::Result<Arc<Deployed>> {
+        let function = self.shared.functions().get(name).cloned();
+        function.with_context(|| format!("there is no function {name}"))
+    }
+
+    /// Replaces what goes wrong with a function's events.
+    pub fn set_chaos(&self, function: &str, chaos: Chaos) -> anyhow::Result<()> {
+        self.function(function)?.set_chaos(chaos);
+        Ok(())
+    }
+
+    /// How much of that has struck.
+    pub fn tally(&self, function: &str) -> anyhow::Result<Tally> {
+        Ok(self.function(function)?.tally())
+    }
+
+    /// Invokes a function and waits for its end.
+    pub async fn invoke(&self, function: &str, payload: &Value) -> anyhow::Result<Invocation> {
+        let deployed = self.function(function)?;
+        let event = Event::new(Bytes::from(payload.to_string()), String::new());
+        let slot = deployed.free_slot();
+        let slot = slot.with_context(|| format!("{function} has no free slot"))?;
+        Ok(run::invoke(deployed, slot, event, &self.shared.calls).await)
+    }
+
+    /// Hands a function an event as an asynchronous invocation does.
+    pub fn send(&self, function: &str, payload: &Value) -> anyhow::Result<()> {
+        let event = Event::new(Bytes::from(payload.to_string()), String::new());
+        self.shared.accept(&self.function(function)?, &event);
+        Ok(())
+    }
+
+    /// Waits until no event of any function is on its way or running.
+    pub async fn rest(&self) -> anyhow::Result<()> {
+        let functions: Vec<_> = self.shared.functions().values().cloned().collect();
+        for function in functions {
+            let resting = tokio::time::timeout(PATIENCE, function.rest()).await;
+            ensure!(
+                resting.is_ok(),
+                "{} does not come to rest",
+                function.function.name
+            );
+        }
+        Ok(())
+    }
+
+    /// How many events of a function are on their way or running.
+    pub fn pending(&self, function: &str) -> anyhow::Result<usize> {
+        Ok(self.function(function)?.pending())
+    }
+
+    /// Every invocation of a function that has ended, in the order of their ends.
+    pub fn invocations(&self, function: &str) -> anyhow::Result<Vec<Invocation>> {
+        Ok(self.function(function)?.invocations())
+    }
+
+    /// What the on-failure destination of a function would have been sent.
+    pub fn failed_events(&self, function: &str) -> anyhow::Result<Vec<FailedEvent>> {
+        Ok(self.function(function)?.failed_events())
+    }
+
+    /// Every line that a function's environments have written.
+    pub fn logs(&self, function: &str) -> anyhow::Result<Vec<LogLine>> {
+        Ok(self.function(function)?.logs())
+    }
+
+    /// How many environments of a function are stopped in the middle of an invocation.
+    pub fn frozen(&self, function: &str) -> anyhow::Result<usize> {
+        Ok(self.function(function)?.frozen())
+    }
+
+    /// Lets every stopped environment of a function go on to the end of its invocation, and returns
+    /// how each ended. As in life, nobody kills them any more: their deadline was while they stood.
+    pub async fn thaw(&self, function: &str) -> anyhow::Result<Vec<Invocation>> {
+        let function = self.function(function)?;
+        let thawed = tokio::time::timeout(PATIENCE, run::thaw(&function)).await;
+        thawed.context("a stopped environment went on and did not end")?
+    }
+}
+
+impl Drop for LambdaService {
+    fn drop(&mut self) {
+        self.shared.events().abort_all();
+        self.shared.functions().clear();
+    }
+}
+
+impl Shared {
+    fn functions(&self) -> MutexGuard<'_, BTreeMap<String, Arc<Deployed>>> {
+        self.functions
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn events(&self) -> MutexGuard<'_, JoinSet<()>> {
+        self.events.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The one operation: <https://docs.aws.amazon.com/lambda/latest/api/API_Invoke.html>
+    async fn answer(&self, request: HttpRequest) -> Reply {
+        let name = match function_name(&request) {
+            Ok(name) => name,
+            Err(problem) => {
+                return error(StatusCode::NOT_FOUND, "UnknownOperationException", &problem).into();
+            }
+        };
+        let call = Call {
+            caller: Signer::of(&request).access_key_id,
+            action: "lambda:InvokeFunction".to_owned(),
+            on: format!("function:{name}"),
+        };
+        self.calls.record(call.clone());
+        if let Some(mut refused) = self.refusals.answer(&call) {
+            refused.status = StatusCode::FORBIDDEN;
+            return refused.into();
+        }
+        let Some(function) = self.functions().get(&name).cloned() else {
+            let message = format!("Function not found: {name}");
+            return error(StatusCode::NOT_FOUND, "ResourceNotFoundException", &message).into();
+        };
+        let event = Event::new(
+            request.body.clone(),
+            request.header("x-amzn-trace-id").to_owned(),
+        );
+        if request.header("x-amz-invocation-type") == "Event" {
+            self.accept(&function, &event);
+            return Answer::empty(StatusCode::ACCEPTED).into();
+        }
+        let Some(slot) = function.free_slot() else {
+            let message = "Rate Exceeded.";
+            return error(
+                StatusCode::TOO_MANY_REQUESTS,
+                "TooManyRequestsException",
+                message,
+            )
+            .into();
+        };
+        let invocation = run::invoke(function, slot, event, &self.calls).await;
+        returned(&invocation).into()
+    }
+
+    /// Puts an event on its way, as often as fate has it.
+    fn accept(&self, function: &Arc<Deployed>, event: &Event) {
+        let fate = function.draw();
+        let mut events = self.events();
+        while events.try_join_next().is_some() {}
+        for fate in fate {
+            let event = event.with(fate);
+            let pending = function.begin();
+            events.spawn(run::deliver(
+                Arc::clone(function),
+                event,
+                self.calls.clone(),
+                pending,
+            ));
+        }
+    }
+}
+
+/// The function's name out of `/2015-03-31/functions/NAME-OR-ARN/invocations`, without a qualifier.
+fn function_name(request: &HttpRequest) -> Result<String, String> {
+    let path = request.uri.path();
+    let name = path
+        .strip_prefix("/2015-03-31/functions/")
+        .and_then(|rest| rest.strip_suffix("/invocations"));
+    let (Some(name), &Method::POST) = (name, &request.method) else {
+        return Err(format!(
+            "{} {path} is no operation of this fake",
+            request.method
+        ));
+    };
+    let decoded = percent_decode_str(name)
+        .decode_utf8()
+        .map_err(|error| error.to_string())?;
+    let name = decoded
+        .split_once(":function:")
+        .map_or(&*decoded, |(_, name)| name);
+    Ok(name.split(':').next().unwrap_or(name).to_owned())
+}
+
+fn error(status: StatusCode, kind: &str, message: &str) -> Answer {
+    Answer::error(status, kind, message)
+}
+
+/// What a caller who waited is told.
+fn returned(invocation: &Invocation) -> Answer {
+    let failed = |body: Value| {
+        let name = HeaderName::from_static("x-amz-function-error");
+        Answer::json(StatusCode::OK, &body).with(name, "Unhandled".parse().expect("it is a header"))
+    };
+    match &invocation.outcome {
+        Outcome::Returned(body) => Answer {
+            body: body.clone(),
+            ..Answer::empty(StatusCode::OK)
+        },
+        other => failed(other.as_error(&invocation.request_id)),
+    }
+}
+
+impl Invocation {
+    /// What the function returned, or an error with how it ended.
+    pub fn expect_success(&self) -> anyhow::Result<Value> {
+        match &self.outcome {
+            Outcome::Returned(body) => {
+                serde_json::from_slice(body).context("the function returned no JSON")
+            }
+            other => bail!("{} ended badly: {other:?}", self.function),
+        }
+    }
+}
+
+#[cfg(test)]
+#[path = "lambda_tests.rs"]
+mod tests;

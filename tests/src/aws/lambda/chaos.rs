@@ -1,0 +1,223 @@
+//! What goes wrong with events and with the environments that run them, drawn from a seed.
+
+use std::ops::RangeInclusive;
+
+/// What is done to an environment in the middle of an invocation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Act {
+    /// `SIGKILL`.
+    Kill,
+    /// `SIGSTOP`, until it is thawed. Lambda takes it for dead and starts another.
+    Freeze,
+}
+
+/// When.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Moment {
+    /// This many milliseconds after the invocation began.
+    AfterMs(RangeInclusive<u64>),
+    /// When the environment has called `action` this often in the invocation, such as
+    /// `dynamodb:UpdateItem`: the service has seen the call, and its reply is on its way.
+    AfterCall {
+        /// The action as policies name it.
+        action: String,
+        /// How often.
+        times: RangeInclusive<usize>,
+    },
+}
+
+/// One thing that may be done.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Strike {
+    /// What.
+    pub act: Act,
+    /// When.
+    pub moment: Moment,
+}
+
+/// How much has gone wrong.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Tally {
+    /// Events that were accepted.
+    pub events: u32,
+    /// Events that were delivered twice.
+    pub doubled: u32,
+    /// Events that were accepted and never delivered.
+    pub lost: u32,
+    /// Deliveries that were to be struck; one may end before its moment.
+    pub struck: u32,
+    /// Deliveries whose answer was dropped.
+    pub unanswered: u32,
+}
+
+/// Draws what goes wrong.
+#[derive(Debug, Clone)]
+pub struct Chaos {
+    rng: fastrand::Rng,
+    doubled_percent: u8,
+    lost_percent: u8,
+    unanswered_percent: u8,
+    struck_percent: u8,
+    strikes: Vec<Strike>,
+    struck_max: u32,
+    delay_ms: RangeInclusive<u64>,
+    tally: Tally,
+}
+
+impl Default for Chaos {
+    fn default() -> Self {
+        Self::new(0)
+    }
+}
+
+impl Chaos {
+    /// None until asked for, and then as `seed` has it.
+    pub fn new(seed: u64) -> Self {
+        Self {
+            rng: fastrand::Rng::with_seed(seed),
+            doubled_percent: 0,
+            lost_percent: 0,
+            unanswered_percent: 0,
+            struck_percent: 0,
+            strikes: Vec::new(),
+            struck_max: 0,
+            delay_ms: 0..=0,
+            tally: Tally::default(),
+        }
+    }
+
+    /// `percent` of a hundred events are delivered twice.
+    pub fn doubled(mut self, percent: u8) -> Self {
+        self.doubled_percent = percent;
+        self
+    }
+
+    /// `percent` of a hundred events are accepted and never delivered.
+    pub fn lost(mut self, percent: u8) -> Self {
+        self.lost_percent = percent;
+        self
+    }
+
+    /// `percent` of a hundred answers of environments are dropped.
+    pub fn unanswered(mut self, percent: u8) -> Self {
+        self.unanswered_percent = percent;
+        self
+    }
+
+    /// Deliveries begin this much later, in milliseconds.
+    pub fn delay_ms(mut self, delay_ms: RangeInclusive<u64>) -> Self {
+        self.delay_ms = delay_ms;
+        self
+    }
+
+    /// `percent` of a hundred deliveries are struck in one of the ways of `strikes`, `most` at most.
+    pub fn struck(mut self, percent: u8, most: u32, strikes: &[Strike]) -> Self {
+        self.struck_percent = percent;
+        self.struck_max = most;
+        self.strikes = strikes.to_vec();
+        self
+    }
+
+    /// How much has been drawn.
+    pub fn tally(&self) -> Tally {
+        self.tally
+    }
+
+    fn happens(&mut self, percent: u8) -> bool {
+        self.rng.u8(0..100) < percent
+    }
+
+    /// What becomes of one event: one fate for each time it is delivered.
+    pub(super) fn draw(&mut self) -> Vec<Fate> {
+        self.tally.events += 1;
+        if self.happens(self.lost_percent) {
+            self.tally.lost += 1;
+            return Vec::new();
+        }
+        let doubled = self.happens(self.doubled_percent);
+        self.tally.doubled += u32::from(doubled);
+        (0..=u8::from(doubled))
+            .map(|_| self.draw_delivery())
+            .collect()
+    }
+
+    fn draw_delivery(&mut self) -> Fate {
+        let delay_ms = self.rng.u64(self.delay_ms.clone());
+        let unanswered = self.happens(self.unanswered_percent);
+        self.tally.unanswered += u32::from(unanswered);
+        let strikes = self.happens(self.struck_percent) && self.tally.struck < self.struck_max;
+        let strike = strikes.then(|| self.draw_strike()).flatten();
+        self.tally.struck += u32::from(strike.is_some());
+        Fate {
+            delay_ms,
+            unanswered,
+            strike,
+        }
+    }
+
+    fn draw_strike(&mut self) -> Option<(Act, When)> {
+        let strike = self.rng.choice(&self.strikes)?;
+        let when = match &strike.moment {
+            Moment::AfterMs(range) => When::Ms(self.rng.u64(range.clone())),
+            Moment::AfterCall { action, times } => {
+                When::Call(action.clone(), self.rng.usize(times.clone()))
+            }
+        };
+        Some((strike.act, when))
+    }
+}
+
+/// What becomes of one delivery.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Fate {
+    pub(super) delay_ms: u64,
+    pub(super) unanswered: bool,
+    pub(super) strike: Option<(Act, When)>,
+}
+
+/// A moment, drawn.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum When {
+    Ms(u64),
+    Call(String, usize),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn chaos() -> Chaos {
+        let strike = Strike {
+            act: Act::Kill,
+            moment: Moment::AfterMs(5..=9),
+        };
+        let chaos = Chaos::new(3).doubled(20).lost(10).unanswered(5);
+        chaos.delay_ms(0..=50).struck(30, 40, &[strike])
+    }
+
+    #[test]
+    fn the_same_seed_has_the_same_fates_and_everything_happens_about_as_often_as_asked() {
+        let run = || {
+            let mut chaos = chaos();
+            let fates: Vec<_> = (0..500).map(|_| chaos.draw()).collect();
+            (fates, chaos.tally())
+        };
+        let (fates, tally) = run();
+        assert_eq!((fates.clone(), tally), run());
+        let deliveries = |count| fates.iter().filter(|fates| fates.len() == count).count();
+        assert_eq!(deliveries(0), usize::try_from(tally.lost).unwrap());
+        assert_eq!(deliveries(2), usize::try_from(tally.doubled).unwrap());
+        assert!(
+            (20..90).contains(&tally.lost) && (50..150).contains(&tally.doubled),
+            "{tally:?}"
+        );
+        assert!(tally.unanswered > 0);
+        assert_eq!(tally.struck, 40, "there are no more strikes than allowed");
+    }
+
+    #[test]
+    fn without_chaos_each_event_is_delivered_once_and_nothing_happens_to_it() {
+        let mut calm = Chaos::default();
+        assert!((0..100).all(|_| calm.draw() == [Fate::default()]));
+    }
+}

@@ -1,0 +1,174 @@
+//! A deployed function: its settings, its warm environments, and all it has done.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+
+use super::chaos::{Chaos, Fate, Tally};
+use super::environment::{Environment, Frozen};
+use super::record::{FailedEvent, Invocation, LogLine};
+
+/// What a function is.
+#[derive(Debug, Clone)]
+pub struct Function {
+    /// Its name, unlike that of every other function.
+    pub name: String,
+    /// What runs.
+    pub bootstrap: PathBuf,
+    /// What an access key id of its environments begins with; the environment's number follows.
+    pub key_prefix: String,
+    /// Its environment variables, beside those that Lambda sets.
+    pub variables: BTreeMap<String, String>,
+    /// How long one invocation may take, in milliseconds. It is killed then.
+    pub timeout_ms: u64,
+    /// How much memory it is said to have, in MB. Nothing enforces it.
+    pub memory_mb: u32,
+    /// Environments at once: the reserved concurrency.
+    pub concurrency: usize,
+    /// How long an event may wait for one, in milliseconds (`MaximumEventAgeInSeconds`).
+    pub event_age_ms: u64,
+}
+
+/// A function, running.
+#[derive(Debug)]
+pub(super) struct Deployed {
+    pub(super) function: Function,
+    slots: Arc<Semaphore>,
+    pending: watch::Sender<usize>,
+    changing: Mutex<Changing>,
+    logs: Arc<Mutex<Vec<LogLine>>>,
+}
+
+#[derive(Debug, Default)]
+struct Changing {
+    /// Most recently used last: that one is used next, as in life.
+    warm: Vec<Environment>,
+    frozen: Vec<Frozen>,
+    environments: u32,
+    chaos: Chaos,
+    invocations: Vec<Invocation>,
+    failed: Vec<FailedEvent>,
+}
+
+/// An event that is on its way or running, as long as this lives.
+#[derive(Debug)]
+pub(super) struct Pending(watch::Sender<usize>);
+
+impl Drop for Pending {
+    fn drop(&mut self) {
+        self.0.send_modify(|pending| *pending -= 1);
+    }
+}
+
+impl Deployed {
+    pub(super) fn new(function: Function) -> Self {
+        Self {
+            slots: Arc::new(Semaphore::new(function.concurrency)),
+            pending: watch::Sender::new(0),
+            changing: Mutex::default(),
+            logs: Arc::default(),
+            function,
+        }
+    }
+
+    fn changing(&self) -> MutexGuard<'_, Changing> {
+        self.changing.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A slot, if one is free now.
+    pub(super) fn free_slot(&self) -> Option<OwnedSemaphorePermit> {
+        Arc::clone(&self.slots).try_acquire_owned().ok()
+    }
+
+    /// A slot, when one is free.
+    pub(super) async fn slot(&self) -> Option<OwnedSemaphorePermit> {
+        Arc::clone(&self.slots).acquire_owned().await.ok()
+    }
+
+    /// Counts an event as on its way.
+    pub(super) fn begin(&self) -> Pending {
+        self.pending.send_modify(|pending| *pending += 1);
+        Pending(self.pending.clone())
+    }
+
+    pub(super) fn pending(&self) -> usize {
+        *self.pending.borrow()
+    }
+
+    /// Completes when no event is on its way or running.
+    pub(super) async fn rest(&self) {
+        let mut pending = self.pending.subscribe();
+        // The sender is this function's own.
+        let rested = pending.wait_for(|pending| *pending == 0).await;
+        drop(rested);
+    }
+
+    pub(super) fn take_warm(&self) -> Option<Environment> {
+        self.changing().warm.pop()
+    }
+
+    pub(super) fn keep_warm(&self, environment: Environment) {
+        self.changing().warm.push(environment);
+    }
+
+    pub(super) fn keep_frozen(&self, frozen: Frozen) {
+        self.changing().frozen.push(frozen);
+    }
+
+    pub(super) fn take_frozen(&self) -> Vec<Frozen> {
+        std::mem::take(&mut self.changing().frozen)
+    }
+
+    pub(super) fn frozen(&self) -> usize {
+        self.changing().frozen.len()
+    }
+
+    /// The number of a new environment, from 1.
+    pub(super) fn next_environment(&self) -> u32 {
+        let mut changing = self.changing();
+        changing.environments += 1;
+        changing.environments
+    }
+
+    pub(super) fn set_chaos(&self, chaos: Chaos) {
+        self.changing().chaos = chaos;
+    }
+
+    pub(super) fn tally(&self) -> Tally {
+        self.changing().chaos.tally()
+    }
+
+    /// What becomes of one event: one fate for each time it is delivered.
+    pub(super) fn draw(&self) -> Vec<Fate> {
+        self.changing().chaos.draw()
+    }
+
+    pub(super) fn ended(&self, invocation: Invocation) {
+        self.changing().invocations.push(invocation);
+    }
+
+    pub(super) fn failed(&self, event: FailedEvent) {
+        self.changing().failed.push(event);
+    }
+
+    pub(super) fn invocations(&self) -> Vec<Invocation> {
+        self.changing().invocations.clone()
+    }
+
+    pub(super) fn failed_events(&self) -> Vec<FailedEvent> {
+        self.changing().failed.clone()
+    }
+
+    pub(super) fn log_book(&self) -> Arc<Mutex<Vec<LogLine>>> {
+        Arc::clone(&self.logs)
+    }
+
+    pub(super) fn logs(&self) -> Vec<LogLine> {
+        self.logs
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+}

@@ -1,0 +1,178 @@
+//! The API that a bootstrap asks for work: `next`, `response`, `error`, `init/error`.
+//! <https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html>
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use bytes::Bytes;
+use hyper::header::{HeaderName, HeaderValue};
+use hyper::{Method, StatusCode};
+use tokio::sync::{mpsc, oneshot, watch};
+
+use super::environment::ARN_PREFIX;
+use crate::aws::http::{Answer, HttpRequest, Reply, Server};
+
+/// One piece of work.
+#[derive(Debug)]
+pub(super) struct Assignment {
+    pub(super) function: String,
+    pub(super) request_id: String,
+    pub(super) trace_id: String,
+    pub(super) payload: Bytes,
+    /// When it is killed, in milliseconds since 1970.
+    pub(super) deadline_ms: i64,
+    /// Whether its answer is dropped: the bootstrap is hung up on, and nobody hears of it.
+    pub(super) unanswered: bool,
+    pub(super) ended: oneshot::Sender<Said>,
+}
+
+/// What the bootstrap said at the end.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Said {
+    Response(Bytes),
+    Error(Bytes),
+}
+
+/// The runtime API of one environment.
+#[derive(Debug)]
+pub(super) struct RuntimeApi {
+    server: Server,
+    shared: Arc<Shared>,
+    work: mpsc::Sender<Assignment>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    work: tokio::sync::Mutex<mpsc::Receiver<Assignment>>,
+    current: Mutex<Option<Assignment>>,
+    /// Whether `next` was asked for at least once, or why it never will be.
+    started: watch::Sender<Option<Result<(), String>>>,
+}
+
+impl RuntimeApi {
+    pub(super) async fn start() -> anyhow::Result<Self> {
+        let (sender, receiver) = mpsc::channel(1);
+        let shared = Arc::new(Shared {
+            work: tokio::sync::Mutex::new(receiver),
+            current: Mutex::default(),
+            started: watch::Sender::new(None),
+        });
+        let server = Server::start({
+            let shared = Arc::clone(&shared);
+            move |request| {
+                let shared = Arc::clone(&shared);
+                async move { shared.answer(request).await }
+            }
+        });
+        Ok(Self {
+            server: server.await?,
+            shared,
+            work: sender,
+        })
+    }
+
+    /// What `AWS_LAMBDA_RUNTIME_API` says.
+    pub(super) fn authority(&self) -> String {
+        self.server.address().to_string()
+    }
+
+    /// Completes when the bootstrap asks for work for the first time, or says that it cannot start.
+    pub(super) async fn started(&self) -> Result<(), String> {
+        let mut started = self.shared.started.subscribe();
+        match started.wait_for(Option::is_some).await {
+            Ok(said) => said.clone().unwrap_or(Ok(())),
+            Err(_) => Err("the runtime API is gone".to_owned()),
+        }
+    }
+
+    /// Hands out the next piece of work.
+    pub(super) async fn assign(&self, assignment: Assignment) {
+        // The receiver lives as long as this does.
+        let sent = self.work.send(assignment).await;
+        debug_assert!(sent.is_ok());
+    }
+}
+
+impl Shared {
+    fn current(&self) -> MutexGuard<'_, Option<Assignment>> {
+        self.current.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    async fn answer(&self, request: HttpRequest) -> Reply {
+        let path = request.uri.path();
+        let place = path.strip_prefix("/2018-06-01/runtime/").unwrap_or("");
+        match (
+            &request.method,
+            place.split('/').collect::<Vec<_>>().as_slice(),
+        ) {
+            (&Method::GET, ["invocation", "next"]) => self.next().await,
+            (&Method::POST, ["invocation", id, "response"]) => {
+                self.end(id, Said::Response(request.body.clone()))
+            }
+            (&Method::POST, ["invocation", id, "error"]) => {
+                self.end(id, Said::Error(request.body.clone()))
+            }
+            (&Method::POST, ["init", "error"]) => {
+                let said = String::from_utf8_lossy(&request.body).into_owned();
+                self.started.send_replace(Some(Err(said)));
+                Answer::empty(StatusCode::ACCEPTED).into()
+            }
+            _ => Answer::empty(StatusCode::NOT_FOUND).into(),
+        }
+    }
+
+    async fn next(&self) -> Reply {
+        self.started.send_if_modified(|started| {
+            let first = started.is_none();
+            started.get_or_insert(Ok(()));
+            first
+        });
+        let Some(assignment) = self.work.lock().await.recv().await else {
+            return Reply::HangUp;
+        };
+        let answer = Answer {
+            body: assignment.payload.clone(),
+            ..Answer::empty(StatusCode::OK)
+        };
+        let headers = [
+            (
+                "lambda-runtime-aws-request-id",
+                assignment.request_id.clone(),
+            ),
+            (
+                "lambda-runtime-deadline-ms",
+                assignment.deadline_ms.to_string(),
+            ),
+            (
+                "lambda-runtime-invoked-function-arn",
+                format!("{ARN_PREFIX}{}", assignment.function),
+            ),
+            ("lambda-runtime-trace-id", assignment.trace_id.clone()),
+        ];
+        let answer = headers.into_iter().fold(answer, |answer, (name, value)| {
+            let value = HeaderValue::from_str(&value).unwrap_or(HeaderValue::from_static(""));
+            answer.with(HeaderName::from_static(name), value)
+        });
+        *self.current() = Some(assignment);
+        answer.into()
+    }
+
+    fn end(&self, request_id: &str, said: Said) -> Reply {
+        let mut current = self.current();
+        if current
+            .as_ref()
+            .is_none_or(|current| current.request_id != request_id)
+        {
+            return Answer::error(StatusCode::BAD_REQUEST, "InvalidRequestID", request_id).into();
+        }
+        let Some(assignment) = current.take() else {
+            return Reply::HangUp;
+        };
+        if assignment.unanswered {
+            return Reply::HangUp;
+        }
+        // Nobody waits for it any more when it was given up meanwhile.
+        let heard = assignment.ended.send(said);
+        drop(heard);
+        Answer::empty(StatusCode::ACCEPTED).into()
+    }
+}

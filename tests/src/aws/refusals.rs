@@ -1,0 +1,107 @@
+//! Errors that a service gives every time, until told otherwise: what a wrong policy, an expired
+//! session or a missing key looks like to the caller.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use hyper::StatusCode;
+
+use super::calls::Call;
+use super::emulator::{ACCOUNT, REGION};
+use super::http::Answer;
+
+/// Why a call is refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Refusal {
+    /// No policy allows it.
+    AccessDenied,
+    /// The session's token has run out.
+    ExpiredToken,
+    /// Nobody has these keys.
+    UnknownKey,
+}
+
+/// What is refused, by action. Clones share one table.
+#[derive(Debug, Clone, Default)]
+pub struct Refusals(Arc<Mutex<BTreeMap<String, Refusal>>>);
+
+impl Refusals {
+    /// Refuses every call of `action`, such as `dynamodb:UpdateItem`, from here on; `service:*` is
+    /// every action of a service.
+    pub fn refuse(&self, action: &str, refusal: Refusal) {
+        let mut table = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        table.insert(action.to_owned(), refusal);
+    }
+
+    /// Refuses nothing any more.
+    pub fn clear(&self) {
+        let mut table = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        table.clear();
+    }
+
+    /// The answer to `call`, if it is refused.
+    pub(crate) fn answer(&self, call: &Call) -> Option<Answer> {
+        let table = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let service = call.action.split(':').next().unwrap_or("");
+        let refusal = table
+            .get(&call.action)
+            .or_else(|| table.get(&format!("{service}:*")))?;
+        Some(refusal.answer(call, service))
+    }
+}
+
+impl Refusal {
+    /// Worded as the services do.
+    /// <https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot_access-denied.html>
+    fn answer(self, call: &Call, service: &str) -> Answer {
+        let Call { action, on, .. } = call;
+        match self {
+            Self::AccessDenied => Answer::error(
+                StatusCode::BAD_REQUEST,
+                "AccessDeniedException",
+                &format!(
+                    "User: arn:aws:sts::{ACCOUNT}:assumed-role/function/session is not authorized \
+                     to perform: {action} on resource: arn:aws:{service}:{REGION}:{ACCOUNT}:{on} \
+                     because no identity-based policy allows the {action} action"
+                ),
+            ),
+            Self::ExpiredToken => Answer::error(
+                StatusCode::BAD_REQUEST,
+                "ExpiredTokenException",
+                "The security token included in the request is expired",
+            ),
+            Self::UnknownKey => Answer::error(
+                StatusCode::BAD_REQUEST,
+                "UnrecognizedClientException",
+                "The security token included in the request is invalid.",
+            ),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_action_or_a_whole_service_is_refused_until_cleared() {
+        let refusals = Refusals::default();
+        let call = |action: &str| Call {
+            caller: "A".to_owned(),
+            action: action.to_owned(),
+            on: "table/t".to_owned(),
+        };
+        refusals.refuse("dynamodb:UpdateItem", Refusal::AccessDenied);
+        refusals.refuse("firehose:*", Refusal::ExpiredToken);
+        let denied = refusals.answer(&call("dynamodb:UpdateItem")).unwrap();
+        let said = String::from_utf8_lossy(&denied.body).into_owned();
+        assert!(
+            said.contains("perform: dynamodb:UpdateItem on resource: arn:aws:dynamodb:"),
+            "{said}"
+        );
+        assert!(refusals.answer(&call("dynamodb:GetItem")).is_none());
+        assert!(refusals.answer(&call("firehose:PutRecordBatch")).is_some());
+        refusals.clear();
+        assert!(refusals.answer(&call("dynamodb:UpdateItem")).is_none());
+    }
+}

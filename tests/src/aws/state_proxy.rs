@@ -1,0 +1,225 @@
+//! A proxy in front of the emulator: throttles, fails, delays, forgets to reply, counts what each
+//! operation consumes, and remembers who called what.
+
+mod capacity;
+mod faults;
+
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use hyper::StatusCode;
+use serde_json::{Value, json};
+use windlass_core::clock::Clock;
+use windlass_core::system::SystemClock;
+
+pub use capacity::{Consumed, Units};
+pub use faults::{StateFault, StateFaults};
+
+use super::calls::{Call, Calls, Signer};
+use super::emulator::{self, post};
+use super::http::{self, Answer, HttpRequest, Reply, Server};
+use super::refusals::Refusals;
+
+/// What begins the names of DynamoDB's operations on the wire.
+const DYNAMODB: &str = "DynamoDB_20120810";
+
+/// A proxy in front of one emulator. Stops when dropped.
+#[derive(Debug)]
+pub struct StateProxy {
+    server: Server,
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    target: SocketAddr,
+    calls: Calls,
+    refusals: Refusals,
+    faults: Mutex<StateFaults>,
+    consumed: Mutex<Vec<Consumed>>,
+}
+
+impl StateProxy {
+    /// Listens on a free loopback port and carries to `target`. What it sees goes to `calls`, what
+    /// it refuses is in `refusals`.
+    pub async fn start(
+        target: SocketAddr,
+        calls: Calls,
+        refusals: Refusals,
+    ) -> anyhow::Result<Self> {
+        let shared = Arc::new(Shared {
+            target,
+            calls,
+            refusals,
+            faults: Mutex::new(StateFaults::none()),
+            consumed: Mutex::default(),
+        });
+        let server = Server::start({
+            let shared = Arc::clone(&shared);
+            move |request| {
+                let shared = Arc::clone(&shared);
+                async move { shared.answer(request).await }
+            }
+        });
+        Ok(Self {
+            server: server.await?,
+            shared,
+        })
+    }
+
+    /// Where it listens, as the start of a URL, without a slash at the end.
+    pub fn uri(&self) -> String {
+        format!("http://{}", self.server.address())
+    }
+
+    /// Calls an operation through the proxy; see [`super::emulator::Emulator::call`].
+    pub async fn call(&self, target: &str, body: &Value) -> anyhow::Result<Value> {
+        emulator::call(self.server.address(), target, body).await
+    }
+
+    /// Replaces the random trouble.
+    pub fn set_faults(&self, faults: StateFaults) {
+        *self.shared.faults() = faults;
+    }
+
+    /// The random trouble, with how much of it has struck.
+    pub fn faults(&self) -> StateFaults {
+        self.shared.faults().clone()
+    }
+
+    /// What every DynamoDB call so far has consumed, in order.
+    pub fn consumed(&self) -> Vec<Consumed> {
+        self.shared.consumed().clone()
+    }
+
+    /// What all calls since the last `take` have consumed together, by kind.
+    pub fn take_consumed(&self) -> Units {
+        let calls = std::mem::take(&mut *self.shared.consumed());
+        calls.iter().map(|call| call.units).sum()
+    }
+}
+
+impl Shared {
+    fn faults(&self) -> MutexGuard<'_, StateFaults> {
+        self.faults.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn consumed(&self) -> MutexGuard<'_, Vec<Consumed>> {
+        self.consumed.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    async fn answer(&self, request: HttpRequest) -> Reply {
+        let target = request.header("x-amz-target").to_owned();
+        let body: Value = serde_json::from_slice(&request.body).unwrap_or_default();
+        let call = understand(&Signer::of(&request), &target, &body);
+        self.calls.record(call.clone());
+        if let Some(refused) = self.refusals.answer(&call) {
+            return refused.into();
+        }
+        if !target.starts_with(DYNAMODB) {
+            return self.carry(request).await;
+        }
+        let (latency_ms, fault) = self.faults().draw();
+        SystemClock.sleep(latency_ms).await;
+        match fault {
+            Some(StateFault::Throttled) => throttled().into(),
+            Some(StateFault::Internal) => internal().into(),
+            Some(StateFault::LostReply) => {
+                let carried = self.count(request, call, body).await;
+                drop(carried);
+                Reply::HangUp
+            }
+            None => self.count(request, call, body).await,
+        }
+    }
+
+    async fn carry(&self, request: HttpRequest) -> Reply {
+        match http::send(self.target, request).await {
+            Ok(answer) => answer.into(),
+            Err(_) => Reply::HangUp,
+        }
+    }
+
+    /// Carries a DynamoDB call and writes down what it consumed.
+    async fn count(&self, mut request: HttpRequest, call: Call, mut body: Value) -> Reply {
+        if let Some(fields) = body.as_object_mut() {
+            fields.insert("ReturnConsumedCapacity".to_owned(), json!("TOTAL"));
+            request.body = body.to_string().into();
+            // The length that the client sent belongs to the body that it sent.
+            request.headers.remove("content-length");
+        }
+        let reply = self.carry(request).await;
+        if let Reply::Answer(answer) = &reply {
+            let units = self.units(&call, &body, answer).await;
+            let table = call.on.trim_start_matches("table/").to_owned();
+            self.consumed().push(Consumed {
+                caller: call.caller,
+                operation: call.action.trim_start_matches("dynamodb:").to_owned(),
+                table,
+                units,
+            });
+        }
+        reply
+    }
+
+    async fn units(&self, call: &Call, request: &Value, answer: &Answer) -> Units {
+        let reply: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
+        let operation = call.action.trim_start_matches("dynamodb:");
+        let read = match capacity::unfiltered(operation, request) {
+            // A filter or a projection hides from the reply what was read for it.
+            Some(whole) => self.ask(operation, &whole).await.unwrap_or_default(),
+            None => reply.clone(),
+        };
+        capacity::units(operation, request, &read, &reply, answer.status)
+    }
+
+    async fn ask(&self, operation: &str, body: &Value) -> anyhow::Result<Value> {
+        let request = post(&format!("{DYNAMODB}.{operation}"), body)?;
+        let answer = http::send(self.target, request).await?;
+        Ok(serde_json::from_slice(&answer.body)?)
+    }
+}
+
+/// Which action of which service, on what, this is.
+fn understand(signer: &Signer, target: &str, body: &Value) -> Call {
+    let (service, operation) = target.split_once('.').unwrap_or(("", target));
+    let text = |field: &str| body[field].as_str().unwrap_or("");
+    let (service, on) = match service {
+        DYNAMODB => ("dynamodb", format!("table/{}", table(body))),
+        "secretsmanager" => ("secretsmanager", format!("secret:{}", text("SecretId"))),
+        "AmazonSSM" => (
+            "ssm",
+            format!("parameter/{}", text("Name").trim_start_matches('/')),
+        ),
+        other => (other, String::new()),
+    };
+    Call {
+        caller: signer.access_key_id.clone(),
+        action: format!("{service}:{operation}"),
+        on,
+    }
+}
+
+/// The table of a call; batches name theirs as keys.
+fn table(body: &Value) -> &str {
+    let single = body["TableName"].as_str();
+    let batch = || body["RequestItems"].as_object()?.keys().next();
+    single.or_else(|| batch().map(String::as_str)).unwrap_or("")
+}
+
+/// <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Programming.Errors.html>
+fn throttled() -> Answer {
+    Answer::error(
+        StatusCode::BAD_REQUEST,
+        "com.amazonaws.dynamodb.v20120810#ProvisionedThroughputExceededException",
+        "The level of configured provisioned throughput for the table was exceeded.",
+    )
+}
+
+fn internal() -> Answer {
+    Answer::error(
+        StatusCode::INTERNAL_SERVER_ERROR,
+        "com.amazonaws.dynamodb.v20120810#InternalServerError",
+        "The request could not be processed because of an internal server error.",
+    )
+}

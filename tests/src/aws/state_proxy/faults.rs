@@ -1,0 +1,91 @@
+//! Random trouble of a state table, drawn from a seed.
+
+use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
+
+/// One kind of trouble.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum StateFault {
+    /// Refused before it was applied: `ProvisionedThroughputExceededException`.
+    Throttled,
+    /// 500 before it was applied.
+    Internal,
+    /// Applied, and the connection closed instead of a reply.
+    LostReply,
+}
+
+/// Draws trouble.
+#[derive(Debug, Clone)]
+pub struct StateFaults {
+    rng: fastrand::Rng,
+    percent: u8,
+    kinds: Vec<StateFault>,
+    latency_ms: RangeInclusive<i64>,
+    drawn: BTreeMap<StateFault, u32>,
+}
+
+impl StateFaults {
+    /// None, ever.
+    pub fn none() -> Self {
+        Self::new(0, 0, &[])
+    }
+
+    /// Each of `kinds` as likely as the others, in `percent` of a hundred calls.
+    pub fn new(seed: u64, percent: u8, kinds: &[StateFault]) -> Self {
+        Self {
+            rng: fastrand::Rng::with_seed(seed),
+            percent,
+            kinds: kinds.to_vec(),
+            latency_ms: 0..=0,
+            drawn: BTreeMap::new(),
+        }
+    }
+
+    /// Every call takes this much longer, in milliseconds.
+    pub fn latency_ms(self, latency_ms: RangeInclusive<i64>) -> Self {
+        Self { latency_ms, ..self }
+    }
+
+    /// How often each kind has struck.
+    pub fn drawn(&self) -> &BTreeMap<StateFault, u32> {
+        &self.drawn
+    }
+
+    /// What happens to a call, and after how many milliseconds.
+    pub(super) fn draw(&mut self) -> (i64, Option<StateFault>) {
+        let latency_ms = self.rng.i64(self.latency_ms.clone());
+        if self.rng.u8(0..100) >= self.percent {
+            return (latency_ms, None);
+        }
+        let fault = self.rng.choice(&self.kinds).copied();
+        if let Some(fault) = fault {
+            *self.drawn.entry(fault).or_default() += 1;
+        }
+        (latency_ms, fault)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_same_seed_meets_the_same_trouble_and_every_kind_of_it() {
+        let kinds = [
+            StateFault::Throttled,
+            StateFault::Internal,
+            StateFault::LostReply,
+        ];
+        let run = || {
+            let mut faults = StateFaults::new(5, 30, &kinds).latency_ms(1..=9);
+            let drawn: Vec<_> = (0..500).map(|_| faults.draw()).collect();
+            (drawn, faults.drawn().clone())
+        };
+        let (drawn, tally) = run();
+        assert_eq!((drawn.clone(), tally.clone()), run());
+        assert_eq!(tally.len(), kinds.len());
+        assert!(drawn.iter().all(|(ms, _)| (1..=9).contains(ms)));
+        let mut calm = StateFaults::none();
+        assert!((0..100).all(|_| calm.draw() == (0, None)));
+    }
+}

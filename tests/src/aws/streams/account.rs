@@ -1,0 +1,72 @@
+//! What a stream has taken, and what it would bill.
+
+use anyhow::{Context, ensure};
+use bytes::Bytes;
+
+use super::StreamKind;
+
+/// Firehose bills each record in steps of this many bytes.
+/// <https://aws.amazon.com/firehose/pricing/>
+const FIREHOSE_STEP_BYTES: u64 = 5 * 1024;
+/// Kinesis bills each record in payload units of this many bytes.
+/// <https://aws.amazon.com/kinesis/data-streams/pricing/>
+const KINESIS_STEP_BYTES: u64 = 25 * 1024;
+
+/// One accepted entry.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Entry {
+    /// Kinesis only.
+    pub partition_key: Option<String>,
+    /// What it holds.
+    pub data: Bytes,
+}
+
+impl Entry {
+    /// Its lines.
+    pub fn lines(&self) -> anyhow::Result<std::str::Lines<'_>> {
+        let text = std::str::from_utf8(&self.data).context("an entry that is not text")?;
+        ensure!(
+            text.ends_with('\n'),
+            "an entry ends in the middle of a line"
+        );
+        Ok(text.lines())
+    }
+}
+
+/// What a stream was sent.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Usage {
+    /// Calls that kept to the limits.
+    pub calls: u64,
+    /// Of these, refused as a whole.
+    pub refused_calls: u64,
+    /// Entries accepted.
+    pub entries: u64,
+    /// Entries refused inside a 200.
+    pub refused_entries: u64,
+    /// Bytes of the accepted entries.
+    pub bytes: u64,
+    /// Bytes that the accepted entries are billed as: each rounded up to the service's step.
+    pub billed_bytes: u64,
+}
+
+/// One stream.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Stream {
+    pub(super) entries: Vec<Entry>,
+    pub(super) usage: Usage,
+}
+
+impl Stream {
+    pub(super) fn accept(&mut self, kind: StreamKind, entry: Entry) {
+        let bytes = u64::try_from(entry.data.len()).unwrap_or(u64::MAX);
+        let step = match kind {
+            StreamKind::Firehose => FIREHOSE_STEP_BYTES,
+            StreamKind::Kinesis => KINESIS_STEP_BYTES,
+        };
+        self.usage.entries += 1;
+        self.usage.bytes += bytes;
+        self.usage.billed_bytes += bytes.div_ceil(step) * step;
+        self.entries.push(entry);
+    }
+}

@@ -1,0 +1,86 @@
+//! Random trouble of a stream, drawn from a seed.
+
+use std::collections::BTreeMap;
+
+/// Trouble of a whole call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum CallFault {
+    /// Refused before anything was taken.
+    Unavailable,
+    /// Applied, and the connection closed instead of a reply.
+    LostReply,
+    /// Applied, and no reply for longer than anybody waits.
+    Timeout,
+}
+
+/// Draws trouble.
+#[derive(Debug, Clone)]
+pub struct StreamFaults {
+    rng: fastrand::Rng,
+    entry_percent: u8,
+    call_percent: u8,
+    kinds: Vec<CallFault>,
+    drawn: BTreeMap<CallFault, u32>,
+    failed_entries: u32,
+}
+
+impl StreamFaults {
+    /// None, ever.
+    pub fn none() -> Self {
+        Self::new(0)
+    }
+
+    /// None until asked for, and then as `seed` has it.
+    pub fn new(seed: u64) -> Self {
+        Self {
+            rng: fastrand::Rng::with_seed(seed),
+            entry_percent: 0,
+            call_percent: 0,
+            kinds: Vec::new(),
+            drawn: BTreeMap::new(),
+            failed_entries: 0,
+        }
+    }
+
+    /// `percent` of a hundred entries fail inside a 200.
+    pub fn entries(self, percent: u8) -> Self {
+        Self {
+            entry_percent: percent,
+            ..self
+        }
+    }
+
+    /// Each of `kinds` as likely as the others, in `percent` of a hundred calls.
+    pub fn calls(self, percent: u8, kinds: &[CallFault]) -> Self {
+        Self {
+            call_percent: percent,
+            kinds: kinds.to_vec(),
+            ..self
+        }
+    }
+
+    /// How often each kind has struck.
+    pub fn drawn(&self) -> &BTreeMap<CallFault, u32> {
+        &self.drawn
+    }
+
+    /// How many entries have failed inside a 200.
+    pub fn failed_entries(&self) -> u32 {
+        self.failed_entries
+    }
+
+    pub(super) fn draw_call(&mut self) -> Option<CallFault> {
+        if self.rng.u8(0..100) >= self.call_percent {
+            return None;
+        }
+        let fault = self.rng.choice(&self.kinds).copied()?;
+        *self.drawn.entry(fault).or_default() += 1;
+        Some(fault)
+    }
+
+    pub(super) fn draw_entry(&mut self) -> bool {
+        let fails = self.rng.u8(0..100) < self.entry_percent;
+        self.failed_entries += u32::from(fails);
+        fails
+    }
+}
