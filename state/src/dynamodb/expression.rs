@@ -1,7 +1,7 @@
 //! Expressions: names and values that stand for themselves only through placeholders.
 //!
-//! Every name is aliased. Many of ours are reserved words (`status`, `owner`, `from`, `to`, `start`,
-//! `end`, `bytes`, `records`, `page` may be next), and the list of them grows:
+//! Every name is aliased: some of ours are reserved words (`status`, `owner`, `from`, `to`, `cursor`,
+//! `ttl`), and the list of those is long:
 //! <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/ReservedWords.html>.
 
 use std::collections::HashMap;

@@ -85,7 +85,7 @@ impl Table {
         while found.len() < limit {
             let page = request
                 .clone()
-                .limit(i32::try_from(limit - found.len()).unwrap_or(i32::MAX))
+                .set_limit(i32::try_from(limit - found.len()).ok())
                 .set_exclusive_start_key(after);
             let call = self.reading("Query", partition);
             let answer = self.send(call, || page.clone().send()).await;

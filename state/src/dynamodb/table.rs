@@ -120,7 +120,8 @@ impl Table {
     {
         let mut tries = 1;
         loop {
-            let verdict = match request().await {
+            // Boxed: an SDK call is kilobytes of future, and every caller's would hold it.
+            let verdict = match Box::pin(request()).await {
                 Ok(answer) => return Ok(answer),
                 Err(error) => judge(&error, call),
             };

@@ -126,7 +126,16 @@ impl LambdaOutfit {
             return Ok(self.plain_client(connector, credentials));
         };
         let reference: SecretRef = reference.parse().map_err(|error| refused(&error))?;
-        let secret = self.vault.fetch(&reference).await.map_err(secret_error)?;
+        // The function's own credentials are in its environment: whoever can write the table could
+        // have them sent to a vendor.
+        if matches!(reference, SecretRef::Env(_) | SecretRef::File(_)) {
+            let problem = format!(
+                "its secret `{reference}` is one of the machine it was configured on; use \
+                 `secretsmanager:NAME` or `ssm:NAME` and apply again"
+            );
+            return Err(OutfitError::Refused(problem));
+        }
+        let secret = self.vault.fetch(&reference).await.map_err(|error| secret_error(&error))?;
         let credentials =
             Credentials::new(connector.auth(), Some(&secret)).map_err(|error| refused(&error))?;
         let source = VaultSecret::new(Arc::clone(&self.vault), reference);
@@ -187,7 +196,7 @@ impl LambdaOutfit {
 }
 
 /// A secret that may be there a moment later must not block its source.
-fn secret_error(error: SecretError) -> OutfitError {
+fn secret_error(error: &SecretError) -> OutfitError {
     if error.may_pass() {
         OutfitError::Unavailable(error.to_string())
     } else {
@@ -209,3 +218,7 @@ impl Outfit for Arc<LambdaOutfit> {
         Ok(made)
     }
 }
+
+#[cfg(test)]
+#[path = "outfit_tests.rs"]
+mod tests;
