@@ -96,12 +96,11 @@ impl<S: StateStore, D: Dispatch> Tick<'_, S, D> {
     ) -> Result<SourceView, StateError> {
         // One item that cannot be read fails the listing of its shard. Asked for one by one, it
         // fails its own source only.
-        let marks = match marks {
-            Some(marks) => marks,
-            None => {
-                let name = &record.definition.name;
-                self.store.progress_of(record.shard(), name).await?
-            }
+        let marks = if let Some(marks) = marks {
+            marks
+        } else {
+            let name = &record.definition.name;
+            self.store.progress_of(record.shard(), name).await?
         };
         let mut lanes = Vec::new();
         for progress in lanes_of(&record.definition, marks, self.now) {
