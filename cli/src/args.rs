@@ -3,19 +3,25 @@
 use std::path::PathBuf;
 
 use clap::{Parser, Subcommand, ValueEnum};
+use windlass_core::ids::{SourceName, WindowId};
+
+use crate::state::StateAddress;
 
 /// Pulls audit records out of third-party APIs, window by window, and loses none.
 #[derive(Debug, Parser)]
 #[command(name = "windlass", version, max_term_width = 100, after_help = EXIT_CODES)]
 pub(crate) struct Args {
-    /// The configuration file
-    #[arg(
-        long,
-        global = true,
-        value_name = "FILE",
-        default_value = "windlass.yaml"
-    )]
-    pub(crate) config: PathBuf,
+    /// The configuration file [default: windlass.yaml]
+    #[arg(long, global = true, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// The state, instead of the configuration's: `sqlite:PATH` or `dynamodb:TABLE`. What only looks
+    /// at a state, or operates on it, then needs no configuration
+    #[arg(long, global = true, value_name = "WHERE")]
+    pub(crate) state: Option<StateAddress>,
+    /// Where DynamoDB answers, if not where AWS says; AWS_ENDPOINT_URL does the same for every
+    /// service
+    #[arg(long, global = true, value_name = "URL", value_parser = endpoint_url)]
+    pub(crate) endpoint_url: Option<String>,
     /// How logs are written to standard error
     #[arg(long, global = true, value_name = "FORMAT", default_value = "text")]
     pub(crate) log_format: LogFormat,
@@ -33,10 +39,12 @@ Exit codes:
   2  the command line, the configuration or a manifest is wrong
   3  a source is blocked: its vendor or sink refuses it until somebody acts
   4  there are holes: windows that were given up, to see with `windlass windows`
-  5  the state cannot be used: missing, locked, full, damaged or of another version
-  6  `run --until-caught-up` was stopped before that, a second signal ended a run, or the
-     demo was stopped
+  5  the state cannot be used: missing, locked, full, damaged, out of reach,
+     not permitted, or of another version
+  6  `run --until-caught-up` was stopped before that, a second signal ended
+     a run, the demo was stopped, or the answer to `apply` was no
   7  the demo lost or duplicated a record
+  8  `diff` found that `apply` would change something
 
 Logs: WINDLASS_LOG sets the filter (default `warn`), NO_COLOR switches colours off.";
 
@@ -72,6 +80,24 @@ pub(crate) enum Command {
         /// The window's id, as `windlass windows` prints it
         window: String,
     },
+    /// Try windows again that were given up: parked ones become ready
+    Retry(RetryArgs),
+    /// Hold sources back: what is in hand goes on, and nothing new starts
+    Pause {
+        /// The sources
+        #[arg(required = true)]
+        sources: Vec<SourceName>,
+    },
+    /// Let sources go on that `pause` holds back
+    Resume {
+        /// The sources
+        #[arg(required = true)]
+        sources: Vec<SourceName>,
+    },
+    /// Put the configuration's sources into the state, after showing what that changes
+    Apply(ApplyArgs),
+    /// Show what `apply` would change, and change nothing
+    Diff(DiffArgs),
     /// List the connectors, or describe one
     Connectors {
         /// A connector's name, or the path of a manifest
@@ -108,6 +134,40 @@ pub(crate) struct WindowsArgs {
 }
 
 #[derive(Debug, clap::Args)]
+#[group(required = true, multiple = false)]
+pub(crate) struct RetryArgs {
+    /// The windows, as `windlass windows` prints them
+    #[arg(value_name = "WINDOW")]
+    pub(crate) windows: Vec<WindowId>,
+    /// Every parked window of this source
+    #[arg(long, value_name = "SOURCE")]
+    pub(crate) all: Option<SourceName>,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct ApplyArgs {
+    #[command(flatten)]
+    pub(crate) diff: DiffArgs,
+    /// Begin new timelines even where the present ones have windows that are not done: those stay
+    /// as they are, and what they lack is never delivered
+    #[arg(long)]
+    pub(crate) abandon: bool,
+    /// Check and show everything, and change nothing
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// Do not ask; needed where nobody can answer
+    #[arg(long, short)]
+    pub(crate) yes: bool,
+}
+
+#[derive(Debug, Clone, Copy, clap::Args)]
+pub(crate) struct DiffArgs {
+    /// Pause the sources of the state that the configuration does not name
+    #[arg(long)]
+    pub(crate) prune: bool,
+}
+
+#[derive(Debug, clap::Args)]
 pub(crate) struct DemoArgs {
     /// Records the sample vendor holds
     #[arg(long, default_value_t = 20_000, value_parser = clap::value_parser!(u64).range(1..=5_000_000))]
@@ -118,6 +178,17 @@ pub(crate) struct DemoArgs {
     /// Keep the demo's state and output in this folder instead of deleting them
     #[arg(long, value_name = "DIR")]
     pub(crate) keep: Option<PathBuf>,
+}
+
+/// An address that requests can go to.
+fn endpoint_url(text: &str) -> Result<String, &'static str> {
+    let host = text
+        .strip_prefix("https://")
+        .or_else(|| text.strip_prefix("http://"));
+    match host {
+        Some(host) if !host.is_empty() && !host.starts_with('/') => Ok(text.to_owned()),
+        _ => Err("write it like https://dynamodb.eu-west-1.amazonaws.com"),
+    }
 }
 
 #[cfg(test)]

@@ -1,7 +1,10 @@
 //! What each command does, one file a command.
 
+pub(crate) mod apply;
 pub(crate) mod check;
 pub(crate) mod connectors;
+pub(crate) mod hold;
+pub(crate) mod retry;
 pub(crate) mod run;
 pub(crate) mod status;
 pub(crate) mod windows;

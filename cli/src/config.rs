@@ -1,12 +1,14 @@
 //! The configuration file: read, checked against manifests and limits, and turned into source
 //! definitions. Every error names the file, the line, the field and what was expected.
 
+mod on_lambda;
 mod raw;
 mod resolve;
+mod sinks;
 
 use std::collections::BTreeMap;
 use std::io::Read;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use anyhow::Context;
 use windlass_connectors::connector::Connector;
@@ -14,31 +16,22 @@ use windlass_connectors::yaml::{self, YamlError};
 use windlass_core::limits;
 use windlass_core::source::SourceDefinition;
 
+pub(crate) use self::sinks::SinkConfig;
 use crate::exit_code::UsageError;
+use crate::state::StateAddress;
+use crate::target::hint;
 
 /// A configuration that has passed every check.
 #[derive(Debug)]
 pub(crate) struct Config {
-    /// The state file.
-    pub(crate) state: PathBuf,
+    /// Where windlass remembers.
+    pub(crate) state: StateAddress,
     /// Sinks by name.
     pub(crate) sinks: BTreeMap<String, SinkConfig>,
     /// Sources by name.
     pub(crate) sources: BTreeMap<String, Source>,
     /// The file's name and text, to place later errors.
     file: (String, String),
-}
-
-/// Where records go.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum SinkConfig {
-    /// Files under a folder.
-    Ndjson {
-        /// The folder.
-        dir: PathBuf,
-    },
-    /// Standard output.
-    Stdout,
 }
 
 /// A source as configured.
@@ -51,8 +44,9 @@ pub(crate) struct Source {
 }
 
 impl Config {
-    /// Reads and checks the file at `path`. Relative paths inside are relative to its folder.
-    pub(crate) fn load(path: &Path) -> anyhow::Result<Self> {
+    /// Reads and checks the file at `path`, for the state at `state` if the file's own is not meant.
+    /// Relative paths inside are relative to its folder.
+    pub(crate) fn load(path: &Path, state: Option<&StateAddress>) -> anyhow::Result<Self> {
         let text = read_text(path)?;
         let name = path.display().to_string();
         let raw: raw::Config = yaml::load(&name, &text)?;
@@ -62,7 +56,7 @@ impl Config {
             text: &text,
             base,
         };
-        let (sinks, sources, state) = resolve::resolve(&place, raw)?;
+        let (sinks, sources, state) = resolve::resolve(&place, raw, state)?;
         Ok(Self {
             state,
             sinks,
@@ -86,11 +80,8 @@ impl Config {
     /// The source called `name`, or an error that lists those there are.
     pub(crate) fn source(&self, name: &str) -> anyhow::Result<&Source> {
         self.sources.get(name).ok_or_else(|| {
-            let known: Vec<_> = self.sources.keys().map(String::as_str).collect();
-            let hint = match yaml::did_you_mean(name, known.iter().copied()) {
-                Some(word) => format!("did you mean `{word}`?"),
-                None => format!("there are: {}", known.join(", ")),
-            };
+            let known = self.sources.keys().map(String::as_str).collect();
+            let hint = hint(name, &known);
             UsageError(format!(
                 "there is no source `{name}` in the configuration; {hint}"
             ))

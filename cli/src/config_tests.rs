@@ -18,7 +18,7 @@ fn load(text: &str) -> anyhow::Result<Config> {
     let dir = tempfile::tempdir()?;
     let path = dir.path().join("windlass.yaml");
     std::fs::write(&path, text)?;
-    Config::load(&path)
+    Config::load(&path, None)
 }
 
 /// What the error for `text` says, without the folder.
@@ -43,11 +43,11 @@ fn every_example_is_a_valid_configuration() {
             .extension()
             .is_some_and(|extension| extension == "yaml")
         {
-            Config::load(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+            Config::load(&path, None).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
             loaded += 1;
         }
     }
-    assert!(loaded >= 3);
+    assert!(loaded >= 4);
 }
 
 #[test]
@@ -58,7 +58,7 @@ fn defaults_come_from_the_manifest_and_paths_are_relative_to_the_file() {
     assert!(source.metadata && !source.paused);
     assert!(source.policy.settle_ms > 0);
     assert!(source.secret.as_ref().unwrap().starts_with("file:/"));
-    assert!(config.state.is_absolute());
+    assert!(matches!(config.state, StateAddress::Sqlite(path) if path.is_absolute()));
 }
 
 #[test]
@@ -121,6 +121,134 @@ fn each_mistake_is_one_error_with_its_line_and_what_to_do() {
     insta::assert_snapshot!(report);
 }
 
+const ON_LAMBDA: &str = "\
+state: { dynamodb: { table: windlass } }
+sinks:
+  lake:
+    firehose: { stream: audit, rejects: 's3://acme-audit/rejects' }
+sources:
+  okta-acme:
+    connector: okta_system_log
+    params: { domain: acme.okta.com }
+    secret: secretsmanager:windlass/acme#okta_token
+    start: 2026-01-01T00:00:00Z
+";
+
+#[test]
+fn what_workers_on_lambda_cannot_use_is_one_error_with_its_line_and_what_to_do() {
+    let lambda = |old: &str, new: &str| {
+        assert!(ON_LAMBDA.contains(old), "{old}");
+        ON_LAMBDA.replace(old, new)
+    };
+    let state = "state: { dynamodb: { table: windlass } }\n";
+    let stream = "firehose: { stream: audit, rejects: 's3://acme-audit/rejects' }";
+    let secret = "secretsmanager:windlass/acme#okta_token";
+    let role = "stream: audit, role_arn: 'arn:aws:iam::1:role/x'";
+    let cases = [
+        ("a table that is none", lambda("windlass }", "a b }")),
+        ("no table", lambda("{ table: windlass }", "{}")),
+        (
+            "two states",
+            lambda("{ dynamodb:", "{ sqlite: w, dynamodb:"),
+        ),
+        ("another kind of state", lambda("dynamodb:", "dynamo:")),
+        ("no state", lambda(state, "")),
+        ("a folder as sink", lambda(stream, "ndjson: { dir: out }")),
+        ("standard output as sink", lambda(stream, "stdout: {}")),
+        ("a secret in the environment", lambda(secret, "env:OKTA")),
+        ("a secret in a file", lambda(secret, "file:okta.token")),
+        (
+            "no rejects",
+            lambda(", rejects: 's3://acme-audit/rejects'", ""),
+        ),
+        ("rejects nowhere", lambda("s3://acme-audit/rejects", "acme")),
+        ("no stream's name", lambda("stream: audit", "stream: 'a b'")),
+        (
+            "an external id alone",
+            lambda("stream: audit", "stream: audit, external_id: abc"),
+        ),
+        ("a role that is none", lambda("stream: audit", role)),
+        ("an unknown field", lambda("stream: audit", "steam: audit")),
+    ];
+    let mut report = String::new();
+    for (name, text) in cases {
+        writeln!(report, "{name}\n    {}", error(&text)).unwrap();
+    }
+    insta::assert_snapshot!(report);
+}
+
+#[test]
+fn a_stream_is_stored_with_its_source_and_a_local_sink_is_not() {
+    let on_lambda = load(ON_LAMBDA).unwrap();
+    assert_eq!(on_lambda.state.to_string(), "dynamodb:windlass");
+    let destination = &on_lambda.sources["okta-acme"].definition.destination;
+    let stored = destination
+        .iter()
+        .map(|(key, value)| format!("{key}={value}"));
+    assert_eq!(
+        stored.collect::<Vec<_>>(),
+        [
+            "kind=firehose",
+            "packed=true",
+            "rejects=s3://acme-audit/rejects",
+            "stream=audit"
+        ]
+    );
+    let local = load(GOOD).unwrap();
+    assert!(local.sources["okta-acme"].definition.destination.is_empty());
+    // A run on one machine delivers to a stream, too.
+    let state = "{ dynamodb: { table: windlass } }";
+    let local = load(&ON_LAMBDA.replace(state, "{ sqlite: windlass.db }")).unwrap();
+    assert_eq!(
+        local.sources["okta-acme"].definition.destination,
+        *destination
+    );
+}
+
+#[test]
+fn the_state_of_the_command_line_counts_instead_of_the_files_own() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("windlass.yaml");
+    let table: StateAddress = "dynamodb:other".parse().unwrap();
+    let without = ON_LAMBDA.replace("state: { dynamodb: { table: windlass } }\n", "");
+    for text in [ON_LAMBDA, &without] {
+        std::fs::write(&path, text).unwrap();
+        assert_eq!(Config::load(&path, Some(&table)).unwrap().state, table);
+    }
+    // What a state asks of the sources is asked for the one that is meant.
+    std::fs::write(&path, GOOD).unwrap();
+    let refused = Config::load(&path, Some(&table)).unwrap_err().to_string();
+    assert!(refused.contains("a worker on Lambda"), "{refused}");
+}
+
+#[test]
+fn a_manifest_of_ones_own_is_stored_by_the_name_it_has_in_a_workers_package() {
+    let dir = tempfile::tempdir().unwrap();
+    let manifest = windlass_connectors::registry::source("nvd_cves").unwrap();
+    for folder in ["manifests", "elsewhere"] {
+        std::fs::create_dir(dir.path().join(folder)).unwrap();
+        std::fs::write(dir.path().join(folder).join("mine.yaml"), manifest).unwrap();
+    }
+    let path = dir.path().join("windlass.yaml");
+    let load = |connector: &str| {
+        let text = ON_LAMBDA
+            .replace("okta_system_log", connector)
+            .replace("    params: { domain: acme.okta.com }\n", "");
+        std::fs::write(&path, text).unwrap();
+        Config::load(&path, None)
+    };
+    for connector in ["manifests/mine.yaml", "./manifests/mine.yaml"] {
+        let config = load(connector).unwrap();
+        let definition = &config.sources["okta-acme"].definition;
+        assert_eq!(definition.connector, "manifests/mine.yaml");
+    }
+    for connector in ["elsewhere/mine.yaml", "manifests/../elsewhere/mine.yaml"] {
+        let refused = load(connector).unwrap_err().to_string();
+        let hint = "put the file into `manifests/`";
+        assert!(refused.contains(hint), "{refused}");
+    }
+}
+
 #[test]
 fn a_pasted_secret_is_not_repeated() {
     assert!(!error(&GOOD.replace("file:okta.token", "00abcDEFsecret")).contains("00abcDEF"));
@@ -145,7 +273,7 @@ fn what_changes_where_records_come_from_changes_the_generation_and_nothing_else_
 
 #[test]
 fn a_missing_file_says_how_to_begin() {
-    let error = Config::load(Path::new("nowhere/windlass.yaml"))
+    let error = Config::load(Path::new("nowhere/windlass.yaml"), None)
         .unwrap_err()
         .to_string();
     assert!(error.contains("name another file with --config"), "{error}");

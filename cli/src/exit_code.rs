@@ -3,6 +3,8 @@
 use windlass_connectors::yaml::YamlError;
 use windlass_state::StateError;
 
+use crate::state::sources::NotWritten;
+
 /// How the program ends. The numbers are documented in `--help` and in the README.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum ExitCode {
@@ -18,10 +20,12 @@ pub(crate) enum ExitCode {
     Holes = 4,
     /// The state cannot be used.
     State = 5,
-    /// Stopped before everything was caught up.
+    /// Stopped, or told not to, before everything was done.
     Unfinished = 6,
     /// The demo lost or duplicated a record.
     DemoFailed = 7,
+    /// The configuration and the state differ.
+    Different = 8,
 }
 
 /// A usage or configuration error that has no file position.
@@ -39,7 +43,10 @@ impl ExitCode {
     pub(crate) fn of(error: &anyhow::Error) -> Self {
         if error.is::<YamlError>() || error.is::<UsageError>() {
             Self::Usage
-        } else if error.is::<StateError>() || error.is::<StateUnusable>() {
+        } else if error.is::<StateError>()
+            || error.is::<StateUnusable>()
+            || error.is::<NotWritten>()
+        {
             Self::State
         } else {
             Self::Unexpected

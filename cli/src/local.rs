@@ -5,6 +5,7 @@ mod engine;
 mod lock;
 mod meter;
 mod outfit;
+mod sinks;
 
 pub(crate) use engine::{Ending, Engine};
 pub(crate) use lock::StateLock;

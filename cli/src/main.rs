@@ -1,13 +1,19 @@
 //! The `windlass` command: the whole engine on one machine, and the operator's view of its state.
 
 mod args;
+mod aws;
 mod commands;
 mod config;
 mod demo;
+mod difference;
 mod exit_code;
 mod local;
 mod output;
 mod signals;
+mod state;
+mod target;
+#[cfg(test)]
+mod testing;
 
 use std::ffi::OsString;
 
@@ -17,6 +23,7 @@ use tracing_subscriber::EnvFilter;
 use crate::args::{Args, Command, LogFormat};
 use crate::exit_code::{ExitCode, UsageError};
 use crate::output::Output;
+use crate::target::Target;
 
 fn main() -> std::process::ExitCode {
     let args = Args::parse();
@@ -51,19 +58,27 @@ fn main() -> std::process::ExitCode {
 }
 
 async fn dispatch(args: &Args, output: Output) -> anyhow::Result<ExitCode> {
+    let target = Target::new(
+        args.config.clone(),
+        args.state.clone(),
+        args.endpoint_url.clone(),
+    );
     match &args.command {
         Command::Demo(demo) => demo::run(demo, output).await,
-        Command::Run(run) => commands::run::run(&args.config, run, output).await,
+        Command::Run(run) => commands::run::run(&target, run, output).await,
         Command::Check { source } => {
-            commands::check::check(&args.config, source.as_deref(), output).await
+            commands::check::check(&target, source.as_deref(), output).await
         }
         Command::Status { source } => {
-            commands::status::status(&args.config, source.as_deref(), output).await
+            commands::status::status(&target, source.as_deref(), output).await
         }
-        Command::Windows(windows) => {
-            commands::windows::windows(&args.config, windows, output).await
-        }
-        Command::Show { window } => commands::windows::show(&args.config, window, output).await,
+        Command::Windows(windows) => commands::windows::windows(&target, windows, output).await,
+        Command::Show { window } => commands::windows::show(&target, window, output).await,
+        Command::Retry(retry) => commands::retry::retry(&target, retry, output).await,
+        Command::Pause { sources } => commands::hold::pause(&target, sources, output).await,
+        Command::Resume { sources } => commands::hold::resume(&target, sources, output).await,
+        Command::Apply(apply) => commands::apply::apply(&target, apply, output).await,
+        Command::Diff(diff) => commands::apply::diff(&target, diff, output).await,
         Command::Connectors { name } => commands::connectors::connectors(name.as_deref(), output),
     }
 }
@@ -82,11 +97,15 @@ fn start_logging(args: &Args) -> Result<(), UsageError> {
     Ok(())
 }
 
+/// What is logged unless somebody asks for something else. What stands in the way of AWS is said as
+/// an error, and need not be said by its SDK before.
+const LOG_FILTER: &str = "warn,aws_config=off";
+
 /// The filter that `WINDLASS_LOG` asks for; warnings when it asks for nothing.
 fn log_filter(asked: Option<OsString>) -> Result<EnvFilter, UsageError> {
     let asked = asked.unwrap_or_default();
     if asked.is_empty() {
-        return Ok(EnvFilter::new("warn"));
+        return Ok(EnvFilter::new(LOG_FILTER));
     }
     let refused = |problem: String| UsageError(format!("WINDLASS_LOG: {problem}"));
     let text = asked
@@ -102,7 +121,7 @@ mod tests {
     #[test]
     fn a_log_filter_that_is_none_is_refused_with_the_reason() {
         let filter = |text: &str| log_filter(Some(text.into())).map(|filter| filter.to_string());
-        assert_eq!(filter("").unwrap(), "warn");
+        assert_eq!(filter("").unwrap(), "aws_config=off,warn");
         assert_eq!(filter("info").unwrap(), "info");
         let refused = filter("windlass=loud").unwrap_err().to_string();
         assert!(

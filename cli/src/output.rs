@@ -1,13 +1,16 @@
 //! The one place that prints. A stream that nobody reads any more ends no run: `eprintln!` would
 //! panic on it.
 
-use std::io::{self, ErrorKind, IsTerminal, Write};
+use std::io::{self, BufRead, ErrorKind, IsTerminal, Read, Write};
 use std::sync::{Mutex, PoisonError};
 
 use anyhow::Context;
 use comfy_table::{ContentArrangement, Table, presets};
 use indicatif::MultiProgress;
 use windlass_core::time::{SECOND_MS, Timestamp};
+
+/// Longest answer to a question.
+const ANSWER_BYTES_MAX: u64 = 100;
 
 /// The bars on standard error, while there are some: a line between them would tear them.
 static BARS: Mutex<Option<MultiProgress>> = Mutex::new(None);
@@ -16,19 +19,41 @@ static BARS: Mutex<Option<MultiProgress>> = Mutex::new(None);
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Output {
     json: bool,
-    /// Whether standard output carries records, so that results go to standard error.
-    aside: bool,
+    stream: Stream,
+}
+
+/// Where results go.
+#[derive(Debug, Clone, Copy)]
+enum Stream {
+    Stdout,
+    /// Standard output carries records.
+    Stderr,
+    /// Nobody reads what tests print.
+    #[cfg(test)]
+    Nowhere,
 }
 
 impl Output {
     pub(crate) const fn new(json: bool) -> Self {
-        Self { json, aside: false }
+        Self {
+            json,
+            stream: Stream::Stdout,
+        }
+    }
+
+    /// An output that nobody reads and where nobody can be asked.
+    #[cfg(test)]
+    pub(crate) const fn nowhere() -> Self {
+        Self {
+            json: true,
+            stream: Stream::Nowhere,
+        }
     }
 
     /// The same for a command whose standard output carries records and nothing else.
     pub(crate) const fn aside(self) -> Self {
         Self {
-            aside: true,
+            stream: Stream::Stderr,
             ..self
         }
     }
@@ -53,10 +78,11 @@ impl Output {
         } else {
             text()
         };
-        let written = if self.aside {
-            write_to(io::stderr(), &text)
-        } else {
-            write_to(io::stdout(), &text)
+        let written = match self.stream {
+            Stream::Stdout => write_to(io::stdout(), &text),
+            Stream::Stderr => write_to(io::stderr(), &text),
+            #[cfg(test)]
+            Stream::Nowhere => Ok(()),
         };
         match written {
             Err(error) if error.kind() != ErrorKind::BrokenPipe => {
@@ -71,6 +97,19 @@ impl Output {
         if !self.json {
             say(line);
         }
+    }
+
+    /// Asks `question` where somebody can answer, and takes nothing but a yes for one. `None` where
+    /// nobody can.
+    pub(crate) fn confirmed(self, question: &str) -> Option<bool> {
+        if self.json || !io::stdin().is_terminal() || !io::stderr().is_terminal() {
+            return None;
+        }
+        let mut answer = String::new();
+        write_to(Stderr, &format!("{question} [y/N] ")).ok()?;
+        let mut stdin = io::stdin().lock().take(ANSWER_BYTES_MAX);
+        stdin.read_line(&mut answer).ok()?;
+        Some(matches!(answer.trim(), "y" | "Y" | "yes"))
     }
 
     /// What went wrong, on standard error.
@@ -119,8 +158,45 @@ fn write_to(mut stream: impl Write, text: &str) -> io::Result<()> {
 
 /// Whether standard error is a terminal that shows colours: see <https://no-color.org>.
 pub(crate) fn colours_on_stderr() -> bool {
-    let refused = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
-    !refused && io::stderr().is_terminal()
+    !colours_refused() && io::stderr().is_terminal()
+}
+
+fn colours_refused() -> bool {
+    std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty())
+}
+
+/// Colours on standard output, or none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Paint {
+    on: bool,
+}
+
+impl Paint {
+    /// No colours.
+    #[cfg(test)]
+    pub(crate) const PLAIN: Self = Self { on: false };
+
+    /// Colours if standard output is a terminal that shows them.
+    pub(crate) fn of_stdout() -> Self {
+        Self {
+            on: !colours_refused() && io::stdout().is_terminal(),
+        }
+    }
+
+    /// `line` in the colour of its `mark`: what comes, what changes, what goes.
+    pub(crate) fn marked(self, mark: char, line: &str) -> String {
+        let colour = match mark {
+            '+' => 32,
+            '~' => 33,
+            '-' => 31,
+            _ => return line.to_owned(),
+        };
+        if self.on {
+            format!("\u{1b}[{colour}m{line}\u{1b}[0m")
+        } else {
+            line.to_owned()
+        }
+    }
 }
 
 /// A table without lines, as wide as the terminal allows.

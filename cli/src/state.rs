@@ -2,8 +2,9 @@
 
 mod address;
 mod open;
+pub(crate) mod sources;
 mod store;
 
-pub(crate) use address::{StateAddress, Table};
+pub(crate) use address::{InvalidAddress, StateAddress, Table};
 pub(crate) use open::{Purpose, open};
 pub(crate) use store::Store;

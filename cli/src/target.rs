@@ -1,6 +1,11 @@
 //! What a command works on: which configuration file and which state, as the command line says.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
+
+use windlass_connectors::yaml;
+use windlass_core::source::SourceRecord;
+use windlass_state::StateStore;
 
 use crate::config::Config;
 use crate::exit_code::UsageError;
@@ -8,6 +13,9 @@ use crate::state::{self, Purpose, StateAddress, Store};
 
 /// The configuration file unless another is named.
 const CONFIG_FILE: &str = "windlass.yaml";
+
+/// Most names that a message lists.
+const NAMES_SHOWN_MAX: usize = 20;
 
 /// A configuration file, a state, or both.
 #[derive(Debug, Clone)]
@@ -40,13 +48,12 @@ impl Target {
     /// The state, for a command that works on a state and needs a configuration only to find it:
     /// with `--state`, one is read only if `--config` names it.
     pub(crate) async fn state(&self, purpose: Purpose) -> anyhow::Result<Found> {
-        let config = match &self.state {
-            Some(_) if self.config.is_none() => None,
-            _ => Some(self.config()?),
+        let (address, config) = if let (Some(address), None) = (&self.state, &self.config) {
+            (address.clone(), None)
+        } else {
+            let config = self.config()?;
+            (config.state.clone(), Some(config))
         };
-        let of_config = || config.as_ref().map(|config| config.state.clone());
-        let address = self.state.clone().or_else(of_config);
-        let address = address.ok_or_else(|| UsageError("name a state with --state".to_owned()))?;
         let store = self.open(&address, purpose).await?;
         Ok(Found {
             address,
@@ -70,7 +77,6 @@ impl Target {
 }
 
 /// A state, and the configuration that goes with it.
-#[derive(Debug)]
 pub(crate) struct Found {
     /// Where the state is.
     pub(crate) address: StateAddress,
@@ -78,4 +84,55 @@ pub(crate) struct Found {
     pub(crate) store: Store,
     /// The configuration, if one was read.
     pub(crate) config: Option<Config>,
+}
+
+impl Found {
+    /// The source called `name`, also one that the configuration does not name any more.
+    ///
+    /// # Errors
+    /// When there is none: what there is instead.
+    pub(crate) async fn source(&self, name: &str) -> anyhow::Result<SourceRecord> {
+        let listed = self.store.all_sources().await?;
+        let of_name = |record: &&SourceRecord| record.definition.name.as_str() == name;
+        // A list may lag behind, and have a source that has just moved twice.
+        let latest = listed.iter().filter(of_name).max_by_key(|it| it.version);
+        let stored = match latest {
+            Some(it) => self.store.source(it.shard(), &it.definition.name).await?,
+            None => None,
+        };
+        stored.ok_or_else(|| self.unknown(name, &listed).into())
+    }
+
+    fn unknown(&self, name: &str, stored: &[SourceRecord]) -> UsageError {
+        let configured = self.config.iter().flat_map(|config| config.sources.keys());
+        let configured: BTreeSet<_> = configured.map(String::as_str).collect();
+        if configured.contains(name) {
+            let command = self.address.what_puts_sources_there();
+            return UsageError(format!(
+                "`{name}` is not in the state yet; `{command}` puts it there"
+            ));
+        }
+        let stored = stored.iter().map(|record| record.definition.name.as_str());
+        let known: BTreeSet<_> = configured.into_iter().chain(stored).collect();
+        let hint = hint(name, &known);
+        UsageError(format!(
+            "there is no source `{name}` in {}; {hint}",
+            self.address
+        ))
+    }
+}
+
+/// What might have been meant by `name`.
+pub(crate) fn hint(name: &str, known: &BTreeSet<&str>) -> String {
+    if let Some(word) = yaml::did_you_mean(name, known.iter().copied()) {
+        return format!("did you mean `{word}`?");
+    }
+    match known.len() {
+        0 => "there are none".to_owned(),
+        1..=NAMES_SHOWN_MAX => {
+            let names: Vec<_> = known.iter().copied().collect();
+            format!("there are: {}", names.join(", "))
+        }
+        many => format!("`windlass status` lists the {many} that there are"),
+    }
 }

@@ -8,7 +8,7 @@ use crate::window::{Status, Window};
 /// What the tick does to `window` before it plans: takes back a lease or dispatch that ran out, and
 /// parks a window that has used up its tries. `None` leaves it alone.
 ///
-/// A lease is taken back only after the skew allowance: its holder's clock may be that far behind.
+/// The end of a lease or dispatch already holds what clocks may differ by: whoever sets it adds that.
 pub fn scavenge(window: &Window, now: Timestamp) -> Option<Event> {
     match window.status {
         Status::Ready if window.is_exhausted() => Some(park(window, now)),
@@ -24,9 +24,7 @@ pub fn recover(window: &Window, now: Timestamp) -> Option<Event> {
 }
 
 fn ran_out(window: &Window, now: Timestamp) -> bool {
-    window
-        .lease_until
-        .is_none_or(|until| until.plus_ms(limits::CLOCK_SKEW_MS) < now)
+    window.lease_until.is_none_or(|until| until < now)
 }
 
 fn park(window: &Window, now: Timestamp) -> Event {

@@ -7,6 +7,7 @@ use windlass_tests::aws::deployment::{Deployment, STREAM, Setup, WORKER};
 use windlass_tests::aws::lambda::{Act, Chaos, Moment, Outcome, Strike};
 use windlass_tests::aws::state_proxy::{StateFault, StateFaults};
 use windlass_tests::aws::streams::{CallFault, StreamFaults, StreamKind};
+use windlass_tests::vendor::Shape;
 
 use crate::vendors::Stock;
 
@@ -26,13 +27,11 @@ fn after(action: &str, times: std::ops::RangeInclusive<usize>) -> Strike {
     }
 }
 
-/// P2 resume: whatever stops a worker, its window goes on after its last checkpoint.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn through_every_kind_of_trouble_nothing_is_lost_and_little_comes_twice() -> anyhow::Result<()>
-{
-    let stock = Stock::google(8, 12, PAGE).latency_ms(150..=250);
+/// Pulls through all of it and checks what arrived.
+async fn pull_through_trouble(seed: u64, stock: Stock, kind: StreamKind) -> anyhow::Result<()> {
     // A worker has about one second of work: the rest of its time is kept for the release.
     let setup = Setup {
+        kind,
         worker_timeout_ms: 11_000,
         event_age_ms: 2_000,
         dispatch_seconds: 3,
@@ -40,52 +39,31 @@ async fn through_every_kind_of_trouble_nothing_is_lost_and_little_comes_twice() 
     };
     let deployment = Deployment::new("trouble", stock.start().await, setup).await?;
     deployment.apply().await?;
-    let random = Strike {
-        act: Act::Kill,
-        moment: Moment::AfterMs(0..=1_500),
-    };
-    let strikes = [
-        random,
-        after("dynamodb:UpdateItem", 1..=4),
-        after("firehose:PutRecordBatch", 1..=4),
-    ];
-    let chaos = Chaos::new(61).doubled(15).lost(10).delay_ms(0..=100);
-    deployment
-        .lambda
-        .set_chaos(WORKER, chaos.struck(40, KILLS_MAX, &strikes))?;
-    let kinds = [
-        StateFault::Throttled,
-        StateFault::Internal,
-        StateFault::LostReply,
-    ];
-    deployment
-        .proxy
-        .set_faults(StateFaults::new(62, 10, &kinds).latency_ms(0..=10));
-    let kinds = [CallFault::Unavailable, CallFault::LostReply];
-    deployment
-        .streams
-        .set_faults(StreamFaults::new(63).entries(30).calls(4, &kinds));
+    make_trouble(&deployment, seed, kind)?;
 
     deployment.until_caught_up(TICKS_MAX).await?;
 
     let invocations = deployment.lambda.invocations(WORKER)?;
-    let stopped = |outcome: &Outcome| !matches!(outcome, Outcome::Returned(_));
+    let stopped = |outcome: &Outcome| {
+        matches!(
+            outcome,
+            Outcome::Killed | Outcome::TimedOut | Outcome::Failed(_)
+        )
+    };
     let stops = invocations.iter().filter(|it| stopped(&it.outcome)).count();
-    let lost_replies = deployment.streams.faults();
-    let lost_replies = lost_replies
-        .drawn()
-        .get(&CallFault::LostReply)
-        .copied()
-        .unwrap_or(0);
-    let repeats_max = PAGE * (stops + usize::try_from(lost_replies)?);
+    let drawn = deployment.streams.faults();
+    let unanswered =
+        [CallFault::LostReply, CallFault::Timeout].map(|kind| drawn.drawn().get(&kind));
+    let unanswered: u32 = unanswered.into_iter().flatten().sum();
+    let repeats_max = PAGE * (stops + usize::try_from(unanswered)?);
     let repeats = deployment.check_complete(repeats_max).await?;
 
     let tally = deployment.lambda.tally(WORKER)?;
-    let usage = deployment.streams.usage(StreamKind::Firehose, STREAM);
-    let drawn = deployment.proxy.faults();
+    let usage = deployment.streams.usage(kind, STREAM);
+    let state = deployment.proxy.faults();
     println!(
-        "{stops} stops, {repeats} repeats; {tally:?}; {:?}; {usage:?}",
-        drawn.drawn()
+        "{stops} stops, {unanswered} puts without an answer, {repeats} repeats; {tally:?}; {:?}; {usage:?}",
+        state.drawn()
     );
     // Otherwise this would prove nothing.
     ensure!(
@@ -93,7 +71,7 @@ async fn through_every_kind_of_trouble_nothing_is_lost_and_little_comes_twice() 
         "too calm: {tally:?}"
     );
     ensure!(
-        usage.refused_entries >= 10 && drawn.drawn().len() == 3,
+        usage.refused_entries >= 10 && state.drawn().len() == 3,
         "too calm: {usage:?}"
     );
     let windows = deployment.table.windows().await?;
@@ -102,4 +80,60 @@ async fn through_every_kind_of_trouble_nothing_is_lost_and_little_comes_twice() 
         "a window fitted one run: {windows:?}"
     );
     Ok(())
+}
+
+fn make_trouble(deployment: &Deployment, seed: u64, kind: StreamKind) -> anyhow::Result<()> {
+    let put = match kind {
+        StreamKind::Firehose => "firehose:PutRecordBatch",
+        StreamKind::Kinesis => "kinesis:PutRecords",
+    };
+    let random = Strike {
+        act: Act::Kill,
+        moment: Moment::AfterMs(0..=1_500),
+    };
+    let strikes = [
+        random,
+        after("dynamodb:UpdateItem", 1..=4),
+        after(put, 1..=4),
+    ];
+    let chaos = Chaos::new(seed)
+        .doubled(15)
+        .lost(15)
+        .unanswered(5)
+        .delay_ms(0..=100);
+    let chaos = chaos.struck(40, KILLS_MAX, &strikes);
+    deployment.lambda.set_chaos(WORKER, chaos)?;
+    let kinds = [
+        StateFault::Throttled,
+        StateFault::Internal,
+        StateFault::LostReply,
+    ];
+    let state = StateFaults::new(seed, 10, &kinds).latency_ms(0..=10);
+    deployment.proxy.set_faults(state);
+    let kinds = [
+        CallFault::Unavailable,
+        CallFault::LostReply,
+        CallFault::Timeout,
+    ];
+    let stream = StreamFaults::new(seed).entries(30).calls(5, &kinds);
+    deployment.streams.set_faults(stream);
+    Ok(())
+}
+
+/// P2 resume: whatever stops a worker, its window goes on after its last checkpoint.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_newest_first_pull_into_firehose_through_every_kind_of_trouble_loses_nothing()
+-> anyhow::Result<()> {
+    let stock = Stock::google(8, 12, PAGE).latency_ms(150..=250);
+    pull_through_trouble(61, stock, StreamKind::Firehose).await
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_oldest_first_pull_into_kinesis_through_every_kind_of_trouble_loses_nothing()
+-> anyhow::Result<()> {
+    let stock = Stock {
+        shape: Shape::Okta,
+        ..Stock::google(8, 12, PAGE).latency_ms(150..=250)
+    };
+    pull_through_trouble(62, stock, StreamKind::Kinesis).await
 }

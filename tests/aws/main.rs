@@ -1,10 +1,12 @@
 //! windlass on AWS: the real Lambda bootstraps, under a Lambda service that kills them, on an
 //! emulated table, against a vendor on a loopback port. What counts is what the stream has been sent.
 
+mod actions;
 mod bad_input;
 mod emulated;
 mod faults;
 mod pull;
+mod stack;
 mod state;
 mod template;
 mod units;

@@ -19,6 +19,8 @@ pub(crate) struct Stock {
     pub(crate) pages: usize,
     /// Records a page.
     pub(crate) page_cap: usize,
+    /// About how many bytes a record has.
+    pub(crate) record_bytes: usize,
     pub(crate) latency_ms: RangeInclusive<u64>,
 }
 
@@ -31,6 +33,7 @@ impl Stock {
             windows,
             pages,
             page_cap,
+            record_bytes: RECORD_BYTES,
             latency_ms: 0..=0,
         }
     }
@@ -50,7 +53,7 @@ impl Stock {
             seed: self.seed,
             span: recent_span(windows * BOUND_MS),
             events: self.records(),
-            record_bytes: RECORD_BYTES,
+            record_bytes: self.record_bytes,
         });
         let settings = Settings {
             seed: self.seed,

@@ -8,5 +8,6 @@ mod faults;
 mod full_disk;
 mod hostile;
 mod kill;
+mod operate;
 mod pipe;
 mod scene;

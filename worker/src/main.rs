@@ -34,7 +34,8 @@ async fn serve() -> anyhow::Result<()> {
             }
         })
     });
-    lambda_runtime::run(handler)
+    // Boxed: what it waits for is one large future.
+    Box::pin(lambda_runtime::run(handler))
         .await
         .map_err(anyhow::Error::from_boxed)
 }

@@ -1,7 +1,6 @@
 //! `windlass check`: what is wrong with a configuration before anything is pulled, and one live
 //! page of a source on request.
 
-use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::Context;
@@ -13,19 +12,20 @@ use windlass_core::retry::FailureClass;
 use windlass_core::system::{SystemClock, SystemEntropy};
 use windlass_core::{Span, Timestamp};
 
-use crate::config::{Config, Source};
+use crate::config::Source;
 use crate::exit_code::ExitCode;
 use crate::local::LocalOutfit;
 use crate::output::{Output, duration, grouped};
+use crate::target::Target;
 
 /// Validates the configuration; with a source, asks its vendor for one page and shows its shape.
 /// Record contents are never printed.
 pub(crate) async fn check(
-    path: &Path,
+    target: &Target,
     source: Option<&str>,
     output: Output,
 ) -> anyhow::Result<ExitCode> {
-    let config = Config::load(path)?;
+    let config = target.config()?;
     let Some(name) = source else {
         let sources: Vec<_> = config.sources.values().map(describe).collect();
         output.result(&json!({ "ok": true, "sources": sources }), || {
@@ -41,7 +41,8 @@ pub(crate) async fn check(
     let source = config.source(name)?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let entropy: Arc<dyn Entropy> = Arc::new(SystemEntropy);
-    let outfit = LocalOutfit::build(&config, Some(&source.definition.name), &clock, &entropy)?;
+    let outfit =
+        LocalOutfit::build(&config, Some(&source.definition.name), &clock, &entropy).await?;
     let client = outfit
         .client(&source.definition.name)
         .context("the source that was asked for was not built")?;

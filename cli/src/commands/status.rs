@@ -1,59 +1,59 @@
 //! `windlass status`: up to when everything is delivered, and what is still open.
 
-use std::path::Path;
+mod standing;
 
-use serde_json::{Value, json};
+use futures_util::{StreamExt, stream};
+use serde_json::json;
 use windlass_core::clock::Clock;
 use windlass_core::ids::SourceName;
-use windlass_core::source::{RateGate, SourceDefinition, SourceRecord};
+use windlass_core::source::{SourceDefinition, SourceRecord};
 use windlass_core::system::SystemClock;
 use windlass_core::time::Timestamp;
-use windlass_core::window::Status;
-use windlass_orchestrator::{SourceView, oldest_in_trouble, read_source};
+use windlass_orchestrator::{SourceView, read_source};
 use windlass_state::StateStore;
-use windlass_state::sqlite::SqliteStore;
 
-use crate::config::Config;
-use crate::exit_code::{ExitCode, StateUnusable};
+use self::standing::{Standing, Surroundings, text};
+use crate::exit_code::{ExitCode, UsageError};
 use crate::local::StateLock;
-use crate::output::{Output, duration, grouped, lines, table, time};
+use crate::output::Output;
+use crate::state::{Purpose, StateAddress, Store};
+use crate::target::{Found, Target};
 
 /// Version of a source that is only in the configuration: stored ones begin at 1.
 const NOT_STORED: u64 = 0;
+/// Sources read at the same time.
+const READS_AT_ONCE: usize = 16;
 
-/// Prints where each source stands. Reads one consistent state file that a run may be writing.
+/// Prints where each source stands, beside whoever is working on the state.
 pub(crate) async fn status(
-    path: &Path,
+    target: &Target,
     only: Option<&str>,
     output: Output,
 ) -> anyhow::Result<ExitCode> {
-    let config = Config::load(path)?;
-    let store = open_state(&config)?;
-    // Before the state is read: a run that ends in between has not been interrupted.
-    let is_held = StateLock::is_held(&config.state);
+    let found = target.state(Purpose::Look).await?;
     let now = SystemClock.now();
-    let mut records = store.all_sources().await?;
-    let known = |name: &SourceName| records.iter().any(|record| record.definition.name == *name);
-    let new: Vec<_> = definitions(&config)
-        .filter(|new| !known(&new.name))
-        .collect();
-    records.extend(
-        new.into_iter()
-            .map(|definition| not_started(definition, now)),
-    );
-    records.sort_by(|a, b| a.definition.name.cmp(&b.definition.name));
-    records.retain(|record| only.is_none_or(|name| name == record.definition.name.as_str()));
+    let surroundings = Surroundings {
+        address: &found.address,
+        // Asked before the state is read: a run that ends in between has not been interrupted.
+        has_workers: match &found.address {
+            StateAddress::Sqlite(path) => StateLock::is_held(path),
+            StateAddress::DynamoDb(_) => true,
+        },
+        now,
+    };
+    let records = match only {
+        Some(name) => vec![one(&found, name, now).await?],
+        None => all(&found, now).await?,
+    };
+    let mut reads = stream::iter(
+        records
+            .into_iter()
+            .map(|record| standing(&found.store, record, &surroundings)),
+    )
+    .buffered(READS_AT_ONCE);
     let mut standings = Vec::new();
-    for record in records {
-        let gate = store
-            .rate_gate(&record.definition.policy.rate_group)
-            .await?;
-        let gate = gate.filter(|gate| gate.closed_until(now).is_some());
-        let view = read_still(&store, record, now).await?;
-        standings.push(Standing::of(&view, gate, is_held, now));
-    }
-    if let (Some(name), true) = (only, standings.is_empty()) {
-        config.source(name)?;
+    while let Some(standing) = reads.next().await {
+        standings.push(standing?);
     }
     let json = json!({
         "now": now,
@@ -63,12 +63,50 @@ pub(crate) async fn status(
     Ok(ExitCode::Success)
 }
 
-/// The sources of the configuration, as they would be stored.
-fn definitions(config: &Config) -> impl Iterator<Item = &SourceDefinition> {
-    config.sources.values().map(|source| &source.definition)
+/// Every source of the state and of the configuration, by name.
+async fn all(found: &Found, now: Timestamp) -> anyhow::Result<Vec<SourceRecord>> {
+    let mut records = found.store.all_sources().await?;
+    let known = |name: &SourceName| records.iter().any(|record| record.definition.name == *name);
+    let new: Vec<_> = definitions(found).filter(|new| !known(&new.name)).collect();
+    records.extend(
+        new.into_iter()
+            .map(|definition| not_started(definition, now)),
+    );
+    records.sort_by(|a, b| a.definition.name.cmp(&b.definition.name));
+    Ok(records)
 }
 
-/// A source that no run has stored yet.
+/// The source called `name`, of the state or of the configuration.
+async fn one(found: &Found, name: &str, now: Timestamp) -> anyhow::Result<SourceRecord> {
+    match found.source(name).await {
+        Ok(record) => Ok(record),
+        Err(error) => definitions(found)
+            .find(|definition| definition.name.as_str() == name && error.is::<UsageError>())
+            .map(|definition| not_started(definition, now))
+            .ok_or(error),
+    }
+}
+
+async fn standing(
+    store: &Store,
+    record: SourceRecord,
+    surroundings: &Surroundings<'_>,
+) -> anyhow::Result<Standing> {
+    let gate = store
+        .rate_gate(&record.definition.policy.rate_group)
+        .await?;
+    let gate = gate.filter(|gate| gate.closed_until(surroundings.now).is_some());
+    let view = read_still(store, record, surroundings.now).await?;
+    Ok(Standing::of(&view, gate, surroundings))
+}
+
+/// The sources of the configuration, as they would be stored.
+fn definitions(found: &Found) -> impl Iterator<Item = &SourceDefinition> {
+    let configs = found.config.iter();
+    configs.flat_map(|config| config.sources.values().map(|source| &source.definition))
+}
+
+/// A source that has not been put into the state yet.
 fn not_started(definition: &SourceDefinition, now: Timestamp) -> SourceRecord {
     SourceRecord {
         definition: definition.clone(),
@@ -85,7 +123,7 @@ const READS_MAX: usize = 5;
 /// Reads a source with marks and windows that belong together: its windows were read while its
 /// marks stood still, so that no window lacks a name that only newer marks have for it.
 async fn read_still(
-    store: &SqliteStore,
+    store: &Store,
     record: SourceRecord,
     now: Timestamp,
 ) -> anyhow::Result<SourceView> {
@@ -106,229 +144,46 @@ async fn read_still(
     Ok(view)
 }
 
-/// The state as it is on disk, for reading only.
-pub(crate) fn open_state(config: &Config) -> anyhow::Result<SqliteStore> {
-    if !config.state.exists() {
-        let problem = format!(
-            "there is no state at {} yet; `windlass run` makes it",
-            config.state.display()
-        );
-        return Err(StateUnusable(problem).into());
-    }
-    Ok(SqliteStore::open_read_only(&config.state)?)
-}
-
-/// What is said of one source.
-struct Standing {
-    source: String,
-    state: &'static str,
-    problem: Option<String>,
-    complete_through: Timestamp,
-    scheduled_through: Timestamp,
-    end: Option<Timestamp>,
-    lag_ms: i64,
-    open: usize,
-    running: usize,
-    holes: usize,
-    records_per_hour: Option<u64>,
-    unavailable: Vec<windlass_core::Span>,
-    gate: Option<RateGate>,
-    trouble: Option<Trouble>,
-}
-
-/// What holds the oldest open window up.
-struct Trouble {
-    /// When it is tried again; `None` while it is being, or may be at once.
-    waits_until: Option<Timestamp>,
-    error: String,
-}
-
-impl Trouble {
-    fn of(view: &SourceView, now: Timestamp) -> Option<Self> {
-        let window = oldest_in_trouble(view, now)?;
-        Some(Self {
-            waits_until: window.not_before.filter(|until| *until > now),
-            error: window.last_error.clone()?,
-        })
-    }
-}
-
-impl Standing {
-    fn of(view: &SourceView, gate: Option<RateGate>, is_held: bool, now: Timestamp) -> Self {
-        let definition = &view.record.definition;
-        let count = |wanted: &[Status]| {
-            view.windows()
-                .filter(|window| wanted.contains(&window.status))
-                .count()
-        };
-        let complete_through = view.complete_through();
-        let live = view.lanes.first();
-        let finished = definition.end.is_some_and(|end| complete_through >= end);
-        let running = count(&[Status::Running]);
-        let open = count(&[Status::Ready, Status::Dispatched, Status::Running]);
-        let holes = count(&[Status::Parked]);
-        let state = match () {
-            () if view.record.blocked.is_some() => "blocked",
-            () if view.record.is_paused() => "paused",
-            () if finished => "finished",
-            () if view.record.version == NOT_STORED => "not started",
-            () if running > 0 && !is_held => "interrupted",
-            () if running > 0 => "running",
-            () if gate.is_some() => "waiting",
-            () if open > 0 => "open",
-            () if holes > 0 => "holes",
-            () => "caught up",
-        };
-        Self {
-            source: definition.name.to_string(),
-            state,
-            problem: view
-                .record
-                .blocked
-                .as_ref()
-                .map(|blocked| blocked.reason.clone()),
-            complete_through,
-            scheduled_through: live
-                .map_or(definition.start, |lane| lane.progress.scheduled_through),
-            end: definition.end,
-            lag_ms: definition
-                .end
-                .map_or(now, |end| end.min(now))
-                .ms_since(complete_through)
-                .max(0),
-            open,
-            running,
-            holes,
-            records_per_hour: live.and_then(|lane| lane.progress.records_per_hour),
-            unavailable: view
-                .lanes
-                .iter()
-                .flat_map(|l| l.progress.unavailable.clone())
-                .collect(),
-            gate,
-            trouble: Trouble::of(view, now),
-        }
-    }
-
-    fn to_json(&self) -> Value {
-        json!({
-            "source": self.source,
-            "state": self.state,
-            "problem": self.problem,
-            "complete_through": self.complete_through,
-            "scheduled_through": self.scheduled_through,
-            "end": self.end,
-            "lag_ms": self.lag_ms,
-            "open": self.open,
-            "running": self.running,
-            "holes": self.holes,
-            "records_per_hour": self.records_per_hour,
-            "unavailable": self.unavailable,
-            "waits_until": self.gate.as_ref().map(|gate| gate.not_before),
-            "waits_for": self.gate.as_ref().map(|gate| &gate.reason),
-            "last_error": self.trouble.as_ref().map(|trouble| &trouble.error),
-        })
-    }
-
-    /// What a row of the table has no room for, a line each.
-    fn remarks(&self) -> Vec<String> {
-        let name = &self.source;
-        let mut lines = Vec::new();
-        if let Some(problem) = &self.problem {
-            lines.push(format!(
-                "{name} is blocked: {problem}; mend it and start `windlass run` again"
-            ));
-        }
-        if let Some(gate) = &self.gate {
-            let until = time(gate.not_before);
-            lines.push(format!("{name} waits until {until}: {}", gate.reason));
-        }
-        if let Some(Trouble { waits_until, error }) = &self.trouble {
-            let does = match waits_until {
-                Some(until) => format!("waits until {}", time(*until)),
-                None => "is to be tried again".to_owned(),
-            };
-            lines.push(format!("{name}: the oldest open window {does}: {error}"));
-        }
-        for span in &self.unavailable {
-            let (from, to) = (time(span.from()), time(span.to()));
-            lines.push(format!(
-                "{name}: {from} to {to} is before what the vendor keeps"
-            ));
-        }
-        if self.holes > 0 {
-            lines.push(format!("see `windlass windows {name} --status parked`"));
-        }
-        lines
-    }
-}
-
-fn text(standings: &[Standing]) -> String {
-    let mut table = table([
-        "source",
-        "state",
-        "complete through",
-        "lag",
-        "rec/h",
-        "open",
-        "running",
-        "holes",
-    ]);
-    for standing in standings {
-        table.add_row([
-            standing.source.clone(),
-            standing.state.to_owned(),
-            time(standing.complete_through),
-            duration(standing.lag_ms),
-            standing
-                .records_per_hour
-                .map_or_else(|| "-".to_owned(), grouped),
-            standing.open.to_string(),
-            standing.running.to_string(),
-            standing.holes.to_string(),
-        ]);
-    }
-    let mut text = lines(&table);
-    for remark in standings.iter().flat_map(Standing::remarks) {
-        text.push_str(&format!("{remark}\n"));
-    }
-    text
-}
-
 #[cfg(test)]
 mod tests {
+    use windlass_core::source::Blocked;
     use windlass_core::transition::{Cause, Claim, Release};
-    use windlass_core::{Owner, Window};
+    use windlass_core::{Owner, Progress};
 
     use super::*;
+    use crate::testing::{Bench, CONFIG, at, window};
 
-    const CONFIG: &str = "\
-        {state: {sqlite: w.db}, sinks: {pipe: {stdout: {}}}, sources: {okta: {\
-        connector: okta_system_log, params: {domain: acme.okta.com}, \
-        start: 2026-01-01T00:00:00Z}}}";
-
-    async fn standing(store: &SqliteStore, is_held: bool, now: Timestamp) -> Standing {
+    async fn standing(store: &Store, has_workers: bool, now: Timestamp) -> Standing {
         let record = store.all_sources().await.unwrap().remove(0);
-        let view = read_source(store, record, now).await.unwrap();
-        Standing::of(&view, None, is_held, now)
+        let address = StateAddress::Sqlite("windlass.db".into());
+        let surroundings = surroundings(&address, has_workers, now);
+        super::standing(store, record, &surroundings).await.unwrap()
+    }
+
+    fn surroundings(address: &StateAddress, has_workers: bool, now: Timestamp) -> Surroundings<'_> {
+        Surroundings {
+            address,
+            has_workers,
+            now,
+        }
+    }
+
+    fn state(standing: &Standing) -> String {
+        standing.to_json()["state"].as_str().unwrap().to_owned()
     }
 
     #[tokio::test]
     async fn a_source_is_not_started_then_running_then_interrupted_and_what_failed_is_said() {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("windlass.yaml");
-        std::fs::write(&path, CONFIG).unwrap();
-        let config = Config::load(&path).unwrap();
-        let definition = &config.sources["okta"].definition;
+        let bench = Bench::new(CONFIG);
+        let (store, definition) = (bench.store(), bench.definition());
         let now = definition.start.plus_ms(1_000_000);
-        let store = SqliteStore::open(&config.state).unwrap();
-        let new = not_started(definition, now);
-        let view = read_source(&store, new, now).await.unwrap();
-        assert_eq!(Standing::of(&view, None, false, now).state, "not started");
+        let new = not_started(&definition, now);
+        let address = bench.config().state;
+        let before = super::standing(&store, new, &surroundings(&address, false, now)).await;
+        assert_eq!(before.unwrap().to_json()["state"], "not started");
 
-        store.apply_source(definition, now).await.unwrap();
-        let id = format!("okta/{}/live/{}", definition.generation, definition.start);
-        let window = Window::new(id.parse().unwrap(), now, now).unwrap();
+        store.apply_source(&definition, now).await.unwrap();
+        let window = window(&definition);
         store.create(&window).await.unwrap();
         let claim = Claim {
             epoch: window.epoch,
@@ -337,8 +192,8 @@ mod tests {
             now,
         };
         let lease = store.claim(&window.id, &claim).await.unwrap();
-        assert_eq!(standing(&store, true, now).await.state, "running");
-        assert_eq!(standing(&store, false, now).await.state, "interrupted");
+        assert_eq!(state(&standing(&store, true, now).await), "running");
+        assert_eq!(state(&standing(&store, false, now).await), "interrupted");
 
         let release = Release {
             cause: Cause::Outage,
@@ -353,5 +208,55 @@ mod tests {
             standing.remarks(),
             ["okta: the oldest open window waits until 2026-01-01T00:17:00Z: nobody answers"]
         );
+    }
+
+    #[tokio::test]
+    async fn time_that_nobody_cuts_is_not_taken_for_caught_up() {
+        let bench = Bench::new(CONFIG);
+        let (store, definition) = (bench.store(), bench.definition());
+        store.apply_source(&definition, at(0)).await.unwrap();
+        let settled = definition.policy.settle_ms + definition.policy.every_ms;
+        let edge = |later_ms: i64| definition.start.plus_ms(settled + later_ms);
+        assert_eq!(state(&standing(&store, true, edge(0)).await), "not started");
+        let live = window(&definition).id.timeline;
+        let begun = Progress::begin(live, definition.start, None, &definition.policy, at(0));
+        store
+            .save_progress(definition.shard(), &begun)
+            .await
+            .unwrap();
+        assert_eq!(state(&standing(&store, true, edge(0)).await), "caught up");
+        let late = standing(&store, true, edge(10 * 60_000)).await;
+        assert_eq!(state(&late), "behind");
+    }
+
+    #[tokio::test]
+    async fn who_holds_a_source_up_is_said_with_what_lets_it_go_on() {
+        let bench = Bench::new(CONFIG);
+        let (store, definition) = (bench.store(), bench.definition());
+        let now = definition.start;
+        let stored = store.apply_source(&definition, now).await.unwrap();
+        let (shard, name) = (definition.shard(), &definition.name);
+        store.hold_source(shard, name, Some(now)).await.unwrap();
+        let held = standing(&store, true, now).await;
+        assert_eq!(state(&held), "held");
+        assert_eq!(
+            held.remarks(),
+            ["okta is held since 2026-01-01T00:00:00Z; `windlass resume okta` lets it go on"]
+        );
+        let blocked = Blocked {
+            reason: "401".to_owned(),
+            since: now,
+        };
+        store
+            .block_source(shard, name, stored.version, Some(&blocked))
+            .await
+            .unwrap();
+        let blocked = standing(&store, true, now).await;
+        assert_eq!(state(&blocked), "blocked");
+        assert_eq!(blocked.remarks().len(), 2);
+        let json = blocked.to_json();
+        assert_eq!(json["problem"], "401");
+        assert_eq!(json["held_since"], "2026-01-01T00:00:00.000Z");
+        assert!(blocked.remarks()[0].contains("`windlass run` tries it again"));
     }
 }

@@ -1,42 +1,32 @@
 //! `windlass windows` and `windlass show`: the ledger, and one window in full.
 
-use std::path::Path;
-
 use serde_json::{Value, json};
 use windlass_core::clock::Clock;
-use windlass_core::ids::{SourceName, WindowId};
+use windlass_core::ids::WindowId;
 use windlass_core::system::SystemClock;
 use windlass_core::window::Window;
 use windlass_core::{Span, Timestamp};
 use windlass_orchestrator::read_source;
 use windlass_state::StateStore;
 
-use super::status::open_state;
 use crate::args::WindowsArgs;
-use crate::config::Config;
 use crate::exit_code::{ExitCode, UsageError};
 use crate::output::{Output, duration, grouped, lines, table, time};
+use crate::state::Purpose;
+use crate::target::Target;
 
 /// Windows read from the ledger at once.
 const READ_AT_ONCE: usize = 10_000;
 
 /// Lists a source's windows.
 pub(crate) async fn windows(
-    path: &Path,
+    target: &Target,
     args: &WindowsArgs,
     output: Output,
 ) -> anyhow::Result<ExitCode> {
-    let config = Config::load(path)?;
-    let Ok(name) = args.source.parse::<SourceName>() else {
-        return Err(unknown(&config, &args.source));
-    };
-    let store = open_state(&config)?;
-    // Also one that has been taken out of the configuration: its windows are still there.
-    let records = store.all_sources().await?;
-    let mut records = records.into_iter();
-    let Some(record) = records.find(|record| record.definition.name == name) else {
-        return Err(unknown(&config, &args.source));
-    };
+    let found = target.state(Purpose::Look).await?;
+    let record = found.source(&args.source).await?;
+    let store = found.store;
     let span = Span::new(
         args.from.unwrap_or(Timestamp::MIN),
         args.to.unwrap_or(Timestamp::MAX),
@@ -64,14 +54,6 @@ pub(crate) async fn windows(
     Ok(ExitCode::Success)
 }
 
-/// Why the state has no source `name`.
-fn unknown(config: &Config, name: &str) -> anyhow::Error {
-    match config.source(name) {
-        Ok(_) => UsageError(format!("`{name}` has not run yet")).into(),
-        Err(error) => error,
-    }
-}
-
 /// The `limit` of `windows` that start last, in the order of their starts, whatever their lanes.
 fn latest(mut windows: Vec<Window>, limit: usize) -> Vec<Window> {
     windows.sort_by(|a, b| (a.id.from, &a.id.timeline).cmp(&(b.id.from, &b.id.timeline)));
@@ -80,9 +62,9 @@ fn latest(mut windows: Vec<Window>, limit: usize) -> Vec<Window> {
 }
 
 /// Shows one window.
-pub(crate) async fn show(path: &Path, id: &str, output: Output) -> anyhow::Result<ExitCode> {
+pub(crate) async fn show(target: &Target, id: &str, output: Output) -> anyhow::Result<ExitCode> {
     let id: WindowId = id.parse().map_err(|error| UsageError(format!("{error}")))?;
-    let store = open_state(&Config::load(path)?)?;
+    let store = target.state(Purpose::Look).await?.store;
     let Some(window) = store.window(&id).await? else {
         return Err(UsageError(format!("there is no window {id}")).into());
     };

@@ -45,9 +45,9 @@ pub(super) enum Sink {
     /// Standard output.
     Stdout(Stdout),
     /// A stream of Amazon Data Firehose.
-    Firehose(Stream),
+    Firehose(OnAws),
     /// A stream of Amazon Kinesis Data Streams.
-    Kinesis(Stream),
+    Kinesis(OnAws),
 }
 
 /// Files, one a window.
@@ -66,7 +66,7 @@ pub(super) struct Stdout {}
 /// A stream on AWS.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Stream {
+pub(super) struct OnAws {
     /// Its name.
     pub(super) stream: String,
     /// Its region, when it is not the one of whoever delivers.

@@ -15,7 +15,8 @@ use windlass_core::limits;
 use windlass_core::source::{Policy, SourceDefinition};
 use windlass_core::time::{HOUR_MS, MINUTE_MS};
 
-use super::{SinkConfig, Source, raw};
+use super::{SinkConfig, Source, on_lambda, raw};
+use crate::state::{InvalidAddress, StateAddress};
 
 /// Widest window unless configured.
 const MAX_WIDTH_MS: i64 = 6 * HOUR_MS;
@@ -32,32 +33,36 @@ pub(super) struct File<'a> {
 }
 
 impl File<'_> {
-    fn invalid(&self, field: &str, problem: impl std::fmt::Display) -> YamlError {
+    pub(super) fn invalid(&self, field: &str, problem: impl std::fmt::Display) -> YamlError {
         invalid(self.name, self.text, field, problem, None)
     }
 
-    fn path(&self, text: impl AsRef<Path>) -> PathBuf {
+    pub(super) fn path(&self, text: impl AsRef<Path>) -> PathBuf {
         // By components, which leaves the `.` of `./out` out.
         self.base.join(text).components().collect()
     }
 }
 
-/// Sinks and sources by name, and the state file.
+/// Sinks and sources by name, and the state.
 type Resolved = (
     BTreeMap<String, SinkConfig>,
     BTreeMap<String, Source>,
-    PathBuf,
+    StateAddress,
 );
 
-pub(super) fn resolve(file: &File<'_>, raw: raw::Config) -> Result<Resolved, YamlError> {
+/// Everything in `raw`, for the state at `state` if the file's own is not meant.
+pub(super) fn resolve(
+    file: &File<'_>,
+    raw: raw::Config,
+    state: Option<&StateAddress>,
+) -> Result<Resolved, YamlError> {
+    let state = match state {
+        Some(state) => state.clone(),
+        None => state_of(file, raw.state)?,
+    };
     let mut sinks = BTreeMap::new();
     for (name, sink) in raw.sinks {
-        let sink = match sink {
-            raw::Sink::Ndjson(ndjson) => SinkConfig::Ndjson {
-                dir: file.path(&ndjson.dir),
-            },
-            raw::Sink::Stdout(raw::Stdout {}) => SinkConfig::Stdout,
-        };
+        let sink = SinkConfig::resolve(file, &name, sink)?;
         sinks.insert(name, sink);
     }
     if sinks.is_empty() {
@@ -72,17 +77,35 @@ pub(super) fn resolve(file: &File<'_>, raw: raw::Config) -> Result<Resolved, Yam
             file,
             field: format!("sources.{name}"),
             sinks: &sinks,
+            on_lambda: matches!(state, StateAddress::DynamoDb(_)),
         };
         let resolved = resolver.source(&name, source)?;
         sources.insert(name, resolved);
     }
-    Ok((sinks, sources, file.path(&raw.state.sqlite)))
+    Ok((sinks, sources, state))
+}
+
+fn state_of(file: &File<'_>, raw: Option<raw::State>) -> Result<StateAddress, YamlError> {
+    match raw {
+        Some(raw::State::Sqlite(path)) => Ok(StateAddress::Sqlite(file.path(path))),
+        Some(raw::State::Dynamodb(raw::DynamoDb { table })) => table
+            .parse()
+            .map(StateAddress::DynamoDb)
+            .map_err(|error: InvalidAddress| file.invalid("state.dynamodb.table", error)),
+        None => Err(file.invalid(
+            "state",
+            "is missing; write `state: { sqlite: ./windlass.db }` or `state: { dynamodb: { table: \
+             windlass } }`, or name one with --state",
+        )),
+    }
 }
 
 struct Resolver<'a> {
     file: &'a File<'a>,
     field: String,
     sinks: &'a BTreeMap<String, SinkConfig>,
+    /// Whether the workers are on Lambda, which has nothing of this machine.
+    on_lambda: bool,
 }
 
 impl Resolver<'_> {
@@ -112,11 +135,20 @@ impl Resolver<'_> {
             .map(|text| self.secret(text))
             .transpose()?;
         let sink = self.sink(raw.sink.as_deref())?;
+        let destination = self.sinks[&sink].to_map();
+        let stored_connector = if self.on_lambda {
+            on_lambda::check(secret.as_deref(), &sink, &self.sinks[&sink])
+                .map_err(|wrong| self.invalid(wrong.field, wrong.problem))?;
+            on_lambda::connector(&raw.connector)
+                .map_err(|wrong| self.invalid(wrong.field, wrong.problem))?
+        } else {
+            raw.connector.clone()
+        };
         let policy = self.policy(&raw, connector.defaults())?;
         let origin = connector.origin().to_string();
         let definition = SourceDefinition {
             name,
-            connector: raw.connector,
+            connector: stored_connector,
             params: raw.params,
             generation: Generation::of(connector.name(), connector.params(), &origin),
             secret,
@@ -125,7 +157,7 @@ impl Resolver<'_> {
             start: raw.start,
             end: raw.end,
             sink,
-            destination: BTreeMap::new(),
+            destination,
             metadata: raw.metadata.unwrap_or(true),
             paused: raw.paused,
             policy,
@@ -143,7 +175,7 @@ impl Resolver<'_> {
             .map_err(|error| self.invalid("secret", error))?;
         Ok(match reference {
             SecretRef::File(path) => SecretRef::File(self.file.path(path)).to_string(),
-            SecretRef::Env(_) => text.to_owned(),
+            other => other.to_string(),
         })
     }
 

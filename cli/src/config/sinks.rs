@@ -25,17 +25,13 @@ pub(crate) enum SinkConfig {
 
 impl SinkConfig {
     /// The sink called `name`, as written in `file`.
-    pub(super) fn resolve(
-        file: &File<'_>,
-        name: &str,
-        raw: raw::Sink,
-    ) -> Result<Self, YamlError> {
+    pub(super) fn resolve(file: &File<'_>, name: &str, raw: raw::Sink) -> Result<Self, YamlError> {
         let stream = |kind: &str, raw, of_stream: fn(Stream) -> Destination| {
             destination(raw, of_stream)
                 .map(Self::Stream)
                 .map_err(|error| {
-                    let field = error.key().map_or(String::new(), |key| format!(".{key}"));
-                    file.invalid(&format!("sinks.{name}.{kind}{field}"), error)
+                    let key = key_of(&error);
+                    file.invalid(&format!("sinks.{name}.{kind}.{key}"), error)
                 })
         };
         match raw {
@@ -56,22 +52,19 @@ impl SinkConfig {
             Self::Stream(destination) => destination.to_map(),
         }
     }
+}
 
-    /// What it is, in a few words.
-    pub(crate) fn in_words(&self) -> String {
-        match self {
-            Self::Ndjson { dir } => format!("files under {}", dir.display()),
-            Self::Stdout => "standard output".to_owned(),
-            Self::Stream(Destination::Firehose(stream)) => {
-                format!("Firehose stream {}", stream.name)
-            }
-            Self::Stream(Destination::Kinesis(stream)) => format!("Kinesis stream {}", stream.name),
-        }
+/// The key of the sink that `error` is about.
+fn key_of(error: &DestinationError) -> &str {
+    match error {
+        DestinationError::UnknownKey { key } => key,
+        DestinationError::Missing { key, .. } | DestinationError::Invalid { key, .. } => key,
+        DestinationError::ExternalIdWithoutRole => "external_id",
     }
 }
 
 fn destination(
-    raw: raw::Stream,
+    raw: raw::OnAws,
     of_stream: fn(Stream) -> Destination,
 ) -> Result<Destination, DestinationError> {
     let destination = of_stream(Stream {

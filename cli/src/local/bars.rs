@@ -213,7 +213,7 @@ mod tests {
             connector: okta_system_log, params: {domain: acme.okta.com}, settle: 1h, every: 5m, \
             start: 2026-01-01T00:00:00Z}}}";
         std::fs::write(&path, text).unwrap();
-        let mut definition = Config::load(&path).unwrap().sources["okta"]
+        let mut definition = Config::load(&path, None).unwrap().sources["okta"]
             .definition
             .clone();
         let now: Timestamp = "2026-01-02T00:00:00Z".parse().unwrap();

@@ -1,6 +1,5 @@
 //! The whole loop in one process: tick, hand tasks to local workers, tick again when one ends.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use anyhow::Context;
@@ -14,11 +13,12 @@ use windlass_core::time::{HOUR_MS, SECOND_MS, Timestamp};
 use windlass_orchestrator::{
     Activity, Dispatch, DispatchError, Tick, TickOptions, TickReport, recover,
 };
-use windlass_state::sqlite::SqliteStore;
 use windlass_state::{StateError, StateStore};
 use windlass_worker::{Budget, Report, Seams, Worker};
 
 use super::outfit::LocalOutfit;
+use crate::difference::Difference;
+use crate::state::{Store, sources};
 
 /// Longest pause between two ticks: what an operator changes is seen this soon.
 const TICK_PAUSE_MAX_MS: i64 = SECOND_MS;
@@ -65,14 +65,14 @@ impl Ending {
 
 /// The engine over a locked state.
 pub(crate) struct Engine {
-    store: SqliteStore,
-    worker: Arc<Worker<SqliteStore, LocalOutfit>>,
+    store: Store,
+    worker: Arc<Worker<Store, LocalOutfit>>,
     seams: Seams,
 }
 
 impl Engine {
     /// An engine on `store`, whose lock the caller holds.
-    pub(crate) fn new(store: SqliteStore, outfit: LocalOutfit, seams: Seams) -> Self {
+    pub(crate) fn new(store: Store, outfit: LocalOutfit, seams: Seams) -> Self {
         let worker = Arc::new(Worker::new(store.clone(), outfit, seams.clone()));
         Self {
             store,
@@ -83,27 +83,12 @@ impl Engine {
 
     /// Puts the configuration's sources into the state: new and changed ones are applied, blocked
     /// ones get another try, and those it does not name any more are paused, not forgotten.
-    pub(crate) async fn apply(&self, sources: &[SourceDefinition]) -> Result<(), StateError> {
+    pub(crate) async fn apply(&self, wanted: &[SourceDefinition]) -> anyhow::Result<()> {
         let now = self.seams.clock.now();
-        let stored = self.store.all_sources().await?;
-        for definition in sources {
-            let unchanged = stored
-                .iter()
-                .any(|record| record.definition == *definition && record.blocked.is_none());
-            if !unchanged {
-                self.store.apply_source(definition, now).await?;
-            }
-        }
-        let named: BTreeSet<_> = sources.iter().map(|definition| &definition.name).collect();
-        for record in stored {
-            if !named.contains(&record.definition.name) && !record.definition.paused {
-                let paused = SourceDefinition {
-                    paused: true,
-                    ..record.definition
-                };
-                self.store.apply_source(&paused, now).await?;
-            }
-        }
+        let stored = sources::present(&self.store, wanted).await?;
+        let difference = Difference::between(stored, wanted, true);
+        let writes: Vec<_> = difference.writes().collect();
+        sources::put(&self.store, &writes, now).await?;
         recover(&self.store, now).await?;
         Ok(())
     }

@@ -5,6 +5,7 @@ use windlass_core::system::{SystemClock, SystemEntropy};
 use windlass_core::time::DAY_MS;
 use windlass_core::transition::Claim;
 use windlass_core::{Owner, Progress, Window, WindowId};
+use windlass_state::sqlite::SqliteStore;
 use windlass_worker::Stop;
 
 use super::*;
@@ -12,6 +13,7 @@ use super::*;
 /// An engine without sources on a state of its own.
 fn engine(dir: &tempfile::TempDir) -> Engine {
     let store = SqliteStore::open(&dir.path().join("windlass.db")).unwrap();
+    let store = Store::Sqlite(store);
     let seams = Seams {
         clock: Arc::new(SystemClock),
         entropy: Arc::new(SystemEntropy),
@@ -22,7 +24,7 @@ fn engine(dir: &tempfile::TempDir) -> Engine {
 }
 
 /// A window that was done long ago, and that nothing needs any more.
-async fn done_long_ago(store: &SqliteStore) -> WindowId {
+async fn done_long_ago(store: &Store) -> WindowId {
     let id: WindowId = "okta/0123456789ab/live/2020-01-01T00:00:00.000Z"
         .parse()
         .unwrap();
@@ -96,4 +98,32 @@ async fn nothing_is_handed_out_once_a_stop_is_requested() {
     let ending = engine.run(true, |_| ticks += 1).await.unwrap();
     assert!(matches!(ending, Ending::Stopped(_)), "{ending:?}");
     assert_eq!(ticks, 1);
+}
+
+#[test]
+fn a_run_does_not_end_as_blocked_while_a_shard_cannot_be_read() {
+    let blocked = windlass_orchestrator::SourceReport {
+        source: "okta".parse().unwrap(),
+        activity: Activity::Blocked,
+        complete_through: Timestamp::MIN,
+        lag_ms: 0,
+        oldest_open_ms: 0,
+        created: 0,
+        dispatched: 0,
+        expired: 0,
+        parked: 0,
+        split: 0,
+        holes: 0,
+        last_error: None,
+        error: None,
+    };
+    let mut report = TickReport {
+        sources: vec![blocked],
+        ..TickReport::default()
+    };
+    assert!(all_blocked(&report));
+    let shard = Shard::all().next().unwrap();
+    let error = StateError::Unavailable("damaged".to_owned());
+    report.unread.push((shard, error));
+    assert!(!all_blocked(&report) && !report.is_quiet() && report.is_stuck());
 }

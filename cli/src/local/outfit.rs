@@ -3,69 +3,20 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use secrecy::SecretString;
+use anyhow::Context;
+use aws_config::SdkConfig;
 use windlass_connectors::auth::Credentials;
 use windlass_connectors::client::Client;
 use windlass_connectors::http::HttpTransport;
-use windlass_connectors::secret::SecretRef;
+use windlass_connectors::secret::{SecretError, SecretRef, Vault, VaultSecret};
 use windlass_core::ids::SourceName;
 use windlass_core::source::{SourceDefinition, SourceRecord};
-use windlass_core::window::Window;
 use windlass_core::{Clock, Entropy};
-use windlass_sink::ndjson::{NdjsonSink, NdjsonWriter};
-use windlass_sink::stdout::{StdoutSink, StdoutWriter};
-use windlass_sink::{Batch, Sink, SinkError, WindowWriter};
 use windlass_worker::{Gear, Outfit, OutfitError};
 
+use super::sinks::LocalSink;
+use crate::aws;
 use crate::config::{Config, SinkConfig, Source};
-
-/// One of the sinks a local run knows.
-#[derive(Debug)]
-pub(crate) enum LocalSink {
-    /// Files.
-    Ndjson(NdjsonSink),
-    /// Standard output.
-    Stdout(StdoutSink),
-}
-
-/// A writer of one of them.
-#[derive(Debug)]
-pub(crate) enum LocalWriter {
-    /// Files.
-    Ndjson(Box<NdjsonWriter>),
-    /// Standard output.
-    Stdout(StdoutWriter),
-}
-
-impl Sink for LocalSink {
-    type Writer = LocalWriter;
-
-    async fn open(&self, window: &Window) -> Result<LocalWriter, SinkError> {
-        match self {
-            Self::Ndjson(sink) => sink
-                .open(window)
-                .await
-                .map(|writer| LocalWriter::Ndjson(Box::new(writer))),
-            Self::Stdout(sink) => sink.open(window).await.map(LocalWriter::Stdout),
-        }
-    }
-}
-
-impl WindowWriter for LocalWriter {
-    async fn write(&mut self, batch: &Batch) -> Result<Option<String>, SinkError> {
-        match self {
-            Self::Ndjson(writer) => writer.write(batch).await,
-            Self::Stdout(writer) => writer.write(batch).await,
-        }
-    }
-
-    async fn finish(&mut self) -> Result<(), SinkError> {
-        match self {
-            Self::Ndjson(writer) => writer.finish().await,
-            Self::Stdout(writer) => writer.finish().await,
-        }
-    }
-}
 
 /// Every source's client and sink.
 #[derive(Debug, Default)]
@@ -79,50 +30,48 @@ impl LocalOutfit {
     /// what is missing for it does not matter.
     ///
     /// # Errors
-    /// A missing secret, a key that is none, a folder that cannot be written.
-    pub(crate) fn build(
+    /// A missing secret, a key that is none, a folder that cannot be written, a stream without a
+    /// region.
+    pub(crate) async fn build(
         config: &Config,
         only: Option<&SourceName>,
         clock: &Arc<dyn Clock>,
         entropy: &Arc<dyn Entropy>,
     ) -> anyhow::Result<Self> {
-        let transport = HttpTransport::new()?;
+        let is_wanted = |source: &&Source| match only {
+            Some(only) => *only == source.definition.name,
+            None => !source.definition.paused,
+        };
+        let wanted: Vec<_> = config.sources.values().filter(is_wanted).collect();
+        let vault = Vault::new(Arc::clone(clock), Arc::clone(entropy));
+        let (sdk, vault) = if wanted.iter().any(|source| is_on_aws(source, config)) {
+            // A stream may name a region of its own.
+            let sdk = aws::load(aws::region().await.ok(), None).await;
+            let vault = vault.with_aws_config(&sdk);
+            (sdk, vault)
+        } else {
+            (SdkConfig::builder().build(), vault)
+        };
+        let workshop = Workshop {
+            config,
+            transport: HttpTransport::new()?,
+            vault: Arc::new(vault),
+            sdk,
+            clock,
+            entropy,
+        };
         let mut sinks: BTreeMap<&str, Arc<LocalSink>> = BTreeMap::new();
         let mut gear = BTreeMap::new();
-        for (name, source) in &config.sources {
-            let wanted = match only {
-                Some(only) => *only == source.definition.name,
-                None => !source.definition.paused,
-            };
-            if !wanted {
-                continue;
-            }
-            let sink_name = source.definition.sink.as_str();
-            let sink = if let Some(sink) = sinks.get(sink_name) {
-                Arc::clone(sink)
-            } else {
-                let sink = Arc::new(
-                    local_sink(sink_name, &config.sinks[sink_name])
-                        .map_err(|error| config.invalid(&format!("sinks.{sink_name}"), error))?,
-                );
-                sinks.insert(sink_name, Arc::clone(&sink));
-                sink
-            };
-            let credentials = credentials(source)
-                .map_err(|error| config.invalid(&format!("sources.{name}.secret"), error))?;
-            let client = Client::new(
-                source.connector.clone(),
-                credentials,
-                transport.clone(),
-                Arc::clone(clock),
-                Arc::clone(entropy),
-            );
+        for source in wanted {
             let definition = source.definition.clone();
-            let gear_of_source = Gear {
-                client: Arc::new(client),
-                sink,
+            let name = source.definition.sink.as_str();
+            let sink = match sinks.get(name) {
+                Some(sink) => Arc::clone(sink),
+                None => Arc::new(workshop.sink(name).await?),
             };
-            gear.insert(definition.name.clone(), (definition, gear_of_source));
+            sinks.insert(name, Arc::clone(&sink));
+            let client = Arc::new(workshop.client(source).await?);
+            gear.insert(definition.name.clone(), (definition, Gear { client, sink }));
         }
         Ok(Self { gear })
     }
@@ -133,26 +82,66 @@ impl LocalOutfit {
     }
 }
 
-fn credentials(source: &Source) -> anyhow::Result<Credentials> {
-    let secret: Option<SecretString> = source
-        .definition
-        .secret
-        .as_deref()
-        .map(|reference| reference.parse::<SecretRef>()?.resolve())
-        .transpose()?;
-    Ok(Credentials::new(source.connector.auth(), secret.as_ref())?)
+/// Whether something of `source` is on AWS: its secret, or where its records go.
+fn is_on_aws(source: &Source, config: &Config) -> bool {
+    let definition = &source.definition;
+    let reference = definition.secret.as_deref().map(str::parse);
+    matches!(config.sinks[&definition.sink], SinkConfig::Stream(_))
+        || matches!(
+            reference,
+            Some(Ok(SecretRef::SecretsManager(_) | SecretRef::Ssm(_)))
+        )
 }
 
-fn local_sink(name: &str, config: &SinkConfig) -> Result<LocalSink, SinkError> {
-    match config {
-        SinkConfig::Ndjson { dir } => {
-            NdjsonSink::new(name.to_owned(), dir.clone()).map(LocalSink::Ndjson)
-        }
-        SinkConfig::Stdout => Ok(LocalSink::Stdout(StdoutSink::new(
-            name.to_owned(),
-            Box::new(std::io::stdout()),
-            Box::new(std::io::stderr()),
-        ))),
+/// What clients and sinks are made of.
+struct Workshop<'a> {
+    config: &'a Config,
+    transport: HttpTransport,
+    vault: Arc<Vault>,
+    sdk: SdkConfig,
+    clock: &'a Arc<dyn Clock>,
+    entropy: &'a Arc<dyn Entropy>,
+}
+
+impl Workshop<'_> {
+    async fn sink(&self, name: &str) -> anyhow::Result<LocalSink> {
+        let sink = &self.config.sinks[name];
+        LocalSink::build(name, sink, &self.sdk, self.clock, self.entropy)
+            .await
+            .map_err(|error| self.config.invalid(&format!("sinks.{name}"), error).into())
+    }
+
+    async fn client(&self, source: &Source) -> anyhow::Result<Client<HttpTransport>> {
+        let field = format!("sources.{}.secret", source.definition.name);
+        let invalid = |error: &dyn std::fmt::Display| self.config.invalid(&field, error);
+        let reference = source.definition.secret.as_deref();
+        let reference = reference.map(str::parse::<SecretRef>).transpose();
+        let reference = reference.map_err(|error| invalid(&error))?;
+        let secret = match &reference {
+            Some(reference) => Some(self.vault.fetch(reference).await),
+            None => None,
+        };
+        let secret = match secret.transpose() {
+            // Nothing is wrong with the configuration.
+            Err(error) if error.may_pass() => return Err(error).context(field),
+            other => other.map_err(|error: SecretError| invalid(&error))?,
+        };
+        let credentials = Credentials::new(source.connector.auth(), secret.as_ref())
+            .map_err(|error| invalid(&error))?;
+        let client = Client::new(
+            source.connector.clone(),
+            credentials,
+            self.transport.clone(),
+            Arc::clone(self.clock),
+            Arc::clone(self.entropy),
+        );
+        Ok(match (reference, secret) {
+            (Some(reference), Some(secret)) => {
+                let again = VaultSecret::new(Arc::clone(&self.vault), reference);
+                client.with_renewal(secret, Arc::new(again))
+            }
+            _ => client,
+        })
     }
 }
 

@@ -31,6 +31,16 @@ pub(crate) enum InvalidAddress {
     Table(String),
 }
 
+impl StateAddress {
+    /// The command that puts a configuration's sources into such a state.
+    pub(crate) const fn what_puts_sources_there(&self) -> &'static str {
+        match self {
+            Self::Sqlite(_) => "windlass run",
+            Self::DynamoDb(_) => "windlass apply",
+        }
+    }
+}
+
 impl Table {
     /// The name as text.
     pub(crate) fn as_str(&self) -> &str {

@@ -1,9 +1,21 @@
 //! Opening the state for what a command is about to do with it.
 
+use std::sync::Arc;
+
+use aws_config::SdkConfig;
+use windlass_core::clock::Clock;
+use windlass_core::system::{SystemClock, SystemEntropy};
+use windlass_core::time::SECOND_MS;
+use windlass_state::StateError;
+use windlass_state::dynamodb::DynamoStore;
 use windlass_state::sqlite::SqliteStore;
 
-use super::{StateAddress, Store};
+use super::{StateAddress, Store, Table};
+use crate::aws;
 use crate::exit_code::StateUnusable;
+
+/// How long a table may take to answer at all. It answers within milliseconds, and somebody waits.
+const ANSWER_MS_MAX: i64 = 4 * SECOND_MS;
 
 /// What a command is about to do with the state.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,6 +52,42 @@ pub(crate) async fn open(
             };
             Ok(Store::Sqlite(store))
         }
-        StateAddress::DynamoDb(table) => todo!(),
+        StateAddress::DynamoDb(table) => {
+            let region = aws::region().await?;
+            let sdk = aws::load(Some(region), endpoint_url).await;
+            let (clock, entropy) = (Arc::new(SystemClock), Arc::new(SystemEntropy));
+            let store = DynamoStore::from_sdk(&sdk, table.as_str(), clock, entropy);
+            check(&store, table, &sdk).await?;
+            Ok(Store::DynamoDb(store))
+        }
     }
+}
+
+/// Asks the table for something, so that what stands in the way is said before anything is begun.
+async fn check(store: &DynamoStore, table: &Table, sdk: &SdkConfig) -> anyhow::Result<()> {
+    let checked = tokio::select! {
+        checked = store.check() => checked,
+        () = SystemClock.alarm(ANSWER_MS_MAX) => {
+            let seconds = ANSWER_MS_MAX / SECOND_MS;
+            Err(StateError::Unavailable(format!("no answer within {seconds} seconds")))
+        }
+    };
+    let Err(error) = checked else { return Ok(()) };
+    if let Some(problem) = aws::why_no_credentials(sdk).await {
+        return Err(StateUnusable(problem).into());
+    }
+    let StateError::Unavailable(problem) = error else {
+        return Err(error.into());
+    };
+    let place = match (sdk.endpoint_url(), sdk.region()) {
+        (Some(url), _) => format!("at {url}"),
+        (None, Some(region)) => format!("in {region}"),
+        (None, None) => String::new(),
+    };
+    let problem = format!(
+        "the table {} {place} cannot be reached: {problem}; check the network, AWS_REGION and \
+         --endpoint-url",
+        table.as_str()
+    );
+    Err(StateUnusable(problem).into())
 }

@@ -11,6 +11,7 @@ use windlass_core::span::Span;
 use windlass_core::time::Timestamp;
 use windlass_core::transition::{Claim, Event, Release};
 use windlass_core::window::Window;
+use windlass_state::dynamodb::DynamoStore;
 use windlass_state::sqlite::SqliteStore;
 use windlass_state::{Created, MoveError, SaveError, StateError, StateStore};
 
@@ -19,6 +20,8 @@ use windlass_state::{Created, MoveError, SaveError, StateError, StateStore};
 pub(crate) enum Store {
     /// A file on this machine.
     Sqlite(SqliteStore),
+    /// A table.
+    DynamoDb(DynamoStore),
 }
 
 /// The same call on whichever store it is.
@@ -26,6 +29,7 @@ macro_rules! on {
     ($self:ident, $store:ident => $call:expr) => {
         match $self {
             Self::Sqlite($store) => $call.await,
+            Self::DynamoDb($store) => $call.await,
         }
     };
 }
@@ -131,11 +135,7 @@ impl StateStore for Store {
         on!(self, store => store.claim(id, claim))
     }
 
-    async fn checkpoint(
-        &self,
-        lease: &Lease,
-        checkpoint: &Checkpoint,
-    ) -> Result<Lease, MoveError> {
+    async fn checkpoint(&self, lease: &Lease, checkpoint: &Checkpoint) -> Result<Lease, MoveError> {
         on!(self, store => store.checkpoint(lease, checkpoint))
     }
 
@@ -167,4 +167,18 @@ impl StateStore for Store {
     async fn expire_history(&self, now: Timestamp) -> Result<u64, StateError> {
         on!(self, store => store.expire_history(now))
     }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sqlite() -> (Store, tempfile::TempDir) {
+        let dir = tempfile::tempdir().unwrap();
+        let store = SqliteStore::open(&dir.path().join("windlass.db")).unwrap();
+        (Store::Sqlite(store), dir)
+    }
+
+    windlass_state::conformance_tests!(sqlite());
+    windlass_state::expiry_conformance_tests!(sqlite());
 }

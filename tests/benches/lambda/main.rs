@@ -5,9 +5,9 @@
 //! cargo bench -p windlass-tests --bench lambda [-- --json]
 //! ```
 //!
-//! Builds both with `--profile lambda`, for this machine's processor. Prints the median of several
-//! starts and, in brackets, the fastest and the slowest. Exits with 1 when a budget is missed, and
-//! with 2 when something could not be measured.
+//! Measures what `cargo lambda build` (README.md) has left in `target/lambda`, which must be built for
+//! this machine's processor. Prints the median of several starts and, in brackets, the fastest and
+//! the slowest. Exits with 1 when a budget is missed, and with 2 when something could not be measured.
 
 use std::collections::BTreeMap;
 use std::io::{self, Write as _};
@@ -16,8 +16,9 @@ use std::time::Duration;
 
 use anyhow::{Context, ensure};
 use serde_json::json;
-use windlass_tests::aws::binaries::deployed_bootstraps;
+use windlass_tests::aws::binaries::packaged_bootstraps;
 use windlass_tests::aws::deployment::{Deployment, ORCHESTRATOR, Setup, WORKER};
+use windlass_tests::aws::lambda::Invocation;
 use windlass_tests::timeline::{BOUND_MS, Timeline, TimelineSpec, recent_span};
 use windlass_tests::vendor::{Settings, Shape, Vendor};
 
@@ -48,6 +49,8 @@ struct Measured {
     zip_bytes: u64,
     starts_ms: Vec<f64>,
     rss_kb: u64,
+    invocations: usize,
+    billed_ms: u64,
 }
 
 impl Measured {
@@ -82,16 +85,23 @@ fn main() -> ExitCode {
 }
 
 async fn measure() -> anyhow::Result<Vec<Measured>> {
-    let built = deployed_bootstraps()?;
+    let built = packaged_bootstraps()?;
     let deployment =
         Deployment::with_bootstraps("bench", vendor().await, Setup::default(), built).await?;
     deployment.apply().await?;
     deployment.until_caught_up(TICKS_MAX).await?;
     deployment.check_complete(0).await?;
+    // Before anything is deployed again, which forgets what was.
+    let mut at_work = BTreeMap::new();
+    for function in [ORCHESTRATOR, WORKER] {
+        let invocations = deployment.lambda.invocations(function)?;
+        let rss_kb = invocations.iter().filter_map(|it| it.max_rss_kb).max();
+        let billed_ms: u64 = invocations.iter().map(Invocation::billed_ms).sum();
+        at_work.insert(function, (rss_kb, invocations.len(), billed_ms));
+    }
     let mut all = Vec::new();
     for (function, binary) in [(ORCHESTRATOR, &built.orchestrator), (WORKER, &built.worker)] {
-        let at_work = deployment.lambda.invocations(function)?;
-        let rss_kb = at_work.iter().filter_map(|it| it.max_rss_kb).max();
+        let (rss_kb, invocations, billed_ms) = at_work[function];
         let mut starts_ms = starts(&deployment, function).await?;
         starts_ms.sort_by(f64::total_cmp);
         all.push(Measured {
@@ -100,6 +110,8 @@ async fn measure() -> anyhow::Result<Vec<Measured>> {
             zip_bytes: zipped(binary)?,
             starts_ms,
             rss_kb: rss_kb.context("this system does not tell the memory of a process")?,
+            invocations,
+            billed_ms,
         });
     }
     Ok(all)
@@ -158,6 +170,7 @@ fn report(measured: &[Measured]) -> anyhow::Result<ExitCode> {
                     "function": one.function, "bytes": one.bytes, "zip_bytes": one.zip_bytes,
                     "start_ms_median": one.median_ms(), "start_ms_min": one.starts_ms[0],
                     "start_ms_max": one.starts_ms[one.starts_ms.len() - 1], "rss_kb": one.rss_kb,
+                    "invocations": one.invocations, "billed_ms": one.billed_ms,
                 })
             })
             .collect();
@@ -167,7 +180,7 @@ fn report(measured: &[Measured]) -> anyhow::Result<ExitCode> {
             writeln!(
                 out,
                 "{}: {:.1} MB, {:.1} MB packed; start {:.1} ms ({:.1} to {:.1} in {STARTS}); \
-                 {:.1} MB at most while {RECORDS} records were pulled",
+                 {:.1} MB at most, {} invocations and {} ms billed while {RECORDS} records were pulled",
                 one.function,
                 mb(one.bytes),
                 mb(one.zip_bytes),
@@ -175,6 +188,8 @@ fn report(measured: &[Measured]) -> anyhow::Result<ExitCode> {
                 one.starts_ms[0],
                 one.starts_ms[one.starts_ms.len() - 1],
                 mb(one.rss_kb * 1024),
+                one.invocations,
+                one.billed_ms,
             )?;
         }
         writeln!(

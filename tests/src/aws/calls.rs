@@ -1,7 +1,6 @@
 //! Who called which action of which service: what the fakes and the proxy saw, for comparison with
 //! what a policy allows, and as the moments at which things are killed.
 
-use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::watch;
@@ -17,6 +16,8 @@ pub struct Call {
     pub action: String,
     /// What it was done to: a table, a stream, a bucket's key, a function, a secret.
     pub on: String,
+    /// The partition key, for calls of DynamoDB that have one; of a batch, the first one's.
+    pub key: String,
 }
 
 /// Every call so far. Clones share one list.
@@ -57,11 +58,11 @@ impl Calls {
         self.list().iter().filter(of_both).count()
     }
 
-    /// The actions called by everybody whose access key id begins with `prefix`.
-    pub fn actions_of(&self, prefix: &str) -> BTreeSet<String> {
+    /// The calls of everybody whose access key id begins with `prefix`.
+    pub fn of(&self, prefix: &str) -> Vec<Call> {
         let calls = self.list();
         let theirs = calls.iter().filter(|call| call.caller.starts_with(prefix));
-        theirs.map(|call| call.action.clone()).collect()
+        theirs.cloned().collect()
     }
 
     /// Completes once `caller` has called `action` `times`.
@@ -112,6 +113,7 @@ mod tests {
             caller: caller.to_owned(),
             action: action.to_owned(),
             on: "table".to_owned(),
+            key: String::new(),
         }
     }
 
@@ -137,14 +139,14 @@ mod tests {
     }
 
     #[test]
-    fn actions_are_told_apart_by_who_called_them() {
+    fn calls_are_told_apart_by_who_made_them() {
         let calls = Calls::default();
         calls.record(call("WORKER1", "dynamodb:UpdateItem"));
         calls.record(call("WORKER2", "dynamodb:GetItem"));
         calls.record(call("TICK1", "dynamodb:PutItem"));
-        let actions = calls.actions_of("WORKER");
-        assert_eq!(actions.len(), 2);
-        assert!(!actions.contains("dynamodb:PutItem"));
+        let theirs = calls.of("WORKER");
+        assert_eq!(theirs.len(), 2);
+        assert!(theirs.iter().all(|call| call.action != "dynamodb:PutItem"));
         assert_eq!(calls.count("WORKER1", "dynamodb:UpdateItem"), 1);
         assert_eq!(calls.count("WORKER1", "dynamodb:GetItem"), 0);
     }

@@ -14,7 +14,7 @@ use tokio::process::Command;
 use windlass_core::clock::{Clock, Entropy};
 use windlass_core::system::{SystemClock, SystemEntropy};
 
-pub use setup::Setup;
+pub use setup::{SecretStore, Setup};
 
 use super::binaries::{Bootstraps, bootstraps};
 use super::calls::Calls;
@@ -103,10 +103,13 @@ impl Deployment {
             ..Pull::of(&vendor)
         };
         let secret = format!("windlass/{name}");
-        let stored = json!({"Name": secret, "SecretString": pull.secret()});
-        emulator
-            .call("secretsmanager.CreateSecret", &stored)
-            .await?;
+        let stored = match setup.secret {
+            SecretStore::SecretsManager => json!({"Name": secret, "SecretString": pull.secret()}),
+            SecretStore::ParameterStore => json!({
+                "Name": format!("/{secret}"), "Value": pull.secret(), "Type": "SecureString",
+            }),
+        };
+        emulator.call(setup.secret.create(), &stored).await?;
         let deployment = Self {
             calls,
             refusals,
@@ -133,14 +136,16 @@ impl Deployment {
             StreamKind::Firehose => "firehose",
             StreamKind::Kinesis => "kinesis",
         };
+        let secret = match self.setup.secret {
+            SecretStore::SecretsManager => format!("secretsmanager:{}", self.secret),
+            SecretStore::ParameterStore => format!("ssm:/{}", self.secret),
+        };
         format!(
             "state: {{ dynamodb: {{ table: {table} }} }}\n\
              sinks:\n  lake: {{ {kind}: {{ stream: {STREAM}, rejects: s3://{BUCKET}/rejected }} }}\n\
              sources:\n{source}",
             table = self.table.name(),
-            source = self
-                .pull
-                .source_yaml(&format!("secretsmanager:{}", self.secret)),
+            source = self.pull.source_yaml(&secret),
         )
     }
 
@@ -154,7 +159,7 @@ impl Deployment {
         self.configure(&yaml.replace(old, new))
     }
 
-    /// Stores another value under the secret's name.
+    /// Stores another value under the secret's name, in Secrets Manager.
     pub async fn set_secret(&self, value: &str) -> anyhow::Result<()> {
         let stored = json!({"SecretId": self.secret, "SecretString": value});
         let emulator = Emulator::shared().await?;

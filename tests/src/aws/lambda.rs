@@ -197,6 +197,7 @@ impl Shared {
             caller: Signer::of(&request).access_key_id,
             action: "lambda:InvokeFunction".to_owned(),
             on: format!("function:{name}"),
+            key: String::new(),
         };
         self.calls.record(call.clone());
         if let Some(mut refused) = self.refusals.answer(&call) {

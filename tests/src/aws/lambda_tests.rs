@@ -229,6 +229,7 @@ async fn an_environment_is_killed_at_the_call_it_is_told_to_be_killed_at() {
         caller: caller.to_owned(),
         action: "dynamodb:UpdateItem".to_owned(),
         on: "table/t".to_owned(),
+        key: String::new(),
     };
     // Another environment's calls do not count.
     for caller in ["AKIAWORKER000001", "AKIAWORKER000002"] {

@@ -90,6 +90,7 @@ mod tests {
             caller: "A".to_owned(),
             action: action.to_owned(),
             on: "table/t".to_owned(),
+            key: String::new(),
         };
         refusals.refuse("dynamodb:UpdateItem", Refusal::AccessDenied);
         refusals.refuse("firehose:*", Refusal::ExpiredToken);

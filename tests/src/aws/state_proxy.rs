@@ -197,7 +197,27 @@ fn understand(signer: &Signer, target: &str, body: &Value) -> Call {
         caller: signer.access_key_id.clone(),
         action: format!("{service}:{operation}"),
         on,
+        key: partition_key(body).unwrap_or_default().to_owned(),
     }
+}
+
+/// The partition key of a call: of the item that it names, or of the partition that it reads.
+fn partition_key(body: &Value) -> Option<&str> {
+    let of = |key: &'_ Value| key.pointer("/pk/S").and_then(Value::as_str).is_some();
+    let batch = || {
+        let asked = body["RequestItems"].as_object()?.values().next()?;
+        asked["Keys"].as_array()?.first()
+    };
+    let named = [&body["Key"], &body["Item"]]
+        .into_iter()
+        .find(|key| of(key));
+    if let Some(key) = named.or_else(batch) {
+        return key.pointer("/pk/S")?.as_str();
+    }
+    // A query: the placeholder that the first equality of its condition compares with.
+    let condition = body["KeyConditionExpression"].as_str()?;
+    let value = condition.split('=').nth(1)?.split_whitespace().next()?;
+    body["ExpressionAttributeValues"][value]["S"].as_str()
 }
 
 /// The table of a call; batches name theirs as keys.
@@ -222,4 +242,48 @@ fn internal() -> Answer {
         "com.amazonaws.dynamodb.v20120810#InternalServerError",
         "The request could not be processed because of an internal server error.",
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_call_is_known_by_its_service_its_table_and_its_partition() {
+        let signer = Signer::default();
+        let pk = json!({"pk": {"S": "window#a"}, "sk": {"S": "b"}});
+        let of = |operation: &str, body: Value| {
+            let call = understand(&signer, &format!("{DYNAMODB}.{operation}"), &body);
+            assert_eq!(call.on, "table/t", "{operation}");
+            (call.action, call.key)
+        };
+        let expected = |action: &str| (format!("dynamodb:{action}"), "window#a".to_owned());
+        let get = json!({"TableName": "t", "Key": pk});
+        assert_eq!(of("GetItem", get), expected("GetItem"));
+        let put = json!({"TableName": "t", "Item": pk});
+        assert_eq!(of("PutItem", put), expected("PutItem"));
+        let batch = json!({"RequestItems": {"t": {"Keys": [pk]}}});
+        assert_eq!(of("BatchGetItem", batch), expected("BatchGetItem"));
+        let query = json!({
+            "TableName": "t", "KeyConditionExpression": "#a = :k AND #b >= :l",
+            "ExpressionAttributeValues": {":k": {"S": "window#a"}, ":l": {"S": "x"}},
+        });
+        assert_eq!(of("Query", query), expected("Query"));
+    }
+
+    #[test]
+    fn a_secret_and_a_parameter_are_known_by_their_names() {
+        let of = |target: &str, body: Value| understand(&Signer::default(), target, &body);
+        let secret = of(
+            "secretsmanager.GetSecretValue",
+            json!({"SecretId": "windlass/a"}),
+        );
+        assert_eq!(secret.action, "secretsmanager:GetSecretValue");
+        assert_eq!(secret.on, "secret:windlass/a");
+        let parameter = of("AmazonSSM.GetParameter", json!({"Name": "/windlass/a"}));
+        assert_eq!(
+            (parameter.action.as_str(), parameter.on.as_str()),
+            ("ssm:GetParameter", "parameter/windlass/a")
+        );
+    }
 }

@@ -167,6 +167,7 @@ impl Shared {
             caller: signer.access_key_id.clone(),
             action: format!("{}:{operation}", kind.service()),
             on: format!("{}/{name}", kind.resource()),
+            key: String::new(),
         };
         self.calls.record(call.clone());
         if let Some(refused) = self.refusals.answer(&call) {
@@ -250,6 +251,7 @@ impl Shared {
             caller: signer.access_key_id.clone(),
             action: "s3:PutObject".to_owned(),
             on: format!("{bucket}/{key}"),
+            key: String::new(),
         };
         self.calls.record(call.clone());
         if let Some(refused) = self.refusals.answer(&call) {

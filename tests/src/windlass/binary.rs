@@ -20,19 +20,18 @@ pub fn binary() -> anyhow::Result<&'static Path> {
 }
 
 fn build() -> anyhow::Result<PathBuf> {
-    let directory = build_with(&["--package", "windlass", "--bin", "windlass"], None)?;
+    let directory = build_with(&["--package", "windlass", "--bin", "windlass"])?;
     built(&directory, "windlass")
 }
 
-/// Runs `cargo build` with `args`, with `profile` or else that of this test, and returns the
-/// directory that its binaries are in.
-pub(crate) fn build_with(args: &[&str], profile: Option<&str>) -> anyhow::Result<PathBuf> {
+/// Runs `cargo build` with `args`, and returns the directory that its binaries are in.
+pub(crate) fn build_with(args: &[&str]) -> anyhow::Result<PathBuf> {
     let here = env::current_exe().context("this test does not know where it is")?;
     let place = Place::of_test(&here)?;
     let output = Command::new(env!("CARGO"))
         .args(["build", "--quiet"])
         .args(args)
-        .args(["--profile", profile.unwrap_or(place.profile)])
+        .args(["--profile", place.profile])
         .arg("--target-dir")
         .arg(place.target)
         .current_dir(env!("CARGO_MANIFEST_DIR"))
@@ -45,10 +44,7 @@ pub(crate) fn build_with(args: &[&str], profile: Option<&str>) -> anyhow::Result
             String::from_utf8_lossy(&output.stderr)
         );
     }
-    Ok(match profile {
-        Some(profile) => place.target.join(profile),
-        None => place.directory.to_owned(),
-    })
+    Ok(place.directory.to_owned())
 }
 
 /// The binary `name` in `directory`, which must be there.

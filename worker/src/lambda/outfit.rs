@@ -135,9 +135,16 @@ impl LambdaOutfit {
             );
             return Err(OutfitError::Refused(problem));
         }
-        let secret = self.vault.fetch(&reference).await.map_err(|error| secret_error(&error))?;
-        let credentials =
-            Credentials::new(connector.auth(), Some(&secret)).map_err(|error| refused(&error))?;
+        let fetched = self.vault.fetch(&reference).await;
+        let mut secret = fetched.map_err(|error| secret_error(&error))?;
+        let mut made = Credentials::new(connector.auth(), Some(&secret));
+        if made.is_err() {
+            // It may have been mended since it was kept.
+            let fetched = self.vault.fetch_again(&reference).await;
+            secret = fetched.map_err(|error| secret_error(&error))?;
+            made = Credentials::new(connector.auth(), Some(&secret));
+        }
+        let credentials = made.map_err(|error| refused(&error))?;
         let source = VaultSecret::new(Arc::clone(&self.vault), reference);
         Ok(self
             .plain_client(connector, credentials)

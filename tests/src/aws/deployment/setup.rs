@@ -2,11 +2,32 @@
 
 use crate::aws::streams::StreamKind;
 
+/// Where the source's secret is kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SecretStore {
+    /// AWS Secrets Manager.
+    SecretsManager,
+    /// The SSM Parameter Store.
+    ParameterStore,
+}
+
+impl SecretStore {
+    /// The operation that makes a secret.
+    pub(super) fn create(self) -> &'static str {
+        match self {
+            Self::SecretsManager => "secretsmanager.CreateSecret",
+            Self::ParameterStore => "AmazonSSM.PutParameter",
+        }
+    }
+}
+
 /// How a deployment is set up.
 #[derive(Debug, Clone)]
 pub struct Setup {
     /// The stream's service.
     pub kind: StreamKind,
+    /// Where the source's secret is kept.
+    pub secret: SecretStore,
     /// After how many milliseconds a worker is killed.
     pub worker_timeout_ms: u64,
     /// Workers at once: the reserved concurrency.
@@ -27,6 +48,7 @@ impl Default for Setup {
     fn default() -> Self {
         Self {
             kind: StreamKind::Firehose,
+            secret: SecretStore::SecretsManager,
             worker_timeout_ms: 60_000,
             workers: 8,
             event_age_ms: 60_000,

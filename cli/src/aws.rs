@@ -1,0 +1,117 @@
+//! The AWS configuration of this machine, read when a command first needs it: whatever works on
+//! files alone never looks for credentials, and never waits for an instance's metadata service.
+
+use std::error::Error;
+
+use aws_config::default_provider::region;
+use aws_config::meta::region::ProvideRegion;
+use aws_config::{Region, SdkConfig};
+use aws_credential_types::provider::ProvideCredentials;
+use aws_credential_types::provider::error::CredentialsError;
+
+use crate::exit_code::StateUnusable;
+use crate::output::shortened;
+
+/// Most characters of a cause.
+const CAUSE_CHARS_MAX: usize = 300;
+
+/// The region as AWS's own tools take it: from the environment, the profile, or the instance.
+///
+/// # Errors
+/// When nobody names one. Then there is no use in [`load`], each part of which would ask again, and
+/// wait again for an instance's answer.
+pub(crate) async fn region() -> Result<Region, StateUnusable> {
+    let region = region::default_provider().region().await;
+    region.ok_or_else(|| {
+        let problem = "there is no AWS region; set AWS_REGION, or choose a profile that has one \
+                       with AWS_PROFILE";
+        StateUnusable(problem.to_owned())
+    })
+}
+
+/// Credentials and endpoints as AWS's own tools take them: environment, profile, and the services
+/// of whatever this runs on. `endpoint_url`, if there is one, wins over those.
+pub(crate) async fn load(region: Option<Region>, endpoint_url: Option<&str>) -> SdkConfig {
+    let mut loader = aws_config::from_env().region(region);
+    if let Some(url) = endpoint_url {
+        loader = loader.endpoint_url(url);
+    }
+    loader.load().await
+}
+
+/// Why `sdk` has no credentials, and where they could come from; `None` if it has some.
+pub(crate) async fn why_no_credentials(sdk: &SdkConfig) -> Option<String> {
+    let provider = sdk.credentials_provider()?;
+    let error = provider.provide_credentials().await.err()?;
+    let profile = std::env::var("AWS_PROFILE").ok();
+    Some(of_credentials(&error, profile.as_deref()))
+}
+
+/// Why there are no credentials, on one line.
+fn of_credentials(error: &CredentialsError, profile: Option<&str>) -> String {
+    let profile = profile.filter(|name| !name.is_empty());
+    let profile = profile.map(|name| format!(" (AWS_PROFILE is `{name}`)"));
+    let profile = profile.unwrap_or_default();
+    match error {
+        CredentialsError::CredentialsNotLoaded(_) => format!(
+            "there are no AWS credentials{profile}; sign in, choose a profile with AWS_PROFILE, or \
+             set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
+        ),
+        CredentialsError::InvalidConfiguration(_) => format!(
+            "the AWS configuration cannot be used{profile}: {}; look at ~/.aws/config and \
+             ~/.aws/credentials",
+            causes(error)
+        ),
+        _ => format!(
+            "there are no AWS credentials{profile}: {}; sign in again, or choose another profile \
+             with AWS_PROFILE",
+            causes(error)
+        ),
+    }
+}
+
+/// What caused `error`, outermost first.
+fn causes(error: &CredentialsError) -> String {
+    // The error itself says only that there are none.
+    let causes = std::iter::successors(error.source(), |&error| error.source());
+    let causes: Vec<_> = causes.map(ToString::to_string).collect();
+    shortened(causes.join(": ").trim_end_matches('.'), CAUSE_CHARS_MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use aws_credential_types::Credentials;
+    use aws_credential_types::provider::SharedCredentialsProvider;
+
+    use super::*;
+
+    #[test]
+    fn why_there_are_no_credentials_is_one_line_with_what_to_do() {
+        let none = CredentialsError::not_loaded_no_source();
+        let said = of_credentials(&none, Some("prod"));
+        assert!(
+            said.starts_with("there are no AWS credentials (AWS_PROFILE is `prod`); sign in"),
+            "{said}"
+        );
+        let expired = CredentialsError::provider_error("the SSO\n  session has expired");
+        let said = of_credentials(&expired, None);
+        assert!(
+            said.contains("the SSO session has expired; sign in again"),
+            "{said}"
+        );
+        let broken = CredentialsError::invalid_configuration("profile a refers to itself");
+        let said = of_credentials(&broken, Some(""));
+        assert!(
+            said.contains("profile a refers to itself; look at ~/.aws"),
+            "{said}"
+        );
+    }
+
+    #[tokio::test]
+    async fn who_has_credentials_lacks_none() {
+        let credentials = Credentials::new("id", "secret", None, None, "test");
+        let credentials = SharedCredentialsProvider::new(credentials);
+        let sdk = SdkConfig::builder().credentials_provider(credentials);
+        assert_eq!(why_no_credentials(&sdk.build()).await, None);
+    }
+}

@@ -1,0 +1,181 @@
+use windlass_core::checkpoint::{Checkpoint, PageTotals};
+use windlass_core::source::SourceRecord;
+use windlass_core::transition::Claim;
+use windlass_core::{Owner, Timestamp};
+
+use windlass_state::StateStore;
+
+use super::*;
+use crate::state::Store;
+use crate::testing::{Bench, CONFIG, OUTPUT, at, parked, window};
+
+const YES: ApplyArgs = ApplyArgs {
+    diff: DiffArgs { prune: false },
+    abandon: false,
+    dry_run: false,
+    yes: true,
+};
+
+async fn applied(bench: &Bench, args: &ApplyArgs) -> anyhow::Result<ExitCode> {
+    apply(&bench.target(), args, OUTPUT).await
+}
+
+async fn differs(bench: &Bench) -> bool {
+    let code = diff(&bench.target(), &YES.diff, OUTPUT).await.unwrap();
+    assert!(matches!(code, ExitCode::Success | ExitCode::Different));
+    code == ExitCode::Different
+}
+
+/// What `apply` says when it refuses.
+async fn refused(bench: &Bench, args: &ApplyArgs, code: ExitCode) -> String {
+    let error = applied(bench, args).await.unwrap_err();
+    assert_eq!(ExitCode::of(&error), code, "{error}");
+    error.to_string()
+}
+
+/// The first window of the timeline, from its creation to its end.
+async fn done(store: &Store, definition: &SourceDefinition) {
+    let window = window(definition);
+    store.create(&window).await.unwrap();
+    let claim = Claim {
+        epoch: window.epoch,
+        owner: Owner::from_random(1),
+        lease_until: Timestamp::MAX,
+        now: at(1),
+    };
+    let lease = store.claim(&window.id, &claim).await.unwrap();
+    let last = Checkpoint {
+        from: 0,
+        cursor: None,
+        totals: PageTotals::default(),
+        ordered: true,
+        sink_position: None,
+        page_ms: 1,
+        now: at(2),
+    };
+    store.complete(&lease, &last, 1_000).await.unwrap();
+}
+
+#[tokio::test]
+async fn applying_the_same_twice_writes_once_and_a_difference_shows_before_and_not_after() {
+    let bench = Bench::new(CONFIG);
+    assert!(differs(&bench).await);
+    assert!(!bench.path("windlass.db").exists(), "looking made a state");
+    assert_eq!(applied(&bench, &YES).await.unwrap(), ExitCode::Success);
+    assert!(!differs(&bench).await);
+    let record = bench.record().await;
+    assert_eq!(
+        (record.version, &record.definition),
+        (1, &bench.definition())
+    );
+    // Nobody is asked when there is nothing to write.
+    let unasked = ApplyArgs { yes: false, ..YES };
+    assert_eq!(applied(&bench, &unasked).await.unwrap(), ExitCode::Success);
+    assert_eq!(bench.record().await, record);
+}
+
+#[tokio::test]
+async fn nothing_is_written_where_nobody_can_say_yes_and_in_a_dry_run() {
+    let bench = Bench::new(CONFIG);
+    let said = refused(&bench, &ApplyArgs { yes: false, ..YES }, ExitCode::Usage).await;
+    assert!(said.contains("--yes"), "{said}");
+    let dry = ApplyArgs {
+        dry_run: true,
+        ..YES
+    };
+    assert_eq!(applied(&bench, &dry).await.unwrap(), ExitCode::Success);
+    assert!(!bench.path("windlass.db").exists());
+}
+
+#[tokio::test]
+async fn a_mistake_anywhere_in_the_configuration_writes_nothing() {
+    let bench = Bench::new(&format!(
+        "{CONFIG}  other:\n    connector: nvd_cvs\n    start: 2026-01-01T00:00:00Z\n"
+    ));
+    let said = refused(&bench, &YES, ExitCode::Usage).await;
+    assert!(said.contains("did you mean `nvd_cves`?"), "{said}");
+    assert!(!bench.path("windlass.db").exists());
+}
+
+#[tokio::test]
+async fn a_new_timeline_is_refused_while_the_present_one_has_windows_that_are_not_done() {
+    let bench = Bench::new(CONFIG);
+    applied(&bench, &YES).await.unwrap();
+    let before = bench.record().await;
+    let hole = parked(&bench.store(), &before.definition).await;
+    bench.write(&CONFIG.replace("acme.okta.com", "other.okta.com"));
+    for args in [
+        YES,
+        ApplyArgs {
+            dry_run: true,
+            ..YES
+        },
+    ] {
+        let said = refused(&bench, &args, ExitCode::Usage).await;
+        let window = format!("{} (parked)", hole.id);
+        assert!(
+            said.contains(&window) && said.contains("--abandon"),
+            "{said}"
+        );
+        assert_eq!(stored(&bench).await, before);
+    }
+    let abandon = ApplyArgs {
+        abandon: true,
+        ..YES
+    };
+    applied(&bench, &abandon).await.unwrap();
+    assert_eq!(stored(&bench).await.definition, bench.definition());
+    let left = bench.store().window(&hole.id).await.unwrap();
+    assert_eq!(left, Some(hole));
+}
+
+/// What the state has of `okta`, whatever the configuration says now.
+async fn stored(bench: &Bench) -> SourceRecord {
+    let mut records = bench.store().all_sources().await.unwrap();
+    assert_eq!(records.len(), 1);
+    records.remove(0)
+}
+
+#[tokio::test]
+async fn a_new_timeline_begins_where_everything_of_the_present_one_is_done() {
+    let bench = Bench::new(CONFIG);
+    applied(&bench, &YES).await.unwrap();
+    done(&bench.store(), &bench.definition()).await;
+    bench.write(&CONFIG.replace("acme.okta.com", "other.okta.com"));
+    assert_eq!(applied(&bench, &YES).await.unwrap(), ExitCode::Success);
+    assert_eq!(stored(&bench).await.definition, bench.definition());
+}
+
+#[tokio::test]
+async fn what_the_configuration_does_not_name_is_left_alone_unless_it_is_pruned() {
+    let bench = Bench::new(CONFIG);
+    applied(&bench, &YES).await.unwrap();
+    bench.write(&CONFIG.replace("  okta:", "  okta-2:"));
+    let definition = SourceDefinition {
+        name: "okta".parse().unwrap(),
+        ..bench.config().sources["okta-2"].definition.clone()
+    };
+    let okta = || async {
+        let store = bench.store();
+        let stored = store.source(definition.shard(), &definition.name).await;
+        stored.unwrap().unwrap()
+    };
+    applied(&bench, &YES).await.unwrap();
+    assert!(!okta().await.is_paused());
+    let prune = ApplyArgs {
+        diff: DiffArgs { prune: true },
+        ..YES
+    };
+    applied(&bench, &prune).await.unwrap();
+    assert!(okta().await.is_paused());
+}
+
+#[tokio::test]
+async fn a_run_that_is_going_on_is_not_disturbed() {
+    let bench = Bench::new(CONFIG);
+    let _running = StateLock::take(&bench.path("windlass.db")).unwrap();
+    let said = refused(&bench, &YES, ExitCode::State).await;
+    let holder = format!("process {} is running", std::process::id());
+    assert!(said.contains(&holder), "{said}");
+    assert!(!bench.path("windlass.db").exists());
+}

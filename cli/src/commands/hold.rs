@@ -1,0 +1,231 @@
+//! `windlass pause` and `windlass resume`: an operator holds a source back, and lets it go on. Safe
+//! beside a run: one write, which neither a run nor `windlass apply` takes back.
+
+use serde_json::{Value, json};
+use windlass_core::clock::Clock;
+use windlass_core::ids::SourceName;
+use windlass_core::source::SourceRecord;
+use windlass_core::system::SystemClock;
+use windlass_core::time::Timestamp;
+use windlass_orchestrator::read_source;
+use windlass_state::{StateError, StateStore};
+
+use crate::exit_code::ExitCode;
+use crate::output::{Output, time};
+use crate::state::Purpose;
+use crate::state::sources::TRIES_MAX;
+use crate::target::{Found, Target};
+
+/// Holds sources back.
+pub(crate) async fn pause(
+    target: &Target,
+    names: &[SourceName],
+    output: Output,
+) -> anyhow::Result<ExitCode> {
+    let now = SystemClock.now();
+    hold(target, names, Some(now), output).await
+}
+
+/// Lets sources go on.
+pub(crate) async fn resume(
+    target: &Target,
+    names: &[SourceName],
+    output: Output,
+) -> anyhow::Result<ExitCode> {
+    hold(target, names, None, output).await
+}
+
+async fn hold(
+    target: &Target,
+    names: &[SourceName],
+    since: Option<Timestamp>,
+    output: Output,
+) -> anyhow::Result<ExitCode> {
+    let found = target.state(Purpose::Operate).await?;
+    // All of them are looked up first: a typing error changes nothing.
+    let before = look_up(&found, names).await?;
+    let mut lines = String::new();
+    let mut entries = Vec::new();
+    for record in before {
+        let held = Held::write(&found.store, record, since).await?;
+        lines.push_str(&held.text());
+        entries.push(held.to_json());
+    }
+    output.result(&json!({ "sources": entries }), || lines)?;
+    Ok(ExitCode::Success)
+}
+
+async fn look_up(found: &Found, names: &[SourceName]) -> anyhow::Result<Vec<SourceRecord>> {
+    let mut records = Vec::new();
+    for name in names {
+        records.push(found.source(name.as_str()).await?);
+    }
+    Ok(records)
+}
+
+/// A source before and after.
+struct Held {
+    before: SourceRecord,
+    after: SourceRecord,
+    /// Windows that a worker has, or is about to have.
+    in_hand: usize,
+}
+
+impl Held {
+    async fn write<S: StateStore>(
+        store: &S,
+        before: SourceRecord,
+        since: Option<Timestamp>,
+    ) -> anyhow::Result<Self> {
+        let (shard, name) = (before.shard(), &before.definition.name);
+        let mut tries = 1;
+        while let Err(error) = store.hold_source(shard, name, since).await {
+            // The same write again does no harm.
+            if tries == TRIES_MAX || !matches!(error, StateError::Unknown(_)) {
+                return Err(error.into());
+            }
+            tries += 1;
+        }
+        let after = store.source(shard, name).await?.ok_or_else(|| {
+            StateError::Unavailable(format!("{name} has moved meanwhile; try again"))
+        })?;
+        let view = read_source(store, after.clone(), SystemClock.now()).await?;
+        let in_hand = view.in_flight();
+        Ok(Self {
+            before,
+            after,
+            in_hand,
+        })
+    }
+
+    fn changed(&self) -> bool {
+        self.before.held_since != self.after.held_since
+    }
+
+    /// What keeps the source from running though nobody holds it back.
+    fn still(&self) -> Option<String> {
+        if let Some(blocked) = &self.after.blocked {
+            return Some(format!("blocked: {}", blocked.reason));
+        }
+        let paused = self.after.definition.paused;
+        paused.then(|| "paused by its definition (`paused: true`)".to_owned())
+    }
+
+    fn text(&self) -> String {
+        let name = &self.after.definition.name;
+        match (self.after.held_since, self.changed()) {
+            (Some(_), true) => {
+                let in_hand = match self.in_hand {
+                    0 => String::new(),
+                    1 => "; 1 window is in hand and goes on".to_owned(),
+                    many => format!("; {many} windows are in hand and go on"),
+                };
+                format!("{name} is held: nothing new starts{in_hand}\n")
+            }
+            (Some(since), false) => format!("{name} is held already, since {}\n", time(since)),
+            (None, changed) => {
+                let said = if changed { "goes on" } else { "was not held" };
+                match self.still() {
+                    Some(still) => format!("{name} {said}, but is still {still}\n"),
+                    None => format!("{name} {said}\n"),
+                }
+            }
+        }
+    }
+
+    fn to_json(&self) -> Value {
+        json!({
+            "source": self.after.definition.name.as_str(),
+            "held_since": self.after.held_since,
+            "changed": self.changed(),
+            "paused": self.after.definition.paused,
+            "blocked": self.after.blocked.as_ref().map(|blocked| &blocked.reason),
+            "in_hand": self.in_hand,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use windlass_core::source::SourceDefinition;
+
+    use super::*;
+    use crate::testing::{Bench, CONFIG, OUTPUT, at, window};
+
+    #[tokio::test]
+    async fn a_pause_lasts_until_a_resume_whatever_is_applied_in_between() {
+        let bench = Bench::new(CONFIG);
+        let (store, definition) = (bench.store(), bench.definition());
+        store.apply_source(&definition, at(0)).await.unwrap();
+        let names = [definition.name.clone()];
+        pause(&bench.state(), &names, OUTPUT).await.unwrap();
+        let since = bench.record().await.held_since;
+        assert!(since.is_some());
+        store.apply_source(&definition, at(1)).await.unwrap();
+        pause(&bench.state(), &names, OUTPUT).await.unwrap();
+        assert_eq!(bench.record().await.held_since, since);
+        resume(&bench.state(), &names, OUTPUT).await.unwrap();
+        assert_eq!(bench.record().await.held_since, None);
+    }
+
+    #[tokio::test]
+    async fn one_unknown_name_changes_nothing_and_the_right_one_is_said() {
+        let bench = Bench::new(CONFIG);
+        let (store, definition) = (bench.store(), bench.definition());
+        store.apply_source(&definition, at(0)).await.unwrap();
+        let names = [definition.name.clone(), "oktaa".parse().unwrap()];
+        let refused = pause(&bench.state(), &names, OUTPUT).await.unwrap_err();
+        assert_eq!(ExitCode::of(&refused), ExitCode::Usage);
+        let refused = refused.to_string();
+        assert!(refused.contains("did you mean `okta`?"), "{refused}");
+        assert_eq!(bench.record().await.held_since, None);
+    }
+
+    #[tokio::test]
+    async fn a_state_that_is_not_there_is_not_made() {
+        let bench = Bench::new(CONFIG);
+        let names = [bench.definition().name];
+        let refused = pause(&bench.target(), &names, OUTPUT).await.unwrap_err();
+        assert_eq!(ExitCode::of(&refused), ExitCode::State);
+        assert!(!bench.path("windlass.db").exists());
+    }
+
+    #[tokio::test]
+    async fn what_goes_on_beside_a_hold_is_said() {
+        let bench = Bench::new(CONFIG);
+        let (store, definition) = (bench.store(), bench.definition());
+        let record = store.apply_source(&definition, at(0)).await.unwrap();
+        let window = window(&definition);
+        store.create(&window).await.unwrap();
+        let dispatch = windlass_core::transition::Event::Dispatch {
+            until: at(5),
+            now: at(1),
+        };
+        store.decide(&window, &dispatch).await.unwrap();
+        let said = |held: Held| held.text();
+        let held = Held::write(&store, record, Some(at(2))).await.unwrap();
+        assert_eq!(
+            said(held),
+            "okta is held: nothing new starts; 1 window is in hand and goes on\n"
+        );
+        let record = bench.record().await;
+        let held = Held::write(&store, record, Some(at(3))).await.unwrap();
+        assert_eq!(
+            said(held),
+            "okta is held already, since 2026-01-01T00:02:00Z\n"
+        );
+        let paused = SourceDefinition {
+            paused: true,
+            ..definition
+        };
+        let record = store.apply_source(&paused, at(4)).await.unwrap();
+        let held = Held::write(&store, record, None).await.unwrap();
+        assert_eq!(
+            said(held),
+            "okta goes on, but is still paused by its definition (`paused: true`)\n"
+        );
+        let record = bench.record().await;
+        let held = Held::write(&store, record, None).await.unwrap();
+        assert!(said(held).starts_with("okta was not held"));
+    }
+}

@@ -1,0 +1,273 @@
+//! `windlass retry`: windows that were given up get another try. Safe beside a run and beside
+//! workers: each window moves by one conditional write, and only if it is parked.
+
+use serde_json::{Value, json};
+use windlass_core::clock::Clock;
+use windlass_core::ids::WindowId;
+use windlass_core::source::SourceRecord;
+use windlass_core::system::SystemClock;
+use windlass_core::time::Timestamp;
+use windlass_core::transition::Event;
+use windlass_core::window::{Status, Window};
+use windlass_orchestrator::read_source;
+use windlass_state::{MoveError, StateError, StateStore};
+
+use crate::args::RetryArgs;
+use crate::exit_code::ExitCode;
+use crate::output::Output;
+use crate::state::Purpose;
+use crate::state::sources::TRIES_MAX;
+use crate::target::{Found, Target};
+
+/// Tries parked windows again.
+pub(crate) async fn retry(
+    target: &Target,
+    args: &RetryArgs,
+    output: Output,
+) -> anyhow::Result<ExitCode> {
+    let found = target.state(Purpose::Operate).await?;
+    let now = SystemClock.now();
+    let mut retried = Vec::new();
+    let mut rests = None;
+    if let Some(name) = &args.all {
+        let record = found.source(name.as_str()).await?;
+        rests = why_it_rests(&record);
+        let view = read_source(&found.store, record, now).await?;
+        let parked = view
+            .windows()
+            .filter(|window| window.status == Status::Parked);
+        for window in parked {
+            retried.push(Retried::by_window(&found.store, window, now).await?);
+        }
+    }
+    for id in &args.windows {
+        retried.push(Retried::by_id(&found, id, now).await?);
+    }
+    let refused = retried.iter().any(|retried| retried.problem.is_some());
+    let json: Vec<_> = retried.iter().map(Retried::to_json).collect();
+    output.result(&json!({ "windows": json, "waits_for": rests }), || {
+        let mut text: String = retried.iter().map(Retried::text).collect();
+        if let (Some(name), true) = (&args.all, retried.is_empty()) {
+            text.push_str(&format!("{name} has no parked windows\n"));
+        } else if let (Some(name), Some(why)) = (&args.all, &rests) {
+            text.push_str(&format!("they stay ready while {name} is {why}\n"));
+        }
+        text
+    })?;
+    Ok(if refused {
+        ExitCode::Usage
+    } else {
+        ExitCode::Success
+    })
+}
+
+/// Why a ready window of the source would not run.
+fn why_it_rests(record: &SourceRecord) -> Option<&'static str> {
+    match record {
+        _ if record.blocked.is_some() => Some("blocked"),
+        _ if record.held_since.is_some() => Some("held"),
+        _ if record.definition.paused => Some("paused"),
+        _ => None,
+    }
+}
+
+/// What became of one window.
+#[derive(Debug)]
+struct Retried {
+    id: WindowId,
+    /// Why it was not moved.
+    problem: Option<String>,
+    /// Its last error, which it had when it was given up.
+    last_error: Option<String>,
+}
+
+impl Retried {
+    fn refused(id: &WindowId, problem: String) -> Self {
+        Self {
+            id: id.clone(),
+            problem: Some(problem),
+            last_error: None,
+        }
+    }
+
+    async fn by_id(found: &Found, id: &WindowId, now: Timestamp) -> anyhow::Result<Self> {
+        let Some(window) = found.store.window(id).await? else {
+            return Ok(Self::refused(id, "there is no such window".to_owned()));
+        };
+        let record = found.source(id.timeline.source.as_str()).await?;
+        if record.definition.generation != id.timeline.generation {
+            let problem = "it is of a timeline that its source has left; nobody would take it up";
+            return Ok(Self::refused(id, problem.to_owned()));
+        }
+        Self::by_window(&found.store, &window, now).await
+    }
+
+    async fn by_window<S: StateStore>(
+        store: &S,
+        window: &Window,
+        now: Timestamp,
+    ) -> anyhow::Result<Self> {
+        let event = Event::Retry { now };
+        if window.status != Status::Parked {
+            return Ok(Self::refused(&window.id, not_parked(window)));
+        }
+        for tries in 1.. {
+            let current = match store.decide(window, &event).await {
+                Ok(_) => break,
+                Err(MoveError::Store(StateError::Unknown(_))) if tries < TRIES_MAX => continue,
+                Err(MoveError::Store(error)) => return Err(error.into()),
+                Err(MoveError::NotFound(id)) => {
+                    return Ok(Self::refused(&id, "there is no such window".to_owned()));
+                }
+                Err(MoveError::Refused { current, .. }) => current,
+            };
+            // The first write was applied and its answer lost: the window is ready, or has gone on.
+            if tries > 1 && current.status != Status::Parked {
+                break;
+            }
+            return Ok(Self::refused(&window.id, not_parked(&current)));
+        }
+        Ok(Self {
+            id: window.id.clone(),
+            problem: None,
+            last_error: window.last_error.clone(),
+        })
+    }
+
+    fn text(&self) -> String {
+        match (&self.problem, &self.last_error) {
+            (Some(problem), _) => format!("{}: not retried: {problem}\n", self.id),
+            (None, Some(error)) => format!("{}: ready again; it was parked: {error}\n", self.id),
+            (None, None) => format!("{}: ready again\n", self.id),
+        }
+    }
+
+    fn to_json(&self) -> Value {
+        json!({
+            "window": self.id.to_string(),
+            "retried": self.problem.is_none(),
+            "problem": self.problem,
+            "last_error": self.last_error,
+        })
+    }
+}
+
+fn not_parked(window: &Window) -> String {
+    format!(
+        "it is {}; only a parked window can be tried again",
+        window.status
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use windlass_state::MemoryStore;
+    use windlass_state::failing::{FailingStore, Fault, Operation};
+
+    use super::*;
+    use crate::testing::{Bench, CONFIG, OUTPUT, at, parked, window};
+
+    async fn retried(bench: &Bench, windows: Vec<WindowId>, all: bool) -> ExitCode {
+        let all = all.then(|| bench.definition().name);
+        let args = RetryArgs { windows, all };
+        retry(&bench.state(), &args, OUTPUT).await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_parked_window_is_ready_again_by_its_name_or_with_all_of_its_source() {
+        let bench = Bench::new(CONFIG);
+        let (store, definition) = (bench.store(), bench.definition());
+        store.apply_source(&definition, at(0)).await.unwrap();
+        let parked = parked(&store, &definition).await;
+        for all in [false, true] {
+            let named = if all {
+                Vec::new()
+            } else {
+                vec![parked.id.clone()]
+            };
+            assert_eq!(retried(&bench, named, all).await, ExitCode::Success);
+            let ready = store.window(&parked.id).await.unwrap().unwrap();
+            assert_eq!(ready.status, Status::Ready);
+            let park = Event::Park {
+                reason: "again".to_owned(),
+                now: at(2),
+            };
+            store.decide(&ready, &park).await.unwrap();
+        }
+    }
+
+    #[tokio::test]
+    async fn a_window_that_is_not_parked_or_not_there_is_refused_and_the_others_are_retried() {
+        let bench = Bench::new(CONFIG);
+        let (store, definition) = (bench.store(), bench.definition());
+        store.apply_source(&definition, at(0)).await.unwrap();
+        let parked = parked(&store, &definition).await;
+        let mut ready = window(&definition);
+        ready.id.from = parked.to;
+        ready.to = parked.to.plus_ms(600_000);
+        store.create(&ready).await.unwrap();
+        let mut absent = parked.id.clone();
+        absent.from = at(30);
+        let windows = vec![ready.id.clone(), absent, parked.id.clone()];
+        assert_eq!(retried(&bench, windows, false).await, ExitCode::Usage);
+        assert_eq!(store.window(&ready.id).await.unwrap(), Some(ready));
+        let parked = store.window(&parked.id).await.unwrap().unwrap();
+        assert_eq!(parked.status, Status::Ready);
+    }
+
+    #[tokio::test]
+    async fn a_window_of_a_timeline_that_its_source_has_left_is_not_retried() {
+        let bench = Bench::new(CONFIG);
+        let (store, definition) = (bench.store(), bench.definition());
+        store.apply_source(&definition, at(0)).await.unwrap();
+        let parked = parked(&store, &definition).await;
+        bench.write(&CONFIG.replace("acme.okta.com", "other.okta.com"));
+        store
+            .apply_source(&bench.definition(), at(3))
+            .await
+            .unwrap();
+        let id = parked.id.clone();
+        assert_eq!(retried(&bench, vec![id], false).await, ExitCode::Usage);
+        assert_eq!(store.window(&parked.id).await.unwrap(), Some(parked));
+    }
+
+    #[tokio::test]
+    async fn a_retry_whose_answer_is_lost_is_repeated_and_counts_as_done() {
+        let definition = Bench::new(CONFIG).definition();
+        let store = FailingStore::new(MemoryStore::new(), |operation, call| {
+            match (operation, call) {
+                // The first one parks the window.
+                (Operation::Decide, 2) => Fault::LoseReply,
+                _ => Fault::None,
+            }
+        });
+        let parked = parked(&store, &definition).await;
+        let retried = Retried::by_window(&store, &parked, at(2)).await.unwrap();
+        assert_eq!(retried.problem, None);
+        let again = Retried::by_window(&store, &parked, at(2)).await.unwrap();
+        let problem = again.problem.unwrap();
+        assert!(
+            problem.starts_with("it is ready; only a parked"),
+            "{problem}"
+        );
+    }
+
+    #[test]
+    fn what_became_of_a_window_is_one_line() {
+        let id = window(&Bench::new(CONFIG).definition()).id;
+        let ready = Retried {
+            id: id.clone(),
+            problem: None,
+            last_error: Some("page 3 cannot be read".to_owned()),
+        };
+        assert_eq!(
+            ready.text(),
+            format!("{id}: ready again; it was parked: page 3 cannot be read\n")
+        );
+        let refused = Retried::refused(&id, "there is no such window".to_owned());
+        assert_eq!(
+            refused.text(),
+            format!("{id}: not retried: there is no such window\n")
+        );
+    }
+}

@@ -1,0 +1,248 @@
+//! Where one source stands, in a row of the table, in JSON, and in remarks.
+
+use serde_json::{Value, json};
+use windlass_core::carve::settled_edge;
+use windlass_core::source::RateGate;
+use windlass_core::time::{MINUTE_MS, Timestamp};
+use windlass_core::window::Status;
+use windlass_orchestrator::{SourceView, oldest_in_trouble};
+
+use super::NOT_STORED;
+use crate::output::{duration, grouped, lines, table, time};
+use crate::state::StateAddress;
+
+/// How much later than due time may be cut before nobody seems to be there to do it: ticks come
+/// every minute, and one may be missed.
+const TICKS_MISSED_MS: i64 = 2 * MINUTE_MS;
+
+/// What is said of one source.
+pub(super) struct Standing {
+    source: String,
+    state: &'static str,
+    problem: Option<String>,
+    held_since: Option<Timestamp>,
+    complete_through: Timestamp,
+    scheduled_through: Timestamp,
+    end: Option<Timestamp>,
+    lag_ms: i64,
+    open: usize,
+    running: usize,
+    holes: usize,
+    records_per_hour: Option<u64>,
+    unavailable: Vec<windlass_core::Span>,
+    gate: Option<RateGate>,
+    trouble: Option<Trouble>,
+    /// The command that tries a blocked source again.
+    tries_again: &'static str,
+}
+
+/// What a source is looked at beside.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Surroundings<'a> {
+    /// Where the state is.
+    pub(super) address: &'a StateAddress,
+    /// Whether there is somebody who could be running its windows.
+    pub(super) has_workers: bool,
+    /// Now.
+    pub(super) now: Timestamp,
+}
+
+/// What holds the oldest open window up.
+struct Trouble {
+    /// When it is tried again; `None` while it is being, or may be at once.
+    waits_until: Option<Timestamp>,
+    error: String,
+}
+
+impl Trouble {
+    fn of(view: &SourceView, now: Timestamp) -> Option<Self> {
+        let window = oldest_in_trouble(view, now)?;
+        Some(Self {
+            waits_until: window.not_before.filter(|until| *until > now),
+            error: window.last_error.clone()?,
+        })
+    }
+}
+
+impl Standing {
+    /// Where the source of `view` stands, while its rate group is closed by `gate`.
+    pub(super) fn of(
+        view: &SourceView,
+        gate: Option<RateGate>,
+        surroundings: &Surroundings<'_>,
+    ) -> Self {
+        let now = surroundings.now;
+        let definition = &view.record.definition;
+        let count = |wanted: &[Status]| {
+            view.windows()
+                .filter(|window| wanted.contains(&window.status))
+                .count()
+        };
+        let complete_through = view.complete_through();
+        let live = view.lanes.first();
+        let finished = definition.end.is_some_and(|end| complete_through >= end);
+        let running = count(&[Status::Running]);
+        let open = count(&[Status::Ready, Status::Dispatched, Status::Running]);
+        let holes = count(&[Status::Parked]);
+        let uncut_ms = uncut_ms(view, now);
+        let state = match () {
+            () if view.record.blocked.is_some() => "blocked",
+            () if view.record.held_since.is_some() => "held",
+            () if definition.paused => "paused",
+            () if finished => "finished",
+            () if view.record.version == NOT_STORED || (is_untouched(view) && uncut_ms > 0) => {
+                "not started"
+            }
+            () if running > 0 && !surroundings.has_workers => "interrupted",
+            () if running > 0 => "running",
+            () if gate.is_some() => "waiting",
+            () if open > 0 => "open",
+            () if uncut_ms > definition.policy.every_ms + TICKS_MISSED_MS => "behind",
+            () if holes > 0 => "holes",
+            () => "caught up",
+        };
+        Self {
+            source: definition.name.to_string(),
+            state,
+            problem: view
+                .record
+                .blocked
+                .as_ref()
+                .map(|blocked| blocked.reason.clone()),
+            held_since: view.record.held_since,
+            complete_through,
+            scheduled_through: live
+                .map_or(definition.start, |lane| lane.progress.scheduled_through),
+            end: definition.end,
+            lag_ms: definition
+                .end
+                .map_or(now, |end| end.min(now))
+                .ms_since(complete_through)
+                .max(0),
+            open,
+            running,
+            holes,
+            records_per_hour: live.and_then(|lane| lane.progress.records_per_hour),
+            unavailable: view
+                .lanes
+                .iter()
+                .flat_map(|l| l.progress.unavailable.clone())
+                .collect(),
+            gate,
+            trouble: Trouble::of(view, now),
+            tries_again: surroundings.address.what_puts_sources_there(),
+        }
+    }
+
+    /// For scripts.
+    pub(super) fn to_json(&self) -> Value {
+        json!({
+            "source": self.source,
+            "state": self.state,
+            "problem": self.problem,
+            "held_since": self.held_since,
+            "complete_through": self.complete_through,
+            "scheduled_through": self.scheduled_through,
+            "end": self.end,
+            "lag_ms": self.lag_ms,
+            "open": self.open,
+            "running": self.running,
+            "holes": self.holes,
+            "records_per_hour": self.records_per_hour,
+            "unavailable": self.unavailable,
+            "waits_until": self.gate.as_ref().map(|gate| gate.not_before),
+            "waits_for": self.gate.as_ref().map(|gate| &gate.reason),
+            "last_error": self.trouble.as_ref().map(|trouble| &trouble.error),
+        })
+    }
+
+    /// What a row of the table has no room for, a line each.
+    pub(super) fn remarks(&self) -> Vec<String> {
+        let name = &self.source;
+        let mut lines = Vec::new();
+        if let Some(problem) = &self.problem {
+            lines.push(format!(
+                "{name} is blocked: {problem}; mend it, and the next `{}` tries it again",
+                self.tries_again
+            ));
+        }
+        if let Some(since) = self.held_since {
+            lines.push(format!(
+                "{name} is held since {}; `windlass resume {name}` lets it go on",
+                time(since)
+            ));
+        }
+        if let Some(gate) = &self.gate {
+            let until = time(gate.not_before);
+            lines.push(format!("{name} waits until {until}: {}", gate.reason));
+        }
+        if let Some(Trouble { waits_until, error }) = &self.trouble {
+            let does = match waits_until {
+                Some(until) => format!("waits until {}", time(*until)),
+                None => "is to be tried again".to_owned(),
+            };
+            lines.push(format!("{name}: the oldest open window {does}: {error}"));
+        }
+        for span in &self.unavailable {
+            let (from, to) = (time(span.from()), time(span.to()));
+            lines.push(format!(
+                "{name}: {from} to {to} is before what the vendor keeps"
+            ));
+        }
+        if self.holes > 0 {
+            lines.push(format!(
+                "{name} has holes: see `windlass windows {name} --status parked`; \
+                 `windlass retry --all {name}` tries them again"
+            ));
+        }
+        lines
+    }
+}
+
+/// Whether nothing of the source has been cut into windows yet.
+fn is_untouched(view: &SourceView) -> bool {
+    let has_marks = view.lanes.iter().any(|lane| lane.progress.version > 0);
+    !has_marks && view.windows().next().is_none()
+}
+
+/// How much settled time nobody has cut into windows, in milliseconds.
+fn uncut_ms(view: &SourceView, now: Timestamp) -> i64 {
+    let definition = &view.record.definition;
+    let edge = settled_edge(&definition.policy, now);
+    let edge = definition.end.map_or(edge, |end| end.min(edge));
+    let live = view.lanes.first();
+    live.map_or(0, |live| edge.ms_since(live.progress.scheduled_through))
+}
+
+/// The table, and what it has no room for.
+pub(super) fn text(standings: &[Standing]) -> String {
+    let mut table = table([
+        "source",
+        "state",
+        "complete through",
+        "lag",
+        "rec/h",
+        "open",
+        "running",
+        "holes",
+    ]);
+    for standing in standings {
+        table.add_row([
+            standing.source.clone(),
+            standing.state.to_owned(),
+            time(standing.complete_through),
+            duration(standing.lag_ms),
+            standing
+                .records_per_hour
+                .map_or_else(|| "-".to_owned(), grouped),
+            standing.open.to_string(),
+            standing.running.to_string(),
+            standing.holes.to_string(),
+        ]);
+    }
+    let mut text = lines(&table);
+    for remark in standings.iter().flat_map(Standing::remarks) {
+        text.push_str(&format!("{remark}\n"));
+    }
+    text
+}

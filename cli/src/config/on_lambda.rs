@@ -1,0 +1,79 @@
+//! What a source may not have when its workers run on Lambda: anything of the machine on which the
+//! configuration lies.
+
+use std::path::{Component, Path};
+
+use windlass_connectors::registry;
+use windlass_connectors::secret::SecretRef;
+
+use super::SinkConfig;
+
+/// The folder of manifests that a worker's package has, and that lies beside the configuration.
+const MANIFESTS: &str = "manifests";
+
+/// A field of a source that only makes sense on this machine.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Wrong {
+    /// Which.
+    pub(super) field: &'static str,
+    /// Why, and what to write instead.
+    pub(super) problem: String,
+}
+
+/// Checks where the secret is and where records go.
+pub(super) fn check(secret: Option<&str>, sink_name: &str, sink: &SinkConfig) -> Result<(), Wrong> {
+    let local = |reference: &str| {
+        matches!(
+            reference.parse(),
+            Ok(SecretRef::Env(_) | SecretRef::File(_))
+        )
+    };
+    if secret.is_some_and(local) {
+        return Err(Wrong {
+            field: "secret",
+            problem: "a worker on Lambda has neither the environment nor the files of this \
+                      machine; keep the secret in Secrets Manager or the Parameter Store and write \
+                      `secretsmanager:NAME` or `ssm:NAME`"
+                .to_owned(),
+        });
+    }
+    match sink {
+        SinkConfig::Stream(_) => Ok(()),
+        SinkConfig::Ndjson { .. } | SinkConfig::Stdout => Err(Wrong {
+            field: "sink",
+            problem: format!(
+                "`{sink_name}` is {} on this machine, which a worker on Lambda does not have; use \
+                 a sink that is a `firehose` or `kinesis` stream",
+                match sink {
+                    SinkConfig::Stdout => "standard output",
+                    _ => "a folder",
+                }
+            ),
+        }),
+    }
+}
+
+/// How the state names `connector`: a built-in name, or `manifests/NAME.yaml`, which a worker finds
+/// in its package.
+pub(super) fn connector(connector: &str) -> Result<String, Wrong> {
+    if !registry::is_file(connector) {
+        return Ok(connector.to_owned());
+    }
+    let components = Path::new(connector).components();
+    let parts: Vec<_> = components
+        .filter(|part| *part != Component::CurDir)
+        .collect();
+    match parts[..] {
+        [Component::Normal(folder), Component::Normal(name)] if folder == MANIFESTS => {
+            Ok(format!("{MANIFESTS}/{}", name.to_string_lossy()))
+        }
+        _ => Err(Wrong {
+            field: "connector",
+            problem: format!(
+                "a worker on Lambda has the manifests of its package only; put the file into \
+                 `{MANIFESTS}/` beside the configuration, build the worker with it, and write \
+                 `{MANIFESTS}/NAME.yaml`"
+            ),
+        }),
+    }
+}

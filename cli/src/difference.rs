@@ -1,0 +1,145 @@
+//! What applying a configuration changes in the state, source by source and field by field. Pure:
+//! `windlass run`, `apply` and `diff` carry it out or show it.
+
+mod fields;
+mod show;
+
+use std::collections::BTreeMap;
+
+use windlass_core::ids::SourceName;
+use windlass_core::source::{SourceDefinition, SourceRecord};
+
+use self::fields::{FieldChange, changes};
+pub(crate) use self::show::named;
+
+/// What becomes of a source.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Change {
+    /// The state does not have it yet.
+    New,
+    /// Its definition changes.
+    Changed,
+    /// Its definition stays, and is written again: it is blocked, and gets another try, or an
+    /// earlier write of it was interrupted.
+    Again,
+    /// It is as the configuration says.
+    Same,
+    /// The configuration does not name it: it is paused, not forgotten.
+    Paused,
+    /// The configuration does not name it, and it is left alone.
+    Unnamed,
+}
+
+/// One source: as stored, and as it is to be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct SourceDifference {
+    /// What becomes of it.
+    pub(crate) change: Change,
+    /// As stored.
+    pub(crate) stored: Option<SourceRecord>,
+    /// As it is to be, or as it stays.
+    pub(crate) wanted: SourceDefinition,
+}
+
+/// Every source of the state and of the configuration, by name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Difference {
+    pub(crate) sources: Vec<SourceDifference>,
+}
+
+impl Difference {
+    /// The difference between `stored` and the sources `wanted`; what is not among them is paused
+    /// with `prune`.
+    pub(crate) fn between(
+        stored: Vec<SourceRecord>,
+        wanted: &[SourceDefinition],
+        prune: bool,
+    ) -> Self {
+        let mut by_name: BTreeMap<SourceName, Vec<SourceRecord>> = BTreeMap::new();
+        for record in stored {
+            let records = by_name.entry(record.definition.name.clone()).or_default();
+            records.push(record);
+        }
+        let mut sources = Vec::new();
+        for definition in wanted {
+            let records = by_name.remove(&definition.name).unwrap_or_default();
+            sources.push(SourceDifference::of(records, definition));
+        }
+        for records in by_name.into_values() {
+            sources.extend(SourceDifference::unnamed(records, prune));
+        }
+        sources.sort_by(|a, b| a.wanted.name.cmp(&b.wanted.name));
+        Self { sources }
+    }
+
+    /// The definitions to write.
+    pub(crate) fn writes(&self) -> impl Iterator<Item = &SourceDefinition> {
+        let written = self.sources.iter().filter(|source| source.is_written());
+        written.map(|source| &source.wanted)
+    }
+
+    /// How many sources are changed like this.
+    pub(crate) fn count(&self, change: Change) -> usize {
+        let alike = self.sources.iter().filter(|source| source.change == change);
+        alike.count()
+    }
+}
+
+/// The record of a source that counts: one that has moved to another shard may be there twice until
+/// the move is repeated.
+fn latest(records: Vec<SourceRecord>) -> Option<SourceRecord> {
+    records.into_iter().max_by_key(|record| record.version)
+}
+
+impl SourceDifference {
+    fn of(records: Vec<SourceRecord>, wanted: &SourceDefinition) -> Self {
+        let is_halfway = records.len() > 1;
+        let stored = latest(records);
+        let change = match &stored {
+            None => Change::New,
+            Some(record) if record.definition != *wanted => Change::Changed,
+            Some(record) if record.blocked.is_some() || is_halfway => Change::Again,
+            Some(_) => Change::Same,
+        };
+        Self {
+            change,
+            stored,
+            wanted: wanted.clone(),
+        }
+    }
+
+    fn unnamed(records: Vec<SourceRecord>, prune: bool) -> Option<Self> {
+        let stored = latest(records)?;
+        let mut wanted = stored.definition.clone();
+        let change = if prune && !wanted.paused {
+            wanted.paused = true;
+            Change::Paused
+        } else {
+            Change::Unnamed
+        };
+        Some(Self {
+            change,
+            stored: Some(stored),
+            wanted,
+        })
+    }
+
+    /// Whether something of it is written.
+    pub(crate) const fn is_written(&self) -> bool {
+        match self.change {
+            Change::New | Change::Changed | Change::Again | Change::Paused => true,
+            Change::Same | Change::Unnamed => false,
+        }
+    }
+
+    /// The stored record, if the source leaves the timeline that it has there for a new one.
+    pub(crate) fn left_behind(&self) -> Option<&SourceRecord> {
+        let generation = &self.wanted.generation;
+        let stored = self.stored.as_ref();
+        stored.filter(|stored| stored.definition.generation != *generation)
+    }
+}
+
+#[cfg(test)]
+#[path = "difference_tests.rs"]
+mod tests;

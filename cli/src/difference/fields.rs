@@ -1,0 +1,108 @@
+//! A definition as fields, in the words of the configuration. Made of its stored form, so that no
+//! field can be forgotten.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::Value;
+use windlass_core::source::SourceDefinition;
+
+/// Fields that stand for something else in the definition, or are its key.
+const LEFT_OUT: [&str; 1] = ["name"];
+
+/// Fields that hold an instant.
+const TIMES: [&str; 2] = ["start", "end"];
+
+/// Units of a duration, in milliseconds.
+const UNITS: [(&str, u64); 4] = [
+    ("d", 86_400_000),
+    ("h", 3_600_000),
+    ("m", 60_000),
+    ("s", 1_000),
+];
+
+/// The stored names that the configuration does not have, with those it has.
+const NAMES: [(&str, &str); 3] = [
+    ("initial", "window.initial"),
+    ("min", "window.min"),
+    ("max", "window.max"),
+];
+
+/// One field of a source: what it was and what it is to be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct FieldChange {
+    /// Its name.
+    pub(crate) field: String,
+    /// What it was; `None` when it was not set.
+    pub(crate) old: Option<String>,
+    /// What it is to be; `None` when it is not set any more.
+    pub(crate) new: Option<String>,
+}
+
+/// The fields in which `old` and `new` differ, by name; without `old`, all of `new`.
+pub(crate) fn changes(old: Option<&SourceDefinition>, new: &SourceDefinition) -> Vec<FieldChange> {
+    let old = old.map(fields).unwrap_or_default();
+    let new = fields(new);
+    let names: BTreeSet<_> = old.keys().chain(new.keys()).collect();
+    let change = |field: &&String| old.get(*field) != new.get(*field);
+    let changed = names.into_iter().filter(change);
+    changed
+        .map(|field| FieldChange {
+            field: field.clone(),
+            old: old.get(field).cloned(),
+            new: new.get(field).cloned(),
+        })
+        .collect()
+}
+
+/// Every field that is set.
+fn fields(definition: &SourceDefinition) -> BTreeMap<String, String> {
+    let mut fields = BTreeMap::new();
+    // A definition is made of maps with text for keys, which JSON always takes.
+    let stored = serde_json::to_value(definition).unwrap_or_default();
+    flatten("", &stored, &mut fields);
+    fields
+}
+
+/// A duration as the configuration writes it: `90m`.
+fn duration(ms: u64) -> String {
+    let exact = |(_, length): &&(&str, u64)| ms.is_multiple_of(*length);
+    let (unit, length) = UNITS.iter().find(exact).unwrap_or(&("ms", 1));
+    format!("{}{unit}", ms / length)
+}
+
+/// `text`, quoted if it holds what would reach into the terminal.
+fn printable(text: &str) -> String {
+    if text.contains(char::is_control) {
+        format!("{text:?}")
+    } else {
+        text.to_owned()
+    }
+}
+
+fn flatten(path: &str, value: &Value, fields: &mut BTreeMap<String, String>) {
+    let text = match value {
+        Value::Null => return,
+        Value::Object(entries) => {
+            for (key, value) in entries {
+                let inside = match path {
+                    "" | "policy" => key.clone(),
+                    _ => format!("{path}.{key}"),
+                };
+                flatten(&inside, value, fields);
+            }
+            return;
+        }
+        Value::String(text) if TIMES.contains(&path) => text.replace(".000Z", "Z"),
+        Value::String(text) => printable(text),
+        other => match (path.strip_suffix("_ms"), other.as_u64()) {
+            (Some(_), Some(ms)) => duration(ms),
+            _ => other.to_string(),
+        },
+    };
+    let name = path.strip_suffix("_ms").unwrap_or(path);
+    if LEFT_OUT.contains(&name) {
+        return;
+    }
+    let known = NAMES.iter().find(|(stored, _)| *stored == name);
+    fields.insert(known.map_or(name, |(_, shown)| shown).to_owned(), text);
+}

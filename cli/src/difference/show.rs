@@ -1,0 +1,179 @@
+//! A difference for people and for scripts.
+
+use serde_json::{Value, json};
+use windlass_core::source::SourceRecord;
+use windlass_core::window::Window;
+
+use super::{Change, Difference, FieldChange, SourceDifference, changes};
+use crate::output::{Paint, shortened, time};
+
+/// Windows that a list names before it only counts them.
+const WINDOWS_SHOWN_MAX: usize = 5;
+/// Most characters of a reason.
+const REASON_CHARS_MAX: usize = 160;
+
+impl Change {
+    /// The mark in front of a source.
+    const fn mark(self) -> char {
+        match self {
+            Self::New => '+',
+            Self::Changed | Self::Again => '~',
+            Self::Paused => '-',
+            Self::Same | Self::Unnamed => '=',
+        }
+    }
+
+    /// The word for scripts.
+    const fn word(self) -> &'static str {
+        match self {
+            Self::New => "new",
+            Self::Changed => "changed",
+            Self::Again => "again",
+            Self::Same => "unchanged",
+            Self::Paused => "paused",
+            Self::Unnamed => "left_alone",
+        }
+    }
+}
+
+impl Difference {
+    /// What would be done: each source that is written, and how many are not.
+    pub(crate) fn text(&self, paint: Paint) -> String {
+        let written = self.sources.iter().filter(|source| source.is_written());
+        let mut text: String = written.map(|source| source.text(paint)).collect();
+        match self.count(Change::Same) {
+            0 => {}
+            1 => text.push_str("= 1 source is unchanged\n"),
+            many => text.push_str(&format!("= {many} sources are unchanged\n")),
+        }
+        let unnamed: Vec<_> = self
+            .sources
+            .iter()
+            .filter(|source| source.change == Change::Unnamed)
+            .map(|source| source.wanted.name.as_str())
+            .collect();
+        if !unnamed.is_empty() {
+            let (are, prune) = match unnamed.len() {
+                1 => ("1 source of the state is", "pauses it"),
+                many => (&*format!("{many} sources of the state are"), "pauses them"),
+            };
+            text.push_str(&format!(
+                "= {are} not in the configuration and left alone (`--prune` {prune}): {}\n",
+                shortened(&unnamed.join(", "), REASON_CHARS_MAX)
+            ));
+        }
+        text
+    }
+
+    /// The same for scripts, source by source.
+    pub(crate) fn to_json(&self) -> Value {
+        self.sources.iter().map(SourceDifference::to_json).collect()
+    }
+}
+
+impl SourceDifference {
+    fn text(&self, paint: Paint) -> String {
+        let name = &self.wanted.name;
+        let mark = self.change.mark();
+        let mut text = paint.marked(mark, &format!("{mark} {name}{}", self.remark()));
+        text.push('\n');
+        if matches!(self.change, Change::New | Change::Changed) {
+            for field in self.fields() {
+                text.push_str(&format!(
+                    "    {}\n",
+                    line(&field, self.change == Change::New)
+                ));
+            }
+        }
+        for effect in self.effects() {
+            text.push_str(&format!("    {effect}\n"));
+        }
+        text
+    }
+
+    fn remark(&self) -> &'static str {
+        match self.change {
+            Change::Again => ": unchanged, gets another try",
+            Change::Paused => ": not in the configuration, is paused",
+            _ => "",
+        }
+    }
+
+    fn fields(&self) -> Vec<FieldChange> {
+        let stored = self.stored.as_ref().map(|record| &record.definition);
+        changes(stored, &self.wanted)
+    }
+
+    /// What follows from the change that its fields do not say.
+    fn effects(&self) -> Vec<String> {
+        let Some(SourceRecord {
+            definition,
+            blocked,
+            held_since,
+            ..
+        }) = &self.stored
+        else {
+            return Vec::new();
+        };
+        let mut effects = Vec::new();
+        if self.left_behind().is_some() {
+            effects.push(format!(
+                "its connector, parameters or origin change: a new timeline begins at {}",
+                time(self.wanted.start)
+            ));
+        } else if self.wanted.start < definition.start {
+            effects.push("the time before the present start is pulled as well".to_owned());
+        }
+        if let (Some(blocked), true) = (blocked, self.change != Change::Paused) {
+            let reason = shortened(&blocked.reason, REASON_CHARS_MAX);
+            effects.push(format!("it is blocked and gets another try: {reason}"));
+        }
+        if let Some(since) = held_since {
+            let since = time(*since);
+            effects.push(format!(
+                "it stays held, since {since}, until `windlass resume`"
+            ));
+        }
+        effects
+    }
+
+    fn to_json(&self) -> Value {
+        let fields: Vec<_> = if self.is_written() {
+            let json = |it: FieldChange| json!({ "field": it.field, "old": it.old, "new": it.new });
+            self.fields().into_iter().map(json).collect()
+        } else {
+            Vec::new()
+        };
+        json!({
+            "source": self.wanted.name.as_str(),
+            "change": self.change.word(),
+            "new_timeline": self.left_behind().is_some(),
+            "fields": fields,
+            "blocked": self.stored.as_ref().and_then(|it| Some(&it.blocked.as_ref()?.reason)),
+            "held_since": self.stored.as_ref().and_then(|it| it.held_since),
+        })
+    }
+}
+
+/// `every  5m -> 10m`; of a new source, what it has.
+fn line(change: &FieldChange, is_new: bool) -> String {
+    let FieldChange { field, old, new } = change;
+    let shown = |value: &Option<String>| value.clone().unwrap_or_else(|| "(none)".to_owned());
+    if is_new {
+        format!("{field:<19} {}", shown(new))
+    } else {
+        format!("{field:<19} {} -> {}", shown(old), shown(new))
+    }
+}
+
+/// The names of `windows`, of which only the first ones are said.
+pub(crate) fn named(windows: &[Window]) -> String {
+    let names = windows.iter().take(WINDOWS_SHOWN_MAX);
+    let mut lines: Vec<_> = names
+        .map(|window| format!("  {} ({})", window.id, window.status))
+        .collect();
+    if windows.len() > WINDOWS_SHOWN_MAX {
+        lines.push(format!("  and {} more", windows.len() - WINDOWS_SHOWN_MAX));
+    }
+    lines.join("\n")
+}

@@ -1,0 +1,179 @@
+use serde_json::Value;
+use windlass_core::source::Blocked;
+
+use super::*;
+use crate::output::Paint;
+use crate::testing::{Bench, CONFIG, at};
+
+fn definition(text: &str) -> SourceDefinition {
+    // A path would be that of the test's own folder.
+    Bench::new(&text.replace("file:okta.token", "env:OKTA_TOKEN")).definition()
+}
+
+fn record(definition: SourceDefinition) -> SourceRecord {
+    SourceRecord {
+        definition,
+        version: 1,
+        blocked: None,
+        held_since: None,
+        applied_at: at(0),
+    }
+}
+
+fn named(name: &str) -> SourceDefinition {
+    SourceDefinition {
+        name: name.parse().unwrap(),
+        ..definition(CONFIG)
+    }
+}
+
+fn changes_of(difference: &Difference) -> Vec<(&str, Change)> {
+    let sources = difference.sources.iter();
+    sources
+        .map(|source| (source.wanted.name.as_str(), source.change))
+        .collect()
+}
+
+#[test]
+fn what_becomes_of_each_source_follows_from_what_is_stored_and_what_is_wanted() {
+    let blocked = SourceRecord {
+        blocked: Some(Blocked {
+            reason: "401".to_owned(),
+            since: at(1),
+        }),
+        ..record(named("blocked"))
+    };
+    let moved = SourceDefinition {
+        start: at(-5),
+        ..named("changed")
+    };
+    let idle = SourceDefinition {
+        paused: true,
+        ..named("idle")
+    };
+    let stored = vec![
+        record(named("same")),
+        record(named("changed")),
+        blocked,
+        record(named("gone")),
+        record(idle),
+    ];
+    let wanted = [named("new"), named("same"), moved, named("blocked")];
+    let difference = Difference::between(stored.clone(), &wanted, false);
+    assert_eq!(
+        changes_of(&difference),
+        [
+            ("blocked", Change::Again),
+            ("changed", Change::Changed),
+            ("gone", Change::Unnamed),
+            ("idle", Change::Unnamed),
+            ("new", Change::New),
+            ("same", Change::Same),
+        ]
+    );
+    assert_eq!(difference.writes().count(), 3);
+    let pruned = Difference::between(stored, &wanted, true);
+    assert_eq!(
+        changes_of(&pruned)[2..4],
+        [("gone", Change::Paused), ("idle", Change::Unnamed)]
+    );
+    let gone = pruned.writes().find(|it| it.name.as_str() == "gone");
+    assert!(gone.unwrap().paused);
+}
+
+#[test]
+fn a_source_that_a_stopped_move_left_twice_is_written_again() {
+    let older = record(named("okta"));
+    let newer = SourceRecord {
+        version: 2,
+        ..older.clone()
+    };
+    for stored in [vec![older.clone(), newer.clone()], vec![newer, older]] {
+        let difference = Difference::between(stored, &[named("okta")], false);
+        assert_eq!(changes_of(&difference), [("okta", Change::Again)]);
+        let stored = difference.sources[0].stored.as_ref().unwrap();
+        assert_eq!(stored.version, 2);
+    }
+}
+
+/// Every value inside `value`, changed, one at a time.
+fn mutants(value: &Value) -> Vec<Value> {
+    match value {
+        Value::Object(entries) => entries
+            .iter()
+            .flat_map(|(key, inner)| {
+                mutants(inner).into_iter().map(move |mutant| {
+                    let mut entries = entries.clone();
+                    entries.insert(key.clone(), mutant);
+                    Value::Object(entries)
+                })
+            })
+            .collect(),
+        Value::Bool(on) => vec![(!on).into()],
+        Value::Number(number) => vec![(number.as_u64().unwrap() + 1_000).into()],
+        Value::Null => vec![],
+        Value::String(text) => match text.parse::<windlass_core::Timestamp>() {
+            Ok(time) => vec![time.plus_ms(1).to_string().into()],
+            Err(_) if text.len() == 12 => vec!["ffffffffffff".into()],
+            Err(_) => vec![format!("{text}x").into()],
+        },
+        Value::Array(_) => panic!("a definition has no lists"),
+    }
+}
+
+#[test]
+fn a_change_of_any_field_is_shown_as_that_one_field() {
+    let mut old = definition(CONFIG);
+    old.destination = [("kind".to_owned(), "firehose".to_owned())].into();
+    old.base_url = Some("https://acme.okta.com".to_owned());
+    let stored = serde_json::to_value(&old).unwrap();
+    let mutants = mutants(&stored);
+    assert!(mutants.len() > 20);
+    for mutant in mutants {
+        let new: SourceDefinition = serde_json::from_value(mutant).unwrap();
+        let shown = changes(Some(&old), &new);
+        assert_eq!(shown.len(), usize::from(new.name == old.name), "{shown:?}");
+    }
+}
+
+#[test]
+fn a_difference_is_shown_source_by_source_and_field_by_field() {
+    let held = SourceRecord {
+        held_since: Some(at(3)),
+        blocked: Some(Blocked {
+            reason: "the vendor refuses the token".to_owned(),
+            since: at(1),
+        }),
+        ..record(named("okta"))
+    };
+    let stored = vec![
+        held,
+        record(named("same")),
+        record(named("gone")),
+        record(named("left")),
+    ];
+    let elsewhere = definition(
+        &CONFIG
+            .replace("acme.okta.com", "other.okta.com")
+            .replace("file:okta.token", "ssm:/windlass/okta")
+            .replace("start:", "every: 1h\n    start:"),
+    );
+    let earlier = SourceDefinition {
+        start: at(-60),
+        end: Some(at(60)),
+        ..named("left")
+    };
+    let wanted = [elsewhere, named("same"), named("brand-new"), earlier];
+    let difference = Difference::between(stored, &wanted, true);
+    insta::assert_snapshot!(difference.text(Paint::PLAIN));
+}
+
+#[test]
+fn what_would_reach_into_the_terminal_is_quoted() {
+    let mut new = definition(CONFIG);
+    new.params
+        .insert("filter".to_owned(), "\u{1b}[2J".to_owned());
+    let shown = changes(Some(&definition(CONFIG)), &new);
+    let filter = shown.iter().find(|it| it.field == "params.filter").unwrap();
+    assert_eq!(filter.new.as_deref(), Some(r#""\u{1b}[2J""#));
+}

@@ -1,0 +1,196 @@
+//! What an operator does to a state: hold back, let go, try again, apply. On a state file, with the
+//! real program, beside runs and between them.
+
+use std::fs;
+
+use anyhow::{Context, ensure};
+use serde_json::Value;
+use windlass_tests::aws::calls::Calls;
+use windlass_tests::aws::refusals::Refusals;
+use windlass_tests::aws::streams::{StreamKind, Streams};
+use windlass_tests::ledger::Ledger;
+use windlass_tests::timeline::BOUND_MS;
+use windlass_tests::vendor::{Quirk, Shape};
+use windlass_tests::windlass::{Outcome, Project, Pull, exit};
+
+use crate::scene::{Scene, check_complete};
+
+/// Windows of a pull that goes on for long enough to be interfered with.
+const WINDOWS: usize = 20;
+/// The exit code of a `diff` that found something.
+const DIFFERENT: i32 = 8;
+
+/// `windlass ARGS`, from start to end.
+async fn windlass(project: &Project, args: &[&str]) -> anyhow::Result<Outcome> {
+    project.start(args)?.finish().await
+}
+
+/// What `windlass ARGS --json` prints.
+async fn json(project: &Project, args: &[&str]) -> anyhow::Result<Value> {
+    let args = [args, &["--json"]].concat();
+    let outcome = windlass(project, &args).await?.expect_success()?;
+    serde_json::from_str(&outcome.stdout).with_context(|| format!("{outcome:#?}"))
+}
+
+#[tokio::test]
+async fn a_hole_whose_cause_is_mended_is_retried_and_the_pull_is_then_complete()
+-> anyhow::Result<()> {
+    let vendor = Scene::new(Shape::Okta, 3, 5).start().await;
+    let middle = vendor.timeline().span().from().plus_ms(BOUND_MS);
+    vendor.set_quirk(Quirk::StuckToken(middle.plus_ms(BOUND_MS / 2)));
+    let project = Project::new(Pull::of(&vendor))?;
+    project.run(&[]).await?.expect_failure(exit::HOLES, &[])?;
+
+    vendor.set_quirk(Quirk::None);
+    let retried = json(&project, &["retry", "--all", "pull"]).await?;
+    let windows = retried["windows"].as_array().context("no windows")?;
+    ensure!(windows.len() == 1, "{retried:#}");
+    let window = windows[0]["window"].as_str().context("no name")?;
+    // It is not parked any more.
+    windlass(&project, &["retry", window])
+        .await?
+        .expect_failure(exit::USAGE, &["ready", "only a parked window"])?;
+    project.run(&[]).await?.expect_success()?;
+    check_complete(&project, &vendor).await
+}
+
+#[tokio::test]
+async fn a_held_source_starts_nothing_in_any_run_until_it_is_let_go() -> anyhow::Result<()> {
+    let vendor = Scene::new(Shape::Google, 2, 3).start().await;
+    let project = Project::new(Pull::of(&vendor))?;
+    windlass(&project, &["pause", "pull"])
+        .await?
+        .expect_failure(exit::STATE, &["there is no state"])?;
+    ensure!(!project.state().exists(), "holding back made a state");
+
+    windlass(&project, &["apply", "--yes"])
+        .await?
+        .expect_success()?;
+    windlass(&project, &["pause", "pull"])
+        .await?
+        .expect_success()?;
+    project.run(&[]).await?.expect_success()?;
+    ensure!(vendor.log().entries().is_empty(), "the vendor was asked");
+    ensure!(project.status().await?.state == "held", "it is not held");
+
+    windlass(&project, &["resume", "pull"])
+        .await?
+        .expect_success()?;
+    project.run(&[]).await?.expect_success()?;
+    check_complete(&project, &vendor).await
+}
+
+#[tokio::test]
+async fn a_pause_beside_a_run_lets_windows_in_progress_end_and_starts_no_other()
+-> anyhow::Result<()> {
+    let vendor = Scene::new(Shape::Okta, WINDOWS, 10)
+        .latency_ms(40..=50)
+        .start()
+        .await;
+    let project = Project::new(Pull {
+        max_in_flight: 1,
+        ..Pull::of(&vendor)
+    })?;
+    let run = project.start_run()?;
+    let mut pages = vendor.pages_served();
+    pages.wait_for(|pages| *pages >= 3).await?;
+    windlass(&project, &["pause", "pull"])
+        .await?
+        .expect_success()?;
+    run.finish().await?.expect_success()?;
+    let windows = json(&project, &["windows", "pull"]).await?;
+    let windows = windows.as_array().context("no list")?;
+    let status = |word: &str| windows.iter().filter(|it| it["status"] == word).count();
+    ensure!(
+        (1..WINDOWS).contains(&status("done")) && status("done") + status("ready") == windows.len(),
+        "{windows:#?}"
+    );
+    ensure!(project.parts()?.is_empty(), "a window was left half-done");
+
+    windlass(&project, &["resume", "pull"])
+        .await?
+        .expect_success()?;
+    project.run(&[]).await?.expect_success()?;
+    check_complete(&project, &vendor).await
+}
+
+#[tokio::test]
+async fn apply_beside_a_run_is_refused_and_a_difference_is_an_exit_code() -> anyhow::Result<()> {
+    let vendor = Scene::new(Shape::Google, 1, 100)
+        .latency_ms(60..=60)
+        .start()
+        .await;
+    let project = Project::new(Pull::of(&vendor))?;
+    windlass(&project, &["diff"])
+        .await?
+        .expect_failure(DIFFERENT, &["+ pull", "1 new"])?;
+    ensure!(!project.state().exists(), "looking made a state");
+    windlass(&project, &["apply"])
+        .await?
+        .expect_failure(exit::USAGE, &["nobody to ask", "--yes"])?;
+    ensure!(!project.state().exists(), "nothing was confirmed");
+
+    let run = project.start_run()?;
+    let mut pages = vendor.pages_served();
+    pages.wait_for(|pages| *pages > 0).await?;
+    // The run has applied the same; there is nothing to write, and so nothing to disturb.
+    windlass(&project, &["apply"]).await?.expect_success()?;
+    project.reconfigure("max_in_flight: 4", "max_in_flight: 3")?;
+    let holder = run.id().context("the run is over")?.to_string();
+    windlass(&project, &["diff"])
+        .await?
+        .expect_failure(DIFFERENT, &["max_in_flight", "4 -> 3"])?;
+    windlass(&project, &["apply", "--yes"])
+        .await?
+        .expect_failure(exit::STATE, &[&holder])?;
+    run.finish().await?.expect_success()?;
+    windlass(&project, &["apply", "--yes"])
+        .await?
+        .expect_success()?;
+    windlass(&project, &["diff"]).await?.expect_success()?;
+    check_complete(&project, &vendor).await
+}
+
+#[tokio::test]
+async fn a_state_named_on_the_command_line_needs_no_configuration() -> anyhow::Result<()> {
+    let vendor = Scene::new(Shape::Okta, 1, 2).start().await;
+    let project = Project::new(Pull::of(&vendor))?;
+    project.run(&[]).await?.expect_success()?;
+    fs::remove_file(project.config())?;
+    for args in [
+        "status",
+        "status pull",
+        "windows pull",
+        "pause pull",
+        "resume pull",
+        "retry --all pull",
+    ] {
+        let script = format!("exec \"$1\" {args} --state sqlite:windlass.db");
+        let command = project.start_run_in(&["sh"], &script)?.finish().await?;
+        command.expect_success()?;
+    }
+    Ok(())
+}
+
+/// A run on one machine delivers to a stream as a worker on Lambda does: one engine.
+#[tokio::test]
+async fn a_run_on_one_machine_delivers_to_a_stream() -> anyhow::Result<()> {
+    let vendor = Scene::new(Shape::Google, 2, 4).start().await;
+    let streams = Streams::start(Calls::default(), Refusals::default()).await?;
+    streams.create(StreamKind::Firehose, "audit");
+    let project = Project::new(Pull::of(&vendor))?;
+    let files = format!("{{ ndjson: {{ dir: {}/out }} }}", project.root().display());
+    let stream = "{ firehose: { stream: audit, rejects: \"s3://rejects-of-tests/here\" } }";
+    project.reconfigure(&files, stream)?;
+    let script = format!(
+        "export AWS_ENDPOINT_URL={} AWS_REGION=us-east-1 AWS_ACCESS_KEY_ID=test \
+         AWS_SECRET_ACCESS_KEY=test; exec \"$@\"",
+        streams.uri()
+    );
+    let run = project.start_run_in(&["sh"], &script)?.finish().await?;
+    run.expect_success()?;
+    let lines = streams.lines(StreamKind::Firehose, "audit")?;
+    let verdict = Ledger::of_lines(lines, Shape::Google)?.compare(vendor.timeline(), "pull");
+    ensure!(verdict.is_exact(), "{verdict}");
+    Ok(())
+}
