@@ -104,6 +104,11 @@ async fn credentials_that_have_expired_are_said_to_have() -> anyhow::Result<()> 
 }
 
 #[tokio::test]
+async fn keys_that_nobody_has_are_said_to_be_unknown() -> anyhow::Result<()> {
+    refused_tick("unknown", "dynamodb:*", Refusal::UnknownKey, &["invalid"]).await
+}
+
+#[tokio::test]
 async fn a_read_that_is_denied_names_action_and_table() -> anyhow::Result<()> {
     let words = ["dynamodb:GetItem", "denied-read-"];
     refused_tick(

@@ -1,6 +1,7 @@
 //! windlass on AWS: the real Lambda bootstraps, under a Lambda service that kills them, on an
 //! emulated table, against a vendor on a loopback port. What counts is what the stream has been sent.
 
+mod account;
 mod actions;
 mod bad_input;
 mod emulated;
@@ -11,4 +12,5 @@ mod state;
 mod template;
 mod units;
 mod vendors;
+mod waits;
 mod zombie;

@@ -67,6 +67,26 @@ async fn a_hundred_thousand_records_arrive_once_each() -> anyhow::Result<()> {
 }
 
 #[tokio::test]
+async fn two_ticks_at_once_plan_nothing_twice() -> anyhow::Result<()> {
+    let vendor = Stock::google(6, 1, 20).start().await;
+    let deployment = Deployment::new("two-ticks", vendor, Setup::default()).await?;
+    deployment.apply().await?;
+    for _ in 0..3 {
+        let (one, other) = tokio::join!(deployment.tick(), deployment.tick());
+        one?.expect_success()?;
+        other?.expect_success()?;
+        deployment.lambda.rest().await?;
+    }
+    deployment.until_caught_up(TICKS_MAX).await?;
+    deployment.check_complete(0).await?;
+    let windows = deployment.table.windows().await?;
+    ensure!(windows.iter().all(|row| row.runs == 1), "{windows:?}");
+    let invocations = deployment.lambda.invocations(WORKER)?;
+    ensure!(invocations.len() <= windows.len(), "{invocations:?}");
+    Ok(())
+}
+
+#[tokio::test]
 async fn a_pull_into_kinesis_is_as_complete() -> anyhow::Result<()> {
     let setup = Setup {
         kind: StreamKind::Kinesis,

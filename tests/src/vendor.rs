@@ -78,6 +78,8 @@ pub enum Quirk {
     /// Next links lead to this scheme and authority (`http://127.0.0.1:1`) instead of the vendor's
     /// own. Only vendors that page by link.
     ForeignNext(String),
+    /// Every request for a page is answered with 429 and this many seconds to wait.
+    RetryAfter(u32),
     /// Pages after the first are redirects to this address.
     Redirect(String),
 }

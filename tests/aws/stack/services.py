@@ -27,7 +27,6 @@ def client(endpoint: str, service: str):
 def lines(s3, bucket: str, prefix: str) -> None:
     for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix):
         for entry in page.get("Contents", []):
-            print(entry["Key"], file=sys.stderr)
             body = s3.get_object(Bucket=bucket, Key=entry["Key"])["Body"].read()
             if body[:2] == b"\x1f\x8b":
                 body = gzip.decompress(body)

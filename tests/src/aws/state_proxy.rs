@@ -8,6 +8,7 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use hyper::StatusCode;
+use percent_encoding::percent_decode_str;
 use serde_json::{Value, json};
 use windlass_core::clock::Clock;
 use windlass_core::system::SystemClock;
@@ -110,7 +111,8 @@ impl Shared {
 
     async fn answer(&self, request: HttpRequest) -> Reply {
         let target = request.header("x-amz-target").to_owned();
-        let body: Value = serde_json::from_slice(&request.body).unwrap_or_default();
+        let body = serde_json::from_slice(&request.body)
+            .unwrap_or_else(|_| Value::String(String::from_utf8_lossy(&request.body).into_owned()));
         let call = understand(&Signer::of(&request), &target, &body);
         self.calls.record(call.clone());
         if let Some(refused) = self.refusals.answer(&call) {
@@ -183,6 +185,7 @@ impl Shared {
 /// Which action of which service, on what, this is.
 fn understand(signer: &Signer, target: &str, body: &Value) -> Call {
     let (service, operation) = target.split_once('.').unwrap_or(("", target));
+    let form = body.as_str().unwrap_or("");
     let text = |field: &str| body[field].as_str().unwrap_or("");
     let (service, on) = match service {
         DYNAMODB => ("dynamodb", format!("table/{}", table(body))),
@@ -191,6 +194,16 @@ fn understand(signer: &Signer, target: &str, body: &Value) -> Call {
             "ssm",
             format!("parameter/{}", text("Name").trim_start_matches('/')),
         ),
+        // The one service that is asked with a form.
+        "" => {
+            let field = |name| form_field(form, name).unwrap_or_default();
+            return Call {
+                caller: signer.access_key_id.clone(),
+                action: format!("sts:{}", field("Action")),
+                on: field("RoleArn"),
+                key: String::new(),
+            };
+        }
         other => (other, String::new()),
     };
     Call {
@@ -218,6 +231,14 @@ fn partition_key(body: &Value) -> Option<&str> {
     let condition = body["KeyConditionExpression"].as_str()?;
     let value = condition.split('=').nth(1)?.split_whitespace().next()?;
     body["ExpressionAttributeValues"][value]["S"].as_str()
+}
+
+/// A field of a form, decoded.
+fn form_field(form: &str, name: &str) -> Option<String> {
+    let value = form
+        .split('&')
+        .find_map(|pair| pair.strip_prefix(name)?.strip_prefix('='))?;
+    Some(percent_decode_str(value).decode_utf8_lossy().into_owned())
 }
 
 /// The table of a call; batches name theirs as keys.
@@ -280,6 +301,12 @@ mod tests {
         );
         assert_eq!(secret.action, "secretsmanager:GetSecretValue");
         assert_eq!(secret.on, "secret:windlass/a");
+        let form = "Action=AssumeRole&RoleArn=arn%3Aaws%3Aiam%3A%3A1%3Arole%2Fa";
+        let role = of("", json!(form));
+        assert_eq!(
+            (role.action.as_str(), role.on.as_str()),
+            ("sts:AssumeRole", "arn:aws:iam::1:role/a")
+        );
         let parameter = of("AmazonSSM.GetParameter", json!({"Name": "/windlass/a"}));
         assert_eq!(
             (parameter.action.as_str(), parameter.on.as_str()),

@@ -150,6 +150,13 @@ impl State {
             Ok(ask) => ask,
             Err(problem) => return self.refuse(400, "invalid", &problem),
         };
+        if let Quirk::RetryAfter(seconds) = &changing.quirk {
+            let (reply, served) = self.refuse(429, "rateLimitExceeded", "too many requests");
+            return (
+                reply.insert_header("Retry-After", seconds.to_string().as_str()),
+                served,
+            );
+        }
         let latency = changing.rng.u64(self.settings.latency_ms.clone());
         let fault = changing.faults.draw(&ask.window, ask.token.is_some());
         let delay_ms = match fault {

@@ -67,6 +67,7 @@ impl Deployment {
             ("AWS_ENDPOINT_URL_DYNAMODB", self.proxy.uri()),
             ("AWS_ENDPOINT_URL_SECRETS_MANAGER", self.proxy.uri()),
             ("AWS_ENDPOINT_URL_SSM", self.proxy.uri()),
+            ("AWS_ENDPOINT_URL_STS", self.proxy.uri()),
             ("AWS_ENDPOINT_URL_LAMBDA", self.lambda.uri()),
             ("AWS_ENDPOINT_URL_FIREHOSE", self.streams.uri()),
             ("AWS_ENDPOINT_URL_KINESIS", self.streams.uri()),

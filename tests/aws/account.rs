@@ -1,0 +1,69 @@
+//! Records that go to another account: the sink assumes a role for the stream and for the rejects.
+
+use anyhow::ensure;
+use windlass_tests::aws::calls::Call;
+use windlass_tests::aws::deployment::{BUCKET, Deployment, STREAM, Setup, WORKER_KEYS};
+
+use crate::vendors::Stock;
+
+const TICKS_MAX: usize = 50;
+const ROLE: &str = "arn:aws:iam::000000000000:role/audit-writer";
+
+async fn pull_as_the_role(name: &str, record_bytes: usize) -> anyhow::Result<Vec<Call>> {
+    let stock = Stock {
+        record_bytes,
+        ..Stock::google(1, 2, 10)
+    };
+    let deployment = Deployment::new(name, stock.start().await, Setup::default()).await?;
+    let role = format!("stream: {STREAM}, role_arn: '{ROLE}', external_id: 'windlass-test'");
+    deployment.reconfigure(&format!("stream: {STREAM}"), &role)?;
+    deployment.apply().await?;
+    deployment.until_caught_up(TICKS_MAX).await?;
+    Ok(deployment.calls.all())
+}
+
+/// An error unless `action` was called, and never with the worker's own keys.
+fn only_as_the_role(calls: &[Call], action: &str) -> anyhow::Result<()> {
+    let of_action: Vec<_> = calls.iter().filter(|call| call.action == action).collect();
+    ensure!(!of_action.is_empty(), "nobody called {action}");
+    let own = of_action
+        .iter()
+        .find(|call| call.caller.starts_with(WORKER_KEYS));
+    ensure!(own.is_none(), "with the worker's own keys: {own:?}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_stream_of_another_account_is_written_in_its_role_and_the_state_is_not()
+-> anyhow::Result<()> {
+    let calls = pull_as_the_role("role", 850).await?;
+    only_as_the_role(&calls, "firehose:PutRecordBatch")?;
+    let assumed: Vec<_> = calls
+        .iter()
+        .filter(|call| call.action == "sts:AssumeRole")
+        .collect();
+    ensure!(
+        !assumed.is_empty() && assumed.iter().all(|call| call.on == ROLE),
+        "{assumed:?}"
+    );
+    let mut moves = calls
+        .iter()
+        .filter(|call| call.action == "dynamodb:UpdateItem");
+    ensure!(
+        moves.all(|call| call.key.starts_with("window#")),
+        "the state was written otherwise"
+    );
+    Ok(())
+}
+
+#[tokio::test]
+async fn rejects_go_to_the_other_account_too() -> anyhow::Result<()> {
+    let calls = pull_as_the_role("role-rejects", 1_100_000).await?;
+    only_as_the_role(&calls, "s3:PutObject")?;
+    let mut objects = calls.iter().filter(|call| call.action == "s3:PutObject");
+    ensure!(
+        objects.all(|call| call.on.starts_with(&format!("{BUCKET}/rejected/"))),
+        "{objects:?}"
+    );
+    Ok(())
+}
