@@ -13,6 +13,7 @@ use windlass_tests::aws::streams::StreamKind;
 use windlass_tests::timeline::BOUND_MS;
 use windlass_tests::vendor::{Fault, Faults, Quirk};
 
+use crate::account::pull_as_the_role;
 use crate::template::policies::{Function, called_actions};
 use crate::vendors::Stock;
 
@@ -129,6 +130,25 @@ async fn each_function_calls_what_its_policies_allow_and_no_more_is_allowed() ->
         allowed(Function::Orchestrator, &[])
     );
     assert_eq!(actions(&called.worker), allowed(Function::Worker, &[]));
+
+    let elsewhere = pull_as_the_role("elsewhere", 850).await?;
+    let mut worker: Vec<_> = called.worker.clone();
+    worker.retain(|call| !["firehose:PutRecordBatch", "s3:PutObject"].contains(&&*call.action));
+    worker.extend(
+        elsewhere
+            .into_iter()
+            .filter(|call| call.caller.starts_with(WORKER_KEYS)),
+    );
+    let role = [
+        ("IngestPath", "existing"),
+        ("ExistingStreamName", "audit"),
+        (
+            "LoggingAccountRoleArn",
+            "arn:aws:iam::222222222222:role/audit",
+        ),
+        ("RejectsPlace", "s3://central/rejects"),
+    ];
+    assert_eq!(actions(&worker), allowed(Function::Worker, &role));
 
     called
         .worker
