@@ -27,8 +27,8 @@ fn after(action: &str, times: std::ops::RangeInclusive<usize>) -> Strike {
     }
 }
 
-/// Pulls through all of it and checks what arrived.
-async fn pull_through_trouble(seed: u64, stock: Stock, kind: StreamKind) -> anyhow::Result<()> {
+/// Pulls through all of it, checks what arrived, and says how bad it was.
+async fn pull_through_trouble(seed: u64, stock: Stock, kind: StreamKind) -> anyhow::Result<String> {
     // A worker has about one second of work: the rest of its time is kept for the release.
     let setup = Setup {
         kind,
@@ -61,7 +61,7 @@ async fn pull_through_trouble(seed: u64, stock: Stock, kind: StreamKind) -> anyh
     let tally = deployment.lambda.tally(WORKER)?;
     let usage = deployment.streams.usage(kind, STREAM);
     let state = deployment.proxy.faults();
-    println!(
+    let summary = format!(
         "{stops} stops, {unanswered} puts without an answer, {repeats} repeats; {tally:?}; {:?}; {usage:?}",
         state.drawn()
     );
@@ -79,7 +79,7 @@ async fn pull_through_trouble(seed: u64, stock: Stock, kind: StreamKind) -> anyh
         windows.iter().all(|row| row.runs >= 2),
         "a window fitted one run: {windows:?}"
     );
-    Ok(())
+    Ok(summary)
 }
 
 fn make_trouble(deployment: &Deployment, seed: u64, kind: StreamKind) -> anyhow::Result<()> {
@@ -125,7 +125,11 @@ fn make_trouble(deployment: &Deployment, seed: u64, kind: StreamKind) -> anyhow:
 async fn a_newest_first_pull_into_firehose_through_every_kind_of_trouble_loses_nothing()
 -> anyhow::Result<()> {
     let stock = Stock::google(8, 12, PAGE).latency_ms(150..=250);
-    pull_through_trouble(61, stock, StreamKind::Firehose).await
+    println!(
+        "{}",
+        pull_through_trouble(61, stock, StreamKind::Firehose).await?
+    );
+    Ok(())
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -135,5 +139,9 @@ async fn an_oldest_first_pull_into_kinesis_through_every_kind_of_trouble_loses_n
         shape: Shape::Okta,
         ..Stock::google(8, 12, PAGE).latency_ms(150..=250)
     };
-    pull_through_trouble(62, stock, StreamKind::Kinesis).await
+    println!(
+        "{}",
+        pull_through_trouble(62, stock, StreamKind::Kinesis).await?
+    );
+    Ok(())
 }

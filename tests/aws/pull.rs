@@ -2,6 +2,7 @@
 
 use anyhow::ensure;
 use windlass_tests::aws::deployment::{Deployment, ORCHESTRATOR, STREAM, Setup, WORKER};
+use windlass_tests::aws::lambda::Invocation;
 use windlass_tests::aws::streams::StreamKind;
 
 use crate::vendors::Stock;
@@ -31,27 +32,26 @@ async fn pull(name: &str, stock: Stock, setup: Setup) -> anyhow::Result<Deployme
 }
 
 /// What it took, for people; docs/COST.md has these figures.
-fn report(deployment: &Deployment, kind: StreamKind) -> anyhow::Result<()> {
+fn report(deployment: &Deployment, kind: StreamKind) -> anyhow::Result<String> {
     let usage = deployment.streams.usage(kind, STREAM);
     let units = deployment.proxy.take_consumed();
-    println!(
-        "state: {} write units, {} read units",
+    let mut report = format!(
+        "state: {} write units, {} read units\n{kind:?}: {usage:?}\n",
         units.write, units.read
     );
-    println!("{kind:?}: {usage:?}");
     for function in [ORCHESTRATOR, WORKER] {
         let invocations = deployment.lambda.invocations(function)?;
-        let billed_ms: u64 = invocations.iter().map(|it| it.billed_ms()).sum();
+        let billed_ms: u64 = invocations.iter().map(Invocation::billed_ms).sum();
         let init: Vec<_> = invocations.iter().filter_map(|it| it.init).collect();
         let rss_kb = invocations.iter().filter_map(|it| it.max_rss_kb).max();
-        println!(
-            "{function}: {} invocations, {billed_ms} ms billed, {} starts (longest {:?}), {rss_kb:?} KB",
+        report.push_str(&format!(
+            "{function}: {} invocations, {billed_ms} ms billed, {} starts (longest {:?}), {rss_kb:?} KB\n",
             invocations.len(),
             init.len(),
             init.iter().max(),
-        );
+        ));
     }
-    Ok(())
+    Ok(report)
 }
 
 /// P9 one engine: every store keeps one contract and every sink another, each checked by one suite.
@@ -59,7 +59,7 @@ fn report(deployment: &Deployment, kind: StreamKind) -> anyhow::Result<()> {
 async fn a_hundred_thousand_records_arrive_once_each() -> anyhow::Result<()> {
     let stock = Stock::google(10, 10, 1_000);
     let deployment = pull("pull", stock, Setup::default()).await?;
-    report(&deployment, StreamKind::Firehose)?;
+    println!("{}", report(&deployment, StreamKind::Firehose)?);
     let usage = deployment.streams.usage(StreamKind::Firehose, STREAM);
     // 3 % for what is billed beyond what is sent.
     ensure!(usage.billed_bytes * 100 <= usage.bytes * 103, "{usage:?}");

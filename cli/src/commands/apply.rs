@@ -180,10 +180,11 @@ impl Review {
     fn text(&self, paint: Paint) -> String {
         let mut text = self.difference.text(paint);
         for (name, windows) in &self.unfinished {
-            text.push_str(&format!(
-                "! {name} leaves {} windows of its present timeline that are not done\n",
-                windows.len()
-            ));
+            let windows = match windows.len() {
+                1 => "1 window of its present timeline that is not done".to_owned(),
+                many => format!("{many} windows of its present timeline that are not done"),
+            };
+            text.push_str(&format!("! {name} leaves {windows}\n"));
         }
         let count = |change| self.difference.count(change);
         if self.is_empty() {

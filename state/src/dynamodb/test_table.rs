@@ -4,16 +4,16 @@
 use aws_sdk_dynamodb::error::DisplayErrorContext;
 use aws_sdk_dynamodb::types::{
     AttributeDefinition, BillingMode, KeySchemaElement, KeyType, ScalarAttributeType,
-    TimeToLiveSpecification,
 };
 
 use super::DynamoStore;
-use super::attributes::{PK, SK, TTL};
+use super::attributes::{PK, SK};
 use crate::error::StateError;
 
 impl DynamoStore {
-    /// Makes the table of this store, on demand and with time to live, on an emulator, where it is
-    /// there at once.
+    /// Makes the table of this store, on demand, on an emulator, where it is there at once. Without
+    /// time to live: tests have clocks of their own, and an emulator that deletes by the real one
+    /// would take done windows away in the middle of them.
     ///
     /// [`StateError::Refused`] with the reason when it cannot be made.
     pub async fn create_table(&self) -> Result<(), StateError> {
@@ -39,17 +39,6 @@ impl DynamoStore {
             .attribute_definitions(attribute(SK).map_err(refused)?)
             .key_schema(part(PK, KeyType::Hash).map_err(refused)?)
             .key_schema(part(SK, KeyType::Range).map_err(refused)?)
-            .send()
-            .await
-            .map_err(refused)?;
-        let expiry = TimeToLiveSpecification::builder()
-            .attribute_name(TTL)
-            .enabled(true)
-            .build();
-        client
-            .update_time_to_live()
-            .table_name(name)
-            .time_to_live_specification(expiry.map_err(refused)?)
             .send()
             .await
             .map_err(refused)?;

@@ -1,0 +1,164 @@
+//! What an operator does to a state on DynamoDB, with the real program, beside workers and between
+//! them. What is said and what comes of it is as on a state file; and every command here is held to
+//! the permissions that infra/README.md lists.
+
+mod applying;
+mod holding;
+mod holes;
+mod permissions;
+mod refused;
+
+use std::sync::Arc;
+
+use anyhow::{Context, bail, ensure};
+use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::config::{Config, Credentials, Region};
+use serde_json::Value;
+use windlass_core::clock::Clock;
+use windlass_core::ids::{Timeline, WindowId};
+use windlass_core::system::{SystemClock, SystemEntropy};
+use windlass_core::transition::Event;
+use windlass_core::{Lane, Timestamp, Window};
+use windlass_state::{DynamoStore, StateStore};
+use windlass_tests::aws::deployment::{Deployment, OPERATOR_KEY, Setup};
+use windlass_tests::aws::emulator::{Emulator, REGION};
+use windlass_tests::aws::table::Item;
+use windlass_tests::timeline::BOUND_MS;
+use windlass_tests::windlass::{Outcome, SourceStatus};
+
+use self::permissions::Permissions;
+use crate::vendors::Stock;
+
+/// The exit code of a `diff` that found something.
+const DIFFERENT: i32 = 8;
+/// More than anything here takes.
+const TICKS_MAX: usize = 100;
+/// How much time passes between two ticks, in milliseconds.
+const STEP_MS: i64 = 30_000;
+
+/// Somebody with the `windlass` command, the configuration of a deployment and its table.
+struct Operator {
+    deployment: Deployment,
+    permissions: Permissions,
+}
+
+impl Operator {
+    /// A deployment with nothing applied.
+    async fn new(name: &str, stock: Stock, setup: Setup) -> anyhow::Result<Self> {
+        Ok(Self {
+            deployment: Deployment::new(name, stock.start().await, setup).await?,
+            permissions: Permissions::documented()?,
+        })
+    }
+
+    /// `windlass ARGS`, from start to end. It calls what the permissions allow, and if it is a command
+    /// that only looks, then it only reads.
+    async fn run(&self, args: &[&str]) -> anyhow::Result<Outcome> {
+        let before = self.deployment.calls.of(OPERATOR_KEY).len();
+        let outcome = self.deployment.windlass(args)?.finish().await?;
+        let calls = self.deployment.calls.of(OPERATOR_KEY).split_off(before);
+        self.permissions.check(args, &calls)?;
+        Ok(outcome)
+    }
+
+    /// What `windlass ARGS` says when all is well.
+    async fn says(&self, args: &[&str]) -> anyhow::Result<String> {
+        Ok(self.run(args).await?.expect_success()?.stdout)
+    }
+
+    /// What `windlass ARGS --json` says when all is well.
+    async fn json(&self, args: &[&str]) -> anyhow::Result<Value> {
+        let said = self.says(&[args, &["--json"]].concat()).await?;
+        serde_json::from_str(&said).with_context(|| format!("no JSON: {said}"))
+    }
+
+    /// Where the source stands, in JSON and in a word of the text.
+    async fn status(&self) -> anyhow::Result<SourceStatus> {
+        let status = self.says(&["status", "--json"]).await?;
+        let status = SourceStatus::read(&status, "pull")?;
+        let text = self.says(&["status", "pull"]).await?;
+        let row = text.lines().nth(1).context("no row")?;
+        ensure!(row.contains(&status.state), "{status:?} is not in: {text}");
+        Ok(status)
+    }
+
+    /// Everything has arrived once, and the status says so.
+    async fn check_finished(&self) -> anyhow::Result<()> {
+        self.deployment.check_complete(0).await?;
+        let status = self.status().await?;
+        let end = self.deployment.vendor.timeline().span().to();
+        ensure!(
+            (&*status.state, status.complete_through, status.holes) == ("finished", end, 0),
+            "{status:?}"
+        );
+        Ok(())
+    }
+
+    /// Nothing that `commands` does changes the table.
+    async fn changes_nothing(
+        &self,
+        commands: impl AsyncFnOnce() -> anyhow::Result<()>,
+    ) -> anyhow::Result<()> {
+        let before = self.deployment.table.dump().await?;
+        commands().await?;
+        ensure!(
+            self.deployment.table.dump().await? == before,
+            "the table was changed"
+        );
+        Ok(())
+    }
+
+    /// Ticks until `count` windows are done.
+    async fn until_done(&self, count: usize) -> anyhow::Result<()> {
+        for _ in 0..TICKS_MAX {
+            self.deployment.tick().await?.expect_success()?;
+            self.deployment.lambda.rest().await?;
+            let windows = self.deployment.table.windows().await?;
+            if windows.iter().filter(|row| row.status == "done").count() == count {
+                return Ok(());
+            }
+            self.deployment.table.let_time_pass(STEP_MS).await?;
+        }
+        bail!("not {count} are done: {}", self.deployment.trouble()?)
+    }
+
+    /// Puts the window of ten minutes at `from` into the table, given up. How a vendor brings a tick
+    /// to do that takes many ticks, and is tested beside the other troubles.
+    async fn park(&self, from: Timestamp) -> anyhow::Result<WindowId> {
+        let config = Config::builder()
+            .region(Region::new(REGION))
+            .credentials_provider(Credentials::new("AKIDPARK", "none", None, None, "test"))
+            .endpoint_url(Emulator::shared().await?.uri());
+        let store = DynamoStore::new(
+            Client::from_conf(DynamoStore::configure(config)),
+            self.deployment.table.name(),
+            Arc::new(SystemClock),
+            Arc::new(SystemEntropy),
+        );
+        let sources = store.all_sources().await?;
+        let source = sources.first().context("nothing is applied")?;
+        let timeline = Timeline {
+            source: source.definition.name.clone(),
+            generation: source.definition.generation.clone(),
+            lane: Lane::Live,
+        };
+        let id = WindowId { timeline, from };
+        let now = SystemClock.now();
+        let window = Window::new(id.clone(), from.plus_ms(BOUND_MS), now)?;
+        store.create(&window).await?;
+        let reason = "page 2 leads to itself".to_owned();
+        store.decide(&window, &Event::Park { reason, now }).await?;
+        Ok(id)
+    }
+}
+
+/// An error unless `window`, as a command prints it, is what `item` holds, whatever it does not.
+fn same(window: &Value, item: &Item) -> anyhow::Result<()> {
+    let fields = window.as_object().context("a window is an object")?;
+    ensure!(fields.len() > 20, "{window:#}");
+    for (name, value) in fields.iter().filter(|(name, _)| *name != "window") {
+        let held = item.get(name).unwrap_or(&Value::Null);
+        ensure!(held == value, "{name}: {value} is shown, {held} is held");
+    }
+    Ok(())
+}

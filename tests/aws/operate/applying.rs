@@ -1,0 +1,77 @@
+//! `apply` and `diff`: what differs is shown and written, and nothing else is.
+
+use anyhow::ensure;
+use windlass_tests::aws::deployment::Setup;
+use windlass_tests::windlass::exit;
+
+use super::{DIFFERENT, Operator};
+use crate::vendors::Stock;
+
+#[tokio::test]
+async fn apply_writes_what_it_has_shown_and_the_second_time_nothing() -> anyhow::Result<()> {
+    let operator = Operator::new("apply", Stock::google(1, 1, 5), Setup::default()).await?;
+    operator
+        .changes_nothing(async || {
+            let diff = operator.run(&["diff"]).await?;
+            diff.expect_failure(DIFFERENT, &["+ pull", "google_reports", "1 new"])?;
+            let apply = operator.run(&["apply"]).await?;
+            apply.expect_failure(exit::USAGE, &["nobody to ask", "--yes"])?;
+            let pause = operator.run(&["pause", "pull"]).await?;
+            pause.expect_failure(
+                exit::USAGE,
+                &["there is no source `pull`", "there are none"],
+            )?;
+            let said = operator.says(&["apply", "--dry-run"]).await?;
+            ensure!(said.contains("nothing was applied: --dry-run"), "{said}");
+            Ok(())
+        })
+        .await?;
+    let said = operator.says(&["apply", "--yes"]).await?;
+    ensure!(said.contains("1 source was written"), "{said}");
+
+    operator
+        .changes_nothing(async || {
+            // Nothing would be written, so nobody needs to be asked.
+            let said = operator.says(&["apply"]).await?;
+            ensure!(said.contains("nothing to change"), "{said}");
+            let said = operator.json(&["apply", "--yes"]).await?;
+            let equal = &said["difference"]["equal"];
+            ensure!(said["applied"] == false && *equal == true, "{said:#}");
+            ensure!(operator.json(&["diff"]).await?["equal"] == true);
+            Ok(())
+        })
+        .await?;
+
+    operator
+        .deployment
+        .reconfigure("max_in_flight: 8", "max_in_flight: 3")?;
+    operator
+        .changes_nothing(async || {
+            let diff = operator.run(&["diff"]).await?;
+            diff.expect_failure(DIFFERENT, &["~ pull", "max_in_flight", "8 -> 3"])?;
+            Ok(())
+        })
+        .await?;
+    let said = operator.json(&["apply", "--yes"]).await?;
+    ensure!(said["applied"] == true, "{said:#}");
+    operator.says(&["diff"]).await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_source_that_is_not_configured_any_more_is_left_alone_or_paused() -> anyhow::Result<()> {
+    let operator = Operator::new("prune", Stock::google(1, 1, 5), Setup::default()).await?;
+    operator.says(&["apply", "--yes"]).await?;
+    operator.deployment.reconfigure("  pull:\n", "  other:\n")?;
+    let said = operator.says(&["apply", "--yes"]).await?;
+    ensure!(
+        said.contains("+ other") && said.contains("left alone (`--prune` pauses it): pull"),
+        "{said}"
+    );
+    ensure!(operator.status().await?.state == "not started");
+    let diff = operator.run(&["diff", "--prune"]).await?;
+    diff.expect_failure(DIFFERENT, &["- pull", "1 to pause"])?;
+    operator.says(&["apply", "--prune", "--yes"]).await?;
+    ensure!(operator.status().await?.state == "paused");
+    Ok(())
+}

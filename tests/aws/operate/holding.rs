@@ -1,0 +1,102 @@
+//! `pause` and `resume`, between ticks and beside a worker.
+
+use anyhow::ensure;
+use windlass_tests::aws::deployment::{Setup, WORKER};
+use windlass_tests::aws::lambda::{Act, Chaos, Moment, Strike};
+use windlass_tests::windlass::exit;
+
+use super::{Operator, TICKS_MAX};
+use crate::vendors::Stock;
+
+#[tokio::test]
+async fn a_held_source_is_not_ticked_and_goes_on_when_it_is_let_go() -> anyhow::Result<()> {
+    let operator = Operator::new("held", Stock::google(2, 2, 20), Setup::default()).await?;
+    let deployment = &operator.deployment;
+    operator.says(&["apply", "--yes"]).await?;
+    operator
+        .run(&["pause", "pull", "pul"])
+        .await?
+        .expect_failure(exit::USAGE, &["did you mean `pull`?"])?;
+    ensure!(operator.status().await?.state == "not started");
+    let said = operator.says(&["pause", "pull"]).await?;
+    ensure!(said == "pull is held: nothing new starts\n", "{said}");
+    for _ in 0..2 {
+        deployment.tick().await?.expect_success()?;
+        deployment.lambda.rest().await?;
+    }
+    ensure!(
+        deployment.vendor.log().entries().is_empty(),
+        "the vendor was asked"
+    );
+    ensure!(
+        deployment.lambda.invocations(WORKER)?.is_empty(),
+        "a worker ran"
+    );
+    ensure!(operator.status().await?.state == "held");
+    operator
+        .changes_nothing(async || {
+            let said = operator.says(&["apply"]).await?;
+            ensure!(said.contains("nothing to change"), "{said}");
+            let again = operator.json(&["pause", "pull"]).await?;
+            ensure!(again["sources"][0]["changed"] == false, "{again:#}");
+            Ok(())
+        })
+        .await?;
+
+    let said = operator.says(&["resume", "pull"]).await?;
+    ensure!(said == "pull goes on\n", "{said}");
+    deployment.until_caught_up(TICKS_MAX).await?;
+    operator.check_finished().await
+}
+
+/// The worker stands still in the middle of its window while the operator looks and pauses.
+#[tokio::test]
+async fn a_pause_beside_a_worker_lets_its_window_end_and_starts_no_other() -> anyhow::Result<()> {
+    let setup = Setup {
+        max_in_flight: 1,
+        ..Setup::default()
+    };
+    let operator = Operator::new("beside", Stock::google(3, 4, 20), setup).await?;
+    let (lambda, table) = (&operator.deployment.lambda, &operator.deployment.table);
+    operator.says(&["apply", "--yes"]).await?;
+    // The claim, and the checkpoint of its first page.
+    let freeze = Strike {
+        act: Act::Freeze,
+        moment: Moment::AfterCall {
+            action: "dynamodb:UpdateItem".to_owned(),
+            times: 2..=2,
+        },
+    };
+    lambda.set_chaos(WORKER, Chaos::new(1).struck(100, 1, &[freeze]))?;
+    operator.deployment.tick().await?.expect_success()?;
+    lambda.rest().await?;
+    ensure!(lambda.frozen(WORKER)? == 1, "nobody stands still");
+    ensure!(operator.status().await?.state == "running");
+    let status = operator.json(&["status"]).await?;
+    let source = &status["sources"][0];
+    ensure!(source["running"] == 1 && source["open"] == 3, "{status:#}");
+
+    let said = operator.says(&["pause", "pull"]).await?;
+    ensure!(
+        said == "pull is held: nothing new starts; 1 window is in hand and goes on\n",
+        "{said}"
+    );
+    for ended in lambda.thaw(WORKER).await? {
+        ended.expect_success()?;
+    }
+    let count = async |status: &str| -> anyhow::Result<usize> {
+        let windows = table.windows().await?;
+        Ok(windows.iter().filter(|row| row.status == status).count())
+    };
+    for _ in 0..2 {
+        operator.deployment.tick().await?.expect_success()?;
+        lambda.rest().await?;
+        let (done, ready) = (count("done").await?, count("ready").await?);
+        ensure!((done, ready) == (1, 2), "{done} done, {ready} ready");
+    }
+    ensure!(operator.status().await?.state == "held");
+
+    operator.says(&["resume", "pull"]).await?;
+    operator.deployment.until_caught_up(TICKS_MAX).await?;
+    operator.check_finished().await
+}
