@@ -171,8 +171,9 @@ impl Review {
         };
         Err(UsageError(format!(
             "nothing was applied: {name}{more} would leave its timeline with windows that are not \
-             done, and what they lack would never be delivered:\n{}\nwait until they are done, or \
-             give the new timeline a source of its own, or say --abandon",
+             done, and what they lack would never be delivered:\n{}\nwait until they are done \
+             (parked ones need `windlass retry`), or give the new timeline a source of its own, or \
+             say --abandon",
             named(windows)
         )))
     }

@@ -1,6 +1,8 @@
 //! `windlass retry`: windows that were given up get another try. Safe beside a run and beside
 //! workers: each window moves by one conditional write, and only if it is parked.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Value, json};
 use windlass_core::clock::Clock;
 use windlass_core::ids::WindowId;
@@ -28,16 +30,16 @@ pub(crate) async fn retry(
     let found = target.state(Purpose::Operate).await?;
     let now = SystemClock.now();
     let mut retried = Vec::new();
-    let mut rests = None;
     if let Some(name) = &args.all {
         let record = found.source(name.as_str()).await?;
-        rests = why_it_rests(&record);
+        let rests = why_it_rests(&record);
         let view = read_source(&found.store, record, now).await?;
         let parked = view
             .windows()
             .filter(|window| window.status == Status::Parked);
         for window in parked {
-            retried.push(Retried::by_window(&found.store, window, now).await?);
+            let one = Retried::by_window(&found.store, window, now).await?;
+            retried.push(Retried { rests, ..one });
         }
     }
     for id in &args.windows {
@@ -45,13 +47,12 @@ pub(crate) async fn retry(
     }
     let refused = retried.iter().any(|retried| retried.problem.is_some());
     let json: Vec<_> = retried.iter().map(Retried::to_json).collect();
-    output.result(&json!({ "windows": json, "waits_for": rests }), || {
+    output.result(&json!({ "windows": json }), || {
         let mut text: String = retried.iter().map(Retried::text).collect();
         if let (Some(name), true) = (&args.all, retried.is_empty()) {
             text.push_str(&format!("{name} has no parked windows\n"));
-        } else if let (Some(name), Some(why)) = (&args.all, &rests) {
-            text.push_str(&format!("they stay ready while {name} is {why}\n"));
         }
+        text.push_str(&what_rests(&retried));
         text
     })?;
     Ok(if refused {
@@ -71,6 +72,20 @@ fn why_it_rests(record: &SourceRecord) -> Option<&'static str> {
     }
 }
 
+/// Which of the windows that are ready again will not run yet, a line for each source.
+fn what_rests(retried: &[Retried]) -> String {
+    let ready = retried.iter().filter(|one| one.problem.is_none());
+    let mut sources: BTreeMap<_, usize> = BTreeMap::new();
+    for (one, why) in ready.filter_map(|one| Some((one, one.rests?))) {
+        *sources.entry((&one.id.timeline.source, why)).or_default() += 1;
+    }
+    let lines = sources.into_iter().map(|((source, why), count)| {
+        let stay = if count == 1 { "it stays" } else { "they stay" };
+        format!("{stay} ready while {source} is {why}\n")
+    });
+    lines.collect()
+}
+
 /// What became of one window.
 #[derive(Debug)]
 struct Retried {
@@ -79,6 +94,8 @@ struct Retried {
     problem: Option<String>,
     /// Its last error, which it had when it was given up.
     last_error: Option<String>,
+    /// Why its source does not run it though it is ready.
+    rests: Option<&'static str>,
 }
 
 impl Retried {
@@ -87,6 +104,7 @@ impl Retried {
             id: id.clone(),
             problem: Some(problem),
             last_error: None,
+            rests: None,
         }
     }
 
@@ -99,7 +117,10 @@ impl Retried {
             let problem = "it is of a timeline that its source has left; nobody would take it up";
             return Ok(Self::refused(id, problem.to_owned()));
         }
-        Self::by_window(&found.store, &window, now).await
+        Ok(Self {
+            rests: why_it_rests(&record),
+            ..Self::by_window(&found.store, &window, now).await?
+        })
     }
 
     async fn by_window<S: StateStore>(
@@ -131,6 +152,7 @@ impl Retried {
             id: window.id.clone(),
             problem: None,
             last_error: window.last_error.clone(),
+            rests: None,
         })
     }
 
@@ -148,6 +170,7 @@ impl Retried {
             "retried": self.problem.is_none(),
             "problem": self.problem,
             "last_error": self.last_error,
+            "waits_for": self.rests,
         })
     }
 }
@@ -259,11 +282,13 @@ mod tests {
             id: id.clone(),
             problem: None,
             last_error: Some("page 3 cannot be read".to_owned()),
+            rests: Some("held"),
         };
         assert_eq!(
             ready.text(),
             format!("{id}: ready again; it was parked: page 3 cannot be read\n")
         );
+        assert_eq!(what_rests(&[ready]), "it stays ready while okta is held\n");
         let refused = Retried::refused(&id, "there is no such window".to_owned());
         assert_eq!(
             refused.text(),

@@ -73,6 +73,9 @@ pub(crate) async fn show(target: &Target, id: &str, output: Output) -> anyhow::R
 }
 
 fn list(windows: &[Window]) -> String {
+    if windows.is_empty() {
+        return "there are no such windows\n".to_owned();
+    }
     let mut table = table([
         "window",
         "to",
@@ -176,6 +179,11 @@ mod tests {
             .collect();
         assert_eq!(names[..4], ["window", "from", "to", "status"]);
         assert_eq!(names.last(), Some(&"done_at"));
+    }
+
+    #[test]
+    fn a_list_without_windows_says_so_instead_of_showing_a_header_alone() {
+        assert_eq!(list(&[]), "there are no such windows\n");
     }
 
     #[test]

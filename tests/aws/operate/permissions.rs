@@ -99,7 +99,10 @@ async fn open_windows_are_left_behind_only_if_that_is_wanted_and_what_all_comman
     operator.says(&["show", &hole]).await?;
     operator.says(&["pause", "pull"]).await?;
     let said = operator.says(&["retry", &hole]).await?;
-    ensure!(said.contains("ready again"), "{said}");
+    ensure!(
+        said.contains("ready again") && said.contains("it stays ready while pull is held"),
+        "{said}"
+    );
     let window = table.windows().await?;
 
     leave_the_timeline(&operator)?;
