@@ -39,7 +39,7 @@ pub(crate) async fn retry(
             .filter(|window| window.status == Status::Parked);
         for window in parked {
             let one = Retried::by_window(&found.store, window, now).await?;
-            retried.push(Retried { rests, ..one });
+            retried.push(one.resting(rests));
         }
     }
     for id in &args.windows {
@@ -74,9 +74,8 @@ fn why_it_rests(record: &SourceRecord) -> Option<&'static str> {
 
 /// Which of the windows that are ready again will not run yet, a line for each source.
 fn what_rests(retried: &[Retried]) -> String {
-    let ready = retried.iter().filter(|one| one.problem.is_none());
     let mut sources: BTreeMap<_, usize> = BTreeMap::new();
-    for (one, why) in ready.filter_map(|one| Some((one, one.rests?))) {
+    for (one, why) in retried.iter().filter_map(|one| Some((one, one.rests?))) {
         *sources.entry((&one.id.timeline.source, why)).or_default() += 1;
     }
     let lines = sources.into_iter().map(|((source, why), count)| {
@@ -94,7 +93,7 @@ struct Retried {
     problem: Option<String>,
     /// Its last error, which it had when it was given up.
     last_error: Option<String>,
-    /// Why its source does not run it though it is ready.
+    /// Why it will not run yet though it is ready again.
     rests: Option<&'static str>,
 }
 
@@ -108,6 +107,12 @@ impl Retried {
         }
     }
 
+    /// The same of a source that does not run because of `rests`.
+    fn resting(self, rests: Option<&'static str>) -> Self {
+        let rests = rests.filter(|_| self.problem.is_none());
+        Self { rests, ..self }
+    }
+
     async fn by_id(found: &Found, id: &WindowId, now: Timestamp) -> anyhow::Result<Self> {
         let Some(window) = found.store.window(id).await? else {
             return Ok(Self::refused(id, "there is no such window".to_owned()));
@@ -117,10 +122,8 @@ impl Retried {
             let problem = "it is of a timeline that its source has left; nobody would take it up";
             return Ok(Self::refused(id, problem.to_owned()));
         }
-        Ok(Self {
-            rests: why_it_rests(&record),
-            ..Self::by_window(&found.store, &window, now).await?
-        })
+        let one = Self::by_window(&found.store, &window, now).await?;
+        Ok(one.resting(why_it_rests(&record)))
     }
 
     async fn by_window<S: StateStore>(
@@ -282,17 +285,18 @@ mod tests {
             id: id.clone(),
             problem: None,
             last_error: Some("page 3 cannot be read".to_owned()),
-            rests: Some("held"),
+            rests: None,
         };
         assert_eq!(
             ready.text(),
             format!("{id}: ready again; it was parked: page 3 cannot be read\n")
         );
-        assert_eq!(what_rests(&[ready]), "it stays ready while okta is held\n");
         let refused = Retried::refused(&id, "there is no such window".to_owned());
         assert_eq!(
             refused.text(),
             format!("{id}: not retried: there is no such window\n")
         );
+        let held = [ready, refused].map(|one| one.resting(Some("held")));
+        assert_eq!(what_rests(&held), "it stays ready while okta is held\n");
     }
 }

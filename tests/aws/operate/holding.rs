@@ -56,7 +56,8 @@ async fn a_pause_beside_a_worker_lets_its_window_end_and_starts_no_other() -> an
         max_in_flight: 1,
         ..Setup::default()
     };
-    let operator = Operator::new("beside", Stock::google(3, 4, 20), setup).await?;
+    let stock = Stock::google(3, 4, 20).latency_ms(50..=60);
+    let operator = Operator::new("beside", stock, setup).await?;
     let (lambda, table) = (&operator.deployment.lambda, &operator.deployment.table);
     operator.says(&["apply", "--yes"]).await?;
     // The claim, and the checkpoint of its first page.
