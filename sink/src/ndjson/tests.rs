@@ -290,9 +290,15 @@ async fn a_second_writer_is_told_that_the_part_is_taken() {
     assert!(place.sink().open(&at).await.is_ok());
 }
 
+/// A part is locked by its writer, and every part that leads to `/dev/full` is the same file: the
+/// tests that use it take turns.
+#[cfg(target_os = "linux")]
+static DEV_FULL: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
+
 #[cfg(target_os = "linux")]
 #[tokio::test]
 async fn a_full_disk_is_said_and_nothing_more_is_acknowledged_until_the_window_is_opened_again() {
+    let _alone = DEV_FULL.lock().await;
     let (place, window) = (Place::new(), window("okta"));
     let part = place.part(&window);
     fs::create_dir_all(part.parent().unwrap()).unwrap();
@@ -325,6 +331,7 @@ async fn a_full_disk_is_said_and_nothing_more_is_acknowledged_until_the_window_i
 #[cfg(target_os = "linux")]
 #[tokio::test]
 async fn a_page_whose_rejects_find_no_room_is_not_acknowledged() {
+    let _alone = DEV_FULL.lock().await;
     let (place, window) = (Place::new(), window("okta"));
     let part = place.rejects_part(&window);
     fs::create_dir_all(part.parent().unwrap()).unwrap();
