@@ -1,5 +1,6 @@
 //! Cutting a timeline into windows: where the next one ends, and how wide it should be.
 
+use crate::breaks::{Break, broken};
 use crate::limits;
 use crate::source::Policy;
 use crate::span::Span;
@@ -49,7 +50,12 @@ impl<'a> Carver<'a> {
 
 /// The end of settled time: a multiple of the unit that trails `now - settle`.
 pub fn settled_edge(policy: &Policy, now: Timestamp) -> Timestamp {
-    now.minus_ms(policy.settle_ms)
+    let settle_ms = if broken(Break::NoSettle) {
+        0
+    } else {
+        policy.settle_ms
+    };
+    now.minus_ms(settle_ms)
         .minus_ms(limits::EDGE_ALLOWANCE_MS)
         .floor_to(policy.unit_ms)
 }

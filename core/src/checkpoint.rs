@@ -23,6 +23,8 @@ pub struct PageTotals {
     pub bytes: u64,
     /// Records sent to `rejects`.
     pub rejected: u64,
+    /// Records that a sweep found delivered already.
+    pub known: u64,
     /// Earliest record time.
     pub oldest: Option<Timestamp>,
     /// Latest record time.
@@ -38,8 +40,10 @@ pub struct Checkpoint {
     pub cursor: Option<Cursor>,
     /// What the page added.
     pub totals: PageTotals,
-    /// Whether the page kept the declared order.
+    /// Whether the page kept the declared order, and says when each of its records was.
     pub ordered: bool,
+    /// Whether the ids of its records are remembered.
+    pub remembered: bool,
     /// What the sink needs to go on after this page.
     pub sink_position: Option<String>,
     /// How long the page took, fetch and delivery, in milliseconds.

@@ -88,7 +88,7 @@ pub fn check_move(before: &Window, after: &Window) -> Result<(), Violation> {
             format!("{}: {} to {}", before.id, before.epoch, after.epoch),
         );
     }
-    let completes = after.status == Status::Done;
+    let completes = after.status == Status::Done && before.status == Status::Running;
     let steps = u64::from(checkpoint || completes);
     if after.page != before.page + steps {
         return broken(

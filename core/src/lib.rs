@@ -12,33 +12,46 @@
 //! | [`lease`] | the right to move a running window, and the conditions on writes |
 //! | [`checkpoint`] | durable progress, one page at a time |
 //! | [`progress`], [`carve`], [`plan`], [`scavenge`] | the planner |
+//! | [`frontier`] | where a window that cannot finish is split |
+//! | [`sweep`], [`seen`] | second passes for late events, and what they compare with |
+//! | [`turns`] | how the workers of a rate group share its pace |
+//! | [`retention`] | how near a timeline is to losing records |
+//! | [`lateness`] | how late a vendor really is |
 //! | [`retry`] | failure classes and what follows them |
 //! | [`task`] | what the orchestrator hands to a worker |
 //! | [`metric`] | what is counted, by name and unit |
 //! | [`limits`] | every bound, in one table |
 //! | [`invariant`] | what must hold, by id |
+//! | [`breaks`] | the protocol broken on purpose, for the simulator |
 //! | [`clock`] | the seams for time and randomness |
 
+pub mod breaks;
 pub mod carve;
 pub mod checkpoint;
 pub mod clock;
+pub mod frontier;
 pub mod ids;
 pub mod invariant;
+pub mod lateness;
 pub mod lease;
 pub mod limits;
 pub mod metric;
 pub mod plan;
 pub mod progress;
+pub mod retention;
 pub mod retry;
 pub mod scavenge;
+pub mod seen;
 pub mod shard;
 pub mod source;
 pub mod span;
+pub mod sweep;
 #[cfg(feature = "system")]
 pub mod system;
 pub mod task;
 pub mod time;
 pub mod transition;
+pub mod turns;
 pub mod window;
 
 pub use clock::{Clock, Entropy};

@@ -43,6 +43,11 @@ pub const CURSOR_BYTES_MAX: usize = 16 * 1024;
 pub const ATTEMPTS_MAX: u32 = 10;
 /// Restarts from page one before a window parks.
 pub const RESTARTS_MAX: u32 = 5;
+/// Runs of a window that ended with pages and without its end, before it is split at its frontier:
+/// one that needs two or three runs is done sooner than a split is.
+pub const OVERRUNS_BEFORE_SPLIT: u32 = 3;
+/// Windows that the unread rest of a split window becomes at most: as many workers may read it.
+pub const SPLIT_PIECES_MAX: i64 = 8;
 /// Tries of one page within one run.
 pub const PAGE_TRIES_MAX: usize = 5;
 /// Tries of one state write whose outcome is unknown or whose store is unavailable.
@@ -58,6 +63,19 @@ pub const WRITE_DELAY_MIN_MS: i64 = 50;
 /// Longest pause between two requests that a declared pace makes a worker sleep through; a slower
 /// pace is stored as the rate group's `not_before`.
 pub const PACE_SLEEP_MAX_MS: i64 = 10 * SECOND_MS;
+/// A part of a rate group's pace that is ample for one worker, in requests a minute: pages seldom
+/// take less than half a second. Workers with less share turns.
+pub const SHARE_AMPLE_PER_MINUTE: u32 = 120;
+/// How much wider than even turns are spaced: what arrives at a vendor is not spaced as it was sent.
+pub const TURN_SLACK_PERCENT: i64 = 5;
+/// How far ahead a worker reserves turns: unused ones are lost to the others.
+pub const TURNS_AHEAD_MS: i64 = 2 * SECOND_MS;
+/// Turns reserved at once, at most.
+pub const TURNS_AT_ONCE_MAX: i64 = 16;
+/// The furthest off that a free turn can be: what a worker waits for and what it reserves there.
+pub const TURN_MS_MAX: i64 = 2 * PACE_SLEEP_MAX_MS + TURNS_AHEAD_MS;
+/// How old a worker's knowledge of its rate group's gate may be when it asks for a page.
+pub const GATE_READ_MS: i64 = 5 * SECOND_MS;
 /// First `not_before` after a run that failed.
 pub const BACKOFF_MIN_MS: i64 = 5 * SECOND_MS;
 /// Longest `not_before` after runs that failed.
@@ -79,6 +97,26 @@ pub const RELEASE_MS: i64 = 3 * SECOND_MS;
 pub const HISTORY_MS_MIN: i64 = 7 * DAY_MS;
 /// How long done windows stay as history unless configured otherwise.
 pub const HISTORY_MS_DEFAULT: i64 = 30 * DAY_MS;
+
+/// Sweep lanes of one source.
+pub const SWEEPS_MAX: usize = 4;
+/// When sweeps read, for connectors that ask for them: what vendors document as their latest.
+pub const SWEEPS_MS_DEFAULT: [i64; 2] = [DAY_MS, 3 * DAY_MS];
+/// Records of a sweep lane after which what was counted of them begins to fade.
+pub const LATENESS_RECORDS: u64 = 1_000_000;
+/// Live windows that one tick reads to plan one sweep lane.
+pub const SWEEP_LEDGER_MAX: usize = 256;
+/// Delivered ids that one sweep window may have to know, 8 bytes each: 16 MiB. A live window with
+/// more cannot be swept, and its sweep is parked.
+pub const SEEN_DIGESTS_MAX: usize = 2 * 1024 * 1024;
+/// Ids that one stored item holds, so that it stays far below 400 KB; a page with more is stored
+/// in several.
+pub const SEEN_DIGESTS_PER_ITEM: usize = 20_000;
+
+/// Shortest and longest time before records are lost from which a source counts as endangered.
+pub const RETENTION_GUARD_MS_MIN: i64 = HOUR_MS;
+/// See [`RETENTION_GUARD_MS_MIN`].
+pub const RETENTION_GUARD_MS_MAX: i64 = 7 * DAY_MS;
 
 /// Records an adaptive window aims at: about twenty pages of a thousand, so that a window is worth
 /// its four state writes and is still done within minutes.

@@ -42,13 +42,16 @@ metrics! {
     SOURCES "Sources" "Count" "Sources of the shards that were planned.";
     SOURCES_FAILED "SourcesFailed" "Count" "Sources and shards that could not be read or planned.";
     SOURCES_BLOCKED "SourcesBlocked" "Count" "Sources that their vendor or sink refuses until somebody acts.";
+    SOURCES_ENDANGERED "SourcesEndangered" "Count" "Sources whose vendor will soon drop records that are not delivered, or has begun to.";
     MAX_SOURCE_LAG "MaxSourceLagSeconds" "Seconds" "Of all sources that are not paused or finished, the longest time up to which nothing is complete.";
     OLDEST_OPEN_WINDOW "OldestOpenWindowSeconds" "Seconds" "Age of the oldest window that is neither done nor parked.";
     WINDOWS_CREATED "WindowsCreated" "Count" "Windows carved.";
     WINDOWS_DISPATCHED "WindowsDispatched" "Count" "Windows handed to workers.";
     WINDOWS_EXPIRED "WindowsExpired" "Count" "Leases and dispatches that ran out: killed workers, lost invocations.";
     WINDOWS_PARKED "WindowsParked" "Count" "Holes there are: windows given up until somebody retries them.";
-    INVOCATIONS "WorkerInvocations" "Count" "Worker invocations asked for.";
+    WINDOWS_LAPSED "WindowsLapsed" "Count" "Windows that the vendor dropped before anything of them was read.";
+    INVOCATIONS "WorkerInvocations" "Count" "Worker invocations asked for and accepted.";
+    INVOCATIONS_REFUSED "WorkerInvocationsRefused" "Count" "Worker invocations that Lambda did not accept.";
     WINDOWS_DONE "WindowsDone" "Count" "Windows completed.";
     WINDOWS_YIELDED "WindowsYielded" "Count" "Windows given back to go on later.";
     WINDOWS_FAILED "WindowsFailed" "Count" "Windows given back because something is wrong with them.";

@@ -3,6 +3,8 @@ use std::collections::BTreeMap;
 use super::*;
 use crate::ids::{Lane, Timeline};
 use crate::invariant::{check_coverage, check_timeline};
+use crate::limits;
+use crate::span::Span;
 use crate::time::{DAY_MS, HOUR_MS, MINUTE_MS};
 
 pub(super) fn policy() -> Policy {
@@ -20,6 +22,8 @@ pub(super) fn policy() -> Policy {
         group_in_flight: 8,
         requests_per_minute: None,
         history_ms: 7 * DAY_MS,
+        strict_order: None,
+        sweeps_ms: Vec::new(),
     }
 }
 
@@ -82,6 +86,7 @@ impl World {
             end: self.end,
             open: &self.open(),
             behind: &self.behind(),
+            ledger: None,
             active: true,
             slots: 2,
             dispatch_until: Timestamp::MAX,
@@ -342,6 +347,7 @@ fn situation<'a>(world: &'a World, open: &'a [Window]) -> Situation<'a> {
         end: None,
         open,
         behind: &[],
+        ledger: None,
         active: true,
         slots: 2,
         dispatch_until: Timestamp::MAX,
@@ -361,11 +367,11 @@ fn a_split_creates_the_right_half_before_the_left_one_shrinks() {
     assert!(plan.dispatch.iter().all(|moved| moved.seen.id.from != last));
     let split = &plan.splits[0];
     assert_eq!(
-        split.right.span(),
+        split.right[0].span(),
         Span::new(split_at, world.windows[&last].to).unwrap()
     );
     // A stop in between: the overlap is known by the pending split and no gap is seen.
-    world.windows.insert(split_at, split.right.clone());
+    world.windows.insert(split_at, split.right[0].clone());
     check_timeline(&world.progress, &world.open()).unwrap();
     let shrunk = world.windows[&last].apply(&split.left.event).unwrap();
     world.windows.insert(last, shrunk);

@@ -1,5 +1,6 @@
 //! How far a timeline has been carved and finished: the marks, and what lies unfinished behind them.
 
+use crate::breaks::{Break, broken};
 use crate::ids::Timeline;
 use crate::limits;
 use crate::source::Policy;
@@ -28,6 +29,10 @@ pub struct Progress {
     pub width_ms: i64,
     /// Records an hour, as observed in finished windows.
     pub records_per_hour: Option<u64>,
+    /// Records that a sweep lane found late, and delivered; older ones fade.
+    pub late: u64,
+    /// Records that it found delivered already; older ones fade.
+    pub known: u64,
     /// Rises with every write; what the compare-and-set compares. 0 before the first.
     pub version: u64,
     /// When it was last written.
@@ -55,6 +60,8 @@ impl Progress {
             unavailable: Vec::new(),
             width_ms: policy.initial_ms,
             records_per_hour: None,
+            late: 0,
+            known: 0,
             version: 0,
             updated_at: now,
         }
@@ -134,7 +141,9 @@ impl Progress {
                 if !may_step_over || self.behind.len() >= limits::BEHIND_MAX {
                     break;
                 }
-                self.behind.push(window.id.from);
+                if !broken(Break::ForgetBehind) {
+                    self.behind.push(window.id.from);
+                }
             } else {
                 passed.push(window);
             }
@@ -145,9 +154,24 @@ impl Progress {
         passed
     }
 
+    /// Counts what a sweep found: `late` records that it delivered and `known` ones that it did not
+    /// have to. What was counted long ago weighs less and less.
+    pub(crate) fn count(&mut self, late: u64, known: u64) {
+        let total = self.late.saturating_add(self.known);
+        if total > limits::LATENESS_RECORDS {
+            self.late /= 2;
+            self.known /= 2;
+        }
+        self.late = self.late.saturating_add(late);
+        self.known = self.known.saturating_add(known);
+    }
+
     /// The spans between `open_from` and `scheduled_through` that no window covers, ascending.
     pub(crate) fn gaps(&self, open: &[Window]) -> Vec<Span> {
         let mut gaps = Vec::new();
+        if broken(Break::AbsenceIsDone) {
+            return gaps;
+        }
         let mut at = self.skip_unavailable(self.open_from);
         for window in open {
             let upto = window.id.from.min(self.scheduled_through);

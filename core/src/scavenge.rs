@@ -1,6 +1,9 @@
 //! What becomes of a window that nobody works on any more.
 
+use crate::breaks::{Break, broken};
+use crate::frontier;
 use crate::limits;
+use crate::source::Policy;
 use crate::time::Timestamp;
 use crate::transition::Event;
 use crate::window::{Status, Window};
@@ -9,10 +12,16 @@ use crate::window::{Status, Window};
 /// parks a window that has used up its tries. `None` leaves it alone.
 ///
 /// The end of a lease or dispatch already holds what clocks may differ by: whoever sets it adds that.
-pub fn scavenge(window: &Window, now: Timestamp) -> Option<Event> {
+pub fn scavenge(window: &Window, policy: &Policy, now: Timestamp) -> Option<Event> {
+    if broken(Break::NoScavenge) {
+        return None;
+    }
     match window.status {
         Status::Ready if window.is_exhausted() => Some(park(window, now)),
-        Status::Running | Status::Dispatched if ran_out(window, now) => Some(Event::Expire { now }),
+        Status::Running | Status::Dispatched if ran_out(window, now) => Some(Event::Expire {
+            split: outlived(window, policy),
+            now,
+        }),
         _ => None,
     }
 }
@@ -21,6 +30,14 @@ pub fn scavenge(window: &Window, now: Timestamp) -> Option<Event> {
 /// running or dispatched: an operating-system lock proves that nobody holds it.
 pub fn recover(window: &Window, now: Timestamp) -> Option<Event> {
     matches!(window.status, Status::Running | Status::Dispatched).then_some(Event::Recover { now })
+}
+
+/// Where to split a window whose worker was stopped after it had delivered something, if it has had
+/// enough runs.
+fn outlived(window: &Window, policy: &Policy) -> Option<frontier::Split> {
+    let delivered = window.status == Status::Running && window.attempts == 0;
+    let overruns = window.overruns.saturating_add(1);
+    delivered.then(|| frontier::overdue(window, overruns, policy))?
 }
 
 fn ran_out(window: &Window, now: Timestamp) -> bool {

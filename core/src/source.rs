@@ -39,6 +39,24 @@ pub struct Policy {
     pub requests_per_minute: Option<u32>,
     /// How long done windows stay as history.
     pub history_ms: i64,
+    /// The order of records across the pages of a window, where the vendor documents it: such a
+    /// window may be split at what has been delivered.
+    #[serde(default)]
+    pub strict_order: Option<Order>,
+    /// How old settled time is when it is read again for late events, once for each, ascending;
+    /// empty for never.
+    #[serde(default)]
+    pub sweeps_ms: Vec<i64>,
+}
+
+/// An order of records by time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Order {
+    /// Times never rise.
+    NewestFirst,
+    /// Times never fall.
+    OldestFirst,
 }
 
 /// A policy contradicts itself or passes a limit.
@@ -100,6 +118,33 @@ impl Policy {
         }
         if self.history_ms < limits::HISTORY_MS_MIN {
             return fail("history", "must be at least 7d".to_owned());
+        }
+        self.check_sweeps().map_err(|problem| PolicyError {
+            field: "sweeps",
+            problem: problem.to_owned(),
+        })
+    }
+}
+
+impl Policy {
+    fn check_sweeps(&self) -> Result<(), &'static str> {
+        let sweeps = &self.sweeps_ms;
+        let ascending = sweeps.windows(2).all(|pair| pair[0] < pair[1]);
+        if sweeps.len() > limits::SWEEPS_MAX {
+            return Err("at most 4 are possible");
+        }
+        if !ascending {
+            return Err("must be in ascending order, each once");
+        }
+        if sweeps.first().is_some_and(|first| *first <= self.settle_ms) {
+            return Err("must each be longer than settle");
+        }
+        let last = sweeps.last().copied().unwrap_or(0);
+        if last > self.history_ms / 2 {
+            return Err("must each be at most half of history, which they follow");
+        }
+        if self.max_lookback_ms.is_some_and(|kept_ms| last >= kept_ms) {
+            return Err("must each be shorter than the vendor keeps records");
         }
         Ok(())
     }
@@ -216,26 +261,60 @@ pub fn waits_until(not_before: Timestamp, now: Timestamp) -> Option<Timestamp> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
     use crate::time::{DAY_MS, HOUR_MS, MINUTE_MS};
 
-    #[test]
-    fn a_settle_longer_than_the_vendor_keeps_records_is_refused() {
-        let policy = Policy {
+    pub(crate) fn policy() -> Policy {
+        Policy {
             unit_ms: 1,
             initial_ms: HOUR_MS,
             min_ms: MINUTE_MS,
             max_ms: HOUR_MS,
             every_ms: MINUTE_MS,
-            settle_ms: DAY_MS - 1,
-            max_lookback_ms: Some(DAY_MS),
+            settle_ms: 0,
+            max_lookback_ms: None,
             max_in_flight: 1,
             max_open_windows: 1,
             rate_group: "okta:acme".parse().unwrap(),
             group_in_flight: 1,
             requests_per_minute: None,
             history_ms: limits::HISTORY_MS_MIN,
+            strict_order: None,
+            sweeps_ms: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn sweeps_are_ascending_later_than_settle_and_within_history_and_retention() {
+        let check = |sweeps_ms: &[i64]| {
+            let policy = Policy {
+                settle_ms: MINUTE_MS,
+                max_lookback_ms: Some(3 * DAY_MS),
+                sweeps_ms: sweeps_ms.to_vec(),
+                ..policy()
+            };
+            policy.check().map_err(|error| error.field)
+        };
+        assert_eq!(check(&[HOUR_MS, DAY_MS]), Ok(()));
+        for wrong in [
+            &[DAY_MS, HOUR_MS][..],
+            &[DAY_MS, DAY_MS],
+            &[MINUTE_MS],
+            &[4 * DAY_MS],
+            &[3 * DAY_MS],
+            &[HOUR_MS, HOUR_MS + 1, HOUR_MS + 2, HOUR_MS + 3, HOUR_MS + 4],
+        ] {
+            assert_eq!(check(wrong), Err("sweeps"), "{wrong:?}");
+        }
+    }
+
+    #[test]
+    fn a_settle_longer_than_the_vendor_keeps_records_is_refused() {
+        let policy = Policy {
+            settle_ms: DAY_MS - 1,
+            max_lookback_ms: Some(DAY_MS),
+            ..policy()
         };
         assert_eq!(policy.check(), Ok(()));
         let settle_ms = DAY_MS;

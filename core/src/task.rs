@@ -10,7 +10,7 @@ use crate::time::HOUR_MS;
 use crate::window::Window;
 
 /// Version of the payload. A worker refuses one it does not know.
-pub const TASK_VERSION: u32 = 1;
+pub const TASK_VERSION: u32 = 2;
 
 /// Windows of one source for one worker.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -24,8 +24,10 @@ pub struct Task {
     pub shard: Shard,
     /// Which, in order; at most [`crate::limits::WINDOWS_PER_TASK_MAX`].
     pub windows: Vec<TaskWindow>,
-    /// This worker's share of the rate group's pace, if one is declared.
+    /// The pace to keep, if one is declared: this worker's own part, or that of the whole group.
     pub requests_per_minute: Option<u32>,
+    /// Whether the pace is the whole group's, whose workers reserve turns (see [`crate::turns`]).
+    pub shares_turns: bool,
 }
 
 /// A window as dispatched.

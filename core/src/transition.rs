@@ -1,9 +1,11 @@
 //! The one place where a window's status changes.
 
+use crate::breaks::{Break, broken};
 use crate::checkpoint::{Checkpoint, earliest};
+use crate::frontier::Split;
 use crate::ids::Owner;
 use crate::time::Timestamp;
-use crate::window::{Status, Window};
+use crate::window::{Delivered, Status, Window};
 
 /// A worker asks for a window.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,14 +36,19 @@ pub struct Release {
 /// Why a worker gave a window back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Cause {
-    /// Out of time, told to stop, told to wait, or its source is blocked: never counts.
+    /// Told to stop, told to wait, or its source is blocked: never counts.
     Yielded,
+    /// Out of time. With it, where to split if the window has run out of time too often.
+    OutOfTime(Option<Split>),
     /// The vendor or the sink is unwell: lengthens the next wait, never parks.
     Outage,
     /// A repeatable page error, which counts unless a checkpoint was made since the claim.
     Failed,
     /// The vendor rejected or repeated its own token: begin again at page one.
     Restart,
+    /// The vendor rejected or repeated its own token, and it is known what has been delivered: split
+    /// there, and go on with the rest at page one.
+    Reenter(Split),
     /// The request is too large for the vendor: split at this instant.
     Split(Timestamp),
 }
@@ -71,6 +78,8 @@ pub enum Event {
     Release(Release),
     /// Tick: a lease or a dispatch ran out.
     Expire {
+        /// Where to split, if the window has run out of time too often.
+        split: Option<Split>,
         /// When.
         now: Timestamp,
     },
@@ -94,6 +103,23 @@ pub enum Event {
         /// When.
         now: Timestamp,
     },
+    /// Tick: what it has delivered ends at `to`, and the rest has windows of its own now.
+    Close {
+        /// The new end.
+        to: Timestamp,
+        /// How long its history stays, in milliseconds.
+        history_ms: i64,
+        /// When.
+        now: Timestamp,
+    },
+    /// Tick: the vendor no longer keeps what it covers, and nothing of it was read. Its span is
+    /// among the unavailable ones by now.
+    Lapse {
+        /// How long its history stays, in milliseconds.
+        history_ms: i64,
+        /// When.
+        now: Timestamp,
+    },
     /// Operator: tries a parked window again.
     Retry {
         /// When.
@@ -114,6 +140,8 @@ impl Event {
             Self::Recover { .. } => "recover",
             Self::Park { .. } => "park",
             Self::Shrink { .. } => "shrink",
+            Self::Close { .. } => "close",
+            Self::Lapse { .. } => "lapse",
             Self::Retry { .. } => "retry",
         }
     }
@@ -159,6 +187,15 @@ pub enum IllegalMove {
         /// Where it ends.
         to: Timestamp,
     },
+    /// What lies before that point is not known to be delivered.
+    #[error("what lies before {at} is not known to be delivered")]
+    NotDelivered {
+        /// The point.
+        at: Timestamp,
+    },
+    /// It has begun already.
+    #[error("the window has delivered pages")]
+    Begun,
     /// A checkpoint without a cursor that does not complete the window.
     #[error("a checkpoint that does not complete the window needs a cursor")]
     NoCursor,
@@ -187,19 +224,15 @@ impl Window {
             }
             (Status::Running, Event::Complete { last, history_ms }) => {
                 next.advance(last)?;
-                next.hand_over(Status::Done, last.now);
-                next.cursor = None;
-                next.not_before = None;
-                next.last_error = None;
-                next.done_at = Some(last.now);
-                next.expires_at = Some(last.now.plus_ms(*history_ms));
+                next.finish(*history_ms, last.now);
             }
             (Status::Running, Event::Release(release)) => next.release(release)?,
-            (Status::Dispatched, Event::Expire { now } | Event::Recover { now }) => {
+            (Status::Dispatched, Event::Expire { now, .. } | Event::Recover { now }) => {
                 next.hand_over(Status::Ready, *now);
             }
-            (Status::Running, Event::Expire { now }) => {
+            (Status::Running, Event::Expire { split, now }) => {
                 next.hand_over(Status::Ready, *now);
+                next.overrun(*split)?;
                 if self.attempts > 0 {
                     next.last_error =
                         Some("the worker stopped without a word before its first page".to_owned());
@@ -217,7 +250,33 @@ impl Window {
                 next.check_inside(*to)?;
                 next.hand_over(Status::Ready, *now);
                 next.to = *to;
-                next.split_at = None;
+                next.is_split();
+                // What it had delivered is not in here any more.
+                next.begin_again();
+            }
+            (
+                Status::Ready,
+                Event::Close {
+                    to,
+                    history_ms,
+                    now,
+                },
+            ) => {
+                next.check_inside(*to)?;
+                if self.split_at != Some(*to) || self.split_delivered != Delivered::Before {
+                    return Err(IllegalMove::NotDelivered { at: *to });
+                }
+                next.to = *to;
+                next.is_split();
+                next.finish(*history_ms, *now);
+            }
+            (Status::Ready, Event::Lapse { history_ms, now }) => {
+                if self.page > 0 {
+                    return Err(IllegalMove::Begun);
+                }
+                next.is_split();
+                next.finish(*history_ms, *now);
+                next.last_error = Some("the vendor no longer keeps what it covers".to_owned());
             }
             (Status::Parked, Event::Retry { now }) => {
                 next.hand_over(Status::Ready, *now);
@@ -244,8 +303,36 @@ impl Window {
         self.updated_at = now;
     }
 
+    fn finish(&mut self, history_ms: i64, now: Timestamp) {
+        self.hand_over(Status::Done, now);
+        self.cursor = None;
+        self.not_before = None;
+        self.last_error = None;
+        self.done_at = Some(now);
+        self.expires_at = Some(now.plus_ms(history_ms));
+    }
+
+    fn is_split(&mut self) {
+        self.split_at = None;
+        self.split_delivered = Delivered::Nothing;
+        self.overruns = 0;
+    }
+
+    /// Counts a run that delivered something and did not finish, and notes where to split.
+    fn overrun(&mut self, split: Option<Split>) -> Result<(), IllegalMove> {
+        self.overruns = self.overruns.saturating_add(u32::from(self.attempts == 0));
+        split.map_or(Ok(()), |split| self.split(split))
+    }
+
+    fn split(&mut self, split: Split) -> Result<(), IllegalMove> {
+        self.check_inside(split.at)?;
+        self.split_at = Some(split.at);
+        self.split_delivered = split.delivered;
+        Ok(())
+    }
+
     fn claim(&mut self, before: &Self, claim: &Claim) -> Result<(), IllegalMove> {
-        if claim.epoch != before.epoch {
+        if claim.epoch != before.epoch && !broken(Break::NoEpochCheck) {
             return Err(IllegalMove::Epoch {
                 given: claim.epoch,
                 current: before.epoch,
@@ -265,7 +352,7 @@ impl Window {
     }
 
     fn advance(&mut self, checkpoint: &Checkpoint) -> Result<(), IllegalMove> {
-        if checkpoint.from != self.page {
+        if checkpoint.from != self.page && !broken(Break::NoPageCheck) {
             return Err(IllegalMove::Page {
                 given: checkpoint.from,
                 current: self.page,
@@ -277,9 +364,11 @@ impl Window {
         self.records = self.records.saturating_add(checkpoint.totals.records);
         self.bytes = self.bytes.saturating_add(checkpoint.totals.bytes);
         self.rejected = self.rejected.saturating_add(checkpoint.totals.rejected);
+        self.known = self.known.saturating_add(checkpoint.totals.known);
         self.oldest = earliest(self.oldest, checkpoint.totals.oldest);
         self.newest = self.newest.max(checkpoint.totals.newest);
         self.ordered &= checkpoint.ordered;
+        self.remembered &= checkpoint.remembered;
         self.slowest_page_ms = self.slowest_page_ms.max(checkpoint.page_ms);
         self.attempts = 0;
         self.setbacks = 0;
@@ -288,15 +377,25 @@ impl Window {
     }
 
     fn release(&mut self, release: &Release) -> Result<(), IllegalMove> {
-        if let Cause::Split(at) = release.cause {
-            self.check_inside(at)?;
-            self.split_at = Some(at);
-        }
-        if matches!(release.cause, Cause::Restart) {
-            self.restarts = self.restarts.saturating_add(1);
-        }
-        if matches!(release.cause, Cause::Restart | Cause::Split(_)) {
-            self.begin_again();
+        match release.cause {
+            Cause::Split(at) => {
+                self.begin_again();
+                self.split(Split {
+                    at,
+                    delivered: Delivered::Nothing,
+                })?;
+            }
+            Cause::Reenter(split) => self.split(split)?,
+            Cause::OutOfTime(split) => self.overrun(split)?,
+            Cause::Restart => {
+                self.restarts = self.restarts.saturating_add(1);
+                if broken(Break::KeepRejectedToken) {
+                    self.records = 0;
+                } else {
+                    self.begin_again();
+                }
+            }
+            Cause::Yielded | Cause::Outage | Cause::Failed => {}
         }
         if matches!(release.cause, Cause::Outage | Cause::Failed) {
             self.setbacks = self.setbacks.saturating_add(1);
@@ -319,9 +418,11 @@ impl Window {
         self.records = 0;
         self.bytes = 0;
         self.rejected = 0;
+        self.known = 0;
         self.oldest = None;
         self.newest = None;
         self.ordered = true;
+        self.remembered = true;
     }
 
     fn check_inside(&self, at: Timestamp) -> Result<(), IllegalMove> {

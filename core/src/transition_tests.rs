@@ -35,10 +35,12 @@ fn page(from: u64) -> Checkpoint {
             records: 10,
             bytes: 100,
             rejected: 1,
+            known: 0,
             oldest: Some(at(5)),
             newest: Some(at(9)),
         },
         ordered: true,
+        remembered: true,
         sink_position: Some(format!("r0:{from}:0")),
         page_ms: 20,
         now: at(20),
@@ -67,7 +69,10 @@ fn one_of_each() -> Vec<Event> {
             history_ms: limits::HISTORY_MS_MIN,
         },
         release(Cause::Yielded),
-        Event::Expire { now: at(10) },
+        Event::Expire {
+            split: None,
+            now: at(10),
+        },
         Event::Recover { now: at(10) },
         Event::Park {
             reason: "hole".to_owned(),
@@ -77,8 +82,27 @@ fn one_of_each() -> Vec<Event> {
             to: at(500),
             now: at(10),
         },
+        Event::Close {
+            to: at(500),
+            history_ms: limits::HISTORY_MS_MIN,
+            now: at(10),
+        },
+        Event::Lapse {
+            history_ms: limits::HISTORY_MS_MIN,
+            now: at(10),
+        },
         Event::Retry { now: at(10) },
     ]
+}
+
+/// A window of `status` that fits `event`: one that is closed has to be about to be split.
+fn fit(status: Status, event: &Event) -> Window {
+    let mut window = in_status(status);
+    if let Event::Close { to, .. } = event {
+        window.split_at = Some(*to);
+        window.split_delivered = Delivered::Before;
+    }
+    window
 }
 
 /// A window of each status at epoch 1 and page 0, so that every event of `one_of_each` fits it.
@@ -99,7 +123,7 @@ fn the_moves_are_exactly_those_of_the_state_diagram() {
     let mut edges = Vec::new();
     for status in Status::ALL {
         for event in one_of_each() {
-            if let Ok(next) = in_status(status).apply(&event) {
+            if let Ok(next) = fit(status, &event).apply(&event) {
                 edges.push(format!("{status} --> {}: {}", next.status, event.name()));
             }
         }
@@ -123,7 +147,7 @@ fn the_moves_are_exactly_those_of_the_state_diagram() {
 fn every_legal_move_keeps_the_move_invariants() {
     for status in Status::ALL {
         for event in one_of_each() {
-            let before = in_status(status);
+            let before = fit(status, &event);
             if let Ok(after) = before.apply(&event) {
                 check_move(&before, &after).unwrap();
             }
@@ -211,7 +235,10 @@ fn only_crashes_and_page_errors_without_a_page_since_count_as_attempts() {
     assert_eq!(claimed.attempts, 1);
     assert_eq!(
         claimed
-            .apply(&Event::Expire { now: at(40) })
+            .apply(&Event::Expire {
+                split: None,
+                now: at(40)
+            })
             .unwrap()
             .attempts,
         1
@@ -240,7 +267,10 @@ fn only_crashes_and_page_errors_without_a_page_since_count_as_attempts() {
     assert_eq!(advanced.apply(&release(Cause::Failed)).unwrap().attempts, 0);
     assert_eq!(
         advanced
-            .apply(&Event::Expire { now: at(40) })
+            .apply(&Event::Expire {
+                split: None,
+                now: at(40)
+            })
             .unwrap()
             .attempts,
         0

@@ -76,6 +76,19 @@ impl FromStr for Status {
     }
 }
 
+/// Which part of a window that waits to be split is delivered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Delivered {
+    /// None of it: the window was too large to be read at all.
+    #[default]
+    Nothing,
+    /// What lies before the split point.
+    Before,
+    /// What lies at the split point and after it.
+    After,
+}
+
 /// A window as stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Window {
@@ -103,6 +116,8 @@ pub struct Window {
     pub bytes: u64,
     /// Records that went to `rejects` since the last restart.
     pub rejected: u64,
+    /// Records that a sweep found delivered already, since the last restart.
+    pub known: u64,
     /// Earliest record time seen.
     pub oldest: Option<Timestamp>,
     /// Latest record time seen.
@@ -117,12 +132,18 @@ pub struct Window {
     pub restarts: u32,
     /// Restarts already forgiven by an operator's retry.
     pub restarts_forgiven: u32,
+    /// Whether the ids of everything it delivered since the last restart are remembered.
+    pub remembered: bool,
     /// Runs begun.
     pub runs: u32,
+    /// Runs that delivered pages and ended before the window did, since it was last split.
+    pub overruns: u32,
     /// Not to be claimed before this.
     pub not_before: Option<Timestamp>,
     /// Where the next tick is to split it; not dispatched before that is done.
     pub split_at: Option<Timestamp>,
+    /// Which part of it is delivered then.
+    pub split_delivered: Delivered,
     /// Slowest page so far, fetch and delivery, in milliseconds.
     pub slowest_page_ms: i64,
     /// What went wrong last, without secrets or record bodies.
@@ -154,6 +175,7 @@ impl Window {
             records: 0,
             bytes: 0,
             rejected: 0,
+            known: 0,
             oldest: None,
             newest: None,
             ordered: true,
@@ -161,15 +183,33 @@ impl Window {
             setbacks: 0,
             restarts: 0,
             restarts_forgiven: 0,
+            remembered: true,
             runs: 0,
+            overruns: 0,
             not_before: None,
             split_at: None,
+            split_delivered: Delivered::Nothing,
             slowest_page_ms: 0,
             last_error: None,
             created_at: now,
             updated_at: now,
             done_at: None,
             expires_at: None,
+        })
+    }
+
+    /// A window of which there is nothing to read: done from the start.
+    pub fn done(
+        id: WindowId,
+        to: Timestamp,
+        history_ms: i64,
+        now: Timestamp,
+    ) -> Result<Self, EmptySpan> {
+        Ok(Self {
+            status: Status::Done,
+            done_at: Some(now),
+            expires_at: Some(now.plus_ms(history_ms)),
+            ..Self::new(id, to, now)?
         })
     }
 

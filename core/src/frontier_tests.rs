@@ -1,0 +1,149 @@
+use super::*;
+use crate::checkpoint::Cursor;
+use crate::source::tests::policy;
+
+const UNIT_MS: i64 = 1_000;
+
+fn at(second: i64) -> Timestamp {
+    Timestamp::from_ms(second * UNIT_MS)
+}
+
+fn strict(order: Order) -> Policy {
+    Policy {
+        unit_ms: UNIT_MS,
+        strict_order: Some(order),
+        ..policy()
+    }
+}
+
+/// A window of 1,000 seconds of which the records from `oldest` to `newest` are delivered.
+fn begun(oldest_ms: i64, newest_ms: i64) -> Window {
+    let id = "okta/0123456789ab/live/1970-01-01T00:00:00Z"
+        .parse()
+        .unwrap();
+    let mut window = Window::new(id, at(1_000), at(0)).unwrap();
+    window.cursor = Some(Cursor {
+        token: "next".to_owned(),
+        request: "hash".to_owned(),
+    });
+    window.oldest = Some(Timestamp::from_ms(oldest_ms));
+    window.newest = Some(Timestamp::from_ms(newest_ms));
+    window
+}
+
+fn waiting(split: Split, overruns: u32, window: Window) -> Window {
+    Window {
+        split_at: Some(split.at),
+        split_delivered: split.delivered,
+        overruns,
+        ..window
+    }
+}
+
+#[test]
+fn the_unit_of_the_last_record_belongs_to_the_rest() {
+    let oldest_first = frontier(&begun(0, 250_400), &strict(Order::OldestFirst)).unwrap();
+    assert_eq!(
+        (oldest_first.at, oldest_first.delivered),
+        (at(250), Delivered::Before)
+    );
+    let newest_first = frontier(&begun(250_400, 999_000), &strict(Order::NewestFirst)).unwrap();
+    assert_eq!(
+        (newest_first.at, newest_first.delivered),
+        (at(251), Delivered::After)
+    );
+}
+
+#[test]
+fn without_a_documented_order_that_held_there_is_no_frontier() {
+    let window = begun(0, 250_000);
+    assert_eq!(frontier(&window, &policy()), None);
+    let disordered = Window {
+        ordered: false,
+        ..window.clone()
+    };
+    assert_eq!(frontier(&disordered, &strict(Order::OldestFirst)), None);
+    let unread = Window {
+        cursor: None,
+        ..window
+    };
+    assert_eq!(frontier(&unread, &strict(Order::OldestFirst)), None);
+}
+
+#[test]
+fn a_window_whose_sink_can_take_back_is_not_split_at_its_frontier() {
+    let policy = strict(Order::OldestFirst);
+    let in_files = Window {
+        sink_position: Some("r0:100:0".to_owned()),
+        ..begun(0, 250_000)
+    };
+    assert_eq!(frontier(&in_files, &policy), None);
+    assert_eq!(overdue(&in_files, 100, &policy), None);
+}
+
+#[test]
+fn a_frontier_that_leaves_an_empty_part_is_none() {
+    assert_eq!(frontier(&begun(0, 400), &strict(Order::OldestFirst)), None);
+    assert_eq!(
+        frontier(&begun(999_400, 999_900), &strict(Order::NewestFirst)),
+        None
+    );
+}
+
+#[test]
+fn a_window_is_overdue_after_three_runs_when_more_than_one_is_still_needed() {
+    let policy = strict(Order::OldestFirst);
+    let early = begun(0, 100_000);
+    assert_eq!(
+        overdue(&early, limits::OVERRUNS_BEFORE_SPLIT - 1, &policy),
+        None
+    );
+    assert!(overdue(&early, limits::OVERRUNS_BEFORE_SPLIT, &policy).is_some());
+    let nearly_done = begun(0, 900_000);
+    assert_eq!(
+        overdue(&nearly_done, limits::OVERRUNS_BEFORE_SPLIT, &policy),
+        None
+    );
+}
+
+#[test]
+fn the_rest_is_cut_into_as_many_parts_as_runs_it_seems_to_need() {
+    let policy = strict(Order::OldestFirst);
+    let split = frontier(&begun(0, 500_000), &policy).unwrap();
+    let parts = parts_of(&waiting(split, 4, begun(0, 500_000)), UNIT_MS).unwrap();
+    assert!(parts.kept_is_done && parts.done.is_none());
+    assert_eq!(parts.kept.to(), at(500));
+    let bounds: Vec<_> = parts.unread.iter().map(|span| span.from()).collect();
+    assert_eq!(bounds, [at(500), at(625), at(750), at(875)]);
+    let split = frontier(&begun(0, 1_000), &policy).unwrap();
+    let many = parts_of(&waiting(split, 4, begun(0, 1_000)), UNIT_MS).unwrap();
+    assert_eq!(many.unread.len(), 8);
+}
+
+#[test]
+fn a_newest_first_window_keeps_its_first_piece_and_what_it_delivered_gets_a_done_window() {
+    let split = frontier(&begun(500_000, 999_000), &strict(Order::NewestFirst)).unwrap();
+    let parts = parts_of(&waiting(split, 2, begun(500_000, 999_000)), UNIT_MS).unwrap();
+    assert!(!parts.kept_is_done);
+    assert_eq!(parts.done, Span::new(at(501), at(1_000)).ok());
+    let mut covered = vec![parts.kept];
+    covered.extend(&parts.unread);
+    covered.extend(parts.done);
+    assert_eq!(covered[0].from(), at(0));
+    assert!(
+        covered
+            .windows(2)
+            .all(|pair| pair[0].to() == pair[1].from())
+    );
+    assert_eq!(covered.last().unwrap().to(), at(1_000));
+}
+
+#[test]
+fn a_rest_of_one_unit_becomes_one_window() {
+    let split = Split {
+        at: at(999),
+        delivered: Delivered::Before,
+    };
+    let parts = parts_of(&waiting(split, 5_000, begun(0, 999_000)), UNIT_MS).unwrap();
+    assert_eq!(parts.unread, [Span::new(at(999), at(1_000)).unwrap()]);
+}

@@ -1,0 +1,155 @@
+//! How late a vendor really is, from what sweeps found.
+
+use crate::ids::Lane;
+use crate::progress::Progress;
+use crate::source::Policy;
+use crate::time::{HOUR_MS, MINUTE_MS};
+
+/// The share of records that may be left to sweeps: a proposed settle leaves about so many.
+const LATE_SHARE_WANTED: f64 = 0.001;
+/// Records that must have been compared before a settle is proposed.
+const RECORDS_MIN: u64 = 1_000;
+/// The longest settle proposed: what is later is better left to sweeps than waited for.
+const SETTLE_MS_MAX: i64 = 6 * HOUR_MS;
+
+/// What one sweep lane found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Found {
+    /// How old time was when it was read again, in milliseconds.
+    pub after_ms: i64,
+    /// Records that had come late, and were delivered.
+    pub late: u64,
+    /// Records that had been delivered already.
+    pub known: u64,
+}
+
+impl Found {
+    /// The part of all records compared that had come late; `None` before the first.
+    pub fn late_share(&self) -> Option<f64> {
+        let all = self.late.saturating_add(self.known);
+        #[expect(
+            clippy::cast_precision_loss,
+            reason = "a share, shown with three digits"
+        )]
+        (all > 0).then(|| self.late as f64 / all as f64)
+    }
+}
+
+/// What the sweep lanes among `lanes` found, by how old time was.
+pub fn found<'a>(policy: &Policy, lanes: impl IntoIterator<Item = &'a Progress>) -> Vec<Found> {
+    let mut found: Vec<_> = lanes
+        .into_iter()
+        .filter_map(|progress| {
+            let Lane::Sweep(number) = progress.timeline.lane else {
+                return None;
+            };
+            let index = usize::from(number).checked_sub(1)?;
+            Some(Found {
+                after_ms: *policy.sweeps_ms.get(index)?,
+                late: progress.late,
+                known: progress.known,
+            })
+        })
+        .collect();
+    found.sort_unstable_by_key(|found| found.after_ms);
+    found
+}
+
+/// The settle with which about one record in a thousand would be left to sweeps, in milliseconds,
+/// rounded up to a minute; `None` while the present one does that, too little is known, or it would
+/// be so long that sweeps are the better way.
+///
+/// Between what is known (the share later than settle, and later than each sweep) the share is
+/// taken to fall evenly with the logarithm of the delay.
+pub fn proposed_settle_ms(settle_ms: i64, found: &[Found]) -> Option<i64> {
+    let first = found.first()?;
+    if first.late.saturating_add(first.known) < RECORDS_MIN {
+        return None;
+    }
+    // Later than settle is whatever any sweep found; later than a sweep, what those after it found.
+    let mut points = Vec::new();
+    let mut rest: f64 = found.iter().filter_map(Found::late_share).sum();
+    points.push((settle_ms.max(MINUTE_MS), rest));
+    for lane in found {
+        rest -= lane.late_share().unwrap_or(0.0);
+        points.push((lane.after_ms, rest.max(0.0)));
+    }
+    if points[0].1 <= LATE_SHARE_WANTED {
+        return None;
+    }
+    let crossing = points
+        .windows(2)
+        .find(|pair| pair[0].1 > LATE_SHARE_WANTED && pair[1].1 <= LATE_SHARE_WANTED)?;
+    let settle_ms = between(crossing[0], crossing[1]);
+    (settle_ms <= SETTLE_MS_MAX).then_some(settle_ms)
+}
+
+/// The delay between two points at which the wanted share is left.
+fn between((early_ms, above): (i64, f64), (late_ms, below): (i64, f64)) -> i64 {
+    #[expect(
+        clippy::cast_precision_loss,
+        clippy::cast_possible_truncation,
+        reason = "an estimate, rounded to minutes"
+    )]
+    let minutes = {
+        let part = (above - LATE_SHARE_WANTED) / (above - below);
+        let (early, late) = (early_ms as f64, late_ms as f64);
+        let ms = early * (late / early).powf(part);
+        (ms / MINUTE_MS as f64).ceil() as i64
+    };
+    minutes * MINUTE_MS
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::time::DAY_MS;
+
+    fn lane(after_ms: i64, late: u64) -> Found {
+        Found {
+            after_ms,
+            late,
+            known: 100_000 - late,
+        }
+    }
+
+    #[test]
+    fn a_vendor_that_is_on_time_needs_no_longer_settle() {
+        let found = [lane(DAY_MS, 100), lane(3 * DAY_MS, 0)];
+        assert_eq!(proposed_settle_ms(10 * MINUTE_MS, &found), None);
+        assert_eq!(proposed_settle_ms(10 * MINUTE_MS, &[]), None);
+    }
+
+    #[test]
+    fn a_little_lateness_proposes_a_longer_settle_and_much_leaves_it_to_sweeps() {
+        let little = [lane(DAY_MS, 140), lane(3 * DAY_MS, 0)];
+        let proposed = proposed_settle_ms(10 * MINUTE_MS, &little).unwrap();
+        assert!(
+            (10 * MINUTE_MS..2 * HOUR_MS).contains(&proposed),
+            "{proposed}"
+        );
+        let much = [lane(DAY_MS, 5_000), lane(3 * DAY_MS, 0)];
+        assert_eq!(proposed_settle_ms(10 * MINUTE_MS, &much), None);
+    }
+
+    #[test]
+    fn nothing_is_proposed_from_a_handful_of_records() {
+        let found = [Found {
+            after_ms: DAY_MS,
+            late: 5,
+            known: 10,
+        }];
+        assert_eq!(proposed_settle_ms(10 * MINUTE_MS, &found), None);
+    }
+
+    #[test]
+    fn the_share_that_is_late_counts_every_record_compared() {
+        assert_eq!(lane(DAY_MS, 1_000).late_share(), Some(0.01));
+        let nothing = Found {
+            after_ms: DAY_MS,
+            late: 0,
+            known: 0,
+        };
+        assert_eq!(nothing.late_share(), None);
+    }
+}

@@ -1,0 +1,117 @@
+//! The windows that a plan creates: over gaps, from the mark on, along the live ledger.
+
+use super::{Situation, adopt};
+use crate::carve::Carver;
+use crate::ids::WindowId;
+use crate::limits;
+use crate::progress::Progress;
+use crate::source::Policy;
+use crate::span::Span;
+use crate::sweep::{self, Ledger, Piece};
+use crate::time::Timestamp;
+use crate::window::{Status, Window};
+
+/// Collects the windows to create.
+pub(super) struct Builder<'a> {
+    pub(super) situation: &'a Situation<'a>,
+    /// How many of them may be born dispatched.
+    pub(super) slots: usize,
+    pub(super) create: Vec<Window>,
+}
+
+impl Builder<'_> {
+    /// Creates windows that cover `gap` exactly, none wider than the policy allows.
+    pub(super) fn cover(&mut self, gap: Span, policy: &Policy) {
+        let mut at = gap.from();
+        while at < gap.to() && self.create.len() < limits::CARVE_PER_TICK_MAX {
+            let to = at
+                .plus_ms(policy.max_ms)
+                .floor_to(policy.unit_ms)
+                .min(gap.to());
+            at = self.push(at, to);
+        }
+    }
+
+    /// Carves from the mark on; whatever exists there already keeps the end it has.
+    pub(super) fn carve(&mut self, next: &mut Progress, carver: &Carver<'_>, room: usize) {
+        let open = self.situation.open;
+        let mut at = next.scheduled_through;
+        for _ in 0..room {
+            if self.create.len() >= limits::CARVE_PER_TICK_MAX {
+                break;
+            }
+            let Some(span) = carver.next(at) else { break };
+            let ahead = open
+                .iter()
+                .map(|window| window.id.from)
+                .find(|from| *from > at);
+            at = self.push(at, ahead.map_or(span.to(), |from| from.min(span.to())));
+            at = adopt(open, at);
+        }
+        next.scheduled_through = at;
+    }
+
+    /// Follows the ledger of the live lane from the mark on.
+    pub(super) fn sweep(&mut self, next: &mut Progress, ledger: &Ledger<'_>, room: usize) {
+        let Situation {
+            open,
+            policy,
+            end,
+            now,
+            ..
+        } = *self.situation;
+        let mut at = next.scheduled_through;
+        for _ in 0..room {
+            if self.create.len() >= limits::CARVE_PER_TICK_MAX {
+                break;
+            }
+            at = match sweep::next(at, ledger, policy, end, now) {
+                Some(Piece::Read(span)) => self.push(span.from(), span.to()),
+                Some(Piece::Pass(span)) => self.pass(span),
+                None => break,
+            };
+            at = adopt(open, at);
+        }
+        next.scheduled_through = at;
+    }
+
+    /// A window that has nothing to read.
+    fn pass(&mut self, span: Span) -> Timestamp {
+        let Situation {
+            progress,
+            policy,
+            now,
+            ..
+        } = *self.situation;
+        let id = WindowId {
+            timeline: progress.timeline.clone(),
+            from: span.from(),
+        };
+        self.create
+            .extend(Window::done(id, span.to(), policy.history_ms, now));
+        span.to()
+    }
+
+    fn push(&mut self, from: Timestamp, to: Timestamp) -> Timestamp {
+        let Situation {
+            progress,
+            dispatch_until,
+            now,
+            ..
+        } = *self.situation;
+        let id = WindowId {
+            timeline: progress.timeline.clone(),
+            from,
+        };
+        let Ok(mut window) = Window::new(id, to, now) else {
+            return to;
+        };
+        if self.slots > 0 {
+            self.slots -= 1;
+            window.status = Status::Dispatched;
+            window.lease_until = Some(dispatch_until);
+        }
+        self.create.push(window);
+        to
+    }
+}

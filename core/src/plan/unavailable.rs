@@ -1,0 +1,121 @@
+//! What the vendor no longer keeps: time that is stepped over, and windows that lapse while they wait.
+
+use super::{Move, Situation};
+use crate::limits;
+use crate::progress::Progress;
+use crate::retention;
+use crate::source::Policy;
+use crate::span::Span;
+use crate::time::Timestamp;
+use crate::transition::Event;
+use crate::window::Window;
+
+/// Moves the mark over what the vendor no longer keeps, and remembers the span. Says whether it did.
+pub(super) fn step_over(
+    next: &mut Progress,
+    policy: &Policy,
+    end: Option<Timestamp>,
+    open: &[Window],
+    now: Timestamp,
+) -> bool {
+    let Some(horizon) = retention::horizon(policy, now) else {
+        return false;
+    };
+    let horizon = end.map_or(horizon, |end| end.ceil_to(policy.unit_ms).min(horizon));
+    let existing = open
+        .iter()
+        .map(|window| window.id.from)
+        .find(|at| *at > next.scheduled_through);
+    let horizon = existing.map_or(horizon, |from| from.min(horizon));
+    let Ok(expired) = Span::new(next.scheduled_through, horizon) else {
+        return false;
+    };
+    if !remember(&mut next.unavailable, expired) {
+        return false;
+    }
+    if next.open_from == next.scheduled_through {
+        next.open_from = horizon;
+    }
+    next.scheduled_through = horizon;
+    true
+}
+
+/// Windows of which nothing was read before the vendor dropped what they cover: their spans become
+/// unavailable, and they are done with once the marks say so.
+pub(super) fn lapse(situation: &Situation<'_>, next: &mut Progress) -> Vec<Move> {
+    let Situation {
+        policy,
+        open,
+        behind,
+        now,
+        ..
+    } = *situation;
+    if !situation.active {
+        return Vec::new();
+    }
+    let mut lapsed = Vec::new();
+    for window in behind.iter().chain(open) {
+        let Some(span) = retention::lapsed(window, policy, now) else {
+            continue;
+        };
+        if remember(&mut next.unavailable, span) {
+            let history_ms = policy.history_ms;
+            lapsed.push(Move {
+                seen: window.clone(),
+                event: Event::Lapse { history_ms, now },
+            });
+        }
+    }
+    lapsed
+}
+
+/// Adds `span` to `spans`, which are ascending and apart; joined with those it touches. False, and
+/// nothing is changed, when there are too many.
+fn remember(spans: &mut Vec<Span>, span: Span) -> bool {
+    let touches = |other: &Span| other.from() <= span.to() && span.from() <= other.to();
+    let touching = spans.iter().filter(|other| touches(other));
+    let (from, to) = touching.fold((span.from(), span.to()), |(from, to), other| {
+        (from.min(other.from()), to.max(other.to()))
+    });
+    let apart = spans.iter().filter(|other| !touches(other)).count();
+    if apart >= limits::UNAVAILABLE_MAX {
+        return false;
+    }
+    let Ok(joined) = Span::new(from, to) else {
+        return false;
+    };
+    spans.retain(|other| !touches(other));
+    spans.push(joined);
+    spans.sort_unstable_by_key(|span| span.from());
+    true
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn span(from: i64, to: i64) -> Span {
+        Span::new(Timestamp::from_ms(from), Timestamp::from_ms(to)).unwrap()
+    }
+
+    #[test]
+    fn spans_that_touch_become_one() {
+        let mut spans = vec![span(0, 10), span(20, 30)];
+        assert!(remember(&mut spans, span(40, 50)));
+        assert!(remember(&mut spans, span(10, 20)));
+        assert_eq!(spans, [span(0, 30), span(40, 50)]);
+        assert!(remember(&mut spans, span(5, 12)));
+        assert_eq!(spans, [span(0, 30), span(40, 50)]);
+    }
+
+    #[test]
+    fn no_more_spans_are_remembered_than_the_limit_but_joined_ones_always_are() {
+        let mut spans: Vec<_> = (0..)
+            .map(|n| span(n * 10, n * 10 + 5))
+            .take(limits::UNAVAILABLE_MAX)
+            .collect();
+        assert!(!remember(&mut spans, span(100_000, 100_001)));
+        assert!(remember(&mut spans, span(5, 10)));
+        assert_eq!(spans.len(), limits::UNAVAILABLE_MAX - 1);
+    }
+}

@@ -1,0 +1,84 @@
+//! The retention guard: how near a timeline is to losing what its vendor no longer keeps.
+
+use crate::limits;
+use crate::source::Policy;
+use crate::span::Span;
+use crate::time::Timestamp;
+use crate::window::{Status, Window};
+
+/// The oldest instant of which the vendor still keeps everything; `None` when it does not say.
+pub fn horizon(policy: &Policy, now: Timestamp) -> Option<Timestamp> {
+    let kept_ms = policy.max_lookback_ms?;
+    Some(now.minus_ms(kept_ms).ceil_to(policy.unit_ms))
+}
+
+/// How long before the horizon passes `complete_through`, in milliseconds: from then on records are
+/// lost. Negative once that has happened.
+pub fn left_ms(policy: &Policy, complete_through: Timestamp, now: Timestamp) -> Option<i64> {
+    horizon(policy, now).map(|horizon| complete_through.ms_since(horizon))
+}
+
+/// Whether what is left is so little that the timeline goes first and somebody is told: a tenth of
+/// what the vendor keeps, between [`limits::RETENTION_GUARD_MS_MIN`] and
+/// [`limits::RETENTION_GUARD_MS_MAX`], and never all of it.
+pub fn is_endangered(policy: &Policy, complete_through: Timestamp, now: Timestamp) -> bool {
+    let guard_ms = policy.max_lookback_ms.map_or(0, |kept_ms| {
+        (kept_ms / 10)
+            .clamp(
+                limits::RETENTION_GUARD_MS_MIN,
+                limits::RETENTION_GUARD_MS_MAX,
+            )
+            .min(kept_ms / 2)
+    });
+    left_ms(policy, complete_through, now).is_some_and(|left_ms| left_ms < guard_ms)
+}
+
+/// The span of `window`, when nothing of it has been read and the vendor keeps nothing of it any more.
+pub fn lapsed(window: &Window, policy: &Policy, now: Timestamp) -> Option<Span> {
+    let unread = window.status == Status::Ready && window.page == 0 && window.split_at.is_none();
+    let horizon = horizon(policy, now)?;
+    (unread && window.to <= horizon).then(|| window.span())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::source::tests::policy;
+    use crate::time::{DAY_MS, HOUR_MS};
+
+    fn keeping(kept_ms: i64) -> Policy {
+        Policy {
+            max_lookback_ms: Some(kept_ms),
+            ..policy()
+        }
+    }
+
+    #[test]
+    fn a_timeline_is_endangered_once_a_tenth_of_the_retention_is_left() {
+        let policy = keeping(100 * HOUR_MS);
+        let now = Timestamp::from_ms(1_000 * HOUR_MS);
+        let through = |left_ms| now.minus_ms(100 * HOUR_MS).plus_ms(left_ms);
+        assert!(!is_endangered(&policy, through(10 * HOUR_MS), now));
+        assert!(is_endangered(&policy, through(10 * HOUR_MS - 1), now));
+        assert!(is_endangered(&policy, through(-1), now));
+        assert_eq!(left_ms(&policy, through(-1), now), Some(-1));
+    }
+
+    #[test]
+    fn the_guard_is_never_more_than_a_week_nor_than_half_of_what_is_kept() {
+        let now = Timestamp::from_ms(10_000 * HOUR_MS);
+        let week = keeping(1_000 * DAY_MS);
+        let left = now.minus_ms(1_000 * DAY_MS).plus_ms(7 * DAY_MS);
+        assert!(!is_endangered(&week, left, now));
+        let hour = keeping(HOUR_MS);
+        assert!(!is_endangered(&hour, now.minus_ms(HOUR_MS / 2), now));
+        assert!(is_endangered(&hour, now.minus_ms(HOUR_MS / 2 + 1), now));
+    }
+
+    #[test]
+    fn a_vendor_that_says_nothing_endangers_nobody() {
+        let now = Timestamp::from_ms(0);
+        assert!(!is_endangered(&policy(), Timestamp::MIN, now));
+        assert_eq!(left_ms(&policy(), now, now), None);
+    }
+}

@@ -1,0 +1,84 @@
+//! What a page delivered, remembered as digests of its records' ids, for sweeps.
+
+use sha2::{Digest, Sha256};
+
+use crate::ids::{Generation, Lane, SourceName};
+use crate::time::Timestamp;
+use crate::window::Window;
+
+/// Whose records: sweeps compare across the lanes of one generation of a source.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SeenBy {
+    /// The source.
+    pub source: SourceName,
+    /// Its generation.
+    pub generation: Generation,
+}
+
+/// The ids that one page delivered. Stored after the sink has acknowledged the page and before it
+/// is checkpointed: what is in here is delivered, and a page that is delivered again replaces it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SeenPage {
+    /// Whose.
+    pub by: SeenBy,
+    /// Where the page's records lie: its earliest record time, brought inside its window. Tells
+    /// which pages a sweep needs.
+    pub at: Timestamp,
+    /// Start of the window that delivered it.
+    pub from: Timestamp,
+    /// The lane of that window.
+    pub lane: Lane,
+    /// The page's number in that window.
+    pub page: u64,
+    /// Which pass of the window: how often it had begun again. Only the last pass of a window
+    /// counts, for a sink may have taken back what an earlier one delivered.
+    pub pass: u32,
+    /// Digests of its records' ids; see [`digest`].
+    pub digests: Vec<u64>,
+    /// When no sweep needs it any more.
+    pub expires_at: Timestamp,
+}
+
+/// What is remembered of a record: the first 8 bytes of the SHA-256 of its id. Two of a million ids
+/// share one with a chance of about one in forty million, and then one late record would be taken
+/// for delivered.
+pub fn digest(id: &str) -> u64 {
+    let hash = Sha256::digest(id.as_bytes());
+    hash.iter()
+        .take(8)
+        .fold(0, |digest, byte| (digest << 8) | u64::from(*byte))
+}
+
+/// Where a page whose earliest record is `oldest` lies within `window`.
+pub fn place(window: &Window, oldest: Option<Timestamp>, unit_ms: i64) -> Timestamp {
+    let last = window.to.minus_ms(1).floor_to(unit_ms).max(window.id.from);
+    oldest.map_or(window.id.from, |oldest| {
+        oldest.floor_to(unit_ms).clamp(window.id.from, last)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_digest_depends_on_every_byte_of_the_id() {
+        assert_eq!(digest("a"), 0xca97_8112_ca1b_bdca);
+        assert_ne!(digest("a"), digest("b"));
+        assert_ne!(digest(""), digest("\0"));
+    }
+
+    #[test]
+    fn a_page_lies_inside_its_window_whatever_its_records_say() {
+        let id = "okta/0123456789ab/live/1970-01-01T00:00:10Z"
+            .parse()
+            .unwrap();
+        let at = Timestamp::from_ms;
+        let window = Window::new(id, at(20_000), at(0)).unwrap();
+        let place = |oldest| place(&window, oldest, 1_000).as_ms();
+        assert_eq!(place(None), 10_000);
+        assert_eq!(place(Some(at(12_345))), 12_000);
+        assert_eq!(place(Some(at(9_999))), 10_000);
+        assert_eq!(place(Some(at(99_999))), 19_000);
+    }
+}

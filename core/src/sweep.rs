@@ -1,0 +1,126 @@
+//! Sweeps: further passes over settled time for what the vendor published late. A sweep follows the
+//! ledger of the live lane: each of its windows is one or more whole live windows, which are done
+//! and old enough, so that what those delivered is all that has to be known.
+
+use crate::carve::settled_edge;
+use crate::limits;
+use crate::retention;
+use crate::source::Policy;
+use crate::span::Span;
+use crate::time::Timestamp;
+use crate::window::{Status, Window};
+
+/// What a sweep lane is planned from, beside its own marks.
+#[derive(Debug, Clone, Copy)]
+pub struct Ledger<'a> {
+    /// The live lane's windows that start at the sweep's mark or after it, ascending.
+    pub live: &'a [Window],
+    /// Whether those are all there are below `through`.
+    pub whole: bool,
+    /// Everything of the live lane before this is delivered.
+    pub through: Timestamp,
+    /// How old time must be, in milliseconds, before this lane reads it.
+    pub after_ms: i64,
+}
+
+/// The next piece of a sweep lane.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Piece {
+    /// To be read again.
+    Read(Span),
+    /// Passed over: it was old enough when it was read first, or it is not known what was delivered
+    /// of it, or the vendor no longer keeps it.
+    Pass(Span),
+}
+
+/// The end of what a lane that trails by `after_ms` may read while the live lane is delivered up to
+/// `through`.
+pub fn edge(policy: &Policy, through: Timestamp, after_ms: i64, now: Timestamp) -> Timestamp {
+    let old_enough = settled_edge(policy, now)
+        .plus_ms(policy.settle_ms)
+        .minus_ms(after_ms)
+        .floor_to(policy.unit_ms);
+    through.min(old_enough)
+}
+
+/// Whether there is enough above `mark` for the ledger to be read. `end` is that of the timeline.
+pub fn is_due(
+    policy: &Policy,
+    mark: Timestamp,
+    edge: Timestamp,
+    after_ms: i64,
+    end: Option<Timestamp>,
+) -> bool {
+    let to_the_end = end.is_some_and(|end| edge >= end && mark < end);
+    to_the_end || edge.ms_since(mark) >= least_ms(policy, after_ms)
+}
+
+/// The least width at which a sweep's newest time is cut: a sweep is in no hurry, and every window
+/// costs the same.
+fn least_ms(policy: &Policy, after_ms: i64) -> i64 {
+    policy.max_ms.min(after_ms / 4).max(policy.unit_ms)
+}
+
+/// The next piece of a sweep lane after `at`; `None` while there is not enough.
+pub fn next(
+    at: Timestamp,
+    ledger: &Ledger<'_>,
+    policy: &Policy,
+    end: Option<Timestamp>,
+    now: Timestamp,
+) -> Option<Piece> {
+    let edge = edge(policy, ledger.through, ledger.after_ms, now);
+    if at >= edge {
+        return None;
+    }
+    let mut rest = ledger.live.iter().skip_while(|window| window.id.from < at);
+    let Some(first) = rest.clone().next().filter(|first| first.id.from < edge) else {
+        // History that is gone, or time that never had windows.
+        return (ledger.whole).then(|| Span::new(at, edge).ok().map(Piece::Pass))?;
+    };
+    if first.id.from > at {
+        return Span::new(at, first.id.from).ok().map(Piece::Pass);
+    }
+    let wanted = is_wanted(first, ledger, policy, now);
+    let (mut to, mut records, mut full) = (at, 0_u64, false);
+    for window in rest.by_ref() {
+        let eligible = window.id.from == to && window.status == Status::Done && window.to <= edge;
+        if !eligible {
+            break;
+        }
+        let more = records.saturating_add(window.records);
+        let too_much =
+            window.to.ms_since(at) > policy.max_ms || more > limits::WINDOW_RECORDS_TARGET;
+        if is_wanted(window, ledger, policy, now) != wanted || (wanted && to > at && too_much) {
+            full = true;
+            break;
+        }
+        (to, records) = (window.to, more);
+    }
+    let span = Span::new(at, to).ok()?;
+    let enough = full || is_due(policy, at, to, ledger.after_ms, end);
+    match (wanted, enough) {
+        (true, true) => Some(Piece::Read(span)),
+        (false, true) => Some(Piece::Pass(span)),
+        (_, false) => None,
+    }
+}
+
+/// Whether a second reading of `window` can find something that the first could not.
+fn is_wanted(window: &Window, ledger: &Ledger<'_>, policy: &Policy, now: Timestamp) -> bool {
+    let was_old = window.created_at >= window.to.plus_ms(ledger.after_ms);
+    let is_gone = retention::horizon(policy, now).is_some_and(|horizon| window.to <= horizon);
+    window.remembered && !was_old && !is_gone
+}
+
+/// Whether what `window` delivers has to be remembered: some sweep of its source will read it again.
+pub fn remembers(window: &Window, policy: &Policy) -> bool {
+    policy
+        .sweeps_ms
+        .last()
+        .is_some_and(|after_ms| window.created_at < window.to.plus_ms(*after_ms))
+}
+
+#[cfg(test)]
+#[path = "sweep_tests.rs"]
+mod tests;

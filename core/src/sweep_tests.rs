@@ -1,0 +1,176 @@
+use super::*;
+use crate::source::tests::policy as any_policy;
+use crate::time::{DAY_MS, HOUR_MS};
+
+const AFTER_MS: i64 = DAY_MS;
+
+fn at(hour: i64) -> Timestamp {
+    Timestamp::from_ms(hour * HOUR_MS)
+}
+
+fn policy() -> Policy {
+    Policy {
+        max_ms: 6 * HOUR_MS,
+        sweeps_ms: vec![DAY_MS, 3 * DAY_MS],
+        ..any_policy()
+    }
+}
+
+/// A live window of an hour that was read when it was over, and remembered.
+fn hour(from: i64) -> Window {
+    let id = format!("okta/0123456789ab/live/{}", at(from));
+    let window = Window::done(id.parse().unwrap(), at(from + 1), DAY_MS, at(from + 1));
+    Window {
+        records: 10,
+        ..window.unwrap()
+    }
+}
+
+fn hours(hours: std::ops::Range<i64>) -> Vec<Window> {
+    hours.map(hour).collect()
+}
+
+fn next_of(live: &[Window], mark: i64, through: i64, now: i64) -> Option<Piece> {
+    let ledger = Ledger {
+        live,
+        whole: true,
+        through: at(through),
+        after_ms: AFTER_MS,
+    };
+    // A little later, for the edge trails by the allowance for slow clocks.
+    next(at(mark), &ledger, &policy(), None, at(now).plus_ms(10_000))
+}
+
+fn read(from: i64, to: i64) -> Option<Piece> {
+    Span::new(at(from), at(to)).ok().map(Piece::Read)
+}
+
+fn pass(from: i64, to: i64) -> Option<Piece> {
+    Span::new(at(from), at(to)).ok().map(Piece::Pass)
+}
+
+#[test]
+fn a_sweep_reads_whole_live_windows_once_they_are_old_enough() {
+    let live = hours(0..48);
+    assert_eq!(next_of(&live, 0, 48, 48), read(0, 6));
+    assert_eq!(next_of(&live, 6, 48, 48), read(6, 12));
+    assert_eq!(
+        next_of(&live, 0, 48, 29),
+        None,
+        "five hours are not worth a window"
+    );
+    assert_eq!(next_of(&live, 0, 48, 30), read(0, 6));
+    assert_eq!(next_of(&live, 0, 48, 20), None);
+}
+
+#[test]
+fn a_sweep_never_passes_what_the_live_lane_has_delivered() {
+    let live = hours(0..48);
+    assert_eq!(next_of(&live, 0, 5, 100), None);
+    assert_eq!(next_of(&live, 0, 6, 100), read(0, 6));
+    let mut open = hours(0..48);
+    open[6].status = Status::Running;
+    assert_eq!(next_of(&open, 6, 48, 100), None);
+}
+
+#[test]
+fn a_sweep_window_holds_no_more_records_than_a_live_one_aims_at() {
+    let mut live = hours(0..6);
+    for window in &mut live {
+        window.records = limits::WINDOW_RECORDS_TARGET / 2;
+    }
+    assert_eq!(next_of(&live, 0, 6, 100), read(0, 2));
+    live[0].records = 10 * limits::WINDOW_RECORDS_TARGET;
+    assert_eq!(
+        next_of(&live, 0, 6, 100),
+        read(0, 1),
+        "one window is the least"
+    );
+}
+
+#[test]
+fn what_was_old_when_it_was_first_read_is_passed_over() {
+    let mut live = hours(0..12);
+    for window in &mut live[..9] {
+        window.created_at = window.to.plus_ms(AFTER_MS);
+    }
+    assert_eq!(next_of(&live, 0, 12, 100), pass(0, 9));
+    assert_eq!(
+        next_of(&live, 9, 12, 100),
+        None,
+        "three hours are not worth a window"
+    );
+}
+
+#[test]
+fn what_was_not_remembered_is_passed_over() {
+    let mut live = hours(0..12);
+    live[0].remembered = false;
+    assert_eq!(next_of(&live, 0, 12, 100), pass(0, 1));
+    assert_eq!(next_of(&live, 1, 12, 100), read(1, 7));
+}
+
+#[test]
+fn history_that_is_gone_is_passed_over() {
+    let live = hours(10..20);
+    assert_eq!(next_of(&live, 0, 20, 100), pass(0, 10));
+    assert_eq!(next_of(&[], 0, 20, 100), pass(0, 20));
+    let ledger = Ledger {
+        live: &[],
+        whole: false,
+        through: at(20),
+        after_ms: AFTER_MS,
+    };
+    assert_eq!(next(at(0), &ledger, &policy(), None, at(100)), None);
+}
+
+#[test]
+fn what_the_vendor_no_longer_keeps_is_passed_over() {
+    let live = hours(0..12);
+    let keeps = Policy {
+        max_lookback_ms: Some(2 * DAY_MS),
+        ..policy()
+    };
+    let ledger = Ledger {
+        live: &live,
+        whole: true,
+        through: at(12),
+        after_ms: AFTER_MS,
+    };
+    assert_eq!(next(at(0), &ledger, &keeps, None, at(52)), pass(0, 4));
+}
+
+#[test]
+fn the_last_piece_of_a_bounded_timeline_may_be_short() {
+    let live = hours(0..8);
+    let ledger = Ledger {
+        live: &live,
+        whole: true,
+        through: at(8),
+        after_ms: AFTER_MS,
+    };
+    let next = |mark| next(at(mark), &ledger, &policy(), Some(at(8)), at(50));
+    assert_eq!(next(0), read(0, 6));
+    assert_eq!(next(6), read(6, 8));
+    assert_eq!(next(8), None);
+}
+
+#[test]
+fn the_ledger_is_read_only_when_a_piece_may_be_cut() {
+    let due = |mark, edge| is_due(&policy(), at(mark), at(edge), AFTER_MS, None);
+    assert!(!due(0, 5) && due(0, 6));
+    assert!(is_due(&policy(), at(6), at(8), AFTER_MS, Some(at(8))));
+    assert!(!is_due(&policy(), at(8), at(8), AFTER_MS, Some(at(8))));
+}
+
+#[test]
+fn only_what_a_sweep_will_read_is_remembered() {
+    let window = hour(0);
+    assert!(remembers(&window, &policy()));
+    let old = Window {
+        created_at: window.to.plus_ms(3 * DAY_MS),
+        ..window.clone()
+    };
+    assert!(!remembers(&old, &policy()));
+    assert!(!remembers(&window, &any_policy()));
+}

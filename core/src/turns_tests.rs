@@ -1,0 +1,92 @@
+use super::*;
+use crate::time::HOUR_MS;
+
+fn at(ms: i64) -> Timestamp {
+    Timestamp::from_ms(HOUR_MS + ms)
+}
+
+fn asked(now: i64) -> TurnsAsked {
+    TurnsAsked {
+        count: 2,
+        interval_ms: 1_000,
+        within_ms: 10_000,
+        now: at(now),
+    }
+}
+
+fn gate(not_before: i64) -> RateGate {
+    RateGate {
+        group: "okta:acme".parse().unwrap(),
+        not_before: at(not_before),
+        reason: "429".to_owned(),
+    }
+}
+
+#[test]
+fn turns_are_given_one_after_the_other_and_unused_ones_are_not_saved_up() {
+    let (given, next) = give(None, None, &asked(0));
+    assert_eq!(given, TurnsGiven::From { first: at(0) });
+    assert_eq!(next, Some(at(2_000)));
+    let (given, next) = give(None, next, &asked(500));
+    assert_eq!(given, TurnsGiven::From { first: at(2_000) });
+    let (given, _) = give(None, next, &asked(60_000));
+    assert_eq!(given, TurnsGiven::From { first: at(60_000) });
+}
+
+#[test]
+fn a_turn_that_is_too_far_off_is_told_and_not_taken() {
+    let (given, next) = give(None, Some(at(10_001)), &asked(0));
+    assert_eq!(given, TurnsGiven::Later { at: at(10_001) });
+    assert_eq!(next, None);
+    let (given, _) = give(None, Some(at(10_000)), &asked(0));
+    assert_eq!(given, TurnsGiven::From { first: at(10_000) });
+}
+
+#[test]
+fn nobody_gets_a_turn_behind_a_closed_gate() {
+    let (given, next) = give(Some(&gate(5_000)), None, &asked(0));
+    assert_eq!(given, TurnsGiven::Closed(gate(5_000)));
+    assert_eq!(next, None);
+    let (given, _) = give(Some(&gate(5_000)), None, &asked(5_000));
+    assert_eq!(given, TurnsGiven::From { first: at(5_000) });
+}
+
+#[test]
+fn a_turn_reserved_by_a_wrong_clock_is_not_believed() {
+    let latest = limits::TURN_MS_MAX + limits::CLOCK_SKEW_MS;
+    let (given, _) = give(None, Some(at(latest)), &asked(0));
+    assert_eq!(given, TurnsGiven::Later { at: at(latest) });
+    let (given, _) = give(None, Some(at(latest + 1)), &asked(0));
+    assert_eq!(given, TurnsGiven::From { first: at(0) });
+}
+
+#[test]
+fn a_minute_holds_fewer_turns_than_the_pace_and_nearly_all_of_them() {
+    for per_minute in [6, 10, 29, 60, 240, 2_400] {
+        let turns = MINUTE_MS / interval_ms(per_minute);
+        assert!(turns <= i64::from(per_minute));
+        assert!(
+            turns * 100 >= i64::from(per_minute) * 83,
+            "{per_minute}: {turns}"
+        );
+    }
+    assert_eq!(MINUTE_MS / interval_ms(60), 57);
+}
+
+#[test]
+fn an_ample_part_is_fixed_and_a_small_one_is_shared() {
+    assert_eq!(sharing(2_400, 8), Sharing::Fixed(300));
+    assert_eq!(sharing(960, 8), Sharing::Fixed(120));
+    assert_eq!(sharing(60, 20), Sharing::Turns { workers_max: 9 });
+    assert_eq!(sharing(60, 3), Sharing::Turns { workers_max: 3 });
+    assert_eq!(sharing(60, 0), Sharing::Turns { workers_max: 1 });
+    assert_eq!(sharing(6, 4), Sharing::Gate);
+    assert_eq!(sharing(7, 4), Sharing::Turns { workers_max: 1 });
+}
+
+#[test]
+fn a_worker_reserves_about_two_seconds_of_turns() {
+    assert_eq!(turns_at_once(interval_ms(60)), 1);
+    assert_eq!(turns_at_once(interval_ms(240)), 7);
+    assert_eq!(turns_at_once(interval_ms(100_000)), 16);
+}
