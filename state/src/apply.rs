@@ -4,7 +4,8 @@
 use windlass_core::checkpoint::Checkpoint;
 use windlass_core::ids::{Owner, WindowId};
 use windlass_core::lease::{Guard, Lease};
-use windlass_core::source::{SourceDefinition, SourceRecord};
+use windlass_core::limits;
+use windlass_core::source::{RateGate, SourceDefinition, SourceRecord};
 use windlass_core::span::Span;
 use windlass_core::time::Timestamp;
 use windlass_core::transition::{Claim, Event, IllegalMove, Release};
@@ -112,6 +113,8 @@ fn is_planners(event: &Event) -> bool {
         | Event::Recover { .. }
         | Event::Park { .. }
         | Event::Shrink { .. }
+        | Event::Close { .. }
+        | Event::Lapse { .. }
         | Event::Retry { .. } => true,
         Event::Claim(_) | Event::Checkpoint(_) | Event::Complete { .. } | Event::Release(_) => {
             false
@@ -138,6 +141,21 @@ pub(crate) fn applied(
 pub(crate) fn lease(window: Window, owner: &Owner) -> Lease {
     Lease::held(window, owner)
         .expect("an applied claim or checkpoint leaves its owner on the window")
+}
+
+/// The latest `not_before` of a gate that is believed at `now`: nobody may wait for longer, so one
+/// that is closed until later was closed by a wrong clock.
+pub(crate) fn latest_gate(now: Timestamp) -> Timestamp {
+    now.plus_ms(limits::WAIT_MS_MAX)
+        .plus_ms(limits::CLOCK_SKEW_MS)
+}
+
+/// Whether a rate group that is closed as `current` says stays so, when at `now` it is to be closed
+/// as `gate` says.
+pub(crate) fn stays_closed(current: Option<&RateGate>, gate: &RateGate, now: Timestamp) -> bool {
+    current.is_some_and(|current| {
+        current.not_before >= gate.not_before && current.not_before <= latest_gate(now)
+    })
 }
 
 /// Refuses a window that could not be read back: one that does not end after it starts (INV-1).

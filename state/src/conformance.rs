@@ -17,7 +17,9 @@ mod fences;
 mod fixtures;
 mod progress;
 mod races;
+mod seen;
 mod sources;
+mod turns;
 mod windows;
 
 pub use claims::*;
@@ -25,7 +27,9 @@ pub use expiry::*;
 pub use fences::*;
 pub use progress::*;
 pub use races::*;
+pub use seen::*;
 pub use sources::*;
+pub use turns::*;
 pub use windows::*;
 
 /// Makes a `tokio` test of every sentence of the contract. The argument is an expression for a
@@ -54,6 +58,7 @@ macro_rules! conformance_tests {
             a_block_of_another_version_or_an_unknown_source_does_nothing
             a_definition_whose_policy_contradicts_itself_is_refused
             a_rate_gate_only_moves_later
+            a_rate_gate_that_a_wrong_clock_closed_is_replaced_by_a_true_one
             a_source_is_found_on_its_own_shard_only
             a_source_that_an_operator_holds_back_stays_so_until_it_is_let_go
             a_source_whose_rate_group_moves_to_another_shard_moves_with_its_progress
@@ -93,6 +98,19 @@ macro_rules! conformance_tests {
             a_planner_that_read_before_a_move_is_refused
             a_planner_cannot_make_a_workers_move
             a_split_leaves_two_windows_that_touch
+            // what pages delivered
+            what_a_page_delivered_comes_back_until_it_is_remembered_again
+            only_pages_that_lie_inside_the_span_are_seen_ascending
+            what_another_source_or_generation_delivered_is_not_seen
+            pages_of_other_windows_lanes_and_numbers_lie_side_by_side
+            more_digests_than_asked_for_are_not_returned
+            a_very_large_page_comes_back_whole_and_a_small_one_replaces_it
+            // turns
+            turns_of_a_group_follow_each_other_and_leave_other_groups_alone
+            of_thirty_two_that_take_turns_at_once_no_two_overlap
+            a_gate_that_is_closed_meanwhile_gives_no_turns
+            turns_and_gate_do_not_lose_each_other
+            a_group_whose_turns_were_taken_was_never_closed
             // races
             of_many_claims_at_once_exactly_one_wins
             of_many_creations_at_once_exactly_one_is_new
@@ -109,6 +127,7 @@ macro_rules! expiry_conformance_tests {
             only_done_windows_whose_history_ran_out_are_deleted
             history_after_open_from_or_still_listed_behind_is_kept
             history_of_a_timeline_without_progress_is_kept
+            what_pages_delivered_is_deleted_once_no_sweep_needs_it
         }
     };
 }

@@ -10,6 +10,8 @@
 //! | `expression` | placeholders for every name and value |
 //! | `conditions` | the rules under which a write applies |
 //! | `moves` | windows: created, claimed, moved |
+//! | `rates` | rate groups: closed, and asked in turns |
+//! | `seen` | what pages delivered: remembered, and read again |
 //! | `sources` | sources: applied, moved to another shard, blocked, held back |
 //! | `schema` | the table's own item |
 //! | `reads`, `writes`, `table` | requests, and when they are sent again |
@@ -20,8 +22,10 @@ mod conditions;
 mod errors;
 mod expression;
 mod moves;
+mod rates;
 mod reads;
 mod schema;
+mod seen;
 mod sources;
 mod table;
 #[cfg(feature = "test-util")]
@@ -39,11 +43,13 @@ use windlass_core::clock::{Clock, Entropy};
 use windlass_core::ids::{RateGroup, SourceName, Timeline, WindowId};
 use windlass_core::lease::Lease;
 use windlass_core::progress::Progress;
+use windlass_core::seen::{SeenBy, SeenPage};
 use windlass_core::shard::Shard;
 use windlass_core::source::{Blocked, RateGate, SourceDefinition, SourceRecord};
 use windlass_core::span::Span;
 use windlass_core::time::Timestamp;
 use windlass_core::transition::{Claim, Event, Release};
+use windlass_core::turns::{TurnsAsked, TurnsGiven};
 use windlass_core::window::Window;
 
 use self::attributes::{item, read, read_all};
@@ -53,7 +59,7 @@ use self::reads::{Consistency, Range};
 use self::table::Table;
 use crate::apply::{Move, lease};
 use crate::error::{MoveError, SaveError, StateError};
-use crate::item::{Key, Stored};
+use crate::item::{Key, RateItem, Stored};
 use crate::store::{Created, StateStore};
 
 /// A store in one DynamoDB table. Clones share the client and its connections.
@@ -293,21 +299,33 @@ impl StateStore for DynamoStore {
     }
 
     async fn rate_gate(&self, group: &RateGroup) -> Result<Option<RateGate>, StateError> {
-        self.one(Key::rate_gate(group)).await
+        let stored: Option<RateItem> = self.one(Key::rate(group)).await?;
+        Ok(stored.and_then(|stored| stored.gate))
     }
 
-    async fn close_rate_gate(&self, gate: &RateGate) -> Result<(), StateError> {
-        let mut p = Placeholders::default();
-        let condition = conditions::closes_later(&mut p, gate);
-        let new = item(&Key::rate_gate(&gate.group), gate.to_attributes());
-        match self.table.put(new, condition, p).await {
-            Ok(()) => Ok(()),
-            // Closed for as long or longer, or of a form that is not ours to replace.
-            Err(Failed::Condition(met)) => {
-                met.map_or(Ok(()), |met| read::<RateGate>(met).map(drop))
-            }
-            Err(Failed::State(error)) => Err(error),
-        }
+    async fn close_rate_gate(&self, gate: &RateGate, now: Timestamp) -> Result<(), StateError> {
+        self.close(gate, now).await
+    }
+
+    async fn take_turns(
+        &self,
+        group: &RateGroup,
+        asked: &TurnsAsked,
+    ) -> Result<TurnsGiven, StateError> {
+        self.take(group, asked).await
+    }
+
+    async fn remember(&self, page: &SeenPage) -> Result<(), StateError> {
+        self.remember_page(page).await
+    }
+
+    async fn seen(
+        &self,
+        by: &SeenBy,
+        span: Span,
+        digests_max: usize,
+    ) -> Result<Option<Vec<SeenPage>>, StateError> {
+        self.seen_inside(by, span, digests_max).await
     }
 
     /// Does nothing: DynamoDB deletes what its time to live says, without a charge.

@@ -11,11 +11,13 @@ use windlass_core::clock::{Clock, Entropy};
 use windlass_core::ids::{RateGroup, SourceName, Timeline, WindowId};
 use windlass_core::lease::Lease;
 use windlass_core::progress::Progress;
+use windlass_core::seen::{SeenBy, SeenPage};
 use windlass_core::shard::Shard;
 use windlass_core::source::{Blocked, RateGate, SourceDefinition, SourceRecord};
 use windlass_core::span::Span;
 use windlass_core::time::Timestamp;
 use windlass_core::transition::{Claim, Event, Release};
+use windlass_core::turns::{TurnsAsked, TurnsGiven};
 use windlass_core::window::Window;
 
 use crate::error::{MoveError, SaveError, StateError};
@@ -44,6 +46,9 @@ pub enum Operation {
     Decide,
     RateGate,
     CloseRateGate,
+    TakeTurns,
+    Remember,
+    Seen,
     ExpireHistory,
 }
 
@@ -60,6 +65,7 @@ impl Operation {
                 | Self::WindowsAt
                 | Self::History
                 | Self::RateGate
+                | Self::Seen
         )
     }
 }
@@ -228,11 +234,8 @@ impl<S: StateStore> StateStore for FailingStore<S> {
         definition: &SourceDefinition,
         now: Timestamp,
     ) -> Result<SourceRecord, StateError> {
-        self.with_fault(
-            Operation::ApplySource,
-            self.inner.apply_source(definition, now),
-        )
-        .await
+        let call = self.inner.apply_source(definition, now);
+        self.with_fault(Operation::ApplySource, call).await
     }
 
     async fn block_source(
@@ -285,11 +288,8 @@ impl<S: StateStore> StateStore for FailingStore<S> {
         timeline: &Timeline,
         from: Timestamp,
     ) -> Result<Vec<Window>, StateError> {
-        self.with_fault(
-            Operation::OpenWindows,
-            self.inner.open_windows(timeline, from),
-        )
-        .await
+        let call = self.inner.open_windows(timeline, from);
+        self.with_fault(Operation::OpenWindows, call).await
     }
 
     async fn windows_at(
@@ -355,8 +355,32 @@ impl<S: StateStore> StateStore for FailingStore<S> {
             .await
     }
 
-    async fn close_rate_gate(&self, gate: &RateGate) -> Result<(), StateError> {
-        self.with_fault(Operation::CloseRateGate, self.inner.close_rate_gate(gate))
+    async fn close_rate_gate(&self, gate: &RateGate, now: Timestamp) -> Result<(), StateError> {
+        let call = self.inner.close_rate_gate(gate, now);
+        self.with_fault(Operation::CloseRateGate, call).await
+    }
+
+    async fn take_turns(
+        &self,
+        group: &RateGroup,
+        asked: &TurnsAsked,
+    ) -> Result<TurnsGiven, StateError> {
+        self.with_fault(Operation::TakeTurns, self.inner.take_turns(group, asked))
+            .await
+    }
+
+    async fn remember(&self, page: &SeenPage) -> Result<(), StateError> {
+        self.with_fault(Operation::Remember, self.inner.remember(page))
+            .await
+    }
+
+    async fn seen(
+        &self,
+        by: &SeenBy,
+        span: Span,
+        digests_max: usize,
+    ) -> Result<Option<Vec<SeenPage>>, StateError> {
+        self.with_fault(Operation::Seen, self.inner.seen(by, span, digests_max))
             .await
     }
 

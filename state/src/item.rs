@@ -6,8 +6,10 @@
 //! be understood is [`StateError::Corrupt`], never a panic and never a guess.
 
 mod key;
+pub(crate) mod packed;
 mod progress;
 mod rate;
+mod seen;
 mod source;
 mod window;
 
@@ -18,6 +20,8 @@ use serde_json::Value;
 use crate::error::StateError;
 
 pub use key::Key;
+pub use rate::RateItem;
+pub use seen::{DIGESTS, SeenPiece, pieces};
 
 /// Version of the stored form, in the attribute `v` of every item.
 pub const ITEM_VERSION: i64 = 1;
@@ -46,6 +50,11 @@ fn write(form: &impl Serialize) -> Attributes {
     attributes.retain(|_, value| !value.is_null());
     attributes.insert("v".to_owned(), ITEM_VERSION.into());
     attributes
+}
+
+/// Whether an attribute holds what it means without it, and is left out: items stay small.
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
 }
 
 /// The value in `attributes`: checks the version, then the form, then what `build` checks.

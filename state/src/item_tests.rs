@@ -3,9 +3,9 @@ use serde_json::json;
 use windlass_core::checkpoint::Cursor;
 use windlass_core::ids::{Lane, Owner, Timeline, WindowId};
 use windlass_core::progress::Progress;
-use windlass_core::source::{RateGate, SourceRecord};
+use windlass_core::source::{Order, SourceRecord};
 use windlass_core::time::Timestamp;
-use windlass_core::window::{Status, Window};
+use windlass_core::window::{Delivered, Status, Window};
 
 use super::*;
 
@@ -14,6 +14,11 @@ const WINDOW_NEW: &str = include_str!("../testdata/v1/window_new.json");
 const PROGRESS: &str = include_str!("../testdata/v1/progress.json");
 const SOURCE: &str = include_str!("../testdata/v1/source.json");
 const RATE_GATE: &str = include_str!("../testdata/v1/rate_gate.json");
+const WINDOW_SPLIT: &str = include_str!("../testdata/v1/window_split.json");
+const PROGRESS_SWEEP: &str = include_str!("../testdata/v1/progress_sweep.json");
+const SOURCE_SWEPT: &str = include_str!("../testdata/v1/source_swept.json");
+const RATE_TURNS: &str = include_str!("../testdata/v1/rate_turns.json");
+const SEEN: &str = include_str!("../testdata/v1/seen.json");
 
 fn attributes(text: &str) -> Attributes {
     serde_json::from_str(text).unwrap()
@@ -66,10 +71,26 @@ fn a_window_of_version_1_still_loads_with_every_attribute() {
 fn a_new_window_of_version_1_still_loads_without_what_it_lacks() {
     let window: Window = loaded(WINDOW_NEW);
     let created = time("2026-01-01T00:20:00Z");
+    let new = Window::new(window.id.clone(), window.to, created).unwrap();
+    // Whoever wrote it remembered nothing.
+    let remembered = false;
+    assert_eq!(Window { remembered, ..new }, window);
+}
+
+#[test]
+fn what_a_window_lacks_is_not_split_not_swept_and_not_remembered() {
+    let window: Window = loaded(WINDOW);
     assert_eq!(
-        Window::new(window.id.clone(), window.to, created),
-        Ok(window)
+        (window.split_delivered, window.overruns, window.known),
+        (Delivered::Nothing, 0, 0)
     );
+    assert!(!window.remembered && window.ordered);
+    let split: Window = loaded(WINDOW_SPLIT);
+    assert_eq!(
+        (split.split_delivered, split.overruns, split.known),
+        (Delivered::Before, 3, 7)
+    );
+    assert!(split.remembered);
 }
 
 #[test]
@@ -78,7 +99,12 @@ fn progress_of_version_1_still_loads() {
     assert_eq!(progress.timeline.lane, Lane::Backfill("2025-q4".to_owned()));
     assert_eq!(progress.behind.len(), 2);
     assert_eq!(progress.unavailable[0].to(), time("2025-10-01T12:00:00Z"));
-    assert_eq!(progress.version, 42);
+    assert_eq!(
+        (progress.version, progress.late, progress.known),
+        (42, 0, 0)
+    );
+    let sweep: Progress = loaded(PROGRESS_SWEEP);
+    assert_eq!((sweep.late, sweep.known), (3, 998));
 }
 
 #[test]
@@ -90,12 +116,75 @@ fn a_source_of_version_1_still_loads() {
         Some(15_552_000_000)
     );
     assert!(!record.is_active());
+    let policy = &record.definition.policy;
+    assert_eq!(
+        (policy.strict_order, &policy.sweeps_ms[..]),
+        (None, &[][..])
+    );
+    let swept: SourceRecord = loaded(SOURCE_SWEPT);
+    let policy = &swept.definition.policy;
+    assert_eq!(policy.strict_order, Some(Order::NewestFirst));
+    assert_eq!(policy.sweeps_ms, [86_400_000, 259_200_000]);
 }
 
 #[test]
 fn a_rate_gate_of_version_1_still_loads() {
-    let gate: RateGate = loaded(RATE_GATE);
+    let gate: RateItem = loaded(RATE_GATE);
+    assert_eq!(gate.next_turn, None);
+    let gate = gate.gate.unwrap();
     assert_eq!(gate.not_before, time("2026-01-01T01:00:00Z"));
+    let turns: RateItem = loaded(RATE_TURNS);
+    assert_eq!(turns.gate, Some(gate));
+    assert_eq!(turns.next_turn, Some(time("2026-01-01T00:59:58.750Z")));
+}
+
+#[test]
+fn a_group_with_turns_and_no_gate_has_what_a_gate_must_have_and_still_none() {
+    let turns = RateItem {
+        next_turn: Some(time("2026-01-01T00:00:00Z")),
+        ..RateItem::new("okta:acme".parse().unwrap())
+    };
+    let attributes = turns.to_attributes();
+    assert_eq!(attributes["not_before"], "1970-01-01T00:00:00.000Z");
+    assert_eq!(attributes["reason"], "");
+    assert_eq!(RateItem::from_attributes("key", attributes), Ok(turns));
+}
+
+#[test]
+fn a_piece_of_a_page_loads_with_its_digests() {
+    let piece: SeenPiece = loaded(SEEN);
+    assert_eq!((piece.piece, piece.pieces), (1, 2));
+    let page = piece.page;
+    assert_eq!((page.page, page.pass), (12, 3));
+    assert_eq!(page.lane, Lane::Backfill("2025-q4".to_owned()));
+    assert_eq!(
+        page.digests,
+        [7, 0x3e23_e816_0039_594a, 0xca97_8112_ca1b_bdca]
+    );
+}
+
+#[test]
+fn a_page_is_in_as_many_pieces_as_it_needs_with_each_digest_once_and_at_least_one() {
+    let piece: SeenPiece = loaded(SEEN);
+    let max = windlass_core::limits::SEEN_DIGESTS_PER_ITEM;
+    let lengths = |count: usize| -> Vec<usize> {
+        let ascending = 0..u64::try_from(count).unwrap();
+        let digests = ascending.clone().chain(ascending).rev().collect();
+        let page = windlass_core::seen::SeenPage {
+            digests,
+            ..piece.page.clone()
+        };
+        let pieces = pieces(&page);
+        let count = u32::try_from(pieces.len()).unwrap();
+        assert!(pieces.iter().all(|it| it.pieces == count));
+        assert!((0..count).eq(pieces.iter().map(|it| it.piece)));
+        let digests = pieces.iter().flat_map(|it| &it.page.digests);
+        assert!(digests.is_sorted());
+        pieces.iter().map(|it| it.page.digests.len()).collect()
+    };
+    assert_eq!(lengths(0), [0]);
+    assert_eq!(lengths(max), [max]);
+    assert_eq!(lengths(2 * max + 1), [max, max, 1]);
 }
 
 #[test]
@@ -174,7 +263,22 @@ fn progress_sources_and_gates_that_contradict_themselves_are_corrupt() {
     assert_corrupt::<SourceRecord>(SOURCE, "min_ms", json!(99_999_999));
     assert_corrupt::<SourceRecord>(SOURCE, "blocked", Value::Null);
     assert_corrupt::<SourceRecord>(SOURCE, "params", json!({ "application": 1 }));
-    assert_corrupt::<RateGate>(RATE_GATE, "rate_group", json!("a b"));
+    assert_corrupt::<SourceRecord>(SOURCE_SWEPT, "sweeps_ms", json!([2, 1]));
+    assert_corrupt::<SourceRecord>(SOURCE_SWEPT, "strict_order", json!("by_name"));
+    assert_corrupt::<RateItem>(RATE_GATE, "rate_group", json!("a b"));
+    assert_corrupt::<RateItem>(RATE_TURNS, "next_turn", json!("soon"));
+    assert_corrupt::<RateItem>(RATE_TURNS, "not_before", Value::Null);
+    for digests in [
+        "00",
+        "0000000000000007ca",
+        "zz00000000000007",
+        "+000000000000007",
+    ] {
+        assert_corrupt::<SeenPiece>(SEEN, "digests", json!(digests));
+    }
+    assert_corrupt::<SeenPiece>(SEEN, "at", Value::Null);
+    assert_corrupt::<Window>(WINDOW_SPLIT, "split_delivered", json!("both"));
+    assert_corrupt::<Window>(WINDOW_SPLIT, "remembered", json!(1));
 }
 
 prop_compose! {
@@ -204,17 +308,20 @@ prop_compose! {
         id in any_id(),
         width_ms in 1..i64::MAX,
         status in proptest::sample::select(&Status::ALL[..]),
-        numbers in any::<[u64; 5]>(),
-        counts in any::<[u32; 5]>(),
+        numbers in any::<[u64; 6]>(),
+        counts in any::<[u32; 6]>(),
         times in proptest::array::uniform8(proptest::option::of(any_time())),
         stamps in proptest::array::uniform2(any_time()),
         owner in any::<Option<u128>>(),
         cursor in any::<Option<(String, String)>>(),
         texts in any::<[Option<String>; 2]>(),
-        (ordered, slowest_page_ms) in any::<(bool, i64)>(),
+        (ordered, remembered, slowest_page_ms) in any::<(bool, bool, i64)>(),
+        split_delivered in proptest::sample::select(
+            &[Delivered::Nothing, Delivered::Before, Delivered::After][..]
+        ),
     ) -> Window {
-        let [epoch, page, records, bytes, rejected] = numbers;
-        let [attempts, setbacks, restarts, restarts_forgiven, runs] = counts;
+        let [epoch, page, records, bytes, rejected, known] = numbers;
+        let [attempts, setbacks, restarts, restarts_forgiven, runs, overruns] = counts;
         let [lease_until, oldest, newest, not_before, split_at, done_at, expires_at, _] = times;
         let [created_at, updated_at] = stamps;
         let [sink_position, last_error] = texts;
@@ -223,8 +330,9 @@ prop_compose! {
         let owner = owner.map(Owner::from_random);
         Window {
             id, to, status, epoch, owner, lease_until, cursor, page, sink_position, records, bytes,
-            rejected, oldest, newest, ordered, attempts, setbacks, restarts, restarts_forgiven, runs,
-            not_before, split_at, slowest_page_ms, last_error, created_at, updated_at, done_at,
+            rejected, known, oldest, newest, ordered, attempts, setbacks, restarts,
+            restarts_forgiven, remembered, runs, overruns, not_before, split_at, split_delivered,
+            slowest_page_ms, last_error, created_at, updated_at, done_at,
             expires_at,
         }
     }

@@ -5,18 +5,21 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use windlass_core::checkpoint::Checkpoint;
-use windlass_core::ids::{RateGroup, SourceName, Timeline, WindowId};
+use windlass_core::ids::{Lane, RateGroup, SourceName, Timeline, WindowId};
 use windlass_core::lease::Lease;
 use windlass_core::progress::Progress;
+use windlass_core::seen::{SeenBy, SeenPage};
 use windlass_core::shard::Shard;
 use windlass_core::source::{Blocked, RateGate, SourceDefinition, SourceRecord};
 use windlass_core::span::Span;
 use windlass_core::time::Timestamp;
 use windlass_core::transition::{Claim, Event, Release};
+use windlass_core::turns::{TurnsAsked, TurnsGiven, give};
 use windlass_core::window::Window;
 
-use crate::apply::{Move, applied, check_definition, check_window, lease};
+use crate::apply::{Move, applied, check_definition, check_window, lease, stays_closed};
 use crate::error::{MoveError, SaveError, StateError};
+use crate::item::pieces;
 use crate::store::{Created, StateStore};
 
 /// A store in memory. Clones share what they hold.
@@ -31,7 +34,12 @@ struct Tables {
     progress: BTreeMap<Timeline, Progress>,
     windows: BTreeMap<WindowId, Window>,
     gates: BTreeMap<RateGroup, RateGate>,
+    next_turns: BTreeMap<RateGroup, Timestamp>,
+    seen: BTreeMap<SeenBy, BTreeMap<Place, Vec<SeenPage>>>,
 }
+
+/// Which page of a generation: where it lies, then which window delivered it, and its number there.
+type Place = (Timestamp, Timestamp, Lane, u64);
 
 impl MemoryStore {
     /// An empty store.
@@ -258,21 +266,75 @@ impl StateStore for MemoryStore {
         Ok(self.tables().gates.get(group).cloned())
     }
 
-    async fn close_rate_gate(&self, gate: &RateGate) -> Result<(), StateError> {
+    async fn close_rate_gate(&self, gate: &RateGate, now: Timestamp) -> Result<(), StateError> {
         let mut tables = self.tables();
-        let longer = |current: &RateGate| current.not_before >= gate.not_before;
-        if !tables.gates.get(&gate.group).is_some_and(longer) {
+        if !stays_closed(tables.gates.get(&gate.group), gate, now) {
             tables.gates.insert(gate.group.clone(), gate.clone());
         }
         Ok(())
     }
 
+    async fn take_turns(
+        &self,
+        group: &RateGroup,
+        asked: &TurnsAsked,
+    ) -> Result<TurnsGiven, StateError> {
+        let mut tables = self.tables();
+        let next = tables.next_turns.get(group).copied();
+        let (given, next) = give(tables.gates.get(group), next, asked);
+        if let Some(next) = next {
+            tables.next_turns.insert(group.clone(), next);
+        }
+        Ok(given)
+    }
+
+    async fn remember(&self, page: &SeenPage) -> Result<(), StateError> {
+        let mut tables = self.tables();
+        let place = (page.at, page.from, page.lane.clone(), page.page);
+        let of_generation = tables.seen.entry(page.by.clone()).or_default();
+        of_generation.insert(place, pieces(page).into_iter().map(|it| it.page).collect());
+        Ok(())
+    }
+
+    async fn seen(
+        &self,
+        by: &SeenBy,
+        span: Span,
+        digests_max: usize,
+    ) -> Result<Option<Vec<SeenPage>>, StateError> {
+        let tables = self.tables();
+        let Some(of_generation) = tables.seen.get(by) else {
+            return Ok(Some(Vec::new()));
+        };
+        let first = (span.from(), Timestamp::MIN, Lane::Live, 0);
+        let inside = of_generation
+            .range(first..)
+            .take_while(|(place, _)| place.0 < span.to())
+            .flat_map(|(_, pieces)| pieces);
+        let mut found = Vec::new();
+        let mut digests = 0;
+        for page in inside {
+            digests += page.digests.len();
+            if digests > digests_max {
+                return Ok(None);
+            }
+            found.push(page.clone());
+        }
+        Ok(Some(found))
+    }
+
     async fn expire_history(&self, now: Timestamp) -> Result<u64, StateError> {
         let mut tables = self.tables();
         let Tables {
-            windows, progress, ..
+            windows,
+            progress,
+            seen,
+            ..
         } = &mut *tables;
-        let before = windows.len();
+        let items = |seen: &BTreeMap<SeenBy, BTreeMap<Place, Vec<SeenPage>>>| -> usize {
+            seen.values().flat_map(BTreeMap::values).map(Vec::len).sum()
+        };
+        let before = windows.len() + items(seen);
         windows.retain(|id, window| {
             let ran_out = window.expires_at.is_some_and(|at| at < now);
             let passed = progress.get(&id.timeline).is_some_and(|progress| {
@@ -280,6 +342,11 @@ impl StateStore for MemoryStore {
             });
             window.is_unfinished() || !ran_out || !passed
         });
-        Ok(u64::try_from(before - windows.len()).unwrap_or(u64::MAX))
+        seen.retain(|_, of_generation| {
+            of_generation.retain(|_, pieces| pieces.iter().any(|it| it.expires_at >= now));
+            !of_generation.is_empty()
+        });
+        let after = windows.len() + items(seen);
+        Ok(u64::try_from(before - after).unwrap_or(u64::MAX))
     }
 }

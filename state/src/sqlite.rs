@@ -6,7 +6,9 @@
 
 mod error;
 mod open;
+mod rates;
 mod row;
+mod seen;
 mod tables;
 
 use std::collections::BTreeSet;
@@ -19,15 +21,17 @@ use windlass_core::checkpoint::Checkpoint;
 use windlass_core::ids::{RateGroup, SourceName, Timeline, WindowId};
 use windlass_core::lease::Lease;
 use windlass_core::progress::Progress;
+use windlass_core::seen::{SeenBy, SeenPage};
 use windlass_core::shard::Shard;
 use windlass_core::source::{Blocked, RateGate, SourceDefinition, SourceRecord};
 use windlass_core::span::Span;
 use windlass_core::time::Timestamp;
 use windlass_core::transition::{Claim, Event, Release};
+use windlass_core::turns::{TurnsAsked, TurnsGiven};
 use windlass_core::window::Window;
 
 use self::error::{commit_failed, failed};
-use self::tables::{PROGRESS, RATE_GATES, SOURCES, WINDOWS};
+use self::tables::{PROGRESS, SOURCES, WINDOWS};
 use crate::apply::{Move, applied, check_definition, check_window, lease};
 use crate::error::{MoveError, SaveError, StateError};
 use crate::store::{Created, StateStore};
@@ -131,12 +135,6 @@ fn source_named(
 ) -> Result<Option<SourceRecord>, StateError> {
     Ok(SOURCES
         .find(connection, "source = ?1", (name.as_str(),))?
-        .pop())
-}
-
-fn gate_of(connection: &Connection, group: &RateGroup) -> Result<Option<RateGate>, StateError> {
-    Ok(RATE_GATES
-        .find(connection, "rate_group = ?1", (group.as_str(),))?
         .pop())
 }
 
@@ -340,14 +338,33 @@ impl StateStore for SqliteStore {
     }
 
     async fn rate_gate(&self, group: &RateGroup) -> Result<Option<RateGate>, StateError> {
-        gate_of(&self.connection(), group)
+        let stored = rates::of(&self.connection(), group)?;
+        Ok(stored.gate)
     }
 
-    async fn close_rate_gate(&self, gate: &RateGate) -> Result<(), StateError> {
-        self.write(|connection| match gate_of(connection, &gate.group)? {
-            Some(current) if current.not_before >= gate.not_before => Ok(()),
-            _ => RATE_GATES.put(connection, gate),
-        })
+    async fn close_rate_gate(&self, gate: &RateGate, now: Timestamp) -> Result<(), StateError> {
+        self.write(|connection| rates::close(connection, gate, now))
+    }
+
+    async fn take_turns(
+        &self,
+        group: &RateGroup,
+        asked: &TurnsAsked,
+    ) -> Result<TurnsGiven, StateError> {
+        self.write(|connection| rates::take_turns(connection, group, asked))
+    }
+
+    async fn remember(&self, page: &SeenPage) -> Result<(), StateError> {
+        self.write(|connection| seen::remember(connection, page))
+    }
+
+    async fn seen(
+        &self,
+        by: &SeenBy,
+        span: Span,
+        digests_max: usize,
+    ) -> Result<Option<Vec<SeenPage>>, StateError> {
+        seen::inside(&self.connection(), by, span, digests_max)
     }
 
     async fn expire_history(&self, now: Timestamp) -> Result<u64, StateError> {
@@ -356,8 +373,9 @@ impl StateStore for SqliteStore {
                 .prepare_cached(EXPIRE_HISTORY)
                 .map_err(|error| failed(&error))?;
             let deleted = statement.execute((now.to_string(), EXPIRED_PER_CALL_MAX));
-            let deleted = deleted.map_err(|error| failed(&error))?;
-            Ok(u64::try_from(deleted).unwrap_or(u64::MAX))
+            let windows = deleted.map_err(|error| failed(&error))?;
+            let pages = seen::expire(connection, now)?;
+            Ok(u64::try_from(windows + pages).unwrap_or(u64::MAX))
         })
     }
 }

@@ -6,8 +6,9 @@ use tempfile::TempDir;
 use windlass_core::ids::Owner;
 
 use super::row::Table;
+use super::tables::{RATES, SEEN};
 use super::*;
-use crate::item::{Attributes, Stored};
+use crate::item::{Attributes, RateItem, SeenPiece, Stored};
 
 const NOW: Timestamp = Timestamp::from_ms(1_000);
 
@@ -44,10 +45,14 @@ fn every_attribute_has_a_column_of_its_name_and_every_column_an_attribute() {
     let (store, ..) = store();
     let connection = store.connection();
     for (table, text) in [
-        (&SOURCES, include_str!("../testdata/v1/source_on_aws.json")),
-        (&PROGRESS, include_str!("../testdata/v1/progress.json")),
-        (&WINDOWS, include_str!("../testdata/v1/window.json")),
-        (&RATE_GATES, include_str!("../testdata/v1/rate_gate.json")),
+        (&SOURCES, include_str!("../testdata/v1/source_swept.json")),
+        (
+            &PROGRESS,
+            include_str!("../testdata/v1/progress_sweep.json"),
+        ),
+        (&WINDOWS, include_str!("../testdata/v1/window_split.json")),
+        (&RATES, include_str!("../testdata/v1/rate_turns.json")),
+        (&SEEN, include_str!("../testdata/v1/seen.json")),
     ] {
         let attributes: Attributes = serde_json::from_str(text).unwrap();
         let attributes: BTreeSet<_> = attributes.keys().map(String::as_str).collect();
@@ -87,10 +92,14 @@ fn items_with_every_attribute_come_back_from_their_tables() {
         table.put(&connection, &item).unwrap();
         assert_eq!(table.find(&connection, "true", ()), Ok(vec![item]));
     }
-    assert_kept::<SourceRecord>(&SOURCES, include_str!("../testdata/v1/source_on_aws.json"));
-    assert_kept::<Progress>(&PROGRESS, include_str!("../testdata/v1/progress.json"));
-    assert_kept::<Window>(&WINDOWS, include_str!("../testdata/v1/window.json"));
-    assert_kept::<RateGate>(&RATE_GATES, include_str!("../testdata/v1/rate_gate.json"));
+    assert_kept::<SourceRecord>(&SOURCES, include_str!("../testdata/v1/source_swept.json"));
+    assert_kept::<Progress>(
+        &PROGRESS,
+        include_str!("../testdata/v1/progress_sweep.json"),
+    );
+    assert_kept::<Window>(&WINDOWS, include_str!("../testdata/v1/window_split.json"));
+    assert_kept::<RateItem>(&RATES, include_str!("../testdata/v1/rate_turns.json"));
+    assert_kept::<SeenPiece>(&SEEN, include_str!("../testdata/v1/seen.json"));
 }
 
 #[test]
@@ -230,6 +239,50 @@ async fn a_number_that_sqlite_cannot_hold_is_refused_and_not_rounded() {
         "{refused:?}"
     );
     assert_eq!(store.window(&huge.id).await, Ok(None));
+}
+
+#[tokio::test]
+async fn one_call_expires_a_bounded_number_of_remembered_pages() {
+    let (store, ..) = store();
+    let piece: SeenPiece = fixture(include_str!("../testdata/v1/seen.json"));
+    let page = piece.page;
+    let excess = 3;
+    let max = seen::EXPIRED_PER_CALL_MAX.unsigned_abs();
+    store
+        .write(|connection| {
+            (0..max + excess).try_for_each(|number| {
+                let page = SeenPage {
+                    page: number,
+                    ..page.clone()
+                };
+                seen::remember(connection, &page)
+            })
+        })
+        .unwrap();
+    let late = page.expires_at.plus_ms(1);
+    assert_eq!(store.expire_history(page.expires_at).await, Ok(0));
+    assert_eq!(store.expire_history(late).await, Ok(max));
+    assert_eq!(store.expire_history(late).await, Ok(excess));
+}
+
+#[tokio::test]
+async fn digests_are_eight_bytes_each_in_the_file_and_others_are_corrupt() {
+    let (store, ..) = store();
+    let piece: SeenPiece = fixture(include_str!("../testdata/v1/seen.json"));
+    let page = piece.page;
+    store.remember(&page).await.unwrap();
+    let bytes: i64 = store
+        .connection()
+        .query_row("SELECT length(digests) FROM seen", (), |row| row.get(0))
+        .unwrap();
+    assert_eq!(bytes, 24);
+    let span = Span::new(page.at, page.at.plus_ms(1)).unwrap();
+    for nonsense in ["x'0102'", "'text'", "8"] {
+        let sql = format!("UPDATE seen SET digests = {nonsense}");
+        store.connection().execute(&sql, ()).unwrap();
+        let read = store.seen(&page.by, span, 1_000).await;
+        assert!(matches!(read, Err(StateError::Corrupt { .. })), "{read:?}");
+    }
 }
 
 #[tokio::test]

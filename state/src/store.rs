@@ -6,11 +6,13 @@ use windlass_core::checkpoint::Checkpoint;
 use windlass_core::ids::{RateGroup, SourceName, Timeline, WindowId};
 use windlass_core::lease::Lease;
 use windlass_core::progress::Progress;
+use windlass_core::seen::{SeenBy, SeenPage};
 use windlass_core::shard::Shard;
 use windlass_core::source::{Blocked, RateGate, SourceDefinition, SourceRecord};
 use windlass_core::span::Span;
 use windlass_core::time::Timestamp;
 use windlass_core::transition::{Claim, Event, Release};
+use windlass_core::turns::{TurnsAsked, TurnsGiven};
 use windlass_core::window::Window;
 
 use crate::error::{MoveError, SaveError, StateError};
@@ -26,8 +28,9 @@ pub enum Created {
 
 /// Where windlass remembers.
 ///
-/// Every write is one atomic conditional write; every read but the two listings of a shard is
-/// consistent with the writes that were acknowledged before it. A write that returns [`StateError::Unknown`] may have been applied: the
+/// Every write is one atomic conditional write, except that a very large page is remembered in
+/// several; every read but the two listings of a shard is consistent with the writes that were
+/// acknowledged before it. A write that returns [`StateError::Unknown`] may have been applied: the
 /// caller repeats the same call, and the [`MoveError::Refused`] it then gets carries the window
 /// that decides (see [`Lease::confirms_page`]). Calls are safe from many tasks and processes.
 pub trait StateStore: Send + Sync {
@@ -174,7 +177,7 @@ pub trait StateStore: Send + Sync {
     ) -> impl Future<Output = Result<Window, MoveError>> + Send;
 
     /// The tick or an operator moves a window it has read as `seen` (dispatch, expire, park,
-    /// shrink, retry). Refused when its epoch or status has changed since.
+    /// shrink, close, lapse, retry). Refused when its epoch or status has changed since.
     fn decide(
         &self,
         seen: &Window,
@@ -187,15 +190,45 @@ pub trait StateStore: Send + Sync {
         group: &RateGroup,
     ) -> impl Future<Output = Result<Option<RateGate>, StateError>> + Send;
 
-    /// Closes a rate group until `gate.not_before`, or leaves it closed for longer if it is.
+    /// Closes a rate group until `gate.not_before`, or leaves it closed for longer if it is. One
+    /// that is closed for longer than anybody may wait at `now` was closed by a wrong clock, and is
+    /// replaced.
     fn close_rate_gate(
         &self,
         gate: &RateGate,
+        now: Timestamp,
     ) -> impl Future<Output = Result<(), StateError>> + Send;
 
+    /// Reserves turns to ask the vendor of `group`: what [`give`] says, read and written in one
+    /// step, so that no two callers get the same turn, and nobody gets one behind a closed gate.
+    ///
+    /// [`StateError::Unknown`] when the turns may have been reserved: the caller asks again, and
+    /// those are lost. [`StateError::Unavailable`] also when others reserve turns all the time.
+    ///
+    /// [`give`]: windlass_core::turns::give
+    fn take_turns(
+        &self,
+        group: &RateGroup,
+        asked: &TurnsAsked,
+    ) -> impl Future<Output = Result<TurnsGiven, StateError>> + Send;
+
+    /// Remembers what a page has delivered, in place of what was remembered of the same page: the
+    /// one with these `by`, `at`, `from`, `lane` and `page`. Digests come back ascending and each
+    /// once. A call that fails may have replaced a part; the caller repeats it before it goes on.
+    fn remember(&self, page: &SeenPage) -> impl Future<Output = Result<(), StateError>> + Send;
+
+    /// What `by` has delivered by pages that lie inside `span`, by their `at`, ascending; a page
+    /// may come in several pieces. `None` when these hold more than `digests_max` digests.
+    fn seen(
+        &self,
+        by: &SeenBy,
+        span: Span,
+        digests_max: usize,
+    ) -> impl Future<Output = Result<Option<Vec<SeenPage>>, StateError>> + Send;
+
     /// Deletes done windows whose history ran out before `now`, which lie before their timeline's
-    /// `open_from` and are not listed in its `behind`; perhaps not all in one call. Returns
-    /// how many. A store that expires items by itself does nothing.
+    /// `open_from` and are not listed in its `behind`, and what pages delivered that no sweep needs
+    /// any more; perhaps not all in one call. Returns how many items. A store that expires items by itself does nothing.
     fn expire_history(
         &self,
         now: Timestamp,

@@ -44,7 +44,9 @@ fn every_sentence_of_the_contract_is_tested() {
         include_str!("../src/conformance/fences.rs"),
         include_str!("../src/conformance/progress.rs"),
         include_str!("../src/conformance/races.rs"),
+        include_str!("../src/conformance/seen.rs"),
         include_str!("../src/conformance/sources.rs"),
+        include_str!("../src/conformance/turns.rs"),
         include_str!("../src/conformance/windows.rs"),
     ] {
         let names: Vec<_> = sentences

@@ -7,8 +7,11 @@ use std::path::{Path, PathBuf};
 use rusqlite::Connection;
 use tempfile::TempDir;
 use windlass_core::ids::{Owner, WindowId};
+use windlass_core::progress::Progress;
+use windlass_core::seen::{SeenBy, SeenPage};
 use windlass_core::time::Timestamp;
 use windlass_core::transition::Claim;
+use windlass_core::turns::{TurnsAsked, TurnsGiven};
 use windlass_core::window::Window;
 use windlass_state::{Created, MoveError, SqliteStore, StateError, StateStore};
 
@@ -200,30 +203,35 @@ fn a_state_of_a_newer_version_is_refused_by_version() {
     drop(SqliteStore::open(&path).unwrap());
     Connection::open(&path)
         .unwrap()
-        .execute_batch("PRAGMA user_version = 3")
+        .execute_batch("PRAGMA user_version = 4")
         .unwrap();
     let version = StateError::Version {
-        found: 3,
-        supported: 2,
+        found: 4,
+        supported: 3,
     };
     assert_eq!(SqliteStore::open(&path).unwrap_err(), version);
     assert_eq!(SqliteStore::open_read_only(&path).unwrap_err(), version);
 }
 
-/// A file as version 1 made it, with a source and a window in it, under the `path`.
-fn written_by_version_1(path: &Path) {
+/// A file as that version made it, with something of everything in it, under the `path`.
+fn written_by(version: i64, path: &Path) {
     let file = Connection::open(path).unwrap();
-    file.execute_batch(include_str!("../testdata/v1/schema.sql"))
-        .unwrap();
+    file.execute_batch(match version {
+        1 => include_str!("../testdata/v1/schema.sql"),
+        _ => include_str!("../testdata/v2/schema.sql"),
+    })
+    .unwrap();
     for (table, item) in [
         ("sources", include_str!("../testdata/v1/source.json")),
+        ("progress", include_str!("../testdata/v1/progress.json")),
         ("windows", include_str!("../testdata/v1/window.json")),
+        ("rate_gates", include_str!("../testdata/v1/rate_gate.json")),
     ] {
         let item: serde_json::Map<String, serde_json::Value> = serde_json::from_str(item).unwrap();
         let columns: Vec<_> = item.keys().map(|name| format!("\"{name}\"")).collect();
         let values = item.values().map(|value| match value {
             serde_json::Value::String(text) => format!("'{}'", text.replace('\'', "''")),
-            serde_json::Value::Object(_) => format!("'{value}'"),
+            serde_json::Value::Object(_) | serde_json::Value::Array(_) => format!("'{value}'"),
             other => other.to_string(),
         });
         let (columns, values) = (columns.join(", "), values.collect::<Vec<_>>().join(", "));
@@ -232,14 +240,96 @@ fn written_by_version_1(path: &Path) {
         ))
         .unwrap();
     }
-    file.execute_batch("PRAGMA application_id = 0x57494e44; PRAGMA user_version = 1")
+    file.execute_batch(&format!(
+        "PRAGMA application_id = 0x57494e44; PRAGMA user_version = {version}"
+    ))
+    .unwrap();
+}
+
+/// The columns of every table and what is indexed, by name.
+fn shape(path: &Path) -> Vec<(String, String, String)> {
+    let file = Connection::open(path).unwrap();
+    let mut statement = file
+        .prepare(
+            "SELECT it.name, c.name, c.type FROM sqlite_schema it, pragma_table_info(it.name) c
+             UNION SELECT it.name, c.name, '' FROM sqlite_schema it, pragma_index_info(it.name) c
+             ORDER BY 1, 2",
+        )
         .unwrap();
+    let rows = statement.query_map((), |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)));
+    rows.unwrap().map(Result::unwrap).collect()
+}
+
+#[test]
+fn a_file_that_was_brought_up_to_date_has_the_tables_of_a_new_one() {
+    let (new, _dir) = place();
+    drop(SqliteStore::open(&new).unwrap());
+    for version in [1, 2] {
+        let (path, _dir) = place();
+        written_by(version, &path);
+        drop(SqliteStore::open(&path).unwrap());
+        assert_eq!(shape(&path), shape(&new), "{version}");
+    }
+}
+
+#[tokio::test]
+async fn files_of_older_versions_keep_all_that_is_in_them_and_take_what_is_new() {
+    for version in [1, 2] {
+        let (path, _dir) = place();
+        written_by(version, &path);
+        let store = SqliteStore::open(&path).unwrap();
+        let id: WindowId = "google-login/0123456789ab/sweep-1/2026-01-01T00:00:00Z"
+            .parse()
+            .unwrap();
+        let window = store.window(&id).await.unwrap().unwrap();
+        assert_eq!((window.epoch, window.remembered), (7, false));
+        let source = &id.timeline.source;
+        let shard = store.shards().await.unwrap()[0];
+        let [marks] = &store.progress_of(shard, source).await.unwrap()[..] else {
+            panic!("one timeline")
+        };
+        assert_eq!((marks.version, marks.late, marks.known), (42, 0, 0));
+
+        let group = "google:example.com".parse().unwrap();
+        let gate = store.rate_gate(&group).await.unwrap().unwrap();
+        assert_eq!(gate.reason, "429 with Retry-After: 3600");
+        let asked = TurnsAsked {
+            count: 1,
+            interval_ms: 1_000,
+            within_ms: 0,
+            now: gate.not_before,
+        };
+        let first = gate.not_before;
+        let given = store.take_turns(&group, &asked).await;
+        assert_eq!(given, Ok(TurnsGiven::From { first }));
+        let late = Progress {
+            late: 3,
+            ..marks.clone()
+        };
+        store.save_progress(shard, &late).await.unwrap();
+        let page = SeenPage {
+            by: SeenBy {
+                source: source.clone(),
+                generation: id.timeline.generation.clone(),
+            },
+            at: id.from,
+            from: id.from,
+            lane: id.timeline.lane.clone(),
+            page: 0,
+            pass: 0,
+            digests: vec![1, 2],
+            expires_at: Timestamp::MAX,
+        };
+        store.remember(&page).await.unwrap();
+        let seen = store.seen(&page.by, window.span(), 2).await;
+        assert_eq!(seen, Ok(Some(vec![page])));
+    }
 }
 
 #[tokio::test]
 async fn a_file_of_version_1_is_brought_up_to_date_with_all_that_is_in_it() {
     let (path, _dir) = place();
-    written_by_version_1(&path);
+    written_by(1, &path);
     let store = SqliteStore::open(&path).unwrap();
     let [record] = &store.all_sources().await.unwrap()[..] else {
         panic!("one source")
@@ -262,7 +352,7 @@ async fn a_file_of_version_1_is_brought_up_to_date_with_all_that_is_in_it() {
 #[test]
 fn a_reader_of_a_file_of_version_1_is_told_to_bring_it_up_to_date_and_leaves_it_alone() {
     let (path, _dir) = place();
-    written_by_version_1(&path);
+    written_by(1, &path);
     let before = fs::read(&path).unwrap();
     let text = refusal(SqliteStore::open_read_only(&path));
     assert!(

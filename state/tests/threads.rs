@@ -9,6 +9,7 @@ use rusqlite::Connection;
 use windlass_core::ids::{Owner, WindowId};
 use windlass_core::time::Timestamp;
 use windlass_core::transition::Claim;
+use windlass_core::turns::{TurnsAsked, TurnsGiven};
 use windlass_core::window::{Status, Window};
 use windlass_state::{Created, MemoryStore, MoveError, SqliteStore, StateStore};
 
@@ -111,6 +112,47 @@ fn one_of_sixteen_threads_wins_each_window_through_two_sqlite_handles() {
     ];
     let stores: Vec<_> = handles.iter().cycle().take(RIVALS).cloned().collect();
     assert_eq!(race(&stores), (rounds(), rounds()));
+}
+
+/// All rivals take turns at once, round after round; returns every turn that somebody got.
+fn turns<S: StateStore>(stores: &[S]) -> Vec<Timestamp> {
+    let group = "okta:acme".parse().unwrap();
+    let asked = TurnsAsked {
+        count: 1,
+        interval_ms: 10,
+        within_ms: 60_000,
+        now: NOW,
+    };
+    let start = Barrier::new(stores.len());
+    let taken = on_threads(stores, async |_, store| {
+        start.wait();
+        let mut taken = Vec::new();
+        for _ in 0..ROUNDS {
+            match store.take_turns(&group, &asked).await {
+                Ok(TurnsGiven::From { first }) => taken.push(first),
+                other => panic!("{other:?}"),
+            }
+        }
+        taken
+    });
+    let mut taken: Vec<_> = taken.into_iter().flatten().collect();
+    taken.sort_unstable();
+    taken
+}
+
+#[test]
+fn threads_and_handles_that_take_turns_get_every_turn_once() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("windlass.db");
+    let handles = [
+        SqliteStore::open(&path).unwrap(),
+        SqliteStore::open(&path).unwrap(),
+    ];
+    let sqlite: Vec<_> = handles.iter().cycle().take(RIVALS).cloned().collect();
+    let count = i64::try_from(RIVALS).unwrap() * ROUNDS;
+    let each_once: Vec<_> = (0..count).map(|turn| NOW.plus_ms(10 * turn)).collect();
+    assert_eq!(turns(&sqlite), each_once);
+    assert_eq!(turns(&vec![MemoryStore::new(); RIVALS]), each_once);
 }
 
 #[test]

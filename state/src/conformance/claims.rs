@@ -153,13 +153,23 @@ pub async fn a_claim_hands_out_the_window_as_stored<S: StateStore>(store: S) {
         .expect("ready and due");
     let window = lease.window();
     assert_eq!((window.to, window.page), (at(5), 1));
+    assert_eq!((&window.cursor, &narrow.cursor), (&None, &None));
+
+    let lease = store.checkpoint(&lease, &page(&lease)).await.expect("held");
+    let released = store.release(&lease, &yielded()).await.expect("held");
+    let lease = store
+        .claim(&released.id, &claim(&released, 3, at(6)))
+        .await
+        .expect("ready and due");
+    let window = lease.window();
+    assert_eq!((window.to, window.page), (at(5), 2));
     assert_eq!(
         (&window.cursor, &window.sink_position),
         (&released.cursor, &released.sink_position)
     );
     assert_eq!(
         released.cursor.as_ref().map(|cursor| cursor.token.as_str()),
-        Some("after-0")
+        Some("after-1")
     );
 }
 

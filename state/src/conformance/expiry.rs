@@ -2,6 +2,8 @@
 
 use windlass_core::ids::Timeline;
 use windlass_core::progress::Progress;
+use windlass_core::seen::{SeenBy, SeenPage};
+use windlass_core::span::Span;
 use windlass_core::time::DAY_MS;
 use windlass_core::window::Window;
 
@@ -87,4 +89,30 @@ pub async fn history_of_a_timeline_without_progress_is_kept<S: StateStore>(store
     assert_eq!(store.expire_history(at(0).plus_ms(9 * DAY_MS)).await, Ok(1));
     assert_eq!(starts(&store, &okta()).await, [0]);
     assert_eq!(starts(&store, &sweep).await, Vec::<i64>::new());
+}
+
+pub async fn what_pages_delivered_is_deleted_once_no_sweep_needs_it<S: StateStore>(store: S) {
+    let timeline = okta();
+    let page = |minute: i64| SeenPage {
+        by: SeenBy {
+            source: timeline.source.clone(),
+            generation: timeline.generation.clone(),
+        },
+        at: at(minute),
+        from: at(0),
+        lane: timeline.lane.clone(),
+        page: 0,
+        pass: 0,
+        digests: vec![1],
+        expires_at: at(minute + 100),
+    };
+    let span = Span::new(at(0), at(60)).expect("a span");
+    for minute in [0, 10] {
+        store.remember(&page(minute)).await.expect("remembered");
+    }
+    assert_eq!(store.expire_history(at(100)).await, Ok(0));
+    let late = at(100).plus_ms(1);
+    assert_eq!(store.expire_history(late).await, Ok(1));
+    let left = store.seen(&page(0).by, span, 10).await;
+    assert_eq!(left, Ok(Some(vec![page(10)])));
 }

@@ -79,7 +79,13 @@ async fn assert_fenced(store: &impl StateStore, lease: &Lease) {
 pub async fn a_holder_that_lost_its_window_cannot_move_it<S: StateStore>(store: S) {
     let lease = running(&store, &okta(), 0).await;
     store
-        .decide(lease.window(), &Event::Expire { now: at(20) })
+        .decide(
+            lease.window(),
+            &Event::Expire {
+                split: None,
+                now: at(20),
+            },
+        )
         .await
         .expect("as read");
     assert_fenced(&store, &lease).await;
@@ -89,7 +95,13 @@ pub async fn a_holder_cannot_complete_a_window_that_was_parked<S: StateStore>(st
     let lease = running(&store, &okta(), 0).await;
     let lease = store.checkpoint(&lease, &page(&lease)).await.expect("held");
     let expired = store
-        .decide(lease.window(), &Event::Expire { now: at(20) })
+        .decide(
+            lease.window(),
+            &Event::Expire {
+                split: None,
+                now: at(20),
+            },
+        )
         .await;
     store
         .decide(&expired.expect("as read"), &park(21))
@@ -102,7 +114,13 @@ pub async fn a_holder_cannot_complete_a_window_that_was_parked<S: StateStore>(st
 pub async fn a_holder_cannot_move_a_window_that_another_claimed<S: StateStore>(store: S) {
     let first = running(&store, &okta(), 0).await;
     let expired = store
-        .decide(first.window(), &Event::Expire { now: at(20) })
+        .decide(
+            first.window(),
+            &Event::Expire {
+                split: None,
+                now: at(20),
+            },
+        )
         .await;
     let expired = expired.expect("as read");
     let second = store
@@ -190,7 +208,10 @@ pub async fn a_planner_that_read_before_a_move_is_refused<S: StateStore>(store: 
     let dispatched = store.decide(&seen, &dispatch).await.expect("as read");
     let events = [
         dispatch,
-        Event::Expire { now: at(2) },
+        Event::Expire {
+            split: None,
+            now: at(2),
+        },
         Event::Recover { now: at(2) },
         park(2),
         Event::Shrink {

@@ -89,6 +89,7 @@ pub(super) fn page(lease: &Lease) -> Checkpoint {
             ..PageTotals::default()
         },
         ordered: true,
+        remembered: true,
         sink_position: Some(format!("{{\"offset\":{}}}", (from + 1) * 1_000)),
         page_ms: 250,
         now: at(2),
@@ -135,6 +136,8 @@ pub(super) fn policy() -> Policy {
         group_in_flight: 8,
         requests_per_minute: None,
         history_ms: limits::HISTORY_MS_DEFAULT,
+        strict_order: None,
+        sweeps_ms: Vec::new(),
     }
 }
 

@@ -1,6 +1,7 @@
 //! Sources and rate groups: what an operator applies, and what keeps work from starting.
 
 use windlass_core::ids::RateGroup;
+use windlass_core::limits;
 use windlass_core::shard::Shard;
 use windlass_core::source::{Blocked, Policy, RateGate, SourceDefinition};
 
@@ -179,21 +180,55 @@ pub async fn a_rate_gate_only_moves_later<S: StateStore>(store: S) {
     };
     let first = gate("okta:acme", 10, "429");
     assert_eq!(store.rate_gate(&first.group).await, Ok(None));
-    store.close_rate_gate(&first).await.expect("closed");
+    store.close_rate_gate(&first, at(0)).await.expect("closed");
     for shorter in [
         gate("okta:acme", 9, "shorter"),
         gate("okta:acme", 10, "the same"),
     ] {
-        store.close_rate_gate(&shorter).await.expect("no error");
+        store
+            .close_rate_gate(&shorter, at(0))
+            .await
+            .expect("no error");
         assert_eq!(store.rate_gate(&first.group).await, Ok(Some(first.clone())));
     }
     let longer = gate("okta:acme", 11, "longer");
-    store.close_rate_gate(&longer).await.expect("closed");
+    store.close_rate_gate(&longer, at(0)).await.expect("closed");
     assert_eq!(store.rate_gate(&first.group).await, Ok(Some(longer)));
     assert_eq!(
         store.rate_gate(&gate("okta:acme-eu", 0, "").group).await,
         Ok(None)
     );
+}
+
+pub async fn a_rate_gate_that_a_wrong_clock_closed_is_replaced_by_a_true_one<S: StateStore>(
+    store: S,
+) {
+    let gate = |not_before, reason: &str| RateGate {
+        group: "okta:acme".parse().expect("a valid group"),
+        not_before,
+        reason: reason.to_owned(),
+    };
+    let latest = at(0).plus_ms(limits::WAIT_MS_MAX + limits::CLOCK_SKEW_MS);
+    let possible = gate(latest, "as late as can be");
+    let wrong = gate(latest.plus_ms(1), "by a clock that is wrong");
+    let shorter = gate(at(10), "429");
+    store
+        .close_rate_gate(&possible, at(0))
+        .await
+        .expect("closed");
+    store
+        .close_rate_gate(&shorter, at(0))
+        .await
+        .expect("no error");
+    let group = &shorter.group;
+    assert_eq!(store.rate_gate(group).await, Ok(Some(possible)));
+    store.close_rate_gate(&wrong, at(0)).await.expect("closed");
+    assert_eq!(store.rate_gate(group).await, Ok(Some(wrong)));
+    store
+        .close_rate_gate(&shorter, at(0))
+        .await
+        .expect("closed");
+    assert_eq!(store.rate_gate(group).await, Ok(Some(shorter.clone())));
 }
 
 pub async fn a_source_is_found_on_its_own_shard_only<S: StateStore>(store: S) {

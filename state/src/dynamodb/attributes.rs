@@ -4,12 +4,13 @@
 
 use std::collections::HashMap;
 
+use aws_sdk_dynamodb::primitives::Blob;
 use aws_sdk_dynamodb::types::AttributeValue;
 use serde_json::{Number, Value as Json};
 use windlass_core::window::{Status, Window};
 
 use crate::error::StateError;
-use crate::item::{Attributes, Key, Stored};
+use crate::item::{Attributes, DIGESTS, Key, Stored, packed};
 
 /// The partition key's attribute.
 pub(super) const PK: &str = "pk";
@@ -34,12 +35,17 @@ pub(super) fn key_item(key: &Key) -> Item {
 /// The item that holds `attributes` under `key`.
 pub(super) fn item(key: &Key, attributes: Attributes) -> Item {
     let mut item = key_item(key);
-    item.extend(
-        attributes
-            .into_iter()
-            .map(|(name, value)| (name, to_value(value))),
-    );
+    item.extend(attributes.into_iter().map(|(name, value)| match value {
+        Json::String(text) if name == DIGESTS => (name, to_blob(text)),
+        value => (name, to_value(value)),
+    }));
     item
+}
+
+/// The bytes that the stored form shows as `text`.
+fn to_blob(text: String) -> AttributeValue {
+    let bytes = packed::to_bytes(&text).map(Blob::new);
+    bytes.map_or(AttributeValue::S(text), AttributeValue::B)
 }
 
 /// The attributes of `window`, with the time to live of one that is done: only those expire.
@@ -57,7 +63,12 @@ pub(super) fn read<T: Stored>(item: Item) -> Result<T, StateError> {
     let attributes = item
         .into_iter()
         .filter(|(name, _)| name != PK && name != SK)
-        .map(|(name, value)| (name, to_json(value)))
+        .map(|(name, value)| match value {
+            AttributeValue::B(bytes) if name == DIGESTS => {
+                (name, packed::to_text(bytes.as_ref()).into())
+            }
+            value => (name, to_json(value)),
+        })
         .collect();
     T::from_attributes(&key, attributes)
 }
@@ -102,9 +113,9 @@ pub(super) fn to_value(json: Json) -> AttributeValue {
     }
 }
 
-/// An attribute as a JSON value. The stored form knows no bytes and no sets: an attribute of such a
-/// type becomes what no attribute of the form accepts, so that it is ignored when it is unknown and
-/// corrupt when it is not.
+/// An attribute as a JSON value. The stored form knows no sets, and bytes under one name only: an
+/// attribute of such a type becomes what no attribute of the form accepts, so that it is ignored
+/// when it is unknown and corrupt when it is not.
 fn to_json(value: AttributeValue) -> Json {
     match value {
         AttributeValue::Bool(flag) => flag.into(),

@@ -12,11 +12,13 @@
 use windlass_core::lease::Lease;
 use windlass_core::limits::{CLOCK_SKEW_MS, WAIT_MS_MAX};
 use windlass_core::source::RateGate;
+use windlass_core::time::Timestamp;
 use windlass_core::transition::Claim;
 use windlass_core::window::{Status, Window};
 
 use super::attributes::{Item, PK};
 use super::expression::Placeholders;
+use crate::apply::latest_gate;
 use crate::item::ITEM_VERSION;
 
 /// Nothing is stored there.
@@ -92,13 +94,20 @@ pub(super) fn is_unblocked_at(p: &mut Placeholders, version: u64) -> String {
     format!("{version} AND attribute_not_exists({blocked})")
 }
 
-/// The rate group waits for less long than `gate` says.
-pub(super) fn closes_later(p: &mut Placeholders, gate: &RateGate) -> String {
+/// The rate group waits for less long than `gate` says, or for longer than is believed at `now`.
+pub(super) fn closes_later(p: &mut Placeholders, gate: &RateGate, now: Timestamp) -> String {
     let absent = is_absent(p);
     let form = p.equals("v", ITEM_VERSION);
     let not_before = p.name("not_before");
     let later = p.value(gate.not_before.to_string());
-    format!("{absent} OR ({form} AND {not_before} < {later})")
+    let latest = p.value(latest_gate(now).to_string());
+    format!("{absent} OR ({form} AND ({not_before} < {later} OR {not_before} > {latest}))")
+}
+
+/// There is nothing under this key, or it is of the form that this program writes.
+pub(super) fn is_absent_or_ours(p: &mut Placeholders) -> String {
+    let absent = is_absent(p);
+    format!("{absent} OR {}", p.equals("v", ITEM_VERSION))
 }
 
 /// The item still has what was `read` in these attributes, or is still not there. Compares what is
@@ -116,10 +125,4 @@ pub(super) fn is_unchanged(p: &mut Placeholders, read: Option<&Item>, names: &[&
     });
     let rules: Vec<_> = rules.collect();
     format!("{} AND {}", exists(p), rules.join(" AND "))
-}
-
-/// The table's own item is not there yet, or of the version this program writes.
-pub(super) fn is_our_schema(p: &mut Placeholders) -> String {
-    let absent = is_absent(p);
-    format!("{absent} OR {}", p.equals("v", ITEM_VERSION))
 }

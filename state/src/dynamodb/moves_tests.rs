@@ -43,6 +43,7 @@ fn page() -> Checkpoint {
             ..PageTotals::default()
         },
         ordered: true,
+        remembered: true,
         sink_position: None,
         page_ms: 250,
         now: NOW.plus_ms(1),
@@ -180,6 +181,7 @@ async fn a_planner_goes_on_from_the_page_that_the_holder_has_checkpointed_meanwh
     let paged = seen.apply(&Event::Checkpoint(page())).unwrap();
     let (store, script, _) = store([condition_failed(&wire(&paged)), Reply::Ok(json!({}))]);
     let expire = Event::Expire {
+        split: None,
         now: NOW.plus_ms(2),
     };
     let expired = store.decide(&seen, &expire).await.unwrap();
@@ -198,7 +200,15 @@ async fn a_planner_that_never_catches_up_with_the_holder_gives_up_for_now() {
     let seen = running().window().clone();
     let paged = seen.apply(&Event::Checkpoint(page())).unwrap();
     let (store, ..) = store(vec![condition_failed(&wire(&paged)); DECIDE_TRIES_MAX]);
-    let moved = store.decide(&seen, &Event::Expire { now: NOW }).await;
+    let moved = store
+        .decide(
+            &seen,
+            &Event::Expire {
+                split: None,
+                now: NOW,
+            },
+        )
+        .await;
     assert!(
         matches!(moved, Err(MoveError::Store(StateError::Unavailable(_)))),
         "{moved:?}"
@@ -238,9 +248,9 @@ fn expressions_name_every_attribute_through_a_placeholder_and_use_every_placehol
         Box::new(|p| conditions::is_as_seen(p, lease.window())),
         Box::new(|p| conditions::has_version(p, 3)),
         Box::new(|p| conditions::is_unblocked_at(p, 3)),
-        Box::new(|p| conditions::closes_later(p, &gate)),
+        Box::new(|p| conditions::closes_later(p, &gate, NOW)),
         Box::new(|p| conditions::is_unchanged(p, Some(&read), &["version", "held_since"])),
-        Box::new(conditions::is_our_schema),
+        Box::new(conditions::is_absent_or_ours),
         Box::new(|p| {
             let done = Event::Complete {
                 last: page(),

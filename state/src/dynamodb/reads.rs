@@ -5,6 +5,7 @@
 
 use std::collections::HashMap;
 
+use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
 use aws_sdk_dynamodb::types::KeysAndAttributes;
 
 use super::attributes::{Item, PK, SK, key_item};
@@ -42,6 +43,32 @@ pub(super) enum Consistency {
     Eventual,
 }
 
+/// The answer to a query, which comes in pages.
+pub(super) struct Pages<'a> {
+    table: &'a Table,
+    partition: &'a str,
+    /// For the next page, until there is none.
+    request: Option<QueryFluentBuilder>,
+}
+
+impl Pages<'_> {
+    /// The next page, of at most `limit` items and 1 MB; `None` after the last one.
+    pub(super) async fn next(&mut self, limit: usize) -> Result<Option<Vec<Item>>, StateError> {
+        let Some(request) = self.request.take() else {
+            return Ok(None);
+        };
+        let page = request.clone().set_limit(i32::try_from(limit).ok());
+        let call = self.table.reading("Query", self.partition);
+        let answer = self.table.send(call, || page.clone().send()).await;
+        let answer = answer.map_err(read_failed)?;
+        // It tells where it ends.
+        self.request = answer
+            .last_evaluated_key
+            .map(|after| request.set_exclusive_start_key(Some(after)));
+        Ok(Some(answer.items.unwrap_or_default()))
+    }
+}
+
 impl Table {
     /// The item at `key`.
     pub(super) async fn get(
@@ -69,6 +96,24 @@ impl Table {
         consistency: Consistency,
         limit: usize,
     ) -> Result<Vec<Item>, StateError> {
+        let mut pages = self.pages(partition, range, consistency);
+        let mut found = Vec::new();
+        while found.len() < limit {
+            let Some(items) = pages.next(limit - found.len()).await? else {
+                break;
+            };
+            found.extend(items);
+        }
+        Ok(found)
+    }
+
+    /// The items of `partition` in `range`, by sort key, page by page.
+    pub(super) fn pages<'a>(
+        &'a self,
+        partition: &'a str,
+        range: Range,
+        consistency: Consistency,
+    ) -> Pages<'a> {
         let mut p = Placeholders::default();
         let condition = key_condition(&mut p, partition, range);
         let request = self
@@ -79,24 +124,11 @@ impl Table {
             .set_expression_attribute_names(Some(p.names))
             .set_expression_attribute_values(Some(p.values))
             .consistent_read(consistency == Consistency::Consistent);
-        let mut found = Vec::new();
-        let mut after = None;
-        // A page has at most 1 MB and tells where it ends.
-        while found.len() < limit {
-            let page = request
-                .clone()
-                .set_limit(i32::try_from(limit - found.len()).ok())
-                .set_exclusive_start_key(after);
-            let call = self.reading("Query", partition);
-            let answer = self.send(call, || page.clone().send()).await;
-            let answer = answer.map_err(read_failed)?;
-            found.extend(answer.items.unwrap_or_default());
-            after = answer.last_evaluated_key;
-            if after.is_none() {
-                break;
-            }
+        Pages {
+            table: self,
+            partition,
+            request: Some(request),
         }
-        Ok(found)
     }
 
     /// The items at `keys`, which differ, in no order; missing ones are left out. Consistent.

@@ -32,7 +32,7 @@ impl Table {
     /// source costs a tick one read, so a stop after this needs no undoing.
     pub(super) async fn use_shard(&self, shard: Shard) -> Result<(), StateError> {
         let mut p = Placeholders::default();
-        let condition = conditions::is_our_schema(&mut p);
+        let condition = conditions::is_absent_or_ours(&mut p);
         let (v, shards) = (p.name("v"), p.name(SHARDS));
         let version = p.value(ITEM_VERSION);
         let one = p.raw(AttributeValue::Ns(vec![shard.to_string()]));

@@ -3,7 +3,11 @@
 use std::fmt;
 
 use windlass_core::ids::{RateGroup, SourceName, Timeline, WindowId};
+use windlass_core::seen::SeenBy;
 use windlass_core::shard::Shard;
+use windlass_core::span::Span;
+
+use super::seen::SeenPiece;
 
 /// What an item is stored under. Names hold no `#`, so no key can be forged from another.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -59,8 +63,33 @@ impl Key {
         format!("window#{}", path(timeline))
     }
 
-    /// The gate of a rate group.
-    pub fn rate_gate(group: &RateGroup) -> Self {
+    /// A piece of what a page delivered. All pages of a generation share the partition and sort by
+    /// where they lie; the pieces of one page are together and in order.
+    pub fn seen(piece: &SeenPiece) -> Self {
+        let page = &piece.page;
+        Self {
+            pk: Self::seen_by(&page.by),
+            sk: format!(
+                "{}#{}#{}#{:010}#{:04}",
+                page.at, page.from, page.lane, page.page, piece.piece
+            ),
+        }
+    }
+
+    /// The partition that holds what all pages of a generation delivered.
+    pub fn seen_by(by: &SeenBy) -> String {
+        format!("seen#{}#{}", by.source, by.generation)
+    }
+
+    /// Two sort keys: those of all pages that lie inside `span` are between them, and no others.
+    pub fn seen_between(span: Span) -> (String, String) {
+        // `$` comes right after the `#` that follows the time.
+        let last = span.to().minus_ms(1);
+        (span.from().to_string(), format!("{last}$"))
+    }
+
+    /// The gate and the turns of a rate group.
+    pub fn rate(group: &RateGroup) -> Self {
         Self {
             pk: format!("rate#{group}"),
             sk: "state".to_owned(),
@@ -92,6 +121,7 @@ impl fmt::Display for Key {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::item::Stored;
 
     #[test]
     fn keys_have_the_documented_form() {
@@ -111,8 +141,26 @@ mod tests {
             Key::source(shard, &id.timeline.source).to_string(),
             format!("config#{shard} okta")
         );
-        assert_eq!(Key::rate_gate(&group).to_string(), "rate#okta:acme state");
+        assert_eq!(Key::rate(&group).to_string(), "rate#okta:acme state");
         assert_eq!(Key::schema().to_string(), "table schema");
+    }
+
+    #[test]
+    fn pages_of_a_generation_sort_by_where_they_lie_and_their_pieces_in_order() {
+        let text = include_str!("../../testdata/v1/seen.json");
+        let attributes = serde_json::from_str(text).unwrap();
+        let piece = SeenPiece::from_attributes("fixture", attributes).unwrap();
+        let key = Key::seen(&piece);
+        assert_eq!(key.pk, "seen#google-login#0123456789ab");
+        assert_eq!(
+            key.sk,
+            "2026-01-01T00:03:00.000Z#2026-01-01T00:00:00.000Z#backfill-2025-q4#0000000012#0001"
+        );
+        let span = |from, to| Key::seen_between(Span::new(from, to).unwrap());
+        let (at, ms) = (piece.page.at, |ms| piece.page.at.plus_ms(ms));
+        let holds = |(first, last): (String, String)| first <= key.sk && key.sk <= last;
+        assert!(holds(span(at, ms(1))) && holds(span(ms(-1), ms(2))));
+        assert!(!holds(span(ms(-1), at)) && !holds(span(ms(1), ms(2))));
     }
 
     #[test]

@@ -6,7 +6,7 @@ use windlass_core::progress::Progress;
 use windlass_core::span::Span;
 use windlass_core::time::Timestamp;
 
-use super::{Attributes, Stored, read, write};
+use super::{Attributes, Stored, is_default, read, write};
 use crate::error::StateError;
 
 #[derive(Serialize, Deserialize)]
@@ -22,6 +22,10 @@ struct ProgressItem {
     unavailable: Vec<Span>,
     width_ms: i64,
     records_per_hour: Option<u64>,
+    #[serde(default, skip_serializing_if = "is_default")]
+    late: u64,
+    #[serde(default, skip_serializing_if = "is_default")]
+    known: u64,
     version: u64,
     updated_at: Timestamp,
 }
@@ -57,6 +61,8 @@ impl From<Progress> for ProgressItem {
             unavailable: progress.unavailable,
             width_ms: progress.width_ms,
             records_per_hour: progress.records_per_hour,
+            late: progress.late,
+            known: progress.known,
             version: progress.version,
             updated_at: progress.updated_at,
         }
@@ -80,6 +86,8 @@ impl ProgressItem {
             unavailable: self.unavailable,
             width_ms: self.width_ms,
             records_per_hour: self.records_per_hour,
+            late: self.late,
+            known: self.known,
             version: self.version,
             updated_at: self.updated_at,
         }

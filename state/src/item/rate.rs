@@ -1,4 +1,4 @@
-//! The stored form of a rate group's gate.
+//! The stored form of a rate group: its gate, and the next turn that is free.
 
 use serde::{Deserialize, Serialize};
 use windlass_core::ids::RateGroup;
@@ -8,38 +8,76 @@ use windlass_core::time::Timestamp;
 use super::{Attributes, Stored, read, write};
 use crate::error::StateError;
 
+/// The `not_before` of a group whose gate was never closed. The attribute was always there, so
+/// whoever knows no turns must find it.
+const NEVER: Timestamp = Timestamp::from_ms(0);
+
+/// What is stored of a rate group.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RateItem {
+    /// Whose.
+    pub group: RateGroup,
+    /// Its gate, if it was ever closed.
+    pub gate: Option<RateGate>,
+    /// The next turn that is free, if any was ever taken.
+    pub next_turn: Option<Timestamp>,
+}
+
+impl RateItem {
+    /// A group whose gate was never closed and of which nobody has taken a turn.
+    pub fn new(group: RateGroup) -> Self {
+        Self {
+            group,
+            gate: None,
+            next_turn: None,
+        }
+    }
+}
+
 #[derive(Serialize, Deserialize)]
-struct RateItem {
+struct Form {
     rate_group: RateGroup,
     not_before: Timestamp,
     reason: String,
+    next_turn: Option<Timestamp>,
 }
 
-impl Stored for RateGate {
+impl Stored for RateItem {
     fn to_attributes(&self) -> Attributes {
         let Self {
             group,
-            not_before,
-            reason,
+            gate,
+            next_turn,
         } = self.clone();
-        write(&RateItem {
+        let (not_before, reason) = gate.map_or((NEVER, String::new()), |gate| {
+            (gate.not_before, gate.reason)
+        });
+        write(&Form {
             rate_group: group,
             not_before,
             reason,
+            next_turn,
         })
     }
 
     fn from_attributes(key: &str, attributes: Attributes) -> Result<Self, StateError> {
-        read(key, attributes, |item: RateItem| {
-            let RateItem {
+        read(key, attributes, |form: Form| {
+            let Form {
                 rate_group: group,
                 not_before,
                 reason,
-            } = item;
-            Ok(Self {
-                group,
+                next_turn,
+            } = form;
+            let was_closed = not_before != NEVER || !reason.is_empty();
+            let gate = was_closed.then(|| RateGate {
+                group: group.clone(),
                 not_before,
                 reason,
+            });
+            Ok(Self {
+                group,
+                gate,
+                next_turn,
             })
         })
     }

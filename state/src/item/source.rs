@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use windlass_core::ids::{Generation, RateGroup, SourceName};
-use windlass_core::source::{Blocked, Policy, SourceDefinition, SourceRecord};
+use windlass_core::source::{Blocked, Order, Policy, SourceDefinition, SourceRecord};
 use windlass_core::time::Timestamp;
 
 use super::{Attributes, Stored, read, write};
@@ -43,6 +43,9 @@ struct SourceItem {
     group_in_flight: u32,
     requests_per_minute: Option<u32>,
     history_ms: i64,
+    strict_order: Option<Order>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    sweeps_ms: Vec<i64>,
     applied_at: Timestamp,
 }
 
@@ -101,6 +104,8 @@ impl From<SourceRecord> for SourceItem {
             group_in_flight: policy.group_in_flight,
             requests_per_minute: policy.requests_per_minute,
             history_ms: policy.history_ms,
+            strict_order: policy.strict_order,
+            sweeps_ms: policy.sweeps_ms,
             applied_at,
         }
     }
@@ -127,6 +132,8 @@ impl SourceItem {
             group_in_flight: self.group_in_flight,
             requests_per_minute: self.requests_per_minute,
             history_ms: self.history_ms,
+            strict_order: self.strict_order,
+            sweeps_ms: self.sweeps_ms,
         };
         policy.check().map_err(|error| error.to_string())?;
         let definition = SourceDefinition {

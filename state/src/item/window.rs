@@ -5,9 +5,9 @@ use windlass_core::checkpoint::Cursor;
 use windlass_core::ids::{Generation, Lane, Owner, SourceName, Timeline, WindowId};
 use windlass_core::span::Span;
 use windlass_core::time::Timestamp;
-use windlass_core::window::{Status, Window};
+use windlass_core::window::{Delivered, Status, Window};
 
-use super::{Attributes, Stored, read, write};
+use super::{Attributes, Stored, is_default, read, write};
 use crate::error::StateError;
 
 #[derive(Serialize, Deserialize)]
@@ -28,6 +28,8 @@ struct WindowItem {
     records: u64,
     bytes: u64,
     rejected: u64,
+    #[serde(default, skip_serializing_if = "is_default")]
+    known: u64,
     oldest: Option<Timestamp>,
     newest: Option<Timestamp>,
     ordered: bool,
@@ -35,9 +37,15 @@ struct WindowItem {
     setbacks: u32,
     restarts: u32,
     restarts_forgiven: u32,
+    #[serde(default, skip_serializing_if = "is_default")]
+    remembered: bool,
     runs: u32,
+    #[serde(default, skip_serializing_if = "is_default")]
+    overruns: u32,
     not_before: Option<Timestamp>,
     split_at: Option<Timestamp>,
+    #[serde(default, skip_serializing_if = "is_default")]
+    split_delivered: Delivered,
     slowest_page_ms: i64,
     last_error: Option<String>,
     created_at: Timestamp,
@@ -88,6 +96,7 @@ impl From<Window> for WindowItem {
             records: window.records,
             bytes: window.bytes,
             rejected: window.rejected,
+            known: window.known,
             oldest: window.oldest,
             newest: window.newest,
             ordered: window.ordered,
@@ -95,9 +104,12 @@ impl From<Window> for WindowItem {
             setbacks: window.setbacks,
             restarts: window.restarts,
             restarts_forgiven: window.restarts_forgiven,
+            remembered: window.remembered,
             runs: window.runs,
+            overruns: window.overruns,
             not_before: window.not_before,
             split_at: window.split_at,
+            split_delivered: window.split_delivered,
             slowest_page_ms: window.slowest_page_ms,
             last_error: window.last_error,
             created_at: window.created_at,
@@ -137,6 +149,7 @@ impl WindowItem {
             records: self.records,
             bytes: self.bytes,
             rejected: self.rejected,
+            known: self.known,
             oldest: self.oldest,
             newest: self.newest,
             ordered: self.ordered,
@@ -144,9 +157,12 @@ impl WindowItem {
             setbacks: self.setbacks,
             restarts: self.restarts,
             restarts_forgiven: self.restarts_forgiven,
+            remembered: self.remembered,
             runs: self.runs,
+            overruns: self.overruns,
             not_before: self.not_before,
             split_at: self.split_at,
+            split_delivered: self.split_delivered,
             slowest_page_ms: self.slowest_page_ms,
             last_error: self.last_error,
             created_at: self.created_at,

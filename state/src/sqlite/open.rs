@@ -9,7 +9,7 @@ use super::error::{commit_failed, open_failed};
 use crate::error::StateError;
 
 /// Version of the tables, in `PRAGMA user_version`.
-pub(super) const SCHEMA_VERSION: i64 = 2;
+pub(super) const SCHEMA_VERSION: i64 = 3;
 /// Marks a file as ours, in `PRAGMA application_id`: "WIND".
 const APPLICATION_ID: i64 = 0x5749_4e44;
 /// How long a call waits for another process's write.
@@ -22,9 +22,24 @@ const WAL_BYTES_MAX: i64 = 16 * 1024 * 1024;
 const STATEMENTS_MAX: usize = 32;
 
 const SCHEMA: &str = include_str!("schema.sql");
-/// What version 2 added. Both may be empty, so the rows of version 1 stay as they are.
-const FROM_VERSION_1: &str = "ALTER TABLE sources ADD COLUMN destination TEXT; \
-                              ALTER TABLE sources ADD COLUMN held_since TEXT;";
+/// The table that version 3 added.
+const SEEN: &str = include_str!("seen.sql");
+/// What version 2 added to the tables of version 1. All columns that a version adds may be empty, so
+/// the rows that are there stay as they are.
+const SINCE_VERSION_1: &str = "
+    ALTER TABLE sources ADD COLUMN destination TEXT;
+    ALTER TABLE sources ADD COLUMN held_since TEXT;";
+/// What version 3 added to those of version 2.
+const SINCE_VERSION_2: &str = "
+    ALTER TABLE sources ADD COLUMN strict_order TEXT;
+    ALTER TABLE sources ADD COLUMN sweeps_ms TEXT;
+    ALTER TABLE progress ADD COLUMN late INTEGER;
+    ALTER TABLE progress ADD COLUMN known INTEGER;
+    ALTER TABLE windows ADD COLUMN known INTEGER;
+    ALTER TABLE windows ADD COLUMN remembered INTEGER;
+    ALTER TABLE windows ADD COLUMN overruns INTEGER;
+    ALTER TABLE windows ADD COLUMN split_delivered TEXT;
+    ALTER TABLE rate_gates ADD COLUMN next_turn TEXT;";
 
 /// Opens the file at `path` for reading and writing, and creates it and its tables if need be.
 pub(super) fn writable(path: &Path) -> Result<Connection, StateError> {
@@ -164,13 +179,16 @@ fn switch_to_wal(connection: &Connection) -> Result<String, Error> {
 fn bring_up_to_date(connection: &mut Connection, path: &Path) -> Result<(), StateError> {
     let transaction = begin(connection, TransactionBehavior::Immediate, path)?;
     // Asked again under the write lock: another process may have been faster.
-    let steps = match schema_version(&transaction, path)? {
-        0 => SCHEMA,
-        1 => FROM_VERSION_1,
+    let steps: &[_] = match schema_version(&transaction, path)? {
+        0 => &[SCHEMA, SEEN],
+        1 => &[SINCE_VERSION_1, SINCE_VERSION_2, SEEN],
+        2 => &[SINCE_VERSION_2, SEEN],
         _ => return Ok(()),
     };
     let failed = |error: Error| open_failed(path, &error);
-    transaction.execute_batch(steps).map_err(failed)?;
+    for step in steps {
+        transaction.execute_batch(step).map_err(failed)?;
+    }
     transaction
         .pragma_update(None, "application_id", APPLICATION_ID)
         .map_err(failed)?;

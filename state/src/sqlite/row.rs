@@ -6,7 +6,7 @@ use serde_json::Value as Json;
 
 use super::error::failed;
 use crate::error::StateError;
-use crate::item::{Attributes, Stored};
+use crate::item::{Attributes, Stored, packed};
 
 /// How a column holds its attribute.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,6 +19,8 @@ pub(super) enum Kind {
     Flag,
     /// A list or map, as JSON text.
     Json,
+    /// Bytes, which the stored form shows as text.
+    Bytes,
 }
 
 /// A table that holds items of one type.
@@ -96,6 +98,7 @@ impl Table {
                 (Kind::Text, Json::String(text)) => Some(Value::Text(text.clone())),
                 (Kind::Json, list_or_map) => Some(Value::Text(list_or_map.to_string())),
                 (Kind::Flag, Json::Bool(flag)) => Some(Value::Integer(i64::from(*flag))),
+                (Kind::Bytes, Json::String(text)) => packed::to_bytes(text).map(Value::Blob),
                 (Kind::Number, Json::Number(number)) => number.as_i64().map(Value::Integer),
                 _ => None,
             };
@@ -116,6 +119,7 @@ impl Table {
                 (Kind::Text, ValueRef::Text(text)) => str::from_utf8(text).ok().map(Json::from),
                 (Kind::Json, ValueRef::Text(text)) => serde_json::from_slice(text).ok(),
                 (Kind::Flag, ValueRef::Integer(flag @ (0 | 1))) => Some(Json::from(flag == 1)),
+                (Kind::Bytes, ValueRef::Blob(bytes)) => Some(packed::to_text(bytes).into()),
                 (Kind::Number, ValueRef::Integer(number)) => Some(Json::from(number)),
                 _ => None,
             };

@@ -33,6 +33,8 @@ CREATE TABLE sources (
     group_in_flight     INTEGER NOT NULL,
     requests_per_minute INTEGER,
     history_ms          INTEGER NOT NULL,
+    strict_order        TEXT,             -- oldest_first or newest_first, if the vendor documents it
+    sweeps_ms           TEXT,             -- a JSON array
     applied_at          TEXT NOT NULL,
     v                   INTEGER NOT NULL
 );
@@ -49,6 +51,8 @@ CREATE TABLE progress (
     unavailable       TEXT NOT NULL, -- a JSON array of {from, to}
     width_ms          INTEGER NOT NULL,
     records_per_hour  INTEGER,
+    late              INTEGER,
+    known             INTEGER,
     version           INTEGER NOT NULL,
     updated_at        TEXT NOT NULL,
     v                 INTEGER NOT NULL,
@@ -72,6 +76,7 @@ CREATE TABLE windows (
     records           INTEGER NOT NULL,
     bytes             INTEGER NOT NULL,
     rejected          INTEGER NOT NULL,
+    known             INTEGER,
     oldest            TEXT,
     newest            TEXT,
     ordered           INTEGER NOT NULL, -- 0 or 1
@@ -79,9 +84,12 @@ CREATE TABLE windows (
     setbacks          INTEGER NOT NULL,
     restarts          INTEGER NOT NULL,
     restarts_forgiven INTEGER NOT NULL,
+    remembered        INTEGER,       -- 1, or nothing
     runs              INTEGER NOT NULL,
+    overruns          INTEGER,
     not_before        TEXT,
     split_at          TEXT,
+    split_delivered   TEXT,          -- before or after, or nothing
     slowest_page_ms   INTEGER NOT NULL,
     last_error        TEXT,
     created_at        TEXT NOT NULL,
@@ -99,5 +107,6 @@ CREATE TABLE rate_gates (
     rate_group TEXT NOT NULL PRIMARY KEY,
     not_before TEXT NOT NULL,
     reason     TEXT NOT NULL,
+    next_turn  TEXT,          -- the next one that is free
     v          INTEGER NOT NULL
 );

@@ -1,7 +1,8 @@
 //! The tables: which attribute is in which column, in the order of `schema.sql`.
 
-use super::row::Kind::{Flag, Json, Number, Text};
+use super::row::Kind::{Bytes, Flag, Json, Number, Text};
 use super::row::Table;
+use crate::item::DIGESTS;
 
 pub(super) const SOURCES: Table = Table {
     name: "sources",
@@ -37,6 +38,8 @@ pub(super) const SOURCES: Table = Table {
         ("group_in_flight", Number),
         ("requests_per_minute", Number),
         ("history_ms", Number),
+        ("strict_order", Text),
+        ("sweeps_ms", Json),
         ("applied_at", Text),
         ("v", Number),
     ],
@@ -57,6 +60,8 @@ pub(super) const PROGRESS: Table = Table {
         ("unavailable", Json),
         ("width_ms", Number),
         ("records_per_hour", Number),
+        ("late", Number),
+        ("known", Number),
         ("version", Number),
         ("updated_at", Text),
         ("v", Number),
@@ -83,6 +88,7 @@ pub(super) const WINDOWS: Table = Table {
         ("records", Number),
         ("bytes", Number),
         ("rejected", Number),
+        ("known", Number),
         ("oldest", Text),
         ("newest", Text),
         ("ordered", Flag),
@@ -90,9 +96,12 @@ pub(super) const WINDOWS: Table = Table {
         ("setbacks", Number),
         ("restarts", Number),
         ("restarts_forgiven", Number),
+        ("remembered", Flag),
         ("runs", Number),
+        ("overruns", Number),
         ("not_before", Text),
         ("split_at", Text),
+        ("split_delivered", Text),
         ("slowest_page_ms", Number),
         ("last_error", Text),
         ("created_at", Text),
@@ -103,13 +112,33 @@ pub(super) const WINDOWS: Table = Table {
     ],
 };
 
-pub(super) const RATE_GATES: Table = Table {
+pub(super) const RATES: Table = Table {
     name: "rate_gates",
     key: 1,
     columns: &[
         ("rate_group", Text),
         ("not_before", Text),
         ("reason", Text),
+        ("next_turn", Text),
+        ("v", Number),
+    ],
+};
+
+pub(super) const SEEN: Table = Table {
+    name: "seen",
+    key: 7,
+    columns: &[
+        ("source", Text),
+        ("generation", Text),
+        ("at", Text),
+        ("from", Text),
+        ("lane", Text),
+        ("page", Number),
+        ("piece", Number),
+        ("pieces", Number),
+        ("pass", Number),
+        (DIGESTS, Bytes),
+        ("expires_at", Text),
         ("v", Number),
     ],
 };

@@ -14,7 +14,7 @@ use windlass_tests::aws::emulator::Emulator;
 use super::resolving::Resolving;
 use super::scene::{config, fresh, store_in};
 
-/// Loses replies to writes of windows and of marks that were applied: the first, and then each that
+/// Loses replies to writes of windows, of marks and of what pages delivered that were applied: the first, and then each that
 /// comes `every` such replies later. What was refused is told: nothing is unknown then.
 #[derive(Debug)]
 struct LosesReplies {
@@ -46,7 +46,8 @@ impl Intercept for LosesReplies {
         let body = context.request().body().bytes().unwrap_or_default();
         let body = String::from_utf8_lossy(body);
         let writes = target.ends_with(".PutItem") || target.ends_with(".UpdateItem");
-        if writes && (body.contains("window#") || body.contains("progress#")) {
+        let meant = ["window#", "progress#", "seen#"];
+        if writes && meant.iter().any(|key| body.contains(key)) {
             request.interceptor_state().store_put(Meant);
         }
         Ok(())

@@ -1,9 +1,11 @@
 //! Races over real connections.
 
 use tokio::task::JoinSet;
+use windlass_core::ids::RateGroup;
 use windlass_core::transition::{Event, IllegalMove};
+use windlass_core::turns::{TurnsAsked, TurnsGiven};
 use windlass_core::window::Status;
-use windlass_state::{DynamoStore, MoveError, StateStore};
+use windlass_state::{DynamoStore, MoveError, StateError, StateStore};
 use windlass_tests::aws::emulator::Emulator;
 
 use super::scene::{at, claim, config, fresh, page, running, store_in, stored};
@@ -57,13 +59,49 @@ async fn of_thirty_two_claimants_exactly_one_wins_each_of_fifty_rounds() {
 }
 
 #[tokio::test]
+async fn of_thirty_two_processes_that_take_turns_no_two_overlap() {
+    let (store, table) = fresh().await;
+    let clients = clients(&table).await;
+    let group: RateGroup = "okta:acme".parse().unwrap();
+    let asked = TurnsAsked {
+        count: 2,
+        interval_ms: 100,
+        within_ms: 60_000,
+        now: at(0),
+    };
+    let mut takers = JoinSet::new();
+    for taker in 0..CLAIMANTS {
+        let client = clients[usize::try_from(taker % CLIENTS).unwrap()].clone();
+        let group = group.clone();
+        takers.spawn(async move {
+            loop {
+                match client.take_turns(&group, &asked).await {
+                    Ok(TurnsGiven::From { first }) => return first,
+                    Err(StateError::Unavailable(_)) => {}
+                    other => panic!("{other:?}"),
+                }
+            }
+        });
+    }
+    let mut firsts = takers.join_all().await;
+    firsts.sort_unstable();
+    // One after the other, and as nobody's answer was lost, none is left out.
+    let expected = (0..32).map(|number| at(0).plus_ms(200 * number));
+    assert!(expected.eq(firsts.iter().copied()), "{firsts:?}");
+    assert_eq!(store.rate_gate(&group).await, Ok(None));
+}
+
+#[tokio::test]
 async fn a_holder_and_a_planner_at_once_leave_a_window_that_core_could_have_made() {
     let (store, table) = fresh().await;
     let clients = clients(&table).await;
     let (mut pages_kept, mut fenced) = (0, 0);
     for round in 0..ROUNDS {
         let lease = running(&store, 10 * round).await;
-        let expire = Event::Expire { now: at(20) };
+        let expire = Event::Expire {
+            split: None,
+            now: at(20),
+        };
         let page = page(&lease);
         let (paged, expired) = tokio::join!(
             clients[0].checkpoint(&lease, &page),

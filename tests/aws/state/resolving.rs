@@ -5,11 +5,13 @@ use windlass_core::checkpoint::Checkpoint;
 use windlass_core::ids::{RateGroup, SourceName, Timeline, WindowId};
 use windlass_core::lease::Lease;
 use windlass_core::progress::Progress;
+use windlass_core::seen::{SeenBy, SeenPage};
 use windlass_core::shard::Shard;
 use windlass_core::source::{Blocked, RateGate, SourceDefinition, SourceRecord};
 use windlass_core::span::Span;
 use windlass_core::time::Timestamp;
 use windlass_core::transition::{Claim, Event, Release};
+use windlass_core::turns::{TurnsAsked, TurnsGiven};
 use windlass_core::window::Window;
 use windlass_state::{Created, MoveError, SaveError, StateError, StateStore};
 
@@ -213,8 +215,32 @@ impl<S: StateStore> StateStore for Resolving<S> {
         self.0.rate_gate(group).await
     }
 
-    async fn close_rate_gate(&self, gate: &RateGate) -> Result<(), StateError> {
-        self.0.close_rate_gate(gate).await
+    async fn close_rate_gate(&self, gate: &RateGate, now: Timestamp) -> Result<(), StateError> {
+        self.0.close_rate_gate(gate, now).await
+    }
+
+    async fn take_turns(
+        &self,
+        group: &RateGroup,
+        asked: &TurnsAsked,
+    ) -> Result<TurnsGiven, StateError> {
+        self.0.take_turns(group, asked).await
+    }
+
+    async fn remember(&self, page: &SeenPage) -> Result<(), StateError> {
+        match self.0.remember(page).await {
+            Err(StateError::Unknown(_)) => self.0.remember(page).await,
+            known => known,
+        }
+    }
+
+    async fn seen(
+        &self,
+        by: &SeenBy,
+        span: Span,
+        digests_max: usize,
+    ) -> Result<Option<Vec<SeenPage>>, StateError> {
+        self.0.seen(by, span, digests_max).await
     }
 
     async fn expire_history(&self, now: Timestamp) -> Result<u64, StateError> {

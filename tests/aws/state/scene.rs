@@ -119,10 +119,12 @@ pub(crate) fn page(lease: &Lease) -> Checkpoint {
             records: 1_000,
             bytes: 1_048_576,
             rejected: 0,
+            known: 0,
             oldest: Some(at(0)),
             newest: Some(at(9)),
         },
         ordered: true,
+        remembered: true,
         sink_position: None,
         page_ms: 250,
         now: at(2),
@@ -145,6 +147,8 @@ pub(crate) fn definition(name: &str) -> SourceDefinition {
         group_in_flight: 64,
         requests_per_minute: None,
         history_ms: limits::HISTORY_MS_MIN,
+        strict_order: None,
+        sweeps_ms: Vec::new(),
     };
     SourceDefinition {
         name: name.parse().expect("a valid name"),

@@ -1,9 +1,11 @@
 //! What each operation is billed for.
 
+use windlass_core::seen::{SeenBy, SeenPage};
 use windlass_core::source::{Blocked, RateGate};
 use windlass_core::span::Span;
 use windlass_core::time::DAY_MS;
 use windlass_core::transition::{Cause, Event, Release};
+use windlass_core::turns::{TurnsAsked, TurnsGiven};
 use windlass_state::{DynamoStore, StateStore};
 use windlass_tests::aws::calls::Calls;
 use windlass_tests::aws::emulator::Emulator;
@@ -32,12 +34,23 @@ impl Counted {
 
     /// Asserts what `call` was billed for, in one request.
     async fn bills<T>(&self, what: &str, units: Units, call: impl Future<Output = T>) -> T {
+        self.bills_in(1, what, units, call).await
+    }
+
+    /// Asserts what `call` was billed for, in so many requests.
+    async fn bills_in<T>(
+        &self,
+        requests: usize,
+        what: &str,
+        units: Units,
+        call: impl Future<Output = T>,
+    ) -> T {
         self.proxy.take_consumed();
         let answer = call.await;
         let calls = self.proxy.consumed();
         assert_eq!(
             (calls.len(), self.proxy.take_consumed()),
-            (1, units),
+            (requests, units),
             "{what}: {calls:?}"
         );
         answer
@@ -138,13 +151,77 @@ async fn each_write_of_marks_sources_and_gates_is_one_request_and_one_unit() {
         reason: "429".to_owned(),
     };
     counted
-        .bills("gate", one, store.close_rate_gate(&gate))
+        .bills("gate", one, store.close_rate_gate(&gate, at(0)))
         .await
         .unwrap();
     counted
-        .bills("gate again", one, store.close_rate_gate(&gate))
+        .bills("gate again", one, store.close_rate_gate(&gate, at(0)))
         .await
         .unwrap();
+}
+
+/// Page `number` of a window, with so many records.
+fn delivered(number: u64, records: u64) -> SeenPage {
+    let timeline = ready(0).id.timeline;
+    SeenPage {
+        by: SeenBy {
+            source: timeline.source,
+            generation: timeline.generation,
+        },
+        at: at(0),
+        from: at(0),
+        lane: timeline.lane,
+        page: number,
+        pass: 0,
+        digests: (0..records).collect(),
+        expires_at: at(10_000),
+    }
+}
+
+#[tokio::test]
+async fn what_a_page_delivered_costs_a_unit_for_each_kilobyte_and_a_quarter_to_read() {
+    let counted = Counted::new().await;
+    let store = &counted.store;
+    let (small, large) = (delivered(0, 85), delivered(1, 1_000));
+    counted
+        .bills("85 records", write(1.0), store.remember(&small))
+        .await
+        .unwrap();
+    counted
+        .bills("1000 records", write(9.0), store.remember(&large))
+        .await
+        .unwrap();
+    counted
+        .bills("again", write(9.0), store.remember(&large))
+        .await
+        .unwrap();
+    let span = Span::new(at(0), at(10)).unwrap();
+    let seen = store.seen(&small.by, span, 2_000);
+    let seen = counted.bills("seen", read(3.0), seen).await.unwrap();
+    assert_eq!(seen, Some(vec![small, large]));
+}
+
+#[tokio::test]
+async fn turns_cost_one_read_and_one_write_and_none_cost_the_read() {
+    let counted = Counted::new().await;
+    let store = &counted.store;
+    let group = definition("okta").policy.rate_group;
+    let asked = TurnsAsked {
+        count: 16,
+        interval_ms: 1_000,
+        within_ms: 10_000,
+        now: at(0),
+    };
+    let both = Units {
+        write: 1.0,
+        read: 1.0,
+    };
+    let take = || store.take_turns(&group, &asked);
+    let first = counted.bills_in(2, "turns", both, take()).await;
+    assert_eq!(first, Ok(TurnsGiven::From { first: at(0) }));
+    let next = counted.bills("no turns", read(1.0), take()).await;
+    let later = at(0).plus_ms(16_000);
+    assert_eq!(next, Ok(TurnsGiven::Later { at: later }));
 }
 
 #[tokio::test]

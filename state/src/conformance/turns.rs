@@ -1,0 +1,136 @@
+//! Turns: whoever asks gets the next ones, and nobody the same.
+
+use futures_util::future::join_all;
+use windlass_core::ids::RateGroup;
+use windlass_core::source::RateGate;
+use windlass_core::time::{SECOND_MS, Timestamp};
+use windlass_core::turns::{TurnsAsked, TurnsGiven};
+
+use super::fixtures::at;
+use crate::error::StateError;
+use crate::store::StateStore;
+
+const TAKERS: usize = 32;
+const TURNS_EACH: u32 = 3;
+/// Far more than it takes when each answer lets one of them through.
+const TRIES_MAX: usize = 1_000;
+
+fn group() -> RateGroup {
+    "okta:acme".parse().expect("a valid group")
+}
+
+fn gate(minute: i64) -> RateGate {
+    RateGate {
+        group: group(),
+        not_before: at(minute),
+        reason: "429".to_owned(),
+    }
+}
+
+/// Three turns a second apart, within ten seconds.
+fn asked(now: Timestamp) -> TurnsAsked {
+    TurnsAsked {
+        count: TURNS_EACH,
+        interval_ms: SECOND_MS,
+        within_ms: 10 * SECOND_MS,
+        now,
+    }
+}
+
+fn from(first: Timestamp) -> TurnsGiven {
+    TurnsGiven::From { first }
+}
+
+/// Takes turns as a worker does: again while the store cannot say or is busy.
+async fn take(store: &impl StateStore, group: &RateGroup, asked: &TurnsAsked) -> TurnsGiven {
+    for _ in 0..TRIES_MAX {
+        match store.take_turns(group, asked).await {
+            Ok(given) => return given,
+            Err(StateError::Unavailable(_) | StateError::Unknown(_)) => {}
+            Err(other) => panic!("{other}"),
+        }
+    }
+    panic!("no answer in {TRIES_MAX} tries")
+}
+
+pub async fn turns_of_a_group_follow_each_other_and_leave_other_groups_alone<S: StateStore>(
+    store: S,
+) {
+    let (acme, other) = (group(), "okta:acme-eu".parse().expect("a valid group"));
+    let now = at(0);
+    assert_eq!(take(&store, &acme, &asked(now)).await, from(now));
+    let next = now.plus_ms(3 * SECOND_MS);
+    assert_eq!(take(&store, &acme, &asked(now)).await, from(next));
+    assert_eq!(take(&store, &other, &asked(now)).await, from(now));
+    let patient = TurnsAsked {
+        within_ms: 0,
+        ..asked(now)
+    };
+    let at = now.plus_ms(6 * SECOND_MS);
+    let later = TurnsGiven::Later { at };
+    assert_eq!(take(&store, &acme, &patient).await, later);
+    assert_eq!(take(&store, &acme, &asked(at)).await, from(at), "not taken");
+}
+
+pub async fn of_thirty_two_that_take_turns_at_once_no_two_overlap<S: StateStore>(store: S) {
+    let group = group();
+    let asked = TurnsAsked {
+        interval_ms: SECOND_MS / 10,
+        ..asked(at(0))
+    };
+    let takers = (0..TAKERS).map(|_| take(&store, &group, &asked));
+    let mut firsts: Vec<_> = join_all(takers)
+        .await
+        .into_iter()
+        .map(|given| match given {
+            TurnsGiven::From { first } => first,
+            other => panic!("{other:?}"),
+        })
+        .collect();
+    firsts.sort_unstable();
+    let taken_ms = i64::from(TURNS_EACH) * asked.interval_ms;
+    for pair in firsts.windows(2) {
+        assert!(pair[1].ms_since(pair[0]) >= taken_ms, "{pair:?}");
+    }
+}
+
+pub async fn a_gate_that_is_closed_meanwhile_gives_no_turns<S: StateStore>(store: S) {
+    let group = group();
+    assert_eq!(take(&store, &group, &asked(at(0))).await, from(at(0)));
+    store
+        .close_rate_gate(&gate(5), at(0))
+        .await
+        .expect("closed");
+    let closed = TurnsGiven::Closed(gate(5));
+    assert_eq!(take(&store, &group, &asked(at(1))).await, closed);
+    assert_eq!(take(&store, &group, &asked(at(5))).await, from(at(5)));
+}
+
+pub async fn turns_and_gate_do_not_lose_each_other<S: StateStore>(store: S) {
+    let group = group();
+    let now = at(0);
+    take(&store, &group, &asked(now)).await;
+    store.close_rate_gate(&gate(-1), now).await.expect("closed");
+    let next = now.plus_ms(3 * SECOND_MS);
+    let given = take(&store, &group, &asked(now)).await;
+    assert_eq!(given, from(next), "closing kept the turns");
+    assert_eq!(store.rate_gate(&group).await, Ok(Some(gate(-1))));
+    store.close_rate_gate(&gate(1), now).await.expect("closed");
+    assert_eq!(store.rate_gate(&group).await, Ok(Some(gate(1))));
+    let given = take(&store, &group, &asked(at(1))).await;
+    assert_eq!(given, from(at(1)));
+    let kept = store.rate_gate(&group).await;
+    assert_eq!(kept, Ok(Some(gate(1))), "taking kept the gate");
+}
+
+pub async fn a_group_whose_turns_were_taken_was_never_closed<S: StateStore>(store: S) {
+    let group = group();
+    take(&store, &group, &asked(at(0))).await;
+    assert_eq!(store.rate_gate(&group).await, Ok(None));
+    store
+        .close_rate_gate(&gate(-10), at(0))
+        .await
+        .expect("closed");
+    let closed = store.rate_gate(&group).await;
+    assert_eq!(closed, Ok(Some(gate(-10))));
+}

@@ -1,0 +1,105 @@
+//! Rate groups: one item each, with the gate and the next free turn. Whoever writes the one leaves
+//! the other as it is.
+
+use aws_sdk_dynamodb::types::ReturnValue;
+use windlass_core::ids::RateGroup;
+use windlass_core::source::RateGate;
+use windlass_core::time::Timestamp;
+use windlass_core::turns::{TurnsAsked, TurnsGiven, give};
+
+use super::DynamoStore;
+use super::attributes::read;
+use super::conditions;
+use super::errors::Failed;
+use super::expression::{Changes, Placeholders};
+use super::reads::Consistency;
+use super::writes::Update;
+use crate::error::StateError;
+use crate::item::{Attributes, Key, RateItem, Stored};
+
+/// Times turns are asked for anew because somebody else was faster. Each try starts from what the
+/// last one met, without a wait: turns are for now.
+const TURN_TRIES_MAX: u32 = 16;
+/// What decides which turns are free.
+const DECISIVE: [&str; 2] = ["not_before", NEXT_TURN];
+const NEXT_TURN: &str = "next_turn";
+
+impl DynamoStore {
+    pub(super) async fn close(&self, gate: &RateGate, now: Timestamp) -> Result<(), StateError> {
+        let mut p = Placeholders::default();
+        let condition = conditions::closes_later(&mut p, gate, now);
+        let closed = RateItem {
+            gate: Some(gate.clone()),
+            // Left out, so that the one that is there stays.
+            next_turn: None,
+            group: gate.group.clone(),
+        };
+        let update = setting(&gate.group, closed.to_attributes(), condition, p);
+        match self.table.update(update, ReturnValue::None).await {
+            Ok(_) => Ok(()),
+            // Closed for as long or longer, or of a form that is not ours to replace.
+            Err(Failed::Condition(met)) => {
+                met.map_or(Ok(()), |met| read::<RateItem>(met).map(drop))
+            }
+            Err(Failed::State(error)) => Err(error),
+        }
+    }
+
+    pub(super) async fn take(
+        &self,
+        group: &RateGroup,
+        asked: &TurnsAsked,
+    ) -> Result<TurnsGiven, StateError> {
+        let key = Key::rate(group);
+        let mut met = self.table.get(&key, Consistency::Consistent).await?;
+        for _ in 0..TURN_TRIES_MAX {
+            let stored = match met.clone() {
+                Some(item) => read(item)?,
+                None => RateItem::new(group.clone()),
+            };
+            let (given, next_turn) = give(stored.gate.as_ref(), stored.next_turn, asked);
+            if next_turn.is_none() {
+                return Ok(given);
+            }
+            let mut p = Placeholders::default();
+            let condition = conditions::is_unchanged(&mut p, met.as_ref(), &DECISIVE);
+            let next = RateItem {
+                next_turn,
+                ..stored
+            };
+            let mut changed = next.to_attributes();
+            changed.retain(|name, _| met.is_none() || name == NEXT_TURN);
+            let update = setting(group, changed, condition, p);
+            match self.table.update(update, ReturnValue::None).await {
+                Ok(_) => return Ok(given),
+                Err(Failed::Condition(other)) => met = other,
+                Err(Failed::State(error)) => return Err(error),
+            }
+        }
+        let busy = format!("turns of {group} are taken by others all the time");
+        Err(StateError::Unavailable(busy))
+    }
+}
+
+/// Sets these attributes of the item of `group` and leaves the others.
+fn setting(
+    group: &RateGroup,
+    attributes: Attributes,
+    condition: String,
+    mut p: Placeholders,
+) -> Update {
+    let mut changes = Changes::default();
+    for (name, value) in attributes {
+        changes.set(&name, value, &mut p);
+    }
+    Update {
+        key: Key::rate(group),
+        change: changes.into_expression(),
+        condition,
+        placeholders: p,
+    }
+}
+
+#[cfg(test)]
+#[path = "rates_tests.rs"]
+mod tests;

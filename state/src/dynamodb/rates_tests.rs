@@ -1,0 +1,142 @@
+use serde_json::{Value as Json, json};
+
+use super::*;
+use crate::dynamodb::testing::{NOW, Reply, condition_failed, store};
+use crate::store::StateStore;
+
+fn group() -> RateGroup {
+    "okta:acme".parse().unwrap()
+}
+
+fn asked() -> TurnsAsked {
+    TurnsAsked {
+        count: 2,
+        interval_ms: 1_000,
+        within_ms: 10_000,
+        now: NOW,
+    }
+}
+
+fn gate(ms: i64) -> RateGate {
+    RateGate {
+        group: group(),
+        not_before: NOW.plus_ms(ms),
+        reason: "429".to_owned(),
+    }
+}
+
+/// The item of the group as it goes over the wire.
+fn wire(gate: Option<RateGate>, next_turn: Option<Timestamp>) -> Json {
+    let stored = RateItem {
+        gate,
+        next_turn,
+        group: group(),
+    };
+    let value = |value: &Json| match value {
+        Json::Number(number) => json!({ "N": number.to_string() }),
+        text => json!({ "S": text }),
+    };
+    let attributes = stored.to_attributes();
+    let attributes = attributes
+        .iter()
+        .map(|(name, it)| (name.clone(), value(it)));
+    attributes.collect::<serde_json::Map<_, _>>().into()
+}
+
+fn found(item: &Json) -> Reply {
+    Reply::Ok(json!({ "Item": item }))
+}
+
+fn done() -> Reply {
+    Reply::Ok(json!({}))
+}
+
+#[tokio::test]
+async fn turns_are_one_read_and_one_write_of_nothing_else() {
+    let stored = wire(Some(gate(-1)), Some(NOW.plus_ms(500)));
+    let (store, script, _) = store([found(&stored), done()]);
+    let given = store.take_turns(&group(), &asked()).await.unwrap();
+    let first = NOW.plus_ms(500);
+    assert_eq!(given, TurnsGiven::From { first });
+    let [(read, what), (write, how)] = &script.asked()[..] else {
+        panic!("two requests")
+    };
+    assert_eq!((read.as_str(), write.as_str()), ("GetItem", "UpdateItem"));
+    assert_eq!(what["ConsistentRead"], true);
+    assert_eq!(how["UpdateExpression"], "SET #next_turn = :2");
+    assert_eq!(
+        how["ConditionExpression"],
+        "attribute_exists(#pk) AND #not_before = :0 AND #next_turn = :1"
+    );
+    let next = NOW.plus_ms(2_500).to_string();
+    assert_eq!(how["ExpressionAttributeValues"][":2"], json!({ "S": next }));
+}
+
+#[tokio::test]
+async fn whoever_was_not_fast_enough_gets_the_turns_after_without_reading_again() {
+    let met = wire(None, Some(NOW.plus_ms(2_000)));
+    let (store, script, _) = store([done(), condition_failed(&met), done()]);
+    let given = store.take_turns(&group(), &asked()).await.unwrap();
+    let first = NOW.plus_ms(2_000);
+    assert_eq!(given, TurnsGiven::From { first });
+    assert_eq!(script.operations(), ["GetItem", "UpdateItem", "UpdateItem"]);
+}
+
+#[tokio::test]
+async fn a_gate_that_was_closed_between_read_and_write_gives_no_turns() {
+    let met = wire(Some(gate(60_000)), None);
+    let (store, ..) = store([done(), condition_failed(&met)]);
+    let given = store.take_turns(&group(), &asked()).await;
+    assert_eq!(given, Ok(TurnsGiven::Closed(gate(60_000))));
+}
+
+#[tokio::test]
+async fn turns_that_others_take_all_the_time_are_given_up_for_now() {
+    let met = wire(None, Some(NOW));
+    let tries = usize::try_from(TURN_TRIES_MAX).unwrap();
+    let mut replies = vec![found(&met)];
+    replies.extend(vec![condition_failed(&met); tries]);
+    let (store, script, _) = store(replies);
+    let given = store.take_turns(&group(), &asked()).await;
+    assert!(
+        matches!(given, Err(StateError::Unavailable(_))),
+        "{given:?}"
+    );
+    assert_eq!(script.operations().len(), 1 + tries);
+}
+
+#[tokio::test]
+async fn turns_without_an_answer_are_unknown_and_not_asked_for_again() {
+    let (store, script, _) = store([done(), Reply::HangUp]);
+    let given = store.take_turns(&group(), &asked()).await;
+    assert!(matches!(given, Err(StateError::Unknown(_))), "{given:?}");
+    assert_eq!(script.operations().len(), 2);
+}
+
+#[tokio::test]
+async fn an_item_of_a_newer_form_is_refused_by_version_and_left_alone() {
+    let mut newer = wire(Some(gate(-1)), None);
+    newer["v"] = json!({ "N": "2" });
+    let (store, script, _) = store([found(&newer), condition_failed(&newer)]);
+    let taken = store.take_turns(&group(), &asked()).await;
+    assert!(
+        matches!(taken, Err(StateError::Version { .. })),
+        "{taken:?}"
+    );
+    let closed = store.close_rate_gate(&gate(1), NOW).await;
+    assert!(
+        matches!(closed, Err(StateError::Version { .. })),
+        "{closed:?}"
+    );
+    assert_eq!(script.operations(), ["GetItem", "UpdateItem"]);
+}
+
+#[tokio::test]
+async fn closing_a_gate_sets_what_is_of_the_gate_and_no_turn() {
+    let (store, script, _) = store([done()]);
+    store.close_rate_gate(&gate(1), NOW).await.unwrap();
+    let (operation, how) = &script.asked()[0];
+    assert_eq!(operation, "UpdateItem");
+    let change = how["UpdateExpression"].as_str().unwrap();
+    assert!(change.contains("#not_before") && !change.contains("#next_turn"));
+}

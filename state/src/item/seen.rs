@@ -1,0 +1,135 @@
+//! The stored form of what a page delivered: digests of its records' ids, in one item or several.
+
+use serde::{Deserialize, Serialize};
+use windlass_core::ids::{Generation, Lane, SourceName};
+use windlass_core::limits;
+use windlass_core::seen::{SeenBy, SeenPage};
+use windlass_core::time::Timestamp;
+
+use super::{Attributes, Stored, is_default, packed, read, write};
+use crate::error::StateError;
+
+/// The one attribute that is packed: digests of 8 bytes each, big endian, ascending. As a list of
+/// numbers a page of a thousand records would take 21 KB and not 8, and a unit of writing is 1 KB.
+/// In this form it is text, two hexadecimal digits a byte; stores hold the bytes.
+pub const DIGESTS: &str = "digests";
+
+/// A part of what a page delivered, as one item holds it.
+///
+/// A page is in as many items as it needs. All of them say how many, and the number that the first
+/// says counts: the others are written before it, so a page that is remembered again with fewer
+/// pieces has those that are left over ignored from the moment it is whole.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SeenPiece {
+    /// The page, with the digests of this piece.
+    pub page: SeenPage,
+    /// Which piece, from 0.
+    pub piece: u32,
+    /// How many there are.
+    pub pieces: u32,
+}
+
+/// The items that hold `page`, in order; at least one.
+pub fn pieces(page: &SeenPage) -> Vec<SeenPiece> {
+    let mut digests = page.digests.clone();
+    digests.sort_unstable();
+    digests.dedup();
+    let chunks: Vec<&[u64]> = if digests.is_empty() {
+        vec![&[]]
+    } else {
+        digests.chunks(limits::SEEN_DIGESTS_PER_ITEM).collect()
+    };
+    let pieces = u32::try_from(chunks.len()).unwrap_or(u32::MAX);
+    (0..pieces)
+        .zip(chunks)
+        .map(|(piece, digests)| SeenPiece {
+            page: SeenPage {
+                digests: digests.to_vec(),
+                ..page.clone()
+            },
+            piece,
+            pieces,
+        })
+        .collect()
+}
+
+#[derive(Serialize, Deserialize)]
+struct Form {
+    source: SourceName,
+    generation: Generation,
+    at: Timestamp,
+    from: Timestamp,
+    lane: Lane,
+    page: u64,
+    piece: u32,
+    pieces: u32,
+    #[serde(default, skip_serializing_if = "is_default")]
+    pass: u32,
+    digests: String,
+    expires_at: Timestamp,
+}
+
+impl Stored for SeenPiece {
+    fn to_attributes(&self) -> Attributes {
+        let Self {
+            page,
+            piece,
+            pieces,
+        } = self.clone();
+        write(&Form {
+            source: page.by.source,
+            generation: page.by.generation,
+            at: page.at,
+            from: page.from,
+            lane: page.lane,
+            page: page.page,
+            piece,
+            pieces,
+            pass: page.pass,
+            digests: to_text(&page.digests),
+            expires_at: page.expires_at,
+        })
+    }
+
+    fn from_attributes(key: &str, attributes: Attributes) -> Result<Self, StateError> {
+        read(key, attributes, Form::into_piece)
+    }
+}
+
+impl Form {
+    fn into_piece(self) -> Result<SeenPiece, String> {
+        let by = SeenBy {
+            source: self.source,
+            generation: self.generation,
+        };
+        let page = SeenPage {
+            by,
+            at: self.at,
+            from: self.from,
+            lane: self.lane,
+            page: self.page,
+            pass: self.pass,
+            digests: from_text(&self.digests)?,
+            expires_at: self.expires_at,
+        };
+        Ok(SeenPiece {
+            page,
+            piece: self.piece,
+            pieces: self.pieces,
+        })
+    }
+}
+
+fn to_text(digests: &[u64]) -> String {
+    let bytes: Vec<u8> = digests.iter().flat_map(|it| it.to_be_bytes()).collect();
+    packed::to_text(&bytes)
+}
+
+fn from_text(text: &str) -> Result<Vec<u64>, String> {
+    let bytes = packed::to_bytes(text).unwrap_or_else(|| vec![0]);
+    let (digests, rest) = bytes.as_chunks::<8>();
+    if !rest.is_empty() {
+        return Err(format!("`{DIGESTS}` is not made of digests of 8 bytes"));
+    }
+    Ok(digests.iter().map(|it| u64::from_be_bytes(*it)).collect())
+}

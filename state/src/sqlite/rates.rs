@@ -1,0 +1,50 @@
+//! Rate groups: their gates, and the turns their workers reserve.
+
+use rusqlite::Connection;
+use windlass_core::ids::RateGroup;
+use windlass_core::source::RateGate;
+use windlass_core::time::Timestamp;
+use windlass_core::turns::{TurnsAsked, TurnsGiven, give};
+
+use super::tables::RATES;
+use crate::apply::stays_closed;
+use crate::error::StateError;
+use crate::item::RateItem;
+
+/// What is stored of `group`, or what is true while nothing is.
+pub(super) fn of(connection: &Connection, group: &RateGroup) -> Result<RateItem, StateError> {
+    let mut found = RATES.find(connection, "rate_group = ?1", (group.as_str(),))?;
+    Ok(found.pop().unwrap_or_else(|| RateItem::new(group.clone())))
+}
+
+/// Closes the gate of a group, in a transaction of the caller's.
+pub(super) fn close(
+    connection: &Connection,
+    gate: &RateGate,
+    now: Timestamp,
+) -> Result<(), StateError> {
+    let stored = of(connection, &gate.group)?;
+    if stays_closed(stored.gate.as_ref(), gate, now) {
+        return Ok(());
+    }
+    let gate = Some(gate.clone());
+    RATES.put(connection, &RateItem { gate, ..stored })
+}
+
+/// Reserves turns of `group`, in a transaction of the caller's.
+pub(super) fn take_turns(
+    connection: &Connection,
+    group: &RateGroup,
+    asked: &TurnsAsked,
+) -> Result<TurnsGiven, StateError> {
+    let stored = of(connection, group)?;
+    let (given, next_turn) = give(stored.gate.as_ref(), stored.next_turn, asked);
+    if next_turn.is_some() {
+        let next = RateItem {
+            next_turn,
+            ..stored
+        };
+        RATES.put(connection, &next)?;
+    }
+    Ok(given)
+}
