@@ -34,13 +34,10 @@ enum Outcome {
     Page(Page),
     /// The vendor rejected an access token that may have run out; worth one more try with a new one.
     Stale(Failure),
-    /// The vendor, or its token endpoint, rejected what the secret says; only another secret helps.
+    /// The vendor, or its token endpoint, refused for good, perhaps what the secret says; if so, only
+    /// another secret helps.
     Rejected(Failure),
 }
-
-/// How a token endpoint refuses a key or a client: `invalid_grant` and `invalid_client` of
-/// <https://www.rfc-editor.org/rfc/rfc6749#section-5.2>.
-const GRANT_REFUSED: [u16; 2] = [400, 401];
 
 impl<T: Transport> Client<T> {
     /// A client for one source. Sends nothing yet.
@@ -61,8 +58,8 @@ impl<T: Transport> Client<T> {
     }
 
     /// The same client, for credentials made of `secret`, which `source` can read again: when the
-    /// vendor rejects them, it is read once more, and the request is repeated if it has changed.
-    /// At most one such read a minute.
+    /// vendor refuses a request for good, in whatever words, it is read once more, and the request
+    /// is repeated if it has changed. At most one such read a minute.
     pub fn with_renewal(mut self, secret: SecretString, source: Arc<dyn SecretSource>) -> Self {
         self.keys = self.keys.with_renewal(secret, source);
         self
@@ -106,7 +103,7 @@ impl<T: Transport> Client<T> {
         if let Outcome::Stale(failure) | Outcome::Rejected(failure) = outcome {
             let (auth, now) = (self.connector.auth(), self.clock.now());
             let renewed = self.keys.renewed(used, auth, failure, now).await?;
-            debug!(connector, "credentials rejected; the secret has changed");
+            debug!(connector, "request refused; the secret has changed");
             outcome = self.exchange(&renewed, &request, span, token).await?;
         }
         match outcome {
@@ -136,7 +133,7 @@ impl<T: Transport> Client<T> {
         let pass = credentials.authorize(&mut request, &self.transport, clock, entropy);
         let pass = match pass.await {
             Ok(pass) => pass,
-            Err(failure) if is_refused_grant(&failure) => return Ok(Outcome::Rejected(failure)),
+            Err(failure) if is_refusal(&failure) => return Ok(Outcome::Rejected(failure)),
             Err(failure) => return Err(failure),
         };
         let reply = self.transport.send(&request).await;
@@ -147,8 +144,9 @@ impl<T: Transport> Client<T> {
         // The manifest has the first word: a vendor may say something else with a 401.
         match self.connector.read(span, token, &reply, self.clock.now()) {
             Ok(page) => Ok(Outcome::Page(page)),
-            Err(failure) if reply.status == 401 && failure.class == FailureClass::Block => {
-                let is_stale = credentials.rejected(pass).await;
+            Err(failure) if is_refusal(&failure) => {
+                // A token that has run out is a 401: RFC 6750, section 3.1.
+                let is_stale = reply.status == 401 && credentials.rejected(pass).await;
                 Ok(if is_stale {
                     Outcome::Stale(failure)
                 } else {
@@ -171,11 +169,10 @@ impl<T: Transport> Client<T> {
     }
 }
 
-/// Whether the token endpoint, the only one heard of before the request itself, refuses what it was
-/// shown.
-fn is_refused_grant(failure: &Failure) -> bool {
-    let status = failure.status.unwrap_or_default();
-    failure.class == FailureClass::Block && GRANT_REFUSED.contains(&status)
+/// Whether a reply, the vendor's or its token endpoint's, refuses for good. It need not name the
+/// credentials as the reason: to a revoked key some answer 403 or 404, or an error inside a 200.
+fn is_refusal(failure: &Failure) -> bool {
+    failure.class == FailureClass::Block && failure.status.is_some()
 }
 
 impl<T> fmt::Debug for Client<T> {

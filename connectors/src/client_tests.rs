@@ -44,6 +44,7 @@ page: {{ token: {{ link: next }}, to: url, end: [token_absent] }}
 records: {{ path: ., order: unknown }}
 errors:
   - {{ status: 401, path: code, in: [slow_down], class: rate }}
+  - {{ status: 200, path: ok, in: ["false"], class: block }}
 error_body: {{ code: code, message: message }}
 "#
     );

@@ -3,6 +3,7 @@
 
 pub mod auth;
 pub(crate) mod check;
+mod check_records;
 pub mod errors;
 pub mod page;
 mod placeholders;

@@ -105,6 +105,15 @@ fn a_unit_finer_than_its_format_is_refused() {
 }
 
 #[test]
+fn a_unit_of_which_three_are_no_number_is_refused() {
+    let text = sample("", "").replace("unit: 1ms", "unit: 290000000y");
+    let error = Manifest::load("sample.yaml", &text)
+        .unwrap_err()
+        .to_string();
+    insta::assert_snapshot!(error, @"sample.yaml:15:9: `window.unit`: is longer than a year");
+}
+
+#[test]
 fn a_token_needs_a_place_and_a_window_needs_an_end() {
     let no_place = "page:\n  token: { body: next }\n  end: [token_absent]\n";
     insta::assert_snapshot!(error("page", no_place), @"sample.yaml:21:3: `page`: the token goes nowhere; add `to: { query: NAME }`, or `to: url` for a next link");
@@ -139,4 +148,29 @@ fn a_rule_for_every_good_page_is_refused() {
 fn a_setting_of_another_kind_of_auth_is_refused() {
     insta::assert_snapshot!(error("auth", "auth: { kind: bearer, subject: x }\n"), @"sample.yaml:7:32: `auth.subject`: does not belong to this kind of auth");
     insta::assert_snapshot!(error("auth", "auth: { kind: header }\n"), @"sample.yaml:7:7: `auth`: kind `header` needs `headers`; add `headers: [{ name: ... }]`");
+}
+
+#[test]
+fn a_strict_order_needs_a_time_that_requests_filter_on() {
+    let records = |more: &str| format!("records:\n  path: items\n  strict: true\n{more}");
+    insta::assert_snapshot!(error("records", &records("  order: oldest_first\n")), @"sample.yaml:26:11: `records.strict`: needs an order by time; name the documented `order` and `time`, or leave `strict` out");
+    insta::assert_snapshot!(error("records", &records("  order: unknown\n  time: { path: at, format: rfc3339 }\n")), @"sample.yaml:26:11: `records.strict`: needs an order by time; name the documented `order` and `time`, or leave `strict` out");
+    let ordered = records("  order: oldest_first\n  time: { path: at, format: rfc3339 }\n");
+    let text = sample("records", &ordered);
+    assert!(Manifest::load("sample.yaml", &text).is_ok());
+    let arrival = text.replace("clock: event", "clock: arrival");
+    assert!(Manifest::load("sample.yaml", &arrival).is_err());
+}
+
+#[test]
+fn sweeps_need_ids_and_an_ascending_list() {
+    let with = |sweeps: &str| {
+        sample("", "").replace("initial: 1h", &format!("initial: 1h\n  sweeps: {sweeps}"))
+    };
+    let without_id = with("[24h]").replace("  id: [id]\n", "");
+    assert_ne!(without_id, with("[24h]"));
+    let error = |text: &str| Manifest::load("sample.yaml", text).unwrap_err().to_string();
+    assert!(Manifest::load("sample.yaml", &with("[24h, 72h]")).is_ok());
+    insta::assert_snapshot!(error(&without_id), @"sample.yaml:19:11: `window.sweeps`: needs ids that are the same on every reading; name the paths of `records.id`, or leave `sweeps` out");
+    insta::assert_snapshot!(error(&with("[72h, 24h]")), @"sample.yaml:19:11: `window.sweeps`: must be ascending; write it like `sweeps: [24h, 72h]`");
 }

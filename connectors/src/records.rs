@@ -272,8 +272,18 @@ impl<'a> Visitor<'a> for Seed<'_, '_, 'a> {
         self.found.elements_wrong |= matches!(node.leads, Some(Step::Key(_)));
         if node.elements {
             self.found.has_array = true;
-            while let Some(element) = seq.next_element()? {
+            for index in 0.. {
+                let Some(element) = seq.next_element::<&'a RawValue>()? else {
+                    break;
+                };
                 self.found.elements.push(element);
+                if let Some(child) = node.index(index) {
+                    // A path that goes on into the array: the element was read whole, so it is
+                    // read again.
+                    let mut reader = serde_json::Deserializer::from_str(element.get());
+                    let inside = self.child(child).deserialize(&mut reader);
+                    inside.map_err(A::Error::custom)?;
+                }
             }
             return Ok(());
         }

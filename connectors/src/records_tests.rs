@@ -49,6 +49,26 @@ fn records_are_the_bytes_the_vendor_sent() {
 }
 
 #[test]
+fn a_path_into_the_array_of_records_is_read_beside_its_elements() {
+    for (at, into, json) in [
+        (
+            "items",
+            "items[1].next",
+            r#"{"items":[{"next":1},{"next":"2"},3]}"#,
+        ),
+        (".", "[1].next", r#"[{"next":1},{"next":"2"},3]"#),
+    ] {
+        let mut paths = Paths::default();
+        paths.elements(&path(at));
+        let (next, absent) = (paths.add(&path(into)), paths.add(&path("[9]")));
+        let found = paths.read(json).unwrap();
+        assert_eq!(found.elements().unwrap().len(), 3, "{json}");
+        assert_eq!(found.get(next).as_deref(), Some("2"), "{json}");
+        assert_eq!(found.get(absent), None, "{json}");
+    }
+}
+
+#[test]
 fn a_missing_or_null_array_is_told_from_an_empty_one_and_from_any_other_thing() {
     for none in [
         "{}",

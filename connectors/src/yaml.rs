@@ -42,10 +42,20 @@ impl std::error::Error for YamlError {}
 
 /// Reads `text`, the content of `file`, as a `T`.
 pub fn load<T: DeserializeOwned>(file: &str, text: &str) -> Result<T, YamlError> {
+    serde_saphyr::from_str_with_options(text, options())
+        .map_err(|error| describe(file, text, &error))
+}
+
+/// Deepest nesting: no file of ours has more than six levels, and each takes stack to read.
+const DEPTH_MAX: usize = 16;
+
+/// How every text is read, also when it is read again to place an error.
+fn options() -> serde_saphyr::Options {
     let mut options = serde_saphyr::Options::default();
     options.with_snippet = false;
     options.strict_booleans = true;
-    serde_saphyr::from_str_with_options(text, options).map_err(|error| describe(file, text, &error))
+    options.budget = serde_saphyr::budget! { max_depth: DEPTH_MAX };
+    options
 }
 
 /// An error about `field` (`page.token`, `errors[2].status`), placed where the field stands, or at
@@ -102,10 +112,16 @@ fn describe(file: &str, text: &str, error: &Error) -> YamlError {
         place = place.and_then(|place| value_until(text, place)).or(place);
     }
     let (problem, hint) = words(error);
+    let (line, column) = match (place, error) {
+        (Some(place), _) => (place.line(), place.column()),
+        // What an empty document lacks is to be written where the file begins.
+        (None, Error::SerdeMissingField { .. }) => (1, 1),
+        (None, _) => (0, 0),
+    };
     YamlError {
         file: file.to_owned(),
-        line: place.map_or(0, |place| place.line()),
-        column: place.map_or(0, |place| place.column()),
+        line,
+        column,
         problem,
         hint,
     }

@@ -113,6 +113,26 @@ fn a_key_given_twice_is_refused() {
 }
 
 #[test]
+fn nesting_deeper_than_any_file_of_ours_is_refused_at_its_place() {
+    let nested = |depth| format!("tags: {}x{}\n", "[".repeat(depth), "]".repeat(depth));
+    for depth in [DEPTH_MAX, 60, 5_000] {
+        let error = error(&nested(depth));
+        assert!(error.starts_with("a.yaml:1:"), "{error}");
+    }
+    let deepest = nested(DEPTH_MAX - 1);
+    let found: Result<serde_json::Value, _> = load("a.yaml", &deepest);
+    assert!(found.is_ok(), "{found:?}");
+}
+
+#[test]
+fn what_a_document_of_nothing_lacks_is_missed_at_its_start() {
+    for text in ["---\n", "---\n---\nwindow: { initial: 1 }\n"] {
+        let error = error(text);
+        assert!(error.starts_with("a.yaml:1:1: field `"), "{error}");
+    }
+}
+
+#[test]
 fn broken_yaml_is_placed() {
     assert!(error("window: [\n").starts_with("a.yaml:"));
 }

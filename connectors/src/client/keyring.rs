@@ -15,8 +15,8 @@ use crate::exchange::Failure;
 use crate::manifest::AuthSpec;
 use crate::secret::SecretSource;
 
-/// How long the answer about a rejected secret stands: a vendor that rejects every request must not
-/// turn each of them into a read.
+/// How long the answer about a rejected secret stands: a vendor that refuses every request, for this
+/// reason or another, must not turn each of them into a read.
 const REREAD_EVERY_MS: i64 = MINUTE_MS;
 /// Credentials remembered after they were replaced, so that a late complaint about them is still
 /// recognised. They are replaced at most once in [`REREAD_EVERY_MS`], and no request lasts longer
@@ -69,7 +69,8 @@ impl Keyring {
         Arc::clone(&self.lock().current)
     }
 
-    /// Other credentials than `used`, which the vendor has rejected with `rejected`.
+    /// Other credentials than `used`, to which the vendor has said `rejected`: perhaps because they
+    /// have been replaced.
     ///
     /// Fails with what there is to say when there are none: with `rejected` itself if the secret is
     /// still the same, cannot be had, or has been asked for within the last minute; with an outage if
@@ -158,6 +159,9 @@ impl Held {
     }
 }
 
+#[cfg(test)]
+#[path = "refusal_tests.rs"]
+mod refusal_tests;
 #[cfg(test)]
 #[path = "keyring_tests.rs"]
 mod tests;

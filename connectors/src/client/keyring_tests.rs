@@ -3,26 +3,24 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use windlass_core::clock::{ManualClock, SeededEntropy};
 
 use crate::client::Client;
-use crate::client::tests::{
-    BEARER, CANARY, OAUTH, TOKEN_PATH, connector, reply, span, tokens_asked,
-};
-use crate::exchange::{ApiRequest, ApiResponse, Headers};
+use crate::client::tests::{BEARER, CANARY, OAUTH, connector, reply, span};
+use crate::exchange::{ApiResponse, Headers};
 use crate::scripted::ScriptedTransport;
 use crate::secret::{SecretError, SecretRead, SecretRef};
 
 use super::*;
 
-const NEWER: &str = "newer-7a40d1b3";
+pub(super) const NEWER: &str = "newer-7a40d1b3";
 
 /// A place that holds one secret after the other; the last one stays.
 #[derive(Debug)]
-struct Place {
+pub(super) struct Place {
     values: Vec<Result<&'static str, Trouble>>,
     reads: AtomicUsize,
 }
 
 #[derive(Debug, Clone, Copy)]
-enum Trouble {
+pub(super) enum Trouble {
     Unwell,
     Denied,
 }
@@ -32,14 +30,14 @@ fn reference() -> SecretRef {
 }
 
 impl Place {
-    fn with(values: &[Result<&'static str, Trouble>]) -> Arc<Self> {
+    pub(super) fn with(values: &[Result<&'static str, Trouble>]) -> Arc<Self> {
         Arc::new(Self {
             values: values.to_vec(),
             reads: AtomicUsize::new(0),
         })
     }
 
-    fn reads(&self) -> usize {
+    pub(super) fn reads(&self) -> usize {
         self.reads.load(Ordering::SeqCst)
     }
 }
@@ -73,7 +71,7 @@ fn oauth_secret(value: &str) -> String {
 }
 
 /// A client that began with [`CANARY`], and its clock.
-fn client(
+pub(super) fn client(
     auth: &str,
     transport: &ScriptedTransport,
     place: &Arc<Place>,
@@ -241,86 +239,6 @@ async fn two_fetches_rejected_together_read_the_secret_once() {
     let (one, two) = tokio::join!(client.fetch(span(), None), client.fetch(span(), None));
     assert!(one.is_ok() && two.is_ok(), "{one:?} {two:?}");
     assert_eq!((transport.requests().len(), place.reads()), (4, 1));
-}
-
-#[tokio::test]
-async fn a_401_that_the_manifest_explains_otherwise_costs_no_read() {
-    let transport = ScriptedTransport::new(|_| Ok(reply(401, r#"{"code":"slow_down"}"#)));
-    let place = Place::with(&[Ok(NEWER)]);
-    let (client, _) = client(BEARER, &transport, &place);
-    let failure = client.fetch(span(), None).await.unwrap_err();
-    assert_eq!((failure.class, place.reads()), (FailureClass::Rate, 0));
-}
-
-#[tokio::test]
-async fn any_other_refusal_costs_no_read() {
-    let transport = ScriptedTransport::new(|_| Ok(reply(403, "{}")));
-    let place = Place::with(&[Ok(NEWER)]);
-    let (client, _) = client(BEARER, &transport, &place);
-    let failure = client.fetch(span(), None).await.unwrap_err();
-    assert_eq!((failure.class, place.reads()), (FailureClass::Block, 0));
-}
-
-/// The client secret that a request to the token endpoint shows.
-fn shows(request: &ApiRequest, secret: &str) -> bool {
-    use base64::Engine;
-    let encoded = base64::engine::general_purpose::STANDARD.encode(format!("id:{secret}"));
-    request.header("authorization") == Some(format!("Basic {encoded}").as_str())
-}
-
-#[tokio::test]
-async fn a_key_that_the_token_endpoint_refuses_is_read_again() {
-    for (status, error) in [(400, "invalid_grant"), (401, "invalid_client")] {
-        let transport = ScriptedTransport::new(move |request| {
-            Ok(if request.url.path() != TOKEN_PATH {
-                reply(200, "[]")
-            } else if shows(request, NEWER) {
-                reply(200, r#"{"access_token":"access-token","token_type":"b"}"#)
-            } else {
-                reply(status, &format!(r#"{{"error":"{error}"}}"#))
-            })
-        });
-        let newer = r#"{"client_id":"id","client_secret":"newer-7a40d1b3"}"#;
-        let place = Place::with(&[Ok(newer)]);
-        let (client, _) = client(OAUTH, &transport, &place);
-        client.fetch(span(), None).await.unwrap();
-        assert_eq!((tokens_asked(&transport), place.reads()), (2, 1), "{error}");
-    }
-}
-
-#[tokio::test]
-async fn a_token_endpoint_that_is_unwell_or_forbids_costs_no_read() {
-    for (status, class) in [
-        (403, FailureClass::Block),
-        (429, FailureClass::Rate),
-        (503, FailureClass::Outage),
-    ] {
-        let transport = ScriptedTransport::new(move |_| Ok(reply(status, "{}")));
-        let place = Place::with(&[Ok(NEWER)]);
-        let (client, _) = client(OAUTH, &transport, &place);
-        let failure = client.fetch(span(), None).await.unwrap_err();
-        assert_eq!((failure.class, place.reads()), (class, 0), "{failure}");
-    }
-}
-
-#[tokio::test]
-async fn a_fresh_token_that_is_rejected_too_makes_the_key_be_read_again() {
-    let transport = ScriptedTransport::new(move |request| {
-        let is_token = request.url.path() == TOKEN_PATH;
-        let is_new = request.header("authorization") == Some("Bearer new-access-token");
-        let token = |name| format!(r#"{{"access_token":"{name}-access-token","token_type":"b"}}"#);
-        Ok(match (is_token, is_token && shows(request, NEWER)) {
-            (true, true) => reply(200, &token("new")),
-            (true, false) => reply(200, &token("old")),
-            (false, _) if is_new => reply(200, "[]"),
-            (false, _) => reply(401, "{}"),
-        })
-    });
-    let newer = r#"{"client_id":"id","client_secret":"newer-7a40d1b3"}"#;
-    let place = Place::with(&[Ok(newer)]);
-    let (client, _) = client(OAUTH, &transport, &place);
-    client.fetch(span(), None).await.unwrap();
-    assert_eq!((tokens_asked(&transport), place.reads()), (3, 1));
 }
 
 /// P6 confined: credentials go to the configured origins only, and are neither logged nor stored.

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use url::Url;
 use windlass_core::RateGroup;
+use windlass_core::source as core;
 
 use super::bounds::Bounds;
 use super::endpoint::endpoint;
@@ -11,7 +12,7 @@ use super::{Connector, Pager, RecordPlan, Rule, Signals, Source};
 use crate::exchange::Origin;
 use crate::manifest::auth::{Auth, AuthKind};
 use crate::manifest::check;
-use crate::manifest::page::{EndTest, TokenSource};
+use crate::manifest::page::{EndTest, Order, Records, TokenSource};
 use crate::manifest::text::{Millis, Template};
 use crate::manifest::{AuthScheme, AuthSpec, Manifest};
 use crate::records::Paths;
@@ -67,6 +68,12 @@ pub struct Defaults {
     pub requests_per_minute: Option<u32>,
     /// Whether one page may be fetched ahead.
     pub prefetch: bool,
+    /// The order of records across the pages of a window, if the vendor documents it.
+    pub strict_order: Option<core::Order>,
+    /// How old settled time is when it is read again for late events.
+    pub sweeps_ms: Vec<i64>,
+    /// Whether records have ids of the vendor's own.
+    pub has_ids: bool,
 }
 
 /// Workers of a rate group at once when the manifest does not say.
@@ -233,6 +240,17 @@ fn defaults(
         group_in_flight: manifest.rate.max_in_flight.unwrap_or(GROUP_IN_FLIGHT),
         requests_per_minute: manifest.rate.requests_per_minute,
         prefetch: manifest.page.replayable,
+        strict_order: strict_order(&manifest.records),
+        sweeps_ms: window.sweeps.iter().map(|after| after.0).collect(),
+        has_ids: !manifest.records.id.is_empty(),
+    }
+}
+
+fn strict_order(records: &Records) -> Option<core::Order> {
+    match records.order {
+        Order::NewestFirst if records.strict => Some(core::Order::NewestFirst),
+        Order::OldestFirst if records.strict => Some(core::Order::OldestFirst),
+        Order::NewestFirst | Order::OldestFirst | Order::Unknown => None,
     }
 }
 

@@ -1,10 +1,13 @@
 //! What a reply means: a page, or which class of failure. The manifest's rules come first, in
 //! order; a reply that none matches is judged by its status.
 
+use std::borrow::Cow;
+
 use windlass_core::Timestamp;
 use windlass_core::limits;
 use windlass_core::retry::FailureClass;
 
+use super::request::escaped;
 use super::{Budget, Connector, Rule};
 use crate::exchange::{ApiResponse, Failure, one_line};
 use crate::records::Found;
@@ -123,15 +126,20 @@ impl Rule {
 /// Characters from which on a value of a next link counts as a token.
 const TOKEN_CHARS_MIN: usize = 6;
 
-/// `text` without the token, and without the values in its query when it is a link.
+/// `text` without the token, as it is and as a request has it, and when it is a link without the
+/// values in its query.
 fn without_token(text: &str, token: Option<&str>) -> String {
     let token = token.unwrap_or_default();
     if token.is_empty() {
         return text.to_owned();
     }
     let mut clean = text.replace(token, "***");
+    clean = clean.replace(&escaped(token), "***");
     if let Some((_, query)) = token.split_once('?') {
-        for (_, value) in url::form_urlencoded::parse(query.as_bytes()) {
+        let pairs = query.split('&').filter_map(|pair| pair.split_once('='));
+        let written = pairs.map(|(_, value)| Cow::Borrowed(value));
+        let meant = url::form_urlencoded::parse(query.as_bytes()).map(|(_, value)| value);
+        for value in written.chain(meant) {
             if value.chars().count() >= TOKEN_CHARS_MIN {
                 clean = clean.replace(value.as_ref(), "***");
             }

@@ -158,5 +158,15 @@ fn the_vendors_words_are_short_on_one_line_and_without_the_token() {
         without_token("after abc+def is gone; limit 5", Some(link)),
         "after *** is gone; limit 5"
     );
+    assert_eq!(
+        without_token("after abc%2Bdef is gone; limit 5", Some(link)),
+        "after *** is gone; limit 5",
+        "a value may be said as the link has it"
+    );
+    assert_eq!(
+        without_token("no page a%2Fb%3D or a/b=", Some("a/b=")),
+        "no page *** or ***",
+        "a token may be said as the request had it"
+    );
     assert_eq!(without_token("kept", Some("")), "kept");
 }

@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use bytes::Bytes;
 use chrono::{DateTime, NaiveDateTime};
 use serde_json::value::RawValue;
+use windlass_core::breaks::{Break, broken};
 use windlass_core::limits;
 use windlass_core::retry::FailureClass;
 use windlass_core::{Span, Timestamp};
@@ -148,6 +149,9 @@ impl Connector {
         found: &Found<'_>,
         records: usize,
     ) -> bool {
+        if broken(Break::EmptyPageEnds) && records == 0 {
+            return true;
+        }
         self.pager.end.iter().any(|test| match test {
             EndTest::TokenAbsent => next.is_none(),
             EndTest::TokenUnchanged => next.is_some() && next == token && records == 0,
@@ -288,6 +292,11 @@ fn parse_time(text: &str, format: TimeFormat) -> Option<Timestamp> {
         TimeFormat::EpochMs => text.parse().ok().map(Timestamp::from_ms),
         TimeFormat::EpochS => {
             let (seconds, fraction) = text.split_once('.').unwrap_or((text, "0"));
+            // Only the first three places are read below, and numbers also with a sign.
+            let digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+            if !digits(seconds) || !digits(fraction) {
+                return None;
+            }
             let fraction: u32 = format!("{fraction:0<3.3}").parse().ok()?;
             let seconds: u32 = seconds.parse().ok()?;
             Some(Timestamp::from_ms(

@@ -393,3 +393,21 @@ fn the_neighbours_records_are_trimmed_and_counted() {
         .unwrap();
     assert_eq!((page.records.len(), page.trimmed), (4, 2));
 }
+
+#[test]
+fn a_number_of_seconds_with_anything_but_digits_is_no_time() {
+    let read = |text| parse_time(text, TimeFormat::EpochS).map(Timestamp::as_ms);
+    assert_eq!(read("1767225600"), Some(1_767_225_600_000));
+    assert_eq!(read("1767225600.0129"), Some(1_767_225_600_012));
+    for text in [
+        "",
+        "+1",
+        "-1",
+        "1.+5",
+        "1767225600.123:59-01:00",
+        "1.5999-12-31T23",
+        "1e9",
+    ] {
+        assert_eq!(read(text), None, "{text}");
+    }
+}

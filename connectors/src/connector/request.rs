@@ -18,6 +18,11 @@ const RESERVED: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'_')
     .remove(b'~');
 
+/// `text` as the query of a request has it.
+pub(super) fn escaped(text: &str) -> String {
+    utf8_percent_encode(text, RESERVED).to_string()
+}
+
 impl Connector {
     /// The request for the first page of `span`, or for the page that `token` names.
     ///
@@ -95,10 +100,7 @@ impl Connector {
         pairs.extend(extra);
         let pairs: Vec<String> = pairs
             .iter()
-            .map(|(name, value)| {
-                let encode = |text| utf8_percent_encode(text, RESERVED);
-                format!("{}={}", encode(name), encode(value))
-            })
+            .map(|(name, value)| format!("{}={}", escaped(name), escaped(value)))
             .collect();
         let query = pairs.join("&");
         let mut url = self.endpoint.clone();

@@ -4,6 +4,7 @@ use windlass_core::time::{DAY_MS, SECOND_MS};
 
 use super::Manifest;
 use super::auth::AuthKind;
+use super::check_records;
 use super::page::{EndTest, TokenTarget};
 use super::placeholders::placeholders;
 use super::request::{BoundFormat, Mode};
@@ -34,6 +35,7 @@ pub(super) fn check(manifest: &Manifest) -> Result<(), Fault> {
     auth(manifest)?;
     window(manifest)?;
     page(manifest)?;
+    check_records::records(manifest)?;
     rate(manifest)?;
     errors(manifest)
 }
@@ -166,6 +168,9 @@ fn auth(manifest: &Manifest) -> Result<(), Fault> {
     Ok(())
 }
 
+/// Longest unit: no vendor counts time in more than years, and a few of them must fit a number.
+const UNIT_MS_MAX: i64 = 366 * DAY_MS;
+
 fn window(manifest: &Manifest) -> Result<(), Fault> {
     let window = &manifest.window;
     if window.mode == Mode::Tail {
@@ -185,6 +190,9 @@ fn window(manifest: &Manifest) -> Result<(), Fault> {
             "is finer than `format` can write",
             &hint,
         ));
+    }
+    if unit_ms > UNIT_MS_MAX {
+        return Err(fault("window.unit", "is longer than a year", ""));
     }
     let overrides = window.overrides.iter().enumerate();
     let spans = overrides

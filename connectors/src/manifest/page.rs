@@ -103,6 +103,10 @@ pub struct Records {
     pub time: Option<RecordTime>,
     /// The order of records within a window.
     pub order: Order,
+    /// The vendor documents that order across the pages of a request with both bounds, by the time
+    /// the request filters on: a window that cannot finish may then be split where it has got to.
+    #[serde(default)]
+    pub strict: bool,
 }
 
 /// Where a record says when it happened, and how.

@@ -71,6 +71,10 @@ pub struct Window {
     pub max_span: Option<Millis>,
     /// How long the vendor keeps records.
     pub max_lookback: Option<Millis>,
+    /// How old settled time is when it is read again for late events, once for each, ascending. For
+    /// vendors that publish some events later than `settle`.
+    #[serde(default)]
+    pub sweeps: Vec<Millis>,
     /// Other values for sources with certain parameters; the last that applies wins.
     #[serde(default)]
     pub overrides: Vec<Override>,

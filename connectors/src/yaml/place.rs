@@ -6,9 +6,11 @@ use serde::Deserialize;
 use serde::de::{IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_saphyr::{Location, Spanned};
 
+use super::options;
+
 /// Where `field` stands in `text`.
 pub(super) fn locate(text: &str, field: &str) -> Option<Location> {
-    let root: Spanned<Node> = serde_saphyr::from_str(text).ok()?;
+    let root: Spanned<Node> = serde_saphyr::from_str_with_options(text, options()).ok()?;
     let mut at = &root;
     let names = field.split(['.', '[', ']']).filter(|name| !name.is_empty());
     for name in names {
@@ -33,7 +35,7 @@ pub(super) fn locate(text: &str, field: &str) -> Option<Location> {
 
 /// Where the last value that begins at or before `place` stands in `text`.
 pub(super) fn value_until(text: &str, place: Location) -> Option<Location> {
-    let root: Spanned<Node> = serde_saphyr::from_str(text).ok()?;
+    let root: Spanned<Node> = serde_saphyr::from_str_with_options(text, options()).ok()?;
     let mut last = None;
     let mut open = vec![&root];
     while let Some(at) = open.pop() {

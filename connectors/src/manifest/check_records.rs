@@ -1,0 +1,30 @@
+//! What must hold for records that are split at their order or read again by sweeps.
+
+use super::Manifest;
+use super::check::{Fault, fault};
+use super::page::Order;
+use super::request::FilterClock;
+
+pub(super) fn records(manifest: &Manifest) -> Result<(), Fault> {
+    let records = &manifest.records;
+    if records.strict && (records.order == Order::Unknown || records.time.is_none()) {
+        let hint = "name the documented `order` and `time`, or leave `strict` out";
+        return Err(fault("records.strict", "needs an order by time", hint));
+    }
+    if records.strict && manifest.window.clock != FilterClock::Event {
+        let hint = "leave it out unless `window.clock` is `event`";
+        let problem = "needs the time that requests filter on";
+        return Err(fault("records.strict", problem, hint));
+    }
+    let sweeps = &manifest.window.sweeps;
+    if !sweeps.is_empty() && records.id.is_empty() {
+        let hint = "name the paths of `records.id`, or leave `sweeps` out";
+        let problem = "needs ids that are the same on every reading";
+        return Err(fault("window.sweeps", problem, hint));
+    }
+    if sweeps.windows(2).any(|pair| pair[0].0 >= pair[1].0) {
+        let hint = "write it like `sweeps: [24h, 72h]`";
+        return Err(fault("window.sweeps", "must be ascending", hint));
+    }
+    Ok(())
+}
