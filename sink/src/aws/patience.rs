@@ -3,12 +3,18 @@
 use windlass_core::retry::full_jitter;
 use windlass_core::{Clock, Entropy, Timestamp};
 
-/// Tries of one call, whatever they achieve: bounds the loop when the clock stands still.
+/// Tries in a row that achieve nothing: bounds the loop when the clock stands still.
 pub(super) const TRIES_MAX: u32 = 24;
-/// The most that may lie between the first try and the last one, in milliseconds: a worker keeps
-/// ten seconds or more to give its window back, and a stream that is overloaded for longer is
-/// better waited for by nobody.
+/// The most that may lie between the first of these tries and the last one, in milliseconds: a
+/// worker keeps ten seconds or more to give its window back, and a stream that takes nothing for
+/// longer is better waited for by nobody.
 pub(super) const WAIT_MS_MAX: i64 = 15_000;
+/// Tries of one call in all, while each few of them achieve something.
+pub(super) const TRIES_IN_ALL_MAX: u32 = 4 * TRIES_MAX;
+/// The most that may lie between the first try and the last one, in milliseconds, while something is
+/// achieved: giving up means that what was taken is delivered again later, but a page can have
+/// several calls, and a run has five minutes unless configured otherwise.
+pub(super) const WAIT_IN_ALL_MS_MAX: i64 = 4 * WAIT_MS_MAX;
 /// Bound of the first delay, in milliseconds.
 const DELAY_MIN_MS: i64 = 100;
 /// Bound of every delay, in milliseconds: quotas of both services are per second.
@@ -23,27 +29,44 @@ pub(super) struct Patience<'a> {
     entropy: &'a dyn Entropy,
     started: Timestamp,
     tries: u32,
+    /// When a try last achieved something, and how many there were by then: at first, the start.
+    progress: (Timestamp, u32),
 }
 
 impl<'a> Patience<'a> {
     /// For a call that is about to be tried for the first time.
     pub(super) fn new(clock: &'a dyn Clock, entropy: &'a dyn Entropy) -> Self {
+        let started = clock.now();
         Self {
             clock,
             entropy,
-            started: clock.now(),
+            started,
             tries: 0,
+            progress: (started, 0),
         }
     }
 
-    /// Waits after a try that failed, each time up to twice as long, with full jitter. False, and
-    /// at once, when there shall be no further try.
+    /// The try just made achieved a part of what it should: it is worth as many more as the first
+    /// one, within the bounds for all of them. The waits between them stay as long as they are.
+    pub(super) fn progressed(&mut self) {
+        self.progress = (self.clock.now(), self.tries + 1);
+    }
+
+    /// Waits after a try that failed, or not wholly succeeded, each time up to twice as long, with
+    /// full jitter. False, and at once, when there shall be no further try.
     pub(super) async fn wait(&mut self) -> bool {
         let doublings = self.tries.min(DOUBLINGS_MAX);
         let delay_max_ms = (DELAY_MIN_MS << doublings).min(DELAY_MAX_MS);
         let delay_ms = full_jitter(delay_max_ms, self.entropy.next_u64());
         self.tries += 1;
-        if self.tries >= TRIES_MAX || self.spent_ms() + delay_ms > WAIT_MS_MAX {
+        let (progress_at, progress_tries) = self.progress;
+        let fruitless = self.tries - progress_tries;
+        let until = self.clock.now().plus_ms(delay_ms);
+        if fruitless >= TRIES_MAX
+            || until.ms_since(progress_at) > WAIT_MS_MAX
+            || self.tries >= TRIES_IN_ALL_MAX
+            || until.ms_since(self.started) > WAIT_IN_ALL_MS_MAX
+        {
             return false;
         }
         self.clock.sleep(delay_ms).await;
@@ -92,6 +115,37 @@ mod tests {
         for seed in 0..200 {
             let (tries, _) = exhausted(seed, 10_000).await;
             assert_eq!(tries, 2);
+        }
+    }
+
+    #[tokio::test]
+    async fn each_progress_is_worth_another_wait_up_to_the_bounds_for_all() {
+        for seed in 0..200 {
+            let (clock, entropy) = (ManualClock::at(Timestamp::MIN), SeededEntropy::new(seed));
+            let mut patience = Patience::new(&clock, &entropy);
+            patience.progressed();
+            while patience.wait().await {
+                patience.progressed();
+            }
+            assert!(clock.slept_ms() > 2 * WAIT_MS_MAX, "{}", clock.slept_ms());
+            assert!(clock.slept_ms() <= WAIT_IN_ALL_MS_MAX);
+            assert!(patience.tries <= TRIES_IN_ALL_MAX, "{}", patience.tries);
+        }
+    }
+
+    #[tokio::test]
+    async fn after_the_last_progress_it_ends_as_if_nothing_had_been_achieved() {
+        for seed in 0..200 {
+            let (clock, entropy) = (ManualClock::at(Timestamp::MIN), SeededEntropy::new(seed));
+            let mut patience = Patience::new(&clock, &entropy);
+            for _ in 0..10 {
+                assert!(patience.wait().await);
+            }
+            patience.progressed();
+            let (progress_ms, tries) = (clock.slept_ms(), patience.tries);
+            while patience.wait().await {}
+            assert!(clock.slept_ms() - progress_ms <= WAIT_MS_MAX);
+            assert!((8..=TRIES_MAX + 1).contains(&(patience.tries - tries)));
         }
     }
 

@@ -61,7 +61,8 @@ pub(super) trait Put: Sync {
     fn what(&self) -> String;
 }
 
-/// Puts `entries` until each is acknowledged, or `patience` ends, or the service refuses.
+/// Puts `entries` until each is acknowledged, or `patience` ends, or the service refuses. A service
+/// that takes some of them each time is given longer: whoever gives up has to put all of them again.
 pub(super) async fn put_all(
     to: &impl Put,
     entries: &[Entry],
@@ -73,13 +74,17 @@ pub(super) async fn put_all(
     loop {
         usage.called(resent);
         let answers = to.put(&pending).await;
-        let problem = match answers.and_then(|answers| answers.fitting(pending.len())) {
+        let before = pending.len();
+        let problem = match answers.and_then(|answers| answers.fitting(before)) {
             Ok(answers) => settle(&mut pending, answers, usage),
             Err(CallError::Again(problem)) => problem,
             Err(refused) => return Err(refused),
         };
         if pending.is_empty() {
             return Ok(());
+        }
+        if pending.len() < before {
+            patience.progressed();
         }
         if !patience.wait().await {
             let (spent, what) = (patience.spent(), to.what());

@@ -7,6 +7,7 @@ use proptest::prelude::*;
 use windlass_core::Timestamp;
 use windlass_core::clock::{ManualClock, SeededEntropy};
 
+use super::super::patience;
 use super::super::usage::UsageSnapshot;
 use super::*;
 
@@ -60,11 +61,20 @@ fn outcome(
     count: usize,
     script: Vec<Result<Answers, CallError>>,
 ) -> (Result<(), CallError>, Vec<Vec<usize>>, UsageSnapshot) {
-    let (clock, entropy) = (ManualClock::at(Timestamp::MIN), SeededEntropy::new(3));
+    let clock = ManualClock::at(Timestamp::MIN);
+    outcome_at(&clock, count, script)
+}
+
+fn outcome_at(
+    clock: &ManualClock,
+    count: usize,
+    script: Vec<Result<Answers, CallError>>,
+) -> (Result<(), CallError>, Vec<Vec<usize>>, UsageSnapshot) {
+    let entropy = SeededEntropy::new(3);
     let (usage, to) = (Usage::default(), Scripted::default());
     *to.script.lock().unwrap() = script.into();
     let runtime = tokio::runtime::Builder::new_current_thread().build();
-    let patience = Patience::new(&clock, &entropy);
+    let patience = Patience::new(clock, &entropy);
     let entries = entries(count);
     let put = put_all(&to, &entries, patience, &usage);
     let result = runtime.unwrap().block_on(put);
@@ -128,6 +138,49 @@ fn a_stream_that_stays_busy_is_given_up_with_its_last_reason() {
     };
     let expected = "stream `audit` has not taken 1 of 1 records: entry 0 failed";
     assert!(problem.ends_with(expected), "{problem}");
+}
+
+/// Answers to `count` entries of which one more is taken each time.
+fn one_each_time(count: usize) -> Vec<Result<Answers, CallError>> {
+    let script = (1..=count).rev();
+    script
+        .map(|left| Ok(answers(left, &(1..left).collect::<Vec<_>>())))
+        .collect()
+}
+
+#[test]
+fn a_stream_that_takes_a_little_each_time_is_not_given_up_while_it_does() {
+    let clock = ManualClock::at(Timestamp::MIN);
+    let (result, puts, usage) = outcome_at(&clock, 40, one_each_time(40));
+    assert_eq!(result, Ok(()));
+    assert_eq!((puts.len(), usage.lines), (40, 80));
+    assert!(clock.slept_ms() > patience::WAIT_MS_MAX);
+}
+
+#[test]
+fn a_stream_that_takes_too_little_each_time_is_given_up_in_the_end() {
+    let clock = ManualClock::at(Timestamp::MIN);
+    let (result, _, usage) = outcome_at(&clock, 500, one_each_time(500));
+    let Err(CallError::Again(problem)) = result else {
+        panic!("{result:?}");
+    };
+    let left = 500 - usage.lines / 2;
+    let expected = format!("stream `audit` has not taken {left} of 500 records: ");
+    assert!(problem.contains(&expected), "{problem}");
+    assert!(clock.slept_ms() <= patience::WAIT_IN_ALL_MS_MAX);
+}
+
+#[test]
+fn a_stream_that_takes_some_and_then_nothing_is_given_up_as_soon_as_any() {
+    let mut script = one_each_time(30);
+    script.truncate(20);
+    script.extend((0..99).map(|_| Ok(answers(10, &(0..10).collect::<Vec<_>>()))));
+    let clock = ManualClock::at(Timestamp::MIN);
+    let (result, puts, usage) = outcome_at(&clock, 30, script);
+    assert!(matches!(result, Err(CallError::Again(_))), "{result:?}");
+    assert_eq!(usage.lines, 40);
+    let fruitless = puts.len() - 20;
+    assert!((8..=24).contains(&fruitless), "{fruitless}");
 }
 
 proptest! {
