@@ -1,16 +1,18 @@
 //! Random histories: whatever ticks, workers, crashes and clocks do, the timeline stays covered.
 
 use proptest::prelude::*;
+use windlass_core::ids::Lane;
 use windlass_core::invariant::{check_timeline, check_window};
-use windlass_core::source::SourceDefinition;
+use windlass_core::source::{Order, SourceDefinition};
 use windlass_core::time::{HOUR_MS, MINUTE_MS, Timestamp};
 use windlass_core::transition::{Cause, Event};
 use windlass_core::window::{Status, Window};
 use windlass_state::failing::{FailingStore, Fault};
 use windlass_state::{MemoryStore, StateStore};
 
+use crate::report::Activity;
 use crate::testing::*;
-use crate::view::read_source;
+use crate::view::{LaneView, read_source};
 
 /// One thing that happens. Windows are named by their place among those that exist.
 #[derive(Debug, Clone)]
@@ -27,6 +29,8 @@ enum Op {
     Exhaust(usize),
     /// Given back to be split after so many minutes.
     Split(usize, i64),
+    /// Read up to the middle of what was not read yet, and given back for lack of time.
+    Overrun(usize),
     Retry(usize),
     /// The start moves this much earlier.
     Earlier(i64),
@@ -44,6 +48,7 @@ fn op() -> impl Strategy<Value = Op> {
         2 => any.clone().prop_map(Op::Fail),
         1 => any.clone().prop_map(Op::Exhaust),
         2 => (any.clone(), 1i64..10).prop_map(|(which, minutes)| Op::Split(which, minutes)),
+        4 => any.clone().prop_map(Op::Overrun),
         2 => any.prop_map(Op::Retry),
         1 => (1i64..30).prop_map(Op::Earlier),
     ]
@@ -61,7 +66,11 @@ impl World {
         let source = SourceDefinition {
             start: at(600),
             end: Some(at(720)),
-            ..definition("okta")
+            ..with_policy("okta", |policy| {
+                policy.strict_order = Some(Order::OldestFirst);
+                // Some of it is younger when it is read first, and some is not.
+                policy.sweeps_ms = vec![13 * HOUR_MS, 20 * HOUR_MS];
+            })
         };
         Self {
             store: store_of([&source]).await,
@@ -98,16 +107,7 @@ impl World {
         match *op {
             Op::Tick => drop(tick(store, &self.sent, now).await),
             Op::TickThatStops(after) => {
-                let writes = std::sync::atomic::AtomicU64::new(0);
-                let stopping = FailingStore::new(store.clone(), move |operation, _| {
-                    let count = || writes.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-                    if operation.is_write() && count() >= after {
-                        Fault::Refuse
-                    } else {
-                        Fault::None
-                    }
-                });
-                tick(&stopping, &self.sent, now).await;
+                tick(&stopping_after(store, after), &self.sent, now).await;
             }
             Op::TickThatIsDeaf(every) => {
                 let deaf = FailingStore::new(store.clone(), move |operation, call| {
@@ -148,6 +148,14 @@ impl World {
                     }
                 }
             }
+            Op::Overrun(which) => {
+                if let Some(window) = self.claimable(which).await {
+                    let read = window.newest.unwrap_or(window.id.from);
+                    let newest = read.plus_ms(window.to.ms_since(read) / 8);
+                    let policy = &self.source.policy;
+                    overrun(store, policy, &window, (window.id.from, newest), now).await;
+                }
+            }
             Op::Retry(which) => {
                 if let Some(hole) = self.nth(which, |w| w.status == Status::Parked).await {
                     store.decide(&hole, &Event::Retry { now }).await.unwrap();
@@ -170,7 +178,8 @@ impl World {
         }
         for window in self.all().await {
             check_window(&window, &self.source.policy).unwrap();
-            let passed = window.is_unfinished() && window.id.from < through;
+            let is_sweep = matches!(window.id.timeline.lane, Lane::Sweep(_));
+            let passed = !is_sweep && window.is_unfinished() && window.id.from < through;
             assert!(
                 !passed,
                 "{through} passed {} which is {}",
@@ -184,7 +193,15 @@ impl World {
         for _ in 0..400 {
             self.now = self.now.plus_ms(LEASE_MS);
             let report = tick_one(&self.store, &self.sent, self.now).await;
-            if report.complete_through >= at(720) {
+            let record = self.store.all_sources().await.unwrap().remove(0);
+            let view = read_source(&self.store, record, self.now).await.unwrap();
+            let carved = |lane: &LaneView| lane.progress.scheduled_through;
+            let all_carved = view.lanes.iter().skip(1).all(|lane| {
+                let is_sweep = matches!(lane.progress.timeline.lane, Lane::Sweep(_));
+                !is_sweep || carved(lane) >= at(720)
+            });
+            if all_carved && report.complete_through >= at(720) && report.activity == Activity::Idle
+            {
                 return;
             }
             for window in self.all().await {

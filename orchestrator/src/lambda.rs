@@ -60,8 +60,10 @@ pub struct Summary {
     pub created: usize,
     /// Windows handed to workers.
     pub dispatched: usize,
-    /// Worker invocations asked for.
+    /// Worker invocations asked for and accepted.
     pub invocations: usize,
+    /// Worker invocations that were refused.
+    pub refused: usize,
 }
 
 /// The tick with its clients.
@@ -130,6 +132,7 @@ fn summary(report: &TickReport) -> Summary {
         created: report.sources.iter().map(|source| source.created).sum(),
         dispatched: report.sources.iter().map(|source| source.dispatched).sum(),
         invocations: report.invocations,
+        refused: report.refused,
     }
 }
 
@@ -150,12 +153,14 @@ fn values(report: &TickReport, took_ms: i64) -> Vec<(Metric, u64)> {
         (ms / SECOND_MS).unsigned_abs()
     };
     let blocked = |source: &crate::SourceReport| usize::from(source.activity == Activity::Blocked);
+    let endangered = |source: &crate::SourceReport| usize::from(source.is_endangered);
     vec![
         (metric::TICK_COMPLETED, u64::from(report.unread.is_empty())),
         (metric::TICK_DURATION, took_ms.max(0).unsigned_abs()),
         (metric::SOURCES, count(sources.len())),
         (metric::SOURCES_FAILED, count(failures(report))),
         (metric::SOURCES_BLOCKED, sum(blocked)),
+        (metric::SOURCES_ENDANGERED, sum(endangered)),
         (metric::MAX_SOURCE_LAG, longest(|source| source.lag_ms)),
         (
             metric::OLDEST_OPEN_WINDOW,
@@ -164,8 +169,13 @@ fn values(report: &TickReport, took_ms: i64) -> Vec<(Metric, u64)> {
         (metric::WINDOWS_CREATED, sum(|source| source.created)),
         (metric::WINDOWS_DISPATCHED, sum(|source| source.dispatched)),
         (metric::WINDOWS_EXPIRED, sum(|source| source.expired)),
-        (metric::WINDOWS_PARKED, sum(|source| source.holes)),
+        (
+            metric::WINDOWS_PARKED,
+            sum(|source| source.holes + source.sweep_holes),
+        ),
+        (metric::WINDOWS_LAPSED, sum(|source| source.lapsed)),
         (metric::INVOCATIONS, count(report.invocations)),
+        (metric::INVOCATIONS_REFUSED, count(report.refused)),
     ]
 }
 

@@ -8,10 +8,12 @@ mod carry;
 mod dispatch;
 #[cfg(feature = "lambda")]
 pub mod lambda;
+mod ledger;
 mod listing;
 mod outbox;
 mod recover;
 mod report;
+mod slots;
 mod survey;
 mod tick;
 mod view;

@@ -5,13 +5,15 @@ use std::collections::BTreeMap;
 
 use futures_util::future::join;
 use futures_util::{StreamExt, stream};
-use windlass_core::ids::{RateGroup, SourceName};
+use windlass_core::ids::{Lane, RateGroup, SourceName};
 use windlass_core::progress::Progress;
 use windlass_core::shard::Shard;
 use windlass_core::source::SourceRecord;
+use windlass_core::time::Timestamp;
 use windlass_state::{StateError, StateStore};
 
 use crate::dispatch::Dispatch;
+use crate::ledger;
 use crate::report::{SourceReport, TickReport};
 use crate::tick::{Tick, report_failure};
 use crate::view::{LaneView, SourceView, lanes_of};
@@ -102,26 +104,39 @@ impl<S: StateStore, D: Dispatch> Tick<'_, S, D> {
             let name = &record.definition.name;
             self.store.progress_of(record.shard(), name).await?
         };
-        let mut lanes = Vec::new();
-        for progress in lanes_of(&record.definition, marks, self.now) {
-            let lane = if self.rests(&record, &progress) {
+        let marks = lanes_of(&record.definition, marks, self.now);
+        let lanes = Vec::with_capacity(marks.len());
+        let mut view = SourceView { record, lanes };
+        // Live first, which the others look at.
+        for progress in marks {
+            let lane = if self.rests(&view.record, &progress, view.live_through()) {
                 LaneView::unread(progress)
             } else {
                 LaneView::read(self.store, progress).await?
             };
-            lanes.push(lane);
+            view.lanes.push(lane);
         }
-        Ok(SourceView { record, lanes })
+        Ok(view)
     }
 
     /// Whether nothing of the lane is open by its marks, and nothing is to be carved: its windows
     /// are not read then. One that a tick created and died before it moved the mark is out of
-    /// sight until the lane is carved on from that mark, and is then adopted.
-    pub(crate) fn rests(&self, record: &SourceRecord, progress: &Progress) -> bool {
+    /// sight until the lane is carved on from that mark, and is then adopted. `live_through` is how
+    /// far the live lane is delivered.
+    pub(crate) fn rests(
+        &self,
+        record: &SourceRecord,
+        progress: &Progress,
+        live_through: Timestamp,
+    ) -> bool {
         let lane = LaneView::unread(progress.clone());
-        progress.version > 0
+        // A sweep that has not begun has no windows, and begins only once it is due.
+        let is_sweep = matches!(progress.timeline.lane, Lane::Sweep(_));
+        let has_begun = is_sweep || progress.version > 0;
+        has_begun
             && progress.behind.is_empty()
             && progress.open_from == progress.scheduled_through
-            && self.plan(record, &lane, usize::MAX).is_empty()
+            && ledger::due(record, progress, live_through, self.now).is_none()
+            && self.plan(record, &lane, None, usize::MAX).is_empty()
     }
 }

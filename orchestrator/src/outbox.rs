@@ -15,7 +15,15 @@ pub(crate) struct Outbox<'a, D> {
     /// How many tasks may share an invocation.
     tasks_max: usize,
     waiting: Mutex<Vec<Task>>,
-    invocations: AtomicUsize,
+    accepted: AtomicUsize,
+    refused: AtomicUsize,
+}
+
+/// Worker invocations asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Invocations {
+    pub(crate) accepted: usize,
+    pub(crate) refused: usize,
 }
 
 impl<'a, D: Dispatch> Outbox<'a, D> {
@@ -25,7 +33,8 @@ impl<'a, D: Dispatch> Outbox<'a, D> {
             dispatch,
             tasks_max,
             waiting: Mutex::default(),
-            invocations: AtomicUsize::new(0),
+            accepted: AtomicUsize::new(0),
+            refused: AtomicUsize::new(0),
         }
     }
 
@@ -46,13 +55,16 @@ impl<'a, D: Dispatch> Outbox<'a, D> {
         }
     }
 
-    /// Sends what is left. Returns how many invocations were asked for in all.
-    pub(crate) async fn close(self) -> usize {
+    /// Sends what is left. Returns how many invocations there were in all.
+    pub(crate) async fn close(self) -> Invocations {
         let rest = std::mem::take(&mut *self.waiting());
         if !rest.is_empty() {
             self.send(rest).await;
         }
-        self.invocations.into_inner()
+        Invocations {
+            accepted: self.accepted.into_inner(),
+            refused: self.refused.into_inner(),
+        }
     }
 
     async fn send(&self, tasks: Vec<Task>) {
@@ -63,9 +75,12 @@ impl<'a, D: Dispatch> Outbox<'a, D> {
             .collect();
         match self.dispatch.dispatch(tasks).await {
             Ok(()) => {
-                self.invocations.fetch_add(1, Ordering::Relaxed);
+                self.accepted.fetch_add(1, Ordering::Relaxed);
             }
-            Err(error) => tracing::warn!(?windows, %error, "dispatch failed"),
+            Err(error) => {
+                self.refused.fetch_add(1, Ordering::Relaxed);
+                tracing::warn!(?windows, %error, "dispatch failed");
+            }
         }
     }
 
@@ -79,6 +94,13 @@ mod tests {
     use super::*;
     use crate::testing::{Sent, task};
 
+    fn accepted(accepted: usize) -> Invocations {
+        Invocations {
+            accepted,
+            refused: 0,
+        }
+    }
+
     #[tokio::test]
     async fn quiet_tasks_go_together_and_others_at_once() {
         let sent = Sent::default();
@@ -90,7 +112,7 @@ mod tests {
         outbox.put(task(3), true).await;
         assert_eq!(sent.take_invocations(), [vec![task(1), task(3)]]);
         outbox.put(task(4), true).await;
-        assert_eq!(outbox.close().await, 3);
+        assert_eq!(outbox.close().await, accepted(3));
         assert_eq!(sent.take_invocations(), [vec![task(4)]]);
     }
 
@@ -100,15 +122,19 @@ mod tests {
         let outbox = Outbox::new(&sent, 1);
         outbox.put(task(1), true).await;
         assert_eq!(sent.take_invocations(), [vec![task(1)]]);
-        assert_eq!(outbox.close().await, 1);
+        assert_eq!(outbox.close().await, accepted(1));
         assert!(sent.take_invocations().is_empty());
     }
 
     #[tokio::test]
-    async fn an_invocation_that_was_not_accepted_is_not_counted() {
+    async fn an_invocation_that_was_refused_is_counted_as_such() {
         let sent = Sent::refusing();
         let outbox = Outbox::new(&sent, 1);
         outbox.put(task(1), false).await;
-        assert_eq!(outbox.close().await, 0);
+        let refused = Invocations {
+            accepted: 0,
+            refused: 1,
+        };
+        assert_eq!(outbox.close().await, refused);
     }
 }

@@ -36,7 +36,7 @@ pub struct SourceReport {
     pub oldest_open_ms: i64,
     /// Windows created.
     pub created: usize,
-    /// Windows handed to workers.
+    /// Windows to be handed to workers; see [`TickReport::refused`].
     pub dispatched: usize,
     /// Leases and dispatches that ran out.
     pub expired: usize,
@@ -44,8 +44,19 @@ pub struct SourceReport {
     pub parked: usize,
     /// Windows split.
     pub split: usize,
+    /// Windows that the vendor dropped before anything of them was read.
+    pub lapsed: usize,
     /// Holes there are, old and new.
     pub holes: usize,
+    /// Spans of settled time that could not be read again for late events; all of it was delivered
+    /// as it was when it was read first. Not among `holes`.
+    pub sweep_holes: usize,
+    /// How long, in milliseconds, before records are lost because the vendor keeps them no longer:
+    /// what is not delivered by then. Negative once it has begun; `None` where the vendor does not
+    /// say how long it keeps them, and for a source that is finished.
+    pub retention_left_ms: Option<i64>,
+    /// Whether that is so little that somebody should know.
+    pub is_endangered: bool,
     /// What ended the last run of the oldest window that is being tried again.
     pub last_error: Option<String>,
     /// Why this source could not be planned; the others were.
@@ -54,7 +65,7 @@ pub struct SourceReport {
 
 impl SourceReport {
     /// The report of a source of which nothing is known yet but where it starts.
-    pub(crate) fn of(source: &SourceName, start: Timestamp) -> Self {
+    pub fn of(source: &SourceName, start: Timestamp) -> Self {
         Self {
             source: source.clone(),
             activity: Activity::default(),
@@ -66,7 +77,11 @@ impl SourceReport {
             expired: 0,
             parked: 0,
             split: 0,
+            lapsed: 0,
             holes: 0,
+            sweep_holes: 0,
+            retention_left_ms: None,
+            is_endangered: false,
             last_error: None,
             error: None,
         }
@@ -80,8 +95,11 @@ pub struct TickReport {
     pub sources: Vec<SourceReport>,
     /// Shards that could not be read, and why; their sources were not planned.
     pub unread: Vec<(Shard, StateError)>,
-    /// Worker invocations asked for.
+    /// Worker invocations asked for and accepted.
     pub invocations: usize,
+    /// Worker invocations that were refused. Their windows are sent again once their dispatch has
+    /// run out.
+    pub refused: usize,
 }
 
 impl TickReport {

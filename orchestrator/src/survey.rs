@@ -1,7 +1,8 @@
 //! Where a source stands, from its windows as read: for the tick's report and for people.
 
 use windlass_core::checkpoint::earliest;
-use windlass_core::ids::RateGroup;
+use windlass_core::ids::{Lane, RateGroup};
+use windlass_core::retention;
 use windlass_core::source::SourceRecord;
 use windlass_core::time::Timestamp;
 use windlass_core::window::{Status, Window};
@@ -33,7 +34,10 @@ pub(crate) fn survey(
                 Some(at) => wakes_at = earliest(wakes_at, Some(at)),
                 None => busy = true,
             },
-            Status::Parked => report.holes += 1,
+            Status::Parked => match window.id.timeline.lane {
+                Lane::Sweep(_) => report.sweep_holes += 1,
+                Lane::Live | Lane::Backfill(_) => report.holes += 1,
+            },
             Status::Done => {}
         }
     }
@@ -41,6 +45,12 @@ pub(crate) fn survey(
     let finished = (view.record.definition.end).is_some_and(|end| end <= report.complete_through);
     if !finished && !view.record.is_paused() {
         report.lag_ms = now.ms_since(report.complete_through).max(0);
+    }
+    if !finished {
+        let policy = &view.record.definition.policy;
+        let through = report.complete_through;
+        report.retention_left_ms = retention::left_ms(policy, through, now);
+        report.is_endangered = retention::is_endangered(policy, through, now);
     }
     report.last_error = oldest_in_trouble(view, now).and_then(|window| window.last_error.clone());
     report.activity = match wakes_at {

@@ -1,9 +1,11 @@
 //! What the tests of this room share: a source, a worker played by hand, and a dispatch that
 //! remembers.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use windlass_core::checkpoint::{Checkpoint, Cursor, PageTotals};
+use windlass_core::frontier;
 use windlass_core::ids::{Owner, Timeline, WindowId};
 use windlass_core::invariant::check_coverage;
 use windlass_core::lease::Lease;
@@ -15,6 +17,7 @@ use windlass_core::time::{DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS, Timestamp};
 use windlass_core::transition::{Cause, Claim, Release};
 use windlass_core::window::{Status, Window};
 use windlass_core::{Lane, limits};
+use windlass_state::failing::{FailingStore, Fault};
 use windlass_state::{MemoryStore, StateStore};
 
 use crate::{Dispatch, DispatchError, SourceReport, Tick, TickOptions, TickReport};
@@ -49,6 +52,8 @@ pub(crate) fn definition(name: &str) -> SourceDefinition {
         group_in_flight: 64,
         requests_per_minute: None,
         history_ms: limits::HISTORY_MS_MIN,
+        strict_order: None,
+        sweeps_ms: Vec::new(),
     };
     SourceDefinition {
         name: name.parse().unwrap(),
@@ -143,6 +148,7 @@ pub(crate) fn task(number: u32) -> Task {
         source: source.name,
         windows: Vec::new(),
         requests_per_minute: Some(number),
+        shares_turns: false,
     }
 }
 
@@ -225,6 +231,7 @@ pub(crate) fn page(lease: &Lease, now: Timestamp, last: bool) -> Checkpoint {
         cursor: (!last).then_some(cursor),
         totals: PageTotals::default(),
         ordered: true,
+        remembered: true,
         sink_position: None,
         page_ms: 1,
         now,
@@ -281,4 +288,40 @@ pub(crate) async fn assert_covered(store: &MemoryStore, definition: &SourceDefin
 /// A time that many hours after [`NOW`].
 pub(crate) fn hours_later(hours: i64) -> Timestamp {
     NOW.plus_ms(hours * HOUR_MS)
+}
+
+/// A worker runs `window` until its time is over: its page holds records of these minutes, and the
+/// window is not at its end.
+pub(crate) async fn overrun(
+    store: &MemoryStore,
+    policy: &Policy,
+    window: &Window,
+    (oldest, newest): (Timestamp, Timestamp),
+    now: Timestamp,
+) {
+    let lease = claim(store, window, now).await;
+    let mut delivered = page(&lease, now, false);
+    delivered.totals.records = 100;
+    (delivered.totals.oldest, delivered.totals.newest) = (Some(oldest), Some(newest));
+    let lease = store.checkpoint(&lease, &delivered).await.unwrap();
+    let overruns = lease.window().overruns + 1;
+    let release = Release {
+        cause: Cause::OutOfTime(frontier::overdue(lease.window(), overruns, policy)),
+        not_before: None,
+        error: None,
+        now,
+    };
+    store.release(&lease, &release).await.unwrap();
+}
+
+/// `store` as a tick sees it whose writes fail from that one on.
+pub(crate) fn stopping_after(store: &MemoryStore, writes: u64) -> FailingStore<MemoryStore> {
+    let made = AtomicU64::new(0);
+    FailingStore::new(store.clone(), move |operation, _| {
+        if operation.is_write() && made.fetch_add(1, Ordering::Relaxed) >= writes {
+            Fault::Refuse
+        } else {
+            Fault::None
+        }
+    })
 }

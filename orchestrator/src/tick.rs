@@ -1,17 +1,20 @@
 //! One tick over all sources.
 
 use futures_util::{StreamExt, stream};
-use windlass_core::ids::{Lane, RateGroup};
+use windlass_core::ids::RateGroup;
 use windlass_core::plan::{Plan, Situation, plan};
-use windlass_core::shard::{Shard, Shards};
+use windlass_core::shard::Shards;
 use windlass_core::source::SourceRecord;
-use windlass_core::time::Timestamp;
+use windlass_core::sweep::Ledger;
+use windlass_core::time::{MINUTE_MS, Timestamp};
 use windlass_state::{SaveError, StateError, StateStore};
 
 use crate::carry::{Carried, Carrier};
 use crate::dispatch::Dispatch;
+use crate::ledger::{self, LedgerRead};
 use crate::outbox::Outbox;
 use crate::report::{SourceReport, TickReport};
+use crate::slots::{Pace, room, turns};
 use crate::survey::{closed_until, survey};
 use crate::view::{LaneView, SourceView};
 
@@ -19,6 +22,15 @@ use crate::view::{LaneView, SourceView};
 const GROUPS_AT_ONCE: usize = 16;
 /// Times one timeline is planned again after somebody else moved first.
 const ROUNDS_MAX: usize = 4;
+
+/// Whether a lane could begin.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Begun {
+    /// Its start is stored.
+    Stored,
+    /// Its source is not on this shard any more.
+    SourceIsGone,
+}
 
 /// How a tick runs where it runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -68,7 +80,8 @@ impl<S: StateStore, D: Dispatch> Tick<'_, S, D> {
             report.sources.extend(reports);
         }
         drop(runs);
-        report.invocations = outbox.close().await;
+        let invocations = outbox.close().await;
+        (report.invocations, report.refused) = (invocations.accepted, invocations.refused);
         report.sources.sort_by(|a, b| a.source.cmp(&b.source));
         Ok(report)
     }
@@ -80,12 +93,12 @@ impl<S: StateStore, D: Dispatch> Tick<'_, S, D> {
         outbox: &Outbox<'_, D>,
     ) -> Vec<SourceReport> {
         let mut reports: Vec<_> = views.iter().map(report_of).collect();
-        let lanes = views
-            .iter()
-            .flat_map(|view| view.lanes.iter().map(move |lane| (&view.record, lane)));
-        let at_rest = lanes
-            .into_iter()
-            .all(|(record, lane)| self.rests(record, &lane.progress));
+        let at_rest = |view: &SourceView| {
+            let through = view.live_through();
+            let rests = |lane: &LaneView| self.rests(&view.record, &lane.progress, through);
+            view.lanes.iter().all(rests)
+        };
+        let at_rest = views.iter().all(at_rest);
         let gate = match self.gate(&group, at_rest).await {
             Ok(gate) => gate,
             Err(error) => {
@@ -95,27 +108,24 @@ impl<S: StateStore, D: Dispatch> Tick<'_, S, D> {
                 return reports;
             }
         };
-        for (view, lane) in turns(&views) {
+        for (view, lane) in turns(&views, self.now) {
             if reports[view].error.is_some() {
                 continue;
             }
             let most = if gate.is_some() {
                 0
             } else {
-                room(&views, view, lane)
+                room(&views, view, lane, self.options.share_pace)
             };
-            let SourceView { record, lanes } = &mut views[view];
-            let lane = &mut lanes[lane];
-            let ran = self
-                .run_lane(record, lane, most, outbox, &mut reports[view])
-                .await;
-            if let Err(error) = ran {
+            let (source, report) = (&mut views[view], &mut reports[view]);
+            if let Err(error) = self.run_lane(source, lane, most, outbox, report).await {
                 report_failure(&mut reports[view], &error);
             }
         }
         for (view, report) in views.iter().zip(&mut reports) {
             if report.error.is_none() {
                 survey(view, gate, self.now, report);
+                warn_of_loss(report);
             }
         }
         reports
@@ -137,29 +147,38 @@ impl<S: StateStore, D: Dispatch> Tick<'_, S, D> {
     /// flight; leaves the lane as last read.
     async fn run_lane(
         &self,
-        record: &SourceRecord,
-        lane: &mut LaneView,
+        source: &mut SourceView,
+        lane: usize,
         most: usize,
         outbox: &Outbox<'_, D>,
         report: &mut SourceReport,
     ) -> Result<(), StateError> {
+        let (through, live_records) = (source.live_through(), source.live_records_per_hour());
+        let SourceView { record, lanes } = source;
+        let lane = &mut lanes[lane];
         let shard = record.shard();
+        let ledger = ledger::read(self.store, record, &lane.progress, through, self.now).await?;
+        let ledger = ledger.as_ref().map(LedgerRead::as_ledger);
         for _ in 0..ROUNDS_MAX {
             // Counted anew each round: another tick may have dispatched meanwhile.
-            let plan = self.plan(record, lane, most.saturating_sub(lane.in_flight()));
+            let slots = most.saturating_sub(lane.in_flight());
+            let plan = self.plan(record, lane, ledger.as_ref(), slots);
             if plan.is_empty() {
                 break;
             }
             if lane.progress.version == 0 && !plan.create.is_empty() {
-                self.begin(shard, lane).await?;
+                if self.begin(record, lane).await? == Begun::SourceIsGone {
+                    break;
+                }
                 continue;
             }
             let mut carrier = Carrier {
                 store: self.store,
                 outbox,
                 shard,
-                records_per_hour: lane.progress.records_per_hour,
-                requests_per_minute: self.pace(record),
+                // A sweep delivers little and reads what the live lane read.
+                records_per_hour: lane.progress.records_per_hour.max(live_records),
+                pace: Pace::of(&record.definition.policy, self.options.share_pace),
                 report: &mut *report,
             };
             let carried = carrier.carry_out(&plan).await;
@@ -170,8 +189,10 @@ impl<S: StateStore, D: Dispatch> Tick<'_, S, D> {
                 .map(|reread| *lane = reread);
             let carried = carried?;
             reread?;
-            // A plan that only moved marks may have made room to carve.
-            if carried == Carried::Whole && !plan.create.is_empty() {
+            // A plan that only moved marks may have made room to carve, and what came of a split
+            // is still to be dispatched.
+            let more = plan.create.is_empty() || !plan.splits.is_empty();
+            if carried == Carried::Whole && !more {
                 break;
             }
         }
@@ -180,7 +201,15 @@ impl<S: StateStore, D: Dispatch> Tick<'_, S, D> {
 
     /// Stores where a lane begins, before its first window exists: were its start to move while no
     /// mark is stored, windows that a stopped tick left would belong to no chain.
-    async fn begin(&self, shard: Shard, lane: &mut LaneView) -> Result<(), StateError> {
+    ///
+    /// The listing of a shard may lag, and show a source that has moved to another shard with its
+    /// marks: here it would begin anew. So it is asked for once more.
+    async fn begin(&self, record: &SourceRecord, lane: &mut LaneView) -> Result<Begun, StateError> {
+        let (shard, name) = (record.shard(), &record.definition.name);
+        if self.store.source(shard, name).await?.is_none() {
+            tracing::info!(source = %name, %shard, "the source has moved away");
+            return Ok(Begun::SourceIsGone);
+        }
         match self.store.save_progress(shard, &lane.progress).await {
             Ok(stored) => lane.progress = stored,
             Err(SaveError::Conflict(_) | SaveError::Store(StateError::Unknown(_))) => {
@@ -188,16 +217,23 @@ impl<S: StateStore, D: Dispatch> Tick<'_, S, D> {
             }
             Err(SaveError::Store(error)) => return Err(error),
         }
-        Ok(())
+        Ok(Begun::Stored)
     }
 
-    pub(crate) fn plan(&self, record: &SourceRecord, lane: &LaneView, slots: usize) -> Plan {
+    pub(crate) fn plan(
+        &self,
+        record: &SourceRecord,
+        lane: &LaneView,
+        ledger: Option<&Ledger<'_>>,
+        slots: usize,
+    ) -> Plan {
         plan(&Situation {
             progress: &lane.progress,
             policy: &record.definition.policy,
             end: record.definition.end,
             open: &lane.open,
             behind: &lane.behind,
+            ledger,
             active: record.is_active(),
             slots,
             dispatch_until: self
@@ -207,73 +243,24 @@ impl<S: StateStore, D: Dispatch> Tick<'_, S, D> {
             now: self.now,
         })
     }
-
-    /// The pace a task carries: each worker's share of what the group may send, at least one
-    /// request a minute.
-    fn pace(&self, record: &SourceRecord) -> Option<u32> {
-        let policy = &record.definition.policy;
-        let per_minute = policy.requests_per_minute?;
-        if self.options.share_pace {
-            Some((per_minute / policy.group_in_flight.max(1)).max(1))
-        } else {
-            Some(per_minute)
-        }
-    }
-}
-
-/// The lanes of a rate group in the order in which they may take its slots: live before sweeps
-/// before backfills, and of each kind the one that is furthest behind first, so that a shared limit
-/// starves nobody. Two ticks that read the same take the same order, and so the same windows.
-fn turns(views: &[SourceView]) -> Vec<(usize, usize)> {
-    let mut turns: Vec<(usize, usize)> = views
-        .iter()
-        .enumerate()
-        .flat_map(|(view, source)| (0..source.lanes.len()).map(move |lane| (view, lane)))
-        .collect();
-    turns.sort_by_cached_key(|&(view, lane)| {
-        let lane = &views[view].lanes[lane];
-        let kind = match lane.progress.timeline.lane {
-            Lane::Live => 0,
-            Lane::Sweep(_) => 1,
-            Lane::Backfill(_) => 2,
-        };
-        (
-            kind,
-            lane.complete_through(),
-            lane.progress.timeline.clone(),
-        )
-    });
-    turns
-}
-
-/// How many windows of one lane may be in flight, beside those of the other lanes of its source and
-/// of its rate group.
-fn room(views: &[SourceView], view: usize, lane: usize) -> usize {
-    let this = &views[view];
-    let of_lane = this.lanes[lane].in_flight();
-    let in_group: usize = views.iter().map(SourceView::in_flight).sum();
-    let group_max = views
-        .iter()
-        .map(|view| view.record.definition.policy.group_in_flight)
-        .max()
-        .map_or(0, to_usize);
-    let source_max = to_usize(this.record.definition.policy.max_in_flight);
-    let in_source = source_max.saturating_sub(this.in_flight() - of_lane);
-    in_source.min(group_max.saturating_sub(in_group - of_lane))
 }
 
 fn report_of(view: &SourceView) -> SourceReport {
     SourceReport::of(&view.record.definition.name, view.record.definition.start)
 }
 
+/// Says in the log when a source is about to lose records.
+fn warn_of_loss(report: &SourceReport) {
+    if let Some(left_ms) = report.retention_left_ms.filter(|_| report.is_endangered) {
+        let left = format!("{} min", left_ms.div_euclid(MINUTE_MS));
+        tracing::warn!(source = %report.source, left, "the vendor will drop records that are not read");
+    }
+}
+
 /// Says in `report` and in the log why its source could not be read or planned.
 pub(crate) fn report_failure(report: &mut SourceReport, error: &StateError) {
     tracing::error!(source = %report.source, %error, "source not planned");
     report.error = Some(error.to_string());
-}
-
-fn to_usize(count: u32) -> usize {
-    usize::try_from(count).unwrap_or(usize::MAX)
 }
 
 #[cfg(test)]
@@ -288,6 +275,12 @@ mod races;
 #[cfg(test)]
 #[path = "slots_tests.rs"]
 mod slots;
+#[cfg(test)]
+#[path = "splits_tests.rs"]
+mod splits;
+#[cfg(test)]
+#[path = "sweeps_tests.rs"]
+mod sweeps;
 #[cfg(test)]
 #[path = "tick_tests.rs"]
 mod tests;

@@ -45,13 +45,18 @@ async fn the_report_of_a_tick_reads_like_this() {
                 expired: 0,
                 parked: 0,
                 split: 0,
+                lapsed: 0,
                 holes: 0,
+                sweep_holes: 0,
+                retention_left_ms: None,
+                is_endangered: false,
                 last_error: None,
                 error: None,
             },
         ],
         unread: [],
         invocations: 1,
+        refused: 0,
     }
     ");
 }

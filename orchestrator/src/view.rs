@@ -1,9 +1,10 @@
 //! Reading what a tick plans from, and what an operator looks at.
 
+use windlass_core::checkpoint::earliest;
 use windlass_core::ids::{Lane, Timeline};
 use windlass_core::progress::Progress;
 use windlass_core::shard::Shard;
-use windlass_core::source::{SourceDefinition, SourceRecord};
+use windlass_core::source::{Policy, SourceDefinition, SourceRecord};
 use windlass_core::time::Timestamp;
 use windlass_core::window::{Status, Window};
 use windlass_state::{StateError, StateStore};
@@ -98,28 +99,47 @@ impl SourceView {
         self.lanes.iter().map(LaneView::in_flight).sum()
     }
 
+    fn live(&self) -> Option<&LaneView> {
+        let is_live = |lane: &&LaneView| lane.progress.timeline.lane == Lane::Live;
+        self.lanes.iter().find(is_live)
+    }
+
+    /// Everything of the live lane before this is delivered.
+    pub(crate) fn live_through(&self) -> Timestamp {
+        self.live()
+            .map_or(self.record.definition.start, LaneView::complete_through)
+    }
+
+    /// Records an hour, as the live lane has shown.
+    pub(crate) fn live_records_per_hour(&self) -> Option<u64> {
+        self.live()?.progress.records_per_hour
+    }
+
+    /// Where the timeline of one of its lanes ends, if it does.
+    pub(crate) fn end_of(&self, progress: &Progress) -> Option<Timestamp> {
+        earliest(self.record.definition.end, progress.end)
+    }
+
     /// Everything before this is delivered, over all lanes that make up the timeline: a backfill
-    /// that reaches back to an earlier start counts first.
+    /// that reaches back to an earlier start counts first. Sweeps do not count: they read again
+    /// what is delivered.
     pub fn complete_through(&self) -> Timestamp {
         let unfinished = self.lanes.iter().filter(|lane| {
             let end = lane.progress.end;
             matches!(lane.progress.timeline.lane, Lane::Backfill(_))
                 && end.is_some_and(|end| lane.complete_through() < end)
         });
-        let live = self
-            .lanes
-            .iter()
-            .filter(|lane| lane.progress.timeline.lane == Lane::Live);
         unfinished
-            .chain(live)
+            .chain(self.live())
             .map(LaneView::complete_through)
             .min()
             .unwrap_or(self.record.definition.start)
     }
 }
 
-/// Reads `record`'s lanes. The live lane is always there; when the definition's start lies before
-/// everything carved so far, a backfill lane for the time in between is, too.
+/// Reads `record`'s lanes. The live lane is always there, and a lane for each sweep of its policy;
+/// when the definition's start lies before everything carved so far, a backfill lane for the time
+/// in between is, too.
 ///
 /// Each lane's progress is read before its windows: a window may then be newer than the marks,
 /// which the planner adopts, and never older.
@@ -142,13 +162,20 @@ pub async fn read_source<S: StateStore>(
 }
 
 /// The marks of the lanes that `definition` has, live first, given those `stored` of it: lanes that
-/// nothing has been stored of yet begin.
+/// nothing has been stored of yet begin. A sweep lane that the policy has no more rests where it is.
 pub(crate) fn lanes_of(
     definition: &SourceDefinition,
     mut stored: Vec<Progress>,
     now: Timestamp,
 ) -> Vec<Progress> {
-    stored.retain(|progress| progress.timeline.generation == definition.generation);
+    let sweeps = sweeps(&definition.policy);
+    stored.retain(|progress| {
+        let Timeline {
+            generation, lane, ..
+        } = &progress.timeline;
+        let is_wanted = !matches!(lane, Lane::Sweep(_)) || sweeps.contains(lane);
+        *generation == definition.generation && is_wanted
+    });
     let begin = |lane, start, end| {
         let timeline = Timeline {
             source: definition.name.clone(),
@@ -163,6 +190,15 @@ pub(crate) fn lanes_of(
     {
         stored.push(begin(Lane::Live, definition.start, None));
     }
+    let live_start = stored
+        .iter()
+        .find(|progress| progress.timeline.lane == Lane::Live)
+        .map_or(definition.start, |live| live.start);
+    for lane in sweeps {
+        if stored.iter().all(|progress| progress.timeline.lane != lane) {
+            stored.push(begin(lane, live_start, None));
+        }
+    }
     let start = definition.start.floor_to(definition.policy.unit_ms);
     if let Some(covered_from) = covered_from(&stored).filter(|from| start < *from) {
         stored.push(begin(
@@ -173,6 +209,14 @@ pub(crate) fn lanes_of(
     }
     stored.sort_by(|a, b| a.timeline.cmp(&b.timeline));
     stored
+}
+
+/// The sweep lanes under `policy`, one for each further reading, numbered from 1.
+fn sweeps(policy: &Policy) -> Vec<Lane> {
+    (1u8..)
+        .zip(&policy.sweeps_ms)
+        .map(|(number, _)| Lane::Sweep(number))
+        .collect()
 }
 
 /// Since when the lanes cover the timeline without a gap: the start of the live lane, or of the

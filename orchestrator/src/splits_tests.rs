@@ -1,0 +1,249 @@
+//! Windows that cannot finish: split at what they have delivered, read by several, and whole again
+//! whatever stops half-way.
+
+use windlass_core::Status;
+use windlass_core::source::{Order, SourceDefinition};
+use windlass_core::transition::Event;
+use windlass_core::window::Window;
+use windlass_state::{MemoryStore, StateStore};
+
+use crate::testing::*;
+
+/// A source of one window of ten minutes, which many workers may read.
+fn burst(order: Order) -> SourceDefinition {
+    SourceDefinition {
+        end: Some(at(10)),
+        ..with_policy("okta", |policy| {
+            policy.strict_order = Some(order);
+            (policy.max_in_flight, policy.max_open_windows) = (16, 64);
+        })
+    }
+}
+
+/// What a run that delivers a minute of the window at minute 0 shows of it.
+fn first_minute_read(order: Order) -> (windlass_core::Timestamp, windlass_core::Timestamp) {
+    match order {
+        Order::OldestFirst => (at(0), at(1)),
+        // The last record is in the second before minute nine.
+        Order::NewestFirst => (at(9).minus_ms(1_000), at(10).minus_ms(1)),
+    }
+}
+
+/// Three runs of `window` end before it does.
+async fn overrun_thrice(store: &MemoryStore, source: &SourceDefinition, window: &Window) {
+    let policy = &source.policy;
+    let read = first_minute_read(policy.strict_order.unwrap());
+    for _ in 0..3 {
+        let now = store.window(&window.id).await.unwrap().unwrap();
+        overrun(store, policy, &now, read, NOW).await;
+    }
+}
+
+/// Fails unless the nine minutes that were not read are eight windows to read, and the minute that
+/// was is done with all its records.
+async fn assert_is_split(store: &MemoryStore, source: &SourceDefinition, context: &str) {
+    let timeline = live(source);
+    let mut stored = windows(store, &timeline).await;
+    stored.retain(|window| window.to <= at(10));
+    assert_eq!(stored.len(), 9, "{context}");
+    assert_eq!(in_status(&stored, Status::Done), 1, "{context}");
+    let delivered = match source.policy.strict_order.unwrap() {
+        Order::OldestFirst => stored.first().unwrap(),
+        Order::NewestFirst => stored.last().unwrap(),
+    };
+    assert_eq!(
+        (delivered.status, delivered.records, delivered.remembered),
+        (Status::Done, 300, true),
+        "{context}"
+    );
+    for pair in stored.windows(2) {
+        assert_eq!(pair[0].to, pair[1].id.from, "{context}");
+    }
+    for window in &stored {
+        assert_eq!(window.split_at, None, "{context}");
+    }
+}
+
+#[tokio::test]
+async fn a_window_that_ran_out_of_time_thrice_becomes_nine_of_which_eight_go_out_together() {
+    for order in [Order::OldestFirst, Order::NewestFirst] {
+        let source = burst(order);
+        let (store, sent) = (store_of([&source]).await, Sent::default());
+        tick(&store, &sent, NOW).await;
+        sent.take();
+        overrun_thrice(&store, &source, &window(&store, &live(&source), 0).await).await;
+        let report = tick_one(&store, &sent, NOW).await;
+        assert_eq!(
+            (report.split, report.created, report.dispatched),
+            (1, 8, 8),
+            "{order:?}"
+        );
+        assert_eq!(sent.take().len(), 8);
+        assert_is_split(&store, &source, &format!("{order:?}")).await;
+        assert_covered(&store, &source).await;
+        for window in windows(&store, &live(&source)).await {
+            if window.is_unfinished() {
+                finish(&store, &window, NOW).await;
+            }
+        }
+        assert_eq!(tick_one(&store, &sent, NOW).await.complete_through, at(10));
+    }
+}
+
+#[tokio::test]
+async fn two_runs_that_were_not_enough_split_nothing() {
+    let source = burst(Order::OldestFirst);
+    let (store, sent) = (store_of([&source]).await, Sent::default());
+    tick(&store, &sent, NOW).await;
+    for _ in 0..2 {
+        let first = window(&store, &live(&source), 0).await;
+        let read = first_minute_read(Order::OldestFirst);
+        overrun(&store, &source.policy, &first, read, NOW).await;
+    }
+    let report = tick_one(&store, &sent, NOW).await;
+    assert_eq!((report.split, report.dispatched), (0, 1));
+}
+
+#[tokio::test]
+async fn workers_that_are_killed_at_their_limit_count_as_runs_that_were_not_enough() {
+    let source = burst(Order::OldestFirst);
+    let (store, sent) = (store_of([&source]).await, Sent::default());
+    let mut now = NOW;
+    for _ in 0..3 {
+        tick(&store, &sent, now).await;
+        let lease = claim(&store, &window(&store, &live(&source), 0).await, now).await;
+        let mut delivered = page(&lease, now, false);
+        (delivered.totals.records, delivered.totals.newest) = (100, Some(at(1)));
+        store.checkpoint(&lease, &delivered).await.unwrap();
+        now = now.plus_ms(after_the_leases().ms_since(NOW));
+    }
+    let report = tick_one(&store, &sent, now).await;
+    assert_eq!((report.expired, report.split, report.dispatched), (1, 1, 8));
+    assert_is_split(&store, &source, "killed").await;
+}
+
+#[tokio::test]
+async fn a_split_that_stops_after_any_write_is_finished_by_the_next_tick() {
+    for order in [Order::OldestFirst, Order::NewestFirst] {
+        for writes in 0..20 {
+            let context = format!("{order:?} {writes}");
+            let source = burst(order);
+            let (store, sent) = (store_of([&source]).await, Sent::default());
+            tick(&store, &sent, NOW).await;
+            overrun_thrice(&store, &source, &window(&store, &live(&source), 0).await).await;
+            tick(&stopping_after(&store, writes), &sent, NOW).await;
+            // Nothing that is not delivered is done, at any moment.
+            let undelivered = first_minute_read(order);
+            for window in windows(&store, &live(&source)).await {
+                let delivered = match order {
+                    Order::OldestFirst => window.to <= undelivered.1,
+                    Order::NewestFirst => window.id.from >= at(9),
+                };
+                assert!(
+                    delivered || window.is_unfinished(),
+                    "{context}: {}",
+                    window.id
+                );
+            }
+            let report = tick_one(&store, &sent, NOW).await;
+            assert_eq!(report.error, None, "{context}");
+            assert_is_split(&store, &source, &context).await;
+            assert_covered(&store, &source).await;
+        }
+    }
+}
+
+/// A source whose window at minute 0 lies behind `open_from`, was tried again, and ran out of time
+/// thrice.
+async fn overrun_behind(order: Order) -> (MemoryStore, SourceDefinition) {
+    let source = SourceDefinition {
+        end: Some(at(20)),
+        ..burst(order)
+    };
+    let (store, sent) = (store_of([&source]).await, Sent::default());
+    tick(&store, &sent, NOW).await;
+    let first = window(&store, &live(&source), 0).await;
+    exhaust(&store, &first, NOW).await;
+    for _ in 0..2 {
+        tick(&store, &sent, NOW).await;
+    }
+    let hole = store.window(&first.id).await.unwrap().unwrap();
+    let retry = Event::Retry { now: NOW };
+    let retried = store.decide(&hole, &retry).await.unwrap();
+    overrun_thrice(&store, &source, &retried).await;
+    let last = window(&store, &live(&source), 10).await;
+    finish(&store, &last, NOW).await;
+    (store, source)
+}
+
+#[tokio::test]
+async fn a_split_behind_open_from_that_stops_after_any_write_keeps_every_piece_in_sight() {
+    for order in [Order::OldestFirst, Order::NewestFirst] {
+        for writes in 0..20 {
+            let context = format!("{order:?} {writes}");
+            let (store, source) = overrun_behind(order).await;
+            let sent = Sent::default();
+            tick(&stopping_after(&store, writes), &sent, NOW).await;
+            let through = tick_one(&store, &sent, NOW).await.complete_through;
+            assert!(through < at(10), "{context}");
+            assert_is_split(&store, &source, &context).await;
+            // Each is found and finished, one after the other.
+            let mut now = NOW;
+            for _ in 0..4 {
+                now = now.plus_ms(after_the_leases().ms_since(NOW));
+                tick(&store, &sent, now).await;
+                for told in sent.take().iter().flat_map(|task| &task.windows) {
+                    let window = store.window(&told.id).await.unwrap().unwrap();
+                    if window.is_claimable(now) {
+                        finish(&store, &window, now).await;
+                    }
+                }
+            }
+            let report = tick_one(&store, &sent, now).await;
+            assert_eq!(report.complete_through, at(20), "{context}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_piece_that_was_split_in_turn_before_its_window_shrank_does_not_hold_that_up() {
+    let source = burst(Order::OldestFirst);
+    let (store, sent) = (store_of([&source]).await, Sent::default());
+    tick(&store, &sent, NOW).await;
+    overrun_thrice(&store, &source, &window(&store, &live(&source), 0).await).await;
+    // All pieces exist, and the window has not shrunk.
+    tick(&stopping_after(&store, 8), &sent, NOW).await;
+    let pieces = windows(&store, &live(&source)).await;
+    assert_eq!((pieces.len(), pieces[0].to), (9, at(10)));
+    let (piece, half) = (&pieces[1], pieces[1].id.from.plus_ms(30_000));
+    let id = windlass_core::WindowId {
+        timeline: live(&source),
+        from: half,
+    };
+    let other = Window::new(id, piece.to, NOW).unwrap();
+    store.create(&other).await.unwrap();
+    let event = Event::Shrink { to: half, now: NOW };
+    store.decide(piece, &event).await.unwrap();
+    let report = tick_one(&store, &sent, NOW).await;
+    assert_eq!(report.split, 1);
+    assert_eq!(window(&store, &live(&source), 0).await.to, at(1));
+    assert_covered(&store, &source).await;
+}
+
+#[tokio::test]
+async fn a_window_keeps_what_its_pieces_do_not_cover() {
+    let source = burst(Order::OldestFirst);
+    let (store, sent) = (store_of([&source]).await, Sent::default());
+    tick(&store, &sent, NOW).await;
+    overrun_thrice(&store, &source, &window(&store, &live(&source), 0).await).await;
+    let id = windlass_core::WindowId {
+        timeline: live(&source),
+        from: at(1),
+    };
+    let short = Window::new(id, at(1).plus_ms(1_000), NOW).unwrap();
+    store.create(&short).await.unwrap();
+    let report = tick_one(&store, &sent, NOW).await;
+    assert_eq!(report.split, 0);
+    let whole = window(&store, &live(&source), 0).await;
+    assert_eq!((whole.to, whole.status), (at(10), Status::Ready));
+}

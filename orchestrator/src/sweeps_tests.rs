@@ -1,0 +1,316 @@
+//! Sweep lanes: what they follow, when they begin, what they cost while there is nothing to do.
+
+use windlass_core::Status;
+use windlass_core::ids::{Lane, Timeline};
+use windlass_core::source::SourceDefinition;
+use windlass_core::time::{HOUR_MS, MINUTE_MS};
+use windlass_core::transition::Cause;
+use windlass_core::window::Window;
+use windlass_state::failing::{FailingStore, Fault, Operation};
+use windlass_state::{MemoryStore, StateStore};
+
+use crate::report::Activity;
+use crate::testing::*;
+use crate::view::read_source;
+
+use super::*;
+
+/// A source that starts now and is read again when it is an hour old, and two.
+fn swept() -> SourceDefinition {
+    SourceDefinition {
+        start: NOW,
+        ..with_policy("okta", |policy| {
+            policy.sweeps_ms = vec![HOUR_MS, 2 * HOUR_MS];
+            policy.max_in_flight = 4;
+        })
+    }
+}
+
+fn sweep(source: &SourceDefinition, number: u8) -> Timeline {
+    Timeline {
+        lane: Lane::Sweep(number),
+        ..live(source)
+    }
+}
+
+fn minutes_later(minutes: i64) -> Timestamp {
+    NOW.plus_ms(minutes * MINUTE_MS + 5_000)
+}
+
+/// Finishes every window that `sent` holds and `wanted` accepts. Returns which those were.
+async fn finish_sent(
+    store: &MemoryStore,
+    sent: &Sent,
+    now: Timestamp,
+    wanted: impl Fn(&Window) -> bool,
+) -> Vec<Window> {
+    let mut finished = Vec::new();
+    for told in sent.take().iter().flat_map(|task| &task.windows) {
+        let window = store.window(&told.id).await.unwrap().unwrap();
+        if window.is_claimable(now) && wanted(&window) {
+            finish(store, &window, now).await;
+            finished.push(window);
+        }
+    }
+    finished
+}
+
+/// Ticks every five minutes until `minutes` after the start, with workers that finish what
+/// `wanted` accepts.
+async fn live_until(
+    store: &MemoryStore,
+    minutes: std::ops::RangeInclusive<i64>,
+    wanted: impl Fn(&Window) -> bool,
+) {
+    let sent = Sent::default();
+    for minute in minutes.step_by(5) {
+        tick(store, &sent, minutes_later(minute)).await;
+        finish_sent(store, &sent, minutes_later(minute), &wanted).await;
+    }
+}
+
+fn is_live(window: &Window) -> bool {
+    window.id.timeline.lane == Lane::Live
+}
+
+/// Fails unless every window of each sweep lane is one or more whole windows of the live lane,
+/// which are done, delivered and old enough.
+async fn assert_follow(store: &MemoryStore, source: &SourceDefinition, now: Timestamp) {
+    let record = store.all_sources().await.unwrap().remove(0);
+    let through = read_source(store, record, now)
+        .await
+        .unwrap()
+        .live_through();
+    let lives = windows(store, &live(source)).await;
+    for (number, after_ms) in (1..).zip(&source.policy.sweeps_ms) {
+        for swept in windows(store, &sweep(source, number)).await {
+            assert!(swept.to <= through, "{} passes the live lane", swept.id);
+            assert!(now.ms_since(swept.to) >= *after_ms, "{} is young", swept.id);
+            let read: Vec<_> = lives
+                .iter()
+                .filter(|live| live.id.from < swept.to && swept.id.from < live.to)
+                .collect();
+            assert_eq!(read.first().unwrap().id.from, swept.id.from);
+            assert_eq!(read.last().unwrap().to, swept.to);
+            assert!(read.iter().all(|live| live.status == Status::Done));
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_sweep_reads_whole_delivered_windows_again_once_they_are_old_enough() {
+    let source = swept();
+    let store = store_of([&source]).await;
+    live_until(&store, 0..=60, |_| true).await;
+    let stored = store.progress_of(source.shard(), &source.name).await;
+    assert_eq!(stored.unwrap().len(), 1, "no sweep has begun");
+    for (until, least) in [(90, [1, 0]), (180, [9, 3])] {
+        live_until(&store, 65..=until, |_| true).await;
+        assert_follow(&store, &source, minutes_later(until)).await;
+        for (number, least) in (1..).zip(least) {
+            let swept = windows(&store, &sweep(&source, number)).await;
+            assert!(swept.len() >= least, "{until} {number}: {}", swept.len());
+            let read = swept.iter().filter(|window| window.runs > 0).count();
+            assert_eq!(read, in_status(&swept, Status::Done), "none is passed over");
+        }
+    }
+    assert_covered(&store, &source).await;
+}
+
+#[tokio::test]
+async fn a_sweep_never_reads_what_the_live_lane_has_not_delivered() {
+    let source = swept();
+    let store = store_of([&source]).await;
+    let stuck = minutes_later(20).floor_to(10 * MINUTE_MS);
+    let all_but_one =
+        |window: &Window| !is_live(window) || !window.span().contains(stuck.plus_ms(MINUTE_MS));
+    live_until(&store, 0..=180, all_but_one).await;
+    assert_follow(&store, &source, minutes_later(180)).await;
+    let swept = windows(&store, &sweep(&source, 1)).await;
+    assert!(swept.last().unwrap().to <= stuck.plus_ms(MINUTE_MS));
+}
+
+#[tokio::test]
+async fn what_was_old_when_it_was_read_first_is_passed_over_without_a_worker() {
+    let source = SourceDefinition {
+        start: at(0),
+        end: Some(at(60)),
+        ..swept()
+    };
+    let (store, sent) = (store_of([&source]).await, Sent::default());
+    for _ in 0..8 {
+        tick(&store, &sent, NOW).await;
+        let finished = finish_sent(&store, &sent, NOW, |_| true).await;
+        assert!(finished.iter().all(is_live), "{finished:?}");
+    }
+    for number in [1, 2] {
+        let passed = windows(&store, &sweep(&source, number)).await;
+        assert_eq!(passed.last().unwrap().to, at(60));
+        assert_eq!(in_status(&passed, Status::Done), passed.len());
+    }
+    let report = tick_one(&store, &sent, NOW).await;
+    assert_eq!(
+        (report.activity, report.complete_through),
+        (Activity::Idle, at(60))
+    );
+}
+
+#[tokio::test]
+async fn a_tick_that_stops_after_any_write_of_a_sweep_leaves_what_the_next_one_mends() {
+    for writes in 0..12 {
+        let source = swept();
+        let store = store_of([&source]).await;
+        live_until(&store, 0..=80, is_live).await;
+        let (sent, now) = (Sent::default(), minutes_later(150));
+        tick(&stopping_after(&store, writes), &sent, now).await;
+        assert_follow(&store, &source, now).await;
+        let later = now.plus_ms(after_the_leases().ms_since(NOW));
+        tick(&store, &sent, later).await;
+        live_until(&store, 170..=300, |_| true).await;
+        assert_follow(&store, &source, minutes_later(300)).await;
+        assert_covered(&store, &source).await;
+        let swept = windows(&store, &sweep(&source, 1)).await;
+        assert!(
+            swept.last().unwrap().to >= minutes_later(200),
+            "{writes}: {}",
+            swept.last().unwrap().id
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_sweep_that_is_not_due_costs_nothing() {
+    let mut calls = Vec::new();
+    for sweeps_ms in [Vec::new(), vec![HOUR_MS, 2 * HOUR_MS]] {
+        let mut source = swept();
+        source.policy.sweeps_ms = sweeps_ms;
+        let store = store_of([&source]).await;
+        // The sweep has read all that it may, and nothing is to be carved yet.
+        live_until(&store, 0..=105, |_| true).await;
+        let now = minutes_later(106);
+        tick(&store, &Sent::default(), now).await;
+        let counting = FailingStore::new(store.clone(), |_, _| Fault::None);
+        let report = tick_one(&counting, &Sent::default(), now).await;
+        assert_eq!(report.activity, Activity::Idle, "{report:?}");
+        calls.push(
+            [
+                Operation::Sources,
+                Operation::Source,
+                Operation::Progress,
+                Operation::OpenWindows,
+                Operation::WindowsAt,
+                Operation::History,
+                Operation::RateGate,
+                Operation::Create,
+                Operation::Decide,
+                Operation::SaveProgress,
+            ]
+            .map(|operation| (operation, counting.calls(operation))),
+        );
+    }
+    assert_eq!(calls[0], calls[1]);
+}
+
+#[tokio::test]
+async fn a_sweep_that_is_configured_no_more_rests_and_goes_on_when_it_is_again() {
+    let source = swept();
+    let store = store_of([&source]).await;
+    live_until(&store, 0..=90, |_| true).await;
+    let before = windows(&store, &sweep(&source, 1)).await;
+    assert!(!before.is_empty());
+    let mut without = source.clone();
+    without.policy.sweeps_ms = Vec::new();
+    store.apply_source(&without, NOW).await.unwrap();
+    live_until(&store, 95..=120, |_| true).await;
+    assert_eq!(windows(&store, &sweep(&source, 1)).await, before);
+    store.apply_source(&source, NOW).await.unwrap();
+    live_until(&store, 125..=140, |_| true).await;
+    assert!(windows(&store, &sweep(&source, 1)).await.len() > before.len());
+    assert_follow(&store, &source, minutes_later(140)).await;
+}
+
+#[tokio::test]
+async fn a_source_that_is_held_starts_no_sweep() {
+    let source = swept();
+    let store = store_of([&source]).await;
+    live_until(&store, 0..=60, |_| true).await;
+    let (shard, name) = (source.shard(), &source.name);
+    store.hold_source(shard, name, Some(NOW)).await.unwrap();
+    live_until(&store, 65..=180, |_| true).await;
+    assert!(windows(&store, &sweep(&source, 1)).await.is_empty());
+}
+
+#[tokio::test]
+async fn live_windows_take_the_slots_before_sweeps() {
+    let mut source = swept();
+    source.policy.max_in_flight = 1;
+    let store = store_of([&source]).await;
+    live_until(&store, 0..=60, |_| true).await;
+    let (sent, now) = (Sent::default(), minutes_later(120));
+    tick(&store, &sent, now).await;
+    let first = finish_sent(&store, &sent, now, |_| true).await;
+    assert!(first.len() == 1 && first.iter().all(is_live), "{first:?}");
+    assert!(!windows(&store, &sweep(&source, 1)).await.is_empty());
+}
+
+#[tokio::test]
+async fn a_sweep_that_fails_is_a_hole_of_its_own_and_holds_nothing_up() {
+    let source = swept();
+    let store = store_of([&source]).await;
+    live_until(&store, 0..=80, is_live).await;
+    let failed = windows(&store, &sweep(&source, 1)).await.remove(0);
+    exhaust(&store, &failed, minutes_later(80)).await;
+    let report = tick_one(&store, &Sent::default(), minutes_later(80)).await;
+    assert_eq!(
+        (report.parked, report.sweep_holes, report.holes),
+        (1, 1, 0),
+        "{report:?}"
+    );
+    assert!(report.complete_through > minutes_later(60));
+}
+
+#[tokio::test]
+async fn what_a_restart_of_the_only_machine_left_in_a_sweep_is_taken_back() {
+    let source = swept();
+    let store = store_of([&source]).await;
+    live_until(&store, 0..=80, is_live).await;
+    let left = windows(&store, &sweep(&source, 1)).await.remove(0);
+    claim(&store, &left, minutes_later(80)).await;
+    assert!(crate::recover(&store, minutes_later(81)).await.unwrap() > 0);
+    let back = store.window(&left.id).await.unwrap().unwrap();
+    assert_eq!(back.status, Status::Ready);
+    give_back(&store, &back, Cause::Yielded, minutes_later(82)).await;
+}
+
+#[tokio::test]
+async fn a_source_that_is_not_on_its_shard_any_more_does_not_begin_anew_there() {
+    let moved = with_policy("okta", |policy| {
+        policy.rate_group = "okta:elsewhere".parse().unwrap();
+    });
+    let (store, sent) = (store_of([&moved]).await, Sent::default());
+    let mut record = store.all_sources().await.unwrap().remove(0);
+    // As a listing shows it that lags behind the move.
+    record.definition = definition("okta");
+    assert_ne!(record.shard(), moved.shard());
+    let tick = Tick {
+        store: &store,
+        dispatch: &sent,
+        options: TickOptions {
+            shards: Shards::ALL,
+            dispatch_ms: Some(LEASE_MS),
+            share_pace: true,
+            tasks_per_invocation: 1,
+        },
+        now: NOW,
+    };
+    let mut view = read_source(&store, record, NOW).await.unwrap();
+    let outbox = Outbox::new(&sent, 1);
+    let mut report = report_of(&view);
+    tick.run_lane(&mut view, 0, 8, &outbox, &mut report)
+        .await
+        .unwrap();
+    assert_eq!(report.created, 0);
+    let shard = definition("okta").shard();
+    let stored = store.progress_of(shard, &moved.name).await.unwrap();
+    assert!(stored.is_empty(), "{stored:?}");
+}
