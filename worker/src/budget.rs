@@ -1,5 +1,6 @@
 //! How long a run may take, and when it is time to give the window back.
 
+use windlass_core::clock::Clock;
 use windlass_core::limits;
 use windlass_core::time::Timestamp;
 
@@ -12,7 +13,8 @@ pub struct Budget {
 }
 
 impl Budget {
-    /// No deadline: the run ends when its windows do, or when it is told to stop.
+    /// No deadline: the run ends when its windows do, or when it is told to stop. For a process that
+    /// has every worker there is, and whose leases last as long as it does.
     pub const UNLIMITED: Self = Self {
         deadline: None,
         margin_ms: 0,
@@ -62,6 +64,21 @@ impl Budget {
     pub(crate) fn give_up_ms(self, now: Timestamp) -> Option<i64> {
         let left_ms = self.deadline?.ms_since(now);
         (left_ms > 0).then(|| left_ms - limits::RELEASE_MS.min(left_ms / 4))
+    }
+
+    /// Comes when a page that is still on its way, to us or to the sink, has to be given up, so that
+    /// the run can release its window before something kills it: a kill would count against it.
+    pub(crate) async fn out_of_time(self, clock: &dyn Clock) {
+        match self.give_up_ms(clock.now()) {
+            Some(ms) => clock.alarm(ms).await,
+            None => std::future::pending().await,
+        }
+    }
+
+    /// Whether something kills the process in the end. Otherwise the process has all the workers
+    /// there are (see [`Self::UNLIMITED`]).
+    pub(crate) const fn has_deadline(self) -> bool {
+        self.deadline.is_some()
     }
 
     /// Whether another page fits.

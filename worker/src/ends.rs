@@ -2,6 +2,7 @@
 
 use windlass_connectors::connector::Page;
 use windlass_core::checkpoint::{Checkpoint, PageTotals};
+use windlass_core::frontier::{frontier, overdue};
 use windlass_core::lease::Lease;
 use windlass_core::limits;
 use windlass_core::retry::{Disposition, restart_wait_ms, stored_backoff_ms};
@@ -36,6 +37,8 @@ pub(crate) enum End {
     Pause(Timestamp, &'static str),
     /// The run may not go on.
     Yield(&'static str),
+    /// The run has had its time.
+    OutOfTime(&'static str),
 }
 
 impl<S: StateStore, O: Outfit> Run<'_, S, O> {
@@ -45,7 +48,11 @@ impl<S: StateStore, O: Outfit> Run<'_, S, O> {
             End::Finished(last) => self.complete(lease, &last).await,
             End::NoPage(no_page) => self.no_page(lease, no_page).await,
             End::Sink(error) => self.sink_failed(lease, &error).await,
-            End::Circle(problem) => self.restart(lease, problem).await,
+            End::Circle(problem) => {
+                let wait_ms = restart_wait_ms(lease.window().restarts);
+                let not_before = Some(self.worker.now().plus_ms(wait_ms));
+                self.begin_again(lease, not_before, problem).await
+            }
             End::TooEarly(until) => {
                 let why = "the vendor's clock has not passed the end of the window and settle";
                 self.worker
@@ -59,6 +66,7 @@ impl<S: StateStore, O: Outfit> Run<'_, S, O> {
                     .await
             }
             End::Yield(why) => self.worker.yield_now(lease, why).await,
+            End::OutOfTime(why) => self.out_of_time(lease, why).await,
         }
     }
 
@@ -73,12 +81,22 @@ impl<S: StateStore, O: Outfit> Run<'_, S, O> {
             return Some(End::Yield("told to stop"));
         }
         let has_time = self.budget.has_time(now, lease.window().slowest_page_ms);
-        (!has_time).then_some(End::Yield("out of time"))
+        (!has_time).then_some(End::OutOfTime("out of time"))
     }
 
     /// How long nobody of the rate group may ask, and why, when that is too long to sleep through.
-    fn pause_between_pages(&self, page: &Page) -> Option<(i64, &'static str)> {
-        let spent = page.budget.as_ref().filter(|budget| budget.remaining == 0);
+    pub(crate) fn pause_between_pages(&self, page: &Page) -> Option<(i64, &'static str)> {
+        // Fewer requests than workers: some of those on their way would be too many. Turns, which
+        // are spread over what is left, are none too many.
+        let workers = if self.task.shares_turns {
+            1
+        } else {
+            self.permit().workers_at_once()
+        };
+        let spent = page
+            .budget
+            .as_ref()
+            .filter(|budget| budget.remaining < u64::from(workers));
         let reset_ms = spent.and_then(|budget| budget.reset_ms);
         let budget = reset_ms.map(|pause_ms| (pause_ms, "the vendor's budget is used up"));
         let pace = self.slow_pace_ms().map(|pause_ms| (pause_ms, PACE));
@@ -120,7 +138,12 @@ impl<S: StateStore, O: Outfit> Run<'_, S, O> {
         };
         let store = &self.worker.store;
         let holder = self.worker.holder();
-        holder.insist(|| store.close_rate_gate(&gate)).await
+        let now = self.worker.now();
+        holder.insist(|| store.close_rate_gate(&gate, now)).await?;
+        // The other runs of this process need not look to know.
+        let gates = &self.worker.permits.gates;
+        gates.seen(&gate.group.clone(), Some(gate), now);
+        Ok(())
     }
 
     pub(crate) fn observe(&self, window: &Window, totals: &PageTotals) {
@@ -135,6 +158,19 @@ impl<S: StateStore, O: Outfit> Run<'_, S, O> {
                 failure,
                 disposition,
             } => (failure, disposition),
+            NoPage::TooLate { disposition, .. }
+                if lease.window().attempts == 0
+                    && !matches!(disposition, Disposition::Restart { .. }) =>
+            {
+                // It had pages before that, so it is the time and not the vendor that was short.
+                self.keep_slow_pace().await?;
+                return self.out_of_time(lease, "out of time").await;
+            }
+            NoPage::TooLate {
+                failure,
+                disposition,
+            } => (failure, disposition),
+            NoPage::NotNow(not_now) => return self.worker.not_now(lease, not_now).await,
             NoPage::Stopped(None) => return self.worker.yield_now(lease, "told to stop").await,
             NoPage::Stopped(Some(why)) => {
                 return self
@@ -168,7 +204,9 @@ impl<S: StateStore, O: Outfit> Run<'_, S, O> {
                 give_back(cause, not_before).await
             }
             Disposition::Fail { not_before } => give_back(Cause::Failed, not_before).await,
-            Disposition::Restart { not_before } => give_back(Cause::Restart, not_before).await,
+            Disposition::Restart { not_before } => {
+                self.begin_again(lease, Some(not_before), &why).await
+            }
             Disposition::Split => self.split(lease, &why).await,
             Disposition::Retry { after_ms } => {
                 give_back(Cause::Outage, self.worker.now().plus_ms(after_ms)).await
@@ -197,11 +235,41 @@ impl<S: StateStore, O: Outfit> Run<'_, S, O> {
             .plus_ms(stored_backoff_ms(window.setbacks))
     }
 
-    async fn restart(&self, lease: &Lease, problem: &str) -> Result<Outcome, NotWritten> {
-        let wait_ms = restart_wait_ms(lease.window().restarts);
-        let not_before = Some(self.worker.now().plus_ms(wait_ms));
+    /// Begins the window again at page one, or only what is not delivered yet where that is known.
+    pub(crate) async fn begin_again(
+        &self,
+        lease: &Lease,
+        not_before: Option<Timestamp>,
+        why: &str,
+    ) -> Result<Outcome, NotWritten> {
+        let policy = &self.source.definition.policy;
+        let split = frontier(lease.window(), policy);
+        let cause = split.map_or(Cause::Restart, Cause::Reenter);
+        self.worker.give_back(lease, cause, not_before, why).await
+    }
+
+    /// Gives the window back because the run's time is up; to be split if that is so too often.
+    async fn out_of_time(&self, lease: &Lease, why: &str) -> Result<Outcome, NotWritten> {
+        let policy = &self.source.definition.policy;
+        let window = lease.window();
+        let overruns = window.overruns.saturating_add(1);
+        // Only a run that had a page since its claim counts.
+        let split = (window.attempts == 0).then(|| overdue(window, overruns, policy));
         self.worker
-            .give_back(lease, Cause::Restart, not_before, problem)
+            .give_back(lease, Cause::OutOfTime(split.flatten()), None, why)
+            .await
+    }
+
+    /// Too many records are delivered already in what a sweep's window covers.
+    pub(crate) async fn too_much_to_know(&self, lease: &Lease) -> Result<Outcome, NotWritten> {
+        let why = format!(
+            "a sweep can compare with at most {} delivered records, and this window has more; \
+             narrower windows (`window.max`) are swept from then on",
+            limits::SEEN_DIGESTS_MAX
+        );
+        let not_before = Some(self.after_setbacks(lease.window()));
+        self.worker
+            .give_back(lease, Cause::Failed, not_before, &why)
             .await
     }
 

@@ -11,8 +11,10 @@ use windlass_connectors::http::Transport;
 use windlass_core::limits;
 use windlass_core::retry::{Attempt, Disposition, FailureClass, decide, full_jitter};
 use windlass_core::window::Window;
+use windlass_state::StateStore;
 
-use crate::pace::{Pacer, is_slow};
+use crate::pace::is_slow;
+use crate::permit::{NotNow, Permit};
 use crate::{Budget, Seams};
 
 /// Why there is no page.
@@ -23,23 +25,28 @@ pub(crate) enum NoPage {
         failure: Failure,
         disposition: Disposition,
     },
+    /// It had not arrived when the run's time was up.
+    TooLate {
+        failure: Failure,
+        disposition: Disposition,
+    },
     /// The run was told to stop while it waited, perhaps after tries that failed like this.
     Stopped(Option<String>),
+    /// The vendor may not be asked now.
+    NotNow(NotNow),
 }
 
 /// Fetches pages of one window.
-pub(crate) struct Fetcher<'a, T: Transport> {
+pub(crate) struct Fetcher<'a, S, T: Transport> {
     pub(crate) client: &'a Client<T>,
     pub(crate) seams: &'a Seams,
-    pub(crate) pacer: &'a Pacer,
-    pub(crate) group: &'a windlass_core::RateGroup,
-    pub(crate) requests_per_minute: Option<u32>,
+    pub(crate) permit: Permit<'a, S>,
     pub(crate) budget: Budget,
     /// Whether a page token may be sent again.
     pub(crate) replayable: bool,
 }
 
-impl<T: Transport> Fetcher<'_, T> {
+impl<S: StateStore, T: Transport> Fetcher<'_, S, T> {
     /// The page after `token` of `window`. Stopping it is safe: nothing but the vendor has heard of it.
     pub(crate) async fn fetch(
         &self,
@@ -53,16 +60,7 @@ impl<T: Transport> Fetcher<'_, T> {
             biased;
             page = tries => page.map(|page| (page, self.seams.clock.now().ms_since(started))),
             () = self.seams.stop.requested() => Err(NoPage::Stopped(take(&last_failure))),
-            () = self.out_of_time() => Err(self.too_late(window, token)),
-        }
-    }
-
-    /// Comes when a page that is still on its way has to be given up, so that the run can release
-    /// its window before something kills it: a kill would count against the window.
-    async fn out_of_time(&self) {
-        match self.budget.give_up_ms(self.seams.clock.now()) {
-            Some(ms) => self.seams.clock.alarm(ms).await,
-            None => std::future::pending().await,
+            () = self.budget.out_of_time(&*self.seams.clock) => Err(self.too_late(window, token)),
         }
     }
 
@@ -73,7 +71,7 @@ impl<T: Transport> Fetcher<'_, T> {
         );
         let class = self.class_of(&failure, token);
         let disposition = self.decide(window, class, &failure, None);
-        NoPage::Failed {
+        NoPage::TooLate {
             failure,
             disposition,
         }
@@ -86,12 +84,16 @@ impl<T: Transport> Fetcher<'_, T> {
         last_failure: &Mutex<Option<String>>,
     ) -> Result<Page, NoPage> {
         // At a pace too slow to sleep through, another try has to wait for the gate like a page.
-        let slow = self.requests_per_minute.is_some_and(is_slow);
+        let slow =
+            self.permit.requests_per_minute.is_some_and(is_slow) && !self.permit.shares_turns;
         let mut delays = delays().take(if slow { 0 } else { limits::PAGE_TRIES_MAX });
         loop {
-            self.take_turn().await;
+            self.permit.wait().await.map_err(NoPage::NotNow)?;
             let failure = match self.client.fetch(window.span(), token).await {
-                Ok(page) => return Ok(page),
+                Ok(page) => {
+                    self.permit.hear(page.budget.as_ref());
+                    return Ok(page);
+                }
                 Err(failure) => failure,
             };
             let class = self.class_of(&failure, token);
@@ -137,23 +139,6 @@ impl<T: Transport> Fetcher<'_, T> {
             now,
         };
         decide(class, &attempt)
-    }
-
-    /// Waits for this request's turn at the declared pace. A pace too slow to sleep through is the
-    /// gate's affair, which the run closes between pages.
-    async fn take_turn(&self) {
-        let Some(per_minute) = self.requests_per_minute else {
-            return;
-        };
-        if is_slow(per_minute) {
-            return;
-        }
-        let wait_ms = self
-            .pacer
-            .take_turn(self.group, per_minute, self.seams.clock.now());
-        if wait_ms > 0 {
-            self.seams.clock.sleep(wait_ms).await;
-        }
     }
 }
 

@@ -3,18 +3,17 @@
 
 mod outfit;
 mod settings;
+mod shared;
 mod tally;
 
 use std::io::Write;
 use std::sync::Arc;
 
 use aws_config::SdkConfig;
-use futures_util::{StreamExt, stream};
 use serde::Serialize;
 use tracing_subscriber::EnvFilter;
 use windlass_connectors::http::TransportError;
 use windlass_core::clock::Clock;
-use windlass_core::limits;
 use windlass_core::metric::MetricLine;
 use windlass_core::system::{SystemClock, SystemEntropy};
 use windlass_core::task::Task;
@@ -24,8 +23,16 @@ use windlass_state::dynamodb::DynamoStore;
 
 pub use self::outfit::LambdaOutfit;
 pub use self::settings::{Settings, SettingsError};
+use self::shared::run_side_by_side;
 use self::tally::Tally;
 use crate::{Budget, Outcome, Report, Seams, Stop, Worker};
+
+// A panic is kept to its own window by unwinding. Where it ended the process instead, it would take
+// the windows beside it along, and what all of them have in flight.
+const _: () = assert!(
+    cfg!(panic = "unwind"),
+    "build the worker with `panic = \"unwind\"`: see `work_unwound`"
+);
 
 /// What an invocation is given when its deadline is one that cannot be.
 const NO_DEADLINE_MS: i64 = MINUTE_MS;
@@ -90,13 +97,7 @@ impl Function {
         let reports: Vec<Report> = match tasks {
             // Boxed: a run is one large future.
             [only] => vec![Box::pin(self.worker.run(only, budget)).await],
-            many => {
-                stream::iter(many)
-                    .map(|task| Box::pin(self.worker.run_named(task, budget)))
-                    .buffer_unordered(limits::TASKS_AT_ONCE_MAX)
-                    .collect()
-                    .await
-            }
+            many => run_side_by_side(&self.worker, many, budget).await,
         };
         let summary = summarise(&reports);
         self.write_metrics(&summary);
@@ -165,6 +166,15 @@ pub fn start_logging() {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_profile_of_the_functions_unwinds_so_that_a_panic_stays_with_its_window() {
+        let workspace = include_str!("../../Cargo.toml");
+        let (_, profile) = workspace.split_once("\n[profile.lambda]\n").unwrap();
+        let profile = profile.split("\n[").next().unwrap();
+        assert!(profile.contains("inherits = \"release\""), "{profile}");
+        assert!(!workspace.contains("\npanic = \"abort\""), "{profile}");
+    }
 
     #[test]
     fn every_way_a_window_can_end_is_counted_once() {

@@ -4,10 +4,13 @@
 //! only what comes next inside one window, and it never reports progress that is not durable: a
 //! page is checkpointed after the sink has acknowledged every record of it, never before.
 
+mod announced;
 mod budget;
 mod circle;
+mod delivery;
 mod ends;
 mod fetch;
+mod gates;
 #[cfg(feature = "lambda")]
 pub mod lambda;
 mod lines;
@@ -15,13 +18,16 @@ mod next;
 mod outcome;
 mod pace;
 mod pages;
+mod permit;
 mod persist;
 mod run;
 mod slots;
 mod stop;
+mod sweep;
 #[cfg(test)]
 mod tests;
 mod told;
+mod turns;
 
 use std::fmt;
 use std::future::Future;
@@ -98,8 +104,7 @@ pub struct Worker<S, O> {
     store: S,
     outfit: O,
     seams: Seams,
-    pacer: pace::Pacer,
-    slots: slots::Slots,
+    permits: permit::Permits,
     no_vendor_clock: Once,
     told: told::Told,
 }
@@ -124,8 +129,7 @@ impl<S: StateStore, O: Outfit> Worker<S, O> {
             store,
             outfit,
             seams,
-            pacer: pace::Pacer::default(),
-            slots: slots::Slots::default(),
+            permits: permit::Permits::default(),
             no_vendor_clock: Once::new(),
             told: told::Told::default(),
         }

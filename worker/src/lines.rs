@@ -8,6 +8,8 @@ use windlass_core::time::Timestamp;
 use windlass_core::window::Window;
 use windlass_sink::{Batch, Reject};
 
+use crate::sweep::Notes;
+
 /// The key under which metadata is spliced in.
 const METADATA_KEY: &str = "_windlass";
 
@@ -23,13 +25,15 @@ pub(crate) struct PageContext<'a> {
     pub(crate) pulled_at: Timestamp,
 }
 
-/// Turns a page into what the sink takes, and counts it.
+/// Turns a page into what the sink takes, and counts it. Records that `notes` knows to be delivered
+/// are counted and left out.
 ///
 /// `buffer` is where the lines are built: one that an earlier page has used spares the allocator a
 /// megabyte a page.
 pub(crate) fn lines(
     page: &Page,
     context: &PageContext<'_>,
+    notes: &mut Notes<'_>,
     buffer: Vec<u8>,
 ) -> (Batch, PageTotals) {
     let prefix = Prefix::new(context);
@@ -42,6 +46,10 @@ pub(crate) fn lines(
     for (index, record) in page.records.iter().enumerate() {
         totals.oldest = earliest(totals.oldest, record.time);
         totals.newest = totals.newest.max(record.time);
+        if !notes.is_news(record) {
+            totals.known += 1;
+            continue;
+        }
         match prefix.line(&mut lines, record, index) {
             Ok(()) => {
                 lines.push(b'\n');

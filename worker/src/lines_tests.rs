@@ -44,7 +44,8 @@ fn lines_of(records: Vec<Record>, metadata: bool) -> (Batch, PageTotals) {
         metadata,
         pulled_at: "2026-01-02T00:00:00Z".parse().unwrap(),
     };
-    lines(&page(records), &context, b"left over".to_vec())
+    let mut notes = Notes::default();
+    lines(&page(records), &context, &mut notes, b"left over".to_vec())
 }
 
 /// The one line that `raw` becomes, as text without its end.

@@ -7,25 +7,19 @@ use windlass_core::ids::RateGroup;
 use windlass_core::limits;
 use windlass_core::time::{MINUTE_MS, Timestamp};
 
-/// When each rate group may be asked next by this process.
+/// When this process has asked, or will ask, each rate group last.
 #[derive(Debug, Default)]
 pub(crate) struct Pacer(Mutex<HashMap<RateGroup, Timestamp>>);
 
 impl Pacer {
-    /// Takes the next turn of `group` at `requests_per_minute` and says how long to wait for it, in
-    /// milliseconds. Turns are evenly spaced, and an unused one is not saved up.
-    pub(crate) fn take_turn(
-        &self,
-        group: &RateGroup,
-        requests_per_minute: u32,
-        now: Timestamp,
-    ) -> i64 {
+    /// Takes the next turn of `group`, `interval_ms` after the last one, and says how long to wait
+    /// for it, in milliseconds. Turns are evenly spaced, and an unused one is not saved up. Without
+    /// an interval the turn is now, and is what the next one is counted from.
+    pub(crate) fn take_turn(&self, group: &RateGroup, interval_ms: i64, now: Timestamp) -> i64 {
         let mut turns = self.turns();
-        let turn = turns.get(group).copied().unwrap_or(now).max(now);
-        turns.insert(
-            group.clone(),
-            turn.plus_ms(interval_ms(requests_per_minute)),
-        );
+        let last = turns.get(group).filter(|_| interval_ms > 0);
+        let turn = last.map_or(now, |last| last.plus_ms(interval_ms).max(now));
+        turns.insert(group.clone(), turn);
         turn.ms_since(now)
     }
 
@@ -33,14 +27,15 @@ impl Pacer {
     pub(crate) fn take_free_turn(
         &self,
         group: &RateGroup,
-        requests_per_minute: u32,
+        interval_ms: i64,
         now: Timestamp,
     ) -> Result<(), Timestamp> {
         let mut turns = self.turns();
-        match turns.get(group) {
-            Some(next) if *next > now => Err(*next),
-            _ => {
-                turns.insert(group.clone(), now.plus_ms(interval_ms(requests_per_minute)));
+        let next = turns.get(group).map(|last| last.plus_ms(interval_ms));
+        match next.filter(|next| *next > now) {
+            Some(next) => Err(next),
+            None => {
+                turns.insert(group.clone(), now);
                 Ok(())
             }
         }
@@ -71,9 +66,9 @@ mod tests {
         let pacer = Pacer::default();
         let (a, b) = ("a".parse().unwrap(), "b".parse().unwrap());
         let now = Timestamp::from_ms(0);
-        let waits: Vec<_> = (0..3).map(|_| pacer.take_turn(&a, 10, now)).collect();
+        let waits: Vec<_> = (0..3).map(|_| pacer.take_turn(&a, 6_000, now)).collect();
         assert_eq!(waits, [0, 6_000, 12_000]);
-        assert_eq!(pacer.take_turn(&b, 10, now), 0);
+        assert_eq!(pacer.take_turn(&b, 6_000, now), 0);
     }
 
     #[test]
@@ -81,21 +76,34 @@ mod tests {
         let pacer = Pacer::default();
         let group = "a".parse().unwrap();
         let at = Timestamp::from_ms;
-        assert_eq!(pacer.take_free_turn(&group, 1, at(0)), Ok(()));
-        assert_eq!(pacer.take_free_turn(&group, 1, at(1)), Err(at(60_000)));
-        assert_eq!(pacer.take_free_turn(&group, 1, at(60_000)), Ok(()));
+        assert_eq!(pacer.take_free_turn(&group, 60_000, at(0)), Ok(()));
+        assert_eq!(pacer.take_free_turn(&group, 60_000, at(1)), Err(at(60_000)));
+        assert_eq!(pacer.take_free_turn(&group, 60_000, at(60_000)), Ok(()));
     }
 
     #[test]
     fn unused_turns_are_not_saved_up() {
         let pacer = Pacer::default();
         let group = "a".parse().unwrap();
-        pacer.take_turn(&group, 60, Timestamp::from_ms(0));
-        assert_eq!(pacer.take_turn(&group, 60, Timestamp::from_ms(60_000)), 0);
+        pacer.take_turn(&group, 1_000, Timestamp::from_ms(0));
         assert_eq!(
-            pacer.take_turn(&group, 60, Timestamp::from_ms(60_000)),
+            pacer.take_turn(&group, 1_000, Timestamp::from_ms(60_000)),
+            0
+        );
+        assert_eq!(
+            pacer.take_turn(&group, 1_000, Timestamp::from_ms(60_000)),
             1_000
         );
+    }
+
+    #[test]
+    fn a_new_interval_holds_from_the_last_turn_on() {
+        let pacer = Pacer::default();
+        let group = "a".parse().unwrap();
+        let at = Timestamp::from_ms;
+        assert_eq!(pacer.take_turn(&group, 100, at(0)), 0);
+        assert_eq!(pacer.take_turn(&group, 5_000, at(10)), 4_990);
+        assert_eq!(pacer.take_turn(&group, 100, at(5_000)), 100);
     }
 
     #[test]

@@ -2,22 +2,27 @@
 
 use futures_util::future::join;
 use windlass_connectors::connector::Page;
-use windlass_core::checkpoint::{Checkpoint, Cursor, PageTotals};
+use windlass_core::breaks::{Break, broken};
+use windlass_core::ids::Lane;
 use windlass_core::lease::Lease;
-use windlass_core::limits;
 use windlass_core::source::SourceRecord;
 use windlass_core::task::Task;
 use windlass_core::time::Timestamp;
 use windlass_core::transition::Cause;
-use windlass_sink::{Batch, Sink, SinkError, WindowWriter};
+use windlass_core::window::Window;
+use windlass_core::{limits, sweep};
+use windlass_sink::{Sink, WindowWriter};
 use windlass_state::StateStore;
 
 use crate::circle::Circle;
+use crate::delivery::Delivery;
 use crate::ends::End;
 use crate::fetch::{Fetcher, NoPage};
 use crate::lines::{PageContext, lines};
 use crate::pace::{interval_ms, is_slow};
+use crate::permit::Permit;
 use crate::persist::NotWritten;
+use crate::sweep::{Known, Noted, Notes};
 use crate::{Budget, Gear, Outcome, Outfit, Worker};
 
 /// One window's run, with everything it needs.
@@ -29,30 +34,36 @@ pub(crate) struct Run<'a, S, O: Outfit> {
     pub(crate) budget: Budget,
 }
 
-/// A page on its way to the sink.
-struct Delivery<'a> {
-    batch: Batch,
-    totals: PageTotals,
-    /// How long fetching it took.
-    fetch_ms: i64,
-    /// What the next token will belong to.
-    request: &'a str,
-}
-
 impl<S: StateStore, O: Outfit> Run<'_, S, O> {
     /// Does the pages of the window, and says how that ended.
     pub(crate) async fn pages(&self, lease: Lease) -> Result<Outcome, NotWritten> {
         let connector = self.gear.client.connector();
         let request = connector.request_hash(lease.window().span());
         let cursor = lease.window().cursor.as_ref();
-        if let Some(why) = cursor.and_then(|cursor| self.unusable(cursor, &request)) {
-            return self
-                .worker
-                .give_back(&lease, Cause::Restart, None, why)
-                .await;
+        match cursor {
+            Some(cursor) if cursor.request != request => {
+                let why = "its page token belongs to another request";
+                return self
+                    .worker
+                    .give_back(&lease, Cause::Restart, None, why)
+                    .await;
+            }
+            // A run that was stopped may have used it up, and the vendor would answer the page after.
+            Some(_) if !self.is_replayable() => {
+                let why = "its page token works only once";
+                return self.begin_again(&lease, None, why).await;
+            }
+            _ => {}
         }
+        let mut known = match lease.window().id.timeline.lane {
+            Lane::Sweep(_) => match self.known(&lease).await? {
+                Some(known) => Some(known),
+                None => return self.too_much_to_know(&lease).await,
+            },
+            Lane::Live | Lane::Backfill(_) => None,
+        };
         let (lease, end) = match self.gear.sink.open(lease.window()).await {
-            Ok(writer) => self.read(lease, writer, &request).await?,
+            Ok(writer) => self.read(lease, writer, &request, known.as_mut()).await?,
             Err(error) => (lease, End::Sink(error)),
         };
         // The writer is gone by now: whoever takes the window up next may open it at once.
@@ -65,6 +76,7 @@ impl<S: StateStore, O: Outfit> Run<'_, S, O> {
         mut lease: Lease,
         mut writer: W,
         request: &str,
+        mut known: Option<&mut Known>,
     ) -> Result<(Lease, End), NotWritten> {
         let cursor = lease.window().cursor.clone();
         let token = cursor.map(|cursor| cursor.token);
@@ -80,18 +92,17 @@ impl<S: StateStore, O: Outfit> Run<'_, S, O> {
             if let Some(end) = self.refuse(&lease, &page, &mut circle) {
                 return Ok((lease, end));
             }
-            let (batch, totals) = self.lines(&page, &lease, request, buffer);
+            let notes = Notes {
+                known: known.as_deref_mut(),
+                keeps: self.keeps(lease.window()),
+                noted: Noted::default(),
+            };
+            let delivery = self.delivery(&page, &lease, (request, fetch_ms), notes, buffer);
             // The lines are copies: the body goes before the next one comes.
             page.records = Vec::new();
-            let delivery = Delivery {
-                batch,
-                totals,
-                fetch_ms,
-                request,
-            };
             if page.next.is_none() {
-                let end = self.last(&lease, &mut writer, &page, &delivery).await;
-                return Ok((lease, end.unwrap_or_else(End::Sink)));
+                let end = self.last(&lease, &mut writer, &page, &delivery).await?;
+                return Ok((lease, end));
             }
             // Joined, and neither cancels the other: a failed prefetch must not abort a delivery,
             // and a slow one must not keep a delivered page from its checkpoint.
@@ -108,7 +119,10 @@ impl<S: StateStore, O: Outfit> Run<'_, S, O> {
             if let Some(end) = self.should_leave(&lease, &page) {
                 // What the page ahead met says more than that the run may not go on.
                 let end = match (end, next) {
-                    (End::Yield(_), Some(Err(met @ NoPage::Stopped(Some(_))))) => End::NoPage(met),
+                    (
+                        End::Yield(_) | End::OutOfTime(_),
+                        Some(Err(met @ NoPage::Stopped(Some(_)))),
+                    ) => End::NoPage(met),
                     (end, _) => end,
                 };
                 return Ok((lease, end));
@@ -118,16 +132,7 @@ impl<S: StateStore, O: Outfit> Run<'_, S, O> {
                 None => fetcher.fetch(lease.window(), page.next.as_deref()).await,
             };
         }
-        Ok((lease, End::Yield("it has had its pages for one run")))
-    }
-
-    /// Why the run cannot go on at the stored `cursor`, if it cannot.
-    fn unusable(&self, cursor: &Cursor, request: &str) -> Option<&'static str> {
-        if cursor.request != request {
-            return Some("its page token belongs to another request");
-        }
-        // A run that was stopped may have used it up, and the vendor would answer the page after.
-        (!self.is_replayable()).then_some("its page token works only once")
+        Ok((lease, End::OutOfTime("it has had its pages for one run")))
     }
 
     /// Whether the vendor answers a page token the same way each time.
@@ -144,67 +149,10 @@ impl<S: StateStore, O: Outfit> Run<'_, S, O> {
         }
     }
 
-    /// Delivers a page and checkpoints it once the sink has acknowledged every record of it.
-    async fn deliver<W: WindowWriter>(
-        &self,
-        lease: &Lease,
-        writer: &mut W,
-        page: &Page,
-        delivery: &Delivery<'_>,
-    ) -> Result<Result<Lease, SinkError>, NotWritten> {
-        let checkpoint = match self.write(lease, writer, page, delivery).await {
-            Ok(checkpoint) => checkpoint,
-            Err(error) => return Ok(Err(error)),
-        };
-        self.worker
-            .holder()
-            .checkpoint(lease, &checkpoint)
-            .await
-            .map(Ok)
-    }
-
-    /// Delivers the last page and makes the window's output final.
-    async fn last<W: WindowWriter>(
-        &self,
-        lease: &Lease,
-        writer: &mut W,
-        page: &Page,
-        delivery: &Delivery<'_>,
-    ) -> Result<End, SinkError> {
-        let checkpoint = self.write(lease, writer, page, delivery).await?;
-        writer.finish().await?;
-        Ok(End::Finished(checkpoint))
-    }
-
-    /// Writes a page to the sink; the checkpoint that says so.
-    async fn write<W: WindowWriter>(
-        &self,
-        lease: &Lease,
-        writer: &mut W,
-        page: &Page,
-        delivery: &Delivery<'_>,
-    ) -> Result<Checkpoint, SinkError> {
-        let started = self.worker.now();
-        let sink_position = writer.write(&delivery.batch).await?;
-        let now = self.worker.now();
-        Ok(Checkpoint {
-            from: lease.window().page,
-            cursor: page.next.clone().map(|token| Cursor {
-                token,
-                request: delivery.request.to_owned(),
-            }),
-            totals: delivery.totals,
-            ordered: page.in_order,
-            sink_position,
-            page_ms: delivery.fetch_ms + now.ms_since(started),
-            now,
-        })
-    }
-
     /// The page after `page`, if it may be fetched before `page` is delivered.
     async fn ahead(
         &self,
-        fetcher: &Fetcher<'_, O::Transport>,
+        fetcher: &Fetcher<'_, S, O::Transport>,
         lease: &Lease,
         page: &Page,
     ) -> Option<Result<(Page, i64), NoPage>> {
@@ -214,33 +162,58 @@ impl<S: StateStore, O: Outfit> Run<'_, S, O> {
         Some(fetcher.fetch(lease.window(), page.next.as_deref()).await)
     }
 
-    fn fetcher(&self) -> Fetcher<'_, O::Transport> {
+    fn fetcher(&self) -> Fetcher<'_, S, O::Transport> {
         Fetcher {
             client: &self.gear.client,
             seams: &self.worker.seams,
-            pacer: &self.worker.pacer,
-            group: &self.source.definition.policy.rate_group,
-            requests_per_minute: self.task.requests_per_minute,
+            permit: self.permit(),
             budget: self.budget,
             replayable: self.is_replayable(),
         }
     }
 
-    fn lines(
+    /// This run's way to ask its vendor.
+    pub(crate) fn permit(&self) -> Permit<'_, S> {
+        self.worker.permit(self.task, self.source, self.budget)
+    }
+
+    /// What is delivered already of what a sweep's window covers; `None` when it is too much to know.
+    async fn known(&self, lease: &Lease) -> Result<Option<Known>, NotWritten> {
+        let unit_ms = self.source.definition.policy.unit_ms;
+        Known::load(&self.worker.holder(), lease.window(), unit_ms).await
+    }
+
+    /// Whether what `window` delivers next is remembered: a sweep will read it again, and nothing
+    /// of it is missing so far. What a sweep finds is remembered in any case.
+    fn keeps(&self, window: &Window) -> bool {
+        let whole = window.remembered || matches!(window.id.timeline.lane, Lane::Sweep(_));
+        whole && sweep::remembers(window, &self.source.definition.policy)
+    }
+
+    fn delivery<'r>(
         &self,
         page: &Page,
         lease: &Lease,
-        request_hash: &str,
+        (request, fetch_ms): (&'r str, i64),
+        mut notes: Notes<'_>,
         buffer: Vec<u8>,
-    ) -> (Batch, PageTotals) {
+    ) -> Delivery<'r> {
         let context = PageContext {
             window: lease.window(),
             connector: self.gear.client.connector().name(),
-            request_hash,
+            request_hash: request,
             metadata: self.source.definition.metadata,
             pulled_at: self.worker.now(),
         };
-        lines(page, &context, buffer)
+        let (batch, totals) = lines(page, &context, &mut notes, buffer);
+        Delivery {
+            batch,
+            totals,
+            keeps: notes.keeps,
+            noted: notes.noted,
+            fetch_ms,
+            request,
+        }
     }
 
     /// When the vendor itself will have passed the window's end and settle, if it has not: a fast
@@ -260,6 +233,9 @@ impl<S: StateStore, O: Outfit> Run<'_, S, O> {
             });
             self.worker.now()
         });
+        if broken(Break::IgnoreVendorClock) {
+            return None;
+        }
         let short_ms = filled.ms_since(vendor_now);
         if short_ms > limits::WAIT_MS_MAX {
             let window = &lease.window().id;
@@ -272,7 +248,7 @@ impl<S: StateStore, O: Outfit> Run<'_, S, O> {
         page.next.is_some()
             && self.is_replayable()
             && !self.worker.seams.stop.is_requested()
-            && self.slow_pace_ms().is_none()
+            && self.pause_between_pages(page).is_none()
             && page
                 .budget
                 .as_ref()
@@ -284,9 +260,8 @@ impl<S: StateStore, O: Outfit> Run<'_, S, O> {
 
     /// The pause between requests, when the declared pace is too slow to sleep through.
     pub(crate) fn slow_pace_ms(&self) -> Option<i64> {
-        self.task
-            .requests_per_minute
-            .filter(|per_minute| is_slow(*per_minute))
-            .map(interval_ms)
+        let per_minute = self.task.requests_per_minute?;
+        let slow = is_slow(per_minute) && !self.task.shares_turns;
+        slow.then(|| interval_ms(per_minute))
     }
 }

@@ -14,8 +14,9 @@ use windlass_core::{Owner, limits};
 use windlass_state::StateStore;
 
 use crate::next::next_ready;
-use crate::pace::is_slow;
+use crate::pace::{interval_ms, is_slow};
 use crate::pages::Run;
+use crate::permit::{NotNow, Permit};
 use crate::persist::{Holder, NotWritten};
 use crate::told::Trouble;
 use crate::{Budget, Outcome, Outfit, OutfitError, Report, Worker};
@@ -70,7 +71,7 @@ impl<S: StateStore, O: Outfit> Worker<S, O> {
 
     async fn next_for(&self, task: &Task, budget: Budget) -> Option<(WindowId, u64)> {
         let now = self.now();
-        let window = next_ready(&self.store, &self.slots, task, now)
+        let window = next_ready(&self.store, &self.permits.slots, task, now)
             .await
             .unwrap_or_else(|error| {
                 tracing::warn!(source = %task.source, %error, "no further window was looked for");
@@ -152,13 +153,11 @@ impl<S: StateStore, O: Outfit> Worker<S, O> {
             _ => return self.yield_now(&lease, "its source does not run").await,
         };
         let group = &source.definition.policy.rate_group;
-        let _slot = self.slots.take(group);
-        let gate = self.holder().insist(|| self.store.rate_gate(group)).await?;
-        if let Some(gate) = gate.filter(|gate| gate.closed_until(self.now()).is_some()) {
-            let why = format!("its rate group waits: {}", gate.reason);
-            return self
-                .give_back(&lease, Cause::Yielded, Some(gate.not_before), &why)
-                .await;
+        let _slot = self.permits.slots.take(group);
+        let permit = self.permit(task, &source, budget);
+        permit.look().await?;
+        if let Err(not_now) = permit.gate_is_open().await {
+            return self.not_now(&lease, not_now).await;
         }
         if let Some(until) = self.turn_of_another(task, group) {
             let why = "its rate group waits: its declared pace";
@@ -190,10 +189,51 @@ impl<S: StateStore, O: Outfit> Worker<S, O> {
     /// When the next request may go out, where the pace is too slow to sleep through and another
     /// worker has the turn: the gate closes only behind its answer. Otherwise the turn is ours.
     fn turn_of_another(&self, task: &Task, group: &RateGroup) -> Option<Timestamp> {
-        let per_minute = task.requests_per_minute.filter(|pace| is_slow(*pace))?;
-        self.pacer
-            .take_free_turn(group, per_minute, self.now())
+        let slow = |pace: &u32| is_slow(*pace) && !task.shares_turns;
+        let per_minute = task.requests_per_minute.filter(slow)?;
+        self.permits
+            .pacer
+            .take_free_turn(group, interval_ms(per_minute), self.now())
             .err()
+    }
+
+    /// The way to ask the vendor of `source` for `task`.
+    pub(crate) fn permit<'a>(
+        &'a self,
+        task: &Task,
+        source: &'a SourceRecord,
+        budget: Budget,
+    ) -> Permit<'a, S> {
+        let policy = &source.definition.policy;
+        // Without a deadline every worker of the group is in this process, and counted there.
+        let workers = if budget.has_deadline() {
+            policy.group_in_flight
+        } else {
+            0
+        };
+        Permit {
+            permits: &self.permits,
+            holder: self.holder(),
+            group: &policy.rate_group,
+            requests_per_minute: task.requests_per_minute,
+            shares_turns: task.shares_turns,
+            workers,
+        }
+    }
+
+    /// Gives the window back because its vendor may not be asked.
+    pub(crate) async fn not_now(
+        &self,
+        lease: &Lease,
+        not_now: NotNow,
+    ) -> Result<Outcome, NotWritten> {
+        match not_now {
+            NotNow::Until(until, why) => {
+                self.give_back(lease, Cause::Yielded, Some(until), &why)
+                    .await
+            }
+            NotNow::State(not_written) => Err(not_written),
+        }
     }
 
     pub(crate) fn holder(&self) -> Holder<'_, S> {
@@ -216,11 +256,11 @@ impl<S: StateStore, O: Outfit> Worker<S, O> {
         why: &str,
     ) -> Result<Outcome, NotWritten> {
         // A window that only ran out of time has nothing wrong with it; one that waits says why.
-        let waits = not_before.is_some() || cause != Cause::Yielded;
-        let error = waits.then(|| why.to_owned());
+        let in_order = matches!(cause, Cause::Yielded | Cause::OutOfTime(_));
+        let error = (not_before.is_some() || !in_order).then(|| why.to_owned());
         let window = &lease.window().id;
         let source = &window.timeline.source;
-        if cause != Cause::Yielded && self.told.is_news(source, Trouble::SetBack) {
+        if !in_order && self.told.is_news(source, Trouble::SetBack) {
             tracing::warn!(%source, %window, why, "window set back; it is tried again");
         }
         let release = Release {
@@ -232,8 +272,12 @@ impl<S: StateStore, O: Outfit> Worker<S, O> {
         self.holder().release(lease, &release).await?;
         let why = why.to_owned();
         Ok(match cause {
-            Cause::Yielded | Cause::Outage => Outcome::Yielded { not_before, why },
-            Cause::Failed | Cause::Restart | Cause::Split(_) => Outcome::Failed { why },
+            Cause::Yielded | Cause::OutOfTime(_) | Cause::Outage => {
+                Outcome::Yielded { not_before, why }
+            }
+            Cause::Failed | Cause::Restart | Cause::Reenter(_) | Cause::Split(_) => {
+                Outcome::Failed { why }
+            }
         })
     }
 

@@ -1,5 +1,5 @@
 //! What a source needs on Lambda: a client with its secret, and the sink its record names. Made when
-//! a source is first worked on, and kept for the life of the environment.
+//! a source is first worked on, and kept until it is applied again or the environment ends.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -26,6 +26,29 @@ use crate::{Gear, Outfit, OutfitError};
 const SOURCES_KEPT_MAX: usize = 1_000;
 
 type LambdaGear = Gear<HttpTransport, StreamSink>;
+
+/// What a source was given, and what it was made for.
+struct Kept {
+    version: u64,
+    definition: SourceDefinition,
+    gear: LambdaGear,
+}
+
+impl Kept {
+    /// Whether it can go on being used. An apply raises the version even when nothing else differs:
+    /// that is how an operator says that a secret was mended.
+    fn is_for(&self, source: &SourceRecord) -> bool {
+        self.version == source.version && self.definition == source.definition
+    }
+}
+
+/// Whether a secret that was read a few minutes ago is good enough.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum SecretAge {
+    Minutes,
+    New,
+}
+
 /// A destination in its stored form.
 type DestinationMap = BTreeMap<String, String>;
 
@@ -37,7 +60,7 @@ pub struct LambdaOutfit {
     manifests: PathBuf,
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
-    gear: Mutex<BTreeMap<SourceName, (SourceDefinition, LambdaGear)>>,
+    kept: Mutex<BTreeMap<SourceName, Arc<Kept>>>,
     sinks: Mutex<BTreeMap<DestinationMap, Arc<StreamSink>>>,
 }
 
@@ -67,7 +90,7 @@ impl LambdaOutfit {
             manifests: settings.manifests.clone(),
             clock,
             entropy,
-            gear: Mutex::default(),
+            kept: Mutex::default(),
             sinks: Mutex::default(),
         })
     }
@@ -86,29 +109,39 @@ impl LambdaOutfit {
         })
     }
 
-    fn kept(&self, definition: &SourceDefinition) -> Option<LambdaGear> {
-        let gear = self.gear.lock().unwrap_or_else(PoisonError::into_inner);
-        let (of, gear) = gear.get(&definition.name)?;
-        (of == definition).then(|| gear.clone())
+    /// What the source of this name was last given.
+    fn kept(&self, name: &SourceName) -> Option<Arc<Kept>> {
+        let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        kept.get(name).cloned()
     }
 
-    fn keep(&self, definition: &SourceDefinition, made: &LambdaGear) {
-        let mut gear = self.gear.lock().unwrap_or_else(PoisonError::into_inner);
-        if gear.len() >= SOURCES_KEPT_MAX {
-            gear.clear();
+    fn keep(&self, source: &SourceRecord, made: &LambdaGear) {
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        if kept.len() >= SOURCES_KEPT_MAX {
+            kept.clear();
         }
-        gear.insert(definition.name.clone(), (definition.clone(), made.clone()));
+        let of = Kept {
+            version: source.version,
+            definition: source.definition.clone(),
+            gear: made.clone(),
+        };
+        kept.insert(source.definition.name.clone(), Arc::new(of));
     }
 
-    async fn make(&self, definition: &SourceDefinition) -> Result<LambdaGear, OutfitError> {
+    async fn make(
+        &self,
+        definition: &SourceDefinition,
+        age: SecretAge,
+    ) -> Result<LambdaGear, OutfitError> {
         let sink = self.sink(definition).await?;
-        let client = Arc::new(self.client(definition).await?);
+        let client = Arc::new(self.client(definition, age).await?);
         Ok(Gear { client, sink })
     }
 
     async fn client(
         &self,
         definition: &SourceDefinition,
+        age: SecretAge,
     ) -> Result<Client<HttpTransport>, OutfitError> {
         let refused = |error: &dyn fmt::Display| OutfitError::Refused(error.to_string());
         let manifest = registry::find_in(&self.manifests, &definition.connector)
@@ -135,7 +168,10 @@ impl LambdaOutfit {
             );
             return Err(OutfitError::Refused(problem));
         }
-        let fetched = self.vault.fetch(&reference).await;
+        let fetched = match age {
+            SecretAge::Minutes => self.vault.fetch(&reference).await,
+            SecretAge::New => self.vault.fetch_again(&reference).await,
+        };
         let mut secret = fetched.map_err(|error| secret_error(&error))?;
         let mut made = Credentials::new(connector.auth(), Some(&secret));
         if made.is_err() {
@@ -216,12 +252,14 @@ impl Outfit for Arc<LambdaOutfit> {
     type Sink = StreamSink;
 
     async fn outfit(&self, source: &SourceRecord) -> Result<LambdaGear, OutfitError> {
-        let definition = &source.definition;
-        if let Some(kept) = self.kept(definition) {
-            return Ok(kept);
-        }
-        let made = self.make(definition).await?;
-        self.keep(definition, &made);
+        let kept = self.kept(&source.definition.name);
+        let age = match kept {
+            Some(kept) if kept.is_for(source) => return Ok(kept.gear.clone()),
+            Some(_) => SecretAge::New,
+            None => SecretAge::Minutes,
+        };
+        let made = self.make(&source.definition, age).await?;
+        self.keep(source, &made);
         Ok(made)
     }
 }

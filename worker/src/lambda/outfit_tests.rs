@@ -1,5 +1,10 @@
 //! Which definitions the function refuses to work with, whatever the table says.
 
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use aws_config::Region;
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
 use windlass_core::clock::{ManualClock, SeededEntropy};
@@ -12,11 +17,19 @@ use super::{
 };
 
 fn outfit() -> Arc<LambdaOutfit> {
+    // Nobody listens there.
+    outfit_at("http://127.0.0.1:9")
+}
+
+/// An outfit for which all of AWS is at `url`.
+fn outfit_at(url: &str) -> Arc<LambdaOutfit> {
     let settings = Settings::read(|name| (name == "WINDLASS_TABLE").then(|| "state".to_owned()));
     let clock = Arc::new(ManualClock::at(Timestamp::from_ms(0)));
     let keys = Credentials::new("AKIATEST", "secret", None, None, "test");
     let sdk = SdkConfig::builder()
         .credentials_provider(SharedCredentialsProvider::new(keys))
+        .region(Region::from_static("eu-west-1"))
+        .endpoint_url(url)
         .build();
     let entropy = Arc::new(SeededEntropy::new(1));
     Arc::new(LambdaOutfit::new(&settings.unwrap(), sdk, clock, entropy).unwrap())
@@ -58,6 +71,8 @@ fn source() -> SourceRecord {
             group_in_flight: 1,
             requests_per_minute: None,
             history_ms: limits::HISTORY_MS_MIN,
+            strict_order: None,
+            sweeps_ms: Vec::new(),
         },
     };
     SourceRecord {
@@ -105,6 +120,71 @@ async fn a_manifest_outside_the_package_is_refused() {
         let why = refusal(|source| source.connector = connector.to_owned()).await;
         assert!(!why.is_empty(), "{connector}");
     }
+}
+
+/// Secrets Manager with the same secret under every name, until the process ends; its address, and
+/// how often it was read.
+fn secrets_manager() -> (String, Arc<AtomicUsize>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let reads = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&reads);
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            counted.fetch_add(1, Ordering::SeqCst);
+            answer_secret(stream.unwrap()).unwrap();
+        }
+    });
+    (url, reads)
+}
+
+/// Reads one request to its end, and answers it as `GetSecretValue`.
+fn answer_secret(stream: TcpStream) -> std::io::Result<()> {
+    let mut reader = BufReader::new(stream);
+    let mut body_bytes = 0;
+    loop {
+        let mut line = String::new();
+        reader.read_line(&mut line)?;
+        let line = line.trim_end().to_ascii_lowercase();
+        if line.is_empty() {
+            break;
+        }
+        if let Some(value) = line.strip_prefix("content-length:") {
+            body_bytes = value.trim().parse().unwrap();
+        }
+    }
+    reader.read_exact(&mut vec![0; body_bytes])?;
+    let body = r#"{"ARN":"arn:aws:x","Name":"x","SecretString":"an-api-key"}"#;
+    let length = body.len();
+    write!(
+        reader.get_mut(),
+        "HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: {length}\r\n\r\n{body}"
+    )
+}
+
+#[tokio::test]
+async fn a_source_that_is_applied_again_unchanged_gets_a_new_client_and_its_secret_is_read_again() {
+    let (url, reads) = secrets_manager();
+    let (outfit, mut source) = (outfit_at(&url), source());
+    source.definition.secret = Some("secretsmanager:windlass/nvd".to_owned());
+    let mut clients = Vec::new();
+    for (version, expected) in [(1, 1), (1, 1), (2, 2), (2, 2)] {
+        source.version = version;
+        let gear = outfit.outfit(&source).await;
+        let gear = gear.unwrap_or_else(|error| panic!("{error}"));
+        clients.push(gear.client);
+        assert_eq!(reads.load(Ordering::SeqCst), expected, "version {version}");
+    }
+    source.definition.name = "more-cves".parse().unwrap();
+    assert!(outfit.outfit(&source).await.is_ok());
+    let read = reads.load(Ordering::SeqCst);
+    assert_eq!(
+        read, 2,
+        "a source new to it is content with a secret just read"
+    );
+    assert!(Arc::ptr_eq(&clients[0], &clients[1]));
+    assert!(!Arc::ptr_eq(&clients[1], &clients[2]));
+    assert!(Arc::ptr_eq(&clients[2], &clients[3]));
 }
 
 #[tokio::test]

@@ -43,8 +43,28 @@ errors:
   - { status: 413, class: split }
 "#;
 
+/// The same vendor with records that say when they happened, in a documented `order`.
+pub(super) fn ordered(order: &str) -> String {
+    let timed = format!("time: {{ path: time, format: rfc3339 }}, order: {order}, strict: true }}");
+    MANIFEST.replace("order: unknown }", &timed)
+}
+
+/// A page reply with records of these names and times, in minutes after the first window's start.
+pub(super) fn timed(records: &[(&str, i64)], next: Option<&str>) -> Reply {
+    let items: Vec<_> = records
+        .iter()
+        .map(|(name, minute)| {
+            let (hour, minute) = (minute / 60, minute % 60);
+            format!(r#"{{"id":"{name}","time":"2026-01-01T{hour:02}:{minute:02}:00Z"}}"#)
+        })
+        .collect();
+    let next = next.map_or_else(String::new, |next| format!(r#","nextPageToken":"{next}""#));
+    let body = format!(r#"{{"items":[{}]{next}}}"#, items.join(","));
+    Ok(answer(200, &[], &body))
+}
+
 /// A request, as the vendor sees it.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Copy)]
 pub(super) struct Asked {
     /// From 1.
     pub(super) number: usize,

@@ -121,7 +121,7 @@ async fn a_delivered_page_is_checkpointed_while_the_next_one_is_still_awaited() 
     let window = run_and_stop(0).await;
     assert_eq!((window.page, window.attempts), (2, 0));
     assert_eq!(window.cursor.unwrap().token, "p2");
-    assert_eq!(window.last_error, None);
+    assert_eq!((window.last_error, window.overruns), (None, 0));
 }
 
 #[tokio::test]
@@ -137,6 +137,9 @@ async fn a_page_that_never_comes_is_given_up_before_the_deadline_and_does_not_co
     let just_in_time = |bench: &Bench| bench.clock.advance_ms(60_000 - limits::RELEASE_MS);
     let window = run_and(0, minute, just_in_time).await;
     assert_eq!((window.status, window.page), (Status::Ready, 2));
+    // It had pages, so it has run out of time; the vendor is not taken to be unwell.
+    assert_eq!((window.overruns, window.setbacks), (1, 0));
+    assert_eq!(window.not_before, None);
     assert_eq!(
         (window.attempts, window.cursor.unwrap().token.as_str()),
         (0, "p2")

@@ -68,11 +68,31 @@ pub(super) struct Bench {
     pub(super) stop: Stop,
     pub(super) outfit: TestOutfit,
     pub(super) pace: Option<u32>,
+    pub(super) shares_turns: bool,
     /// Fetches and writes.
     pub(super) log: Log,
     pub(super) id: WindowId,
+    pub(super) definition: SourceDefinition,
     /// Processes so far: each draws its own randomness.
     pub(super) processes: AtomicU64,
+}
+
+/// How a bench differs from others.
+pub(super) struct Setting {
+    pub(super) manifest: String,
+    pub(super) policy: Policy,
+    /// Whether the sink is one that takes nothing back.
+    pub(super) is_stream: bool,
+}
+
+impl Default for Setting {
+    fn default() -> Self {
+        Self {
+            manifest: MANIFEST.to_owned(),
+            policy: definition().policy,
+            is_stream: false,
+        }
+    }
 }
 
 /// What happened, in order. Clones share it.
@@ -91,22 +111,26 @@ impl Log {
 
 impl Bench {
     pub(super) async fn new(vendor: impl Fn(&Asked) -> Reply + Send + Sync + 'static) -> Self {
-        Self::with_manifest(MANIFEST, vendor).await
+        Self::with(Setting::default(), vendor).await
     }
 
     /// A vendor whose tokens work once.
     pub(super) async fn single_use(
         vendor: impl Fn(&Asked) -> Reply + Send + Sync + 'static,
     ) -> Self {
-        Self::with_manifest(&MANIFEST.replace("  replayable: true\n", ""), vendor).await
+        let setting = Setting {
+            manifest: MANIFEST.replace("  replayable: true\n", ""),
+            ..Setting::default()
+        };
+        Self::with(setting, vendor).await
     }
 
-    async fn with_manifest(
-        manifest: &str,
+    pub(super) async fn with(
+        setting: Setting,
         vendor: impl Fn(&Asked) -> Reply + Send + Sync + 'static,
     ) -> Self {
         let clock = Arc::new(ManualClock::at(NOW.parse().unwrap()));
-        let manifest = Manifest::load("sample.yaml", manifest).unwrap();
+        let manifest = Manifest::load("sample.yaml", &setting.manifest).unwrap();
         let connector = Connector::compile(&manifest, &Settings::default()).unwrap();
         let secret = SecretString::from(CANARY);
         let credentials = Credentials::new(connector.auth(), Some(&secret)).unwrap();
@@ -124,6 +148,8 @@ impl Bench {
         let sink = FailingSink::new(SlowSink {
             inner,
             log: log.clone(),
+            is_stream: setting.is_stream,
+            hangs: Arc::default(),
         });
         let bench = Self {
             store: MemoryStore::new(),
@@ -139,13 +165,19 @@ impl Bench {
             log,
             clock,
             pace: None,
+            shares_turns: false,
             id: "sample/0123456789ab/live/2026-01-01T00:00:00Z"
                 .parse()
                 .unwrap(),
+            definition: SourceDefinition {
+                policy: setting.policy,
+                ..definition()
+            },
             processes: AtomicU64::new(0),
         };
         let now = bench.clock.now();
-        bench.store.apply_source(&definition(), now).await.unwrap();
+        let definition = &bench.definition;
+        bench.store.apply_source(definition, now).await.unwrap();
         bench.create(0).await;
         bench
     }
@@ -203,6 +235,7 @@ impl Bench {
                 epoch: window.epoch,
             }],
             requests_per_minute: self.pace,
+            shares_turns: self.shares_turns,
         }
     }
 
@@ -254,7 +287,7 @@ impl Bench {
     /// What a tick does to the window: takes back a lease that ran out, parks what is exhausted.
     pub(super) async fn tick(&self) {
         let window = self.window().await;
-        if let Some(event) = scavenge(&window, self.clock.now()) {
+        if let Some(event) = scavenge(&window, &self.definition.policy, self.clock.now()) {
             self.store.decide(&window, &event).await.unwrap();
         }
     }
@@ -351,6 +384,8 @@ pub(super) fn definition() -> SourceDefinition {
             group_in_flight: 1,
             requests_per_minute: None,
             history_ms: limits::HISTORY_MS_DEFAULT,
+            strict_order: None,
+            sweeps_ms: Vec::new(),
         },
     }
 }

@@ -1,7 +1,9 @@
 //! Whatever goes wrong, in whatever order: the window gets done, its output has every record once,
-//! and little is asked or delivered twice.
+//! little is asked or delivered twice, and a sweep afterwards finds what came late and nothing else.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 
 use proptest::prelude::*;
 use windlass_connectors::http::TransportError;
@@ -10,8 +12,11 @@ use windlass_sink::SinkError;
 use windlass_sink::failing::{Applied, SinkCall};
 use windlass_state::failing::{Fault, Operation};
 
-use super::fake_vendor::{Asked, RECORDS_PER_PAGE, Reply, all, answer, well};
+use super::fake_vendor::{
+    Asked, MANIFEST, RECORDS_PER_PAGE, Reply, all, answer, names, page_of, well,
+};
 use super::harness::{Bench, only};
+use super::sweeps::{sweep, swept};
 use crate::{Budget, Outcome, Stop};
 
 const PAGES: usize = 5;
@@ -58,7 +63,7 @@ fn script() -> impl Strategy<Value = Script> {
     (
         prop::collection::btree_map(1..30_usize, vendor, 0..10),
         prop::collection::btree_map(1..20_u64, (0..3_u8, 0..3_u8, 0..4_u8), 0..5),
-        prop::collection::vec((0..6_usize, 0..4_u8, 1..4_u64, any::<bool>()), 0..6),
+        prop::collection::vec((0..6_usize, 0..5_u8, 1..4_u64, any::<bool>()), 0..6),
         prop::collection::btree_map(0..6_usize, 1..4_u64, 0..4),
         prop::collection::btree_map(0..6_usize, 1..4_u64, 0..3),
         any::<bool>(),
@@ -94,14 +99,23 @@ fn reply(fault: Option<VendorFault>, asked: &Asked) -> Reply {
     }
 }
 
-async fn bench(script: &Script) -> Bench {
-    let faults = script.vendor.clone();
-    let vendor = move |asked: &Asked| reply(faults.get(&asked.number).copied(), asked);
-    let bench = if script.replayable {
-        Bench::new(vendor).await
-    } else {
-        Bench::single_use(vendor).await
+/// The bench of `script`, whose vendor lists one record more on its last page once `late` is set.
+async fn bench(script: &Script, late: &Arc<AtomicBool>) -> Bench {
+    let (faults, late) = (script.vendor.clone(), Arc::clone(late));
+    let vendor = move |asked: &Asked| {
+        if late.load(SeqCst) && asked.page + 1 == PAGES {
+            let mut names = names(asked.page);
+            names.insert(1, "late".to_owned());
+            return Ok(page_of(&names, None));
+        }
+        reply(faults.get(&asked.number).copied(), asked)
     };
+    let mut setting = swept();
+    setting.manifest = MANIFEST.to_owned();
+    if !script.replayable {
+        setting.manifest = MANIFEST.replace("  replayable: true\n", "");
+    }
+    let bench = Bench::with(setting, vendor).await;
     for (number, (call, applied, error)) in &script.sink {
         let call = [SinkCall::Open, SinkCall::Write, SinkCall::Finish][usize::from(*call)];
         let applied = [Applied::Nothing, Applied::Half, Applied::All][usize::from(*applied)];
@@ -124,6 +138,7 @@ async fn run(bench: &mut Bench, script: &Script, run: usize) -> Outcome {
         Operation::Checkpoint,
         Operation::Complete,
         Operation::Release,
+        Operation::Remember,
     ];
     let of_run = script.state.iter().filter(|(at, ..)| *at == run);
     let faults: Vec<_> = of_run
@@ -135,9 +150,8 @@ async fn run(bench: &mut Bench, script: &Script, run: usize) -> Outcome {
     );
     let stop = Stop::default();
     bench.stop = stop.clone();
-    let dead = std::sync::atomic::AtomicBool::new(false);
+    let dead = AtomicBool::new(false);
     let worker = bench.worker_with(move |operation, call| {
-        use std::sync::atomic::Ordering::SeqCst;
         if operation == Operation::Checkpoint && Some(call) == stop_at {
             stop.request();
         }
@@ -188,7 +202,8 @@ proptest! {
     fn whatever_fails_every_record_is_in_the_output_once_and_requests_are_bounded(script in script()) {
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         runtime.block_on(async {
-            let mut bench = bench(&script).await;
+            let late = Arc::new(AtomicBool::new(false));
+            let mut bench = bench(&script, &late).await;
             let runs = run_until_done(&mut bench, &script).await;
             prop_assert_eq!(bench.output(), all(PAGES));
             let window = bench.window().await;
@@ -201,6 +216,11 @@ proptest! {
             let written = bench.written().len();
             prop_assert!(written <= (passes * PAGES + runs) * RECORDS_PER_PAGE, "{written}");
             prop_assert!(window.attempts <= limits::ATTEMPTS_MAX);
+            prop_assert!(window.remembered);
+            late.store(true, SeqCst);
+            let mut bench = sweep(bench, 1, 0, 1).await;
+            run_until_done(&mut bench, &script).await;
+            prop_assert_eq!(bench.output(), ["late"]);
             Ok(())
         })?;
     }

@@ -172,6 +172,7 @@ async fn windows_that_wait_or_that_others_hold_are_passed_over() {
     let (bench, ids) = three(|asked| well(asked.page, 1)).await;
     let mut definition = definition();
     definition.policy.max_in_flight = 2;
+    definition.policy.group_in_flight = 2;
     bench
         .store
         .apply_source(&definition, bench.id.from)
@@ -189,6 +190,18 @@ async fn windows_that_wait_or_that_others_hold_are_passed_over() {
 #[tokio::test]
 async fn no_further_window_is_taken_when_as_many_workers_are_running_as_there_may_be() {
     let (bench, ids) = three(|asked| well(asked.page, 1)).await;
+    claim(&bench, &ids[1]).await;
+    assert_eq!(run(&bench, Budget::UNLIMITED).await, [Outcome::Completed]);
+    assert_eq!(statuses(&bench.store, &ids[2..]).await, [Status::Ready]);
+}
+
+#[tokio::test]
+async fn no_further_window_is_taken_when_its_group_may_have_no_more_workers() {
+    let (bench, ids) = three(|asked| well(asked.page, 1)).await;
+    let mut definition = definition();
+    definition.policy.max_in_flight = 2;
+    let now = bench.clock.now();
+    bench.store.apply_source(&definition, now).await.unwrap();
     claim(&bench, &ids[1]).await;
     assert_eq!(run(&bench, Budget::UNLIMITED).await, [Outcome::Completed]);
     assert_eq!(statuses(&bench.store, &ids[2..]).await, [Status::Ready]);
@@ -218,7 +231,7 @@ async fn no_further_window_is_taken_when_the_slot_has_gone_to_another_source_of_
     bench.store.apply_source(&definition, now).await.unwrap();
     let worker = bench.worker(bench.store.clone());
     let group = &definition.policy.rate_group;
-    let slot_of_another = worker.slots.take(group);
+    let slot_of_another = worker.permits.slots.take(group);
     let report = worker.run(&bench.task().await, Budget::UNLIMITED).await;
     assert_eq!(report.windows.len(), 1);
     drop(slot_of_another);

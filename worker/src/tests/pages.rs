@@ -246,6 +246,7 @@ async fn checkpoint_another_request(bench: &Bench) {
         }),
         totals: PageTotals::default(),
         ordered: true,
+        remembered: false,
         sink_position: None,
         page_ms: 0,
         now,

@@ -1,12 +1,14 @@
 //! Sinks that fail: who waits, who is blocked, and what begins again.
 
+use std::sync::atomic::Ordering;
+
 use windlass_core::{Status, limits};
 use windlass_sink::SinkError;
 use windlass_sink::failing::{Applied, SinkCall};
 
 use super::fake_vendor::{all, answer, well};
-use super::harness::Bench;
-use crate::Outcome;
+use super::harness::{Bench, after};
+use crate::{Budget, Outcome};
 
 const CALLS: [SinkCall; 3] = [SinkCall::Open, SinkCall::Write, SinkCall::Finish];
 
@@ -103,4 +105,27 @@ async fn what_cannot_be_a_line_is_rejected_and_does_not_hold_up_the_rest() {
     let places: Vec<_> = rejects.iter().map(|(page, it)| (*page, it.index)).collect();
     assert_eq!(places, [(0, 1), (0, 2)]);
     assert_eq!(&rejects[0].1.raw[..], b"7");
+}
+
+#[tokio::test]
+async fn a_sink_that_never_answers_is_given_up_before_the_deadline_and_does_not_count() {
+    let bench = Bench::new(|asked| well(asked.page, 3)).await;
+    let hangs = &bench.sink.inner().hangs;
+    hangs.store(true, Ordering::SeqCst);
+    let minute = Budget::killed_at(after(60_000));
+    let just_in_time = async {
+        while !bench.log.events().contains(&"write 0 begins".to_owned()) {
+            tokio::task::yield_now().await;
+        }
+        bench.clock.advance_ms(60_000 - limits::RELEASE_MS);
+    };
+    let (outcome, ()) = tokio::join!(bench.run_for(minute), just_in_time);
+    assert!(matches!(outcome, Outcome::Yielded { .. }), "{outcome:?}");
+    let window = bench.window().await;
+    assert_eq!((window.status, window.page), (Status::Ready, 0));
+    assert_eq!((window.attempts, window.setbacks), (0, 1));
+    assert!(window.last_error.unwrap().contains("memory"));
+    hangs.store(false, Ordering::SeqCst);
+    assert_eq!(bench.run_when_due().await, Outcome::Completed);
+    assert_eq!(bench.output(), all(3));
 }

@@ -1,4 +1,8 @@
-//! A sink that takes its time, so that a page is still being delivered while the next one arrives.
+//! A sink that takes its time, so that a page is still being delivered while the next one arrives,
+//! or all the time in the world; like files or, when told so, like a stream.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use windlass_core::Window;
 use windlass_sink::memory::{MemorySink, MemoryWriter};
@@ -13,11 +17,15 @@ const TURNS: usize = 32;
 pub(super) struct SlowSink {
     pub(super) inner: MemorySink,
     pub(super) log: Log,
+    /// Whether it takes nothing back, and so gives no positions.
+    pub(super) is_stream: bool,
+    /// Whether it never answers a write.
+    pub(super) hangs: Arc<AtomicBool>,
 }
 
 pub(super) struct SlowWriter {
     inner: MemoryWriter,
-    log: Log,
+    sink: SlowSink,
 }
 
 impl Sink for SlowSink {
@@ -25,19 +33,26 @@ impl Sink for SlowSink {
 
     async fn open(&self, window: &Window) -> Result<SlowWriter, SinkError> {
         let inner = self.inner.open(window).await?;
-        let log = self.log.clone();
-        Ok(SlowWriter { inner, log })
+        let sink = self.clone();
+        Ok(SlowWriter { inner, sink })
     }
 }
 
 impl WindowWriter for SlowWriter {
     async fn write(&mut self, batch: &Batch) -> Result<Option<String>, SinkError> {
-        self.log.push(format!("write {} begins", batch.page));
+        let SlowSink { log, hangs, .. } = &self.sink;
+        log.push(format!("write {} begins", batch.page));
+        if hangs.load(Ordering::SeqCst) {
+            std::future::pending::<()>().await;
+        }
         for _ in 0..TURNS {
             tokio::task::yield_now().await;
         }
         let written = self.inner.write(batch).await;
-        self.log.push(format!("write {} ends", batch.page));
+        log.push(format!("write {} ends", batch.page));
+        if self.sink.is_stream {
+            return written.map(|_| None);
+        }
         written
     }
 

@@ -1,0 +1,95 @@
+//! What vendors say is left of their request budgets, as a spacing of the requests to come.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use windlass_connectors::connector::Budget;
+use windlass_core::ids::RateGroup;
+use windlass_core::limits;
+use windlass_core::time::Timestamp;
+
+/// The budgets as last announced, by rate group.
+#[derive(Debug, Default)]
+pub(crate) struct Announced(Mutex<HashMap<RateGroup, Left>>);
+
+#[derive(Debug, Clone, Copy)]
+struct Left {
+    interval_ms: i64,
+    until: Timestamp,
+}
+
+impl Announced {
+    /// A reply to `group` said at `now` that `budget` is left.
+    pub(crate) fn hear(&self, group: &RateGroup, budget: &Budget, now: Timestamp) {
+        let Some(reset_ms) = budget.reset_ms.filter(|reset_ms| *reset_ms > 0) else {
+            self.left().remove(group);
+            return;
+        };
+        // A reset that is further off than anybody waits counts as one that is not: the budget of
+        // a day may be spent in an hour, and is not stretched over the day.
+        let reset_ms = reset_ms.min(limits::WAIT_MS_MAX);
+        let remaining = i64::try_from(budget.remaining.max(1)).unwrap_or(i64::MAX);
+        let left = Left {
+            interval_ms: reset_ms / remaining + i64::from(reset_ms % remaining > 0),
+            until: now.plus_ms(reset_ms),
+        };
+        self.left().insert(group.clone(), left);
+    }
+
+    /// How far apart the requests of the whole of `group` have to be, in milliseconds, so that what
+    /// is left lasts until there is more; 0 when nothing is known at `now`.
+    pub(crate) fn interval_ms(&self, group: &RateGroup, now: Timestamp) -> i64 {
+        let left = self.left().get(group).copied();
+        left.filter(|left| now < left.until)
+            .map_or(0, |left| left.interval_ms)
+    }
+
+    fn left(&self) -> MutexGuard<'_, HashMap<RateGroup, Left>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The spacing `after_ms` after a reply that said this.
+    fn interval_ms(remaining: u64, reset_ms: Option<i64>, after_ms: i64) -> i64 {
+        let (announced, group) = (Announced::default(), "a".parse().unwrap());
+        let budget = Budget {
+            remaining,
+            reset_ms,
+        };
+        announced.hear(&group, &budget, Timestamp::from_ms(0));
+        announced.interval_ms(&group, Timestamp::from_ms(after_ms))
+    }
+
+    #[test]
+    fn what_is_left_is_spread_until_the_reset_and_no_longer() {
+        assert_eq!(interval_ms(10, Some(60_000), 0), 6_000);
+        assert_eq!(interval_ms(7, Some(60_000), 59_999), 8_572);
+        assert_eq!(interval_ms(7, Some(60_000), 60_000), 0);
+        assert_eq!(interval_ms(0, Some(3_000), 0), 3_000);
+    }
+
+    #[test]
+    fn a_budget_without_a_reset_spreads_nothing_and_takes_back_what_was_said_before() {
+        assert_eq!(interval_ms(1, None, 0), 0);
+        let (announced, group) = (Announced::default(), "a".parse().unwrap());
+        let now = Timestamp::from_ms(0);
+        for (reset_ms, expected) in [(Some(60_000), 60_000), (None, 0)] {
+            let budget = Budget {
+                remaining: 1,
+                reset_ms,
+            };
+            announced.hear(&group, &budget, now);
+            assert_eq!(announced.interval_ms(&group, now), expected);
+        }
+    }
+
+    #[test]
+    fn the_budget_of_a_day_is_not_stretched_over_the_day() {
+        let day_ms = 24 * limits::WAIT_MS_MAX;
+        assert_eq!(interval_ms(3_600, Some(day_ms), 0), 1_000);
+    }
+}

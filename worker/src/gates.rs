@@ -1,0 +1,82 @@
+//! What this process knows of the gates of its rate groups, and since when.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use windlass_core::ids::RateGroup;
+use windlass_core::limits;
+use windlass_core::source::RateGate;
+use windlass_core::time::Timestamp;
+
+/// The gates as last seen. All runs of the process share them, so that one look serves all.
+#[derive(Debug, Default)]
+pub(crate) struct Gates(Mutex<HashMap<RateGroup, Look>>);
+
+#[derive(Debug)]
+struct Look {
+    at: Timestamp,
+    gate: Option<RateGate>,
+}
+
+impl Gates {
+    /// The gate of `group` has been looked at, or closed, at `now`.
+    pub(crate) fn seen(&self, group: &RateGroup, gate: Option<RateGate>, now: Timestamp) {
+        let look = Look { at: now, gate };
+        self.looks().insert(group.clone(), look);
+    }
+
+    /// Whether `group` has to be looked at again at `now`.
+    pub(crate) fn is_stale(&self, group: &RateGroup, now: Timestamp) -> bool {
+        // A look from the future was taken before the clock was set back.
+        let fresh = 0..=limits::GATE_READ_MS;
+        let looks = self.looks();
+        looks
+            .get(group)
+            .is_none_or(|look| !fresh.contains(&now.ms_since(look.at)))
+    }
+
+    /// The gate of `group`, if it was closed when it was last seen and still is at `now`.
+    pub(crate) fn closed(&self, group: &RateGroup, now: Timestamp) -> Option<RateGate> {
+        let looks = self.looks();
+        let gate = looks.get(group)?.gate.as_ref()?;
+        gate.closed_until(now).is_some().then(|| gate.clone())
+    }
+
+    fn looks(&self) -> MutexGuard<'_, HashMap<RateGroup, Look>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_look_is_good_for_a_few_seconds_and_not_after_the_clock_was_set_back() {
+        let gates = Gates::default();
+        let group = "a".parse().unwrap();
+        let at = |ms| Timestamp::from_ms(100_000 + ms);
+        assert!(gates.is_stale(&group, at(0)));
+        gates.seen(&group, None, at(0));
+        assert!(!gates.is_stale(&group, at(limits::GATE_READ_MS)));
+        assert!(gates.is_stale(&group, at(limits::GATE_READ_MS + 1)));
+        assert!(gates.is_stale(&group, at(-1)));
+        assert!(gates.is_stale(&"b".parse().unwrap(), at(0)));
+    }
+
+    #[test]
+    fn a_gate_that_one_run_closes_is_closed_for_the_others_until_it_opens() {
+        let gates = Gates::default();
+        let group: RateGroup = "a".parse().unwrap();
+        let at = Timestamp::from_ms;
+        let gate = RateGate {
+            group: group.clone(),
+            not_before: at(50),
+            reason: "told to".to_owned(),
+        };
+        gates.seen(&group, Some(gate.clone()), at(0));
+        assert_eq!(gates.closed(&group, at(49)), Some(gate));
+        assert_eq!(gates.closed(&group, at(50)), None);
+        assert_eq!(gates.closed(&"b".parse().unwrap(), at(0)), None);
+    }
+}

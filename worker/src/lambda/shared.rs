@@ -1,0 +1,132 @@
+//! Tasks that share an invocation: those of quiet sources, side by side.
+
+use futures_util::{StreamExt, stream};
+use windlass_core::limits;
+use windlass_core::task::Task;
+use windlass_state::StateStore;
+
+use crate::{Budget, Outfit, Report, Worker};
+
+/// Does `tasks`, a few at once; the reports of those that were begun.
+///
+/// The first few begin with the invocation, whatever its time: each tries a page. A later one that
+/// there is no time for is left dispatched, as further windows of a task are: claiming it only to
+/// release it would cost two writes, or a lease that runs out.
+pub(super) async fn run_side_by_side<S: StateStore, O: Outfit>(
+    worker: &Worker<S, O>,
+    tasks: &[Task],
+    budget: Budget,
+) -> Vec<Report> {
+    let run = |(place, task)| async move {
+        if place >= limits::TASKS_AT_ONCE_MAX && !budget.has_time(worker.now(), 0) {
+            return None;
+        }
+        // Boxed: a run is one large future.
+        Some(Box::pin(worker.run_named(task, budget)).await)
+    };
+    let reports = stream::iter(tasks.iter().enumerate())
+        .map(run)
+        .buffer_unordered(limits::TASKS_AT_ONCE_MAX);
+    let reports: Vec<_> = reports.filter_map(std::future::ready).collect().await;
+    let left = tasks.len() - reports.len();
+    if left > 0 {
+        tracing::info!(left, "tasks left dispatched: the invocation's time is over");
+    }
+    reports
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use windlass_connectors::http::HttpTransport;
+    use windlass_core::clock::{ManualClock, SeededEntropy};
+    use windlass_core::ids::WindowId;
+    use windlass_core::source::SourceRecord;
+    use windlass_core::task::{TASK_VERSION, TaskWindow};
+    use windlass_core::time::{HOUR_MS, SECOND_MS, Timestamp};
+    use windlass_core::{Clock as _, Window};
+    use windlass_sink::aws::StreamSink;
+    use windlass_state::MemoryStore;
+    use windlass_state::failing::{FailingStore, Fault, Operation};
+
+    use super::*;
+    use crate::{Gear, OutfitError, Seams, Stop};
+
+    const TASKS: usize = 12;
+
+    /// For sources that are not there: nobody asks it.
+    struct NoOutfit;
+
+    impl Outfit for NoOutfit {
+        type Transport = HttpTransport;
+        type Sink = StreamSink;
+
+        async fn outfit(
+            &self,
+            _: &SourceRecord,
+        ) -> Result<Gear<HttpTransport, StreamSink>, OutfitError> {
+            unreachable!("no source is stored")
+        }
+    }
+
+    /// How many of [`TASKS`] one-window tasks are begun in a minute, and how many windows keep their
+    /// epoch, when each claim takes `claim_ms`.
+    async fn begun_and_left(claim_ms: i64) -> (usize, usize) {
+        let clock = Arc::new(ManualClock::at(Timestamp::from_ms(0)));
+        let memory = MemoryStore::new();
+        let mut tasks = Vec::new();
+        for number in 0..TASKS {
+            let id: WindowId = format!("quiet-{number}/0123456789ab/live/1970-01-01T00:00:00Z")
+                .parse()
+                .unwrap();
+            let to = id.from.plus_ms(HOUR_MS);
+            let window = Window::new(id.clone(), to, clock.now()).unwrap();
+            memory.create(&window).await.unwrap();
+            let source = id.timeline.source.clone();
+            tasks.push(Task {
+                version: TASK_VERSION,
+                shard: 0.try_into().unwrap(),
+                source,
+                windows: vec![TaskWindow {
+                    epoch: window.epoch,
+                    id,
+                }],
+                requests_per_minute: None,
+                shares_turns: false,
+            });
+        }
+        let slow = move |operation, _| match operation {
+            Operation::Claim => Fault::Delay { ms: claim_ms },
+            _ => Fault::None,
+        };
+        let store = FailingStore::new(memory.clone(), slow).with_clock(clock.clone());
+        let seams = Seams {
+            clock: clock.clone(),
+            entropy: Arc::new(SeededEntropy::new(1)),
+            stop: Stop::default(),
+            observer: None,
+        };
+        let worker = Worker::new(store, NoOutfit, seams);
+        let budget = Budget::killed_at(clock.now().plus_ms(60 * SECOND_MS));
+        let reports = run_side_by_side(&worker, &tasks, budget).await;
+        let mut left = 0;
+        for TaskWindow { id, epoch } in tasks.iter().flat_map(|task| &task.windows) {
+            let window = memory.window(id).await.unwrap().unwrap();
+            left += usize::from(window.epoch == *epoch);
+        }
+        let begun = reports.iter().map(|report| report.windows.len()).sum();
+        (begun, left)
+    }
+
+    #[tokio::test]
+    async fn tasks_that_share_an_invocation_are_all_done_while_there_is_time() {
+        assert_eq!(begun_and_left(SECOND_MS).await, (TASKS, 0));
+    }
+
+    #[tokio::test]
+    async fn a_task_beyond_those_begun_at_once_is_left_dispatched_when_the_time_is_over() {
+        let begun = limits::TASKS_AT_ONCE_MAX;
+        assert_eq!(begun_and_left(50 * SECOND_MS).await, (begun, TASKS - begun));
+    }
+}

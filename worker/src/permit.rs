@@ -1,0 +1,203 @@
+//! Leave to ask a vendor: at the rate group's turn or pace, and while its gate is open.
+
+use windlass_connectors::connector::Budget as Announcement;
+use windlass_core::breaks::{Break, broken};
+use windlass_core::ids::RateGroup;
+use windlass_core::limits;
+use windlass_core::source::RateGate;
+use windlass_core::time::Timestamp;
+use windlass_core::turns::{self, TurnsAsked, TurnsGiven};
+use windlass_state::StateStore;
+
+use crate::announced::Announced;
+use crate::gates::Gates;
+use crate::pace::{self, Pacer, is_slow};
+use crate::persist::{Holder, NotWritten};
+use crate::slots::Slots;
+use crate::turns::Turns;
+
+/// What the runs of a process know together about when they may ask.
+#[derive(Debug, Default)]
+pub(crate) struct Permits {
+    pub(crate) pacer: Pacer,
+    pub(crate) slots: Slots,
+    pub(crate) gates: Gates,
+    turns: Turns,
+    announced: Announced,
+}
+
+/// One run's way to ask.
+pub(crate) struct Permit<'a, S> {
+    pub(crate) permits: &'a Permits,
+    pub(crate) holder: Holder<'a, S>,
+    pub(crate) group: &'a RateGroup,
+    /// The pace to keep, if one is declared.
+    pub(crate) requests_per_minute: Option<u32>,
+    /// Whether that is the whole group's, whose workers reserve turns.
+    pub(crate) shares_turns: bool,
+    /// Workers of the group at once, if some are in other processes; otherwise 0.
+    pub(crate) workers: u32,
+}
+
+/// Why the vendor is not asked now.
+#[derive(Debug)]
+pub(crate) enum NotNow {
+    /// The group waits for longer than a worker does.
+    Until(Timestamp, String),
+    /// The state, which knows, cannot be reached.
+    State(NotWritten),
+}
+
+impl<S: StateStore> Permit<'_, S> {
+    /// Waits until the vendor may be asked, a few seconds at most.
+    pub(crate) async fn wait(&self) -> Result<(), NotNow> {
+        if self.shares_turns {
+            self.shared_turn().await?;
+        } else {
+            self.own_turn().await;
+        }
+        // After the wait: the gate may have closed meanwhile.
+        self.gate_is_open().await
+    }
+
+    /// That the group's gate is open. Looks at it when nobody of this process has lately.
+    pub(crate) async fn gate_is_open(&self) -> Result<(), NotNow> {
+        if broken(Break::IgnoreGate) {
+            return Ok(());
+        }
+        let (gates, group) = (&self.permits.gates, self.group);
+        if gates.is_stale(group, self.now()) {
+            self.look().await.map_err(NotNow::State)?;
+        }
+        match gates.closed(group, self.now()) {
+            Some(gate) => Err(closed(&gate)),
+            None => Ok(()),
+        }
+    }
+
+    /// Reads the group's gate.
+    pub(crate) async fn look(&self) -> Result<(), NotWritten> {
+        let Holder { store, .. } = self.holder;
+        let gate = self.holder.insist(|| store.rate_gate(self.group)).await?;
+        self.permits.gates.seen(self.group, gate, self.now());
+        Ok(())
+    }
+
+    /// The vendor has said what is left of the group's budget.
+    pub(crate) fn hear(&self, budget: Option<&Announcement>) {
+        if let Some(budget) = budget {
+            self.permits.announced.hear(self.group, budget, self.now());
+        }
+    }
+
+    /// Waits for this process's next turn of the group, and reserves some when it has none.
+    async fn shared_turn(&self) -> Result<(), NotNow> {
+        if broken(Break::IgnoreTurns) {
+            return Ok(());
+        }
+        // Other runs of the process may be quicker to take the turns that this one reserved, and
+        // those of a slow state may be over when its answer comes.
+        for _ in 0..limits::STATE_TRIES_MAX {
+            let (turns, interval_ms) = (&self.permits.turns, self.shared_interval_ms());
+            if let Some(turn) = turns.next(self.group, interval_ms, self.now()) {
+                self.sleep(turn.ms_since(self.now())).await;
+                return Ok(());
+            }
+            self.reserve(interval_ms).await?;
+        }
+        let later = self.now().plus_ms(limits::PACE_SLEEP_MAX_MS);
+        let why = "its rate group waits: its turns were over before they could be used";
+        Err(NotNow::Until(later, why.to_owned()))
+    }
+
+    /// How far apart the turns of the whole group are to be.
+    fn shared_interval_ms(&self) -> i64 {
+        let declared = self.requests_per_minute.map(turns::interval_ms);
+        let interval_ms = declared.unwrap_or(1).max(self.announced_ms());
+        interval_ms.min(limits::PACE_SLEEP_MAX_MS)
+    }
+
+    async fn reserve(&self, interval_ms: i64) -> Result<(), NotNow> {
+        let asked = || TurnsAsked {
+            count: turns::turns_at_once(interval_ms),
+            interval_ms,
+            within_ms: limits::PACE_SLEEP_MAX_MS,
+            now: self.now(),
+        };
+        let Holder { store, .. } = self.holder;
+        // Asked again with a new `now` each time: what an answer that was lost had reserved is lost.
+        let given = self.holder.insist(|| {
+            let asked = asked();
+            async move {
+                let given = store.take_turns(self.group, &asked).await?;
+                Ok((given, asked))
+            }
+        });
+        let (given, asked) = given.await.map_err(NotNow::State)?;
+        let gates = &self.permits.gates;
+        match given {
+            TurnsGiven::From { first } => {
+                gates.seen(self.group, None, self.now());
+                self.permits.turns.keep(self.group, first, &asked);
+                Ok(())
+            }
+            TurnsGiven::Later { at } => {
+                gates.seen(self.group, None, self.now());
+                let why = "its rate group waits: every turn in the next few seconds is taken";
+                Err(NotNow::Until(at, why.to_owned()))
+            }
+            TurnsGiven::Closed(gate) => {
+                gates.seen(self.group, Some(gate.clone()), self.now());
+                Err(closed(&gate))
+            }
+        }
+    }
+
+    /// Waits for this request's turn at the declared pace, or at what the vendor has announced. A
+    /// pace too slow to sleep through is the gate's affair, which the run closes between pages.
+    async fn own_turn(&self) {
+        let declared_ms = match self.requests_per_minute {
+            Some(per_minute) if is_slow(per_minute) => return,
+            Some(per_minute) => pace::interval_ms(per_minute),
+            None => 0,
+        };
+        let interval_ms = declared_ms.max(self.announced_share_ms());
+        let pacer = &self.permits.pacer;
+        let wait_ms = pacer.take_turn(self.group, interval_ms, self.now());
+        self.sleep(wait_ms).await;
+    }
+
+    fn announced_ms(&self) -> i64 {
+        self.permits.announced.interval_ms(self.group, self.now())
+    }
+
+    /// The spacing of this process's requests when all processes keep one alike, so that they
+    /// together keep to what was announced.
+    fn announced_share_ms(&self) -> i64 {
+        let here = i64::from(self.permits.slots.taken(self.group).max(1));
+        let workers = i64::from(self.workers_at_once());
+        let spacing_ms = self.announced_ms().saturating_mul(workers) / here;
+        spacing_ms.min(limits::PACE_SLEEP_MAX_MS)
+    }
+
+    /// How many workers of the group there are, as far as is known here.
+    pub(crate) fn workers_at_once(&self) -> u32 {
+        let here = self.permits.slots.taken(self.group).max(1);
+        self.workers.max(here)
+    }
+
+    async fn sleep(&self, ms: i64) {
+        if ms > 0 {
+            self.holder.seams.clock.sleep(ms).await;
+        }
+    }
+
+    fn now(&self) -> Timestamp {
+        self.holder.seams.clock.now()
+    }
+}
+
+fn closed(gate: &RateGate) -> NotNow {
+    let why = format!("its rate group waits: {}", gate.reason);
+    NotNow::Until(gate.not_before, why)
+}

@@ -1,0 +1,400 @@
+//! Workers in processes of their own that share one vendor budget: turns, gates, announcements.
+
+use std::sync::{Arc, Mutex, OnceLock};
+
+use futures_util::future::join_all;
+use secrecy::SecretString;
+use tokio::time::{Duration, Instant};
+use windlass_connectors::exchange::{ApiRequest, ApiResponse};
+use windlass_connectors::http::{Transport, TransportError};
+use windlass_connectors::scripted::ScriptedTransport;
+use windlass_connectors::{Client, Connector, Credentials, Manifest, Settings};
+use windlass_core::clock::{Clock, ManualClock, SeededEntropy, Sleep};
+use windlass_core::limits;
+use windlass_core::source::{RateGate, SourceRecord};
+use windlass_core::task::{Task, TaskWindow};
+use windlass_core::time::{MINUTE_MS, SECOND_MS};
+use windlass_core::turns::{TurnsAsked, TurnsGiven};
+use windlass_core::{Status, Timestamp, WindowId};
+use windlass_sink::memory::MemorySink;
+use windlass_state::failing::{Fault, Operation};
+use windlass_state::{MemoryStore, StateStore as _};
+
+use super::fake_vendor::{Asked, MANIFEST, Reply, answer, names, page_of, transport, well};
+use super::harness::{Bench, CANARY, NOW, after, only};
+use crate::{Budget, Gear, Outcome, Outfit, OutfitError, Seams, Stop, Worker};
+
+/// The paused clock of the runtime, which moves when everybody waits.
+#[derive(Debug)]
+struct SharedClock(Instant);
+
+impl Clock for SharedClock {
+    fn now(&self) -> Timestamp {
+        let ms = i64::try_from(self.0.elapsed().as_millis()).unwrap();
+        let start: Timestamp = NOW.parse().unwrap();
+        start.plus_ms(ms)
+    }
+
+    fn sleep(&self, ms: i64) -> Sleep {
+        let duration = Duration::from_millis(u64::try_from(ms).unwrap_or(0));
+        Box::pin(tokio::time::sleep(duration))
+    }
+}
+
+/// A vendor that takes its time, and notes when it is asked.
+#[derive(Clone)]
+struct Timed {
+    inner: ScriptedTransport,
+    clock: Arc<SharedClock>,
+    asked_at: Arc<Mutex<Vec<i64>>>,
+}
+
+impl Transport for Timed {
+    async fn send(&self, request: &ApiRequest) -> Result<ApiResponse, TransportError> {
+        let at = self.clock.now().ms_since(after(0));
+        self.asked_at.lock().unwrap().push(at);
+        self.clock.sleep(400).await;
+        self.inner.send(request).await
+    }
+}
+
+struct TimedOutfit(Gear<Timed, MemorySink>);
+
+impl Outfit for TimedOutfit {
+    type Transport = Timed;
+    type Sink = MemorySink;
+
+    async fn outfit(&self, _: &SourceRecord) -> Result<Gear<Timed, MemorySink>, OutfitError> {
+        Ok(self.0.clone())
+    }
+}
+
+/// When `workers` processes of one worker each, which share 60 requests a minute for `minutes`,
+/// have asked the vendor; in milliseconds, ascending. Each has more pages than it can ask for.
+async fn asked_by(workers: u64, minutes: i64) -> Vec<i64> {
+    let bench = Bench::new(|asked| well(asked.page, 1)).await;
+    let clock = Arc::new(SharedClock(Instant::now()));
+    let end = after(minutes * MINUTE_MS);
+    let asked_at = Arc::new(Mutex::new(Vec::new()));
+    let mut processes = Vec::new();
+    for number in 0..workers {
+        let id = bench.create(i64::try_from(number).unwrap()).await;
+        let manifest = Manifest::load("sample.yaml", MANIFEST).unwrap();
+        let connector = Connector::compile(&manifest, &Settings::default()).unwrap();
+        let secret = SecretString::from(CANARY);
+        let credentials = Credentials::new(connector.auth(), Some(&secret)).unwrap();
+        let entropy = Arc::new(SeededEntropy::new(number));
+        let vendor = Timed {
+            inner: transport(|asked| well(asked.page, usize::MAX), bench.log.clone()),
+            clock: clock.clone(),
+            asked_at: asked_at.clone(),
+        };
+        let client = Client::new(
+            connector,
+            credentials,
+            vendor,
+            clock.clone(),
+            entropy.clone(),
+        );
+        let gear = Gear {
+            client: Arc::new(client),
+            sink: Arc::new(MemorySink::new("memory")),
+        };
+        let seams = Seams {
+            clock: clock.clone(),
+            entropy,
+            stop: Stop::default(),
+            observer: None,
+        };
+        let worker = Worker::new(bench.store.clone(), TimedOutfit(gear), seams);
+        processes.push(keep_working(worker, &bench, id, clock.clone(), end));
+    }
+    join_all(processes).await;
+    let mut asked_at = asked_at.lock().unwrap().clone();
+    asked_at.sort_unstable();
+    asked_at
+}
+
+/// Runs the window `id`, and whenever it has to wait, again as soon as it may be.
+async fn keep_working(
+    worker: Worker<MemoryStore, TimedOutfit>,
+    bench: &Bench,
+    id: WindowId,
+    clock: Arc<SharedClock>,
+    end: Timestamp,
+) {
+    while clock.now() < end.minus_ms(limits::DEADLINE_MARGIN_MS + SECOND_MS) {
+        let window = bench.store.window(&id).await.unwrap().unwrap();
+        let task = Task {
+            windows: vec![TaskWindow {
+                id: id.clone(),
+                epoch: window.epoch,
+            }],
+            requests_per_minute: Some(60),
+            shares_turns: true,
+            ..bench.task().await
+        };
+        let outcome = only(worker.run_named(&task, Budget::killed_at(end)).await);
+        let Outcome::Yielded { not_before, .. } = outcome else {
+            panic!("{outcome:?}")
+        };
+        let wait_ms = not_before.map_or(0, |until| until.ms_since(clock.now()));
+        clock.sleep(wait_ms.max(1)).await;
+    }
+}
+
+/// P5 polite: workers in many processes keep to one declared pace together, and use it up.
+#[tokio::test(start_paused = true)]
+async fn twenty_processes_or_three_never_ask_more_than_declared_and_hardly_less() {
+    for workers in [20, 3] {
+        let minutes = 10;
+        let asked = asked_by(workers, minutes).await;
+        for (number, at) in asked.iter().enumerate() {
+            let within = asked[number..]
+                .iter()
+                .take_while(|later| **later < at + MINUTE_MS);
+            let count = within.count();
+            assert!(count <= 60, "{workers}: {count} in the minute from {at}");
+        }
+        let full = 0..(minutes - 1) * MINUTE_MS;
+        let count = asked.iter().filter(|at| full.contains(at)).count();
+        let each_minute = i64::try_from(count).unwrap() / (minutes - 1);
+        assert!(each_minute >= 55, "{workers}: {each_minute} a minute");
+    }
+}
+
+/// Reserves turns of the bench's group as another process would, the last one `ms` from now.
+async fn others_take_turns(bench: &Bench, ms: i64) {
+    let asked = TurnsAsked {
+        count: 1,
+        interval_ms: ms,
+        within_ms: limits::PACE_SLEEP_MAX_MS,
+        now: bench.clock.now(),
+    };
+    let group = &bench.definition.policy.rate_group;
+    let given = bench.store.take_turns(group, &asked).await.unwrap();
+    assert!(matches!(given, TurnsGiven::From { .. }));
+}
+
+#[tokio::test]
+async fn a_turn_within_ten_seconds_is_waited_for_and_a_later_one_is_left() {
+    for (taken_ms, waits) in [(10_000, true), (10_001, false)] {
+        let mut bench = Bench::new(|asked| well(asked.page, 1)).await;
+        (bench.pace, bench.shares_turns) = (Some(60), true);
+        others_take_turns(&bench, taken_ms).await;
+        let outcome = bench.run().await;
+        if waits {
+            assert_eq!(outcome, Outcome::Completed);
+            assert_eq!(bench.clock.slept_ms(), taken_ms);
+        } else {
+            let until = Some(after(taken_ms));
+            assert!(
+                matches!(outcome, Outcome::Yielded { not_before, .. } if not_before == until),
+                "{outcome:?}"
+            );
+            assert_eq!((bench.asked().len(), bench.gate().await), (0, None));
+            assert_eq!(bench.window().await.attempts, 0);
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_page_delivered_before_there_was_no_turn_left_is_checkpointed() {
+    let mut bench = Bench::new(|asked| well(asked.page, 3)).await;
+    (bench.pace, bench.shares_turns) = (Some(60), true);
+    let (store, clock) = (bench.store.clone(), bench.clock.clone());
+    let group = bench.definition.policy.rate_group.clone();
+    let worker = bench.worker_with(move |operation, call| {
+        use futures_util::FutureExt as _;
+        if (operation, call) == (Operation::TakeTurns, 2) {
+            let asked = TurnsAsked {
+                count: 20,
+                interval_ms: SECOND_MS,
+                within_ms: limits::PACE_SLEEP_MAX_MS,
+                now: clock.now(),
+            };
+            let given = store.take_turns(&group, &asked).now_or_never();
+            given.expect("memory answers at once").unwrap();
+        }
+        Fault::None
+    });
+    let outcome = only(worker.run(&bench.task().await, Budget::UNLIMITED).await);
+    assert!(matches!(outcome, Outcome::Yielded { .. }), "{outcome:?}");
+    let window = bench.window().await;
+    assert_eq!((window.page, bench.asked().len()), (1, 1));
+    assert!(window.not_before.is_some());
+}
+
+#[tokio::test]
+async fn a_state_that_gives_no_turns_ends_the_run_without_a_request() {
+    let mut bench = Bench::new(|asked| well(asked.page, 1)).await;
+    (bench.pace, bench.shares_turns) = (Some(60), true);
+    let worker = bench.worker_with(|operation, _| match operation {
+        Operation::TakeTurns => Fault::LoseReply,
+        _ => Fault::None,
+    });
+    let outcome = only(worker.run(&bench.task().await, Budget::UNLIMITED).await);
+    assert!(matches!(outcome, Outcome::StateFailed(_)), "{outcome:?}");
+    assert!(bench.asked().is_empty());
+    assert_eq!(bench.window().await.status, Status::Running);
+}
+
+#[tokio::test]
+async fn requests_that_fail_take_turns_too() {
+    let mut bench = Bench::new(|asked| match asked.number {
+        1..=3 => Ok(answer(503, &[("retry-after", "0")], "{}")),
+        _ => well(asked.page, 1),
+    })
+    .await;
+    (bench.pace, bench.shares_turns) = (Some(30), true);
+    assert_eq!(bench.run().await, Outcome::Completed);
+    // Four requests with 2.1 s between them.
+    assert_eq!(bench.clock.slept_ms(), 3 * 2_100);
+}
+
+/// A worker's run of five pages, in the middle of which another process closes the gate and `ms`
+/// pass.
+async fn gate_closes_and(ms: i64) -> (Outcome, Bench) {
+    let bench = Bench::new(|asked| well(asked.page, 5)).await;
+    let (store, clock) = (bench.store.clone(), bench.clock.clone());
+    let gate = RateGate {
+        group: bench.definition.policy.rate_group.clone(),
+        not_before: after(5 * MINUTE_MS),
+        reason: "told to slow down".to_owned(),
+    };
+    let worker = bench.worker_with(move |operation, call| {
+        use futures_util::FutureExt as _;
+        if (operation, call) == (Operation::Checkpoint, 2) {
+            let closed = store.close_rate_gate(&gate, clock.now()).now_or_never();
+            closed.expect("memory answers at once").unwrap();
+            clock.advance_ms(ms);
+        }
+        Fault::None
+    });
+    let outcome = only(worker.run(&bench.task().await, Budget::UNLIMITED).await);
+    (outcome, bench)
+}
+
+#[tokio::test]
+async fn a_gate_that_another_process_closes_stops_a_run_within_seconds_and_keeps_its_pages() {
+    let (outcome, bench) = gate_closes_and(limits::GATE_READ_MS + 1).await;
+    let until = Some(after(5 * MINUTE_MS));
+    assert!(
+        matches!(outcome, Outcome::Yielded { not_before, .. } if not_before == until),
+        "{outcome:?}"
+    );
+    // Page 2 was on its way already.
+    let window = bench.window().await;
+    assert_eq!((window.page, window.attempts), (3, 0));
+    assert_eq!(bench.asked(), ["-", "p1", "p2"]);
+    bench.clock.advance_ms(5 * MINUTE_MS);
+    assert_eq!(bench.run().await, Outcome::Completed);
+}
+
+#[tokio::test]
+async fn a_gate_is_not_looked_at_again_within_the_same_few_seconds() {
+    let (outcome, bench) = gate_closes_and(limits::GATE_READ_MS).await;
+    assert_eq!(outcome, Outcome::Completed);
+    assert_eq!(bench.asked().len(), 5);
+}
+
+#[tokio::test]
+async fn a_run_that_closes_the_gate_stops_the_others_of_its_process_at_once() {
+    let bench = Bench::new(|asked| match asked.number {
+        3 => Ok(answer(429, &[("retry-after", "600")], "{}")),
+        _ => well(asked.page, 9),
+    })
+    .await;
+    let worker = bench.worker(bench.store.clone());
+    let first = bench.task().await;
+    let id = bench.create(1).await;
+    let second = Task {
+        windows: vec![TaskWindow { id, epoch: 1 }],
+        ..first.clone()
+    };
+    let reports = futures_util::future::join(
+        worker.run(&first, Budget::UNLIMITED),
+        worker.run(&second, Budget::UNLIMITED),
+    )
+    .await;
+    for report in [reports.0, reports.1] {
+        assert!(matches!(only(report), Outcome::Yielded { .. }));
+    }
+    let asked = bench.asked().len();
+    assert!(asked <= 6, "{asked} requests");
+}
+
+/// A vendor that allows ten requests a minute and says so: requests before `NOW` plus a minute
+/// count against the first ten. Asked more often, it refuses.
+fn announcing(pages: usize) -> (Arc<OnceLock<Arc<ManualClock>>>, impl Fn(&Asked) -> Reply) {
+    let clock: Arc<OnceLock<Arc<ManualClock>>> = Arc::default();
+    let (of_vendor, used) = (clock.clone(), Mutex::new((0, 0)));
+    let vendor = move |asked: &Asked| {
+        let now_ms = of_vendor.get().unwrap().now().ms_since(after(0));
+        let mut used = used.lock().unwrap();
+        if used.0 != now_ms / MINUTE_MS {
+            *used = (now_ms / MINUTE_MS, 0);
+        }
+        used.1 += 1;
+        assert!(used.1 <= 10, "request {} of minute {}", used.1, used.0);
+        let remaining = (10 - used.1).to_string();
+        let reset = (60 - now_ms % MINUTE_MS / SECOND_MS).to_string();
+        let next = format!("p{}", asked.page + 1);
+        let next = (asked.page + 1 < pages).then_some(next.as_str());
+        let page = page_of(&names(asked.page), next);
+        let headers = [("x-remaining", &*remaining), ("x-reset", &*reset)];
+        let body = String::from_utf8(page.body.to_vec()).unwrap();
+        Ok(answer(200, &headers, &body))
+    };
+    (clock, vendor)
+}
+
+#[tokio::test]
+async fn an_announced_budget_slows_the_requests_before_it_is_used_up() {
+    for shares_turns in [false, true] {
+        let (clock, vendor) = announcing(9);
+        let mut bench = Bench::new(vendor).await;
+        clock.set(bench.clock.clone()).unwrap();
+        if shares_turns {
+            (bench.pace, bench.shares_turns) = (Some(6_000), true);
+        }
+        assert_eq!(bench.run().await, Outcome::Completed);
+        let slept_ms = bench.clock.slept_ms();
+        assert!((40_000..60_000).contains(&slept_ms), "{slept_ms}");
+        assert_eq!(bench.gate().await, None);
+    }
+}
+
+#[tokio::test]
+async fn what_is_left_is_shared_by_as_many_workers_as_may_be_at_work() {
+    let bench = Bench::with(
+        super::harness::Setting {
+            policy: windlass_core::source::Policy {
+                group_in_flight: 3,
+                ..super::harness::definition().policy
+            },
+            ..super::harness::Setting::default()
+        },
+        |asked| {
+            let next = format!("p{}", asked.page + 1);
+            let page = page_of(&names(asked.page), Some(&next));
+            let remaining = (4 - asked.page).to_string();
+            let headers = [("x-remaining", &*remaining), ("x-reset", "6")];
+            let body = String::from_utf8(page.body.to_vec()).unwrap();
+            Ok(answer(200, &headers, &body))
+        },
+    )
+    .await;
+    let budget = Budget::killed_at(after(HALF_AN_HOUR_MS));
+    assert!(matches!(
+        bench.run_for(budget).await,
+        Outcome::Yielded { .. }
+    ));
+    // 4 left and then 3, of which each of three workers may use one in 4.5 and in 6 seconds; the 2
+    // that are left then may be on their way to the other two.
+    assert_eq!(bench.asked(), ["-", "p1", "p2"]);
+    assert_eq!(bench.clock.slept_ms(), 10_500);
+    assert!(bench.gate().await.is_some());
+}
+
+const HALF_AN_HOUR_MS: i64 = 30 * MINUTE_MS;

@@ -1,0 +1,115 @@
+//! The turns that this process has reserved for its rate groups and not used yet.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use windlass_core::ids::RateGroup;
+use windlass_core::limits;
+use windlass_core::time::Timestamp;
+use windlass_core::turns::TurnsAsked;
+
+/// Reserved turns. All runs of the process share them, in order.
+#[derive(Debug, Default)]
+pub(crate) struct Turns(Mutex<HashMap<RateGroup, VecDeque<Turn>>>);
+
+#[derive(Debug, Clone, Copy)]
+struct Turn {
+    at: Timestamp,
+    interval_ms: i64,
+}
+
+impl Turns {
+    /// Keeps the turns that `group` has been given in answer to `asked`: the one at `first`, and
+    /// those after it.
+    pub(crate) fn keep(&self, group: &RateGroup, first: Timestamp, asked: &TurnsAsked) {
+        let interval_ms = asked.interval_ms;
+        let given = (0..asked.count).map(|turn| Turn {
+            at: first.plus_ms(interval_ms.saturating_mul(i64::from(turn))),
+            interval_ms,
+        });
+        let mut turns = self.turns();
+        let kept = turns.entry(group.clone()).or_default();
+        kept.extend(given);
+        kept.make_contiguous().sort_unstable_by_key(|turn| turn.at);
+    }
+
+    /// The next turn of `group` that can still be used at `now`. One that passed longer ago than
+    /// turns are apart would come too near to the next one; and where the vendor has meanwhile said
+    /// that turns should be `interval_ms` apart, more than twice as far, those from before come too
+    /// near to each other. Unused ones are lost.
+    pub(crate) fn next(
+        &self,
+        group: &RateGroup,
+        interval_ms: i64,
+        now: Timestamp,
+    ) -> Option<Timestamp> {
+        let mut turns = self.turns();
+        let kept = turns.get_mut(group)?;
+        while let Some(turn) = kept.pop_front() {
+            let wait_ms = turn.at.ms_since(now);
+            // One that is too far off was reserved before the clock was set back.
+            let usable = (-turn.interval_ms..=limits::TURN_MS_MAX).contains(&wait_ms);
+            if usable && interval_ms <= turn.interval_ms.saturating_mul(2) {
+                return Some(turn.at);
+            }
+        }
+        turns.remove(group);
+        None
+    }
+
+    fn turns(&self) -> MutexGuard<'_, HashMap<RateGroup, VecDeque<Turn>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(ms: i64) -> Timestamp {
+        Timestamp::from_ms(ms)
+    }
+
+    fn kept(count: u32, first: i64) -> (Turns, RateGroup) {
+        let (turns, group) = (Turns::default(), "a".parse().unwrap());
+        let asked = TurnsAsked {
+            count,
+            interval_ms: 1_000,
+            within_ms: 10_000,
+            now: at(0),
+        };
+        turns.keep(&group, at(first), &asked);
+        (turns, group)
+    }
+
+    #[test]
+    fn turns_are_used_once_each_and_in_order() {
+        let (turns, group) = kept(3, 500);
+        let used: Vec<_> = (0..4).map(|_| turns.next(&group, 1_000, at(0))).collect();
+        let expected = [Some(at(500)), Some(at(1_500)), Some(at(2_500)), None];
+        assert_eq!(used, expected);
+        assert_eq!(turns.next(&"b".parse().unwrap(), 1_000, at(0)), None);
+    }
+
+    #[test]
+    fn a_turn_that_passed_longer_ago_than_one_interval_is_not_used() {
+        let (turns, group) = kept(3, 0);
+        assert_eq!(turns.next(&group, 1_000, at(2_001)), Some(at(2_000)));
+        assert_eq!(turns.next(&group, 1_000, at(2_001)), None);
+        let (turns, group) = kept(1, 0);
+        assert_eq!(turns.next(&group, 1_000, at(1_000)), Some(at(0)));
+    }
+
+    #[test]
+    fn turns_reserved_before_the_vendor_said_how_little_is_left_are_not_used() {
+        let (turns, group) = kept(2, 0);
+        assert_eq!(turns.next(&group, 2_000, at(0)), Some(at(0)));
+        assert_eq!(turns.next(&group, 2_001, at(0)), None);
+    }
+
+    #[test]
+    fn turns_reserved_before_the_clock_was_set_back_are_not_waited_for() {
+        let (turns, group) = kept(1, limits::TURN_MS_MAX + 1);
+        assert_eq!(turns.next(&group, 1_000, at(0)), None);
+    }
+}
