@@ -1,5 +1,7 @@
 use std::fmt::Write as _;
 
+use windlass_core::time::HOUR_MS;
+
 use super::*;
 
 const GOOD: &str = "\
@@ -284,4 +286,29 @@ fn an_unknown_source_name_is_answered_with_the_one_that_was_meant() {
     let config = load(GOOD).unwrap();
     let error = config.source("okta-acmee").unwrap_err().to_string();
     assert!(error.contains("did you mean `okta-acme`?"), "{error}");
+}
+
+#[test]
+fn sweeps_come_from_the_manifest_where_they_fit_and_may_be_set_or_left_out() {
+    let sweeps = |more: &str| {
+        let config = load(&format!("{GOOD}{more}")).unwrap();
+        let policy = &config.sources["okta-acme"].definition.policy;
+        let hours = policy.sweeps_ms.iter().map(|ms| ms / HOUR_MS);
+        hours.collect::<Vec<_>>()
+    };
+    assert_eq!(sweeps(""), [24, 72]);
+    assert_eq!(sweeps("    sweeps: [2h]\n"), [2]);
+    assert!(sweeps("    sweeps: []\n").is_empty());
+    // What does not fit what is set is left out, for nobody asked for it.
+    assert_eq!(sweeps("    settle: 36h\n"), [72]);
+    assert_eq!(sweeps("    settle: 15d\n"), [0; 0]);
+}
+
+#[test]
+fn sweeps_that_cannot_work_are_refused_with_a_reason() {
+    let wrong = |more: &str| error(&format!("{GOOD}{more}"));
+    assert!(wrong("    sweeps: [72h, 24h]\n").contains("ascending"));
+    assert!(wrong("    sweeps: [1m]\n").contains("longer than settle"));
+    assert!(wrong("    sweeps: [60d]\n").contains("half of history"));
+    assert!(wrong("    sweeps: [1h, 2h, 3h, 4h, 5h]\n").contains("at most 4"));
 }

@@ -114,10 +114,14 @@ fn mutants(value: &Value) -> Vec<Value> {
         Value::Null => vec![],
         Value::String(text) => match text.parse::<windlass_core::Timestamp>() {
             Ok(time) => vec![time.plus_ms(1).to_string().into()],
+            Err(_) if text == "oldest_first" => vec!["newest_first".into()],
             Err(_) if text.len() == 12 => vec!["ffffffffffff".into()],
             Err(_) => vec![format!("{text}x").into()],
         },
-        Value::Array(_) => panic!("a definition has no lists"),
+        Value::Array(lengths) => {
+            let more = lengths.iter().map(|ms| ms.as_u64().unwrap() + 1_000);
+            vec![more.collect(), Value::Array(Vec::new())]
+        }
     }
 }
 

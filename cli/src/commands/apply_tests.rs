@@ -49,6 +49,7 @@ async fn done(store: &Store, definition: &SourceDefinition) {
         cursor: None,
         totals: PageTotals::default(),
         ordered: true,
+        remembered: true,
         sink_position: None,
         page_ms: 1,
         now: at(2),

@@ -1,5 +1,6 @@
 //! `windlass status`: up to when everything is delivered, and what is still open.
 
+mod late;
 mod standing;
 
 use futures_util::{StreamExt, stream};
@@ -15,7 +16,7 @@ use windlass_state::StateStore;
 use self::standing::{Standing, Surroundings, text};
 use crate::exit_code::{ExitCode, UsageError};
 use crate::local::StateLock;
-use crate::output::Output;
+use crate::output::{Output, Paint};
 use crate::state::{Purpose, StateAddress, Store};
 use crate::target::{Found, Target};
 
@@ -59,7 +60,7 @@ pub(crate) async fn status(
         "now": now,
         "sources": standings.iter().map(Standing::to_json).collect::<Vec<_>>(),
     });
-    output.result(&json, || text(&standings))?;
+    output.result(&json, || text(&standings, Paint::of_stdout()))?;
     Ok(ExitCode::Success)
 }
 
@@ -227,6 +228,33 @@ mod tests {
         assert_eq!(state(&standing(&store, true, edge(0)).await), "caught up");
         let late = standing(&store, true, edge(10 * 60_000)).await;
         assert_eq!(state(&late), "behind");
+    }
+
+    #[tokio::test]
+    async fn a_source_that_is_about_to_lose_records_says_when_while_it_is_held_too() {
+        const HOUR_MS: i64 = 3_600_000;
+        let bench = Bench::new(CONFIG);
+        let (store, mut definition) = (bench.store(), bench.definition());
+        definition.policy.max_lookback_ms = Some(100 * HOUR_MS);
+        store.apply_source(&definition, at(0)).await.unwrap();
+        let (shard, name) = (definition.shard(), &definition.name);
+        store.hold_source(shard, name, Some(at(0))).await.unwrap();
+        let later = |hours: i64| definition.start.plus_ms(hours * HOUR_MS);
+        let safe = standing(&store, true, later(90)).await;
+        assert_eq!(safe.danger(), None);
+        assert_eq!(safe.to_json()["retention_left_ms"], 10 * HOUR_MS);
+        let endangered = standing(&store, true, later(97)).await;
+        assert_eq!(
+            endangered.danger().as_deref(),
+            Some("okta loses records in 3h: the vendor keeps them no longer")
+        );
+        let shown = text(&[endangered], Paint::PLAIN);
+        assert!(shown.lines().all(|line| line.len() <= 80), "{shown}");
+        let losing = standing(&store, true, later(102)).await;
+        assert_eq!(
+            losing.danger().as_deref(),
+            Some("okta has lost records for 2h: the vendor kept them no longer")
+        );
     }
 
     #[tokio::test]

@@ -107,6 +107,8 @@ pub(super) struct Source {
     pub(super) every: Option<Millis>,
     /// How far a window's end trails now.
     pub(super) settle: Option<Millis>,
+    /// How old settled time is when it is read again for late events.
+    pub(super) sweeps: Option<Vec<Millis>>,
     /// Workers at once.
     pub(super) max_in_flight: Option<u32>,
     /// Requests a minute, for an operator who knows the vendor allows more or less.

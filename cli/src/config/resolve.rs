@@ -212,6 +212,32 @@ impl Resolver<'_> {
         }
     }
 
+    /// When settled time is read again: as set, or as the connector suggests where that fits.
+    fn sweeps(
+        &self,
+        raw: &raw::Source,
+        defaults: &Defaults,
+        settle_ms: i64,
+        history_ms: i64,
+    ) -> Result<Vec<i64>, YamlError> {
+        let Some(set) = &raw.sweeps else {
+            let latest = history_ms / 2;
+            let fits = |after_ms: &i64| {
+                let kept = defaults
+                    .max_lookback_ms
+                    .is_none_or(|kept_ms| *after_ms < kept_ms);
+                (settle_ms + 1..=latest).contains(after_ms) && kept
+            };
+            return Ok(defaults.sweeps_ms.iter().copied().filter(fits).collect());
+        };
+        if !set.is_empty() && !defaults.has_ids {
+            let problem = "this connector's records have no ids of the vendor's own, so a second \
+                           reading could not tell which ones are new; write `sweeps: []`";
+            return Err(self.invalid("sweeps", problem));
+        }
+        Ok(set.iter().map(|Millis(ms)| *ms).collect())
+    }
+
     fn policy(&self, raw: &raw::Source, defaults: &Defaults) -> Result<Policy, YamlError> {
         let unit_ms = defaults.unit_ms;
         let ms = |value: Option<Millis>| value.map(|Millis(ms)| ms);
@@ -244,6 +270,7 @@ impl Resolver<'_> {
         if raw.requests_per_minute == Some(0) {
             return Err(self.invalid("requests_per_minute", "must be at least 1"));
         }
+        let history_ms = ms(raw.history).unwrap_or(limits::HISTORY_MS_DEFAULT);
         // What an operator sets wins: a vendor may have granted this account more.
         let group_in_flight = defaults.group_in_flight.max(raw.max_in_flight.unwrap_or(0));
         let policy = Policy {
@@ -259,7 +286,9 @@ impl Resolver<'_> {
             rate_group: defaults.rate_group.clone(),
             group_in_flight,
             requests_per_minute: raw.requests_per_minute.or(defaults.requests_per_minute),
-            history_ms: ms(raw.history).unwrap_or(limits::HISTORY_MS_DEFAULT),
+            history_ms,
+            strict_order: defaults.strict_order,
+            sweeps_ms: self.sweeps(raw, defaults, settle_ms, history_ms)?,
         };
         policy
             .check()

@@ -94,6 +94,10 @@ fn flatten(path: &str, value: &Value, fields: &mut BTreeMap<String, String>) {
         }
         Value::String(text) if TIMES.contains(&path) => text.replace(".000Z", "Z"),
         Value::String(text) => printable(text),
+        Value::Array(lengths) if path.ends_with("_ms") => {
+            let lengths = lengths.iter().filter_map(Value::as_u64).map(duration);
+            format!("[{}]", lengths.collect::<Vec<_>>().join(", "))
+        }
         other => match (path.strip_suffix("_ms"), other.as_u64()) {
             (Some(_), Some(ms)) => duration(ms),
             _ => other.to_string(),

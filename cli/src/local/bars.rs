@@ -230,19 +230,8 @@ mod tests {
         let meter = Meter::default();
         let now = Timestamp::from_ms(0);
         let mut source = SourceReport {
-            source: "okta".parse().unwrap(),
             activity: Activity::Waiting(now.plus_ms(4_000)),
-            complete_through: now,
-            lag_ms: 0,
-            oldest_open_ms: 0,
-            created: 0,
-            dispatched: 0,
-            expired: 0,
-            parked: 0,
-            split: 0,
-            holes: 0,
-            last_error: None,
-            error: None,
+            ..SourceReport::of(&"okta".parse().unwrap(), now)
         };
         assert_eq!(
             short_line(&meter, &source, now),

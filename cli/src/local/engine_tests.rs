@@ -43,6 +43,7 @@ async fn done_long_ago(store: &Store) -> WindowId {
         cursor: None,
         totals: PageTotals::default(),
         ordered: true,
+        remembered: true,
         sink_position: None,
         page_ms: 1,
         now,
@@ -59,6 +60,8 @@ async fn done_long_ago(store: &Store) -> WindowId {
         unavailable: Vec::new(),
         width_ms: DAY_MS,
         records_per_hour: None,
+        late: 0,
+        known: 0,
         version: 0,
         updated_at: now,
     };
@@ -103,19 +106,8 @@ async fn nothing_is_handed_out_once_a_stop_is_requested() {
 #[test]
 fn a_run_does_not_end_as_blocked_while_a_shard_cannot_be_read() {
     let blocked = windlass_orchestrator::SourceReport {
-        source: "okta".parse().unwrap(),
         activity: Activity::Blocked,
-        complete_through: Timestamp::MIN,
-        lag_ms: 0,
-        oldest_open_ms: 0,
-        created: 0,
-        dispatched: 0,
-        expired: 0,
-        parked: 0,
-        split: 0,
-        holes: 0,
-        last_error: None,
-        error: None,
+        ..windlass_orchestrator::SourceReport::of(&"okta".parse().unwrap(), Timestamp::MIN)
     };
     let mut report = TickReport {
         sources: vec![blocked],

@@ -5,11 +5,13 @@ use windlass_core::checkpoint::Checkpoint;
 use windlass_core::ids::{RateGroup, SourceName, Timeline, WindowId};
 use windlass_core::lease::Lease;
 use windlass_core::progress::Progress;
+use windlass_core::seen::{SeenBy, SeenPage};
 use windlass_core::shard::Shard;
 use windlass_core::source::{Blocked, RateGate, SourceDefinition, SourceRecord};
 use windlass_core::span::Span;
 use windlass_core::time::Timestamp;
 use windlass_core::transition::{Claim, Event, Release};
+use windlass_core::turns::{TurnsAsked, TurnsGiven};
 use windlass_core::window::Window;
 use windlass_state::dynamodb::DynamoStore;
 use windlass_state::sqlite::SqliteStore;
@@ -160,8 +162,29 @@ impl StateStore for Store {
         on!(self, store => store.rate_gate(group))
     }
 
-    async fn close_rate_gate(&self, gate: &RateGate) -> Result<(), StateError> {
-        on!(self, store => store.close_rate_gate(gate))
+    async fn close_rate_gate(&self, gate: &RateGate, now: Timestamp) -> Result<(), StateError> {
+        on!(self, store => store.close_rate_gate(gate, now))
+    }
+
+    async fn take_turns(
+        &self,
+        group: &RateGroup,
+        asked: &TurnsAsked,
+    ) -> Result<TurnsGiven, StateError> {
+        on!(self, store => store.take_turns(group, asked))
+    }
+
+    async fn remember(&self, page: &SeenPage) -> Result<(), StateError> {
+        on!(self, store => store.remember(page))
+    }
+
+    async fn seen(
+        &self,
+        by: &SeenBy,
+        span: Span,
+        digests_max: usize,
+    ) -> Result<Option<Vec<SeenPage>>, StateError> {
+        on!(self, store => store.seen(by, span, digests_max))
     }
 
     async fn expire_history(&self, now: Timestamp) -> Result<u64, StateError> {

@@ -2,13 +2,16 @@
 
 use serde_json::{Value, json};
 use windlass_core::carve::settled_edge;
+use windlass_core::ids::Lane;
+use windlass_core::retention;
 use windlass_core::source::RateGate;
 use windlass_core::time::{MINUTE_MS, Timestamp};
 use windlass_core::window::Status;
 use windlass_orchestrator::{SourceView, oldest_in_trouble};
 
 use super::NOT_STORED;
-use crate::output::{duration, grouped, lines, table, time};
+use super::late::Late;
+use crate::output::{Paint, duration, grouped, lines, table, time};
 use crate::state::StateAddress;
 
 /// How much later than due time may be cut before nobody seems to be there to do it: ticks come
@@ -30,6 +33,11 @@ pub(super) struct Standing {
     holes: usize,
     records_per_hour: Option<u64>,
     unavailable: Vec<windlass_core::Span>,
+    /// How long before records are lost, where the vendor says how long it keeps them.
+    retention_left_ms: Option<i64>,
+    /// Whether that is little.
+    is_endangered: bool,
+    late: Late,
     gate: Option<RateGate>,
     trouble: Option<Trouble>,
     /// The command that tries a blocked source again.
@@ -83,7 +91,8 @@ impl Standing {
         let finished = definition.end.is_some_and(|end| complete_through >= end);
         let running = count(&[Status::Running]);
         let open = count(&[Status::Ready, Status::Dispatched, Status::Running]);
-        let holes = count(&[Status::Parked]);
+        let late = Late::of(view);
+        let holes = count(&[Status::Parked]) - late.holes();
         let uncut_ms = uncut_ms(view, now);
         let state = match () {
             () if view.record.blocked.is_some() => "blocked",
@@ -123,11 +132,12 @@ impl Standing {
             running,
             holes,
             records_per_hour: live.and_then(|lane| lane.progress.records_per_hour),
-            unavailable: view
-                .lanes
-                .iter()
-                .flat_map(|l| l.progress.unavailable.clone())
-                .collect(),
+            unavailable: unavailable(view),
+            retention_left_ms: retention::left_ms(&definition.policy, complete_through, now)
+                .filter(|_| !finished),
+            is_endangered: !finished
+                && retention::is_endangered(&definition.policy, complete_through, now),
+            late,
             gate,
             trouble: Trouble::of(view, now),
             tries_again: surroundings.address.what_puts_sources_there(),
@@ -150,9 +160,30 @@ impl Standing {
             "holes": self.holes,
             "records_per_hour": self.records_per_hour,
             "unavailable": self.unavailable,
+            "retention_left_ms": self.retention_left_ms,
+            "late": self.late.to_json(),
+            "proposed_settle_ms": self.late.proposed_settle_ms(),
+            "sweep_holes": self.late.holes(),
             "waits_until": self.gate.as_ref().map(|gate| gate.not_before),
             "waits_for": self.gate.as_ref().map(|gate| &gate.reason),
             "last_error": self.trouble.as_ref().map(|trouble| &trouble.error),
+        })
+    }
+
+    /// When records begin to be lost, if that is soon.
+    pub(super) fn danger(&self) -> Option<String> {
+        let name = &self.source;
+        let left_ms = self.retention_left_ms.filter(|_| self.is_endangered)?;
+        Some(if left_ms > 0 {
+            format!(
+                "{name} loses records in {}: the vendor keeps them no longer",
+                duration(left_ms)
+            )
+        } else {
+            format!(
+                "{name} has lost records for {}: the vendor kept them no longer",
+                duration(-left_ms)
+            )
         })
     }
 
@@ -189,6 +220,7 @@ impl Standing {
                 "{name}: {from} to {to} is before what the vendor keeps"
             ));
         }
+        lines.extend(self.late.remarks(name));
         if self.holes > 0 {
             lines.push(format!(
                 "{name} has holes: see `windlass windows {name} --status parked`; \
@@ -205,6 +237,16 @@ fn is_untouched(view: &SourceView) -> bool {
     !has_marks && view.windows().next().is_none()
 }
 
+/// The spans that were never read because the vendor keeps them no longer. What a sweep could not
+/// read again is not among them.
+fn unavailable(view: &SourceView) -> Vec<windlass_core::Span> {
+    view.lanes
+        .iter()
+        .filter(|lane| !matches!(lane.progress.timeline.lane, Lane::Sweep(_)))
+        .flat_map(|lane| lane.progress.unavailable.clone())
+        .collect()
+}
+
 /// How much settled time nobody has cut into windows, in milliseconds.
 fn uncut_ms(view: &SourceView, now: Timestamp) -> i64 {
     let definition = &view.record.definition;
@@ -214,8 +256,8 @@ fn uncut_ms(view: &SourceView, now: Timestamp) -> i64 {
     live.map_or(0, |live| edge.ms_since(live.progress.scheduled_through))
 }
 
-/// The table, and what it has no room for.
-pub(super) fn text(standings: &[Standing]) -> String {
+/// The table, and what it has no room for: first what is about to be lost.
+pub(super) fn text(standings: &[Standing], paint: Paint) -> String {
     let mut table = table([
         "source",
         "state",
@@ -241,6 +283,9 @@ pub(super) fn text(standings: &[Standing]) -> String {
         ]);
     }
     let mut text = lines(&table);
+    for danger in standings.iter().filter_map(Standing::danger) {
+        text.push_str(&format!("{}\n", paint.marked('-', &danger)));
+    }
     for remark in standings.iter().flat_map(Standing::remarks) {
         text.push_str(&format!("{remark}\n"));
     }

@@ -1,0 +1,173 @@
+//! How late a source's vendor publishes, as its sweeps found, and what could not be read again.
+
+use serde_json::{Value, json};
+use windlass_core::ids::Lane;
+use windlass_core::lateness::{Found, found, proposed_settle_ms};
+use windlass_core::window::Status;
+use windlass_orchestrator::SourceView;
+
+use crate::output::duration;
+
+/// What the sweeps of one source found.
+pub(super) struct Late {
+    /// Of each sweep that has compared something.
+    found: Vec<Found>,
+    settle_ms: i64,
+    /// A settle that would leave less to sweeps.
+    proposed_settle_ms: Option<i64>,
+    /// Sweep windows given up.
+    holes: usize,
+}
+
+impl Late {
+    pub(super) fn of(view: &SourceView) -> Self {
+        let policy = &view.record.definition.policy;
+        let mut found = found(policy, view.lanes.iter().map(|lane| &lane.progress));
+        found.retain(|found| found.late_share().is_some());
+        let is_hole = |window: &&windlass_core::Window| {
+            let is_sweep = matches!(window.id.timeline.lane, Lane::Sweep(_));
+            is_sweep && window.status == Status::Parked
+        };
+        Self {
+            proposed_settle_ms: proposed_settle_ms(policy.settle_ms, &found),
+            found,
+            settle_ms: policy.settle_ms,
+            holes: view.windows().filter(is_hole).count(),
+        }
+    }
+
+    /// What scripts get of each sweep: how old time was, and how many records had come late or were
+    /// delivered already.
+    pub(super) fn to_json(&self) -> Value {
+        let found = |found: &Found| json!({ "after_ms": found.after_ms, "late": found.late, "known": found.known });
+        self.found.iter().map(found).collect()
+    }
+
+    pub(super) fn proposed_settle_ms(&self) -> Option<i64> {
+        self.proposed_settle_ms
+    }
+
+    pub(super) fn holes(&self) -> usize {
+        self.holes
+    }
+
+    /// What is said of the source `name`, a line each.
+    pub(super) fn remarks(&self, name: &str) -> Vec<String> {
+        let mut lines = Vec::new();
+        let shares: Vec<_> = self.found.iter().filter_map(shown).collect();
+        if !shares.is_empty() {
+            lines.push(format!("{name}: late  {}", shares.join(", ")));
+        }
+        if let Some(proposed_ms) = self.proposed_settle_ms {
+            lines.push(format!(
+                "{name}: settle {}; {} would leave 1 in 1,000 to sweeps",
+                duration(self.settle_ms),
+                duration(proposed_ms)
+            ));
+        }
+        if self.holes > 0 {
+            let spans = if self.holes == 1 { "span" } else { "spans" };
+            lines.push(format!(
+                "{name}: {} {spans} could not be read again for late events;\n  \
+                 `windlass retry --all {name}` tries them again",
+                self.holes
+            ));
+        }
+        lines
+    }
+}
+
+/// The share that one sweep found late, in percent.
+fn shown(found: &Found) -> Option<String> {
+    let percent = found.late_share()? * 100.0;
+    let after = duration(found.after_ms);
+    Some(match found.late {
+        0 => format!("none after {after}"),
+        _ if percent < 0.01 => format!("under 0.01 % after {after}"),
+        _ => format!("{percent:.2} % after {after}"),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use windlass_core::Progress;
+    use windlass_core::ids::Timeline;
+    use windlass_core::time::{DAY_MS, MINUTE_MS};
+    use windlass_core::transition::Event;
+    use windlass_core::window::Window;
+    use windlass_orchestrator::LaneView;
+    use windlass_state::StateStore;
+
+    use super::*;
+    use crate::testing::{Bench, CONFIG, at, window};
+
+    /// `okta` after its sweeps found so many late and so many known records, after 24 and 72 hours.
+    async fn swept(found: [(u64, u64); 2]) -> SourceView {
+        let bench = Bench::new(CONFIG);
+        let mut definition = bench.definition();
+        definition.policy.settle_ms = 10 * MINUTE_MS;
+        definition.policy.sweeps_ms = vec![DAY_MS, 3 * DAY_MS];
+        let store = bench.store();
+        let record = store.apply_source(&definition, at(0)).await.unwrap();
+        let mut view = windlass_orchestrator::read_source(&store, record, at(0))
+            .await
+            .unwrap();
+        for (lane, (late, known)) in view.lanes.iter_mut().skip(1).zip(found) {
+            (lane.progress.late, lane.progress.known) = (late, known);
+        }
+        view
+    }
+
+    #[tokio::test]
+    async fn how_late_a_vendor_is_reads_like_this() {
+        for (found, expected) in [
+            (
+                [(940, 99_060), (30, 99_970)],
+                vec!["okta: late  0.94 % after 1d, 0.03 % after 3d"],
+            ),
+            (
+                [(140, 99_860), (1, 99_999)],
+                vec![
+                    "okta: late  0.14 % after 1d, under 0.01 % after 3d",
+                    "okta: settle 10m; 43m would leave 1 in 1,000 to sweeps",
+                ],
+            ),
+            ([(0, 50), (0, 0)], vec!["okta: late  none after 1d"]),
+            ([(0, 0), (0, 0)], vec![]),
+        ] {
+            let late = Late::of(&swept(found).await);
+            assert_eq!(late.remarks("okta"), expected, "{found:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn scripts_get_the_numbers_of_each_sweep_that_compared_something() {
+        let late = Late::of(&swept([(140, 99_860), (0, 0)]).await);
+        assert_eq!(
+            late.to_json(),
+            json!([{ "after_ms": 86_400_000, "late": 140, "known": 99_860 }])
+        );
+        assert_eq!(Late::of(&swept([(0, 0); 2]).await).to_json(), json!([]));
+    }
+
+    #[tokio::test]
+    async fn what_could_not_be_read_again_is_said_with_what_tries_it_again() {
+        let mut view = swept([(0, 0); 2]).await;
+        let LaneView { progress, open, .. } = &mut view.lanes[1];
+        let Progress { timeline, .. } = progress;
+        let mut window: Window = window(&view.record.definition);
+        window.id.timeline = Timeline::clone(timeline);
+        let park = Event::Park {
+            reason: "page 3 cannot be read".to_owned(),
+            now: at(1),
+        };
+        open.push(window.apply(&park).unwrap());
+        let late = Late::of(&view);
+        assert_eq!(late.holes(), 1);
+        assert_eq!(
+            late.remarks("okta"),
+            ["okta: 1 span could not be read again for late events;\n  \
+                 `windlass retry --all okta` tries them again"]
+        );
+    }
+}
