@@ -56,7 +56,7 @@ const CONFINED: [(&str, &[&str]); 18] = [
     ("aws-sdk-secretsmanager", &["connectors"]),
     ("aws-sdk-ssm", &["connectors"]),
     ("backon", &["worker"]),
-    ("clap", &["cli"]),
+    ("clap", &["cli", "tests"]),
     ("comfy-table", &["cli"]),
     ("indicatif", &["cli"]),
     ("jsonwebtoken", &["connectors"]),
@@ -216,6 +216,23 @@ fn every_member_takes_lints_edition_and_licence_from_the_workspace() {
         }
     }
     assert_none(&problems);
+}
+
+#[test]
+fn only_the_proofs_can_break_the_protocol_on_purpose() {
+    let holds = |room: &str| read(&root().join(room).join("Cargo.toml")).contains("\"breaks\"");
+    let rooms: Vec<_> = ROOMS.iter().map(|(room, _)| *room).collect();
+    let (with, without): (Vec<&str>, Vec<&str>) = rooms.into_iter().partition(|room| holds(room));
+    assert_eq!(with, ["tests"], "the feature `breaks` is for tests/ alone");
+    let workspace = read(&root().join("Cargo.toml"));
+    let defaults = workspace
+        .lines()
+        .find(|line| line.starts_with("default-members"))
+        .expect("a build of everything that is shipped leaves tests/ out");
+    for room in without {
+        assert!(defaults.contains(&format!("\"{room}\"")), "{room}");
+    }
+    assert!(!defaults.contains("\"tests\""));
 }
 
 fn edge(from: &str, to: &str) -> Edge {

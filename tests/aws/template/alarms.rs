@@ -96,7 +96,10 @@ fn what_must_be_watched_is_watched() {
         metric::MAX_SOURCE_LAG,
         metric::WINDOWS_PARKED,
         metric::SOURCES_BLOCKED,
+        metric::SOURCES_ENDANGERED,
         metric::SOURCES_FAILED,
+        metric::WINDOWS_LAPSED,
+        metric::INVOCATIONS_REFUSED,
         metric::RECORDS_REJECTED,
     ] {
         assert!(watched.contains(metric.name), "{}", metric.name);

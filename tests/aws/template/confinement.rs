@@ -46,7 +46,8 @@ fn everything_is_on_the_stacks_own_resources() {
         ("OrchestratorRole", "DecideWindows"),
         ("WorkerRole", "ReadState"),
         ("WorkerRole", "MoveWindows"),
-        ("WorkerRole", "CloseRateGates"),
+        ("WorkerRole", "ShareRates"),
+        ("WorkerRole", "RememberRecords"),
         ("WorkerRole", "BlockSources"),
     ] {
         assert_eq!(on(role, sid), table, "{role} {sid}");
@@ -99,14 +100,15 @@ fn everything_is_on_the_stacks_own_resources() {
 }
 
 #[test]
-fn a_worker_writes_windows_and_gates_and_of_a_source_only_that_it_is_blocked() {
+fn a_worker_writes_windows_rates_and_digests_and_of_a_source_only_that_it_is_blocked() {
     let resolved = Resolved::with(&[]);
     let keys = |role: &str, sid: &str| {
         let condition = &statement(&resolved, role, sid)["Condition"];
         list(&condition["ForAllValues:StringLike"]["dynamodb:LeadingKeys"])
     };
     assert_eq!(keys("WorkerRole", "MoveWindows"), ["window#*"]);
-    assert_eq!(keys("WorkerRole", "CloseRateGates"), ["rate#*"]);
+    assert_eq!(keys("WorkerRole", "ShareRates"), ["rate#*"]);
+    assert_eq!(keys("WorkerRole", "RememberRecords"), ["seen#*"]);
     assert_eq!(keys("WorkerRole", "BlockSources"), ["config#*"]);
     let blocks = &statement(&resolved, "WorkerRole", "BlockSources")["Condition"];
     assert_eq!(

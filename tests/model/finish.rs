@@ -1,0 +1,80 @@
+//! Whether everything can be finished from here, once nothing goes wrong any more: whoever plans or
+//! works now stops for ever, and others, whom nobody disturbs, take over.
+
+use std::hash::{DefaultHasher, Hash, Hasher};
+
+use crate::machine::{self, Machine, Tally};
+use crate::planner;
+use crate::state::{Budgets, Planner, State, Worker};
+use crate::worker;
+use windlass_core::Status;
+
+/// Rounds of ticks and workers within which it has to be done.
+const ROUNDS: usize = 24;
+
+/// Whether every window can still be done and every record delivered.
+pub(crate) fn is_possible(machine: &Machine, state: &State) -> bool {
+    machine.arm();
+    let mut hasher = DefaultHasher::new();
+    (&state.store, state.delivered, state.clock).hash(&mut hasher);
+    let hash = hasher.finish();
+    if machine.is_known(hash) {
+        return true;
+    }
+    let possible = finishes(machine, state.clone());
+    if possible {
+        machine.know(hash);
+    }
+    possible
+}
+
+fn finishes(machine: &Machine, mut state: State) -> bool {
+    let scene = &machine.scene;
+    let tally = Tally::default();
+    state.planners = vec![Planner::Idle];
+    state.workers = vec![Worker::Idle];
+    state.left = Budgets::default();
+    let lanes = state.store.lanes.len();
+    for _ in 0..ROUNDS {
+        // The margin is not looked at here, and must not run out of its type.
+        state.margin = 0;
+        state.clock = state.clock.saturating_add(1);
+        for lane in 0..lanes {
+            planner::tick(scene, &mut state, lane);
+        }
+        for lane in 0..lanes {
+            let windows: Vec<_> = state.store.all(lane).cloned().collect();
+            for window in windows {
+                let from = window.id.from;
+                if window.status == Status::Parked {
+                    machine::retry(scene, &mut state, lane, from);
+                } else if window.is_claimable(scene.now(state.clock)) {
+                    let epoch = window.epoch;
+                    state.workers[0] = Worker::Asks { lane, from, epoch };
+                    read_whole(machine, &mut state, &tally);
+                }
+            }
+        }
+        let through = (0..lanes).map(|lane| state.store.complete_through(lane));
+        if through.min().is_some_and(|through| through >= scene.end) {
+            let owed = scene.vendor.numbered();
+            let mut owed = owed.filter(|(_, record)| record.published == 0 || lanes > 1);
+            return owed.all(|(id, _)| state.delivered & (1 << id) != 0);
+        }
+    }
+    false
+}
+
+/// The worker that asks for a window reads it to its end.
+fn read_whole(machine: &Machine, state: &mut State, tally: &Tally) {
+    let scene = &machine.scene;
+    worker::claim(scene, state, 0, false, tally);
+    while let Worker::Holds { page, .. } = &state.workers[0] {
+        match page {
+            None => worker::fetch(scene, state, 0),
+            Some(page) if !page.acknowledged => worker::deliver(state, 0),
+            Some(page) if !page.remembered => worker::remember(state, 0),
+            Some(_) => worker::write(scene, state, 0, false, tally),
+        }
+    }
+}

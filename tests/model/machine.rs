@@ -1,0 +1,356 @@
+//! What may happen next, and what comes of it.
+
+use std::collections::HashSet;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
+
+use stateright::{Model, Property};
+use windlass_core::breaks::{self, Break, broken};
+use windlass_core::lease::Guard;
+use windlass_core::transition::Event;
+use windlass_core::{Status, Timestamp};
+
+use crate::planner;
+use crate::properties;
+use crate::row::Marks;
+use crate::scenes::Scene;
+use crate::state::{Budgets, Planner, State, Worker};
+use crate::worker::{self, End};
+
+/// One step of somebody.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Step {
+    /// A planner begins a tick over a lane: it reads the marks.
+    Tick {
+        planner: usize,
+        lane: usize,
+    },
+    /// It reads the windows, or makes its next write.
+    Plan(usize),
+    /// It stops for ever.
+    StopPlanner(usize),
+    /// A worker is told of a window that can be claimed, and asks for it at once or later.
+    Tell {
+        worker: usize,
+        lane: usize,
+        from: Timestamp,
+        ask: Ask,
+    },
+    /// It asks at last, or again.
+    Claim(usize),
+    Fetch(usize),
+    Deliver(usize),
+    Remember(usize),
+    Write {
+        worker: usize,
+        lost: bool,
+    },
+    Release {
+        worker: usize,
+        end: End,
+    },
+    Crash(usize),
+    /// Longer than any lease passes.
+    Clock,
+    /// An operator tries a hole again.
+    Retry {
+        lane: usize,
+        from: Timestamp,
+    },
+    /// A window vanishes from the table.
+    Vanish {
+        lane: usize,
+        from: Timestamp,
+    },
+}
+
+/// When a worker asks for the window it was told of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Ask {
+    Now,
+    /// Now, and the reply is lost.
+    Unheard,
+    Later,
+}
+
+/// What happened in a search, over all states.
+#[derive(Debug, Default)]
+pub(crate) struct Tally {
+    fenced: AtomicU64,
+    confirmed: AtomicU64,
+}
+
+impl Tally {
+    pub(crate) fn fenced(&self) {
+        self.fenced.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn confirmed(&self) {
+        self.confirmed.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Writes refused because the window is another's, and writes found made after a lost reply.
+    pub(crate) fn counts(&self) -> (u64, u64) {
+        let read = |count: &AtomicU64| count.load(Ordering::Relaxed);
+        (read(&self.fenced), read(&self.confirmed))
+    }
+}
+
+/// A scene to search, and the rule that is broken in it.
+pub(crate) struct Machine {
+    pub(crate) scene: Scene,
+    pub(crate) broken: Option<Break>,
+    pub(crate) tally: Tally,
+    /// Tables from which it is known that everything can be finished.
+    pub(crate) finishable: Mutex<HashSet<u64>>,
+}
+
+impl Machine {
+    pub(crate) fn new(scene: Scene, broken: Option<Break>) -> Self {
+        Self {
+            scene,
+            broken,
+            tally: Tally::default(),
+            finishable: Mutex::default(),
+        }
+    }
+
+    /// Breaks the protocol as this machine wants it, on the thread that calls. The searching threads
+    /// are not ours, so every way into the machine does this.
+    pub(crate) fn arm(&self) {
+        breaks::set(self.broken);
+    }
+
+    /// Whether everything can be finished from a table known by this hash, if that is known.
+    pub(crate) fn is_known(&self, hash: u64) -> bool {
+        let known = self.finishable.lock();
+        known
+            .unwrap_or_else(PoisonError::into_inner)
+            .contains(&hash)
+    }
+
+    pub(crate) fn know(&self, hash: u64) {
+        let known = self.finishable.lock();
+        known.unwrap_or_else(PoisonError::into_inner).insert(hash);
+    }
+
+    fn planner_steps(&self, state: &State, steps: &mut Vec<Step>) {
+        let mut idle_seen = false;
+        for (which, planner) in state.planners.iter().enumerate() {
+            if *planner != Planner::Idle {
+                steps.push(Step::Plan(which));
+                if state.left.planner_stops > 0 {
+                    steps.push(Step::StopPlanner(which));
+                }
+            } else if !idle_seen && state.left.ticks > 0 {
+                // Idle planners are alike: one of them stands for all.
+                idle_seen = true;
+                let lanes = 0..state.store.lanes.len();
+                let begin = |lane| Step::Tick {
+                    planner: which,
+                    lane,
+                };
+                let worth = lanes.filter(|lane| planner::has_work(&self.scene, state, *lane));
+                steps.extend(worth.map(begin));
+            }
+        }
+    }
+
+    fn worker_steps(&self, state: &State, steps: &mut Vec<Step>) {
+        let now = self.scene.now(state.clock);
+        let mut idle_seen = false;
+        for (which, worker) in state.workers.iter().enumerate() {
+            match worker {
+                Worker::Idle if idle_seen => {}
+                Worker::Idle => {
+                    idle_seen = true;
+                    let asks = [
+                        (Ask::Now, true),
+                        (Ask::Unheard, state.left.lost_replies > 0),
+                        (Ask::Later, state.left.late_claims > 0),
+                    ];
+                    let asks = asks.into_iter().filter(|(_, possible)| *possible);
+                    for (ask, _) in asks {
+                        for lane in 0..state.store.lanes.len() {
+                            let free = state.store.all(lane).filter(|it| it.is_claimable(now));
+                            steps.extend(free.map(|window| Step::Tell {
+                                worker: which,
+                                lane,
+                                from: window.id.from,
+                                ask,
+                            }));
+                        }
+                    }
+                }
+                Worker::Asks { .. } => steps.push(Step::Claim(which)),
+                Worker::Holds { .. } => holder_steps(which, worker, &state.left, steps),
+            }
+        }
+    }
+}
+
+/// What a worker that holds a window may do.
+fn holder_steps(which: usize, worker: &Worker, left: &Budgets, steps: &mut Vec<Step>) {
+    let Worker::Holds { grip, page, .. } = worker else {
+        return;
+    };
+    if left.crashes > 0 {
+        steps.push(Step::Crash(which));
+    }
+    let Some(page) = page else {
+        steps.push(Step::Fetch(which));
+        let window = grip.0.window();
+        let begun = window.cursor.is_some();
+        let since_claim = window.attempts == 0;
+        let ends = [
+            (End::Yields, left.yields > 0),
+            (End::RunsOut, left.overruns > 0 && since_claim),
+            (End::Rejected, left.rejections > 0 && begun),
+            (End::Fails, left.failures > 0),
+            (End::TooLarge, left.too_large > 0 && !begun),
+        ];
+        let possible = ends.into_iter().filter(|(_, possible)| *possible);
+        steps.extend(possible.map(|(end, _)| Step::Release { worker: which, end }));
+        return;
+    };
+    let early = broken(Break::CheckpointBeforeDelivery);
+    let hasty = broken(Break::RememberBeforeDelivery);
+    if !page.acknowledged && (!early || page.counted) && (!hasty || page.remembered) {
+        steps.push(Step::Deliver(which));
+    }
+    if !page.remembered && (page.acknowledged || hasty) {
+        steps.push(Step::Remember(which));
+    }
+    let ready = if early {
+        !page.acknowledged
+    } else {
+        page.acknowledged
+    };
+    if page.remembered && ready && !page.counted {
+        let write = |lost| Step::Write {
+            worker: which,
+            lost,
+        };
+        steps.push(write(false));
+        if left.lost_replies > 0 {
+            steps.push(write(true));
+        }
+    }
+}
+
+impl Model for Machine {
+    type State = State;
+    type Action = Step;
+
+    fn init_states(&self) -> Vec<State> {
+        self.arm();
+        vec![self.scene.first()]
+    }
+
+    fn actions(&self, state: &State, steps: &mut Vec<Step>) {
+        self.arm();
+        self.planner_steps(state, steps);
+        self.worker_steps(state, steps);
+        if state.left.clock > 0 {
+            steps.push(Step::Clock);
+        }
+        for lane in 0..state.store.lanes.len() {
+            for window in state.store.all(lane) {
+                let from = window.id.from;
+                if window.status == Status::Parked && state.left.retries > 0 {
+                    steps.push(Step::Retry { lane, from });
+                }
+                if window.is_unfinished() && state.left.vanishing > 0 {
+                    steps.push(Step::Vanish { lane, from });
+                }
+            }
+        }
+    }
+
+    fn next_state(&self, state: &State, step: Step) -> Option<State> {
+        self.arm();
+        let mut next = state.clone();
+        take(&self.scene, &self.tally, &mut next, step);
+        (next != *state).then_some(next)
+    }
+
+    fn properties(&self) -> Vec<Property<Self>> {
+        properties::all(&self.scene)
+    }
+}
+
+/// Takes `step`.
+fn take(scene: &Scene, tally: &Tally, state: &mut State, step: Step) {
+    let left = &mut state.left;
+    match step {
+        Step::Tick { planner, lane } => {
+            left.ticks -= 1;
+            let marks = Marks::new(state.store.progress(lane).clone());
+            state.planners[planner] = Planner::Reads { lane, marks };
+        }
+        Step::Plan(planner) => planner::step(scene, state, planner),
+        Step::StopPlanner(planner) => {
+            left.planner_stops -= 1;
+            state.planners[planner] = Planner::Idle;
+        }
+        Step::Tell {
+            worker,
+            lane,
+            from,
+            ask,
+        } => {
+            left.lost_replies -= u8::from(ask == Ask::Unheard);
+            left.late_claims -= u8::from(ask == Ask::Later);
+            worker::tell(state, worker, lane, from);
+            if ask != Ask::Later {
+                worker::claim(scene, state, worker, ask == Ask::Unheard, tally);
+            }
+        }
+        Step::Claim(worker) => worker::claim(scene, state, worker, false, tally),
+        Step::Fetch(worker) => worker::fetch(scene, state, worker),
+        Step::Deliver(worker) => worker::deliver(state, worker),
+        Step::Remember(worker) => worker::remember(state, worker),
+        Step::Write { worker, lost } => {
+            left.lost_replies -= u8::from(lost);
+            worker::write(scene, state, worker, lost, tally);
+        }
+        Step::Release { worker, end } => {
+            match end {
+                End::Yields => left.yields -= 1,
+                End::RunsOut => left.overruns -= 1,
+                End::Rejected => left.rejections -= 1,
+                End::Fails => left.failures -= 1,
+                End::TooLarge => left.too_large -= 1,
+            }
+            worker::release(scene, state, worker, end, tally);
+        }
+        Step::Crash(worker) => {
+            left.crashes -= 1;
+            worker::put_down_lost(state, worker);
+        }
+        Step::Clock => {
+            left.clock -= 1;
+            state.clock += 1;
+        }
+        Step::Retry { lane, from } => {
+            left.retries -= 1;
+            retry(scene, state, lane, from);
+        }
+        Step::Vanish { lane, from } => {
+            left.vanishing -= 1;
+            state.store.lanes[lane].windows.remove(&from);
+        }
+    }
+}
+
+/// An operator tries a hole again.
+pub(crate) fn retry(scene: &Scene, state: &mut State, lane: usize, from: Timestamp) {
+    let Some(guard) = state.store.window(lane, from).map(Guard::planner) else {
+        return;
+    };
+    let now = scene.now(state.clock);
+    // Refused only if it is not parked any more.
+    let _moved = state
+        .store
+        .make((lane, from), &guard, &Event::Retry { now });
+}

@@ -1,0 +1,122 @@
+//! Windows and marks as the model keeps them: without what no decision reads, so that states that
+//! differ in nothing else count as one, and hashed whole.
+
+use std::hash::{Hash, Hasher};
+
+use windlass_core::transition::Event;
+use windlass_core::{Lease, Progress, Status, Timestamp, Window};
+
+/// A window as stored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Row(Window);
+
+impl Row {
+    /// `window`; `ages` keeps when it was created, which only sweeps ask for.
+    pub(crate) fn new(window: Window, ages: bool) -> Self {
+        let zero = Timestamp::from_ms(0);
+        let done = window.status == Status::Done;
+        Self(Window {
+            bytes: 0,
+            setbacks: 0,
+            runs: 0,
+            slowest_page_ms: 0,
+            last_error: None,
+            created_at: if ages { window.created_at } else { zero },
+            updated_at: zero,
+            done_at: done.then_some(zero),
+            expires_at: None,
+            ..window
+        })
+    }
+
+    pub(crate) fn window(&self) -> &Window {
+        &self.0
+    }
+}
+
+impl Hash for Row {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        hash_window(&self.0, state);
+    }
+}
+
+/// A lease.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Grip(pub(crate) Lease);
+
+impl Hash for Grip {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        hash_window(self.0.window(), state);
+        self.0.owner().hash(state);
+    }
+}
+
+/// The marks of a timeline.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Marks(Progress);
+
+impl Marks {
+    pub(crate) fn new(progress: Progress) -> Self {
+        Self(Progress {
+            updated_at: Timestamp::from_ms(0),
+            ..progress
+        })
+    }
+
+    pub(crate) fn progress(&self) -> &Progress {
+        &self.0
+    }
+}
+
+impl Hash for Marks {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        let marks = &self.0;
+        (marks.scheduled_through, marks.open_from, marks.width_ms).hash(state);
+        (&marks.behind, &marks.unavailable, marks.records_per_hour).hash(state);
+        (marks.late, marks.known, marks.version).hash(state);
+    }
+}
+
+fn hash_window<H: Hasher>(window: &Window, state: &mut H) {
+    (window.id.from, window.to, window.status, window.epoch).hash(state);
+    (&window.owner, window.lease_until, window.page).hash(state);
+    let cursor = window.cursor.as_ref();
+    cursor
+        .map(|cursor| (&cursor.token, &cursor.request))
+        .hash(state);
+    (
+        &window.sink_position,
+        window.records,
+        window.rejected,
+        window.known,
+    )
+        .hash(state);
+    (
+        window.oldest,
+        window.newest,
+        window.ordered,
+        window.remembered,
+    )
+        .hash(state);
+    (window.attempts, window.restarts, window.restarts_forgiven).hash(state);
+    (window.overruns, window.not_before, window.split_at).hash(state);
+    (window.split_delivered as u8, window.created_at).hash(state);
+}
+
+/// Hashes what a planner's event does.
+pub(crate) fn hash_event<H: Hasher>(event: &Event, state: &mut H) {
+    event.name().hash(state);
+    match event {
+        Event::Dispatch { until, now } => (until, now).hash(state),
+        Event::Expire { split, now } => {
+            now.hash(state);
+            split
+                .map(|split| (split.at, split.delivered as u8))
+                .hash(state);
+        }
+        Event::Shrink { to, now } | Event::Close { to, now, .. } => (to, now).hash(state),
+        Event::Park { now, .. } | Event::Lapse { now, .. } => now.hash(state),
+        Event::Retry { now } | Event::Recover { now } => now.hash(state),
+        Event::Claim(_) | Event::Checkpoint(_) | Event::Complete { .. } | Event::Release(_) => {}
+    }
+}

@@ -1,0 +1,302 @@
+//! The scenes that are searched: small timelines in which as much as possible can go wrong.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use windlass_core::limits;
+use windlass_core::source::Order;
+use windlass_core::time::DAY_MS;
+use windlass_core::{Lane, Policy, Progress, Timeline, Timestamp, Window, WindowId};
+
+use crate::row::{Marks, Row};
+use crate::state::{Budgets, Planner, State, Worker};
+use crate::store::{self, Store};
+use crate::vendor::{Record, Vendor};
+
+/// The vendor's time unit.
+const UNIT_MS: i64 = 1_000;
+/// How long a lease or a dispatch lasts.
+pub(crate) const LEASE_MS: i64 = 100_000;
+/// What one step of the clock is: more than any lease, and more than a sweep waits.
+const STEP_MS: i64 = 200_000;
+/// When the scene opens.
+const OPENS_MS: i64 = 20_000;
+
+/// What has to be possible in a scene.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum May {
+    Park,
+    Split,
+    FindLate,
+}
+
+/// A small timeline, and what may happen to it.
+#[derive(Debug, Clone)]
+pub(crate) struct Scene {
+    pub(crate) name: &'static str,
+    pub(crate) policy: Policy,
+    pub(crate) vendor: Vendor,
+    /// Where the timeline ends.
+    pub(crate) end: Timestamp,
+    /// How far a sweep lane trails, if there is one.
+    pub(crate) sweep_after_ms: Option<i64>,
+    pub(crate) slots: usize,
+    pub(crate) planners: usize,
+    pub(crate) workers: usize,
+    pub(crate) left: Budgets,
+    pub(crate) may: Vec<May>,
+    /// What the first window has behind it.
+    pub(crate) past: Past,
+}
+
+/// How a scene begins, so that few steps lead to what takes many runs otherwise.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Past {
+    /// Nothing is carved yet.
+    None,
+    /// The first window is one failure, and one restart, from being parked.
+    Troubled,
+    /// The first window is one run from being split.
+    Overrun,
+}
+
+fn seconds(seconds: i64) -> Timestamp {
+    Timestamp::from_ms(seconds * UNIT_MS)
+}
+
+fn policy(width: i64) -> Policy {
+    let width_ms = width * UNIT_MS;
+    Policy {
+        unit_ms: UNIT_MS,
+        initial_ms: width_ms,
+        min_ms: width_ms,
+        max_ms: width_ms,
+        every_ms: width_ms,
+        settle_ms: 0,
+        max_lookback_ms: None,
+        max_in_flight: 2,
+        max_open_windows: 3,
+        rate_group: "vendor:acme".parse().expect("a valid group"),
+        group_in_flight: 2,
+        requests_per_minute: None,
+        history_ms: 7 * DAY_MS,
+        strict_order: None,
+        sweeps_ms: Vec::new(),
+    }
+}
+
+/// A vendor with records at these milliseconds.
+fn vendor(order: Order, page_records: usize, times_ms: &[i64]) -> Vendor {
+    let record = |ms: &i64| Record {
+        time: Timestamp::from_ms(*ms),
+        published: 0,
+    };
+    Vendor {
+        records: times_ms.iter().map(record).collect(),
+        page_records,
+        order,
+    }
+}
+
+impl Scene {
+    /// Two windows of two pages: everything that can go wrong between planners and workers.
+    pub(crate) fn windows() -> Self {
+        Self {
+            name: "windows",
+            policy: policy(2),
+            vendor: vendor(Order::OldestFirst, 1, &[0, 1_000, 2_000, 3_000]),
+            end: seconds(4),
+            sweep_after_ms: None,
+            slots: 1,
+            planners: 2,
+            workers: 2,
+            left: Budgets {
+                ticks: 3,
+                planner_stops: 1,
+                clock: 1,
+                crashes: 1,
+                lost_replies: 1,
+                ..Budgets::default()
+            },
+            may: vec![],
+            past: Past::None,
+        }
+    }
+
+    /// A window that parks, is stepped over, and is tried again.
+    pub(crate) fn holes() -> Self {
+        Self {
+            name: "holes",
+            left: Budgets {
+                ticks: 3,
+                planner_stops: 1,
+                failures: 1,
+                rejections: 1,
+                retries: 1,
+                ..Budgets::default()
+            },
+            may: vec![May::Park],
+            past: Past::Troubled,
+            ..Self::windows()
+        }
+    }
+
+    /// A window that is too large for the vendor.
+    pub(crate) fn halves() -> Self {
+        Self {
+            name: "halves",
+            left: Budgets {
+                ticks: 3,
+                planner_stops: 1,
+                clock: 1,
+                too_large: 1,
+                ..Budgets::default()
+            },
+            may: vec![May::Split],
+            ..Self::windows()
+        }
+    }
+
+    /// A window that never finishes in one run, from a vendor with this strict order. Two of its
+    /// records share a time unit.
+    pub(crate) fn frontier(order: Order) -> Self {
+        let mut policy = policy(4);
+        policy.strict_order = Some(order);
+        policy.max_open_windows = 6;
+        Self {
+            name: match order {
+                Order::OldestFirst => "frontier, oldest first",
+                Order::NewestFirst => "frontier, newest first",
+            },
+            policy,
+            vendor: vendor(order, 1, &[0, 1_000, 1_500, 2_000, 3_000]),
+            left: Budgets {
+                ticks: 3,
+                planner_stops: 1,
+                clock: 1,
+                overruns: 1,
+                rejections: 1,
+                ..Budgets::default()
+            },
+            may: vec![May::Split],
+            past: Past::Overrun,
+            ..Self::windows()
+        }
+    }
+
+    /// A record that is published late, and a sweep that finds it.
+    pub(crate) fn sweeps() -> Self {
+        let mut policy = policy(4);
+        policy.sweeps_ms = vec![LEASE_MS];
+        let mut vendor = vendor(Order::OldestFirst, 1, &[0, 1_000, 2_000]);
+        vendor.records[1].published = 1;
+        Self {
+            name: "sweeps",
+            policy,
+            vendor,
+            sweep_after_ms: Some(LEASE_MS),
+            left: Budgets {
+                ticks: 4,
+                planner_stops: 1,
+                clock: 2,
+                crashes: 1,
+                ..Budgets::default()
+            },
+            may: vec![May::FindLate],
+            ..Self::windows()
+        }
+    }
+
+    /// A table that loses a window.
+    pub(crate) fn vanishing() -> Self {
+        Self {
+            name: "vanishing",
+            left: Budgets {
+                ticks: 4,
+                planner_stops: 1,
+                vanishing: 1,
+                ..Budgets::default()
+            },
+            workers: 1,
+            ..Self::windows()
+        }
+    }
+
+    /// The time at a step of the clock.
+    pub(crate) fn now(&self, clock: u8) -> Timestamp {
+        Timestamp::from_ms(OPENS_MS + i64::from(clock) * STEP_MS)
+    }
+
+    /// The state it begins in.
+    pub(crate) fn first(&self) -> State {
+        let ages = self.sweep_after_ms.is_some();
+        let mut lanes = vec![self.lane(Lane::Live)];
+        if ages {
+            lanes.push(self.lane(Lane::Sweep(1)));
+        }
+        let live = &mut lanes[0];
+        if let Some(window) = self.first_window() {
+            let mut progress = live.marks.progress().clone();
+            progress.scheduled_through = window.to;
+            live.marks = Marks::new(progress);
+            live.windows.insert(window.id.from, Row::new(window, ages));
+        }
+        State {
+            clock: 0,
+            store: Store {
+                lanes,
+                seen: BTreeSet::new(),
+                ages,
+                fault: None,
+            },
+            planners: vec![Planner::Idle; self.planners],
+            workers: vec![Worker::Idle; self.workers],
+            delivered: 0,
+            margin: 0,
+            trespass: false,
+            left: self.left,
+        }
+    }
+
+    fn timeline(lane: Lane) -> Timeline {
+        Timeline {
+            source: "acme".parse().expect("a valid name"),
+            generation: "0123456789ab".parse().expect("a valid generation"),
+            lane,
+        }
+    }
+
+    fn lane(&self, lane: Lane) -> store::Lane {
+        let now = self.now(0);
+        let start = Timestamp::from_ms(0);
+        let timeline = Self::timeline(lane);
+        let progress = Progress::begin(timeline, start, None, &self.policy, now);
+        store::Lane {
+            marks: Marks::new(Progress {
+                version: 1,
+                ..progress
+            }),
+            windows: BTreeMap::new(),
+        }
+    }
+
+    fn first_window(&self) -> Option<Window> {
+        let id = WindowId {
+            timeline: Self::timeline(Lane::Live),
+            from: Timestamp::from_ms(0),
+        };
+        let to = id.from.plus_ms(self.policy.initial_ms);
+        let window = Window::new(id, to, self.now(0)).expect("a window has a width");
+        match self.past {
+            Past::None => None,
+            Past::Troubled => Some(Window {
+                attempts: limits::ATTEMPTS_MAX - 1,
+                restarts: limits::RESTARTS_MAX,
+                ..window
+            }),
+            Past::Overrun => Some(Window {
+                overruns: limits::OVERRUNS_BEFORE_SPLIT - 1,
+                ..window
+            }),
+        }
+    }
+}

@@ -1,0 +1,116 @@
+//! The table: windows and marks, each moved by one conditional write at a time.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use windlass_core::invariant::check_move;
+use windlass_core::lease::Guard;
+use windlass_core::transition::Event;
+use windlass_core::{Progress, Timestamp, Window};
+
+use crate::row::{Marks, Row};
+
+/// One lane: its marks and its windows.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) struct Lane {
+    pub(crate) marks: Marks,
+    pub(crate) windows: BTreeMap<Timestamp, Row>,
+}
+
+/// What one page delivered, as remembered for sweeps.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct Seen {
+    pub(crate) lane: usize,
+    pub(crate) from: Timestamp,
+    pub(crate) page: u64,
+    pub(crate) pass: u32,
+    pub(crate) records: Vec<u8>,
+}
+
+/// All of it. The live lane is number 0, a sweep lane number 1.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) struct Store {
+    pub(crate) lanes: Vec<Lane>,
+    pub(crate) seen: BTreeSet<Seen>,
+    /// Whether it is kept when a window was created.
+    pub(crate) ages: bool,
+    /// The first move that broke an invariant of moves.
+    pub(crate) fault: Option<&'static str>,
+}
+
+impl Store {
+    pub(crate) fn window(&self, lane: usize, from: Timestamp) -> Option<&Window> {
+        self.lanes[lane].windows.get(&from).map(Row::window)
+    }
+
+    pub(crate) fn progress(&self, lane: usize) -> &Progress {
+        self.lanes[lane].marks.progress()
+    }
+
+    /// The windows of a lane from `from` on.
+    pub(crate) fn from(&self, lane: usize, from: Timestamp) -> Vec<Window> {
+        let rows = self.lanes[lane].windows.range(from..);
+        rows.map(|(_, row)| row.window().clone()).collect()
+    }
+
+    pub(crate) fn all(&self, lane: usize) -> impl Iterator<Item = &Window> {
+        self.lanes[lane].windows.values().map(Row::window)
+    }
+
+    /// The windows that `progress` lists behind its mark.
+    pub(crate) fn behind(&self, lane: usize, progress: &Progress) -> Vec<Window> {
+        let at = |from: &Timestamp| self.window(lane, *from).cloned();
+        progress.behind.iter().filter_map(at).collect()
+    }
+
+    /// What the state says of a lane: everything before it is delivered.
+    pub(crate) fn complete_through(&self, lane: usize) -> Timestamp {
+        let progress = self.progress(lane);
+        let open = self.from(lane, progress.open_from);
+        progress.complete_through(&open, &self.behind(lane, progress))
+    }
+
+    /// One conditional write. The error is the window as it stands.
+    pub(crate) fn make(
+        &mut self,
+        (lane, from): (usize, Timestamp),
+        guard: &Guard,
+        event: &Event,
+    ) -> Result<Window, Option<Window>> {
+        let Some(current) = self.window(lane, from) else {
+            return Err(None);
+        };
+        let moved = guard.check(current).and_then(|()| current.apply(event));
+        let Ok(next) = moved else {
+            return Err(Some(current.clone()));
+        };
+        if let Err(violation) = check_move(current, &next) {
+            self.fault = self.fault.or(Some(violation.id));
+        }
+        let row = Row::new(next, self.ages);
+        let next = row.window().clone();
+        self.lanes[lane].windows.insert(from, row);
+        Ok(next)
+    }
+
+    /// Creates `window` if it does not exist; otherwise says where the one that exists ends.
+    pub(crate) fn create(&mut self, lane: usize, window: &Window) -> Option<Timestamp> {
+        if let Some(existing) = self.window(lane, window.id.from) {
+            return Some(existing.to);
+        }
+        let row = Row::new(window.clone(), self.ages);
+        self.lanes[lane].windows.insert(window.id.from, row);
+        None
+    }
+
+    /// Compare-and-set of the marks.
+    pub(crate) fn save(&mut self, lane: usize, next: &Progress) -> bool {
+        if self.progress(lane).version != next.version {
+            return false;
+        }
+        self.lanes[lane].marks = Marks::new(Progress {
+            version: next.version + 1,
+            ..next.clone()
+        });
+        true
+    }
+}

@@ -1,0 +1,364 @@
+//! A worker at one window: asks for it, fetches and delivers page after page, writes each down. It may
+//! be slow: it goes on with what it holds however long its lease has ended.
+
+use windlass_core::breaks::{Break, broken};
+use windlass_core::checkpoint::{Checkpoint, Cursor, PageTotals};
+use windlass_core::frontier;
+use windlass_core::lease::Guard;
+use windlass_core::sweep;
+use windlass_core::transition::{Cause, Claim, Event, Release};
+use windlass_core::window::{Status, Window};
+use windlass_core::{Lease, Owner, Timestamp};
+
+use crate::accounts;
+use crate::machine::Tally;
+use crate::row::Grip;
+use crate::scenes::{LEASE_MS, Scene};
+use crate::state::{InHand, State, Worker};
+use crate::store::Seen;
+
+/// How a run ends before its window does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum End {
+    Yields,
+    RunsOut,
+    Rejected,
+    Fails,
+    TooLarge,
+}
+
+/// What a worker holds, taken apart.
+struct Held {
+    lane: usize,
+    lease: Lease,
+    known: Option<Vec<u8>>,
+    page: Option<InHand>,
+}
+
+fn held(state: &State, which: usize) -> Option<Held> {
+    match &state.workers[which] {
+        Worker::Holds {
+            lane,
+            grip,
+            known,
+            page,
+        } => Some(Held {
+            lane: *lane,
+            lease: grip.0.clone(),
+            known: known.clone(),
+            page: page.clone(),
+        }),
+        Worker::Idle | Worker::Asks { .. } => None,
+    }
+}
+
+fn hold(state: &mut State, which: usize, held: Held) {
+    state.workers[which] = Worker::Holds {
+        lane: held.lane,
+        grip: Grip(held.lease),
+        known: held.known,
+        page: held.page,
+    };
+}
+
+/// The nonce of a worker's claims. A worker makes one claim of an epoch at most.
+fn nonce(which: usize) -> Owner {
+    Owner::from_random(which as u128 + 1)
+}
+
+/// The worker learns that a window can be claimed.
+pub(crate) fn tell(state: &mut State, which: usize, lane: usize, from: Timestamp) {
+    if let Some(epoch) = state.store.window(lane, from).map(|window| window.epoch) {
+        state.workers[which] = Worker::Asks { lane, from, epoch };
+    }
+}
+
+/// Asks for the window it was told of. When `lost`, no reply comes, and it asks again later.
+pub(crate) fn claim(scene: &Scene, state: &mut State, which: usize, lost: bool, tally: &Tally) {
+    let Worker::Asks { lane, from, epoch } = state.workers[which] else {
+        return;
+    };
+    let now = scene.now(state.clock);
+    let event = Event::Claim(Claim {
+        epoch,
+        owner: nonce(which),
+        lease_until: now.plus_ms(LEASE_MS),
+        now,
+    });
+    let made = state
+        .store
+        .make((lane, from), &Guard::Claim { epoch }, &event);
+    if lost {
+        return;
+    }
+    let confirmed = made.is_err();
+    let lease = match made {
+        Ok(window) => Lease::held(window, &nonce(which)),
+        Err(current) => current.and_then(|current| Lease::held(current, &nonce(which))),
+    };
+    let Some(lease) = lease else {
+        tally.fenced();
+        state.workers[which] = Worker::Idle;
+        return;
+    };
+    if confirmed {
+        tally.confirmed();
+    }
+    let taken = Held {
+        lane,
+        lease,
+        known: None,
+        page: None,
+    };
+    hold(state, which, taken);
+}
+
+/// Fetches the next page, and delivers it: in a sweep, what is not known to be delivered.
+pub(crate) fn fetch(scene: &Scene, state: &mut State, which: usize) {
+    let Some(mut held) = held(state, which) else {
+        return;
+    };
+    let window = held.lease.window();
+    let token = window.cursor.as_ref().map(|cursor| cursor.token.as_str());
+    let page = scene.vendor.page(window.span(), token, state.clock);
+    let mut delivered = page.records.clone();
+    if held.lane > 0 {
+        let known = held.known.take().unwrap_or_else(|| look_up(state, window));
+        let knows = |id: &u8| known.contains(id) || broken(Break::SweepKnowsAll);
+        delivered.retain(|id| !knows(id));
+        held.known = Some(known);
+    }
+    held.page = Some(InHand {
+        records: page.records,
+        delivered,
+        next: page.next,
+        acknowledged: false,
+        remembered: !remembers(scene, window),
+        counted: false,
+    });
+    hold(state, which, held);
+    // One step with the delivery: what happens between the two changes nothing for anybody else.
+    if !broken(Break::CheckpointBeforeDelivery) && !broken(Break::RememberBeforeDelivery) {
+        deliver(state, which);
+    }
+}
+
+/// The sink takes the page in hand.
+pub(crate) fn deliver(state: &mut State, which: usize) {
+    let Worker::Holds {
+        page: Some(page), ..
+    } = &mut state.workers[which]
+    else {
+        return;
+    };
+    page.acknowledged = true;
+    let (records, counted) = (page.delivered.clone(), page.counted);
+    accounts::deliver(state, &records);
+    if counted {
+        put_down(state, which);
+    }
+}
+
+fn remembers(scene: &Scene, window: &Window) -> bool {
+    sweep::remembers(window, &scene.policy)
+}
+
+/// Ids delivered by the last pass over each window in the span of `window`.
+fn look_up(state: &State, window: &Window) -> Vec<u8> {
+    let is_last = |seen: &&Seen| {
+        let by = state.store.window(seen.lane, seen.from);
+        by.is_none_or(|by| by.restarts == seen.pass)
+    };
+    let seen = state.store.seen.iter().filter(is_last);
+    let inside = |seen: &&Seen| window.span().contains(seen.from);
+    seen.filter(inside)
+        .flat_map(|seen| seen.records.iter().copied())
+        .collect()
+}
+
+/// Remembers what the page in hand delivered.
+pub(crate) fn remember(state: &mut State, which: usize) {
+    let Worker::Holds {
+        lane,
+        grip,
+        page: Some(page),
+        ..
+    } = &mut state.workers[which]
+    else {
+        return;
+    };
+    page.remembered = true;
+    let window = grip.0.window();
+    let seen = Seen {
+        lane: *lane,
+        from: window.id.from,
+        page: window.page,
+        pass: window.restarts,
+        records: page.delivered.clone(),
+    };
+    let same = |old: &Seen| (old.lane, old.from, old.page) == (seen.lane, seen.from, seen.page);
+    state.store.seen.retain(|old| !same(old));
+    state.store.seen.insert(seen);
+}
+
+/// Writes the page in hand down. When `lost`, no reply comes, and it writes again later.
+pub(crate) fn write(scene: &Scene, state: &mut State, which: usize, lost: bool, tally: &Tally) {
+    let Some(mut held) = held(state, which) else {
+        return;
+    };
+    let Some(page) = &held.page else { return };
+    let window = held.lease.window();
+    let last = checkpoint(scene, window, page, held.lane, scene.now(state.clock));
+    let completes = last.cursor.is_none();
+    let event = if completes {
+        Event::Complete {
+            last: last.clone(),
+            history_ms: scene.policy.history_ms,
+        }
+    } else {
+        Event::Checkpoint(last.clone())
+    };
+    let made = make(state, &held, &event);
+    if lost {
+        return;
+    }
+    let mine = |current: Window| confirms(&held.lease, current, &last, completes);
+    let confirmed = made.is_err();
+    let Some(window) = made
+        .or_else(|current| current.and_then(mine).ok_or(()))
+        .ok()
+    else {
+        tally.fenced();
+        put_down_lost(state, which);
+        return;
+    };
+    if confirmed {
+        tally.confirmed();
+    }
+    let acknowledged = page.acknowledged;
+    if completes && acknowledged {
+        state.workers[which] = Worker::Idle;
+        return;
+    }
+    if acknowledged {
+        held.page = None;
+    } else if let Some(page) = &mut held.page {
+        page.counted = true;
+    }
+    if !completes {
+        let owner = held.lease.owner().clone();
+        let Some(lease) = Lease::held(window, &owner) else {
+            put_down_lost(state, which);
+            return;
+        };
+        held.lease = lease;
+    }
+    hold(state, which, held);
+}
+
+/// The window as the holder's earlier write of `last`, whose reply was lost, left it.
+fn confirms(lease: &Lease, current: Window, last: &Checkpoint, completes: bool) -> Option<Window> {
+    let applied = if completes {
+        current.status == Status::Done && current.epoch == lease.window().epoch + 1
+    } else {
+        lease.confirms_page(&current, last.to()) && current.cursor == last.cursor
+    };
+    applied.then_some(current)
+}
+
+fn checkpoint(
+    scene: &Scene,
+    window: &Window,
+    page: &InHand,
+    lane: usize,
+    now: Timestamp,
+) -> Checkpoint {
+    let times = || page.records.iter().map(|id| scene.vendor.time(*id));
+    let known = page.records.len() - page.delivered.len();
+    Checkpoint {
+        from: window.page,
+        cursor: page.next.clone().map(|token| Cursor {
+            token,
+            request: format!("{}", window.span()),
+        }),
+        totals: PageTotals {
+            records: page.delivered.len() as u64,
+            bytes: 0,
+            rejected: 0,
+            known: if lane > 0 { known as u64 } else { 0 },
+            oldest: times().min(),
+            newest: times().max(),
+        },
+        ordered: true,
+        remembered: remembers(scene, window),
+        sink_position: None,
+        page_ms: 0,
+        now,
+    }
+}
+
+/// A write of the lease's holder. One that moves a window which another holds is a trespass.
+fn make(state: &mut State, held: &Held, event: &Event) -> Result<Window, Option<Window>> {
+    let place = (held.lane, held.lease.window().id.from);
+    let current = state.store.window(place.0, place.1);
+    let holds = current.is_some_and(|current| held.lease.still_holds(current));
+    let made = state.store.make(place, &Guard::holder(&held.lease), event);
+    state.trespass |= made.is_ok() && !holds;
+    made
+}
+
+/// Gives the window back.
+pub(crate) fn release(scene: &Scene, state: &mut State, which: usize, end: End, tally: &Tally) {
+    let Some(held) = held(state, which) else {
+        return;
+    };
+    let window = held.lease.window();
+    let policy = &scene.policy;
+    let cause = match end {
+        End::Yields => Cause::Yielded,
+        End::RunsOut => {
+            let overruns = window.overruns + u32::from(window.attempts == 0);
+            Cause::OutOfTime(frontier::overdue(window, overruns, policy))
+        }
+        End::Rejected => frontier::frontier(window, policy).map_or(Cause::Restart, Cause::Reenter),
+        End::Fails => Cause::Failed,
+        End::TooLarge => match window.span().midpoint(policy.unit_ms) {
+            Some(at) => Cause::Split(at),
+            None => Cause::Failed,
+        },
+    };
+    let event = Event::Release(Release {
+        cause,
+        not_before: None,
+        error: None,
+        now: scene.now(state.clock),
+    });
+    match make(state, &held, &event) {
+        Ok(after) => {
+            state.margin += accounts::forgiven(scene, state.delivered, window, &after);
+        }
+        Err(_) => tally.fenced(),
+    }
+    state.workers[which] = Worker::Idle;
+}
+
+/// The worker dies, or leaves because the window is not its own any more. What it was delivering
+/// may be delivered again.
+pub(crate) fn put_down_lost(state: &mut State, which: usize) {
+    state.margin += uncounted(&state.workers[which]);
+    put_down(state, which);
+}
+
+fn put_down(state: &mut State, which: usize) {
+    state.workers[which] = Worker::Idle;
+}
+
+/// Records that `worker` has delivered and not yet written down.
+pub(crate) fn uncounted(worker: &Worker) -> i8 {
+    match worker {
+        Worker::Holds {
+            page: Some(page), ..
+        } if page.acknowledged => accounts::count(page.delivered.len()),
+        _ => 0,
+    }
+}

@@ -1,0 +1,130 @@
+//! What the checks of one world count as it goes: who began and who ended in good order, where
+//! windows were split, how far marks have come.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use windlass_core::ids::{SourceName, Timeline, WindowId};
+use windlass_core::source::SourceDefinition;
+use windlass_core::time::Timestamp;
+use windlass_core::transition::{Cause, Release};
+use windlass_core::window::Window;
+
+/// Everything counted.
+#[derive(Debug, Default)]
+pub(crate) struct Books {
+    /// By window.
+    pub(crate) windows: BTreeMap<WindowId, WindowBook>,
+    /// By timeline.
+    pub(crate) lanes: BTreeMap<Timeline, LaneBook>,
+    /// By source.
+    pub(crate) sources: BTreeMap<SourceName, SourceBook>,
+    /// Ticks that ended by themselves.
+    pub(crate) ticks: u64,
+    /// Worker invocations that began.
+    pub(crate) invocations: u64,
+}
+
+/// One window's life.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct WindowBook {
+    /// Runs that began.
+    pub(crate) claims: u64,
+    /// Runs that ended with nothing delivered that is not checkpointed.
+    pub(crate) clean_ends: u64,
+    /// Times it began again at page one.
+    pub(crate) restarts: u64,
+}
+
+/// One timeline's marks and splits.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct LaneBook {
+    /// The furthest it was carved.
+    pub(crate) scheduled_through: Option<Timestamp>,
+    /// The furthest it was complete.
+    pub(crate) complete_through: Option<Timestamp>,
+    /// The furthest it was open from.
+    pub(crate) open_from: Option<Timestamp>,
+    /// How many of its source's records, by time, have been looked for.
+    pub(crate) looked_for: usize,
+    /// Windows that were to be split: where each began and ended then.
+    pub(crate) split_spans: BTreeMap<Timestamp, Timestamp>,
+    /// Where windows were split.
+    pub(crate) split_points: BTreeSet<Timestamp>,
+}
+
+/// The least that was asked of one source's vendor.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct SourceBook {
+    /// The shortest `settle` it ever had.
+    pub(crate) settle_ms: i64,
+    /// The time unit of its vendor.
+    pub(crate) unit_ms: i64,
+    /// The longest its vendor was said to keep records.
+    pub(crate) kept_ms: Option<i64>,
+}
+
+impl WindowBook {
+    /// Runs that may have delivered a page which was not checkpointed.
+    pub(crate) fn stops(self) -> u64 {
+        self.claims.saturating_sub(self.clean_ends)
+    }
+}
+
+impl Books {
+    /// `definition` is applied.
+    pub(crate) fn applied(&mut self, definition: &SourceDefinition) {
+        let policy = &definition.policy;
+        let book = self
+            .sources
+            .entry(definition.name.clone())
+            .or_insert(SourceBook {
+                settle_ms: policy.settle_ms,
+                unit_ms: policy.unit_ms,
+                kept_ms: policy.max_lookback_ms,
+            });
+        book.settle_ms = book.settle_ms.min(policy.settle_ms);
+    }
+
+    /// A worker has taken `window`.
+    pub(crate) fn claimed(&mut self, window: &Window) {
+        self.windows.entry(window.id.clone()).or_default().claims += 1;
+    }
+
+    /// A run of `window` ended with everything checkpointed.
+    pub(crate) fn completed(&mut self, window: &Window) {
+        let book = self.windows.entry(window.id.clone()).or_default();
+        book.clean_ends += 1;
+    }
+
+    /// A run of what was `before` ended as `release` says.
+    pub(crate) fn released(&mut self, before: &Window, release: &Release) {
+        let book = self.windows.entry(before.id.clone()).or_default();
+        // A page that the sink did not acknowledge may be there all the same.
+        let of_sink = release
+            .error
+            .as_ref()
+            .is_some_and(|error| error.starts_with("sink "));
+        book.clean_ends += u64::from(!of_sink);
+        if matches!(release.cause, Cause::Restart | Cause::Reenter(_)) {
+            book.restarts += 1;
+        }
+    }
+
+    /// `window` waits to be split, or has given something up.
+    pub(crate) fn split(&mut self, window: &Window, at: Timestamp) {
+        let lane = self.lanes.entry(window.id.timeline.clone()).or_default();
+        let to = lane.split_spans.entry(window.id.from).or_insert(window.to);
+        *to = (*to).max(window.to);
+        lane.split_points.insert(at);
+    }
+}
+
+impl LaneBook {
+    /// Where the window began of which the one from `from` may be a part.
+    pub(crate) fn family(&self, from: Timestamp) -> Timestamp {
+        let around = self.split_spans.range(..=from);
+        let mut spans = around.filter(|(_, to)| **to > from);
+        // The widest of spans that lie in one another begins first.
+        spans.next().map_or(from, |(root, _)| *root)
+    }
+}

@@ -1,0 +1,351 @@
+//! The store of a world with a look at every write: what may never be, and what the checks at the
+//! end have to know.
+
+use std::sync::Arc;
+
+use windlass_core::checkpoint::Checkpoint;
+use windlass_core::ids::{RateGroup, SourceName, Timeline, WindowId};
+use windlass_core::invariant::{check_move, check_timeline, check_window};
+use windlass_core::lease::Lease;
+use windlass_core::progress::Progress;
+use windlass_core::seen::{SeenBy, SeenPage};
+use windlass_core::shard::Shard;
+use windlass_core::source::{Blocked, RateGate, SourceDefinition, SourceRecord};
+use windlass_core::span::Span;
+use windlass_core::time::Timestamp;
+use windlass_core::transition::{Claim, Event, Release};
+use windlass_core::turns::{TurnsAsked, TurnsGiven};
+use windlass_core::window::Window;
+use windlass_state::{Created, MemoryStore, MoveError, SaveError, StateError, StateStore};
+
+use crate::truth::Truths;
+use crate::world::World;
+
+/// A store that looks at what is written. Clones share everything.
+#[derive(Debug, Clone)]
+pub(crate) struct CheckedStore {
+    world: Arc<World>,
+    truths: Arc<Truths>,
+}
+
+impl CheckedStore {
+    /// The store of `world`, whose sources have `truths` to deliver.
+    pub(crate) fn new(world: Arc<World>, truths: Arc<Truths>) -> Self {
+        Self { world, truths }
+    }
+
+    fn inner(&self) -> &MemoryStore {
+        &self.world.store
+    }
+
+    async fn stored(&self, id: &WindowId) -> Option<Window> {
+        self.inner().window(id).await.ok().flatten()
+    }
+
+    /// Whether the request is lost on its way, so that nobody knows, and nothing is written.
+    fn never_arrives(&self, what: &'static str) -> Result<(), StateError> {
+        let percent = |what: &crate::op::What| match what {
+            crate::op::What::StoreFaults { percent } => Some(percent / 3),
+            _ => None,
+        };
+        if !self.world.chance(percent) {
+            return Ok(());
+        }
+        self.world.count("state_request_lost");
+        Err(StateError::Unknown(format!("{what} never arrived")))
+    }
+
+    /// Looks at a move that was made.
+    fn moved(&self, what: &str, before: Option<Window>, after: &Window) {
+        let world = &self.world;
+        world.note(format_args!(
+            "{what} {} {} epoch {} page {}",
+            after.id, after.status, after.epoch, after.page
+        ));
+        if let Some(before) = &before {
+            world.expect(check_move(before, after));
+            if before.to != after.to {
+                world.books().split(before, after.to);
+            }
+        }
+        self.look_at(after);
+        if let Some(at) = after.split_at {
+            world.books().split(after, at);
+        }
+    }
+
+    fn look_at(&self, window: &Window) {
+        // Of the policy only the unit counts here, which never changes.
+        if let Some(truth) = self.truths.of(&window.id.timeline.source) {
+            self.world.expect(check_window(window, &truth.policy));
+        }
+        let texts = [
+            window.last_error.as_deref(),
+            window.cursor.as_ref().map(|cursor| cursor.token.as_str()),
+            window.sink_position.as_deref(),
+        ];
+        for text in texts.into_iter().flatten() {
+            self.no_secret(text, &window.id.to_string());
+            if text.contains("the worker panicked") {
+                self.world.violate(format_args!("{}: {text}", window.id));
+            }
+        }
+    }
+
+    fn no_secret(&self, text: &str, place: &str) {
+        if self.truths.secrets().any(|secret| text.contains(secret)) {
+            self.world
+                .violate(format_args!("the secret is in the state, at {place}"));
+        }
+    }
+
+    /// Looks at a timeline whose marks or windows have changed.
+    async fn look_along(&self, timeline: &Timeline) {
+        let Some(truth) = self.truths.of(&timeline.source) else {
+            return;
+        };
+        let lanes = self
+            .inner()
+            .progress_of(truth.shard, &timeline.source)
+            .await;
+        let found = lanes
+            .into_iter()
+            .flatten()
+            .find(|it| it.timeline == *timeline);
+        let Some(progress) = found else { return };
+        let open = self.inner().open_windows(timeline, progress.open_from);
+        let behind = self.inner().windows_at(timeline, &progress.behind);
+        let (Ok(open), Ok(behind)) = (open.await, behind.await) else {
+            return;
+        };
+        self.world.expect(check_timeline(&progress, &open));
+        let through = progress.complete_through(&open, &behind);
+        self.truths.look_for(&self.world, &progress, through);
+        self.truths.is_unavailable(&self.world, &progress);
+    }
+}
+
+impl StateStore for CheckedStore {
+    async fn shards(&self) -> Result<Vec<Shard>, StateError> {
+        self.inner().shards().await
+    }
+
+    async fn sources(&self, shard: Shard) -> Result<Vec<SourceRecord>, StateError> {
+        self.inner().sources(shard).await
+    }
+
+    async fn progress(&self, shard: Shard) -> Result<Vec<Progress>, StateError> {
+        self.inner().progress(shard).await
+    }
+
+    async fn source(
+        &self,
+        shard: Shard,
+        name: &SourceName,
+    ) -> Result<Option<SourceRecord>, StateError> {
+        self.inner().source(shard, name).await
+    }
+
+    async fn apply_source(
+        &self,
+        definition: &SourceDefinition,
+        now: Timestamp,
+    ) -> Result<SourceRecord, StateError> {
+        self.world.note(format_args!("apply {}", definition.name));
+        self.inner().apply_source(definition, now).await
+    }
+
+    async fn block_source(
+        &self,
+        shard: Shard,
+        name: &SourceName,
+        version: u64,
+        blocked: Option<&Blocked>,
+    ) -> Result<(), StateError> {
+        self.never_arrives("block")?;
+        let reason = blocked.map_or("", |blocked| blocked.reason.as_str());
+        self.no_secret(reason, name.as_str());
+        self.world.note(format_args!("block {name} {reason}"));
+        self.inner()
+            .block_source(shard, name, version, blocked)
+            .await
+    }
+
+    async fn hold_source(
+        &self,
+        shard: Shard,
+        name: &SourceName,
+        held_since: Option<Timestamp>,
+    ) -> Result<(), StateError> {
+        self.inner().hold_source(shard, name, held_since).await
+    }
+
+    async fn progress_of(
+        &self,
+        shard: Shard,
+        source: &SourceName,
+    ) -> Result<Vec<Progress>, StateError> {
+        self.inner().progress_of(shard, source).await
+    }
+
+    async fn save_progress(&self, shard: Shard, next: &Progress) -> Result<Progress, SaveError> {
+        self.never_arrives("marks")?;
+        let saved = self.inner().save_progress(shard, next).await;
+        if let Ok(progress) = &saved {
+            self.world.note(format_args!(
+                "marks {} scheduled {} open {} behind {}",
+                progress.timeline,
+                progress.scheduled_through,
+                progress.open_from,
+                progress.behind.len()
+            ));
+            self.look_along(&progress.timeline).await;
+        }
+        saved
+    }
+
+    async fn create(&self, window: &Window) -> Result<Created, StateError> {
+        self.never_arrives("create")?;
+        let created = self.inner().create(window).await;
+        if let Ok(Created::New) = created {
+            self.moved("create", None, window);
+        }
+        created
+    }
+
+    async fn window(&self, id: &WindowId) -> Result<Option<Window>, StateError> {
+        self.inner().window(id).await
+    }
+
+    async fn open_windows(
+        &self,
+        timeline: &Timeline,
+        from: Timestamp,
+    ) -> Result<Vec<Window>, StateError> {
+        self.inner().open_windows(timeline, from).await
+    }
+
+    async fn windows_at(
+        &self,
+        timeline: &Timeline,
+        froms: &[Timestamp],
+    ) -> Result<Vec<Window>, StateError> {
+        self.inner().windows_at(timeline, froms).await
+    }
+
+    async fn history(
+        &self,
+        timeline: &Timeline,
+        span: Span,
+        limit: usize,
+    ) -> Result<Vec<Window>, StateError> {
+        self.inner().history(timeline, span, limit).await
+    }
+
+    async fn claim(&self, id: &WindowId, claim: &Claim) -> Result<Lease, MoveError> {
+        self.never_arrives("claim")?;
+        let before = self.stored(id).await;
+        let lease = self.inner().claim(id, claim).await?;
+        self.world.books().claimed(lease.window());
+        self.moved("claim", before, lease.window());
+        Ok(lease)
+    }
+
+    async fn checkpoint(&self, lease: &Lease, checkpoint: &Checkpoint) -> Result<Lease, MoveError> {
+        self.never_arrives("checkpoint")?;
+        let before = self.stored(&lease.window().id).await;
+        let next = self.inner().checkpoint(lease, checkpoint).await?;
+        self.moved("checkpoint", before, next.window());
+        Ok(next)
+    }
+
+    async fn complete(
+        &self,
+        lease: &Lease,
+        last: &Checkpoint,
+        history_ms: i64,
+    ) -> Result<Window, MoveError> {
+        self.never_arrives("complete")?;
+        let before = self.stored(&lease.window().id).await;
+        let done = self.inner().complete(lease, last, history_ms).await?;
+        self.world.books().completed(&done);
+        self.moved("complete", before, &done);
+        self.truths.is_settled(&self.world, &done);
+        self.look_along(&done.id.timeline).await;
+        Ok(done)
+    }
+
+    async fn release(&self, lease: &Lease, release: &Release) -> Result<Window, MoveError> {
+        self.never_arrives("release")?;
+        let before = self.stored(&lease.window().id).await;
+        let released = self.inner().release(lease, release).await?;
+        self.world.note(format_args!(
+            "because {:?} {}",
+            release.cause,
+            release.error.as_deref().unwrap_or_default()
+        ));
+        if let Some(before) = &before {
+            self.world.books().released(before, release);
+        }
+        self.moved("release", before, &released);
+        Ok(released)
+    }
+
+    async fn decide(&self, seen: &Window, event: &Event) -> Result<Window, MoveError> {
+        self.never_arrives("decision")?;
+        let before = self.stored(&seen.id).await;
+        let next = self.inner().decide(seen, event).await?;
+        if let Event::Park { reason, .. } = event {
+            let deserved = seen.is_exhausted() || reason.starts_with("has to be split");
+            self.world.note(format_args!("parked because {reason}"));
+            if !deserved {
+                self.world
+                    .violate(format_args!("{} was parked for nothing: {reason}", seen.id));
+            }
+        }
+        self.moved(event.name(), before, &next);
+        self.look_along(&seen.id.timeline).await;
+        Ok(next)
+    }
+
+    async fn rate_gate(&self, group: &RateGroup) -> Result<Option<RateGate>, StateError> {
+        self.inner().rate_gate(group).await
+    }
+
+    async fn close_rate_gate(&self, gate: &RateGate, now: Timestamp) -> Result<(), StateError> {
+        self.never_arrives("gate")?;
+        self.no_secret(&gate.reason, gate.group.as_str());
+        self.world.note(format_args!(
+            "gate {} until {}: {}",
+            gate.group, gate.not_before, gate.reason
+        ));
+        self.inner().close_rate_gate(gate, now).await
+    }
+
+    async fn expire_history(&self, now: Timestamp) -> Result<u64, StateError> {
+        self.inner().expire_history(now).await
+    }
+
+    async fn remember(&self, page: &SeenPage) -> Result<(), StateError> {
+        self.never_arrives("remembering")?;
+        self.inner().remember(page).await
+    }
+
+    async fn seen(
+        &self,
+        by: &SeenBy,
+        span: Span,
+        digests_max: usize,
+    ) -> Result<Option<Vec<SeenPage>>, StateError> {
+        self.inner().seen(by, span, digests_max).await
+    }
+
+    async fn take_turns(
+        &self,
+        group: &RateGroup,
+        asked: &TurnsAsked,
+    ) -> Result<TurnsGiven, StateError> {
+        self.never_arrives("turns")?;
+        self.inner().take_turns(group, asked).await
+    }
+}

@@ -1,0 +1,271 @@
+//! What a world that is over must have come to: nothing lost, nothing repeated more often than its
+//! faults explain, no window left behind, and nothing asked or stored that may not be.
+
+mod repeats;
+
+use std::sync::Arc;
+
+use windlass_core::ids::{Lane, SourceName, Timeline};
+use windlass_core::invariant::check_coverage;
+use windlass_core::limits;
+use windlass_core::progress::Progress;
+use windlass_core::span::Span;
+use windlass_core::time::{MINUTE_MS, Timestamp};
+use windlass_core::window::{Status, Window};
+use windlass_state::StateStore;
+
+use crate::op::{Change, What};
+use crate::stream::Stream;
+use crate::true_time;
+use crate::truth::{Arrival, SourceTruth, Truths};
+use crate::vendor::{Truth, Vendor};
+use crate::world::World;
+
+/// How long a window may be without a move when nothing goes wrong any more, in milliseconds: the
+/// longest wait that is stored, a lease and a tick.
+const STILL_MS_MAX: i64 = limits::WAIT_MS_MAX + 20 * MINUTE_MS;
+
+/// What was delivered.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Tally {
+    /// Different records that arrived.
+    pub(crate) delivered: u64,
+    /// Records that should have and did not.
+    pub(crate) lost: u64,
+    /// Arrivals beyond the first of their record.
+    pub(crate) duplicates: u64,
+    /// Records that arrived through a sweep.
+    pub(crate) swept: u64,
+}
+
+/// One lane as it is at the end.
+pub(crate) struct LaneEnd {
+    pub(crate) progress: Progress,
+    /// All its windows, ascending.
+    pub(crate) windows: Vec<Window>,
+}
+
+/// Checks everything.
+pub(crate) async fn check(
+    world: &World,
+    truths: &Truths,
+    vendors: &[Arc<Vendor>],
+    stream: &Arc<Stream>,
+) -> Tally {
+    for vendor in vendors {
+        for problem in vendor.violations() {
+            world.violate(format_args!("vendor {}: {problem}", vendor.spec().name));
+        }
+    }
+    for problem in stream.violations() {
+        world.violate(format_args!("stream: {problem}"));
+    }
+    for stranger in truths.strangers() {
+        world.violate(format_args!(
+            "{stranger} arrived, and no vendor ever had it"
+        ));
+    }
+    let mut tally = Tally::default();
+    let mut excess = 0;
+    for (name, truth) in truths.sources() {
+        let lanes = lanes(world, name, truth).await;
+        for lane in &lanes {
+            look_at_lane(world, lane);
+        }
+        let arrivals = truths.arrivals(name);
+        count(&mut tally, &arrivals);
+        let promised = Promise::of(world, &lanes, truth);
+        for (record, arrivals) in truth.records.iter().zip(&arrivals) {
+            if arrivals.is_empty() && promised.holds(record) {
+                tally.lost += 1;
+                world.violate(format_args!(
+                    "{name}: {} of {}, published {}, is lost",
+                    record.id, record.time, record.published_at
+                ));
+            }
+        }
+        excess += repeats::check(world, name, truth, &arrivals);
+    }
+    repeats::check_excess(world, stream.unheard(), excess);
+    tally
+}
+
+fn count(tally: &mut Tally, arrivals: &[Vec<Arrival>]) {
+    let of_sweep = |it: &&Arrival| matches!(it.window.timeline.lane, Lane::Sweep(_));
+    for arrivals in arrivals {
+        let number = arrivals.len() as u64;
+        tally.delivered += number.min(1);
+        tally.duplicates += number.saturating_sub(1);
+        tally.swept += arrivals.iter().filter(of_sweep).count() as u64;
+    }
+}
+
+async fn lanes(world: &World, source: &SourceName, truth: &SourceTruth) -> Vec<LaneEnd> {
+    let mut lanes = Vec::new();
+    let ever = Span::new(Timestamp::MIN, Timestamp::MAX);
+    let progress = world.store.progress_of(truth.shard, source).await;
+    let (Ok(stored), Ok(ever)) = (progress, ever) else {
+        world.violate(format_args!("{source} cannot be read"));
+        return lanes;
+    };
+    for progress in stored {
+        let history = world
+            .store
+            .history(&progress.timeline, ever, usize::MAX)
+            .await;
+        let windows = history.unwrap_or_default();
+        lanes.push(LaneEnd { progress, windows });
+    }
+    lanes
+}
+
+fn look_at_lane(world: &World, lane: &LaneEnd) {
+    let LaneEnd { progress, windows } = lane;
+    let mark = progress.scheduled_through;
+    let within: Vec<_> = windows
+        .iter()
+        .filter(|it| it.id.from < mark)
+        .cloned()
+        .collect();
+    world.expect(check_coverage(progress, &within));
+    let now = true_time::now();
+    for window in windows {
+        let still_ms = now.ms_since(window.updated_at);
+        let is_open = !matches!(window.status, Status::Done | Status::Parked);
+        if is_open && still_ms > STILL_MS_MAX {
+            world.violate(format_args!("nobody works on {window:?}"));
+        }
+    }
+}
+
+/// Which records a source had to deliver by now.
+struct Promise<'a> {
+    truth: &'a SourceTruth,
+    settle_ms: i64,
+    start: Timestamp,
+    through: Timestamp,
+    unavailable: Vec<Span>,
+    lanes: &'a [LaneEnd],
+    /// The ages at which everything was swept, where no change came between.
+    sweeps_ms: Vec<i64>,
+}
+
+impl<'a> Promise<'a> {
+    fn of(world: &World, lanes: &'a [LaneEnd], truth: &'a SourceTruth) -> Self {
+        let first_pass = || {
+            lanes
+                .iter()
+                .filter(|lane| !is_sweep(&lane.progress.timeline))
+        };
+        let live = lanes
+            .iter()
+            .find(|lane| lane.progress.timeline.lane == Lane::Live);
+        let through = live.map_or(Timestamp::MIN, |lane| complete_through(lane));
+        let start = first_pass().map(|lane| lane.progress.start).min();
+        let unavailable = first_pass().flat_map(|lane| lane.progress.unavailable.clone());
+        let name = lanes.first().map(|lane| &lane.progress.timeline.source);
+        let book = name.and_then(|name| world.books().sources.get(name).copied());
+        let changed = world.ops().iter().any(|op| {
+            let what = &op.what;
+            matches!(
+                what,
+                What::Apply {
+                    change: Change::Sweeps { .. },
+                    ..
+                }
+            )
+        });
+        let sweeps_ms = if changed {
+            Vec::new()
+        } else {
+            truth.policy.sweeps_ms.clone()
+        };
+        Self {
+            truth,
+            settle_ms: book.map_or(0, |book| book.settle_ms),
+            start: start.unwrap_or(Timestamp::MAX),
+            through,
+            unavailable: unavailable.collect(),
+            lanes,
+            sweeps_ms,
+        }
+    }
+
+    /// Whether `record` had to be delivered.
+    fn holds(&self, record: &Truth) -> bool {
+        let at = record.time;
+        let in_reach = self.start <= at
+            && at < self.through
+            && !self.unavailable.iter().any(|span| span.contains(at));
+        in_reach && (self.was_kept(record) && self.was_there(record) || self.was_swept(record))
+    }
+
+    /// Whether a window that covers the record was begun when listings had it: in time, or late and
+    /// before whoever came late.
+    fn was_there(&self, record: &Truth) -> bool {
+        record.published_at <= record.time.plus_ms(self.settle_ms)
+            || self.readings(record).any(|window| {
+                record.published_at.plus_ms(limits::CLOCK_SKEW_MS) < window.created_at
+            })
+    }
+
+    /// Whether the vendor still kept the record when it was read first.
+    fn was_kept(&self, record: &Truth) -> bool {
+        let done = self.readings(record).filter_map(|window| window.done_at);
+        let first = done.min().unwrap_or_else(true_time::now);
+        !self.truth.is_gone(record, first, limits::CLOCK_SKEW_MS)
+    }
+
+    /// Whether a sweep had to find the record: published before time of its age was swept, and
+    /// later than its live window could have known.
+    fn was_swept(&self, record: &Truth) -> bool {
+        let late_ms = record.published_at.ms_since(record.time) + limits::CLOCK_SKEW_MS;
+        let live = self.window_of(&Lane::Live, record);
+        (1..).zip(&self.sweeps_ms).any(|(number, after_ms)| {
+            let lane = self.lane(&Lane::Sweep(number));
+            let done = lane.is_some_and(|lane| record.time < complete_through(lane));
+            let was_young = live.is_some_and(|window| {
+                window.remembered
+                    && window.created_at.plus_ms(2 * limits::CLOCK_SKEW_MS)
+                        < window.to.plus_ms(*after_ms)
+            });
+            let is_kept = !self.truth.is_gone(record, true_time::now(), 0);
+            done && was_young && is_kept && late_ms <= *after_ms
+        })
+    }
+
+    /// The windows of every lane that were really read and cover the record.
+    fn readings(&self, record: &Truth) -> impl Iterator<Item = &Window> {
+        let covering = self.lanes.iter().filter_map(|lane| covering(lane, record));
+        covering.filter(|window| window.status == Status::Done && window.runs > 0)
+    }
+
+    fn lane(&self, lane: &Lane) -> Option<&LaneEnd> {
+        self.lanes
+            .iter()
+            .find(|it| it.progress.timeline.lane == *lane)
+    }
+
+    fn window_of(&self, lane: &Lane, record: &Truth) -> Option<&Window> {
+        covering(self.lane(lane)?, record)
+    }
+}
+
+fn covering<'a>(lane: &'a LaneEnd, record: &Truth) -> Option<&'a Window> {
+    let after = lane.windows.partition_point(|it| it.id.from <= record.time);
+    let window = lane.windows.get(after.checked_sub(1)?)?;
+    (record.time < window.to).then_some(window)
+}
+
+fn is_sweep(timeline: &Timeline) -> bool {
+    matches!(timeline.lane, Lane::Sweep(_))
+}
+
+/// Everything of `lane` before this is delivered.
+fn complete_through(lane: &LaneEnd) -> Timestamp {
+    let LaneEnd { progress, windows } = lane;
+    let open_at = windows.partition_point(|it| it.id.from < progress.open_from);
+    let named = |window: &&Window| progress.behind.contains(&window.id.from);
+    let behind: Vec<_> = windows.iter().filter(named).cloned().collect();
+    progress.complete_through(&windows[open_at..], &behind)
+}

@@ -1,0 +1,148 @@
+//! How often records may have arrived more than once, from what really went wrong (promise P2).
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use windlass_core::ids::{Lane, SourceName, Timeline};
+use windlass_core::time::Timestamp;
+
+use crate::books::Books;
+use crate::truth::{Arrival, SourceTruth};
+use crate::vendor::Truth;
+use crate::world::World;
+
+/// A window and what it was split into: they share what was delivered before the split.
+type Family = (Timeline, Timestamp);
+
+/// What one family repeated.
+#[derive(Debug, Default)]
+struct Repeats {
+    /// Different records it delivered.
+    records: BTreeSet<usize>,
+    /// Arrivals beyond the first of a record.
+    repeated: u64,
+    /// Of these, at a split: at most the records of one unit.
+    at_splits: u64,
+}
+
+/// Checks the arrivals of one source. Returns how many repetitions only answers of the stream that
+/// were lost could explain.
+pub(super) fn check(
+    world: &World,
+    source: &SourceName,
+    truth: &SourceTruth,
+    arrivals: &[Vec<Arrival>],
+) -> u64 {
+    let books = world.books();
+    let unit_ms = books.sources.get(source).map_or(1, |book| book.unit_ms);
+    let mut families: BTreeMap<Family, Repeats> = BTreeMap::new();
+    let mut problems = Vec::new();
+    for (number, (record, arrivals)) in truth.records.iter().zip(arrivals).enumerate() {
+        let mut before: BTreeMap<Family, u64> = BTreeMap::new();
+        for arrival in arrivals {
+            let family = family(&books, arrival);
+            let others = !before.is_empty() && !before.contains_key(&family);
+            if others && !is_excused(&books, truth, record, unit_ms, &family, &before) {
+                problems.push(format!(
+                    "{} of {} came with {} and again with {}",
+                    record.id, record.time, arrivals[0].window, arrival.window
+                ));
+            }
+            let times = before.entry(family.clone()).or_default();
+            *times += 1;
+            let repeats = families.entry(family.clone()).or_default();
+            repeats.records.insert(number);
+            // A record that stands twice in a listing is two.
+            if *times > u64::from(record.copies) {
+                repeats.repeated += 1;
+                repeats.at_splits += u64::from(is_at_split(&books, &family, record, unit_ms));
+            }
+        }
+    }
+    let page_size = truth.vendor.spec().page_size as u64;
+    let mut excess = 0;
+    for (family, repeats) in &families {
+        excess += beyond(&books, family, repeats, page_size);
+    }
+    drop(books);
+    for problem in problems {
+        world.violate(problem);
+    }
+    excess
+}
+
+/// Checks that the lines which the stream took without its caller hearing of it, `unheard`, explain
+/// `excess`.
+pub(super) fn check_excess(world: &World, unheard: u64, excess: u64) {
+    if excess > unheard {
+        world.violate(format_args!(
+            "{excess} repetitions that no stop explains, and lost answers explain {unheard}"
+        ));
+    }
+}
+
+fn family(books: &Books, arrival: &Arrival) -> Family {
+    let timeline = &arrival.window.timeline;
+    let from = arrival.window.from;
+    let lane = books.lanes.get(timeline);
+    (
+        timeline.clone(),
+        lane.map_or(from, |lane| lane.family(from)),
+    )
+}
+
+/// Whether a record may have come with windows that are no parts of one another.
+fn is_excused(
+    books: &Books,
+    truth: &SourceTruth,
+    record: &Truth,
+    unit_ms: i64,
+    family: &Family,
+    before: &BTreeMap<Family, u64>,
+) -> bool {
+    let sweeps = |family: &Family| matches!(family.0.lane, Lane::Sweep(_));
+    let at_bounds = truth.vendor.spec().repeats_at_bounds() && {
+        let bounds = before.keys().chain([family]).map(|(_, from)| *from);
+        bounds
+            .into_iter()
+            .any(|from| record.time.ms_since(from).abs() <= unit_ms)
+    };
+    // What an interrupted pass delivered may be remembered under a page that a later pass replaced.
+    let troubled = (sweeps(family) || before.keys().any(sweeps))
+        && before.keys().any(|family| {
+            let (stops, restarts) = trouble(books, family);
+            stops + restarts > 0
+        });
+    at_bounds || troubled
+}
+
+fn is_at_split(books: &Books, family: &Family, record: &Truth, unit_ms: i64) -> bool {
+    let Some(lane) = books.lanes.get(&family.0) else {
+        return false;
+    };
+    let (from, to) = (record.time.minus_ms(unit_ms), record.time.plus_ms(unit_ms));
+    lane.split_points.range(from..=to).next().is_some()
+}
+
+/// Runs of a family that may have delivered a page for nothing, and its restarts.
+fn trouble(books: &Books, family: &Family) -> (u64, u64) {
+    let lane = books.lanes.get(&family.0);
+    let members = books.windows.iter().filter(|(id, _)| {
+        let root = lane.map_or(id.from, |lane| lane.family(id.from));
+        id.timeline == family.0 && root == family.1
+    });
+    members.fold((0, 0), |(stops, restarts), (_, book)| {
+        (stops + book.stops(), restarts + book.restarts)
+    })
+}
+
+/// What `repeats` has beyond a page for each stop, a whole pass for each restart, and one unit for
+/// each split.
+fn beyond(books: &Books, family: &Family, repeats: &Repeats, page_size: u64) -> u64 {
+    let repeated = repeats.repeated - repeats.at_splits;
+    if repeated == 0 {
+        return 0;
+    }
+    let (stops, restarts) = trouble(books, family);
+    let explained = stops * page_size + restarts * repeats.records.len() as u64;
+    repeated.saturating_sub(explained)
+}

@@ -1,0 +1,257 @@
+//! A small Lambda: asynchronous invocations of the worker that are delayed, lost, doubled and put in
+//! another order; environments that live on or die; kills at any await and at the timeout.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use futures_util::future::BoxFuture;
+use futures_util::{StreamExt, stream};
+use tokio::time::Instant;
+use windlass_core::clock::{Clock, SeededEntropy};
+use windlass_core::limits;
+use windlass_core::task::Task;
+use windlass_core::time::SECOND_MS;
+use windlass_orchestrator::{Dispatch, DispatchError};
+use windlass_worker::{Budget, Report, Seams, Stop, Worker};
+
+use crate::checked::CheckedStore;
+use crate::clock::{SimClock, wait_ms};
+use crate::faulty::{FaultyStore, faulty};
+use crate::mortal::{Ended, Fate, run};
+use crate::op::What;
+use crate::outfit::{SimOutfit, Supplies};
+use crate::true_time;
+use crate::world::{World, lock};
+
+/// How old an invocation that finds no room may become before it is given up: what the template
+/// sets for the worker. Source: Lambda developer guide, asynchronous invocation.
+pub(crate) const EVENT_AGE_MS: i64 = 5 * 60 * SECOND_MS;
+/// How often an invocation that found no room is tried.
+const NO_ROOM_MS: i64 = 2 * SECOND_MS;
+/// The longest that an invocation takes to come when nothing is wrong, in milliseconds.
+const QUEUE_MS_MAX: u64 = 400;
+/// One of so many environments ends after each invocation, as Lambda likes it.
+const ENVIRONMENT_ENDS_ONE_IN: u64 = 10;
+
+/// The worker function.
+#[derive(Debug)]
+pub(crate) struct Lambda {
+    world: Arc<World>,
+    store: CheckedStore,
+    supplies: Arc<Supplies>,
+    timeout_ms: i64,
+    idle: Mutex<Vec<Environment>>,
+    running: AtomicUsize,
+}
+
+/// One environment of the worker function: its clients, and the clock of its machine.
+#[derive(Debug)]
+struct Environment {
+    worker: Worker<FaultyStore, SimOutfit>,
+    clock: SimClock,
+}
+
+impl Lambda {
+    /// The function in `world`, killed `timeout_ms` after each invocation begins.
+    pub(crate) fn new(
+        world: Arc<World>,
+        store: CheckedStore,
+        supplies: Arc<Supplies>,
+        timeout_ms: i64,
+    ) -> Arc<Self> {
+        Arc::new(Self {
+            world,
+            store,
+            supplies,
+            timeout_ms,
+            idle: Mutex::default(),
+            running: AtomicUsize::new(0),
+        })
+    }
+
+    /// How many invocations are running.
+    pub(crate) fn running(&self) -> usize {
+        self.running.load(Ordering::SeqCst)
+    }
+
+    fn enqueue(self: &Arc<Self>, payload: &[u8]) {
+        let world = &self.world;
+        let late = world.on(|what| match what {
+            What::DelayInvocations { percent, ms } => Some((*percent, *ms)),
+            _ => None,
+        });
+        let late_ms = match late {
+            Some((percent, ms)) if world.below(100) < percent => {
+                world.count("invocation_delayed");
+                world.below(ms)
+            }
+            _ => world.below(QUEUE_MS_MAX),
+        };
+        let (this, payload) = (Arc::clone(self), payload.to_vec());
+        tokio::spawn(async move {
+            wait_ms(i64::try_from(late_ms).unwrap_or(0)).await;
+            this.deliver(&payload).await;
+        });
+    }
+
+    /// Runs an invocation once there is room, unless it is too old by then.
+    async fn deliver(&self, payload: &[u8]) {
+        let Ok(tasks) = serde_json::from_slice::<Vec<Task>>(payload) else {
+            self.world.violate("an invocation that cannot be read");
+            return;
+        };
+        let came_at = true_time::now();
+        loop {
+            let room = self.world.on(|what| match what {
+                What::Throttle { workers } => Some(*workers),
+                _ => None,
+            });
+            if room.is_none_or(|room| self.running() < room) {
+                break;
+            }
+            self.world.count("invocation_throttled");
+            wait_ms(NO_ROOM_MS).await;
+            if true_time::now().ms_since(came_at) > EVENT_AGE_MS {
+                self.world.count("invocation_too_old");
+                return;
+            }
+        }
+        self.running.fetch_add(1, Ordering::SeqCst);
+        self.invoke(&tasks).await;
+        self.running.fetch_sub(1, Ordering::SeqCst);
+    }
+
+    async fn invoke(&self, tasks: &[Task]) {
+        let idle = lock(&self.idle).pop();
+        let environment = idle.unwrap_or_else(|| self.environment());
+        let fate = self.fate();
+        let deadline = environment.clock.now().plus_ms(self.timeout_ms);
+        self.world.books().invocations += 1;
+        self.world
+            .note(format_args!("invocation of {} tasks", tasks.len()));
+        let work = work(&environment.worker, tasks, Budget::killed_at(deadline));
+        let ended = run(fate, work).await;
+        match ended {
+            Ended::Killed => self.world.count("worker_killed"),
+            Ended::TimedOut => self.world.count("worker_timed_out"),
+            Ended::With(()) if self.world.below(ENVIRONMENT_ENDS_ONE_IN) > 0 => {
+                lock(&self.idle).push(environment);
+            }
+            Ended::With(()) => {}
+        }
+    }
+
+    fn environment(&self) -> Environment {
+        let clock = self.world.new_clock();
+        let shared: Arc<dyn Clock> = Arc::new(clock);
+        let entropy = Arc::new(SeededEntropy::new(self.world.below(u64::MAX)));
+        let outfit = SimOutfit::new(
+            Arc::clone(&self.supplies),
+            Arc::clone(&shared),
+            entropy.clone(),
+        );
+        let seams = Seams {
+            clock: Arc::clone(&shared),
+            entropy,
+            stop: Stop::default(),
+            observer: None,
+        };
+        let store = faulty(&self.world, &self.store, shared);
+        Environment {
+            worker: Worker::new(store, outfit, seams),
+            clock,
+        }
+    }
+
+    fn fate(&self) -> Fate {
+        let world = &self.world;
+        let kill = |what: &What| match what {
+            What::KillWorkers { percent } => Some(*percent),
+            _ => None,
+        };
+        let freeze = world.on(|what| match what {
+            What::FreezeWorkers { percent, ms } => Some((*percent, *ms)),
+            _ => None,
+        });
+        let timeout_ms = self.timeout_ms.unsigned_abs();
+        Fate {
+            deadline: Instant::now() + Duration::from_millis(timeout_ms),
+            kill_at_poll: world.chance(kill).then(|| some_poll(world)),
+            pause: freeze
+                .filter(|(percent, _)| world.below(100) < *percent)
+                .map(|(_, ms)| {
+                    world.count("worker_frozen");
+                    (some_poll(world), 1 + world.below(ms))
+                }),
+        }
+    }
+}
+
+/// A poll of a process: often one of its first, now and then a late one.
+pub(crate) fn some_poll(world: &World) -> u64 {
+    let end = [8, 30, 120, 600][usize::try_from(world.below(4)).unwrap_or(0)];
+    1 + world.below(end)
+}
+
+/// What the function's main does with `tasks`.
+async fn work(worker: &Worker<FaultyStore, SimOutfit>, tasks: &[Task], budget: Budget) {
+    match tasks {
+        [only] => {
+            worker.run(only, budget).await;
+        }
+        many => {
+            // Boxed one by one: a closure over a lifetime could not be sent.
+            let mut runs: Vec<BoxFuture<'_, Report>> = Vec::new();
+            for task in many {
+                runs.push(Box::pin(worker.run_named(task, budget)));
+            }
+            let mut runs = stream::iter(runs).buffer_unordered(limits::TASKS_AT_ONCE_MAX);
+            while runs.next().await.is_some() {}
+        }
+    }
+}
+
+/// The way of a tick to the function.
+#[derive(Debug)]
+pub(crate) struct Invoker(pub(crate) Arc<Lambda>);
+
+impl Dispatch for Invoker {
+    async fn dispatch(&self, tasks: Vec<Task>) -> Result<(), DispatchError> {
+        let lambda = &self.0;
+        let world = &lambda.world;
+        let payload =
+            serde_json::to_vec(&tasks).map_err(|error| DispatchError(error.to_string()))?;
+        wait_ms(i64::try_from(1 + world.below(40)).unwrap_or(1)).await;
+        let refuse = |what: &What| match what {
+            What::RefuseInvocations { percent } => Some(*percent),
+            _ => None,
+        };
+        let lose = |what: &What| match what {
+            What::LoseInvocations { percent } => Some(*percent),
+            _ => None,
+        };
+        let double = |what: &What| match what {
+            What::DuplicateInvocations { percent } => Some(*percent),
+            _ => None,
+        };
+        if world.chance(refuse) {
+            world.count("invocation_refused");
+            // Half of them were taken all the same.
+            if world.below(2) == 0 {
+                lambda.enqueue(&payload);
+            }
+            return Err(DispatchError("throttled by the simulation".to_owned()));
+        }
+        if world.chance(lose) {
+            world.count("invocation_lost");
+            return Ok(());
+        }
+        lambda.enqueue(&payload);
+        if world.chance(double) {
+            world.count("invocation_doubled");
+            lambda.enqueue(&payload);
+        }
+        Ok(())
+    }
+}

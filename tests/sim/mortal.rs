@@ -1,0 +1,130 @@
+//! Stopping a simulated process: dropped at any await, or not polled for a while.
+
+use std::future::{Future, poll_fn};
+use std::pin::pin;
+use std::task::Poll;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use crate::clock::wait_until;
+
+/// What is to happen to a process while it runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Fate {
+    /// When its host kills it, whatever it does.
+    pub(crate) deadline: Instant,
+    /// It is killed instead of being polled for the n-th time, from 1.
+    pub(crate) kill_at_poll: Option<u64>,
+    /// It is frozen at its n-th poll for so many milliseconds, which its deadline waits for.
+    pub(crate) pause: Option<(u64, u64)>,
+}
+
+/// How a process ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Ended<T> {
+    /// By itself.
+    With(T),
+    /// It was killed at the poll its fate named.
+    Killed,
+    /// It was killed at its deadline.
+    TimedOut,
+}
+
+/// Runs `process` under `fate`. Where it is stopped, it is dropped as it stands.
+pub(crate) async fn run<T>(fate: Fate, process: impl Future<Output = T>) -> Ended<T> {
+    let mut process = Box::pin(process);
+    let mut polls = 0_u64;
+    let mut frozen = None;
+    let mut deadline_at = fate.deadline;
+    let mut deadline = pin!(boxed_wait(deadline_at));
+    poll_fn(move |context| {
+        if let Some(thaw) = &mut frozen {
+            let thaw: &mut std::pin::Pin<Box<dyn Future<Output = ()> + Send>> = thaw;
+            if thaw.as_mut().poll(context).is_pending() {
+                return Poll::Pending;
+            }
+            frozen = None;
+        } else if deadline.as_mut().poll(context).is_ready() {
+            return Poll::Ready(Ended::TimedOut);
+        }
+        polls += 1;
+        if fate.kill_at_poll == Some(polls) {
+            return Poll::Ready(Ended::Killed);
+        }
+        if let Some((_, ms)) = fate.pause.filter(|(at, _)| *at == polls) {
+            let pause = Duration::from_millis(ms);
+            deadline_at += pause;
+            deadline.set(boxed_wait(deadline_at));
+            let mut thaw = boxed_wait(Instant::now() + pause);
+            if thaw.as_mut().poll(context).is_pending() {
+                frozen = Some(thaw);
+                return Poll::Pending;
+            }
+        }
+        process.as_mut().poll(context).map(Ended::With)
+    })
+    .await
+}
+
+fn boxed_wait(until: Instant) -> std::pin::Pin<Box<dyn Future<Output = ()> + Send>> {
+    Box::pin(wait_until(until))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicU64, Ordering};
+
+    use super::*;
+    use crate::clock::wait_ms;
+
+    fn fate() -> Fate {
+        Fate {
+            deadline: Instant::now() + Duration::from_secs(60),
+            kill_at_poll: None,
+            pause: None,
+        }
+    }
+
+    async fn steps(count: &AtomicU64) {
+        for _ in 0..10 {
+            wait_ms(1_000).await;
+            count.fetch_add(1, Ordering::SeqCst);
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_process_is_killed_between_two_of_its_steps() {
+        let count = Arc::new(AtomicU64::new(0));
+        let killed = Fate {
+            kill_at_poll: Some(4),
+            ..fate()
+        };
+        assert_eq!(run(killed, steps(&count)).await, Ended::Killed);
+        assert_eq!(count.load(Ordering::SeqCst), 2);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_process_that_is_too_slow_is_killed_at_its_deadline() {
+        let count = AtomicU64::new(0);
+        let short = Fate {
+            deadline: Instant::now() + Duration::from_millis(3_500),
+            ..fate()
+        };
+        assert_eq!(run(short, steps(&count)).await, Ended::TimedOut);
+        assert_eq!(count.load(Ordering::SeqCst), 3);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_frozen_process_goes_on_where_it_was_and_its_deadline_waits_for_it() {
+        let (count, began) = (AtomicU64::new(0), Instant::now());
+        let frozen = Fate {
+            pause: Some((3, 600_000)),
+            ..fate()
+        };
+        assert_eq!(run(frozen, steps(&count)).await, Ended::With(()));
+        assert_eq!(count.load(Ordering::SeqCst), 10);
+        assert!(began.elapsed() >= Duration::from_secs(600));
+    }
+}

@@ -1,0 +1,207 @@
+//! The people of a world: they apply definitions with changes, hold sources back, and mend what is
+//! parked or blocked.
+
+use std::sync::{Arc, Mutex};
+
+use windlass_core::ids::SourceName;
+use windlass_core::source::SourceDefinition;
+use windlass_core::span::Span;
+use windlass_core::time::Timestamp;
+use windlass_core::transition::Event;
+use windlass_core::window::Status;
+use windlass_state::StateStore;
+
+use crate::clock::wait_until;
+use crate::op::{Change, Op, What};
+use crate::true_time;
+use crate::world::{World, lock};
+
+/// Whoever acts on a world's sources.
+#[derive(Debug)]
+pub(crate) struct Operator {
+    world: Arc<World>,
+    definitions: Mutex<Vec<SourceDefinition>>,
+    /// What is still to be done, the next last.
+    agenda: Mutex<Vec<(Timestamp, Act)>>,
+}
+
+/// One thing an operator does.
+#[derive(Debug, Clone, Copy)]
+enum Act {
+    Apply(usize, Change),
+    Hold(usize, bool),
+    Mend,
+}
+
+impl Operator {
+    /// An operator of the sources that `definitions` define, who does what the operations of
+    /// `world` say.
+    pub(crate) fn new(world: Arc<World>, definitions: Vec<SourceDefinition>) -> Self {
+        let acts = |op: &Op| match op.what {
+            What::Apply { source, change } => vec![(op.at_ms, Act::Apply(source, change))],
+            What::Hold { source } => vec![
+                (op.at_ms, Act::Hold(source, true)),
+                (op.at_ms + op.for_ms, Act::Hold(source, false)),
+            ],
+            What::Mend => vec![(op.at_ms, Act::Mend)],
+            _ => Vec::new(),
+        };
+        let mut agenda = world.events(acts);
+        agenda.reverse();
+        Self {
+            world,
+            definitions: Mutex::new(definitions),
+            agenda: Mutex::new(agenda),
+        }
+    }
+
+    /// Applies every definition for the first time.
+    pub(crate) async fn apply_all(&self) -> Result<(), String> {
+        let definitions = lock(&self.definitions).clone();
+        for definition in &definitions {
+            self.apply(definition).await?;
+        }
+        Ok(())
+    }
+
+    /// The longest age at which any source is swept.
+    pub(crate) fn longest_sweep_ms(&self) -> Option<i64> {
+        let definitions = lock(&self.definitions);
+        let last = |it: &SourceDefinition| it.policy.sweeps_ms.last().copied();
+        definitions.iter().filter_map(last).max()
+    }
+
+    /// Does what is to be done before `end`, each at its time.
+    pub(crate) async fn until(&self, end: Timestamp) {
+        loop {
+            let next = lock(&self.agenda).pop_if(|(at, _)| *at < end);
+            let Some((at, act)) = next else { return };
+            wait_until(true_time::instant(at)).await;
+            self.act(act).await;
+        }
+    }
+
+    /// Lets every source go on, whatever was still to be done.
+    pub(crate) async fn release_all(&self) {
+        lock(&self.agenda).clear();
+        let sources = lock(&self.definitions).len();
+        for source in 0..sources {
+            self.act(Act::Hold(source, false)).await;
+        }
+        self.mend().await;
+    }
+
+    /// Retries what is parked and applies what is blocked again.
+    pub(crate) async fn mend(&self) {
+        let store = &self.world.store;
+        let definitions = lock(&self.definitions).clone();
+        for definition in &definitions {
+            let (shard, name) = (definition.shard(), &definition.name);
+            let Ok(Some(record)) = store.source(shard, name).await else {
+                continue;
+            };
+            if record.blocked.is_some() {
+                self.expect(self.apply(definition).await);
+            }
+            self.retry(name, definition).await;
+        }
+    }
+
+    async fn retry(&self, name: &SourceName, definition: &SourceDefinition) {
+        let store = &self.world.store;
+        let now = true_time::now();
+        let ever = Span::new(Timestamp::MIN, Timestamp::MAX);
+        let (Ok(lanes), Ok(ever)) = (store.progress_of(definition.shard(), name).await, ever)
+        else {
+            return;
+        };
+        for lane in lanes {
+            let Ok(windows) = store.history(&lane.timeline, ever, usize::MAX).await else {
+                continue;
+            };
+            let parked = windows.iter().filter(|it| it.status == Status::Parked);
+            for window in parked {
+                self.world.note(format_args!("retry {}", window.id));
+                let retried = store.decide(window, &Event::Retry { now }).await;
+                self.expect(retried.map_err(|error| error.to_string()));
+            }
+        }
+    }
+
+    async fn act(&self, act: Act) {
+        self.world.note(format_args!("operator: {act:?}"));
+        match act {
+            Act::Apply(source, change) => {
+                let changed = {
+                    let mut definitions = lock(&self.definitions);
+                    let definition = definitions.get_mut(source);
+                    definition.map(|definition| {
+                        *definition = changed(definition, change);
+                        definition.clone()
+                    })
+                };
+                if let Some(definition) = changed {
+                    self.expect(self.apply(&definition).await);
+                }
+            }
+            Act::Hold(source, is_held) => {
+                let definition = lock(&self.definitions).get(source).cloned();
+                if let Some(definition) = definition {
+                    let since = is_held.then(true_time::now);
+                    let (shard, name) = (definition.shard(), &definition.name);
+                    let held = self.world.store.hold_source(shard, name, since).await;
+                    self.expect(held.map_err(|error| error.to_string()));
+                }
+            }
+            Act::Mend => self.mend().await,
+        }
+    }
+
+    async fn apply(&self, definition: &SourceDefinition) -> Result<(), String> {
+        self.world.note(format_args!("apply {}", definition.name));
+        self.world.books().applied(definition);
+        let applied = self.world.store.apply_source(definition, true_time::now());
+        applied.await.map(|_| ()).map_err(|error| error.to_string())
+    }
+
+    /// What an operator does never fails here: it is not what is tested.
+    fn expect<T>(&self, done: Result<T, String>) {
+        self.world.expect(done.map(|_| ()));
+    }
+}
+
+/// `definition` with `change`, or as it is where the change does not fit it.
+fn changed(definition: &SourceDefinition, change: Change) -> SourceDefinition {
+    let mut next = definition.clone();
+    let policy = &mut next.policy;
+    match change {
+        Change::Nothing => {}
+        Change::Widths { min_ms, max_ms } => {
+            policy.min_ms = min_ms.max(policy.unit_ms);
+            policy.max_ms = max_ms
+                .max(policy.min_ms)
+                .min(definition.policy.max_ms.max(policy.min_ms));
+            policy.initial_ms = policy.initial_ms.clamp(policy.min_ms, policy.max_ms);
+        }
+        Change::SettleLonger { ms } => policy.settle_ms += ms,
+        Change::InFlight { workers } => policy.max_in_flight = workers,
+        Change::Open { windows } => policy.max_open_windows = windows,
+        Change::StartEarlier { ms } => next.start = next.start.minus_ms(ms),
+        Change::Slower { percent } => {
+            let slower = |pace: u32| (pace * percent / 100).max(1);
+            policy.requests_per_minute = policy.requests_per_minute.map(slower);
+        }
+        Change::Sweeps { first_ms } => {
+            policy.sweeps_ms = if first_ms > 0 {
+                vec![first_ms]
+            } else {
+                Vec::new()
+            };
+        }
+    }
+    if next.policy.check().is_ok() {
+        next
+    } else {
+        definition.clone()
+    }
+}

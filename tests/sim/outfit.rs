@@ -1,0 +1,83 @@
+//! What a simulated worker needs for a source: the production client over a vendor in this process,
+//! and the production sink over a stream in this process.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+
+use secrecy::SecretString;
+use windlass_connectors::{Client, Connector, Credentials};
+use windlass_core::clock::{Clock, Entropy};
+use windlass_core::ids::SourceName;
+use windlass_core::source::SourceRecord;
+use windlass_sink::aws::StreamSink;
+use windlass_worker::{Gear, Outfit, OutfitError};
+
+use crate::vendor::{Vendor, VendorTransport};
+use crate::world::lock;
+
+/// How each source is reached.
+#[derive(Debug)]
+pub(crate) struct Supplies {
+    /// Its connector and its vendor.
+    pub(crate) vendors: BTreeMap<SourceName, (Connector, Arc<Vendor>)>,
+    /// Where all records go.
+    pub(crate) sink: Arc<StreamSink>,
+}
+
+type SimGear = Gear<VendorTransport, StreamSink>;
+
+/// The outfit of one environment: clients are kept for its life.
+#[derive(Debug)]
+pub(crate) struct SimOutfit {
+    supplies: Arc<Supplies>,
+    clock: Arc<dyn Clock>,
+    entropy: Arc<dyn Entropy>,
+    gear: Mutex<BTreeMap<SourceName, SimGear>>,
+}
+
+impl SimOutfit {
+    /// An outfit of an environment with this clock and these dice.
+    pub(crate) fn new(
+        supplies: Arc<Supplies>,
+        clock: Arc<dyn Clock>,
+        entropy: Arc<dyn Entropy>,
+    ) -> Self {
+        Self {
+            supplies,
+            clock,
+            entropy,
+            gear: Mutex::default(),
+        }
+    }
+}
+
+impl Outfit for SimOutfit {
+    type Transport = VendorTransport;
+    type Sink = StreamSink;
+
+    async fn outfit(&self, source: &SourceRecord) -> Result<SimGear, OutfitError> {
+        let name = &source.definition.name;
+        if let Some(gear) = lock(&self.gear).get(name) {
+            return Ok(gear.clone());
+        }
+        let Some((connector, vendor)) = self.supplies.vendors.get(name) else {
+            return Err(OutfitError::Refused(format!("no source {name}")));
+        };
+        let secret = SecretString::from(vendor.secret());
+        let credentials = Credentials::new(connector.auth(), Some(&secret))
+            .map_err(|error| OutfitError::Refused(error.to_string()))?;
+        let client = Client::new(
+            connector.clone(),
+            credentials,
+            vendor.transport(),
+            Arc::clone(&self.clock),
+            Arc::clone(&self.entropy),
+        );
+        let gear = Gear {
+            client: Arc::new(client),
+            sink: Arc::clone(&self.supplies.sink),
+        };
+        lock(&self.gear).insert(name.clone(), gear.clone());
+        Ok(gear)
+    }
+}

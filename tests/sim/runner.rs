@@ -1,0 +1,128 @@
+//! Many worlds, on as many threads as there are processors, each world on one of them.
+
+use std::num::NonZero;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use windlass_core::breaks::Break;
+
+use crate::run::{Outcome, failed, run};
+use crate::shrink::shrink;
+use crate::spec::WorldSpec;
+use crate::world::lock;
+
+/// Stack of a thread that runs worlds, in bytes: one poll goes through all rooms.
+const STACK_BYTES: usize = 16 * 1024 * 1024;
+
+/// A world that failed.
+#[derive(Debug, Clone)]
+pub(crate) struct Failure {
+    /// The world.
+    pub(crate) spec: WorldSpec,
+    /// What it came to.
+    pub(crate) outcome: Outcome,
+}
+
+/// What many worlds came to.
+#[derive(Debug, Default)]
+pub(crate) struct Summary {
+    /// How many ran.
+    pub(crate) worlds: u64,
+    /// Everything counted, added up.
+    pub(crate) total: Outcome,
+    /// The failed world with the lowest seed.
+    pub(crate) first: Option<Failure>,
+    /// How many failed.
+    pub(crate) failed: u64,
+}
+
+impl Summary {
+    fn add(&mut self, spec: WorldSpec, outcome: Outcome) {
+        self.worlds += 1;
+        self.failed += u64::from(!outcome.violations.is_empty());
+        self.total.absorb(&outcome);
+        let is_first = |first: &Failure| first.spec.seed > spec.seed;
+        if !outcome.violations.is_empty() && self.first.as_ref().is_none_or(is_first) {
+            self.first = Some(Failure { spec, outcome });
+        }
+    }
+}
+
+impl Outcome {
+    fn absorb(&mut self, other: &Self) {
+        self.violations.extend(other.violations.iter().cloned());
+        self.tally.delivered += other.tally.delivered;
+        self.tally.lost += other.tally.lost;
+        self.tally.duplicates += other.tally.duplicates;
+        self.tally.swept += other.tally.swept;
+        for (fault, count) in &other.faults {
+            *self.faults.entry(fault).or_default() += count;
+        }
+        self.virtual_ms += other.virtual_ms;
+        self.ticks += other.ticks;
+        self.invocations += other.invocations;
+    }
+}
+
+/// Runs `worlds` worlds from `seed` on and calls `progress` after each, with how many that makes.
+/// With `until_first`, none begins after one has failed.
+pub(crate) fn run_many(
+    seed: u64,
+    worlds: u64,
+    broken: Option<Break>,
+    until_first: bool,
+    progress: impl Fn(u64) + Sync,
+) -> Summary {
+    let next = AtomicU64::new(0);
+    let summary = Mutex::new(Summary::default());
+    let threads = std::thread::available_parallelism().map_or(2, NonZero::get);
+    let work = || {
+        loop {
+            let number = next.fetch_add(1, Ordering::SeqCst);
+            let enough = until_first && lock(&summary).first.is_some();
+            if number >= worlds || enough {
+                return;
+            }
+            let spec = WorldSpec::draw(seed.wrapping_add(number));
+            let outcome = run_caught(&spec, broken, false);
+            let mut summary = lock(&summary);
+            summary.add(spec, outcome);
+            let done = summary.worlds;
+            drop(summary);
+            progress(done);
+        }
+    };
+    std::thread::scope(|scope| {
+        for number in 0..threads {
+            let thread = std::thread::Builder::new()
+                .name(format!("worlds-{number}"))
+                .stack_size(STACK_BYTES);
+            let begun = thread.spawn_scoped(scope, work);
+            begun.expect("a machine that builds this has room for its threads");
+        }
+    });
+    summary
+        .into_inner()
+        .unwrap_or_else(std::sync::PoisonError::into_inner)
+}
+
+/// Runs one world; a panic in it is a violation.
+pub(crate) fn run_caught(spec: &WorldSpec, broken: Option<Break>, traced: bool) -> Outcome {
+    let caught = catch_unwind(AssertUnwindSafe(|| run(spec, broken, traced)));
+    caught.unwrap_or_else(|_| failed("the world panicked".to_owned()))
+}
+
+/// The operations of a failed world that it fails with alone, by number, and how it then fails.
+pub(crate) fn shrunk(failure: &Failure, broken: Option<Break>) -> (Vec<usize>, Outcome) {
+    let mut last = failure.outcome.clone();
+    let kept = shrink(failure.spec.ops.len(), |kept| {
+        let outcome = run_caught(&failure.spec.keeping(kept), broken, false);
+        let fails = !outcome.violations.is_empty();
+        if fails {
+            last = outcome;
+        }
+        fails
+    });
+    (kept, last)
+}

@@ -1,0 +1,72 @@
+//! Taking away what does not matter: the operations without which a world still fails.
+
+/// Worlds that one shrinking runs at most: it has to end within a minute or two.
+pub(crate) const TRIES_MAX: usize = 120;
+
+/// The numbers of the operations, out of `count`, that are enough for `fails`; those that it was
+/// found to need when the tries ran out. It fails with all of them.
+///
+/// Delta debugging: halves first, then quarters, down to single ones.
+pub(crate) fn shrink(count: usize, mut fails: impl FnMut(&[usize]) -> bool) -> Vec<usize> {
+    let mut kept: Vec<usize> = (0..count).collect();
+    let mut tries = 0;
+    let mut pieces = 2;
+    while !kept.is_empty() && tries < TRIES_MAX {
+        let size = kept.len().div_ceil(pieces);
+        let mut smaller = None;
+        for from in (0..kept.len()).step_by(size) {
+            if tries >= TRIES_MAX {
+                break;
+            }
+            let upto = (from + size).min(kept.len());
+            let without = [&kept[..from], &kept[upto..]].concat();
+            tries += 1;
+            if fails(&without) {
+                smaller = Some(without);
+                break;
+            }
+        }
+        match smaller {
+            Some(without) => {
+                kept = without;
+                pieces = pieces.saturating_sub(1).max(2);
+            }
+            None if size <= 1 => break,
+            None => pieces = (pieces * 2).min(kept.len()),
+        }
+    }
+    kept
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shrinking_removes_what_does_not_matter() {
+        let needed = [3, 11];
+        let kept = shrink(20, |kept| needed.iter().all(|it| kept.contains(it)));
+        assert_eq!(kept, needed);
+    }
+
+    #[test]
+    fn a_world_that_fails_by_itself_needs_no_operation() {
+        assert!(shrink(9, |_| true).is_empty());
+    }
+
+    #[test]
+    fn what_is_needed_whole_stays_whole() {
+        let all: Vec<_> = (0..7).collect();
+        assert_eq!(shrink(7, |kept| kept.len() == 7), all);
+    }
+
+    #[test]
+    fn the_number_of_tries_is_bounded() {
+        let mut tries = 0;
+        shrink(10_000, |kept| {
+            tries += 1;
+            kept.len().is_multiple_of(2)
+        });
+        assert!(tries <= TRIES_MAX, "{tries}");
+    }
+}

@@ -1,0 +1,57 @@
+//! The simulator's own promises: the same seed gives the same world, worlds hold, and what is
+//! printed is what was announced.
+
+use crate::report;
+use crate::runner::{run_caught, run_many};
+use crate::spec::WorldSpec;
+
+/// Worlds of a test: in a debug build one takes a second or so.
+const WORLDS: u64 = 12;
+
+#[test]
+fn the_same_seed_gives_the_same_history() {
+    for seed in [3, 4] {
+        let spec = WorldSpec::draw(seed);
+        let (one, other) = (run_caught(&spec, None, true), run_caught(&spec, None, true));
+        let differs = one.trace.iter().zip(&other.trace).find(|(a, b)| a != b);
+        assert_eq!(differs, None, "world {seed}");
+        assert_eq!(one, other, "world {seed}");
+        assert!(one.trace.len() > 100, "world {seed} has a history");
+    }
+}
+
+#[test]
+fn worlds_full_of_trouble_lose_nothing() {
+    let summary = run_many(100, WORLDS, None, false, |_| ());
+    let first = summary
+        .first
+        .map(|failure| (failure.spec.seed, failure.outcome.violations));
+    assert_eq!(first, None);
+    assert_eq!(summary.worlds, WORLDS);
+    let total = summary.total;
+    assert!(
+        total.tally.delivered > 100 && total.ticks > 100,
+        "{total:?}"
+    );
+    assert!(total.faults.values().sum::<u64>() > 100, "{total:?}");
+}
+
+#[test]
+fn the_json_has_every_announced_field() {
+    let summary = run_many(1, 1, None, false, |_| ());
+    let text = report::as_json(&summary, 1, None, 1_500);
+    let json: serde_json::Value = serde_json::from_str(&text).unwrap();
+    for field in [
+        "worlds",
+        "violations",
+        "lost",
+        "duplicates",
+        "faults",
+        "delivered",
+        "ticks",
+    ] {
+        assert!(json[field].is_u64(), "{field} in {text}");
+    }
+    assert_eq!(json["worlds"], 1);
+    assert_eq!(json["seconds"], 1.5);
+}

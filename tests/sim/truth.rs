@@ -1,0 +1,239 @@
+//! What the vendors really have, what has really arrived, and the comparison of the two.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Mutex};
+
+use windlass_core::ids::{Lane, SourceName, WindowId};
+use windlass_core::progress::Progress;
+use windlass_core::shard::Shard;
+use windlass_core::source::Policy;
+use windlass_core::time::{SECOND_MS, Timestamp};
+use windlass_core::window::Window;
+
+use crate::clock::SKEW_MS_MAX;
+use crate::stream::Stream;
+use crate::true_time;
+use crate::vendor::{Truth, Vendor};
+use crate::world::{World, lock};
+
+/// What each source has to deliver, and what has arrived of it.
+#[derive(Debug)]
+pub(crate) struct Truths {
+    sources: BTreeMap<SourceName, SourceTruth>,
+    stream: Arc<Stream>,
+    arrived: Mutex<Arrived>,
+}
+
+/// What one source has to deliver.
+#[derive(Debug)]
+pub(crate) struct SourceTruth {
+    /// Whose records they are.
+    pub(crate) vendor: Arc<Vendor>,
+    /// Its records, by time.
+    pub(crate) records: Vec<Truth>,
+    /// Where in `records` each id is.
+    index: HashMap<String, usize>,
+    /// Where the source is found.
+    pub(crate) shard: Shard,
+    /// Its first policy.
+    pub(crate) policy: Policy,
+}
+
+/// One record that arrived.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Arrival {
+    /// The window that delivered it.
+    pub(crate) window: WindowId,
+    /// The page of that window.
+    pub(crate) page: u64,
+}
+
+/// What has arrived so far.
+#[derive(Debug, Default)]
+struct Arrived {
+    /// How much of what the stream has was looked at.
+    upto: usize,
+    /// By source and record, in the order of arrival.
+    records: BTreeMap<SourceName, Vec<Vec<Arrival>>>,
+    /// Arrived, and nobody ever had it.
+    strangers: Vec<String>,
+}
+
+impl SourceTruth {
+    /// What a source with `policy` on `shard` has to deliver of `feed` of `vendor`.
+    pub(crate) fn new(vendor: &Arc<Vendor>, feed: u32, shard: Shard, policy: &Policy) -> Self {
+        let of_feed = vendor.truth().iter().filter(|record| record.feed == feed);
+        let mut records: Vec<Truth> = of_feed.cloned().collect();
+        records.sort_by_key(|record| record.time);
+        let ids = records.iter().map(|record| record.id.clone());
+        Self {
+            vendor: Arc::clone(vendor),
+            index: ids.zip(0..).collect(),
+            records,
+            shard,
+            policy: policy.clone(),
+        }
+    }
+
+    /// Whether the vendor has stopped to keep `record`, or will before `margin_ms` have passed.
+    pub(crate) fn is_gone(&self, record: &Truth, at: Timestamp, margin_ms: i64) -> bool {
+        let kept = self.vendor.spec().retention.map(|kept| kept.kept_ms);
+        kept.is_some_and(|kept_ms| record.time.plus_ms(kept_ms) <= at.plus_ms(margin_ms))
+    }
+}
+
+impl Truths {
+    /// What `sources` have to deliver into `stream`.
+    pub(crate) fn new(sources: BTreeMap<SourceName, SourceTruth>, stream: Arc<Stream>) -> Self {
+        let none = |(name, truth): (&SourceName, &SourceTruth)| {
+            (name.clone(), vec![Vec::new(); truth.records.len()])
+        };
+        let arrived = Arrived {
+            records: sources.iter().map(none).collect(),
+            ..Arrived::default()
+        };
+        Self {
+            sources,
+            stream,
+            arrived: Mutex::new(arrived),
+        }
+    }
+
+    /// By source.
+    pub(crate) fn sources(&self) -> &BTreeMap<SourceName, SourceTruth> {
+        &self.sources
+    }
+
+    /// What may be stored nowhere.
+    pub(crate) fn secrets(&self) -> impl Iterator<Item = &'static str> {
+        self.sources.values().map(|truth| truth.vendor.secret())
+    }
+
+    /// What `source` has to deliver.
+    pub(crate) fn of(&self, source: &SourceName) -> Option<&SourceTruth> {
+        self.sources.get(source)
+    }
+
+    /// What has arrived of `source`, by record, now.
+    pub(crate) fn arrivals(&self, source: &SourceName) -> Vec<Vec<Arrival>> {
+        self.catch_up();
+        let arrived = lock(&self.arrived);
+        arrived.records.get(source).cloned().unwrap_or_default()
+    }
+
+    /// What arrived without anybody having it.
+    pub(crate) fn strangers(&self) -> Vec<String> {
+        self.catch_up();
+        lock(&self.arrived).strangers.clone()
+    }
+
+    /// Reads what the stream has taken since the last time.
+    fn catch_up(&self) {
+        let mut arrived = lock(&self.arrived);
+        let news = self.stream.delivered_from(arrived.upto);
+        arrived.upto += news.len();
+        for delivered in news {
+            let window = delivered.window;
+            let source = window.timeline.source.clone();
+            let index = self.of(&source).and_then(|it| it.index.get(&delivered.id));
+            let place = index.and_then(|index| arrived.records.get_mut(&source)?.get_mut(*index));
+            match place {
+                Some(arrivals) => arrivals.push(Arrival {
+                    window,
+                    page: delivered.page,
+                }),
+                None => arrived.strangers.push(delivered.id),
+            }
+        }
+    }
+
+    /// Looks for every record that was published in time and that a lane, complete up to `through`,
+    /// says is delivered; and that the lane's marks have not gone back.
+    pub(crate) fn look_for(&self, world: &World, progress: &Progress, through: Timestamp) {
+        let timeline = &progress.timeline;
+        let Some(truth) = self.of(&timeline.source) else {
+            return;
+        };
+        let mut books = world.books();
+        let settle_ms = books
+            .sources
+            .get(&timeline.source)
+            .map_or(0, |book| book.settle_ms);
+        let lane = books.lanes.entry(timeline.clone()).or_default();
+        let marks = [
+            (
+                "scheduled_through",
+                &mut lane.scheduled_through,
+                progress.scheduled_through,
+            ),
+            ("complete_through", &mut lane.complete_through, through),
+            ("open_from", &mut lane.open_from, progress.open_from),
+        ];
+        for (name, before, now) in marks {
+            if before.is_some_and(|before| now < before) {
+                let problem = format!("{name} of {timeline} went back from {before:?} to {now}");
+                world.violate(problem);
+            }
+            *before = Some(now);
+        }
+        if matches!(timeline.lane, Lane::Sweep(_)) {
+            return;
+        }
+        let begin = truth.records.partition_point(|it| it.time < progress.start);
+        let end = truth.records.partition_point(|it| it.time < through);
+        let from = lane.looked_for.max(begin);
+        if from >= end {
+            return;
+        }
+        lane.looked_for = end;
+        drop(books);
+        self.catch_up();
+        let arrived = lock(&self.arrived);
+        let of_source = arrived.records.get(&timeline.source);
+        for (index, record) in truth.records.iter().enumerate().take(end).skip(from) {
+            let on_time = record.published_at <= record.time.plus_ms(settle_ms);
+            let is_there = of_source.is_some_and(|it| !it[index].is_empty());
+            let out_of_reach = progress.skip_unavailable(record.time) != record.time
+                || truth.is_gone(record, true_time::now(), 0);
+            if on_time && !is_there && !out_of_reach {
+                world.violate(format_args!(
+                    "{timeline} is complete through {through}, but {} of {} is not delivered",
+                    record.id, record.time
+                ));
+            }
+        }
+    }
+
+    /// Looks whether the vendor's clock had passed a window's end and settle when it was done.
+    pub(crate) fn is_settled(&self, world: &World, done: &Window) {
+        let source = &done.id.timeline.source;
+        let settle_ms = world
+            .books()
+            .sources
+            .get(source)
+            .map_or(0, |book| book.settle_ms);
+        let settled = done.to.plus_ms(settle_ms);
+        // A `Date` has whole seconds.
+        if true_time::now().plus_ms(SECOND_MS) < settled {
+            world.violate(format_args!("{} was done before it had settled", done.id));
+        }
+    }
+
+    /// Looks whether what is said to be unavailable really is.
+    pub(crate) fn is_unavailable(&self, world: &World, progress: &Progress) {
+        let Some(truth) = self.of(&progress.timeline.source) else {
+            return;
+        };
+        let kept_ms = truth.vendor.spec().retention.map(|kept| kept.kept_ms);
+        let now = true_time::now().plus_ms(SKEW_MS_MAX + SECOND_MS);
+        let oldest = kept_ms.map(|kept_ms| now.minus_ms(kept_ms));
+        for span in &progress.unavailable {
+            if oldest.is_none_or(|oldest| span.to() > oldest) {
+                world.violate(format_args!(
+                    "{}: {span} is said to be unavailable and is kept",
+                    progress.timeline
+                ));
+            }
+        }
+    }
+}

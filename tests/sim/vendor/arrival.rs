@@ -1,0 +1,187 @@
+//! A request arrives: whether it is let in, what goes wrong with it, and what stands on its answer.
+
+use windlass_connectors::exchange::{ApiRequest, ApiResponse};
+use windlass_connectors::http::TransportError;
+use windlass_core::Timestamp;
+use windlass_core::time::SECOND_MS;
+
+use super::fault::Fault;
+use super::shape::Problem;
+use super::spec::Shape;
+use super::token::hash;
+use super::{State, Vendor};
+
+/// How long a slow answer takes, in milliseconds: within what is waited for.
+const SLOW_MS: std::ops::Range<i64> = 3_000..25_000;
+/// How long nobody waits for an answer any more: the limit on silence of the real network.
+const STALL_MS: i64 = windlass_core::limits::READ_TIMEOUT_MS.cast_signed();
+
+type Outcome = Result<ApiResponse, TransportError>;
+
+impl Vendor {
+    /// The answer to `request`, and how much later it comes than usual.
+    pub(super) fn arrive(&self, request: &ApiRequest, now: Timestamp) -> (i64, Outcome) {
+        let state = &mut *self.state();
+        let query = pairs(request);
+        let names = self.spec.names();
+        let key = hash(&query, names.token);
+        let has_token = query.iter().any(|(name, _)| name == names.token);
+        let fault = state.faults.draw(now, key, has_token);
+        if fault == Some(Fault::Connect) {
+            let error = TransportError::Connect("the vendor is out of reach".to_owned());
+            return (0, Err(error));
+        }
+        self.look_for_leaks(state, request);
+        let mut reply = match self.limited(state, now) {
+            Some(limited) => limited,
+            None => match fault.and_then(|fault| self.instead(state, fault, now)) {
+                Some(instead) => instead,
+                None => self.answer(state, request, &query, fault, now),
+            },
+        };
+        self.sign(state, &mut reply, now);
+        match fault {
+            Some(Fault::Reset) => {
+                let error = TransportError::Interrupted("the connection was reset".to_owned());
+                (0, Err(error))
+            }
+            Some(Fault::Stall) => {
+                let error = TransportError::Timeout("the reply did not come".to_owned());
+                (STALL_MS, Err(error))
+            }
+            Some(Fault::Slow) => (state.faults.rng().i64(SLOW_MS), Ok(reply)),
+            Some(Fault::Truncated) if reply.status == 200 => {
+                reply.body.truncate(reply.body.len() / 2);
+                (0, Ok(reply))
+            }
+            _ => (0, Ok(reply)),
+        }
+    }
+
+    /// The refusal of a request that is one too many.
+    fn limited(&self, state: &mut State, now: Timestamp) -> Option<ApiResponse> {
+        let count = state.minute.arrive(now);
+        let limit = self.spec.rate_limit?;
+        let most = usize::try_from(limit.per_minute).unwrap_or(usize::MAX);
+        if count <= most {
+            return None;
+        }
+        if limit.declared.is_some() {
+            state.violation(format!(
+                "{now}: {count} requests in a minute to {}, which lets in {most}",
+                self.spec.name
+            ));
+        }
+        state.faults.count("vendor_limited");
+        let mut reply = self.error(Problem::Rate, "too many requests");
+        if self.spec.budget_headers().is_none() {
+            let seconds = ceil_seconds(state.minute.reset_ms(now));
+            reply.headers.push("Retry-After", seconds.to_string());
+        }
+        Some(reply)
+    }
+
+    /// What a fault says in place of an answer.
+    fn instead(&self, state: &mut State, fault: Fault, now: Timestamp) -> Option<ApiResponse> {
+        let rng = state.faults.rng();
+        let page = |body: &'static [u8]| ApiResponse {
+            body: body.into(),
+            ..self.spec.page(&[], None)
+        };
+        let mut wait_seconds = || match rng.u8(0..20) {
+            0..12 => rng.i64(1..=4),
+            12..19 => rng.i64(5..=120),
+            // Longer than any wait is honoured.
+            _ => 7_200,
+        };
+        let reply = match fault {
+            Fault::RetrySeconds => {
+                let mut reply = self.error(Problem::Rate, "slow down");
+                let seconds = wait_seconds().to_string();
+                reply.headers.push("Retry-After", seconds);
+                reply
+            }
+            Fault::RetryDate => {
+                let mut reply = self.error(Problem::Rate, "slow down");
+                let until = now.plus_ms(wait_seconds() * SECOND_MS);
+                reply.headers.push("Retry-After", http_date(until));
+                reply
+            }
+            Fault::RetryBare => self.error(Problem::Rate, "slow down"),
+            Fault::Quota => self.error(Problem::Quota, "the quota is spent"),
+            Fault::Error500 => self.error(Problem::Broken, "something broke"),
+            Fault::Error503 => {
+                let mut reply = self.error(Problem::Unavailable, "come back later");
+                if rng.bool() {
+                    reply.headers.push("Retry-After", "3");
+                }
+                reply
+            }
+            Fault::Garbage => page(b"\xff\xfe\x00 \x01\xc3("),
+            Fault::Html => page(b"<!doctype html><html><body>We are improving</body></html>"),
+            Fault::Stranger => page(b"{\"status\":\"maintenance\"}"),
+            Fault::TokenRejected => self.error(Problem::Token, "Invalid pageToken"),
+            _ => return None,
+        };
+        Some(reply)
+    }
+
+    /// An error, whose words repeat the credential where the vendor is like that.
+    pub(super) fn error(&self, problem: Problem, message: &str) -> ApiResponse {
+        if self.spec.echoes {
+            let message = format!("{message} (asked with {})", self.secret);
+            self.spec.error(problem, &message)
+        } else {
+            self.spec.error(problem, message)
+        }
+    }
+
+    /// What is on every answer: the vendor's own time, and its budget.
+    fn sign(&self, state: &State, reply: &mut ApiResponse, now: Timestamp) {
+        reply.headers.push("Date", http_date(now));
+        let (Some(limit), Some((remaining, reset))) =
+            (self.spec.rate_limit, self.spec.budget_headers())
+        else {
+            return;
+        };
+        let left = state.minute.left(limit.per_minute);
+        let reset_ms = state.minute.reset_ms(now);
+        let until = match self.spec.shape {
+            Shape::Okta => ceil_seconds(now.plus_ms(reset_ms).as_ms()),
+            _ => ceil_seconds(reset_ms),
+        };
+        if reply.headers.get(remaining).is_none() {
+            reply.headers.push(remaining, left.to_string());
+        }
+        reply.headers.push(reset, until.to_string());
+    }
+
+    /// The credential belongs into its header and nowhere else.
+    fn look_for_leaks(&self, state: &mut State, request: &ApiRequest) {
+        let (place, _) = self.spec.credential();
+        let in_headers = request
+            .headers
+            .iter()
+            .any(|(name, value)| !name.eq_ignore_ascii_case(place) && value.contains(self.secret));
+        if in_headers || request.url.as_str().contains(self.secret) {
+            state.violation("a request carries the credential where it can be stored".to_owned());
+        }
+    }
+}
+
+fn pairs(request: &ApiRequest) -> Vec<(String, String)> {
+    let pairs = request.url.query_pairs();
+    pairs
+        .map(|(name, value)| (name.into_owned(), value.into_owned()))
+        .collect()
+}
+
+fn ceil_seconds(ms: i64) -> i64 {
+    ms.div_euclid(SECOND_MS) + i64::from(ms.rem_euclid(SECOND_MS) > 0)
+}
+
+/// An HTTP date: <https://www.rfc-editor.org/rfc/rfc9110#http.date>.
+fn http_date(time: Timestamp) -> String {
+    let date = time.to_datetime();
+    date.format("%a, %d %b %Y %H:%M:%S GMT").to_string()
+}

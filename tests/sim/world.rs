@@ -1,0 +1,190 @@
+//! What the parts of one simulated world share: its store, what is happening, dice, and what has
+//! been found.
+
+use std::collections::BTreeMap;
+use std::fmt::Display;
+use std::hash::{DefaultHasher, Hasher};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use windlass_core::Timestamp;
+use windlass_state::MemoryStore;
+
+use crate::books::Books;
+use crate::clock::{SKEW_MS_MAX, SimClock};
+use crate::op::{Op, What};
+use crate::true_time;
+
+/// Violations of one world that are kept: the first ones say most.
+const VIOLATIONS_KEPT: usize = 5;
+
+/// One world.
+#[derive(Debug)]
+pub(crate) struct World {
+    /// What is remembered.
+    pub(crate) store: MemoryStore,
+    ops: Vec<Op>,
+    quiet: AtomicBool,
+    dice: Mutex<fastrand::Rng>,
+    numbers: AtomicU64,
+    faults: Mutex<BTreeMap<&'static str, u64>>,
+    trace: Mutex<Trace>,
+    violations: Mutex<Vec<String>>,
+    books: Mutex<Books>,
+}
+
+/// Everything that happened, as a number that two equal histories share, and as text if asked for.
+#[derive(Debug)]
+struct Trace {
+    hash: DefaultHasher,
+    lines: Option<Vec<String>>,
+}
+
+impl World {
+    /// A world of `seed` in which `ops` happen.
+    pub(crate) fn new(seed: u64, ops: Vec<Op>, traced: bool) -> Self {
+        Self {
+            store: MemoryStore::new(),
+            ops,
+            quiet: AtomicBool::new(false),
+            dice: Mutex::new(fastrand::Rng::with_seed(seed ^ 0x5eed_d1ce)),
+            numbers: AtomicU64::new(0),
+            faults: Mutex::default(),
+            trace: Mutex::new(Trace {
+                hash: DefaultHasher::new(),
+                lines: traced.then(Vec::new),
+            }),
+            violations: Mutex::default(),
+            books: Mutex::default(),
+        }
+    }
+
+    /// Everything that happens in it.
+    pub(crate) fn ops(&self) -> &[Op] {
+        &self.ops
+    }
+
+    /// From now on nothing goes wrong any more.
+    pub(crate) fn be_quiet(&self) {
+        self.quiet.store(true, Ordering::SeqCst);
+        self.note(format_args!("quiet"));
+    }
+
+    /// Whether the time of faults is over.
+    pub(crate) fn is_quiet(&self) -> bool {
+        self.quiet.load(Ordering::SeqCst)
+    }
+
+    /// What `pick` sees in the first operation that is on and that it picks.
+    pub(crate) fn on<T>(&self, pick: impl Fn(&What) -> Option<T>) -> Option<T> {
+        if self.is_quiet() {
+            return None;
+        }
+        let now_ms = true_time::now().ms_since(true_time::WORLD_EPOCH);
+        let on = self.ops.iter().filter(|op| op.is_on(now_ms));
+        on.filter_map(|op| pick(&op.what)).next()
+    }
+
+    /// Whether one of a hundred chances, `percent` of which `pick` sees in what is on, comes true.
+    pub(crate) fn chance(&self, pick: impl Fn(&What) -> Option<u64>) -> bool {
+        self.on(pick)
+            .is_some_and(|percent| self.below(100) < percent)
+    }
+
+    /// A number below `end`, which is above 0.
+    pub(crate) fn below(&self, end: u64) -> u64 {
+        lock(&self.dice).u64(..end)
+    }
+
+    /// A number of a process that no other has.
+    pub(crate) fn number(&self) -> u64 {
+        self.numbers.fetch_add(1, Ordering::SeqCst)
+    }
+
+    /// The clock of a new machine.
+    pub(crate) fn new_clock(&self) -> SimClock {
+        match self.on(|what| (*what == What::Skew).then_some(())) {
+            Some(()) => SimClock::skewed(lock(&self.dice).i64(-SKEW_MS_MAX..=SKEW_MS_MAX)),
+            None => SimClock::TRUE,
+        }
+    }
+
+    /// Counts a fault.
+    pub(crate) fn count(&self, fault: &'static str) {
+        self.note(format_args!("fault {fault}"));
+        *lock(&self.faults).entry(fault).or_default() += 1;
+    }
+
+    /// The faults so far.
+    pub(crate) fn faults(&self) -> BTreeMap<&'static str, u64> {
+        lock(&self.faults).clone()
+    }
+
+    /// Writes into the trace what has happened.
+    pub(crate) fn note(&self, what: impl Display) {
+        let text = format!("{} {what}", true_time::now());
+        let mut trace = lock(&self.trace);
+        trace.hash.write(text.as_bytes());
+        if let Some(lines) = &mut trace.lines {
+            lines.push(text);
+        }
+    }
+
+    /// The number of the history so far.
+    pub(crate) fn trace_hash(&self) -> u64 {
+        lock(&self.trace).hash.finish()
+    }
+
+    /// The history so far, if it was asked for.
+    pub(crate) fn trace_lines(&self) -> Vec<String> {
+        lock(&self.trace).lines.take().unwrap_or_default()
+    }
+
+    /// Says that something does not hold.
+    pub(crate) fn violate(&self, problem: impl Display) {
+        let text = format!("{}: {problem}", true_time::now());
+        self.note(format_args!("VIOLATION {text}"));
+        let mut violations = lock(&self.violations);
+        if violations.len() < VIOLATIONS_KEPT {
+            violations.push(text);
+        }
+    }
+
+    /// Says so if `checked` found that something does not hold.
+    pub(crate) fn expect<E: Display>(&self, checked: Result<(), E>) {
+        if let Err(problem) = checked {
+            self.violate(problem);
+        }
+    }
+
+    /// What does not hold.
+    pub(crate) fn violations(&self) -> Vec<String> {
+        lock(&self.violations).clone()
+    }
+
+    /// Whether everything has held so far.
+    pub(crate) fn holds(&self) -> bool {
+        lock(&self.violations).is_empty()
+    }
+
+    /// What has been counted for the checks.
+    pub(crate) fn books(&self) -> MutexGuard<'_, Books> {
+        lock(&self.books)
+    }
+
+    /// When the operations that `pick` picks happen, with what it sees in them, in order.
+    pub(crate) fn events<T>(&self, pick: impl Fn(&Op) -> Vec<(i64, T)>) -> Vec<(Timestamp, T)> {
+        let mut events: Vec<_> = self.ops.iter().flat_map(pick).collect();
+        events.sort_by_key(|(at_ms, _)| *at_ms);
+        let at = |ms| true_time::WORLD_EPOCH.plus_ms(ms);
+        events
+            .into_iter()
+            .map(|(ms, what)| (at(ms), what))
+            .collect()
+    }
+}
+
+/// What `mutex` holds, also after a panic elsewhere: the world is over then anyway.
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
