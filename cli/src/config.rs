@@ -48,9 +48,18 @@ impl Config {
     /// Relative paths inside are relative to its folder.
     pub(crate) fn load(path: &Path, state: Option<&StateAddress>) -> anyhow::Result<Self> {
         let text = read_text(path)?;
-        let name = path.display().to_string();
-        let raw: raw::Config = yaml::load(&name, &text)?;
         let base = path.parent().unwrap_or(Path::new(""));
+        Ok(Self::read(path.display().to_string(), text, base, state)?)
+    }
+
+    /// Checks `text`, the content of the file called `name` in the folder `base`.
+    fn read(
+        name: String,
+        text: String,
+        base: &Path,
+        state: Option<&StateAddress>,
+    ) -> Result<Self, YamlError> {
+        let raw: raw::Config = yaml::load(&name, &text)?;
         let place = resolve::File {
             name: &name,
             text: &text,
@@ -88,6 +97,18 @@ impl Config {
             .into()
         })
     }
+}
+
+/// The definitions of the sources in `text`, the content of a configuration called `name` in the
+/// folder `base`. The error says where in the text it is and what to write instead.
+pub fn definitions(
+    name: &str,
+    text: &str,
+    base: &Path,
+) -> Result<Vec<SourceDefinition>, YamlError> {
+    let config = Config::read(name.to_owned(), text.to_owned(), base, None)?;
+    let sources = config.sources.into_values();
+    Ok(sources.map(|source| source.definition).collect())
 }
 
 /// The content of a configuration or manifest file, bounded.

@@ -60,3 +60,25 @@ fn lag_and_age_are_those_of_the_worst_source_and_holes_are_added_up() {
     let names: BTreeSet<_> = values.iter().map(|(metric, _)| metric.name).collect();
     assert_eq!(names.len(), values.len(), "each is counted once");
 }
+
+#[test]
+fn what_is_endangered_lapsed_or_refused_is_counted_and_a_sweep_given_up_is_a_hole() {
+    let of = |name: &str, is_endangered, lapsed, sweep_holes| SourceReport {
+        lapsed,
+        sweep_holes,
+        is_endangered,
+        ..SourceReport::of(&name.parse().unwrap(), Timestamp::from_ms(0))
+    };
+    let report = TickReport {
+        sources: vec![of("a", true, 2, 0), of("b", false, 1, 1)],
+        refused: 4,
+        ..TickReport::default()
+    };
+    let values = values(&report, 5);
+    let value = |metric| values.iter().find(|(known, _)| *known == metric).unwrap().1;
+    assert_eq!(value(metric::SOURCES_ENDANGERED), 1);
+    assert_eq!(value(metric::WINDOWS_LAPSED), 3);
+    assert_eq!(value(metric::INVOCATIONS_REFUSED), 4);
+    assert_eq!(value(metric::WINDOWS_PARKED), 1);
+    assert_eq!(summary(&report).refused, 4);
+}

@@ -9,13 +9,23 @@ use crate::vendors::Stock;
 const TICKS_MAX: usize = 100;
 /// The table's own item, read once a tick whatever the number of sources.
 const FIXED_READ_UNITS: f64 = 0.5;
+/// Nothing is read again.
+const NO_SWEEPS: &str = "sweeps: []";
+/// A sweep that is not due while these tests run.
+const SWEEPS: &str = "sweeps: [168h]";
 
 /// Pulls `windows` windows of `pages` pages, one after the other as at the live edge, and returns
-/// what the table was billed for after the source was applied, with the number of windows.
-async fn billed(name: &str, windows: usize, pages: usize) -> anyhow::Result<(Deployment, Units)> {
+/// what the table was billed for after the source was applied. With `more` in the configuration.
+async fn billed(
+    name: &str,
+    windows: usize,
+    pages: usize,
+    more: &str,
+) -> anyhow::Result<(Deployment, Units)> {
     let vendor = Stock::google(windows, pages, 50).start().await;
     let deployment = Deployment::new(name, vendor, Setup::default()).await?;
-    deployment.reconfigure("max_in_flight: 8", "max_open_windows: 1")?;
+    let settings = format!("max_open_windows: 1\n    {more}");
+    deployment.reconfigure("max_in_flight: 8", &settings)?;
     deployment.apply().await?;
     deployment.proxy.take_consumed();
     deployment.until_caught_up(TICKS_MAX).await?;
@@ -33,7 +43,7 @@ fn count(number: usize) -> anyhow::Result<f64> {
 #[tokio::test]
 async fn a_quiet_window_costs_four_write_units_and_each_further_page_one() -> anyhow::Result<()> {
     for pages in [1, 5] {
-        let (deployment, units) = billed(&format!("units-{pages}"), 6, pages).await?;
+        let (deployment, units) = billed(&format!("units-{pages}"), 6, pages, NO_SWEEPS).await?;
         let rows = deployment.table.windows().await?;
         let further: u64 = rows.iter().map(|row| row.page.saturating_sub(1)).sum();
         // Create, claim and complete, and one progress write a tick. One more begins the timeline, and
@@ -49,8 +59,26 @@ async fn a_quiet_window_costs_four_write_units_and_each_further_page_one() -> an
 }
 
 #[tokio::test]
+async fn a_page_of_fifty_records_that_sweeps_will_read_again_costs_one_more() -> anyhow::Result<()> {
+    let (deployment, units) = billed("units-swept", 6, 5, SWEEPS).await?;
+    let rows = deployment.table.windows().await?;
+    let pages: u64 = rows.iter().map(|row| row.page).sum();
+    let seen = deployment.table.items("seen#").await?;
+    ensure!(!seen.is_empty(), "nothing is remembered");
+    // As without sweeps, one for each page with records, and one for the marks of the sweep's lane.
+    let plain = 3.0 * count(rows.len())? + count(usize::try_from(pages)?)? + 2.0;
+    let allowed = plain + count(seen.len())? + 1.0;
+    println!("{} windows, {pages} pages: {units:?}", rows.len());
+    ensure!(
+        units.write <= allowed,
+        "{units:?}, {allowed} allowed for {rows:#?}"
+    );
+    Ok(())
+}
+
+#[tokio::test]
 async fn the_tick_of_an_idle_source_costs_one_read_unit_and_no_write() -> anyhow::Result<()> {
-    let (deployment, _) = billed("idle", 1, 1).await?;
+    let (deployment, _) = billed("idle", 1, 1, NO_SWEEPS).await?;
     deployment.tick().await?.expect_success()?;
     let calls = deployment.proxy.consumed();
     let units = deployment.proxy.take_consumed();

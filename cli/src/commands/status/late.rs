@@ -56,11 +56,11 @@ impl Late {
         let mut lines = Vec::new();
         let shares: Vec<_> = self.found.iter().filter_map(shown).collect();
         if !shares.is_empty() {
-            lines.push(format!("{name}: late  {}", shares.join(", ")));
+            lines.push(format!("{name}: late {}", shares.join(", ")));
         }
         if let Some(proposed_ms) = self.proposed_settle_ms {
             lines.push(format!(
-                "{name}: settle {}; {} would leave 1 in 1,000 to sweeps",
+                "{name}: settle is {}; {} would leave 1 in 1,000 to sweeps",
                 duration(self.settle_ms),
                 duration(proposed_ms)
             ));
@@ -123,16 +123,16 @@ mod tests {
         for (found, expected) in [
             (
                 [(940, 99_060), (30, 99_970)],
-                vec!["okta: late  0.94 % after 1d, 0.03 % after 3d"],
+                vec!["okta: late 0.94 % after 1d, 0.03 % after 3d"],
             ),
             (
                 [(140, 99_860), (1, 99_999)],
                 vec![
-                    "okta: late  0.14 % after 1d, under 0.01 % after 3d",
-                    "okta: settle 10m; 43m would leave 1 in 1,000 to sweeps",
+                    "okta: late 0.14 % after 1d, under 0.01 % after 3d",
+                    "okta: settle is 10m; 43m would leave 1 in 1,000 to sweeps",
                 ],
             ),
-            ([(0, 50), (0, 0)], vec!["okta: late  none after 1d"]),
+            ([(0, 50), (0, 0)], vec!["okta: late none after 1d"]),
             ([(0, 0), (0, 0)], vec![]),
         ] {
             let late = Late::of(&swept(found).await);

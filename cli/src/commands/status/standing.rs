@@ -176,12 +176,12 @@ impl Standing {
         let left_ms = self.retention_left_ms.filter(|_| self.is_endangered)?;
         Some(if left_ms > 0 {
             format!(
-                "{name} loses records in {}: the vendor keeps them no longer",
+                "{name} loses records in {}: the vendor drops what is not read by then",
                 duration(left_ms)
             )
         } else {
             format!(
-                "{name} has lost records for {}: the vendor kept them no longer",
+                "{name} has lost records for {}: the vendor dropped what was not read",
                 duration(-left_ms)
             )
         })

@@ -1,0 +1,137 @@
+//! The `windlass` command: the whole engine on one machine, and the operator's view of its state.
+//! A library so that tests across rooms reach the reading of a configuration; there is no other use
+//! for it than the program.
+
+mod args;
+mod aws;
+mod commands;
+mod config;
+mod demo;
+mod difference;
+mod exit_code;
+mod local;
+mod output;
+mod signals;
+mod state;
+mod target;
+#[cfg(test)]
+mod testing;
+
+use std::ffi::OsString;
+
+use clap::Parser;
+use tracing_subscriber::EnvFilter;
+
+use crate::args::{Args, Command, LogFormat};
+use crate::exit_code::{ExitCode, UsageError};
+use crate::output::Output;
+use crate::target::Target;
+
+pub use crate::config::definitions;
+
+/// Does what the command line says, and returns how that ended.
+pub fn run() -> std::process::ExitCode {
+    let args = Args::parse();
+    if let Err(error) = start_logging(&args) {
+        Output::error(&error.to_string());
+        return ExitCode::Usage.into();
+    }
+    let output = Output::new(args.json);
+    let runtime = match tokio::runtime::Builder::new_multi_thread()
+        // One reads pages faster than a disk syncs them (docs/PERFORMANCE.md), and each further one
+        // keeps freed memory of its own. Files are written on the blocking threads.
+        .worker_threads(1)
+        .enable_all()
+        .build()
+    {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            Output::error(&format!("the async runtime did not start: {error}"));
+            return ExitCode::Unexpected.into();
+        }
+    };
+    let code = match runtime.block_on(dispatch(&args, output)) {
+        Ok(code) => code,
+        Err(error) => {
+            Output::error(&format!("{error:#}"));
+            ExitCode::of(&error)
+        }
+    };
+    // A worker that is still at it after a second signal is not waited for.
+    runtime.shutdown_background();
+    code.into()
+}
+
+async fn dispatch(args: &Args, output: Output) -> anyhow::Result<ExitCode> {
+    let target = Target::new(
+        args.config.clone(),
+        args.state.clone(),
+        args.endpoint_url.clone(),
+    );
+    match &args.command {
+        Command::Demo(demo) => demo::run(demo, output).await,
+        Command::Run(run) => commands::run::run(&target, run, output).await,
+        Command::Check { source } => {
+            commands::check::check(&target, source.as_deref(), output).await
+        }
+        Command::Status { source } => {
+            commands::status::status(&target, source.as_deref(), output).await
+        }
+        Command::Windows(windows) => commands::windows::windows(&target, windows, output).await,
+        Command::Show { window } => commands::windows::show(&target, window, output).await,
+        Command::Retry(retry) => commands::retry::retry(&target, retry, output).await,
+        Command::Pause { sources } => commands::hold::pause(&target, sources, output).await,
+        Command::Resume { sources } => commands::hold::resume(&target, sources, output).await,
+        Command::Apply(apply) => commands::apply::apply(&target, apply, output).await,
+        Command::Diff(diff) => commands::apply::diff(&target, diff, output).await,
+        Command::Connectors { name } => commands::connectors::connectors(name.as_deref(), output),
+    }
+}
+
+fn start_logging(args: &Args) -> Result<(), UsageError> {
+    let filter = log_filter(std::env::var_os("WINDLASS_LOG"))?;
+    let builder = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        // They would go to standard error too, and panic when that is what failed.
+        .log_internal_errors(false)
+        .with_writer(|| output::Stderr);
+    match args.log_format {
+        LogFormat::Json => builder.json().init(),
+        LogFormat::Text => builder.with_ansi(output::colours_on_stderr()).init(),
+    }
+    Ok(())
+}
+
+/// What is logged unless somebody asks for something else. What stands in the way of AWS is said as
+/// an error, and need not be said by its SDK before.
+const LOG_FILTER: &str = "warn,aws_config=off";
+
+/// The filter that `WINDLASS_LOG` asks for; warnings when it asks for nothing.
+fn log_filter(asked: Option<OsString>) -> Result<EnvFilter, UsageError> {
+    let asked = asked.unwrap_or_default();
+    if asked.is_empty() {
+        return Ok(EnvFilter::new(LOG_FILTER));
+    }
+    let refused = |problem: String| UsageError(format!("WINDLASS_LOG: {problem}"));
+    let text = asked
+        .to_str()
+        .ok_or_else(|| refused("is not valid UTF-8".to_owned()))?;
+    EnvFilter::try_new(text).map_err(|error| refused(format!("`{text}`: {error}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_log_filter_that_is_none_is_refused_with_the_reason() {
+        let filter = |text: &str| log_filter(Some(text.into())).map(|filter| filter.to_string());
+        assert_eq!(filter("").unwrap(), "aws_config=off,warn");
+        assert_eq!(filter("info").unwrap(), "info");
+        let refused = filter("windlass=loud").unwrap_err().to_string();
+        assert!(
+            refused.starts_with("WINDLASS_LOG: `windlass=loud`: "),
+            "{refused}"
+        );
+    }
+}
