@@ -210,8 +210,8 @@ mod tests {
     use super::*;
     use windlass_core::time::Timestamp;
 
-    fn at(ms: i64) -> Option<Timestamp> {
-        Some(Timestamp::from_ms(ms))
+    fn at(ms: i64) -> Timestamp {
+        Timestamp::from_ms(ms)
     }
 
     #[test]
@@ -221,8 +221,8 @@ mod tests {
             .unwrap();
         let fresh = Window::new(id, Timestamp::MAX, Timestamp::from_ms(0)).unwrap();
         let begun = Window {
-            oldest: at(20),
-            newest: at(30),
+            oldest: Some(at(20)),
+            newest: Some(at(30)),
             ..fresh.clone()
         };
         let page = |oldest, newest| PageTotals {
@@ -231,12 +231,28 @@ mod tests {
             ..PageTotals::default()
         };
         let follows_begun = |oldest, newest, order| follows(&page(oldest, newest), &begun, order);
-        assert!(follows_begun(at(30), at(40), Order::OldestFirst));
-        assert!(!follows_begun(at(29), at(40), Order::OldestFirst));
-        assert!(follows_begun(at(10), at(20), Order::NewestFirst));
-        assert!(!follows_begun(at(10), at(21), Order::NewestFirst));
+        assert!(follows_begun(
+            Some(at(30)),
+            Some(at(40)),
+            Order::OldestFirst
+        ));
+        assert!(!follows_begun(
+            Some(at(29)),
+            Some(at(40)),
+            Order::OldestFirst
+        ));
+        assert!(follows_begun(
+            Some(at(10)),
+            Some(at(20)),
+            Order::NewestFirst
+        ));
+        assert!(!follows_begun(
+            Some(at(10)),
+            Some(at(21)),
+            Order::NewestFirst
+        ));
         for order in [Order::OldestFirst, Order::NewestFirst] {
-            assert!(follows(&page(at(1), at(2)), &fresh, order));
+            assert!(follows(&page(Some(at(1)), Some(at(2))), &fresh, order));
             assert!(follows_begun(None, None, order), "an empty page");
         }
     }

@@ -154,10 +154,6 @@ impl<S: StateStore, O: Outfit> Run<'_, S, O> {
 
     async fn no_page(&self, lease: &Lease, no_page: NoPage) -> Result<Outcome, NotWritten> {
         let (failure, disposition) = match no_page {
-            NoPage::Failed {
-                failure,
-                disposition,
-            } => (failure, disposition),
             NoPage::TooLate { disposition, .. }
                 if lease.window().attempts == 0
                     && !matches!(disposition, Disposition::Restart { .. }) =>
@@ -166,7 +162,11 @@ impl<S: StateStore, O: Outfit> Run<'_, S, O> {
                 self.keep_slow_pace().await?;
                 return self.out_of_time(lease, "out of time").await;
             }
-            NoPage::TooLate {
+            NoPage::Failed {
+                failure,
+                disposition,
+            }
+            | NoPage::TooLate {
                 failure,
                 disposition,
             } => (failure, disposition),

@@ -32,13 +32,11 @@ impl Pacer {
     ) -> Result<(), Timestamp> {
         let mut turns = self.turns();
         let next = turns.get(group).map(|last| last.plus_ms(interval_ms));
-        match next.filter(|next| *next > now) {
-            Some(next) => Err(next),
-            None => {
-                turns.insert(group.clone(), now);
-                Ok(())
-            }
+        if let Some(next) = next.filter(|next| *next > now) {
+            return Err(next);
         }
+        turns.insert(group.clone(), now);
+        Ok(())
     }
 
     fn turns(&self) -> MutexGuard<'_, HashMap<RateGroup, Timestamp>> {

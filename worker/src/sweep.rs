@@ -8,11 +8,15 @@ use windlass_core::ids::{Lane, Timeline};
 use windlass_core::limits;
 use windlass_core::seen::{SeenBy, SeenPage, digest};
 use windlass_core::span::Span;
-use windlass_core::time::Timestamp;
+use windlass_core::time::{MINUTE_MS, Timestamp};
 use windlass_core::window::Window;
 use windlass_state::StateStore;
 
 use crate::persist::{Holder, NotWritten};
+
+/// How often the start of a live window is looked for, each time twice as far back as before: from
+/// a minute to a year.
+const LOOKS_BACK_MAX: usize = 20;
 
 /// What a sweep's window need not deliver.
 #[derive(Debug, Default)]
@@ -21,7 +25,7 @@ pub(crate) struct Known {
     before: Vec<u64>,
     /// And of what this run has delivered: a vendor may list a record twice.
     since: HashSet<u64>,
-    /// Where the live windows start that this one reads again, ascending.
+    /// Where the live windows start that this one reads again, in full or in part; ascending.
     starts: Vec<Timestamp>,
 }
 
@@ -39,12 +43,12 @@ impl Known {
             ..window.id.timeline.clone()
         };
         let live = timeline(&Lane::Live);
-        let ledger = holder
-            .insist(|| store.history(&live, span, limits::SWEEP_LEDGER_MAX))
-            .await?;
+        let ledger = ledger(holder, &live, span).await?;
         // Where a newest-first window was split, the page before the split has records on both
         // sides of it, and lies in the unit before it.
-        let wide = Span::new(span.from().minus_ms(unit_ms), span.to()).unwrap_or(span);
+        let unit_before = span.from().minus_ms(unit_ms);
+        let first = ledger.first().map_or(unit_before, |first| first.id.from);
+        let wide = Span::new(first.min(unit_before), span.to()).unwrap_or(span);
         let by = SeenBy {
             source: live.source.clone(),
             generation: live.generation.clone(),
@@ -97,11 +101,43 @@ impl Known {
     }
 }
 
+/// The live windows that `span` has a part of, ascending.
+async fn ledger<S: StateStore>(
+    holder: &Holder<'_, S>,
+    live: &Timeline,
+    span: Span,
+) -> Result<Vec<Window>, NotWritten> {
+    let starting_in = async |span| {
+        let history = || holder.store.history(live, span, limits::SWEEP_LEDGER_MAX);
+        holder.insist(history).await
+    };
+    let mut ledger = starting_in(span).await?;
+    if ledger
+        .first()
+        .is_some_and(|first| first.id.from == span.from())
+    {
+        return Ok(ledger);
+    }
+    // A sweep's window that was split begins inside a live one, which begins somewhere before.
+    let mut back_ms = MINUTE_MS;
+    for _ in 0..LOOKS_BACK_MAX {
+        let Ok(before) = Span::new(span.from().minus_ms(back_ms), span.from()) else {
+            break;
+        };
+        if let Some(first) = starting_in(before).await?.pop() {
+            ledger.insert(0, first);
+            break;
+        }
+        back_ms *= 2;
+    }
+    Ok(ledger)
+}
+
 /// Whether what `page` remembers is delivered, and will stay so. `writer` is its window as it stands
 /// now, and `ledger` what the live lane has in the span of the sweep.
 fn counts(page: &SeenPage, writer: &Window, ledger: &[Window]) -> bool {
-    if page.page >= writer.page {
-        // It was never checkpointed: the sink may have taken it back.
+    // One that was never checkpointed may have been taken back by the sink.
+    if page.page >= writer.page && !broken(Break::RememberBeforeDelivery) {
         return false;
     }
     if page.pass == writer.restarts {

@@ -1,6 +1,7 @@
 //! The whole worker on fakes: a vendor that answers by a function, a sink and a store in memory
 //! that fail when told to, and a clock that moves by its sleeps.
 
+mod announcements;
 mod blocks;
 mod clocks;
 mod fake_vendor;
@@ -15,6 +16,7 @@ mod sinks;
 mod slow_sink;
 mod splits;
 mod state;
+mod sweep_crashes;
 mod sweeps;
 mod together;
 mod vendor;

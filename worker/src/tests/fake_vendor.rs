@@ -50,6 +50,10 @@ pub(super) fn ordered(order: &str) -> String {
 }
 
 /// A page reply with records of these names and times, in minutes after the first window's start.
+#[expect(
+    clippy::unnecessary_wraps,
+    reason = "beside the other arms of a script"
+)]
 pub(super) fn timed(records: &[(&str, i64)], next: Option<&str>) -> Reply {
     let items: Vec<_> = records
         .iter()

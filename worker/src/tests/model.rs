@@ -218,7 +218,7 @@ proptest! {
             prop_assert!(window.attempts <= limits::ATTEMPTS_MAX);
             prop_assert!(window.remembered);
             late.store(true, SeqCst);
-            let mut bench = sweep(bench, 1, 0, 1).await;
+            let mut bench = sweep(bench, 1, 0, 60).await;
             run_until_done(&mut bench, &script).await;
             prop_assert_eq!(bench.output(), ["late"]);
             Ok(())

@@ -1,21 +1,18 @@
 //! What is remembered of a live window's pages, and what a sweep does with that.
 
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 
 use windlass_core::ids::{Lane, Timeline};
 use windlass_core::limits;
 use windlass_core::seen::{SeenBy, SeenPage, digest};
 use windlass_core::source::Policy;
-use windlass_core::time::{DAY_MS, HOUR_MS};
+use windlass_core::time::{DAY_MS, HOUR_MS, MINUTE_MS};
 use windlass_core::{Clock as _, Span, Status, Window, WindowId};
-use windlass_sink::SinkError;
-use windlass_sink::failing::{Applied, SinkCall};
 use windlass_state::StateStore as _;
-use windlass_state::failing::{Fault, Operation};
+use windlass_state::failing::Fault;
 
 use super::fake_vendor::{Asked, Reply, answer, names, ordered, page_of, timed, well};
-use super::harness::{Bench, Setting, definition, only};
+use super::harness::{Bench, Setting, definition};
 use crate::{Budget, Outcome};
 
 /// A source that is swept after two days and after three.
@@ -32,7 +29,7 @@ pub(super) fn swept() -> Setting {
     }
 }
 
-/// Makes the bench's window that of sweep `number`, from hour `from` to hour `to`.
+/// Makes the bench's window that of sweep `number`, from minute `from` to minute `to`.
 pub(super) async fn sweep(bench: Bench, number: u8, from: i64, to: i64) -> Bench {
     let start = definition().start;
     let id = WindowId {
@@ -40,15 +37,15 @@ pub(super) async fn sweep(bench: Bench, number: u8, from: i64, to: i64) -> Bench
             lane: Lane::Sweep(number),
             ..bench.id.timeline.clone()
         },
-        from: start.plus_ms(from * HOUR_MS),
+        from: start.plus_ms(from * MINUTE_MS),
     };
     let now = bench.clock.now();
-    let window = Window::new(id.clone(), start.plus_ms(to * HOUR_MS), now).unwrap();
+    let window = Window::new(id.clone(), start.plus_ms(to * MINUTE_MS), now).unwrap();
     bench.store.create(&window).await.unwrap();
     Bench { id, ..bench }
 }
 
-async fn seen(bench: &Bench) -> Vec<SeenPage> {
+pub(super) async fn seen(bench: &Bench) -> Vec<SeenPage> {
     let timeline = bench.id.timeline.clone();
     let by = SeenBy {
         source: timeline.source,
@@ -67,7 +64,9 @@ fn digests(names: &[&str]) -> Vec<u64> {
 }
 
 /// Two pages, `a` `b` and `c`, and from the second time on also what came late: a page `late`.
-fn with_late(late: &'static [(&'static str, i64)]) -> impl Fn(&Asked) -> Reply + Send + Sync {
+pub(super) fn with_late(
+    late: &'static [(&'static str, i64)],
+) -> impl Fn(&Asked) -> Reply + Send + Sync {
     let passes = Mutex::new(0);
     move |asked| {
         let mut passes = passes.lock().unwrap();
@@ -129,13 +128,13 @@ async fn a_source_without_sweeps_and_a_window_too_old_for_them_remember_nothing(
     }
 }
 
-/// The whole of P1 for late records: a sweep delivers what its live window did not.
+/// What came too late for its live window arrives all the same, and nothing else does again.
 #[tokio::test]
 async fn a_sweep_delivers_only_what_was_not_delivered() {
     let bench = Bench::with(swept(), with_late(&[("late", 5)])).await;
     assert_eq!(bench.run().await, Outcome::Completed);
     assert_eq!(bench.output(), ["a", "b", "c"]);
-    let bench = sweep(bench, 1, 0, 1).await;
+    let bench = sweep(bench, 1, 0, 60).await;
     assert_eq!(bench.run().await, Outcome::Completed);
     assert_eq!(bench.output(), ["late"]);
     let window = bench.window().await;
@@ -147,7 +146,7 @@ async fn a_sweep_that_finds_nothing_new_delivers_nothing_and_is_done() {
     let bench = Bench::with(swept(), |asked| well(asked.page, 3)).await;
     bench.run().await;
     let before = bench.written().len();
-    let bench = sweep(bench, 1, 0, 1).await;
+    let bench = sweep(bench, 1, 0, 60).await;
     assert_eq!(bench.run().await, Outcome::Completed);
     assert_eq!(bench.written().len(), before);
     let window = bench.window().await;
@@ -160,7 +159,7 @@ async fn a_record_that_is_listed_twice_in_a_sweep_is_delivered_once() {
     let twice = &[("late", 5), ("late", 5)];
     let bench = Bench::with(swept(), with_late(twice)).await;
     bench.run().await;
-    let bench = sweep(bench, 1, 0, 1).await;
+    let bench = sweep(bench, 1, 0, 60).await;
     assert_eq!(bench.run().await, Outcome::Completed);
     assert_eq!(bench.output(), ["late"]);
     assert_eq!(bench.window().await.known, 4);
@@ -188,13 +187,36 @@ async fn a_later_sweep_knows_what_an_earlier_one_delivered_whatever_its_windows(
         ..bench
     };
     bench.run().await;
-    let bench = sweep(bench, 1, 0, 2).await;
+    let bench = sweep(bench, 1, 0, 120).await;
     assert_eq!(bench.run().await, Outcome::Completed);
     assert_eq!(bench.output(), ["late"]);
-    let bench = sweep(bench, 2, 1, 2).await;
+    let bench = sweep(bench, 2, 60, 120).await;
     assert_eq!(bench.run().await, Outcome::Completed);
     assert_eq!(bench.output(), [""; 0]);
     assert_eq!(bench.window().await.known, 2);
+}
+
+#[tokio::test]
+async fn a_sweep_that_was_split_inside_a_live_window_knows_what_that_delivered() {
+    let requests = Mutex::new(0);
+    let vendor = move |_: &Asked| {
+        let mut requests = requests.lock().unwrap();
+        *requests += 1;
+        match *requests {
+            1 => timed(&[("a", 10), ("b", 50)], None),
+            2 => timed(&[("b", 50), ("late", 55)], None),
+            _ => timed(&[("b", 50), ("late", 55), ("later", 56)], None),
+        }
+    };
+    let bench = Bench::with(swept(), vendor).await;
+    bench.run().await;
+    let bench = sweep(bench, 1, 45, 60).await;
+    assert_eq!(bench.run().await, Outcome::Completed);
+    assert_eq!(bench.output(), ["late"]);
+    // Another sweep, split elsewhere, knows what that one delivered.
+    let bench = sweep(bench, 2, 47, 60).await;
+    assert_eq!(bench.run().await, Outcome::Completed);
+    assert_eq!(bench.output(), ["later"]);
 }
 
 #[tokio::test]
@@ -206,7 +228,7 @@ async fn what_has_no_id_is_not_remembered_and_is_delivered_by_a_sweep() {
     let bench = Bench::with(swept(), nameless).await;
     assert_eq!(bench.run().await, Outcome::Completed);
     assert!(!bench.window().await.remembered, "so no sweep reads it");
-    let bench = sweep(bench, 1, 0, 1).await;
+    let bench = sweep(bench, 1, 0, 60).await;
     assert_eq!(bench.run().await, Outcome::Completed);
     let window = bench.window().await;
     assert_eq!((window.records, window.known), (1, 3));
@@ -218,100 +240,10 @@ async fn a_record_that_was_rejected_counts_as_delivered() {
     let bench = Bench::with(swept(), hidden).await;
     bench.run().await;
     assert_eq!(bench.window().await.rejected, 1);
-    let bench = sweep(bench, 1, 0, 1).await;
+    let bench = sweep(bench, 1, 0, 60).await;
     bench.run().await;
     let window = bench.window().await;
     assert_eq!((window.rejected, window.known), (0, 1));
-}
-
-/// Runs the window until its process dies: from checkpoint `at` on it writes nothing any more.
-async fn die_at_checkpoint(bench: &Bench, at: u64) {
-    let dead = AtomicBool::new(false);
-    let worker = bench.worker_with(move |operation, call| {
-        if matches!(operation, Operation::Checkpoint | Operation::Complete) && call == at {
-            dead.store(true, SeqCst);
-        }
-        if dead.load(SeqCst) {
-            Fault::Refuse
-        } else {
-            Fault::None
-        }
-    });
-    let outcome = only(worker.run(&bench.task().await, Budget::UNLIMITED).await);
-    assert!(matches!(outcome, Outcome::StateFailed(_)), "{outcome:?}");
-    bench.recover().await;
-}
-
-#[tokio::test]
-async fn what_a_sweep_remembered_and_did_not_checkpoint_is_delivered_again() {
-    // The late record is on the first page, and the process dies between the two.
-    let passes = Mutex::new(0);
-    let vendor = move |asked: &Asked| {
-        let mut passes = passes.lock().unwrap();
-        *passes += usize::from(asked.page == 0);
-        match (asked.page, *passes) {
-            (0, 1) => timed(&[("a", 0)], Some("p1")),
-            (0, _) => timed(&[("a", 0), ("late", 1)], Some("p1")),
-            _ => timed(&[("c", 20)], None),
-        }
-    };
-    let bench = Bench::with(swept(), vendor).await;
-    bench.run().await;
-    let bench = sweep(bench, 1, 0, 1).await;
-    die_at_checkpoint(&bench, 1).await;
-    assert_eq!(seen(&bench).await.len(), 3, "remembered");
-    assert_eq!(bench.window().await.page, 0, "not checkpointed");
-    assert_eq!(bench.run().await, Outcome::Completed);
-    // The sink took the page back, so it would be lost if its record counted as delivered.
-    assert_eq!(bench.output(), ["late"]);
-}
-
-#[tokio::test]
-async fn what_a_live_window_remembered_and_did_not_checkpoint_is_delivered_again() {
-    let bench = Bench::with(swept(), with_late(&[])).await;
-    die_at_checkpoint(&bench, 1).await;
-    assert_eq!(
-        (seen(&bench).await.len(), bench.window().await.page),
-        (1, 0)
-    );
-    assert_eq!(bench.run().await, Outcome::Completed);
-    assert_eq!(bench.output(), ["a", "b", "c"]);
-    assert_eq!(seen(&bench).await.len(), 2, "replaced, not doubled");
-}
-
-#[tokio::test]
-async fn a_page_that_the_sink_did_not_take_is_not_remembered() {
-    let bench = Bench::with(swept(), with_late(&[])).await;
-    let error = SinkError::Unavailable {
-        sink: "memory".to_owned(),
-        problem: "told to fail".to_owned(),
-    };
-    bench.sink.fail(SinkCall::Write, 1, Applied::Nothing, error);
-    assert!(matches!(bench.run().await, Outcome::Yielded { .. }));
-    assert!(seen(&bench).await.is_empty());
-}
-
-#[tokio::test]
-async fn a_page_that_cannot_be_remembered_is_not_checkpointed() {
-    let bench = Bench::with(swept(), with_late(&[])).await;
-    let worker = bench.worker_with(|operation, _| match operation {
-        Operation::Remember => Fault::Refuse,
-        _ => Fault::None,
-    });
-    let outcome = only(worker.run(&bench.task().await, Budget::UNLIMITED).await);
-    assert!(matches!(outcome, Outcome::StateFailed(_)), "{outcome:?}");
-    let window = bench.window().await;
-    assert_eq!((window.page, window.cursor), (0, None));
-    bench.recover().await;
-    let worker = bench.worker_with(|operation, call| match (operation, call) {
-        (Operation::Remember, 1) => Fault::LoseReply,
-        (Operation::Remember, 3) => Fault::Refuse,
-        _ => Fault::None,
-    });
-    let outcome = only(worker.run(&bench.task().await, Budget::UNLIMITED).await);
-    assert_eq!(outcome, Outcome::Completed);
-    assert!(bench.window().await.remembered);
-    assert_eq!(seen(&bench).await.len(), 2);
 }
 
 /// A vendor that lists `gone` once, before it rejects its own token.
@@ -336,7 +268,7 @@ async fn what_only_an_earlier_pass_of_a_live_window_delivered_is_not_known() {
     assert_eq!(bench.run_when_due().await, Outcome::Completed);
     // The output of the second pass has replaced that of the first.
     assert_eq!(bench.output(), ["a", "c"]);
-    let bench = sweep(bench, 1, 0, 1).await;
+    let bench = sweep(bench, 1, 0, 60).await;
     assert_eq!(bench.run().await, Outcome::Completed);
     assert_eq!(bench.output(), ["gone"]);
 }
@@ -356,7 +288,7 @@ async fn a_sweep_that_begins_again_delivers_again_what_its_first_pass_found() {
     };
     let bench = Bench::with(swept(), vendor).await;
     bench.run().await;
-    let bench = sweep(bench, 1, 0, 1).await;
+    let bench = sweep(bench, 1, 0, 60).await;
     assert!(matches!(bench.run().await, Outcome::Failed { .. }));
     assert_eq!(bench.run_when_due().await, Outcome::Completed);
     assert_eq!(bench.output(), ["late", "b"]);
@@ -375,7 +307,7 @@ async fn a_sweep_that_would_have_to_know_too_much_says_so_and_parks_in_the_end()
     };
     bench.store.remember(&huge).await.unwrap();
     let asked = bench.asked().len();
-    let bench = sweep(bench, 1, 0, 1).await;
+    let bench = sweep(bench, 1, 0, 60).await;
     let outcome = bench.run().await;
     let Outcome::Failed { why } = outcome else {
         panic!("{outcome:?}")

@@ -1,6 +1,6 @@
-//! Workers in processes of their own that share one vendor budget: turns, gates, announcements.
+//! Workers in processes of their own that share one vendor budget: turns and gates.
 
-use std::sync::{Arc, Mutex, OnceLock};
+use std::sync::{Arc, Mutex};
 
 use futures_util::future::join_all;
 use secrecy::SecretString;
@@ -9,7 +9,7 @@ use windlass_connectors::exchange::{ApiRequest, ApiResponse};
 use windlass_connectors::http::{Transport, TransportError};
 use windlass_connectors::scripted::ScriptedTransport;
 use windlass_connectors::{Client, Connector, Credentials, Manifest, Settings};
-use windlass_core::clock::{Clock, ManualClock, SeededEntropy, Sleep};
+use windlass_core::clock::{Clock, SeededEntropy, Sleep};
 use windlass_core::limits;
 use windlass_core::source::{RateGate, SourceRecord};
 use windlass_core::task::{Task, TaskWindow};
@@ -20,7 +20,7 @@ use windlass_sink::memory::MemorySink;
 use windlass_state::failing::{Fault, Operation};
 use windlass_state::{MemoryStore, StateStore as _};
 
-use super::fake_vendor::{Asked, MANIFEST, Reply, answer, names, page_of, transport, well};
+use super::fake_vendor::{MANIFEST, answer, transport, well};
 use super::harness::{Bench, CANARY, NOW, after, only};
 use crate::{Budget, Gear, Outcome, Outfit, OutfitError, Seams, Stop, Worker};
 
@@ -35,6 +35,10 @@ impl Clock for SharedClock {
         start.plus_ms(ms)
     }
 
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the runtime's clock is paused: nobody sleeps"
+    )]
     fn sleep(&self, ms: i64) -> Sleep {
         let duration = Duration::from_millis(u64::try_from(ms).unwrap_or(0));
         Box::pin(tokio::time::sleep(duration))
@@ -143,7 +147,7 @@ async fn keep_working(
     }
 }
 
-/// P5 polite: workers in many processes keep to one declared pace together, and use it up.
+/// Workers in many processes keep to one declared pace together, and use it up.
 #[tokio::test(start_paused = true)]
 async fn twenty_processes_or_three_never_ask_more_than_declared_and_hardly_less() {
     for workers in [20, 3] {
@@ -323,78 +327,3 @@ async fn a_run_that_closes_the_gate_stops_the_others_of_its_process_at_once() {
     let asked = bench.asked().len();
     assert!(asked <= 6, "{asked} requests");
 }
-
-/// A vendor that allows ten requests a minute and says so: requests before `NOW` plus a minute
-/// count against the first ten. Asked more often, it refuses.
-fn announcing(pages: usize) -> (Arc<OnceLock<Arc<ManualClock>>>, impl Fn(&Asked) -> Reply) {
-    let clock: Arc<OnceLock<Arc<ManualClock>>> = Arc::default();
-    let (of_vendor, used) = (clock.clone(), Mutex::new((0, 0)));
-    let vendor = move |asked: &Asked| {
-        let now_ms = of_vendor.get().unwrap().now().ms_since(after(0));
-        let mut used = used.lock().unwrap();
-        if used.0 != now_ms / MINUTE_MS {
-            *used = (now_ms / MINUTE_MS, 0);
-        }
-        used.1 += 1;
-        assert!(used.1 <= 10, "request {} of minute {}", used.1, used.0);
-        let remaining = (10 - used.1).to_string();
-        let reset = (60 - now_ms % MINUTE_MS / SECOND_MS).to_string();
-        let next = format!("p{}", asked.page + 1);
-        let next = (asked.page + 1 < pages).then_some(next.as_str());
-        let page = page_of(&names(asked.page), next);
-        let headers = [("x-remaining", &*remaining), ("x-reset", &*reset)];
-        let body = String::from_utf8(page.body.to_vec()).unwrap();
-        Ok(answer(200, &headers, &body))
-    };
-    (clock, vendor)
-}
-
-#[tokio::test]
-async fn an_announced_budget_slows_the_requests_before_it_is_used_up() {
-    for shares_turns in [false, true] {
-        let (clock, vendor) = announcing(9);
-        let mut bench = Bench::new(vendor).await;
-        clock.set(bench.clock.clone()).unwrap();
-        if shares_turns {
-            (bench.pace, bench.shares_turns) = (Some(6_000), true);
-        }
-        assert_eq!(bench.run().await, Outcome::Completed);
-        let slept_ms = bench.clock.slept_ms();
-        assert!((40_000..60_000).contains(&slept_ms), "{slept_ms}");
-        assert_eq!(bench.gate().await, None);
-    }
-}
-
-#[tokio::test]
-async fn what_is_left_is_shared_by_as_many_workers_as_may_be_at_work() {
-    let bench = Bench::with(
-        super::harness::Setting {
-            policy: windlass_core::source::Policy {
-                group_in_flight: 3,
-                ..super::harness::definition().policy
-            },
-            ..super::harness::Setting::default()
-        },
-        |asked| {
-            let next = format!("p{}", asked.page + 1);
-            let page = page_of(&names(asked.page), Some(&next));
-            let remaining = (4 - asked.page).to_string();
-            let headers = [("x-remaining", &*remaining), ("x-reset", "6")];
-            let body = String::from_utf8(page.body.to_vec()).unwrap();
-            Ok(answer(200, &headers, &body))
-        },
-    )
-    .await;
-    let budget = Budget::killed_at(after(HALF_AN_HOUR_MS));
-    assert!(matches!(
-        bench.run_for(budget).await,
-        Outcome::Yielded { .. }
-    ));
-    // 4 left and then 3, of which each of three workers may use one in 4.5 and in 6 seconds; the 2
-    // that are left then may be on their way to the other two.
-    assert_eq!(bench.asked(), ["-", "p1", "p2"]);
-    assert_eq!(bench.clock.slept_ms(), 10_500);
-    assert!(bench.gate().await.is_some());
-}
-
-const HALF_AN_HOUR_MS: i64 = 30 * MINUTE_MS;

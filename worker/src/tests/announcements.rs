@@ -1,0 +1,85 @@
+//! Budgets that a vendor announces: its requests are spread before they run out.
+
+use std::sync::{Arc, Mutex, OnceLock};
+
+use windlass_core::Clock as _;
+use windlass_core::clock::ManualClock;
+use windlass_core::source::Policy;
+use windlass_core::time::{MINUTE_MS, SECOND_MS};
+
+use super::fake_vendor::{Asked, Reply, answer, names, page_of};
+use super::harness::{Bench, Setting, after, definition};
+use crate::{Budget, Outcome};
+
+/// A vendor that allows ten requests a minute and says so: requests before `NOW` plus a minute
+/// count against the first ten. Asked more often, it refuses.
+fn announcing(pages: usize) -> (Arc<OnceLock<Arc<ManualClock>>>, impl Fn(&Asked) -> Reply) {
+    let clock: Arc<OnceLock<Arc<ManualClock>>> = Arc::default();
+    let (of_vendor, used) = (clock.clone(), Mutex::new((0, 0)));
+    let vendor = move |asked: &Asked| {
+        let now_ms = of_vendor.get().unwrap().now().ms_since(after(0));
+        let mut used = used.lock().unwrap();
+        if used.0 != now_ms / MINUTE_MS {
+            *used = (now_ms / MINUTE_MS, 0);
+        }
+        used.1 += 1;
+        assert!(used.1 <= 10, "request {} of minute {}", used.1, used.0);
+        let remaining = (10 - used.1).to_string();
+        let reset = (60 - now_ms % MINUTE_MS / SECOND_MS).to_string();
+        let next = format!("p{}", asked.page + 1);
+        let next = (asked.page + 1 < pages).then_some(next.as_str());
+        let page = page_of(&names(asked.page), next);
+        let headers = [("x-remaining", &*remaining), ("x-reset", &*reset)];
+        let body = String::from_utf8(page.body.to_vec()).unwrap();
+        Ok(answer(200, &headers, &body))
+    };
+    (clock, vendor)
+}
+
+#[tokio::test]
+async fn an_announced_budget_slows_the_requests_before_it_is_used_up() {
+    for shares_turns in [false, true] {
+        let (clock, vendor) = announcing(9);
+        let mut bench = Bench::new(vendor).await;
+        clock.set(bench.clock.clone()).unwrap();
+        if shares_turns {
+            (bench.pace, bench.shares_turns) = (Some(6_000), true);
+        }
+        assert_eq!(bench.run().await, Outcome::Completed);
+        let slept_ms = bench.clock.slept_ms();
+        assert!((40_000..60_000).contains(&slept_ms), "{slept_ms}");
+        assert_eq!(bench.gate().await, None);
+    }
+}
+
+#[tokio::test]
+async fn what_is_left_is_shared_by_as_many_workers_as_may_be_at_work() {
+    let bench = Bench::with(
+        Setting {
+            policy: Policy {
+                group_in_flight: 3,
+                ..definition().policy
+            },
+            ..Setting::default()
+        },
+        |asked| {
+            let next = format!("p{}", asked.page + 1);
+            let page = page_of(&names(asked.page), Some(&next));
+            let remaining = (4 - asked.page).to_string();
+            let headers = [("x-remaining", &*remaining), ("x-reset", "6")];
+            let body = String::from_utf8(page.body.to_vec()).unwrap();
+            Ok(answer(200, &headers, &body))
+        },
+    )
+    .await;
+    let budget = Budget::killed_at(after(30 * MINUTE_MS));
+    assert!(matches!(
+        bench.run_for(budget).await,
+        Outcome::Yielded { .. }
+    ));
+    // 4 left and then 3, of which each of three workers may use one in 4.5 and in 6 seconds; the 2
+    // that are left then may be on their way to the other two.
+    assert_eq!(bench.asked(), ["-", "p1", "p2"]);
+    assert_eq!(bench.clock.slept_ms(), 10_500);
+    assert!(bench.gate().await.is_some());
+}
