@@ -2,8 +2,9 @@
 //!
 //! An item is flat: attribute names and JSON values, readable in a console or a database shell.
 //! Times are RFC 3339 in UTC with milliseconds, so they sort as text. An attribute without a value
-//! is left out, and an unknown one is ignored, so that a newer windlass may add some. What cannot
-//! be understood is [`StateError::Corrupt`], never a panic and never a guess.
+//! is left out, and an unknown one is ignored, so that a newer windlass may add some. One attribute
+//! is packed, [`DIGESTS`]: here it is text, and stores hold its bytes. What cannot be understood is
+//! [`StateError::Corrupt`], never a panic and never a guess.
 
 mod key;
 pub(crate) mod packed;

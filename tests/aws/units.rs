@@ -59,7 +59,8 @@ async fn a_quiet_window_costs_four_write_units_and_each_further_page_one() -> an
 }
 
 #[tokio::test]
-async fn a_page_of_fifty_records_that_sweeps_will_read_again_costs_one_more() -> anyhow::Result<()> {
+async fn a_page_of_fifty_records_that_sweeps_will_read_again_costs_one_more() -> anyhow::Result<()>
+{
     let (deployment, units) = billed("units-swept", 6, 5, SWEEPS).await?;
     let rows = deployment.table.windows().await?;
     let pages: u64 = rows.iter().map(|row| row.page).sum();

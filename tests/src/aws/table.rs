@@ -83,12 +83,12 @@ impl Table {
         Ok(())
     }
 
-    /// Lets `ms` milliseconds pass, as far as the table can tell: what it says to wait for, leases and
-    /// gates, is that much nearer. Only while nobody works on a window: to a worker its lease would
-    /// seem to have been taken away.
+    /// Lets `ms` milliseconds pass, as far as the table can tell: what it says to wait for, leases,
+    /// gates and turns, is that much nearer. Only while nobody works on a window: to a worker its
+    /// lease would seem to have been taken away.
     pub async fn let_time_pass(&self, ms: i64) -> anyhow::Result<()> {
         for item in self.items("").await? {
-            for name in ["lease_until", "not_before"] {
+            for name in ["lease_until", "not_before", "next_turn"] {
                 let until = item.get(name).and_then(Value::as_str);
                 if let Some(until) = until {
                     let until: Timestamp = until.parse().context("an instant")?;
@@ -171,7 +171,8 @@ fn plain(value: &Value) -> anyhow::Result<Value> {
     let tagged = value.as_object().and_then(|tagged| tagged.iter().next());
     let (kind, value) = tagged.context("an attribute without a type")?;
     Ok(match kind.as_str() {
-        "S" | "BOOL" | "SS" => value.clone(),
+        // Bytes are shown as text in base64.
+        "S" | "BOOL" | "SS" | "B" => value.clone(),
         "N" => serde_json::from_str(value.as_str().context("a number is text")?)?,
         "NULL" => Value::Null,
         "NS" => {
