@@ -6,6 +6,7 @@ mod place;
 use std::fmt;
 
 use serde::de::DeserializeOwned;
+use serde_saphyr::options::NonFiniteFloatPolicy;
 use serde_saphyr::{Error, Location};
 
 use self::place::{locate, value_until};
@@ -54,6 +55,8 @@ fn options() -> serde_saphyr::Options {
     let mut options = serde_saphyr::Options::default();
     options.with_snippet = false;
     options.strict_booleans = true;
+    // No field is such a number, and text that looks like one must not hide where other things are.
+    options.non_finite_float_policy = NonFiniteFloatPolicy::AsString;
     options.budget = serde_saphyr::budget! { max_depth: DEPTH_MAX };
     options
 }

@@ -150,6 +150,21 @@ fn an_error_of_our_own_points_at_the_field_or_the_closest_one_there() {
 }
 
 #[test]
+fn a_number_of_any_size_or_with_a_fraction_does_not_hide_the_place_of_an_error() {
+    for number in [
+        "2.5",
+        "1e400",
+        ".inf",
+        "18446744073709551616",
+        "-9223372036854775809",
+    ] {
+        let text = format!("first: {number}\nwindow:\n  initial: 5\n");
+        let error = invalid("a.yaml", &text, "window.initial", "is wrong", None);
+        assert_eq!((error.line, error.column), (3, 12), "{number}");
+    }
+}
+
+#[test]
 fn only_close_words_are_suggested() {
     assert_eq!(
         did_you_mean("initail", ["initial", "settle"]),

@@ -30,6 +30,8 @@ pub const TASKS_AT_ONCE_MAX: usize = 8;
 /// Windows one worker run does before it returns to its dispatcher, which may have work that is
 /// further behind.
 pub const WINDOWS_PER_RUN_MAX: usize = 16;
+/// Sources of a crowded rate group that one worker looks at for a further window.
+pub const SOURCES_LOOKED_AT_MAX: usize = 32;
 /// Workers of one source at once, at most.
 pub const IN_FLIGHT_MAX: u32 = 64;
 

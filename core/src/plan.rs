@@ -227,6 +227,9 @@ fn adopt(open: &[Window], mut at: Timestamp) -> Timestamp {
 }
 
 #[cfg(test)]
+mod world;
+
+#[cfg(test)]
 #[path = "plan_tests.rs"]
 mod tests;
 

@@ -2,10 +2,11 @@
 
 use proptest::prelude::*;
 
-use super::tests::{Reach, World, hours, policy};
+use super::world::{Reach, World, hours, policy};
 use super::*;
 use crate::invariant::{check_coverage, check_settled, check_timeline, check_window};
 use crate::time::{DAY_MS, HOUR_MS, MINUTE_MS};
+use crate::window::Delivered;
 
 /// One thing that happens to a timeline.
 #[derive(Debug, Clone)]
@@ -18,6 +19,9 @@ enum Op {
     Park(usize),
     Retry(usize),
     Vanish(usize),
+    /// A worker gives one back that is to be split: at so many per mille of its width, with this
+    /// part of it delivered, after so many runs.
+    Wait(usize, i64, Delivered, u32),
 }
 
 fn op() -> impl Strategy<Value = Op> {
@@ -30,7 +34,41 @@ fn op() -> impl Strategy<Value = Op> {
         1 => (0usize..12).prop_map(Op::Park),
         1 => (0usize..12).prop_map(Op::Retry),
         1 => (0usize..12).prop_map(Op::Vanish),
+        2 => (0usize..12, 1i64..1_000, delivered(), 3u32..9)
+            .prop_map(|(which, per_mille, delivered, runs)| Op::Wait(which, per_mille, delivered, runs)),
     ]
+}
+
+fn delivered() -> impl Strategy<Value = Delivered> {
+    prop::sample::select(vec![
+        Delivered::Nothing,
+        Delivered::Before,
+        Delivered::After,
+    ])
+}
+
+/// Whether the window that starts at `from` waits to be split, so that no worker can take it.
+fn waits(world: &World, from: i64) -> bool {
+    world.windows[&Timestamp::from_ms(from)].split_at.is_some()
+}
+
+/// Makes the window that starts at `from` wait for its split, where one is possible.
+fn wait(world: &mut World, from: i64, per_mille: i64, delivered: Delivered, overruns: u32) {
+    let unit_ms = world.policy.unit_ms;
+    let window = world.windows.get_mut(&Timestamp::from_ms(from)).unwrap();
+    let offset_ms = window.span().width_ms() * per_mille / 1_000;
+    let at = window.id.from.plus_ms(offset_ms).floor_to(unit_ms);
+    let inside = window.id.from < at && at < window.to;
+    let idle = !matches!(window.status, Status::Done | Status::Parked);
+    if inside && idle && window.split_at.is_none() {
+        window.status = Status::Ready;
+        window.lease_until = None;
+        window.page += 1;
+        window.epoch += 1;
+        window.overruns = overruns;
+        window.split_at = Some(at);
+        window.split_delivered = delivered;
+    }
 }
 
 fn any_policy() -> impl Strategy<Value = Policy> {
@@ -103,7 +141,7 @@ fn step(world: &mut World, op: &Op) {
         }
         Op::Clock(ms) => world.now = world.now.plus_ms(ms),
         Op::Finish(which, records) => {
-            if let Some(from) = pick(world, which) {
+            if let Some(from) = pick(world, which).filter(|from| !waits(world, *from)) {
                 world.set(from, Status::Done);
                 world
                     .windows
@@ -120,6 +158,11 @@ fn step(world: &mut World, op: &Op) {
         Op::Retry(which) => {
             if let Some(from) = world.progress.behind.get(which).copied() {
                 world.set(from.as_ms(), Status::Ready);
+            }
+        }
+        Op::Wait(which, per_mille, delivered, overruns) => {
+            if let Some(from) = pick(world, which) {
+                wait(world, from, per_mille, delivered, overruns);
             }
         }
         Op::Vanish(which) => {
@@ -151,7 +194,8 @@ proptest! {
             step(&mut world, op);
             prop_assert!(world.progress.scheduled_through >= before, "the mark moved back");
             for pair in world.all().windows(2) {
-                prop_assert!(pair[0].to <= pair[1].id.from, "{} overlaps {}", pair[0].id, pair[1].id);
+                let splits = pair[0].split_at.is_some();
+                prop_assert!(splits || pair[0].to <= pair[1].id.from, "{} overlaps {}", pair[0].id, pair[1].id);
             }
             let through = world.complete_through();
             for window in world.all() {
@@ -187,7 +231,12 @@ proptest! {
                 break;
             }
             for from in world.open().iter().chain(&world.behind()).map(|w| w.id.from.as_ms()).collect::<Vec<_>>() {
-                world.set(from, Status::Done);
+                let hole = world.windows[&Timestamp::from_ms(from)].status == Status::Parked;
+                match (waits(&world, from), hole) {
+                    (false, _) => world.set(from, Status::Done),
+                    (true, true) => world.set(from, Status::Ready),
+                    (true, false) => {}
+                }
             }
         }
         prop_assert!(world.complete_through() >= end);

@@ -107,6 +107,20 @@ impl Progress {
             .map_or(at, |span| span.to())
     }
 
+    /// [`Self::skip_unavailable`], but never past one of `open` that is unfinished: a worker took it
+    /// before it could lapse, and it must stay in sight.
+    fn skip(&self, at: Timestamp, open: &[Window]) -> Timestamp {
+        let through = self.skip_unavailable(at);
+        let skipped = open
+            .iter()
+            .filter(|window| (at..through).contains(&window.id.from));
+        let unfinished = skipped.filter(|window| window.is_unfinished());
+        unfinished
+            .map(|window| window.id.from)
+            .min()
+            .unwrap_or(through)
+    }
+
     /// Moves `open_from` past every finished window and puts unfinished ones that hold it up into
     /// `behind`: parked ones at once, others only when the open range is full of finished windows.
     /// Returns the finished windows it passed.
@@ -123,9 +137,7 @@ impl Progress {
                 .is_none_or(Window::is_unfinished)
         });
         let mut passed = Vec::new();
-        self.open_from = self
-            .skip_unavailable(self.open_from)
-            .min(self.scheduled_through);
+        self.open_from = self.skip(self.open_from, open).min(self.scheduled_through);
         for (index, window) in open.iter().enumerate() {
             if window.id.from != self.open_from || self.open_from >= self.scheduled_through {
                 break;
@@ -147,7 +159,7 @@ impl Progress {
             } else {
                 passed.push(window);
             }
-            self.open_from = self.skip_unavailable(window.to).min(self.scheduled_through);
+            self.open_from = self.skip(window.to, open).min(self.scheduled_through);
         }
         self.behind.sort_unstable();
         self.behind.dedup();

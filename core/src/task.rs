@@ -28,6 +28,9 @@ pub struct Task {
     pub requests_per_minute: Option<u32>,
     /// Whether the pace is the whole group's, whose workers reserve turns (see [`crate::turns`]).
     pub shares_turns: bool,
+    /// Whether more windows of its rate group are ready than there are workers for: this one goes on
+    /// with whatever of the group is ready, while it has time.
+    pub crowded: bool,
 }
 
 /// A window as dispatched.

@@ -1,5 +1,9 @@
 //! The one place where a window's status changes.
 
+mod illegal;
+
+pub use self::illegal::IllegalMove;
+
 use crate::breaks::{Break, broken};
 use crate::checkpoint::{Checkpoint, earliest};
 use crate::frontier::Split;
@@ -147,60 +151,6 @@ impl Event {
     }
 }
 
-/// The move is not in the state diagram, or not for this caller. Nothing has changed.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum IllegalMove {
-    /// No such edge.
-    #[error("a {status} window cannot {event}")]
-    Edge {
-        /// The status it has.
-        status: Status,
-        /// The event that was tried.
-        event: &'static str,
-    },
-    /// The caller's epoch is not the window's: it changed hands.
-    #[error("epoch {given} has been replaced by {current}")]
-    Epoch {
-        /// The caller's.
-        given: u64,
-        /// The window's.
-        current: u64,
-    },
-    /// The checkpoint does not continue where the window stands.
-    #[error("a checkpoint from page {given} cannot move a window at page {current}")]
-    Page {
-        /// The page the checkpoint moves from.
-        given: u64,
-        /// The page the window is at.
-        current: u64,
-    },
-    /// It waits for `not_before` or for a split.
-    #[error("the window is not due")]
-    NotDue,
-    /// A split or shrink point does not lie strictly inside the window.
-    #[error("{at} does not lie inside {from}..{to}")]
-    OutOfSpan {
-        /// The point.
-        at: Timestamp,
-        /// Where the window starts.
-        from: Timestamp,
-        /// Where it ends.
-        to: Timestamp,
-    },
-    /// What lies before that point is not known to be delivered.
-    #[error("what lies before {at} is not known to be delivered")]
-    NotDelivered {
-        /// The point.
-        at: Timestamp,
-    },
-    /// It has begun already.
-    #[error("the window has delivered pages")]
-    Begun,
-    /// A checkpoint without a cursor that does not complete the window.
-    #[error("a checkpoint that does not complete the window needs a cursor")]
-    NoCursor,
-}
-
 impl Window {
     /// The window after `event`, or why that may not happen. Pure; `self` is unchanged.
     ///
@@ -232,7 +182,9 @@ impl Window {
             }
             (Status::Running, Event::Expire { split, now }) => {
                 next.hand_over(Status::Ready, *now);
-                next.overrun(*split)?;
+                // Where to split was read from the window, and a worker that outlives its lease may
+                // have written down a page since. Only one that broke the order makes that unsafe.
+                next.overrun(split.filter(|_| self.ordered))?;
                 if self.attempts > 0 {
                     next.last_error =
                         Some("the worker stopped without a word before its first page".to_owned());
@@ -369,7 +321,8 @@ impl Window {
         self.newest = self.newest.max(checkpoint.totals.newest);
         self.ordered &= checkpoint.ordered;
         self.remembered &= checkpoint.remembered;
-        self.slowest_page_ms = self.slowest_page_ms.max(checkpoint.page_ms);
+        // One page that was held up must not shorten every run that follows.
+        self.slowest_page_ms = checkpoint.page_ms.max(self.slowest_page_ms / 2);
         self.attempts = 0;
         self.setbacks = 0;
         self.updated_at = checkpoint.now;

@@ -3,6 +3,9 @@ use crate::checkpoint::{Cursor, PageTotals};
 use crate::invariant::check_move;
 use crate::limits;
 
+#[path = "transition/split_tests.rs"]
+mod splits;
+
 fn at(ms: i64) -> Timestamp {
     Timestamp::from_ms(ms)
 }

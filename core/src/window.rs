@@ -144,7 +144,8 @@ pub struct Window {
     pub split_at: Option<Timestamp>,
     /// Which part of it is delivered then.
     pub split_delivered: Delivered,
-    /// Slowest page so far, fetch and delivery, in milliseconds.
+    /// Slowest of the last pages, fetch and delivery, in milliseconds: halves with each page that is
+    /// faster.
     pub slowest_page_ms: i64,
     /// What went wrong last, without secrets or record bodies.
     pub last_error: Option<String>,

@@ -36,6 +36,8 @@ pub(crate) struct Carrier<'a, S, D> {
     /// What its source has shown so far; tells which windows are small.
     pub(crate) records_per_hour: Option<u64>,
     pub(crate) pace: Pace,
+    /// Whether more is ready than there are workers for.
+    pub(crate) crowded: bool,
     pub(crate) report: &'a mut SourceReport,
 }
 
@@ -195,6 +197,7 @@ impl<S: StateStore, D: Dispatch> Carrier<'_, S, D> {
             }],
             requests_per_minute: self.pace.requests_per_minute,
             shares_turns: self.pace.shares_turns,
+            crowded: self.crowded,
         };
         self.report.dispatched += 1;
         let quiet = is_quiet(window, self.records_per_hour);

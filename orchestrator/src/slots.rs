@@ -6,6 +6,7 @@ use windlass_core::retention;
 use windlass_core::source::Policy;
 use windlass_core::time::Timestamp;
 use windlass_core::turns::{Sharing, sharing};
+use windlass_core::window::{Status, Window};
 
 use crate::view::{LaneView, SourceView};
 
@@ -95,12 +96,55 @@ fn endangered(source: &SourceView, lane: &LaneView, now: Timestamp) -> Option<i6
         .filter(|_| retention::is_endangered(policy, through, now))
 }
 
+/// What a lane may have in flight.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Room {
+    /// How many windows.
+    pub(crate) most: usize,
+    /// Whether more is ready than there are workers for, in its source or its rate group.
+    pub(crate) crowded: bool,
+}
+
+/// For each source of a rate group, whether more windows are ready than there are workers for. Its
+/// workers go on then: a tick a minute that hands out one window for each worker would be all that
+/// many quiet sources get.
+pub(crate) fn crowded(views: &[SourceView], shares_pace: bool, now: Timestamp) -> Vec<bool> {
+    let is_ready = |window: &&Window| {
+        window.status == Status::Ready && window.is_due(now) && !window.is_exhausted()
+    };
+    let ready = |view: &SourceView| {
+        let active = view.record.is_active();
+        view.windows()
+            .filter(|window| active && is_ready(window))
+            .count()
+    };
+    let of_group: usize = views.iter().map(ready).sum();
+    let in_group: usize = views.iter().map(SourceView::in_flight).sum();
+    let group_is = of_group > group_max(views, shares_pace).saturating_sub(in_group);
+    let source_is = |view: &SourceView| {
+        let most = to_usize(view.record.definition.policy.max_in_flight);
+        ready(view) > most.saturating_sub(view.in_flight())
+    };
+    views
+        .iter()
+        .map(|view| group_is || source_is(view))
+        .collect()
+}
+
 /// How many windows of one lane may be in flight, beside those of the other lanes of its source and
 /// of its rate group.
 pub(crate) fn room(views: &[SourceView], view: usize, lane: usize, shares_pace: bool) -> usize {
     let this = &views[view];
     let of_lane = this.lanes[lane].in_flight();
     let in_group: usize = views.iter().map(SourceView::in_flight).sum();
+    let group_max = group_max(views, shares_pace);
+    let source_max = to_usize(this.record.definition.policy.max_in_flight);
+    let in_source = source_max.saturating_sub(this.in_flight() - of_lane);
+    in_source.min(group_max.saturating_sub(in_group - of_lane))
+}
+
+/// How many workers a rate group may have.
+fn group_max(views: &[SourceView], shares_pace: bool) -> usize {
     let policies = || views.iter().map(|view| &view.record.definition.policy);
     let group_max = policies().map(|policy| policy.group_in_flight).max();
     // A source that declares no pace does not widen that of the others.
@@ -110,10 +154,7 @@ pub(crate) fn room(views: &[SourceView], view: usize, lane: usize, shares_pace: 
         .filter(|_| shares_pace)
         .min();
     let group_max = group_max.map(|max| max.min(paced.unwrap_or(max)));
-    let group_max = group_max.map_or(0, to_usize);
-    let source_max = to_usize(this.record.definition.policy.max_in_flight);
-    let in_source = source_max.saturating_sub(this.in_flight() - of_lane);
-    in_source.min(group_max.saturating_sub(in_group - of_lane))
+    group_max.map_or(0, to_usize)
 }
 
 fn to_usize(count: u32) -> usize {

@@ -280,3 +280,19 @@ async fn windows_that_the_vendor_dropped_unread_lapse_and_are_counted() {
     let unavailable = progress.unwrap()[0].unavailable.clone();
     assert_eq!(unavailable, [Span::new(at(1_380), at(1_400)).unwrap()]);
 }
+
+#[tokio::test]
+async fn when_more_is_ready_than_there_are_workers_the_ones_that_are_sent_are_told_to_go_on() {
+    let source = definition("okta");
+    let (store, sent) = (store_of([&source]).await, Sent::default());
+    tick(&store, &sent, NOW).await;
+    let first = sent.take();
+    assert!(first.iter().all(|task| !task.crowded), "nothing waited");
+    let open = windows(&store, &live(&source)).await;
+    for window in open.iter().filter(|it| it.status == Status::Dispatched) {
+        finish(&store, window, NOW).await;
+    }
+    tick(&store, &sent, NOW).await;
+    let second = sent.take();
+    assert!(!second.is_empty() && second.iter().all(|task| task.crowded));
+}

@@ -306,7 +306,11 @@ async fn a_source_that_is_not_on_its_shard_any_more_does_not_begin_anew_there() 
     let mut view = read_source(&store, record, NOW).await.unwrap();
     let outbox = Outbox::new(&sent, 1);
     let mut report = report_of(&view);
-    tick.run_lane(&mut view, 0, 8, &outbox, &mut report)
+    let room = crate::slots::Room {
+        most: 8,
+        crowded: false,
+    };
+    tick.run_lane(&mut view, 0, room, &outbox, &mut report)
         .await
         .unwrap();
     assert_eq!(report.created, 0);

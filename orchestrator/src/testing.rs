@@ -149,6 +149,7 @@ pub(crate) fn task(number: u32) -> Task {
         windows: Vec::new(),
         requests_per_minute: Some(number),
         shares_turns: false,
+        crowded: false,
     }
 }
 

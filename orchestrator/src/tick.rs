@@ -14,7 +14,7 @@ use crate::dispatch::Dispatch;
 use crate::ledger::{self, LedgerRead};
 use crate::outbox::Outbox;
 use crate::report::{SourceReport, TickReport};
-use crate::slots::{Pace, room, turns};
+use crate::slots::{Pace, Room, crowded, room, turns};
 use crate::survey::{closed_until, survey};
 use crate::view::{LaneView, SourceView};
 
@@ -108,6 +108,7 @@ impl<S: StateStore, D: Dispatch> Tick<'_, S, D> {
                 return reports;
             }
         };
+        let crowded = crowded(&views, self.options.share_pace, self.now);
         for (view, lane) in turns(&views, self.now) {
             if reports[view].error.is_some() {
                 continue;
@@ -118,7 +119,11 @@ impl<S: StateStore, D: Dispatch> Tick<'_, S, D> {
                 room(&views, view, lane, self.options.share_pace)
             };
             let (source, report) = (&mut views[view], &mut reports[view]);
-            if let Err(error) = self.run_lane(source, lane, most, outbox, report).await {
+            let room = Room {
+                most,
+                crowded: crowded[view],
+            };
+            if let Err(error) = self.run_lane(source, lane, room, outbox, report).await {
                 report_failure(&mut reports[view], &error);
             }
         }
@@ -143,13 +148,13 @@ impl<S: StateStore, D: Dispatch> Tick<'_, S, D> {
         closed_until(self.store, group, self.now).await
     }
 
-    /// Plans one lane until its plan is carried out whole, with at most `most` of its windows in
-    /// flight; leaves the lane as last read.
+    /// Plans one lane until its plan is carried out whole, with no more of its windows in flight than
+    /// there is `room` for; leaves the lane as last read.
     async fn run_lane(
         &self,
         source: &mut SourceView,
         lane: usize,
-        most: usize,
+        room: Room,
         outbox: &Outbox<'_, D>,
         report: &mut SourceReport,
     ) -> Result<(), StateError> {
@@ -161,7 +166,7 @@ impl<S: StateStore, D: Dispatch> Tick<'_, S, D> {
         let ledger = ledger.as_ref().map(LedgerRead::as_ledger);
         for _ in 0..ROUNDS_MAX {
             // Counted anew each round: another tick may have dispatched meanwhile.
-            let slots = most.saturating_sub(lane.in_flight());
+            let slots = room.most.saturating_sub(lane.in_flight());
             let plan = self.plan(record, lane, ledger.as_ref(), slots);
             if plan.is_empty() {
                 break;
@@ -179,6 +184,7 @@ impl<S: StateStore, D: Dispatch> Tick<'_, S, D> {
                 // A sweep delivers little and reads what the live lane read.
                 records_per_hour: lane.progress.records_per_hour.max(live_records),
                 pace: Pace::of(&record.definition.policy, self.options.share_pace),
+                crowded: room.crowded,
                 report: &mut *report,
             };
             let carried = carrier.carry_out(&plan).await;

@@ -47,6 +47,13 @@ impl MemoryStore {
         Self::default()
     }
 
+    /// Forgets `id`, as a table does by itself when the window's history has run out. Whether it was
+    /// there.
+    #[cfg(feature = "test-util")]
+    pub fn lose(&self, id: &WindowId) -> bool {
+        self.tables().windows.remove(id).is_some()
+    }
+
     fn tables(&self) -> MutexGuard<'_, Tables> {
         // Every change below is one insertion or removal, so a panic elsewhere leaves no half of one.
         self.tables.lock().unwrap_or_else(PoisonError::into_inner)

@@ -79,7 +79,7 @@ async fn two_ticks_at_once_plan_nothing_twice() -> anyhow::Result<()> {
     }
     deployment.until_caught_up(TICKS_MAX).await?;
     deployment.check_complete(0).await?;
-    let windows = deployment.table.windows().await?;
+    let windows = deployment.table.live_windows().await?;
     ensure!(windows.iter().all(|row| row.runs == 1), "{windows:?}");
     let invocations = deployment.lambda.invocations(WORKER)?;
     ensure!(invocations.len() <= windows.len(), "{invocations:?}");

@@ -5,7 +5,9 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 
 use crate::machine::{self, Machine, Tally};
 use crate::planner;
+use crate::scenes::Scene;
 use crate::state::{Budgets, Planner, State, Worker};
+use crate::vendor::Record;
 use crate::worker;
 use windlass_core::Status;
 
@@ -47,8 +49,8 @@ fn finishes(machine: &Machine, mut state: State) -> bool {
             for window in windows {
                 let from = window.id.from;
                 if window.status == Status::Parked {
-                    machine::retry(scene, &mut state, lane, from);
-                } else if window.is_claimable(scene.now(state.clock)) {
+                    machine::retry(&mut state, lane, from);
+                } else if window.is_claimable(Scene::now(state.clock)) {
                     let epoch = window.epoch;
                     state.workers[0] = Worker::Asks { lane, from, epoch };
                     read_whole(machine, &mut state, &tally);
@@ -58,7 +60,8 @@ fn finishes(machine: &Machine, mut state: State) -> bool {
         let through = (0..lanes).map(|lane| state.store.complete_through(lane));
         if through.min().is_some_and(|through| through >= scene.end) {
             let owed = scene.vendor.numbered();
-            let mut owed = owed.filter(|(_, record)| record.published == 0 || lanes > 1);
+            let counts = |record: &Record| record.published == 0 || lanes > 1;
+            let mut owed = owed.filter(|(_, it)| it.time < scene.end && counts(it));
             return owed.all(|(id, _)| state.delivered & (1 << id) != 0);
         }
     }
@@ -68,7 +71,7 @@ fn finishes(machine: &Machine, mut state: State) -> bool {
 /// The worker that asks for a window reads it to its end.
 fn read_whole(machine: &Machine, state: &mut State, tally: &Tally) {
     let scene = &machine.scene;
-    worker::claim(scene, state, 0, false, tally);
+    worker::claim(state, 0, false, tally);
     while let Worker::Holds { page, .. } = &state.workers[0] {
         match page {
             None => worker::fetch(scene, state, 0),

@@ -10,6 +10,7 @@ use windlass_core::lease::Guard;
 use windlass_core::transition::Event;
 use windlass_core::{Status, Timestamp};
 
+use crate::accounts;
 use crate::planner;
 use crate::properties;
 use crate::row::Marks;
@@ -18,7 +19,7 @@ use crate::state::{Budgets, Planner, State, Worker};
 use crate::worker::{self, End};
 
 /// One step of somebody.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Step {
     /// A planner begins a tick over a lane: it reads the marks.
     Tick {
@@ -155,36 +156,37 @@ impl Machine {
             }
         }
     }
+}
 
-    fn worker_steps(&self, state: &State, steps: &mut Vec<Step>) {
-        let now = self.scene.now(state.clock);
-        let mut idle_seen = false;
-        for (which, worker) in state.workers.iter().enumerate() {
-            match worker {
-                Worker::Idle if idle_seen => {}
-                Worker::Idle => {
-                    idle_seen = true;
-                    let asks = [
-                        (Ask::Now, true),
-                        (Ask::Unheard, state.left.lost_replies > 0),
-                        (Ask::Later, state.left.late_claims > 0),
-                    ];
-                    let asks = asks.into_iter().filter(|(_, possible)| *possible);
-                    for (ask, _) in asks {
-                        for lane in 0..state.store.lanes.len() {
-                            let free = state.store.all(lane).filter(|it| it.is_claimable(now));
-                            steps.extend(free.map(|window| Step::Tell {
-                                worker: which,
-                                lane,
-                                from: window.id.from,
-                                ask,
-                            }));
-                        }
+/// What workers may do next.
+fn worker_steps(state: &State, steps: &mut Vec<Step>) {
+    let now = Scene::now(state.clock);
+    let mut idle_seen = false;
+    for (which, worker) in state.workers.iter().enumerate() {
+        match worker {
+            Worker::Idle if idle_seen => {}
+            Worker::Idle => {
+                idle_seen = true;
+                let asks = [
+                    (Ask::Now, true),
+                    (Ask::Unheard, state.left.lost_replies > 0),
+                    (Ask::Later, state.left.late_claims > 0),
+                ];
+                let asks = asks.into_iter().filter(|(_, possible)| *possible);
+                for (ask, _) in asks {
+                    for lane in 0..state.store.lanes.len() {
+                        let free = state.store.all(lane).filter(|it| it.is_claimable(now));
+                        steps.extend(free.map(|window| Step::Tell {
+                            worker: which,
+                            lane,
+                            from: window.id.from,
+                            ask,
+                        }));
                     }
                 }
-                Worker::Asks { .. } => steps.push(Step::Claim(which)),
-                Worker::Holds { .. } => holder_steps(which, worker, &state.left, steps),
             }
+            Worker::Asks { .. } => steps.push(Step::Claim(which)),
+            Worker::Holds { .. } => holder_steps(which, worker, &state.left, steps),
         }
     }
 }
@@ -214,11 +216,10 @@ fn holder_steps(which: usize, worker: &Worker, left: &Budgets, steps: &mut Vec<S
         return;
     };
     let early = broken(Break::CheckpointBeforeDelivery);
-    let hasty = broken(Break::RememberBeforeDelivery);
-    if !page.acknowledged && (!early || page.counted) && (!hasty || page.remembered) {
+    if !page.acknowledged && page.counted {
         steps.push(Step::Deliver(which));
     }
-    if !page.remembered && (page.acknowledged || hasty) {
+    if !page.remembered && page.acknowledged {
         steps.push(Step::Remember(which));
     }
     let ready = if early {
@@ -250,7 +251,7 @@ impl Model for Machine {
     fn actions(&self, state: &State, steps: &mut Vec<Step>) {
         self.arm();
         self.planner_steps(state, steps);
-        self.worker_steps(state, steps);
+        worker_steps(state, steps);
         if state.left.clock > 0 {
             steps.push(Step::Clock);
         }
@@ -303,10 +304,10 @@ fn take(scene: &Scene, tally: &Tally, state: &mut State, step: Step) {
             left.late_claims -= u8::from(ask == Ask::Later);
             worker::tell(state, worker, lane, from);
             if ask != Ask::Later {
-                worker::claim(scene, state, worker, ask == Ask::Unheard, tally);
+                worker::claim(state, worker, ask == Ask::Unheard, tally);
             }
         }
-        Step::Claim(worker) => worker::claim(scene, state, worker, false, tally),
+        Step::Claim(worker) => worker::claim(state, worker, false, tally),
         Step::Fetch(worker) => worker::fetch(scene, state, worker),
         Step::Deliver(worker) => worker::deliver(state, worker),
         Step::Remember(worker) => worker::remember(state, worker),
@@ -334,21 +335,25 @@ fn take(scene: &Scene, tally: &Tally, state: &mut State, step: Step) {
         }
         Step::Retry { lane, from } => {
             left.retries -= 1;
-            retry(scene, state, lane, from);
+            retry(state, lane, from);
         }
         Step::Vanish { lane, from } => {
             left.vanishing -= 1;
-            state.store.lanes[lane].windows.remove(&from);
+            if let Some(row) = state.store.lanes[lane].windows.remove(&from) {
+                // It will be read again as if nothing of it had been.
+                let records = usize::try_from(row.window().records);
+                state.margin += accounts::count(records.unwrap_or(usize::MAX));
+            }
         }
     }
 }
 
 /// An operator tries a hole again.
-pub(crate) fn retry(scene: &Scene, state: &mut State, lane: usize, from: Timestamp) {
+pub(crate) fn retry(state: &mut State, lane: usize, from: Timestamp) {
     let Some(guard) = state.store.window(lane, from).map(Guard::planner) else {
         return;
     };
-    let now = scene.now(state.clock);
+    let now = Scene::now(state.clock);
     // Refused only if it is not parked any more.
     let _moved = state
         .store

@@ -50,7 +50,7 @@ fn writes(plan: Plan, ages: bool) -> Vec<Write> {
     };
     let create = |part| {
         move |window| Write::Create {
-            row: Row::new(window, ages),
+            row: Box::new(Row::new(window, ages)),
             part,
         }
     };
@@ -77,12 +77,12 @@ fn writes(plan: Plan, ages: bool) -> Vec<Write> {
 /// Whether a tick over `lane` that began now would find something to do.
 pub(crate) fn has_work(scene: &Scene, state: &State, lane: usize) -> bool {
     let progress = state.store.progress(lane);
-    !planned(scene, &state.store, lane, progress, scene.now(state.clock)).is_empty()
+    !planned(scene, &state.store, lane, progress, Scene::now(state.clock)).is_empty()
 }
 
 /// The next thing that the planner `which` does.
 pub(crate) fn step(scene: &Scene, state: &mut State, which: usize) {
-    let now = scene.now(state.clock);
+    let now = Scene::now(state.clock);
     let planner = std::mem::replace(&mut state.planners[which], Planner::Idle);
     let (lane, writes) = match planner {
         Planner::Idle => return,

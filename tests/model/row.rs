@@ -115,8 +115,10 @@ pub(crate) fn hash_event<H: Hasher>(event: &Event, state: &mut H) {
                 .hash(state);
         }
         Event::Shrink { to, now } | Event::Close { to, now, .. } => (to, now).hash(state),
-        Event::Park { now, .. } | Event::Lapse { now, .. } => now.hash(state),
-        Event::Retry { now } | Event::Recover { now } => now.hash(state),
+        Event::Park { now, .. }
+        | Event::Lapse { now, .. }
+        | Event::Retry { now }
+        | Event::Recover { now } => now.hash(state),
         Event::Claim(_) | Event::Checkpoint(_) | Event::Complete { .. } | Event::Release(_) => {}
     }
 }

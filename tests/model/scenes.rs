@@ -14,6 +14,8 @@ use crate::vendor::{Record, Vendor};
 
 /// The vendor's time unit.
 const UNIT_MS: i64 = 1_000;
+/// The vendor's time unit where a window is split at its frontier.
+const FRONTIER_UNIT_MS: i64 = 30_000;
 /// How long a lease or a dispatch lasts.
 pub(crate) const LEASE_MS: i64 = 100_000;
 /// What one step of the clock is: more than any lease, and more than a sweep waits.
@@ -44,6 +46,7 @@ pub(crate) struct Scene {
     pub(crate) workers: usize,
     pub(crate) left: Budgets,
     pub(crate) may: Vec<May>,
+    pub(crate) is_wide: bool,
     /// What the first window has behind it.
     pub(crate) past: Past,
 }
@@ -110,15 +113,31 @@ impl Scene {
             planners: 2,
             workers: 2,
             left: Budgets {
-                ticks: 3,
-                planner_stops: 1,
+                ticks: 2,
                 clock: 1,
                 crashes: 1,
-                lost_replies: 1,
                 ..Budgets::default()
             },
             may: vec![],
+            is_wide: false,
             past: Past::None,
+        }
+    }
+
+    /// One window, and claims of it that come late, twice, or whose reply is lost.
+    pub(crate) fn claims() -> Self {
+        Self {
+            name: "claims",
+            end: seconds(2),
+            left: Budgets {
+                ticks: 2,
+                clock: 1,
+                late_claims: 1,
+                lost_replies: 1,
+                yields: 1,
+                ..Budgets::default()
+            },
+            ..Self::windows()
         }
     }
 
@@ -126,9 +145,9 @@ impl Scene {
     pub(crate) fn holes() -> Self {
         Self {
             name: "holes",
+            slots: 0,
             left: Budgets {
-                ticks: 3,
-                planner_stops: 1,
+                ticks: 2,
                 failures: 1,
                 rejections: 1,
                 retries: 1,
@@ -144,9 +163,9 @@ impl Scene {
     pub(crate) fn halves() -> Self {
         Self {
             name: "halves",
+            slots: 0,
             left: Budgets {
-                ticks: 3,
-                planner_stops: 1,
+                ticks: 2,
                 clock: 1,
                 too_large: 1,
                 ..Budgets::default()
@@ -157,22 +176,32 @@ impl Scene {
     }
 
     /// A window that never finishes in one run, from a vendor with this strict order. Two of its
-    /// records share a time unit.
+    /// records share a time unit, and that is where it is split.
     pub(crate) fn frontier(order: Order) -> Self {
-        let mut policy = policy(4);
-        policy.strict_order = Some(order);
-        policy.max_open_windows = 6;
+        // Twelve units, of which the first pages cover seven: the rest becomes a few windows.
+        let width = 12 * FRONTIER_UNIT_MS / UNIT_MS;
+        let policy = Policy {
+            unit_ms: FRONTIER_UNIT_MS,
+            strict_order: Some(order),
+            max_open_windows: 6,
+            ..policy(width)
+        };
+        let halves = match order {
+            Order::OldestFirst => [0, 14, 15, 18],
+            Order::NewestFirst => [5, 8, 9, 22],
+        };
+        let times_ms = halves.map(|half| half * FRONTIER_UNIT_MS / 2);
         Self {
             name: match order {
                 Order::OldestFirst => "frontier, oldest first",
                 Order::NewestFirst => "frontier, newest first",
             },
             policy,
-            vendor: vendor(order, 1, &[0, 1_000, 1_500, 2_000, 3_000]),
+            vendor: vendor(order, 1, &times_ms),
+            end: seconds(width),
+            slots: 0,
             left: Budgets {
-                ticks: 3,
-                planner_stops: 1,
-                clock: 1,
+                ticks: 2,
                 overruns: 1,
                 rejections: 1,
                 ..Budgets::default()
@@ -181,6 +210,34 @@ impl Scene {
             past: Past::Overrun,
             ..Self::windows()
         }
+    }
+
+    /// The same window, whose worker is stopped or outlives its lease.
+    pub(crate) fn expiry(order: Order) -> Self {
+        Self {
+            name: match order {
+                Order::OldestFirst => "expiry, oldest first",
+                Order::NewestFirst => "expiry, newest first",
+            },
+            left: Budgets {
+                ticks: 2,
+                clock: 1,
+                crashes: 1,
+                ..Budgets::default()
+            },
+            ..Self::frontier(order)
+        }
+    }
+
+    /// The same scene with more going wrong in one history: for searches that may take minutes.
+    pub(crate) fn wide(mut self) -> Self {
+        self.left.planner_stops = 1;
+        if self.policy.strict_order.is_some() {
+            self.left.clock = 1;
+        }
+        self.slots = 1;
+        self.is_wide = true;
+        self
     }
 
     /// A record that is published late, and a sweep that finds it.
@@ -195,8 +252,7 @@ impl Scene {
             vendor,
             sweep_after_ms: Some(LEASE_MS),
             left: Budgets {
-                ticks: 4,
-                planner_stops: 1,
+                ticks: 3,
                 clock: 2,
                 crashes: 1,
                 ..Budgets::default()
@@ -222,7 +278,7 @@ impl Scene {
     }
 
     /// The time at a step of the clock.
-    pub(crate) fn now(&self, clock: u8) -> Timestamp {
+    pub(crate) fn now(clock: u8) -> Timestamp {
         Timestamp::from_ms(OPENS_MS + i64::from(clock) * STEP_MS)
     }
 
@@ -266,7 +322,7 @@ impl Scene {
     }
 
     fn lane(&self, lane: Lane) -> store::Lane {
-        let now = self.now(0);
+        let now = Self::now(0);
         let start = Timestamp::from_ms(0);
         let timeline = Self::timeline(lane);
         let progress = Progress::begin(timeline, start, None, &self.policy, now);
@@ -285,7 +341,7 @@ impl Scene {
             from: Timestamp::from_ms(0),
         };
         let to = id.from.plus_ms(self.policy.initial_ms);
-        let window = Window::new(id, to, self.now(0)).expect("a window has a width");
+        let window = Window::new(id, to, Self::now(0)).expect("a window has a width");
         match self.past {
             Past::None => None,
             Past::Troubled => Some(Window {

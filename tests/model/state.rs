@@ -50,7 +50,7 @@ pub(crate) enum Write {
         event: Event,
     },
     Create {
-        row: Row,
+        row: Box<Row>,
         /// Whether it is part of a split: then one that exists with the same end is as good.
         part: bool,
     },
@@ -125,7 +125,7 @@ pub(crate) enum Worker {
     },
     Holds {
         lane: usize,
-        grip: Grip,
+        grip: Box<Grip>,
         /// What a sweep knows to be delivered; `None` before it has looked.
         known: Option<Vec<u8>>,
         page: Option<InHand>,

@@ -75,13 +75,13 @@ impl Store {
         (lane, from): (usize, Timestamp),
         guard: &Guard,
         event: &Event,
-    ) -> Result<Window, Option<Window>> {
+    ) -> Result<Window, Option<Box<Window>>> {
         let Some(current) = self.window(lane, from) else {
             return Err(None);
         };
         let moved = guard.check(current).and_then(|()| current.apply(event));
         let Ok(next) = moved else {
-            return Err(Some(current.clone()));
+            return Err(Some(Box::new(current.clone())));
         };
         if let Err(violation) = check_move(current, &next) {
             self.fault = self.fault.or(Some(violation.id));

@@ -55,7 +55,7 @@ fn held(state: &State, which: usize) -> Option<Held> {
 fn hold(state: &mut State, which: usize, held: Held) {
     state.workers[which] = Worker::Holds {
         lane: held.lane,
-        grip: Grip(held.lease),
+        grip: Box::new(Grip(held.lease)),
         known: held.known,
         page: held.page,
     };
@@ -74,11 +74,11 @@ pub(crate) fn tell(state: &mut State, which: usize, lane: usize, from: Timestamp
 }
 
 /// Asks for the window it was told of. When `lost`, no reply comes, and it asks again later.
-pub(crate) fn claim(scene: &Scene, state: &mut State, which: usize, lost: bool, tally: &Tally) {
+pub(crate) fn claim(state: &mut State, which: usize, lost: bool, tally: &Tally) {
     let Worker::Asks { lane, from, epoch } = state.workers[which] else {
         return;
     };
-    let now = scene.now(state.clock);
+    let now = Scene::now(state.clock);
     let event = Event::Claim(Claim {
         epoch,
         owner: nonce(which),
@@ -94,7 +94,7 @@ pub(crate) fn claim(scene: &Scene, state: &mut State, which: usize, lost: bool, 
     let confirmed = made.is_err();
     let lease = match made {
         Ok(window) => Lease::held(window, &nonce(which)),
-        Err(current) => current.and_then(|current| Lease::held(current, &nonce(which))),
+        Err(current) => current.and_then(|current| Lease::held(*current, &nonce(which))),
     };
     let Some(lease) = lease else {
         tally.fenced();
@@ -138,7 +138,7 @@ pub(crate) fn fetch(scene: &Scene, state: &mut State, which: usize) {
     });
     hold(state, which, held);
     // One step with the delivery: what happens between the two changes nothing for anybody else.
-    if !broken(Break::CheckpointBeforeDelivery) && !broken(Break::RememberBeforeDelivery) {
+    if !broken(Break::CheckpointBeforeDelivery) {
         deliver(state, which);
     }
 }
@@ -196,8 +196,15 @@ pub(crate) fn remember(state: &mut State, which: usize) {
         pass: window.restarts,
         records: page.delivered.clone(),
     };
-    let same = |old: &Seen| (old.lane, old.from, old.page) == (seen.lane, seen.from, seen.page);
-    state.store.seen.retain(|old| !same(old));
+    // A worker that has outlived its lease may replace what its successor remembered of this page.
+    // A sweep then delivers again what is forgotten so.
+    let same = |old: &&Seen| (old.lane, old.from, old.page) == (seen.lane, seen.from, seen.page);
+    if let Some(old) = state.store.seen.iter().find(same).cloned() {
+        let kept = |id: &&u8| old.pass == seen.pass && seen.records.contains(id);
+        let forgotten = old.records.iter().filter(|id| !kept(id)).count();
+        state.margin += accounts::count(forgotten);
+        state.store.seen.remove(&old);
+    }
     state.store.seen.insert(seen);
 }
 
@@ -208,7 +215,7 @@ pub(crate) fn write(scene: &Scene, state: &mut State, which: usize, lost: bool, 
     };
     let Some(page) = &held.page else { return };
     let window = held.lease.window();
-    let last = checkpoint(scene, window, page, held.lane, scene.now(state.clock));
+    let last = checkpoint(scene, window, page, held.lane, Scene::now(state.clock));
     let completes = last.cursor.is_none();
     let event = if completes {
         Event::Complete {
@@ -222,7 +229,7 @@ pub(crate) fn write(scene: &Scene, state: &mut State, which: usize, lost: bool, 
     if lost {
         return;
     }
-    let mine = |current: Window| confirms(&held.lease, current, &last, completes);
+    let mine = |current: Box<Window>| confirms(&held.lease, *current, &last, completes);
     let confirmed = made.is_err();
     let Some(window) = made
         .or_else(|current| current.and_then(mine).ok_or(()))
@@ -298,7 +305,7 @@ fn checkpoint(
 }
 
 /// A write of the lease's holder. One that moves a window which another holds is a trespass.
-fn make(state: &mut State, held: &Held, event: &Event) -> Result<Window, Option<Window>> {
+fn make(state: &mut State, held: &Held, event: &Event) -> Result<Window, Option<Box<Window>>> {
     let place = (held.lane, held.lease.window().id.from);
     let current = state.store.window(place.0, place.1);
     let holds = current.is_some_and(|current| held.lease.still_holds(current));
@@ -331,7 +338,7 @@ pub(crate) fn release(scene: &Scene, state: &mut State, which: usize, end: End, 
         cause,
         not_before: None,
         error: None,
-        now: scene.now(state.clock),
+        now: Scene::now(state.clock),
     });
     match make(state, &held, &event) {
         Ok(after) => {

@@ -3,6 +3,8 @@
 use clap::Parser;
 use windlass_core::breaks::Break;
 
+use crate::scenarios::Scenario;
+
 /// Worlds when nobody says how many.
 pub(crate) const WORLDS: u64 = 100;
 /// Worlds that may pass before a protocol broken on purpose counts as not noticed.
@@ -37,6 +39,18 @@ pub(crate) struct Args {
     /// Print the whole history of that world
     #[arg(long, requires = "world")]
     pub(crate) trace: bool,
+    /// Play this scenario and print its figures
+    #[arg(long, value_name = "NAME", value_parser = parse_scenario,
+        conflicts_with_all = ["worlds", "seed", "world", "broken"])]
+    pub(crate) scenario: Option<Scenario>,
+    /// List the scenarios, one a line
+    #[arg(long)]
+    pub(crate) list_scenarios: bool,
+}
+
+fn parse_scenario(text: &str) -> Result<Scenario, String> {
+    let found = Scenario::ALL.into_iter().find(|it| it.name() == text);
+    found.ok_or_else(|| "no such scenario; see --list-scenarios".to_owned())
 }
 
 fn parse_break(text: &str) -> Result<Break, String> {
@@ -78,6 +92,15 @@ mod tests {
         ] {
             assert!(parse(words).is_err(), "{words}");
         }
+    }
+
+    #[test]
+    fn every_scenario_has_a_name_that_finds_it() {
+        for scenario in Scenario::ALL {
+            let args = parse(&format!("--scenario {}", scenario.name())).unwrap();
+            assert_eq!(args.scenario, Some(scenario));
+        }
+        assert!(parse("--scenario nothing-known").is_err());
     }
 
     #[test]

@@ -3,8 +3,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use windlass_core::ids::{SourceName, Timeline, WindowId};
-use windlass_core::source::SourceDefinition;
+use windlass_core::ids::{RateGroup, SourceName, Timeline, WindowId};
+use windlass_core::limits;
+use windlass_core::source::{RateGate, SourceDefinition};
 use windlass_core::time::Timestamp;
 use windlass_core::transition::{Cause, Release};
 use windlass_core::window::Window;
@@ -18,6 +19,8 @@ pub(crate) struct Books {
     pub(crate) lanes: BTreeMap<Timeline, LaneBook>,
     /// By source.
     pub(crate) sources: BTreeMap<SourceName, SourceBook>,
+    /// By rate group.
+    pub(crate) gates: BTreeMap<RateGroup, GateBook>,
     /// Ticks that ended by themselves.
     pub(crate) ticks: u64,
     /// Worker invocations that began.
@@ -59,8 +62,15 @@ pub(crate) struct SourceBook {
     pub(crate) settle_ms: i64,
     /// The time unit of its vendor.
     pub(crate) unit_ms: i64,
-    /// The longest its vendor was said to keep records.
-    pub(crate) kept_ms: Option<i64>,
+}
+
+/// A gate that was closed.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct GateBook {
+    /// Since when it has been, without a pause.
+    pub(crate) since: Timestamp,
+    /// Until when it is.
+    pub(crate) until: Timestamp,
 }
 
 impl WindowBook {
@@ -80,9 +90,22 @@ impl Books {
             .or_insert(SourceBook {
                 settle_ms: policy.settle_ms,
                 unit_ms: policy.unit_ms,
-                kept_ms: policy.max_lookback_ms,
             });
         book.settle_ms = book.settle_ms.min(policy.settle_ms);
+    }
+
+    /// A gate is closed at `now`.
+    pub(crate) fn closed(&mut self, gate: &RateGate, now: Timestamp) {
+        let new = GateBook {
+            since: now,
+            until: gate.not_before,
+        };
+        let book = self.gates.entry(gate.group.clone()).or_insert(new);
+        // A machine whose clock is fast may have found it open already.
+        if book.until <= now.plus_ms(limits::CLOCK_SKEW_MS) {
+            *book = new;
+        }
+        book.until = book.until.max(gate.not_before);
     }
 
     /// A worker has taken `window`.

@@ -55,6 +55,17 @@ impl CheckedStore {
         Err(StateError::Unknown(format!("{what} never arrived")))
     }
 
+    /// Looks whether a holder's write was its own to make (promise P4).
+    fn held(&self, what: &str, before: Option<&Window>, lease: &Lease) {
+        let lost = before.is_none_or(|before| !lease.still_holds(before))
+            || before.is_some_and(|before| before.owner.as_ref() != Some(lease.owner()));
+        if lost {
+            let id = &lease.window().id;
+            self.world
+                .violate(format_args!("{what} of {id} by a worker that had lost it"));
+        }
+    }
+
     /// Looks at a move that was made.
     fn moved(&self, what: &str, before: Option<Window>, after: &Window) {
         let world = &self.world;
@@ -246,6 +257,13 @@ impl StateStore for CheckedStore {
         self.never_arrives("claim")?;
         let before = self.stored(id).await;
         let lease = self.inner().claim(id, claim).await?;
+        if before
+            .as_ref()
+            .is_none_or(|before| before.epoch != claim.epoch)
+        {
+            self.world
+                .violate(format_args!("claim of {id} at an epoch that had passed"));
+        }
         self.world.books().claimed(lease.window());
         self.moved("claim", before, lease.window());
         Ok(lease)
@@ -255,6 +273,7 @@ impl StateStore for CheckedStore {
         self.never_arrives("checkpoint")?;
         let before = self.stored(&lease.window().id).await;
         let next = self.inner().checkpoint(lease, checkpoint).await?;
+        self.held("checkpoint", before.as_ref(), lease);
         self.moved("checkpoint", before, next.window());
         Ok(next)
     }
@@ -268,6 +287,7 @@ impl StateStore for CheckedStore {
         self.never_arrives("complete")?;
         let before = self.stored(&lease.window().id).await;
         let done = self.inner().complete(lease, last, history_ms).await?;
+        self.held("complete", before.as_ref(), lease);
         self.world.books().completed(&done);
         self.moved("complete", before, &done);
         self.truths.is_settled(&self.world, &done);
@@ -279,6 +299,7 @@ impl StateStore for CheckedStore {
         self.never_arrives("release")?;
         let before = self.stored(&lease.window().id).await;
         let released = self.inner().release(lease, release).await?;
+        self.held("release", before.as_ref(), lease);
         self.world.note(format_args!(
             "because {:?} {}",
             release.cause,
@@ -295,6 +316,12 @@ impl StateStore for CheckedStore {
         self.never_arrives("decision")?;
         let before = self.stored(&seen.id).await;
         let next = self.inner().decide(seen, event).await?;
+        let as_seen = |before: &Window| (before.epoch, before.status) == (seen.epoch, seen.status);
+        if !before.as_ref().is_some_and(as_seen) {
+            let what = event.name();
+            self.world
+                .violate(format_args!("{what} of {} as it was before", seen.id));
+        }
         if let Event::Park { reason, .. } = event {
             let deserved = seen.is_exhausted() || reason.starts_with("has to be split");
             self.world.note(format_args!("parked because {reason}"));
@@ -319,7 +346,9 @@ impl StateStore for CheckedStore {
             "gate {} until {}: {}",
             gate.group, gate.not_before, gate.reason
         ));
-        self.inner().close_rate_gate(gate, now).await
+        self.inner().close_rate_gate(gate, now).await?;
+        self.world.books().closed(gate, crate::true_time::now());
+        Ok(())
     }
 
     async fn expire_history(&self, now: Timestamp) -> Result<u64, StateError> {

@@ -21,6 +21,7 @@ mod replays;
 mod report;
 mod run;
 mod runner;
+mod scenarios;
 mod shrink;
 #[cfg(test)]
 mod sim_tests;
@@ -43,6 +44,7 @@ use windlass_core::system::SystemClock;
 use crate::args::{Args, WORLDS, WORLDS_BROKEN};
 use crate::report::Reduced;
 use crate::runner::{Failure, Summary, run_caught, run_many, shrunk};
+use crate::scenarios::Scenario;
 use crate::spec::WorldSpec;
 
 fn main() -> ExitCode {
@@ -51,6 +53,10 @@ fn main() -> ExitCode {
     let mut out = io::stdout().lock();
     let held = if args.list_breaks {
         list_breaks(&mut out).map(|()| true)
+    } else if args.list_scenarios {
+        list_scenarios(&mut out).map(|()| true)
+    } else if let Some(scenario) = args.scenario {
+        play(&mut out, scenario, args.json)
     } else if let Some(seed) = args.world {
         one(&mut out, &args, seed)
     } else {
@@ -67,6 +73,20 @@ fn list_breaks(out: &mut impl Write) -> io::Result<()> {
     Break::ALL
         .iter()
         .try_for_each(|way| writeln!(out, "{}", way.name()))
+}
+
+fn list_scenarios(out: &mut impl Write) -> io::Result<()> {
+    Scenario::ALL
+        .iter()
+        .try_for_each(|scenario| writeln!(out, "{}", scenario.name()))
+}
+
+/// Plays a scenario, and says whether it could be played.
+fn play(out: &mut impl Write, scenario: Scenario, as_json: bool) -> io::Result<bool> {
+    match scenario.play(as_json) {
+        Ok(text) => write!(out, "{text}").map(|()| true),
+        Err(error) => writeln!(io::stderr(), "{}: {error:#}", scenario.name()).map(|()| false),
+    }
 }
 
 /// Runs one world, and says whether everything held.

@@ -25,6 +25,10 @@ pub(crate) enum What {
     VendorFaults,
     /// The stream fails as its spec says.
     StreamFaults,
+    /// Every request to the n-th vendor meets the same fault.
+    VendorOutage { vendor: usize },
+    /// Every call of the stream meets the same fault.
+    StreamOutage,
     /// Calls of the state are refused, or their replies lost, so many of a hundred.
     StoreFaults { percent: u64 },
     /// Calls of the state take up to so long.
@@ -87,8 +91,13 @@ impl Op {
     }
 }
 
-/// Draws the operations of a world whose faults last `faults_ms`, with `sources` sources.
-pub(crate) fn draw(rng: &mut fastrand::Rng, faults_ms: i64, sources: usize) -> Vec<Op> {
+/// Draws the operations of a world whose faults last `faults_ms`, with so many vendors and sources.
+pub(crate) fn draw(
+    rng: &mut fastrand::Rng,
+    faults_ms: i64,
+    vendors: usize,
+    sources: usize,
+) -> Vec<Op> {
     let whole = |what| Op {
         at_ms: 0,
         for_ms: faults_ms,
@@ -109,7 +118,7 @@ pub(crate) fn draw(rng: &mut fastrand::Rng, faults_ms: i64, sources: usize) -> V
             _ => *pick(rng, &[20 * MINUTE_MS, 2 * HOUR_MS, faults_ms]),
         };
         let for_ms = rng.i64(MINUTE_MS..=longest_ms).min(faults_ms - at_ms);
-        let what = trouble(rng, kind);
+        let what = trouble(rng, kind, vendors);
         ops.push(Op {
             at_ms,
             for_ms,
@@ -123,10 +132,10 @@ pub(crate) fn draw(rng: &mut fastrand::Rng, faults_ms: i64, sources: usize) -> V
     ops
 }
 
-const KINDS: u8 = 13;
+const KINDS: u8 = 15;
 const NO_TICKS: u8 = 12;
 
-fn trouble(rng: &mut fastrand::Rng, kind: u8) -> What {
+fn trouble(rng: &mut fastrand::Rng, kind: u8, vendors: usize) -> What {
     let percent = *pick(rng, &[3, 10, 30, 60]);
     // Past a lease, short of one, and far past it.
     let ms = *pick(
@@ -155,7 +164,11 @@ fn trouble(rng: &mut fastrand::Rng, kind: u8) -> What {
         11 => What::OverlapTicks {
             ticks: rng.u64(2..=4),
         },
-        _ => What::NoTicks,
+        NO_TICKS => What::NoTicks,
+        13 => What::StreamOutage,
+        _ => What::VendorOutage {
+            vendor: rng.usize(..vendors),
+        },
     }
 }
 

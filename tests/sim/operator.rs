@@ -1,5 +1,5 @@
-//! The people of a world: they apply definitions with changes, hold sources back, and mend what is
-//! parked or blocked.
+//! What happens to a world at a certain time: people apply definitions with changes, hold sources
+//! back, and mend what is parked or blocked; vendors and streams have outages.
 
 use std::sync::{Arc, Mutex};
 
@@ -13,13 +13,16 @@ use windlass_state::StateStore;
 
 use crate::clock::wait_until;
 use crate::op::{Change, Op, What};
+use crate::stream::{Stream, StreamFault};
 use crate::true_time;
+use crate::vendor::Vendor;
 use crate::world::{World, lock};
 
 /// Whoever acts on a world's sources.
 #[derive(Debug)]
 pub(crate) struct Operator {
     world: Arc<World>,
+    outside: Outside,
     definitions: Mutex<Vec<SourceDefinition>>,
     /// What is still to be done, the next last.
     agenda: Mutex<Vec<(Timestamp, Act)>>,
@@ -31,13 +34,31 @@ enum Act {
     Apply(usize, Change),
     Hold(usize, bool),
     Mend,
+    VendorOutage(usize, Timestamp),
+    StreamOutage(Timestamp),
+}
+
+/// Whom it happens to, beside the state.
+#[derive(Debug)]
+pub(crate) struct Outside {
+    pub(crate) vendors: Vec<Arc<Vendor>>,
+    pub(crate) stream: Arc<Stream>,
 }
 
 impl Operator {
     /// An operator of the sources that `definitions` define, who does what the operations of
     /// `world` say.
-    pub(crate) fn new(world: Arc<World>, definitions: Vec<SourceDefinition>) -> Self {
+    pub(crate) fn new(
+        world: Arc<World>,
+        outside: Outside,
+        definitions: Vec<SourceDefinition>,
+    ) -> Self {
+        let end = |op: &Op| true_time::WORLD_EPOCH.plus_ms(op.at_ms + op.for_ms);
         let acts = |op: &Op| match op.what {
+            What::VendorOutage { vendor } => {
+                vec![(op.at_ms, Act::VendorOutage(vendor, end(op)))]
+            }
+            What::StreamOutage => vec![(op.at_ms, Act::StreamOutage(end(op)))],
             What::Apply { source, change } => vec![(op.at_ms, Act::Apply(source, change))],
             What::Hold { source } => vec![
                 (op.at_ms, Act::Hold(source, true)),
@@ -50,6 +71,7 @@ impl Operator {
         agenda.reverse();
         Self {
             world,
+            outside,
             definitions: Mutex::new(definitions),
             agenda: Mutex::new(agenda),
         }
@@ -154,7 +176,22 @@ impl Operator {
                 }
             }
             Act::Mend => self.mend().await,
+            Act::VendorOutage(vendor, until) => {
+                if let Some(vendor) = self.outside.vendors.get(vendor) {
+                    let kinds = &vendor.spec().kinds;
+                    vendor.trouble(kinds[self.one_of(kinds.len())], until);
+                }
+            }
+            Act::StreamOutage(until) => {
+                let kinds = StreamFault::ALL;
+                let fault = kinds[self.one_of(kinds.len())];
+                self.outside.stream.trouble(fault, until);
+            }
         }
+    }
+
+    fn one_of(&self, count: usize) -> usize {
+        usize::try_from(self.world.below(count as u64)).unwrap_or(0)
     }
 
     async fn apply(&self, definition: &SourceDefinition) -> Result<(), String> {
@@ -191,6 +228,8 @@ fn changed(definition: &SourceDefinition, change: Change) -> SourceDefinition {
             let slower = |pace: u32| (pace * percent / 100).max(1);
             policy.requests_per_minute = policy.requests_per_minute.map(slower);
         }
+        // A source without sweeps may be one that cannot have any.
+        Change::Sweeps { .. } if policy.sweeps_ms.is_empty() => {}
         Change::Sweeps { first_ms } => {
             policy.sweeps_ms = if first_ms > 0 {
                 vec![first_ms]

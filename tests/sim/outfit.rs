@@ -5,26 +5,56 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
 use secrecy::SecretString;
-use windlass_connectors::{Client, Connector, Credentials};
+use windlass_connectors::{
+    ApiRequest, ApiResponse, Client, Connector, Credentials, Transport, TransportError,
+};
 use windlass_core::clock::{Clock, Entropy};
-use windlass_core::ids::SourceName;
+use windlass_core::ids::{RateGroup, SourceName};
+use windlass_core::limits;
 use windlass_core::source::SourceRecord;
 use windlass_sink::aws::StreamSink;
 use windlass_worker::{Gear, Outfit, OutfitError};
 
 use crate::vendor::{Vendor, VendorTransport};
-use crate::world::lock;
+use crate::world::{World, lock};
 
 /// How each source is reached.
 #[derive(Debug)]
 pub(crate) struct Supplies {
     /// Its connector and its vendor.
     pub(crate) vendors: BTreeMap<SourceName, (Connector, Arc<Vendor>)>,
+    /// Where it is noted when a vendor is asked that may not be.
+    pub(crate) world: Arc<World>,
     /// Where all records go.
     pub(crate) sink: Arc<StreamSink>,
 }
 
-type SimGear = Gear<VendorTransport, StreamSink>;
+type SimGear = Gear<WatchedTransport, StreamSink>;
+
+/// A vendor's transport with a look at the gate of its rate group (promise P5).
+#[derive(Debug, Clone)]
+pub(crate) struct WatchedTransport {
+    inner: VendorTransport,
+    group: RateGroup,
+    world: Arc<World>,
+}
+
+impl Transport for WatchedTransport {
+    async fn send(&self, request: &ApiRequest) -> Result<ApiResponse, TransportError> {
+        let closed_ms = self.world.closed_ms(&self.group);
+        if closed_ms > GATE_MS_MAX {
+            self.world.violate(format_args!(
+                "{} was asked {closed_ms} ms after its gate had closed",
+                self.group
+            ));
+        }
+        self.inner.send(request).await
+    }
+}
+
+/// How long after a gate has closed a request may still be made, in milliseconds: the age that
+/// knowledge of the gate may have, and what slow calls of the state and a slow page add.
+const GATE_MS_MAX: i64 = limits::GATE_READ_MS + 25_000;
 
 /// The outfit of one environment: clients are kept for its life.
 #[derive(Debug)]
@@ -52,7 +82,7 @@ impl SimOutfit {
 }
 
 impl Outfit for SimOutfit {
-    type Transport = VendorTransport;
+    type Transport = WatchedTransport;
     type Sink = StreamSink;
 
     async fn outfit(&self, source: &SourceRecord) -> Result<SimGear, OutfitError> {
@@ -69,7 +99,11 @@ impl Outfit for SimOutfit {
         let client = Client::new(
             connector.clone(),
             credentials,
-            vendor.transport(),
+            WatchedTransport {
+                inner: vendor.transport(),
+                group: source.definition.policy.rate_group.clone(),
+                world: Arc::clone(&self.supplies.world),
+            },
             Arc::clone(&self.clock),
             Arc::clone(&self.entropy),
         );

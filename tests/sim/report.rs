@@ -1,6 +1,7 @@
 //! What is printed: one JSON object, or a table and, of the first world that failed, everything that
 //! is needed to repeat it.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use serde_json::json;
@@ -23,7 +24,7 @@ pub(crate) struct Reduced<'a> {
 
 /// The summary as one line of JSON.
 pub(crate) fn as_json(summary: &Summary, seed: u64, broken: Option<Break>, ms: i64) -> String {
-    let Summary { total, first, .. } = summary;
+    let Summary { total, .. } = summary;
     let faults: u64 = total.faults.values().sum();
     let object = json!({
         "seed": seed,
@@ -41,12 +42,20 @@ pub(crate) fn as_json(summary: &Summary, seed: u64, broken: Option<Break>, ms: i
         "virtual_days": days(total.virtual_ms),
         "seconds": seconds(ms),
         "broken": broken.map(Break::name),
-        "first_failed": first.as_ref().map(|failure| json!({
-            "seed": failure.spec.seed,
-            "violations": failure.outcome.violations,
-        })),
+        "first_violations": listed(summary),
     });
     object.to_string()
+}
+
+/// Failed worlds that are listed, at most.
+const FAILURES_LISTED: usize = 40;
+
+/// The first violation of each failed world, by its seed.
+fn listed(summary: &Summary) -> BTreeMap<String, &str> {
+    let listed = summary.failures.iter().take(FAILURES_LISTED);
+    listed
+        .map(|(seed, problem)| (seed.to_string(), problem.as_str()))
+        .collect()
 }
 
 /// The summary for people.
@@ -69,6 +78,9 @@ pub(crate) fn as_table(summary: &Summary, seed: u64, ms: i64) -> String {
     let mut text = String::new();
     for (name, value) in rows {
         text.push_str(&format!("{name:<24}{value:>16}\n"));
+    }
+    for (seed, problem) in listed(summary) {
+        text.push_str(&format!("world {seed}: {problem}\n"));
     }
     text
 }

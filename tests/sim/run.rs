@@ -19,7 +19,7 @@ use crate::clock::{SimClock, wait_until};
 use crate::ends::{self, Tally};
 use crate::lambda::Lambda;
 use crate::op::What;
-use crate::operator::Operator;
+use crate::operator::{Operator, Outside};
 use crate::outfit::Supplies;
 use crate::spec::WorldSpec;
 use crate::stream::{Stream, StreamSpec};
@@ -133,6 +133,7 @@ impl Scene {
         let truths = Arc::new(Truths::new(truths, Arc::clone(&stream)));
         let supplies = Arc::new(Supplies {
             vendors: supplies,
+            world: Arc::clone(world),
             sink: Arc::new(sink),
         });
         let store = CheckedStore::new(Arc::clone(world), Arc::clone(&truths));
@@ -143,7 +144,14 @@ impl Scene {
             lambda: Arc::clone(&lambda),
             tasks_per_invocation: spec.tasks_per_invocation,
         };
-        let operator = Operator::new(Arc::clone(world), definitions);
+        let operator = Operator::new(
+            Arc::clone(world),
+            Outside {
+                vendors: vendors.clone(),
+                stream: Arc::clone(&stream),
+            },
+            definitions,
+        );
         operator.apply_all().await?;
         Ok(Self {
             world: Arc::clone(world),

@@ -1,5 +1,6 @@
 //! Many worlds, on as many threads as there are processors, each world on one of them.
 
+use std::collections::BTreeMap;
 use std::num::NonZero;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Mutex;
@@ -35,12 +36,17 @@ pub(crate) struct Summary {
     pub(crate) first: Option<Failure>,
     /// How many failed.
     pub(crate) failed: u64,
+    /// Seeds of failed worlds with the first violation of each, ascending.
+    pub(crate) failures: BTreeMap<u64, String>,
 }
 
 impl Summary {
     fn add(&mut self, spec: WorldSpec, outcome: Outcome) {
         self.worlds += 1;
         self.failed += u64::from(!outcome.violations.is_empty());
+        if let Some(problem) = outcome.violations.first() {
+            self.failures.insert(spec.seed, problem.clone());
+        }
         self.total.absorb(&outcome);
         let is_first = |first: &Failure| first.spec.seed > spec.seed;
         if !outcome.violations.is_empty() && self.first.as_ref().is_none_or(is_first) {

@@ -72,12 +72,16 @@ impl WorldSpec {
                     &[2 * HOUR_MS, 6 * HOUR_MS],
                 ],
             );
+            if !sweeps.is_empty() && vendor.late_per_mille > 0 {
+                // One of a hundred is too few for sweeps that are interrupted.
+                vendor.late_per_mille = *pick(rng, &[10, 60, 200]);
+            }
             for feed in 0..vendor.feeds {
                 settings.push(SourceSettings::draw(rng, number, feed, &vendor, sweeps));
             }
             vendors.push(vendor);
         }
-        let ops = op::draw(rng, faults_ms, settings.len());
+        let ops = op::draw(rng, faults_ms, vendors.len(), settings.len());
         Self {
             seed,
             faults_ms,
@@ -111,7 +115,9 @@ impl SourceSettings {
     ) -> Self {
         let min_ms = *pick(rng, &[MINUTE_MS, 5 * MINUTE_MS, 30 * MINUTE_MS]);
         let kept_ms = spec.retention.map_or(i64::MAX, |kept| kept.kept_ms);
-        let fits = |after_ms: &i64| *after_ms > spec.settle_ms && *after_ms < kept_ms;
+        // Where bounds filter on arrival nothing can be late, and sweeps have nothing to find.
+        let fits =
+            |after_ms: &i64| !spec.arrival && *after_ms > spec.settle_ms && *after_ms < kept_ms;
         Self {
             vendor,
             feed,

@@ -18,13 +18,13 @@ use aws_config::stalled_stream_protection::StalledStreamProtectionConfig;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
-use windlass_core::time::{HOUR_MS, MINUTE_MS};
+use windlass_core::Timestamp;
 use windlass_sink::destination::{Destination, Stream as StreamName};
 
 use self::call::Network;
-use self::fault::{StreamFault, StreamFaults};
+pub(crate) use self::fault::StreamFault;
+use self::fault::StreamFaults;
 pub(crate) use self::lines::Delivered;
-use crate::true_time;
 
 /// Where rejects go.
 const REJECTS: &str = "s3://audit-lake/rejects";
@@ -42,8 +42,6 @@ pub(crate) struct StreamSpec {
     pub(crate) faults_per_mille: u32,
     /// Which faults these are; each is as likely as the others.
     pub(crate) kinds: Vec<StreamFault>,
-    /// When every call meets the same fault, until the stream is quiet.
-    pub(crate) outages: Vec<StreamOutage>,
     /// What must not be in any line, such as a vendor's credential.
     pub(crate) canaries: Vec<String>,
 }
@@ -56,7 +54,6 @@ impl StreamSpec {
             latency_ms: 5..=40,
             faults_per_mille: 0,
             kinds: StreamFault::ALL.to_vec(),
-            outages: Vec::new(),
             canaries: Vec::new(),
         }
     }
@@ -69,35 +66,9 @@ impl StreamSpec {
         spec.kinds.truncate(rng.usize(1..=StreamFault::ALL.len()));
         let slowest = *rng.choice(&[30, 200, 1_500]).unwrap_or(&30);
         spec.latency_ms = slowest / 10..=slowest;
-        for _ in 0..*rng.choice(&[0, 0, 0, 1, 2]).unwrap_or(&0) {
-            spec.outages.push(StreamOutage {
-                after_ms: rng.i64(0..36 * HOUR_MS),
-                length_ms: rng.i64(MINUTE_MS..2 * HOUR_MS),
-                fault: *rng.choice(&OUTAGES).unwrap_or(&StreamFault::Broken),
-            });
-        }
         spec
     }
 }
-
-/// A while in which no call is acknowledged.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct StreamOutage {
-    /// When it begins, in milliseconds from the world's begin.
-    pub(crate) after_ms: i64,
-    /// How long it lasts, in milliseconds.
-    pub(crate) length_ms: i64,
-    /// What every call meets.
-    pub(crate) fault: StreamFault,
-}
-
-/// What an outage looks like.
-const OUTAGES: [StreamFault; 4] = [
-    StreamFault::Throttled,
-    StreamFault::Broken,
-    StreamFault::HangupBefore,
-    StreamFault::HangupAfter,
-];
 
 /// A stream and everything it has taken.
 #[derive(Debug)]
@@ -120,7 +91,7 @@ impl Stream {
     pub(crate) fn new(spec: StreamSpec, seed: u64) -> Arc<Self> {
         let state = State {
             latency: fastrand::Rng::with_seed(seed),
-            faults: StreamFaults::new(&spec, true_time::now(), seed.wrapping_add(1)),
+            faults: StreamFaults::new(&spec, seed.wrapping_add(1)),
             delivered: Vec::new(),
             unheard: 0,
             violations: Vec::new(),
@@ -159,6 +130,11 @@ impl Stream {
     /// Faults stop.
     pub(crate) fn quiet(&self) {
         self.state().faults.stop();
+    }
+
+    /// Every call meets `fault` from now until `until`.
+    pub(crate) fn trouble(&self, fault: StreamFault, until: Timestamp) {
+        self.state().faults.trouble(fault, until);
     }
 
     /// The lines taken after the first `seen`, in the order in which they were.

@@ -225,7 +225,9 @@ impl Truths {
             return;
         };
         let kept_ms = truth.vendor.spec().retention.map(|kept| kept.kept_ms);
-        let now = true_time::now().plus_ms(SKEW_MS_MAX + SECOND_MS);
+        // Bounds are whole units.
+        let slack_ms = SKEW_MS_MAX + SECOND_MS + truth.policy.unit_ms;
+        let now = true_time::now().plus_ms(slack_ms);
         let oldest = kept_ms.map(|kept_ms| now.minus_ms(kept_ms));
         for span in &progress.unavailable {
             if oldest.is_none_or(|oldest| span.to() > oldest) {

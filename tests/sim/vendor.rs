@@ -25,6 +25,7 @@ use windlass_connectors::http::{Transport, TransportError};
 use windlass_core::Timestamp;
 
 pub(crate) use self::events::Truth;
+pub(crate) use self::fault::Fault;
 use self::fault::Faults;
 use self::limit::SlidingMinute;
 use self::listing::Listing;
@@ -70,7 +71,7 @@ impl Vendor {
         let truth = events.iter().map(|it| it.truth(spec.shape)).collect();
         let state = State {
             latency: fastrand::Rng::with_seed(seed.wrapping_add(1)),
-            faults: Faults::new(&spec, begin, seed.wrapping_add(2)),
+            faults: Faults::new(&spec, seed.wrapping_add(2)),
             minute: SlidingMinute::default(),
             tokens_given: 0,
             used: BTreeSet::new(),
@@ -116,6 +117,12 @@ impl Vendor {
     /// work, and records that are published late.
     pub(crate) fn quiet(&self) {
         self.state().faults.stop();
+    }
+
+    /// Every request meets `fault` from now until `until`: an outage, a limit that somebody else uses
+    /// up.
+    pub(crate) fn trouble(&self, fault: Fault, until: Timestamp) {
+        self.state().faults.trouble(fault, until);
     }
 
     /// Every record it has or will have, by time.

@@ -4,10 +4,10 @@
 use std::collections::BTreeMap;
 use std::fmt::Display;
 use std::hash::{DefaultHasher, Hasher};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use windlass_core::Timestamp;
+use windlass_core::{RateGroup, Timestamp};
 use windlass_state::MemoryStore;
 
 use crate::books::Books;
@@ -26,7 +26,6 @@ pub(crate) struct World {
     ops: Vec<Op>,
     quiet: AtomicBool,
     dice: Mutex<fastrand::Rng>,
-    numbers: AtomicU64,
     faults: Mutex<BTreeMap<&'static str, u64>>,
     trace: Mutex<Trace>,
     violations: Mutex<Vec<String>>,
@@ -48,7 +47,6 @@ impl World {
             ops,
             quiet: AtomicBool::new(false),
             dice: Mutex::new(fastrand::Rng::with_seed(seed ^ 0x5eed_d1ce)),
-            numbers: AtomicU64::new(0),
             faults: Mutex::default(),
             trace: Mutex::new(Trace {
                 hash: DefaultHasher::new(),
@@ -94,11 +92,6 @@ impl World {
     /// A number below `end`, which is above 0.
     pub(crate) fn below(&self, end: u64) -> u64 {
         lock(&self.dice).u64(..end)
-    }
-
-    /// A number of a process that no other has.
-    pub(crate) fn number(&self) -> u64 {
-        self.numbers.fetch_add(1, Ordering::SeqCst)
     }
 
     /// The clock of a new machine.
@@ -165,6 +158,21 @@ impl World {
     /// Whether everything has held so far.
     pub(crate) fn holds(&self) -> bool {
         lock(&self.violations).is_empty()
+    }
+
+    /// For how many milliseconds the gate of `group` has been closed, as every machine's clock sees
+    /// it: 0 when some of them may take it for open. A frozen worker may ask what it had looked at
+    /// before, so where workers freeze nothing is said.
+    pub(crate) fn closed_ms(&self, group: &RateGroup) -> i64 {
+        let freezes = |op: &Op| matches!(op.what, What::FreezeWorkers { .. });
+        if self.ops.iter().any(freezes) {
+            return 0;
+        }
+        let now = true_time::now();
+        let books = self.books();
+        let gate = books.gates.get(group);
+        let closed = gate.filter(|gate| gate.until > now.plus_ms(2 * SKEW_MS_MAX));
+        closed.map_or(0, |gate| now.ms_since(gate.since))
     }
 
     /// What has been counted for the checks.

@@ -3,7 +3,7 @@
 use std::panic::AssertUnwindSafe;
 
 use futures_util::FutureExt;
-use windlass_core::ids::{RateGroup, WindowId};
+use windlass_core::ids::{RateGroup, SourceName, WindowId};
 use windlass_core::lease::Lease;
 use windlass_core::retry::stored_backoff_ms;
 use windlass_core::source::{Blocked, SourceRecord};
@@ -13,7 +13,7 @@ use windlass_core::transition::{Cause, Claim, Release};
 use windlass_core::{Owner, limits};
 use windlass_state::StateStore;
 
-use crate::next::next_ready;
+use crate::next::Next;
 use crate::pace::{interval_ms, is_slow};
 use crate::pages::Run;
 use crate::permit::{NotNow, Permit};
@@ -22,8 +22,9 @@ use crate::told::Trouble;
 use crate::{Budget, Outcome, Outfit, OutfitError, Report, Worker};
 
 impl<S: StateStore, O: Outfit> Worker<S, O> {
-    /// Does the windows of `task`, then further ready windows of its source while time is left.
-    /// The source's definition is read again before each window.
+    /// Does the windows of `task`, then further ready windows of its source while time is left, and
+    /// in a crowded rate group those of its other sources. The source's definition is read again
+    /// before each window.
     pub async fn run(&self, task: &Task, budget: Budget) -> Report {
         let mut report = self.run_named(task, budget).await;
         if report.windows.is_empty() || report.state_failure().is_some() {
@@ -34,7 +35,13 @@ impl<S: StateStore, O: Outfit> Worker<S, O> {
             && !self.seams.stop.is_requested()
         {
             match self.next_for(task, budget).await {
-                Some((id, epoch)) => self.run_one(task, &id, epoch, budget, &mut report).await,
+                Some((source, id, epoch)) => {
+                    let task = Task {
+                        source,
+                        ..task.clone()
+                    };
+                    self.run_one(&task, &id, epoch, budget, &mut report).await;
+                }
                 None => break,
             }
         }
@@ -69,17 +76,24 @@ impl<S: StateStore, O: Outfit> Worker<S, O> {
         report
     }
 
-    async fn next_for(&self, task: &Task, budget: Budget) -> Option<(WindowId, u64)> {
+    async fn next_for(&self, task: &Task, budget: Budget) -> Option<(SourceName, WindowId, u64)> {
         let now = self.now();
-        let window = next_ready(&self.store, &self.permits.slots, task, now)
-            .await
-            .unwrap_or_else(|error| {
-                tracing::warn!(source = %task.source, %error, "no further window was looked for");
-                None
-            })?;
-        budget
-            .has_time(now, window.slowest_page_ms)
-            .then_some((window.id, window.epoch))
+        let next = Next {
+            store: &self.store,
+            slots: &self.permits.slots,
+            shard: task.shard,
+            now,
+        };
+        let random = self.seams.entropy.next_u64();
+        let window = next.after(task, random).await.unwrap_or_else(|error| {
+            tracing::warn!(source = %task.source, %error, "no further window was looked for");
+            None
+        })?;
+        budget.has_time(now, window.slowest_page_ms).then_some((
+            window.id.timeline.source.clone(),
+            window.id,
+            window.epoch,
+        ))
     }
 
     async fn run_one(

@@ -142,6 +142,7 @@ fn without_token(text: &str, token: Option<&str>) -> String {
         for value in written.chain(meant) {
             if value.chars().count() >= TOKEN_CHARS_MIN {
                 clean = clean.replace(value.as_ref(), "***");
+                clean = clean.replace(&escaped(&value), "***");
             }
         }
     }

@@ -164,6 +164,14 @@ fn the_vendors_words_are_short_on_one_line_and_without_the_token() {
         "a value may be said as the link has it"
     );
     assert_eq!(
+        without_token(
+            "after abc%2Fdef is gone",
+            Some("https://a.test/?after=abc/def")
+        ),
+        "after *** is gone",
+        "or as another link would have it"
+    );
+    assert_eq!(
         without_token("no page a%2Fb%3D or a/b=", Some("a/b=")),
         "no page *** or ***",
         "a token may be said as the request had it"

@@ -115,3 +115,7 @@ impl Builder<'_> {
         to
     }
 }
+
+#[cfg(test)]
+#[path = "sweep_lane_tests.rs"]
+mod tests;

@@ -118,3 +118,7 @@ pub(super) fn keep_in_sight(
     }
     kept
 }
+
+#[cfg(test)]
+#[path = "splits_tests.rs"]
+mod tests;

@@ -119,3 +119,7 @@ mod tests {
         assert_eq!(spans.len(), limits::UNAVAILABLE_MAX - 1);
     }
 }
+
+#[cfg(test)]
+#[path = "lapse_tests.rs"]
+mod lapse_tests;

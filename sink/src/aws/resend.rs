@@ -4,6 +4,7 @@
 use std::future::Future;
 
 use bytes::Bytes;
+use windlass_core::breaks::{Break, broken};
 
 use super::error::CallError;
 use super::patience::Patience;
@@ -107,6 +108,7 @@ fn settle(pending: &mut Vec<&Entry>, answers: Vec<Answer>, usage: &Usage) -> Str
             usage.sent(entry.lines, entry.data.len(), entry.billed_bytes);
             false
         }
+        Some(Err(_)) if broken(Break::IgnoreRefusedRecords) => false,
         Some(Err(reason)) => {
             problem = reason;
             true

@@ -59,9 +59,12 @@ pub(super) fn check(
         }
     }
     let page_size = truth.vendor.spec().page_size as u64;
+    // A token of an earlier run leads back unnoticed, and forward again from there.
+    let circles = truth.vendor.faults().get("vendor_token_circle").copied();
     let mut excess = 0;
     for (family, repeats) in &families {
-        excess += beyond(&books, family, repeats, page_size);
+        let back = circles.unwrap_or(0) * repeats.records.len() as u64;
+        excess += beyond(&books, family, repeats, page_size).saturating_sub(back);
     }
     drop(books);
     for problem in problems {

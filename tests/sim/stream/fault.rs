@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use windlass_core::{Span, Timestamp};
+use windlass_core::Timestamp;
 
 use super::StreamSpec;
 
@@ -65,37 +65,36 @@ pub(super) struct StreamFaults {
     rng: fastrand::Rng,
     per_mille: u32,
     kinds: Vec<StreamFault>,
-    /// What every call meets from one instant to another.
-    outages: Vec<(StreamFault, Span)>,
+    /// What every call meets until an instant.
+    trouble: Option<(StreamFault, Timestamp)>,
     struck: BTreeMap<&'static str, u64>,
 }
 
 impl StreamFaults {
-    pub(super) fn new(spec: &StreamSpec, begin: Timestamp, seed: u64) -> Self {
-        let outages = spec.outages.iter().filter_map(|it| {
-            let from = begin.plus_ms(it.after_ms);
-            let span = Span::new(from, from.plus_ms(it.length_ms)).ok()?;
-            Some((it.fault, span))
-        });
+    pub(super) fn new(spec: &StreamSpec, seed: u64) -> Self {
         Self {
             rng: fastrand::Rng::with_seed(seed),
             per_mille: spec.faults_per_mille,
             kinds: spec.kinds.clone(),
-            outages: outages.collect(),
+            trouble: None,
             struck: BTreeMap::new(),
         }
     }
 
     pub(super) fn stop(&mut self) {
-        self.per_mille = 0;
-        self.outages.clear();
+        (self.per_mille, self.trouble) = (0, None);
+    }
+
+    /// Lets every call meet `fault` until `until`.
+    pub(super) fn trouble(&mut self, fault: StreamFault, until: Timestamp) {
+        self.trouble = Some((fault, until));
     }
 
     /// What happens to a call that arrives `now`, if anything.
     pub(super) fn draw(&mut self, now: Timestamp) -> Option<StreamFault> {
-        let outage = self.outages.iter().find(|(_, span)| span.contains(now));
-        let fault = match outage {
-            Some((fault, _)) => *fault,
+        let trouble = self.trouble.filter(|(_, until)| now < *until);
+        let fault = match trouble {
+            Some((fault, _)) => fault,
             _ if self.rng.u32(0..1_000) < self.per_mille => *self.rng.choice(&self.kinds)?,
             _ => return None,
         };

@@ -124,12 +124,8 @@ async fn in_an_outage_a_page_fails_and_a_quiet_stream_takes_everything() {
     true_time::begin();
     let mut spec = StreamSpec::plain();
     spec.faults_per_mille = 1_000;
-    spec.outages.push(StreamOutage {
-        after_ms: 0,
-        length_ms: HOUR_MS,
-        fault: StreamFault::Broken,
-    });
     let stream = Stream::new(spec, 3);
+    stream.trouble(StreamFault::Broken, true_time::now().plus_ms(HOUR_MS));
     let (sink, batch) = (sink(&stream).await, page(0, 10));
     assert!(write(&sink, &batch).await.is_err());
     assert!(stream.delivered_from(0).is_empty());

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use windlass_core::{Span, Timestamp};
+use windlass_core::Timestamp;
 
 use super::spec::{Shape, VendorSpec};
 
@@ -116,40 +116,39 @@ pub(super) struct Faults {
     about_tokens_max: u32,
     /// Those about tokens so far, by what was asked for.
     about_tokens: BTreeMap<u64, u32>,
-    /// What every request meets from one instant to another.
-    outages: Vec<(Fault, Span)>,
+    /// What every request meets until an instant.
+    trouble: Option<(Fault, Timestamp)>,
     struck: BTreeMap<&'static str, u64>,
 }
 
 impl Faults {
-    pub(super) fn new(spec: &VendorSpec, begin: Timestamp, seed: u64) -> Self {
-        let outages = spec.outages.iter().filter_map(|it| {
-            let from = begin.plus_ms(it.after_ms);
-            let span = Span::new(from, from.plus_ms(it.length_ms)).ok()?;
-            Some((it.fault, span))
-        });
+    pub(super) fn new(spec: &VendorSpec, seed: u64) -> Self {
         Self {
             rng: fastrand::Rng::with_seed(seed),
             per_mille: spec.faults_per_mille,
             kinds: spec.kinds.clone(),
             about_tokens_max: spec.token_faults_max,
             about_tokens: BTreeMap::new(),
-            outages: outages.collect(),
+            trouble: None,
             struck: BTreeMap::new(),
         }
     }
 
     /// No more of them.
     pub(super) fn stop(&mut self) {
-        self.per_mille = 0;
-        self.outages.clear();
+        (self.per_mille, self.trouble) = (0, None);
+    }
+
+    /// Lets every request meet `fault` until `until`.
+    pub(super) fn trouble(&mut self, fault: Fault, until: Timestamp) {
+        self.trouble = Some((fault, until));
     }
 
     /// What happens to a request that arrives `now` for the listing `of`, if anything.
     pub(super) fn draw(&mut self, now: Timestamp, of: u64, has_token: bool) -> Option<Fault> {
-        let outage = self.outages.iter().find(|(_, span)| span.contains(now));
-        let fault = if let Some((fault, _)) = outage {
-            *fault
+        let trouble = self.trouble.filter(|(_, until)| now < *until);
+        let fault = if let Some((fault, _)) = trouble {
+            fault
         } else if self.rng.u32(0..1_000) < self.per_mille {
             *self.rng.choice(&self.kinds)?
         } else {

@@ -70,27 +70,6 @@ pub(crate) struct RateLimit {
     pub(crate) declared: Option<u32>,
 }
 
-/// A while in which no request gets a page.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Outage {
-    /// When it begins, in milliseconds from the world's begin.
-    pub(crate) after_ms: i64,
-    /// How long it lasts, in milliseconds.
-    pub(crate) length_ms: i64,
-    /// What every request meets.
-    pub(crate) fault: Fault,
-}
-
-/// What an outage looks like.
-const OUTAGES: [Fault; 6] = [
-    Fault::Connect,
-    Fault::Reset,
-    Fault::Error500,
-    Fault::Error503,
-    Fault::RetryBare,
-    Fault::Stall,
-];
-
 /// Sweeps that a vendor may ask for, in milliseconds: short, so that worlds of a few days see them.
 const SWEEPS_MS: [&[i64]; 4] = [
     &[2 * HOUR_MS],
@@ -176,8 +155,6 @@ pub(crate) struct VendorSpec {
     pub(crate) faults_per_mille: u32,
     /// Which faults these are; each is as likely as the others.
     pub(crate) kinds: Vec<Fault>,
-    /// When every request meets the same fault, until the vendor is quiet.
-    pub(crate) outages: Vec<Outage>,
 }
 
 impl VendorSpec {
@@ -225,7 +202,6 @@ impl VendorSpec {
             echoes: false,
             faults_per_mille: 0,
             kinds: Fault::of(shape),
-            outages: Vec::new(),
         }
     }
 
@@ -329,13 +305,6 @@ impl VendorSpec {
         rng.shuffle(&mut kinds);
         kinds.truncate(rng.usize(1..=kinds.len()));
         self.kinds = kinds;
-        for _ in 0..*pick(rng, &[0, 0, 0, 1, 2]) {
-            self.outages.push(Outage {
-                after_ms: rng.i64(0..36 * HOUR_MS),
-                length_ms: rng.i64(5 * MINUTE_MS..6 * HOUR_MS),
-                fault: *pick(rng, &OUTAGES),
-            });
-        }
     }
 }
 

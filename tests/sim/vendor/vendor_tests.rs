@@ -8,8 +8,7 @@ use windlass_core::Span;
 use windlass_core::retry::FailureClass;
 use windlass_core::time::{DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS};
 
-use super::fault::Fault;
-use super::spec::{Outage, RateLimit, Retention, RetentionReply, Rule, Shape, TokenKind};
+use super::spec::{RateLimit, Retention, RetentionReply, Rule, Shape, TokenKind};
 use super::*;
 
 /// A source of a vendor, asked the way a worker asks.
@@ -202,17 +201,13 @@ async fn every_fault_is_counted_and_is_of_the_class_that_its_shape_declares() {
             };
             let mut spec = VendorSpec::plain(shape);
             spec.echoes = true;
-            spec.outages.push(Outage {
-                after_ms: DAY_MS + HOUR_MS,
-                length_ms: HOUR_MS,
-                fault,
-            });
             let source = source(spec, 3);
             pass(DAY_MS).await;
             let all = source.all();
             let first = source.fetch(all, None).await.unwrap().next;
             let second = source.fetch(all, first.as_deref()).await.unwrap().next;
-            pass(HOUR_MS).await;
+            let until = true_time::now().plus_ms(HOUR_MS);
+            source.vendor.trouble(fault, until);
             let met = source.fetch(all, second.as_deref()).await;
             let what = format!("{shape:?} {fault:?}: {met:?}");
             assert_eq!(met.as_ref().err().map(|it| it.class), class, "{what}");

@@ -106,6 +106,13 @@ impl Table {
         items.iter().map(WindowRow::read).collect()
     }
 
+    /// Every window of the first pass, sweeps left out.
+    pub async fn live_windows(&self) -> anyhow::Result<Vec<WindowRow>> {
+        let mut windows = self.windows().await?;
+        windows.retain(|row| row.lane == "live");
+        Ok(windows)
+    }
+
     /// Every text of the table, for searching: no secret may be in it.
     pub async fn dump(&self) -> anyhow::Result<String> {
         Ok(serde_json::to_string(&self.items("").await?)?)
@@ -117,6 +124,8 @@ impl Table {
 pub struct WindowRow {
     /// Its source.
     pub source: String,
+    /// Its lane.
+    pub lane: String,
     /// Its span.
     pub from: Timestamp,
     /// Its span's end.
@@ -142,6 +151,7 @@ impl WindowRow {
         let last_error = item.get("last_error").and_then(Value::as_str);
         Ok(Self {
             source: text(item, "source")?.to_owned(),
+            lane: text(item, "lane")?.to_owned(),
             from: text(item, "from")?.parse()?,
             to: text(item, "to")?.parse()?,
             status: text(item, "status")?.to_owned(),

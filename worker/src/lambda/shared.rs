@@ -17,15 +17,8 @@ pub(super) async fn run_side_by_side<S: StateStore, O: Outfit>(
     tasks: &[Task],
     budget: Budget,
 ) -> Vec<Report> {
-    let run = |(place, task)| async move {
-        if place >= limits::TASKS_AT_ONCE_MAX && !budget.has_time(worker.now(), 0) {
-            return None;
-        }
-        // Boxed: a run is one large future.
-        Some(Box::pin(worker.run_named(task, budget)).await)
-    };
     let reports = stream::iter(tasks.iter().enumerate())
-        .map(run)
+        .map(|(place, task)| run_one_of(worker, place, task, budget))
         .buffer_unordered(limits::TASKS_AT_ONCE_MAX);
     let reports: Vec<_> = reports.filter_map(std::future::ready).collect().await;
     let left = tasks.len() - reports.len();
@@ -33,6 +26,24 @@ pub(super) async fn run_side_by_side<S: StateStore, O: Outfit>(
         tracing::info!(left, "tasks left dispatched: the invocation's time is over");
     }
     reports
+}
+
+/// Does the task at `place`, if there is time. A crowded group has more to do than was named.
+async fn run_one_of<S: StateStore, O: Outfit>(
+    worker: &Worker<S, O>,
+    place: usize,
+    task: &Task,
+    budget: Budget,
+) -> Option<Report> {
+    if place >= limits::TASKS_AT_ONCE_MAX && !budget.has_time(worker.now(), 0) {
+        return None;
+    }
+    // Boxed: a run is one large future.
+    Some(if task.crowded {
+        Box::pin(worker.run(task, budget)).await
+    } else {
+        Box::pin(worker.run_named(task, budget)).await
+    })
 }
 
 #[cfg(test)]
@@ -94,6 +105,7 @@ mod tests {
                 }],
                 requests_per_minute: None,
                 shares_turns: false,
+                crowded: false,
             });
         }
         let slow = move |operation, _| match operation {

@@ -236,6 +236,7 @@ impl Bench {
             }],
             requests_per_minute: self.pace,
             shares_turns: self.shares_turns,
+            crowded: false,
         }
     }
 

@@ -136,6 +136,7 @@ async fn keep_working(
             }],
             requests_per_minute: Some(60),
             shares_turns: true,
+            crowded: false,
             ..bench.task().await
         };
         let outcome = only(worker.run_named(&task, Budget::killed_at(end)).await);

@@ -1,0 +1,122 @@
+//! Windows that lapse while they wait, and the unavailable spans they leave.
+
+use super::super::world::{World, hours, policy};
+use super::super::{Situation, plan};
+use crate::source::Policy;
+use crate::span::Span;
+use crate::time::{DAY_MS, HOUR_MS};
+use crate::window::Status;
+
+/// Windows of an hour from a vendor that keeps two days, all of them ready.
+fn world() -> World {
+    let policy = Policy {
+        initial_ms: HOUR_MS,
+        max_ms: HOUR_MS,
+        max_lookback_ms: Some(2 * DAY_MS),
+        ..policy()
+    };
+    let mut world = World::new(policy, None, hours(40));
+    world.tick();
+    for window in world.windows.values_mut() {
+        window.status = Status::Ready;
+        window.lease_until = None;
+    }
+    world
+}
+
+#[test]
+fn windows_that_the_vendor_dropped_unread_lapse_and_their_span_is_unavailable() {
+    let mut world = world();
+    world.now = hours(51);
+    let plan = world.plan();
+    let lapsed: Vec<_> = plan.lapse.iter().map(|it| it.seen.id.from).collect();
+    assert_eq!(lapsed, [hours(0), hours(1), hours(2)]);
+    let next = plan.progress.as_ref().unwrap();
+    assert_eq!(next.unavailable, [Span::new(hours(0), hours(3)).unwrap()]);
+    // What lapses is not sent to a worker, and the marks that say so are stored first.
+    assert!(plan.dispatch.iter().all(|it| it.seen.id.from >= hours(3)));
+    assert_eq!(plan.lapse[0].event.name(), "lapse");
+}
+
+#[test]
+fn a_stop_before_the_windows_lapse_is_made_up_for_by_the_next_tick() {
+    let mut world = world();
+    world.now = hours(51);
+    world.progress = world.plan().progress.unwrap();
+    let again = world.plan();
+    assert_eq!(again.lapse.len(), 3);
+    for moved in &again.lapse {
+        let done = world.windows[&moved.seen.id.from]
+            .apply(&moved.event)
+            .unwrap();
+        world.windows.insert(done.id.from, done);
+    }
+    assert!(world.plan().lapse.is_empty());
+    assert_eq!(world.complete_through(), hours(3));
+}
+
+#[test]
+fn what_was_begun_or_waits_for_its_split_does_not_lapse() {
+    let mut world = world();
+    world.windows.get_mut(&hours(0)).unwrap().page = 1;
+    world.windows.get_mut(&hours(1)).unwrap().split_at = Some(hours(1).plus_ms(HOUR_MS / 2));
+    world.windows.get_mut(&hours(2)).unwrap().status = Status::Parked;
+    world.now = hours(52);
+    let lapsed: Vec<_> = world
+        .plan()
+        .lapse
+        .iter()
+        .map(|it| it.seen.id.from)
+        .collect();
+    assert_eq!(lapsed, [hours(3)]);
+}
+
+#[test]
+fn a_hole_behind_the_marks_that_is_tried_again_too_late_lapses() {
+    let mut world = world();
+    world.set(0, Status::Parked);
+    world.tick();
+    assert_eq!(world.progress.behind, [hours(0)]);
+    world.set(0, Status::Ready);
+    world.now = hours(49);
+    let plan = world.plan();
+    assert_eq!(plan.lapse[0].seen.id.from, hours(0));
+    assert!(plan.dispatch.iter().all(|it| it.seen.id.from != hours(0)));
+}
+
+#[test]
+fn nothing_lapses_of_a_source_that_does_not_run() {
+    let mut world = world();
+    world.now = hours(60);
+    let (open, behind) = (world.open(), world.behind());
+    let plan = plan(&Situation {
+        progress: &world.progress,
+        policy: &world.policy,
+        end: None,
+        open: &open,
+        behind: &behind,
+        ledger: None,
+        active: false,
+        slots: 2,
+        dispatch_until: world.now,
+        now: world.now,
+    });
+    assert!(plan.lapse.is_empty() && plan.progress.is_none());
+}
+
+#[test]
+fn a_window_that_a_worker_took_before_it_could_lapse_is_not_forgotten() {
+    let mut world = world();
+    world.now = hours(49);
+    let plan = world.plan();
+    assert_eq!(plan.lapse[0].seen.id.from, hours(0));
+    world.progress = plan.progress.unwrap();
+    world.set(0, Status::Running);
+    world.windows.get_mut(&hours(0)).unwrap().lease_until = Some(hours(1_000));
+    for _ in 0..3 {
+        world.tick();
+        let open = world.progress.open_from <= hours(0);
+        assert!(open || world.progress.behind.contains(&hours(0)));
+    }
+    assert_eq!(world.complete_through(), hours(0));
+}

@@ -1,0 +1,163 @@
+//! A sweep lane as the planner carves it along the ledger of the live lane.
+
+use super::super::world::{hours, policy};
+use super::super::{Plan, Situation, plan};
+use crate::ids::{Lane, Timeline};
+use crate::progress::Progress;
+use crate::source::Policy;
+use crate::sweep::Ledger;
+use crate::time::{DAY_MS, Timestamp};
+use crate::window::{Status, Window};
+
+fn timeline(lane: Lane) -> Timeline {
+    Timeline {
+        source: "okta".parse().unwrap(),
+        generation: "0123456789ab".parse().unwrap(),
+        lane,
+    }
+}
+
+struct Sweep {
+    policy: Policy,
+    progress: Progress,
+    live: Vec<Window>,
+    windows: Vec<Window>,
+    now: Timestamp,
+}
+
+impl Sweep {
+    /// Two days of live windows of six hours, each read as soon as it was over.
+    fn new() -> Self {
+        let policy = Policy {
+            sweeps_ms: vec![DAY_MS],
+            ..policy()
+        };
+        let live = (0..8).map(|n| {
+            let id = format!("okta/0123456789ab/live/{}", hours(6 * n));
+            let to = hours(6 * n + 6);
+            let done = Window::done(id.parse().unwrap(), to, 7 * DAY_MS, to).unwrap();
+            Window {
+                records: 100,
+                ..done
+            }
+        });
+        let start = Timestamp::from_ms(0);
+        let lane = timeline(Lane::Sweep(1));
+        Self {
+            progress: Progress::begin(lane, start, None, &policy, start),
+            policy,
+            live: live.collect(),
+            windows: Vec::new(),
+            now: hours(80),
+        }
+    }
+
+    fn plan(&self, through: Timestamp, with_ledger: bool) -> Plan {
+        let ledger = Ledger {
+            live: &self.live,
+            whole: true,
+            through,
+            after_ms: DAY_MS,
+        };
+        plan(&Situation {
+            progress: &self.progress,
+            policy: &self.policy,
+            end: None,
+            open: &self.windows,
+            behind: &[],
+            ledger: Some(&ledger).filter(|_| with_ledger),
+            active: true,
+            slots: 1,
+            dispatch_until: Timestamp::MAX,
+            now: self.now,
+        })
+    }
+
+    fn tick(&mut self) {
+        let plan = self.plan(hours(48), true);
+        self.windows.extend(plan.create);
+        self.progress = plan.progress.unwrap_or_else(|| self.progress.clone());
+    }
+}
+
+#[test]
+fn a_sweep_lane_follows_whole_live_windows_and_never_passes_what_is_delivered() {
+    let sweep = Sweep::new();
+    let plan = sweep.plan(hours(18), true);
+    let spans: Vec<_> = plan.create.iter().map(|it| (it.id.from, it.to)).collect();
+    let expected = [0, 6, 12].map(|from| (hours(from), hours(from + 6)));
+    assert_eq!(spans, expected);
+    assert!(
+        plan.create
+            .iter()
+            .all(|it| it.id.timeline.lane == Lane::Sweep(1))
+    );
+    assert_eq!(plan.progress.unwrap().scheduled_through, hours(18));
+    let dispatched = |it: &&Window| it.status == Status::Dispatched;
+    assert_eq!(plan.create.iter().filter(dispatched).count(), 1);
+}
+
+#[test]
+fn a_sweep_lane_without_a_ledger_stands_still() {
+    assert!(Sweep::new().plan(hours(48), false).is_empty());
+}
+
+#[test]
+fn what_a_sweep_passes_over_is_done_from_the_start_and_takes_no_slot() {
+    let mut sweep = Sweep::new();
+    sweep.live[0].remembered = false;
+    let plan = sweep.plan(hours(48), true);
+    assert_eq!(plan.create[0].status, Status::Done);
+    assert_eq!(
+        (plan.create[0].id.from, plan.create[0].to),
+        (hours(0), hours(6))
+    );
+    assert_eq!(plan.create[1].status, Status::Dispatched);
+}
+
+#[test]
+fn a_sweep_lane_keeps_to_the_open_limit() {
+    let mut sweep = Sweep::new();
+    sweep.policy.max_open_windows = 2;
+    sweep.tick();
+    assert_eq!(sweep.windows.len(), 2);
+    sweep.tick();
+    assert_eq!(sweep.windows.len(), 2);
+}
+
+#[test]
+fn sweep_windows_that_a_stopped_tick_left_are_adopted() {
+    let mut sweep = Sweep::new();
+    let first = sweep.plan(hours(48), true);
+    sweep.windows.extend(first.create.into_iter().take(2));
+    sweep.tick();
+    let froms: Vec<_> = sweep.windows.iter().map(|it| it.id.from).collect();
+    let all: Vec<_> = (0..8).map(|n| hours(6 * n)).collect();
+    assert_eq!(froms, all);
+    assert_eq!(sweep.progress.scheduled_through, hours(48));
+}
+
+#[test]
+fn what_finished_sweep_windows_found_is_counted_once_each() {
+    let mut sweep = Sweep::new();
+    sweep.tick();
+    for (window, late) in sweep.windows.iter_mut().zip([3, 5]) {
+        window.status = Status::Done;
+        window.records = late;
+        window.known = 97;
+    }
+    for _ in 0..2 {
+        sweep.tick();
+        assert_eq!((sweep.progress.late, sweep.progress.known), (8, 194));
+    }
+}
+
+#[test]
+fn a_sweep_lane_does_not_step_over_what_the_vendor_dropped_by_itself() {
+    let mut sweep = Sweep::new();
+    sweep.policy.max_lookback_ms = Some(3 * DAY_MS);
+    let plan = sweep.plan(hours(48), true);
+    assert!(plan.progress.as_ref().unwrap().unavailable.is_empty());
+    let passed = |it: &&Window| it.status == Status::Done;
+    assert_eq!(plan.create.iter().find(passed).unwrap().id.from, hours(0));
+}

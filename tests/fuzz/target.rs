@@ -1,0 +1,43 @@
+//! What is fed, and in what share.
+
+use crate::draw::Draw;
+use crate::input::Input;
+use crate::meter::Meter;
+use crate::{configuration, items, links, manifests, names, pages, replies, times, tokens, waits};
+
+/// One reader of what others wrote.
+pub(crate) trait Target {
+    /// Its name on the command line.
+    fn name(&self) -> &'static str;
+
+    /// How many of the inputs of a run over all targets it gets, beside the others' shares: less
+    /// where one input takes longer.
+    fn share(&self) -> u64;
+
+    /// An input.
+    fn input(&self, draw: &mut Draw) -> Input;
+
+    /// Feeds it, and says which property does not hold. Panics count by themselves.
+    fn check(&self, input: &Input, meter: &mut Meter) -> Result<(), String>;
+}
+
+/// All of them.
+pub(crate) fn all() -> Vec<Box<dyn Target>> {
+    vec![
+        Box::new(pages::PageSplitter::new()),
+        Box::new(replies::ReplyJudge::new()),
+        Box::new(tokens::NextToken::new()),
+        Box::new(links::LinkHeader::new()),
+        Box::new(waits::RetryAfter::new()),
+        Box::new(times::TimeFormats::new()),
+        Box::new(names::Names::new()),
+        Box::new(items::StateItems::new()),
+        Box::new(manifests::Manifests::new()),
+        Box::new(configuration::Configuration::new()),
+    ]
+}
+
+/// Fails with `problem` unless `holds`.
+pub(crate) fn expect(holds: bool, problem: impl FnOnce() -> String) -> Result<(), String> {
+    if holds { Ok(()) } else { Err(problem()) }
+}

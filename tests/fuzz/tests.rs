@@ -1,0 +1,104 @@
+//! The fuzzer at a small size, and that it notices what it is there to notice.
+
+use std::sync::{Mutex, PoisonError};
+
+use super::*;
+use crate::draw::Draw;
+use crate::input::Input;
+use crate::meter::Meter;
+use crate::target::Target;
+
+/// Memory is counted for the whole process, so tests that watch it take turns.
+static TURN: Mutex<()> = Mutex::new(());
+
+fn alone<T>(work: impl FnOnce() -> T) -> T {
+    let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+    run::keep_panics_quiet();
+    work()
+}
+
+fn fuzzed(arguments: &[&str]) -> Result<Report, String> {
+    let arguments = arguments.iter().map(|argument| (*argument).to_owned());
+    fuzz(&Options::parse(arguments)?)
+}
+
+#[test]
+fn thousands_of_damaged_inputs_neither_panic_nor_need_much_memory_nor_break_a_property() {
+    let report = alone(|| fuzzed(&["--inputs", "20000"]).unwrap());
+    // Said with the seeds, and not by this thread's panic alone.
+    assert!(report.is_clean(), "{report}\n{}", report.findings());
+    assert!(report.0.iter().all(|target| target.inputs > 0), "{report}");
+}
+
+#[test]
+fn the_same_seed_makes_the_same_input_and_another_one_another() {
+    for target in target::all() {
+        let input = |seed| target.input(&mut Draw::of(seed));
+        assert_eq!(input(7), input(7), "{}", target.name());
+        let others = (8..40).filter(|seed| input(*seed) != input(7)).count();
+        assert!(others > 16, "{}: {others}", target.name());
+    }
+}
+
+/// What goes wrong in it is what the input says.
+struct Broken;
+
+impl Target for Broken {
+    fn name(&self) -> &'static str {
+        "broken"
+    }
+
+    fn share(&self) -> u64 {
+        1
+    }
+
+    fn input(&self, draw: &mut Draw) -> Input {
+        Input::new([("what", vec![b"pmf."[draw.below(4)]])])
+    }
+
+    fn check(&self, input: &Input, meter: &mut Meter) -> Result<(), String> {
+        match input.bytes("what") {
+            b"p" => panic!("as the input says"),
+            b"m" => {
+                let grown = meter.watch(|| vec![1_u8; 2 * meter::GROWTH_BYTES]);
+                target::expect(grown.len() > 1, || "nothing".to_owned())
+            }
+            b"f" => Err("as the input says".to_owned()),
+            _ => Ok(()),
+        }
+    }
+}
+
+#[test]
+fn a_panic_a_hunger_for_memory_and_a_broken_property_are_each_counted_and_said_with_their_seed() {
+    let found = alone(|| run::run(&Broken, 100, 1, &SystemClock));
+    assert!(found.panics > 0 && found.over_memory > 0 && found.failures > 0);
+    let fine = found.inputs - found.panics - found.over_memory - found.failures;
+    assert!(fine > 0, "{found:?}");
+    let first = found.findings.first().unwrap().seed;
+    let again = alone(|| run::run(&Broken, 1, first, &SystemClock));
+    assert_eq!(again.findings.len(), 1, "the seed makes the finding again");
+    let report = Report(vec![found.clone()]);
+    assert!(!report.is_clean());
+    let said = report.findings();
+    assert!(said.contains("as the input says"), "{said}");
+    assert!(
+        said.contains(&format!("--seed {first} --inputs 1")),
+        "{said}"
+    );
+    let json = report.json();
+    assert_eq!(json["panics"], found.panics);
+    assert_eq!(json["over_memory"], found.over_memory);
+    assert_eq!(json["failures"], found.failures);
+    assert_eq!(json["by_target"]["broken"]["inputs"], 100);
+}
+
+#[test]
+fn an_unknown_target_or_argument_is_refused_with_those_there_are() {
+    let refused = alone(|| fuzzed(&["--target", "pages"]).unwrap_err());
+    assert!(refused.contains("page_splitter"), "{refused}");
+    for wrong in [&["--input", "1"][..], &["--seed"], &["--inputs", "many"]] {
+        let arguments = wrong.iter().map(|argument| (*argument).to_owned());
+        assert!(Options::parse(arguments).is_err(), "{wrong:?}");
+    }
+}

@@ -1,0 +1,60 @@
+//! Worlds with a purpose: each is fixed, runs the production engine under virtual time, and comes to
+//! figures that say what a mechanism is worth.
+
+mod burst;
+mod figures;
+mod late;
+mod log;
+mod manifest;
+mod retention;
+mod shared;
+mod stage;
+
+use figures::Figures;
+
+/// One of them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Scenario {
+    /// An hour of a hundred times as many records.
+    Burst,
+    /// Events that come late.
+    Late,
+    /// A request budget that workers share.
+    Shared,
+    /// A source that was stopped while its vendor forgets.
+    Retention,
+}
+
+impl Scenario {
+    /// All of them.
+    pub(crate) const ALL: [Self; 4] = [Self::Burst, Self::Late, Self::Shared, Self::Retention];
+
+    /// What it is called on the command line.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Burst => "burst",
+            Self::Late => "late",
+            Self::Shared => "shared",
+            Self::Retention => "retention",
+        }
+    }
+
+    /// Plays it, and gives its figures as a table, or as one JSON object.
+    pub(crate) fn play(self, as_json: bool) -> anyhow::Result<String> {
+        let figures = self.figures()?;
+        Ok(if as_json {
+            format!("{}\n", figures.as_json())
+        } else {
+            figures.as_table()
+        })
+    }
+
+    fn figures(self) -> anyhow::Result<Figures> {
+        match self {
+            Self::Burst => burst::figures(),
+            Self::Late => late::figures(),
+            Self::Shared => shared::figures(),
+            Self::Retention => retention::figures(),
+        }
+    }
+}

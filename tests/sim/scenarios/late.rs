@@ -1,0 +1,270 @@
+//! One event in a hundred comes late, by minutes to three days: everything arrives, once, and what
+//! is on time arrives as soon as without sweeps.
+
+#[cfg(test)]
+#[path = "late_tests.rs"]
+mod tests;
+
+use std::collections::BTreeMap;
+
+use serde_json::json;
+use windlass_core::ids::Lane;
+use windlass_core::lateness::{Found, found, proposed_settle_ms};
+use windlass_core::time::{DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS, Timestamp};
+use windlass_state::failing::Operation;
+
+use super::figures::{Figures, Row, ratio};
+use super::log::{Entry, Log, LogSpec};
+use super::stage::{SourceSpec, Stage, StageSpec, play};
+use crate::true_time::{self, WORLD_EPOCH};
+
+/// When settled time is read again.
+const SWEEPS_MS: [i64; 2] = [DAY_MS, 3 * DAY_MS];
+/// The vendor's `settle`.
+const SETTLE_MS: i64 = 10 * MINUTE_MS;
+/// The least and the most by which a late event is late.
+const LATE_MS: (f64, f64) = (2.0 * MINUTE_MS as f64, 3.0 * DAY_MS as f64);
+/// Of so many events one is late.
+const LATE_ONE_IN: u32 = 100;
+/// What an item of remembered ids has beside them, about, in bytes: its key and other attributes.
+const SEEN_ITEM_BYTES: u64 = 250;
+/// What one unit of writing covers, in bytes. Source: DynamoDB developer guide, capacity modes.
+const WRITE_UNIT_BYTES: u64 = 1024;
+
+/// Days with late events.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Days {
+    /// How long events keep coming.
+    pub(super) days: i64,
+    pub(super) events_per_day: i64,
+    pub(super) page_size: usize,
+    /// Whether settled time is read again.
+    pub(super) swept: bool,
+}
+
+/// What they came to.
+#[derive(Debug)]
+pub(super) struct Pulled {
+    pub(super) events: usize,
+    /// How many were published later than settle.
+    pub(super) late: usize,
+    pub(super) lost: usize,
+    pub(super) twice: usize,
+    /// From event to delivery, ascending, of what was published within settle.
+    pub(super) on_time_ms: Vec<i64>,
+    /// From publication to delivery, ascending, of what was published later.
+    pub(super) late_ms: Vec<i64>,
+    pub(super) live_pages: u64,
+    pub(super) sweep_pages: u64,
+    pub(super) sweep_windows: usize,
+    /// Items of remembered ids that were written, and their units.
+    pub(super) seen_items: u64,
+    pub(super) seen_units: u64,
+    /// All writes to the state, these included.
+    pub(super) writes: u64,
+    pub(super) found: Vec<Found>,
+    pub(super) proposed_settle_ms: Option<i64>,
+    pub(super) every_ms: i64,
+}
+
+impl Days {
+    /// The days that are shown.
+    const SHOWN: Self = Self {
+        days: 5,
+        events_per_day: 20_000,
+        page_size: 100,
+        swept: true,
+    };
+
+    fn entries(self) -> Vec<Entry> {
+        let mut rng = fastrand::Rng::with_seed(3);
+        let entry = |number: i64| {
+            let time = WORLD_EPOCH.plus_ms(number * DAY_MS / self.events_per_day);
+            let lag_ms = if rng.u32(0..LATE_ONE_IN) == 0 {
+                log_uniform(&mut rng)
+            } else {
+                rng.i64(0..3 * SECOND_MS)
+            };
+            Entry {
+                id: format!("e{number:07}"),
+                time,
+                published_at: time.plus_ms(lag_ms),
+            }
+        };
+        (0..self.days * self.events_per_day).map(entry).collect()
+    }
+
+    /// Lives until the last sweep has read the last event.
+    pub(super) fn pull(self) -> anyhow::Result<Pulled> {
+        play(self.live())
+    }
+
+    async fn live(self) -> anyhow::Result<Pulled> {
+        let spec = LogSpec {
+            settle_ms: SETTLE_MS,
+            page_size: self.page_size,
+            ..LogSpec::plain()
+        };
+        let vendor = Log::new(spec, vec![self.entries()]);
+        let sweeps_ms = if self.swept {
+            SWEEPS_MS.to_vec()
+        } else {
+            Vec::new()
+        };
+        let source = SourceSpec {
+            sweeps_ms,
+            ..SourceSpec::plain(&vendor)
+        };
+        let stage = Stage::build(StageSpec::DEPLOYED, std::slice::from_ref(&source)).await?;
+        stage.apply(&source).await?;
+        let end = WORLD_EPOCH.plus_ms(self.days * DAY_MS);
+        // The last sweep reads its newest time once there is a quarter of its age of it, at most
+        // the widest window.
+        let last = end.plus_ms(SWEEPS_MS[1] + SWEEPS_MS[1] / 4 + HOUR_MS);
+        while true_time::now() < last {
+            stage.tick(1).await?;
+        }
+        self.conclude(&stage, &source, vendor.entries(0)).await
+    }
+
+    async fn conclude(
+        self,
+        stage: &Stage,
+        source: &SourceSpec,
+        entries: &[Entry],
+    ) -> anyhow::Result<Pulled> {
+        let mut arrived: BTreeMap<String, Vec<Timestamp>> = BTreeMap::new();
+        for line in stage.delivered() {
+            arrived.entry(line.id).or_default().push(line.at);
+        }
+        let (mut lost, mut twice) = (0, 0);
+        let (mut on_time_ms, mut late_ms) = (Vec::new(), Vec::new());
+        for entry in entries {
+            let is_late = entry.published_at > entry.time.plus_ms(SETTLE_MS);
+            let times = arrived.get(&entry.id).map_or(&[][..], Vec::as_slice);
+            twice += times.len().saturating_sub(1);
+            match times.first() {
+                None => lost += 1,
+                Some(at) if is_late => late_ms.push(at.ms_since(entry.published_at)),
+                Some(at) => on_time_ms.push(at.ms_since(entry.time)),
+            }
+        }
+        on_time_ms.sort_unstable();
+        late_ms.sort_unstable();
+        let live = stage.windows(source, &Lane::Live).await?;
+        let mut sweeps = stage.windows(source, &Lane::Sweep(1)).await?;
+        sweeps.extend(stage.windows(source, &Lane::Sweep(2)).await?);
+        let read: Vec<_> = sweeps.iter().filter(|window| window.runs > 0).collect();
+        let policy = stage.policy(source)?;
+        let found = found(policy, &stage.lanes(source).await?);
+        let seen_items = stage.counts.of(Operation::Remember);
+        let all_pages = live.iter().chain(read.iter().copied());
+        let seen_units = all_pages.map(|window| seen_units(window.page, window.records));
+        Ok(Pulled {
+            events: entries.len(),
+            late: late(entries),
+            lost,
+            twice,
+            on_time_ms,
+            late_ms,
+            live_pages: live.iter().map(|window| window.page).sum(),
+            sweep_pages: read.iter().map(|window| window.page).sum(),
+            sweep_windows: read.len(),
+            seen_items,
+            seen_units: if self.swept { seen_units.sum() } else { 0 },
+            writes: stage.counts.writes(),
+            proposed_settle_ms: proposed_settle_ms(policy.settle_ms, &found),
+            found,
+            every_ms: policy.every_ms,
+        })
+    }
+}
+
+/// Units of writing of `pages` items that together hold the ids of `records`, which are spread
+/// over them evenly.
+fn seen_units(pages: u64, records: u64) -> u64 {
+    let bytes = SEEN_ITEM_BYTES + 8 * records.div_ceil(pages.max(1));
+    pages * bytes.div_ceil(WRITE_UNIT_BYTES)
+}
+
+fn late(entries: &[Entry]) -> usize {
+    let is_late = |entry: &&Entry| entry.published_at > entry.time.plus_ms(SETTLE_MS);
+    entries.iter().filter(is_late).count()
+}
+
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "milliseconds of three days"
+)]
+fn log_uniform(rng: &mut fastrand::Rng) -> i64 {
+    let (least, most) = LATE_MS;
+    (least * (most / least).powf(rng.f64())) as i64
+}
+
+/// The value below which so many of a hundred of `ascending` lie.
+pub(super) fn percentile(ascending: &[i64], percent: usize) -> i64 {
+    let last = ascending.len().saturating_sub(1);
+    ascending.get(last * percent / 100).copied().unwrap_or(0)
+}
+
+impl Pulled {
+    fn rows(&self) -> Vec<Row> {
+        let minutes = |ms: i64| json!(ratio(ms.unsigned_abs(), MINUTE_MS.unsigned_abs()));
+        let hours = |ms: i64| json!(ratio(ms.unsigned_abs(), HOUR_MS.unsigned_abs()));
+        let of_sweep = |number: usize| {
+            let found = self.found.get(number);
+            found.map(|found| format!("{} of {}", found.late, found.late + found.known))
+        };
+        vec![
+            ("events", json!(self.events)),
+            ("published later than settle", json!(self.late)),
+            ("lost", json!(self.lost)),
+            ("delivered again", json!(self.twice)),
+            (
+                "on time: median delay, min",
+                minutes(percentile(&self.on_time_ms, 50)),
+            ),
+            (
+                "on time: 99 %, min",
+                minutes(percentile(&self.on_time_ms, 99)),
+            ),
+            (
+                "on time: longest, min",
+                minutes(percentile(&self.on_time_ms, 100)),
+            ),
+            (
+                "late: median from publication, h",
+                hours(percentile(&self.late_ms, 50)),
+            ),
+            ("late: 99 %, h", hours(percentile(&self.late_ms, 99))),
+            ("late: longest, h", hours(percentile(&self.late_ms, 100))),
+            ("pages of the live lane", json!(self.live_pages)),
+            ("pages read again", json!(self.sweep_pages)),
+            ("windows of sweeps", json!(self.sweep_windows)),
+            ("items of remembered ids", json!(self.seen_items)),
+            ("their write units", json!(self.seen_units)),
+            ("writes to the state, all", json!(self.writes)),
+            ("late after 24 h, of compared", json!(of_sweep(0))),
+            ("late after 72 h, of compared", json!(of_sweep(1))),
+            (
+                "proposed settle, min",
+                json!(self.proposed_settle_ms.map(|ms| ms / MINUTE_MS)),
+            ),
+        ]
+    }
+}
+
+/// The figures: with and without sweeps.
+pub(super) fn figures() -> anyhow::Result<Figures> {
+    let swept = Days::SHOWN.pull()?;
+    let never = Days {
+        swept: false,
+        ..Days::SHOWN
+    };
+    let never = never.pull()?;
+    let variants = vec![
+        ("sweeps 24 h, 72 h", swept.rows()),
+        ("no sweeps", never.rows()),
+    ];
+    Ok(Figures::beside("late", variants))
+}

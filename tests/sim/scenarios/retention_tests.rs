@@ -1,0 +1,25 @@
+//! Both stops.
+
+use super::*;
+
+#[test]
+fn a_source_that_was_stopped_nearly_too_long_is_reported_goes_first_and_loses_nothing() {
+    let stopped_ms = 13 * DAY_MS / 2;
+    let rescue = Stop { stopped_ms }.rescue().unwrap();
+    assert!(rescue.warned_ms > Some(0), "{rescue:?}");
+    assert!(rescue.safe_after_ms.is_some(), "{rescue:?}");
+    assert!(rescue.others_before < rescue.requests, "{rescue:?}");
+    assert_eq!((rescue.lost, rescue.listed, rescue.dropped), (0, 0, 0));
+    assert!(rescue.unavailable.is_empty(), "{rescue:?}");
+}
+
+#[test]
+fn what_a_vendor_dropped_while_a_source_was_stopped_is_listed_and_the_rest_delivered() {
+    let stopped_ms = 8 * DAY_MS;
+    let rescue = Stop { stopped_ms }.rescue().unwrap();
+    assert!(rescue.warned_ms > Some(0), "{rescue:?}");
+    assert!(rescue.dropped > 1_000, "{rescue:?}");
+    assert_eq!((rescue.lost, rescue.wrongly_listed), (0, 0), "{rescue:?}");
+    // Besides what was gone by then, what goes while the rest is cut.
+    assert!(rescue.overlisted_ms <= 5 * MINUTE_MS, "{rescue:?}");
+}

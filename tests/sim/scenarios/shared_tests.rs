@@ -1,0 +1,43 @@
+//! The same for a few minutes.
+
+use super::*;
+
+const MINUTES: i64 = 12;
+
+#[test]
+fn three_workers_use_the_budget_as_fully_as_twenty_and_neither_passes_it() {
+    for workers in [20, 3] {
+        let asking = Crowd::of(workers, MINUTES).ask().unwrap();
+        assert!(asking.busiest <= 60, "{workers}: {asking:?}");
+        assert!(asking.average >= 55.0, "{workers}: {asking:?}");
+        assert_eq!(asking.refused, 0);
+    }
+}
+
+#[test]
+fn after_a_refusal_nobody_asks_until_the_wait_is_over() {
+    for workers in [20, 3] {
+        let crowd = Crowd {
+            refuses: true,
+            ..Crowd::of(workers, MINUTES)
+        };
+        let asking = crowd.ask().unwrap();
+        assert_eq!(asking.refused, 1, "{asking:?}");
+        assert_eq!(asking.in_the_wait, 0, "{asking:?}");
+        assert!(asking.busiest <= 60, "{asking:?}");
+    }
+}
+
+#[test]
+fn an_announced_budget_that_others_use_up_too_is_never_refused() {
+    for (workers, declared) in [(20, true), (3, true), (20, false), (3, false)] {
+        let crowd = Crowd {
+            announced: Some(HALF),
+            declared,
+            ..Crowd::of(workers, MINUTES)
+        };
+        let asking = crowd.ask().unwrap();
+        assert_eq!(asking.refused, 0, "{workers}, {declared}: {asking:?}");
+        assert!(asking.average > 15.0, "{workers}, {declared}: {asking:?}");
+    }
+}

@@ -1,0 +1,174 @@
+//! Workers in processes of their own: an asynchronous invocation for each, killed at its timeout.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use futures_util::future::BoxFuture;
+use futures_util::{StreamExt, stream};
+use secrecy::SecretString;
+use tokio::time::Instant;
+use windlass_connectors::{Client, Connector, Credentials};
+use windlass_core::clock::{Clock, Entropy, SeededEntropy};
+use windlass_core::ids::SourceName;
+use windlass_core::limits;
+use windlass_core::source::SourceRecord;
+use windlass_core::task::Task;
+use windlass_core::time::Timestamp;
+use windlass_orchestrator::{Dispatch, DispatchError};
+use windlass_sink::aws::StreamSink;
+use windlass_state::MemoryStore;
+use windlass_state::failing::FailingStore;
+use windlass_worker::{Budget, Gear, Outfit, OutfitError, Report, Seams, Stop, Worker};
+
+use super::counted::{Counts, counted};
+use crate::clock::{SimClock, wait_ms};
+use crate::mortal::{Ended, Fate, run};
+use crate::scenarios::log::Log;
+use crate::true_time;
+use crate::world::lock;
+
+/// How long an invocation takes to come, in milliseconds.
+const QUEUE_MS: i64 = 200;
+
+/// What a source is reached with.
+#[derive(Debug)]
+pub(super) struct Supplies {
+    pub(super) vendors: BTreeMap<SourceName, (Connector, Arc<Log>)>,
+    pub(super) sink: Arc<StreamSink>,
+}
+
+type StageWorker = Worker<FailingStore<MemoryStore>, StageOutfit>;
+
+/// The worker function.
+#[derive(Debug)]
+pub(super) struct Workers {
+    pub(super) supplies: Arc<Supplies>,
+    pub(super) store: MemoryStore,
+    pub(super) counts: Arc<Counts>,
+    /// When a worker is killed, in milliseconds after it began.
+    pub(super) timeout_ms: i64,
+    pub(super) idle: Mutex<Vec<StageWorker>>,
+    pub(super) runs: Mutex<Vec<Invocation>>,
+    pub(super) environments: AtomicU64,
+}
+
+/// One invocation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Invocation {
+    /// When it began.
+    pub(crate) from: Timestamp,
+    /// When it ended.
+    pub(crate) to: Timestamp,
+}
+
+impl Workers {
+    async fn invoke(&self, tasks: &[Task]) {
+        let idle = lock(&self.idle).pop();
+        let worker = idle.unwrap_or_else(|| self.environment());
+        let from = true_time::now();
+        let timeout_ms = self.timeout_ms.unsigned_abs();
+        let fate = Fate {
+            deadline: Instant::now() + Duration::from_millis(timeout_ms),
+            kill_at_poll: None,
+            pause: None,
+        };
+        let budget = Budget::killed_at(from.plus_ms(self.timeout_ms));
+        let ended = run(fate, work(&worker, tasks, budget)).await;
+        if ended == Ended::With(()) {
+            lock(&self.idle).push(worker);
+        }
+        let to = true_time::now();
+        lock(&self.runs).push(Invocation { from, to });
+    }
+
+    fn environment(&self) -> StageWorker {
+        let number = self.environments.fetch_add(1, Ordering::SeqCst);
+        let clock: Arc<dyn Clock> = Arc::new(SimClock::TRUE);
+        let entropy: Arc<dyn Entropy> = Arc::new(SeededEntropy::new(number));
+        let outfit = StageOutfit {
+            supplies: Arc::clone(&self.supplies),
+            clock: Arc::clone(&clock),
+            entropy: Arc::clone(&entropy),
+        };
+        let seams = Seams {
+            clock,
+            entropy,
+            stop: Stop::default(),
+            observer: None,
+        };
+        Worker::new(counted(&self.store, &self.counts), outfit, seams)
+    }
+}
+
+/// What the function's main does with `tasks`.
+async fn work(worker: &StageWorker, tasks: &[Task], budget: Budget) {
+    if let [only] = tasks {
+        worker.run(only, budget).await;
+        return;
+    }
+    // Boxed one by one: a closure over a lifetime could not be sent.
+    let mut runs: Vec<BoxFuture<'_, Report>> = Vec::new();
+    for task in tasks {
+        runs.push(Box::pin(worker.run_named(task, budget)));
+    }
+    let mut runs = stream::iter(runs).buffer_unordered(limits::TASKS_AT_ONCE_MAX);
+    while runs.next().await.is_some() {}
+}
+
+/// The way of a tick to the workers.
+#[derive(Debug)]
+pub(super) struct Invoker(pub(super) Arc<Workers>);
+
+impl Dispatch for Invoker {
+    async fn dispatch(&self, tasks: Vec<Task>) -> Result<(), DispatchError> {
+        // Through the form in which it travels.
+        let bad = |error: serde_json::Error| DispatchError(error.to_string());
+        let payload = serde_json::to_vec(&tasks).map_err(bad)?;
+        let tasks: Vec<Task> = serde_json::from_slice(&payload).map_err(bad)?;
+        let workers = Arc::clone(&self.0);
+        tokio::spawn(async move {
+            wait_ms(QUEUE_MS).await;
+            workers.invoke(&tasks).await;
+        });
+        Ok(())
+    }
+}
+
+/// Clients over the scenario's vendors, and the one sink.
+#[derive(Debug)]
+pub(super) struct StageOutfit {
+    supplies: Arc<Supplies>,
+    clock: Arc<dyn Clock>,
+    entropy: Arc<dyn Entropy>,
+}
+
+impl Outfit for StageOutfit {
+    type Transport = Arc<Log>;
+    type Sink = StreamSink;
+
+    async fn outfit(
+        &self,
+        source: &SourceRecord,
+    ) -> Result<Gear<Arc<Log>, StreamSink>, OutfitError> {
+        let name = &source.definition.name;
+        let Some((connector, vendor)) = self.supplies.vendors.get(name) else {
+            return Err(OutfitError::Refused(format!("no source {name}")));
+        };
+        let secret = SecretString::from("not-a-secret");
+        let credentials = Credentials::new(connector.auth(), Some(&secret))
+            .map_err(|error| OutfitError::Refused(error.to_string()))?;
+        let client = Client::new(
+            connector.clone(),
+            credentials,
+            Arc::clone(vendor),
+            Arc::clone(&self.clock),
+            Arc::clone(&self.entropy),
+        );
+        Ok(Gear {
+            client: Arc::new(client),
+            sink: Arc::clone(&self.supplies.sink),
+        })
+    }
+}
