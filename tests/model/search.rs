@@ -175,10 +175,14 @@ fn every_state_of_claims_is_sound() {
     search(Scene::claims());
 }
 
-/// More states of the same kind. Some minutes with `--release`.
+/// More states of the same kind, when `WINDLASS_MODEL=wide` asks for them: some minutes with
+/// `--release`.
 #[test]
-#[ignore = "takes minutes: run it with --release -- --ignored"]
 fn every_state_of_the_wide_scenes_is_sound() {
+    if std::env::var("WINDLASS_MODEL").as_deref() != Ok("wide") {
+        println!("model | wide scenes were not asked for: WINDLASS_MODEL=wide");
+        return;
+    }
     let scenes = [
         Scene::windows(),
         Scene::claims(),

@@ -53,6 +53,10 @@ pub(crate) struct LaneBook {
     pub(crate) split_spans: BTreeMap<Timestamp, Timestamp>,
     /// Where windows were split.
     pub(crate) split_points: BTreeSet<Timestamp>,
+    /// Whether windows have vanished from it.
+    pub(crate) has_lost: bool,
+    /// Whether that has not been mended yet.
+    pub(crate) has_gaps: bool,
 }
 
 /// The least that was asked of one source's vendor.
@@ -131,6 +135,15 @@ impl Books {
         if matches!(release.cause, Cause::Restart | Cause::Reenter(_)) {
             book.restarts += 1;
         }
+    }
+
+    /// The done window `id` has vanished: it is made again and read again, and until then nothing
+    /// after it counts as complete.
+    pub(crate) fn vanished(&mut self, id: &WindowId) {
+        let lane = self.lanes.entry(id.timeline.clone()).or_default();
+        (lane.has_lost, lane.has_gaps) = (true, true);
+        lane.complete_through = None;
+        self.windows.entry(id.clone()).or_default().restarts += 1;
     }
 
     /// `window` waits to be split, or has given something up.

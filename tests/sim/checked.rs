@@ -110,6 +110,19 @@ impl CheckedStore {
         }
     }
 
+    /// Gaps are for windows that have just vanished, until the next tick mends them.
+    fn has_no_gaps(&self, progress: &Progress, open: &[Window]) {
+        let checked = check_timeline(progress, open);
+        let mut books = self.world.books();
+        let lane = books.lanes.entry(progress.timeline.clone()).or_default();
+        if checked.is_ok() {
+            lane.has_gaps = false;
+        } else if !lane.has_gaps {
+            drop(books);
+            self.world.expect(checked);
+        }
+    }
+
     /// Looks at a timeline whose marks or windows have changed.
     async fn look_along(&self, timeline: &Timeline) {
         let Some(truth) = self.truths.of(&timeline.source) else {
@@ -129,7 +142,7 @@ impl CheckedStore {
         let (Ok(open), Ok(behind)) = (open.await, behind.await) else {
             return;
         };
-        self.world.expect(check_timeline(&progress, &open));
+        self.has_no_gaps(&progress, &open);
         let through = progress.complete_through(&open, &behind);
         self.truths.look_for(&self.world, &progress, through);
         self.truths.is_unavailable(&self.world, &progress);

@@ -5,15 +5,13 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use futures_util::future::BoxFuture;
-use futures_util::{StreamExt, stream};
 use tokio::time::Instant;
 use windlass_core::clock::{Clock, SeededEntropy};
-use windlass_core::limits;
 use windlass_core::task::Task;
 use windlass_core::time::SECOND_MS;
 use windlass_orchestrator::{Dispatch, DispatchError};
-use windlass_worker::{Budget, Report, Seams, Stop, Worker};
+use windlass_worker::lambda::run_side_by_side;
+use windlass_worker::{Budget, Seams, Stop, Worker};
 
 use crate::checked::CheckedStore;
 use crate::clock::{SimClock, wait_ms};
@@ -201,13 +199,7 @@ async fn work(worker: &Worker<FaultyStore, SimOutfit>, tasks: &[Task], budget: B
             worker.run(only, budget).await;
         }
         many => {
-            // Boxed one by one: a closure over a lifetime could not be sent.
-            let mut runs: Vec<BoxFuture<'_, Report>> = Vec::new();
-            for task in many {
-                runs.push(Box::pin(worker.run_named(task, budget)));
-            }
-            let mut runs = stream::iter(runs).buffer_unordered(limits::TASKS_AT_ONCE_MAX);
-            while runs.next().await.is_some() {}
+            Box::pin(run_side_by_side(worker, many, budget)).await;
         }
     }
 }

@@ -53,6 +53,9 @@ pub(crate) enum What {
     FreezeTicks { percent: u64, ms: u64 },
     /// Each tick comes so many times at once.
     OverlapTicks { ticks: u64 },
+    /// Done windows that the marks have not passed are deleted, so many of a hundred, as a table's
+    /// own expiry may do after a long stop.
+    Vanish { percent: u64 },
     /// No tick comes.
     NoTicks,
     /// The definition of the n-th source is applied with a change.
@@ -132,7 +135,7 @@ pub(crate) fn draw(
     ops
 }
 
-const KINDS: u8 = 15;
+const KINDS: u8 = 16;
 const NO_TICKS: u8 = 12;
 
 fn trouble(rng: &mut fastrand::Rng, kind: u8, vendors: usize) -> What {
@@ -166,6 +169,7 @@ fn trouble(rng: &mut fastrand::Rng, kind: u8, vendors: usize) -> What {
         },
         NO_TICKS => What::NoTicks,
         13 => What::StreamOutage,
+        14 => What::Vanish { percent },
         _ => What::VendorOutage {
             vendor: rng.usize(..vendors),
         },

@@ -3,12 +3,12 @@
 
 use std::sync::{Arc, Mutex};
 
-use windlass_core::ids::SourceName;
+use windlass_core::ids::{Lane, SourceName};
 use windlass_core::source::SourceDefinition;
 use windlass_core::span::Span;
 use windlass_core::time::Timestamp;
 use windlass_core::transition::Event;
-use windlass_core::window::Status;
+use windlass_core::window::{Status, Window};
 use windlass_state::StateStore;
 
 use crate::clock::wait_until;
@@ -34,6 +34,7 @@ enum Act {
     Apply(usize, Change),
     Hold(usize, bool),
     Mend,
+    Vanish(u64),
     VendorOutage(usize, Timestamp),
     StreamOutage(Timestamp),
 }
@@ -65,6 +66,7 @@ impl Operator {
                 (op.at_ms + op.for_ms, Act::Hold(source, false)),
             ],
             What::Mend => vec![(op.at_ms, Act::Mend)],
+            What::Vanish { percent } => vec![(op.at_ms, Act::Vanish(percent))],
             _ => Vec::new(),
         };
         let mut agenda = world.events(acts);
@@ -176,6 +178,7 @@ impl Operator {
                 }
             }
             Act::Mend => self.mend().await,
+            Act::Vanish(percent) => self.vanish(percent).await,
             Act::VendorOutage(vendor, until) => {
                 if let Some(vendor) = self.outside.vendors.get(vendor) {
                     let kinds = &vendor.spec().kinds;
@@ -186,6 +189,29 @@ impl Operator {
                 let kinds = StreamFault::ALL;
                 let fault = kinds[self.one_of(kinds.len())];
                 self.outside.stream.trouble(fault, until);
+            }
+        }
+    }
+
+    /// Deletes some of the done windows that no mark has passed. What they covered is read again.
+    async fn vanish(&self, percent: u64) {
+        let store = &self.world.store;
+        for definition in lock(&self.definitions).clone() {
+            let lanes = store
+                .progress_of(definition.shard(), &definition.name)
+                .await;
+            for lane in lanes.into_iter().flatten() {
+                if matches!(lane.timeline.lane, Lane::Sweep(_)) {
+                    continue;
+                }
+                let open = store.open_windows(&lane.timeline, lane.open_from).await;
+                let done = |it: &Window| it.status == Status::Done;
+                for window in open.into_iter().flatten().filter(done) {
+                    if self.world.below(100) < percent && store.lose(&window.id) {
+                        self.world.count("window_vanished");
+                        self.world.books().vanished(&window.id);
+                    }
+                }
             }
         }
     }

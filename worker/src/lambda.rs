@@ -23,7 +23,7 @@ use windlass_state::dynamodb::DynamoStore;
 
 pub use self::outfit::LambdaOutfit;
 pub use self::settings::{Settings, SettingsError};
-use self::shared::run_side_by_side;
+pub use self::shared::run_side_by_side;
 use self::tally::Tally;
 use crate::{Budget, Outcome, Report, Seams, Stop, Worker};
 

@@ -111,7 +111,7 @@ fn is_excused(
     };
     // What an interrupted pass delivered may be remembered under a page that a later pass replaced.
     let troubled = (sweeps(family) || before.keys().any(sweeps))
-        && before.keys().any(|family| {
+        && before.keys().chain([family]).any(|family| {
             let (stops, restarts) = trouble(books, family);
             stops + restarts > 0
         });

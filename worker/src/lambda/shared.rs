@@ -1,5 +1,6 @@
 //! Tasks that share an invocation: those of quiet sources, side by side.
 
+use futures_util::future::BoxFuture;
 use futures_util::{StreamExt, stream};
 use windlass_core::limits;
 use windlass_core::task::Task;
@@ -12,14 +13,17 @@ use crate::{Budget, Outfit, Report, Worker};
 /// The first few begin with the invocation, whatever its time: each tries a page. A later one that
 /// there is no time for is left dispatched, as further windows of a task are: claiming it only to
 /// release it would cost two writes, or a lease that runs out.
-pub(super) async fn run_side_by_side<S: StateStore, O: Outfit>(
+pub async fn run_side_by_side<S: StateStore, O: Outfit>(
     worker: &Worker<S, O>,
     tasks: &[Task],
     budget: Budget,
 ) -> Vec<Report> {
-    let reports = stream::iter(tasks.iter().enumerate())
-        .map(|(place, task)| run_one_of(worker, place, task, budget))
-        .buffer_unordered(limits::TASKS_AT_ONCE_MAX);
+    // Boxed one by one: a run is one large future, and a closure over a lifetime could not be sent.
+    let mut runs: Vec<BoxFuture<'_, Option<Report>>> = Vec::with_capacity(tasks.len());
+    for (place, task) in tasks.iter().enumerate() {
+        runs.push(Box::pin(run_one_of(worker, place, task, budget)));
+    }
+    let reports = stream::iter(runs).buffer_unordered(limits::TASKS_AT_ONCE_MAX);
     let reports: Vec<_> = reports.filter_map(std::future::ready).collect().await;
     let left = tasks.len() - reports.len();
     if left > 0 {
@@ -38,11 +42,10 @@ async fn run_one_of<S: StateStore, O: Outfit>(
     if place >= limits::TASKS_AT_ONCE_MAX && !budget.has_time(worker.now(), 0) {
         return None;
     }
-    // Boxed: a run is one large future.
     Some(if task.crowded {
-        Box::pin(worker.run(task, budget)).await
+        worker.run(task, budget).await
     } else {
-        Box::pin(worker.run_named(task, budget)).await
+        worker.run_named(task, budget).await
     })
 }
 
