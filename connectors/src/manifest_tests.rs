@@ -172,5 +172,7 @@ fn sweeps_need_ids_and_an_ascending_list() {
     let error = |text: &str| Manifest::load("sample.yaml", text).unwrap_err().to_string();
     assert!(Manifest::load("sample.yaml", &with("[24h, 72h]")).is_ok());
     insta::assert_snapshot!(error(&without_id), @"sample.yaml:19:11: `window.sweeps`: needs ids that are the same on every reading; name the paths of `records.id`, or leave `sweeps` out");
+    let arrival = with("[24h]").replace("clock: event", "clock: arrival");
+    assert!(error(&arrival).contains("needs `window.clock: event`"));
     insta::assert_snapshot!(error(&with("[72h, 24h]")), @"sample.yaml:19:11: `window.sweeps`: must be ascending; write it like `sweeps: [24h, 72h]`");
 }

@@ -111,6 +111,7 @@ pub fn plan(situation: &Situation<'_>) -> Plan {
     let max_open = usize::try_from(policy.max_open_windows).unwrap_or(usize::MAX);
     let passed = next.advance(open, behind, max_open);
     learn(&mut next, policy, &passed);
+    unavailable::outlived(&mut next, policy, &passed, behind);
 
     let scavenged = |window: &Window| {
         let event = scavenge(window, policy, now)?;

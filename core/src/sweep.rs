@@ -3,6 +3,7 @@
 //! and old enough, so that what those delivered is all that has to be known.
 
 use crate::carve::settled_edge;
+use crate::ids::Lane;
 use crate::limits;
 use crate::retention;
 use crate::source::Policy;
@@ -114,11 +115,12 @@ fn is_wanted(window: &Window, ledger: &Ledger<'_>, policy: &Policy, now: Timesta
 }
 
 /// Whether what `window` delivers has to be remembered: some sweep of its source will read it again.
+/// A sweep that comes late itself may have another right behind it.
 pub fn remembers(window: &Window, policy: &Policy) -> bool {
-    policy
-        .sweeps_ms
-        .last()
-        .is_some_and(|after_ms| window.created_at < window.to.plus_ms(*after_ms))
+    let last = policy.sweeps_ms.last();
+    let is_young = last.is_some_and(|after_ms| window.created_at < window.to.plus_ms(*after_ms));
+    let is_sweep = matches!(window.id.timeline.lane, Lane::Sweep(_));
+    is_young || (is_sweep && policy.sweeps_ms.len() > 1)
 }
 
 #[cfg(test)]

@@ -174,3 +174,16 @@ fn only_what_a_sweep_will_read_is_remembered() {
     assert!(!remembers(&old, &policy()));
     assert!(!remembers(&window, &any_policy()));
 }
+
+#[test]
+fn what_a_late_sweep_delivers_is_remembered_for_the_sweep_behind_it() {
+    let id = format!("okta/0123456789ab/sweep-1/{}", at(0)).parse();
+    let late = at(1).plus_ms(5 * DAY_MS);
+    let window = Window::new(id.unwrap(), at(1), late).unwrap();
+    assert!(remembers(&window, &policy()));
+    let once = Policy {
+        sweeps_ms: vec![DAY_MS],
+        ..policy()
+    };
+    assert!(!remembers(&window, &once));
+}

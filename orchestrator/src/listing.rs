@@ -109,7 +109,11 @@ impl<S: StateStore, D: Dispatch> Tick<'_, S, D> {
         let mut view = SourceView { record, lanes };
         // Live first, which the others look at.
         for progress in marks {
-            let lane = if self.rests(&view.record, &progress, view.live_through()) {
+            let lane = if self.rests(
+                &view.record,
+                &progress,
+                view.through_for(&progress.timeline.lane),
+            ) {
                 LaneView::unread(progress)
             } else {
                 LaneView::read(self.store, progress).await?
@@ -121,13 +125,13 @@ impl<S: StateStore, D: Dispatch> Tick<'_, S, D> {
 
     /// Whether nothing of the lane is open by its marks, and nothing is to be carved: its windows
     /// are not read then. One that a tick created and died before it moved the mark is out of
-    /// sight until the lane is carved on from that mark, and is then adopted. `live_through` is how
-    /// far the live lane is delivered.
+    /// sight until the lane is carved on from that mark, and is then adopted. `through` is how far
+    /// it may follow the lanes before it.
     pub(crate) fn rests(
         &self,
         record: &SourceRecord,
         progress: &Progress,
-        live_through: Timestamp,
+        through: Timestamp,
     ) -> bool {
         let lane = LaneView::unread(progress.clone());
         // A sweep that has not begun has no windows, and begins only once it is due.
@@ -136,7 +140,7 @@ impl<S: StateStore, D: Dispatch> Tick<'_, S, D> {
         has_begun
             && progress.behind.is_empty()
             && progress.open_from == progress.scheduled_through
-            && ledger::due(record, progress, live_through, self.now).is_none()
+            && ledger::due(record, progress, through, self.now).is_none()
             && self.plan(record, &lane, None, usize::MAX).is_empty()
     }
 }

@@ -2,12 +2,14 @@
 //! whatever stops half-way.
 
 use windlass_core::Status;
+use windlass_core::progress::Progress;
 use windlass_core::source::{Order, SourceDefinition};
 use windlass_core::transition::Event;
 use windlass_core::window::Window;
 use windlass_state::{MemoryStore, StateStore};
 
 use crate::testing::*;
+use crate::view::LaneView;
 
 /// A source of one window of ten minutes, which many workers may read.
 fn burst(order: Order) -> SourceDefinition {
@@ -88,6 +90,28 @@ async fn a_window_that_ran_out_of_time_thrice_becomes_nine_of_which_eight_go_out
         }
         assert_eq!(tick_one(&store, &sent, NOW).await.complete_through, at(10));
     }
+}
+
+#[tokio::test]
+async fn the_parts_of_a_burst_are_expected_to_be_as_dense_as_it_though_their_source_is_quiet() {
+    let source = burst(Order::OldestFirst);
+    let (store, sent) = (store_of([&source]).await, Sent::default());
+    tick(&store, &sent, NOW).await;
+    let stored = store.progress_of(source.shard(), &source.name).await;
+    let mut quiet = stored.unwrap().remove(0);
+    quiet.records_per_hour = Some(10);
+    quiet = store.save_progress(source.shard(), &quiet).await.unwrap();
+    let expected = async |quiet: &Progress| {
+        let lane = LaneView::read(&store, quiet.clone()).await.unwrap();
+        lane.records_per_hour()
+    };
+    assert_eq!(expected(&quiet).await, Some(10));
+    overrun_thrice(&store, &source, &window(&store, &live(&source), 0).await).await;
+    tick(&store, &sent, NOW).await;
+    // 300 records in the minute that is delivered.
+    assert_eq!(expected(&quiet).await, Some(18_000));
+    quiet.records_per_hour = None;
+    assert_eq!(expected(&quiet).await, None, "nothing is known yet");
 }
 
 #[tokio::test]

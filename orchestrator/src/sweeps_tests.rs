@@ -318,3 +318,23 @@ async fn a_source_that_is_not_on_its_shard_any_more_does_not_begin_anew_there() 
     let stored = store.progress_of(shard, &moved.name).await.unwrap();
     assert!(stored.is_empty(), "{stored:?}");
 }
+
+#[tokio::test]
+async fn a_sweep_follows_the_sweep_before_it_so_that_neither_finds_what_the_other_delivers() {
+    let source = with_policy("okta", |policy| {
+        policy.sweeps_ms = vec![HOUR_MS, 2 * HOUR_MS];
+    });
+    let (store, sent) = (store_of([&source]).await, Sent::default());
+    tick(&store, &sent, NOW).await;
+    let record = store.all_sources().await.unwrap().remove(0);
+    let mut view = read_source(&store, record, NOW).await.unwrap();
+    let live = view.live_through();
+    assert_eq!(view.through_for(&Lane::Live), live);
+    assert_eq!(view.through_for(&Lane::Sweep(1)), live);
+    let behind = live.minus_ms(HOUR_MS);
+    let first = view.lanes.iter_mut();
+    for lane in first.filter(|lane| lane.progress.timeline.lane == Lane::Sweep(1)) {
+        lane.progress.open_from = behind;
+    }
+    assert_eq!(view.through_for(&Lane::Sweep(2)), behind);
+}

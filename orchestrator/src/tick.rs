@@ -94,8 +94,10 @@ impl<S: StateStore, D: Dispatch> Tick<'_, S, D> {
     ) -> Vec<SourceReport> {
         let mut reports: Vec<_> = views.iter().map(report_of).collect();
         let at_rest = |view: &SourceView| {
-            let through = view.live_through();
-            let rests = |lane: &LaneView| self.rests(&view.record, &lane.progress, through);
+            let rests = |lane: &LaneView| {
+                let through = view.through_for(&lane.progress.timeline.lane);
+                self.rests(&view.record, &lane.progress, through)
+            };
             view.lanes.iter().all(rests)
         };
         let at_rest = views.iter().all(at_rest);
@@ -158,7 +160,8 @@ impl<S: StateStore, D: Dispatch> Tick<'_, S, D> {
         outbox: &Outbox<'_, D>,
         report: &mut SourceReport,
     ) -> Result<(), StateError> {
-        let (through, live_records) = (source.live_through(), source.live_records_per_hour());
+        let through = source.through_for(&source.lanes[lane].progress.timeline.lane);
+        let live_records = source.live_records_per_hour();
         let SourceView { record, lanes } = source;
         let lane = &mut lanes[lane];
         let shard = record.shard();
@@ -182,7 +185,7 @@ impl<S: StateStore, D: Dispatch> Tick<'_, S, D> {
                 outbox,
                 shard,
                 // A sweep delivers little and reads what the live lane read.
-                records_per_hour: lane.progress.records_per_hour.max(live_records),
+                records_per_hour: lane.records_per_hour().max(live_records),
                 pace: Pace::of(&record.definition.policy, self.options.share_pace),
                 crowded: room.crowded,
                 report: &mut *report,

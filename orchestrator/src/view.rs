@@ -5,7 +5,7 @@ use windlass_core::ids::{Lane, Timeline};
 use windlass_core::progress::Progress;
 use windlass_core::shard::Shard;
 use windlass_core::source::{Policy, SourceDefinition, SourceRecord};
-use windlass_core::time::Timestamp;
+use windlass_core::time::{HOUR_MS, Timestamp};
 use windlass_core::window::{Status, Window};
 use windlass_state::{StateError, StateStore};
 
@@ -18,6 +18,13 @@ pub struct LaneView {
     pub open: Vec<Window>,
     /// The windows its progress lists behind.
     pub behind: Vec<Window>,
+}
+
+/// Records an hour in `window`.
+fn density(window: &Window) -> u64 {
+    let width_ms = window.span().width_ms().max(1).unsigned_abs();
+    let scaled = u128::from(window.records) * u128::from(HOUR_MS.unsigned_abs());
+    u64::try_from(scaled / u128::from(width_ms)).unwrap_or(u64::MAX)
 }
 
 /// A source as read: its record and the lanes of its present generation.
@@ -45,6 +52,16 @@ impl LaneView {
     /// Everything before this is delivered.
     pub fn complete_through(&self) -> Timestamp {
         self.progress.complete_through(&self.open, &self.behind)
+    }
+
+    /// Records an hour that are to be expected of it: what its marks have learnt, or more where a
+    /// finished window that they have not passed was denser, such as the delivered part of one that
+    /// was split in a burst.
+    pub(crate) fn records_per_hour(&self) -> Option<u64> {
+        let learnt = self.progress.records_per_hour?;
+        let finished = self.windows().filter(|window| !window.is_unfinished());
+        let densest = finished.map(density).max();
+        Some(densest.unwrap_or(0).max(learnt))
     }
 
     pub(crate) async fn read<S: StateStore>(
@@ -108,6 +125,21 @@ impl SourceView {
     pub(crate) fn live_through(&self) -> Timestamp {
         self.live()
             .map_or(self.record.definition.start, LaneView::complete_through)
+    }
+
+    /// How far `lane` may follow: everything before is delivered by the live lane, and for a sweep
+    /// done with by the sweep before it, which would otherwise find the same late records.
+    pub(crate) fn through_for(&self, lane: &Lane) -> Timestamp {
+        let live = self.live_through();
+        let Lane::Sweep(number) = lane else {
+            return live;
+        };
+        let before = number.checked_sub(1).map(Lane::Sweep);
+        let before = before.and_then(|before| {
+            let is_before = |lane: &&LaneView| lane.progress.timeline.lane == before;
+            self.lanes.iter().find(is_before)
+        });
+        before.map_or(live, |before| live.min(before.progress.open_from))
     }
 
     /// Records an hour, as the live lane has shown.

@@ -230,9 +230,10 @@ impl Resolver<'_> {
             };
             return Ok(defaults.sweeps_ms.iter().copied().filter(fits).collect());
         };
-        if !set.is_empty() && !defaults.has_ids {
-            let problem = "this connector's records have no ids of the vendor's own, so a second \
-                           reading could not tell which ones are new; write `sweeps: []`";
+        if !set.is_empty() && !defaults.can_sweep {
+            let problem = "this connector's records have no ids of the vendor's own, or its requests \
+                           filter on when records arrived, so that nothing comes late; write \
+                           `sweeps: []`";
             return Err(self.invalid("sweeps", problem));
         }
         Ok(set.iter().map(|Millis(ms)| *ms).collect())

@@ -13,6 +13,7 @@ use crate::exchange::Origin;
 use crate::manifest::auth::{Auth, AuthKind};
 use crate::manifest::check;
 use crate::manifest::page::{EndTest, Order, Records, TokenSource};
+use crate::manifest::request::FilterClock;
 use crate::manifest::text::{Millis, Template};
 use crate::manifest::{AuthScheme, AuthSpec, Manifest};
 use crate::records::Paths;
@@ -72,8 +73,9 @@ pub struct Defaults {
     pub strict_order: Option<core::Order>,
     /// How old settled time is when it is read again for late events.
     pub sweeps_ms: Vec<i64>,
-    /// Whether records have ids of the vendor's own.
-    pub has_ids: bool,
+    /// Whether settled time can be read again for late events: records have ids of the vendor's own,
+    /// and requests filter on the records' own time.
+    pub can_sweep: bool,
 }
 
 /// Workers of a rate group at once when the manifest does not say.
@@ -242,7 +244,7 @@ fn defaults(
         prefetch: manifest.page.replayable,
         strict_order: strict_order(&manifest.records),
         sweeps_ms: window.sweeps.iter().map(|after| after.0).collect(),
-        has_ids: !manifest.records.id.is_empty(),
+        can_sweep: !manifest.records.id.is_empty() && window.clock == FilterClock::Event,
     }
 }
 

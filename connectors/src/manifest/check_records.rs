@@ -22,6 +22,11 @@ pub(super) fn records(manifest: &Manifest) -> Result<(), Fault> {
         let problem = "needs ids that are the same on every reading";
         return Err(fault("window.sweeps", problem, hint));
     }
+    if !sweeps.is_empty() && manifest.window.clock != FilterClock::Event {
+        let hint = "leave `sweeps` out: nothing comes late by the time it arrived";
+        let problem = "needs `window.clock: event`";
+        return Err(fault("window.sweeps", problem, hint));
+    }
     if sweeps.windows(2).any(|pair| pair[0].0 >= pair[1].0) {
         let hint = "write it like `sweeps: [24h, 72h]`";
         return Err(fault("window.sweeps", "must be ascending", hint));

@@ -120,3 +120,39 @@ fn a_window_that_a_worker_took_before_it_could_lapse_is_not_forgotten() {
     }
     assert_eq!(world.complete_through(), hours(0));
 }
+
+#[test]
+fn what_the_vendor_may_have_dropped_while_a_window_was_read_is_unavailable() {
+    let mut world = world();
+    let half_past = hours(50).plus_ms(HOUR_MS / 2);
+    // Done half an hour after its first half was gone, and long before that.
+    for (hour, done_at) in [(0, hours(47)), (1, hours(47)), (2, half_past)] {
+        world.set(hours(hour).as_ms(), Status::Done);
+        let window = world.windows.get_mut(&hours(hour)).unwrap();
+        window.done_at = Some(done_at);
+    }
+    world.now = half_past.plus_ms(1);
+    let next = world.plan().progress.unwrap();
+    assert_eq!(next.open_from, hours(3));
+    let gone = Span::new(hours(2), hours(2).plus_ms(HOUR_MS / 2)).unwrap();
+    assert_eq!(next.unavailable, [gone]);
+    world.progress = next;
+    world.tick();
+    assert_eq!(world.progress.unavailable, [gone]);
+}
+
+#[test]
+fn a_hole_that_was_filled_in_part_too_late_is_unavailable_in_part() {
+    let mut world = world();
+    world.set(0, Status::Parked);
+    world.tick();
+    assert_eq!(world.progress.behind, [hours(0)]);
+    world.set(0, Status::Done);
+    let at = hours(48).plus_ms(1);
+    world.windows.get_mut(&hours(0)).unwrap().done_at = Some(at);
+    world.now = at;
+    let next = world.plan().progress.unwrap();
+    assert!(next.behind.is_empty());
+    let gone = Span::new(hours(0), hours(0).plus_ms(1)).unwrap();
+    assert_eq!(next.unavailable, [gone]);
+}

@@ -1,6 +1,8 @@
-//! What the vendor no longer keeps: time that is stepped over, and windows that lapse while they wait.
+//! What the vendor no longer keeps: time that is stepped over, windows that lapse while they wait, and
+//! the beginnings of windows that were read while it went.
 
 use super::{Move, Situation};
+use crate::ids::Lane;
 use crate::limits;
 use crate::progress::Progress;
 use crate::retention;
@@ -67,6 +69,28 @@ pub(super) fn lapse(situation: &Situation<'_>, next: &mut Progress) -> Vec<Move>
         }
     }
     lapsed
+}
+
+/// Remembers what the vendor may have dropped before the windows that were just `passed`, or of those
+/// `behind` are finished by now, had been read: the part of each that was out of reach when it was
+/// done. Some of that may be delivered; what is not would be missing without a word.
+pub(super) fn outlived(
+    next: &mut Progress,
+    policy: &Policy,
+    passed: &[&Window],
+    behind: &[Window],
+) {
+    if matches!(next.timeline.lane, Lane::Sweep(_)) {
+        return;
+    }
+    for window in passed.iter().copied().chain(behind) {
+        let horizon = window.done_at.and_then(|at| retention::horizon(policy, at));
+        let gone = horizon.map(|horizon| Span::new(window.id.from, horizon.min(window.to)));
+        if let Some(Ok(gone)) = gone {
+            // When there are too many spans this one is not told; nothing depends on it.
+            remember(&mut next.unavailable, gone);
+        }
+    }
 }
 
 /// Adds `span` to `spans`, which are ascending and apart; joined with those it touches. False, and
