@@ -155,8 +155,14 @@ pub fn plan(situation: &Situation<'_>) -> Plan {
 
 /// What the finished windows that were just passed tell about the timeline.
 fn learn(next: &mut Progress, policy: &Policy, passed: &[&Window]) {
-    next.records_per_hour = observe(next.records_per_hour, passed);
-    if !passed.is_empty() {
+    // What nobody read tells nothing of how much there was.
+    let read = passed
+        .iter()
+        .copied()
+        .filter(|it| it.runs > 0 || it.records > 0);
+    let read: Vec<_> = read.collect();
+    next.records_per_hour = observe(next.records_per_hour, &read);
+    if !read.is_empty() {
         next.width_ms = adapt_width(policy, next.width_ms, next.records_per_hour);
     }
     if matches!(next.timeline.lane, Lane::Sweep(_)) {
@@ -178,18 +184,18 @@ fn grow(builder: &mut Builder<'_>, next: &mut Progress, max_open: usize) {
     let end = earliest(builder.situation.end, next.end);
     next.scheduled_through = adopt(open, next.scheduled_through);
     let is_sweep = matches!(next.timeline.lane, Lane::Sweep(_));
-    let stepped = !is_sweep && unavailable::step_over(next, policy, end, open, now);
     let open_count = open
         .iter()
         .filter(|window| (next.open_from..next.scheduled_through).contains(&window.id.from))
         .count();
-    // After a step the mark moves first: its horizon follows the clock, so two planners would
-    // create windows with different starts beyond it, which no conflict would show.
-    let room = if stepped {
-        0
-    } else {
-        max_open.saturating_sub(open_count)
-    };
+    let mut room = max_open.saturating_sub(open_count);
+    if !is_sweep
+        && room > 0
+        && let Some(gone) = unavailable::gone(next, policy, end, open, now)
+    {
+        next.scheduled_through = adopt(open, builder.pass(gone));
+        room -= 1;
+    }
     match ledger {
         Some(ledger) => builder.sweep(next, ledger, room),
         None if is_sweep => {}

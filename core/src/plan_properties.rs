@@ -151,7 +151,11 @@ fn step(world: &mut World, op: &Op) {
             }
         }
         Op::Park(which) => {
-            if let Some(from) = pick(world, which) {
+            let from = pick(world, which).filter(|from| {
+                let window = &world.windows[&Timestamp::from_ms(*from)];
+                window.is_unfinished()
+            });
+            if let Some(from) = from {
                 world.set(from, Status::Parked);
             }
         }

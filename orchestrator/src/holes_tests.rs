@@ -172,7 +172,7 @@ async fn a_settle_that_is_raised_plans_nothing_and_moves_no_mark_back() {
 }
 
 #[tokio::test]
-async fn what_the_vendor_no_longer_keeps_is_one_unavailable_span_and_no_window() {
+async fn what_the_vendor_no_longer_keeps_is_one_unavailable_span_that_nobody_reads() {
     let source = with_policy("okta", |policy| policy.max_lookback_ms = Some(HOUR_MS));
     let (store, sent) = (store_of([&source]).await, Sent::default());
     let report = tick_one(&store, &sent, NOW).await;
@@ -181,7 +181,9 @@ async fn what_the_vendor_no_longer_keeps_is_one_unavailable_span_and_no_window()
         .await
         .unwrap()[0];
     assert_eq!(progress.unavailable.len(), 1);
-    let first = windows(&store, &live(&source)).await[0].id.from;
-    assert_eq!(first, NOW.minus_ms(HOUR_MS));
+    let stored = windows(&store, &live(&source)).await;
+    let (gone, first) = (&stored[0], stored[1].id.from);
+    assert_eq!((gone.status, gone.runs), (Status::Done, 0));
+    assert_eq!((gone.to, first), (first, NOW.minus_ms(HOUR_MS)));
     assert_eq!((report.complete_through, report.holes), (first, 0));
 }

@@ -105,9 +105,9 @@ pub(crate) struct Room {
     pub(crate) crowded: bool,
 }
 
-/// For each source of a rate group, whether more windows are ready than there are workers for. Its
-/// workers go on then: a tick a minute that hands out one window for each worker would be all that
-/// many quiet sources get.
+/// For each source of a rate group, whether as many windows are ready as there are workers for, so
+/// that what this tick carves has none. Its workers go on then: a tick a minute that hands out one
+/// window for each worker would be all that many quiet sources get.
 pub(crate) fn crowded(views: &[SourceView], shares_pace: bool, now: Timestamp) -> Vec<bool> {
     let is_ready = |window: &&Window| {
         window.status == Status::Ready && window.is_due(now) && !window.is_exhausted()
@@ -120,10 +120,12 @@ pub(crate) fn crowded(views: &[SourceView], shares_pace: bool, now: Timestamp) -
     };
     let of_group: usize = views.iter().map(ready).sum();
     let in_group: usize = views.iter().map(SourceView::in_flight).sum();
-    let group_is = of_group > group_max(views, shares_pace).saturating_sub(in_group);
+    let group_is =
+        of_group > 0 && of_group >= group_max(views, shares_pace).saturating_sub(in_group);
     let source_is = |view: &SourceView| {
         let most = to_usize(view.record.definition.policy.max_in_flight);
-        ready(view) > most.saturating_sub(view.in_flight())
+        let ready = ready(view);
+        ready > 0 && ready >= most.saturating_sub(view.in_flight())
     };
     views
         .iter()

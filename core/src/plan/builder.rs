@@ -76,7 +76,7 @@ impl Builder<'_> {
     }
 
     /// A window that has nothing to read.
-    fn pass(&mut self, span: Span) -> Timestamp {
+    pub(super) fn pass(&mut self, span: Span) -> Timestamp {
         let Situation {
             progress,
             policy,

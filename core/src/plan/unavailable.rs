@@ -1,7 +1,8 @@
-//! What the vendor no longer keeps: time that is stepped over, windows that lapse while they wait, and
+//! What the vendor no longer keeps: time that is passed over, windows that lapse while they wait, and
 //! the beginnings of windows that were read while it went.
 
 use super::{Move, Situation};
+use crate::carve::settled_edge;
 use crate::ids::Lane;
 use crate::limits;
 use crate::progress::Progress;
@@ -12,34 +13,27 @@ use crate::time::Timestamp;
 use crate::transition::Event;
 use crate::window::Window;
 
-/// Moves the mark over what the vendor no longer keeps, and remembers the span. Says whether it did.
-pub(super) fn step_over(
+/// What lies beyond the mark and the vendor no longer keeps; remembered as unavailable.
+///
+/// It becomes a window that is done from the start, and not a bare step of the mark: its end follows
+/// the clock, so two planners find different ones, and only a window that starts where both of them
+/// stand makes the second one take the end that the first one found.
+pub(super) fn gone(
     next: &mut Progress,
     policy: &Policy,
     end: Option<Timestamp>,
     open: &[Window],
     now: Timestamp,
-) -> bool {
-    let Some(horizon) = retention::horizon(policy, now) else {
-        return false;
-    };
+) -> Option<Span> {
+    let horizon = retention::horizon(policy, now)?.min(settled_edge(policy, now));
     let horizon = end.map_or(horizon, |end| end.ceil_to(policy.unit_ms).min(horizon));
     let existing = open
         .iter()
         .map(|window| window.id.from)
         .find(|at| *at > next.scheduled_through);
     let horizon = existing.map_or(horizon, |from| from.min(horizon));
-    let Ok(expired) = Span::new(next.scheduled_through, horizon) else {
-        return false;
-    };
-    if !remember(&mut next.unavailable, expired) {
-        return false;
-    }
-    if next.open_from == next.scheduled_through {
-        next.open_from = horizon;
-    }
-    next.scheduled_through = horizon;
-    true
+    let gone = Span::new(next.scheduled_through, horizon).ok()?;
+    remember(&mut next.unavailable, gone).then_some(gone)
 }
 
 /// Windows of which nothing was read before the vendor dropped what they cover: their spans become
