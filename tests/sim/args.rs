@@ -14,6 +14,7 @@ pub(crate) const WORLDS_BROKEN: u64 = 400;
 /// and checks that nothing is lost.
 #[derive(Debug, Clone, Parser, PartialEq, Eq)]
 #[command(name = "sim")]
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of its own")]
 pub(crate) struct Args {
     /// How many worlds [default: 100, or up to 400 with --break]
     #[arg(long, value_parser = clap::value_parser!(u64).range(1..))]

@@ -55,8 +55,6 @@ pub(crate) struct LaneBook {
     pub(crate) split_points: BTreeSet<Timestamp>,
     /// Whether windows have vanished from it.
     pub(crate) has_lost: bool,
-    /// Whether that has not been mended yet.
-    pub(crate) has_gaps: bool,
 }
 
 /// The least that was asked of one source's vendor.
@@ -141,7 +139,7 @@ impl Books {
     /// after it counts as complete.
     pub(crate) fn vanished(&mut self, id: &WindowId) {
         let lane = self.lanes.entry(id.timeline.clone()).or_default();
-        (lane.has_lost, lane.has_gaps) = (true, true);
+        lane.has_lost = true;
         lane.complete_through = None;
         self.windows.entry(id.clone()).or_default().restarts += 1;
     }

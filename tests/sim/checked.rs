@@ -18,6 +18,7 @@ use windlass_core::turns::{TurnsAsked, TurnsGiven};
 use windlass_core::window::Window;
 use windlass_state::{Created, MemoryStore, MoveError, SaveError, StateError, StateStore};
 
+use crate::books::LaneBook;
 use crate::truth::Truths;
 use crate::world::World;
 
@@ -67,13 +68,13 @@ impl CheckedStore {
     }
 
     /// Looks at a move that was made.
-    fn moved(&self, what: &str, before: Option<Window>, after: &Window) {
+    fn moved(&self, what: &str, before: Option<&Window>, after: &Window) {
         let world = &self.world;
         world.note(format_args!(
             "{what} {} {} epoch {} page {}",
             after.id, after.status, after.epoch, after.page
         ));
-        if let Some(before) = &before {
+        if let Some(before) = before {
             world.expect(check_move(before, after));
             if before.to != after.to {
                 world.books().split(before, after.to);
@@ -110,16 +111,18 @@ impl CheckedStore {
         }
     }
 
-    /// Gaps are for windows that have just vanished, until the next tick mends them.
+    /// Looks at the chain of a timeline, unless windows of it have vanished: until they are made
+    /// again there are gaps, and two ticks at once may see different ones.
     fn has_no_gaps(&self, progress: &Progress, open: &[Window]) {
-        let checked = check_timeline(progress, open);
-        let mut books = self.world.books();
-        let lane = books.lanes.entry(progress.timeline.clone()).or_default();
-        if checked.is_ok() {
-            lane.has_gaps = false;
-        } else if !lane.has_gaps {
-            drop(books);
-            self.world.expect(checked);
+        let lost = |lane: &LaneBook| lane.has_lost;
+        let lost = self
+            .world
+            .books()
+            .lanes
+            .get(&progress.timeline)
+            .is_some_and(lost);
+        if !lost {
+            self.world.expect(check_timeline(progress, open));
         }
     }
 
@@ -278,7 +281,7 @@ impl StateStore for CheckedStore {
                 .violate(format_args!("claim of {id} at an epoch that had passed"));
         }
         self.world.books().claimed(lease.window());
-        self.moved("claim", before, lease.window());
+        self.moved("claim", before.as_ref(), lease.window());
         Ok(lease)
     }
 
@@ -287,7 +290,7 @@ impl StateStore for CheckedStore {
         let before = self.stored(&lease.window().id).await;
         let next = self.inner().checkpoint(lease, checkpoint).await?;
         self.held("checkpoint", before.as_ref(), lease);
-        self.moved("checkpoint", before, next.window());
+        self.moved("checkpoint", before.as_ref(), next.window());
         Ok(next)
     }
 
@@ -302,8 +305,8 @@ impl StateStore for CheckedStore {
         let done = self.inner().complete(lease, last, history_ms).await?;
         self.held("complete", before.as_ref(), lease);
         self.world.books().completed(&done);
-        self.moved("complete", before, &done);
-        self.truths.is_settled(&self.world, &done);
+        self.moved("complete", before.as_ref(), &done);
+        Truths::is_settled(&self.world, &done);
         self.look_along(&done.id.timeline).await;
         Ok(done)
     }
@@ -321,7 +324,7 @@ impl StateStore for CheckedStore {
         if let Some(before) = &before {
             self.world.books().released(before, release);
         }
-        self.moved("release", before, &released);
+        self.moved("release", before.as_ref(), &released);
         Ok(released)
     }
 
@@ -343,7 +346,7 @@ impl StateStore for CheckedStore {
                     .violate(format_args!("{} was parked for nothing: {reason}", seen.id));
             }
         }
-        self.moved(event.name(), before, &next);
+        self.moved(event.name(), before.as_ref(), &next);
         self.look_along(&seen.id.timeline).await;
         Ok(next)
     }

@@ -179,7 +179,7 @@ impl<'a> Promise<'a> {
         let live = lanes
             .iter()
             .find(|lane| lane.progress.timeline.lane == Lane::Live);
-        let through = live.map_or(Timestamp::MIN, |lane| complete_through(lane));
+        let through = live.map_or(Timestamp::MIN, complete_through);
         let start = first_pass().map(|lane| lane.progress.start).min();
         let unavailable = first_pass().flat_map(|lane| lane.progress.unavailable.clone());
         let name = lanes.first().map(|lane| &lane.progress.timeline.source);

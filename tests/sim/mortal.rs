@@ -81,7 +81,7 @@ mod tests {
 
     fn fate() -> Fate {
         Fate {
-            deadline: Instant::now() + Duration::from_secs(60),
+            deadline: Instant::now() + Duration::from_mins(1),
             kill_at_poll: None,
             pause: None,
         }
@@ -125,6 +125,6 @@ mod tests {
         };
         assert_eq!(run(frozen, steps(&count)).await, Ended::With(()));
         assert_eq!(count.load(Ordering::SeqCst), 10);
-        assert!(began.elapsed() >= Duration::from_secs(600));
+        assert!(began.elapsed() >= Duration::from_mins(10));
     }
 }

@@ -196,7 +196,8 @@ impl Operator {
     /// Deletes some of the done windows that no mark has passed. What they covered is read again.
     async fn vanish(&self, percent: u64) {
         let store = &self.world.store;
-        for definition in lock(&self.definitions).clone() {
+        let definitions = lock(&self.definitions).clone();
+        for definition in definitions {
             let lanes = store
                 .progress_of(definition.shard(), &definition.name)
                 .await;

@@ -10,7 +10,6 @@ use windlass_connectors::{
 };
 use windlass_core::clock::{Clock, Entropy};
 use windlass_core::ids::{RateGroup, SourceName};
-use windlass_core::limits;
 use windlass_core::source::SourceRecord;
 use windlass_sink::aws::StreamSink;
 use windlass_worker::{Gear, Outfit, OutfitError};
@@ -41,8 +40,7 @@ pub(crate) struct WatchedTransport {
 
 impl Transport for WatchedTransport {
     async fn send(&self, request: &ApiRequest) -> Result<ApiResponse, TransportError> {
-        let closed_ms = self.world.closed_ms(&self.group);
-        if closed_ms > GATE_MS_MAX {
+        if let Some(closed_ms) = self.world.closed_too_long_ms(&self.group) {
             self.world.violate(format_args!(
                 "{} was asked {closed_ms} ms after its gate had closed",
                 self.group
@@ -51,10 +49,6 @@ impl Transport for WatchedTransport {
         self.inner.send(request).await
     }
 }
-
-/// How long after a gate has closed a request may still be made, in milliseconds: the age that
-/// knowledge of the gate may have, and what slow calls of the state and a slow page add.
-const GATE_MS_MAX: i64 = limits::GATE_READ_MS + 25_000;
 
 /// The outfit of one environment: clients are kept for its life.
 #[derive(Debug)]

@@ -1,16 +1,18 @@
 //! The simulator's own promises: the same seed gives the same world, worlds hold, and what is
 //! printed is what was announced.
 
-use crate::report;
-use crate::runner::{run_caught, run_many};
+use windlass_core::breaks::Break;
+
+use crate::report::{self, Reduced};
+use crate::runner::{run_caught, run_many, shrunk};
 use crate::spec::WorldSpec;
 
 /// Worlds of a test: in a debug build one takes a second or so.
-const WORLDS: u64 = 12;
+const WORLDS: u64 = 8;
 
 #[test]
 fn the_same_seed_gives_the_same_history() {
-    for seed in [3, 4] {
+    for seed in [3, 5] {
         let spec = WorldSpec::draw(seed);
         let (one, other) = (run_caught(&spec, None, true), run_caught(&spec, None, true));
         let differs = one.trace.iter().zip(&other.trace).find(|(a, b)| a != b);
@@ -54,4 +56,45 @@ fn the_json_has_every_announced_field() {
     }
     assert_eq!(json["worlds"], 1);
     assert_eq!(json["seconds"], 1.5);
+}
+
+/// Worlds that notice a break that anybody would notice.
+const WORLDS_BROKEN: u64 = 40;
+
+#[test]
+fn a_protocol_broken_on_purpose_is_noticed_by_what_it_breaks() {
+    for (way, sign) in [
+        (Break::EmptyPageEnds, "is not delivered"),
+        (Break::IgnoreVendorClock, "before it had settled"),
+        (Break::NoScavenge, "not caught up"),
+    ] {
+        let summary = run_many(300, WORLDS_BROKEN, Some(way), true, |_| ());
+        let violations = summary.first.map(|failure| failure.outcome.violations);
+        let violations = violations.unwrap_or_default();
+        let found = violations.iter().any(|it| it.contains(sign));
+        assert!(found, "{}: {violations:?}", way.name());
+    }
+}
+
+#[test]
+fn what_a_broken_world_needs_of_its_operations_is_found_and_told() {
+    let way = Some(Break::IgnoreVendorClock);
+    let summary = run_many(300, WORLDS_BROKEN, way, true, |_| ());
+    let failure = summary.first.expect("it is noticed");
+    let (kept, outcome) = shrunk(&failure, way);
+    assert!(kept.len() < failure.spec.ops.len().max(1), "{kept:?}");
+    assert!(!outcome.violations.is_empty());
+    let numbers: Vec<_> = kept.iter().map(usize::to_string).collect();
+    let reduced = Reduced {
+        failure: &failure,
+        kept,
+        outcome,
+    };
+    let story = report::as_story(&reduced, way);
+    let again = format!(
+        "--world {} --only {} --break ignore-vendor-clock",
+        failure.spec.seed,
+        numbers.join(",")
+    );
+    assert!(story.contains(again.trim()), "{story}");
 }

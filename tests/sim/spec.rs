@@ -82,6 +82,11 @@ impl WorldSpec {
             vendors.push(vendor);
         }
         let ops = op::draw(rng, faults_ms, vendors.len(), settings.len());
+        let mut timeout_ms = *pick(rng, &[30, 60, 60, 300, 900]) * SECOND_MS;
+        if vendors.iter().any(|vendor: &VendorSpec| vendor.single_use) {
+            // Where tokens work once, a window has to fit one run (promise P3, where it ends).
+            timeout_ms = 900 * SECOND_MS;
+        }
         Self {
             seed,
             faults_ms,
@@ -89,7 +94,7 @@ impl WorldSpec {
             settings,
             stream: StreamSpec::draw(rng),
             packed: rng.u8(0..4) > 0,
-            timeout_ms: *pick(rng, &[30, 60, 60, 300, 900]) * SECOND_MS,
+            timeout_ms,
             tasks_per_invocation: *pick(rng, &[1, limits::TASKS_PER_INVOCATION_MAX]),
             ops,
         }

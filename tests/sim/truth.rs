@@ -205,7 +205,7 @@ impl Truths {
     }
 
     /// Looks whether the vendor's clock had passed a window's end and settle when it was done.
-    pub(crate) fn is_settled(&self, world: &World, done: &Window) {
+    pub(crate) fn is_settled(world: &World, done: &Window) {
         let source = &done.id.timeline.source;
         let settle_ms = world
             .books()

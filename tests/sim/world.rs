@@ -7,7 +7,7 @@ use std::hash::{DefaultHasher, Hasher};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use windlass_core::{RateGroup, Timestamp};
+use windlass_core::{RateGroup, Timestamp, limits};
 use windlass_state::MemoryStore;
 
 use crate::books::Books;
@@ -17,6 +17,12 @@ use crate::true_time;
 
 /// Violations of one world that are kept: the first ones say most.
 const VIOLATIONS_KEPT: usize = 5;
+
+/// How long after a gate has closed a request may still be made, beside the age that knowledge of
+/// the gate may have, in milliseconds: a read of the state, and the way to the vendor.
+const GATE_MS: i64 = 1_000;
+/// The same where the state is slow.
+const SLOW_GATE_MS: i64 = 20_000;
 
 /// One world.
 #[derive(Debug)]
@@ -79,8 +85,8 @@ impl World {
             return None;
         }
         let now_ms = true_time::now().ms_since(true_time::WORLD_EPOCH);
-        let on = self.ops.iter().filter(|op| op.is_on(now_ms));
-        on.filter_map(|op| pick(&op.what)).next()
+        let mut on = self.ops.iter().filter(|op| op.is_on(now_ms));
+        on.find_map(|op| pick(&op.what))
     }
 
     /// Whether one of a hundred chances, `percent` of which `pick` sees in what is on, comes true.
@@ -160,19 +166,22 @@ impl World {
         lock(&self.violations).is_empty()
     }
 
-    /// For how many milliseconds the gate of `group` has been closed, as every machine's clock sees
-    /// it: 0 when some of them may take it for open. A frozen worker may ask what it had looked at
+    /// For how many milliseconds the gate of `group` has been closed, if every machine has had the
+    /// time to see that and its clock still does. A frozen worker may ask what it had looked at
     /// before, so where workers freeze nothing is said.
-    pub(crate) fn closed_ms(&self, group: &RateGroup) -> i64 {
-        let freezes = |op: &Op| matches!(op.what, What::FreezeWorkers { .. });
-        if self.ops.iter().any(freezes) {
-            return 0;
+    pub(crate) fn closed_too_long_ms(&self, group: &RateGroup) -> Option<i64> {
+        let has = |wanted: fn(&What) -> bool| self.ops.iter().any(|op| wanted(&op.what));
+        if has(|what| matches!(what, What::FreezeWorkers { .. })) {
+            return None;
         }
+        let skewed = has(|what| *what == What::Skew);
+        let slow = has(|what| matches!(what, What::SlowStore { .. }));
+        let skew_ms = if skewed { 2 * SKEW_MS_MAX } else { 0 };
+        let most_ms = limits::GATE_READ_MS + if slow { SLOW_GATE_MS } else { GATE_MS };
         let now = true_time::now();
-        let books = self.books();
-        let gate = books.gates.get(group);
-        let closed = gate.filter(|gate| gate.until > now.plus_ms(2 * SKEW_MS_MAX));
-        closed.map_or(0, |gate| now.ms_since(gate.since))
+        let gate = self.books().gates.get(group).copied()?;
+        let closed_ms = now.ms_since(gate.since);
+        (gate.until > now.plus_ms(skew_ms) && closed_ms > most_ms).then_some(closed_ms)
     }
 
     /// What has been counted for the checks.

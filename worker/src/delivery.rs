@@ -81,7 +81,11 @@ impl<S: StateStore, O: Outfit> Run<'_, S, O> {
             return Ok(End::Sink(error));
         }
         let checkpoint = self.checkpoint(lease, page, delivery, delivered);
-        Ok(End::Finished(checkpoint))
+        let pause = self.pause_between_pages(page);
+        Ok(End::Finished {
+            last: checkpoint,
+            pause,
+        })
     }
 
     /// Writes a page to the sink, and remembers what that has acknowledged.

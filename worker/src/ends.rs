@@ -23,8 +23,13 @@ const PACE: &str = "its declared pace";
 
 /// How the pages of a run ended.
 pub(crate) enum End {
-    /// The last page is delivered and the output final; this completes the window.
-    Finished(Checkpoint),
+    /// The last page is delivered and the output final.
+    Finished {
+        /// What completes it.
+        last: Checkpoint,
+        /// How long nobody of the rate group may ask after that page, and why, if so.
+        pause: Option<(i64, &'static str)>,
+    },
     /// A page could not be fetched.
     NoPage(NoPage),
     /// The sink could not take a page.
@@ -45,7 +50,7 @@ impl<S: StateStore, O: Outfit> Run<'_, S, O> {
     /// Writes down how the run ended.
     pub(crate) async fn conclude(&self, lease: &Lease, end: End) -> Result<Outcome, NotWritten> {
         match end {
-            End::Finished(last) => self.complete(lease, &last).await,
+            End::Finished { last, pause } => self.complete(lease, &last, pause).await,
             End::NoPage(no_page) => self.no_page(lease, no_page).await,
             End::Sink(error) => self.sink_failed(lease, &error).await,
             End::Circle(problem) => {
@@ -105,7 +110,12 @@ impl<S: StateStore, O: Outfit> Run<'_, S, O> {
             .filter(|(pause_ms, _)| *pause_ms > limits::RETRY_DELAY_MAX_MS)
     }
 
-    async fn complete(&self, lease: &Lease, last: &Checkpoint) -> Result<Outcome, NotWritten> {
+    async fn complete(
+        &self,
+        lease: &Lease,
+        last: &Checkpoint,
+        pause: Option<(i64, &'static str)>,
+    ) -> Result<Outcome, NotWritten> {
         let history_ms = self.source.definition.policy.history_ms;
         let done = self
             .worker
@@ -114,7 +124,15 @@ impl<S: StateStore, O: Outfit> Run<'_, S, O> {
             .await?;
         self.observe(&done, &last.totals);
         self.worker.told.forget(&done.id.timeline.source);
-        self.keep_slow_pace().await?;
+        match pause {
+            // The next window would ask for its first page otherwise.
+            Some((pause_ms, why)) => {
+                let pause_ms = pause_ms.min(limits::WAIT_MS_MAX);
+                let until = self.worker.now().plus_ms(pause_ms);
+                self.close_gate(until, why).await?;
+            }
+            None => self.keep_slow_pace().await?,
+        }
         Ok(Outcome::Completed)
     }
 

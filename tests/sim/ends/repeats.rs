@@ -18,6 +18,8 @@ type Family = (Timeline, Timestamp);
 struct Repeats {
     /// Different records it delivered.
     records: BTreeSet<usize>,
+    /// How many lines one whole pass has: these, some of them twice.
+    lines: u64,
     /// Arrivals beyond the first of a record.
     repeated: u64,
     /// Of these, at a split: at most the records of one unit.
@@ -50,7 +52,9 @@ pub(super) fn check(
             let times = before.entry(family.clone()).or_default();
             *times += 1;
             let repeats = families.entry(family.clone()).or_default();
-            repeats.records.insert(number);
+            if repeats.records.insert(number) {
+                repeats.lines += u64::from(record.copies);
+            }
             // A record that stands twice in a listing is two.
             if *times > u64::from(record.copies) {
                 repeats.repeated += 1;
@@ -63,7 +67,7 @@ pub(super) fn check(
     let circles = truth.vendor.faults().get("vendor_token_circle").copied();
     let mut excess = 0;
     for (family, repeats) in &families {
-        let back = circles.unwrap_or(0) * repeats.records.len() as u64;
+        let back = circles.unwrap_or(0) * repeats.lines;
         excess += beyond(&books, family, repeats, page_size).saturating_sub(back);
     }
     drop(books);
@@ -115,7 +119,12 @@ fn is_excused(
             let (stops, restarts) = trouble(books, family);
             stops + restarts > 0
         });
-    at_bounds || troubled
+    // What vanished is made again with other bounds.
+    let vanished = before
+        .keys()
+        .chain([family])
+        .any(|family| books.lanes.get(&family.0).is_some_and(|lane| lane.has_lost));
+    at_bounds || troubled || vanished
 }
 
 fn is_at_split(books: &Books, family: &Family, record: &Truth, unit_ms: i64) -> bool {
@@ -146,6 +155,6 @@ fn beyond(books: &Books, family: &Family, repeats: &Repeats, page_size: u64) -> 
         return 0;
     }
     let (stops, restarts) = trouble(books, family);
-    let explained = stops * page_size + restarts * repeats.records.len() as u64;
+    let explained = stops * page_size + restarts * repeats.lines;
     repeated.saturating_sub(explained)
 }

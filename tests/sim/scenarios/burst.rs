@@ -6,7 +6,7 @@
 #[path = "burst_tests.rs"]
 mod tests;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use serde_json::json;
 use windlass_core::ids::Lane;
@@ -49,7 +49,8 @@ pub(super) struct Pulled {
     pub(super) workers_max: usize,
     /// From the burst's end, in milliseconds, until all of it was delivered.
     pub(super) caught_up_ms: i64,
-    pub(super) violations: Vec<String>,
+    /// The longest time from a record's event to its delivery, in milliseconds.
+    pub(super) longest_ms: i64,
 }
 
 /// A window as it was cut from the timeline, with everything that it was split into.
@@ -105,7 +106,7 @@ impl Day {
             order: self.order,
             strict: self.strict,
             page_size: self.page_size,
-            latency_ms: 500,
+            latency_ms: 1_500,
             ..LogSpec::plain()
         };
         let vendor = Log::new(spec, vec![self.entries()]);
@@ -141,28 +142,37 @@ impl Day {
                 }
             }
         }
+        stage.check()?;
         let windows = stage.windows(&source, &Lane::Live).await?;
         let caught_up = caught_up.unwrap_or_else(true_time::now);
-        let (lost, twice) = compare(&stage, vendor.entries(0));
+        let (lost, twice, longest_ms) = compare(&stage, vendor.entries(0));
         Ok(Pulled {
             records: vendor.entries(0).len(),
             lost,
             twice,
             cuts: cuts(&cut_to, &windows),
             workers_max: workers_at_once(&stage),
+            longest_ms,
             caught_up_ms: caught_up.ms_since(self.burst_end()),
-            violations: stage.violations(),
         })
     }
 }
 
-/// How many of `entries` did not arrive, and how often one arrived again.
-fn compare(stage: &Stage, entries: &[Entry]) -> (usize, usize) {
+/// What of `entries` did not arrive or arrived again, and how long it took at most.
+fn compare(stage: &Stage, entries: &[Entry]) -> (usize, usize, i64) {
     let delivered = stage.delivered();
-    let ids: BTreeSet<&str> = delivered.iter().map(|it| it.id.as_str()).collect();
-    let missing = |entry: &&Entry| !ids.contains(entry.id.as_str());
-    let lost = entries.iter().filter(missing).count();
-    (lost, delivered.len() - ids.len())
+    let mut arrived: BTreeMap<&str, Timestamp> = BTreeMap::new();
+    for line in &delivered {
+        arrived.entry(line.id.as_str()).or_insert(line.at);
+    }
+    let (mut lost, mut longest_ms) = (0, 0);
+    for entry in entries {
+        match arrived.get(entry.id.as_str()) {
+            Some(at) => longest_ms = longest_ms.max(at.ms_since(entry.time)),
+            None => lost += 1,
+        }
+    }
+    (lost, delivered.len() - arrived.len(), longest_ms)
 }
 
 fn cuts(cut_to: &BTreeMap<Timestamp, Timestamp>, windows: &[Window]) -> Vec<Cut> {
@@ -230,6 +240,10 @@ impl Pulled {
             ("most runs of a window and its parts", json!(runs)),
             ("most workers at once", json!(self.workers_max)),
             ("caught up after the burst, min", minutes(self.caught_up_ms)),
+            (
+                "longest from event to delivery, min",
+                minutes(self.longest_ms),
+            ),
             ("width before the burst, min", minutes(before)),
             ("narrowest since it began, min", minutes(narrowest)),
             ("widest after that, min", minutes(widest)),

@@ -11,7 +11,6 @@ use serde_json::json;
 use windlass_core::ids::Lane;
 use windlass_core::lateness::{Found, found, proposed_settle_ms};
 use windlass_core::time::{DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS, Timestamp};
-use windlass_state::failing::Operation;
 
 use super::figures::{Figures, Row, ratio};
 use super::log::{Entry, Log, LogSpec};
@@ -22,20 +21,20 @@ use crate::true_time::{self, WORLD_EPOCH};
 const SWEEPS_MS: [i64; 2] = [DAY_MS, 3 * DAY_MS];
 /// The vendor's `settle`.
 const SETTLE_MS: i64 = 10 * MINUTE_MS;
-/// The least and the most by which a late event is late.
-const LATE_MS: (f64, f64) = (2.0 * MINUTE_MS as f64, 3.0 * DAY_MS as f64);
+/// The least and the most by which a late event is late: two minutes and three days.
+const LATE_MS: (f64, f64) = (120_000.0, 259_200_000.0);
 /// Of so many events one is late.
 const LATE_ONE_IN: u32 = 100;
 /// What an item of remembered ids has beside them, about, in bytes: its key and other attributes.
-const SEEN_ITEM_BYTES: u64 = 250;
+const SEEN_ITEM_BYTES: usize = 250;
 /// What one unit of writing covers, in bytes. Source: DynamoDB developer guide, capacity modes.
-const WRITE_UNIT_BYTES: u64 = 1024;
+const WRITE_UNIT_BYTES: usize = 1024;
 
 /// Days with late events.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Days {
-    /// How long events keep coming.
-    pub(super) days: i64,
+    /// How many days events keep coming.
+    pub(super) long: i64,
     pub(super) events_per_day: i64,
     pub(super) page_size: usize,
     /// Whether settled time is read again.
@@ -48,6 +47,8 @@ pub(super) struct Pulled {
     pub(super) events: usize,
     /// How many were published later than settle.
     pub(super) late: usize,
+    /// How many arrived with a sweep.
+    pub(super) by_sweeps: usize,
     pub(super) lost: usize,
     pub(super) twice: usize,
     /// From event to delivery, ascending, of what was published within settle.
@@ -58,19 +59,18 @@ pub(super) struct Pulled {
     pub(super) sweep_pages: u64,
     pub(super) sweep_windows: usize,
     /// Items of remembered ids that were written, and their units.
-    pub(super) seen_items: u64,
-    pub(super) seen_units: u64,
+    pub(super) seen_items: usize,
+    pub(super) seen_units: usize,
     /// All writes to the state, these included.
     pub(super) writes: u64,
     pub(super) found: Vec<Found>,
     pub(super) proposed_settle_ms: Option<i64>,
-    pub(super) every_ms: i64,
 }
 
 impl Days {
     /// The days that are shown.
     const SHOWN: Self = Self {
-        days: 5,
+        long: 5,
         events_per_day: 20_000,
         page_size: 100,
         swept: true,
@@ -91,7 +91,7 @@ impl Days {
                 published_at: time.plus_ms(lag_ms),
             }
         };
-        (0..self.days * self.events_per_day).map(entry).collect()
+        (0..self.long * self.events_per_day).map(entry).collect()
     }
 
     /// Lives until the last sweep has read the last event.
@@ -117,7 +117,7 @@ impl Days {
         };
         let stage = Stage::build(StageSpec::DEPLOYED, std::slice::from_ref(&source)).await?;
         stage.apply(&source).await?;
-        let end = WORLD_EPOCH.plus_ms(self.days * DAY_MS);
+        let end = WORLD_EPOCH.plus_ms(self.long * DAY_MS);
         // The last sweep reads its newest time once there is a quarter of its age of it, at most
         // the widest window.
         let last = end.plus_ms(SWEEPS_MS[1] + SWEEPS_MS[1] / 4 + HOUR_MS);
@@ -134,9 +134,12 @@ impl Days {
         entries: &[Entry],
     ) -> anyhow::Result<Pulled> {
         let mut arrived: BTreeMap<String, Vec<Timestamp>> = BTreeMap::new();
+        let mut by_sweeps = 0;
         for line in stage.delivered() {
+            by_sweeps += usize::from(line.window.timeline.lane != Lane::Live);
             arrived.entry(line.id).or_default().push(line.at);
         }
+        stage.check()?;
         let (mut lost, mut twice) = (0, 0);
         let (mut on_time_ms, mut late_ms) = (Vec::new(), Vec::new());
         for entry in entries {
@@ -157,12 +160,11 @@ impl Days {
         let read: Vec<_> = sweeps.iter().filter(|window| window.runs > 0).collect();
         let policy = stage.policy(source)?;
         let found = found(policy, &stage.lanes(source).await?);
-        let seen_items = stage.counts.of(Operation::Remember);
-        let all_pages = live.iter().chain(read.iter().copied());
-        let seen_units = all_pages.map(|window| seen_units(window.page, window.records));
+        let seen = stage.seen(source).await?;
         Ok(Pulled {
             events: entries.len(),
             late: late(entries),
+            by_sweeps,
             lost,
             twice,
             on_time_ms,
@@ -170,21 +172,18 @@ impl Days {
             live_pages: live.iter().map(|window| window.page).sum(),
             sweep_pages: read.iter().map(|window| window.page).sum(),
             sweep_windows: read.len(),
-            seen_items,
-            seen_units: if self.swept { seen_units.sum() } else { 0 },
+            seen_items: seen.len(),
+            seen_units: seen.iter().map(|page| units(page.digests.len())).sum(),
             writes: stage.counts.writes(),
             proposed_settle_ms: proposed_settle_ms(policy.settle_ms, &found),
             found,
-            every_ms: policy.every_ms,
         })
     }
 }
 
-/// Units of writing of `pages` items that together hold the ids of `records`, which are spread
-/// over them evenly.
-fn seen_units(pages: u64, records: u64) -> u64 {
-    let bytes = SEEN_ITEM_BYTES + 8 * records.div_ceil(pages.max(1));
-    pages * bytes.div_ceil(WRITE_UNIT_BYTES)
+/// Units of writing of an item with so many ids.
+fn units(ids: usize) -> usize {
+    (SEEN_ITEM_BYTES + ids * size_of::<u64>()).div_ceil(WRITE_UNIT_BYTES)
 }
 
 fn late(entries: &[Entry]) -> usize {
@@ -218,6 +217,7 @@ impl Pulled {
         vec![
             ("events", json!(self.events)),
             ("published later than settle", json!(self.late)),
+            ("delivered by sweeps", json!(self.by_sweeps)),
             ("lost", json!(self.lost)),
             ("delivered again", json!(self.twice)),
             (

@@ -36,7 +36,7 @@ pub(super) struct Stop {
 }
 
 /// What it came to.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Rescue {
     /// How long before the first record was lost the source was reported, in milliseconds; negative
     /// when that was too late.
@@ -56,7 +56,7 @@ pub(super) struct Rescue {
     pub(super) listed: usize,
     /// Not delivered, and not listed.
     pub(super) lost: usize,
-    /// Delivered although listed, or dropped and not listed.
+    /// Delivered although listed: the vendor dropped them while their window was read.
     pub(super) wrongly_listed: usize,
     /// How much more is listed than was dropped, in milliseconds.
     pub(super) overlisted_ms: i64,
@@ -151,63 +151,48 @@ impl Stop {
                 .count()
         };
         let (others_before, requests) = (asked_of(other), asked_of(stopped));
-        let account = Account::of(&stage, stopped, ended).await?;
+        stage.check()?;
+        let account = account(&stage, stopped, ended).await?;
         Ok(Rescue {
             warned_ms,
             others_before,
             requests,
             safe_after_ms: safe_at.map(|at| at.ms_since(ended)),
-            ..account.rescue
+            ..account
         })
     }
 }
 
 /// What of a source was delivered, dropped and listed.
-struct Account {
-    rescue: Rescue,
-}
-
-impl Account {
-    async fn of(stage: &Stage, source: &SourceSpec, ended: Timestamp) -> anyhow::Result<Self> {
-        let lanes = stage.lanes(source).await?;
-        let live = lanes.iter().find(|it| it.timeline.lane == Lane::Live);
-        let unavailable = live.map(|it| it.unavailable.clone()).unwrap_or_default();
-        let delivered = stage.delivered();
-        let arrived: BTreeSet<&str> = delivered.iter().map(|it| it.id.as_str()).collect();
-        let through = live.map_or(WORLD_EPOCH, |live| live.open_from);
-        let horizon = ended.minus_ms(KEPT_MS);
-        let (mut dropped, mut listed, mut lost, mut wrongly_listed) = (0, 0, 0, 0);
-        let due = source
-            .vendor
-            .entries(0)
-            .iter()
-            .filter(|it| it.time < through);
-        let due: Vec<&Entry> = due.collect();
-        for entry in &due {
-            let is_there = arrived.contains(entry.id.as_str());
-            let is_dropped = entry.time < horizon && !is_there;
-            let is_listed = unavailable.iter().any(|span| span.contains(entry.time));
-            dropped += usize::from(is_dropped);
-            listed += usize::from(!is_there && is_listed);
-            lost += usize::from(!is_there && !is_listed);
-            wrongly_listed += usize::from(is_there && is_listed);
-        }
-        let over = unavailable.iter().map(|span| span.to().ms_since(horizon));
-        let rescue = Rescue {
-            warned_ms: None,
-            others_before: 0,
-            requests: 0,
-            safe_after_ms: None,
-            records: due.len(),
-            dropped,
-            listed,
-            lost,
-            wrongly_listed,
-            overlisted_ms: over.max().unwrap_or(0),
-            unavailable,
-        };
-        Ok(Self { rescue })
+async fn account(stage: &Stage, source: &SourceSpec, ended: Timestamp) -> anyhow::Result<Rescue> {
+    let lanes = stage.lanes(source).await?;
+    let live = lanes.iter().find(|it| it.timeline.lane == Lane::Live);
+    let unavailable = live.map(|it| it.unavailable.clone()).unwrap_or_default();
+    let through = live.map_or(WORLD_EPOCH, |live| live.open_from);
+    let delivered = stage.delivered();
+    let arrived: BTreeSet<&str> = delivered.iter().map(|it| it.id.as_str()).collect();
+    let horizon = ended.minus_ms(KEPT_MS);
+    let over = unavailable.iter().map(|span| span.to().ms_since(horizon));
+    let mut account = Rescue {
+        overlisted_ms: over.max().unwrap_or(0),
+        ..Rescue::default()
+    };
+    for entry in source
+        .vendor
+        .entries(0)
+        .iter()
+        .filter(|it| it.time < through)
+    {
+        let is_there = arrived.contains(entry.id.as_str());
+        let is_listed = unavailable.iter().any(|span| span.contains(entry.time));
+        account.records += 1;
+        account.dropped += usize::from(entry.time < horizon && !is_there);
+        account.listed += usize::from(!is_there && is_listed);
+        account.lost += usize::from(!is_there && !is_listed);
+        account.wrongly_listed += usize::from(is_there && is_listed);
     }
+    account.unavailable = unavailable;
+    Ok(account)
 }
 
 fn entries(prefix: &str, from: Timestamp, to: Timestamp, every_ms: i64) -> Vec<Entry> {
@@ -247,6 +232,10 @@ impl Rescue {
             ),
             ("listed as unavailable", json!(self.listed)),
             ("listed and delivered", json!(self.wrongly_listed)),
+            (
+                "listed beyond what was dropped, min",
+                json!(self.overlisted_ms / MINUTE_MS),
+            ),
             ("lost without being listed", json!(self.lost)),
             ("unavailable", json!(spans.join(", "))),
         ]

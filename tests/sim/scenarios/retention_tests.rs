@@ -8,7 +8,8 @@ fn a_source_that_was_stopped_nearly_too_long_is_reported_goes_first_and_loses_no
     let rescue = Stop { stopped_ms }.rescue().unwrap();
     assert!(rescue.warned_ms > Some(0), "{rescue:?}");
     assert!(rescue.safe_after_ms.is_some(), "{rescue:?}");
-    assert!(rescue.others_before < rescue.requests, "{rescue:?}");
+    assert!(rescue.requests > 100, "{rescue:?}");
+    assert_eq!(rescue.others_before, 0, "{rescue:?}");
     assert_eq!((rescue.lost, rescue.listed, rescue.dropped), (0, 0, 0));
     assert!(rescue.unavailable.is_empty(), "{rescue:?}");
 }
@@ -19,7 +20,9 @@ fn what_a_vendor_dropped_while_a_source_was_stopped_is_listed_and_the_rest_deliv
     let rescue = Stop { stopped_ms }.rescue().unwrap();
     assert!(rescue.warned_ms > Some(0), "{rescue:?}");
     assert!(rescue.dropped > 1_000, "{rescue:?}");
-    assert_eq!((rescue.lost, rescue.wrongly_listed), (0, 0), "{rescue:?}");
-    // Besides what was gone by then, what goes while the rest is cut.
+    assert_eq!(rescue.lost, 0, "{rescue:?}");
+    assert!(rescue.listed - rescue.dropped <= 5, "{rescue:?}");
+    // What goes while the first windows are read counts as unavailable, though some of it was read.
     assert!(rescue.overlisted_ms <= 5 * MINUTE_MS, "{rescue:?}");
+    assert!(rescue.wrongly_listed <= 5, "{rescue:?}");
 }

@@ -111,6 +111,7 @@ impl Crowd {
         for _ in 0..self.minutes {
             stage.tick(1).await?;
         }
+        stage.check()?;
         Ok(self.conclude(&stage, &vendor.asked()))
     }
 
@@ -194,6 +195,11 @@ impl Asking {
     }
 }
 
+/// All of the budget is ours.
+pub(super) const WHOLE: Announced = Announced {
+    per_minute: 60,
+    others: 0,
+};
 /// Half of the budget is other clients'.
 pub(super) const HALF: Announced = Announced {
     per_minute: 60,
@@ -207,20 +213,23 @@ pub(super) fn figures() -> anyhow::Result<Figures> {
         refuses: true,
         ..of(20)
     };
+    let announced = |workers, declared| Crowd {
+        declared,
+        announced: Some(WHOLE),
+        ..of(workers)
+    };
     let halved = Crowd {
         announced: Some(HALF),
         ..of(20)
-    };
-    let announced = Crowd {
-        declared: false,
-        ..halved
     };
     let variants = vec![
         ("20 workers", of(20).ask()?.rows()),
         ("3 workers", of(3).ask()?.rows()),
         ("20, one 429", refused.ask()?.rows()),
-        ("20, half used by others", halved.ask()?.rows()),
-        ("20, announced only", announced.ask()?.rows()),
+        ("20, announced", announced(20, true).ask()?.rows()),
+        ("20, only announced", announced(20, false).ask()?.rows()),
+        ("3, only announced", announced(3, false).ask()?.rows()),
+        ("20, others use half", halved.ask()?.rows()),
     ];
     Ok(Figures::beside("shared", variants))
 }

@@ -7,12 +7,13 @@ mod workers;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
-use anyhow::{Context, anyhow};
+use anyhow::{Context, anyhow, ensure};
 use windlass_connectors::{Connector, Manifest, Settings};
 use windlass_core::clock::SeededEntropy;
 use windlass_core::ids::{Generation, Lane, SourceName};
 use windlass_core::limits;
 use windlass_core::progress::Progress;
+use windlass_core::seen::{SeenBy, SeenPage};
 use windlass_core::shard::Shards;
 use windlass_core::source::{Policy, SourceDefinition};
 use windlass_core::span::Span;
@@ -253,6 +254,18 @@ impl Stage {
         Ok(lanes)
     }
 
+    /// Every page whose ids are remembered.
+    pub(crate) async fn seen(&self, source: &SourceSpec) -> anyhow::Result<Vec<SeenPage>> {
+        let definition = self.definition(&source.source())?;
+        let by = SeenBy {
+            source: definition.name.clone(),
+            generation: definition.generation.clone(),
+        };
+        let ever = Span::new(Timestamp::MIN, Timestamp::MAX)?;
+        let seen = self.store.seen(&by, ever, usize::MAX).await?;
+        seen.context("there are more than can be counted")
+    }
+
     /// The policy of a source.
     pub(crate) fn policy(&self, source: &SourceSpec) -> anyhow::Result<&Policy> {
         Ok(&self.definition(&source.source())?.policy)
@@ -268,9 +281,11 @@ impl Stage {
         crate::world::lock(&self.workers.runs).clone()
     }
 
-    /// What never may be sent to a stream and was.
-    pub(crate) fn violations(&self) -> Vec<String> {
-        self.stream.violations()
+    /// Fails when something was sent to the stream that never may be.
+    pub(crate) fn check(&self) -> anyhow::Result<()> {
+        let violations = self.stream.violations();
+        ensure!(violations.is_empty(), "{violations:?}");
+        Ok(())
     }
 
     fn definition(&self, source: &SourceName) -> anyhow::Result<&SourceDefinition> {

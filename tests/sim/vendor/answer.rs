@@ -89,6 +89,9 @@ impl Vendor {
         fault: Option<Fault>,
     ) -> Option<String> {
         let recent = state.recent.entry(key).or_default();
+        // A client that went back to an earlier page is not led over what it has not read.
+        let place = asked.and_then(|asked| recent.iter().position(|it| it == asked));
+        recent.truncate(place.map_or(0, |place| place + 1));
         let wrong = match fault {
             Some(Fault::TokenStuck) => asked.map(str::to_owned),
             Some(Fault::TokenCircle) => recent.first().cloned(),

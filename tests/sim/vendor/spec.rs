@@ -261,6 +261,10 @@ impl VendorSpec {
         if self.shape == Shape::Unordered {
             self.unit_ms = *pick(rng, &[SECOND_MS, SECOND_MS, MINUTE_MS]);
             self.arrival = rng.u8(0..4) == 0;
+            if self.arrival {
+                // Nothing comes late by the time it arrived.
+                self.sweeps_ms.clear();
+            }
             self.finer = self.may_be_finer() && rng.bool();
         }
         self.strict = self.shape != Shape::Unordered && rng.u8(0..4) > 0;

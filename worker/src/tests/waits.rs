@@ -166,3 +166,16 @@ async fn a_spent_budget_closes_the_gate_after_the_page_is_checkpointed() {
     assert_eq!(bench.run_when_due().await, Outcome::Completed);
     assert_eq!((bench.output(), bench.written()), (all(2), all(2)));
 }
+
+#[tokio::test]
+async fn a_budget_that_the_last_page_of_a_window_used_up_closes_the_gate_for_the_next_window() {
+    let bench = Bench::new(|_| {
+        let page = page_of(&names(0), None);
+        let body = String::from_utf8(page.body.to_vec()).unwrap();
+        let headers = [("x-remaining", "0"), ("x-reset", "120")];
+        Ok(answer(200, &headers, &body))
+    })
+    .await;
+    assert_eq!(bench.run().await, Outcome::Completed);
+    assert_eq!(bench.gate().await.unwrap().not_before, after(120_000));
+}

@@ -17,11 +17,6 @@ const CALL_MS: i64 = 6;
 pub(crate) struct Counts(Mutex<BTreeMap<Operation, u64>>);
 
 impl Counts {
-    /// Calls of `operation` so far.
-    pub(crate) fn of(&self, operation: Operation) -> u64 {
-        lock(&self.0).get(&operation).copied().unwrap_or(0)
-    }
-
     /// Calls that may write, so far.
     pub(crate) fn writes(&self) -> u64 {
         let counts = lock(&self.0);

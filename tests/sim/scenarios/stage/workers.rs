@@ -5,14 +5,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use futures_util::future::BoxFuture;
-use futures_util::{StreamExt, stream};
 use secrecy::SecretString;
 use tokio::time::Instant;
 use windlass_connectors::{Client, Connector, Credentials};
 use windlass_core::clock::{Clock, Entropy, SeededEntropy};
 use windlass_core::ids::SourceName;
-use windlass_core::limits;
 use windlass_core::source::SourceRecord;
 use windlass_core::task::Task;
 use windlass_core::time::Timestamp;
@@ -20,7 +17,8 @@ use windlass_orchestrator::{Dispatch, DispatchError};
 use windlass_sink::aws::StreamSink;
 use windlass_state::MemoryStore;
 use windlass_state::failing::FailingStore;
-use windlass_worker::{Budget, Gear, Outfit, OutfitError, Report, Seams, Stop, Worker};
+use windlass_worker::lambda::run_side_by_side;
+use windlass_worker::{Budget, Gear, Outfit, OutfitError, Seams, Stop, Worker};
 
 use super::counted::{Counts, counted};
 use crate::clock::{SimClock, wait_ms};
@@ -108,13 +106,7 @@ async fn work(worker: &StageWorker, tasks: &[Task], budget: Budget) {
         worker.run(only, budget).await;
         return;
     }
-    // Boxed one by one: a closure over a lifetime could not be sent.
-    let mut runs: Vec<BoxFuture<'_, Report>> = Vec::new();
-    for task in tasks {
-        runs.push(Box::pin(worker.run_named(task, budget)));
-    }
-    let mut runs = stream::iter(runs).buffer_unordered(limits::TASKS_AT_ONCE_MAX);
-    while runs.next().await.is_some() {}
+    run_side_by_side(worker, tasks, budget).await;
 }
 
 /// The way of a tick to the workers.
