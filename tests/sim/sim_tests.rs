@@ -8,7 +8,7 @@ use crate::runner::{run_caught, run_many, shrunk};
 use crate::spec::WorldSpec;
 
 /// Worlds of a test: in a debug build one takes a second or so.
-const WORLDS: u64 = 8;
+const WORLDS: u64 = 6;
 
 #[test]
 fn the_same_seed_gives_the_same_history() {
