@@ -181,3 +181,25 @@ fn what_would_reach_into_the_terminal_is_quoted() {
     let filter = shown.iter().find(|it| it.field == "params.filter").unwrap();
     assert_eq!(filter.new.as_deref(), Some(r#""\u{1b}[2J""#));
 }
+
+#[test]
+fn a_raised_settle_says_what_becomes_of_the_time_that_was_cut_before() {
+    let stored = || vec![record(definition(CONFIG))];
+    let with = |lines: &str| definition(&CONFIG.replace("start:", &format!("{lines}\n    start:")));
+    let text = |wanted| Difference::between(stored(), &[wanted], false).text(Paint::PLAIN);
+    let swept = text(with("settle: 6h"));
+    assert!(
+        swept.contains(
+            "    time that was read after a settle of 15m is read again 1d after it, by sweeps\n"
+        ),
+        "{swept}"
+    );
+    let unswept = text(with("settle: 6h\n    sweeps: []"));
+    assert!(
+        unswept.contains(
+            "    time that was read after a settle of 15m is not read again: it has no sweeps\n"
+        ),
+        "{unswept}"
+    );
+    assert!(!text(with("every: 1h")).contains("after a settle"));
+}

@@ -64,7 +64,7 @@ fn fields(definition: &SourceDefinition) -> BTreeMap<String, String> {
 }
 
 /// A duration as the configuration writes it: `90m`.
-fn duration(ms: u64) -> String {
+pub(super) fn duration(ms: u64) -> String {
     let exact = |(_, length): &&(&str, u64)| ms.is_multiple_of(*length);
     let (unit, length) = UNITS.iter().find(exact).unwrap_or(&("ms", 1));
     format!("{}{unit}", ms / length)

@@ -1,9 +1,10 @@
 //! A difference for people and for scripts.
 
 use serde_json::{Value, json};
-use windlass_core::source::SourceRecord;
+use windlass_core::source::{Policy, SourceRecord};
 use windlass_core::window::Window;
 
+use super::fields::duration;
 use super::{Change, Difference, FieldChange, SourceDifference, changes};
 use crate::output::{Paint, shortened, time};
 
@@ -121,8 +122,11 @@ impl SourceDifference {
                 "its connector, parameters or origin change: a new timeline begins at {}",
                 time(self.wanted.start)
             ));
-        } else if self.wanted.start < definition.start {
-            effects.push("the time before the present start is pulled as well".to_owned());
+        } else {
+            if self.wanted.start < definition.start {
+                effects.push("the time before the present start is pulled as well".to_owned());
+            }
+            effects.extend(cut_with_less(&definition.policy, &self.wanted.policy));
         }
         if let (Some(blocked), true) = (blocked, self.change != Change::Paused) {
             let reason = shortened(&blocked.reason, REASON_CHARS_MAX);
@@ -153,6 +157,21 @@ impl SourceDifference {
             "held_since": self.stored.as_ref().and_then(|it| it.held_since),
         })
     }
+}
+
+/// What becomes of the time that was cut before `settle` was raised.
+fn cut_with_less(old: &Policy, new: &Policy) -> Option<String> {
+    let again = match new.sweeps_ms.first() {
+        None => "is not read again: it has no sweeps".to_owned(),
+        Some(first) => format!("is read again {} after it, by sweeps", length(*first)),
+    };
+    let shorter = length(old.settle_ms);
+    (new.settle_ms > old.settle_ms)
+        .then(|| format!("time that was read after a settle of {shorter} {again}"))
+}
+
+fn length(ms: i64) -> String {
+    duration(ms.unsigned_abs())
 }
 
 /// `every  5m -> 10m`; of a new source, what it has.
