@@ -315,3 +315,7 @@ fn rfc3339(text: &str) -> Option<Timestamp> {
 #[cfg(test)]
 #[path = "read_tests.rs"]
 mod tests;
+
+#[cfg(test)]
+#[path = "paging_tests.rs"]
+mod paging_tests;
