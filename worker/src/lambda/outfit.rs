@@ -35,8 +35,8 @@ struct Kept {
 }
 
 impl Kept {
-    /// Whether it can go on being used. An apply raises the version even when nothing else differs:
-    /// that is how an operator says that a secret was mended.
+    /// Whether it can go on being used. A blocked source that is applied again has a new version
+    /// although nothing else differs: that is how an operator says that a secret was mended.
     fn is_for(&self, source: &SourceRecord) -> bool {
         self.version == source.version && self.definition == source.definition
     }
