@@ -84,20 +84,26 @@ pub fn next(
     }
     let wanted = is_wanted(first, ledger, policy, now);
     let (mut to, mut records, mut full) = (at, 0_u64, false);
+    let mut is_at_the_end = true;
     for window in rest.by_ref() {
-        let eligible = window.id.from == to && window.status == Status::Done && window.to <= edge;
+        // Nothing comes between this window and the one before any more.
+        full = window.id.from != to;
+        let eligible = !full && window.status == Status::Done && window.to <= edge;
         if !eligible {
+            is_at_the_end = false;
             break;
         }
         let more = records.saturating_add(window.records);
         let too_much =
             window.to.ms_since(at) > policy.max_ms || more > limits::WINDOW_RECORDS_TARGET;
         if is_wanted(window, ledger, policy, now) != wanted || (wanted && to > at && too_much) {
-            full = true;
+            (full, is_at_the_end) = (true, false);
             break;
         }
         (to, records) = (window.to, more);
     }
+    // The next reading of the ledger begins at the same window, and shows no more of them.
+    full |= is_at_the_end && !ledger.whole;
     let span = Span::new(at, to).ok()?;
     let enough = full || is_due(policy, at, to, ledger.after_ms, end);
     match (wanted, enough) {

@@ -1,6 +1,6 @@
 use super::*;
 use crate::source::tests::policy as any_policy;
-use crate::time::{DAY_MS, HOUR_MS};
+use crate::time::{DAY_MS, HOUR_MS, MINUTE_MS};
 
 const AFTER_MS: i64 = DAY_MS;
 
@@ -186,4 +186,40 @@ fn what_a_late_sweep_delivers_is_remembered_for_the_sweep_behind_it() {
         ..policy()
     };
     assert!(!remembers(&window, &once));
+}
+
+/// Live windows of a minute, as a source that is looked at every minute has them; as many as one
+/// reading of the ledger holds.
+fn minutes(count: usize) -> Vec<Window> {
+    let minute = |n: i64| Timestamp::from_ms(n * MINUTE_MS);
+    let windows = (0..).take(count).map(|n| {
+        let id = format!("okta/0123456789ab/live/{}", minute(n));
+        Window::done(id.parse().unwrap(), minute(n + 1), DAY_MS, minute(n + 1)).unwrap()
+    });
+    windows.collect()
+}
+
+#[test]
+fn a_ledger_that_is_full_of_narrow_windows_is_a_piece_whatever_its_width() {
+    let live = minutes(limits::SWEEP_LEDGER_MAX);
+    let ledger = Ledger {
+        live: &live,
+        whole: false,
+        through: at(40),
+        after_ms: AFTER_MS,
+    };
+    let read = Span::new(at(0), live.last().unwrap().to).ok();
+    assert_eq!(
+        next(at(0), &ledger, &policy(), None, at(100)),
+        read.map(Piece::Read),
+        "no later reading of the ledger would show more"
+    );
+}
+
+#[test]
+fn a_hole_in_the_history_ends_a_piece_whatever_its_width() {
+    let mut live = hours(0..12);
+    live.remove(2);
+    assert_eq!(next_of(&live, 0, 12, 100), read(0, 2));
+    assert_eq!(next_of(&live, 2, 12, 100), pass(2, 3));
 }
