@@ -139,7 +139,9 @@ pub fn plan(situation: &Situation<'_>) -> Plan {
     if situation.active {
         grow(&mut builder, &mut next, max_open);
     }
-    let changed = next != *progress;
+    // Marks are stored with every split: others that were planned before must not be stored after
+    // it, for they may step over the window as it was, and list it without its parts.
+    let changed = next != *progress || !splits.is_empty();
     if changed {
         next.updated_at = now;
     }

@@ -1,6 +1,6 @@
 //! Splits as the planner carries them: what is created, in which order, and what stays in sight.
 
-use super::super::world::{World, hours, policy};
+use super::super::world::{Reach, World, hours, policy};
 use super::super::{Plan, Split};
 use crate::checkpoint::Cursor;
 use crate::invariant::{check_coverage, check_timeline, check_window};
@@ -211,4 +211,35 @@ fn a_split_behind_the_marks_for_which_the_list_has_no_room_becomes_a_hole() {
     let plan = world.plan();
     assert!(plan.splits.is_empty());
     assert_eq!(plan.scavenge[0].event.name(), "park");
+}
+
+/// A planner that read before a window was tried again and split must not store its marks after
+/// that: it would step over the window as it was, and the parts would be in nobody's sight.
+#[test]
+fn marks_that_were_planned_before_a_split_are_not_stored_after_it() {
+    for delivered in [Delivered::Before, Delivered::After, Delivered::Nothing] {
+        let mut world = waiting(0, delivered);
+        world.set(0, Status::Parked);
+        let stale = world.plan();
+        assert!(stale.progress.is_some(), "it steps over the hole");
+        world.set(0, Status::Ready);
+        let split = world.plan();
+        assert_eq!(split.splits.len(), 1);
+        world.carry_out(&split, Reach::Everything);
+        world.carry_out(&stale, Reach::Everything);
+        let unread: Vec<_> = world.all();
+        let mut unread = unread
+            .iter()
+            .filter(|it| it.is_unfinished() && it.id.from < minute(10));
+        let in_sight = |window: &Window| {
+            window.id.from >= world.progress.open_from
+                || world.progress.behind.contains(&window.id.from)
+        };
+        assert!(
+            unread.all(in_sight),
+            "{delivered:?}: {:?} from {}",
+            world.progress.behind,
+            world.progress.open_from
+        );
+    }
 }
