@@ -75,18 +75,18 @@ pub(crate) fn turns(views: &[SourceView], now: Timestamp) -> Vec<(usize, usize)>
             left_ms.is_none(),
             left_ms,
             kind,
-            lane.complete_through(),
+            lane.workable_from(),
             lane.progress.timeline.clone(),
         )
     });
     turns
 }
 
-/// How long `lane` has before records are lost, in milliseconds, when that is little. A sweep never
-/// is in such danger: all that it reads has been delivered once.
+/// How long `lane` has before records are lost that a worker could still read, in milliseconds, when
+/// that is little. A sweep never is in such danger: all that it reads has been delivered once.
 fn endangered(source: &SourceView, lane: &LaneView, now: Timestamp) -> Option<i64> {
     let policy = &source.record.definition.policy;
-    let through = lane.complete_through();
+    let through = lane.workable_from();
     let end = source.end_of(&lane.progress);
     let is_sweep = matches!(lane.progress.timeline.lane, Lane::Sweep(_));
     if is_sweep || end.is_some_and(|end| end <= through) {

@@ -296,3 +296,34 @@ async fn when_more_is_ready_than_there_are_workers_the_ones_that_are_sent_are_to
     let second = sent.take();
     assert!(!second.is_empty() && second.iter().all(|task| task.crowded));
 }
+
+/// A hole can be helped by an operator only; slots are for what they can help.
+#[tokio::test]
+async fn an_old_hole_does_not_take_the_slots_from_what_is_about_to_be_lost() {
+    let kept = |policy: &mut Policy| {
+        policy.group_in_flight = 1;
+        policy.max_lookback_ms = Some(8 * HOUR_MS);
+    };
+    let holed = SourceDefinition {
+        start: at(960),
+        ..with_policy("holed", kept)
+    };
+    let endangered = SourceDefinition {
+        start: at(970),
+        ..with_policy("lagging", kept)
+    };
+    let (store, sent) = (store_of([&holed]).await, Sent::default());
+    tick(&store, &sent, NOW).await;
+    let first = window(&store, &live(&holed), 960).await;
+    exhaust(&store, &first, NOW).await;
+    tick(&store, &sent, NOW).await;
+    for open in windows(&store, &live(&holed)).await {
+        if open.is_claimable(NOW) && open.status != Status::Parked {
+            finish(&store, &open, NOW).await;
+        }
+    }
+    sent.take();
+    store.apply_source(&endangered, NOW).await.unwrap();
+    tick(&store, &sent, NOW).await;
+    assert_eq!(sent.take_names(), ["lagging@970"]);
+}

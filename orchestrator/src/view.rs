@@ -54,6 +54,19 @@ impl LaneView {
         self.progress.complete_through(&self.open, &self.behind)
     }
 
+    /// From when on there is something to do for a worker: [`Self::complete_through`], but past holes,
+    /// which wait for an operator.
+    pub(crate) fn workable_from(&self) -> Timestamp {
+        let waits = |window: &&Window| !matches!(window.status, Status::Done | Status::Parked);
+        let first = self
+            .windows()
+            .filter(waits)
+            .map(|window| window.id.from)
+            .min();
+        let first = first.unwrap_or(self.progress.scheduled_through);
+        first.max(self.complete_through())
+    }
+
     /// Records an hour that are to be expected of it: what its marks have learnt, or more where a
     /// finished window that they have not passed was denser, such as the delivered part of one that
     /// was split in a burst.
