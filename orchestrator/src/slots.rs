@@ -21,10 +21,19 @@ pub(crate) struct Pace {
 }
 
 impl Pace {
-    /// The pace of a source under `policy`: the whole group's, or, where each worker keeps its own
-    /// (`is_shared`), its part or a say in the turns.
-    pub(crate) fn of(policy: &Policy, is_shared: bool) -> Self {
-        let workers = policy.group_in_flight;
+    /// The pace of a source under `policy`, one of `policies` of its rate group: the whole group's,
+    /// or, where each worker keeps its own (`is_shared`), its part or a say in the turns. When some
+    /// of the group take turns all do: fixed parts of others would come on top of the turns.
+    pub(crate) fn of<'a>(
+        policy: &Policy,
+        policies: impl IntoIterator<Item = &'a Policy>,
+        is_shared: bool,
+    ) -> Self {
+        let (mut workers, mut paces) = (policy.group_in_flight, Vec::new());
+        for other in policies {
+            workers = workers.max(other.group_in_flight);
+            paces.extend(other.requests_per_minute);
+        }
         let whole = Self {
             requests_per_minute: policy.requests_per_minute,
             shares_turns: false,
@@ -33,7 +42,12 @@ impl Pace {
         let Some(per_minute) = policy.requests_per_minute.filter(|_| is_shared) else {
             return whole;
         };
+        let takes_turns = |pace: &u32| matches!(sharing(*pace, workers), Sharing::Turns { .. });
         match sharing(per_minute, workers) {
+            Sharing::Fixed(_) if paces.iter().any(takes_turns) => Self {
+                shares_turns: true,
+                ..whole
+            },
             Sharing::Fixed(part) => Self {
                 requests_per_minute: Some(part),
                 ..whole
@@ -103,6 +117,8 @@ pub(crate) struct Room {
     pub(crate) most: usize,
     /// Whether more is ready than there are workers for, in its source or its rate group.
     pub(crate) crowded: bool,
+    /// The pace that its workers keep.
+    pub(crate) pace: Pace,
 }
 
 /// For each source of a rate group, whether as many windows are ready as there are workers for, so
@@ -152,7 +168,7 @@ fn group_max(views: &[SourceView], shares_pace: bool) -> usize {
     // A source that declares no pace does not widen that of the others.
     let paced = policies()
         .filter(|policy| policy.requests_per_minute.is_some())
-        .map(|policy| Pace::of(policy, shares_pace).workers_max)
+        .map(|policy| Pace::of(policy, policies(), shares_pace).workers_max)
         .filter(|_| shares_pace)
         .min();
     let group_max = group_max.map(|max| max.min(paced.unwrap_or(max)));

@@ -327,3 +327,24 @@ async fn an_old_hole_does_not_take_the_slots_from_what_is_about_to_be_lost() {
     tick(&store, &sent, NOW).await;
     assert_eq!(sent.take_names(), ["lagging@970"]);
 }
+
+/// Sources of one group that differ in how many workers they may have keep one pace together.
+#[tokio::test]
+async fn sources_of_one_group_do_not_mix_turns_and_fixed_parts() {
+    let of = |name, workers| {
+        with_policy(name, |policy| {
+            policy.requests_per_minute = Some(600);
+            (policy.group_in_flight, policy.max_in_flight) = (workers, 2);
+        })
+    };
+    let (wide, narrow) = (of("wide", 8), of("narrow", 4));
+    let (store, sent) = (store_of([&wide, &narrow]).await, Sent::default());
+    tick(&store, &sent, NOW).await;
+    let tasks = sent.take();
+    assert_eq!(tasks.len(), 4);
+    let turns = tasks.iter().find(|task| task.shares_turns);
+    let of_turns = turns.and_then(|task| task.requests_per_minute).unwrap_or(0);
+    let fixed = tasks.iter().filter(|task| !task.shares_turns);
+    let of_fixed: u32 = fixed.filter_map(|task| task.requests_per_minute).sum();
+    assert!(of_turns + of_fixed <= 600, "{of_turns} and {of_fixed}");
+}

@@ -309,6 +309,7 @@ async fn a_source_that_is_not_on_its_shard_any_more_does_not_begin_anew_there() 
     let room = crate::slots::Room {
         most: 8,
         crowded: false,
+        pace: Pace::of(&moved.policy, [], true),
     };
     tick.run_lane(&mut view, 0, room, &outbox, &mut report)
         .await

@@ -120,11 +120,14 @@ impl<S: StateStore, D: Dispatch> Tick<'_, S, D> {
             } else {
                 room(&views, view, lane, self.options.share_pace)
             };
-            let (source, report) = (&mut views[view], &mut reports[view]);
+            let policies = || views.iter().map(|it| &it.record.definition.policy);
+            let policy = &views[view].record.definition.policy;
             let room = Room {
                 most,
                 crowded: crowded[view],
+                pace: Pace::of(policy, policies(), self.options.share_pace),
             };
+            let (source, report) = (&mut views[view], &mut reports[view]);
             if let Err(error) = self.run_lane(source, lane, room, outbox, report).await {
                 report_failure(&mut reports[view], &error);
             }
@@ -186,7 +189,7 @@ impl<S: StateStore, D: Dispatch> Tick<'_, S, D> {
                 shard,
                 // A sweep delivers little and reads what the live lane read.
                 records_per_hour: lane.records_per_hour().max(live_records),
-                pace: Pace::of(&record.definition.policy, self.options.share_pace),
+                pace: room.pace,
                 crowded: room.crowded,
                 report: &mut *report,
             };
