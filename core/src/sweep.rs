@@ -29,8 +29,8 @@ pub struct Ledger<'a> {
 pub enum Piece {
     /// To be read again.
     Read(Span),
-    /// Passed over: it was old enough when it was read first, or it is not known what was delivered
-    /// of it, or the vendor no longer keeps it.
+    /// Passed over: it was old enough when it was read first, or it is not known, or not known any
+    /// more, what was delivered of it, or the vendor no longer keeps it.
     Pass(Span),
 }
 
@@ -117,7 +117,23 @@ pub fn next(
 fn is_wanted(window: &Window, ledger: &Ledger<'_>, policy: &Policy, now: Timestamp) -> bool {
     let was_old = window.created_at >= window.to.plus_ms(ledger.after_ms);
     let is_gone = retention::horizon(policy, now).is_some_and(|horizon| window.to <= horizon);
-    window.remembered && !was_old && !is_gone
+    // What it delivered may be forgotten from then on, and would be delivered again as a whole.
+    let is_history = window.expires_at.is_none_or(|at| now < at);
+    window.remembered && is_history && !was_old && !is_gone
+}
+
+/// Until when what `window` delivers at `now` is remembered: longer than the window itself, without
+/// which no sweep reads it again. A sweep can come late, behind a hole or a pause, or when it is
+/// configured long after the window was read.
+pub fn remembered_until(window: &Window, policy: &Policy, now: Timestamp) -> Timestamp {
+    let last_ms = policy.sweeps_ms.last().copied().unwrap_or_default();
+    // The history of the window begins when it is done, some pages after this one.
+    let longer_ms = last_ms.saturating_mul(2);
+    window
+        .to
+        .max(now)
+        .plus_ms(policy.history_ms)
+        .plus_ms(longer_ms)
 }
 
 /// Whether what `window` delivers has to be remembered: some sweep of its source will read it again.

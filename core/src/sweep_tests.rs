@@ -19,7 +19,7 @@ fn policy() -> Policy {
 /// A live window of an hour that was read when it was over, and remembered.
 fn hour(from: i64) -> Window {
     let id = format!("okta/0123456789ab/live/{}", at(from));
-    let window = Window::done(id.parse().unwrap(), at(from + 1), DAY_MS, at(from + 1));
+    let window = Window::done(id.parse().unwrap(), at(from + 1), 30 * DAY_MS, at(from + 1));
     Window {
         records: 10,
         ..window.unwrap()
@@ -194,7 +194,13 @@ fn minutes(count: usize) -> Vec<Window> {
     let minute = |n: i64| Timestamp::from_ms(n * MINUTE_MS);
     let windows = (0..).take(count).map(|n| {
         let id = format!("okta/0123456789ab/live/{}", minute(n));
-        Window::done(id.parse().unwrap(), minute(n + 1), DAY_MS, minute(n + 1)).unwrap()
+        Window::done(
+            id.parse().unwrap(),
+            minute(n + 1),
+            30 * DAY_MS,
+            minute(n + 1),
+        )
+        .unwrap()
     });
     windows.collect()
 }
@@ -222,4 +228,14 @@ fn a_hole_in_the_history_ends_a_piece_whatever_its_width() {
     live.remove(2);
     assert_eq!(next_of(&live, 0, 12, 100), read(0, 2));
     assert_eq!(next_of(&live, 2, 12, 100), pass(2, 3));
+}
+
+#[test]
+fn what_is_history_no_longer_is_passed_over_although_it_is_still_there() {
+    let mut live = hours(0..12);
+    for window in &mut live[..3] {
+        window.expires_at = Some(at(100));
+    }
+    assert_eq!(next_of(&live, 0, 12, 99), read(0, 6));
+    assert_eq!(next_of(&live, 0, 12, 100), pass(0, 3));
 }

@@ -10,6 +10,7 @@ use windlass_core::ids::Lane;
 use windlass_core::lease::Lease;
 use windlass_core::seen::{SeenBy, SeenPage, place};
 use windlass_core::source::Order;
+use windlass_core::sweep;
 use windlass_core::window::Window;
 use windlass_sink::{Batch, SinkError, WindowWriter};
 use windlass_state::StateStore;
@@ -128,8 +129,7 @@ impl<S: StateStore, O: Outfit> Run<'_, S, O> {
             return Ok(false);
         }
         let policy = &self.source.definition.policy;
-        let last_ms = policy.sweeps_ms.last().copied().unwrap_or_default();
-        let expires_at = window.to.max(self.worker.now()).plus_ms(2 * last_ms);
+        let expires_at = sweep::remembered_until(window, policy, self.worker.now());
         for (start, digests) in &noted.digests {
             let page = SeenPage {
                 by: SeenBy {

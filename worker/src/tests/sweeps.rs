@@ -107,8 +107,9 @@ async fn each_page_is_remembered_after_the_sink_has_it_and_before_its_checkpoint
     assert_eq!(pages.len(), 2);
     assert_eq!(pages[0].digests, digests(&["a", "b"]));
     assert_eq!((pages[1].page, pages[1].pass), (1, 0));
-    // Two days longer than its last sweep needs it, whatever the clocks.
-    assert_eq!(pages[0].expires_at, bench.clock.now().plus_ms(6 * DAY_MS));
+    // Longer than its window is history, whatever the clocks.
+    let expires_at = window.expires_at.unwrap();
+    assert_eq!(pages[0].expires_at, expires_at.plus_ms(6 * DAY_MS));
 }
 
 #[tokio::test]
@@ -316,4 +317,18 @@ async fn a_sweep_that_would_have_to_know_too_much_says_so_and_parks_in_the_end()
     let window = bench.window().await;
     assert_eq!((window.attempts, bench.asked().len()), (1, asked));
     assert!(window.not_before.is_some());
+}
+
+/// A sweep can come late: it waited for a hole, its source was paused, or it was configured later.
+#[tokio::test]
+async fn what_a_window_delivered_is_remembered_as_long_as_the_window_itself() {
+    let bench = Bench::with(swept(), with_late(&[("late", 5)])).await;
+    assert_eq!(bench.run().await, Outcome::Completed);
+    let expires_at = bench.window().await.expires_at.unwrap();
+    let wait_ms = expires_at.ms_since(bench.clock.now());
+    bench.clock.advance_ms(wait_ms);
+    bench.store.expire_history(bench.clock.now()).await.unwrap();
+    let bench = sweep(bench, 1, 0, 60).await;
+    assert_eq!(bench.run().await, Outcome::Completed);
+    assert_eq!(bench.output(), ["late"]);
 }
