@@ -67,6 +67,13 @@ pub fn interval_ms(requests_per_minute: u32) -> i64 {
     (spaced + per_minute - 1) / per_minute
 }
 
+/// How late a turn may be used, in milliseconds, where turns are `interval_ms` apart: not when the
+/// next one is due, and not by more than the turns of a minute are spread beyond it, or a request
+/// too many would fit the minute that follows.
+pub fn late_ms_max(interval_ms: i64) -> i64 {
+    interval_ms.min(MINUTE_MS * limits::TURN_SLACK_PERCENT / 100)
+}
+
 /// How many turns a worker reserves at once: about two seconds' worth.
 pub fn turns_at_once(interval_ms: i64) -> u32 {
     let count = (limits::TURNS_AHEAD_MS / interval_ms.max(1)).clamp(1, limits::TURNS_AT_ONCE_MAX);

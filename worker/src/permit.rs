@@ -51,13 +51,24 @@ pub(crate) enum NotNow {
 impl<S: StateStore> Permit<'_, S> {
     /// Waits until the vendor may be asked, a few seconds at most.
     pub(crate) async fn wait(&self) -> Result<(), NotNow> {
-        if self.shares_turns {
-            self.shared_turn().await?;
-        } else {
-            self.own_turn().await;
+        if !self.shares_turns || broken(Break::IgnoreTurns) {
+            if !self.shares_turns {
+                self.own_turn().await;
+            }
+            // After the wait: the gate may have closed meanwhile.
+            return self.gate_is_open().await;
         }
-        // After the wait: the gate may have closed meanwhile.
-        self.gate_is_open().await
+        for _ in 0..limits::STATE_TRIES_MAX {
+            let turn = self.shared_turn().await?;
+            self.gate_is_open().await?;
+            // A look at the gate takes time in which the turn can pass, and those of other workers
+            // with it: all would ask at once.
+            let late_ms = self.now().ms_since(turn);
+            if late_ms <= turns::late_ms_max(self.shared_interval_ms()) {
+                return Ok(());
+            }
+        }
+        Err(self.turns_were_over())
     }
 
     /// That the group's gate is open. Looks at it when nobody of this process has lately.
@@ -90,24 +101,25 @@ impl<S: StateStore> Permit<'_, S> {
         }
     }
 
-    /// Waits for this process's next turn of the group, and reserves some when it has none.
-    async fn shared_turn(&self) -> Result<(), NotNow> {
-        if broken(Break::IgnoreTurns) {
-            return Ok(());
-        }
+    /// Waits for this process's next turn of the group, and reserves some when it has none. The turn.
+    async fn shared_turn(&self) -> Result<Timestamp, NotNow> {
         // Other runs of the process may be quicker to take the turns that this one reserved, and
         // those of a slow state may be over when its answer comes.
         for _ in 0..limits::STATE_TRIES_MAX {
             let (turns, interval_ms) = (&self.permits.turns, self.shared_interval_ms());
             if let Some(turn) = turns.next(self.group, interval_ms, self.now()) {
                 self.sleep(turn.ms_since(self.now())).await;
-                return Ok(());
+                return Ok(turn);
             }
             self.reserve(interval_ms).await?;
         }
+        Err(self.turns_were_over())
+    }
+
+    fn turns_were_over(&self) -> NotNow {
         let later = self.now().plus_ms(limits::PACE_SLEEP_MAX_MS);
         let why = "its rate group waits: its turns were over before they could be used";
-        Err(NotNow::Until(later, why.to_owned()))
+        NotNow::Until(later, why.to_owned())
     }
 
     /// How far apart the turns of the whole group are to be.

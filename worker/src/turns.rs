@@ -6,7 +6,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use windlass_core::ids::RateGroup;
 use windlass_core::limits;
 use windlass_core::time::Timestamp;
-use windlass_core::turns::TurnsAsked;
+use windlass_core::turns::{TurnsAsked, late_ms_max};
 
 /// Reserved turns. All runs of the process share them, in order.
 #[derive(Debug, Default)]
@@ -34,7 +34,7 @@ impl Turns {
     }
 
     /// The next turn of `group` that can still be used at `now`. One that passed longer ago than
-    /// turns are apart would come too near to the next one; and where the vendor has meanwhile said
+    /// [`late_ms_max`] would come too near to those after it; and where the vendor has meanwhile said
     /// that turns should be `interval_ms` apart, more than twice as far, those from before come too
     /// near to each other. Unused ones are lost.
     pub(crate) fn next(
@@ -48,7 +48,8 @@ impl Turns {
         while let Some(turn) = kept.pop_front() {
             let wait_ms = turn.at.ms_since(now);
             // One that is too far off was reserved before the clock was set back.
-            let usable = (-turn.interval_ms..=limits::TURN_MS_MAX).contains(&wait_ms);
+            let late_ms = late_ms_max(turn.interval_ms);
+            let usable = (-late_ms..=limits::TURN_MS_MAX).contains(&wait_ms);
             if usable && interval_ms <= turn.interval_ms.saturating_mul(2) {
                 return Some(turn.at);
             }

@@ -17,7 +17,7 @@ use windlass_core::time::{MINUTE_MS, SECOND_MS};
 use windlass_core::turns::{TurnsAsked, TurnsGiven};
 use windlass_core::{Status, Timestamp, WindowId};
 use windlass_sink::memory::MemorySink;
-use windlass_state::failing::{Fault, Operation};
+use windlass_state::failing::{FailingStore, Fault, Operation};
 use windlass_state::{MemoryStore, StateStore as _};
 
 use super::fake_vendor::{MANIFEST, answer, transport, well};
@@ -76,6 +76,17 @@ impl Outfit for TimedOutfit {
 /// When `workers` processes of one worker each, which share 60 requests a minute for `minutes`,
 /// have asked the vendor; in milliseconds, ascending. Each has more pages than it can ask for.
 async fn asked_by(workers: u64, minutes: i64) -> Vec<i64> {
+    asked_of(60, workers, minutes, |_, _| Fault::None).await
+}
+
+/// The same with that many requests a minute, and a state that fails as `faults` says of an
+/// operation and of the milliseconds since the start.
+async fn asked_of(
+    per_minute: u32,
+    workers: u64,
+    minutes: i64,
+    faults: impl Fn(Operation, i64) -> Fault + Copy + Send + Sync + 'static,
+) -> Vec<i64> {
     let bench = Bench::new(|asked| well(asked.page, 1)).await;
     let clock = Arc::new(SharedClock(Instant::now()));
     let end = after(minutes * MINUTE_MS);
@@ -110,8 +121,12 @@ async fn asked_by(workers: u64, minutes: i64) -> Vec<i64> {
             stop: Stop::default(),
             observer: None,
         };
-        let worker = Worker::new(bench.store.clone(), TimedOutfit(gear), seams);
-        processes.push(keep_working(worker, &bench, id, clock.clone(), end));
+        let watch = clock.clone();
+        let script = move |operation, _| faults(operation, watch.now().ms_since(after(0)));
+        let store = FailingStore::new(bench.store.clone(), script).with_clock(clock.clone());
+        let worker = Worker::new(store, TimedOutfit(gear), seams);
+        let pace = (per_minute, clock.clone());
+        processes.push(keep_working(worker, &bench, id, pace, end));
     }
     join_all(processes).await;
     let mut asked_at = asked_at.lock().unwrap().clone();
@@ -121,10 +136,10 @@ async fn asked_by(workers: u64, minutes: i64) -> Vec<i64> {
 
 /// Runs the window `id`, and whenever it has to wait, again as soon as it may be.
 async fn keep_working(
-    worker: Worker<MemoryStore, TimedOutfit>,
+    worker: Worker<FailingStore<MemoryStore>, TimedOutfit>,
     bench: &Bench,
     id: WindowId,
-    clock: Arc<SharedClock>,
+    (per_minute, clock): (u32, Arc<SharedClock>),
     end: Timestamp,
 ) {
     while clock.now() < end.minus_ms(limits::DEADLINE_MARGIN_MS + SECOND_MS) {
@@ -134,7 +149,7 @@ async fn keep_working(
                 id: id.clone(),
                 epoch: window.epoch,
             }],
-            requests_per_minute: Some(60),
+            requests_per_minute: Some(per_minute),
             shares_turns: true,
             crowded: false,
             ..bench.task().await
@@ -148,19 +163,54 @@ async fn keep_working(
     }
 }
 
+/// The most of `asked` in any one minute.
+fn busiest_minute(asked: &[i64]) -> usize {
+    let of = |(number, at): (usize, &i64)| {
+        let within = asked[number..].iter();
+        within.take_while(|later| **later < at + MINUTE_MS).count()
+    };
+    asked.iter().enumerate().map(of).max().unwrap_or(0)
+}
+
+/// Turns that are over because the state was slow are not used all at once when it answers again.
+#[tokio::test(start_paused = true)]
+async fn a_state_that_was_slow_does_not_release_a_burst_of_late_requests() {
+    // From minute two on it answers nothing for nine seconds.
+    let slow = |operation, ms: i64| match operation {
+        Operation::RateGate if (120_000..129_000).contains(&ms) => {
+            Fault::Delay { ms: 129_000 - ms }
+        }
+        _ => Fault::None,
+    };
+    let asked = asked_of(60, 20, 5, slow).await;
+    assert!(asked.len() > 200, "{}", asked.len());
+    let busiest = busiest_minute(&asked);
+    assert!(busiest <= 60, "{busiest} in a minute");
+}
+
+/// A turn that is used late is nearer to those after it than it should be.
+#[tokio::test(start_paused = true)]
+async fn a_pace_of_few_requests_is_kept_although_answers_of_the_state_are_late() {
+    let slow = |operation, ms: i64| match operation {
+        Operation::TakeTurns if ms < 30_000 => Fault::SlowReply { ms: 4_000 },
+        _ => Fault::None,
+    };
+    for per_minute in [7, 10, 12, 15, 20, 30] {
+        let asked = asked_of(per_minute, 6, 5, slow).await;
+        let busiest = busiest_minute(&asked);
+        let most = usize::try_from(per_minute).unwrap();
+        assert!(busiest <= most, "{busiest} in a minute of {per_minute}");
+    }
+}
+
 /// Workers in many processes keep to one declared pace together, and use it up.
 #[tokio::test(start_paused = true)]
 async fn twenty_processes_or_three_never_ask_more_than_declared_and_hardly_less() {
     for workers in [20, 3] {
         let minutes = 10;
         let asked = asked_by(workers, minutes).await;
-        for (number, at) in asked.iter().enumerate() {
-            let within = asked[number..]
-                .iter()
-                .take_while(|later| **later < at + MINUTE_MS);
-            let count = within.count();
-            assert!(count <= 60, "{workers}: {count} in the minute from {at}");
-        }
+        let busiest = busiest_minute(&asked);
+        assert!(busiest <= 60, "{workers}: {busiest}");
         let full = 0..(minutes - 1) * MINUTE_MS;
         let count = asked.iter().filter(|at| full.contains(at)).count();
         let each_minute = i64::try_from(count).unwrap() / (minutes - 1);
