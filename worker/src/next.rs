@@ -1,7 +1,7 @@
 //! Finding the next ready window, of a source or of its rate group, while there is time left.
 
 use windlass_core::breaks::{Break, broken};
-use windlass_core::ids::SourceName;
+use windlass_core::ids::{Lane, SourceName, Timeline};
 use windlass_core::limits;
 use windlass_core::shard::Shard;
 use windlass_core::task::Task;
@@ -84,7 +84,15 @@ impl<S: StateStore> Next<'_, S> {
             return Ok(None);
         }
         let mut lanes = store.progress_of(shard, name).await?;
-        lanes.retain(|progress| progress.timeline.generation == source.definition.generation);
+        let sweeps = policy.sweeps_ms.len();
+        lanes.retain(|progress| {
+            let Timeline {
+                generation, lane, ..
+            } = &progress.timeline;
+            // A sweep that is configured no more rests, with what it has ready.
+            let rests = matches!(lane, Lane::Sweep(number) if usize::from(*number) > sweeps);
+            *generation == source.definition.generation && !rests
+        });
         lanes.sort_by(|a, b| a.timeline.lane.cmp(&b.timeline.lane));
         let mut in_flight: u32 = 0;
         let mut next = None;

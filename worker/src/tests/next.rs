@@ -337,3 +337,35 @@ async fn in_a_crowded_group_a_worker_goes_on_with_other_sources_and_otherwise_no
         assert_eq!(done, expected);
     }
 }
+
+#[tokio::test]
+async fn a_sweep_that_is_configured_no_more_is_not_gone_on_with() {
+    for sweeps_ms in [vec![HOUR_MS], Vec::new()] {
+        let (bench, ids) = three(|asked| well(asked.page, 1)).await;
+        let mut swept = definition();
+        swept.policy.sweeps_ms = sweeps_ms;
+        let now = bench.clock.now();
+        bench.store.apply_source(&swept, now).await.unwrap();
+        let mut left = ids[0].clone();
+        left.timeline.lane = windlass_core::Lane::Sweep(1);
+        let to = left.from.plus_ms(HOUR_MS);
+        let window = windlass_core::Window::new(left.clone(), to, now).unwrap();
+        bench.store.create(&window).await.unwrap();
+        let timeline = left.timeline.clone();
+        let begun = windlass_core::Progress::begin(timeline, left.from, None, &swept.policy, now);
+        let marks = windlass_core::Progress {
+            scheduled_through: to,
+            ..begun
+        };
+        let shard = swept.shard();
+        bench.store.save_progress(shard, &marks).await.unwrap();
+        let report = bench
+            .worker(bench.store.clone())
+            .run(&bench.task().await, Budget::UNLIMITED)
+            .await;
+        let done: Vec<_> = report.windows.into_iter().map(|(id, _)| id).collect();
+        let mut expected = ids.to_vec();
+        expected.extend((!swept.policy.sweeps_ms.is_empty()).then_some(left));
+        assert_eq!(done, expected);
+    }
+}
