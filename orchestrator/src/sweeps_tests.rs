@@ -339,3 +339,20 @@ async fn a_sweep_follows_the_sweep_before_it_so_that_neither_finds_what_the_othe
     }
     assert_eq!(view.through_for(&Lane::Sweep(2)), behind);
 }
+
+#[tokio::test]
+async fn time_before_an_earlier_start_is_not_swept() {
+    let source = swept();
+    let store = store_of([&source]).await;
+    live_until(&store, 0..=10, |_| true).await;
+    let earlier = SourceDefinition {
+        start: NOW.minus_ms(HOUR_MS / 2),
+        ..source.clone()
+    };
+    store.apply_source(&earlier, NOW).await.unwrap();
+    live_until(&store, 15..=300, |_| true).await;
+    for number in [1, 2] {
+        let swept = windows(&store, &sweep(&source, number)).await;
+        assert_eq!(swept[0].id.from, NOW, "the live lane is followed");
+    }
+}
