@@ -156,3 +156,21 @@ fn a_hole_that_was_filled_in_part_too_late_is_unavailable_in_part() {
     let gone = Span::new(hours(0), hours(0).plus_ms(1)).unwrap();
     assert_eq!(next.unavailable, [gone]);
 }
+
+/// A source that is read about as fast as its vendor drops leaves a piece of each window.
+#[test]
+fn however_many_windows_were_read_too_late_each_piece_that_is_gone_is_told() {
+    let mut world = world();
+    let gone = |hour: i64| Span::new(hours(hour), hours(hour).plus_ms(1)).unwrap();
+    for hour in 0..100 {
+        world.now = hours(hour + 48).plus_ms(1);
+        world.tick();
+        world.set(hours(hour).as_ms(), Status::Done);
+        world.tick();
+        let told = |gone: Span| {
+            let holds = |it: &Span| it.from() <= gone.from() && gone.to() <= it.to();
+            world.progress.unavailable.iter().any(holds)
+        };
+        assert!((0..=hour).all(|hour| told(gone(hour))), "hour {hour}");
+    }
+}

@@ -81,9 +81,23 @@ pub(super) fn outlived(
         let horizon = window.done_at.and_then(|at| retention::horizon(policy, at));
         let gone = horizon.map(|horizon| Span::new(window.id.from, horizon.min(window.to)));
         if let Some(Ok(gone)) = gone {
-            // When there are too many spans this one is not told; nothing depends on it.
-            remember(&mut next.unavailable, gone);
+            tell(&mut next.unavailable, gone);
         }
+    }
+}
+
+/// Adds `span` to `spans` in any case. When there are too many, the one before it grows up to it: all
+/// of that lies before the marks, where nothing depends on these spans, and to tell too much is
+/// better than to tell nothing.
+fn tell(spans: &mut Vec<Span>, span: Span) {
+    if remember(spans, span) {
+        return;
+    }
+    let before = spans.iter().rev().find(|it| it.from() <= span.from());
+    let nearest = before.or(spans.first()).copied().unwrap_or(span);
+    let (from, to) = (nearest.from().min(span.from()), nearest.to().max(span.to()));
+    if let Ok(wider) = Span::new(from, to) {
+        remember(spans, wider);
     }
 }
 
@@ -135,6 +149,22 @@ mod tests {
         assert!(!remember(&mut spans, span(100_000, 100_001)));
         assert!(remember(&mut spans, span(5, 10)));
         assert_eq!(spans.len(), limits::UNAVAILABLE_MAX - 1);
+    }
+
+    #[test]
+    fn what_is_gone_is_told_even_when_there_are_too_many_spans() {
+        let mut spans: Vec<_> = (1..)
+            .map(|n| span(n * 10, n * 10 + 5))
+            .take(limits::UNAVAILABLE_MAX)
+            .collect();
+        for gone in [span(10_000, 10_005), span(18, 19), span(2, 3)] {
+            tell(&mut spans, gone);
+            let told = spans
+                .iter()
+                .any(|it| it.from() <= gone.from() && gone.to() <= it.to());
+            assert!(told && spans.len() <= limits::UNAVAILABLE_MAX, "{gone}");
+            assert!(spans.windows(2).all(|pair| pair[0].to() < pair[1].from()));
+        }
     }
 }
 
