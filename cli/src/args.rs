@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Parser, Subcommand, ValueEnum};
-use windlass_core::ids::{SourceName, WindowId};
+use windlass_core::ids::{Lane, SourceName, WindowId};
 
 use crate::state::StateAddress;
 
@@ -35,7 +35,7 @@ pub(crate) struct Args {
 const EXIT_CODES: &str = "\
 Exit codes:
   0  done, or stopped cleanly at a checkpoint
-  1  something unexpected failed
+  1  something unexpected failed, or `check SOURCE` got no page from its vendor
   2  the command line, the configuration or a manifest is wrong
   3  a source is blocked: its vendor or sink refuses it until somebody acts
   4  there are holes: windows that were given up, to see with `windlass windows`
@@ -73,11 +73,11 @@ pub(crate) enum Command {
         /// Only this source
         source: Option<String>,
     },
-    /// List the windows of a source, newest last
+    /// List the windows of a source, newest last, or those that are not done
     Windows(WindowsArgs),
     /// Show one window in full
     Show {
-        /// The window's id, as `windlass windows` prints it
+        /// The window's id: on a terminal, the heading and the first column of `windlass windows`
         window: String,
     },
     /// Try windows again that were given up: parked ones become ready
@@ -128,15 +128,24 @@ pub(crate) struct WindowsArgs {
     /// Only windows of this status: ready, dispatched, running, done or parked
     #[arg(long)]
     pub(crate) status: Option<windlass_core::Status>,
-    /// At most this many, the latest ones
-    #[arg(long, default_value_t = 50)]
-    pub(crate) limit: usize,
+    /// Only windows of this lane: live, sweep-1, backfill-NAME
+    #[arg(long)]
+    pub(crate) lane: Option<Lane>,
+    /// Only windows that are not done, parked ones included: all of them, the oldest first
+    #[arg(long)]
+    pub(crate) open: bool,
+    /// Also windows of sweeps that had nothing to read; with --json they are always there
+    #[arg(long)]
+    pub(crate) all: bool,
+    /// At most this many, the latest ones, or with --open the oldest [default: 50; with --open, all]
+    #[arg(long)]
+    pub(crate) limit: Option<usize>,
 }
 
 #[derive(Debug, clap::Args)]
 #[group(required = true, multiple = false)]
 pub(crate) struct RetryArgs {
-    /// The windows, as `windlass windows` prints them
+    /// The ids of parked windows, as `windlass windows` prints them
     #[arg(value_name = "WINDOW")]
     pub(crate) windows: Vec<WindowId>,
     /// Every parked window of this source
@@ -206,5 +215,12 @@ mod tests {
     fn the_help_says_what_each_command_does_and_what_the_exit_codes_mean() {
         let mut command = Args::command();
         insta::assert_snapshot!(command.render_long_help());
+    }
+
+    #[test]
+    fn the_help_of_windows_says_which_are_listed_and_how_many() {
+        let mut command = Args::command();
+        let windows = command.find_subcommand_mut("windows").unwrap();
+        insta::assert_snapshot!(windows.clone().term_width(80).render_help());
     }
 }

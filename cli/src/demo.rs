@@ -59,7 +59,7 @@ pub(crate) async fn run(args: &DemoArgs, output: Output) -> anyhow::Result<ExitC
     let vendor = SampleVendor::start(Timeline::new(args.records), args.port).await?;
     let project = Project::write(dir, &vendor)?;
     output.note(&format!(
-        "a sample vendor in the Google Reports shape serves {} records at {}",
+        "a sample vendor (Google Reports shape) has {} records at {}",
         grouped(args.records),
         vendor.address()
     ));

@@ -10,7 +10,7 @@ use crate::state::sources::NotWritten;
 pub(crate) enum ExitCode {
     /// Done, or stopped cleanly at a checkpoint.
     Success = 0,
-    /// Something unexpected failed.
+    /// Something unexpected failed, or `check SOURCE` got no page from its vendor.
     Unexpected = 1,
     /// The command line, the configuration or a manifest is wrong.
     Usage = 2,

@@ -10,6 +10,7 @@ mod demo;
 mod difference;
 mod exit_code;
 mod local;
+mod manifests;
 mod output;
 mod signals;
 mod state;
@@ -21,6 +22,7 @@ use std::ffi::OsString;
 
 use clap::Parser;
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::LevelFilter;
 
 use crate::args::{Args, Command, LogFormat};
 use crate::exit_code::{ExitCode, UsageError};
@@ -116,7 +118,27 @@ fn log_filter(asked: Option<OsString>) -> Result<EnvFilter, UsageError> {
     let text = asked
         .to_str()
         .ok_or_else(|| refused("is not valid UTF-8".to_owned()))?;
+    if let Some(word) = text
+        .split(',')
+        .map(str::trim)
+        .find(|word| is_mistyped(word))
+    {
+        let problem = format!(
+            "`{word}` is no level (off, error, warn, info, debug or trace) and no part of \
+             windlass; if it is a library, write `{word}=debug`"
+        );
+        return Err(refused(problem));
+    }
     EnvFilter::try_new(text).map_err(|error| refused(format!("`{text}`: {error}")))
+}
+
+/// Whether this part of a filter is a single word that would be taken for the name of a library,
+/// and would switch off everything else: most likely a level that there is not.
+fn is_mistyped(part: &str) -> bool {
+    !part.is_empty()
+        && !part.contains(['=', '[', ']', '{', '}'])
+        && !part.starts_with("windlass")
+        && part.parse::<LevelFilter>().is_err()
 }
 
 #[cfg(test)]
@@ -128,10 +150,33 @@ mod tests {
         let filter = |text: &str| log_filter(Some(text.into())).map(|filter| filter.to_string());
         assert_eq!(filter("").unwrap(), "aws_config=off,warn");
         assert_eq!(filter("info").unwrap(), "info");
+        for kept in [
+            "INFO",
+            "windlass_worker",
+            "warn,windlass=trace",
+            "hyper=debug",
+        ] {
+            assert!(filter(kept).is_ok(), "{kept}");
+        }
         let refused = filter("windlass=loud").unwrap_err().to_string();
         assert!(
             refused.starts_with("WINDLASS_LOG: `windlass=loud`: "),
             "{refused}"
         );
+    }
+
+    #[test]
+    fn a_level_that_there_is_not_is_not_taken_for_a_library() {
+        for (asked, word) in [
+            ("verbose", "verbose"),
+            ("windlass=info, wran", "wran"),
+            ("hyper", "hyper"),
+        ] {
+            let refused = log_filter(Some(asked.into())).unwrap_err().to_string();
+            let begin = format!("WINDLASS_LOG: `{word}` is no level (off, error,");
+            assert!(refused.starts_with(&begin), "{refused}");
+            let end = format!("write `{word}=debug`");
+            assert!(refused.ends_with(&end), "{refused}");
+        }
     }
 }

@@ -92,6 +92,17 @@ impl Output {
         }
     }
 
+    /// Whether results go to a terminal and are text.
+    pub(crate) fn is_terminal(self) -> bool {
+        let stream = match self.stream {
+            Stream::Stdout => io::stdout().is_terminal(),
+            Stream::Stderr => io::stderr().is_terminal(),
+            #[cfg(test)]
+            Stream::Nowhere => false,
+        };
+        stream && !self.json
+    }
+
     /// A line for people while a command works; nothing when JSON was asked for.
     pub(crate) fn note(self, line: &str) {
         if !self.json {
@@ -199,7 +210,7 @@ impl Paint {
     }
 }
 
-/// A table without lines, as wide as the terminal allows.
+/// A table without lines, each column as wide as what is in it.
 pub(crate) fn table<const N: usize>(header: [&str; N]) -> Table {
     let mut table = Table::new();
     table
@@ -225,6 +236,34 @@ pub(crate) fn time(at: Timestamp) -> String {
     } else {
         text
     }
+}
+
+/// `2026-01-01T00:00:00Z`, cut to the second: for waits and the like, which nobody knows better.
+pub(crate) fn second(at: Timestamp) -> String {
+    time(at.minus_ms(at.as_ms().rem_euclid(SECOND_MS)))
+}
+
+/// `text` in lines of at most `width` characters, `indent` included, broken between words. A word
+/// that is longer has a line of its own.
+pub(crate) fn wrapped(text: &str, indent: &str, width: usize) -> String {
+    let mut lines = String::new();
+    let mut length = 0;
+    for word in text.split_whitespace() {
+        let chars = word.chars().count();
+        if length > 0 && length + 1 + chars <= width {
+            lines.push(' ');
+            length += 1 + chars;
+        } else {
+            if length > 0 {
+                lines.push('\n');
+            }
+            lines.push_str(indent);
+            length = indent.chars().count() + chars;
+        }
+        lines.push_str(word);
+    }
+    lines.push('\n');
+    lines
 }
 
 /// `text` on one line of at most `chars_max` characters.
@@ -270,6 +309,15 @@ pub(crate) fn duration(ms: i64) -> String {
     }
 }
 
+/// [`duration`] of something that did take time: `<1s` instead of `0s`.
+pub(crate) fn span(ms: i64) -> String {
+    if ms < SECOND_MS {
+        "<1s".to_owned()
+    } else {
+        duration(ms)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -311,5 +359,30 @@ mod tests {
     fn a_duration_shows_its_two_largest_parts() {
         let shown: Vec<_> = [-5, 999, 61_000, 90_061_000].map(duration).into();
         assert_eq!(shown, ["0s", "0s", "1m 1s", "1d 1h"]);
+        let shown: Vec<_> = [0, 999, 1_000].map(span).into();
+        assert_eq!(shown, ["<1s", "<1s", "1s"]);
+    }
+
+    #[test]
+    fn a_wait_is_shown_to_the_second() {
+        let shown: Vec<_> = [0, 999, 1_001, -1]
+            .map(|ms| second(Timestamp::from_ms(ms)))
+            .into();
+        assert_eq!(
+            shown,
+            [
+                "1970-01-01T00:00:00Z",
+                "1970-01-01T00:00:00Z",
+                "1970-01-01T00:00:01Z",
+                "1969-12-31T23:59:59Z"
+            ]
+        );
+    }
+
+    #[test]
+    fn a_long_text_is_broken_between_words_and_loses_none() {
+        assert_eq!(wrapped("a bc def", "  ", 6), "  a bc\n  def\n");
+        assert_eq!(wrapped("a bcdefghi j", "", 4), "a\nbcdefghi\nj\n");
+        assert_eq!(wrapped("ä\nö ü", "- ", 5), "- ä ö\n- ü\n");
     }
 }

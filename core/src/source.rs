@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::ids::{Generation, RateGroup, SourceName};
 use crate::limits;
 use crate::shard::Shard;
-use crate::time::Timestamp;
+use crate::time::{DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS, Timestamp};
 
 /// How a source's timeline is cut and how hard its vendor may be asked. All times in milliseconds.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -86,8 +86,8 @@ impl Policy {
                 return fail(
                     field,
                     format!(
-                        "must be at least the vendor's time unit, {}ms",
-                        self.unit_ms
+                        "must be at least the vendor's time unit, {}",
+                        written(self.unit_ms)
                     ),
                 );
             }
@@ -100,7 +100,8 @@ impl Policy {
         }
         if let Some(kept_ms) = self.max_lookback_ms.filter(|ms| *ms <= self.settle_ms) {
             let problem = format!(
-                "must be shorter than the vendor keeps records, {kept_ms}ms, or nothing is ever read"
+                "must be shorter than the vendor keeps records, {}, or nothing is ever read",
+                written(kept_ms)
             );
             return fail("settle", problem);
         }
@@ -148,6 +149,19 @@ impl Policy {
         }
         Ok(())
     }
+}
+
+/// A duration in the largest unit of the configuration that it is a whole number of: `36h`.
+fn written(ms: i64) -> String {
+    let units = [
+        ("d", DAY_MS),
+        ("h", HOUR_MS),
+        ("m", MINUTE_MS),
+        ("s", SECOND_MS),
+    ];
+    let unit = units.into_iter().find(|(_, length)| ms % length == 0);
+    let (unit, length) = unit.unwrap_or(("ms", 1));
+    format!("{}{unit}", ms / length)
 }
 
 /// One configured feed, with everything a worker needs but the secret itself.
@@ -263,7 +277,6 @@ pub fn waits_until(not_before: Timestamp, now: Timestamp) -> Option<Timestamp> {
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
-    use crate::time::{DAY_MS, HOUR_MS, MINUTE_MS};
 
     pub(crate) fn policy() -> Policy {
         Policy {
@@ -283,6 +296,32 @@ pub(crate) mod tests {
             strict_order: None,
             sweeps_ms: Vec::new(),
         }
+    }
+
+    #[test]
+    fn durations_are_said_as_they_are_configured() {
+        let said = |policy: Policy| policy.check().unwrap_err().to_string();
+        let settle = |settle_ms, kept_ms| {
+            said(Policy {
+                settle_ms,
+                max_lookback_ms: Some(kept_ms),
+                ..policy()
+            })
+        };
+        assert_eq!(
+            settle(2 * DAY_MS, 2 * DAY_MS),
+            "settle: must be shorter than the vendor keeps records, 2d, or nothing is ever read"
+        );
+        assert!(settle(2 * DAY_MS, 36 * HOUR_MS).contains(" 36h,"));
+        assert!(settle(2 * DAY_MS, 1_500).contains(" 1500ms,"));
+        let coarse = Policy {
+            unit_ms: 2 * MINUTE_MS,
+            ..policy()
+        };
+        assert_eq!(
+            said(coarse),
+            "window.min: must be at least the vendor's time unit, 2m"
+        );
     }
 
     #[test]

@@ -188,7 +188,11 @@ async fn a_vendor_that_is_not_there_is_named_and_costs_nothing() -> anyhow::Resu
         .finish()
         .await?;
     ensure!(
-        check.code == Some(1) && check.said().contains("connect"),
+        check.code == Some(1) && check.stdout.is_empty(),
+        "{check:#?}"
+    );
+    ensure!(
+        check.stderr.contains("error: pull: ") && check.stderr.contains("connect"),
         "{check:#?}"
     );
     project

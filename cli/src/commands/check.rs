@@ -15,7 +15,7 @@ use windlass_core::{Span, Timestamp};
 use crate::config::Source;
 use crate::exit_code::ExitCode;
 use crate::local::LocalOutfit;
-use crate::output::{Output, duration, grouped};
+use crate::output::{Output, duration, grouped, second, time};
 use crate::target::Target;
 
 /// Validates the configuration; with a source, asks its vendor for one page and shows its shape.
@@ -64,10 +64,12 @@ pub(crate) async fn check(
             Ok(ExitCode::Success)
         }
         Err(failure) => {
-            output.result(
-                &json!({ "ok": false, "problem": failure.to_string() }),
-                || format!("{name}: {failure}\n"),
-            )?;
+            if output.is_json() {
+                let json = json!({ "ok": false, "problem": failure.to_string() });
+                output.result(&json, String::new)?;
+            } else {
+                Output::error(&format!("{name}: {failure}"));
+            }
             let refused = failure.class == FailureClass::Block;
             Ok(if refused {
                 ExitCode::Blocked
@@ -89,7 +91,9 @@ fn latest_span(source: &Source, now: Timestamp) -> anyhow::Result<Span> {
     Span::new(from, to).map_err(|_| {
         crate::exit_code::UsageError(format!(
             "{}: nothing is settled yet: start is {} and settled time ends at {}",
-            definition.name, definition.start, to
+            definition.name,
+            time(definition.start),
+            second(to)
         ))
         .into()
     })
@@ -116,7 +120,7 @@ fn line(source: &Source) -> String {
         definition.name,
         source.connector.name(),
         source.connector.origin(),
-        definition.start,
+        time(definition.start),
         duration(definition.policy.settle_ms),
         definition.sink
     )
@@ -155,8 +159,8 @@ impl Shape {
     fn text(self, span: Span, page: &Page) -> String {
         let mut text = format!(
             "asked for {} to {}: {} records ({} with an id, {} with a time) in {} bytes, {}\n",
-            span.from(),
-            span.to(),
+            time(span.from()),
+            time(span.to()),
             grouped(self.records as u64),
             self.with_id,
             self.with_time,

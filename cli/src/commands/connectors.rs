@@ -1,23 +1,30 @@
-//! `windlass connectors`: what can be pulled, and what each needs.
+//! `windlass connectors`: what can be pulled, what each needs, and what holds for its sources unless
+//! they say otherwise.
 
-use serde_json::json;
+use serde_json::{Value, json};
 use windlass_connectors::manifest::Manifest;
+use windlass_connectors::manifest::auth::AuthKind;
+use windlass_connectors::manifest::request::Override;
+use windlass_connectors::manifest::text::Millis;
 use windlass_connectors::registry::{self, RegistryError};
 
 use crate::exit_code::{ExitCode, UsageError};
-use crate::output::{Output, lines, table};
+use crate::manifests;
+use crate::output::{Output, duration, lines, table};
 
 /// Lists the built-in connectors, or describes one.
 pub(crate) fn connectors(name: Option<&str>, output: Output) -> anyhow::Result<ExitCode> {
-    match name {
-        Some(name) => describe(&find(name)?, output)?,
-        None => list(output)?,
+    if let Some(name) = name {
+        let manifest = find(name)?;
+        output.result(&to_json(&manifest), || text(&manifest))?;
+    } else {
+        list(output)?;
     }
     Ok(ExitCode::Success)
 }
 
 fn find(name: &str) -> anyhow::Result<Manifest> {
-    registry::find(name).map_err(|error| match error {
+    manifests::find(name).map_err(|error| match error {
         RegistryError::Invalid(error) => error.into(),
         other => UsageError(other.to_string()).into(),
     })
@@ -38,45 +45,122 @@ fn list(output: Output) -> anyhow::Result<()> {
     })
 }
 
-fn describe(manifest: &Manifest, output: Output) -> anyhow::Result<()> {
-    let auth = auth_word(manifest);
-    let params: Vec<_> = manifest
-        .params
-        .iter()
-        .map(|(name, param)| {
-            json!({
-                "name": name,
-                "about": param.about,
-                "default": param.default,
-                "values": param.values,
-            })
+fn to_json(manifest: &Manifest) -> Value {
+    let window = &manifest.window;
+    let ms = |value: Option<Millis>| value.map(|Millis(ms)| ms);
+    let param = |(name, param): (&String, &windlass_connectors::manifest::request::Param)| {
+        json!({
+            "name": name,
+            "about": param.about,
+            "default": param.default,
+            "values": param.values,
         })
-        .collect();
-    let json = json!({
+    };
+    let other = |other: &Override| {
+        json!({
+            "param": other.param,
+            "values": other.values,
+            "initial_ms": ms(other.initial),
+            "settle_ms": ms(other.settle),
+            "max_span_ms": ms(other.max_span),
+            "max_lookback_ms": ms(other.max_lookback),
+        })
+    };
+    json!({
         "connector": manifest.connector,
         "title": manifest.title,
         "docs": manifest.docs,
-        "secret": auth,
-        "params": params,
-    });
-    output.result(&json, || {
-        let mut text = format!(
-            "{}: {}\n{}\nsecret: {auth}\n",
-            manifest.connector, manifest.title, manifest.docs
-        );
-        for (name, param) in &manifest.params {
-            let default = match &param.default {
-                Some(default) => format!(" (default {default})"),
-                None => " (needed)".to_owned(),
-            };
-            text.push_str(&format!("param {name}{default}: {}\n", param.about));
-        }
-        text
+        "secret": auth_word(manifest),
+        "params": manifest.params.iter().map(param).collect::<Value>(),
+        "initial_ms": window.initial.0,
+        "settle_ms": window.settle.0,
+        "max_span_ms": ms(window.max_span),
+        "max_lookback_ms": ms(window.max_lookback),
+        "sweeps_ms": window.sweeps.iter().map(|after| after.0).collect::<Value>(),
+        "overrides": window.overrides.iter().map(other).collect::<Value>(),
+        "requests_per_minute": manifest.rate.requests_per_minute,
+        "max_in_flight": manifest.rate.max_in_flight,
     })
 }
 
+fn text(manifest: &Manifest) -> String {
+    let mut text = format!(
+        "{}: {}\n{}\nsecret: {}\n",
+        manifest.connector,
+        manifest.title,
+        manifest.docs,
+        auth_word(manifest)
+    );
+    for (name, param) in &manifest.params {
+        let default = match &param.default {
+            Some(default) => format!(" (default {default})"),
+            None => " (needed)".to_owned(),
+        };
+        text.push_str(&format!("param {name}{default}: {}\n", param.about));
+    }
+    for line in timing(manifest) {
+        text.push_str(&format!("{line}\n"));
+    }
+    text
+}
+
+/// What the manifest says about time and pace, by the names of a source's settings.
+fn timing(manifest: &Manifest) -> Vec<String> {
+    let (window, rate) = (&manifest.window, &manifest.rate);
+    let shown = |Millis(ms): Millis| duration(ms);
+    let sweeps: Vec<_> = window.sweeps.iter().copied().map(shown).collect();
+    let kept = window.max_lookback.map_or_else(
+        || "max_lookback: not known; see the vendor's documentation".to_owned(),
+        |kept| {
+            format!(
+                "max_lookback: {}, as long as the vendor keeps records",
+                shown(kept)
+            )
+        },
+    );
+    let mut lines = vec![
+        format!("window.initial: {}", shown(window.initial)),
+        format!("settle: {}", shown(window.settle)),
+        format!("sweeps: [{}]", sweeps.join(", ")),
+        kept,
+    ];
+    if let Some(span) = window.max_span {
+        lines.push(format!(
+            "max_span: {}, as much as one request can ask for",
+            shown(span)
+        ));
+    }
+    lines.extend(window.overrides.iter().map(other));
+    if let Some(requests) = rate.requests_per_minute {
+        lines.push(format!("requests_per_minute: {requests}"));
+    }
+    if let Some(workers) = rate.max_in_flight {
+        lines.push(format!("max_in_flight: {workers} in a rate group"));
+    }
+    lines
+}
+
+/// What holds instead where a parameter has one of some values.
+fn other(other: &Override) -> String {
+    let values = [
+        ("window.initial", other.initial),
+        ("settle", other.settle),
+        ("max_lookback", other.max_lookback),
+        ("max_span", other.max_span),
+    ];
+    let set = values.into_iter().filter_map(|(name, value)| {
+        let Millis(ms) = value?;
+        Some(format!("{name} {}", duration(ms)))
+    });
+    format!(
+        "with {} {}: {}",
+        other.param,
+        other.values.join(", "),
+        set.collect::<Vec<_>>().join(", ")
+    )
+}
+
 fn auth_word(manifest: &Manifest) -> String {
-    use windlass_connectors::manifest::auth::AuthKind;
     let kind = match manifest.auth.kind {
         AuthKind::None => return "none".to_owned(),
         AuthKind::Header => "a header value",
@@ -89,5 +173,27 @@ fn auth_word(manifest: &Manifest) -> String {
         format!("{kind}, optional")
     } else {
         kind.to_owned()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_connector_is_described_with_what_its_sources_have_unless_they_say_otherwise() {
+        let manifest = find("google_reports").unwrap();
+        insta::assert_snapshot!(text(&manifest));
+        let json = to_json(&manifest);
+        assert_eq!(json["settle_ms"], 600_000);
+        assert_eq!(json["sweeps_ms"], json!([86_400_000, 259_200_000]));
+        assert_eq!(json["overrides"][0]["initial_ms"], 600_000);
+    }
+
+    #[test]
+    fn what_a_manifest_does_not_say_is_not_made_up() {
+        let sample = include_str!("../demo/sample_vendor.yaml");
+        let manifest = Manifest::load("sample_vendor.yaml", sample).unwrap();
+        insta::assert_snapshot!(text(&manifest));
     }
 }

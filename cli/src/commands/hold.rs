@@ -11,7 +11,7 @@ use windlass_orchestrator::read_source;
 use windlass_state::{StateError, StateStore};
 
 use crate::exit_code::ExitCode;
-use crate::output::{Output, time};
+use crate::output::{Output, second};
 use crate::state::Purpose;
 use crate::state::sources::TRIES_MAX;
 use crate::target::{Found, Target};
@@ -122,7 +122,7 @@ impl Held {
                 };
                 format!("{name} is held: nothing new starts{in_hand}\n")
             }
-            (Some(since), false) => format!("{name} is held already, since {}\n", time(since)),
+            (Some(since), false) => format!("{name} is held already, since {}\n", second(since)),
             (None, changed) => {
                 let said = if changed { "goes on" } else { "was not held" };
                 match self.still() {

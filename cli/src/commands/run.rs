@@ -68,7 +68,7 @@ pub(crate) async fn run(
             bars.update(report, clock.now());
         })
         .await?;
-    drop(bars);
+    bars.finish(ending.report(), clock.now());
     summarize(&store, &meter, &ending, args.until_caught_up, output).await
 }
 

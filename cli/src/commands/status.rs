@@ -148,7 +148,7 @@ async fn read_still(
 #[cfg(test)]
 mod tests {
     use windlass_core::ids::{Lane, Timeline};
-    use windlass_core::source::Blocked;
+    use windlass_core::source::{Blocked, RateGate};
     use windlass_core::transition::{Cause, Claim, Release};
     use windlass_core::{Owner, Progress};
 
@@ -254,8 +254,10 @@ mod tests {
         let losing = standing(&store, true, later(102)).await;
         assert_eq!(
             losing.danger().as_deref(),
-            Some("okta has lost records for 2h: the vendor dropped what was not read")
+            Some("okta: the vendor has been dropping unread records since 2026-01-05T04:00:00Z")
         );
+        let shown = text(&[losing], Paint::PLAIN);
+        assert!(shown.lines().all(|line| line.len() <= 80), "{shown}");
     }
 
     #[tokio::test]
@@ -294,10 +296,52 @@ mod tests {
         source  state   complete through      lag    rec/h  open  running  holes
         okta    behind  2026-01-01T00:00:00Z  4d 1h  -      0     0        0
         okta loses records in 3h: the vendor drops what is not read by then
-        okta: late 0.14 % after 1d, 0.03 % after 3d
+        okta: late events found: 0.14 % after 1d, 0.03 % after 3d
         okta: settle is 10m; 2h would leave 1 in 1,000 to sweeps
         ");
         assert!(shown.lines().all(|line| line.len() <= 80));
+    }
+
+    #[tokio::test]
+    async fn a_wait_that_the_vendor_asked_for_is_said_once_and_to_the_second() {
+        let bench = Bench::new(CONFIG);
+        let (store, definition) = (bench.store(), bench.definition());
+        let now = definition.start.plus_ms(3_600_000);
+        store.apply_source(&definition, now).await.unwrap();
+        let window = window(&definition);
+        store.create(&window).await.unwrap();
+        let claim = Claim {
+            epoch: window.epoch,
+            owner: Owner::from_random(1),
+            lease_until: Timestamp::MAX,
+            now,
+        };
+        let lease = store.claim(&window.id, &claim).await.unwrap();
+        let until = now.plus_ms(20_417);
+        let release = |error: &str| Release {
+            cause: Cause::Outage,
+            not_before: Some(until),
+            error: Some(error.to_owned()),
+            now,
+        };
+        store.release(&lease, &release("429")).await.unwrap();
+        let gate = |reason: &str, not_before| RateGate {
+            group: definition.policy.rate_group.clone(),
+            not_before,
+            reason: reason.to_owned(),
+        };
+        let said = async |gate: RateGate| {
+            let view = read_still(&store, bench.record().await, now).await.unwrap();
+            let address = bench.config().state;
+            Standing::of(&view, Some(gate), &surroundings(&address, true, now)).remarks()
+        };
+        assert_eq!(
+            said(gate("429", until)).await,
+            ["okta waits until 2026-01-01T01:00:20Z: 429"]
+        );
+        // What differs is said.
+        assert_eq!(said(gate("the budget is spent", until)).await.len(), 2);
+        assert_eq!(said(gate("429", now.plus_ms(1))).await.len(), 2);
     }
 
     #[tokio::test]

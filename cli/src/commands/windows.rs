@@ -1,22 +1,28 @@
-//! `windlass windows` and `windlass show`: the ledger, and one window in full.
+//! `windlass windows`: the ledger of a source, or what of it is not done. `windlass show`: one
+//! window in full.
 
-use serde_json::{Value, json};
+mod list;
+mod show;
+
 use windlass_core::clock::Clock;
-use windlass_core::ids::WindowId;
+use windlass_core::ids::Lane;
 use windlass_core::system::SystemClock;
-use windlass_core::window::Window;
+use windlass_core::window::{Status, Window};
 use windlass_core::{Span, Timestamp};
-use windlass_orchestrator::read_source;
-use windlass_state::StateStore;
+use windlass_orchestrator::{LaneView, SourceView, read_source};
+use windlass_state::{StateError, StateStore};
 
+pub(crate) use self::show::show;
 use crate::args::WindowsArgs;
 use crate::exit_code::{ExitCode, UsageError};
-use crate::output::{Output, duration, grouped, lines, table, time};
-use crate::state::Purpose;
+use crate::output::{Output, grouped};
+use crate::state::{Purpose, Store};
 use crate::target::Target;
 
 /// Windows read from the ledger at once.
 const READ_AT_ONCE: usize = 10_000;
+/// Windows listed when nobody says how many.
+const LISTED_DEFAULT: usize = 50;
 
 /// Lists a source's windows.
 pub(crate) async fn windows(
@@ -26,190 +32,187 @@ pub(crate) async fn windows(
 ) -> anyhow::Result<ExitCode> {
     let found = target.state(Purpose::Look).await?;
     let record = found.source(&args.source).await?;
-    let store = found.store;
-    let span = Span::new(
-        args.from.unwrap_or(Timestamp::MIN),
-        args.to.unwrap_or(Timestamp::MAX),
-    )
-    .map_err(|error| UsageError(error.to_string()))?;
-    let mut found = Vec::new();
-    for lane in read_source(&store, record, SystemClock.now()).await?.lanes {
-        let mut of_lane = Vec::new();
-        let mut from = span.from();
-        while let Ok(rest) = Span::new(from, span.to()) {
-            let read = store
-                .history(&lane.progress.timeline, rest, READ_AT_ONCE)
-                .await?;
+    let now = SystemClock.now();
+    let wanted = Wanted::new(args, output.is_json())?;
+    let view = read_source(&found.store, record, now).await?;
+    let picked = pick(&found.store, &view, &wanted).await?;
+    let json = picked.windows.iter().map(show::to_json).collect();
+    output.result(&json, || {
+        list::text(&picked.windows, output.is_terminal(), now)
+    })?;
+    for note in picked.notes(&wanted) {
+        output.note(&note);
+    }
+    Ok(ExitCode::Success)
+}
+
+/// Which windows are asked for.
+struct Wanted {
+    span: Span,
+    status: Option<Status>,
+    lane: Option<Lane>,
+    /// Only what is not done, and of that the oldest.
+    open: bool,
+    /// Also those of sweeps that had nothing to read.
+    quiet: bool,
+    limit: usize,
+}
+
+impl Wanted {
+    fn new(args: &WindowsArgs, json: bool) -> Result<Self, UsageError> {
+        let span = Span::new(
+            args.from.unwrap_or(Timestamp::MIN),
+            args.to.unwrap_or(Timestamp::MAX),
+        );
+        let limit_default = if args.open {
+            usize::MAX
+        } else {
+            LISTED_DEFAULT
+        };
+        Ok(Self {
+            span: span.map_err(|error| UsageError(error.to_string()))?,
+            status: args.status,
+            lane: args.lane.clone(),
+            open: args.open,
+            // A script can leave them out itself, and could not know that they had been.
+            quiet: args.all || json,
+            limit: args.limit.unwrap_or(limit_default),
+        })
+    }
+
+    /// The lanes of `view` that are asked for.
+    fn lanes<'a>(&self, view: &'a SourceView) -> Result<Vec<&'a LaneView>, UsageError> {
+        let all = || view.lanes.iter();
+        let Some(wanted) = &self.lane else {
+            return Ok(all().collect());
+        };
+        let of_name = |it: &&LaneView| it.progress.timeline.lane == *wanted;
+        let lanes: Vec<_> = all().filter(of_name).collect();
+        if lanes.is_empty() {
+            let known: Vec<_> = all()
+                .map(|it| it.progress.timeline.lane.to_string())
+                .collect();
+            let (name, known) = (&view.record.definition.name, known.join(", "));
+            let problem = format!("{name} has no lane `{wanted}`; it has: {known}");
+            return Err(UsageError(problem));
+        }
+        Ok(lanes)
+    }
+
+    fn is(&self, window: &Window) -> bool {
+        self.status.is_none_or(|status| window.status == status)
+            && (!self.open || window.is_unfinished())
+            && self.span.contains(window.id.from)
+    }
+}
+
+/// The windows to list, in the order of their starts, whatever their lanes.
+#[derive(Default)]
+struct Picked {
+    windows: Vec<Window>,
+    /// How many were asked for, also beyond the limit.
+    matching: u64,
+    /// How many of those are not done.
+    unfinished: u64,
+    /// How many of sweeps were left out because they had nothing to read.
+    quiet: u64,
+}
+
+async fn pick(store: &Store, view: &SourceView, wanted: &Wanted) -> anyhow::Result<Picked> {
+    let mut picked = Picked::default();
+    for lane in wanted.lanes(view)? {
+        if wanted.open {
+            // What is not done is never far: the planner reads it at every tick.
+            picked.add(lane.windows().cloned(), wanted);
+        } else {
+            picked.add_ledger(store, lane, wanted).await?;
+        }
+    }
+    Ok(picked)
+}
+
+impl Picked {
+    async fn add_ledger(
+        &mut self,
+        store: &Store,
+        lane: &LaneView,
+        wanted: &Wanted,
+    ) -> Result<(), StateError> {
+        let mut from = wanted.span.from();
+        while let Ok(rest) = Span::new(from, wanted.span.to()) {
+            let timeline = &lane.progress.timeline;
+            let read = store.history(timeline, rest, READ_AT_ONCE).await?;
             let Some(last) = read.last() else { break };
             from = last.id.from.plus_ms(1);
-            let wanted = |window: &Window| args.status.is_none_or(|status| window.status == status);
-            of_lane.extend(read.into_iter().filter(wanted));
-            of_lane = latest(of_lane, args.limit);
+            self.add(read, wanted);
         }
-        found.extend(of_lane);
+        Ok(())
     }
-    let found = latest(found, args.limit);
-    let json = Value::Array(found.iter().map(to_json).collect());
-    output.result(&json, || list(&found))?;
-    Ok(ExitCode::Success)
-}
 
-/// The `limit` of `windows` that start last, in the order of their starts, whatever their lanes.
-fn latest(mut windows: Vec<Window>, limit: usize) -> Vec<Window> {
-    windows.sort_by(|a, b| (a.id.from, &a.id.timeline).cmp(&(b.id.from, &b.id.timeline)));
-    windows.drain(..windows.len().saturating_sub(limit));
-    windows
-}
-
-/// Shows one window.
-pub(crate) async fn show(target: &Target, id: &str, output: Output) -> anyhow::Result<ExitCode> {
-    let id: WindowId = id.parse().map_err(|error| UsageError(format!("{error}")))?;
-    let store = target.state(Purpose::Look).await?.store;
-    let Some(window) = store.window(&id).await? else {
-        return Err(UsageError(format!("there is no window {id}")).into());
-    };
-    output.result(&to_json(&window), || full(&window))?;
-    Ok(ExitCode::Success)
-}
-
-fn list(windows: &[Window]) -> String {
-    if windows.is_empty() {
-        return "there are no such windows\n".to_owned();
+    /// Takes those of `read` that are asked for, and keeps as many of all as may be listed.
+    fn add(&mut self, read: impl IntoIterator<Item = Window>, wanted: &Wanted) {
+        for window in read.into_iter().filter(|window| wanted.is(window)) {
+            if is_quiet(&window) && !wanted.quiet {
+                self.quiet += 1;
+            } else {
+                self.matching += 1;
+                self.unfinished += u64::from(window.is_unfinished());
+                self.windows.push(window);
+            }
+        }
+        self.windows
+            .sort_by(|a, b| (a.id.from, &a.id.timeline).cmp(&(b.id.from, &b.id.timeline)));
+        if wanted.open {
+            self.windows.truncate(wanted.limit);
+        } else {
+            let surplus = self.windows.len().saturating_sub(wanted.limit);
+            self.windows.drain(..surplus);
+        }
     }
-    let mut table = table([
-        "window",
-        "to",
-        "status",
-        "pages",
-        "records",
-        "tries",
-        "took",
-        "last error",
-    ]);
-    for window in windows {
-        table.add_row([
-            window.id.to_string(),
-            time(window.to),
-            window.status.to_string(),
-            window.page.to_string(),
-            grouped(window.records),
-            window.runs.to_string(),
-            window.done_at.map_or_else(
-                || "-".to_owned(),
-                |done| duration(done.ms_since(window.created_at)),
-            ),
-            window.last_error.clone().unwrap_or_default(),
-        ]);
+
+    /// What is not listed, and how to see it, a line each.
+    fn notes(&self, wanted: &Wanted) -> Vec<String> {
+        let mut notes = Vec::new();
+        let listed = self.windows.len() as u64;
+        if listed < self.matching {
+            let which = if wanted.open { "oldest" } else { "latest" };
+            notes.push(format!(
+                "the {which} {} of {} windows; `--limit` sets how many",
+                grouped(listed),
+                grouped(self.matching)
+            ));
+        }
+        let unfinished = self.windows.iter().filter(|it| it.is_unfinished());
+        match self.unfinished - unfinished.count() as u64 {
+            0 => {}
+            _ if wanted.open => {}
+            1 => notes.push("an earlier one is not done; `--open` lists it".to_owned()),
+            many => notes.push(format!(
+                "{} earlier ones are not done; `--open` lists them",
+                grouped(many)
+            )),
+        }
+        match self.quiet {
+            0 => {}
+            1 => notes.push("1 sweep window had nothing to read; `--all` lists it too".to_owned()),
+            many => notes.push(format!(
+                "{} sweep windows had nothing to read; `--all` lists them too",
+                grouped(many)
+            )),
+        }
+        notes
     }
-    lines(&table)
 }
 
-fn full(window: &Window) -> String {
-    let mut text = String::new();
-    for (name, value) in fields(window) {
-        let value = match value {
-            Value::Null => "-".to_owned(),
-            Value::String(text) => text,
-            other => other.to_string(),
-        };
-        text.push_str(&format!("{name:<18} {value}\n"));
-    }
-    text
-}
-
-fn to_json(window: &Window) -> Value {
-    let fields = fields(window).into_iter();
-    fields
-        .map(|(name, value)| (name.to_owned(), value))
-        .collect()
-}
-
-/// A window's fields in the order in which they are shown.
-fn fields(window: &Window) -> Vec<(&'static str, Value)> {
-    vec![
-        ("window", json!(window.id.to_string())),
-        ("from", json!(window.id.from)),
-        ("to", json!(window.to)),
-        ("status", json!(window.status)),
-        ("epoch", json!(window.epoch)),
-        ("owner", json!(window.owner)),
-        ("lease_until", json!(window.lease_until)),
-        ("page", json!(window.page)),
-        (
-            "cursor",
-            json!(window.cursor.as_ref().map(|cursor| &cursor.token)),
-        ),
-        (
-            "cursor_for",
-            json!(window.cursor.as_ref().map(|cursor| &cursor.request)),
-        ),
-        ("sink_position", json!(window.sink_position)),
-        ("records", json!(window.records)),
-        ("bytes", json!(window.bytes)),
-        ("rejected", json!(window.rejected)),
-        ("known", json!(window.known)),
-        ("oldest", json!(window.oldest)),
-        ("newest", json!(window.newest)),
-        ("ordered", json!(window.ordered)),
-        ("remembered", json!(window.remembered)),
-        ("runs", json!(window.runs)),
-        ("overruns", json!(window.overruns)),
-        ("attempts", json!(window.attempts)),
-        ("setbacks", json!(window.setbacks)),
-        ("restarts", json!(window.restarts)),
-        ("not_before", json!(window.not_before)),
-        ("split_at", json!(window.split_at)),
-        ("split_delivered", json!(window.split_delivered)),
-        ("slowest_page_ms", json!(window.slowest_page_ms)),
-        ("last_error", json!(window.last_error)),
-        ("created_at", json!(window.created_at)),
-        ("updated_at", json!(window.updated_at)),
-        ("done_at", json!(window.done_at)),
-    ]
+/// Whether it is a window of a sweep that was made done: what it covers had nothing to be read
+/// again, or is not to be.
+fn is_quiet(window: &Window) -> bool {
+    matches!(window.id.timeline.lane, Lane::Sweep(_))
+        && window.status == Status::Done
+        && window.runs == 0
+        && window.last_error.is_none()
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_window_is_shown_from_its_name_to_its_end() {
-        let id = "okta/0123456789ab/live/2026-01-01T00:00:00.000Z";
-        let window = Window::new(id.parse().unwrap(), Timestamp::MAX, Timestamp::MIN).unwrap();
-        let text = full(&window);
-        let names: Vec<_> = text
-            .lines()
-            .filter_map(|line| line.split_whitespace().next())
-            .collect();
-        assert_eq!(names[..4], ["window", "from", "to", "status"]);
-        assert_eq!(names.last(), Some(&"done_at"));
-    }
-
-    #[test]
-    fn a_list_without_windows_says_so_instead_of_showing_a_header_alone() {
-        assert_eq!(list(&[]), "there are no such windows\n");
-    }
-
-    #[test]
-    fn the_latest_windows_are_the_ones_that_start_last_in_whatever_lane() {
-        let window = |lane: &str, day: u8| {
-            let id = format!("okta/0123456789ab/{lane}/2026-01-{day:02}T00:00:00.000Z");
-            Window::new(id.parse().unwrap(), Timestamp::MAX, Timestamp::MIN).unwrap()
-        };
-        let windows = vec![
-            window("live", 3),
-            window("live", 4),
-            window("backfill-older", 1),
-            window("backfill-older", 2),
-        ];
-        let days = |limit| -> Vec<String> {
-            latest(windows.clone(), limit)
-                .iter()
-                .map(|window| window.id.from.to_string()[8..10].to_owned())
-                .collect()
-        };
-        assert_eq!(days(4), ["01", "02", "03", "04"]);
-        assert_eq!(days(2), ["03", "04"]);
-        assert!(days(0).is_empty());
-    }
-}
+#[path = "windows_tests.rs"]
+mod tests;

@@ -16,6 +16,7 @@ use windlass_core::source::{Policy, SourceDefinition};
 use windlass_core::time::{HOUR_MS, MINUTE_MS};
 
 use super::{SinkConfig, Source, on_lambda, raw};
+use crate::manifests;
 use crate::state::{InvalidAddress, StateAddress};
 
 /// Widest window unless configured.
@@ -185,7 +186,7 @@ impl Resolver<'_> {
         } else {
             connector.to_owned()
         };
-        registry::find(&named).map_err(|error| match error {
+        manifests::find(&named).map_err(|error| match error {
             RegistryError::Invalid(error) => error,
             other => self.invalid("connector", other),
         })

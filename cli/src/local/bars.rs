@@ -63,6 +63,14 @@ impl Bars {
         }
     }
 
+    /// Shows where every source stood at the end: what was delivered after the last tick counts,
+    /// too. The summary says the same where there are no bars.
+    pub(crate) fn finish(mut self, report: &TickReport, now: Timestamp) {
+        if matches!(self.shown, Shown::Terminal(..)) {
+            self.update(report, now);
+        }
+    }
+
     /// Shows where every source stands after a tick.
     pub(crate) fn update(&mut self, report: &TickReport, now: Timestamp) {
         let sources = report
@@ -191,7 +199,9 @@ fn remarks(source: &SourceReport, now: Timestamp) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
+    use windlass_core::checkpoint::PageTotals;
     use windlass_core::time::MINUTE_MS;
+    use windlass_worker::Observer;
 
     use super::*;
 
@@ -223,6 +233,52 @@ mod tests {
         assert_eq!(caught_up_at(&definition, now), edge.minus_ms(5 * MINUTE_MS));
         definition.end = Some(edge);
         assert_eq!(caught_up_at(&definition, now), edge);
+    }
+
+    #[test]
+    fn the_last_thing_a_bar_shows_is_all_that_was_delivered() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("windlass.yaml");
+        let start: Timestamp = "2026-01-01T00:00:00Z".parse().unwrap();
+        let end = start.plus_ms(60 * MINUTE_MS);
+        let text = format!(
+            "{{state: {{sqlite: w.db}}, sinks: {{pipe: {{stdout: {{}}}}}}, sources: {{okta: {{\
+             connector: okta_system_log, params: {{domain: acme.okta.com}}, start: {start:?}, \
+             end: {end:?}}}}}}}"
+        );
+        std::fs::write(&path, text).unwrap();
+        let config = Config::load(&path, None).unwrap();
+        let definition = config.sources["okta"].definition.clone();
+        let meter = Arc::new(Meter::default());
+        let mut bars = Bars::new(&config, Arc::clone(&meter), Output::nowhere(), end);
+        let hidden = MultiProgress::with_draw_target(ProgressDrawTarget::hidden());
+        bars.shown = Shown::Terminal(hidden, BTreeMap::new());
+        let report = |through| TickReport {
+            sources: vec![SourceReport::of(&definition.name, through)],
+            ..TickReport::default()
+        };
+        let now = end.plus_ms(60 * MINUTE_MS);
+        bars.update(&report(start), now);
+        let Shown::Terminal(_, shown) = &bars.shown else {
+            unreachable!("they were made for a terminal");
+        };
+        let bar = shown[&definition.name].clone();
+        assert_eq!(
+            (bar.position(), &*bar.message()),
+            (0, "0 records, through 2026-01-01T00:00:00Z")
+        );
+        let window = crate::testing::window(&definition);
+        let totals = PageTotals {
+            records: 4_860,
+            ..PageTotals::default()
+        };
+        meter.page(&window, &totals);
+        bars.finish(&report(end), now);
+        assert!(bar.is_finished());
+        assert_eq!(
+            (bar.position(), &*bar.message()),
+            (STEPS, "4,860 records, through 2026-01-01T01:00:00Z")
+        );
     }
 
     #[test]

@@ -51,12 +51,27 @@ impl Late {
         self.holes
     }
 
+    /// What each sweep found; `None` before the first has compared something.
+    fn in_words(&self) -> Option<String> {
+        let after = |found: &Found| duration(found.after_ms);
+        if self.found.iter().all(|found| percent(found).is_none()) {
+            let after: Vec<_> = self.found.iter().map(after).collect();
+            return (!after.is_empty())
+                .then(|| format!("no late events found after {}", after.join(" and ")));
+        }
+        let shares = self.found.iter().map(|it| {
+            let share = percent(it).unwrap_or_else(|| "none".to_owned());
+            format!("{share} after {}", after(it))
+        });
+        let shares: Vec<_> = shares.collect();
+        Some(format!("late events found: {}", shares.join(", ")))
+    }
+
     /// What is said of the source `name`, a line each.
     pub(super) fn remarks(&self, name: &str) -> Vec<String> {
         let mut lines = Vec::new();
-        let shares: Vec<_> = self.found.iter().filter_map(shown).collect();
-        if !shares.is_empty() {
-            lines.push(format!("{name}: late {}", shares.join(", ")));
+        if let Some(found) = self.in_words() {
+            lines.push(format!("{name}: {found}"));
         }
         if let Some(proposed_ms) = self.proposed_settle_ms {
             lines.push(format!(
@@ -77,15 +92,14 @@ impl Late {
     }
 }
 
-/// The share that one sweep found late, in percent.
-fn shown(found: &Found) -> Option<String> {
+/// The share that one sweep found late, in percent; `None` when it found none.
+fn percent(found: &Found) -> Option<String> {
     let percent = found.late_share()? * 100.0;
-    let after = duration(found.after_ms);
-    Some(match found.late {
-        0 => format!("none after {after}"),
-        _ if percent < 0.01 => format!("under 0.01 % after {after}"),
-        _ => format!("{percent:.2} % after {after}"),
-    })
+    match found.late {
+        0 => None,
+        _ if percent < 0.01 => Some("under 0.01 %".to_owned()),
+        _ => Some(format!("{percent:.2} %")),
+    }
 }
 
 #[cfg(test)]
@@ -123,16 +137,27 @@ mod tests {
         for (found, expected) in [
             (
                 [(940, 99_060), (30, 99_970)],
-                vec!["okta: late 0.94 % after 1d, 0.03 % after 3d"],
+                vec!["okta: late events found: 0.94 % after 1d, 0.03 % after 3d"],
             ),
             (
                 [(140, 99_860), (1, 99_999)],
                 vec![
-                    "okta: late 0.14 % after 1d, under 0.01 % after 3d",
+                    "okta: late events found: 0.14 % after 1d, under 0.01 % after 3d",
                     "okta: settle is 10m; 43m would leave 1 in 1,000 to sweeps",
                 ],
             ),
-            ([(0, 50), (0, 0)], vec!["okta: late none after 1d"]),
+            (
+                [(0, 50), (1, 99)],
+                vec!["okta: late events found: none after 1d, 1.00 % after 3d"],
+            ),
+            (
+                [(0, 50), (0, 0)],
+                vec!["okta: no late events found after 1d"],
+            ),
+            (
+                [(0, 50), (0, 50)],
+                vec!["okta: no late events found after 1d and 3d"],
+            ),
             ([(0, 0), (0, 0)], vec![]),
         ] {
             let late = Late::of(&swept(found).await);

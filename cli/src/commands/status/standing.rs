@@ -11,7 +11,7 @@ use windlass_orchestrator::{SourceView, oldest_in_trouble};
 
 use super::NOT_STORED;
 use super::late::Late;
-use crate::output::{Paint, duration, grouped, lines, table, time};
+use crate::output::{Paint, duration, grouped, lines, second, table, time};
 use crate::state::StateAddress;
 
 /// How much later than due time may be cut before nobody seems to be there to do it: ticks come
@@ -37,6 +37,8 @@ pub(super) struct Standing {
     retention_left_ms: Option<i64>,
     /// Whether that is little.
     is_endangered: bool,
+    /// When it was looked at.
+    now: Timestamp,
     late: Late,
     gate: Option<RateGate>,
     trouble: Option<Trouble>,
@@ -137,6 +139,7 @@ impl Standing {
                 .filter(|_| !finished),
             is_endangered: !finished
                 && retention::is_endangered(&definition.policy, complete_through, now),
+            now,
             late,
             gate,
             trouble: Trouble::of(view, now),
@@ -180,11 +183,28 @@ impl Standing {
                 duration(left_ms)
             )
         } else {
+            // Also said of a source that is new and begins before what the vendor keeps.
             format!(
-                "{name} has lost records for {}: the vendor dropped what was not read",
-                duration(-left_ms)
+                "{name}: the vendor has been dropping unread records since {}",
+                second(self.now.plus_ms(left_ms))
             )
         })
+    }
+
+    /// What holds the oldest open window up, unless it is no more than the gate of its rate group:
+    /// a wait that the vendor asked for is stored with both.
+    fn trouble_of_its_own(&self) -> Option<&Trouble> {
+        let is_the_gates = |trouble: &Trouble| {
+            self.gate.as_ref().is_some_and(|gate| {
+                let waits = trouble
+                    .waits_until
+                    .is_some_and(|until| until <= gate.not_before);
+                waits && trouble.error == gate.reason
+            })
+        };
+        self.trouble
+            .as_ref()
+            .filter(|trouble| !is_the_gates(trouble))
     }
 
     /// What a row of the table has no room for, a line each.
@@ -200,16 +220,16 @@ impl Standing {
         if let Some(since) = self.held_since {
             lines.push(format!(
                 "{name} is held since {}; `windlass resume {name}` lets it go on",
-                time(since)
+                second(since)
             ));
         }
         if let Some(gate) = &self.gate {
-            let until = time(gate.not_before);
+            let until = second(gate.not_before);
             lines.push(format!("{name} waits until {until}: {}", gate.reason));
         }
-        if let Some(Trouble { waits_until, error }) = &self.trouble {
+        if let Some(Trouble { waits_until, error }) = self.trouble_of_its_own() {
             let does = match waits_until {
-                Some(until) => format!("waits until {}", time(*until)),
+                Some(until) => format!("waits until {}", second(*until)),
                 None => "is to be tried again".to_owned(),
             };
             lines.push(format!("{name}: the oldest open window {does}: {error}"));

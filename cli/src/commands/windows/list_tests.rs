@@ -1,0 +1,100 @@
+use super::*;
+use crate::testing::at;
+
+fn window(lane: &str, from: &str) -> Window {
+    let id = format!("sample-login/0123456789ab/{lane}/{from}.000Z");
+    let id: windlass_core::ids::WindowId = id.parse().unwrap();
+    let to = id.from.plus_ms(3_600_000);
+    Window::new(id, to, at(0)).unwrap()
+}
+
+/// Windows of every kind that reads differently.
+fn ledger() -> Vec<Window> {
+    let waiting = Window {
+        not_before: Some(at(70).plus_ms(417)),
+        last_error: Some("sample_vendor answered 500".to_owned()),
+        runs: 2,
+        setbacks: 2,
+        ..window("live", "2026-01-01T00:00:00")
+    };
+    let done = Window {
+        status: Status::Done,
+        page: 17,
+        records: 3_336,
+        runs: 1,
+        done_at: Some(at(0).plus_ms(723_000)),
+        // It has recovered.
+        last_error: Some("sample_vendor answered 500".to_owned()),
+        ..window("live", "2026-01-01T01:00:00")
+    };
+    let parked = Window {
+        status: Status::Parked,
+        page: 12_345,
+        records: 12_345_678,
+        runs: 1_234,
+        last_error: Some(format!(
+            "page 3 cannot be read: {}",
+            "nothing but noise ".repeat(6)
+        )),
+        ..window("live", "2026-01-01T02:00:00")
+    };
+    let running = Window {
+        status: Status::Running,
+        page: 2,
+        records: 400,
+        runs: 2,
+        attempts: 1,
+        last_error: Some("it went on after this".to_owned()),
+        ..window("live", "2026-01-01T03:00:00")
+    };
+    let failing = Window {
+        status: Status::Dispatched,
+        runs: 1,
+        attempts: 1,
+        last_error: Some("the worker stopped without a word".to_owned()),
+        to: at(4 * 60).plus_ms(500),
+        ..window("live", "2026-01-01T04:00:00")
+    };
+    let late = Window {
+        status: Status::Done,
+        page: 17,
+        records: 3,
+        runs: 1,
+        done_at: Some(at(0).plus_ms(20)),
+        ..window("sweep-1", "2026-01-01T01:00:00")
+    };
+    let shared = Window {
+        not_before: Some(at(61)),
+        ..window("sweep-1", "2026-01-01T02:00:00")
+    };
+    vec![waiting, done, late, parked, shared, running, failing]
+}
+
+#[test]
+fn on_a_terminal_windows_are_grouped_by_lane_and_fit_80_columns() {
+    let text = text(&ledger(), true, at(60));
+    insta::assert_snapshot!(text);
+    let widest = text.lines().map(|line| line.chars().count()).max();
+    assert_eq!(widest, Some(80));
+}
+
+#[test]
+fn elsewhere_each_window_is_one_line_that_begins_with_its_id() {
+    let windows = ledger();
+    let text = text(&windows, false, at(60));
+    insta::assert_snapshot!(text);
+    let named: Vec<_> = text
+        .lines()
+        .skip(1)
+        .filter_map(|line| line.split(' ').next())
+        .collect();
+    let ids: Vec<_> = windows.iter().map(|it| it.id.to_string()).collect();
+    assert_eq!(named, ids);
+}
+
+#[test]
+fn a_list_without_windows_says_so_instead_of_showing_a_header_alone() {
+    for on_terminal in [true, false] {
+        assert_eq!(text(&[], on_terminal, at(0)), "there are no such windows\n");
+    }
+}

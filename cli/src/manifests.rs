@@ -1,0 +1,44 @@
+//! The manifest that somebody means by a name.
+
+use windlass_connectors::manifest::Manifest;
+use windlass_connectors::registry::{self, RegistryError};
+
+use crate::target::did_you_mean;
+
+/// The built-in manifest called `connector`, or the one in the file of that path.
+///
+/// # Errors
+/// Those of [`registry::find`]; one for a name that is not known says which it begins.
+pub(crate) fn find(connector: &str) -> Result<Manifest, RegistryError> {
+    registry::find(connector).map_err(|error| match error {
+        RegistryError::Unknown { name, hint } => {
+            let hint = did_you_mean(&name, &registry::names().collect()).unwrap_or(hint);
+            RegistryError::Unknown { name, hint }
+        }
+        other => other,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_vendors_name_alone_is_answered_with_its_connectors() {
+        let said = |name: &str| find(name).unwrap_err().to_string();
+        assert_eq!(
+            said("okta"),
+            "there is no connector `okta`; did you mean `okta_system_log`?"
+        );
+        assert_eq!(
+            said("github"),
+            "there is no connector `github`; did you mean `github_advisories` or \
+             `github_audit_log`?"
+        );
+        assert_eq!(
+            said("slack_audit_log"),
+            "there is no connector `slack_audit_log`; did you mean `slack_audit_logs`?"
+        );
+        assert!(said("acme").contains("files ending in .yaml"));
+    }
+}
