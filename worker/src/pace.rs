@@ -6,6 +6,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use windlass_core::ids::RateGroup;
 use windlass_core::limits;
 use windlass_core::time::{MINUTE_MS, Timestamp};
+use windlass_core::turns;
 
 /// When this process has asked, or will ask, each rate group last.
 #[derive(Debug, Default)]
@@ -50,9 +51,10 @@ pub(crate) fn interval_ms(requests_per_minute: u32) -> i64 {
     (MINUTE_MS + per_minute - 1) / per_minute
 }
 
-/// Whether this pace is too slow to sleep through, so that the rate group's gate keeps it instead.
+/// Whether this pace is too slow to sleep through, so that the rate group's gate keeps it instead:
+/// as [`turns::sharing`] has it, or there would be paces that neither turns nor the gate keep.
 pub(crate) fn is_slow(requests_per_minute: u32) -> bool {
-    interval_ms(requests_per_minute) > limits::PACE_SLEEP_MAX_MS
+    turns::interval_ms(requests_per_minute) > limits::PACE_SLEEP_MAX_MS
 }
 
 #[cfg(test)]
@@ -102,6 +104,14 @@ mod tests {
         assert_eq!(pacer.take_turn(&group, 100, at(0)), 0);
         assert_eq!(pacer.take_turn(&group, 5_000, at(10)), 4_990);
         assert_eq!(pacer.take_turn(&group, 100, at(5_000)), 100);
+    }
+
+    #[test]
+    fn a_pace_without_turns_and_without_a_part_for_each_worker_is_kept_by_the_gate() {
+        for per_minute in 1..=60 {
+            let by_gate = turns::sharing(per_minute, 4) == turns::Sharing::Gate;
+            assert_eq!((per_minute, is_slow(per_minute)), (per_minute, by_gate));
+        }
     }
 
     #[test]
