@@ -225,11 +225,15 @@ impl<S: StateStore, O: Outfit> Worker<S, O> {
         } else {
             0
         };
+        // The pace of the whole group may have been lowered since the task was sent.
+        let declared = policy.requests_per_minute.filter(|_| task.shares_turns);
+        let told = task.requests_per_minute;
+        let requests_per_minute = told.map(|told| declared.map_or(told, |now| now.min(told)));
         Permit {
             permits: &self.permits,
             holder: self.holder(),
             group: &policy.rate_group,
-            requests_per_minute: task.requests_per_minute,
+            requests_per_minute,
             shares_turns: task.shares_turns,
             workers,
         }

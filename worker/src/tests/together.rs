@@ -307,6 +307,20 @@ async fn requests_that_fail_take_turns_too() {
     assert_eq!(bench.clock.slept_ms(), 3 * 2_100);
 }
 
+#[tokio::test]
+async fn a_pace_that_was_lowered_after_the_task_was_sent_is_kept() {
+    for (declared, spacing_ms) in [(None, 1_050), (Some(30), 2_100), (Some(600), 1_050)] {
+        let mut bench = Bench::new(|asked| well(asked.page, 4)).await;
+        (bench.pace, bench.shares_turns) = (Some(60), true);
+        let mut lowered = bench.definition.clone();
+        lowered.policy.requests_per_minute = declared;
+        let now = bench.clock.now();
+        bench.store.apply_source(&lowered, now).await.unwrap();
+        assert_eq!(bench.run().await, Outcome::Completed);
+        assert_eq!(bench.clock.slept_ms(), 3 * spacing_ms, "{declared:?}");
+    }
+}
+
 /// A worker's run of five pages, in the middle of which another process closes the gate and `ms`
 /// pass.
 async fn gate_closes_and(ms: i64) -> (Outcome, Bench) {
