@@ -174,3 +174,19 @@ fn however_many_windows_were_read_too_late_each_piece_that_is_gone_is_told() {
         assert!((0..=hour).all(|hour| told(gone(hour))), "hour {hour}");
     }
 }
+
+/// The one thing that a wrong clock can lose: nothing here knows better than the planner's clock.
+#[test]
+fn a_clock_ahead_by_more_than_the_vendor_keeps_passes_over_time_and_says_so() {
+    let mut world = world();
+    world.now = hours(40 + 24 * 30);
+    for _ in 0..3 {
+        world.tick();
+    }
+    world.now = hours(41);
+    let passed = world.progress.scheduled_through;
+    assert!(passed > world.now, "{passed}");
+    let told = Span::new(hours(2), hours(24 * 28)).unwrap();
+    let holds = |it: &Span| it.from() <= told.from() && told.to() <= it.to();
+    assert!(world.progress.unavailable.iter().any(holds));
+}
