@@ -22,7 +22,7 @@ use crate::state::{Store, sources};
 
 /// Longest pause between two ticks: what an operator changes is seen this soon.
 const TICK_PAUSE_MAX_MS: i64 = SECOND_MS;
-/// How often history that has run out is deleted.
+/// How often history that has run out is looked for.
 const EXPIRE_EVERY_MS: i64 = HOUR_MS;
 
 /// Hands tasks to the loop below. Nothing gets lost on the way: it is one process.
@@ -161,14 +161,16 @@ impl Engine {
         Ok(None)
     }
 
-    /// Deletes history that has run out if that is `due`, and says when it is due next.
+    /// Deletes history that has run out if that is `due`, and says when it is due next: one call of
+    /// the store deletes so much and no more, so at once again when it found something.
     async fn expire_history(&self, due: Timestamp) -> Result<Timestamp, StateError> {
         let now = self.seams.clock.now();
         if now < due {
             return Ok(due);
         }
-        self.store.expire_history(now).await?;
-        Ok(now.plus_ms(EXPIRE_EVERY_MS))
+        let deleted = self.store.expire_history(now).await?;
+        let wait_ms = if deleted > 0 { 0 } else { EXPIRE_EVERY_MS };
+        Ok(now.plus_ms(wait_ms))
     }
 
     async fn tick(&self, dispatch: &LocalDispatch) -> Result<TickReport, StateError> {

@@ -87,6 +87,17 @@ async fn a_run_deletes_history_that_has_run_out_and_again_when_it_is_due() {
 }
 
 #[tokio::test]
+async fn history_that_has_run_out_is_looked_for_again_at_once_while_there_is_some() {
+    let dir = tempfile::tempdir().unwrap();
+    let engine = engine(&dir);
+    done_long_ago(&engine.store).await;
+    let due = engine.expire_history(Timestamp::MIN).await.unwrap();
+    assert!(due <= SystemClock.now(), "{due}");
+    let due = engine.expire_history(due).await.unwrap();
+    assert!(due > SystemClock.now(), "{due}");
+}
+
+#[tokio::test]
 async fn nothing_is_handed_out_once_a_stop_is_requested() {
     let dir = tempfile::tempdir().unwrap();
     let engine = engine(&dir);
