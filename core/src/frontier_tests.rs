@@ -147,3 +147,27 @@ fn a_rest_of_one_unit_becomes_one_window() {
     let parts = parts_of(&waiting(split, 5_000, begun(0, 999_000)), UNIT_MS).unwrap();
     assert_eq!(parts.unread, [Span::new(at(999), at(1_000)).unwrap()]);
 }
+
+#[test]
+fn a_window_that_needs_two_more_runs_is_overdue_and_one_that_needs_one_is_not() {
+    let policy = strict(Order::OldestFirst);
+    let after = |newest_ms| overdue(&begun(0, newest_ms), limits::OVERRUNS_BEFORE_SPLIT, &policy);
+    // Three runs have covered three quarters, so that one more does the rest.
+    assert_eq!(after(750_000), None);
+    assert!(after(749_000).is_some());
+}
+
+#[test]
+fn a_rest_that_needs_one_run_stays_whole_even_when_no_run_was_counted() {
+    let pieces = |newest_ms, overruns| {
+        let window = begun(0, newest_ms);
+        let split = frontier(&window, &strict(Order::OldestFirst)).unwrap();
+        let parts = parts_of(&waiting(split, overruns, window), UNIT_MS).unwrap();
+        parts.unread.len()
+    };
+    assert_eq!(pieces(900_000, 1), 1);
+    assert_eq!(pieces(900_000, 0), 1);
+    // A token that is rejected in the first run splits before any run has ended.
+    assert_eq!(pieces(250_000, 0), pieces(250_000, 1));
+    assert_eq!(pieces(250_000, 0), 3);
+}
