@@ -96,3 +96,7 @@ pub(crate) fn adapt_width(policy: &Policy, last_ms: i64, records_per_hour: Optio
         policy.unit_ms,
     )
 }
+
+#[cfg(test)]
+#[path = "carve_tests.rs"]
+mod tests;

@@ -194,3 +194,7 @@ impl Progress {
         gaps
     }
 }
+
+#[cfg(test)]
+#[path = "progress_tests.rs"]
+mod tests;

@@ -56,3 +56,7 @@ fn park(window: &Window, now: Timestamp) -> Event {
     };
     Event::Park { reason, now }
 }
+
+#[cfg(test)]
+#[path = "scavenge_tests.rs"]
+mod tests;

@@ -1,0 +1,84 @@
+use super::*;
+use crate::source::tests::policy as any_policy;
+use crate::time::MINUTE_MS;
+
+fn at(ms: i64) -> Timestamp {
+    Timestamp::from_ms(ms)
+}
+
+fn hourly() -> Policy {
+    Policy {
+        unit_ms: HOUR_MS,
+        settle_ms: 10 * MINUTE_MS,
+        ..any_policy()
+    }
+}
+
+fn done(from_ms: i64, to_ms: i64, records: u64) -> Window {
+    let id = format!("okta/0123456789ab/live/{}", at(from_ms));
+    let window = Window::done(id.parse().unwrap(), at(to_ms), HOUR_MS, at(to_ms)).unwrap();
+    Window { records, ..window }
+}
+
+#[test]
+fn a_unit_is_settled_once_all_of_it_is() {
+    let policy = hourly();
+    let late_ms = policy.settle_ms + limits::EDGE_ALLOWANCE_MS;
+    let edge = |ms| settled_edge(&policy, at(ms)).as_ms();
+    assert_eq!(edge(5 * HOUR_MS + late_ms), 5 * HOUR_MS);
+    assert_eq!(edge(5 * HOUR_MS + late_ms - 1), 4 * HOUR_MS);
+    assert_eq!(edge(6 * HOUR_MS + late_ms - 1), 5 * HOUR_MS);
+}
+
+#[test]
+fn an_end_inside_a_unit_is_that_of_the_unit_and_is_cut_as_soon_as_it_is_settled() {
+    let policy = Policy {
+        every_ms: 4 * HOUR_MS,
+        ..hourly()
+    };
+    let end = Some(at(2 * HOUR_MS + 1));
+    let settled = |ms| at(ms + policy.settle_ms + limits::EDGE_ALLOWANCE_MS);
+    let next = |now| {
+        let carver = Carver::new(&policy, end, now, 24 * HOUR_MS);
+        carver.next(at(0)).map(|span| span.to().as_ms())
+    };
+    assert_eq!(next(settled(3 * HOUR_MS)), Some(3 * HOUR_MS));
+    assert_eq!(next(settled(3 * HOUR_MS - 1)), None);
+}
+
+#[test]
+fn a_full_window_at_the_live_edge_does_not_wait_until_it_is_as_long_as_every() {
+    let policy = Policy {
+        every_ms: 24 * HOUR_MS,
+        ..any_policy()
+    };
+    let now = at(HOUR_MS + limits::EDGE_ALLOWANCE_MS);
+    let carver = Carver::new(&policy, None, now, HOUR_MS);
+    assert_eq!(carver.next(at(0)), Span::new(at(0), at(HOUR_MS)).ok());
+    assert_eq!(carver.next(at(1)), None);
+}
+
+#[test]
+fn what_was_read_tells_how_dense_records_are_half_by_what_was_known_before() {
+    assert_eq!(observe(None, &[]), None);
+    assert_eq!(observe(Some(7), &[]), Some(7));
+    let windows = [done(0, HOUR_MS, 100), done(HOUR_MS, 4 * HOUR_MS, 500)];
+    let windows: Vec<_> = windows.iter().collect();
+    assert_eq!(observe(None, &windows), Some(150));
+    assert_eq!(observe(Some(50), &windows), Some(100));
+}
+
+#[test]
+fn a_window_is_as_wide_as_holds_the_records_aimed_at_and_never_less_than_a_unit() {
+    let fine = Policy {
+        max_ms: 6 * HOUR_MS,
+        ..any_policy()
+    };
+    let width = |policy, per_hour| adapt_width(policy, 4 * HOUR_MS, Some(per_hour));
+    assert_eq!(width(&fine, limits::WINDOW_RECORDS_TARGET), HOUR_MS);
+    assert_eq!(width(&fine, limits::WINDOW_RECORDS_TARGET / 2), 2 * HOUR_MS);
+    assert_eq!(adapt_width(&fine, 4 * HOUR_MS, None), 4 * HOUR_MS);
+    let coarse = hourly();
+    assert!(coarse.min_ms < coarse.unit_ms);
+    assert_eq!(width(&coarse, u64::MAX), HOUR_MS);
+}
