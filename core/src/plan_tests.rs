@@ -280,3 +280,73 @@ fn width_narrows_at_once_in_a_burst_and_widens_step_by_step_when_quiet() {
     assert_eq!(quiet, HOUR_MS * limits::WIDTH_GROWTH_MAX);
     assert_eq!(adapt_width(&policy, policy.max_ms, Some(0)), policy.max_ms);
 }
+
+#[test]
+fn what_was_read_sets_the_width_and_what_nobody_read_tells_nothing() {
+    let learnt = |runs, records| {
+        let mut world = World::new(policy(), None, hours(24));
+        world.tick();
+        world.set(0, Status::Done);
+        let window = world.windows.get_mut(&Timestamp::from_ms(0)).unwrap();
+        (window.runs, window.records) = (runs, records);
+        world.now = world.now.plus_ms(1);
+        let next = world.plan().progress.unwrap();
+        assert_eq!(next.updated_at, world.now);
+        (next.records_per_hour, next.width_ms / MINUTE_MS)
+    };
+    assert_eq!(learnt(1, 600), (Some(3_600), 20));
+    assert_eq!(learnt(1, 40_000), (Some(240_000), 5));
+    assert_eq!(learnt(1, 0), (Some(0), 20));
+    // A part that a split made has been read by another window's runs.
+    assert_eq!(learnt(0, 1), (Some(6), 20));
+    assert_eq!(learnt(0, 0), (None, 10));
+}
+
+#[test]
+fn a_plan_with_anything_in_it_is_not_empty() {
+    let mut world = World::new(policy(), None, hours(24));
+    let first = world.plan();
+    world.tick();
+    let second = world.plan();
+    let nothing = || Plan {
+        scavenge: Vec::new(),
+        splits: Vec::new(),
+        create: Vec::new(),
+        progress: None,
+        lapse: Vec::new(),
+        dispatch: Vec::new(),
+    };
+    assert!(nothing().is_empty());
+    let dispatch = second.dispatch;
+    let split = Split {
+        left: dispatch[0].clone(),
+        right: Vec::new(),
+    };
+    let each = [
+        Plan {
+            scavenge: dispatch.clone(),
+            ..nothing()
+        },
+        Plan {
+            splits: vec![split],
+            ..nothing()
+        },
+        Plan {
+            create: first.create,
+            ..nothing()
+        },
+        Plan {
+            progress: first.progress,
+            ..nothing()
+        },
+        Plan {
+            lapse: dispatch.clone(),
+            ..nothing()
+        },
+        Plan {
+            dispatch,
+            ..nothing()
+        },
+    ];
+    assert!(each.iter().all(|plan| !plan.is_empty()));
+}

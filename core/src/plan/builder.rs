@@ -119,3 +119,7 @@ impl Builder<'_> {
 #[cfg(test)]
 #[path = "sweep_lane_tests.rs"]
 mod tests;
+
+#[cfg(test)]
+#[path = "carving_tests.rs"]
+mod carving_tests;

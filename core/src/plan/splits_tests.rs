@@ -41,6 +41,10 @@ fn make_wait(world: &mut World, from: i64, delivered: Delivered) {
     let window = world.windows.get_mut(&minute(from)).unwrap();
     window.page = 7;
     window.records = 700;
+    (window.bytes, window.rejected, window.known) = (70_000, 7, 77);
+    (window.oldest, window.newest) = (Some(minute(from)), Some(minute(from + 10)));
+    window.remembered = false;
+    window.created_at = minute(from + 11);
     window.overruns = 3;
     window.cursor = Some(Cursor {
         token: "next".to_owned(),
@@ -108,6 +112,19 @@ fn a_newest_first_window_keeps_its_first_piece_and_what_it_delivered_is_done_bes
         (done.status, done.to, done.records),
         (Status::Done, minute(80), 700)
     );
+    // All that a sweep asks of a done window is that of the window that read it.
+    let read = &world.windows[&minute(70)];
+    let expected = Window {
+        bytes: read.bytes,
+        rejected: read.rejected,
+        known: read.known,
+        oldest: read.oldest,
+        newest: read.newest,
+        remembered: read.remembered,
+        created_at: read.created_at,
+        ..done.clone()
+    };
+    assert_eq!(*done, expected);
     assert_eq!(split.left.event.name(), "shrink");
     carry(&mut world, &plan, true);
     check_coverage(&world.progress, &world.all()).unwrap();
@@ -160,6 +177,15 @@ fn a_window_splits_into_several_only_where_the_open_range_has_room_for_all() {
     assert!(world.plan().splits.is_empty());
     world.policy.max_open_windows = 8 + 8;
     assert_eq!(world.plan().splits.len(), 1);
+    // Windows that are finished at the front take no room.
+    for from in [0, 10, 20] {
+        world.set(from * MINUTE_MS, Status::Done);
+    }
+    world.policy.max_open_windows = 5 + 8;
+    assert_eq!(world.plan().splits.len(), 1);
+    world.policy.max_open_windows = 5 + 7;
+    assert!(world.plan().splits.is_empty());
+    world.set(0, Status::Ready);
     // The oldest unfinished window may always split.
     world.policy.max_open_windows = 8;
     make_wait(&mut world, 0, Delivered::Before);
@@ -185,6 +211,10 @@ fn parts_behind_the_marks_are_listed_before_the_window_gives_them_up() {
         for part in plan.splits[0].right.iter().filter(|it| it.is_unfinished()) {
             assert!(listed.contains(&part.id.from), "{} is lost", part.id);
         }
+        for part in plan.splits[0].right.iter().filter(|it| !it.is_unfinished()) {
+            assert!(!listed.contains(&part.id.from), "{} takes room", part.id);
+        }
+        assert!(listed.is_sorted());
         carry(&mut world, &plan, false);
         assert_eq!(world.complete_through(), minute(0));
         carry(&mut world, &plan, true);
@@ -211,6 +241,31 @@ fn a_split_behind_the_marks_for_which_the_list_has_no_room_becomes_a_hole() {
     let plan = world.plan();
     assert!(plan.splits.is_empty());
     assert_eq!(plan.scavenge[0].event.name(), "park");
+    // With room for exactly what it adds, it is split.
+    world.progress.behind.remove(0);
+    let plan = world.plan();
+    assert_eq!(plan.splits.len(), 1);
+    let listed = plan.progress.unwrap().behind;
+    assert_eq!(listed.len(), limits::BEHIND_MAX);
+    assert!(plan.scavenge.is_empty());
+}
+
+#[test]
+fn a_split_behind_the_marks_needs_no_room_in_the_open_range() {
+    let mut world = waiting_behind(Delivered::Before);
+    let open = u32::try_from(world.open().len()).unwrap();
+    world.policy.max_open_windows = open;
+    assert_eq!(starts(&[world.plan().splits[0].left.seen.clone()]), [0]);
+}
+
+#[test]
+fn the_list_of_windows_behind_stays_ascending_when_an_older_one_of_them_is_split() {
+    let mut world = waiting_behind(Delivered::Before);
+    world.set(10 * MINUTE_MS, Status::Parked);
+    world.tick();
+    let listed = &world.progress.behind;
+    assert!(listed.contains(&minute(5)) && listed.contains(&minute(10)));
+    assert!(listed.is_sorted(), "{listed:?}");
 }
 
 /// A planner that read before a window was tried again and split must not store its marks after

@@ -3,10 +3,11 @@
 use super::super::world::{hours, policy};
 use super::super::{Plan, Situation, plan};
 use crate::ids::{Lane, Timeline};
+use crate::limits;
 use crate::progress::Progress;
 use crate::source::Policy;
 use crate::sweep::Ledger;
-use crate::time::{DAY_MS, Timestamp};
+use crate::time::{DAY_MS, HOUR_MS, Timestamp};
 use crate::window::{Status, Window};
 
 fn timeline(lane: Lane) -> Timeline {
@@ -160,4 +161,20 @@ fn a_sweep_lane_does_not_step_over_what_the_vendor_dropped_by_itself() {
     assert!(plan.progress.as_ref().unwrap().unavailable.is_empty());
     let passed = |it: &&Window| it.status == Status::Done;
     assert_eq!(plan.create.iter().find(passed).unwrap().id.from, hours(0));
+}
+
+#[test]
+fn a_sweep_lane_creates_no_more_in_one_tick_than_its_limit() {
+    let mut sweep = Sweep::new();
+    let hourly = (0..100).map(|hour| {
+        let id = format!("okta/0123456789ab/live/{}", hours(hour));
+        let to = hours(hour + 1);
+        Window::done(id.parse().unwrap(), to, 7 * DAY_MS, to).unwrap()
+    });
+    sweep.live = hourly.collect();
+    sweep.policy.max_ms = HOUR_MS;
+    sweep.policy.max_open_windows = 1_000;
+    sweep.now = hours(200);
+    let plan = sweep.plan(hours(100), true);
+    assert_eq!(plan.create.len(), limits::CARVE_PER_TICK_MAX);
 }

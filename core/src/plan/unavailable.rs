@@ -171,3 +171,7 @@ mod tests {
 #[cfg(test)]
 #[path = "lapse_tests.rs"]
 mod lapse_tests;
+
+#[cfg(test)]
+#[path = "gone_tests.rs"]
+mod gone_tests;

@@ -1,0 +1,60 @@
+//! The windows that a plan creates from the mark on and over gaps.
+
+use super::super::world::{World, hours, policy};
+use crate::invariant::check_coverage;
+use crate::limits;
+use crate::time::{MINUTE_MS, Timestamp};
+use crate::window::Status;
+
+#[test]
+fn windows_that_wait_take_the_slots_before_new_ones_do() {
+    let mut world = World::new(policy(), None, hours(24));
+    world.tick();
+    world.policy.max_open_windows = 20;
+    let plan = world.plan();
+    assert_eq!(plan.dispatch.len(), 2);
+    assert_eq!(plan.create.len(), 12);
+    assert!(plan.create.iter().all(|it| it.status == Status::Ready));
+}
+
+#[test]
+fn one_tick_creates_no_more_than_its_limit_and_the_next_goes_on() {
+    let mut world = World::new(policy(), None, hours(100));
+    world.policy.max_open_windows = 1_000;
+    let plan = world.plan();
+    assert_eq!(plan.create.len(), limits::CARVE_PER_TICK_MAX);
+    world.tick();
+    // All of them vanish, and the gap is as wide as two ticks can mend.
+    world.windows.clear();
+    world.policy.max_ms = 5 * MINUTE_MS;
+    let mended = world.plan().create;
+    assert_eq!(mended.len(), limits::CARVE_PER_TICK_MAX);
+    assert!(
+        mended
+            .iter()
+            .all(|it| it.span().width_ms() == 5 * MINUTE_MS)
+    );
+    world.tick();
+    world.tick();
+    check_coverage(&world.progress, &world.all()).unwrap();
+}
+
+#[test]
+fn a_window_that_exists_past_the_mark_is_neither_overlapped_nor_reached_by_a_wider_one() {
+    let mut world = World::new(policy(), None, hours(24));
+    let at = |minute| Timestamp::from_ms(minute * MINUTE_MS);
+    world.tick();
+    let mut orphan = world.windows[&at(10)].clone();
+    (orphan.id.from, orphan.to) = (at(15), at(25));
+    let mut world = World::new(policy(), None, hours(24));
+    world.windows.insert(at(15), orphan);
+    world.tick();
+    let spans: Vec<_> = world
+        .windows
+        .values()
+        .map(|it| (it.id.from, it.to))
+        .collect();
+    let expected = [(0, 10), (10, 15), (15, 25), (25, 35)];
+    assert_eq!(spans[..4], expected.map(|(from, to)| (at(from), at(to))));
+    check_coverage(&world.progress, &world.all()).unwrap();
+}

@@ -1,0 +1,105 @@
+//! Time past the mark that the vendor no longer keeps: passed over as one window.
+
+use super::super::world::{World, hours, policy};
+use crate::invariant::check_coverage;
+use crate::source::Policy;
+use crate::span::Span;
+use crate::time::{DAY_MS, HOUR_MS};
+use crate::window::Status;
+
+/// A timeline of which nothing is carved, of a vendor that keeps a day, on its fourth day.
+fn nothing_carved() -> World {
+    let policy = Policy {
+        unit_ms: HOUR_MS,
+        initial_ms: HOUR_MS,
+        min_ms: HOUR_MS,
+        every_ms: HOUR_MS,
+        max_lookback_ms: Some(DAY_MS),
+        ..policy()
+    };
+    World::new(policy, None, hours(72))
+}
+
+#[test]
+fn what_the_vendor_dropped_ends_where_windows_that_exist_past_the_mark_begin() {
+    let mut world = nothing_carved();
+    world.tick();
+    let orphan = world.windows[&hours(50)].clone();
+    let mut world = nothing_carved();
+    world.windows.insert(hours(50), orphan);
+    world.now = hours(90);
+    let plan = world.plan();
+    assert_eq!(
+        plan.create[0].span(),
+        Span::new(hours(0), hours(50)).unwrap()
+    );
+    assert_eq!(plan.progress.as_ref().unwrap().unavailable.len(), 1);
+    world.tick();
+    check_coverage(&world.progress, &world.all()).unwrap();
+}
+
+#[test]
+fn what_the_vendor_dropped_ends_with_the_timeline_in_whole_units() {
+    let mut world = nothing_carved();
+    world.end = Some(hours(3).plus_ms(1));
+    world.tick();
+    let gone = Span::new(hours(0), hours(4)).unwrap();
+    assert_eq!(world.progress.unavailable, [gone]);
+    assert_eq!(world.complete_through(), hours(4));
+}
+
+#[test]
+fn time_that_is_passed_over_takes_one_place_of_the_open_range_and_needs_one() {
+    let mut world = nothing_carved();
+    world.policy.max_open_windows = 1;
+    world.tick();
+    assert_eq!(world.windows.len(), 1);
+    assert_eq!(world.windows[&hours(0)].status, Status::Done);
+    let mut world = nothing_carved();
+    world.policy.max_open_windows = 4;
+    world.tick();
+    assert_eq!(world.windows.len(), 4);
+}
+
+#[test]
+fn what_the_vendor_dropped_after_the_mark_is_passed_over_from_the_mark_on() {
+    let mut world = nothing_carved();
+    world.now = hours(20);
+    world.tick();
+    let mark = world.progress.scheduled_through;
+    assert_eq!(mark, hours(8));
+    world.policy.max_open_windows = 20;
+    world.now = hours(76);
+    let plan = world.plan();
+    let gone = Span::new(mark, hours(52)).unwrap();
+    assert_eq!(
+        (plan.create[0].span(), plan.create[0].status),
+        (gone, Status::Done)
+    );
+    let next = plan.progress.unwrap();
+    // Joined with the six that wait before the mark; two are on their way to workers.
+    assert_eq!(next.unavailable, [Span::new(hours(2), hours(52)).unwrap()]);
+}
+
+#[test]
+fn what_the_vendor_still_keeps_is_read_although_a_window_exists_after_it() {
+    let mut world = nothing_carved();
+    world.tick();
+    let orphan = world.windows[&hours(50)].clone();
+    let mut world = nothing_carved();
+    world.windows.insert(hours(50), orphan);
+    world.tick();
+    assert_eq!(
+        world.progress.unavailable,
+        [Span::new(hours(0), hours(48)).unwrap()]
+    );
+    check_coverage(&world.progress, &world.all()).unwrap();
+}
+
+#[test]
+fn what_is_not_settled_is_not_passed_over_however_little_the_vendor_keeps() {
+    let mut world = nothing_carved();
+    world.policy.settle_ms = 2 * DAY_MS;
+    world.tick();
+    assert_eq!(world.progress.scheduled_through, hours(23));
+}
