@@ -103,7 +103,7 @@ fn between((early_ms, above): (i64, f64), (late_ms, below): (i64, f64)) -> i64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::time::DAY_MS;
+    use crate::time::{DAY_MS, Timestamp};
 
     fn lane(after_ms: i64, late: u64) -> Found {
         Found {
@@ -151,5 +151,76 @@ mod tests {
             known: 0,
         };
         assert_eq!(nothing.late_share(), None);
+        let one = Found { late: 1, ..nothing };
+        assert_eq!(one.late_share(), Some(1.0));
+    }
+
+    #[test]
+    fn what_lanes_found_is_told_by_age_and_only_of_lanes_that_are_configured() {
+        let policy = Policy {
+            sweeps_ms: vec![DAY_MS, 3 * DAY_MS],
+            ..crate::source::tests::policy()
+        };
+        let lane = |lane, late, known| {
+            let timeline = crate::ids::Timeline {
+                source: "okta".parse().unwrap(),
+                generation: "0123456789ab".parse().unwrap(),
+                lane,
+            };
+            let begin = Timestamp::from_ms(0);
+            Progress {
+                late,
+                known,
+                ..Progress::begin(timeline, begin, None, &policy, begin)
+            }
+        };
+        let lanes = [
+            lane(Lane::Sweep(2), 3, 4),
+            lane(Lane::Live, 9, 9),
+            lane(Lane::Sweep(3), 9, 9),
+            lane(Lane::Sweep(1), 1, 2),
+        ];
+        let first = Found {
+            after_ms: DAY_MS,
+            late: 1,
+            known: 2,
+        };
+        let second = Found {
+            after_ms: 3 * DAY_MS,
+            late: 3,
+            known: 4,
+        };
+        assert_eq!(found(&policy, &lanes), [first, second]);
+    }
+
+    #[test]
+    fn a_proposal_lies_between_the_points_where_the_share_passes_the_one_wanted() {
+        let minutes = |settle_ms, found: &[Found]| {
+            let proposed = proposed_settle_ms(settle_ms, found)?;
+            assert_eq!(proposed % MINUTE_MS, 0);
+            Some(proposed / MINUTE_MS)
+        };
+        // 0.19 % are later than ten minutes, and 0.05 % later than a day.
+        let before_the_first = [lane(DAY_MS, 140), lane(3 * DAY_MS, 50)];
+        assert_eq!(minutes(10 * MINUTE_MS, &before_the_first), Some(245));
+        // 0.12 % are later than two hours, and none later than three days.
+        let after_the_first = [lane(2 * HOUR_MS, 100), lane(3 * DAY_MS, 120)];
+        assert_eq!(minutes(10 * MINUTE_MS, &after_the_first), Some(219));
+        assert_eq!(minutes(10 * MINUTE_MS, &[lane(DAY_MS, 140)]), Some(42));
+        // No settle at all counts as a minute.
+        assert_eq!(minutes(0, &[lane(DAY_MS, 140)]), Some(8));
+        let beyond = [lane(DAY_MS, 100), lane(3 * DAY_MS, 200)];
+        assert_eq!(minutes(10 * MINUTE_MS, &beyond), None);
+    }
+
+    #[test]
+    fn a_thousand_records_are_enough_for_a_proposal() {
+        let of = |records| Found {
+            after_ms: DAY_MS,
+            late: 2,
+            known: records - 2,
+        };
+        assert_eq!(proposed_settle_ms(MINUTE_MS, &[of(RECORDS_MIN - 1)]), None);
+        assert!(proposed_settle_ms(MINUTE_MS, &[of(RECORDS_MIN)]).is_some());
     }
 }

@@ -76,6 +76,18 @@ mod tests {
     }
 
     #[test]
+    fn the_unit_that_the_vendor_is_dropping_is_no_longer_kept() {
+        let policy = Policy {
+            unit_ms: HOUR_MS,
+            ..keeping(10 * HOUR_MS)
+        };
+        let at = |hour| Timestamp::from_ms(hour * HOUR_MS);
+        assert_eq!(horizon(&policy, at(30)), Some(at(20)));
+        assert_eq!(horizon(&policy, at(30).plus_ms(1)), Some(at(21)));
+        assert_eq!(horizon(&policy, at(31)), Some(at(21)));
+    }
+
+    #[test]
     fn a_vendor_that_says_nothing_endangers_nobody() {
         let now = Timestamp::from_ms(0);
         assert!(!is_endangered(&policy(), Timestamp::MIN, now));

@@ -246,6 +246,11 @@ mod tests {
             decide(FailureClass::Outage, &last),
             Disposition::Leave { gate: false, .. }
         ));
+        let not_before = last.now.plus_ms(limits::BACKOFF_MIN_MS / 2);
+        assert_eq!(
+            decide(FailureClass::Page, &last),
+            Disposition::Fail { not_before }
+        );
         assert!(matches!(
             decide(FailureClass::Page, &last),
             Disposition::Fail { .. }
@@ -272,10 +277,56 @@ mod tests {
     }
 
     #[test]
+    fn our_own_delay_is_slept_when_it_fits_the_time_left_and_stored_when_not() {
+        let window = window();
+        for class in [FailureClass::Outage, FailureClass::Rate, FailureClass::Page] {
+            let fits = attempt(&window);
+            let retry = Disposition::Retry { after_ms: 500 };
+            assert_eq!(decide(class, &fits), retry);
+            let does_not = Attempt {
+                left_ms: 500,
+                ..fits
+            };
+            let not_before = fits.now.plus_ms(limits::BACKOFF_MIN_MS / 2);
+            let stored = match class {
+                FailureClass::Page => Disposition::Fail { not_before },
+                _ => Disposition::Leave {
+                    not_before,
+                    gate: class == FailureClass::Rate,
+                },
+            };
+            assert_eq!(decide(class, &does_not), stored);
+        }
+    }
+
+    #[test]
+    fn a_wait_that_is_over_is_none() {
+        let window = window();
+        let over = Attempt {
+            wait_ms: Some(-5),
+            ..attempt(&window)
+        };
+        let at_once = Disposition::Retry { after_ms: 0 };
+        assert_eq!(decide(FailureClass::Rate, &over), at_once);
+        let last = Attempt {
+            delay_ms: None,
+            ..over
+        };
+        let leave = Disposition::Leave {
+            not_before: over.now,
+            gate: true,
+        };
+        assert_eq!(decide(FailureClass::Rate, &last), leave);
+    }
+
+    #[test]
     fn stored_backoff_doubles_and_stops_at_the_limit() {
         assert_eq!(stored_backoff_ms(0), limits::BACKOFF_MIN_MS);
         assert_eq!(stored_backoff_ms(1), 2 * limits::BACKOFF_MIN_MS);
         assert_eq!(stored_backoff_ms(40), limits::BACKOFF_MAX_MS);
+        assert_eq!(stored_backoff_ms(60), limits::BACKOFF_MAX_MS);
+        assert_eq!(restart_wait_ms(0), 0);
+        assert_eq!(restart_wait_ms(1), limits::BACKOFF_MIN_MS);
         assert_eq!(stored_backoff_ms(u32::MAX), limits::BACKOFF_MAX_MS);
     }
 
@@ -286,6 +337,7 @@ mod tests {
             assert!((500..=1_000).contains(&delay));
         }
         assert_eq!(half_jitter(0, 5), 0);
+        assert_eq!(half_jitter(-5, u64::MAX), 0);
     }
 
     #[test]

@@ -80,5 +80,17 @@ mod tests {
         assert_eq!(place(Some(at(12_345))), 12_000);
         assert_eq!(place(Some(at(9_999))), 10_000);
         assert_eq!(place(Some(at(99_999))), 19_000);
+        assert_eq!(super::place(&window, Some(at(99_999)), 1), at(19_999));
+        // Finer than the unit, which a manifest may have made coarser since.
+        let fine = Window {
+            to: at(10_900),
+            id: "okta/0123456789ab/live/1970-01-01T00:00:10.500Z"
+                .parse()
+                .unwrap(),
+            ..window
+        };
+        let place = |oldest| super::place(&fine, oldest, 1_000).as_ms();
+        assert_eq!(place(Some(at(10_700))), 10_500);
+        assert_eq!(place(Some(at(99_999))), 10_500);
     }
 }

@@ -239,3 +239,49 @@ fn what_is_history_no_longer_is_passed_over_although_it_is_still_there() {
     assert_eq!(next_of(&live, 0, 12, 99), read(0, 6));
     assert_eq!(next_of(&live, 0, 12, 100), pass(0, 3));
 }
+
+#[test]
+fn the_age_that_a_sweep_waits_for_is_counted_from_now_and_not_from_settled_time() {
+    let policy = Policy {
+        unit_ms: HOUR_MS,
+        settle_ms: 5 * HOUR_MS,
+        ..policy()
+    };
+    let old = |now: Timestamp| edge(&policy, Timestamp::MAX, AFTER_MS, now);
+    let sure = at(40).plus_ms(limits::EDGE_ALLOWANCE_MS);
+    assert_eq!(old(sure), at(16));
+    assert_eq!(old(sure.plus_ms(HOUR_MS - 1)), at(16));
+    assert_eq!(old(sure.minus_ms(1)), at(15));
+    assert_eq!(edge(&policy, at(3), AFTER_MS, sure), at(3));
+    // A settle that is no multiple of the unit leaves a whole number of units all the same.
+    let policy = Policy {
+        settle_ms: HOUR_MS / 6,
+        ..policy
+    };
+    let old = |now| edge(&policy, Timestamp::MAX, AFTER_MS, now);
+    assert_eq!(old(sure), at(15));
+    assert_eq!(old(sure.plus_ms(HOUR_MS / 6)), at(16));
+}
+
+#[test]
+fn the_least_piece_is_a_quarter_of_the_age_between_a_unit_and_the_widest_window() {
+    let least = |after_hours, unit_hours| {
+        let policy = Policy {
+            unit_ms: unit_hours * HOUR_MS,
+            ..policy()
+        };
+        let due = |to: &i64| is_due(&policy, at(0), at(*to), after_hours * HOUR_MS, None);
+        (0..100).find(due)
+    };
+    assert_eq!(least(8, 1), Some(2));
+    assert_eq!(least(72, 1), Some(6));
+    assert_eq!(least(8, 4), Some(4));
+}
+
+#[test]
+fn time_without_windows_is_passed_over_no_further_than_what_is_delivered() {
+    let live = hours(10..20);
+    assert_eq!(next_of(&live, 0, 5, 100), pass(0, 5));
+    assert_eq!(next_of(&live, 0, 8, 100), pass(0, 8));
+    assert_eq!(next_of(&live, 0, 10, 100), pass(0, 10));
+}

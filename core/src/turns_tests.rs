@@ -74,9 +74,20 @@ fn a_minute_holds_fewer_turns_than_the_pace_and_nearly_all_of_them() {
 }
 
 #[test]
+fn turns_are_a_twentieth_further_apart_than_the_pace_and_rounded_up() {
+    assert_eq!(interval_ms(60), 1_050);
+    assert_eq!(interval_ms(29), 2_173);
+    assert_eq!(interval_ms(1), 63_000);
+    assert_eq!(interval_ms(0), interval_ms(1));
+}
+
+#[test]
 fn an_ample_part_is_fixed_and_a_small_one_is_shared() {
     assert_eq!(sharing(2_400, 8), Sharing::Fixed(300));
     assert_eq!(sharing(960, 8), Sharing::Fixed(120));
+    assert_eq!(sharing(959, 8), Sharing::Turns { workers_max: 8 });
+    assert_eq!(sharing(120, 1), Sharing::Fixed(120));
+    assert_eq!(sharing(120, 0), Sharing::Fixed(120));
     assert_eq!(sharing(60, 20), Sharing::Turns { workers_max: 9 });
     assert_eq!(sharing(60, 3), Sharing::Turns { workers_max: 3 });
     assert_eq!(sharing(60, 0), Sharing::Turns { workers_max: 1 });
