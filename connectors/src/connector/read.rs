@@ -97,7 +97,8 @@ impl Connector {
             let ends = (self.has(&EndTest::PageEmpty) && is_empty)
                 || (self.has(&EndTest::PageShort)
                     && self.pager.size.is_some_and(|size| count < size));
-            return if ends {
+            // A page that looks like the last one is not while records may have slipped past before it.
+            return if ends && position.gone(total) == 0 {
                 Ok(None)
             } else {
                 position.after(count, total)
@@ -189,17 +190,22 @@ impl Position {
         parsed.ok_or_else(|| Failure::new(FailureClass::Restart, message))
     }
 
+    /// How many records before this page may have left since the page before, by its `total`.
+    fn gone(self, total: u64) -> u64 {
+        if self.at == 0 {
+            0
+        } else {
+            self.total.saturating_sub(total)
+        }
+    }
+
     /// The token after a page of `count` records that gave `total`; `None` at the end.
     ///
     /// When the total has dropped, records before this page may have left, and as many may have
     /// slipped past between two pages: the next page starts that much earlier, and some records
     /// come twice rather than never. The total falls with every such step, so there are not many.
     fn after(self, count: u64, total: u64) -> Result<Option<String>, Failure> {
-        let gone = if self.at == 0 {
-            0
-        } else {
-            self.total.saturating_sub(total)
-        };
+        let gone = self.gone(total);
         let reached = self.at.saturating_add(count);
         let at = if gone == 0 {
             reached
@@ -319,3 +325,7 @@ mod tests;
 #[cfg(test)]
 #[path = "paging_tests.rs"]
 mod paging_tests;
+
+#[cfg(test)]
+#[path = "ends_tests.rs"]
+mod ends_tests;

@@ -1,0 +1,97 @@
+//! When pages end: offsets with more than one end test, tokens at their limits.
+
+use super::*;
+use crate::connector::testing::{connector, hour, now, reply};
+
+/// What stands for the last page in the place of the next token.
+const END: &str = "the end";
+
+type Read = Result<String, FailureClass>;
+
+fn next(connector: &Connector, token: Option<&str>, body: &str) -> Read {
+    let page = connector.read(hour(), token, &reply(200, &[], body.to_owned()), now());
+    page.map(|page| page.next.unwrap_or_else(|| END.into()))
+        .map_err(|failure| failure.class)
+}
+
+/// What follows a page of `count` records, of `total`, when pages of three end by `end` too.
+fn after(end: &str, token: Option<&str>, total: u64, count: usize) -> Read {
+    let page = format!(
+        "page:\n  token: {{ offset: {{ total: total }} }}\n  to: {{ query: at }}\n  \
+         end: [{end}]\n  size: 3\n"
+    );
+    let records = vec!["{}"; count].join(",");
+    let body = format!(r#"{{"total":{total},"items":[{records}]}}"#);
+    next(&connector("page", &page), token, &body)
+}
+
+#[test]
+fn offsets_may_also_end_with_an_empty_or_a_short_page() {
+    let by_total = |count| after("total_reached", Some("3/9"), 9, count);
+    assert_eq!(by_total(2), Ok("5/9".into()));
+    assert_eq!(by_total(0), Err(FailureClass::Page));
+    let by_empty = |count| after("total_reached, page_empty", Some("3/9"), 9, count);
+    assert_eq!(
+        (by_empty(1), by_empty(0)),
+        (Ok("4/9".into()), Ok(END.into()))
+    );
+    let by_short = |count| after("total_reached, page_short", Some("3/9"), 9, count);
+    assert_eq!(
+        (by_short(3), by_short(2)),
+        (Ok("6/9".into()), Ok(END.into()))
+    );
+    let first = after("total_reached, page_short", None, 9, 2);
+    assert_eq!(first, Ok(END.into()));
+}
+
+#[test]
+fn neither_an_empty_nor_a_short_page_ends_offsets_whose_total_has_dropped() {
+    for end in [
+        "total_reached",
+        "total_reached, page_empty",
+        "total_reached, page_short",
+    ] {
+        for count in [0, 1, 3] {
+            assert_eq!(after(end, Some("6/9"), 7, count), Ok("4/7".into()), "{end}");
+        }
+        assert_eq!(after(end, Some("1/9"), 8, 3), Ok("0/8".into()), "{end}");
+    }
+}
+
+fn by(end: &str) -> Connector {
+    let page = format!("page:\n  token: {{ body: next }}\n  to: {{ query: c }}\n  end: [{end}]\n");
+    connector("page", &page)
+}
+
+#[test]
+fn any_one_of_several_end_tests_ends_a_window() {
+    let either = by("token_absent, { flag_false: more }");
+    let page = |body| next(&either, None, body);
+    assert_eq!(
+        page(r#"{"more":false,"next":"t","items":[1]}"#),
+        Ok(END.into())
+    );
+    assert_eq!(page(r#"{"more":true,"items":[1]}"#), Ok(END.into()));
+    assert_eq!(
+        page(r#"{"more":true,"next":"t","items":[1]}"#),
+        Ok("t".into())
+    );
+}
+
+#[test]
+fn an_unchanged_token_is_the_one_that_was_asked_with_and_not_any_or_none() {
+    let sample = by("token_unchanged");
+    let empty = r#"{"next":"t","items":[]}"#;
+    assert_eq!(next(&sample, Some("t"), empty), Ok(END.into()));
+    assert_eq!(next(&sample, Some("s"), empty), Ok("t".into()));
+    assert_eq!(next(&sample, None, empty), Ok("t".into()));
+    let without = next(&sample, None, r#"{"items":[]}"#);
+    assert_eq!(without, Err(FailureClass::Page));
+}
+
+#[test]
+fn the_longest_token_that_can_be_stored_is_taken() {
+    let longest = "x".repeat(limits::CURSOR_BYTES_MAX);
+    let body = format!(r#"{{"items":[],"next":"{longest}"}}"#);
+    assert_eq!(next(&connector("", ""), None, &body), Ok(longest));
+}
