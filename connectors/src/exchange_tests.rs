@@ -38,6 +38,19 @@ fn header_names_match_in_any_case_and_keep_every_value() {
     assert_eq!(headers.get("LINK"), Some("a"));
     assert_eq!(headers.all("link").collect::<Vec<_>>(), ["a", "b"]);
     assert_eq!(headers.get("date"), None);
+    let mut pushed = headers.clone();
+    pushed.push("LINK", "d");
+    assert_eq!(pushed.all("link").collect::<Vec<_>>(), ["a", "b", "d"]);
+}
+
+#[test]
+fn setting_a_header_leaves_the_others() {
+    let mut request = ApiRequest::get(url("https://a.test/"));
+    request.set_header("Accept", "one");
+    request.set_header("Authorization", "two");
+    assert_eq!(request.header("accept"), Some("one"));
+    assert_eq!(request.header("authorization"), Some("two"));
+    assert_eq!(request.header("date"), None);
 }
 
 #[test]

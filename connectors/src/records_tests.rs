@@ -69,6 +69,19 @@ fn a_path_into_the_array_of_records_is_read_beside_its_elements() {
 }
 
 #[test]
+fn a_value_may_be_asked_for_where_the_array_of_records_is() {
+    let mut paths = Paths::default();
+    paths.elements(&path("items"));
+    let slot = paths.add(&path("items"));
+    let found = paths.read(r#"{"items":[1,2]}"#).unwrap();
+    assert_eq!(found.elements().unwrap().len(), 2);
+    assert!(found.get(slot).is_none() && found.is_unreadable(slot));
+    let found = paths.read(r#"{"items":7}"#).unwrap();
+    assert_eq!(found.elements().unwrap_err(), NoArray::Other);
+    assert_eq!(found.get(slot).as_deref(), Some("7"));
+}
+
+#[test]
 fn a_missing_or_null_array_is_told_from_an_empty_one_and_from_any_other_thing() {
     for none in [
         "{}",

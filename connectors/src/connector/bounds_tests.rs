@@ -164,3 +164,16 @@ fn every_format_writes_the_same_instant() {
     assert_eq!(written(BoundFormat::EpochS), "1770091506");
     assert_eq!(written(BoundFormat::EpochMs), "1770091506007");
 }
+
+#[test]
+fn a_request_is_wider_by_a_unit_for_each_bound_that_is_not_certain() {
+    for (start, end, units) in [
+        (Bound::Inclusive, Bound::Exclusive, 0),
+        (Bound::Inclusive, Bound::Inclusive, 0),
+        (Bound::Exclusive, Bound::Exclusive, 1),
+        (Bound::Inclusive, Bound::Unknown, 1),
+        (Bound::Unknown, Bound::Unknown, 2),
+    ] {
+        assert_eq!(bounds(start, end).padding_ms(), units * UNIT_MS);
+    }
+}

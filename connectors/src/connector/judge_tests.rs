@@ -15,6 +15,8 @@ fn judged(
 #[test]
 fn a_status_without_a_rule_has_a_class_of_its_own() {
     for (status, class) in [
+        (199, FailureClass::Block),
+        (300, FailureClass::Block),
         (301, FailureClass::Block),
         (304, FailureClass::Block),
         (400, FailureClass::Block),
@@ -58,6 +60,20 @@ fn a_continuation_that_is_refused_begins_again_instead_of_blocking_for_ever() {
             judged(status, &[], Some("t"), "{}").class,
             FailureClass::Block
         );
+    }
+}
+
+#[test]
+fn a_refusal_says_what_to_look_at() {
+    for (status, advice) in [
+        (400, "answered 400; check the source's params"),
+        (401, "the credentials are refused; check the secret"),
+        (403, "check the permissions and scopes of the credentials"),
+        (404, "check the source's params and base_url"),
+        (418, "check the source's params and credentials"),
+    ] {
+        let message = judged(status, &[], None, "").message;
+        assert!(message.ends_with(advice), "{message}");
     }
 }
 
@@ -175,6 +191,22 @@ fn the_vendors_words_are_short_on_one_line_and_without_the_token() {
         without_token("no page a%2Fb%3D or a/b=", Some("a/b=")),
         "no page *** or ***",
         "a token may be said as the request had it"
+    );
+    assert_eq!(
+        without_token(
+            "after ab%2fcd is gone",
+            Some("https://a.test/?after=ab%2fcd")
+        ),
+        "after *** is gone",
+        "however the link escapes it"
+    );
+    assert_eq!(
+        without_token(
+            "after abcdef, page 12345",
+            Some("https://a.test/?a=abcdef&b=12345")
+        ),
+        "after ***, page 12345",
+        "six characters are a token, and fewer are not"
     );
     assert_eq!(without_token("kept", Some("")), "kept");
 }

@@ -39,6 +39,10 @@ fn a_next_link_is_found_among_others() {
             r#"<https://a.test/1>; title="q\", rel=next"; rel=self"#,
             None,
         ),
+        (
+            r"<https://a.test/2>; x=\; rel=next",
+            Some("https://a.test/2"),
+        ),
         (r#"<https://a.test/1>; rel="nextish""#, None),
         ("<https://a.test/1>", None),
         (
@@ -94,6 +98,7 @@ fn a_link_is_made_absolute_and_otherwise_kept_as_sent() {
         "https://api.test/v1/logs?after=a%2Fb+c"
     );
     assert_eq!(same("?after=1"), "https://api.test/v1/logs?after=1");
+    assert_eq!(same("/v1/logs?"), "https://api.test/v1/logs?");
     assert_eq!(
         same("https://api.test:443/o?token=1#x"),
         "https://api.test/o?token=1"

@@ -37,6 +37,7 @@ fn a_path_has_keys_indexes_and_quoted_keys() {
     for bad in ["", "a.", ".a", "a..b", "a[x]", "a[", "[\"a"] {
         assert!(steps(bad).is_err(), "{bad}");
     }
+    assert_eq!(steps(&vec!["a"; 16].join(".")).map(|it| it.len()), Ok(16));
     assert!(steps(&vec!["a"; 17].join(".")).is_err());
 }
 
