@@ -9,7 +9,7 @@ use serde::de::DeserializeOwned;
 use serde_saphyr::options::NonFiniteFloatPolicy;
 use serde_saphyr::{Error, Location};
 
-use self::place::{locate, value_until};
+use self::place::{Place, locate, value_until};
 
 /// A file that cannot be used as it is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -50,6 +50,11 @@ pub fn load<T: DeserializeOwned>(file: &str, text: &str) -> Result<T, YamlError>
 /// Deepest nesting: no file of ours has more than six levels, and each takes stack to read.
 const DEPTH_MAX: usize = 16;
 
+/// Most of a file that may stand under names to be repeated (`&name`), in pieces such as a value or
+/// the start of a list: the reader keeps a copy of each, which is many times as large. No file of ours
+/// has any.
+const REPEATABLE_MAX: usize = 4_096;
+
 /// How every text is read, also when it is read again to place an error.
 fn options() -> serde_saphyr::Options {
     let mut options = serde_saphyr::Options::default();
@@ -57,7 +62,10 @@ fn options() -> serde_saphyr::Options {
     options.strict_booleans = true;
     // No field is such a number, and text that looks like one must not hide where other things are.
     options.non_finite_float_policy = NonFiniteFloatPolicy::AsString;
-    options.budget = serde_saphyr::budget! { max_depth: DEPTH_MAX };
+    options.budget = serde_saphyr::budget! {
+        max_depth: DEPTH_MAX,
+        max_recorded_anchor_events: REPEATABLE_MAX,
+    };
     options
 }
 
@@ -73,8 +81,8 @@ pub fn invalid(
     let place = locate(text, field);
     YamlError {
         file: file.to_owned(),
-        line: place.map_or(0, |place| place.line()),
-        column: place.map_or(0, |place| place.column()),
+        line: place.map_or(0, Place::line),
+        column: place.map_or(0, Place::column),
         problem: format!("`{field}`: {problem}"),
         hint,
     }
@@ -109,7 +117,8 @@ fn edits(from: &str, to: &str) -> usize {
 
 fn describe(file: &str, text: &str, error: &Error) -> YamlError {
     let error = error.without_snippet();
-    let mut place = error.location().filter(|place| *place != Location::UNKNOWN);
+    let place = error.location().filter(|place| *place != Location::UNKNOWN);
+    let mut place = place.map(Place::from);
     if let Error::Unexpected { .. } = error {
         // A word that needed a value of its own is noticed only at what follows it.
         place = place.and_then(|place| value_until(text, place)).or(place);

@@ -125,6 +125,15 @@ fn nesting_deeper_than_any_file_of_ours_is_refused_at_its_place() {
 }
 
 #[test]
+fn more_under_a_name_to_be_repeated_than_any_file_of_ours_is_refused_at_its_place() {
+    let named = |count| format!("tags: {{}}\nlist: &all [{}]\n", "x, ".repeat(count));
+    let refused = error(&named(REPEATABLE_MAX));
+    assert!(refused.starts_with("a.yaml:2:"), "{refused}");
+    let found: Result<serde_json::Value, _> = load("a.yaml", &named(REPEATABLE_MAX / 2));
+    assert!(found.is_ok(), "{found:?}");
+}
+
+#[test]
 fn what_a_document_of_nothing_lacks_is_missed_at_its_start() {
     for text in ["---\n", "---\n---\nwindow: { initial: 1 }\n"] {
         let error = error(text);

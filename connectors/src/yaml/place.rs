@@ -8,13 +8,40 @@ use serde_saphyr::{Location, Spanned};
 
 use super::options;
 
+/// A line and a column, both from 1.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Place {
+    line: u32,
+    column: u32,
+}
+
+impl Place {
+    pub(super) fn line(self) -> u64 {
+        self.line.into()
+    }
+
+    pub(super) fn column(self) -> u64 {
+        self.column.into()
+    }
+}
+
+impl From<Location> for Place {
+    fn from(place: Location) -> Self {
+        let short = |number| u32::try_from(number).unwrap_or(u32::MAX);
+        Self {
+            line: short(place.line()),
+            column: short(place.column()),
+        }
+    }
+}
+
 /// Where `field` stands in `text`.
-pub(super) fn locate(text: &str, field: &str) -> Option<Location> {
-    let root: Spanned<Node> = serde_saphyr::from_str_with_options(text, options()).ok()?;
+pub(super) fn locate(text: &str, field: &str) -> Option<Place> {
+    let root = tree(text)?;
     let mut at = &root;
     let names = field.split(['.', '[', ']']).filter(|name| !name.is_empty());
     for name in names {
-        let child = match &at.value {
+        let child = match &at.node {
             Node::Map(entries) => entries
                 .iter()
                 .find(|(key, _)| key == name)
@@ -30,23 +57,19 @@ pub(super) fn locate(text: &str, field: &str) -> Option<Location> {
             None => break,
         }
     }
-    Some(at.referenced)
+    Some(at.place)
 }
 
 /// Where the last value that begins at or before `place` stands in `text`.
-pub(super) fn value_until(text: &str, place: Location) -> Option<Location> {
-    let root: Spanned<Node> = serde_saphyr::from_str_with_options(text, options()).ok()?;
+pub(super) fn value_until(text: &str, place: Place) -> Option<Place> {
+    let root = tree(text)?;
     let mut last = None;
     let mut open = vec![&root];
     while let Some(at) = open.pop() {
-        let position = |place: Location| (place.line(), place.column());
-        let stands = at.referenced;
-        if position(stands) <= position(place)
-            && last.is_none_or(|last| position(last) <= position(stands))
-        {
-            last = Some(stands);
+        if at.place <= place && last.is_none_or(|last| last <= at.place) {
+            last = Some(at.place);
         }
-        match &at.value {
+        match &at.node {
             Node::Map(entries) => open.extend(entries.iter().map(|(_, value)| value)),
             Node::Seq(items) => open.extend(items),
             Node::Scalar => {}
@@ -55,11 +78,32 @@ pub(super) fn value_until(text: &str, place: Location) -> Option<Location> {
     last
 }
 
+/// A value and where it stands, in half of the room that the reader's own [`Spanned`] takes: a
+/// value can be two bytes of a file, and all of them are held at once.
+struct Placed {
+    place: Place,
+    node: Node,
+}
+
+impl From<Spanned<Node>> for Placed {
+    fn from(value: Spanned<Node>) -> Self {
+        Self {
+            place: value.referenced.into(),
+            node: value.value,
+        }
+    }
+}
+
 /// A document's shape with the place of each value; read only to place an error.
 enum Node {
-    Map(Vec<(String, Spanned<Node>)>),
-    Seq(Vec<Spanned<Node>>),
+    Map(Vec<(String, Placed)>),
+    Seq(Vec<Placed>),
     Scalar,
+}
+
+fn tree(text: &str) -> Option<Placed> {
+    let root: Spanned<Node> = serde_saphyr::from_str_with_options(text, options()).ok()?;
+    Some(root.into())
 }
 
 impl<'de> Deserialize<'de> for Node {
@@ -79,16 +123,16 @@ impl<'de> Visitor<'de> for NodeVisitor {
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Node, A::Error> {
         let mut entries = Vec::new();
-        while let Some(entry) = map.next_entry()? {
-            entries.push(entry);
+        while let Some((key, value)) = map.next_entry::<_, Spanned<Node>>()? {
+            entries.push((key, value.into()));
         }
         Ok(Node::Map(entries))
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Node, A::Error> {
         let mut items = Vec::new();
-        while let Some(item) = seq.next_element()? {
-            items.push(item);
+        while let Some(item) = seq.next_element::<Spanned<Node>>()? {
+            items.push(item.into());
         }
         Ok(Node::Seq(items))
     }
@@ -131,5 +175,16 @@ impl<'de> Visitor<'de> for NodeVisitor {
 
     fn visit_some<D: serde::Deserializer<'de>>(self, value: D) -> Result<Node, D::Error> {
         IgnoredAny::deserialize(value).map(|_| Node::Scalar)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_value_and_its_place_take_little_room() {
+        assert!(size_of::<Placed>() <= 40);
+        assert!(size_of::<Spanned<Node>>() > 2 * size_of::<Placed>());
     }
 }
