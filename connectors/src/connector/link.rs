@@ -1,5 +1,7 @@
 //! `Link` headers (RFC 8288), and the rule that a next link never leads away from the origin.
 
+use std::borrow::Cow;
+
 use url::Url;
 use windlass_core::limits;
 use windlass_core::retry::FailureClass;
@@ -118,7 +120,7 @@ pub(super) fn resolve(token: &str, asked: &Url, origin: &Origin) -> Result<Url, 
             "the next link is not a URL; the page was not used",
         )
     })?;
-    confine(&url, origin)?;
+    confine_from(&url, Some(asked), origin)?;
     url.set_fragment(None);
     let is_credential = |name: &str| {
         CREDENTIALS
@@ -144,10 +146,26 @@ pub(super) fn resolve(token: &str, asked: &Url, origin: &Origin) -> Result<Url, 
 
 /// Refuses a URL with another scheme, host or port than `origin`, or with a user name.
 pub(super) fn confine(url: &Url, origin: &Origin) -> Result<(), Failure> {
+    confine_from(url, None, origin)
+}
+
+/// [`confine`], for a URL that stood in the reply to `asked`.
+fn confine_from(url: &Url, asked: Option<&Url>, origin: &Origin) -> Result<(), Failure> {
     let named = Origin::from(url);
     if named != *origin {
+        let place = match url.scheme() {
+            "http" | "https" if is_fit_to_show(named.host(), &[Some(url), asked]) => {
+                named.to_string()
+            }
+            "http" | "https" => {
+                "a host that is not named here, for it holds a page token or is no \
+                 plausible name"
+                    .to_owned()
+            }
+            _ => "what is neither http nor https".to_owned(),
+        };
         let message = format!(
-            "the next link leads to {named}; requests of this source go to {origin} only; \
+            "the next link leads to {place}; requests of this source go to {origin} only; \
              check base_url"
         );
         return Err(Failure::new(FailureClass::Block, message));
@@ -157,6 +175,42 @@ pub(super) fn confine(url: &Url, origin: &Origin) -> Result<(), Failure> {
         return Err(Failure::new(FailureClass::Block, message));
     }
     Ok(())
+}
+
+/// Characters from which on a value in the query of a link counts as a page token.
+const TOKEN_CHARS_MIN: usize = 6;
+
+/// Longest name of a host, and longest part of one, in bytes
+/// (<https://www.rfc-editor.org/rfc/rfc1035#section-2.3.4>).
+const HOST_BYTES_MAX: usize = 253;
+const LABEL_BYTES_MAX: usize = 63;
+
+/// Whether `host`, which a vendor wrote, may stand in a message: it tells a person where a link leads
+/// if it is an address or could be in DNS, and it must not be a way for a page token to be logged.
+fn is_fit_to_show(host: &str, links: &[Option<&Url>]) -> bool {
+    let is_label = |label: &str| {
+        (1..=LABEL_BYTES_MAX).contains(&label.len())
+            && label
+                .bytes()
+                .all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte))
+    };
+    let name = host.strip_suffix('.').unwrap_or(host);
+    let is_name = name.len() <= HOST_BYTES_MAX && name.split('.').all(is_label);
+    // The library of URLs has read what stands in brackets as an address.
+    let is_address = host.starts_with('[');
+    (is_name || is_address) && !links.iter().flatten().any(|link| has_token_of(host, link))
+}
+
+/// Whether a value of the query of `link`, as it is written or meant, stands in `host`, where capital
+/// letters have become small ones.
+fn has_token_of(host: &str, link: &Url) -> bool {
+    let query = link.query().unwrap_or_default();
+    let written = query.split('&').filter_map(|pair| pair.split_once('='));
+    let written = written.map(|(_, value)| Cow::Borrowed(value));
+    let meant = link.query_pairs().map(|(_, value)| value);
+    written.chain(meant).any(|value| {
+        value.chars().count() >= TOKEN_CHARS_MIN && host.contains(&value.to_ascii_lowercase())
+    })
 }
 
 #[cfg(test)]

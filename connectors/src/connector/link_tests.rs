@@ -137,3 +137,53 @@ fn a_link_to_another_origin_is_refused_by_name() {
     );
     assert_eq!(resolved("https://").unwrap_err().class, FailureClass::Page);
 }
+
+/// What is said of a link that leads away, found in the reply to a request with a token.
+fn refused(link: &str) -> String {
+    let asked: Url = "https://api.test/v1/logs?since=1&after=S3CRETtoken"
+        .parse()
+        .unwrap();
+    let failure = resolve(link, &asked, &Origin::from(&asked)).unwrap_err();
+    assert_eq!(failure.class, FailureClass::Block, "{link}");
+    let home = "requests of this source go to https://api.test only; check base_url";
+    assert!(failure.message.contains(home), "{}", failure.message);
+    failure.message
+}
+
+#[test]
+fn a_host_in_which_a_page_token_stands_is_not_named() {
+    for link in [
+        "h://S3CRETpagetoken://0/api/v1/logs?af-0ter=S3CRETpagetoken",
+        "hxttps://acme.oS3CRETpagetokenkta.test/api/v1/logs?after=S3CRETpagetoken",
+        "https://S3CRETpagetoken/v1?after=S3CRETpagetoken",
+        "https://x.s3cretpagetoken.evil.test/v1?after=S3CRETpagetoken",
+        "https://a-S3CRETpagetoken.evil.test/v1?after=S3CRET%70agetoken",
+        "https://S3CRETtoken.evil.test/v1",
+        "S3CRETtoken:x",
+    ] {
+        let said = refused(link).to_ascii_lowercase();
+        assert!(!said.contains("s3cret"), "{said}");
+        let stored: Url = link.parse().unwrap();
+        let home = Origin::from(&"https://api.test/".parse().unwrap());
+        let failure = confine(&stored, &home).unwrap_err();
+        let is_own = link.contains('?');
+        let said = failure.message.to_ascii_lowercase();
+        assert!(!is_own || !said.contains("s3cret"), "{said}");
+    }
+}
+
+#[test]
+fn a_host_that_nobody_could_have_is_not_named_and_an_address_is() {
+    let label = "a".repeat(64);
+    for host in [label.as_str(), "a..b", "a=b", "!", "a$b.test"] {
+        let said = refused(&format!("https://{host}/"));
+        assert!(!said.contains(host), "{said}");
+        assert!(said.contains("a host that is not named here"), "{said}");
+    }
+    for host in ["192.0.2.1", "[2001:db8::1]:8443", "x_y.test", "localhost"] {
+        let said = refused(&format!("https://{host}/?after=short"));
+        assert!(said.contains(&format!("https://{host};")), "{said}");
+    }
+    let said = refused("data:text/plain,S3CRETtoken");
+    assert!(said.contains("neither http nor https"), "{said}");
+}
