@@ -32,6 +32,8 @@ mod replies;
 mod report;
 mod run;
 mod target;
+#[path = "../sim/terminal.rs"]
+mod terminal;
 #[cfg(test)]
 mod tests;
 mod times;
@@ -44,30 +46,42 @@ use std::io::{self, Write as _};
 use std::process::ExitCode;
 use std::thread;
 
+use clap::Parser as _;
 use windlass_core::system::SystemClock;
 
 use crate::options::Options;
 use crate::report::Report;
+use crate::terminal::{EXIT_INTERRUPTED, Interrupt, Progress};
 
 /// Stack of the thread that feeds: what the threads have on which records are read, so that what
 /// would overflow there does so here.
 const STACK_BYTES: usize = 2 * 1024 * 1024;
+/// Inputs between two lines of progress, and between two looks at whether somebody interrupts.
+const PROGRESS_INPUTS: u64 = 10_000;
 
 fn main() -> ExitCode {
-    let outcome = Options::parse(std::env::args().skip(1)).and_then(|options| {
-        let feeder = thread::Builder::new()
-            .stack_size(STACK_BYTES)
-            .spawn(move || {
-                run::keep_panics_quiet();
-                fuzz(&options).map(|report| (options, report))
-            });
-        let feeder = feeder.map_err(|error| format!("no thread to feed from: {error}"))?;
-        feeder
-            .join()
-            .map_err(|_| "an input could not be made".to_owned())?
+    // Exits with 2 when the arguments make no sense.
+    let options = Options::parse();
+    let (inputs, as_json) = (options.inputs, options.json);
+    let interrupt = Interrupt::listen();
+    let feeder = thread::Builder::new().stack_size(STACK_BYTES);
+    let feeder = feeder.spawn(move || {
+        run::keep_panics_quiet();
+        let progress = Progress::of(inputs, "input", PROGRESS_INPUTS);
+        let report = fuzz(&options, |done| {
+            progress.show(done);
+            !done.is_multiple_of(PROGRESS_INPUTS) || !interrupt.came()
+        });
+        progress.end();
+        report
     });
-    match outcome {
-        Ok((options, report)) => print(&options, &report),
+    let fed = feeder.map_err(|error| format!("no thread to feed from: {error}"));
+    let fed = fed.and_then(|feeder| {
+        let joined = feeder.join();
+        joined.map_err(|_| "an input could not be made".to_owned())
+    });
+    match fed {
+        Ok(report) => print(as_json, &report),
         Err(problem) => {
             drop(writeln!(io::stderr(), "error: {problem}"));
             ExitCode::from(2)
@@ -75,47 +89,48 @@ fn main() -> ExitCode {
     }
 }
 
-/// Runs what `options` ask for.
-fn fuzz(options: &Options) -> Result<Report, String> {
+/// Runs what `options` ask for, and calls `goes_on` after each input, with how many that makes; when
+/// it says no, that was the last.
+fn fuzz(options: &Options, goes_on: impl Fn(u64) -> bool) -> Report {
     let mut targets = target::all();
     if let Some(name) = &options.target {
-        let known: Vec<_> = targets.iter().map(|target| target.name()).collect();
         targets.retain(|target| target.name() == name);
-        if targets.is_empty() {
-            return Err(format!(
-                "there is no target `{name}`; there are {}",
-                known.join(", ")
-            ));
-        }
     }
     let shares: u64 = targets.iter().map(|target| target.share()).sum();
-    let mut reports = Vec::new();
+    let mut report = Report::default();
     for target in &targets {
-        let inputs = options
-            .inputs
-            .saturating_mul(target.share())
-            .div_ceil(shares);
-        reports.push(run::run(
+        let inputs = u128::from(options.inputs) * u128::from(target.share());
+        let inputs = inputs.div_ceil(u128::from(shares));
+        let inputs = u64::try_from(inputs).unwrap_or(u64::MAX);
+        let before: u64 = report.targets.iter().map(|it| it.inputs).sum();
+        let found = run::run(
             target.as_ref(),
             inputs,
             options.seed,
             &SystemClock,
-        ));
+            |done| goes_on(before + done),
+        );
+        report.interrupted = found.inputs < inputs;
+        report.targets.push(found);
+        if report.interrupted {
+            break;
+        }
     }
-    Ok(Report(reports))
+    report
 }
 
-fn print(options: &Options, report: &Report) -> ExitCode {
+fn print(as_json: bool, report: &Report) -> ExitCode {
     let mut out = io::stdout();
-    let printed = if options.json {
+    let printed = if as_json {
         writeln!(out, "{:#}", report.json())
     } else {
         writeln!(out, "{report}")
     };
     drop(write!(io::stderr(), "{}", report.findings()));
-    if printed.is_ok() && report.is_clean() {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::FAILURE
+    match printed {
+        Ok(()) if !report.is_clean() => ExitCode::FAILURE,
+        Ok(()) if report.interrupted => ExitCode::from(EXIT_INTERRUPTED),
+        Ok(()) => ExitCode::SUCCESS,
+        Err(_) => ExitCode::FAILURE,
     }
 }

@@ -1,61 +1,73 @@
 //! The command line.
 
-/// What to run.
-#[derive(Debug, Clone, PartialEq, Eq)]
+use clap::Parser;
+
+use crate::target;
+use crate::terminal::{at_least_one, seed};
+
+const EXIT_CODES: &str = "\
+Exit codes:
+  0    nothing was found
+  1    something was found, and is printed with the command that makes it again
+  2    the arguments make no sense
+  130  interrupted with Ctrl-C; what was found so far is printed";
+
+/// Feeds made-up and damaged inputs to everything that reads what others wrote, and counts panics,
+/// calls that need too much memory, and properties that do not hold.
+#[derive(Debug, Clone, Parser, PartialEq, Eq)]
+#[command(name = "fuzz", after_help = EXIT_CODES)]
 pub(crate) struct Options {
-    /// Only this target.
+    /// Only this target
+    #[arg(long, value_name = "NAME", value_parser = target::NAMES)]
     pub(crate) target: Option<String>,
-    /// How many inputs, over all targets.
+    /// How many inputs, over all targets
+    #[arg(long, value_name = "N", default_value_t = 1_000_000, value_parser = at_least_one,
+        allow_negative_numbers = true)]
     pub(crate) inputs: u64,
-    /// The seed of the first input of each target; the next one's is one more.
+    /// The seed of the first input of each target; the next one's is one more
+    #[arg(long, default_value_t = 1, value_parser = seed, allow_negative_numbers = true)]
     pub(crate) seed: u64,
-    /// Whether the report is one JSON object.
+    /// Print one JSON object
+    #[arg(long)]
     pub(crate) json: bool,
 }
 
-/// Inputs unless somebody asks for more or fewer.
-const INPUTS_DEFAULT: u64 = 1_000_000;
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-impl Default for Options {
-    fn default() -> Self {
-        Self {
-            target: None,
-            inputs: INPUTS_DEFAULT,
-            seed: 1,
-            json: false,
+    fn parse(words: &str) -> Result<Options, String> {
+        let words = ["fuzz"].into_iter().chain(words.split_whitespace());
+        Options::try_parse_from(words).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn the_documented_command_is_understood() {
+        let options = parse("--inputs 2000000 --seed 7 --json").unwrap();
+        assert_eq!((options.inputs, options.seed), (2_000_000, 7));
+        assert!(options.json && options.target.is_none());
+    }
+
+    #[test]
+    fn the_help_says_what_there_is_and_what_it_ends_with() {
+        let said = parse("--help").unwrap_err();
+        for part in ["--inputs", "page_splitter", "\n  1 ", "\n  130 "] {
+            assert!(said.contains(part), "{part:?}: {said}");
         }
     }
-}
 
-impl Options {
-    /// The options in `arguments`, or what is wrong with them.
-    pub(crate) fn parse(arguments: impl IntoIterator<Item = String>) -> Result<Self, String> {
-        let mut options = Self::default();
-        let mut arguments = arguments.into_iter();
-        while let Some(argument) = arguments.next() {
-            let mut value = || {
-                arguments
-                    .next()
-                    .ok_or_else(|| format!("{argument} needs a value"))
-            };
-            match argument.as_str() {
-                "--target" => options.target = Some(value()?),
-                "--inputs" => options.inputs = number(&argument, &value()?)?,
-                "--seed" => options.seed = number(&argument, &value()?)?,
-                "--json" => options.json = true,
-                _ => {
-                    return Err(format!(
-                        "`{argument}` is not known; there are --target NAME, --inputs N, --seed S \
-                         and --json"
-                    ));
-                }
-            }
+    #[test]
+    fn what_makes_no_sense_is_refused_with_what_there_is() {
+        for (words, said) in [
+            ("--target pages", "page_splitter"),
+            ("--inputs 0", "must be at least 1"),
+            ("--inputs many", "a whole number"),
+            ("--seed -1", "from 0"),
+            ("--input 1", "--inputs"),
+            ("--seed", "value"),
+        ] {
+            let refused = parse(words).unwrap_err();
+            assert!(refused.contains(said), "{words}: {refused}");
         }
-        Ok(options)
     }
-}
-
-fn number(argument: &str, text: &str) -> Result<u64, String> {
-    text.parse()
-        .map_err(|_| format!("{argument} takes a whole number, not `{text}`"))
 }

@@ -5,6 +5,7 @@ use std::fmt;
 use serde_json::{Value, json};
 
 use crate::input::Input;
+use crate::terminal::{counted, grouped};
 
 /// What went wrong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -15,6 +16,16 @@ pub(crate) enum Kind {
     Memory,
     /// What came back is not what must come back.
     Property,
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Panic => "panic",
+            Self::Memory => "memory",
+            Self::Property => "property",
+        })
+    }
 }
 
 /// One input with which something went wrong.
@@ -81,32 +92,38 @@ impl TargetReport {
 }
 
 /// What was found with all targets of a run.
-#[derive(Debug, Clone)]
-pub(crate) struct Report(pub(crate) Vec<TargetReport>);
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Report {
+    /// By target, in the order in which they ran.
+    pub(crate) targets: Vec<TargetReport>,
+    /// Whether more was wanted, and somebody stopped it.
+    pub(crate) interrupted: bool,
+}
 
 impl Report {
     /// Whether nothing was found.
     pub(crate) fn is_clean(&self) -> bool {
-        self.0.iter().all(TargetReport::is_clean)
+        self.targets.iter().all(TargetReport::is_clean)
     }
 
     fn sum(&self, count: impl Fn(&TargetReport) -> u64) -> u64 {
-        self.0.iter().map(count).sum()
+        self.targets.iter().map(count).sum()
     }
 
     /// As one object. What was found is described by [`fmt::Display`].
     pub(crate) fn json(&self) -> Value {
         let by_target: serde_json::Map<String, Value> = self
-            .0
+            .targets
             .iter()
             .map(|target| (target.name.to_owned(), target.json()))
             .collect();
         json!({
             "inputs": self.sum(|it| it.inputs),
+            "interrupted": self.interrupted,
             "panics": self.sum(|it| it.panics),
             "over_memory": self.sum(|it| it.over_memory),
             "failures": self.sum(|it| it.failures),
-            "seconds": seconds(self.0.iter().map(|it| it.ms).sum()),
+            "seconds": seconds(self.targets.iter().map(|it| it.ms).sum()),
             "by_target": by_target,
         })
     }
@@ -114,7 +131,7 @@ impl Report {
     /// The inputs with which something went wrong, each with the command that repeats it.
     pub(crate) fn findings(&self) -> String {
         let mut text = String::new();
-        for target in &self.0 {
+        for target in &self.targets {
             for finding in &target.findings {
                 let Finding {
                     kind,
@@ -123,9 +140,10 @@ impl Report {
                     input,
                 } = finding;
                 let name = target.name;
+                let problem = problem.escape_debug();
                 text.push_str(&format!(
-                    "{name}: {kind:?}: {}\n{input}    again: --target {name} --seed {seed} --inputs 1\n",
-                    problem.escape_debug()
+                    "{name}: {kind}: {problem}\n{input}    again: cargo run --release -p \
+                     windlass-tests --bin fuzz -- --target {name} --seed {seed} --inputs 1\n"
                 ));
             }
         }
@@ -147,25 +165,26 @@ impl fmt::Display for Report {
             "{:<14} {:>10} {:>9} {:>12} {:>7} {:>12} {:>9}",
             "target", "inputs", "inputs/s", "memory bytes", "panics", "over memory", "failures"
         )?;
-        for it in &self.0 {
+        for it in &self.targets {
             writeln!(
                 f,
                 "{:<14} {:>10} {:>9} {:>12} {:>7} {:>12} {:>9}",
                 it.name,
-                it.inputs,
-                it.rate(),
-                it.grown_max,
-                it.panics,
-                it.over_memory,
-                it.failures
+                grouped(it.inputs),
+                grouped(it.rate()),
+                grouped(it.grown_max as u64),
+                grouped(it.panics),
+                grouped(it.over_memory),
+                grouped(it.failures)
             )?;
         }
-        let ms: i64 = self.0.iter().map(|it| it.ms).sum();
-        write!(
-            f,
-            "{} inputs in {} s",
-            self.sum(|it| it.inputs),
-            seconds(ms)
-        )
+        let ms: i64 = self.targets.iter().map(|it| it.ms).sum();
+        let inputs = counted(self.sum(|it| it.inputs), "input");
+        let ended = if self.interrupted {
+            ", interrupted"
+        } else {
+            ""
+        };
+        write!(f, "{inputs} in {} s{ended}", seconds(ms))
     }
 }

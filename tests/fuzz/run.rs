@@ -25,12 +25,22 @@ pub(crate) fn keep_panics_quiet() {
     }));
 }
 
-/// Feeds `inputs` inputs to `target`, made from `seed` and the numbers after it.
-pub(crate) fn run(target: &dyn Target, inputs: u64, seed: u64, clock: &dyn Clock) -> TargetReport {
+/// Feeds `inputs` inputs to `target`, made from `seed` and the numbers after it, and calls `goes_on`
+/// after each, with how many that makes; when it says no, that was the last.
+pub(crate) fn run(
+    target: &dyn Target,
+    inputs: u64,
+    seed: u64,
+    clock: &dyn Clock,
+    goes_on: impl Fn(u64) -> bool,
+) -> TargetReport {
     let mut report = TargetReport::new(target.name());
     let began = clock.now();
     for number in 0..inputs {
         feed(target, seed.wrapping_add(number), &mut report);
+        if !goes_on(report.inputs) {
+            break;
+        }
     }
     report.ms = clock.now().ms_since(began);
     report

@@ -21,7 +21,21 @@ pub(crate) trait Target {
     fn check(&self, input: &Input, meter: &mut Meter) -> Result<(), String>;
 }
 
-/// All of them.
+/// The names of all of them, for the command line.
+pub(crate) const NAMES: [&str; 10] = [
+    "page_splitter",
+    "reply_judge",
+    "next_token",
+    "link_header",
+    "retry_after",
+    "time_formats",
+    "names",
+    "state_items",
+    "manifest",
+    "configuration",
+];
+
+/// All of them, in the order of their names.
 pub(crate) fn all() -> Vec<Box<dyn Target>> {
     vec![
         Box::new(pages::PageSplitter::new()),

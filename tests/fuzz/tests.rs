@@ -17,17 +17,19 @@ fn alone<T>(work: impl FnOnce() -> T) -> T {
     work()
 }
 
-fn fuzzed(arguments: &[&str]) -> Result<Report, String> {
-    let arguments = arguments.iter().map(|argument| (*argument).to_owned());
-    fuzz(&Options::parse(arguments)?)
+/// What so many inputs over all targets come to, if nobody stops after fewer.
+fn fuzzed(inputs: u64, stops_after: u64) -> Report {
+    let inputs = format!("--inputs={inputs}");
+    let options = Options::parse_from(["fuzz", &inputs]);
+    fuzz(&options, |done| done < stops_after)
 }
 
 #[test]
 fn thousands_of_damaged_inputs_neither_panic_nor_need_much_memory_nor_break_a_property() {
-    let report = alone(|| fuzzed(&["--inputs", "20000"]).unwrap());
+    let report = alone(|| fuzzed(20_000, u64::MAX));
     // Said with the seeds, and not by this thread's panic alone.
     assert!(report.is_clean(), "{report}\n{}", report.findings());
-    assert!(report.0.iter().all(|target| target.inputs > 0), "{report}");
+    assert!(report.targets.iter().all(|it| it.inputs > 0), "{report}");
 }
 
 #[test]
@@ -71,19 +73,24 @@ impl Target for Broken {
 
 #[test]
 fn a_panic_a_hunger_for_memory_and_a_broken_property_are_each_counted_and_said_with_their_seed() {
-    let found = alone(|| run::run(&Broken, 100, 1, &SystemClock));
+    let found = alone(|| run::run(&Broken, 100, 1, &SystemClock, |_| true));
     assert!(found.panics > 0 && found.over_memory > 0 && found.failures > 0);
     let fine = found.inputs - found.panics - found.over_memory - found.failures;
     assert!(fine > 0, "{found:?}");
     let first = found.findings.first().unwrap().seed;
-    let again = alone(|| run::run(&Broken, 1, first, &SystemClock));
+    let again = alone(|| run::run(&Broken, 1, first, &SystemClock, |_| true));
     assert_eq!(again.findings.len(), 1, "the seed makes the finding again");
-    let report = Report(vec![found.clone()]);
+    let report = Report {
+        targets: vec![found.clone()],
+        interrupted: false,
+    };
     assert!(!report.is_clean());
     let said = report.findings();
     assert!(said.contains("as the input says"), "{said}");
     assert!(
-        said.contains(&format!("--seed {first} --inputs 1")),
+        said.contains(&format!(
+            "--bin fuzz -- --target broken --seed {first} --inputs 1\n"
+        )),
         "{said}"
     );
     let json = report.json();
@@ -94,11 +101,29 @@ fn a_panic_a_hunger_for_memory_and_a_broken_property_are_each_counted_and_said_w
 }
 
 #[test]
-fn an_unknown_target_or_argument_is_refused_with_those_there_are() {
-    let refused = alone(|| fuzzed(&["--target", "pages"]).unwrap_err());
-    assert!(refused.contains("page_splitter"), "{refused}");
-    for wrong in [&["--input", "1"][..], &["--seed"], &["--inputs", "many"]] {
-        let arguments = wrong.iter().map(|argument| (*argument).to_owned());
-        assert!(Options::parse(arguments).is_err(), "{wrong:?}");
-    }
+fn a_run_that_is_stopped_says_so_with_what_was_fed_so_far() {
+    let report = alone(|| fuzzed(5_000, 1_000));
+    assert!(report.interrupted);
+    let fed: u64 = report.targets.iter().map(|target| target.inputs).sum();
+    assert_eq!(fed, 1_000);
+    assert_eq!(report.json()["interrupted"], true);
+    assert!(report.to_string().contains("interrupted"), "{report}");
+}
+
+#[test]
+fn every_target_has_the_name_that_finds_it() {
+    let names: Vec<_> = target::all().iter().map(|target| target.name()).collect();
+    assert_eq!(names, target::NAMES);
+}
+
+#[test]
+fn the_table_fits_eighty_columns() {
+    let mut found = alone(|| run::run(&Broken, 1, 1, &SystemClock, |_| true));
+    (found.inputs, found.ms, found.grown_max) = (99_999_999, 1_000_000, 99_999_999);
+    let report = Report {
+        targets: vec![found],
+        interrupted: false,
+    };
+    let table = report.to_string();
+    assert!(table.lines().all(|line| line.len() <= 80), "{table}");
 }
