@@ -17,7 +17,10 @@ pub fn scavenge(window: &Window, policy: &Policy, now: Timestamp) -> Option<Even
         return None;
     }
     match window.status {
-        Status::Ready if window.is_exhausted() => Some(park(window, now)),
+        // One that waits to be split is split first: what is parked is not split any more.
+        Status::Ready if window.is_exhausted() && window.split_at.is_none() => {
+            Some(park(window, now))
+        }
         Status::Running | Status::Dispatched if ran_out(window, now) => Some(Event::Expire {
             split: outlived(window, policy),
             now,

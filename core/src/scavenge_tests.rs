@@ -148,3 +148,19 @@ fn a_new_process_takes_back_only_what_an_earlier_one_held() {
         assert_eq!(recover(&window, at(5)), event);
     }
 }
+
+#[test]
+fn a_window_that_waits_to_be_split_is_split_before_it_is_given_up() {
+    let exhausted = Window {
+        status: Status::Ready,
+        restarts: limits::RESTARTS_MAX + 1,
+        split_at: Some(at(100)),
+        ..running()
+    };
+    assert_eq!(scavenge(&exhausted, &policy(), at(2_001)), None);
+    let split = Window {
+        split_at: None,
+        ..exhausted
+    };
+    assert!(reason_of(&split).starts_with("gave up after 6 restarts"));
+}
