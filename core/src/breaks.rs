@@ -43,11 +43,13 @@ pub enum Break {
     IgnoreTurns,
     /// An expired lease stays where it is.
     NoScavenge,
+    /// A page token that works once is sent although an earlier run may have sent it.
+    SpentTokenReused,
 }
 
 impl Break {
     /// All of them.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 20] = [
         Self::CheckpointBeforeDelivery,
         Self::NoEpochCheck,
         Self::NoPageCheck,
@@ -67,6 +69,7 @@ impl Break {
         Self::IgnoreGate,
         Self::IgnoreTurns,
         Self::NoScavenge,
+        Self::SpentTokenReused,
     ];
 
     /// Its name on the command line.
@@ -91,6 +94,7 @@ impl Break {
             Self::IgnoreGate => "ignore-gate",
             Self::IgnoreTurns => "ignore-turns",
             Self::NoScavenge => "no-scavenge",
+            Self::SpentTokenReused => "spent-token-reused",
         }
     }
 }

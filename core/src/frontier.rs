@@ -65,6 +65,19 @@ pub fn overdue(window: &Window, overruns: u32, policy: &Policy) -> Option<Split>
     (runs_left(window, split, rest, overruns) > 1).then_some(split)
 }
 
+/// Where a running `window` is halved that has to begin again at page one; `None` when it has to
+/// begin again as it is.
+///
+/// It is halved when it has shown that it does not fit: it has run out of time before, or what it
+/// cannot go on with was left by an earlier run. Otherwise it would come to the same point again, and
+/// never end. A pager that is broken within one run says nothing about the width, so a window
+/// that meets one stays whole, and parks after a few restarts.
+pub fn halved(window: &Window, unit_ms: i64) -> Option<Timestamp> {
+    let was_left = window.cursor.is_some() && window.attempts > 0;
+    let fits = window.overruns == 0 && !was_left;
+    (!fits).then(|| window.span().midpoint(unit_ms))?
+}
+
 /// The delivered part of `window` and the rest.
 fn parts(window: &Window, split: Split) -> Option<(Option<Span>, Span)> {
     let before = Span::new(window.id.from, split.at).ok()?;

@@ -106,6 +106,54 @@ fn a_window_is_overdue_after_three_runs_when_more_than_one_is_still_needed() {
     );
 }
 
+/// `window` as a run has it that has made no page of it yet, after `overruns`.
+fn at_work(overruns: u32, window: Window) -> Window {
+    Window {
+        status: Status::Running,
+        attempts: 1,
+        overruns,
+        ..window
+    }
+}
+
+#[test]
+fn a_window_is_halved_when_what_an_earlier_run_left_is_of_no_use() {
+    assert_eq!(halved(&at_work(0, begun(0, 1_000)), UNIT_MS), Some(at(500)));
+    let unread = Window {
+        cursor: None,
+        ..begun(0, 1_000)
+    };
+    assert_eq!(halved(&at_work(0, unread.clone()), UNIT_MS), None);
+    assert_eq!(
+        halved(&at_work(1, unread), UNIT_MS),
+        Some(at(500)),
+        "it has run out of time"
+    );
+}
+
+#[test]
+fn a_pager_that_is_broken_within_one_run_does_not_halve_its_window() {
+    let advanced = Window {
+        attempts: 0,
+        ..at_work(0, begun(0, 1_000))
+    };
+    assert_eq!(halved(&advanced, UNIT_MS), None);
+    let before = Window {
+        overruns: 1,
+        ..advanced
+    };
+    assert_eq!(halved(&before, UNIT_MS), Some(at(500)));
+}
+
+#[test]
+fn a_window_of_one_unit_is_not_halved() {
+    let narrow = Window {
+        to: at(1),
+        ..begun(0, 0)
+    };
+    assert_eq!(halved(&at_work(3, narrow), UNIT_MS), None);
+}
+
 #[test]
 fn the_rest_is_cut_into_as_many_parts_as_runs_it_seems_to_need() {
     let policy = strict(Order::OldestFirst);

@@ -17,7 +17,7 @@ pub struct Violation {
 }
 
 /// The invariants and what they say, for documents and messages.
-pub const INVARIANTS: [(&str, &str); 10] = [
+pub const INVARIANTS: [(&str, &str); 11] = [
     ("INV-1", "a window ends after it starts"),
     (
         "INV-2",
@@ -52,6 +52,10 @@ pub const INVARIANTS: [(&str, &str); 10] = [
         "behind is ascending, bounded, and before open_from",
     ),
     ("INV-10", "no window is carved past the settled edge"),
+    (
+        "INV-11",
+        "only the end of a run says that its token was not sent, and only of its own run",
+    ),
 ];
 
 fn broken(id: &'static str, problem: String) -> Result<(), Violation> {
@@ -79,7 +83,7 @@ pub fn check_window(window: &Window, policy: &Policy) -> Result<(), Violation> {
     Ok(())
 }
 
-/// INV-3 and INV-4 of one move.
+/// INV-3, INV-4 and INV-11 of one move.
 pub fn check_move(before: &Window, after: &Window) -> Result<(), Violation> {
     let checkpoint = after.epoch == before.epoch;
     if !checkpoint && after.epoch != before.epoch + 1 {
@@ -93,8 +97,23 @@ pub fn check_move(before: &Window, after: &Window) -> Result<(), Violation> {
     if after.page != before.page + steps {
         return broken(
             "INV-4",
-            format!("{}: {} to {}", before.id, before.page, after.page),
+            format!(
+                "{}: page {} after page {}",
+                before.id, after.page, before.page
+            ),
         );
+    }
+    check_unsent(before, after)
+}
+
+/// INV-11 of one move.
+fn check_unsent(before: &Window, after: &Window) -> Result<(), Violation> {
+    let (old, new) = (before.unsent_after, after.unsent_after);
+    let released = before.status == Status::Running && after.status == Status::Ready;
+    let is_own = released && new == Some(after.runs) && after.cursor.is_some();
+    let is_kept = new == old && after.cursor == before.cursor;
+    if new.is_some() && !is_own && !is_kept {
+        return broken("INV-11", format!("{}: {old:?} to {new:?}", before.id));
     }
     Ok(())
 }

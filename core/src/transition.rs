@@ -1,7 +1,10 @@
 //! The one place where a window's status changes.
 
+mod cause;
 mod illegal;
+mod release;
 
+pub use self::cause::{Cause, Kept, Release};
 pub use self::illegal::IllegalMove;
 
 use crate::breaks::{Break, broken};
@@ -22,39 +25,6 @@ pub struct Claim {
     pub lease_until: Timestamp,
     /// When.
     pub now: Timestamp,
-}
-
-/// How a run ended without completing the window.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Release {
-    /// What happened and whether it counts against the window.
-    pub cause: Cause,
-    /// Earliest next claim.
-    pub not_before: Option<Timestamp>,
-    /// What went wrong, for people. Kept from before when `None`.
-    pub error: Option<String>,
-    /// When.
-    pub now: Timestamp,
-}
-
-/// Why a worker gave a window back.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Cause {
-    /// Told to stop, told to wait, or its source is blocked: never counts.
-    Yielded,
-    /// Out of time. With it, where to split if the window has run out of time too often.
-    OutOfTime(Option<Split>),
-    /// The vendor or the sink is unwell: lengthens the next wait, never parks.
-    Outage,
-    /// A repeatable page error, which counts unless a checkpoint was made since the claim.
-    Failed,
-    /// The vendor rejected or repeated its own token: begin again at page one.
-    Restart,
-    /// The vendor rejected or repeated its own token, and it is known what has been delivered: split
-    /// there, and go on with the rest at page one.
-    Reenter(Split),
-    /// The request is too large for the vendor: split at this instant.
-    Split(Timestamp),
 }
 
 /// Everything that can happen to a window.
@@ -258,6 +228,7 @@ impl Window {
     fn finish(&mut self, history_ms: i64, now: Timestamp) {
         self.hand_over(Status::Done, now);
         self.cursor = None;
+        self.unsent_after = None;
         self.not_before = None;
         self.last_error = None;
         self.done_at = Some(now);
@@ -325,57 +296,10 @@ impl Window {
         self.slowest_page_ms = checkpoint.page_ms.max(self.slowest_page_ms / 2);
         self.attempts = 0;
         self.setbacks = 0;
+        // The token is another one now, and this run's own.
+        self.unsent_after = None;
         self.updated_at = checkpoint.now;
         Ok(())
-    }
-
-    fn release(&mut self, release: &Release) -> Result<(), IllegalMove> {
-        match release.cause {
-            Cause::Split(at) => {
-                self.begin_again();
-                self.split(Split {
-                    at,
-                    delivered: Delivered::Nothing,
-                })?;
-            }
-            Cause::Reenter(split) => self.split(split)?,
-            Cause::OutOfTime(split) => self.overrun(split)?,
-            Cause::Restart => {
-                self.restarts = self.restarts.saturating_add(1);
-                if broken(Break::KeepRejectedToken) {
-                    self.records = 0;
-                } else {
-                    self.begin_again();
-                }
-            }
-            Cause::Yielded | Cause::Outage | Cause::Failed => {}
-        }
-        if matches!(release.cause, Cause::Outage | Cause::Failed) {
-            self.setbacks = self.setbacks.saturating_add(1);
-        }
-        if !matches!(release.cause, Cause::Failed) {
-            self.attempts = self.attempts.saturating_sub(1);
-        }
-        self.hand_over(Status::Ready, release.now);
-        self.not_before = release.not_before;
-        if release.error.is_some() {
-            self.last_error.clone_from(&release.error);
-        }
-        Ok(())
-    }
-
-    /// Forgets the pass so far. `page` stays: a delayed checkpoint of the old pass must not fit.
-    fn begin_again(&mut self) {
-        self.cursor = None;
-        self.sink_position = None;
-        self.records = 0;
-        self.bytes = 0;
-        self.rejected = 0;
-        self.known = 0;
-        self.oldest = None;
-        self.newest = None;
-        self.ordered = true;
-        self.remembered = true;
     }
 
     fn check_inside(&self, at: Timestamp) -> Result<(), IllegalMove> {

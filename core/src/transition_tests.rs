@@ -5,6 +5,8 @@ use crate::limits;
 
 #[path = "transition/split_tests.rs"]
 mod splits;
+#[path = "transition/unsent_tests.rs"]
+mod unsent;
 
 fn at(ms: i64) -> Timestamp {
     Timestamp::from_ms(ms)

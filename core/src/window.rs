@@ -138,6 +138,9 @@ pub struct Window {
     pub runs: u32,
     /// Runs that delivered pages and ended before the window did, since it was last split.
     pub overruns: u32,
+    /// The run that ended without having sent the stored page token, where that works once only. The
+    /// run after it may send the token; any later one may not, for a run in between may have.
+    pub unsent_after: Option<u32>,
     /// Not to be claimed before this.
     pub not_before: Option<Timestamp>,
     /// Where the next tick is to split it; not dispatched before that is done.
@@ -187,6 +190,7 @@ impl Window {
             remembered: true,
             runs: 0,
             overruns: 0,
+            unsent_after: None,
             not_before: None,
             split_at: None,
             split_delivered: Delivered::Nothing,
@@ -245,6 +249,17 @@ impl Window {
     pub fn waits_until(&self, now: Timestamp) -> Option<Timestamp> {
         self.not_before
             .and_then(|not_before| waits_until(not_before, now))
+    }
+
+    /// Whether the stored page token of a running window had not been sent when this run got it: the
+    /// vendor gave it to this run, or the run just before this one ended without having sent it. What
+    /// this run does with it is for its worker to know.
+    pub fn token_is_unsent(&self) -> bool {
+        // A checkpoint resets the count that the claim has raised.
+        let is_own = self.attempts == 0;
+        let before = self.runs.checked_sub(1);
+        let is_left = self.unsent_after.is_some() && self.unsent_after == before;
+        self.cursor.is_some() && (is_own || is_left)
     }
 
     /// Whether it has used up its tries, so that the next tick parks it.

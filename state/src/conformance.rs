@@ -94,6 +94,8 @@ macro_rules! conformance_tests {
             a_holder_cannot_move_a_window_that_another_claimed
             a_lease_of_a_finished_run_moves_nothing
             a_release_keeps_the_cursor_and_says_when_and_why
+            a_release_says_that_its_token_was_not_sent_and_the_next_claim_sees_it
+            a_checkpoint_forgets_that_the_token_before_it_was_not_sent
             a_completed_window_is_done_and_knows_when_it_expires
             a_planner_that_read_before_a_move_is_refused
             a_planner_cannot_make_a_workers_move

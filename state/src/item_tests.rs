@@ -15,6 +15,7 @@ const PROGRESS: &str = include_str!("../testdata/v1/progress.json");
 const SOURCE: &str = include_str!("../testdata/v1/source.json");
 const RATE_GATE: &str = include_str!("../testdata/v1/rate_gate.json");
 const WINDOW_SPLIT: &str = include_str!("../testdata/v1/window_split.json");
+const WINDOW_UNSENT: &str = include_str!("../testdata/v1/window_unsent.json");
 const PROGRESS_SWEEP: &str = include_str!("../testdata/v1/progress_sweep.json");
 const SOURCE_SWEPT: &str = include_str!("../testdata/v1/source_swept.json");
 const RATE_TURNS: &str = include_str!("../testdata/v1/rate_turns.json");
@@ -84,12 +85,16 @@ fn what_a_window_lacks_is_not_split_not_swept_and_not_remembered() {
         (window.split_delivered, window.overruns, window.known),
         (Delivered::Nothing, 0, 0)
     );
+    assert_eq!(window.unsent_after, None);
     assert!(!window.remembered && window.ordered);
     let split: Window = loaded(WINDOW_SPLIT);
     assert_eq!(
         (split.split_delivered, split.overruns, split.known),
         (Delivered::Before, 3, 7)
     );
+    assert_eq!(split.unsent_after, None);
+    let unsent: Window = loaded(WINDOW_UNSENT);
+    assert_eq!(unsent.unsent_after, Some(4));
     assert!(split.remembered);
 }
 
@@ -279,6 +284,7 @@ fn progress_sources_and_gates_that_contradict_themselves_are_corrupt() {
     assert_corrupt::<SeenPiece>(SEEN, "at", Value::Null);
     assert_corrupt::<Window>(WINDOW_SPLIT, "split_delivered", json!("both"));
     assert_corrupt::<Window>(WINDOW_SPLIT, "remembered", json!(1));
+    assert_corrupt::<Window>(WINDOW_UNSENT, "unsent_after", json!(-1));
 }
 
 prop_compose! {
@@ -310,6 +316,7 @@ prop_compose! {
         status in proptest::sample::select(&Status::ALL[..]),
         numbers in any::<[u64; 6]>(),
         counts in any::<[u32; 6]>(),
+        unsent_after in any::<Option<u32>>(),
         times in proptest::array::uniform8(proptest::option::of(any_time())),
         stamps in proptest::array::uniform2(any_time()),
         owner in any::<Option<u128>>(),
@@ -331,7 +338,7 @@ prop_compose! {
         Window {
             id, to, status, epoch, owner, lease_until, cursor, page, sink_position, records, bytes,
             rejected, known, oldest, newest, ordered, attempts, setbacks, restarts,
-            restarts_forgiven, remembered, runs, overruns, not_before, split_at, split_delivered,
+            restarts_forgiven, remembered, runs, overruns, unsent_after, not_before, split_at, split_delivered,
             slowest_page_ms, last_error, created_at, updated_at, done_at,
             expires_at,
         }

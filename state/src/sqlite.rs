@@ -10,12 +10,13 @@ mod rates;
 mod row;
 mod seen;
 mod tables;
+mod transaction;
 
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use rusqlite::{Connection, TransactionBehavior};
+use rusqlite::Connection;
 use serde_json::Value as Json;
 use windlass_core::checkpoint::Checkpoint;
 use windlass_core::ids::{RateGroup, SourceName, Timeline, WindowId};
@@ -30,8 +31,9 @@ use windlass_core::transition::{Claim, Event, Release};
 use windlass_core::turns::{TurnsAsked, TurnsGiven};
 use windlass_core::window::Window;
 
-use self::error::{commit_failed, failed};
+use self::error::failed;
 use self::tables::{PROGRESS, SOURCES, WINDOWS};
+use self::transaction::{synced, write};
 use crate::apply::{Move, applied, check_definition, check_window, lease};
 use crate::error::{MoveError, SaveError, StateError};
 use crate::store::{Created, StateStore};
@@ -91,26 +93,20 @@ impl SqliteStore {
         &self,
         change: impl FnOnce(&Connection) -> Result<T, E>,
     ) -> Result<T, E> {
-        let mut connection = self.connection();
-        let transaction = connection
-            .transaction_with_behavior(TransactionBehavior::Immediate)
-            .map_err(|error| failed(&error))?;
-        let changed = change(&transaction)?;
-        transaction
-            .commit()
-            .map_err(|error| commit_failed(&error))?;
-        Ok(changed)
+        write(&mut self.connection(), change)
     }
 
     fn make(&self, asked: &Move<'_>) -> Result<Window, MoveError> {
-        self.write(|connection| {
-            let current = window_at(connection, asked.id())?;
-            let current = current.ok_or_else(|| MoveError::NotFound(asked.id().clone()))?;
-            let next = asked.apply(current)?;
-            WINDOWS.put(connection, &next)?;
-            Ok(next)
-        })
+        self.write(|connection| make(connection, asked))
     }
+}
+
+fn make(connection: &Connection, asked: &Move<'_>) -> Result<Window, MoveError> {
+    let current = window_at(connection, asked.id())?;
+    let current = current.ok_or_else(|| MoveError::NotFound(asked.id().clone()))?;
+    let next = asked.apply(current)?;
+    WINDOWS.put(connection, &next)?;
+    Ok(next)
 }
 
 /// The key columns of a timeline.
@@ -311,8 +307,18 @@ impl StateStore for SqliteStore {
     }
 
     async fn claim(&self, id: &WindowId, claim: &Claim) -> Result<Lease, MoveError> {
-        self.make(&Move::claim(id, claim))
-            .map(|window| lease(window, &claim.owner))
+        let asked = Move::claim(id, claim);
+        let mut connection = self.connection();
+        // As long as it has the epoch of the claim, the window is what it is here.
+        let may_go_on = |window: Window| window.unsent_after == Some(window.runs);
+        let claimed = if window_at(&connection, id)?.is_some_and(may_go_on) {
+            synced(&mut connection, |connection| {
+                write(connection, |connection| make(connection, &asked))
+            })
+        } else {
+            write(&mut connection, |connection| make(connection, &asked))
+        };
+        claimed.map(|window| lease(window, &claim.owner))
     }
 
     async fn checkpoint(&self, held: &Lease, checkpoint: &Checkpoint) -> Result<Lease, MoveError> {

@@ -50,7 +50,7 @@ fn every_attribute_has_a_column_of_its_name_and_every_column_an_attribute() {
             &PROGRESS,
             include_str!("../testdata/v1/progress_sweep.json"),
         ),
-        (&WINDOWS, include_str!("../testdata/v1/window_split.json")),
+        (&WINDOWS, include_str!("../testdata/v1/window_unsent.json")),
         (&RATES, include_str!("../testdata/v1/rate_turns.json")),
         (&SEEN, include_str!("../testdata/v1/seen.json")),
     ] {
@@ -97,7 +97,7 @@ fn items_with_every_attribute_come_back_from_their_tables() {
         &PROGRESS,
         include_str!("../testdata/v1/progress_sweep.json"),
     );
-    assert_kept::<Window>(&WINDOWS, include_str!("../testdata/v1/window_split.json"));
+    assert_kept::<Window>(&WINDOWS, include_str!("../testdata/v1/window_unsent.json"));
     assert_kept::<RateItem>(&RATES, include_str!("../testdata/v1/rate_turns.json"));
     assert_kept::<SeenPiece>(&SEEN, include_str!("../testdata/v1/seen.json"));
 }

@@ -203,11 +203,11 @@ fn a_state_of_a_newer_version_is_refused_by_version() {
     drop(SqliteStore::open(&path).unwrap());
     Connection::open(&path)
         .unwrap()
-        .execute_batch("PRAGMA user_version = 4")
+        .execute_batch("PRAGMA user_version = 5")
         .unwrap();
     let version = StateError::Version {
-        found: 4,
-        supported: 3,
+        found: 5,
+        supported: 4,
     };
     assert_eq!(SqliteStore::open(&path).unwrap_err(), version);
     assert_eq!(SqliteStore::open_read_only(&path).unwrap_err(), version);
@@ -218,7 +218,8 @@ fn written_by(version: i64, path: &Path) {
     let file = Connection::open(path).unwrap();
     file.execute_batch(match version {
         1 => include_str!("../testdata/v1/schema.sql"),
-        _ => include_str!("../testdata/v2/schema.sql"),
+        2 => include_str!("../testdata/v2/schema.sql"),
+        _ => include_str!("../testdata/v3/schema.sql"),
     })
     .unwrap();
     for (table, item) in [
@@ -264,7 +265,7 @@ fn shape(path: &Path) -> Vec<(String, String, String)> {
 fn a_file_that_was_brought_up_to_date_has_the_tables_of_a_new_one() {
     let (new, _dir) = place();
     drop(SqliteStore::open(&new).unwrap());
-    for version in [1, 2] {
+    for version in [1, 2, 3] {
         let (path, _dir) = place();
         written_by(version, &path);
         drop(SqliteStore::open(&path).unwrap());
@@ -274,7 +275,7 @@ fn a_file_that_was_brought_up_to_date_has_the_tables_of_a_new_one() {
 
 #[tokio::test]
 async fn files_of_older_versions_keep_all_that_is_in_them_and_take_what_is_new() {
-    for version in [1, 2] {
+    for version in [1, 2, 3] {
         let (path, _dir) = place();
         written_by(version, &path);
         let store = SqliteStore::open(&path).unwrap();
@@ -283,6 +284,7 @@ async fn files_of_older_versions_keep_all_that_is_in_them_and_take_what_is_new()
             .unwrap();
         let window = store.window(&id).await.unwrap().unwrap();
         assert_eq!((window.epoch, window.remembered), (7, false));
+        assert_eq!(window.unsent_after, None);
         let source = &id.timeline.source;
         let shard = store.shards().await.unwrap()[0];
         let [marks] = &store.progress_of(shard, source).await.unwrap()[..] else {

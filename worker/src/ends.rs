@@ -2,7 +2,7 @@
 
 use windlass_connectors::connector::Page;
 use windlass_core::checkpoint::{Checkpoint, PageTotals};
-use windlass_core::frontier::{frontier, overdue};
+use windlass_core::frontier::{frontier, halved, overdue};
 use windlass_core::lease::Lease;
 use windlass_core::limits;
 use windlass_core::retry::{Disposition, restart_wait_ms, stored_backoff_ms};
@@ -15,6 +15,7 @@ use windlass_state::StateStore;
 
 use crate::fetch::NoPage;
 use crate::pages::Run;
+use crate::permit::NotNow;
 use crate::persist::NotWritten;
 use crate::{Outcome, Outfit};
 
@@ -60,17 +61,15 @@ impl<S: StateStore, O: Outfit> Run<'_, S, O> {
             }
             End::TooEarly(until) => {
                 let why = "the vendor's clock has not passed the end of the window and settle";
-                self.worker
-                    .give_back(lease, Cause::Yielded, Some(until), why)
+                self.give_back(lease, Cause::Yielded, Some(until), why)
                     .await
             }
             End::Pause(until, why) => {
                 self.close_gate(until, why).await?;
-                self.worker
-                    .give_back(lease, Cause::Yielded, Some(until), why)
+                self.give_back(lease, Cause::Yielded, Some(until), why)
                     .await
             }
-            End::Yield(why) => self.worker.yield_now(lease, why).await,
+            End::Yield(why) => self.yield_now(lease, why).await,
             End::OutOfTime(why) => self.out_of_time(lease, why).await,
         }
     }
@@ -188,21 +187,22 @@ impl<S: StateStore, O: Outfit> Run<'_, S, O> {
                 failure,
                 disposition,
             } => (failure, disposition),
-            NoPage::NotNow(not_now) => return self.worker.not_now(lease, not_now).await,
-            NoPage::Stopped(None) => return self.worker.yield_now(lease, "told to stop").await,
-            NoPage::Stopped(Some(why)) => {
+            NoPage::NotNow(NotNow::Until(until, why)) => {
                 return self
-                    .worker
-                    .give_back(lease, Cause::Outage, None, &why)
+                    .give_back(lease, Cause::Yielded, Some(until), &why)
                     .await;
+            }
+            NoPage::NotNow(NotNow::State(not_written)) => return Err(not_written),
+            NoPage::Stopped(None) => return self.yield_now(lease, "told to stop").await,
+            NoPage::Stopped(Some(why)) => {
+                return self.give_back(lease, Cause::Outage, None, &why).await;
             }
         };
         self.keep_slow_pace().await?;
         let why = failure.to_string();
-        let give_back =
-            |cause, not_before| self.worker.give_back(lease, cause, Some(not_before), &why);
+        let give_back = |cause, not_before| self.give_back(lease, cause, Some(not_before), &why);
         match disposition {
-            Disposition::Block => self.worker.block(lease, self.source, &why).await,
+            Disposition::Block => self.block(lease, &why).await,
             Disposition::Leave { not_before, gate } => {
                 // A wait that is long enough to store is obeyed as the vendor put it. Without one,
                 // or with shorter ones that did not help, waits grow from run to run.
@@ -243,7 +243,7 @@ impl<S: StateStore, O: Outfit> Run<'_, S, O> {
             Some(at) => (Cause::Split(at), None),
             None => (Cause::Failed, Some(self.after_setbacks(window))),
         };
-        self.worker.give_back(lease, cause, not_before, why).await
+        self.give_back(lease, cause, not_before, why).await
     }
 
     /// The earliest next claim after one more run that failed.
@@ -253,17 +253,50 @@ impl<S: StateStore, O: Outfit> Run<'_, S, O> {
             .plus_ms(stored_backoff_ms(window.setbacks))
     }
 
-    /// Begins the window again at page one, or only what is not delivered yet where that is known.
+    /// Begins the window again at page one: only what is not delivered yet where that is known, and
+    /// in two halves if it has shown that it does not fit.
     pub(crate) async fn begin_again(
         &self,
         lease: &Lease,
         not_before: Option<Timestamp>,
         why: &str,
     ) -> Result<Outcome, NotWritten> {
-        let policy = &self.source.definition.policy;
-        let split = frontier(lease.window(), policy);
-        let cause = split.map_or(Cause::Restart, Cause::Reenter);
+        let (window, policy) = (lease.window(), &self.source.definition.policy);
+        let delivered = || frontier(window, policy).map(Cause::Reenter);
+        let half = || halved(window, policy.unit_ms).map(Cause::Halve);
+        let cause = delivered().or_else(half).unwrap_or(Cause::Restart);
+        self.give_back(lease, cause, not_before, why).await
+    }
+
+    /// Gives the window back, and says so if it is known that its token has not been served.
+    async fn give_back(
+        &self,
+        lease: &Lease,
+        cause: Cause,
+        not_before: Option<Timestamp>,
+        why: &str,
+    ) -> Result<Outcome, NotWritten> {
+        let cause = self.with_token(lease.window(), cause);
         self.worker.give_back(lease, cause, not_before, why).await
+    }
+
+    async fn yield_now(&self, lease: &Lease, why: &str) -> Result<Outcome, NotWritten> {
+        self.give_back(lease, Cause::Yielded, None, why).await
+    }
+
+    async fn block(&self, lease: &Lease, why: &str) -> Result<Outcome, NotWritten> {
+        let cause = self.with_token(lease.window(), Cause::Yielded);
+        self.worker.block(lease, self.source, cause, why).await
+    }
+
+    /// `cause`, with what this run has done with the token that `window` stores. Nobody asks about
+    /// one that may be sent again.
+    fn with_token(&self, window: &Window, cause: Cause) -> Cause {
+        if self.is_replayable() || self.sent.has_that_of(window) {
+            cause
+        } else {
+            cause.unsent()
+        }
     }
 
     /// Gives the window back because the run's time is up; to be split if that is so too often.
@@ -273,8 +306,7 @@ impl<S: StateStore, O: Outfit> Run<'_, S, O> {
         let overruns = window.overruns.saturating_add(1);
         // Only a run that had a page since its claim counts.
         let split = (window.attempts == 0).then(|| overdue(window, overruns, policy));
-        self.worker
-            .give_back(lease, Cause::OutOfTime(split.flatten()), None, why)
+        self.give_back(lease, Cause::OutOfTime(split.flatten()), None, why)
             .await
     }
 
@@ -286,27 +318,20 @@ impl<S: StateStore, O: Outfit> Run<'_, S, O> {
             limits::SEEN_DIGESTS_MAX
         );
         let not_before = Some(self.after_setbacks(lease.window()));
-        self.worker
-            .give_back(lease, Cause::Failed, not_before, &why)
-            .await
+        self.give_back(lease, Cause::Failed, not_before, &why).await
     }
 
     async fn sink_failed(&self, lease: &Lease, error: &SinkError) -> Result<Outcome, NotWritten> {
         let why = error.to_string();
         let not_before = Some(self.after_setbacks(lease.window()));
         match error {
-            SinkError::Refused { .. } | SinkError::Full { .. } => {
-                self.worker.block(lease, self.source, &why).await
-            }
+            SinkError::Refused { .. } | SinkError::Full { .. } => self.block(lease, &why).await,
             SinkError::Lost { .. } => {
-                self.worker
-                    .give_back(lease, Cause::Restart, not_before, &why)
+                self.give_back(lease, Cause::Restart, not_before, &why)
                     .await
             }
             SinkError::Unavailable { .. } => {
-                self.worker
-                    .give_back(lease, Cause::Outage, not_before, &why)
-                    .await
+                self.give_back(lease, Cause::Outage, not_before, &why).await
             }
         }
     }

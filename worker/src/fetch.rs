@@ -15,6 +15,7 @@ use windlass_state::StateStore;
 
 use crate::pace::is_slow;
 use crate::permit::{NotNow, Permit};
+use crate::sent::Sent;
 use crate::{Budget, Seams};
 
 /// Why there is no page.
@@ -44,6 +45,8 @@ pub(crate) struct Fetcher<'a, S, T: Transport> {
     pub(crate) budget: Budget,
     /// Whether a page token may be sent again.
     pub(crate) replayable: bool,
+    /// What has been sent in this run.
+    pub(crate) sent: &'a Sent,
 }
 
 impl<S: StateStore, T: Transport> Fetcher<'_, S, T> {
@@ -89,6 +92,11 @@ impl<S: StateStore, T: Transport> Fetcher<'_, S, T> {
         let mut delays = delays().take(if slow { 0 } else { limits::PAGE_TRIES_MAX });
         loop {
             self.permit.wait().await.map_err(NoPage::NotNow)?;
+            if token.is_some() && !self.replayable && self.seams.stop.is_requested() {
+                // Its answer would be given up, and the token with it.
+                return Err(NoPage::Stopped(take(last_failure)));
+            }
+            self.sent.goes_out(token);
             let failure = match self.client.fetch(window.span(), token).await {
                 Ok(page) => {
                     self.permit.hear(page.budget.as_ref());
@@ -96,6 +104,7 @@ impl<S: StateStore, T: Transport> Fetcher<'_, S, T> {
                 }
                 Err(failure) => failure,
             };
+            self.sent.failed(&failure);
             let class = self.class_of(&failure, token);
             let disposition = self.decide(window, class, &failure, delays.next());
             let Disposition::Retry { after_ms } = disposition else {
@@ -110,13 +119,12 @@ impl<S: StateStore, T: Transport> Fetcher<'_, S, T> {
         }
     }
 
-    /// The failure's class, but for a token that works once: when the answer was lost, or cannot be
-    /// used, the vendor may have moved on, and the same token would bring the page after.
+    /// The failure's class, but for a token that works once and was sent: when the answer was lost, or
+    /// cannot be used, the vendor may have moved on, and the same token would bring the page after.
     fn class_of(&self, failure: &Failure, token: Option<&str>) -> FailureClass {
+        let is_spent = !self.replayable && token.is_some_and(|token| self.sent.has(token));
         match failure.class {
-            FailureClass::Outage | FailureClass::Page if token.is_some() && !self.replayable => {
-                FailureClass::Restart
-            }
+            FailureClass::Outage | FailureClass::Page if is_spent => FailureClass::Restart,
             class => class,
         }
     }

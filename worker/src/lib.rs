@@ -21,6 +21,7 @@ mod pages;
 mod permit;
 mod persist;
 mod run;
+mod sent;
 mod slots;
 mod stop;
 mod sweep;

@@ -22,6 +22,7 @@ use crate::lines::{PageContext, lines};
 use crate::pace::{interval_ms, is_slow};
 use crate::permit::Permit;
 use crate::persist::NotWritten;
+use crate::sent::Sent;
 use crate::sweep::{Known, Noted, Notes};
 use crate::{Budget, Gear, Outcome, Outfit, Worker};
 
@@ -32,6 +33,8 @@ pub(crate) struct Run<'a, S, O: Outfit> {
     pub(crate) gear: &'a Gear<O::Transport, O::Sink>,
     pub(crate) task: &'a Task,
     pub(crate) budget: Budget,
+    /// What it has sent so far.
+    pub(crate) sent: Sent,
 }
 
 impl<S: StateStore, O: Outfit> Run<'_, S, O> {
@@ -48,9 +51,9 @@ impl<S: StateStore, O: Outfit> Run<'_, S, O> {
                     .give_back(&lease, Cause::Restart, None, why)
                     .await;
             }
-            // A run that was stopped may have used it up, and the vendor would answer the page after.
-            Some(_) if !self.is_replayable() => {
-                let why = "its page token works only once";
+            // If it was served before, the vendor would answer with the page after.
+            Some(_) if !self.is_replayable() && !may_be_sent(lease.window()) => {
+                let why = "its page token works only once, and may have been sent before";
                 return self.begin_again(&lease, None, why).await;
             }
             _ => {}
@@ -136,7 +139,7 @@ impl<S: StateStore, O: Outfit> Run<'_, S, O> {
     }
 
     /// Whether the vendor answers a page token the same way each time.
-    fn is_replayable(&self) -> bool {
+    pub(crate) fn is_replayable(&self) -> bool {
         self.gear.client.connector().defaults().prefetch
     }
 
@@ -169,6 +172,7 @@ impl<S: StateStore, O: Outfit> Run<'_, S, O> {
             permit: self.permit(),
             budget: self.budget,
             replayable: self.is_replayable(),
+            sent: &self.sent,
         }
     }
 
@@ -264,4 +268,9 @@ impl<S: StateStore, O: Outfit> Run<'_, S, O> {
         let slow = is_slow(per_minute) && !self.task.shares_turns;
         slow.then(|| interval_ms(per_minute))
     }
+}
+
+/// Whether the page token that `window` stores works, if it works only once.
+fn may_be_sent(window: &Window) -> bool {
+    window.token_is_unsent() || broken(Break::SpentTokenReused)
 }

@@ -18,6 +18,7 @@ use crate::pace::{interval_ms, is_slow};
 use crate::pages::Run;
 use crate::permit::{NotNow, Permit};
 use crate::persist::{Holder, NotWritten};
+use crate::sent::Sent;
 use crate::told::Trouble;
 use crate::{Budget, Outcome, Outfit, OutfitError, Report, Worker};
 
@@ -149,7 +150,8 @@ impl<S: StateStore, O: Outfit> Worker<S, O> {
             .await
     }
 
-    /// Everything between claim and the end of the run.
+    /// Everything between claim and the end of the run. What ends before it has its gear has not sent
+    /// anything.
     async fn work(&self, task: &Task, lease: Lease, budget: Budget) -> Result<Outcome, NotWritten> {
         let name = &lease.window().id.timeline.source;
         let source = self
@@ -176,17 +178,20 @@ impl<S: StateStore, O: Outfit> Worker<S, O> {
         if let Some(until) = self.turn_of_another(task, group) {
             let why = "its rate group waits: its declared pace";
             return self
-                .give_back(&lease, Cause::Yielded, Some(until), why)
+                .give_back(&lease, Cause::Yielded.unsent(), Some(until), why)
                 .await;
         }
         let gear = match self.outfit.outfit(&source).await {
             Ok(gear) => gear,
-            Err(OutfitError::Refused(why)) => return self.block(&lease, &source, &why).await,
+            Err(OutfitError::Refused(why)) => {
+                let cause = Cause::Yielded.unsent();
+                return self.block(&lease, &source, cause, &why).await;
+            }
             Err(OutfitError::Unavailable(why)) => {
                 let backoff_ms = stored_backoff_ms(lease.window().setbacks);
                 let not_before = Some(self.now().plus_ms(backoff_ms));
                 return self
-                    .give_back(&lease, Cause::Outage, not_before, &why)
+                    .give_back(&lease, Cause::Outage.unsent(), not_before, &why)
                     .await;
             }
         };
@@ -196,6 +201,7 @@ impl<S: StateStore, O: Outfit> Worker<S, O> {
             gear: &gear,
             task,
             budget,
+            sent: Sent::default(),
         };
         run.pages(lease).await
     }
@@ -239,15 +245,11 @@ impl<S: StateStore, O: Outfit> Worker<S, O> {
         }
     }
 
-    /// Gives the window back because its vendor may not be asked.
-    pub(crate) async fn not_now(
-        &self,
-        lease: &Lease,
-        not_now: NotNow,
-    ) -> Result<Outcome, NotWritten> {
+    /// Gives the window back because its vendor may not be asked, and has not been.
+    async fn not_now(&self, lease: &Lease, not_now: NotNow) -> Result<Outcome, NotWritten> {
         match not_now {
             NotNow::Until(until, why) => {
-                self.give_back(lease, Cause::Yielded, Some(until), &why)
+                self.give_back(lease, Cause::Yielded.unsent(), Some(until), &why)
                     .await
             }
             NotNow::State(not_written) => Err(not_written),
@@ -261,8 +263,10 @@ impl<S: StateStore, O: Outfit> Worker<S, O> {
         }
     }
 
-    pub(crate) async fn yield_now(&self, lease: &Lease, why: &str) -> Result<Outcome, NotWritten> {
-        self.give_back(lease, Cause::Yielded, None, why).await
+    /// Gives the window back before anything was asked.
+    async fn yield_now(&self, lease: &Lease, why: &str) -> Result<Outcome, NotWritten> {
+        self.give_back(lease, Cause::Yielded.unsent(), None, why)
+            .await
     }
 
     /// Releases the window and says how that reads.
@@ -274,7 +278,8 @@ impl<S: StateStore, O: Outfit> Worker<S, O> {
         why: &str,
     ) -> Result<Outcome, NotWritten> {
         // A window that only ran out of time has nothing wrong with it; one that waits says why.
-        let in_order = matches!(cause, Cause::Yielded | Cause::OutOfTime(_));
+        let plain = cause.plain();
+        let in_order = matches!(plain, Cause::Yielded | Cause::OutOfTime(_));
         let error = (not_before.is_some() || !in_order).then(|| why.to_owned());
         let window = &lease.window().id;
         let source = &window.timeline.source;
@@ -290,12 +295,14 @@ impl<S: StateStore, O: Outfit> Worker<S, O> {
         self.holder().release(lease, &release).await?;
         let why = why.to_owned();
         Ok(match cause {
-            Cause::Yielded | Cause::OutOfTime(_) | Cause::Outage => {
+            Cause::Yielded | Cause::OutOfTime(_) | Cause::Outage | Cause::Unsent(_) => {
                 Outcome::Yielded { not_before, why }
             }
-            Cause::Failed | Cause::Restart | Cause::Reenter(_) | Cause::Split(_) => {
-                Outcome::Failed { why }
-            }
+            Cause::Failed
+            | Cause::Restart
+            | Cause::Halve(_)
+            | Cause::Reenter(_)
+            | Cause::Split(_) => Outcome::Failed { why },
         })
     }
 
@@ -303,6 +310,7 @@ impl<S: StateStore, O: Outfit> Worker<S, O> {
         &self,
         lease: &Lease,
         source: &SourceRecord,
+        cause: Cause,
         why: &str,
     ) -> Result<Outcome, NotWritten> {
         let name = &source.definition.name;
@@ -319,7 +327,7 @@ impl<S: StateStore, O: Outfit> Worker<S, O> {
                     .block_source(source.shard(), name, source.version, Some(&blocked))
             })
             .await?;
-        self.give_back(lease, Cause::Yielded, None, why).await?;
+        self.give_back(lease, cause, None, why).await?;
         Ok(Outcome::Blocked {
             why: why.to_owned(),
         })

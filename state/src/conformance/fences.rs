@@ -175,6 +175,51 @@ pub async fn a_release_keeps_the_cursor_and_says_when_and_why<S: StateStore>(sto
     assert_eq!(current(&store, &released).await, released);
 }
 
+/// A window that a first run has left behind one page, with the token for the next one unsent.
+async fn left_unsent<S: StateStore>(store: &S) -> Window {
+    let lease = running(store, &okta(), 0).await;
+    let lease = store.checkpoint(&lease, &page(&lease)).await.expect("held");
+    let release = Release {
+        cause: Cause::Yielded.unsent(),
+        ..yielded()
+    };
+    store.release(&lease, &release).await.expect("held")
+}
+
+pub async fn a_release_says_that_its_token_was_not_sent_and_the_next_claim_sees_it<
+    S: StateStore,
+>(
+    store: S,
+) {
+    let left = left_unsent(&store).await;
+    assert_eq!((left.unsent_after, left.runs), (Some(1), 1));
+    assert_eq!(current(&store, &left).await, left);
+    let lease = store.claim(&left.id, &claim(&left, 2, at(4))).await;
+    let lease = lease.expect("ready and due");
+    assert!(lease.window().token_is_unsent());
+    let expire = Event::Expire {
+        split: None,
+        now: at(30),
+    };
+    let expired = store.decide(lease.window(), &expire).await;
+    let expired = expired.expect("as read");
+    let later = store.claim(&left.id, &claim(&expired, 3, at(31))).await;
+    let later = later.expect("ready and due");
+    assert!(
+        !later.window().token_is_unsent(),
+        "the run between may have sent it"
+    );
+}
+
+pub async fn a_checkpoint_forgets_that_the_token_before_it_was_not_sent<S: StateStore>(store: S) {
+    let left = left_unsent(&store).await;
+    let lease = store.claim(&left.id, &claim(&left, 2, at(4))).await;
+    let lease = lease.expect("ready and due");
+    let lease = store.checkpoint(&lease, &page(&lease)).await.expect("held");
+    assert_eq!(lease.window().unsent_after, None);
+    assert_eq!(current(&store, &left).await, *lease.window());
+}
+
 pub async fn a_completed_window_is_done_and_knows_when_it_expires<S: StateStore>(store: S) {
     let lease = running(&store, &okta(), 0).await;
     let last = Checkpoint {

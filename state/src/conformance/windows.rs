@@ -34,6 +34,7 @@ pub async fn a_window_comes_back_exactly_as_created<S: StateStore>(store: S) {
         restarts: 5,
         restarts_forgiven: 6,
         runs: 8,
+        unsent_after: Some(7),
         not_before: Some(at(11)),
         split_at: Some(at(15)),
         slowest_page_ms: 9,

@@ -36,6 +36,7 @@ fn every_released_item_comes_back_as_it_was() {
     assert_kept::<SourceRecord>(include_str!("../../testdata/v1/source_on_aws.json"));
     assert_kept::<RateItem>(include_str!("../../testdata/v1/rate_gate.json"));
     assert_kept::<Window>(include_str!("../../testdata/v1/window_split.json"));
+    assert_kept::<Window>(include_str!("../../testdata/v1/window_unsent.json"));
     assert_kept::<Progress>(include_str!("../../testdata/v1/progress_sweep.json"));
     assert_kept::<SourceRecord>(include_str!("../../testdata/v1/source_swept.json"));
     assert_kept::<RateItem>(include_str!("../../testdata/v1/rate_turns.json"));

@@ -5,6 +5,7 @@ use windlass_core::checkpoint::{Checkpoint, Cursor, PageTotals};
 use windlass_core::ids::Owner;
 use windlass_core::source::RateGate;
 use windlass_core::time::Timestamp;
+use windlass_core::transition::{Cause, Release};
 
 use super::*;
 use crate::dynamodb::testing::{NOW, Reply, condition_failed, store};
@@ -114,6 +115,37 @@ async fn a_checkpoint_writes_what_it_changes_and_nothing_else() {
     );
     assert_eq!(values[":2"], json!({"N": "0"}));
     assert_eq!(values[":3"], json!({"S": lease.owner().as_str()}));
+}
+
+#[tokio::test]
+async fn a_token_that_was_not_sent_is_one_more_attribute_of_the_release_until_a_checkpoint() {
+    let replies = [Reply::Ok(json!({})), Reply::Ok(json!({}))];
+    let (store, script, _) = store(replies);
+    let lease = store.checkpoint(&running(), &page()).await.unwrap();
+    let release = Release {
+        cause: Cause::Yielded.unsent(),
+        not_before: None,
+        error: None,
+        now: NOW.plus_ms(2),
+    };
+    let left = store.release(&lease, &release).await.unwrap();
+    assert_eq!(left.unsent_after, Some(1));
+    let (set, removed) = changed(&script.asked()[1].1);
+    let expected = ["epoch", "status", "unsent_after", "updated_at"];
+    assert_eq!(set, names(&expected));
+    assert_eq!(removed, names(&["lease_until", "owner"]));
+
+    let again = Event::Claim(Claim {
+        epoch: left.epoch,
+        ..claim()
+    });
+    let claimed = left.apply(&again).unwrap();
+    let lease = Lease::held(claimed, &claim().owner).unwrap();
+    let (store, script, _) = self::store([Reply::Ok(json!({}))]);
+    let next = Checkpoint { from: 1, ..page() };
+    store.checkpoint(&lease, &next).await.unwrap();
+    let (_, removed) = changed(&script.asked()[0].1);
+    assert_eq!(removed, names(&["unsent_after"]));
 }
 
 #[tokio::test]

@@ -42,6 +42,7 @@ struct WindowItem {
     runs: u32,
     #[serde(default, skip_serializing_if = "is_default")]
     overruns: u32,
+    unsent_after: Option<u32>,
     not_before: Option<Timestamp>,
     split_at: Option<Timestamp>,
     #[serde(default, skip_serializing_if = "is_default")]
@@ -107,6 +108,7 @@ impl From<Window> for WindowItem {
             remembered: window.remembered,
             runs: window.runs,
             overruns: window.overruns,
+            unsent_after: window.unsent_after,
             not_before: window.not_before,
             split_at: window.split_at,
             split_delivered: window.split_delivered,
@@ -160,6 +162,7 @@ impl WindowItem {
             remembered: self.remembered,
             runs: self.runs,
             overruns: self.overruns,
+            unsent_after: self.unsent_after,
             not_before: self.not_before,
             split_at: self.split_at,
             split_delivered: self.split_delivered,

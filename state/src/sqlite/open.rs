@@ -9,7 +9,7 @@ use super::error::{commit_failed, open_failed};
 use crate::error::StateError;
 
 /// Version of the tables, in `PRAGMA user_version`.
-pub(super) const SCHEMA_VERSION: i64 = 3;
+pub(super) const SCHEMA_VERSION: i64 = 4;
 /// Marks a file as ours, in `PRAGMA application_id`: "WIND".
 const APPLICATION_ID: i64 = 0x5749_4e44;
 /// How long a call waits for another process's write.
@@ -40,6 +40,8 @@ const SINCE_VERSION_2: &str = "
     ALTER TABLE windows ADD COLUMN overruns INTEGER;
     ALTER TABLE windows ADD COLUMN split_delivered TEXT;
     ALTER TABLE rate_gates ADD COLUMN next_turn TEXT;";
+/// What version 4 added to those of version 3.
+const SINCE_VERSION_3: &str = "ALTER TABLE windows ADD COLUMN unsent_after INTEGER;";
 
 /// Opens the file at `path` for reading and writing, and creates it and its tables if need be.
 pub(super) fn writable(path: &Path) -> Result<Connection, StateError> {
@@ -181,8 +183,9 @@ fn bring_up_to_date(connection: &mut Connection, path: &Path) -> Result<(), Stat
     // Asked again under the write lock: another process may have been faster.
     let steps: &[_] = match schema_version(&transaction, path)? {
         0 => &[SCHEMA, SEEN],
-        1 => &[SINCE_VERSION_1, SINCE_VERSION_2, SEEN],
-        2 => &[SINCE_VERSION_2, SEEN],
+        1 => &[SINCE_VERSION_1, SINCE_VERSION_2, SEEN, SINCE_VERSION_3],
+        2 => &[SINCE_VERSION_2, SEEN, SINCE_VERSION_3],
+        3 => &[SINCE_VERSION_3],
         _ => return Ok(()),
     };
     let failed = |error: Error| open_failed(path, &error);

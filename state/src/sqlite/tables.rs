@@ -99,6 +99,7 @@ pub(super) const WINDOWS: Table = Table {
         ("remembered", Flag),
         ("runs", Number),
         ("overruns", Number),
+        ("unsent_after", Number),
         ("not_before", Text),
         ("split_at", Text),
         ("split_delivered", Text),

@@ -2,7 +2,7 @@
 
 use std::future::pending;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use secrecy::SecretString;
 use windlass_connectors::exchange::{ApiRequest, ApiResponse};
@@ -15,13 +15,15 @@ use windlass_core::source::SourceRecord;
 use windlass_core::window::{Status, Window};
 
 use super::fake_vendor::{MANIFEST, answer, token, transport, well};
-use super::harness::{Bench, CANARY, TestSink, only};
-use crate::{Budget, Gear, Outcome, Outfit, OutfitError, Seams, Worker};
+use super::harness::{Bench, CANARY, Setting, TestSink, only};
+use crate::{Budget, Gear, Outcome, Outfit, OutfitError, Seams, Stop, Worker};
 
 struct Hanging {
     inner: ScriptedTransport,
     /// How often the request for page 2 fails before it is never answered.
     failures: AtomicU64,
+    /// Whether it has been sent and is not answered.
+    hangs: Arc<AtomicBool>,
 }
 
 impl Transport for Hanging {
@@ -35,6 +37,7 @@ impl Transport for Hanging {
             .fetch_update(Ordering::SeqCst, Ordering::SeqCst, left)
             .is_err()
         {
+            self.hangs.store(true, Ordering::SeqCst);
             pending::<()>().await;
         }
         Ok(answer(503, &[], "{}"))
@@ -60,28 +63,34 @@ impl Outfit for HangingOutfit {
 
 /// Runs one window against the vendor, and stops it once page 1 is checkpointed.
 async fn run_and_stop(failures: u64) -> Window {
-    run_and(
-        failures,
-        |_| Budget::UNLIMITED,
-        |bench| bench.stop.request(),
-    )
-    .await
+    let stop = |bench: &Bench| bench.stop.request();
+    let (bench, outcome) = run_and(MANIFEST, failures, |_| Budget::UNLIMITED, stop).await;
+    assert!(matches!(outcome, Outcome::Yielded { .. }), "{outcome:?}");
+    bench.window().await
 }
 
-/// Runs one window against the vendor, and does something once page 1 is checkpointed.
+/// Runs one window against the vendor of `manifest`, and does something once page 1 is checkpointed
+/// and the request for page 2 hangs.
 async fn run_and(
+    manifest: &str,
     failures: u64,
     budget: impl FnOnce(&Bench) -> Budget,
     then: impl FnOnce(&Bench),
-) -> Window {
-    let bench = Bench::new(|asked| well(asked.page, 4)).await;
-    let manifest = Manifest::load("sample.yaml", MANIFEST).unwrap();
+) -> (Bench, Outcome) {
+    let setting = Setting {
+        manifest: manifest.to_owned(),
+        ..Setting::default()
+    };
+    let bench = Bench::with(setting, |asked| well(asked.page, 4)).await;
+    let manifest = Manifest::load("sample.yaml", manifest).unwrap();
     let connector = Connector::compile(&manifest, &Settings::default()).unwrap();
     let secret = SecretString::from(CANARY);
     let credentials = Credentials::new(connector.auth(), Some(&secret)).unwrap();
+    let hangs = Arc::new(AtomicBool::new(false));
     let hanging = Hanging {
         inner: transport(|asked| well(asked.page, 4), bench.log.clone()),
         failures: AtomicU64::new(failures),
+        hangs: Arc::clone(&hangs),
     };
     let (clock, entropy) = (bench.clock.clone(), Arc::new(SeededEntropy::new(1)));
     let client = Client::new(
@@ -105,15 +114,13 @@ async fn run_and(
     let task = bench.task().await;
     let budget = budget(&bench);
     let once_checkpointed = async {
-        while bench.window().await.page < 2 {
+        while bench.window().await.page < 2 || !hangs.load(Ordering::SeqCst) {
             tokio::task::yield_now().await;
         }
         then(&bench);
     };
     let (report, ()) = tokio::join!(worker.run(&task, budget), once_checkpointed);
-    let outcome = only(report);
-    assert!(matches!(outcome, Outcome::Yielded { .. }), "{outcome:?}");
-    bench.window().await
+    (bench, only(report))
 }
 
 #[tokio::test]
@@ -135,7 +142,9 @@ async fn a_run_that_is_stopped_while_its_vendor_fails_remembers_why() {
 async fn a_page_that_never_comes_is_given_up_before_the_deadline_and_does_not_count() {
     let minute = |bench: &Bench| Budget::killed_at(bench.clock.now().plus_ms(60_000));
     let just_in_time = |bench: &Bench| bench.clock.advance_ms(60_000 - limits::RELEASE_MS);
-    let window = run_and(0, minute, just_in_time).await;
+    let (bench, outcome) = run_and(MANIFEST, 0, minute, just_in_time).await;
+    assert!(matches!(outcome, Outcome::Yielded { .. }), "{outcome:?}");
+    let window = bench.window().await;
     assert_eq!((window.status, window.page), (Status::Ready, 2));
     // It had pages, so it has run out of time; the vendor is not taken to be unwell.
     assert_eq!((window.overruns, window.setbacks), (1, 0));
@@ -144,4 +153,32 @@ async fn a_page_that_never_comes_is_given_up_before_the_deadline_and_does_not_co
         (window.attempts, window.cursor.unwrap().token.as_str()),
         (0, "p2")
     );
+}
+
+#[tokio::test]
+async fn a_token_in_flight_at_a_stop_is_not_used_again() {
+    let once = MANIFEST.replace("  replayable: true\n", "");
+    let stop = |bench: &Bench| bench.stop.request();
+    let (mut bench, outcome) = run_and(&once, 0, |_| Budget::UNLIMITED, stop).await;
+    assert!(matches!(outcome, Outcome::Yielded { .. }), "{outcome:?}");
+    let window = bench.window().await;
+    assert_eq!(window.cursor.unwrap().token, "p2");
+    assert_eq!(window.unsent_after, None);
+    bench.stop = Stop::default();
+    let outcome = bench.run().await;
+    assert!(matches!(outcome, Outcome::Failed { .. }), "{outcome:?}");
+    let window = bench.window().await;
+    assert_eq!((window.cursor, window.restarts), (None, 1));
+    assert!(bench.asked().is_empty(), "the next run has asked nothing");
+}
+
+#[tokio::test]
+async fn a_token_in_flight_at_the_deadline_is_not_used_again() {
+    let once = MANIFEST.replace("  replayable: true\n", "");
+    let minute = |bench: &Bench| Budget::killed_at(bench.clock.now().plus_ms(60_000));
+    let just_in_time = |bench: &Bench| bench.clock.advance_ms(60_000 - limits::RELEASE_MS);
+    let (bench, outcome) = run_and(&once, 0, minute, just_in_time).await;
+    assert!(matches!(outcome, Outcome::Failed { .. }), "{outcome:?}");
+    let window = bench.window().await;
+    assert_eq!((window.cursor, window.restarts), (None, 1));
 }

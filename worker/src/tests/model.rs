@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 
 use proptest::prelude::*;
 use windlass_connectors::http::TransportError;
@@ -15,6 +15,7 @@ use windlass_state::failing::{Fault, Operation};
 use super::fake_vendor::{
     Asked, MANIFEST, RECORDS_PER_PAGE, Reply, all, answer, names, page_of, well,
 };
+use super::halves::halve;
 use super::harness::{Bench, only};
 use super::sweeps::{sweep, swept};
 use crate::{Budget, Outcome, Stop};
@@ -99,16 +100,33 @@ fn reply(fault: Option<VendorFault>, asked: &Asked) -> Reply {
     }
 }
 
+/// Whether a request that meets `fault` is not served.
+fn is_refusal(fault: Option<VendorFault>) -> bool {
+    use VendorFault::{Refuses, RejectsToken, SlowDown};
+    matches!(fault, Some(SlowDown | RejectsToken | Refuses))
+}
+
 /// The bench of `script`, whose vendor lists one record more on its last page once `late` is set.
 async fn bench(script: &Script, late: &Arc<AtomicBool>) -> Bench {
     let (faults, late) = (script.vendor.clone(), Arc::clone(late));
+    let (replayable, scroll) = (script.replayable, AtomicUsize::new(0));
     let vendor = move |asked: &Asked| {
+        let fault = faults.get(&asked.number).copied();
+        let mut asked = *asked;
+        if !replayable && !is_refusal(fault) {
+            // Whatever token it is asked with, it answers with the page after the last it served.
+            if asked.page > 0 {
+                asked.page = scroll.load(SeqCst);
+            }
+            scroll.store(asked.page + 1, SeqCst);
+        }
+        let asked = &asked;
         if late.load(SeqCst) && asked.page + 1 == PAGES {
             let mut names = names(asked.page);
             names.insert(1, "late".to_owned());
             return Ok(page_of(&names, None));
         }
-        reply(faults.get(&asked.number).copied(), asked)
+        reply(fault, asked)
     };
     let mut setting = swept();
     setting.manifest = MANIFEST.to_owned();
@@ -185,6 +203,10 @@ async fn run_until_done(bench: &mut Bench, script: &Script) -> usize {
             return number;
         }
         bench.tick().await;
+        if window.split_at.is_some() {
+            // Its left half has as many pages.
+            halve(bench).await;
+        }
         bench.recover().await;
         bench.mend().await;
         bench.wait_until_due().await;

@@ -5,8 +5,8 @@ use std::sync::Mutex;
 use windlass_core::{Status, limits};
 
 use super::fake_vendor::{Asked, Reply, all, answer, names, page_of, well};
-use super::harness::{Bench, after};
-use crate::{Budget, Outcome};
+use super::harness::Bench;
+use crate::Outcome;
 
 /// Runs and ticks until the window is done or parked.
 async fn run_to_the_end(bench: &Bench) {
@@ -127,43 +127,6 @@ async fn a_window_with_delivered_pages_is_not_split() {
     assert_eq!((window.split_at, window.page), (None, 1));
     assert_eq!(window.cursor.unwrap().token, "p1");
     assert!(window.not_before.is_some());
-}
-
-/// A vendor whose tokens work once: every request but that for page one moves its scroll on,
-/// whatever becomes of the answer. The first answer to page `fails_at` gets lost.
-fn scrolling(pages: usize, fails_at: Option<usize>) -> impl Fn(&Asked) -> Reply + Send + Sync {
-    let scroll = Mutex::new((0, fails_at));
-    move |asked| {
-        let (next, fails_at) = &mut *scroll.lock().unwrap();
-        let page = if asked.page == 0 { 0 } else { *next };
-        *next = page + 1;
-        if fails_at.take_if(|at| *at == page).is_some() {
-            return Ok(answer(503, &[], ""));
-        }
-        well(page, pages)
-    }
-}
-
-#[tokio::test]
-async fn a_token_that_works_once_is_not_sent_again_after_a_lost_answer() {
-    let bench = Bench::single_use(scrolling(4, Some(2))).await;
-    let outcome = bench.run().await;
-    assert!(matches!(outcome, Outcome::Failed { .. }), "{outcome:?}");
-    assert_eq!(bench.run_when_due().await, Outcome::Completed);
-    assert_eq!(bench.output(), all(4));
-}
-
-#[tokio::test]
-async fn a_window_whose_tokens_work_once_begins_again_after_a_stop() {
-    let bench = Bench::single_use(scrolling(4, None)).await;
-    let deadline = Budget::killed_at(after(limits::DEADLINE_MARGIN_MS));
-    let outcome = bench.run_for(deadline).await;
-    assert!(matches!(outcome, Outcome::Yielded { .. }), "{outcome:?}");
-    assert!(bench.window().await.cursor.is_some());
-    let outcome = bench.run_when_due().await;
-    assert!(matches!(outcome, Outcome::Failed { .. }), "{outcome:?}");
-    assert_eq!(bench.run_when_due().await, Outcome::Completed);
-    assert_eq!(bench.output(), all(4));
 }
 
 #[tokio::test]

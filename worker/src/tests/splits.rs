@@ -174,7 +174,7 @@ async fn a_window_whose_tokens_work_once_is_split_after_a_stop_when_its_order_he
         ..strict
     };
     let bench = Bench::with(once, every(0, 2)).await;
-    run_out_of_time(&bench).await;
+    super::once::killed_after_a_page(&bench).await;
     assert!(matches!(bench.run().await, Outcome::Failed { .. }));
     let window = bench.window().await;
     assert_eq!(window.split_at, Some(minute(&bench, 2)));

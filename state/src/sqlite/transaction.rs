@@ -1,0 +1,78 @@
+//! Writes: each whole or not at all, and some of them so that not even a power failure takes them
+//! back.
+
+use rusqlite::{Connection, TransactionBehavior};
+
+use super::error::{commit_failed, failed};
+use crate::error::StateError;
+
+/// `PRAGMA synchronous` at which each commit is on the disk before it is acknowledged, with all
+/// that was committed before it: <https://www.sqlite.org/pragma.html#pragma_synchronous>.
+const FULL: i64 = 2;
+
+/// Runs `change` in a transaction of its own: all of it, or nothing when it fails.
+pub(super) fn write<T, E: From<StateError>>(
+    connection: &mut Connection,
+    change: impl FnOnce(&Connection) -> Result<T, E>,
+) -> Result<T, E> {
+    let transaction = connection
+        .transaction_with_behavior(TransactionBehavior::Immediate)
+        .map_err(|error| failed(&error))?;
+    let changed = change(&transaction)?;
+    transaction
+        .commit()
+        .map_err(|error| commit_failed(&error))?;
+    Ok(changed)
+}
+
+/// Runs `write`, whose commits are synced before it returns. They usually are only now and then, see
+/// [`super::open`], and a power failure may take the last ones back: pages are fetched again then.
+/// That must not happen to the claim of a window whose page token works once and may be sent after
+/// it, for the state would say again that nobody has sent it.
+pub(super) fn synced<T, E: From<StateError>>(
+    connection: &mut Connection,
+    write: impl FnOnce(&mut Connection) -> Result<T, E>,
+) -> Result<T, E> {
+    let usual = synchronous(connection).map_err(|error| failed(&error))?;
+    set(connection, usual.max(FULL)).map_err(|error| failed(&error))?;
+    let written = write(connection);
+    // If that fails, all that follows is synced at once too: slower, and as safe.
+    drop(set(connection, usual));
+    written
+}
+
+fn synchronous(connection: &Connection) -> Result<i64, rusqlite::Error> {
+    connection.pragma_query_value(None, "synchronous", |row| row.get(0))
+}
+
+fn set(connection: &Connection, level: i64) -> Result<(), rusqlite::Error> {
+    connection.pragma_update(None, "synchronous", level)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_is_written_inside_is_synced_at_once() {
+        let mut connection = Connection::open_in_memory().unwrap();
+        for usual in [1, 2, 3] {
+            set(&connection, usual).unwrap();
+            let inside = synced(&mut connection, |connection| {
+                Ok::<_, StateError>(synchronous(connection).unwrap())
+            });
+            assert_eq!(inside, Ok(usual.max(FULL)));
+            assert_eq!(synchronous(&connection), Ok(usual));
+        }
+    }
+
+    #[test]
+    fn a_write_that_fails_leaves_the_usual_syncing_behind() {
+        let mut connection = Connection::open_in_memory().unwrap();
+        set(&connection, 1).unwrap();
+        let refused = StateError::Refused("no".to_owned());
+        let failed = synced(&mut connection, |_| Err::<(), _>(refused.clone()));
+        assert_eq!(failed, Err(refused));
+        assert_eq!(synchronous(&connection), Ok(1));
+    }
+}

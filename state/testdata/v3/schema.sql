@@ -1,0 +1,131 @@
+-- The whole state of one installation, for people with a database shell as much as for windlass.
+-- Columns are named like the attributes of the stored items. Times are RFC 3339 text in UTC with
+-- milliseconds, so they sort. Column `v` is the version of the item's form.
+
+CREATE TABLE sources (
+    source              TEXT NOT NULL PRIMARY KEY,
+    version             INTEGER NOT NULL, -- rises each time a definition is applied
+    connector           TEXT NOT NULL,
+    params              TEXT NOT NULL,    -- a JSON object
+    generation          TEXT NOT NULL,
+    secret              TEXT,             -- where the secret is, never the secret
+    base_url            TEXT,
+    token_url           TEXT,
+    start               TEXT NOT NULL,
+    "end"               TEXT,
+    sink                TEXT NOT NULL,
+    destination         TEXT,             -- a JSON object
+    metadata            INTEGER NOT NULL, -- 0 or 1
+    paused              INTEGER NOT NULL, -- 0 or 1
+    blocked             TEXT,             -- why it does not run
+    blocked_since       TEXT,
+    held_since          TEXT,             -- since when an operator holds it back
+    unit_ms             INTEGER NOT NULL,
+    initial_ms          INTEGER NOT NULL,
+    min_ms              INTEGER NOT NULL,
+    max_ms              INTEGER NOT NULL,
+    every_ms            INTEGER NOT NULL,
+    settle_ms           INTEGER NOT NULL,
+    max_lookback_ms     INTEGER,
+    max_in_flight       INTEGER NOT NULL,
+    max_open_windows    INTEGER NOT NULL,
+    rate_group          TEXT NOT NULL,
+    group_in_flight     INTEGER NOT NULL,
+    requests_per_minute INTEGER,
+    history_ms          INTEGER NOT NULL,
+    strict_order        TEXT,             -- oldest_first or newest_first, if the vendor documents it
+    sweeps_ms           TEXT,             -- a JSON array
+    applied_at          TEXT NOT NULL,
+    v                   INTEGER NOT NULL
+);
+
+CREATE TABLE progress (
+    source            TEXT NOT NULL,
+    generation        TEXT NOT NULL,
+    lane              TEXT NOT NULL,
+    start             TEXT NOT NULL,
+    "end"             TEXT,
+    scheduled_through TEXT NOT NULL,
+    open_from         TEXT NOT NULL,
+    behind            TEXT NOT NULL, -- a JSON array of times
+    unavailable       TEXT NOT NULL, -- a JSON array of {from, to}
+    width_ms          INTEGER NOT NULL,
+    records_per_hour  INTEGER,
+    late              INTEGER,
+    known             INTEGER,
+    version           INTEGER NOT NULL,
+    updated_at        TEXT NOT NULL,
+    v                 INTEGER NOT NULL,
+    PRIMARY KEY (source, generation, lane)
+);
+
+CREATE TABLE windows (
+    source            TEXT NOT NULL,
+    generation        TEXT NOT NULL,
+    lane              TEXT NOT NULL,
+    "from"            TEXT NOT NULL,
+    "to"              TEXT NOT NULL,
+    status            TEXT NOT NULL, -- ready, dispatched, running, done or parked
+    epoch             INTEGER NOT NULL,
+    owner             TEXT,
+    lease_until       TEXT,
+    cursor            TEXT,
+    cursor_for        TEXT,
+    page              INTEGER NOT NULL,
+    sink_position     TEXT,
+    records           INTEGER NOT NULL,
+    bytes             INTEGER NOT NULL,
+    rejected          INTEGER NOT NULL,
+    known             INTEGER,
+    oldest            TEXT,
+    newest            TEXT,
+    ordered           INTEGER NOT NULL, -- 0 or 1
+    attempts          INTEGER NOT NULL,
+    setbacks          INTEGER NOT NULL,
+    restarts          INTEGER NOT NULL,
+    restarts_forgiven INTEGER NOT NULL,
+    remembered        INTEGER,       -- 1, or nothing
+    runs              INTEGER NOT NULL,
+    overruns          INTEGER,
+    not_before        TEXT,
+    split_at          TEXT,
+    split_delivered   TEXT,          -- before or after, or nothing
+    slowest_page_ms   INTEGER NOT NULL,
+    last_error        TEXT,
+    created_at        TEXT NOT NULL,
+    updated_at        TEXT NOT NULL,
+    done_at           TEXT,
+    expires_at        TEXT,
+    v                 INTEGER NOT NULL,
+    PRIMARY KEY (source, generation, lane, "from")
+);
+
+-- Finds expired history without reading the rest of it.
+CREATE INDEX windows_expiring ON windows (expires_at) WHERE expires_at IS NOT NULL;
+
+CREATE TABLE rate_gates (
+    rate_group TEXT NOT NULL PRIMARY KEY,
+    not_before TEXT NOT NULL,
+    reason     TEXT NOT NULL,
+    next_turn  TEXT,          -- the next one that is free
+    v          INTEGER NOT NULL
+);
+-- What pages delivered, for the sweeps that read their time again. Of version 3 of the tables.
+
+CREATE TABLE seen (
+    source     TEXT NOT NULL,
+    generation TEXT NOT NULL,
+    at         TEXT NOT NULL,    -- where the page's records lie
+    "from"     TEXT NOT NULL,    -- of the window that delivered it
+    lane       TEXT NOT NULL,
+    page       INTEGER NOT NULL,
+    piece      INTEGER NOT NULL, -- from 0
+    pieces     INTEGER NOT NULL, -- that of piece 0 says how many count
+    pass       INTEGER,          -- of the window; nothing for 0
+    digests    BLOB NOT NULL,    -- the first 8 bytes of the SHA-256 of each record's id
+    expires_at TEXT NOT NULL,
+    v          INTEGER NOT NULL,
+    PRIMARY KEY (source, generation, at, "from", lane, page, piece)
+);
+
+CREATE INDEX seen_expiring ON seen (expires_at);

@@ -1,0 +1,247 @@
+//! Windows that would begin again for ever because they do not fit: they are halved.
+
+use std::path::{Path, PathBuf};
+
+use windlass_core::checkpoint::{Checkpoint, Cursor, PageTotals};
+use windlass_core::frontier::parts_of;
+use windlass_core::transition::{Cause, Claim, Event, Release};
+use windlass_core::{Lease, Owner, Status, Window, WindowId, limits};
+use windlass_sink::ndjson::NdjsonSink;
+use windlass_sink::{Batch, Sink, WindowWriter};
+use windlass_state::{MemoryStore, StateStore};
+
+use super::fake_vendor::{all, answer, names, page_of, well};
+use super::harness::{Bench, after};
+use crate::{Budget, Outcome};
+
+/// Time for one page.
+fn one_page() -> Budget {
+    Budget::killed_at(after(limits::DEADLINE_MARGIN_MS))
+}
+
+/// What a tick does to the window of `bench`, which waits to be split in two: the right half's id.
+pub(super) async fn halve(bench: &Bench) -> WindowId {
+    let window = bench.window().await;
+    let unit_ms = bench.definition.policy.unit_ms;
+    let parts = parts_of(&window, unit_ms).expect("it waits for that");
+    let [right] = parts.unread[..] else {
+        panic!("{parts:?}")
+    };
+    let from = right.from();
+    let id = WindowId {
+        from,
+        ..window.id.clone()
+    };
+    let created = Window::new(id.clone(), right.to(), after(0)).unwrap();
+    bench.store.create(&created).await.unwrap();
+    let (to, now) = (from, after(0));
+    let shrink = Event::Shrink { to, now };
+    bench.store.decide(&window, &shrink).await.unwrap();
+    id
+}
+
+#[tokio::test]
+async fn a_window_that_begins_again_although_it_does_not_fit_is_halved() {
+    // Tokens are refused once the run that got them is over.
+    let bench = Bench::new(|asked| match asked.page {
+        0 => well(0, 4),
+        _ => Ok(answer(410, &[], "{}")),
+    })
+    .await;
+    let mut width_ms = bench.window().await.span().width_ms();
+    for restarts in 1..=limits::RESTARTS_MAX + 3 {
+        bench.wait_until_due().await;
+        let outcome = bench.run_for(one_page()).await;
+        assert!(matches!(outcome, Outcome::Yielded { .. }), "{outcome:?}");
+        let outcome = bench.run_when_due().await;
+        assert!(matches!(outcome, Outcome::Failed { .. }), "{outcome:?}");
+        let window = bench.window().await;
+        assert_eq!(window.split_at, window.span().midpoint(1));
+        assert_eq!(
+            (window.restarts, window.restarts_forgiven),
+            (restarts, restarts)
+        );
+        halve(&bench).await;
+        bench.tick().await;
+        let window = bench.window().await;
+        assert_eq!(window.status, Status::Ready);
+        assert_eq!(window.span().width_ms(), width_ms / 2);
+        width_ms /= 2;
+    }
+}
+
+#[tokio::test]
+async fn a_window_that_ran_out_of_time_is_halved_when_its_token_is_refused_on_the_way() {
+    let bench = Bench::new(|asked| match asked.page {
+        0 | 1 => well(asked.page, 4),
+        _ => Ok(answer(410, &[], "{}")),
+    })
+    .await;
+    bench.run_for(one_page()).await;
+    let outcome = bench.run().await;
+    assert!(matches!(outcome, Outcome::Failed { .. }), "{outcome:?}");
+    let window = bench.window().await;
+    assert_eq!(window.split_at, window.span().midpoint(1));
+}
+
+#[tokio::test]
+async fn a_stuck_token_parks_and_is_not_halved() {
+    for next in ["p1", "p2"] {
+        let bench = Bench::new(move |asked| match asked.page {
+            1 => Ok(page_of(&names(1), Some(next))),
+            page => Ok(page_of(&names(page), Some("p1"))),
+        })
+        .await;
+        let whole = bench.window().await.span();
+        for _ in 0..=limits::RESTARTS_MAX {
+            let outcome = bench.run_when_due().await;
+            assert!(matches!(outcome, Outcome::Failed { .. }), "{outcome:?}");
+            assert_eq!(bench.window().await.split_at, None);
+        }
+        bench.tick().await;
+        let window = bench.window().await;
+        assert_eq!((window.status, window.span()), (Status::Parked, whole));
+    }
+}
+
+#[tokio::test]
+async fn what_a_halved_window_had_delivered_is_replaced_by_its_halves() {
+    let bench = Bench::new(|asked| well(asked.page, 2)).await;
+    bench.run_for(one_page()).await;
+    let lease = claimed(&bench.store, &bench.id).await;
+    let half = lease.window().span().midpoint(1).unwrap();
+    release(&bench.store, &lease, Cause::Halve(half)).await;
+    let right = halve(&bench).await;
+    assert_eq!(bench.run().await, Outcome::Completed);
+    let right = Bench { id: right, ..bench };
+    assert_eq!(right.run().await, Outcome::Completed);
+    assert_eq!(right.output(), all(2));
+    let left = WindowId {
+        from: lease.window().id.from,
+        ..right.id.clone()
+    };
+    assert_eq!(right.output.output(&left).unwrap().len(), all(2).len());
+}
+
+/// A directory that is gone when the test is over.
+struct Directory(PathBuf);
+
+impl Directory {
+    fn new(name: &str) -> Self {
+        let name = format!("windlass-{name}-{}", std::process::id());
+        Self(std::env::temp_dir().join(name))
+    }
+}
+
+impl Drop for Directory {
+    fn drop(&mut self) {
+        drop(std::fs::remove_dir_all(&self.0));
+    }
+}
+
+/// The lines of every file below `dir`, in order of the files' names.
+fn lines_below(dir: &Path) -> Vec<String> {
+    let mut entries: Vec<_> = std::fs::read_dir(dir)
+        .unwrap()
+        .map(|it| it.unwrap().path())
+        .collect();
+    entries.sort();
+    let of = |path: &PathBuf| {
+        if path.is_dir() {
+            return lines_below(path);
+        }
+        let text = std::fs::read_to_string(path).unwrap();
+        text.lines().map(str::to_owned).collect()
+    };
+    entries.iter().flat_map(of).collect()
+}
+
+async fn claimed(store: &MemoryStore, id: &WindowId) -> Lease {
+    let window = store.window(id).await.unwrap().unwrap();
+    let claim = Claim {
+        epoch: window.epoch,
+        owner: Owner::from_random(1),
+        lease_until: after(1_000_000),
+        now: after(0),
+    };
+    store.claim(id, &claim).await.unwrap()
+}
+
+async fn release(store: &MemoryStore, lease: &Lease, cause: Cause) -> Window {
+    let release = Release {
+        cause,
+        not_before: None,
+        error: None,
+        now: after(0),
+    };
+    store.release(lease, &release).await.unwrap()
+}
+
+/// The page of `lease` that delivers `lines`; the last one without `token`.
+async fn page(
+    writer: &mut impl WindowWriter,
+    lease: &Lease,
+    lines: &[&str],
+    token: Option<&str>,
+) -> Checkpoint {
+    let window = lease.window();
+    let text = lines.join("\n") + "\n";
+    let ends = text.match_indices('\n').map(|(at, _)| at + 1).collect();
+    let batch = Batch {
+        window: window.id.clone(),
+        page: window.page,
+        lines: text.into(),
+        ends,
+        rejects: Vec::new(),
+    };
+    Checkpoint {
+        from: window.page,
+        cursor: token.map(|token| Cursor {
+            token: token.to_owned(),
+            request: "r".to_owned(),
+        }),
+        totals: PageTotals::default(),
+        ordered: true,
+        remembered: false,
+        sink_position: writer.write(&batch).await.unwrap(),
+        page_ms: 0,
+        now: after(0),
+    }
+}
+
+/// Does the window `id` in one run of one page.
+async fn whole(store: &MemoryStore, sink: &NdjsonSink, id: &WindowId, line: &str) {
+    let lease = claimed(store, id).await;
+    let mut writer = sink.open(lease.window()).await.unwrap();
+    let last = page(&mut writer, &lease, &[line], None).await;
+    writer.finish().await.unwrap();
+    store.complete(&lease, &last, 0).await.unwrap();
+}
+
+/// The same files as of windows that were too large: a new pass replaces what is left of the old one.
+#[tokio::test]
+async fn a_window_that_is_halved_leaves_each_record_once_in_files() {
+    for finished in [false, true] {
+        let directory = Directory::new(&format!("halves-{finished}"));
+        let sink = NdjsonSink::new("files".to_owned(), directory.0.clone()).unwrap();
+        let bench = Bench::new(|asked| well(asked.page, 1)).await;
+        let (store, id) = (&bench.store, &bench.id);
+        let lease = claimed(store, id).await;
+        let mut writer = sink.open(lease.window()).await.unwrap();
+        let checkpoint = page(&mut writer, &lease, &["early", "late"], Some("t1")).await;
+        let lease = store.checkpoint(&lease, &checkpoint).await.unwrap();
+        if finished {
+            // Stopped between the last page and the state's done.
+            page(&mut writer, &lease, &["last"], None).await;
+            writer.finish().await.unwrap();
+        }
+        drop(writer);
+        let half = lease.window().span().midpoint(1).unwrap();
+        let waiting = release(store, &lease, Cause::Halve(half)).await;
+        assert_eq!(waiting.split_at, Some(half));
+        let right = halve(&bench).await;
+        whole(store, &sink, id, "early").await;
+        whole(store, &sink, &right, "late").await;
+        assert_eq!(lines_below(&directory.0), ["early", "late"], "{finished}");
+    }
+}

@@ -1,0 +1,190 @@
+//! Vendors whose page tokens work once: which runs go on at a token, and which begin again.
+
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use windlass_core::{Status, limits};
+use windlass_state::StateStore;
+use windlass_state::failing::{Fault, Operation};
+
+use super::fake_vendor::{Asked, Reply, all, answer, well};
+use super::halves::halve;
+use super::harness::{Bench, after};
+use crate::{Budget, Outcome, Stop};
+
+/// A vendor whose every request but that for page one moves its scroll on, whatever becomes of the
+/// answer; unless `refuse` answers in its place.
+fn scrolling(
+    pages: usize,
+    refuse: impl Fn(&Asked) -> Option<Reply> + Send + Sync,
+) -> impl Fn(&Asked) -> Reply + Send + Sync {
+    let scroll = Mutex::new(0);
+    move |asked| {
+        if let Some(refusal) = refuse(asked) {
+            return refusal;
+        }
+        let next = &mut *scroll.lock().unwrap();
+        let page = if asked.page == 0 { 0 } else { *next };
+        *next = page + 1;
+        well(page, pages)
+    }
+}
+
+/// Time for one page.
+fn one_page() -> Budget {
+    Budget::killed_at(after(limits::DEADLINE_MARGIN_MS))
+}
+
+/// More runs than a window may have that begins again in each.
+const PAGES: usize = 10;
+
+/// What is asked for when each page is asked for once.
+fn each_once(pages: usize) -> Vec<String> {
+    let tokens = (1..pages).map(|page| format!("p{page}"));
+    std::iter::once("-".to_owned()).chain(tokens).collect()
+}
+
+#[tokio::test]
+async fn a_token_that_was_never_sent_goes_on_in_the_next_run() {
+    let bench = Bench::single_use(scrolling(PAGES, |_| None)).await;
+    for run in 1..u32::try_from(PAGES).unwrap() {
+        let outcome = bench.run_for(one_page()).await;
+        assert!(matches!(outcome, Outcome::Yielded { .. }), "{outcome:?}");
+        assert_eq!(bench.window().await.unsent_after, Some(run));
+    }
+    assert_eq!(bench.run_for(one_page()).await, Outcome::Completed);
+    assert_eq!(bench.asked(), each_once(PAGES));
+    assert_eq!((bench.output(), bench.written()), (all(PAGES), all(PAGES)));
+    assert_eq!(bench.window().await.restarts, 0);
+}
+
+#[tokio::test]
+async fn a_token_that_was_never_sent_goes_on_after_a_wait_the_vendor_asked_for() {
+    for wait in [&[("retry-after", "60")][..], &[]] {
+        // Every other request is one too many.
+        let vendor = scrolling(PAGES, |asked| {
+            (asked.number % 2 == 0).then(|| Ok(answer(429, wait, "{}")))
+        });
+        let bench = Bench::single_use(vendor).await;
+        let mut runs = 1;
+        while bench.run_when_due().await != Outcome::Completed {
+            runs += 1;
+            assert!(runs < 3 * PAGES, "{:?}", bench.window().await);
+        }
+        assert_eq!((bench.output(), bench.written()), (all(PAGES), all(PAGES)));
+        assert_eq!(bench.window().await.restarts, 0);
+    }
+}
+
+#[tokio::test]
+async fn a_token_goes_on_after_its_source_was_blocked_by_a_refusal() {
+    let refused = AtomicBool::new(false);
+    let vendor = scrolling(4, move |asked| {
+        let first = asked.page == 2 && !refused.swap(true, Ordering::SeqCst);
+        first.then(|| Ok(answer(401, &[], "{}")))
+    });
+    let bench = Bench::single_use(vendor).await;
+    let outcome = bench.run().await;
+    assert!(matches!(outcome, Outcome::Blocked { .. }), "{outcome:?}");
+    bench.mend().await;
+    assert_eq!(bench.run().await, Outcome::Completed);
+    assert_eq!(
+        (bench.written(), bench.window().await.restarts),
+        (all(4), 0)
+    );
+}
+
+#[tokio::test]
+async fn runs_that_end_before_they_ask_pass_the_token_on() {
+    let mut bench = Bench::single_use(scrolling(3, |_| None)).await;
+    bench.run_for(one_page()).await;
+    // Told to stop before it has asked.
+    bench.stop.request();
+    let outcome = bench.run().await;
+    assert!(matches!(outcome, Outcome::Yielded { .. }), "{outcome:?}");
+    assert_eq!(bench.asked().len(), 1);
+    bench.stop = Stop::default();
+    // Held back by its operator.
+    let source = bench.source().await;
+    let (shard, name) = (source.shard(), &source.definition.name);
+    let held = Some(after(0));
+    bench.store.hold_source(shard, name, held).await.unwrap();
+    bench.run().await;
+    bench.store.hold_source(shard, name, None).await.unwrap();
+    assert_eq!(bench.window().await.unsent_after, Some(3));
+    assert_eq!(bench.run().await, Outcome::Completed);
+    assert_eq!((bench.asked(), bench.written()), (each_once(3), all(3)));
+}
+
+#[tokio::test]
+async fn a_token_that_works_once_is_not_sent_again_after_a_lost_answer() {
+    let lost = AtomicBool::new(false);
+    let scroll = scrolling(4, |_| None);
+    let bench = Bench::single_use(move |asked| {
+        let reply = scroll(asked);
+        if asked.page == 2 && !lost.swap(true, Ordering::SeqCst) {
+            return Ok(answer(503, &[], ""));
+        }
+        reply
+    })
+    .await;
+    let outcome = bench.run().await;
+    assert!(matches!(outcome, Outcome::Failed { .. }), "{outcome:?}");
+    assert_eq!(bench.run_when_due().await, Outcome::Completed);
+    assert_eq!(bench.output(), all(4));
+}
+
+/// Runs a window whose worker is killed after its first page; the next process takes it back.
+pub(super) async fn killed_after_a_page(bench: &Bench) {
+    let worker = bench.worker_with(|operation, _| match operation {
+        Operation::Release => Fault::Refuse,
+        _ => Fault::None,
+    });
+    worker.run(&bench.task().await, one_page()).await;
+    assert_eq!(bench.window().await.status, Status::Running);
+    bench.recover().await;
+}
+
+#[tokio::test]
+async fn a_window_whose_tokens_work_once_begins_again_after_a_stop() {
+    let bench = Bench::single_use(scrolling(4, |_| None)).await;
+    killed_after_a_page(&bench).await;
+    assert_eq!(bench.window().await.cursor.unwrap().token, "p1");
+    let outcome = bench.run_when_due().await;
+    assert!(matches!(outcome, Outcome::Failed { .. }), "{outcome:?}");
+    assert_eq!(
+        (bench.window().await.cursor, bench.asked().len()),
+        (None, 1)
+    );
+    halve(&bench).await;
+    assert_eq!(bench.run_when_due().await, Outcome::Completed);
+    assert_eq!(bench.output(), all(4));
+}
+
+#[tokio::test]
+async fn what_one_run_left_unsent_is_not_sent_after_another_that_was_killed() {
+    let bench = Bench::single_use(scrolling(4, |_| None)).await;
+    bench.run_for(one_page()).await;
+    assert_eq!(bench.window().await.unsent_after, Some(1));
+    let lose_the_answer = bench.worker_with(|operation, _| match operation {
+        Operation::Checkpoint => Fault::Refuse,
+        _ => Fault::None,
+    });
+    let task = bench.task().await;
+    lose_the_answer.run(&task, Budget::UNLIMITED).await;
+    bench.recover().await;
+    assert_eq!(bench.window().await.cursor.unwrap().token, "p1");
+    let outcome = bench.run_when_due().await;
+    assert!(matches!(outcome, Outcome::Failed { .. }), "{outcome:?}");
+    assert_eq!(bench.asked(), ["-", "p1"]);
+}
+
+#[tokio::test]
+async fn where_tokens_may_be_sent_again_nothing_is_said_of_them() {
+    let bench = Bench::new(|asked| well(asked.page, 4)).await;
+    bench.run_for(one_page()).await;
+    assert_eq!(bench.window().await.unsent_after, None);
+    killed_after_a_page(&bench).await;
+    assert_eq!(bench.run().await, Outcome::Completed);
+    assert_eq!(bench.output(), all(4));
+}
