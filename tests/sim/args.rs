@@ -4,35 +4,45 @@ use clap::Parser;
 use windlass_core::breaks::Break;
 
 use crate::scenarios::Scenario;
+use crate::terminal::{at_least_one, seed};
 
 /// Worlds when nobody says how many.
 pub(crate) const WORLDS: u64 = 100;
 /// Worlds that may pass before a protocol broken on purpose counts as not noticed.
 pub(crate) const WORLDS_BROKEN: u64 = 400;
 
+const EXIT_CODES: &str = "\
+Exit codes:
+  0    every promise held; with --break: nothing was noticed
+  1    a promise was broken, or a scenario could not be played; with --break:
+       it was noticed
+  2    the arguments make no sense
+  130  interrupted with Ctrl-C; what the worlds so far came to is printed";
+
 /// Runs the whole engine in seeded worlds under virtual time, where everything goes wrong that can,
 /// and checks that nothing is lost.
 #[derive(Debug, Clone, Parser, PartialEq, Eq)]
-#[command(name = "sim")]
+#[command(name = "sim", after_help = EXIT_CODES)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a switch of its own")]
 pub(crate) struct Args {
     /// How many worlds [default: 100, or up to 400 with --break]
-    #[arg(long, value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(long, value_name = "N", value_parser = at_least_one, allow_negative_numbers = true)]
     pub(crate) worlds: Option<u64>,
     /// The seed of the first world; the others follow it
-    #[arg(long, default_value_t = 1)]
+    #[arg(long, default_value_t = 1, value_parser = seed, allow_negative_numbers = true)]
     pub(crate) seed: u64,
-    /// Print one JSON object
+    /// Print JSON: one object, or a list with --list-breaks and --list-scenarios
     #[arg(long)]
     pub(crate) json: bool,
     /// Break the protocol in this way, and run worlds until one notices
     #[arg(long = "break", value_name = "NAME", value_parser = parse_break)]
     pub(crate) broken: Option<Break>,
-    /// List the ways to break the protocol, one a line
+    /// List the ways to break the protocol, one a line; on a terminal and as JSON with what each is
     #[arg(long)]
     pub(crate) list_breaks: bool,
     /// Run this world alone
-    #[arg(long, value_name = "SEED", conflicts_with_all = ["worlds", "seed"])]
+    #[arg(long, value_name = "SEED", value_parser = seed, allow_negative_numbers = true,
+        conflicts_with_all = ["worlds", "seed"])]
     pub(crate) world: Option<u64>,
     /// Keep only these of its operations, by number
     #[arg(long, value_name = "N,N", value_delimiter = ',', num_args = 0.., requires = "world")]
@@ -44,7 +54,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "NAME", value_parser = parse_scenario,
         conflicts_with_all = ["worlds", "seed", "world", "broken"])]
     pub(crate) scenario: Option<Scenario>,
-    /// List the scenarios, one a line
+    /// List the scenarios, one a line; on a terminal and as JSON with what each is
     #[arg(long)]
     pub(crate) list_scenarios: bool,
 }
@@ -92,6 +102,27 @@ mod tests {
             "--trace",
         ] {
             assert!(parse(words).is_err(), "{words}");
+        }
+    }
+
+    #[test]
+    fn a_number_that_cannot_be_is_refused_with_what_it_must_be() {
+        for (words, must) in [
+            ("--worlds 0", "must be at least 1"),
+            ("--worlds -1", "at least 1"),
+            ("--seed -1", "from 0"),
+            ("--world -1", "from 0"),
+        ] {
+            let said = parse(words).unwrap_err();
+            assert!(said.contains(must), "{words}: {said}");
+        }
+    }
+
+    #[test]
+    fn the_help_says_what_it_ends_with() {
+        let said = parse("--help").unwrap_err();
+        for code in ["\n  0 ", "\n  1 ", "\n  2 ", "\n  130 "] {
+            assert!(said.contains(code), "{code:?}: {said}");
         }
     }
 

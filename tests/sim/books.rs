@@ -130,7 +130,10 @@ impl Books {
             .as_ref()
             .is_some_and(|error| error.starts_with("sink "));
         book.clean_ends += u64::from(!of_sink);
-        if matches!(release.cause, Cause::Restart | Cause::Reenter(_)) {
+        if matches!(
+            release.cause,
+            Cause::Restart | Cause::Halve(_) | Cause::Reenter(_)
+        ) {
             book.restarts += 1;
         }
     }

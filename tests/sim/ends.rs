@@ -216,23 +216,29 @@ impl<'a> Promise<'a> {
         let in_reach = self.start <= at
             && at < self.through
             && !self.unavailable.iter().any(|span| span.contains(at));
-        in_reach && (self.was_kept(record) && self.was_there(record) || self.was_swept(record))
+        in_reach && (self.was_on_time(record) || self.was_there(record) || self.was_swept(record))
     }
 
-    /// Whether a window that covers the record was begun when listings had it: in time, or late and
-    /// before whoever came late.
-    fn was_there(&self, record: &Truth) -> bool {
-        record.published_at <= record.time.plus_ms(self.settle_ms)
-            || self.readings(record).any(|window| {
-                record.published_at.plus_ms(limits::CLOCK_SKEW_MS) < window.created_at
-            })
-    }
-
-    /// Whether the vendor still kept the record when it was read first.
-    fn was_kept(&self, record: &Truth) -> bool {
+    /// Whether the record was published in time, and the vendor still kept it when it was read first.
+    fn was_on_time(&self, record: &Truth) -> bool {
         let done = self.readings(record).filter_map(|window| window.done_at);
         let first = done.min().unwrap_or_else(true_time::now);
-        !self.truth.is_gone(record, first, limits::CLOCK_SKEW_MS)
+        record.published_at <= record.time.plus_ms(self.settle_ms) && self.was_kept(record, first)
+    }
+
+    /// Whether a window that covers the record was begun when listings had it, however late it was,
+    /// and done while they still did.
+    fn was_there(&self, record: &Truth) -> bool {
+        self.readings(record).any(|window| {
+            let done_at = window.done_at.unwrap_or_else(true_time::now);
+            record.published_at.plus_ms(limits::CLOCK_SKEW_MS) < window.created_at
+                && self.was_kept(record, done_at)
+        })
+    }
+
+    /// Whether the vendor still kept the record at `at`.
+    fn was_kept(&self, record: &Truth, at: Timestamp) -> bool {
+        !self.truth.is_gone(record, at, limits::CLOCK_SKEW_MS)
     }
 
     /// Whether a sweep had to find the record: published before time of its age was swept, and

@@ -27,34 +27,45 @@ mod shrink;
 mod sim_tests;
 mod spec;
 mod stream;
+mod terminal;
 mod ticks;
 mod true_time;
 mod truth;
 mod vendor;
 mod world;
 
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, IsTerminal as _, Write};
 use std::process::ExitCode;
 
 use clap::Parser;
-use windlass_core::breaks::Break;
 use windlass_core::clock::Clock;
 use windlass_core::system::SystemClock;
 
 use crate::args::{Args, WORLDS, WORLDS_BROKEN};
-use crate::report::Reduced;
-use crate::runner::{Failure, Summary, run_caught, run_many, shrunk};
+use crate::report::{Listing, Reduced};
+use crate::runner::{Summary, run_caught, run_many, shrunk};
 use crate::scenarios::Scenario;
 use crate::spec::WorldSpec;
+use crate::terminal::{EXIT_INTERRUPTED, Interrupt, Progress};
+
+/// Worlds between two lines of progress.
+const PROGRESS_WORLDS: u64 = 10;
 
 fn main() -> ExitCode {
     // Exits with 2 when the arguments make no sense.
     let args = Args::parse();
     let mut out = io::stdout().lock();
-    let held = if args.list_breaks {
-        list_breaks(&mut out).map(|()| true)
+    let listing = || match (args.json, out.is_terminal()) {
+        (true, _) => Listing::Json,
+        (false, true) => Listing::Told,
+        (false, false) => Listing::Names,
+    };
+    let ended = if args.list_breaks {
+        let list = report::breaks(listing());
+        write!(out, "{list}").map(|()| ExitCode::SUCCESS)
     } else if args.list_scenarios {
-        list_scenarios(&mut out).map(|()| true)
+        let list = report::scenarios(listing());
+        write!(out, "{list}").map(|()| ExitCode::SUCCESS)
     } else if let Some(scenario) = args.scenario {
         play(&mut out, scenario, args.json)
     } else if let Some(seed) = args.world {
@@ -62,64 +73,52 @@ fn main() -> ExitCode {
     } else {
         many(&mut out, &args)
     };
-    match held {
-        Ok(true) => ExitCode::SUCCESS,
-        // A reader that went away has seen what it wanted.
-        Ok(false) | Err(_) => ExitCode::FAILURE,
-    }
+    // A reader that went away has seen what it wanted.
+    ended.unwrap_or(ExitCode::FAILURE)
 }
 
-fn list_breaks(out: &mut impl Write) -> io::Result<()> {
-    Break::ALL
-        .iter()
-        .try_for_each(|way| writeln!(out, "{}", way.name()))
-}
-
-fn list_scenarios(out: &mut impl Write) -> io::Result<()> {
-    Scenario::ALL
-        .iter()
-        .try_for_each(|scenario| writeln!(out, "{}", scenario.name()))
-}
-
-/// Plays a scenario, and says whether it could be played.
-fn play(out: &mut impl Write, scenario: Scenario, as_json: bool) -> io::Result<bool> {
+/// Plays a scenario; a failure is that it could not be played.
+fn play(out: &mut impl Write, scenario: Scenario, as_json: bool) -> io::Result<ExitCode> {
     match scenario.play(as_json) {
-        Ok(text) => write!(out, "{text}").map(|()| true),
-        Err(error) => writeln!(io::stderr(), "{}: {error:#}", scenario.name()).map(|()| false),
+        Ok(text) => write!(out, "{text}").map(|()| ExitCode::SUCCESS),
+        Err(error) => {
+            writeln!(io::stderr(), "error: {}: {error:#}", scenario.name())?;
+            Ok(ExitCode::FAILURE)
+        }
     }
 }
 
-/// Runs one world, and says whether everything held.
-fn one(out: &mut impl Write, args: &Args, seed: u64) -> io::Result<bool> {
+/// Runs one world.
+fn one(out: &mut impl Write, args: &Args, seed: u64) -> io::Result<ExitCode> {
     let mut spec = WorldSpec::draw(seed);
     if let Some(kept) = &args.only {
         spec = spec.keeping(kept);
     }
+    let started = SystemClock.now();
     let outcome = run_caught(&spec, args.broken, args.trace);
-    if args.trace {
-        writeln!(out, "{spec:#?}")?;
-        for line in &outcome.trace {
-            writeln!(out, "{line}")?;
-        }
-    }
+    let ms = SystemClock.now().ms_since(started);
     let held = outcome.violations.is_empty();
-    let failure = Failure { spec, outcome };
-    write!(out, "{}", report::as_list(&failure))?;
-    let outcome = &failure.outcome;
-    writeln!(out, "{:?}", outcome.faults)?;
-    writeln!(
-        out,
-        "{:?} after {} virtual ms; trace {:016x}",
-        outcome.tally, outcome.virtual_ms, outcome.trace_hash
-    )?;
-    for violation in &outcome.violations {
-        writeln!(out, "{violation}")?;
+    if args.json {
+        let summary = Summary::of_one(spec, outcome);
+        writeln!(out, "{}", report::as_json(&summary, seed, args.broken, ms))?;
+    } else {
+        if args.trace {
+            writeln!(out, "{spec:#?}")?;
+            for line in &outcome.trace {
+                writeln!(out, "{line}")?;
+            }
+        }
+        write!(out, "{}", report::as_world(&spec, &outcome))?;
     }
-    Ok(held)
+    Ok(if held {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
 }
 
-/// Runs many worlds, and says whether everything held in all of them.
-fn many(out: &mut impl Write, args: &Args) -> io::Result<bool> {
+/// Runs many worlds.
+fn many(out: &mut impl Write, args: &Args) -> io::Result<ExitCode> {
     let started = SystemClock.now();
     let default = if args.broken.is_some() {
         WORLDS_BROKEN
@@ -128,9 +127,13 @@ fn many(out: &mut impl Write, args: &Args) -> io::Result<bool> {
     };
     let worlds = args.worlds.unwrap_or(default);
     let until_first = args.broken.is_some();
+    let interrupt = Interrupt::listen();
+    let progress = Progress::of(worlds, "world", PROGRESS_WORLDS);
     let summary = run_many(args.seed, worlds, args.broken, until_first, |done| {
-        show_progress(done, worlds);
+        progress.show(done);
+        !interrupt.came()
     });
+    progress.end();
     let ms = SystemClock.now().ms_since(started);
     if args.json {
         writeln!(
@@ -139,15 +142,27 @@ fn many(out: &mut impl Write, args: &Args) -> io::Result<bool> {
             report::as_json(&summary, args.seed, args.broken, ms)
         )?;
     } else {
-        tell(out, args, &summary, ms)?;
+        tell(out, args, &summary, ms, &interrupt)?;
     }
-    Ok(summary.failed == 0)
+    Ok(match &summary {
+        summary if summary.failed > 0 => ExitCode::FAILURE,
+        summary if summary.interrupted => ExitCode::from(EXIT_INTERRUPTED),
+        _ => ExitCode::SUCCESS,
+    })
 }
 
-fn tell(out: &mut impl Write, args: &Args, summary: &Summary, ms: i64) -> io::Result<()> {
+fn tell(
+    out: &mut impl Write,
+    args: &Args,
+    summary: &Summary,
+    ms: i64,
+    interrupt: &Interrupt,
+) -> io::Result<()> {
     write!(out, "{}", report::as_table(summary, args.seed, ms))?;
     if let Some(failure) = &summary.first {
-        let (kept, outcome) = shrunk(failure, args.broken);
+        write!(out, "{}", report::others_failed(summary))?;
+        out.flush()?;
+        let (kept, outcome) = shrunk(failure, args.broken, || !interrupt.came());
         let reduced = Reduced {
             failure,
             kept,
@@ -157,26 +172,13 @@ fn tell(out: &mut impl Write, args: &Args, summary: &Summary, ms: i64) -> io::Re
     }
     match (args.broken, &summary.first) {
         (Some(way), Some(failure)) => {
-            let problem = failure.outcome.violations.first();
-            let problem = problem.map_or("", String::as_str);
-            writeln!(out, "{} was noticed: {problem}", way.name())
+            let seed = failure.spec.seed;
+            writeln!(out, "{} was noticed in world {seed}", way.name())
         }
-        (Some(way), None) => writeln!(
-            out,
-            "{} was not noticed in {} worlds",
-            way.name(),
-            summary.worlds
-        ),
+        (Some(way), None) => {
+            let worlds = terminal::counted(summary.worlds, "world");
+            writeln!(out, "{} was not noticed in {worlds}", way.name())
+        }
         (None, _) => Ok(()),
-    }
-}
-
-/// Says on a terminal how many worlds are done.
-fn show_progress(done: u64, worlds: u64) {
-    let mut err = io::stderr();
-    if err.is_terminal() && (done.is_multiple_of(10) || done == worlds) {
-        let end = if done == worlds { "\n" } else { "" };
-        // Nobody is helped when progress that cannot be shown stops the worlds.
-        drop(write!(err, "\r{done} of {worlds} worlds{end}"));
     }
 }

@@ -15,3 +15,13 @@ fn replay(seed: u64, kept: &[usize]) {
 fn a_world_without_any_trouble_holds() {
     replay(1, &[]);
 }
+
+#[test]
+fn a_sweep_goes_on_behind_a_window_that_vanished_from_the_ledger_it_follows() {
+    replay(702_954, &[3, 5]);
+}
+
+#[test]
+fn a_late_record_that_the_vendor_dropped_before_anybody_could_read_it_is_not_owed() {
+    replay(700_224, &[11]);
+}

@@ -1,15 +1,20 @@
 //! What is printed: one JSON object, or a table and, of the first world that failed, everything that
 //! is needed to repeat it.
 
+mod breaks;
+mod ops;
+
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
 
 use serde_json::json;
 use windlass_core::breaks::Break;
-use windlass_core::time::DAY_MS;
+use windlass_core::time::{DAY_MS, SECOND_MS};
 
 use crate::run::Outcome;
 use crate::runner::{Failure, Summary};
+use crate::scenarios::Scenario;
+use crate::spec::WorldSpec;
+use crate::terminal::{counted, grouped};
 
 /// The first world that failed, as far as it could be reduced.
 #[derive(Debug)]
@@ -22,6 +27,46 @@ pub(crate) struct Reduced<'a> {
     pub(crate) outcome: Outcome,
 }
 
+/// How a list of names is printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Listing {
+    /// One name a line, for scripts.
+    Names,
+    /// With what each is, for people.
+    Told,
+    /// The same as JSON.
+    Json,
+}
+
+/// The ways to break the protocol.
+pub(crate) fn breaks(listing: Listing) -> String {
+    let all = Break::ALL.map(|way| (way.name(), breaks::what(way)));
+    list(&all, listing)
+}
+
+/// The scenarios.
+pub(crate) fn scenarios(listing: Listing) -> String {
+    let all = Scenario::ALL.map(|scenario| (scenario.name(), scenario.what()));
+    list(&all, listing)
+}
+
+fn list(all: &[(&str, &str)], listing: Listing) -> String {
+    let widest = all.iter().map(|(name, _)| name.len()).max().unwrap_or(0);
+    let lines = |line: &dyn Fn(&str, &str) -> String| {
+        let lines = all.iter().map(|(name, what)| line(name, what));
+        lines.collect::<String>()
+    };
+    match listing {
+        Listing::Names => lines(&|name, _| format!("{name}\n")),
+        Listing::Told => lines(&|name, what| format!("{name:<widest$}  {what}\n")),
+        Listing::Json => {
+            let object = |(name, what): &(&str, &str)| json!({"name": name, "what": what});
+            let objects: Vec<_> = all.iter().map(object).collect();
+            format!("{}\n", json!(objects))
+        }
+    }
+}
+
 /// The summary as one line of JSON.
 pub(crate) fn as_json(summary: &Summary, seed: u64, broken: Option<Break>, ms: i64) -> String {
     let Summary { total, .. } = summary;
@@ -29,6 +74,7 @@ pub(crate) fn as_json(summary: &Summary, seed: u64, broken: Option<Break>, ms: i
     let object = json!({
         "seed": seed,
         "worlds": summary.worlds,
+        "interrupted": summary.interrupted,
         "failed": summary.failed,
         "violations": total.violations.len(),
         "lost": total.tally.lost,
@@ -58,29 +104,73 @@ fn listed(summary: &Summary) -> BTreeMap<String, &str> {
         .collect()
 }
 
+/// The failed worlds but the first, which has a story of its own: a line each, up to a number.
+pub(crate) fn others_failed(summary: &Summary) -> String {
+    let mut text = String::new();
+    for (seed, problem) in summary.failures.iter().skip(1).take(FAILURES_LISTED) {
+        text.push_str(&format!("world {seed} failed too: {problem}\n"));
+    }
+    text
+}
+
 /// The summary for people.
 pub(crate) fn as_table(summary: &Summary, seed: u64, ms: i64) -> String {
-    let Summary { total, .. } = summary;
-    let faults: u64 = total.faults.values().sum();
-    let rows = [
-        ("worlds", format!("{} from seed {seed}", summary.worlds)),
+    let Summary { total, worlds, .. } = summary;
+    let mut rows = vec![
+        ("worlds", grouped(*worlds)),
+        ("from seed", seed.to_string()),
         ("virtual days", format!("{:.0}", days(total.virtual_ms))),
-        ("ticks", total.ticks.to_string()),
-        ("worker invocations", total.invocations.to_string()),
-        ("faults", faults.to_string()),
-        ("records delivered", total.tally.delivered.to_string()),
-        ("of these by sweeps", total.tally.swept.to_string()),
-        ("repeated within bounds", total.tally.duplicates.to_string()),
-        ("lost", total.tally.lost.to_string()),
-        ("worlds that failed", summary.failed.to_string()),
-        ("seconds", format!("{:.1}", seconds(ms))),
     ];
-    let mut text = String::new();
-    for (name, value) in rows {
-        text.push_str(&format!("{name:<24}{value:>16}\n"));
+    rows.extend(outcome_rows(total));
+    rows.push(("worlds that failed", grouped(summary.failed)));
+    rows.push(("seconds", format!("{:.1}", seconds(ms))));
+    let mut text = rows.iter().map(row).collect();
+    if summary.interrupted {
+        text += "interrupted\n";
     }
-    for (seed, problem) in listed(summary) {
-        text.push_str(&format!("world {seed}: {problem}\n"));
+    text
+}
+
+fn outcome_rows(outcome: &Outcome) -> Vec<(&'static str, String)> {
+    let tally = outcome.tally;
+    vec![
+        ("ticks", grouped(outcome.ticks)),
+        ("worker invocations", grouped(outcome.invocations)),
+        ("faults", grouped(outcome.faults.values().sum())),
+        ("records delivered", grouped(tally.delivered)),
+        ("of these by sweeps", grouped(tally.swept)),
+        ("repeated within bounds", grouped(tally.duplicates)),
+        ("lost", grouped(tally.lost)),
+    ]
+}
+
+fn row((name, value): &(&'static str, String)) -> String {
+    format!("{name:<24}{value:>20}\n")
+}
+
+/// One world that ran alone, for people: what happened in it, and what it came to.
+pub(crate) fn as_world(spec: &WorldSpec, outcome: &Outcome) -> String {
+    let mut text = format!(
+        "world {} with {}\n{}\n",
+        spec.seed,
+        counted(spec.ops.len() as u64, "operation"),
+        as_list(spec)
+    );
+    let lasts = ops::length(outcome.virtual_ms - outcome.virtual_ms % SECOND_MS);
+    text.push_str(&row(&("lasts", lasts)));
+    for line in outcome_rows(outcome) {
+        text.push_str(&row(&line));
+        if line.0 == "faults" {
+            for (fault, count) in &outcome.faults {
+                let fault = format!("  {}", fault.replace('_', " "));
+                text.push_str(&format!("{fault:<28}{:>16}\n", grouped(*count)));
+            }
+        }
+    }
+    let history = format!("{:016x}", outcome.trace_hash);
+    text.push_str(&row(&("history", history)));
+    for violation in &outcome.violations {
+        text.push_str(&format!("broken: {violation}\n"));
     }
     text
 }
@@ -98,28 +188,33 @@ pub(crate) fn as_story(reduced: &Reduced<'_>, broken: Option<Break>) -> String {
     for violation in &failure.outcome.violations {
         text.push_str(&format!("  {violation}\n"));
     }
-    text.push_str(&format!(
-        "{} of its {} operations are enough:\n",
-        kept.len(),
-        ops.len()
-    ));
+    let colon = if kept.is_empty() { "" } else { ":" };
+    let (needed, all) = (kept.len(), counted(ops.len() as u64, "operation"));
+    text.push_str(&format!("it needs {needed} of its {all}{colon}\n"));
     for number in kept {
         if let Some(op) = ops.get(*number) {
-            text.push_str(&format!("  {number:>3} {op}\n"));
+            text.push_str(&ops::line(*number, op));
         }
     }
-    text.push_str("with these:\n");
-    for violation in &outcome.violations {
-        text.push_str(&format!("  {violation}\n"));
+    if outcome.violations != failure.outcome.violations {
+        text.push_str("and then this breaks:\n");
+        for violation in &outcome.violations {
+            text.push_str(&format!("  {violation}\n"));
+        }
     }
     let numbers: Vec<_> = kept.iter().map(usize::to_string).collect();
-    let numbers = numbers.join(",");
-    let broken_by = broken.map_or(String::new(), |way| format!(" --break {}", way.name()));
+    let mut again = format!("--world {seed} --only");
+    if !kept.is_empty() {
+        again.push_str(&format!(" {}", numbers.join(",")));
+    }
+    if let Some(way) = broken {
+        again.push_str(&format!(" --break {}", way.name()));
+    }
     text.push_str(&format!(
-        "again: cargo run --release -p windlass-tests --bin sim -- --world {seed} --only {numbers}{broken_by}\n"
+        "again: cargo run --release -p windlass-tests --bin sim -- {again}\n"
     ));
     if broken.is_none() {
-        let list = numbers.replace(',', ", ");
+        let list = numbers.join(", ");
         text.push_str("as a test, in tests/sim/replays.rs:\n");
         text.push_str(&format!(
             "  #[test]\n  fn a_sentence_about_what_went_wrong() {{\n      replay({seed}, &[{list}]);\n  }}\n"
@@ -129,14 +224,9 @@ pub(crate) fn as_story(reduced: &Reduced<'_>, broken: Option<Break>) -> String {
 }
 
 /// One world's own operations, one a line.
-pub(crate) fn as_list(failure: &Failure) -> String {
-    let mut text = String::new();
-    for (number, op) in failure.spec.ops.iter().enumerate() {
-        if writeln!(text, "{number:>3} {op}").is_err() {
-            break;
-        }
-    }
-    text
+pub(crate) fn as_list(spec: &WorldSpec) -> String {
+    let ops = spec.ops.iter().enumerate();
+    ops.map(|(number, op)| ops::line(number, op)).collect()
 }
 
 fn days(ms: i64) -> f64 {
@@ -151,4 +241,25 @@ fn seconds(ms: i64) -> f64 {
 #[expect(clippy::cast_precision_loss, reason = "far below 2^53")]
 fn to_f64(ms: i64) -> f64 {
     ms as f64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_one_a_line_and_told_within_eighty_columns() {
+        for list in [breaks, scenarios] {
+            let names = list(Listing::Names);
+            let told = list(Listing::Told);
+            let json: serde_json::Value = serde_json::from_str(&list(Listing::Json)).unwrap();
+            assert_eq!(names.lines().count(), told.lines().count());
+            for (at, (name, told)) in names.lines().zip(told.lines()).enumerate() {
+                assert!(!name.contains(' '), "{name}");
+                assert!(told.starts_with(name) && told.len() <= 80, "{told}");
+                assert_eq!(json[at]["name"], name);
+                assert!(told.ends_with(json[at]["what"].as_str().unwrap()));
+            }
+        }
+    }
 }

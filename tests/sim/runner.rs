@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::num::NonZero;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use windlass_core::breaks::Break;
 
@@ -30,6 +30,8 @@ pub(crate) struct Failure {
 pub(crate) struct Summary {
     /// How many ran.
     pub(crate) worlds: u64,
+    /// Whether more were wanted, and somebody stopped it.
+    pub(crate) interrupted: bool,
     /// Everything counted, added up.
     pub(crate) total: Outcome,
     /// The failed world with the lowest seed.
@@ -41,6 +43,13 @@ pub(crate) struct Summary {
 }
 
 impl Summary {
+    /// Of a world that ran alone.
+    pub(crate) fn of_one(spec: WorldSpec, outcome: Outcome) -> Self {
+        let mut summary = Self::default();
+        summary.add(spec, outcome);
+        summary
+    }
+
     fn add(&mut self, spec: WorldSpec, outcome: Outcome) {
         self.worlds += 1;
         self.failed += u64::from(!outcome.violations.is_empty());
@@ -71,16 +80,17 @@ impl Outcome {
     }
 }
 
-/// Runs `worlds` worlds from `seed` on and calls `progress` after each, with how many that makes.
-/// With `until_first`, none begins after one has failed.
+/// Runs `worlds` worlds from `seed` on and calls `goes_on` after each, with how many that makes; when
+/// it says no, none begins any more. With `until_first`, none begins after one has failed.
 pub(crate) fn run_many(
     seed: u64,
     worlds: u64,
     broken: Option<Break>,
     until_first: bool,
-    progress: impl Fn(u64) + Sync,
+    goes_on: impl Fn(u64) -> bool + Sync,
 ) -> Summary {
     let next = AtomicU64::new(0);
+    let stopped = AtomicBool::new(false);
     let summary = Mutex::new(Summary::default());
     let threads = std::thread::available_parallelism().map_or(2, NonZero::get);
     let work = || {
@@ -90,13 +100,19 @@ pub(crate) fn run_many(
             if number >= worlds || enough {
                 return;
             }
+            if stopped.load(Ordering::SeqCst) {
+                lock(&summary).interrupted = true;
+                return;
+            }
             let spec = WorldSpec::draw(seed.wrapping_add(number));
             let outcome = run_caught(&spec, broken, false);
             let mut summary = lock(&summary);
             summary.add(spec, outcome);
             let done = summary.worlds;
             drop(summary);
-            progress(done);
+            if !goes_on(done) {
+                stopped.store(true, Ordering::SeqCst);
+            }
         }
     };
     std::thread::scope(|scope| {
@@ -119,10 +135,18 @@ pub(crate) fn run_caught(spec: &WorldSpec, broken: Option<Break>, traced: bool) 
     caught.unwrap_or_else(|_| failed("the world panicked".to_owned()))
 }
 
-/// The operations of a failed world that it fails with alone, by number, and how it then fails.
-pub(crate) fn shrunk(failure: &Failure, broken: Option<Break>) -> (Vec<usize>, Outcome) {
+/// The operations of a failed world that it fails with alone, by number, and how it then fails; as
+/// few as were found until `goes_on` says no.
+pub(crate) fn shrunk(
+    failure: &Failure,
+    broken: Option<Break>,
+    goes_on: impl Fn() -> bool,
+) -> (Vec<usize>, Outcome) {
     let mut last = failure.outcome.clone();
     let kept = shrink(failure.spec.ops.len(), |kept| {
+        if !goes_on() {
+            return false;
+        }
         let outcome = run_caught(&failure.spec.keeping(kept), broken, false);
         let fails = !outcome.violations.is_empty();
         if fails {

@@ -39,6 +39,16 @@ impl Scenario {
         }
     }
 
+    /// What it is about, in a few words.
+    pub(crate) const fn what(self) -> &'static str {
+        match self {
+            Self::Burst => "an hour of a hundred times as many records",
+            Self::Late => "events that are published late, by minutes to three days",
+            Self::Shared => "a request budget that workers in many processes share",
+            Self::Retention => "a source that was stopped while its vendor forgets",
+        }
+    }
+
     /// Plays it, and gives its figures as a table, or as one JSON object.
     pub(crate) fn play(self, as_json: bool) -> anyhow::Result<String> {
         let figures = self.figures()?;

@@ -24,7 +24,7 @@ fn the_same_seed_gives_the_same_history() {
 
 #[test]
 fn worlds_full_of_trouble_lose_nothing() {
-    let summary = run_many(100, WORLDS, None, false, |_| ());
+    let summary = run_many(100, WORLDS, None, false, |_| true);
     let first = summary
         .first
         .map(|failure| (failure.spec.seed, failure.outcome.violations));
@@ -40,7 +40,7 @@ fn worlds_full_of_trouble_lose_nothing() {
 
 #[test]
 fn the_json_has_every_announced_field() {
-    let summary = run_many(1, 1, None, false, |_| ());
+    let summary = run_many(1, 1, None, false, |_| true);
     let text = report::as_json(&summary, 1, None, 1_500);
     let json: serde_json::Value = serde_json::from_str(&text).unwrap();
     for field in [
@@ -68,7 +68,7 @@ fn a_protocol_broken_on_purpose_is_noticed_by_what_it_breaks() {
         (Break::IgnoreVendorClock, "before it had settled"),
         (Break::NoScavenge, "not caught up"),
     ] {
-        let summary = run_many(300, WORLDS_BROKEN, Some(way), true, |_| ());
+        let summary = run_many(300, WORLDS_BROKEN, Some(way), true, |_| true);
         let violations = summary.first.map(|failure| failure.outcome.violations);
         let violations = violations.unwrap_or_default();
         let found = violations.iter().any(|it| it.contains(sign));
@@ -79,9 +79,9 @@ fn a_protocol_broken_on_purpose_is_noticed_by_what_it_breaks() {
 #[test]
 fn what_a_broken_world_needs_of_its_operations_is_found_and_told() {
     let way = Some(Break::IgnoreVendorClock);
-    let summary = run_many(300, WORLDS_BROKEN, way, true, |_| ());
+    let summary = run_many(300, WORLDS_BROKEN, way, true, |_| true);
     let failure = summary.first.expect("it is noticed");
-    let (kept, outcome) = shrunk(&failure, way);
+    let (kept, outcome) = shrunk(&failure, way, || true);
     assert!(kept.len() < failure.spec.ops.len().max(1), "{kept:?}");
     assert!(!outcome.violations.is_empty());
     let numbers: Vec<_> = kept.iter().map(usize::to_string).collect();
@@ -91,10 +91,43 @@ fn what_a_broken_world_needs_of_its_operations_is_found_and_told() {
         outcome,
     };
     let story = report::as_story(&reduced, way);
+    let only = ["--only".to_owned(), numbers.join(",")].join(" ");
     let again = format!(
-        "--world {} --only {} --break ignore-vendor-clock",
+        "--world {} {} --break ignore-vendor-clock\n",
         failure.spec.seed,
-        numbers.join(",")
+        only.trim_end()
     );
-    assert!(story.contains(again.trim()), "{story}");
+    assert!(story.contains(&again), "{story}");
+    let first = &failure.outcome.violations[0];
+    assert_eq!(story.matches(first.as_str()).count(), 1, "{story}");
+}
+
+#[test]
+fn worlds_that_are_stopped_come_to_what_ran_so_far() {
+    let summary = run_many(100, 1_000, None, false, |_| false);
+    assert!(summary.interrupted);
+    assert!(
+        summary.worlds > 0 && summary.worlds < 1_000,
+        "{}",
+        summary.worlds
+    );
+    assert_eq!(summary.total.violations, Vec::<String>::new());
+    let table = report::as_table(&summary, 100, 1_000);
+    assert!(table.contains("interrupted"), "{table}");
+}
+
+#[test]
+fn a_world_alone_is_told_in_words_that_fit_eighty_columns() {
+    for seed in 1..200 {
+        let spec = WorldSpec::draw(seed);
+        for line in report::as_list(&spec).lines() {
+            assert!(line.len() <= 80, "{line}");
+            assert!(!line.contains('{'), "{line}");
+        }
+    }
+    let spec = WorldSpec::draw(1);
+    let outcome = run_caught(&spec, None, false);
+    let told = report::as_world(&spec, &outcome);
+    assert!(told.lines().all(|line| line.len() <= 80), "{told}");
+    assert!(!told.contains('{'), "{told}");
 }

@@ -8,7 +8,7 @@ use windlass_core::limits;
 use windlass_core::source::{Policy, SourceDefinition};
 use windlass_core::time::{DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS};
 
-use crate::op::{self, Op, pick};
+use crate::op::{self, Op, What, pick};
 use crate::stream::StreamSpec;
 use crate::true_time::WORLD_EPOCH;
 use crate::vendor::{Vendor, VendorSpec};
@@ -81,12 +81,18 @@ impl WorldSpec {
             }
             vendors.push(vendor);
         }
-        let ops = op::draw(rng, faults_ms, vendors.len(), settings.len());
-        let mut timeout_ms = *pick(rng, &[30, 60, 60, 300, 900]) * SECOND_MS;
-        if vendors.iter().any(|vendor: &VendorSpec| vendor.single_use) {
-            // Where tokens work once, a window has to fit one run (promise P3, where it ends).
-            timeout_ms = 900 * SECOND_MS;
+        let mut ops = op::draw(rng, faults_ms, vendors.len(), settings.len());
+        if vendors.iter().any(|vendor: &VendorSpec| vendor.skips) {
+            // What such a vendor does shows only after runs that end badly.
+            let what = What::KillWorkers { percent: 20 };
+            let (at_ms, for_ms) = (0, faults_ms);
+            ops.push(Op {
+                at_ms,
+                for_ms,
+                what,
+            });
         }
+        let timeout_ms = *pick(rng, &[30, 60, 60, 300, 900]) * SECOND_MS;
         Self {
             seed,
             faults_ms,

@@ -17,6 +17,7 @@ use windlass_core::window::Window;
 use super::figures::{Figures, Row};
 use super::log::{Entry, Log, LogSpec};
 use super::stage::{SourceSpec, Stage, StageSpec, play};
+use crate::terminal::{counted, grouped};
 use crate::true_time::{self, WORLD_EPOCH};
 
 /// How much denser the burst is.
@@ -263,8 +264,8 @@ impl Pulled {
                 0 | 1 => String::new(),
                 parts => format!(", split into {parts}"),
             };
-            let (records, runs) = (cut.records, cut.runs);
-            format!("{clock} {minutes:>3} min {bar:<16} {records:>6} records, {runs} runs{split}")
+            let (records, runs) = (grouped(cut.records), counted(cut.runs.into(), "run"));
+            format!("{clock} {minutes:>3} min {bar:<16} {records:>7} records, {runs}{split}")
         };
         shown.map(line).collect()
     }

@@ -3,6 +3,8 @@
 
 use serde_json::{Map, Value, json};
 
+use crate::terminal::grouped;
+
 /// The figures of one scenario: a row for each figure, a column for each variant of it.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Figures {
@@ -50,40 +52,67 @@ impl Figures {
         Value::Object(object)
     }
 
-    /// For people.
+    /// For people: columns that a line has no room for stand in a table of their own below.
     pub(crate) fn as_table(&self) -> String {
         let label_width = self.rows.iter().map(|(label, _)| label.len()).max();
         let label_width = label_width.unwrap_or(0).max(self.name.len());
-        let widths: Vec<usize> = (0..self.variants.len())
+        let column_widths: Vec<usize> = (0..self.variants.len())
             .map(|number| {
                 let cells = self
                     .rows
                     .iter()
                     .filter_map(|(_, values)| values.get(number));
                 let widest = cells.map(|value| text(value).len()).max();
-                widest.unwrap_or(0).max(self.variants[number].len())
+                GAP + widest.unwrap_or(0).max(self.variants[number].len())
             })
             .collect();
-        let line = |label: &str, cells: Vec<String>| {
+        let mut tables = Vec::new();
+        let mut from = 0;
+        while from < column_widths.len() {
+            let mut width = label_width;
+            let fits = |column: &&usize| {
+                width += **column;
+                width <= LINE_CHARS
+            };
+            let fitting = column_widths[from..].iter().take_while(fits).count();
+            let upto = from + fitting.max(1);
+            tables.push(self.table(from, label_width, &column_widths[from..upto]));
+            from = upto;
+        }
+        if !self.picture.is_empty() {
+            tables.push(self.picture.join("\n") + "\n");
+        }
+        tables.join("\n")
+    }
+
+    /// The columns from `first` on, as many as there are widths.
+    fn table(&self, first: usize, label_width: usize, widths: &[usize]) -> String {
+        let line = |label: &str, cells: &[String]| {
             let mut line = format!("{label:<label_width$}");
-            for (cell, width) in cells.iter().zip(&widths) {
-                line.push_str(&format!("  {cell:>width$}"));
+            for (cell, width) in cells.iter().zip(widths) {
+                line.push_str(&format!("{cell:>width$}"));
             }
             line.push('\n');
             line
         };
-        let head = self.variants.iter().map(|it| (*it).to_owned()).collect();
-        let mut table = line(self.name, head);
+        let columns = first..first + widths.len();
+        let head: Vec<_> = self.variants[columns]
+            .iter()
+            .map(ToString::to_string)
+            .collect();
+        let mut table = line(self.name, &head);
         for (label, values) in &self.rows {
-            table.push_str(&line(label, values.iter().map(text).collect()));
-        }
-        for row in &self.picture {
-            table.push_str(row);
-            table.push('\n');
+            let cells: Vec<_> = values.iter().skip(first).map(text).collect();
+            table.push_str(&line(label, &cells));
         }
         table
     }
 }
+
+/// Characters of a line.
+const LINE_CHARS: usize = 80;
+/// Spaces between two columns.
+const GAP: usize = 2;
 
 /// One figure of a variant.
 pub(crate) type Row = (&'static str, Value);
@@ -92,7 +121,7 @@ fn text(value: &Value) -> String {
     match value {
         Value::String(text) => text.clone(),
         Value::Null => "-".to_owned(),
-        other => other.to_string(),
+        other => other.as_u64().map_or_else(|| other.to_string(), grouped),
     }
 }
 
@@ -121,5 +150,25 @@ mod tests {
             "race     first  second\nseconds      7    12.5\n"
         );
         assert_eq!(figures.as_json()["second"]["seconds"], 12.5);
+    }
+
+    #[test]
+    fn columns_that_a_line_has_no_room_for_stand_below() {
+        let wide = |name| (name, vec![("requests that were made", json!(1_234_567))]);
+        let names = [
+            "twenty workers",
+            "three workers",
+            "one worker",
+            "no worker at all",
+        ];
+        let figures = Figures::beside("crowd", names.map(wide).into());
+        let table = figures.as_table();
+        assert!(
+            table.lines().all(|line| line.len() <= LINE_CHARS),
+            "{table}"
+        );
+        assert_eq!(table.matches("1,234,567").count(), names.len(), "{table}");
+        assert_eq!(table.matches("crowd").count(), 2, "{table}");
+        assert!(table.contains("\n\ncrowd"), "{table}");
     }
 }

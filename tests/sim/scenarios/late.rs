@@ -15,6 +15,7 @@ use windlass_core::time::{DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS, Timestamp};
 use super::figures::{Figures, Row, ratio};
 use super::log::{Entry, Log, LogSpec};
 use super::stage::{SourceSpec, Stage, StageSpec, play};
+use crate::terminal::grouped;
 use crate::true_time::{self, WORLD_EPOCH};
 
 /// When settled time is read again.
@@ -212,7 +213,11 @@ impl Pulled {
         let hours = |ms: i64| json!(ratio(ms.unsigned_abs(), HOUR_MS.unsigned_abs()));
         let of_sweep = |number: usize| {
             let found = self.found.get(number);
-            found.map(|found| format!("{} of {}", found.late, found.late + found.known))
+            let of = |found: &Found| {
+                let compared = grouped(found.late + found.known);
+                format!("{} of {compared}", grouped(found.late))
+            };
+            found.map(of)
         };
         vec![
             ("events", json!(self.events)),

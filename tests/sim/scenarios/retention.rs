@@ -210,7 +210,7 @@ fn entries(prefix: &str, from: Timestamp, to: Timestamp, every_ms: i64) -> Vec<E
 impl Rescue {
     fn rows(&self) -> Vec<Row> {
         let hours = |ms: i64| json!(ratio(ms.max(0).unsigned_abs(), HOUR_MS.unsigned_abs()));
-        let spans: Vec<String> = self.unavailable.iter().map(ToString::to_string).collect();
+        let spans = &self.unavailable;
         vec![
             (
                 "reported before the first loss, h",
@@ -226,10 +226,7 @@ impl Rescue {
                 json!(self.others_before),
             ),
             ("records", json!(self.records)),
-            (
-                "dropped by the vendor before the stop ended",
-                json!(self.dropped),
-            ),
+            ("dropped before the stop ended", json!(self.dropped)),
             ("listed as unavailable", json!(self.listed)),
             ("listed and delivered", json!(self.wrongly_listed)),
             (
@@ -237,7 +234,9 @@ impl Rescue {
                 json!(self.overlisted_ms / MINUTE_MS),
             ),
             ("lost without being listed", json!(self.lost)),
-            ("unavailable", json!(spans.join(", "))),
+            ("spans that are unavailable", json!(spans.len())),
+            ("the first from", json!(spans.first().map(|it| it.from()))),
+            ("the last until", json!(spans.last().map(|it| it.to()))),
         ]
     }
 }
@@ -246,8 +245,8 @@ impl Rescue {
 pub(super) fn figures() -> anyhow::Result<Figures> {
     let stop = |stopped_ms| Stop { stopped_ms }.rescue();
     let variants = vec![
-        ("stopped for 6.5 days", stop(13 * DAY_MS / 2)?.rows()),
-        ("stopped for 8 days", stop(8 * DAY_MS)?.rows()),
+        ("stopped 6.5 days", stop(13 * DAY_MS / 2)?.rows()),
+        ("stopped 8 days", stop(8 * DAY_MS)?.rows()),
     ];
     Ok(Figures::beside("retention", variants))
 }

@@ -188,7 +188,7 @@ impl Asking {
             ("in the wait after 5 s", json!(self.in_the_wait)),
             ("most workers at once", json!(self.workers_max)),
             (
-                "writes to the state a request",
+                "state writes a request",
                 json!(ratio(self.writes, self.requests)),
             ),
         ]
@@ -229,7 +229,7 @@ pub(super) fn figures() -> anyhow::Result<Figures> {
         ("20, announced", announced(20, true).ask()?.rows()),
         ("20, only announced", announced(20, false).ask()?.rows()),
         ("3, only announced", announced(3, false).ask()?.rows()),
-        ("20, others use half", halved.ask()?.rows()),
+        ("20, half taken", halved.ask()?.rows()),
     ];
     Ok(Figures::beside("shared", variants))
 }

@@ -19,6 +19,16 @@ const SPAN_UNITS_MIN: i64 = 10;
 /// Tokens of one listing that a circle may lead back to.
 const RECENT_MAX: usize = 4;
 
+/// What a token is good for.
+enum Redeemed {
+    /// For the page at this position.
+    As(Position),
+    /// It was good for the page at this position, once. Now it brings the page after that.
+    Again(Position),
+    /// For nothing.
+    Refused,
+}
+
 impl Vendor {
     /// The answer to `request`, whose parameters are `query`.
     pub(super) fn answer(
@@ -47,8 +57,15 @@ impl Vendor {
         let token = value(query, names.token);
         if let Some(text) = token {
             match self.redeem(state, text, key, now) {
-                Some(position) => ask.position = Some(position),
-                None => return self.error(Problem::Token, "Invalid pageToken"),
+                Redeemed::As(position) => ask.position = Some(position),
+                Redeemed::Again(position) => {
+                    ask.position = Some(position);
+                    ask.position = self.listing.page(&self.spec, &ask, now).next;
+                    if ask.position.is_none() {
+                        return self.spec.page(&[], None);
+                    }
+                }
+                Redeemed::Refused => return self.error(Problem::Token, "Invalid pageToken"),
             }
         } else if self.is_gone(&ask, now) {
             state.faults.count("vendor_too_old");
@@ -167,23 +184,27 @@ impl Vendor {
         }
     }
 
-    /// Where `text` continues the request `key`; nothing when it is not accepted.
-    fn redeem(&self, state: &mut State, text: &str, key: u64, now: Timestamp) -> Option<Position> {
+    /// Where `text` continues the request `key`.
+    fn redeem(&self, state: &mut State, text: &str, key: u64, now: Timestamp) -> Redeemed {
         let token = Token::read(text).filter(|token| token.request == key);
         let Some(token) = token else {
             state.violation(format!("{now}: a token that belongs to another request"));
-            return None;
+            return Redeemed::Refused;
         };
         let age_ms = now.ms_since(token.given);
         if self.spec.token_ttl_ms.is_some_and(|ttl_ms| age_ms > ttl_ms) {
             state.faults.count("vendor_token_expired");
-            return None;
+            return Redeemed::Refused;
         }
         if self.spec.single_use && !state.used.insert(token.nonce) {
+            if self.spec.skips {
+                state.faults.count("vendor_page_skipped");
+                return Redeemed::Again(token.position);
+            }
             state.faults.count("vendor_token_used_again");
-            return None;
+            return Redeemed::Refused;
         }
-        Some(token.position)
+        Redeemed::As(token.position)
     }
 
     fn is_gone(&self, ask: &Ask, now: Timestamp) -> bool {

@@ -78,6 +78,11 @@ const SWEEPS_MS: [&[i64]; 4] = [
     &[3 * HOUR_MS, DAY_MS],
 ];
 
+/// Records of a page where tokens work once.
+const SINGLE_USE_PAGE: usize = 10;
+/// The fewest records of a vendor whose tokens work once.
+const SINGLE_USE_EVENTS_MIN: usize = 3_000;
+
 /// A vendor and the records it will have. Every field may be changed before [`super::Vendor::new`].
 #[derive(Debug, Clone)]
 #[expect(
@@ -146,6 +151,9 @@ pub(crate) struct VendorSpec {
     pub(crate) token_ttl_ms: Option<i64>,
     /// Whether a token is accepted once only; the manifest then says `replayable: false`.
     pub(crate) single_use: bool,
+    /// Whether such a token, sent again, is answered with the page after the one it stood for, without
+    /// a word. Otherwise it is refused.
+    pub(crate) skips: bool,
     /// Tokens of one span that are rejected, stuck or circular by chance, at most. Above the
     /// restarts that park a window, windows park.
     pub(crate) token_faults_max: u32,
@@ -198,6 +206,7 @@ impl VendorSpec {
             token: TokenKind::After,
             token_ttl_ms: None,
             single_use: false,
+            skips: false,
             token_faults_max: 3,
             echoes: false,
             faults_per_mille: 0,
@@ -298,8 +307,13 @@ impl VendorSpec {
         if rng.u8(0..3) == 0 {
             self.token_ttl_ms = Some(rng.i64(5..=60) * MINUTE_MS);
         }
-        self.single_use =
-            matches!(self.shape, Shape::Slack | Shape::Unordered) && rng.u8(0..8) == 0;
+        self.single_use = matches!(self.shape, Shape::Slack | Shape::Unordered) && rng.u8(0..8) < 2;
+        if self.single_use {
+            // Many pages a window, so that runs end in the middle of one.
+            self.page_size = SINGLE_USE_PAGE;
+            self.events = self.events.max(SINGLE_USE_EVENTS_MIN);
+            self.skips = rng.u8(0..4) > 0;
+        }
         self.echoes = rng.u8(0..4) == 0;
     }
 

@@ -282,6 +282,23 @@ async fn tokens_end_after_a_while_and_some_work_once() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_token_that_is_sent_again_brings_the_page_after_where_the_vendor_is_like_that() {
+    true_time::begin();
+    let mut spec = VendorSpec::plain(Shape::Unordered);
+    (spec.single_use, spec.skips) = (true, true);
+    let source = source(spec, 3);
+    let all = source.all();
+    let ids = |page: &Page| -> Vec<_> { page.records.iter().map(|it| it.id.clone()).collect() };
+    let token = source.fetch(all, None).await.unwrap().next;
+    let second = source.fetch(all, token.as_deref()).await.unwrap();
+    let again = source.fetch(all, token.as_deref()).await.unwrap();
+    let third = source.fetch(all, second.next.as_deref()).await.unwrap();
+    assert_eq!(ids(&again), ids(&third));
+    assert!(ids(&again) != ids(&second) && source.vendor.violations().is_empty());
+    assert_eq!(source.vendor.faults()["vendor_page_skipped"], 1);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_token_stays_right_while_records_are_published_before_and_behind_it() {
     for (shape, token) in Shape::ALL
         .into_iter()

@@ -1,0 +1,29 @@
+//! What each way to break the protocol is, in a few words.
+
+use windlass_core::breaks::Break;
+
+/// What is broken.
+pub(super) const fn what(way: Break) -> &'static str {
+    match way {
+        Break::CheckpointBeforeDelivery => "a page is checkpointed before the sink has it",
+        Break::NoEpochCheck => "a holder's write is taken whatever its epoch",
+        Break::NoPageCheck => "a checkpoint is taken whatever page it moves from",
+        Break::MarkBeforeWindows => "the mark moves before the windows it covers exist",
+        Break::ShrinkBeforeCreate => "a split window shrinks before its rest exists",
+        Break::SplitPastFrontier => "a split is made past what has been delivered",
+        Break::AbsenceIsDone => "what is missing from the chain counts as done",
+        Break::ForgetBehind => "the mark passes unfinished windows unlisted",
+        Break::IgnoreRefusedRecords => "records that the stream refused count as taken",
+        Break::EmptyPageEnds => "an empty page counts as the last one",
+        Break::IgnoreVendorClock => "a window is done before the vendor's clock passed it",
+        Break::NoSettle => "the end of a window is not left to settle",
+        Break::NoNonce => "a claim needs no nonce, the same epoch is enough",
+        Break::KeepRejectedToken => "a restarted window keeps its old page token",
+        Break::SweepKnowsAll => "a sweep takes every record for delivered",
+        Break::RememberBeforeDelivery => "ids are remembered before the sink has the page",
+        Break::IgnoreGate => "a closed rate group is asked all the same",
+        Break::IgnoreTurns => "a worker takes turns without reserving them",
+        Break::NoScavenge => "an expired lease stays where it is",
+        Break::SpentTokenReused => "a page token that works once is sent again",
+    }
+}

@@ -1,0 +1,123 @@
+//! What happens in a world, in words.
+
+use windlass_core::time::{DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS};
+
+use crate::op::{Change, Op, What, clock_time};
+
+/// The line of an operation: its number, when it happens and for how long, and what it is.
+pub(super) fn line(number: usize, op: &Op) -> String {
+    let at = clock_time(op.at_ms);
+    let lasts = match op.for_ms {
+        0 => String::new(),
+        ms => format!("for {}", clock_time(ms)),
+    };
+    format!("{number:>3}  {at} {lasts:<12}  {}\n", what(op.what))
+}
+
+fn what(what: What) -> String {
+    match what {
+        What::Skew => "the machines' clocks disagree".to_owned(),
+        What::VendorFaults => "the vendors fail now and then".to_owned(),
+        What::StreamFaults => "the stream fails now and then".to_owned(),
+        What::VendorOutage { vendor } => format!("requests to vendor {vendor} fail alike"),
+        What::StreamOutage => "calls of the stream fail alike".to_owned(),
+        What::StoreFaults { percent } => {
+            format!("{percent} % of calls of the state fail or get no answer")
+        }
+        What::SlowStore { ms } => {
+            format!("the state takes up to {}", length(ms.cast_signed()))
+        }
+        What::LoseInvocations { percent } => format!("{percent} % of invocations never come"),
+        What::DuplicateInvocations { percent } => format!("{percent} % of invocations come twice"),
+        What::DelayInvocations { percent, ms } => {
+            format!(
+                "{percent} % of invocations come up to {} late",
+                length(ms.cast_signed())
+            )
+        }
+        What::RefuseInvocations { percent } => {
+            format!("{percent} % of invocations fail or get no answer")
+        }
+        What::Throttle { workers } => format!("workers at once at most: {workers}"),
+        What::KillWorkers { percent } => format!("{percent} % of workers are killed"),
+        What::FreezeWorkers { percent, ms } => {
+            format!(
+                "{percent} % of workers freeze for up to {}",
+                length(ms.cast_signed())
+            )
+        }
+        What::KillTicks { percent } => format!("{percent} % of ticks are killed"),
+        What::FreezeTicks { percent, ms } => {
+            format!(
+                "{percent} % of ticks freeze for up to {}",
+                length(ms.cast_signed())
+            )
+        }
+        What::OverlapTicks { ticks } => format!("ticks come {ticks} at once"),
+        What::Vanish { percent } => format!("{percent} % of done windows vanish from the table"),
+        What::NoTicks => "no tick comes".to_owned(),
+        What::Apply { source, change } => format!("source {source} is applied {}", how(change)),
+        What::Hold { source } => format!("source {source} is held back"),
+        What::Mend => "an operator retries what is parked".to_owned(),
+    }
+}
+
+fn how(change: Change) -> String {
+    match change {
+        Change::Nothing => "as it is".to_owned(),
+        Change::Widths { min_ms, max_ms } => {
+            format!("with windows of {} to {}", length(min_ms), length(max_ms))
+        }
+        Change::SettleLonger { ms } => format!("to settle {} longer", length(ms)),
+        Change::InFlight { workers } => format!("with workers at once: {workers}"),
+        Change::Open { windows } => format!("with open windows: {windows}"),
+        Change::StartEarlier { ms } => format!("to start {} earlier", length(ms)),
+        Change::Slower { percent } => format!("at {percent} % of its pace"),
+        Change::Sweeps { first_ms: 0 } => "without sweeps".to_owned(),
+        Change::Sweeps { first_ms } => format!("to be swept after {}", length(first_ms)),
+    }
+}
+
+/// `1h 30m`, down to whole milliseconds.
+pub(super) fn length(ms: i64) -> String {
+    let mut rest = ms.max(0);
+    let mut parts = Vec::new();
+    for (unit_ms, unit) in [
+        (DAY_MS, "d"),
+        (HOUR_MS, "h"),
+        (MINUTE_MS, "m"),
+        (SECOND_MS, "s"),
+        (1, "ms"),
+    ] {
+        if rest >= unit_ms {
+            parts.push(format!("{}{unit}", rest / unit_ms));
+            rest %= unit_ms;
+        }
+    }
+    if parts.is_empty() {
+        parts.push("0s".to_owned());
+    }
+    parts.join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lengths_are_told_in_units_that_can_be_read() {
+        let told = [0, 300, 90_000, 20 * MINUTE_MS, DAY_MS + HOUR_MS].map(length);
+        assert_eq!(told, ["0s", "300ms", "1m 30s", "20m", "1d 1h"]);
+    }
+
+    #[test]
+    fn an_operation_is_a_line_of_words() {
+        let op = Op {
+            at_ms: HOUR_MS,
+            for_ms: 90_000,
+            what: What::SlowStore { ms: 300 },
+        };
+        let told = "  3  01:00:00 for 00:01:30  the state takes up to 300ms\n";
+        assert_eq!(line(3, &op), told);
+    }
+}
