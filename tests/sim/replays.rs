@@ -25,3 +25,8 @@ fn a_sweep_goes_on_behind_a_window_that_vanished_from_the_ledger_it_follows() {
 fn a_late_record_that_the_vendor_dropped_before_anybody_could_read_it_is_not_owed() {
     replay(700_224, &[11]);
 }
+
+#[test]
+fn a_window_that_was_held_up_once_is_not_left_by_every_run_of_its_only_slot() {
+    replay(710_558, &[3, 4, 9]);
+}

@@ -27,6 +27,7 @@ impl<S: StateStore, O: Outfit> Worker<S, O> {
     /// in a crowded rate group those of its other sources. The source's definition is read again
     /// before each window.
     pub async fn run(&self, task: &Task, budget: Budget) -> Report {
+        let began = self.now();
         let mut report = self.run_named(task, budget).await;
         if report.windows.is_empty() || report.state_failure().is_some() {
             return report;
@@ -35,7 +36,7 @@ impl<S: StateStore, O: Outfit> Worker<S, O> {
             && report.may_go_on()
             && !self.seams.stop.is_requested()
         {
-            match self.next_for(task, budget).await {
+            match self.next_for(task, budget, began).await {
                 Some((source, id, epoch)) => {
                     let task = Task {
                         source,
@@ -77,7 +78,13 @@ impl<S: StateStore, O: Outfit> Worker<S, O> {
         report
     }
 
-    async fn next_for(&self, task: &Task, budget: Budget) -> Option<(SourceName, WindowId, u64)> {
+    /// The next ready window that there is time for in this run, which began at `began`.
+    async fn next_for(
+        &self,
+        task: &Task,
+        budget: Budget,
+        began: Timestamp,
+    ) -> Option<(SourceName, WindowId, u64)> {
         let now = self.now();
         let next = Next {
             store: &self.store,
@@ -90,7 +97,15 @@ impl<S: StateStore, O: Outfit> Worker<S, O> {
             tracing::warn!(source = %task.source, %error, "no further window was looked for");
             None
         })?;
-        budget.has_time(now, window.slowest_page_ms).then_some((
+        // One whose pages are too slow for any run like this would be left by all of them, and in a
+        // source with one slot nobody else may come: its first page is tried, as that of a task is.
+        let fits_a_run = budget.has_time(began, window.slowest_page_ms);
+        let page_ms = if fits_a_run {
+            window.slowest_page_ms
+        } else {
+            0
+        };
+        budget.has_time(now, page_ms).then_some((
             window.id.timeline.source.clone(),
             window.id,
             window.epoch,

@@ -4,6 +4,7 @@
 mod announcements;
 mod blocks;
 mod clocks;
+mod crowd;
 mod fake_vendor;
 mod halves;
 mod hanging;

@@ -1,8 +1,10 @@
 //! Going on with the next ready window of the same source.
 
+use windlass_core::checkpoint::{Checkpoint, Cursor, PageTotals};
+use windlass_core::lease::Lease;
 use windlass_core::source::SourceDefinition;
 use windlass_core::time::{HOUR_MS, MINUTE_MS};
-use windlass_core::transition::{Claim, Event};
+use windlass_core::transition::{Cause, Claim, Event, Release};
 use windlass_core::{Clock as _, Owner, Status, WindowId};
 use windlass_state::failing::{Fault, Operation};
 use windlass_state::{MemoryStore, StateStore as _};
@@ -12,7 +14,9 @@ use super::harness::{Bench, definition};
 use crate::{Budget, Outcome};
 
 /// A bench with three windows, carved.
-async fn three(vendor: impl Fn(&Asked) -> Reply + Send + Sync + 'static) -> (Bench, [WindowId; 3]) {
+pub(super) async fn three(
+    vendor: impl Fn(&Asked) -> Reply + Send + Sync + 'static,
+) -> (Bench, [WindowId; 3]) {
     let bench = Bench::new(vendor).await;
     let ids = [
         bench.id.clone(),
@@ -60,6 +64,37 @@ async fn a_worker_without_time_takes_no_further_window() {
         [Outcome::Completed]
     );
     assert_eq!(statuses(&bench.store, &ids[1..]).await, [Status::Ready; 2]);
+}
+
+/// It was held up once, by a minute and more; no run of half a minute would have time for that.
+#[tokio::test]
+async fn a_window_whose_page_was_slower_than_a_whole_run_is_taken_all_the_same() {
+    let (bench, ids) = three(|asked| well(asked.page, 1)).await;
+    let lease = claim(&bench, &ids[1]).await;
+    let held_up = Checkpoint {
+        from: 0,
+        cursor: Some(Cursor {
+            token: "next".to_owned(),
+            request: "hash".to_owned(),
+        }),
+        totals: PageTotals::default(),
+        ordered: true,
+        remembered: false,
+        sink_position: None,
+        page_ms: 80_000,
+        now: bench.clock.now(),
+    };
+    let lease = bench.store.checkpoint(&lease, &held_up).await.unwrap();
+    let release = Release {
+        cause: Cause::Restart,
+        not_before: None,
+        error: None,
+        now: bench.clock.now(),
+    };
+    bench.store.release(&lease, &release).await.unwrap();
+    let deadline = bench.clock.now().plus_ms(30_000);
+    let outcomes = run(&bench, Budget::killed_at(deadline)).await;
+    assert_eq!(outcomes, vec![Outcome::Completed; 3]);
 }
 
 #[tokio::test]
@@ -277,7 +312,7 @@ async fn a_state_that_fails_while_a_window_is_looked_for_ends_the_run_and_loses_
 }
 
 /// Lets another worker have `id`.
-async fn claim(bench: &Bench, id: &WindowId) {
+async fn claim(bench: &Bench, id: &WindowId) -> Lease {
     let now = bench.clock.now();
     let claim = Claim {
         epoch: 1,
@@ -285,57 +320,7 @@ async fn claim(bench: &Bench, id: &WindowId) {
         lease_until: now.plus_ms(HOUR_MS + MINUTE_MS),
         now,
     };
-    bench.store.claim(id, &claim).await.unwrap();
-}
-
-/// A second source of the same rate group, with one ready window.
-async fn beside(bench: &Bench) -> WindowId {
-    let other = SourceDefinition {
-        name: "beside".parse().unwrap(),
-        ..definition()
-    };
-    bench
-        .store
-        .apply_source(&other, bench.clock.now())
-        .await
-        .unwrap();
-    let mut id = bench.id.clone();
-    id.timeline.source = other.name.clone();
-    let to = id.from.plus_ms(HOUR_MS);
-    let window = windlass_core::Window::new(id.clone(), to, bench.clock.now()).unwrap();
-    bench.store.create(&window).await.unwrap();
-    let mut marks = windlass_core::Progress::begin(
-        id.timeline.clone(),
-        id.from,
-        None,
-        &other.policy,
-        bench.clock.now(),
-    );
-    marks.scheduled_through = to;
-    bench
-        .store
-        .save_progress(other.shard(), &marks)
-        .await
-        .unwrap();
-    id
-}
-
-#[tokio::test]
-async fn in_a_crowded_group_a_worker_goes_on_with_other_sources_and_otherwise_not() {
-    for crowded in [false, true] {
-        let (bench, ids) = three(|asked| well(asked.page, 1)).await;
-        let other = beside(&bench).await;
-        let task = windlass_core::task::Task {
-            crowded,
-            ..bench.task().await
-        };
-        let worker = bench.worker(bench.store.clone());
-        let report = worker.run(&task, Budget::UNLIMITED).await;
-        let done: Vec<_> = report.windows.into_iter().map(|(id, _)| id).collect();
-        let mut expected = ids.to_vec();
-        expected.extend(crowded.then_some(other));
-        assert_eq!(done, expected);
-    }
+    bench.store.claim(id, &claim).await.unwrap()
 }
 
 #[tokio::test]
