@@ -178,3 +178,7 @@ impl Transport for VendorTransport {
 #[cfg(test)]
 #[path = "vendor/vendor_tests.rs"]
 mod tests;
+
+#[cfg(test)]
+#[path = "vendor/token_tests.rs"]
+mod token_tests;

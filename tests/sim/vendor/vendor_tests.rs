@@ -12,12 +12,12 @@ use super::spec::{RateLimit, Retention, RetentionReply, Rule, Shape, TokenKind};
 use super::*;
 
 /// A source of a vendor, asked the way a worker asks.
-struct Source {
-    vendor: Arc<Vendor>,
+pub(super) struct Source {
+    pub(super) vendor: Arc<Vendor>,
     connector: Connector,
 }
 
-fn source(spec: VendorSpec, seed: u64) -> Source {
+pub(super) fn source(spec: VendorSpec, seed: u64) -> Source {
     let vendor = Vendor::new(spec, seed);
     let connector = compiled(&vendor, 0);
     Source { vendor, connector }
@@ -33,7 +33,7 @@ fn compiled(vendor: &Vendor, feed: u32) -> Connector {
 }
 
 impl Source {
-    async fn fetch(&self, span: Span, token: Option<&str>) -> Result<Page, Failure> {
+    pub(super) async fn fetch(&self, span: Span, token: Option<&str>) -> Result<Page, Failure> {
         let mut request = self.connector.request(span, token)?;
         let (header, prefix) = self.vendor.spec().credential();
         request.set_header(header, format!("{prefix}{}", self.vendor.secret()));
@@ -62,7 +62,7 @@ impl Source {
     }
 
     /// All time there is, as one span.
-    fn all(&self) -> Span {
+    pub(super) fn all(&self) -> Span {
         let spec = self.vendor.spec();
         let from = true_time::WORLD_EPOCH.minus_ms(spec.history_ms + HOUR_MS);
         let to = true_time::WORLD_EPOCH.plus_ms(spec.length_ms + HOUR_MS);
@@ -85,7 +85,7 @@ fn windows(all: Span, unit_ms: i64, rng: &mut fastrand::Rng) -> Vec<Span> {
 }
 
 /// Lets `ms` milliseconds of the world go by.
-async fn pass(ms: i64) {
+pub(super) async fn pass(ms: i64) {
     tokio::time::advance(Duration::from_millis(u64::try_from(ms).unwrap())).await;
 }
 
@@ -256,77 +256,6 @@ async fn a_request_above_the_limit_is_refused_and_is_a_violation_where_the_pace_
         assert_eq!(source.vendor.violations().is_empty(), declared.is_none());
         pass(MINUTE_MS).await;
         assert!(source.fetch(all, None).await.is_ok());
-    }
-}
-
-#[tokio::test(start_paused = true)]
-async fn tokens_end_after_a_while_and_some_work_once() {
-    true_time::begin();
-    let mut spec = VendorSpec::plain(Shape::Slack);
-    spec.token_ttl_ms = Some(10 * MINUTE_MS);
-    spec.single_use = true;
-    let source = source(spec, 3);
-    let all = source.all();
-    let token = source.fetch(all, None).await.unwrap().next;
-    assert!(source.fetch(all, token.as_deref()).await.is_ok());
-    let again = source.fetch(all, token.as_deref()).await.unwrap_err();
-    assert_eq!(again.class, FailureClass::Restart);
-    let token = source.fetch(all, None).await.unwrap().next;
-    pass(11 * MINUTE_MS).await;
-    let late = source.fetch(all, token.as_deref()).await.unwrap_err();
-    assert_eq!(late.class, FailureClass::Restart);
-    let faults = source.vendor.faults();
-    assert_eq!(faults["vendor_token_used_again"], 1);
-    assert_eq!(faults["vendor_token_expired"], 1);
-    assert!(source.vendor.violations().is_empty());
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_token_that_is_sent_again_brings_the_page_after_where_the_vendor_is_like_that() {
-    true_time::begin();
-    let mut spec = VendorSpec::plain(Shape::Unordered);
-    (spec.single_use, spec.skips) = (true, true);
-    let source = source(spec, 3);
-    let all = source.all();
-    let ids = |page: &Page| -> Vec<_> { page.records.iter().map(|it| it.id.clone()).collect() };
-    let token = source.fetch(all, None).await.unwrap().next;
-    let second = source.fetch(all, token.as_deref()).await.unwrap();
-    let again = source.fetch(all, token.as_deref()).await.unwrap();
-    let third = source.fetch(all, second.next.as_deref()).await.unwrap();
-    assert_eq!(ids(&again), ids(&third));
-    assert!(ids(&again) != ids(&second) && source.vendor.violations().is_empty());
-    assert_eq!(source.vendor.faults()["vendor_page_skipped"], 1);
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_token_stays_right_while_records_are_published_before_and_behind_it() {
-    for (shape, token) in Shape::ALL
-        .into_iter()
-        .flat_map(|shape| [(shape, TokenKind::After), (shape, TokenKind::Snapshot)])
-    {
-        true_time::begin();
-        let mut spec = VendorSpec::plain(shape);
-        spec.token = token;
-        spec.late_per_mille = 500;
-        (spec.history_ms, spec.length_ms) = (DAY_MS, 0);
-        let source = source(spec, 9);
-        let begin = true_time::now();
-        let (mut token, mut found) = (None::<String>, BTreeMap::<String, u64>::new());
-        loop {
-            let page = source.fetch(source.all(), token.as_deref()).await.unwrap();
-            for record in page.records {
-                *found.entry(record.id.unwrap()).or_default() += 1;
-            }
-            token = page.next;
-            if token.is_none() {
-                break;
-            }
-            pass(HOUR_MS).await;
-        }
-        assert!(found.values().all(|times| *times == 1), "{shape:?}");
-        let truth = source.vendor.truth().iter();
-        let missing = truth.filter(|it| it.published_at <= begin && !found.contains_key(&it.id));
-        assert_eq!(missing.count(), 0, "{shape:?}");
     }
 }
 
