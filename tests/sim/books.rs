@@ -36,6 +36,9 @@ pub(crate) struct WindowBook {
     pub(crate) clean_ends: u64,
     /// Times it began again at page one.
     pub(crate) restarts: u64,
+    /// Whether it was given up once: a sweep's window does not hold up the next sweep then, and when
+    /// it is tried again both may find the same.
+    pub(crate) was_parked: bool,
 }
 
 /// One timeline's marks and splits.
@@ -136,6 +139,12 @@ impl Books {
         ) {
             book.restarts += 1;
         }
+    }
+
+    /// `window` is given up.
+    pub(crate) fn parked(&mut self, window: &Window) {
+        let book = self.windows.entry(window.id.clone()).or_default();
+        book.was_parked = true;
     }
 
     /// The done window `id` has vanished: it is made again and read again, and until then nothing

@@ -341,6 +341,7 @@ impl StateStore for CheckedStore {
         if let Event::Park { reason, .. } = event {
             let deserved = seen.is_exhausted() || reason.starts_with("has to be split");
             self.world.note(format_args!("parked because {reason}"));
+            self.world.books().parked(seen);
             if !deserved {
                 self.world
                     .violate(format_args!("{} was parked for nothing: {reason}", seen.id));

@@ -30,3 +30,13 @@ fn a_late_record_that_the_vendor_dropped_before_anybody_could_read_it_is_not_owe
 fn a_window_that_was_held_up_once_is_not_left_by_every_run_of_its_only_slot() {
     replay(710_558, &[3, 4, 9]);
 }
+
+#[test]
+fn a_sweep_that_is_split_inside_a_split_live_window_knows_the_page_at_its_bound() {
+    replay(900_832, &[0, 1, 2, 4]);
+}
+
+#[test]
+fn two_sweeps_that_were_given_up_may_find_the_same_when_they_are_tried_again() {
+    replay(906_539, &[0, 6, 7, 8, 9, 10, 11, 12, 15]);
+}

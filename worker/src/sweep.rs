@@ -45,10 +45,11 @@ impl Known {
         let live = timeline(&Lane::Live);
         let ledger = ledger(holder, &live, span).await?;
         // Where a newest-first window was split, the page before the split has records on both
-        // sides of it, and lies in the unit before it.
-        let unit_before = span.from().minus_ms(unit_ms);
-        let first = ledger.first().map_or(unit_before, |first| first.id.from);
-        let wide = Span::new(first.min(unit_before), span.to()).unwrap_or(span);
+        // sides of it, and lies in the unit before it: before the live window, which may begin
+        // earlier than a sweep's that was split itself.
+        let first = ledger.first().map_or(span.from(), |first| first.id.from);
+        let from = first.min(span.from()).minus_ms(unit_ms);
+        let wide = Span::new(from, span.to()).unwrap_or(span);
         let by = SeenBy {
             source: live.source.clone(),
             generation: live.generation.clone(),

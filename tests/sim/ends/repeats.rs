@@ -124,7 +124,13 @@ fn is_excused(
         .keys()
         .chain([family])
         .any(|family| books.lanes.get(&family.0).is_some_and(|lane| lane.has_lost));
-    at_bounds || troubled || vanished
+    let both = sweeps(family) && before.keys().all(sweeps);
+    let given_up = both
+        && before
+            .keys()
+            .chain([family])
+            .any(|it| was_parked(books, it));
+    at_bounds || troubled || vanished || given_up
 }
 
 fn is_at_split(books: &Books, family: &Family, record: &Truth, unit_ms: i64) -> bool {
@@ -133,6 +139,15 @@ fn is_at_split(books: &Books, family: &Family, record: &Truth, unit_ms: i64) -> 
     };
     let (from, to) = (record.time.minus_ms(unit_ms), record.time.plus_ms(unit_ms));
     lane.split_points.range(from..=to).next().is_some()
+}
+
+/// Whether a window of the family was given up, and tried again.
+fn was_parked(books: &Books, family: &Family) -> bool {
+    let lane = books.lanes.get(&family.0);
+    books.windows.iter().any(|(id, book)| {
+        let root = lane.map_or(id.from, |lane| lane.family(id.from));
+        book.was_parked && id.timeline == family.0 && root == family.1
+    })
 }
 
 /// Runs of a family that may have delivered a page for nothing, and its restarts.
