@@ -203,25 +203,21 @@ fn a_state_of_a_newer_version_is_refused_by_version() {
     drop(SqliteStore::open(&path).unwrap());
     Connection::open(&path)
         .unwrap()
-        .execute_batch("PRAGMA user_version = 5")
+        .execute_batch("PRAGMA user_version = 6")
         .unwrap();
     let version = StateError::Version {
-        found: 5,
-        supported: 4,
+        found: 6,
+        supported: 5,
     };
     assert_eq!(SqliteStore::open(&path).unwrap_err(), version);
     assert_eq!(SqliteStore::open_read_only(&path).unwrap_err(), version);
 }
 
-/// A file as that version made it, with something of everything in it, under the `path`.
-fn written_by(version: i64, path: &Path) {
+/// A file as version 4 made it, with one row in every table of version 1, under the `path`.
+fn written_by_version_4(path: &Path) {
     let file = Connection::open(path).unwrap();
-    file.execute_batch(match version {
-        1 => include_str!("../testdata/v1/schema.sql"),
-        2 => include_str!("../testdata/v2/schema.sql"),
-        _ => include_str!("../testdata/v3/schema.sql"),
-    })
-    .unwrap();
+    file.execute_batch(include_str!("../testdata/v4/schema.sql"))
+        .unwrap();
     for (table, item) in [
         ("sources", include_str!("../testdata/v1/source.json")),
         ("progress", include_str!("../testdata/v1/progress.json")),
@@ -241,10 +237,8 @@ fn written_by(version: i64, path: &Path) {
         ))
         .unwrap();
     }
-    file.execute_batch(&format!(
-        "PRAGMA application_id = 0x57494e44; PRAGMA user_version = {version}"
-    ))
-    .unwrap();
+    file.execute_batch("PRAGMA application_id = 0x57494e44; PRAGMA user_version = 4")
+        .unwrap();
 }
 
 /// The columns of every table and what is indexed, by name.
@@ -265,73 +259,69 @@ fn shape(path: &Path) -> Vec<(String, String, String)> {
 fn a_file_that_was_brought_up_to_date_has_the_tables_of_a_new_one() {
     let (new, _dir) = place();
     drop(SqliteStore::open(&new).unwrap());
-    for version in [1, 2, 3] {
-        let (path, _dir) = place();
-        written_by(version, &path);
-        drop(SqliteStore::open(&path).unwrap());
-        assert_eq!(shape(&path), shape(&new), "{version}");
-    }
-}
-
-#[tokio::test]
-async fn files_of_older_versions_keep_all_that_is_in_them_and_take_what_is_new() {
-    for version in [1, 2, 3] {
-        let (path, _dir) = place();
-        written_by(version, &path);
-        let store = SqliteStore::open(&path).unwrap();
-        let id: WindowId = "google-login/0123456789ab/sweep-1/2026-01-01T00:00:00Z"
-            .parse()
-            .unwrap();
-        let window = store.window(&id).await.unwrap().unwrap();
-        assert_eq!((window.epoch, window.remembered), (7, false));
-        assert_eq!(window.unsent_after, None);
-        let source = &id.timeline.source;
-        let shard = store.shards().await.unwrap()[0];
-        let [marks] = &store.progress_of(shard, source).await.unwrap()[..] else {
-            panic!("one timeline")
-        };
-        assert_eq!((marks.version, marks.late, marks.known), (42, 0, 0));
-
-        let group = "google:example.com".parse().unwrap();
-        let gate = store.rate_gate(&group).await.unwrap().unwrap();
-        assert_eq!(gate.reason, "429 with Retry-After: 3600");
-        let asked = TurnsAsked {
-            count: 1,
-            interval_ms: 1_000,
-            within_ms: 0,
-            now: gate.not_before,
-        };
-        let first = gate.not_before;
-        let given = store.take_turns(&group, &asked).await;
-        assert_eq!(given, Ok(TurnsGiven::From { first }));
-        let late = Progress {
-            late: 3,
-            ..marks.clone()
-        };
-        store.save_progress(shard, &late).await.unwrap();
-        let page = SeenPage {
-            by: SeenBy {
-                source: source.clone(),
-                generation: id.timeline.generation.clone(),
-            },
-            at: id.from,
-            from: id.from,
-            lane: id.timeline.lane.clone(),
-            page: 0,
-            pass: 0,
-            digests: vec![1, 2],
-            expires_at: Timestamp::MAX,
-        };
-        store.remember(&page).await.unwrap();
-        let seen = store.seen(&page.by, window.span(), 2).await;
-        assert_eq!(seen, Ok(Some(vec![page])));
-    }
-}
-
-#[tokio::test]
-async fn a_file_of_version_1_is_brought_up_to_date_with_all_that_is_in_it() {
     let (path, _dir) = place();
-    written_by(1, &path);
+    written_by_version_4(&path);
+    drop(SqliteStore::open(&path).unwrap());
+    assert_eq!(shape(&path), shape(&new));
+}
+
+#[tokio::test]
+async fn file_of_version_4_keeps_its_rows_and_takes_new_ones() {
+    let (path, _dir) = place();
+    written_by_version_4(&path);
+    let store = SqliteStore::open(&path).unwrap();
+    let id: WindowId = "google-login/0123456789ab/sweep-1/2026-01-01T00:00:00Z"
+        .parse()
+        .unwrap();
+    let window = store.window(&id).await.unwrap().unwrap();
+    assert_eq!((window.epoch, window.remembered), (7, false));
+    assert_eq!(window.unsent_after, None);
+    let source = &id.timeline.source;
+    let shard = store.shards().await.unwrap()[0];
+    let [marks] = &store.progress_of(shard, source).await.unwrap()[..] else {
+        panic!("one timeline")
+    };
+    assert_eq!((marks.version, marks.late, marks.known), (42, 0, 0));
+
+    let group = "google:example.com".parse().unwrap();
+    let gate = store.rate_gate(&group).await.unwrap().unwrap();
+    assert_eq!(gate.reason, "429 with Retry-After: 3600");
+    let asked = TurnsAsked {
+        count: 1,
+        interval_ms: 1_000,
+        within_ms: 0,
+        now: gate.not_before,
+    };
+    let first = gate.not_before;
+    let given = store.take_turns(&group, &asked).await;
+    assert_eq!(given, Ok(TurnsGiven::From { first }));
+    let late = Progress {
+        late: 3,
+        ..marks.clone()
+    };
+    store.save_progress(shard, &late).await.unwrap();
+    let page = SeenPage {
+        by: SeenBy {
+            source: source.clone(),
+            generation: id.timeline.generation.clone(),
+        },
+        at: id.from,
+        from: id.from,
+        lane: id.timeline.lane.clone(),
+        page: 0,
+        pass: 0,
+        digests: vec![1, 2],
+        expires_at: Timestamp::MAX,
+    };
+    store.remember(&page).await.unwrap();
+    let seen = store.seen(&page.by, window.span(), 2).await;
+    assert_eq!(seen, Ok(Some(vec![page])));
+}
+
+#[tokio::test]
+async fn file_of_version_4_is_brought_up_to_date_for_readers() {
+    let (path, _dir) = place();
+    written_by_version_4(&path);
     let store = SqliteStore::open(&path).unwrap();
     let [record] = &store.all_sources().await.unwrap()[..] else {
         panic!("one source")
@@ -352,9 +342,24 @@ async fn a_file_of_version_1_is_brought_up_to_date_with_all_that_is_in_it() {
 }
 
 #[test]
-fn a_reader_of_a_file_of_version_1_is_told_to_bring_it_up_to_date_and_leaves_it_alone() {
+fn file_of_a_version_that_was_never_released_is_refused_by_version() {
     let (path, _dir) = place();
-    written_by(1, &path);
+    written_by_version_4(&path);
+    Connection::open(&path)
+        .unwrap()
+        .execute_batch("PRAGMA user_version = 3")
+        .unwrap();
+    let version = StateError::Version {
+        found: 3,
+        supported: 5,
+    };
+    assert_eq!(SqliteStore::open(&path).unwrap_err(), version);
+}
+
+#[test]
+fn reader_of_an_older_file_names_the_cure_and_changes_nothing() {
+    let (path, _dir) = place();
+    written_by_version_4(&path);
     let before = fs::read(&path).unwrap();
     let text = refusal(SqliteStore::open_read_only(&path));
     assert!(

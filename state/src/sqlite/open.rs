@@ -9,7 +9,7 @@ use super::error::{commit_failed, open_failed};
 use crate::error::StateError;
 
 /// Version of the tables, in `PRAGMA user_version`.
-pub(super) const SCHEMA_VERSION: i64 = 4;
+pub(super) const SCHEMA_VERSION: i64 = 5;
 /// Marks a file as ours, in `PRAGMA application_id`: "WIND".
 const APPLICATION_ID: i64 = 0x5749_4e44;
 /// How long a call waits for another process's write.
@@ -22,26 +22,13 @@ const WAL_BYTES_MAX: i64 = 16 * 1024 * 1024;
 const STATEMENTS_MAX: usize = 32;
 
 const SCHEMA: &str = include_str!("schema.sql");
-/// The table that version 3 added.
+/// The table of remembered pages.
 const SEEN: &str = include_str!("seen.sql");
-/// What version 2 added to the tables of version 1. All columns that a version adds may be empty, so
-/// the rows that are there stay as they are.
-const SINCE_VERSION_1: &str = "
-    ALTER TABLE sources ADD COLUMN destination TEXT;
-    ALTER TABLE sources ADD COLUMN held_since TEXT;";
-/// What version 3 added to those of version 2.
-const SINCE_VERSION_2: &str = "
-    ALTER TABLE sources ADD COLUMN strict_order TEXT;
-    ALTER TABLE sources ADD COLUMN sweeps_ms TEXT;
-    ALTER TABLE progress ADD COLUMN late INTEGER;
-    ALTER TABLE progress ADD COLUMN known INTEGER;
-    ALTER TABLE windows ADD COLUMN known INTEGER;
-    ALTER TABLE windows ADD COLUMN remembered INTEGER;
-    ALTER TABLE windows ADD COLUMN overruns INTEGER;
-    ALTER TABLE windows ADD COLUMN split_delivered TEXT;
-    ALTER TABLE rate_gates ADD COLUMN next_turn TEXT;";
-/// What version 4 added to those of version 3.
-const SINCE_VERSION_3: &str = "ALTER TABLE windows ADD COLUMN unsent_after INTEGER;";
+/// Oldest version that can be brought up to date. Nothing older was ever released.
+const SCHEMA_VERSION_MIN: i64 = 4;
+/// What version 5 added to the tables of version 4. A column that a version adds may be empty, so the
+/// existing rows stay as they are.
+const SINCE_VERSION_4: &str = "";
 
 /// Opens the file at `path` for reading and writing, and creates it and its tables if need be.
 pub(super) fn writable(path: &Path) -> Result<Connection, StateError> {
@@ -139,7 +126,7 @@ fn schema_version(transaction: &Transaction<'_>, path: &Path) -> Result<i64, Sta
         number("PRAGMA user_version")?,
     ) {
         (0, 0) if tables == 0 => Ok(0),
-        (APPLICATION_ID, known @ 1..=SCHEMA_VERSION) => Ok(known),
+        (APPLICATION_ID, known @ SCHEMA_VERSION_MIN..=SCHEMA_VERSION) => Ok(known),
         (APPLICATION_ID, found) => Err(StateError::Version {
             found,
             supported: SCHEMA_VERSION,
@@ -183,9 +170,7 @@ fn bring_up_to_date(connection: &mut Connection, path: &Path) -> Result<(), Stat
     // Asked again under the write lock: another process may have been faster.
     let steps: &[_] = match schema_version(&transaction, path)? {
         0 => &[SCHEMA, SEEN],
-        1 => &[SINCE_VERSION_1, SINCE_VERSION_2, SEEN, SINCE_VERSION_3],
-        2 => &[SINCE_VERSION_2, SEEN, SINCE_VERSION_3],
-        3 => &[SINCE_VERSION_3],
+        4 => &[SINCE_VERSION_4],
         _ => return Ok(()),
     };
     let failed = |error: Error| open_failed(path, &error);

@@ -1,4 +1,4 @@
--- What pages delivered, for the sweeps that read their time again. Of version 3 of the tables.
+-- What pages delivered, for the sweeps that read their time again.
 
 CREATE TABLE seen (
     source     TEXT NOT NULL,

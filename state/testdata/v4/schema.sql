@@ -87,6 +87,7 @@ CREATE TABLE windows (
     remembered        INTEGER,       -- 1, or nothing
     runs              INTEGER NOT NULL,
     overruns          INTEGER,
+    unsent_after      INTEGER,       -- the run that left the page token unsent
     not_before        TEXT,
     split_at          TEXT,
     split_delivered   TEXT,          -- before or after, or nothing
