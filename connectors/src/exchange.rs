@@ -5,8 +5,8 @@ use std::fmt;
 
 use bytes::Bytes;
 use url::Url;
-use windlass_core::limits;
 use windlass_core::retry::FailureClass;
+use windlass_core::{Timestamp, limits};
 
 /// The HTTP methods that vendors' list calls use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -184,6 +184,8 @@ pub struct Failure {
     pub wait_ms: Option<i64>,
     /// The HTTP status, when there was a reply.
     pub status: Option<u16>,
+    /// The vendor's own clock: `Date` plus `Age`; `None` without a response or without a `Date`.
+    pub served_at: Option<Timestamp>,
     /// What happened and what to do: no token, no secret, no record, one line, at most
     /// [`limits::MESSAGE_CHARS_MAX`] characters.
     pub message: String,
@@ -196,6 +198,7 @@ impl Failure {
             class,
             wait_ms: None,
             status: None,
+            served_at: None,
             message: one_line(message.as_ref()),
         }
     }

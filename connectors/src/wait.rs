@@ -1,5 +1,6 @@
-//! How long a vendor asks to wait, from the many ways vendors write it. Pure: text and now in,
-//! milliseconds from now out. What cannot be understood is `None`, never a guess and never a panic.
+//! How long a vendor asks to wait, from the many ways vendors write it, and what time it is there.
+//! Pure: text and now in, milliseconds from now out. An instant is compared with the clock of the one
+//! who wrote it, so `now` is [`served_at`] wherever the response has a `Date`. What cannot be understood is `None`, never a guess and never a panic.
 //! Nothing is capped here: how much of a wait to honour is decided in `windlass_core::retry`.
 
 use std::time::UNIX_EPOCH;
@@ -7,6 +8,8 @@ use std::time::UNIX_EPOCH;
 use chrono::DateTime;
 use serde::Deserialize;
 use windlass_core::Timestamp;
+
+use crate::exchange::Headers;
 
 /// How a vendor writes the moment at which its budget is full again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
@@ -58,6 +61,15 @@ pub fn http_date(text: &str) -> Option<Timestamp> {
     Some(Timestamp::from_ms(
         i64::try_from(since_epoch.as_millis()).ok()?,
     ))
+}
+
+/// The vendor's clock when it sent a response: `Date`, and `Age` on top for one that a cache has held
+/// (<https://www.rfc-editor.org/rfc/rfc9110#field.date>,
+/// <https://www.rfc-editor.org/rfc/rfc9111#field.age>). `None` without a readable `Date`.
+pub fn served_at(headers: &Headers) -> Option<Timestamp> {
+    let date = headers.get("date").and_then(http_date)?;
+    let age_ms = headers.get("age").and_then(|text| decimal_ms(text.trim()));
+    Some(date.plus_ms(age_ms.unwrap_or(0).max(0)))
 }
 
 /// An ISO 8601 time that names its zone; without one it could mean any of a day's hours.

@@ -13,7 +13,7 @@ use windlass_core::{Timestamp, limits};
 
 use crate::exchange::{ApiRequest, ApiResponse, Failure, Method, Origin};
 use crate::http::{Transport, TransportError};
-use crate::wait::retry_after_ms;
+use crate::wait::{retry_after_ms, served_at};
 
 use super::grant::Granted;
 use super::is_header_text;
@@ -175,6 +175,7 @@ fn refusal(origin: &Origin, reply: &ApiResponse, now: Timestamp) -> Failure {
     let status = reply.status;
     let words: String = words.collect();
     let message = format!("{origin}: the token endpoint answered {status}{words}{advice}");
+    let now = served_at(&reply.headers).unwrap_or(now);
     let wait_ms = reply
         .headers
         .get("retry-after")

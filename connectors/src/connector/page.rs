@@ -10,7 +10,7 @@ pub struct Page {
     pub records: Vec<Record>,
     /// The token of the next page; `None` when the declared end test holds.
     pub next: Option<String>,
-    /// The vendor's own clock, from the `Date` header.
+    /// The vendor's own clock: `Date` plus `Age`; `None` without a `Date`.
     pub served_at: Option<Timestamp>,
     /// Size of the body as read.
     pub body_bytes: u64,

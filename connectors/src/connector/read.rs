@@ -20,12 +20,31 @@ use crate::wait;
 const ID_BYTES_USUAL: usize = 96;
 
 impl Connector {
-    /// Reads the reply to [`Self::request`] with the same `span` and `token`.
+    /// Reads the reply to [`Self::request`] with the same `span` and `token`. Instants in its headers
+    /// are compared with its own `Date`, and with `now` only where it has none.
     ///
     /// Fails with the class the manifest's rules or the status give; with [`FailureClass::Page`]
     /// when the body cannot be used; with [`FailureClass::Restart`] when the token does not
     /// advance; with [`FailureClass::Block`] when the next link leaves the origin.
     pub fn read(
+        &self,
+        span: Span,
+        token: Option<&str>,
+        reply: &ApiResponse,
+        now: Timestamp,
+    ) -> Result<Page, Failure> {
+        let served_at = wait::served_at(&reply.headers);
+        let page = self.page(span, token, reply, served_at.unwrap_or(now));
+        match page {
+            Ok(page) => Ok(Page { served_at, ..page }),
+            Err(failure) => Err(Failure {
+                served_at,
+                ..failure
+            }),
+        }
+    }
+
+    fn page(
         &self,
         span: Span,
         token: Option<&str>,
@@ -54,7 +73,7 @@ impl Connector {
         let mut page = Page {
             records: Vec::with_capacity(raws.len()),
             next,
-            served_at: reply.headers.get("date").and_then(wait::http_date),
+            served_at: None,
             body_bytes: u64::try_from(reply.body.len()).unwrap_or(u64::MAX),
             trimmed: 0,
             in_order: true,

@@ -230,13 +230,51 @@ fn the_vendors_clock_and_budget_are_read_from_headers() {
         page.budget,
         Some(Budget {
             remaining: 7,
-            reset_ms: Some(30_000)
+            reset_ms: Some(29_000)
         })
     );
     let page = okta
         .read(hour(), None, &reply(200, &[("Date", "x")], "[]"), now())
         .unwrap();
     assert_eq!((page.served_at, page.budget), (None, None));
+}
+
+#[test]
+fn time_in_a_cache_counts_on_top_of_the_vendors_date() {
+    let okta = built_in("okta_system_log", &[("domain", "example.okta.com")]);
+    let served_at = |age: &str| {
+        let headers = [("Date", "Fri, 02 Jan 2026 00:00:01 GMT"), ("Age", age)];
+        let page = okta.read(hour(), None, &reply(200, &headers, "[]"), now());
+        page.unwrap().served_at.unwrap().to_string()
+    };
+    assert_eq!(served_at("90"), "2026-01-02T00:01:31.000Z");
+    for none in ["-90", "soon", ""] {
+        assert_eq!(served_at(none), "2026-01-02T00:00:01.000Z", "{none}");
+    }
+}
+
+/// Epoch and date headers are of the vendor's clock, however wrong ours is.
+#[test]
+fn waits_are_relative_to_the_vendors_date_whatever_our_clock_says() {
+    let okta = built_in("okta_system_log", &[("domain", "example.okta.com")]);
+    let date = ("Date", "Fri, 02 Jan 2026 00:00:00 GMT");
+    let until = "Fri, 02 Jan 2026 00:00:40 GMT";
+    for off_ms in [0, 600_000, -600_000, 200 * 86_400_000, -200 * 86_400_000] {
+        let now = now().plus_ms(off_ms);
+        let budget = [
+            date,
+            ("X-Rate-Limit-Remaining", "7"),
+            ("X-Rate-Limit-Reset", "1767312030"),
+        ];
+        let page = okta.read(hour(), None, &reply(200, &budget, "[]"), now);
+        assert_eq!(page.unwrap().budget.unwrap().reset_ms, Some(30_000));
+        let asked = [date, ("Retry-After", until)];
+        let failure = okta.read(hour(), None, &reply(429, &asked, "{}"), now);
+        let failure = failure.unwrap_err();
+        assert_eq!(failure.wait_ms, Some(40_000), "{off_ms}");
+        let served_at = failure.served_at.unwrap().to_string();
+        assert_eq!(served_at, "2026-01-02T00:00:00.000Z");
+    }
 }
 
 #[test]
