@@ -10,4 +10,5 @@ mod hostile;
 mod kill;
 mod operate;
 mod pipe;
+mod power_loss;
 mod scene;

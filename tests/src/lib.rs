@@ -9,12 +9,14 @@
 //! | [`trap`] | an address that must never be contacted |
 //! | [`windlass`] | building, configuring, running and killing the binary |
 //! | [`ledger`] | output compared with the timeline: lost, duplicated, altered |
+//! | [`power_loss`] | a disk that keeps what was synced, and of the rest what a seed says |
 //! | [`aws`] | an emulator of AWS, and fakes of what no emulator does: kills, losses, limits |
 //! | [`test_key`] | a key that guards nothing |
 
 pub mod aws;
 pub mod fault_proxy;
 pub mod ledger;
+pub mod power_loss;
 pub mod test_key;
 pub mod timeline;
 pub mod trap;
