@@ -182,13 +182,13 @@ impl Credentials {
         }
     }
 
-    /// `text` with every credential this source has used lately replaced by `***`, pieces that
-    /// were cut off at the end included.
+    /// `text` with every credential this source has used lately replaced by `***`, in any escaping,
+    /// pieces of one included.
     pub(crate) fn redact(&self, text: &str) -> String {
         self.redactor.redact(text)
     }
 
-    /// Whether a credential of this source stands in `text` whole.
+    /// Whether a credential of this source stands in `text`, in any escaping.
     pub(crate) fn stand_in(&self, text: &str) -> bool {
         self.redactor.finds_in(text)
     }

@@ -344,18 +344,27 @@ async fn a_next_link_within_the_origin_is_followed() {
 
 #[tokio::test]
 async fn a_next_link_that_holds_the_credential_is_not_handed_on_to_be_stored() {
-    let echoing = ScriptedTransport::new(|_| {
-        let link = format!("<https://api.vendor.test/logs?k={CANARY}&after=2>; rel=\"next\"");
-        Ok(ApiResponse {
-            status: 200,
-            headers: Headers::from_iter([("link".to_owned(), link)]),
-            body: "[]".into(),
-        })
-    });
-    let client = client(connector(BEARER, None), echoing);
-    let failure = client.fetch(span(), None).await.unwrap_err();
-    assert_eq!(failure.class, FailureClass::Block);
-    assert!(!failure.message.contains(CANARY), "{failure}");
+    for escaped in [
+        CANARY,
+        "canary%2D5f1e9c02",
+        "CANARY%252d5f1e9c02",
+        "canary%26%2345%3B5f1e9c02",
+        "Y2FuYXJ5LTVmMWU5YzAy",
+        "63616e6172792d3566316539633032",
+    ] {
+        let echoing = ScriptedTransport::new(move |_| {
+            let link = format!("<https://api.vendor.test/logs?k={escaped}&after=2>; rel=\"next\"");
+            Ok(ApiResponse {
+                status: 200,
+                headers: Headers::from_iter([("link".to_owned(), link)]),
+                body: "[]".into(),
+            })
+        });
+        let client = client(connector(BEARER, None), echoing);
+        let failure = client.fetch(span(), None).await.unwrap_err();
+        assert_eq!(failure.class, FailureClass::Block);
+        assert!(!failure.message.contains(escaped), "{failure}");
+    }
 }
 
 #[tokio::test]

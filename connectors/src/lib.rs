@@ -15,6 +15,7 @@
 //! | [`hosts`] | which hosts requests may go to |
 //! | [`secret`] | references to secrets, and fetching them |
 //! | [`wait`] | how long a vendor asks to wait |
+//! | `readings` | a text with its escapings undone |
 //! | `scripted` | a transport for tests (feature `test-util`) |
 
 pub mod auth;
@@ -24,6 +25,7 @@ pub mod exchange;
 pub mod hosts;
 pub mod http;
 pub mod manifest;
+mod readings;
 pub mod records;
 pub mod registry;
 #[cfg(feature = "test-util")]

@@ -7,13 +7,12 @@ mod error;
 #[cfg(test)]
 #[cfg(feature = "aws")]
 mod fake_aws;
+mod file;
 mod vault;
 
 use std::ffi::OsString;
 use std::fmt;
-use std::fs::File;
 use std::future::Future;
-use std::io::{self, Read};
 use std::path::PathBuf;
 use std::pin::Pin;
 use std::str::FromStr;
@@ -117,12 +116,13 @@ pub type SecretRead<'a> =
     Pin<Box<dyn Future<Output = Result<SecretString, SecretError>> + Send + 'a>>;
 
 impl SecretRef {
-    /// Fetches a secret of this machine: at most [`limits::FILE_BYTES_MAX`] bytes of UTF-8, without
+    /// Reads a secret of this machine: at most [`limits::FILE_BYTES_MAX`] bytes of UTF-8, without
     /// the line breaks at its end. Reads each time, so that a replaced file is seen by the next run.
+    /// Blocks for as long as the file does; a [`Vault`] does not.
     ///
     /// # Errors
     /// [`SecretError::Unavailable`] for the stores of AWS, which only a [`Vault`] reaches.
-    pub fn resolve(&self) -> Result<SecretString, SecretError> {
+    fn resolve(&self) -> Result<SecretString, SecretError> {
         self.resolve_with(|name| std::env::var_os(name))
     }
 
@@ -136,12 +136,7 @@ impl SecretRef {
                 .into_string()
                 .map_err(|_| SecretError::NotText(self.clone()))?,
             Self::File(path) => {
-                let bytes = File::open(path).and_then(read_bounded).map_err(|source| {
-                    SecretError::Unreadable {
-                        reference: self.clone(),
-                        source,
-                    }
-                })?;
+                let bytes = file::content(path, self)?;
                 self.check_length(bytes.len())?;
                 String::from_utf8(bytes).map_err(|_| SecretError::NotText(self.clone()))?
             }
@@ -179,14 +174,6 @@ impl SecretRef {
             Self::Ssm(_) => "ssm",
         }
     }
-}
-
-/// The file's content, or one byte more than is allowed of it.
-fn read_bounded(file: File) -> io::Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    file.take(limits::FILE_BYTES_MAX + 1)
-        .read_to_end(&mut bytes)?;
-    Ok(bytes)
 }
 
 impl FromStr for SecretRef {

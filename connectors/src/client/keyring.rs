@@ -141,7 +141,7 @@ impl Keyring {
         })
     }
 
-    /// Whether one of the credentials used now or lately stands in `text` whole.
+    /// Whether one of the credentials used now or lately stands in `text`, in any escaping.
     pub(super) fn stand_in(&self, text: &str) -> bool {
         self.lock()
             .all()

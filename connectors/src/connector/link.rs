@@ -7,6 +7,7 @@ use windlass_core::limits;
 use windlass_core::retry::FailureClass;
 
 use crate::exchange::{Failure, Headers, Origin};
+use crate::readings;
 
 /// The target of the first link with relation `rel`, as written. Without one, a list that was not
 /// read to its end is an error: what is missing from it is not absent.
@@ -122,26 +123,29 @@ pub(super) fn resolve(token: &str, asked: &Url, origin: &Origin) -> Result<Url, 
     })?;
     confine_from(&url, Some(asked), origin)?;
     url.set_fragment(None);
-    let is_credential = |name: &str| {
-        CREDENTIALS
-            .iter()
-            .any(|known| name.eq_ignore_ascii_case(known))
-    };
     // Rebuilt only when there is something to take out: a link is otherwise kept as it was sent.
-    if url.query_pairs().any(|(name, _)| is_credential(&name)) {
-        let kept: Vec<&str> = url
-            .query()
-            .unwrap_or_default()
-            .split('&')
-            .filter(|pair| {
-                let mut names = url::form_urlencoded::parse(pair.as_bytes());
-                names.next().is_none_or(|(name, _)| !is_credential(&name))
-            })
-            .collect();
+    let pairs = url.query().unwrap_or_default().split('&');
+    if pairs.clone().any(is_credential) {
+        let kept: Vec<&str> = pairs.filter(|pair| !is_credential(pair)).collect();
         let kept = kept.join("&");
         url.set_query((!kept.is_empty()).then_some(&kept));
     }
     Ok(url)
+}
+
+/// Whether a pair of a query has the name of a credential, in any escaping. In a link that was taken
+/// out of HTML, `amp;` stands in front of the name.
+fn is_credential(pair: &str) -> bool {
+    let name = pair.split('=').next().unwrap_or_default();
+    let mut is_known = false;
+    let all = readings::each(name, |reading| {
+        let separates = |byte: &u8| matches!(byte, b'&' | b';' | b'?');
+        let name = reading.bytes().rsplit(separates).next().unwrap_or_default();
+        is_known |= CREDENTIALS
+            .iter()
+            .any(|known| name.eq_ignore_ascii_case(known.as_bytes()));
+    });
+    is_known || all.is_err()
 }
 
 /// Refuses a URL with another scheme, host or port than `origin`, or with a user name.

@@ -113,6 +113,13 @@ fn credentials_in_a_link_are_not_stored() {
         resolved("/v1?secret=s3cret").unwrap(),
         "https://api.test/v1"
     );
+    for link in [
+        "/v1?a=1&api%255Fkey=s3cret",
+        "/v1?a=1&amp;api_key=s3cret",
+        "/v1?a=1&amp;api%26%2395%3Bkey=s3cret",
+    ] {
+        assert_eq!(resolved(link).unwrap(), "https://api.test/v1?a=1", "{link}");
+    }
 }
 
 #[test]

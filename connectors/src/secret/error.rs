@@ -29,6 +29,14 @@ pub enum SecretError {
         /// Why.
         source: io::Error,
     },
+    /// Reading from anything but a regular file can block for ever.
+    #[error("`{reference}` is {kind} and not a regular file; put the secret into a regular file")]
+    NotAFile {
+        /// Which.
+        reference: SecretRef,
+        /// `a FIFO`, `a directory`, ...
+        kind: &'static str,
+    },
     /// It is there and empty.
     #[error("`{0}` is empty")]
     Empty(SecretRef),
@@ -75,7 +83,7 @@ pub enum SecretError {
         /// AWS's word for it.
         problem: String,
     },
-    /// AWS does not answer, is unwell, or asks to slow down.
+    /// AWS is unwell, asks to slow down or cannot be reached; a file's disk does not respond.
     #[error("`{reference}` cannot be read for now: {problem}")]
     Outage {
         /// Which.

@@ -12,6 +12,7 @@ use windlass_core::{Clock, Entropy, Timestamp};
 
 #[cfg(feature = "aws")]
 use super::aws::Aws;
+use super::file::Files;
 use super::{SecretError, SecretRead, SecretRef, SecretSource, Stored};
 
 /// How long a secret is used without asking again: each read is a request that AWS counts, and a
@@ -30,6 +31,7 @@ pub struct Vault {
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
     cache: Mutex<HashMap<String, Arc<Entry>>>,
+    files: Files,
     #[cfg(feature = "aws")]
     aws: Option<Aws>,
 }
@@ -55,6 +57,7 @@ impl Vault {
     /// A vault that reads environment variables and files. Neither is cached: they cost nothing.
     pub fn new(clock: Arc<dyn Clock>, entropy: Arc<dyn Entropy>) -> Self {
         Self {
+            files: Files::new(Arc::clone(&clock)),
             clock,
             entropy,
             cache: Mutex::default(),
@@ -112,7 +115,8 @@ impl Vault {
         from_cache: bool,
     ) -> Result<SecretString, SecretError> {
         let stored = match reference {
-            SecretRef::Env(_) | SecretRef::File(_) => return reference.resolve(),
+            SecretRef::Env(_) => return reference.resolve(),
+            SecretRef::File(_) => return self.files.read(reference).await,
             SecretRef::SecretsManager(stored) | SecretRef::Ssm(stored) => stored,
         };
         let entry = self.entry(reference, stored);

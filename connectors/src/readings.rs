@@ -1,0 +1,333 @@
+//! The readings of a text: the text itself, and every text that undoing its escapings yields. Each
+//! byte of a reading knows its place in the text, so that a find in a reading can be masked there.
+
+use std::ops::Range;
+
+/// Escapings that are undone one inside the other. Vendors nest two (a URL in an HTML page, a token
+/// in a JSON string); the header of HTTP Basic adds one.
+const DEPTH_MAX: usize = 4;
+/// Bytes of all readings of one text together. A page token of the largest size that is stored has
+/// room for 256 readings of its own length; a text that needs more is made to need it.
+const READINGS_BYTES_MAX: usize = 4 * 1024 * 1024;
+/// Shortest run of characters that is read as base64 or hex: less holds no four bytes.
+const RUN_BYTES_MIN: usize = 6;
+/// Separates bytes of a reading that are not neighbors in the text. No escaping contains it.
+const SEPARATOR: u8 = 0;
+/// Longest HTML entity that is recognized, with its `&` and `;`: `&#x10FFFF;`.
+const ENTITY_BYTES_MAX: usize = 10;
+
+/// The text has more readings than are looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct TooMany;
+
+/// One reading of a text.
+pub(crate) struct Reading {
+    bytes: Vec<u8>,
+    /// Where in the text each byte comes from: its first byte, and the one after its last.
+    places: Vec<(u32, u32)>,
+}
+
+/// Calls `see` with every reading of `text`, the text itself first.
+///
+/// # Errors
+/// [`TooMany`] when not all of them were seen.
+pub(crate) fn each(text: &str, mut see: impl FnMut(&Reading)) -> Result<(), TooMany> {
+    let mut left = READINGS_BYTES_MAX.checked_sub(text.len()).ok_or(TooMany)?;
+    walk(&Reading::of(text), DEPTH_MAX, &mut left, &mut see)
+}
+
+fn walk(
+    reading: &Reading,
+    depth: usize,
+    left: &mut usize,
+    see: &mut impl FnMut(&Reading),
+) -> Result<(), TooMany> {
+    see(reading);
+    if depth == 0 {
+        return Ok(());
+    }
+    for undo in [percent, html, json, base64, hex] {
+        if let Some(inner) = undo(reading) {
+            *left = left.checked_sub(inner.bytes.len()).ok_or(TooMany)?;
+            walk(&inner, depth - 1, left, see)?;
+        }
+    }
+    Ok(())
+}
+
+impl Reading {
+    fn of(text: &str) -> Self {
+        let places = (0u32..).zip(1u32..).take(text.len()).collect();
+        Self {
+            bytes: text.as_bytes().to_vec(),
+            places,
+        }
+    }
+
+    fn with_capacity(bytes: usize) -> Self {
+        Self {
+            bytes: Vec::with_capacity(bytes),
+            places: Vec::with_capacity(bytes),
+        }
+    }
+
+    pub(crate) fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// Where in the text the bytes `range` come from; empty for an empty range.
+    pub(crate) fn place(&self, range: &Range<usize>) -> Range<usize> {
+        let places = self.places.get(range.clone()).unwrap_or_default();
+        let start = places.first().map_or(0, |place| place.0);
+        let end = places.last().map_or(0, |place| place.1);
+        // The text is no longer than the limit, so that both conversions keep the value.
+        start as usize..end as usize
+    }
+
+    fn push(&mut self, byte: u8, place: (u32, u32)) {
+        self.bytes.push(byte);
+        self.places.push(place);
+    }
+
+    /// The place of the bytes `range`, as it is stored.
+    fn stored_place(&self, range: Range<usize>) -> (u32, u32) {
+        let places = self.places.get(range).unwrap_or_default();
+        let ends = places.first().zip(places.last());
+        ends.map_or((0, 0), |(first, last)| (first.0, last.1))
+    }
+
+    /// The maximal runs of at least [`RUN_BYTES_MIN`] bytes that `fits` accepts.
+    fn runs(&self, fits: impl Fn(u8) -> bool) -> Vec<Range<usize>> {
+        let mut runs = Vec::new();
+        let mut start = 0;
+        for (at, byte) in self.bytes.iter().enumerate() {
+            if !fits(*byte) {
+                runs.push(start..at);
+                start = at + 1;
+            }
+        }
+        runs.push(start..self.bytes.len());
+        runs.retain(|run| run.len() >= RUN_BYTES_MIN);
+        runs
+    }
+}
+
+/// The meaning of one escape sequence.
+enum Meaning {
+    Byte(u8),
+    Char(char),
+}
+
+/// `reading` with each sequence that begins with `marker` and that `decode` knows replaced by its
+/// meaning; `None` when there is none. `decode` returns the length of the sequence too.
+fn unescaped(
+    reading: &Reading,
+    marker: u8,
+    decode: impl Fn(&[u8]) -> Option<(usize, Meaning)>,
+) -> Option<Reading> {
+    if !reading.bytes.contains(&marker) {
+        return None;
+    }
+    let mut inner = Reading::with_capacity(reading.bytes.len());
+    let (mut at, mut is_changed) = (0, false);
+    while let Some((&first, rest)) = reading.bytes.get(at..).and_then(<[u8]>::split_first) {
+        let decoded = (first == marker).then(|| decode(rest)).flatten();
+        let used = decoded.as_ref().map_or(1, |(length, _)| 1 + length);
+        let place = reading.stored_place(at..at + used);
+        match decoded {
+            Some((_, Meaning::Byte(byte))) => inner.push(byte, place),
+            Some((_, Meaning::Char(c))) => {
+                let mut room = [0; 4];
+                let encoded = c.encode_utf8(&mut room).bytes();
+                encoded.for_each(|byte| inner.push(byte, place));
+            }
+            None => inner.push(first, place),
+        }
+        is_changed |= used > 1;
+        at += used;
+    }
+    is_changed.then_some(inner)
+}
+
+/// Percent encoding (RFC 3986). A `+` for a space is left to the comparison.
+fn percent(reading: &Reading) -> Option<Reading> {
+    unescaped(reading, b'%', |rest| {
+        let byte = u8::try_from(hex_number(rest.get(..2)?)?).ok()?;
+        Some((2, Meaning::Byte(byte)))
+    })
+}
+
+/// HTML entities: decimal, hexadecimal, and the named ones of ASCII
+/// (<https://html.spec.whatwg.org/multipage/named-characters.html>).
+fn html(reading: &Reading) -> Option<Reading> {
+    unescaped(reading, b'&', |rest| {
+        let end = rest
+            .iter()
+            .take(ENTITY_BYTES_MAX)
+            .position(|byte| *byte == b';')?;
+        let name = std::str::from_utf8(rest.get(..end)?).ok()?;
+        let c = match name.strip_prefix('#') {
+            Some(digits) => {
+                let hex = digits.strip_prefix(['x', 'X']);
+                let number = match hex {
+                    Some(hex) => hex_number(hex.as_bytes()),
+                    None => digits.parse().ok(),
+                };
+                char::from_u32(number?)?
+            }
+            None => ENTITIES.iter().find(|(known, _)| *known == name)?.1,
+        };
+        Some((end + 1, Meaning::Char(c)))
+    })
+}
+
+/// Named entities of ASCII characters.
+const ENTITIES: [(&str, char); 43] = [
+    ("Tab", '\t'),
+    ("NewLine", '\n'),
+    ("nbsp", ' '),
+    ("excl", '!'),
+    ("quot", '"'),
+    ("QUOT", '"'),
+    ("num", '#'),
+    ("dollar", '$'),
+    ("percnt", '%'),
+    ("amp", '&'),
+    ("AMP", '&'),
+    ("apos", '\''),
+    ("lpar", '('),
+    ("rpar", ')'),
+    ("ast", '*'),
+    ("midast", '*'),
+    ("plus", '+'),
+    ("comma", ','),
+    ("period", '.'),
+    ("sol", '/'),
+    ("colon", ':'),
+    ("semi", ';'),
+    ("lt", '<'),
+    ("LT", '<'),
+    ("equals", '='),
+    ("gt", '>'),
+    ("GT", '>'),
+    ("quest", '?'),
+    ("commat", '@'),
+    ("lsqb", '['),
+    ("lbrack", '['),
+    ("bsol", '\\'),
+    ("rsqb", ']'),
+    ("rbrack", ']'),
+    ("Hat", '^'),
+    ("lowbar", '_'),
+    ("grave", '`'),
+    ("lcub", '{'),
+    ("lbrace", '{'),
+    ("verbar", '|'),
+    ("vert", '|'),
+    ("rcub", '}'),
+    ("rbrace", '}'),
+];
+
+/// The escapes of JSON strings (RFC 8259, section 7), and a backslash before any other sign.
+fn json(reading: &Reading) -> Option<Reading> {
+    unescaped(reading, b'\\', |rest| {
+        let c = match rest.first()? {
+            b'n' => '\n',
+            b'r' => '\r',
+            b't' => '\t',
+            b'b' => '\u{8}',
+            b'f' => '\u{c}',
+            b'u' => return utf16(rest),
+            sign if sign.is_ascii_punctuation() => char::from(*sign),
+            _ => return None,
+        };
+        Some((1, Meaning::Char(c)))
+    })
+}
+
+/// `uXXXX`, or two of them for what lies beyond 16 bits.
+fn utf16(rest: &[u8]) -> Option<(usize, Meaning)> {
+    let unit = |from: usize| {
+        let number = hex_number(rest.get(from..from + 4)?)?;
+        u16::try_from(number).ok()
+    };
+    let first = unit(1)?;
+    if let Some(c) = char::from_u32(u32::from(first)) {
+        return Some((5, Meaning::Char(c)));
+    }
+    let second = (rest.get(5..7)? == b"\\u").then(|| unit(7)).flatten()?;
+    let c = char::decode_utf16([first, second]).next()?.ok()?;
+    Some((11, Meaning::Char(c)))
+}
+
+/// Base64 in either alphabet (RFC 4648), with padding or without. A run may begin before the encoded
+/// text does, and that may begin before what is looked for, so each run is read at all four offsets.
+fn base64(reading: &Reading) -> Option<Reading> {
+    runs_decoded(reading, 4, 6, |byte| match byte {
+        b'A'..=b'Z' => Some(byte - b'A'),
+        b'a'..=b'z' => Some(byte - b'a' + 26),
+        b'0'..=b'9' => Some(byte - b'0' + 52),
+        b'+' | b'-' => Some(62),
+        b'/' | b'_' => Some(63),
+        _ => None,
+    })
+}
+
+/// Hexadecimal digits, each run at both offsets.
+fn hex(reading: &Reading) -> Option<Reading> {
+    runs_decoded(reading, 2, 4, hex_digit)
+}
+
+/// The runs of digits of `bits` bits each, read from each of the first `offsets` digits on.
+fn runs_decoded(
+    reading: &Reading,
+    offsets: usize,
+    bits: u32,
+    digit: impl Fn(u8) -> Option<u8>,
+) -> Option<Reading> {
+    let runs = reading.runs(|byte| digit(byte).is_some());
+    let digits: usize = runs.iter().map(Range::len).sum();
+    let mut inner = Reading::with_capacity(digits * offsets);
+    for run in runs {
+        for offset in 0..offsets {
+            let (mut held, mut held_bits, mut from) = (0u32, 0u32, run.start + offset);
+            for at in run.start + offset..run.end {
+                let value = reading.bytes.get(at).and_then(|byte| digit(*byte));
+                held = (held << bits) | u32::from(value.unwrap_or_default());
+                held_bits += bits;
+                if held_bits >= 8 {
+                    held_bits -= 8;
+                    let [.., byte] = (held >> held_bits).to_be_bytes();
+                    inner.push(byte, reading.stored_place(from..at + 1));
+                    // The digit that is not used up belongs to the next byte as well.
+                    from = if held_bits == 0 { at + 1 } else { at };
+                }
+            }
+            inner.push(SEPARATOR, (0, 0));
+        }
+    }
+    (!inner.bytes.is_empty()).then_some(inner)
+}
+
+fn hex_digit(byte: u8) -> Option<u8> {
+    match byte {
+        b'0'..=b'9' => Some(byte - b'0'),
+        b'a'..=b'f' => Some(byte - b'a' + 10),
+        b'A'..=b'F' => Some(byte - b'A' + 10),
+        _ => None,
+    }
+}
+
+/// The number that hexadecimal digits write; `None` for anything else, and for more than 32 bits.
+fn hex_number(digits: &[u8]) -> Option<u32> {
+    if digits.is_empty() || digits.len() > 8 {
+        return None;
+    }
+    digits.iter().try_fold(0, |number, byte| {
+        Some((number << 4) | u32::from(hex_digit(*byte)?))
+    })
+}
+
+#[cfg(test)]
+#[path = "readings_tests.rs"]
+mod tests;

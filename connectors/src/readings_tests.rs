@@ -1,0 +1,88 @@
+use super::*;
+
+/// Whether `inside` stands in a reading of `text`, and the part of `text` that it is found in.
+fn found(text: &str, inside: &str) -> Option<String> {
+    let mut place = None;
+    each(text, |reading| {
+        let mut windows = reading.bytes().windows(inside.len());
+        let at = windows.position(|window| window == inside.as_bytes());
+        if let Some(at) = at {
+            place.get_or_insert(reading.place(&(at..at + inside.len())));
+        }
+    })
+    .unwrap();
+    place.map(|place| text[place].to_owned())
+}
+
+#[test]
+fn each_escaping_is_undone_and_its_place_in_the_text_is_known() {
+    for (text, place) in [
+        ("say s3cr+t! now", "s3cr+t!"),
+        ("say s3cr%2Bt%21 now", "s3cr%2Bt%21"),
+        ("say s3cr%2bt! now", "s3cr%2bt!"),
+        ("say s3cr%252Bt! now", "s3cr%252Bt!"),
+        ("say s3cr&#43;t&excl; now", "s3cr&#43;t&excl;"),
+        ("say s3cr&#x2B;t! now", "s3cr&#x2B;t!"),
+        ("say s3cr&plus;t! now", "s3cr&plus;t!"),
+        (r"say s3cr\u002bt\! now", r"s3cr\u002bt\!"),
+        ("say czNjcit0IQ== now", "czNjcit0IQ"),
+        ("say 733363722b7421 now", "733363722b7421"),
+        ("say 733363722B7421 now", "733363722B7421"),
+        ("say a733363722B7421 now", "733363722B7421"),
+        ("say Y3pOamNpdDBJUT09 now", "Y3pOamNpdDBJUT"),
+    ] {
+        assert_eq!(found(text, "s3cr+t!").as_deref(), Some(place), "{text}");
+    }
+    assert_eq!(found("say czNjcit0I now", "s3cr+t!"), None);
+}
+
+#[test]
+fn base64_is_read_at_every_alignment_and_in_both_alphabets() {
+    for (text, inside) in [
+        ("xs3cr+t!x", "eHMzY3IrdCF4"),
+        ("xxs3cr+t!", "eHhzM2NyK3Qh"),
+        ("xxxs3cr+t!", "eHh4czNjcit0IQ"),
+    ] {
+        for prefix in ["", "a", "ab", "abc/", "="] {
+            let text_around = format!("{prefix}{inside}");
+            assert!(found(&text_around, "s3cr+t!").is_some(), "{text} {prefix}");
+        }
+    }
+    assert!(found("Pz8_Pj4-c2VjcmV0", "secret").is_some());
+}
+
+#[test]
+fn a_pair_of_escapes_is_one_character_and_half_a_pair_is_none() {
+    assert!(found(r"x\ud83d\ude00x", "x😀x").is_some());
+    for broken in [
+        r"x\ud83dx",
+        r"x\ud83d\u0041x",
+        r"\u00",
+        "%4",
+        "&#99999999;",
+        "&;",
+    ] {
+        assert!(found(broken, "😀").is_none(), "{broken}");
+    }
+}
+
+#[test]
+fn a_text_made_to_have_endless_readings_is_given_up() {
+    let mut seen = 0;
+    let percents = "%25".repeat(350_000);
+    assert_eq!(each(&percents, |_| seen += 1), Ok(()));
+    let nested = "%".to_owned() + &"25".repeat(500_000);
+    let letters = "QUFB".repeat(262_144);
+    let entities = "&#38;".repeat(200_000);
+    for text in [
+        nested,
+        letters,
+        entities,
+        "a".repeat(READINGS_BYTES_MAX + 1),
+    ] {
+        let mut bytes = 0;
+        let _all_or_not = each(&text, |reading| bytes += reading.bytes().len());
+        assert!(bytes <= READINGS_BYTES_MAX, "{bytes}");
+    }
+    assert_eq!(each(&"QUFB".repeat(262_144), |_| ()), Err(TooMany));
+}
