@@ -1,10 +1,12 @@
 //! What must hold, by id. Pure predicates that the tests of several rooms apply to what they find.
 
-use crate::limits;
 use crate::progress::Progress;
-use crate::source::Policy;
+use crate::source::{Policy, SourceDefinition, SourceRecord};
 use crate::time::Timestamp;
 use crate::window::{Status, Window};
+
+mod marks;
+mod window;
 
 /// An invariant that does not hold.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -17,7 +19,7 @@ pub struct Violation {
 }
 
 /// The invariants and what they say, for documents and messages.
-pub const INVARIANTS: [(&str, &str); 11] = [
+pub const INVARIANTS: [(&str, &str); 16] = [
     ("INV-1", "a window ends after it starts"),
     (
         "INV-2",
@@ -41,20 +43,38 @@ pub const INVARIANTS: [(&str, &str); 11] = [
     ),
     (
         "INV-7",
-        "a running window has an owner and a lease; no other has an owner",
+        "a running window has an owner and a lease, a dispatched one a lease, no other has either",
     ),
     (
         "INV-8",
-        "a done window has a time it was done and no cursor",
+        "a done window has a time it was done and one when it expires, and nothing to go on with; \
+         no other has those times",
     ),
     (
         "INV-9",
-        "behind is ascending, bounded, and before open_from",
+        "behind is ascending, bounded, and between start and open_from",
     ),
     ("INV-10", "no window is carved past the settled edge"),
     (
         "INV-11",
         "only the end of a run says that its token was not sent, and only of its own run",
+    ),
+    (
+        "INV-12",
+        "start, open_from and scheduled_through are in this order, and the width is positive",
+    ),
+    (
+        "INV-13",
+        "unavailable spans are ascending, apart, and bounded in number",
+    ),
+    (
+        "INV-14",
+        "a window's counts, cursor and split fit each other and its span",
+    ),
+    ("INV-15", "a source's policy does not contradict itself"),
+    (
+        "INV-16",
+        "a seen page's pieces are numbered from 0 to their count, and their digests ascend",
     ),
 ];
 
@@ -62,23 +82,39 @@ fn broken(id: &'static str, problem: String) -> Result<(), Violation> {
     Err(Violation { id, problem })
 }
 
-/// INV-1, INV-2, INV-7, INV-8 of one window.
-pub fn check_window(window: &Window, policy: &Policy) -> Result<(), Violation> {
-    if window.id.from >= window.to {
-        return broken("INV-1", format!("{} ends at {}", window.id, window.to));
+/// An item whose parts must agree with each other in every store, at every instant.
+///
+/// Stores check it on both sides: an item that fails is refused when it is written and corrupt when
+/// it is read. The checks need nothing but the item itself.
+pub trait Consistent {
+    /// The first invariant that the item breaks, if any.
+    fn check(&self) -> Result<(), Violation>;
+}
+
+/// INV-15: [`Policy::check`].
+impl Consistent for SourceDefinition {
+    fn check(&self) -> Result<(), Violation> {
+        self.policy.check().map_err(|error| Violation {
+            id: "INV-15",
+            problem: format!("source {}: {error}", self.name),
+        })
     }
+}
+
+/// INV-15, of its definition.
+impl Consistent for SourceRecord {
+    fn check(&self) -> Result<(), Violation> {
+        self.definition.check()
+    }
+}
+
+/// [`Consistent::check`] of one window, and INV-2, which needs its source's policy.
+pub fn check_window(window: &Window, policy: &Policy) -> Result<(), Violation> {
+    window.check()?;
     for bound in [window.id.from, window.to] {
         if !bound.is_multiple_of(policy.unit_ms) {
             return broken("INV-2", format!("{} has the bound {bound}", window.id));
         }
-    }
-    let running = window.status == Status::Running;
-    if running != window.owner.is_some() || (running && window.lease_until.is_none()) {
-        return broken("INV-7", format!("{} is {}", window.id, window.status));
-    }
-    let done = window.status == Status::Done;
-    if done != window.done_at.is_some() || (done && window.cursor.is_some()) {
-        return broken("INV-8", format!("{} is {}", window.id, window.status));
     }
     Ok(())
 }
@@ -118,8 +154,9 @@ fn check_unsent(before: &Window, after: &Window) -> Result<(), Violation> {
     Ok(())
 }
 
-/// INV-5, INV-6 and INV-9 of one timeline. `windows` are all that exist from `open_from` on, ascending.
+/// [`Consistent::check`] of the marks, and INV-5 and INV-6 of their timeline. `windows` are all that exist from `open_from` on, ascending.
 pub fn check_timeline(progress: &Progress, windows: &[Window]) -> Result<(), Violation> {
+    progress.check()?;
     if let Some(gap) = progress.gaps(windows).first() {
         return broken("INV-5", format!("{} lacks {gap}", progress.timeline));
     }
@@ -130,17 +167,6 @@ pub fn check_timeline(progress: &Progress, windows: &[Window]) -> Result<(), Vio
         {
             return broken("INV-6", format!("{} overlaps {}", left.id, right.id));
         }
-    }
-    let ascending = progress.behind.windows(2).all(|pair| pair[0] < pair[1]);
-    let before = progress
-        .behind
-        .iter()
-        .all(|from| *from < progress.open_from);
-    if !ascending || !before || progress.behind.len() > limits::BEHIND_MAX {
-        return broken(
-            "INV-9",
-            format!("{}: {:?}", progress.timeline, progress.behind),
-        );
     }
     Ok(())
 }

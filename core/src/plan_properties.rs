@@ -66,6 +66,7 @@ fn wait(world: &mut World, from: i64, per_mille: i64, delivered: Delivered, over
         window.page += 1;
         window.epoch += 1;
         window.overruns = overruns;
+        window.runs = window.runs.max(overruns);
         window.split_at = Some(at);
         window.split_delivered = delivered;
     }

@@ -3,10 +3,10 @@
 
 use windlass_core::checkpoint::Checkpoint;
 use windlass_core::ids::{Owner, WindowId};
+use windlass_core::invariant::Consistent;
 use windlass_core::lease::{Guard, Lease};
 use windlass_core::limits;
 use windlass_core::source::{RateGate, SourceDefinition, SourceRecord};
-use windlass_core::span::Span;
 use windlass_core::time::Timestamp;
 use windlass_core::transition::{Claim, Event, IllegalMove, Release};
 use windlass_core::window::Window;
@@ -80,7 +80,10 @@ impl<'a> Move<'a> {
             .permitted(&current)
             .and_then(|()| current.apply(&self.event))
         {
-            Ok(next) => Ok(next),
+            Ok(next) => {
+                check(&next)?;
+                Ok(next)
+            }
             Err(why) => Err(MoveError::Refused {
                 current: Box::new(current),
                 why,
@@ -158,19 +161,10 @@ pub(crate) fn stays_closed(current: Option<&RateGate>, gate: &RateGate, now: Tim
     })
 }
 
-/// Refuses a window that could not be read back: one that does not end after it starts (INV-1).
-pub(crate) fn check_window(window: &Window) -> Result<(), StateError> {
-    let refused = |error| StateError::Refused(format!("window {} not stored: {error}", window.id));
-    Span::new(window.id.from, window.to)
-        .map(|_| ())
-        .map_err(refused)
-}
-
-/// Refuses a definition that could not be read back: one whose policy contradicts itself.
-pub(crate) fn check_definition(definition: &SourceDefinition) -> Result<(), StateError> {
-    let name = &definition.name;
-    let refused = |error| StateError::Refused(format!("source {name} not applied: {error}"));
-    definition.policy.check().map_err(refused)
+/// Refuses an item that contradicts itself: it could not be read back.
+pub(crate) fn check(item: &impl Consistent) -> Result<(), StateError> {
+    let refused = |violation| StateError::Refused(format!("nothing was stored: {violation}"));
+    item.check().map_err(refused)
 }
 
 #[cfg(test)]
@@ -259,11 +253,11 @@ mod tests {
     #[test]
     fn a_window_that_ends_where_it_starts_is_refused_before_it_is_stored() {
         let window = ready();
-        assert_eq!(check_window(&window), Ok(()));
+        assert_eq!(check(&window), Ok(()));
         let empty = Window {
             to: window.id.from,
             ..window
         };
-        assert!(matches!(check_window(&empty), Err(StateError::Refused(_))));
+        assert!(matches!(check(&empty), Err(StateError::Refused(_))));
     }
 }

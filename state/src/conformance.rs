@@ -65,11 +65,13 @@ macro_rules! conformance_tests {
             // progress
             progress_comes_back_as_saved_with_a_higher_version
             a_save_over_a_version_that_moved_on_is_a_conflict_and_shows_the_current_one
+            marks_that_contradict_each_other_are_refused_and_change_nothing
             of_two_first_saves_the_second_is_a_conflict
             a_save_over_nothing_needs_version_zero
             progress_lists_every_lane_and_generation_of_one_source_only
             // windows
             a_window_comes_back_exactly_as_created
+            a_window_that_contradicts_itself_is_refused_and_not_created
             creating_where_a_window_starts_returns_the_one_that_is_there
             a_window_that_does_not_end_after_it_starts_is_refused
             open_windows_are_all_from_an_instant_on_ascending

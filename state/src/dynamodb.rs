@@ -57,6 +57,7 @@ use self::errors::Failed;
 use self::expression::Placeholders;
 use self::reads::{Consistency, Range};
 use self::table::Table;
+use crate::apply::check;
 use crate::apply::{Move, lease};
 use crate::error::{MoveError, SaveError, StateError};
 use crate::item::{Key, RateItem, Stored};
@@ -206,6 +207,7 @@ impl StateStore for DynamoStore {
     }
 
     async fn save_progress(&self, shard: Shard, next: &Progress) -> Result<Progress, SaveError> {
+        check(next)?;
         let stored = Progress {
             version: next.version + 1,
             ..next.clone()

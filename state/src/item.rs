@@ -17,6 +17,7 @@ mod window;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
+use windlass_core::invariant::Consistent;
 
 use crate::error::StateError;
 
@@ -58,8 +59,8 @@ fn is_default<T: Default + PartialEq>(value: &T) -> bool {
     *value == T::default()
 }
 
-/// The value in `attributes`: checks the version, then the form, then what `build` checks.
-fn read<Form: DeserializeOwned, T>(
+/// The value in `attributes`: checks the version, the form, and that its parts agree with each other.
+fn read<Form: DeserializeOwned, T: Consistent>(
     key: &str,
     attributes: Attributes,
     build: impl FnOnce(Form) -> Result<T, String>,
@@ -81,6 +82,10 @@ fn read<Form: DeserializeOwned, T>(
     let form = serde_json::from_value(Value::Object(attributes));
     form.map_err(|error| error.to_string())
         .and_then(build)
+        .and_then(|value: T| match value.check() {
+            Ok(()) => Ok(value),
+            Err(violation) => Err(violation.to_string()),
+        })
         .map_err(corrupt)
 }
 

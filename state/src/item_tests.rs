@@ -15,6 +15,7 @@ const PROGRESS: &str = include_str!("../testdata/v1/progress.json");
 const SOURCE: &str = include_str!("../testdata/v1/source.json");
 const RATE_GATE: &str = include_str!("../testdata/v1/rate_gate.json");
 const WINDOW_SPLIT: &str = include_str!("../testdata/v1/window_split.json");
+const WINDOW_DONE: &str = include_str!("../testdata/v1/window_done.json");
 const WINDOW_UNSENT: &str = include_str!("../testdata/v1/window_unsent.json");
 const PROGRESS_SWEEP: &str = include_str!("../testdata/v1/progress_sweep.json");
 const SOURCE_SWEPT: &str = include_str!("../testdata/v1/source_swept.json");
@@ -65,7 +66,10 @@ fn a_window_of_version_1_still_loads_with_every_attribute() {
             request: "9f86d081884c7d65".to_owned()
         })
     );
-    assert_eq!(window.split_at, Some(time("2026-01-01T00:05:00Z")));
+    assert_eq!(window.lease_until, Some(time("2026-01-01T00:36:00Z")));
+    let done: Window = loaded(WINDOW_DONE);
+    assert_eq!(done.done_at, Some(time("2026-01-01T00:23:00Z")));
+    assert_eq!(done.expires_at, Some(time("2026-01-31T00:23:00Z")));
 }
 
 #[test]
@@ -88,6 +92,7 @@ fn what_a_window_lacks_is_not_split_not_swept_and_not_remembered() {
     assert_eq!(window.unsent_after, None);
     assert!(!window.remembered && window.ordered);
     let split: Window = loaded(WINDOW_SPLIT);
+    assert_eq!(split.split_at, Some(time("2026-01-01T00:05:00Z")));
     assert_eq!(
         (split.split_delivered, split.overruns, split.known),
         (Delivered::Before, 3, 7)
@@ -253,6 +258,17 @@ fn a_window_that_contradicts_itself_is_corrupt_and_never_a_panic() {
         ("ordered", json!(1)),
         ("attempts", json!(4_294_967_296_u64)),
         ("records", json!(1.5)),
+        ("owner", Value::Null),
+        ("lease_until", Value::Null),
+        ("status", json!("dispatched")),
+        ("status", json!("ready")),
+        ("status", json!("done")),
+        ("runs", json!(0)),
+        ("restarts", json!(0)),
+        ("page", json!(0)),
+        ("epoch", json!(0)),
+        ("slowest_page_ms", json!(-1)),
+        ("newest", json!("2025-01-01T00:00:00.000Z")),
     ] {
         assert_corrupt::<Window>(WINDOW, name, value);
     }
@@ -262,6 +278,12 @@ fn a_window_that_contradicts_itself_is_corrupt_and_never_a_panic() {
 fn progress_sources_and_gates_that_contradict_themselves_are_corrupt() {
     assert_corrupt::<Progress>(PROGRESS, "open_from", Value::Null);
     assert_corrupt::<Progress>(PROGRESS, "behind", json!(["yesterday"]));
+    let past = json!("2030-01-01T00:00:00.000Z");
+    assert_corrupt::<Progress>(PROGRESS, "open_from", past.clone());
+    assert_corrupt::<Progress>(PROGRESS, "start", past.clone());
+    assert_corrupt::<Progress>(PROGRESS, "behind", json!([past]));
+    assert_corrupt::<Progress>(PROGRESS, "width_ms", json!(0));
+    assert_corrupt::<SeenPiece>(SEEN, "pieces", json!(1));
     let reversed = json!([{ "from": "2026-01-02T00:00:00Z", "to": "2026-01-01T00:00:00Z" }]);
     assert_corrupt::<Progress>(PROGRESS, "unavailable", reversed);
     assert_corrupt::<SourceRecord>(SOURCE, "unit_ms", json!(0));
@@ -284,6 +306,12 @@ fn progress_sources_and_gates_that_contradict_themselves_are_corrupt() {
     assert_corrupt::<SeenPiece>(SEEN, "at", Value::Null);
     assert_corrupt::<Window>(WINDOW_SPLIT, "split_delivered", json!("both"));
     assert_corrupt::<Window>(WINDOW_SPLIT, "remembered", json!(1));
+    assert_corrupt::<Window>(WINDOW_SPLIT, "split_at", Value::Null);
+    assert_corrupt::<Window>(WINDOW_SPLIT, "split_at", json!("2026-01-01T00:10:00.000Z"));
+    assert_corrupt::<Window>(WINDOW_SPLIT, "status", json!("running"));
+    assert_corrupt::<Window>(WINDOW_DONE, "done_at", Value::Null);
+    assert_corrupt::<Window>(WINDOW_DONE, "expires_at", Value::Null);
+    assert_corrupt::<Window>(WINDOW_DONE, "status", json!("parked"));
     assert_corrupt::<Window>(WINDOW_UNSENT, "unsent_after", json!(-1));
 }
 
@@ -335,14 +363,46 @@ prop_compose! {
         let cursor = cursor.map(|(token, request)| Cursor { token, request });
         let to = id.from.plus_ms(width_ms);
         let owner = owner.map(Owner::from_random);
-        Window {
+        mended(Window {
             id, to, status, epoch, owner, lease_until, cursor, page, sink_position, records, bytes,
             rejected, known, oldest, newest, ordered, attempts, setbacks, restarts,
             restarts_forgiven, remembered, runs, overruns, unsent_after, not_before, split_at, split_delivered,
             slowest_page_ms, last_error, created_at, updated_at, done_at,
             expires_at,
-        }
+        })
     }
+}
+
+/// `window` with every attribute that contradicts another one set to a value that fits.
+fn mended(mut window: Window) -> Window {
+    let done = window.status == Status::Done;
+    let running = window.status == Status::Running;
+    let leased = running || window.status == Status::Dispatched;
+    let splittable = matches!(window.status, Status::Ready | Status::Parked);
+    let (span, now, runs) = (window.span(), window.created_at, window.runs);
+    window.epoch = window.epoch.max(1);
+    window.owner = running.then(|| window.owner.unwrap_or(Owner::from_random(1)));
+    window.lease_until = leased.then(|| window.lease_until.unwrap_or(now));
+    window.done_at = done.then(|| window.done_at.unwrap_or(now));
+    window.expires_at = done.then(|| window.expires_at.unwrap_or(now));
+    window.not_before = window.not_before.filter(|_| !done);
+    window.cursor = window.cursor.filter(|_| !done && window.page > 0);
+    window.unsent_after =
+        (window.unsent_after).filter(|run| *run <= runs && window.cursor.is_some());
+    let inside = |at: &Timestamp| span.from() < *at && *at < span.to();
+    window.split_at = window.split_at.filter(|at| splittable && inside(at));
+    if window.split_at.is_none() {
+        window.split_delivered = Delivered::Nothing;
+    }
+    window.attempts = window.attempts.min(runs);
+    window.overruns = window.overruns.min(runs);
+    window.restarts_forgiven = window.restarts_forgiven.min(window.restarts);
+    window.newest = window.newest.max(window.oldest);
+    window.slowest_page_ms = window.slowest_page_ms.max(0);
+    if window.status == Status::Parked {
+        window.last_error.get_or_insert_default();
+    }
+    window
 }
 
 proptest! {

@@ -17,7 +17,7 @@ use windlass_core::transition::{Claim, Event, Release};
 use windlass_core::turns::{TurnsAsked, TurnsGiven, give};
 use windlass_core::window::Window;
 
-use crate::apply::{Move, applied, check_definition, check_window, lease, stays_closed};
+use crate::apply::{Move, applied, check, lease, stays_closed};
 use crate::error::{MoveError, SaveError, StateError};
 use crate::item::pieces;
 use crate::store::{Created, StateStore};
@@ -118,7 +118,7 @@ impl StateStore for MemoryStore {
         definition: &SourceDefinition,
         now: Timestamp,
     ) -> Result<SourceRecord, StateError> {
-        check_definition(definition)?;
+        check(definition)?;
         let mut tables = self.tables();
         let record = applied(definition, tables.sources.get(&definition.name), now);
         tables
@@ -177,6 +177,7 @@ impl StateStore for MemoryStore {
     }
 
     async fn save_progress(&self, _shard: Shard, next: &Progress) -> Result<Progress, SaveError> {
+        check(next)?;
         let mut tables = self.tables();
         let current = tables.progress.get(&next.timeline);
         if current.map_or(0, |current| current.version) != next.version {
@@ -193,7 +194,7 @@ impl StateStore for MemoryStore {
     }
 
     async fn create(&self, window: &Window) -> Result<Created, StateError> {
-        check_window(window)?;
+        check(window)?;
         let mut tables = self.tables();
         if let Some(existing) = tables.windows.get(&window.id) {
             return Ok(Created::Exists(Box::new(existing.clone())));

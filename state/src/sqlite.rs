@@ -34,7 +34,7 @@ use windlass_core::window::Window;
 use self::error::failed;
 use self::tables::{PROGRESS, SOURCES, WINDOWS};
 use self::transaction::{synced, write};
-use crate::apply::{Move, applied, check_definition, check_window, lease};
+use crate::apply::{Move, applied, check, lease};
 use crate::error::{MoveError, SaveError, StateError};
 use crate::store::{Created, StateStore};
 
@@ -174,7 +174,7 @@ impl StateStore for SqliteStore {
         definition: &SourceDefinition,
         now: Timestamp,
     ) -> Result<SourceRecord, StateError> {
-        check_definition(definition)?;
+        check(definition)?;
         self.write(|connection| {
             // A new definition replaces one that is corrupt, and only its version is looked at then.
             let stored = source_named(connection, &definition.name).unwrap_or_default();
@@ -238,6 +238,7 @@ impl StateStore for SqliteStore {
     }
 
     async fn save_progress(&self, _shard: Shard, next: &Progress) -> Result<Progress, SaveError> {
+        check(next)?;
         self.write(|connection| {
             let current: Option<Progress> = PROGRESS
                 .find(connection, OF_TIMELINE, key(&next.timeline))?
@@ -255,7 +256,7 @@ impl StateStore for SqliteStore {
     }
 
     async fn create(&self, window: &Window) -> Result<Created, StateError> {
-        check_window(window)?;
+        check(window)?;
         self.write(|connection| match window_at(connection, &window.id)? {
             Some(existing) => Ok(Created::Exists(Box::new(existing))),
             None => WINDOWS.put(connection, window).map(|()| Created::New),

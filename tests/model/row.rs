@@ -15,16 +15,19 @@ impl Row {
     pub(crate) fn new(window: Window, ages: bool) -> Self {
         let zero = Timestamp::from_ms(0);
         let done = window.status == Status::Done;
+        let parked = window.status == Status::Parked;
         Self(Window {
             bytes: 0,
             setbacks: 0,
-            runs: 0,
+            // As many as fit: a window has at least as many runs as attempts.
+            runs: u32::MAX,
             slowest_page_ms: 0,
-            last_error: None,
+            last_error: parked.then(String::new),
             created_at: if ages { window.created_at } else { zero },
             updated_at: zero,
             done_at: done.then_some(zero),
-            expires_at: None,
+            // Nothing expires here but what a scene loses on purpose.
+            expires_at: done.then_some(Timestamp::MAX),
             ..window
         })
     }

@@ -156,6 +156,8 @@ impl World {
         let window = self.windows.get_mut(&Timestamp::from_ms(from_ms)).unwrap();
         window.status = status;
         window.done_at = (status == Status::Done).then_some(self.now);
+        window.expires_at = window.done_at.map(|_| Timestamp::MAX);
+        window.last_error = (status == Status::Parked).then(|| "gave up".to_owned());
         window.epoch += 1;
     }
 

@@ -4,7 +4,7 @@ use windlass_core::progress::Progress;
 use windlass_core::span::Span;
 
 use super::fixtures::{at, okta, progress, shard, timeline};
-use crate::error::SaveError;
+use crate::error::{SaveError, StateError};
 use crate::store::StateStore;
 
 pub async fn progress_comes_back_as_saved_with_a_higher_version<S: StateStore>(store: S) {
@@ -73,6 +73,26 @@ pub async fn a_save_over_a_version_that_moved_on_is_a_conflict_and_shows_the_cur
         store.progress_of(shard(), &okta().source).await,
         Ok(vec![theirs])
     );
+}
+
+pub async fn marks_that_contradict_each_other_are_refused_and_change_nothing<S: StateStore>(
+    store: S,
+) {
+    let saved = store
+        .save_progress(shard(), &progress(&okta(), 0, 10))
+        .await;
+    let saved = saved.expect("first");
+    let past_the_mark = Progress {
+        open_from: saved.scheduled_through.plus_ms(1),
+        ..saved.clone()
+    };
+    let refused = store.save_progress(shard(), &past_the_mark).await;
+    assert!(
+        matches!(&refused, Err(SaveError::Store(StateError::Refused(why))) if why.contains("INV-12")),
+        "{refused:?}"
+    );
+    let stored = store.progress_of(shard(), &okta().source).await;
+    assert_eq!(stored, Ok(vec![saved]));
 }
 
 pub async fn of_two_first_saves_the_second_is_a_conflict<S: StateStore>(store: S) {

@@ -10,6 +10,19 @@ use super::fixtures::{at, okta, ready, stored, timeline};
 use crate::error::StateError;
 use crate::store::{Created, StateStore};
 
+pub async fn a_window_that_contradicts_itself_is_refused_and_not_created<S: StateStore>(store: S) {
+    let no_reason = Window {
+        status: Status::Parked,
+        ..ready(&okta(), 0)
+    };
+    let refused = store.create(&no_reason).await;
+    assert!(
+        matches!(&refused, Err(StateError::Refused(why)) if why.contains("last_error")),
+        "{refused:?}"
+    );
+    assert_eq!(store.window(&no_reason.id).await, Ok(None));
+}
+
 pub async fn a_window_comes_back_exactly_as_created<S: StateStore>(store: S) {
     let plain = ready(&okta(), 0);
     let whole = Window {
@@ -31,16 +44,13 @@ pub async fn a_window_comes_back_exactly_as_created<S: StateStore>(store: S) {
         ordered: false,
         attempts: u32::MAX,
         setbacks: 4,
-        restarts: 5,
-        restarts_forgiven: 6,
-        runs: 8,
+        restarts: 6,
+        restarts_forgiven: 5,
+        runs: u32::MAX,
         unsent_after: Some(7),
         not_before: Some(at(11)),
-        split_at: Some(at(15)),
         slowest_page_ms: 9,
         last_error: Some(String::new()),
-        done_at: Some(at(12)),
-        expires_at: Some(at(13)),
         ..ready(&okta(), 10)
     };
     for window in [plain, whole] {

@@ -18,7 +18,7 @@ use super::errors::Failed;
 use super::expression::{Changes, Placeholders};
 use super::reads::Consistency;
 use super::writes::Update;
-use crate::apply::{Move, check_window};
+use crate::apply::{Move, check};
 use crate::error::{MoveError, StateError};
 use crate::item::Key;
 use crate::store::Created;
@@ -29,7 +29,7 @@ const DECIDE_TRIES_MAX: usize = 4;
 
 impl DynamoStore {
     pub(super) async fn create_window(&self, window: &Window) -> Result<Created, StateError> {
-        check_window(window)?;
+        check(window)?;
         let mut p = Placeholders::default();
         let condition = conditions::is_absent(&mut p);
         let new = item(&Key::window(&window.id), window_attributes(window));

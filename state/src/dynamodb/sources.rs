@@ -16,7 +16,7 @@ use super::errors::Failed;
 use super::expression::{Changes, Placeholders};
 use super::reads::{Consistency, Range};
 use super::writes::{ACTIONS_MAX, Update};
-use crate::apply::{applied, check_definition};
+use crate::apply::{applied, check};
 use crate::error::StateError;
 use crate::item::{Key, Stored};
 
@@ -42,7 +42,7 @@ impl DynamoStore {
         definition: &SourceDefinition,
         now: Timestamp,
     ) -> Result<SourceRecord, StateError> {
-        check_definition(definition)?;
+        check(definition)?;
         let (name, home) = (&definition.name, definition.shard());
         for tries in 1..=APPLY_TRIES_MAX {
             let mut shards = self.table.shards(Consistency::Consistent).await?;

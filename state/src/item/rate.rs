@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use windlass_core::ids::RateGroup;
+use windlass_core::invariant::{Consistent, Violation};
 use windlass_core::source::RateGate;
 use windlass_core::time::Timestamp;
 
@@ -40,6 +41,13 @@ struct Form {
     not_before: Timestamp,
     reason: String,
     next_turn: Option<Timestamp>,
+}
+
+/// A gate and the next turn move independently, so no pair of values contradicts itself.
+impl Consistent for RateItem {
+    fn check(&self) -> Result<(), Violation> {
+        Ok(())
+    }
 }
 
 impl Stored for RateItem {

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use windlass_core::ids::{Generation, Lane, SourceName};
+use windlass_core::invariant::{Consistent, Violation};
 use windlass_core::limits;
 use windlass_core::seen::{SeenBy, SeenPage};
 use windlass_core::time::Timestamp;
@@ -67,6 +68,20 @@ struct Form {
     pass: u32,
     digests: String,
     expires_at: Timestamp,
+}
+
+/// INV-16: a piece is one of its page's pieces, and its digests ascend, each once.
+impl Consistent for SeenPiece {
+    fn check(&self) -> Result<(), Violation> {
+        let digests = &self.page.digests;
+        if self.piece < self.pieces && digests.windows(2).all(|pair| pair[0] < pair[1]) {
+            return Ok(());
+        }
+        Err(Violation {
+            id: "INV-16",
+            problem: format!("piece {} of {} of a page", self.piece, self.pieces),
+        })
+    }
 }
 
 impl Stored for SeenPiece {

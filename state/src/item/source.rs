@@ -135,7 +135,6 @@ impl SourceItem {
             strict_order: self.strict_order,
             sweeps_ms: self.sweeps_ms,
         };
-        policy.check().map_err(|error| error.to_string())?;
         let definition = SourceDefinition {
             name: self.source,
             connector: self.connector,

@@ -3,7 +3,6 @@
 use serde::{Deserialize, Serialize};
 use windlass_core::checkpoint::Cursor;
 use windlass_core::ids::{Generation, Lane, Owner, SourceName, Timeline, WindowId};
-use windlass_core::span::Span;
 use windlass_core::time::Timestamp;
 use windlass_core::window::{Delivered, Status, Window};
 
@@ -124,7 +123,6 @@ impl From<Window> for WindowItem {
 
 impl WindowItem {
     fn into_window(self) -> Result<Window, String> {
-        Span::new(self.from, self.to).map_err(|error| error.to_string())?;
         let cursor = match (self.cursor, self.cursor_for) {
             (Some(token), Some(request)) => Some(Cursor { token, request }),
             (None, None) => None,

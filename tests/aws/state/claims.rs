@@ -44,23 +44,29 @@ fn any_window(entropy: &SeededEntropy, minute: i64, now: Timestamp) -> Window {
         &[pick(entropy, &usual), pick(entropy, &Status::ALL)],
     );
     let owner = (status == Status::Running).then(|| Owner::from_random(9));
+    let leased = matches!(status, Status::Running | Status::Dispatched);
+    let done = status == Status::Done;
+    let splittable = matches!(status, Status::Ready | Status::Parked);
+    let attempts = pick(entropy, &[0, 1, 9]);
     Window {
         status,
         epoch: pick(entropy, &[1, 2, 1_000_000_007]),
-        lease_until: owner.is_some().then(|| at(30)),
+        lease_until: leased.then(|| at(30)),
         owner,
-        cursor: pick(entropy, &[None, Some("next")]).map(|token| Cursor {
+        cursor: pick(entropy, &[None, Some("next").filter(|_| !done)]).map(|token| Cursor {
             token: token.to_owned(),
             request: "5eed".to_owned(),
         }),
-        page: entropy.next_u64() % 100,
+        page: 1 + entropy.next_u64() % 100,
         records: entropy.next_u64() >> 1,
-        attempts: pick(entropy, &[0, 1, 9]),
+        attempts,
         setbacks: pick(entropy, &[0, 3]),
-        runs: pick(entropy, &[0, 77]),
-        not_before: pick(entropy, &waits),
-        split_at: pick(entropy, &[None, None, None, Some(at(minute + 5))]),
-        last_error: pick(entropy, &[None, Some("503 from the vendor".to_owned())]),
+        runs: pick(entropy, &[attempts, 77]),
+        not_before: pick(entropy, &waits).filter(|_| !done),
+        split_at: pick(entropy, &[None, None, None, Some(at(minute + 5))]).filter(|_| splittable),
+        last_error: Some("503 from the vendor".to_owned()),
+        done_at: done.then(|| at(1)),
+        expires_at: done.then(|| at(2)),
         ..ready(minute)
     }
 }

@@ -81,7 +81,7 @@ async fn a_source_moves_to_another_shard_with_its_marks_while_a_tick_writes_them
         let second = moved(&first);
         let there = second.shard();
         let next = Progress {
-            behind: vec![at(-round)],
+            records_per_hour: Some(round.unsigned_abs()),
             ..read.clone()
         };
         let (applied, saved) = tokio::join!(
