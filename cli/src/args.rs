@@ -40,7 +40,7 @@ Exit codes:
   3  a source is blocked: its vendor or sink refuses it until somebody acts
   4  there are holes: windows that were given up, to see with `windlass windows`
   5  the state cannot be used: missing, locked, full, damaged, out of reach,
-     not permitted, or of another version
+     not permitted, of another version, or not the owner of an output folder
   6  `run --until-caught-up` was stopped before that, a second signal ended
      a run, the demo was stopped, or the answer to `apply` was no
   7  the demo lost or duplicated a record

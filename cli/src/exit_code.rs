@@ -18,7 +18,7 @@ pub(crate) enum ExitCode {
     Blocked = 3,
     /// There are holes.
     Holes = 4,
-    /// The state cannot be used.
+    /// The state cannot be used, or does not own an output folder.
     State = 5,
     /// Stopped, or told not to, before everything was done.
     Unfinished = 6,

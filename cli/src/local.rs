@@ -2,12 +2,14 @@
 
 pub(crate) mod bars;
 mod engine;
+mod folders;
 mod lock;
 mod meter;
 mod outfit;
 mod sinks;
 
 pub(crate) use engine::{Ending, Engine};
+pub(crate) use folders::Folders;
 pub(crate) use lock::StateLock;
 pub(crate) use meter::{Delivered, Meter};
 pub(crate) use outfit::LocalOutfit;

@@ -106,6 +106,10 @@ text_id!(
     Owner, "owner", "32 lower-case hex digits", |text| is_hex(text, 32)
 );
 text_id!(
+    /// The random name of a state, made once and without meaning: where the state lies does not matter.
+    StateId, "state id", "32 lower-case hex digits", |text| is_hex(text, 32)
+);
+text_id!(
     /// What shares one vendor budget: an account, an organisation, a project.
     RateGroup, "rate group", "1 to 200 printable characters without # and spaces",
     |text| !text.is_empty() && text.len() <= 200 && text.chars().all(|c| !c.is_control() && c != '#' && c != ' ')
@@ -136,6 +140,13 @@ impl Generation {
 
 impl Owner {
     /// The owner for a random number.
+    pub fn from_random(random: u128) -> Self {
+        Self(format!("{random:032x}"))
+    }
+}
+
+impl StateId {
+    /// The id for a random number.
     pub fn from_random(random: u128) -> Self {
         Self(format!("{random:032x}"))
     }

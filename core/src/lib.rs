@@ -6,6 +6,7 @@
 //! | --- | --- |
 //! | [`time`], [`span`] | instants and half-open spans |
 //! | [`ids`] | names that validate: sources, generations, lanes, windows, owners |
+//! | [`ownership`] | which state an output folder belongs to |
 //! | [`shard`] | the parts of the plan that orchestrators divide among themselves |
 //! | [`source`] | what a source is and under which policy its timeline is cut |
 //! | [`window`], [`transition`] | a window and the one function that moves it |
@@ -36,6 +37,7 @@ pub mod lateness;
 pub mod lease;
 pub mod limits;
 pub mod metric;
+pub mod ownership;
 pub mod plan;
 pub mod progress;
 pub mod retention;

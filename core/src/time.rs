@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use chrono::{DateTime, SecondsFormat};
+use chrono::{DateTime, NaiveDateTime, SecondsFormat};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// Milliseconds in one second.
@@ -14,6 +14,9 @@ pub const MINUTE_MS: i64 = 60 * SECOND_MS;
 pub const HOUR_MS: i64 = 60 * MINUTE_MS;
 /// Milliseconds in one day.
 pub const DAY_MS: i64 = 24 * HOUR_MS;
+
+/// The compact form, in chrono's notation.
+const COMPACT: &str = "%Y%m%dT%H%M%S%.3fZ";
 
 /// An instant in UTC with millisecond resolution.
 ///
@@ -94,7 +97,14 @@ impl Timestamp {
 
     /// `20260101T000000.000Z`: the form used in file names.
     pub fn compact(self) -> String {
-        self.to_datetime().format("%Y%m%dT%H%M%S%.3fZ").to_string()
+        self.to_datetime().format(COMPACT).to_string()
+    }
+
+    /// The instant whose [`Self::compact`] form is `text`, if there is one.
+    pub fn from_compact(text: &str) -> Option<Self> {
+        let time = NaiveDateTime::parse_from_str(text, COMPACT).ok()?;
+        let time = Self::from(time.and_utc());
+        (time.compact() == text).then_some(time)
     }
 }
 
@@ -161,6 +171,23 @@ mod tests {
         assert_eq!(early.to_string(), "2026-01-01T00:00:00.000Z");
         assert!(early < late && early.to_string() < late.to_string());
         assert_eq!(early.compact(), "20260101T000000.000Z");
+    }
+
+    #[test]
+    fn compact_form_is_read_back_and_nothing_else_is() {
+        for time in [Timestamp::MIN, Timestamp::from_ms(-1), Timestamp::MAX] {
+            assert_eq!(Timestamp::from_compact(&time.compact()), Some(time));
+        }
+        for bad in [
+            "",
+            "20260101T000000Z",
+            "20260101T000000.0Z",
+            "20260101T000000.0000Z",
+            "20261301T000000.000Z",
+            "2026-01-01T00:00:00.000Z",
+        ] {
+            assert_eq!(Timestamp::from_compact(bad), None, "{bad}");
+        }
     }
 
     #[test]

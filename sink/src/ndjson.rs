@@ -1,15 +1,18 @@
 //! Local files: one file of newline-delimited JSON per window.
 //!
 //! ```text
-//! DIR/okta/live/2026-01-01/20260101T030000.000Z-0123456789ab.ndjson            final
-//! DIR/okta/live/2026-01-01/20260101T030000.000Z-0123456789ab.rejects.jsonl    its rejects
-//! DIR/okta/live/2026-01-01/20260101T032000.000Z-0123456789ab.r0.part           in progress
-//! DIR/okta/live/2026-01-01/20260101T032000.000Z-0123456789ab.r0.rejects.part   its rejects
+//! DIR/okta/live/2026-01-01/20260101T030000.000Z_20260101T032000.000Z-0123456789ab.ndjson
+//! DIR/okta/live/2026-01-01/20260101T030000.000Z_20260101T032000.000Z-0123456789ab.rejects.jsonl
+//! DIR/okta/live/2026-01-01/20260101T032000.000Z-0123456789ab.r0.part
+//! DIR/okta/live/2026-01-01/20260101T032000.000Z-0123456789ab.r0.rejects.part
+//! DIR/.windlass-owner
 //! ```
 //!
-//! The directories are the source, the lane and the UTC day the window starts on; the name is the
-//! window's first instant and its timeline's generation. The number after `r` counts the window's
-//! restarts. A file, a rejects file and a directory exist only when something is in them: a window
+//! The first two are a complete file and its rejects, the next two are in progress. The directories
+//! are the source, the lane and the UTC day the window starts on; the name is the window's bounds
+//! (the first instant alone while in progress, because a split may move the end) and its timeline's
+//! generation. The number after `r` counts the window's restarts. The last one names the state that
+//! owns the folder, see [`Folder`]. A file, a rejects file and a directory exist only when something is in them: a window
 //! without records leaves nothing behind. Each line of a rejects file is one JSON object with
 //! `window`, `page`, `index`, `reason` and the record as received: in `raw` as text, or in
 //! `raw_hex` as hex digits when it is not UTF-8.
@@ -49,25 +52,32 @@ mod blocking;
 mod directories;
 mod file_error;
 mod files;
+mod folder;
 mod layout;
+mod open;
 mod part;
 mod position;
+mod scan;
 
-use std::fs::File;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 pub(crate) use blocking::blocking;
 pub(crate) use file_error::error_of_kind;
+pub use folder::{ClaimError, Folder};
+pub use layout::{FileName, Kind, Stage};
 #[cfg(feature = "test-util")]
 pub(crate) use position::Position;
+pub use scan::{Files, FolderFile};
 use windlass_core::ids::WindowId;
 use windlass_core::window::Window;
 
 use self::directories::Directories;
 use self::file_error::{FileError, IoContext};
 use self::files::WindowFiles;
-use self::layout::{Kind, Layout};
+use self::layout::Layout;
+use self::open::create_new;
 use crate::reject_lines::reject_lines;
 use crate::{Batch, Sink, SinkError, WindowWriter};
 
@@ -97,14 +107,18 @@ impl NdjsonSink {
         }
     }
 
-    /// Where the lines of `window` are once it is done; no file when it has none.
-    pub fn output_path(&self, window: &WindowId) -> PathBuf {
-        Layout::new(self.directories.base(), window).output(Kind::Lines)
+    /// The file with the lines of `window` once it is done; there is none when it has none.
+    pub fn output_path(&self, window: &Window) -> PathBuf {
+        self.layout(window).output(Kind::Lines)
     }
 
-    /// Where the rejects of `window` are once it is done; no file when it has none.
-    pub fn rejects_path(&self, window: &WindowId) -> PathBuf {
-        Layout::new(self.directories.base(), window).output(Kind::Rejects)
+    /// The file with the rejects of `window` once it is done; there is none when it has none.
+    pub fn rejects_path(&self, window: &Window) -> PathBuf {
+        self.layout(window).output(Kind::Rejects)
+    }
+
+    fn layout(&self, window: &Window) -> Layout {
+        Layout::new(self.directories.base(), &window.id, window.to)
     }
 }
 
@@ -112,7 +126,13 @@ impl NdjsonSink {
 fn prepare(dir: &Path) -> Result<(), FileError> {
     directories::create_base(dir)?;
     let probe = dir.join(PROBE);
-    File::create(&probe).doing("write into", dir)?;
+    // Left by a process that was stopped, or put there by another program.
+    directories::remove(&probe)?;
+    match create_new(&probe) {
+        // Another process checks at the same moment, and could write.
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
+        created => drop(created.doing("write into", dir)?),
+    }
     directories::remove(&probe)?;
     Ok(())
 }
@@ -141,14 +161,14 @@ impl Sink for NdjsonSink {
             });
         }
         let directories = Arc::clone(&self.directories);
-        let (id, restarts) = (window.id.clone(), window.restarts);
+        let (layout, restarts) = (self.layout(window), window.restarts);
         let position = window.sink_position.clone();
         let is_first_run = window.runs == 1 && window.page == 0;
         let opened = blocking(&self.name, move || {
             if is_first_run {
-                refuse_foreign(&Layout::new(directories.base(), &id))?;
+                refuse_foreign(&layout)?;
             }
-            WindowFiles::open(directories, &id, restarts, position.as_deref())
+            WindowFiles::open(directories, layout, restarts, position.as_deref())
         })
         .await?;
         let files = opened.map_err(|error| error.into_sink_error(&self.name))?;
@@ -156,7 +176,7 @@ impl Sink for NdjsonSink {
         Ok(NdjsonWriter {
             name,
             window: window.id.clone(),
-            stage: Stage::Open(files),
+            progress: Progress::Open(Box::new(files)),
         })
     }
 }
@@ -169,12 +189,12 @@ impl Sink for NdjsonSink {
 pub struct NdjsonWriter {
     name: Arc<str>,
     window: WindowId,
-    stage: Stage,
+    progress: Progress,
 }
 
 #[derive(Debug)]
-enum Stage {
-    Open(WindowFiles),
+enum Progress {
+    Open(Box<WindowFiles>),
     Finished,
     /// A call failed or was dropped: what the files hold is known only after the next `open`.
     Broken,
@@ -182,12 +202,13 @@ enum Stage {
 
 impl NdjsonWriter {
     /// Runs `work` on the files where blocking is allowed. They come back only if it succeeded.
-    async fn with_files<T, F>(&mut self, work: F) -> Result<(WindowFiles, T), SinkError>
+    async fn with_files<T, F>(&mut self, work: F) -> Result<(Box<WindowFiles>, T), SinkError>
     where
         T: Send + 'static,
         F: FnOnce(&mut WindowFiles) -> Result<T, FileError> + Send + 'static,
     {
-        let Stage::Open(mut files) = std::mem::replace(&mut self.stage, Stage::Broken) else {
+        let Progress::Open(mut files) = std::mem::replace(&mut self.progress, Progress::Broken)
+        else {
             return Err(SinkError::Unavailable {
                 sink: self.name.to_string(),
                 problem: format!(
@@ -216,14 +237,14 @@ impl WindowWriter for NdjsonWriter {
         let (files, position) = self
             .with_files(move |files| files.append(&lines, &rejects))
             .await?;
-        self.stage = Stage::Open(files);
+        self.progress = Progress::Open(files);
         Ok(Some(position.to_string()))
     }
 
     async fn finish(&mut self) -> Result<(), SinkError> {
-        if !matches!(self.stage, Stage::Finished) {
+        if !matches!(self.progress, Progress::Finished) {
             self.with_files(WindowFiles::finish).await?;
-            self.stage = Stage::Finished;
+            self.progress = Progress::Finished;
         }
         Ok(())
     }

@@ -5,6 +5,7 @@
 //! fraction of a millisecond they take, so they need no threads of their own.
 
 mod error;
+mod identity;
 mod open;
 mod rates;
 mod row;

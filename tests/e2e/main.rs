@@ -5,6 +5,7 @@ mod bad_input;
 mod bounds;
 mod deadline;
 mod faults;
+mod folders;
 mod full_disk;
 mod hostile;
 mod kill;

@@ -13,10 +13,10 @@ use self::summary::summarize;
 use crate::args::RunArgs;
 use crate::exit_code::{ExitCode, UsageError};
 use crate::local::bars::Bars;
-use crate::local::{Engine, LocalOutfit, Meter, StateLock};
+use crate::local::{Engine, Folders, LocalOutfit, Meter, StateLock};
 use crate::output::Output;
 use crate::signals::StopSignals;
-use crate::state::{Purpose, StateAddress};
+use crate::state::{Purpose, StateAddress, Store};
 use crate::target::Target;
 
 /// Runs until stopped, or until caught up.
@@ -44,6 +44,10 @@ pub(crate) async fn run(
     let outfit = LocalOutfit::build(&config, None, &clock, &entropy).await?;
     let _lock = StateLock::take(state_file)?;
     let store = target.open(&config.state, Purpose::Apply).await?;
+    let _folders = match &store {
+        Store::Sqlite(state) => Some(Folders::claim(&config, state, entropy.next_u128()).await?),
+        Store::DynamoDb(_) => None,
+    };
     let meter = Arc::new(Meter::default());
     let stop = Stop::default();
     stop_on_signals(&stop, output)?;

@@ -18,6 +18,13 @@ pub(super) enum FileError {
     Busy(PathBuf),
     /// What a checkpoint stands on is not there.
     Lost(String),
+    /// The file is not in a form that is known.
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        problem: String,
+    },
     /// The output of another pull stands where this one's would go.
     Foreign(PathBuf),
 }
@@ -38,6 +45,10 @@ impl FileError {
                      move it away, or give this state a folder of its own",
                     path.display()
                 ),
+            },
+            Self::Unreadable { path, problem } => SinkError::Refused {
+                sink: sink_name,
+                problem: format!("{} cannot be read: {problem}", path.display()),
             },
             Self::Busy(path) => SinkError::Unavailable {
                 sink: sink_name,

@@ -2,8 +2,6 @@
 
 use std::sync::Arc;
 
-use windlass_core::ids::WindowId;
-
 use super::directories::{self, Directories};
 use super::file_error::FileError;
 use super::layout::{Kind, Layout};
@@ -21,15 +19,14 @@ pub(super) struct WindowFiles {
 }
 
 impl WindowFiles {
-    /// The files of `window` in the pass after so many `restarts`, at the `stored` position.
+    /// The files at `layout` in the pass after so many `restarts`, at the `stored` position.
     pub(super) fn open(
         directories: Arc<Directories>,
-        window: &WindowId,
+        layout: Layout,
         restarts: u32,
         stored: Option<&str>,
     ) -> Result<Self, FileError> {
         let position = Position::read(stored, restarts).map_err(FileError::Lost)?;
-        let layout = Layout::new(directories.base(), window);
         let resume = |kind, offset| {
             let (part, output) = (layout.part(kind, restarts), layout.output(kind));
             Part::resume(part, output, offset, &directories)
@@ -63,7 +60,7 @@ impl WindowFiles {
     pub(super) fn finish(&mut self) -> Result<(), FileError> {
         let rejects_changed = self.rejects.finish()?;
         if self.lines.finish()? | rejects_changed {
-            directories::sync(self.layout.directory())?;
+            directories::sync(&self.layout.directory())?;
         }
         let mut removed = false;
         for older in 0..self.restarts {
@@ -72,7 +69,7 @@ impl WindowFiles {
             }
         }
         if removed {
-            directories::sync(self.layout.directory())?;
+            directories::sync(&self.layout.directory())?;
         }
         Ok(())
     }

@@ -1,6 +1,6 @@
 //! The contract, the layout and refusals. What happens at each stop is in `crash_tests`.
 
-use std::fs;
+use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::sync::mpsc;
 
@@ -31,7 +31,7 @@ impl Place {
     }
 
     fn layout(&self, window: &Window) -> Layout {
-        Layout::new(self.dir.path(), &window.id)
+        Layout::new(self.dir.path(), &window.id, window.to)
     }
 
     pub(super) fn output(&self, window: &Window) -> PathBuf {
@@ -153,20 +153,20 @@ async fn a_finished_window_is_one_file_in_its_place_and_its_rejects_beside_it() 
     assert_eq!(
         place.files(),
         [
-            "20260101T030000.000Z-0123456789ab.ndjson",
-            "20260101T030000.000Z-0123456789ab.rejects.jsonl"
+            "20260101T030000.000Z_20260101T040000.000Z-0123456789ab.ndjson",
+            "20260101T030000.000Z_20260101T040000.000Z-0123456789ab.rejects.jsonl"
         ]
     );
     let directory = place.dir.path().join("okta/live/2026-01-01");
     assert_eq!(
-        sink.output_path(&window.id).parent(),
+        sink.output_path(&window).parent(),
         Some(directory.as_path())
     );
     assert_eq!(
-        lines_in(&sink.output_path(&window.id)),
+        lines_in(&sink.output_path(&window)),
         Some(lines(&window, 0..2))
     );
-    assert_eq!(lines_in(&sink.rejects_path(&window.id)).unwrap().len(), 1);
+    assert_eq!(lines_in(&sink.rejects_path(&window)).unwrap().len(), 1);
 }
 
 #[tokio::test]
@@ -204,7 +204,7 @@ async fn a_window_of_rejects_only_has_a_rejects_file_only() {
     writer.finish().await.unwrap();
     assert_eq!(
         place.files(),
-        ["20260101T030000.000Z-0123456789ab.rejects.jsonl"]
+        ["20260101T030000.000Z_20260101T040000.000Z-0123456789ab.rejects.jsonl"]
     );
 }
 

@@ -24,6 +24,8 @@ const STATEMENTS_MAX: usize = 32;
 const SCHEMA: &str = include_str!("schema.sql");
 /// The table of remembered pages.
 const SEEN: &str = include_str!("seen.sql");
+/// The table of the state's own identity.
+const IDENTITY: &str = include_str!("identity.sql");
 /// Oldest version that can be brought up to date. Nothing older was ever released.
 const SCHEMA_VERSION_MIN: i64 = 4;
 /// What version 5 added to the tables of version 4. A column that a version adds may be empty, so the
@@ -169,8 +171,8 @@ fn bring_up_to_date(connection: &mut Connection, path: &Path) -> Result<(), Stat
     let transaction = begin(connection, TransactionBehavior::Immediate, path)?;
     // Asked again under the write lock: another process may have been faster.
     let steps: &[_] = match schema_version(&transaction, path)? {
-        0 => &[SCHEMA, SEEN],
-        4 => &[SINCE_VERSION_4],
+        0 => &[SCHEMA, SEEN, IDENTITY],
+        4 => &[SINCE_VERSION_4, IDENTITY],
         _ => return Ok(()),
     };
     let failed = |error: Error| open_failed(path, &error);

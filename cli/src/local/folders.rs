@@ -1,0 +1,107 @@
+//! The output folders of a run: taken for its state before anything is delivered.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+
+use windlass_core::ids::{Generation, SourceName};
+use windlass_core::ownership::Ownership;
+use windlass_sink::ndjson::{ClaimError, Folder};
+use windlass_state::sqlite::SqliteStore;
+use windlass_state::{StateError, StateStore};
+
+use crate::config::{Config, SinkConfig};
+use crate::exit_code::StateUnusable;
+
+/// The cures for a folder that belongs to another state.
+const CURE: &str = "nothing in it was changed; use the state it belongs to, rebuild this state \
+                    from the folder with `windlass adopt`, or give this state a folder of its own";
+
+/// Output folders that no other state and no other process delivers into, until they are dropped.
+#[derive(Debug)]
+pub(crate) struct Folders {
+    _taken: Vec<Folder>,
+}
+
+impl Folders {
+    /// Takes the folders of every sink that a source of `config` uses, and counts a run of `store`.
+    /// `random` becomes the id of a state that has none yet.
+    ///
+    /// All folders are checked before the run is counted, and the run is counted before any folder
+    /// is marked: a refusal changes nothing, and no folder is ever ahead of its state.
+    ///
+    /// # Errors
+    /// When a folder belongs to another state or a later copy of this one, or another process uses
+    /// it.
+    pub(crate) async fn claim(
+        config: &Config,
+        store: &SqliteStore,
+        random: u128,
+    ) -> anyhow::Result<Self> {
+        let identity = store.identity(random)?;
+        let mut taken = Vec::new();
+        for (sink, dir) in directories(config) {
+            let folder = Folder::take(&sink, &dir).map_err(|error| unusable(&error))?;
+            check(&folder, &identity, store).await?;
+            taken.push(folder);
+        }
+        let run = store.begin_run(identity.run)?;
+        for folder in &taken {
+            folder.mark(&run).map_err(|error| unusable(&error.into()))?;
+        }
+        Ok(Self { _taken: taken })
+    }
+}
+
+async fn check(folder: &Folder, identity: &Ownership, store: &SqliteStore) -> anyhow::Result<()> {
+    let owner = folder.owner().map_err(|error| unusable(&error.into()))?;
+    let known = match owner {
+        Some(_) => BTreeSet::new(),
+        None => timelines(store).await?,
+    };
+    let knows = |source: &SourceName, generation: &Generation| {
+        known.contains(&(source.clone(), generation.clone()))
+    };
+    folder
+        .check(identity, knows)
+        .map_err(|error| unusable(&error).into())
+}
+
+fn unusable(error: &ClaimError) -> StateUnusable {
+    let cure = match error {
+        ClaimError::Foreign { .. } | ClaimError::Outdated { .. } | ClaimError::Unknown { .. } => {
+            CURE
+        }
+        ClaimError::Busy { .. } => "stop it first, or give this state a folder of its own",
+        ClaimError::Sink(_) => return StateUnusable(error.to_string()),
+    };
+    StateUnusable(format!("{error}; {cure}"))
+}
+
+/// One sink for each folder that is in use, however many sinks lead to it.
+fn directories(config: &Config) -> Vec<(String, PathBuf)> {
+    let mut found = BTreeMap::new();
+    for source in config.sources.values() {
+        let definition = &source.definition;
+        if let Some(SinkConfig::Ndjson { dir }) = config.sinks.get(&definition.sink)
+            && !definition.paused
+        {
+            let place = dir.canonicalize().unwrap_or_else(|_| dir.clone());
+            found
+                .entry(place)
+                .or_insert((definition.sink.clone(), dir.clone()));
+        }
+    }
+    found.into_values().collect()
+}
+
+/// The timelines that the state has begun.
+async fn timelines(store: &SqliteStore) -> Result<BTreeSet<(SourceName, Generation)>, StateError> {
+    let mut known = BTreeSet::new();
+    for record in store.all_sources().await? {
+        let name = &record.definition.name;
+        for progress in store.progress_of(record.shard(), name).await? {
+            known.insert((name.clone(), progress.timeline.generation));
+        }
+    }
+    Ok(known)
+}

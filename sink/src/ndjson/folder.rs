@@ -1,0 +1,248 @@
+//! An output folder and the state that owns it.
+//!
+//! The marker in the folder holds the id of one state and the number of the run that wrote there
+//! last: no path and no host, so folder and state can be moved, together or not. It is replaced as a
+//! whole and synced before the first record of a run. Beside it lies the lock of the process that
+//! uses the folder.
+
+use std::fs::{self, File, TryLockError};
+use std::io::{ErrorKind, Read, Write};
+use std::path::{Path, PathBuf};
+
+use windlass_core::ids::{Generation, InvalidId, SourceName, StateId};
+use windlass_core::ownership::{Ownership, Standing};
+
+use super::directories::{self, sync};
+use super::file_error::{FileError, IoContext};
+use super::open::{create_new, options};
+use super::scan::Files;
+use crate::SinkError;
+
+/// The file that holds the owner.
+const MARKER: &str = ".windlass-owner";
+/// The marker's name before it is durable.
+const MARKER_NEW: &str = ".windlass-owner.new";
+/// The file whose lock the using process holds. Empty.
+const LOCK: &str = ".windlass-lock";
+/// More than any marker has.
+const MARKER_BYTES_MAX: u64 = 256;
+
+/// The reason why a state may not deliver into a folder.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ClaimError {
+    /// Another state owns it.
+    #[error(
+        "output folder {} belongs to another state (owner {owner:.8}, this state {state:.8})",
+        dir.display()
+    )]
+    Foreign {
+        /// The folder.
+        dir: PathBuf,
+        /// Its owner.
+        owner: StateId,
+        /// The state that asked.
+        state: StateId,
+    },
+    /// The state is an older copy of the one that delivered there last.
+    #[error(
+        "output folder {} was written by run {run} of this state, and the state has only {known} \
+         runs: it is an older copy",
+        dir.display()
+    )]
+    Outdated {
+        /// The folder.
+        dir: PathBuf,
+        /// The last run that wrote there.
+        run: u64,
+        /// The runs the state knows of.
+        known: u64,
+    },
+    /// The folder has no owner, and files that this state has not delivered.
+    #[error(
+        "output folder {} has no owner, and this state does not know {} of {} in it",
+        dir.display(),
+        counted(*files, "file"),
+        counted(*sources, "source")
+    )]
+    Unknown {
+        /// The folder.
+        dir: PathBuf,
+        /// Files of unknown timelines.
+        files: u64,
+        /// Sources they belong to.
+        sources: u64,
+    },
+    /// Another process delivers there.
+    #[error("another process uses output folder {}", dir.display())]
+    Busy {
+        /// The folder.
+        dir: PathBuf,
+    },
+    /// The folder cannot be read or written.
+    #[error(transparent)]
+    Sink(#[from] SinkError),
+}
+
+fn read_marker(path: &Path) -> Result<Option<Ownership>, FileError> {
+    let file = match options().read(true).open(path) {
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+        opened => opened.doing("open", path)?,
+    };
+    let mut text = String::new();
+    let read = file.take(MARKER_BYTES_MAX).read_to_string(&mut text);
+    read.doing("read", path)?;
+    match text.strip_suffix('\n').unwrap_or(&text).parse() {
+        Ok(marker) => Ok(Some(marker)),
+        Err(error @ InvalidId { .. }) => Err(FileError::Unreadable {
+            path: path.to_owned(),
+            problem: error.to_string(),
+        }),
+    }
+}
+
+fn counted(count: u64, noun: &str) -> String {
+    let plural = if count == 1 { "" } else { "s" };
+    format!("{count} {noun}{plural}")
+}
+
+/// An output folder that this process has for itself, until it is dropped.
+#[derive(Debug)]
+pub struct Folder {
+    sink: String,
+    dir: PathBuf,
+    _lock: File,
+}
+
+impl Folder {
+    /// Takes the folder `dir` of the sink `sink`, which exists. Changes nothing in it but the lock.
+    ///
+    /// # Errors
+    /// [`ClaimError::Busy`] when another process has it.
+    pub fn take(sink: &str, dir: &Path) -> Result<Self, ClaimError> {
+        let path = dir.join(LOCK);
+        let file = options()
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .open(&path)
+            .doing("create", &path)
+            .map_err(|error| error.into_sink_error(sink))?;
+        match file.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => {
+                return Err(ClaimError::Busy {
+                    dir: dir.to_owned(),
+                });
+            }
+            // A file system without locks: the marker and the lock of the state must do.
+            Err(TryLockError::Error(error)) if error.kind() == ErrorKind::Unsupported => {}
+            Err(TryLockError::Error(error)) => {
+                let error: Result<(), _> = Err(error).doing("lock", &path);
+                error.map_err(|error| error.into_sink_error(sink))?;
+            }
+        }
+        Ok(Self {
+            sink: sink.to_owned(),
+            dir: dir.to_owned(),
+            _lock: file,
+        })
+    }
+
+    /// The folder.
+    pub fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    /// The owner and its last run; `None` when the folder was never claimed.
+    pub fn owner(&self) -> Result<Option<Ownership>, SinkError> {
+        let path = self.dir.join(MARKER);
+        read_marker(&path).map_err(|error| error.into_sink_error(&self.sink))
+    }
+
+    /// Checks that `state`, with the runs it has begun so far, may deliver here. `knows` says
+    /// whether the state has a timeline of that source and generation. Changes nothing.
+    ///
+    /// # Errors
+    /// The reason why not.
+    pub fn check(
+        &self,
+        state: &Ownership,
+        knows: impl Fn(&SourceName, &Generation) -> bool,
+    ) -> Result<(), ClaimError> {
+        let dir = self.dir.clone();
+        match state.standing(self.owner()?.as_ref()) {
+            Standing::Owner => Ok(()),
+            Standing::Foreign { owner } => Err(ClaimError::Foreign {
+                dir,
+                owner,
+                state: state.state.clone(),
+            }),
+            Standing::Outdated { run } => Err(ClaimError::Outdated {
+                dir,
+                run,
+                known: state.run,
+            }),
+            Standing::Unowned => self.check_unowned(knows),
+        }
+    }
+
+    fn check_unowned(
+        &self,
+        knows: impl Fn(&SourceName, &Generation) -> bool,
+    ) -> Result<(), ClaimError> {
+        let (mut files, mut sources) = (0, 0);
+        let mut last: Option<SourceName> = None;
+        for file in self.files()? {
+            let Some(name) = file?.name else { continue };
+            let timeline = name.window.timeline;
+            if knows(&timeline.source, &timeline.generation) {
+                continue;
+            }
+            files += 1;
+            // The files of one source come together.
+            if last.as_ref() != Some(&timeline.source) {
+                sources += 1;
+                last = Some(timeline.source);
+            }
+        }
+        if files == 0 {
+            return Ok(());
+        }
+        Err(ClaimError::Unknown {
+            dir: self.dir.clone(),
+            files,
+            sources,
+        })
+    }
+
+    /// Makes `state` the owner at its present run. Durable when it returns.
+    pub fn mark(&self, state: &Ownership) -> Result<(), SinkError> {
+        self.write_marker(state)
+            .map_err(|error| error.into_sink_error(&self.sink))
+    }
+
+    fn write_marker(&self, state: &Ownership) -> Result<(), FileError> {
+        let (new, marker) = (self.dir.join(MARKER_NEW), self.dir.join(MARKER));
+        // Left by a process that was stopped, or put there by another program.
+        directories::remove(&new)?;
+        let mut file = create_new(&new).doing("create", &new)?;
+        writeln!(file, "{state}").doing("write", &new)?;
+        file.sync_all().doing("sync", &new)?;
+        fs::rename(&new, &marker).doing("rename", &new)?;
+        sync(&self.dir)
+    }
+
+    /// All files below the folder.
+    pub fn files(&self) -> Result<Files, SinkError> {
+        Files::below(&self.sink, &self.dir, None)
+    }
+
+    /// The files of one source.
+    pub fn files_of(&self, source: &SourceName) -> Result<Files, SinkError> {
+        Files::below(&self.sink, &self.dir, Some(source))
+    }
+}
+
+#[cfg(test)]
+#[path = "folder_tests.rs"]
+mod tests;

@@ -1,0 +1,181 @@
+//! Walking through the files of an output folder.
+
+use std::fs::{self, DirEntry, ReadDir};
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+
+use windlass_core::ids::SourceName;
+
+use super::file_error::{FileError, IoContext};
+use super::layout::FileName;
+use crate::SinkError;
+
+/// Levels of directories below the folder: source, lane, day.
+const DEPTH_MAX: usize = 3;
+
+/// A file below an output folder.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FolderFile {
+    /// Its path, the folder's included.
+    pub path: PathBuf,
+    /// Its length.
+    pub bytes: u64,
+    /// The meaning of its path; `None` for a file that windlass does not name so.
+    pub name: Option<FileName>,
+}
+
+/// The files below an output folder, in no order, source by source. Holds one open directory for
+/// each level and nothing else, however many files there are. Symbolic links are not followed, and a
+/// file that disappears meanwhile is left out.
+#[derive(Debug)]
+pub struct Files {
+    sink: String,
+    base: PathBuf,
+    open: Vec<ReadDir>,
+}
+
+impl Files {
+    /// Those below `base`, or of one `source` only, for the sink `sink`. None when there is no such
+    /// directory.
+    pub(super) fn below(
+        sink: &str,
+        base: &Path,
+        source: Option<&SourceName>,
+    ) -> Result<Self, SinkError> {
+        let mut files = Self {
+            sink: sink.to_owned(),
+            base: base.to_owned(),
+            open: Vec::new(),
+        };
+        let start = match source {
+            Some(source) => base.join(source.as_str()),
+            None => base.to_owned(),
+        };
+        files
+            .enter(&start)
+            .map_err(|error| error.into_sink_error(sink))?;
+        Ok(files)
+    }
+
+    fn enter(&mut self, directory: &Path) -> Result<(), FileError> {
+        match fs::read_dir(directory) {
+            Ok(entries) => self.open.push(entries),
+            Err(error) if error.kind() == ErrorKind::NotFound => {}
+            Err(error) => return Err(error).doing("list", directory),
+        }
+        Ok(())
+    }
+
+    /// The file of `entry`, or `None` after a directory, which is entered, and after anything else.
+    fn visit(&mut self, entry: &DirEntry) -> Result<Option<FolderFile>, FileError> {
+        let path = entry.path();
+        let kind = entry.file_type().doing("look at", &path)?;
+        let below = path.strip_prefix(&self.base).unwrap_or(&path);
+        if kind.is_dir() {
+            if below.components().count() <= DEPTH_MAX {
+                self.enter(&path)?;
+            }
+            return Ok(None);
+        }
+        if !kind.is_file() {
+            return Ok(None);
+        }
+        let name = FileName::parse(below);
+        match entry.metadata() {
+            Ok(metadata) => Ok(Some(FolderFile {
+                path,
+                bytes: metadata.len(),
+                name,
+            })),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error).doing("read the length of", &path),
+        }
+    }
+}
+
+impl Iterator for Files {
+    type Item = Result<FolderFile, SinkError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        loop {
+            let found = match self.open.last_mut()?.next() {
+                None => {
+                    self.open.pop();
+                    continue;
+                }
+                Some(Ok(entry)) => self.visit(&entry),
+                Some(Err(error)) => Err(error).doing("list", &self.base),
+            };
+            match found {
+                Ok(None) => {}
+                Ok(Some(file)) => return Some(Ok(file)),
+                Err(error) => {
+                    // The rest of a directory that cannot be read is not known.
+                    self.open.clear();
+                    return Some(Err(error.into_sink_error(&self.sink)));
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NAME: &str = "20260101T030000.000Z_20260101T040000.000Z-0123456789ab.ndjson";
+
+    fn write(base: &Path, below: &str, text: &str) {
+        let path = base.join(below);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+    }
+
+    fn found(base: &Path, source: Option<&str>) -> Vec<(String, u64, bool)> {
+        let source = source.map(|source| source.parse().unwrap());
+        let files = Files::below("lake", base, source.as_ref()).unwrap();
+        let mut found: Vec<_> = files
+            .map(|file| {
+                let file = file.unwrap();
+                let below = file.path.strip_prefix(base).unwrap();
+                (below.display().to_string(), file.bytes, file.name.is_some())
+            })
+            .collect();
+        found.sort();
+        found
+    }
+
+    #[test]
+    fn each_file_is_found_with_its_length_and_meaning() {
+        let base = tempfile::tempdir().unwrap();
+        let day = "live/2026-01-01";
+        write(base.path(), &format!("okta/{day}/{NAME}"), "{}\n");
+        write(base.path(), &format!("slack/{day}/{NAME}"), "{}\n{}\n");
+        write(base.path(), &format!("slack/{day}/notes.txt"), "");
+        write(base.path(), "readme", "x");
+        write(base.path(), &format!("okta/{day}/deep/{NAME}"), "{}\n");
+        assert_eq!(
+            found(base.path(), None),
+            [
+                (format!("okta/{day}/{NAME}"), 3, true),
+                ("readme".to_owned(), 1, false),
+                (format!("slack/{day}/{NAME}"), 6, true),
+                (format!("slack/{day}/notes.txt"), 0, false),
+            ]
+        );
+        assert_eq!(
+            found(base.path(), Some("okta")),
+            [(format!("okta/{day}/{NAME}"), 3, true)]
+        );
+        assert_eq!(found(base.path(), Some("github")), []);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn symbolic_links_are_not_followed() {
+        let (base, elsewhere) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        write(elsewhere.path(), &format!("live/2026-01-01/{NAME}"), "{}\n");
+        std::os::unix::fs::symlink(elsewhere.path(), base.path().join("okta")).unwrap();
+        assert_eq!(found(base.path(), None), []);
+    }
+}

@@ -1,0 +1,159 @@
+//! Output folders and the state that owns them: what one state delivered, no other one replaces.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, ensure};
+use windlass_sink::ndjson::Folder;
+use windlass_tests::timeline::BOUND_MS;
+use windlass_tests::vendor::{Shape, Vendor};
+use windlass_tests::windlass::{Outcome, Project, Pull, exit};
+
+use crate::scene::{Scene, check_complete};
+
+/// As often as a timer or a supervisor starts a run before a person looks.
+const RUNS: usize = 10;
+
+/// Every file of the output folder with its bytes, the lock and the marker included.
+fn output(project: &Project) -> anyhow::Result<BTreeMap<PathBuf, Vec<u8>>> {
+    let mut found = BTreeMap::new();
+    let mut open = vec![project.out()];
+    while let Some(directory) = open.pop() {
+        for entry in fs::read_dir(&directory)? {
+            let path = entry?.path();
+            if path.is_dir() {
+                open.push(path);
+            } else {
+                found.insert(path.clone(), fs::read(&path)?);
+            }
+        }
+    }
+    Ok(found)
+}
+
+fn remove_state(state: &Path) -> anyhow::Result<()> {
+    for suffix in ["", "-wal", "-shm", ".lock"] {
+        let mut path = state.as_os_str().to_owned();
+        path.push(suffix);
+        match fs::remove_file(&path) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                return Err(error).context("cannot remove the state");
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+/// Runs again and again, each time with the outcome that `check` accepts, and nothing changes.
+async fn refused_every_time(
+    project: &Project,
+    check: impl Fn(Outcome) -> anyhow::Result<Outcome>,
+) -> anyhow::Result<()> {
+    let delivered = output(project)?;
+    for _ in 0..RUNS {
+        check(project.run(&[]).await?)?;
+        ensure!(output(project)? == delivered, "the output has changed");
+    }
+    Ok(())
+}
+
+async fn scene() -> anyhow::Result<(Project, Vendor)> {
+    let vendor = Scene::new(Shape::Okta, 4, 3).start().await;
+    let project = Project::new(Pull::of(&vendor))?;
+    Ok((project, vendor))
+}
+
+#[tokio::test]
+async fn lost_state_replaces_no_file_in_any_run() -> anyhow::Result<()> {
+    let (project, vendor) = scene().await?;
+    project.run(&[]).await?.expect_success()?;
+    remove_state(&project.state())?;
+    refused_every_time(&project, |outcome| {
+        let said = ["belongs to another state", "windlass adopt"];
+        outcome.expect_failure(exit::STATE, &said)
+    })
+    .await?;
+    // Nor does one whose folder was filled before folders had owners.
+    fs::remove_file(project.out().join(".windlass-owner"))?;
+    remove_state(&project.state())?;
+    refused_every_time(&project, |outcome| {
+        let said = ["has no owner", "4 files of 1 source", "windlass adopt"];
+        outcome.expect_failure(exit::STATE, &said)
+    })
+    .await?;
+    ensure!(project.compare(&vendor)?.is_exact(), "records are missing");
+    Ok(())
+}
+
+#[tokio::test]
+async fn older_copy_of_a_state_replaces_no_file_in_any_run() -> anyhow::Result<()> {
+    let (project, vendor) = scene().await?;
+    let (from, to) = (
+        vendor.timeline().span().from(),
+        vendor.timeline().span().to(),
+    );
+    let middle = from.plus_ms(2 * BOUND_MS);
+    project.reconfigure(&format!("end: {to}"), &format!("end: {middle}"))?;
+    project.run(&[]).await?.expect_success()?;
+    let copy = fs::read(project.state())?;
+    project.reconfigure(&format!("end: {middle}"), &format!("end: {to}"))?;
+    project.run(&[]).await?.expect_success()?;
+    let newest = fs::read(project.state())?;
+    remove_state(&project.state())?;
+    fs::write(project.state(), copy)?;
+    refused_every_time(&project, |outcome| {
+        let said = ["is an older copy", "windlass adopt"];
+        outcome.expect_failure(exit::STATE, &said)
+    })
+    .await?;
+    remove_state(&project.state())?;
+    fs::write(project.state(), newest)?;
+    project.run(&[]).await?.expect_success()?;
+    check_complete(&project, &vendor).await
+}
+
+#[tokio::test]
+async fn second_state_on_a_folder_is_refused_beside_the_first_and_after_it() -> anyhow::Result<()> {
+    let (project, vendor) = scene().await?;
+    project.run(&[]).await?.expect_success()?;
+    let state = format!("sqlite:{}/other.db", project.root().display());
+    let args = ["--state", &state];
+    let first = Folder::take("lake", &project.out())?;
+    project
+        .run(&args)
+        .await?
+        .expect_failure(exit::STATE, &["another process uses output folder"])?;
+    drop(first);
+    project
+        .run(&args)
+        .await?
+        .expect_failure(exit::STATE, &["belongs to another state"])?;
+    check_complete(&project, &vendor).await
+}
+
+#[tokio::test]
+async fn state_and_folder_that_move_together_go_on() -> anyhow::Result<()> {
+    let (project, vendor) = scene().await?;
+    let to = vendor.timeline().span().to();
+    let middle = to.minus_ms(BOUND_MS);
+    project.reconfigure(&format!("end: {to}"), &format!("end: {middle}"))?;
+    project.run(&[]).await?.expect_success()?;
+    let moved = project.root().join("moved");
+    fs::create_dir(&moved)?;
+    fs::rename(project.out(), moved.join("out"))?;
+    fs::rename(project.state(), moved.join("windlass.db"))?;
+    let root = project.root().display().to_string();
+    let elsewhere = moved.display().to_string();
+    project.reconfigure(
+        &format!("{root}/windlass.db"),
+        &format!("{elsewhere}/windlass.db"),
+    )?;
+    project.reconfigure(&format!("{root}/out"), &format!("{elsewhere}/out"))?;
+    project.reconfigure(&format!("end: {middle}"), &format!("end: {to}"))?;
+    project.run(&[]).await?.expect_success()?;
+    fs::rename(moved.join("out"), project.out())?;
+    ensure!(project.compare(&vendor)?.is_exact(), "records are missing");
+    Ok(())
+}
