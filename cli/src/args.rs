@@ -9,7 +9,7 @@ use crate::state::StateAddress;
 
 /// Pulls audit records out of third-party APIs, window by window, and loses none.
 #[derive(Debug, Parser)]
-#[command(name = "windlass", version, max_term_width = 100, after_help = EXIT_CODES)]
+#[command(name = "windlass", bin_name = "windlass", version, max_term_width = 100, after_help = EXIT_CODES)]
 pub(crate) struct Args {
     /// The configuration file [default: windlass.yaml]
     #[arg(long, global = true, value_name = "FILE")]

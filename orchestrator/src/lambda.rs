@@ -4,6 +4,7 @@
 //! of shards; several schedules may share the plan among them.
 
 mod dispatch;
+mod serve;
 mod settings;
 
 use std::io::Write;
@@ -22,6 +23,7 @@ use windlass_state::StateError;
 use windlass_state::dynamodb::DynamoStore;
 
 pub use self::dispatch::LambdaDispatch;
+pub use self::serve::main;
 pub use self::settings::{Settings, SettingsError};
 use crate::report::{Activity, TickReport};
 use crate::tick::{Tick, TickOptions};

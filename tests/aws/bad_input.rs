@@ -19,8 +19,8 @@ const PAGE: usize = 50;
 /// A deployment whose source is applied: two windows of three pages.
 async fn deployment(name: &str) -> anyhow::Result<Deployment> {
     let setup = Setup {
-        event_age_ms: 2_000,
-        dispatch_seconds: 3,
+        event_age_ms: 60_000,
+        dispatch_seconds: 120,
         ..Setup::default()
     };
     let vendor = Stock::google(2, 3, PAGE).start().await;

@@ -16,9 +16,7 @@ async fn a_worker_that_was_overtaken_is_refused_and_repeats_its_page_in_flight_a
 -> anyhow::Result<()> {
     let stock = Stock::google(1, 12, PAGE).latency_ms(100..=150);
     let setup = Setup {
-        worker_timeout_ms: 14_000,
-        event_age_ms: 2_000,
-        dispatch_seconds: 3,
+        worker_timeout_ms: 120_000,
         ..Setup::default()
     };
     let deployment = Deployment::new("zombie", stock.start().await, setup).await?;

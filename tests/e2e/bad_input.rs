@@ -195,8 +195,10 @@ async fn a_vendor_that_is_not_there_is_named_and_costs_nothing() -> anyhow::Resu
         check.stderr.contains("error: pull: ") && check.stderr.contains("connect"),
         "{check:#?}"
     );
-    project
-        .run(&["--max-runtime", "3s"])
+    let mut run = project.start_run()?;
+    run.until_logged("connect").await?;
+    run.terminate()?;
+    run.finish()
         .await?
         .expect_failure(exit::UNFINISHED, &["connect"])?;
     let status = project.status().await?;
@@ -284,11 +286,9 @@ async fn a_status_before_the_first_run_says_what_to_do() -> anyhow::Result<()> {
 
 #[tokio::test]
 async fn a_second_run_is_told_who_runs_and_the_first_goes_on() -> anyhow::Result<()> {
-    let vendor = Scene::new(Shape::Google, 1, 20)
-        .latency_ms(100..=100)
-        .start()
-        .await;
+    let vendor = Scene::new(Shape::Google, 1, 20).start().await;
     let project = Project::new(Pull::of(&vendor))?;
+    vendor.hold_after(1);
     let first = project.start_run()?;
     let mut pages = vendor.pages_served();
     pages.wait_for(|pages| *pages > 0).await?;
@@ -299,6 +299,7 @@ async fn a_second_run_is_told_who_runs_and_the_first_goes_on() -> anyhow::Result
         .expect_failure(exit::STATE, &[&holder])?;
     // Looking is not running.
     project.status().await?;
+    vendor.release();
     first.finish().await?.expect_success()?;
     check_complete(&project, &vendor).await
 }

@@ -120,20 +120,19 @@ async fn a_held_source_starts_nothing_in_any_run_until_it_is_let_go() -> anyhow:
 #[tokio::test]
 async fn a_pause_beside_a_run_lets_windows_in_progress_end_and_starts_no_other()
 -> anyhow::Result<()> {
-    let vendor = Scene::new(Shape::Okta, WINDOWS, 10)
-        .latency_ms(40..=50)
-        .start()
-        .await;
+    let vendor = Scene::new(Shape::Okta, WINDOWS, 10).start().await;
     let project = Project::new(Pull {
         max_in_flight: 1,
         ..Pull::of(&vendor)
     })?;
+    vendor.hold_after(3);
     let run = project.start_run()?;
     let mut pages = vendor.pages_served();
     pages.wait_for(|pages| *pages >= 3).await?;
     windlass(&project, &["pause", "pull"])
         .await?
         .expect_success()?;
+    vendor.release();
     run.finish().await?.expect_success()?;
     let windows = json(&project, &["windows", "pull"]).await?;
     let windows = windows.as_array().context("no list")?;
@@ -153,10 +152,7 @@ async fn a_pause_beside_a_run_lets_windows_in_progress_end_and_starts_no_other()
 
 #[tokio::test]
 async fn apply_beside_a_run_is_refused_and_a_difference_is_an_exit_code() -> anyhow::Result<()> {
-    let vendor = Scene::new(Shape::Google, 1, 100)
-        .latency_ms(60..=60)
-        .start()
-        .await;
+    let vendor = Scene::new(Shape::Google, 1, 5).start().await;
     let project = Project::new(Pull::of(&vendor))?;
     windlass(&project, &["diff"])
         .await?
@@ -167,6 +163,7 @@ async fn apply_beside_a_run_is_refused_and_a_difference_is_an_exit_code() -> any
         .expect_failure(exit::USAGE, &["nobody to ask", "--yes"])?;
     ensure!(!project.state().exists(), "nothing was confirmed");
 
+    vendor.hold_after(1);
     let run = project.start_run()?;
     let mut pages = vendor.pages_served();
     pages.wait_for(|pages| *pages > 0).await?;
@@ -180,6 +177,7 @@ async fn apply_beside_a_run_is_refused_and_a_difference_is_an_exit_code() -> any
     windlass(&project, &["apply", "--yes"])
         .await?
         .expect_failure(exit::STATE, &[&holder])?;
+    vendor.release();
     run.finish().await?.expect_success()?;
     windlass(&project, &["apply", "--yes"])
         .await?

@@ -5,5 +5,6 @@ mod documents;
 mod edges;
 mod names;
 mod promises;
+mod slowness;
 mod sources;
 mod tree;

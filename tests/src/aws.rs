@@ -9,7 +9,7 @@
 //! | [`state_proxy`] | what stands in front of it: faults, capacity units, who called what |
 //! | [`lambda`] | a Lambda service that runs real bootstraps and really kills them |
 //! | [`streams`] | Firehose, Kinesis and S3 with their limits, and with faults |
-//! | [`binaries`] | the bootstraps, built |
+//! | [`binaries`] | the bootstraps |
 //! | [`calls`] | every call of every service, with its caller |
 //! | [`refusals`] | errors that a service gives every time |
 //! | [`deployment`] | all of it together: one deployment of windlass |

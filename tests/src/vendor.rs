@@ -146,6 +146,17 @@ impl Vendor {
         self.state.faults()
     }
 
+    /// Serves `pages` pages in all and holds every further request until [`Vendor::release`]: what a
+    /// test does meanwhile happens in the middle of a pull, however slow the machine is.
+    pub fn hold_after(&self, pages: u64) {
+        self.state.hold_after(pages);
+    }
+
+    /// Answers what is held, and holds nothing any more.
+    pub fn release(&self) {
+        self.state.release();
+    }
+
     /// Replaces the random trouble.
     pub fn set_faults(&self, faults: Faults) {
         self.state.set_faults(faults);
@@ -154,6 +165,13 @@ impl Vendor {
     /// Replaces the steady misbehaviour.
     pub fn set_quirk(&self, quirk: Quirk) {
         self.state.set_quirk(quirk);
+    }
+}
+
+impl Drop for Vendor {
+    fn drop(&mut self) {
+        // Its server could not end while a request is held.
+        self.release();
     }
 }
 

@@ -265,3 +265,22 @@ async fn faults_strike_pages_are_counted_and_a_stalled_page_is_a_page() {
     assert_eq!(u32::try_from(faults).unwrap() + stalls, struck);
     assert_eq!(log.asked(), 12);
 }
+
+#[tokio::test]
+async fn requests_are_held_after_so_many_pages_until_they_are_released() {
+    let vendor = vendor(Shape::Okta).await;
+    let authorization = authorization(&vendor).await;
+    let first = first_page(&vendor);
+    vendor.hold_after(1);
+    let served = get(&vendor, &first, &authorization).await;
+    let held = get(&vendor, &first, &authorization);
+    let mut pages = vendor.pages_served();
+    let release = async {
+        assert_eq!(*pages.borrow_and_update(), 1);
+        vendor.release();
+        pages.changed().await.unwrap();
+    };
+    let (held, ()) = tokio::join!(held, release);
+    assert_eq!((served.status, held.status), (200, 200));
+    assert_eq!(*vendor.pages_served().borrow(), 2);
+}

@@ -1,4 +1,4 @@
-//! The real `windlass` process: built once, run, killed at chosen moments, and listened to.
+//! The real `windlass` process: run, killed at chosen moments, and listened to.
 
 mod binary;
 mod project;
@@ -15,8 +15,8 @@ use tokio::process::{Child, Command};
 use windlass_core::clock::Clock;
 use windlass_core::system::SystemClock;
 
-pub use binary::binary;
-pub(crate) use binary::{build_with, built, target_directory};
+pub use binary::{binary, shipped_binary};
+pub(crate) use binary::{target_directory, under_test};
 pub(crate) use project::files_below;
 pub use project::{Project, Pull};
 pub use status::SourceStatus;
@@ -39,8 +39,10 @@ pub mod exit {
     pub const UNFINISHED: i32 = 6;
 }
 
-/// How long any one process may take. Reached only when something hangs.
-const PATIENCE: Duration = Duration::from_mins(5);
+/// How long any one process may take. It ends a test that hangs and decides nothing else.
+const HANG_GUARD: Duration = Duration::from_mins(30);
+/// Between two looks at a log, in milliseconds.
+const LOOK_MS: i64 = 20;
 
 /// How a process ended.
 #[derive(Debug, Clone)]
@@ -160,11 +162,26 @@ impl Running {
         }
     }
 
+    /// Waits until `text` is in what it has logged. A process that ends without it is an error.
+    pub async fn until_logged(&mut self, text: &str) -> anyhow::Result<()> {
+        let logged = async {
+            while !read(&self.stderr)?.contains(text) {
+                if let Some(status) = self.child.try_wait().context("cannot look at windlass")? {
+                    bail!("windlass ended ({status}): {}", read(&self.stderr)?);
+                }
+                SystemClock.sleep(LOOK_MS).await;
+            }
+            Ok(())
+        };
+        let logged = tokio::time::timeout(HANG_GUARD, logged).await;
+        logged.with_context(|| format!("windlass never logged `{text}`"))?
+    }
+
     /// Waits for the end.
     pub async fn finish(mut self) -> anyhow::Result<Outcome> {
-        let Ok(status) = tokio::time::timeout(PATIENCE, self.child.wait()).await else {
+        let Ok(status) = tokio::time::timeout(HANG_GUARD, self.child.wait()).await else {
             bail!(
-                "windlass did not end within {PATIENCE:?}; it said: {}",
+                "windlass did not end within {HANG_GUARD:?}; it said: {}",
                 read(&self.stderr)?
             );
         };
@@ -185,7 +202,7 @@ impl Running {
                 let status = status.context("cannot wait for windlass")?;
                 return self.outcome(status).map(Ended::Finished);
             }
-            reached = tokio::time::timeout(PATIENCE, moment) => {
+            reached = tokio::time::timeout(HANG_GUARD, moment) => {
                 if !reached.unwrap_or(false) {
                     bail!("the vendor never served {threshold} pages: {}", read(&self.stderr)?);
                 }

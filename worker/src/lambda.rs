@@ -2,6 +2,7 @@
 //! environment, the deadline, and what it writes about itself.
 
 mod outfit;
+mod serve;
 mod settings;
 mod shared;
 mod tally;
@@ -22,6 +23,7 @@ use windlass_state::StateError;
 use windlass_state::dynamodb::DynamoStore;
 
 pub use self::outfit::LambdaOutfit;
+pub use self::serve::main;
 pub use self::settings::{Settings, SettingsError};
 pub use self::shared::run_side_by_side;
 use self::tally::Tally;

@@ -22,9 +22,10 @@ from samtranslator.yaml_helper import yaml_parse
 
 BUCKET = "packages"
 WHOLE = {"CREATE_COMPLETE", "UPDATE_COMPLETE"}
-# Between two looks at the stack, and how many there are at most.
+# Between two looks at the stack.
 LOOK_SECONDS = 0.2
-LOOKS_MAX = 600
+# Looks, at most: half an hour of them. They end a test that hangs and decide nothing else.
+HANG_GUARD_LOOKS = 9_000
 # Most characters of a refusal: it may quote the template.
 MESSAGE_CHARS_MAX = 1_000
 
@@ -95,12 +96,12 @@ def apply(cloudformation, request: dict, address: str) -> None:
 
 
 def finished(cloudformation, name: str) -> dict:
-    for _ in range(LOOKS_MAX):
+    for _ in range(HANG_GUARD_LOOKS):
         stack = cloudformation.describe_stacks(StackName=name)["Stacks"][0]
         if not stack["StackStatus"].endswith("_IN_PROGRESS"):
             return stack
         time.sleep(LOOK_SECONDS)
-    raise SystemExit(f"the stack {name} is not finished after {LOOKS_MAX * LOOK_SECONDS:.0f} s")
+    raise SystemExit(f"the stack {name} is not finished after {HANG_GUARD_LOOKS * LOOK_SECONDS:.0f} s")
 
 
 def environment(endpoint: str, function: str) -> dict:

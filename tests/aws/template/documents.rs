@@ -49,7 +49,7 @@ fn every_command_in_the_documents_is_one_that_windlass_knows() {
     assert!(commands.len() > 8, "{commands:?}");
     for command in commands {
         // What comes before it is read first; then only the help is printed.
-        output(Command::new(windlass).args(command).arg("--help"));
+        output(Command::new(&windlass).args(command).arg("--help"));
     }
 }
 

@@ -87,7 +87,8 @@ fn main() -> ExitCode {
 async fn measure() -> anyhow::Result<Vec<Measured>> {
     let built = packaged_bootstraps()?;
     let deployment =
-        Deployment::with_bootstraps("bench", vendor().await, Setup::default(), built).await?;
+        Deployment::with_bootstraps("bench", vendor().await, Setup::default(), built.clone())
+            .await?;
     deployment.apply().await?;
     deployment.until_caught_up(TICKS_MAX).await?;
     deployment.check_complete(0).await?;

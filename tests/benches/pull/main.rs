@@ -25,7 +25,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context, bail};
 use serde_json::json;
-use windlass_tests::windlass::binary;
+use windlass_tests::windlass::shipped_binary;
 
 use crate::measure::{Sample, measure};
 use crate::project::Project;
@@ -65,13 +65,13 @@ fn run() -> anyhow::Result<ExitCode> {
     }
     let options = Options::read(args)?;
     let windlass = match &options.binary {
-        Some(path) => path,
-        None => binary()?,
+        Some(path) => path.clone(),
+        None => shipped_binary()?,
     };
     let mut comparisons = Vec::new();
     for (records, rounds) in options.comparisons() {
         let comparison = compare(
-            windlass,
+            &windlass,
             Workload::new(*records)?,
             *rounds,
             options.answer_ms,

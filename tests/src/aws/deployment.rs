@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::process::Command;
 use windlass_core::clock::{Clock, Entropy};
+use windlass_core::limits;
 use windlass_core::system::{SystemClock, SystemEntropy};
 
 pub use setup::{SecretStore, Setup};
@@ -19,7 +20,7 @@ pub use setup::{SecretStore, Setup};
 use super::binaries::{Bootstraps, bootstraps};
 use super::calls::Calls;
 use super::emulator::{Emulator, REGION};
-use super::lambda::{Invocation, LambdaService};
+use super::lambda::{Invocation, LAMBDA_TIMEOUT_MS_MAX, LambdaService};
 use super::refusals::Refusals;
 use super::state_proxy::StateProxy;
 use super::streams::{StreamKind, Streams};
@@ -45,6 +46,11 @@ pub const STREAM: &str = "audit";
 pub const BUCKET: &str = "rejects";
 /// Longest pause between two ticks while nothing moves, in milliseconds: for tests, a minute is this.
 const MINUTE_MS: i64 = 1_000;
+/// Ticks of one wait, at most. They end a test that hangs and decide nothing else.
+const HANG_GUARD_TICKS: usize = 10_000;
+/// Claims of a window without a page, after which workers get twice the time to work: what is right
+/// for a fast machine may be too little for a slow one.
+const STARVED_ATTEMPTS: u64 = 4;
 /// How much time passes between two ticks while nothing runs, in milliseconds.
 const STEP_MS: i64 = 30_000;
 /// Lines of a log that a message shows, at most.
@@ -68,7 +74,7 @@ pub struct Deployment {
     /// What is pulled.
     pub vendor: Vendor,
     setup: Setup,
-    bootstraps: &'static Bootstraps,
+    bootstraps: Bootstraps,
     pull: Pull,
     secret: String,
     folder: TempDir,
@@ -86,7 +92,7 @@ impl Deployment {
         name: &str,
         vendor: Vendor,
         setup: Setup,
-        bootstraps: &'static Bootstraps,
+        bootstraps: Bootstraps,
     ) -> anyhow::Result<Self> {
         let emulator = Emulator::shared().await?;
         let name = format!("{name}-{:08x}", SystemEntropy.next_u64() >> 32);
@@ -219,9 +225,11 @@ impl Deployment {
 
     /// Ticks until every window of the source is done and its timeline is cut to its end. While
     /// nothing runs, time is let pass: what waits in the table waits for less. Returns how many ticks
-    /// that took; more than `ticks_max` are an error that shows what stands still.
+    /// came to rest, those beside working workers left out; more than `ticks_max` are an error that
+    /// shows what stands still.
     pub async fn until_caught_up(&self, ticks_max: usize) -> anyhow::Result<usize> {
-        for tick in 1..=ticks_max {
+        let mut rests = 0;
+        for _ in 0..HANG_GUARD_TICKS {
             self.tick().await?;
             tokio::select! {
                 rested = self.lambda.rest() => rested?,
@@ -229,18 +237,40 @@ impl Deployment {
             }
             if self.is_caught_up().await? {
                 self.lambda.rest().await?;
-                return Ok(tick);
+                return Ok(rests);
             }
-            if self.lambda.pending(WORKER)? == 0 {
-                self.table.let_time_pass(STEP_MS).await?;
+            if self.lambda.pending(WORKER)? > 0 {
+                continue;
             }
+            rests += 1;
+            if rests > ticks_max {
+                break;
+            }
+            self.table.let_time_pass(STEP_MS).await?;
+            self.feed_starved_windows().await?;
         }
         let windows = self.table.windows().await?;
         let open: Vec<_> = windows.iter().filter(|row| row.status != "done").collect();
         bail!(
-            "not caught up after {ticks_max} ticks: {open:#?}\n{}",
+            "not caught up after {rests} ticks that came to rest: {open:#?}\n{}",
             self.trouble()?
         )
+    }
+
+    /// Gives workers twice the time to work when a window gets no page in the time that they have.
+    async fn feed_starved_windows(&self) -> anyhow::Result<()> {
+        let windows = self.table.windows().await?;
+        if windows
+            .iter()
+            .any(|row| row.status != "done" && row.attempts >= STARVED_ATTEMPTS)
+        {
+            let timeout_ms = self.lambda.timeout_ms(WORKER)?;
+            let margin_ms = limits::DEADLINE_MARGIN_MS.unsigned_abs();
+            let work_ms = timeout_ms.saturating_sub(margin_ms);
+            let longer_ms = (margin_ms + 2 * work_ms).min(LAMBDA_TIMEOUT_MS_MAX);
+            self.lambda.set_timeout_ms(WORKER, longer_ms)?;
+        }
+        Ok(())
     }
 
     /// Whether the windows of the source reach from its start to its end, and all are done.

@@ -33,8 +33,12 @@ use super::calls::{Call, Calls, Signer};
 use super::http::{Answer, HttpRequest, Reply, Server};
 use super::refusals::Refusals;
 
-/// How long everything may take to come to rest. Reached only when something hangs.
-const PATIENCE: std::time::Duration = std::time::Duration::from_mins(5);
+/// How long everything may take to come to rest. It ends a test that hangs and decides nothing else.
+const HANG_GUARD: std::time::Duration = std::time::Duration::from_mins(30);
+
+/// How long an invocation may take at most, in milliseconds.
+/// <https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html>
+pub const LAMBDA_TIMEOUT_MS_MAX: u64 = 900_000;
 
 /// A Lambda service. Everything it runs ends when it is dropped.
 #[derive(Debug)]
@@ -98,6 +102,17 @@ impl LambdaService {
         Ok(())
     }
 
+    /// Replaces how long an invocation of a function may take, in milliseconds, from the next one on.
+    pub fn set_timeout_ms(&self, function: &str, timeout_ms: u64) -> anyhow::Result<()> {
+        self.function(function)?.set_timeout_ms(timeout_ms);
+        Ok(())
+    }
+
+    /// How long the next invocation of a function may take, in milliseconds.
+    pub fn timeout_ms(&self, function: &str) -> anyhow::Result<u64> {
+        Ok(self.function(function)?.timeout_ms())
+    }
+
     /// How much of that has struck.
     pub fn tally(&self, function: &str) -> anyhow::Result<Tally> {
         Ok(self.function(function)?.tally())
@@ -123,7 +138,7 @@ impl LambdaService {
     pub async fn rest(&self) -> anyhow::Result<()> {
         let functions: Vec<_> = self.shared.functions().values().cloned().collect();
         for function in functions {
-            let resting = tokio::time::timeout(PATIENCE, function.rest()).await;
+            let resting = tokio::time::timeout(HANG_GUARD, function.rest()).await;
             ensure!(
                 resting.is_ok(),
                 "{} does not come to rest",
@@ -162,7 +177,7 @@ impl LambdaService {
     /// how each ended. As in life, nobody kills them any more: their deadline was while they stood.
     pub async fn thaw(&self, function: &str) -> anyhow::Result<Vec<Invocation>> {
         let function = self.function(function)?;
-        let thawed = tokio::time::timeout(PATIENCE, run::thaw(&function)).await;
+        let thawed = tokio::time::timeout(HANG_GUARD, run::thaw(&function)).await;
         thawed.context("a stopped environment went on and did not end")?
     }
 }

@@ -138,6 +138,8 @@ pub struct WindowRow {
     pub page: u64,
     /// Records delivered.
     pub records: u64,
+    /// Claims since the last page.
+    pub attempts: u64,
     /// Claims so far.
     pub runs: u64,
     /// What went wrong last.
@@ -158,6 +160,8 @@ impl WindowRow {
             epoch: number("epoch")?,
             page: number("page")?,
             records: number("records")?,
+            // None is left out.
+            attempts: item.get("attempts").and_then(Value::as_u64).unwrap_or(0),
             runs: number("runs")?,
             last_error: last_error.map(str::to_owned),
         })

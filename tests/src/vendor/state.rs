@@ -1,7 +1,7 @@
 //! What a vendor remembers between requests, and how it answers one.
 
 use std::collections::BTreeSet;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use serde_json::json;
@@ -25,6 +25,9 @@ pub(super) struct State {
     timeline: Timeline,
     settings: Settings,
     pages: watch::Sender<u64>,
+    /// Pages after which requests are held, if they are.
+    hold_after: Mutex<Option<u64>>,
+    released: Condvar,
     changing: Mutex<Changing>,
 }
 
@@ -65,6 +68,8 @@ impl State {
             timeline,
             settings,
             pages: watch::Sender::new(0),
+            hold_after: Mutex::default(),
+            released: Condvar::new(),
             changing: Mutex::new(changing),
         }
     }
@@ -95,6 +100,30 @@ impl State {
         self.pages.subscribe()
     }
 
+    pub(super) fn hold_after(&self, pages: u64) {
+        *self.holding() = Some(pages);
+    }
+
+    pub(super) fn release(&self) {
+        *self.holding() = None;
+        self.released.notify_all();
+    }
+
+    fn holding(&self) -> MutexGuard<'_, Option<u64>> {
+        self.hold_after
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Blocks the server's own thread while requests are held.
+    fn wait_while_held(&self) {
+        let is_held = |hold_after: &mut Option<u64>| {
+            hold_after.is_some_and(|pages| *self.pages.borrow() >= pages)
+        };
+        let held = self.released.wait_while(self.holding(), is_held);
+        drop(held);
+    }
+
     pub(super) fn set_faults(&self, faults: Faults) {
         self.changing().faults = faults;
     }
@@ -109,6 +138,7 @@ impl State {
 
     /// Answers one request and logs it.
     pub(super) fn answer(&self, request: &Request) -> ResponseTemplate {
+        self.wait_while_held();
         let mut changing = self.changing();
         let (reply, served) = match (request.method.as_str(), request.url.path()) {
             ("POST", "/token") if self.shape() == Shape::Google => changing.grant(request),

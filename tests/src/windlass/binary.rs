@@ -1,36 +1,29 @@
-//! Finding the binary: built by the cargo that built the test, with the same profile, into the
-//! same target directory.
+//! Finding the programs: cargo builds them with the tests, into the same target directory.
 
 use std::env;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::OnceLock;
 
 use anyhow::{Context, bail};
 
-static BINARY: OnceLock<Result<PathBuf, String>> = OnceLock::new();
-
-/// The path of an up-to-date `windlass`. Builds it on the first call of a process.
-pub fn binary() -> anyhow::Result<&'static Path> {
-    let built = BINARY.get_or_init(|| build().map_err(|error| format!("{error:#}")));
-    match built {
-        Ok(path) => Ok(path),
-        Err(problem) => bail!("{problem}"),
-    }
+/// The path of `windlass` as the tests run it, with what they compile.
+pub fn binary() -> anyhow::Result<PathBuf> {
+    under_test("windlass")
 }
 
-fn build() -> anyhow::Result<PathBuf> {
-    let directory = build_with(&["--package", "windlass", "--bin", "windlass"])?;
-    built(&directory, "windlass")
-}
-
-/// Runs `cargo build` with `args`, and returns the directory that its binaries are in.
-pub(crate) fn build_with(args: &[&str]) -> anyhow::Result<PathBuf> {
-    let here = env::current_exe().context("this test does not know where it is")?;
+/// The path of `windlass` as it is shipped, which this builds: for what is measured.
+pub fn shipped_binary() -> anyhow::Result<PathBuf> {
+    let here = env::current_exe().context("this program does not know where it is")?;
     let place = Place::of_test(&here)?;
     let output = Command::new(env!("CARGO"))
-        .args(["build", "--quiet"])
-        .args(args)
+        .args([
+            "build",
+            "--quiet",
+            "--package",
+            "windlass",
+            "--bin",
+            "windlass",
+        ])
         .args(["--profile", place.profile])
         .arg("--target-dir")
         .arg(place.target)
@@ -39,17 +32,22 @@ pub(crate) fn build_with(args: &[&str]) -> anyhow::Result<PathBuf> {
         .context("cannot start cargo")?;
     if !output.status.success() {
         bail!(
-            "cargo build {} failed: {}",
-            args.join(" "),
+            "cargo build failed: {}",
             String::from_utf8_lossy(&output.stderr)
         );
     }
-    Ok(place.directory.to_owned())
+    existing(place.directory.join("windlass"))
 }
 
-/// The binary `name` in `directory`, which must be there.
-pub(crate) fn built(directory: &Path, name: &str) -> anyhow::Result<PathBuf> {
-    let binary = directory.join(name);
+/// The program `name` as the tests run it: a binary of this package, which cargo builds before it
+/// runs the tests in `tests/`.
+pub(crate) fn under_test(name: &str) -> anyhow::Result<PathBuf> {
+    let here = env::current_exe().context("this test does not know where it is")?;
+    let directory = Place::of_test(&here)?.directory;
+    existing(directory.join(format!("{name}-under-test")))
+}
+
+fn existing(binary: PathBuf) -> anyhow::Result<PathBuf> {
     if !binary.is_file() {
         bail!("cargo built no {}", binary.display());
     }

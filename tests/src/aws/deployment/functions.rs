@@ -4,21 +4,18 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use super::{Deployment, ORCHESTRATOR, ORCHESTRATOR_KEYS, WORKER, WORKER_KEYS};
-use crate::aws::lambda::Function;
-
-/// How long the orchestrator may take, in milliseconds.
-const TICK_MS_MAX: u64 = 60_000;
+use crate::aws::lambda::{Function, LAMBDA_TIMEOUT_MS_MAX};
 
 impl Deployment {
     /// Deploys both functions, again perhaps, with `variables` beside or instead of their own.
     pub fn deploy(&self, variables: &BTreeMap<String, String>) -> anyhow::Result<()> {
-        let built = self.bootstraps;
+        let built = &self.bootstraps;
         let function = |name: &str, keys: &str, bootstrap: &PathBuf| Function {
             name: name.to_owned(),
             bootstrap: bootstrap.clone(),
             key_prefix: keys.to_owned(),
             variables: variables.clone(),
-            timeout_ms: TICK_MS_MAX,
+            timeout_ms: LAMBDA_TIMEOUT_MS_MAX,
             memory_mb: 256,
             concurrency: 2,
             event_age_ms: self.setup.event_age_ms,

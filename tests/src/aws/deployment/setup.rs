@@ -1,5 +1,6 @@
 //! How a deployment is set up.
 
+use crate::aws::lambda::LAMBDA_TIMEOUT_MS_MAX;
 use crate::aws::streams::StreamKind;
 
 /// Where the source's secret is kept.
@@ -45,14 +46,16 @@ pub struct Setup {
 }
 
 impl Default for Setup {
+    /// Times that no machine is too slow for. A test in which events are lost or workers die names
+    /// shorter ones.
     fn default() -> Self {
         Self {
             kind: StreamKind::Firehose,
             secret: SecretStore::SecretsManager,
-            worker_timeout_ms: 60_000,
+            worker_timeout_ms: LAMBDA_TIMEOUT_MS_MAX,
             workers: 8,
-            event_age_ms: 60_000,
-            dispatch_seconds: 120,
+            event_age_ms: LAMBDA_TIMEOUT_MS_MAX,
+            dispatch_seconds: 960,
             lease_slack_seconds: 1,
             window: "10m",
             max_in_flight: 8,

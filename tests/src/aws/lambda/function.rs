@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
@@ -35,6 +36,7 @@ pub struct Function {
 #[derive(Debug)]
 pub(super) struct Deployed {
     pub(super) function: Function,
+    timeout_ms: AtomicU64,
     slots: Arc<Semaphore>,
     pending: watch::Sender<usize>,
     changing: Mutex<Changing>,
@@ -65,6 +67,7 @@ impl Drop for Pending {
 impl Deployed {
     pub(super) fn new(function: Function) -> Self {
         Self {
+            timeout_ms: AtomicU64::new(function.timeout_ms),
             slots: Arc::new(Semaphore::new(function.concurrency)),
             pending: watch::Sender::new(0),
             changing: Mutex::default(),
@@ -75,6 +78,15 @@ impl Deployed {
 
     fn changing(&self) -> MutexGuard<'_, Changing> {
         self.changing.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// How long the next invocation may take, in milliseconds.
+    pub(super) fn timeout_ms(&self) -> u64 {
+        self.timeout_ms.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn set_timeout_ms(&self, timeout_ms: u64) {
+        self.timeout_ms.store(timeout_ms, Ordering::Relaxed);
     }
 
     /// A slot, if one is free now.

@@ -29,6 +29,8 @@ while True:
     request_id = headers["lambda-runtime-aws-request-id"]
     print(json.dumps({"level": "INFO", "event": event, "ran": ran}), file=sys.stderr, flush=True)
     time.sleep(event.get("sleep_ms", 0) / 1000)
+    while "until" in event and not os.path.exists(event["until"]):
+        time.sleep(0.005)
     if "exit" in event:
         sys.exit(event["exit"])
     if event.get("fail"):
