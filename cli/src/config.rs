@@ -2,6 +2,7 @@
 //! definitions. Every error names the file, the line, the field and what was expected.
 
 mod on_lambda;
+mod partitions;
 mod raw;
 mod resolve;
 mod sinks;

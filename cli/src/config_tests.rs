@@ -312,3 +312,42 @@ fn sweeps_that_cannot_work_are_refused_with_a_reason() {
     assert!(wrong("    sweeps: [60d]\n").contains("half of history"));
     assert!(wrong("    sweeps: [1h, 2h, 3h, 4h, 5h]\n").contains("at most 4"));
 }
+
+/// A stream that partitions by source, with `partitions` open, and `sources` sources.
+fn partitioned(partitions: u32, sources: usize) -> String {
+    let mut text = format!(
+        "state: {{ dynamodb: {{ table: windlass }} }}\nsinks:\n  lake:\n    firehose:\n      \
+         stream: audit\n      rejects: s3://rejects/here\n      partitions: {partitions}\nsources:\n"
+    );
+    for number in 0..sources {
+        text.push_str(&format!(
+            "  okta-{number}:\n    connector: okta_system_log\n    params: {{ domain: a{number}.okta.com }}\n    \
+             secret: ssm:/windlass/okta\n    start: 2026-01-01T00:00:00Z\n"
+        ));
+    }
+    text
+}
+
+#[test]
+fn a_stream_that_partitions_by_source_takes_half_as_many_sources_as_partitions() {
+    assert_eq!(load(&partitioned(6, 3)).unwrap().sources.len(), 3);
+    assert_eq!(
+        error(&partitioned(7, 4)),
+        "windlass.yaml:7:19: `sinks.lake.firehose.partitions`: 7 partitions are room for 3 sources, \
+         because each has up to 2 open, and 4 sources deliver to sink `lake`: move some to another \
+         sink, or ask AWS for more active partitions and write their number here"
+    );
+}
+
+#[test]
+fn a_stream_that_partitions_by_source_refuses_records_without_metadata() {
+    let without = |text: String| format!("{text}    metadata: false\n");
+    assert_eq!(
+        error(&without(partitioned(500, 1))),
+        "windlass.yaml:14:15: `sources.okta-0.metadata`: the stream of sink `lake` partitions records by \
+         `_windlass.source`, and without metadata they have none: remove `metadata: false`, or choose \
+         a sink without `partitions`"
+    );
+    let plain = partitioned(500, 1).replace("      partitions: 500\n", "");
+    load(&without(plain)).unwrap();
+}

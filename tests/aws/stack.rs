@@ -24,8 +24,9 @@ use crate::vendors::Stock;
 const STACK: &str = "windlass";
 /// The secret's name: below the prefix that the template lets workers read.
 const SECRET: &str = "windlass/google";
-/// How long the schedule may take to bring everything in: it ticks once a minute.
-const PATIENCE_MS: i64 = 240_000;
+/// How long the schedule, which ticks once a minute, may take to bring everything in. It ends a test
+/// that hangs and decides nothing else.
+const HANG_GUARD_MS: i64 = 1_800_000;
 /// Between two looks.
 const LOOK_MS: i64 = 2_000;
 
@@ -116,7 +117,7 @@ impl Operator<'_> {
 async fn wait_until_complete(operator: &Operator<'_>, vendor: &Vendor) -> anyhow::Result<()> {
     let end = vendor.timeline().span().to();
     let mut status = operator.status("pull")?;
-    for _ in 0..PATIENCE_MS / LOOK_MS {
+    for _ in 0..HANG_GUARD_MS / LOOK_MS {
         if status.complete_through == end {
             return Ok(());
         }
@@ -138,8 +139,8 @@ async fn the_deployed_template_brings_everything_into_its_bucket_by_itself() -> 
     let folder = tempfile::tempdir()?;
     packages(folder.path())?;
     let hosts = vendor.address().to_string();
-    // The emulator's jq does not know what the query for partitions by source is written in.
-    let parameters = [("AllowedHosts", hosts.as_str()), ("Partitioning", "hour")];
+    // Partitions by source are beyond the emulator: its jq does not know what their query is written in.
+    let parameters = [("AllowedHosts", hosts.as_str())];
     let deployed = deploy(&emulator.uri(), STACK, &parameters, folder.path())?;
     let operator = Operator {
         emulator: &emulator,

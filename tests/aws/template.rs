@@ -12,6 +12,7 @@ mod alarms;
 mod confinement;
 pub(crate) mod deployed;
 mod documents;
+mod draining;
 mod functions;
 mod lint;
 pub(crate) mod policies;

@@ -77,6 +77,8 @@ pub(super) struct OnAws {
     pub(super) external_id: Option<String>,
     /// Whether many lines go into one record.
     pub(super) packed: Option<bool>,
+    /// How many partitions the stream may have open, if it partitions records by their source.
+    pub(super) partitions: Option<u32>,
     /// `s3://BUCKET/PREFIX`, for records that the stream does not take.
     pub(super) rejects: String,
 }

@@ -15,7 +15,7 @@ use windlass_core::limits;
 use windlass_core::source::{Policy, SourceDefinition};
 use windlass_core::time::{HOUR_MS, MINUTE_MS};
 
-use super::{SinkConfig, Source, on_lambda, raw};
+use super::{SinkConfig, Source, on_lambda, partitions, raw};
 use crate::manifests;
 use crate::state::{InvalidAddress, StateAddress};
 
@@ -61,6 +61,7 @@ pub(super) fn resolve(
         Some(state) => state.clone(),
         None => state_of(file, raw.state)?,
     };
+    let partitioned = partitions::of(&raw.sinks);
     let mut sinks = BTreeMap::new();
     for (name, sink) in raw.sinks {
         let sink = SinkConfig::resolve(file, &name, sink)?;
@@ -83,6 +84,7 @@ pub(super) fn resolve(
         let resolved = resolver.source(&name, source)?;
         sources.insert(name, resolved);
     }
+    partitions::check(file, &partitioned, &sources)?;
     Ok((sinks, sources, state))
 }
 

@@ -11,11 +11,13 @@ use super::resolved::{Resolved, read};
 /// functions", "DynamoDB metrics and dimensions", "Monitor Amazon Data Firehose Using CloudWatch
 /// Metrics", "Monitor the Amazon Kinesis Data Streams service with Amazon CloudWatch", "Available
 /// CloudWatch metrics for Amazon SQS".
-const OF_AWS: [(&str, &str); 12] = [
+const OF_AWS: [(&str, &str); 14] = [
     ("AWS/DynamoDB", "ReadThrottleEvents"),
     ("AWS/DynamoDB", "WriteThrottleEvents"),
+    ("AWS/Firehose", "BackupToS3.DataFreshness"),
     ("AWS/Firehose", "DeliveryToS3.DataFreshness"),
     ("AWS/Firehose", "FailedConversion.Records"),
+    ("AWS/Firehose", "KinesisMillisBehindLatest"),
     ("AWS/Firehose", "PartitionCountExceeded"),
     ("AWS/Firehose", "ThrottledRecords"),
     ("AWS/Kinesis", "WriteProvisionedThroughputExceeded"),
@@ -27,13 +29,18 @@ const OF_AWS: [(&str, &str); 12] = [
 ];
 const OF_QUEUES: (&str, &str) = ("AWS/SQS", "ApproximateNumberOfMessagesVisible");
 
-/// Two deployments that create every alarm between them.
+/// Every alarm of deployments that have all of them between them.
 fn every_alarm() -> BTreeMap<String, Value> {
     let kinesis = [
         ("IngestPath", "kinesis-firehose"),
         ("RecordFormat", "parquet"),
     ];
-    let variants = [Resolved::with(&[]), Resolved::with(&kinesis)];
+    let partitioned = [("Partitioning", "source-and-hour")];
+    let variants = [
+        Resolved::with(&[]),
+        Resolved::with(&kinesis),
+        Resolved::with(&partitioned),
+    ];
     let mut alarms = BTreeMap::new();
     for resolved in &variants {
         for (_, alarm) in resolved.of_type("AWS::CloudWatch::Alarm") {
@@ -107,6 +114,31 @@ fn what_must_be_watched_is_watched() {
     for (_, metric) in OF_AWS {
         assert!(watched.contains(metric), "{metric}");
     }
+}
+
+/// A metric of refusals has no datapoint while nothing is refused, and CloudWatch makes none of a sum
+/// that lacks a part.
+/// <https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/using-metric-math.html>
+#[test]
+fn every_part_of_a_sum_of_metrics_is_filled() {
+    let is_filled = |part: &str| {
+        let inside = part.trim().strip_prefix("FILL(");
+        inside.is_some_and(|inside| inside.ends_with(", 0)"))
+    };
+    let mut sums = 0;
+    for (name, alarm) in every_alarm() {
+        for metric in alarm["Metrics"].as_array().into_iter().flatten() {
+            let Some(expression) = metric["Expression"].as_str() else {
+                continue;
+            };
+            if expression.contains(['+', '-']) {
+                sums += 1;
+                let mut parts = expression.split(['+', '-']);
+                assert!(parts.all(is_filled), "{name}: {expression}");
+            }
+        }
+    }
+    assert!(sums > 0);
 }
 
 #[test]

@@ -1,7 +1,12 @@
 //! What each role may touch: the stack's own resources, under conditions, and nothing by a wildcard.
 
+use serde_json::{Value, json};
+
 use super::policies::{KEY, VARIANTS, list, statement, statements};
-use super::resolved::Resolved;
+use super::resolved::{Resolved, read, translated};
+
+/// What Lambda needs to join subnets. EC2 knows no narrower resource for it.
+const JOINS_SUBNETS: [&str; 2] = ["JoinSubnets", "LeaveNetworkToLambda"];
 
 #[test]
 fn no_role_is_given_an_action_or_a_resource_by_a_bare_wildcard() {
@@ -13,6 +18,9 @@ fn no_role_is_given_an_action_or_a_resource_by_a_bare_wildcard() {
         for (role, properties) in roles {
             assert!(properties.get("ManagedPolicyArns").is_none(), "{role}");
             for statement in statements(&resolved, role) {
+                if JOINS_SUBNETS.iter().any(|sid| statement["Sid"] == *sid) {
+                    continue;
+                }
                 assert_eq!(statement["Effect"], "Allow", "{role}");
                 for action in list(&statement["Action"]) {
                     assert!(!action.contains('*'), "{role}: {action}");
@@ -154,6 +162,63 @@ fn keys_are_used_through_their_services_only() {
         secrets["kms:EncryptionContext:SecretARN"],
         "arn:aws:secretsmanager:eu-west-1:111111111111:secret:windlass/*"
     );
+}
+
+/// Every text of a JSON value.
+fn texts(value: &Value) -> Vec<&str> {
+    match value {
+        Value::String(text) => vec![text],
+        Value::Array(list) => list.iter().flat_map(texts).collect(),
+        Value::Object(map) => map.values().flat_map(texts).collect(),
+        _ => Vec::new(),
+    }
+}
+
+#[test]
+fn keys_are_used_through_services_of_china_too() {
+    let texts = texts(&translated()["Resources"]);
+    let (via, others): (Vec<_>, Vec<_>) = texts
+        .into_iter()
+        .filter(|text| text.contains(".amazonaws.com") || text.contains("${AWS::URLSuffix}"))
+        .partition(|text| text.contains("${AWS::Region}"));
+    assert!(via.len() > 10, "{via:?}");
+    for service in via {
+        assert!(
+            service.ends_with(".${AWS::Region}.${AWS::URLSuffix}"),
+            "{service}"
+        );
+    }
+    // The principals of services have one name everywhere.
+    assert!(
+        others.iter().all(|text| text.ends_with(".amazonaws.com")),
+        "{others:?}"
+    );
+}
+
+#[test]
+fn workers_join_subnets_in_their_roles_name_and_their_program_may_not() {
+    let subnets = [
+        ("SubnetIds", "subnet-0a,subnet-0b"),
+        ("SecurityGroupIds", "sg-0c"),
+    ];
+    let resolved = Resolved::with(&subnets);
+    let vpc = &resolved.properties("WorkerFunction")["VpcConfig"];
+    assert_eq!(
+        *vpc,
+        json!({"SubnetIds": ["subnet-0a", "subnet-0b"], "SecurityGroupIds": ["sg-0c"]})
+    );
+    let joins = statement(&resolved, "WorkerRole", "JoinSubnets");
+    let denied = statement(&resolved, "WorkerRole", "LeaveNetworkToLambda");
+    assert_eq!(denied["Effect"], "Deny");
+    assert_eq!(joins["Action"], denied["Action"]);
+    assert_eq!(
+        denied["Condition"]["ArnEquals"]["lambda:SourceFunctionArn"],
+        "arn:aws:lambda:eu-west-1:111111111111:function:windlass-worker"
+    );
+    let orchestrator = resolved.properties("OrchestratorFunction");
+    assert!(orchestrator.get("VpcConfig").is_none());
+    let runbook = read("docs/RUNBOOK.md");
+    assert!(runbook.contains("\n### A fixed address\n") && runbook.contains("NAT gateway"));
 }
 
 #[test]

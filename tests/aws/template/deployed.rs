@@ -135,7 +135,7 @@ async fn every_way_for_records_deploys_and_creates_what_it_says() -> anyhow::Res
             &[
                 ("IngestPath", "kinesis-firehose"),
                 ("RecordFormat", "parquet"),
-                ("Partitioning", "hour"),
+                ("Partitioning", "source-and-hour"),
                 ("ShardRanges", "4"),
                 ("DatabaseName", "stream"),
                 ("WorkerConcurrency", "0"),
@@ -149,6 +149,8 @@ async fn every_way_for_records_deploys_and_creates_what_it_says() -> anyhow::Res
                 ("ExistingStreamName", "stream-records"),
                 ("ExistingTableName", "plain"),
                 ("DatabaseName", "beside"),
+                ("SubnetIds", "subnet-0a1b,subnet-0c1d"),
+                ("SecurityGroupIds", "sg-0e1f"),
             ],
         ),
         (
@@ -183,6 +185,7 @@ async fn every_way_for_records_deploys_and_creates_what_it_says() -> anyhow::Res
             "sinks: { lake: { kinesis: { stream: stream-records, rejects: 's3://stream-"
         )
     );
+    assert!(sinks[1].contains(", partitions: 500 }"), "{}", sinks[1]);
     assert!(
         sinks[2].starts_with(
             "sinks: { lake: { kinesis: { stream: stream-records, rejects: 's3://beside-"
@@ -205,7 +208,13 @@ async fn parameters_that_contradict_each_other_are_refused_before_anything_is_cr
         "LoggingAccountRoleArn",
         "arn:aws:iam::222222222222:role/audit",
     );
-    let refused: [(&[(&str, &str)], &str); 4] = [
+    let subnets = ("SubnetIds", "subnet-0a1b");
+    let refused: [(&[(&str, &str)], &str); 6] = [
+        (&[subnets], "needs SecurityGroupIds"),
+        (
+            &[("SecurityGroupIds", "sg-0e1f")],
+            "for workers in SubnetIds",
+        ),
         (&[("IngestPath", "existing")], "needs ExistingStreamName"),
         (&[role], "needs IngestPath existing"),
         (

@@ -1,7 +1,12 @@
 //! What the documents tell people to type can be typed, and what they show can be read.
 
+use std::fs;
+use std::io::Write as _;
+use std::os::unix::fs::PermissionsExt;
 use std::process::Command;
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
 use windlass_tests::windlass::binary;
 
@@ -51,6 +56,49 @@ fn every_command_in_the_documents_is_one_that_windlass_knows() {
         // What comes before it is read first; then only the help is printed.
         output(Command::new(&windlass).args(command).arg("--help"));
     }
+}
+
+/// The recipe of the runbook that brings records back, run with an `aws` that copies files.
+#[test]
+fn records_under_errors_come_back_one_a_line_and_byte_for_byte() {
+    let recipe = blocks("docs/RUNBOOK.md", "sh")
+        .into_iter()
+        .find(|block| block.contains("rawData"))
+        .expect("the runbook brings back records under errors/");
+    let folder = tempfile::tempdir().unwrap();
+    // Three records in two lines: as Firehose takes them apart, and two that it left packed.
+    let first = r#"{"a":"Zo\u00eb ☂","n":1e2}"#;
+    let packed = "{\"b\":1}\n{\"c\":2}\n";
+    let mut errors = String::new();
+    for raw in [first, packed] {
+        let raw = STANDARD.encode(raw);
+        errors.push_str(&format!("{{\"errorCode\":\"x\",\"rawData\":\"{raw}\"}}\n"));
+    }
+    let mut gzip = Command::new("gzip")
+        .stdin(std::process::Stdio::piped())
+        .stdout(fs::File::create(folder.path().join("errors.gz")).unwrap())
+        .spawn()
+        .unwrap();
+    let mut stdin = gzip.stdin.take().unwrap();
+    stdin.write_all(errors.as_bytes()).unwrap();
+    drop(stdin);
+    assert!(gzip.wait().unwrap().success());
+    let aws = folder.path().join("aws");
+    let script = "#!/bin/sh\nif [ \"$4\" = - ]; then cat errors.gz; else cp \"$3\" put; echo \"$4\" > where; fi\n";
+    fs::write(&aws, script).unwrap();
+    fs::set_permissions(&aws, fs::Permissions::from_mode(0o755)).unwrap();
+    let path = std::env::var("PATH").unwrap();
+    output(
+        Command::new("sh")
+            .args(["-ec", &recipe])
+            .current_dir(folder.path())
+            .env("PATH", format!("{}:{path}", folder.path().display()))
+            .env("BUCKET", "records"),
+    );
+    let put = fs::read_to_string(folder.path().join("put")).unwrap();
+    assert_eq!(put, format!("{first}\n{packed}"));
+    let place = fs::read_to_string(folder.path().join("where")).unwrap();
+    assert!(place.starts_with("s3://records/records/hour="), "{place}");
 }
 
 #[test]

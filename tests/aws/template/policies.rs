@@ -25,7 +25,13 @@ impl Function {
 }
 
 /// What services do in a function's name; its code calls none of these.
-const BY_SERVICES: [&str; 5] = [
+const BY_SERVICES: [&str; 11] = [
+    "ec2:AssignPrivateIpAddresses",
+    "ec2:CreateNetworkInterface",
+    "ec2:DeleteNetworkInterface",
+    "ec2:DescribeNetworkInterfaces",
+    "ec2:DescribeSubnets",
+    "ec2:UnassignPrivateIpAddresses",
     "kms:Decrypt",
     "kms:GenerateDataKey",
     "logs:CreateLogStream",
@@ -35,7 +41,7 @@ const BY_SERVICES: [&str; 5] = [
 
 /// The actions that a function's policies allow its code, such as `dynamodb:Query`, when the template
 /// is deployed with these parameters. Left out is what services do in its name: write its logs, keep
-/// its failed events, use keys.
+/// its failed events, use keys, join subnets.
 pub(crate) fn called_actions(function: Function, parameters: &[(&str, &str)]) -> BTreeSet<String> {
     let mut actions = actions(&Resolved::with(parameters), function.role());
     actions.retain(|action| !BY_SERVICES.contains(&action.as_str()));
@@ -86,8 +92,12 @@ fn set(actions: &[&str]) -> BTreeSet<String> {
 pub(super) const KEY: &str = "arn:aws:kms:eu-west-1:111111111111:key/1";
 
 /// Parameters that create every statement of every role once.
-pub(super) const VARIANTS: [&[(&str, &str)]; 5] = [
+pub(super) const VARIANTS: [&[(&str, &str)]; 6] = [
     &[],
+    &[
+        ("SubnetIds", "subnet-0a,subnet-0b"),
+        ("SecurityGroupIds", "sg-0c"),
+    ],
     &[
         ("IngestPath", "kinesis-firehose"),
         ("RecordFormat", "parquet"),
@@ -144,7 +154,8 @@ fn the_worker_may_move_windows_read_secrets_and_write_to_one_place() {
         "secretsmanager:GetSecretValue",
         "ssm:GetParameter",
     ];
-    let places: [&[&str]; 5] = [
+    let places: [&[&str]; 6] = [
+        &["firehose:PutRecordBatch", "s3:PutObject"],
         &["firehose:PutRecordBatch", "s3:PutObject"],
         &["kinesis:PutRecords", "s3:PutObject"],
         &["kinesis:PutRecords", "s3:PutObject"],

@@ -12,11 +12,12 @@ use serde_json::{Map, Value};
 use windlass_tests::aws::tools;
 
 /// What stands for the pseudo parameters.
-const PSEUDO: [(&str, &str); 4] = [
+const PSEUDO: [(&str, &str); 5] = [
     ("AWS::AccountId", "111111111111"),
     ("AWS::Partition", "aws"),
     ("AWS::Region", "eu-west-1"),
     ("AWS::StackName", "windlass"),
+    ("AWS::URLSuffix", "amazonaws.com"),
 ];
 
 /// A file or folder of the project.
@@ -164,6 +165,11 @@ impl Resolved {
                 self.value(&argument[branch])
             }
             "Fn::Sub" => Some(self.substitute(argument).into()),
+            "Fn::Split" => {
+                let whole = text(&self.value(&argument[1])?);
+                let pieces = whole.split(argument[0].as_str()?).map(str::to_owned);
+                Some(pieces.collect::<Vec<_>>().into())
+            }
             "Fn::FindInMap" => {
                 let key = |place: usize| self.value(&argument[place]).map(|key| text(&key));
                 let [map, first, second] = [key(0)?, key(1)?, key(2)?];

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::{Value, json};
 use windlass_connectors::registry;
 
-use super::resolved::{Resolved, read};
+use super::resolved::{Resolved, parameters, read, translated};
 
 #[test]
 fn the_state_table_is_protected_and_forgets_only_what_says_so() {
@@ -51,6 +51,47 @@ fn the_bucket_is_private_encrypted_and_keeps_old_versions() {
 }
 
 #[test]
+fn what_cannot_be_changed_later_says_so_where_it_is_chosen() {
+    for name in ["Partitioning", "RecordFormat", "IngestPath"] {
+        let about = parameters()[name]["Description"].as_str().unwrap();
+        assert!(
+            ["cannot be changed later", "cannot be turned off later"]
+                .iter()
+                .any(|words| about.contains(words)),
+            "{name}: {about}"
+        );
+    }
+    let layout = &parameters()["Partitioning"];
+    assert_eq!(layout["Default"], "hour");
+    let about = layout["Description"].as_str().unwrap();
+    assert!(
+        about.contains("500 partitions") && about.contains("0.020 dollars"),
+        "{about}"
+    );
+    let expiry = parameters()["RecordsExpireDays"]["Description"].as_str();
+    assert!(expiry.unwrap().contains("N + 30 days"), "{expiry:?}");
+}
+
+#[test]
+fn the_configuration_is_told_of_a_stream_that_partitions_by_source() {
+    let sinks = &translated()["Outputs"]["Sinks"]["Value"]["Fn::Sub"];
+    let partitions = &sinks[1]["Partitions"]["Fn::If"];
+    assert_eq!(
+        *partitions,
+        json!(["PartitionsBySource", ", partitions: 500", ""])
+    );
+    assert!(sinks[0].as_str().unwrap().contains("${Partitions}"));
+}
+
+#[test]
+fn one_query_reads_so_much_and_no_more() {
+    let resolved = Resolved::with(&[("QueryScanBytesMax", "20000000")]);
+    let configuration = &resolved.properties("WorkGroup")["WorkGroupConfiguration"];
+    assert_eq!(configuration["BytesScannedCutoffPerQuery"], "20000000");
+    assert_eq!(configuration["EnforceWorkGroupConfiguration"], true);
+}
+
+#[test]
 fn records_expire_only_when_somebody_says_after_how_long_and_rejects_never() {
     let expiring = |days: &str| {
         let resolved = Resolved::with(&[("RecordsExpireDays", days)]);
@@ -68,6 +109,9 @@ fn records_expire_only_when_somebody_says_after_how_long_and_rejects_never() {
     assert_eq!(expiring("400"), ["records/", "parquet/", "athena/"]);
 }
 
+/// What partitions by source.
+const BY_SOURCE: [(&str, &str); 1] = [("Partitioning", "source-and-hour")];
+
 fn destination(parameters: &[(&str, &str)]) -> Value {
     let resolved = Resolved::with(parameters);
     resolved.properties("Firehose")["ExtendedS3DestinationConfiguration"].clone()
@@ -84,7 +128,7 @@ fn processors(destination: &Value) -> Vec<&str> {
 
 #[test]
 fn lines_are_kept_whatever_the_format_and_found_by_the_same_table() {
-    let json = destination(&[]);
+    let json = destination(&BY_SOURCE);
     assert_eq!(
         json["Prefix"],
         "records/hour=!{partitionKeyFromQuery:hour}/source=!{partitionKeyFromQuery:source}/"
@@ -115,7 +159,7 @@ fn lines_are_kept_whatever_the_format_and_found_by_the_same_table() {
 #[test]
 fn packed_records_are_taken_apart_before_they_are_partitioned() {
     assert_eq!(
-        processors(&destination(&[])),
+        processors(&destination(&BY_SOURCE)),
         [
             "RecordDeAggregation",
             "MetadataExtraction",
@@ -124,10 +168,10 @@ fn packed_records_are_taken_apart_before_they_are_partitioned() {
     );
     // Parquet needs no line ends.
     assert_eq!(
-        processors(&destination(&[("RecordFormat", "parquet")])),
+        processors(&destination(&[BY_SOURCE[0], ("RecordFormat", "parquet")])),
         ["RecordDeAggregation", "MetadataExtraction"]
     );
-    let by_hour = destination(&[("Partitioning", "hour")]);
+    let by_hour = destination(&[]);
     assert_eq!(
         by_hour["Prefix"],
         "records/hour=!{timestamp:yyyy-MM-dd-HH}/"
