@@ -94,6 +94,11 @@ pub(crate) enum Command {
         #[arg(required = true)]
         sources: Vec<SourceName>,
     },
+    /// Copy the state file into a new file, also beside a run
+    Backup {
+        /// The new file; one that exists is left alone
+        file: PathBuf,
+    },
     /// Put the configuration's sources into the state, after showing what that changes
     Apply(ApplyArgs),
     /// Show what `apply` would change, and change nothing

@@ -1,6 +1,7 @@
 //! What each command does, one file a command.
 
 pub(crate) mod apply;
+pub(crate) mod backup;
 pub(crate) mod check;
 pub(crate) mod connectors;
 pub(crate) mod hold;

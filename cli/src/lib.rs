@@ -84,6 +84,7 @@ async fn dispatch(args: &Args, output: Output) -> anyhow::Result<ExitCode> {
         Command::Retry(retry) => commands::retry::retry(&target, retry, output).await,
         Command::Pause { sources } => commands::hold::pause(&target, sources, output).await,
         Command::Resume { sources } => commands::hold::resume(&target, sources, output).await,
+        Command::Backup { file } => commands::backup::backup(&target, file, output),
         Command::Apply(apply) => commands::apply::apply(&target, apply, output).await,
         Command::Diff(diff) => commands::apply::diff(&target, diff, output).await,
         Command::Connectors { name } => commands::connectors::connectors(name.as_deref(), output),

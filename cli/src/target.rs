@@ -50,18 +50,22 @@ impl Target {
     /// The state, for a command that works on a state and needs a configuration only to find it:
     /// with `--state`, one is read only if `--config` names it.
     pub(crate) async fn state(&self, purpose: Purpose) -> anyhow::Result<Found> {
-        let (address, config) = if let (Some(address), None) = (&self.state, &self.config) {
-            (address.clone(), None)
-        } else {
-            let config = self.config()?;
-            (config.state.clone(), Some(config))
-        };
+        let (address, config) = self.address()?;
         let store = self.open(&address, purpose).await?;
         Ok(Found {
             address,
             store,
             config,
         })
+    }
+
+    /// Where the state is, with the configuration that says so, if one was read.
+    pub(crate) fn address(&self) -> anyhow::Result<(StateAddress, Option<Config>)> {
+        if let (Some(address), None) = (&self.state, &self.config) {
+            return Ok((address.clone(), None));
+        }
+        let config = self.config()?;
+        Ok((config.state.clone(), Some(config)))
     }
 
     /// The store at `address`.

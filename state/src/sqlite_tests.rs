@@ -338,3 +338,67 @@ async fn one_call_expires_a_bounded_number_of_windows() {
         Ok(excess.unsigned_abs())
     );
 }
+
+#[tokio::test]
+async fn a_backup_is_the_whole_state_at_one_instant_beside_a_writer() {
+    let (store, path, dir) = store();
+    store.create(&window()).await.unwrap();
+    // A writer in the middle of a transaction is not waited for, and not in the copy.
+    let writer = Connection::open(&path).unwrap();
+    writer
+        .execute_batch("BEGIN IMMEDIATE; DELETE FROM windows")
+        .unwrap();
+    let to = dir.path().join("backup.db");
+    let reader = SqliteStore::open_read_only(&path).unwrap();
+    let bytes = reader.backup(&to).unwrap();
+    writer.execute_batch("COMMIT").unwrap();
+    assert_eq!(store.window(&window().id).await, Ok(None));
+    assert_eq!(std::fs::metadata(&to).unwrap().len(), bytes);
+    let copy = SqliteStore::open(&to).unwrap();
+    assert_eq!(copy.window(&window().id).await, Ok(Some(window())));
+}
+
+#[test]
+fn a_backup_is_its_owners_and_replaces_nothing() {
+    use std::os::unix::fs::PermissionsExt;
+    let (store, path, dir) = store();
+    let to = dir.path().join("backup.db");
+    store.backup(&to).unwrap();
+    let mode = std::fs::metadata(&to).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+    let link = dir.path().join("link.db");
+    std::os::unix::fs::symlink(dir.path().join("nowhere.db"), &link).unwrap();
+    for taken in [&to, &path, &link] {
+        let refused = store.backup(taken).unwrap_err().to_string();
+        assert!(refused.contains("replaces nothing"), "{refused}");
+    }
+    assert!(link.is_symlink() && !dir.path().join("nowhere.db").exists());
+    SqliteStore::open(&path).unwrap();
+    let refused = store.backup(&dir.path().join("no/backup.db"));
+    assert!(
+        matches!(refused, Err(StateError::Refused(_))),
+        "{refused:?}"
+    );
+}
+
+#[test]
+fn a_backup_of_a_damaged_state_fails_and_leaves_no_file() {
+    let (store, path, dir) = store();
+    let connection = store.connection();
+    let fill = "CREATE TABLE filler AS WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n \
+                LIMIT 500) SELECT i, hex(randomblob(200)) AS x FROM n; PRAGMA wal_checkpoint(TRUNCATE)";
+    connection.execute_batch(fill).unwrap();
+    drop(connection);
+    drop(store);
+    let mut bytes = std::fs::read(&path).unwrap();
+    let end = bytes.len() - 8_192;
+    bytes[end..].fill(0x5a);
+    std::fs::write(&path, bytes).unwrap();
+    let to = dir.path().join("backup.db");
+    let damaged = SqliteStore::open(&path).unwrap().backup(&to);
+    assert!(
+        matches!(damaged, Err(StateError::Corrupt { .. })),
+        "{damaged:?}"
+    );
+    assert!(!to.exists());
+}

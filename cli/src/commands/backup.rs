@@ -1,0 +1,148 @@
+//! `windlass backup`: a copy of the state file. Safe beside a run: it reads one instant of the state and
+//! holds up nobody.
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+use serde_json::json;
+use windlass_state::sqlite::SqliteStore;
+
+use crate::exit_code::{ExitCode, StateUnusable, UsageError};
+use crate::output::Output;
+use crate::state::StateAddress;
+use crate::target::Target;
+
+/// Files beside a state file that belong to it, by what follows its name.
+const BESIDE: [&str; 4] = ["-wal", "-shm", "-journal", ".lock"];
+
+/// Copies the state into the new file `to`.
+pub(crate) fn backup(target: &Target, to: &Path, output: Output) -> anyhow::Result<ExitCode> {
+    let (address, _) = target.address()?;
+    let StateAddress::Sqlite(state) = &address else {
+        let problem = format!(
+            "{address} is a table, and DynamoDB keeps its backups: any second of the last 35 days with \
+             point-in-time recovery, or `aws dynamodb create-backup`; `windlass backup` copies state files"
+        );
+        return Err(UsageError(problem).into());
+    };
+    if !state.exists() {
+        let problem = format!("there is no state at {} to back up", state.display());
+        return Err(StateUnusable(problem).into());
+    }
+    if to.symlink_metadata().is_ok() {
+        let problem = format!(
+            "{} exists, and a backup replaces nothing; name a file that does not exist",
+            to.display()
+        );
+        return Err(UsageError(problem).into());
+    }
+    if belongs_to(state, to) {
+        let problem = format!(
+            "{} is a file that SQLite keeps beside the state {}; name another one",
+            to.display(),
+            state.display()
+        );
+        return Err(UsageError(problem).into());
+    }
+    let bytes = SqliteStore::open_read_only(state)?.backup(to)?;
+    let (from, file) = (address.to_string(), to.display().to_string());
+    output.result(
+        &json!({ "state": from, "file": file, "bytes": bytes }),
+        || format!("{from} is backed up in {file}, {bytes} bytes\n"),
+    )?;
+    Ok(ExitCode::Success)
+}
+
+/// Whether `file` is where something of `state` is, or will be.
+fn belongs_to(state: &Path, file: &Path) -> bool {
+    let folder = |path: &Path| {
+        let parent = path
+            .parent()
+            .filter(|parent| !parent.as_os_str().is_empty());
+        parent.unwrap_or(Path::new(".")).canonicalize().ok()
+    };
+    // Links to a state lead to the files beside the state itself.
+    let real = state.canonicalize().unwrap_or_else(|_| state.to_owned());
+    let own = |state: &Path| {
+        let name = state.file_name().unwrap_or_default().to_owned();
+        BESIDE.iter().any(|end| {
+            let beside: OsString = [name.as_os_str(), end.as_ref()].into_iter().collect();
+            file.file_name() == Some(&beside) && folder(file) == folder(state)
+        })
+    };
+    [state.to_owned(), real]
+        .iter()
+        .any(|path: &PathBuf| own(path))
+}
+
+#[cfg(test)]
+mod tests {
+    use windlass_core::time::HOUR_MS;
+    use windlass_state::StateStore;
+
+    use super::*;
+    use crate::testing::{Bench, CONFIG, OUTPUT, at, window};
+
+    fn refused(bench: &Bench, to: &str) -> String {
+        let error = backup(&bench.state(), &bench.path(to), OUTPUT).unwrap_err();
+        assert_eq!(ExitCode::of(&error), ExitCode::Usage, "{error:#}");
+        error.to_string()
+    }
+
+    #[tokio::test]
+    async fn a_state_is_copied_beside_whoever_writes_it() {
+        let bench = Bench::new(CONFIG);
+        let (store, definition) = (bench.store(), bench.definition());
+        store.apply_source(&definition, at(0)).await.unwrap();
+        let window = window(&definition);
+        store.create(&window).await.unwrap();
+        for (number, target) in [bench.state(), bench.target()].iter().enumerate() {
+            let to = bench.path(&format!("backup-{number}.db"));
+            assert_eq!(backup(target, &to, OUTPUT).unwrap(), ExitCode::Success);
+            let copy = SqliteStore::open(&to).unwrap();
+            assert_eq!(copy.window(&window.id).await, Ok(Some(window.clone())));
+            assert_eq!(copy.all_sources().await.unwrap().len(), 1);
+        }
+        let mut later = window.clone();
+        (later.id.from, later.to) = (window.to, window.to.plus_ms(HOUR_MS));
+        store.create(&later).await.unwrap();
+    }
+
+    #[test]
+    fn a_backup_replaces_nothing_and_is_no_file_of_the_state() {
+        let bench = Bench::new(CONFIG);
+        drop(bench.store());
+        std::fs::write(bench.path("taken.db"), "a letter").unwrap();
+        for taken in ["taken.db", "windlass.db"] {
+            let said = refused(&bench, taken);
+            assert!(said.contains("replaces nothing"), "{said}");
+        }
+        std::fs::create_dir(bench.path("below")).unwrap();
+        for beside in [
+            "windlass.db-wal",
+            "below/../windlass.db-shm",
+            "windlass.db-journal",
+        ] {
+            let said = refused(&bench, beside);
+            assert!(said.contains("keeps beside the state"), "{said}");
+        }
+        let letter = std::fs::read_to_string(bench.path("taken.db")).unwrap();
+        assert_eq!(letter, "a letter");
+    }
+
+    #[test]
+    fn a_table_and_a_state_that_is_not_there_are_said() {
+        let bench = Bench::new(CONFIG);
+        let missing = backup(&bench.state(), &bench.path("b.db"), OUTPUT).unwrap_err();
+        assert_eq!(ExitCode::of(&missing), ExitCode::State);
+        let table = Target::new(None, Some("dynamodb:windlass".parse().unwrap()), None);
+        let error = backup(&table, &bench.path("b.db"), OUTPUT).unwrap_err();
+        assert_eq!(ExitCode::of(&error), ExitCode::Usage);
+        let said = error.to_string();
+        assert!(
+            said.contains("dynamodb:windlass") && said.contains("point-in-time recovery"),
+            "{said}"
+        );
+        assert!(!bench.path("b.db").exists());
+    }
+}
