@@ -176,7 +176,8 @@ pub(crate) struct ApplyArgs {
 
 #[derive(Debug, Clone, Copy, clap::Args)]
 pub(crate) struct DiffArgs {
-    /// Pause the sources of the state that the configuration does not name
+    /// Pause the sources of the state that are missing in the configuration's files; sources of
+    /// other files are left alone
     #[arg(long)]
     pub(crate) prune: bool,
 }

@@ -1,22 +1,26 @@
-//! The configuration file: read, checked against manifests and limits, and turned into source
+//! The configuration: its files read, checked against manifests and limits, and turned into source
 //! definitions. Every error names the file, the line, the field and what was expected.
 
+mod expand;
+mod files;
 mod on_lambda;
 mod partitions;
+mod place;
 mod raw;
 mod resolve;
 mod sinks;
+mod state;
 
 use std::collections::BTreeMap;
-use std::io::Read;
 use std::path::Path;
 
-use anyhow::Context;
 use windlass_connectors::connector::Connector;
-use windlass_connectors::yaml::{self, YamlError};
-use windlass_core::limits;
+use windlass_connectors::yaml::YamlError;
 use windlass_core::source::SourceDefinition;
 
+pub(crate) use self::files::Scope;
+use self::files::{ConfigFile, Files, SourceText};
+use self::place::Place;
 pub(crate) use self::sinks::SinkConfig;
 use crate::exit_code::UsageError;
 use crate::state::StateAddress;
@@ -31,8 +35,12 @@ pub(crate) struct Config {
     pub(crate) sinks: BTreeMap<String, SinkConfig>,
     /// Sources by name.
     pub(crate) sources: BTreeMap<String, Source>,
-    /// The file's name and text, to place later errors.
-    file: (String, String),
+    /// The files it speaks for.
+    pub(crate) scope: Scope,
+    /// The files' texts, to place later errors.
+    texts: Vec<SourceText>,
+    /// The number of the file that each sink is from.
+    sink_files: BTreeMap<String, usize>,
 }
 
 /// A source as configured.
@@ -42,36 +50,31 @@ pub(crate) struct Source {
     pub(crate) definition: SourceDefinition,
     /// Its compiled manifest.
     pub(crate) connector: Connector,
+    /// Where the configuration says so.
+    place: Place,
 }
 
 impl Config {
-    /// Reads and checks the file at `path`, for the state at `state` if the file's own is not meant.
-    /// Relative paths inside are relative to its folder.
+    /// Reads and checks the file at `path` and those it includes, for the state at `state` if the
+    /// files' own is not meant. Relative paths inside are relative to the folder of their file.
     pub(crate) fn load(path: &Path, state: Option<&StateAddress>) -> anyhow::Result<Self> {
-        let text = read_text(path)?;
-        let base = path.parent().unwrap_or(Path::new(""));
-        Ok(Self::read(path.display().to_string(), text, base, state)?)
+        let Files { files, scope } = Files::load(path)?;
+        Ok(Self::of(files, scope, state)?)
     }
 
-    /// Checks `text`, the content of the file called `name` in the folder `base`.
-    fn read(
-        name: String,
-        text: String,
-        base: &Path,
+    fn of(
+        files: Vec<ConfigFile>,
+        scope: Scope,
         state: Option<&StateAddress>,
     ) -> Result<Self, YamlError> {
-        let raw: raw::Config = yaml::load(&name, &text)?;
-        let place = resolve::File {
-            name: &name,
-            text: &text,
-            base,
-        };
-        let (sinks, sources, state) = resolve::resolve(&place, raw, state)?;
+        let resolved = resolve::resolve(&files, state)?;
         Ok(Self {
-            state,
-            sinks,
-            sources,
-            file: (name, text),
+            state: resolved.state,
+            sinks: resolved.sinks,
+            sources: resolved.sources,
+            scope,
+            texts: files.into_iter().map(|file| file.text).collect(),
+            sink_files: resolved.sink_files,
         })
     }
 
@@ -82,9 +85,18 @@ impl Config {
             .any(|source| self.sinks.get(&source.definition.sink) == Some(&SinkConfig::Stdout))
     }
 
-    /// An error about `field`, placed where the file says it.
+    /// An error about `field`, such as `sources.okta.secret` or `sinks.lake`, placed where a file
+    /// says it.
     pub(crate) fn invalid(&self, field: &str, problem: impl std::fmt::Display) -> YamlError {
-        yaml::invalid(&self.file.0, &self.file.1, field, problem, None)
+        let mut parts = field.splitn(3, '.');
+        let (kind, name, rest) = (parts.next(), parts.next(), parts.next());
+        let source = name.and_then(|name| self.sources.get(name));
+        if let (Some("sources"), Some(source)) = (kind, source) {
+            let text = &self.texts[source.place.file];
+            return source.place.invalid(text, rest.unwrap_or(""), problem);
+        }
+        let file = name.and_then(|name| self.sink_files.get(name));
+        self.texts[file.copied().unwrap_or(0)].invalid(field, problem)
     }
 
     /// The source called `name`, or an error that lists those there are.
@@ -107,31 +119,10 @@ pub fn definitions(
     text: &str,
     base: &Path,
 ) -> Result<Vec<SourceDefinition>, YamlError> {
-    let config = Config::read(name.to_owned(), text.to_owned(), base, None)?;
+    let Files { files, scope } = Files::read(name.to_owned(), text.to_owned(), base)?;
+    let config = Config::of(files, scope, None)?;
     let sources = config.sources.into_values();
     Ok(sources.map(|source| source.definition).collect())
-}
-
-/// The content of a configuration or manifest file, bounded.
-pub(crate) fn read_text(path: &Path) -> anyhow::Result<String> {
-    let usage = |problem: String| UsageError(format!("{}: {problem}", path.display()));
-    let file = std::fs::File::open(path).map_err(|error| {
-        let hint = if error.kind() == std::io::ErrorKind::NotFound {
-            "; name another file with --config, or start from examples/nvd.yaml"
-        } else {
-            ""
-        };
-        usage(format!("cannot be read: {error}{hint}"))
-    })?;
-    let mut text = String::new();
-    file.take(limits::FILE_BYTES_MAX + 1)
-        .read_to_string(&mut text)
-        .map_err(|error| usage(format!("cannot be read: {error}")))
-        .context("the configuration")?;
-    if text.len() as u64 > limits::FILE_BYTES_MAX {
-        return Err(usage(format!("is larger than {} bytes", limits::FILE_BYTES_MAX)).into());
-    }
-    Ok(text)
 }
 
 #[cfg(test)]

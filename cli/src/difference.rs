@@ -11,6 +11,7 @@ use windlass_core::source::{SourceDefinition, SourceRecord};
 
 use self::fields::{FieldChange, changes};
 pub(crate) use self::show::named;
+use crate::config::Scope;
 
 /// What becomes of a source.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,8 +27,10 @@ pub(crate) enum Change {
     Same,
     /// The configuration does not name it: it is paused, not forgotten.
     Paused,
-    /// The configuration does not name it, and it is left alone.
+    /// A file of the configuration named it and does not any more; it is left alone.
     Unnamed,
+    /// It is from a file that the configuration does not read; it is left alone.
+    Elsewhere,
 }
 
 /// One source: as stored, and as it is to be.
@@ -48,11 +51,12 @@ pub(crate) struct Difference {
 }
 
 impl Difference {
-    /// The difference between `stored` and the sources `wanted`; what is not among them is paused
-    /// with `prune`.
+    /// The difference between `stored` and the sources `wanted`, which are all of `scope`, or all
+    /// there are to be where that is `None`. With `prune`, a source that is not among them is paused.
     pub(crate) fn between(
         stored: Vec<SourceRecord>,
         wanted: &[SourceDefinition],
+        scope: Option<&Scope>,
         prune: bool,
     ) -> Self {
         let mut by_name: BTreeMap<SourceName, Vec<SourceRecord>> = BTreeMap::new();
@@ -66,7 +70,7 @@ impl Difference {
             sources.push(SourceDifference::of(records, definition));
         }
         for records in by_name.into_values() {
-            sources.extend(SourceDifference::unnamed(records, prune));
+            sources.extend(SourceDifference::unnamed(records, scope, prune));
         }
         sources.sort_by(|a, b| a.wanted.name.cmp(&b.wanted.name));
         Self { sources }
@@ -108,10 +112,16 @@ impl SourceDifference {
         }
     }
 
-    fn unnamed(records: Vec<SourceRecord>, prune: bool) -> Option<Self> {
+    fn unnamed(records: Vec<SourceRecord>, scope: Option<&Scope>, prune: bool) -> Option<Self> {
         let stored = latest(records)?;
         let mut wanted = stored.definition.clone();
-        let change = if prune && !wanted.paused {
+        let is_covered = scope.is_none_or(|scope| {
+            let file = wanted.file.as_deref();
+            file.is_some_and(|file| scope.covers(file))
+        });
+        let change = if !is_covered {
+            Change::Elsewhere
+        } else if prune && !wanted.paused {
             wanted.paused = true;
             Change::Paused
         } else {
@@ -128,7 +138,7 @@ impl SourceDifference {
     pub(crate) const fn is_written(&self) -> bool {
         match self.change {
             Change::New | Change::Changed | Change::Again | Change::Paused => true,
-            Change::Same | Change::Unnamed => false,
+            Change::Same | Change::Unnamed | Change::Elsewhere => false,
         }
     }
 

@@ -59,7 +59,7 @@ fn what_becomes_of_each_source_follows_from_what_is_stored_and_what_is_wanted() 
         record(idle),
     ];
     let wanted = [named("new"), named("same"), moved, named("blocked")];
-    let difference = Difference::between(stored.clone(), &wanted, false);
+    let difference = Difference::between(stored.clone(), &wanted, None, false);
     assert_eq!(
         changes_of(&difference),
         [
@@ -72,7 +72,7 @@ fn what_becomes_of_each_source_follows_from_what_is_stored_and_what_is_wanted() 
         ]
     );
     assert_eq!(difference.writes().count(), 3);
-    let pruned = Difference::between(stored, &wanted, true);
+    let pruned = Difference::between(stored, &wanted, None, true);
     assert_eq!(
         changes_of(&pruned)[2..4],
         [("gone", Change::Paused), ("idle", Change::Unnamed)]
@@ -89,7 +89,7 @@ fn a_source_that_a_stopped_move_left_twice_is_written_again() {
         ..older.clone()
     };
     for stored in [vec![older.clone(), newer.clone()], vec![newer, older]] {
-        let difference = Difference::between(stored, &[named("okta")], false);
+        let difference = Difference::between(stored, &[named("okta")], None, false);
         assert_eq!(changes_of(&difference), [("okta", Change::Again)]);
         let stored = difference.sources[0].stored.as_ref().unwrap();
         assert_eq!(stored.version, 2);
@@ -168,7 +168,7 @@ fn a_difference_is_shown_source_by_source_and_field_by_field() {
         ..named("left")
     };
     let wanted = [elsewhere, named("same"), named("brand-new"), earlier];
-    let difference = Difference::between(stored, &wanted, true);
+    let difference = Difference::between(stored, &wanted, None, true);
     insta::assert_snapshot!(difference.text(Paint::PLAIN));
 }
 
@@ -186,7 +186,7 @@ fn what_would_reach_into_the_terminal_is_quoted() {
 fn a_raised_settle_says_what_becomes_of_the_time_that_was_cut_before() {
     let stored = || vec![record(definition(CONFIG))];
     let with = |lines: &str| definition(&CONFIG.replace("start:", &format!("{lines}\n    start:")));
-    let text = |wanted| Difference::between(stored(), &[wanted], false).text(Paint::PLAIN);
+    let text = |wanted| Difference::between(stored(), &[wanted], None, false).text(Paint::PLAIN);
     let swept = text(with("settle: 6h"));
     assert!(
         swept.contains(
@@ -202,4 +202,34 @@ fn a_raised_settle_says_what_becomes_of_the_time_that_was_cut_before() {
         "{unswept}"
     );
     assert!(!text(with("every: 1h")).contains("after a settle"));
+}
+
+#[test]
+fn source_of_another_file_or_of_an_unknown_one_is_left_alone() {
+    let of = |name: &str, file: Option<&str>| {
+        record(SourceDefinition {
+            file: file.map(str::to_owned),
+            ..named(name)
+        })
+    };
+    let stored = vec![
+        of("mine", Some("windlass.yaml")),
+        of("theirs", Some("other.yaml")),
+        of("old", None),
+    ];
+    let config = Bench::new(CONFIG).config();
+    let difference = |prune| Difference::between(stored.clone(), &[], Some(&config.scope), prune);
+    let changes = |mine| {
+        [
+            ("mine", mine),
+            ("old", Change::Elsewhere),
+            ("theirs", Change::Elsewhere),
+        ]
+    };
+    assert_eq!(changes_of(&difference(true)), changes(Change::Paused));
+    assert_eq!(changes_of(&difference(false)), changes(Change::Unnamed));
+    insta::assert_snapshot!(difference(false).text(Paint::PLAIN), @r"
+    = 1 source of the state is not in the configuration and left alone (`--prune` pauses it): mine
+    = 2 sources of the state are from files that this configuration does not read, and left alone: old, theirs
+    ");
 }

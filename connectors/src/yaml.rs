@@ -9,7 +9,7 @@ use serde::de::DeserializeOwned;
 use serde_saphyr::options::NonFiniteFloatPolicy;
 use serde_saphyr::{Error, Location};
 
-use self::place::{Place, locate, value_until};
+use self::place::{Place, locate_first, value_until};
 
 /// A file that cannot be used as it is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -55,6 +55,13 @@ const DEPTH_MAX: usize = 16;
 /// has any.
 const REPEATABLE_MAX: usize = 4_096;
 
+/// Most values and keys of a file: 20,000 sources have about half as many. To place an error, each is
+/// held in memory with its place.
+const NODES_MAX: usize = 1_000_000;
+
+/// Most events of the reader: a list or a map has two.
+const EVENTS_MAX: usize = 2 * NODES_MAX;
+
 /// How every text is read, also when it is read again to place an error.
 fn options() -> serde_saphyr::Options {
     let mut options = serde_saphyr::Options::default();
@@ -65,6 +72,8 @@ fn options() -> serde_saphyr::Options {
     options.budget = serde_saphyr::budget! {
         max_depth: DEPTH_MAX,
         max_recorded_anchor_events: REPEATABLE_MAX,
+        max_nodes: NODES_MAX,
+        max_events: EVENTS_MAX,
     };
     options
 }
@@ -78,7 +87,20 @@ pub fn invalid(
     problem: impl fmt::Display,
     hint: Option<String>,
 ) -> YamlError {
-    let place = locate(text, field);
+    invalid_in(file, text, &[field], problem, hint)
+}
+
+/// An error about the first of `fields` that stands in `text`. When none does, it is about the first
+/// of all, placed at the closest enclosing one that is there.
+pub fn invalid_in(
+    file: &str,
+    text: &str,
+    fields: &[&str],
+    problem: impl fmt::Display,
+    hint: Option<String>,
+) -> YamlError {
+    let (index, place) = locate_first(text, fields);
+    let field = fields.get(index).copied().unwrap_or_default();
     YamlError {
         file: file.to_owned(),
         line: place.map_or(0, Place::line),

@@ -136,8 +136,21 @@ pub const ERROR_BODY_BYTES_MAX: usize = 64 * 1024;
 pub const MESSAGE_CHARS_MAX: usize = 500;
 /// Most next links or header values read from one response.
 pub const HEADER_LINKS_MAX: usize = 32;
-/// Largest configuration, manifest or secret file.
+/// Largest manifest or secret file.
 pub const FILE_BYTES_MAX: u64 = 1024 * 1024;
+/// Largest configuration, all files together: 20,000 sources of 800 bytes each. Its text stays in
+/// memory, to place errors.
+pub const CONFIG_BYTES_MAX: u64 = 16 * 1024 * 1024;
+/// Files of one configuration: one for each source.
+pub const CONFIG_FILES_MAX: usize = SOURCES_MAX;
+/// Files that include each other, from the first one down.
+pub const INCLUDE_DEPTH_MAX: usize = 8;
+/// Longest name of a configuration file as a source stores it: half a unit of writing is left for
+/// the source itself.
+pub const FILE_NAME_BYTES_MAX: usize = 255;
+/// Sources of one configuration, those that lists of parameters expand to included. With three lanes
+/// each, a tick lists 18 MB of progress.
+pub const SOURCES_MAX: usize = 20_000;
 /// Time to connect to a vendor.
 pub const CONNECT_TIMEOUT_MS: u64 = 10_000;
 /// Longest silence while a response arrives.

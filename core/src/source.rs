@@ -195,6 +195,9 @@ pub struct SourceDefinition {
     pub metadata: bool,
     /// Carve and dispatch nothing.
     pub paused: bool,
+    /// The configuration file that defines it, by its `name` or by its path relative to the file that
+    /// was read first; `None` when an earlier version applied it.
+    pub file: Option<String>,
     /// How its timeline is cut.
     pub policy: Policy,
 }

@@ -63,6 +63,7 @@ pub(crate) fn definition(name: &str) -> SourceDefinition {
         secret: None,
         base_url: None,
         token_url: None,
+        file: None,
         start: at(0),
         end: None,
         sink: "lake".to_owned(),

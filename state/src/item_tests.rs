@@ -19,6 +19,7 @@ const WINDOW_DONE: &str = include_str!("../testdata/v1/window_done.json");
 const WINDOW_UNSENT: &str = include_str!("../testdata/v1/window_unsent.json");
 const PROGRESS_SWEEP: &str = include_str!("../testdata/v1/progress_sweep.json");
 const SOURCE_SWEPT: &str = include_str!("../testdata/v1/source_swept.json");
+const SOURCE_OF_FILE: &str = include_str!("../testdata/v1/source_of_file.json");
 const RATE_TURNS: &str = include_str!("../testdata/v1/rate_turns.json");
 const SEEN: &str = include_str!("../testdata/v1/seen.json");
 
@@ -131,7 +132,13 @@ fn a_source_of_version_1_still_loads() {
         (policy.strict_order, &policy.sweeps_ms[..]),
         (None, &[][..])
     );
+    let of_file: SourceRecord = loaded(SOURCE_OF_FILE);
+    assert_eq!(
+        of_file.definition.file.as_deref(),
+        Some("teams/google.yaml")
+    );
     let swept: SourceRecord = loaded(SOURCE_SWEPT);
+    assert_eq!(swept.definition.file, None);
     let policy = &swept.definition.policy;
     assert_eq!(policy.strict_order, Some(Order::NewestFirst));
     assert_eq!(policy.sweeps_ms, [86_400_000, 259_200_000]);

@@ -174,6 +174,7 @@ impl SourceSettings {
             secret: Some("env:SIM".to_owned()),
             base_url: None,
             token_url: None,
+            file: None,
             start: WORLD_EPOCH.minus_ms(self.start_before_ms),
             end: None,
             sink: SINK.to_owned(),

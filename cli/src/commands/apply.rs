@@ -27,6 +27,9 @@ use crate::output::{Output, Paint};
 use crate::state::{Purpose, StateAddress, sources};
 use crate::target::Target;
 
+/// Sources that are written between two lines about the progress: some seconds on a table.
+const PROGRESS_EVERY: usize = 500;
+
 /// Shows what `apply` would change.
 pub(crate) async fn diff(
     target: &Target,
@@ -76,7 +79,7 @@ pub(crate) async fn apply(
         }
     }
     if !is_dry {
-        carry_out(target, &config, &review, args, was_asked).await?;
+        carry_out(target, &config, &review, args, was_asked, output).await?;
     }
     let json = json!({
         "applied": !is_dry,
@@ -98,6 +101,7 @@ async fn carry_out(
     review: &Review,
     args: &ApplyArgs,
     was_asked: bool,
+    output: Output,
 ) -> anyhow::Result<()> {
     let _lock = match &config.state {
         StateAddress::Sqlite(path) => Some(StateLock::take(path)?),
@@ -116,7 +120,13 @@ async fn carry_out(
         }
     }
     let writes: Vec<_> = review.difference.writes().collect();
-    sources::put(&store, &writes, SystemClock.now()).await?;
+    let all = writes.len();
+    let progress = |written: usize| {
+        if written.is_multiple_of(PROGRESS_EVERY) && written < all {
+            output.note(&format!("{written} of {all} sources are written"));
+        }
+    };
+    sources::put(&store, &writes, SystemClock.now(), progress).await?;
     Ok(())
 }
 
@@ -130,16 +140,17 @@ struct Review {
 impl Review {
     async fn of(target: &Target, config: &Config, args: DiffArgs) -> anyhow::Result<Self> {
         let definitions = definitions(config);
+        let scope = Some(&config.scope);
         let nothing_yet = matches!(&config.state, StateAddress::Sqlite(path) if !path.exists());
         if nothing_yet {
             return Ok(Self {
-                difference: Difference::between(Vec::new(), &definitions, args.prune),
+                difference: Difference::between(Vec::new(), &definitions, scope, args.prune),
                 unfinished: BTreeMap::new(),
             });
         }
         let store = target.open(&config.state, Purpose::Look).await?;
         let stored = sources::present(&store, &definitions).await?;
-        let difference = Difference::between(stored, &definitions, args.prune);
+        let difference = Difference::between(stored, &definitions, scope, args.prune);
         let mut unfinished = BTreeMap::new();
         for source in &difference.sources {
             if let Some(record) = source.left_behind() {

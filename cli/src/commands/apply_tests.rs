@@ -171,6 +171,64 @@ async fn what_the_configuration_does_not_name_is_left_alone_unless_it_is_pruned(
     assert!(okta().await.is_paused());
 }
 
+const PRUNE: ApplyArgs = ApplyArgs {
+    diff: DiffArgs { prune: true },
+    ..YES
+};
+
+/// The names of the stored sources that are paused by their definitions.
+async fn paused(bench: &Bench) -> Vec<String> {
+    let stored = bench.store().all_sources().await.unwrap();
+    let paused = stored.into_iter().filter(|it| it.definition.paused);
+    paused.map(|it| it.definition.name.to_string()).collect()
+}
+
+/// A file of `CONFIG`'s sinks with the source `name`.
+fn with_source(name: &str) -> String {
+    CONFIG.replace("  okta:", &format!("  {name}:"))
+}
+
+#[tokio::test]
+async fn pruning_with_one_of_two_files_leaves_the_other_files_sources_alone() {
+    let bench = Bench::new(CONFIG);
+    let write = |name: &str, text: &str| std::fs::write(bench.path(name), text).unwrap();
+    let target = |name: &str| Target::new(Some(bench.path(name)), None, None);
+    write("a.yaml", &with_source("okta-a"));
+    write("b.yaml", &with_source("okta-b"));
+    for file in ["a.yaml", "b.yaml"] {
+        apply(&target(file), &PRUNE, OUTPUT).await.unwrap();
+    }
+    assert_eq!(paused(&bench).await, [""; 0]);
+    write("b.yaml", &with_source("okta-c"));
+    apply(&target("b.yaml"), &PRUNE, OUTPUT).await.unwrap();
+    assert_eq!(paused(&bench).await, ["okta-b"]);
+}
+
+#[tokio::test]
+async fn pruning_pauses_sources_of_a_file_deleted_from_an_included_folder_and_no_others() {
+    let root = CONFIG.split("sources:").next().unwrap();
+    let team = |name: &str| {
+        let text = with_source(name);
+        format!("sources:{}", text.split("sources:").nth(1).unwrap())
+    };
+    let bench = Bench::new(&format!("include: [teams, a.yaml, b.yaml]\n{root}"));
+    std::fs::create_dir(bench.path("teams")).unwrap();
+    for file in ["a.yaml", "b.yaml", "teams/a.yaml", "teams/b.yaml"] {
+        let name = file.replace('/', "-").replace(".yaml", "");
+        std::fs::write(bench.path(file), team(&name)).unwrap();
+    }
+    applied(&bench, &PRUNE).await.unwrap();
+    assert_eq!(paused(&bench).await, [""; 0]);
+    // A file that is not included any more is one of somebody else's.
+    bench.write(&format!("include: [teams, a.yaml]\n{root}"));
+    std::fs::remove_file(bench.path("teams/b.yaml")).unwrap();
+    std::fs::write(bench.path("a.yaml"), "sources: {}\n").unwrap();
+    applied(&bench, &YES).await.unwrap();
+    assert_eq!(paused(&bench).await, [""; 0]);
+    applied(&bench, &PRUNE).await.unwrap();
+    assert_eq!(paused(&bench).await, ["a", "teams-b"]);
+}
+
 #[tokio::test]
 async fn a_run_that_is_going_on_is_not_disturbed() {
     let bench = Bench::new(CONFIG);

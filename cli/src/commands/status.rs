@@ -3,6 +3,8 @@
 mod late;
 mod standing;
 
+use std::collections::BTreeSet;
+
 use futures_util::{StreamExt, stream};
 use serde_json::json;
 use windlass_core::clock::Clock;
@@ -67,8 +69,11 @@ pub(crate) async fn status(
 /// Every source of the state and of the configuration, by name.
 async fn all(found: &Found, now: Timestamp) -> anyhow::Result<Vec<SourceRecord>> {
     let mut records = found.store.all_sources().await?;
-    let known = |name: &SourceName| records.iter().any(|record| record.definition.name == *name);
-    let new: Vec<_> = definitions(found).filter(|new| !known(&new.name)).collect();
+    let name = |record: &SourceRecord| record.definition.name.clone();
+    let known: BTreeSet<SourceName> = records.iter().map(name).collect();
+    let new: Vec<_> = definitions(found)
+        .filter(|new| !known.contains(&new.name))
+        .collect();
     records.extend(
         new.into_iter()
             .map(|definition| not_started(definition, now)),

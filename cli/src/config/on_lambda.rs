@@ -1,8 +1,6 @@
 //! What a source may not have when its workers run on Lambda: anything of the machine on which the
 //! configuration lies.
 
-use std::path::{Component, Path};
-
 use windlass_connectors::registry;
 use windlass_connectors::secret::SecretRef;
 
@@ -54,19 +52,15 @@ pub(super) fn check(secret: Option<&str>, sink_name: &str, sink: &SinkConfig) ->
 }
 
 /// How the state names `connector`: a built-in name, or `manifests/NAME.yaml`, which a worker finds
-/// in its package.
-pub(super) fn connector(connector: &str) -> Result<String, Wrong> {
+/// in its package. `from_root` is the connector's path relative to the folder of the first
+/// configuration file.
+pub(super) fn connector(connector: &str, from_root: Option<&str>) -> Result<String, Wrong> {
     if !registry::is_file(connector) {
         return Ok(connector.to_owned());
     }
-    let components = Path::new(connector).components();
-    let parts: Vec<_> = components
-        .filter(|part| *part != Component::CurDir)
-        .collect();
-    match parts[..] {
-        [Component::Normal(folder), Component::Normal(name)] if folder == MANIFESTS => {
-            Ok(format!("{MANIFESTS}/{}", name.to_string_lossy()))
-        }
+    let file = from_root.and_then(|path| path.strip_prefix(MANIFESTS)?.strip_prefix('/'));
+    match file {
+        Some(name) if !name.contains('/') => Ok(format!("{MANIFESTS}/{name}")),
         _ => Err(Wrong {
             field: "connector",
             problem: format!(

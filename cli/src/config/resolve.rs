@@ -1,7 +1,6 @@
 //! From the configuration as written to source definitions.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use windlass_connectors::connector::{Connector, Defaults, Settings};
@@ -9,15 +8,20 @@ use windlass_connectors::manifest::Manifest;
 use windlass_connectors::manifest::text::Millis;
 use windlass_connectors::registry::{self, RegistryError};
 use windlass_connectors::secret::SecretRef;
-use windlass_connectors::yaml::{YamlError, invalid};
+use windlass_connectors::yaml::YamlError;
 use windlass_core::ids::{Generation, SourceName};
 use windlass_core::limits;
 use windlass_core::source::{Policy, SourceDefinition};
 use windlass_core::time::{HOUR_MS, MINUTE_MS};
 
+use super::expand::expand;
+use super::files::{ConfigFile, SourceText};
+use super::place::Place;
+use super::sinks::sinks_of;
+use super::state::state_of;
 use super::{SinkConfig, Source, on_lambda, partitions, raw};
 use crate::manifests;
-use crate::state::{InvalidAddress, StateAddress};
+use crate::state::StateAddress;
 
 /// Widest window unless configured.
 const MAX_WIDTH_MS: i64 = 6 * HOUR_MS;
@@ -26,204 +30,266 @@ const MIN_WIDTH_MS: i64 = MINUTE_MS;
 /// Workers of one source unless configured.
 const IN_FLIGHT: u32 = 4;
 
-/// The file that is read.
-pub(super) struct File<'a> {
-    pub(super) name: &'a str,
-    pub(super) text: &'a str,
-    pub(super) base: &'a Path,
+/// Everything that a configuration says, checked.
+pub(super) struct Resolved {
+    pub(super) state: StateAddress,
+    pub(super) sinks: BTreeMap<String, SinkConfig>,
+    /// The number of the file that each sink is from.
+    pub(super) sink_files: BTreeMap<String, usize>,
+    pub(super) sources: BTreeMap<String, Source>,
 }
 
-impl File<'_> {
-    pub(super) fn invalid(&self, field: &str, problem: impl std::fmt::Display) -> YamlError {
-        invalid(self.name, self.text, field, problem, None)
-    }
-
-    pub(super) fn path(&self, text: impl AsRef<Path>) -> PathBuf {
-        // By components, which leaves the `.` of `./out` out.
-        self.base.join(text).components().collect()
-    }
-}
-
-/// Sinks and sources by name, and the state.
-type Resolved = (
-    BTreeMap<String, SinkConfig>,
-    BTreeMap<String, Source>,
-    StateAddress,
-);
-
-/// Everything in `raw`, for the state at `state` if the file's own is not meant.
+/// Everything in `files`, for the state at `state` if the files' own is not meant.
 pub(super) fn resolve(
-    file: &File<'_>,
-    raw: raw::Config,
+    files: &[ConfigFile],
     state: Option<&StateAddress>,
 ) -> Result<Resolved, YamlError> {
+    let Some(first) = files.first() else {
+        let nothing = SourceText::default();
+        return Err(nothing.invalid("sources", "at least one source is needed"));
+    };
     let state = match state {
         Some(state) => state.clone(),
-        None => state_of(file, raw.state)?,
+        None => state_of(files)?,
     };
-    let partitioned = partitions::of(&raw.sinks);
-    let mut sinks = BTreeMap::new();
-    for (name, sink) in raw.sinks {
-        let sink = SinkConfig::resolve(file, &name, sink)?;
-        sinks.insert(name, sink);
-    }
+    let (sinks, sink_files) = sinks_of(files)?;
     if sinks.is_empty() {
-        return Err(file.invalid("sinks", "at least one sink is needed"));
+        return Err(first.invalid("sinks", "at least one sink is needed"));
     }
-    if raw.sources.is_empty() {
-        return Err(file.invalid("sources", "at least one source is needed"));
-    }
+    let mut resolver = Resolver {
+        sinks: &sinks,
+        on_lambda: matches!(state, StateAddress::DynamoDb(_)),
+        manifests: BTreeMap::new(),
+    };
     let mut sources = BTreeMap::new();
-    for (name, source) in raw.sources {
-        let resolver = Resolver {
-            file,
-            field: format!("sources.{name}"),
-            sinks: &sinks,
-            on_lambda: matches!(state, StateAddress::DynamoDb(_)),
-        };
-        let resolved = resolver.source(&name, source)?;
-        sources.insert(name, resolved);
+    for number in 0..files.len() {
+        resolver.add_sources(files, number, &mut sources)?;
     }
-    partitions::check(file, &partitioned, &sources)?;
-    Ok((sinks, sources, state))
+    if sources.is_empty() {
+        return Err(first.invalid("sources", "at least one source is needed"));
+    }
+    let resolved = Resolved {
+        state,
+        sinks,
+        sink_files,
+        sources,
+    };
+    partitions::check(files, &resolved)?;
+    Ok(resolved)
 }
 
-fn state_of(file: &File<'_>, raw: Option<raw::State>) -> Result<StateAddress, YamlError> {
-    match raw {
-        Some(raw::State::Sqlite(path)) => Ok(StateAddress::Sqlite(file.path(path))),
-        Some(raw::State::Dynamodb(raw::DynamoDb { table })) => table
-            .parse()
-            .map(StateAddress::DynamoDb)
-            .map_err(|error: InvalidAddress| file.invalid("state.dynamodb.table", error)),
-        None => Err(file.invalid(
-            "state",
-            "is missing; write `state: { sqlite: ./windlass.db }` or `state: { dynamodb: { table: \
-             windlass } }`, or name one with --state",
-        )),
-    }
-}
-
+/// Turns one source after the other into its definition.
 struct Resolver<'a> {
-    file: &'a File<'a>,
-    field: String,
     sinks: &'a BTreeMap<String, SinkConfig>,
     /// Whether the workers are on Lambda, which has nothing of this machine.
     on_lambda: bool,
+    /// Those read so far, by the name or path that leads to them.
+    manifests: BTreeMap<String, Manifest>,
 }
 
 impl Resolver<'_> {
-    fn invalid(&self, field: &str, problem: impl std::fmt::Display) -> YamlError {
-        self.file
-            .invalid(&format!("{}.{field}", self.field), problem)
+    /// Adds the sources of the file numbered `number` to `sources`.
+    fn add_sources(
+        &mut self,
+        files: &[ConfigFile],
+        number: usize,
+        sources: &mut BTreeMap<String, Source>,
+    ) -> Result<(), YamlError> {
+        let file = &files[number];
+        for (key, own) in &file.raw.sources {
+            let raw = own.clone().or(&file.raw.defaults);
+            let entry = Place {
+                file: number,
+                entry: key.clone(),
+                chosen: BTreeMap::new(),
+            };
+            let invalid = |problem| entry.invalid(&file.text, "", problem);
+            let left = limits::SOURCES_MAX - sources.len();
+            if left == 0 {
+                return Err(invalid(format!(
+                    "the configuration has more than {} sources; divide it among several states",
+                    limits::SOURCES_MAX
+                )));
+            }
+            let expanded = expand(key, &raw, left)
+                .map_err(|wrong| entry.invalid(&file.text, &wrong.field, wrong.problem))?;
+            for it in expanded {
+                if let Some(first) = sources.get(&it.name) {
+                    let first = first.place.shown(&files[first.place.file].text);
+                    return Err(invalid(format!(
+                        "a second source is called `{}`; the first is at {first}",
+                        it.name
+                    )));
+                }
+                let chosen = it.chosen;
+                let place = Place {
+                    chosen,
+                    ..entry.clone()
+                };
+                let source = self.source(file, place, &it.name, &raw, it.params)?;
+                sources.insert(it.name, source);
+            }
+        }
+        Ok(())
     }
 
-    fn source(&self, name: &str, raw: raw::Source) -> Result<Source, YamlError> {
-        let name: SourceName = name
-            .parse()
-            .map_err(|error| self.file.invalid(&self.field, error))?;
-        let manifest = self.manifest(&raw.connector)?;
-        let settings = Settings {
-            params: raw.params.clone(),
-            base_url: raw.base_url.clone(),
-            token_url: raw.token_url.clone(),
+    fn source(
+        &mut self,
+        file: &ConfigFile,
+        place: Place,
+        name: &str,
+        raw: &raw::Source,
+        params: BTreeMap<String, String>,
+    ) -> Result<Source, YamlError> {
+        let at = At {
+            file,
+            place: &place,
+            raw,
         };
-        let connector = Connector::compile(&manifest, &settings)
-            .map_err(|error| self.invalid(&error.field, &error.problem))?;
-        if let Some(end) = raw.end.filter(|end| *end <= raw.start) {
-            return Err(self.invalid("end", format!("{end} is not after start, {}", raw.start)));
+        let name: SourceName = name.parse().map_err(|error| at.invalid("", error))?;
+        let Some(named) = raw.connector.as_deref() else {
+            return Err(at.missing("connector"));
+        };
+        let Some(start) = raw.start else {
+            return Err(at.missing("start"));
+        };
+        let connector = {
+            let settings = Settings {
+                params: params.clone(),
+                base_url: raw.base_url.clone(),
+                token_url: raw.token_url.clone(),
+            };
+            let manifest = self.manifest(&at, named)?;
+            Connector::compile(manifest, &settings)
+                .map_err(|error| at.invalid(&error.field, &error.problem))?
+        };
+        if let Some(end) = raw.end.filter(|end| *end <= start) {
+            return Err(at.invalid("end", format!("{end} is not after start, {start}")));
         }
-        let secret = raw
-            .secret
-            .as_deref()
-            .map(|text| self.secret(text))
-            .transpose()?;
-        let sink = self.sink(raw.sink.as_deref())?;
+        let secret = raw.secret.as_deref();
+        let secret = secret.map(|text| at.secret(text)).transpose()?;
+        let sink = at.sink(self.sinks)?;
         let destination = self.sinks[&sink].to_map();
         let stored_connector = if self.on_lambda {
-            on_lambda::check(secret.as_deref(), &sink, &self.sinks[&sink])
-                .map_err(|wrong| self.invalid(wrong.field, wrong.problem))?;
-            on_lambda::connector(&raw.connector)
-                .map_err(|wrong| self.invalid(wrong.field, wrong.problem))?
+            let wrong = |wrong: on_lambda::Wrong| at.invalid(wrong.field, wrong.problem);
+            on_lambda::check(secret.as_deref(), &sink, &self.sinks[&sink]).map_err(wrong)?;
+            let from_root = file.relative_to_root(named);
+            on_lambda::connector(named, from_root.as_deref()).map_err(wrong)?
         } else {
-            raw.connector.clone()
+            named.to_owned()
         };
-        let policy = self.policy(&raw, connector.defaults())?;
+        let policy = at.policy(connector.defaults())?;
         let origin = connector.origin().to_string();
         let definition = SourceDefinition {
             name,
             connector: stored_connector,
-            params: raw.params,
+            params,
             generation: Generation::of(connector.name(), connector.params(), &origin),
             secret,
-            base_url: raw.base_url,
-            token_url: raw.token_url,
-            start: raw.start,
+            base_url: raw.base_url.clone(),
+            token_url: raw.token_url.clone(),
+            start,
             end: raw.end,
             sink,
             destination,
             metadata: raw.metadata.unwrap_or(true),
-            paused: raw.paused,
+            paused: raw.paused.unwrap_or(false),
+            file: Some(file.name.clone()),
             policy,
         };
         Ok(Source {
             definition,
             connector,
+            place,
         })
     }
 
-    /// The reference, with a relative path made relative to the configuration's folder.
+    fn manifest(&mut self, at: &At<'_>, connector: &str) -> Result<&Manifest, YamlError> {
+        let named = if registry::is_file(connector) {
+            at.file.path_to(connector).display().to_string()
+        } else {
+            connector.to_owned()
+        };
+        if !self.manifests.contains_key(&named) {
+            let found = manifests::find(&named).map_err(|error| match error {
+                RegistryError::Invalid(error) => error,
+                other => at.invalid("connector", other),
+            })?;
+            self.manifests.insert(named.clone(), found);
+        }
+        Ok(&self.manifests[&named])
+    }
+}
+
+/// The source that is being resolved.
+struct At<'a> {
+    file: &'a ConfigFile,
+    place: &'a Place,
+    /// Its fields, with the defaults of its file.
+    raw: &'a raw::Source,
+}
+
+impl At<'_> {
+    fn invalid(&self, field: &str, problem: impl std::fmt::Display) -> YamlError {
+        self.place.invalid(&self.file.text, field, problem)
+    }
+
+    fn missing(&self, field: &str) -> YamlError {
+        self.invalid(
+            field,
+            "is missing; add it here, or to the `defaults` of this file",
+        )
+    }
+
+    /// The reference, with a relative path made relative to the folder of its file.
     fn secret(&self, text: &str) -> Result<String, YamlError> {
         let reference = text
             .parse()
             .map_err(|error| self.invalid("secret", error))?;
         Ok(match reference {
-            SecretRef::File(path) => SecretRef::File(self.file.path(path)).to_string(),
+            SecretRef::File(path) => {
+                let path = path
+                    .to_str()
+                    .map_or(path.clone(), |it| self.file.path_to(it));
+                SecretRef::File(path).to_string()
+            }
             other => other.to_string(),
         })
     }
 
-    fn manifest(&self, connector: &str) -> Result<Manifest, YamlError> {
-        let named = if registry::is_file(connector) {
-            self.file.path(connector).display().to_string()
-        } else {
-            connector.to_owned()
-        };
-        manifests::find(&named).map_err(|error| match error {
-            RegistryError::Invalid(error) => error,
-            other => self.invalid("connector", other),
-        })
-    }
-
-    fn sink(&self, named: Option<&str>) -> Result<String, YamlError> {
+    /// The sink that is named, or the only one of the file or of the configuration.
+    fn sink(&self, sinks: &BTreeMap<String, SinkConfig>) -> Result<String, YamlError> {
         let names = || {
-            self.sinks
+            sinks
                 .keys()
                 .map(String::as_str)
                 .collect::<Vec<_>>()
                 .join(", ")
         };
-        match named {
-            Some(name) if self.sinks.contains_key(name) => Ok(name.to_owned()),
-            Some(name) => Err(self.invalid(
-                "sink",
-                format!("there is no sink `{name}`; there are: {}", names()),
-            )),
-            None => match self.sinks.keys().collect::<Vec<_>>().as_slice() {
-                [only] => Ok((*only).clone()),
-                _ => Err(self.invalid("sink", format!("choose one of: {}", names()))),
-            },
+        if let Some(name) = self.raw.sink.as_deref() {
+            return if sinks.contains_key(name) {
+                Ok(name.to_owned())
+            } else {
+                let problem = format!("there is no sink `{name}`; there are: {}", names());
+                Err(self.invalid("sink", problem))
+            };
+        }
+        let of_file: Vec<_> = self.file.raw.sinks.keys().collect();
+        let of_all: Vec<_> = sinks.keys().collect();
+        match (&of_file[..], &of_all[..]) {
+            ([only], _) | ([], [only]) => Ok((*only).clone()),
+            _ => Err(self.invalid("sink", format!("choose one of: {}", names()))),
         }
     }
 
     /// When settled time is read again: as set, or as the connector suggests where that fits.
     fn sweeps(
         &self,
-        raw: &raw::Source,
         defaults: &Defaults,
         settle_ms: i64,
         history_ms: i64,
     ) -> Result<Vec<i64>, YamlError> {
-        let Some(set) = &raw.sweeps else {
+        let Some(set) = &self.raw.sweeps else {
             let latest = history_ms / 2;
             let fits = |after_ms: &i64| {
                 let kept = defaults
@@ -242,7 +308,8 @@ impl Resolver<'_> {
         Ok(set.iter().map(|Millis(ms)| *ms).collect())
     }
 
-    fn policy(&self, raw: &raw::Source, defaults: &Defaults) -> Result<Policy, YamlError> {
+    fn policy(&self, defaults: &Defaults) -> Result<Policy, YamlError> {
+        let raw = self.raw;
         let unit_ms = defaults.unit_ms;
         let ms = |value: Option<Millis>| value.map(|Millis(ms)| ms);
         let settle_ms = ms(raw.settle).unwrap_or(defaults.settle_ms);
@@ -292,7 +359,7 @@ impl Resolver<'_> {
             requests_per_minute: raw.requests_per_minute.or(defaults.requests_per_minute),
             history_ms,
             strict_order: defaults.strict_order,
-            sweeps_ms: self.sweeps(raw, defaults, settle_ms, history_ms)?,
+            sweeps_ms: self.sweeps(defaults, settle_ms, history_ms)?,
         };
         policy
             .check()

@@ -6,8 +6,8 @@ use std::path::PathBuf;
 use windlass_connectors::yaml::YamlError;
 use windlass_sink::destination::{Destination, DestinationError, Stream};
 
+use super::files::ConfigFile;
 use super::raw;
-use super::resolve::File;
 
 /// Where records go.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,7 +25,11 @@ pub(crate) enum SinkConfig {
 
 impl SinkConfig {
     /// The sink called `name`, as written in `file`.
-    pub(super) fn resolve(file: &File<'_>, name: &str, raw: raw::Sink) -> Result<Self, YamlError> {
+    pub(super) fn resolve(
+        file: &ConfigFile,
+        name: &str,
+        raw: raw::Sink,
+    ) -> Result<Self, YamlError> {
         let stream = |kind: &str, raw, of_stream: fn(Stream) -> Destination| {
             destination(raw, of_stream)
                 .map(Self::Stream)
@@ -36,7 +40,7 @@ impl SinkConfig {
         };
         match raw {
             raw::Sink::Ndjson(ndjson) => Ok(Self::Ndjson {
-                dir: file.path(&ndjson.dir),
+                dir: file.path_to(&ndjson.dir),
             }),
             raw::Sink::Stdout(raw::Stdout {}) => Ok(Self::Stdout),
             raw::Sink::Firehose(raw) => stream("firehose", raw, Destination::Firehose),
@@ -77,4 +81,28 @@ fn destination(
     });
     destination.check()?;
     Ok(destination)
+}
+
+/// The sinks by name, and the number of the file that each is from.
+type Sinks = (BTreeMap<String, SinkConfig>, BTreeMap<String, usize>);
+
+/// The sinks of all files. Two files may have the same sink.
+pub(super) fn sinks_of(files: &[ConfigFile]) -> Result<Sinks, YamlError> {
+    let mut sinks: BTreeMap<String, SinkConfig> = BTreeMap::new();
+    let mut sink_files: BTreeMap<String, usize> = BTreeMap::new();
+    for (number, file) in files.iter().enumerate() {
+        for (name, sink) in &file.raw.sinks {
+            let sink = SinkConfig::resolve(file, name, sink.clone())?;
+            if sinks.get(name).is_some_and(|first| *first != sink) {
+                let problem = format!(
+                    "is another sink than the one of this name in {}; give it another name",
+                    files[sink_files[name]].text.shown
+                );
+                return Err(file.invalid(&format!("sinks.{name}"), problem));
+            }
+            sinks.insert(name.clone(), sink);
+            sink_files.entry(name.clone()).or_insert(number);
+        }
+    }
+    Ok((sinks, sink_files))
 }

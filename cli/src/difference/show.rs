@@ -20,7 +20,7 @@ impl Change {
             Self::New => '+',
             Self::Changed | Self::Again => '~',
             Self::Paused => '-',
-            Self::Same | Self::Unnamed => '=',
+            Self::Same | Self::Unnamed | Self::Elsewhere => '=',
         }
     }
 
@@ -33,6 +33,7 @@ impl Change {
             Self::Same => "unchanged",
             Self::Paused => "paused",
             Self::Unnamed => "left_alone",
+            Self::Elsewhere => "of_another_file",
         }
     }
 }
@@ -47,12 +48,7 @@ impl Difference {
             1 => text.push_str("= 1 source is unchanged\n"),
             many => text.push_str(&format!("= {many} sources are unchanged\n")),
         }
-        let unnamed: Vec<_> = self
-            .sources
-            .iter()
-            .filter(|source| source.change == Change::Unnamed)
-            .map(|source| source.wanted.name.as_str())
-            .collect();
+        let unnamed = self.names_of(Change::Unnamed);
         if !unnamed.is_empty() {
             let (are, prune) = match unnamed.len() {
                 1 => ("1 source of the state is", "pauses it"),
@@ -63,7 +59,23 @@ impl Difference {
                 shortened(&unnamed.join(", "), REASON_CHARS_MAX)
             ));
         }
+        let elsewhere = self.names_of(Change::Elsewhere);
+        if !elsewhere.is_empty() {
+            let are = match elsewhere.len() {
+                1 => "1 source of the state is".to_owned(),
+                many => format!("{many} sources of the state are"),
+            };
+            text.push_str(&format!(
+                "= {are} from files that this configuration does not read, and left alone: {}\n",
+                shortened(&elsewhere.join(", "), REASON_CHARS_MAX)
+            ));
+        }
         text
+    }
+
+    fn names_of(&self, change: Change) -> Vec<&str> {
+        let alike = self.sources.iter().filter(|it| it.change == change);
+        alike.map(|it| it.wanted.name.as_str()).collect()
     }
 
     /// The same for scripts, source by source.
@@ -151,6 +163,7 @@ impl SourceDifference {
         json!({
             "source": self.wanted.name.as_str(),
             "change": self.change.word(),
+            "file": self.wanted.file,
             "new_timeline": self.left_behind().is_some(),
             "fields": fields,
             "blocked": self.stored.as_ref().and_then(|it| Some(&it.blocked.as_ref()?.reason)),

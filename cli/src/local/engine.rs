@@ -86,9 +86,9 @@ impl Engine {
     pub(crate) async fn apply(&self, wanted: &[SourceDefinition]) -> anyhow::Result<()> {
         let now = self.seams.clock.now();
         let stored = sources::present(&self.store, wanted).await?;
-        let difference = Difference::between(stored, wanted, true);
+        let difference = Difference::between(stored, wanted, None, true);
         let writes: Vec<_> = difference.writes().collect();
-        sources::put(&self.store, &writes, now).await?;
+        sources::put(&self.store, &writes, now, |_| {}).await?;
         recover(&self.store, now).await?;
         Ok(())
     }

@@ -1,6 +1,7 @@
 //! Reading the sources of a state as they are now, and writing definitions into it.
 
-use futures_util::future::join_all;
+use std::cell::Cell;
+
 use futures_util::{StreamExt, TryStreamExt, stream};
 use windlass_core::ids::SourceName;
 use windlass_core::shard::Shard;
@@ -52,34 +53,45 @@ pub(crate) async fn present<S: StateStore>(
     Ok(records.into_iter().flatten().collect())
 }
 
-/// Writes `definitions`, each whole or not at all. Writing the same again does no harm.
+/// Writes `definitions`, each whole or not at all, and tells `progress` how many are written after
+/// each. Writing the same again does no harm. After a failure, no further write begins.
 pub(crate) async fn put<S: StateStore>(
     store: &S,
     definitions: &[&SourceDefinition],
     now: Timestamp,
+    progress: impl Fn(usize),
 ) -> Result<(), NotWritten> {
-    let mut written = 0;
-    for together in definitions.chunks(WRITES_AT_ONCE) {
-        let writes = together
-            .iter()
-            .map(|definition| put_one(store, definition, now));
-        let mut failed = None;
-        for (definition, outcome) in together.iter().zip(join_all(writes).await) {
-            match outcome {
-                Ok(()) => written += 1,
-                Err(error) => failed = failed.or(Some((definition, error))),
-            }
+    let failed = Cell::new(false);
+    let write = async |definition: &SourceDefinition| {
+        if failed.get() {
+            return None;
         }
-        if let Some((definition, error)) = failed {
-            return Err(NotWritten {
-                name: definition.name.clone(),
-                written,
-                all: definitions.len(),
-                error,
-            });
+        let outcome = put_one(store, definition, now).await;
+        failed.set(failed.get() || outcome.is_err());
+        Some((definition.name.clone(), outcome))
+    };
+    let writes = definitions.iter().map(|definition| write(definition));
+    let mut writes = stream::iter(writes).buffered(WRITES_AT_ONCE);
+    let (mut written, mut first) = (0, None);
+    while let Some(outcome) = writes.next().await {
+        match outcome {
+            Some((_, Ok(()))) => {
+                written += 1;
+                progress(written);
+            }
+            Some((name, Err(error))) => first = first.or(Some((name, error))),
+            None => {}
         }
     }
-    Ok(())
+    match first {
+        None => Ok(()),
+        Some((name, error)) => Err(NotWritten {
+            name,
+            written,
+            all: definitions.len(),
+            error,
+        }),
+    }
 }
 
 async fn put_one<S: StateStore>(
@@ -123,7 +135,7 @@ mod tests {
             }
         });
         let wanted = definitions(1);
-        put(&store, &[&wanted[0]], at(0)).await.unwrap();
+        put(&store, &[&wanted[0]], at(0), |_| {}).await.unwrap();
         let stored = present(&store, &wanted).await.unwrap();
         assert_eq!(stored.len(), 1);
         assert_eq!(store.calls(Operation::ApplySource), 3);
@@ -139,16 +151,18 @@ mod tests {
         });
         let wanted = definitions(3 * WRITES_AT_ONCE);
         let wanted: Vec<_> = wanted.iter().collect();
-        let failed = put(&store, &wanted, at(0)).await.unwrap_err().to_string();
+        let failed = put(&store, &wanted, at(0), |_| {})
+            .await
+            .unwrap_err()
+            .to_string();
         let begun = format!(
-            "source-2 was not applied (7 of {} sources were)",
+            "source-2 was not applied (2 of {} sources were)",
             wanted.len()
         );
         assert!(failed.starts_with(&begun), "{failed}");
-        let calls = store.calls(Operation::ApplySource);
-        assert_eq!(calls, u64::try_from(WRITES_AT_ONCE).unwrap());
+        assert_eq!(store.calls(Operation::ApplySource), 3);
         // The same again does the rest.
-        put(&store, &wanted, at(1)).await.unwrap();
+        put(&store, &wanted, at(1), |_| {}).await.unwrap();
         let stored = store.all_sources().await.unwrap();
         assert_eq!(stored.len(), wanted.len());
     }

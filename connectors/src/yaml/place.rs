@@ -35,10 +35,21 @@ impl From<Location> for Place {
     }
 }
 
-/// Where `field` stands in `text`.
-pub(super) fn locate(text: &str, field: &str) -> Option<Place> {
-    let root = tree(text)?;
-    let mut at = &root;
+/// Which of `fields` is the first that stands in `text`, and where. When none does: the first of all,
+/// and where the closest enclosing value stands, if anything of the text can be read.
+pub(super) fn locate_first(text: &str, fields: &[&str]) -> (usize, Option<Place>) {
+    let Some(root) = tree(text) else {
+        return (0, None);
+    };
+    let found = |field: &&str| closest(&root, field);
+    let whole = fields.iter().map(found).position(|(_, is_whole)| is_whole);
+    let index = whole.unwrap_or(0);
+    (index, fields.get(index).map(|field| found(field).0))
+}
+
+/// Where `field`, or the closest enclosing value, stands under `root`, and whether it is the field.
+fn closest(root: &Placed, field: &str) -> (Place, bool) {
+    let mut at = root;
     let names = field.split(['.', '[', ']']).filter(|name| !name.is_empty());
     for name in names {
         let child = match &at.node {
@@ -52,12 +63,12 @@ pub(super) fn locate(text: &str, field: &str) -> Option<Place> {
                 .and_then(|index| items.get(index)),
             Node::Scalar => None,
         };
-        match child {
-            Some(child) => at = child,
-            None => break,
-        }
+        let Some(child) = child else {
+            return (at.place, false);
+        };
+        at = child;
     }
-    Some(at.place)
+    (at.place, true)
 }
 
 /// Where the last value that begins at or before `place` stands in `text`.

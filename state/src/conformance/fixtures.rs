@@ -155,6 +155,7 @@ pub(super) fn definition(name: &str) -> SourceDefinition {
         secret: Some("env:OKTA_TOKEN".to_owned()),
         base_url: Some("https://acme.okta.example".to_owned()),
         token_url: None,
+        file: Some("windlass.yaml".to_owned()),
         start: at(0),
         end: None,
         sink: "lake".to_owned(),

@@ -27,6 +27,7 @@ struct SourceItem {
     destination: BTreeMap<String, String>,
     metadata: bool,
     paused: bool,
+    file: Option<String>,
     blocked: Option<String>,
     blocked_since: Option<Timestamp>,
     held_since: Option<Timestamp>,
@@ -88,6 +89,7 @@ impl From<SourceRecord> for SourceItem {
             destination: definition.destination,
             metadata: definition.metadata,
             paused: definition.paused,
+            file: definition.file,
             blocked,
             blocked_since,
             held_since,
@@ -149,6 +151,7 @@ impl SourceItem {
             destination: self.destination,
             metadata: self.metadata,
             paused: self.paused,
+            file: self.file,
             policy,
         };
         Ok(SourceRecord {

@@ -30,7 +30,9 @@ const IDENTITY: &str = include_str!("identity.sql");
 const SCHEMA_VERSION_MIN: i64 = 4;
 /// What version 5 added to the tables of version 4. A column that a version adds may be empty, so the
 /// existing rows stay as they are.
-const SINCE_VERSION_4: &str = "";
+const SINCE_VERSION_4: &str = "
+ALTER TABLE sources ADD COLUMN file TEXT;
+";
 
 /// Opens the file at `path` for reading and writing, and creates it and its tables if need be.
 pub(super) fn writable(path: &Path) -> Result<Connection, StateError> {

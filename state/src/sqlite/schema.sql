@@ -17,6 +17,7 @@ CREATE TABLE sources (
     destination         TEXT,             -- a JSON object
     metadata            INTEGER NOT NULL, -- 0 or 1
     paused              INTEGER NOT NULL, -- 0 or 1
+    file                TEXT,             -- the configuration file that defines it
     blocked             TEXT,             -- why it does not run
     blocked_since       TEXT,
     held_since          TEXT,             -- since when an operator holds it back

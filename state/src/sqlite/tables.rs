@@ -22,6 +22,7 @@ pub(super) const SOURCES: Table = Table {
         ("destination", Json),
         ("metadata", Flag),
         ("paused", Flag),
+        ("file", Text),
         ("blocked", Text),
         ("blocked_since", Text),
         ("held_since", Text),

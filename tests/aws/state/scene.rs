@@ -158,6 +158,7 @@ pub(crate) fn definition(name: &str) -> SourceDefinition {
         secret: Some("secretsmanager:okta".to_owned()),
         base_url: Some("https://acme.okta.example".to_owned()),
         token_url: None,
+        file: None,
         start: at(0),
         end: None,
         sink: "lake".to_owned(),

@@ -129,6 +129,7 @@ impl SourceSpec {
             secret: Some("env:SIM".to_owned()),
             base_url: None,
             token_url: None,
+            file: None,
             start: self.start,
             end: None,
             sink: "lake".to_owned(),

@@ -44,6 +44,7 @@ fn source() -> SourceRecord {
         secret: None,
         base_url: None,
         token_url: None,
+        file: None,
         start: Timestamp::from_ms(0),
         end: None,
         sink: "lake".to_owned(),

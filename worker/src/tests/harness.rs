@@ -365,6 +365,7 @@ pub(super) fn definition() -> SourceDefinition {
         secret: None,
         base_url: None,
         token_url: None,
+        file: None,
         start: "2026-01-01T00:00:00Z".parse().unwrap(),
         end: None,
         sink: "memory".to_owned(),
