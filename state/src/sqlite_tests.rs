@@ -355,8 +355,28 @@ async fn a_backup_is_the_whole_state_at_one_instant_beside_a_writer() {
     writer.execute_batch("COMMIT").unwrap();
     assert_eq!(store.window(&window().id).await, Ok(None));
     assert_eq!(std::fs::metadata(&to).unwrap().len(), bytes);
+    for suffix in ["-wal", "-shm", "-journal"] {
+        let beside = dir.path().join(format!("backup.db{suffix}"));
+        assert!(!beside.exists(), "{}", beside.display());
+    }
     let copy = SqliteStore::open(&to).unwrap();
     assert_eq!(copy.window(&window().id).await, Ok(Some(window())));
+}
+
+#[test]
+fn a_backup_is_behind_every_folder_that_its_state_has_marked() {
+    let (store, _path, dir) = store();
+    for (number, marked) in [(0, 0), (1, 0), (2, 1)] {
+        if number > 0 {
+            store.begin_run(0).unwrap();
+        }
+        let identity = store.identity(1).unwrap();
+        assert_eq!(identity.run, number);
+        let to = dir.path().join(format!("backup-{number}.db"));
+        store.backup(&to).unwrap();
+        let copy = SqliteStore::open(&to).unwrap().identity(2).unwrap();
+        assert_eq!((copy.run, copy.state), (marked, identity.state));
+    }
 }
 
 #[test]

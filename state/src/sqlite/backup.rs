@@ -1,4 +1,8 @@
 //! A copy of the state in a new file, taken while others work on it.
+//!
+//! The state may go on in the very run in which the copy is taken, and an output folder tells a copy
+//! from its state by the number of runs only. So a copy counts one run less: put back in the state's
+//! place, it is behind every folder that the state has used.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::ErrorKind;
@@ -21,7 +25,7 @@ const TRIES_MAX: usize = 3;
 impl SqliteStore {
     /// Copies the whole state, as it is at one instant, into a new file at `to`, also while other
     /// processes write, and returns the file's size in bytes. Only its owner may read the file, and it
-    /// is durable when this returns.
+    /// is durable when this returns. The copy counts one run less than the state.
     ///
     /// # Errors
     /// [`StateError::Refused`] when there is a file at `to`, which is left alone, or none can be made.
@@ -65,7 +69,7 @@ fn copy(connection: &Connection, to: &Path) -> Result<(), StateError> {
         match backup.step(-1).map_err(there)? {
             StepResult::Done => {
                 drop(backup);
-                return check(&target, to);
+                return finish(&target, to);
             }
             // Only without a write-ahead log: its writer has the file to itself.
             StepResult::More | StepResult::Busy | StepResult::Locked => {}
@@ -80,13 +84,17 @@ fn copy(connection: &Connection, to: &Path) -> Result<(), StateError> {
     ))
 }
 
-/// A copy of a damaged state is no backup.
-fn check(target: &Connection, to: &Path) -> Result<(), StateError> {
-    let found: String = target
-        .query_row("PRAGMA quick_check(1)", [], |row| row.get(0))
-        .map_err(|error| failed(&error))?;
+/// Marks the copy as one, without a log beside it. A copy of a damaged state is no backup.
+fn finish(target: &Connection, to: &Path) -> Result<(), StateError> {
+    let said = |pragma: &str| {
+        let text = target.query_row(pragma, [], |row| row.get::<_, String>(0));
+        text.map_err(|error| failed(&error))
+    };
+    let found = said("PRAGMA quick_check(1)")?;
     if found == "ok" {
-        return Ok(());
+        said("PRAGMA journal_mode = delete")?;
+        let marked = target.execute("UPDATE identity SET run = run - 1 WHERE run > 0", ());
+        return marked.map(drop).map_err(|error| failed(&error));
     }
     Err(StateError::Corrupt {
         key: "state database".to_owned(),
