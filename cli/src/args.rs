@@ -118,6 +118,9 @@ pub(crate) struct RunArgs {
     /// Stop at the next checkpoint after this long, such as `14m`
     #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration)]
     pub(crate) max_runtime: Option<std::time::Duration>,
+    /// Most windows worked on at once, over all sources [default: by the memory there is, 4 to 128]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub(crate) workers: Option<u16>,
 }
 
 #[derive(Debug, clap::Args)]

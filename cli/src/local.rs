@@ -7,6 +7,7 @@ mod lock;
 mod meter;
 mod outfit;
 mod sinks;
+pub(crate) mod workers;
 
 pub(crate) use engine::{Ending, Engine};
 pub(crate) use folders::Folders;

@@ -60,6 +60,27 @@ pub fn settled_edge(policy: &Policy, now: Timestamp) -> Timestamp {
         .floor_to(policy.unit_ms)
 }
 
+/// The earliest instant at which [`settled_edge`] reaches `edge`, rounded up to the unit.
+pub(crate) fn settles_at(policy: &Policy, edge: Timestamp) -> Timestamp {
+    edge.ceil_to(policy.unit_ms)
+        .plus_ms(policy.settle_ms)
+        .plus_ms(limits::EDGE_ALLOWANCE_MS)
+}
+
+/// The earliest instant at which a [`Carver`] with windows `width_ms` wide finds one that starts at
+/// `at`; `None` when the timeline ends there.
+pub(crate) fn due_at(
+    policy: &Policy,
+    end: Option<Timestamp>,
+    width_ms: i64,
+    at: Timestamp,
+) -> Option<Timestamp> {
+    let enough_ms = policy.every_ms.min(align_width(width_ms, policy.unit_ms));
+    let end = end.map_or(Timestamp::MAX, |end| end.ceil_to(policy.unit_ms));
+    let edge = end.min(at.plus_ms(enough_ms));
+    (at < end).then(|| settles_at(policy, edge))
+}
+
 /// `width_ms` rounded down to a multiple of the unit, at least one unit.
 fn align_width(width_ms: i64, unit_ms: i64) -> i64 {
     (width_ms - width_ms.rem_euclid(unit_ms)).max(unit_ms)

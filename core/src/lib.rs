@@ -13,6 +13,7 @@
 //! | [`lease`] | the right to move a running window, and the conditions on writes |
 //! | [`checkpoint`] | durable progress, one page at a time |
 //! | [`progress`], [`carve`], [`plan`], [`scavenge`] | the planner |
+//! | [`due`] | the next instant at which a timeline has work |
 //! | [`frontier`] | where a window that cannot finish is split |
 //! | [`sweep`], [`seen`] | second passes for late events, and what they compare with |
 //! | [`turns`] | how the workers of a rate group share its pace |
@@ -30,6 +31,7 @@ pub mod breaks;
 pub mod carve;
 pub mod checkpoint;
 pub mod clock;
+pub mod due;
 pub mod frontier;
 pub mod ids;
 pub mod invariant;

@@ -2,7 +2,7 @@
 //! ledger of the live lane: each of its windows is one or more whole live windows, which are done
 //! and old enough, so that what those delivered is all that has to be known.
 
-use crate::carve::settled_edge;
+use crate::carve::{settled_edge, settles_at};
 use crate::ids::Lane;
 use crate::limits;
 use crate::retention;
@@ -54,6 +54,25 @@ pub fn is_due(
 ) -> bool {
     let to_the_end = end.is_some_and(|end| edge >= end && mark < end);
     to_the_end || edge.ms_since(mark) >= least_ms(policy, after_ms)
+}
+
+/// The earliest instant at which [`is_due`] holds for a lane that trails by `after_ms` and has read
+/// up to `mark`; `None` while the lane that it follows has not delivered enough, up to `through`.
+pub(crate) fn due_at(
+    policy: &Policy,
+    mark: Timestamp,
+    through: Timestamp,
+    after_ms: i64,
+    end: Option<Timestamp>,
+) -> Option<Timestamp> {
+    let end = end.filter(|end| mark < *end).unwrap_or(Timestamp::MAX);
+    let edge = end.min(mark.plus_ms(least_ms(policy, after_ms)));
+    // The edge of a sweep is rounded down twice: once as settled time, once for its own age.
+    let old_enough = edge
+        .ceil_to(policy.unit_ms)
+        .plus_ms(after_ms)
+        .minus_ms(policy.settle_ms);
+    (edge <= through).then(|| settles_at(policy, old_enough))
 }
 
 /// The least width at which a sweep's newest time is cut: a sweep is in no hurry, and every window

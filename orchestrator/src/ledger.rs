@@ -32,7 +32,7 @@ impl LedgerRead {
 }
 
 /// How old time is when the lane of `progress` reads it again; `None` for a lane that is no sweep.
-fn after_ms(record: &SourceRecord, progress: &Progress) -> Option<i64> {
+pub(crate) fn after_ms(record: &SourceRecord, progress: &Progress) -> Option<i64> {
     let Lane::Sweep(number) = progress.timeline.lane else {
         return None;
     };

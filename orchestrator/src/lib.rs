@@ -4,6 +4,7 @@
 //! A tick may be repeated, may overlap another, and may die half-way; whatever it leaves, the next
 //! one mends. It never waits for a worker.
 
+mod agenda;
 mod carry;
 mod dispatch;
 #[cfg(feature = "lambda")]
@@ -17,10 +18,12 @@ mod slots;
 mod survey;
 mod tick;
 mod view;
+mod visit;
 
 #[cfg(test)]
 mod testing;
 
+pub use agenda::Agenda;
 pub use dispatch::{Dispatch, DispatchError};
 pub use recover::recover;
 pub use report::{Activity, SourceReport, TickReport};

@@ -15,8 +15,9 @@ use windlass_state::{StateError, StateStore};
 use crate::dispatch::Dispatch;
 use crate::ledger;
 use crate::report::{SourceReport, TickReport};
-use crate::tick::{Tick, report_failure};
+use crate::tick::Tick;
 use crate::view::{LaneView, SourceView, lanes_of};
+use crate::visit::report_failure;
 
 /// Shards, and sources, read at the same time.
 const READS_AT_ONCE: usize = 16;
@@ -77,6 +78,18 @@ impl<S: StateStore, D: Dispatch> Tick<'_, S, D> {
             (record, listed.then(|| marks.unwrap_or_default()))
         };
         (shard, Ok(records.into_iter().map(with_marks).collect()))
+    }
+
+    /// The source `name` of `shard`, with the windows of those lanes that have something open or due.
+    pub(crate) async fn read_named(
+        &self,
+        shard: Shard,
+        name: &SourceName,
+    ) -> Result<Option<SourceView>, StateError> {
+        match self.store.source(shard, name).await? {
+            Some(record) => self.try_read(record, None).await.map(Some),
+            None => Ok(None),
+        }
     }
 
     async fn read(

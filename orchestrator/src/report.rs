@@ -113,26 +113,6 @@ impl TickReport {
         }) && self.unread.is_empty()
     }
 
-    /// Whether something could not be read or planned.
-    pub fn has_failures(&self) -> bool {
-        !self.unread.is_empty() || self.sources.iter().any(|source| source.error.is_some())
-    }
-
-    /// Whether nothing is left to do but what cannot be read.
-    pub fn is_stuck(&self) -> bool {
-        let resting = |source: &SourceReport| {
-            matches!(
-                source.activity,
-                Activity::Idle | Activity::Blocked | Activity::Paused
-            )
-        };
-        self.has_failures()
-            && self
-                .sources
-                .iter()
-                .all(|source| resting(source) || source.error.is_some())
-    }
-
     /// The earliest instant at which something that waits may run, if everything else is quiet.
     pub fn wakes_at(&self) -> Option<Timestamp> {
         self.sources

@@ -1,7 +1,7 @@
 //! Who may run: in which order the lanes of a rate group take its slots, how many there are, and at
 //! which pace.
 
-use windlass_core::ids::Lane;
+use windlass_core::ids::{Lane, SourceName, Timeline};
 use windlass_core::retention;
 use windlass_core::source::Policy;
 use windlass_core::time::Timestamp;
@@ -10,89 +10,125 @@ use windlass_core::window::{Status, Window};
 
 use crate::view::{LaneView, SourceView};
 
-/// What the tasks of a source say of its pace.
+/// The pace that the tasks of a source carry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Pace {
     pub(crate) requests_per_minute: Option<u32>,
     /// Whether the workers of the whole group reserve turns.
     pub(crate) shares_turns: bool,
-    /// Workers of the whole group that the pace has room for.
-    workers_max: u32,
 }
 
-impl Pace {
-    /// The pace of a source under `policy`, one of `policies` of its rate group: the whole group's,
-    /// or, where each worker keeps its own (`is_shared`), its part or a say in the turns. When some
-    /// of the group take turns all do: fixed parts of others would come on top of the turns.
+/// The limits that the sources of a rate group share.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct GroupLimits {
+    /// Most workers of any of its policies.
+    workers: u32,
+    /// Whether each worker keeps its own share of the pace.
+    shares_pace: bool,
+    /// Whether the pace of some source is so small that workers reserve turns. Then all do: fixed
+    /// parts of others would come on top of the turns.
+    takes_turns: bool,
+    /// Windows of the group in flight at once.
+    pub(crate) in_flight_max: usize,
+}
+
+impl GroupLimits {
+    /// The limits of a group whose sources have these policies.
     pub(crate) fn of<'a>(
-        policy: &Policy,
         policies: impl IntoIterator<Item = &'a Policy>,
-        is_shared: bool,
+        shares_pace: bool,
     ) -> Self {
-        let (mut workers, mut paces) = (policy.group_in_flight, Vec::new());
-        for other in policies {
-            workers = workers.max(other.group_in_flight);
-            paces.extend(other.requests_per_minute);
+        let (mut workers, mut paces) = (0, Vec::new());
+        for policy in policies {
+            workers = workers.max(policy.group_in_flight);
+            paces.extend(policy.requests_per_minute);
         }
-        let whole = Self {
-            requests_per_minute: policy.requests_per_minute,
-            shares_turns: false,
-            workers_max: workers,
-        };
-        let Some(per_minute) = policy.requests_per_minute.filter(|_| is_shared) else {
-            return whole;
+        // A source that declares no pace does not widen that of the others.
+        let room = |pace: &u32| match sharing(*pace, workers) {
+            Sharing::Fixed(_) => workers,
+            Sharing::Turns { workers_max } => workers_max.min(workers),
+            Sharing::Gate => 1,
         };
         let takes_turns = |pace: &u32| matches!(sharing(*pace, workers), Sharing::Turns { .. });
-        match sharing(per_minute, workers) {
-            Sharing::Fixed(_) if paces.iter().any(takes_turns) => Self {
-                shares_turns: true,
-                ..whole
-            },
-            Sharing::Fixed(part) => Self {
+        let paced = paces.iter().map(room).filter(|_| shares_pace).min();
+        Self {
+            workers,
+            shares_pace,
+            takes_turns: paces.iter().any(takes_turns),
+            in_flight_max: to_usize(paced.unwrap_or(workers)),
+        }
+    }
+
+    /// The pace of a source under `policy`: the whole group's, or, where each worker keeps its own,
+    /// its part or a say in the turns.
+    pub(crate) fn pace_of(&self, policy: &Policy) -> Pace {
+        let whole = Pace {
+            requests_per_minute: policy.requests_per_minute,
+            shares_turns: false,
+        };
+        let Some(per_minute) = policy.requests_per_minute.filter(|_| self.shares_pace) else {
+            return whole;
+        };
+        match sharing(per_minute, self.workers) {
+            Sharing::Fixed(part) if !self.takes_turns => Pace {
                 requests_per_minute: Some(part),
                 ..whole
             },
-            Sharing::Turns { workers_max } => Self {
+            Sharing::Fixed(_) | Sharing::Turns { .. } => Pace {
                 shares_turns: true,
-                workers_max: workers_max.min(workers),
                 ..whole
             },
-            Sharing::Gate => Self {
-                workers_max: 1,
-                ..whole
-            },
+            Sharing::Gate => whole,
         }
     }
 }
 
-/// The lanes of a rate group in the order in which they may take its slots: first those that are
-/// about to lose what their vendor drops, the one with the least time left before the others; then
+/// The place of a lane among those of its rate group, the first one first: those that are about to
+/// lose records that their vendor drops, the one with the least time left before the others; then
 /// live before sweeps before backfills, and of each kind the one that is furthest behind first, so
 /// that a shared limit starves nobody. Two ticks that read the same take the same order, and so the
 /// same windows.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Place {
+    is_safe: bool,
+    left_ms: Option<i64>,
+    kind: u8,
+    workable_from: Timestamp,
+    timeline: Timeline,
+}
+
+impl Place {
+    /// The place of the `lane`th lane of `source`.
+    pub(crate) fn of(source: &SourceView, lane: usize, now: Timestamp) -> Self {
+        let lane = &source.lanes[lane];
+        let left_ms = endangered(source, lane, now);
+        Self {
+            is_safe: left_ms.is_none(),
+            left_ms,
+            kind: match lane.progress.timeline.lane {
+                Lane::Live => 0,
+                Lane::Sweep(_) => 1,
+                Lane::Backfill(_) => 2,
+            },
+            workable_from: lane.workable_from(),
+            timeline: lane.progress.timeline.clone(),
+        }
+    }
+
+    /// The source that the lane belongs to.
+    pub(crate) fn source(&self) -> &SourceName {
+        &self.timeline.source
+    }
+}
+
+/// The lanes of `views`, as (source, lane), by their places.
 pub(crate) fn turns(views: &[SourceView], now: Timestamp) -> Vec<(usize, usize)> {
     let mut turns: Vec<(usize, usize)> = views
         .iter()
         .enumerate()
         .flat_map(|(view, source)| (0..source.lanes.len()).map(move |lane| (view, lane)))
         .collect();
-    turns.sort_by_cached_key(|&(view, lane)| {
-        let source = &views[view];
-        let lane = &source.lanes[lane];
-        let left_ms = endangered(source, lane, now);
-        let kind = match lane.progress.timeline.lane {
-            Lane::Live => 0,
-            Lane::Sweep(_) => 1,
-            Lane::Backfill(_) => 2,
-        };
-        (
-            left_ms.is_none(),
-            left_ms,
-            kind,
-            lane.workable_from(),
-            lane.progress.timeline.clone(),
-        )
-    });
+    turns.sort_by_cached_key(|&(view, lane)| Place::of(&views[view], lane, now));
     turns
 }
 
@@ -113,31 +149,42 @@ fn endangered(source: &SourceView, lane: &LaneView, now: Timestamp) -> Option<i6
 /// What a lane may have in flight.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Room {
-    /// How many windows.
+    /// Windows of the lane in flight at once.
     pub(crate) most: usize,
+    /// Windows that this plan may hand out.
+    pub(crate) allowance: usize,
     /// Whether more is ready than there are workers for, in its source or its rate group.
     pub(crate) crowded: bool,
     /// The pace that its workers keep.
     pub(crate) pace: Pace,
 }
 
+/// Whether `window` waits for nothing but a worker.
+fn is_ready(window: &Window, now: Timestamp) -> bool {
+    window.status == Status::Ready && window.is_due(now) && !window.is_exhausted()
+}
+
+/// Whether a window of `lane` would run if its rate group and this process had a worker for it.
+pub(crate) fn wants_worker(source: &SourceView, lane: &LaneView, now: Timestamp) -> bool {
+    let most = to_usize(source.record.definition.policy.max_in_flight);
+    source.record.is_active()
+        && source.in_flight() < most
+        && lane.windows().any(|window| is_ready(window, now))
+}
+
 /// For each source of a rate group, whether as many windows are ready as there are workers for, so
 /// that what this tick carves has none. Its workers go on then: a tick a minute that hands out one
 /// window for each worker would be all that many quiet sources get.
-pub(crate) fn crowded(views: &[SourceView], shares_pace: bool, now: Timestamp) -> Vec<bool> {
-    let is_ready = |window: &&Window| {
-        window.status == Status::Ready && window.is_due(now) && !window.is_exhausted()
-    };
+pub(crate) fn crowded(views: &[SourceView], limits: &GroupLimits, now: Timestamp) -> Vec<bool> {
     let ready = |view: &SourceView| {
         let active = view.record.is_active();
         view.windows()
-            .filter(|window| active && is_ready(window))
+            .filter(|window| active && is_ready(window, now))
             .count()
     };
     let of_group: usize = views.iter().map(ready).sum();
     let in_group: usize = views.iter().map(SourceView::in_flight).sum();
-    let group_is =
-        of_group > 0 && of_group >= group_max(views, shares_pace).saturating_sub(in_group);
+    let group_is = of_group > 0 && of_group >= limits.in_flight_max.saturating_sub(in_group);
     let source_is = |view: &SourceView| {
         let most = to_usize(view.record.definition.policy.max_in_flight);
         let ready = ready(view);
@@ -150,29 +197,21 @@ pub(crate) fn crowded(views: &[SourceView], shares_pace: bool, now: Timestamp) -
 }
 
 /// How many windows of one lane may be in flight, beside those of the other lanes of its source and
-/// of its rate group.
-pub(crate) fn room(views: &[SourceView], view: usize, lane: usize, shares_pace: bool) -> usize {
-    let this = &views[view];
-    let of_lane = this.lanes[lane].in_flight();
-    let in_group: usize = views.iter().map(SourceView::in_flight).sum();
-    let group_max = group_max(views, shares_pace);
-    let source_max = to_usize(this.record.definition.policy.max_in_flight);
-    let in_source = source_max.saturating_sub(this.in_flight() - of_lane);
-    in_source.min(group_max.saturating_sub(in_group - of_lane))
-}
-
-/// How many workers a rate group may have.
-fn group_max(views: &[SourceView], shares_pace: bool) -> usize {
-    let policies = || views.iter().map(|view| &view.record.definition.policy);
-    let group_max = policies().map(|policy| policy.group_in_flight).max();
-    // A source that declares no pace does not widen that of the others.
-    let paced = policies()
-        .filter(|policy| policy.requests_per_minute.is_some())
-        .map(|policy| Pace::of(policy, policies(), shares_pace).workers_max)
-        .filter(|_| shares_pace)
-        .min();
-    let group_max = group_max.map(|max| max.min(paced.unwrap_or(max)));
-    group_max.map_or(0, to_usize)
+/// of its rate group, which has `in_group` in flight.
+pub(crate) fn room(
+    source: &SourceView,
+    lane: usize,
+    limits: &GroupLimits,
+    in_group: usize,
+) -> usize {
+    let of_lane = source.lanes[lane].in_flight();
+    let source_max = to_usize(source.record.definition.policy.max_in_flight);
+    let in_source = source_max.saturating_sub(source.in_flight() - of_lane);
+    in_source.min(
+        limits
+            .in_flight_max
+            .saturating_sub(in_group.saturating_sub(of_lane)),
+    )
 }
 
 fn to_usize(count: u32) -> usize {

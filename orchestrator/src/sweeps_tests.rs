@@ -305,11 +305,12 @@ async fn a_source_that_is_not_on_its_shard_any_more_does_not_begin_anew_there() 
     };
     let mut view = read_source(&store, record, NOW).await.unwrap();
     let outbox = Outbox::new(&sent, 1);
-    let mut report = report_of(&view);
+    let mut report = crate::visit::report_of(&view);
     let room = crate::slots::Room {
         most: 8,
+        allowance: usize::MAX,
         crowded: false,
-        pace: Pace::of(&moved.policy, [], true),
+        pace: GroupLimits::of([&moved.policy], true).pace_of(&moved.policy),
     };
     tick.run_lane(&mut view, 0, room, &outbox, &mut report)
         .await

@@ -1,12 +1,11 @@
 //! One tick over all sources.
 
 use futures_util::{StreamExt, stream};
-use windlass_core::ids::RateGroup;
 use windlass_core::plan::{Plan, Situation, plan};
 use windlass_core::shard::Shards;
 use windlass_core::source::SourceRecord;
 use windlass_core::sweep::Ledger;
-use windlass_core::time::{MINUTE_MS, Timestamp};
+use windlass_core::time::Timestamp;
 use windlass_state::{SaveError, StateError, StateStore};
 
 use crate::carry::{Carried, Carrier};
@@ -14,9 +13,9 @@ use crate::dispatch::Dispatch;
 use crate::ledger::{self, LedgerRead};
 use crate::outbox::Outbox;
 use crate::report::{SourceReport, TickReport};
-use crate::slots::{Pace, Room, crowded, room, turns};
-use crate::survey::{closed_until, survey};
+use crate::slots::{GroupLimits, Room};
 use crate::view::{LaneView, SourceView};
+use crate::visit::Visit;
 
 /// Rate groups planned at the same time. The sources of one group take turns, for they share slots.
 const GROUPS_AT_ONCE: usize = 16;
@@ -72,8 +71,8 @@ impl<S: StateStore, D: Dispatch> Tick<'_, S, D> {
         let groups = self.read_all(&mut report).await?;
         let mut runs = stream::iter(
             groups
-                .into_iter()
-                .map(|(group, views)| self.run_group(group, views, &outbox)),
+                .into_values()
+                .map(|views| self.run_group(views, &outbox)),
         )
         .buffer_unordered(GROUPS_AT_ONCE);
         while let Some(reports) = runs.next().await {
@@ -86,76 +85,21 @@ impl<S: StateStore, D: Dispatch> Tick<'_, S, D> {
         Ok(report)
     }
 
-    async fn run_group(
-        &self,
-        group: RateGroup,
-        mut views: Vec<SourceView>,
-        outbox: &Outbox<'_, D>,
-    ) -> Vec<SourceReport> {
-        let mut reports: Vec<_> = views.iter().map(report_of).collect();
-        let at_rest = |view: &SourceView| {
-            let rests = |lane: &LaneView| {
-                let through = view.through_for(&lane.progress.timeline.lane);
-                self.rests(&view.record, &lane.progress, through)
-            };
-            view.lanes.iter().all(rests)
+    async fn run_group(&self, views: Vec<SourceView>, outbox: &Outbox<'_, D>) -> Vec<SourceReport> {
+        let policies = views.iter().map(|view| &view.record.definition.policy);
+        let mut visit = Visit {
+            limits: GroupLimits::of(policies, self.options.share_pace),
+            views,
+            others_in_flight: 0,
+            allowance: usize::MAX,
+            gate: None,
         };
-        let at_rest = views.iter().all(at_rest);
-        let gate = match self.gate(&group, at_rest).await {
-            Ok(gate) => gate,
-            Err(error) => {
-                for report in &mut reports {
-                    report_failure(report, &error);
-                }
-                return reports;
-            }
-        };
-        let crowded = crowded(&views, self.options.share_pace, self.now);
-        for (view, lane) in turns(&views, self.now) {
-            if reports[view].error.is_some() {
-                continue;
-            }
-            let most = if gate.is_some() {
-                0
-            } else {
-                room(&views, view, lane, self.options.share_pace)
-            };
-            let policies = || views.iter().map(|it| &it.record.definition.policy);
-            let policy = &views[view].record.definition.policy;
-            let room = Room {
-                most,
-                crowded: crowded[view],
-                pace: Pace::of(policy, policies(), self.options.share_pace),
-            };
-            let (source, report) = (&mut views[view], &mut reports[view]);
-            if let Err(error) = self.run_lane(source, lane, room, outbox, report).await {
-                report_failure(&mut reports[view], &error);
-            }
-        }
-        for (view, report) in views.iter().zip(&mut reports) {
-            if report.error.is_none() {
-                survey(view, gate, self.now, report);
-                warn_of_loss(report);
-            }
-        }
-        reports
-    }
-
-    /// Until when `group` is closed. Not asked while all of it is `at_rest`.
-    async fn gate(
-        &self,
-        group: &RateGroup,
-        at_rest: bool,
-    ) -> Result<Option<Timestamp>, StateError> {
-        if at_rest {
-            return Ok(None);
-        }
-        closed_until(self.store, group, self.now).await
+        self.visit(&mut visit, outbox).await
     }
 
     /// Plans one lane until its plan is carried out whole, with no more of its windows in flight than
     /// there is `room` for; leaves the lane as last read.
-    async fn run_lane(
+    pub(crate) async fn run_lane(
         &self,
         source: &mut SourceView,
         lane: usize,
@@ -170,9 +114,13 @@ impl<S: StateStore, D: Dispatch> Tick<'_, S, D> {
         let shard = record.shard();
         let ledger = ledger::read(self.store, record, &lane.progress, through, self.now).await?;
         let ledger = ledger.as_ref().map(LedgerRead::as_ledger);
+        let dispatched = report.dispatched;
         for _ in 0..ROUNDS_MAX {
             // Counted anew each round: another tick may have dispatched meanwhile.
-            let slots = room.most.saturating_sub(lane.in_flight());
+            let left = room
+                .allowance
+                .saturating_sub(report.dispatched - dispatched);
+            let slots = room.most.saturating_sub(lane.in_flight()).min(left);
             let plan = self.plan(record, lane, ledger.as_ref(), slots);
             if plan.is_empty() {
                 break;
@@ -240,39 +188,34 @@ impl<S: StateStore, D: Dispatch> Tick<'_, S, D> {
         slots: usize,
     ) -> Plan {
         plan(&Situation {
+            ledger,
+            slots,
+            ..self.situation(record, lane)
+        })
+    }
+
+    /// What a plan of `lane` starts from, without a slot and without the ledger that a sweep follows.
+    pub(crate) fn situation<'a>(
+        &self,
+        record: &'a SourceRecord,
+        lane: &'a LaneView,
+    ) -> Situation<'a> {
+        Situation {
             progress: &lane.progress,
             policy: &record.definition.policy,
             end: record.definition.end,
             open: &lane.open,
             behind: &lane.behind,
-            ledger,
+            ledger: None,
             active: record.is_active(),
-            slots,
+            slots: 0,
             dispatch_until: self
                 .options
                 .dispatch_ms
                 .map_or(Timestamp::MAX, |ms| self.now.plus_ms(ms)),
             now: self.now,
-        })
+        }
     }
-}
-
-fn report_of(view: &SourceView) -> SourceReport {
-    SourceReport::of(&view.record.definition.name, view.record.definition.start)
-}
-
-/// Says in the log when a source is about to lose records.
-fn warn_of_loss(report: &SourceReport) {
-    if let Some(left_ms) = report.retention_left_ms.filter(|_| report.is_endangered) {
-        let left = format!("{} min", left_ms.div_euclid(MINUTE_MS));
-        tracing::warn!(source = %report.source, left, "the vendor will drop records that are not read");
-    }
-}
-
-/// Says in `report` and in the log why its source could not be read or planned.
-pub(crate) fn report_failure(report: &mut SourceReport, error: &StateError) {
-    tracing::error!(source = %report.source, %error, "source not planned");
-    report.error = Some(error.to_string());
 }
 
 #[cfg(test)]

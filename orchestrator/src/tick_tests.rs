@@ -231,23 +231,6 @@ async fn a_window_that_waits_is_what_the_report_wakes_at() {
     assert_eq!(tick_one(&store, &sent, until).await.dispatched, 1);
 }
 
-#[test]
-fn a_report_is_stuck_when_only_what_cannot_be_read_is_left() {
-    let source = |activity, error: Option<&str>| SourceReport {
-        activity,
-        error: error.map(str::to_owned),
-        ..SourceReport::of(&"okta".parse().unwrap(), at(0))
-    };
-    let report = |sources: Vec<SourceReport>| TickReport {
-        sources,
-        ..TickReport::default()
-    };
-    let unread = source(Activity::Idle, Some("corrupt"));
-    assert!(report(vec![unread.clone(), source(Activity::Idle, None)]).is_stuck());
-    assert!(!report(vec![unread, source(Activity::Working, None)]).is_stuck());
-    assert!(!report(vec![source(Activity::Idle, None)]).is_stuck());
-}
-
 #[tokio::test]
 async fn a_report_says_what_holds_a_source_up_until_a_page_gets_through() {
     let source = definition("okta");

@@ -84,9 +84,13 @@ impl LaneView {
         let open = store
             .open_windows(&progress.timeline, progress.open_from)
             .await?;
-        let behind = store
-            .windows_at(&progress.timeline, &progress.behind)
-            .await?;
+        let behind = if progress.behind.is_empty() {
+            Vec::new()
+        } else {
+            store
+                .windows_at(&progress.timeline, &progress.behind)
+                .await?
+        };
         Ok(Self {
             progress,
             open,

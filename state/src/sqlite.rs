@@ -11,6 +11,7 @@ mod open;
 mod rates;
 mod row;
 mod seen;
+mod sources;
 mod tables;
 mod transaction;
 
@@ -127,34 +128,25 @@ fn window_at(connection: &Connection, id: &WindowId) -> Result<Option<Window>, S
     Ok(WINDOWS.find(connection, &clause, params)?.pop())
 }
 
-fn source_named(
-    connection: &Connection,
-    name: &SourceName,
-) -> Result<Option<SourceRecord>, StateError> {
-    Ok(SOURCES
-        .find(connection, "source = ?1", (name.as_str(),))?
-        .pop())
-}
-
 impl StateStore for SqliteStore {
+    async fn changes(&self) -> Result<Option<i64>, StateError> {
+        sources::changes(&self.connection()).map(Some)
+    }
+
     async fn shards(&self) -> Result<Vec<Shard>, StateError> {
-        let all: Vec<SourceRecord> = SOURCES.find(&self.connection(), "true", ())?;
-        let shards: BTreeSet<_> = all.iter().map(SourceRecord::shard).collect();
+        let groups = sources::rate_groups(&self.connection())?;
+        let shards: BTreeSet<_> = groups.iter().map(RateGroup::shard).collect();
         Ok(shards.into_iter().collect())
     }
 
     async fn sources(&self, shard: Shard) -> Result<Vec<SourceRecord>, StateError> {
-        let mut all: Vec<SourceRecord> =
-            SOURCES.find(&self.connection(), "true ORDER BY source", ())?;
-        all.retain(|record| record.shard() == shard);
-        Ok(all)
+        sources::of_shard(&self.connection(), shard)
     }
 
     async fn progress(&self, shard: Shard) -> Result<Vec<Progress>, StateError> {
-        let mut found = Vec::new();
-        for record in self.sources(shard).await? {
-            found.extend(self.progress_of(shard, &record.definition.name).await?);
-        }
+        let mut found = sources::progress_of_shard(&self.connection(), shard)?;
+        // Lanes sort by what they are, not by their text.
+        found.sort_by(|one, other| one.timeline.cmp(&other.timeline));
         Ok(found)
     }
 
@@ -167,7 +159,7 @@ impl StateStore for SqliteStore {
         shard: Shard,
         name: &SourceName,
     ) -> Result<Option<SourceRecord>, StateError> {
-        let record = source_named(&self.connection(), name)?;
+        let record = sources::named(&self.connection(), name)?;
         Ok(record.filter(|record| record.shard() == shard))
     }
 
@@ -179,7 +171,7 @@ impl StateStore for SqliteStore {
         check(definition)?;
         self.write(|connection| {
             // A new definition replaces one that is corrupt, and only its version is looked at then.
-            let stored = source_named(connection, &definition.name).unwrap_or_default();
+            let stored = sources::named(connection, &definition.name).unwrap_or_default();
             let mut record = applied(definition, stored.as_ref(), now);
             let sql = "SELECT coalesce(max(version), 0) FROM sources WHERE source = ?1";
             let before: i64 = connection
@@ -199,7 +191,7 @@ impl StateStore for SqliteStore {
         blocked: Option<&Blocked>,
     ) -> Result<(), StateError> {
         self.write(|connection| {
-            let record = source_named(connection, name)?;
+            let record = sources::named(connection, name)?;
             let meant =
                 |record: &SourceRecord| record.shard() == shard && record.version == version;
             let Some(record) = record.filter(meant) else {
@@ -218,7 +210,7 @@ impl StateStore for SqliteStore {
         held_since: Option<Timestamp>,
     ) -> Result<(), StateError> {
         self.write(|connection| {
-            let record = source_named(connection, name)?;
+            let record = sources::named(connection, name)?;
             let Some(mut record) = record.filter(|record| record.shard() == shard) else {
                 return Ok(());
             };
@@ -285,6 +277,9 @@ impl StateStore for SqliteStore {
         timeline: &Timeline,
         froms: &[Timestamp],
     ) -> Result<Vec<Window>, StateError> {
+        if froms.is_empty() {
+            return Ok(Vec::new());
+        }
         let (source, generation, lane) = key(timeline);
         let clause = format!(
             r#"{OF_TIMELINE} AND "from" IN (SELECT value FROM json_each(?4)) ORDER BY "from""#

@@ -34,6 +34,12 @@ pub enum Created {
 /// caller repeats the same call, and the [`MoveError::Refused`] it then gets carries the window
 /// that decides (see [`Lease::confirms_page`]). Calls are safe from many tasks and processes.
 pub trait StateStore: Send + Sync {
+    /// A number that differs from the one before when another process has written to the state in
+    /// between; `None` where that cannot be told. Writes of this store itself do not change it.
+    fn changes(&self) -> impl Future<Output = Result<Option<i64>, StateError>> + Send {
+        async { Ok(None) }
+    }
+
     /// The shards that hold sources, or held some once; ascending.
     fn shards(&self) -> impl Future<Output = Result<Vec<Shard>, StateError>> + Send;
 

@@ -3,7 +3,7 @@
 
 use anyhow::{bail, ensure};
 use windlass_tests::vendor::Shape;
-use windlass_tests::windlass::{Project, Pull, exit};
+use windlass_tests::windlass::{Project, Pull, Running, exit};
 
 use crate::scene::{Scene, check_complete};
 
@@ -60,13 +60,23 @@ async fn a_window_that_does_not_fit_one_run_is_done_in_several_without_starting_
 
 #[tokio::test]
 async fn a_run_told_to_stop_stops_at_a_checkpoint_and_the_next_one_goes_on() -> anyhow::Result<()> {
+    stop_and_go_on(Running::terminate).await
+}
+
+#[tokio::test]
+async fn a_closed_terminal_stops_a_run_at_a_checkpoint() -> anyhow::Result<()> {
+    stop_and_go_on(Running::hang_up).await
+}
+
+/// Asks a run to `stop` in the middle of its windows, and lets the next run finish.
+async fn stop_and_go_on(stop: fn(&Running) -> anyhow::Result<()>) -> anyhow::Result<()> {
     let vendor = Scene::new(Shape::Okta, 2, 40).start().await;
     let project = Project::new(Pull::of(&vendor))?;
     vendor.hold_after(20);
     let run = project.start_run()?;
     let mut pages = vendor.pages_served();
     pages.wait_for(|pages| *pages >= 20).await?;
-    run.terminate()?;
+    stop(&run)?;
     vendor.release();
     run.finish().await?.expect_failure(exit::UNFINISHED, &[])?;
     vendor.next_run();

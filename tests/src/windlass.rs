@@ -150,9 +150,18 @@ impl Running {
 
     /// Asks it to stop, as a service manager does.
     pub fn terminate(&self) -> anyhow::Result<()> {
+        self.signal("-TERM")
+    }
+
+    /// Sends it SIGHUP, as a terminal does that is closed.
+    pub fn hang_up(&self) -> anyhow::Result<()> {
+        self.signal("-HUP")
+    }
+
+    fn signal(&self, option: &str) -> anyhow::Result<()> {
         let id = self.id().context("windlass is over already")?.to_string();
         let status = std::process::Command::new("kill")
-            .args(["-TERM", &id])
+            .args([option, &id])
             .status();
         let status = status.context("cannot run kill")?;
         if status.success() {

@@ -13,7 +13,7 @@ use self::summary::summarize;
 use crate::args::RunArgs;
 use crate::exit_code::{ExitCode, UsageError};
 use crate::local::bars::Bars;
-use crate::local::{Engine, Folders, LocalOutfit, Meter, StateLock};
+use crate::local::{Engine, Folders, LocalOutfit, Meter, StateLock, workers};
 use crate::output::Output;
 use crate::signals::StopSignals;
 use crate::state::{Purpose, StateAddress, Store};
@@ -60,7 +60,8 @@ pub(crate) async fn run(
         observer: Some(observer),
     };
     let mut bars = Bars::new(&config, Arc::clone(&meter), output, clock.now());
-    let engine = Engine::new(store.clone(), outfit, seams);
+    let workers_max = args.workers.map_or_else(workers::by_memory, usize::from);
+    let engine = Engine::new(store.clone(), outfit, seams, workers_max);
     let definitions: Vec<_> = config
         .sources
         .values()
@@ -68,15 +69,15 @@ pub(crate) async fn run(
         .collect();
     engine.apply(&definitions).await?;
     let ending = engine
-        .run(args.until_caught_up, |report| {
-            bars.update(report, clock.now());
+        .run(args.until_caught_up, |planned| {
+            bars.update(planned, clock.now());
         })
         .await?;
     bars.finish(ending.report(), clock.now());
     summarize(&store, &meter, &ending, args.until_caught_up, output).await
 }
 
-/// Ctrl-C and SIGTERM stop the run at its next checkpoint; a second one stops it at once, which
+/// Ctrl-C, SIGTERM and SIGHUP stop the run at its next checkpoint; a second one stops it at once, which
 /// loses nothing either, but leaves the next run pages to fetch again.
 fn stop_on_signals(stop: &Stop, output: Output) -> anyhow::Result<()> {
     let mut signals = StopSignals::catch()?;

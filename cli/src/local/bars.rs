@@ -1,4 +1,4 @@
-//! One progress bar a source on a terminal; a plain line now and then elsewhere.
+//! One progress bar per source on a terminal; a plain line now and then elsewhere.
 
 use std::collections::BTreeMap;
 use std::io::IsTerminal;
@@ -19,6 +19,10 @@ use crate::output::{Output, duration, grouped, keep_clear_of, shortened, time};
 const LINE_EVERY_MS: i64 = 10 * SECOND_MS;
 /// Most characters of an error on a plain line.
 const ERROR_CHARS_MAX: usize = 160;
+/// How often bars are drawn again although nothing was planned: waits count down.
+const BARS_EVERY_MS: i64 = SECOND_MS;
+/// Most sources that get a bar each: a taller list does not fit a screen.
+const BARS_MAX: usize = 60;
 /// Steps of a bar.
 const STEPS: u64 = 1_000;
 
@@ -28,77 +32,94 @@ pub(crate) struct Bars {
     output: Output,
     shown: Shown,
     definitions: BTreeMap<SourceName, SourceDefinition>,
+    /// The reports to show at `next`: all of them for bars, and for lines those that are new.
+    reports: BTreeMap<SourceName, SourceReport>,
+    next: Timestamp,
 }
 
 enum Shown {
     Terminal(MultiProgress, BTreeMap<SourceName, ProgressBar>),
-    Lines { next: Timestamp },
+    Lines,
     Nothing,
 }
 
 impl Bars {
     /// Bars for the sources of `config`, on standard error.
     pub(crate) fn new(config: &Config, meter: Arc<Meter>, output: Output, now: Timestamp) -> Self {
-        let definitions = config
+        let definitions: BTreeMap<_, _> = config
             .sources
             .values()
             .map(|source| (source.definition.name.clone(), source.definition.clone()))
             .collect();
         let shown = if output.is_json() {
             Shown::Nothing
-        } else if std::io::stderr().is_terminal() {
+        } else if std::io::stderr().is_terminal() && definitions.len() <= BARS_MAX {
             let multi = MultiProgress::with_draw_target(ProgressDrawTarget::stderr_with_hz(10));
             keep_clear_of(Some(multi.clone()));
             Shown::Terminal(multi, BTreeMap::new())
         } else {
-            Shown::Lines {
-                next: now.plus_ms(LINE_EVERY_MS),
-            }
+            Shown::Lines
+        };
+        let every_ms = match shown {
+            Shown::Terminal(..) => 0,
+            Shown::Lines | Shown::Nothing => LINE_EVERY_MS,
         };
         Self {
             meter,
             output,
             shown,
             definitions,
+            reports: BTreeMap::new(),
+            next: now.plus_ms(every_ms),
         }
     }
 
-    /// Shows where every source stood at the end: what was delivered after the last tick counts,
+    /// Shows where every source stood at the end: what was delivered after the last plan counts,
     /// too. The summary says the same where there are no bars.
     pub(crate) fn finish(mut self, report: &TickReport, now: Timestamp) {
         if matches!(self.shown, Shown::Terminal(..)) {
-            self.update(report, now);
+            self.next = now;
+            self.update(&report.sources.iter().collect::<Vec<_>>(), now);
         }
     }
 
-    /// Shows where every source stands after a tick.
-    pub(crate) fn update(&mut self, report: &TickReport, now: Timestamp) {
-        let sources = report
-            .sources
-            .iter()
-            .filter(|source| self.definitions.contains_key(&source.source));
+    /// Takes the reports of the sources that were just planned, and shows what is to be shown by now.
+    pub(crate) fn update(&mut self, planned: &[&SourceReport], now: Timestamp) {
+        if matches!(self.shown, Shown::Nothing) {
+            return;
+        }
+        for report in planned {
+            if self.definitions.contains_key(&report.source) {
+                self.reports
+                    .insert(report.source.clone(), (*report).clone());
+            }
+        }
+        // An instant that is too far off was set before the clock was set back.
+        let wait_ms = self.next.ms_since(now);
+        if (1..=LINE_EVERY_MS).contains(&wait_ms) {
+            return;
+        }
         match &mut self.shown {
             Shown::Nothing => {}
-            Shown::Lines { next } => {
-                if now >= *next {
-                    *next = now.plus_ms(LINE_EVERY_MS);
-                    for source in sources {
-                        let line = line(&self.meter, source, now);
-                        self.output.note(&format!("{}: {line}", source.source));
-                    }
+            Shown::Lines => {
+                self.next = now.plus_ms(LINE_EVERY_MS);
+                for (name, source) in std::mem::take(&mut self.reports) {
+                    let line = line(&self.meter, &source, now);
+                    self.output.note(&format!("{name}: {line}"));
                 }
             }
             Shown::Terminal(multi, bars) => {
+                self.next = now.plus_ms(BARS_EVERY_MS);
                 let names = self.definitions.keys().map(|name| name.as_str().len());
                 let width = names.max().unwrap_or_default();
-                for source in sources {
-                    let bar = bars.entry(source.source.clone()).or_insert_with(|| {
+                for (name, source) in &self.reports {
+                    let bar = bars.entry(name.clone()).or_insert_with(|| {
                         let bar = multi.add(ProgressBar::new(STEPS));
                         bar.set_style(style());
-                        bar.set_prefix(format!("{:width$}", source.source.as_str()));
+                        bar.set_prefix(format!("{:width$}", name.as_str()));
                         bar
                     });
-                    let definition = &self.definitions[&source.source];
+                    let definition = &self.definitions[name];
                     let end = caught_up_at(definition, now);
                     bar.set_position(steps(definition.start, end, source.complete_through));
                     bar.set_message(short_line(&self.meter, source, now));
@@ -253,12 +274,13 @@ mod tests {
         let mut bars = Bars::new(&config, Arc::clone(&meter), Output::nowhere(), end);
         let hidden = MultiProgress::with_draw_target(ProgressDrawTarget::hidden());
         bars.shown = Shown::Terminal(hidden, BTreeMap::new());
+        bars.next = end;
         let report = |through| TickReport {
             sources: vec![SourceReport::of(&definition.name, through)],
             ..TickReport::default()
         };
         let now = end.plus_ms(60 * MINUTE_MS);
-        bars.update(&report(start), now);
+        bars.update(&[&report(start).sources[0]], now);
         let Shown::Terminal(_, shown) = &bars.shown else {
             unreachable!("they were made for a terminal");
         };
@@ -279,6 +301,28 @@ mod tests {
             (bar.position(), &*bar.message()),
             (STEPS, "4,860 records, through 2026-01-01T01:00:00Z")
         );
+    }
+
+    #[test]
+    fn a_source_without_a_new_plan_gets_no_new_line() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("windlass.yaml");
+        let text = "{state: {sqlite: w.db}, sinks: {pipe: {stdout: {}}}, sources: {okta: {\
+            connector: okta_system_log, params: {domain: acme.okta.com}, \
+            start: 2026-01-01T00:00:00Z}}}";
+        std::fs::write(&path, text).unwrap();
+        let config = Config::load(&path, None).unwrap();
+        let name = config.sources["okta"].definition.name.clone();
+        let start = Timestamp::from_ms(0);
+        let mut bars = Bars::new(&config, Arc::default(), Output::nowhere(), start);
+        bars.shown = Shown::Lines;
+        bars.next = start.plus_ms(LINE_EVERY_MS);
+        let report = SourceReport::of(&name, start);
+        bars.update(&[&report], start);
+        assert_eq!(bars.reports.len(), 1, "it waits for its line");
+        bars.update(&[], start.plus_ms(LINE_EVERY_MS));
+        assert!(bars.reports.is_empty(), "it was written");
+        assert_eq!(bars.next, start.plus_ms(2 * LINE_EVERY_MS));
     }
 
     #[test]

@@ -1,4 +1,5 @@
-//! The whole loop in one process: tick, hand tasks to local workers, tick again when one ends.
+//! The whole loop in one process: plan what changed or is due, hand tasks to local workers, and plan
+//! the sources of those that ended.
 
 use std::sync::Arc;
 
@@ -6,12 +7,13 @@ use anyhow::Context;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
+use windlass_core::ids::SourceName;
 use windlass_core::shard::Shards;
 use windlass_core::source::SourceDefinition;
 use windlass_core::task::Task;
 use windlass_core::time::{HOUR_MS, SECOND_MS, Timestamp};
 use windlass_orchestrator::{
-    Activity, Dispatch, DispatchError, Tick, TickOptions, TickReport, recover,
+    Agenda, Dispatch, DispatchError, SourceReport, Tick, TickOptions, TickReport, recover,
 };
 use windlass_state::{StateError, StateStore};
 use windlass_worker::{Budget, Report, Seams, Worker};
@@ -20,8 +22,8 @@ use super::outfit::LocalOutfit;
 use crate::difference::Difference;
 use crate::state::{Store, sources};
 
-/// Longest pause between two ticks: what an operator changes is seen this soon.
-const TICK_PAUSE_MAX_MS: i64 = SECOND_MS;
+/// The longest pause of the loop: a change by an operator is seen this soon.
+const PAUSE_MAX_MS: i64 = SECOND_MS;
 /// How often history that has run out is looked for.
 const EXPIRE_EVERY_MS: i64 = HOUR_MS;
 
@@ -68,16 +70,28 @@ pub(crate) struct Engine {
     store: Store,
     worker: Arc<Worker<Store, LocalOutfit>>,
     seams: Seams,
+    workers_max: usize,
+}
+
+/// Workers that run, by the source that they were started for.
+type Workers = JoinSet<(SourceName, Report)>;
+
+/// The writes of other processes, as far as they have been noticed.
+#[derive(Debug, Default)]
+struct Changes {
+    looked_at: Option<Timestamp>,
+    seen: Option<i64>,
 }
 
 impl Engine {
-    /// An engine on `store`, whose lock the caller holds.
-    pub(crate) fn new(store: Store, outfit: LocalOutfit, seams: Seams) -> Self {
+    /// An engine on `store`, whose lock the caller holds, with at most `workers_max` workers at once.
+    pub(crate) fn new(store: Store, outfit: LocalOutfit, seams: Seams, workers_max: usize) -> Self {
         let worker = Arc::new(Worker::new(store.clone(), outfit, seams.clone()));
         Self {
             store,
             worker,
             seams,
+            workers_max,
         }
     }
 
@@ -94,24 +108,25 @@ impl Engine {
     }
 
     /// Runs until told to stop, until everything is blocked, or, with `until_caught_up`, until
-    /// nothing is left to do. `each_tick` sees every tick's report.
+    /// nothing is left to do. `each_plan` sees the reports of the sources that were just planned,
+    /// none before a pause.
     ///
     /// However it ends, every worker has ended before: at a checkpoint, or at an error of its own.
     pub(crate) async fn run(
         &self,
         until_caught_up: bool,
-        mut each_tick: impl FnMut(&TickReport),
+        mut each_plan: impl FnMut(&[&SourceReport]),
     ) -> anyhow::Result<Ending> {
         let mut workers = JoinSet::new();
         let driven = self
-            .drive(&mut workers, until_caught_up, &mut each_tick)
+            .drive(&mut workers, until_caught_up, &mut each_plan)
             .await;
         if driven.is_err() {
             self.seams.stop.request();
         }
         let mut wound_down = Ok(());
         while let Some(ended) = workers.join_next().await {
-            wound_down = wound_down.and(check(ended));
+            wound_down = wound_down.and(check(ended).map(drop));
         }
         let ending = driven?;
         wound_down?;
@@ -122,43 +137,74 @@ impl Engine {
         }
     }
 
-    /// The loop itself, up to an ending, or to `None` when it is told to stop: from then on no tick
+    /// The loop itself, up to an ending, or to `None` when it is told to stop: from then on no plan
     /// hands out a window.
     async fn drive(
         &self,
-        workers: &mut JoinSet<Report>,
+        workers: &mut Workers,
         until_caught_up: bool,
-        each_tick: &mut impl FnMut(&TickReport),
+        each_plan: &mut impl FnMut(&[&SourceReport]),
     ) -> anyhow::Result<Option<Ending>> {
         let (sender, mut tasks) = mpsc::unbounded_channel();
         let dispatch = LocalDispatch(sender);
+        let mut agenda = Agenda::new(self.workers_max);
+        let mut changes = Changes::default();
         let mut expiry_due = self.seams.clock.now();
         while !self.seams.stop.is_requested() {
             expiry_due = self.expire_history(expiry_due).await?;
-            let report = self.tick(&dispatch).await?;
-            each_tick(&report);
-            while let Ok(task) = tasks.try_recv() {
-                let worker = Arc::clone(&self.worker);
-                workers.spawn(async move { worker.run(&task, Budget::UNLIMITED).await });
+            while let Some(ended) = workers.try_join_next() {
+                agenda.ended(&check(ended)?);
             }
-            if workers.is_empty() {
-                if until_caught_up && report.is_quiet() {
-                    return Ok(Some(Ending::CaughtUp(report)));
-                }
-                if until_caught_up && report.is_stuck() {
-                    return Ok(Some(Ending::Failed(report)));
-                }
-                if all_blocked(&report) {
-                    return Ok(Some(Ending::AllBlocked(report)));
-                }
+            if self.has_changed(&mut changes).await? {
+                agenda.list(&self.store).await?;
             }
+            let tick = self.tick(&dispatch);
+            agenda.advance(tick.now);
+            let free = self.workers_max.saturating_sub(workers.len());
+            if let Some(planned) = agenda.step(&tick, free).await {
+                while let Ok(task) = tasks.try_recv() {
+                    self.start(workers, task);
+                }
+                let reports = planned.iter().filter_map(|it| agenda.report_of(it));
+                each_plan(&reports.collect::<Vec<_>>());
+                continue;
+            }
+            if workers.is_empty()
+                && let Some(ending) = ending(&agenda, until_caught_up)
+            {
+                return Ok(Some(ending));
+            }
+            each_plan(&[]);
             tokio::select! {
-                Some(ended) = workers.join_next() => check(ended)?,
+                Some(ended) = workers.join_next() => agenda.ended(&check(ended)?),
                 () = self.seams.stop.requested() => {}
-                () = self.seams.clock.sleep(self.pause_ms(&report)) => {}
+                () = self.seams.clock.sleep(self.pause_ms(agenda.next_due())) => {}
             }
         }
         Ok(None)
+    }
+
+    fn start(&self, workers: &mut Workers, task: Task) {
+        let worker = Arc::clone(&self.worker);
+        workers.spawn(async move {
+            let report = worker.run(&task, Budget::UNLIMITED).await;
+            (task.source, report)
+        });
+    }
+
+    /// Whether another process has written to the state since the last look, at most one look in
+    /// [`PAUSE_MAX_MS`]. A store that cannot tell is taken to have changed.
+    async fn has_changed(&self, changes: &mut Changes) -> Result<bool, StateError> {
+        let now = self.seams.clock.now();
+        // A look from the future was taken before the clock was set back.
+        let is_fresh = |at: Timestamp| (0..PAUSE_MAX_MS).contains(&now.ms_since(at));
+        if changes.looked_at.is_some_and(is_fresh) {
+            return Ok(false);
+        }
+        let seen = self.store.changes().await?;
+        let is_first = changes.looked_at.replace(now).is_none();
+        let before = std::mem::replace(&mut changes.seen, seen);
+        Ok(is_first || seen.is_none() || seen != before)
     }
 
     /// Deletes history that has run out if that is `due`, and says when it is due next: one call of
@@ -173,57 +219,55 @@ impl Engine {
         Ok(now.plus_ms(wait_ms))
     }
 
-    async fn tick(&self, dispatch: &LocalDispatch) -> Result<TickReport, StateError> {
-        let options = TickOptions {
-            shards: Shards::ALL,
-            dispatch_ms: None,
-            share_pace: false,
-            tasks_per_invocation: 1,
-        };
-        let now = self.seams.clock.now();
+    fn tick<'a>(&'a self, dispatch: &'a LocalDispatch) -> Tick<'a, Store, LocalDispatch> {
         Tick {
             store: &self.store,
             dispatch,
-            options,
-            now,
+            options: TickOptions {
+                shards: Shards::ALL,
+                dispatch_ms: None,
+                share_pace: false,
+                tasks_per_invocation: 1,
+            },
+            now: self.seams.clock.now(),
         }
-        .run()
-        .await
     }
 
-    /// A tick that starts nothing: its tasks have nowhere to go.
+    /// A report on every source that starts nothing.
     async fn look(&self) -> Result<TickReport, StateError> {
         windlass_orchestrator::look(&self.store, self.seams.clock.now()).await
     }
 
-    fn pause_ms(&self, report: &TickReport) -> i64 {
+    fn pause_ms(&self, next_due: Option<Timestamp>) -> i64 {
         let now = self.seams.clock.now();
-        let until: Option<Timestamp> = report.wakes_at();
-        until.map_or(TICK_PAUSE_MAX_MS, |at| {
-            at.ms_since(now).clamp(1, TICK_PAUSE_MAX_MS)
-        })
+        next_due.map_or(PAUSE_MAX_MS, |at| at.ms_since(now).clamp(1, PAUSE_MAX_MS))
     }
 }
 
-/// The error that ended a worker's run, if one did.
-fn check(ended: Result<Report, tokio::task::JoinError>) -> anyhow::Result<()> {
-    let report = ended.context(
+/// How the loop ends when nothing is planned and no worker runs, if it does.
+fn ending(agenda: &Agenda, until_caught_up: bool) -> Option<Ending> {
+    if until_caught_up && agenda.is_quiet() {
+        Some(Ending::CaughtUp(agenda.report()))
+    } else if until_caught_up && agenda.is_stuck() {
+        Some(Ending::Failed(agenda.report()))
+    } else if agenda.is_blocked() {
+        Some(Ending::AllBlocked(agenda.report()))
+    } else {
+        None
+    }
+}
+
+/// The source of a worker whose run ended, or the error that ended it.
+fn check(
+    ended: Result<(SourceName, Report), tokio::task::JoinError>,
+) -> anyhow::Result<SourceName> {
+    let (source, report) = ended.context(
         "a worker ended abnormally; its window is taken up again by the next `windlass run`",
     )?;
     match report.state_failure() {
         Some(error) => Err(error.clone().into()),
-        None => Ok(()),
+        None => Ok(source),
     }
-}
-
-fn all_blocked(report: &TickReport) -> bool {
-    let blocked = |activity: Activity| matches!(activity, Activity::Blocked);
-    report.unread.is_empty()
-        && report.sources.iter().any(|source| blocked(source.activity))
-        && report
-            .sources
-            .iter()
-            .all(|source| blocked(source.activity) || source.activity == Activity::Paused)
 }
 
 #[cfg(test)]

@@ -20,7 +20,7 @@ fn engine(dir: &tempfile::TempDir) -> Engine {
         stop: Stop::default(),
         observer: None,
     };
-    Engine::new(store, LocalOutfit::default(), seams)
+    Engine::new(store, LocalOutfit::default(), seams, 4)
 }
 
 /// A window that was done long ago, and that nothing needs any more.
@@ -112,21 +112,4 @@ async fn nothing_is_handed_out_once_a_stop_is_requested() {
     let ending = engine.run(true, |_| ticks += 1).await.unwrap();
     assert!(matches!(ending, Ending::Stopped(_)), "{ending:?}");
     assert_eq!(ticks, 1);
-}
-
-#[test]
-fn a_run_does_not_end_as_blocked_while_a_shard_cannot_be_read() {
-    let blocked = windlass_orchestrator::SourceReport {
-        activity: Activity::Blocked,
-        ..windlass_orchestrator::SourceReport::of(&"okta".parse().unwrap(), Timestamp::MIN)
-    };
-    let mut report = TickReport {
-        sources: vec![blocked],
-        ..TickReport::default()
-    };
-    assert!(all_blocked(&report));
-    let shard = Shard::all().next().unwrap();
-    let error = StateError::Unavailable("damaged".to_owned());
-    report.unread.push((shard, error));
-    assert!(!all_blocked(&report) && !report.is_quiet() && report.is_stuck());
 }

@@ -37,6 +37,10 @@ macro_rules! on {
 }
 
 impl StateStore for Store {
+    async fn changes(&self) -> Result<Option<i64>, StateError> {
+        on!(self, store => store.changes())
+    }
+
     async fn shards(&self) -> Result<Vec<Shard>, StateError> {
         on!(self, store => store.shards())
     }

@@ -32,6 +32,7 @@ const SCHEMA_VERSION_MIN: i64 = 4;
 /// existing rows stay as they are.
 const SINCE_VERSION_4: &str = "
 ALTER TABLE sources ADD COLUMN file TEXT;
+CREATE INDEX sources_by_group ON sources (rate_group);
 ";
 
 /// Opens the file at `path` for reading and writing, and creates it and its tables if need be.

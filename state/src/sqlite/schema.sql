@@ -40,6 +40,9 @@ CREATE TABLE sources (
     v                   INTEGER NOT NULL
 );
 
+-- Finds the sources of a rate group, and the names of all groups, without reading the sources.
+CREATE INDEX sources_by_group ON sources (rate_group);
+
 CREATE TABLE progress (
     source            TEXT NOT NULL,
     generation        TEXT NOT NULL,

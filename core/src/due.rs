@@ -1,0 +1,74 @@
+//! The next instant at which time alone lets a timeline go on. A planner that keeps its results
+//! sleeps until then; everything else that changes a timeline is an event that the planner sees.
+
+use crate::carve;
+use crate::checkpoint::earliest;
+use crate::ids::Lane;
+use crate::plan::Situation;
+use crate::sweep;
+use crate::time::Timestamp;
+use crate::window::{Status, Window};
+
+/// The lane that a sweep lane follows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Follows {
+    /// The followed lane has delivered everything before this.
+    pub through: Timestamp,
+    /// The age of time when the sweep reads it, in milliseconds.
+    pub after_ms: i64,
+}
+
+/// The earliest instant after which [`plan`](crate::plan::plan) may find work in `situation` that it
+/// does not find now; `None` while only an event can bring some. `follows` is for sweep lanes.
+///
+/// The instant may be early, never late, except for time that the vendor drops: a planner looks at
+/// that when it plans for another reason.
+pub fn due_at(situation: &Situation<'_>, follows: Option<Follows>) -> Option<Timestamp> {
+    let windows = situation.behind.iter().chain(situation.open);
+    let waits = windows.filter_map(|window| wait_of(window, situation.now));
+    let cut = situation
+        .active
+        .then(|| cut_at(situation, follows))
+        .flatten();
+    earliest(waits.min(), cut)
+}
+
+/// The instant at which `window` may run, or at which its lease or dispatch has ended.
+fn wait_of(window: &Window, now: Timestamp) -> Option<Timestamp> {
+    match window.status {
+        Status::Ready => window.waits_until(now),
+        Status::Running | Status::Dispatched => window
+            .lease_until
+            .filter(|until| *until < Timestamp::MAX)
+            .map(|until| until.plus_ms(1)),
+        Status::Done | Status::Parked => None,
+    }
+}
+
+/// The instant at which the next window can be cut, if the timeline has room for one.
+fn cut_at(situation: &Situation<'_>, follows: Option<Follows>) -> Option<Timestamp> {
+    let Situation {
+        progress,
+        policy,
+        open,
+        ..
+    } = *situation;
+    let mark = progress.scheduled_through;
+    let is_open = |window: &&Window| (progress.open_from..mark).contains(&window.id.from);
+    let max_open = usize::try_from(policy.max_open_windows).unwrap_or(usize::MAX);
+    if open.iter().filter(is_open).count() >= max_open {
+        return None;
+    }
+    let end = earliest(situation.end, progress.end);
+    match progress.timeline.lane {
+        Lane::Sweep(_) => {
+            let Follows { through, after_ms } = follows?;
+            sweep::due_at(policy, mark, through, after_ms, end)
+        }
+        Lane::Live | Lane::Backfill(_) => carve::due_at(policy, end, progress.width_ms, mark),
+    }
+}
+
+#[cfg(test)]
+#[path = "due_tests.rs"]
+mod tests;

@@ -1,0 +1,286 @@
+//! One rate group of an agenda: its sources, and which of their lanes wait for a slot.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use windlass_core::ids::{RateGroup, SourceName};
+use windlass_core::source::SourceDefinition;
+use windlass_core::time::Timestamp;
+use windlass_state::StateStore;
+
+use super::board::{Board, Due};
+use super::unseen;
+use crate::dispatch::Dispatch;
+use crate::outbox::Outbox;
+use crate::report::SourceReport;
+use crate::slots::{GroupLimits, Place, wants_worker};
+use crate::tick::Tick;
+use crate::view::SourceView;
+use crate::visit::{RETRY_MS, Visit, report_failure};
+
+/// Sources read and planned at once: their windows are in memory together, and no worker starts
+/// meanwhile.
+const SOURCES_PER_VISIT_MAX: usize = 64;
+
+/// The workers of the process that a visit may use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Allowance {
+    /// How many are free for it.
+    pub(super) free: usize,
+    /// How many the group may have in all.
+    pub(super) share_max: usize,
+}
+
+/// The outcome of a visit.
+#[derive(Debug, Default)]
+pub(super) struct Visited {
+    /// The sources that were planned, or could not be.
+    pub(super) sources: Vec<SourceName>,
+    /// Sources that are not in this group any more.
+    pub(super) gone: Vec<SourceName>,
+}
+
+/// A source between two plans.
+#[derive(Debug)]
+struct Member {
+    in_flight: usize,
+    /// The places of its lanes among those that wait for a slot.
+    places: Vec<Place>,
+    due: Option<Timestamp>,
+    report: SourceReport,
+}
+
+/// A rate group between two plans.
+#[derive(Debug)]
+pub(super) struct Group {
+    name: RateGroup,
+    pub(super) limits: GroupLimits,
+    members: BTreeMap<SourceName, Member>,
+    /// Windows in flight, as of the last plans.
+    in_flight: usize,
+    /// Lanes that would run if the group had a slot and the process a worker.
+    waiting: BTreeSet<Place>,
+    /// Sources to plan.
+    pub(super) touched: BTreeSet<SourceName>,
+    pub(super) is_queued: bool,
+    pub(super) is_hungry: bool,
+    /// The end of its cooldown, if the last visit found one.
+    pub(super) closed_until: Option<Timestamp>,
+}
+
+impl Group {
+    pub(super) fn new(name: RateGroup, limits: GroupLimits) -> Self {
+        Self {
+            name,
+            limits,
+            members: BTreeMap::new(),
+            in_flight: 0,
+            waiting: BTreeSet::new(),
+            touched: BTreeSet::new(),
+            is_queued: false,
+            is_hungry: false,
+            closed_until: None,
+        }
+    }
+
+    pub(super) fn report_of(&self, source: &SourceName) -> Option<&SourceReport> {
+        self.members.get(source).map(|member| &member.report)
+    }
+
+    /// Adds the source of `definition`, if it is not here already.
+    pub(super) fn join(&mut self, board: &mut Board, definition: &SourceDefinition) {
+        let name = &definition.name;
+        if !self.members.contains_key(name) {
+            let report = SourceReport::of(name, definition.start);
+            board.standing.add(&report);
+            let member = Member {
+                in_flight: 0,
+                places: Vec::new(),
+                due: None,
+                report,
+            };
+            self.members.insert(name.clone(), member);
+        }
+    }
+
+    pub(super) fn leave(&mut self, board: &mut Board, source: &SourceName) {
+        self.touched.remove(source);
+        let Some(member) = self.members.remove(source) else {
+            return;
+        };
+        self.in_flight -= member.in_flight;
+        for place in &member.places {
+            self.waiting.remove(place);
+        }
+        board.standing.remove(&member.report);
+        board.reschedule(&Due::Source(source.clone()), member.due, None);
+    }
+
+    /// Whether it would run another worker.
+    pub(super) fn wants(&self, share_max: usize) -> bool {
+        let most = self.limits.in_flight_max.min(share_max);
+        !self.waiting.is_empty() && self.closed_until.is_none() && self.in_flight < most
+    }
+
+    /// Plans the touched sources, and those that wait, as far as the slots of the group and the
+    /// workers of the process go.
+    pub(super) async fn visit<S: StateStore, D: Dispatch>(
+        &mut self,
+        board: &mut Board,
+        tick: &Tick<'_, S, D>,
+        allowance: Allowance,
+        outbox: &Outbox<'_, D>,
+    ) -> Visited {
+        let mut visited = Visited::default();
+        let mut seen = BTreeSet::new();
+        let mut left = allowance.free;
+        let mut wanted = self.take_touched();
+        loop {
+            let mut views = self
+                .read(board, tick, wanted, &mut seen, &mut visited)
+                .await;
+            // A source that waits with an earlier place goes before one that was just planned.
+            let room = self.room(&views, left, allowance.share_max);
+            let waiting = unseen(self.waiting.iter().map(Place::source), &seen, room);
+            views.extend(
+                self.read(board, tick, waiting, &mut seen, &mut visited)
+                    .await,
+            );
+            if views.is_empty() {
+                return visited;
+            }
+            let room = self.room(&views, left, allowance.share_max);
+            let spare = self.plan(board, tick, views, room, outbox).await;
+            left -= left.min(room - spare);
+            if spare == 0 || self.closed_until.is_some() {
+                return visited;
+            }
+            wanted = Vec::new();
+        }
+    }
+
+    fn take_touched(&mut self) -> Vec<SourceName> {
+        let mut taken = Vec::new();
+        while taken.len() < SOURCES_PER_VISIT_MAX
+            && let Some(name) = self.touched.pop_first()
+        {
+            taken.push(name);
+        }
+        taken
+    }
+
+    /// Windows that may be handed out, given the sources just read.
+    fn room(&self, views: &[SourceView], left: usize, share_max: usize) -> usize {
+        let in_flight: usize = views.iter().map(SourceView::in_flight).sum();
+        let in_flight = self.others_in_flight(views) + in_flight;
+        let most = self.limits.in_flight_max.min(share_max);
+        most.saturating_sub(in_flight).min(left)
+    }
+
+    fn others_in_flight(&self, views: &[SourceView]) -> usize {
+        let member = |view: &SourceView| self.members.get(&view.record.definition.name);
+        let before = |view: &SourceView| member(view).map_or(0, |member| member.in_flight);
+        self.in_flight - views.iter().map(before).sum::<usize>()
+    }
+
+    /// Reads the sources called `names`, and notes those that cannot be read or are not here.
+    async fn read<S: StateStore, D: Dispatch>(
+        &mut self,
+        board: &mut Board,
+        tick: &Tick<'_, S, D>,
+        names: Vec<SourceName>,
+        seen: &mut BTreeSet<SourceName>,
+        visited: &mut Visited,
+    ) -> Vec<SourceView> {
+        let (shard, mut views) = (self.name.shard(), Vec::new());
+        for name in names {
+            seen.insert(name.clone());
+            match tick.read_named(shard, &name).await {
+                Ok(Some(view)) if view.record.definition.policy.rate_group == self.name => {
+                    visited.sources.push(name);
+                    views.push(view);
+                }
+                Ok(_) => visited.gone.push(name),
+                Err(error) => {
+                    let start = self.report_of(&name).map(|report| report.complete_through);
+                    let mut report = SourceReport::of(&name, start.unwrap_or(Timestamp::MIN));
+                    report_failure(&mut report, &error);
+                    let in_flight = self.members.get(&name).map_or(0, |it| it.in_flight);
+                    let due = tick.now.plus_ms(RETRY_MS);
+                    self.settle(board, report, in_flight, Vec::new(), due);
+                    visited.sources.push(name);
+                }
+            }
+        }
+        views
+    }
+
+    /// Plans `views`, which may hand out `room` windows. Returns how many of these are left.
+    async fn plan<S: StateStore, D: Dispatch>(
+        &mut self,
+        board: &mut Board,
+        tick: &Tick<'_, S, D>,
+        views: Vec<SourceView>,
+        room: usize,
+        outbox: &Outbox<'_, D>,
+    ) -> usize {
+        let mut visit = Visit {
+            others_in_flight: self.others_in_flight(&views),
+            views,
+            limits: self.limits,
+            allowance: room,
+            gate: None,
+        };
+        let reports = tick.visit(&mut visit, outbox).await;
+        let before = self.closed_until;
+        self.closed_until = visit.gate;
+        board.reschedule(&Due::Group(self.name.clone()), before, visit.gate);
+        let in_flight_max = self.limits.in_flight_max;
+        let left = in_flight_max.saturating_sub(visit.in_flight());
+        let spare = visit.allowance.min(left);
+        for (view, report) in visit.views.iter().zip(reports) {
+            let lanes = view.lanes.iter().enumerate();
+            let wants = lanes.filter(|(_, lane)| wants_worker(view, lane, tick.now));
+            let mut places: Vec<_> = wants
+                .map(|(lane, _)| Place::of(view, lane, tick.now))
+                .collect();
+            let mut due = tick.due(view, report.created > 0);
+            // It had its chance: it is planned again soon, and does not hold up the others.
+            let failed = report.error.is_some() || (spare > 0 && visit.gate.is_none());
+            if failed && !(places.is_empty() && report.error.is_none()) {
+                places.clear();
+                due = due.min(tick.now.plus_ms(RETRY_MS));
+            }
+            self.settle(board, report, view.in_flight(), places, due);
+        }
+        spare
+    }
+
+    /// Keeps the outcome of a plan.
+    fn settle(
+        &mut self,
+        board: &mut Board,
+        report: SourceReport,
+        in_flight: usize,
+        places: Vec<Place>,
+        due: Timestamp,
+    ) {
+        let Some(member) = self.members.get_mut(&report.source) else {
+            return;
+        };
+        for place in &member.places {
+            self.waiting.remove(place);
+        }
+        self.waiting.extend(places.iter().cloned());
+        self.in_flight = self.in_flight - member.in_flight + in_flight;
+        let source = Due::Source(report.source.clone());
+        board.reschedule(&source, member.due, Some(due));
+        board.standing.remove(&member.report);
+        board.standing.add(&report);
+        *member = Member {
+            in_flight,
+            places,
+            due: Some(due),
+            report,
+        };
+    }
+}

@@ -1,0 +1,158 @@
+//! Planning sources of one rate group together: slots and the gate are the group's.
+
+use windlass_core::due::{Follows, due_at};
+use windlass_core::time::{MINUTE_MS, SECOND_MS, Timestamp};
+use windlass_state::{StateError, StateStore};
+
+use crate::dispatch::Dispatch;
+use crate::ledger;
+use crate::outbox::Outbox;
+use crate::report::SourceReport;
+use crate::slots::{GroupLimits, Room, crowded, room, turns};
+use crate::survey::{closed_until, survey};
+use crate::tick::Tick;
+use crate::view::{LaneView, SourceView};
+
+/// The longest time that a source goes unplanned: what no event and no due instant announces, such
+/// as time that its vendor drops, is found by then.
+const REVIEW_EVERY_MS: i64 = 5 * MINUTE_MS;
+/// How long until a source is planned again that could not be, or not whole.
+pub(crate) const RETRY_MS: i64 = SECOND_MS;
+
+/// Sources of one rate group, and their place in the rest of it.
+#[derive(Debug)]
+pub(crate) struct Visit {
+    /// The sources as read; afterwards, as the plans left them.
+    pub(crate) views: Vec<SourceView>,
+    /// The limits of the whole group.
+    pub(crate) limits: GroupLimits,
+    /// Windows in flight of the group's other sources.
+    pub(crate) others_in_flight: usize,
+    /// Windows that the visit may hand out.
+    pub(crate) allowance: usize,
+    /// The end of the group's cooldown, if the visit found one.
+    pub(crate) gate: Option<Timestamp>,
+}
+
+impl Visit {
+    /// Windows of the group in flight.
+    pub(crate) fn in_flight(&self) -> usize {
+        let visited: usize = self.views.iter().map(SourceView::in_flight).sum();
+        self.others_in_flight + visited
+    }
+}
+
+impl<S: StateStore, D: Dispatch> Tick<'_, S, D> {
+    /// Plans every lane of the visited sources, in the order of their places. One report per source.
+    pub(crate) async fn visit(
+        &self,
+        visit: &mut Visit,
+        outbox: &Outbox<'_, D>,
+    ) -> Vec<SourceReport> {
+        let mut reports: Vec<_> = visit.views.iter().map(report_of).collect();
+        visit.gate = match self.gate(&visit.views).await {
+            Ok(gate) => gate,
+            Err(error) => {
+                for report in &mut reports {
+                    report_failure(report, &error);
+                }
+                return reports;
+            }
+        };
+        let crowded = if self.options.dispatch_ms.is_some() {
+            crowded(&visit.views, &visit.limits, self.now)
+        } else {
+            // In one process the next plan comes as soon as a worker ends.
+            vec![false; visit.views.len()]
+        };
+        let mut in_group = visit.in_flight();
+        for (view, lane) in turns(&visit.views, self.now) {
+            if reports[view].error.is_some() {
+                continue;
+            }
+            let (source, report) = (&mut visit.views[view], &mut reports[view]);
+            let before = source.lanes[lane].in_flight();
+            let most = match visit.gate {
+                Some(_) => 0,
+                None => room(source, lane, &visit.limits, in_group),
+            };
+            let room = Room {
+                most,
+                allowance: visit.allowance,
+                crowded: crowded[view],
+                pace: visit.limits.pace_of(&source.record.definition.policy),
+            };
+            let dispatched = report.dispatched;
+            if let Err(error) = self.run_lane(source, lane, room, outbox, report).await {
+                report_failure(report, &error);
+            }
+            visit.allowance -= visit.allowance.min(report.dispatched - dispatched);
+            in_group = (in_group + source.lanes[lane].in_flight()).saturating_sub(before);
+        }
+        for (view, report) in visit.views.iter().zip(&mut reports) {
+            if report.error.is_none() {
+                survey(view, visit.gate, self.now, report);
+                warn_of_loss(report);
+            }
+        }
+        reports
+    }
+
+    /// The instant at which `view`, as a plan left it, is to be planned again if nothing happens
+    /// before. A plan that is not whole is continued: at once if this one `created` windows.
+    pub(crate) fn due(&self, view: &SourceView, created: bool) -> Timestamp {
+        let soon = self.now.plus_ms(RETRY_MS);
+        let of_lane = |lane: &LaneView| {
+            let (record, progress) = (&view.record, &lane.progress);
+            let through = view.through_for(&progress.timeline.lane);
+            let is_whole = self.plan(record, lane, None, 0).is_empty()
+                && ledger::due(record, progress, through, self.now).is_none();
+            if !is_whole {
+                return Some(if created { self.now } else { soon });
+            }
+            let follows = ledger::after_ms(record, progress);
+            let follows = follows.map(|after_ms| Follows { through, after_ms });
+            // An instant that has passed without work would come again and again.
+            due_at(&self.situation(record, lane), follows)
+                .map(|at| if at <= self.now { soon } else { at })
+        };
+        let first = view.lanes.iter().filter_map(of_lane).min();
+        let review = self.now.plus_ms(REVIEW_EVERY_MS);
+        first.map_or(review, |first| first.min(review))
+    }
+
+    /// The end of the cooldown of the group that `views` belong to. Not read while all of them rest.
+    async fn gate(&self, views: &[SourceView]) -> Result<Option<Timestamp>, StateError> {
+        let rests = |view: &SourceView| {
+            view.lanes.iter().all(|lane| {
+                let through = view.through_for(&lane.progress.timeline.lane);
+                self.rests(&view.record, &lane.progress, through)
+            })
+        };
+        match views.first() {
+            Some(first) if !views.iter().all(rests) => {
+                let group = &first.record.definition.policy.rate_group;
+                closed_until(self.store, group, self.now).await
+            }
+            _ => Ok(None),
+        }
+    }
+}
+
+pub(crate) fn report_of(view: &SourceView) -> SourceReport {
+    SourceReport::of(&view.record.definition.name, view.record.definition.start)
+}
+
+/// Says in the log when a source is about to lose records.
+fn warn_of_loss(report: &SourceReport) {
+    if let Some(left_ms) = report.retention_left_ms.filter(|_| report.is_endangered) {
+        let left = format!("{} min", left_ms.div_euclid(MINUTE_MS));
+        tracing::warn!(source = %report.source, left, "the vendor will drop records that are not read");
+    }
+}
+
+/// Says in `report` and in the log why its source could not be read or planned.
+pub(crate) fn report_failure(report: &mut SourceReport, error: &StateError) {
+    tracing::error!(source = %report.source, %error, "source not planned");
+    report.error = Some(error.to_string());
+}
