@@ -117,16 +117,20 @@ async fn a_sink_that_does_not_exist_is_answered_with_those_that_do() -> anyhow::
 }
 
 #[tokio::test]
-async fn a_secret_that_is_not_there_is_named() -> anyhow::Result<()> {
-    let name = "WINDLASS_TEST_ABSENT";
-    refuse("WINDLASS_TEST_OKTA_TOKEN", name, &[name]).await?;
-    refuse(
-        "env:WINDLASS_TEST_OKTA_TOKEN",
-        "file:absent.token",
-        &["absent.token"],
-    )
-    .await
-    .map(drop)
+async fn one_missing_secret_blocks_its_source_and_the_others_are_pulled() -> anyhow::Result<()> {
+    for secret in ["env:WINDLASS_TEST_ABSENT", "file:absent.token", "file:/"] {
+        let (project, vendor) = project(Shape::Okta).await?;
+        let bad = Pull {
+            source: "bad".to_owned(),
+            ..Pull::of(&vendor)
+        };
+        let sources = format!("sources:\n{}", bad.source_yaml(secret));
+        project.reconfigure("sources:\n", &sources)?;
+        let outcome = project.run(&[]).await?;
+        outcome.expect_failure(exit::BLOCKED, &[secret, "windlass.yaml:8"])?;
+        check_complete(&project, &vendor).await?;
+    }
+    Ok(())
 }
 
 #[tokio::test]

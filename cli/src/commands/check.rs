@@ -3,7 +3,6 @@
 
 use std::sync::Arc;
 
-use anyhow::Context;
 use serde_json::json;
 use windlass_connectors::connector::Page;
 use windlass_core::carve::settled_edge;
@@ -25,7 +24,7 @@ pub(crate) async fn check(
     source: Option<&str>,
     output: Output,
 ) -> anyhow::Result<ExitCode> {
-    let config = target.config()?;
+    let config = Arc::new(target.config()?);
     let Some(name) = source else {
         let sources: Vec<_> = config.sources.values().map(describe).collect();
         output.result(&json!({ "ok": true, "sources": sources }), || {
@@ -43,9 +42,7 @@ pub(crate) async fn check(
     let entropy: Arc<dyn Entropy> = Arc::new(SystemEntropy);
     let outfit =
         LocalOutfit::build(&config, Some(&source.definition.name), &clock, &entropy).await?;
-    let client = outfit
-        .client(&source.definition.name)
-        .context("the source that was asked for was not built")?;
+    let client = outfit.client(&source.definition.name).await?;
     let span = latest_span(source, clock.now())?;
     match client.fetch(span, None).await {
         Ok(page) => {

@@ -25,7 +25,7 @@ pub(crate) async fn run(
     args: &RunArgs,
     output: Output,
 ) -> anyhow::Result<ExitCode> {
-    let config = target.config()?;
+    let config = Arc::new(target.config()?);
     let StateAddress::Sqlite(state_file) = &config.state else {
         let problem = format!(
             "the state is {}, whose workers run on Lambda: put the sources there with `windlass \

@@ -1,26 +1,33 @@
-use windlass_core::Clock as _;
 use windlass_core::checkpoint::{Checkpoint, PageTotals};
 use windlass_core::shard::Shard;
 use windlass_core::system::{SystemClock, SystemEntropy};
 use windlass_core::time::DAY_MS;
 use windlass_core::transition::Claim;
+use windlass_core::{Clock, Entropy};
 use windlass_core::{Owner, Progress, Window, WindowId};
 use windlass_state::sqlite::SqliteStore;
 use windlass_worker::Stop;
 
 use super::*;
+use crate::testing::{Bench, CONFIG};
 
 /// An engine without sources on a state of its own.
-fn engine(dir: &tempfile::TempDir) -> Engine {
+async fn engine(dir: &tempfile::TempDir) -> Engine {
     let store = SqliteStore::open(&dir.path().join("windlass.db")).unwrap();
     let store = Store::Sqlite(store);
+    let config = Arc::new(Bench::new(CONFIG).config());
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let entropy: Arc<dyn Entropy> = Arc::new(SystemEntropy);
+    let none = "none".parse().unwrap();
+    let outfit = LocalOutfit::build(&config, Some(&none), &clock, &entropy);
+    let outfit = outfit.await.unwrap();
     let seams = Seams {
         clock: Arc::new(SystemClock),
         entropy: Arc::new(SystemEntropy),
         stop: Stop::default(),
         observer: None,
     };
-    Engine::new(store, LocalOutfit::default(), seams, 4)
+    Engine::new(store, outfit, seams, 4)
 }
 
 /// A window that was done long ago, and that nothing needs any more.
@@ -72,7 +79,7 @@ async fn done_long_ago(store: &Store) -> WindowId {
 #[tokio::test]
 async fn a_run_deletes_history_that_has_run_out_and_again_when_it_is_due() {
     let dir = tempfile::tempdir().unwrap();
-    let engine = engine(&dir);
+    let engine = engine(&dir).await;
     let id = done_long_ago(&engine.store).await;
     let next = engine.expire_history(Timestamp::MAX).await.unwrap();
     assert_eq!(next, Timestamp::MAX);
@@ -89,7 +96,7 @@ async fn a_run_deletes_history_that_has_run_out_and_again_when_it_is_due() {
 #[tokio::test]
 async fn history_that_has_run_out_is_looked_for_again_at_once_while_there_is_some() {
     let dir = tempfile::tempdir().unwrap();
-    let engine = engine(&dir);
+    let engine = engine(&dir).await;
     done_long_ago(&engine.store).await;
     let due = engine.expire_history(Timestamp::MIN).await.unwrap();
     assert!(due <= SystemClock.now(), "{due}");
@@ -100,7 +107,7 @@ async fn history_that_has_run_out_is_looked_for_again_at_once_while_there_is_som
 #[tokio::test]
 async fn nothing_is_handed_out_once_a_stop_is_requested() {
     let dir = tempfile::tempdir().unwrap();
-    let engine = engine(&dir);
+    let engine = engine(&dir).await;
     let mut ticks = 0;
     let ending = engine.run(false, |_| {
         ticks += 1;

@@ -1,16 +1,19 @@
-//! Clients and sinks of the configured sources, built once at the start.
+//! Clients and sinks of the configured sources: sinks are opened at the start, a client is made when
+//! its source is worked on first.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use anyhow::Context;
 use aws_config::SdkConfig;
+use tokio::sync::OnceCell;
 use windlass_connectors::auth::Credentials;
 use windlass_connectors::client::Client;
 use windlass_connectors::http::HttpTransport;
 use windlass_connectors::secret::{SecretError, SecretRef, Vault, VaultSecret};
+use windlass_connectors::yaml::YamlError;
 use windlass_core::ids::SourceName;
-use windlass_core::source::{SourceDefinition, SourceRecord};
+use windlass_core::source::SourceRecord;
 use windlass_core::{Clock, Entropy};
 use windlass_worker::{Gear, Outfit, OutfitError};
 
@@ -19,21 +22,29 @@ use crate::aws;
 use crate::config::{Config, SinkConfig, Source};
 
 /// Every source's client and sink.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct LocalOutfit {
-    gear: BTreeMap<SourceName, (SourceDefinition, Gear<HttpTransport, LocalSink>)>,
+    workshop: Workshop,
+    supplies: BTreeMap<SourceName, Supplies>,
+}
+
+/// What one source works with.
+#[derive(Debug)]
+struct Supplies {
+    sink: Arc<LocalSink>,
+    /// Made when it is asked for, so that a secret that cannot be had stops its own source only. One
+    /// that could not be made is tried again the next time.
+    client: OnceCell<Arc<Client<HttpTransport>>>,
 }
 
 impl LocalOutfit {
-    /// Builds everything the configuration asks for, so that what is missing is said before
-    /// anything is pulled. Paused sources are left out; with `only`, every other source is, and
-    /// what is missing for it does not matter.
+    /// Opens the sinks that `config` asks for, so that one that cannot be used is reported before
+    /// anything is pulled. Paused sources are left out; with `only`, every other source is.
     ///
     /// # Errors
-    /// A missing secret, a key that is none, a folder that cannot be written, a stream without a
-    /// region.
+    /// A folder that cannot be written, a stream without a region.
     pub(crate) async fn build(
-        config: &Config,
+        config: &Arc<Config>,
         only: Option<&SourceName>,
         clock: &Arc<dyn Clock>,
         entropy: &Arc<dyn Entropy>,
@@ -53,32 +64,42 @@ impl LocalOutfit {
             (SdkConfig::builder().build(), vault)
         };
         let workshop = Workshop {
-            config,
+            config: Arc::clone(config),
             transport: HttpTransport::new()?,
             vault: Arc::new(vault),
-            sdk,
-            clock,
-            entropy,
+            clock: Arc::clone(clock),
+            entropy: Arc::clone(entropy),
         };
         let mut sinks: BTreeMap<&str, Arc<LocalSink>> = BTreeMap::new();
-        let mut gear = BTreeMap::new();
+        let mut supplies = BTreeMap::new();
         for source in wanted {
-            let definition = source.definition.clone();
             let name = source.definition.sink.as_str();
             let sink = match sinks.get(name) {
                 Some(sink) => Arc::clone(sink),
-                None => Arc::new(workshop.sink(name).await?),
+                None => Arc::new(workshop.sink(name, &sdk).await?),
             };
             sinks.insert(name, Arc::clone(&sink));
-            let client = Arc::new(workshop.client(source).await?);
-            gear.insert(definition.name.clone(), (definition, Gear { client, sink }));
+            let client = OnceCell::new();
+            supplies.insert(source.definition.name.clone(), Supplies { sink, client });
         }
-        Ok(Self { gear })
+        Ok(Self { workshop, supplies })
     }
 
-    /// The client of `source`.
-    pub(crate) fn client(&self, source: &SourceName) -> Option<&Client<HttpTransport>> {
-        self.gear.get(source).map(|(_, gear)| &*gear.client)
+    /// The client of `source`, with its secret.
+    ///
+    /// # Errors
+    /// A `YamlError` with the place of the secret when it is missing or not usable as it is; any
+    /// other error when it cannot be read for the moment.
+    pub(crate) async fn client(
+        &self,
+        source: &SourceName,
+    ) -> anyhow::Result<&Arc<Client<HttpTransport>>> {
+        let configured = self.workshop.config.sources.get(source.as_str());
+        let (Some(configured), Some(supplies)) = (configured, self.supplies.get(source)) else {
+            anyhow::bail!("{source}: there is no client for a source that does not run");
+        };
+        let make = || async { self.workshop.client(configured).await.map(Arc::new) };
+        supplies.client.get_or_try_init(make).await
     }
 }
 
@@ -94,19 +115,19 @@ fn is_on_aws(source: &Source, config: &Config) -> bool {
 }
 
 /// What clients and sinks are made of.
-struct Workshop<'a> {
-    config: &'a Config,
+#[derive(Debug)]
+struct Workshop {
+    config: Arc<Config>,
     transport: HttpTransport,
     vault: Arc<Vault>,
-    sdk: SdkConfig,
-    clock: &'a Arc<dyn Clock>,
-    entropy: &'a Arc<dyn Entropy>,
+    clock: Arc<dyn Clock>,
+    entropy: Arc<dyn Entropy>,
 }
 
-impl Workshop<'_> {
-    async fn sink(&self, name: &str) -> anyhow::Result<LocalSink> {
+impl Workshop {
+    async fn sink(&self, name: &str, sdk: &SdkConfig) -> anyhow::Result<LocalSink> {
         let sink = &self.config.sinks[name];
-        LocalSink::build(name, sink, &self.sdk, self.clock, self.entropy)
+        LocalSink::build(name, sink, sdk, &self.clock, &self.entropy)
             .await
             .map_err(|error| self.config.invalid(&format!("sinks.{name}"), error).into())
     }
@@ -132,8 +153,8 @@ impl Workshop<'_> {
             source.connector.clone(),
             credentials,
             self.transport.clone(),
-            Arc::clone(self.clock),
-            Arc::clone(self.entropy),
+            Arc::clone(&self.clock),
+            Arc::clone(&self.entropy),
         );
         Ok(match (reference, secret) {
             (Some(reference), Some(secret)) => {
@@ -153,13 +174,33 @@ impl Outfit for LocalOutfit {
         &self,
         source: &SourceRecord,
     ) -> Result<Gear<HttpTransport, LocalSink>, OutfitError> {
-        match self.gear.get(&source.definition.name) {
-            Some((definition, gear)) if *definition == source.definition => Ok(gear.clone()),
-            _ => Err(OutfitError::Refused(
+        let name = &source.definition.name;
+        let configured = self.workshop.config.sources.get(name.as_str());
+        let is_same = configured.is_some_and(|it| it.definition == source.definition);
+        let Some(supplies) = self.supplies.get(name).filter(|_| is_same) else {
+            return Err(OutfitError::Refused(
                 "its definition in the state is not the one this run was started with; \
                  start `windlass run` again"
                     .to_owned(),
-            )),
-        }
+            ));
+        };
+        let client = self.client(name).await.map_err(|error| unusable(&error))?;
+        Ok(Gear {
+            client: Arc::clone(client),
+            sink: Arc::clone(&supplies.sink),
+        })
     }
 }
+
+/// A secret that is missing or wrong blocks its source; one that cannot be read now lets it wait.
+fn unusable(error: &anyhow::Error) -> OutfitError {
+    if error.is::<YamlError>() {
+        OutfitError::Refused(error.to_string())
+    } else {
+        OutfitError::Unavailable(format!("{error:#}"))
+    }
+}
+
+#[cfg(test)]
+#[path = "outfit_tests.rs"]
+mod tests;

@@ -1,0 +1,98 @@
+use windlass_core::system::{SystemClock, SystemEntropy};
+
+use super::*;
+use crate::testing::{Bench, at};
+
+const CONFIG: &str = "\
+state: { sqlite: windlass.db }
+sinks:
+  lake: { ndjson: { dir: out } }
+sources:
+  bad:
+    connector: okta_system_log
+    params: { domain: bad.okta.com }
+    secret: file:absent.token
+    start: 2026-01-01T00:00:00Z
+  good:
+    connector: okta_system_log
+    params: { domain: good.okta.com }
+    secret: file:good.token
+    start: 2026-01-01T00:00:00Z
+";
+
+async fn outfit(bench: &Bench) -> LocalOutfit {
+    let config = Arc::new(bench.config());
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let entropy: Arc<dyn Entropy> = Arc::new(SystemEntropy);
+    LocalOutfit::build(&config, None, &clock, &entropy)
+        .await
+        .unwrap()
+}
+
+fn record(bench: &Bench, name: &str) -> SourceRecord {
+    SourceRecord {
+        definition: bench.config().sources[name].definition.clone(),
+        version: 1,
+        blocked: None,
+        held_since: None,
+        applied_at: at(0),
+    }
+}
+
+fn bench() -> Bench {
+    let bench = Bench::new(CONFIG);
+    let out = bench.path("out");
+    let text = CONFIG.replace("dir: out", &format!("dir: {}", out.display()));
+    bench.write(&text);
+    std::fs::write(bench.path("good.token"), "a-token-of-the-tests").unwrap();
+    bench
+}
+
+#[tokio::test]
+async fn a_missing_secret_stops_its_own_source_and_is_placed_in_the_file() {
+    let bench = bench();
+    let outfit = outfit(&bench).await;
+    let bad = outfit.outfit(&record(&bench, "bad")).await;
+    let Err(OutfitError::Refused(why)) = bad else {
+        panic!("{bad:?}");
+    };
+    assert!(why.contains("windlass.yaml:8:"), "{why}");
+    assert!(
+        why.contains("sources.bad.secret") && why.contains("absent.token"),
+        "{why}"
+    );
+    outfit.outfit(&record(&bench, "good")).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_secret_that_appears_later_is_read_the_next_time() {
+    let bench = bench();
+    let outfit = outfit(&bench).await;
+    outfit.outfit(&record(&bench, "bad")).await.unwrap_err();
+    std::fs::write(bench.path("absent.token"), "a-token-of-the-tests").unwrap();
+    let first = outfit.outfit(&record(&bench, "bad")).await.unwrap();
+    let second = outfit.outfit(&record(&bench, "bad")).await.unwrap();
+    assert!(Arc::ptr_eq(&first.client, &second.client), "made once");
+}
+
+#[tokio::test]
+async fn a_secret_that_cannot_be_read_for_the_moment_lets_its_source_wait() {
+    let error = anyhow::anyhow!("AWS asks to slow down").context("sources.bad.secret");
+    let OutfitError::Unavailable(why) = unusable(&error) else {
+        panic!("it is not refused");
+    };
+    assert_eq!(why, "sources.bad.secret: AWS asks to slow down");
+}
+
+#[tokio::test]
+async fn a_definition_that_changed_since_the_start_is_refused() {
+    let bench = bench();
+    let outfit = outfit(&bench).await;
+    let mut changed = record(&bench, "good");
+    changed.definition.metadata = false;
+    let refused = outfit.outfit(&changed).await;
+    assert!(
+        matches!(refused, Err(OutfitError::Refused(_))),
+        "{refused:?}"
+    );
+}
