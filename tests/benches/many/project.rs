@@ -1,0 +1,64 @@
+//! A fresh directory with a configuration of many sources.
+
+use std::fmt::Write as _;
+use std::fs::{self, File};
+use std::net::SocketAddr;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use tempfile::TempDir;
+
+/// Windows of each source.
+pub(crate) const WINDOWS_PER_SOURCE: usize = 3;
+
+/// Where windlass works, on the disk of the build directory. Deleted when dropped.
+#[derive(Debug)]
+pub(crate) struct Project {
+    root: TempDir,
+}
+
+impl Project {
+    /// A project of `sources` sources, in one rate group or in one each.
+    pub(crate) fn new(address: SocketAddr, sources: usize, shared: bool) -> anyhow::Result<Self> {
+        // Not the system's temporary directory: it may be memory, where a sync costs nothing.
+        let root = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR"))?;
+        let mut config = String::from(
+            "state: { sqlite: ./windlass.db }\n\
+             sinks: { lake: { ndjson: { dir: ./out } } }\n\
+             sources:\n",
+        );
+        for number in 0..sources {
+            let group = if shared { 0 } else { number };
+            // Short: a configuration is one file.
+            writeln!(
+                config,
+                "  s{number}: {{connector: ./m.yaml, params: {{n: '{number}', g: '{group}'}}, \
+                 start: 2026-01-01T00:00:00Z, end: 2026-01-01T00:30:00Z}}"
+            )?;
+        }
+        let manifest = include_str!("manifest.yaml").replace("ADDRESS", &address.to_string());
+        fs::write(root.path().join("m.yaml"), manifest)?;
+        fs::write(root.path().join("windlass.yaml"), config)?;
+        Ok(Self { root })
+    }
+
+    /// `windlass run` with `args`, logging into the directory.
+    pub(crate) fn command(&self, windlass: &Path, args: &[&str]) -> anyhow::Result<Command> {
+        let log = File::create(self.root.path().join("log"))?;
+        let mut command = Command::new(windlass);
+        command
+            .arg("run")
+            .args(args)
+            .current_dir(self.root.path())
+            .env_remove("WINDLASS_LOG")
+            .stdout(Stdio::null())
+            .stderr(log);
+        Ok(command)
+    }
+
+    /// The beginning of what windlass logged.
+    pub(crate) fn log(&self) -> String {
+        let log = fs::read_to_string(self.root.path().join("log")).unwrap_or_default();
+        log.chars().take(2_000).collect()
+    }
+}
