@@ -7,6 +7,7 @@ mod endpoint;
 mod judge;
 mod link;
 mod page;
+mod pieces;
 mod read;
 mod request;
 #[cfg(test)]
@@ -17,7 +18,7 @@ mod vendor_tests;
 use std::collections::BTreeMap;
 
 pub use compile::{CompileError, Defaults, Settings};
-pub use page::{Budget, Page, Record};
+pub use page::{Budget, Page, Piece, Record, Rest};
 
 use self::bounds::Bounds;
 use crate::exchange::Origin;

@@ -21,6 +21,9 @@ const IDLE_CONNECTIONS_MAX: usize = 4;
 /// What a body is first given room for when its length is unknown.
 const BODY_BYTES_FIRST: usize = 64 * 1024;
 
+/// Room beyond a body's end that is not worth giving back.
+const BODY_BYTES_SPARE: usize = 1024 * 1024;
+
 /// Sends one request and returns the whole reply.
 pub trait Transport: Send + Sync {
     /// Sends `request` once: no retries, no redirects. A reply of any status other than 3xx is
@@ -232,6 +235,10 @@ impl HttpTransport {
             }
             body.extend_from_slice(&chunk);
             next = reply.chunk().await.map_err(classify)?;
+        }
+        if body.capacity() - body.len() > BODY_BYTES_SPARE {
+            // Growing has doubled it, and the body stays until all of its records are delivered.
+            body.shrink_to_fit();
         }
         Ok(Bytes::from(body))
     }

@@ -9,6 +9,7 @@
 //! | [`registry`] | the built-in manifests |
 //! | [`connector`] | a manifest compiled for one source: requests out, pages in |
 //! | [`records`] | a page's raw record slices with their ids and times |
+//! | [`elements`] | the elements of an array, a bounded number at a time |
 //! | [`auth`] | a source's credentials: added last, renewed, taken out of messages |
 //! | [`client`] | one source's way to its vendor: the only caller of the network |
 //! | [`http`] | the network, and the seam for it |
@@ -21,6 +22,7 @@
 pub mod auth;
 pub mod client;
 pub mod connector;
+pub mod elements;
 pub mod exchange;
 pub mod hosts;
 pub mod http;

@@ -7,7 +7,9 @@ use std::fmt;
 use serde::Deserializer as _;
 use serde::de::{DeserializeSeed, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
+use windlass_core::limits::RECORDS_AT_ONCE_MAX;
 
+use crate::elements::Elements;
 use crate::manifest::text::{JsonPath, Step};
 
 /// Several paths, read together.
@@ -61,7 +63,7 @@ impl Node {
 pub struct Found<'a> {
     slots: Vec<Option<&'a RawValue>>,
     missing: usize,
-    elements: Vec<&'a RawValue>,
+    elements: Elements<'a>,
     has_array: bool,
     elements_wrong: bool,
 }
@@ -85,6 +87,9 @@ pub enum NoArray {
     /// Something else, there or on the way.
     #[error("has something other than an array")]
     Other,
+    /// A key was repeated, and the elements before the last array are more than are kept.
+    #[error("has several arrays of more than {RECORDS_AT_ONCE_MAX} records together")]
+    Several,
 }
 
 impl Paths {
@@ -176,9 +181,11 @@ impl<'a> Found<'a> {
     }
 
     /// The elements of the array at [`Paths::elements`], in order; an error when there is none.
-    pub fn elements(&self) -> Result<&[&'a RawValue], NoArray> {
+    pub fn elements(&self) -> Result<&Elements<'a>, NoArray> {
         if self.elements_wrong {
             Err(NoArray::Other)
+        } else if self.elements.is_interrupted() {
+            Err(NoArray::Several)
         } else if self.has_array {
             Ok(&self.elements)
         } else {
@@ -272,6 +279,7 @@ impl<'a> Visitor<'a> for Seed<'_, '_, 'a> {
         self.found.elements_wrong |= matches!(node.leads, Some(Step::Key(_)));
         if node.elements {
             self.found.has_array = true;
+            self.found.elements.begin();
             for index in 0.. {
                 let Some(element) = seq.next_element::<&'a RawValue>()? else {
                     break;

@@ -11,8 +11,9 @@ fn elements<'a>(at: &str, json: &'a str) -> Result<Vec<&'a str>, &'static str> {
     let raws = found.elements().map_err(|error| match error {
         NoArray::Missing => "missing",
         NoArray::Other => "not an array",
+        NoArray::Several => "several arrays",
     })?;
-    Ok(raws.iter().copied().map(RawValue::get).collect())
+    Ok(raws.first().iter().copied().map(RawValue::get).collect())
 }
 
 fn values(json: &str, at: &[&str]) -> Vec<Option<String>> {

@@ -130,6 +130,18 @@ pub const EVERY_MS_DEFAULT: i64 = 5 * MINUTE_MS;
 
 /// Largest response body, after decompression.
 pub const BODY_BYTES_MAX: usize = 64 * 1024 * 1024;
+/// Records of one page that exist as records, lines or rejects at once: a few megabytes however
+/// small they are. A page with more is delivered whole, in pieces of at most so many.
+pub const RECORDS_AT_ONCE_MAX: usize = 10_000;
+/// Bytes of the records of one piece; a larger record is a piece of its own. Most vendors' pages
+/// fit, and each piece costs a sync or a call of its own.
+pub const RECORD_BYTES_AT_ONCE_MAX: usize = 8 * 1024 * 1024;
+/// Longest id of a record. Ids are copied into lines, up to three times as long there; a longer
+/// value is not taken for an id, and no vendor documents one.
+pub const ID_BYTES_MAX: usize = 4 * 1024;
+/// Largest body beside which the next page is fetched: with a larger one, a second body would double
+/// what a worker needs, and the transfer takes longer than the wait that it saves.
+pub const PREFETCH_BODY_BYTES_MAX: u64 = 16 * 1024 * 1024;
 /// Largest token, error or sample body that is read whole for a message.
 pub const ERROR_BODY_BYTES_MAX: usize = 64 * 1024;
 /// Most characters of a stored or printed error message.

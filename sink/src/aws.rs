@@ -19,12 +19,12 @@
 //!
 //! # Memory
 //!
-//! Records are slices of the page. The SDK makes one copy of what is in a call, as base64, so a page
-//! needs its own size and twice that of one call.
+//! Records are slices of a piece of the page. The SDK makes one copy of what is in a call, as base64, so
+//! a piece needs its own size and twice that of one call.
 //!
 //! # Rejects
 //!
-//! A line that no record takes, and every reject of a page, go to one object a page, before the
+//! A line that no record takes, and every reject of a page, go to one object per page, before the
 //! page is acknowledged:
 //!
 //! ```text
@@ -32,7 +32,8 @@
 //! ```
 //!
 //! The key is made of the source, the UTC day on which the window starts, the window and the page,
-//! so a page that is delivered again replaces its object and doubles nothing. S3 and not a queue,
+//! so a page that is delivered again replaces its object and doubles nothing. A further piece of a large
+//! page adds the place of its first record: `00000000000000000007_0000010000.jsonl`. S3 and not a queue,
 //! because what a record of a megabyte is too small for does not fit into a message either.
 
 mod account;
@@ -222,7 +223,8 @@ impl Shared {
         let entry = |number: usize| {
             let Record { lines, bytes } = &records[number];
             Entry {
-                number,
+                // No record of another piece has it: a piece has no more of them than lines.
+                number: batch.first + number,
                 lines: lines.len(),
                 billed_bytes: self.limits.billed_bytes(bytes.len()),
                 data: batch.lines.slice(bytes.clone()),
@@ -251,7 +253,7 @@ impl Shared {
         let lines = reject_lines(&batch.window, batch.page, &rejects);
         let (window, page) = (&batch.window, batch.page);
         let bucket = self.rejects.bucket();
-        let key = self.rejects.key(window, page);
+        let key = self.rejects.key(window, page, batch.first);
         self.rejects.put(&key, lines, self.patience()).await?;
         let count = rejects.len();
         self.usage.rejected(count);

@@ -44,6 +44,7 @@ pub async fn keeps_the_contract<D: Destination>(new: impl Fn() -> D) {
     rules::rejects_keep_their_place_reason_and_bytes(&new()).await;
     rules::finishing_twice_changes_nothing(&new()).await;
     rules::windows_never_mix(&new()).await;
+    rules::the_pieces_of_a_page_are_all_delivered(&new()).await;
 }
 
 /// Checks what a sink promises whose destination can take back.
@@ -52,6 +53,7 @@ pub async fn takes_back<D: TakingBack>(new: impl Fn() -> D) {
     taking_back::a_window_without_records_has_no_output(&new()).await;
     taking_back::acknowledged_lines_survive_a_stop(&new()).await;
     taking_back::lines_after_the_checkpoint_are_gone_after_a_stop(&new()).await;
+    taking_back::pieces_of_a_page_are_gone_after_a_stop_before_its_last(&new()).await;
     taking_back::lines_before_the_first_checkpoint_are_gone_after_a_stop(&new()).await;
     taking_back::rejects_are_taken_back_like_lines(&new()).await;
     taking_back::a_window_that_was_finished_can_be_continued(&new()).await;
@@ -97,6 +99,7 @@ pub fn page(window: &Window, page: u64, numbers: Range<u64>) -> Batch {
     Batch {
         window,
         page,
+        first: 0,
         lines,
         ends,
         rejects: Vec::new(),

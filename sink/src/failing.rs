@@ -183,6 +183,7 @@ fn first_half(batch: &Batch) -> Batch {
     Batch {
         window: batch.window.clone(),
         page: batch.page,
+        first: batch.first,
         lines,
         ends,
         rejects: Vec::new(),

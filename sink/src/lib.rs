@@ -53,9 +53,10 @@ pub trait Sink: Send + Sync {
 
 /// Writes the pages of one window, in order, for one holder of its lease.
 pub trait WindowWriter: Send {
-    /// Delivers one page. On success every line and every reject is durable, and the returned
-    /// position is what a checkpoint stores. On an error the page may have been delivered in part;
-    /// the caller gives the window up, and the next `open` goes back to the last checkpoint.
+    /// Delivers one page, or the next piece of a large one. On success every line and every reject
+    /// is durable, and the position that the last piece of a page returns is what a checkpoint
+    /// stores. On an error the page may have been delivered in part; the caller gives the window up,
+    /// and the next `open` goes back to the last checkpoint.
     fn write(
         &mut self,
         batch: &Batch,

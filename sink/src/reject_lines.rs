@@ -32,6 +32,8 @@ pub(crate) fn reject_lines(window: &WindowId, page: u64, rejects: &[Reject]) -> 
     let window = window.to_string();
     for Reject { index, reason, raw } in rejects {
         let text = std::str::from_utf8(raw).ok();
+        // Exactly enough for a large record, which would otherwise need half as much again.
+        lines.reserve(line_bytes(window.len() + reason.len(), raw, text.is_some()));
         let line = RejectLine {
             window: &window,
             page,
@@ -44,6 +46,24 @@ pub(crate) fn reject_lines(window: &WindowId, page: u64, rejects: &[Reject]) -> 
         lines.push(b'\n');
     }
     lines
+}
+
+/// Room for the field names, the numbers and the escapes in the texts of our own.
+const FIELD_BYTES: usize = 256;
+
+/// At least the bytes of the line of `raw` with texts of `texts` bytes beside it.
+fn line_bytes(texts: usize, raw: &[u8], is_text: bool) -> usize {
+    let escape = |byte: &u8| match byte {
+        b'"' | b'\\' | b'\n' | b'\r' | b'\t' => 1,
+        0..=0x1f => 5,
+        _ => 0,
+    };
+    let extra = if is_text {
+        raw.iter().map(escape).sum()
+    } else {
+        raw.len()
+    };
+    texts + raw.len() + extra + FIELD_BYTES
 }
 
 #[cfg(test)]
@@ -73,6 +93,24 @@ mod tests {
                 "\n"
             )
         );
+    }
+
+    #[test]
+    fn a_large_reject_needs_no_more_room_than_its_line() {
+        let window = "okta/0123456789ab/live/2026-01-01T00:00:00.000Z";
+        for raw in ["\"\\".repeat(100_000), "\n\u{1}x".repeat(100_000)] {
+            let reject = Reject {
+                index: usize::MAX,
+                reason: "not an object".to_owned(),
+                raw: Bytes::from(raw),
+            };
+            let lines = reject_lines(&window.parse().unwrap(), u64::MAX, &[reject]);
+            assert!(
+                lines.capacity() - lines.len() <= FIELD_BYTES,
+                "{}",
+                lines.len()
+            );
+        }
     }
 
     #[test]

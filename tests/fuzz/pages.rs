@@ -2,6 +2,7 @@
 //! elements of the array and their number, and on the first value at each path. Elements are slices
 //! of the page, in order, without overlap. A pass that ends early must find what a whole one finds.
 
+use windlass_connectors::elements;
 use windlass_connectors::manifest::text::JsonPath;
 use windlass_connectors::records::{Found, NoArray, Paths};
 
@@ -145,7 +146,8 @@ impl Target for PageSplitter {
 fn in_order(page: &str, found: &Found<'_>) -> Result<(), String> {
     let start = page.as_ptr().addr();
     let mut reached = start;
-    for element in found.elements().unwrap_or_default() {
+    let elements = found.elements().map(elements::Elements::first);
+    for element in elements.unwrap_or_default() {
         let text = element.get();
         let at = text.as_ptr().addr();
         let end = at + text.len();
@@ -166,14 +168,14 @@ fn same_elements(tree: &Node, array: &JsonPath, found: &Found<'_>) -> Result<(),
             return Ok(());
         }
         (_, got) => {
-            let got = got.map(<[_]>::len);
+            let got = got.map(elements::Elements::len);
             return Err(format!("elements: {got:?}, where there are {expected:?}"));
         }
     };
     let Elements::These(these) = expected else {
         return Ok(());
     };
-    for (element, expected) in elements.iter().zip(these) {
+    for (element, expected) in elements.first().iter().zip(these) {
         let same =
             matches!(reference::read(element.get()), Verdict::Json(node) if node == *expected);
         expect(same, || format!("an element is not {expected:?}"))?;

@@ -3,35 +3,64 @@
 
 use std::future::Future;
 
-use windlass_connectors::connector::Page;
+use bytes::Bytes;
+use windlass_connectors::connector::{Page, Record, Rest};
 use windlass_core::breaks::{Break, broken};
 use windlass_core::checkpoint::{Checkpoint, Cursor, PageTotals};
 use windlass_core::ids::Lane;
 use windlass_core::lease::Lease;
 use windlass_core::seen::{SeenBy, SeenPage, place};
 use windlass_core::source::Order;
-use windlass_core::sweep;
+use windlass_core::time::Timestamp;
 use windlass_core::window::Window;
+use windlass_core::{limits, sweep};
 use windlass_sink::{Batch, SinkError, WindowWriter};
 use windlass_state::StateStore;
 
 use crate::Outfit;
 use crate::ends::End;
+use crate::lines::{PageContext, lines};
 use crate::pages::Run;
 use crate::persist::NotWritten;
-use crate::sweep::Noted;
+use crate::sweep::Notes;
 
-/// A page as it is delivered.
+/// Largest buffer of lines that is kept for the next page: one that a single large record needed is
+/// not held beside the next body.
+const BUFFER_KEPT_BYTES_MAX: usize = 2 * limits::RECORD_BYTES_AT_ONCE_MAX;
+
+/// A page as it is delivered: the piece in hand, the rest of it, and the sums so far.
 pub(crate) struct Delivery<'a> {
-    pub(crate) batch: Batch,
+    batch: Batch,
+    /// The records after `batch`.
+    rest: Option<Rest>,
+    /// The place in the page of the first record after `batch`.
+    next: usize,
     pub(crate) totals: PageTotals,
-    pub(crate) noted: Noted,
-    /// Whether some sweep will read the window again.
-    pub(crate) keeps: bool,
+    notes: Notes<'a>,
+    /// Whether the records so far kept the order the manifest declares.
+    in_order: bool,
     /// How long fetching it took.
-    pub(crate) fetch_ms: i64,
+    fetch_ms: i64,
     /// What the next token will belong to.
-    pub(crate) request: &'a str,
+    request: &'a str,
+    pulled_at: Timestamp,
+}
+
+impl Delivery<'_> {
+    /// The memory of the lines, for the next ones.
+    pub(crate) fn into_buffer(mut self) -> Vec<u8> {
+        self.take_buffer()
+    }
+
+    fn take_buffer(&mut self) -> Vec<u8> {
+        // The sink is done with them, unless it keeps them.
+        let lines = std::mem::take(&mut self.batch.lines).try_into_mut();
+        let buffer = lines.map(Vec::from).unwrap_or_default();
+        if buffer.capacity() > BUFFER_KEPT_BYTES_MAX {
+            return Vec::new();
+        }
+        buffer
+    }
 }
 
 /// What is known of a page once it is delivered.
@@ -43,13 +72,75 @@ struct Delivered {
 }
 
 impl<S: StateStore, O: Outfit> Run<'_, S, O> {
+    /// Takes the records out of `page` and makes lines of the first piece of them.
+    pub(crate) fn delivery<'r>(
+        &self,
+        page: &mut Page,
+        lease: &Lease,
+        (request, fetch_ms): (&'r str, i64),
+        notes: Notes<'r>,
+        buffer: Vec<u8>,
+    ) -> Delivery<'r> {
+        let window = lease.window();
+        let mut delivery = Delivery {
+            batch: Batch {
+                window: window.id.clone(),
+                page: window.page,
+                first: 0,
+                lines: Bytes::from(buffer),
+                ends: Vec::new(),
+                rejects: Vec::new(),
+            },
+            rest: page.rest.take(),
+            next: 0,
+            totals: PageTotals::default(),
+            notes,
+            in_order: page.in_order,
+            fetch_ms,
+            request,
+            pulled_at: self.worker.now(),
+        };
+        // The lines are copies: the body goes with the last records, before the next one comes.
+        let records = std::mem::take(&mut page.records);
+        self.piece(lease, &mut delivery, &records);
+        delivery
+    }
+
+    /// Makes `records`, the next ones of the page, the piece in hand.
+    fn piece(&self, lease: &Lease, delivery: &mut Delivery<'_>, records: &[Record]) {
+        let buffer = delivery.take_buffer();
+        // Slices of a piece that was delivered are all gone before the next one is made.
+        delivery.batch.rejects = Vec::new();
+        let context = PageContext {
+            window: lease.window(),
+            connector: self.gear.client.connector().name(),
+            request_hash: delivery.request,
+            metadata: self.source.definition.metadata,
+            pulled_at: delivery.pulled_at,
+        };
+        let Delivery { notes, totals, .. } = delivery;
+        let records_from = (delivery.next, records);
+        delivery.batch = lines(records_from, &context, notes, totals, buffer);
+        delivery.next += records.len();
+    }
+
+    /// Makes the next piece the one in hand; `false` when the page has no more records.
+    fn next_piece(&self, lease: &Lease, delivery: &mut Delivery<'_>) -> bool {
+        let Some(piece) = self.gear.client.connector().more(&mut delivery.rest) else {
+            return false;
+        };
+        delivery.in_order &= piece.in_order;
+        self.piece(lease, delivery, &piece.records);
+        true
+    }
+
     /// Delivers a page and checkpoints it once the sink has acknowledged every record of it.
     pub(crate) async fn deliver<W: WindowWriter>(
         &self,
         lease: &Lease,
         writer: &mut W,
         page: &Page,
-        delivery: &Delivery<'_>,
+        delivery: &mut Delivery<'_>,
     ) -> Result<Result<Lease, SinkError>, NotWritten> {
         let holder = self.worker.holder();
         if broken(Break::CheckpointBeforeDelivery) {
@@ -72,7 +163,7 @@ impl<S: StateStore, O: Outfit> Run<'_, S, O> {
         lease: &Lease,
         writer: &mut W,
         page: &Page,
-        delivery: &Delivery<'_>,
+        delivery: &mut Delivery<'_>,
     ) -> Result<End, NotWritten> {
         let delivered = match self.write(lease, writer, delivery).await? {
             Ok(delivered) => delivered,
@@ -89,20 +180,24 @@ impl<S: StateStore, O: Outfit> Run<'_, S, O> {
         })
     }
 
-    /// Writes a page to the sink, and remembers what that has acknowledged.
+    /// Writes a page to the sink, piece by piece, and remembers what that has acknowledged.
     async fn write<W: WindowWriter>(
         &self,
         lease: &Lease,
         writer: &mut W,
-        delivery: &Delivery<'_>,
+        delivery: &mut Delivery<'_>,
     ) -> Result<Result<Delivered, SinkError>, NotWritten> {
         let started = self.worker.now();
         let too_early = broken(Break::RememberBeforeDelivery);
         let mut remembered = too_early && self.remember(lease, delivery).await?;
-        // Called also when there is nothing to write: a sink that takes back needs a position.
-        let sink_position = match self.in_time(writer.write(&delivery.batch)).await {
-            Ok(sink_position) => sink_position,
-            Err(error) => return Ok(Err(error)),
+        let sink_position = loop {
+            // Called also when there is nothing to write: a sink that takes back needs a position.
+            let written = self.in_time(writer.write(&delivery.batch)).await;
+            match written {
+                Ok(_) if self.next_piece(lease, delivery) => {}
+                Ok(sink_position) => break sink_position,
+                Err(error) => return Ok(Err(error)),
+            }
         };
         if !too_early {
             remembered = self.remember(lease, delivery).await?;
@@ -115,22 +210,22 @@ impl<S: StateStore, O: Outfit> Run<'_, S, O> {
     }
 
     /// Remembers what `delivery` has brought, for the sweeps to come; whether that is all of it.
-    async fn remember(&self, lease: &Lease, delivery: &Delivery<'_>) -> Result<bool, NotWritten> {
-        let Delivery {
-            totals,
-            noted,
-            keeps,
-            ..
-        } = delivery;
+    async fn remember(
+        &self,
+        lease: &Lease,
+        delivery: &mut Delivery<'_>,
+    ) -> Result<bool, NotWritten> {
+        let Delivery { totals, notes, .. } = delivery;
+        let Notes { keeps, noted, .. } = notes;
         let window = lease.window();
         // A live window that cannot be remembered as a whole is not swept.
         let is_swept = !noted.nameless || matches!(window.id.timeline.lane, Lane::Sweep(_));
-        if !keeps || !is_swept {
+        if !*keeps || !is_swept {
             return Ok(false);
         }
         let policy = &self.source.definition.policy;
         let expires_at = sweep::remembered_until(window, policy, self.worker.now());
-        for (start, digests) in &noted.digests {
+        for (start, digests) in std::mem::take(&mut noted.digests) {
             let page = SeenPage {
                 by: SeenBy {
                     source: window.id.timeline.source.clone(),
@@ -141,7 +236,7 @@ impl<S: StateStore, O: Outfit> Run<'_, S, O> {
                 lane: window.id.timeline.lane.clone(),
                 page: window.page,
                 pass: window.restarts,
-                digests: digests.clone(),
+                digests,
                 expires_at,
             };
             let store = &self.worker.store;
@@ -167,9 +262,10 @@ impl<S: StateStore, O: Outfit> Run<'_, S, O> {
                 request: delivery.request.to_owned(),
             }),
             totals: delivery.totals,
-            ordered: page.in_order
+            ordered: delivery.in_order
                 && strict.is_none_or(|order| {
-                    !delivery.noted.timeless && follows(&delivery.totals, lease.window(), order)
+                    !delivery.notes.noted.timeless
+                        && follows(&delivery.totals, lease.window(), order)
                 }),
             remembered: delivered.remembered,
             sink_position: delivered.sink_position,

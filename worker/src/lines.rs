@@ -1,8 +1,9 @@
-//! From a page to lines: each record on one line, with its metadata spliced in front.
+//! From records to lines: each record on one line, with its metadata spliced in front.
 
 use bytes::Bytes;
-use serde::Serialize;
-use windlass_connectors::connector::{Page, Record};
+use serde::de::{DeserializeSeed, IgnoredAny, MapAccess, Visitor};
+use serde::{Deserializer, Serialize};
+use windlass_connectors::connector::Record;
 use windlass_core::checkpoint::{PageTotals, earliest};
 use windlass_core::time::Timestamp;
 use windlass_core::window::Window;
@@ -25,25 +26,25 @@ pub(crate) struct PageContext<'a> {
     pub(crate) pulled_at: Timestamp,
 }
 
-/// Turns a page into what the sink takes, and counts it. Records that `notes` knows to be delivered
-/// are counted and left out.
+/// Turns `records`, which are a page or a piece of one, into what the sink takes, and adds them to
+/// `totals`. Records that `notes` knows to be delivered are counted and left out.
 ///
-/// `buffer` is where the lines are built: one that an earlier page has used spares the allocator a
-/// megabyte a page.
+/// `first` is the place of the first of them in the page. `buffer` is where the lines are built: one
+/// that an earlier page has used spares the allocator a megabyte a page.
 pub(crate) fn lines(
-    page: &Page,
+    (first, records): (usize, &[Record]),
     context: &PageContext<'_>,
     notes: &mut Notes<'_>,
+    totals: &mut PageTotals,
     buffer: Vec<u8>,
-) -> (Batch, PageTotals) {
+) -> Batch {
     let prefix = Prefix::new(context);
     let mut lines = buffer;
     lines.clear();
-    lines.reserve(prefix.bytes_for(page));
-    let mut ends = Vec::with_capacity(page.records.len());
+    lines.reserve(prefix.bytes_for(records));
+    let mut ends = Vec::with_capacity(records.len());
     let mut rejects = Vec::new();
-    let mut totals = PageTotals::default();
-    for (index, record) in page.records.iter().enumerate() {
+    for (index, record) in (first..).zip(records) {
         totals.oldest = earliest(totals.oldest, record.time);
         totals.newest = totals.newest.max(record.time);
         if !notes.is_news(record) {
@@ -67,14 +68,14 @@ pub(crate) fn lines(
             }
         }
     }
-    let batch = Batch {
+    Batch {
         window: context.window.id.clone(),
         page: context.window.page,
+        first,
         lines: Bytes::from(lines),
         ends,
         rejects,
-    };
-    (batch, totals)
+    }
 }
 
 /// The metadata that is the same for every record of a page, ready to copy.
@@ -108,13 +109,13 @@ impl<'a> Prefix<'a> {
         }
     }
 
-    /// About how many bytes the lines of `page` need, rather more than fewer.
-    fn bytes_for(&self, page: &Page) -> usize {
+    /// About how many bytes the lines of `records` need, rather more than fewer.
+    fn bytes_for(&self, records: &[Record]) -> usize {
         let each = self.head.len() + self.tail.len() + IDENTITY_BYTES;
         let of = |record: &Record| {
             record.raw.len() + record.id.as_ref().map_or(IDENTITY_BYTES, String::len) + each
         };
-        page.records.iter().map(of).sum()
+        records.iter().map(of).sum()
     }
 
     /// Appends the line of `record`, or says why it cannot be one.
@@ -198,8 +199,51 @@ fn has_metadata_key(raw: &[u8]) -> bool {
         return false;
     }
     // Keys that are no text, such as half of a surrogate pair, could hide one that is ours.
-    serde_json::from_str::<std::collections::HashMap<String, &serde_json::value::RawValue>>(text)
-        .map_or(true, |object| object.contains_key(METADATA_KEY))
+    let mut reader = serde_json::Deserializer::from_str(text);
+    reader.deserialize_map(HasMetadataKey).unwrap_or(true)
+}
+
+/// Looks at the keys of an object one by one: a record can have millions.
+struct HasMetadataKey;
+
+impl<'de> Visitor<'de> for HasMetadataKey {
+    type Value = bool;
+
+    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<bool, A::Error> {
+        let mut has = false;
+        while let Some(is_ours) = map.next_key_seed(IsMetadataKey)? {
+            has |= is_ours;
+            map.next_value::<IgnoredAny>()?;
+        }
+        Ok(has)
+    }
+}
+
+/// Compares a key without copying it.
+struct IsMetadataKey;
+
+impl<'de> DeserializeSeed<'de> for IsMetadataKey {
+    type Value = bool;
+
+    fn deserialize<D: Deserializer<'de>>(self, key: D) -> Result<bool, D::Error> {
+        key.deserialize_str(self)
+    }
+}
+
+impl Visitor<'_> for IsMetadataKey {
+    type Value = bool;
+
+    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("a key")
+    }
+
+    fn visit_str<E>(self, key: &str) -> Result<bool, E> {
+        Ok(key == METADATA_KEY)
+    }
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 use proptest::prelude::*;
 use serde_json::{Map, Value, json};
-use windlass_connectors::connector::{Page, Record};
+use windlass_connectors::connector::Record;
 
 use super::*;
 
@@ -23,19 +23,7 @@ fn record(raw: &str) -> Record {
     }
 }
 
-fn page(records: Vec<Record>) -> Page {
-    Page {
-        records,
-        next: None,
-        served_at: None,
-        body_bytes: 0,
-        trimmed: 0,
-        in_order: true,
-        budget: None,
-    }
-}
-
-fn lines_of(records: Vec<Record>, metadata: bool) -> (Batch, PageTotals) {
+fn lines_of(records: &[Record], metadata: bool) -> (Batch, PageTotals) {
     let window = window();
     let context = PageContext {
         window: &window,
@@ -44,8 +32,10 @@ fn lines_of(records: Vec<Record>, metadata: bool) -> (Batch, PageTotals) {
         metadata,
         pulled_at: "2026-01-02T00:00:00Z".parse().unwrap(),
     };
-    let mut notes = Notes::default();
-    lines(&page(records), &context, &mut notes, b"left over".to_vec())
+    let (mut notes, mut totals) = (Notes::default(), PageTotals::default());
+    let buffer = b"left over".to_vec();
+    let batch = lines((0, records), &context, &mut notes, &mut totals, buffer);
+    (batch, totals)
 }
 
 /// The one line that `raw` becomes, as text without its end.
@@ -54,7 +44,7 @@ fn line(raw: &str) -> String {
 }
 
 fn line_of(record: Record) -> String {
-    let (batch, totals) = lines_of(vec![record], true);
+    let (batch, totals) = lines_of(&[record], true);
     assert_eq!((totals.records, totals.rejected), (1, 0));
     let text = String::from_utf8(batch.lines.to_vec()).unwrap();
     assert_eq!(batch.ends, [text.len()]);
@@ -66,7 +56,7 @@ fn parsed(raw: &str) -> Value {
 }
 
 fn reason(raw: &str) -> String {
-    let (batch, totals) = lines_of(vec![record(raw)], true);
+    let (batch, totals) = lines_of(&[record(raw)], true);
     assert_eq!((totals.records, totals.bytes, totals.rejected), (0, 0, 1));
     assert!(batch.lines.is_empty() && batch.ends.is_empty());
     assert_eq!(batch.rejects[0].raw, raw.as_bytes());
@@ -156,7 +146,7 @@ fn line_breaks_between_tokens_go_and_those_inside_texts_stay_escaped() {
 #[test]
 fn without_metadata_records_pass_through_whatever_they_are() {
     let raws = ["{\"_windlass\":1}", "[1,\n2]", "7", "{}"];
-    let (batch, totals) = lines_of(raws.map(record).to_vec(), false);
+    let (batch, totals) = lines_of(&raws.map(record), false);
     assert_eq!(&batch.lines[..], b"{\"_windlass\":1}\n[1,2]\n7\n{}\n");
     assert_eq!(batch.ends, [16, 22, 24, 27]);
     assert_eq!((totals.records, totals.rejected), (4, 0));
@@ -168,7 +158,7 @@ fn without_a_vendors_id_the_id_is_the_place_and_says_so() {
         id: None,
         ..record("{}")
     };
-    let (batch, _) = lines_of(vec![record("{}"), raw.clone(), raw], true);
+    let (batch, _) = lines_of(&[record("{}"), raw.clone(), raw], true);
     let ids: Vec<_> = batch
         .lines
         .split(|byte| *byte == b'\n')
@@ -204,7 +194,7 @@ fn a_page_is_counted_by_what_was_sent_and_what_was_rejected() {
         ..record(raw)
     };
     let records = vec![at("05", r#"{"a":1}"#), at("02", "7"), at("09", "{}")];
-    let (batch, totals) = lines_of(records, true);
+    let (batch, totals) = lines_of(&records, true);
     assert_eq!((totals.records, totals.bytes, totals.rejected), (2, 9, 1));
     assert_eq!(totals.oldest, Some("2026-01-01T02:00:00Z".parse().unwrap()));
     assert_eq!(totals.newest, Some("2026-01-01T09:00:00Z".parse().unwrap()));
@@ -243,7 +233,7 @@ proptest! {
         };
         let object = value.as_object();
         let fits = object.is_some_and(|object| !object.contains_key("_windlass"));
-        let (batch, totals) = lines_of(vec![Record { id, ..record(&text) }], true);
+        let (batch, totals) = lines_of(&[Record { id, ..record(&text) }], true);
         prop_assert_eq!(totals.records, u64::from(fits));
         prop_assert_eq!(totals.rejected, u64::from(!fits));
         if fits {

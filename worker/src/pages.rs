@@ -15,10 +15,8 @@ use windlass_sink::{Sink, WindowWriter};
 use windlass_state::StateStore;
 
 use crate::circle::Circle;
-use crate::delivery::Delivery;
 use crate::ends::End;
 use crate::fetch::{Fetcher, NoPage};
-use crate::lines::{PageContext, lines};
 use crate::pace::{interval_ms, is_slow};
 use crate::permit::Permit;
 use crate::persist::NotWritten;
@@ -100,25 +98,22 @@ impl<S: StateStore, O: Outfit> Run<'_, S, O> {
                 keeps: self.keeps(lease.window()),
                 noted: Noted::default(),
             };
-            let delivery = self.delivery(&page, &lease, (request, fetch_ms), notes, buffer);
-            // The lines are copies: the body goes before the next one comes.
-            page.records = Vec::new();
+            let asked = (request, fetch_ms);
+            let mut delivery = self.delivery(&mut page, &lease, asked, notes, buffer);
             if page.next.is_none() {
-                let end = self.last(&lease, &mut writer, &page, &delivery).await?;
+                let end = self.last(&lease, &mut writer, &page, &mut delivery).await?;
                 return Ok((lease, end));
             }
             // Joined, and neither cancels the other: a failed prefetch must not abort a delivery,
             // and a slow one must not keep a delivered page from its checkpoint.
-            let deliver = self.deliver(&lease, &mut writer, &page, &delivery);
+            let deliver = self.deliver(&lease, &mut writer, &page, &mut delivery);
             let (delivered, next) = join(deliver, self.ahead(&fetcher, &lease, &page)).await;
             lease = match delivered? {
                 Ok(lease) => lease,
                 Err(error) => return Ok((lease, End::Sink(error))),
             };
             self.observe(lease.window(), &delivery.totals);
-            // The sink is done with them, unless it keeps them.
-            let lines = delivery.batch.lines.try_into_mut();
-            buffer = lines.map(Vec::from).unwrap_or_default();
+            buffer = delivery.into_buffer();
             if let Some(end) = self.should_leave(&lease, &page) {
                 // What the page ahead met says more than that the run may not go on.
                 let end = match (end, next) {
@@ -194,32 +189,6 @@ impl<S: StateStore, O: Outfit> Run<'_, S, O> {
         whole && sweep::remembers(window, &self.source.definition.policy)
     }
 
-    fn delivery<'r>(
-        &self,
-        page: &Page,
-        lease: &Lease,
-        (request, fetch_ms): (&'r str, i64),
-        mut notes: Notes<'_>,
-        buffer: Vec<u8>,
-    ) -> Delivery<'r> {
-        let context = PageContext {
-            window: lease.window(),
-            connector: self.gear.client.connector().name(),
-            request_hash: request,
-            metadata: self.source.definition.metadata,
-            pulled_at: self.worker.now(),
-        };
-        let (batch, totals) = lines(page, &context, &mut notes, buffer);
-        Delivery {
-            batch,
-            totals,
-            keeps: notes.keeps,
-            noted: notes.noted,
-            fetch_ms,
-            request,
-        }
-    }
-
     /// When the vendor itself will have passed the window's end and settle, if it has not: a fast
     /// clock of ours must not close a window the vendor has not filled. Without a `Date` ours counts.
     fn too_early(&self, lease: &Lease, page: &Page) -> Option<Timestamp> {
@@ -251,6 +220,7 @@ impl<S: StateStore, O: Outfit> Run<'_, S, O> {
     fn may_prefetch(&self, lease: &Lease, page: &Page) -> bool {
         page.next.is_some()
             && self.is_replayable()
+            && page.body_bytes <= limits::PREFETCH_BODY_BYTES_MAX
             && !self.worker.seams.stop.is_requested()
             && self.pause_between_pages(page).is_none()
             && page

@@ -23,7 +23,8 @@ const LOOKS_BACK_MAX: usize = 20;
 pub(crate) struct Known {
     /// Digests of what was delivered before, ascending: half the memory of a set.
     before: Vec<u64>,
-    /// And of what this run has delivered: a vendor may list a record twice.
+    /// And of what this run has delivered, up to [`limits::SEEN_DIGESTS_MAX`]: a vendor may list a
+    /// record twice.
     since: HashSet<u64>,
     /// Where the live windows start that this one reads again, in full or in part; ascending.
     starts: Vec<Timestamp>,
@@ -91,7 +92,13 @@ impl Known {
         if broken(Break::SweepKnowsAll) {
             return false;
         }
-        self.before.binary_search(&digest).is_err() && self.since.insert(digest)
+        if self.before.binary_search(&digest).is_ok() || self.since.contains(&digest) {
+            return false;
+        }
+        if self.since.len() < limits::SEEN_DIGESTS_MAX {
+            self.since.insert(digest);
+        }
+        true
     }
 
     /// Where the live window starts that `time` lies in. What a sweep delivers is remembered there,
@@ -167,6 +174,8 @@ pub(crate) struct Noted {
     /// Digests of what is delivered with the page, by where that is remembered: in a sweep, at the
     /// live window that the record belongs to, otherwise where the page lies.
     pub(crate) digests: BTreeMap<Option<Timestamp>, Vec<u64>>,
+    /// Number of `digests`: at most one more than [`limits::SEEN_DIGESTS_MAX`].
+    count: usize,
     /// Whether some record has no id to be remembered by.
     pub(crate) nameless: bool,
     /// Whether some record does not say when it happened.
@@ -192,7 +201,9 @@ impl Notes<'_> {
             }
             place = known.place(record.time);
         }
-        if self.keeps {
+        // One more than a sweep can know: all of them would be of no more use.
+        if self.keeps && self.noted.count <= limits::SEEN_DIGESTS_MAX {
+            self.noted.count += 1;
             self.noted.digests.entry(place).or_default().push(digest);
         }
         true

@@ -13,6 +13,7 @@ mod model;
 mod next;
 mod once;
 mod pages;
+mod pieces;
 mod restarts;
 mod rivals;
 mod sinks;

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use serde_json::json;
-use windlass_connectors::connector::Page;
+use windlass_connectors::connector::{Connector, Page};
 use windlass_core::carve::settled_edge;
 use windlass_core::clock::{Clock, Entropy};
 use windlass_core::retry::FailureClass;
@@ -45,12 +45,12 @@ pub(crate) async fn check(
     let client = outfit.client(&source.definition.name).await?;
     let span = latest_span(source, clock.now())?;
     match client.fetch(span, None).await {
-        Ok(page) => {
-            let shape = Shape::of(&page);
+        Ok(mut page) => {
+            let shape = Shape::of(client.connector(), &mut page);
             let json = json!({
                 "ok": true,
                 "asked": span,
-                "records": page.records.len(),
+                "records": shape.records,
                 "with_id": shape.with_id,
                 "with_time": shape.with_time,
                 "bytes": page.body_bytes,
@@ -132,12 +132,24 @@ struct Shape {
 }
 
 impl Shape {
-    fn of(page: &Page) -> Self {
-        let records = page.records.iter();
-        Self {
-            records: page.records.len(),
-            with_id: records.clone().filter(|record| record.id.is_some()).count(),
-            with_time: records.filter(|record| record.time.is_some()).count(),
+    /// Counts the records of `page`, of which none is left in it afterwards.
+    fn of(connector: &Connector, page: &mut Page) -> Self {
+        let mut shape = Self {
+            records: 0,
+            with_id: 0,
+            with_time: 0,
+        };
+        let mut records = std::mem::take(&mut page.records);
+        loop {
+            shape.records += records.len();
+            for record in &records {
+                shape.with_id += usize::from(record.id.is_some());
+                shape.with_time += usize::from(record.time.is_some());
+            }
+            match connector.more(&mut page.rest) {
+                Some(piece) => records = piece.records,
+                None => return shape,
+            }
         }
     }
 

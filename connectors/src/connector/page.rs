@@ -1,25 +1,59 @@
 //! What a reply turned out to hold.
 
 use bytes::Bytes;
-use windlass_core::Timestamp;
+use windlass_core::{Span, Timestamp};
 
 /// One page of a window.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Page {
-    /// The records, in the order sent.
+    /// The records, in the order sent: the first of them when there is a `rest`.
     pub records: Vec<Record>,
+    /// The records after the first piece, not yet read; see [`super::Connector::more`].
+    pub rest: Option<Rest>,
     /// The token of the next page; `None` when the declared end test holds.
     pub next: Option<String>,
     /// The vendor's own clock: `Date` plus `Age`; `None` without a `Date`.
     pub served_at: Option<Timestamp>,
     /// Size of the body as read.
     pub body_bytes: u64,
-    /// Records left out because they belong to the neighbouring window.
+    /// Number of `records` left out because they belong to the neighbouring window.
     pub trimmed: u64,
-    /// Whether the records kept the order the manifest declares; true when it declares none.
+    /// Whether `records` kept the order the manifest declares; true when it declares none.
     pub in_order: bool,
     /// What is left of the request budget, if the vendor says.
     pub budget: Option<Budget>,
+}
+
+/// The records of a large page that are not read yet. Each is validated JSON already.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Rest {
+    /// The body's text right after the last record that was read.
+    pub(super) text: Bytes,
+    /// The span that was asked for.
+    pub(super) span: Span,
+    /// The time of the last record that has one.
+    pub(super) last: Option<Timestamp>,
+}
+
+/// Some records of a page that follow one another: at most
+/// [`windlass_core::limits::RECORDS_AT_ONCE_MAX`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Piece {
+    /// The records, in the order sent.
+    pub records: Vec<Record>,
+    /// Records left out because they belong to the neighbouring window.
+    pub trimmed: u64,
+    /// Whether they and the records before them kept the order the manifest declares.
+    pub in_order: bool,
+}
+
+impl std::fmt::Debug for Rest {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Rest")
+            .field("bytes", &self.text.len())
+            .field("last", &self.last)
+            .finish_non_exhaustive()
+    }
 }
 
 /// One record.

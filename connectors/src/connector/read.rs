@@ -10,7 +10,8 @@ use windlass_core::limits;
 use windlass_core::retry::FailureClass;
 use windlass_core::{Span, Timestamp};
 
-use super::{Connector, Page, Record, RecordPlan, Source, link};
+use super::{Connector, Page, Record, RecordPlan, Rest, Source, link};
+use crate::elements::Elements;
 use crate::exchange::{ApiResponse, Failure};
 use crate::manifest::page::{EndTest, Order, TimeFormat, TokenTarget};
 use crate::records::{Found, NoArray};
@@ -69,32 +70,26 @@ impl Connector {
             .map_err(|error| unusable(&error.to_string()))?;
         let raws = self.records.elements(&found);
         let raws = raws.map_err(|problem| unusable(&problem))?;
-        let next = self.next(span, token, reply, &found, raws.len())?;
-        let mut page = Page {
-            records: Vec::with_capacity(raws.len()),
+        let count = raws.map_or(0, Elements::len);
+        let next = self.next(span, token, reply, &found, count)?;
+        let first = raws.map(Elements::first).unwrap_or_default();
+        let (piece, last) = self.piece(&reply.body, first, span, None);
+        let text = body.unwrap_or_default().as_bytes();
+        let rest = raws.and_then(|raws| raws.rest(text));
+        Ok(Page {
+            records: piece.records,
+            rest: rest.map(|rest| Rest {
+                text: reply.body.slice_ref(rest),
+                span,
+                last,
+            }),
             next,
             served_at: None,
             body_bytes: u64::try_from(reply.body.len()).unwrap_or(u64::MAX),
-            trimmed: 0,
-            in_order: true,
+            trimmed: piece.trimmed,
+            in_order: piece.in_order,
             budget: self.budget(reply, now),
-        };
-        let mut last = None;
-        let mut picked = Found::default();
-        for raw in raws {
-            let record = self.records.record(&reply.body, raw, &mut picked);
-            page.in_order &= self.records.is_after(last, record.time);
-            last = record.time.or(last);
-            if record
-                .time
-                .is_some_and(|time| self.bounds.is_neighbours(span, time))
-            {
-                page.trimmed += 1;
-            } else {
-                page.records.push(record);
-            }
-        }
-        Ok(page)
+        })
     }
 
     /// The next page's token, or `None` when the declared end test holds.
@@ -243,23 +238,30 @@ impl Position {
 }
 
 impl RecordPlan {
-    /// The records of a page, or what is wrong with it. A page without the array is one of another
+    /// The records of a page, `None` without an array of them, or what is wrong with it. A page without the array is one of another
     /// shape, such as an error with status 200, unless the manifest knows that the vendor does so.
-    fn elements<'f, 'a>(&self, found: &'f Found<'a>) -> Result<&'f [&'a RawValue], String> {
+    fn elements<'f, 'a>(&self, found: &'f Found<'a>) -> Result<Option<&'f Elements<'a>>, String> {
         match found.elements() {
-            Ok(raws) => Ok(raws),
-            Err(NoArray::Missing) if self.optional => Ok(&[]),
+            Ok(raws) => Ok(Some(raws)),
+            Err(NoArray::Missing) if self.optional => Ok(None),
             Err(problem @ NoArray::Missing) => Err(format!(
                 "{problem} at `{}`; if the vendor leaves it out when there is nothing, add \
                  `optional: true` under records",
                 self.path
             )),
-            Err(problem @ NoArray::Other) => Err(format!("{problem} at `{}`", self.path)),
+            Err(problem @ (NoArray::Other | NoArray::Several)) => {
+                Err(format!("{problem} at `{}`", self.path))
+            }
         }
     }
 
     /// The record `raw` of `body`. `found` is room that all records of a page share.
-    fn record<'a>(&self, body: &Bytes, raw: &'a RawValue, found: &mut Found<'a>) -> Record {
+    pub(super) fn record<'a>(
+        &self,
+        body: &Bytes,
+        raw: &'a RawValue,
+        found: &mut Found<'a>,
+    ) -> Record {
         self.record.pick(raw.get(), found);
         let time = self
             .time
@@ -271,7 +273,8 @@ impl RecordPlan {
         }
     }
 
-    /// The id values joined; a separator inside a value is escaped, so no two ids are one.
+    /// The id values joined; a separator inside a value is escaped, so no two ids are one. `None`
+    /// when one is absent, or when they are longer than [`limits::ID_BYTES_MAX`] together.
     fn id(&self, found: &Found<'_>) -> Option<String> {
         if self.id.is_empty() {
             return None;
@@ -279,6 +282,9 @@ impl RecordPlan {
         let mut id = String::with_capacity(ID_BYTES_USUAL);
         for (i, slot) in self.id.iter().enumerate() {
             let value = found.get(*slot).filter(|value| !value.is_empty())?;
+            if id.len() + value.len() > limits::ID_BYTES_MAX {
+                return None;
+            }
             if i > 0 {
                 id.push('|');
             }
@@ -291,7 +297,7 @@ impl RecordPlan {
         (!id.is_empty()).then_some(id)
     }
 
-    fn is_after(&self, last: Option<Timestamp>, time: Option<Timestamp>) -> bool {
+    pub(super) fn is_after(&self, last: Option<Timestamp>, time: Option<Timestamp>) -> bool {
         match (self.order, last, time) {
             (Order::NewestFirst, Some(last), Some(time)) => time <= last,
             (Order::OldestFirst, Some(last), Some(time)) => time >= last,

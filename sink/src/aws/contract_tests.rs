@@ -148,6 +148,24 @@ async fn partition_keys_differ_between_records_and_are_equal_on_every_delivery()
 }
 
 #[tokio::test]
+async fn partition_keys_differ_between_pieces_of_a_page() {
+    let (fake, window) = (FakeAws::start(), window("okta"));
+    let sink = fake.sink(&kinesis()).await;
+    let mut writer = sink.open(&window).await.unwrap();
+    for first in [0, 1_200] {
+        let mut piece = page(&window, 7, 0..1_200);
+        piece.first = first;
+        writer.write(&piece).await.unwrap();
+    }
+    let state = fake.state();
+    let mut keys: Vec<_> = state.taken.iter().map(|t| t.key.clone()).collect();
+    let count = keys.len();
+    keys.sort_unstable();
+    keys.dedup();
+    assert_eq!((count, keys.len()), (6, 6));
+}
+
+#[tokio::test]
 async fn usage_counts_what_was_sent_and_what_it_is_billed_as() {
     let (fake, window) = (FakeAws::start(), window("okta"));
     let sink = fake.sink(&firehose()).await;

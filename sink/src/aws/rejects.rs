@@ -1,4 +1,5 @@
-//! What a stream does not take, as objects in a bucket: one for each page that has some.
+//! What a stream does not take, as objects in a bucket: one for each page that has some, or for each
+//! piece of a large one.
 
 use aws_config::SdkConfig;
 use aws_sdk_s3::Client;
@@ -52,8 +53,9 @@ impl RejectsBucket {
         self.place.bucket()
     }
 
-    /// The key for the rejects of `page` of `window`: always the same one, and no other page's.
-    pub(super) fn key(&self, window: &WindowId, page: u64) -> String {
+    /// The key for the rejects of the piece of `page` of `window` that begins with record `first`:
+    /// always the same one, and no other piece's.
+    pub(super) fn key(&self, window: &WindowId, page: u64, first: usize) -> String {
         let prefix = self.place.prefix();
         let timeline = &window.timeline;
         let day = window.from.to_datetime().format("%Y-%m-%d");
@@ -65,7 +67,16 @@ impl RejectsBucket {
             timeline.lane,
             window.from.to_string().replace(':', "")
         );
-        format!("{prefix}/{}/{day}/{name}/{page:020}.jsonl", timeline.source)
+        let piece = if first == 0 {
+            String::new()
+        } else {
+            // After the first piece's in every listing: `_` sorts behind `.`.
+            format!("_{first:010}")
+        };
+        format!(
+            "{prefix}/{}/{day}/{name}/{page:020}{piece}.jsonl",
+            timeline.source
+        )
     }
 
     /// Puts `lines` under `key`, in place of what is there.
@@ -118,5 +129,5 @@ fn place_in_page(line: usize, batch: &Batch) -> usize {
     let mut rejected: Vec<_> = batch.rejects.iter().map(|reject| reject.index).collect();
     rejected.sort_unstable();
     let step = |place: usize, index: usize| place + usize::from(index <= place);
-    rejected.into_iter().fold(line, step)
+    rejected.into_iter().fold(batch.first + line, step)
 }

@@ -157,9 +157,11 @@ async fn no_two_pages_have_the_same_key_and_every_key_needs_no_escaping() {
     ]
     .map(|id| id.parse::<WindowId>().unwrap());
     let pages = [0, 1, 10, u64::MAX];
-    let keys = windows
-        .iter()
-        .flat_map(|window| pages.map(|page| bucket.key(window, page)));
+    let pieces = |page| [0, 10_000, usize::MAX].map(|first| (page, first));
+    let keys = windows.iter().flat_map(|window| {
+        let pieces = pages.into_iter().flat_map(pieces);
+        pieces.map(|(page, first)| bucket.key(window, page, first))
+    });
     let mut keys: Vec<_> = keys.collect();
     for key in &keys {
         assert!(key.len() <= 512, "{key}");

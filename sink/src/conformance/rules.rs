@@ -73,3 +73,20 @@ pub(super) async fn windows_never_mix(destination: &impl Destination) {
     assert_eq!(destination.output(&one), Some(lines(&one, 0..6)));
     assert_eq!(destination.output(&other), Some(lines(&other, 0..6)));
 }
+
+pub(super) async fn the_pieces_of_a_page_are_all_delivered(destination: &impl Destination) {
+    let window = window("okta");
+    let mut writer = opened(destination, &window).await;
+    let rejects: Vec<_> = (0..3).map(|place| reject(place * 10, b"[]")).collect();
+    for (piece, reject) in (0..).zip(&rejects) {
+        let numbers = piece * 4..piece * 4 + 4;
+        let mut batch = page(&window, 0, numbers);
+        batch.first = reject.index;
+        batch.rejects = vec![reject.clone()];
+        good(writer.write(&batch)).await;
+    }
+    good(writer.finish()).await;
+    assert_eq!(destination.output(&window), Some(lines(&window, 0..12)));
+    let expected: Vec<_> = rejects.into_iter().map(|reject| (0, reject)).collect();
+    assert_eq!(destination.rejects(&window), expected);
+}

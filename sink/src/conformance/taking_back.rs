@@ -56,6 +56,29 @@ pub(super) async fn lines_after_the_checkpoint_are_gone_after_a_stop(
     assert_eq!(destination.output(&window), Some(lines(&window, 0..4)));
 }
 
+pub(super) async fn pieces_of_a_page_are_gone_after_a_stop_before_its_last(
+    destination: &impl TakingBack,
+) {
+    let window = window("okta");
+    let mut writer = opened(destination, &window).await;
+    let at = delivered(&mut writer, &window, &page(&window, 0, 0..3)).await;
+    let pieces = [3..7, 7..9].map(|numbers| {
+        let first = usize::try_from(numbers.start - 3).unwrap_or_default();
+        let mut piece = page(&window, 1, numbers);
+        piece.first = first;
+        piece
+    });
+    good(writer.write(&pieces[0])).await;
+    drop(writer);
+    let mut writer = opened(destination, &at).await;
+    assert_eq!(destination.in_progress(&window), lines(&window, 0..3));
+    for piece in &pieces {
+        good(writer.write(piece)).await;
+    }
+    good(writer.finish()).await;
+    assert_eq!(destination.output(&window), Some(lines(&window, 0..9)));
+}
+
 pub(super) async fn lines_before_the_first_checkpoint_are_gone_after_a_stop(
     destination: &impl TakingBack,
 ) {

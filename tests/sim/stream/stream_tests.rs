@@ -36,6 +36,7 @@ fn page(number: u64, count: usize) -> Batch {
     Batch {
         window: window(),
         page: number,
+        first: 0,
         lines: Bytes::from(lines),
         ends,
         rejects: Vec::new(),

@@ -190,6 +190,7 @@ async fn page(
     let batch = Batch {
         window: window.id.clone(),
         page: window.page,
+        first: 0,
         lines: text.into(),
         ends,
         rejects: Vec::new(),

@@ -1,0 +1,117 @@
+//! How much memory a page needs, from the socket of its vendor to the sink that has taken it:
+//! proportional to the bytes of its body, whatever the records in it are like.
+//!
+//! A program of its own, because it counts every allocation, and with one test, because all of a
+//! program's tests would be counted together.
+
+mod bodies;
+mod pull;
+mod services;
+
+use std::io;
+use std::sync::Arc;
+
+use peak_alloc::PeakAlloc;
+use windlass_core::clock::SeededEntropy;
+use windlass_sink::Sink;
+use windlass_sink::aws::StreamSink;
+use windlass_sink::destination::Destination;
+use windlass_sink::ndjson::NdjsonSink;
+use windlass_sink::stdout::StdoutSink;
+
+use crate::bodies::Body;
+use crate::pull::{Pull, clock};
+use crate::services::{Services, stream};
+
+#[global_allocator]
+static ALLOCATOR: PeakAlloc = PeakAlloc;
+
+const MIB: usize = 1024 * 1024;
+
+/// Most memory that a page may need, its body included: so many times the body.
+const BODY_FACTOR: usize = 4;
+/// And so much beside it: one piece with its lines, rejects and calls. Not for a body of the largest
+/// size, of which four are far more than that.
+const BESIDE_BYTES: usize = 24 * MIB;
+/// A body of the largest size. Without optimization, millions of records take minutes, so that only
+/// `cargo test --release -p windlass-tests --test memory` has them.
+const LARGEST: usize = if cfg!(debug_assertions) { 1 } else { 60 } * MIB;
+/// A body whose lines, several hundred times as long, can be written to a disk or sent in calls.
+const MEDIUM: usize = if cfg!(debug_assertions) {
+    MIB / 2
+} else {
+    4 * MIB
+};
+/// A body of a single record.
+const SINGLE: usize = if cfg!(debug_assertions) { 12 } else { 60 } * MIB;
+
+/// > P7 bounded: memory follows the size of a page, not of a window or a backlog.
+#[test]
+fn peak_memory_is_within_four_times_the_body_for_every_sink() -> anyhow::Result<()> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()?;
+    runtime.block_on(every_sink())
+}
+
+async fn every_sink() -> anyhow::Result<()> {
+    let stdout = || {
+        StdoutSink::new(
+            "stdout".to_owned(),
+            Box::new(io::sink()),
+            Box::new(io::sink()),
+        )
+    };
+    for body in Body::tiny(LARGEST).into_iter().chain(Body::single(SINGLE)) {
+        check("stdout", &body, stdout()).await?;
+    }
+    let files = tempfile::tempdir()?;
+    for (number, body) in Body::tiny(MEDIUM)
+        .into_iter()
+        .chain(Body::single(SINGLE))
+        .enumerate()
+    {
+        let directory = files.path().join(number.to_string());
+        let sink = NdjsonSink::new("files".to_owned(), directory.clone())?;
+        check("files", &body, sink).await?;
+        std::fs::remove_dir_all(directory)?;
+    }
+    let services = Services::start()?;
+    let sdk = services.sdk();
+    for (name, destination) in [
+        ("firehose", Destination::Firehose(stream()?)),
+        ("kinesis", Destination::Kinesis(stream()?)),
+    ] {
+        for body in Body::tiny(MEDIUM).into_iter().chain(Body::single(SINGLE)) {
+            let entropy = Arc::new(SeededEntropy::new(1));
+            let sink =
+                StreamSink::new(name.to_owned(), &destination, &sdk, clock(), entropy).await?;
+            check(name, &body, sink).await?;
+        }
+    }
+    Ok(())
+}
+
+/// Pulls `body` into `sink` and compares what that needed with what it may need.
+async fn check<K: Sink>(name: &str, body: &Body, sink: K) -> anyhow::Result<()> {
+    let pull = Pull::new(body, sink).await?;
+    ALLOCATOR.reset_peak_usage();
+    let before = ALLOCATOR.current_usage();
+    let done = pull.run().await?;
+    let needed = ALLOCATOR.peak_usage().saturating_sub(before);
+    let records = usize::try_from(done.records + done.rejected)?;
+    assert_eq!(records, body.records, "{name}, {}", body.what);
+    let beside = if body.text.len() < 32 * MIB {
+        BESIDE_BYTES
+    } else {
+        0
+    };
+    let most = body.text.len() * BODY_FACTOR + beside;
+    assert!(
+        needed < most,
+        "{name}: a body of {} bytes of {} needed {needed} bytes, and may need {most}",
+        body.text.len(),
+        body.what,
+    );
+    Ok(())
+}
