@@ -118,7 +118,11 @@ async fn a_sink_that_does_not_exist_is_answered_with_those_that_do() -> anyhow::
 
 #[tokio::test]
 async fn one_missing_secret_blocks_its_source_and_the_others_are_pulled() -> anyhow::Result<()> {
-    for secret in ["env:WINDLASS_TEST_ABSENT", "file:absent.token", "file:/"] {
+    for (secret, named) in [
+        ("env:WINDLASS_TEST_ABSENT", "WINDLASS_TEST_ABSENT"),
+        ("file:absent.token", "absent.token"),
+        ("file:/", "file:/"),
+    ] {
         let (project, vendor) = project(Shape::Okta).await?;
         let bad = Pull {
             source: "bad".to_owned(),
@@ -127,7 +131,7 @@ async fn one_missing_secret_blocks_its_source_and_the_others_are_pulled() -> any
         let sources = format!("sources:\n{}", bad.source_yaml(secret));
         project.reconfigure("sources:\n", &sources)?;
         let outcome = project.run(&[]).await?;
-        outcome.expect_failure(exit::BLOCKED, &[secret, "windlass.yaml:8"])?;
+        outcome.expect_failure(exit::BLOCKED, &[named, "windlass.yaml:8"])?;
         check_complete(&project, &vendor).await?;
     }
     Ok(())

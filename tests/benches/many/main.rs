@@ -23,7 +23,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context, bail, ensure};
 use serde_json::json;
-use windlass_tests::windlass::binary;
+use windlass_tests::windlass::shipped_binary;
 
 use crate::measure::{Sample, measure};
 use crate::project::{Project, WINDOWS_PER_SOURCE};
@@ -60,7 +60,7 @@ fn run() -> anyhow::Result<ExitCode> {
     let options = Options::read(args)?;
     let windlass = match &options.binary {
         Some(path) => path.clone(),
-        None => binary()?,
+        None => shipped_binary()?,
     };
     let vendor = Vendor::start()?;
     let mut scales = Vec::new();

@@ -25,19 +25,22 @@ impl Project {
         let mut config = String::from(
             "state: { sqlite: ./windlass.db }\n\
              sinks: { lake: { ndjson: { dir: ./out } } }\n\
+             defaults:\n\
+             \x20 connector: ./manifest.yaml\n\
+             \x20 start: 2026-01-01T00:00:00Z\n\
+             \x20 end: 2026-01-01T00:30:00Z\n\
+             \x20 window: { initial: 10m, min: 10m, max: 10m }\n\
              sources:\n",
         );
         for number in 0..sources {
             let group = if shared { 0 } else { number };
-            // Short: a configuration is one file.
             writeln!(
                 config,
-                "  s{number}: {{connector: ./m.yaml, params: {{n: '{number}', g: '{group}'}}, \
-                 start: 2026-01-01T00:00:00Z, end: 2026-01-01T00:30:00Z}}"
+                "  s{number}: {{ params: {{ n: '{number}', g: '{group}' }} }}"
             )?;
         }
         let manifest = include_str!("manifest.yaml").replace("ADDRESS", &address.to_string());
-        fs::write(root.path().join("m.yaml"), manifest)?;
+        fs::write(root.path().join("manifest.yaml"), manifest)?;
         fs::write(root.path().join("windlass.yaml"), config)?;
         Ok(Self { root })
     }
