@@ -7,6 +7,7 @@
 //! | [`time`], [`span`] | instants and half-open spans |
 //! | [`ids`] | names that validate: sources, generations, lanes, windows, owners |
 //! | [`ownership`] | which state an output folder belongs to |
+//! | [`adopt`] | a timeline rebuilt from the files it has delivered |
 //! | [`shard`] | the parts of the plan that orchestrators divide among themselves |
 //! | [`source`] | what a source is and under which policy its timeline is cut |
 //! | [`window`], [`transition`] | a window and the one function that moves it |
@@ -27,6 +28,7 @@
 //! | [`breaks`] | the protocol broken on purpose, for the simulator |
 //! | [`clock`] | the seams for time and randomness |
 
+pub mod adopt;
 pub mod breaks;
 pub mod carve;
 pub mod checkpoint;

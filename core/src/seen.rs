@@ -1,9 +1,11 @@
 //! What a page delivered, remembered as digests of its records' ids, for sweeps.
 
+use std::collections::BTreeMap;
+
 use sha2::{Digest, Sha256};
 
 use crate::ids::{Generation, Lane, SourceName};
-use crate::time::Timestamp;
+use crate::time::{MINUTE_MS, Timestamp};
 use crate::window::Window;
 
 /// Whose records: sweeps compare across the lanes of one generation of a source.
@@ -39,6 +41,50 @@ pub struct SeenPage {
     pub expires_at: Timestamp,
 }
 
+/// The pass of a page that was read from a file which this state did not write: no sink takes it back.
+pub const PASS_OF_A_FILE: u32 = u32::MAX;
+/// Number of the first page of such a file. Pages that a window delivers have lower numbers.
+pub const PAGE_OF_A_FILE: u64 = 1 << 32;
+/// The records of such a file are remembered by the stretch of this length that they lie in, in
+/// milliseconds, so that a part of its window finds its own.
+pub const STRETCH_OF_A_FILE_MS: i64 = MINUTE_MS;
+
+/// The pages that remember the records of a file, given the digest of each id and the record's time.
+/// `window` is the one that was made for the file.
+pub fn pages_of_a_file(
+    window: &Window,
+    records: &[(u64, Option<Timestamp>)],
+    unit_ms: i64,
+    expires_at: Timestamp,
+) -> Vec<SeenPage> {
+    let stretch_ms = STRETCH_OF_A_FILE_MS.max(unit_ms);
+    let mut stretches: BTreeMap<Timestamp, Vec<u64>> = BTreeMap::new();
+    for (digest, time) in records {
+        let begin = time.map(|time| time.floor_to(stretch_ms));
+        let at = place(window, begin, unit_ms);
+        stretches.entry(at).or_default().push(*digest);
+    }
+    let pages = (PAGE_OF_A_FILE..).zip(stretches);
+    let pages = pages.map(|(page, (at, mut digests))| {
+        digests.sort_unstable();
+        digests.dedup();
+        SeenPage {
+            by: SeenBy {
+                source: window.id.timeline.source.clone(),
+                generation: window.id.timeline.generation.clone(),
+            },
+            at,
+            from: window.id.from,
+            lane: window.id.timeline.lane.clone(),
+            page,
+            pass: PASS_OF_A_FILE,
+            digests,
+            expires_at,
+        }
+    });
+    pages.collect()
+}
+
 /// What is remembered of a record: the first 8 bytes of the SHA-256 of its id. Two of a million ids
 /// share one with a chance of about one in forty million, and then one late record would be taken
 /// for delivered.
@@ -66,6 +112,29 @@ mod tests {
         assert_eq!(digest("a"), 0xca97_8112_ca1b_bdca);
         assert_ne!(digest("a"), digest("b"));
         assert_ne!(digest(""), digest("\0"));
+    }
+
+    #[test]
+    fn each_stretch_of_a_file_is_remembered_in_a_page_of_its_own() {
+        let at = Timestamp::from_ms;
+        let id = "okta/0123456789ab/live/1970-01-01T00:00:10Z"
+            .parse()
+            .unwrap();
+        let window = Window::new(id, at(200_000), at(0)).unwrap();
+        let records = [
+            (9, Some(at(20_000))),
+            (7, Some(at(59_999))),
+            (8, Some(at(60_000))),
+            (1, None),
+        ];
+        let pages = pages_of_a_file(&window, &records, 1, at(1));
+        let seen: Vec<_> = pages
+            .iter()
+            .map(|page| (page.at.as_ms(), page.digests.clone()))
+            .collect();
+        assert_eq!(seen, [(10_000, vec![1, 7, 9]), (60_000, vec![8])]);
+        assert_eq!(pages[1].page, PAGE_OF_A_FILE + 1);
+        assert!(pages.iter().all(|page| page.pass == PASS_OF_A_FILE));
     }
 
     #[test]

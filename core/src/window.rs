@@ -134,6 +134,9 @@ pub struct Window {
     pub restarts_forgiven: u32,
     /// Whether the ids of everything it delivered since the last restart are remembered.
     pub remembered: bool,
+    /// Whether a file that this state did not write may have some of its records. Their ids are
+    /// remembered, and are left out.
+    pub adopted: bool,
     /// Runs begun.
     pub runs: u32,
     /// Runs that delivered pages and ended before the window did, since it was last split.
@@ -188,6 +191,7 @@ impl Window {
             restarts: 0,
             restarts_forgiven: 0,
             remembered: true,
+            adopted: false,
             runs: 0,
             overruns: 0,
             unsent_after: None,

@@ -17,6 +17,7 @@ const RATE_GATE: &str = include_str!("../testdata/v1/rate_gate.json");
 const WINDOW_SPLIT: &str = include_str!("../testdata/v1/window_split.json");
 const WINDOW_DONE: &str = include_str!("../testdata/v1/window_done.json");
 const WINDOW_UNSENT: &str = include_str!("../testdata/v1/window_unsent.json");
+const WINDOW_ADOPTED: &str = include_str!("../testdata/v1/window_adopted.json");
 const PROGRESS_SWEEP: &str = include_str!("../testdata/v1/progress_sweep.json");
 const SOURCE_SWEPT: &str = include_str!("../testdata/v1/source_swept.json");
 const SOURCE_OF_FILE: &str = include_str!("../testdata/v1/source_of_file.json");
@@ -91,7 +92,7 @@ fn what_a_window_lacks_is_not_split_not_swept_and_not_remembered() {
         (Delivered::Nothing, 0, 0)
     );
     assert_eq!(window.unsent_after, None);
-    assert!(!window.remembered && window.ordered);
+    assert!(!window.remembered && !window.adopted && window.ordered);
     let split: Window = loaded(WINDOW_SPLIT);
     assert_eq!(split.split_at, Some(time("2026-01-01T00:05:00Z")));
     assert_eq!(
@@ -102,6 +103,8 @@ fn what_a_window_lacks_is_not_split_not_swept_and_not_remembered() {
     let unsent: Window = loaded(WINDOW_UNSENT);
     assert_eq!(unsent.unsent_after, Some(4));
     assert!(split.remembered);
+    let adopted: Window = loaded(WINDOW_ADOPTED);
+    assert!(adopted.adopted && !unsent.adopted);
 }
 
 #[test]
@@ -357,7 +360,7 @@ prop_compose! {
         owner in any::<Option<u128>>(),
         cursor in any::<Option<(String, String)>>(),
         texts in any::<[Option<String>; 2]>(),
-        (ordered, remembered, slowest_page_ms) in any::<(bool, bool, i64)>(),
+        (ordered, remembered, adopted, slowest_page_ms) in any::<(bool, bool, bool, i64)>(),
         split_delivered in proptest::sample::select(
             &[Delivered::Nothing, Delivered::Before, Delivered::After][..]
         ),
@@ -373,7 +376,7 @@ prop_compose! {
         mended(Window {
             id, to, status, epoch, owner, lease_until, cursor, page, sink_position, records, bytes,
             rejected, known, oldest, newest, ordered, attempts, setbacks, restarts,
-            restarts_forgiven, remembered, runs, overruns, unsent_after, not_before, split_at, split_delivered,
+            restarts_forgiven, remembered, adopted, runs, overruns, unsent_after, not_before, split_at, split_delivered,
             slowest_page_ms, last_error, created_at, updated_at, done_at,
             expires_at,
         })

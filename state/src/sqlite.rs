@@ -4,6 +4,7 @@
 //! write, at the same time; a writer waits up to five seconds for another's. Calls block for the
 //! fraction of a millisecond they take, so they need no threads of their own.
 
+mod adopt;
 mod backup;
 mod error;
 mod identity;

@@ -56,7 +56,7 @@ fn every_attribute_has_a_column_of_its_name_and_every_column_an_attribute() {
         (
             &WINDOWS,
             concat!(
-                include_str!("../testdata/v1/window_unsent.json"),
+                include_str!("../testdata/v1/window_adopted.json"),
                 include_str!("../testdata/v1/window_split.json"),
                 include_str!("../testdata/v1/window_done.json")
             ),

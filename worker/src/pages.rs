@@ -56,12 +56,14 @@ impl<S: StateStore, O: Outfit> Run<'_, S, O> {
             }
             _ => {}
         }
-        let mut known = match lease.window().id.timeline.lane {
-            Lane::Sweep(_) => match self.known(&lease).await? {
+        let window = lease.window();
+        let mut known = if window.adopted || matches!(window.id.timeline.lane, Lane::Sweep(_)) {
+            match self.known(&lease).await? {
                 Some(known) => Some(known),
                 None => return self.too_much_to_know(&lease).await,
-            },
-            Lane::Live | Lane::Backfill(_) => None,
+            }
+        } else {
+            None
         };
         let (lease, end) = match self.gear.sink.open(lease.window()).await {
             Ok(writer) => self.read(lease, writer, &request, known.as_mut()).await?,
@@ -176,7 +178,8 @@ impl<S: StateStore, O: Outfit> Run<'_, S, O> {
         self.worker.permit(self.task, self.source, self.budget)
     }
 
-    /// What is delivered already of what a sweep's window covers; `None` when it is too much to know.
+    /// What is delivered already of what a sweep's or an adopted window covers; `None` when it is too
+    /// much to know.
     async fn known(&self, lease: &Lease) -> Result<Option<Known>, NotWritten> {
         let unit_ms = self.source.definition.policy.unit_ms;
         Known::load(&self.worker.holder(), lease.window(), unit_ms).await

@@ -6,7 +6,7 @@ use windlass_connectors::connector::Record;
 use windlass_core::breaks::{Break, broken};
 use windlass_core::ids::{Lane, Timeline};
 use windlass_core::limits;
-use windlass_core::seen::{SeenBy, SeenPage, digest};
+use windlass_core::seen::{PASS_OF_A_FILE, STRETCH_OF_A_FILE_MS, SeenBy, SeenPage, digest};
 use windlass_core::span::Span;
 use windlass_core::time::{MINUTE_MS, Timestamp};
 use windlass_core::window::Window;
@@ -31,7 +31,7 @@ pub(crate) struct Known {
 }
 
 impl Known {
-    /// Loads what `window`, one of a sweep, need not deliver; `None` when that is more than
+    /// Loads what `window`, one of a sweep or an adopted one, need not deliver; `None` when that is more than
     /// [`limits::SEEN_DIGESTS_MAX`].
     pub(crate) async fn load<S: StateStore>(
         holder: &Holder<'_, S>,
@@ -49,7 +49,13 @@ impl Known {
         // sides of it, and lies in the unit before it: before the live window, which may begin
         // earlier than a sweep's that was split itself.
         let first = ledger.first().map_or(span.from(), |first| first.id.from);
-        let from = first.min(span.from()).minus_ms(unit_ms);
+        let back_ms = if window.adopted {
+            // A part of one finds what is remembered of the stretch that it begins in.
+            unit_ms.max(STRETCH_OF_A_FILE_MS)
+        } else {
+            unit_ms
+        };
+        let from = first.min(span.from()).minus_ms(back_ms);
         let wide = Span::new(from, span.to()).unwrap_or(span);
         let by = SeenBy {
             source: live.source.clone(),
@@ -75,7 +81,9 @@ impl Known {
         }
         let counted = pages.iter().filter(|page| {
             let writer = writers.get(&(&page.lane, page.from));
-            writer.is_some_and(|writer| counts(page, writer, &ledger))
+            // A file stays whatever became of the window that was made for it.
+            page.pass == PASS_OF_A_FILE
+                || writer.is_some_and(|writer| counts(page, writer, &ledger))
         });
         let mut before: Vec<u64> = counted.flat_map(|page| &page.digests).copied().collect();
         before.sort_unstable();

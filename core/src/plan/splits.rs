@@ -46,7 +46,10 @@ fn split(window: &Window, policy: &Policy, now: Timestamp) -> Option<Split> {
     };
     let mut right = Vec::new();
     for span in parts.unread {
-        right.push(Window::new(id(span), span.to(), now).ok()?);
+        right.push(Window {
+            adopted: window.adopted,
+            ..Window::new(id(span), span.to(), now).ok()?
+        });
     }
     if let Some(span) = parts.done {
         let done = Window::done(id(span), span.to(), policy.history_ms, now).ok()?;

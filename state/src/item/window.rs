@@ -38,6 +38,8 @@ struct WindowItem {
     restarts_forgiven: u32,
     #[serde(default, skip_serializing_if = "is_default")]
     remembered: bool,
+    #[serde(default, skip_serializing_if = "is_default")]
+    adopted: bool,
     runs: u32,
     #[serde(default, skip_serializing_if = "is_default")]
     overruns: u32,
@@ -105,6 +107,7 @@ impl From<Window> for WindowItem {
             restarts: window.restarts,
             restarts_forgiven: window.restarts_forgiven,
             remembered: window.remembered,
+            adopted: window.adopted,
             runs: window.runs,
             overruns: window.overruns,
             unsent_after: window.unsent_after,
@@ -158,6 +161,7 @@ impl WindowItem {
             restarts: self.restarts,
             restarts_forgiven: self.restarts_forgiven,
             remembered: self.remembered,
+            adopted: self.adopted,
             runs: self.runs,
             overruns: self.overruns,
             unsent_after: self.unsent_after,

@@ -33,6 +33,7 @@ const SCHEMA_VERSION_MIN: i64 = 4;
 const SINCE_VERSION_4: &str = "
 ALTER TABLE sources ADD COLUMN file TEXT;
 CREATE INDEX sources_by_group ON sources (rate_group);
+ALTER TABLE windows ADD COLUMN adopted INTEGER;
 ";
 
 /// Opens the file at `path` for reading and writing, and creates it and its tables if need be.

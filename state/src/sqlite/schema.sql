@@ -89,6 +89,7 @@ CREATE TABLE windows (
     restarts          INTEGER NOT NULL,
     restarts_forgiven INTEGER NOT NULL,
     remembered        INTEGER,       -- 1, or nothing
+    adopted           INTEGER,       -- 1, or nothing
     runs              INTEGER NOT NULL,
     overruns          INTEGER,
     unsent_after      INTEGER,       -- the run that left the page token unsent

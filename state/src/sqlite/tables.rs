@@ -98,6 +98,7 @@ pub(super) const WINDOWS: Table = Table {
         ("restarts", Number),
         ("restarts_forgiven", Number),
         ("remembered", Flag),
+        ("adopted", Flag),
         ("runs", Number),
         ("overruns", Number),
         ("unsent_after", Number),

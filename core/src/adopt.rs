@@ -1,0 +1,363 @@
+//! Rebuilding a timeline from the files that it has delivered, for a state that is lost or older than
+//! its output folder.
+//!
+//! Time that a complete file covers is delivered: it becomes a done window, unless the state has one.
+//! Unfinished windows keep the time that no file covers. A name of the older form has no end, so the
+//! time of its file is read again, and the ids in the file are left out. Everything else between the
+//! first and the last file is a gap, which the planner mends as it mends every gap. Only a sweep, which
+//! goes in order and leaves no file where nothing was late, has done the time between its files.
+
+use std::collections::BTreeMap;
+
+use crate::carve::settled_edge;
+use crate::ids::{Generation, Lane, Timeline, WindowId};
+use crate::limits;
+use crate::progress::Progress;
+use crate::source::{Policy, SourceDefinition};
+use crate::span::Span;
+use crate::time::Timestamp;
+use crate::window::{Status, Window};
+
+/// A complete file of a timeline.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CompleteFile {
+    /// The first instant of its window.
+    pub from: Timestamp,
+    /// The first instant after its window; `None` in names of the older form.
+    pub to: Option<Timestamp>,
+    /// The latest time of its records, known where the name has no end.
+    pub newest: Option<Timestamp>,
+    /// The position of its end, in the sink's own form.
+    pub position: String,
+}
+
+/// The stored state of one timeline beside its files.
+#[derive(Debug, Clone, Copy)]
+pub struct Remains<'a> {
+    /// Its marks; for a timeline that the state has lost, new ones.
+    pub progress: &'a Progress,
+    /// Its windows that `behind` names and those from `open_from` on, ascending.
+    pub windows: &'a [Window],
+    /// Its complete files, ascending by `from`.
+    pub files: &'a [CompleteFile],
+    /// Its source's policy.
+    pub policy: &'a Policy,
+    /// Now.
+    pub now: Timestamp,
+}
+
+/// The changes that make a state know its files.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Adoption {
+    /// Starts of windows to delete: unfinished ones of which files cover a part.
+    pub remove: Vec<Timestamp>,
+    /// Windows to store, each in place of one with the same start.
+    pub put: Vec<Window>,
+    /// The marks to store.
+    pub progress: Progress,
+    /// Files by number of which a window was made, and that window's start.
+    pub adopted: Vec<(usize, Timestamp)>,
+    /// Files that overlap others and cover no time of their own.
+    pub overlapping: usize,
+}
+
+/// More unfinished windows would have to be listed behind the marks than there is room for.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "{timeline} would have {count} unfinished windows behind its marks, and there is room for {max}"
+)]
+pub struct TooManyBehind {
+    /// The timeline.
+    pub timeline: Timeline,
+    /// Windows that would be listed.
+    pub count: usize,
+    /// Windows that can be listed.
+    pub max: usize,
+}
+
+/// Time that is taken, as starts and ends of spans that do not touch.
+#[derive(Debug, Clone, Default)]
+struct Taken(BTreeMap<Timestamp, Timestamp>);
+
+impl Taken {
+    fn add(&mut self, span: Span) {
+        let (mut from, mut to) = (span.from(), span.to());
+        let touching: Vec<_> = self.0.range(..=to).rev().map(|(a, b)| (*a, *b)).collect();
+        for (a, b) in touching.into_iter().take_while(|(_, b)| *b >= span.from()) {
+            self.0.remove(&a);
+            (from, to) = (from.min(a), to.max(b));
+        }
+        self.0.insert(from, to);
+    }
+
+    /// The parts of `span` that are free, ascending.
+    fn free(&self, span: Span) -> Vec<Span> {
+        let mut free = Vec::new();
+        let mut at = span.from();
+        let before = self.0.range(..=at).next_back();
+        let within = self.0.range(span.from()..span.to());
+        for (from, to) in before.into_iter().chain(within) {
+            free.extend(Span::new(at, (*from).min(span.to())));
+            at = at.max(*to);
+        }
+        free.extend(Span::new(at, span.to()));
+        free
+    }
+}
+
+/// Works out the changes that make the state of `remains` know its files. Doing that twice changes
+/// nothing the second time.
+pub fn adopt(remains: &Remains<'_>) -> Result<Adoption, TooManyBehind> {
+    let Remains {
+        progress,
+        windows,
+        files,
+        ..
+    } = *remains;
+    let mut taken = Taken::default();
+    // Before the marks everything is done, but for what they list.
+    if progress.start < progress.open_from {
+        let unlisted = |window: &&Window| window.is_unfinished();
+        let mut done = Taken::default();
+        for window in windows.iter().filter(unlisted) {
+            done.add(window.span());
+        }
+        let whole = Span::new(Timestamp::MIN, progress.open_from);
+        for span in whole.into_iter().flat_map(|whole| done.free(whole)) {
+            taken.add(span);
+        }
+    }
+    for window in windows.iter().filter(|window| !window.is_unfinished()) {
+        taken.add(window.span());
+    }
+    let mut adoption = Adoption {
+        remove: Vec::new(),
+        put: Vec::new(),
+        progress: progress.clone(),
+        adopted: Vec::new(),
+        overlapping: 0,
+    };
+    // Names with both bounds first: they decide what is left to the others.
+    let whole = files
+        .iter()
+        .enumerate()
+        .filter(|(_, file)| file.to.is_some());
+    let older = files
+        .iter()
+        .enumerate()
+        .filter(|(_, file)| file.to.is_none());
+    for (number, file) in whole.chain(older) {
+        take_over(remains, number, file, &mut taken, &mut adoption);
+    }
+    if matches!(progress.timeline.lane, Lane::Sweep(_)) {
+        pass_over_gaps(remains, &mut taken, &mut adoption);
+    }
+    keep_the_rest(remains, &taken, &mut adoption);
+    adoption.put.sort_by_key(|window| window.id.from);
+    settle_marks(remains, adoption)
+}
+
+/// Makes windows of the time that `file` covers and nothing else does.
+fn take_over(
+    remains: &Remains<'_>,
+    number: usize,
+    file: &CompleteFile,
+    taken: &mut Taken,
+    adoption: &mut Adoption,
+) {
+    let Remains { policy, now, .. } = *remains;
+    let end = file.to.unwrap_or_else(|| end_of(remains, file));
+    let Ok(span) = Span::new(file.from, end) else {
+        return;
+    };
+    let is_known = remains
+        .windows
+        .iter()
+        .any(|window| window.id.from == file.from && !window.is_unfinished());
+    let is_being_read = remains
+        .windows
+        .iter()
+        .any(|window| window.id.from == file.from && window.adopted);
+    if is_being_read && file.to.is_none() {
+        return;
+    }
+    let free = taken.free(span);
+    // A file of the older form is one with the window that begins where it does.
+    let free = match (file.to, free.first()) {
+        (None, Some(first)) if first.from() != file.from => Vec::new(),
+        _ => free,
+    };
+    if free.is_empty() {
+        let is_behind_the_marks = span.to() <= remains.progress.open_from;
+        adoption.overlapping += usize::from(!is_known && !is_behind_the_marks && file.to.is_some());
+        return;
+    }
+    for (place, piece) in free.into_iter().enumerate() {
+        let id = WindowId {
+            timeline: remains.progress.timeline.clone(),
+            from: piece.from(),
+        };
+        let window = if file.to.is_some() {
+            let done = Window::done(id, piece.to(), policy.history_ms, now);
+            done.map(|done| Window {
+                sink_position: (place == 0).then(|| file.position.clone()),
+                // Nothing is known of its ids until they have been read from the file.
+                remembered: false,
+                ..done
+            })
+        } else {
+            Window::new(id, piece.to(), now).map(|fresh| Window {
+                adopted: true,
+                ..fresh
+            })
+        };
+        let Ok(window) = window else { continue };
+        adoption.adopted.push((number, piece.from()));
+        adoption.put.push(window);
+        taken.add(piece);
+    }
+}
+
+/// Counts the time between the marks of a sweep and its last file as swept.
+fn pass_over_gaps(remains: &Remains<'_>, taken: &mut Taken, adoption: &mut Adoption) {
+    let Remains {
+        progress,
+        policy,
+        now,
+        ..
+    } = *remains;
+    let end = adoption.put.iter().map(|window| window.to).max();
+    let passed = end.and_then(|end| Span::new(progress.scheduled_through, end).ok());
+    for gap in passed.map_or_else(Vec::new, |passed| taken.free(passed)) {
+        let id = WindowId {
+            timeline: progress.timeline.clone(),
+            from: gap.from(),
+        };
+        let done = Window::done(id, gap.to(), policy.history_ms, now);
+        adoption.put.extend(done);
+        taken.add(gap);
+    }
+}
+
+/// The end of the time to be read again for a file whose name has none: up to the next file, at most
+/// as wide as windows are, and never past settled time or short of its own records.
+fn end_of(remains: &Remains<'_>, file: &CompleteFile) -> Timestamp {
+    let Remains {
+        files, policy, now, ..
+    } = *remains;
+    let unit_ms = policy.unit_ms;
+    let after = |time: Timestamp| time.floor_to(unit_ms).plus_ms(unit_ms);
+    let least = after(file.newest.unwrap_or(file.from).max(file.from));
+    let widest = file.from.plus_ms(policy.max_ms).floor_to(unit_ms);
+    let to = widest.min(settled_edge(policy, now)).max(least);
+    let next = files.partition_point(|other| other.from <= file.from);
+    files.get(next).map_or(to, |next| next.from.min(to))
+}
+
+/// Replaces the unfinished windows of which files now cover a part by the rest of them.
+fn keep_the_rest(remains: &Remains<'_>, taken: &Taken, adoption: &mut Adoption) {
+    for window in remains.windows.iter().filter(|it| it.is_unfinished()) {
+        let rest = taken.free(window.span());
+        if rest == [window.span()] {
+            continue;
+        }
+        adoption.remove.push(window.id.from);
+        for piece in rest {
+            let id = WindowId {
+                timeline: window.id.timeline.clone(),
+                from: piece.from(),
+            };
+            let fresh = Window::new(id, piece.to(), remains.now);
+            adoption.put.extend(fresh.map(|fresh| Window {
+                adopted: window.adopted,
+                ..fresh
+            }));
+        }
+    }
+}
+
+/// Moves the marks to the end of the last window, and lists what is unfinished behind them.
+fn settle_marks(remains: &Remains<'_>, mut adoption: Adoption) -> Result<Adoption, TooManyBehind> {
+    let progress = &mut adoption.progress;
+    let ends = adoption.put.iter().map(|window| window.to);
+    progress.scheduled_through = ends.fold(progress.scheduled_through, Ord::max);
+    progress
+        .behind
+        .retain(|from| !adoption.remove.contains(from));
+    let unfinished = adoption.put.iter().filter(|it| it.status != Status::Done);
+    let behind = unfinished
+        .map(|window| window.id.from)
+        .filter(|from| *from < progress.open_from);
+    progress.behind.extend(behind);
+    progress.behind.sort_unstable();
+    progress.behind.dedup();
+    if progress.behind.len() > limits::BEHIND_MAX {
+        return Err(TooManyBehind {
+            timeline: progress.timeline.clone(),
+            count: progress.behind.len(),
+            max: limits::BEHIND_MAX,
+        });
+    }
+    if !adoption.put.is_empty() {
+        progress.updated_at = remains.now;
+    }
+    Ok(adoption)
+}
+
+/// The marks of the lanes that a state has lost, before anything of their files is known, given those
+/// that it still has and the first and last instant in the files of each lane. Time before the first
+/// live file belongs to the backfills, if files of any are there.
+pub fn lost_marks(
+    definition: &SourceDefinition,
+    generation: &Generation,
+    stored: &[Progress],
+    extents: &BTreeMap<Lane, Span>,
+    now: Timestamp,
+) -> Vec<Progress> {
+    let begin = |lane: &Lane, start, end| {
+        let timeline = Timeline {
+            source: definition.name.clone(),
+            generation: generation.clone(),
+            lane: lane.clone(),
+        };
+        Progress::begin(timeline, start, end, &definition.policy, now)
+    };
+    let is_stored = |lane: &Lane| stored.iter().any(|it| it.timeline.lane == *lane);
+    let mut backfills: Vec<_> = extents
+        .iter()
+        .filter(|(lane, _)| matches!(lane, Lane::Backfill(_)) && !is_stored(lane))
+        .collect();
+    backfills.sort_by_key(|(_, extent)| extent.from());
+    let live = stored.iter().find(|it| it.timeline.lane == Lane::Live);
+    let live_extent = extents.get(&Lane::Live);
+    let live_start = match (live, live_extent, backfills.last()) {
+        (Some(live), _, _) => live.start,
+        (None, Some(extent), Some(_)) => extent.from(),
+        (None, Some(extent), None) => extent.from().min(definition.start),
+        (None, None, Some((_, last))) => last.to(),
+        (None, None, None) => definition.start,
+    };
+    let mut lost = Vec::new();
+    if live.is_none() {
+        lost.push(begin(&Lane::Live, live_start, None));
+    }
+    for (number, (lane, extent)) in backfills.iter().enumerate() {
+        let start = if number == 0 {
+            extent.from().min(definition.start)
+        } else {
+            extent.from()
+        };
+        let next = backfills.get(number + 1).map(|(_, next)| next.from());
+        lost.push(begin(lane, start, Some(next.unwrap_or(live_start))));
+    }
+    for lane in extents.keys() {
+        if matches!(lane, Lane::Sweep(_)) && !is_stored(lane) {
+            lost.push(begin(lane, live_start, None));
+        }
+    }
+    lost
+}
+
+#[cfg(test)]
+#[path = "adopt_tests.rs"]
+mod tests;
