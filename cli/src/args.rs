@@ -42,9 +42,10 @@ Exit codes:
   5  the state cannot be used: missing, locked, full, damaged, out of reach,
      not permitted, of another version, or not the owner of an output folder
   6  `run --until-caught-up` was stopped before that, a second signal ended
-     a run, the demo was stopped, or the answer to `apply` was no
+     a run, the demo was stopped, or the answer to `apply` or `adopt` was no
   7  the demo lost or duplicated a record
   8  `diff` found that `apply` would change something
+  9  `verify` found files that differ from the state
 
 Logs: WINDLASS_LOG sets the filter (default `warn`), NO_COLOR switches colours off.";
 
@@ -103,6 +104,13 @@ pub(crate) enum Command {
     Apply(ApplyArgs),
     /// Show what `apply` would change, and change nothing
     Diff(DiffArgs),
+    /// Rebuild a lost or older state from its output folders, after showing what they hold
+    Adopt(AdoptArgs),
+    /// Compare the files of the output folders with the state, beside a run or without one
+    Verify {
+        /// Only this source
+        source: Option<String>,
+    },
     /// List the connectors, or describe one
     Connectors {
         /// A connector's name, or the path of a manifest
@@ -170,6 +178,16 @@ pub(crate) struct ApplyArgs {
     #[arg(long)]
     pub(crate) abandon: bool,
     /// Check and show everything, and change nothing
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// Do not ask; needed where nobody can answer
+    #[arg(long, short)]
+    pub(crate) yes: bool,
+}
+
+#[derive(Debug, Clone, Copy, clap::Args)]
+pub(crate) struct AdoptArgs {
+    /// Show what the folders hold, and change nothing
     #[arg(long)]
     pub(crate) dry_run: bool,
     /// Do not ask; needed where nobody can answer

@@ -1,5 +1,6 @@
 //! What each command does, one file a command.
 
+pub(crate) mod adopt;
 pub(crate) mod apply;
 pub(crate) mod backup;
 pub(crate) mod check;
@@ -8,4 +9,5 @@ pub(crate) mod hold;
 pub(crate) mod retry;
 pub(crate) mod run;
 pub(crate) mod status;
+pub(crate) mod verify;
 pub(crate) mod windows;

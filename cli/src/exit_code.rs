@@ -26,6 +26,8 @@ pub(crate) enum ExitCode {
     DemoFailed = 7,
     /// The configuration and the state differ.
     Different = 8,
+    /// Output files and the state differ.
+    Mismatch = 9,
 }
 
 /// A usage or configuration error that has no file position.

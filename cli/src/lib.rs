@@ -86,6 +86,10 @@ async fn dispatch(args: &Args, output: Output) -> anyhow::Result<ExitCode> {
         Command::Resume { sources } => commands::hold::resume(&target, sources, output).await,
         Command::Backup { file } => commands::backup::backup(&target, file, output),
         Command::Apply(apply) => commands::apply::apply(&target, apply, output).await,
+        Command::Adopt(adopt) => commands::adopt::adopt(&target, adopt, output).await,
+        Command::Verify { source } => {
+            commands::verify::verify(&target, source.as_deref(), output).await
+        }
         Command::Diff(diff) => commands::apply::diff(&target, diff, output).await,
         Command::Connectors { name } => commands::connectors::connectors(name.as_deref(), output),
     }

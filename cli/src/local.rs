@@ -2,7 +2,7 @@
 
 pub(crate) mod bars;
 mod engine;
-mod folders;
+pub(crate) mod folders;
 mod lock;
 mod meter;
 mod outfit;

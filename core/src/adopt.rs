@@ -192,7 +192,7 @@ fn take_over(
         adoption.overlapping += usize::from(!is_known && !is_behind_the_marks && file.to.is_some());
         return;
     }
-    for (place, piece) in free.into_iter().enumerate() {
+    for piece in free {
         let id = WindowId {
             timeline: remains.progress.timeline.clone(),
             from: piece.from(),
@@ -200,7 +200,7 @@ fn take_over(
         let window = if file.to.is_some() {
             let done = Window::done(id, piece.to(), policy.history_ms, now);
             done.map(|done| Window {
-                sink_position: (place == 0).then(|| file.position.clone()),
+                sink_position: (piece == span).then(|| file.position.clone()),
                 // Nothing is known of its ids until they have been read from the file.
                 remembered: false,
                 ..done

@@ -265,7 +265,7 @@ proptest! {
             // Time of a file is read again by nobody.
             let covers = |it: &&Window| it.is_unfinished()
                 && it.id.from < file.to.unwrap() && file.from < it.to;
-            prop_assert!(stored.iter().find(covers).is_none(), "{:?}", spans(&stored));
+            prop_assert!(!stored.iter().any(|it| covers(&it)), "{:?}", spans(&stored));
         }
         let open: Vec<_> = stored
             .iter()

@@ -67,7 +67,6 @@ pub(crate) use blocking::blocking;
 pub(crate) use file_error::error_of_kind;
 pub use folder::{ClaimError, Folder};
 pub use layout::{FileName, Kind, Stage};
-#[cfg(feature = "test-util")]
 pub(crate) use position::Position;
 pub use scan::{Files, FolderFile};
 use windlass_core::ids::WindowId;
@@ -83,6 +82,23 @@ use crate::{Batch, Sink, SinkError, WindowWriter};
 
 /// The file `new` makes and removes to see whether it may write.
 const PROBE: &str = ".windlass-write-check";
+
+/// The position at the end of complete files with so many bytes of lines and of rejects.
+pub fn position(lines: u64, rejects: u64) -> String {
+    let end = Position {
+        restarts: 0,
+        lines,
+        rejects,
+    };
+    end.to_string()
+}
+
+/// The bytes of lines and of rejects before `position`, whatever the pass; `None` when this sink has
+/// not made it.
+pub fn lengths(position: &str) -> Option<[u64; 2]> {
+    let position: Position = position.parse().ok()?;
+    Some([position.lines, position.rejects])
+}
 
 /// Writes each window into a file of its own below one directory. Clones share everything.
 #[derive(Debug, Clone)]

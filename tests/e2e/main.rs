@@ -1,6 +1,7 @@
 //! End to end: the real `windlass` process against a vendor on a loopback port, stopped, starved,
 //! misled and misconfigured. What counts is what lies on the disk afterwards.
 
+mod adopt;
 mod backup;
 mod bad_input;
 mod bounds;

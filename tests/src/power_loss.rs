@@ -63,12 +63,21 @@ pub fn is_supported() -> bool {
 /// Runs `windlass run --until-caught-up` in `project` until the power goes at `cut`, and leaves the disk
 /// as the loss may have left it. A run that ends before the operation loses its power right afterwards.
 pub async fn run_until(project: &Project, cut: Cut) -> anyhow::Result<CutRun> {
+    command_until(project, None, cut).await
+}
+
+/// The same with `windlass COMMAND`, if one is given.
+pub async fn command_until(
+    project: &Project,
+    command: Option<&str>,
+    cut: Cut,
+) -> anyhow::Result<CutRun> {
     let root = project.root().canonicalize()?;
     let outside = tempfile::tempdir().context("no folder for the journal")?;
     let journal = outside.path().join("journal");
     let before = Tree::read(&root)?;
     let outcome = project
-        .start_run_in(&["sh"], &script(&root, &journal, cut)?)?
+        .start_run_in(&["sh"], &script(&root, &journal, command, cut)?)?
         .finish()
         .await?;
     let ended_well = outcome.signal == Some(SIGKILL) || outcome.code.is_some();
@@ -90,15 +99,23 @@ pub async fn run_until(project: &Project, cut: Cut) -> anyhow::Result<CutRun> {
     Ok(CutRun { outcome, unsynced })
 }
 
-/// The shell script that loads the layer into the command line that it is given.
-fn script(root: &Path, journal: &Path, cut: Cut) -> anyhow::Result<String> {
+/// The shell script that loads the layer into the command line that it is given, or into `command` of
+/// the program that this begins with.
+fn script(root: &Path, journal: &Path, command: Option<&str>, cut: Cut) -> anyhow::Result<String> {
+    let command = match command {
+        None => "\"$@\"".to_owned(),
+        Some(command) => format!(
+            "\"$1\" {command} --config '{}/windlass.yaml'",
+            root.display()
+        ),
+    };
     let ignore = if cut.syncs_ignored {
         "POWER_LOSS_IGNORE_SYNC=1 "
     } else {
         ""
     };
     Ok(format!(
-        "POWER_LOSS_DIR='{}' POWER_LOSS_JOURNAL='{}' POWER_LOSS_AT={} {ignore}LD_PRELOAD='{}' exec \"$@\"",
+        "POWER_LOSS_DIR='{}' POWER_LOSS_JOURNAL='{}' POWER_LOSS_AT={} {ignore}LD_PRELOAD='{}' exec {command}",
         root.display(),
         journal.display(),
         cut.operation,

@@ -37,6 +37,8 @@ pub mod exit {
     pub const STATE: i32 = 5;
     /// Stopped before everything was caught up.
     pub const UNFINISHED: i32 = 6;
+    /// Output files differ from the state.
+    pub const MISMATCH: i32 = 9;
 }
 
 /// How long any one process may take. It ends a test that hangs and decides nothing else.

@@ -77,6 +77,35 @@ fn unusable(error: &ClaimError) -> StateUnusable {
     StateUnusable(format!("{error}; {cure}"))
 }
 
+/// An output folder and the sources that deliver into it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Place {
+    /// One of the sinks that lead to it.
+    pub(crate) sink: String,
+    /// The folder.
+    pub(crate) dir: PathBuf,
+    /// Every source of a sink that leads to it.
+    pub(crate) sources: BTreeSet<SourceName>,
+}
+
+/// The output folders of `config`, each once however many sinks lead to it.
+pub(crate) fn places(config: &Config) -> Vec<Place> {
+    let mut found = BTreeMap::new();
+    for source in config.sources.values() {
+        let definition = &source.definition;
+        if let Some(SinkConfig::Ndjson { dir, .. }) = config.sinks.get(&definition.sink) {
+            let canonical = dir.canonicalize().unwrap_or_else(|_| dir.clone());
+            let place = found.entry(canonical).or_insert_with(|| Place {
+                sink: definition.sink.clone(),
+                dir: dir.clone(),
+                sources: BTreeSet::new(),
+            });
+            place.sources.insert(definition.name.clone());
+        }
+    }
+    found.into_values().collect()
+}
+
 /// One sink for each folder that is in use, however many sinks lead to it.
 fn directories(config: &Config) -> Vec<(String, PathBuf)> {
     let mut found = BTreeMap::new();

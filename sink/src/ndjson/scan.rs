@@ -37,11 +37,7 @@ pub struct Files {
 impl Files {
     /// Those below `base`, or of one `source` only, for the sink `sink`. None when there is no such
     /// directory.
-    pub(super) fn below(
-        sink: &str,
-        base: &Path,
-        source: Option<&SourceName>,
-    ) -> Result<Self, SinkError> {
+    pub fn below(sink: &str, base: &Path, source: Option<&SourceName>) -> Result<Self, SinkError> {
         let mut files = Self {
             sink: sink.to_owned(),
             base: base.to_owned(),

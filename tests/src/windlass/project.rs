@@ -298,6 +298,17 @@ impl Project {
         Ok(found)
     }
 
+    /// Every file below the output folder with its content, in a fixed order.
+    pub fn files_of_output(&self) -> anyhow::Result<Vec<(PathBuf, Vec<u8>)>> {
+        let files = files_below(&self.out())?.into_iter();
+        let read = |path: PathBuf| {
+            let bytes =
+                fs::read(&path).with_context(|| format!("cannot read {}", path.display()))?;
+            Ok((path, bytes))
+        };
+        files.map(read).collect()
+    }
+
     /// Output files still in progress.
     pub fn parts(&self) -> anyhow::Result<Vec<PathBuf>> {
         let mut files = files_below(&self.out())?;

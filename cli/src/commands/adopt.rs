@@ -1,0 +1,152 @@
+//! `windlass adopt`: a state that was lost, or put back from an older copy, learns from its output
+//! folders what is delivered, and becomes their owner.
+//!
+//! It takes the locks of `windlass run`, on the state and on the folders. All windows are stored in one
+//! transaction, and the folders are marked last: until then `run` refuses them, so a stop anywhere is
+//! continued by calling it again.
+
+mod content;
+mod files;
+mod plan;
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use serde_json::{Value, json};
+use windlass_core::clock::{Clock, Entropy};
+use windlass_core::ids::SourceName;
+use windlass_core::source::{SourceDefinition, SourceRecord};
+use windlass_core::system::{SystemClock, SystemEntropy};
+use windlass_sink::ndjson::Folder;
+use windlass_state::sqlite::SqliteStore;
+
+use self::plan::Plan;
+use crate::args::AdoptArgs;
+use crate::config::Config;
+use crate::exit_code::{ExitCode, StateUnusable, UsageError};
+use crate::local::StateLock;
+use crate::local::folders::{self, Place};
+use crate::output::Output;
+use crate::state::{StateAddress, sources};
+use crate::target::Target;
+
+/// Adopts the files of every source of the configuration that delivers into a folder.
+pub(crate) async fn adopt(
+    target: &Target,
+    args: &AdoptArgs,
+    output: Output,
+) -> anyhow::Result<ExitCode> {
+    let config = target.config()?;
+    let StateAddress::Sqlite(path) = &config.state else {
+        let problem = format!(
+            "the state is {}; only a state file has output folders to adopt: name one with \
+             --state sqlite:PATH",
+            config.state
+        );
+        return Err(UsageError(problem).into());
+    };
+    let _lock = StateLock::take(path)?;
+    let taken = take(&config)?;
+    let preview = Plan::of(&config, stored(path)?.as_ref(), &taken, SystemClock.now()).await?;
+    let is_dry = args.dry_run || taken.is_empty();
+    if !output.is_json() {
+        output.result(&Value::Null, || preview.text())?;
+    }
+    if !is_dry && !args.yes {
+        let question = format!("Make {} the owner of these files?", path.display());
+        match output.confirmed(&question) {
+            Some(true) => {}
+            Some(false) => {
+                output.note("nothing was adopted");
+                return Ok(ExitCode::Unfinished);
+            }
+            None => {
+                let problem = "nothing was adopted: there is nobody to ask; look at the files \
+                               (`windlass adopt --dry-run`), then say --yes";
+                return Err(UsageError(problem.to_owned()).into());
+            }
+        }
+    }
+    if !is_dry {
+        carry_out(path, &config, preview.clone(), &taken).await?;
+    }
+    let json = json!({ "adopted": !is_dry, "found": preview.to_json() });
+    output.result(&json, || {
+        if is_dry {
+            "nothing was adopted\n".to_owned()
+        } else {
+            format!("adopted {}\n", preview.summary())
+        }
+    })?;
+    Ok(ExitCode::Success)
+}
+
+/// Every output folder that is there, for this process alone.
+fn take(config: &Config) -> anyhow::Result<Vec<(Place, Folder)>> {
+    let mut taken = Vec::new();
+    for place in folders::places(config) {
+        if place.dir.is_dir() {
+            let folder = Folder::take(&place.sink, &place.dir);
+            let folder = folder.map_err(|error| StateUnusable(error.to_string()))?;
+            taken.push((place, folder));
+        }
+    }
+    Ok(taken)
+}
+
+/// The state, if there is one yet. It is brought up to date, which a run would do as well.
+fn stored(path: &Path) -> anyhow::Result<Option<SqliteStore>> {
+    Ok(if path.exists() {
+        Some(SqliteStore::open(path)?)
+    } else {
+        None
+    })
+}
+
+async fn carry_out(
+    path: &Path,
+    config: &Config,
+    plan: Plan,
+    taken: &[(Place, Folder)],
+) -> anyhow::Result<()> {
+    let store = SqliteStore::open(path)?;
+    let present = present(&store, config).await?;
+    let absent: Vec<&SourceDefinition> = config
+        .sources
+        .values()
+        .map(|source| &source.definition)
+        .filter(|definition| !present.contains_key(&definition.name))
+        .collect();
+    let identity = store.identity(SystemEntropy.next_u128())?;
+    let mut last_run = identity.run;
+    for (_, folder) in taken {
+        last_run = folder
+            .owner()?
+            .map_or(last_run, |owner| last_run.max(owner.run));
+    }
+    store.adopt(&plan.into_adoptions())?;
+    // Before their windows were there, a source without marks would have begun anew.
+    sources::put(&store, &absent, SystemClock.now(), |_| {}).await?;
+    let run = store.begin_run(last_run)?;
+    for (_, folder) in taken {
+        folder.mark(&run)?;
+    }
+    Ok(())
+}
+
+/// The sources of the configuration that the state has.
+async fn present(
+    store: &SqliteStore,
+    config: &Config,
+) -> anyhow::Result<BTreeMap<SourceName, SourceRecord>> {
+    let definitions: Vec<_> = config
+        .sources
+        .values()
+        .map(|source| source.definition.clone())
+        .collect();
+    let records = sources::present(store, &definitions).await?;
+    let by_name = records
+        .into_iter()
+        .map(|record| (record.definition.name.clone(), record));
+    Ok(by_name.collect())
+}

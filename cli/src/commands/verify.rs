@@ -1,0 +1,181 @@
+//! `windlass verify`: the files of the output folders against the windows of the state. Reads both and
+//! changes neither, beside a run or without one; holds one file's end and some windows at a time.
+
+mod compare;
+mod report;
+
+use std::fs;
+use std::path::Path;
+
+use windlass_core::ids::{SourceName, WindowId};
+use windlass_core::progress::Progress;
+use windlass_core::span::Span;
+use windlass_core::time::Timestamp;
+use windlass_core::window::Window;
+use windlass_sink::ndjson::{FileName, Files, FolderFile, Kind, Stage};
+use windlass_state::StateStore;
+
+use self::compare::{Problem, compare, has_readable_end, lengths_of};
+use self::report::Report;
+use crate::config::Config;
+use crate::exit_code::{ExitCode, UsageError};
+use crate::local::folders::{self, Place};
+use crate::output::Output;
+use crate::state::{Purpose, Store};
+use crate::target::Target;
+
+/// Windows that are read at a time.
+const WINDOWS_PER_READ: usize = 1_000;
+/// Looks at a file that differs from its window while a run may be changing both.
+const LOOKS_MAX: usize = 5;
+
+/// Compares the files of every source, or of `source`, with the state.
+pub(crate) async fn verify(
+    target: &Target,
+    source: Option<&str>,
+    output: Output,
+) -> anyhow::Result<ExitCode> {
+    let config = target.config()?;
+    let places = places(&config, source)?;
+    let store = target.open(&config.state, Purpose::Look).await?;
+    let mut report = Report::default();
+    for place in places {
+        for name in &place.sources {
+            let definition = &config.source(name.as_str())?.definition;
+            let lanes = store.progress_of(definition.shard(), name).await?;
+            let ledger = Ledger {
+                store: &store,
+                place: &place,
+                lanes,
+            };
+            ledger.check_files(name, &mut report).await?;
+            ledger.check_windows(&mut report).await?;
+            report.sources += 1;
+        }
+    }
+    output.result(&report.to_json(), || report.text())?;
+    Ok(if report.is_clean() {
+        ExitCode::Success
+    } else {
+        ExitCode::Mismatch
+    })
+}
+
+/// The folders to look into, each with the sources to look for.
+fn places(config: &Config, source: Option<&str>) -> anyhow::Result<Vec<Place>> {
+    let mut places = folders::places(config);
+    let Some(source) = source else {
+        return Ok(places);
+    };
+    let wanted = &config.source(source)?.definition.name;
+    for place in &mut places {
+        place.sources.retain(|name| name == wanted);
+    }
+    places.retain(|place| !place.sources.is_empty());
+    if places.is_empty() {
+        let problem = format!("source {source} does not deliver into files");
+        return Err(UsageError(problem).into());
+    }
+    Ok(places)
+}
+
+/// The state's knowledge of one source, and the folder of its files.
+struct Ledger<'a> {
+    store: &'a Store,
+    place: &'a Place,
+    lanes: Vec<Progress>,
+}
+
+impl Ledger<'_> {
+    /// Looks for the window of each file.
+    async fn check_files(&self, source: &SourceName, report: &mut Report) -> anyhow::Result<()> {
+        for file in Files::below(&self.place.sink, &self.place.dir, Some(source))? {
+            let file = file?;
+            report.files += 1;
+            if let Some(problem) = self.check_file(&file).await? {
+                report.add(problem, &file.path);
+            }
+        }
+        Ok(())
+    }
+
+    async fn check_file(&self, file: &FolderFile) -> anyhow::Result<Option<Problem>> {
+        let Some(name) = &file.name else {
+            return Ok(Some(Problem::Foreign));
+        };
+        let Stage::Output { to } = name.stage else {
+            return Ok(None);
+        };
+        let (mut bytes, mut problem) = (file.bytes, None);
+        for _ in 0..LOOKS_MAX {
+            let window = self.store.window(&name.window).await?;
+            let is_passed = self.is_passed(&name.window, to);
+            problem = compare(window.as_ref(), name.kind, to, bytes, is_passed);
+            if problem.is_none() {
+                break;
+            }
+            // A run may have replaced the file since its length was read.
+            match fs::metadata(&file.path) {
+                Ok(metadata) if metadata.len() == bytes => break,
+                Ok(metadata) => bytes = metadata.len(),
+                Err(_) => return Ok(None),
+            }
+        }
+        if problem.is_none() && !has_readable_end(&file.path, bytes)? {
+            problem = Some(Problem::Unreadable);
+        }
+        Ok(problem)
+    }
+
+    /// Whether the marks have passed a window whose history may be deleted.
+    fn is_passed(&self, id: &WindowId, to: Option<Timestamp>) -> bool {
+        let end = to.unwrap_or(id.from.plus_ms(1));
+        self.lanes.iter().any(|lane| {
+            lane.timeline == id.timeline && end <= lane.open_from && !lane.behind.contains(&id.from)
+        })
+    }
+
+    /// Looks for the file of each window that is done.
+    async fn check_windows(&self, report: &mut Report) -> anyhow::Result<()> {
+        for lane in &self.lanes {
+            let mut at = Timestamp::MIN;
+            while let Ok(span) = Span::new(at, Timestamp::MAX) {
+                let history = self.store.history(&lane.timeline, span, WINDOWS_PER_READ);
+                let windows = history.await?;
+                for window in &windows {
+                    report.windows += 1;
+                    self.check_window(window, report);
+                }
+                match windows.last() {
+                    Some(last) if windows.len() == WINDOWS_PER_READ => at = last.id.from.plus_ms(1),
+                    _ => break,
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn check_window(&self, window: &Window, report: &mut Report) {
+        if window.is_unfinished() {
+            return;
+        }
+        let Some([lines, rejects]) = lengths_of(window) else {
+            return;
+        };
+        for (kind, bytes) in [(Kind::Lines, lines), (Kind::Rejects, rejects)] {
+            let path = |to| {
+                let name = FileName {
+                    window: window.id.clone(),
+                    kind,
+                    stage: Stage::Output { to },
+                };
+                self.place.dir.join(name.path())
+            };
+            let is_there = |path: &Path| path.try_exists().unwrap_or(true);
+            let whole = path(Some(window.to));
+            if bytes > 0 && !is_there(&whole) && !is_there(&path(None)) {
+                report.add(Problem::Missing { bytes }, &whole);
+            }
+        }
+    }
+}

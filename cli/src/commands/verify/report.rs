@@ -1,0 +1,119 @@
+//! What was found, counted, and named as far as people read.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use serde_json::{Value, json};
+
+use super::compare::Problem;
+use crate::output::grouped;
+
+/// Problems that are named; further ones are counted.
+const NAMED_MAX: usize = 1_000;
+
+/// Everything found so far.
+#[derive(Debug, Default)]
+pub(super) struct Report {
+    pub(super) sources: u64,
+    pub(super) files: u64,
+    pub(super) windows: u64,
+    counts: BTreeMap<&'static str, u64>,
+    named: Vec<(Problem, PathBuf)>,
+}
+
+impl Problem {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Missing { .. } => "missing",
+            Self::Cut { .. } => "cut",
+            Self::Grown { .. } => "grown",
+            Self::Foreign => "foreign",
+            Self::Unreadable => "unreadable",
+        }
+    }
+
+    fn text(self) -> String {
+        match self {
+            Self::Missing { bytes } => format!("its window has delivered {bytes} bytes"),
+            Self::Cut { bytes, expected } | Self::Grown { bytes, expected } => {
+                format!("has {bytes} bytes, and its window has delivered {expected}")
+            }
+            Self::Foreign => {
+                "the state has no window for it; `windlass adopt` makes one".to_owned()
+            }
+            Self::Unreadable => "its last line has no end or is not JSON".to_owned(),
+        }
+    }
+}
+
+impl Report {
+    pub(super) fn add(&mut self, problem: Problem, path: &Path) {
+        *self.counts.entry(problem.name()).or_default() += 1;
+        if self.named.len() < NAMED_MAX {
+            self.named.push((problem, path.to_owned()));
+        }
+    }
+
+    pub(super) fn is_clean(&self) -> bool {
+        self.counts.is_empty()
+    }
+
+    pub(super) fn text(&self) -> String {
+        let mut text = String::new();
+        for (problem, path) in &self.named {
+            text.push_str(&format!(
+                "{}: {}: {}\n",
+                problem.name(),
+                path.display(),
+                problem.text()
+            ));
+        }
+        let all: u64 = self.counts.values().sum();
+        let named = self.named.len() as u64;
+        if all > named {
+            text.push_str(&format!("and {} more\n", grouped(all - named)));
+        }
+        let counts: Vec<_> = self
+            .counts
+            .iter()
+            .map(|(name, count)| format!("{} {name}", grouped(*count)))
+            .collect();
+        let found = if counts.is_empty() {
+            "no differences".to_owned()
+        } else {
+            counts.join(", ")
+        };
+        text.push_str(&format!(
+            "checked {} files and {} windows of {} sources: {found}\n",
+            grouped(self.files),
+            grouped(self.windows),
+            grouped(self.sources)
+        ));
+        text
+    }
+
+    pub(super) fn to_json(&self) -> Value {
+        let problem = |(problem, path): &(Problem, PathBuf)| {
+            let (bytes, expected) = match *problem {
+                Problem::Missing { bytes } => (Some(0), Some(bytes)),
+                Problem::Cut { bytes, expected } | Problem::Grown { bytes, expected } => {
+                    (Some(bytes), Some(expected))
+                }
+                Problem::Foreign | Problem::Unreadable => (None, None),
+            };
+            json!({
+                "problem": problem.name(),
+                "file": path.display().to_string(),
+                "bytes": bytes,
+                "bytes_expected": expected,
+            })
+        };
+        json!({
+            "sources": self.sources,
+            "files": self.files,
+            "windows": self.windows,
+            "counts": self.counts,
+            "problems": self.named.iter().map(problem).collect::<Vec<_>>(),
+        })
+    }
+}
