@@ -37,7 +37,7 @@ Exit codes:
   0  done, or stopped cleanly at a checkpoint
   1  something unexpected failed, or `check SOURCE` got no page from its vendor
   2  the command line, the configuration or a manifest is wrong
-  3  a source is blocked: its vendor or sink refuses it until somebody acts
+  3  a source is blocked: its vendor, its secret or its sink refuses it
   4  there are holes: windows that were given up, to see with `windlass windows`
   5  the state cannot be used: missing, locked, full, damaged, out of reach,
      not permitted, of another version, or not the owner of an output folder

@@ -40,6 +40,7 @@ fn what_becomes_of_each_source_follows_from_what_is_stored_and_what_is_wanted() 
         blocked: Some(Blocked {
             reason: "401".to_owned(),
             since: at(1),
+            probe_at: at(11),
         }),
         ..record(named("blocked"))
     };
@@ -147,6 +148,7 @@ fn a_difference_is_shown_source_by_source_and_field_by_field() {
         blocked: Some(Blocked {
             reason: "the vendor refuses the token".to_owned(),
             since: at(1),
+            probe_at: at(11),
         }),
         ..record(named("okta"))
     };

@@ -45,11 +45,13 @@ pub enum Break {
     NoScavenge,
     /// A page token that works once is sent although an earlier run may have sent it.
     SpentTokenReused,
+    /// A blocked source is never probed.
+    NoProbe,
 }
 
 impl Break {
     /// All of them.
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 21] = [
         Self::CheckpointBeforeDelivery,
         Self::NoEpochCheck,
         Self::NoPageCheck,
@@ -70,6 +72,7 @@ impl Break {
         Self::IgnoreTurns,
         Self::NoScavenge,
         Self::SpentTokenReused,
+        Self::NoProbe,
     ];
 
     /// Its name on the command line.
@@ -95,6 +98,7 @@ impl Break {
             Self::IgnoreTurns => "ignore-turns",
             Self::NoScavenge => "no-scavenge",
             Self::SpentTokenReused => "spent-token-reused",
+            Self::NoProbe => "no-probe",
         }
     }
 }

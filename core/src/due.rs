@@ -1,6 +1,7 @@
 //! The next instant at which time alone lets a timeline go on. A planner that keeps its results
 //! sleeps until then; everything else that changes a timeline is an event that the planner sees.
 
+use crate::block::Work;
 use crate::carve;
 use crate::checkpoint::earliest;
 use crate::ids::Lane;
@@ -26,10 +27,8 @@ pub struct Follows {
 pub fn due_at(situation: &Situation<'_>, follows: Option<Follows>) -> Option<Timestamp> {
     let windows = situation.behind.iter().chain(situation.open);
     let waits = windows.filter_map(|window| wait_of(window, situation.now));
-    let cut = situation
-        .active
-        .then(|| cut_at(situation, follows))
-        .flatten();
+    let may_cut = situation.work != Work::Nothing;
+    let cut = may_cut.then(|| cut_at(situation, follows)).flatten();
     earliest(waits.min(), cut)
 }
 

@@ -2,6 +2,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::Timeline;
+use crate::block::Work;
 use crate::carve::Carver;
 use crate::progress::Progress;
 use crate::source::Policy;
@@ -34,7 +35,7 @@ fn situation<'a>(
         open,
         behind: &[],
         ledger: None,
-        active: true,
+        work: Work::Everything,
         slots: 0,
         dispatch_until: Timestamp::MAX,
         now,
@@ -121,7 +122,7 @@ fn a_paused_source_is_due_for_its_leases_alone() {
     };
     let open = [running];
     let paused = Situation {
-        active: false,
+        work: Work::Nothing,
         ..situation(&progress, &policy, &open, at(0))
     };
     assert_eq!(due_at(&paused, None), Some(at(MINUTE_MS + 1)));

@@ -9,6 +9,7 @@
 //! | [`ownership`] | which state an output folder belongs to |
 //! | [`adopt`] | a timeline rebuilt from the files it has delivered |
 //! | [`shard`] | the parts of the plan that orchestrators divide among themselves |
+//! | [`block`] | why a source does not run, and when it is probed |
 //! | [`source`] | what a source is and under which policy its timeline is cut |
 //! | [`window`], [`transition`] | a window and the one function that moves it |
 //! | [`lease`] | the right to move a running window, and the conditions on writes |
@@ -29,6 +30,7 @@
 //! | [`clock`] | the seams for time and randomness |
 
 pub mod adopt;
+pub mod block;
 pub mod breaks;
 pub mod carve;
 pub mod checkpoint;

@@ -85,6 +85,20 @@ pub const BACKOFF_MAX_MS: i64 = 15 * MINUTE_MS;
 /// Longest wait stored whatever a vendor says; then it is asked again.
 pub const WAIT_MS_MAX: i64 = HOUR_MS;
 
+/// Runs of a window that ended in a refusal which often passes by itself, such as credentials that
+/// expired a moment ago, before the source is blocked: with the stored backoff about five minutes.
+pub const REFUSALS_BEFORE_BLOCK: u32 = 6;
+/// Time between two probes of a blocked source: a vendor sees six requests an hour, and a person who
+/// has renewed a credential does not wait for long.
+pub const PROBE_MS: i64 = 10 * MINUTE_MS;
+/// Time after which a block is no short incident, and probes come less often.
+pub const PROBE_SLOW_AFTER_MS: i64 = 6 * HOUR_MS;
+/// Time between two probes from then on: 24 requests a day.
+pub const PROBE_SLOW_MS: i64 = HOUR_MS;
+/// Time between two probes of a source whose sink is full: room comes back within moments, and that
+/// is seen on this machine.
+pub const PROBE_FULL_MS: i64 = MINUTE_MS;
+
 /// Clocks of this system's machines agree this well.
 pub const CLOCK_SKEW_MS: i64 = 60 * SECOND_MS;
 /// How far the end of a carved window trails `now - settle`, because a `Date` header has whole

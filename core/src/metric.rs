@@ -41,7 +41,7 @@ metrics! {
     TICK_DURATION "TickDurationMs" "Milliseconds" "How long one tick took.";
     SOURCES "Sources" "Count" "Sources of the shards that were planned.";
     SOURCES_FAILED "SourcesFailed" "Count" "Sources and shards that could not be read or planned.";
-    SOURCES_BLOCKED "SourcesBlocked" "Count" "Sources that their vendor or sink refuses until somebody acts.";
+    SOURCES_BLOCKED "SourcesBlocked" "Count" "Sources that their vendor, their secret or their sink refuses.";
     SOURCES_ENDANGERED "SourcesEndangered" "Count" "Sources whose vendor will soon drop records that are not delivered, or has begun to.";
     MAX_SOURCE_LAG "MaxSourceLagSeconds" "Seconds" "Of all sources that are not paused or finished, the longest time between now and `complete_through`.";
     OLDEST_OPEN_WINDOW "OldestOpenWindowSeconds" "Seconds" "Age of the oldest window that is neither done nor parked.";

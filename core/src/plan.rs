@@ -10,6 +10,7 @@ mod splits;
 mod unavailable;
 
 use self::builder::Builder;
+use crate::block::Work;
 use crate::carve::{Carver, adapt_width, observe};
 use crate::checkpoint::earliest;
 use crate::ids::Lane;
@@ -36,8 +37,8 @@ pub struct Situation<'a> {
     pub behind: &'a [Window],
     /// For a sweep lane, what it follows; without it nothing is carved there.
     pub ledger: Option<&'a Ledger<'a>>,
-    /// Whether new work may start: not paused, not blocked.
-    pub active: bool,
+    /// The work that may start.
+    pub work: Work,
     /// How many more windows may be in flight.
     pub slots: usize,
     /// Until when a dispatch counts.
@@ -125,7 +126,11 @@ pub fn plan(situation: &Situation<'_>) -> Plan {
     let splits = splits::keep_in_sight(splits, &mut next, &mut scavenge, now);
     let lapse = unavailable::lapse(situation, &mut next);
 
-    let slots = if situation.active { situation.slots } else { 0 };
+    let slots = match situation.work {
+        Work::Everything => situation.slots,
+        Work::Probe => situation.slots.min(1),
+        Work::Nothing => 0,
+    };
     let dispatch = dispatchable(situation, &lapse, slots);
     let mut builder = Builder {
         situation,
@@ -136,7 +141,7 @@ pub fn plan(situation: &Situation<'_>) -> Plan {
     for gap in next.gaps(open) {
         builder.cover(gap, policy);
     }
-    if situation.active {
+    if grows(situation) {
         grow(&mut builder, &mut next, max_open);
     }
     // Marks are stored with every split: others that were planned before must not be stored after
@@ -152,6 +157,17 @@ pub fn plan(situation: &Situation<'_>) -> Plan {
         progress: changed.then_some(next),
         lapse,
         dispatch,
+    }
+}
+
+/// Whether the timeline is carved. A blocked one is not, unless it has no window to probe with.
+fn grows(situation: &Situation<'_>) -> bool {
+    let is_ready = |window: &Window| window.status == Status::Ready;
+    let mut windows = situation.open.iter().chain(situation.behind);
+    match situation.work {
+        Work::Everything => true,
+        Work::Probe => !windows.any(is_ready),
+        Work::Nothing => false,
     }
 }
 

@@ -210,11 +210,41 @@ fn an_inactive_source_starts_nothing_but_is_still_scavenged() {
         .values_mut()
         .for_each(|window| window.lease_until = Some(hours(1)));
     let plan = plan(&Situation {
-        active: false,
+        work: Work::Nothing,
         ..situation(&world, &world.open())
     });
     assert!(plan.create.is_empty() && plan.dispatch.is_empty());
     assert_eq!(plan.scavenge.len(), 2);
+}
+
+#[test]
+fn a_probe_dispatches_one_window_and_carves_none() {
+    let mut world = World::new(policy(), None, hours(24));
+    world.tick();
+    let probe = |world: &World| {
+        plan(&Situation {
+            work: Work::Probe,
+            slots: 4,
+            ..situation(world, &world.open())
+        })
+    };
+    let ready = world
+        .open()
+        .into_iter()
+        .find(|it| it.status == Status::Ready);
+    let plan = probe(&world);
+    assert!(plan.create.is_empty());
+    let dispatched: Vec<_> = plan.dispatch.iter().map(|it| &it.seen).collect();
+    assert_eq!(dispatched, [&ready.unwrap()]);
+
+    // With nothing else to ask for, time that is due is cut, and its first window is the probe.
+    for window in world.windows.values_mut() {
+        window.status = Status::Done;
+    }
+    let plan = probe(&world);
+    assert!(plan.dispatch.is_empty());
+    let born = |status| plan.create.iter().filter(|it| it.status == status).count();
+    assert_eq!(born(Status::Dispatched), 1);
 }
 
 fn situation<'a>(world: &'a World, open: &'a [Window]) -> Situation<'a> {
@@ -225,7 +255,7 @@ fn situation<'a>(world: &'a World, open: &'a [Window]) -> Situation<'a> {
         open,
         behind: &[],
         ledger: None,
-        active: true,
+        work: Work::Everything,
         slots: 2,
         dispatch_until: Timestamp::MAX,
         now: world.now,

@@ -22,6 +22,12 @@ pub enum FailureClass {
     Block,
 }
 
+/// Whether a refusal that often passes by itself has been met often enough by the runs of `window` to
+/// block its source.
+pub fn refusal_stands(window: &Window) -> bool {
+    window.setbacks >= limits::REFUSALS_BEFORE_BLOCK
+}
+
 /// What the worker does next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Disposition {

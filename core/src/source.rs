@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::block::Work;
+pub use crate::block::{BlockCause, BlockChange, Blocked};
 use crate::ids::{Generation, RateGroup, SourceName};
 use crate::limits;
 use crate::shard::Shard;
@@ -235,19 +237,26 @@ impl SourceRecord {
         self.blocked.is_none() && !self.is_paused()
     }
 
+    /// The work that may start at `now`. A paused source is not probed: nobody waits for it.
+    pub fn work(&self, now: Timestamp) -> Work {
+        match &self.blocked {
+            _ if self.is_paused() => Work::Nothing,
+            None => Work::Everything,
+            Some(blocked) if blocked.is_probe_due(now) => Work::Probe,
+            Some(_) => Work::Nothing,
+        }
+    }
+
+    /// Earliest next probe, if it is blocked and is probed at all.
+    pub fn probe_at(&self) -> Option<Timestamp> {
+        let blocked = self.blocked.as_ref().filter(|_| !self.is_paused());
+        blocked.map(|blocked| blocked.probe_at)
+    }
+
     /// Whether it is paused: by its definition, or by an operator.
     pub fn is_paused(&self) -> bool {
         self.definition.paused || self.held_since.is_some()
     }
-}
-
-/// A source that its vendor refuses as configured. Its windows keep their place.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Blocked {
-    /// What was refused and what to do.
-    pub reason: String,
-    /// Since when.
-    pub since: Timestamp,
 }
 
 /// The shared gate of a rate group: nobody asks its vendor before `not_before`.

@@ -234,11 +234,6 @@ impl Agenda {
     pub fn is_stuck(&self) -> bool {
         self.board.standing.is_stuck()
     }
-
-    /// Whether no source may run, and at least one is blocked.
-    pub fn is_blocked(&self) -> bool {
-        self.board.standing.is_blocked()
-    }
 }
 
 fn touch(

@@ -3,7 +3,7 @@ use std::sync::Arc;
 
 use windlass_core::Status;
 use windlass_core::shard::Shards;
-use windlass_core::source::{Blocked, RateGate, SourceDefinition};
+use windlass_core::source::{BlockCause, BlockChange, Blocked, RateGate, SourceDefinition};
 use windlass_core::task::Task;
 use windlass_core::time::{DAY_MS, MINUTE_MS, SECOND_MS};
 use windlass_state::MemoryStore;
@@ -289,18 +289,15 @@ async fn a_change_of_another_process_is_planned_after_the_next_listing() {
     let mut process = Process::new(std::slice::from_ref(&source), 1).await;
     process.settle().await;
     process.finish(0).await;
-    let blocked = Blocked {
-        reason: "the vendor returned HTTP 401".to_owned(),
-        since: NOW,
-    };
+    let reason = "the vendor returned HTTP 401".to_owned();
+    let block = BlockChange::Block(Blocked::new(reason, BlockCause::Refused, NOW, NOW));
     let (shard, name) = (source.shard(), &source.name);
-    process
-        .store
-        .block_source(shard, name, 1, Some(&blocked))
-        .await
-        .unwrap();
+    let blocked = process.store.block_source(shard, name, 1, &block);
+    assert!(blocked.await.unwrap());
     process.settle().await;
-    assert!(process.running.is_empty() && process.agenda.is_blocked());
+    let activity = |process: &Process| process.agenda.report().sources[0].activity;
+    assert!(process.running.is_empty());
+    assert_eq!(activity(&process), Activity::Blocked);
 
     process.store.apply_source(&source, NOW).await.unwrap();
     assert_eq!(process.step().await, None, "nobody said so");
@@ -308,7 +305,7 @@ async fn a_change_of_another_process_is_planned_after_the_next_listing() {
     process.agenda.list(&store).await.unwrap();
     process.settle().await;
     assert_eq!(process.running.len(), 1);
-    assert!(!process.agenda.is_blocked());
+    assert_eq!(activity(&process), Activity::Working);
 }
 
 #[tokio::test]

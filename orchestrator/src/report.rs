@@ -15,7 +15,7 @@ pub enum Activity {
     /// Everything carved is done or parked, and there is nothing to carve.
     #[default]
     Idle,
-    /// Blocked: its windows keep their place until somebody acts.
+    /// Blocked: its windows keep their place until a probe delivers a page.
     Blocked,
     /// Paused by its definition.
     Paused,
@@ -57,6 +57,8 @@ pub struct SourceReport {
     pub retention_left_ms: Option<i64>,
     /// Whether that is so little that somebody should know.
     pub is_endangered: bool,
+    /// Next probe of a blocked source; `None` while one is due or on its way.
+    pub probe_at: Option<Timestamp>,
     /// What ended the last run of the oldest window that is being tried again.
     pub last_error: Option<String>,
     /// Why this source could not be planned; the others were.
@@ -82,6 +84,7 @@ impl SourceReport {
             sweep_holes: 0,
             retention_left_ms: None,
             is_endangered: false,
+            probe_at: None,
             last_error: None,
             error: None,
         }
@@ -119,6 +122,7 @@ impl TickReport {
             .iter()
             .filter_map(|source| match source.activity {
                 Activity::Waiting(until) => Some(until),
+                Activity::Blocked => source.probe_at,
                 _ => None,
             })
             .min()

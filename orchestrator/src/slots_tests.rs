@@ -1,8 +1,10 @@
 //! Who may run: slots of a source and of its rate group, gates, pauses and pace.
 
-use windlass_core::source::{Blocked, RateGate, SourceDefinition};
+use windlass_core::limits;
+use windlass_core::source::{BlockCause, BlockChange, Blocked, RateGate, SourceDefinition};
 use windlass_core::time::{HOUR_MS, MINUTE_MS};
 use windlass_core::{Policy, Span, Status};
+use windlass_state::MemoryStore;
 
 use crate::report::Activity;
 use crate::testing::*;
@@ -31,20 +33,52 @@ async fn a_paused_source_starts_nothing_but_its_leases_are_taken_back() {
     assert_eq!(in_status(&stored, Status::Ready), 8);
 }
 
+/// Blocks `source`, as a worker does to which its vendor refuses the token at `now`.
+async fn block(store: &MemoryStore, source: &SourceDefinition, now: Timestamp) {
+    let reason = "the vendor refuses the token".to_owned();
+    let block = BlockChange::Block(Blocked::new(reason, BlockCause::Refused, now, now));
+    let blocked = store.block_source(source.shard(), &source.name, 1, &block);
+    assert!(blocked.await.unwrap());
+}
+
+#[tokio::test]
+async fn a_blocked_source_gets_one_window_once_its_probe_is_due_and_nothing_is_in_flight() {
+    let source = with_policy("okta", |policy| policy.max_in_flight = 4);
+    let (store, sent) = (store_of([&source]).await, Sent::default());
+    tick(&store, &sent, NOW).await;
+    assert!(!sent.take().is_empty());
+    block(&store, &source, NOW).await;
+    let due = NOW.plus_ms(limits::PROBE_MS);
+    let before = tick_one(&store, &sent, due.minus_ms(1)).await;
+    assert_eq!((before.probe_at, before.dispatched), (Some(due), 0));
+    // What was dispatched before has not come back.
+    let at_due = tick_one(&store, &sent, due).await;
+    assert_eq!((at_due.expired, at_due.dispatched), (0, 0));
+    let later = after_the_leases().max(due);
+    let expiring = tick_one(&store, &sent, later).await;
+    assert!(expiring.expired > 0);
+    let probing = tick_one(&store, &sent, later).await;
+    assert_eq!(expiring.dispatched + probing.dispatched, 1, "{probing:?}");
+    assert_eq!(probing.activity, Activity::Blocked);
+
+    let paused = definition("paused");
+    let (store, sent) = (store_of([&paused]).await, Sent::default());
+    block(&store, &paused, NOW).await;
+    store
+        .hold_source(paused.shard(), &paused.name, Some(NOW))
+        .await
+        .unwrap();
+    let report = tick_one(&store, &sent, due).await;
+    assert_eq!((report.probe_at, report.dispatched), (None, 0));
+}
+
 #[tokio::test]
 async fn a_blocked_source_keeps_its_windows_and_sends_none() {
     let source = definition("okta");
     let (store, sent) = (store_of([&source]).await, Sent::default());
     tick(&store, &sent, NOW).await;
     sent.take();
-    let blocked = Blocked {
-        reason: "the vendor refuses the token".to_owned(),
-        since: NOW,
-    };
-    store
-        .block_source(source.shard(), &source.name, 1, Some(&blocked))
-        .await
-        .unwrap();
+    block(&store, &source, after_the_leases()).await;
     let report = tick_one(&store, &sent, after_the_leases()).await;
     assert_eq!((report.expired, report.dispatched, report.holes), (2, 0, 0));
     assert_eq!(report.activity, Activity::Blocked);

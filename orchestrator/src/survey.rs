@@ -41,6 +41,7 @@ pub(crate) fn survey(
             Status::Done => {}
         }
     }
+    report.probe_at = view.record.probe_at().filter(|at| *at > now);
     report.complete_through = view.complete_through();
     let finished = (view.record.definition.end).is_some_and(|end| end <= report.complete_through);
     if !finished && !view.record.is_paused() {

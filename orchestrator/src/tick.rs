@@ -207,7 +207,7 @@ impl<S: StateStore, D: Dispatch> Tick<'_, S, D> {
             open: &lane.open,
             behind: &lane.behind,
             ledger: None,
-            active: record.is_active(),
+            work: record.work(self.now),
             slots: 0,
             dispatch_until: self
                 .options

@@ -50,6 +50,7 @@ async fn the_report_of_a_tick_reads_like_this() {
                 sweep_holes: 0,
                 retention_left_ms: None,
                 is_endangered: false,
+                probe_at: None,
                 last_error: None,
                 error: None,
             },

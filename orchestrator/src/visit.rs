@@ -1,5 +1,6 @@
 //! Planning sources of one rate group together: slots and the gate are the group's.
 
+use windlass_core::block::Work;
 use windlass_core::due::{Follows, due_at};
 use windlass_core::time::{MINUTE_MS, SECOND_MS, Timestamp};
 use windlass_state::{StateError, StateStore};
@@ -72,9 +73,12 @@ impl<S: StateStore, D: Dispatch> Tick<'_, S, D> {
             }
             let (source, report) = (&mut visit.views[view], &mut reports[view]);
             let before = source.lanes[lane].in_flight();
-            let most = match visit.gate {
-                Some(_) => 0,
-                None => room(source, lane, &visit.limits, in_group),
+            let most = match source.record.work(self.now) {
+                _ if visit.gate.is_some() => 0,
+                // Beside what was in flight when the block came, a probe would tell nothing.
+                Work::Probe if source.in_flight() > 0 => 0,
+                Work::Probe => room(source, lane, &visit.limits, in_group).min(1),
+                Work::Everything | Work::Nothing => room(source, lane, &visit.limits, in_group),
             };
             let room = Room {
                 most,
@@ -116,7 +120,9 @@ impl<S: StateStore, D: Dispatch> Tick<'_, S, D> {
             due_at(&self.situation(record, lane), follows)
                 .map(|at| if at <= self.now { soon } else { at })
         };
-        let first = view.lanes.iter().filter_map(of_lane).min();
+        let probe_at = view.record.probe_at().filter(|at| *at > self.now);
+        let of_lanes = view.lanes.iter().filter_map(of_lane);
+        let first = of_lanes.chain(probe_at).min();
         let review = self.now.plus_ms(REVIEW_EVERY_MS);
         first.map_or(review, |first| first.min(review))
     }

@@ -11,16 +11,24 @@ pub enum SinkError {
         /// What happened and to what.
         problem: String,
     },
-    /// There is no room left: nothing helps until a person makes some. The window keeps its place.
-    #[error("sink `{sink}` is full: {problem}; free some space, then run again")]
+    /// There is no room left. The window keeps its place, and the source is probed until there is some.
+    #[error("sink `{sink}` is full: {problem}; free some space")]
     Full {
         /// Which sink.
         sink: String,
         /// What happened and to what.
         problem: String,
     },
-    /// The destination refuses as configured (permissions, a name that does not exist): nothing
-    /// helps until a person acts.
+    /// Credentials, a permission or a name are refused: often for a moment, while a policy takes
+    /// effect or a credential is renewed, and otherwise until a person acts.
+    #[error("sink `{sink}` is denied: {problem}")]
+    Denied {
+        /// Which sink.
+        sink: String,
+        /// What happened, to what, and what to do.
+        problem: String,
+    },
+    /// The destination refuses as configured: nothing helps until a person acts.
     #[error("sink `{sink}` refuses: {problem}")]
     Refused {
         /// Which sink.

@@ -11,6 +11,7 @@
     reason = "each function is a test: panics are its answer"
 )]
 
+mod blocks;
 mod claims;
 mod expiry;
 mod fences;
@@ -22,6 +23,7 @@ mod sources;
 mod turns;
 mod windows;
 
+pub use blocks::*;
 pub use claims::*;
 pub use expiry::*;
 pub use fences::*;
@@ -54,7 +56,8 @@ macro_rules! conformance_tests {
             an_applied_source_is_found_by_name_and_listed_in_order
             a_source_that_was_never_applied_is_not_there
             applying_again_replaces_the_definition_raises_the_version_and_unblocks
-            the_first_reason_of_a_block_stays_until_it_is_cleared
+            a_block_keeps_its_first_instant_and_takes_the_latest_reason
+            of_two_workers_one_takes_a_probe
             a_block_of_another_version_or_an_unknown_source_does_nothing
             a_definition_whose_policy_contradicts_itself_is_refused
             a_rate_gate_only_moves_later

@@ -45,7 +45,7 @@ use windlass_core::lease::Lease;
 use windlass_core::progress::Progress;
 use windlass_core::seen::{SeenBy, SeenPage};
 use windlass_core::shard::Shard;
-use windlass_core::source::{Blocked, RateGate, SourceDefinition, SourceRecord};
+use windlass_core::source::{BlockChange, RateGate, SourceDefinition, SourceRecord};
 use windlass_core::span::Span;
 use windlass_core::time::Timestamp;
 use windlass_core::transition::{Claim, Event, Release};
@@ -182,9 +182,9 @@ impl StateStore for DynamoStore {
         shard: Shard,
         name: &SourceName,
         version: u64,
-        blocked: Option<&Blocked>,
-    ) -> Result<(), StateError> {
-        self.block(shard, name, version, blocked).await
+        change: &BlockChange,
+    ) -> Result<bool, StateError> {
+        self.block(shard, name, version, change).await
     }
 
     async fn hold_source(

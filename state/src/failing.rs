@@ -13,7 +13,7 @@ use windlass_core::lease::Lease;
 use windlass_core::progress::Progress;
 use windlass_core::seen::{SeenBy, SeenPage};
 use windlass_core::shard::Shard;
-use windlass_core::source::{Blocked, RateGate, SourceDefinition, SourceRecord};
+use windlass_core::source::{BlockChange, RateGate, SourceDefinition, SourceRecord};
 use windlass_core::span::Span;
 use windlass_core::time::Timestamp;
 use windlass_core::transition::{Claim, Event, Release};
@@ -243,9 +243,9 @@ impl<S: StateStore> StateStore for FailingStore<S> {
         shard: Shard,
         name: &SourceName,
         version: u64,
-        blocked: Option<&Blocked>,
-    ) -> Result<(), StateError> {
-        let call = self.inner.block_source(shard, name, version, blocked);
+        change: &BlockChange,
+    ) -> Result<bool, StateError> {
+        let call = self.inner.block_source(shard, name, version, change);
         self.with_fault(Operation::BlockSource, call).await
     }
 

@@ -21,6 +21,7 @@ const WINDOW_ADOPTED: &str = include_str!("../testdata/v1/window_adopted.json");
 const PROGRESS_SWEEP: &str = include_str!("../testdata/v1/progress_sweep.json");
 const SOURCE_SWEPT: &str = include_str!("../testdata/v1/source_swept.json");
 const SOURCE_OF_FILE: &str = include_str!("../testdata/v1/source_of_file.json");
+const SOURCE_PROBED: &str = include_str!("../testdata/v1/source_probed.json");
 const RATE_TURNS: &str = include_str!("../testdata/v1/rate_turns.json");
 const SEEN: &str = include_str!("../testdata/v1/seen.json");
 
@@ -40,6 +41,19 @@ fn loaded<T: Stored>(text: &str) -> T {
 
 fn time(text: &str) -> Timestamp {
     text.parse().unwrap()
+}
+
+#[test]
+fn a_block_of_an_older_item_is_probed_at_once() {
+    let since = time("2026-01-02T00:00:00Z");
+    for (item, probe_at) in [
+        (SOURCE, since),
+        (SOURCE_PROBED, time("2026-01-02T00:10:00Z")),
+    ] {
+        let source: SourceRecord = loaded(item);
+        let blocked = source.blocked.unwrap();
+        assert_eq!((blocked.since, blocked.probe_at), (since, probe_at));
+    }
 }
 
 #[test]

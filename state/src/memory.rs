@@ -10,7 +10,7 @@ use windlass_core::lease::Lease;
 use windlass_core::progress::Progress;
 use windlass_core::seen::{SeenBy, SeenPage};
 use windlass_core::shard::Shard;
-use windlass_core::source::{Blocked, RateGate, SourceDefinition, SourceRecord};
+use windlass_core::source::{BlockChange, RateGate, SourceDefinition, SourceRecord};
 use windlass_core::span::Span;
 use windlass_core::time::Timestamp;
 use windlass_core::transition::{Claim, Event, Release};
@@ -132,21 +132,19 @@ impl StateStore for MemoryStore {
         shard: Shard,
         name: &SourceName,
         version: u64,
-        blocked: Option<&Blocked>,
-    ) -> Result<(), StateError> {
+        change: &BlockChange,
+    ) -> Result<bool, StateError> {
         let mut tables = self.tables();
         let record = tables
             .sources
             .get_mut(name)
             .filter(|record| record.shard() == shard && record.version == version);
+        let record = record.filter(|record| change.applies_to(record.blocked.as_ref()));
+        let applies = record.is_some();
         if let Some(record) = record {
-            record.blocked = match (record.blocked.take(), blocked) {
-                (_, None) => None,
-                (Some(first), Some(_)) => Some(first),
-                (None, Some(first)) => Some(first.clone()),
-            };
+            record.blocked = change.after(record.blocked.as_ref());
         }
-        Ok(())
+        Ok(applies)
     }
 
     async fn hold_source(

@@ -28,7 +28,7 @@ use windlass_core::lease::Lease;
 use windlass_core::progress::Progress;
 use windlass_core::seen::{SeenBy, SeenPage};
 use windlass_core::shard::Shard;
-use windlass_core::source::{Blocked, RateGate, SourceDefinition, SourceRecord};
+use windlass_core::source::{BlockChange, RateGate, SourceDefinition, SourceRecord};
 use windlass_core::span::Span;
 use windlass_core::time::Timestamp;
 use windlass_core::transition::{Claim, Event, Release};
@@ -189,18 +189,20 @@ impl StateStore for SqliteStore {
         shard: Shard,
         name: &SourceName,
         version: u64,
-        blocked: Option<&Blocked>,
-    ) -> Result<(), StateError> {
+        change: &BlockChange,
+    ) -> Result<bool, StateError> {
         self.write(|connection| {
             let record = sources::named(connection, name)?;
             let meant =
                 |record: &SourceRecord| record.shard() == shard && record.version == version;
-            let Some(record) = record.filter(meant) else {
-                return Ok(());
+            let record = record.filter(meant);
+            let record = record.filter(|record| change.applies_to(record.blocked.as_ref()));
+            let Some(record) = record else {
+                return Ok(false);
             };
-            // The first reason stays until it is cleared.
-            let blocked = blocked.map(|new| record.blocked.unwrap_or_else(|| new.clone()));
-            SOURCES.put(connection, &SourceRecord { blocked, ..record })
+            let blocked = change.after(record.blocked.as_ref());
+            SOURCES.put(connection, &SourceRecord { blocked, ..record })?;
+            Ok(true)
         })
     }
 

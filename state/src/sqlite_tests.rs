@@ -45,7 +45,7 @@ fn every_attribute_has_a_column_of_its_name_and_every_column_an_attribute() {
     let (store, ..) = store();
     let connection = store.connection();
     for (table, text) in [
-        (&SOURCES, include_str!("../testdata/v1/source_of_file.json")),
+        (&SOURCES, include_str!("../testdata/v1/source_probed.json")),
         (
             &PROGRESS,
             include_str!("../testdata/v1/progress_sweep.json"),
@@ -104,6 +104,7 @@ fn items_with_every_attribute_come_back_from_their_tables() {
     }
     assert_kept::<SourceRecord>(&SOURCES, include_str!("../testdata/v1/source_swept.json"));
     assert_kept::<SourceRecord>(&SOURCES, include_str!("../testdata/v1/source_of_file.json"));
+    assert_kept::<SourceRecord>(&SOURCES, include_str!("../testdata/v1/source_probed.json"));
     assert_kept::<Progress>(
         &PROGRESS,
         include_str!("../testdata/v1/progress_sweep.json"),

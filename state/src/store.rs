@@ -8,7 +8,7 @@ use windlass_core::lease::Lease;
 use windlass_core::progress::Progress;
 use windlass_core::seen::{SeenBy, SeenPage};
 use windlass_core::shard::Shard;
-use windlass_core::source::{Blocked, RateGate, SourceDefinition, SourceRecord};
+use windlass_core::source::{BlockChange, RateGate, SourceDefinition, SourceRecord};
 use windlass_core::span::Span;
 use windlass_core::time::Timestamp;
 use windlass_core::transition::{Claim, Event, Release};
@@ -84,15 +84,16 @@ pub trait StateStore: Send + Sync {
         now: Timestamp,
     ) -> impl Future<Output = Result<SourceRecord, StateError>> + Send;
 
-    /// Sets or clears why a source does not run. The first reason stays until cleared, and nothing
-    /// happens when the source is gone or its definition's version is not `version`.
+    /// Changes what is stored of a source's block, and says whether that was done: not when the
+    /// source is gone, its definition's version is not `version`, or the change does not
+    /// [apply](BlockChange::applies_to).
     fn block_source(
         &self,
         shard: Shard,
         name: &SourceName,
         version: u64,
-        blocked: Option<&Blocked>,
-    ) -> impl Future<Output = Result<(), StateError>> + Send;
+        change: &BlockChange,
+    ) -> impl Future<Output = Result<bool, StateError>> + Send;
 
     /// An operator holds a source back, or lets it go on. The first instant stays until cleared,
     /// and nothing happens when there is no such source. Its version stays: nothing else changes.

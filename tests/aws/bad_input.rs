@@ -4,6 +4,8 @@
 use std::collections::BTreeMap;
 
 use anyhow::{Context, ensure};
+use windlass_core::limits;
+use windlass_core::time::HOUR_MS;
 use windlass_tests::aws::deployment::{Deployment, STREAM, Setup, WORKER};
 use windlass_tests::aws::lambda::{Invocation, Outcome};
 use windlass_tests::aws::refusals::Refusal;
@@ -145,6 +147,30 @@ async fn blocked(deployment: &Deployment) -> anyhow::Result<String> {
         .to_owned())
 }
 
+/// The reason for which the source is blocked once what is denied has been denied for some minutes:
+/// until then its windows wait.
+async fn blocked_in_the_end(deployment: &Deployment) -> anyhow::Result<String> {
+    deployment.tick().await?.expect_success()?;
+    deployment.lambda.rest().await?;
+    let source = deployment.table.items("config#").await?;
+    let source = source.first().context("there is no source")?;
+    ensure!(
+        source.get("blocked").is_none(),
+        "blocked at once: {source:?}"
+    );
+    let setbacks = i64::from(limits::REFUSALS_BEFORE_BLOCK);
+    for window in deployment.table.items("window#").await? {
+        let waits = text(&window, "last_error");
+        waits.with_context(|| deployment.trouble().unwrap_or_default())?;
+        deployment
+            .table
+            .set_number(&window, "setbacks", setbacks)
+            .await?;
+    }
+    deployment.table.let_time_pass(HOUR_MS).await?;
+    blocked(deployment).await
+}
+
 /// Applies the source again, as an operator does when the cause of a block is mended.
 async fn unblocked(deployment: &Deployment, repeats_max: usize) -> anyhow::Result<()> {
     let windows = deployment.table.windows().await?;
@@ -162,7 +188,7 @@ async fn a_stream_that_is_not_there_blocks_the_source_and_is_named() -> anyhow::
     deployment.reconfigure(&format!("stream: {STREAM}"), "stream: no-such-stream")?;
     deployment.apply().await?;
     says(
-        &blocked(&deployment).await?,
+        &blocked_in_the_end(&deployment).await?,
         &["no-such-stream", "us-east-1"],
     )?;
     deployment.configure(&deployment.yaml())?;
@@ -177,7 +203,7 @@ async fn a_stream_that_may_not_be_written_blocks_the_source_and_the_action_is_na
         .refusals
         .refuse("firehose:PutRecordBatch", Refusal::AccessDenied);
     says(
-        &blocked(&deployment).await?,
+        &blocked_in_the_end(&deployment).await?,
         &["firehose:PutRecordBatch", STREAM],
     )?;
     ensure!(
@@ -192,16 +218,18 @@ async fn a_stream_that_may_not_be_written_blocks_the_source_and_the_action_is_na
 }
 
 #[tokio::test]
-async fn a_secret_that_may_not_be_read_blocks_the_source_and_the_action_is_named()
+async fn a_secret_that_may_not_be_read_blocks_the_source_until_a_probe_can_read_it()
 -> anyhow::Result<()> {
     let deployment = deployment("denied-secret").await?;
     deployment
         .refusals
         .refuse("secretsmanager:GetSecretValue", Refusal::AccessDenied);
     let words = ["secretsmanager:GetSecretValue", "windlass/denied-secret"];
-    says(&blocked(&deployment).await?, &words)?;
+    says(&blocked_in_the_end(&deployment).await?, &words)?;
     deployment.refusals.clear();
-    unblocked(&deployment, 0).await
+    // Nobody applies it again.
+    deployment.table.let_time_pass(HOUR_MS).await?;
+    goes_on(&deployment, 0).await
 }
 
 #[tokio::test]

@@ -1,6 +1,7 @@
 //! A tick over one lane: it reads the marks, then the windows, and makes the writes of its plan one by
 //! one, in the order in which the orchestrator makes them. It may stop between any two.
 
+use windlass_core::block::Work;
 use windlass_core::breaks::{Break, broken};
 use windlass_core::plan::{Move, Plan, Situation, plan};
 use windlass_core::sweep::Ledger;
@@ -33,7 +34,7 @@ fn planned(scene: &Scene, store: &Store, lane: usize, progress: &Progress, now: 
         open: &open,
         behind: &behind,
         ledger: ledger.as_ref().filter(|_| lane > 0),
-        active: true,
+        work: Work::Everything,
         slots: scene.slots.saturating_sub(in_flight),
         dispatch_until: now.plus_ms(LEASE_MS),
         now,

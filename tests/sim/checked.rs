@@ -10,7 +10,7 @@ use windlass_core::lease::Lease;
 use windlass_core::progress::Progress;
 use windlass_core::seen::{SeenBy, SeenPage};
 use windlass_core::shard::Shard;
-use windlass_core::source::{Blocked, RateGate, SourceDefinition, SourceRecord};
+use windlass_core::source::{BlockChange, RateGate, SourceDefinition, SourceRecord};
 use windlass_core::span::Span;
 use windlass_core::time::Timestamp;
 use windlass_core::transition::{Claim, Event, Release};
@@ -187,15 +187,13 @@ impl StateStore for CheckedStore {
         shard: Shard,
         name: &SourceName,
         version: u64,
-        blocked: Option<&Blocked>,
-    ) -> Result<(), StateError> {
+        change: &BlockChange,
+    ) -> Result<bool, StateError> {
         self.never_arrives("block")?;
-        let reason = blocked.map_or("", |blocked| blocked.reason.as_str());
-        self.no_secret(reason, name.as_str());
-        self.world.note(format_args!("block {name} {reason}"));
-        self.inner()
-            .block_source(shard, name, version, blocked)
-            .await
+        self.no_secret(&format!("{change:?}"), name.as_str());
+        self.world.note(format_args!("block {name} {change:?}"));
+        let changed = self.inner().block_source(shard, name, version, change);
+        changed.await
     }
 
     async fn hold_source(

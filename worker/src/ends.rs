@@ -1,18 +1,21 @@
 //! How the run of a window ends: completed, given back, restarted, split, blocked.
 
+use std::sync::atomic::Ordering;
+
 use windlass_connectors::connector::Page;
 use windlass_core::checkpoint::{Checkpoint, PageTotals};
 use windlass_core::frontier::{frontier, halved, overdue};
 use windlass_core::lease::Lease;
 use windlass_core::limits;
-use windlass_core::retry::{Disposition, restart_wait_ms, stored_backoff_ms};
-use windlass_core::source::RateGate;
+use windlass_core::retry::{Disposition, refusal_stands, restart_wait_ms, stored_backoff_ms};
+use windlass_core::source::{BlockCause, BlockChange, RateGate};
 use windlass_core::time::Timestamp;
 use windlass_core::transition::Cause;
 use windlass_core::window::Window;
 use windlass_sink::SinkError;
 use windlass_state::StateStore;
 
+use crate::block::Block;
 use crate::fetch::NoPage;
 use crate::pages::Run;
 use crate::permit::NotNow;
@@ -121,7 +124,7 @@ impl<S: StateStore, O: Outfit> Run<'_, S, O> {
             .holder()
             .complete(lease, last, history_ms)
             .await?;
-        self.observe(&done, &last.totals);
+        self.delivered(&done, &last.totals).await?;
         self.worker.told.forget(&done.id.timeline.source);
         match pause {
             // The next window would ask for its first page otherwise.
@@ -163,10 +166,24 @@ impl<S: StateStore, O: Outfit> Run<'_, S, O> {
         Ok(())
     }
 
-    pub(crate) fn observe(&self, window: &Window, totals: &PageTotals) {
+    /// A page has become durable: whoever listens hears of it, and a blocked source runs again.
+    pub(crate) async fn delivered(
+        &self,
+        window: &Window,
+        totals: &PageTotals,
+    ) -> Result<(), NotWritten> {
         if let Some(observer) = &self.worker.seams.observer {
             observer.page(window, totals);
         }
+        if self.probes.swap(false, Ordering::SeqCst) {
+            self.worker
+                .change_block(self.source, &BlockChange::Clear)
+                .await?;
+            let source = &self.source.definition.name;
+            self.worker.told.forget(source);
+            tracing::info!(%source, "source no longer blocked: a probe delivered a page");
+        }
+        Ok(())
     }
 
     async fn no_page(&self, lease: &Lease, no_page: NoPage) -> Result<Outcome, NotWritten> {
@@ -202,7 +219,7 @@ impl<S: StateStore, O: Outfit> Run<'_, S, O> {
         let why = failure.to_string();
         let give_back = |cause, not_before| self.give_back(lease, cause, Some(not_before), &why);
         match disposition {
-            Disposition::Block => self.block(lease, &why).await,
+            Disposition::Block => self.block(lease, BlockCause::Refused, &why).await,
             Disposition::Leave { not_before, gate } => {
                 // A wait that is long enough to store is obeyed as the vendor put it. Without one,
                 // or with shorter ones that did not help, waits grow from run to run.
@@ -284,9 +301,22 @@ impl<S: StateStore, O: Outfit> Run<'_, S, O> {
         self.give_back(lease, Cause::Yielded, None, why).await
     }
 
-    async fn block(&self, lease: &Lease, why: &str) -> Result<Outcome, NotWritten> {
-        let cause = self.with_token(lease.window(), Cause::Yielded);
-        self.worker.block(lease, self.source, cause, why).await
+    async fn block(
+        &self,
+        lease: &Lease,
+        cause: BlockCause,
+        why: &str,
+    ) -> Result<Outcome, NotWritten> {
+        let blocked = self.source.blocked.as_ref();
+        let blocked = blocked.filter(|_| self.probes.load(Ordering::SeqCst));
+        let block = Block {
+            source: self.source,
+            cause,
+            since: blocked.map(|blocked| blocked.since),
+            why,
+        };
+        let released = self.with_token(lease.window(), Cause::Yielded);
+        self.worker.block(lease, block, released).await
     }
 
     /// `cause`, with what this run has done with the token that `window` stores. Nobody asks about
@@ -325,7 +355,13 @@ impl<S: StateStore, O: Outfit> Run<'_, S, O> {
         let why = error.to_string();
         let not_before = Some(self.after_setbacks(lease.window()));
         match error {
-            SinkError::Refused { .. } | SinkError::Full { .. } => self.block(lease, &why).await,
+            SinkError::Full { .. } => self.block(lease, BlockCause::Full, &why).await,
+            SinkError::Denied { .. } if !refusal_stands(lease.window()) => {
+                self.give_back(lease, Cause::Outage, not_before, &why).await
+            }
+            SinkError::Refused { .. } | SinkError::Denied { .. } => {
+                self.block(lease, BlockCause::Refused, &why).await
+            }
             SinkError::Lost { .. } => {
                 self.give_back(lease, Cause::Restart, not_before, &why)
                     .await

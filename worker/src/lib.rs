@@ -5,6 +5,7 @@
 //! page is checkpointed after the sink has acknowledged every record of it, never before.
 
 mod announced;
+mod block;
 mod budget;
 mod circle;
 mod delivery;
@@ -88,6 +89,10 @@ pub enum OutfitError {
     /// wrong, and what to do; the source is blocked with this reason.
     #[error("{0}")]
     Refused(String),
+    /// Denied by a service whose permissions and credentials often take effect a moment later. The
+    /// window waits, and the source is blocked with this reason if that does not help.
+    #[error("{0}")]
+    Denied(String),
     /// Not for the moment, such as a secret whose store does not answer. The window waits.
     #[error("{0}")]
     Unavailable(String),

@@ -1,5 +1,7 @@
 //! The pages of one window: the whole loop, in the order in which things become true.
 
+use std::sync::atomic::AtomicBool;
+
 use futures_util::future::join;
 use windlass_connectors::connector::Page;
 use windlass_core::breaks::{Break, broken};
@@ -33,6 +35,8 @@ pub(crate) struct Run<'a, S, O: Outfit> {
     pub(crate) budget: Budget,
     /// What it has sent so far.
     pub(crate) sent: Sent,
+    /// Whether its source is blocked, and this run probes it.
+    pub(crate) probes: AtomicBool,
 }
 
 impl<S: StateStore, O: Outfit> Run<'_, S, O> {
@@ -114,7 +118,7 @@ impl<S: StateStore, O: Outfit> Run<'_, S, O> {
                 Ok(lease) => lease,
                 Err(error) => return Ok((lease, End::Sink(error))),
             };
-            self.observe(lease.window(), &delivery.totals);
+            self.delivered(lease.window(), &delivery.totals).await?;
             buffer = delivery.into_buffer();
             if let Some(end) = self.should_leave(&lease, &page) {
                 // What the page ahead met says more than that the run may not go on.

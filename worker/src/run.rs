@@ -1,18 +1,21 @@
 //! The run of a task: window after window, each from claim to release.
 
 use std::panic::AssertUnwindSafe;
+use std::sync::atomic::AtomicBool;
 
 use futures_util::FutureExt;
+use windlass_core::block::Work;
 use windlass_core::ids::{RateGroup, SourceName, WindowId};
 use windlass_core::lease::Lease;
-use windlass_core::retry::stored_backoff_ms;
-use windlass_core::source::{Blocked, SourceRecord};
+use windlass_core::retry::{refusal_stands, stored_backoff_ms};
+use windlass_core::source::{BlockCause, SourceRecord};
 use windlass_core::task::{TASK_VERSION, Task};
 use windlass_core::time::Timestamp;
 use windlass_core::transition::{Cause, Claim, Release};
 use windlass_core::{Owner, limits};
 use windlass_state::StateStore;
 
+use crate::block::Block;
 use crate::next::Next;
 use crate::pace::{interval_ms, is_slow};
 use crate::pages::Run;
@@ -180,7 +183,7 @@ impl<S: StateStore, O: Outfit> Worker<S, O> {
                     .yield_now(&lease, "its source has been redefined")
                     .await;
             }
-            Some(source) if source.is_active() => source,
+            Some(source) if source.work(self.now()) != Work::Nothing => source,
             _ => return self.yield_now(&lease, "its source does not run").await,
         };
         let group = &source.definition.policy.rate_group;
@@ -196,19 +199,26 @@ impl<S: StateStore, O: Outfit> Worker<S, O> {
                 .give_back(&lease, Cause::Yielded.unsent(), Some(until), why)
                 .await;
         }
+        if !self.may_probe(&source).await? {
+            let why = "its source is blocked and probed by another worker";
+            return self.yield_now(&lease, why).await;
+        }
         let gear = match self.outfit.outfit(&source).await {
             Ok(gear) => gear,
-            Err(OutfitError::Refused(why)) => {
-                let cause = Cause::Yielded.unsent();
-                return self.block(&lease, &source, cause, &why).await;
+            Err(OutfitError::Denied(why)) if !refusal_stands(lease.window()) => {
+                return self.set_back(&lease, &why).await;
             }
-            Err(OutfitError::Unavailable(why)) => {
-                let backoff_ms = stored_backoff_ms(lease.window().setbacks);
-                let not_before = Some(self.now().plus_ms(backoff_ms));
-                return self
-                    .give_back(&lease, Cause::Outage.unsent(), not_before, &why)
-                    .await;
+            Err(OutfitError::Refused(why) | OutfitError::Denied(why)) => {
+                let since = source.blocked.as_ref().map(|blocked| blocked.since);
+                let block = Block {
+                    source: &source,
+                    cause: BlockCause::Refused,
+                    since,
+                    why: &why,
+                };
+                return self.block(&lease, block, Cause::Yielded.unsent()).await;
             }
+            Err(OutfitError::Unavailable(why)) => return self.set_back(&lease, &why).await,
         };
         let run = Run {
             worker: self,
@@ -217,8 +227,17 @@ impl<S: StateStore, O: Outfit> Worker<S, O> {
             task,
             budget,
             sent: Sent::default(),
+            probes: AtomicBool::new(source.blocked.is_some()),
         };
         run.pages(lease).await
+    }
+
+    /// Gives the window back before anything was asked, because of something that time may cure.
+    async fn set_back(&self, lease: &Lease, why: &str) -> Result<Outcome, NotWritten> {
+        let backoff_ms = stored_backoff_ms(lease.window().setbacks);
+        let not_before = Some(self.now().plus_ms(backoff_ms));
+        self.give_back(lease, Cause::Outage.unsent(), not_before, why)
+            .await
     }
 
     /// When the next request may go out, where the pace is too slow to sleep through and another
@@ -318,33 +337,6 @@ impl<S: StateStore, O: Outfit> Worker<S, O> {
             | Cause::Halve(_)
             | Cause::Reenter(_)
             | Cause::Split(_) => Outcome::Failed { why },
-        })
-    }
-
-    pub(crate) async fn block(
-        &self,
-        lease: &Lease,
-        source: &SourceRecord,
-        cause: Cause,
-        why: &str,
-    ) -> Result<Outcome, NotWritten> {
-        let name = &source.definition.name;
-        if self.told.is_news(name, Trouble::Blocked) {
-            tracing::error!(source = %name, why, "source blocked");
-        }
-        let blocked = Blocked {
-            reason: why.to_owned(),
-            since: self.now(),
-        };
-        self.holder()
-            .insist(|| {
-                self.store
-                    .block_source(source.shard(), name, source.version, Some(&blocked))
-            })
-            .await?;
-        self.give_back(lease, cause, None, why).await?;
-        Ok(Outcome::Blocked {
-            why: why.to_owned(),
         })
     }
 }

@@ -14,6 +14,7 @@ mod next;
 mod once;
 mod pages;
 mod pieces;
+mod probes;
 mod restarts;
 mod rivals;
 mod sinks;

@@ -153,7 +153,7 @@ async fn read_still(
 #[cfg(test)]
 mod tests {
     use windlass_core::ids::{Lane, Timeline};
-    use windlass_core::source::{Blocked, RateGate};
+    use windlass_core::source::{BlockCause, BlockChange, Blocked, RateGate};
     use windlass_core::transition::{Cause, Claim, Release};
     use windlass_core::{Owner, Progress};
 
@@ -363,20 +363,31 @@ mod tests {
             held.remarks(),
             ["okta is held since 2026-01-01T00:00:00Z; `windlass resume okta` lets it go on"]
         );
-        let blocked = Blocked {
-            reason: "401".to_owned(),
-            since: now,
-        };
-        store
-            .block_source(shard, name, stored.version, Some(&blocked))
-            .await
-            .unwrap();
+        let blocked = Blocked::new("401".to_owned(), BlockCause::Refused, now, now);
+        let block = BlockChange::Block(blocked);
+        let blocked = store.block_source(shard, name, stored.version, &block);
+        assert!(blocked.await.unwrap());
         let blocked = standing(&store, true, now).await;
         assert_eq!(state(&blocked), "blocked");
         assert_eq!(blocked.remarks().len(), 2);
         let json = blocked.to_json();
         assert_eq!(json["problem"], "401");
+        assert_eq!(json["blocked_since"], "2026-01-01T00:00:00.000Z");
         assert_eq!(json["held_since"], "2026-01-01T00:00:00.000Z");
-        assert!(blocked.remarks()[0].contains("`windlass run` tries it again"));
+        assert_eq!(json["probe_at"], serde_json::Value::Null);
+        assert_eq!(
+            blocked.remarks()[0],
+            "okta is blocked since 2026-01-01T00:00:00Z: 401; it is paused and not probed, and \
+             `windlass run` tries it at once"
+        );
+
+        store.hold_source(shard, name, None).await.unwrap();
+        let probed = standing(&store, true, now).await;
+        assert_eq!(probed.to_json()["probe_at"], "2026-01-01T00:10:00.000Z");
+        assert_eq!(
+            probed.remarks()[0],
+            "okta is blocked since 2026-01-01T00:00:00Z: 401; the next probe is due at \
+             2026-01-01T00:10:00Z, and `windlass run` tries it at once"
+        );
     }
 }

@@ -48,8 +48,6 @@ pub(crate) enum Ending {
     CaughtUp(TickReport),
     /// Told to stop; every window in flight was released at a checkpoint.
     Stopped(TickReport),
-    /// Every source is blocked or paused.
-    AllBlocked(TickReport),
     /// A shard or a source cannot be read, and nothing else is left to do.
     Failed(TickReport),
 }
@@ -57,10 +55,7 @@ pub(crate) enum Ending {
 impl Ending {
     /// Where every source stood at the end.
     pub(crate) const fn report(&self) -> &TickReport {
-        let (Self::CaughtUp(report)
-        | Self::Stopped(report)
-        | Self::AllBlocked(report)
-        | Self::Failed(report)) = self;
+        let (Self::CaughtUp(report) | Self::Stopped(report) | Self::Failed(report)) = self;
         report
     }
 }
@@ -107,9 +102,9 @@ impl Engine {
         Ok(())
     }
 
-    /// Runs until told to stop, until everything is blocked, or, with `until_caught_up`, until
-    /// nothing is left to do. `each_plan` sees the reports of the sources that were just planned,
-    /// none before a pause.
+    /// Runs until told to stop, or, with `until_caught_up`, until nothing is left to do. It goes on
+    /// while every source is blocked, for they are probed. `each_plan` sees the reports of the
+    /// sources that were just planned, none before a pause.
     ///
     /// However it ends, every worker has ended before: at a checkpoint, or at an error of its own.
     pub(crate) async fn run(
@@ -250,8 +245,6 @@ fn ending(agenda: &Agenda, until_caught_up: bool) -> Option<Ending> {
         Some(Ending::CaughtUp(agenda.report()))
     } else if until_caught_up && agenda.is_stuck() {
         Some(Ending::Failed(agenda.report()))
-    } else if agenda.is_blocked() {
-        Some(Ending::AllBlocked(agenda.report()))
     } else {
         None
     }

@@ -1,5 +1,7 @@
 use windlass_core::checkpoint::{Checkpoint, PageTotals};
+use windlass_core::clock::ManualClock;
 use windlass_core::shard::Shard;
+use windlass_core::source::{BlockCause, BlockChange, Blocked};
 use windlass_core::system::{SystemClock, SystemEntropy};
 use windlass_core::time::DAY_MS;
 use windlass_core::transition::Claim;
@@ -119,4 +121,34 @@ async fn nothing_is_handed_out_once_a_stop_is_requested() {
     let ending = engine.run(true, |_| ticks += 1).await.unwrap();
     assert!(matches!(ending, Ending::Stopped(_)), "{ending:?}");
     assert_eq!(ticks, 1);
+}
+
+#[tokio::test]
+async fn a_run_goes_on_while_its_only_source_is_blocked_and_ends_when_it_is_to_catch_up() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut engine = engine(&dir).await;
+    let now = "2026-06-01T00:00:00Z".parse().unwrap();
+    engine.seams.clock = Arc::new(ManualClock::at(now));
+    let definition = Bench::new(CONFIG).definition();
+    let stored = engine.store.apply_source(&definition, Timestamp::MIN).await;
+    let stored = stored.unwrap();
+    let refused = Blocked::new("401".to_owned(), BlockCause::Refused, now, now);
+    let block = BlockChange::Block(refused);
+    let (shard, name) = (definition.shard(), &definition.name);
+    let blocked = engine
+        .store
+        .block_source(shard, name, stored.version, &block);
+    assert!(blocked.await.unwrap());
+
+    let ending = engine.run(true, |_| {}).await.unwrap();
+    assert!(matches!(ending, Ending::CaughtUp(_)), "{ending:?}");
+    let (mut ticks, stop) = (0, engine.seams.stop.clone());
+    let ending = engine.run(false, |_| {
+        ticks += 1;
+        if ticks == 2 {
+            stop.request();
+        }
+    });
+    assert!(matches!(ending.await.unwrap(), Ending::Stopped(_)));
+    assert_eq!(ticks, 2);
 }

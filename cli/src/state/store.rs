@@ -7,7 +7,7 @@ use windlass_core::lease::Lease;
 use windlass_core::progress::Progress;
 use windlass_core::seen::{SeenBy, SeenPage};
 use windlass_core::shard::Shard;
-use windlass_core::source::{Blocked, RateGate, SourceDefinition, SourceRecord};
+use windlass_core::source::{BlockChange, RateGate, SourceDefinition, SourceRecord};
 use windlass_core::span::Span;
 use windlass_core::time::Timestamp;
 use windlass_core::transition::{Claim, Event, Release};
@@ -78,9 +78,9 @@ impl StateStore for Store {
         shard: Shard,
         name: &SourceName,
         version: u64,
-        blocked: Option<&Blocked>,
-    ) -> Result<(), StateError> {
-        on!(self, store => store.block_source(shard, name, version, blocked))
+        change: &BlockChange,
+    ) -> Result<bool, StateError> {
+        on!(self, store => store.block_source(shard, name, version, change))
     }
 
     async fn hold_source(

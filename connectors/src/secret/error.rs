@@ -109,4 +109,13 @@ impl SecretError {
     pub fn may_pass(&self) -> bool {
         matches!(self, Self::Outage { .. } | Self::Credentials { .. })
     }
+
+    /// Whether AWS refuses the reference: often for a moment, while a policy or a new secret takes
+    /// effect, so that a source waits for some minutes before it is blocked.
+    pub fn is_denied(&self) -> bool {
+        matches!(
+            self,
+            Self::Denied { .. } | Self::NotFound { .. } | Self::Refused { .. }
+        )
+    }
 }

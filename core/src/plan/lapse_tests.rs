@@ -2,6 +2,7 @@
 
 use super::super::world::{World, hours, policy};
 use super::super::{Situation, plan};
+use crate::block::Work;
 use crate::source::Policy;
 use crate::span::Span;
 use crate::time::{DAY_MS, HOUR_MS};
@@ -97,7 +98,7 @@ fn nothing_lapses_of_a_source_that_does_not_run() {
         open: &open,
         behind: &behind,
         ledger: None,
-        active: false,
+        work: Work::Nothing,
         slots: 2,
         dispatch_until: world.now,
         now: world.now,

@@ -2,6 +2,7 @@
 
 use super::super::world::{hours, policy};
 use super::super::{Plan, Situation, plan};
+use crate::block::Work;
 use crate::ids::{Lane, Timeline};
 use crate::limits;
 use crate::progress::Progress;
@@ -67,7 +68,7 @@ impl Sweep {
             open: &self.windows,
             behind: &[],
             ledger: Some(&ledger).filter(|_| with_ledger),
-            active: true,
+            work: Work::Everything,
             slots: 1,
             dispatch_until: Timestamp::MAX,
             now: self.now,

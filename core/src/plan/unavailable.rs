@@ -2,6 +2,7 @@
 //! the beginnings of windows that were read while it went.
 
 use super::{Move, Situation};
+use crate::block::Work;
 use crate::carve::settled_edge;
 use crate::ids::Lane;
 use crate::limits;
@@ -46,7 +47,7 @@ pub(super) fn lapse(situation: &Situation<'_>, next: &mut Progress) -> Vec<Move>
         now,
         ..
     } = *situation;
-    if !situation.active {
+    if situation.work != Work::Everything {
         return Vec::new();
     }
     let mut lapsed = Vec::new();

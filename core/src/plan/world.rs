@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::{Move, Plan, Situation, plan};
+use crate::block::Work;
 use crate::ids::{Lane, Timeline};
 use crate::progress::Progress;
 use crate::source::Policy;
@@ -89,7 +90,7 @@ impl World {
             open: &self.open(),
             behind: &self.behind(),
             ledger: None,
-            active: true,
+            work: Work::Everything,
             slots: 2,
             dispatch_until: Timestamp::MAX,
             now: self.now,

@@ -60,8 +60,6 @@ pub(super) struct Standing {
     /// Not to be planned, of those that do not rest.
     failed_working: usize,
     failed: usize,
-    blocked: usize,
-    paused: usize,
 }
 
 impl Standing {
@@ -76,15 +74,7 @@ impl Standing {
     fn count(&mut self, report: &SourceReport, change: impl Fn(&mut usize)) {
         change(&mut self.all);
         let rests = match report.activity {
-            Activity::Blocked => {
-                change(&mut self.blocked);
-                true
-            }
-            Activity::Paused => {
-                change(&mut self.paused);
-                true
-            }
-            Activity::Idle => true,
+            Activity::Idle | Activity::Blocked | Activity::Paused => true,
             Activity::Working | Activity::Waiting(_) => false,
         };
         if rests {
@@ -104,9 +94,5 @@ impl Standing {
 
     pub(super) fn is_stuck(&self) -> bool {
         self.failed > 0 && self.resting + self.failed_working == self.all
-    }
-
-    pub(super) fn is_blocked(&self) -> bool {
-        self.blocked > 0 && self.blocked + self.paused == self.all
     }
 }

@@ -6,7 +6,7 @@ use windlass_core::lease::Lease;
 use windlass_core::limits;
 use windlass_core::progress::Progress;
 use windlass_core::shard::Shard;
-use windlass_core::source::{Policy, SourceDefinition};
+use windlass_core::source::{BlockCause, Blocked, Policy, SourceDefinition};
 use windlass_core::time::{MINUTE_MS, Timestamp};
 use windlass_core::transition::{Cause, Claim, Event, IllegalMove, Release};
 use windlass_core::window::Window;
@@ -17,6 +17,12 @@ use crate::store::{Created, StateStore};
 /// 2026-01-01T00:00:00Z plus `minute` minutes.
 pub(super) fn at(minute: i64) -> Timestamp {
     Timestamp::from_ms(1_767_225_600_000).plus_ms(minute * MINUTE_MS)
+}
+
+/// A block for `reason` that began at `minute`.
+pub(super) fn blocked(reason: &str, minute: i64) -> Blocked {
+    let now = at(minute);
+    Blocked::new(reason.to_owned(), BlockCause::Refused, now, now)
 }
 
 /// `source/generation/lane`, all parts checked.

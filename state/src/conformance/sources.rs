@@ -3,9 +3,9 @@
 use windlass_core::ids::RateGroup;
 use windlass_core::limits;
 use windlass_core::shard::Shard;
-use windlass_core::source::{Blocked, Policy, RateGate, SourceDefinition};
+use windlass_core::source::{BlockChange, Policy, RateGate, SourceDefinition};
 
-use super::fixtures::{at, definition, okta, policy, progress, shard};
+use super::fixtures::{at, blocked, definition, okta, policy, progress, shard};
 use crate::error::StateError;
 use crate::store::StateStore;
 
@@ -62,13 +62,10 @@ pub async fn applying_again_replaces_the_definition_raises_the_version_and_unblo
         .apply_source(&definition("okta"), at(1))
         .await
         .expect("applied");
-    let blocked = Blocked {
-        reason: "the token was refused".to_owned(),
-        since: at(2),
-    };
+    let block = BlockChange::Block(blocked("the token was refused", 2));
     let name = &first.definition.name;
     store
-        .block_source(shard(), name, first.version, Some(&blocked))
+        .block_source(shard(), name, first.version, &block)
         .await
         .expect("blocked");
 
@@ -81,78 +78,6 @@ pub async fn applying_again_replaces_the_definition_raises_the_version_and_unblo
     assert_eq!((&second.definition, &second.blocked), (&changed, &None));
     assert_eq!(store.source(shard(), name).await, Ok(Some(second.clone())));
     assert_eq!(store.all_sources().await, Ok(vec![second]));
-}
-
-pub async fn the_first_reason_of_a_block_stays_until_it_is_cleared<S: StateStore>(store: S) {
-    let applied = store
-        .apply_source(&definition("okta"), at(1))
-        .await
-        .expect("applied");
-    let (name, version) = (&applied.definition.name, applied.version);
-    let first = Blocked {
-        reason: "the token was refused".to_owned(),
-        since: at(2),
-    };
-    let later = Blocked {
-        reason: "still refused".to_owned(),
-        since: at(3),
-    };
-    let blocked = async || {
-        store
-            .source(shard(), name)
-            .await
-            .expect("readable")
-            .expect("applied before")
-            .blocked
-    };
-
-    store
-        .block_source(shard(), name, version, Some(&first))
-        .await
-        .expect("blocked");
-    store
-        .block_source(shard(), name, version, Some(&later))
-        .await
-        .expect("no error");
-    assert_eq!(blocked().await.as_ref(), Some(&first));
-    store
-        .block_source(shard(), name, version, None)
-        .await
-        .expect("cleared");
-    assert_eq!(blocked().await, None);
-    store
-        .block_source(shard(), name, version, Some(&later))
-        .await
-        .expect("blocked");
-    assert_eq!(blocked().await.as_ref(), Some(&later));
-}
-
-pub async fn a_block_of_another_version_or_an_unknown_source_does_nothing<S: StateStore>(store: S) {
-    let old = store
-        .apply_source(&definition("okta"), at(1))
-        .await
-        .expect("applied");
-    let new = store
-        .apply_source(&definition("okta"), at(2))
-        .await
-        .expect("applied");
-    let blocked = Blocked {
-        reason: "the token was refused".to_owned(),
-        since: at(3),
-    };
-    let name = &new.definition.name;
-    store
-        .block_source(shard(), name, old.version, Some(&blocked))
-        .await
-        .expect("no error");
-    assert_eq!(store.source(shard(), name).await, Ok(Some(new)));
-
-    let unknown = definition("unknown").name;
-    store
-        .block_source(shard(), &unknown, 1, Some(&blocked))
-        .await
-        .expect("no error");
-    assert_eq!(store.source(shard(), &unknown).await, Ok(None));
 }
 
 pub async fn a_definition_whose_policy_contradicts_itself_is_refused<S: StateStore>(store: S) {

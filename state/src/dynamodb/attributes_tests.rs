@@ -40,6 +40,7 @@ fn every_released_item_comes_back_as_it_was() {
     assert_kept::<Progress>(include_str!("../../testdata/v1/progress_sweep.json"));
     assert_kept::<SourceRecord>(include_str!("../../testdata/v1/source_swept.json"));
     assert_kept::<SourceRecord>(include_str!("../../testdata/v1/source_of_file.json"));
+    assert_kept::<SourceRecord>(include_str!("../../testdata/v1/source_probed.json"));
     assert_kept::<RateItem>(include_str!("../../testdata/v1/rate_turns.json"));
     assert_kept::<SeenPiece>(include_str!("../../testdata/v1/seen.json"));
 }

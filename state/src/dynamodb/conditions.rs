@@ -11,7 +11,7 @@
 
 use windlass_core::lease::Lease;
 use windlass_core::limits::{CLOCK_SKEW_MS, WAIT_MS_MAX};
-use windlass_core::source::RateGate;
+use windlass_core::source::{Blocked, RateGate};
 use windlass_core::time::Timestamp;
 use windlass_core::transition::Claim;
 use windlass_core::window::{Status, Window};
@@ -87,11 +87,14 @@ pub(super) fn is_applied_at(p: &mut Placeholders, version: u64) -> String {
     p.equals("version", version)
 }
 
-/// The source is at `version` and not blocked yet: the first reason stays.
-pub(super) fn is_unblocked_at(p: &mut Placeholders, version: u64) -> String {
-    let version = is_applied_at(p, version);
-    let blocked = p.name("blocked");
-    format!("{version} AND attribute_not_exists({blocked})")
+/// What [`BlockChange::applies_to`] says of a probe. Blocks were once stored without the next one.
+///
+/// [`BlockChange::applies_to`]: windlass_core::block::BlockChange::applies_to
+pub(super) fn has_free_probe(p: &mut Placeholders, seen: &Blocked) -> String {
+    let since = p.equals("blocked_since", seen.since.to_string());
+    let probe_at = p.name("probe_at");
+    let as_seen = p.equals("probe_at", seen.probe_at.to_string());
+    format!("{since} AND (attribute_not_exists({probe_at}) OR {as_seen})")
 }
 
 /// The rate group waits for less long than `gate` says, or for longer than is believed at `now`.

@@ -3,7 +3,7 @@ use std::collections::BTreeSet;
 use serde_json::{Value as Json, json};
 use windlass_core::checkpoint::{Checkpoint, Cursor, PageTotals};
 use windlass_core::ids::Owner;
-use windlass_core::source::RateGate;
+use windlass_core::source::{BlockCause, Blocked, RateGate};
 use windlass_core::time::Timestamp;
 use windlass_core::transition::{Cause, Release};
 
@@ -268,6 +268,7 @@ fn expressions_name_every_attribute_through_a_placeholder_and_use_every_placehol
         not_before: Timestamp::MAX,
         reason: "429".to_owned(),
     };
+    let blocked = Blocked::new("401".to_owned(), BlockCause::Refused, NOW, NOW);
     let read = Item::from([(
         "version".to_owned(),
         super::super::attributes::to_value(json!(3)),
@@ -279,7 +280,7 @@ fn expressions_name_every_attribute_through_a_placeholder_and_use_every_placehol
         Box::new(|p| conditions::is_held(p, &lease)),
         Box::new(|p| conditions::is_as_seen(p, lease.window())),
         Box::new(|p| conditions::has_version(p, 3)),
-        Box::new(|p| conditions::is_unblocked_at(p, 3)),
+        Box::new(|p| conditions::has_free_probe(p, &blocked)),
         Box::new(|p| conditions::closes_later(p, &gate, NOW)),
         Box::new(|p| conditions::is_unchanged(p, Some(&read), &["version", "held_since"])),
         Box::new(conditions::is_absent_or_ours),

@@ -6,7 +6,7 @@ use aws_sdk_dynamodb::error::BuildError;
 use aws_sdk_dynamodb::types::{Delete, Put, ReturnValue, TransactWriteItem};
 use windlass_core::ids::SourceName;
 use windlass_core::shard::Shard;
-use windlass_core::source::{Blocked, SourceDefinition, SourceRecord};
+use windlass_core::source::{BlockChange, SourceDefinition, SourceRecord};
 use windlass_core::time::Timestamp;
 
 use super::DynamoStore;
@@ -203,20 +203,29 @@ impl DynamoStore {
         shard: Shard,
         name: &SourceName,
         version: u64,
-        blocked: Option<&Blocked>,
-    ) -> Result<(), StateError> {
+        change: &BlockChange,
+    ) -> Result<bool, StateError> {
         let (mut p, mut changes) = (Placeholders::default(), Changes::default());
-        let condition = if let Some(Blocked { reason, since }) = blocked {
-            changes.set("blocked", reason.as_str(), &mut p);
-            changes.set("blocked_since", since.to_string(), &mut p);
-            conditions::is_unblocked_at(&mut p, version)
-        } else {
-            changes.remove("blocked", &mut p);
-            changes.remove("blocked_since", &mut p);
-            conditions::is_applied_at(&mut p, version)
-        };
-        self.change_if(Key::source(shard, name), changes, condition, p)
-            .await
+        let mut condition = conditions::is_applied_at(&mut p, version);
+        match change {
+            BlockChange::Block(blocked) => {
+                changes.set("blocked", blocked.reason.as_str(), &mut p);
+                changes.set_first("blocked_since", blocked.since.to_string(), &mut p);
+                changes.set("probe_at", blocked.probe_at.to_string(), &mut p);
+            }
+            BlockChange::Probe { seen, probed } => {
+                let free = conditions::has_free_probe(&mut p, seen);
+                condition = format!("{condition} AND {free}");
+                changes.set("probe_at", probed.probe_at.to_string(), &mut p);
+            }
+            BlockChange::Clear => {
+                for attribute in ["blocked", "blocked_since", "probe_at"] {
+                    changes.remove(attribute, &mut p);
+                }
+            }
+        }
+        let key = Key::source(shard, name);
+        self.change_if(key, changes, condition, p).await
     }
 
     pub(super) async fn hold(
@@ -232,18 +241,18 @@ impl DynamoStore {
             None => changes.remove("held_since", &mut p),
         }
         let condition = conditions::exists(&mut p);
-        self.change_if(Key::source(shard, name), changes, condition, p)
-            .await
+        let key = Key::source(shard, name);
+        self.change_if(key, changes, condition, p).await.map(drop)
     }
 
-    /// Makes `changes` if `condition` holds; nothing happens if it does not.
+    /// Makes `changes` if `condition` holds, and says whether it did.
     async fn change_if(
         &self,
         key: Key,
         changes: Changes,
         condition: String,
         placeholders: Placeholders,
-    ) -> Result<(), StateError> {
+    ) -> Result<bool, StateError> {
         let update = Update {
             key,
             change: changes.into_expression(),
@@ -251,7 +260,8 @@ impl DynamoStore {
             placeholders,
         };
         match self.table.update(update, ReturnValue::None).await {
-            Ok(_) | Err(Failed::Condition(_)) => Ok(()),
+            Ok(_) => Ok(true),
+            Err(Failed::Condition(_)) => Ok(false),
             Err(Failed::State(error)) => Err(error),
         }
     }

@@ -30,6 +30,7 @@ struct SourceItem {
     file: Option<String>,
     blocked: Option<String>,
     blocked_since: Option<Timestamp>,
+    probe_at: Option<Timestamp>,
     held_since: Option<Timestamp>,
     unit_ms: i64,
     initial_ms: i64,
@@ -70,9 +71,16 @@ impl From<SourceRecord> for SourceItem {
             applied_at,
         } = record;
         let policy = definition.policy;
-        let (blocked, blocked_since) = match blocked {
-            Some(Blocked { reason, since }) => (Some(reason), Some(since)),
-            None => (None, None),
+        let (blocked, blocked_since, probe_at) = match blocked {
+            Some(Blocked {
+                reason,
+                since,
+                probe_at,
+            }) => {
+                let probe_at = Some(probe_at).filter(|probe_at| *probe_at != since);
+                (Some(reason), Some(since), probe_at)
+            }
+            None => (None, None, None),
         };
         Self {
             source: definition.name,
@@ -92,6 +100,7 @@ impl From<SourceRecord> for SourceItem {
             file: definition.file,
             blocked,
             blocked_since,
+            probe_at,
             held_since,
             unit_ms: policy.unit_ms,
             initial_ms: policy.initial_ms,
@@ -116,7 +125,12 @@ impl From<SourceRecord> for SourceItem {
 impl SourceItem {
     fn into_record(self) -> Result<SourceRecord, String> {
         let blocked = match (self.blocked, self.blocked_since) {
-            (Some(reason), Some(since)) => Some(Blocked { reason, since }),
+            // Blocks were once stored without a probe: it is due.
+            (Some(reason), Some(since)) => Some(Blocked {
+                reason,
+                since,
+                probe_at: self.probe_at.unwrap_or(since),
+            }),
             (None, None) => None,
             _ => return Err("`blocked` and `blocked_since` belong together".to_owned()),
         };

@@ -32,6 +32,7 @@ const SCHEMA_VERSION_MIN: i64 = 4;
 /// existing rows stay as they are.
 const SINCE_VERSION_4: &str = "
 ALTER TABLE sources ADD COLUMN file TEXT;
+ALTER TABLE sources ADD COLUMN probe_at TEXT;
 CREATE INDEX sources_by_group ON sources (rate_group);
 ALTER TABLE windows ADD COLUMN adopted INTEGER;
 ";

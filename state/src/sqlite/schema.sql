@@ -20,6 +20,7 @@ CREATE TABLE sources (
     file                TEXT,             -- the configuration file that defines it
     blocked             TEXT,             -- why it does not run
     blocked_since       TEXT,
+    probe_at            TEXT,             -- earliest next probe of a blocked source
     held_since          TEXT,             -- since when an operator holds it back
     unit_ms             INTEGER NOT NULL,
     initial_ms          INTEGER NOT NULL,

@@ -25,6 +25,7 @@ pub(super) const SOURCES: Table = Table {
         ("file", Text),
         ("blocked", Text),
         ("blocked_since", Text),
+        ("probe_at", Text),
         ("held_since", Text),
         ("unit_ms", Number),
         ("initial_ms", Number),

@@ -1,7 +1,7 @@
 //! What each operation is billed for.
 
 use windlass_core::seen::{SeenBy, SeenPage};
-use windlass_core::source::{Blocked, RateGate};
+use windlass_core::source::{BlockCause, BlockChange, Blocked, RateGate};
 use windlass_core::span::Span;
 use windlass_core::time::DAY_MS;
 use windlass_core::transition::{Cause, Event, Release};
@@ -136,13 +136,22 @@ async fn each_write_of_marks_sources_and_gates_is_one_request_and_one_unit() {
     let late = store.save_progress(source.shard(), &first);
     assert!(counted.bills("late save", one, late).await.is_err());
     let applied = store.apply_source(&source, at(0)).await.unwrap();
-    let blocked = Blocked {
-        reason: "401 from the vendor".to_owned(),
-        since: at(1),
-    };
+    let seen = Blocked::new(
+        "401 from the vendor".to_owned(),
+        BlockCause::Refused,
+        at(1),
+        at(1),
+    );
+    let probed = seen.probed(at(20));
     let (shard, name) = (applied.shard(), &source.name);
-    let block = store.block_source(shard, name, 1, Some(&blocked));
-    counted.bills("block", one, block).await.unwrap();
+    for (what, change) in [
+        ("block", BlockChange::Block(seen.clone())),
+        ("probe", BlockChange::Probe { seen, probed }),
+        ("clear", BlockChange::Clear),
+    ] {
+        let changed = store.block_source(shard, name, 1, &change);
+        assert!(counted.bills(what, one, changed).await.unwrap());
+    }
     let hold = store.hold_source(shard, name, Some(at(1)));
     counted.bills("hold", one, hold).await.unwrap();
     let gate = RateGate {

@@ -121,7 +121,14 @@ fn a_worker_writes_windows_rates_and_digests_and_of_a_source_only_that_it_is_blo
     let blocks = &statement(&resolved, "WorkerRole", "BlockSources")["Condition"];
     assert_eq!(
         list(&blocks["ForAllValues:StringEquals"]["dynamodb:Attributes"]),
-        ["blocked", "blocked_since", "pk", "sk", "version"]
+        [
+            "blocked",
+            "blocked_since",
+            "pk",
+            "probe_at",
+            "sk",
+            "version"
+        ]
     );
     assert_eq!(
         keys("OrchestratorRole", "CreateWindowsAndSaveProgress"),

@@ -25,5 +25,6 @@ pub(super) const fn what(way: Break) -> &'static str {
         Break::IgnoreTurns => "a worker takes turns without reserving them",
         Break::NoScavenge => "an expired lease stays where it is",
         Break::SpentTokenReused => "a page token that works once is sent again",
+        Break::NoProbe => "a blocked source is never probed",
     }
 }

@@ -84,11 +84,11 @@ impl Table {
     }
 
     /// Lets `ms` milliseconds pass, as far as the table can tell: what it says to wait for, leases,
-    /// gates and turns, is that much nearer. Only while nobody works on a window: to a worker its
+    /// gates, turns and probes, is that much nearer. Only while nobody works on a window: to a worker its
     /// lease would seem to have been taken away.
     pub async fn let_time_pass(&self, ms: i64) -> anyhow::Result<()> {
         for item in self.items("").await? {
-            for name in ["lease_until", "not_before", "next_turn"] {
+            for name in ["lease_until", "not_before", "next_turn", "probe_at"] {
                 let until = item.get(name).and_then(Value::as_str);
                 if let Some(until) = until {
                     let until: Timestamp = until.parse().context("an instant")?;

@@ -242,6 +242,8 @@ impl LambdaOutfit {
 fn secret_error(error: &SecretError) -> OutfitError {
     if error.may_pass() {
         OutfitError::Unavailable(error.to_string())
+    } else if error.is_denied() {
+        OutfitError::Denied(error.to_string())
     } else {
         OutfitError::Refused(error.to_string())
     }

@@ -7,7 +7,7 @@ use windlass_state::StateStore as _;
 
 use super::fake_vendor::{all, answer, well};
 use super::harness::{Bench, definition};
-use crate::{Budget, Outcome, Report};
+use crate::{Budget, Outcome, OutfitError, Report};
 
 #[tokio::test]
 async fn a_refused_permission_blocks_the_source_and_the_window_keeps_its_place() {
@@ -49,7 +49,8 @@ async fn refused_credentials_block_the_source() {
 #[tokio::test]
 async fn a_source_that_cannot_be_fitted_out_is_blocked_with_the_reason() {
     let mut bench = Bench::new(|asked| well(asked.page, 1)).await;
-    bench.outfit.problem = Some("the secret env:KEY is not set; set it".to_owned());
+    let problem = "the secret env:KEY is not set; set it".to_owned();
+    bench.outfit.problem = Some(OutfitError::Refused(problem));
     assert!(matches!(bench.run().await, Outcome::Blocked { .. }));
     let blocked = bench.source().await.blocked.unwrap();
     assert_eq!(blocked.reason, "the secret env:KEY is not set; set it");

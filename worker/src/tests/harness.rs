@@ -9,7 +9,7 @@ use windlass_connectors::scripted::ScriptedTransport;
 use windlass_connectors::{Client, Connector, Credentials, Manifest, Settings};
 use windlass_core::clock::{Clock as _, ManualClock, SeededEntropy};
 use windlass_core::scavenge::{recover, scavenge};
-use windlass_core::source::{Policy, RateGate, SourceDefinition, SourceRecord};
+use windlass_core::source::{BlockChange, Policy, RateGate, SourceDefinition, SourceRecord};
 use windlass_core::task::{TASK_VERSION, Task, TaskWindow};
 use windlass_core::time::HOUR_MS;
 use windlass_core::transition::Event;
@@ -36,7 +36,7 @@ pub(super) type TestSink = FailingSink<SlowSink>;
 pub(super) struct TestOutfit {
     client: Arc<Client<ScriptedTransport>>,
     sink: Arc<TestSink>,
-    pub(super) problem: Option<String>,
+    pub(super) problem: Option<OutfitError>,
 }
 
 impl Outfit for TestOutfit {
@@ -50,7 +50,7 @@ impl Outfit for TestOutfit {
         // Building clients takes time in earnest; here it lets rivals get between.
         tokio::task::yield_now().await;
         match &self.problem {
-            Some(problem) => Err(OutfitError::Refused(problem.clone())),
+            Some(problem) => Err(problem.clone()),
             None => Ok(Gear {
                 client: Arc::clone(&self.client),
                 sink: Arc::clone(&self.sink),
@@ -305,9 +305,10 @@ impl Bench {
     pub(super) async fn mend(&self) {
         let source = self.source().await;
         let name = &source.definition.name;
+        let change = BlockChange::Clear;
         let cleared = self
             .store
-            .block_source(source.shard(), name, source.version, None);
+            .block_source(source.shard(), name, source.version, &change);
         cleared.await.unwrap();
         let window = self.window().await;
         if window.status == Status::Parked {

@@ -118,11 +118,9 @@ fn exit_code(ending: &Ending, until_caught_up: bool) -> ExitCode {
     match ending {
         Ending::Failed(_) => ExitCode::State,
         Ending::Stopped(_) if !until_caught_up => ExitCode::Success,
-        Ending::CaughtUp(_) | Ending::AllBlocked(_) | Ending::Stopped(_) if blocked => {
-            ExitCode::Blocked
-        }
+        Ending::CaughtUp(_) | Ending::Stopped(_) if blocked => ExitCode::Blocked,
         Ending::Stopped(_) => ExitCode::Unfinished,
-        Ending::CaughtUp(_) | Ending::AllBlocked(_) if holes => ExitCode::Holes,
-        Ending::CaughtUp(_) | Ending::AllBlocked(_) => ExitCode::Success,
+        Ending::CaughtUp(_) if holes => ExitCode::Holes,
+        Ending::CaughtUp(_) => ExitCode::Success,
     }
 }

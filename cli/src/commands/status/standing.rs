@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use windlass_core::carve::settled_edge;
 use windlass_core::ids::Lane;
 use windlass_core::retention;
-use windlass_core::source::RateGate;
+use windlass_core::source::{Blocked, RateGate};
 use windlass_core::time::{MINUTE_MS, Timestamp};
 use windlass_core::window::Status;
 use windlass_orchestrator::{SourceView, oldest_in_trouble};
@@ -22,7 +22,9 @@ const TICKS_MISSED_MS: i64 = 2 * MINUTE_MS;
 pub(super) struct Standing {
     source: String,
     state: &'static str,
-    problem: Option<String>,
+    blocked: Option<Blocked>,
+    /// Earliest next probe of a blocked source that is not paused.
+    probe_at: Option<Timestamp>,
     held_since: Option<Timestamp>,
     complete_through: Timestamp,
     scheduled_through: Timestamp,
@@ -115,11 +117,8 @@ impl Standing {
         Self {
             source: definition.name.to_string(),
             state,
-            problem: view
-                .record
-                .blocked
-                .as_ref()
-                .map(|blocked| blocked.reason.clone()),
+            blocked: view.record.blocked.clone(),
+            probe_at: view.record.probe_at(),
             held_since: view.record.held_since,
             complete_through,
             scheduled_through: live
@@ -152,7 +151,9 @@ impl Standing {
         json!({
             "source": self.source,
             "state": self.state,
-            "problem": self.problem,
+            "problem": self.blocked.as_ref().map(|blocked| &blocked.reason),
+            "blocked_since": self.blocked.as_ref().map(|blocked| blocked.since),
+            "probe_at": self.probe_at,
             "held_since": self.held_since,
             "complete_through": self.complete_through,
             "scheduled_through": self.scheduled_through,
@@ -211,10 +212,16 @@ impl Standing {
     pub(super) fn remarks(&self) -> Vec<String> {
         let name = &self.source;
         let mut lines = Vec::new();
-        if let Some(problem) = &self.problem {
+        if let Some(blocked) = &self.blocked {
+            let since = second(blocked.since);
+            let probed = match self.probe_at {
+                Some(at) if at > self.now => format!("the next probe is due at {}", second(at)),
+                Some(_) => "a probe is due".to_owned(),
+                None => "it is paused and not probed".to_owned(),
+            };
             lines.push(format!(
-                "{name} is blocked: {problem}; mend it, and the next `{}` tries it again",
-                self.tries_again
+                "{name} is blocked since {since}: {}; {probed}, and `{}` tries it at once",
+                blocked.reason, self.tries_again
             ));
         }
         if let Some(since) = self.held_since {

@@ -1,0 +1,170 @@
+//! Why a source does not run, and when it is probed. A probe is one window of the blocked source: time
+//! cures most refusals (a credential is renewed, a policy deployed, a disk cleared), and one request
+//! now and then finds that out without a person.
+
+use serde::{Deserialize, Serialize};
+
+use crate::breaks::{Break, broken};
+use crate::limits;
+use crate::time::Timestamp;
+
+/// A source that its vendor, its secret or its sink refuses. Its windows keep their place.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Blocked {
+    /// The latest refusal, and its cure.
+    pub reason: String,
+    /// Since when.
+    pub since: Timestamp,
+    /// Earliest next probe.
+    pub probe_at: Timestamp,
+}
+
+/// Refusals by how soon they can be over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum BlockCause {
+    /// Credentials, permissions, a name, a configuration.
+    Refused,
+    /// No room is left. A probe asks the machine and not only the vendor, so it may come often.
+    Full,
+}
+
+/// The work that may start for a source.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Work {
+    /// None: it is paused, or blocked and no probe is due.
+    Nothing,
+    /// One window, while nothing else of the source is in flight.
+    Probe,
+    /// All that its policy allows.
+    Everything,
+}
+
+impl Blocked {
+    /// A block for `cause` that is noted at `now` and began at `since`.
+    pub fn new(reason: String, cause: BlockCause, since: Timestamp, now: Timestamp) -> Self {
+        Self {
+            reason,
+            since,
+            probe_at: now.plus_ms(probe_wait_ms(cause, now.ms_since(since))),
+        }
+    }
+
+    /// The same block while a probe that began at `now` is on its way. A probe that never ends, for
+    /// its worker was killed, is followed by the next one all the same.
+    pub fn probed(&self, now: Timestamp) -> Self {
+        let wait_ms = probe_wait_ms(BlockCause::Refused, now.ms_since(self.since));
+        Self {
+            probe_at: now.plus_ms(wait_ms),
+            ..self.clone()
+        }
+    }
+
+    /// Whether a probe is due at `now`. A probe further off than any is put was put there by a clock
+    /// that was wrong, and is due.
+    pub fn is_probe_due(&self, now: Timestamp) -> bool {
+        let latest = now
+            .plus_ms(limits::PROBE_SLOW_MS)
+            .plus_ms(limits::CLOCK_SKEW_MS);
+        let is_due = self.probe_at <= now || self.probe_at > latest;
+        is_due && !broken(Break::NoProbe)
+    }
+}
+
+/// A change of what is stored of a source's block.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum BlockChange {
+    /// The source is refused. One that is blocked already keeps its first instant, and takes the
+    /// latest reason and probe.
+    Block(Blocked),
+    /// A worker takes the probe that is due.
+    Probe {
+        /// As read: nobody else has taken it as long as this is what is stored.
+        seen: Blocked,
+        /// The same with the next probe.
+        probed: Blocked,
+    },
+    /// A page of the source was delivered.
+    Clear,
+}
+
+impl BlockChange {
+    /// Whether it can be made while `stored` is there. A worker that does not know whether it has
+    /// taken a probe asks again, finds it taken and leaves it: the next one is not far.
+    pub fn applies_to(&self, stored: Option<&Blocked>) -> bool {
+        match self {
+            Self::Block(_) | Self::Clear => true,
+            Self::Probe { seen, .. } => stored.is_some_and(|stored| {
+                stored.since == seen.since && stored.probe_at == seen.probe_at
+            }),
+        }
+    }
+
+    /// The block that it makes of `stored`.
+    pub fn after(&self, stored: Option<&Blocked>) -> Option<Blocked> {
+        match self {
+            Self::Block(new) => Some(Blocked {
+                since: stored.map_or(new.since, |stored| stored.since),
+                ..new.clone()
+            }),
+            Self::Probe { probed, .. } => Some(probed.clone()),
+            Self::Clear => None,
+        }
+    }
+}
+
+/// The wait before the next probe of a source that has been blocked for `blocked_ms`, in milliseconds.
+pub fn probe_wait_ms(cause: BlockCause, blocked_ms: i64) -> i64 {
+    match cause {
+        BlockCause::Full => limits::PROBE_FULL_MS,
+        BlockCause::Refused if blocked_ms < limits::PROBE_SLOW_AFTER_MS => limits::PROBE_MS,
+        BlockCause::Refused => limits::PROBE_SLOW_MS,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::time::MINUTE_MS;
+
+    fn at(minutes: i64) -> Timestamp {
+        Timestamp::from_ms(minutes * MINUTE_MS)
+    }
+
+    #[test]
+    fn a_refused_source_is_probed_every_ten_minutes_and_hourly_after_six_hours() {
+        let mut blocked = Blocked::new("403".to_owned(), BlockCause::Refused, at(0), at(0));
+        let mut probes = Vec::new();
+        for minute in 0..=10 * 60 {
+            if blocked.is_probe_due(at(minute)) {
+                probes.push(minute);
+                blocked = blocked.probed(at(minute));
+            }
+        }
+        let often = (1..=36).map(|probe| probe * 10);
+        let rarely = (7..=10).map(|hour| hour * 60);
+        assert_eq!(probes, often.chain(rarely).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn a_full_disk_is_probed_every_minute_however_long_it_is_full() {
+        for minutes in [0, 1, 60 * 24 * 30] {
+            let now = at(minutes);
+            let blocked = Blocked::new("full".to_owned(), BlockCause::Full, at(0), now);
+            assert_eq!(blocked.probe_at, now.plus_ms(MINUTE_MS));
+            assert!(!blocked.is_probe_due(now) && blocked.is_probe_due(blocked.probe_at));
+        }
+    }
+
+    #[test]
+    fn a_probe_that_a_wrong_clock_put_far_off_is_due() {
+        let far_off = Blocked::new("403".to_owned(), BlockCause::Refused, at(0), at(1_000_000));
+        assert!(far_off.is_probe_due(at(5)));
+        let latest = limits::PROBE_SLOW_MS + limits::CLOCK_SKEW_MS;
+        let edge = Blocked {
+            probe_at: at(5).plus_ms(latest),
+            ..far_off
+        };
+        assert!(!edge.is_probe_due(at(5)));
+        assert!(edge.is_probe_due(at(5).minus_ms(1)));
+    }
+}

@@ -1,0 +1,71 @@
+//! Blocking a source, and probing one that is blocked.
+
+use windlass_core::lease::Lease;
+use windlass_core::source::{BlockCause, BlockChange, Blocked, SourceRecord};
+use windlass_core::time::Timestamp;
+use windlass_core::transition::Cause;
+use windlass_state::StateStore;
+
+use crate::persist::NotWritten;
+use crate::told::Trouble;
+use crate::{Outcome, Outfit, Worker};
+
+/// A refusal that blocks a source.
+pub(crate) struct Block<'a> {
+    pub(crate) source: &'a SourceRecord,
+    pub(crate) cause: BlockCause,
+    /// Since when it is blocked, if it is already.
+    pub(crate) since: Option<Timestamp>,
+    pub(crate) why: &'a str,
+}
+
+impl<S: StateStore, O: Outfit> Worker<S, O> {
+    /// Whether `source` is not blocked, or its probe is this worker's to make.
+    pub(crate) async fn may_probe(&self, source: &SourceRecord) -> Result<bool, NotWritten> {
+        let Some(seen) = &source.blocked else {
+            return Ok(true);
+        };
+        let change = BlockChange::Probe {
+            seen: seen.clone(),
+            probed: seen.probed(self.now()),
+        };
+        let is_taken = self.change_block(source, &change).await?;
+        if is_taken {
+            tracing::info!(source = %source.definition.name, since = %seen.since, "blocked source probed");
+        }
+        Ok(is_taken)
+    }
+
+    /// Changes the block of `source`, and says whether that was done.
+    pub(crate) async fn change_block(
+        &self,
+        source: &SourceRecord,
+        change: &BlockChange,
+    ) -> Result<bool, NotWritten> {
+        let (shard, name, version) = (source.shard(), &source.definition.name, source.version);
+        let write = || self.store.block_source(shard, name, version, change);
+        self.holder().insist(write).await
+    }
+
+    /// Blocks a source, or keeps it blocked, and gives the window back.
+    pub(crate) async fn block(
+        &self,
+        lease: &Lease,
+        block: Block<'_>,
+        cause: Cause,
+    ) -> Result<Outcome, NotWritten> {
+        let (name, why) = (&block.source.definition.name, block.why);
+        if self.told.is_news(name, Trouble::Blocked) {
+            tracing::error!(source = %name, why, "source blocked; it is probed from time to time");
+        }
+        let now = self.now();
+        let since = block.since.unwrap_or(now);
+        let blocked = Blocked::new(why.to_owned(), block.cause, since, now);
+        self.change_block(block.source, &BlockChange::Block(blocked))
+            .await?;
+        self.give_back(lease, cause, None, why).await?;
+        Ok(Outcome::Blocked {
+            why: why.to_owned(),
+        })
+    }
+}
