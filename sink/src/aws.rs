@@ -17,6 +17,12 @@
 //! A service does not promise an order, and records that are put again arrive after others; what
 //! reads the stream orders by the records' own times.
 //!
+//! # Time
+//!
+//! The timeout of a call follows its size. A call that timed out may have been carried out; the next one
+//! carries half as many records, down to one. A call that is denied is made again for some
+//! seconds, each time with a signature of its own.
+//!
 //! # Memory
 //!
 //! Records are slices of a piece of the page. The SDK makes one copy of what is in a call, as base64, so
@@ -45,6 +51,7 @@ mod kinesis;
 mod patience;
 mod rejects;
 mod resend;
+mod uplink;
 mod usage;
 
 use std::ops::Range;
@@ -60,7 +67,8 @@ use self::firehose::Firehose;
 use self::kinesis::Kinesis;
 use self::patience::Patience;
 use self::rejects::RejectsBucket;
-use self::resend::{Entry, put_all};
+use self::resend::{Entry, Means, put_all};
+use self::uplink::Uplink;
 pub use self::usage::{Usage, UsageSnapshot};
 use crate::destination::Destination;
 use crate::pack::{Record, StreamLimits, calls, records};
@@ -79,6 +87,7 @@ struct Shared {
     service: Service,
     limits: StreamLimits,
     rejects: RejectsBucket,
+    uplink: Uplink,
     usage: Arc<Usage>,
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
@@ -139,6 +148,7 @@ impl StreamSink {
             service,
             limits: destination.limits(),
             rejects: RejectsBucket::new(destination.stream(), account),
+            uplink: Uplink::default(),
             usage: Arc::default(),
             clock,
             entropy,
@@ -191,7 +201,10 @@ impl WindowWriter for StreamWriter {
         delivered.map(|()| None).map_err(|error| {
             let sink = self.sink.name.clone();
             match error {
-                CallError::Again(problem) => SinkError::Unavailable { sink, problem },
+                CallError::Again(problem) | CallError::Slow(problem) => {
+                    SinkError::Unavailable { sink, problem }
+                }
+                CallError::Denied(problem) => SinkError::Denied { sink, problem },
                 CallError::Refused(problem) => SinkError::Refused { sink, problem },
             }
         })
@@ -231,12 +244,11 @@ impl Shared {
             }
         };
         let entries: Vec<_> = call.map(entry).collect();
-        let (patience, usage) = (self.patience(), &self.usage);
         match &self.service {
-            Service::Firehose(firehose) => put_all(firehose, &entries, patience, usage).await,
+            Service::Firehose(firehose) => put_all(firehose, &entries, self.means()).await,
             Service::Kinesis(kinesis) => {
                 let put = kinesis.of_page(&batch.window, batch.page);
-                put_all(&put, &entries, patience, usage).await
+                put_all(&put, &entries, self.means()).await
             }
         }
     }
@@ -254,15 +266,20 @@ impl Shared {
         let (window, page) = (&batch.window, batch.page);
         let bucket = self.rejects.bucket();
         let key = self.rejects.key(window, page, batch.first);
-        self.rejects.put(&key, lines, self.patience()).await?;
+        self.rejects.put(&key, lines, self.means()).await?;
         let count = rejects.len();
         self.usage.rejected(count);
         tracing::warn!(%window, page, count, bucket, key, "records that cannot be forwarded were put aside");
         Ok(())
     }
 
-    fn patience(&self) -> Patience<'_> {
-        Patience::new(&*self.clock, &*self.entropy)
+    fn means(&self) -> Means<'_> {
+        Means {
+            clock: &*self.clock,
+            patience: Patience::new(&*self.clock, &*self.entropy),
+            uplink: &self.uplink,
+            usage: &self.usage,
+        }
     }
 }
 

@@ -10,9 +10,6 @@ use aws_sdk_firehose::config::SharedCredentialsProvider;
 
 use crate::destination::Stream;
 
-/// How long one call may take, from its first byte to its answer: several times what 4 MiB need
-/// from a slow network, and short enough that a call which hangs is tried again.
-pub(super) const CALL_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long a connection may take.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 /// What the other account's logs call us.
@@ -32,10 +29,11 @@ pub(super) async fn of(stream: &Stream, sdk: &SdkConfig) -> Result<SdkConfig, St
         None => own,
         Some(role) => assumed(role, stream.external_id.as_deref(), sdk, &region).await?,
     };
+    // The time of a call follows its size, which the SDK does not know.
     let timeouts = TimeoutConfig::builder()
         .connect_timeout(CONNECT_TIMEOUT)
-        .operation_attempt_timeout(CALL_TIMEOUT)
-        .operation_timeout(CALL_TIMEOUT)
+        .disable_operation_attempt_timeout()
+        .disable_operation_timeout()
         .build();
     let account = sdk.to_builder();
     let account = account.region(region).credentials_provider(credentials);
@@ -70,14 +68,14 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn calls_have_a_timeout_and_are_tried_by_nobody_else() {
+    async fn calls_have_no_second_limit_and_are_tried_by_nobody_else() {
         let own = FakeAws::start().sdk().into_builder();
         let own = own.retry_config(RetryConfig::standard().with_max_attempts(9));
         let account = of(&stream(), &own.build()).await.unwrap();
         assert_eq!(account.retry_config().unwrap().max_attempts(), 1);
         let timeouts = account.timeout_config().unwrap();
-        assert_eq!(timeouts.operation_timeout(), Some(CALL_TIMEOUT));
-        assert_eq!(timeouts.operation_attempt_timeout(), Some(CALL_TIMEOUT));
+        assert_eq!(timeouts.operation_timeout(), None);
+        assert_eq!(timeouts.operation_attempt_timeout(), None);
         assert_eq!(timeouts.connect_timeout(), Some(CONNECT_TIMEOUT));
     }
 

@@ -2,6 +2,7 @@
 //! a person has acted.
 
 use std::error::Error;
+use std::fmt;
 
 use aws_credential_types::provider::error::CredentialsError;
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
@@ -16,8 +17,35 @@ const MESSAGE_CHARS_MAX: usize = 240;
 pub(super) enum CallError {
     /// The same call may succeed later. It may have been carried out.
     Again(String),
+    /// It timed out: a smaller call may not.
+    Slow(String),
+    /// Credentials, a permission or a name are refused: often for a moment, otherwise until a person
+    /// acts.
+    Denied(String),
     /// Nothing helps until a person acts.
     Refused(String),
+}
+
+impl CallError {
+    /// The same error, said as `say` says it.
+    pub(super) fn map(self, say: impl FnOnce(String) -> String) -> Self {
+        match self {
+            Self::Again(problem) => Self::Again(say(problem)),
+            Self::Slow(problem) => Self::Slow(say(problem)),
+            Self::Denied(problem) => Self::Denied(say(problem)),
+            Self::Refused(problem) => Self::Refused(say(problem)),
+        }
+    }
+}
+
+impl fmt::Display for CallError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (Self::Again(problem)
+        | Self::Slow(problem)
+        | Self::Denied(problem)
+        | Self::Refused(problem)) = self;
+        f.write_str(problem)
+    }
 }
 
 /// What is called, in the words of messages.
@@ -80,8 +108,7 @@ impl Target {
                 self.of_service(service.err().meta(), status)
             }
             SdkError::TimeoutError(_) => {
-                let seconds = super::account::CALL_TIMEOUT.as_secs();
-                CallError::Again(format!("{what} has not answered within {seconds} s"))
+                CallError::Slow(format!("{what} has not answered in time"))
             }
             SdkError::ConstructionFailure(_) => {
                 let cause = cause(error);
@@ -111,32 +138,32 @@ impl Target {
             setting,
             ..
         } = self;
-        CallError::Refused(match class_of(code, status) {
-            Class::Again => {
-                return CallError::Again(format!("{what} answers {status} {code}{said}"));
-            }
-            Class::Missing => format!(
+        match class_of(code, status) {
+            Class::Again => CallError::Again(format!("{what} answers {status} {code}{said}")),
+            Class::Missing => CallError::Denied(format!(
                 "{name} does not exist{} ({code}); create it, or correct {setting}",
                 self.place()
-            ),
-            Class::Denied => format!(
+            )),
+            Class::Denied => CallError::Denied(format!(
                 "access denied ({code}): {who} may not call {action} on {resource}; allow it in \
                  the policy{said}"
-            ),
-            Class::Key => format!(
+            )),
+            Class::Key => CallError::Denied(format!(
                 "the KMS key of {what} cannot be used ({code}); enable it, or allow {who} to use \
                  it{said}"
-            ),
+            )),
             // Without the service's message: it can repeat parts of a signed request.
-            Class::Credentials => format!(
+            Class::Credentials => CallError::Denied(format!(
                 "{what} does not accept {who} ({code}): the credentials have expired or are not \
                  valid, or the clock of this machine is wrong; renew them"
-            ),
-            Class::Region => format!(
+            )),
+            Class::Region => CallError::Refused(format!(
                 "{name} is not in {region} ({code}); correct the sink's region, or {setting}"
-            ),
-            Class::Other => format!("{what} refuses the call ({status} {code}){said}"),
-        })
+            )),
+            Class::Other => {
+                CallError::Refused(format!("{what} refuses the call ({status} {code}){said}"))
+            }
+        }
     }
 
     /// There were no credentials to make the call with.
@@ -145,7 +172,7 @@ impl Target {
         let Some(meta) = find::<ErrorMetadata>(error) else {
             let cause = cause(error);
             return match error {
-                CredentialsError::CredentialsNotLoaded(_) => CallError::Refused(format!(
+                CredentialsError::CredentialsNotLoaded(_) => CallError::Denied(format!(
                     "there are no AWS credentials to call {what} with ({cause}); set them, or give \
                      the program a role"
                 )),
@@ -159,12 +186,12 @@ impl Target {
         let code = meta.code().unwrap_or("no code");
         let said = said(meta);
         match class_of(code, 0) {
-            Class::Denied => CallError::Refused(format!(
+            Class::Denied => CallError::Denied(format!(
                 "access denied ({code}): {role} cannot be assumed; allow sts:AssumeRole on it, and \
                  let its trust policy name this principal and, if it asks for one, the external \
                  id{said}"
             )),
-            Class::Credentials => CallError::Refused(format!(
+            Class::Credentials => CallError::Denied(format!(
                 "{role} cannot be assumed: the program's own credentials have expired or are not \
                  valid ({code}); renew them"
             )),
@@ -291,10 +318,6 @@ mod tests {
         let empty = HttpResponse::new(200.try_into().unwrap(), "".into());
         for (error, expected) in [
             (
-                SdkError::timeout_error("slow"),
-                "has not answered within 10 s",
-            ),
-            (
                 SdkError::response_error("cut off", empty),
                 "cannot be read: cut off",
             ),
@@ -312,6 +335,8 @@ mod tests {
             };
             assert!(problem.ends_with(expected), "{problem}");
         }
+        let slow = explained(&SdkError::timeout_error("slow"));
+        assert!(matches!(slow, CallError::Slow(_)), "{slow:?}");
     }
 
     #[test]

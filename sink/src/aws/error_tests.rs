@@ -15,10 +15,11 @@ use crate::destination::Stream;
 
 const ROLE: &str = "arn:aws:iam::210987654321:role/audit-writer";
 
-/// What a write says against a `to` that answers so, and for S3 with a reject in it.
+/// What a write says against a `to` that always answers so, and for S3 with a reject in it.
 async fn answered(to: To, status: u16, code: &'static str, message: &'static str) -> SinkError {
     let fake = FakeAws::start();
-    fake.fail(to, [Fault::Answer(status, code, message)]);
+    let always = Fault::Answer(status, code, message);
+    fake.fail(to, vec![always; 100]);
     let destination = if to == To::Kinesis {
         kinesis()
     } else {
@@ -26,8 +27,14 @@ async fn answered(to: To, status: u16, code: &'static str, message: &'static str
     };
     let sink = fake.sink(&destination).await;
     let error = written(&sink, to == To::S3).await.unwrap_err();
-    assert_eq!(fake.requests(to).0, 1, "a refusal is not tried again");
-    assert_eq!(fake.clock.slept_ms(), 0);
+    let tries = fake.requests(to).0;
+    let is_denied = matches!(error, SinkError::Denied { .. });
+    assert_eq!(
+        tries > 1,
+        is_denied,
+        "only what may pass is tried again: {tries}"
+    );
+    assert!(fake.clock.slept_ms() <= patience::WAIT_MS_MAX);
     error
 }
 
@@ -40,7 +47,7 @@ async fn written(sink: &StreamSink, with_reject: bool) -> Result<Option<String>,
     sink.open(&window).await?.write(&batch).await
 }
 
-/// The problem of a refusal.
+/// The problem of a refusal that nothing but a person mends.
 fn refused(error: SinkError) -> String {
     match error {
         SinkError::Refused { sink, problem } => {
@@ -51,16 +58,29 @@ fn refused(error: SinkError) -> String {
     }
 }
 
+/// The problem of one that may pass, after what was tried.
+fn denied(error: SinkError) -> String {
+    let SinkError::Denied { problem, .. } = error else {
+        panic!("{error:?}");
+    };
+    let said = problem
+        .strip_prefix("after ")
+        .and_then(|it| it.split_once(": "));
+    let (tries, said) = said.expect("it says how often it was tried");
+    assert!(tries.contains(" tries in "), "{tries}");
+    said.to_owned()
+}
+
 #[tokio::test]
 async fn a_stream_that_does_not_exist_is_named_with_its_region() {
     let error = answered(To::Firehose, 400, "ResourceNotFoundException", "not found").await;
     assert_eq!(
-        refused(error),
+        denied(error),
         "Firehose stream `audit` does not exist in eu-west-1 (ResourceNotFoundException); create it, \
          or correct the sink's stream and region"
     );
     let error = answered(To::Kinesis, 400, "ResourceNotFoundException", "").await;
-    let problem = refused(error);
+    let problem = denied(error);
     assert!(
         problem.starts_with("Kinesis stream `audit` does not exist in eu-west-1"),
         "{problem}"
@@ -90,7 +110,7 @@ async fn denied_access_names_the_action_and_the_stream() {
         ),
     ] {
         let status = if to == To::S3 { 403 } else { 400 };
-        let problem = refused(answered(to, status, code, "User: x is not authorized").await);
+        let problem = denied(answered(to, status, code, "User: x is not authorized").await);
         let expected = format!(
             "access denied ({code}): the credentials in use may not call {action} on {stream}"
         );
@@ -103,7 +123,7 @@ async fn denied_access_names_the_action_and_the_stream() {
 }
 
 #[tokio::test]
-async fn a_key_that_cannot_be_used_is_refused() {
+async fn a_key_that_cannot_be_used_is_denied() {
     for (to, code) in [
         (To::Firehose, "InvalidKMSResourceException"),
         (To::Kinesis, "KMSDisabledException"),
@@ -113,14 +133,14 @@ async fn a_key_that_cannot_be_used_is_refused() {
         (To::Kinesis, "KMSOptInRequired"),
         (To::S3, "KMS.DisabledException"),
     ] {
-        let problem = refused(answered(to, 400, code, "").await);
+        let problem = denied(answered(to, 400, code, "").await);
         assert!(problem.starts_with("the KMS key of "), "{problem}");
         assert!(problem.contains(code), "{problem}");
     }
 }
 
 #[tokio::test]
-async fn credentials_that_have_expired_or_are_wrong_are_refused_and_the_answer_is_not_repeated() {
+async fn credentials_that_have_expired_or_are_wrong_are_denied_and_the_answer_is_not_repeated() {
     for (to, code) in [
         (To::Firehose, "ExpiredTokenException"),
         (To::Firehose, "UnrecognizedClientException"),
@@ -131,7 +151,7 @@ async fn credentials_that_have_expired_or_are_wrong_are_refused_and_the_answer_i
         (To::S3, "RequestTimeTooSkewed"),
     ] {
         let status = if to == To::S3 { 403 } else { 400 };
-        let problem = refused(answered(to, status, code, "Credential=AKID, Signature=abc").await);
+        let problem = denied(answered(to, status, code, "Credential=AKID, Signature=abc").await);
         assert!(problem.contains(&format!("({code})")), "{problem}");
         assert!(problem.ends_with("renew them"), "{problem}");
         assert!(!problem.contains("Signature="), "{problem}");
@@ -154,7 +174,7 @@ async fn an_argument_that_is_refused_says_which() {
 
 #[tokio::test]
 async fn a_bucket_that_does_not_exist_or_is_elsewhere_is_named() {
-    let problem = refused(answered(To::S3, 404, "NoSuchBucket", "").await);
+    let problem = denied(answered(To::S3, 404, "NoSuchBucket", "").await);
     assert!(
         problem.starts_with("bucket `audit-lake` for rejects does not exist"),
         "{problem}"
@@ -241,31 +261,32 @@ impl ProvideCredentials for Without {
 }
 
 #[tokio::test]
-async fn no_credentials_at_all_are_refused_and_a_provider_that_is_down_is_unavailable() {
+async fn no_credentials_at_all_are_denied_and_a_provider_that_is_down_is_unavailable() {
     let fake = FakeAws::start();
-    for (without, is_refused) in [
+    let kind = |error: &SinkError| match error {
+        SinkError::Denied { .. } => "denied",
+        SinkError::Refused { .. } => "refused",
+        _ => "unavailable",
+    };
+    for (without, expected) in [
         (
             Without(|| CredentialsError::not_loaded("no provider has any")),
-            true,
+            "denied",
         ),
         (
             Without(|| CredentialsError::invalid_configuration("a loop of profiles")),
-            true,
+            "refused",
         ),
         (
             Without(|| CredentialsError::provider_error("the metadata service is down")),
-            false,
+            "unavailable",
         ),
     ] {
         let sdk = fake.sdk().into_builder();
         let sdk = sdk.credentials_provider(SharedCredentialsProvider::new(without));
         let sink = made(&fake, &firehose(), &sdk.build()).await.unwrap();
         let error = written(&sink, false).await.unwrap_err();
-        assert_eq!(
-            matches!(error, SinkError::Refused { .. }),
-            is_refused,
-            "{error}"
-        );
+        assert_eq!(kind(&error), expected, "{error}");
         assert!(error.to_string().contains("AWS credentials"), "{error}");
     }
     assert_eq!(fake.requests(To::Firehose), (0, 0));
@@ -322,13 +343,12 @@ async fn an_assumed_role_writes_the_stream_and_the_rejects_in_their_region() {
 }
 
 #[tokio::test]
-async fn a_role_that_may_not_be_assumed_is_refused_and_a_busy_sts_is_unavailable() {
-    let denied = Fault::Answer(403, "AccessDenied", "User: x may not assume it");
+async fn a_role_that_may_not_be_assumed_is_denied() {
+    let not_allowed = Fault::Answer(403, "AccessDenied", "User: x may not assume it");
     let expired = Fault::Answer(403, "ExpiredToken", "expired");
-    let invalid = Fault::Answer(400, "ValidationError", "bad arn");
     for (fault, expected) in [
         (
-            denied,
+            not_allowed,
             "access denied (AccessDenied): arn:aws:iam::210987654321:role/audit-writer cannot be \
              assumed; allow sts:AssumeRole on it",
         ),
@@ -337,20 +357,27 @@ async fn a_role_that_may_not_be_assumed_is_refused_and_a_busy_sts_is_unavailable
             "arn:aws:iam::210987654321:role/audit-writer cannot be assumed: the program's own \
              credentials have expired",
         ),
-        (
-            invalid,
-            "arn:aws:iam::210987654321:role/audit-writer cannot be assumed (ValidationError); it \
-             says: bad arn",
-        ),
     ] {
-        let fake = FakeAws::start();
-        fake.fail(To::Sts, [fault]);
-        let sink = made(&fake, &in_another_account(), &loaded(&fake).await)
-            .await
-            .unwrap();
-        let problem = refused(written(&sink, false).await.unwrap_err());
+        let error = assuming(fault).await;
+        let problem = denied(error);
         assert!(problem.starts_with(expected), "{problem}");
     }
+    let invalid = Fault::Answer(400, "ValidationError", "bad arn");
+    let problem = refused(assuming(invalid).await);
+    let expected = "arn:aws:iam::210987654321:role/audit-writer cannot be assumed \
+                    (ValidationError); it says: bad arn";
+    assert!(problem.starts_with(expected), "{problem}");
+}
+
+/// What a write says while STS always answers with `fault`.
+async fn assuming(fault: Fault) -> SinkError {
+    let fake = FakeAws::start();
+    fake.fail(To::Sts, vec![fault; 100]);
+    let sdk = loaded(&fake).await.into_builder();
+    // The SDK's own tries would wait in real time.
+    let sdk = sdk.retry_config(aws_config::retry::RetryConfig::disabled());
+    let sink = made(&fake, &in_another_account(), &sdk.build()).await;
+    written(&sink.unwrap(), false).await.unwrap_err()
 }
 
 #[tokio::test]

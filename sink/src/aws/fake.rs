@@ -64,6 +64,8 @@ pub(super) struct Request {
     pub(super) to: To,
     /// The access key it is signed with.
     pub(super) signed_by: String,
+    /// Which call of the SDK it belongs to: one that is made anew is signed anew.
+    pub(super) invocation: String,
     /// The region it is signed for.
     pub(super) region: String,
     /// How many records it has.

@@ -1,7 +1,7 @@
 //! What reaches a stream that fails in every way it can: nothing is lost, and nothing is there twice
 //! unless an answer was lost.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::fake::{FakeAws, Fault, To, firehose, kinesis, unpacked};
 use super::*;
@@ -86,6 +86,33 @@ async fn a_call_that_is_throttled_as_a_whole_is_put_again_and_nothing_is_there_t
 }
 
 #[tokio::test]
+async fn a_call_that_is_denied_for_a_moment_is_made_anew_each_time() {
+    for (destination, to) in destinations() {
+        let (fake, window) = (FakeAws::start(), window("okta"));
+        let denied = |code| Fault::Answer(400, code, "");
+        fake.fail(
+            to,
+            [
+                denied("ExpiredTokenException"),
+                denied("InvalidSignatureException"),
+                denied("UnrecognizedClientException"),
+                denied("AccessDeniedException"),
+                denied("ResourceNotFoundException"),
+                denied("InvalidKMSResourceException"),
+                denied("RequestTimeTooSkewed"),
+            ],
+        );
+        let sink = fake.sink(&destination).await;
+        let mut writer = sink.open(&window).await.unwrap();
+        writer.write(&page(&window, 0, 0..400)).await.unwrap();
+        assert_there(&fake, &window, 400, 1);
+        let state = fake.state();
+        let calls: BTreeSet<_> = state.requests.iter().map(|it| &it.invocation).collect();
+        assert_eq!((state.requests.len(), calls.len()), (8, 8));
+    }
+}
+
+#[tokio::test]
 async fn a_call_whose_answer_is_lost_is_put_again_and_may_be_there_twice() {
     for (destination, to) in destinations() {
         let (fake, window) = (FakeAws::start(), window("okta"));
@@ -114,10 +141,15 @@ async fn a_call_that_is_not_answered_in_time_is_put_again() {
         writer.write(&page(&window, 0, 0..400)).await.unwrap();
         let before = fake.requests(to).0;
         fake.fail(to, [Fault::Silence]);
-        // From here on, time passes by itself whenever everybody waits.
-        tokio::time::pause();
-        writer.write(&page(&window, 1, 400..800)).await.unwrap();
-        tokio::time::resume();
+        let time_passes = async {
+            while fake.requests(to).0 == before {
+                tokio::task::yield_now().await;
+            }
+            fake.clock.advance_ms(60_000);
+        };
+        let next = page(&window, 1, 400..800);
+        let (written, ()) = tokio::join!(writer.write(&next), time_passes);
+        written.unwrap();
         let puts = fake.requests(to).0 - before;
         assert!(puts >= 2, "{puts}");
         assert_there(&fake, &window, 800, puts);

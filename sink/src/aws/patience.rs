@@ -15,6 +15,8 @@ pub(super) const TRIES_IN_ALL_MAX: u32 = 4 * TRIES_MAX;
 /// achieved: giving up means that what was taken is delivered again later, but a page can have
 /// several calls, and a run has five minutes unless configured otherwise.
 pub(super) const WAIT_IN_ALL_MS_MAX: i64 = 4 * WAIT_MS_MAX;
+/// Tries of one call that is denied each time.
+pub(super) const DENIED_TRIES_MAX: u32 = 8;
 /// Bound of the first delay, in milliseconds.
 const DELAY_MIN_MS: i64 = 100;
 /// Bound of every delay, in milliseconds: quotas of both services are per second.
@@ -71,6 +73,12 @@ impl<'a> Patience<'a> {
         }
         self.clock.sleep(delay_ms).await;
         true
+    }
+
+    /// [`Self::wait`], for a try that was denied: what passes by itself within seconds has passed after
+    /// a few tries, and a window can wait for longer without holding a worker.
+    pub(super) async fn wait_denied(&mut self) -> bool {
+        self.tries + 1 < DENIED_TRIES_MAX && self.wait().await
     }
 
     /// What has been tried, for a message.

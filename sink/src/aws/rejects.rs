@@ -9,7 +9,7 @@ use bytes::Bytes;
 use windlass_core::ids::WindowId;
 
 use super::error::{CallError, Target};
-use super::patience::Patience;
+use super::resend::Means;
 use crate::destination::{RejectsPlace, Stream};
 use crate::{Batch, Reject};
 
@@ -84,24 +84,28 @@ impl RejectsBucket {
         &self,
         key: &str,
         lines: Vec<u8>,
-        mut patience: Patience<'_>,
+        mut by: Means<'_>,
     ) -> Result<(), CallError> {
         let lines = Bytes::from(lines);
         loop {
             let put = self.client.put_object().bucket(self.bucket()).key(key);
             let put = put.content_type(CONTENT_TYPE);
             let put = put.body(ByteStream::from(lines.clone()));
-            // In a box: the future of a call is larger than that of everything around it.
-            let Err(error) = Box::pin(put.send()).await else {
-                return Ok(());
+            let call = async {
+                // In a box: the future of a call is larger than that of everything around it.
+                let put = Box::pin(put.send()).await;
+                put.map_err(|error| self.target.explain(&error))
             };
-            let problem = match self.target.explain(&error) {
-                CallError::Again(problem) => problem,
-                refused @ CallError::Refused(_) => return Err(refused),
+            let allowance = by.uplink.allowance();
+            let put = by.uplink.in_time(allowance, lines.len(), by.clock, call);
+            let failure = match put.await {
+                Ok(_) => return Ok(()),
+                Err(refused @ CallError::Refused(_)) => return Err(refused),
+                Err(failure) => failure,
             };
-            if !patience.wait().await {
-                let spent = patience.spent();
-                return Err(CallError::Again(format!("after {spent}: {problem}")));
+            if !by.wait_after(&failure).await {
+                let spent = by.patience.spent();
+                return Err(failure.map(|problem| format!("after {spent}: {problem}")));
             }
         }
     }

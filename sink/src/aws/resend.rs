@@ -4,11 +4,17 @@
 use std::future::Future;
 
 use bytes::Bytes;
+use windlass_core::Clock;
 use windlass_core::breaks::{Break, broken};
 
 use super::error::CallError;
 use super::patience::Patience;
+use super::uplink::Uplink;
 use super::usage::Usage;
+
+/// Timeouts after which one write is given up, although each call was half as large as the one before:
+/// a service that never responds would hold its window for long.
+const TIMEOUTS_MAX: u32 = 3;
 
 /// One record of a call.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -62,47 +68,79 @@ pub(super) trait Put: Sync {
     fn what(&self) -> String;
 }
 
-/// Puts `entries` until each is acknowledged, or `patience` ends, or the service refuses. A service
-/// that takes some of them each time is given longer: whoever gives up has to put all of them again.
+/// How puts are tried and counted.
+pub(super) struct Means<'a> {
+    pub(super) clock: &'a dyn Clock,
+    pub(super) patience: Patience<'a>,
+    pub(super) uplink: &'a Uplink,
+    pub(super) usage: &'a Usage,
+}
+
+impl Means<'_> {
+    /// Waits after a try that ended in `failure`. False when there shall be no further try.
+    pub(super) async fn wait_after(&mut self, failure: &CallError) -> bool {
+        match failure {
+            CallError::Denied(_) => self.patience.wait_denied().await,
+            _ => self.patience.wait().await,
+        }
+    }
+}
+
+/// Puts `entries` until each is acknowledged, or the patience of `by` ends, or the service refuses. A
+/// service that takes some of them each time is given longer: whoever gives up has to put all of them
+/// again. After a timeout, half as many are put at once.
 pub(super) async fn put_all(
     to: &impl Put,
     entries: &[Entry],
-    mut patience: Patience<'_>,
-    usage: &Usage,
+    mut by: Means<'_>,
 ) -> Result<(), CallError> {
     let mut pending: Vec<_> = entries.iter().collect();
-    let mut resent = 0;
-    loop {
-        usage.called(resent);
-        let answers = to.put(&pending).await;
+    // How many of them, from the first one on, were put before.
+    let mut were_put = 0;
+    let mut timeouts = 0;
+    while !pending.is_empty() {
+        let allowance = by.uplink.allowance();
+        let mut call = pending.clone();
+        call.truncate(allowance.records(entries.len()));
+        let bytes = call.iter().map(|entry| entry.data.len()).sum();
+        by.usage.called(were_put.min(call.len()));
+        let put = by.uplink.in_time(allowance, bytes, by.clock, to.put(&call));
+        let answers = put.await.and_then(|answers| answers.fitting(call.len()));
         let before = pending.len();
-        let problem = match answers.and_then(|answers| answers.fitting(before)) {
-            Ok(answers) => settle(&mut pending, answers, usage),
-            Err(CallError::Again(problem)) => problem,
-            Err(refused) => return Err(refused),
+        let failure = match answers {
+            Ok(answers) => CallError::Again(settle(&mut pending, answers, by.usage)),
+            Err(refused @ CallError::Refused(_)) => return Err(refused),
+            Err(failure) => failure,
         };
-        if pending.is_empty() {
-            return Ok(());
+        let taken = before - pending.len();
+        were_put = were_put.max(call.len()) - taken;
+        if taken == call.len() {
+            continue;
         }
-        if pending.len() < before {
-            patience.progressed();
+        let is_smaller = matches!(failure, CallError::Slow(_)) && timeouts < TIMEOUTS_MAX;
+        if is_smaller {
+            timeouts += 1;
+            tracing::warn!(to = to.what(), problem = %failure, "call halved");
         }
-        if !patience.wait().await {
-            let (spent, what) = (patience.spent(), to.what());
+        if taken > 0 || is_smaller {
+            by.patience.progressed();
+        }
+        if !is_smaller && !by.wait_after(&failure).await {
+            let (spent, what) = (by.patience.spent(), to.what());
             let (left, all) = (pending.len(), entries.len());
-            return Err(CallError::Again(format!(
-                "after {spent}, {what} has not taken {left} of {all} records: {problem}"
-            )));
+            return Err(failure.map(|problem| {
+                format!("after {spent}, {what} has not taken {left} of {all} records: {problem}")
+            }));
         }
-        resent = pending.len();
     }
+    Ok(())
 }
 
 /// Keeps of `pending` what was not taken, and says why the last of it was not.
 fn settle(pending: &mut Vec<&Entry>, answers: Vec<Answer>, usage: &Usage) -> String {
     let mut problem = String::new();
     let mut answers = answers.into_iter();
-    // As many answers as entries: `fitting` has compared them.
+    // As many answers as the call had entries, which are the first ones: `fitting` has compared them.
     pending.retain(|entry| match answers.next() {
         Some(Ok(())) => {
             usage.sent(entry.lines, entry.data.len(), entry.billed_bytes);

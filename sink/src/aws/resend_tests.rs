@@ -74,9 +74,14 @@ fn outcome_at(
     let (usage, to) = (Usage::default(), Scripted::default());
     *to.script.lock().unwrap() = script.into();
     let runtime = tokio::runtime::Builder::new_current_thread().build();
-    let patience = Patience::new(clock, &entropy);
+    let by = Means {
+        clock,
+        patience: Patience::new(clock, &entropy),
+        uplink: &Uplink::default(),
+        usage: &usage,
+    };
     let entries = entries(count);
-    let put = put_all(&to, &entries, patience, &usage);
+    let put = put_all(&to, &entries, by);
     let result = runtime.unwrap().block_on(put);
     (result, to.puts.into_inner().unwrap(), usage.snapshot())
 }
@@ -125,6 +130,32 @@ fn a_refusal_ends_it_at_once() {
     assert_eq!(result, Err(refused));
     assert_eq!(puts, [vec![0, 1, 2], vec![2]]);
     assert_eq!(usage.lines, 4);
+}
+
+#[test]
+fn after_a_timeout_half_as_many_records_are_put_at_once() {
+    let slow = || Err(CallError::Slow("no response".to_owned()));
+    let script = vec![slow(), slow(), Ok(answers(2, &[1]))];
+    let (result, puts, usage) = outcome(8, script);
+    assert_eq!(result, Ok(()));
+    let all: Vec<_> = (0..8).collect();
+    let halved = [&all[..], &all[..4], &all[..2]];
+    // Calls grow again while there is time to spare.
+    let after = [&all[1..5], &all[5..]];
+    assert_eq!(puts, [&halved[..], &after[..]].concat());
+    assert_eq!((usage.lines, usage.entries_resent), (16, 4 + 2 + 4 + 3));
+    // Never fewer than one, and not for ever.
+    let (result, puts, _) = outcome(2, (0..99).map(|_| slow()).collect());
+    assert!(matches!(result, Err(CallError::Slow(_))), "{result:?}");
+    assert!(puts.iter().skip(1).all(|put| *put == [0]), "{puts:?}");
+}
+
+#[test]
+fn a_call_that_stays_denied_is_reported_as_denied() {
+    let denied = || Err(CallError::Denied("no".to_owned()));
+    let (result, puts, _) = outcome(2, (0..99).map(|_| denied()).collect());
+    assert!(matches!(result, Err(CallError::Denied(_))), "{result:?}");
+    assert_eq!(puts.len(), 8);
 }
 
 #[test]

@@ -21,6 +21,7 @@ use super::{State, To};
 pub(super) struct Arrived {
     pub(super) to: To,
     pub(super) signed_by: String,
+    pub(super) invocation: String,
     pub(super) region: String,
     pub(super) path: String,
     pub(super) body: Bytes,
@@ -90,8 +91,11 @@ async fn arrive(request: HttpRequest<Incoming>) -> Result<Arrived, std::io::Erro
         _ => To::Sts,
     };
     // Credential=KEY/DAY/REGION/SERVICE/aws4_request
-    let signature = header(AUTHORIZATION.as_str());
-    let scope = signature.split("Credential=").nth(1).unwrap_or_default();
+    let authorization = header(AUTHORIZATION.as_str());
+    let scope = authorization
+        .split("Credential=")
+        .nth(1)
+        .unwrap_or_default();
     let mut scope = scope.split('/');
     let signed_by = scope.next().unwrap_or_default().to_owned();
     let region = scope.nth(1).unwrap_or_default().to_owned();
@@ -99,6 +103,7 @@ async fn arrive(request: HttpRequest<Incoming>) -> Result<Arrived, std::io::Erro
     Ok(Arrived {
         to,
         signed_by,
+        invocation: header("amz-sdk-invocation-id"),
         region,
         path: head.uri.path().to_owned(),
         body: body.to_bytes(),

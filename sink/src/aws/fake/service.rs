@@ -35,6 +35,7 @@ pub(super) fn answer(state: &mut State, arrived: &Arrived) -> Reply {
     state.requests.push(Request {
         to: arrived.to,
         signed_by: arrived.signed_by.clone(),
+        invocation: arrived.invocation.clone(),
         region: arrived.region.clone(),
         entries: entries.len(),
     });

@@ -1,0 +1,192 @@
+//! Time by size: how long one call may take, and how much goes into it where the network is slow.
+//!
+//! A call that times out may have been carried out, so it should not, on any network that gets
+//! through at all: the next one carries half as much, and has as long for it. What was learnt stays
+//! with the sink, for the calls of all its windows share the network.
+
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use windlass_core::Clock;
+use windlass_core::time::SECOND_MS;
+
+use super::error::CallError;
+
+/// How long a call may take beside the time for its bytes, in milliseconds: a connection, and a
+/// service that is busy.
+const BASE_MS: i64 = 10 * SECOND_MS;
+/// The rate that a network is taken to have until it has shown less, in bytes a second: a full call
+/// of 4 MiB has 53 seconds.
+const BYTES_PER_SECOND: usize = 96 * 1024;
+/// The rate below which a network is not used. A record of 1 MiB, in base64, has six minutes.
+const BYTES_PER_SECOND_MIN: usize = 4 * 1024;
+/// Halvings after which a call of the most records, 500, has one.
+const HALVINGS_MAX: u32 = 9;
+/// A call that took less than this part of its time would have had enough for twice its size.
+const AMPLE_PART: i64 = 4;
+
+/// The state of the network between one sink and its service.
+#[derive(Debug, Default)]
+pub(super) struct Uplink {
+    /// Number of halvings so far.
+    halvings: AtomicU32,
+}
+
+/// The size and the time of one call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Allowance {
+    halvings: u32,
+}
+
+impl Uplink {
+    /// The size and the time of the next call.
+    pub(super) fn allowance(&self) -> Allowance {
+        let halvings = self.halvings.load(Ordering::SeqCst);
+        Allowance { halvings }
+    }
+
+    /// A call of `allowance` timed out. Calls that are in flight together halve once.
+    fn timed_out(&self, allowance: Allowance) {
+        let halvings = (allowance.halvings + 1).min(HALVINGS_MAX);
+        self.halvings.fetch_max(halvings, Ordering::SeqCst);
+    }
+
+    /// A call of `allowance` had its response after `took_ms` of `limit_ms`.
+    fn responded(&self, allowance: Allowance, took_ms: i64, limit_ms: i64) {
+        let Some(fewer) = allowance.halvings.checked_sub(1) else {
+            return;
+        };
+        if took_ms < limit_ms / AMPLE_PART {
+            let (seen, order) = (allowance.halvings, Ordering::SeqCst);
+            // Another call has changed it meanwhile: that one knows better.
+            let _unchanged = self.halvings.compare_exchange(seen, fewer, order, order);
+        }
+    }
+
+    /// Makes `call`, of `bytes`, within its time.
+    pub(super) async fn in_time<T>(
+        &self,
+        allowance: Allowance,
+        bytes: usize,
+        clock: &dyn Clock,
+        call: impl Future<Output = Result<T, CallError>>,
+    ) -> Result<T, CallError> {
+        let (started, limit_ms) = (clock.now(), allowance.limit_ms(bytes));
+        let done = tokio::select! {
+            biased;
+            done = call => done,
+            () = clock.alarm(limit_ms) => {
+                let seconds = limit_ms / SECOND_MS;
+                Err(CallError::Slow(format!("no response within {seconds} s to a call of {bytes} bytes")))
+            }
+        };
+        match &done {
+            Ok(_) => self.responded(allowance, clock.now().ms_since(started), limit_ms),
+            Err(CallError::Slow(_)) => self.timed_out(allowance),
+            Err(_) => {}
+        }
+        done
+    }
+}
+
+impl Allowance {
+    /// Number of `records` that a call carries.
+    pub(super) const fn records(self, records: usize) -> usize {
+        let fewer = records >> self.halvings;
+        if fewer == 0 { 1 } else { fewer }
+    }
+
+    /// Longest time of a call of `bytes`, in milliseconds.
+    fn limit_ms(self, bytes: usize) -> i64 {
+        let rate = (BYTES_PER_SECOND >> self.halvings).max(BYTES_PER_SECOND_MIN);
+        // As base64, which is what goes over the network.
+        let ms = bytes.saturating_mul(4) / 3 * 1_000 / rate;
+        BASE_MS.saturating_add(i64::try_from(ms).unwrap_or(i64::MAX))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use windlass_core::Timestamp;
+    use windlass_core::clock::ManualClock;
+
+    use super::*;
+
+    const MIB: usize = 1024 * 1024;
+
+    #[test]
+    fn each_halving_leaves_a_call_as_long_for_half_as_much_down_to_one_record() {
+        let limit_s = |halvings, bytes: usize| Allowance { halvings }.limit_ms(bytes) / 1_000;
+        assert_eq!(limit_s(0, 0), 10);
+        for halvings in 0..=4 {
+            assert_eq!(limit_s(halvings, (3 * MIB) >> halvings), 52);
+        }
+        // From there on the rate stays, for a record is not halved.
+        assert_eq!(limit_s(9, MIB), 351);
+        let carried = |halvings| Allowance { halvings }.records(500);
+        assert_eq!(
+            [carried(0), carried(1), carried(8), carried(9)],
+            [500, 250, 1, 1]
+        );
+    }
+
+    /// Bytes that 60 calls send over a network of `per_second` bytes, and how many calls time out.
+    async fn sent(per_second: usize) -> (usize, u32) {
+        let (uplink, clock) = (Uplink::default(), ManualClock::at(Timestamp::MIN));
+        let (mut sent, mut lost) = (0, 0);
+        for _ in 0..60 {
+            let allowance = uplink.allowance();
+            let bytes = 6 * 1024 * allowance.records(500);
+            let needs_ms = i64::try_from(bytes * 4 / 3 * 1_000 / per_second).unwrap();
+            let call = async {
+                if needs_ms > allowance.limit_ms(bytes) {
+                    clock.advance_ms(allowance.limit_ms(bytes));
+                    std::future::pending::<()>().await;
+                }
+                clock.advance_ms(needs_ms);
+                Ok(())
+            };
+            match uplink.in_time(allowance, bytes, &clock, call).await {
+                Ok(()) => sent += bytes,
+                Err(error) => {
+                    assert!(matches!(error, CallError::Slow(_)), "{error:?}");
+                    lost += 1;
+                }
+            }
+        }
+        (sent, lost)
+    }
+
+    #[tokio::test]
+    async fn a_slow_network_makes_calls_small_and_none_is_lost_after_that() {
+        for (per_second, lost_max) in [(10_000_000, 0), (100_000, 0), (25_000, 2), (5_000, 5)] {
+            let (sent, lost) = sent(per_second).await;
+            assert!(lost <= lost_max, "{lost} at {per_second}");
+            assert!(sent > 0, "{per_second}");
+        }
+    }
+
+    #[tokio::test]
+    async fn calls_grow_again_when_the_network_has_recovered() {
+        let (uplink, clock) = (Uplink::default(), ManualClock::at(Timestamp::MIN));
+        for _ in 0..2 * HALVINGS_MAX {
+            uplink.timed_out(uplink.allowance());
+        }
+        assert_eq!(uplink.allowance().records(500), 1);
+        for _ in 0..HALVINGS_MAX {
+            let call = async { Ok(()) };
+            let done = uplink.in_time(uplink.allowance(), MIB, &clock, call).await;
+            assert_eq!(done, Ok(()));
+        }
+        assert_eq!(uplink.allowance().records(500), 500);
+    }
+
+    #[test]
+    fn calls_that_time_out_together_halve_once() {
+        let uplink = Uplink::default();
+        let allowance = uplink.allowance();
+        for _ in 0..8 {
+            uplink.timed_out(allowance);
+        }
+        assert_eq!(uplink.allowance().records(500), 250);
+    }
+}
