@@ -62,7 +62,7 @@ pub(crate) enum What {
     Apply { source: usize, change: Change },
     /// An operator holds the n-th source back.
     Hold { source: usize },
-    /// An operator retries what is parked, and applies again what is blocked.
+    /// An operator retries what is parked.
     Mend,
 }
 

@@ -1,5 +1,5 @@
 //! What happens to a world at a certain time: people apply definitions with changes, hold sources
-//! back, and mend what is parked or blocked; vendors and streams have outages.
+//! back, and mend what is parked; vendors and streams have outages.
 
 use std::sync::{Arc, Mutex};
 
@@ -15,7 +15,7 @@ use crate::clock::wait_until;
 use crate::op::{Change, Op, What};
 use crate::stream::{Stream, StreamFault};
 use crate::true_time;
-use crate::vendor::Vendor;
+use crate::vendor::{Fault, Vendor};
 use crate::world::{World, lock};
 
 /// Whoever acts on a world's sources.
@@ -115,19 +115,11 @@ impl Operator {
         self.mend().await;
     }
 
-    /// Retries what is parked and applies what is blocked again.
+    /// Retries what is parked. What is blocked heals by its probes.
     pub(crate) async fn mend(&self) {
-        let store = &self.world.store;
         let definitions = lock(&self.definitions).clone();
         for definition in &definitions {
-            let (shard, name) = (definition.shard(), &definition.name);
-            let Ok(Some(record)) = store.source(shard, name).await else {
-                continue;
-            };
-            if record.blocked.is_some() {
-                self.expect(self.apply(definition).await);
-            }
-            self.retry(name, definition).await;
+            self.retry(&definition.name, definition).await;
         }
     }
 
@@ -182,13 +174,15 @@ impl Operator {
             Act::VendorOutage(vendor, until) => {
                 if let Some(vendor) = self.outside.vendors.get(vendor) {
                     let kinds = &vendor.spec().kinds;
-                    vendor.trouble(kinds[self.one_of(kinds.len())], until);
+                    let kind = kinds.get(self.one_of(kinds.len() + 1)).copied();
+                    vendor.trouble(kind.unwrap_or(Fault::Unauthorized), until);
                 }
             }
             Act::StreamOutage(until) => {
                 let kinds = StreamFault::ALL;
-                let fault = kinds[self.one_of(kinds.len())];
-                self.outside.stream.trouble(fault, until);
+                let kind = kinds.get(self.one_of(kinds.len() + 1)).copied();
+                let kind = kind.unwrap_or(StreamFault::Denied);
+                self.outside.stream.trouble(kind, until);
             }
         }
     }

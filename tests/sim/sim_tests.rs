@@ -67,6 +67,7 @@ fn a_protocol_broken_on_purpose_is_noticed_by_what_it_breaks() {
         (Break::EmptyPageEnds, "is not delivered"),
         (Break::IgnoreVendorClock, "before it had settled"),
         (Break::NoScavenge, "not caught up"),
+        (Break::NoProbe, "not caught up"),
     ] {
         let summary = run_many(300, WORLDS_BROKEN, Some(way), true, |_| true);
         let violations = summary.first.map(|failure| failure.outcome.violations);

@@ -27,10 +27,12 @@ pub(crate) enum StreamFault {
     Uncounted,
     /// Everything is taken, and the answer takes seconds.
     Slow,
+    /// Nothing is taken: the caller is not allowed to. Comes as an outage only, until it is over.
+    Denied,
 }
 
 impl StreamFault {
-    /// All of them.
+    /// All that strike now and then.
     pub(crate) const ALL: [Self; 9] = [
         Self::Throttled,
         Self::Broken,
@@ -55,6 +57,7 @@ impl StreamFault {
             Self::ShortAnswer => "stream_short_answer",
             Self::Uncounted => "stream_uncounted",
             Self::Slow => "stream_slow",
+            Self::Denied => "stream_denied",
         }
     }
 }

@@ -48,6 +48,7 @@ impl Stream {
         match fault {
             Some(StreamFault::Throttled) => return Answer::error(400, "ThrottlingException"),
             Some(StreamFault::Broken) => return Answer::error(500, "ServiceUnavailableException"),
+            Some(StreamFault::Denied) => return Answer::error(400, "AccessDeniedException"),
             _ => {}
         }
         let records = match understand(&self.spec.name, body) {
@@ -106,6 +107,7 @@ impl Stream {
         let (status, body) = match fault {
             Some(StreamFault::Throttled | StreamFault::Uncounted) => (503, error("SlowDown")),
             Some(StreamFault::Broken | StreamFault::Entries) => (500, error("InternalError")),
+            Some(StreamFault::Denied) => (403, error("AccessDenied")),
             _ => {
                 let text = String::from_utf8_lossy(body);
                 state.violation(format!("records were put aside at {path}: {text}"));

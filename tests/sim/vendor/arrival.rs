@@ -108,6 +108,7 @@ impl Vendor {
                 reply
             }
             Fault::RetryBare => self.error(Problem::Rate, "slow down"),
+            Fault::Unauthorized => self.error(Problem::Unauthorized, "the credentials are unknown"),
             Fault::Quota => self.error(Problem::Quota, "the quota is spent"),
             Fault::Error500 => self.error(Problem::Broken, "something broke"),
             Fault::Error503 => {

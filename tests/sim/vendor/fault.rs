@@ -43,10 +43,12 @@ pub(crate) enum Fault {
     TokenStuck,
     /// The page gives a token of an earlier page.
     TokenCircle,
+    /// The credentials are not accepted. Comes as an outage only, until it is over.
+    Unauthorized,
 }
 
 impl Fault {
-    /// All of them.
+    /// All that strike now and then.
     pub(crate) const ALL: [Self; 17] = [
         Self::RetrySeconds,
         Self::RetryDate,
@@ -95,6 +97,7 @@ impl Fault {
             Self::TokenRejected => "vendor_token_rejected",
             Self::TokenStuck => "vendor_token_stuck",
             Self::TokenCircle => "vendor_token_circle",
+            Self::Unauthorized => "vendor_unauthorized",
         }
     }
 

@@ -196,6 +196,7 @@ async fn every_fault_is_counted_and_is_of_the_class_that_its_shape_declares() {
                     Some(FailureClass::Page)
                 }
                 Fault::TokenRejected | Fault::TokenStuck => Some(FailureClass::Restart),
+                Fault::Unauthorized => Some(FailureClass::Block),
                 // The latter is noticed by who remembers tokens.
                 Fault::Slow | Fault::TokenCircle => None,
             };
