@@ -98,15 +98,13 @@ impl Found {
     /// # Errors
     /// When there is none: what there is instead.
     pub(crate) async fn source(&self, name: &str) -> anyhow::Result<SourceRecord> {
+        if let Ok(name) = name.parse()
+            && let Some(found) = self.store.named(&name).await?
+        {
+            return Ok(found);
+        }
         let listed = self.store.all_sources().await?;
-        let of_name = |record: &&SourceRecord| record.definition.name.as_str() == name;
-        // A list may lag behind, and have a source that has just moved twice.
-        let latest = listed.iter().filter(of_name).max_by_key(|it| it.version);
-        let stored = match latest {
-            Some(it) => self.store.source(it.shard(), &it.definition.name).await?,
-            None => None,
-        };
-        stored.ok_or_else(|| self.unknown(name, &listed).into())
+        Err(self.unknown(name, &listed).into())
     }
 
     fn unknown(&self, name: &str, stored: &[SourceRecord]) -> UsageError {

@@ -1,7 +1,9 @@
 //! What windlass counts: the names, units and meanings that alarms, dashboards and people share.
 //!
-//! One tick or one worker run writes one line: a JSON object in the embedded metric format, which
-//! the log's reader turns into metrics by itself, so that counting costs no request.
+//! A tick writes one line. A worker run writes one at its end, and before that after each page with
+//! rejects and after many pages, so that little is lost when it is killed. A line is a JSON object in
+//! the embedded metric format, which the log's reader turns into metrics by itself, so that counting
+//! costs no request.
 //! (Amazon CloudWatch User Guide, "Specification: Embedded metric format".)
 
 use serde::Serialize;

@@ -12,6 +12,7 @@ pub mod lambda;
 mod ledger;
 mod listing;
 mod outbox;
+mod overview;
 mod recover;
 mod report;
 mod slots;
@@ -25,6 +26,7 @@ mod testing;
 
 pub use agenda::Agenda;
 pub use dispatch::{Dispatch, DispatchError};
+pub use overview::{Listed, overview};
 pub use recover::recover;
 pub use report::{Activity, SourceReport, TickReport};
 pub use survey::{look, oldest_in_trouble};

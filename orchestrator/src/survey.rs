@@ -8,6 +8,7 @@ use windlass_core::time::Timestamp;
 use windlass_core::window::{Status, Window};
 use windlass_state::{StateError, StateStore};
 
+use crate::overview::{Listed, overview};
 use crate::report::{Activity, SourceReport, TickReport};
 use crate::view::{SourceView, read_source};
 
@@ -45,7 +46,7 @@ pub(crate) fn survey(
     report.complete_through = view.complete_through();
     let finished = (view.record.definition.end).is_some_and(|end| end <= report.complete_through);
     if !finished && !view.record.is_paused() {
-        report.lag_ms = now.ms_since(report.complete_through).max(0);
+        report.lag_ms = view.lag_ms(now);
     }
     if !finished {
         let policy = &view.record.definition.policy;
@@ -82,10 +83,17 @@ pub fn oldest_in_trouble(view: &SourceView, now: Timestamp) -> Option<&Window> {
 /// When the sources themselves cannot be listed.
 pub async fn look<S: StateStore>(store: &S, now: Timestamp) -> Result<TickReport, StateError> {
     let mut report = TickReport::default();
-    for record in store.all_sources().await? {
-        let mut source = SourceReport::of(&record.definition.name, record.definition.start);
-        if let Err(error) = look_at(store, record, now, &mut source).await {
-            source.error = Some(error.to_string());
+    for listed in overview(store, now).await? {
+        let definition = &listed.record().definition;
+        let mut source = SourceReport::of(&definition.name, definition.start);
+        match listed {
+            // Nothing of it waits for its rate group.
+            Listed::Resting(view) => survey(&view, None, now, &mut source),
+            Listed::Open(record) => {
+                if let Err(error) = look_at(store, record, now, &mut source).await {
+                    source.error = Some(error.to_string());
+                }
+            }
         }
         report.sources.push(source);
     }

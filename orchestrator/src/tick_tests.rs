@@ -185,7 +185,8 @@ async fn a_source_that_cannot_be_read_is_reported_and_the_others_go_on() {
     assert!(!report.is_quiet());
     let looked = FailingStore::new(failing.inner().clone(), |operation, call| {
         match (operation, call) {
-            (Operation::Progress, 1) => Fault::Refuse,
+            // The list of its shard's marks, then its own.
+            (Operation::Progress, 1 | 2) => Fault::Refuse,
             _ => Fault::None,
         }
     });

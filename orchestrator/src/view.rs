@@ -128,6 +128,13 @@ impl SourceView {
         self.lanes.iter().flat_map(LaneView::windows)
     }
 
+    /// How far the watermark trails now, in milliseconds: one definition for people, metrics and
+    /// alarms. A source that ends trails its end.
+    pub fn lag_ms(&self, now: Timestamp) -> i64 {
+        let due = self.record.definition.end.map_or(now, |end| end.min(now));
+        due.ms_since(self.complete_through()).max(0)
+    }
+
     /// Windows a worker has or is about to have.
     pub fn in_flight(&self) -> usize {
         self.lanes.iter().map(LaneView::in_flight).sum()

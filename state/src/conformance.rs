@@ -63,6 +63,7 @@ macro_rules! conformance_tests {
             a_rate_gate_only_moves_later
             a_rate_gate_that_a_wrong_clock_closed_is_replaced_by_a_true_one
             a_source_is_found_on_its_own_shard_only
+            source_is_found_by_its_name_alone
             a_source_that_an_operator_holds_back_stays_so_until_it_is_let_go
             a_source_whose_rate_group_moves_to_another_shard_moves_with_its_progress
             // progress

@@ -161,6 +161,10 @@ impl StateStore for DynamoStore {
             .await
     }
 
+    async fn named(&self, name: &SourceName) -> Result<Option<SourceRecord>, StateError> {
+        self.find(name).await
+    }
+
     async fn source(
         &self,
         shard: Shard,

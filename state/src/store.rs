@@ -68,6 +68,19 @@ pub trait StateStore: Send + Sync {
         }
     }
 
+    /// The source called `name`, whatever its shard.
+    fn named(
+        &self,
+        name: &SourceName,
+    ) -> impl Future<Output = Result<Option<SourceRecord>, StateError>> + Send {
+        async {
+            let all = self.all_sources().await?;
+            let of_name = all.into_iter().filter(|it| it.definition.name == *name);
+            // A source that is moving to another shard may be listed on both.
+            Ok(of_name.max_by_key(|it| it.version))
+        }
+    }
+
     /// One source.
     fn source(
         &self,

@@ -14,11 +14,13 @@ use aws_config::SdkConfig;
 use serde::Serialize;
 use tracing_subscriber::EnvFilter;
 use windlass_connectors::http::TransportError;
+use windlass_core::checkpoint::PageTotals;
 use windlass_core::clock::Clock;
-use windlass_core::metric::MetricLine;
+use windlass_core::metric::{Metric, MetricLine};
 use windlass_core::system::{SystemClock, SystemEntropy};
 use windlass_core::task::Task;
 use windlass_core::time::{MINUTE_MS, Timestamp};
+use windlass_core::window::Window;
 use windlass_state::StateError;
 use windlass_state::dynamodb::DynamoStore;
 
@@ -27,7 +29,7 @@ pub use self::serve::main;
 pub use self::settings::{Settings, SettingsError};
 pub use self::shared::run_side_by_side;
 use self::tally::Tally;
-use crate::{Budget, Outcome, Report, Seams, Stop, Worker};
+use crate::{Budget, Observer, Outcome, Report, Seams, Stop, Worker};
 
 // A panic is kept to its own window by unwinding. Where it ended the process instead, it would take
 // the windows beside it along, and what all of them have in flight.
@@ -56,8 +58,7 @@ pub struct Summary {
 #[derive(Debug)]
 pub struct Function {
     worker: Worker<DynamoStore, Arc<LambdaOutfit>>,
-    outfit: Arc<LambdaOutfit>,
-    tally: Arc<Tally>,
+    metrics: Arc<Metrics>,
     settings: Settings,
     clock: SystemClock,
 }
@@ -70,19 +71,23 @@ impl Function {
     pub fn new(settings: Settings, sdk: SdkConfig) -> Result<Self, TransportError> {
         let (clock, entropy) = (Arc::new(SystemClock), Arc::new(SystemEntropy));
         let store = DynamoStore::from_sdk(&sdk, &settings.table, clock.clone(), entropy.clone());
-        let tally = Arc::new(Tally::default());
         let outfit = LambdaOutfit::new(&settings, sdk, clock.clone(), entropy.clone())?;
         let outfit = Arc::new(outfit);
+        let metrics = Arc::new(Metrics {
+            tally: Tally::default(),
+            outfit: outfit.clone(),
+            deployment: settings.deployment.clone(),
+            clock: SystemClock,
+        });
         let seams = Seams {
             clock,
             entropy,
             stop: Stop::default(),
-            observer: Some(tally.clone()),
+            observer: Some(metrics.clone()),
         };
         Ok(Self {
-            worker: Worker::new(store, outfit.clone(), seams),
-            outfit,
-            tally,
+            worker: Worker::new(store, outfit, seams),
+            metrics,
             settings,
             clock: SystemClock,
         })
@@ -102,7 +107,7 @@ impl Function {
             many => run_side_by_side(&self.worker, many, budget).await,
         };
         let summary = summarise(&reports);
-        self.write_metrics(&summary);
+        self.metrics.invocation_ended(&summary);
         tracing::info!(?summary, "invocation done");
         let failure = reports.iter().find_map(Report::state_failure);
         failure.map_or(Ok(summary), |error| Err(error.clone()))
@@ -116,14 +121,36 @@ impl Function {
             .filter(|deadline| *deadline > now)
             .unwrap_or_else(|| now.plus_ms(NO_DEADLINE_MS))
     }
+}
 
-    /// Writes what was counted since the last invocation to the function's log. A log that cannot
-    /// be written must not fail an invocation.
-    fn write_metrics(&self, summary: &Summary) {
+/// Counts, and writes what is counted to the function's log.
+#[derive(Debug)]
+struct Metrics {
+    tally: Tally,
+    outfit: Arc<LambdaOutfit>,
+    deployment: String,
+    clock: SystemClock,
+}
+
+impl Observer for Metrics {
+    fn page(&self, _: &Window, totals: &PageTotals) {
+        if let Some(values) = self.tally.page(totals, &self.outfit.take_usage()) {
+            self.write(values);
+        }
+    }
+}
+
+impl Metrics {
+    fn invocation_ended(&self, summary: &Summary) {
+        self.write(self.tally.take(summary, &self.outfit.take_usage()));
+    }
+
+    /// Writes one line to the log. A log that cannot be written must not fail an invocation.
+    fn write(&self, values: Vec<(Metric, u64)>) {
         let line = MetricLine {
-            deployment: &self.settings.deployment,
+            deployment: &self.deployment,
             now: self.clock.now(),
-            values: self.tally.take(summary, &self.outfit.take_usage()),
+            values,
         };
         if let Ok(text) = serde_json::to_string(&line)
             && let Err(error) = writeln!(std::io::stdout(), "{text}")

@@ -12,7 +12,7 @@ use windlass_core::ids::SourceName;
 use windlass_core::source::{SourceDefinition, SourceRecord};
 use windlass_core::system::SystemClock;
 use windlass_core::time::Timestamp;
-use windlass_orchestrator::{SourceView, read_source};
+use windlass_orchestrator::{Listed, SourceView, overview, read_source};
 use windlass_state::StateStore;
 
 use self::standing::{Standing, Surroundings, text};
@@ -45,15 +45,13 @@ pub(crate) async fn status(
         now,
     };
     let records = match only {
-        Some(name) => vec![one(&found, name, now).await?],
+        Some(name) => vec![Listed::Open(one(&found, name, now).await?)],
         None => all(&found, now).await?,
     };
-    let mut reads = stream::iter(
-        records
-            .into_iter()
-            .map(|record| standing(&found.store, record, &surroundings)),
-    )
-    .buffered(READS_AT_ONCE);
+    let reads = records
+        .into_iter()
+        .map(|listed| standing_of(&found.store, listed, &surroundings));
+    let mut reads = stream::iter(reads).buffered(READS_AT_ONCE);
     let mut standings = Vec::new();
     while let Some(standing) = reads.next().await {
         standings.push(standing?);
@@ -67,19 +65,20 @@ pub(crate) async fn status(
 }
 
 /// Every source of the state and of the configuration, by name.
-async fn all(found: &Found, now: Timestamp) -> anyhow::Result<Vec<SourceRecord>> {
-    let mut records = found.store.all_sources().await?;
-    let name = |record: &SourceRecord| record.definition.name.clone();
-    let known: BTreeSet<SourceName> = records.iter().map(name).collect();
-    let new: Vec<_> = definitions(found)
-        .filter(|new| !known.contains(&new.name))
-        .collect();
-    records.extend(
-        new.into_iter()
-            .map(|definition| not_started(definition, now)),
-    );
-    records.sort_by(|a, b| a.definition.name.cmp(&b.definition.name));
-    Ok(records)
+async fn all(found: &Found, now: Timestamp) -> anyhow::Result<Vec<Listed>> {
+    let mut listed = overview(&found.store, now).await?;
+    let name = |listed: &Listed| listed.record().definition.name.clone();
+    let known: BTreeSet<SourceName> = listed.iter().map(name).collect();
+    let new = definitions(found).filter(|new| !known.contains(&new.name));
+    listed.extend(new.map(|new| unread(not_started(new, now))));
+    listed.sort_by_key(name);
+    Ok(listed)
+}
+
+/// A source of which nothing is stored.
+const fn unread(record: SourceRecord) -> Listed {
+    let lanes = Vec::new();
+    Listed::Resting(SourceView { record, lanes })
 }
 
 /// The source called `name`, of the state or of the configuration.
@@ -90,6 +89,18 @@ async fn one(found: &Found, name: &str, now: Timestamp) -> anyhow::Result<Source
             .find(|definition| definition.name.as_str() == name && error.is::<UsageError>())
             .map(|definition| not_started(definition, now))
             .ok_or(error),
+    }
+}
+
+async fn standing_of(
+    store: &Store,
+    listed: Listed,
+    surroundings: &Surroundings<'_>,
+) -> anyhow::Result<Standing> {
+    match listed {
+        // Nothing of it waits for its rate group.
+        Listed::Resting(view) => Ok(Standing::of(&view, None, surroundings)),
+        Listed::Open(record) => standing(store, record, surroundings).await,
     }
 }
 

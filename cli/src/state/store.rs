@@ -57,6 +57,10 @@ impl StateStore for Store {
         on!(self, store => store.all_sources())
     }
 
+    async fn named(&self, name: &SourceName) -> Result<Option<SourceRecord>, StateError> {
+        on!(self, store => store.named(name))
+    }
+
     async fn source(
         &self,
         shard: Shard,

@@ -256,3 +256,14 @@ pub async fn a_source_whose_rate_group_moves_to_another_shard_moves_with_its_pro
         .expect("it goes on");
     assert_eq!(next.version, marks.version + 1);
 }
+
+pub async fn source_is_found_by_its_name_alone<S: StateStore>(store: S) {
+    let source = definition("okta");
+    assert_eq!(store.named(&source.name).await, Ok(None));
+    store
+        .apply_source(&definition("okta-eu"), at(0))
+        .await
+        .expect("applied");
+    let applied = store.apply_source(&source, at(0)).await.expect("applied");
+    assert_eq!(store.named(&source.name).await, Ok(Some(applied)));
+}

@@ -72,6 +72,14 @@ impl DynamoStore {
         Err(StateError::Unavailable(busy))
     }
 
+    /// The source called `name`, in one request over the shards in use.
+    pub(super) async fn find(&self, name: &SourceName) -> Result<Option<SourceRecord>, StateError> {
+        let shards = self.table.shards(Consistency::Eventual).await?;
+        let Stand { mut items, latest } = self.stand(name, &shards).await?;
+        let item = latest.and_then(|shard| items.remove(&shard));
+        item.map(read).transpose()
+    }
+
     async fn stand(&self, name: &SourceName, shards: &[Shard]) -> Result<Stand, StateError> {
         let keys: Vec<_> = shards.iter().map(|at| Key::source(*at, name)).collect();
         let mut items = BTreeMap::new();

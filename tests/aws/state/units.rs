@@ -1,11 +1,15 @@
 //! What each operation is billed for.
 
+use std::collections::BTreeSet;
+
+use windlass_core::progress::Progress;
 use windlass_core::seen::{SeenBy, SeenPage};
-use windlass_core::source::{BlockCause, BlockChange, Blocked, RateGate};
+use windlass_core::source::{BlockCause, BlockChange, Blocked, RateGate, SourceDefinition};
 use windlass_core::span::Span;
 use windlass_core::time::DAY_MS;
 use windlass_core::transition::{Cause, Event, Release};
 use windlass_core::turns::{TurnsAsked, TurnsGiven};
+use windlass_orchestrator::{Listed, overview};
 use windlass_state::{DynamoStore, StateStore};
 use windlass_tests::aws::calls::Calls;
 use windlass_tests::aws::emulator::Emulator;
@@ -295,4 +299,49 @@ async fn listings_of_a_shard_cost_half_and_what_the_protocol_relies_on_the_whole
     assert_eq!(store.history(timeline, span, 0).await, Ok(Vec::new()));
     assert_eq!(store.expire_history(at(0)).await, Ok(0));
     assert!(counted.proxy.consumed().is_empty(), "nothing to ask for");
+}
+
+#[tokio::test]
+async fn table_of_sources_at_rest_is_read_in_two_queries_for_each_shard() {
+    const SOURCES: usize = 200;
+    let counted = Counted::new().await;
+    let store = &counted.store;
+    let named = |number: usize| {
+        let mut source = definition(&format!("source-{number:05}"));
+        source.policy.rate_group = format!("okta:{number}").parse().unwrap();
+        source
+    };
+    let sources: Vec<_> = (0..SOURCES).map(named).collect();
+    for source in &sources {
+        store.apply_source(source, at(0)).await.unwrap();
+        let marks = marks(source);
+        let rests = Progress {
+            open_from: marks.scheduled_through,
+            behind: Vec::new(),
+            ..marks
+        };
+        store.save_progress(source.shard(), &rests).await.unwrap();
+    }
+    let shards: BTreeSet<_> = sources.iter().map(SourceDefinition::shard).collect();
+    counted.proxy.take_consumed();
+    let listed = overview(store, at(60)).await.unwrap();
+    let calls = counted.proxy.consumed().len();
+    let units = counted.proxy.take_consumed();
+    println!(
+        "{SOURCES} sources on {} shards: {calls} requests, {units:?}",
+        shards.len()
+    );
+    assert_eq!(listed.len(), SOURCES);
+    let rests = |listed: &Listed| matches!(listed, Listed::Resting(_));
+    assert!(listed.iter().all(rests));
+    assert_eq!(calls, 1 + 2 * shards.len());
+
+    let name = &sources[SOURCES / 2].name;
+    let found = store.named(name).await.unwrap();
+    assert_eq!(found.unwrap().definition.name, *name);
+    assert_eq!(
+        counted.proxy.consumed().len(),
+        2,
+        "the shards, and one batch"
+    );
 }

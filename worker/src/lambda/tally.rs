@@ -1,83 +1,145 @@
 //! What an invocation counts, from its pages and from the streams.
+//!
+//! Counts are in memory until they are written to the log, and a killed process loses those. So they
+//! are written as soon as a page had rejects, and after so many pages, and not only at the end.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
 
 use windlass_core::checkpoint::PageTotals;
 use windlass_core::metric::{self, Metric};
-use windlass_core::window::Window;
 use windlass_sink::aws::UsageSnapshot;
 
 use super::Summary;
-use crate::Observer;
 
-/// Counts pages as they become durable.
+/// Pages that are counted at most before they are written: what a killed process can lose.
+const PAGES_UNWRITTEN_MAX: u64 = 100;
+
+/// Counts pages as they become durable, until they are written.
 #[derive(Debug, Default)]
 pub(super) struct Tally {
-    pages: AtomicU64,
-    records: AtomicU64,
-    bytes: AtomicU64,
+    counts: Mutex<Counts>,
 }
 
-impl Observer for Tally {
-    fn page(&self, _: &Window, totals: &PageTotals) {
-        for (counter, count) in [
-            (&self.pages, 1),
-            (&self.records, totals.records),
-            (&self.bytes, totals.bytes),
-        ] {
-            counter.fetch_add(count, Ordering::Relaxed);
-        }
+#[derive(Debug, Default)]
+struct Counts {
+    pages: u64,
+    records: u64,
+    bytes: u64,
+    rejected: u64,
+    bytes_sent: u64,
+    bytes_billed: u64,
+    calls: u64,
+    entries_resent: u64,
+}
+
+impl Counts {
+    fn add_usage(&mut self, usage: &UsageSnapshot) {
+        self.rejected += usage.rejected;
+        self.bytes_sent += usage.bytes_sent;
+        self.bytes_billed += usage.bytes_billed;
+        self.calls += usage.calls;
+        self.entries_resent += usage.entries_resent;
+    }
+
+    fn values(&self) -> Vec<(Metric, u64)> {
+        vec![
+            (metric::PAGES, self.pages),
+            (metric::RECORDS, self.records),
+            (metric::RECORDS_REJECTED, self.rejected),
+            (metric::BYTES_IN, self.bytes),
+            (metric::BYTES_SENT, self.bytes_sent),
+            (metric::BYTES_BILLED, self.bytes_billed),
+            (metric::SINK_CALLS, self.calls),
+            (metric::SINK_ENTRIES_RESENT, self.entries_resent),
+        ]
     }
 }
 
 impl Tally {
-    /// Everything counted since the last call.
+    /// Counts a durable page of `totals` and what the streams did since the last call. Returns
+    /// everything counted, to be written at once, if a record was rejected or many pages are counted.
+    pub(super) fn page(
+        &self,
+        totals: &PageTotals,
+        usage: &UsageSnapshot,
+    ) -> Option<Vec<(Metric, u64)>> {
+        let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
+        counts.pages += 1;
+        counts.records += totals.records;
+        counts.bytes += totals.bytes;
+        counts.add_usage(usage);
+        let is_due = counts.rejected > 0 || counts.pages >= PAGES_UNWRITTEN_MAX;
+        is_due.then(|| std::mem::take(&mut *counts).values())
+    }
+
+    /// Everything counted and not written yet, and how the windows of an invocation ended.
     pub(super) fn take(&self, summary: &Summary, usage: &UsageSnapshot) -> Vec<(Metric, u64)> {
-        let taken = |counter: &AtomicU64| counter.swap(0, Ordering::Relaxed);
-        vec![
+        let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut counts = std::mem::take(&mut *counts);
+        counts.add_usage(usage);
+        let windows = [
             (metric::WINDOWS_DONE, summary.done),
             (metric::WINDOWS_YIELDED, summary.yielded),
             (metric::WINDOWS_FAILED, summary.failed),
             (metric::WINDOWS_FENCED, summary.fenced),
-            (metric::PAGES, taken(&self.pages)),
-            (metric::RECORDS, taken(&self.records)),
-            (metric::RECORDS_REJECTED, usage.rejected),
-            (metric::BYTES_IN, taken(&self.bytes)),
-            (metric::BYTES_SENT, usage.bytes_sent),
-            (metric::BYTES_BILLED, usage.bytes_billed),
-            (metric::SINK_CALLS, usage.calls),
-            (metric::SINK_ENTRIES_RESENT, usage.entries_resent),
-        ]
+        ];
+        windows.into_iter().chain(counts.values()).collect()
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use windlass_core::time::Timestamp;
+
+    fn value(values: &[(Metric, u64)], metric: Metric) -> u64 {
+        values.iter().find(|(known, _)| *known == metric).unwrap().1
+    }
+
+    fn totals(records: u64) -> PageTotals {
+        PageTotals {
+            records,
+            bytes: 10 * records,
+            ..PageTotals::default()
+        }
+    }
 
     #[test]
-    fn what_was_counted_is_taken_once() {
-        let tally = Tally::default();
-        let id = "okta/0123456789ab/live/2026-01-01T00:00:00Z"
-            .parse()
-            .unwrap();
-        let window = Window::new(id, Timestamp::MAX, Timestamp::from_ms(0)).unwrap();
-        let totals = PageTotals {
-            records: 7,
-            bytes: 70,
-            ..PageTotals::default()
-        };
-        tally.page(&window, &totals);
-        tally.page(&window, &totals);
-        let value = |values: &[(Metric, u64)], metric: Metric| {
-            values.iter().find(|(known, _)| *known == metric).unwrap().1
-        };
-        let usage = UsageSnapshot::default();
-        let values = tally.take(&Summary::default(), &usage);
+    fn counted_pages_are_taken_once() {
+        let (tally, nothing) = (Tally::default(), UsageSnapshot::default());
+        assert_eq!(tally.page(&totals(7), &nothing), None);
+        assert_eq!(tally.page(&totals(7), &nothing), None);
+        let values = tally.take(&Summary::default(), &nothing);
         assert_eq!(value(&values, metric::PAGES), 2);
         assert_eq!(value(&values, metric::RECORDS), 14);
-        let values = tally.take(&Summary::default(), &usage);
+        let values = tally.take(&Summary::default(), &nothing);
         assert_eq!(value(&values, metric::RECORDS), 0);
+    }
+
+    #[test]
+    fn page_with_rejects_is_due_at_once_with_all_that_is_counted() {
+        let (tally, nothing) = (Tally::default(), UsageSnapshot::default());
+        assert_eq!(tally.page(&totals(7), &nothing), None);
+        let rejects = UsageSnapshot {
+            rejected: 3,
+            calls: 2,
+            ..nothing
+        };
+        let values = tally.page(&totals(1), &rejects).unwrap();
+        assert_eq!(value(&values, metric::RECORDS_REJECTED), 3);
+        assert_eq!(value(&values, metric::RECORDS), 8);
+        assert_eq!(value(&values, metric::SINK_CALLS), 2);
+        let values = tally.take(&Summary::default(), &nothing);
+        assert_eq!(value(&values, metric::RECORDS_REJECTED), 0);
+    }
+
+    #[test]
+    fn counts_of_a_hundred_pages_are_due() {
+        let (tally, nothing) = (Tally::default(), UsageSnapshot::default());
+        for _ in 1..PAGES_UNWRITTEN_MAX {
+            assert_eq!(tally.page(&totals(1), &nothing), None);
+        }
+        let values = tally.page(&totals(1), &nothing).unwrap();
+        assert_eq!(value(&values, metric::PAGES), PAGES_UNWRITTEN_MAX);
+        assert_eq!(tally.page(&totals(1), &nothing), None);
     }
 }

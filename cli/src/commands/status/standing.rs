@@ -124,11 +124,7 @@ impl Standing {
             scheduled_through: live
                 .map_or(definition.start, |lane| lane.progress.scheduled_through),
             end: definition.end,
-            lag_ms: definition
-                .end
-                .map_or(now, |end| end.min(now))
-                .ms_since(complete_through)
-                .max(0),
+            lag_ms: view.lag_ms(now),
             open,
             running,
             holes,
