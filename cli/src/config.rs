@@ -13,6 +13,7 @@ mod state;
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::Arc;
 
 use windlass_connectors::connector::Connector;
 use windlass_connectors::yaml::YamlError;
@@ -49,7 +50,7 @@ pub(crate) struct Source {
     /// What is stored of it.
     pub(crate) definition: SourceDefinition,
     /// Its compiled manifest.
-    pub(crate) connector: Connector,
+    pub(crate) connector: Arc<Connector>,
     /// Where the configuration says so.
     place: Place,
 }

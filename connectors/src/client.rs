@@ -22,7 +22,7 @@ use self::keyring::Keyring;
 /// Fetches pages of one source. Shared by reference between the workers of a process, so that they
 /// also share its access token.
 pub struct Client<T> {
-    connector: Connector,
+    connector: Arc<Connector>,
     keys: Keyring,
     transport: T,
     clock: Arc<dyn Clock>,
@@ -40,16 +40,16 @@ enum Outcome {
 }
 
 impl<T: Transport> Client<T> {
-    /// A client for one source. Sends nothing yet.
+    /// A client for one source, which may share its connector. Sends nothing yet.
     pub fn new(
-        connector: Connector,
+        connector: impl Into<Arc<Connector>>,
         credentials: Credentials,
         transport: T,
         clock: Arc<dyn Clock>,
         entropy: Arc<dyn Entropy>,
     ) -> Self {
         Self {
-            connector,
+            connector: connector.into(),
             keys: Keyring::new(credentials),
             transport,
             clock,

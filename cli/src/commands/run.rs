@@ -62,12 +62,12 @@ pub(crate) async fn run(
     let mut bars = Bars::new(&config, Arc::clone(&meter), output, clock.now());
     let workers_max = args.workers.map_or_else(workers::by_memory, usize::from);
     let engine = Engine::new(store.clone(), outfit, seams, workers_max);
-    let definitions: Vec<_> = config
-        .sources
-        .values()
-        .map(|source| source.definition.clone())
-        .collect();
-    engine.apply(&definitions).await?;
+    {
+        // For this alone: a copy of every source.
+        let sources = config.sources.values();
+        let definitions: Vec<_> = sources.map(|source| source.definition.clone()).collect();
+        engine.apply(&definitions).await?;
+    }
     let ending = engine
         .run(args.until_caught_up, |planned| {
             bars.update(planned, clock.now());

@@ -1,6 +1,7 @@
 //! From the configuration as written to source definitions.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use windlass_connectors::connector::{Connector, Defaults, Settings};
@@ -199,7 +200,7 @@ impl Resolver<'_> {
         };
         Ok(Source {
             definition,
-            connector,
+            connector: Arc::new(connector),
             place,
         })
     }

@@ -150,7 +150,7 @@ impl Workshop {
         let credentials = Credentials::new(source.connector.auth(), secret.as_ref())
             .map_err(|error| invalid(&error))?;
         let client = Client::new(
-            source.connector.clone(),
+            Arc::clone(&source.connector),
             credentials,
             self.transport.clone(),
             Arc::clone(&self.clock),
