@@ -4,7 +4,7 @@ use crate::breaks::{Break, broken};
 use crate::limits;
 use crate::source::Policy;
 use crate::span::Span;
-use crate::time::{HOUR_MS, Timestamp};
+use crate::time::{DAY_MS, HOUR_MS, Timestamp};
 use crate::window::Window;
 
 /// Cuts one timeline at one moment.
@@ -40,11 +40,23 @@ impl<'a> Carver<'a> {
     /// `at` is a multiple of the unit, and so is the end of what is returned.
     pub fn next(&self, at: Timestamp) -> Option<Span> {
         let full = at.plus_ms(self.width_ms);
-        let to = full.min(self.edge);
+        let to = within_day(at, full.min(self.edge), self.policy.unit_ms);
         let span = Span::new(at, to).ok()?;
         let at_live_edge = to == self.edge && !self.ends;
         let enough = self.policy.every_ms.min(self.width_ms);
         (!at_live_edge || span.width_ms() >= enough).then_some(span)
+    }
+}
+
+/// The end of a window from `at` that could reach to `to`. A window of up to a day ends at UTC
+/// midnight, so that a day's files hold the records of that day; a wider one belongs to its first
+/// day.
+pub(crate) fn within_day(at: Timestamp, to: Timestamp, unit_ms: i64) -> Timestamp {
+    let midnight = at.floor_to(DAY_MS).plus_ms(DAY_MS).floor_to(unit_ms);
+    if to.ms_since(at) <= DAY_MS && at < midnight {
+        to.min(midnight)
+    } else {
+        to
     }
 }
 

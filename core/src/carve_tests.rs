@@ -59,6 +59,33 @@ fn a_full_window_at_the_live_edge_does_not_wait_until_it_is_as_long_as_every() {
 }
 
 #[test]
+fn window_up_to_a_day_wide_ends_at_midnight() {
+    let policy = any_policy();
+    let day = 24 * HOUR_MS;
+    let to = |width_ms, from_ms, now_ms| {
+        let now = at(now_ms + policy.settle_ms + limits::EDGE_ALLOWANCE_MS);
+        let carver = Carver::new(&policy, None, now, width_ms);
+        carver.next(at(from_ms)).map(|span| span.to().as_ms())
+    };
+    assert_eq!(to(4 * HOUR_MS, 22 * HOUR_MS, 9 * day), Some(day));
+    assert_eq!(to(day, 22 * HOUR_MS, 9 * day), Some(day));
+    assert_eq!(to(day, day, 9 * day), Some(2 * day));
+    assert_eq!(
+        to(day + HOUR_MS, 22 * HOUR_MS, 9 * day),
+        Some(22 * HOUR_MS + day + HOUR_MS),
+        "a wider one belongs to its first day"
+    );
+    // Settled time ends soon after midnight: the rest of the day does not wait for more.
+    assert_eq!(to(9 * day, day - 1, day + HOUR_MS), Some(day));
+    // A unit that a day is no multiple of.
+    assert_eq!(within_day(at(0), at(day), 7 * HOUR_MS), at(21 * HOUR_MS));
+    assert_eq!(
+        within_day(at(21 * HOUR_MS), at(28 * HOUR_MS), 7 * HOUR_MS),
+        at(28 * HOUR_MS)
+    );
+}
+
+#[test]
 fn what_was_read_tells_how_dense_records_are_half_by_what_was_known_before() {
     assert_eq!(observe(None, &[]), None);
     assert_eq!(observe(Some(7), &[]), Some(7));

@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::time::Timestamp;
+use crate::time::{DAY_MS, Timestamp};
 
 /// A half-open span `[from, to)` that is never empty.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -60,10 +60,14 @@ impl Span {
         self.from <= time && time < self.to
     }
 
-    /// The middle, rounded down to `unit_ms`; `None` when both halves would not be spans.
+    /// Where a window is halved: at the UTC midnight nearest to its middle, or at the middle when no
+    /// midnight is inside. A multiple of `unit_ms`; `None` when both halves would not be spans.
     pub fn midpoint(self, unit_ms: i64) -> Option<Timestamp> {
-        let middle = self.from.plus_ms(self.width_ms() / 2).floor_to(unit_ms);
-        (self.from < middle && middle < self.to).then_some(middle)
+        let middle = self.from.plus_ms(self.width_ms() / 2);
+        let midnight = middle.plus_ms(DAY_MS / 2).floor_to(DAY_MS);
+        let is_inside = |at: &Timestamp| self.from < *at && *at < self.to;
+        let midnight = Some(midnight).filter(|at| is_inside(at) && at.is_multiple_of(unit_ms));
+        midnight.or_else(|| Some(middle.floor_to(unit_ms)).filter(is_inside))
     }
 }
 
@@ -115,6 +119,19 @@ mod tests {
     fn the_start_belongs_to_a_span_and_the_end_does_not() {
         assert!(span(0, 10).contains(Timestamp::from_ms(0)));
         assert!(!span(0, 10).contains(Timestamp::from_ms(10)));
+    }
+
+    #[test]
+    fn midpoint_is_the_nearest_midnight_if_one_is_inside() {
+        let hour = 60 * 60 * 1_000;
+        let midpoint = |from, to| span(from * hour, to * hour).midpoint(1_000);
+        let at = |hours| Some(Timestamp::from_ms(hours * hour));
+        assert_eq!(midpoint(23, 26), at(24));
+        assert_eq!(midpoint(6, 36), at(24));
+        assert_eq!(midpoint(12, 60), at(48));
+        assert_eq!(midpoint(0, 24), at(12));
+        let odd = span(23 * hour, 37 * hour).midpoint(7 * hour);
+        assert_eq!(odd, at(28), "midnight is no multiple of the unit");
     }
 
     #[test]

@@ -2,7 +2,7 @@
 //! ledger of the live lane: each of its windows is one or more whole live windows, which are done
 //! and old enough, so that what those delivered is all that has to be known.
 
-use crate::carve::{settled_edge, settles_at};
+use crate::carve::{settled_edge, settles_at, within_day};
 use crate::ids::Lane;
 use crate::limits;
 use crate::retention;
@@ -113,8 +113,9 @@ pub fn next(
             break;
         }
         let more = records.saturating_add(window.records);
-        let too_much =
-            window.to.ms_since(at) > policy.max_ms || more > limits::WINDOW_RECORDS_TARGET;
+        let too_much = window.to.ms_since(at) > policy.max_ms
+            || more > limits::WINDOW_RECORDS_TARGET
+            || window.to > within_day(at, window.to, policy.unit_ms);
         if is_wanted(window, ledger, policy, now) != wanted || (wanted && to > at && too_much) {
             (full, is_at_the_end) = (true, false);
             break;

@@ -1,7 +1,7 @@
 //! The windows that a plan creates: over gaps, from the mark on, along the live ledger.
 
 use super::{Situation, adopt};
-use crate::carve::Carver;
+use crate::carve::{Carver, within_day};
 use crate::ids::WindowId;
 use crate::limits;
 use crate::progress::Progress;
@@ -28,6 +28,7 @@ impl Builder<'_> {
                 .plus_ms(policy.max_ms)
                 .floor_to(policy.unit_ms)
                 .min(gap.to());
+            let to = within_day(at, to, policy.unit_ms);
             at = self.push(at, to);
         }
     }
