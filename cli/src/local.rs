@@ -6,6 +6,7 @@ pub(crate) mod folders;
 mod lock;
 mod meter;
 mod outfit;
+mod reconcile;
 mod sinks;
 pub(crate) mod workers;
 

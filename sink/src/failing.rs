@@ -157,6 +157,10 @@ impl<S: Sink + Clone> WindowWriter for FailingWriter<S> {
         written
     }
 
+    fn makes_final(&self) -> bool {
+        self.inner.makes_final()
+    }
+
     async fn finish(&mut self) -> Result<(), SinkError> {
         let fault = self.sink.next(SinkCall::Finish);
         if let Some(error) = &self.failed {

@@ -62,6 +62,12 @@ pub trait WindowWriter: Send {
         batch: &Batch,
     ) -> impl Future<Output = Result<Option<String>, SinkError>> + Send;
 
+    /// Whether [`Self::finish`] gives output its final place. The caller then makes the state durable
+    /// first: output that is final belongs to a window that no power failure makes unknown.
+    fn makes_final(&self) -> bool {
+        false
+    }
+
     /// Makes the window's output final. Called after the last page was written and before the
     /// state says done; `open` after `finish` must be possible, because the process may stop
     /// between the two.

@@ -204,6 +204,10 @@ impl WindowWriter for MemoryWriter {
         Ok(Some(self.position.to_string()))
     }
 
+    fn makes_final(&self) -> bool {
+        self.position.lines > 0 || self.position.rejects > 0
+    }
+
     async fn finish(&mut self) -> Result<(), SinkError> {
         let mut kept = self.sink.kept();
         if let Some(output) = kept.windows.get_mut(&self.window)

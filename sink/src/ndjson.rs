@@ -54,6 +54,7 @@ mod file_error;
 mod files;
 mod folder;
 mod layout;
+mod ledger;
 mod open;
 mod part;
 mod position;
@@ -67,6 +68,8 @@ pub(crate) use blocking::blocking;
 pub(crate) use file_error::error_of_kind;
 pub use folder::{ClaimError, Folder};
 pub use layout::{FileName, Kind, Stage};
+pub use ledger::{Agreement, compare, delivered_bytes};
+pub use open::Readers;
 pub(crate) use position::Position;
 pub use scan::{Files, FolderFile};
 use windlass_core::ids::WindowId;
@@ -76,7 +79,6 @@ use self::directories::Directories;
 use self::file_error::{FileError, IoContext};
 use self::files::WindowFiles;
 use self::layout::Layout;
-use self::open::create_new;
 use crate::reject_lines::reject_lines;
 use crate::{Batch, Sink, SinkError, WindowWriter};
 
@@ -108,16 +110,16 @@ pub struct NdjsonSink {
 }
 
 impl NdjsonSink {
-    /// The sink `name` that writes below `dir`, which is created when it does not exist. Blocks
-    /// for a few file calls.
+    /// The sink `name` that writes below `dir`, which is created when it does not exist, for
+    /// `readers`. Blocks for a few file calls.
     ///
     /// [`SinkError::Refused`] when nothing can be written there, [`SinkError::Full`] when there is
     /// no room.
-    pub fn new(name: String, dir: PathBuf) -> Result<Self, SinkError> {
-        match prepare(&dir) {
+    pub fn new(name: String, dir: PathBuf, readers: Readers) -> Result<Self, SinkError> {
+        match prepare(&dir, readers) {
             Ok(()) => Ok(Self {
                 name: name.into(),
-                directories: Arc::new(Directories::below(dir)),
+                directories: Arc::new(Directories::below(dir, readers)),
             }),
             Err(error) => Err(error.into_sink_error(&name)),
         }
@@ -139,12 +141,12 @@ impl NdjsonSink {
 }
 
 /// Makes `dir` and proves that files can be made in it.
-fn prepare(dir: &Path) -> Result<(), FileError> {
-    directories::create_base(dir)?;
+fn prepare(dir: &Path, readers: Readers) -> Result<(), FileError> {
+    directories::create_base(dir, readers)?;
     let probe = dir.join(PROBE);
     // Left by a process that was stopped, or put there by another program.
     directories::remove(&probe)?;
-    match create_new(&probe) {
+    match readers.create_new(&probe) {
         // Another process checks at the same moment, and could write.
         Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
         created => drop(created.doing("write into", dir)?),
@@ -180,11 +182,13 @@ impl Sink for NdjsonSink {
         let (layout, restarts) = (self.layout(window), window.restarts);
         let position = window.sink_position.clone();
         let is_first_run = window.runs == 1 && window.page == 0;
+        let may_have_older = window.runs > 1;
         let opened = blocking(&self.name, move || {
             if is_first_run {
                 refuse_foreign(&layout)?;
             }
-            WindowFiles::open(directories, layout, restarts, position.as_deref())
+            let position = position.as_deref();
+            WindowFiles::open(directories, layout, restarts, position, may_have_older)
         })
         .await?;
         let files = opened.map_err(|error| error.into_sink_error(&self.name))?;
@@ -257,6 +261,13 @@ impl WindowWriter for NdjsonWriter {
         Ok(Some(position.to_string()))
     }
 
+    fn makes_final(&self) -> bool {
+        match &self.progress {
+            Progress::Open(files) => !files.is_empty(),
+            Progress::Finished | Progress::Broken => false,
+        }
+    }
+
     async fn finish(&mut self) -> Result<(), SinkError> {
         if !matches!(self.progress, Progress::Finished) {
             self.with_files(WindowFiles::finish).await?;
@@ -272,6 +283,9 @@ mod crash_tests;
 #[cfg(test)]
 #[path = "ndjson/foreign_tests.rs"]
 mod foreign_tests;
+#[cfg(test)]
+#[path = "ndjson/tamper_tests.rs"]
+mod tamper_tests;
 #[cfg(test)]
 #[path = "ndjson/tests.rs"]
 mod tests;

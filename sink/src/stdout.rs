@@ -3,11 +3,16 @@
 //! A page is acknowledged when both streams have taken it and were flushed; what becomes of it
 //! behind a pipe is not known here. Nothing that was written can be taken back, so there is no
 //! position, and every stop can repeat a page. A window that has one was begun by another sink, and
-//! begins again here. After a failure in the middle of a page the next
-//! one begins on a new line, so at most one line is torn.
+//! begins again here.
+//!
+//! A line can be torn by a failure in the middle of a page, or by a kill of an earlier process. The
+//! next page begins with a line break wherever the last line may have no end, so that a torn line
+//! never swallows a record. A reader skips empty lines, and lines that are no JSON object.
 
 use std::fmt;
 use std::io::{self, ErrorKind, Write};
+#[cfg(unix)]
+use std::os::fd::BorrowedFd;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use windlass_core::window::Window;
@@ -32,26 +37,90 @@ struct Streams {
 struct Stream {
     name: &'static str,
     to: Box<dyn Write + Send>,
-    /// Whether a failed write may have left a line without its end.
+    /// Whether its last line may have no end.
     torn: bool,
+}
+
+/// A stream that can be written.
+struct Opened {
+    to: Box<dyn Write + Send>,
+    /// Whether an earlier process may have left a line without its end.
+    torn: bool,
+}
+
+/// A stream of its own for the descriptor `fd`.
+#[cfg(unix)]
+fn opened(fd: BorrowedFd<'_>) -> io::Result<Opened> {
+    use std::fs::File;
+    use std::io::{IsTerminal, Read};
+    use std::os::unix::fs::{FileTypeExt, MetadataExt};
+
+    let mut file = File::from(fd.try_clone_to_owned()?);
+    // Writes nothing, and fails on a descriptor that is not open for writing.
+    let written = file.write(&[])?;
+    debug_assert_eq!(written, 0);
+    let metadata = file.metadata()?;
+    let is_null = metadata.file_type().is_char_device()
+        && std::fs::metadata("/dev/null").is_ok_and(|null| null.rdev() == metadata.rdev());
+    // A descriptor that was closed is open for both on the null device by now: Rust's runtime
+    // does that at the start of a process.
+    if is_null && file.read(&mut []).is_ok() {
+        return Err(io::Error::new(ErrorKind::NotConnected, "it is closed"));
+    }
+    let is_new_file = metadata.is_file() && metadata.len() == 0;
+    let torn = !is_new_file && !is_null && !file.is_terminal();
+    Ok(Opened {
+        to: Box::new(file),
+        torn,
+    })
 }
 
 impl StdoutSink {
     /// The sink `name` that writes records to `lines` and rejects to `rejects`, usually the
     /// process's standard output and standard error. Rejects have the form that
     /// [`crate::ndjson`] describes.
+    ///
+    /// Both begin on a line of their own.
     pub fn new(name: String, lines: Box<dyn Write + Send>, rejects: Box<dyn Write + Send>) -> Self {
+        let whole = |to| Opened { to, torn: false };
+        Self::over(name, whole(lines), whole(rejects))
+    }
+
+    /// The sink `name` on the standard output of this process, with rejects on its standard error.
+    ///
+    /// [`SinkError::Refused`] when one of them is closed or not open for writing: the standard
+    /// library takes what is written there and drops it, so each gets a descriptor of its own here.
+    #[cfg(unix)]
+    pub fn of_process(name: String) -> Result<Self, SinkError> {
+        use std::os::fd::AsFd;
+        let open = |what: &str, fd: BorrowedFd<'_>| {
+            opened(fd).map_err(|error| SinkError::Refused {
+                sink: name.clone(),
+                problem: format!(
+                    "{what} cannot be written: {error}; redirect it to a file or a pipe"
+                ),
+            })
+        };
+        let lines = open("standard output", io::stdout().as_fd())?;
+        let rejects = open("standard error", io::stderr().as_fd())?;
+        Ok(Self::over(name, lines, rejects))
+    }
+
+    /// The sink `name` on the standard output of this process, with rejects on its standard error.
+    #[cfg(not(unix))]
+    pub fn of_process(name: String) -> Result<Self, SinkError> {
+        Ok(Self::new(
+            name,
+            Box::new(io::stdout()),
+            Box::new(io::stderr()),
+        ))
+    }
+
+    fn over(name: String, lines: Opened, rejects: Opened) -> Self {
+        let stream = |name, Opened { to, torn }| Stream { name, to, torn };
         let streams = Streams {
-            lines: Stream {
-                name: "stdout",
-                to: lines,
-                torn: false,
-            },
-            rejects: Stream {
-                name: "the stream for rejects",
-                to: rejects,
-                torn: false,
-            },
+            lines: stream("stdout", lines),
+            rejects: stream("the stream for rejects", rejects),
         };
         Self {
             name: name.into(),

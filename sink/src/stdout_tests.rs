@@ -205,3 +205,51 @@ async fn a_window_that_another_sink_began_begins_again() {
     assert!(matches!(error, SinkError::Lost { .. }), "{error}");
     pipes.sink().open(&restarted(&begun)).await.unwrap();
 }
+
+#[tokio::test]
+async fn first_page_begins_on_a_line_of_its_own_behind_a_torn_line() {
+    let (pipes, window) = (Pipes::default(), window("okta"));
+    let torn = |to: &Pipe| Opened {
+        to: Box::new(to.clone()),
+        torn: true,
+    };
+    let sink = StdoutSink::over(
+        "screen".to_owned(),
+        torn(&pipes.lines),
+        torn(&pipes.rejects),
+    );
+    let mut writer = sink.open(&window).await.unwrap();
+    writer.write(&page(&window, 0, 0..0)).await.unwrap();
+    assert_eq!(
+        pipes.lines.text(),
+        "",
+        "nothing to deliver, nothing written"
+    );
+    for number in 0..2 {
+        let batch = page(&window, number, number..number + 1);
+        writer.write(&batch).await.unwrap();
+    }
+    let delivered = lines(&window, 0..2).join("\n");
+    assert_eq!(pipes.lines.text(), format!("\n{delivered}\n"));
+}
+
+#[cfg(unix)]
+#[test]
+fn descriptor_that_cannot_be_written_is_refused() {
+    use std::fs::File;
+    use std::os::fd::AsFd;
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("out");
+    let new = File::create(&path).unwrap();
+    assert!(!opened(new.as_fd()).unwrap().torn);
+    std::fs::write(&path, "{\"torn").unwrap();
+    let append = File::options().append(true).open(&path).unwrap();
+    assert!(opened(append.as_fd()).unwrap().torn);
+    let reading = File::open(&path).unwrap();
+    assert!(opened(reading.as_fd()).is_err());
+    // What Rust's runtime puts in the place of a closed descriptor.
+    let closed = File::options().read(true).write(true).open("/dev/null");
+    assert!(opened(closed.unwrap().as_fd()).is_err());
+    let dropped = File::options().write(true).open("/dev/null").unwrap();
+    assert!(opened(dropped.as_fd()).is_ok());
+}

@@ -49,6 +49,7 @@ pub enum Operation {
     TakeTurns,
     Remember,
     Seen,
+    Sync,
     ExpireHistory,
 }
 
@@ -382,6 +383,10 @@ impl<S: StateStore> StateStore for FailingStore<S> {
     ) -> Result<Option<Vec<SeenPage>>, StateError> {
         self.with_fault(Operation::Seen, self.inner.seen(by, span, digests_max))
             .await
+    }
+
+    async fn sync(&self) -> Result<(), StateError> {
+        self.with_fault(Operation::Sync, self.inner.sync()).await
     }
 
     async fn expire_history(&self, now: Timestamp) -> Result<u64, StateError> {

@@ -374,6 +374,10 @@ impl StateStore for SqliteStore {
         seen::inside(&self.connection(), by, span, digests_max)
     }
 
+    async fn sync(&self) -> Result<(), StateError> {
+        transaction::sync(&mut self.connection())
+    }
+
     async fn expire_history(&self, now: Timestamp) -> Result<u64, StateError> {
         self.write(|connection| {
             let mut statement = connection

@@ -246,6 +246,12 @@ pub trait StateStore: Send + Sync {
         digests_max: usize,
     ) -> impl Future<Output = Result<Option<Vec<SeenPage>>, StateError>> + Send;
 
+    /// Makes every write that was acknowledged so far survive a power failure. Nothing to do for a
+    /// store whose writes all do.
+    fn sync(&self) -> impl Future<Output = Result<(), StateError>> + Send {
+        async { Ok(()) }
+    }
+
     /// Deletes done windows whose history ran out before `now`, which lie before their timeline's
     /// `open_from` and are not listed in its `behind`, and what pages delivered that no sweep needs
     /// any more; perhaps not all in one call. Returns how many items. A store that expires items by itself does nothing.

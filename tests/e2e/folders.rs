@@ -5,7 +5,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, ensure};
-use windlass_sink::ndjson::Folder;
+use windlass_sink::ndjson::{Folder, Readers};
+use windlass_state::SqliteStore;
 use windlass_tests::timeline::BOUND_MS;
 use windlass_tests::vendor::{Shape, Vendor};
 use windlass_tests::windlass::{Outcome, Project, Pull, exit};
@@ -115,12 +116,33 @@ async fn older_copy_of_a_state_replaces_no_file_in_any_run() -> anyhow::Result<(
 }
 
 #[tokio::test]
+async fn copy_of_a_state_taken_within_a_run_replaces_no_file() -> anyhow::Result<()> {
+    let (project, vendor) = scene().await?;
+    let to = vendor.timeline().span().to();
+    let middle = to.minus_ms(2 * BOUND_MS);
+    project.reconfigure(&format!("end: {to}"), &format!("end: {middle}"))?;
+    project.run(&[]).await?.expect_success()?;
+    let copy = fs::read(project.state())?;
+    project.reconfigure(&format!("end: {middle}"), &format!("end: {to}"))?;
+    project.run(&[]).await?.expect_success()?;
+    remove_state(&project.state())?;
+    fs::write(project.state(), copy)?;
+    // As if it had been taken after the second run had begun.
+    SqliteStore::open(&project.state())?.begin_run(1)?;
+    refused_every_time(&project, |outcome| {
+        let said = ["2 files of 1 source that this state has not delivered"];
+        outcome.expect_failure(exit::STATE, &said)
+    })
+    .await
+}
+
+#[tokio::test]
 async fn second_state_on_a_folder_is_refused_beside_the_first_and_after_it() -> anyhow::Result<()> {
     let (project, vendor) = scene().await?;
     project.run(&[]).await?.expect_success()?;
     let state = format!("sqlite:{}/other.db", project.root().display());
     let args = ["--state", &state];
-    let first = Folder::take("lake", &project.out())?;
+    let first = Folder::take("lake", &project.out(), Readers::Owner)?;
     project
         .run(&args)
         .await?

@@ -2,7 +2,7 @@
 
 use anyhow::{Context as _, ensure};
 use serde_json::Value;
-use windlass_tests::vendor::{Quirk, Shape};
+use windlass_tests::vendor::{Quirk, Shape, Vendor};
 use windlass_tests::windlass::{Project, Pull, exit};
 
 use crate::scene::{Scene, check_complete};
@@ -54,5 +54,45 @@ async fn a_result_that_cannot_be_printed_is_an_error() -> anyhow::Result<()> {
     let script = r#"exec "$@" >/dev/full"#;
     let run = project.start_run_in(&["sh"], script)?.finish().await?;
     run.expect_failure(exit::UNEXPECTED, &["cannot be printed", "no space"])?;
+    Ok(())
+}
+
+/// A scene whose records go to standard output.
+async fn to_stdout() -> anyhow::Result<(Project, Vendor)> {
+    let vendor = Scene::new(Shape::Okta, 2, 2).start().await;
+    let project = Project::new(Pull::of(&vendor))?;
+    let files = format!("{{ ndjson: {{ dir: {}/out }} }}", project.root().display());
+    project.reconfigure(&files, "{ stdout: {} }")?;
+    Ok((project, vendor))
+}
+
+#[tokio::test]
+async fn standard_output_that_cannot_be_written_is_refused() -> anyhow::Result<()> {
+    let (project, vendor) = to_stdout().await?;
+    for script in [r#"exec "$@" >&-"#, r#"exec "$@" 1</dev/null"#] {
+        let run = project.start_run_in(&["sh"], script)?.finish().await?;
+        run.expect_failure(exit::USAGE, &["standard output cannot be written"])?;
+    }
+    ensure!(vendor.log().entries().is_empty(), "the vendor was asked");
+    Ok(())
+}
+
+#[tokio::test]
+async fn torn_line_on_standard_output_swallows_no_record() -> anyhow::Result<()> {
+    let (project, vendor) = to_stdout().await?;
+    let script = r#"printf '{"torn":"' > records; exec "$@" >> records"#;
+    let run = project.start_run_in(&["sh"], script)?.finish().await?;
+    run.expect_success()?;
+    let text = std::fs::read_to_string(project.root().join("records"))?;
+    let (torn, records) = text.split_once('\n').context("one line")?;
+    ensure!(torn == r#"{"torn":""#, "{torn}");
+    let mut delivered = 0;
+    for line in records.lines() {
+        let record: Value = serde_json::from_str(line).context(line.to_owned())?;
+        ensure!(record.get("_windlass").is_some(), "no record: {line}");
+        delivered += 1;
+    }
+    let all = vendor.timeline().expected().count();
+    ensure!(delivered == all, "{delivered} of {all}");
     Ok(())
 }

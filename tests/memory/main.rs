@@ -16,7 +16,7 @@ use windlass_core::clock::SeededEntropy;
 use windlass_sink::Sink;
 use windlass_sink::aws::StreamSink;
 use windlass_sink::destination::Destination;
-use windlass_sink::ndjson::NdjsonSink;
+use windlass_sink::ndjson::{NdjsonSink, Readers};
 use windlass_sink::stdout::StdoutSink;
 
 use crate::bodies::Body;
@@ -72,7 +72,7 @@ async fn every_sink() -> anyhow::Result<()> {
         .enumerate()
     {
         let directory = files.path().join(number.to_string());
-        let sink = NdjsonSink::new("files".to_owned(), directory.clone())?;
+        let sink = NdjsonSink::new("files".to_owned(), directory.clone(), Readers::Owner)?;
         check("files", &body, sink).await?;
         std::fs::remove_dir_all(directory)?;
     }

@@ -169,6 +169,12 @@ impl<S: StateStore, O: Outfit> Run<'_, S, O> {
             Ok(delivered) => delivered,
             Err(error) => return Ok(End::Sink(error)),
         };
+        // The order that files rely on: page, then the window as the state knows it, then the final
+        // name, then done. A file with a final name always belongs to a window that is remembered.
+        if writer.makes_final() {
+            let store = &self.worker.store;
+            self.worker.holder().insist(|| store.sync()).await?;
+        }
         if let Err(error) = self.in_time(writer.finish()).await {
             return Ok(End::Sink(error));
         }

@@ -86,7 +86,7 @@ fn take(config: &Config) -> anyhow::Result<Vec<(Place, Folder)>> {
     let mut taken = Vec::new();
     for place in folders::places(config) {
         if place.dir.is_dir() {
-            let folder = Folder::take(&place.sink, &place.dir);
+            let folder = Folder::take(&place.sink, &place.dir, place.readers);
             let folder = folder.map_err(|error| StateUnusable(error.to_string()))?;
             taken.push((place, folder));
         }

@@ -7,6 +7,7 @@ use serde::de::{Error, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use windlass_connectors::manifest::text::Millis;
 use windlass_core::Timestamp;
+use windlass_sink::ndjson::Readers;
 
 /// One file.
 #[derive(Debug, Deserialize)]
@@ -68,6 +69,29 @@ pub(super) enum Sink {
 pub(super) struct Ndjson {
     /// The folder they are under.
     pub(super) dir: String,
+    /// Who may read it, as far as `umask` allows.
+    #[serde(default)]
+    pub(super) readable_by: ReadableBy,
+}
+
+/// Who may read an output folder.
+#[derive(Debug, Clone, Copy, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum ReadableBy {
+    #[default]
+    Owner,
+    Group,
+    Everyone,
+}
+
+impl From<ReadableBy> for Readers {
+    fn from(readable_by: ReadableBy) -> Self {
+        match readable_by {
+            ReadableBy::Owner => Self::Owner,
+            ReadableBy::Group => Self::Group,
+            ReadableBy::Everyone => Self::Everyone,
+        }
+    }
 }
 
 /// Nothing to set: `stdout: {}`.

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use windlass_connectors::yaml::YamlError;
 use windlass_sink::destination::{Destination, DestinationError, Stream};
+use windlass_sink::ndjson::Readers;
 
 use super::files::ConfigFile;
 use super::raw;
@@ -16,6 +17,8 @@ pub(crate) enum SinkConfig {
     Ndjson {
         /// The folder.
         dir: PathBuf,
+        /// Who may read it.
+        readers: Readers,
     },
     /// Standard output.
     Stdout,
@@ -41,6 +44,7 @@ impl SinkConfig {
         match raw {
             raw::Sink::Ndjson(ndjson) => Ok(Self::Ndjson {
                 dir: file.path_to(&ndjson.dir),
+                readers: ndjson.readable_by.into(),
             }),
             raw::Sink::Stdout(raw::Stdout {}) => Ok(Self::Stdout),
             raw::Sink::Firehose(raw) => stream("firehose", raw, Destination::Firehose),

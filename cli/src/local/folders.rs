@@ -5,10 +5,12 @@ use std::path::PathBuf;
 
 use windlass_core::ids::{Generation, SourceName};
 use windlass_core::ownership::Ownership;
-use windlass_sink::ndjson::{ClaimError, Folder};
+use windlass_core::source::SourceDefinition;
+use windlass_sink::ndjson::{ClaimError, Folder, Readers};
 use windlass_state::sqlite::SqliteStore;
 use windlass_state::{StateError, StateStore};
 
+use super::reconcile::{Differences, ReconcileError};
 use crate::config::{Config, SinkConfig};
 use crate::exit_code::StateUnusable;
 
@@ -39,15 +41,25 @@ impl Folders {
     ) -> anyhow::Result<Self> {
         let identity = store.identity(random)?;
         let mut taken = Vec::new();
-        for (sink, dir) in directories(config) {
-            let folder = Folder::take(&sink, &dir).map_err(|error| unusable(&error))?;
+        for place in places(config) {
+            let definitions = config.sources.values().map(|source| &source.definition);
+            let delivers = |it: &&SourceDefinition| !it.paused && place.sources.contains(&it.name);
+            let sources: Vec<_> = definitions.filter(delivers).collect();
+            if sources.is_empty() {
+                continue;
+            }
+            let folder = Folder::take(&place.sink, &place.dir, place.readers);
+            let folder = folder.map_err(|error| unusable(&error))?;
             check(&folder, &identity, store).await?;
-            taken.push(folder);
+            let differences = look(&folder, &sources, store).await?;
+            taken.push((folder, differences));
         }
         let run = store.begin_run(identity.run)?;
-        for folder in &taken {
-            folder.mark(&run).map_err(|error| unusable(&error.into()))?;
+        for (folder, differences) in &taken {
+            let marked = folder.mark(&run).and_then(|()| differences.tidy(folder));
+            marked.map_err(|error| unusable(&error.into()))?;
         }
+        let taken = taken.into_iter().map(|(folder, _)| folder).collect();
         Ok(Self { _taken: taken })
     }
 }
@@ -68,9 +80,10 @@ async fn check(folder: &Folder, identity: &Ownership, store: &SqliteStore) -> an
 
 fn unusable(error: &ClaimError) -> StateUnusable {
     let cure = match error {
-        ClaimError::Foreign { .. } | ClaimError::Outdated { .. } | ClaimError::Unknown { .. } => {
-            CURE
-        }
+        ClaimError::Foreign { .. }
+        | ClaimError::Outdated { .. }
+        | ClaimError::Unknown { .. }
+        | ClaimError::Ahead { .. } => CURE,
         ClaimError::Busy { .. } => "stop it first, or give this state a folder of its own",
         ClaimError::Sink(_) => return StateUnusable(error.to_string()),
     };
@@ -84,6 +97,8 @@ pub(crate) struct Place {
     pub(crate) sink: String,
     /// The folder.
     pub(crate) dir: PathBuf,
+    /// Who may read it.
+    pub(crate) readers: Readers,
     /// Every source of a sink that leads to it.
     pub(crate) sources: BTreeSet<SourceName>,
 }
@@ -93,11 +108,12 @@ pub(crate) fn places(config: &Config) -> Vec<Place> {
     let mut found = BTreeMap::new();
     for source in config.sources.values() {
         let definition = &source.definition;
-        if let Some(SinkConfig::Ndjson { dir, .. }) = config.sinks.get(&definition.sink) {
+        if let Some(SinkConfig::Ndjson { dir, readers }) = config.sinks.get(&definition.sink) {
             let canonical = dir.canonicalize().unwrap_or_else(|_| dir.clone());
             let place = found.entry(canonical).or_insert_with(|| Place {
                 sink: definition.sink.clone(),
                 dir: dir.clone(),
+                readers: *readers,
                 sources: BTreeSet::new(),
             });
             place.sources.insert(definition.name.clone());
@@ -106,21 +122,24 @@ pub(crate) fn places(config: &Config) -> Vec<Place> {
     found.into_values().collect()
 }
 
-/// One sink for each folder that is in use, however many sinks lead to it.
-fn directories(config: &Config) -> Vec<(String, PathBuf)> {
-    let mut found = BTreeMap::new();
-    for source in config.sources.values() {
-        let definition = &source.definition;
-        if let Some(SinkConfig::Ndjson { dir }) = config.sinks.get(&definition.sink)
-            && !definition.paused
-        {
-            let place = dir.canonicalize().unwrap_or_else(|_| dir.clone());
-            found
-                .entry(place)
-                .or_insert((definition.sink.clone(), dir.clone()));
-        }
+/// Compares the folder's files of `sources` with the ledger.
+async fn look(
+    folder: &Folder,
+    sources: &[&SourceDefinition],
+    store: &SqliteStore,
+) -> anyhow::Result<Differences> {
+    let mut differences = Differences::default();
+    for source in sources {
+        let looked = differences.look(folder, store, source).await;
+        looked.map_err(|error| match error {
+            ReconcileError::State(error) => anyhow::Error::from(error),
+            ReconcileError::Sink(error) => unusable(&error.into()).into(),
+        })?;
     }
-    found.into_values().collect()
+    differences
+        .check(folder)
+        .map_err(|error| unusable(&error))?;
+    Ok(differences)
 }
 
 /// The timelines that the state has begun.

@@ -1,7 +1,7 @@
 //! One `run` per state file, by an operating-system lock that ends with the process.
 
 use std::fs::{File, OpenOptions, TryLockError};
-use std::io::{ErrorKind, Read, Seek, Write};
+use std::io::{self, ErrorKind, Read, Seek, Write};
 use std::path::{Path, PathBuf};
 
 use crate::exit_code::StateUnusable;
@@ -31,13 +31,8 @@ impl StateLock {
                 dir.display()
             )));
         }
-        let mut file = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .open(&path)
-            .map_err(|error| unusable(format!("cannot lock the state: {error}")))?;
+        let mut file =
+            open(&path).map_err(|error| unusable(format!("cannot lock the state: {error}")))?;
         match try_lock(&file) {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
@@ -70,6 +65,29 @@ impl StateLock {
             Err(error) => error.kind() != ErrorKind::NotFound,
         }
     }
+}
+
+/// The file at `path`, made for its owner alone if there is none. The holder's number is written into
+/// it, so it must be a file of its own and not a link to another one.
+fn open(path: &Path) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).create(true).truncate(false);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::OpenOptionsExt;
+        options.custom_flags(libc::O_NOFOLLOW).mode(0o600);
+    }
+    let file = options.open(path)?;
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::MetadataExt;
+        let metadata = file.metadata()?;
+        if !metadata.is_file() || metadata.nlink() > 1 {
+            let problem = "it is a link or no regular file; remove it";
+            return Err(io::Error::new(ErrorKind::InvalidInput, problem));
+        }
+    }
+    Ok(file)
 }
 
 fn path_for(state: &Path) -> PathBuf {
@@ -108,6 +126,21 @@ mod tests {
         assert!(!StateLock::is_held(&state));
         assert!(!StateLock::is_held(&dir.path().join("other.db")));
         StateLock::take(&state).unwrap();
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn planted_link_is_refused_and_what_it_leads_to_stays() {
+        let dir = tempfile::tempdir().unwrap();
+        let (state, victim) = (dir.path().join("windlass.db"), dir.path().join("victim"));
+        std::fs::write(&victim, "precious").unwrap();
+        std::os::unix::fs::symlink(&victim, path_for(&state)).unwrap();
+        assert!(StateLock::take(&state).is_err());
+        std::fs::remove_file(path_for(&state)).unwrap();
+        std::fs::hard_link(&victim, path_for(&state)).unwrap();
+        let refused = StateLock::take(&state).unwrap_err().to_string();
+        assert!(refused.contains("is a link"), "{refused}");
+        assert_eq!(std::fs::read_to_string(&victim).unwrap(), "precious");
     }
 
     #[test]

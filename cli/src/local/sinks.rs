@@ -45,12 +45,10 @@ impl LocalSink {
     ) -> Result<Self, SinkError> {
         let name = name.to_owned();
         match config {
-            SinkConfig::Ndjson { dir } => NdjsonSink::new(name, dir.clone()).map(Self::Ndjson),
-            SinkConfig::Stdout => Ok(Self::Stdout(StdoutSink::new(
-                name,
-                Box::new(std::io::stdout()),
-                Box::new(std::io::stderr()),
-            ))),
+            SinkConfig::Ndjson { dir, readers } => {
+                NdjsonSink::new(name, dir.clone(), *readers).map(Self::Ndjson)
+            }
+            SinkConfig::Stdout => StdoutSink::of_process(name).map(Self::Stdout),
             SinkConfig::Stream(destination) => {
                 let (clock, entropy) = (Arc::clone(clock), Arc::clone(entropy));
                 StreamSink::new(name, destination, sdk, clock, entropy)
@@ -82,6 +80,14 @@ impl WindowWriter for LocalWriter {
             Self::Ndjson(writer) => writer.write(batch).await,
             Self::Stdout(writer) => writer.write(batch).await,
             Self::Stream(writer) => writer.write(batch).await,
+        }
+    }
+
+    fn makes_final(&self) -> bool {
+        match self {
+            Self::Ndjson(writer) => writer.makes_final(),
+            Self::Stdout(writer) => writer.makes_final(),
+            Self::Stream(writer) => writer.makes_final(),
         }
     }
 

@@ -195,6 +195,10 @@ impl StateStore for Store {
         on!(self, store => store.seen(by, span, digests_max))
     }
 
+    async fn sync(&self) -> Result<(), StateError> {
+        on!(self, store => store.sync())
+    }
+
     async fn expire_history(&self, now: Timestamp) -> Result<u64, StateError> {
         on!(self, store => store.expire_history(now))
     }

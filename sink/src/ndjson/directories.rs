@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
 use super::file_error::{FileError, IoContext};
+use super::open::Readers;
 
 /// Directories remembered as durable, so that not every window syncs its ancestors again. Reaching
 /// it costs a few syncs, nothing else.
@@ -17,14 +18,16 @@ const REMEMBERED_MAX: usize = 1_024;
 #[derive(Debug)]
 pub(super) struct Directories {
     base: PathBuf,
+    readers: Readers,
     durable: Mutex<BTreeSet<PathBuf>>,
 }
 
 impl Directories {
     /// Those below `base`, which exists.
-    pub(super) fn below(base: PathBuf) -> Self {
+    pub(super) fn below(base: PathBuf, readers: Readers) -> Self {
         Self {
             base,
+            readers,
             durable: Mutex::default(),
         }
     }
@@ -32,6 +35,11 @@ impl Directories {
     /// The directory they are below.
     pub(super) fn base(&self) -> &Path {
         &self.base
+    }
+
+    /// Who may read what is made in them.
+    pub(super) fn readers(&self) -> Readers {
+        self.readers
     }
 
     /// Makes `directory`, which is below the base, exist and stay.
@@ -47,6 +55,7 @@ impl Directories {
             directory
                 .ancestors()
                 .take_while(|ancestor| *ancestor != self.base),
+            self.readers,
         )?;
         if durable.len() >= REMEMBERED_MAX {
             durable.clear();
@@ -57,18 +66,22 @@ impl Directories {
 }
 
 /// Makes the directory `base` and those above it exist and stay.
-pub(super) fn create_base(base: &Path) -> Result<(), FileError> {
+pub(super) fn create_base(base: &Path, readers: Readers) -> Result<(), FileError> {
     create(
         base.ancestors()
             .take_while(|path| !path.as_os_str().is_empty() && !path.exists()),
+        readers,
     )
 }
 
 /// Makes `directories`, innermost first, exist, and their entries durable.
-fn create<'a>(directories: impl Iterator<Item = &'a Path>) -> Result<(), FileError> {
+fn create<'a>(
+    directories: impl Iterator<Item = &'a Path>,
+    readers: Readers,
+) -> Result<(), FileError> {
     let directories: Vec<_> = directories.collect();
     for path in directories.into_iter().rev() {
-        match fs::create_dir(path) {
+        match readers.create_dir(path) {
             // Made by an earlier process, perhaps, that was stopped before it could sync.
             Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
             created => created.doing("create", path)?,
@@ -125,7 +138,7 @@ mod tests {
     #[test]
     fn a_directory_that_somebody_removed_is_made_again() {
         let base = tempfile::tempdir().unwrap();
-        let directories = Directories::below(base.path().to_owned());
+        let directories = Directories::below(base.path().to_owned(), Readers::Owner);
         let directory = base.path().join("okta/live/2026-01-01");
         directories.ensure(&directory).unwrap();
         fs::remove_dir_all(base.path().join("okta")).unwrap();
@@ -136,7 +149,7 @@ mod tests {
     #[test]
     fn what_is_remembered_stays_bounded() {
         let base = tempfile::tempdir().unwrap();
-        let directories = Directories::below(base.path().to_owned());
+        let directories = Directories::below(base.path().to_owned(), Readers::Owner);
         for number in 0..=REMEMBERED_MAX {
             directories
                 .ensure(&base.path().join(number.to_string()))
@@ -149,7 +162,7 @@ mod tests {
     fn a_base_that_disappeared_is_an_error_and_is_not_made_again() {
         let base = tempfile::tempdir().unwrap();
         let gone = base.path().join("unmounted");
-        let directories = Directories::below(gone.clone());
+        let directories = Directories::below(gone.clone(), Readers::Owner);
         assert!(directories.ensure(&gone.join("okta")).is_err());
         assert!(!gone.exists());
     }

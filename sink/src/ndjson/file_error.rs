@@ -14,6 +14,8 @@ pub(super) enum FileError {
         path: PathBuf,
         error: io::Error,
     },
+    /// The name leads to something else than a file of windlass.
+    Planted(PathBuf),
     /// Another writer has the file.
     Busy(PathBuf),
     /// What a checkpoint stands on is not there.
@@ -34,6 +36,16 @@ impl FileError {
     pub(super) fn into_sink_error(self, sink: &str) -> SinkError {
         let sink_name = sink.to_owned();
         match self {
+            Self::Io { path, error, .. } if is_link(&error) => {
+                Self::Planted(path).into_sink_error(sink)
+            }
+            Self::Planted(path) => SinkError::Refused {
+                sink: sink_name,
+                problem: format!(
+                    "{} is a link or no regular file, and was left alone; remove it",
+                    path.display()
+                ),
+            },
             Self::Io { doing, path, error } => {
                 let problem = format!("cannot {doing} {}: {error}", path.display());
                 error_of_kind(sink, problem, error.kind())
@@ -60,6 +72,17 @@ impl FileError {
             },
         }
     }
+}
+
+/// Whether a path was refused because its last part is a symbolic link.
+#[cfg(unix)]
+fn is_link(error: &io::Error) -> bool {
+    error.raw_os_error() == Some(libc::ELOOP)
+}
+
+#[cfg(not(unix))]
+fn is_link(_: &io::Error) -> bool {
+    false
 }
 
 /// Adds what was tried and on which path to an error of the operating system.

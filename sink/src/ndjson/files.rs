@@ -16,15 +16,20 @@ pub(super) struct WindowFiles {
     restarts: u32,
     lines: Part,
     rejects: Part,
+    /// Whether an earlier run may have left files, which the end of the window or of its name has
+    /// moved away from since.
+    may_have_older: bool,
 }
 
 impl WindowFiles {
     /// The files at `layout` in the pass after so many `restarts`, at the `stored` position.
+    /// `may_have_older` is false in the first run of a window.
     pub(super) fn open(
         directories: Arc<Directories>,
         layout: Layout,
         restarts: u32,
         stored: Option<&str>,
+        may_have_older: bool,
     ) -> Result<Self, FileError> {
         let position = Position::read(stored, restarts).map_err(FileError::Lost)?;
         let resume = |kind, offset| {
@@ -39,6 +44,7 @@ impl WindowFiles {
             restarts,
             lines,
             rejects,
+            may_have_older,
         })
     }
 
@@ -51,6 +57,11 @@ impl WindowFiles {
             lines: self.lines.len(),
             rejects: self.rejects.len(),
         })
+    }
+
+    /// Whether neither has a byte, so that none of them becomes a file.
+    pub(super) fn is_empty(&self) -> bool {
+        self.lines.len() == 0 && self.rejects.len() == 0
     }
 
     /// Makes them final, then removes what older passes left.
@@ -66,6 +77,11 @@ impl WindowFiles {
         for older in 0..self.restarts {
             for kind in [Kind::Lines, Kind::Rejects] {
                 removed |= directories::remove(&self.layout.part(kind, older))?;
+            }
+        }
+        if self.may_have_older {
+            for older in self.layout.other_outputs()? {
+                removed |= directories::remove(&older)?;
             }
         }
         if removed {

@@ -11,11 +11,13 @@ use std::path::{Path, PathBuf};
 
 use windlass_core::ids::{Generation, InvalidId, SourceName, StateId};
 use windlass_core::ownership::{Ownership, Standing};
+use windlass_core::time::Timestamp;
 
 use super::directories::{self, sync};
 use super::file_error::{FileError, IoContext};
-use super::open::{create_new, options};
-use super::scan::Files;
+use super::layout::{FileName, Stage};
+use super::open::Readers;
+use super::scan::{Files, FolderFile};
 use crate::SinkError;
 
 /// The file that holds the owner.
@@ -72,6 +74,22 @@ pub enum ClaimError {
         /// Sources they belong to.
         sources: u64,
     },
+    /// The folder has files that the state has not delivered, though it is the owner.
+    #[error(
+        "output folder {} holds {} of {} that this state has not delivered: it is an older copy, \
+         or lost its last writes",
+        dir.display(),
+        counted(*files, "file"),
+        counted(*sources, "source")
+    )]
+    Ahead {
+        /// The folder.
+        dir: PathBuf,
+        /// Complete files that no window of the state accounts for.
+        files: u64,
+        /// Sources they belong to.
+        sources: u64,
+    },
     /// Another process delivers there.
     #[error("another process uses output folder {}", dir.display())]
     Busy {
@@ -84,7 +102,7 @@ pub enum ClaimError {
 }
 
 fn read_marker(path: &Path) -> Result<Option<Ownership>, FileError> {
-    let file = match options().read(true).open(path) {
+    let file = match Readers::default().options().read(true).open(path) {
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
         opened => opened.doing("open", path)?,
     };
@@ -110,17 +128,20 @@ fn counted(count: u64, noun: &str) -> String {
 pub struct Folder {
     sink: String,
     dir: PathBuf,
+    readers: Readers,
     _lock: File,
 }
 
 impl Folder {
-    /// Takes the folder `dir` of the sink `sink`, which exists. Changes nothing in it but the lock.
+    /// Takes the folder `dir` of the sink `sink`, which exists, for files that `readers` may read.
+    /// Changes nothing in it but the lock.
     ///
     /// # Errors
     /// [`ClaimError::Busy`] when another process has it.
-    pub fn take(sink: &str, dir: &Path) -> Result<Self, ClaimError> {
+    pub fn take(sink: &str, dir: &Path, readers: Readers) -> Result<Self, ClaimError> {
         let path = dir.join(LOCK);
-        let file = options()
+        let file = readers
+            .options()
             .write(true)
             .create(true)
             .truncate(false)
@@ -144,6 +165,7 @@ impl Folder {
         Ok(Self {
             sink: sink.to_owned(),
             dir: dir.to_owned(),
+            readers,
             _lock: file,
         })
     }
@@ -225,11 +247,34 @@ impl Folder {
         let (new, marker) = (self.dir.join(MARKER_NEW), self.dir.join(MARKER));
         // Left by a process that was stopped, or put there by another program.
         directories::remove(&new)?;
-        let mut file = create_new(&new).doing("create", &new)?;
+        let mut file = self.readers.create_new(&new).doing("create", &new)?;
         writeln!(file, "{state}").doing("write", &new)?;
         file.sync_all().doing("sync", &new)?;
         fs::rename(&new, &marker).doing("rename", &new)?;
         sync(&self.dir)
+    }
+
+    /// Removes `file`, which was found in the folder.
+    pub fn remove(&self, file: &FolderFile) -> Result<(), SinkError> {
+        directories::remove(&file.path)
+            .map(|_| ())
+            .map_err(|error| error.into_sink_error(&self.sink))
+    }
+
+    /// Gives `file`, a complete one that was found in the folder, the name of a window that ends at
+    /// `to`; nothing if there is a file of that name.
+    pub fn rename(&self, file: &FolderFile, to: Timestamp) -> Result<(), SinkError> {
+        let Some(name) = file.name.clone() else {
+            return Ok(());
+        };
+        let stage = Stage::Output { to: Some(to) };
+        let path = self.dir.join(FileName { stage, ..name }.path());
+        if path.symlink_metadata().is_ok() {
+            return Ok(());
+        }
+        fs::rename(&file.path, &path)
+            .doing("rename", &file.path)
+            .map_err(|error| error.into_sink_error(&self.sink))
     }
 
     /// All files below the folder.

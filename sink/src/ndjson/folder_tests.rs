@@ -12,7 +12,7 @@ fn state(id: u128, run: u64) -> Ownership {
 
 fn folder() -> (tempfile::TempDir, Folder) {
     let dir = tempfile::tempdir().unwrap();
-    let folder = Folder::take("lake", dir.path()).unwrap();
+    let folder = Folder::take("lake", dir.path(), Readers::Owner).unwrap();
     (dir, folder)
 }
 
@@ -88,10 +88,10 @@ fn folder_without_owner_is_claimed_only_if_the_state_knows_its_files() {
 #[test]
 fn second_process_is_refused_until_the_first_lets_go() {
     let (dir, folder) = folder();
-    let busy = Folder::take("lake", dir.path()).unwrap_err();
+    let busy = Folder::take("lake", dir.path(), Readers::Owner).unwrap_err();
     assert!(matches!(busy, ClaimError::Busy { .. }), "{busy}");
     drop(folder);
-    assert!(Folder::take("lake", dir.path()).is_ok());
+    assert!(Folder::take("lake", dir.path(), Readers::Owner).is_ok());
 }
 
 #[test]
@@ -122,6 +122,6 @@ fn planted_links_are_neither_followed_nor_written_through() {
     drop(folder);
     fs::remove_file(dir.path().join(LOCK)).unwrap();
     symlink(&victim, dir.path().join(LOCK)).unwrap();
-    assert!(Folder::take("lake", dir.path()).is_err());
+    assert!(Folder::take("lake", dir.path(), Readers::Owner).is_err());
     assert_eq!(fs::read_to_string(victim).unwrap(), "precious");
 }

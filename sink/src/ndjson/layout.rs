@@ -1,9 +1,13 @@
 //! Where the files of a window are, and which window a file belongs to.
 
+use std::fs;
+use std::io::ErrorKind;
 use std::path::{Component, Path, PathBuf};
 
 use windlass_core::ids::{Timeline, WindowId};
 use windlass_core::time::Timestamp;
+
+use super::file_error::{FileError, IoContext};
 
 /// The two files a window can have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -113,10 +117,14 @@ fn parse_suffix(suffix: &str, to: Option<Timestamp>) -> Option<(Kind, Stage)> {
 /// The directory of `window`'s files below the output folder.
 fn directory(window: &WindowId) -> PathBuf {
     let timeline = &window.timeline;
-    let day = window.from.to_datetime().format("%Y-%m-%d").to_string();
     Path::new(timeline.source.as_str())
         .join(timeline.lane.to_string())
-        .join(day)
+        .join(day(window.from))
+}
+
+/// The directory of the UTC day of `from`; sorts like the day.
+pub(super) fn day(from: Timestamp) -> String {
+    from.to_datetime().format("%Y-%m-%d").to_string()
 }
 
 /// The places of one window's files.
@@ -150,6 +158,32 @@ impl Layout {
     /// The file while the pass after so many `restarts` is in progress.
     pub(super) fn part(&self, kind: Kind, restarts: u32) -> PathBuf {
         self.file(kind, Stage::Part { restarts })
+    }
+
+    /// Complete files of the same window whose names have another end: the window was split after an
+    /// earlier run had made them final and before it was done. A name without an end stays: its file
+    /// may have been adopted.
+    pub(super) fn other_outputs(&self) -> Result<Vec<PathBuf>, FileError> {
+        let directory = self.directory();
+        let entries = match fs::read_dir(&directory) {
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
+            entries => entries.doing("list", &directory)?,
+        };
+        let mut found = Vec::new();
+        for entry in entries {
+            let path = entry.doing("list", &directory)?.path();
+            let below = path.strip_prefix(&self.base).ok();
+            let name = below.and_then(FileName::parse);
+            let is_other = |name: FileName| {
+                let ends_elsewhere =
+                    matches!(name.stage, Stage::Output { to: Some(to) } if to != self.to);
+                name.window == self.window && ends_elsewhere
+            };
+            if name.is_some_and(is_other) {
+                found.push(path);
+            }
+        }
+        Ok(found)
     }
 
     fn file(&self, kind: Kind, stage: Stage) -> PathBuf {

@@ -1,11 +1,12 @@
 //! One growing file of a window: found again at an offset, appended to, made final.
 
-use std::fs::{self, File, OpenOptions, TryLockError};
+use std::fs::{self, File, TryLockError};
 use std::io::{self, ErrorKind, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 use super::directories::{self, Directories, parent};
 use super::file_error::{FileError, IoContext};
+use super::open::{Readers, has_other_names, is_same};
 
 /// A file in progress. Its bytes up to `len` are durable.
 #[derive(Debug)]
@@ -14,7 +15,7 @@ pub(super) struct Part {
     path: PathBuf,
     /// Its name once final.
     output: PathBuf,
-    /// Open, locked and at its end; none until there is a first byte.
+    /// Open for appending and locked; none until there is a first byte.
     file: Option<File>,
     len: u64,
 }
@@ -30,7 +31,7 @@ impl Part {
         offset: u64,
         directories: &Directories,
     ) -> Result<Self, FileError> {
-        let file = match open(&path)? {
+        let file = match open(&path, directories.readers())? {
             Some(file) => {
                 check(&file, &path, offset)?;
                 if offset == 0 {
@@ -41,7 +42,7 @@ impl Part {
                 Some(file)
             }
             None if offset == 0 => None,
-            None => Some(take_back(&path, &output, offset)?),
+            None => Some(take_back(&path, &output, offset, directories.readers())?),
         };
         if let Some(file) = &file {
             cut(file, offset).doing("truncate", &path)?;
@@ -59,7 +60,8 @@ impl Part {
         self.len
     }
 
-    /// Adds `bytes`, and returns when they are durable. Nothing happens when there are none.
+    /// Adds `bytes`, and returns when they are durable and the file ends with them. Nothing happens
+    /// when there are none.
     pub(super) fn append(
         &mut self,
         bytes: &[u8],
@@ -75,7 +77,31 @@ impl Part {
         file.write_all(bytes).doing("write", &self.path)?;
         file.sync_data().doing("sync", &self.path)?;
         self.len += bytes.len() as u64;
-        Ok(())
+        self.check_len()
+    }
+
+    /// That the file is as long as what was written: nothing was cut off or added by another
+    /// program, and its name still leads to it.
+    fn check_len(&self) -> Result<(), FileError> {
+        let Some(file) = &self.file else {
+            return Ok(());
+        };
+        let lost = |what: String| Err(FileError::Lost(format!("{} {what}", self.path.display())));
+        let open = file.metadata().doing("read the length of", &self.path)?;
+        if open.len() != self.len {
+            return lost(format!(
+                "has {} bytes after {} were written; does another program change it?",
+                open.len(),
+                self.len
+            ));
+        }
+        match fs::symlink_metadata(&self.path) {
+            Ok(named) if is_same(&open, &named) => Ok(()),
+            Err(error) if error.kind() != ErrorKind::NotFound => {
+                Err(error).doing("look for", &self.path)
+            }
+            _ => lost("was removed or replaced while it was written".to_owned()),
+        }
     }
 
     /// Gives it its final name, in place of whatever has that name; when it is empty, there is no
@@ -84,15 +110,23 @@ impl Part {
         if self.len == 0 {
             return Ok(directories::remove(&self.output)? | directories::remove(&self.path)?);
         }
+        self.check_len()?;
         fs::rename(&self.path, &self.output).doing("rename", &self.path)?;
         Ok(true)
     }
 }
 
 /// The existing file at `path`, locked for this writer.
-fn open(path: &Path) -> Result<Option<File>, FileError> {
-    match OpenOptions::new().read(true).write(true).open(path) {
-        Ok(file) => lock(file, path).map(Some),
+fn open(path: &Path, readers: Readers) -> Result<Option<File>, FileError> {
+    match readers.options().read(true).append(true).open(path) {
+        Ok(file) => {
+            let metadata = file.metadata().doing("look at", path)?;
+            if metadata.is_file() && !has_other_names(&metadata) {
+                lock(file, path).map(Some)
+            } else {
+                Err(FileError::Planted(path.to_owned()))
+            }
+        }
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
         Err(error) => Err(error).doing("open", path),
     }
@@ -101,12 +135,7 @@ fn open(path: &Path) -> Result<Option<File>, FileError> {
 /// A new file at `path`, locked for this writer, with a durable name.
 fn create(path: &Path, directories: &Directories) -> Result<File, FileError> {
     directories.ensure(parent(path))?;
-    let file = match OpenOptions::new()
-        .read(true)
-        .write(true)
-        .create_new(true)
-        .open(path)
-    {
+    let file = match directories.readers().create_new(path) {
         // There was none when this writer opened the window, so another one came later.
         Err(error) if error.kind() == ErrorKind::AlreadyExists => {
             return Err(FileError::Busy(path.to_owned()));
@@ -128,8 +157,8 @@ fn lock(file: File, path: &Path) -> Result<File, FileError> {
 }
 
 /// The final file, under the part's name again. It keeps its own unless it can be continued.
-fn take_back(path: &Path, output: &Path, offset: u64) -> Result<File, FileError> {
-    let Some(file) = open(output)? else {
+fn take_back(path: &Path, output: &Path, offset: u64, readers: Readers) -> Result<File, FileError> {
+    let Some(file) = open(output, readers)? else {
         return Err(FileError::Lost(format!(
             "there is no {} for a checkpoint at byte {offset}",
             path.display()
@@ -166,11 +195,10 @@ fn byte_at(mut file: &File, offset: u64) -> io::Result<u8> {
 
 /// Drops everything from `offset` on, durably: a file that becomes final without another write
 /// must not grow back.
-fn cut(mut file: &File, offset: u64) -> io::Result<()> {
+fn cut(file: &File, offset: u64) -> io::Result<()> {
     if file.metadata()?.len() > offset {
         file.set_len(offset)?;
         file.sync_all()?;
     }
-    file.seek(SeekFrom::Start(offset))?;
     Ok(())
 }

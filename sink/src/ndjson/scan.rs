@@ -5,9 +5,10 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use windlass_core::ids::SourceName;
+use windlass_core::time::Timestamp;
 
 use super::file_error::{FileError, IoContext};
-use super::layout::FileName;
+use super::layout::{FileName, day};
 use crate::SinkError;
 
 /// Levels of directories below the folder: source, lane, day.
@@ -32,6 +33,8 @@ pub struct Files {
     sink: String,
     base: PathBuf,
     open: Vec<ReadDir>,
+    /// The first day directory to enter, `2026-01-01`; all of them when empty.
+    since: String,
 }
 
 impl Files {
@@ -42,6 +45,7 @@ impl Files {
             sink: sink.to_owned(),
             base: base.to_owned(),
             open: Vec::new(),
+            since: String::new(),
         };
         let start = match source {
             Some(source) => base.join(source.as_str()),
@@ -51,6 +55,15 @@ impl Files {
             .enter(&start)
             .map_err(|error| error.into_sink_error(sink))?;
         Ok(files)
+    }
+
+    /// Only those in the folders of the UTC day of `from` and later ones.
+    #[must_use]
+    pub fn since(self, from: Timestamp) -> Self {
+        Self {
+            since: day(from),
+            ..self
+        }
     }
 
     fn enter(&mut self, directory: &Path) -> Result<(), FileError> {
@@ -68,7 +81,10 @@ impl Files {
         let kind = entry.file_type().doing("look at", &path)?;
         let below = path.strip_prefix(&self.base).unwrap_or(&path);
         if kind.is_dir() {
-            if below.components().count() <= DEPTH_MAX {
+            let depth = below.components().count();
+            let is_before =
+                depth == DEPTH_MAX && *entry.file_name().to_string_lossy() < *self.since;
+            if depth <= DEPTH_MAX && !is_before {
                 self.enter(&path)?;
             }
             return Ok(None);
@@ -164,6 +180,18 @@ mod tests {
             [(format!("okta/{day}/{NAME}"), 3, true)]
         );
         assert_eq!(found(base.path(), Some("github")), []);
+    }
+
+    #[test]
+    fn folders_of_earlier_days_are_not_read() {
+        let base = tempfile::tempdir().unwrap();
+        write(base.path(), &format!("okta/live/2026-01-01/{NAME}"), "{}\n");
+        let count = |from: &str| {
+            let files = Files::below("lake", base.path(), None).unwrap();
+            files.since(from.parse().unwrap()).count()
+        };
+        assert_eq!(count("2026-01-01T23:59:59Z"), 1);
+        assert_eq!(count("2026-01-02T00:00:00Z"), 0);
     }
 
     #[cfg(unix)]

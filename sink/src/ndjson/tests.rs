@@ -27,7 +27,12 @@ impl Place {
     }
 
     pub(super) fn sink(&self) -> NdjsonSink {
-        NdjsonSink::new("lake".to_owned(), self.dir.path().to_owned()).unwrap()
+        NdjsonSink::new(
+            "lake".to_owned(),
+            self.dir.path().to_owned(),
+            Readers::Owner,
+        )
+        .unwrap()
     }
 
     fn layout(&self, window: &Window) -> Layout {
@@ -213,7 +218,7 @@ fn the_directory_of_a_sink_is_made_with_its_parents_and_left_empty() {
     let base = tempfile::tempdir().unwrap();
     let dir = base.path().join("a/b/out");
     for _ in 0..2 {
-        NdjsonSink::new("lake".to_owned(), dir.clone()).unwrap();
+        NdjsonSink::new("lake".to_owned(), dir.clone(), Readers::Owner).unwrap();
         assert_eq!(fs::read_dir(&dir).unwrap().count(), 0);
     }
 }
@@ -224,7 +229,7 @@ fn a_sink_whose_directory_is_a_file_is_refused_by_name_at_the_start() {
     let file = base.path().join("out");
     fs::write(&file, "precious").unwrap();
     for dir in [file.clone(), file.join("below")] {
-        let error = NdjsonSink::new("lake".to_owned(), dir.clone()).unwrap_err();
+        let error = NdjsonSink::new("lake".to_owned(), dir.clone(), Readers::Owner).unwrap_err();
         assert!(matches!(error, SinkError::Refused { .. }), "{error}");
         let said = error.to_string();
         assert!(
@@ -288,67 +293,6 @@ async fn a_second_writer_is_told_that_the_part_is_taken() {
     assert!(matches!(error, SinkError::Unavailable { .. }), "{error}");
     assert_eq!(place.in_progress(&window), lines(&window, 0..3));
     assert!(place.sink().open(&at).await.is_ok());
-}
-
-/// A part is locked by its writer, and every part that leads to `/dev/full` is the same file: the
-/// tests that use it take turns.
-#[cfg(target_os = "linux")]
-static DEV_FULL: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
-
-#[cfg(target_os = "linux")]
-#[tokio::test]
-async fn a_full_disk_is_said_and_nothing_more_is_acknowledged_until_the_window_is_opened_again() {
-    let _alone = DEV_FULL.lock().await;
-    let (place, window) = (Place::new(), window("okta"));
-    let part = place.part(&window);
-    fs::create_dir_all(part.parent().unwrap()).unwrap();
-    std::os::unix::fs::symlink("/dev/full", &part).unwrap();
-
-    let mut writer = place.sink().open(&window).await.unwrap();
-    let error = writer.write(&page(&window, 0, 0..3)).await.unwrap_err();
-    assert!(matches!(error, SinkError::Full { .. }), "{error}");
-    assert!(
-        error.to_string().contains(part.to_str().unwrap()),
-        "{error}"
-    );
-
-    // Room again, but what the file holds is not known to this writer.
-    fs::remove_file(&part).unwrap();
-    for _ in 0..2 {
-        let error = writer.write(&page(&window, 0, 0..3)).await.unwrap_err();
-        assert!(matches!(error, SinkError::Unavailable { .. }), "{error}");
-        let error = writer.finish().await.unwrap_err();
-        assert!(matches!(error, SinkError::Unavailable { .. }), "{error}");
-    }
-    assert_eq!(place.files(), [""; 0]);
-
-    let mut writer = place.sink().open(&window).await.unwrap();
-    writer.write(&page(&window, 0, 0..3)).await.unwrap();
-    writer.finish().await.unwrap();
-    assert_eq!(lines_in(&place.output(&window)), Some(lines(&window, 0..3)));
-}
-
-#[cfg(target_os = "linux")]
-#[tokio::test]
-async fn a_page_whose_rejects_find_no_room_is_not_acknowledged() {
-    let _alone = DEV_FULL.lock().await;
-    let (place, window) = (Place::new(), window("okta"));
-    let part = place.rejects_part(&window);
-    fs::create_dir_all(part.parent().unwrap()).unwrap();
-    std::os::unix::fs::symlink("/dev/full", &part).unwrap();
-
-    let mut writer = place.sink().open(&window).await.unwrap();
-    let position = writer.write(&page(&window, 0, 0..1)).await.unwrap();
-    let mut batch = page(&window, 1, 1..2);
-    batch.rejects = vec![reject(0, b"x")];
-    let error = writer.write(&batch).await.unwrap_err();
-    assert!(matches!(error, SinkError::Full { .. }), "{error}");
-    place
-        .sink()
-        .open(&checkpointed(&window, position))
-        .await
-        .unwrap();
-    assert_eq!(place.in_progress(&window), lines(&window, 0..1));
 }
 
 #[tokio::test]

@@ -117,4 +117,18 @@ mod tests {
         assert_eq!(store.begin_run(9).unwrap().run, 10);
         assert_eq!(store.identity(3).unwrap().run, 10);
     }
+
+    #[cfg(unix)]
+    #[test]
+    fn state_and_its_log_are_for_their_owner_alone() {
+        use std::os::unix::fs::PermissionsExt;
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("windlass.db");
+        let store = SqliteStore::open(&path).unwrap();
+        store.identity(1).unwrap();
+        for name in ["windlass.db", "windlass.db-wal", "windlass.db-shm"] {
+            let mode = std::fs::metadata(dir.path().join(name)).unwrap();
+            assert_eq!(mode.permissions().mode() & 0o777, 0o600, "{name}");
+        }
+    }
 }

@@ -1,5 +1,6 @@
 //! Opening: is the file ours, of a version we know, and ready for many readers beside one writer?
 
+use std::fs::OpenOptions;
 use std::path::Path;
 use std::time::Duration;
 
@@ -50,6 +51,7 @@ pub(super) fn writable(path: &Path) -> Result<Connection, StateError> {
         | OpenFlags::SQLITE_OPEN_CREATE
         | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let failed = |error: Error| open_failed(path, &error);
+    make_private(path);
     let mut connection = connect(path, flags)?;
     // Without permission to write the file, SQLite quietly opens it for reading.
     if connection.is_readonly("main").map_err(failed)? {
@@ -71,6 +73,20 @@ pub(super) fn writable(path: &Path) -> Result<Connection, StateError> {
         bring_up_to_date(&mut connection, path)?;
     }
     Ok(connection)
+}
+
+/// Makes the file at `path`, if there is none, so that only its owner may read it: cursors are in
+/// it. SQLite gives the files beside it the same mode. What stands in the way is said by SQLite,
+/// which opens it next.
+fn make_private(path: &Path) {
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::OpenOptionsExt;
+        options.mode(0o600);
+    }
+    drop(options.open(path));
 }
 
 /// Opens the file at `path` for reading, beside whoever writes it.

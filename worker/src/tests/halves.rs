@@ -6,7 +6,7 @@ use windlass_core::checkpoint::{Checkpoint, Cursor, PageTotals};
 use windlass_core::frontier::parts_of;
 use windlass_core::transition::{Cause, Claim, Event, Release};
 use windlass_core::{Lease, Owner, Status, Window, WindowId, limits};
-use windlass_sink::ndjson::NdjsonSink;
+use windlass_sink::ndjson::{NdjsonSink, Readers};
 use windlass_sink::{Batch, Sink, WindowWriter};
 use windlass_state::{MemoryStore, StateStore};
 
@@ -224,7 +224,8 @@ async fn whole(store: &MemoryStore, sink: &NdjsonSink, id: &WindowId, line: &str
 async fn a_window_that_is_halved_leaves_each_record_once_in_files() {
     for finished in [false, true] {
         let directory = Directory::new(&format!("halves-{finished}"));
-        let sink = NdjsonSink::new("files".to_owned(), directory.0.clone()).unwrap();
+        let sink =
+            NdjsonSink::new("files".to_owned(), directory.0.clone(), Readers::Owner).unwrap();
         let bench = Bench::new(|asked| well(asked.page, 1)).await;
         let (store, id) = (&bench.store, &bench.id);
         let lease = claimed(store, id).await;

@@ -56,6 +56,10 @@ impl WindowWriter for SlowWriter {
         written
     }
 
+    fn makes_final(&self) -> bool {
+        self.inner.makes_final() && !self.sink.is_stream
+    }
+
     async fn finish(&mut self) -> Result<(), SinkError> {
         self.inner.finish().await
     }

@@ -7,7 +7,7 @@ use windlass_sink::SinkError;
 use windlass_sink::failing::{Applied, SinkCall};
 use windlass_state::failing::{Fault, Operation};
 
-use super::fake_vendor::{all, answer, names, well};
+use super::fake_vendor::{all, answer, names, page_of, well};
 use super::harness::{Bench, only};
 use crate::{Budget, Outcome};
 
@@ -174,4 +174,38 @@ async fn each_page_is_observed_once_it_is_durable() {
     worker.seams.observer = Some(seen.clone());
     worker.run(&bench.task().await, Budget::UNLIMITED).await;
     assert_eq!(*seen.0.lock().unwrap(), [(1, 3), (2, 3), (3, 3)]);
+}
+
+#[tokio::test]
+async fn state_is_durable_before_a_file_becomes_final() {
+    for (records, syncs) in [(true, limits::STATE_TRIES_MAX), (false, 0)] {
+        let bench = Bench::new(move |asked| {
+            if records {
+                well(asked.page, 2)
+            } else {
+                Ok(page_of(&[], None))
+            }
+        })
+        .await;
+        let calls = Arc::new(Mutex::new(0));
+        let counted = Arc::clone(&calls);
+        let worker = bench.worker_with(move |operation, _| {
+            if operation == Operation::Sync {
+                *counted.lock().unwrap() += 1;
+                return Fault::Refuse;
+            }
+            Fault::None
+        });
+        let outcome = only(worker.run(&bench.task().await, Budget::UNLIMITED).await);
+        assert_eq!(*calls.lock().unwrap(), syncs);
+        let finishes = bench.sink.calls(SinkCall::Finish);
+        if records {
+            assert!(matches!(outcome, Outcome::StateFailed(_)), "{outcome:?}");
+            assert_eq!(finishes, 0, "the output is final");
+            assert_eq!(bench.output(), [""; 0]);
+        } else {
+            // Nothing becomes final, so nothing waits for a sync.
+            assert_eq!((outcome, finishes), (Outcome::Completed, 1));
+        }
+    }
 }

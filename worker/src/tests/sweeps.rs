@@ -98,7 +98,11 @@ async fn each_page_is_remembered_after_the_sink_has_it_and_before_its_checkpoint
         &page(0),
         &["Remember".to_owned(), "Checkpoint".to_owned()],
         &page(1),
-        &["Remember".to_owned(), "Complete".to_owned()],
+        &[
+            "Remember".to_owned(),
+            "Sync".to_owned(),
+            "Complete".to_owned(),
+        ],
     ];
     assert_eq!(events, expected.concat());
     let window = bench.window().await;

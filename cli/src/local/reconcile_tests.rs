@@ -1,0 +1,176 @@
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use windlass_core::progress::Progress;
+use windlass_core::window::Status;
+use windlass_sink::ndjson::{FileName, Readers, Stage};
+
+use super::*;
+use crate::testing::{Bench, CONFIG, at, window};
+
+/// A folder and a state whose timeline of `okta` has one window of ten minutes.
+struct Scene {
+    bench: Bench,
+    store: SqliteStore,
+    folder: Folder,
+    window: Window,
+}
+
+impl Scene {
+    /// The window stands where `change` brings it.
+    async fn new(change: impl FnOnce(Window) -> Window) -> Self {
+        let bench = Bench::new(CONFIG);
+        let definition = bench.definition();
+        let store = SqliteStore::open(&bench.path("windlass.db")).unwrap();
+        store.apply_source(&definition, at(0)).await.unwrap();
+        let window = change(window(&definition));
+        store.create(&window).await.unwrap();
+        let timeline = window.id.timeline.clone();
+        let begun = Progress::begin(timeline, window.id.from, None, &definition.policy, at(0));
+        let carved = Progress {
+            scheduled_through: window.to,
+            ..begun
+        };
+        let shard = definition.shard();
+        store.save_progress(shard, &carved).await.unwrap();
+        fs::create_dir(bench.path("out")).unwrap();
+        let folder = Folder::take("lake", &bench.path("out"), Readers::Owner).unwrap();
+        Self {
+            bench,
+            store,
+            folder,
+            window,
+        }
+    }
+
+    /// Puts a file of the window that starts at minute `from` into the folder.
+    fn put(&self, from: i64, stage: Stage, text: &str) -> PathBuf {
+        let mut window = self.window.id.clone();
+        window.from = at(from);
+        let name = FileName {
+            window,
+            kind: Kind::Lines,
+            stage,
+        };
+        let path = self.folder.dir().join(name.path());
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(&path, text).unwrap();
+        path
+    }
+
+    async fn look(&self) -> Differences {
+        let mut differences = Differences::default();
+        differences
+            .look(&self.folder, &self.store, &self.bench.definition())
+            .await
+            .unwrap();
+        differences
+    }
+}
+
+fn done(window: Window) -> Window {
+    Window {
+        status: Status::Done,
+        page: 1,
+        runs: 1,
+        sink_position: Some("r0:3:0".to_owned()),
+        done_at: Some(at(1)),
+        expires_at: Some(at(1_000_000)),
+        ..window
+    }
+}
+
+fn released(window: Window) -> Window {
+    Window { runs: 1, ..window }
+}
+
+fn until(minute: i64) -> Stage {
+    let to = Some(at(minute));
+    Stage::Output { to }
+}
+
+fn is_there(path: &Path) -> bool {
+    path.exists()
+}
+
+#[tokio::test]
+async fn file_without_a_window_is_refused_and_nothing_is_changed() {
+    let scene = Scene::new(done).await;
+    scene.put(0, until(10), "{}\n");
+    let newer = scene.put(10, until(20), "{}\n");
+    let part = scene.put(20, Stage::Part { restarts: 0 }, "{}\n");
+    for _ in 0..3 {
+        let refused = scene.look().await.check(&scene.folder).unwrap_err();
+        let (files, sources) = (1, 1);
+        let dir = scene.folder.dir().to_owned();
+        let ahead = ClaimError::Ahead {
+            dir,
+            files,
+            sources,
+        };
+        assert_eq!(refused, ahead);
+    }
+    assert!(is_there(&newer) && is_there(&part));
+}
+
+#[tokio::test]
+async fn part_without_an_unfinished_window_is_removed() {
+    let scene = Scene::new(released).await;
+    let own = scene.put(0, Stage::Part { restarts: 0 }, "{}\n");
+    let left = scene.put(5, Stage::Part { restarts: 0 }, "{}\n");
+    let differences = scene.look().await;
+    differences.check(&scene.folder).unwrap();
+    differences.tidy(&scene.folder).unwrap();
+    assert!(is_there(&own) && !is_there(&left));
+}
+
+#[tokio::test]
+async fn complete_file_of_a_split_window_gets_the_name_it_has_now() {
+    let scene = Scene::new(released).await;
+    let before = scene.put(0, until(20), "{}\n");
+    let differences = scene.look().await;
+    differences.check(&scene.folder).unwrap();
+    differences.tidy(&scene.folder).unwrap();
+    assert!(!is_there(&before));
+    let files: Vec<_> = scene.folder.files().unwrap().map(Result::unwrap).collect();
+    let stages: Vec<_> = files.iter().filter_map(|file| file.name.as_ref()).collect();
+    assert_eq!(stages.len(), 1);
+    assert_eq!(stages[0].stage, until(10));
+}
+
+#[tokio::test]
+async fn file_inside_time_that_is_done_is_left_alone() {
+    let scene = Scene::new(done).await;
+    scene.put(0, until(10), "{}\n");
+    let inside = scene.put(5, until(15), "{}\n");
+    let differences = scene.look().await;
+    differences.check(&scene.folder).unwrap();
+    differences.tidy(&scene.folder).unwrap();
+    assert!(is_there(&inside));
+    assert_eq!(differences.changed, 0);
+}
+
+#[tokio::test]
+async fn files_of_done_windows_are_counted_when_missing_or_changed() {
+    for (text, changed) in [
+        (None, 1),
+        (Some("{}"), 1),
+        (Some("{}\n"), 0),
+        (Some("{}\n{}\n"), 1),
+    ] {
+        let scene = Scene::new(done).await;
+        if let Some(text) = text {
+            scene.put(0, until(10), text);
+        }
+        let differences = scene.look().await;
+        assert_eq!(differences.changed, changed, "{text:?}");
+        differences.check(&scene.folder).unwrap();
+    }
+}
+
+#[tokio::test]
+async fn files_before_the_first_open_window_are_not_held_against_the_ledger() {
+    let scene = Scene::new(released).await;
+    scene.put(-10, until(0), "{}\n");
+    scene.look().await.check(&scene.folder).unwrap();
+}

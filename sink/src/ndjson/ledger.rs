@@ -1,0 +1,161 @@
+//! One file against the window that the ledger has for it.
+
+use windlass_core::window::{Status, Window};
+
+use super::layout::{FileName, Kind, Stage};
+use super::position::Position;
+
+/// The agreement of a file with the ledger.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Agreement {
+    /// It is as long as its window says, or its window is in progress. So is one that lies beside the
+    /// file of a done window: nothing replaces it.
+    Agrees,
+    /// Complete, and the state has no window that could have delivered it: a later copy of the
+    /// state did, or another one.
+    Unknown,
+    /// Complete under a name that its window no longer has: the window was split before it was done.
+    OldName,
+    /// Shorter than what its window delivered.
+    Cut,
+    /// Longer than what its window delivered.
+    Grown,
+    /// In progress, of a window that is done or does not exist.
+    Leftover,
+}
+
+/// Compares the file of this name and length with `window`, the ledger's window of that timeline and
+/// first instant.
+pub fn compare(name: &FileName, bytes: u64, window: Option<&Window>) -> Agreement {
+    match (name.stage, window) {
+        (Stage::Part { .. }, Some(window)) if window.status != Status::Done => Agreement::Agrees,
+        (Stage::Part { .. }, _) => Agreement::Leftover,
+        (Stage::Output { .. }, None) => Agreement::Unknown,
+        (Stage::Output { to }, Some(window)) => compare_output(name.kind, to, bytes, window),
+    }
+}
+
+fn compare_output(
+    kind: Kind,
+    to: Option<windlass_core::Timestamp>,
+    bytes: u64,
+    window: &Window,
+) -> Agreement {
+    // Beside an adopted file the window counts what was delivered since.
+    if to.is_none() && window.adopted {
+        return Agreement::Agrees;
+    }
+    let is_other = to.is_some_and(|to| to != window.to);
+    if window.status != Status::Done {
+        return match window.runs {
+            // A window is claimed, durably, before its file is complete.
+            0 => Agreement::Unknown,
+            _ if is_other => Agreement::OldName,
+            // It goes back to the checkpoint.
+            _ => Agreement::Agrees,
+        };
+    }
+    // The time is done, so nothing is written under that name any more.
+    if is_other {
+        return Agreement::Agrees;
+    }
+    match delivered_bytes(window, kind) {
+        Some(delivered) if bytes < delivered => Agreement::Cut,
+        Some(delivered) if bytes > delivered => Agreement::Grown,
+        None | Some(_) => Agreement::Agrees,
+    }
+}
+
+/// The bytes that a done `window` has delivered to its file of this kind; `None` while it is not done,
+/// and when another kind of sink had it.
+pub fn delivered_bytes(window: &Window, kind: Kind) -> Option<u64> {
+    let stored = window.sink_position.as_deref()?;
+    let position: Position = stored.parse().ok()?;
+    let bytes = match kind {
+        Kind::Lines => position.lines,
+        Kind::Rejects => position.rejects,
+    };
+    (window.status == Status::Done).then_some(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::conformance::window;
+
+    fn name(window: &Window, stage: Stage) -> FileName {
+        FileName {
+            window: window.id.clone(),
+            kind: Kind::Lines,
+            stage,
+        }
+    }
+
+    fn output(window: &Window) -> FileName {
+        let to = Some(window.to);
+        name(window, Stage::Output { to })
+    }
+
+    fn done(bytes: u64) -> Window {
+        Window {
+            status: Status::Done,
+            runs: 1,
+            sink_position: Some(format!("r0:{bytes}:0")),
+            ..window("okta")
+        }
+    }
+
+    #[test]
+    fn complete_file_is_held_against_its_done_window() {
+        let window = done(10);
+        for (bytes, expected) in [
+            (10, Agreement::Agrees),
+            (9, Agreement::Cut),
+            (11, Agreement::Grown),
+        ] {
+            assert_eq!(compare(&output(&window), bytes, Some(&window)), expected);
+            let nameless = name(&window, Stage::Output { to: None });
+            assert_eq!(compare(&nameless, bytes, Some(&window)), expected);
+        }
+        let to = Some(window.to.plus_ms(1));
+        let other = name(&window, Stage::Output { to });
+        assert_eq!(compare(&other, 11, Some(&window)), Agreement::Agrees);
+        assert_eq!(compare(&output(&window), 10, None), Agreement::Unknown);
+    }
+
+    #[test]
+    fn complete_file_of_an_unfinished_window_is_known_once_it_was_claimed() {
+        let fresh = window("okta");
+        let claimed = Window {
+            runs: 1,
+            ..fresh.clone()
+        };
+        let file = output(&fresh);
+        assert_eq!(compare(&file, 10, Some(&fresh)), Agreement::Unknown);
+        assert_eq!(compare(&file, 10, Some(&claimed)), Agreement::Agrees);
+        let to = Some(claimed.to.plus_ms(1));
+        let file = name(&claimed, Stage::Output { to });
+        assert_eq!(compare(&file, 10, Some(&claimed)), Agreement::OldName);
+        let nameless = name(&claimed, Stage::Output { to: None });
+        let adopted = Window {
+            adopted: true,
+            ..fresh.clone()
+        };
+        for (window, expected) in [
+            (&fresh, Agreement::Unknown),
+            (&claimed, Agreement::Agrees),
+            (&adopted, Agreement::Agrees),
+        ] {
+            assert_eq!(compare(&nameless, 10, Some(window)), expected);
+        }
+    }
+
+    #[test]
+    fn part_is_left_over_once_its_window_is_done_or_gone() {
+        let part = name(&done(10), Stage::Part { restarts: 0 });
+        let compare = |window: Option<&Window>| compare(&part, 3, window);
+        assert_eq!(compare(Some(&window("okta"))), Agreement::Agrees);
+        assert_eq!(compare(Some(&done(10))), Agreement::Leftover);
+        assert_eq!(compare(None), Agreement::Leftover);
+    }
+}
