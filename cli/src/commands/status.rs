@@ -2,6 +2,7 @@
 
 mod late;
 mod standing;
+mod still;
 
 use std::collections::BTreeSet;
 
@@ -12,10 +13,11 @@ use windlass_core::ids::SourceName;
 use windlass_core::source::{SourceDefinition, SourceRecord};
 use windlass_core::system::SystemClock;
 use windlass_core::time::Timestamp;
-use windlass_orchestrator::{Listed, SourceView, overview, read_source};
+use windlass_orchestrator::{Listed, SourceView, overview};
 use windlass_state::StateStore;
 
 use self::standing::{Standing, Surroundings, text};
+use self::still::read_still;
 use crate::exit_code::{ExitCode, UsageError};
 use crate::local::StateLock;
 use crate::output::{Output, Paint};
@@ -132,33 +134,6 @@ fn not_started(definition: &SourceDefinition, now: Timestamp) -> SourceRecord {
         held_since: None,
         applied_at: now,
     }
-}
-
-/// Times a source is read again because a tick moved its marks between two reads.
-const READS_MAX: usize = 5;
-
-/// Reads a source with marks and windows that belong together: its windows were read while its
-/// marks stood still, so that no window lacks a name that only newer marks have for it.
-async fn read_still(
-    store: &Store,
-    record: SourceRecord,
-    now: Timestamp,
-) -> anyhow::Result<SourceView> {
-    let marks = |view: &SourceView| -> Vec<_> {
-        view.lanes
-            .iter()
-            .map(|lane| lane.progress.clone())
-            .collect()
-    };
-    let mut view = read_source(store, record.clone(), now).await?;
-    for _ in 0..READS_MAX {
-        let again = read_source(store, record.clone(), now).await?;
-        if marks(&again) == marks(&view) {
-            break;
-        }
-        view = again;
-    }
-    Ok(view)
 }
 
 #[cfg(test)]
