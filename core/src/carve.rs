@@ -87,9 +87,16 @@ pub(crate) fn due_at(
     width_ms: i64,
     at: Timestamp,
 ) -> Option<Timestamp> {
-    let enough_ms = policy.every_ms.min(align_width(width_ms, policy.unit_ms));
+    let width_ms = align_width(width_ms, policy.unit_ms);
+    let enough = at.plus_ms(policy.every_ms.min(width_ms));
+    // A window that a midnight ends is found as soon as anything after it has settled.
+    let full = at.plus_ms(width_ms);
+    let midnight = within_day(at, full.min(at.plus_ms(DAY_MS)), policy.unit_ms);
+    let after = midnight.plus_ms(policy.unit_ms);
+    let is_cut = midnight < full && after.ms_since(at) <= DAY_MS;
+    let enough = if is_cut { enough.min(after) } else { enough };
     let end = end.map_or(Timestamp::MAX, |end| end.ceil_to(policy.unit_ms));
-    let edge = end.min(at.plus_ms(enough_ms));
+    let edge = end.min(enough);
     (at < end).then(|| settles_at(policy, edge))
 }
 
