@@ -47,11 +47,13 @@ pub enum Break {
     SpentTokenReused,
     /// A blocked source is never probed.
     NoProbe,
+    /// The deaths of processes are not counted against the windows that they had in flight.
+    DeathsNotCounted,
 }
 
 impl Break {
     /// All of them.
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 22] = [
         Self::CheckpointBeforeDelivery,
         Self::NoEpochCheck,
         Self::NoPageCheck,
@@ -73,6 +75,7 @@ impl Break {
         Self::NoScavenge,
         Self::SpentTokenReused,
         Self::NoProbe,
+        Self::DeathsNotCounted,
     ];
 
     /// Its name on the command line.
@@ -99,6 +102,7 @@ impl Break {
             Self::NoScavenge => "no-scavenge",
             Self::SpentTokenReused => "spent-token-reused",
             Self::NoProbe => "no-probe",
+            Self::DeathsNotCounted => "deaths-not-counted",
         }
     }
 }

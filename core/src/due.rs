@@ -32,7 +32,7 @@ pub fn due_at(situation: &Situation<'_>, follows: Option<Follows>) -> Option<Tim
     earliest(waits.min(), cut)
 }
 
-/// The instant at which `window` may run, or at which its lease or dispatch has ended.
+/// The instant at which `window` may run or is tried once more, or at which its lease or dispatch has ended.
 fn wait_of(window: &Window, now: Timestamp) -> Option<Timestamp> {
     match window.status {
         Status::Ready => window.waits_until(now),
@@ -40,7 +40,8 @@ fn wait_of(window: &Window, now: Timestamp) -> Option<Timestamp> {
             .lease_until
             .filter(|until| *until < Timestamp::MAX)
             .map(|until| until.plus_ms(1)),
-        Status::Done | Status::Parked => None,
+        Status::Parked => window.tried_again_at(),
+        Status::Done => None,
     }
 }
 

@@ -4,6 +4,7 @@ use super::*;
 use crate::Timeline;
 use crate::block::Work;
 use crate::carve::Carver;
+use crate::plan::Suspects;
 use crate::progress::Progress;
 use crate::source::Policy;
 use crate::source::tests::policy as any_policy;
@@ -37,6 +38,7 @@ fn situation<'a>(
         ledger: None,
         work: Work::Everything,
         slots: 0,
+        suspects: Suspects::Apart,
         dispatch_until: Timestamp::MAX,
         now,
     }

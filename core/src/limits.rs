@@ -43,6 +43,12 @@ pub const CURSOR_MEMORY: usize = 8;
 pub const CURSOR_BYTES_MAX: usize = 16 * 1024;
 /// Runs without a checkpoint, each ended by a crash or a repeatable page error, before a window parks.
 pub const ATTEMPTS_MAX: u32 = 10;
+/// Deaths of the process in a row, while a window was in flight as the only suspect and had no page,
+/// before it parks. The first death, which makes it a suspect, is not among them.
+pub const SUSPECT_DEATHS_MAX: u32 = 5;
+/// How often a window that parked as a suspect is tried again, once: often enough for a page that
+/// heals by itself, and seldom enough that a process which dies of it loses little.
+pub const SUSPECT_RETRY_MS: i64 = DAY_MS;
 /// Restarts from page one before a window parks.
 pub const RESTARTS_MAX: u32 = 5;
 /// Runs of a window that ended with pages and without its end, before it is split at its frontier:

@@ -13,7 +13,7 @@ use self::builder::Builder;
 use crate::block::Work;
 use crate::carve::{Carver, adapt_width, observe};
 use crate::checkpoint::earliest;
-use crate::ids::Lane;
+use crate::ids::{Lane, WindowId};
 use crate::progress::Progress;
 use crate::scavenge::scavenge;
 use crate::source::Policy;
@@ -41,10 +41,30 @@ pub struct Situation<'a> {
     pub work: Work,
     /// How many more windows may be in flight.
     pub slots: usize,
+    /// Which suspects may be.
+    pub suspects: Suspects<'a>,
     /// Until when a dispatch counts.
     pub dispatch_until: Timestamp,
     /// Now.
     pub now: Timestamp,
+}
+
+/// Which windows that a process may have died of are dispatched.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Suspects<'a> {
+    /// All of them: each runs in a process of its own.
+    Apart,
+    /// This one, if any: all windows run in one process, which has one suspect at a time.
+    Only(Option<&'a WindowId>),
+}
+
+impl Suspects<'_> {
+    fn admit(self, window: &Window) -> bool {
+        match self {
+            Self::Only(only) if window.is_suspect() => only == Some(&window.id),
+            Self::Only(_) | Self::Apart => true,
+        }
+    }
 }
 
 /// What to do, in this order.
@@ -231,6 +251,7 @@ fn dispatchable(situation: &Situation<'_>, lapse: &[Move], slots: usize) -> Vec<
         .chain(situation.open)
         .filter(|window| window.status == Status::Ready)
         .filter(|window| window.is_due(situation.now) && !window.is_exhausted())
+        .filter(|window| situation.suspects.admit(window))
         .filter(|window| lapse.iter().all(|lapsed| lapsed.seen.id != window.id))
         .take(slots)
         .map(|window| Move {

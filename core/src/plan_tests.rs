@@ -257,6 +257,7 @@ fn situation<'a>(world: &'a World, open: &'a [Window]) -> Situation<'a> {
         ledger: None,
         work: Work::Everything,
         slots: 2,
+        suspects: Suspects::Apart,
         dispatch_until: Timestamp::MAX,
         now: world.now,
     }

@@ -9,7 +9,8 @@ use crate::transition::Event;
 use crate::window::{Status, Window};
 
 /// What the tick does to `window` before it plans: takes back a lease or dispatch that ran out, and
-/// parks a window that has used up its tries. `None` leaves it alone.
+/// parks a window that has used up its tries, and tries again what parked as a suspect. `None` leaves
+/// it alone.
 ///
 /// The end of a lease or dispatch already holds what clocks may differ by: whoever sets it adds that.
 pub fn scavenge(window: &Window, policy: &Policy, now: Timestamp) -> Option<Event> {
@@ -21,6 +22,7 @@ pub fn scavenge(window: &Window, policy: &Policy, now: Timestamp) -> Option<Even
         Status::Ready if window.is_exhausted() && window.split_at.is_none() => {
             Some(park(window, now))
         }
+        Status::Parked if is_due_again(window, now) => Some(Event::Probe { now }),
         Status::Running | Status::Dispatched if ran_out(window, now) => Some(Event::Expire {
             split: outlived(window, policy),
             now,
@@ -47,7 +49,22 @@ fn ran_out(window: &Window, now: Timestamp) -> bool {
     window.lease_until.is_none_or(|until| until < now)
 }
 
+/// Whether `window` parked as a suspect so long ago that it is tried again. A time that no clock which
+/// is right can have stored does not hold it back.
+fn is_due_again(window: &Window, now: Timestamp) -> bool {
+    let at = window.tried_again_at();
+    at.is_some_and(|at| at <= now || at > now.plus_ms(limits::SUSPECT_RETRY_MS))
+}
+
 fn park(window: &Window, now: Timestamp) -> Event {
+    if window.is_convicted() {
+        let times = window.deaths.saturating_sub(1);
+        let reason = format!(
+            "the process died {times} times while this window alone was suspect, each time before a \
+             page; it is tried again each day"
+        );
+        return Event::Park { reason, now };
+    }
     let tries = if window.attempts >= limits::ATTEMPTS_MAX {
         format!("gave up after {} runs without a page", window.attempts)
     } else {

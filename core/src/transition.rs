@@ -1,6 +1,7 @@
 //! The one place where a window's status changes.
 
 mod cause;
+mod death;
 mod illegal;
 mod release;
 
@@ -57,8 +58,8 @@ pub enum Event {
         /// When.
         now: Timestamp,
     },
-    /// A new process takes it back from one that was stopped on the same machine. Excused: whoever
-    /// stopped the process, it was not this window.
+    /// A new process takes it back from one that was stopped on the same machine. Excused: it may not
+    /// have been this window that stopped the process, but without a page it is a suspect.
     Recover {
         /// When.
         now: Timestamp,
@@ -94,6 +95,11 @@ pub enum Event {
         /// When.
         now: Timestamp,
     },
+    /// Tick: tries a window once more that parked as a suspect.
+    Probe {
+        /// When.
+        now: Timestamp,
+    },
     /// Operator: tries a parked window again.
     Retry {
         /// When.
@@ -116,6 +122,7 @@ impl Event {
             Self::Shrink { .. } => "shrink",
             Self::Close { .. } => "close",
             Self::Lapse { .. } => "lapse",
+            Self::Probe { .. } => "probe",
             Self::Retry { .. } => "retry",
         }
     }
@@ -156,18 +163,20 @@ impl Window {
                 // have written down a page since. Only one that broke the order makes that unsafe.
                 next.overrun(split.filter(|_| self.ordered))?;
                 if self.attempts > 0 {
-                    next.last_error =
-                        Some("the worker stopped without a word before its first page".to_owned());
+                    next.died(*now);
                 }
             }
             (Status::Running, Event::Recover { now }) => {
                 next.hand_over(Status::Ready, *now);
                 next.attempts = self.attempts.saturating_sub(1);
+                if self.attempts > 0 {
+                    next.died(*now);
+                }
             }
             (Status::Ready | Status::Dispatched | Status::Running, Event::Park { reason, now }) => {
-                next.hand_over(Status::Parked, *now);
-                next.last_error = Some(reason.clone());
+                next.park(reason, *now);
             }
+            (Status::Parked, Event::Probe { now }) if self.is_convicted() => next.probe(*now),
             (Status::Ready, Event::Shrink { to, now }) => {
                 next.check_inside(*to)?;
                 next.hand_over(Status::Ready, *now);
@@ -203,6 +212,7 @@ impl Window {
             (Status::Parked, Event::Retry { now }) => {
                 next.hand_over(Status::Ready, *now);
                 next.attempts = 0;
+                next.deaths = 0;
                 next.setbacks = 0;
                 next.restarts_forgiven = self.restarts;
                 next.not_before = None;
@@ -295,6 +305,7 @@ impl Window {
         // One page that was held up must not shorten every run that follows.
         self.slowest_page_ms = checkpoint.page_ms.max(self.slowest_page_ms / 2);
         self.attempts = 0;
+        self.deaths = 0;
         self.setbacks = 0;
         // The token is another one now, and this run's own.
         self.unsent_after = None;

@@ -126,6 +126,9 @@ pub struct Window {
     pub ordered: bool,
     /// Runs begun since the last checkpoint that did not end in an excusable way.
     pub attempts: u32,
+    /// Deaths of the process in a row while this window was in flight without a page. One is enough
+    /// to make it a suspect.
+    pub deaths: u32,
     /// Runs since the last checkpoint that an outage or a page error ended; sets the next wait.
     pub setbacks: u32,
     /// How often it had to begin again at page one.
@@ -187,6 +190,7 @@ impl Window {
             newest: None,
             ordered: true,
             attempts: 0,
+            deaths: 0,
             setbacks: 0,
             restarts: 0,
             restarts_forgiven: 0,
@@ -266,9 +270,27 @@ impl Window {
         self.cursor.is_some() && (is_own || is_left)
     }
 
+    /// Whether it may be what the process dies of: it was in flight at the last death and has had no
+    /// page since. Of such windows one at a time is in flight in a process.
+    pub fn is_suspect(&self) -> bool {
+        self.deaths > 0
+    }
+
+    /// Whether it has been the only suspect in flight at too many deaths.
+    pub fn is_convicted(&self) -> bool {
+        self.deaths > crate::limits::SUSPECT_DEATHS_MAX
+    }
+
+    /// When a window that parked as a suspect is tried again; `None` for any other.
+    pub fn tried_again_at(&self) -> Option<Timestamp> {
+        let parked_as_suspect = self.status == Status::Parked && self.is_convicted();
+        self.not_before.filter(|_| parked_as_suspect)
+    }
+
     /// Whether it has used up its tries, so that the next tick parks it.
     pub fn is_exhausted(&self) -> bool {
-        self.attempts >= crate::limits::ATTEMPTS_MAX
+        self.is_convicted()
+            || self.attempts >= crate::limits::ATTEMPTS_MAX
             || self.restarts.saturating_sub(self.restarts_forgiven) > crate::limits::RESTARTS_MAX
     }
 }

@@ -53,6 +53,7 @@ impl Process {
                 share_pace: false,
                 tasks_per_invocation: 1,
             },
+            suspects: None,
             now: self.now,
         };
         let free = self.workers_max - self.running.len();

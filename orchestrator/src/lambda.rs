@@ -111,6 +111,7 @@ impl Orchestrator {
             store: &self.store,
             dispatch: &self.dispatch,
             options,
+            suspects: None,
             now: started,
         };
         // Boxed: the whole tick is one large future.

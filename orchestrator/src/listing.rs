@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use futures_util::future::join;
 use futures_util::{StreamExt, stream};
 use windlass_core::ids::{Lane, RateGroup, SourceName};
+use windlass_core::plan::Suspects;
 use windlass_core::progress::Progress;
 use windlass_core::shard::Shard;
 use windlass_core::source::SourceRecord;
@@ -154,6 +155,8 @@ impl<S: StateStore, D: Dispatch> Tick<'_, S, D> {
             && progress.behind.is_empty()
             && progress.open_from == progress.scheduled_through
             && ledger::due(record, progress, through, self.now).is_none()
-            && self.plan(record, &lane, None, usize::MAX).is_empty()
+            && self
+                .plan(record, &lane, (None, Suspects::Apart), usize::MAX)
+                .is_empty()
     }
 }

@@ -186,6 +186,7 @@ async fn first_task(source: &SourceDefinition, share_pace: bool) -> windlass_cor
         store: &store,
         dispatch: &sent,
         options,
+        suspects: None,
         now: NOW,
     };
     tick.run().await.unwrap();

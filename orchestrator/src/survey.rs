@@ -70,7 +70,8 @@ pub fn oldest_in_trouble(view: &SourceView, now: Timestamp) -> Option<&Window> {
     let in_trouble = |window: &&Window| {
         let finished = matches!(window.status, Status::Done | Status::Parked);
         let waits = window.not_before.is_some_and(|until| until > now);
-        !finished && window.last_error.is_some() && (waits || window.setbacks > 0)
+        let fails = waits || window.setbacks > 0 || window.is_suspect();
+        !finished && window.last_error.is_some() && fails
     };
     view.windows()
         .filter(in_trouble)

@@ -301,6 +301,7 @@ async fn a_source_that_is_not_on_its_shard_any_more_does_not_begin_anew_there() 
             share_pace: true,
             tasks_per_invocation: 1,
         },
+        suspects: None,
         now: NOW,
     };
     let mut view = read_source(&store, record, NOW).await.unwrap();

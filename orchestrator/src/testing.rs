@@ -165,6 +165,7 @@ pub(crate) async fn tick<S: StateStore>(store: &S, dispatch: &Sent, now: Timesta
         store,
         dispatch,
         options,
+        suspects: None,
         now,
     }
     .run()

@@ -1,11 +1,13 @@
 //! One tick over all sources.
 
 use futures_util::{StreamExt, stream};
-use windlass_core::plan::{Plan, Situation, plan};
+use windlass_core::ids::WindowId;
+use windlass_core::plan::{Plan, Situation, Suspects, plan};
 use windlass_core::shard::Shards;
 use windlass_core::source::SourceRecord;
 use windlass_core::sweep::Ledger;
 use windlass_core::time::Timestamp;
+use windlass_core::window::{Status, Window};
 use windlass_state::{SaveError, StateError, StateStore};
 
 use crate::carry::{Carried, Carrier};
@@ -14,6 +16,7 @@ use crate::ledger::{self, LedgerRead};
 use crate::outbox::Outbox;
 use crate::report::{SourceReport, TickReport};
 use crate::slots::{GroupLimits, Room};
+use crate::suspects::SuspectPlace;
 use crate::view::{LaneView, SourceView};
 use crate::visit::Visit;
 
@@ -55,6 +58,9 @@ pub struct Tick<'a, S, D> {
     pub dispatch: &'a D,
     /// How it runs here.
     pub options: TickOptions,
+    /// The place of the one suspect in flight, where all workers are one process; `None` where each
+    /// task has a process of its own.
+    pub suspects: Option<&'a SuspectPlace>,
     /// Now.
     pub now: Timestamp,
 }
@@ -121,7 +127,12 @@ impl<S: StateStore, D: Dispatch> Tick<'_, S, D> {
                 .allowance
                 .saturating_sub(report.dispatched - dispatched);
             let slots = room.most.saturating_sub(lane.in_flight()).min(left);
-            let plan = self.plan(record, lane, ledger.as_ref(), slots);
+            let suspect = self.suspect(lane, slots).await?;
+            let suspects = match self.suspects {
+                Some(_) => Suspects::Only(suspect.as_ref()),
+                None => Suspects::Apart,
+            };
+            let plan = self.plan(record, lane, (ledger.as_ref(), suspects), slots);
             if plan.is_empty() {
                 break;
             }
@@ -159,6 +170,20 @@ impl<S: StateStore, D: Dispatch> Tick<'_, S, D> {
         Ok(())
     }
 
+    /// The suspect of `lane` that may be dispatched into one of its `slots`, where only one may be in
+    /// flight in all lanes together.
+    async fn suspect(&self, lane: &LaneView, slots: usize) -> Result<Option<WindowId>, StateError> {
+        let is_ready = |window: &&Window| {
+            let waits = window.status == Status::Ready && window.is_due(self.now);
+            window.is_suspect() && waits && !window.is_exhausted()
+        };
+        let (Some(place), Some(candidate)) = (self.suspects, lane.windows().find(is_ready)) else {
+            return Ok(None);
+        };
+        let may_go = slots > 0 && place.take(self.store, &candidate.id).await?;
+        Ok(may_go.then(|| candidate.id.clone()))
+    }
+
     /// Stores where a lane begins, before its first window exists: were its start to move while no
     /// mark is stored, windows that a stopped tick left would belong to no chain.
     ///
@@ -184,12 +209,13 @@ impl<S: StateStore, D: Dispatch> Tick<'_, S, D> {
         &self,
         record: &SourceRecord,
         lane: &LaneView,
-        ledger: Option<&Ledger<'_>>,
+        (ledger, suspects): (Option<&Ledger<'_>>, Suspects<'_>),
         slots: usize,
     ) -> Plan {
         plan(&Situation {
             ledger,
             slots,
+            suspects,
             ..self.situation(record, lane)
         })
     }
@@ -209,6 +235,7 @@ impl<S: StateStore, D: Dispatch> Tick<'_, S, D> {
             ledger: None,
             work: record.work(self.now),
             slots: 0,
+            suspects: Suspects::Apart,
             dispatch_until: self
                 .options
                 .dispatch_ms

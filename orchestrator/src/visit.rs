@@ -2,6 +2,7 @@
 
 use windlass_core::block::Work;
 use windlass_core::due::{Follows, due_at};
+use windlass_core::plan::Suspects;
 use windlass_core::time::{MINUTE_MS, SECOND_MS, Timestamp};
 use windlass_state::{StateError, StateStore};
 
@@ -109,7 +110,9 @@ impl<S: StateStore, D: Dispatch> Tick<'_, S, D> {
         let of_lane = |lane: &LaneView| {
             let (record, progress) = (&view.record, &lane.progress);
             let through = view.through_for(&progress.timeline.lane);
-            let is_whole = self.plan(record, lane, None, 0).is_empty()
+            let is_whole = self
+                .plan(record, lane, (None, Suspects::Apart), 0)
+                .is_empty()
                 && ledger::due(record, progress, through, self.now).is_none();
             if !is_whole {
                 return Some(if created { self.now } else { soon });

@@ -118,6 +118,7 @@ fn is_planners(event: &Event) -> bool {
         | Event::Shrink { .. }
         | Event::Close { .. }
         | Event::Lapse { .. }
+        | Event::Probe { .. }
         | Event::Retry { .. } => true,
         Event::Claim(_) | Event::Checkpoint(_) | Event::Complete { .. } | Event::Release(_) => {
             false

@@ -113,7 +113,7 @@ fn what_a_window_lacks_is_not_split_not_swept_and_not_remembered() {
         (split.split_delivered, split.overruns, split.known),
         (Delivered::Before, 3, 7)
     );
-    assert_eq!(split.unsent_after, None);
+    assert_eq!((split.unsent_after, split.deaths), (None, 2));
     let unsent: Window = loaded(WINDOW_UNSENT);
     assert_eq!(unsent.unsent_after, Some(4));
     assert!(split.remembered);
@@ -367,7 +367,7 @@ prop_compose! {
         width_ms in 1..i64::MAX,
         status in proptest::sample::select(&Status::ALL[..]),
         numbers in any::<[u64; 6]>(),
-        counts in any::<[u32; 6]>(),
+        counts in any::<[u32; 7]>(),
         unsent_after in any::<Option<u32>>(),
         times in proptest::array::uniform8(proptest::option::of(any_time())),
         stamps in proptest::array::uniform2(any_time()),
@@ -380,7 +380,7 @@ prop_compose! {
         ),
     ) -> Window {
         let [epoch, page, records, bytes, rejected, known] = numbers;
-        let [attempts, setbacks, restarts, restarts_forgiven, runs, overruns] = counts;
+        let [attempts, setbacks, restarts, restarts_forgiven, runs, overruns, deaths] = counts;
         let [lease_until, oldest, newest, not_before, split_at, done_at, expires_at, _] = times;
         let [created_at, updated_at] = stamps;
         let [sink_position, last_error] = texts;
@@ -390,7 +390,7 @@ prop_compose! {
         mended(Window {
             id, to, status, epoch, owner, lease_until, cursor, page, sink_position, records, bytes,
             rejected, known, oldest, newest, ordered, attempts, setbacks, restarts,
-            restarts_forgiven, remembered, adopted, runs, overruns, unsent_after, not_before, split_at, split_delivered,
+            restarts_forgiven, deaths, remembered, adopted, runs, overruns, unsent_after, not_before, split_at, split_delivered,
             slowest_page_ms, last_error, created_at, updated_at, done_at,
             expires_at,
         })

@@ -3,7 +3,7 @@
 
 use windlass_core::block::Work;
 use windlass_core::breaks::{Break, broken};
-use windlass_core::plan::{Move, Plan, Situation, plan};
+use windlass_core::plan::{Move, Plan, Situation, Suspects, plan};
 use windlass_core::sweep::Ledger;
 use windlass_core::{Progress, Status, Timestamp};
 
@@ -36,6 +36,7 @@ fn planned(scene: &Scene, store: &Store, lane: usize, progress: &Progress, now: 
         ledger: ledger.as_ref().filter(|_| lane > 0),
         work: Work::Everything,
         slots: scene.slots.saturating_sub(in_flight),
+        suspects: Suspects::Apart,
         dispatch_until: now.plus_ms(LEASE_MS),
         now,
     })

@@ -101,7 +101,8 @@ fn hash_window<H: Hasher>(window: &Window, state: &mut H) {
         window.remembered,
     )
         .hash(state);
-    (window.attempts, window.restarts, window.restarts_forgiven).hash(state);
+    (window.attempts, window.deaths).hash(state);
+    (window.restarts, window.restarts_forgiven).hash(state);
     (window.overruns, window.not_before, window.split_at).hash(state);
     (window.split_delivered as u8, window.created_at).hash(state);
 }
@@ -120,6 +121,7 @@ pub(crate) fn hash_event<H: Hasher>(event: &Event, state: &mut H) {
         Event::Shrink { to, now } | Event::Close { to, now, .. } => (to, now).hash(state),
         Event::Park { now, .. }
         | Event::Lapse { now, .. }
+        | Event::Probe { now }
         | Event::Retry { now }
         | Event::Recover { now } => now.hash(state),
         Event::Claim(_) | Event::Checkpoint(_) | Event::Complete { .. } | Event::Release(_) => {}

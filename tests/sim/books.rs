@@ -7,8 +7,8 @@ use windlass_core::ids::{RateGroup, SourceName, Timeline, WindowId};
 use windlass_core::limits;
 use windlass_core::source::{RateGate, SourceDefinition};
 use windlass_core::time::Timestamp;
-use windlass_core::transition::{Cause, Release};
-use windlass_core::window::Window;
+use windlass_core::transition::{Cause, Event, Release};
+use windlass_core::window::{Status, Window};
 
 /// Everything counted.
 #[derive(Debug, Default)]
@@ -36,6 +36,8 @@ pub(crate) struct WindowBook {
     pub(crate) clean_ends: u64,
     /// Times it began again at page one.
     pub(crate) restarts: u64,
+    /// Deaths of the process in a row, each in a run of this window that had no page.
+    pub(crate) deaths: u32,
     /// Whether it was given up once: a sweep's window does not hold up the next sweep then, and when
     /// it is tried again both may find the same.
     pub(crate) was_parked: bool,
@@ -116,6 +118,34 @@ impl Books {
     /// A worker has taken `window`.
     pub(crate) fn claimed(&mut self, window: &Window) {
         self.windows.entry(window.id.clone()).or_default().claims += 1;
+    }
+
+    /// A page of `window` is checkpointed.
+    pub(crate) fn had_page(&mut self, window: &Window) {
+        self.windows.entry(window.id.clone()).or_default().deaths = 0;
+    }
+
+    /// A planner or an operator has moved `seen`. An error when the window has taken down more
+    /// processes in a row than a window may.
+    pub(crate) fn decided(&mut self, seen: &Window, event: &Event) -> Result<(), String> {
+        let book = self.windows.entry(seen.id.clone()).or_default();
+        match event {
+            Event::Expire { .. } if seen.status == Status::Running && seen.attempts > 0 => {
+                book.deaths += 1;
+            }
+            Event::Probe { .. } => book.deaths = limits::SUSPECT_DEATHS_MAX,
+            Event::Retry { .. } => book.deaths = 0,
+            _ => {}
+        }
+        // The first death, and those of the only suspect.
+        let deaths = book.deaths;
+        if deaths <= limits::SUSPECT_DEATHS_MAX + 1 {
+            return Ok(());
+        }
+        Err(format!(
+            "{} took {deaths} processes down in a row and is not parked",
+            seen.id
+        ))
     }
 
     /// A run of `window` ended with everything checkpointed.

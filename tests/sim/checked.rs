@@ -288,6 +288,7 @@ impl StateStore for CheckedStore {
         let before = self.stored(&lease.window().id).await;
         let next = self.inner().checkpoint(lease, checkpoint).await?;
         self.held("checkpoint", before.as_ref(), lease);
+        self.world.books().had_page(next.window());
         self.moved("checkpoint", before.as_ref(), next.window());
         Ok(next)
     }
@@ -336,6 +337,8 @@ impl StateStore for CheckedStore {
             self.world
                 .violate(format_args!("{what} of {} as it was before", seen.id));
         }
+        let decided = self.world.books().decided(seen, event);
+        self.world.expect(decided);
         if let Event::Park { reason, .. } = event {
             let deserved = seen.is_exhausted() || reason.starts_with("has to be split");
             self.world.note(format_args!("parked because {reason}"));

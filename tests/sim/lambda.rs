@@ -16,7 +16,7 @@ use windlass_worker::{Budget, Seams, Stop, Worker};
 use crate::checked::CheckedStore;
 use crate::clock::{SimClock, wait_ms};
 use crate::faulty::{FaultyStore, faulty};
-use crate::mortal::{Ended, Fate, run};
+use crate::mortal::{Abort, Ended, Fate, run};
 use crate::op::What;
 use crate::outfit::{SimOutfit, Supplies};
 use crate::true_time;
@@ -48,6 +48,8 @@ pub(crate) struct Lambda {
 struct Environment {
     worker: Worker<FaultyStore, SimOutfit>,
     clock: SimClock,
+    /// What a poisoned page ends it by.
+    abort: Abort,
 }
 
 impl Lambda {
@@ -129,7 +131,7 @@ impl Lambda {
         self.world
             .note(format_args!("invocation of {} tasks", tasks.len()));
         let work = work(&environment.worker, tasks, Budget::killed_at(deadline));
-        let ended = run(fate, work).await;
+        let ended = run(fate, &environment.abort, work).await;
         match ended {
             Ended::Killed => self.world.count("worker_killed"),
             Ended::TimedOut => self.world.count("worker_timed_out"),
@@ -144,10 +146,12 @@ impl Lambda {
         let clock = self.world.new_clock();
         let shared: Arc<dyn Clock> = Arc::new(clock);
         let entropy = Arc::new(SeededEntropy::new(self.world.below(u64::MAX)));
+        let abort = Abort::default();
         let outfit = SimOutfit::new(
             Arc::clone(&self.supplies),
             Arc::clone(&shared),
             entropy.clone(),
+            abort.clone(),
         );
         let seams = Seams {
             clock: Arc::clone(&shared),
@@ -159,6 +163,7 @@ impl Lambda {
         Environment {
             worker: Worker::new(store, outfit, seams),
             clock,
+            abort,
         }
     }
 

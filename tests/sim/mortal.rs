@@ -2,12 +2,30 @@
 
 use std::future::{Future, poll_fn};
 use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::Poll;
 use std::time::Duration;
 
 use tokio::time::Instant;
 
 use crate::clock::wait_until;
+
+/// Ends the process it belongs to from within, as an abort does. Clones belong to the same process.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Abort(Arc<AtomicBool>);
+
+impl Abort {
+    /// The process ends here: nothing after this is done.
+    pub(crate) async fn now(&self) {
+        self.0.store(true, Ordering::SeqCst);
+        std::future::pending::<()>().await;
+    }
+
+    fn is_called(&self) -> bool {
+        self.0.load(Ordering::SeqCst)
+    }
+}
 
 /// What is to happen to a process while it runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,7 +50,11 @@ pub(crate) enum Ended<T> {
 }
 
 /// Runs `process` under `fate`. Where it is stopped, it is dropped as it stands.
-pub(crate) async fn run<T>(fate: Fate, process: impl Future<Output = T>) -> Ended<T> {
+pub(crate) async fn run<T>(
+    fate: Fate,
+    abort: &Abort,
+    process: impl Future<Output = T>,
+) -> Ended<T> {
     let mut process = Box::pin(process);
     let mut polls = 0_u64;
     let mut frozen = None;
@@ -62,7 +84,11 @@ pub(crate) async fn run<T>(fate: Fate, process: impl Future<Output = T>) -> Ende
                 return Poll::Pending;
             }
         }
-        process.as_mut().poll(context).map(Ended::With)
+        let polled = process.as_mut().poll(context);
+        if abort.is_called() {
+            return Poll::Ready(Ended::Killed);
+        }
+        polled.map(Ended::With)
     })
     .await
 }
@@ -101,7 +127,10 @@ mod tests {
             kill_at_poll: Some(4),
             ..fate()
         };
-        assert_eq!(run(killed, steps(&count)).await, Ended::Killed);
+        assert_eq!(
+            run(killed, &Abort::default(), steps(&count)).await,
+            Ended::Killed
+        );
         assert_eq!(count.load(Ordering::SeqCst), 2);
     }
 
@@ -112,8 +141,23 @@ mod tests {
             deadline: Instant::now() + Duration::from_millis(3_500),
             ..fate()
         };
-        assert_eq!(run(short, steps(&count)).await, Ended::TimedOut);
+        assert_eq!(
+            run(short, &Abort::default(), steps(&count)).await,
+            Ended::TimedOut
+        );
         assert_eq!(count.load(Ordering::SeqCst), 3);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn aborted_process_does_nothing_further() {
+        let (count, abort) = (AtomicU64::new(0), Abort::default());
+        let aborts = async {
+            steps(&count).await;
+            abort.now().await;
+            count.fetch_add(1, Ordering::SeqCst);
+        };
+        assert_eq!(run(fate(), &abort, aborts).await, Ended::Killed);
+        assert_eq!(count.load(Ordering::SeqCst), 10);
     }
 
     #[tokio::test(start_paused = true)]
@@ -123,7 +167,10 @@ mod tests {
             pause: Some((3, 600_000)),
             ..fate()
         };
-        assert_eq!(run(frozen, steps(&count)).await, Ended::With(()));
+        assert_eq!(
+            run(frozen, &Abort::default(), steps(&count)).await,
+            Ended::With(())
+        );
         assert_eq!(count.load(Ordering::SeqCst), 10);
         assert!(began.elapsed() >= Duration::from_mins(10));
     }

@@ -27,6 +27,12 @@ pub(crate) enum What {
     StreamFaults,
     /// Every request to the n-th vendor meets the same fault.
     VendorOutage { vendor: usize },
+    /// Every page of the n-th vendor that covers an instant kills the process that reads it.
+    PoisonedPage {
+        vendor: usize,
+        /// The instant, in milliseconds after the world began; negative for one before.
+        at_ms: i64,
+    },
     /// Every call of the stream meets the same fault.
     StreamOutage,
     /// Calls of the state are refused, or their replies lost, so many of a hundred.
@@ -131,6 +137,9 @@ pub(crate) fn draw(
     for _ in 0..rng.usize(0..=4) {
         ops.push(intervention(rng, faults_ms, sources));
     }
+    if rng.u8(0..4) == 0 {
+        ops.push(poison(rng, faults_ms, vendors));
+    }
     ops.sort_by_key(|op| op.at_ms);
     ops
 }
@@ -195,6 +204,21 @@ fn intervention(rng: &mut fastrand::Rng, faults_ms: i64, sources: usize) -> Op {
         at_ms,
         for_ms: for_ms.min(faults_ms - at_ms),
         what,
+    }
+}
+
+/// A page that kills what reads it: often until the faults end, now and then for a while.
+fn poison(rng: &mut fastrand::Rng, faults_ms: i64, vendors: usize) -> Op {
+    let begins_ms = rng.i64(0..faults_ms / 2);
+    let rest_ms = faults_ms - begins_ms;
+    let for_ms = *pick(rng, &[rest_ms, rest_ms, HOUR_MS.min(rest_ms)]);
+    Op {
+        at_ms: begins_ms,
+        for_ms,
+        what: What::PoisonedPage {
+            vendor: rng.usize(..vendors),
+            at_ms: rng.i64(begins_ms - 6 * HOUR_MS..begins_ms + rest_ms / 2),
+        },
     }
 }
 

@@ -138,7 +138,10 @@ impl Operator {
             let parked = windows.iter().filter(|it| it.status == Status::Parked);
             for window in parked {
                 self.world.note(format_args!("retry {}", window.id));
-                let retried = store.decide(window, &Event::Retry { now }).await;
+                let retry = Event::Retry { now };
+                let retried = store.decide(window, &retry).await;
+                let decided = self.world.books().decided(window, &retry);
+                self.expect(decided);
                 self.expect(retried.map_err(|error| error.to_string()));
             }
         }

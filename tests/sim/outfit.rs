@@ -14,6 +14,9 @@ use windlass_core::source::SourceRecord;
 use windlass_sink::aws::StreamSink;
 use windlass_worker::{Gear, Outfit, OutfitError};
 
+use crate::mortal::Abort;
+use crate::op::What;
+use crate::true_time;
 use crate::vendor::{Vendor, VendorTransport};
 use crate::world::{World, lock};
 
@@ -36,6 +39,24 @@ pub(crate) struct WatchedTransport {
     inner: VendorTransport,
     group: RateGroup,
     world: Arc<World>,
+    vendor: Arc<Vendor>,
+    abort: Abort,
+}
+
+impl WatchedTransport {
+    /// Whether `request` asks for a page that kills what reads it.
+    fn is_poisoned(&self, request: &ApiRequest) -> bool {
+        let name = &self.vendor.spec().name;
+        let poisoned_ms = self.world.on(|what| match what {
+            // The n-th vendor has its number at the end of its name.
+            What::PoisonedPage { vendor, at_ms } => {
+                name.ends_with(&vendor.to_string()).then_some(*at_ms)
+            }
+            _ => None,
+        });
+        let at = poisoned_ms.map(|at_ms| true_time::WORLD_EPOCH.plus_ms(at_ms));
+        at.is_some_and(|at| self.vendor.asks_for(request, at))
+    }
 }
 
 impl Transport for WatchedTransport {
@@ -46,7 +67,12 @@ impl Transport for WatchedTransport {
                 self.group
             ));
         }
-        self.inner.send(request).await
+        let reply = self.inner.send(request).await?;
+        if self.is_poisoned(request) {
+            self.world.count("page_poisoned");
+            self.abort.now().await;
+        }
+        Ok(reply)
     }
 }
 
@@ -56,20 +82,23 @@ pub(crate) struct SimOutfit {
     supplies: Arc<Supplies>,
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
+    abort: Abort,
     gear: Mutex<BTreeMap<SourceName, SimGear>>,
 }
 
 impl SimOutfit {
-    /// An outfit of an environment with this clock and these dice.
+    /// An outfit of an environment with this clock and these dice, which `abort` ends.
     pub(crate) fn new(
         supplies: Arc<Supplies>,
         clock: Arc<dyn Clock>,
         entropy: Arc<dyn Entropy>,
+        abort: Abort,
     ) -> Self {
         Self {
             supplies,
             clock,
             entropy,
+            abort,
             gear: Mutex::default(),
         }
     }
@@ -97,6 +126,8 @@ impl Outfit for SimOutfit {
                 inner: vendor.transport(),
                 group: source.definition.policy.rate_group.clone(),
                 world: Arc::clone(&self.supplies.world),
+                vendor: Arc::clone(vendor),
+                abort: self.abort.clone(),
             },
             Arc::clone(&self.clock),
             Arc::clone(&self.entropy),

@@ -17,6 +17,9 @@ pub(crate) struct Next<'a, S> {
     pub(crate) slots: &'a Slots,
     pub(crate) shard: Shard,
     pub(crate) now: Timestamp,
+    /// Whether it may be a window that the process may die of: only where no other worker of the
+    /// process has a window, and no tick gives it one.
+    pub(crate) suspects: bool,
 }
 
 impl<S: StateStore> Next<'_, S> {
@@ -66,6 +69,7 @@ impl<S: StateStore> Next<'_, S> {
             slots,
             shard,
             now,
+            ..
         } = *self;
         let Some(source) = store.source(shard, name).await? else {
             return Ok(None);
@@ -109,7 +113,9 @@ impl<S: StateStore> Next<'_, S> {
                     Status::Running | Status::Dispatched
                 ));
                 let ready = window.status == Status::Ready && window.is_due(now);
-                if next.is_none() && ready && !window.is_exhausted() {
+                let admitted = self.suspects || !window.is_suspect();
+                let may_go = ready && admitted && !window.is_exhausted();
+                if next.is_none() && may_go {
                     next = Some(window);
                 }
             }

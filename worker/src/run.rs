@@ -94,6 +94,8 @@ impl<S: StateStore, O: Outfit> Worker<S, O> {
             slots: &self.permits.slots,
             shard: task.shard,
             now,
+            // An invocation has a deadline, and no window but those of its tasks.
+            suspects: budget.has_deadline() && self.permits.slots.are_free(),
         };
         let random = self.seams.entropy.next_u64();
         let window = next.after(task, random).await.unwrap_or_else(|error| {

@@ -31,6 +31,11 @@ impl Slots {
         self.counts().get(group).copied().unwrap_or_default()
     }
 
+    /// Whether no slot of any group is in use: the process has no window in flight.
+    pub(crate) fn are_free(&self) -> bool {
+        self.counts().is_empty()
+    }
+
     fn counts(&self) -> MutexGuard<'_, HashMap<RateGroup, u32>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -58,6 +63,7 @@ mod tests {
         let (a, b) = ("a".parse().unwrap(), "b".parse().unwrap());
         let (first, second) = (slots.take(&a), slots.take(&a));
         assert_eq!((slots.taken(&a), slots.taken(&b)), (2, 0));
+        assert!(!slots.are_free());
         drop(first);
         assert_eq!(slots.taken(&a), 1);
         drop(second);

@@ -13,7 +13,8 @@ use windlass_core::source::SourceDefinition;
 use windlass_core::task::Task;
 use windlass_core::time::{HOUR_MS, SECOND_MS, Timestamp};
 use windlass_orchestrator::{
-    Agenda, Dispatch, DispatchError, SourceReport, Tick, TickOptions, TickReport, recover,
+    Agenda, Dispatch, DispatchError, SourceReport, SuspectPlace, Tick, TickOptions, TickReport,
+    recover,
 };
 use windlass_state::{StateError, StateStore};
 use windlass_worker::{Budget, Report, Seams, Worker};
@@ -66,6 +67,7 @@ pub(crate) struct Engine {
     worker: Arc<Worker<Store, LocalOutfit>>,
     seams: Seams,
     workers_max: usize,
+    suspects: SuspectPlace,
 }
 
 /// Workers that run, by the source that they were started for.
@@ -87,6 +89,7 @@ impl Engine {
             worker,
             seams,
             workers_max,
+            suspects: SuspectPlace::default(),
         }
     }
 
@@ -224,6 +227,7 @@ impl Engine {
                 share_pace: false,
                 tasks_per_invocation: 1,
             },
+            suspects: Some(&self.suspects),
             now: self.seams.clock.now(),
         }
     }

@@ -277,6 +277,9 @@ proptest! {
         before in "[ -%'-\\[\\]-~]{0,12}[ =:\"(]",
         after in "[ -~]{0,12}",
     ) {
+        // White space around a secret is no part of it.
+        let value = value.trim().to_owned();
+        prop_assume!(value.len() >= VALUE_BYTES_MIN);
         let redactor = redactor(&value);
         let mut written = Written::of(&value);
         for (escaping, before, after) in &chain {

@@ -1,7 +1,7 @@
 //! Windows that lapse while they wait, and the unavailable spans they leave.
 
 use super::super::world::{World, hours, policy};
-use super::super::{Situation, plan};
+use super::super::{Situation, Suspects, plan};
 use crate::block::Work;
 use crate::source::Policy;
 use crate::span::Span;
@@ -100,6 +100,7 @@ fn nothing_lapses_of_a_source_that_does_not_run() {
         ledger: None,
         work: Work::Nothing,
         slots: 2,
+        suspects: Suspects::Apart,
         dispatch_until: world.now,
         now: world.now,
     });

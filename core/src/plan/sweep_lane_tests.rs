@@ -1,7 +1,7 @@
 //! A sweep lane as the planner carves it along the ledger of the live lane.
 
 use super::super::world::{hours, policy};
-use super::super::{Plan, Situation, plan};
+use super::super::{Plan, Situation, Suspects, plan};
 use crate::block::Work;
 use crate::ids::{Lane, Timeline};
 use crate::limits;
@@ -70,6 +70,7 @@ impl Sweep {
             ledger: Some(&ledger).filter(|_| with_ledger),
             work: Work::Everything,
             slots: 1,
+            suspects: Suspects::Apart,
             dispatch_until: Timestamp::MAX,
             now: self.now,
         })

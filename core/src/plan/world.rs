@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Move, Plan, Situation, plan};
+use super::{Move, Plan, Situation, Suspects, plan};
 use crate::block::Work;
 use crate::ids::{Lane, Timeline};
 use crate::progress::Progress;
@@ -92,6 +92,7 @@ impl World {
             ledger: None,
             work: Work::Everything,
             slots: 2,
+            suspects: Suspects::Apart,
             dispatch_until: Timestamp::MAX,
             now: self.now,
         })

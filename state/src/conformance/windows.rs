@@ -43,6 +43,7 @@ pub async fn a_window_comes_back_exactly_as_created<S: StateStore>(store: S) {
         newest: Some(at(9).plus_ms(1)),
         ordered: false,
         attempts: u32::MAX,
+        deaths: 3,
         setbacks: 4,
         restarts: 6,
         restarts_forgiven: 5,

@@ -36,6 +36,7 @@ ALTER TABLE sources ADD COLUMN file TEXT;
 ALTER TABLE sources ADD COLUMN probe_at TEXT;
 CREATE INDEX sources_by_group ON sources (rate_group);
 ALTER TABLE windows ADD COLUMN adopted INTEGER;
+ALTER TABLE windows ADD COLUMN deaths INTEGER;
 ";
 
 /// Opens the file at `path` for reading and writing, and creates it and its tables if need be.

@@ -86,6 +86,7 @@ CREATE TABLE windows (
     newest            TEXT,
     ordered           INTEGER NOT NULL, -- 0 or 1
     attempts          INTEGER NOT NULL,
+    deaths            INTEGER,       -- of the process, in a row, while this was in flight without a page
     setbacks          INTEGER NOT NULL,
     restarts          INTEGER NOT NULL,
     restarts_forgiven INTEGER NOT NULL,

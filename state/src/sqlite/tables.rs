@@ -95,6 +95,7 @@ pub(super) const WINDOWS: Table = Table {
         ("newest", Text),
         ("ordered", Flag),
         ("attempts", Number),
+        ("deaths", Number),
         ("setbacks", Number),
         ("restarts", Number),
         ("restarts_forgiven", Number),

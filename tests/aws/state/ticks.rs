@@ -68,6 +68,7 @@ async fn tick(store: &impl StateStore, dispatch: &Sent, now: Timestamp) -> TickR
         store,
         dispatch,
         options,
+        suspects: None,
         now,
     };
     tick.run().await.unwrap()

@@ -26,5 +26,6 @@ pub(super) const fn what(way: Break) -> &'static str {
         Break::NoScavenge => "an expired lease stays where it is",
         Break::SpentTokenReused => "a page token that works once is sent again",
         Break::NoProbe => "a blocked source is never probed",
+        Break::DeathsNotCounted => "deaths of the process are not held against a window",
     }
 }

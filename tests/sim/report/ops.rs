@@ -20,6 +20,14 @@ fn what(what: What) -> String {
         What::VendorFaults => "the vendors fail now and then".to_owned(),
         What::StreamFaults => "the stream fails now and then".to_owned(),
         What::VendorOutage { vendor } => format!("requests to vendor {vendor} fail alike"),
+        What::PoisonedPage { vendor, at_ms } => {
+            let at = if at_ms < 0 {
+                format!("{} before the world began", length(-at_ms))
+            } else {
+                clock_time(at_ms)
+            };
+            format!("pages of vendor {vendor} about {at} kill readers")
+        }
         What::StreamOutage => "calls of the stream fail alike".to_owned(),
         What::StoreFaults { percent } => {
             format!("{percent} % of calls of the state fail or get no answer")

@@ -222,6 +222,7 @@ impl Stage {
                 share_pace: true,
                 tasks_per_invocation: self.tasks_per_invocation,
             },
+            suspects: None,
             now: true_time::now(),
         };
         let report = tick.run().await?;

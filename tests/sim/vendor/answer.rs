@@ -184,6 +184,13 @@ impl Vendor {
         }
     }
 
+    /// Whether `request` asks for a page of a span that holds `at`.
+    pub(crate) fn asks_for(&self, request: &ApiRequest, at: Timestamp) -> bool {
+        let query: Vec<_> = request.url.query_pairs().into_owned().collect();
+        let ask = self.understand(request, &query);
+        ask.is_ok_and(|ask| (ask.from..ask.to).contains(&at))
+    }
+
     /// Where `text` continues the request `key`.
     fn redeem(&self, state: &mut State, text: &str, key: u64, now: Timestamp) -> Redeemed {
         let token = Token::read(text).filter(|token| token.request == key);

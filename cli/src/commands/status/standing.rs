@@ -6,7 +6,7 @@ use windlass_core::ids::Lane;
 use windlass_core::retention;
 use windlass_core::source::{Blocked, RateGate};
 use windlass_core::time::{MINUTE_MS, Timestamp};
-use windlass_core::window::Status;
+use windlass_core::window::{Status, Window};
 use windlass_orchestrator::{SourceView, oldest_in_trouble};
 
 use super::NOT_STORED;
@@ -33,6 +33,8 @@ pub(super) struct Standing {
     open: usize,
     running: usize,
     holes: usize,
+    /// How many parked windows are tried again by themselves, and when the first of them is.
+    suspects: Option<(usize, Timestamp)>,
     records_per_hour: Option<u64>,
     unavailable: Vec<windlass_core::Span>,
     /// How long before records are lost, where the vendor says how long it keeps them.
@@ -128,6 +130,7 @@ impl Standing {
             open,
             running,
             holes,
+            suspects: suspects(view),
             records_per_hour: live.and_then(|lane| lane.progress.records_per_hour),
             unavailable: unavailable(view),
             retention_left_ms: retention::left_ms(&definition.policy, complete_through, now)
@@ -244,6 +247,13 @@ impl Standing {
             ));
         }
         lines.extend(self.late.remarks(name));
+        if let Some((count, at)) = self.suspects {
+            lines.push(format!(
+                "{name}: the process died of {count} windows, each of them alone; they are tried again each \
+                 day, next at {}",
+                second(at)
+            ));
+        }
         if self.holes > 0 {
             lines.push(format!(
                 "{name} has holes: see `windlass windows {name} --status parked`; \
@@ -252,6 +262,12 @@ impl Standing {
         }
         lines
     }
+}
+
+/// How many windows have parked as suspects, and when the first of them is tried again.
+fn suspects(view: &SourceView) -> Option<(usize, Timestamp)> {
+    let times = || view.windows().filter_map(Window::tried_again_at);
+    times().min().map(|first| (times().count(), first))
 }
 
 /// Whether nothing of the source has been cut into windows yet.

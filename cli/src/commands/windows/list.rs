@@ -94,13 +94,17 @@ fn problem(window: &Window, now: Timestamp) -> Option<String> {
     }
     let error = window.last_error.as_deref();
     if window.status == Status::Parked {
-        return Some(format!("given up: {}", error.unwrap_or("nobody said why")));
+        let reason = format!("given up: {}", error.unwrap_or("no reason is stored"));
+        return Some(match window.tried_again_at() {
+            Some(at) => format!("{reason}, next at {}", second(at)),
+            None => reason,
+        });
     }
     // A run that is going on has not failed yet.
     let attempts = window
         .attempts
         .saturating_sub(u32::from(window.status == Status::Running));
-    let fails = window.setbacks > 0 || attempts > 0;
+    let fails = window.setbacks > 0 || attempts > 0 || window.is_suspect();
     match (window.not_before.filter(|until| *until > now), error) {
         (Some(until), Some(error)) => Some(format!("waits until {}: {error}", second(until))),
         (Some(until), None) => Some(format!("waits until {}", second(until))),

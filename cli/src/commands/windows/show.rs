@@ -92,6 +92,7 @@ fn fields(window: &Window) -> Vec<(&'static str, Field)> {
         ("runs", Other(json!(window.runs))),
         ("overruns", Other(json!(window.overruns))),
         ("attempts", Other(json!(window.attempts))),
+        ("deaths", Other(json!(window.deaths))),
         ("setbacks", Other(json!(window.setbacks))),
         ("restarts", Other(json!(window.restarts))),
         ("not_before", At(window.not_before)),

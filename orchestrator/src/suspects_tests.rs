@@ -1,0 +1,197 @@
+//! Windows that take their process down, in one process: each tick, what it sends is claimed, and
+//! then the process dies or the pages come.
+
+use std::collections::BTreeSet;
+
+use windlass_core::checkpoint::{Checkpoint, PageTotals};
+use windlass_core::ids::Owner;
+use windlass_core::lease::Lease;
+use windlass_core::limits;
+use windlass_core::shard::Shards;
+use windlass_core::time::{DAY_MS, HOUR_MS, SECOND_MS, Timestamp};
+use windlass_core::transition::Claim;
+use windlass_state::MemoryStore;
+
+use super::*;
+use crate::recover;
+use crate::testing::{NOW, Sent, definition, store_of, with_policy};
+use crate::tick::{Tick, TickOptions};
+
+/// A process that starts again each time it dies.
+struct Process {
+    store: MemoryStore,
+    place: SuspectPlace,
+    held: Vec<Lease>,
+    now: Timestamp,
+    /// How often it has died.
+    deaths: u32,
+    /// The most suspects it had in flight.
+    suspects_at_once: usize,
+    /// The windows it has done.
+    done: BTreeSet<WindowId>,
+}
+
+impl Process {
+    async fn start() -> Self {
+        let other = with_policy("slack", |policy| {
+            policy.rate_group = "slack".parse().unwrap();
+        });
+        Self {
+            store: store_of([&definition("okta"), &other]).await,
+            place: SuspectPlace::default(),
+            held: Vec::new(),
+            now: NOW,
+            deaths: 0,
+            suspects_at_once: 0,
+            done: BTreeSet::new(),
+        }
+    }
+
+    /// One tick; what it sends is claimed.
+    async fn tick(&mut self) {
+        let sent = Sent::default();
+        let tick = Tick {
+            store: &self.store,
+            dispatch: &sent,
+            options: TickOptions {
+                shards: Shards::ALL,
+                dispatch_ms: None,
+                share_pace: false,
+                tasks_per_invocation: 1,
+            },
+            suspects: Some(&self.place),
+            now: self.now,
+        };
+        tick.run().await.unwrap();
+        for task in sent.take() {
+            for window in task.windows {
+                let claim = Claim {
+                    epoch: window.epoch,
+                    owner: Owner::from_random(1),
+                    lease_until: Timestamp::MAX,
+                    now: self.now,
+                };
+                self.held
+                    .push(self.store.claim(&window.id, &claim).await.unwrap());
+            }
+        }
+        let suspects = self.held.iter().filter(|lease| lease.window().is_suspect());
+        self.suspects_at_once = self.suspects_at_once.max(suspects.count());
+    }
+
+    /// The process dies and starts again.
+    async fn die(&mut self) {
+        self.deaths += 1;
+        self.held.clear();
+        self.place = SuspectPlace::default();
+        recover(&self.store, self.now).await.unwrap();
+    }
+
+    /// Every window in flight is done.
+    async fn finish(&mut self) {
+        for lease in std::mem::take(&mut self.held) {
+            let last = Checkpoint {
+                from: lease.window().page,
+                cursor: None,
+                totals: PageTotals::default(),
+                ordered: true,
+                remembered: false,
+                sink_position: None,
+                page_ms: 1,
+                now: self.now,
+            };
+            let done = self.store.complete(&lease, &last, DAY_MS).await.unwrap();
+            self.done.insert(done.id);
+        }
+    }
+
+    /// Ticks every few seconds for `ms`. A process that has `culprit` in flight dies of it.
+    async fn go_on(&mut self, ms: i64, culprit: &WindowId) {
+        let end = self.now.plus_ms(ms);
+        while self.now < end {
+            self.tick().await;
+            if self.held.iter().any(|lease| lease.window().id == *culprit) {
+                self.die().await;
+            } else {
+                self.finish().await;
+            }
+            self.now = self.now.plus_ms(5 * SECOND_MS);
+        }
+    }
+
+    async fn window(&self, id: &WindowId) -> Window {
+        self.store.window(id).await.unwrap().unwrap()
+    }
+}
+
+#[tokio::test]
+async fn culprit_parks_alone_and_heals_within_a_day_of_its_page() {
+    let mut process = Process::start().await;
+    process.tick().await;
+    let culprit = process.held[0].window().id.clone();
+    process.die().await;
+    process.go_on(HOUR_MS, &culprit).await;
+    let parked = process.window(&culprit).await;
+    assert_eq!(parked.status, Status::Parked);
+    let reason = parked.last_error.as_deref().unwrap();
+    assert!(reason.starts_with("the process died 5 times"), "{reason}");
+    assert_eq!(process.deaths, limits::SUSPECT_DEATHS_MAX + 1);
+    assert!(process.suspects_at_once <= 1);
+    // All of the first tick, of both sources, but the culprit.
+    assert!(process.done.len() > 4, "{:?}", process.done);
+
+    process.now = process.now.plus_ms(DAY_MS);
+    process.go_on(HOUR_MS, &culprit).await;
+    assert_eq!(process.window(&culprit).await.status, Status::Parked);
+    assert_eq!(
+        process.deaths,
+        limits::SUSPECT_DEATHS_MAX + 2,
+        "one attempt"
+    );
+
+    process.now = process.now.plus_ms(DAY_MS);
+    let nobody = WindowId {
+        from: Timestamp::MAX,
+        ..culprit.clone()
+    };
+    process.go_on(60 * SECOND_MS, &nobody).await;
+    assert_eq!(process.window(&culprit).await.status, Status::Done);
+}
+
+#[tokio::test]
+async fn kills_that_windows_share_park_none_of_them() {
+    let mut process = Process::start().await;
+    for _ in 0..3 * limits::SUSPECT_DEATHS_MAX {
+        process.tick().await;
+        process.die().await;
+        // A person starts it again and waits until each has a page.
+        for _ in 0..8 {
+            process.tick().await;
+            process.finish().await;
+            process.now = process.now.plus_ms(5 * SECOND_MS);
+        }
+    }
+    let windows = process.store.all_sources().await.unwrap();
+    assert_eq!(windows.len(), 2);
+    assert!(process.suspects_at_once <= 1);
+    for id in process.done.clone() {
+        assert_eq!(process.window(&id).await.status, Status::Done);
+    }
+}
+
+#[tokio::test]
+async fn a_process_killed_again_and_again_within_seconds_parks_nothing() {
+    let mut process = Process::start().await;
+    // A supervisor's loop for two minutes: a suspect waits longer than the process lives.
+    for _ in 0..120 {
+        process.tick().await;
+        process.die().await;
+        process.now = process.now.plus_ms(SECOND_MS);
+    }
+    let source = process.store.all_sources().await.unwrap().remove(0);
+    let view = crate::read_source(&process.store, source, process.now)
+        .await
+        .unwrap();
+    let parked = |window: &&Window| window.status == Status::Parked;
+    assert_eq!(view.windows().filter(parked).count(), 0);
+}
