@@ -49,11 +49,15 @@ pub enum Break {
     NoProbe,
     /// The deaths of processes are not counted against the windows that they had in flight.
     DeathsNotCounted,
+    /// A file gets its final name before its window is durable.
+    FinalBeforeDurable,
+    /// A window is done before its file has its final name.
+    DoneBeforeFinal,
 }
 
 impl Break {
     /// All of them.
-    pub const ALL: [Self; 22] = [
+    pub const ALL: [Self; 24] = [
         Self::CheckpointBeforeDelivery,
         Self::NoEpochCheck,
         Self::NoPageCheck,
@@ -76,6 +80,8 @@ impl Break {
         Self::SpentTokenReused,
         Self::NoProbe,
         Self::DeathsNotCounted,
+        Self::FinalBeforeDurable,
+        Self::DoneBeforeFinal,
     ];
 
     /// Its name on the command line.
@@ -103,6 +109,8 @@ impl Break {
             Self::SpentTokenReused => "spent-token-reused",
             Self::NoProbe => "no-probe",
             Self::DeathsNotCounted => "deaths-not-counted",
+            Self::FinalBeforeDurable => "final-before-durable",
+            Self::DoneBeforeFinal => "done-before-final",
         }
     }
 }

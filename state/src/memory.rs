@@ -28,7 +28,7 @@ pub struct MemoryStore {
     tables: Arc<Mutex<Tables>>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 struct Tables {
     sources: BTreeMap<SourceName, SourceRecord>,
     progress: BTreeMap<Timeline, Progress>,
@@ -37,6 +37,11 @@ struct Tables {
     next_turns: BTreeMap<RateGroup, Timestamp>,
     seen: BTreeMap<SeenBy, BTreeMap<Place, Vec<SeenPage>>>,
 }
+
+/// What a store held at one moment.
+#[cfg(feature = "test-util")]
+#[derive(Debug, Clone)]
+pub struct Snapshot(Tables);
 
 /// Which page of a generation: where it lies, then which window delivered it, and its number there.
 type Place = (Timestamp, Timestamp, Lane, u64);
@@ -52,6 +57,24 @@ impl MemoryStore {
     #[cfg(feature = "test-util")]
     pub fn lose(&self, id: &WindowId) -> bool {
         self.tables().windows.remove(id).is_some()
+    }
+
+    /// Everything it holds now.
+    #[cfg(feature = "test-util")]
+    pub fn snapshot(&self) -> Snapshot {
+        Snapshot(self.tables().clone())
+    }
+
+    /// Goes back to `snapshot`, as a file does that loses what was not synced. Reserved requests stay:
+    /// they are kept only where several machines share a table, which loses nothing.
+    #[cfg(feature = "test-util")]
+    pub fn revert_to(&self, snapshot: &Snapshot) {
+        let mut tables = self.tables();
+        let next_turns = std::mem::take(&mut tables.next_turns);
+        *tables = Tables {
+            next_turns,
+            ..snapshot.0.clone()
+        };
     }
 
     fn tables(&self) -> MutexGuard<'_, Tables> {

@@ -186,6 +186,17 @@ impl Books {
         self.windows.entry(id.clone()).or_default().restarts += 1;
     }
 
+    /// The state is an older one: its marks come again, and what closed a gate is forgotten.
+    pub(crate) fn reverted(&mut self) {
+        self.gates.clear();
+        for lane in self.lanes.values_mut() {
+            lane.scheduled_through = None;
+            lane.complete_through = None;
+            lane.open_from = None;
+            lane.looked_for = 0;
+        }
+    }
+
     /// `window` waits to be split, or has given something up.
     pub(crate) fn split(&mut self, window: &Window, at: Timestamp) {
         let lane = self.lanes.entry(window.id.timeline.clone()).or_default();

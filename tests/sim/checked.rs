@@ -278,6 +278,10 @@ impl StateStore for CheckedStore {
             self.world
                 .violate(format_args!("claim of {id} at an epoch that had passed"));
         }
+        if lease.window().token_is_unsent() {
+            // It may be sent from now on, and the store has made that durable.
+            self.world.synced();
+        }
         self.world.books().claimed(lease.window());
         self.moved("claim", before.as_ref(), lease.window());
         Ok(lease)
@@ -385,6 +389,13 @@ impl StateStore for CheckedStore {
         digests_max: usize,
     ) -> Result<Option<Vec<SeenPage>>, StateError> {
         self.inner().seen(by, span, digests_max).await
+    }
+
+    async fn sync(&self) -> Result<(), StateError> {
+        self.world.note("sync");
+        self.inner().sync().await?;
+        self.world.synced();
+        Ok(())
     }
 
     async fn take_turns(

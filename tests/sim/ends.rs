@@ -14,8 +14,8 @@ use windlass_core::time::{MINUTE_MS, Timestamp};
 use windlass_core::window::{Status, Window};
 use windlass_state::StateStore;
 
+use crate::files::Output;
 use crate::op::{Change, What};
-use crate::stream::Stream;
 use crate::true_time;
 use crate::truth::{Arrival, SourceTruth, Truths};
 use crate::vendor::{Truth, Vendor};
@@ -50,15 +50,19 @@ pub(crate) async fn check(
     world: &World,
     truths: &Truths,
     vendors: &[Arc<Vendor>],
-    stream: &Arc<Stream>,
+    output: &Output,
 ) -> Tally {
     for vendor in vendors {
         for problem in vendor.violations() {
             world.violate(format_args!("vendor {}: {problem}", vendor.spec().name));
         }
     }
-    for problem in stream.violations() {
-        world.violate(format_args!("stream: {problem}"));
+    let (problems, unheard) = match output {
+        Output::Stream(stream) => (stream.violations(), stream.unheard()),
+        Output::Files(files) => (files.violations(), 0),
+    };
+    for problem in problems {
+        world.violate(format_args!("output: {problem}"));
     }
     for stranger in truths.strangers() {
         world.violate(format_args!(
@@ -85,9 +89,9 @@ pub(crate) async fn check(
                 ));
             }
         }
-        excess += repeats::check(world, name, truth, &arrivals);
+        excess += repeats::check(world, name, truth, &arrivals, truths.is_exact());
     }
-    repeats::check_excess(world, stream.unheard(), excess);
+    repeats::check_excess(world, unheard, excess);
     tally
 }
 

@@ -46,6 +46,8 @@ pub(crate) struct Lambda {
 /// One environment of the worker function: its clients, and the clock of its machine.
 #[derive(Debug)]
 struct Environment {
+    /// Of the machine that it runs on; see [`World::power`].
+    power: u64,
     worker: Worker<FaultyStore, SimOutfit>,
     clock: SimClock,
     /// What a poisoned page ends it by.
@@ -89,14 +91,16 @@ impl Lambda {
             _ => world.below(QUEUE_MS_MAX),
         };
         let (this, payload) = (Arc::clone(self), payload.to_vec());
+        let power = world.power();
         tokio::spawn(async move {
             wait_ms(i64::try_from(late_ms).unwrap_or(0)).await;
-            this.deliver(&payload).await;
+            this.deliver(&payload, power).await;
         });
     }
 
-    /// Runs an invocation once there is room, unless it is too old by then.
-    async fn deliver(&self, payload: &[u8]) {
+    /// Runs an invocation once there is room, unless it is too old by then, or the machine that held it
+    /// has lost its `power`.
+    async fn deliver(&self, payload: &[u8], power: u64) {
         let Ok(tasks) = serde_json::from_slice::<Vec<Task>>(payload) else {
             self.world.violate("an invocation that cannot be read");
             return;
@@ -117,13 +121,17 @@ impl Lambda {
                 return;
             }
         }
+        if self.world.power() != power {
+            return;
+        }
         self.running.fetch_add(1, Ordering::SeqCst);
         self.invoke(&tasks).await;
         self.running.fetch_sub(1, Ordering::SeqCst);
     }
 
     async fn invoke(&self, tasks: &[Task]) {
-        let idle = lock(&self.idle).pop();
+        let power = self.world.power();
+        let idle = lock(&self.idle).pop().filter(|idle| idle.power == power);
         let environment = idle.unwrap_or_else(|| self.environment());
         let fate = self.fate();
         let deadline = environment.clock.now().plus_ms(self.timeout_ms);
@@ -131,7 +139,8 @@ impl Lambda {
         self.world
             .note(format_args!("invocation of {} tasks", tasks.len()));
         let work = work(&environment.worker, tasks, Budget::killed_at(deadline));
-        let ended = run(fate, &environment.abort, work).await;
+        let lives = || self.world.power() == power && !environment.abort.is_called();
+        let ended = run(fate, lives, work).await;
         match ended {
             Ended::Killed => self.world.count("worker_killed"),
             Ended::TimedOut => self.world.count("worker_timed_out"),
@@ -161,6 +170,7 @@ impl Lambda {
         };
         let store = faulty(&self.world, &self.store, shared);
         Environment {
+            power: self.world.power(),
             worker: Worker::new(store, outfit, seams),
             clock,
             abort,

@@ -11,6 +11,7 @@ mod checked;
 mod clock;
 mod ends;
 mod faulty;
+mod files;
 mod lambda;
 mod mortal;
 mod op;

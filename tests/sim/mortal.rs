@@ -22,7 +22,8 @@ impl Abort {
         std::future::pending::<()>().await;
     }
 
-    fn is_called(&self) -> bool {
+    /// Whether the process has ended so.
+    pub(crate) fn is_called(&self) -> bool {
         self.0.load(Ordering::SeqCst)
     }
 }
@@ -49,10 +50,10 @@ pub(crate) enum Ended<T> {
     TimedOut,
 }
 
-/// Runs `process` under `fate`. Where it is stopped, it is dropped as it stands.
+/// Runs `process` under `fate`, for as long as it `lives`. Where it is stopped, it is dropped as it stands.
 pub(crate) async fn run<T>(
     fate: Fate,
-    abort: &Abort,
+    lives: impl Fn() -> bool + Unpin,
     process: impl Future<Output = T>,
 ) -> Ended<T> {
     let mut process = Box::pin(process);
@@ -61,6 +62,9 @@ pub(crate) async fn run<T>(
     let mut deadline_at = fate.deadline;
     let mut deadline = pin!(boxed_wait(deadline_at));
     poll_fn(move |context| {
+        if !lives() {
+            return Poll::Ready(Ended::Killed);
+        }
         if let Some(thaw) = &mut frozen {
             let thaw: &mut std::pin::Pin<Box<dyn Future<Output = ()> + Send>> = thaw;
             if thaw.as_mut().poll(context).is_pending() {
@@ -85,7 +89,7 @@ pub(crate) async fn run<T>(
             }
         }
         let polled = process.as_mut().poll(context);
-        if abort.is_called() {
+        if !lives() {
             return Poll::Ready(Ended::Killed);
         }
         polled.map(Ended::With)
@@ -127,11 +131,16 @@ mod tests {
             kill_at_poll: Some(4),
             ..fate()
         };
-        assert_eq!(
-            run(killed, &Abort::default(), steps(&count)).await,
-            Ended::Killed
-        );
+        assert_eq!(run(killed, || true, steps(&count)).await, Ended::Killed);
         assert_eq!(count.load(Ordering::SeqCst), 2);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn process_without_power_takes_no_further_step() {
+        let count = AtomicU64::new(0);
+        let has_power = || count.load(Ordering::SeqCst) < 3;
+        assert_eq!(run(fate(), has_power, steps(&count)).await, Ended::Killed);
+        assert_eq!(count.load(Ordering::SeqCst), 3);
     }
 
     #[tokio::test(start_paused = true)]
@@ -141,10 +150,7 @@ mod tests {
             deadline: Instant::now() + Duration::from_millis(3_500),
             ..fate()
         };
-        assert_eq!(
-            run(short, &Abort::default(), steps(&count)).await,
-            Ended::TimedOut
-        );
+        assert_eq!(run(short, || true, steps(&count)).await, Ended::TimedOut);
         assert_eq!(count.load(Ordering::SeqCst), 3);
     }
 
@@ -156,7 +162,10 @@ mod tests {
             abort.now().await;
             count.fetch_add(1, Ordering::SeqCst);
         };
-        assert_eq!(run(fate(), &abort, aborts).await, Ended::Killed);
+        assert_eq!(
+            run(fate(), || !abort.is_called(), aborts).await,
+            Ended::Killed
+        );
         assert_eq!(count.load(Ordering::SeqCst), 10);
     }
 
@@ -167,10 +176,7 @@ mod tests {
             pause: Some((3, 600_000)),
             ..fate()
         };
-        assert_eq!(
-            run(frozen, &Abort::default(), steps(&count)).await,
-            Ended::With(())
-        );
+        assert_eq!(run(frozen, || true, steps(&count)).await, Ended::With(()));
         assert_eq!(count.load(Ordering::SeqCst), 10);
         assert!(began.elapsed() >= Duration::from_mins(10));
     }

@@ -70,6 +70,8 @@ pub(crate) enum What {
     Hold { source: usize },
     /// An operator retries what is parked.
     Mend,
+    /// The machine loses its power, and the state what was written so shortly before and not synced.
+    PowerLoss { unsynced_ms: i64 },
 }
 
 /// A change of a source's definition.
@@ -248,6 +250,31 @@ fn change(rng: &mut fastrand::Rng) -> Change {
         },
         _ => Change::Nothing,
     }
+}
+
+/// Makes the operations `ops` those of a world on one machine with files: nothing expires by itself, no
+/// process holds a window past its lease, and the power is lost now and then.
+pub(crate) fn on_one_machine(rng: &mut fastrand::Rng, faults_ms: i64, ops: &mut Vec<Op>) {
+    ops.retain(|op| {
+        !matches!(
+            op.what,
+            What::StreamFaults
+                | What::StreamOutage
+                | What::FreezeWorkers { .. }
+                | What::FreezeTicks { .. }
+                | What::Vanish { .. }
+        )
+    });
+    for _ in 0..rng.usize(1..=6) {
+        let unsynced_ms = *pick(rng, &[SECOND_MS, 20 * SECOND_MS, 5 * MINUTE_MS]);
+        let at_ms = rng.i64(0..faults_ms);
+        ops.push(Op {
+            at_ms,
+            for_ms: 0,
+            what: What::PowerLoss { unsynced_ms },
+        });
+    }
+    ops.sort_by_key(|op| op.at_ms);
 }
 
 /// One of `choices`, which are never none.

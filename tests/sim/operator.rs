@@ -37,6 +37,8 @@ enum Act {
     Vanish(u64),
     VendorOutage(usize, Timestamp),
     StreamOutage(Timestamp),
+    StopWritingBack,
+    LosePower,
 }
 
 /// Whom it happens to, beside the state.
@@ -67,6 +69,10 @@ impl Operator {
             ],
             What::Mend => vec![(op.at_ms, Act::Mend)],
             What::Vanish { percent } => vec![(op.at_ms, Act::Vanish(percent))],
+            What::PowerLoss { unsynced_ms } => vec![
+                (op.at_ms - unsynced_ms, Act::StopWritingBack),
+                (op.at_ms, Act::LosePower),
+            ],
             _ => Vec::new(),
         };
         let mut agenda = world.events(acts);
@@ -174,6 +180,12 @@ impl Operator {
             }
             Act::Mend => self.mend().await,
             Act::Vanish(percent) => self.vanish(percent).await,
+            Act::StopWritingBack => self.world.stop_writing_back(),
+            Act::LosePower => {
+                self.world.lose_power();
+                // As the next run does with its configuration.
+                self.expect(self.apply_all().await);
+            }
             Act::VendorOutage(vendor, until) => {
                 if let Some(vendor) = self.outside.vendors.get(vendor) {
                     let kinds = &vendor.spec().kinds;

@@ -1,5 +1,6 @@
 //! What a simulated worker needs for a source: the production client over a vendor in this process,
-//! and the production sink over a stream in this process.
+//! and a sink: the production one over a
+//! stream in this process, or a model of files.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -11,9 +12,9 @@ use windlass_connectors::{
 use windlass_core::clock::{Clock, Entropy};
 use windlass_core::ids::{RateGroup, SourceName};
 use windlass_core::source::SourceRecord;
-use windlass_sink::aws::StreamSink;
 use windlass_worker::{Gear, Outfit, OutfitError};
 
+use crate::files::SimSink;
 use crate::mortal::Abort;
 use crate::op::What;
 use crate::true_time;
@@ -28,10 +29,10 @@ pub(crate) struct Supplies {
     /// Where it is noted when a vendor is asked that may not be.
     pub(crate) world: Arc<World>,
     /// Where all records go.
-    pub(crate) sink: Arc<StreamSink>,
+    pub(crate) sink: Arc<SimSink>,
 }
 
-type SimGear = Gear<WatchedTransport, StreamSink>;
+type SimGear = Gear<WatchedTransport, SimSink>;
 
 /// A vendor's transport with a look at the gate of its rate group (promise P5).
 #[derive(Debug, Clone)]
@@ -106,7 +107,7 @@ impl SimOutfit {
 
 impl Outfit for SimOutfit {
     type Transport = WatchedTransport;
-    type Sink = StreamSink;
+    type Sink = SimSink;
 
     async fn outfit(&self, source: &SourceRecord) -> Result<SimGear, OutfitError> {
         let name = &source.definition.name;

@@ -17,6 +17,7 @@ use windlass_state::StateStore;
 use crate::checked::CheckedStore;
 use crate::clock::{SimClock, wait_until};
 use crate::ends::{self, Tally};
+use crate::files::{Files, Output, SimSink};
 use crate::lambda::Lambda;
 use crate::op::What;
 use crate::operator::{Operator, Outside};
@@ -96,6 +97,7 @@ struct Scene {
     world: Arc<World>,
     vendors: Vec<Arc<Vendor>>,
     stream: Arc<Stream>,
+    output: Output,
     truths: Arc<Truths>,
     lambda: Arc<Lambda>,
     ticks: Ticks,
@@ -116,7 +118,13 @@ impl Scene {
         };
         let stream = Stream::new(stream, seeds(100));
         let destination = destination(&stream, spec.packed);
-        let sink = sink(&destination, &stream, spec.seed).await?;
+        let (sink, output) = if spec.files {
+            let files = Files::new(world);
+            (SimSink::Files(files.clone()), Output::Files(files))
+        } else {
+            let sink = sink(&destination, &stream, spec.seed).await?;
+            (SimSink::Stream(sink), Output::Stream(Arc::clone(&stream)))
+        };
         let mut supplies = BTreeMap::new();
         let mut truths = BTreeMap::new();
         let mut definitions: Vec<SourceDefinition> = Vec::new();
@@ -130,7 +138,7 @@ impl Scene {
             supplies.insert(name, (connector, Arc::clone(vendor)));
             definitions.push(definition);
         }
-        let truths = Arc::new(Truths::new(truths, Arc::clone(&stream)));
+        let truths = Arc::new(Truths::new(truths, output.clone()));
         let supplies = Arc::new(Supplies {
             vendors: supplies,
             world: Arc::clone(world),
@@ -157,6 +165,7 @@ impl Scene {
             world: Arc::clone(world),
             vendors,
             stream,
+            output,
             truths,
             lambda,
             ticks,
@@ -275,7 +284,7 @@ impl Scene {
     async fn conclude(self) -> Outcome {
         // What the last tick sent may still be running; nobody counts what a world cut short.
         let tally = if self.world.holds() {
-            ends::check(&self.world, &self.truths, &self.vendors, &self.stream).await
+            ends::check(&self.world, &self.truths, &self.vendors, &self.output).await
         } else {
             Tally::default()
         };

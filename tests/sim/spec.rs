@@ -24,6 +24,8 @@ pub(crate) struct WorldSpec {
     pub(crate) vendors: Vec<VendorSpec>,
     /// What is configured of each feed, vendor by vendor.
     pub(crate) settings: Vec<SourceSettings>,
+    /// Whether records go to files on one machine, and not into the stream.
+    pub(crate) files: bool,
     /// Its stream.
     pub(crate) stream: StreamSpec,
     /// Whether many lines go into one record of the stream.
@@ -92,12 +94,19 @@ impl WorldSpec {
                 what,
             });
         }
+        // Drawn apart, so that every other world stays as it is.
+        let apart = &mut fastrand::Rng::with_seed(seed ^ 0xd15c);
+        let files = apart.u8(0..4) == 0;
+        if files {
+            op::on_one_machine(apart, faults_ms, &mut ops);
+        }
         let timeout_ms = *pick(rng, &[30, 60, 60, 300, 900]) * SECOND_MS;
         Self {
             seed,
             faults_ms,
             vendors,
             settings,
+            files,
             stream: StreamSpec::draw(rng),
             packed: rng.u8(0..4) > 0,
             timeout_ms,

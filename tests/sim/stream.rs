@@ -24,7 +24,7 @@ use windlass_sink::destination::{Destination, Stream as StreamName};
 use self::call::Network;
 pub(crate) use self::fault::StreamFault;
 use self::fault::StreamFaults;
-pub(crate) use self::lines::Delivered;
+pub(crate) use self::lines::{Delivered, read_line};
 
 /// Where rejects go.
 const REJECTS: &str = "s3://audit-lake/rejects";

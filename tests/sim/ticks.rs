@@ -14,7 +14,7 @@ use windlass_orchestrator::{Tick, TickOptions, TickReport};
 use crate::checked::CheckedStore;
 use crate::faulty::faulty;
 use crate::lambda::{EVENT_AGE_MS, Invoker, Lambda, some_poll};
-use crate::mortal::{Abort, Ended, Fate, run};
+use crate::mortal::{Ended, Fate, run};
 use crate::op::What;
 use crate::world::World;
 
@@ -65,7 +65,9 @@ impl Ticks {
             suspects: None,
             now: clock.now(),
         };
-        let ended = run(self.fate(), &Abort::default(), tick.run()).await;
+        let power = self.world.power();
+        let has_power = || self.world.power() == power;
+        let ended = run(self.fate(), has_power, tick.run()).await;
         match ended {
             Ended::Killed => self.world.count("tick_killed"),
             Ended::TimedOut => self.world.count("tick_timed_out"),

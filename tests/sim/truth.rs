@@ -11,7 +11,7 @@ use windlass_core::time::{SECOND_MS, Timestamp};
 use windlass_core::window::Window;
 
 use crate::clock::SKEW_MS_MAX;
-use crate::stream::Stream;
+use crate::files::Output;
 use crate::true_time;
 use crate::vendor::{Truth, Vendor};
 use crate::world::{World, lock};
@@ -20,7 +20,7 @@ use crate::world::{World, lock};
 #[derive(Debug)]
 pub(crate) struct Truths {
     sources: BTreeMap<SourceName, SourceTruth>,
-    stream: Arc<Stream>,
+    output: Output,
     arrived: Mutex<Arrived>,
 }
 
@@ -51,7 +51,7 @@ pub(crate) struct Arrival {
 /// What has arrived so far.
 #[derive(Debug, Default)]
 struct Arrived {
-    /// How much of what the stream has was looked at.
+    /// How much of what a stream has was looked at, or which version of files.
     upto: usize,
     /// By source and record, in the order of arrival.
     records: BTreeMap<SourceName, Vec<Vec<Arrival>>>,
@@ -83,8 +83,8 @@ impl SourceTruth {
 }
 
 impl Truths {
-    /// What `sources` have to deliver into `stream`.
-    pub(crate) fn new(sources: BTreeMap<SourceName, SourceTruth>, stream: Arc<Stream>) -> Self {
+    /// What `sources` have to deliver into `output`.
+    pub(crate) fn new(sources: BTreeMap<SourceName, SourceTruth>, output: Output) -> Self {
         let none = |(name, truth): (&SourceName, &SourceTruth)| {
             (name.clone(), vec![Vec::new(); truth.records.len()])
         };
@@ -94,7 +94,7 @@ impl Truths {
         };
         Self {
             sources,
-            stream,
+            output,
             arrived: Mutex::new(arrived),
         }
     }
@@ -121,17 +121,39 @@ impl Truths {
         arrived.records.get(source).cloned().unwrap_or_default()
     }
 
+    /// Whether records went to files, where each is once.
+    pub(crate) fn is_exact(&self) -> bool {
+        matches!(self.output, Output::Files(_))
+    }
+
     /// What arrived without anybody having it.
     pub(crate) fn strangers(&self) -> Vec<String> {
         self.catch_up();
         lock(&self.arrived).strangers.clone()
     }
 
-    /// Reads what the stream has taken since the last time.
+    /// Reads what the stream has taken since the last time, or all of the files when one has changed.
     fn catch_up(&self) {
         let mut arrived = lock(&self.arrived);
-        let news = self.stream.delivered_from(arrived.upto);
-        arrived.upto += news.len();
+        let news = match &self.output {
+            Output::Stream(stream) => {
+                let news = stream.delivered_from(arrived.upto);
+                arrived.upto += news.len();
+                news
+            }
+            Output::Files(files) => {
+                let version = usize::try_from(files.version()).unwrap_or(usize::MAX);
+                if arrived.upto == version {
+                    return;
+                }
+                arrived.upto = version;
+                arrived.strangers.clear();
+                for records in arrived.records.values_mut() {
+                    records.iter_mut().for_each(Vec::clear);
+                }
+                files.delivered()
+            }
+        };
         for delivered in news {
             let window = delivered.window;
             let source = window.timeline.source.clone();

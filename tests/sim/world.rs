@@ -4,11 +4,12 @@
 use std::collections::BTreeMap;
 use std::fmt::Display;
 use std::hash::{DefaultHasher, Hasher};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use windlass_core::{RateGroup, Timestamp, limits};
 use windlass_state::MemoryStore;
+use windlass_state::memory::Snapshot;
 
 use crate::books::Books;
 use crate::clock::{SKEW_MS_MAX, SimClock};
@@ -31,6 +32,10 @@ pub(crate) struct World {
     pub(crate) store: MemoryStore,
     ops: Vec<Op>,
     quiet: AtomicBool,
+    /// Power losses so far.
+    losses: AtomicU64,
+    /// The state that the next power loss goes back to, while one is near.
+    durable: Mutex<Option<Snapshot>>,
     dice: Mutex<fastrand::Rng>,
     faults: Mutex<BTreeMap<&'static str, u64>>,
     trace: Mutex<Trace>,
@@ -52,6 +57,8 @@ impl World {
             store: MemoryStore::new(),
             ops,
             quiet: AtomicBool::new(false),
+            losses: AtomicU64::new(0),
+            durable: Mutex::default(),
             dice: Mutex::new(fastrand::Rng::with_seed(seed ^ 0x5eed_d1ce)),
             faults: Mutex::default(),
             trace: Mutex::new(Trace {
@@ -77,6 +84,33 @@ impl World {
     /// Whether the time of faults is over.
     pub(crate) fn is_quiet(&self) -> bool {
         self.quiet.load(Ordering::SeqCst)
+    }
+
+    /// The number of the machine's current life: a process that began in an earlier one is gone.
+    pub(crate) fn power(&self) -> u64 {
+        self.losses.load(Ordering::SeqCst)
+    }
+
+    /// From now on the state is kept in memory only, until it is synced or the power is lost.
+    pub(crate) fn stop_writing_back(&self) {
+        *lock(&self.durable) = Some(self.store.snapshot());
+    }
+
+    /// The state was synced.
+    pub(crate) fn synced(&self) {
+        if let Some(durable) = &mut *lock(&self.durable) {
+            *durable = self.store.snapshot();
+        }
+    }
+
+    /// The power is lost: every process ends, and the state is what was durable.
+    pub(crate) fn lose_power(&self) {
+        self.count("power_lost");
+        self.losses.fetch_add(1, Ordering::SeqCst);
+        if let Some(durable) = lock(&self.durable).take() {
+            self.store.revert_to(&durable);
+        }
+        self.books().reverted();
     }
 
     /// What `pick` sees in the first operation that is on and that it picks.

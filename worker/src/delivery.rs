@@ -171,7 +171,13 @@ impl<S: StateStore, O: Outfit> Run<'_, S, O> {
         };
         // The order that files rely on: page, then the window as the state knows it, then the final
         // name, then done. A file with a final name always belongs to a window that is remembered.
-        if writer.makes_final() {
+        if broken(Break::DoneBeforeFinal) {
+            let early = self.checkpoint(lease, page, delivery, Delivered::default());
+            let history_ms = self.source.definition.policy.history_ms;
+            let holder = self.worker.holder();
+            holder.complete(lease, &early, history_ms).await?;
+        }
+        if writer.makes_final() && !broken(Break::FinalBeforeDurable) {
             let store = &self.worker.store;
             self.worker.holder().insist(|| store.sync()).await?;
         }

@@ -27,12 +27,13 @@ struct Repeats {
 }
 
 /// Checks the arrivals of one source. Returns how many repetitions only answers of the stream that
-/// were lost could explain.
+/// were lost could explain; all of them where output is `exact`, as in files.
 pub(super) fn check(
     world: &World,
     source: &SourceName,
     truth: &SourceTruth,
     arrivals: &[Vec<Arrival>],
+    exact: bool,
 ) -> u64 {
     let books = world.books();
     let unit_ms = books.sources.get(source).map_or(1, |book| book.unit_ms);
@@ -68,7 +69,12 @@ pub(super) fn check(
     let mut excess = 0;
     for (family, repeats) in &families {
         let back = circles.unwrap_or(0) * repeats.lines;
-        excess += beyond(&books, family, repeats, page_size).saturating_sub(back);
+        let repeated = if exact {
+            repeats.repeated
+        } else {
+            beyond(&books, family, repeats, page_size)
+        };
+        excess += repeated.saturating_sub(back);
     }
     drop(books);
     for problem in problems {

@@ -27,5 +27,7 @@ pub(super) const fn what(way: Break) -> &'static str {
         Break::SpentTokenReused => "a page token that works once is sent again",
         Break::NoProbe => "a blocked source is never probed",
         Break::DeathsNotCounted => "deaths of the process are not held against a window",
+        Break::FinalBeforeDurable => "a file is final before its window is durable",
+        Break::DoneBeforeFinal => "a window is done before its file is final",
     }
 }

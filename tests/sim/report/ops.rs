@@ -67,6 +67,9 @@ fn what(what: What) -> String {
         What::Apply { source, change } => format!("source {source} is applied {}", how(change)),
         What::Hold { source } => format!("source {source} is held back"),
         What::Mend => "an operator retries what is parked".to_owned(),
+        What::PowerLoss { unsynced_ms } => {
+            format!("power loss, the last {} unsynced", length(unsynced_ms))
+        }
     }
 }
 

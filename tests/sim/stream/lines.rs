@@ -25,10 +25,11 @@ pub(super) fn read(data: &[u8], at: Timestamp) -> Result<Vec<Delivered>, String>
     if !text.ends_with('\n') {
         return Err("a record whose last line does not end".to_owned());
     }
-    text.lines().map(|line| delivered(line, at)).collect()
+    text.lines().map(|line| read_line(line, at)).collect()
 }
 
-fn delivered(line: &str, at: Timestamp) -> Result<Delivered, String> {
+/// What one `line`, without its end, is, or what is wrong with it.
+pub(crate) fn read_line(line: &str, at: Timestamp) -> Result<Delivered, String> {
     let value: Value =
         serde_json::from_str(line).map_err(|error| format!("a line that is no JSON: {error}"))?;
     let about = &value["_windlass"];

@@ -22,7 +22,7 @@ use windlass_worker::{Budget, Gear, Outfit, OutfitError, Seams, Stop, Worker};
 
 use super::counted::{Counts, counted};
 use crate::clock::{SimClock, wait_ms};
-use crate::mortal::{Abort, Ended, Fate, run};
+use crate::mortal::{Ended, Fate, run};
 use crate::scenarios::log::Log;
 use crate::true_time;
 use crate::world::lock;
@@ -73,7 +73,7 @@ impl Workers {
             pause: None,
         };
         let budget = Budget::killed_at(from.plus_ms(self.timeout_ms));
-        let ended = run(fate, &Abort::default(), work(&worker, tasks, budget)).await;
+        let ended = run(fate, || true, work(&worker, tasks, budget)).await;
         if ended == Ended::With(()) {
             lock(&self.idle).push(worker);
         }
