@@ -22,7 +22,7 @@ fn what(what: What) -> String {
         What::VendorOutage { vendor } => format!("requests to vendor {vendor} fail alike"),
         What::PoisonedPage { vendor, at_ms } => {
             let at = if at_ms < 0 {
-                format!("{} before the world began", length(-at_ms))
+                format!("-{}", length(-at_ms / SECOND_MS * SECOND_MS))
             } else {
                 clock_time(at_ms)
             };
