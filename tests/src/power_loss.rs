@@ -1,5 +1,5 @@
 //! Power losses: a C library that is preloaded into the real binary writes down every file operation
-//! below one folder and kills the process before one of them; from that journal [`Disk`] builds a disk as
+//! below one folder and kills the process before one of them; from that journal `Disk` builds a disk as
 //! the power loss may have left it.
 //!
 //! What was synced stays. Of everything else a seed decides: each write is kept, dropped, torn at any
