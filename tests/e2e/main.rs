@@ -5,6 +5,7 @@ mod adopt;
 mod backup;
 mod bad_input;
 mod bounds;
+mod days;
 mod deadline;
 mod faults;
 mod folders;
