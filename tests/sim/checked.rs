@@ -1,11 +1,12 @@
 //! The store of a world with a look at every write: what may never be, and what the checks at the
 //! end have to know.
 
+mod looks;
+
 use std::sync::Arc;
 
 use windlass_core::checkpoint::Checkpoint;
 use windlass_core::ids::{RateGroup, SourceName, Timeline, WindowId};
-use windlass_core::invariant::{check_move, check_timeline, check_window};
 use windlass_core::lease::Lease;
 use windlass_core::progress::Progress;
 use windlass_core::seen::{SeenBy, SeenPage};
@@ -18,7 +19,6 @@ use windlass_core::turns::{TurnsAsked, TurnsGiven};
 use windlass_core::window::Window;
 use windlass_state::{Created, MemoryStore, MoveError, SaveError, StateError, StateStore};
 
-use crate::books::LaneBook;
 use crate::truth::Truths;
 use crate::world::World;
 
@@ -54,101 +54,6 @@ impl CheckedStore {
         }
         self.world.count("state_request_lost");
         Err(StateError::Unknown(format!("{what} never arrived")))
-    }
-
-    /// Looks whether a holder's write was its own to make (promise P4).
-    fn held(&self, what: &str, before: Option<&Window>, lease: &Lease) {
-        let lost = before.is_none_or(|before| !lease.still_holds(before))
-            || before.is_some_and(|before| before.owner.as_ref() != Some(lease.owner()));
-        if lost {
-            let id = &lease.window().id;
-            self.world
-                .violate(format_args!("{what} of {id} by a worker that had lost it"));
-        }
-    }
-
-    /// Looks at a move that was made.
-    fn moved(&self, what: &str, before: Option<&Window>, after: &Window) {
-        let world = &self.world;
-        world.note(format_args!(
-            "{what} {} {} epoch {} page {}",
-            after.id, after.status, after.epoch, after.page
-        ));
-        if let Some(before) = before {
-            world.expect(check_move(before, after));
-            if before.to != after.to {
-                world.books().split(before, after.to);
-            }
-        }
-        self.look_at(after);
-        if let Some(at) = after.split_at {
-            world.books().split(after, at);
-        }
-    }
-
-    fn look_at(&self, window: &Window) {
-        // Of the policy only the unit counts here, which never changes.
-        if let Some(truth) = self.truths.of(&window.id.timeline.source) {
-            self.world.expect(check_window(window, &truth.policy));
-        }
-        let texts = [
-            window.last_error.as_deref(),
-            window.cursor.as_ref().map(|cursor| cursor.token.as_str()),
-            window.sink_position.as_deref(),
-        ];
-        for text in texts.into_iter().flatten() {
-            self.no_secret(text, &window.id.to_string());
-            if text.contains("the worker panicked") {
-                self.world.violate(format_args!("{}: {text}", window.id));
-            }
-        }
-    }
-
-    fn no_secret(&self, text: &str, place: &str) {
-        if self.truths.secrets().any(|secret| text.contains(secret)) {
-            self.world
-                .violate(format_args!("the secret is in the state, at {place}"));
-        }
-    }
-
-    /// Looks at the chain of a timeline, unless windows of it have vanished: until they are made
-    /// again there are gaps, and two ticks at once may see different ones.
-    fn has_no_gaps(&self, progress: &Progress, open: &[Window]) {
-        let lost = |lane: &LaneBook| lane.has_lost;
-        let lost = self
-            .world
-            .books()
-            .lanes
-            .get(&progress.timeline)
-            .is_some_and(lost);
-        if !lost {
-            self.world.expect(check_timeline(progress, open));
-        }
-    }
-
-    /// Looks at a timeline whose marks or windows have changed.
-    async fn look_along(&self, timeline: &Timeline) {
-        let Some(truth) = self.truths.of(&timeline.source) else {
-            return;
-        };
-        let lanes = self
-            .inner()
-            .progress_of(truth.shard, &timeline.source)
-            .await;
-        let found = lanes
-            .into_iter()
-            .flatten()
-            .find(|it| it.timeline == *timeline);
-        let Some(progress) = found else { return };
-        let open = self.inner().open_windows(timeline, progress.open_from);
-        let behind = self.inner().windows_at(timeline, &progress.behind);
-        let (Ok(open), Ok(behind)) = (open.await, behind.await) else {
-            return;
-        };
-        self.has_no_gaps(&progress, &open);
-        let through = progress.complete_through(&open, &behind);
-        self.truths.look_for(&self.world, &progress, through);
-        self.truths.is_unavailable(&self.world, &progress);
     }
 }
 
