@@ -5,6 +5,10 @@
 //! A world is a function of its seed and its list of operations, so a failure can be repeated,
 //! reduced, and kept as a test.
 
+// A worker of the simulator holds a whole run of production futures, which the compiler must look
+// through to the end before it may be spawned.
+#![recursion_limit = "256"]
+
 mod args;
 mod books;
 mod checked;
