@@ -188,6 +188,11 @@ impl Books {
 
     /// The state is an older one: its marks come again, and what closed a gate is forgotten.
     pub(crate) fn reverted(&mut self) {
+        // Deaths that the state has forgotten count no more: from here on both begin again, or the
+        // state is ahead.
+        for book in self.windows.values_mut() {
+            book.deaths = 0;
+        }
         self.gates.clear();
         for lane in self.lanes.values_mut() {
             lane.scheduled_through = None;
