@@ -1,6 +1,7 @@
 //! One source's way to its vendor: builds the request, adds credentials, sends it, and reads the
 //! reply. The worker sees pages and failures, nothing else.
 
+mod apart;
 mod keyring;
 
 use std::fmt;
@@ -138,15 +139,17 @@ impl<T: Transport> Client<T> {
         };
         let reply = self.transport.send(&request).await;
         let reply = reply.map_err(|error| error.into_failure(self.connector.origin()))?;
-        if (200..300).contains(&reply.status) {
+        let status = reply.status;
+        if (200..300).contains(&status) {
             credentials.accepted(pass).await;
         }
         // The manifest has the first word: a vendor may say something else with a 401.
-        match self.connector.read(span, token, &reply, self.clock.now()) {
+        let now = self.clock.now();
+        match apart::read(&self.connector, span, token, reply, now).await {
             Ok(page) => Ok(Outcome::Page(page)),
             Err(failure) if is_refusal(&failure) => {
                 // A token that has run out is a 401: RFC 6750, section 3.1.
-                let is_stale = reply.status == 401 && credentials.rejected(pass).await;
+                let is_stale = status == 401 && credentials.rejected(pass).await;
                 Ok(if is_stale {
                     Outcome::Stale(failure)
                 } else {

@@ -1,10 +1,13 @@
 use std::collections::HashSet;
+use std::future::Future;
+use std::pin::pin;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::{Context, Poll, Waker};
 
 use secrecy::SecretString;
-use windlass_core::Timestamp;
 use windlass_core::clock::{ManualClock, SeededEntropy};
+use windlass_core::{Timestamp, limits};
 use wiremock::matchers::any;
 use wiremock::{Mock, MockServer, ResponseTemplate};
 
@@ -387,4 +390,41 @@ fn a_fetch_can_run_on_any_thread() {
     let silent = ScriptedTransport::new(|_| unreachable!("nothing may be sent"));
     let client = client(connector(OAUTH, None), silent);
     is_send(client.fetch(span(), None));
+}
+
+/// Answers every request at once, with one record in a body of so many bytes.
+struct AtOnce(usize);
+
+impl Transport for AtOnce {
+    async fn send(&self, _: &ApiRequest) -> Result<ApiResponse, TransportError> {
+        let body = format!(r#"["{}"]"#, "x".repeat(self.0 - 4));
+        Ok(ApiResponse {
+            status: 200,
+            headers: Headers::default(),
+            body: body.into(),
+        })
+    }
+}
+
+#[tokio::test]
+async fn body_above_the_inline_limit_is_read_on_another_thread() {
+    for (bytes, is_inline) in [
+        (limits::READ_BYTES_INLINE_MAX, true),
+        (limits::READ_BYTES_INLINE_MAX + 1, false),
+    ] {
+        let client = client(connector(BEARER, None), AtOnce(bytes));
+        let mut fetch = pin!(client.fetch(span(), None));
+        let mut context = Context::from_waker(Waker::noop());
+        let page = match fetch.as_mut().poll(&mut context) {
+            Poll::Ready(page) => {
+                assert!(is_inline, "{bytes} bytes held up the thread");
+                page
+            }
+            Poll::Pending => {
+                assert!(!is_inline, "{bytes} bytes changed the thread");
+                fetch.await
+            }
+        };
+        assert_eq!(page.unwrap().records[0].raw.len(), bytes - 2);
+    }
 }

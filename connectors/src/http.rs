@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use tokio::task::consume_budget;
 use url::Url;
 use windlass_core::limits;
 use windlass_core::retry::FailureClass;
@@ -234,6 +235,8 @@ impl HttpTransport {
                 return Err(TransportError::TooLarge { limit });
             }
             body.extend_from_slice(&chunk);
+            // A small body can inflate to the cap without a wait for the network in between.
+            consume_budget().await;
             next = reply.chunk().await.map_err(classify)?;
         }
         if body.capacity() - body.len() > BODY_BYTES_SPARE {

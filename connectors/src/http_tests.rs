@@ -1,5 +1,7 @@
+use std::future::poll_fn;
 use std::io::{Read, Write};
 use std::net::TcpListener;
+use std::pin::pin;
 use std::thread;
 
 use wiremock::matchers::any;
@@ -145,6 +147,25 @@ async fn a_gzip_bomb_stops_at_the_cap_too() {
     };
     let error = small.send(&get(&bomb.uri())).await.unwrap_err();
     assert_eq!(error, TransportError::TooLarge { limit: MEBIBYTE });
+}
+
+#[tokio::test]
+async fn body_that_inflates_lets_other_tasks_run_at_each_mebibyte() {
+    let body = gzip_bomb(32 * MEBIBYTE / 258);
+    let bomb = server(compressed("gzip", body)).await;
+    let transport = HttpTransport {
+        body_bytes_max: 16 * MEBIBYTE,
+        ..transport()
+    };
+    let request = get(&bomb.uri());
+    let mut send = pin!(transport.send(&request));
+    let mut polls = 0;
+    let reply = poll_fn(|context| {
+        polls += 1;
+        send.as_mut().poll(context)
+    });
+    assert!(matches!(reply.await, Err(TransportError::TooLarge { .. })));
+    assert!(polls >= 16, "the whole body was read in {polls} steps");
 }
 
 #[tokio::test]

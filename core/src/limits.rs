@@ -156,6 +156,9 @@ pub const RECORDS_AT_ONCE_MAX: usize = 10_000;
 /// Bytes of the records of one piece; a larger record is a piece of its own. Most vendors' pages
 /// fit, and each piece costs a sync or a call of its own.
 pub const RECORD_BYTES_AT_ONCE_MAX: usize = 8 * 1024 * 1024;
+/// Largest body that is read among the other tasks of a process: a few milliseconds. A larger one is
+/// read on a thread of its own, which costs as much as a tenth of a millisecond.
+pub const READ_BYTES_INLINE_MAX: usize = 1024 * 1024;
 /// Longest id of a record. Ids are copied into lines, up to three times as long there; a longer
 /// value is not taken for an id, and no vendor documents one.
 pub const ID_BYTES_MAX: usize = 4 * 1024;

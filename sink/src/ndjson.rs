@@ -252,11 +252,13 @@ impl WindowWriter for NdjsonWriter {
             batch.lines.last().is_none_or(|byte| *byte == b'\n'),
             "every line of a page has its end"
         );
-        let rejects = reject_lines(&batch.window, batch.page, &batch.rejects);
-        let lines = batch.lines.clone();
-        let (files, position) = self
-            .with_files(move |files| files.append(&lines, &rejects))
-            .await?;
+        let (window, page) = (batch.window.clone(), batch.page);
+        let (lines, rejects) = (batch.lines.clone(), batch.rejects.clone());
+        let append = move |files: &mut WindowFiles| {
+            let rejects = reject_lines(&window, page, &rejects);
+            files.append(&lines, &rejects)
+        };
+        let (files, position) = self.with_files(append).await?;
         self.progress = Progress::Open(files);
         Ok(Some(position.to_string()))
     }

@@ -174,10 +174,11 @@ impl WindowWriter for StdoutWriter {
                 problem: "an earlier write failed; open the window again".to_owned(),
             });
         }
-        let rejects = reject_lines(&batch.window, batch.page, &batch.rejects);
-        let lines = batch.lines.clone();
+        let (window, page) = (batch.window.clone(), batch.page);
+        let (lines, rejects) = (batch.lines.clone(), batch.rejects.clone());
         let streams = Arc::clone(&self.sink.streams);
         let written = blocking(name, move || {
+            let rejects = reject_lines(&window, page, &rejects);
             let mut streams = streams.lock().unwrap_or_else(PoisonError::into_inner);
             streams.lines.write(&lines)?;
             streams.rejects.write(&rejects)

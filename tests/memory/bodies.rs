@@ -1,58 +1,104 @@
 //! Bodies that need much more memory than their size, if they are not read with care.
 
-/// What the vendor returns.
+use std::io::{self, Write};
+
+use flate2::Compression;
+use flate2::write::GzEncoder;
+
+const OPEN: &str = r#"{"items":["#;
+const CLOSE: &str = "]}";
+
+/// A response of a vendor.
 pub(crate) struct Body {
     pub(crate) what: &'static str,
-    pub(crate) text: Vec<u8>,
+    /// The bytes that are sent.
+    pub(crate) sent: Vec<u8>,
+    /// The size of the body, after decompression.
+    pub(crate) bytes: usize,
     pub(crate) records: usize,
+    pub(crate) is_gzip: bool,
     /// Whether sweeps will read the window again, so that ids are remembered.
     pub(crate) swept: bool,
+    /// Whether lines have metadata, which makes those of tiny records hundreds of times as long.
+    pub(crate) metadata: bool,
 }
 
 impl Body {
     /// Pages of `bytes` with as many records as there can be.
     pub(crate) fn tiny(bytes: usize) -> [Self; 3] {
         [
-            Self::of("numbers", bytes, "0", false),
-            Self::of("empty objects", bytes, "{}", false),
-            Self::of("objects with ids", bytes, r#"{"id":7}"#, true),
+            Self::of("numbers", bytes, "0"),
+            Self::of("empty objects", bytes, "{}"),
+            Self {
+                swept: true,
+                ..Self::of("objects with ids", bytes, r#"{"id":7}"#)
+            },
         ]
+    }
+
+    /// Pages of `bytes` whose records are forwarded as they are.
+    pub(crate) fn bare(bytes: usize) -> [Self; 2] {
+        let bare = |what, record| Self {
+            metadata: false,
+            ..Self::of(what, bytes, record)
+        };
+        [
+            bare("numbers without metadata", "0"),
+            bare("empty objects without metadata", "{}"),
+        ]
+    }
+
+    /// A page of `bytes` that comes in a thousandth of them.
+    pub(crate) fn inflating(bytes: usize) -> io::Result<Self> {
+        let body = Self::of("empty objects in gzip", bytes, "{}");
+        let mut gzip = GzEncoder::new(Vec::new(), Compression::best());
+        gzip.write_all(&body.sent)?;
+        Ok(Self {
+            sent: gzip.finish()?,
+            is_gzip: true,
+            ..body
+        })
     }
 
     /// Pages of one record of `bytes`: an object, and one that has to be rejected and grows by that.
     pub(crate) fn single(bytes: usize) -> [Self; 2] {
+        let room = bytes - OPEN.len() - CLOSE.len();
         let large = |open: &str, fill: &str, close: &str| {
-            let fill = fill.repeat((bytes - open.len() - close.len()) / fill.len());
-            format!(r#"{{"items":[{open}{fill}{close}]}}"#).into_bytes()
-        };
-        let of = |what, text| Self {
-            what,
-            text,
-            records: 1,
-            swept: false,
+            let fill = fill.repeat((room - open.len() - close.len()) / fill.len());
+            format!("{open}{fill}{close}")
         };
         [
-            of("one object", large(r#"{"id":1,"x":""#, "x", r#""}"#)),
-            of("one array", large("[0", ",\"x\"", "]")),
+            Self::of(
+                "one object",
+                bytes,
+                &large(r#"{"id":1,"x":""#, "x", r#""}"#),
+            ),
+            Self::of("one array", bytes, &large("[0", ",\"x\"", "]")),
         ]
     }
 
-    fn of(what: &'static str, bytes: usize, record: &str, swept: bool) -> Self {
-        let records = bytes / (record.len() + 1);
-        let mut text = String::with_capacity(bytes + 16);
-        text.push_str(r#"{"items":["#);
+    /// A page of exactly `bytes` with as many of `record` as fit.
+    fn of(what: &'static str, bytes: usize, record: &str) -> Self {
+        let room = bytes - OPEN.len() - CLOSE.len();
+        let records = (room + 1) / (record.len() + 1);
+        let mut text = String::with_capacity(bytes);
+        text.push_str(OPEN);
         for at in 0..records {
             if at > 0 {
                 text.push(',');
             }
             text.push_str(record);
         }
-        text.push_str("]}");
+        text.extend(std::iter::repeat_n(' ', bytes - CLOSE.len() - text.len()));
+        text.push_str(CLOSE);
         Self {
             what,
-            text: text.into_bytes(),
+            bytes: text.len(),
+            sent: text.into_bytes(),
             records,
-            swept,
+            is_gzip: false,
+            swept: false,
+            metadata: true,
         }
     }
 }

@@ -79,7 +79,7 @@ impl<K: Sink> Outfit for Fixed<K> {
 impl<K: Sink> Pull<K> {
     /// `body` comes from a server, and what is read of it goes to `sink`.
     pub(crate) async fn new(body: &Body, sink: K) -> anyhow::Result<Self> {
-        let address = serve_vendor(Arc::new(body.text.clone()))?;
+        let address = serve_vendor(body.sent.clone(), body.is_gzip)?;
         let settings = Settings {
             base_url: Some(format!("http://{address}")),
             ..Settings::default()
@@ -92,7 +92,7 @@ impl<K: Sink> Pull<K> {
         let transport = HttpTransport::new()?;
         let client = Client::new(connector, credentials, transport, clock(), entropy.clone());
         let store = MemoryStore::new();
-        let definition = definition(body.swept)?;
+        let definition = definition(body)?;
         let now = clock().now();
         store.apply_source(&definition, now).await?;
         let id = "sample/0123456789ab/live/2026-01-01T00:00:00Z";
@@ -138,7 +138,7 @@ impl<K: Sink> Pull<K> {
     }
 }
 
-fn definition(swept: bool) -> anyhow::Result<SourceDefinition> {
+fn definition(body: &Body) -> anyhow::Result<SourceDefinition> {
     Ok(SourceDefinition {
         name: "sample".parse()?,
         connector: "sample".to_owned(),
@@ -151,7 +151,7 @@ fn definition(swept: bool) -> anyhow::Result<SourceDefinition> {
         end: None,
         sink: "sink".to_owned(),
         destination: BTreeMap::new(),
-        metadata: true,
+        metadata: body.metadata,
         paused: false,
         file: None,
         policy: Policy {
@@ -169,7 +169,7 @@ fn definition(swept: bool) -> anyhow::Result<SourceDefinition> {
             requests_per_minute: None,
             history_ms: limits::HISTORY_MS_DEFAULT,
             strict_order: None,
-            sweeps_ms: if swept { vec![DAY_MS] } else { Vec::new() },
+            sweeps_ms: if body.swept { vec![DAY_MS] } else { Vec::new() },
         },
     })
 }

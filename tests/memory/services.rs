@@ -13,15 +13,20 @@ use windlass_sink::destination::Stream;
 /// What a reply says about when it was made: after the end of every window here.
 const DATE: &str = "Fri, 02 Jan 2026 00:00:00 GMT";
 
-/// Serves `body` to everybody, of unknown length as vendors do that compress.
-pub(crate) fn serve_vendor(body: Arc<Vec<u8>>) -> io::Result<SocketAddr> {
+/// Serves `body` to every client, of unknown length as vendors do that compress.
+pub(crate) fn serve_vendor(body: Vec<u8>, is_gzip: bool) -> io::Result<SocketAddr> {
+    let encoding = if is_gzip {
+        "content-encoding: gzip\r\n"
+    } else {
+        ""
+    };
     serve(move |socket| {
         let mut reader = BufReader::new(socket.try_clone()?);
         read_head(&mut reader)?;
         let mut socket = socket;
         write!(
             socket,
-            "HTTP/1.1 200 OK\r\ndate: {DATE}\r\nconnection: close\r\n\r\n"
+            "HTTP/1.1 200 OK\r\ndate: {DATE}\r\n{encoding}connection: close\r\n\r\n"
         )?;
         socket.write_all(&body)
     })

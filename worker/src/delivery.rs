@@ -125,8 +125,8 @@ impl<S: StateStore, O: Outfit> Run<'_, S, O> {
     }
 
     /// Makes the next piece the one in hand; `false` when the page has no more records.
-    fn next_piece(&self, lease: &Lease, delivery: &mut Delivery<'_>) -> bool {
-        let Some(piece) = self.gear.client.connector().more(&mut delivery.rest) else {
+    async fn next_piece(&self, lease: &Lease, delivery: &mut Delivery<'_>) -> bool {
+        let Some(piece) = self.gear.client.more(&mut delivery.rest).await else {
             return false;
         };
         delivery.in_order &= piece.in_order;
@@ -206,8 +206,11 @@ impl<S: StateStore, O: Outfit> Run<'_, S, O> {
             // Called also when there is nothing to write: a sink that takes back needs a position.
             let written = self.in_time(writer.write(&delivery.batch)).await;
             match written {
-                Ok(_) if self.next_piece(lease, delivery) => {}
-                Ok(sink_position) => break sink_position,
+                Ok(sink_position) => {
+                    if !self.next_piece(lease, delivery).await {
+                        break sink_position;
+                    }
+                }
                 Err(error) => return Ok(Err(error)),
             }
         };

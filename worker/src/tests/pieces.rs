@@ -59,6 +59,35 @@ async fn large_page_is_checkpointed_only_after_its_last_piece() {
 }
 
 #[tokio::test]
+async fn other_sources_go_on_before_each_piece_of_a_large_page() {
+    let count = 3 * RECORDS_AT_ONCE_MAX;
+    let bench = Bench::new(move |_| page(&objects(count), None)).await;
+    let log = bench.log.clone();
+    let neighbor = tokio::spawn(async move {
+        loop {
+            log.push("another source".to_owned());
+            tokio::task::yield_now().await;
+        }
+    });
+    assert_eq!(bench.run().await, Outcome::Completed);
+    neighbor.abort();
+    let events = bench.log.events();
+    let writes: Vec<_> = events
+        .iter()
+        .enumerate()
+        .filter(|(_, event)| event.starts_with("write 0"))
+        .map(|(at, event)| (at, event.as_str()))
+        .collect();
+    assert_eq!(writes.len(), 6, "a page of three pieces");
+    for pair in writes.windows(2) {
+        let [(ended, "write 0 ends"), (begun, "write 0 begins")] = pair else {
+            continue;
+        };
+        assert!(begun - ended > 1, "a piece was read without a pause");
+    }
+}
+
+#[tokio::test]
 async fn rejects_of_a_large_page_keep_their_places_in_the_page() {
     let count = 3 * RECORDS_AT_ONCE_MAX;
     let bench = Bench::new(move |_| page(&vec!["0".to_owned(); count], None)).await;
