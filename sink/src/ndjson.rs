@@ -95,13 +95,6 @@ pub fn position(lines: u64, rejects: u64) -> String {
     end.to_string()
 }
 
-/// The bytes of lines and of rejects before `position`, whatever the pass; `None` when this sink has
-/// not made it.
-pub fn lengths(position: &str) -> Option<[u64; 2]> {
-    let position: Position = position.parse().ok()?;
-    Some([position.lines, position.rejects])
-}
-
 /// Writes each window into a file of its own below one directory. Clones share everything.
 #[derive(Debug, Clone)]
 pub struct NdjsonSink {

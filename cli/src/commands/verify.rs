@@ -1,21 +1,21 @@
 //! `windlass verify`: the files of the output folders against the windows of the state. Reads both and
 //! changes neither, beside a run or without one; holds one file's end and some windows at a time.
 
-mod compare;
+mod problem;
 mod report;
 
 use std::fs;
 use std::path::Path;
 
-use windlass_core::ids::{SourceName, WindowId};
+use windlass_core::ids::SourceName;
 use windlass_core::progress::Progress;
 use windlass_core::span::Span;
 use windlass_core::time::Timestamp;
 use windlass_core::window::Window;
-use windlass_sink::ndjson::{FileName, Files, FolderFile, Kind, Stage};
+use windlass_sink::ndjson::{FileName, Files, FolderFile, Kind, Stage, compare, delivered_bytes};
 use windlass_state::StateStore;
 
-use self::compare::{Problem, compare, has_readable_end, lengths_of};
+use self::problem::{Problem, has_readable_end};
 use self::report::Report;
 use crate::config::Config;
 use crate::exit_code::{ExitCode, UsageError};
@@ -103,14 +103,16 @@ impl Ledger<'_> {
         let Some(name) = &file.name else {
             return Ok(Some(Problem::Foreign));
         };
-        let Stage::Output { to } = name.stage else {
+        if let Stage::Part { .. } = name.stage {
             return Ok(None);
-        };
+        }
         let (mut bytes, mut problem) = (file.bytes, None);
         for _ in 0..LOOKS_MAX {
             let window = self.store.window(&name.window).await?;
-            let is_passed = self.is_passed(&name.window, to);
-            problem = compare(window.as_ref(), name.kind, to, bytes, is_passed);
+            problem = match &window {
+                None if self.is_passed(name) => None,
+                window => Problem::of(compare(name, bytes, window.as_ref()), bytes),
+            };
             if problem.is_none() {
                 break;
             }
@@ -127,9 +129,13 @@ impl Ledger<'_> {
         Ok(problem)
     }
 
-    /// Whether the marks have passed a window whose history may be deleted.
-    fn is_passed(&self, id: &WindowId, to: Option<Timestamp>) -> bool {
-        let end = to.unwrap_or(id.from.plus_ms(1));
+    /// Whether the marks have passed the window of a file, whose history may be deleted.
+    fn is_passed(&self, file: &FileName) -> bool {
+        let id = &file.window;
+        let end = match file.stage {
+            Stage::Output { to: Some(to) } => to,
+            Stage::Output { to: None } | Stage::Part { .. } => id.from.plus_ms(1),
+        };
         self.lanes.iter().any(|lane| {
             lane.timeline == id.timeline && end <= lane.open_from && !lane.behind.contains(&id.from)
         })
@@ -156,13 +162,8 @@ impl Ledger<'_> {
     }
 
     fn check_window(&self, window: &Window, report: &mut Report) {
-        if window.is_unfinished() {
-            return;
-        }
-        let Some([lines, rejects]) = lengths_of(window) else {
-            return;
-        };
-        for (kind, bytes) in [(Kind::Lines, lines), (Kind::Rejects, rejects)] {
+        for kind in [Kind::Lines, Kind::Rejects] {
+            let bytes = delivered_bytes(window, kind).unwrap_or(0);
             let path = |to| {
                 let name = FileName {
                     window: window.id.clone(),

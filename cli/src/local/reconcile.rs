@@ -88,14 +88,17 @@ impl Differences {
     fn note(&mut self, file: FolderFile, agreement: Agreement, window: Option<&Window>) {
         match (agreement, window) {
             (Agreement::Unknown, _) => self.unknown += 1,
-            (Agreement::Cut | Agreement::Grown, _) => self.changed += 1,
+            (Agreement::Cut { .. } | Agreement::Grown { .. }, _) => self.changed += 1,
             (Agreement::Leftover, _) if self.leftovers.len() < TIDIED_MAX => {
                 self.leftovers.push(file);
             }
             (Agreement::OldName, Some(window)) if self.old_names.len() < TIDIED_MAX => {
                 self.old_names.push((file, window.to));
             }
-            (Agreement::Agrees | Agreement::Leftover | Agreement::OldName, _) => {}
+            (
+                Agreement::Agrees | Agreement::Beside | Agreement::Leftover | Agreement::OldName,
+                _,
+            ) => {}
         }
     }
 

@@ -8,18 +8,26 @@ use super::position::Position;
 /// The agreement of a file with the ledger.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Agreement {
-    /// It is as long as its window says, or its window is in progress. So is one that lies beside the
-    /// file of a done window: nothing replaces it.
+    /// It is as long as its window says, or its window is in progress.
     Agrees,
     /// Complete, and the state has no window that could have delivered it: a later copy of the
     /// state did, or another one.
     Unknown,
     /// Complete under a name that its window no longer has: the window was split before it was done.
     OldName,
-    /// Shorter than what its window delivered.
-    Cut,
-    /// Longer than what its window delivered.
-    Grown,
+    /// Complete under another end than that of its done window: nothing is written under that name
+    /// any more.
+    Beside,
+    /// Shorter than the `expected` bytes that its window delivered.
+    Cut {
+        /// The window's bytes.
+        expected: u64,
+    },
+    /// Longer than the `expected` bytes that its window delivered.
+    Grown {
+        /// The window's bytes.
+        expected: u64,
+    },
     /// In progress, of a window that is done or does not exist.
     Leftover,
 }
@@ -55,13 +63,12 @@ fn compare_output(
             _ => Agreement::Agrees,
         };
     }
-    // The time is done, so nothing is written under that name any more.
     if is_other {
-        return Agreement::Agrees;
+        return Agreement::Beside;
     }
     match delivered_bytes(window, kind) {
-        Some(delivered) if bytes < delivered => Agreement::Cut,
-        Some(delivered) if bytes > delivered => Agreement::Grown,
+        Some(expected) if bytes < expected => Agreement::Cut { expected },
+        Some(expected) if bytes > expected => Agreement::Grown { expected },
         None | Some(_) => Agreement::Agrees,
     }
 }
@@ -100,7 +107,7 @@ mod tests {
         Window {
             status: Status::Done,
             runs: 1,
-            sink_position: Some(format!("r0:{bytes}:0")),
+            sink_position: Some(format!("r0:{bytes}:7")),
             ..window("okta")
         }
     }
@@ -110,8 +117,8 @@ mod tests {
         let window = done(10);
         for (bytes, expected) in [
             (10, Agreement::Agrees),
-            (9, Agreement::Cut),
-            (11, Agreement::Grown),
+            (9, Agreement::Cut { expected: 10 }),
+            (11, Agreement::Grown { expected: 10 }),
         ] {
             assert_eq!(compare(&output(&window), bytes, Some(&window)), expected);
             let nameless = name(&window, Stage::Output { to: None });
@@ -119,8 +126,15 @@ mod tests {
         }
         let to = Some(window.to.plus_ms(1));
         let other = name(&window, Stage::Output { to });
-        assert_eq!(compare(&other, 11, Some(&window)), Agreement::Agrees);
+        assert_eq!(compare(&other, 11, Some(&window)), Agreement::Beside);
         assert_eq!(compare(&output(&window), 10, None), Agreement::Unknown);
+        let rejects = FileName {
+            kind: Kind::Rejects,
+            ..output(&window)
+        };
+        assert_eq!(compare(&rejects, 7, Some(&window)), Agreement::Agrees);
+        let grown = Agreement::Grown { expected: 7 };
+        assert_eq!(compare(&rejects, 8, Some(&window)), grown);
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
-use super::compare::Problem;
+use super::problem::Problem;
 use crate::output::grouped;
 
 /// Problems that are named; further ones are counted.
