@@ -42,8 +42,8 @@
 //! pass delivered stays until the new pass is complete, which then takes its place as a whole, also
 //! when it has fewer records or none.
 //!
-//! A final file that is there before a window's first run is from a pull with another state. It is
-//! never replaced: the sink refuses.
+//! A final file of another state is never met here: a folder belongs to one state ([`Folder`]), and what
+//! this one does not know in it is refused before the first window is opened.
 //!
 //! A part is locked (advisory) while a writer has it, so two writers never share one: the second
 //! is told [`SinkError::Unavailable`].
@@ -148,18 +148,6 @@ fn prepare(dir: &Path, readers: Readers) -> Result<(), FileError> {
     Ok(())
 }
 
-/// Before the first run of a window nothing of it can be final: what is there was delivered under
-/// another state, which may have been the only one to remember it.
-fn refuse_foreign(layout: &Layout) -> Result<(), FileError> {
-    for kind in [Kind::Lines, Kind::Rejects] {
-        let output = layout.output(kind);
-        if output.try_exists().doing("look for", &output)? {
-            return Err(FileError::Foreign(output));
-        }
-    }
-    Ok(())
-}
-
 impl Sink for NdjsonSink {
     type Writer = NdjsonWriter;
 
@@ -174,12 +162,8 @@ impl Sink for NdjsonSink {
         let directories = Arc::clone(&self.directories);
         let (layout, restarts) = (self.layout(window), window.restarts);
         let position = window.sink_position.clone();
-        let is_first_run = window.runs == 1 && window.page == 0;
         let may_have_older = window.runs > 1;
         let opened = blocking(&self.name, move || {
-            if is_first_run {
-                refuse_foreign(&layout)?;
-            }
             let position = position.as_deref();
             WindowFiles::open(directories, layout, restarts, position, may_have_older)
         })
@@ -275,9 +259,6 @@ impl WindowWriter for NdjsonWriter {
 #[cfg(test)]
 #[path = "ndjson/crash_tests.rs"]
 mod crash_tests;
-#[cfg(test)]
-#[path = "ndjson/foreign_tests.rs"]
-mod foreign_tests;
 #[cfg(test)]
 #[path = "ndjson/tamper_tests.rs"]
 mod tamper_tests;

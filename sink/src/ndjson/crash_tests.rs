@@ -231,6 +231,19 @@ async fn rejects_of_a_repeated_last_page_are_not_kept_when_it_has_none_any_more(
 }
 
 #[tokio::test]
+async fn window_of_one_page_that_stopped_before_it_was_done_is_written_again() {
+    let (place, first) = (Place::new(), window("okta"));
+    for runs in 1..=2 {
+        let window = Window {
+            runs,
+            ..first.clone()
+        };
+        finished(&place, &window, &page(&window, 0, 0..3)).await;
+        assert_eq!(lines_in(&place.output(&window)), Some(lines(&first, 0..3)));
+    }
+}
+
+#[tokio::test]
 async fn every_older_part_goes_when_a_restarted_window_is_done() {
     let (place, mut window) = (Place::new(), window("okta"));
     for _ in 0..4 {

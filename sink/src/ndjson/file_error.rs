@@ -27,8 +27,6 @@ pub(super) enum FileError {
         /// Why.
         problem: String,
     },
-    /// The output of another pull stands where this one's would go.
-    Foreign(PathBuf),
 }
 
 impl FileError {
@@ -50,14 +48,6 @@ impl FileError {
                 let problem = format!("cannot {doing} {}: {error}", path.display());
                 error_of_kind(sink, problem, error.kind())
             }
-            Self::Foreign(path) => SinkError::Refused {
-                sink: sink_name,
-                problem: format!(
-                    "{} is from an earlier pull, and would be replaced; \
-                     move it away, or give this state a folder of its own",
-                    path.display()
-                ),
-            },
             Self::Unreadable { path, problem } => SinkError::Refused {
                 sink: sink_name,
                 problem: format!("{} cannot be read: {problem}", path.display()),
