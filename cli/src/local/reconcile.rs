@@ -1,6 +1,7 @@
 //! Files of unfinished and lately finished windows, held against the ledger at the start of a run.
 //!
-//! Reads the folders of the days from each source's first open window on, never the whole history.
+//! Reads the folders of the days from each source's first open window on, and of its unfinished windows
+//! before that; never the whole history.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -27,7 +28,7 @@ pub(super) struct Differences {
     unknown_sources: u64,
     /// Complete files that are missing, cut or grown.
     changed: u64,
-    /// Parts of windows that are done or do not exist.
+    /// Parts of windows that are done or do not exist, or of passes that they have not begun.
     leftovers: Vec<FolderFile>,
     /// Complete files of unfinished windows under names of before, with the ends they have now.
     old_names: Vec<(FolderFile, Timestamp)>,
@@ -66,7 +67,8 @@ impl Differences {
         let before = self.unknown;
         let since = ledger.open_from.values().min().copied();
         let files = folder.files_of(&definition.name)?;
-        for file in files.since(since.unwrap_or(Timestamp::MIN)) {
+        let known = ledger.windows.keys().map(|id| id.from);
+        for file in files.since(since.unwrap_or(Timestamp::MIN), known) {
             let file = file?;
             if let Some(name) = &file.name
                 && ledger.has_to_know(&name.window)
@@ -132,7 +134,7 @@ impl Differences {
         }
         if !self.leftovers.is_empty() {
             tracing::info!(
-                "{} parts in {dir} belonged to no unfinished window and were removed",
+                "{} parts in {dir} belonged to no pass over an unfinished window and were removed",
                 self.leftovers.len()
             );
         }

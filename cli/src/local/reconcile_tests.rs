@@ -2,6 +2,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use windlass_core::progress::Progress;
+use windlass_core::time::DAY_MS;
 use windlass_core::window::Status;
 use windlass_sink::ndjson::{FileName, Readers, Stage};
 
@@ -56,6 +57,22 @@ impl Scene {
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         fs::write(&path, text).unwrap();
         path
+    }
+
+    /// Moves the first open instant two days past the window, which stays listed behind it.
+    async fn leave_behind(&self) {
+        let shard = self.bench.definition().shard();
+        let source = &self.window.id.timeline.source;
+        let stored = self.store.progress_of(shard, source).await.unwrap();
+        let [stored] = <[Progress; 1]>::try_from(stored).unwrap();
+        let open_from = self.window.to.plus_ms(2 * DAY_MS);
+        let moved = Progress {
+            open_from,
+            scheduled_through: open_from,
+            behind: vec![self.window.id.from],
+            ..stored
+        };
+        self.store.save_progress(shard, &moved).await.unwrap();
     }
 
     async fn look(&self) -> Differences {
@@ -122,6 +139,37 @@ async fn part_without_an_unfinished_window_is_removed() {
     differences.check(&scene.folder).unwrap();
     differences.tidy(&scene.folder).unwrap();
     assert!(is_there(&own) && !is_there(&left));
+}
+
+#[tokio::test]
+async fn part_of_a_pass_that_a_power_loss_took_back_is_removed() {
+    let scene = Scene::new(|window| Window {
+        restarts: 1,
+        ..released(window)
+    })
+    .await;
+    let parts = [0, 1, 2].map(|restarts| scene.put(0, Stage::Part { restarts }, "{}\n"));
+    let differences = scene.look().await;
+    differences.check(&scene.folder).unwrap();
+    differences.tidy(&scene.folder).unwrap();
+    assert_eq!(
+        parts.each_ref().map(|path| is_there(path)),
+        [true, true, false]
+    );
+}
+
+#[tokio::test]
+async fn files_of_windows_behind_are_looked_at_whatever_their_day() {
+    for (text, changed) in [("{}\n", 0), ("{}", 1)] {
+        let scene = Scene::new(done).await;
+        scene.leave_behind().await;
+        scene.put(0, until(10), text);
+        let left = scene.put(0, Stage::Part { restarts: 0 }, "{}\n");
+        let differences = scene.look().await;
+        assert_eq!(differences.changed, changed, "{text:?}");
+        differences.tidy(&scene.folder).unwrap();
+        assert!(!is_there(&left));
+    }
 }
 
 #[tokio::test]

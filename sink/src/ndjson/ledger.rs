@@ -28,7 +28,8 @@ pub enum Agreement {
         /// The window's bytes.
         expected: u64,
     },
-    /// In progress, of a window that is done or does not exist.
+    /// In progress, of a window that is done or does not exist, or of a pass that its window has not
+    /// begun: a power loss took that back.
     Leftover,
 }
 
@@ -36,7 +37,11 @@ pub enum Agreement {
 /// first instant.
 pub fn compare(name: &FileName, bytes: u64, window: Option<&Window>) -> Agreement {
     match (name.stage, window) {
-        (Stage::Part { .. }, Some(window)) if window.status != Status::Done => Agreement::Agrees,
+        (Stage::Part { restarts }, Some(window))
+            if window.status != Status::Done && restarts <= window.restarts =>
+        {
+            Agreement::Agrees
+        }
         (Stage::Part { .. }, _) => Agreement::Leftover,
         (Stage::Output { .. }, None) => Agreement::Unknown,
         (Stage::Output { to }, Some(window)) => compare_output(name.kind, to, bytes, window),
@@ -171,5 +176,21 @@ mod tests {
         assert_eq!(compare(Some(&window("okta"))), Agreement::Agrees);
         assert_eq!(compare(Some(&done(10))), Agreement::Leftover);
         assert_eq!(compare(None), Agreement::Leftover);
+    }
+
+    #[test]
+    fn part_of_a_pass_that_its_window_has_not_begun_is_left_over() {
+        let window = Window {
+            restarts: 2,
+            ..window("okta")
+        };
+        for (restarts, expected) in [
+            (0, Agreement::Agrees),
+            (2, Agreement::Agrees),
+            (3, Agreement::Leftover),
+        ] {
+            let part = name(&window, Stage::Part { restarts });
+            assert_eq!(compare(&part, 3, Some(&window)), expected);
+        }
     }
 }

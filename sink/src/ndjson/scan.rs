@@ -1,5 +1,6 @@
 //! Walking through the files of an output folder.
 
+use std::collections::BTreeSet;
 use std::fs::{self, DirEntry, ReadDir};
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
@@ -35,6 +36,8 @@ pub struct Files {
     open: Vec<ReadDir>,
     /// The first day directory to enter, `2026-01-01`; all of them when empty.
     since: String,
+    /// Earlier day directories to enter all the same.
+    also: BTreeSet<String>,
 }
 
 impl Files {
@@ -46,6 +49,7 @@ impl Files {
             base: base.to_owned(),
             open: Vec::new(),
             since: String::new(),
+            also: BTreeSet::new(),
         };
         let start = match source {
             Some(source) => base.join(source.as_str()),
@@ -57,11 +61,12 @@ impl Files {
         Ok(files)
     }
 
-    /// Only those in the folders of the UTC day of `from` and later ones.
+    /// Only those in the folders of the UTC day of `from` and later ones, and of the days of `also`.
     #[must_use]
-    pub fn since(self, from: Timestamp) -> Self {
+    pub fn since(self, from: Timestamp, also: impl IntoIterator<Item = Timestamp>) -> Self {
         Self {
             since: day(from),
+            also: also.into_iter().map(day).collect(),
             ..self
         }
     }
@@ -75,6 +80,12 @@ impl Files {
         Ok(())
     }
 
+    fn is_wanted(&self, day: &DirEntry) -> bool {
+        let name = day.file_name();
+        let day = name.to_string_lossy();
+        *day >= *self.since || self.also.contains(&*day)
+    }
+
     /// The file of `entry`, or `None` after a directory, which is entered, and after anything else.
     fn visit(&mut self, entry: &DirEntry) -> Result<Option<FolderFile>, FileError> {
         let path = entry.path();
@@ -82,9 +93,7 @@ impl Files {
         let below = path.strip_prefix(&self.base).unwrap_or(&path);
         if kind.is_dir() {
             let depth = below.components().count();
-            let is_before =
-                depth == DEPTH_MAX && *entry.file_name().to_string_lossy() < *self.since;
-            if depth <= DEPTH_MAX && !is_before {
+            if depth < DEPTH_MAX || (depth == DEPTH_MAX && self.is_wanted(entry)) {
                 self.enter(&path)?;
             }
             return Ok(None);
@@ -183,15 +192,18 @@ mod tests {
     }
 
     #[test]
-    fn folders_of_earlier_days_are_not_read() {
+    fn folders_of_earlier_days_are_read_only_if_named() {
         let base = tempfile::tempdir().unwrap();
         write(base.path(), &format!("okta/live/2026-01-01/{NAME}"), "{}\n");
-        let count = |from: &str| {
+        let count = |from: &str, also: &[&str]| {
             let files = Files::below("lake", base.path(), None).unwrap();
-            files.since(from.parse().unwrap()).count()
+            let also = also.iter().map(|at| at.parse().unwrap());
+            files.since(from.parse().unwrap(), also).count()
         };
-        assert_eq!(count("2026-01-01T23:59:59Z"), 1);
-        assert_eq!(count("2026-01-02T00:00:00Z"), 0);
+        assert_eq!(count("2026-01-01T23:59:59Z", &[]), 1);
+        assert_eq!(count("2026-01-02T00:00:00Z", &[]), 0);
+        assert_eq!(count("2026-01-03T00:00:00Z", &["2026-01-02T00:00:00Z"]), 0);
+        assert_eq!(count("2026-01-03T00:00:00Z", &["2026-01-01T12:00:00Z"]), 1);
     }
 
     #[cfg(unix)]
