@@ -21,6 +21,7 @@ fn policy() -> Policy {
         history_ms: 7 * DAY_MS,
         strict_order: None,
         sweeps_ms: Vec::new(),
+        clock: None,
     }
 }
 

@@ -36,6 +36,14 @@ impl<'a> Carver<'a> {
         }
     }
 
+    /// A carver for the one window that starts at `mark`, whatever the clock says: its response shows
+    /// the vendor's.
+    pub fn probe(policy: &'a Policy, end: Option<Timestamp>, mark: Timestamp) -> Self {
+        let settled = policy.settle_ms.saturating_add(limits::EDGE_ALLOWANCE_MS);
+        let until = mark.plus_ms(policy.every_ms).plus_ms(settled);
+        Self::new(policy, end, until, policy.every_ms)
+    }
+
     /// The window that starts at `at`, or `None` while there is not enough settled time for one.
     /// `at` is a multiple of the unit, and so is the end of what is returned.
     pub fn next(&self, at: Timestamp) -> Option<Span> {

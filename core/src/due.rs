@@ -8,6 +8,7 @@ use crate::ids::Lane;
 use crate::plan::Situation;
 use crate::sweep;
 use crate::time::Timestamp;
+use crate::trust::Cut;
 use crate::window::{Status, Window};
 
 /// The lane that a sweep lane follows.
@@ -51,6 +52,8 @@ fn cut_at(situation: &Situation<'_>, follows: Option<Follows>) -> Option<Timesta
         progress,
         policy,
         open,
+        now,
+        time,
         ..
     } = *situation;
     let mark = progress.scheduled_through;
@@ -60,12 +63,22 @@ fn cut_at(situation: &Situation<'_>, follows: Option<Follows>) -> Option<Timesta
         return None;
     }
     let end = earliest(situation.end, progress.end);
+    // The clock that cuts, and ours, run equally fast.
+    let on_ours = |at: Timestamp, clock: Timestamp| at.plus_ms(now.ms_since(clock));
     match progress.timeline.lane {
         Lane::Sweep(_) => {
             let Follows { through, after_ms } = follows?;
-            sweep::due_at(policy, mark, through, after_ms, end)
+            let at = sweep::due_at(policy, mark, through, after_ms, end)?;
+            match (time.cut(), time.trusted()) {
+                (Cut::Freely, Some(trusted)) => Some(on_ours(at, trusted.at())),
+                // Due by our clock, what there was to ask has been cut: a response will tell.
+                _ => Some(at).filter(|at| *at > now),
+            }
         }
-        Lane::Live | Lane::Backfill(_) => carve::due_at(policy, end, progress.width_ms, mark),
+        Lane::Live | Lane::Backfill(_) => {
+            let at = carve::due_at(policy, end, progress.width_ms, mark)?;
+            Some(on_ours(at, time.edge()))
+        }
     }
 }
 

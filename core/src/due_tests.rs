@@ -9,6 +9,7 @@ use crate::progress::Progress;
 use crate::source::Policy;
 use crate::source::tests::policy as any_policy;
 use crate::time::{DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS};
+use crate::trust::{ClockOffset, Jury, PlanTime};
 
 fn at(ms: i64) -> Timestamp {
     Timestamp::from_ms(ms)
@@ -41,6 +42,7 @@ fn situation<'a>(
         suspects: Suspects::Apart,
         dispatch_until: Timestamp::MAX,
         now,
+        time: PlanTime::agreed(now),
     }
 }
 
@@ -184,4 +186,50 @@ fn a_sweep_waits_for_the_lane_that_it_follows() {
     assert_eq!(due_at(&situation, None), None);
     assert_eq!(due_at(&situation, follows(at(MINUTE_MS))), None);
     assert!(due_at(&situation, follows(at(DAY_MS))).is_some());
+}
+
+#[test]
+fn a_cut_is_due_by_the_clock_that_cuts() {
+    let policy = any_policy();
+    let now = at(10 * DAY_MS);
+    let live = progress(Lane::Live, at(10 * DAY_MS), &policy);
+    let agreed = situation(&live, &policy, &[], now);
+    let due = due_at(&agreed, None).unwrap();
+    for offset_ms in [-3 * HOUR_MS, -90 * SECOND_MS] {
+        let seen = ClockOffset {
+            offset_ms: Some(offset_ms),
+            observed_at: now,
+        };
+        let jury = Jury {
+            choice: None,
+            witnesses: &[],
+        };
+        let behind = Situation {
+            time: PlanTime::of(now, Some(&seen), &jury),
+            ..agreed
+        };
+        assert_eq!(due_at(&behind, None), Some(due.minus_ms(offset_ms)));
+    }
+}
+
+#[test]
+fn a_sweep_that_waits_for_a_response_is_not_due_again_and_again() {
+    let policy = any_policy();
+    let sweep = progress(Lane::Sweep(1), at(0), &policy);
+    let now = at(100 * DAY_MS);
+    let follows = Some(Follows {
+        through: Timestamp::MAX,
+        after_ms: DAY_MS,
+    });
+    let unheard = Situation {
+        time: PlanTime::assumed(now),
+        ..situation(&sweep, &policy, &[], now)
+    };
+    assert_eq!(due_at(&unheard, follows), None);
+    let early = Situation {
+        now: at(0),
+        time: PlanTime::assumed(at(0)),
+        ..unheard
+    };
+    assert!(due_at(&early, follows).is_some());
 }

@@ -19,6 +19,7 @@
 //! | [`frontier`] | where a window that cannot finish is split |
 //! | [`sweep`], [`seen`] | second passes for late events, and what they compare with |
 //! | [`turns`] | how the workers of a rate group share its pace |
+//! | [`trust`] | which clock is right, and what may be done while that is open |
 //! | [`retention`] | how near a timeline is to losing records |
 //! | [`lateness`] | how late a vendor really is |
 //! | [`retry`] | failure classes and what follows them |
@@ -59,6 +60,7 @@ pub mod system;
 pub mod task;
 pub mod time;
 pub mod transition;
+pub mod trust;
 pub mod turns;
 pub mod window;
 

@@ -107,6 +107,17 @@ pub const PROBE_FULL_MS: i64 = MINUTE_MS;
 
 /// Clocks of this system's machines agree this well.
 pub const CLOCK_SKEW_MS: i64 = 60 * SECOND_MS;
+/// Clocks that differ by more than this are not both slow: one of them is wrong, and which one is for
+/// other vendors or a person to say. A wrong time zone is less, a lost battery or a wrong year more.
+pub const CLOCK_DISPUTE_MS: i64 = DAY_MS;
+/// How old the stored offset of a vendor's clock may get before a response replaces it: eight
+/// writes a day for a rate group. Steps that cannot be taken back trail by as much.
+pub const CLOCK_STORED_MS: i64 = 3 * HOUR_MS;
+/// How long after a response this machine's clock is believed to have gone right. Then windows are cut
+/// one at a time until the next response. Twice the age at which the offset is stored again.
+pub const CLOCK_BELIEVED_MS: i64 = 2 * CLOCK_STORED_MS;
+/// Other rate groups of which the clocks are read as witnesses: enough to outvote a wrong one.
+pub const WITNESSES_MAX: usize = 8;
 /// How far the end of a carved window trails `now - settle`, because a `Date` header has whole
 /// seconds and is already old when it arrives.
 pub const EDGE_ALLOWANCE_MS: i64 = 2 * SECOND_MS;

@@ -14,12 +14,14 @@ use crate::block::Work;
 use crate::carve::{Carver, adapt_width, observe};
 use crate::checkpoint::earliest;
 use crate::ids::{Lane, WindowId};
+use crate::limits;
 use crate::progress::Progress;
 use crate::scavenge::scavenge;
 use crate::source::Policy;
 use crate::sweep::Ledger;
 use crate::time::Timestamp;
 use crate::transition::Event;
+use crate::trust::{Cut, PlanTime};
 use crate::window::{Status, Window};
 
 /// What is known of one timeline when it is planned.
@@ -45,8 +47,10 @@ pub struct Situation<'a> {
     pub suspects: Suspects<'a>,
     /// Until when a dispatch counts.
     pub dispatch_until: Timestamp,
-    /// Now.
+    /// This machine's clock, for leases, dispatches and waits.
     pub now: Timestamp,
+    /// Time for cutting, and for steps that cannot be taken back.
+    pub time: PlanTime,
 }
 
 /// Which windows that a process may have died of are dispatched.
@@ -216,7 +220,7 @@ fn grow(builder: &mut Builder<'_>, next: &mut Progress, max_open: usize) {
         policy,
         open,
         ledger,
-        now,
+        time,
         ..
     } = *builder.situation;
     let end = earliest(builder.situation.end, next.end);
@@ -229,18 +233,58 @@ fn grow(builder: &mut Builder<'_>, next: &mut Progress, max_open: usize) {
     let mut room = max_open.saturating_sub(open_count);
     if !is_sweep
         && room > 0
-        && let Some(gone) = unavailable::gone(next, policy, end, open, now)
+        && let Some(trusted) = time.trusted()
+        && let Some(gone) = unavailable::gone(next, policy, end, open, trusted)
     {
         next.scheduled_through = adopt(open, builder.pass(gone));
         room -= 1;
     }
     match ledger {
-        Some(ledger) => builder.sweep(next, ledger, room),
+        Some(ledger) => {
+            let room = room.min(to_cut(builder.situation));
+            builder.sweep(next, ledger, room);
+        }
         None if is_sweep => {}
         None => {
-            let carver = Carver::new(policy, end, now, next.width_ms);
-            builder.carve(next, &carver, room);
+            let carver = carver(builder.situation, next, end);
+            builder.carve(next, &carver, room.min(to_cut(builder.situation)));
         }
+    }
+}
+
+/// How many windows may be cut, for all that is known of the vendor's clock.
+fn to_cut(situation: &Situation<'_>) -> usize {
+    let unfinished = |window: &&Window| {
+        matches!(
+            window.status,
+            Status::Ready | Status::Dispatched | Status::Running
+        )
+    };
+    match situation.time.cut() {
+        Cut::Freely => usize::MAX,
+        Cut::OneWindow => {
+            let asks = situation.open.iter().chain(situation.behind);
+            usize::from(asks.filter(unfinished).count() == 0)
+        }
+    }
+}
+
+/// What cuts the lane. A window that is cut to learn the vendor's clock, once some of the timeline has
+/// been read, is as narrow as they get at the live edge: it may reach past the vendor's clock. Where
+/// our clock is behind the mark, it is cut all the same, or a clock that is slow would never show.
+fn carver<'a>(situation: &Situation<'a>, next: &Progress, end: Option<Timestamp>) -> Carver<'a> {
+    let Situation { policy, time, .. } = *situation;
+    let mark = next.scheduled_through;
+    let first = mark == next.start;
+    match time.cut() {
+        Cut::OneWindow if mark > time.edge().plus_ms(limits::CLOCK_SKEW_MS) => {
+            Carver::probe(policy, end, mark)
+        }
+        Cut::OneWindow if !first => {
+            let width_ms = next.width_ms.min(policy.every_ms);
+            Carver::new(policy, end, time.edge(), width_ms)
+        }
+        Cut::OneWindow | Cut::Freely => Carver::new(policy, end, time.edge(), next.width_ms),
     }
 }
 
@@ -278,6 +322,10 @@ mod world;
 #[cfg(test)]
 #[path = "plan_tests.rs"]
 mod tests;
+
+#[cfg(test)]
+#[path = "plan/clock_tests.rs"]
+mod clock_tests;
 
 #[cfg(test)]
 #[path = "plan_properties.rs"]

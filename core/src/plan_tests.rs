@@ -260,6 +260,7 @@ fn situation<'a>(world: &'a World, open: &'a [Window]) -> Situation<'a> {
         suspects: Suspects::Apart,
         dispatch_until: Timestamp::MAX,
         now: world.now,
+        time: PlanTime::agreed(world.now),
     }
 }
 

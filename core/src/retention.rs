@@ -4,6 +4,7 @@ use crate::limits;
 use crate::source::Policy;
 use crate::span::Span;
 use crate::time::Timestamp;
+use crate::trust::Trusted;
 use crate::window::{Status, Window};
 
 /// The oldest instant of which the vendor still keeps everything; `None` when it does not say.
@@ -34,10 +35,15 @@ pub fn is_endangered(policy: &Policy, complete_through: Timestamp, now: Timestam
 }
 
 /// The span of `window`, when nothing of it has been read and the vendor keeps nothing of it any more.
-pub fn lapsed(window: &Window, policy: &Policy, now: Timestamp) -> Option<Span> {
+pub fn lapsed(window: &Window, policy: &Policy, trusted: Trusted) -> Option<Span> {
     let unread = window.status == Status::Ready && window.page == 0 && window.split_at.is_none();
-    let horizon = horizon(policy, now)?;
+    let horizon = horizon(policy, trusted.at())?;
     (unread && window.to <= horizon).then(|| window.span())
+}
+
+/// Whether the vendor may refuse to read `window` because it no longer keeps all that it covers.
+pub fn is_partly_dropped(window: &Window, policy: &Policy, trusted: Trusted) -> bool {
+    horizon(policy, trusted.at()).is_some_and(|horizon| window.id.from < horizon)
 }
 
 #[cfg(test)]

@@ -10,6 +10,7 @@ use crate::ids::{Generation, RateGroup, SourceName};
 use crate::limits;
 use crate::shard::Shard;
 use crate::time::{DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS, Timestamp};
+use crate::trust::WhoseClock;
 
 /// How a source's timeline is cut and how hard its vendor may be asked. All times in milliseconds.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -49,6 +50,9 @@ pub struct Policy {
     /// empty for never.
     #[serde(default)]
     pub sweeps_ms: Vec<i64>,
+    /// Whose clock decides where the two differ; `None` for the earlier one, with witnesses.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub clock: Option<WhoseClock>,
 }
 
 /// An order of records by time.
@@ -307,6 +311,7 @@ pub(crate) mod tests {
             history_ms: limits::HISTORY_MS_MIN,
             strict_order: None,
             sweeps_ms: Vec::new(),
+            clock: None,
         }
     }
 

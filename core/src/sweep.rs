@@ -9,6 +9,7 @@ use crate::retention;
 use crate::source::Policy;
 use crate::span::Span;
 use crate::time::Timestamp;
+use crate::trust::Trusted;
 use crate::window::{Status, Window};
 
 /// What a sweep lane is planned from, beside its own marks.
@@ -87,6 +88,28 @@ pub fn next(
     ledger: &Ledger<'_>,
     policy: &Policy,
     end: Option<Timestamp>,
+    trusted: Trusted,
+) -> Option<Piece> {
+    piece(at, ledger, policy, end, trusted.at())
+}
+
+/// The next piece while the vendor's clock is not known and ours shows `now`: one to be read, so that
+/// a response shows the vendor's. Nothing is passed over.
+pub(crate) fn asking(
+    at: Timestamp,
+    ledger: &Ledger<'_>,
+    policy: &Policy,
+    end: Option<Timestamp>,
+    now: Timestamp,
+) -> Option<Piece> {
+    piece(at, ledger, policy, end, now).filter(|piece| matches!(piece, Piece::Read(_)))
+}
+
+fn piece(
+    at: Timestamp,
+    ledger: &Ledger<'_>,
+    policy: &Policy,
+    end: Option<Timestamp>,
     now: Timestamp,
 ) -> Option<Piece> {
     let edge = edge(policy, ledger.through, ledger.after_ms, now);
@@ -156,11 +179,13 @@ pub fn remembered_until(window: &Window, policy: &Policy, now: Timestamp) -> Tim
         .plus_ms(longer_ms)
 }
 
-/// Whether what `window` delivers has to be remembered: some sweep of its source will read it again.
-/// A sweep that comes late itself may have another right behind it.
-pub fn remembers(window: &Window, policy: &Policy) -> bool {
+/// Whether what `window` delivers has to be remembered when it is read at `read_at`: some sweep of its
+/// source will read it again. A sweep that comes late itself may have another right behind it.
+pub fn remembers(window: &Window, policy: &Policy, read_at: Timestamp) -> bool {
     let last = policy.sweeps_ms.last();
-    let is_young = last.is_some_and(|after_ms| window.created_at < window.to.plus_ms(*after_ms));
+    // A clock of ours that was ahead has created the window later than it is read.
+    let read_at = window.created_at.min(read_at);
+    let is_young = last.is_some_and(|after_ms| read_at < window.to.plus_ms(*after_ms));
     let is_sweep = matches!(window.id.timeline.lane, Lane::Sweep(_));
     is_young || (is_sweep && policy.sweeps_ms.len() > 1)
 }

@@ -38,7 +38,13 @@ fn next_of(live: &[Window], mark: i64, through: i64, now: i64) -> Option<Piece> 
         after_ms: AFTER_MS,
     };
     // A little later, for the edge trails by the allowance for slow clocks.
-    next(at(mark), &ledger, &policy(), None, at(now).plus_ms(10_000))
+    next(
+        at(mark),
+        &ledger,
+        &policy(),
+        None,
+        Trusted::agreed(at(now).plus_ms(10_000)),
+    )
 }
 
 fn read(from: i64, to: i64) -> Option<Piece> {
@@ -121,7 +127,10 @@ fn history_that_is_gone_is_passed_over() {
         through: at(20),
         after_ms: AFTER_MS,
     };
-    assert_eq!(next(at(0), &ledger, &policy(), None, at(100)), None);
+    assert_eq!(
+        next(at(0), &ledger, &policy(), None, Trusted::agreed(at(100))),
+        None
+    );
 }
 
 #[test]
@@ -137,7 +146,10 @@ fn what_the_vendor_no_longer_keeps_is_passed_over() {
         through: at(12),
         after_ms: AFTER_MS,
     };
-    assert_eq!(next(at(0), &ledger, &keeps, None, at(52)), pass(0, 4));
+    assert_eq!(
+        next(at(0), &ledger, &keeps, None, Trusted::agreed(at(52))),
+        pass(0, 4)
+    );
 }
 
 #[test]
@@ -149,7 +161,15 @@ fn the_last_piece_of_a_bounded_timeline_may_be_short() {
         through: at(8),
         after_ms: AFTER_MS,
     };
-    let next = |mark| next(at(mark), &ledger, &policy(), Some(at(8)), at(50));
+    let next = |mark| {
+        next(
+            at(mark),
+            &ledger,
+            &policy(),
+            Some(at(8)),
+            Trusted::agreed(at(50)),
+        )
+    };
     assert_eq!(next(0), read(0, 6));
     assert_eq!(next(6), read(6, 8));
     assert_eq!(next(8), None);
@@ -163,16 +183,31 @@ fn the_ledger_is_read_only_when_a_piece_may_be_cut() {
     assert!(!is_due(&policy(), at(8), at(8), AFTER_MS, Some(at(8))));
 }
 
+/// Whether `window` is remembered under `policy` when it is read at the time it was created.
+fn remembered(window: &Window, policy: &Policy) -> bool {
+    remembers(window, policy, window.created_at)
+}
+
 #[test]
 fn only_what_a_sweep_will_read_is_remembered() {
     let window = hour(0);
-    assert!(remembers(&window, &policy()));
+    assert!(remembered(&window, &policy()));
     let old = Window {
         created_at: window.to.plus_ms(3 * DAY_MS),
         ..window.clone()
     };
-    assert!(!remembers(&old, &policy()));
-    assert!(!remembers(&window, &any_policy()));
+    assert!(!remembered(&old, &policy()));
+    assert!(!remembered(&window, &any_policy()));
+}
+
+#[test]
+fn a_window_that_a_clock_ahead_has_created_is_remembered_by_the_time_it_is_read() {
+    let window = Window {
+        created_at: at(1).plus_ms(200 * DAY_MS),
+        ..hour(0)
+    };
+    assert!(remembers(&window, &policy(), at(2)));
+    assert!(!remembers(&window, &policy(), at(2).plus_ms(100 * DAY_MS)));
 }
 
 #[test]
@@ -180,12 +215,12 @@ fn what_a_late_sweep_delivers_is_remembered_for_the_sweep_behind_it() {
     let id = format!("okta/0123456789ab/sweep-1/{}", at(0)).parse();
     let late = at(1).plus_ms(5 * DAY_MS);
     let window = Window::new(id.unwrap(), at(1), late).unwrap();
-    assert!(remembers(&window, &policy()));
+    assert!(remembered(&window, &policy()));
     let once = Policy {
         sweeps_ms: vec![DAY_MS],
         ..policy()
     };
-    assert!(!remembers(&window, &once));
+    assert!(!remembered(&window, &once));
 }
 
 /// Live windows of a minute, as a source that is looked at every minute has them; as many as one
@@ -216,7 +251,7 @@ fn a_ledger_that_is_full_of_narrow_windows_is_a_piece_whatever_its_width() {
     };
     let read = Span::new(at(0), live.last().unwrap().to).ok();
     assert_eq!(
-        next(at(0), &ledger, &policy(), None, at(100)),
+        next(at(0), &ledger, &policy(), None, Trusted::agreed(at(100))),
         read.map(Piece::Read),
         "no later reading of the ledger would show more"
     );

@@ -7,6 +7,7 @@ use crate::ids::{SourceName, WindowId};
 use crate::limits;
 use crate::shard::Shard;
 use crate::time::HOUR_MS;
+use crate::trust::ClockOffset;
 use crate::window::Window;
 
 /// Version of the payload. A worker refuses one it does not know.
@@ -31,6 +32,9 @@ pub struct Task {
     /// Whether more windows of its rate group are ready than there are workers for: this one goes on
     /// with whatever of the group is ready, while it has time.
     pub crowded: bool,
+    /// The clocks of other vendors, where this one's is more than a day from ours.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub witnesses: Vec<ClockOffset>,
 }
 
 /// A window as dispatched.

@@ -151,6 +151,9 @@ impl Window {
             }
             (Status::Running, Event::Complete { last, history_ms }) => {
                 next.advance(last)?;
+                // A clock of ours that was ahead has created it later than it was read: the sweeps
+                // tell by this how old its time was then.
+                next.created_at = self.created_at.min(last.now);
                 next.finish(*history_ms, last.now);
             }
             (Status::Running, Event::Release(release)) => next.release(release)?,

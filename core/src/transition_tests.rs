@@ -235,6 +235,20 @@ fn a_checkpoint_without_a_cursor_needs_to_complete_the_window() {
 }
 
 #[test]
+fn a_window_is_not_created_after_it_is_done() {
+    let ahead = Window {
+        created_at: at(4_000),
+        ..in_status(Status::Running)
+    };
+    let complete = Event::Complete {
+        last: page(0),
+        history_ms: 5,
+    };
+    let done = ahead.apply(&complete).unwrap();
+    assert_eq!(Some(done.created_at), done.done_at);
+}
+
+#[test]
 fn only_crashes_and_page_errors_without_a_page_since_count_as_attempts() {
     let claimed = window().apply(&claim(1)).unwrap();
     assert_eq!(claimed.attempts, 1);

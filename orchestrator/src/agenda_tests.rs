@@ -111,7 +111,7 @@ const OPERATIONS: [Operation; 11] = [
     Operation::WindowsAt,
     Operation::History,
     Operation::Decide,
-    Operation::RateGate,
+    Operation::RateState,
     Operation::Window,
 ];
 

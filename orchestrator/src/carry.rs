@@ -7,6 +7,7 @@ use windlass_core::shard::Shard;
 use windlass_core::span::Span;
 use windlass_core::task::{TASK_VERSION, Task, TaskWindow, is_quiet};
 use windlass_core::transition::Event;
+use windlass_core::trust::ClockOffset;
 use windlass_core::window::{Status, Window};
 use windlass_state::{Created, MoveError, SaveError, StateError, StateStore};
 
@@ -38,6 +39,8 @@ pub(crate) struct Carrier<'a, S, D> {
     pub(crate) pace: Pace,
     /// Whether more is ready than there are workers for.
     pub(crate) crowded: bool,
+    /// The clocks of other groups, where its own needs witnesses.
+    pub(crate) witnesses: &'a [ClockOffset],
     pub(crate) report: &'a mut SourceReport,
 }
 
@@ -198,6 +201,7 @@ impl<S: StateStore, D: Dispatch> Carrier<'_, S, D> {
             requests_per_minute: self.pace.requests_per_minute,
             shares_turns: self.pace.shares_turns,
             crowded: self.crowded,
+            witnesses: self.witnesses.to_vec(),
         };
         self.report.dispatched += 1;
         let quiet = is_quiet(window, self.records_per_hour);

@@ -58,18 +58,16 @@ pub(crate) fn due(
     due.then(|| Span::new(mark, edge).ok())?
 }
 
-/// Reads the ledger for the lane of `progress`, if it is due.
+/// Reads the ledger for the lane of `progress`, if it is due at `at`.
 pub(crate) async fn read<S: StateStore>(
     store: &S,
     record: &SourceRecord,
     progress: &Progress,
     through: Timestamp,
-    now: Timestamp,
+    at: Option<Timestamp>,
 ) -> Result<Option<LedgerRead>, StateError> {
-    let (Some(span), Some(after_ms)) = (
-        due(record, progress, through, now),
-        after_ms(record, progress),
-    ) else {
+    let span = at.and_then(|at| due(record, progress, through, at));
+    let (Some(span), Some(after_ms)) = (span, after_ms(record, progress)) else {
         return Ok(None);
     };
     let timeline = Timeline {

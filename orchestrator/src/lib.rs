@@ -7,6 +7,7 @@
 mod agenda;
 mod carry;
 mod dispatch;
+mod known;
 #[cfg(feature = "lambda")]
 pub mod lambda;
 mod ledger;
@@ -23,14 +24,17 @@ mod view;
 mod visit;
 
 #[cfg(test)]
+mod clocks_tests;
+#[cfg(test)]
 mod testing;
 
 pub use agenda::Agenda;
 pub use dispatch::{Dispatch, DispatchError};
+pub use known::Known;
 pub use overview::{Listed, overview};
 pub use recover::recover;
 pub use report::{Activity, SourceReport, TickReport};
-pub use survey::{look, oldest_in_trouble};
+pub use survey::{history_until, look, oldest_in_trouble};
 pub use suspects::SuspectPlace;
 pub use tick::{Tick, TickOptions};
 pub use view::{LaneView, SourceView, read_source};

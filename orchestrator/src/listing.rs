@@ -6,11 +6,13 @@ use std::collections::BTreeMap;
 use futures_util::future::join;
 use futures_util::{StreamExt, stream};
 use windlass_core::ids::{Lane, RateGroup, SourceName};
+use windlass_core::limits;
 use windlass_core::plan::Suspects;
 use windlass_core::progress::Progress;
 use windlass_core::shard::Shard;
 use windlass_core::source::SourceRecord;
 use windlass_core::time::Timestamp;
+use windlass_core::trust::PlanTime;
 use windlass_state::{StateError, StateStore};
 
 use crate::dispatch::Dispatch;
@@ -151,12 +153,21 @@ impl<S: StateStore, D: Dispatch> Tick<'_, S, D> {
         // A sweep that has not begun has no windows, and begins only once it is due.
         let is_sweep = matches!(progress.timeline.lane, Lane::Sweep(_));
         let has_begun = is_sweep || progress.version > 0;
+        // A mark ahead of our clock shows that one of them is wrong: what is stored tells which.
+        let is_behind = progress.scheduled_through > self.now.plus_ms(limits::CLOCK_SKEW_MS);
         has_begun
+            && !is_behind
             && progress.behind.is_empty()
             && progress.open_from == progress.scheduled_through
             && ledger::due(record, progress, through, self.now).is_none()
             && self
-                .plan(record, &lane, (None, Suspects::Apart), usize::MAX)
+                .plan(
+                    record,
+                    &lane,
+                    (None, Suspects::Apart),
+                    usize::MAX,
+                    PlanTime::assumed(self.now),
+                )
                 .is_empty()
     }
 }

@@ -1,22 +1,26 @@
 //! Where a source stands, from its windows as read: for the tick's report and for people.
 
 use windlass_core::checkpoint::earliest;
-use windlass_core::ids::{Lane, RateGroup};
+use windlass_core::ids::Lane;
 use windlass_core::retention;
 use windlass_core::source::SourceRecord;
 use windlass_core::time::Timestamp;
+use windlass_core::trust::PlanTime;
 use windlass_core::window::{Status, Window};
 use windlass_state::{StateError, StateStore};
 
+use crate::known::Known;
 use crate::overview::{Listed, overview};
 use crate::report::{Activity, SourceReport, TickReport};
 use crate::view::{SourceView, read_source};
 
-/// Fills in what `view` shows at `now`, while the rate group is closed until `gate`.
+/// Fills in what `view` shows at `now`, while the rate group is closed until `gate`; lag and retention
+/// by the clock that `time` goes by.
 pub(crate) fn survey(
     view: &SourceView,
     gate: Option<Timestamp>,
     now: Timestamp,
+    time: &PlanTime,
     report: &mut SourceReport,
 ) {
     let mut wakes_at: Option<Timestamp> = None;
@@ -46,13 +50,13 @@ pub(crate) fn survey(
     report.complete_through = view.complete_through();
     let finished = (view.record.definition.end).is_some_and(|end| end <= report.complete_through);
     if !finished && !view.record.is_paused() {
-        report.lag_ms = view.lag_ms(now);
+        report.lag_ms = view.lag_ms(time.lag_at());
     }
     if !finished {
         let policy = &view.record.definition.policy;
         let through = report.complete_through;
-        report.retention_left_ms = retention::left_ms(policy, through, now);
-        report.is_endangered = retention::is_endangered(policy, through, now);
+        report.retention_left_ms = retention::left_ms(policy, through, time.lag_at());
+        report.is_endangered = retention::is_endangered(policy, through, time.lag_at());
     }
     report.last_error = oldest_in_trouble(view, now).and_then(|window| window.last_error.clone());
     report.activity = match wakes_at {
@@ -89,7 +93,9 @@ pub async fn look<S: StateStore>(store: &S, now: Timestamp) -> Result<TickReport
         let mut source = SourceReport::of(&definition.name, definition.start);
         match listed {
             // Nothing of it waits for its rate group.
-            Listed::Resting(view) => survey(&view, None, now, &mut source),
+            Listed::Resting(view) => {
+                survey(&view, None, now, &PlanTime::assumed(now), &mut source);
+            }
             Listed::Open(record) => {
                 if let Err(error) = look_at(store, record, now, &mut source).await {
                     source.error = Some(error.to_string());
@@ -107,18 +113,28 @@ async fn look_at<S: StateStore>(
     now: Timestamp,
     report: &mut SourceReport,
 ) -> Result<(), StateError> {
-    let gate = closed_until(store, &record.definition.policy.rate_group, now).await?;
+    let known = Known::read(store, &record.definition.policy.rate_group).await?;
+    let time = known.time(&record, now);
     let view = read_source(store, record, now).await?;
-    survey(&view, gate, now, report);
+    survey(&view, known.closed_until(now), now, &time, report);
     Ok(())
 }
 
-/// Until when `group` is closed, if it is.
-pub(crate) async fn closed_until<S: StateStore>(
+/// The instant up to which history that has run out may be deleted at `now`: what some vendor's clock
+/// has passed too. `None` while none is known, and nothing has been done then.
+///
+/// # Errors
+/// When the store fails.
+pub async fn history_until<S: StateStore>(
     store: &S,
-    group: &RateGroup,
     now: Timestamp,
 ) -> Result<Option<Timestamp>, StateError> {
-    let gate = store.rate_gate(group).await?;
-    Ok(gate.and_then(|gate| gate.closed_until(now)))
+    let records = store.all_sources().await?;
+    let mut until = records.is_empty().then_some(now);
+    for record in &records {
+        let known = Known::read(store, &record.definition.policy.rate_group).await?;
+        let trusted = known.time(record, now).trusted();
+        until = until.max(trusted.map(|trusted| trusted.at().min(now)));
+    }
+    Ok(until)
 }

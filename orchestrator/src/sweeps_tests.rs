@@ -9,6 +9,7 @@ use windlass_core::window::Window;
 use windlass_state::failing::{FailingStore, Fault, Operation};
 use windlass_state::{MemoryStore, StateStore};
 
+use crate::known::Known;
 use crate::report::Activity;
 use crate::testing::*;
 use crate::view::read_source;
@@ -200,7 +201,7 @@ async fn a_sweep_that_is_not_due_costs_nothing() {
                 Operation::OpenWindows,
                 Operation::WindowsAt,
                 Operation::History,
-                Operation::RateGate,
+                Operation::RateState,
                 Operation::Create,
                 Operation::Decide,
                 Operation::SaveProgress,
@@ -313,7 +314,9 @@ async fn a_source_that_is_not_on_its_shard_any_more_does_not_begin_anew_there() 
         crowded: false,
         pace: GroupLimits::of([&moved.policy], true).pace_of(&moved.policy),
     };
-    tick.run_lane(&mut view, 0, room, &outbox, &mut report)
+    let group = view.record.definition.policy.rate_group.clone();
+    let known = Known::read(tick.store, &group).await.unwrap();
+    tick.run_lane(&mut view, 0, room, &known, &outbox, &mut report)
         .await
         .unwrap();
     assert_eq!(report.created, 0);

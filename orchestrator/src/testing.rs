@@ -15,6 +15,7 @@ use windlass_core::span::Span;
 use windlass_core::task::{TASK_VERSION, Task};
 use windlass_core::time::{DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS, Timestamp};
 use windlass_core::transition::{Cause, Claim, Release};
+use windlass_core::trust::WhoseClock;
 use windlass_core::window::{Status, Window};
 use windlass_core::{Lane, limits};
 use windlass_state::failing::{FailingStore, Fault};
@@ -54,6 +55,7 @@ pub(crate) fn definition(name: &str) -> SourceDefinition {
         history_ms: limits::HISTORY_MS_MIN,
         strict_order: None,
         sweeps_ms: Vec::new(),
+        clock: Some(WhoseClock::Ours),
     };
     SourceDefinition {
         name: name.parse().unwrap(),
@@ -151,6 +153,7 @@ pub(crate) fn task(number: u32) -> Task {
         requests_per_minute: Some(number),
         shares_turns: false,
         crowded: false,
+        witnesses: Vec::new(),
     }
 }
 

@@ -7,11 +7,13 @@ use windlass_core::shard::Shards;
 use windlass_core::source::SourceRecord;
 use windlass_core::sweep::Ledger;
 use windlass_core::time::Timestamp;
+use windlass_core::trust::PlanTime;
 use windlass_core::window::{Status, Window};
 use windlass_state::{SaveError, StateError, StateStore};
 
 use crate::carry::{Carried, Carrier};
 use crate::dispatch::Dispatch;
+use crate::known::Known;
 use crate::ledger::{self, LedgerRead};
 use crate::outbox::Outbox;
 use crate::report::{SourceReport, TickReport};
@@ -99,6 +101,7 @@ impl<S: StateStore, D: Dispatch> Tick<'_, S, D> {
             others_in_flight: 0,
             allowance: usize::MAX,
             gate: None,
+            known: Known::AtRest,
         };
         self.visit(&mut visit, outbox).await
     }
@@ -110,6 +113,7 @@ impl<S: StateStore, D: Dispatch> Tick<'_, S, D> {
         source: &mut SourceView,
         lane: usize,
         room: Room,
+        known: &Known,
         outbox: &Outbox<'_, D>,
         report: &mut SourceReport,
     ) -> Result<(), StateError> {
@@ -118,7 +122,9 @@ impl<S: StateStore, D: Dispatch> Tick<'_, S, D> {
         let SourceView { record, lanes } = source;
         let lane = &mut lanes[lane];
         let shard = record.shard();
-        let ledger = ledger::read(self.store, record, &lane.progress, through, self.now).await?;
+        let time = known.time(record, self.now);
+        let at = time.sweeps_at();
+        let ledger = ledger::read(self.store, record, &lane.progress, through, at).await?;
         let ledger = ledger.as_ref().map(LedgerRead::as_ledger);
         let dispatched = report.dispatched;
         for _ in 0..ROUNDS_MAX {
@@ -132,7 +138,7 @@ impl<S: StateStore, D: Dispatch> Tick<'_, S, D> {
                 Some(_) => Suspects::Only(suspect.as_ref()),
                 None => Suspects::Apart,
             };
-            let plan = self.plan(record, lane, (ledger.as_ref(), suspects), slots);
+            let plan = self.plan(record, lane, (ledger.as_ref(), suspects), slots, time);
             if plan.is_empty() {
                 break;
             }
@@ -150,6 +156,7 @@ impl<S: StateStore, D: Dispatch> Tick<'_, S, D> {
                 records_per_hour: lane.records_per_hour().max(live_records),
                 pace: room.pace,
                 crowded: room.crowded,
+                witnesses: known.witnesses(),
                 report: &mut *report,
             };
             let carried = carrier.carry_out(&plan).await;
@@ -211,12 +218,13 @@ impl<S: StateStore, D: Dispatch> Tick<'_, S, D> {
         lane: &LaneView,
         (ledger, suspects): (Option<&Ledger<'_>>, Suspects<'_>),
         slots: usize,
+        time: PlanTime,
     ) -> Plan {
         plan(&Situation {
             ledger,
             slots,
             suspects,
-            ..self.situation(record, lane)
+            ..self.situation(record, lane, time)
         })
     }
 
@@ -225,6 +233,7 @@ impl<S: StateStore, D: Dispatch> Tick<'_, S, D> {
         &self,
         record: &'a SourceRecord,
         lane: &'a LaneView,
+        time: PlanTime,
     ) -> Situation<'a> {
         Situation {
             progress: &lane.progress,
@@ -241,6 +250,7 @@ impl<S: StateStore, D: Dispatch> Tick<'_, S, D> {
                 .dispatch_ms
                 .map_or(Timestamp::MAX, |ms| self.now.plus_ms(ms)),
             now: self.now,
+            time,
         }
     }
 }

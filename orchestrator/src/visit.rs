@@ -4,14 +4,16 @@ use windlass_core::block::Work;
 use windlass_core::due::{Follows, due_at};
 use windlass_core::plan::Suspects;
 use windlass_core::time::{MINUTE_MS, SECOND_MS, Timestamp};
+use windlass_core::trust::{Cut, PlanTime};
 use windlass_state::{StateError, StateStore};
 
 use crate::dispatch::Dispatch;
+use crate::known::Known;
 use crate::ledger;
 use crate::outbox::Outbox;
 use crate::report::SourceReport;
 use crate::slots::{GroupLimits, Room, crowded, room, turns};
-use crate::survey::{closed_until, survey};
+use crate::survey::survey;
 use crate::tick::Tick;
 use crate::view::{LaneView, SourceView};
 
@@ -20,6 +22,9 @@ use crate::view::{LaneView, SourceView};
 const REVIEW_EVERY_MS: i64 = 5 * MINUTE_MS;
 /// How long until a source is planned again that could not be, or not whole.
 pub(crate) const RETRY_MS: i64 = SECOND_MS;
+/// How long until a source is planned again that waits for a response to show its vendor's clock. The
+/// end of a window comes sooner as an event; this is for a first window of many pages.
+const HEAR_MS: i64 = 10 * SECOND_MS;
 
 /// Sources of one rate group, and their place in the rest of it.
 #[derive(Debug)]
@@ -34,6 +39,8 @@ pub(crate) struct Visit {
     pub(crate) allowance: usize,
     /// The end of the group's cooldown, if the visit found one.
     pub(crate) gate: Option<Timestamp>,
+    /// What the visit found stored of the group.
+    pub(crate) known: Known,
 }
 
 impl Visit {
@@ -52,8 +59,8 @@ impl<S: StateStore, D: Dispatch> Tick<'_, S, D> {
         outbox: &Outbox<'_, D>,
     ) -> Vec<SourceReport> {
         let mut reports: Vec<_> = visit.views.iter().map(report_of).collect();
-        visit.gate = match self.gate(&visit.views).await {
-            Ok(gate) => gate,
+        visit.known = match self.known(&visit.views).await {
+            Ok(known) => known,
             Err(error) => {
                 for report in &mut reports {
                     report_failure(report, &error);
@@ -61,6 +68,7 @@ impl<S: StateStore, D: Dispatch> Tick<'_, S, D> {
                 return reports;
             }
         };
+        visit.gate = visit.known.closed_until(self.now);
         let crowded = if self.options.dispatch_ms.is_some() {
             crowded(&visit.views, &visit.limits, self.now)
         } else {
@@ -88,7 +96,8 @@ impl<S: StateStore, D: Dispatch> Tick<'_, S, D> {
                 pace: visit.limits.pace_of(&source.record.definition.policy),
             };
             let dispatched = report.dispatched;
-            if let Err(error) = self.run_lane(source, lane, room, outbox, report).await {
+            let run = self.run_lane(source, lane, room, &visit.known, outbox, report);
+            if let Err(error) = run.await {
                 report_failure(report, &error);
             }
             visit.allowance -= visit.allowance.min(report.dispatched - dispatched);
@@ -96,7 +105,8 @@ impl<S: StateStore, D: Dispatch> Tick<'_, S, D> {
         }
         for (view, report) in visit.views.iter().zip(&mut reports) {
             if report.error.is_none() {
-                survey(view, visit.gate, self.now, report);
+                let time = visit.known.time(&view.record, self.now);
+                survey(view, visit.gate, self.now, &time, report);
                 warn_of_loss(report);
             }
         }
@@ -105,23 +115,29 @@ impl<S: StateStore, D: Dispatch> Tick<'_, S, D> {
 
     /// The instant at which `view`, as a plan left it, is to be planned again if nothing happens
     /// before. A plan that is not whole is continued: at once if this one `created` windows.
-    pub(crate) fn due(&self, view: &SourceView, created: bool) -> Timestamp {
+    pub(crate) fn due(&self, view: &SourceView, created: bool, time: PlanTime) -> Timestamp {
         let soon = self.now.plus_ms(RETRY_MS);
+        let later = match time.cut() {
+            Cut::Freely => soon,
+            Cut::OneWindow => self.now.plus_ms(HEAR_MS),
+        };
         let of_lane = |lane: &LaneView| {
             let (record, progress) = (&view.record, &lane.progress);
             let through = view.through_for(&progress.timeline.lane);
             let is_whole = self
-                .plan(record, lane, (None, Suspects::Apart), 0)
+                .plan(record, lane, (None, Suspects::Apart), 0, time)
                 .is_empty()
-                && ledger::due(record, progress, through, self.now).is_none();
+                && !time.trusted().is_some_and(|trusted| {
+                    ledger::due(record, progress, through, trusted.at()).is_some()
+                });
             if !is_whole {
                 return Some(if created { self.now } else { soon });
             }
             let follows = ledger::after_ms(record, progress);
             let follows = follows.map(|after_ms| Follows { through, after_ms });
             // An instant that has passed without work would come again and again.
-            due_at(&self.situation(record, lane), follows)
-                .map(|at| if at <= self.now { soon } else { at })
+            due_at(&self.situation(record, lane, time), follows)
+                .map(|at| if at <= self.now { later } else { at })
         };
         let probe_at = view.record.probe_at().filter(|at| *at > self.now);
         let of_lanes = view.lanes.iter().filter_map(of_lane);
@@ -130,8 +146,8 @@ impl<S: StateStore, D: Dispatch> Tick<'_, S, D> {
         first.map_or(review, |first| first.min(review))
     }
 
-    /// The end of the cooldown of the group that `views` belong to. Not read while all of them rest.
-    async fn gate(&self, views: &[SourceView]) -> Result<Option<Timestamp>, StateError> {
+    /// What is stored of the group that `views` belong to. Not read while all of them rest.
+    async fn known(&self, views: &[SourceView]) -> Result<Known, StateError> {
         let rests = |view: &SourceView| {
             view.lanes.iter().all(|lane| {
                 let through = view.through_for(&lane.progress.timeline.lane);
@@ -141,9 +157,9 @@ impl<S: StateStore, D: Dispatch> Tick<'_, S, D> {
         match views.first() {
             Some(first) if !views.iter().all(rests) => {
                 let group = &first.record.definition.policy.rate_group;
-                closed_until(self.store, group, self.now).await
+                Known::read(self.store, group).await
             }
-            _ => Ok(None),
+            _ => Ok(Known::AtRest),
         }
     }
 }

@@ -60,6 +60,7 @@ macro_rules! conformance_tests {
             of_two_workers_one_takes_a_probe
             a_block_of_another_version_or_an_unknown_source_does_nothing
             a_definition_whose_policy_contradicts_itself_is_refused
+            a_vendors_clock_is_kept_beside_gate_and_turns
             a_rate_gate_only_moves_later
             a_rate_gate_that_a_wrong_clock_closed_is_replaced_by_a_true_one
             a_source_is_found_on_its_own_shard_only

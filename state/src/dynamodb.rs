@@ -49,6 +49,7 @@ use windlass_core::source::{BlockChange, RateGate, SourceDefinition, SourceRecor
 use windlass_core::span::Span;
 use windlass_core::time::Timestamp;
 use windlass_core::transition::{Claim, Event, Release};
+use windlass_core::trust::{ClockOffset, RateState};
 use windlass_core::turns::{TurnsAsked, TurnsGiven};
 use windlass_core::window::Window;
 
@@ -304,9 +305,13 @@ impl StateStore for DynamoStore {
         self.move_seen(seen, event).await
     }
 
-    async fn rate_gate(&self, group: &RateGroup) -> Result<Option<RateGate>, StateError> {
+    async fn rate_state(&self, group: &RateGroup) -> Result<RateState, StateError> {
         let stored: Option<RateItem> = self.one(Key::rate(group)).await?;
-        Ok(stored.and_then(|stored| stored.gate))
+        Ok(stored.map(RateState::from).unwrap_or_default())
+    }
+
+    async fn store_clock(&self, group: &RateGroup, clock: &ClockOffset) -> Result<(), StateError> {
+        self.write_clock(group, clock).await
     }
 
     async fn close_rate_gate(&self, gate: &RateGate, now: Timestamp) -> Result<(), StateError> {

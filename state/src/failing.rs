@@ -1,6 +1,8 @@
 //! Faults around any store: a script says, for each call, whether it is refused, applied with its
 //! answer lost, or slow. What the engine must survive, at exactly the call a test wants.
 
+mod operation;
+
 use std::collections::BTreeMap;
 use std::fmt;
 use std::future::Future;
@@ -17,59 +19,13 @@ use windlass_core::source::{BlockChange, RateGate, SourceDefinition, SourceRecor
 use windlass_core::span::Span;
 use windlass_core::time::Timestamp;
 use windlass_core::transition::{Claim, Event, Release};
+use windlass_core::trust::{ClockOffset, RateState};
 use windlass_core::turns::{TurnsAsked, TurnsGiven};
 use windlass_core::window::Window;
 
+pub use self::operation::Operation;
 use crate::error::{MoveError, SaveError, StateError};
 use crate::store::{Created, StateStore};
-
-/// A method of [`StateStore`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[expect(missing_docs, reason = "each is the method of that name")]
-pub enum Operation {
-    Sources,
-    Source,
-    ApplySource,
-    BlockSource,
-    HoldSource,
-    Progress,
-    SaveProgress,
-    Create,
-    Window,
-    OpenWindows,
-    WindowsAt,
-    History,
-    Claim,
-    Checkpoint,
-    Complete,
-    Release,
-    Decide,
-    RateGate,
-    CloseRateGate,
-    TakeTurns,
-    Remember,
-    Seen,
-    Sync,
-    ExpireHistory,
-}
-
-impl Operation {
-    /// Whether it may change what is stored.
-    pub const fn is_write(self) -> bool {
-        !matches!(
-            self,
-            Self::Sources
-                | Self::Source
-                | Self::Progress
-                | Self::Window
-                | Self::OpenWindows
-                | Self::WindowsAt
-                | Self::History
-                | Self::RateGate
-                | Self::Seen
-        )
-    }
-}
 
 /// What goes wrong with one call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -106,11 +62,9 @@ pub struct FailingStore<S> {
 
 impl<S: fmt::Debug> fmt::Debug for FailingStore<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { inner, calls, .. } = self;
         f.debug_struct("FailingStore")
-            .field("inner", inner)
-            .field("calls", calls)
-            .finish()
+            .field("inner", &self.inner)
+            .finish_non_exhaustive()
     }
 }
 
@@ -351,8 +305,13 @@ impl<S: StateStore> StateStore for FailingStore<S> {
             .await
     }
 
-    async fn rate_gate(&self, group: &RateGroup) -> Result<Option<RateGate>, StateError> {
-        self.with_fault(Operation::RateGate, self.inner.rate_gate(group))
+    async fn rate_state(&self, group: &RateGroup) -> Result<RateState, StateError> {
+        self.with_fault(Operation::RateState, self.inner.rate_state(group))
+            .await
+    }
+
+    async fn store_clock(&self, group: &RateGroup, clock: &ClockOffset) -> Result<(), StateError> {
+        self.with_fault(Operation::StoreClock, self.inner.store_clock(group, clock))
             .await
     }
 

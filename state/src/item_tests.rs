@@ -170,6 +170,8 @@ fn a_rate_gate_of_version_1_still_loads() {
     let turns: RateItem = loaded(RATE_TURNS);
     assert_eq!(turns.gate, Some(gate));
     assert_eq!(turns.next_turn, Some(time("2026-01-01T00:59:58.750Z")));
+    let clock = turns.clock.unwrap();
+    assert_eq!(clock.vendor_at(), Some(time("2025-12-29T00:59:00Z")));
 }
 
 #[test]

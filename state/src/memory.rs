@@ -14,6 +14,7 @@ use windlass_core::source::{BlockChange, RateGate, SourceDefinition, SourceRecor
 use windlass_core::span::Span;
 use windlass_core::time::Timestamp;
 use windlass_core::transition::{Claim, Event, Release};
+use windlass_core::trust::{ClockOffset, RateState};
 use windlass_core::turns::{TurnsAsked, TurnsGiven, give};
 use windlass_core::window::Window;
 
@@ -35,6 +36,7 @@ struct Tables {
     windows: BTreeMap<WindowId, Window>,
     gates: BTreeMap<RateGroup, RateGate>,
     next_turns: BTreeMap<RateGroup, Timestamp>,
+    clocks: BTreeMap<RateGroup, ClockOffset>,
     seen: BTreeMap<SeenBy, BTreeMap<Place, Vec<SeenPage>>>,
 }
 
@@ -291,8 +293,17 @@ impl StateStore for MemoryStore {
         self.make(&Move::decide(seen, event))
     }
 
-    async fn rate_gate(&self, group: &RateGroup) -> Result<Option<RateGate>, StateError> {
-        Ok(self.tables().gates.get(group).cloned())
+    async fn rate_state(&self, group: &RateGroup) -> Result<RateState, StateError> {
+        let tables = self.tables();
+        Ok(RateState {
+            gate: tables.gates.get(group).cloned(),
+            clock: tables.clocks.get(group).copied(),
+        })
+    }
+
+    async fn store_clock(&self, group: &RateGroup, clock: &ClockOffset) -> Result<(), StateError> {
+        self.tables().clocks.insert(group.clone(), *clock);
+        Ok(())
     }
 
     async fn close_rate_gate(&self, gate: &RateGate, now: Timestamp) -> Result<(), StateError> {

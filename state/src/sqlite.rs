@@ -32,6 +32,7 @@ use windlass_core::source::{BlockChange, RateGate, SourceDefinition, SourceRecor
 use windlass_core::span::Span;
 use windlass_core::time::Timestamp;
 use windlass_core::transition::{Claim, Event, Release};
+use windlass_core::trust::{ClockOffset, RateState};
 use windlass_core::turns::{TurnsAsked, TurnsGiven};
 use windlass_core::window::Window;
 
@@ -344,9 +345,12 @@ impl StateStore for SqliteStore {
         self.make(&Move::decide(seen, event))
     }
 
-    async fn rate_gate(&self, group: &RateGroup) -> Result<Option<RateGate>, StateError> {
-        let stored = rates::of(&self.connection(), group)?;
-        Ok(stored.gate)
+    async fn rate_state(&self, group: &RateGroup) -> Result<RateState, StateError> {
+        Ok(rates::of(&self.connection(), group)?.into())
+    }
+
+    async fn store_clock(&self, group: &RateGroup, clock: &ClockOffset) -> Result<(), StateError> {
+        self.write(|connection| rates::store_clock(connection, group, clock))
     }
 
     async fn close_rate_gate(&self, gate: &RateGate, now: Timestamp) -> Result<(), StateError> {

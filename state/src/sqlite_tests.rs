@@ -45,7 +45,13 @@ fn every_attribute_has_a_column_of_its_name_and_every_column_an_attribute() {
     let (store, ..) = store();
     let connection = store.connection();
     for (table, text) in [
-        (&SOURCES, include_str!("../testdata/v1/source_probed.json")),
+        (
+            &SOURCES,
+            concat!(
+                include_str!("../testdata/v1/source_probed.json"),
+                include_str!("../testdata/v1/source_swept.json")
+            ),
+        ),
         (
             &PROGRESS,
             include_str!("../testdata/v1/progress_sweep.json"),

@@ -12,6 +12,7 @@ use windlass_core::source::{BlockChange, RateGate, SourceDefinition, SourceRecor
 use windlass_core::span::Span;
 use windlass_core::time::Timestamp;
 use windlass_core::transition::{Claim, Event, Release};
+use windlass_core::trust::{ClockOffset, RateState};
 use windlass_core::turns::{TurnsAsked, TurnsGiven};
 use windlass_core::window::Window;
 
@@ -204,11 +205,26 @@ pub trait StateStore: Send + Sync {
         event: &Event,
     ) -> impl Future<Output = Result<Window, MoveError>> + Send;
 
+    /// What is stored of a rate group: its gate, and the clock of its vendor.
+    fn rate_state(
+        &self,
+        group: &RateGroup,
+    ) -> impl Future<Output = Result<RateState, StateError>> + Send;
+
     /// The gate of a rate group, if one was ever set.
     fn rate_gate(
         &self,
         group: &RateGroup,
-    ) -> impl Future<Output = Result<Option<RateGate>, StateError>> + Send;
+    ) -> impl Future<Output = Result<Option<RateGate>, StateError>> + Send {
+        async { Ok(self.rate_state(group).await?.gate) }
+    }
+
+    /// Stores the clock of a group's vendor. The last writer wins; gate and turns stay.
+    fn store_clock(
+        &self,
+        group: &RateGroup,
+        clock: &ClockOffset,
+    ) -> impl Future<Output = Result<(), StateError>> + Send;
 
     /// Closes a rate group until `gate.not_before`, or leaves it closed for longer if it is. One
     /// that is closed for longer than anybody may wait at `now` was closed by a wrong clock, and is

@@ -46,9 +46,9 @@ async fn a_quiet_window_costs_four_write_units_and_each_further_page_one() -> an
         let (deployment, units) = billed(&format!("units-{pages}"), 6, pages, NO_SWEEPS).await?;
         let rows = deployment.table.windows().await?;
         let further: u64 = rows.iter().map(|row| row.page.saturating_sub(1)).sum();
-        // Create, claim and complete, and one progress write a tick. One more begins the timeline, and
-        // one moves the mark over the last window.
-        let allowed = 4.0 * count(rows.len())? + count(usize::try_from(further)?)? + 2.0;
+        // Create, claim and complete, and one progress write a tick. One more begins the timeline, one
+        // moves the mark over the last window, and one keeps the vendor's clock for some hours.
+        let allowed = 4.0 * count(rows.len())? + count(usize::try_from(further)?)? + 3.0;
         println!("{} windows, {further} further pages: {units:?}", rows.len());
         ensure!(
             units.write <= allowed,
@@ -67,7 +67,7 @@ async fn a_page_of_fifty_records_that_sweeps_will_read_again_costs_one_more() ->
     let seen = deployment.table.items("seen#").await?;
     ensure!(!seen.is_empty(), "nothing is remembered");
     // As without sweeps, one for each page with records, and one for the marks of the sweep's lane.
-    let plain = 3.0 * count(rows.len())? + count(usize::try_from(pages)?)? + 2.0;
+    let plain = 3.0 * count(rows.len())? + count(usize::try_from(pages)?)? + 3.0;
     let allowed = plain + count(seen.len())? + 1.0;
     println!("{} windows, {pages} pages: {units:?}", rows.len());
     ensure!(

@@ -109,6 +109,7 @@ impl<K: Sink> Pull<K> {
             requests_per_minute: None,
             shares_turns: false,
             crowded: false,
+            witnesses: Vec::new(),
         };
         let outfit = Fixed {
             client: Arc::new(client),
@@ -170,6 +171,7 @@ fn definition(body: &Body) -> anyhow::Result<SourceDefinition> {
             history_ms: limits::HISTORY_MS_DEFAULT,
             strict_order: None,
             sweeps_ms: if body.swept { vec![DAY_MS] } else { Vec::new() },
+            clock: None,
         },
     })
 }

@@ -5,6 +5,7 @@ use windlass_core::block::Work;
 use windlass_core::breaks::{Break, broken};
 use windlass_core::plan::{Move, Plan, Situation, Suspects, plan};
 use windlass_core::sweep::Ledger;
+use windlass_core::trust::PlanTime;
 use windlass_core::{Progress, Status, Timestamp};
 
 use crate::accounts;
@@ -39,6 +40,7 @@ fn planned(scene: &Scene, store: &Store, lane: usize, progress: &Progress, now: 
         suspects: Suspects::Apart,
         dispatch_until: now.plus_ms(LEASE_MS),
         now,
+        time: PlanTime::agreed(now),
     })
 }
 

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use windlass_core::limits;
 use windlass_core::source::Order;
 use windlass_core::time::DAY_MS;
+use windlass_core::trust::WhoseClock;
 use windlass_core::{Lane, Policy, Progress, Timeline, Timestamp, Window, WindowId};
 
 use crate::row::{Marks, Row};
@@ -84,6 +85,7 @@ fn policy(width: i64) -> Policy {
         history_ms: 7 * DAY_MS,
         strict_order: None,
         sweeps_ms: Vec::new(),
+        clock: Some(WhoseClock::Ours),
     }
 }
 

@@ -160,7 +160,7 @@ pub(crate) fn deliver(state: &mut State, which: usize) {
 }
 
 fn remembers(scene: &Scene, window: &Window) -> bool {
-    sweep::remembers(window, &scene.policy)
+    sweep::remembers(window, &scene.policy, window.created_at)
 }
 
 /// Ids delivered by the last pass over each window in the span of `window`.

@@ -15,6 +15,7 @@ use windlass_core::source::{BlockChange, RateGate, SourceDefinition, SourceRecor
 use windlass_core::span::Span;
 use windlass_core::time::Timestamp;
 use windlass_core::transition::{Claim, Event, Release};
+use windlass_core::trust::{ClockOffset, RateState};
 use windlass_core::turns::{TurnsAsked, TurnsGiven};
 use windlass_core::window::Window;
 use windlass_state::{Created, MemoryStore, MoveError, SaveError, StateError, StateStore};
@@ -262,8 +263,13 @@ impl StateStore for CheckedStore {
         Ok(next)
     }
 
-    async fn rate_gate(&self, group: &RateGroup) -> Result<Option<RateGate>, StateError> {
-        self.inner().rate_gate(group).await
+    async fn rate_state(&self, group: &RateGroup) -> Result<RateState, StateError> {
+        self.inner().rate_state(group).await
+    }
+
+    async fn store_clock(&self, group: &RateGroup, clock: &ClockOffset) -> Result<(), StateError> {
+        self.never_arrives("clock")?;
+        self.inner().store_clock(group, clock).await
     }
 
     async fn close_rate_gate(&self, gate: &RateGate, now: Timestamp) -> Result<(), StateError> {

@@ -216,6 +216,7 @@ impl SourceSettings {
             history_ms: limits::HISTORY_MS_DEFAULT,
             strict_order: defaults.strict_order,
             sweeps_ms: self.sweeps_ms.clone(),
+            clock: None,
         }
     }
 }

@@ -187,7 +187,7 @@ impl<S: StateStore, O: Outfit> Run<'_, S, O> {
         let checkpoint = self.checkpoint(lease, page, delivery, delivered);
         let pause = self.pause_between_pages(page);
         Ok(End::Finished {
-            last: checkpoint,
+            last: Box::new(checkpoint),
             pause,
         })
     }

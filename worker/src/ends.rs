@@ -3,14 +3,17 @@
 use std::sync::atomic::Ordering;
 
 use windlass_connectors::connector::Page;
+use windlass_connectors::exchange::Failure;
 use windlass_core::checkpoint::{Checkpoint, PageTotals};
 use windlass_core::frontier::{frontier, halved, overdue};
 use windlass_core::lease::Lease;
 use windlass_core::limits;
+use windlass_core::retention;
 use windlass_core::retry::{Disposition, refusal_stands, restart_wait_ms, stored_backoff_ms};
 use windlass_core::source::{BlockCause, BlockChange, RateGate};
 use windlass_core::time::Timestamp;
 use windlass_core::transition::Cause;
+use windlass_core::trust::{Difference, Dispute, Trusted};
 use windlass_core::window::Window;
 use windlass_sink::SinkError;
 use windlass_state::StateStore;
@@ -30,7 +33,7 @@ pub(crate) enum End {
     /// The last page is delivered and the output final.
     Finished {
         /// What completes it.
-        last: Checkpoint,
+        last: Box<Checkpoint>,
         /// How long nobody of the rate group may ask after that page, and why, if so.
         pause: Option<(i64, &'static str)>,
     },
@@ -42,12 +45,25 @@ pub(crate) enum End {
     Circle(&'static str),
     /// The vendor has not filled the window before this.
     TooEarly(Timestamp),
+    /// Our clock and the vendor's differ by more than a day, and nothing shows which one is right.
+    Disputed(Dispute),
     /// The whole rate group waits until then.
     Pause(Timestamp, &'static str),
     /// The run may not go on.
     Yield(&'static str),
     /// The run has had its time.
     OutOfTime(&'static str),
+}
+
+impl End {
+    /// A window is done at the instant its last page was read: history and retention are counted from
+    /// then.
+    pub(crate) fn done_at(mut self, trusted: Trusted) -> Self {
+        if let Self::Finished { last, .. } = &mut self {
+            last.now = trusted.at();
+        }
+        self
+    }
 }
 
 impl<S: StateStore, O: Outfit> Run<'_, S, O> {
@@ -66,6 +82,11 @@ impl<S: StateStore, O: Outfit> Run<'_, S, O> {
                 let why = "the vendor's clock has not passed the end of the window and settle";
                 self.give_back(lease, Cause::Yielded, Some(until), why)
                     .await
+            }
+            End::Disputed(dispute) => {
+                let why = Difference::from(dispute).describe(&self.source.definition.connector);
+                let not_before = Some(self.after_setbacks(lease.window()));
+                self.give_back(lease, Cause::Outage, not_before, &why).await
             }
             End::Pause(until, why) => {
                 self.close_gate(until, why).await?;
@@ -219,6 +240,11 @@ impl<S: StateStore, O: Outfit> Run<'_, S, O> {
         let why = failure.to_string();
         let give_back = |cause, not_before| self.give_back(lease, cause, Some(not_before), &why);
         match disposition {
+            Disposition::Block if self.is_dropped(lease.window(), &failure) => {
+                let why = format!("{why}; the window begins before the vendor's retention");
+                let not_before = Some(self.after_setbacks(lease.window()));
+                self.give_back(lease, Cause::Outage, not_before, &why).await
+            }
             Disposition::Block => self.block(lease, BlockCause::Refused, &why).await,
             Disposition::Leave { not_before, gate } => {
                 // A wait that is long enough to store is obeyed as the vendor put it. Without one,
@@ -247,6 +273,16 @@ impl<S: StateStore, O: Outfit> Run<'_, S, O> {
                 give_back(Cause::Outage, self.worker.now().plus_ms(after_ms)).await
             }
         }
+    }
+
+    /// Whether `failure` may only mean that the vendor no longer keeps all of `window`: the next tick
+    /// passes that over, by the clock that the response has shown.
+    fn is_dropped(&self, window: &Window, failure: &Failure) -> bool {
+        let policy = &self.source.definition.policy;
+        let trusted = self.trusted(failure.served_at);
+        matches!(failure.status, Some(400 | 404 | 410 | 416 | 422))
+            && window.page == 0
+            && trusted.is_ok_and(|trusted| retention::is_partly_dropped(window, policy, trusted))
     }
 
     /// Asks for a split in the middle. Only before the first page: without a strict order nobody

@@ -99,11 +99,15 @@ impl<S: StateStore, T: Transport> Fetcher<'_, S, T> {
             self.sent.goes_out(token);
             let failure = match self.client.fetch(window.span(), token).await {
                 Ok(page) => {
+                    self.permit.hear_clock(page.served_at).await;
                     self.permit.hear(page.budget.as_ref());
                     return Ok(page);
                 }
                 Err(failure) => failure,
             };
+            if failure.served_at.is_some() {
+                self.permit.hear_clock(failure.served_at).await;
+            }
             self.sent.failed(&failure);
             let class = self.class_of(&failure, token);
             let disposition = self.decide(window, class, &failure, delays.next());

@@ -8,6 +8,7 @@ mod announced;
 mod block;
 mod budget;
 mod circle;
+mod clocks;
 mod delivery;
 mod ends;
 mod fetch;

@@ -11,6 +11,7 @@ use windlass_core::source::SourceRecord;
 use windlass_core::task::Task;
 use windlass_core::time::Timestamp;
 use windlass_core::transition::Cause;
+use windlass_core::trust::{Dispute, Trusted};
 use windlass_core::window::Window;
 use windlass_core::{limits, sweep};
 use windlass_sink::{Sink, WindowWriter};
@@ -96,18 +97,20 @@ impl<S: StateStore, O: Outfit> Run<'_, S, O> {
                 Ok(page) => page,
                 Err(no_page) => return Ok((lease, End::NoPage(no_page))),
             };
-            if let Some(end) = self.refuse(&lease, &page, &mut circle) {
-                return Ok((lease, end));
-            }
+            let trusted = match self.admit(&lease, &page, &mut circle) {
+                Ok(trusted) => trusted,
+                Err(end) => return Ok((lease, end)),
+            };
             let notes = Notes {
                 known: known.as_deref_mut(),
-                keeps: self.keeps(lease.window()),
+                keeps: self.keeps(lease.window(), trusted),
                 noted: Noted::default(),
             };
             let asked = (request, fetch_ms);
             let mut delivery = self.delivery(&mut page, &lease, asked, notes, buffer);
             if page.next.is_none() {
-                let end = self.last(&lease, &mut writer, &page, &mut delivery).await?;
+                let last = self.last(&lease, &mut writer, &page, &mut delivery);
+                let end = last.await?.done_at(trusted);
                 return Ok((lease, end));
             }
             // Joined, and neither cancels the other: a failed prefetch must not abort a delivery,
@@ -144,12 +147,13 @@ impl<S: StateStore, O: Outfit> Run<'_, S, O> {
         self.gear.client.connector().defaults().prefetch
     }
 
-    /// Ends the run before `page` is delivered when it may not be: the vendor has not filled the
-    /// window yet, or is leading us in a circle.
-    fn refuse(&self, lease: &Lease, page: &Page, circle: &mut Circle) -> Option<End> {
-        match self.too_early(lease, page) {
-            Some(wait_until) => Some(End::TooEarly(wait_until)),
-            None => circle.closes(page.next.as_deref()).map(End::Circle),
+    /// The instant at which `page` was read. The run ends before `page` is delivered when it may not
+    /// be: the vendor has not filled the window yet, or is leading us in a circle.
+    fn admit(&self, lease: &Lease, page: &Page, circle: &mut Circle) -> Result<Trusted, End> {
+        let trusted = self.filled(lease, page)?;
+        match circle.closes(page.next.as_deref()) {
+            Some(why) => Err(End::Circle(why)),
+            None => Ok(trusted),
         }
     }
 
@@ -191,37 +195,37 @@ impl<S: StateStore, O: Outfit> Run<'_, S, O> {
 
     /// Whether what `window` delivers next is remembered: a sweep will read it again, and nothing
     /// of it is missing so far. What a sweep finds is remembered in any case.
-    fn keeps(&self, window: &Window) -> bool {
+    fn keeps(&self, window: &Window, trusted: Trusted) -> bool {
         let whole = window.remembered || matches!(window.id.timeline.lane, Lane::Sweep(_));
-        whole && sweep::remembers(window, &self.source.definition.policy)
+        whole && sweep::remembers(window, &self.source.definition.policy, trusted.at())
     }
 
-    /// When the vendor itself will have passed the window's end and settle, if it has not: a fast
-    /// clock of ours must not close a window the vendor has not filled. Without a `Date` ours counts.
-    fn too_early(&self, lease: &Lease, page: &Page) -> Option<Timestamp> {
-        let filled = lease
-            .window()
-            .to
-            .plus_ms(self.source.definition.policy.settle_ms);
-        let vendor_now = page.served_at.unwrap_or_else(|| {
+    /// The instant by which what `served_at` shows is complete or not, or why that is open.
+    pub(crate) fn trusted(&self, served_at: Option<Timestamp>) -> Result<Trusted, Dispute> {
+        if served_at.is_none() {
             let connector = self.gear.client.connector().name();
             self.worker.no_vendor_clock.call_once(|| {
                 tracing::warn!(
                     connector,
-                    "replies carry no Date; our own clock is used instead"
+                    "responses carry no Date; this machine's clock is used instead"
                 );
             });
-            self.worker.now()
-        });
-        if broken(Break::IgnoreVendorClock) {
-            return None;
         }
-        let short_ms = filled.ms_since(vendor_now);
-        if short_ms > limits::WAIT_MS_MAX {
-            let window = &lease.window().id;
-            tracing::warn!(%window, %vendor_now, "the vendor's clock is far behind its window");
+        self.permit().jury.judge(self.worker.now(), served_at)
+    }
+
+    /// The instant at which `page` was read. A window that the vendor has not filled is not closed, so
+    /// a page may not be delivered before the window's end and settle have passed, or while it is open
+    /// whether they have.
+    fn filled(&self, lease: &Lease, page: &Page) -> Result<Trusted, End> {
+        let trusted = self.trusted(page.served_at).map_err(End::Disputed)?;
+        let settle_ms = self.source.definition.policy.settle_ms;
+        let short_ms = lease.window().to.plus_ms(settle_ms).ms_since(trusted.at());
+        if short_ms <= 0 || broken(Break::IgnoreVendorClock) {
+            return Ok(trusted);
         }
-        (short_ms > 0).then(|| self.worker.now().plus_ms(short_ms.min(limits::WAIT_MS_MAX)))
+        let wait_ms = short_ms.min(limits::WAIT_MS_MAX);
+        Err(End::TooEarly(self.worker.now().plus_ms(wait_ms)))
     }
 
     fn may_prefetch(&self, lease: &Lease, page: &Page) -> bool {

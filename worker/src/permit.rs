@@ -6,10 +6,12 @@ use windlass_core::ids::RateGroup;
 use windlass_core::limits;
 use windlass_core::source::RateGate;
 use windlass_core::time::Timestamp;
+use windlass_core::trust::{ClockOffset, Jury, PlanTime};
 use windlass_core::turns::{self, TurnsAsked, TurnsGiven};
 use windlass_state::StateStore;
 
 use crate::announced::Announced;
+use crate::clocks::Clocks;
 use crate::gates::Gates;
 use crate::pace::{self, Pacer, is_slow};
 use crate::persist::{Holder, NotWritten};
@@ -24,6 +26,7 @@ pub(crate) struct Permits {
     pub(crate) gates: Gates,
     turns: Turns,
     announced: Announced,
+    clocks: Clocks,
 }
 
 /// One run's way to ask.
@@ -37,6 +40,10 @@ pub(crate) struct Permit<'a, S> {
     pub(crate) shares_turns: bool,
     /// Workers of the group at once, if some are in other processes; otherwise 0.
     pub(crate) workers: u32,
+    /// The vendor's name, for people.
+    pub(crate) connector: &'a str,
+    /// Who decides between our clock and the vendor's.
+    pub(crate) jury: Jury<'a>,
 }
 
 /// Why the vendor is not asked now.
@@ -89,9 +96,33 @@ impl<S: StateStore> Permit<'_, S> {
     /// Reads the group's gate.
     pub(crate) async fn look(&self) -> Result<(), NotWritten> {
         let Holder { store, .. } = self.holder;
-        let gate = self.holder.insist(|| store.rate_gate(self.group)).await?;
-        self.permits.gates.seen(self.group, gate, self.now());
+        let state = self.holder.insist(|| store.rate_state(self.group)).await?;
+        self.permits.gates.seen(self.group, state.gate, self.now());
+        self.permits.clocks.stored(self.group, state.clock);
         Ok(())
+    }
+
+    /// A response has shown the vendor's clock. Whoever plans has to know when that is new, and a
+    /// person when it differs; a write that fails is made by the next response.
+    pub(crate) async fn hear_clock(&self, served_at: Option<Timestamp>) {
+        let now = self.now();
+        let seen = ClockOffset::of(served_at, now);
+        let clocks = &self.permits.clocks;
+        let time = PlanTime::of(now, Some(&seen), &self.jury);
+        let difference = time.difference();
+        if clocks.is_news(self.group, difference.is_some())
+            && let Some(difference) = difference
+        {
+            tracing::warn!(group = %self.group, "{}", difference.describe(self.connector));
+        }
+        if clocks.is_new(self.group, &seen) {
+            match self.holder.store.store_clock(self.group, &seen).await {
+                Ok(()) => clocks.stored(self.group, Some(seen)),
+                Err(error) => {
+                    tracing::info!(group = %self.group, %error, "the vendor's clock is not stored yet");
+                }
+            }
+        }
     }
 
     /// The vendor has said what is left of the group's budget.

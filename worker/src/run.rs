@@ -12,6 +12,7 @@ use windlass_core::source::{BlockCause, SourceRecord};
 use windlass_core::task::{TASK_VERSION, Task};
 use windlass_core::time::Timestamp;
 use windlass_core::transition::{Cause, Claim, Release};
+use windlass_core::trust::Jury;
 use windlass_core::{Owner, limits};
 use windlass_state::StateStore;
 
@@ -256,7 +257,7 @@ impl<S: StateStore, O: Outfit> Worker<S, O> {
     /// The way to ask the vendor of `source` for `task`.
     pub(crate) fn permit<'a>(
         &'a self,
-        task: &Task,
+        task: &'a Task,
         source: &'a SourceRecord,
         budget: Budget,
     ) -> Permit<'a, S> {
@@ -278,6 +279,11 @@ impl<S: StateStore, O: Outfit> Worker<S, O> {
             requests_per_minute,
             shares_turns: task.shares_turns,
             workers,
+            connector: &source.definition.connector,
+            jury: Jury {
+                choice: policy.clock,
+                witnesses: &task.witnesses,
+            },
         }
     }
 

@@ -5,6 +5,7 @@ mod announcements;
 mod blocks;
 mod clocks;
 mod crowd;
+mod differences;
 mod fake_vendor;
 mod halves;
 mod hanging;

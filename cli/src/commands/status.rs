@@ -1,5 +1,7 @@
 //! `windlass status`: up to when everything is delivered, and what is still open.
 
+#[cfg(test)]
+mod clock_tests;
 mod late;
 mod standing;
 mod still;
@@ -13,8 +15,7 @@ use windlass_core::ids::SourceName;
 use windlass_core::source::{SourceDefinition, SourceRecord};
 use windlass_core::system::SystemClock;
 use windlass_core::time::Timestamp;
-use windlass_orchestrator::{Listed, SourceView, overview};
-use windlass_state::StateStore;
+use windlass_orchestrator::{Known, Listed, SourceView, overview};
 
 use self::standing::{Standing, Surroundings, text};
 use self::still::read_still;
@@ -100,8 +101,13 @@ async fn standing_of(
     surroundings: &Surroundings<'_>,
 ) -> anyhow::Result<Standing> {
     match listed {
-        // Nothing of it waits for its rate group.
-        Listed::Resting(view) => Ok(Standing::of(&view, None, surroundings)),
+        // Nothing of it waits for its rate group. Its lag is counted by the vendor's clock.
+        Listed::Resting(view) => {
+            let group = &view.record.definition.policy.rate_group;
+            let known = Known::read(store, group).await?;
+            let clocks = known.time(&view.record, surroundings.now);
+            Ok(Standing::of(&view, None, &clocks, surroundings))
+        }
         Listed::Open(record) => standing(store, record, surroundings).await,
     }
 }
@@ -111,12 +117,12 @@ async fn standing(
     record: SourceRecord,
     surroundings: &Surroundings<'_>,
 ) -> anyhow::Result<Standing> {
-    let gate = store
-        .rate_gate(&record.definition.policy.rate_group)
-        .await?;
-    let gate = gate.filter(|gate| gate.closed_until(surroundings.now).is_some());
-    let view = read_still(store, record, surroundings.now).await?;
-    Ok(Standing::of(&view, gate, surroundings))
+    let known = Known::read(store, &record.definition.policy.rate_group).await?;
+    let now = surroundings.now;
+    let clocks = known.time(&record, now);
+    let gate = known.gate(now).cloned();
+    let view = read_still(store, record, now).await?;
+    Ok(Standing::of(&view, gate, &clocks, surroundings))
 }
 
 /// The sources of the configuration, as they would be stored.
@@ -141,7 +147,9 @@ mod tests {
     use windlass_core::ids::{Lane, Timeline};
     use windlass_core::source::{BlockCause, BlockChange, Blocked, RateGate};
     use windlass_core::transition::{Cause, Claim, Release};
+    use windlass_core::trust::PlanTime;
     use windlass_core::{Owner, Progress};
+    use windlass_state::StateStore;
 
     use super::*;
     use crate::testing::{Bench, CONFIG, at, window};
@@ -324,7 +332,14 @@ mod tests {
         let said = async |gate: RateGate| {
             let view = read_still(&store, bench.record().await, now).await.unwrap();
             let address = bench.config().state;
-            Standing::of(&view, Some(gate), &surroundings(&address, true, now)).remarks()
+            let clocks = PlanTime::assumed(now);
+            Standing::of(
+                &view,
+                Some(gate),
+                &clocks,
+                &surroundings(&address, true, now),
+            )
+            .remarks()
         };
         assert_eq!(
             said(gate("429", until)).await,

@@ -7,6 +7,7 @@ use serde::de::{Error, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use windlass_connectors::manifest::text::Millis;
 use windlass_core::Timestamp;
+use windlass_core::trust::WhoseClock;
 use windlass_sink::ndjson::Readers;
 
 /// One file.
@@ -143,6 +144,8 @@ pub(super) struct Source {
     pub(super) every: Option<Millis>,
     /// How far a window's end trails now.
     pub(super) settle: Option<Millis>,
+    /// Whose clock decides, ours or the vendor's, where nothing else shows which one is wrong.
+    pub(super) clock: Option<WhoseClock>,
     /// How old settled time is when it is read again for late events.
     pub(super) sweeps: Option<Vec<Millis>>,
     /// Workers at once.
@@ -183,6 +186,7 @@ impl Source {
             },
             every: self.every.or(defaults.every),
             settle: self.settle.or(defaults.settle),
+            clock: self.clock.or(defaults.clock),
             sweeps: self.sweeps.or(defaults.sweeps),
             max_in_flight: self.max_in_flight.or(defaults.max_in_flight),
             requests_per_minute: self.requests_per_minute.or(defaults.requests_per_minute),

@@ -361,6 +361,7 @@ impl At<'_> {
             history_ms,
             strict_order: defaults.strict_order,
             sweeps_ms: self.sweeps(defaults, settle_ms, history_ms)?,
+            clock: raw.clock,
         };
         policy
             .check()

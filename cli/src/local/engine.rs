@@ -212,7 +212,11 @@ impl Engine {
         if now < due {
             return Ok(due);
         }
-        let deleted = self.store.expire_history(now).await?;
+        let until = windlass_orchestrator::history_until(&self.store, now).await?;
+        let deleted = match until {
+            Some(until) => self.store.expire_history(until).await?,
+            None => 0,
+        };
         let wait_ms = if deleted > 0 { 0 } else { EXPIRE_EVERY_MS };
         Ok(now.plus_ms(wait_ms))
     }

@@ -11,6 +11,7 @@ use windlass_core::source::{BlockChange, RateGate, SourceDefinition, SourceRecor
 use windlass_core::span::Span;
 use windlass_core::time::Timestamp;
 use windlass_core::transition::{Claim, Event, Release};
+use windlass_core::trust::{ClockOffset, RateState};
 use windlass_core::turns::{TurnsAsked, TurnsGiven};
 use windlass_core::window::Window;
 use windlass_state::dynamodb::DynamoStore;
@@ -166,8 +167,12 @@ impl StateStore for Store {
         on!(self, store => store.decide(seen, event))
     }
 
-    async fn rate_gate(&self, group: &RateGroup) -> Result<Option<RateGate>, StateError> {
-        on!(self, store => store.rate_gate(group))
+    async fn rate_state(&self, group: &RateGroup) -> Result<RateState, StateError> {
+        on!(self, store => store.rate_state(group))
+    }
+
+    async fn store_clock(&self, group: &RateGroup, clock: &ClockOffset) -> Result<(), StateError> {
+        on!(self, store => store.store_clock(group, clock))
     }
 
     async fn close_rate_gate(&self, gate: &RateGate, now: Timestamp) -> Result<(), StateError> {

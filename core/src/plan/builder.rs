@@ -9,6 +9,7 @@ use crate::source::Policy;
 use crate::span::Span;
 use crate::sweep::{self, Ledger, Piece};
 use crate::time::Timestamp;
+use crate::trust::{Cut, Trusted};
 use crate::window::{Status, Window};
 
 /// Collects the windows to create.
@@ -58,15 +59,19 @@ impl Builder<'_> {
             open,
             policy,
             end,
-            now,
+            time,
             ..
         } = *self.situation;
+        let piece = |at| match time.cut() {
+            Cut::Freely => sweep::next(at, ledger, policy, end, time.trusted()?),
+            Cut::OneWindow => sweep::asking(at, ledger, policy, end, time.edge()),
+        };
         let mut at = next.scheduled_through;
         for _ in 0..room {
             if self.create.len() >= limits::CARVE_PER_TICK_MAX {
                 break;
             }
-            at = match sweep::next(at, ledger, policy, end, now) {
+            at = match piece(at) {
                 Some(Piece::Read(span)) => self.push(span.from(), span.to()),
                 Some(Piece::Pass(span)) => self.pass(span),
                 None => break,
@@ -82,12 +87,14 @@ impl Builder<'_> {
             progress,
             policy,
             now,
+            time,
             ..
         } = *self.situation;
         let id = WindowId {
             timeline: progress.timeline.clone(),
             from: span.from(),
         };
+        let now = time.trusted().map_or(now, Trusted::at);
         self.create
             .extend(Window::done(id, span.to(), policy.history_ms, now));
         span.to()
@@ -97,14 +104,14 @@ impl Builder<'_> {
         let Situation {
             progress,
             dispatch_until,
-            now,
+            time,
             ..
         } = *self.situation;
         let id = WindowId {
             timeline: progress.timeline.clone(),
             from,
         };
-        let Ok(mut window) = Window::new(id, to, now) else {
+        let Ok(mut window) = Window::new(id, to, time.edge()) else {
             return to;
         };
         if self.slots > 0 {

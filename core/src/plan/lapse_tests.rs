@@ -6,6 +6,7 @@ use crate::block::Work;
 use crate::source::Policy;
 use crate::span::Span;
 use crate::time::{DAY_MS, HOUR_MS};
+use crate::trust::PlanTime;
 use crate::window::Status;
 
 /// Windows of an hour from a vendor that keeps two days, all of them ready.
@@ -103,6 +104,7 @@ fn nothing_lapses_of_a_source_that_does_not_run() {
         suspects: Suspects::Apart,
         dispatch_until: world.now,
         now: world.now,
+        time: PlanTime::agreed(world.now),
     });
     assert!(plan.lapse.is_empty() && plan.progress.is_none());
 }

@@ -10,6 +10,7 @@ use crate::source::Policy;
 use crate::span::Span;
 use crate::time::Timestamp;
 use crate::transition::Event;
+use crate::trust::Trusted;
 use crate::window::Window;
 
 /// The splits there is room for. When the open range is full, only its oldest unfinished window may
@@ -24,6 +25,9 @@ pub(super) fn splits(
     let ahead = || open.iter().filter(|window| window.id.from >= open_from);
     let oldest = ahead().find(|window| window.is_unfinished());
     let mut room = max_open.saturating_sub(ahead().count());
+    // What is done is done at a time that the vendor has passed too.
+    let time = situation.time;
+    let now = time.trusted().map_or(time.edge(), Trusted::at);
     let mut fits = |split: &Split| {
         let window = &split.left.seen;
         let fits =
@@ -33,7 +37,7 @@ pub(super) fn splits(
     };
     open.iter()
         .chain(behind)
-        .filter_map(|window| split(window, situation.policy, situation.now))
+        .filter_map(|window| split(window, situation.policy, now))
         .filter(|split| fits(split))
         .collect()
 }

@@ -9,6 +9,7 @@ use crate::progress::Progress;
 use crate::source::Policy;
 use crate::sweep::Ledger;
 use crate::time::{DAY_MS, HOUR_MS, Timestamp};
+use crate::trust::PlanTime;
 use crate::window::{Status, Window};
 
 fn timeline(lane: Lane) -> Timeline {
@@ -73,6 +74,7 @@ impl Sweep {
             suspects: Suspects::Apart,
             dispatch_until: Timestamp::MAX,
             now: self.now,
+            time: PlanTime::agreed(self.now),
         })
     }
 

@@ -12,6 +12,7 @@ use crate::source::Policy;
 use crate::span::Span;
 use crate::time::Timestamp;
 use crate::transition::Event;
+use crate::trust::Trusted;
 use crate::window::Window;
 
 /// What lies beyond the mark and the vendor no longer keeps; remembered as unavailable.
@@ -24,8 +25,9 @@ pub(super) fn gone(
     policy: &Policy,
     end: Option<Timestamp>,
     open: &[Window],
-    now: Timestamp,
+    trusted: Trusted,
 ) -> Option<Span> {
+    let now = trusted.at();
     let horizon = retention::horizon(policy, now)?.min(settled_edge(policy, now));
     let horizon = end.map_or(horizon, |end| end.ceil_to(policy.unit_ms).min(horizon));
     let existing = open
@@ -44,15 +46,17 @@ pub(super) fn lapse(situation: &Situation<'_>, next: &mut Progress) -> Vec<Move>
         policy,
         open,
         behind,
-        now,
+        time,
         ..
     } = *situation;
-    if situation.work != Work::Everything {
+    let may_pass = situation.work == Work::Everything;
+    let Some(trusted) = time.trusted().filter(|_| may_pass) else {
         return Vec::new();
-    }
+    };
+    let now = trusted.at();
     let mut lapsed = Vec::new();
     for window in behind.iter().chain(open) {
-        let Some(span) = retention::lapsed(window, policy, now) else {
+        let Some(span) = retention::lapsed(window, policy, trusted) else {
             continue;
         };
         if remember(&mut next.unavailable, span) {

@@ -8,6 +8,7 @@ use crate::ids::{Lane, Timeline};
 use crate::progress::Progress;
 use crate::source::Policy;
 use crate::time::{DAY_MS, HOUR_MS, MINUTE_MS, Timestamp};
+use crate::trust::PlanTime;
 use crate::window::{Status, Window};
 
 pub(in crate::plan) fn policy() -> Policy {
@@ -27,6 +28,7 @@ pub(in crate::plan) fn policy() -> Policy {
         history_ms: 7 * DAY_MS,
         strict_order: None,
         sweeps_ms: Vec::new(),
+        clock: None,
     }
 }
 
@@ -45,6 +47,8 @@ pub(in crate::plan) struct World {
     pub(in crate::plan) progress: Progress,
     pub(in crate::plan) windows: BTreeMap<Timestamp, Window>,
     pub(in crate::plan) now: Timestamp,
+    /// Time as the planner knows it, where that is not just `now`.
+    pub(in crate::plan) time: Option<PlanTime>,
 }
 
 /// How far a planner gets before it stops.
@@ -64,6 +68,7 @@ impl World {
             progress,
             windows: BTreeMap::new(),
             now,
+            time: None,
         }
     }
 
@@ -95,6 +100,7 @@ impl World {
             suspects: Suspects::Apart,
             dispatch_until: Timestamp::MAX,
             now: self.now,
+            time: self.time.unwrap_or(PlanTime::agreed(self.now)),
         })
     }
 

@@ -10,6 +10,7 @@ use windlass_state::StateStore;
 use super::board::{Board, Due};
 use super::unseen;
 use crate::dispatch::Dispatch;
+use crate::known::Known;
 use crate::outbox::Outbox;
 use crate::report::SourceReport;
 use crate::slots::{GroupLimits, Place, wants_worker};
@@ -229,6 +230,7 @@ impl Group {
             limits: self.limits,
             allowance: room,
             gate: None,
+            known: Known::AtRest,
         };
         let reports = tick.visit(&mut visit, outbox).await;
         let before = self.closed_until;
@@ -243,7 +245,11 @@ impl Group {
             let mut places: Vec<_> = wants
                 .map(|(lane, _)| Place::of(view, lane, tick.now))
                 .collect();
-            let mut due = tick.due(view, report.created > 0);
+            let mut due = tick.due(
+                view,
+                report.created > 0,
+                visit.known.time(&view.record, tick.now),
+            );
             // It had its chance: it is planned again soon, and does not hold up the others.
             let failed = report.error.is_some() || (spare > 0 && visit.gate.is_none());
             if failed && !(places.is_empty() && report.error.is_none()) {

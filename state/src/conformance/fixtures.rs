@@ -144,6 +144,7 @@ pub(super) fn policy() -> Policy {
         history_ms: limits::HISTORY_MS_DEFAULT,
         strict_order: None,
         sweeps_ms: Vec::new(),
+        clock: None,
     }
 }
 

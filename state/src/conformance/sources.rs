@@ -4,6 +4,7 @@ use windlass_core::ids::RateGroup;
 use windlass_core::limits;
 use windlass_core::shard::Shard;
 use windlass_core::source::{BlockChange, Policy, RateGate, SourceDefinition};
+use windlass_core::trust::{ClockOffset, RateState};
 
 use super::fixtures::{at, blocked, definition, okta, policy, progress, shard};
 use crate::error::StateError;
@@ -95,6 +96,36 @@ pub async fn a_definition_whose_policy_contradicts_itself_is_refused<S: StateSto
         "{refused:?}"
     );
     assert_eq!(store.source(shard(), &definition.name).await, Ok(None));
+}
+
+pub async fn a_vendors_clock_is_kept_beside_gate_and_turns<S: StateStore>(store: S) {
+    let group: RateGroup = "okta:acme".parse().expect("a valid group");
+    let clock = |offset_ms, minute| ClockOffset {
+        offset_ms,
+        observed_at: at(minute),
+    };
+    let empty = RateState::default();
+    assert_eq!(store.rate_state(&group).await, Ok(empty));
+    let first = clock(Some(-259_200_000), 1);
+    store.store_clock(&group, &first).await.expect("stored");
+    let state = store.rate_state(&group).await.expect("read");
+    assert_eq!((state.clock, state.gate), (Some(first), None));
+    let gate = RateGate {
+        group: group.clone(),
+        not_before: at(10),
+        reason: "429".to_owned(),
+    };
+    store.close_rate_gate(&gate, at(0)).await.expect("closed");
+    // The last one counts, also an older one of a clock that was set back, or none.
+    for last in [clock(Some(5), 2), clock(None, 0), clock(Some(0), -60)] {
+        store.store_clock(&group, &last).await.expect("stored");
+        let state = store.rate_state(&group).await.expect("read");
+        assert_eq!(state.clock, Some(last));
+        assert_eq!(state.gate.as_ref(), Some(&gate));
+    }
+    let other = "okta:acme-eu".parse().expect("a valid group");
+    let other = store.rate_state(&other).await.expect("read");
+    assert_eq!(other, RateState::default());
 }
 
 pub async fn a_rate_gate_only_moves_later<S: StateStore>(store: S) {

@@ -1,10 +1,11 @@
-//! Rate groups: one item each, with the gate and the next free turn. Whoever writes the one leaves
-//! the other as it is.
+//! Rate groups: one item each, with the gate, the next free turn and the vendor's clock. Whoever writes
+//! one leaves the others as they are.
 
 use aws_sdk_dynamodb::types::ReturnValue;
 use windlass_core::ids::RateGroup;
 use windlass_core::source::RateGate;
 use windlass_core::time::Timestamp;
+use windlass_core::trust::ClockOffset;
 use windlass_core::turns::{TurnsAsked, TurnsGiven, give};
 
 use super::DynamoStore;
@@ -23,6 +24,7 @@ const TURN_TRIES_MAX: u32 = 16;
 /// What decides which turns are free.
 const DECISIVE: [&str; 2] = ["not_before", NEXT_TURN];
 const NEXT_TURN: &str = "next_turn";
+const CLOCK_OFFSET: &str = "clock_offset_ms";
 
 impl DynamoStore {
     pub(super) async fn close(&self, gate: &RateGate, now: Timestamp) -> Result<(), StateError> {
@@ -32,12 +34,55 @@ impl DynamoStore {
             gate: Some(gate.clone()),
             // Left out, so that the one that is there stays.
             next_turn: None,
+            clock: None,
             group: gate.group.clone(),
         };
         let update = setting(&gate.group, closed.to_attributes(), condition, p);
         match self.table.update(update, ReturnValue::None).await {
             Ok(_) => Ok(()),
             // Closed for as long or longer, or of a form that is not ours to replace.
+            Err(Failed::Condition(met)) => {
+                met.map_or(Ok(()), |met| read::<RateItem>(met).map(drop))
+            }
+            Err(Failed::State(error)) => Err(error),
+        }
+    }
+
+    /// Sets the attributes of the vendor's clock and leaves the others; an item that is new gets a
+    /// gate that was never closed.
+    pub(super) async fn write_clock(
+        &self,
+        group: &RateGroup,
+        clock: &ClockOffset,
+    ) -> Result<(), StateError> {
+        let mut p = Placeholders::default();
+        let condition = conditions::is_absent_or_ours(&mut p);
+        let item = RateItem {
+            clock: Some(*clock),
+            ..RateItem::new(group.clone())
+        };
+        let mut changes = Changes::default();
+        let mut attributes = item.to_attributes();
+        if clock.offset_ms.is_none() {
+            changes.remove(CLOCK_OFFSET, &mut p);
+        }
+        for name in ["not_before", "reason"] {
+            if let Some(first) = attributes.remove(name) {
+                changes.set_first(name, first, &mut p);
+            }
+        }
+        for (name, value) in attributes {
+            changes.set(&name, value, &mut p);
+        }
+        let update = Update {
+            key: Key::rate(group),
+            change: changes.into_expression(),
+            condition,
+            placeholders: p,
+        };
+        match self.table.update(update, ReturnValue::None).await {
+            Ok(_) => Ok(()),
+            // Of a form that is not ours to replace.
             Err(Failed::Condition(met)) => {
                 met.map_or(Ok(()), |met| read::<RateItem>(met).map(drop))
             }

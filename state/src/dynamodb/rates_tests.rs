@@ -30,6 +30,7 @@ fn wire(gate: Option<RateGate>, next_turn: Option<Timestamp>) -> Json {
     let stored = RateItem {
         gate,
         next_turn,
+        clock: None,
         group: group(),
     };
     let value = |value: &Json| match value {

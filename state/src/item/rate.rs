@@ -1,10 +1,11 @@
-//! The stored form of a rate group: its gate, and the next turn that is free.
+//! The stored form of a rate group: its gate, the next turn that is free, and its vendor's clock.
 
 use serde::{Deserialize, Serialize};
 use windlass_core::ids::RateGroup;
 use windlass_core::invariant::{Consistent, Violation};
 use windlass_core::source::RateGate;
 use windlass_core::time::Timestamp;
+use windlass_core::trust::{ClockOffset, RateState};
 
 use super::{Attributes, Stored, read, write};
 use crate::error::StateError;
@@ -22,6 +23,8 @@ pub struct RateItem {
     pub gate: Option<RateGate>,
     /// The next turn that is free, if any was ever taken.
     pub next_turn: Option<Timestamp>,
+    /// The vendor's clock, as last stored.
+    pub clock: Option<ClockOffset>,
 }
 
 impl RateItem {
@@ -31,6 +34,7 @@ impl RateItem {
             group,
             gate: None,
             next_turn: None,
+            clock: None,
         }
     }
 }
@@ -41,6 +45,17 @@ struct Form {
     not_before: Timestamp,
     reason: String,
     next_turn: Option<Timestamp>,
+    clock_offset_ms: Option<i64>,
+    clock_observed_at: Option<Timestamp>,
+}
+
+impl From<RateItem> for RateState {
+    fn from(item: RateItem) -> Self {
+        Self {
+            gate: item.gate,
+            clock: item.clock,
+        }
+    }
 }
 
 /// A gate and the next turn move independently, so no pair of values contradicts itself.
@@ -56,6 +71,7 @@ impl Stored for RateItem {
             group,
             gate,
             next_turn,
+            clock,
         } = self.clone();
         let (not_before, reason) = gate.map_or((NEVER, String::new()), |gate| {
             (gate.not_before, gate.reason)
@@ -65,6 +81,8 @@ impl Stored for RateItem {
             not_before,
             reason,
             next_turn,
+            clock_offset_ms: clock.and_then(|clock| clock.offset_ms),
+            clock_observed_at: clock.map(|clock| clock.observed_at),
         })
     }
 
@@ -75,6 +93,8 @@ impl Stored for RateItem {
                 not_before,
                 reason,
                 next_turn,
+                clock_offset_ms,
+                clock_observed_at,
             } = form;
             let was_closed = not_before != NEVER || !reason.is_empty();
             let gate = was_closed.then(|| RateGate {
@@ -86,6 +106,10 @@ impl Stored for RateItem {
                 group,
                 gate,
                 next_turn,
+                clock: clock_observed_at.map(|observed_at| ClockOffset {
+                    offset_ms: clock_offset_ms,
+                    observed_at,
+                }),
             })
         })
     }

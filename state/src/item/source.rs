@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use windlass_core::ids::{Generation, RateGroup, SourceName};
 use windlass_core::source::{Blocked, Order, Policy, SourceDefinition, SourceRecord};
 use windlass_core::time::Timestamp;
+use windlass_core::trust::WhoseClock;
 
 use super::{Attributes, Stored, read, write};
 use crate::error::StateError;
@@ -46,6 +47,7 @@ struct SourceItem {
     requests_per_minute: Option<u32>,
     history_ms: i64,
     strict_order: Option<Order>,
+    clock: Option<WhoseClock>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     sweeps_ms: Vec<i64>,
     applied_at: Timestamp,
@@ -116,6 +118,7 @@ impl From<SourceRecord> for SourceItem {
             requests_per_minute: policy.requests_per_minute,
             history_ms: policy.history_ms,
             strict_order: policy.strict_order,
+            clock: policy.clock,
             sweeps_ms: policy.sweeps_ms,
             applied_at,
         }
@@ -149,6 +152,7 @@ impl SourceItem {
             requests_per_minute: self.requests_per_minute,
             history_ms: self.history_ms,
             strict_order: self.strict_order,
+            clock: self.clock,
             sweeps_ms: self.sweeps_ms,
         };
         let definition = SourceDefinition {

@@ -37,6 +37,9 @@ ALTER TABLE sources ADD COLUMN probe_at TEXT;
 CREATE INDEX sources_by_group ON sources (rate_group);
 ALTER TABLE windows ADD COLUMN adopted INTEGER;
 ALTER TABLE windows ADD COLUMN deaths INTEGER;
+ALTER TABLE rate_gates ADD COLUMN clock_offset_ms INTEGER;
+ALTER TABLE rate_gates ADD COLUMN clock_observed_at TEXT;
+ALTER TABLE sources ADD COLUMN clock TEXT;
 ";
 
 /// Opens the file at `path` for reading and writing, and creates it and its tables if need be.

@@ -4,6 +4,7 @@ use rusqlite::Connection;
 use windlass_core::ids::RateGroup;
 use windlass_core::source::RateGate;
 use windlass_core::time::Timestamp;
+use windlass_core::trust::ClockOffset;
 use windlass_core::turns::{TurnsAsked, TurnsGiven, give};
 
 use super::tables::RATES;
@@ -29,6 +30,17 @@ pub(super) fn close(
     }
     let gate = Some(gate.clone());
     RATES.put(connection, &RateItem { gate, ..stored })
+}
+
+/// Stores the clock of a group's vendor, in a transaction of the caller's.
+pub(super) fn store_clock(
+    connection: &Connection,
+    group: &RateGroup,
+    clock: &ClockOffset,
+) -> Result<(), StateError> {
+    let stored = of(connection, group)?;
+    let clock = Some(*clock);
+    RATES.put(connection, &RateItem { clock, ..stored })
 }
 
 /// Reserves turns of `group`, in a transaction of the caller's.

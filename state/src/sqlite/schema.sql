@@ -37,6 +37,7 @@ CREATE TABLE sources (
     history_ms          INTEGER NOT NULL,
     strict_order        TEXT,             -- oldest_first or newest_first, if the vendor documents it
     sweeps_ms           TEXT,             -- a JSON array
+    clock               TEXT,             -- ours or vendor, if the operator has chosen
     applied_at          TEXT NOT NULL,
     v                   INTEGER NOT NULL
 );
@@ -116,5 +117,7 @@ CREATE TABLE rate_gates (
     not_before TEXT NOT NULL,
     reason     TEXT NOT NULL,
     next_turn  TEXT,          -- the next one that is free
+    clock_offset_ms   INTEGER, -- the vendor's clock minus this machine's
+    clock_observed_at TEXT,    -- the response that showed it, by this machine's clock
     v          INTEGER NOT NULL
 );

@@ -42,6 +42,7 @@ pub(super) const SOURCES: Table = Table {
         ("history_ms", Number),
         ("strict_order", Text),
         ("sweeps_ms", Json),
+        ("clock", Text),
         ("applied_at", Text),
         ("v", Number),
     ],
@@ -125,6 +126,8 @@ pub(super) const RATES: Table = Table {
         ("not_before", Text),
         ("reason", Text),
         ("next_turn", Text),
+        ("clock_offset_ms", Number),
+        ("clock_observed_at", Text),
         ("v", Number),
     ],
 };

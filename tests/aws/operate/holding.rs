@@ -59,6 +59,11 @@ async fn a_pause_beside_a_worker_lets_its_window_end_and_starts_no_other() -> an
     let stock = Stock::google(3, 4, 20).latency_ms(50..=60);
     let operator = Operator::new("beside", stock, setup).await?;
     let (lambda, table) = (&operator.deployment.lambda, &operator.deployment.table);
+    // All windows are cut at once: no response has to show the vendor's clock first.
+    let all_at_once = "max_in_flight: 1\n    clock: ours";
+    operator
+        .deployment
+        .reconfigure("max_in_flight: 1", all_at_once)?;
     operator.says(&["apply", "--yes"]).await?;
     // The claim, and the checkpoint of its first page.
     let freeze = Strike {

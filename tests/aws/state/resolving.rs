@@ -11,6 +11,7 @@ use windlass_core::source::{BlockChange, RateGate, SourceDefinition, SourceRecor
 use windlass_core::span::Span;
 use windlass_core::time::Timestamp;
 use windlass_core::transition::{Claim, Event, Release};
+use windlass_core::trust::{ClockOffset, RateState};
 use windlass_core::turns::{TurnsAsked, TurnsGiven};
 use windlass_core::window::Window;
 use windlass_state::{Created, MoveError, SaveError, StateError, StateStore};
@@ -211,8 +212,12 @@ impl<S: StateStore> StateStore for Resolving<S> {
         self.0.history(timeline, span, limit).await
     }
 
-    async fn rate_gate(&self, group: &RateGroup) -> Result<Option<RateGate>, StateError> {
-        self.0.rate_gate(group).await
+    async fn rate_state(&self, group: &RateGroup) -> Result<RateState, StateError> {
+        self.0.rate_state(group).await
+    }
+
+    async fn store_clock(&self, group: &RateGroup, clock: &ClockOffset) -> Result<(), StateError> {
+        self.0.store_clock(group, clock).await
     }
 
     async fn close_rate_gate(&self, gate: &RateGate, now: Timestamp) -> Result<(), StateError> {

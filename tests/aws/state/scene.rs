@@ -15,6 +15,7 @@ use windlass_core::progress::Progress;
 use windlass_core::source::{Policy, SourceDefinition};
 use windlass_core::time::{MINUTE_MS, SECOND_MS, Timestamp};
 use windlass_core::transition::Claim;
+use windlass_core::trust::WhoseClock;
 use windlass_core::window::Window;
 use windlass_state::{Created, DynamoStore, StateStore};
 use windlass_tests::aws::emulator::{Emulator, REGION};
@@ -149,6 +150,7 @@ pub(crate) fn definition(name: &str) -> SourceDefinition {
         history_ms: limits::HISTORY_MS_MIN,
         strict_order: None,
         sweeps_ms: Vec::new(),
+        clock: Some(WhoseClock::Ours),
     };
     SourceDefinition {
         name: name.parse().expect("a valid name"),

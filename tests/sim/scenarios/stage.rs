@@ -117,6 +117,7 @@ impl SourceSpec {
             history_ms: limits::HISTORY_MS_DEFAULT,
             strict_order: defaults.strict_order,
             sweeps_ms: self.sweeps_ms.clone(),
+            clock: None,
         };
         policy.check()?;
         let origin = connector.origin().to_string();

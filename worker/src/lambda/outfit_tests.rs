@@ -74,6 +74,7 @@ fn source() -> SourceRecord {
             history_ms: limits::HISTORY_MS_MIN,
             strict_order: None,
             sweeps_ms: Vec::new(),
+            clock: None,
         },
     };
     SourceRecord {

@@ -109,6 +109,7 @@ mod tests {
                 requests_per_minute: None,
                 shares_turns: false,
                 crowded: false,
+                witnesses: Vec::new(),
             });
         }
         let slow = move |operation, _| match operation {

@@ -3,7 +3,6 @@
 use std::sync::{Arc, OnceLock};
 
 use windlass_core::clock::ManualClock;
-use windlass_core::time::HOUR_MS;
 use windlass_core::{Clock as _, Status};
 
 use super::fake_vendor::{Asked, Reply, all, names, well};
@@ -39,14 +38,6 @@ async fn a_window_that_the_vendors_clock_has_not_passed_is_not_delivered() {
         (0, 0, 0)
     );
     assert_eq!(bench.run_when_due().await, Outcome::Completed);
-}
-
-#[tokio::test]
-async fn a_vendor_whose_clock_is_years_behind_is_asked_again_within_the_hour() {
-    let date = "Wed, 01 Jan 2020 00:00:00 GMT";
-    let bench = Bench::new(move |asked| dated(well(asked.page, 1), Some(date))).await;
-    bench.run().await;
-    assert_eq!(bench.window().await.not_before, Some(after(HOUR_MS)));
 }
 
 #[tokio::test]

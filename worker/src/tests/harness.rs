@@ -237,6 +237,7 @@ impl Bench {
             requests_per_minute: self.pace,
             shares_turns: self.shares_turns,
             crowded: false,
+            witnesses: Vec::new(),
         }
     }
 
@@ -389,6 +390,7 @@ pub(super) fn definition() -> SourceDefinition {
             history_ms: limits::HISTORY_MS_DEFAULT,
             strict_order: None,
             sweeps_ms: Vec::new(),
+            clock: None,
         },
     }
 }

@@ -28,7 +28,7 @@ async fn a_call_whose_reply_is_lost_or_that_is_refused_once_is_repeated_and_reso
     for operation in [
         Operation::Claim,
         Operation::Source,
-        Operation::RateGate,
+        Operation::RateState,
         Operation::Checkpoint,
         Operation::Complete,
     ] {

@@ -7,6 +7,7 @@ use windlass_core::limits;
 use windlass_core::seen::{SeenBy, SeenPage, digest};
 use windlass_core::source::Policy;
 use windlass_core::time::{DAY_MS, HOUR_MS, MINUTE_MS};
+use windlass_core::trust::WhoseClock;
 use windlass_core::{Clock as _, Span, Status, Window, WindowId};
 use windlass_state::StateStore as _;
 use windlass_state::failing::Fault;
@@ -94,7 +95,7 @@ async fn each_page_is_remembered_after_the_sink_has_it_and_before_its_checkpoint
     events.retain(|event| !event.starts_with("fetch"));
     let page = |page| [format!("write {page} begins"), format!("write {page} ends")];
     let expected = [
-        &["Claim".to_owned()][..],
+        &["Claim".to_owned(), "StoreClock".to_owned()][..],
         &page(0),
         &["Remember".to_owned(), "Checkpoint".to_owned()],
         &page(1),
@@ -326,7 +327,10 @@ async fn a_sweep_that_would_have_to_know_too_much_says_so_and_parks_in_the_end()
 /// A sweep can come late: it waited for a hole, its source was paused, or it was configured later.
 #[tokio::test]
 async fn what_a_window_delivered_is_remembered_as_long_as_the_window_itself() {
-    let bench = Bench::with(swept(), with_late(&[("late", 5)])).await;
+    // This vendor's clock stands still.
+    let mut setting = swept();
+    setting.policy.clock = Some(WhoseClock::Ours);
+    let bench = Bench::with(setting, with_late(&[("late", 5)])).await;
     assert_eq!(bench.run().await, Outcome::Completed);
     let expires_at = bench.window().await.expires_at.unwrap();
     let wait_ms = expires_at.ms_since(bench.clock.now());

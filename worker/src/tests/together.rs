@@ -152,6 +152,7 @@ async fn keep_working(
             requests_per_minute: Some(per_minute),
             shares_turns: true,
             crowded: false,
+            witnesses: Vec::new(),
             ..bench.task().await
         };
         let outcome = only(worker.run_named(&task, Budget::killed_at(end)).await);
@@ -177,7 +178,7 @@ fn busiest_minute(asked: &[i64]) -> usize {
 async fn a_state_that_was_slow_does_not_release_a_burst_of_late_requests() {
     // From minute two on it answers nothing for nine seconds.
     let slow = |operation, ms: i64| match operation {
-        Operation::RateGate if (120_000..129_000).contains(&ms) => {
+        Operation::RateState if (120_000..129_000).contains(&ms) => {
             Fault::Delay { ms: 129_000 - ms }
         }
         _ => Fault::None,

@@ -317,7 +317,7 @@ impl Source<'_> {
             return Vec::new();
         }
         window.remembered = !matches!(window.id.timeline.lane, Lane::Sweep(_));
-        if !window.adopted && !remembers(window, policy) {
+        if !window.adopted && !remembers(window, policy, window.created_at) {
             window.remembered = false;
             return Vec::new();
         }

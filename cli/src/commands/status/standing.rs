@@ -6,6 +6,7 @@ use windlass_core::ids::Lane;
 use windlass_core::retention;
 use windlass_core::source::{Blocked, RateGate};
 use windlass_core::time::{MINUTE_MS, Timestamp};
+use windlass_core::trust::{Difference, PlanTime};
 use windlass_core::window::{Status, Window};
 use windlass_orchestrator::{SourceView, oldest_in_trouble};
 
@@ -45,6 +46,10 @@ pub(super) struct Standing {
     now: Timestamp,
     late: Late,
     gate: Option<RateGate>,
+    /// The difference between our clock and the vendor's, and the vendor's name.
+    clocks: Option<(Difference, String)>,
+    /// How far windows reach past the clock, where one that was wrong has cut them.
+    cut_until: Option<Timestamp>,
     trouble: Option<Trouble>,
     /// The command that tries a blocked source again.
     tries_again: &'static str,
@@ -79,10 +84,12 @@ impl Trouble {
 }
 
 impl Standing {
-    /// Where the source of `view` stands, while its rate group is closed by `gate`.
+    /// Where the source of `view` stands, while its rate group is closed by `gate` and its clocks show
+    /// `clocks`.
     pub(super) fn of(
         view: &SourceView,
         gate: Option<RateGate>,
+        clocks: &PlanTime,
         surroundings: &Surroundings<'_>,
     ) -> Self {
         let now = surroundings.now;
@@ -99,7 +106,9 @@ impl Standing {
         let open = count(&[Status::Ready, Status::Dispatched, Status::Running]);
         let late = Late::of(view);
         let holes = count(&[Status::Parked]) - late.holes();
-        let uncut_ms = uncut_ms(view, now);
+        // Records carry the vendor's time.
+        let vendor_now = clocks.lag_at();
+        let uncut_ms = uncut_ms(view, vendor_now);
         let state = match () {
             () if view.record.blocked.is_some() => "blocked",
             () if view.record.held_since.is_some() => "held",
@@ -126,20 +135,24 @@ impl Standing {
             scheduled_through: live
                 .map_or(definition.start, |lane| lane.progress.scheduled_through),
             end: definition.end,
-            lag_ms: view.lag_ms(now),
+            lag_ms: view.lag_ms(vendor_now),
             open,
             running,
             holes,
             suspects: suspects(view),
             records_per_hour: live.and_then(|lane| lane.progress.records_per_hour),
             unavailable: unavailable(view),
-            retention_left_ms: retention::left_ms(&definition.policy, complete_through, now)
+            retention_left_ms: retention::left_ms(&definition.policy, complete_through, vendor_now)
                 .filter(|_| !finished),
             is_endangered: !finished
-                && retention::is_endangered(&definition.policy, complete_through, now),
-            now,
+                && retention::is_endangered(&definition.policy, complete_through, vendor_now),
+            now: vendor_now,
             late,
             gate,
+            clocks: clocks
+                .difference()
+                .map(|difference| (*difference, definition.connector.clone())),
+            cut_until: cut_until(view, vendor_now),
             trouble: Trouble::of(view, now),
             tries_again: surroundings.address.what_puts_sources_there(),
         }
@@ -169,6 +182,11 @@ impl Standing {
             "sweep_holes": self.late.holes(),
             "waits_until": self.gate.as_ref().map(|gate| gate.not_before),
             "waits_for": self.gate.as_ref().map(|gate| &gate.reason),
+            "clock": self.clocks.as_ref().map(|(difference, _)| json!({
+                "ours": difference.ours,
+                "vendor": difference.vendor,
+                "disputed": difference.is_disputed(),
+            })),
             "last_error": self.trouble.as_ref().map(|trouble| &trouble.error),
         })
     }
@@ -233,6 +251,16 @@ impl Standing {
             let until = second(gate.not_before);
             lines.push(format!("{name} waits until {until}: {}", gate.reason));
         }
+        if let Some((difference, vendor)) = &self.clocks {
+            lines.push(format!("{name}: {}", difference.describe(vendor)));
+        }
+        if let Some(until) = self.cut_until {
+            lines.push(format!(
+                "{name}: windows reach up to {}, cut by a clock that was ahead; each is read when \
+                 its time has passed",
+                second(until)
+            ));
+        }
         if let Some(Trouble { waits_until, error }) = self.trouble_of_its_own() {
             let does = match waits_until {
                 Some(until) => format!("waits until {}", second(*until)),
@@ -293,6 +321,15 @@ fn uncut_ms(view: &SourceView, now: Timestamp) -> i64 {
     let edge = definition.end.map_or(edge, |end| end.min(edge));
     let live = view.lanes.first();
     live.map_or(0, |live| edge.ms_since(live.progress.scheduled_through))
+}
+
+/// Up to when windows reach past `vendor_now` by more than one that asks for the vendor's clock.
+fn cut_until(view: &SourceView, vendor_now: Timestamp) -> Option<Timestamp> {
+    let policy = &view.record.definition.policy;
+    let ahead_ms = policy.every_ms.max(policy.initial_ms) + MINUTE_MS;
+    let windows = view.windows().filter(|window| window.is_unfinished());
+    let until = windows.map(|window| window.to).max();
+    until.filter(|until| until.ms_since(vendor_now) > ahead_ms)
 }
 
 /// The table, and what it has no room for: first what is about to be lost.

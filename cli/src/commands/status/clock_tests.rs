@@ -1,0 +1,54 @@
+//! Where sources stand while this machine's clock and the vendor's differ.
+
+use windlass_core::Progress;
+use windlass_core::time::{DAY_MS, MINUTE_MS};
+use windlass_core::trust::ClockOffset;
+use windlass_state::StateStore;
+
+use super::standing::Surroundings;
+use super::{all, standing_of};
+use crate::state::{Purpose, StateAddress};
+use crate::testing::{Bench, CONFIG, at, window};
+
+#[tokio::test]
+async fn a_source_at_rest_by_a_clock_a_day_slow_is_behind_and_the_clock_is_said() {
+    let bench = Bench::new(CONFIG);
+    let (store, definition) = (bench.store(), bench.definition());
+    store.apply_source(&definition, at(0)).await.unwrap();
+    let live = window(&definition).id.timeline;
+    let begun = Progress::begin(live, definition.start, None, &definition.policy, at(0));
+    let shard = definition.shard();
+    store.save_progress(shard, &begun).await.unwrap();
+    let now = definition.start.plus_ms(MINUTE_MS);
+    let seen = ClockOffset {
+        offset_ms: Some(DAY_MS),
+        observed_at: now,
+    };
+    let group = &definition.policy.rate_group;
+    store.store_clock(group, &seen).await.unwrap();
+
+    let found = bench.state().state(Purpose::Look).await.unwrap();
+    let listed = all(&found, now).await.unwrap().remove(0);
+    let surroundings = Surroundings {
+        address: &StateAddress::Sqlite("windlass.db".into()),
+        has_workers: true,
+        now,
+    };
+    let standing = standing_of(&found.store, listed, &surroundings);
+    let standing = standing.await.unwrap();
+    let json = standing.to_json();
+    assert_eq!(json["state"], "behind");
+    assert_eq!(json["lag_ms"], DAY_MS + MINUTE_MS);
+    assert_eq!(json["clock"]["ours"], serde_json::json!(now));
+    assert_eq!(
+        json["clock"]["vendor"],
+        serde_json::json!(now.plus_ms(DAY_MS))
+    );
+    assert_eq!(
+        standing.remarks(),
+        [
+            "okta: this machine's clock is 24h behind okta_system_log's \
+             (2026-01-01T00:01:00Z here, 2026-01-02T00:01:00Z there)"
+        ]
+    );
+}

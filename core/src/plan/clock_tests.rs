@@ -1,0 +1,200 @@
+//! What the planner does while the clocks differ, or while the vendor's is not known.
+
+use super::world::{World, hours, policy};
+use super::{Situation, Suspects, plan};
+use crate::block::Work;
+use crate::ids::{Lane, Timeline};
+use crate::limits;
+use crate::progress::Progress;
+use crate::source::Policy;
+use crate::sweep::Ledger;
+use crate::time::{DAY_MS, HOUR_MS, MINUTE_MS, Timestamp};
+use crate::trust::{ClockOffset, Jury, PlanTime, WhoseClock};
+use crate::window::{Status, Window};
+
+/// What the planner may go by when our clock shows `ours` and the last response came at `observed`,
+/// with the vendor's clock `offset_ms` ahead.
+fn time(ours: Timestamp, observed: Option<(Timestamp, i64)>) -> PlanTime {
+    let seen = observed.map(|(observed_at, offset_ms)| ClockOffset {
+        offset_ms: Some(offset_ms),
+        observed_at,
+    });
+    let jury = Jury {
+        choice: None,
+        witnesses: &[],
+    };
+    PlanTime::of(ours, seen.as_ref(), &jury)
+}
+
+/// A timeline of 100 days whose vendor keeps 90.
+fn world(ours: Timestamp) -> World {
+    let policy = Policy {
+        max_lookback_ms: Some(90 * DAY_MS),
+        ..policy()
+    };
+    World::new(policy, None, ours)
+}
+
+fn finish_all(world: &mut World) {
+    let froms: Vec<_> = world.windows.keys().map(|from| from.as_ms()).collect();
+    for from in froms {
+        world.set(from, Status::Done);
+    }
+}
+
+#[test]
+fn before_the_first_response_one_window_is_cut_and_nothing_is_passed_over() {
+    let mut world = world(hours(24 * 290));
+    world.time = Some(time(world.now, None));
+    for _ in 0..3 {
+        world.tick();
+        assert_eq!(world.windows.len(), 1);
+        assert!(world.progress.unavailable.is_empty());
+    }
+    // The response shows that our clock was 200 days ahead: all is still there.
+    let right = hours(24 * 90);
+    world.time = Some(time(
+        world.now,
+        Some((world.now, right.ms_since(world.now))),
+    ));
+    world.tick();
+    assert!(world.progress.unavailable.is_empty());
+    // It shows that our clock is right: 200 days are gone, the window that asked among them.
+    world.time = Some(time(world.now, Some((world.now, 0))));
+    world.tick();
+    assert_eq!(world.progress.unavailable[0].to(), hours(24 * 200));
+}
+
+#[test]
+fn a_clock_that_jumps_ahead_passes_nothing_over_until_a_response_confirms_it() {
+    let mut world = world(hours(24));
+    world.tick();
+    finish_all(&mut world);
+    let last = world.now;
+    world.now = world.now.plus_ms(200 * DAY_MS);
+    world.time = Some(time(world.now, Some((last, 0))));
+    let before = world.windows.len();
+    world.tick();
+    assert!(world.progress.unavailable.is_empty());
+    assert_eq!(world.windows.len(), before + 1, "one window asks");
+    let cut = world.windows.values().last().unwrap();
+    assert_eq!(cut.span().width_ms(), world.policy.every_ms);
+}
+
+#[test]
+fn a_ready_window_lapses_by_the_last_response_and_not_by_our_clock() {
+    let mut world = world(hours(24));
+    world.tick();
+    let last = world.now;
+    world.now = world.now.plus_ms(200 * DAY_MS);
+    world.time = Some(time(world.now, Some((last, 0))));
+    assert!(world.plan().lapse.is_empty());
+    world.time = Some(time(world.now, Some((world.now, 0))));
+    assert!(!world.plan().lapse.is_empty());
+}
+
+#[test]
+fn no_window_is_cut_past_a_vendors_clock_that_is_behind() {
+    let mut world = world(hours(24));
+    let offset_ms = -3 * HOUR_MS;
+    world.time = Some(time(world.now, Some((world.now, offset_ms))));
+    for _ in 0..20 {
+        world.tick();
+        finish_all(&mut world);
+    }
+    let settled = world.now.plus_ms(offset_ms - world.policy.settle_ms);
+    assert!(world.progress.scheduled_through <= settled);
+    assert!(world.progress.scheduled_through > settled.minus_ms(HOUR_MS));
+}
+
+#[test]
+fn a_clock_set_back_behind_the_marks_cuts_one_window_that_asks() {
+    let mut world = world(hours(24));
+    for _ in 0..40 {
+        world.tick();
+        finish_all(&mut world);
+    }
+    let (mark, last) = (world.progress.scheduled_through, world.now);
+    world.now = world.now.minus_ms(200 * DAY_MS);
+    world.time = Some(time(world.now, Some((last, 0))));
+    for _ in 0..3 {
+        world.tick();
+    }
+    let cut: Vec<_> = world.windows.range(mark..).collect();
+    assert_eq!(cut.len(), 1);
+    assert_eq!(cut[0].1.to, mark.plus_ms(5 * MINUTE_MS));
+    // Within what clocks differ by, nothing is cut ahead of ours.
+    let mut other = World::new(policy(), None, Timestamp::from_ms(-limits::CLOCK_SKEW_MS));
+    other.time = Some(time(other.now, None));
+    assert!(other.plan().create.is_empty());
+}
+
+#[test]
+fn a_source_that_goes_by_our_clock_needs_no_response() {
+    let mut world = world(hours(24 * 290));
+    let jury = Jury {
+        choice: Some(WhoseClock::Ours),
+        witnesses: &[],
+    };
+    world.time = Some(PlanTime::of(world.now, None, &jury));
+    world.tick();
+    assert_eq!(world.progress.unavailable[0].to(), hours(24 * 200));
+    assert!(world.windows.len() > 2);
+}
+
+#[test]
+fn a_sweep_of_a_timeline_that_has_ended_asks_for_the_vendors_clock() {
+    let after_ms = 2 * DAY_MS;
+    let policy = Policy {
+        sweeps_ms: vec![after_ms],
+        ..policy()
+    };
+    let mut live = World::new(policy.clone(), Some(hours(1)), hours(3));
+    live.tick();
+    finish_all(&mut live);
+    let read: Vec<_> = live.windows.values().cloned().map(remembered).collect();
+    let ledger = Ledger {
+        live: &read,
+        whole: true,
+        through: hours(1),
+        after_ms,
+    };
+    let timeline = Timeline {
+        lane: Lane::Sweep(1),
+        ..live.progress.timeline.clone()
+    };
+    let sweep = Progress::begin(timeline, hours(0), Some(hours(1)), &policy, live.now);
+    let cut = |now, observed| {
+        let situation = Situation {
+            progress: &sweep,
+            policy: &policy,
+            end: Some(hours(1)),
+            open: &[],
+            behind: &[],
+            ledger: Some(&ledger),
+            work: Work::Everything,
+            slots: 1,
+            suspects: Suspects::Apart,
+            dispatch_until: Timestamp::MAX,
+            now,
+            time: time(now, observed),
+        };
+        plan(&situation).create
+    };
+    // By the last response, long ago, it is not due; by our clock it is, and asks with one window.
+    let asks = cut(hours(24 * 4), Some((hours(3), 0)));
+    assert_eq!(asks.len(), 1);
+    // Our clock alone passes nothing over, however far ahead it is.
+    assert!(cut(hours(24 * 4_000), Some((hours(3), 0))).is_empty());
+    // Once the vendor's clock is known, it decides.
+    assert!(cut(hours(24 * 4), Some((hours(24 * 4), -DAY_MS * 3))).is_empty());
+}
+
+fn remembered(window: Window) -> Window {
+    Window {
+        remembered: true,
+        records: 1,
+        expires_at: Some(hours(24 * 100)),
+        ..window
+    }
+}

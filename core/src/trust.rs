@@ -1,0 +1,190 @@
+//! Which clock is right, this machine's or the vendor's, and what may be done while that is open.
+//!
+//! A step that cannot be taken back (a window completes, time is passed over, settled time is swept)
+//! takes a [`Trusted`] instant, which only [`Jury::judge`] makes: the earlier of the two clocks, or,
+//! where they differ by more than a day, the one that other vendors agree with. The vendor's `Date` is
+//! also a lower bound on time that no later step of this machine's clock moves, so the planner takes
+//! irreversible steps by the last response and not by its own clock.
+
+mod difference;
+mod plan_time;
+
+use serde::{Deserialize, Serialize};
+
+pub use self::difference::Difference;
+pub use self::plan_time::{Cut, PlanTime};
+use crate::limits;
+use crate::source::RateGate;
+use crate::time::Timestamp;
+
+/// The clock that a source goes by, where its operator has decided.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum WhoseClock {
+    /// This machine's.
+    Ours,
+    /// The vendor's.
+    Vendor,
+}
+
+/// The vendor's clock against this machine's, as one response showed it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ClockOffset {
+    /// The vendor's clock minus this machine's, in milliseconds; `None` without a `Date`.
+    pub offset_ms: Option<i64>,
+    /// The time of the response by this machine's clock.
+    pub observed_at: Timestamp,
+}
+
+impl ClockOffset {
+    /// A response that the vendor sent at `served_at` by its clock, and that came at `now` by ours.
+    pub fn of(served_at: Option<Timestamp>, now: Timestamp) -> Self {
+        Self {
+            offset_ms: served_at.map(|served_at| served_at.ms_since(now)),
+            observed_at: now,
+        }
+    }
+
+    /// The vendor's clock at that response: the vendor's time is never before it any more.
+    pub fn vendor_at(&self) -> Option<Timestamp> {
+        let offset_ms = self.offset_ms?;
+        Some(self.observed_at.plus_ms(offset_ms))
+    }
+
+    /// Whether it is worth a write while `stored` is stored: it differs by more than clocks do, or the
+    /// stored one gets old.
+    pub fn replaces(&self, stored: Option<&Self>) -> bool {
+        let Some(stored) = stored else { return true };
+        let age_ms = self.observed_at.ms_since(stored.observed_at);
+        if !(0..limits::CLOCK_STORED_MS).contains(&age_ms) {
+            return true;
+        }
+        match (self.offset_ms, stored.offset_ms) {
+            (Some(new), Some(old)) => new.saturating_sub(old).abs() > limits::CLOCK_SKEW_MS,
+            (Some(_), None) => true,
+            // A proxy that answers in the vendor's place may leave `Date` out.
+            (None, _) => false,
+        }
+    }
+
+    /// Whether other vendors have a say in what is believed.
+    pub fn needs_witnesses(&self) -> bool {
+        self.offset_ms
+            .is_none_or(|ms| ms.abs() > limits::CLOCK_DISPUTE_MS)
+    }
+
+    /// Whether `now` is so soon after it that this machine's clock is believed in between.
+    fn is_recent(&self, now: Timestamp) -> bool {
+        (0..=limits::CLOCK_BELIEVED_MS).contains(&now.ms_since(self.observed_at))
+    }
+
+    /// Whether it was observed at about `at`, by the same clock of ours.
+    fn is_near(&self, at: Timestamp) -> bool {
+        self.observed_at.ms_since(at).abs() <= limits::CLOCK_BELIEVED_MS
+    }
+}
+
+/// What is stored of a rate group for all who work on it.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct RateState {
+    /// Its gate, if it was ever closed.
+    pub gate: Option<RateGate>,
+    /// Its vendor's clock, as last stored.
+    pub clock: Option<ClockOffset>,
+}
+
+/// An instant at which a step may be taken that cannot be taken back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Trusted(Timestamp);
+
+impl Trusted {
+    /// The instant.
+    pub const fn at(self) -> Timestamp {
+        self.0
+    }
+
+    /// Both clocks show `now`.
+    #[cfg(any(test, feature = "test-util"))]
+    pub const fn agreed(now: Timestamp) -> Self {
+        Self(now)
+    }
+}
+
+/// The two clocks differ by more than a day, and nothing shows which one is right.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Dispute {
+    /// This machine's clock.
+    pub ours: Timestamp,
+    /// The vendor's.
+    pub vendor: Timestamp,
+}
+
+/// Who decides between the two clocks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Jury<'a> {
+    /// The operator's choice, if one was made.
+    pub choice: Option<WhoseClock>,
+    /// The clocks of other vendors against this machine's.
+    pub witnesses: &'a [ClockOffset],
+}
+
+impl Jury<'_> {
+    /// The instant by which an irreversible step may be taken when this machine's clock shows `ours`
+    /// and the vendor's `vendor`.
+    ///
+    /// # Errors
+    /// When they differ by more than a day and nothing shows which one is right.
+    pub fn judge(&self, ours: Timestamp, vendor: Option<Timestamp>) -> Result<Trusted, Dispute> {
+        let Some(vendor) = vendor else {
+            return Ok(Trusted(self.without_vendor(ours)));
+        };
+        let offset_ms = vendor.ms_since(ours);
+        let trusted = match self.choice {
+            Some(WhoseClock::Ours) => ours,
+            Some(WhoseClock::Vendor) => vendor,
+            // Machines agree no better than this, and the records carry the vendor's time.
+            None if offset_ms.abs() <= limits::CLOCK_SKEW_MS => vendor,
+            None if offset_ms.abs() <= limits::CLOCK_DISPUTE_MS => ours.min(vendor),
+            None => match self.votes(ours, offset_ms) {
+                votes if votes > 0 => vendor,
+                votes if votes < 0 => ours,
+                _ => return Err(Dispute { ours, vendor }),
+            },
+        };
+        Ok(Trusted(trusted))
+    }
+
+    /// Witnesses for the vendor's clock minus those for ours.
+    fn votes(&self, ours: Timestamp, offset_ms: i64) -> i64 {
+        let agree =
+            |a: i64, b: i64| i64::from(a.saturating_sub(b).abs() <= limits::CLOCK_DISPUTE_MS);
+        let near = self
+            .witnesses
+            .iter()
+            .filter(|witness| witness.is_near(ours));
+        let offsets = near.filter_map(|witness| witness.offset_ms);
+        offsets
+            .map(|seen_ms| agree(seen_ms, offset_ms) - agree(seen_ms, 0))
+            .sum()
+    }
+
+    /// Our clock, where the vendor shows none; earlier if another vendor's is.
+    fn without_vendor(&self, ours: Timestamp) -> Timestamp {
+        let near = self
+            .witnesses
+            .iter()
+            .filter(|witness| witness.is_near(ours));
+        let offsets = near.filter_map(|witness| witness.offset_ms);
+        let earliest_ms = offsets
+            .min()
+            .filter(|_| self.choice != Some(WhoseClock::Ours));
+        match earliest_ms {
+            Some(ms) if ms < -limits::CLOCK_SKEW_MS => ours.plus_ms(ms),
+            _ => ours,
+        }
+    }
+}
+
+#[cfg(test)]
+#[path = "trust_tests.rs"]
+mod tests;

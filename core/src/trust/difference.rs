@@ -1,0 +1,111 @@
+//! A difference between two clocks, in words.
+
+use std::fmt;
+
+use super::Dispute;
+use crate::limits;
+use crate::time::{DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS, Timestamp};
+
+/// How the difference of two clocks is to be read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Standing {
+    /// This machine's clock is the suspect.
+    Plain,
+    /// The same, and it has been set back since the vendor's was seen.
+    AtLeast,
+    /// Other vendors agree with this machine.
+    VendorWrong,
+    /// More than a day, and nothing shows which one is right.
+    Disputed,
+}
+
+/// A difference between this machine's clock and a vendor's that a person should know of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Difference {
+    /// This machine's clock.
+    pub ours: Timestamp,
+    /// The vendor's.
+    pub vendor: Timestamp,
+    standing: Standing,
+}
+
+impl Difference {
+    /// `None` for one that machines usually have.
+    pub(super) fn of(ours: Timestamp, vendor: Timestamp, standing: Standing) -> Option<Self> {
+        let difference_ms = vendor.ms_since(ours).abs();
+        (difference_ms > limits::CLOCK_SKEW_MS).then_some(Self {
+            ours,
+            vendor,
+            standing,
+        })
+    }
+
+    /// Whether nothing completes and nothing is passed over until a person acts.
+    pub fn is_disputed(&self) -> bool {
+        self.standing == Standing::Disputed
+    }
+
+    /// A sentence about it, for the clock of `vendor`.
+    pub fn describe(&self, vendor: &str) -> String {
+        let ms = self.ours.ms_since(self.vendor);
+        let length = Length(ms.abs());
+        let (ours, ahead, behind) = ("this machine's clock", "ahead of", "behind");
+        let at_least = if self.standing == Standing::AtLeast {
+            "at least "
+        } else {
+            ""
+        };
+        let way = if ms > 0 { ahead } else { behind };
+        let shown = format!("{} here, {} there", second(self.ours), second(self.vendor));
+        match self.standing {
+            Standing::VendorWrong => {
+                let way = if ms > 0 { behind } else { ahead };
+                format!(
+                    "{vendor}'s clock is {length} {way} this machine's, with which other vendors \
+                     agree ({shown})"
+                )
+            }
+            Standing::Disputed => format!(
+                "{ours} is {length} {way} {vendor}'s ({shown}); no window completes until they \
+                 agree: set the clock, or `clock: ours` or `clock: vendor` on the source"
+            ),
+            Standing::Plain | Standing::AtLeast => {
+                format!("{ours} is {at_least}{length} {way} {vendor}'s ({shown})")
+            }
+        }
+    }
+}
+
+impl From<Dispute> for Difference {
+    fn from(dispute: Dispute) -> Self {
+        let Dispute { ours, vendor } = dispute;
+        Self {
+            ours,
+            vendor,
+            standing: Standing::Disputed,
+        }
+    }
+}
+
+/// `2026-01-01T00:00:00Z`.
+fn second(time: Timestamp) -> String {
+    let text = time.floor_to(SECOND_MS).to_string();
+    text.replace(".000Z", "Z")
+}
+
+/// A duration in its largest unit, and hours with their minutes.
+struct Length(i64);
+
+impl fmt::Display for Length {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let minutes = self.0 / MINUTE_MS;
+        match self.0 {
+            ms if ms >= 2 * DAY_MS => write!(f, "{}d", ms / DAY_MS),
+            ms if ms >= HOUR_MS && minutes % 60 > 0 => {
+                write!(f, "{}h {}m", ms / HOUR_MS, minutes % 60)
+            }
+            ms if ms >= HOUR_MS => write!(f, "{}h", ms / HOUR_MS),
+            _ => write!(f, "{minutes}m"),
+        }
+    }
+}

@@ -1,0 +1,137 @@
+//! Time as the planner of a rate group may use it.
+
+use super::difference::Standing;
+use super::{ClockOffset, Difference, Jury, Trusted, WhoseClock};
+use crate::limits;
+use crate::time::Timestamp;
+
+/// How much a planner may cut.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Cut {
+    /// As much as there is room for: the vendor's clock is known.
+    Freely,
+    /// One window, and the next when that is done with: its response shows the vendor's clock.
+    OneWindow,
+}
+
+/// Time as a planner of one rate group may use it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PlanTime {
+    edge: Timestamp,
+    cut: Cut,
+    trusted: Option<Trusted>,
+    lag_at: Timestamp,
+    difference: Option<Difference>,
+}
+
+impl PlanTime {
+    /// Time at `now`, while `seen` is stored of the vendor's clock.
+    pub fn of(now: Timestamp, seen: Option<&ClockOffset>, jury: &Jury<'_>) -> Self {
+        let ours = jury.choice == Some(WhoseClock::Ours);
+        let Some(seen) = seen.filter(|_| !ours) else {
+            return Self {
+                edge: now,
+                cut: if ours { Cut::Freely } else { Cut::OneWindow },
+                trusted: ours.then_some(Trusted(now)),
+                lag_at: now,
+                difference: None,
+            };
+        };
+        // Judged when it was observed: what our clock did since changes nothing.
+        let trusted = jury.judge(seen.observed_at, seen.vendor_at()).ok();
+        if !seen.is_recent(now) {
+            // The vendor's time is past this for certain.
+            let behind = seen.vendor_at().filter(|vendor| *vendor > now);
+            return Self {
+                edge: now,
+                cut: Cut::OneWindow,
+                trusted,
+                lag_at: behind.unwrap_or(now),
+                difference: behind
+                    .and_then(|vendor| Difference::of(now, vendor, Standing::AtLeast)),
+            };
+        }
+        let vendor = seen.offset_ms.map(|offset_ms| now.plus_ms(offset_ms));
+        let judged = jury.judge(now, vendor);
+        let vendor = vendor.unwrap_or(now);
+        let (edge, cut, standing) = match judged {
+            Ok(trusted) if trusted.at() == now && vendor != now => {
+                let far = vendor.ms_since(now).abs() > limits::CLOCK_DISPUTE_MS;
+                let standing = if far {
+                    Standing::VendorWrong
+                } else {
+                    Standing::Plain
+                };
+                (now, Cut::Freely, standing)
+            }
+            Ok(trusted) => (trusted.at(), Cut::Freely, Standing::Plain),
+            Err(_) => (now.min(vendor), Cut::OneWindow, Standing::Disputed),
+        };
+        Self {
+            edge,
+            cut,
+            trusted,
+            lag_at: if standing == Standing::VendorWrong {
+                now
+            } else {
+                vendor
+            },
+            difference: Difference::of(now, vendor, standing),
+        }
+    }
+
+    /// Time by our clock alone: good for asking whether there may be something to do, and for no step
+    /// that cannot be taken back.
+    pub const fn assumed(now: Timestamp) -> Self {
+        Self {
+            edge: now,
+            cut: Cut::Freely,
+            trusted: None,
+            lag_at: now,
+            difference: None,
+        }
+    }
+
+    /// Both clocks show `now`.
+    #[cfg(any(test, feature = "test-util"))]
+    pub const fn agreed(now: Timestamp) -> Self {
+        Self {
+            trusted: Some(Trusted(now)),
+            ..Self::assumed(now)
+        }
+    }
+
+    /// The time up to which windows may be cut, `settle` not yet taken off.
+    pub const fn edge(&self) -> Timestamp {
+        self.edge
+    }
+
+    /// How much may be cut.
+    pub const fn cut(&self) -> Cut {
+        self.cut
+    }
+
+    /// The time for steps that cannot be taken back; `None` while no response or a disputed one is all
+    /// that is known.
+    pub const fn trusted(&self) -> Option<Trusted> {
+        self.trusted
+    }
+
+    /// The time by which a sweep looks for work: our clock where a window of it may show the vendor's.
+    pub fn sweeps_at(&self) -> Option<Timestamp> {
+        match self.cut {
+            Cut::Freely => self.trusted.map(Trusted::at),
+            Cut::OneWindow => Some(self.edge),
+        }
+    }
+
+    /// The time that lag is counted to: the vendor's clock where it is known.
+    pub const fn lag_at(&self) -> Timestamp {
+        self.lag_at
+    }
+
+    /// The difference between the clocks, when a person should know of it.
+    pub const fn difference(&self) -> Option<&Difference> {
+        self.difference.as_ref()
+    }
+}

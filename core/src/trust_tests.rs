@@ -1,0 +1,188 @@
+use super::*;
+use crate::time::{DAY_MS, HOUR_MS, MINUTE_MS};
+
+const NOW: Timestamp = Timestamp::from_ms(1_800_000_000_000);
+
+fn seen(offset_ms: i64, ago_ms: i64) -> ClockOffset {
+    ClockOffset {
+        offset_ms: Some(offset_ms),
+        observed_at: NOW.minus_ms(ago_ms),
+    }
+}
+
+fn jury(choice: Option<WhoseClock>, witnesses: &[ClockOffset]) -> Jury<'_> {
+    Jury { choice, witnesses }
+}
+
+/// What is trusted, as an offset from our clock; `None` in a dispute.
+fn judged(offset_ms: i64, jury: &Jury<'_>) -> Option<i64> {
+    let judged = jury.judge(NOW, Some(NOW.plus_ms(offset_ms)));
+    judged.ok().map(|trusted| trusted.at().ms_since(NOW))
+}
+
+#[test]
+fn the_earlier_clock_is_trusted_up_to_a_day_apart() {
+    let alone = jury(None, &[]);
+    for ms in [61_000, 10 * MINUTE_MS, DAY_MS] {
+        assert_eq!(judged(ms, &alone), Some(0));
+        assert_eq!(judged(-ms, &alone), Some(-ms));
+    }
+    for ms in [-60_000, 0, 60_000] {
+        assert_eq!(judged(ms, &alone), Some(ms), "no more than machines differ");
+    }
+    for ms in [DAY_MS + 1, 200 * DAY_MS] {
+        assert_eq!(judged(ms, &alone), None);
+        assert_eq!(judged(-ms, &alone), None);
+    }
+}
+
+#[test]
+fn more_than_a_day_apart_the_clock_that_others_agree_with_is_trusted() {
+    let far = 200 * DAY_MS;
+    for offset_ms in [far, -far] {
+        let as_theirs = [seen(offset_ms + MINUTE_MS, 0)];
+        let as_ours = [seen(-MINUTE_MS, 0)];
+        let both = [as_theirs[0], as_ours[0]];
+        let neither = [seen(offset_ms / 2, 0)];
+        let old = [seen(0, limits::CLOCK_BELIEVED_MS + 1)];
+        assert_eq!(judged(offset_ms, &jury(None, &as_theirs)), Some(offset_ms));
+        assert_eq!(judged(offset_ms, &jury(None, &as_ours)), Some(0));
+        for no_help in [&both[..], &neither, &old, &[]] {
+            assert_eq!(judged(offset_ms, &jury(None, no_help)), None);
+        }
+        let ours = Some(WhoseClock::Ours);
+        let vendor = Some(WhoseClock::Vendor);
+        assert_eq!(judged(offset_ms, &jury(ours, &as_theirs)), Some(0));
+        assert_eq!(judged(offset_ms, &jury(vendor, &as_ours)), Some(offset_ms));
+    }
+}
+
+#[test]
+fn a_vendor_without_a_date_goes_by_our_clock_unless_another_vendor_is_behind_it() {
+    let without = |witnesses: &[ClockOffset]| {
+        let trusted = jury(None, witnesses).judge(NOW, None).unwrap();
+        trusted.at().ms_since(NOW)
+    };
+    assert_eq!(without(&[]), 0);
+    assert_eq!(without(&[seen(5 * DAY_MS, 0)]), 0);
+    assert_eq!(without(&[seen(-200 * DAY_MS, 0)]), -200 * DAY_MS);
+}
+
+fn plan_time(now: Timestamp, seen: Option<ClockOffset>) -> PlanTime {
+    PlanTime::of(now, seen.as_ref(), &jury(None, &[]))
+}
+
+#[test]
+fn before_the_first_response_one_window_is_cut_and_nothing_is_trusted() {
+    let time = plan_time(NOW, None);
+    assert_eq!((time.cut(), time.edge()), (Cut::OneWindow, NOW));
+    assert_eq!(time.trusted(), None);
+    let ours = jury(Some(WhoseClock::Ours), &[]);
+    let time = PlanTime::of(NOW, None, &ours);
+    assert_eq!(
+        (time.cut(), time.trusted()),
+        (Cut::Freely, Some(Trusted(NOW)))
+    );
+}
+
+#[test]
+fn no_step_of_our_clock_moves_what_is_trusted() {
+    let at = NOW.plus_ms(-5_000);
+    for step_ms in [
+        0,
+        10 * MINUTE_MS,
+        -10 * MINUTE_MS,
+        200 * DAY_MS,
+        -200 * DAY_MS,
+    ] {
+        let time = plan_time(NOW.plus_ms(step_ms), Some(seen(-5_000, 0)));
+        assert_eq!(time.trusted(), Some(Trusted(at)), "{step_ms}");
+    }
+}
+
+#[test]
+fn after_a_gap_without_responses_one_window_is_cut_at_a_time() {
+    let cut = |ago_ms| plan_time(NOW, Some(seen(0, ago_ms))).cut();
+    assert_eq!(cut(limits::CLOCK_BELIEVED_MS), Cut::Freely);
+    assert_eq!(cut(limits::CLOCK_BELIEVED_MS + 1), Cut::OneWindow);
+    assert_eq!(cut(-1), Cut::OneWindow, "the clock was set back");
+}
+
+#[test]
+fn nothing_is_cut_past_the_vendors_clock_and_lag_is_counted_by_it() {
+    for offset_ms in [-3 * HOUR_MS, 10 * MINUTE_MS] {
+        let time = plan_time(NOW, Some(seen(offset_ms, HOUR_MS)));
+        assert_eq!(time.cut(), Cut::Freely);
+        assert_eq!(time.edge(), NOW.plus_ms(offset_ms.min(0)));
+        assert_eq!(time.lag_at(), NOW.plus_ms(offset_ms));
+    }
+    // Set back a day after the vendor was heard: at least that much is known.
+    let time = plan_time(NOW.minus_ms(DAY_MS), Some(seen(0, 0)));
+    assert_eq!(time.lag_at(), NOW);
+}
+
+#[test]
+fn in_a_dispute_one_window_asks_and_nothing_is_trusted() {
+    for offset_ms in [-200 * DAY_MS, 200 * DAY_MS] {
+        let time = plan_time(NOW, Some(seen(offset_ms, 0)));
+        assert_eq!((time.cut(), time.trusted()), (Cut::OneWindow, None));
+        assert_eq!(time.edge(), NOW.plus_ms(offset_ms.min(0)));
+        assert!(time.difference().unwrap().is_disputed());
+    }
+}
+
+#[test]
+fn an_offset_is_stored_again_when_it_moves_or_gets_old() {
+    let stored = seen(0, 0);
+    let later = |ms: i64, offset_ms| ClockOffset {
+        offset_ms,
+        observed_at: NOW.plus_ms(ms),
+    };
+    let replaces = |new: ClockOffset| new.replaces(Some(&stored));
+    assert!(later(0, Some(0)).replaces(None));
+    assert!(!replaces(later(
+        limits::CLOCK_STORED_MS - 1,
+        Some(limits::CLOCK_SKEW_MS)
+    )));
+    assert!(replaces(later(limits::CLOCK_STORED_MS, Some(0))));
+    assert!(replaces(later(0, Some(limits::CLOCK_SKEW_MS + 1))));
+    assert!(replaces(later(-1, Some(0))), "the clock was set back");
+    assert!(!replaces(later(0, None)), "a proxy without a clock");
+    assert!(later(0, Some(0)).replaces(Some(&later(0, None))));
+}
+
+#[test]
+fn the_machine_whose_clock_seems_wrong_is_named_with_both_times() {
+    let text = |offset_ms, witnesses: &[ClockOffset]| {
+        let time = PlanTime::of(NOW, Some(&seen(offset_ms, 0)), &jury(None, witnesses));
+        time.difference().map(|it| it.describe("okta"))
+    };
+    assert_eq!(text(60_000, &[]), None);
+    let texts = [
+        text(-10 * MINUTE_MS, &[]),
+        text(90 * MINUTE_MS, &[]),
+        text(-3 * DAY_MS, &[seen(-3 * DAY_MS, 0)]),
+        text(-3 * DAY_MS, &[seen(0, 0)]),
+        text(200 * DAY_MS, &[]),
+    ];
+    let expected = [
+        "this machine's clock is 10m ahead of okta's (2027-01-15T08:00:00Z here, \
+         2027-01-15T07:50:00Z there)",
+        "this machine's clock is 1h 30m behind okta's (2027-01-15T08:00:00Z here, \
+         2027-01-15T09:30:00Z there)",
+        "this machine's clock is 3d ahead of okta's (2027-01-15T08:00:00Z here, \
+         2027-01-12T08:00:00Z there)",
+        "okta's clock is 3d behind this machine's, with which other vendors agree \
+         (2027-01-15T08:00:00Z here, 2027-01-12T08:00:00Z there)",
+        "this machine's clock is 200d behind okta's (2027-01-15T08:00:00Z here, \
+         2027-08-03T08:00:00Z there); no window completes until they agree: set the clock, or \
+         `clock: ours` or `clock: vendor` on the source",
+    ];
+    assert_eq!(texts.map(Option::unwrap), expected);
+    let set_back = plan_time(NOW.minus_ms(200 * DAY_MS), Some(seen(0, 0)));
+    assert_eq!(
+        set_back.difference().unwrap().describe("okta"),
+        "this machine's clock is at least 200d behind okta's (2026-06-29T08:00:00Z here, \
+         2027-01-15T08:00:00Z there)"
+    );
+}

@@ -1,0 +1,232 @@
+//! Ticks whose clock is wrong, whose vendor's clock is wrong, or that do not know it yet.
+
+use windlass_core::carve::settled_edge;
+use windlass_core::source::{Policy, SourceDefinition};
+use windlass_core::time::{DAY_MS, HOUR_MS, MINUTE_MS, Timestamp};
+use windlass_core::transition::{Cause, Release};
+use windlass_core::trust::{ClockOffset, Jury, WhoseClock};
+use windlass_core::window::Status;
+use windlass_state::{MemoryStore, StateStore};
+
+use crate::testing::*;
+
+/// A source that goes by both clocks, of a vendor that keeps 90 days.
+fn source(name: &str) -> SourceDefinition {
+    with_policy(name, |policy: &mut Policy| {
+        policy.clock = None;
+        policy.max_lookback_ms = Some(90 * DAY_MS);
+        policy.rate_group = format!("vendor:{name}").parse().unwrap();
+    })
+}
+
+/// A response shows the clock of `source`'s vendor at `ours`, `offset_ms` ahead of it.
+async fn heard(store: &MemoryStore, source: &SourceDefinition, ours: Timestamp, offset_ms: i64) {
+    let clock = ClockOffset {
+        offset_ms: Some(offset_ms),
+        observed_at: ours,
+    };
+    let group = &source.policy.rate_group;
+    store.store_clock(group, &clock).await.unwrap();
+}
+
+async fn finish_all(store: &MemoryStore, source: &SourceDefinition, now: Timestamp) {
+    for window in windows(store, &live(source)).await {
+        if window.is_unfinished() {
+            finish(store, &window, now).await;
+        }
+    }
+}
+
+/// Everything before the returned instant was passed over.
+async fn passed_over(store: &MemoryStore, source: &SourceDefinition) -> Option<Timestamp> {
+    let lanes = store
+        .progress_of(source.shard(), &source.name)
+        .await
+        .unwrap();
+    lanes[0].unavailable.last().map(|span| span.to())
+}
+
+#[tokio::test]
+async fn a_clock_200_days_ahead_passes_nothing_over_and_cuts_one_window() {
+    let source = source("okta");
+    let (store, sent) = (store_of([&source]).await, Sent::default());
+    let wrong = NOW.plus_ms(200 * DAY_MS);
+    for _ in 0..3 {
+        tick(&store, &sent, wrong).await;
+    }
+    assert_eq!(windows(&store, &live(&source)).await.len(), 1);
+    heard(&store, &source, wrong, -200 * DAY_MS).await;
+    let report = tick_one(&store, &sent, wrong).await;
+    assert_eq!(passed_over(&store, &source).await, None);
+    assert!(
+        !report.is_endangered,
+        "retention is counted by the vendor's clock"
+    );
+    // Once our clock is right again, everything is cut that is settled, and no more.
+    heard(&store, &source, NOW, 0).await;
+    for _ in 0..20 {
+        tick(&store, &sent, NOW).await;
+        finish_all(&store, &source, NOW).await;
+    }
+    let all = windows(&store, &live(&source)).await;
+    assert_covered(&store, &source).await;
+    assert!(all.iter().all(|window| window.to <= NOW));
+    assert_eq!(passed_over(&store, &source).await, None);
+}
+
+#[tokio::test]
+async fn a_day_slow_clock_counts_lag_by_the_vendors() {
+    let source = source("okta");
+    let (store, sent) = (store_of([&source]).await, Sent::default());
+    heard(&store, &source, NOW, DAY_MS).await;
+    let lag = |report: crate::SourceReport| report.lag_ms;
+    let behind = NOW.ms_since(source.start);
+    assert_eq!(lag(tick_one(&store, &sent, NOW).await), behind + DAY_MS);
+    let looked = crate::look(&store, NOW).await.unwrap();
+    assert_eq!(looked.sources[0].lag_ms, behind + DAY_MS);
+}
+
+#[tokio::test]
+async fn a_source_at_rest_whose_marks_are_ahead_of_our_clock_asks_the_vendor() {
+    let source = source("okta");
+    let (store, sent) = (store_of([&source]).await, Sent::default());
+    for _ in 0..20 {
+        heard(&store, &source, NOW, 0).await;
+        tick(&store, &sent, NOW).await;
+        finish_all(&store, &source, NOW).await;
+    }
+    let before = windows(&store, &live(&source)).await.len();
+    let slow = NOW.minus_ms(200 * DAY_MS);
+    for _ in 0..3 {
+        let report = tick_one(&store, &sent, slow).await;
+        assert!(report.lag_ms >= source.policy.settle_ms, "{report:?}");
+    }
+    assert_eq!(windows(&store, &live(&source)).await.len(), before + 1);
+}
+
+#[tokio::test]
+async fn in_a_dispute_workers_hear_what_other_vendors_clocks_show() {
+    let (a, b) = (source("a"), source("b"));
+    let (store, sent) = (store_of([&a, &b]).await, Sent::default());
+    let now = hours_later(10 * 24);
+    heard(&store, &a, now, -3 * DAY_MS).await;
+    heard(&store, &b, now, -3 * DAY_MS + MINUTE_MS).await;
+    tick(&store, &sent, now).await;
+    for task in sent.take() {
+        assert_eq!(task.witnesses.len(), 1, "{}", task.source);
+    }
+    // Both agree that ours is wrong, so each is cut up to its own vendor's clock.
+    let cut = windows(&store, &live(&a)).await.last().unwrap().to;
+    assert!(cut <= now.minus_ms(3 * DAY_MS), "{cut}");
+    // Where the clocks agree well enough, nothing more is read and nothing told.
+    heard(&store, &a, now, HOUR_MS).await;
+    heard(&store, &b, now, 0).await;
+    tick(&store, &sent, now).await;
+    assert!(sent.take().iter().all(|task| task.witnesses.is_empty()));
+}
+
+#[tokio::test]
+async fn the_operators_choice_ends_a_dispute() {
+    let mut source = source("okta");
+    source.policy.clock = Some(WhoseClock::Vendor);
+    let (store, sent) = (store_of([&source]).await, Sent::default());
+    let slow = NOW.minus_ms(200 * DAY_MS);
+    heard(&store, &source, slow, 200 * DAY_MS).await;
+    tick(&store, &sent, slow).await;
+    let cut = windows(&store, &live(&source)).await;
+    assert!(cut.len() > 1 && cut.iter().all(|window| window.to <= NOW));
+}
+
+#[tokio::test]
+async fn history_expires_by_a_vendors_clock_and_not_by_ours_alone() {
+    let source = source("okta");
+    let store = store_of([&source]).await;
+    let until = async |now| crate::history_until(&store, now).await.unwrap();
+    assert_eq!(until(NOW).await, None);
+    heard(&store, &source, NOW, 0).await;
+    let wrong = NOW.plus_ms(200 * DAY_MS);
+    assert_eq!(until(wrong).await, Some(NOW));
+    assert_eq!(
+        until(NOW.minus_ms(DAY_MS)).await,
+        Some(NOW.minus_ms(DAY_MS))
+    );
+}
+
+/// What a worker whose clock shows `ours` does with every window that it was sent, while the vendor's
+/// clock is `right`: it stores that clock, and finishes what that clock has passed.
+async fn work(
+    store: &MemoryStore,
+    source: &SourceDefinition,
+    sent: &Sent,
+    ours: Timestamp,
+    right: Timestamp,
+) {
+    for task in sent.take() {
+        let seen = ClockOffset::of(Some(right), ours);
+        let group = &source.policy.rate_group;
+        if seen.replaces(store.rate_state(group).await.unwrap().clock.as_ref()) {
+            store.store_clock(group, &seen).await.unwrap();
+        }
+        let jury = Jury {
+            choice: source.policy.clock,
+            witnesses: &task.witnesses,
+        };
+        for sent in &task.windows {
+            let window = store.window(&sent.id).await.unwrap().unwrap();
+            match jury.judge(ours, Some(right)) {
+                Ok(now) if window.to <= now.at() => {
+                    assert!(window.to <= right, "{} is not filled", window.id);
+                    finish(store, &window, now.at()).await;
+                }
+                _ => {
+                    let lease = claim(store, &window, ours).await;
+                    let release = Release {
+                        cause: Cause::Outage,
+                        not_before: Some(ours.plus_ms(MINUTE_MS)),
+                        error: None,
+                        now: ours,
+                    };
+                    store.release(&lease, &release).await.unwrap();
+                }
+            }
+        }
+    }
+}
+
+/// Pulls `source` by a clock that is `wrong_ms` off for a while, or in every other tick of it.
+async fn pull(source: &SourceDefinition, wrong_ms: i64, in_turn: bool) -> MemoryStore {
+    let (store, sent) = (store_of([source]).await, Sent::default());
+    for minute in 0..500 {
+        let right = NOW.plus_ms(minute * MINUTE_MS);
+        let is_wrong = (20..300).contains(&minute) && !(in_turn && minute % 2 == 0);
+        let ours = right.plus_ms(if is_wrong { wrong_ms } else { 0 });
+        tick(&store, &sent, ours).await;
+        work(&store, source, &sent, ours, right).await;
+    }
+    store
+}
+
+#[tokio::test]
+async fn once_a_wrong_clock_is_right_again_everything_that_was_settled_is_delivered() {
+    let last = NOW.plus_ms(499 * MINUTE_MS);
+    for end in [None, Some(NOW.plus_ms(3 * HOUR_MS))] {
+        for wrong_ms in [200 * DAY_MS, -200 * DAY_MS, 10 * MINUTE_MS, -10 * MINUTE_MS] {
+            for in_turn in [false, true] {
+                let mut source = source("okta");
+                source.end = end;
+                let store = pull(&source, wrong_ms, in_turn).await;
+                let case = format!("{wrong_ms} ms off, in turn: {in_turn}, end: {end:?}");
+                assert_eq!(passed_over(&store, &source).await, None, "{case}");
+                assert_covered(&store, &source).await;
+                let done = windows(&store, &live(&source)).await;
+                let open = done.iter().filter(|it| it.status != Status::Done);
+                let late = open.filter(|it| it.to < last.minus_ms(HOUR_MS)).count();
+                assert_eq!(late, 0, "{case}: {done:?}");
+                let through = done.last().unwrap().to;
+                let edge = settled_edge(&source.policy, last);
+                let due = end.unwrap_or(edge.minus_ms(source.policy.every_ms + 2 * MINUTE_MS));
+                assert!(due <= through && through <= last, "{case}: {through}");
+            }
+        }
+    }
+}

@@ -1,0 +1,50 @@
+//! The operations of a store.
+
+/// A method of [`StateStore`](crate::StateStore).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[expect(missing_docs, reason = "each is the method of that name")]
+pub enum Operation {
+    Sources,
+    Source,
+    ApplySource,
+    BlockSource,
+    HoldSource,
+    Progress,
+    SaveProgress,
+    Create,
+    Window,
+    OpenWindows,
+    WindowsAt,
+    History,
+    Claim,
+    Checkpoint,
+    Complete,
+    Release,
+    Decide,
+    RateState,
+    CloseRateGate,
+    StoreClock,
+    TakeTurns,
+    Remember,
+    Seen,
+    Sync,
+    ExpireHistory,
+}
+
+impl Operation {
+    /// Whether it may change what is stored.
+    pub const fn is_write(self) -> bool {
+        !matches!(
+            self,
+            Self::Sources
+                | Self::Source
+                | Self::Progress
+                | Self::Window
+                | Self::OpenWindows
+                | Self::WindowsAt
+                | Self::History
+                | Self::RateState
+                | Self::Seen
+        )
+    }
+}

@@ -1,0 +1,186 @@
+//! Our clock and the vendor's: which one is believed, and what a person hears of it.
+
+use windlass_core::clock::Clock as _;
+use windlass_core::source::Policy;
+use windlass_core::task::Task;
+use windlass_core::time::{DAY_MS, HOUR_MS, MINUTE_MS};
+use windlass_core::trust::{ClockOffset, WhoseClock};
+use windlass_core::{Status, Timestamp};
+use windlass_state::StateStore as _;
+use windlass_state::failing::{Fault, Operation};
+
+use super::fake_vendor::{Reply, all, answer, well};
+use super::harness::{Bench, SETTLE_MS, Setting, definition, only};
+use crate::{Budget, Outcome};
+
+/// `well`, served at a time by the vendor's clock.
+fn served(page: usize, count: usize, at: Timestamp) -> Reply {
+    let date = httpdate(at);
+    well(page, count).map(|mut reply| {
+        reply.headers = [("date", date.as_str())].into_iter().collect();
+        reply
+    })
+}
+
+fn httpdate(at: Timestamp) -> String {
+    at.to_datetime()
+        .format("%a, %d %b %Y %H:%M:%S GMT")
+        .to_string()
+}
+
+/// The end of the bench's window, plus `settle`.
+fn filled() -> Timestamp {
+    let end: Timestamp = "2026-01-01T01:00:00Z".parse().unwrap();
+    end.plus_ms(SETTLE_MS)
+}
+
+/// A bench whose clock shows `ours`, and whose vendor's stands at `vendor`.
+async fn bench(ours: Timestamp, vendor: Timestamp, choice: Option<WhoseClock>) -> Bench {
+    let policy = Policy {
+        clock: choice,
+        ..definition().policy
+    };
+    let setting = Setting {
+        policy,
+        ..Setting::default()
+    };
+    let bench = Bench::with(setting, move |asked| served(asked.page, 2, vendor)).await;
+    bench.clock.advance_ms(ours.ms_since(bench.clock.now()));
+    bench
+}
+
+async fn run_as(bench: &Bench, witnesses: Vec<ClockOffset>) -> Outcome {
+    let task = Task {
+        witnesses,
+        ..bench.task().await
+    };
+    let worker = bench.worker(bench.store.clone());
+    only(worker.run(&task, Budget::UNLIMITED).await)
+}
+
+fn witness(bench: &Bench, offset_ms: i64) -> ClockOffset {
+    ClockOffset {
+        offset_ms: Some(offset_ms),
+        observed_at: bench.clock.now(),
+    }
+}
+
+#[tokio::test]
+async fn a_window_completes_by_the_earlier_of_the_two_clocks() {
+    let (early, late) = (filled().minus_ms(2 * MINUTE_MS), filled().plus_ms(HOUR_MS));
+    for (ours, vendor) in [(early, late), (late, early)] {
+        let bench = bench(ours, vendor, None).await;
+        let outcome = bench.run().await;
+        let until = Some(ours.plus_ms(2 * MINUTE_MS));
+        assert!(
+            matches!(outcome, Outcome::Yielded { not_before, .. } if not_before == until),
+            "{outcome:?}"
+        );
+        assert!(bench.written().is_empty());
+    }
+    let bench = bench(late, late.plus_ms(HOUR_MS), None).await;
+    assert_eq!(bench.run().await, Outcome::Completed);
+    assert_eq!(bench.window().await.done_at, Some(late));
+}
+
+/// P1: a clock that is days off completes nothing until something shows which one is right.
+#[tokio::test]
+async fn clocks_days_apart_complete_nothing_without_a_witness_and_both_times_are_said() {
+    let right = filled().plus_ms(HOUR_MS);
+    for (ours, vendor) in [
+        (right.plus_ms(200 * DAY_MS), right),
+        (right.plus_ms(DAY_MS + 1_000), right),
+        (right, right.plus_ms(200 * DAY_MS)),
+    ] {
+        let bench = bench(ours, vendor, None).await;
+        let outcome = bench.run().await;
+        assert!(matches!(outcome, Outcome::Yielded { .. }), "{outcome:?}");
+        let window = bench.window().await;
+        assert_eq!((window.status, window.attempts), (Status::Ready, 0));
+        let error = window.last_error.unwrap();
+        for shown in [ours, vendor] {
+            let shown = shown.to_string().replace(".000Z", "Z");
+            assert!(error.contains(&shown), "{error}");
+        }
+        assert!(error.contains("`clock: ours`"), "{error}");
+        assert!(bench.written().is_empty());
+    }
+}
+
+#[tokio::test]
+async fn of_clocks_days_apart_other_vendors_or_the_operator_decide() {
+    let right = filled().plus_ms(HOUR_MS);
+    let wrong = right.plus_ms(200 * DAY_MS);
+    // Ours is wrong, as another vendor shows.
+    let ahead = bench(wrong, right, None).await;
+    let theirs = witness(&ahead, -200 * DAY_MS);
+    assert_eq!(run_as(&ahead, vec![theirs]).await, Outcome::Completed);
+    assert_eq!(ahead.window().await.done_at, Some(right));
+    // The vendor's is wrong.
+    let years_behind = bench(right, filled().minus_ms(2_000 * DAY_MS), None).await;
+    let ours = witness(&years_behind, 0);
+    assert_eq!(run_as(&years_behind, vec![ours]).await, Outcome::Completed);
+    // The operator has decided, against every witness.
+    let chosen = bench(right, wrong, Some(WhoseClock::Ours)).await;
+    let against = witness(&chosen, 200 * DAY_MS);
+    assert_eq!(run_as(&chosen, vec![against]).await, Outcome::Completed);
+    let chosen = bench(wrong, right, Some(WhoseClock::Vendor)).await;
+    assert_eq!(run_as(&chosen, Vec::new()).await, Outcome::Completed);
+    assert_eq!((chosen.output(), chosen.written()), (all(2), all(2)));
+}
+
+#[tokio::test]
+async fn the_vendors_clock_is_stored_when_it_is_new_and_not_with_each_page() {
+    let right = filled().plus_ms(HOUR_MS);
+    let bench = bench(right.plus_ms(10 * MINUTE_MS), right, None).await;
+    let log = bench.log.clone();
+    let worker = bench.worker_with(move |operation, _| {
+        if operation == Operation::StoreClock {
+            log.push("stored".to_owned());
+        }
+        Fault::None
+    });
+    let stored = || {
+        bench
+            .log
+            .events()
+            .iter()
+            .filter(|it| *it == "stored")
+            .count()
+    };
+    worker.run(&bench.task().await, Budget::UNLIMITED).await;
+    assert_eq!((stored(), bench.asked().len()), (1, 2));
+    let group = &bench.definition.policy.rate_group;
+    let clock = bench.store.rate_state(group).await.unwrap().clock.unwrap();
+    assert_eq!(clock.offset_ms, Some(-10 * MINUTE_MS));
+    // Another process knows from the state.
+    let id = bench.create(-2).await;
+    let task = Task {
+        windows: vec![windlass_core::task::TaskWindow { id, epoch: 1 }],
+        ..bench.task().await
+    };
+    worker.run(&task, Budget::UNLIMITED).await;
+    assert_eq!(stored(), 1);
+}
+
+/// A vendor that refuses time it no longer keeps is not taken for one that refuses the source.
+#[tokio::test]
+async fn a_refusal_of_time_before_the_retention_does_not_block_the_source() {
+    let date = ("date", "Fri, 02 Jan 2026 00:00:00 GMT");
+    for (kept_ms, blocks) in [(12 * HOUR_MS, false), (48 * HOUR_MS, true)] {
+        let policy = Policy {
+            max_lookback_ms: Some(kept_ms),
+            ..definition().policy
+        };
+        let setting = Setting {
+            policy,
+            ..Setting::default()
+        };
+        let bench = Bench::with(setting, move |_| Ok(answer(400, &[date], "{}"))).await;
+        let outcome = bench.run().await;
+        let blocked = matches!(outcome, Outcome::Blocked { .. });
+        assert_eq!(blocked, blocks, "{outcome:?}");
+        let error = bench.window().await.last_error.unwrap_or_default();
+        assert_eq!(error.contains("retention"), !blocks, "{error}");
+    }
+}
