@@ -136,6 +136,36 @@ async fn copy_of_a_state_taken_within_a_run_replaces_no_file() -> anyhow::Result
     .await
 }
 
+/// The windows that are in flight when the copy is taken are all there are, so that no file is without
+/// a window that the copy has claimed.
+#[tokio::test]
+async fn copy_of_a_state_taken_beside_windows_in_flight_replaces_no_file() -> anyhow::Result<()> {
+    let (project, vendor) = scene().await?;
+    vendor.hold_after(8);
+    let run = project.start_run()?;
+    let mut pages = vendor.pages_served();
+    pages.wait_for(|pages| *pages >= 8).await?;
+    let copy = project.root().join("copy.db");
+    let to = copy.to_str().context("the path is text")?;
+    let backup = project.start(&["backup", to])?.finish().await?;
+    backup.expect_success()?;
+    vendor.release();
+    run.finish().await?.expect_success()?;
+    remove_state(&project.state())?;
+    fs::copy(&copy, project.state())?;
+    // As if it had been copied by hand: a backup is told by its number of runs.
+    SqliteStore::open(&project.state())?.begin_run(1)?;
+    refused_every_time(&project, |outcome| {
+        let said = ["that this state has not delivered", "windlass adopt"];
+        outcome.expect_failure(exit::STATE, &said)
+    })
+    .await?;
+    let adopt = project.start(&["adopt", "--yes"])?.finish().await?;
+    adopt.expect_success()?;
+    project.run(&[]).await?.expect_success()?;
+    check_complete(&project, &vendor).await
+}
+
 #[tokio::test]
 async fn second_state_on_a_folder_is_refused_beside_the_first_and_after_it() -> anyhow::Result<()> {
     let (project, vendor) = scene().await?;

@@ -12,10 +12,12 @@ use windlass_core::progress::Progress;
 use windlass_core::span::Span;
 use windlass_core::time::Timestamp;
 use windlass_core::window::Window;
-use windlass_sink::ndjson::{FileName, Files, FolderFile, Kind, Stage, compare, delivered_bytes};
+use windlass_sink::ndjson::{
+    FileName, Files, FolderFile, Kind, LastLine, Stage, compare, delivered_bytes,
+};
 use windlass_state::StateStore;
 
-use self::problem::{Problem, has_readable_end};
+use self::problem::Problem;
 use self::report::Report;
 use crate::config::Config;
 use crate::exit_code::{ExitCode, UsageError};
@@ -106,27 +108,32 @@ impl Ledger<'_> {
         if let Stage::Part { .. } = name.stage {
             return Ok(None);
         }
-        let (mut bytes, mut problem) = (file.bytes, None);
+        let (mut file, mut problem) = (file.clone(), None);
         for _ in 0..LOOKS_MAX {
             let window = self.store.window(&name.window).await?;
             problem = match &window {
                 None if self.is_passed(name) => None,
-                window => Problem::of(compare(name, bytes, window.as_ref()), bytes),
+                window => {
+                    let agreement = compare(&self.place.sink, &file, window.as_ref())?;
+                    Problem::of(agreement, file.bytes)
+                }
             };
             if problem.is_none() {
                 break;
             }
             // A run may have replaced the file since its length was read.
             match fs::metadata(&file.path) {
-                Ok(metadata) if metadata.len() == bytes => break,
-                Ok(metadata) => bytes = metadata.len(),
+                Ok(metadata) if metadata.len() == file.bytes => break,
+                Ok(metadata) => file.bytes = metadata.len(),
                 Err(_) => return Ok(None),
             }
         }
-        if problem.is_none() && !has_readable_end(&file.path, bytes)? {
-            problem = Some(Problem::Unreadable);
-        }
-        Ok(problem)
+        let last = match problem {
+            None => LastLine::of(&file.path, file.bytes)?,
+            Some(_) => None,
+        };
+        let is_unreadable = last.is_some_and(|line| !line.is_readable());
+        Ok(problem.or(is_unreadable.then_some(Problem::Unreadable)))
     }
 
     /// Whether the marks have passed the window of a file, whose history may be deleted.

@@ -10,9 +10,7 @@ use windlass_core::source::SourceDefinition;
 use windlass_core::time::Timestamp;
 use windlass_core::window::Window;
 use windlass_sink::SinkError;
-use windlass_sink::ndjson::{
-    Agreement, ClaimError, Folder, FolderFile, Kind, compare, delivered_bytes,
-};
+use windlass_sink::ndjson::{Agreement, ClaimError, Folder, FolderFile, Kind, delivered_bytes};
 use windlass_state::sqlite::SqliteStore;
 use windlass_state::{StateError, StateStore};
 
@@ -28,6 +26,8 @@ pub(super) struct Differences {
     unknown_sources: u64,
     /// Complete files that are missing, cut or grown.
     changed: u64,
+    /// Complete files of windows that are not finished.
+    early: u64,
     /// Parts of windows that are done or do not exist, or of passes that they have not begun.
     leftovers: Vec<FolderFile>,
     /// Complete files of unfinished windows under names of before, with the ends they have now.
@@ -78,7 +78,7 @@ impl Differences {
                 if window.is_none() && ledger.is_inside_done(&name.window) {
                     continue;
                 }
-                let agreement = compare(name, file.bytes, window);
+                let agreement = folder.compare(&file, window)?;
                 self.note(file, agreement, window);
             }
         }
@@ -91,6 +91,7 @@ impl Differences {
         match (agreement, window) {
             (Agreement::Unknown, _) => self.unknown += 1,
             (Agreement::Cut { .. } | Agreement::Grown { .. }, _) => self.changed += 1,
+            (Agreement::Early, _) => self.early += 1,
             (Agreement::Leftover, _) if self.leftovers.len() < TIDIED_MAX => {
                 self.leftovers.push(file);
             }
@@ -130,6 +131,13 @@ impl Differences {
                 "{} files of finished windows in {dir} are missing, cut or grown since they were \
                  delivered; `windlass verify` lists them",
                 self.changed
+            );
+        }
+        if self.early > 0 {
+            tracing::info!(
+                "{} complete files in {dir} are of windows that the state has not finished, as after \
+                 a kill or a power loss; these go on at their last checkpoint",
+                self.early
             );
         }
         if !self.leftovers.is_empty() {

@@ -131,6 +131,24 @@ async fn file_without_a_window_is_refused_and_nothing_is_changed() {
 }
 
 #[tokio::test]
+async fn file_of_a_window_that_went_on_in_a_later_copy_is_refused() {
+    for (page, is_behind) in [(1, false), (2, true)] {
+        let scene = Scene::new(|window| Window {
+            page: 1,
+            ..released(window)
+        })
+        .await;
+        let id = &scene.window.id;
+        let line = format!("{{\"_windlass\":{{\"window\":\"{id}\",\"page\":{page}}}}}\n");
+        let file = scene.put(0, until(10), &line);
+        let differences = scene.look().await;
+        assert_eq!(differences.check(&scene.folder).is_err(), is_behind);
+        assert_eq!(differences.early, u64::from(!is_behind));
+        assert_eq!(fs::read_to_string(file).unwrap(), line);
+    }
+}
+
+#[tokio::test]
 async fn part_without_an_unfinished_window_is_removed() {
     let scene = Scene::new(released).await;
     let own = scene.put(0, Stage::Part { restarts: 0 }, "{}\n");

@@ -12,10 +12,12 @@ use std::path::{Path, PathBuf};
 use windlass_core::ids::{Generation, InvalidId, SourceName, StateId};
 use windlass_core::ownership::{Ownership, Standing};
 use windlass_core::time::Timestamp;
+use windlass_core::window::Window;
 
 use super::directories::{self, sync};
 use super::file_error::{FileError, IoContext};
 use super::layout::{FileName, Stage};
+use super::ledger::{Agreement, compare};
 use super::open::Readers;
 use super::scan::{Files, FolderFile};
 use crate::SinkError;
@@ -173,6 +175,15 @@ impl Folder {
     /// The folder.
     pub fn dir(&self) -> &Path {
         &self.dir
+    }
+
+    /// Compares a file of the folder with `window`, see [`compare`].
+    pub fn compare(
+        &self,
+        file: &FolderFile,
+        window: Option<&Window>,
+    ) -> Result<Agreement, SinkError> {
+        compare(&self.sink, file, window)
     }
 
     /// The owner and its last run; `None` when the folder was never claimed.

@@ -2,16 +2,22 @@
 
 use windlass_core::window::{Status, Window};
 
+use super::file_error::IoContext;
+use super::last_line::LastLine;
 use super::layout::{FileName, Kind, Stage};
 use super::position::Position;
+use super::scan::FolderFile;
+use crate::SinkError;
 
 /// The agreement of a file with the ledger.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Agreement {
-    /// It is as long as its window says, or its window is in progress.
+    /// A part of an unfinished window, or a complete file that is as long as its window says.
     Agrees,
+    /// Complete before its window: the window goes back to its checkpoint and completes it again.
+    Early,
     /// Complete, and the state has no window that could have delivered it: a later copy of the
-    /// state did, or another one.
+    /// state did, or another one. So is a file that windlass does not name so.
     Unknown,
     /// Complete under a name that its window no longer has: the window was split before it was done.
     OldName,
@@ -33,9 +39,33 @@ pub enum Agreement {
     Leftover,
 }
 
-/// Compares the file of this name and length with `window`, the ledger's window of that timeline and
-/// first instant.
-pub fn compare(name: &FileName, bytes: u64, window: Option<&Window>) -> Agreement {
+/// Compares `file`, which was found in the folder of the sink `sink`, with `window`, the ledger's window
+/// of its timeline and first instant. Reads the end of a file that is complete before its window.
+pub fn compare(
+    sink: &str,
+    file: &FolderFile,
+    window: Option<&Window>,
+) -> Result<Agreement, SinkError> {
+    let Some(name) = &file.name else {
+        return Ok(Agreement::Unknown);
+    };
+    let agreement = compare_name(name, file.bytes, window);
+    let (Some(window), Agreement::Early | Agreement::OldName) = (window, agreement) else {
+        return Ok(agreement);
+    };
+    let line = LastLine::of(&file.path, file.bytes).doing("read", &file.path);
+    let line = line.map_err(|error| error.into_sink_error(sink))?;
+    let last_page = line.and_then(|line| line.page(&window.id, name.kind));
+    // A stop between the file's final name and the state's done is within the page after the
+    // checkpoint. Further pages were checkpointed, in a later copy of the state.
+    Ok(match last_page {
+        Some(page) if page > window.page => Agreement::Unknown,
+        _ => agreement,
+    })
+}
+
+/// Compares by name and length alone.
+fn compare_name(name: &FileName, bytes: u64, window: Option<&Window>) -> Agreement {
     match (name.stage, window) {
         (Stage::Part { restarts }, Some(window))
             if window.status != Status::Done && restarts <= window.restarts =>
@@ -64,8 +94,7 @@ fn compare_output(
             // A window is claimed, durably, before its file is complete.
             0 => Agreement::Unknown,
             _ if is_other => Agreement::OldName,
-            // It goes back to the checkpoint.
-            _ => Agreement::Agrees,
+            _ => Agreement::Early,
         };
     }
     if is_other {
@@ -125,21 +154,24 @@ mod tests {
             (9, Agreement::Cut { expected: 10 }),
             (11, Agreement::Grown { expected: 10 }),
         ] {
-            assert_eq!(compare(&output(&window), bytes, Some(&window)), expected);
+            assert_eq!(
+                compare_name(&output(&window), bytes, Some(&window)),
+                expected
+            );
             let nameless = name(&window, Stage::Output { to: None });
-            assert_eq!(compare(&nameless, bytes, Some(&window)), expected);
+            assert_eq!(compare_name(&nameless, bytes, Some(&window)), expected);
         }
         let to = Some(window.to.plus_ms(1));
         let other = name(&window, Stage::Output { to });
-        assert_eq!(compare(&other, 11, Some(&window)), Agreement::Beside);
-        assert_eq!(compare(&output(&window), 10, None), Agreement::Unknown);
+        assert_eq!(compare_name(&other, 11, Some(&window)), Agreement::Beside);
+        assert_eq!(compare_name(&output(&window), 10, None), Agreement::Unknown);
         let rejects = FileName {
             kind: Kind::Rejects,
             ..output(&window)
         };
-        assert_eq!(compare(&rejects, 7, Some(&window)), Agreement::Agrees);
+        assert_eq!(compare_name(&rejects, 7, Some(&window)), Agreement::Agrees);
         let grown = Agreement::Grown { expected: 7 };
-        assert_eq!(compare(&rejects, 8, Some(&window)), grown);
+        assert_eq!(compare_name(&rejects, 8, Some(&window)), grown);
     }
 
     #[test]
@@ -150,11 +182,11 @@ mod tests {
             ..fresh.clone()
         };
         let file = output(&fresh);
-        assert_eq!(compare(&file, 10, Some(&fresh)), Agreement::Unknown);
-        assert_eq!(compare(&file, 10, Some(&claimed)), Agreement::Agrees);
+        assert_eq!(compare_name(&file, 10, Some(&fresh)), Agreement::Unknown);
+        assert_eq!(compare_name(&file, 10, Some(&claimed)), Agreement::Early);
         let to = Some(claimed.to.plus_ms(1));
         let file = name(&claimed, Stage::Output { to });
-        assert_eq!(compare(&file, 10, Some(&claimed)), Agreement::OldName);
+        assert_eq!(compare_name(&file, 10, Some(&claimed)), Agreement::OldName);
         let nameless = name(&claimed, Stage::Output { to: None });
         let adopted = Window {
             adopted: true,
@@ -162,17 +194,17 @@ mod tests {
         };
         for (window, expected) in [
             (&fresh, Agreement::Unknown),
-            (&claimed, Agreement::Agrees),
+            (&claimed, Agreement::Early),
             (&adopted, Agreement::Agrees),
         ] {
-            assert_eq!(compare(&nameless, 10, Some(window)), expected);
+            assert_eq!(compare_name(&nameless, 10, Some(window)), expected);
         }
     }
 
     #[test]
     fn part_is_left_over_once_its_window_is_done_or_gone() {
         let part = name(&done(10), Stage::Part { restarts: 0 });
-        let compare = |window: Option<&Window>| compare(&part, 3, window);
+        let compare = |window: Option<&Window>| compare_name(&part, 3, window);
         assert_eq!(compare(Some(&window("okta"))), Agreement::Agrees);
         assert_eq!(compare(Some(&done(10))), Agreement::Leftover);
         assert_eq!(compare(None), Agreement::Leftover);
@@ -190,7 +222,36 @@ mod tests {
             (3, Agreement::Leftover),
         ] {
             let part = name(&window, Stage::Part { restarts });
-            assert_eq!(compare(&part, 3, Some(&window)), expected);
+            assert_eq!(compare_name(&part, 3, Some(&window)), expected);
+        }
+    }
+
+    #[test]
+    fn file_with_pages_after_the_checkpointed_one_is_of_a_later_copy() {
+        let dir = tempfile::tempdir().unwrap();
+        let claimed = Window {
+            runs: 1,
+            page: 2,
+            ..window("okta")
+        };
+        let path = dir.path().join("x.ndjson");
+        let shorter = Some(claimed.to.plus_ms(1));
+        for (page, to, expected) in [
+            (1, Some(claimed.to), Agreement::Early),
+            (2, Some(claimed.to), Agreement::Early),
+            (3, Some(claimed.to), Agreement::Unknown),
+            (2, shorter, Agreement::OldName),
+            (3, shorter, Agreement::Unknown),
+        ] {
+            let id = &claimed.id;
+            let text = format!("{{\"_windlass\":{{\"window\":\"{id}\",\"page\":{page}}}}}\n");
+            std::fs::write(&path, &text).unwrap();
+            let file = FolderFile {
+                path: path.clone(),
+                bytes: text.len() as u64,
+                name: Some(name(&claimed, Stage::Output { to })),
+            };
+            assert_eq!(compare("lake", &file, Some(&claimed)), Ok(expected));
         }
     }
 }
