@@ -22,17 +22,18 @@ fn groups_of(records: &[SourceRecord]) -> BTreeSet<RateGroup> {
 pub enum Known {
     /// Nothing: its sources rest, and nothing was asked.
     AtRest,
-    /// What is stored of it, and the clocks of other groups where its own needs witnesses.
+    /// What is stored of it, and the clocks of other groups and of the state's service where its own
+    /// needs witnesses.
     Stored {
         /// Its gate and its vendor's clock.
         state: RateState,
-        /// The clocks of other groups.
+        /// The other clocks.
         witnesses: Vec<ClockOffset>,
     },
 }
 
 impl Known {
-    /// Reads what is stored of `group`, and the clocks of other groups when they have a say.
+    /// Reads what is stored of `group`, and the other clocks when they have a say.
     ///
     /// # Errors
     /// When the store fails.
@@ -45,6 +46,7 @@ impl Known {
             for other in others.take(limits::WITNESSES_MAX) {
                 witnesses.extend(store.rate_state(other).await?.clock);
             }
+            witnesses.extend(store.service_clock());
         }
         Ok(Self::Stored { state, witnesses })
     }
@@ -76,7 +78,7 @@ impl Known {
         }
     }
 
-    /// The clocks of other groups that a worker has to know.
+    /// The other clocks that a worker has to know.
     pub(crate) fn witnesses(&self) -> &[ClockOffset] {
         match self {
             Self::AtRest => &[],

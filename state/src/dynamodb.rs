@@ -14,6 +14,7 @@
 //! | `seen` | what pages delivered: remembered, and read again |
 //! | `sources` | sources: applied, moved to another shard, blocked, held back |
 //! | `schema` | the table's own item |
+//! | `served` | the service's clock |
 //! | `reads`, `writes`, `table` | requests, and when they are sent again |
 //! | `errors` | what a failure means |
 
@@ -26,6 +27,7 @@ mod rates;
 mod reads;
 mod schema;
 mod seen;
+mod served;
 mod sources;
 mod table;
 #[cfg(feature = "test-util")]
@@ -37,7 +39,7 @@ mod writes;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use aws_sdk_dynamodb::{Client, Config, config};
+use aws_sdk_dynamodb::config;
 use windlass_core::checkpoint::Checkpoint;
 use windlass_core::clock::{Clock, Entropy};
 use windlass_core::ids::{RateGroup, SourceName, Timeline, WindowId};
@@ -71,21 +73,22 @@ pub struct DynamoStore {
 }
 
 impl DynamoStore {
-    /// The state in `table`, asked through `client`, whose configuration [`Self::configure`] has
-    /// made. Sends nothing yet. `clock` and `entropy` are for the waits of throttled requests.
+    /// The state in `table`, asked by a client that `config` describes and this store completes: with
+    /// no retries of the SDK's own, because it decides itself what may be sent twice, and with limits
+    /// on how long one request takes. Sends nothing yet. `clock` and `entropy` are for the waits of
+    /// throttled requests.
     pub fn new(
-        client: Client,
+        config: config::Builder,
         table: impl Into<String>,
         clock: Arc<dyn Clock>,
         entropy: Arc<dyn Entropy>,
     ) -> Self {
         Self {
-            table: Table::new(client, table.into(), clock, entropy),
+            table: Table::new(config, table.into(), clock, entropy),
         }
     }
 
-    /// The same with a client made from the configuration that all services share, an
-    /// `aws_config::SdkConfig`.
+    /// The same by the configuration that all services share, an `aws_config::SdkConfig`.
     pub fn from_sdk<'a, Sdk>(
         sdk: &'a Sdk,
         table: impl Into<String>,
@@ -95,14 +98,7 @@ impl DynamoStore {
     where
         config::Builder: From<&'a Sdk>,
     {
-        let client = Client::from_conf(Self::configure(config::Builder::from(sdk)));
-        Self::new(client, table, clock, entropy)
-    }
-
-    /// `builder` as this store needs it: with no retries of the SDK's own, because it decides
-    /// itself what may be sent twice, and with limits on how long one request takes.
-    pub fn configure(builder: config::Builder) -> Config {
-        table::configure(builder)
+        Self::new(config::Builder::from(sdk), table, clock, entropy)
     }
 
     /// Asks for the table's own item: whether the table is there, readable, and of a version that
@@ -145,6 +141,10 @@ impl DynamoStore {
 }
 
 impl StateStore for DynamoStore {
+    fn service_clock(&self) -> Option<ClockOffset> {
+        self.table.service_clock()
+    }
+
     async fn shards(&self) -> Result<Vec<Shard>, StateError> {
         self.table.shards(Consistency::Eventual).await
     }

@@ -160,6 +160,10 @@ impl<S> FailingStore<S> {
 }
 
 impl<S: StateStore> StateStore for FailingStore<S> {
+    fn service_clock(&self) -> Option<ClockOffset> {
+        self.inner.service_clock()
+    }
+
     async fn shards(&self) -> Result<Vec<Shard>, StateError> {
         self.with_fault(Operation::Sources, self.inner.shards())
             .await

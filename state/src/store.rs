@@ -41,6 +41,12 @@ pub trait StateStore: Send + Sync {
         async { Ok(None) }
     }
 
+    /// The clock of the service that holds the state against this machine's, as its last response
+    /// showed it; `None` where the state is on this machine. A witness where a vendor's differs.
+    fn service_clock(&self) -> Option<ClockOffset> {
+        None
+    }
+
     /// The shards that hold sources, or held some once; ascending.
     fn shards(&self) -> impl Future<Output = Result<Vec<Shard>, StateError>> + Send;
 

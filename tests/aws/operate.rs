@@ -11,7 +11,6 @@ mod refused;
 use std::sync::Arc;
 
 use anyhow::{Context, bail, ensure};
-use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::config::{Config, Credentials, Region};
 use serde_json::{Value, json};
 use windlass_core::clock::Clock;
@@ -130,7 +129,7 @@ impl Operator {
             .credentials_provider(Credentials::new("AKIDPARK", "none", None, None, "test"))
             .endpoint_url(Emulator::shared().await?.uri());
         let store = DynamoStore::new(
-            Client::from_conf(DynamoStore::configure(config)),
+            config,
             self.deployment.table.name(),
             Arc::new(SystemClock),
             Arc::new(SystemEntropy),

@@ -4,6 +4,7 @@
 #![cfg(test)]
 
 mod claims;
+mod clocks;
 mod contract;
 mod failures;
 mod items;

@@ -38,6 +38,13 @@ macro_rules! on {
 }
 
 impl StateStore for Store {
+    fn service_clock(&self) -> Option<ClockOffset> {
+        match self {
+            Self::Sqlite(store) => store.service_clock(),
+            Self::DynamoDb(store) => store.service_clock(),
+        }
+    }
+
     async fn changes(&self) -> Result<Option<i64>, StateError> {
         on!(self, store => store.changes())
     }

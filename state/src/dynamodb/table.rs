@@ -10,14 +10,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::config::Builder;
 use aws_sdk_dynamodb::config::retry::RetryConfig;
 use aws_sdk_dynamodb::config::timeout::TimeoutConfig;
-use aws_sdk_dynamodb::config::{Builder, Config};
 use aws_sdk_dynamodb::error::SdkError;
 use windlass_core::clock::{Clock, Entropy};
 use windlass_core::retry::full_jitter;
+use windlass_core::trust::ClockOffset;
 
 use super::errors::{Call, Failed, Fault, Verdict, judge};
+use super::served::ServiceClock;
 use crate::error::StateError;
 
 /// Time to connect. Within a region that takes a few milliseconds.
@@ -41,6 +43,7 @@ pub(super) struct Table {
     pub(super) name: String,
     region: String,
     clock: Arc<dyn Clock>,
+    service_clock: ServiceClock,
     entropy: Arc<dyn Entropy>,
 }
 
@@ -55,7 +58,7 @@ impl fmt::Debug for Table {
 }
 
 /// `builder` with no retries of its own, and with limits on how long a request may take.
-pub(super) fn configure(builder: Builder) -> Config {
+fn configure(builder: Builder) -> Builder {
     let timeouts = TimeoutConfig::builder()
         .connect_timeout(Duration::from_millis(CONNECT_TIMEOUT_MS))
         .operation_attempt_timeout(Duration::from_millis(REQUEST_TIMEOUT_MS))
@@ -63,16 +66,18 @@ pub(super) fn configure(builder: Builder) -> Config {
     builder
         .retry_config(RetryConfig::disabled())
         .timeout_config(timeouts)
-        .build()
 }
 
 impl Table {
     pub(super) fn new(
-        client: Client,
+        config: Builder,
         name: String,
         clock: Arc<dyn Clock>,
         entropy: Arc<dyn Entropy>,
     ) -> Self {
+        let service_clock = ServiceClock::new(Arc::clone(&clock));
+        let config = configure(config).interceptor(service_clock.clone());
+        let client = Client::from_conf(config.build());
         let region = client.config().region();
         let region = region.map_or_else(String::new, ToString::to_string);
         Self {
@@ -80,8 +85,14 @@ impl Table {
             name,
             region,
             clock,
+            service_clock,
             entropy,
         }
+    }
+
+    /// The clock of the service against this machine's; `None` before its first response.
+    pub(super) fn service_clock(&self) -> Option<ClockOffset> {
+        self.service_clock.last()
     }
 
     /// A read of `item`, for messages.

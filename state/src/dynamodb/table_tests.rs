@@ -1,4 +1,5 @@
 use serde_json::json;
+use windlass_core::time::{DAY_MS, HOUR_MS};
 use windlass_core::window::Window;
 
 use super::*;
@@ -26,6 +27,23 @@ fn all_throttled() -> Vec<Reply> {
         error("TransactionConflictException"),
         error("ReplicatedWriteConflictException"),
     ]
+}
+
+#[tokio::test]
+async fn every_response_shows_the_clock_of_the_service() {
+    let (store, script, clock) = store([Reply::Ok(json!({})), internal()]);
+    assert_eq!(store.service_clock(), None, "before the first response");
+    // Six days after the clock of this test.
+    script.is_dated("Wed, 07 Jan 2026 00:00:00 GMT");
+    store.create(&window()).await.unwrap();
+    let seen = store.service_clock().unwrap();
+    assert_eq!(seen.offset_ms, Some(6 * DAY_MS));
+    clock.advance_ms(HOUR_MS);
+    store.create(&window()).await.unwrap_err();
+    let seen = store.service_clock().unwrap();
+    assert_eq!(seen.offset_ms, Some(6 * DAY_MS - HOUR_MS), "an error does");
+    script.is_dated("yesterday");
+    assert_eq!(store.service_clock(), Some(seen));
 }
 
 #[tokio::test]

@@ -3,10 +3,10 @@
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use aws_sdk_dynamodb::Config;
 use aws_sdk_dynamodb::config::http::{HttpRequest, HttpResponse};
 use aws_sdk_dynamodb::config::{Builder, Credentials, Region, RuntimeComponents};
 use aws_sdk_dynamodb::error::ConnectorError;
-use aws_sdk_dynamodb::{Client, Config};
 use aws_smithy_runtime_api::client::http::{
     HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpConnector,
 };
@@ -39,6 +39,7 @@ pub(super) enum Reply {
 pub(super) struct Script {
     replies: Arc<Mutex<VecDeque<Reply>>>,
     asked: Arc<Mutex<Vec<(String, Json)>>>,
+    date: Arc<Mutex<Option<&'static str>>>,
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -49,6 +50,11 @@ impl Script {
     /// The requests so far.
     pub(super) fn asked(&self) -> Vec<(String, Json)> {
         lock(&self.asked).clone()
+    }
+
+    /// Every answer from now on carries this `Date`.
+    pub(super) fn is_dated(&self, date: &'static str) {
+        *lock(&self.date) = Some(date);
     }
 
     /// The operations asked for so far.
@@ -74,7 +80,11 @@ impl Script {
             Reply::Silence => return Err(ConnectorError::timeout("no answer".into())),
         };
         let status = status.try_into().expect("a status");
-        Ok(HttpResponse::new(status, body.to_string().into()))
+        let mut response = HttpResponse::new(status, body.to_string().into());
+        if let Some(date) = *lock(&self.date) {
+            response.headers_mut().insert("date", date);
+        }
+        Ok(response)
     }
 }
 
@@ -112,10 +122,9 @@ pub(super) fn store_with(
 ) -> (DynamoStore, Script, Arc<ManualClock>) {
     let script = Script::default();
     lock(&script.replies).extend(replies);
-    let config = DynamoStore::configure(builder.http_client(script.clone()));
     let clock = Arc::new(ManualClock::at(NOW));
     let store = DynamoStore::new(
-        Client::from_conf(config),
+        builder.http_client(script.clone()),
         TABLE,
         Arc::clone(&clock) as Arc<dyn Clock>,
         Arc::new(SeededEntropy::new(7)),

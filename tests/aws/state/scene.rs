@@ -43,7 +43,7 @@ pub(crate) fn config(uri: &str) -> Builder {
 /// The store in `table` behind `config`. Its waits pass at once.
 pub(crate) fn store_in(table: &str, config: Builder) -> DynamoStore {
     DynamoStore::new(
-        Client::from_conf(DynamoStore::configure(config)),
+        config,
         table,
         Arc::new(ManualClock::at(at(0))),
         Arc::new(SeededEntropy::new(1)),
