@@ -2,16 +2,19 @@
 //!
 //! Every move is one immediate transaction: read, check, write. Other processes may read, and even
 //! write, at the same time; a writer waits up to five seconds for another's. Calls block for the
-//! fraction of a millisecond they take, so they need no threads of their own.
+//! fraction of a millisecond they take, so they need no threads of their own. A sync takes as long as
+//! the disk, and runs on a blocking thread, one for all callers that wait.
 
 mod adopt;
 mod backup;
 mod error;
+mod expiry;
 mod identity;
 mod open;
 mod rates;
 mod row;
 mod seen;
+mod shared_sync;
 mod sources;
 mod tables;
 mod transaction;
@@ -37,31 +40,20 @@ use windlass_core::turns::{TurnsAsked, TurnsGiven};
 use windlass_core::window::Window;
 
 use self::error::failed;
+use self::shared_sync::SharedSync;
 use self::tables::{PROGRESS, SOURCES, WINDOWS};
 use self::transaction::{synced, write};
 use crate::apply::{Move, applied, check, lease};
 use crate::error::{MoveError, SaveError, StateError};
 use crate::store::{Created, StateStore};
 
-/// Windows that one call of `expire_history` deletes, so that no write holds up the others for long.
-const EXPIRED_PER_CALL_MAX: i64 = 10_000;
-
 const OF_TIMELINE: &str = "source = ?1 AND generation = ?2 AND lane = ?3";
-
-// A window that `behind` still lists stays: there, a missing one counts as unfinished.
-const EXPIRE_HISTORY: &str = r#"
-    DELETE FROM windows WHERE rowid IN (
-        SELECT windows.rowid FROM windows JOIN progress USING (source, generation, lane)
-        WHERE windows.expires_at < ?1 AND windows.status = 'done'
-          AND windows."to" <= progress.open_from
-          AND windows."from" NOT IN (SELECT value FROM json_each(progress.behind))
-        LIMIT ?2
-    )"#;
 
 /// A store in one SQLite file. Clones share the connection.
 #[derive(Debug, Clone)]
 pub struct SqliteStore {
     connection: Arc<Mutex<Connection>>,
+    syncs: Arc<SharedSync>,
 }
 
 impl SqliteStore {
@@ -83,6 +75,7 @@ impl SqliteStore {
     fn over(connection: Connection) -> Self {
         Self {
             connection: Arc::new(Mutex::new(connection)),
+            syncs: Arc::default(),
         }
     }
 
@@ -379,19 +372,13 @@ impl StateStore for SqliteStore {
     }
 
     async fn sync(&self) -> Result<(), StateError> {
-        transaction::sync(&mut self.connection())
+        let store = self.clone();
+        let sync = move || transaction::sync(&mut store.connection());
+        self.syncs.run(sync).await
     }
 
     async fn expire_history(&self, now: Timestamp) -> Result<u64, StateError> {
-        self.write(|connection| {
-            let mut statement = connection
-                .prepare_cached(EXPIRE_HISTORY)
-                .map_err(|error| failed(&error))?;
-            let deleted = statement.execute((now.to_string(), EXPIRED_PER_CALL_MAX));
-            let windows = deleted.map_err(|error| failed(&error))?;
-            let pages = seen::expire(connection, now)?;
-            Ok(u64::try_from(windows + pages).unwrap_or(u64::MAX))
-        })
+        self.write(|connection| expiry::expire(connection, now))
     }
 }
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 use tempfile::TempDir;
 use windlass_core::ids::Owner;
 
+use super::expiry::EXPIRED_PER_CALL_MAX;
 use super::row::Table;
 use super::tables::{RATES, SEEN};
 use super::*;

@@ -1,0 +1,110 @@
+//! One sync for many: windows that end together wait for the same one.
+
+use std::panic;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use tokio::sync::Mutex;
+use tokio::task::spawn_blocking;
+
+use crate::error::StateError;
+
+/// The syncs of a store, one at a time and numbered from 1. A sync covers all that was written before it
+/// began, so a caller that came before that needs no other.
+#[derive(Debug, Default)]
+pub(super) struct SharedSync {
+    /// The last one that has begun.
+    begun: AtomicU64,
+    /// The last one that succeeded. Held by the caller that syncs.
+    succeeded: Mutex<u64>,
+}
+
+impl SharedSync {
+    /// Returns when a sync that began after this call has succeeded: one by another caller, or `sync`,
+    /// which runs on a blocking thread.
+    pub(super) async fn run(
+        &self,
+        sync: impl FnOnce() -> Result<(), StateError> + Send + 'static,
+    ) -> Result<(), StateError> {
+        let before = self.begun.load(Ordering::SeqCst);
+        let mut succeeded = self.succeeded.lock().await;
+        if *succeeded > before {
+            return Ok(());
+        }
+        let number = self.begun.fetch_add(1, Ordering::SeqCst) + 1;
+        let synced = spawn_blocking(sync).await;
+        synced.unwrap_or_else(|stopped| match stopped.try_into_panic() {
+            Ok(panic) => panic::resume_unwind(panic),
+            Err(_) => Err(stopping()),
+        })?;
+        *succeeded = number;
+        Ok(())
+    }
+}
+
+fn stopping() -> StateError {
+    StateError::Unavailable("the program is stopping".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::pin::pin;
+    use std::sync::{Arc, mpsc};
+
+    use futures_util::future::join_all;
+    use futures_util::poll;
+
+    use super::*;
+
+    /// A sync that counts itself.
+    fn counted(count: &Arc<AtomicU64>) -> impl FnOnce() -> Result<(), StateError> + Send + 'static {
+        let count = Arc::clone(count);
+        move || {
+            count.fetch_add(1, Ordering::SeqCst);
+            Ok(())
+        }
+    }
+
+    #[tokio::test]
+    async fn callers_that_come_together_share_the_sync_after_the_one_that_runs() {
+        let (shared, count) = (SharedSync::default(), Arc::new(AtomicU64::new(0)));
+        let synced = join_all((0..50).map(|_| shared.run(counted(&count)))).await;
+        assert!(synced.iter().all(Result::is_ok));
+        assert_eq!(count.load(Ordering::SeqCst), 2);
+        shared.run(counted(&count)).await.unwrap();
+        assert_eq!(
+            count.load(Ordering::SeqCst),
+            3,
+            "a later caller needs another"
+        );
+    }
+
+    #[tokio::test]
+    async fn sync_that_has_begun_serves_no_later_caller() {
+        let (shared, count) = (SharedSync::default(), Arc::new(AtomicU64::new(0)));
+        let (release, held) = mpsc::channel();
+        let mut first = pin!(shared.run(move || {
+            held.recv().unwrap();
+            Ok(())
+        }));
+        assert!(poll!(first.as_mut()).is_pending());
+        let mut second = pin!(shared.run(counted(&count)));
+        assert!(poll!(second.as_mut()).is_pending());
+        release.send(()).unwrap();
+        first.await.unwrap();
+        second.await.unwrap();
+        assert_eq!(count.load(Ordering::SeqCst), 1);
+    }
+
+    #[tokio::test]
+    async fn sync_that_failed_serves_nobody_else() {
+        let (shared, count) = (SharedSync::default(), Arc::new(AtomicU64::new(0)));
+        let full = StateError::Full("no room".to_owned());
+        let failure = full.clone();
+        let failing = shared.run(move || Err(failure));
+        let others = join_all((0..3).map(|_| shared.run(counted(&count))));
+        let (failed, others) = tokio::join!(failing, others);
+        assert_eq!(failed, Err(full));
+        assert!(others.iter().all(Result::is_ok));
+        assert_eq!(count.load(Ordering::SeqCst), 1);
+    }
+}
