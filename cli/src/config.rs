@@ -8,24 +8,23 @@ mod partitions;
 mod place;
 mod raw;
 mod resolve;
+mod resolved;
 mod sinks;
 mod state;
 
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::sync::Arc;
 
-use windlass_connectors::connector::Connector;
 use windlass_connectors::yaml::YamlError;
 use windlass_core::source::SourceDefinition;
+use windlass_sink::SinkConfig;
 
 pub(crate) use self::files::Scope;
 use self::files::{ConfigFile, Files, SourceText};
-use self::place::Place;
-pub(crate) use self::sinks::SinkConfig;
+pub(crate) use self::resolved::Source;
 use crate::exit_code::UsageError;
+use crate::hint::hint;
 use crate::state::StateAddress;
-use crate::target::hint;
 
 /// A configuration that has passed every check.
 #[derive(Debug)]
@@ -42,17 +41,6 @@ pub(crate) struct Config {
     texts: Vec<SourceText>,
     /// The number of the file that each sink is from.
     sink_files: BTreeMap<String, usize>,
-}
-
-/// A source as configured.
-#[derive(Debug)]
-pub(crate) struct Source {
-    /// What is stored of it.
-    pub(crate) definition: SourceDefinition,
-    /// Its compiled manifest.
-    pub(crate) connector: Arc<Connector>,
-    /// Where the configuration says so.
-    place: Place,
 }
 
 impl Config {
@@ -81,9 +69,10 @@ impl Config {
 
     /// Whether the records of some source go to standard output.
     pub(crate) fn writes_to_stdout(&self) -> bool {
-        self.sources
-            .values()
-            .any(|source| self.sinks.get(&source.definition.sink) == Some(&SinkConfig::Stdout))
+        self.sources.values().any(|source| {
+            let sink = self.sinks.get(&source.definition.sink);
+            matches!(sink, Some(SinkConfig::Stdout(_)))
+        })
     }
 
     /// An error about `field`, such as `sources.okta.secret` or `sinks.lake`, placed where a file

@@ -9,6 +9,7 @@ mod config;
 mod demo;
 mod difference;
 mod exit_code;
+mod hint;
 mod local;
 mod manifests;
 mod output;

@@ -7,7 +7,6 @@ mod lock;
 mod meter;
 mod outfit;
 mod reconcile;
-mod sinks;
 pub(crate) mod workers;
 
 pub(crate) use engine::{Ending, Engine};

@@ -3,7 +3,7 @@
 use windlass_connectors::manifest::Manifest;
 use windlass_connectors::registry::{self, RegistryError};
 
-use crate::target::did_you_mean;
+use crate::hint::did_you_mean;
 
 /// The built-in manifest called `connector`, or the one in the file of that path.
 ///

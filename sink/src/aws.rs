@@ -52,7 +52,6 @@ mod patience;
 mod rejects;
 mod resend;
 mod uplink;
-mod usage;
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -60,7 +59,6 @@ use std::sync::Arc;
 use aws_config::SdkConfig;
 use windlass_core::ids::WindowId;
 use windlass_core::window::Window;
-use windlass_core::{Clock, Entropy};
 
 use self::error::CallError;
 use self::firehose::Firehose;
@@ -69,11 +67,11 @@ use self::patience::Patience;
 use self::rejects::RejectsBucket;
 use self::resend::{Entry, Means, put_all};
 use self::uplink::Uplink;
-pub use self::usage::{Usage, UsageSnapshot};
-use crate::destination::Destination;
 use crate::pack::{Record, StreamLimits, calls, records};
 use crate::reject_lines::reject_lines;
-use crate::{Batch, Reject, Sink, SinkError, WindowWriter};
+use crate::stream_config::{StreamConfig, StreamKind};
+use crate::usage::Usage;
+use crate::{Batch, Reject, Seams, Sink, SinkError, WindowWriter};
 
 /// Delivers to one stream. Clones share the clients, their connections and the counters.
 #[derive(Debug, Clone)]
@@ -89,8 +87,7 @@ struct Shared {
     rejects: RejectsBucket,
     uplink: Uplink,
     usage: Arc<Usage>,
-    clock: Arc<dyn Clock>,
-    entropy: Arc<dyn Entropy>,
+    seams: Seams,
 }
 
 #[derive(Debug)]
@@ -100,58 +97,47 @@ enum Service {
 }
 
 impl StreamSink {
-    /// The sink `name` that delivers to `destination`, with the credentials, endpoints and, unless
-    /// the destination names one, the region of `sdk`. Makes no call.
+    /// The sink `name` that delivers to a `stream` of `kind`, with the credentials, endpoints and, unless
+    /// the settings name one, the region of `sdk`. Makes no call.
     ///
-    /// [`SinkError::Refused`] when the destination is not valid, or there is no region or nothing
+    /// [`SinkError::Refused`] when the settings are not valid, or there is no region or nothing
     /// to take credentials from.
     pub async fn new(
         name: String,
-        destination: &Destination,
+        kind: StreamKind,
+        stream: &StreamConfig,
         sdk: &SdkConfig,
-        clock: Arc<dyn Clock>,
-        entropy: Arc<dyn Entropy>,
+        seams: Seams,
     ) -> Result<Self, SinkError> {
         let refused = |problem| SinkError::Refused {
             sink: name.clone(),
             problem,
         };
-        destination
-            .check()
-            .map_err(|error| refused(error.to_string()))?;
-        let account = account::of(destination.stream(), sdk)
-            .await
-            .map_err(refused)?;
-        Ok(Self::in_account(
-            name,
-            destination,
-            &account,
-            clock,
-            entropy,
-        ))
+        stream.check(kind).map_err(|error| refused(error.problem))?;
+        let account = account::of(stream, sdk).await.map_err(refused)?;
+        Ok(Self::in_account(name, kind, stream, &account, seams))
     }
 
     /// The sink with clients made of `account` as it is.
     fn in_account(
         name: String,
-        destination: &Destination,
+        kind: StreamKind,
+        stream: &StreamConfig,
         account: &SdkConfig,
-        clock: Arc<dyn Clock>,
-        entropy: Arc<dyn Entropy>,
+        seams: Seams,
     ) -> Self {
-        let service = match destination {
-            Destination::Firehose(stream) => Service::Firehose(Firehose::new(stream, account)),
-            Destination::Kinesis(stream) => Service::Kinesis(Kinesis::new(stream, account)),
+        let service = match kind {
+            StreamKind::Firehose => Service::Firehose(Firehose::new(stream, account)),
+            StreamKind::Kinesis => Service::Kinesis(Kinesis::new(stream, account)),
         };
         let shared = Shared {
             name,
             service,
-            limits: destination.limits(),
-            rejects: RejectsBucket::new(destination.stream(), account),
+            limits: stream.limits(kind),
+            rejects: RejectsBucket::new(stream, account),
             uplink: Uplink::default(),
             usage: Arc::default(),
-            clock,
-            entropy,
+            seams,
         };
         Self {
             shared: Arc::new(shared),
@@ -275,8 +261,8 @@ impl Shared {
 
     fn means(&self) -> Means<'_> {
         Means {
-            clock: &*self.clock,
-            patience: Patience::new(&*self.clock, &*self.entropy),
+            clock: &*self.seams.clock,
+            patience: Patience::new(&*self.seams.clock, &*self.seams.entropy),
             uplink: &self.uplink,
             usage: &self.usage,
         }

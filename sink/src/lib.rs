@@ -10,14 +10,16 @@
 //! | [`stdout`] | taken by the stream and flushed | a page can be there twice |
 //! | `aws`, with that feature | taken by Firehose or Kinesis, rejects by S3 | a page can be there twice |
 //!
-//! [`destination`] says in the state where a source's records go; [`pack`] fits lines into what a
-//! stream takes. With the feature `test-util` come `memory`, which behaves like files, `failing`, which wraps
+//! [`config`] has the settings of every sink, and with the feature `aws` [`any`] makes the sink of any
+//! settings; [`pack`] fits lines into what a stream takes. With the feature `test-util` come `memory`, which behaves like files, `failing`, which wraps
 //! any sink, and `conformance`, the contract that every sink passes.
 
 #[cfg(feature = "aws")]
+pub mod any;
+#[cfg(feature = "aws")]
 pub mod aws;
 mod batch;
-pub mod destination;
+pub mod config;
 mod error;
 
 #[cfg(feature = "test-util")]
@@ -30,13 +32,28 @@ pub mod ndjson;
 pub mod pack;
 mod reject_lines;
 pub mod stdout;
+pub mod stream_config;
 mod stream_limits;
+mod usage;
 
 use std::future::Future;
+use std::sync::Arc;
 
 pub use batch::{Batch, Reject};
+pub use config::{ConfigError, SinkConfig};
 pub use error::SinkError;
+pub use usage::{Usage, UsageSnapshot};
 use windlass_core::window::Window;
+use windlass_core::{Clock, Entropy};
+
+/// Time and randomness for the waits of a sink.
+#[derive(Debug, Clone)]
+pub struct Seams {
+    /// Now, and a sleep.
+    pub clock: Arc<dyn Clock>,
+    /// Jitter.
+    pub entropy: Arc<dyn Entropy>,
+}
 
 /// A destination for records.
 pub trait Sink: Send + Sync {

@@ -49,6 +49,7 @@
 //! is told [`SinkError::Unavailable`].
 
 mod blocking;
+mod config;
 mod directories;
 mod file_error;
 mod files;
@@ -66,6 +67,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 pub(crate) use blocking::blocking;
+pub use config::NdjsonConfig;
 pub(crate) use file_error::error_of_kind;
 pub use folder::{ClaimError, Folder};
 pub use last_line::LastLine;

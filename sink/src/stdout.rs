@@ -15,11 +15,25 @@ use std::io::{self, ErrorKind, Write};
 use std::os::fd::BorrowedFd;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use serde::{Deserialize, Serialize};
 use windlass_core::window::Window;
+
+use crate::config::Settings;
 
 use crate::ndjson::{blocking, error_of_kind};
 use crate::reject_lines::reject_lines;
 use crate::{Batch, Sink, SinkError, WindowWriter};
+
+/// No settings: `stdout: {}`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct StdoutConfig {}
+
+impl Settings for StdoutConfig {
+    fn local(&self) -> Option<&'static str> {
+        Some("standard output")
+    }
+}
 
 /// Writes the lines of all windows to one stream and their rejects to another, whole pages at a
 /// time. Clones share the streams.

@@ -14,11 +14,12 @@ use std::sync::Arc;
 use peak_alloc::PeakAlloc;
 use windlass_core::clock::SeededEntropy;
 use windlass_core::limits::BODY_BYTES_MAX;
+use windlass_sink::Seams;
 use windlass_sink::Sink;
 use windlass_sink::aws::StreamSink;
-use windlass_sink::destination::Destination;
 use windlass_sink::ndjson::{NdjsonSink, Readers};
 use windlass_sink::stdout::StdoutSink;
+use windlass_sink::stream_config::StreamKind;
 
 use crate::bodies::Body;
 use crate::pull::{Pull, clock};
@@ -88,14 +89,17 @@ async fn every_sink() -> anyhow::Result<()> {
     }
     let services = Services::start()?;
     let sdk = services.sdk();
-    for (name, destination) in [
-        ("firehose", Destination::Firehose(stream()?)),
-        ("kinesis", Destination::Kinesis(stream()?)),
+    let stream = stream()?;
+    for (name, kind) in [
+        ("firehose", StreamKind::Firehose),
+        ("kinesis", StreamKind::Kinesis),
     ] {
         for body in for_sinks_that_keep() {
-            let entropy = Arc::new(SeededEntropy::new(1));
-            let sink =
-                StreamSink::new(name.to_owned(), &destination, &sdk, clock(), entropy).await?;
+            let seams = Seams {
+                clock: clock(),
+                entropy: Arc::new(SeededEntropy::new(1)),
+            };
+            let sink = StreamSink::new(name.to_owned(), kind, &stream, &sdk, seams).await?;
             check(name, &body, sink).await?;
         }
     }

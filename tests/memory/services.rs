@@ -8,7 +8,7 @@ use std::thread;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
-use windlass_sink::destination::Stream;
+use windlass_sink::stream_config::StreamConfig;
 
 /// What a reply says about when it was made: after the end of every window here.
 const DATE: &str = "Fri, 02 Jan 2026 00:00:00 GMT";
@@ -67,13 +67,14 @@ impl Services {
 }
 
 /// A stream, of any service.
-pub(crate) fn stream() -> anyhow::Result<Stream> {
-    Ok(Stream {
-        name: "lake".to_owned(),
+pub(crate) fn stream() -> anyhow::Result<StreamConfig> {
+    Ok(StreamConfig {
+        stream: "lake".to_owned(),
         region: None,
         role_arn: None,
         external_id: None,
         packed: true,
+        partitions: None,
         rejects: "s3://audit-lake/rejects".parse()?,
     })
 }

@@ -11,7 +11,8 @@ use windlass_core::ids::Lane;
 use windlass_core::source::SourceDefinition;
 use windlass_orchestrator::read_source;
 use windlass_sink::aws::StreamSink;
-use windlass_sink::destination::Destination;
+use windlass_sink::stream_config::{StreamConfig, StreamKind};
+use windlass_sink::{Seams, SinkConfig};
 use windlass_state::StateStore;
 
 use crate::checked::CheckedStore;
@@ -117,12 +118,13 @@ impl Scene {
             ..spec.stream.clone()
         };
         let stream = Stream::new(stream, seeds(100));
-        let destination = destination(&stream, spec.packed);
+        let stream_settings = settings(&stream, spec.packed);
+        let destination = SinkConfig::Firehose(stream_settings.clone()).to_map();
         let (sink, output) = if spec.files {
             let files = Files::new(world);
             (SimSink::Files(files.clone()), Output::Files(files))
         } else {
-            let sink = sink(&destination, &stream, spec.seed).await?;
+            let sink = sink(&stream_settings, &stream, spec.seed).await?;
             (SimSink::Stream(sink), Output::Stream(Arc::clone(&stream)))
         };
         let mut supplies = BTreeMap::new();
@@ -130,7 +132,7 @@ impl Scene {
         let mut definitions: Vec<SourceDefinition> = Vec::new();
         for settings in &spec.settings {
             let vendor = &vendors[settings.vendor];
-            let (connector, definition) = settings.define(vendor, &destination.to_map())?;
+            let (connector, definition) = settings.define(vendor, &destination)?;
             let name = definition.name.clone();
             let (shard, policy) = (definition.shard(), &definition.policy);
             let truth = SourceTruth::new(vendor, settings.feed, shard, policy);
@@ -311,21 +313,23 @@ impl Scene {
     }
 }
 
-fn destination(stream: &Arc<Stream>, packed: bool) -> Destination {
-    let mut destination = stream.destination();
-    if let Destination::Firehose(stream) = &mut destination {
-        stream.packed = packed;
+fn settings(stream: &Arc<Stream>, packed: bool) -> StreamConfig {
+    StreamConfig {
+        packed,
+        ..stream.settings()
     }
-    destination
 }
 
 async fn sink(
-    destination: &Destination,
+    settings: &StreamConfig,
     stream: &Arc<Stream>,
     seed: u64,
 ) -> Result<StreamSink, String> {
-    let (sdk, entropy) = (stream.sdk(), Arc::new(SeededEntropy::new(seed)));
-    let clock = Arc::new(SimClock::TRUE);
-    let sink = StreamSink::new("lake".to_owned(), destination, &sdk, clock, entropy);
+    let seams = Seams {
+        clock: Arc::new(SimClock::TRUE),
+        entropy: Arc::new(SeededEntropy::new(seed)),
+    };
+    let (name, sdk) = ("lake".to_owned(), stream.sdk());
+    let sink = StreamSink::new(name, StreamKind::Firehose, settings, &sdk, seams);
     sink.await.map_err(|error| error.to_string())
 }

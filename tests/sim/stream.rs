@@ -19,7 +19,7 @@ use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
 use windlass_core::Timestamp;
-use windlass_sink::destination::{Destination, Stream as StreamName};
+use windlass_sink::stream_config::StreamConfig;
 
 use self::call::Network;
 pub(crate) use self::fault::StreamFault;
@@ -116,15 +116,16 @@ impl Stream {
     ///
     /// # Panics
     /// Never: the place for rejects is a constant.
-    pub(crate) fn destination(&self) -> Destination {
-        Destination::Firehose(StreamName {
-            name: self.spec.name.clone(),
+    pub(crate) fn settings(&self) -> StreamConfig {
+        StreamConfig {
+            stream: self.spec.name.clone(),
             region: None,
             role_arn: None,
             external_id: None,
             packed: true,
+            partitions: None,
             rejects: REJECTS.parse().expect("a bucket and a prefix"),
-        })
+        }
     }
 
     /// Faults stop.

@@ -3,8 +3,7 @@
 
 use windlass_connectors::registry;
 use windlass_connectors::secret::SecretRef;
-
-use super::SinkConfig;
+use windlass_sink::SinkConfig;
 
 /// The folder of manifests that a worker's package has, and that lies beside the configuration.
 const MANIFESTS: &str = "manifests";
@@ -35,17 +34,13 @@ pub(super) fn check(secret: Option<&str>, sink_name: &str, sink: &SinkConfig) ->
                 .to_owned(),
         });
     }
-    match sink {
-        SinkConfig::Stream(_) => Ok(()),
-        SinkConfig::Ndjson { .. } | SinkConfig::Stdout => Err(Wrong {
+    match sink.local() {
+        None => Ok(()),
+        Some(place) => Err(Wrong {
             field: "sink",
             problem: format!(
-                "`{sink_name}` is {} on this machine, which a worker on Lambda does not have; use \
-                 a sink that is a `firehose` or `kinesis` stream",
-                match sink {
-                    SinkConfig::Stdout => "standard output",
-                    _ => "a folder",
-                }
+                "`{sink_name}` is {place} on this machine, which a worker on Lambda does not have; use \
+                 a sink that is a `firehose` or `kinesis` stream"
             ),
         }),
     }

@@ -8,7 +8,7 @@ use serde::{Deserialize, Deserializer};
 use windlass_connectors::manifest::text::Millis;
 use windlass_core::Timestamp;
 use windlass_core::trust::WhoseClock;
-use windlass_sink::ndjson::Readers;
+use windlass_sink::SinkConfig;
 
 /// One file.
 #[derive(Debug, Deserialize)]
@@ -26,7 +26,7 @@ pub(super) struct Config {
     pub(super) state: Option<State>,
     /// Named destinations.
     #[serde(default)]
-    pub(super) sinks: BTreeMap<String, Sink>,
+    pub(super) sinks: BTreeMap<String, SinkConfig>,
     /// Named feeds.
     #[serde(default)]
     pub(super) sources: BTreeMap<String, Source>,
@@ -48,76 +48,6 @@ pub(super) enum State {
 pub(super) struct DynamoDb {
     /// Its name.
     pub(super) table: String,
-}
-
-/// A destination.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "snake_case")]
-pub(super) enum Sink {
-    /// Files, one a window.
-    Ndjson(Ndjson),
-    /// Standard output.
-    Stdout(Stdout),
-    /// A stream of Amazon Data Firehose.
-    Firehose(OnAws),
-    /// A stream of Amazon Kinesis Data Streams.
-    Kinesis(OnAws),
-}
-
-/// Files, one a window.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct Ndjson {
-    /// The folder they are under.
-    pub(super) dir: String,
-    /// Who may read it, as far as `umask` allows.
-    #[serde(default)]
-    pub(super) readable_by: ReadableBy,
-}
-
-/// Who may read an output folder.
-#[derive(Debug, Clone, Copy, Default, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub(super) enum ReadableBy {
-    #[default]
-    Owner,
-    Group,
-    Everyone,
-}
-
-impl From<ReadableBy> for Readers {
-    fn from(readable_by: ReadableBy) -> Self {
-        match readable_by {
-            ReadableBy::Owner => Self::Owner,
-            ReadableBy::Group => Self::Group,
-            ReadableBy::Everyone => Self::Everyone,
-        }
-    }
-}
-
-/// Nothing to set: `stdout: {}`.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct Stdout {}
-
-/// A stream on AWS.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct OnAws {
-    /// Its name.
-    pub(super) stream: String,
-    /// Its region, when it is not the one of whoever delivers.
-    pub(super) region: Option<String>,
-    /// The role to assume, for a stream and a bucket of another account.
-    pub(super) role_arn: Option<String>,
-    /// What that role's trust policy asks for.
-    pub(super) external_id: Option<String>,
-    /// Whether many lines go into one record.
-    pub(super) packed: Option<bool>,
-    /// How many partitions the stream may have open, if it partitions records by their source.
-    pub(super) partitions: Option<u32>,
-    /// `s3://BUCKET/PREFIX`, for records that the stream does not take.
-    pub(super) rejects: String,
 }
 
 /// One feed, or what the feeds of a file have in common.

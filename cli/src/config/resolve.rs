@@ -14,13 +14,15 @@ use windlass_core::ids::{Generation, SourceName};
 use windlass_core::limits;
 use windlass_core::source::{Policy, SourceDefinition};
 use windlass_core::time::{HOUR_MS, MINUTE_MS};
+use windlass_sink::SinkConfig;
 
 use super::expand::expand;
 use super::files::{ConfigFile, SourceText};
 use super::place::Place;
+use super::resolved::{Resolved, Source};
 use super::sinks::sinks_of;
 use super::state::state_of;
-use super::{SinkConfig, Source, on_lambda, partitions, raw};
+use super::{on_lambda, partitions, raw};
 use crate::manifests;
 use crate::state::StateAddress;
 
@@ -30,15 +32,6 @@ const MAX_WIDTH_MS: i64 = 6 * HOUR_MS;
 const MIN_WIDTH_MS: i64 = MINUTE_MS;
 /// Workers of one source unless configured.
 const IN_FLIGHT: u32 = 4;
-
-/// Everything that a configuration says, checked.
-pub(super) struct Resolved {
-    pub(super) state: StateAddress,
-    pub(super) sinks: BTreeMap<String, SinkConfig>,
-    /// The number of the file that each sink is from.
-    pub(super) sink_files: BTreeMap<String, usize>,
-    pub(super) sources: BTreeMap<String, Source>,
-}
 
 /// Everything in `files`, for the state at `state` if the files' own is not meant.
 pub(super) fn resolve(

@@ -6,12 +6,13 @@ use std::path::PathBuf;
 use windlass_core::ids::{Generation, SourceName};
 use windlass_core::ownership::Ownership;
 use windlass_core::source::SourceDefinition;
+use windlass_sink::SinkConfig;
 use windlass_sink::ndjson::{ClaimError, Folder, Readers};
 use windlass_state::sqlite::SqliteStore;
 use windlass_state::{StateError, StateStore};
 
 use super::reconcile::{Differences, ReconcileError};
-use crate::config::{Config, SinkConfig};
+use crate::config::Config;
 use crate::exit_code::StateUnusable;
 
 /// The cures for a folder that belongs to another state.
@@ -108,12 +109,13 @@ pub(crate) fn places(config: &Config) -> Vec<Place> {
     let mut found = BTreeMap::new();
     for source in config.sources.values() {
         let definition = &source.definition;
-        if let Some(SinkConfig::Ndjson { dir, readers }) = config.sinks.get(&definition.sink) {
+        if let Some(SinkConfig::Ndjson(ndjson)) = config.sinks.get(&definition.sink) {
+            let dir = &ndjson.dir;
             let canonical = dir.canonicalize().unwrap_or_else(|_| dir.clone());
             let place = found.entry(canonical).or_insert_with(|| Place {
                 sink: definition.sink.clone(),
                 dir: dir.clone(),
-                readers: *readers,
+                readers: ndjson.readable_by,
                 sources: BTreeSet::new(),
             });
             place.sources.insert(definition.name.clone());

@@ -15,11 +15,12 @@ use windlass_connectors::yaml::YamlError;
 use windlass_core::ids::SourceName;
 use windlass_core::source::SourceRecord;
 use windlass_core::{Clock, Entropy};
+use windlass_sink::any::{AnySink, Means};
+use windlass_sink::{Seams, SinkConfig};
 use windlass_worker::{Gear, Outfit, OutfitError};
 
-use super::sinks::LocalSink;
 use crate::aws;
-use crate::config::{Config, SinkConfig, Source};
+use crate::config::{Config, Source};
 
 /// Every source's client and sink.
 #[derive(Debug)]
@@ -31,7 +32,7 @@ pub(crate) struct LocalOutfit {
 /// What one source works with.
 #[derive(Debug)]
 struct Supplies {
-    sink: Arc<LocalSink>,
+    sink: Arc<AnySink>,
     /// Made when it is asked for, so that a secret that cannot be had stops its own source only. One
     /// that could not be made is tried again the next time.
     client: OnceCell<Arc<Client<HttpTransport>>>,
@@ -63,6 +64,13 @@ impl LocalOutfit {
         } else {
             (SdkConfig::builder().build(), vault)
         };
+        let means = Means {
+            sdk,
+            seams: Seams {
+                clock: Arc::clone(clock),
+                entropy: Arc::clone(entropy),
+            },
+        };
         let workshop = Workshop {
             config: Arc::clone(config),
             transport: HttpTransport::new()?,
@@ -70,13 +78,13 @@ impl LocalOutfit {
             clock: Arc::clone(clock),
             entropy: Arc::clone(entropy),
         };
-        let mut sinks: BTreeMap<&str, Arc<LocalSink>> = BTreeMap::new();
+        let mut sinks: BTreeMap<&str, Arc<AnySink>> = BTreeMap::new();
         let mut supplies = BTreeMap::new();
         for source in wanted {
             let name = source.definition.sink.as_str();
             let sink = match sinks.get(name) {
                 Some(sink) => Arc::clone(sink),
-                None => Arc::new(workshop.sink(name, &sdk).await?),
+                None => Arc::new(workshop.sink(name, &means).await?),
             };
             sinks.insert(name, Arc::clone(&sink));
             let client = OnceCell::new();
@@ -107,7 +115,8 @@ impl LocalOutfit {
 fn is_on_aws(source: &Source, config: &Config) -> bool {
     let definition = &source.definition;
     let reference = definition.secret.as_deref().map(str::parse);
-    matches!(config.sinks[&definition.sink], SinkConfig::Stream(_))
+    let sink = &config.sinks[&definition.sink];
+    matches!(sink, SinkConfig::Firehose(_) | SinkConfig::Kinesis(_))
         || matches!(
             reference,
             Some(Ok(SecretRef::SecretsManager(_) | SecretRef::Ssm(_)))
@@ -125,9 +134,9 @@ struct Workshop {
 }
 
 impl Workshop {
-    async fn sink(&self, name: &str, sdk: &SdkConfig) -> anyhow::Result<LocalSink> {
+    async fn sink(&self, name: &str, means: &Means) -> anyhow::Result<AnySink> {
         let sink = &self.config.sinks[name];
-        LocalSink::build(name, sink, sdk, &self.clock, &self.entropy)
+        AnySink::build(name.to_owned(), sink, means)
             .await
             .map_err(|error| self.config.invalid(&format!("sinks.{name}"), error).into())
     }
@@ -168,12 +177,12 @@ impl Workshop {
 
 impl Outfit for LocalOutfit {
     type Transport = HttpTransport;
-    type Sink = LocalSink;
+    type Sink = AnySink;
 
     async fn outfit(
         &self,
         source: &SourceRecord,
-    ) -> Result<Gear<HttpTransport, LocalSink>, OutfitError> {
+    ) -> Result<Gear<HttpTransport, AnySink>, OutfitError> {
         let name = &source.definition.name;
         let configured = self.workshop.config.sources.get(name.as_str());
         let is_same = configured.is_some_and(|it| it.definition == source.definition);

@@ -8,7 +8,7 @@ use aws_config::timeout::TimeoutConfig;
 use aws_config::{Region, SdkConfig};
 use aws_sdk_firehose::config::SharedCredentialsProvider;
 
-use crate::destination::Stream;
+use crate::stream_config::StreamConfig;
 
 /// How long a connection may take.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
@@ -17,7 +17,7 @@ const SESSION_NAME: &str = "windlass";
 
 /// The configuration for all clients of `stream`: its region, its role, and no tries behind our
 /// back. Makes no call.
-pub(super) async fn of(stream: &Stream, sdk: &SdkConfig) -> Result<SdkConfig, String> {
+pub(super) async fn of(stream: &StreamConfig, sdk: &SdkConfig) -> Result<SdkConfig, String> {
     let own_region = || sdk.region().cloned();
     let region = stream.region.clone().map(Region::new).or_else(own_region);
     let region =
@@ -82,7 +82,7 @@ mod tests {
     #[tokio::test]
     async fn a_destination_without_a_region_is_in_the_programs_own() {
         let own = FakeAws::start().sdk();
-        let elsewhere = Stream {
+        let elsewhere = StreamConfig {
             region: Some("us-east-1".to_owned()),
             ..stream()
         };

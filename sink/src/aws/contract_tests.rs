@@ -1,13 +1,10 @@
 //! The contract that a stream can keep, and how pages arrive there.
 
-use std::sync::Arc;
-
 use serde_json::Value;
-use windlass_core::clock::{ManualClock, SeededEntropy};
-use windlass_core::time::Timestamp;
 
-use super::fake::{FakeAws, To, firehose, kinesis, unpacked};
+use super::fake::{Destination, FakeAws, To, firehose, kinesis, unpacked};
 use super::*;
+use crate::UsageSnapshot;
 use crate::conformance::{self, checkpointed, lines, page, restarted, window};
 
 /// A stream, and the bucket for its rejects.
@@ -27,10 +24,9 @@ impl conformance::Destination for Place {
     type Sink = StreamSink;
 
     fn sink(&self) -> StreamSink {
-        let clock = Arc::new(ManualClock::at(Timestamp::MIN));
-        let entropy = Arc::new(SeededEntropy::new(1));
         let (name, sdk) = ("lake".to_owned(), self.fake.sdk());
-        StreamSink::in_account(name, &self.destination, &sdk, clock, entropy)
+        let (kind, stream) = &self.destination;
+        StreamSink::in_account(name, *kind, stream, &sdk, self.fake.seams(1))
     }
 
     fn output(&self, window: &Window) -> Option<Vec<String>> {
@@ -76,7 +72,7 @@ async fn kinesis_keeps_the_contract_of_a_sink() {
 
 #[tokio::test]
 async fn streams_with_one_line_a_record_keep_the_contract_of_a_sink() {
-    for of in [Destination::Firehose, Destination::Kinesis] {
+    for of in [StreamKind::Firehose, StreamKind::Kinesis] {
         conformance::keeps_the_contract(|| Place::of(unpacked(of))).await;
     }
 }
@@ -121,8 +117,8 @@ async fn a_page_becomes_as_few_records_as_the_limits_allow() {
 #[tokio::test]
 async fn without_packing_each_line_is_a_record_and_calls_have_five_hundred() {
     for (of, to) in [
-        (Destination::Firehose as fn(_) -> _, To::Firehose),
-        (Destination::Kinesis, To::Kinesis),
+        (StreamKind::Firehose, To::Firehose),
+        (StreamKind::Kinesis, To::Kinesis),
     ] {
         let (fake, window) = (FakeAws::start(), window("okta"));
         let sink = fake.sink(&unpacked(of)).await;

@@ -1,17 +1,13 @@
 //! Each way a call can be refused: what the caller is told, in words that say what to do.
 
-use std::sync::Arc;
-
 use aws_config::{BehaviorVersion, Region};
 use aws_credential_types::provider::error::CredentialsError;
 use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider, future};
-use windlass_core::clock::SeededEntropy;
 
+use super::fake::{Destination, firehose, kinesis, stream};
 use super::fake::{FakeAws, Fault, OWN_KEY, REGION, ROLE_KEY, To, own_credentials};
-use super::fake::{firehose, kinesis, stream};
 use super::*;
 use crate::conformance::{page, reject, window};
-use crate::destination::Stream;
 
 const ROLE: &str = "arn:aws:iam::210987654321:role/audit-writer";
 
@@ -211,11 +207,10 @@ async fn an_endpoint_that_nobody_listens_at_is_unavailable() {
 
 async fn made(
     fake: &FakeAws,
-    destination: &Destination,
+    (kind, stream): &Destination,
     sdk: &SdkConfig,
 ) -> Result<StreamSink, SinkError> {
-    let (clock, entropy) = (fake.clock.clone(), Arc::new(SeededEntropy::new(5)));
-    StreamSink::new("lake".to_owned(), destination, sdk, clock, entropy).await
+    StreamSink::new("lake".to_owned(), *kind, stream, sdk, fake.seams(5)).await
 }
 
 #[tokio::test]
@@ -229,10 +224,10 @@ async fn what_can_be_seen_to_be_wrong_without_a_call_is_refused_at_once() {
         .behavior_version(BehaviorVersion::latest())
         .region(Region::from_static(REGION))
         .build();
-    let unnamed = Destination::Firehose(Stream {
-        name: String::new(),
+    let unnamed = StreamConfig {
+        stream: String::new(),
         ..stream()
-    });
+    };
     for (destination, sdk, expected) in [
         (firehose(), nowhere, "there is no region; name one"),
         (
@@ -240,7 +235,11 @@ async fn what_can_be_seen_to_be_wrong_without_a_call_is_refused_at_once() {
             nobody,
             "there is nothing to take AWS credentials from",
         ),
-        (unnamed, fake.sdk(), "`stream` is not 1 to 64 of"),
+        (
+            (StreamKind::Firehose, unnamed),
+            fake.sdk(),
+            "`stream` is not 1 to 64 of",
+        ),
     ] {
         let problem = refused(made(&fake, &destination, &sdk).await.unwrap_err());
         assert!(problem.starts_with(expected), "{problem}");
@@ -303,12 +302,13 @@ async fn loaded(fake: &FakeAws) -> SdkConfig {
 }
 
 fn in_another_account() -> Destination {
-    Destination::Firehose(Stream {
+    let stream = StreamConfig {
         region: Some("us-east-1".to_owned()),
         role_arn: Some(ROLE.to_owned()),
         external_id: Some("windlass-1".to_owned()),
         ..stream()
-    })
+    };
+    (StreamKind::Firehose, stream)
 }
 
 #[tokio::test]

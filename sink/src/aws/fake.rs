@@ -15,7 +15,8 @@ use windlass_core::Timestamp;
 use windlass_core::clock::{ManualClock, SeededEntropy};
 
 use super::StreamSink;
-use crate::destination::{Destination, Stream};
+use crate::Seams;
+use crate::stream_config::{StreamConfig, StreamKind};
 
 /// The access key of the program itself.
 pub(super) const OWN_KEY: &str = "AKIDOWN";
@@ -84,6 +85,9 @@ pub(super) struct State {
     /// Which share of all entries fails, by which dice.
     failing: Option<(fastrand::Rng, f64)>,
 }
+
+/// A stream's settings, with its service.
+pub(super) type Destination = (StreamKind, StreamConfig);
 
 /// The services, until it is dropped.
 pub(super) struct FakeAws {
@@ -160,11 +164,18 @@ impl FakeAws {
     }
 
     /// A sink that has just been made, whose waits take no time.
-    pub(super) async fn sink(&self, destination: &Destination) -> StreamSink {
-        let (sdk, clock) = (self.sdk(), self.clock.clone());
-        let entropy = Arc::new(SeededEntropy::new(7));
-        let sink = StreamSink::new("lake".to_owned(), destination, &sdk, clock, entropy);
+    pub(super) async fn sink(&self, (kind, stream): &Destination) -> StreamSink {
+        let (name, sdk) = ("lake".to_owned(), self.sdk());
+        let sink = StreamSink::new(name, *kind, stream, &sdk, self.seams(7));
         sink.await.unwrap()
+    }
+
+    /// Waits that take no time, with the jitter of `seed`.
+    pub(super) fn seams(&self, seed: u64) -> Seams {
+        Seams {
+            clock: self.clock.clone(),
+            entropy: Arc::new(SeededEntropy::new(seed)),
+        }
     }
 }
 
@@ -177,29 +188,31 @@ pub(super) fn own_credentials() -> SharedCredentialsProvider {
 }
 
 /// The stream `audit`, packed, in this account.
-pub(super) fn stream() -> Stream {
-    Stream {
-        name: "audit".to_owned(),
+pub(super) fn stream() -> StreamConfig {
+    StreamConfig {
+        stream: "audit".to_owned(),
         region: None,
         role_arn: None,
         external_id: None,
         packed: true,
+        partitions: None,
         rejects: "s3://audit-lake/rejects".parse().unwrap(),
     }
 }
 
 pub(super) fn firehose() -> Destination {
-    Destination::Firehose(stream())
+    (StreamKind::Firehose, stream())
 }
 
 pub(super) fn kinesis() -> Destination {
-    Destination::Kinesis(stream())
+    (StreamKind::Kinesis, stream())
 }
 
 /// A stream that gets one line a record.
-pub(super) fn unpacked(of: fn(Stream) -> Destination) -> Destination {
-    of(Stream {
+pub(super) fn unpacked(kind: StreamKind) -> Destination {
+    let stream = StreamConfig {
         packed: false,
         ..stream()
-    })
+    };
+    (kind, stream)
 }

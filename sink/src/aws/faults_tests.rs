@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::fake::{FakeAws, Fault, To, firehose, kinesis, unpacked};
+use super::fake::{Destination, FakeAws, Fault, To, firehose, kinesis, unpacked};
 use super::*;
 use crate::conformance::{lines, page, window};
 
@@ -11,9 +11,9 @@ use crate::conformance::{lines, page, window};
 fn destinations() -> [(Destination, To); 4] {
     [
         (firehose(), To::Firehose),
-        (unpacked(Destination::Firehose), To::Firehose),
+        (unpacked(StreamKind::Firehose), To::Firehose),
         (kinesis(), To::Kinesis),
-        (unpacked(Destination::Kinesis), To::Kinesis),
+        (unpacked(StreamKind::Kinesis), To::Kinesis),
     ]
 }
 
@@ -172,7 +172,7 @@ async fn an_answer_that_does_not_say_which_entries_failed_acknowledges_none() {
 async fn failed_entries_are_put_again_after_those_that_were_taken_and_in_their_order() {
     let (fake, window) = (FakeAws::start(), window("okta"));
     fake.fail(To::Firehose, [Fault::Entries(vec![0, 2])]);
-    let sink = fake.sink(&unpacked(Destination::Firehose)).await;
+    let sink = fake.sink(&unpacked(StreamKind::Firehose)).await;
     let mut writer = sink.open(&window).await.unwrap();
     writer.write(&page(&window, 0, 0..5)).await.unwrap();
     let all = lines(&window, 0..5);

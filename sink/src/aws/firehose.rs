@@ -7,7 +7,7 @@ use aws_smithy_types::Blob;
 
 use super::error::{CallError, Target, of_entry};
 use super::resend::{Answer, Answers, Entry, Put};
-use crate::destination::Stream;
+use crate::stream_config::StreamConfig;
 
 /// One Firehose stream.
 #[derive(Debug)]
@@ -19,8 +19,8 @@ pub(super) struct Firehose {
 
 impl Firehose {
     /// `stream`, called in `account`.
-    pub(super) fn new(stream: &Stream, account: &SdkConfig) -> Self {
-        let name = stream.name.clone();
+    pub(super) fn new(stream: &StreamConfig, account: &SdkConfig) -> Self {
+        let name = stream.stream.clone();
         let region = account.region().map_or("no region", AsRef::as_ref);
         Self {
             client: Client::new(account),

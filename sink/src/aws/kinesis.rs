@@ -8,7 +8,7 @@ use windlass_core::ids::WindowId;
 
 use super::error::{CallError, Target, of_entry};
 use super::resend::{Answer, Answers, Entry, Put};
-use crate::destination::Stream;
+use crate::stream_config::StreamConfig;
 
 /// One Kinesis stream.
 #[derive(Debug)]
@@ -28,8 +28,8 @@ pub(super) struct PageOfKinesis<'a> {
 
 impl Kinesis {
     /// `stream`, called in `account`.
-    pub(super) fn new(stream: &Stream, account: &SdkConfig) -> Self {
-        let name = stream.name.clone();
+    pub(super) fn new(stream: &StreamConfig, account: &SdkConfig) -> Self {
+        let name = stream.stream.clone();
         let region = account.region().map_or("no region", AsRef::as_ref);
         Self {
             client: Client::new(account),

@@ -10,7 +10,7 @@ use windlass_core::ids::WindowId;
 
 use super::error::{CallError, Target};
 use super::resend::Means;
-use crate::destination::{RejectsPlace, Stream};
+use crate::stream_config::{RejectsPlace, StreamConfig};
 use crate::{Batch, Reject};
 
 /// What an object holds: one JSON object a line.
@@ -26,7 +26,7 @@ pub(super) struct RejectsBucket {
 
 impl RejectsBucket {
     /// The bucket that goes with `stream`, called in `account`.
-    pub(super) fn new(stream: &Stream, account: &SdkConfig) -> Self {
+    pub(super) fn new(stream: &StreamConfig, account: &SdkConfig) -> Self {
         let place = stream.rejects.clone();
         let region = account.region().map_or("no region", AsRef::as_ref);
         // What stands in for S3 at an endpoint of its own seldom answers to a host name for each

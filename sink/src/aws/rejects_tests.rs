@@ -1,7 +1,6 @@
 //! What becomes of records that a stream does not take.
 
 use serde_json::Value;
-use windlass_core::clock::SeededEntropy;
 use windlass_core::ids::WindowId;
 
 use super::fake::{FakeAws, Fault, To, firehose, kinesis, stream};
@@ -131,9 +130,8 @@ async fn at_an_endpoint_of_its_own_a_bucket_is_in_the_path_and_not_in_the_host_n
     let (fake, window) = (FakeAws::start(), window("okta"));
     let url = fake.url().replace("127.0.0.1", "localhost");
     let sdk = fake.sdk().into_builder().endpoint_url(url).build();
-    let (clock, entropy) = (fake.clock.clone(), Arc::new(SeededEntropy::new(1)));
-    let (name, destination) = ("lake".to_owned(), firehose());
-    let sink = StreamSink::new(name, &destination, &sdk, clock, entropy);
+    let (name, (kind, stream)) = ("lake".to_owned(), firehose());
+    let sink = StreamSink::new(name, kind, &stream, &sdk, fake.seams(1));
     let mut writer = sink.await.unwrap().open(&window).await.unwrap();
     let mut batch = page(&window, 7, 0..1);
     batch.rejects = vec![reject(1, b"x")];

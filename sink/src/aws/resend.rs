@@ -10,7 +10,7 @@ use windlass_core::breaks::{Break, broken};
 use super::error::CallError;
 use super::patience::Patience;
 use super::uplink::Uplink;
-use super::usage::Usage;
+use crate::usage::Usage;
 
 /// Timeouts after which one write is given up, although each call was half as large as the one before:
 /// a service that never responds would hold its window for long.

@@ -8,8 +8,8 @@ use windlass_core::Timestamp;
 use windlass_core::clock::{ManualClock, SeededEntropy};
 
 use super::super::patience;
-use super::super::usage::UsageSnapshot;
 use super::*;
+use crate::UsageSnapshot;
 
 /// Answers by its script, and takes everything when that has ended.
 #[derive(Default)]

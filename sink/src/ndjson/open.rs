@@ -5,8 +5,11 @@ use std::fs::{DirBuilder, File, Metadata, OpenOptions};
 use std::io;
 use std::path::Path;
 
+use serde::{Deserialize, Serialize};
+
 /// Who may read an output folder and the files in it. The process's `umask` narrows it further.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Readers {
     /// The user that runs windlass: folders 0700, files 0600.
     #[default]

@@ -20,7 +20,9 @@ use windlass_core::span::Span;
 use windlass_core::time::{DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS, Timestamp};
 use windlass_core::window::Window;
 use windlass_orchestrator::{Tick, TickOptions, TickReport};
+use windlass_sink::SinkConfig;
 use windlass_sink::aws::StreamSink;
+use windlass_sink::stream_config::StreamKind;
 use windlass_state::{MemoryStore, StateStore};
 
 pub(crate) use self::counted::Counts;
@@ -158,14 +160,18 @@ impl Stage {
     /// Builds it. Nothing is applied yet: see [`Self::apply`].
     pub(crate) async fn build(spec: StageSpec, sources: &[SourceSpec]) -> anyhow::Result<Self> {
         let stream = Stream::new(StreamSpec::plain(), 1);
-        let destination = stream.destination();
-        let (clock, entropy) = (Arc::new(SimClock::TRUE), Arc::new(SeededEntropy::new(2)));
-        let sdk = stream.sdk();
-        let sink = StreamSink::new("lake".to_owned(), &destination, &sdk, clock, entropy);
+        let settings = stream.settings();
+        let seams = windlass_sink::Seams {
+            clock: Arc::new(SimClock::TRUE),
+            entropy: Arc::new(SeededEntropy::new(2)),
+        };
+        let (name, sdk) = ("lake".to_owned(), stream.sdk());
+        let sink = StreamSink::new(name, StreamKind::Firehose, &settings, &sdk, seams);
         let sink = Arc::new(sink.await.context("the sink")?);
+        let destination = SinkConfig::Firehose(settings).to_map();
         let (mut vendors, mut definitions) = (BTreeMap::new(), BTreeMap::new());
         for source in sources {
-            let (connector, definition) = source.define(&destination.to_map())?;
+            let (connector, definition) = source.define(&destination)?;
             vendors.insert(source.source(), (connector, Arc::clone(&source.vendor)));
             definitions.insert(source.source(), definition);
         }

@@ -45,10 +45,13 @@ fn page(number: u64, count: usize) -> Batch {
 
 /// The production sink over `stream`.
 async fn sink(stream: &Arc<Stream>) -> StreamSink {
-    let entropy = Arc::new(SeededEntropy::new(5));
-    let clock = Arc::new(SimClock::TRUE);
-    let (destination, sdk) = (stream.destination(), stream.sdk());
-    let sink = StreamSink::new("lake".to_owned(), &destination, &sdk, clock, entropy);
+    let seams = windlass_sink::Seams {
+        clock: Arc::new(SimClock::TRUE),
+        entropy: Arc::new(SeededEntropy::new(5)),
+    };
+    let (name, settings, sdk) = ("lake".to_owned(), stream.settings(), stream.sdk());
+    let kind = windlass_sink::stream_config::StreamKind::Firehose;
+    let sink = StreamSink::new(name, kind, &settings, &sdk, seams);
     sink.await.unwrap()
 }
 

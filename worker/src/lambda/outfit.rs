@@ -16,8 +16,8 @@ use windlass_connectors::secret::{SecretError, SecretRef, Vault, VaultSecret};
 use windlass_core::ids::SourceName;
 use windlass_core::source::{SourceDefinition, SourceRecord};
 use windlass_core::{Clock, Entropy};
-use windlass_sink::aws::{StreamSink, UsageSnapshot};
-use windlass_sink::destination::Destination;
+use windlass_sink::any::{AnySink, Means};
+use windlass_sink::{Seams, SinkConfig, UsageSnapshot};
 
 use super::Settings;
 use crate::{Gear, Outfit, OutfitError};
@@ -25,7 +25,7 @@ use crate::{Gear, Outfit, OutfitError};
 /// Sources whose clients are kept; beyond it all are made again, which costs a secret each.
 const SOURCES_KEPT_MAX: usize = 1_000;
 
-type LambdaGear = Gear<HttpTransport, StreamSink>;
+type LambdaGear = Gear<HttpTransport, AnySink>;
 
 /// What a source was given, and what it was made for.
 struct Kept {
@@ -54,14 +54,14 @@ type DestinationMap = BTreeMap<String, String>;
 
 /// Makes clients and sinks from the definitions in the state.
 pub struct LambdaOutfit {
-    sdk: SdkConfig,
+    means: Means,
     transport: HttpTransport,
     vault: Arc<Vault>,
     manifests: PathBuf,
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
     kept: Mutex<BTreeMap<SourceName, Arc<Kept>>>,
-    sinks: Mutex<BTreeMap<DestinationMap, Arc<StreamSink>>>,
+    sinks: Mutex<BTreeMap<DestinationMap, Arc<AnySink>>>,
 }
 
 impl fmt::Debug for LambdaOutfit {
@@ -83,8 +83,12 @@ impl LambdaOutfit {
     ) -> Result<Self, TransportError> {
         let transport = HttpTransport::new()?.confined_to(settings.allowed_hosts.clone());
         let vault = Vault::new(Arc::clone(&clock), Arc::clone(&entropy)).with_aws_config(&sdk);
+        let seams = Seams {
+            clock: Arc::clone(&clock),
+            entropy: Arc::clone(&entropy),
+        };
         Ok(Self {
-            sdk,
+            means: Means { sdk, seams },
             transport,
             vault: Arc::new(vault),
             manifests: settings.manifests.clone(),
@@ -95,10 +99,10 @@ impl LambdaOutfit {
         })
     }
 
-    /// What all streams took since the last call.
+    /// Counts of what all sinks took since the last call.
     pub(super) fn take_usage(&self) -> UsageSnapshot {
         let sinks = self.sinks.lock().unwrap_or_else(PoisonError::into_inner);
-        let taken = sinks.values().map(|sink| sink.usage().take());
+        let taken = sinks.values().map(|sink| sink.take_usage());
         taken.fold(UsageSnapshot::default(), |sum, one| UsageSnapshot {
             lines: sum.lines + one.lines,
             bytes_sent: sum.bytes_sent + one.bytes_sent,
@@ -202,12 +206,12 @@ impl LambdaOutfit {
     }
 
     /// The sink of `definition`; sources with the same destination share one.
-    async fn sink(&self, definition: &SourceDefinition) -> Result<Arc<StreamSink>, OutfitError> {
+    async fn sink(&self, definition: &SourceDefinition) -> Result<Arc<AnySink>, OutfitError> {
         let map = &definition.destination;
         if map.is_empty() {
             let problem = format!(
                 "its sink `{}` is one that only the machine it was configured on can reach; \
-                 use a firehose or kinesis sink and apply again",
+                 use a sink that every machine can reach, such as firehose, and apply again",
                 definition.sink
             );
             return Err(OutfitError::Refused(problem));
@@ -221,16 +225,10 @@ impl LambdaOutfit {
             return Ok(Arc::clone(sink));
         }
         let refused = |error: &dyn fmt::Display| OutfitError::Refused(error.to_string());
-        let destination = Destination::from_map(map).map_err(|error| refused(&error))?;
-        let sink = StreamSink::new(
-            definition.sink.clone(),
-            &destination,
-            &self.sdk,
-            Arc::clone(&self.clock),
-            Arc::clone(&self.entropy),
-        )
-        .await
-        .map_err(|error| refused(&error))?;
+        let config = SinkConfig::from_map(map).map_err(|error| refused(&error))?;
+        let sink = AnySink::build(definition.sink.clone(), &config, &self.means)
+            .await
+            .map_err(|error| refused(&error))?;
         let mut sinks = self.sinks.lock().unwrap_or_else(PoisonError::into_inner);
         // Two sources may have come at the same time; the first one's is used by both.
         let sink = sinks.entry(map.clone()).or_insert_with(|| Arc::new(sink));
@@ -251,7 +249,7 @@ fn secret_error(error: &SecretError) -> OutfitError {
 
 impl Outfit for Arc<LambdaOutfit> {
     type Transport = HttpTransport;
-    type Sink = StreamSink;
+    type Sink = AnySink;
 
     async fn outfit(&self, source: &SourceRecord) -> Result<LambdaGear, OutfitError> {
         let kept = self.kept(&source.definition.name);

@@ -111,7 +111,7 @@ async fn a_secret_of_the_functions_own_environment_is_refused() {
 async fn a_sink_that_only_the_configuring_machine_can_reach_is_refused() {
     let why = refusal(|source| source.destination.clear()).await;
     assert!(
-        why.contains("`lake`") && why.contains("firehose or kinesis"),
+        why.contains("`lake`") && why.contains("such as firehose"),
         "{why}"
     );
 }

@@ -60,7 +60,7 @@ mod tests {
     use windlass_core::task::{TASK_VERSION, TaskWindow};
     use windlass_core::time::{HOUR_MS, SECOND_MS, Timestamp};
     use windlass_core::{Clock as _, Window};
-    use windlass_sink::aws::StreamSink;
+    use windlass_sink::any::AnySink;
     use windlass_state::MemoryStore;
     use windlass_state::failing::{FailingStore, Fault, Operation};
 
@@ -74,12 +74,12 @@ mod tests {
 
     impl Outfit for NoOutfit {
         type Transport = HttpTransport;
-        type Sink = StreamSink;
+        type Sink = AnySink;
 
         async fn outfit(
             &self,
             _: &SourceRecord,
-        ) -> Result<Gear<HttpTransport, StreamSink>, OutfitError> {
+        ) -> Result<Gear<HttpTransport, AnySink>, OutfitError> {
             unreachable!("no source is stored")
         }
     }

@@ -7,7 +7,7 @@ use std::sync::{Mutex, PoisonError};
 
 use windlass_core::checkpoint::PageTotals;
 use windlass_core::metric::{self, Metric};
-use windlass_sink::aws::UsageSnapshot;
+use windlass_sink::UsageSnapshot;
 
 use super::Summary;
 

@@ -55,20 +55,20 @@ impl Usage {
     }
 
     /// Counts a call, and those of its entries that were put before.
-    pub(super) fn called(&self, resent: usize) {
+    pub(crate) fn called(&self, resent: usize) {
         add(&self.calls, 1);
         add(&self.entries_resent, resent);
     }
 
     /// Counts a record of so many lines and bytes that the stream has taken.
-    pub(super) fn sent(&self, lines: usize, bytes: usize, billed_bytes: usize) {
+    pub(crate) fn sent(&self, lines: usize, bytes: usize, billed_bytes: usize) {
         add(&self.lines, lines);
         add(&self.bytes_sent, bytes);
         add(&self.bytes_billed, billed_bytes);
     }
 
     /// Counts records put aside.
-    pub(super) fn rejected(&self, count: usize) {
+    pub(crate) fn rejected(&self, count: usize) {
         add(&self.rejected, count);
     }
 }

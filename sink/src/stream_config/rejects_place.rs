@@ -3,10 +3,13 @@
 use std::fmt;
 use std::str::FromStr;
 
-use super::{DestinationError, made_of};
+use serde::{Deserialize, Serialize};
+
+use super::made_of;
+use crate::config::ConfigError;
 
 /// The form of a place, for messages.
-pub(super) const EXPECTED: &str =
+const EXPECTED: &str =
     "s3://BUCKET/PREFIX, the prefix of a-z, A-Z, 0-9 and ! - _ . * ' ( ) between slashes";
 
 /// Length of a bucket's name. Source: S3 user guide, General purpose bucket naming rules.
@@ -16,7 +19,8 @@ const BUCKET_BYTES: std::ops::RangeInclusive<usize> = 3..=63;
 const PREFIX_BYTES_MAX: usize = 512;
 
 /// `s3://BUCKET/PREFIX`.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
 pub struct RejectsPlace {
     bucket: String,
     prefix: String,
@@ -35,10 +39,10 @@ impl RejectsPlace {
 }
 
 impl FromStr for RejectsPlace {
-    type Err = DestinationError;
+    type Err = ConfigError;
 
     /// Reads `s3://BUCKET/PREFIX`; one slash at the end is left out.
-    fn from_str(text: &str) -> Result<Self, DestinationError> {
+    fn from_str(text: &str) -> Result<Self, ConfigError> {
         let parts = text
             .strip_prefix("s3://")
             .and_then(|place| place.split_once('/'));
@@ -47,11 +51,21 @@ impl FromStr for RejectsPlace {
             prefix: prefix.strip_suffix('/').unwrap_or(prefix).to_owned(),
         });
         let valid = place.filter(|place| is_bucket(&place.bucket) && is_prefix(&place.prefix));
-        valid.ok_or_else(|| DestinationError::Invalid {
-            key: "rejects",
-            expected: EXPECTED,
-            value: text.to_owned(),
-        })
+        valid.ok_or_else(|| ConfigError::not("rejects", EXPECTED, text))
+    }
+}
+
+impl TryFrom<String> for RejectsPlace {
+    type Error = ConfigError;
+
+    fn try_from(text: String) -> Result<Self, ConfigError> {
+        text.parse()
+    }
+}
+
+impl From<RejectsPlace> for String {
+    fn from(place: RejectsPlace) -> Self {
+        place.to_string()
     }
 }
 

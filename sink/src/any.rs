@@ -1,0 +1,113 @@
+//! The one place that makes a sink of its settings, and the one type that programs deliver through.
+
+use aws_config::SdkConfig;
+use windlass_core::window::Window;
+
+use crate::aws::{StreamSink, StreamWriter};
+use crate::config::SinkConfig;
+use crate::ndjson::{NdjsonSink, NdjsonWriter};
+use crate::stdout::{StdoutSink, StdoutWriter};
+use crate::stream_config::StreamKind;
+use crate::usage::UsageSnapshot;
+use crate::{Batch, Seams, Sink, SinkError, WindowWriter};
+
+/// Everything that sinks are made of besides their settings.
+#[derive(Debug, Clone)]
+pub struct Means {
+    /// Credentials, region and endpoints for a sink on AWS.
+    pub sdk: SdkConfig,
+    /// Time and randomness.
+    pub seams: Seams,
+}
+
+/// A sink of any kind.
+#[derive(Debug)]
+pub enum AnySink {
+    /// Files.
+    Ndjson(NdjsonSink),
+    /// Standard output.
+    Stdout(StdoutSink),
+    /// A stream on AWS.
+    Stream(StreamSink),
+}
+
+/// The writer of any kind of sink.
+#[derive(Debug)]
+pub enum AnyWriter {
+    /// Files.
+    Ndjson(Box<NdjsonWriter>),
+    /// Standard output.
+    Stdout(StdoutWriter),
+    /// A stream on AWS.
+    Stream(StreamWriter),
+}
+
+impl AnySink {
+    /// The sink `name` of the settings `config`.
+    ///
+    /// # Errors
+    /// When it cannot be used as it is configured, as far as that shows before the first page.
+    pub async fn build(
+        name: String,
+        config: &SinkConfig,
+        means: &Means,
+    ) -> Result<Self, SinkError> {
+        let Means { sdk, seams } = means;
+        let (kind, stream) = match config {
+            SinkConfig::Ndjson(ndjson) => {
+                let (dir, readers) = (ndjson.dir.clone(), ndjson.readable_by);
+                return NdjsonSink::new(name, dir, readers).map(Self::Ndjson);
+            }
+            SinkConfig::Stdout(_) => return StdoutSink::of_process(name).map(Self::Stdout),
+            SinkConfig::Firehose(stream) => (StreamKind::Firehose, stream),
+            SinkConfig::Kinesis(stream) => (StreamKind::Kinesis, stream),
+        };
+        let made = StreamSink::new(name, kind, stream, sdk, seams.clone());
+        made.await.map(Self::Stream)
+    }
+
+    /// Counts of what was delivered and billed since the last call; nothing for sinks that cost nothing.
+    pub fn take_usage(&self) -> UsageSnapshot {
+        match self {
+            Self::Ndjson(_) | Self::Stdout(_) => UsageSnapshot::default(),
+            Self::Stream(sink) => sink.usage().take(),
+        }
+    }
+}
+
+impl Sink for AnySink {
+    type Writer = AnyWriter;
+
+    async fn open(&self, window: &Window) -> Result<AnyWriter, SinkError> {
+        Ok(match self {
+            Self::Ndjson(sink) => AnyWriter::Ndjson(Box::new(sink.open(window).await?)),
+            Self::Stdout(sink) => AnyWriter::Stdout(sink.open(window).await?),
+            Self::Stream(sink) => AnyWriter::Stream(sink.open(window).await?),
+        })
+    }
+}
+
+/// Calls the writer inside.
+macro_rules! each {
+    ($writer:expr, $it:ident => $call:expr) => {
+        match $writer {
+            AnyWriter::Ndjson($it) => $call,
+            AnyWriter::Stdout($it) => $call,
+            AnyWriter::Stream($it) => $call,
+        }
+    };
+}
+
+impl WindowWriter for AnyWriter {
+    async fn write(&mut self, batch: &Batch) -> Result<Option<String>, SinkError> {
+        each!(self, it => it.write(batch).await)
+    }
+
+    fn makes_final(&self) -> bool {
+        each!(self, it => it.makes_final())
+    }
+
+    async fn finish(&mut self) -> Result<(), SinkError> {
+        each!(self, it => it.finish().await)
+    }
+}

@@ -1,0 +1,200 @@
+//! The settings of a sink: one tagged form for the configuration file, and the same as a flat map of
+//! text, which is stored with each source so that a worker without the configuration can deliver.
+//!
+//! ```text
+//! in a file         firehose: { stream: audit, rejects: 's3://lake/rejects' }
+//! with a source     kind = firehose, stream = audit, packed = true, rejects = s3://lake/rejects
+//! ```
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::PathBuf;
+
+use serde::de::{Deserializer, Error, Visitor};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use crate::ndjson::NdjsonConfig;
+use crate::stdout::StdoutConfig;
+use crate::stream_config::{OfService, StreamConfig, StreamKind};
+
+/// The key of the flat form that names the kind of sink.
+const KIND: &str = "kind";
+
+/// The settings of one sink, by its kind.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SinkConfig {
+    /// One file per window.
+    Ndjson(NdjsonConfig),
+    /// Standard output.
+    Stdout(StdoutConfig),
+    /// A stream of Amazon Data Firehose.
+    Firehose(StreamConfig),
+    /// A stream of Amazon Kinesis Data Streams.
+    Kinesis(StreamConfig),
+}
+
+/// Settings that a sink cannot work with.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{problem}")]
+pub struct ConfigError {
+    /// The field, below the sink's kind; empty for all of it.
+    pub field: &'static str,
+    /// What is wrong with it and what was expected.
+    pub problem: String,
+}
+
+impl ConfigError {
+    /// `field` has `value` and not the form that is `expected`.
+    pub(crate) fn not(field: &'static str, expected: &str, value: &str) -> Self {
+        let problem = format!("`{field}` is not {expected}: `{value}`");
+        Self { field, problem }
+    }
+}
+
+/// What the settings of each kind of sink can say of themselves.
+pub(crate) trait Settings {
+    /// Checks what their types leave open.
+    fn check(&self) -> Result<(), ConfigError> {
+        Ok(())
+    }
+
+    /// The name of the place, when only the machine with the configuration has it.
+    fn local(&self) -> Option<&'static str> {
+        None
+    }
+}
+
+impl SinkConfig {
+    /// The kind, as it is written in a configuration.
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::Ndjson(_) => "ndjson",
+            Self::Stdout(_) => "stdout",
+            Self::Firehose(_) => "firehose",
+            Self::Kinesis(_) => "kinesis",
+        }
+    }
+
+    fn settings<T>(&self, read: impl FnOnce(&dyn Settings) -> T) -> T {
+        match self {
+            Self::Ndjson(ndjson) => read(ndjson),
+            Self::Stdout(stdout) => read(stdout),
+            Self::Firehose(stream) => read(&OfService(StreamKind::Firehose, stream)),
+            Self::Kinesis(stream) => read(&OfService(StreamKind::Kinesis, stream)),
+        }
+    }
+
+    /// Checks everything that can be checked without a call.
+    ///
+    /// # Errors
+    /// The first field that no sink can work with.
+    pub fn check(&self) -> Result<(), ConfigError> {
+        self.settings(|settings| settings.check())
+    }
+
+    /// The name of its place, such as `a folder`, when only the machine with the configuration has it.
+    pub fn local(&self) -> Option<&'static str> {
+        self.settings(|settings| settings.local())
+    }
+
+    /// The folder it writes into, for the configuration to complete a relative path.
+    pub fn folder_mut(&mut self) -> Option<&mut PathBuf> {
+        match self {
+            Self::Ndjson(ndjson) => Some(&mut ndjson.dir),
+            _ => None,
+        }
+    }
+
+    /// Partitions that its stream may have open, if the stream partitions records by their source.
+    pub fn partitions(&self) -> Option<u32> {
+        match self {
+            Self::Firehose(stream) | Self::Kinesis(stream) => stream.partitions,
+            _ => None,
+        }
+    }
+
+    /// The flat form that is stored with a source; empty for a sink of this machine only.
+    pub fn to_map(&self) -> BTreeMap<String, String> {
+        let mut map = BTreeMap::new();
+        if self.local().is_some() {
+            return map;
+        }
+        // One object, below the kind's name.
+        let tagged = serde_json::to_value(self).unwrap_or_default();
+        let fields = tagged.get(self.kind()).and_then(Value::as_object);
+        for (key, value) in fields.into_iter().flatten() {
+            let text = match value {
+                Value::Null => continue,
+                Value::String(text) => text.clone(),
+                other => other.to_string(),
+            };
+            map.insert(key.clone(), text);
+        }
+        map.insert(KIND.to_owned(), self.kind().to_owned());
+        map
+    }
+
+    /// Reads the flat form.
+    ///
+    /// # Errors
+    /// When it is not that of a sink which every machine can reach.
+    pub fn from_map(map: &BTreeMap<String, String>) -> Result<Self, ConfigError> {
+        let missing = || ConfigError {
+            field: KIND,
+            problem: format!("a sink's settings need `{KIND}`, such as firehose"),
+        };
+        let kind = map.get(KIND).ok_or_else(missing)?;
+        let fields = map.iter().filter(|(key, _)| *key != KIND);
+        let fields: Map<_, _> = fields
+            .map(|(key, text)| (key.clone(), Value::from(text.as_str())))
+            .collect();
+        let tagged = Map::from_iter([(kind.clone(), Value::Object(fields))]);
+        let config: Self =
+            serde_json::from_value(Value::Object(tagged)).map_err(|error| ConfigError {
+                field: "",
+                problem: format!("the settings of a `{kind}` sink cannot be read: {error}"),
+            })?;
+        if let Some(place) = config.local() {
+            let problem = format!(
+                "a `{kind}` sink is {place} of the machine with the configuration, and is never stored"
+            );
+            return Err(ConfigError {
+                field: KIND,
+                problem,
+            });
+        }
+        config.check()?;
+        Ok(config)
+    }
+}
+
+/// A flag, as such or as text: the flat form has nothing but text.
+pub(crate) fn flag<'de, D: Deserializer<'de>>(deserializer: D) -> Result<bool, D::Error> {
+    struct Flag;
+
+    impl Visitor<'_> for Flag {
+        type Value = bool;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("true or false")
+        }
+
+        fn visit_bool<E: Error>(self, flag: bool) -> Result<bool, E> {
+            Ok(flag)
+        }
+
+        fn visit_str<E: Error>(self, text: &str) -> Result<bool, E> {
+            let unexpected = serde::de::Unexpected::Str(text);
+            text.parse()
+                .map_err(|_| E::invalid_value(unexpected, &self))
+        }
+    }
+
+    deserializer.deserialize_any(Flag)
+}
+
+#[cfg(test)]
+#[path = "config_tests.rs"]
+mod tests;

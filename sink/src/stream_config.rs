@@ -1,0 +1,170 @@
+//! A stream of Amazon Data Firehose or Kinesis Data Streams as a sink's settings name it.
+
+mod rejects_place;
+
+use serde::{Deserialize, Serialize};
+
+pub use self::rejects_place::RejectsPlace;
+use crate::config::{ConfigError, Settings, flag};
+use crate::stream_limits::StreamLimits;
+
+/// Longest name of a Firehose stream. Source: Firehose API reference, PutRecordBatch.
+const FIREHOSE_NAME_BYTES_MAX: usize = 64;
+/// Longest name of a Kinesis stream. Source: Kinesis API reference, PutRecords.
+const KINESIS_NAME_BYTES_MAX: usize = 128;
+/// Longest region: it becomes one label of a host name.
+const REGION_BYTES_MAX: usize = 63;
+/// Longest role ARN. Source: STS API reference, AssumeRole.
+const ROLE_ARN_BYTES_MAX: usize = 2_048;
+/// Longest and shortest external id. Source: STS API reference, AssumeRole.
+const EXTERNAL_ID_BYTES: std::ops::RangeInclusive<usize> = 2..=1_224;
+
+/// A stream service.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StreamKind {
+    /// Amazon Data Firehose.
+    Firehose,
+    /// Amazon Kinesis Data Streams.
+    Kinesis,
+}
+
+/// A stream, the way to it, and the place for what it does not take.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct StreamConfig {
+    /// The stream's name.
+    pub stream: String,
+    /// The region of the stream and of the bucket; the program's own when there is none.
+    pub region: Option<String>,
+    /// The role that may write there; the program's own credentials when there is none.
+    pub role_arn: Option<String>,
+    /// What the role's trust policy asks for.
+    pub external_id: Option<String>,
+    /// Whether many lines go into one record.
+    #[serde(default = "packed", deserialize_with = "flag")]
+    pub packed: bool,
+    /// Partitions that the stream may have open, if it partitions records by their source. Only the
+    /// check of a configuration needs it, so it is not stored with a source.
+    #[serde(skip_serializing)]
+    pub partitions: Option<u32>,
+    /// Where records go that the stream does not take.
+    pub rejects: RejectsPlace,
+}
+
+const fn packed() -> bool {
+    true
+}
+
+/// A stream's settings and its service, which decides how long its name may be.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct OfService<'a>(pub(crate) StreamKind, pub(crate) &'a StreamConfig);
+
+impl Settings for OfService<'_> {
+    fn check(&self) -> Result<(), ConfigError> {
+        self.1.check(self.0)
+    }
+}
+
+impl StreamConfig {
+    /// The limits of its records and calls, and the way they are billed.
+    pub fn limits(&self, kind: StreamKind) -> StreamLimits {
+        let limits = match kind {
+            StreamKind::Firehose => StreamLimits::FIREHOSE,
+            StreamKind::Kinesis => StreamLimits::KINESIS,
+        };
+        if self.packed {
+            limits
+        } else {
+            limits.unpacked()
+        }
+    }
+
+    /// Checks that every part has the form that AWS asks for.
+    pub fn check(&self, kind: StreamKind) -> Result<(), ConfigError> {
+        let (expected, name_max) = match kind {
+            StreamKind::Firehose => (
+                "1 to 64 of a-z, A-Z, 0-9, _, . and -",
+                FIREHOSE_NAME_BYTES_MAX,
+            ),
+            StreamKind::Kinesis => (
+                "1 to 128 of a-z, A-Z, 0-9, _, . and -",
+                KINESIS_NAME_BYTES_MAX,
+            ),
+        };
+        valid("stream", expected, &self.stream, |name| {
+            (1..=name_max).contains(&name.len()) && made_of(name, "_.-")
+        })?;
+        if let Some(region) = &self.region {
+            let expected = "an AWS region such as eu-west-1";
+            valid("region", expected, region, is_region)?;
+        }
+        if let Some(role) = &self.role_arn {
+            let expected = "a role such as arn:aws:iam::123456789012:role/NAME";
+            valid("role_arn", expected, role, is_role_arn)?;
+        }
+        match &self.external_id {
+            Some(_) if self.role_arn.is_none() => Err(ConfigError {
+                field: "external_id",
+                problem: "`external_id` goes with a `role_arn`, and there is none".to_owned(),
+            }),
+            // Not a secret by AWS's word, but no reason to repeat it either.
+            Some(id) if !is_external_id(id) => Err(ConfigError::not(
+                "external_id",
+                "2 to 1,224 of a-z, A-Z, 0-9 and + = , . @ : / - _",
+                &format!("{} characters", id.chars().count()),
+            )),
+            _ => Ok(()),
+        }
+    }
+}
+
+fn valid(
+    field: &'static str,
+    expected: &'static str,
+    value: &str,
+    is_valid: impl FnOnce(&str) -> bool,
+) -> Result<(), ConfigError> {
+    is_valid(value)
+        .then_some(())
+        .ok_or_else(|| ConfigError::not(field, expected, value))
+}
+
+/// Whether `text` has letters and digits of ASCII and characters of `others` only.
+fn made_of(text: &str, others: &str) -> bool {
+    text.chars()
+        .all(|c| c.is_ascii_alphanumeric() || others.contains(c))
+}
+
+/// A region becomes part of the host name that signed requests go to.
+fn is_region(text: &str) -> bool {
+    (1..=REGION_BYTES_MAX).contains(&text.len())
+        && text.starts_with(|c: char| c.is_ascii_lowercase())
+        && text.ends_with(|c: char| c.is_ascii_alphanumeric())
+        && made_of(text, "-")
+        && !text.contains(|c: char| c.is_ascii_uppercase())
+}
+
+/// Source: IAM user guide, IAM identifiers.
+fn is_role_arn(text: &str) -> bool {
+    let parts: Vec<_> = text.splitn(6, ':').collect();
+    let [arn, partition, service, region, account, resource] = parts[..] else {
+        return false;
+    };
+    text.len() <= ROLE_ARN_BYTES_MAX
+        && (arn, service, region) == ("arn", "iam", "")
+        && partition.starts_with("aws")
+        && made_of(partition, "-")
+        && account.len() == 12
+        && account.bytes().all(|byte| byte.is_ascii_digit())
+        && resource.strip_prefix("role/").is_some_and(|name| {
+            !name.is_empty() && !name.ends_with('/') && made_of(name, "+=,.@-_/")
+        })
+}
+
+fn is_external_id(text: &str) -> bool {
+    EXTERNAL_ID_BYTES.contains(&text.len()) && made_of(text, "+=,.@:/-_")
+}
+
+#[cfg(test)]
+#[path = "stream_config_tests.rs"]
+mod tests;
