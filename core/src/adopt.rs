@@ -299,6 +299,8 @@ fn settle_marks(remains: &Remains<'_>, mut adoption: Adoption) -> Result<Adoptio
         });
     }
     if !adoption.put.is_empty() {
+        // The next plan counts the windows.
+        progress.summary = None;
         progress.updated_at = remains.now;
     }
     Ok(adoption)

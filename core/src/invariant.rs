@@ -19,7 +19,7 @@ pub struct Violation {
 }
 
 /// The invariants and what they say, for documents and messages.
-pub const INVARIANTS: [(&str, &str); 16] = [
+pub const INVARIANTS: [(&str, &str); 17] = [
     ("INV-1", "a window ends after it starts"),
     (
         "INV-2",
@@ -75,6 +75,10 @@ pub const INVARIANTS: [(&str, &str); 16] = [
     (
         "INV-16",
         "a seen page's pieces are numbered from 0 to their count, and their digests ascend",
+    ),
+    (
+        "INV-17",
+        "a lane's summary has a time for parked windows only, and fails only with open ones",
     ),
 ];
 

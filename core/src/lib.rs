@@ -15,6 +15,7 @@
 //! | [`lease`] | the right to move a running window, and the conditions on writes |
 //! | [`checkpoint`] | durable progress, one page at a time |
 //! | [`progress`], [`carve`], [`plan`], [`scavenge`] | the planner |
+//! | [`summary`] | the open windows of a lane in numbers, and its troubles |
 //! | [`due`] | the next instant at which a timeline has work |
 //! | [`frontier`] | where a window that cannot finish is split |
 //! | [`sweep`], [`seen`] | second passes for late events, and what they compare with |
@@ -54,6 +55,7 @@ pub mod seen;
 pub mod shard;
 pub mod source;
 pub mod span;
+pub mod summary;
 pub mod sweep;
 #[cfg(feature = "system")]
 pub mod system;
@@ -71,5 +73,6 @@ pub use progress::Progress;
 pub use shard::Shard;
 pub use source::{Policy, SourceDefinition, SourceRecord};
 pub use span::Span;
+pub use summary::Summary;
 pub use time::Timestamp;
 pub use window::{Status, Window};

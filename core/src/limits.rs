@@ -15,6 +15,13 @@ pub const OPEN_WINDOWS_DEFAULT: u32 = 64;
 pub const OPEN_WINDOWS_MAX: u32 = 1_000;
 /// Unfinished windows listed before `open_from`; when full, carving stops.
 pub const BEHIND_MAX: usize = 32;
+/// Age from which changed counts of a lane's windows are written without another reason: at most six
+/// writes an hour, and none for a window that is created and finished meanwhile.
+pub const SUMMARY_AGE_MS: i64 = 10 * MINUTE_MS;
+/// Requests of `windlass status` for all sources of a table: two listings for each of [`SHARDS`], and the
+/// table's own item at its opening and for the shards in use. Within that, sources with open windows
+/// are read one by one.
+pub const LOOK_REQUESTS_MAX: usize = 2 * SHARDS as usize + 2;
 /// Spans beyond the vendor's retention that one timeline remembers; past it, the vendor is asked anyway.
 pub const UNAVAILABLE_MAX: usize = 64;
 /// Windows one tick creates for one timeline, so that one source cannot hold up a tick.

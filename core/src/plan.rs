@@ -18,6 +18,7 @@ use crate::limits;
 use crate::progress::Progress;
 use crate::scavenge::scavenge;
 use crate::source::Policy;
+use crate::summary::Summary;
 use crate::sweep::Ledger;
 use crate::time::Timestamp;
 use crate::transition::Event;
@@ -170,8 +171,16 @@ pub fn plan(situation: &Situation<'_>) -> Plan {
     }
     // Marks are stored with every split: others that were planned before must not be stored after
     // it, for they may step over the window as it was, and list it without its parts.
-    let changed = next != *progress || !splits.is_empty();
+    let moved = next != *progress || !splits.is_empty();
+    let split_off = splits.iter().flat_map(|split| &split.right);
+    let windows = behind.iter().chain(open).chain(&builder.create);
+    // A window past the mark is not the lane's until the mark adopts it.
+    let windows = windows.chain(split_off);
+    let windows = windows.filter(|window| window.id.from < next.scheduled_through);
+    let summary = Summary::of(windows, progress.summary.as_ref());
+    let changed = moved || summary.is_news(progress.summary.as_ref(), progress.updated_at, now);
     if changed {
+        next.summary = Some(summary);
         next.updated_at = now;
     }
     Plan {

@@ -203,6 +203,7 @@ proptest! {
                 prop_assert!(splits || pair[0].to <= pair[1].id.from, "{} overlaps {}", pair[0].id, pair[1].id);
             }
             let through = world.complete_through();
+            prop_assert!(world.progress.watermark() <= through, "{:?}", world.progress);
             for window in world.all() {
                 check_window(&Window { owner: None, ..window.clone() }, &world.policy)
                     .or_else(|e| if e.id == "INV-7" { Ok(()) } else { Err(e) }).unwrap();

@@ -5,6 +5,7 @@ use crate::ids::Timeline;
 use crate::limits;
 use crate::source::Policy;
 use crate::span::Span;
+use crate::summary::Summary;
 use crate::time::Timestamp;
 use crate::window::{Status, Window};
 
@@ -33,6 +34,9 @@ pub struct Progress {
     pub late: u64,
     /// Records that it found delivered already; older ones fade.
     pub known: u64,
+    /// The lane's unfinished windows in numbers, as of the last write; `None` while no planner has
+    /// counted them.
+    pub summary: Option<Summary>,
     /// Rises with every write; what the compare-and-set compares. 0 before the first.
     pub version: u64,
     /// When it was last written.
@@ -62,6 +66,7 @@ impl Progress {
             records_per_hour: None,
             late: 0,
             known: 0,
+            summary: Some(Summary::default()),
             version: 0,
             updated_at: now,
         }
@@ -97,6 +102,17 @@ impl Progress {
         }
         let through = through.min(self.scheduled_through);
         first_behind.map_or(through, |from| through.min(from))
+    }
+
+    /// The watermark by the marks alone: never later than [`Self::complete_through`], and the same
+    /// when they were just planned.
+    pub fn watermark(&self) -> Timestamp {
+        self.behind.first().copied().unwrap_or(self.open_from)
+    }
+
+    /// Whether every window of the lane is done, by the marks alone.
+    pub fn is_at_rest(&self) -> bool {
+        self.behind.is_empty() && self.open_from == self.scheduled_through
     }
 
     /// The end of the unavailable span that contains `at`, or `at` itself.

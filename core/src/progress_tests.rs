@@ -166,3 +166,37 @@ fn gaps_end_at_the_mark_even_where_windows_lie_past_it() {
     };
     assert_eq!(gone.gaps(&open), [span(3, 4), span(8, 10)]);
 }
+
+#[test]
+fn watermark_of_the_marks_stays_before_a_window_inside_an_unavailable_span() {
+    // A worker took the window after the marks had given its time up.
+    let claimed = window(4, 6, Status::Running);
+    let mut progress = Progress {
+        open_from: at(4),
+        unavailable: vec![span(0, 8)],
+        ..progress()
+    };
+    progress.advance(std::slice::from_ref(&claimed), &[], 8);
+    assert_eq!(progress.watermark(), at(4));
+    assert_eq!(progress.complete_through(&[claimed], &[]), at(4));
+    assert_eq!(
+        progress.complete_through(&[], &[]),
+        at(8),
+        "nothing is there"
+    );
+    progress.behind = vec![at(2)];
+    assert_eq!(progress.watermark(), at(2));
+}
+
+#[test]
+fn lane_rests_once_nothing_is_open_by_its_marks() {
+    let progress = progress();
+    assert!(!progress.is_at_rest());
+    let passed = Progress {
+        open_from: at(10),
+        ..progress
+    };
+    assert!(passed.is_at_rest());
+    let behind = vec![at(2)];
+    assert!(!Progress { behind, ..passed }.is_at_rest());
+}

@@ -270,6 +270,15 @@ impl Window {
         self.cursor.is_some() && (is_own || is_left)
     }
 
+    /// Whether its latest run failed: it delivered no page and ended in an outage, a page that cannot
+    /// be used, a restart from page one, or the death of its process. A wait that the vendor asked for
+    /// is no failure.
+    pub fn is_failing(&self) -> bool {
+        let is_open = !matches!(self.status, Status::Done | Status::Parked);
+        let begins_again = self.restarts > self.restarts_forgiven && self.cursor.is_none();
+        is_open && (self.setbacks > 0 || self.is_suspect() || begins_again)
+    }
+
     /// Whether it may be what the process dies of: it was in flight at the last death and has had no
     /// page since. Of such windows one at a time is in flight in a process.
     pub fn is_suspect(&self) -> bool {

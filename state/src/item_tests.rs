@@ -4,6 +4,7 @@ use windlass_core::checkpoint::Cursor;
 use windlass_core::ids::{Lane, Owner, Timeline, WindowId};
 use windlass_core::progress::Progress;
 use windlass_core::source::{Order, SourceRecord};
+use windlass_core::summary::Summary;
 use windlass_core::time::Timestamp;
 use windlass_core::window::{Delivered, Status, Window};
 
@@ -19,6 +20,7 @@ const WINDOW_DONE: &str = include_str!("../testdata/v1/window_done.json");
 const WINDOW_UNSENT: &str = include_str!("../testdata/v1/window_unsent.json");
 const WINDOW_ADOPTED: &str = include_str!("../testdata/v1/window_adopted.json");
 const PROGRESS_SWEEP: &str = include_str!("../testdata/v1/progress_sweep.json");
+const PROGRESS_SUMMARY: &str = include_str!("../testdata/v1/progress_summary.json");
 const SOURCE_SWEPT: &str = include_str!("../testdata/v1/source_swept.json");
 const SOURCE_OF_FILE: &str = include_str!("../testdata/v1/source_of_file.json");
 const SOURCE_PROBED: &str = include_str!("../testdata/v1/source_probed.json");
@@ -133,6 +135,15 @@ fn progress_of_version_1_still_loads() {
     );
     let sweep: Progress = loaded(PROGRESS_SWEEP);
     assert_eq!((sweep.late, sweep.known), (3, 998));
+    assert_eq!(sweep.summary, None);
+    let counted: Progress = loaded(PROGRESS_SUMMARY);
+    let summary = Summary {
+        open: 5,
+        parked: 2,
+        parked_since: Some(time("2025-12-24T18:00:00Z")),
+        failing_since: Some(time("2026-01-01T00:10:00Z")),
+    };
+    assert_eq!(counted.summary, Some(summary));
 }
 
 #[test]
@@ -309,6 +320,14 @@ fn progress_sources_and_gates_that_contradict_themselves_are_corrupt() {
     assert_corrupt::<Progress>(PROGRESS, "start", past.clone());
     assert_corrupt::<Progress>(PROGRESS, "behind", json!([past]));
     assert_corrupt::<Progress>(PROGRESS, "width_ms", json!(0));
+    for (name, value) in [
+        ("open", Value::Null),
+        ("open", json!(0)),
+        ("parked", json!(0)),
+        ("parked_since", Value::Null),
+    ] {
+        assert_corrupt::<Progress>(PROGRESS_SUMMARY, name, value);
+    }
     assert_corrupt::<SeenPiece>(SEEN, "pieces", json!(1));
     let reversed = json!([{ "from": "2026-01-02T00:00:00Z", "to": "2026-01-01T00:00:00Z" }]);
     assert_corrupt::<Progress>(PROGRESS, "unavailable", reversed);

@@ -55,7 +55,7 @@ fn every_attribute_has_a_column_of_its_name_and_every_column_an_attribute() {
         ),
         (
             &PROGRESS,
-            include_str!("../testdata/v1/progress_sweep.json"),
+            include_str!("../testdata/v1/progress_summary.json"),
         ),
         (&RATES, include_str!("../testdata/v1/rate_turns.json")),
         (&SEEN, include_str!("../testdata/v1/seen.json")),
@@ -115,6 +115,10 @@ fn items_with_every_attribute_come_back_from_their_tables() {
     assert_kept::<Progress>(
         &PROGRESS,
         include_str!("../testdata/v1/progress_sweep.json"),
+    );
+    assert_kept::<Progress>(
+        &PROGRESS,
+        include_str!("../testdata/v1/progress_summary.json"),
     );
     assert_kept::<Window>(&WINDOWS, include_str!("../testdata/v1/window_unsent.json"));
     assert_kept::<RateItem>(&RATES, include_str!("../testdata/v1/rate_turns.json"));

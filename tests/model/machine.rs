@@ -286,7 +286,7 @@ fn take(scene: &Scene, tally: &Tally, state: &mut State, step: Step) {
     match step {
         Step::Tick { planner, lane } => {
             left.ticks -= 1;
-            let marks = Marks::new(state.store.progress(lane).clone());
+            let marks = Box::new(Marks::new(state.store.progress(lane).clone()));
             state.planners[planner] = Planner::Reads { lane, marks };
         }
         Step::Plan(planner) => planner::step(scene, state, planner),

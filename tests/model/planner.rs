@@ -28,7 +28,7 @@ fn planned(scene: &Scene, store: &Store, lane: usize, progress: &Progress, now: 
         through: store.complete_through(0),
         after_ms,
     });
-    plan(&Situation {
+    let planned = plan(&Situation {
         progress,
         policy: &scene.policy,
         end: Some(scene.end),
@@ -41,7 +41,16 @@ fn planned(scene: &Scene, store: &Store, lane: usize, progress: &Progress, now: 
         dispatch_until: now.plus_ms(LEASE_MS),
         now,
         time: PlanTime::agreed(now),
-    })
+    });
+    without_news(planned, progress)
+}
+
+/// `plan` without marks that differ from `progress` in nothing but the summary, which no decision reads.
+fn without_news(mut plan: Plan, progress: &Progress) -> Plan {
+    let splits = !plan.splits.is_empty();
+    let moved = |next: &Progress| Marks::new(next.clone()) != Marks::new(progress.clone());
+    plan.progress = plan.progress.filter(|next| splits || moved(next));
+    plan
 }
 
 /// The writes of `plan`, in order.
@@ -134,7 +143,7 @@ fn make(scene: &Scene, state: &mut State, lane: usize, write: Write) -> bool {
 
 /// A whole tick over `lane` that nobody disturbs.
 pub(crate) fn tick(scene: &Scene, state: &mut State, lane: usize) {
-    let marks = Marks::new(state.store.progress(lane).clone());
+    let marks = Box::new(Marks::new(state.store.progress(lane).clone()));
     state.planners[0] = Planner::Reads { lane, marks };
     while state.planners[0] != Planner::Idle {
         step(scene, state, 0);

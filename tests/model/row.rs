@@ -61,6 +61,7 @@ pub(crate) struct Marks(Progress);
 impl Marks {
     pub(crate) fn new(progress: Progress) -> Self {
         Self(Progress {
+            summary: None,
             updated_at: Timestamp::from_ms(0),
             ..progress
         })

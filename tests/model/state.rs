@@ -88,7 +88,7 @@ pub(crate) enum Planner {
     /// It has read the marks, and not yet the windows.
     Reads {
         lane: usize,
-        marks: Marks,
+        marks: Box<Marks>,
     },
     /// The writes that are left.
     Carries {

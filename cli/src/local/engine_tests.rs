@@ -71,6 +71,7 @@ async fn done_long_ago(store: &Store) -> WindowId {
         records_per_hour: None,
         late: 0,
         known: 0,
+        summary: None,
         version: 0,
         updated_at: now,
     };

@@ -3,8 +3,9 @@
 use super::{Consistent, Violation, broken};
 use crate::limits;
 use crate::progress::Progress;
+use crate::summary::Summary;
 
-/// INV-9, INV-12 and INV-13.
+/// INV-9, INV-12, INV-13 and INV-17.
 impl Consistent for Progress {
     fn check(&self) -> Result<(), Violation> {
         let of = &self.timeline;
@@ -33,7 +34,14 @@ impl Consistent for Progress {
             let count = spans.len();
             return broken("INV-13", format!("{of}: {count} spans in `unavailable`"));
         }
-        Ok(())
+        let agrees = |it: &Summary| {
+            (it.parked > 0) == it.parked_since.is_some()
+                && (it.open > 0 || it.failing_since.is_none())
+        };
+        match &self.summary {
+            Some(summary) if !agrees(summary) => broken("INV-17", format!("{of}: {summary:?}")),
+            _ => Ok(()),
+        }
     }
 }
 
@@ -102,6 +110,34 @@ mod tests {
         };
         assert_eq!(at_most.check(), Ok(()));
         assert_eq!(broken_by(|it| it.behind = full(most + 1)), "INV-9");
+    }
+
+    #[test]
+    fn summary_whose_troubles_do_not_fit_its_counts_is_noticed() {
+        let summary = Summary {
+            open: 1,
+            parked: 1,
+            parked_since: Some(at(1)),
+            failing_since: Some(at(2)),
+        };
+        let with = |summary| Progress {
+            summary: Some(summary),
+            ..marks()
+        };
+        assert_eq!(with(summary).check(), Ok(()));
+        for wrong in [
+            Summary { open: 0, ..summary },
+            Summary {
+                parked: 0,
+                ..summary
+            },
+            Summary {
+                parked_since: None,
+                ..summary
+            },
+        ] {
+            assert_eq!(broken_by(|it| it.summary = Some(wrong)), "INV-17");
+        }
     }
 
     #[test]

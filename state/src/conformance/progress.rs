@@ -2,6 +2,7 @@
 
 use windlass_core::progress::Progress;
 use windlass_core::span::Span;
+use windlass_core::summary::Summary;
 
 use super::fixtures::{at, okta, progress, shard, timeline};
 use crate::error::{SaveError, StateError};
@@ -13,6 +14,12 @@ pub async fn progress_comes_back_as_saved_with_a_higher_version<S: StateStore>(s
         behind: vec![at(10), at(30)],
         unavailable: vec![Span::new(at(0), at(10)).expect("a span")],
         records_per_hour: Some(12_345),
+        summary: Some(Summary {
+            open: 2,
+            parked: 1,
+            parked_since: Some(at(20)),
+            failing_since: Some(at(50)),
+        }),
         ..progress(&okta(), 40, 60)
     };
     let saved = store
@@ -23,6 +30,7 @@ pub async fn progress_comes_back_as_saved_with_a_higher_version<S: StateStore>(s
     let again = Progress {
         behind: Vec::new(),
         records_per_hour: None,
+        summary: None,
         updated_at: at(5),
         ..saved
     };

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use windlass_core::ids::{Generation, Lane, SourceName, Timeline};
 use windlass_core::progress::Progress;
 use windlass_core::span::Span;
+use windlass_core::summary::Summary;
 use windlass_core::time::Timestamp;
 
 use super::{Attributes, Stored, is_default, read, write};
@@ -26,6 +27,11 @@ struct ProgressItem {
     late: u64,
     #[serde(default, skip_serializing_if = "is_default")]
     known: u64,
+    open: Option<u32>,
+    #[serde(default, skip_serializing_if = "is_default")]
+    parked: u32,
+    parked_since: Option<Timestamp>,
+    failing_since: Option<Timestamp>,
     version: u64,
     updated_at: Timestamp,
 }
@@ -36,9 +42,7 @@ impl Stored for Progress {
     }
 
     fn from_attributes(key: &str, attributes: Attributes) -> Result<Self, StateError> {
-        read(key, attributes, |item: ProgressItem| {
-            Ok(item.into_progress())
-        })
+        read(key, attributes, ProgressItem::into_progress)
     }
 }
 
@@ -63,6 +67,10 @@ impl From<Progress> for ProgressItem {
             records_per_hour: progress.records_per_hour,
             late: progress.late,
             known: progress.known,
+            open: progress.summary.map(|summary| summary.open),
+            parked: progress.summary.map_or(0, |summary| summary.parked),
+            parked_since: progress.summary.and_then(|summary| summary.parked_since),
+            failing_since: progress.summary.and_then(|summary| summary.failing_since),
             version: progress.version,
             updated_at: progress.updated_at,
         }
@@ -70,13 +78,14 @@ impl From<Progress> for ProgressItem {
 }
 
 impl ProgressItem {
-    fn into_progress(self) -> Progress {
+    fn into_progress(self) -> Result<Progress, String> {
+        let summary = self.summary()?;
         let timeline = Timeline {
             source: self.source,
             generation: self.generation,
             lane: self.lane,
         };
-        Progress {
+        Ok(Progress {
             timeline,
             start: self.start,
             end: self.end,
@@ -88,8 +97,24 @@ impl ProgressItem {
             records_per_hour: self.records_per_hour,
             late: self.late,
             known: self.known,
+            summary,
             version: self.version,
             updated_at: self.updated_at,
+        })
+    }
+
+    /// The summary, which marks of earlier versions lack.
+    fn summary(&self) -> Result<Option<Summary>, String> {
+        let (parked_since, failing_since) = (self.parked_since, self.failing_since);
+        match self.open {
+            Some(open) => Ok(Some(Summary {
+                open,
+                parked: self.parked,
+                parked_since,
+                failing_since,
+            })),
+            None if self.parked == 0 && parked_since.or(failing_since).is_none() => Ok(None),
+            None => Err("`parked`, `parked_since` and `failing_since` need `open`".to_owned()),
         }
     }
 }

@@ -98,6 +98,7 @@ mod tests {
                 records_per_hour: None,
                 late: 0,
                 known: 0,
+                summary: None,
                 version: 0,
                 updated_at: NOW,
             },

@@ -35,6 +35,10 @@ const SINCE_VERSION_4: &str = "
 ALTER TABLE sources ADD COLUMN file TEXT;
 ALTER TABLE sources ADD COLUMN probe_at TEXT;
 CREATE INDEX sources_by_group ON sources (rate_group);
+ALTER TABLE progress ADD COLUMN open INTEGER;
+ALTER TABLE progress ADD COLUMN parked INTEGER;
+ALTER TABLE progress ADD COLUMN parked_since TEXT;
+ALTER TABLE progress ADD COLUMN failing_since TEXT;
 ALTER TABLE windows ADD COLUMN adopted INTEGER;
 ALTER TABLE windows ADD COLUMN deaths INTEGER;
 ALTER TABLE rate_gates ADD COLUMN clock_offset_ms INTEGER;

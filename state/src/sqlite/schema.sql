@@ -59,6 +59,10 @@ CREATE TABLE progress (
     records_per_hour  INTEGER,
     late              INTEGER,
     known             INTEGER,
+    open              INTEGER,       -- windows ready, dispatched or running, when this was written
+    parked            INTEGER,
+    parked_since      TEXT,
+    failing_since     TEXT,
     version           INTEGER NOT NULL,
     updated_at        TEXT NOT NULL,
     v                 INTEGER NOT NULL,
