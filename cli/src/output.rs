@@ -210,6 +210,12 @@ impl Paint {
     }
 }
 
+/// The columns of the terminal that shows standard output, if one does.
+pub(crate) fn columns_of_stdout() -> Option<usize> {
+    let (width, _) = terminal_size::terminal_size_of(io::stdout())?;
+    Some(usize::from(width.0))
+}
+
 /// A table without lines, each column as wide as what is in it.
 pub(crate) fn table<const N: usize>(header: [&str; N]) -> Table {
     let mut table = Table::new();

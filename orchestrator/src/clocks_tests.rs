@@ -8,6 +8,7 @@ use windlass_core::trust::{ClockOffset, Jury, WhoseClock};
 use windlass_core::window::Status;
 use windlass_state::{MemoryStore, StateStore};
 
+use crate::known::Known;
 use crate::testing::*;
 
 /// A source that goes by both clocks, of a vendor that keeps 90 days.
@@ -229,4 +230,22 @@ async fn once_a_wrong_clock_is_right_again_everything_that_was_settled_is_delive
             }
         }
     }
+}
+
+#[tokio::test]
+async fn groups_that_are_read_together_have_the_witnesses_of_each_alone() {
+    let sources = ["okta", "okta-eu", "slack"].map(source);
+    let store = store_of(&sources).await;
+    for (source, offset_ms) in sources.iter().zip([200 * DAY_MS, 0, MINUTE_MS]) {
+        heard(&store, source, NOW, offset_ms).await;
+    }
+    let group = |source: &SourceDefinition| source.policy.rate_group.clone();
+    let groups = sources.iter().map(group).collect();
+    let together = Known::read_all(&store, &groups).await.unwrap();
+    assert_eq!(together.len(), sources.len());
+    for (group, known) in &together {
+        assert_eq!(*known, Known::read(&store, group).await.unwrap(), "{group}");
+    }
+    assert_eq!(together[&group(&sources[0])].witnesses().len(), 2);
+    assert!(together[&group(&sources[1])].witnesses().is_empty());
 }

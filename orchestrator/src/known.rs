@@ -1,13 +1,17 @@
 //! What is known of a rate group when its sources are planned: its gate, and which clock is right.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
+use futures_util::{StreamExt, TryStreamExt, stream};
 use windlass_core::ids::RateGroup;
 use windlass_core::limits;
 use windlass_core::source::{RateGate, SourceRecord};
 use windlass_core::time::Timestamp;
 use windlass_core::trust::{ClockOffset, Jury, PlanTime, RateState};
 use windlass_state::{StateError, StateStore};
+
+/// Rate groups read at the same time.
+const READS_AT_ONCE: usize = 16;
 
 /// The rate groups of `records`, each once.
 fn groups_of(records: &[SourceRecord]) -> BTreeSet<RateGroup> {
@@ -49,6 +53,34 @@ impl Known {
             witnesses.extend(store.service_clock());
         }
         Ok(Self::Stored { state, witnesses })
+    }
+
+    /// Reads what is stored of `groups`, one request for each: they are each other's witnesses.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn read_all<S: StateStore>(
+        store: &S,
+        groups: &BTreeSet<RateGroup>,
+    ) -> Result<BTreeMap<RateGroup, Self>, StateError> {
+        let read = async |group: &RateGroup| {
+            let state = store.rate_state(group).await?;
+            Ok::<_, StateError>((group.clone(), state))
+        };
+        let reads = stream::iter(groups.iter().map(read)).buffered(READS_AT_ONCE);
+        let states: Vec<(RateGroup, RateState)> = reads.try_collect().await?;
+        let known = |(group, state): &(RateGroup, RateState)| {
+            let mut witnesses = Vec::new();
+            if state.clock.is_some_and(|clock| clock.needs_witnesses()) {
+                let others = states.iter().filter(|(other, _)| other != group);
+                let others = others.take(limits::WITNESSES_MAX);
+                witnesses.extend(others.filter_map(|(_, other)| other.clock));
+                witnesses.extend(store.service_clock());
+            }
+            let state = state.clone();
+            (group.clone(), Self::Stored { state, witnesses })
+        };
+        Ok(states.iter().map(known).collect())
     }
 
     /// The group's gate, if it is closed at `now`.

@@ -157,8 +157,7 @@ impl<S: StateStore, D: Dispatch> Tick<'_, S, D> {
         let is_behind = progress.scheduled_through > self.now.plus_ms(limits::CLOCK_SKEW_MS);
         has_begun
             && !is_behind
-            && progress.behind.is_empty()
-            && progress.open_from == progress.scheduled_through
+            && progress.is_at_rest()
             && ledger::due(record, progress, through, self.now).is_none()
             && self
                 .plan(

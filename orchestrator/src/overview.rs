@@ -1,5 +1,5 @@
 //! All sources of a state in few requests: what the listings of its shards show, and which sources
-//! must be read by themselves.
+//! have open windows that they do not show.
 
 use std::collections::BTreeMap;
 
@@ -17,40 +17,52 @@ use crate::view::{LaneView, SourceView, lanes_of};
 /// Shards listed at the same time.
 const READS_AT_ONCE: usize = 16;
 
+/// The sources of a state as its listings show them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Overview {
+    /// By name.
+    pub sources: Vec<Listed>,
+    /// Requests that the listings took, where none of them is longer than a page of the store's.
+    pub requests: usize,
+}
+
 /// A source as the listings show it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Listed {
     /// By its marks, every window is done: no window is read to know all about it.
     Resting(SourceView),
-    /// Some windows may be open, or its marks cannot be read.
-    Open(SourceRecord),
+    /// Some windows may be open. They are not read; its marks hold their summary.
+    Open(SourceView),
+    /// Its marks cannot be listed.
+    Unlisted(SourceRecord),
 }
 
 impl Listed {
     /// The source's record.
     pub const fn record(&self) -> &SourceRecord {
         match self {
-            Self::Resting(view) => &view.record,
-            Self::Open(record) => record,
+            Self::Resting(view) | Self::Open(view) => &view.record,
+            Self::Unlisted(record) => record,
         }
     }
 }
 
-/// Every source of every shard, by name: two queries for a shard and no other, whatever the number of
-/// its sources. The listings may lag behind a write by a moment.
+/// Every source of every shard: two queries for a shard and no other, whatever the number of its
+/// sources. The listings may lag behind a write by a moment.
 ///
 /// # Errors
 /// When the sources of a shard cannot be listed.
-pub async fn overview<S: StateStore>(store: &S, now: Timestamp) -> Result<Vec<Listed>, StateError> {
+pub async fn overview<S: StateStore>(store: &S, now: Timestamp) -> Result<Overview, StateError> {
     let shards = store.shards().await?;
+    let requests = 1 + 2 * shards.len();
     let lists = shards.into_iter().map(|shard| list(store, shard, now));
     let mut lists = stream::iter(lists).buffered(READS_AT_ONCE);
-    let mut found = Vec::new();
+    let mut sources = Vec::new();
     while let Some(listed) = lists.next().await {
-        found.extend(listed?);
+        sources.extend(listed?);
     }
-    found.sort_by_cached_key(|listed: &Listed| listed.record().definition.name.clone());
-    Ok(found)
+    sources.sort_by_cached_key(|listed: &Listed| listed.record().definition.name.clone());
+    Ok(Overview { sources, requests })
 }
 
 async fn list<S: StateStore>(
@@ -59,34 +71,34 @@ async fn list<S: StateStore>(
     now: Timestamp,
 ) -> Result<Vec<Listed>, StateError> {
     let (records, marks) = join(store.sources(shard), store.progress(shard)).await;
-    // One item that cannot be read fails the listing: each source is then asked for by itself.
-    let is_listed = marks.is_ok();
+    let Ok(marks) = marks else {
+        // One item that cannot be read fails the listing: each source is then asked for by itself.
+        return Ok(records?.into_iter().map(Listed::Unlisted).collect());
+    };
     let mut of_source: BTreeMap<SourceName, Vec<Progress>> = BTreeMap::new();
-    for progress in marks.unwrap_or_default() {
+    for progress in marks {
         let source = progress.timeline.source.clone();
         of_source.entry(source).or_default().push(progress);
     }
     let listed = records?.into_iter().map(|record| {
-        let marks = of_source
-            .remove(&record.definition.name)
-            .unwrap_or_default();
-        let resting = is_listed.then(|| resting(&record, marks, now)).flatten();
-        resting.map_or(Listed::Open(record), Listed::Resting)
+        let marks = of_source.remove(&record.definition.name);
+        by_marks(record, marks.unwrap_or_default(), now)
     });
     Ok(listed.collect())
 }
 
-/// The source with the lanes that its `marks` show, if no window of them is open. A lane without marks
-/// has no windows: the tick stores where a lane begins before it creates the first.
-fn resting(record: &SourceRecord, marks: Vec<Progress>, now: Timestamp) -> Option<SourceView> {
+/// The source with the lanes that its `marks` show. A lane without marks has no windows: the tick stores
+/// where a lane begins before it creates the first.
+fn by_marks(record: SourceRecord, marks: Vec<Progress>, now: Timestamp) -> Listed {
     let lanes = lanes_of(&record.definition, marks, now);
-    let rests = |progress: &Progress| {
-        progress.behind.is_empty() && progress.open_from == progress.scheduled_through
-    };
-    lanes.iter().all(rests).then(|| SourceView {
-        record: record.clone(),
-        lanes: lanes.into_iter().map(LaneView::unread).collect(),
-    })
+    let rests = lanes.iter().all(Progress::is_at_rest);
+    let lanes = lanes.into_iter().map(LaneView::unread).collect();
+    let view = SourceView { record, lanes };
+    if rests {
+        Listed::Resting(view)
+    } else {
+        Listed::Open(view)
+    }
 }
 
 #[cfg(test)]
@@ -98,9 +110,9 @@ mod tests {
     use crate::{look, read_source};
 
     async fn listed(store: &impl StateStore, now: Timestamp) -> Listed {
-        let mut listed = overview(store, now).await.unwrap();
-        assert_eq!(listed.len(), 1);
-        listed.remove(0)
+        let Overview { mut sources, .. } = overview(store, now).await.unwrap();
+        assert_eq!(sources.len(), 1);
+        sources.remove(0)
     }
 
     #[tokio::test]

@@ -74,8 +74,7 @@ pub fn oldest_in_trouble(view: &SourceView, now: Timestamp) -> Option<&Window> {
     let in_trouble = |window: &&Window| {
         let finished = matches!(window.status, Status::Done | Status::Parked);
         let waits = window.not_before.is_some_and(|until| until > now);
-        let fails = waits || window.setbacks > 0 || window.is_suspect();
-        !finished && window.last_error.is_some() && fails
+        !finished && window.last_error.is_some() && (waits || window.is_failing())
     };
     view.windows()
         .filter(in_trouble)
@@ -88,7 +87,7 @@ pub fn oldest_in_trouble(view: &SourceView, now: Timestamp) -> Option<&Window> {
 /// When the sources themselves cannot be listed.
 pub async fn look<S: StateStore>(store: &S, now: Timestamp) -> Result<TickReport, StateError> {
     let mut report = TickReport::default();
-    for listed in overview(store, now).await? {
+    for listed in overview(store, now).await?.sources {
         let definition = &listed.record().definition;
         let mut source = SourceReport::of(&definition.name, definition.start);
         match listed {
@@ -96,7 +95,7 @@ pub async fn look<S: StateStore>(store: &S, now: Timestamp) -> Result<TickReport
             Listed::Resting(view) => {
                 survey(&view, None, now, &PlanTime::assumed(now), &mut source);
             }
-            Listed::Open(record) => {
+            Listed::Open(SourceView { record, .. }) | Listed::Unlisted(record) => {
                 if let Err(error) = look_at(store, record, now, &mut source).await {
                     source.error = Some(error.to_string());
                 }

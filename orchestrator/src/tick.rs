@@ -271,6 +271,9 @@ mod slots;
 #[path = "splits_tests.rs"]
 mod splits;
 #[cfg(test)]
+#[path = "summary_tests.rs"]
+mod summary;
+#[cfg(test)]
 #[path = "sweeps_tests.rs"]
 mod sweeps;
 #[cfg(test)]

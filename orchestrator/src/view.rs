@@ -5,6 +5,7 @@ use windlass_core::ids::{Lane, Timeline};
 use windlass_core::progress::Progress;
 use windlass_core::shard::Shard;
 use windlass_core::source::{Policy, SourceDefinition, SourceRecord};
+use windlass_core::summary::Summary;
 use windlass_core::time::{HOUR_MS, Timestamp};
 use windlass_core::window::{Status, Window};
 use windlass_state::{StateError, StateStore};
@@ -18,6 +19,8 @@ pub struct LaneView {
     pub open: Vec<Window>,
     /// The windows its progress lists behind.
     pub behind: Vec<Window>,
+    /// Whether the windows were read; otherwise there are none here, and the marks tell what is known.
+    pub is_read: bool,
 }
 
 /// Records an hour in `window`.
@@ -51,7 +54,29 @@ impl LaneView {
 
     /// Everything before this is delivered.
     pub fn complete_through(&self) -> Timestamp {
-        self.progress.complete_through(&self.open, &self.behind)
+        if self.is_read {
+            self.progress.complete_through(&self.open, &self.behind)
+        } else {
+            self.progress.watermark()
+        }
+    }
+
+    /// Its unfinished windows in numbers: as read, or else as of the last plan. `None` while neither
+    /// is known.
+    pub fn summary(&self) -> Option<Summary> {
+        let stored = self.progress.summary;
+        if self.is_read {
+            return Some(Summary::of(self.windows(), stored.as_ref()));
+        }
+        if self.progress.is_at_rest() {
+            return Some(Summary::default());
+        }
+        stored
+    }
+
+    /// Whether all of it is known as it stands: its windows were read, or by its marks none is open.
+    pub fn is_exact(&self) -> bool {
+        self.is_read || self.progress.is_at_rest()
     }
 
     /// From when on there is something to do for a worker: [`Self::complete_through`], but past holes,
@@ -95,6 +120,7 @@ impl LaneView {
             progress,
             open,
             behind,
+            is_read: true,
         })
     }
 
@@ -104,6 +130,7 @@ impl LaneView {
             progress,
             open: Vec::new(),
             behind: Vec::new(),
+            is_read: false,
         }
     }
 
@@ -126,6 +153,20 @@ impl SourceView {
     /// Every window read, lane by lane.
     pub fn windows(&self) -> impl Iterator<Item = &Window> {
         self.lanes.iter().flat_map(LaneView::windows)
+    }
+
+    /// Whether all of it is known as it stands: see [`LaneView::is_exact`].
+    pub fn is_exact(&self) -> bool {
+        self.lanes.iter().all(LaneView::is_exact)
+    }
+
+    /// The unfinished windows of its `wanted` lanes in numbers; `None` while those of one are unknown.
+    pub fn summary_of(&self, wanted: impl Fn(&Lane) -> bool) -> Option<Summary> {
+        let lanes = self.lanes.iter();
+        lanes
+            .filter(|lane| wanted(&lane.progress.timeline.lane))
+            .map(LaneView::summary)
+            .try_fold(Summary::default(), |sum, lane| Some(sum.with(lane?)))
     }
 
     /// How far the watermark trails now, in milliseconds: one definition for people, metrics and

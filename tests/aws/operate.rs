@@ -6,7 +6,7 @@ mod applying;
 mod holding;
 mod holes;
 mod permissions;
-mod refused;
+pub(crate) mod refused;
 
 use std::sync::Arc;
 

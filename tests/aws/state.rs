@@ -13,5 +13,6 @@ mod operators;
 mod races;
 mod resolving;
 mod scene;
+mod status;
 mod ticks;
 mod units;

@@ -3,25 +3,27 @@
 #[cfg(test)]
 mod clock_tests;
 mod late;
+mod reading;
+#[cfg(test)]
+mod since_tests;
 mod standing;
-mod still;
-
-use std::collections::BTreeSet;
+mod text;
+mod trouble;
 
 use futures_util::{StreamExt, stream};
 use serde_json::json;
 use windlass_core::clock::Clock;
-use windlass_core::ids::SourceName;
 use windlass_core::source::{SourceDefinition, SourceRecord};
 use windlass_core::system::SystemClock;
 use windlass_core::time::Timestamp;
-use windlass_orchestrator::{Known, Listed, SourceView, overview};
+use windlass_orchestrator::{Known, read_still};
 
-use self::standing::{Standing, Surroundings, text};
-use self::still::read_still;
+use self::reading::{Reading, all};
+use self::standing::{Standing, Surroundings};
+use self::text::text;
 use crate::exit_code::{ExitCode, UsageError};
 use crate::local::StateLock;
-use crate::output::{Output, Paint};
+use crate::output::{Output, Paint, columns_of_stdout};
 use crate::state::{Purpose, StateAddress, Store};
 use crate::target::{Found, Target};
 
@@ -47,13 +49,13 @@ pub(crate) async fn status(
         },
         now,
     };
-    let records = match only {
-        Some(name) => vec![Listed::Open(one(&found, name, now).await?)],
+    let sources = match only {
+        Some(name) => vec![one(&found, name, now).await?],
         None => all(&found, now).await?,
     };
-    let reads = records
+    let reads = sources
         .into_iter()
-        .map(|listed| standing_of(&found.store, listed, &surroundings));
+        .map(|source| standing_of(&found.store, source, &surroundings));
     let mut reads = stream::iter(reads).buffered(READS_AT_ONCE);
     let mut standings = Vec::new();
     while let Some(standing) = reads.next().await {
@@ -63,65 +65,39 @@ pub(crate) async fn status(
         "now": now,
         "sources": standings.iter().map(Standing::to_json).collect::<Vec<_>>(),
     });
-    output.result(&json, || text(&standings, Paint::of_stdout()))?;
+    let columns = columns_of_stdout();
+    output.result(&json, || text(&standings, Paint::of_stdout(), columns))?;
     Ok(ExitCode::Success)
 }
 
-/// Every source of the state and of the configuration, by name.
-async fn all(found: &Found, now: Timestamp) -> anyhow::Result<Vec<Listed>> {
-    let mut listed = overview(&found.store, now).await?;
-    let name = |listed: &Listed| listed.record().definition.name.clone();
-    let known: BTreeSet<SourceName> = listed.iter().map(name).collect();
-    let new = definitions(found).filter(|new| !known.contains(&new.name));
-    listed.extend(new.map(|new| unread(not_started(new, now))));
-    listed.sort_by_key(name);
-    Ok(listed)
-}
-
-/// A source of which nothing is stored.
-const fn unread(record: SourceRecord) -> Listed {
-    let lanes = Vec::new();
-    Listed::Resting(SourceView { record, lanes })
-}
-
 /// The source called `name`, of the state or of the configuration.
-async fn one(found: &Found, name: &str, now: Timestamp) -> anyhow::Result<SourceRecord> {
-    match found.source(name).await {
-        Ok(record) => Ok(record),
+async fn one(found: &Found, name: &str, now: Timestamp) -> anyhow::Result<(Reading, Known)> {
+    let record = match found.source(name).await {
+        Ok(record) => record,
         Err(error) => definitions(found)
             .find(|definition| definition.name.as_str() == name && error.is::<UsageError>())
             .map(|definition| not_started(definition, now))
-            .ok_or(error),
-    }
+            .ok_or(error)?,
+    };
+    let known = Known::read(&found.store, &record.definition.policy.rate_group).await?;
+    Ok((Reading::Exact(record), known))
 }
 
 async fn standing_of(
     store: &Store,
-    listed: Listed,
+    (source, known): (Reading, Known),
     surroundings: &Surroundings<'_>,
 ) -> anyhow::Result<Standing> {
-    match listed {
-        // Nothing of it waits for its rate group. Its lag is counted by the vendor's clock.
-        Listed::Resting(view) => {
-            let group = &view.record.definition.policy.rate_group;
-            let known = Known::read(store, group).await?;
-            let clocks = known.time(&view.record, surroundings.now);
-            Ok(Standing::of(&view, None, &clocks, surroundings))
-        }
-        Listed::Open(record) => standing(store, record, surroundings).await,
-    }
-}
-
-async fn standing(
-    store: &Store,
-    record: SourceRecord,
-    surroundings: &Surroundings<'_>,
-) -> anyhow::Result<Standing> {
-    let known = Known::read(store, &record.definition.policy.rate_group).await?;
     let now = surroundings.now;
-    let clocks = known.time(&record, now);
-    let gate = known.gate(now).cloned();
-    let view = read_still(store, record, now).await?;
+    let (view, gate) = match source {
+        // Nothing of it waits for its rate group.
+        Reading::Listed(view) => (view, None),
+        Reading::Exact(record) => {
+            let view = read_still(store, record, now).await?;
+            (view, known.gate(now).cloned())
+        }
+    };
+    let clocks = known.time(&view.record, now);
     Ok(Standing::of(&view, gate, &clocks, surroundings))
 }
 
@@ -143,252 +119,5 @@ fn not_started(definition: &SourceDefinition, now: Timestamp) -> SourceRecord {
 }
 
 #[cfg(test)]
-mod tests {
-    use windlass_core::ids::{Lane, Timeline};
-    use windlass_core::source::{BlockCause, BlockChange, Blocked, RateGate};
-    use windlass_core::transition::{Cause, Claim, Release};
-    use windlass_core::trust::PlanTime;
-    use windlass_core::{Owner, Progress};
-    use windlass_state::StateStore;
-
-    use super::*;
-    use crate::testing::{Bench, CONFIG, at, window};
-
-    async fn standing(store: &Store, has_workers: bool, now: Timestamp) -> Standing {
-        let record = store.all_sources().await.unwrap().remove(0);
-        let address = StateAddress::Sqlite("windlass.db".into());
-        let surroundings = surroundings(&address, has_workers, now);
-        super::standing(store, record, &surroundings).await.unwrap()
-    }
-
-    fn surroundings(address: &StateAddress, has_workers: bool, now: Timestamp) -> Surroundings<'_> {
-        Surroundings {
-            address,
-            has_workers,
-            now,
-        }
-    }
-
-    fn state(standing: &Standing) -> String {
-        standing.to_json()["state"].as_str().unwrap().to_owned()
-    }
-
-    #[tokio::test]
-    async fn a_source_is_not_started_then_running_then_interrupted_and_what_failed_is_said() {
-        let bench = Bench::new(CONFIG);
-        let (store, definition) = (bench.store(), bench.definition());
-        let now = definition.start.plus_ms(1_000_000);
-        let new = not_started(&definition, now);
-        let address = bench.config().state;
-        let before = super::standing(&store, new, &surroundings(&address, false, now)).await;
-        assert_eq!(before.unwrap().to_json()["state"], "not started");
-
-        store.apply_source(&definition, now).await.unwrap();
-        let window = window(&definition);
-        store.create(&window).await.unwrap();
-        let claim = Claim {
-            epoch: window.epoch,
-            owner: Owner::from_random(1),
-            lease_until: Timestamp::MAX,
-            now,
-        };
-        let lease = store.claim(&window.id, &claim).await.unwrap();
-        assert_eq!(state(&standing(&store, true, now).await), "running");
-        assert_eq!(state(&standing(&store, false, now).await), "interrupted");
-
-        let release = Release {
-            cause: Cause::Outage,
-            not_before: Some(now.plus_ms(20_000)),
-            error: Some("nobody answers".to_owned()),
-            now,
-        };
-        store.release(&lease, &release).await.unwrap();
-        let standing = standing(&store, true, now).await;
-        assert_eq!(standing.to_json()["last_error"], "nobody answers");
-        assert_eq!(
-            standing.remarks(),
-            ["okta: the oldest open window waits until 2026-01-01T00:17:00Z: nobody answers"]
-        );
-    }
-
-    #[tokio::test]
-    async fn time_that_nobody_cuts_is_not_taken_for_caught_up() {
-        let bench = Bench::new(CONFIG);
-        let (store, definition) = (bench.store(), bench.definition());
-        store.apply_source(&definition, at(0)).await.unwrap();
-        let settled = definition.policy.settle_ms + definition.policy.every_ms;
-        let edge = |later_ms: i64| definition.start.plus_ms(settled + later_ms);
-        assert_eq!(state(&standing(&store, true, edge(0)).await), "not started");
-        let live = window(&definition).id.timeline;
-        let begun = Progress::begin(live, definition.start, None, &definition.policy, at(0));
-        store
-            .save_progress(definition.shard(), &begun)
-            .await
-            .unwrap();
-        assert_eq!(state(&standing(&store, true, edge(0)).await), "caught up");
-        let late = standing(&store, true, edge(10 * 60_000)).await;
-        assert_eq!(state(&late), "behind");
-    }
-
-    #[tokio::test]
-    async fn a_source_that_is_about_to_lose_records_says_when_while_it_is_held_too() {
-        const HOUR_MS: i64 = 3_600_000;
-        let bench = Bench::new(CONFIG);
-        let (store, mut definition) = (bench.store(), bench.definition());
-        definition.policy.max_lookback_ms = Some(100 * HOUR_MS);
-        store.apply_source(&definition, at(0)).await.unwrap();
-        let (shard, name) = (definition.shard(), &definition.name);
-        store.hold_source(shard, name, Some(at(0))).await.unwrap();
-        let later = |hours: i64| definition.start.plus_ms(hours * HOUR_MS);
-        let safe = standing(&store, true, later(90)).await;
-        assert_eq!(safe.danger(), None);
-        assert_eq!(safe.to_json()["retention_left_ms"], 10 * HOUR_MS);
-        let endangered = standing(&store, true, later(97)).await;
-        assert_eq!(
-            endangered.danger().as_deref(),
-            Some("okta loses records in 3h: the vendor drops what is not read by then")
-        );
-        let shown = text(&[endangered], Paint::PLAIN);
-        assert!(shown.lines().all(|line| line.len() <= 80), "{shown}");
-        let losing = standing(&store, true, later(102)).await;
-        assert_eq!(
-            losing.danger().as_deref(),
-            Some("okta: the vendor has been dropping unread records since 2026-01-05T04:00:00Z")
-        );
-        let shown = text(&[losing], Paint::PLAIN);
-        assert!(shown.lines().all(|line| line.len() <= 80), "{shown}");
-    }
-
-    #[tokio::test]
-    async fn a_vendor_that_is_late_reads_like_this() {
-        let bench = Bench::new(CONFIG);
-        let (store, mut definition) = (bench.store(), bench.definition());
-        let hour_ms = 3_600_000;
-        definition.policy.sweeps_ms = vec![24 * hour_ms, 72 * hour_ms];
-        definition.policy.max_lookback_ms = Some(100 * hour_ms);
-        definition.policy.settle_ms = hour_ms / 6;
-        store.apply_source(&definition, at(0)).await.unwrap();
-        let live = window(&definition).id.timeline;
-        for (lane, late) in [
-            (Lane::Live, 0),
-            (Lane::Sweep(1), 1_400),
-            (Lane::Sweep(2), 300),
-        ] {
-            let timeline = Timeline {
-                lane,
-                ..live.clone()
-            };
-            let begun =
-                Progress::begin(timeline, definition.start, None, &definition.policy, at(0));
-            let known = 1_000_000 - late;
-            let found = Progress {
-                late,
-                known,
-                ..begun
-            };
-            let shard = definition.shard();
-            store.save_progress(shard, &found).await.unwrap();
-        }
-        let now = definition.start.plus_ms(97 * hour_ms);
-        let shown = text(&[standing(&store, true, now).await], Paint::PLAIN);
-        insta::assert_snapshot!(shown, @r"
-        source  state   complete through      lag    rec/h  open  running  holes
-        okta    behind  2026-01-01T00:00:00Z  4d 1h  -      0     0        0
-        okta loses records in 3h: the vendor drops what is not read by then
-        okta: late events found: 0.14 % after 1d, 0.03 % after 3d
-        okta: settle is 10m; 2h would leave 1 in 1,000 to sweeps
-        ");
-        assert!(shown.lines().all(|line| line.len() <= 80));
-    }
-
-    #[tokio::test]
-    async fn a_wait_that_the_vendor_asked_for_is_said_once_and_to_the_second() {
-        let bench = Bench::new(CONFIG);
-        let (store, definition) = (bench.store(), bench.definition());
-        let now = definition.start.plus_ms(3_600_000);
-        store.apply_source(&definition, now).await.unwrap();
-        let window = window(&definition);
-        store.create(&window).await.unwrap();
-        let claim = Claim {
-            epoch: window.epoch,
-            owner: Owner::from_random(1),
-            lease_until: Timestamp::MAX,
-            now,
-        };
-        let lease = store.claim(&window.id, &claim).await.unwrap();
-        let until = now.plus_ms(20_417);
-        let release = |error: &str| Release {
-            cause: Cause::Outage,
-            not_before: Some(until),
-            error: Some(error.to_owned()),
-            now,
-        };
-        store.release(&lease, &release("429")).await.unwrap();
-        let gate = |reason: &str, not_before| RateGate {
-            group: definition.policy.rate_group.clone(),
-            not_before,
-            reason: reason.to_owned(),
-        };
-        let said = async |gate: RateGate| {
-            let view = read_still(&store, bench.record().await, now).await.unwrap();
-            let address = bench.config().state;
-            let clocks = PlanTime::assumed(now);
-            Standing::of(
-                &view,
-                Some(gate),
-                &clocks,
-                &surroundings(&address, true, now),
-            )
-            .remarks()
-        };
-        assert_eq!(
-            said(gate("429", until)).await,
-            ["okta waits until 2026-01-01T01:00:20Z: 429"]
-        );
-        // What differs is said.
-        assert_eq!(said(gate("the budget is spent", until)).await.len(), 2);
-        assert_eq!(said(gate("429", now.plus_ms(1))).await.len(), 2);
-    }
-
-    #[tokio::test]
-    async fn who_holds_a_source_up_is_said_with_what_lets_it_go_on() {
-        let bench = Bench::new(CONFIG);
-        let (store, definition) = (bench.store(), bench.definition());
-        let now = definition.start;
-        let stored = store.apply_source(&definition, now).await.unwrap();
-        let (shard, name) = (definition.shard(), &definition.name);
-        store.hold_source(shard, name, Some(now)).await.unwrap();
-        let held = standing(&store, true, now).await;
-        assert_eq!(state(&held), "held");
-        assert_eq!(
-            held.remarks(),
-            ["okta is held since 2026-01-01T00:00:00Z; `windlass resume okta` lets it go on"]
-        );
-        let blocked = Blocked::new("401".to_owned(), BlockCause::Refused, now, now);
-        let block = BlockChange::Block(blocked);
-        let blocked = store.block_source(shard, name, stored.version, &block);
-        assert!(blocked.await.unwrap());
-        let blocked = standing(&store, true, now).await;
-        assert_eq!(state(&blocked), "blocked");
-        assert_eq!(blocked.remarks().len(), 2);
-        let json = blocked.to_json();
-        assert_eq!(json["problem"], "401");
-        assert_eq!(json["blocked_since"], "2026-01-01T00:00:00.000Z");
-        assert_eq!(json["held_since"], "2026-01-01T00:00:00.000Z");
-        assert_eq!(json["probe_at"], serde_json::Value::Null);
-        assert_eq!(
-            blocked.remarks()[0],
-            "okta is blocked since 2026-01-01T00:00:00Z: 401; it is paused and not probed, and \
-             `windlass run` tries it at once"
-        );
-
-        store.hold_source(shard, name, None).await.unwrap();
-        let probed = standing(&store, true, now).await;
-        assert_eq!(probed.to_json()["probe_at"], "2026-01-01T00:10:00.000Z");
-        assert_eq!(
-            probed.remarks()[0],
-            "okta is blocked since 2026-01-01T00:00:00Z: 401; the next probe is due at \
-             2026-01-01T00:10:00Z, and `windlass run` tries it at once"
-        );
-    }
-}
+#[path = "status/status_tests.rs"]
+mod tests;

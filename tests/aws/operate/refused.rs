@@ -105,7 +105,7 @@ async fn a_table_of_another_version_is_refused_by_every_command_and_left_alone()
 }
 
 /// `windlass ARGS` in `folder` with nothing in its environment but `variables`.
-async fn windlass(args: &[&str], variables: &[(&str, &str)]) -> anyhow::Result<Outcome> {
+pub(crate) async fn windlass(args: &[&str], variables: &[(&str, &str)]) -> anyhow::Result<Outcome> {
     let folder = tempfile::tempdir()?;
     let Output {
         status,
@@ -129,7 +129,7 @@ async fn windlass(args: &[&str], variables: &[(&str, &str)]) -> anyhow::Result<O
     })
 }
 
-const KEYS: [(&str, &str); 3] = [
+pub(crate) const KEYS: [(&str, &str); 3] = [
     ("AWS_REGION", REGION),
     ("AWS_ACCESS_KEY_ID", OPERATOR_KEY),
     ("AWS_SECRET_ACCESS_KEY", "not-a-secret"),

@@ -26,7 +26,7 @@ const ROUNDS: i64 = 2;
 
 /// Remembers what was sent.
 #[derive(Default)]
-struct Sent(Mutex<Vec<TaskWindow>>);
+pub(super) struct Sent(Mutex<Vec<TaskWindow>>);
 
 impl Sent {
     fn windows(&self) -> Vec<TaskWindow> {
@@ -57,7 +57,7 @@ fn interleaved(store: &DynamoStore, seed: u64) -> FailingStore<DynamoStore> {
     FailingStore::new(store.clone(), faults).with_clock(Arc::new(SystemClock))
 }
 
-async fn tick(store: &impl StateStore, dispatch: &Sent, now: Timestamp) -> TickReport {
+pub(super) async fn tick(store: &impl StateStore, dispatch: &Sent, now: Timestamp) -> TickReport {
     let options = TickOptions {
         shards: Shards::ALL,
         dispatch_ms: Some(5 * MINUTE_MS),

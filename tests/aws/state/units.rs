@@ -19,21 +19,29 @@ use windlass_tests::aws::state_proxy::{StateProxy, Units};
 use super::scene::{at, claim, config, definition, marks, page, ready, store_in, table_name};
 
 /// A store whose calls are counted.
-struct Counted {
-    store: DynamoStore,
-    proxy: StateProxy,
+pub(super) struct Counted {
+    pub(super) store: DynamoStore,
+    pub(super) proxy: StateProxy,
+    pub(super) calls: Calls,
+    pub(super) table: String,
 }
 
 impl Counted {
-    async fn new() -> Self {
+    pub(super) async fn new() -> Self {
         let emulator = Emulator::shared().await.unwrap();
         let (calls, refusals) = (Calls::default(), Refusals::default());
-        let proxy = StateProxy::start(emulator.address(), calls, refusals)
+        let proxy = StateProxy::start(emulator.address(), calls.clone(), refusals)
             .await
             .unwrap();
-        let store = store_in(&table_name(), config(&proxy.uri()));
+        let table = table_name();
+        let store = store_in(&table, config(&proxy.uri()));
         store.create_table().await.unwrap();
-        Self { store, proxy }
+        Self {
+            store,
+            proxy,
+            calls,
+            table,
+        }
     }
 
     /// Asserts what `call` was billed for, in one request.
@@ -331,10 +339,10 @@ async fn table_of_sources_at_rest_is_read_in_two_queries_for_each_shard() {
         "{SOURCES} sources on {} shards: {calls} requests, {units:?}",
         shards.len()
     );
-    assert_eq!(listed.len(), SOURCES);
+    assert_eq!(listed.sources.len(), SOURCES);
     let rests = |listed: &Listed| matches!(listed, Listed::Resting(_));
-    assert!(listed.iter().all(rests));
-    assert_eq!(calls, 1 + 2 * shards.len());
+    assert!(listed.sources.iter().all(rests));
+    assert_eq!((calls, listed.requests), (1 + 2 * shards.len(), calls));
 
     let name = &sources[SOURCES / 2].name;
     let found = store.named(name).await.unwrap();

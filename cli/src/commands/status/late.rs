@@ -3,10 +3,10 @@
 use serde_json::{Value, json};
 use windlass_core::ids::Lane;
 use windlass_core::lateness::{Found, found, proposed_settle_ms};
-use windlass_core::window::Status;
+use windlass_core::summary::Summary;
 use windlass_orchestrator::SourceView;
 
-use crate::output::duration;
+use crate::output::{duration, second};
 
 /// What the sweeps of one source found.
 pub(super) struct Late {
@@ -15,8 +15,8 @@ pub(super) struct Late {
     settle_ms: i64,
     /// A settle that would leave less to sweeps.
     proposed_settle_ms: Option<i64>,
-    /// Sweep windows given up.
-    holes: usize,
+    /// Sweep windows given up, and since when there are some; `None` where the last tick did not count.
+    holes: Option<Summary>,
 }
 
 impl Late {
@@ -24,15 +24,11 @@ impl Late {
         let policy = &view.record.definition.policy;
         let mut found = found(policy, view.lanes.iter().map(|lane| &lane.progress));
         found.retain(|found| found.late_share().is_some());
-        let is_hole = |window: &&windlass_core::Window| {
-            let is_sweep = matches!(window.id.timeline.lane, Lane::Sweep(_));
-            is_sweep && window.status == Status::Parked
-        };
         Self {
             proposed_settle_ms: proposed_settle_ms(policy.settle_ms, &found),
             found,
             settle_ms: policy.settle_ms,
-            holes: view.windows().filter(is_hole).count(),
+            holes: view.summary_of(|lane| matches!(lane, Lane::Sweep(_))),
         }
     }
 
@@ -47,8 +43,8 @@ impl Late {
         self.proposed_settle_ms
     }
 
-    pub(super) fn holes(&self) -> usize {
-        self.holes
+    pub(super) fn holes(&self) -> Option<u32> {
+        self.holes.map(|holes| holes.parked)
     }
 
     /// What each sweep found; `None` before the first has compared something.
@@ -80,12 +76,17 @@ impl Late {
                 duration(proposed_ms)
             ));
         }
-        if self.holes > 0 {
-            let spans = if self.holes == 1 { "span" } else { "spans" };
+        if let Some(Summary {
+            parked,
+            parked_since: Some(since),
+            ..
+        }) = self.holes
+        {
+            let spans = if parked == 1 { "span" } else { "spans" };
             lines.push(format!(
-                "{name}: {} {spans} could not be read again for late events;\n  \
-                 `windlass retry --all {name}` tries them again",
-                self.holes
+                "{name}: {parked} {spans} could not be read again for late events\n  \
+                 since {}; `windlass retry --all {name}` tries them again",
+                second(since)
             ));
         }
         lines
@@ -188,11 +189,11 @@ mod tests {
         };
         open.push(window.apply(&park).unwrap());
         let late = Late::of(&view);
-        assert_eq!(late.holes(), 1);
+        assert_eq!(late.holes(), Some(1));
         assert_eq!(
             late.remarks("okta"),
-            ["okta: 1 span could not be read again for late events;\n  \
-                 `windlass retry --all okta` tries them again"]
+            ["okta: 1 span could not be read again for late events\n  \
+                 since 2026-01-01T00:01:00Z; `windlass retry --all okta` tries them again"]
         );
     }
 }

@@ -1,10 +1,14 @@
 //! Where one source stands, in a row of the table, in JSON, and in remarks.
 
+mod remarks;
+
 use serde_json::{Value, json};
 use windlass_core::carve::settled_edge;
 use windlass_core::ids::Lane;
+use windlass_core::limits;
 use windlass_core::retention;
-use windlass_core::source::{Blocked, RateGate};
+use windlass_core::source::{Blocked, RateGate, SourceDefinition, SourceRecord};
+use windlass_core::summary::Summary;
 use windlass_core::time::{MINUTE_MS, Timestamp};
 use windlass_core::trust::{Difference, PlanTime};
 use windlass_core::window::{Status, Window};
@@ -12,7 +16,8 @@ use windlass_orchestrator::{SourceView, oldest_in_trouble};
 
 use super::NOT_STORED;
 use super::late::Late;
-use crate::output::{Paint, duration, grouped, lines, second, table, time};
+use super::trouble::Trouble;
+use crate::output::{duration, grouped, time};
 use crate::state::StateAddress;
 
 /// How much later than due time may be cut before nobody seems to be there to do it: ticks come
@@ -31,9 +36,15 @@ pub(super) struct Standing {
     scheduled_through: Timestamp,
     end: Option<Timestamp>,
     lag_ms: i64,
-    open: usize,
-    running: usize,
-    holes: usize,
+    /// Its unfinished windows, of all lanes; `None` where the last tick did not count them.
+    windows: Option<Summary>,
+    /// Of these, the windows that a worker has; `None` where they were not read.
+    running: Option<usize>,
+    /// Parked windows but for those of sweeps, and since when there are some.
+    gaps: Option<Summary>,
+    /// Whether its windows were read; otherwise they are as of the last tick.
+    pub(super) is_exact: bool,
+    trouble: Option<Trouble>,
     /// How many parked windows are tried again by themselves, and when the first of them is.
     suspects: Option<(usize, Timestamp)>,
     records_per_hour: Option<u64>,
@@ -50,9 +61,11 @@ pub(super) struct Standing {
     clocks: Option<(Difference, String)>,
     /// How far windows reach past the clock, where one that was wrong has cut them.
     cut_until: Option<Timestamp>,
-    trouble: Option<Trouble>,
+    failure: Option<Failure>,
     /// The command that tries a blocked source again.
     tries_again: &'static str,
+    /// What to do about a source that no tick plans.
+    plans_it: &'static str,
 }
 
 /// What a source is looked at beside.
@@ -67,13 +80,13 @@ pub(super) struct Surroundings<'a> {
 }
 
 /// What holds the oldest open window up.
-struct Trouble {
+struct Failure {
     /// When it is tried again; `None` while it is being, or may be at once.
     waits_until: Option<Timestamp>,
     error: String,
 }
 
-impl Trouble {
+impl Failure {
     fn of(view: &SourceView, now: Timestamp) -> Option<Self> {
         let window = oldest_in_trouble(view, now)?;
         Some(Self {
@@ -94,37 +107,34 @@ impl Standing {
     ) -> Self {
         let now = surroundings.now;
         let definition = &view.record.definition;
-        let count = |wanted: &[Status]| {
-            view.windows()
-                .filter(|window| wanted.contains(&window.status))
-                .count()
-        };
         let complete_through = view.complete_through();
         let live = view.lanes.first();
         let finished = definition.end.is_some_and(|end| complete_through >= end);
-        let running = count(&[Status::Running]);
-        let open = count(&[Status::Ready, Status::Dispatched, Status::Running]);
-        let late = Late::of(view);
-        let holes = count(&[Status::Parked]) - late.holes();
+        let is_exact = view.is_exact();
+        let is_running = |window: &&Window| window.status == Status::Running;
+        let running = is_exact.then(|| view.windows().filter(is_running).count());
+        let windows = view.summary_of(|_| true);
+        let gaps = view.summary_of(|lane| !matches!(lane, Lane::Sweep(_)));
         // Records carry the vendor's time.
         let vendor_now = clocks.lag_at();
         let uncut_ms = uncut_ms(view, vendor_now);
+        let uncut_ms_max = definition.policy.every_ms + TICKS_MISSED_MS;
+        let is_behind = uncut_ms > uncut_ms_max;
         let state = match () {
-            () if view.record.blocked.is_some() => "blocked",
-            () if view.record.held_since.is_some() => "held",
-            () if definition.paused => "paused",
+            () if !view.record.is_active() => inactive(&view.record),
             () if finished => "finished",
             () if view.record.version == NOT_STORED || (is_untouched(view) && uncut_ms > 0) => {
                 "not started"
             }
-            () if running > 0 && !surroundings.has_workers => "interrupted",
-            () if running > 0 => "running",
+            () if running > Some(0) && !surroundings.has_workers => "interrupted",
+            () if running > Some(0) => "running",
             () if gate.is_some() => "waiting",
-            () if open > 0 => "open",
-            () if uncut_ms > definition.policy.every_ms + TICKS_MISSED_MS => "behind",
-            () if holes > 0 => "holes",
+            () if windows.is_none_or(|windows| windows.open > 0) => "open",
+            () if is_behind => "behind",
+            () if gaps.is_some_and(|gaps| gaps.parked > 0) => "holes",
             () => "caught up",
         };
+        let behind_since = (state == "behind").then(|| due_since(view).plus_ms(uncut_ms_max));
         Self {
             source: definition.name.to_string(),
             state,
@@ -136,9 +146,11 @@ impl Standing {
                 .map_or(definition.start, |lane| lane.progress.scheduled_through),
             end: definition.end,
             lag_ms: view.lag_ms(vendor_now),
-            open,
+            windows,
             running,
-            holes,
+            gaps,
+            is_exact,
+            trouble: Trouble::of(view, windows.as_ref(), behind_since),
             suspects: suspects(view),
             records_per_hour: live.and_then(|lane| lane.progress.records_per_hour),
             unavailable: unavailable(view),
@@ -147,15 +159,31 @@ impl Standing {
             is_endangered: !finished
                 && retention::is_endangered(&definition.policy, complete_through, vendor_now),
             now: vendor_now,
-            late,
+            late: Late::of(view),
             gate,
             clocks: clocks
                 .difference()
                 .map(|difference| (*difference, definition.connector.clone())),
             cut_until: cut_until(view, vendor_now),
-            trouble: Trouble::of(view, now),
+            failure: Failure::of(view, now),
             tries_again: surroundings.address.what_puts_sources_there(),
+            plans_it: plans_it(surroundings.address),
         }
+    }
+
+    /// A row of the table.
+    pub(super) fn cells(&self) -> [String; 8] {
+        let or_dash = |number: Option<String>| number.unwrap_or_else(|| "-".to_owned());
+        [
+            self.source.clone(),
+            self.state.to_owned(),
+            time(self.complete_through),
+            duration(self.lag_ms),
+            or_dash(self.records_per_hour.map(grouped)),
+            or_dash(self.windows.map(|windows| windows.open.to_string())),
+            or_dash(self.running.map(|running| running.to_string())),
+            or_dash(self.gaps.map(|gaps| gaps.parked.to_string())),
+        ]
     }
 
     /// For scripts.
@@ -171,9 +199,13 @@ impl Standing {
             "scheduled_through": self.scheduled_through,
             "end": self.end,
             "lag_ms": self.lag_ms,
-            "open": self.open,
+            "exact": self.is_exact,
+            "trouble": self.trouble.map(Trouble::to_json),
+            "since": self.trouble.map(|trouble| trouble.since),
+            "open": self.windows.map(|windows| windows.open),
             "running": self.running,
-            "holes": self.holes,
+            "parked": self.windows.map(|windows| windows.parked),
+            "holes": self.gaps.map(|gaps| gaps.parked),
             "records_per_hour": self.records_per_hour,
             "unavailable": self.unavailable,
             "retention_left_ms": self.retention_left_ms,
@@ -187,108 +219,25 @@ impl Standing {
                 "vendor": difference.vendor,
                 "disputed": difference.is_disputed(),
             })),
-            "last_error": self.trouble.as_ref().map(|trouble| &trouble.error),
+            "last_error": self.failure.as_ref().map(|failure| &failure.error),
         })
     }
+}
 
-    /// When records begin to be lost, if that is soon.
-    pub(super) fn danger(&self) -> Option<String> {
-        let name = &self.source;
-        let left_ms = self.retention_left_ms.filter(|_| self.is_endangered)?;
-        Some(if left_ms > 0 {
-            format!(
-                "{name} loses records in {}: the vendor drops what is not read by then",
-                duration(left_ms)
-            )
-        } else {
-            // Also said of a source that is new and begins before what the vendor keeps.
-            format!(
-                "{name}: the vendor has been dropping unread records since {}",
-                second(self.now.plus_ms(left_ms))
-            )
-        })
+/// The state of a source that starts nothing.
+fn inactive(record: &SourceRecord) -> &'static str {
+    match record.blocked {
+        Some(_) => "blocked",
+        None if record.held_since.is_some() => "held",
+        None => "paused",
     }
+}
 
-    /// What holds the oldest open window up, unless it is no more than the gate of its rate group:
-    /// a wait that the vendor asked for is stored with both.
-    fn trouble_of_its_own(&self) -> Option<&Trouble> {
-        let is_the_gates = |trouble: &Trouble| {
-            self.gate.as_ref().is_some_and(|gate| {
-                let waits = trouble
-                    .waits_until
-                    .is_some_and(|until| until <= gate.not_before);
-                waits && trouble.error == gate.reason
-            })
-        };
-        self.trouble
-            .as_ref()
-            .filter(|trouble| !is_the_gates(trouble))
-    }
-
-    /// What a row of the table has no room for, a line each.
-    pub(super) fn remarks(&self) -> Vec<String> {
-        let name = &self.source;
-        let mut lines = Vec::new();
-        if let Some(blocked) = &self.blocked {
-            let since = second(blocked.since);
-            let probed = match self.probe_at {
-                Some(at) if at > self.now => format!("the next probe is due at {}", second(at)),
-                Some(_) => "a probe is due".to_owned(),
-                None => "it is paused and not probed".to_owned(),
-            };
-            lines.push(format!(
-                "{name} is blocked since {since}: {}; {probed}, and `{}` tries it at once",
-                blocked.reason, self.tries_again
-            ));
-        }
-        if let Some(since) = self.held_since {
-            lines.push(format!(
-                "{name} is held since {}; `windlass resume {name}` lets it go on",
-                second(since)
-            ));
-        }
-        if let Some(gate) = &self.gate {
-            let until = second(gate.not_before);
-            lines.push(format!("{name} waits until {until}: {}", gate.reason));
-        }
-        if let Some((difference, vendor)) = &self.clocks {
-            lines.push(format!("{name}: {}", difference.describe(vendor)));
-        }
-        if let Some(until) = self.cut_until {
-            lines.push(format!(
-                "{name}: windows reach up to {}, cut by a clock that was ahead; each is read when \
-                 its time has passed",
-                second(until)
-            ));
-        }
-        if let Some(Trouble { waits_until, error }) = self.trouble_of_its_own() {
-            let does = match waits_until {
-                Some(until) => format!("waits until {}", second(*until)),
-                None => "is to be tried again".to_owned(),
-            };
-            lines.push(format!("{name}: the oldest open window {does}: {error}"));
-        }
-        for span in &self.unavailable {
-            let (from, to) = (time(span.from()), time(span.to()));
-            lines.push(format!(
-                "{name}: {from} to {to} is before what the vendor keeps"
-            ));
-        }
-        lines.extend(self.late.remarks(name));
-        if let Some((count, at)) = self.suspects {
-            lines.push(format!(
-                "{name}: the process died of {count} windows, each of them alone; they are tried again each \
-                 day, next at {}",
-                second(at)
-            ));
-        }
-        if self.holes > 0 {
-            lines.push(format!(
-                "{name} has holes: see `windlass windows {name} --status parked`; \
-                 `windlass retry --all {name}` tries them again"
-            ));
-        }
-        lines
+/// What to do about a source that no tick plans.
+const fn plans_it(address: &StateAddress) -> &'static str {
+    match address {
+        StateAddress::Sqlite(_) => "start `windlass run`",
+        StateAddress::DynamoDb(_) => "see whether the orchestrator runs",
     }
 }
 
@@ -323,6 +272,14 @@ fn uncut_ms(view: &SourceView, now: Timestamp) -> i64 {
     live.map_or(0, |live| edge.ms_since(live.progress.scheduled_through))
 }
 
+/// The vendor's time from which the live lane could be cut on.
+fn due_since(view: &SourceView) -> Timestamp {
+    let SourceDefinition { start, policy, .. } = &view.record.definition;
+    let live = view.lanes.first();
+    let mark = live.map_or(*start, |live| live.progress.scheduled_through);
+    mark.plus_ms(policy.settle_ms + limits::EDGE_ALLOWANCE_MS)
+}
+
 /// Up to when windows reach past `vendor_now` by more than one that asks for the vendor's clock.
 fn cut_until(view: &SourceView, vendor_now: Timestamp) -> Option<Timestamp> {
     let policy = &view.record.definition.policy;
@@ -330,40 +287,4 @@ fn cut_until(view: &SourceView, vendor_now: Timestamp) -> Option<Timestamp> {
     let windows = view.windows().filter(|window| window.is_unfinished());
     let until = windows.map(|window| window.to).max();
     until.filter(|until| until.ms_since(vendor_now) > ahead_ms)
-}
-
-/// The table, and what it has no room for: first what is about to be lost.
-pub(super) fn text(standings: &[Standing], paint: Paint) -> String {
-    let mut table = table([
-        "source",
-        "state",
-        "complete through",
-        "lag",
-        "rec/h",
-        "open",
-        "running",
-        "holes",
-    ]);
-    for standing in standings {
-        table.add_row([
-            standing.source.clone(),
-            standing.state.to_owned(),
-            time(standing.complete_through),
-            duration(standing.lag_ms),
-            standing
-                .records_per_hour
-                .map_or_else(|| "-".to_owned(), grouped),
-            standing.open.to_string(),
-            standing.running.to_string(),
-            standing.holes.to_string(),
-        ]);
-    }
-    let mut text = lines(&table);
-    for danger in standings.iter().filter_map(Standing::danger) {
-        text.push_str(&format!("{}\n", paint.marked('-', &danger)));
-    }
-    for remark in standings.iter().flat_map(Standing::remarks) {
-        text.push_str(&format!("{remark}\n"));
-    }
-    text
 }

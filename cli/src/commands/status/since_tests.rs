@@ -1,0 +1,282 @@
+//! Troubles with their first instant, exactly and as of the last tick.
+
+use windlass_core::ids::WindowId;
+use windlass_core::shard::Shards;
+use windlass_core::summary::Summary;
+use windlass_core::task::Task;
+use windlass_core::time::MINUTE_MS;
+use windlass_core::transition::{Cause, Claim, Event, Release};
+use windlass_core::{Owner, Progress, SourceDefinition, Status, Window};
+use windlass_orchestrator::{Dispatch, DispatchError, Tick, TickOptions};
+use windlass_orchestrator::{Listed, overview};
+use windlass_state::StateStore;
+
+use super::*;
+use crate::testing::{Bench, CONFIG};
+
+/// A dispatch whose tasks reach no worker.
+struct Nowhere;
+
+impl Dispatch for Nowhere {
+    async fn dispatch(&self, _tasks: Vec<Task>) -> Result<(), DispatchError> {
+        Ok(())
+    }
+}
+
+/// A source with two windows of an hour, after the tick that created them.
+struct Scene {
+    store: Store,
+    definition: SourceDefinition,
+}
+
+impl Scene {
+    async fn new() -> Self {
+        let bench = Bench::new(CONFIG);
+        let (store, mut definition) = (bench.store(), bench.definition());
+        definition.end = Some(definition.start.plus_ms(120 * MINUTE_MS));
+        definition.policy.initial_ms = 60 * MINUTE_MS;
+        definition.policy.clock = Some(windlass_core::trust::WhoseClock::Ours);
+        definition.policy.max_lookback_ms = None;
+        definition.policy.sweeps_ms = Vec::new();
+        store
+            .apply_source(&definition, at(&definition, 0))
+            .await
+            .unwrap();
+        let scene = Self { store, definition };
+        scene.tick(200).await;
+        scene
+    }
+
+    async fn tick(&self, minute: i64) {
+        let options = TickOptions {
+            shards: Shards::ALL,
+            dispatch_ms: Some(MINUTE_MS),
+            share_pace: true,
+            tasks_per_invocation: 1,
+        };
+        let tick = Tick {
+            store: &self.store,
+            dispatch: &Nowhere,
+            options,
+            suspects: None,
+            now: at(&self.definition, minute),
+        };
+        let report = tick.run().await.unwrap();
+        assert!(report.sources.iter().all(|source| source.error.is_none()));
+    }
+
+    /// The first window.
+    async fn window(&self) -> Window {
+        let marks = self
+            .store
+            .progress_of(self.definition.shard(), &self.definition.name);
+        let id = WindowId {
+            timeline: marks.await.unwrap().remove(0).timeline,
+            from: self.definition.start,
+        };
+        self.store.window(&id).await.unwrap().unwrap()
+    }
+
+    /// A run of the first window that fails.
+    async fn fail(&self, minute: i64) {
+        let (window, now) = (self.window().await, at(&self.definition, minute));
+        let claim = Claim {
+            epoch: window.epoch,
+            owner: Owner::from_random(1),
+            lease_until: now.plus_ms(MINUTE_MS),
+            now,
+        };
+        let lease = self.store.claim(&window.id, &claim).await.unwrap();
+        let release = Release {
+            cause: Cause::Outage,
+            not_before: None,
+            error: Some("sample_vendor returned HTTP 500".to_owned()),
+            now,
+        };
+        self.store.release(&lease, &release).await.unwrap();
+    }
+
+    async fn park(&self, minute: i64) {
+        let park = Event::Park {
+            reason: "page 3 is not JSON".to_owned(),
+            now: at(&self.definition, minute),
+        };
+        let parked = self
+            .store
+            .decide(&self.window().await, &park)
+            .await
+            .unwrap();
+        assert_eq!(parked.status, Status::Parked);
+    }
+
+    /// The standing as it is read by itself, and as the listings show it.
+    async fn both(&self, minute: i64) -> [Standing; 2] {
+        let address = StateAddress::Sqlite("windlass.db".into());
+        let surroundings = Surroundings {
+            address: &address,
+            has_workers: true,
+            now: at(&self.definition, minute),
+        };
+        let now = surroundings.now;
+        let listed = overview(&self.store, now).await.unwrap().sources.remove(0);
+        let (Listed::Open(view) | Listed::Resting(view)) = listed else {
+            panic!("its marks can be read")
+        };
+        let exact = Reading::Exact(view.record.clone());
+        let standing = async |source| {
+            let source = (source, Known::AtRest);
+            standing_of(&self.store, source, &surroundings)
+                .await
+                .unwrap()
+        };
+        [standing(exact).await, standing(Reading::Listed(view)).await]
+    }
+}
+
+fn at(definition: &SourceDefinition, minute: i64) -> Timestamp {
+    definition.start.plus_ms(minute * MINUTE_MS)
+}
+
+/// The members of `standing` in JSON that tell of open windows and of trouble.
+fn told(standing: &Standing) -> serde_json::Value {
+    let json = standing.to_json();
+    let member = |name: &str| (name.to_owned(), json[name].clone());
+    let names = [
+        "state", "exact", "trouble", "since", "open", "running", "parked", "holes",
+    ];
+    names
+        .map(member)
+        .into_iter()
+        .collect::<serde_json::Map<_, _>>()
+        .into()
+}
+
+#[tokio::test]
+async fn open_windows_without_trouble_are_counted_exactly_and_as_of_the_last_tick() {
+    let scene = Scene::new().await;
+    let [exact, listed] = scene.both(201).await;
+    let expected = |is_exact: bool| {
+        json!({
+            "state": "open", "exact": is_exact, "trouble": null, "since": null, "open": 2,
+            "running": if is_exact { json!(0) } else { json!(null) }, "parked": 0, "holes": 0,
+        })
+    };
+    assert_eq!(told(&exact), expected(true));
+    assert_eq!(told(&listed), expected(false));
+    assert!(exact.remarks().is_empty() && listed.remarks().is_empty());
+}
+
+#[tokio::test]
+async fn failing_source_shows_its_first_failure_however_often_it_is_tried() {
+    let scene = Scene::new().await;
+    for minute in [201, 205, 209] {
+        scene.fail(minute).await;
+        scene.tick(minute).await;
+    }
+    for standing in scene.both(210).await {
+        let told = told(&standing);
+        assert_eq!(told["trouble"], "failing");
+        assert_eq!(told["since"], "2026-01-01T03:21:00.000Z");
+    }
+    let [exact, listed] = scene.both(210).await.map(|standing| standing.remarks());
+    assert_eq!(
+        exact,
+        [
+            "okta has been failing since 2026-01-01T03:21:00Z; the oldest open window is to be tried \
+             again: sample_vendor returned HTTP 500"
+        ]
+    );
+    assert_eq!(
+        listed,
+        [
+            "okta has been failing since 2026-01-01T03:21:00Z; `windlass windows okta --open` shows why"
+        ]
+    );
+}
+
+#[tokio::test]
+async fn parked_window_shows_when_it_parked_and_more_waiting_does_not_move_that() {
+    let scene = Scene::new().await;
+    scene.park(205).await;
+    for minute in [206, 220, 300] {
+        scene.tick(minute).await;
+        for standing in scene.both(minute).await {
+            let told = told(&standing);
+            assert_eq!(told["trouble"], "parked", "{told}");
+            assert_eq!(told["since"], "2026-01-01T03:25:00.000Z");
+            assert_eq!((&told["parked"], &told["open"]), (&json!(1), &json!(1)));
+            assert_eq!(
+                standing.remarks(),
+                [
+                    "okta has had holes since 2026-01-01T03:25:00Z: see `windlass windows okta --status \
+                     parked`; `windlass retry --all okta` tries them again"
+                ]
+            );
+        }
+    }
+}
+
+#[tokio::test]
+async fn marks_without_a_summary_show_no_count_instead_of_a_wrong_one() {
+    let scene = Scene::new().await;
+    let shard = scene.definition.shard();
+    let marks = scene.store.progress_of(shard, &scene.definition.name);
+    let older = Progress {
+        summary: None,
+        ..marks.await.unwrap().remove(0)
+    };
+    scene.store.save_progress(shard, &older).await.unwrap();
+    let [exact, listed] = scene.both(201).await;
+    assert_eq!(told(&exact)["open"], 2);
+    let told = told(&listed);
+    assert_eq!(told["state"], "open");
+    assert_eq!(
+        (&told["open"], &told["parked"]),
+        (&json!(null), &json!(null))
+    );
+    let text = text(&[listed], Paint::PLAIN, None);
+    assert!(text.contains("  -     -        -\n"), "{text}");
+}
+
+#[tokio::test]
+async fn source_that_no_tick_plans_shows_since_when() {
+    let scene = Scene::new().await;
+    let shard = scene.definition.shard();
+    let marks = scene.store.progress_of(shard, &scene.definition.name);
+    let passed = Progress {
+        open_from: scene.definition.start,
+        scheduled_through: scene.definition.start,
+        summary: Some(Summary::default()),
+        ..marks.await.unwrap().remove(0)
+    };
+    scene.store.save_progress(shard, &passed).await.unwrap();
+    let since = [300, 301].map(async |minute| {
+        let [_, listed] = scene.both(minute).await;
+        assert_eq!(told(&listed)["trouble"], "behind");
+        (told(&listed)["since"].clone(), listed.remarks())
+    });
+    let [first, second] = since;
+    let (first, second) = (first.await, second.await);
+    assert_eq!(first, second, "it does not move");
+    assert!(
+        first.1[0].starts_with("okta has been behind since 2026-01-01T0"),
+        "{first:?}"
+    );
+    assert!(first.1[0].ends_with(": start `windlass run`"), "{first:?}");
+}
+
+#[tokio::test]
+async fn status_fits_the_terminal_and_says_what_it_leaves_out() {
+    let scene = Scene::new().await;
+    scene.fail(201).await;
+    scene.tick(201).await;
+    let [exact, listed] = scene.both(210).await;
+    let standings = [exact, listed];
+    for columns in [60, 80, 200] {
+        let text = text(&standings, Paint::PLAIN, Some(columns));
+        let widest = text.lines().map(|line| line.chars().count()).max();
+        assert!(widest <= Some(columns), "{columns}: {widest:?}\n{text}");
+    }
+    insta::assert_snapshot!(text(&standings, Paint::PLAIN, Some(60)));
+    insta::assert_snapshot!(text(&standings, Paint::PLAIN, Some(200)));
+}

@@ -1,0 +1,146 @@
+//! What a row of the table has no room for, in lines.
+
+use super::super::trouble::{Kind, Trouble};
+use super::{Failure, Standing};
+use crate::output::{duration, second, time};
+
+impl Standing {
+    /// When records begin to be lost, if that is soon.
+    pub(in super::super) fn danger(&self) -> Option<String> {
+        let name = &self.source;
+        let left_ms = self.retention_left_ms.filter(|_| self.is_endangered)?;
+        Some(if left_ms > 0 {
+            format!(
+                "{name} loses records in {}: the vendor drops what is not read by then",
+                duration(left_ms)
+            )
+        } else {
+            // Also said of a source that is new and begins before what the vendor keeps.
+            format!(
+                "{name}: the vendor has been dropping unread records since {}",
+                second(self.now.plus_ms(left_ms))
+            )
+        })
+    }
+
+    /// What holds the oldest open window up, unless it is no more than the gate of its rate group:
+    /// a wait that the vendor asked for is stored with both.
+    fn failure_of_its_own(&self) -> Option<&Failure> {
+        let is_the_gates = |failure: &Failure| {
+            self.gate.as_ref().is_some_and(|gate| {
+                let waits = failure
+                    .waits_until
+                    .is_some_and(|until| until <= gate.not_before);
+                waits && failure.error == gate.reason
+            })
+        };
+        self.failure
+            .as_ref()
+            .filter(|failure| !is_the_gates(failure))
+    }
+
+    /// Its waits and failures, a line each, and since when it fails.
+    fn waits(&self) -> Vec<String> {
+        let name = &self.source;
+        let failing_since = self.windows.and_then(|windows| windows.failing_since);
+        let failing =
+            failing_since.map(|since| format!("{name} has been failing since {}", second(since)));
+        let mut lines = Vec::new();
+        let failure = self
+            .failure_of_its_own()
+            .map(|Failure { waits_until, error }| {
+                let does = match waits_until {
+                    Some(until) => format!("waits until {}", second(*until)),
+                    None => "is to be tried again".to_owned(),
+                };
+                format!("the oldest open window {does}: {error}")
+            });
+        if let Some(gate) = &self.gate {
+            let until = second(gate.not_before);
+            lines.push(match (&failing, &failure) {
+                (Some(failing), None) => {
+                    format!("{failing} and waits until {until}: {}", gate.reason)
+                }
+                _ => format!("{name} waits until {until}: {}", gate.reason),
+            });
+        }
+        match (failing, failure) {
+            (Some(failing), Some(failure)) => lines.push(format!("{failing}; {failure}")),
+            (None, Some(failure)) => lines.push(format!("{name}: {failure}")),
+            (Some(failing), None) if self.gate.is_none() => {
+                let more = format!("; `windlass windows {name} --open` shows why");
+                lines.push(failing + &more);
+            }
+            (_, None) => {}
+        }
+        lines
+    }
+
+    /// What a row of the table has no room for, a line each.
+    pub(in super::super) fn remarks(&self) -> Vec<String> {
+        let name = &self.source;
+        let mut lines = Vec::new();
+        if let Some(blocked) = &self.blocked {
+            let since = second(blocked.since);
+            let probed = match self.probe_at {
+                Some(at) if at > self.now => format!("the next probe is due at {}", second(at)),
+                Some(_) => "a probe is due".to_owned(),
+                None => "it is paused and not probed".to_owned(),
+            };
+            lines.push(format!(
+                "{name} is blocked since {since}: {}; {probed}, and `{}` tries it at once",
+                blocked.reason, self.tries_again
+            ));
+        }
+        if let Some(since) = self.held_since {
+            lines.push(format!(
+                "{name} is held since {}; `windlass resume {name}` lets it go on",
+                second(since)
+            ));
+        }
+        if let Some(Trouble {
+            kind: Kind::Behind,
+            since,
+        }) = self.trouble
+        {
+            let since = second(since);
+            lines.push(format!(
+                "{name} has been behind since {since}: {}",
+                self.plans_it
+            ));
+        }
+        if let Some((difference, vendor)) = &self.clocks {
+            lines.push(format!("{name}: {}", difference.describe(vendor)));
+        }
+        if let Some(until) = self.cut_until {
+            lines.push(format!(
+                "{name}: windows reach up to {}, cut by a clock that was ahead; each is read when \
+                 its time has passed",
+                second(until)
+            ));
+        }
+        lines.extend(self.waits());
+        for span in &self.unavailable {
+            let (from, to) = (time(span.from()), time(span.to()));
+            lines.push(format!(
+                "{name}: {from} to {to} is before what the vendor keeps"
+            ));
+        }
+        lines.extend(self.late.remarks(name));
+        if let Some((count, at)) = self.suspects {
+            lines.push(format!(
+                "{name}: the process died of {count} windows, each of them alone; they are tried again each \
+                 day, next at {}",
+                second(at)
+            ));
+        }
+        if let Some(since) = self.gaps.and_then(|gaps| gaps.parked_since) {
+            let since = second(since);
+            lines.push(format!(
+                "{name} has had holes since {since}: see `windlass windows {name} --status parked`; \
+                 `windlass retry --all {name}` tries them again"
+            ));
+        }
+        lines
+    }
+}

@@ -1,0 +1,54 @@
+//! The trouble of one source, and since when.
+
+use serde_json::{Value, json};
+use windlass_core::summary::Summary;
+use windlass_core::time::Timestamp;
+use windlass_orchestrator::SourceView;
+
+/// Troubles, the one that most needs a person first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    Blocked,
+    /// Time is due, and no tick has cut it into windows.
+    Behind,
+    Failing,
+    Parked,
+}
+
+/// The trouble of a source that most needs a person. A pause is none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Trouble {
+    pub(super) kind: Kind,
+    pub(super) since: Timestamp,
+}
+
+impl Trouble {
+    /// The trouble of the source of `view`, whose windows are as in `summary` if that is known, and of
+    /// which time is due since `behind_since`.
+    pub(super) fn of(
+        view: &SourceView,
+        summary: Option<&Summary>,
+        behind_since: Option<Timestamp>,
+    ) -> Option<Self> {
+        let blocked = view.record.blocked.as_ref();
+        let since = |of: fn(&Summary) -> Option<Timestamp>| summary.and_then(of);
+        let troubles = [
+            (Kind::Blocked, blocked.map(|blocked| blocked.since)),
+            (Kind::Behind, behind_since),
+            (Kind::Failing, since(|summary| summary.failing_since)),
+            (Kind::Parked, since(|summary| summary.parked_since)),
+        ];
+        let first = |(kind, since): (Kind, Option<_>)| since.map(|since| Self { kind, since });
+        troubles.into_iter().find_map(first)
+    }
+
+    /// Its name, for scripts.
+    pub(super) fn to_json(self) -> Value {
+        json!(match self.kind {
+            Kind::Blocked => "blocked",
+            Kind::Behind => "behind",
+            Kind::Failing => "failing",
+            Kind::Parked => "parked",
+        })
+    }
+}
