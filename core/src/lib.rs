@@ -45,6 +45,7 @@ pub mod lateness;
 pub mod lease;
 pub mod limits;
 pub mod metric;
+pub mod moves;
 pub mod ownership;
 pub mod plan;
 pub mod progress;

@@ -76,7 +76,7 @@ impl Suspects<'_> {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Plan {
     /// Windows to take back or give up.
-    pub scavenge: Vec<Move>,
+    pub scavenge: Vec<Decision>,
     /// Windows to split.
     pub splits: Vec<Split>,
     /// Windows to create if they do not exist, in chain order; some are born dispatched. On the
@@ -86,9 +86,9 @@ pub struct Plan {
     pub progress: Option<Progress>,
     /// Windows to give up because the vendor no longer keeps what they cover, once the progress
     /// that says so is stored.
-    pub lapse: Vec<Move>,
+    pub lapse: Vec<Decision>,
     /// Ready windows to dispatch.
-    pub dispatch: Vec<Move>,
+    pub dispatch: Vec<Decision>,
 }
 
 impl Plan {
@@ -105,7 +105,7 @@ impl Plan {
 
 /// A window as read, and what is to happen to it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Move {
+pub struct Decision {
     /// As read; the write is conditional on its epoch and status.
     pub seen: Window,
     /// What happens.
@@ -117,7 +117,7 @@ pub struct Move {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Split {
     /// The window that shrinks, or is done with what it has delivered.
-    pub left: Move,
+    pub left: Decision,
     /// The new windows, ascending.
     pub right: Vec<Window>,
 }
@@ -141,12 +141,12 @@ pub fn plan(situation: &Situation<'_>) -> Plan {
 
     let scavenged = |window: &Window| {
         let event = scavenge(window, policy, now)?;
-        Some(Move {
+        Some(Decision {
             seen: window.clone(),
             event,
         })
     };
-    let mut scavenge: Vec<Move> = open.iter().chain(behind).filter_map(scavenged).collect();
+    let mut scavenge: Vec<Decision> = open.iter().chain(behind).filter_map(scavenged).collect();
     let splits = splits::splits(situation, next.open_from, max_open);
     let splits = splits::keep_in_sight(splits, &mut next, &mut scavenge, now);
     let lapse = unavailable::lapse(situation, &mut next);
@@ -297,7 +297,7 @@ fn carver<'a>(situation: &Situation<'a>, next: &Progress, end: Option<Timestamp>
     }
 }
 
-fn dispatchable(situation: &Situation<'_>, lapse: &[Move], slots: usize) -> Vec<Move> {
+fn dispatchable(situation: &Situation<'_>, lapse: &[Decision], slots: usize) -> Vec<Decision> {
     situation
         .behind
         .iter()
@@ -307,7 +307,7 @@ fn dispatchable(situation: &Situation<'_>, lapse: &[Move], slots: usize) -> Vec<
         .filter(|window| situation.suspects.admit(window))
         .filter(|window| lapse.iter().all(|lapsed| lapsed.seen.id != window.id))
         .take(slots)
-        .map(|window| Move {
+        .map(|window| Decision {
             seen: window.clone(),
             event: Event::Dispatch {
                 until: situation.dispatch_until,

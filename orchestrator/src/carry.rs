@@ -2,7 +2,8 @@
 
 use windlass_core::breaks::{Break, broken};
 use windlass_core::limits;
-use windlass_core::plan::{Move, Plan};
+use windlass_core::moves::Move;
+use windlass_core::plan::{Decision, Plan};
 use windlass_core::shard::Shard;
 use windlass_core::span::Span;
 use windlass_core::task::{TASK_VERSION, Task, TaskWindow, is_quiet};
@@ -161,10 +162,11 @@ impl<S: StateStore, D: Dispatch> Carrier<'_, S, D> {
 
     /// Makes one move, and asks again while the outcome is unknown. `None` when the window has
     /// moved since it was read, which is nobody's fault.
-    async fn decide(&self, moved: &Move) -> Result<Option<Window>, StateError> {
+    async fn decide(&self, moved: &Decision) -> Result<Option<Window>, StateError> {
+        let asked = Move::Decide(&moved.seen, &moved.event);
         let mut tries = 1;
         loop {
-            match self.store.decide(&moved.seen, &moved.event).await {
+            match self.store.move_window(&asked).await {
                 Ok(window) => {
                     tracing::debug!(window = %window.id, event = moved.event.name(), "window moved");
                     return Ok(Some(window));
@@ -178,11 +180,7 @@ impl<S: StateStore, D: Dispatch> Carrier<'_, S, D> {
                 // An earlier try may have made it. A twin that planned the same is as good: the
                 // epoch lets only one of two tasks claim.
                 Err(MoveError::Refused { current, .. }) if tries > 1 => {
-                    let made = moved
-                        .seen
-                        .apply(&moved.event)
-                        .is_ok_and(|made| made == *current);
-                    return Ok(made.then_some(*current));
+                    return Ok(asked.was_made(&current).then_some(*current));
                 }
                 Err(MoveError::Refused { .. } | MoveError::NotFound(_)) => return Ok(None),
             }

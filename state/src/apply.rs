@@ -1,128 +1,28 @@
-//! What every store does between reading a window and writing it back: check who may move it, then
-//! let the protocol move it. A store only makes the two one atomic step.
+//! What every store does between reading an item and writing it back: `windlass-core` decides, and
+//! what would contradict itself is not stored. A store only makes that one atomic step.
 
-use windlass_core::checkpoint::Checkpoint;
-use windlass_core::ids::{Owner, WindowId};
+use windlass_core::ids::Owner;
 use windlass_core::invariant::Consistent;
-use windlass_core::lease::{Guard, Lease};
+use windlass_core::lease::Lease;
 use windlass_core::limits;
+use windlass_core::moves::Move;
 use windlass_core::source::{RateGate, SourceDefinition, SourceRecord};
 use windlass_core::time::Timestamp;
-use windlass_core::transition::{Claim, Event, IllegalMove, Release};
 use windlass_core::window::Window;
 
 use crate::error::{MoveError, StateError};
 
-/// A move somebody asks for, with the condition under which it is theirs to make.
-pub(crate) struct Move<'a> {
-    id: &'a WindowId,
-    guard: Guard,
-    event: Event,
-    holder: Option<&'a Lease>,
-}
-
-impl<'a> Move<'a> {
-    pub(crate) fn claim(id: &'a WindowId, claim: &Claim) -> Self {
-        let guard = Guard::Claim { epoch: claim.epoch };
-        Self {
-            id,
-            guard,
-            event: Event::Claim(claim.clone()),
-            holder: None,
+/// The window after `asked`, to be stored in place of `current`.
+pub(crate) fn moved(asked: &Move<'_>, current: Window) -> Result<Window, MoveError> {
+    match asked.apply(&current) {
+        Ok(next) => {
+            check(&next)?;
+            Ok(next)
         }
-    }
-
-    pub(crate) fn checkpoint(lease: &'a Lease, checkpoint: &Checkpoint) -> Self {
-        Self::held(lease, Event::Checkpoint(checkpoint.clone()))
-    }
-
-    pub(crate) fn complete(lease: &'a Lease, last: &Checkpoint, history_ms: i64) -> Self {
-        Self::held(
-            lease,
-            Event::Complete {
-                last: last.clone(),
-                history_ms,
-            },
-        )
-    }
-
-    pub(crate) fn release(lease: &'a Lease, release: &Release) -> Self {
-        Self::held(lease, Event::Release(release.clone()))
-    }
-
-    pub(crate) fn decide(seen: &'a Window, event: &Event) -> Self {
-        let guard = Guard::planner(seen);
-        Self {
-            id: &seen.id,
-            guard,
-            event: event.clone(),
-            holder: None,
-        }
-    }
-
-    fn held(lease: &'a Lease, event: Event) -> Self {
-        Self {
-            id: &lease.window().id,
-            guard: Guard::holder(lease),
-            event,
-            holder: Some(lease),
-        }
-    }
-
-    /// The window that is to move.
-    pub(crate) fn id(&self) -> &'a WindowId {
-        self.id
-    }
-
-    /// The window after the move, to be stored in place of `current`.
-    pub(crate) fn apply(&self, current: Window) -> Result<Window, MoveError> {
-        match self
-            .permitted(&current)
-            .and_then(|()| current.apply(&self.event))
-        {
-            Ok(next) => {
-                check(&next)?;
-                Ok(next)
-            }
-            Err(why) => Err(MoveError::Refused {
-                current: Box::new(current),
-                why,
-            }),
-        }
-    }
-
-    fn permitted(&self, current: &Window) -> Result<(), IllegalMove> {
-        self.guard.check(current)?;
-        match (self.holder, &self.guard) {
-            // An epoch has one owner, so this fails only when somebody edited the item by hand.
-            (Some(lease), _) if !lease.still_holds(current) => Err(IllegalMove::Epoch {
-                given: lease.window().epoch,
-                current: current.epoch,
-            }),
-            (_, Guard::Planner { .. }) if !is_planners(&self.event) => Err(IllegalMove::Edge {
-                status: current.status,
-                event: self.event.name(),
-            }),
-            _ => Ok(()),
-        }
-    }
-}
-
-/// Whether `event` is the tick's or an operator's to cause. A worker's moves need its lease.
-fn is_planners(event: &Event) -> bool {
-    match event {
-        Event::Dispatch { .. }
-        | Event::Expire { .. }
-        | Event::Recover { .. }
-        | Event::Park { .. }
-        | Event::Shrink { .. }
-        | Event::Close { .. }
-        | Event::Lapse { .. }
-        | Event::Probe { .. }
-        | Event::Retry { .. } => true,
-        Event::Claim(_) | Event::Checkpoint(_) | Event::Complete { .. } | Event::Release(_) => {
-            false
-        }
+        Err(why) => Err(MoveError::Refused {
+            current: Box::new(current),
+            why,
+        }),
     }
 }
 
@@ -170,7 +70,7 @@ pub(crate) fn check(item: &impl Consistent) -> Result<(), StateError> {
 
 #[cfg(test)]
 mod tests {
-    use windlass_core::time::Timestamp;
+    use windlass_core::transition::{Claim, IllegalMove};
 
     use super::*;
 
@@ -183,24 +83,16 @@ mod tests {
         Window::new(id, Timestamp::MAX, NOW).unwrap()
     }
 
-    fn claim_by(owner: u128) -> Claim {
-        let owner = Owner::from_random(owner);
-        Claim {
-            epoch: 1,
-            owner,
-            lease_until: NOW.plus_ms(1_000),
-            now: NOW,
-        }
-    }
-
     #[test]
     fn a_refused_move_hands_back_the_window_as_it_stands() {
         let window = ready();
         let claim = Claim {
             epoch: 7,
-            ..claim_by(1)
+            owner: Owner::from_random(1),
+            lease_until: NOW.plus_ms(1_000),
+            now: NOW,
         };
-        let refused = Move::claim(&window.id, &claim).apply(window.clone());
+        let refused = moved(&Move::Claim(&window.id, &claim), window.clone());
         let why = IllegalMove::Epoch {
             given: 7,
             current: 1,
@@ -212,43 +104,6 @@ mod tests {
                 why
             })
         );
-    }
-
-    #[test]
-    fn a_planner_cannot_make_a_workers_move() {
-        let window = ready();
-        let refused = Move::decide(&window, &Event::Claim(claim_by(1))).apply(window.clone());
-        let Err(MoveError::Refused { why, .. }) = refused else {
-            panic!("{refused:?}")
-        };
-        assert_eq!(
-            why,
-            IllegalMove::Edge {
-                status: window.status,
-                event: "claim"
-            }
-        );
-    }
-
-    #[test]
-    fn an_owner_that_was_edited_by_hand_ends_the_lease() {
-        let window = ready();
-        let claim = claim_by(1);
-        let claimed = Move::claim(&window.id, &claim)
-            .apply(window.clone())
-            .unwrap();
-        let lease = lease(claimed.clone(), &claim.owner);
-        let edited = Window {
-            owner: Some(Owner::from_random(2)),
-            ..claimed
-        };
-        let release = Release {
-            cause: windlass_core::transition::Cause::Yielded,
-            not_before: None,
-            error: None,
-            now: NOW,
-        };
-        assert!(Move::release(&lease, &release).apply(edited).is_err());
     }
 
     #[test]

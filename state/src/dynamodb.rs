@@ -40,17 +40,15 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use aws_sdk_dynamodb::config;
-use windlass_core::checkpoint::Checkpoint;
 use windlass_core::clock::{Clock, Entropy};
 use windlass_core::ids::{RateGroup, SourceName, Timeline, WindowId};
-use windlass_core::lease::Lease;
+use windlass_core::moves::Move;
 use windlass_core::progress::Progress;
 use windlass_core::seen::{SeenBy, SeenPage};
 use windlass_core::shard::Shard;
 use windlass_core::source::{BlockChange, RateGate, SourceDefinition, SourceRecord};
 use windlass_core::span::Span;
 use windlass_core::time::Timestamp;
-use windlass_core::transition::{Claim, Event, Release};
 use windlass_core::trust::{ClockOffset, RateState};
 use windlass_core::turns::{TurnsAsked, TurnsGiven};
 use windlass_core::window::Window;
@@ -61,7 +59,6 @@ use self::expression::Placeholders;
 use self::reads::{Consistency, Range};
 use self::table::Table;
 use crate::apply::check;
-use crate::apply::{Move, lease};
 use crate::error::{MoveError, SaveError, StateError};
 use crate::item::{Key, RateItem, Stored};
 use crate::store::{Created, StateStore};
@@ -276,33 +273,14 @@ impl StateStore for DynamoStore {
         self.windows_in(timeline, range, limit).await
     }
 
-    async fn claim(&self, id: &WindowId, claim: &Claim) -> Result<Lease, MoveError> {
-        let window = self.claim_window(id, claim).await?;
-        Ok(lease(window, &claim.owner))
-    }
-
-    async fn checkpoint(&self, held: &Lease, checkpoint: &Checkpoint) -> Result<Lease, MoveError> {
-        let asked = Move::checkpoint(held, checkpoint);
-        let window = self.move_held(held, &asked).await?;
-        Ok(lease(window, held.owner()))
-    }
-
-    async fn complete(
-        &self,
-        held: &Lease,
-        last: &Checkpoint,
-        history_ms: i64,
-    ) -> Result<Window, MoveError> {
-        let asked = Move::complete(held, last, history_ms);
-        self.move_held(held, &asked).await
-    }
-
-    async fn release(&self, held: &Lease, release: &Release) -> Result<Window, MoveError> {
-        self.move_held(held, &Move::release(held, release)).await
-    }
-
-    async fn decide(&self, seen: &Window, event: &Event) -> Result<Window, MoveError> {
-        self.move_seen(seen, event).await
+    async fn move_window(&self, asked: &Move<'_>) -> Result<Window, MoveError> {
+        match *asked {
+            Move::Claim(_, claim) => self.claim_window(asked, claim).await,
+            Move::Decide(seen, _) => self.move_seen(seen, asked).await,
+            Move::Checkpoint(lease, _) | Move::Complete(lease, ..) | Move::Release(lease, _) => {
+                self.move_held(lease, asked).await
+            }
+        }
     }
 
     async fn rate_state(&self, group: &RateGroup) -> Result<RateState, StateError> {

@@ -8,17 +8,15 @@ use std::fmt;
 use std::future::Future;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use windlass_core::checkpoint::Checkpoint;
 use windlass_core::clock::{Clock, Entropy};
 use windlass_core::ids::{RateGroup, SourceName, Timeline, WindowId};
-use windlass_core::lease::Lease;
+use windlass_core::moves::Move;
 use windlass_core::progress::Progress;
 use windlass_core::seen::{SeenBy, SeenPage};
 use windlass_core::shard::Shard;
 use windlass_core::source::{BlockChange, RateGate, SourceDefinition, SourceRecord};
 use windlass_core::span::Span;
 use windlass_core::time::Timestamp;
-use windlass_core::transition::{Claim, Event, Release};
 use windlass_core::trust::{ClockOffset, RateState};
 use windlass_core::turns::{TurnsAsked, TurnsGiven};
 use windlass_core::window::Window;
@@ -273,40 +271,9 @@ impl<S: StateStore> StateStore for FailingStore<S> {
         .await
     }
 
-    async fn claim(&self, id: &WindowId, claim: &Claim) -> Result<Lease, MoveError> {
-        self.with_fault(Operation::Claim, self.inner.claim(id, claim))
-            .await
-    }
-
-    async fn checkpoint(&self, lease: &Lease, checkpoint: &Checkpoint) -> Result<Lease, MoveError> {
-        self.with_fault(
-            Operation::Checkpoint,
-            self.inner.checkpoint(lease, checkpoint),
-        )
-        .await
-    }
-
-    async fn complete(
-        &self,
-        lease: &Lease,
-        last: &Checkpoint,
-        history_ms: i64,
-    ) -> Result<Window, MoveError> {
-        self.with_fault(
-            Operation::Complete,
-            self.inner.complete(lease, last, history_ms),
-        )
-        .await
-    }
-
-    async fn release(&self, lease: &Lease, release: &Release) -> Result<Window, MoveError> {
-        self.with_fault(Operation::Release, self.inner.release(lease, release))
-            .await
-    }
-
-    async fn decide(&self, seen: &Window, event: &Event) -> Result<Window, MoveError> {
-        self.with_fault(Operation::Decide, self.inner.decide(seen, event))
-            .await
+    async fn move_window(&self, asked: &Move<'_>) -> Result<Window, MoveError> {
+        let call = self.inner.move_window(asked);
+        self.with_fault(Operation::of(asked), call).await
     }
 
     async fn rate_state(&self, group: &RateGroup) -> Result<RateState, StateError> {

@@ -1,5 +1,7 @@
 use windlass_core::clock::{ManualClock, SeededEntropy};
 use windlass_core::ids::Owner;
+use windlass_core::lease::Lease;
+use windlass_core::transition::Claim;
 
 use super::*;
 use crate::memory::MemoryStore;

@@ -4,21 +4,19 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use windlass_core::checkpoint::Checkpoint;
 use windlass_core::ids::{Lane, RateGroup, SourceName, Timeline, WindowId};
-use windlass_core::lease::Lease;
+use windlass_core::moves::Move;
 use windlass_core::progress::Progress;
 use windlass_core::seen::{SeenBy, SeenPage};
 use windlass_core::shard::Shard;
 use windlass_core::source::{BlockChange, RateGate, SourceDefinition, SourceRecord};
 use windlass_core::span::Span;
 use windlass_core::time::Timestamp;
-use windlass_core::transition::{Claim, Event, Release};
 use windlass_core::trust::{ClockOffset, RateState};
 use windlass_core::turns::{TurnsAsked, TurnsGiven, give};
 use windlass_core::window::Window;
 
-use crate::apply::{Move, applied, check, lease, stays_closed};
+use crate::apply::{applied, check, moved, stays_closed};
 use crate::error::{MoveError, SaveError, StateError};
 use crate::item::pieces;
 use crate::store::{Created, StateStore};
@@ -82,14 +80,6 @@ impl MemoryStore {
     fn tables(&self) -> MutexGuard<'_, Tables> {
         // Every change below is one insertion or removal, so a panic elsewhere leaves no half of one.
         self.tables.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn make(&self, asked: &Move<'_>) -> Result<Window, MoveError> {
-        let mut tables = self.tables();
-        let current = tables.windows.get(asked.id()).cloned();
-        let next = asked.apply(current.ok_or_else(|| MoveError::NotFound(asked.id().clone()))?)?;
-        tables.windows.insert(next.id.clone(), next.clone());
-        Ok(next)
     }
 
     fn between(&self, timeline: &Timeline, from: Timestamp, last: Timestamp) -> Vec<Window> {
@@ -266,31 +256,13 @@ impl StateStore for MemoryStore {
         Ok(windows)
     }
 
-    async fn claim(&self, id: &WindowId, claim: &Claim) -> Result<Lease, MoveError> {
-        self.make(&Move::claim(id, claim))
-            .map(|window| lease(window, &claim.owner))
-    }
-
-    async fn checkpoint(&self, held: &Lease, checkpoint: &Checkpoint) -> Result<Lease, MoveError> {
-        self.make(&Move::checkpoint(held, checkpoint))
-            .map(|window| lease(window, held.owner()))
-    }
-
-    async fn complete(
-        &self,
-        held: &Lease,
-        last: &Checkpoint,
-        history_ms: i64,
-    ) -> Result<Window, MoveError> {
-        self.make(&Move::complete(held, last, history_ms))
-    }
-
-    async fn release(&self, held: &Lease, release: &Release) -> Result<Window, MoveError> {
-        self.make(&Move::release(held, release))
-    }
-
-    async fn decide(&self, seen: &Window, event: &Event) -> Result<Window, MoveError> {
-        self.make(&Move::decide(seen, event))
+    async fn move_window(&self, asked: &Move<'_>) -> Result<Window, MoveError> {
+        let mut tables = self.tables();
+        let current = tables.windows.get(asked.id()).cloned();
+        let current = current.ok_or_else(|| MoveError::NotFound(asked.id().clone()))?;
+        let next = moved(asked, current)?;
+        tables.windows.insert(next.id.clone(), next.clone());
+        Ok(next)
     }
 
     async fn rate_state(&self, group: &RateGroup) -> Result<RateState, StateError> {

@@ -25,16 +25,14 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rusqlite::Connection;
 use serde_json::Value as Json;
-use windlass_core::checkpoint::Checkpoint;
 use windlass_core::ids::{RateGroup, SourceName, Timeline, WindowId};
-use windlass_core::lease::Lease;
+use windlass_core::moves::Move;
 use windlass_core::progress::Progress;
 use windlass_core::seen::{SeenBy, SeenPage};
 use windlass_core::shard::Shard;
 use windlass_core::source::{BlockChange, RateGate, SourceDefinition, SourceRecord};
 use windlass_core::span::Span;
 use windlass_core::time::Timestamp;
-use windlass_core::transition::{Claim, Event, Release};
 use windlass_core::trust::{ClockOffset, RateState};
 use windlass_core::turns::{TurnsAsked, TurnsGiven};
 use windlass_core::window::Window;
@@ -43,7 +41,7 @@ use self::error::failed;
 use self::shared_sync::SharedSync;
 use self::tables::{PROGRESS, SOURCES, WINDOWS};
 use self::transaction::{synced, write};
-use crate::apply::{Move, applied, check, lease};
+use crate::apply::{applied, check, moved};
 use crate::error::{MoveError, SaveError, StateError};
 use crate::store::{Created, StateStore};
 
@@ -93,16 +91,12 @@ impl SqliteStore {
     ) -> Result<T, E> {
         write(&mut self.connection(), change)
     }
-
-    fn make(&self, asked: &Move<'_>) -> Result<Window, MoveError> {
-        self.write(|connection| make(connection, asked))
-    }
 }
 
 fn make(connection: &Connection, asked: &Move<'_>) -> Result<Window, MoveError> {
     let current = window_at(connection, asked.id())?;
     let current = current.ok_or_else(|| MoveError::NotFound(asked.id().clone()))?;
-    let next = asked.apply(current)?;
+    let next = moved(asked, current)?;
     WINDOWS.put(connection, &next)?;
     Ok(next)
 }
@@ -301,41 +295,19 @@ impl StateStore for SqliteStore {
         WINDOWS.find(&self.connection(), &clause, params)
     }
 
-    async fn claim(&self, id: &WindowId, claim: &Claim) -> Result<Lease, MoveError> {
-        let asked = Move::claim(id, claim);
+    async fn move_window(&self, asked: &Move<'_>) -> Result<Window, MoveError> {
         let mut connection = self.connection();
         // As long as it has the epoch of the claim, the window is what it is here.
-        let may_go_on = |window: Window| window.unsent_after == Some(window.runs);
-        let claimed = if window_at(&connection, id)?.is_some_and(may_go_on) {
+        let sends_its_token = |window: Window| window.unsent_after == Some(window.runs);
+        let must_last = matches!(asked, Move::Claim(..))
+            && window_at(&connection, asked.id())?.is_some_and(sends_its_token);
+        if must_last {
             synced(&mut connection, |connection| {
-                write(connection, |connection| make(connection, &asked))
+                write(connection, |connection| make(connection, asked))
             })
         } else {
-            write(&mut connection, |connection| make(connection, &asked))
-        };
-        claimed.map(|window| lease(window, &claim.owner))
-    }
-
-    async fn checkpoint(&self, held: &Lease, checkpoint: &Checkpoint) -> Result<Lease, MoveError> {
-        self.make(&Move::checkpoint(held, checkpoint))
-            .map(|window| lease(window, held.owner()))
-    }
-
-    async fn complete(
-        &self,
-        held: &Lease,
-        last: &Checkpoint,
-        history_ms: i64,
-    ) -> Result<Window, MoveError> {
-        self.make(&Move::complete(held, last, history_ms))
-    }
-
-    async fn release(&self, held: &Lease, release: &Release) -> Result<Window, MoveError> {
-        self.make(&Move::release(held, release))
-    }
-
-    async fn decide(&self, seen: &Window, event: &Event) -> Result<Window, MoveError> {
-        self.make(&Move::decide(seen, event))
+            write(&mut connection, |connection| make(connection, asked))
+        }
     }
 
     async fn rate_state(&self, group: &RateGroup) -> Result<RateState, StateError> {

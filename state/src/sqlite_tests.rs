@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use tempfile::TempDir;
 use windlass_core::ids::Owner;
+use windlass_core::transition::{Claim, Release};
 
 use super::expiry::EXPIRED_PER_CALL_MAX;
 use super::row::Table;

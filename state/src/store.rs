@@ -5,6 +5,7 @@ use std::future::Future;
 use windlass_core::checkpoint::Checkpoint;
 use windlass_core::ids::{RateGroup, SourceName, Timeline, WindowId};
 use windlass_core::lease::Lease;
+use windlass_core::moves::Move;
 use windlass_core::progress::Progress;
 use windlass_core::seen::{SeenBy, SeenPage};
 use windlass_core::shard::Shard;
@@ -16,6 +17,7 @@ use windlass_core::trust::{ClockOffset, RateState};
 use windlass_core::turns::{TurnsAsked, TurnsGiven};
 use windlass_core::window::Window;
 
+use crate::apply::lease;
 use crate::error::{MoveError, SaveError, StateError};
 
 /// What became of a window that was to be created.
@@ -33,7 +35,7 @@ pub enum Created {
 /// several; every read but the two listings of a shard is consistent with the writes that were
 /// acknowledged before it. A write that returns [`StateError::Unknown`] may have been applied: the
 /// caller repeats the same call, and the [`MoveError::Refused`] it then gets carries the window
-/// that decides (see [`Lease::confirms_page`]). Calls are safe from many tasks and processes.
+/// that decides (see [`Move::was_made`]). Calls are safe from many tasks and processes.
 pub trait StateStore: Send + Sync {
     /// A number that differs from the one before when another process has written to the state in
     /// between; `None` where that cannot be told. Writes of this store itself do not change it.
@@ -171,45 +173,70 @@ pub trait StateStore: Send + Sync {
         limit: usize,
     ) -> impl Future<Output = Result<Vec<Window>, StateError>> + Send;
 
-    /// A worker takes a window: the only source of a [`Lease`]. Refused unless the window is
-    /// dispatched, or ready and due, at `claim.epoch`. A claim whose reply was lost is recognised
-    /// by its nonce: the caller repeats it, and on `Refused` asks [`Lease::held`] of `current`.
+    /// Moves a window: reads it, lets [`Move::apply`] decide, and writes what that makes of it, as one
+    /// atomic step. [`MoveError::Refused`] carries the window as it stands, by which
+    /// [`Move::was_made`] tells whether an earlier try was applied whose reply was lost.
+    fn move_window(
+        &self,
+        asked: &Move<'_>,
+    ) -> impl Future<Output = Result<Window, MoveError>> + Send;
+
+    /// [`Move::Claim`]: the only source of a [`Lease`].
     fn claim(
         &self,
         id: &WindowId,
         claim: &Claim,
-    ) -> impl Future<Output = Result<Lease, MoveError>> + Send;
+    ) -> impl Future<Output = Result<Lease, MoveError>> + Send {
+        async {
+            let window = self.move_window(&Move::Claim(id, claim)).await?;
+            Ok(lease(window, &claim.owner))
+        }
+    }
 
-    /// The holder makes one page durable, after the sink has acknowledged every record of it.
+    /// [`Move::Checkpoint`].
     fn checkpoint(
         &self,
-        lease: &Lease,
+        held: &Lease,
         checkpoint: &Checkpoint,
-    ) -> impl Future<Output = Result<Lease, MoveError>> + Send;
+    ) -> impl Future<Output = Result<Lease, MoveError>> + Send {
+        async {
+            let window = self
+                .move_window(&Move::Checkpoint(held, checkpoint))
+                .await?;
+            Ok(lease(window, held.owner()))
+        }
+    }
 
-    /// The holder makes the last page durable and finishes the window, whose history then stays
-    /// for `history_ms`.
+    /// [`Move::Complete`].
     fn complete(
         &self,
-        lease: &Lease,
+        held: &Lease,
         last: &Checkpoint,
         history_ms: i64,
-    ) -> impl Future<Output = Result<Window, MoveError>> + Send;
+    ) -> impl Future<Output = Result<Window, MoveError>> + Send {
+        async move {
+            let asked = Move::Complete(held, last, history_ms);
+            self.move_window(&asked).await
+        }
+    }
 
-    /// The holder gives the window back.
+    /// [`Move::Release`].
     fn release(
         &self,
-        lease: &Lease,
+        held: &Lease,
         release: &Release,
-    ) -> impl Future<Output = Result<Window, MoveError>> + Send;
+    ) -> impl Future<Output = Result<Window, MoveError>> + Send {
+        async { self.move_window(&Move::Release(held, release)).await }
+    }
 
-    /// The tick or an operator moves a window it has read as `seen` (dispatch, expire, park,
-    /// shrink, close, lapse, retry). Refused when its epoch or status has changed since.
+    /// [`Move::Decide`].
     fn decide(
         &self,
         seen: &Window,
         event: &Event,
-    ) -> impl Future<Output = Result<Window, MoveError>> + Send;
+    ) -> impl Future<Output = Result<Window, MoveError>> + Send {
+        async { self.move_window(&Move::Decide(seen, event)).await }
+    }
 
     /// What is stored of a rate group: its gate, and the clock of its vendor.
     fn rate_state(

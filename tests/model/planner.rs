@@ -3,7 +3,7 @@
 
 use windlass_core::block::Work;
 use windlass_core::breaks::{Break, broken};
-use windlass_core::plan::{Move, Plan, Situation, Suspects, plan};
+use windlass_core::plan::{Decision, Plan, Situation, Suspects, plan};
 use windlass_core::sweep::Ledger;
 use windlass_core::trust::PlanTime;
 use windlass_core::{Progress, Status, Timestamp};
@@ -55,7 +55,7 @@ fn without_news(mut plan: Plan, progress: &Progress) -> Plan {
 
 /// The writes of `plan`, in order.
 fn writes(plan: Plan, ages: bool) -> Vec<Write> {
-    let decide = |moved: &Move| Write::Decide {
+    let decide = |moved: &Decision| Write::Decide {
         from: moved.seen.id.from,
         epoch: moved.seen.epoch,
         status: moved.seen.status,

@@ -5,16 +5,14 @@ mod looks;
 
 use std::sync::Arc;
 
-use windlass_core::checkpoint::Checkpoint;
 use windlass_core::ids::{RateGroup, SourceName, Timeline, WindowId};
-use windlass_core::lease::Lease;
+use windlass_core::moves::Move;
 use windlass_core::progress::Progress;
 use windlass_core::seen::{SeenBy, SeenPage};
 use windlass_core::shard::Shard;
 use windlass_core::source::{BlockChange, RateGate, SourceDefinition, SourceRecord};
 use windlass_core::span::Span;
 use windlass_core::time::Timestamp;
-use windlass_core::transition::{Claim, Event, Release};
 use windlass_core::trust::{ClockOffset, RateState};
 use windlass_core::turns::{TurnsAsked, TurnsGiven};
 use windlass_core::window::Window;
@@ -173,93 +171,23 @@ impl StateStore for CheckedStore {
         self.inner().history(timeline, span, limit).await
     }
 
-    async fn claim(&self, id: &WindowId, claim: &Claim) -> Result<Lease, MoveError> {
-        self.never_arrives("claim")?;
-        let before = self.stored(id).await;
-        let lease = self.inner().claim(id, claim).await?;
-        if before
-            .as_ref()
-            .is_none_or(|before| before.epoch != claim.epoch)
-        {
-            self.world
-                .violate(format_args!("claim of {id} at an epoch that had passed"));
+    async fn move_window(&self, asked: &Move<'_>) -> Result<Window, MoveError> {
+        let what = asked.event().name();
+        self.never_arrives(if let Move::Decide(..) = asked {
+            "decision"
+        } else {
+            what
+        })?;
+        let before = self.stored(asked.id()).await;
+        let next = self.inner().move_window(asked).await?;
+        self.judge(asked, before.as_ref(), &next);
+        self.moved(what, before.as_ref(), &next);
+        if let Move::Complete(..) = asked {
+            Truths::is_settled(&self.world, &next);
         }
-        if lease.window().token_is_unsent() {
-            // It may be sent from now on, and the store has made that durable.
-            self.world.synced();
+        if matches!(asked, Move::Decide(..) | Move::Complete(..)) {
+            self.look_along(&next.id.timeline).await;
         }
-        self.world.books().claimed(lease.window());
-        self.moved("claim", before.as_ref(), lease.window());
-        Ok(lease)
-    }
-
-    async fn checkpoint(&self, lease: &Lease, checkpoint: &Checkpoint) -> Result<Lease, MoveError> {
-        self.never_arrives("checkpoint")?;
-        let before = self.stored(&lease.window().id).await;
-        let next = self.inner().checkpoint(lease, checkpoint).await?;
-        self.held("checkpoint", before.as_ref(), lease);
-        self.world.books().had_page(next.window());
-        self.moved("checkpoint", before.as_ref(), next.window());
-        Ok(next)
-    }
-
-    async fn complete(
-        &self,
-        lease: &Lease,
-        last: &Checkpoint,
-        history_ms: i64,
-    ) -> Result<Window, MoveError> {
-        self.never_arrives("complete")?;
-        let before = self.stored(&lease.window().id).await;
-        let done = self.inner().complete(lease, last, history_ms).await?;
-        self.held("complete", before.as_ref(), lease);
-        self.world.books().completed(&done);
-        self.moved("complete", before.as_ref(), &done);
-        Truths::is_settled(&self.world, &done);
-        self.look_along(&done.id.timeline).await;
-        Ok(done)
-    }
-
-    async fn release(&self, lease: &Lease, release: &Release) -> Result<Window, MoveError> {
-        self.never_arrives("release")?;
-        let before = self.stored(&lease.window().id).await;
-        let released = self.inner().release(lease, release).await?;
-        self.held("release", before.as_ref(), lease);
-        self.world.note(format_args!(
-            "because {:?} {}",
-            release.cause,
-            release.error.as_deref().unwrap_or_default()
-        ));
-        if let Some(before) = &before {
-            self.world.books().released(before, release);
-        }
-        self.moved("release", before.as_ref(), &released);
-        Ok(released)
-    }
-
-    async fn decide(&self, seen: &Window, event: &Event) -> Result<Window, MoveError> {
-        self.never_arrives("decision")?;
-        let before = self.stored(&seen.id).await;
-        let next = self.inner().decide(seen, event).await?;
-        let as_seen = |before: &Window| (before.epoch, before.status) == (seen.epoch, seen.status);
-        if !before.as_ref().is_some_and(as_seen) {
-            let what = event.name();
-            self.world
-                .violate(format_args!("{what} of {} as it was before", seen.id));
-        }
-        let decided = self.world.books().decided(seen, event);
-        self.world.expect(decided);
-        if let Event::Park { reason, .. } = event {
-            let deserved = seen.is_exhausted() || reason.starts_with("has to be split");
-            self.world.note(format_args!("parked because {reason}"));
-            self.world.books().parked(seen);
-            if !deserved {
-                self.world
-                    .violate(format_args!("{} was parked for nothing: {reason}", seen.id));
-            }
-        }
-        self.moved(event.name(), before.as_ref(), &next);
-        self.look_along(&seen.id.timeline).await;
         Ok(next)
     }
 

@@ -9,6 +9,7 @@ use windlass_core::breaks::{Break, broken};
 use windlass_core::checkpoint::{Checkpoint, Cursor, PageTotals};
 use windlass_core::ids::Lane;
 use windlass_core::lease::Lease;
+use windlass_core::moves::Move;
 use windlass_core::seen::{SeenBy, SeenPage, place};
 use windlass_core::source::Order;
 use windlass_core::time::Timestamp;
@@ -175,7 +176,8 @@ impl<S: StateStore, O: Outfit> Run<'_, S, O> {
             let early = self.checkpoint(lease, page, delivery, Delivered::default());
             let history_ms = self.source.definition.policy.history_ms;
             let holder = self.worker.holder();
-            holder.complete(lease, &early, history_ms).await?;
+            let complete = Move::Complete(lease, &early, history_ms);
+            holder.make(&complete).await?;
         }
         if writer.makes_final() && !broken(Break::FinalBeforeDurable) {
             let store = &self.worker.store;

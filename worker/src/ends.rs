@@ -8,6 +8,7 @@ use windlass_core::checkpoint::{Checkpoint, PageTotals};
 use windlass_core::frontier::{frontier, halved, overdue};
 use windlass_core::lease::Lease;
 use windlass_core::limits;
+use windlass_core::moves::Move;
 use windlass_core::retention;
 use windlass_core::retry::{Disposition, refusal_stands, restart_wait_ms, stored_backoff_ms};
 use windlass_core::source::{BlockCause, BlockChange, RateGate};
@@ -140,11 +141,8 @@ impl<S: StateStore, O: Outfit> Run<'_, S, O> {
         pause: Option<(i64, &'static str)>,
     ) -> Result<Outcome, NotWritten> {
         let history_ms = self.source.definition.policy.history_ms;
-        let done = self
-            .worker
-            .holder()
-            .complete(lease, last, history_ms)
-            .await?;
+        let complete = Move::Complete(lease, last, history_ms);
+        let done = self.worker.holder().make(&complete).await?;
         self.delivered(&done, &last.totals).await?;
         self.worker.told.forget(&done.id.timeline.source);
         match pause {

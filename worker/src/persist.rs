@@ -4,8 +4,9 @@ use windlass_core::checkpoint::Checkpoint;
 use windlass_core::ids::WindowId;
 use windlass_core::lease::Lease;
 use windlass_core::limits;
-use windlass_core::transition::{Claim, Release};
-use windlass_core::window::{Status, Window};
+use windlass_core::moves::Move;
+use windlass_core::transition::Claim;
+use windlass_core::window::Window;
 use windlass_state::{MoveError, StateError, StateStore};
 
 use crate::Seams;
@@ -28,17 +29,8 @@ pub(crate) struct Holder<'a, S> {
 impl<S: StateStore> Holder<'_, S> {
     /// Claims `id`. The claim's nonce tells a claim whose reply was lost from somebody else's.
     pub(crate) async fn claim(&self, id: &WindowId, claim: &Claim) -> Result<Lease, NotWritten> {
-        let mut tries = Tries::default();
-        loop {
-            match self.store.claim(id, claim).await {
-                Ok(lease) => return Ok(lease),
-                Err(error) => {
-                    if let Some(current) = self.refused(error, &mut tries).await? {
-                        return Lease::held(current, &claim.owner).ok_or(NotWritten::Fenced);
-                    }
-                }
-            }
-        }
+        let window = self.make(&Move::Claim(id, claim)).await?;
+        Lease::held(window, &claim.owner).ok_or(NotWritten::Fenced)
     }
 
     /// Makes one page durable.
@@ -47,57 +39,23 @@ impl<S: StateStore> Holder<'_, S> {
         lease: &Lease,
         checkpoint: &Checkpoint,
     ) -> Result<Lease, NotWritten> {
-        let mut tries = Tries::default();
-        loop {
-            match self.store.checkpoint(lease, checkpoint).await {
-                Ok(lease) => return Ok(lease),
-                Err(error) => {
-                    if let Some(current) = self.refused(error, &mut tries).await? {
-                        let applied = lease.confirms_page(&current, checkpoint.to())
-                            && current.cursor == checkpoint.cursor;
-                        let held = applied.then(|| Lease::held(current, lease.owner()));
-                        return held.flatten().ok_or(NotWritten::Fenced);
-                    }
-                }
-            }
-        }
+        let window = self.make(&Move::Checkpoint(lease, checkpoint)).await?;
+        Lease::held(window, lease.owner()).ok_or(NotWritten::Fenced)
     }
 
-    /// Makes the last page durable and finishes the window.
-    pub(crate) async fn complete(
-        &self,
-        lease: &Lease,
-        last: &Checkpoint,
-        history_ms: i64,
-    ) -> Result<Window, NotWritten> {
+    /// Makes `asked`, again while its outcome is unknown.
+    pub(crate) async fn make(&self, asked: &Move<'_>) -> Result<Window, NotWritten> {
         let mut tries = Tries::default();
         loop {
-            match self.store.complete(lease, last, history_ms).await {
+            match self.store.move_window(asked).await {
                 Ok(window) => return Ok(window),
-                Err(error) => {
-                    if let Some(current) = self.refused(error, &mut tries).await? {
-                        return handed_over(current, lease, Status::Done);
-                    }
+                Err(MoveError::Refused { current, .. }) if asked.was_made(&current) => {
+                    return Ok(*current);
                 }
-            }
-        }
-    }
-
-    /// Gives the window back.
-    pub(crate) async fn release(
-        &self,
-        lease: &Lease,
-        release: &Release,
-    ) -> Result<Window, NotWritten> {
-        let mut tries = Tries::default();
-        loop {
-            match self.store.release(lease, release).await {
-                Ok(window) => return Ok(window),
-                Err(error) => {
-                    if let Some(current) = self.refused(error, &mut tries).await? {
-                        return handed_over(current, lease, Status::Ready);
-                    }
+                Err(MoveError::Refused { .. } | MoveError::NotFound(_)) => {
+                    return Err(NotWritten::Fenced);
                 }
+                Err(MoveError::Store(error)) => self.pause(error, &mut tries).await?,
             }
         }
     }
@@ -113,20 +71,6 @@ impl<S: StateStore> Holder<'_, S> {
                 Ok(answer) => return Ok(answer),
                 Err(error) => self.pause(error, &mut tries).await?,
             }
-        }
-    }
-
-    /// What an error leaves to do: the window as it stands when the write was refused, which decides
-    /// whether an earlier try was applied; `None`, after a pause, when the write is to be repeated.
-    async fn refused(
-        &self,
-        error: MoveError,
-        tries: &mut Tries,
-    ) -> Result<Option<Window>, NotWritten> {
-        match error {
-            MoveError::Refused { current, .. } => Ok(Some(*current)),
-            MoveError::NotFound(_) => Err(NotWritten::Fenced),
-            MoveError::Store(error) => self.pause(error, tries).await.map(|()| None),
         }
     }
 
@@ -153,12 +97,4 @@ impl Tries {
         self.0 += 1;
         (self.0 < limits::STATE_TRIES_MAX).then(|| limits::WRITE_DELAY_MIN_MS << doubled)
     }
-}
-
-/// Whether `current` is what `lease` becomes by being handed over once. Only the holder hands a
-/// running window to `done`, and nobody else can have raised the epoch by one and left it ready
-/// without the holder's release, unless the lease ran out: then there is nothing left to write.
-fn handed_over(current: Window, lease: &Lease, status: Status) -> Result<Window, NotWritten> {
-    let ours = current.status == status && current.epoch == lease.window().epoch + 1;
-    ours.then_some(current).ok_or(NotWritten::Fenced)
 }

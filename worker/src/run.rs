@@ -7,6 +7,7 @@ use futures_util::FutureExt;
 use windlass_core::block::Work;
 use windlass_core::ids::{RateGroup, SourceName, WindowId};
 use windlass_core::lease::Lease;
+use windlass_core::moves::Move;
 use windlass_core::retry::{refusal_stands, stored_backoff_ms};
 use windlass_core::source::{BlockCause, SourceRecord};
 use windlass_core::task::{TASK_VERSION, Task};
@@ -334,7 +335,7 @@ impl<S: StateStore, O: Outfit> Worker<S, O> {
             error,
             now: self.now(),
         };
-        self.holder().release(lease, &release).await?;
+        self.holder().make(&Move::Release(lease, &release)).await?;
         let why = why.to_owned();
         Ok(match cause {
             Cause::Yielded | Cause::OutOfTime(_) | Cause::Outage | Cause::Unsent(_) => {

@@ -1,16 +1,14 @@
 //! One store over the two there are, by delegation and nothing else: every command does the same
 //! on either.
 
-use windlass_core::checkpoint::Checkpoint;
 use windlass_core::ids::{RateGroup, SourceName, Timeline, WindowId};
-use windlass_core::lease::Lease;
+use windlass_core::moves::Move;
 use windlass_core::progress::Progress;
 use windlass_core::seen::{SeenBy, SeenPage};
 use windlass_core::shard::Shard;
 use windlass_core::source::{BlockChange, RateGate, SourceDefinition, SourceRecord};
 use windlass_core::span::Span;
 use windlass_core::time::Timestamp;
-use windlass_core::transition::{Claim, Event, Release};
 use windlass_core::trust::{ClockOffset, RateState};
 use windlass_core::turns::{TurnsAsked, TurnsGiven};
 use windlass_core::window::Window;
@@ -149,29 +147,8 @@ impl StateStore for Store {
         on!(self, store => store.history(timeline, span, limit))
     }
 
-    async fn claim(&self, id: &WindowId, claim: &Claim) -> Result<Lease, MoveError> {
-        on!(self, store => store.claim(id, claim))
-    }
-
-    async fn checkpoint(&self, lease: &Lease, checkpoint: &Checkpoint) -> Result<Lease, MoveError> {
-        on!(self, store => store.checkpoint(lease, checkpoint))
-    }
-
-    async fn complete(
-        &self,
-        lease: &Lease,
-        last: &Checkpoint,
-        history_ms: i64,
-    ) -> Result<Window, MoveError> {
-        on!(self, store => store.complete(lease, last, history_ms))
-    }
-
-    async fn release(&self, lease: &Lease, release: &Release) -> Result<Window, MoveError> {
-        on!(self, store => store.release(lease, release))
-    }
-
-    async fn decide(&self, seen: &Window, event: &Event) -> Result<Window, MoveError> {
-        on!(self, store => store.decide(seen, event))
+    async fn move_window(&self, asked: &Move<'_>) -> Result<Window, MoveError> {
+        on!(self, store => store.move_window(asked))
     }
 
     async fn rate_state(&self, group: &RateGroup) -> Result<RateState, StateError> {

@@ -1,6 +1,6 @@
 //! Splitting windows: which ones now, what is created first, and how the marks keep all of it in sight.
 
-use super::{Move, Situation, Split};
+use super::{Decision, Situation, Split};
 use crate::breaks::{Break, broken};
 use crate::frontier::parts_of;
 use crate::ids::WindowId;
@@ -83,7 +83,7 @@ fn split(window: &Window, policy: &Policy, now: Timestamp) -> Option<Split> {
     } else {
         Event::Shrink { to, now }
     };
-    let left = Move {
+    let left = Decision {
         seen: window.clone(),
         event,
     };
@@ -96,7 +96,7 @@ fn split(window: &Window, policy: &Policy, now: Timestamp) -> Option<Split> {
 pub(super) fn keep_in_sight(
     splits: Vec<Split>,
     next: &mut Progress,
-    scavenge: &mut Vec<Move>,
+    scavenge: &mut Vec<Decision>,
     now: Timestamp,
 ) -> Vec<Split> {
     let mut kept = Vec::with_capacity(splits.len());
@@ -113,7 +113,7 @@ pub(super) fn keep_in_sight(
                 next.behind.len()
             );
             let event = Event::Park { reason, now };
-            scavenge.push(Move {
+            scavenge.push(Decision {
                 seen: split.left.seen,
                 event,
             });

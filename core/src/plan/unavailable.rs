@@ -1,7 +1,7 @@
 //! What the vendor no longer keeps: time that is passed over, windows that lapse while they wait, and
 //! the beginnings of windows that were read while it went.
 
-use super::{Move, Situation};
+use super::{Decision, Situation};
 use crate::block::Work;
 use crate::carve::settled_edge;
 use crate::ids::Lane;
@@ -41,7 +41,7 @@ pub(super) fn gone(
 
 /// Windows of which nothing was read before the vendor dropped what they cover: their spans become
 /// unavailable, and they are done with once the marks say so.
-pub(super) fn lapse(situation: &Situation<'_>, next: &mut Progress) -> Vec<Move> {
+pub(super) fn lapse(situation: &Situation<'_>, next: &mut Progress) -> Vec<Decision> {
     let Situation {
         policy,
         open,
@@ -61,7 +61,7 @@ pub(super) fn lapse(situation: &Situation<'_>, next: &mut Progress) -> Vec<Move>
         };
         if remember(&mut next.unavailable, span) {
             let history_ms = policy.history_ms;
-            lapsed.push(Move {
+            lapsed.push(Decision {
                 seen: window.clone(),
                 event: Event::Lapse { history_ms, now },
             });

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Move, Plan, Situation, Suspects, plan};
+use super::{Decision, Plan, Situation, Suspects, plan};
 use crate::block::Work;
 use crate::ids::{Lane, Timeline};
 use crate::progress::Progress;
@@ -144,7 +144,7 @@ impl World {
     }
 
     /// Makes each move whose window is still as it was read.
-    fn decide(&mut self, moves: &[Move]) {
+    fn decide(&mut self, moves: &[Decision]) {
         for moved in moves {
             let Some(current) = self.windows.get_mut(&moved.seen.id.from) else {
                 continue;

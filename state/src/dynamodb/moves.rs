@@ -8,7 +8,8 @@
 use aws_sdk_dynamodb::types::ReturnValue;
 use windlass_core::ids::WindowId;
 use windlass_core::lease::Lease;
-use windlass_core::transition::{Claim, Event, IllegalMove};
+use windlass_core::moves::Move;
+use windlass_core::transition::{Claim, IllegalMove};
 use windlass_core::window::{Status, Window};
 
 use super::DynamoStore;
@@ -18,7 +19,7 @@ use super::errors::Failed;
 use super::expression::{Changes, Placeholders};
 use super::reads::Consistency;
 use super::writes::Update;
-use crate::apply::{Move, check};
+use crate::apply::{check, moved};
 use crate::error::{MoveError, StateError};
 use crate::item::Key;
 use crate::store::Created;
@@ -46,16 +47,13 @@ impl DynamoStore {
     /// The window after the claim, as DynamoDB has it.
     pub(super) async fn claim_window(
         &self,
-        id: &WindowId,
+        asked: &Move<'_>,
         claim: &Claim,
     ) -> Result<Window, MoveError> {
-        let update = claiming(id, claim);
+        let update = claiming(asked.id(), claim);
         match self.table.update(update, ReturnValue::AllNew).await {
             Ok(after) => Ok(read(after.unwrap_or_default())?),
-            Err(Failed::Condition(met)) => {
-                let asked = Move::claim(id, claim);
-                Err(refusal(&asked, met, IllegalMove::NotDue))
-            }
+            Err(Failed::Condition(met)) => Err(refusal(asked, met, IllegalMove::NotDue)),
             Err(Failed::State(error)) => Err(error.into()),
         }
     }
@@ -67,7 +65,7 @@ impl DynamoStore {
         asked: &Move<'_>,
     ) -> Result<Window, MoveError> {
         let before = lease.window();
-        let next = match asked.apply(before.clone()) {
+        let next = match moved(asked, before.clone()) {
             Ok(next) => next,
             Err(error) => return Err(self.not_allowed(asked, error).await),
         };
@@ -85,14 +83,13 @@ impl DynamoStore {
     pub(super) async fn move_seen(
         &self,
         seen: &Window,
-        event: &Event,
+        asked: &Move<'_>,
     ) -> Result<Window, MoveError> {
-        let asked = Move::decide(seen, event);
         let mut seen = seen.clone();
         for _ in 0..DECIDE_TRIES_MAX {
-            let next = match asked.apply(seen.clone()) {
+            let next = match moved(asked, seen.clone()) {
                 Ok(next) => next,
-                Err(error) => return Err(self.not_allowed(&asked, error).await),
+                Err(error) => return Err(self.not_allowed(asked, error).await),
             };
             let mut p = Placeholders::default();
             let condition = conditions::is_as_seen(&mut p, &seen);
@@ -106,7 +103,7 @@ impl DynamoStore {
                 Err(Failed::Condition(Some(met))) => read::<Window>(met)?,
             };
             // Only the page has moved: the contract allows that, so the move is made from there.
-            asked.apply(met.clone())?;
+            moved(asked, met.clone())?;
             seen = met;
         }
         let busy = format!("window {} is checkpointed all the time", seen.id);
@@ -170,7 +167,7 @@ fn refusal(asked: &Move<'_>, met: Option<Item>, otherwise: IllegalMove) -> MoveE
         Ok(current) => current,
         Err(error) => return error.into(),
     };
-    match asked.apply(current.clone()) {
+    match moved(asked, current.clone()) {
         Err(error) => error,
         Ok(_) => MoveError::Refused {
             current: Box::new(current),

@@ -5,7 +5,7 @@ use windlass_core::checkpoint::{Checkpoint, Cursor, PageTotals};
 use windlass_core::ids::Owner;
 use windlass_core::source::{BlockCause, Blocked, RateGate};
 use windlass_core::time::Timestamp;
-use windlass_core::transition::{Cause, Release};
+use windlass_core::transition::{Cause, Event, Release};
 
 use super::*;
 use crate::dynamodb::testing::{NOW, Reply, condition_failed, store};

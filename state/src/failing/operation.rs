@@ -1,5 +1,7 @@
 //! The operations of a store.
 
+use windlass_core::moves::Move;
+
 /// A method of [`StateStore`](crate::StateStore).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[expect(missing_docs, reason = "each is the method of that name")]
@@ -32,6 +34,17 @@ pub enum Operation {
 }
 
 impl Operation {
+    /// The method that asks for `asked`.
+    pub const fn of(asked: &Move<'_>) -> Self {
+        match asked {
+            Move::Claim(..) => Self::Claim,
+            Move::Checkpoint(..) => Self::Checkpoint,
+            Move::Complete(..) => Self::Complete,
+            Move::Release(..) => Self::Release,
+            Move::Decide(..) => Self::Decide,
+        }
+    }
+
     /// Whether it may change what is stored.
     pub const fn is_write(self) -> bool {
         !matches!(

@@ -1,16 +1,14 @@
 //! A caller that repeats a write whose outcome is unknown and decides by what comes back, as the
 //! planner and the worker do, in the shape of a store.
 
-use windlass_core::checkpoint::Checkpoint;
 use windlass_core::ids::{RateGroup, SourceName, Timeline, WindowId};
-use windlass_core::lease::Lease;
+use windlass_core::moves::Move;
 use windlass_core::progress::Progress;
 use windlass_core::seen::{SeenBy, SeenPage};
 use windlass_core::shard::Shard;
 use windlass_core::source::{BlockChange, RateGate, SourceDefinition, SourceRecord};
 use windlass_core::span::Span;
 use windlass_core::time::Timestamp;
-use windlass_core::transition::{Claim, Event, Release};
 use windlass_core::trust::{ClockOffset, RateState};
 use windlass_core::turns::{TurnsAsked, TurnsGiven};
 use windlass_core::window::Window;
@@ -18,14 +16,6 @@ use windlass_state::{Created, MoveError, SaveError, StateError, StateStore};
 
 /// Repeats what is unknown.
 pub(crate) struct Resolving<S>(pub(crate) S);
-
-/// Whether the window that a repeated move met is what the first try makes: it was applied then.
-fn made(answer: Result<Window, MoveError>, next: Option<&Window>) -> Result<Window, MoveError> {
-    match answer {
-        Err(MoveError::Refused { current, .. }) if next == Some(&*current) => Ok(*current),
-        other => other,
-    }
-}
 
 fn is_unknown<T>(answer: &Result<T, MoveError>) -> bool {
     matches!(answer, Err(MoveError::Store(StateError::Unknown(_))))
@@ -42,75 +32,15 @@ impl<S: StateStore> StateStore for Resolving<S> {
         }
     }
 
-    async fn claim(&self, id: &WindowId, claim: &Claim) -> Result<Lease, MoveError> {
-        let first = self.0.claim(id, claim).await;
+    async fn move_window(&self, asked: &Move<'_>) -> Result<Window, MoveError> {
+        let first = self.0.move_window(asked).await;
         if !is_unknown(&first) {
             return first;
         }
-        match self.0.claim(id, claim).await {
-            Err(MoveError::Refused { current, why }) => {
-                let refused = MoveError::Refused {
-                    current: current.clone(),
-                    why,
-                };
-                Lease::held(*current, &claim.owner).ok_or(refused)
-            }
+        match self.0.move_window(asked).await {
+            Err(MoveError::Refused { current, .. }) if asked.was_made(&current) => Ok(*current),
             other => other,
         }
-    }
-
-    async fn checkpoint(&self, lease: &Lease, page: &Checkpoint) -> Result<Lease, MoveError> {
-        let first = self.0.checkpoint(lease, page).await;
-        if !is_unknown(&first) {
-            return first;
-        }
-        match self.0.checkpoint(lease, page).await {
-            Err(MoveError::Refused { current, .. })
-                if lease.confirms_page(&current, page.to()) && current.cursor == page.cursor =>
-            {
-                Ok(Lease::held(*current, lease.owner()).expect("it still holds"))
-            }
-            other => other,
-        }
-    }
-
-    async fn complete(
-        &self,
-        lease: &Lease,
-        last: &Checkpoint,
-        history_ms: i64,
-    ) -> Result<Window, MoveError> {
-        let first = self.0.complete(lease, last, history_ms).await;
-        if !is_unknown(&first) {
-            return first;
-        }
-        let event = Event::Complete {
-            last: last.clone(),
-            history_ms,
-        };
-        let next = lease.window().apply(&event).ok();
-        made(
-            self.0.complete(lease, last, history_ms).await,
-            next.as_ref(),
-        )
-    }
-
-    async fn release(&self, lease: &Lease, release: &Release) -> Result<Window, MoveError> {
-        let first = self.0.release(lease, release).await;
-        if !is_unknown(&first) {
-            return first;
-        }
-        let next = lease.window().apply(&Event::Release(release.clone())).ok();
-        made(self.0.release(lease, release).await, next.as_ref())
-    }
-
-    async fn decide(&self, seen: &Window, event: &Event) -> Result<Window, MoveError> {
-        let first = self.0.decide(seen, event).await;
-        if !is_unknown(&first) {
-            return first;
-        }
-        let next = seen.apply(event).ok();
-        made(self.0.decide(seen, event).await, next.as_ref())
     }
 
     async fn save_progress(&self, shard: Shard, next: &Progress) -> Result<Progress, SaveError> {

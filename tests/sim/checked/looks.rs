@@ -3,7 +3,9 @@
 use windlass_core::ids::Timeline;
 use windlass_core::invariant::{check_move, check_timeline, check_window};
 use windlass_core::lease::Lease;
+use windlass_core::moves::Move;
 use windlass_core::progress::Progress;
+use windlass_core::transition::Event;
 use windlass_core::window::Window;
 use windlass_state::StateStore;
 
@@ -12,13 +14,72 @@ use crate::books::LaneBook;
 
 impl CheckedStore {
     /// Looks whether a holder's write was its own to make (promise P4).
-    pub(super) fn held(&self, what: &str, before: Option<&Window>, lease: &Lease) {
+    fn held(&self, what: &str, before: Option<&Window>, lease: &Lease) {
         let lost = before.is_none_or(|before| !lease.still_holds(before))
             || before.is_some_and(|before| before.owner.as_ref() != Some(lease.owner()));
         if lost {
             let id = &lease.window().id;
             self.world
                 .violate(format_args!("{what} of {id} by a worker that had lost it"));
+        }
+    }
+
+    /// Looks whether `asked`, which has made `next` out of `before`, was its caller's to make, and keeps
+    /// book of it.
+    pub(super) fn judge(&self, asked: &Move<'_>, before: Option<&Window>, next: &Window) {
+        match *asked {
+            Move::Claim(id, claim) => {
+                if before.is_none_or(|before| before.epoch != claim.epoch) {
+                    self.world
+                        .violate(format_args!("claim of {id} at an epoch that had passed"));
+                }
+                if next.token_is_unsent() {
+                    // It may be sent from now on, and the store has made that durable.
+                    self.world.synced();
+                }
+                self.world.books().claimed(next);
+            }
+            Move::Checkpoint(lease, _) => {
+                self.held("checkpoint", before, lease);
+                self.world.books().had_page(next);
+            }
+            Move::Complete(lease, ..) => {
+                self.held("complete", before, lease);
+                self.world.books().completed(next);
+            }
+            Move::Release(lease, release) => {
+                self.held("release", before, lease);
+                self.world.note(format_args!(
+                    "because {:?} {}",
+                    release.cause,
+                    release.error.as_deref().unwrap_or_default()
+                ));
+                if let Some(before) = before {
+                    self.world.books().released(before, release);
+                }
+            }
+            Move::Decide(seen, event) => self.decided(seen, event, before),
+        }
+    }
+
+    /// Looks whether a planner has decided by the window as it stood.
+    fn decided(&self, seen: &Window, event: &Event, before: Option<&Window>) {
+        let as_seen = |before: &Window| (before.epoch, before.status) == (seen.epoch, seen.status);
+        if !before.is_some_and(as_seen) {
+            let what = event.name();
+            self.world
+                .violate(format_args!("{what} of {} as it was before", seen.id));
+        }
+        let decided = self.world.books().decided(seen, event);
+        self.world.expect(decided);
+        if let Event::Park { reason, .. } = event {
+            let deserved = seen.is_exhausted() || reason.starts_with("has to be split");
+            self.world.note(format_args!("parked because {reason}"));
+            self.world.books().parked(seen);
+            if !deserved {
+                self.world
+                    .violate(format_args!("{} was parked for nothing: {reason}", seen.id));
+            }
         }
     }
 
@@ -41,7 +102,7 @@ impl CheckedStore {
         }
     }
 
-    pub(super) fn look_at(&self, window: &Window) {
+    fn look_at(&self, window: &Window) {
         // Of the policy only the unit counts here, which never changes.
         if let Some(truth) = self.truths.of(&window.id.timeline.source) {
             self.world.expect(check_window(window, &truth.policy));
