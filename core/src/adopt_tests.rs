@@ -141,6 +141,107 @@ fn file_that_is_being_read_again_is_known() {
 }
 
 #[test]
+fn rest_of_a_window_that_is_being_read_again_is_read_again() {
+    let reading = Window {
+        adopted: true,
+        ..window(0, 60, Status::Ready)
+    };
+    let adoption = adopted(&fresh(), &[reading], &[file(20, Some(30), 25)]);
+    let rest = ["0-20 ready", "20-30 done", "30-60 ready"];
+    assert_eq!(spans(&adoption.put), rest);
+    let again: Vec<_> = adoption.put.iter().map(|it| it.adopted).collect();
+    assert_eq!(again, [true, false, true]);
+}
+
+#[test]
+fn file_without_an_end_is_read_again_past_its_own_records() {
+    // Its records are younger than what counts as settled.
+    let adoption = adopted(&fresh(), &[], &[file(9_995, None, 9_997)]);
+    assert_eq!(adoption.put.len(), 1);
+    assert_eq!(adoption.put[0].to, at(9_997).plus_ms(1));
+}
+
+#[test]
+fn position_of_a_file_is_only_that_of_a_window_with_its_bounds() {
+    let done = [window(0, 10, Status::Done)];
+    let adoption = adopted(&fresh(), &done, &[file(5, Some(20), 15)]);
+    assert_eq!(spans(&adoption.put), ["10-20 done"]);
+    assert_eq!(adoption.put[0].sink_position, None);
+}
+
+fn definition() -> SourceDefinition {
+    SourceDefinition {
+        name: "okta".parse().unwrap(),
+        connector: "okta_system_log".to_owned(),
+        params: BTreeMap::new(),
+        generation: timeline().generation,
+        secret: None,
+        base_url: None,
+        token_url: None,
+        start: at(0),
+        end: None,
+        sink: "lake".to_owned(),
+        destination: BTreeMap::new(),
+        metadata: true,
+        paused: false,
+        file: None,
+        policy: policy(),
+    }
+}
+
+/// Lost lanes by name, with their starts and ends in minutes.
+fn lost(stored: &[Progress], extents: &[(&str, i64, i64)]) -> Vec<(String, i64, Option<i64>)> {
+    let definition = definition();
+    let extents = extents.iter().map(|(lane, from, to)| {
+        let extent = Span::new(at(*from), at(*to)).unwrap();
+        (lane.parse().unwrap(), extent)
+    });
+    let generation = &definition.generation;
+    let marks = lost_marks(&definition, generation, stored, &extents.collect(), at(100));
+    let minute = |time: Timestamp| time.as_ms() / MINUTE_MS;
+    marks
+        .iter()
+        .map(|it| {
+            let lane = it.timeline.lane.to_string();
+            (lane, minute(it.start), it.end.map(minute))
+        })
+        .collect()
+}
+
+#[test]
+fn lost_lanes_cover_all_time_from_the_configured_start() {
+    let lane = |name: &str, start, end| (name.to_owned(), start, end);
+    let (first, second) = ("backfill-b", "backfill-a");
+    assert_eq!(lost(&[], &[]), [lane("live", 0, None)]);
+    // Nothing was there to deliver before the first file.
+    assert_eq!(lost(&[], &[("live", 50, 60)]), [lane("live", 0, None)]);
+    assert_eq!(
+        lost(&[], &[("live", 50, 60), (first, 10, 20), (second, 30, 40)]),
+        [
+            lane("live", 50, None),
+            lane(first, 0, Some(30)),
+            lane(second, 30, Some(50)),
+        ]
+    );
+    assert_eq!(
+        lost(&[], &[(first, 10, 20)]),
+        [lane("live", 20, None), lane(first, 0, Some(20))]
+    );
+    assert_eq!(
+        lost(&[], &[("sweep-1", 10, 20)]),
+        [lane("live", 0, None), lane("sweep-1", 0, None)]
+    );
+    let live = Progress {
+        start: at(30),
+        ..fresh()
+    };
+    assert_eq!(
+        lost(&[live], &[("live", 30, 60), (first, 10, 20)]),
+        [lane(first, 0, Some(30))]
+    );
+}
+
+#[test]
 fn older_state_learns_of_later_files_and_keeps_what_it_knows() {
     let progress = Progress {
         open_from: at(10),

@@ -187,3 +187,7 @@ impl Ledger<'_> {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "verify_tests.rs"]
+mod tests;

@@ -104,6 +104,7 @@ fn parked() -> Window {
     let now = Timestamp::from_ms(0);
     let convicted = Window {
         deaths: limits::SUSPECT_DEATHS_MAX + 1,
+        attempts: limits::ATTEMPTS_MAX - 1,
         ..window()
     };
     let event = scavenge(&convicted, &policy(), now).unwrap();
@@ -122,6 +123,10 @@ fn parked_suspect_is_tried_once_each_day() {
         let event = scavenge(&parked, &policy(), now).unwrap();
         let ready = parked.apply(&event).unwrap();
         assert!(ready.is_due(now) && ready.is_suspect() && !ready.is_exhausted());
+        assert_eq!(
+            ready.attempts, 0,
+            "runs before it parked do not park it again"
+        );
         assert_eq!(ready.tried_again_at(), None);
         let (dead, _) = after_death(&ready, true, now);
         let event = scavenge(&dead, &policy(), now).unwrap();
@@ -136,8 +141,10 @@ fn time_of_a_wrong_clock_does_not_hold_a_parked_suspect_back() {
         not_before: Some(Timestamp::from_ms(200 * DAY_MS)),
         ..parked()
     };
-    let event = scavenge(&parked, &policy(), Timestamp::from_ms(0));
-    assert!(matches!(event, Some(Event::Probe { .. })), "{event:?}");
+    let now = Timestamp::from_ms(0);
+    let event = scavenge(&parked, &policy(), now).unwrap();
+    assert!(matches!(event, Event::Probe { .. }), "{event:?}");
+    assert!(parked.apply(&event).unwrap().is_due(now));
 }
 
 #[test]
