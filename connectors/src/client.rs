@@ -13,9 +13,10 @@ use windlass_core::retry::FailureClass;
 use windlass_core::{Clock, Entropy, Span};
 
 use crate::auth::Credentials;
-use crate::connector::{Connector, Page};
+use crate::connector::{Connector, Page, PageRequest};
 use crate::exchange::{ApiRequest, Failure, Origin};
 use crate::http::Transport;
+use crate::paging::Next;
 use crate::secret::SecretSource;
 
 use self::keyring::Keyring;
@@ -94,23 +95,24 @@ impl<T: Transport> Client<T> {
         token: Option<&str>,
     ) -> Result<Page, Failure> {
         let request = self.connector.request(span, token)?;
-        self.check_origin(&request)?;
-        let mut outcome = self.exchange(used, &request, span, token).await?;
+        self.check_origin(request.http())?;
+        let mut outcome = self.exchange(used, &request).await?;
         let connector = self.connector.name();
         if let Outcome::Stale(_) = outcome {
             debug!(connector, "access token rejected; renewing it");
-            outcome = self.exchange(used, &request, span, token).await?;
+            outcome = self.exchange(used, &request).await?;
         }
         if let Outcome::Stale(failure) | Outcome::Rejected(failure) = outcome {
             let (auth, now) = (self.connector.auth(), self.clock.now());
             let renewed = self.keys.renewed(used, auth, failure, now).await?;
             debug!(connector, "request refused; the secret has changed");
-            outcome = self.exchange(&renewed, &request, span, token).await?;
+            outcome = self.exchange(&renewed, &request).await?;
         }
         match outcome {
             // Page tokens are stored, and a credential never is.
             Outcome::Page(Page {
-                next: Some(next), ..
+                next: Next::Page(next),
+                ..
             }) if used.stand_in(&next) || self.keys.stand_in(&next) => {
                 let message = "the vendor's page token holds the credential it was asked with, \
                                so it cannot be stored; use another way to be authorised";
@@ -125,19 +127,17 @@ impl<T: Transport> Client<T> {
     async fn exchange(
         &self,
         credentials: &Credentials,
-        request: &ApiRequest,
-        span: Span,
-        token: Option<&str>,
+        request: &PageRequest,
     ) -> Result<Outcome, Failure> {
-        let mut request = request.clone();
+        let mut http = request.http().clone();
         let (clock, entropy) = (self.clock.as_ref(), self.entropy.as_ref());
-        let pass = credentials.authorize(&mut request, &self.transport, clock, entropy);
+        let pass = credentials.authorize(&mut http, &self.transport, clock, entropy);
         let pass = match pass.await {
             Ok(pass) => pass,
             Err(failure) if is_refusal(&failure) => return Ok(Outcome::Rejected(failure)),
             Err(failure) => return Err(failure),
         };
-        let reply = self.transport.send(&request).await;
+        let reply = self.transport.send(&http).await;
         let reply = reply.map_err(|error| error.into_failure(self.connector.origin()))?;
         let status = reply.status;
         if (200..300).contains(&status) {
@@ -145,7 +145,7 @@ impl<T: Transport> Client<T> {
         }
         // The manifest has the first word: a vendor may say something else with a 401.
         let now = self.clock.now();
-        match apart::read(&self.connector, span, token, reply, now).await {
+        match apart::read(&self.connector, request, reply, now).await {
             Ok(page) => Ok(Outcome::Page(page)),
             Err(failure) if is_refusal(&failure) => {
                 // A token that has run out is a 401: RFC 6750, section 3.1.

@@ -127,7 +127,7 @@ async fn a_page_is_fetched_with_credentials() {
     let transport = ScriptedTransport::new(|_| Ok(reply(200, r#"[{"a":1},{"a":2}]"#)));
     let client = client(connector(BEARER, None), transport.clone());
     let page = client.fetch(span(), None).await.unwrap();
-    assert_eq!((page.records.len(), page.next), (2, None));
+    assert_eq!((page.records.len(), page.next.token()), (2, None));
     let asked = &transport.requests()[0];
     assert_eq!(
         asked.header("authorization"),

@@ -5,7 +5,6 @@ mod bounds;
 mod compile;
 mod endpoint;
 mod judge;
-mod link;
 mod page;
 mod pieces;
 mod read;
@@ -19,13 +18,15 @@ use std::collections::BTreeMap;
 
 pub use compile::{CompileError, Defaults, Settings};
 pub use page::{Budget, Page, Piece, Record, Rest};
+pub use request::PageRequest;
 
 use self::bounds::Bounds;
 use crate::exchange::Origin;
 use crate::manifest::AuthSpec;
 use crate::manifest::errors::{ErrorRule, Rate};
-use crate::manifest::page::{EndTest, Order, Repeat, TimeFormat, TokenTarget};
+use crate::manifest::records::{Order, TimeFormat};
 use crate::manifest::text::{JsonPath, Template};
+use crate::paging::Paging;
 use crate::records::Paths;
 
 /// One vendor API as one source asks it. Holds no secret.
@@ -42,31 +43,9 @@ pub struct Connector {
     /// Parameters in the order they are sent; only the window's bounds are still open.
     query: Vec<(String, Template)>,
     bounds: Bounds,
-    pager: Pager,
+    paging: Paging,
     records: RecordPlan,
     signals: Signals,
-}
-
-/// How one page leads to the next.
-#[derive(Debug, Clone)]
-struct Pager {
-    source: Source,
-    target: Option<TokenTarget>,
-    repeat: Repeat,
-    end: Vec<EndTest>,
-    size: Option<u64>,
-    /// Where the flag of [`EndTest::FlagFalse`] is found in the body, beside its test.
-    flag: Option<usize>,
-}
-
-/// Where the token comes from; the numbers are slots of [`RecordPlan::body`].
-#[derive(Debug, Clone)]
-enum Source {
-    Single,
-    Body(usize),
-    Header(String),
-    Link(String),
-    Offset { total: usize },
 }
 
 /// What is read from a page and from each record.

@@ -13,7 +13,7 @@ fn a_parameter_stays_inside_its_path_segment() {
         "a/b", "a?b", "a#b", "a%2Fb", "a&b", "a b", "a..b", "../x", "a\\b", "é", "a;b",
     ] {
         let connector = compile(&[("team", value)]).unwrap();
-        let url = connector.request(hour(), None).unwrap().url;
+        let url = connector.request(hour(), None).unwrap().http.url;
         assert_eq!(Origin::from(&url), *connector.origin(), "{value}");
         let segments: Vec<&str> = url.path_segments().unwrap().collect();
         assert_eq!(segments.len(), 3, "{value}: {url}");
@@ -40,7 +40,7 @@ fn a_parameter_stays_inside_its_query_value() {
     let manifest = manifest("request", request);
     for value in ["a&b=c", "a=b", "a#b", "a%26b", "a+b", "a b", "?", "/../"] {
         let connector = Connector::compile(&manifest, &settings(&[("team", value)])).unwrap();
-        let url = connector.request(hour(), None).unwrap().url;
+        let url = connector.request(hour(), None).unwrap().http.url;
         let pairs: Vec<(String, String)> = url.query_pairs().into_owned().collect();
         let q = format!("1767225600000..1767229200000 {value}");
         let expected = [("q", q.as_str()), ("x", "1"), ("x", value)];
@@ -121,7 +121,7 @@ fn settings_may_move_the_api_and_the_token_endpoint_but_not_to_plain_http() {
     moved.base_url = Some("http://127.0.0.1:9000/mock/".to_owned());
     moved.token_url = Some("http://localhost:9001/token".to_owned());
     let connector = Connector::compile(&google, &moved).unwrap();
-    let url = connector.request(hour(), None).unwrap().url;
+    let url = connector.request(hour(), None).unwrap().http.url;
     assert!(
         url.as_str()
             .starts_with("http://127.0.0.1:9000/mock/admin/reports/v1/"),
@@ -204,6 +204,7 @@ fn a_continuation_repeats_everything_or_nothing() {
     let all = connector("", "")
         .request(hour(), Some("a/b&c=+ "))
         .unwrap()
+        .http
         .url;
     let query = "since=1767225600000&until=1767229200000&cursor=a%2Fb%26c%3D%2B%20";
     assert_eq!(all.query(), Some(query));
@@ -212,6 +213,7 @@ fn a_continuation_repeats_everything_or_nothing() {
     let alone = connector("page", page)
         .request(hour(), Some("t"))
         .unwrap()
+        .http
         .url;
     assert_eq!(alone.query(), Some("cursor=t"));
 }
@@ -233,7 +235,12 @@ fn a_stored_link_that_leads_away_is_never_asked() {
     }
     let kept = "https://api.example.com/other/path?after=%2Bx&x";
     assert_eq!(
-        connector.request(hour(), Some(kept)).unwrap().url.as_str(),
+        connector
+            .request(hour(), Some(kept))
+            .unwrap()
+            .http
+            .url
+            .as_str(),
         kept
     );
     assert_eq!(

@@ -7,6 +7,7 @@
 //! | [`yaml`] | files into types, with line numbers and hints |
 //! | [`manifest`] | what a vendor's manifest may say |
 //! | [`registry`] | the built-in manifests |
+//! | [`paging`] | how one page leads to the next: a file per pagination style |
 //! | [`connector`] | a manifest compiled for one source: requests out, pages in |
 //! | [`records`] | a page's raw record slices with their ids and times |
 //! | [`elements`] | the elements of an array, a bounded number at a time |
@@ -27,6 +28,7 @@ pub mod exchange;
 pub mod hosts;
 pub mod http;
 pub mod manifest;
+pub mod paging;
 mod readings;
 pub mod records;
 pub mod registry;
@@ -38,8 +40,11 @@ pub mod yaml;
 
 pub use auth::Credentials;
 pub use client::Client;
-pub use connector::{Budget, CompileError, Connector, Defaults, Page, Record, Settings};
+pub use connector::{
+    Budget, CompileError, Connector, Defaults, Page, PageRequest, Record, Settings,
+};
 pub use exchange::{ApiRequest, ApiResponse, Failure, Origin};
 pub use hosts::AllowedHosts;
 pub use http::{HttpTransport, Transport, TransportError};
 pub use manifest::Manifest;
+pub use paging::{End, Next};

@@ -5,8 +5,9 @@ pub mod auth;
 pub(crate) mod check;
 mod check_records;
 pub mod errors;
-pub mod page;
+pub(crate) mod fault;
 mod placeholders;
+pub mod records;
 pub mod request;
 pub mod text;
 
@@ -17,6 +18,7 @@ use serde::Deserialize;
 pub use auth::{AuthScheme, AuthSpec, ClientAuth, HeaderSpec};
 
 use crate::hosts::HostRule;
+use crate::paging::Page;
 use crate::yaml::{self, YamlError};
 
 /// One vendor API, as written in a file that has passed every check.
@@ -44,9 +46,9 @@ pub struct Manifest {
     /// How the vendor understands time.
     pub window: request::Window,
     /// How one page leads to the next.
-    pub page: page::Page,
+    pub page: Page,
     /// What is in a page.
-    pub records: page::Records,
+    pub records: records::Records,
     /// What shares a budget, and the signals about it.
     #[serde(default)]
     pub rate: errors::Rate,

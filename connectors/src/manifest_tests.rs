@@ -61,7 +61,7 @@ fn a_wrong_word_names_the_right_ones() {
 #[test]
 fn two_token_sources_are_one_too_many() {
     let page = "page:\n  token: { body: next, link: next }\n  to: url\n  end: [token_absent]\n";
-    insta::assert_snapshot!(error("page", page), @"sample.yaml:21:10: `page.token`: a token has exactly one source; keep exactly one of body, header, link, offset");
+    insta::assert_snapshot!(error("page", page), @"sample.yaml:21:24: expected one key only; keep one of them");
 }
 
 #[test]
@@ -128,6 +128,22 @@ fn offset_paging_ends_at_its_total_and_nothing_else_does() {
     insta::assert_snapshot!(error("page", offset), @"sample.yaml:23:8: `page.end`: offset paging ends at its total; add `total_reached`");
     let token = "page:\n  token: { body: n }\n  to: { query: o }\n  end: [total_reached]\n";
     insta::assert_snapshot!(error("page", token), @"sample.yaml:23:8: `page.end`: `total_reached` needs offset paging; write `token: { offset: { total: PATH } }`");
+}
+
+#[test]
+fn a_page_size_is_declared_once_and_is_at_least_one() {
+    let request = "request:\n  path: /v1\n  query: { since: \"{from}\", until: \"{to}\", n: \"{page_size}\" }\n";
+    insta::assert_snapshot!(error("request", request), @"sample.yaml:10:10: `request.query`: `{page_size}` needs `page.size`; add `size:` under page");
+    let path =
+        "request:\n  path: /v1/{page_size}\n  query: { since: \"{from}\", until: \"{to}\" }\n";
+    insta::assert_snapshot!(error("request", path), @"sample.yaml:9:9: `request.path`: unknown placeholder `{page_size}`; `{page_size}` belongs in request.query");
+    let none = "page:\n  end: [page_short]\n  size: 0\n";
+    insta::assert_snapshot!(error("page", none), @"sample.yaml:22:9: `page.size`: must be at least 1");
+    let param = error("params", "params:\n  team: {}\n  page_size: {}\n");
+    assert!(
+        param.contains("`params.page_size`: must be of a-z"),
+        "{param}"
+    );
 }
 
 #[test]

@@ -13,9 +13,9 @@ use crate::corpus::Corpus;
 use crate::draw::Draw;
 use crate::input::Input;
 use crate::meter::Meter;
-use crate::replies::{is_failure, is_usable};
+use crate::replies::{is_failure, is_usable, read};
 use crate::target::{Target, expect};
-use crate::vendors::{self, Vendor, now, span};
+use crate::vendors::{self, Vendor};
 
 const HEADERS: [&str; 12] = [
     "<https://api.github.com/advisories?page=2>; rel=\"next\"",
@@ -102,11 +102,11 @@ impl Target for LinkHeader {
             headers,
             body: Bytes::from_static(b"[]"),
         };
-        let read = meter.watch(|| connector.read(span(), None, &reply, now()));
+        let read = read(connector, None, &reply, meter);
         let next = match &read {
             Ok(page) => {
                 is_usable(connector, None, page)?;
-                page.next.as_deref()
+                page.next.token()
             }
             Err(failure) => {
                 is_failure(None, failure)?;
@@ -133,7 +133,7 @@ impl Target for LinkHeader {
                 .next()
                 .is_none_or(|first| first == '<')
         });
-        let is_last = read.as_ref().is_ok_and(|page| page.next.is_none());
+        let is_last = read.as_ref().is_ok_and(|page| page.next.token().is_none());
         expect(begins || to_nothing || !is_last, || {
             "taken for the last page".to_owned()
         })?;

@@ -14,13 +14,13 @@ use crate::corpus::{Corpus, files};
 use crate::draw::Draw;
 use crate::input::Input;
 use crate::meter::Meter;
-use crate::replies::{is_failure, is_usable};
+use crate::replies::{is_failure, is_usable, read};
 use crate::target::{Target, expect};
-use crate::vendors::{now, sample, span};
+use crate::vendors::{sample, span};
 use crate::yaml;
 
 /// Durations, words and templates that mean something in some field.
-pub(crate) const WORDS: [&str; 36] = [
+pub(crate) const WORDS: [&str; 38] = [
     "290000000y",
     "100000000y",
     "0s",
@@ -48,6 +48,8 @@ pub(crate) const WORDS: [&str; 36] = [
     "flag_false",
     "total_reached",
     "offset",
+    "page_number",
+    "pages_reached",
     "header",
     "arrival",
     "exclusive",
@@ -138,8 +140,8 @@ fn is_sound(connector: &Connector, meter: &mut Meter) -> Result<(), String> {
     for span in [span(), ends] {
         let request = meter.watch(|| connector.request(span, None));
         let request = request.map_err(|failure| format!("no first request: {failure}"))?;
-        let home = Origin::from(&request.url) == *connector.origin();
-        expect(home, || format!("asks {}", request.url))?;
+        let home = Origin::from(&request.http().url) == *connector.origin();
+        expect(home, || format!("asks {}", request.http().url))?;
         let hash = connector.request_hash(span);
         expect(hash == connector.request_hash(span), || {
             "two hashes".to_owned()
@@ -151,7 +153,7 @@ fn is_sound(connector: &Connector, meter: &mut Meter) -> Result<(), String> {
             headers: Headers::from_iter([("X-Next", "2"), ("Link", "</2>; rel=next")]),
             body: Bytes::from_static(body.as_bytes()),
         };
-        match meter.watch(|| connector.read(span(), None, &reply, now())) {
+        match read(connector, None, &reply, meter) {
             Ok(page) => is_usable(connector, None, &page)?,
             Err(failure) => is_failure(None, &failure)?,
         }

@@ -166,7 +166,7 @@ impl Target for ReplyJudge {
             headers: headers(&input.text("headers")),
             body: Bytes::copy_from_slice(input.bytes("body")),
         };
-        let read = meter.watch(|| vendor.connector.read(span(), token, &reply, now()));
+        let read = read(&vendor.connector, token, &reply, meter);
         match read {
             Ok(page) => {
                 is_page(vendor, &reply, &page)?;
@@ -175,6 +175,16 @@ impl Target for ReplyJudge {
             Err(failure) => is_failure(token, &failure),
         }
     }
+}
+
+/// The page in the reply to the request for the page `token` of [`span`].
+pub(crate) fn read(
+    connector: &Connector,
+    token: Option<&str>,
+    reply: &ApiResponse,
+    meter: &mut Meter,
+) -> Result<Page, Failure> {
+    meter.watch(|| connector.read(&connector.request(span(), token)?, reply, now()))
 }
 
 /// One header a line.
@@ -234,7 +244,7 @@ pub(crate) fn is_usable(
     expect(waits.is_none_or(|ms| ms >= 0), || {
         "a negative wait".to_owned()
     })?;
-    let Some(next) = page.next.as_deref() else {
+    let Some(next) = page.next.token() else {
         return Ok(());
     };
     expect(next.len() <= limits::CURSOR_BYTES_MAX, || {
@@ -246,7 +256,7 @@ pub(crate) fn is_usable(
     let request = connector
         .request(span(), Some(next))
         .map_err(|failure| format!("its own token is refused: {failure}"))?;
-    let url = &request.url;
+    let url = &request.http().url;
     expect(Origin::from(url) == *connector.origin(), || {
         format!("the next page is at {url}")
     })?;

@@ -15,7 +15,7 @@ use crate::input::Input;
 use crate::meter::Meter;
 use crate::reference::Node;
 use crate::target::{Target, expect};
-use crate::vendors::{Vendor, now, sample, vendor};
+use crate::vendors::{Vendor, sample, vendor};
 
 const TEXTS: [&str; 16] = [
     "2026-01-01T00:00:00Z",
@@ -85,7 +85,7 @@ impl TimeFormats {
         };
         let connector = &self.readers[format].connector;
         // Far from the window, so that no record belongs to a neighbour.
-        let page = meter.watch(|| connector.read(crate::vendors::span(), None, &reply, now()));
+        let page = crate::replies::read(connector, None, &reply, meter);
         let page = page.map_err(|failure| failure.to_string())?;
         let record = page.records.first().ok_or("the record is gone")?;
         Ok(record.time)
@@ -170,7 +170,7 @@ impl TimeFormats {
             let request = meter.watch(|| asker.connector.request(span, None));
             let request = request.map_err(|failure| failure.to_string())?;
             for (name, expected) in [("since", from), ("until", to)] {
-                let mut pairs = request.url.query_pairs();
+                let mut pairs = request.http().url.query_pairs();
                 let value = pairs
                     .find(|(key, _)| key == name)
                     .map(|(_, value)| value.into_owned());

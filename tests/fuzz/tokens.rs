@@ -13,9 +13,9 @@ use crate::input::Input;
 use crate::json;
 use crate::meter::Meter;
 use crate::reference::{self, Node, Verdict};
-use crate::replies::{is_failure, is_usable};
+use crate::replies::{is_failure, is_usable, read};
 use crate::target::{Target, expect};
-use crate::vendors::{self, Asked, SECRET, Vendor, now, span};
+use crate::vendors::{self, Asked, SECRET, Vendor, span};
 
 const TOKENS: [&str; 14] = [
     "0/0",
@@ -116,7 +116,7 @@ fn asks(vendor: &Vendor, token: &str, meter: &mut Meter) -> Result<(), String> {
     let connector = &vendor.connector;
     match meter.watch(|| connector.request(span(), Some(token))) {
         Ok(request) => {
-            let url = &request.url;
+            let url = &request.http().url;
             let home = Origin::from(url) == *connector.origin();
             expect(home && url.username().is_empty(), || format!("asks {url}"))?;
             let last = url
@@ -148,7 +148,7 @@ fn counts(vendor: &Vendor, input: &Input, meter: &mut Meter) -> Result<(), Strin
     let body = format!("{{\"totalResults\":{total},\"vulnerabilities\":[{records}]}}");
     let token = input.text("offset");
     let token = Some(token.as_str()).filter(|token| *token != "0/0");
-    let read = meter.watch(|| vendor.connector.read(span(), token, &reply(body), now()));
+    let read = read(&vendor.connector, token, &reply(body), meter);
     let parts = token.map_or(Some(("0", "0")), |token| token.split_once('/'));
     let parsed =
         parts.and_then(|(at, was)| Some((at.parse::<u64>().ok()?, was.parse::<u64>().ok()?)));
@@ -160,7 +160,7 @@ fn counts(vendor: &Vendor, input: &Input, meter: &mut Meter) -> Result<(), Strin
     match read {
         Ok(page) => {
             is_usable(&vendor.connector, token, &page)?;
-            let Some(next) = &page.next else {
+            let Some(next) = page.next.token() else {
                 let shrunk = at > 0 && total < was;
                 return expect(reached >= total && !shrunk, || {
                     format!("ends at {reached} of {total}, which were {was}")
@@ -191,8 +191,8 @@ fn names(vendor: &Vendor, input: &Input, meter: &mut Meter) -> Result<(), String
     let Verdict::Json(node) = reference::read(&value) else {
         return Ok(());
     };
-    let read = meter.watch(|| vendor.connector.read(span(), before, &reply(body), now()));
-    let next = read.as_ref().ok().and_then(|page| page.next.as_deref());
+    let read = read(&vendor.connector, before, &reply(body), meter);
+    let next = read.as_ref().ok().and_then(|page| page.next.token());
     let class = read.as_ref().err().map(|failure| failure.class);
     if let Err(failure) = &read {
         is_failure(before, failure)?;

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use windlass_connectors::connector::{Connector, Settings};
 use windlass_connectors::manifest::Manifest;
-use windlass_connectors::manifest::page::TokenTarget;
 use windlass_connectors::manifest::text::JsonPath;
+use windlass_connectors::paging::{Style, Target};
 use windlass_connectors::registry;
 use windlass_core::{Span, Timestamp};
 
@@ -56,12 +56,14 @@ const BUILT_IN: [(&str, &[(&str, &str)]); 6] = [
 ];
 
 /// Pages as no built-in manifest has them.
-const PAGES: [&str; 4] = [
+const PAGES: [&str; 5] = [
     "{ token: { header: X-Next }, to: { query: after }, end: [token_absent, page_empty] }",
     "{ token: { body: data.next }, to: url, end: [token_unchanged, token_absent] }",
     "{ token: { body: next }, to: { query: p }, repeat: nothing, size: 3, end: [page_short, \
      { flag_false: more }] }",
     "{ end: [page_empty, { flag_false: data.more }] }",
+    "{ token: { page_number: { first: 0, pages: data.pages } }, to: { query: page }, \
+     end: [pages_reached, page_empty] }",
 ];
 
 /// A manifest with `page` as its page section, bounds written as `format` with `unit`, and times of
@@ -101,15 +103,11 @@ pub(crate) fn vendor(text: &str, params: &[(&str, &str)]) -> Vendor {
     let connector = Connector::compile(&manifest, &settings)
         .unwrap_or_else(|error| panic!("settings of the corpus: {error}"));
     let page = &manifest.page;
-    let by_offset = page
-        .token
-        .as_ref()
-        .is_some_and(|token| token.offset.is_some());
-    let asked = match &page.to {
-        None => Asked::Never,
-        Some(TokenTarget::Url) => Asked::Url,
-        Some(TokenTarget::Query(_)) if by_offset => Asked::Offset,
-        Some(TokenTarget::Query(_)) => Asked::Query,
+    let asked = match (&page.to, &page.token) {
+        (None, _) => Asked::Never,
+        (Some(Target::Url), _) => Asked::Url,
+        (Some(Target::Query(_)), Some(Style::Offset(_) | Style::PageNumber(_))) => Asked::Offset,
+        (Some(Target::Query(_)), _) => Asked::Query,
     };
     Vendor {
         asked,

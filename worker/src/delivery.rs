@@ -274,8 +274,8 @@ impl<S: StateStore, O: Outfit> Run<'_, S, O> {
         let strict = self.source.definition.policy.strict_order;
         Checkpoint {
             from: lease.window().page,
-            cursor: page.next.clone().map(|token| Cursor {
-                token,
+            cursor: page.next.token().map(|token| Cursor {
+                token: token.to_owned(),
                 request: delivery.request.to_owned(),
             }),
             totals: delivery.totals,

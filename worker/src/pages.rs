@@ -108,7 +108,7 @@ impl<S: StateStore, O: Outfit> Run<'_, S, O> {
             };
             let asked = (request, fetch_ms);
             let mut delivery = self.delivery(&mut page, &lease, asked, notes, buffer);
-            if page.next.is_none() {
+            if page.next.token().is_none() {
                 let last = self.last(&lease, &mut writer, &page, &mut delivery);
                 let end = last.await?.done_at(trusted);
                 return Ok((lease, end));
@@ -136,7 +136,7 @@ impl<S: StateStore, O: Outfit> Run<'_, S, O> {
             }
             fetched = match next {
                 Some(next) => next,
-                None => fetcher.fetch(lease.window(), page.next.as_deref()).await,
+                None => fetcher.fetch(lease.window(), page.next.token()).await,
             };
         }
         Ok((lease, End::OutOfTime("it has had its pages for one run")))
@@ -151,7 +151,7 @@ impl<S: StateStore, O: Outfit> Run<'_, S, O> {
     /// be: the vendor has not filled the window yet, or is leading us in a circle.
     fn admit(&self, lease: &Lease, page: &Page, circle: &mut Circle) -> Result<Trusted, End> {
         let trusted = self.filled(lease, page)?;
-        match circle.closes(page.next.as_deref()) {
+        match circle.closes(page.next.token()) {
             Some(why) => Err(End::Circle(why)),
             None => Ok(trusted),
         }
@@ -167,7 +167,7 @@ impl<S: StateStore, O: Outfit> Run<'_, S, O> {
         if !self.may_prefetch(lease, page) {
             return None;
         }
-        Some(fetcher.fetch(lease.window(), page.next.as_deref()).await)
+        Some(fetcher.fetch(lease.window(), page.next.token()).await)
     }
 
     fn fetcher(&self) -> Fetcher<'_, S, O::Transport> {
@@ -229,7 +229,7 @@ impl<S: StateStore, O: Outfit> Run<'_, S, O> {
     }
 
     fn may_prefetch(&self, lease: &Lease, page: &Page) -> bool {
-        page.next.is_some()
+        page.next.token().is_some()
             && self.is_replayable()
             && page.body_bytes <= limits::PREFETCH_BODY_BYTES_MAX
             && !self.worker.seams.stop.is_requested()

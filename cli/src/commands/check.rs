@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use serde_json::json;
+use windlass_connectors::Next;
 use windlass_connectors::connector::{Connector, Page};
 use windlass_core::carve::settled_edge;
 use windlass_core::clock::{Clock, Entropy};
@@ -54,7 +55,8 @@ pub(crate) async fn check(
                 "with_id": shape.with_id,
                 "with_time": shape.with_time,
                 "bytes": page.body_bytes,
-                "more_pages": page.next.is_some(),
+                "more_pages": page.next.token().is_some(),
+                "end": page.next.end().map(ToString::to_string),
                 "hints": shape.hints(),
             });
             output.result(&json, || shape.text(span, &page))?;
@@ -174,10 +176,9 @@ impl Shape {
             self.with_id,
             self.with_time,
             grouped(page.body_bytes),
-            if page.next.is_some() {
-                "and there are more pages"
-            } else {
-                "and that is all"
+            match &page.next {
+                Next::Page(_) => "and there are more pages".to_owned(),
+                Next::End(end) => format!("and that is the last page: {end}"),
             },
         );
         for hint in self.hints() {

@@ -6,10 +6,10 @@ use std::panic;
 use std::sync::Arc;
 
 use tokio::task::spawn_blocking;
-use windlass_core::{Span, Timestamp, limits};
+use windlass_core::{Timestamp, limits};
 
 use super::Client;
-use crate::connector::{Connector, Page, Piece, Rest};
+use crate::connector::{Connector, Page, PageRequest, Piece, Rest};
 use crate::exchange::{ApiResponse, Failure};
 
 impl<T> Client<T> {
@@ -31,16 +31,15 @@ impl<T> Client<T> {
 /// [`Connector::read`], apart from the other tasks when the body is large.
 pub(super) async fn read(
     connector: &Arc<Connector>,
-    span: Span,
-    token: Option<&str>,
+    request: &PageRequest,
     reply: ApiResponse,
     now: Timestamp,
 ) -> Result<Page, Failure> {
     if reply.body.len() <= limits::READ_BYTES_INLINE_MAX {
-        return connector.read(span, token, &reply, now);
+        return connector.read(request, &reply, now);
     }
-    let (connector, token) = (Arc::clone(connector), token.map(str::to_owned));
-    apart(move || connector.read(span, token.as_deref(), &reply, now)).await
+    let (connector, request) = (Arc::clone(connector), request.clone());
+    apart(move || connector.read(&request, &reply, now)).await
 }
 
 /// The result of `work`, which runs on a blocking thread. Panics if `work` does.

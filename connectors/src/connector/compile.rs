@@ -8,14 +8,15 @@ use windlass_core::source as core;
 
 use super::bounds::Bounds;
 use super::endpoint::endpoint;
-use super::{Connector, Pager, RecordPlan, Rule, Signals, Source};
+use super::{Connector, RecordPlan, Rule, Signals};
 use crate::exchange::Origin;
 use crate::manifest::auth::{Auth, AuthKind};
 use crate::manifest::check;
-use crate::manifest::page::{EndTest, Order, Records, TokenSource};
+use crate::manifest::records::{Order, Records};
 use crate::manifest::request::FilterClock;
 use crate::manifest::text::{Millis, Template};
 use crate::manifest::{AuthScheme, AuthSpec, Manifest};
+use crate::paging::Paging;
 use crate::records::Paths;
 use crate::yaml::did_you_mean;
 
@@ -109,7 +110,7 @@ impl Connector {
             .parse()
             .map_err(|error| wrong("params", format!("rate group: {error}")))?;
         let auth = resolve_auth(&manifest.auth, settings, &params)?;
-        let (pager, records, signals) = plan(manifest);
+        let (paging, records, signals) = plan(manifest);
         Ok(Self {
             name: manifest.connector.clone(),
             defaults: defaults(manifest, &params, bounds, rate_group),
@@ -120,7 +121,7 @@ impl Connector {
             headers,
             query,
             bounds,
-            pager,
+            paging,
             records,
             signals,
         })
@@ -257,40 +258,10 @@ fn strict_order(records: &Records) -> Option<core::Order> {
 }
 
 /// Collects every path that one pass over the body is to find.
-fn plan(manifest: &Manifest) -> (Pager, RecordPlan, Signals) {
+fn plan(manifest: &Manifest) -> (Paging, RecordPlan, Signals) {
     let mut body = Paths::default();
     body.elements(&manifest.records.path);
-    let page = &manifest.page;
-    let source = match &page.token {
-        Some(TokenSource {
-            body: Some(path), ..
-        }) => Source::Body(body.add(path)),
-        Some(TokenSource {
-            header: Some(name), ..
-        }) => Source::Header(name.clone()),
-        Some(TokenSource {
-            link: Some(rel), ..
-        }) => Source::Link(rel.clone()),
-        Some(TokenSource {
-            offset: Some(offset),
-            ..
-        }) => Source::Offset {
-            total: body.add(&offset.total),
-        },
-        Some(_) | None => Source::Single,
-    };
-    let flag = page.end.iter().find_map(|test| match test {
-        EndTest::FlagFalse(path) => Some(body.add(path)),
-        _ => None,
-    });
-    let pager = Pager {
-        source,
-        target: page.to.clone(),
-        repeat: page.repeat,
-        end: page.end.clone(),
-        size: page.size,
-        flag,
-    };
+    let paging = Paging::new(&manifest.page, &mut body);
     let rules = manifest.errors.iter().map(|rule| Rule {
         rule: rule.clone(),
         slot: rule.path.as_ref().map(|path| body.add(path)),
@@ -324,5 +295,5 @@ fn plan(manifest: &Manifest) -> (Pager, RecordPlan, Signals) {
         record,
         order: manifest.records.order,
     };
-    (pager, records, signals)
+    (paging, records, signals)
 }

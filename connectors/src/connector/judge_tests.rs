@@ -8,7 +8,7 @@ fn judged(
     body: &'static str,
 ) -> Failure {
     connector("", "")
-        .read(hour(), token, &reply(status, headers, body), now())
+        .page_of(hour(), token, &reply(status, headers, body), now())
         .unwrap_err()
 }
 
@@ -113,7 +113,7 @@ errors:
 
 fn by_rule(status: u16, headers: &[(&str, &str)], body: &'static str) -> Failure {
     connector("errors", RULES)
-        .read(hour(), None, &reply(status, headers, body), now())
+        .page_of(hour(), None, &reply(status, headers, body), now())
         .unwrap_err()
 }
 
@@ -148,7 +148,7 @@ fn the_first_rule_that_matches_wins() {
 fn a_good_page_that_no_rule_matches_is_a_page() {
     let good = reply(200, &[], r#"{"error":{"code":0},"items":[1]}"#);
     let page = connector("errors", RULES)
-        .read(hour(), None, &good, now())
+        .page_of(hour(), None, &good, now())
         .unwrap();
     assert_eq!(page.records.len(), 1);
 }
@@ -161,7 +161,7 @@ fn the_vendors_words_are_short_on_one_line_and_without_the_token() {
     );
     let sample = connector("errors", RULES);
     let failure = sample
-        .read(hour(), Some("t0ken"), &reply(500, &[], long), now())
+        .page_of(hour(), Some("t0ken"), &reply(500, &[], long), now())
         .unwrap_err();
     assert!(
         failure

@@ -3,6 +3,8 @@
 use bytes::Bytes;
 use windlass_core::{Span, Timestamp};
 
+use crate::paging::Next;
+
 /// One page of a window.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Page {
@@ -10,8 +12,8 @@ pub struct Page {
     pub records: Vec<Record>,
     /// The records after the first piece, not yet read; see [`super::Connector::more`].
     pub rest: Option<Rest>,
-    /// The token of the next page; `None` when the declared end test holds.
-    pub next: Option<String>,
+    /// The next page's token, or the evidence that the window ends here.
+    pub next: Next,
     /// The vendor's own clock: `Date` plus `Age`; `None` without a `Date`.
     pub served_at: Option<Timestamp>,
     /// Size of the body as read.

@@ -1,19 +1,17 @@
 //! From a reply to a page.
 
-use std::borrow::Cow;
-
 use bytes::Bytes;
 use chrono::{DateTime, NaiveDateTime};
 use serde_json::value::RawValue;
-use windlass_core::breaks::{Break, broken};
+use windlass_core::Timestamp;
 use windlass_core::limits;
 use windlass_core::retry::FailureClass;
-use windlass_core::{Span, Timestamp};
 
-use super::{Connector, Page, Record, RecordPlan, Rest, Source, link};
+use super::{Connector, Page, PageRequest, Record, RecordPlan, Rest};
 use crate::elements::Elements;
 use crate::exchange::{ApiResponse, Failure};
-use crate::manifest::page::{EndTest, Order, TimeFormat, TokenTarget};
+use crate::manifest::records::{Order, TimeFormat};
+use crate::paging::Asked;
 use crate::records::{Found, NoArray};
 use crate::wait;
 
@@ -21,21 +19,20 @@ use crate::wait;
 const ID_BYTES_USUAL: usize = 96;
 
 impl Connector {
-    /// Reads the reply to [`Self::request`] with the same `span` and `token`. Instants in its headers
-    /// are compared with its own `Date`, and with `now` only where it has none.
+    /// Reads the reply to `request`. Instants in its headers are compared with its own `Date`, and with
+    /// `now` only where it has none.
     ///
     /// Fails with the class the manifest's rules or the status give; with [`FailureClass::Page`]
     /// when the body cannot be used; with [`FailureClass::Restart`] when the token does not
     /// advance; with [`FailureClass::Block`] when the next link leaves the origin.
     pub fn read(
         &self,
-        span: Span,
-        token: Option<&str>,
+        request: &PageRequest,
         reply: &ApiResponse,
         now: Timestamp,
     ) -> Result<Page, Failure> {
         let served_at = wait::served_at(&reply.headers);
-        let page = self.page(span, token, reply, served_at.unwrap_or(now));
+        let page = self.page(request, reply, served_at.unwrap_or(now));
         match page {
             Ok(page) => Ok(Page { served_at, ..page }),
             Err(failure) => Err(Failure {
@@ -47,11 +44,11 @@ impl Connector {
 
     fn page(
         &self,
-        span: Span,
-        token: Option<&str>,
+        request: &PageRequest,
         reply: &ApiResponse,
         now: Timestamp,
     ) -> Result<Page, Failure> {
+        let (span, token) = (request.span, request.token.as_deref());
         let unusable = |problem: &str| {
             let message = format!(
                 "{} answered {} with a body that {problem}",
@@ -71,7 +68,12 @@ impl Connector {
         let raws = self.records.elements(&found);
         let raws = raws.map_err(|problem| unusable(&problem))?;
         let count = raws.map_or(0, Elements::len);
-        let next = self.next(span, token, reply, &found, count)?;
+        let asked = Asked {
+            token,
+            url: &request.http.url,
+            origin: &self.origin,
+        };
+        let next = self.paging.follow(asked, reply, &found, count)?;
         let first = raws.map(Elements::first).unwrap_or_default();
         let (piece, last) = self.piece(&reply.body, first, span, None);
         let text = body.unwrap_or_default().as_bytes();
@@ -90,150 +92,6 @@ impl Connector {
             in_order: piece.in_order,
             budget: self.budget(reply, now),
         })
-    }
-
-    /// The next page's token, or `None` when the declared end test holds.
-    fn next(
-        &self,
-        span: Span,
-        token: Option<&str>,
-        reply: &ApiResponse,
-        found: &Found<'_>,
-        records: usize,
-    ) -> Result<Option<String>, Failure> {
-        let page_failure = |message: &str| Failure::new(FailureClass::Page, message);
-        let is_empty = records == 0;
-        if let Source::Offset { total } = self.pager.source {
-            let total = found.get(total).and_then(|text| text.parse().ok());
-            let total = total.ok_or_else(|| page_failure("the page does not say its total"))?;
-            let position = token.map(Position::parse).transpose()?.unwrap_or_default();
-            let count = u64::try_from(records).unwrap_or(u64::MAX);
-            let ends = (self.has(&EndTest::PageEmpty) && is_empty)
-                || (self.has(&EndTest::PageShort)
-                    && self.pager.size.is_some_and(|size| count < size));
-            // A page that looks like the last one is not while records may have slipped past before it.
-            return if ends && position.gone(total) == 0 {
-                Ok(None)
-            } else {
-                position.after(count, total)
-            };
-        }
-        let given: Option<Cow<'_, str>> = match &self.pager.source {
-            Source::Body(slot) if found.is_unreadable(*slot) => {
-                return Err(page_failure("the page token is neither text nor a number"));
-            }
-            Source::Body(slot) => found.get(*slot),
-            Source::Header(name) => reply.headers.get(name).map(Cow::Borrowed),
-            Source::Link(rel) => link::find(&reply.headers, rel)?.map(Cow::Owned),
-            Source::Single | Source::Offset { .. } => None,
-        };
-        let given = given.filter(|token| !token.trim().is_empty());
-        let next = match (given, &self.pager.target) {
-            (Some(given), Some(TokenTarget::Url)) => {
-                let asked = self.request(span, token)?.url;
-                Some(String::from(link::resolve(&given, &asked, &self.origin)?))
-            }
-            (given, _) => given.map(Cow::into_owned),
-        };
-        if self.ends(token, next.as_deref(), found, records) {
-            return Ok(None);
-        }
-        match next {
-            None => Err(page_failure(
-                "the page names no next page and does not end the window",
-            )),
-            Some(next) if next.len() > limits::CURSOR_BYTES_MAX => {
-                Err(page_failure("the page token is longer than can be stored"))
-            }
-            Some(next) if Some(next.as_str()) == token => {
-                let message = "the page token did not advance";
-                Err(Failure::new(FailureClass::Restart, message).with_status(reply.status))
-            }
-            Some(next) => Ok(Some(next)),
-        }
-    }
-
-    fn has(&self, test: &EndTest) -> bool {
-        self.pager.end.contains(test)
-    }
-
-    fn ends(
-        &self,
-        token: Option<&str>,
-        next: Option<&str>,
-        found: &Found<'_>,
-        records: usize,
-    ) -> bool {
-        if broken(Break::EmptyPageEnds) && records == 0 {
-            return true;
-        }
-        self.pager.end.iter().any(|test| match test {
-            EndTest::TokenAbsent => next.is_none(),
-            EndTest::TokenUnchanged => next.is_some() && next == token && records == 0,
-            EndTest::PageEmpty => records == 0,
-            EndTest::PageShort => self
-                .pager
-                .size
-                .is_some_and(|size| u64::try_from(records).is_ok_and(|it| it < size)),
-            EndTest::FlagFalse(_) => {
-                let flag = self.pager.flag.and_then(|slot| found.get(slot));
-                flag.is_some_and(|flag| flag == "false")
-            }
-            EndTest::TotalReached => false,
-        })
-    }
-}
-
-/// Where offset paging stands, written as `4000/8012`: the next record's index, and the total that
-/// the vendor last gave.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) struct Position {
-    pub(super) at: u64,
-    total: u64,
-}
-
-impl Position {
-    pub(super) fn parse(token: &str) -> Result<Self, Failure> {
-        let parsed = token.split_once('/').and_then(|(at, total)| {
-            Some(Self {
-                at: at.parse().ok()?,
-                total: total.parse().ok()?,
-            })
-        });
-        let message = "the stored token is not an offset";
-        parsed.ok_or_else(|| Failure::new(FailureClass::Restart, message))
-    }
-
-    /// How many records before this page may have left since the page before, by its `total`.
-    fn gone(self, total: u64) -> u64 {
-        if self.at == 0 {
-            0
-        } else {
-            self.total.saturating_sub(total)
-        }
-    }
-
-    /// The token after a page of `count` records that gave `total`; `None` at the end.
-    ///
-    /// When the total has dropped, records before this page may have left, and as many may have
-    /// slipped past between two pages: the next page starts that much earlier, and some records
-    /// come twice rather than never. The total falls with every such step, so there are not many.
-    fn after(self, count: u64, total: u64) -> Result<Option<String>, Failure> {
-        let gone = self.gone(total);
-        let reached = self.at.saturating_add(count);
-        let at = if gone == 0 {
-            reached
-        } else {
-            self.at.saturating_sub(gone)
-        };
-        if gone == 0 && reached >= total {
-            return Ok(None);
-        }
-        if count == 0 && gone == 0 {
-            let message = format!("the page at offset {} of {total} is empty", self.at);
-            return Err(Failure::new(FailureClass::Page, message));
-        }
-        Ok(Some(format!("{at}/{total}")))
     }
 }
 
@@ -346,11 +204,3 @@ fn rfc3339(text: &str) -> Option<Timestamp> {
 #[cfg(test)]
 #[path = "read_tests.rs"]
 mod tests;
-
-#[cfg(test)]
-#[path = "paging_tests.rs"]
-mod paging_tests;
-
-#[cfg(test)]
-#[path = "ends_tests.rs"]
-mod ends_tests;

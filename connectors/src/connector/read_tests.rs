@@ -3,7 +3,7 @@ use crate::connector::Budget;
 use crate::connector::testing::{built_in, connector, hour, now, reply, span};
 
 fn read(connector: &Connector, token: Option<&str>, body: &str) -> Result<Page, Failure> {
-    connector.read(hour(), token, &reply(200, &[], body.to_owned()), now())
+    connector.page_of(hour(), token, &reply(200, &[], body.to_owned()), now())
 }
 
 fn class(result: Result<Page, Failure>) -> FailureClass {
@@ -29,7 +29,7 @@ fn a_body_that_cannot_be_used_is_a_page_failure() {
     }
     let latin = reply(200, &[], b"{\"items\":[\"\xE9\"]}".to_vec());
     assert_eq!(
-        class(sample.read(hour(), None, &latin, now())),
+        class(sample.page_of(hour(), None, &latin, now())),
         FailureClass::Page
     );
 }
@@ -49,7 +49,10 @@ fn a_page_without_its_array_is_an_error_unless_the_vendor_is_known_to_leave_it_o
         assert_eq!(failure.class, FailureClass::Page, "{missing}");
         assert_eq!(failure.message, no_array, "{missing}");
         let page = read(&optional, None, missing).unwrap();
-        assert!(page.records.is_empty() && page.next.is_none(), "{missing}");
+        assert!(
+            page.records.is_empty() && page.next.token().is_none(),
+            "{missing}"
+        );
     }
     for connector in [needed, optional] {
         let empty = read(&connector, None, r#"{"results":{"rows":[]}}"#).unwrap();
@@ -96,7 +99,7 @@ fn a_byte_order_mark_is_skipped() {
 fn records_are_slices_of_the_body() {
     let body = Bytes::from_static(br#"{"items":[{"id":"a"},{"id":"b"}]}"#);
     let page = connector("", "")
-        .read(hour(), None, &reply(200, &[], body.clone()), now())
+        .page_of(hour(), None, &reply(200, &[], body.clone()), now())
         .unwrap();
     for record in &page.records {
         let range = body.as_ptr_range();
@@ -220,7 +223,7 @@ fn the_vendors_clock_and_budget_are_read_from_headers() {
         ("X-Rate-Limit-Reset", "1767312030"),
     ];
     let page = okta
-        .read(hour(), None, &reply(200, &headers, "[]"), now())
+        .page_of(hour(), None, &reply(200, &headers, "[]"), now())
         .unwrap();
     assert_eq!(
         page.served_at.unwrap().to_string(),
@@ -234,7 +237,7 @@ fn the_vendors_clock_and_budget_are_read_from_headers() {
         })
     );
     let page = okta
-        .read(hour(), None, &reply(200, &[("Date", "x")], "[]"), now())
+        .page_of(hour(), None, &reply(200, &[("Date", "x")], "[]"), now())
         .unwrap();
     assert_eq!((page.served_at, page.budget), (None, None));
 }
@@ -244,7 +247,7 @@ fn time_in_a_cache_counts_on_top_of_the_vendors_date() {
     let okta = built_in("okta_system_log", &[("domain", "example.okta.com")]);
     let served_at = |age: &str| {
         let headers = [("Date", "Fri, 02 Jan 2026 00:00:01 GMT"), ("Age", age)];
-        let page = okta.read(hour(), None, &reply(200, &headers, "[]"), now());
+        let page = okta.page_of(hour(), None, &reply(200, &headers, "[]"), now());
         page.unwrap().served_at.unwrap().to_string()
     };
     assert_eq!(served_at("90"), "2026-01-02T00:01:31.000Z");
@@ -266,10 +269,10 @@ fn waits_are_relative_to_the_vendors_date_whatever_our_clock_says() {
             ("X-Rate-Limit-Remaining", "7"),
             ("X-Rate-Limit-Reset", "1767312030"),
         ];
-        let page = okta.read(hour(), None, &reply(200, &budget, "[]"), now);
+        let page = okta.page_of(hour(), None, &reply(200, &budget, "[]"), now);
         assert_eq!(page.unwrap().budget.unwrap().reset_ms, Some(30_000));
         let asked = [date, ("Retry-After", until)];
-        let failure = okta.read(hour(), None, &reply(429, &asked, "{}"), now);
+        let failure = okta.page_of(hour(), None, &reply(429, &asked, "{}"), now);
         let failure = failure.unwrap_err();
         assert_eq!(failure.wait_ms, Some(40_000), "{off_ms}");
         let served_at = failure.served_at.unwrap().to_string();
@@ -286,7 +289,7 @@ fn the_neighbours_records_are_trimmed_and_counted() {
     let body =
         r#"{"items":[{"at":997},{"at":999},{"at":1000},{"at":1999},{"at":2000},{"at":"?"}]}"#;
     let page = sample
-        .read(span, None, &reply(200, &[], body), now())
+        .page_of(span, None, &reply(200, &[], body), now())
         .unwrap();
     assert_eq!((page.records.len(), page.trimmed), (4, 2));
 }

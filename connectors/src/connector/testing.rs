@@ -3,8 +3,8 @@
 use bytes::Bytes;
 use windlass_core::{Span, Timestamp};
 
-use super::{Connector, Settings};
-use crate::exchange::ApiResponse;
+use super::{Connector, Page, Settings};
+use crate::exchange::{ApiResponse, Failure};
 use crate::manifest::Manifest;
 use crate::registry;
 
@@ -38,6 +38,19 @@ pub(crate) fn hour() -> Span {
 
 pub(crate) fn now() -> Timestamp {
     at("2026-01-02T00:00:00Z")
+}
+
+impl Connector {
+    /// The page in the reply to the request for `span` and `token`.
+    pub(crate) fn page_of(
+        &self,
+        span: Span,
+        token: Option<&str>,
+        reply: &ApiResponse,
+        now: Timestamp,
+    ) -> Result<Page, Failure> {
+        self.read(&self.request(span, token)?, reply, now)
+    }
 }
 
 pub(crate) fn reply(status: u16, headers: &[(&str, &str)], body: impl Into<Bytes>) -> ApiResponse {

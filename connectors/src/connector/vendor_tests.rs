@@ -9,13 +9,13 @@ use super::{Connector, Page};
 use crate::exchange::Failure;
 
 fn url(connector: &Connector, token: Option<&str>) -> String {
-    String::from(connector.request(hour(), token).unwrap().url)
+    String::from(connector.request(hour(), token).unwrap().http.url)
 }
 
 fn page(connector: &Connector, token: Option<&str>, path: &str) -> Page {
     let reply = reply(200, &[], fixture(path));
     connector
-        .read(hour(), token, &reply, now())
+        .page_of(hour(), token, &reply, now())
         .unwrap_or_else(|error| panic!("{error}"))
 }
 
@@ -27,7 +27,7 @@ fn failure(
     path: &str,
 ) -> Failure {
     connector
-        .read(hour(), token, &reply(status, headers, fixture(path)), now())
+        .page_of(hour(), token, &reply(status, headers, fixture(path)), now())
         .unwrap_err()
 }
 
@@ -67,13 +67,16 @@ fn google_reports_pages_through_a_window() {
         ["2026-01-01T00:59:59.999Z", "2026-01-01T00:40:00.500Z"]
     );
     assert!(first.in_order);
-    let token = first.next.unwrap();
+    let token = first.next.token().unwrap().to_owned();
     insta::assert_snapshot!(url(&google, Some(&token)), @"https://admin.googleapis.com/admin/reports/v1/activity/users/all/applications/login?endTime=2026-01-01T01%3A00%3A00.001Z&maxResults=1000&prettyPrint=false&startTime=2025-12-31T23%3A59%3A59.999Z&pageToken=A%3A1767225600000%3A-42%3A%2B%2F%3D%26page");
     let last = page(&google, Some(&token), "google_reports/page2.json");
     // The record of the instant before is the neighbour's.
-    assert_eq!((last.records.len(), last.trimmed, last.next), (1, 1, None));
+    assert_eq!(
+        (last.records.len(), last.trimmed, last.next.token()),
+        (1, 1, None)
+    );
     let empty = page(&google, None, "google_reports/empty.json");
-    assert_eq!((empty.records.len(), empty.next), (0, None));
+    assert_eq!((empty.records.len(), empty.next.token()), (0, None));
 }
 
 #[test]
@@ -121,7 +124,7 @@ fn okta_system_log_follows_links() {
         ),
     ];
     let reply = reply(200, &headers, fixture("okta_system_log/page1.json"));
-    let first = okta.read(hour(), None, &reply, now()).unwrap();
+    let first = okta.page_of(hour(), None, &reply, now()).unwrap();
     assert_eq!(
         ids(&first),
         [
@@ -130,19 +133,20 @@ fn okta_system_log_follows_links() {
         ]
     );
     assert!(first.in_order);
-    let token = first.next.unwrap();
+    let token = first.next.token().unwrap().to_owned();
     assert_eq!(
         url(&okta, Some(&token)),
         "https://example.okta.com/api/v1/logs?limit=1000&after=1767_1"
     );
     let last = page(&okta, Some(&token), "okta_system_log/page2.json");
     assert_eq!(
-        (times(&last), last.next),
+        (times(&last), last.next.token()),
         (vec!["2026-01-01T00:59:59.999Z".to_owned()], None)
     );
     assert!(
         page(&okta, None, "okta_system_log/empty.json")
             .next
+            .token()
             .is_none()
     );
 }
@@ -179,18 +183,21 @@ fn github_audit_log_asks_by_phrase_and_keeps_every_record() {
         &[("Link", link)],
         fixture("github_audit_log/page1.json"),
     );
-    let first = github.read(hour(), None, &reply, now()).unwrap();
+    let first = github.page_of(hour(), None, &reply, now()).unwrap();
     assert_eq!(ids(&first), ["made-up-doc-1", "made-up-doc-2"]);
     assert_eq!(
         times(&first),
         ["2026-01-01T00:00:00.000Z", "2026-01-01T00:00:05.123Z"]
     );
-    let token = first.next.unwrap();
+    let token = first.next.token().unwrap().to_owned();
     assert!(url(&github, Some(&token)).starts_with("https://api.github.com/organizations/1/"));
     let late = span("2026-01-01T00:00:00Z", "2026-01-01T00:59:59Z");
     let last = super::testing::reply(200, &[], fixture("github_audit_log/page2.json"));
-    let last = github.read(late, Some(&token), &last, now()).unwrap();
-    assert_eq!((last.records.len(), last.trimmed, last.next), (1, 0, None));
+    let last = github.page_of(late, Some(&token), &last, now()).unwrap();
+    assert_eq!(
+        (last.records.len(), last.trimmed, last.next.token()),
+        (1, 0, None)
+    );
 }
 
 #[test]
@@ -247,11 +254,11 @@ fn slack_audit_logs_asks_for_whole_seconds_inside_the_window() {
         times(&first),
         ["2026-01-01T00:59:59.000Z", "2026-01-01T00:59:59.000Z"]
     );
-    let token = first.next.unwrap();
+    let token = first.next.token().unwrap().to_owned();
     insta::assert_snapshot!(url(&slack, Some(&token)), @"https://api.slack.com/audit/v1/logs?latest=1767229199&limit=1000&oldest=1767225600&cursor=bWFkZS11cA%3D%3D");
     let last = page(&slack, Some(&token), "slack_audit_logs/page2.json");
     assert_eq!(ids(&last), ["00000000-aaaa-4000-8000-000000000003"]);
-    assert_eq!(last.next, None);
+    assert_eq!(last.next.token(), None);
 }
 
 #[test]
@@ -288,10 +295,13 @@ fn nvd_cves_pages_by_offset() {
         times(&first),
         ["2026-01-01T00:15:17.153Z", "2026-01-01T10:00:00.000Z"]
     );
-    let token = first.next.unwrap();
+    let token = first.next.token().unwrap().to_owned();
     insta::assert_snapshot!(url(&nvd, Some(&token)), @"https://services.nvd.nist.gov/rest/json/cves/2.0?lastModEndDate=2026-01-01T01%3A00%3A00.001&lastModStartDate=2025-12-31T23%3A59%3A59.999&resultsPerPage=2000&startIndex=2");
-    assert_eq!(page(&nvd, Some(&token), "nvd_cves/page2.json").next, None);
-    assert_eq!(page(&nvd, None, "nvd_cves/empty.json").next, None);
+    assert_eq!(
+        page(&nvd, Some(&token), "nvd_cves/page2.json").next.token(),
+        None
+    );
+    assert_eq!(page(&nvd, None, "nvd_cves/empty.json").next.token(), None);
     let slow = failure(&nvd, None, 403, &[], "nvd_cves/error_forbidden.html");
     assert_eq!(slow.class, FailureClass::Rate);
     assert!(nvd.auth().optional);
@@ -307,7 +317,7 @@ fn github_advisories_asks_by_range() {
         &[("link", link)],
         fixture("github_advisories/page1.json"),
     );
-    let first = github.read(hour(), None, &reply, now()).unwrap();
+    let first = github.page_of(hour(), None, &reply, now()).unwrap();
     assert_eq!(
         ids(&first),
         [
@@ -315,9 +325,11 @@ fn github_advisories_asks_by_range() {
             "GHSA-bbbb-bbbb-bbbb|2026-01-01T06:30:00Z"
         ]
     );
-    let token = first.next.unwrap();
+    let token = first.next.token().unwrap().to_owned();
     assert_eq!(
-        page(&github, Some(&token), "github_advisories/page2.json").next,
+        page(&github, Some(&token), "github_advisories/page2.json")
+            .next
+            .token(),
         None
     );
     let spent = [("x-ratelimit-remaining", "0")];

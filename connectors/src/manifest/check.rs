@@ -5,27 +5,12 @@ use windlass_core::time::{DAY_MS, SECOND_MS};
 use super::Manifest;
 use super::auth::AuthKind;
 use super::check_records;
-use super::page::{EndTest, TokenTarget};
-use super::placeholders::placeholders;
+use super::fault::{Fault, fault};
+use super::placeholders::{OWN, placeholders};
 use super::request::{BoundFormat, Mode};
 use crate::exchange::is_confidential;
+use crate::paging;
 use crate::yaml::did_you_mean;
-
-/// A field that does not fit the others.
-pub(super) struct Fault {
-    pub(super) field: String,
-    pub(super) problem: String,
-    pub(super) hint: Option<String>,
-}
-
-pub(super) fn fault(field: impl Into<String>, problem: impl Into<String>, hint: &str) -> Fault {
-    let hint = (!hint.is_empty()).then(|| hint.to_owned());
-    Fault {
-        field: field.into(),
-        problem: problem.into(),
-        hint,
-    }
-}
 
 pub(super) fn check(manifest: &Manifest) -> Result<(), Fault> {
     names(manifest)?;
@@ -34,7 +19,7 @@ pub(super) fn check(manifest: &Manifest) -> Result<(), Fault> {
     hosts(manifest)?;
     auth(manifest)?;
     window(manifest)?;
-    page(manifest)?;
+    paging::check::check(&manifest.page)?;
     check_records::records(manifest)?;
     rate(manifest)?;
     errors(manifest)
@@ -53,10 +38,10 @@ fn names(manifest: &Manifest) -> Result<(), Fault> {
     }
     for (name, param) in &manifest.params {
         let field = format!("params.{name}");
-        if !is_word(name) || matches!(name.as_str(), "from" | "to") {
+        if !is_word(name) || OWN.contains(&name.as_str()) {
             return Err(fault(
                 field,
-                "must be of a-z, 0-9 and _, and not `from` or `to`",
+                "must be of a-z, 0-9 and _, and not `from`, `to` or `page_size`",
                 "",
             ));
         }
@@ -217,78 +202,6 @@ fn window(manifest: &Manifest) -> Result<(), Fault> {
                 &hint,
             ));
         }
-    }
-    Ok(())
-}
-
-fn page(manifest: &Manifest) -> Result<(), Fault> {
-    let page = &manifest.page;
-    if page.end.is_empty() {
-        let hint = "write `end: [token_absent]`, or what the vendor documents";
-        return Err(fault("page.end", "a window must be able to end", hint));
-    }
-    if page.end.contains(&EndTest::PageShort) && page.size.is_none() {
-        return Err(fault(
-            "page.end",
-            "`page_short` needs `page.size`",
-            "add `size:` under page",
-        ));
-    }
-    let Some(source) = &page.token else {
-        return if page.to.is_some() {
-            Err(fault(
-                "page.to",
-                "has no token to send",
-                "add `token:` under page",
-            ))
-        } else {
-            Ok(())
-        };
-    };
-    let sources = [
-        source.body.is_some(),
-        source.header.is_some(),
-        source.link.is_some(),
-        source.offset.is_some(),
-    ];
-    if sources.iter().filter(|given| **given).count() != 1 {
-        let hint = "keep exactly one of body, header, link, offset";
-        return Err(fault("page.token", "a token has exactly one source", hint));
-    }
-    let hint = "add `to: { query: NAME }`, or `to: url` for a next link";
-    match &page.to {
-        None => return Err(fault("page", "the token goes nowhere", hint)),
-        Some(TokenTarget::Query(_)) if source.link.is_some() => {
-            return Err(fault(
-                "page.to",
-                "a link replaces the whole URL",
-                "write `to: url`",
-            ));
-        }
-        Some(TokenTarget::Url) if source.offset.is_some() => {
-            return Err(fault(
-                "page.to",
-                "an offset is not a URL",
-                "write `to: { query: NAME }`",
-            ));
-        }
-        Some(_) => {}
-    }
-    let by_total = page.end.contains(&EndTest::TotalReached);
-    if source.offset.is_some() && !by_total {
-        return Err(fault(
-            "page.end",
-            "offset paging ends at its total",
-            "add `total_reached`",
-        ));
-    }
-    if source.offset.is_none() && by_total {
-        let hint = "write `token: { offset: { total: PATH } }`";
-        return Err(fault(
-            "page.end",
-            "`total_reached` needs offset paging",
-            hint,
-        ));
     }
     Ok(())
 }

@@ -1,8 +1,8 @@
 //! What must hold for records that are split at their order or read again by sweeps.
 
 use super::Manifest;
-use super::check::{Fault, fault};
-use super::page::Order;
+use super::fault::{Fault, fault};
+use super::records::Order;
 use super::request::FilterClock;
 
 pub(super) fn records(manifest: &Manifest) -> Result<(), Fault> {

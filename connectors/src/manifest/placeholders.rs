@@ -1,31 +1,28 @@
 //! Which names the templates of a manifest may ask for.
 
 use super::Manifest;
-use super::check::{Fault, fault};
+use super::fault::{Fault, fault};
 use super::text::Template;
 use crate::yaml::did_you_mean;
 
-/// Every placeholder is a parameter, or a window bound in the query; and both bounds are asked for.
+/// Placeholders of the query that are no parameters: the window's bounds and `page.size`.
+pub(super) const OWN: [&str; 3] = ["from", "to", "page_size"];
+
+/// Refuses placeholders that are neither parameters nor, in the query, of [`OWN`], and a query
+/// without both bounds.
 pub(super) fn placeholders(manifest: &Manifest) -> Result<(), Fault> {
     let mut used = Vec::new();
-    let mut check = |field: &str, template: &Template, bounds: bool| {
+    let mut check = |field: &str, template: &Template, in_query: bool| {
         for name in template.placeholders() {
-            let is_bound = matches!(name, "from" | "to");
-            if is_bound && bounds {
+            let is_own = OWN.contains(&name);
+            if is_own && in_query {
                 used.push(name.to_owned());
             } else if !manifest.params.contains_key(name) {
                 let known = manifest.params.keys().map(String::as_str);
-                let known = known.chain(
-                    if bounds {
-                        ["from", "to"].as_slice()
-                    } else {
-                        &[]
-                    }
-                    .iter()
-                    .copied(),
-                );
+                let own = OWN.into_iter().filter(|_| in_query);
+                let known = known.chain(own);
                 let hint = match did_you_mean(name, known) {
-                    _ if is_bound => format!("`{{{name}}}` belongs in request.query"),
+                    _ if is_own => format!("`{{{name}}}` belongs in request.query"),
                     Some(word) => format!("did you mean `{{{word}}}`?"),
                     None => format!("declare `{name}` under params"),
                 };
@@ -62,6 +59,10 @@ pub(super) fn placeholders(manifest: &Manifest) -> Result<(), Fault> {
         for value in &values.0 {
             check(&format!("request.query.{name}"), value, true)?;
         }
+    }
+    if used.iter().any(|name| name == "page_size") && manifest.page.size.is_none() {
+        let problem = "`{page_size}` needs `page.size`";
+        return Err(fault("request.query", problem, "add `size:` under page"));
     }
     for bound in ["from", "to"] {
         if !used.iter().any(|name| name == bound) {

@@ -21,7 +21,8 @@ pub struct Param {
 }
 
 /// The `request` section: the first page's request. Placeholders are the parameters and, in the
-/// query, `{from}` and `{to}`: the window's bounds in `window.format`.
+/// query, `{from}` and `{to}`, the window's bounds in `window.format`, and `{page_size}`, which is
+/// `page.size`.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Request {

@@ -34,15 +34,16 @@ fn compiled(vendor: &Vendor, feed: u32) -> Connector {
 
 impl Source {
     pub(super) async fn fetch(&self, span: Span, token: Option<&str>) -> Result<Page, Failure> {
-        let mut request = self.connector.request(span, token)?;
+        let request = self.connector.request(span, token)?;
+        let mut http = request.http().clone();
         let (header, prefix) = self.vendor.spec().credential();
-        request.set_header(header, format!("{prefix}{}", self.vendor.secret()));
-        let reply = self.vendor.transport().send(&request).await;
+        http.set_header(header, format!("{prefix}{}", self.vendor.secret()));
+        let reply = self.vendor.transport().send(&http).await;
         let reply = reply.map_err(|error| {
             let class = FailureClass::Outage;
             Failure::new(class, error.to_string())
         })?;
-        self.connector.read(span, token, &reply, true_time::now())
+        self.connector.read(&request, &reply, true_time::now())
     }
 
     /// The ids of a window, page by page, and how many pages that took.
@@ -54,10 +55,10 @@ impl Source {
             for record in &page.records {
                 *found.entry(record.id.clone().unwrap()).or_default() += 1;
             }
-            let Some(next) = page.next else {
+            token = page.next.token().map(str::to_owned);
+            if token.is_none() {
                 return pages;
-            };
-            token = Some(next);
+            }
         }
     }
 
@@ -163,7 +164,9 @@ async fn seen(seed: u64) -> (Vec<String>, BTreeMap<&'static str, u64>) {
             Err(failure) => failure.to_string(),
         };
         seen.push(format!("{} {text}", true_time::now()));
-        token = page.ok().and_then(|page| page.next);
+        token = page
+            .ok()
+            .and_then(|page| page.next.token().map(str::to_owned));
     }
     (seen, source.vendor.faults())
 }
@@ -206,10 +209,10 @@ async fn every_fault_is_counted_and_is_of_the_class_that_its_shape_declares() {
             pass(DAY_MS).await;
             let all = source.all();
             let first = source.fetch(all, None).await.unwrap().next;
-            let second = source.fetch(all, first.as_deref()).await.unwrap().next;
+            let second = source.fetch(all, first.token()).await.unwrap().next;
             let until = true_time::now().plus_ms(HOUR_MS);
             source.vendor.trouble(fault, until);
-            let met = source.fetch(all, second.as_deref()).await;
+            let met = source.fetch(all, second.token()).await;
             let what = format!("{shape:?} {fault:?}: {met:?}");
             assert_eq!(met.as_ref().err().map(|it| it.class), class, "{what}");
             assert_eq!(source.vendor.faults()[fault.name()], 1, "{what}");
@@ -218,7 +221,7 @@ async fn every_fault_is_counted_and_is_of_the_class_that_its_shape_declares() {
                 assert!(next == first || next == second, "{what}");
             }
             source.vendor.quiet();
-            assert!(source.fetch(all, second.as_deref()).await.is_ok(), "{what}");
+            assert!(source.fetch(all, second.token()).await.is_ok(), "{what}");
             assert!(source.vendor.violations().is_empty(), "{what}");
         }
     }
@@ -329,7 +332,8 @@ async fn what_no_client_may_ask_is_a_violation() {
             .is_err()
     );
     assert_eq!(said(), 2, "the token of another request");
-    let mut request = source.connector.request(span(HOUR_MS), None).unwrap();
+    let request = source.connector.request(span(HOUR_MS), None).unwrap();
+    let mut request = request.http().clone();
     let reply = source.vendor.transport().send(&request).await.unwrap();
     assert_eq!((reply.status, said()), (200, 3), "no credential");
     request

@@ -1,102 +1,12 @@
-//! `Link` headers (RFC 8288), and the rule that a next link never leads away from the origin.
+//! URLs as page tokens: made absolute, without credentials, and never away from the origin.
 
 use std::borrow::Cow;
 
 use url::Url;
-use windlass_core::limits;
 use windlass_core::retry::FailureClass;
 
-use crate::exchange::{Failure, Headers, Origin};
+use crate::exchange::{Failure, Origin};
 use crate::readings;
-
-/// The target of the first link with relation `rel`, as written. Without one, a list that was not
-/// read to its end is an error: what is missing from it is not absent.
-pub(super) fn find(headers: &Headers, rel: &str) -> Result<Option<String>, Failure> {
-    let mut values = headers.all("link");
-    let mut whole = true;
-    for value in values.by_ref().take(limits::HEADER_LINKS_MAX) {
-        let (links, rest) = parse(value);
-        if let Some(link) = links.iter().find(|link| link.has_rel(rel)) {
-            return Ok(Some(link.target.to_owned()));
-        }
-        whole &= rest.is_empty();
-    }
-    if whole && values.next().is_none() {
-        Ok(None)
-    } else {
-        let message = format!("the Link header cannot be read to its end; it may hold rel={rel}");
-        Err(Failure::new(FailureClass::Page, message))
-    }
-}
-
-/// What stands between the elements of a list, which may be empty
-/// (<https://www.rfc-editor.org/rfc/rfc9110#section-5.6.1>).
-const BETWEEN_ELEMENTS: [char; 3] = [',', ' ', '\t'];
-
-struct Link<'a> {
-    target: &'a str,
-    rels: Option<&'a str>,
-}
-
-impl Link<'_> {
-    fn has_rel(&self, rel: &str) -> bool {
-        let rels = self.rels.unwrap_or_default();
-        rels.split_ascii_whitespace()
-            .any(|it| it.eq_ignore_ascii_case(rel))
-    }
-}
-
-/// The links of one header value: `<target>; name=value; name="value", <target> ...`. Commas and
-/// semicolons count only outside of `<>` and quotes, and elements may be empty. What does not look
-/// like a link ends the list, and is returned with what follows it.
-fn parse(value: &str) -> (Vec<Link<'_>>, &str) {
-    let mut links = Vec::new();
-    let mut rest = value.trim_start_matches(BETWEEN_ELEMENTS);
-    while links.len() < limits::HEADER_LINKS_MAX {
-        let Some((target, after)) = rest.strip_prefix('<').and_then(|it| it.split_once('>')) else {
-            break;
-        };
-        let (params, next) = split_outside_quotes(after, ',');
-        links.push(Link {
-            target: target.trim(),
-            rels: rel_of(params),
-        });
-        rest = next.trim_start_matches(BETWEEN_ELEMENTS);
-    }
-    (links, rest)
-}
-
-/// The value of the first `rel` parameter, as the standard says.
-fn rel_of(mut params: &str) -> Option<&str> {
-    while !params.is_empty() {
-        let (param, next) = split_outside_quotes(params, ';');
-        if let Some((name, value)) = param.split_once('=')
-            && name.trim().eq_ignore_ascii_case("rel")
-        {
-            return Some(value.trim().trim_matches('"'));
-        }
-        params = next;
-    }
-    None
-}
-
-/// What stands before and after the first `separator` that is not inside a quoted string.
-fn split_outside_quotes(text: &str, separator: char) -> (&str, &str) {
-    let (mut quoted, mut escaped) = (false, false);
-    for (at, c) in text.char_indices() {
-        match c {
-            _ if escaped => escaped = false,
-            '\\' if quoted => escaped = true,
-            '"' => quoted = !quoted,
-            c if c == separator && !quoted => {
-                let (before, after) = text.split_at(at);
-                return (before, after.get(c.len_utf8()..).unwrap_or_default());
-            }
-            _ => {}
-        }
-    }
-    (text, "")
-}
 
 /// Query parameters that vendors echo into next links and that are credentials.
 const CREDENTIALS: [&str; 10] = [
@@ -149,7 +59,7 @@ fn is_credential(pair: &str) -> bool {
 }
 
 /// Refuses a URL with another scheme, host or port than `origin`, or with a user name.
-pub(super) fn confine(url: &Url, origin: &Origin) -> Result<(), Failure> {
+pub(crate) fn confine(url: &Url, origin: &Origin) -> Result<(), Failure> {
     confine_from(url, None, origin)
 }
 
@@ -218,5 +128,5 @@ fn has_token_of(host: &str, link: &Url) -> bool {
 }
 
 #[cfg(test)]
-#[path = "link_tests.rs"]
+#[path = "next_link_tests.rs"]
 mod tests;

@@ -1,7 +1,11 @@
 //! When pages end: offsets with more than one end test, tokens at their limits.
 
-use super::*;
+use windlass_core::limits;
+use windlass_core::retry::FailureClass;
+
+use crate::connector::Connector;
 use crate::connector::testing::{connector, hour, now, reply};
+use crate::paging::Next;
 
 /// What stands for the last page in the place of the next token.
 const END: &str = "the end";
@@ -9,8 +13,8 @@ const END: &str = "the end";
 type Read = Result<String, FailureClass>;
 
 fn next(connector: &Connector, token: Option<&str>, body: &str) -> Read {
-    let page = connector.read(hour(), token, &reply(200, &[], body.to_owned()), now());
-    page.map(|page| page.next.unwrap_or_else(|| END.into()))
+    let page = connector.page_of(hour(), token, &reply(200, &[], body.to_owned()), now());
+    page.map(|page| page.next.token().unwrap_or(END).to_owned())
         .map_err(|failure| failure.class)
 }
 
@@ -94,4 +98,83 @@ fn the_longest_token_that_can_be_stored_is_taken() {
     let longest = "x".repeat(limits::CURSOR_BYTES_MAX);
     let body = format!(r#"{{"items":[],"next":"{longest}"}}"#);
     assert_eq!(next(&connector("", ""), None, &body), Ok(longest));
+}
+
+#[test]
+fn every_end_states_its_evidence() {
+    let end = |page: &str, token: Option<&str>, body: &str| {
+        let page = format!("page:\n  {page}\n  size: 3\n");
+        let page = connector("page", &page).page_of(
+            hour(),
+            token,
+            &reply(200, &[], body.to_owned()),
+            now(),
+        );
+        match page.unwrap().next {
+            Next::End(end) => end.to_string(),
+            Next::Page(token) => panic!("goes on at {token}"),
+        }
+    };
+    let token = "token: { body: meta.next }\n  to: { query: c }";
+    let body = r#"{"meta":{"more":false},"items":[1,2]}"#;
+    for (page, before, body, evidence) in [
+        (
+            "end: [token_absent]".to_owned(),
+            None,
+            body,
+            "the API has one page only",
+        ),
+        (
+            format!("{token}\n  end: [token_absent]"),
+            None,
+            body,
+            "the response has no token at `meta.next`",
+        ),
+        (
+            "token: { header: X-Next }\n  to: { query: c }\n  end: [token_absent]".to_owned(),
+            None,
+            body,
+            "the response has no token in the header `X-Next`",
+        ),
+        (
+            "token: { link: next }\n  to: url\n  end: [token_absent]".to_owned(),
+            None,
+            body,
+            "the response has no Link with rel=next",
+        ),
+        (
+            format!("{token}\n  end: [token_unchanged]"),
+            Some("t"),
+            r#"{"meta":{"next":"t"},"items":[]}"#,
+            "an empty page repeats its own token",
+        ),
+        (
+            format!("{token}\n  end: [page_short]"),
+            None,
+            body,
+            "the page has 2 records of the 3 requested",
+        ),
+        (
+            format!("{token}\n  end: [{{ flag_false: meta.more }}]"),
+            None,
+            body,
+            "`meta.more` is false",
+        ),
+        (
+            "token: { offset: { total: n } }\n  to: { query: at }\n  end: [total_reached]"
+                .to_owned(),
+            None,
+            r#"{"n":2,"items":[1,2]}"#,
+            "2 records are read of a total of 2",
+        ),
+        (
+            "token: { page_number: { pages: n } }\n  to: { query: p }\n  end: [pages_reached]"
+                .to_owned(),
+            None,
+            r#"{"n":1,"items":[1,2]}"#,
+            "page 1 of 1 is read",
+        ),
+    ] {
+        assert_eq!(end(&page, before, body), evidence);
+    }
 }

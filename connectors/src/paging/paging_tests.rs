@@ -1,8 +1,13 @@
-use super::*;
+use windlass_core::limits;
+use windlass_core::retry::FailureClass;
+
 use crate::connector::testing::{built_in, connector, hour, now, reply};
+use crate::connector::{Connector, Page};
+use crate::exchange::Failure;
+use crate::paging::{End, Next};
 
 fn read(connector: &Connector, token: Option<&str>, body: &str) -> Result<Page, Failure> {
-    connector.read(hour(), token, &reply(200, &[], body.to_owned()), now())
+    connector.page_of(hour(), token, &reply(200, &[], body.to_owned()), now())
 }
 
 fn class(result: Result<Page, Failure>) -> FailureClass {
@@ -18,7 +23,7 @@ fn a_token_that_does_not_advance_restarts_with_or_without_records() {
     ] {
         assert_eq!(class(read(&sample, Some("t"), body)), FailureClass::Restart);
         assert_eq!(
-            read(&sample, Some("s"), body).unwrap().next.as_deref(),
+            read(&sample, Some("s"), body).unwrap().next.token(),
             Some("t")
         );
     }
@@ -28,7 +33,7 @@ fn a_token_that_does_not_advance_restarts_with_or_without_records() {
 fn only_the_declared_end_test_ends_a_window() {
     let ends = |page: &str, token, body: &str| {
         let page = format!("page:\n  token: {{ body: next }}\n  to: {{ query: c }}\n  {page}\n");
-        read(&connector("page", &page), token, body).map(|page| page.next.is_none())
+        read(&connector("page", &page), token, body).map(|page| page.next.token().is_none())
     };
     let empty = r#"{"next":"t","items":[]}"#;
     let full = r#"{"next":"t","more":true,"items":[1,2]}"#;
@@ -92,13 +97,15 @@ fn offsets_advance_by_what_came_and_end_at_the_total() {
         )
     };
     let next = |token, total, count| read(&nvd, token, &body(total, count)).map(|page| page.next);
-    assert_eq!(next(None, 0, 0), Ok(None));
-    assert_eq!(next(None, 3, 2), Ok(Some("2/3".to_owned())));
-    assert_eq!(next(Some("2/3"), 3, 1), Ok(None));
-    assert_eq!(next(Some("2/3"), 5, 1), Ok(Some("3/5".to_owned())));
+    let ended = |reached, total| Ok(Next::End(End::TotalReached { reached, total }));
+    let goes_on = |token: &str| Ok(Next::Page(token.to_owned()));
+    assert_eq!(next(None, 0, 0), ended(0, 0));
+    assert_eq!(next(None, 3, 2), goes_on("2/3"));
+    assert_eq!(next(Some("2/3"), 3, 1), ended(3, 3));
+    assert_eq!(next(Some("2/3"), 5, 1), goes_on("3/5"));
     // Ten have left: whatever slipped before this page is read again.
-    assert_eq!(next(Some("20/100"), 90, 20), Ok(Some("10/90".to_owned())));
-    assert_eq!(next(Some("5/100"), 90, 85), Ok(Some("0/90".to_owned())));
+    assert_eq!(next(Some("20/100"), 90, 20), goes_on("10/90"));
+    assert_eq!(next(Some("5/100"), 90, 85), goes_on("0/90"));
     assert_eq!(
         class(read(&nvd, Some("2/9"), &body(9, 0))),
         FailureClass::Page
@@ -141,8 +148,8 @@ fn records_that_slip_while_paging_by_offset_are_still_read() {
             rows.drain(..2);
         }
         match page.next {
-            Some(next) => token = Some(next),
-            None => break,
+            Next::Page(next) => token = Some(next),
+            Next::End(_) => break,
         }
     }
     for row in rows {

@@ -1,0 +1,172 @@
+//! The end of a window: the tests that a manifest declares, and the evidence with which one of them
+//! holds.
+
+use serde::Deserialize;
+use windlass_core::breaks::{Break, broken};
+
+use super::{Ahead, Page, Response};
+use crate::manifest::text::JsonPath;
+use crate::records::Paths;
+
+/// A sign that there is no next page.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum EndTest {
+    /// The token is missing, null or empty.
+    TokenAbsent,
+    /// The token is the one of the request, and the page is empty.
+    TokenUnchanged,
+    /// The page has no records.
+    PageEmpty,
+    /// The page has fewer records than `page.size`.
+    PageShort,
+    /// The offset has reached the total.
+    TotalReached,
+    /// The page number has reached the number of pages.
+    PagesReached,
+    /// This flag in the body is false.
+    FlagFalse(JsonPath),
+}
+
+impl EndTest {
+    /// The word that a manifest has for it.
+    pub(super) fn word(&self) -> &'static str {
+        match self {
+            Self::TokenAbsent => "token_absent",
+            Self::TokenUnchanged => "token_unchanged",
+            Self::PageEmpty => "page_empty",
+            Self::PageShort => "page_short",
+            Self::TotalReached => "total_reached",
+            Self::PagesReached => "pages_reached",
+            Self::FlagFalse(_) => "flag_false",
+        }
+    }
+
+    /// The only style that it ends, and how a manifest declares that; `None` when it ends any.
+    pub(super) fn style(&self) -> Option<(&'static str, &'static str)> {
+        match self {
+            Self::TotalReached => Some(("offset paging", "token: { offset: { total: PATH } }")),
+            Self::PagesReached => Some(("page numbers", "token: { page_number: { pages: PATH } }")),
+            Self::TokenAbsent
+            | Self::TokenUnchanged
+            | Self::PageEmpty
+            | Self::PageShort
+            | Self::FlagFalse(_) => None,
+        }
+    }
+}
+
+/// The evidence that a page is the last one of its window.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum End {
+    /// The API has no pages.
+    OnlyPage,
+    /// The response lacks this, or it is empty.
+    TokenAbsent(String),
+    /// An empty page repeated the token of its request.
+    TokenUnchanged,
+    /// The page has no records.
+    PageEmpty,
+    /// The page has fewer records than were requested.
+    PageShort {
+        /// Records of the page.
+        records: u64,
+        /// Records requested.
+        size: u64,
+    },
+    /// All records that the vendor counts are read.
+    TotalReached {
+        /// Records up to the end of the page.
+        reached: u64,
+        /// The vendor's total.
+        total: u64,
+    },
+    /// All pages that the vendor counts are read.
+    PagesReached {
+        /// Pages up to this one.
+        read: u64,
+        /// The vendor's number of pages.
+        pages: u64,
+    },
+    /// The flag at this place is false.
+    FlagFalse(JsonPath),
+}
+
+impl std::fmt::Display for End {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::OnlyPage => f.write_str("the API has one page only"),
+            Self::TokenAbsent(token) => write!(f, "the response has no {token}"),
+            Self::TokenUnchanged => f.write_str("an empty page repeats its own token"),
+            Self::PageEmpty => f.write_str("the page is empty"),
+            Self::PageShort { records, size } => {
+                write!(f, "the page has {records} records of the {size} requested")
+            }
+            Self::TotalReached { reached, total } => {
+                write!(f, "{reached} records are read of a total of {total}")
+            }
+            Self::PagesReached { read, pages } => write!(f, "page {read} of {pages} is read"),
+            Self::FlagFalse(path) => write!(f, "`{path}` is false"),
+        }
+    }
+}
+
+/// The declared end tests, with the places that they read.
+#[derive(Debug, Clone)]
+pub(super) struct Ends {
+    tests: Vec<(EndTest, Option<usize>)>,
+    size: Option<u64>,
+}
+
+impl Ends {
+    pub(super) fn new(page: &Page, body: &mut Paths) -> Self {
+        let slot = |test: &EndTest| match test {
+            EndTest::FlagFalse(path) => Some(body.add(path)),
+            _ => None,
+        };
+        let slots: Vec<_> = page.end.iter().map(slot).collect();
+        Self {
+            tests: page.end.iter().cloned().zip(slots).collect(),
+            size: page.size,
+        }
+    }
+
+    /// The evidence of the first test that holds.
+    pub(super) fn hold(&self, response: &Response<'_>, ahead: &Ahead) -> Option<End> {
+        if let Ahead::Certain(_) = ahead {
+            return None;
+        }
+        if broken(Break::EmptyPageEnds) && response.records == 0 {
+            return Some(End::PageEmpty);
+        }
+        let holds = |(test, slot): &(EndTest, Option<usize>)| match test {
+            EndTest::TokenAbsent => last(ahead, |end| {
+                matches!(end, End::OnlyPage | End::TokenAbsent(_))
+            }),
+            EndTest::TotalReached => last(ahead, |end| matches!(end, End::TotalReached { .. })),
+            EndTest::PagesReached => last(ahead, |end| matches!(end, End::PagesReached { .. })),
+            EndTest::TokenUnchanged => {
+                let repeats = matches!(ahead, Ahead::Next(token) if response.token == Some(token));
+                (repeats && response.records == 0).then_some(End::TokenUnchanged)
+            }
+            EndTest::PageEmpty => (response.records == 0).then_some(End::PageEmpty),
+            EndTest::PageShort => {
+                let (records, size) = (response.records, self.size?);
+                (records < size).then_some(End::PageShort { records, size })
+            }
+            EndTest::FlagFalse(path) => {
+                let flag = response.found.get((*slot)?)?;
+                (flag == "false").then(|| End::FlagFalse(path.clone()))
+            }
+        };
+        self.tests.iter().find_map(holds)
+    }
+}
+
+/// The end that the style itself sees, if it is one `of` those that a test stands for.
+fn last(ahead: &Ahead, of: impl FnOnce(&End) -> bool) -> Option<End> {
+    match ahead {
+        Ahead::Last(end) if of(end) => Some(end.clone()),
+        _ => None,
+    }
+}
