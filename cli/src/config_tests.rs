@@ -208,6 +208,49 @@ fn a_stream_is_stored_with_its_source_and_a_local_sink_is_not() {
 }
 
 #[test]
+fn collector_is_stored_with_its_source_and_a_file_of_its_secret_is_of_the_files_folder() {
+    let http = "http: { url: 'https://siem.example/in', rejects: 'https://siem.example/no', secret: SECRET }";
+    let local = |secret: &str| {
+        let http = http.replace("SECRET", secret);
+        load(&GOOD.replace("ndjson: { dir: ./out }", &http))
+    };
+    let stored = local("'file:siem.token'").unwrap().sources["okta-acme"]
+        .definition
+        .destination
+        .clone();
+    let secret = &stored["secret"];
+    assert!(
+        secret.starts_with("file:/") && secret.ends_with("/siem.token"),
+        "{secret}"
+    );
+    assert_eq!(
+        (stored["kind"].as_str(), stored["scheme"].as_str()),
+        ("http", "Bearer")
+    );
+    let pasted = local("00abcDEFsecret").unwrap_err().to_string();
+    assert!(pasted.contains("`sinks.lake.http.secret`"), "{pasted}");
+    assert!(!pasted.contains("00abcDEF"), "{pasted}");
+
+    let stream = "firehose: { stream: audit, rejects: 's3://acme-audit/rejects' }";
+    let lambda = |http: &str| load(&ON_LAMBDA.replace(stream, http));
+    let stored_secret = http.replace("SECRET", "'ssm:/windlass/siem'");
+    lambda(&stored_secret).unwrap();
+    let refused = lambda(&http.replace("SECRET", "'env:SIEM'")).unwrap_err();
+    assert!(
+        refused
+            .to_string()
+            .contains("the secret of `lake` is on this machine")
+    );
+    let plain = lambda(&stored_secret.replace("https", "http")).unwrap_err();
+    assert!(
+        plain
+            .to_string()
+            .contains("`sinks.lake.http.url`: `url` is not https"),
+        "{plain}"
+    );
+}
+
+#[test]
 fn the_state_of_the_command_line_counts_instead_of_the_files_own() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("windlass.yaml");

@@ -157,6 +157,14 @@ impl HttpTransport {
         Self { allowed, ..self }
     }
 
+    /// The same transport, which reads at most `bytes` of a body: [`TransportError::TooLarge`].
+    pub fn reading_at_most(self, bytes: usize) -> Self {
+        Self {
+            body_bytes_max: bytes,
+            ..self
+        }
+    }
+
     async fn exchange(&self, request: &ApiRequest) -> Result<ApiResponse, TransportError> {
         check_url(&request.url)?;
         self.check_host(&request.url)?;

@@ -1,21 +1,26 @@
 //! The one place that makes a sink of its settings, and the one type that programs deliver through.
 
+use std::sync::Arc;
+
 use aws_config::SdkConfig;
 use windlass_core::window::Window;
 
 use crate::aws::{StreamSink, StreamWriter};
 use crate::config::SinkConfig;
+use crate::http::{Collector, HttpSink, HttpWriter};
 use crate::ndjson::{NdjsonSink, NdjsonWriter};
 use crate::stdout::{StdoutSink, StdoutWriter};
 use crate::stream_config::StreamKind;
 use crate::usage::UsageSnapshot;
-use crate::{Batch, Seams, Sink, SinkError, WindowWriter};
+use crate::{Batch, Seams, Sink, SinkError, WindowWriter, Written};
 
 /// Everything that sinks are made of besides their settings.
 #[derive(Debug, Clone)]
 pub struct Means {
     /// Credentials, region and endpoints for a sink on AWS.
     pub sdk: SdkConfig,
+    /// The network for a collector.
+    pub collector: Arc<dyn Collector>,
     /// Time and randomness.
     pub seams: Seams,
 }
@@ -29,6 +34,8 @@ pub enum AnySink {
     Stdout(StdoutSink),
     /// A stream on AWS.
     Stream(StreamSink),
+    /// A collector over HTTPS.
+    Http(HttpSink),
 }
 
 /// The writer of any kind of sink.
@@ -40,6 +47,8 @@ pub enum AnyWriter {
     Stdout(StdoutWriter),
     /// A stream on AWS.
     Stream(StreamWriter),
+    /// A collector over HTTPS.
+    Http(HttpWriter),
 }
 
 impl AnySink {
@@ -52,13 +61,21 @@ impl AnySink {
         config: &SinkConfig,
         means: &Means,
     ) -> Result<Self, SinkError> {
-        let Means { sdk, seams } = means;
+        let Means {
+            sdk,
+            collector,
+            seams,
+        } = means;
         let (kind, stream) = match config {
             SinkConfig::Ndjson(ndjson) => {
                 let (dir, readers) = (ndjson.dir.clone(), ndjson.readable_by);
                 return NdjsonSink::new(name, dir, readers).map(Self::Ndjson);
             }
             SinkConfig::Stdout(_) => return StdoutSink::of_process(name).map(Self::Stdout),
+            SinkConfig::Http(http) => {
+                let made = HttpSink::new(name, http, Arc::clone(collector), seams.clone());
+                return made.map(Self::Http);
+            }
             SinkConfig::Firehose(stream) => (StreamKind::Firehose, stream),
             SinkConfig::Kinesis(stream) => (StreamKind::Kinesis, stream),
         };
@@ -71,6 +88,7 @@ impl AnySink {
         match self {
             Self::Ndjson(_) | Self::Stdout(_) => UsageSnapshot::default(),
             Self::Stream(sink) => sink.usage().take(),
+            Self::Http(sink) => sink.usage().take(),
         }
     }
 }
@@ -83,6 +101,7 @@ impl Sink for AnySink {
             Self::Ndjson(sink) => AnyWriter::Ndjson(Box::new(sink.open(window).await?)),
             Self::Stdout(sink) => AnyWriter::Stdout(sink.open(window).await?),
             Self::Stream(sink) => AnyWriter::Stream(sink.open(window).await?),
+            Self::Http(sink) => AnyWriter::Http(sink.open(window).await?),
         })
     }
 }
@@ -94,13 +113,18 @@ macro_rules! each {
             AnyWriter::Ndjson($it) => $call,
             AnyWriter::Stdout($it) => $call,
             AnyWriter::Stream($it) => $call,
+            AnyWriter::Http($it) => $call,
         }
     };
 }
 
 impl WindowWriter for AnyWriter {
-    async fn write(&mut self, batch: &Batch) -> Result<Option<String>, SinkError> {
+    async fn write(&mut self, batch: &Batch) -> Result<Written, SinkError> {
         each!(self, it => it.write(batch).await)
+    }
+
+    async fn flush(&mut self) -> Result<Option<String>, SinkError> {
+        each!(self, it => it.flush().await)
     }
 
     fn makes_final(&self) -> bool {

@@ -48,10 +48,8 @@ mod error;
 mod fake;
 mod firehose;
 mod kinesis;
-mod patience;
 mod rejects;
 mod resend;
-mod uplink;
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -60,18 +58,18 @@ use aws_config::SdkConfig;
 use windlass_core::ids::WindowId;
 use windlass_core::window::Window;
 
-use self::error::CallError;
 use self::firehose::Firehose;
 use self::kinesis::Kinesis;
-use self::patience::Patience;
 use self::rejects::RejectsBucket;
 use self::resend::{Entry, Means, put_all};
-use self::uplink::Uplink;
+use crate::call::CallError;
 use crate::pack::{Record, StreamLimits, calls, records};
-use crate::reject_lines::reject_lines;
+use crate::patience::Patience;
+use crate::reject_lines::{oversized, reject_lines};
 use crate::stream_config::{StreamConfig, StreamKind};
+use crate::uplink::Uplink;
 use crate::usage::Usage;
-use crate::{Batch, Reject, Seams, Sink, SinkError, WindowWriter};
+use crate::{Batch, Reject, Seams, Sink, SinkError, WindowWriter, Written};
 
 /// Delivers to one stream. Clones share the clients, their connections and the counters.
 #[derive(Debug, Clone)]
@@ -177,23 +175,16 @@ pub struct StreamWriter {
 }
 
 impl WindowWriter for StreamWriter {
-    async fn write(&mut self, batch: &Batch) -> Result<Option<String>, SinkError> {
+    async fn write(&mut self, batch: &Batch) -> Result<Written, SinkError> {
         debug_assert_eq!(batch.window, self.window, "a page goes to its own window");
         debug_assert!(
             batch.lines.last().is_none_or(|byte| *byte == b'\n'),
             "every line of a page has its end"
         );
         let delivered = self.sink.deliver(batch).await;
-        delivered.map(|()| None).map_err(|error| {
-            let sink = self.sink.name.clone();
-            match error {
-                CallError::Again(problem) | CallError::Slow(problem) => {
-                    SinkError::Unavailable { sink, problem }
-                }
-                CallError::Denied(problem) => SinkError::Denied { sink, problem },
-                CallError::Refused(problem) => SinkError::Refused { sink, problem },
-            }
-        })
+        delivered
+            .map(|()| Written::Durable(None))
+            .map_err(|error| error.into_sink_error(&self.sink.name))
     }
 
     async fn finish(&mut self) -> Result<(), SinkError> {
@@ -239,20 +230,22 @@ impl Shared {
         }
     }
 
-    /// Puts the rejects of `batch`, the `oversized` of its lines among them, where they belong.
-    async fn reject(&self, batch: &Batch, oversized: &[usize]) -> Result<(), CallError> {
+    /// Puts the rejects of `batch`, the oversized `lines` among them, where they belong.
+    async fn reject(&self, batch: &Batch, lines: &[usize]) -> Result<(), CallError> {
         let max = self.limits.record.line_bytes_max;
-        let mut rejects = rejects::oversized(batch, oversized, max);
+        let mut rejects = oversized(batch, lines, |bytes| {
+            format!("its line has {bytes} bytes, and a record of the stream takes {max}")
+        });
         rejects.extend(batch.rejects.iter().cloned());
         if rejects.is_empty() {
             return Ok(());
         }
         rejects.sort_by_key(|Reject { index, .. }| *index);
-        let lines = reject_lines(&batch.window, batch.page, &rejects);
+        let object = reject_lines(&batch.window, batch.page, &rejects);
         let (window, page) = (&batch.window, batch.page);
         let bucket = self.rejects.bucket();
         let key = self.rejects.key(window, page, batch.first);
-        self.rejects.put(&key, lines, self.means()).await?;
+        self.rejects.put(&key, object, self.means()).await?;
         let count = rejects.len();
         self.usage.rejected(count);
         tracing::warn!(%window, page, count, bucket, key, "records that cannot be forwarded were put aside");

@@ -7,14 +7,14 @@
 //! ```
 
 use std::collections::BTreeMap;
-use std::fmt;
 use std::path::PathBuf;
 
-use serde::de::{Deserializer, Error, Visitor};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use crate::http::HttpConfig;
 use crate::ndjson::NdjsonConfig;
+use crate::settings::{ConfigError, Settings};
 use crate::stdout::StdoutConfig;
 use crate::stream_config::{OfService, StreamConfig, StreamKind};
 
@@ -33,37 +33,8 @@ pub enum SinkConfig {
     Firehose(StreamConfig),
     /// A stream of Amazon Kinesis Data Streams.
     Kinesis(StreamConfig),
-}
-
-/// Settings that a sink cannot work with.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{problem}")]
-pub struct ConfigError {
-    /// The field, below the sink's kind; empty for all of it.
-    pub field: &'static str,
-    /// What is wrong with it and what was expected.
-    pub problem: String,
-}
-
-impl ConfigError {
-    /// `field` has `value` and not the form that is `expected`.
-    pub(crate) fn not(field: &'static str, expected: &str, value: &str) -> Self {
-        let problem = format!("`{field}` is not {expected}: `{value}`");
-        Self { field, problem }
-    }
-}
-
-/// What the settings of each kind of sink can say of themselves.
-pub(crate) trait Settings {
-    /// Checks what their types leave open.
-    fn check(&self) -> Result<(), ConfigError> {
-        Ok(())
-    }
-
-    /// The name of the place, when only the machine with the configuration has it.
-    fn local(&self) -> Option<&'static str> {
-        None
-    }
+    /// A collector over HTTPS.
+    Http(HttpConfig),
 }
 
 impl SinkConfig {
@@ -74,6 +45,7 @@ impl SinkConfig {
             Self::Stdout(_) => "stdout",
             Self::Firehose(_) => "firehose",
             Self::Kinesis(_) => "kinesis",
+            Self::Http(_) => "http",
         }
     }
 
@@ -83,6 +55,7 @@ impl SinkConfig {
             Self::Stdout(stdout) => read(stdout),
             Self::Firehose(stream) => read(&OfService(StreamKind::Firehose, stream)),
             Self::Kinesis(stream) => read(&OfService(StreamKind::Kinesis, stream)),
+            Self::Http(http) => read(http),
         }
     }
 
@@ -103,6 +76,22 @@ impl SinkConfig {
     pub fn folder_mut(&mut self) -> Option<&mut PathBuf> {
         match self {
             Self::Ndjson(ndjson) => Some(&mut ndjson.dir),
+            _ => None,
+        }
+    }
+
+    /// The reference to the secret it needs, if it needs one.
+    pub fn secret(&self) -> Option<&str> {
+        match self {
+            Self::Http(http) => http.secret.as_deref(),
+            _ => None,
+        }
+    }
+
+    /// The same, for the configuration to complete a relative path.
+    pub fn secret_mut(&mut self) -> Option<&mut String> {
+        match self {
+            Self::Http(http) => http.secret.as_mut(),
             _ => None,
         }
     }
@@ -168,31 +157,6 @@ impl SinkConfig {
         config.check()?;
         Ok(config)
     }
-}
-
-/// A flag, as such or as text: the flat form has nothing but text.
-pub(crate) fn flag<'de, D: Deserializer<'de>>(deserializer: D) -> Result<bool, D::Error> {
-    struct Flag;
-
-    impl Visitor<'_> for Flag {
-        type Value = bool;
-
-        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-            f.write_str("true or false")
-        }
-
-        fn visit_bool<E: Error>(self, flag: bool) -> Result<bool, E> {
-            Ok(flag)
-        }
-
-        fn visit_str<E: Error>(self, text: &str) -> Result<bool, E> {
-            let unexpected = serde::de::Unexpected::Str(text);
-            text.parse()
-                .map_err(|_| E::invalid_value(unexpected, &self))
-        }
-    }
-
-    deserializer.deserialize_any(Flag)
 }
 
 #[cfg(test)]

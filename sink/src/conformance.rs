@@ -11,7 +11,7 @@ use std::ops::Range;
 use bytes::Bytes;
 use windlass_core::window::Window;
 
-use crate::{Batch, Reject, Sink, SinkError, WindowWriter};
+use crate::{Batch, Reject, Sink, SinkError, WindowWriter, Written};
 
 /// A place to deliver to, as somebody sees it who does not go through the sink.
 pub trait Destination {
@@ -145,8 +145,22 @@ async fn good<T>(call: impl Future<Output = Result<T, SinkError>>) -> T {
     }
 }
 
+/// The position of a batch that is durable.
+///
+/// # Panics
+/// When it is only held.
+pub fn position(written: Written) -> Option<String> {
+    match written {
+        Written::Durable(position) => position,
+        Written::Held => panic!("the batch is held and not durable"),
+    }
+}
+
 /// Delivers `page` and returns the window as it is after the checkpoint.
 async fn delivered(writer: &mut impl WindowWriter, window: &Window, page: &Batch) -> Window {
-    let position = good(writer.write(page)).await;
+    let position = match good(writer.write(page)).await {
+        Written::Durable(position) => position,
+        Written::Held => good(writer.flush()).await,
+    };
     checkpointed(window, position)
 }

@@ -11,6 +11,16 @@ pub enum SinkError {
         /// What happened and to what.
         problem: String,
     },
+    /// The destination asks for a wait, which the window obeys.
+    #[error("sink `{sink}` asks for a wait of {} s: {problem}", .wait_ms / 1_000)]
+    Throttled {
+        /// Which sink.
+        sink: String,
+        /// What the destination returned.
+        problem: String,
+        /// The wait, in milliseconds from now.
+        wait_ms: i64,
+    },
     /// There is no room left. The window keeps its place, and the source is probed until there is some.
     #[error("sink `{sink}` is full: {problem}; free some space")]
     Full {

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use windlass_core::window::Window;
 
-use crate::{Batch, Sink, SinkError, WindowWriter};
+use crate::{Batch, Sink, SinkError, WindowWriter, Written};
 
 /// Which call fails.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -14,6 +14,8 @@ pub enum SinkCall {
     Open,
     /// [`WindowWriter::write`].
     Write,
+    /// [`WindowWriter::flush`].
+    Flush,
     /// [`WindowWriter::finish`].
     Finish,
 }
@@ -41,6 +43,7 @@ struct Fault {
 struct Script {
     opens: u64,
     writes: u64,
+    flushes: u64,
     finishes: u64,
     faults: Vec<Fault>,
 }
@@ -106,6 +109,7 @@ impl Script {
         match call {
             SinkCall::Open => &mut self.opens,
             SinkCall::Write => &mut self.writes,
+            SinkCall::Flush => &mut self.flushes,
             SinkCall::Finish => &mut self.finishes,
         }
     }
@@ -140,7 +144,7 @@ pub struct FailingWriter<S: Sink> {
 }
 
 impl<S: Sink + Clone> WindowWriter for FailingWriter<S> {
-    async fn write(&mut self, batch: &Batch) -> Result<Option<String>, SinkError> {
+    async fn write(&mut self, batch: &Batch) -> Result<Written, SinkError> {
         let fault = self.sink.next(SinkCall::Write);
         if let Some(error) = &self.failed {
             return Err(error.clone());
@@ -155,6 +159,20 @@ impl<S: Sink + Clone> WindowWriter for FailingWriter<S> {
         };
         self.failed = written.as_ref().err().cloned();
         written
+    }
+
+    async fn flush(&mut self) -> Result<Option<String>, SinkError> {
+        let fault = self.sink.next(SinkCall::Flush);
+        if let Some(error) = &self.failed {
+            return Err(error.clone());
+        }
+        let flushed = match fault {
+            None => self.inner.flush().await,
+            Some((Applied::Nothing | Applied::Half, error)) => Err(error),
+            Some((Applied::All, error)) => self.inner.flush().await.and(Err(error)),
+        };
+        self.failed = flushed.as_ref().err().cloned();
+        flushed
     }
 
     fn makes_final(&self) -> bool {

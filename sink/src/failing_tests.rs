@@ -53,7 +53,8 @@ async fn a_finish_whose_reply_is_lost_has_happened_and_can_be_repeated_after_an_
         let (sink, window) = (sink(), window("okta"));
         sink.fail(SinkCall::Finish, 1, applied, error());
         let mut writer = sink.open(&window).await.unwrap();
-        let position = writer.write(&page(&window, 0, 0..2)).await.unwrap();
+        let position =
+            crate::conformance::position(writer.write(&page(&window, 0, 0..2)).await.unwrap());
         assert_eq!(writer.finish().await, Err(error()));
         assert_eq!(sink.inner().output(&window.id).is_some(), done);
         let at = checkpointed(&window, position);

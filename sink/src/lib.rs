@@ -8,17 +8,19 @@
 //! | --- | --- | --- |
 //! | [`ndjson`] | synced to the device | goes back to the checkpoint: each record once |
 //! | [`stdout`] | taken by the stream and flushed | a page can be there twice |
+//! | [`http`] | HTTP 2xx from the collector | a page can be there twice |
 //! | `aws`, with that feature | taken by Firehose or Kinesis, rejects by S3 | a page can be there twice |
 //!
 //! [`config`] has the settings of every sink, and with the feature `aws` [`any`] makes the sink of any
 //! settings; [`pack`] fits lines into what a stream takes. With the feature `test-util` come `memory`, which behaves like files, `failing`, which wraps
-//! any sink, and `conformance`, the contract that every sink passes.
+//! any sink, `holding`, which holds what any sink takes, and `conformance`, the contract that every sink passes.
 
 #[cfg(feature = "aws")]
 pub mod any;
 #[cfg(feature = "aws")]
 pub mod aws;
 mod batch;
+mod call;
 pub mod config;
 mod error;
 
@@ -27,21 +29,29 @@ pub mod conformance;
 #[cfg(feature = "test-util")]
 pub mod failing;
 #[cfg(feature = "test-util")]
+pub mod holding;
+pub mod http;
+#[cfg(feature = "test-util")]
 pub mod memory;
 pub mod ndjson;
 pub mod pack;
+mod patience;
 mod reject_lines;
+mod settings;
 pub mod stdout;
 pub mod stream_config;
 mod stream_limits;
+mod uplink;
 mod usage;
 
 use std::future::Future;
 use std::sync::Arc;
 
 pub use batch::{Batch, Reject};
-pub use config::{ConfigError, SinkConfig};
+pub use call::CallError;
+pub use config::SinkConfig;
 pub use error::SinkError;
+pub use settings::ConfigError;
 pub use usage::{Usage, UsageSnapshot};
 use windlass_core::window::Window;
 use windlass_core::{Clock, Entropy};
@@ -68,16 +78,28 @@ pub trait Sink: Send + Sync {
     -> impl Future<Output = Result<Self::Writer, SinkError>> + Send;
 }
 
+/// The state of a batch that a writer has accepted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Written {
+    /// Every line and every reject of it is durable, and of everything held before it. With the
+    /// position that a checkpoint stores; `None` from a sink that takes nothing back.
+    Durable(Option<String>),
+    /// The writer has it, and would lose it with the process: no checkpoint may move past it before
+    /// [`WindowWriter::flush`] or [`WindowWriter::finish`].
+    Held,
+}
+
 /// Writes the pages of one window, in order, for one holder of its lease.
 pub trait WindowWriter: Send {
-    /// Delivers one page, or the next piece of a large one. On success every line and every reject
-    /// is durable, and the position that the last piece of a page returns is what a checkpoint
-    /// stores. On an error the page may have been delivered in part; the caller gives the window up,
-    /// and the next `open` goes back to the last checkpoint.
-    fn write(
-        &mut self,
-        batch: &Batch,
-    ) -> impl Future<Output = Result<Option<String>, SinkError>> + Send;
+    /// Takes one page, or the next piece of a large one. On an error the page may have been delivered
+    /// in part; the caller gives the window up, and the next `open` goes back to the last checkpoint.
+    fn write(&mut self, batch: &Batch) -> impl Future<Output = Result<Written, SinkError>> + Send;
+
+    /// Makes durable everything that is held, and returns the position after it. Called before a
+    /// checkpoint, and only after [`Written::Held`]: a writer that never holds has nothing to do.
+    fn flush(&mut self) -> impl Future<Output = Result<Option<String>, SinkError>> + Send {
+        std::future::ready(Ok(None))
+    }
 
     /// Whether [`Self::finish`] gives output its final place. The caller then makes the state durable
     /// first: output that is final belongs to a window that no power failure makes unknown.
@@ -85,8 +107,8 @@ pub trait WindowWriter: Send {
         false
     }
 
-    /// Makes the window's output final. Called after the last page was written and before the
-    /// state says done; `open` after `finish` must be possible, because the process may stop
-    /// between the two.
+    /// Makes durable everything that is held, and the window's output final. Called after the last
+    /// page was written and before the state says done; `open` after `finish` must be possible,
+    /// because the process may stop between the two.
     fn finish(&mut self) -> impl Future<Output = Result<(), SinkError>> + Send;
 }

@@ -9,7 +9,7 @@ use windlass_core::ids::WindowId;
 use windlass_core::window::Window;
 
 use crate::ndjson::Position;
-use crate::{Batch, Reject, Sink, SinkError, WindowWriter};
+use crate::{Batch, Reject, Sink, SinkError, WindowWriter, Written};
 
 /// Keeps what it is given. Clones share everything.
 #[derive(Debug, Clone)]
@@ -181,7 +181,7 @@ pub struct MemoryWriter {
 }
 
 impl WindowWriter for MemoryWriter {
-    async fn write(&mut self, batch: &Batch) -> Result<Option<String>, SinkError> {
+    async fn write(&mut self, batch: &Batch) -> Result<Written, SinkError> {
         assert_eq!(batch.window, self.window, "a page goes to its own window");
         let lines = lines_of(batch);
         let mut kept = self.sink.kept();
@@ -201,7 +201,7 @@ impl WindowWriter for MemoryWriter {
                     .map(|reject| (batch.page, reject.clone())),
             );
         }
-        Ok(Some(self.position.to_string()))
+        Ok(Written::Durable(Some(self.position.to_string())))
     }
 
     fn makes_final(&self) -> bool {

@@ -84,7 +84,7 @@ use self::file_error::{FileError, IoContext};
 use self::files::WindowFiles;
 use self::layout::Layout;
 use crate::reject_lines::reject_lines;
-use crate::{Batch, Sink, SinkError, WindowWriter};
+use crate::{Batch, Sink, SinkError, WindowWriter, Written};
 
 /// The file `new` makes and removes to see whether it may write.
 const PROBE: &str = ".windlass-write-check";
@@ -227,7 +227,7 @@ impl NdjsonWriter {
 }
 
 impl WindowWriter for NdjsonWriter {
-    async fn write(&mut self, batch: &Batch) -> Result<Option<String>, SinkError> {
+    async fn write(&mut self, batch: &Batch) -> Result<Written, SinkError> {
         debug_assert_eq!(batch.window, self.window, "a page goes to its own window");
         debug_assert!(
             batch.lines.last().is_none_or(|byte| *byte == b'\n'),
@@ -241,7 +241,7 @@ impl WindowWriter for NdjsonWriter {
         };
         let (files, position) = self.with_files(append).await?;
         self.progress = Progress::Open(files);
-        Ok(Some(position.to_string()))
+        Ok(Written::Durable(Some(position.to_string())))
     }
 
     fn makes_final(&self) -> bool {

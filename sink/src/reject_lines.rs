@@ -6,7 +6,7 @@
 use serde::Serialize;
 use windlass_core::ids::{self, WindowId};
 
-use crate::Reject;
+use crate::{Batch, Reject};
 
 #[derive(Serialize)]
 struct RejectLine<'a> {
@@ -64,6 +64,41 @@ fn line_bytes(texts: usize, raw: &[u8], is_text: bool) -> usize {
         raw.len()
     };
     texts + raw.len() + extra + FIELD_BYTES
+}
+
+/// The lines of `batch` with these numbers as rejects: each is too large for the sink, and `reason`
+/// says so of its bytes.
+pub(crate) fn oversized(
+    batch: &Batch,
+    lines: &[usize],
+    reason: impl Fn(usize) -> String,
+) -> Vec<Reject> {
+    let reject = |&line: &usize| {
+        let start = line.checked_sub(1).map_or(0, |before| batch.ends[before]);
+        let end = batch.ends[line];
+        Reject {
+            index: place_in_page(line, batch),
+            reason: format!("{}; `raw` is that line", reason(end - start)),
+            raw: batch.lines.slice(start..end - 1),
+        }
+    };
+    lines.iter().map(reject).collect()
+}
+
+/// The place of the record of `line` in its page, whose rejects have no line.
+fn place_in_page(line: usize, batch: &Batch) -> usize {
+    let mut rejected: Vec<_> = batch.rejects.iter().map(|reject| reject.index).collect();
+    rejected.sort_unstable();
+    let step = |place: usize, index: usize| place + usize::from(index <= place);
+    rejected.into_iter().fold(batch.first + line, step)
+}
+
+/// The end of each of `lines`, its `\n` included.
+pub(crate) fn ends_of(lines: &[u8]) -> Vec<usize> {
+    let bytes = lines.iter().enumerate();
+    bytes
+        .filter_map(|(at, byte)| (*byte == b'\n').then_some(at + 1))
+        .collect()
 }
 
 #[cfg(test)]

@@ -18,11 +18,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 use serde::{Deserialize, Serialize};
 use windlass_core::window::Window;
 
-use crate::config::Settings;
+use crate::settings::Settings;
 
 use crate::ndjson::{blocking, error_of_kind};
 use crate::reject_lines::reject_lines;
-use crate::{Batch, Sink, SinkError, WindowWriter};
+use crate::{Batch, Sink, SinkError, WindowWriter, Written};
 
 /// No settings: `stdout: {}`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -179,7 +179,7 @@ pub struct StdoutWriter {
 }
 
 impl WindowWriter for StdoutWriter {
-    async fn write(&mut self, batch: &Batch) -> Result<Option<String>, SinkError> {
+    async fn write(&mut self, batch: &Batch) -> Result<Written, SinkError> {
         let name = &self.sink.name;
         // Set for the whole call, so that a call that is dropped half-way counts as failed.
         if std::mem::replace(&mut self.broken, true) {
@@ -200,7 +200,7 @@ impl WindowWriter for StdoutWriter {
         .await?;
         written.map_err(|failure| failure.into_sink_error(name))?;
         self.broken = false;
-        Ok(None)
+        Ok(Written::Durable(None))
     }
 
     async fn finish(&mut self) -> Result<(), SinkError> {

@@ -113,7 +113,7 @@ async fn an_acknowledged_page_has_been_flushed_and_has_no_position() {
     let mut writer = pipes.sink().open(&window).await.unwrap();
     let mut batch = page(&window, 0, 0..2);
     batch.rejects = vec![reject(2, b"x")];
-    assert_eq!(writer.write(&batch).await.unwrap(), None);
+    assert_eq!(writer.write(&batch).await.unwrap(), Written::Durable(None));
     assert_eq!(pipes.lines.text(), lines(&window, 0..2).join("\n") + "\n");
     assert_eq!(pipes.rejects.text().lines().count(), 1);
 }

@@ -5,7 +5,7 @@ mod rejects_place;
 use serde::{Deserialize, Serialize};
 
 pub use self::rejects_place::RejectsPlace;
-use crate::config::{ConfigError, Settings, flag};
+use crate::settings::{ConfigError, Settings, flag};
 use crate::stream_limits::StreamLimits;
 
 /// Longest name of a Firehose stream. Source: Firehose API reference, PutRecordBatch.

@@ -5,6 +5,7 @@ mod adopt;
 mod backup;
 mod bad_input;
 mod bounds;
+mod collector;
 mod days;
 mod deadline;
 mod faults;

@@ -11,7 +11,7 @@ use windlass_core::time::Timestamp;
 use windlass_core::window::Window;
 use windlass_sink::aws::StreamSink;
 use windlass_sink::memory::{MemorySink, MemoryWriter};
-use windlass_sink::{Batch, Sink, SinkError, WindowWriter};
+use windlass_sink::{Batch, Sink, SinkError, WindowWriter, Written};
 
 use crate::clock::wait_ms;
 use crate::stream::{Delivered, Stream, read_line};
@@ -173,7 +173,7 @@ impl Sink for SimSink {
 }
 
 impl WindowWriter for SimWriter {
-    async fn write(&mut self, batch: &Batch) -> Result<Option<String>, SinkError> {
+    async fn write(&mut self, batch: &Batch) -> Result<Written, SinkError> {
         match self {
             Self::Stream(writer) => writer.write(batch).await,
             Self::File { files, writer, .. } => {
@@ -182,6 +182,13 @@ impl WindowWriter for SimWriter {
                 files.pause().await;
                 written
             }
+        }
+    }
+
+    async fn flush(&mut self) -> Result<Option<String>, SinkError> {
+        match self {
+            Self::Stream(writer) => writer.flush().await,
+            Self::File { writer, .. } => writer.flush().await,
         }
     }
 

@@ -18,7 +18,7 @@ pub mod binaries;
 pub mod calls;
 pub mod deployment;
 pub mod emulator;
-mod http;
+pub(crate) mod http;
 pub mod lambda;
 pub mod refusals;
 mod signal;

@@ -7,6 +7,7 @@
 //! | [`vendor`] | an HTTP server that serves a timeline in a vendor's shape, and logs who asked what |
 //! | [`fault_proxy`] | connections that break where a server cannot break them |
 //! | [`trap`] | an address that must never be contacted |
+//! | [`collector`] | an HTTP server that takes batches of lines, and fails at some |
 //! | [`windlass`] | building, configuring, running and killing the binary |
 //! | [`ledger`] | output compared with the timeline: lost, duplicated, altered |
 //! | [`power_loss`] | a disk that keeps what was synced, and of the rest what a seed says |
@@ -14,6 +15,7 @@
 //! | [`test_key`] | a key that guards nothing |
 
 pub mod aws;
+pub mod collector;
 pub mod fault_proxy;
 pub mod ledger;
 pub mod power_loss;

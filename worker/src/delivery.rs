@@ -1,8 +1,6 @@
 //! A page on its way: to the sink, into what is remembered for sweeps, into the checkpoint. Each
 //! only after the one before it.
 
-use std::future::Future;
-
 use bytes::Bytes;
 use windlass_connectors::connector::{Page, Record, Rest};
 use windlass_core::breaks::{Break, broken};
@@ -15,7 +13,7 @@ use windlass_core::source::Order;
 use windlass_core::time::Timestamp;
 use windlass_core::window::Window;
 use windlass_core::{limits, sweep};
-use windlass_sink::{Batch, SinkError, WindowWriter};
+use windlass_sink::{Batch, SinkError, WindowWriter, Written};
 use windlass_state::StateStore;
 
 use crate::Outfit;
@@ -70,6 +68,14 @@ struct Delivered {
     sink_position: Option<String>,
     remembered: bool,
     took_ms: i64,
+}
+
+/// A delivery that has begun.
+#[derive(Debug, Clone, Copy)]
+struct Begun {
+    at: Timestamp,
+    /// Whether its page is remembered already, which the proofs do on purpose.
+    remembered: bool,
 }
 
 impl<S: StateStore, O: Outfit> Run<'_, S, O> {
@@ -135,7 +141,7 @@ impl<S: StateStore, O: Outfit> Run<'_, S, O> {
         true
     }
 
-    /// Delivers a page and checkpoints it once the sink has acknowledged every record of it.
+    /// Delivers a page and checkpoints it once every record of it is durable in the sink.
     pub(crate) async fn deliver<W: WindowWriter>(
         &self,
         lease: &Lease,
@@ -166,12 +172,13 @@ impl<S: StateStore, O: Outfit> Run<'_, S, O> {
         page: &Page,
         delivery: &mut Delivery<'_>,
     ) -> Result<End, NotWritten> {
-        let delivered = match self.write(lease, writer, delivery).await? {
-            Ok(delivered) => delivered,
+        let begun = self.begin(lease, delivery).await?;
+        let written = match self.pieces(lease, writer, delivery).await {
+            Ok(written) => written,
             Err(error) => return Ok(End::Sink(error)),
         };
         // The order that files rely on: page, then the window as the state knows it, then the final
-        // name, then done. A file with a final name always belongs to a window that is remembered.
+        // name, then done. A file with a final name always belongs to a window that the state knows.
         if broken(Break::DoneBeforeFinal) {
             let early = self.checkpoint(lease, page, delivery, Delivered::default());
             let history_ms = self.source.definition.policy.history_ms;
@@ -186,6 +193,12 @@ impl<S: StateStore, O: Outfit> Run<'_, S, O> {
         if let Err(error) = self.in_time(writer.finish()).await {
             return Ok(End::Sink(error));
         }
+        let position = match written {
+            Written::Durable(position) => position,
+            // The finished output needs none.
+            Written::Held => None,
+        };
+        let delivered = self.remembered(lease, delivery, begun, position).await?;
         let checkpoint = self.checkpoint(lease, page, delivery, delivered);
         let pause = self.pause_between_pages(page);
         Ok(End::Finished {
@@ -194,36 +207,69 @@ impl<S: StateStore, O: Outfit> Run<'_, S, O> {
         })
     }
 
-    /// Writes a page to the sink, piece by piece, and remembers what that has acknowledged.
+    /// Makes a page durable in the sink, and remembers what it brought.
     async fn write<W: WindowWriter>(
         &self,
         lease: &Lease,
         writer: &mut W,
         delivery: &mut Delivery<'_>,
     ) -> Result<Result<Delivered, SinkError>, NotWritten> {
-        let started = self.worker.now();
-        let too_early = broken(Break::RememberBeforeDelivery);
-        let mut remembered = too_early && self.remember(lease, delivery).await?;
-        let sink_position = loop {
-            // Called also when there is nothing to write: a sink that takes back needs a position.
-            let written = self.in_time(writer.write(&delivery.batch)).await;
-            match written {
-                Ok(sink_position) => {
-                    if !self.next_piece(lease, delivery).await {
-                        break sink_position;
-                    }
-                }
-                Err(error) => return Ok(Err(error)),
-            }
+        let begun = self.begin(lease, delivery).await?;
+        let durable = match self.pieces(lease, writer, delivery).await {
+            Ok(Written::Durable(position)) => Ok(position),
+            Ok(Written::Held) => self.in_time(writer.flush()).await,
+            Err(error) => Err(error),
         };
-        if !too_early {
-            remembered = self.remember(lease, delivery).await?;
+        match durable {
+            Ok(position) => {
+                let delivered = self.remembered(lease, delivery, begun, position);
+                delivered.await.map(Ok)
+            }
+            Err(error) => Ok(Err(error)),
         }
-        Ok(Ok(Delivered {
+    }
+
+    /// Writes a page to the sink, piece by piece.
+    async fn pieces<W: WindowWriter>(
+        &self,
+        lease: &Lease,
+        writer: &mut W,
+        delivery: &mut Delivery<'_>,
+    ) -> Result<Written, SinkError> {
+        loop {
+            // Called also when there is nothing to write: a sink that takes back needs a position.
+            let written = self.in_time(writer.write(&delivery.batch)).await?;
+            if !self.next_piece(lease, delivery).await {
+                return Ok(written);
+            }
+        }
+    }
+
+    async fn begin(&self, lease: &Lease, delivery: &mut Delivery<'_>) -> Result<Begun, NotWritten> {
+        let at = self.worker.now();
+        let remembered =
+            broken(Break::RememberBeforeDelivery) && self.remember(lease, delivery).await?;
+        Ok(Begun { at, remembered })
+    }
+
+    /// Remembers what a page brought that is durable in the sink up to `sink_position`.
+    async fn remembered(
+        &self,
+        lease: &Lease,
+        delivery: &mut Delivery<'_>,
+        begun: Begun,
+        sink_position: Option<String>,
+    ) -> Result<Delivered, NotWritten> {
+        let remembered = if broken(Break::RememberBeforeDelivery) {
+            begun.remembered
+        } else {
+            self.remember(lease, delivery).await?
+        };
+        Ok(Delivered {
             sink_position,
             remembered,
-            took_ms: self.worker.now().ms_since(started),
-        }))
+            took_ms: self.worker.now().ms_since(begun.at),
+        })
     }
 
     /// Remembers what `delivery` has brought, for the sweeps to come; whether that is all of it.
@@ -290,23 +336,6 @@ impl<S: StateStore, O: Outfit> Run<'_, S, O> {
             now: self.worker.now(),
         }
     }
-
-    /// What `call` to the sink comes to, unless the run's time is up before: a sink that takes for
-    /// ever is unwell, and a window that is killed with it would be taken for the culprit. The
-    /// writer is not used again.
-    async fn in_time<T>(
-        &self,
-        call: impl Future<Output = Result<T, SinkError>>,
-    ) -> Result<T, SinkError> {
-        tokio::select! {
-            biased;
-            done = call => done,
-            () = self.budget.out_of_time(&*self.worker.seams.clock) => Err(SinkError::Unavailable {
-                sink: self.source.definition.sink.clone(),
-                problem: "it had not taken the page when the worker's time was up".to_owned(),
-            }),
-        }
-    }
 }
 
 /// Whether a page of `totals` comes after what `window` has delivered, in `order`.
@@ -323,54 +352,5 @@ fn follows(totals: &PageTotals, window: &Window, order: Order) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use windlass_core::time::Timestamp;
-
-    fn at(ms: i64) -> Timestamp {
-        Timestamp::from_ms(ms)
-    }
-
-    #[test]
-    fn a_page_follows_when_it_begins_where_the_pages_so_far_end_or_after_it() {
-        let id = "okta/0123456789ab/live/1970-01-01T00:00:00Z"
-            .parse()
-            .unwrap();
-        let fresh = Window::new(id, Timestamp::MAX, Timestamp::from_ms(0)).unwrap();
-        let begun = Window {
-            oldest: Some(at(20)),
-            newest: Some(at(30)),
-            ..fresh.clone()
-        };
-        let page = |oldest, newest| PageTotals {
-            oldest,
-            newest,
-            ..PageTotals::default()
-        };
-        let follows_begun = |oldest, newest, order| follows(&page(oldest, newest), &begun, order);
-        assert!(follows_begun(
-            Some(at(30)),
-            Some(at(40)),
-            Order::OldestFirst
-        ));
-        assert!(!follows_begun(
-            Some(at(29)),
-            Some(at(40)),
-            Order::OldestFirst
-        ));
-        assert!(follows_begun(
-            Some(at(10)),
-            Some(at(20)),
-            Order::NewestFirst
-        ));
-        assert!(!follows_begun(
-            Some(at(10)),
-            Some(at(21)),
-            Order::NewestFirst
-        ));
-        for order in [Order::OldestFirst, Order::NewestFirst] {
-            assert!(follows(&page(Some(at(1)), Some(at(2))), &fresh, order));
-            assert!(follows_begun(None, None, order), "an empty page");
-        }
-    }
-}
+#[path = "delivery_tests.rs"]
+mod tests;

@@ -10,7 +10,7 @@ use windlass_core::frontier::{frontier, halved, overdue};
 use windlass_core::lease::Lease;
 use windlass_core::limits;
 use windlass_core::moves::Move;
-use windlass_core::retry::{refusal_stands, restart_wait_ms, stored_backoff_ms};
+use windlass_core::retry::{restart_wait_ms, stored_backoff_ms};
 use windlass_core::source::{BlockCause, BlockChange, RateGate};
 use windlass_core::time::Timestamp;
 use windlass_core::transition::Cause;
@@ -205,7 +205,7 @@ impl<S: StateStore, O: Outfit> Run<'_, S, O> {
     }
 
     /// The earliest next claim after one more run that failed.
-    fn after_setbacks(&self, window: &Window) -> Timestamp {
+    pub(crate) fn after_setbacks(&self, window: &Window) -> Timestamp {
         self.worker
             .now()
             .plus_ms(stored_backoff_ms(window.setbacks))
@@ -227,7 +227,7 @@ impl<S: StateStore, O: Outfit> Run<'_, S, O> {
     }
 
     /// Gives the window back, and says so if it is known that its token has not been served.
-    async fn give_back(
+    pub(crate) async fn give_back(
         &self,
         lease: &Lease,
         cause: Cause,
@@ -242,7 +242,7 @@ impl<S: StateStore, O: Outfit> Run<'_, S, O> {
         self.give_back(lease, Cause::Yielded, None, why).await
     }
 
-    async fn block(
+    pub(crate) async fn block(
         &self,
         lease: &Lease,
         cause: BlockCause,
@@ -290,26 +290,5 @@ impl<S: StateStore, O: Outfit> Run<'_, S, O> {
         );
         let not_before = Some(self.after_setbacks(lease.window()));
         self.give_back(lease, Cause::Failed, not_before, &why).await
-    }
-
-    async fn sink_failed(&self, lease: &Lease, error: &SinkError) -> Result<Outcome, NotWritten> {
-        let why = error.to_string();
-        let not_before = Some(self.after_setbacks(lease.window()));
-        match error {
-            SinkError::Full { .. } => self.block(lease, BlockCause::Full, &why).await,
-            SinkError::Denied { .. } if !refusal_stands(lease.window()) => {
-                self.give_back(lease, Cause::Outage, not_before, &why).await
-            }
-            SinkError::Refused { .. } | SinkError::Denied { .. } => {
-                self.block(lease, BlockCause::Refused, &why).await
-            }
-            SinkError::Lost { .. } => {
-                self.give_back(lease, Cause::Restart, not_before, &why)
-                    .await
-            }
-            SinkError::Unavailable { .. } => {
-                self.give_back(lease, Cause::Outage, not_before, &why).await
-            }
-        }
     }
 }

@@ -10,6 +10,7 @@ mod fake_vendor;
 mod halves;
 mod hanging;
 mod harness;
+mod held;
 mod model;
 mod next;
 mod once;

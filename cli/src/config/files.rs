@@ -7,6 +7,7 @@ use std::fs::{self, File};
 use std::io::Read;
 use std::path::{Component, Path, PathBuf};
 
+use windlass_connectors::secret::{SecretError, SecretRef};
 use windlass_connectors::yaml::{self, YamlError};
 use windlass_core::limits;
 
@@ -60,6 +61,17 @@ impl ConfigFile {
             Some(path) => self.root.join(path),
             None => PathBuf::from(entry),
         }
+    }
+
+    /// The reference to a secret `text`, with a relative path made relative to the folder of this file.
+    pub(super) fn secret(&self, text: &str) -> Result<String, SecretError> {
+        Ok(match text.parse()? {
+            SecretRef::File(path) => {
+                let path = path.to_str().map_or(path.clone(), |it| self.path_to(it));
+                SecretRef::File(path).to_string()
+            }
+            other => other.to_string(),
+        })
     }
 
     /// `entry`, a path in this file, relative to the folder of the first file; `None` for an

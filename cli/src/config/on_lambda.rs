@@ -35,12 +35,19 @@ pub(super) fn check(secret: Option<&str>, sink_name: &str, sink: &SinkConfig) ->
         });
     }
     match sink.local() {
+        None if sink.secret().is_some_and(local) => Err(Wrong {
+            field: "sink",
+            problem: format!(
+                "the secret of `{sink_name}` is on this machine, and a worker on Lambda has neither \
+                 its environment nor its files; keep it in Secrets Manager or the Parameter Store"
+            ),
+        }),
         None => Ok(()),
         Some(place) => Err(Wrong {
             field: "sink",
             problem: format!(
                 "`{sink_name}` is {place} on this machine, which a worker on Lambda does not have; use \
-                 a sink that is a `firehose` or `kinesis` stream"
+                 a `firehose`, `kinesis` or `http` sink"
             ),
         }),
     }

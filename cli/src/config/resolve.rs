@@ -8,7 +8,6 @@ use windlass_connectors::connector::{Connector, Defaults, Settings};
 use windlass_connectors::manifest::Manifest;
 use windlass_connectors::manifest::text::Millis;
 use windlass_connectors::registry::{self, RegistryError};
-use windlass_connectors::secret::SecretRef;
 use windlass_connectors::yaml::YamlError;
 use windlass_core::ids::{Generation, SourceName};
 use windlass_core::limits;
@@ -120,26 +119,26 @@ impl Resolver<'_> {
                     chosen,
                     ..entry.clone()
                 };
-                let source = self.source(file, place, &it.name, &raw, it.params)?;
+                let at = At {
+                    file,
+                    place: &place,
+                    raw: &raw,
+                };
+                let source = self.source(&at, &it.name, it.params)?;
                 sources.insert(it.name, source);
             }
         }
         Ok(())
     }
 
+    /// The source called `name`, with the values of `params` that it has of each list.
     fn source(
         &mut self,
-        file: &ConfigFile,
-        place: Place,
+        at: &At<'_>,
         name: &str,
-        raw: &raw::Source,
         params: BTreeMap<String, String>,
     ) -> Result<Source, YamlError> {
-        let at = At {
-            file,
-            place: &place,
-            raw,
-        };
+        let At { file, raw, .. } = *at;
         let name: SourceName = name.parse().map_err(|error| at.invalid("", error))?;
         let Some(named) = raw.connector.as_deref() else {
             return Err(at.missing("connector"));
@@ -153,7 +152,7 @@ impl Resolver<'_> {
                 base_url: raw.base_url.clone(),
                 token_url: raw.token_url.clone(),
             };
-            let manifest = self.manifest(&at, named)?;
+            let manifest = self.manifest(at, named)?;
             Connector::compile(manifest, &settings)
                 .map_err(|error| at.invalid(&error.field, &error.problem))?
         };
@@ -194,7 +193,7 @@ impl Resolver<'_> {
         Ok(Source {
             definition,
             connector: Arc::new(connector),
-            place,
+            place: at.place.clone(),
         })
     }
 
@@ -237,18 +236,8 @@ impl At<'_> {
 
     /// The reference, with a relative path made relative to the folder of its file.
     fn secret(&self, text: &str) -> Result<String, YamlError> {
-        let reference = text
-            .parse()
-            .map_err(|error| self.invalid("secret", error))?;
-        Ok(match reference {
-            SecretRef::File(path) => {
-                let path = path
-                    .to_str()
-                    .map_or(path.clone(), |it| self.file.path_to(it));
-                SecretRef::File(path).to_string()
-            }
-            other => other.to_string(),
-        })
+        let reference = self.file.secret(text);
+        reference.map_err(|error| self.invalid("secret", error))
     }
 
     /// The sink that is named, or the only one of the file or of the configuration.

@@ -42,5 +42,10 @@ fn checked(file: &ConfigFile, name: &str, mut sink: SinkConfig) -> Result<SinkCo
     {
         *folder = file.path_to(path);
     }
+    let field = format!("sinks.{name}.{}.secret", sink.kind());
+    if let Some(secret) = sink.secret_mut() {
+        let absolute = file.secret(secret);
+        *secret = absolute.map_err(|error| file.invalid(&field, error))?;
+    }
     Ok(sink)
 }

@@ -17,7 +17,7 @@ use windlass_core::source::SourceRecord;
 use windlass_core::{Clock, Entropy};
 use windlass_sink::any::{AnySink, Means};
 use windlass_sink::{Seams, SinkConfig};
-use windlass_worker::{Gear, Outfit, OutfitError};
+use windlass_worker::{Gear, HttpCollector, Outfit, OutfitError};
 
 use crate::aws;
 use crate::config::{Config, Source};
@@ -64,8 +64,11 @@ impl LocalOutfit {
         } else {
             (SdkConfig::builder().build(), vault)
         };
+        let (transport, vault) = (HttpTransport::new()?, Arc::new(vault));
+        let collector = HttpCollector::new(&transport, Arc::clone(&vault), Arc::clone(clock));
         let means = Means {
             sdk,
+            collector: Arc::new(collector),
             seams: Seams {
                 clock: Arc::clone(clock),
                 entropy: Arc::clone(entropy),
@@ -73,8 +76,8 @@ impl LocalOutfit {
         };
         let workshop = Workshop {
             config: Arc::clone(config),
-            transport: HttpTransport::new()?,
-            vault: Arc::new(vault),
+            transport,
+            vault,
             clock: Arc::clone(clock),
             entropy: Arc::clone(entropy),
         };
@@ -111,16 +114,22 @@ impl LocalOutfit {
     }
 }
 
-/// Whether something of `source` is on AWS: its secret, or where its records go.
+/// Whether something of `source` is on AWS: its secret, its sink, or the sink's secret.
 fn is_on_aws(source: &Source, config: &Config) -> bool {
     let definition = &source.definition;
-    let reference = definition.secret.as_deref().map(str::parse);
     let sink = &config.sinks[&definition.sink];
-    matches!(sink, SinkConfig::Firehose(_) | SinkConfig::Kinesis(_))
-        || matches!(
-            reference,
-            Some(Ok(SecretRef::SecretsManager(_) | SecretRef::Ssm(_)))
+    let is_stored = |reference: &str| {
+        matches!(
+            reference.parse(),
+            Ok(SecretRef::SecretsManager(_) | SecretRef::Ssm(_))
         )
+    };
+    let mut secrets = definition
+        .secret
+        .as_deref()
+        .into_iter()
+        .chain(sink.secret());
+    matches!(sink, SinkConfig::Firehose(_) | SinkConfig::Kinesis(_)) || secrets.any(is_stored)
 }
 
 /// What clients and sinks are made of.

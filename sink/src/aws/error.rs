@@ -2,51 +2,16 @@
 //! a person has acted.
 
 use std::error::Error;
-use std::fmt;
 
 use aws_credential_types::provider::error::CredentialsError;
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::{ErrorMetadata, ProvideErrorMetadata};
 
+use crate::call::CallError;
+
 /// Longest part of a service's own message that is repeated.
 const MESSAGE_CHARS_MAX: usize = 240;
-
-/// A call that did not succeed.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum CallError {
-    /// The same call may succeed later. It may have been carried out.
-    Again(String),
-    /// It timed out: a smaller call may not.
-    Slow(String),
-    /// Credentials, a permission or a name are refused: often for a moment, otherwise until a person
-    /// acts.
-    Denied(String),
-    /// Nothing helps until a person acts.
-    Refused(String),
-}
-
-impl CallError {
-    /// The same error, said as `say` says it.
-    pub(super) fn map(self, say: impl FnOnce(String) -> String) -> Self {
-        match self {
-            Self::Again(problem) => Self::Again(say(problem)),
-            Self::Slow(problem) => Self::Slow(say(problem)),
-            Self::Denied(problem) => Self::Denied(say(problem)),
-            Self::Refused(problem) => Self::Refused(say(problem)),
-        }
-    }
-}
-
-impl fmt::Display for CallError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (Self::Again(problem)
-        | Self::Slow(problem)
-        | Self::Denied(problem)
-        | Self::Refused(problem)) = self;
-        f.write_str(problem)
-    }
-}
 
 /// What is called, in the words of messages.
 #[derive(Debug)]

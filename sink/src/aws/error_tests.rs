@@ -30,11 +30,11 @@ async fn answered(to: To, status: u16, code: &'static str, message: &'static str
         is_denied,
         "only what may pass is tried again: {tries}"
     );
-    assert!(fake.clock.slept_ms() <= patience::WAIT_MS_MAX);
+    assert!(fake.clock.slept_ms() <= crate::patience::WAIT_MS_MAX);
     error
 }
 
-async fn written(sink: &StreamSink, with_reject: bool) -> Result<Option<String>, SinkError> {
+async fn written(sink: &StreamSink, with_reject: bool) -> Result<Written, SinkError> {
     let window = window("okta");
     let mut batch = page(&window, 0, 0..3);
     if with_reject {
@@ -392,5 +392,5 @@ async fn a_role_whose_assumption_fails_for_a_moment_is_asked_for_again() {
         .unwrap();
     written(&sink, false).await.unwrap();
     assert_eq!(fake.requests(To::Sts).0, 2);
-    assert!(fake.clock.slept_ms() <= patience::WAIT_MS_MAX);
+    assert!(fake.clock.slept_ms() <= crate::patience::WAIT_MS_MAX);
 }

@@ -81,7 +81,7 @@ async fn a_call_that_is_throttled_as_a_whole_is_put_again_and_nothing_is_there_t
         assert_there(&fake, &window, 400, 1);
         // Each fault is one request: the SDK does not try again by itself.
         assert_eq!(fake.requests(to).0, 8);
-        assert!(fake.clock.slept_ms() <= patience::WAIT_MS_MAX);
+        assert!(fake.clock.slept_ms() <= crate::patience::WAIT_MS_MAX);
     }
 }
 
@@ -200,7 +200,7 @@ async fn a_stream_that_stays_busy_is_unavailable_within_its_time_and_works_again
         assert!(problem.starts_with("after "), "{problem}");
         assert!(problem.ends_with(reason), "{problem}");
         assert!(problem.contains("stream `audit` in eu-west-1"), "{problem}");
-        assert!(fake.clock.slept_ms() <= patience::WAIT_MS_MAX);
+        assert!(fake.clock.slept_ms() <= crate::patience::WAIT_MS_MAX);
 
         fake.fail_entries(0, 0.0);
         writer.write(&batch).await.unwrap();

@@ -5,8 +5,9 @@ use aws_sdk_firehose::Client;
 use aws_sdk_firehose::types::{PutRecordBatchResponseEntry, Record};
 use aws_smithy_types::Blob;
 
-use super::error::{CallError, Target, of_entry};
+use super::error::{Target, of_entry};
 use super::resend::{Answer, Answers, Entry, Put};
+use crate::call::CallError;
 use crate::stream_config::StreamConfig;
 
 /// One Firehose stream.

@@ -6,8 +6,9 @@ use aws_sdk_kinesis::types::{PutRecordsRequestEntry, PutRecordsResultEntry};
 use aws_smithy_types::Blob;
 use windlass_core::ids::WindowId;
 
-use super::error::{CallError, Target, of_entry};
+use super::error::{Target, of_entry};
 use super::resend::{Answer, Answers, Entry, Put};
+use crate::call::CallError;
 use crate::stream_config::StreamConfig;
 
 /// One Kinesis stream.

@@ -8,10 +8,10 @@ use aws_sdk_s3::primitives::ByteStream;
 use bytes::Bytes;
 use windlass_core::ids::WindowId;
 
-use super::error::{CallError, Target};
+use super::error::Target;
 use super::resend::Means;
+use crate::call::CallError;
 use crate::stream_config::{RejectsPlace, StreamConfig};
-use crate::{Batch, Reject};
 
 /// What an object holds: one JSON object a line.
 const CONTENT_TYPE: &str = "application/x-ndjson";
@@ -109,29 +109,4 @@ impl RejectsBucket {
             }
         }
     }
-}
-
-/// The lines of `batch` with these numbers as rejects: each is over the `max` bytes of a record.
-pub(super) fn oversized(batch: &Batch, lines: &[usize], max: usize) -> Vec<Reject> {
-    let reject = |&line: &usize| {
-        let start = line.checked_sub(1).map_or(0, |before| batch.ends[before]);
-        let end = batch.ends[line];
-        let bytes = end - start;
-        Reject {
-            index: place_in_page(line, batch),
-            reason: format!(
-                "its line has {bytes} bytes, and a record of the stream takes {max}; `raw` is that line"
-            ),
-            raw: batch.lines.slice(start..end - 1),
-        }
-    };
-    lines.iter().map(reject).collect()
-}
-
-/// Where the record of `line` is in its page, whose rejects have no line.
-fn place_in_page(line: usize, batch: &Batch) -> usize {
-    let mut rejected: Vec<_> = batch.rejects.iter().map(|reject| reject.index).collect();
-    rejected.sort_unstable();
-    let step = |place: usize, index: usize| place + usize::from(index <= place);
-    rejected.into_iter().fold(batch.first + line, step)
 }

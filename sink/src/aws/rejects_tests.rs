@@ -103,7 +103,7 @@ async fn a_page_whose_rejects_cannot_be_kept_is_not_acknowledged_and_its_lines_a
         "bucket `audit-lake` for rejects answers 503 SlowDown; it says: Reduce your rate";
     assert!(error.to_string().ends_with(expected), "{error}");
     assert_eq!(fake.requests(To::Firehose), (0, 0));
-    assert!(fake.clock.slept_ms() <= patience::WAIT_MS_MAX);
+    assert!(fake.clock.slept_ms() <= crate::patience::WAIT_MS_MAX);
 }
 
 #[tokio::test]

@@ -7,9 +7,9 @@ use bytes::Bytes;
 use windlass_core::Clock;
 use windlass_core::breaks::{Break, broken};
 
-use super::error::CallError;
-use super::patience::Patience;
-use super::uplink::Uplink;
+use crate::call::CallError;
+use crate::patience::Patience;
+use crate::uplink::Uplink;
 use crate::usage::Usage;
 
 /// Timeouts after which one write is given up, although each call was half as large as the one before:

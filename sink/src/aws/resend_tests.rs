@@ -7,9 +7,9 @@ use proptest::prelude::*;
 use windlass_core::Timestamp;
 use windlass_core::clock::{ManualClock, SeededEntropy};
 
-use super::super::patience;
 use super::*;
 use crate::UsageSnapshot;
+use crate::patience;
 
 /// Answers by its script, and takes everything when that has ended.
 #[derive(Default)]

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use super::Readers;
-use crate::config::Settings;
+use crate::settings::Settings;
 
 /// One file per window, below one folder.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

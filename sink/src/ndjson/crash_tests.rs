@@ -19,7 +19,7 @@ fn batch(window: &Window, number: u64, numbers: std::ops::Range<u64>) -> Batch {
 /// Delivers one page of `window` and says where the window then stands.
 async fn delivered(place: &Place, window: &Window, batch: &Batch) -> Window {
     let mut writer = place.sink().open(window).await.unwrap();
-    let position = writer.write(batch).await.unwrap();
+    let position = crate::conformance::position(writer.write(batch).await.unwrap());
     checkpointed(window, position)
 }
 

@@ -178,11 +178,11 @@ async fn a_finished_window_is_one_file_in_its_place_and_its_rejects_beside_it() 
 async fn the_position_counts_bytes_of_lines_and_rejects() {
     let (place, window) = (Place::new(), window("okta"));
     let mut writer = place.sink().open(&window).await.unwrap();
-    let empty = writer.write(&page(&window, 0, 0..0)).await.unwrap();
+    let empty = conformance::position(writer.write(&page(&window, 0, 0..0)).await.unwrap());
     assert_eq!(empty.as_deref(), Some("r0:0:0"));
     let mut batch = page(&window, 1, 0..2);
     batch.rejects = vec![reject(2, b"x")];
-    let position = writer.write(&batch).await.unwrap();
+    let position = conformance::position(writer.write(&batch).await.unwrap());
     let rejects = fs::metadata(place.rejects_part(&window)).unwrap().len();
     assert_eq!(
         position,
@@ -281,7 +281,7 @@ async fn a_second_writer_is_told_that_the_part_is_taken() {
     let mut early = place.sink().open(&window).await.unwrap();
     let position = first.write(&page(&window, 0, 0..3)).await.unwrap();
 
-    let at = checkpointed(&window, position);
+    let at = checkpointed(&window, conformance::position(position));
     for late in [&window, &at] {
         let error = place.sink().open(late).await.unwrap_err();
         assert!(matches!(error, SinkError::Unavailable { .. }), "{error}");

@@ -6,7 +6,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 use super::made_of;
-use crate::config::ConfigError;
+use crate::settings::ConfigError;
 
 /// The form of a place, for messages.
 const EXPECTED: &str =

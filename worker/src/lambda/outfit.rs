@@ -20,7 +20,7 @@ use windlass_sink::any::{AnySink, Means};
 use windlass_sink::{Seams, SinkConfig, UsageSnapshot};
 
 use super::Settings;
-use crate::{Gear, Outfit, OutfitError};
+use crate::{Gear, HttpCollector, Outfit, OutfitError};
 
 /// Sources whose clients are kept; beyond it all are made again, which costs a secret each.
 const SOURCES_KEPT_MAX: usize = 1_000;
@@ -83,14 +83,21 @@ impl LambdaOutfit {
     ) -> Result<Self, TransportError> {
         let transport = HttpTransport::new()?.confined_to(settings.allowed_hosts.clone());
         let vault = Vault::new(Arc::clone(&clock), Arc::clone(&entropy)).with_aws_config(&sdk);
+        let vault = Arc::new(vault);
+        let collector = HttpCollector::new(&transport, Arc::clone(&vault), Arc::clone(&clock));
         let seams = Seams {
             clock: Arc::clone(&clock),
             entropy: Arc::clone(&entropy),
         };
+        let means = Means {
+            sdk,
+            collector: Arc::new(collector),
+            seams,
+        };
         Ok(Self {
-            means: Means { sdk, seams },
+            means,
             transport,
-            vault: Arc::new(vault),
+            vault,
             manifests: settings.manifests.clone(),
             clock,
             entropy,
@@ -162,16 +169,7 @@ impl LambdaOutfit {
                 Credentials::new(connector.auth(), None).map_err(|error| refused(&error))?;
             return Ok(self.plain_client(connector, credentials));
         };
-        let reference: SecretRef = reference.parse().map_err(|error| refused(&error))?;
-        // The function's own credentials are in its environment: whoever can write the table could
-        // have them sent to a vendor.
-        if matches!(reference, SecretRef::Env(_) | SecretRef::File(_)) {
-            let problem = format!(
-                "its secret `{reference}` is one of the machine it was configured on; use \
-                 `secretsmanager:NAME` or `ssm:NAME` and apply again"
-            );
-            return Err(OutfitError::Refused(problem));
-        }
+        let reference = stored_elsewhere("its secret", reference)?;
         let fetched = match age {
             SecretAge::Minutes => self.vault.fetch(&reference).await,
             SecretAge::New => self.vault.fetch_again(&reference).await,
@@ -226,6 +224,9 @@ impl LambdaOutfit {
         }
         let refused = |error: &dyn fmt::Display| OutfitError::Refused(error.to_string());
         let config = SinkConfig::from_map(map).map_err(|error| refused(&error))?;
+        if let Some(reference) = config.secret() {
+            stored_elsewhere("the secret of its sink", reference)?;
+        }
         let sink = AnySink::build(definition.sink.clone(), &config, &self.means)
             .await
             .map_err(|error| refused(&error))?;
@@ -234,6 +235,22 @@ impl LambdaOutfit {
         let sink = sinks.entry(map.clone()).or_insert_with(|| Arc::new(sink));
         Ok(Arc::clone(sink))
     }
+}
+
+/// The reference to a secret that is kept outside of the function. Its own credentials are in its
+/// environment: whoever can write the table could have them sent to a host of their choice.
+fn stored_elsewhere(whose: &str, reference: &str) -> Result<SecretRef, OutfitError> {
+    let reference: SecretRef = reference
+        .parse()
+        .map_err(|error: SecretError| OutfitError::Refused(format!("{whose}: {error}")))?;
+    if matches!(reference, SecretRef::Env(_) | SecretRef::File(_)) {
+        let problem = format!(
+            "{whose} `{reference}` is one of the machine it was configured on; use \
+             `secretsmanager:NAME` or `ssm:NAME` and apply again"
+        );
+        return Err(OutfitError::Refused(problem));
+    }
+    Ok(reference)
 }
 
 /// A secret that may be there a moment later must not block its source.

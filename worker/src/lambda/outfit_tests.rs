@@ -108,6 +108,27 @@ async fn a_secret_of_the_functions_own_environment_is_refused() {
 }
 
 #[tokio::test]
+async fn secret_of_a_sink_in_the_functions_own_environment_is_refused() {
+    let collector = |secret: &str| {
+        [
+            ("kind", "http"),
+            ("url", "https://collector.example/in"),
+            ("rejects", "https://collector.example/rejects"),
+            ("secret", secret),
+        ]
+        .map(|(key, value)| (key.to_owned(), value.to_owned()))
+        .into()
+    };
+    for reference in ["env:AWS_SECRET_ACCESS_KEY", "file:/proc/self/environ"] {
+        let why = refusal(|source| source.destination = collector(reference)).await;
+        assert!(why.contains("the secret of its sink"), "{why}");
+    }
+    let mut source = source();
+    source.definition.destination = collector("secretsmanager:windlass/collector");
+    assert!(outfit().outfit(&source).await.is_ok());
+}
+
+#[tokio::test]
 async fn a_sink_that_only_the_configuring_machine_can_reach_is_refused() {
     let why = refusal(|source| source.destination.clear()).await;
     assert!(

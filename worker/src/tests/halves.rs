@@ -6,6 +6,7 @@ use windlass_core::checkpoint::{Checkpoint, Cursor, PageTotals};
 use windlass_core::frontier::parts_of;
 use windlass_core::transition::{Cause, Claim, Event, Release};
 use windlass_core::{Lease, Owner, Status, Window, WindowId, limits};
+use windlass_sink::conformance::position;
 use windlass_sink::ndjson::{NdjsonSink, Readers};
 use windlass_sink::{Batch, Sink, WindowWriter};
 use windlass_state::{MemoryStore, StateStore};
@@ -204,7 +205,7 @@ async fn page(
         totals: PageTotals::default(),
         ordered: true,
         remembered: false,
-        sink_position: writer.write(&batch).await.unwrap(),
+        sink_position: position(writer.write(&batch).await.unwrap()),
         page_ms: 0,
         now: after(0),
     }

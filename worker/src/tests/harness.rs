@@ -15,6 +15,7 @@ use windlass_core::time::HOUR_MS;
 use windlass_core::transition::Event;
 use windlass_core::{Progress, Status, Timestamp, Window, WindowId, limits};
 use windlass_sink::failing::FailingSink;
+use windlass_sink::holding::HoldingSink;
 use windlass_sink::memory::MemorySink;
 use windlass_state::failing::{FailingStore, Fault, Operation};
 use windlass_state::{MemoryStore, StateStore};
@@ -83,6 +84,8 @@ pub(super) struct Setting {
     pub(super) policy: Policy,
     /// Whether the sink is one that takes nothing back.
     pub(super) is_stream: bool,
+    /// Whether the sink holds what it takes until it is flushed.
+    pub(super) holds: bool,
 }
 
 impl Default for Setting {
@@ -91,6 +94,7 @@ impl Default for Setting {
             manifest: MANIFEST.to_owned(),
             policy: definition().policy,
             is_stream: false,
+            holds: false,
         }
     }
 }
@@ -144,7 +148,7 @@ impl Bench {
             Arc::new(SeededEntropy::new(7)),
         );
         let output = MemorySink::new("memory");
-        let inner = output.clone();
+        let inner = HoldingSink::new(output.clone(), setting.holds);
         let sink = FailingSink::new(SlowSink {
             inner,
             log: log.clone(),

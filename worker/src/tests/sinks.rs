@@ -129,3 +129,31 @@ async fn a_sink_that_never_answers_is_given_up_before_the_deadline_and_does_not_
     assert_eq!(bench.run_when_due().await, Outcome::Completed);
     assert_eq!(bench.output(), all(3));
 }
+
+#[tokio::test]
+async fn long_wait_that_a_sink_asks_for_is_obeyed_and_short_ones_grow() {
+    let ask = |wait_ms| SinkError::Throttled {
+        sink: "memory".to_owned(),
+        problem: "told to wait".to_owned(),
+        wait_ms,
+    };
+    let bench = Bench::new(|asked| well(asked.page, 2)).await;
+    let fail = |number, wait_ms| {
+        let error = ask(wait_ms);
+        bench
+            .sink
+            .fail(SinkCall::Write, number, Applied::Nothing, error);
+    };
+    fail(1, 1_234_567);
+    let outcome = bench.run().await;
+    assert!(matches!(outcome, Outcome::Yielded { .. }), "{outcome:?}");
+    let window = bench.window().await;
+    assert_eq!(window.not_before, Some(after(1_234_567)));
+    assert_eq!(window.setbacks, 0);
+    for number in 2..=4 {
+        fail(number, 1_000);
+        bench.run_when_due().await;
+    }
+    assert_eq!(bench.window().await.setbacks, 3);
+    assert_eq!(bench.run_when_due().await, Outcome::Completed);
+}

@@ -5,8 +5,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use windlass_core::Window;
+use windlass_sink::holding::{HoldingSink, HoldingWriter};
 use windlass_sink::memory::{MemorySink, MemoryWriter};
-use windlass_sink::{Batch, Sink, SinkError, WindowWriter};
+use windlass_sink::{Batch, Sink, SinkError, WindowWriter, Written};
 
 use super::harness::Log;
 
@@ -15,7 +16,7 @@ const TURNS: usize = 32;
 
 #[derive(Debug, Clone)]
 pub(super) struct SlowSink {
-    pub(super) inner: MemorySink,
+    pub(super) inner: HoldingSink<MemorySink>,
     pub(super) log: Log,
     /// Whether it takes nothing back, and so gives no positions.
     pub(super) is_stream: bool,
@@ -24,7 +25,7 @@ pub(super) struct SlowSink {
 }
 
 pub(super) struct SlowWriter {
-    inner: MemoryWriter,
+    inner: HoldingWriter<MemoryWriter>,
     sink: SlowSink,
 }
 
@@ -39,7 +40,7 @@ impl Sink for SlowSink {
 }
 
 impl WindowWriter for SlowWriter {
-    async fn write(&mut self, batch: &Batch) -> Result<Option<String>, SinkError> {
+    async fn write(&mut self, batch: &Batch) -> Result<Written, SinkError> {
         let SlowSink { log, hangs, .. } = &self.sink;
         log.push(format!("write {} begins", batch.page));
         if hangs.load(Ordering::SeqCst) {
@@ -50,10 +51,14 @@ impl WindowWriter for SlowWriter {
         }
         let written = self.inner.write(batch).await;
         log.push(format!("write {} ends", batch.page));
-        if self.sink.is_stream {
-            return written.map(|_| None);
+        if self.sink.is_stream && written != Ok(Written::Held) {
+            return written.map(|_| Written::Durable(None));
         }
         written
+    }
+
+    async fn flush(&mut self) -> Result<Option<String>, SinkError> {
+        self.inner.flush().await
     }
 
     fn makes_final(&self) -> bool {

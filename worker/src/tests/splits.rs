@@ -23,6 +23,7 @@ fn strict(order: Order) -> Setting {
             ..definition().policy
         },
         is_stream: true,
+        ..Setting::default()
     }
 }
 

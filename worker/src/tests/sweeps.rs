@@ -26,7 +26,7 @@ pub(super) fn swept() -> Setting {
             group_in_flight: 8,
             ..definition().policy
         },
-        is_stream: false,
+        ..Setting::default()
     }
 }
 
@@ -100,8 +100,8 @@ async fn each_page_is_remembered_after_the_sink_has_it_and_before_its_checkpoint
         &["Remember".to_owned(), "Checkpoint".to_owned()],
         &page(1),
         &[
-            "Remember".to_owned(),
             "Sync".to_owned(),
+            "Remember".to_owned(),
             "Complete".to_owned(),
         ],
     ];

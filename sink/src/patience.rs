@@ -4,19 +4,19 @@ use windlass_core::retry::full_jitter;
 use windlass_core::{Clock, Entropy, Timestamp};
 
 /// Tries in a row that achieve nothing: bounds the loop when the clock stands still.
-pub(super) const TRIES_MAX: u32 = 24;
+pub(crate) const TRIES_MAX: u32 = 24;
 /// The most that may lie between the first of these tries and the last one, in milliseconds: a
 /// worker keeps ten seconds or more to give its window back, and a stream that takes nothing for
 /// longer is better waited for by nobody.
-pub(super) const WAIT_MS_MAX: i64 = 15_000;
+pub(crate) const WAIT_MS_MAX: i64 = 15_000;
 /// Tries of one call in all, while each few of them achieve something.
-pub(super) const TRIES_IN_ALL_MAX: u32 = 4 * TRIES_MAX;
+pub(crate) const TRIES_IN_ALL_MAX: u32 = 4 * TRIES_MAX;
 /// The most that may lie between the first try and the last one, in milliseconds, while something is
 /// achieved: giving up means that what was taken is delivered again later, but a page can have
 /// several calls, and a run has five minutes unless configured otherwise.
-pub(super) const WAIT_IN_ALL_MS_MAX: i64 = 4 * WAIT_MS_MAX;
+pub(crate) const WAIT_IN_ALL_MS_MAX: i64 = 4 * WAIT_MS_MAX;
 /// Tries of one call that is denied each time.
-pub(super) const DENIED_TRIES_MAX: u32 = 8;
+pub(crate) const DENIED_TRIES_MAX: u32 = 8;
 /// Bound of the first delay, in milliseconds.
 const DELAY_MIN_MS: i64 = 100;
 /// Bound of every delay, in milliseconds: quotas of both services are per second.
@@ -26,7 +26,7 @@ const DOUBLINGS_MAX: u32 = 8;
 
 /// The tries of one call.
 #[derive(Debug)]
-pub(super) struct Patience<'a> {
+pub(crate) struct Patience<'a> {
     clock: &'a dyn Clock,
     entropy: &'a dyn Entropy,
     started: Timestamp,
@@ -37,7 +37,7 @@ pub(super) struct Patience<'a> {
 
 impl<'a> Patience<'a> {
     /// For a call that is about to be tried for the first time.
-    pub(super) fn new(clock: &'a dyn Clock, entropy: &'a dyn Entropy) -> Self {
+    pub(crate) fn new(clock: &'a dyn Clock, entropy: &'a dyn Entropy) -> Self {
         let started = clock.now();
         Self {
             clock,
@@ -50,16 +50,21 @@ impl<'a> Patience<'a> {
 
     /// The try just made achieved a part of what it should: it is worth as many more as the first
     /// one, within the bounds for all of them. The waits between them stay as long as they are.
-    pub(super) fn progressed(&mut self) {
+    pub(crate) fn progressed(&mut self) {
         self.progress = (self.clock.now(), self.tries + 1);
     }
 
     /// Waits after a try that failed, or not wholly succeeded, each time up to twice as long, with
     /// full jitter. False, and at once, when there shall be no further try.
-    pub(super) async fn wait(&mut self) -> bool {
+    pub(crate) async fn wait(&mut self) -> bool {
+        self.wait_at_least(0).await
+    }
+
+    /// [`Self::wait`], for a service that asks for a wait of `least_ms`.
+    pub(crate) async fn wait_at_least(&mut self, least_ms: i64) -> bool {
         let doublings = self.tries.min(DOUBLINGS_MAX);
         let delay_max_ms = (DELAY_MIN_MS << doublings).min(DELAY_MAX_MS);
-        let delay_ms = full_jitter(delay_max_ms, self.entropy.next_u64());
+        let delay_ms = full_jitter(delay_max_ms, self.entropy.next_u64()).max(least_ms);
         self.tries += 1;
         let (progress_at, progress_tries) = self.progress;
         let fruitless = self.tries - progress_tries;
@@ -77,12 +82,12 @@ impl<'a> Patience<'a> {
 
     /// [`Self::wait`], for a try that was denied: what passes by itself within seconds has passed after
     /// a few tries, and a window can wait for longer without holding a worker.
-    pub(super) async fn wait_denied(&mut self) -> bool {
+    pub(crate) async fn wait_denied(&mut self) -> bool {
         self.tries + 1 < DENIED_TRIES_MAX && self.wait().await
     }
 
     /// What has been tried, for a message.
-    pub(super) fn spent(&self) -> String {
+    pub(crate) fn spent(&self) -> String {
         let (tries, seconds) = (self.tries, self.spent_ms() / 1_000);
         format!("{tries} tries in {seconds} s")
     }

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use windlass_core::Clock;
 use windlass_core::time::SECOND_MS;
 
-use super::error::CallError;
+use crate::call::CallError;
 
 /// How long a call may take beside the time for its bytes, in milliseconds: a connection, and a
 /// service that is busy.
@@ -26,20 +26,20 @@ const AMPLE_PART: i64 = 4;
 
 /// The state of the network between one sink and its service.
 #[derive(Debug, Default)]
-pub(super) struct Uplink {
+pub(crate) struct Uplink {
     /// Number of halvings so far.
     halvings: AtomicU32,
 }
 
 /// The size and the time of one call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Allowance {
+pub(crate) struct Allowance {
     halvings: u32,
 }
 
 impl Uplink {
     /// The size and the time of the next call.
-    pub(super) fn allowance(&self) -> Allowance {
+    pub(crate) fn allowance(&self) -> Allowance {
         let halvings = self.halvings.load(Ordering::SeqCst);
         Allowance { halvings }
     }
@@ -63,7 +63,7 @@ impl Uplink {
     }
 
     /// Makes `call`, of `bytes`, within its time.
-    pub(super) async fn in_time<T>(
+    pub(crate) async fn in_time<T>(
         &self,
         allowance: Allowance,
         bytes: usize,
@@ -90,7 +90,7 @@ impl Uplink {
 
 impl Allowance {
     /// Number of `records` that a call carries.
-    pub(super) const fn records(self, records: usize) -> usize {
+    pub(crate) const fn records(self, records: usize) -> usize {
         let fewer = records >> self.halvings;
         if fewer == 0 { 1 } else { fewer }
     }

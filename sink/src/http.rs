@@ -1,0 +1,172 @@
+//! A collector over HTTPS: batches of newline-delimited JSON, posted to a URL.
+//!
+//! ```text
+//! POST /windlass                                                    (or the path of `rejects`)
+//! Content-Type: application/x-ndjson
+//! Idempotency-Key: "okta/0123456789ab/live/2026-01-01T03:00:00.000Z r0 p7 0+100 1f2e3d4c5b6a7988"
+//! Authorization: Bearer ...
+//! ```
+//!
+//! # What an acknowledgement means
+//!
+//! The collector has returned HTTP 2xx for every batch of the page, rejects included. It cannot give
+//! anything back, so there is no position, and every stop, every call that timed out and every
+//! response that was lost can repeat what was in that call.
+//!
+//! # Recognizing a repeat
+//!
+//! The words of the key are the window, its pass, the page, the first line and the number of lines
+//! of the batch, and the first half of the SHA-256 of the body. A call that is made again within one
+//! run has the same key, so a collector may drop the second body. A page that is delivered again by a
+//! later run was fetched again: it has the same words but the last, which differs because `pulled_at`
+//! does, and where the vendor returns other records now, too. A collector that replaces the lines of
+//! the earlier body by those of the later one has the page once.
+//!
+//! # Responses
+//!
+//! | status | meaning |
+//! | --- | --- |
+//! | 2xx | taken |
+//! | 408, 429, 5xx | posted again with exponential backoff, or after `Retry-After`, which all windows obey |
+//! | 413 | the batch is halved; a single line becomes a reject |
+//! | 401, 403 | posted again for some seconds, with the secret read anew; then denied |
+//! | other 4xx, 3xx | refused: the source is blocked until a person acts |
+
+mod collector;
+mod config;
+mod post;
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use windlass_core::window::Window;
+
+pub use self::collector::{Authorization, Collector, Post, Posted, Response};
+pub use self::config::HttpConfig;
+use self::post::{Lines, Poster};
+use crate::reject_lines::{ends_of, oversized, reject_lines};
+use crate::{Batch, CallError, Seams, Sink, SinkError, Usage, WindowWriter, Written};
+
+/// Delivers to one collector. Clones share what was learned of it.
+#[derive(Debug, Clone)]
+pub struct HttpSink {
+    name: Arc<str>,
+    poster: Arc<Poster>,
+}
+
+impl HttpSink {
+    /// The sink `name` that posts as `config` says, through `collector`. Makes no call.
+    ///
+    /// [`SinkError::Refused`] when the settings are not valid.
+    pub fn new(
+        name: String,
+        config: &HttpConfig,
+        collector: Arc<dyn Collector>,
+        seams: Seams,
+    ) -> Result<Self, SinkError> {
+        use crate::settings::Settings as _;
+        config.check().map_err(|error| SinkError::Refused {
+            sink: name.clone(),
+            problem: error.problem,
+        })?;
+        Ok(Self {
+            name: name.into(),
+            poster: Arc::new(Poster::new(config.clone(), collector, seams)),
+        })
+    }
+
+    /// Counts of what was delivered, for metrics.
+    pub fn usage(&self) -> &Usage {
+        &self.poster.usage
+    }
+}
+
+impl Sink for HttpSink {
+    type Writer = HttpWriter;
+
+    async fn open(&self, window: &Window) -> Result<HttpWriter, SinkError> {
+        // Going on here would leave the first pages in an output that nobody completes any more.
+        if window.sink_position.is_some() {
+            return Err(SinkError::Lost {
+                sink: self.name.to_string(),
+                problem: format!("another sink has the first pages of {}", window.id),
+            });
+        }
+        Ok(HttpWriter {
+            sink: self.clone(),
+            pass: format!("{} r{}", window.id, window.restarts),
+        })
+    }
+}
+
+/// Writes the pages of one window. Holds nothing between two calls, so that a write which failed,
+/// or was dropped, can be repeated.
+#[derive(Debug)]
+pub struct HttpWriter {
+    sink: HttpSink,
+    /// The window and its pass, as they begin every key.
+    pass: String,
+}
+
+impl WindowWriter for HttpWriter {
+    async fn write(&mut self, batch: &Batch) -> Result<Written, SinkError> {
+        let delivered = self.deliver(batch).await;
+        delivered
+            .map(|()| Written::Durable(None))
+            .map_err(|error| error.into_sink_error(&self.sink.name))
+    }
+
+    async fn finish(&mut self) -> Result<(), SinkError> {
+        Ok(())
+    }
+}
+
+impl HttpWriter {
+    async fn deliver(&self, batch: &Batch) -> Result<(), CallError> {
+        let poster = &self.sink.poster;
+        let lines = Lines {
+            url: &poster.config.url,
+            key: format!("{} p{}", self.pass, batch.page),
+            first: batch.first,
+            bytes: batch.lines.clone(),
+            ends: &batch.ends,
+        };
+        let too_large = poster.post_all(&lines).await?;
+        let mut rejects = oversized(batch, &too_large, |bytes| {
+            format!("the collector returned HTTP 413 for a line of {bytes} bytes")
+        });
+        rejects.extend(batch.rejects.iter().cloned());
+        if rejects.is_empty() {
+            return Ok(());
+        }
+        rejects.sort_by_key(|reject| reject.index);
+        self.reject(batch, &rejects).await
+    }
+
+    async fn reject(&self, batch: &Batch, rejects: &[crate::Reject]) -> Result<(), CallError> {
+        let poster = &self.sink.poster;
+        let bytes = Bytes::from(reject_lines(&batch.window, batch.page, rejects));
+        let ends = ends_of(&bytes);
+        let lines = Lines {
+            url: &poster.config.rejects,
+            key: format!("{} p{} rejects", self.pass, batch.page),
+            first: batch.first,
+            bytes,
+            ends: &ends,
+        };
+        if let Some(place) = poster.post_all(&lines).await?.first() {
+            let (window, index) = (&batch.window, rejects[*place].index);
+            return Err(CallError::Refused(format!(
+                "the collector returned HTTP 413 for the reject of record {index} of page {} of \
+                 {window} alone; raise its limit on the size of a request",
+                batch.page
+            )));
+        }
+        poster.usage.rejected(rejects.len());
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+#[path = "http_tests.rs"]
+mod tests;

@@ -1,0 +1,81 @@
+//! The settings of a collector.
+
+use serde::{Deserialize, Serialize};
+use url::{Host, Url};
+
+use crate::settings::{ConfigError, Settings};
+
+/// Longest authorization scheme; `Bearer`, `Splunk` and the like are far shorter.
+const SCHEME_BYTES_MAX: usize = 32;
+
+/// A collector: lines go to one URL, rejects to another of the same origin.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct HttpConfig {
+    /// The URL that lines are posted to.
+    pub url: Url,
+    /// The URL that records are posted to which cannot be delivered as lines.
+    pub rejects: Url,
+    /// Reference to the secret of the `Authorization` header; no such header without one.
+    pub secret: Option<String>,
+    /// The word before the secret in that header.
+    #[serde(default = "bearer")]
+    pub scheme: String,
+}
+
+fn bearer() -> String {
+    "Bearer".to_owned()
+}
+
+impl Settings for HttpConfig {
+    fn check(&self) -> Result<(), ConfigError> {
+        confidential("url", &self.url)?;
+        confidential("rejects", &self.rejects)?;
+        if self.rejects.origin() != self.url.origin() {
+            let origin = self.url.origin().ascii_serialization();
+            return Err(ConfigError {
+                field: "rejects",
+                problem: format!(
+                    "`rejects` is not at {origin}, and only the host of `url` may get the secret: use \
+                     another path there"
+                ),
+            });
+        }
+        let token = |c: char| c.is_ascii_alphanumeric() || "-._~+!#$%&'*^`|".contains(c);
+        if !(1..=SCHEME_BYTES_MAX).contains(&self.scheme.len()) || !self.scheme.chars().all(token) {
+            // It may be the secret itself.
+            return Err(ConfigError {
+                field: "scheme",
+                problem: format!(
+                    "`scheme` is not one word of at most {SCHEME_BYTES_MAX} characters, such as Bearer"
+                ),
+            });
+        }
+        Ok(())
+    }
+}
+
+/// Refuses a URL that records and credentials may not go to: anything but https, and plain http to
+/// other machines.
+fn confidential(field: &'static str, url: &Url) -> Result<(), ConfigError> {
+    let is_loopback = match url.host() {
+        Some(Host::Ipv4(ip)) => ip.is_loopback(),
+        Some(Host::Ipv6(ip)) => ip.is_loopback(),
+        Some(Host::Domain(name)) => name == "localhost",
+        None => false,
+    };
+    let expected = if !url.username().is_empty() || url.password().is_some() {
+        "free of user names and passwords: put the credential into `secret`"
+    } else if url.fragment().is_some() {
+        "free of `#`: no server gets what follows it"
+    } else if url.scheme() == "https" || (url.scheme() == "http" && is_loopback) {
+        return Ok(());
+    } else {
+        "https (plain http is for loopback addresses only)"
+    };
+    // Not repeated: it may hold a credential.
+    Err(ConfigError {
+        field,
+        problem: format!("`{field}` is not {expected}"),
+    })
+}

@@ -1,0 +1,239 @@
+//! Posting the lines of a page, batch by batch, until the collector has taken each.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
+
+use bytes::Bytes;
+use sha2::{Digest, Sha256};
+use url::Url;
+use windlass_core::{Timestamp, ids, limits};
+
+use super::collector::{Authorization, Collector, Post, Response};
+use super::config::HttpConfig;
+use crate::Seams;
+use crate::call::CallError;
+use crate::patience::Patience;
+use crate::uplink::Uplink;
+use crate::usage::Usage;
+
+/// Largest body of a batch, unless one line is larger: collectors commonly take 1 MB (Splunk's HTTP
+/// Event Collector and nginx by default) or more.
+pub(super) const BODY_BYTES_MAX: usize = 1_000_000;
+/// Least bound that HTTP 413 leaves for the batches of later pages: smaller bodies would cost a call
+/// for a few lines each, and a collector that refuses these refuses single records.
+pub(super) const BODY_BYTES_MAX_LEARNED: usize = 64 * 1024;
+/// Timeouts after which one write is given up, although each call was half as large as the one before.
+const TIMEOUTS_MAX: u32 = 3;
+/// The lines of a batch.
+const CONTENT_TYPE: &str = "application/x-ndjson";
+/// Bytes of the body's digest in a key: enough that no two bodies of one page ever share it.
+const DIGEST_BYTES: usize = 8;
+
+/// Lines for one URL.
+#[derive(Debug)]
+pub(super) struct Lines<'a> {
+    /// The address.
+    pub(super) url: &'a Url,
+    /// The words of the key that all batches of a page have in common.
+    pub(super) key: String,
+    /// The place in the page of the first line.
+    pub(super) first: usize,
+    pub(super) bytes: Bytes,
+    /// The end of each line in `bytes`.
+    pub(super) ends: &'a [usize],
+}
+
+/// One batch of lines.
+#[derive(Debug, Clone, Copy)]
+struct Cut {
+    /// The first line.
+    from: usize,
+    /// The line after the last.
+    to: usize,
+    /// Bytes of all of them.
+    bytes: usize,
+}
+
+impl Lines<'_> {
+    fn start(&self, line: usize) -> usize {
+        line.checked_sub(1).map_or(0, |before| self.ends[before])
+    }
+
+    /// The lines from `from` on that fit into `bytes_max`; at least one.
+    fn cut(&self, from: usize, bytes_max: usize) -> Cut {
+        let start = self.start(from);
+        let fitting = self.ends[from..].partition_point(|end| end - start <= bytes_max);
+        let to = from + fitting.max(1);
+        let bytes = self.ends[to - 1] - start;
+        Cut { from, to, bytes }
+    }
+
+    fn body(&self, cut: Cut) -> Bytes {
+        let start = self.start(cut.from);
+        self.bytes.slice(start..start + cut.bytes)
+    }
+}
+
+/// The calls to one collector, and what they have shown of it.
+#[derive(Debug)]
+pub(super) struct Poster {
+    pub(super) config: HttpConfig,
+    pub(super) usage: Usage,
+    collector: Arc<dyn Collector>,
+    seams: Seams,
+    uplink: Uplink,
+    /// Bound of a body, after what HTTP 413 has shown.
+    body_bytes_max: AtomicUsize,
+    /// Instant before which the collector wants no call, in milliseconds since the epoch.
+    not_before: AtomicI64,
+}
+
+impl Poster {
+    pub(super) fn new(config: HttpConfig, collector: Arc<dyn Collector>, seams: Seams) -> Self {
+        Self {
+            config,
+            usage: Usage::default(),
+            collector,
+            seams,
+            uplink: Uplink::default(),
+            body_bytes_max: AtomicUsize::new(BODY_BYTES_MAX),
+            not_before: AtomicI64::new(Timestamp::MIN.as_ms()),
+        }
+    }
+
+    /// Posts `lines` in order until each is taken, or the retry limit is reached, or the collector
+    /// refuses. Returns the lines that are too large for it.
+    pub(super) async fn post_all(&self, lines: &Lines<'_>) -> Result<Vec<usize>, CallError> {
+        let mut patience = Patience::new(&*self.seams.clock, &*self.seams.entropy);
+        let mut bytes_max = self.body_bytes_max.load(Ordering::SeqCst);
+        let (mut at, mut timeouts, mut renew) = (0, 0, false);
+        let mut posted_to = 0;
+        let mut too_large = Vec::new();
+        while at < lines.ends.len() {
+            let allowed = self.uplink.allowance().records(bytes_max);
+            let cut = lines.cut(at, allowed);
+            self.usage.called(posted_to.min(cut.to).saturating_sub(at));
+            posted_to = posted_to.max(cut.to);
+            let failure = match self.post(lines, cut, renew).await {
+                Ok(Taken::Yes) => {
+                    self.usage.sent(cut.to - cut.from, cut.bytes, 0);
+                    patience.progressed();
+                    (at, renew) = (cut.to, false);
+                    continue;
+                }
+                Ok(Taken::TooLarge) if cut.to - cut.from == 1 => {
+                    too_large.push(at);
+                    at = cut.to;
+                    continue;
+                }
+                Ok(Taken::TooLarge) => {
+                    bytes_max = cut.bytes / 2;
+                    self.learn(bytes_max);
+                    continue;
+                }
+                Err(refused @ CallError::Refused(_)) => return Err(refused),
+                Err(CallError::Slow(_)) if timeouts < TIMEOUTS_MAX => {
+                    // The next batch is half as large: the uplink has learned it.
+                    timeouts += 1;
+                    patience.progressed();
+                    continue;
+                }
+                Err(failure) => failure,
+            };
+            renew = matches!(failure, CallError::Denied(_));
+            let goes_on = match &failure {
+                CallError::Denied(_) => patience.wait_denied().await,
+                CallError::Throttled { wait_ms, .. } => patience.wait_at_least(*wait_ms).await,
+                _ => patience.wait().await,
+            };
+            if !goes_on {
+                let (spent, left, all) =
+                    (patience.spent(), lines.ends.len() - at, lines.ends.len());
+                return Err(failure.map(|problem| {
+                    format!("after {spent}, {left} of {all} lines are not taken: {problem}")
+                }));
+            }
+        }
+        Ok(too_large)
+    }
+
+    /// Keeps the batches of later pages within `bytes`.
+    fn learn(&self, bytes: usize) {
+        let bytes = bytes.max(BODY_BYTES_MAX_LEARNED);
+        self.body_bytes_max.fetch_min(bytes, Ordering::SeqCst);
+    }
+
+    async fn post(&self, lines: &Lines<'_>, cut: Cut, renew: bool) -> Result<Taken, CallError> {
+        let clock = &*self.seams.clock;
+        let host = lines.url.origin().ascii_serialization();
+        let cooldown_ms = self.not_before.load(Ordering::SeqCst) - clock.now().as_ms();
+        if cooldown_ms > 0 {
+            return Err(CallError::Throttled {
+                problem: format!("collector {host} asked for a wait"),
+                wait_ms: cooldown_ms,
+            });
+        }
+        let body = lines.body(cut);
+        let digest = ids::hex(&Sha256::digest(&body), DIGEST_BYTES);
+        let (first, count) = (lines.first + cut.from, cut.to - cut.from);
+        let post = Post {
+            url: lines.url,
+            content_type: CONTENT_TYPE,
+            key: format!("\"{} {first}+{count} {digest}\"", lines.key),
+            authorization: self.config.secret.as_deref().map(|secret| Authorization {
+                scheme: &self.config.scheme,
+                secret,
+                renew,
+            }),
+            body,
+        };
+        let call = self.collector.post(post);
+        let allowance = self.uplink.allowance();
+        let call = self.uplink.in_time(allowance, cut.bytes, clock, call);
+        let Response {
+            status,
+            retry_after_ms,
+        } = call.await?;
+        let taken = taken(&host, status, retry_after_ms);
+        if let Err(CallError::Throttled { wait_ms, .. }) = &taken {
+            let until = clock.now().plus_ms(*wait_ms).as_ms();
+            self.not_before.fetch_max(until, Ordering::SeqCst);
+        }
+        taken
+    }
+}
+
+/// Whether a batch was taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Taken {
+    Yes,
+    TooLarge,
+}
+
+/// The meaning of `status` for a batch.
+fn taken(host: &str, status: u16, retry_after_ms: Option<i64>) -> Result<Taken, CallError> {
+    let returned = format!("collector {host} returned HTTP {status}");
+    match status {
+        200..=299 => Ok(Taken::Yes),
+        413 => Ok(Taken::TooLarge),
+        408 | 429 | 500..=599 => Err(match retry_after_ms {
+            Some(wait_ms) => CallError::Throttled {
+                problem: returned,
+                wait_ms: wait_ms.min(limits::WAIT_MS_MAX),
+            },
+            None => CallError::Again(returned),
+        }),
+        401 | 403 => Err(CallError::Denied(format!(
+            "{returned}: it does not accept the credentials; check the sink's secret and scheme"
+        ))),
+        404 | 405 | 410 => Err(CallError::Refused(format!(
+            "{returned}: it takes no batches at this address; check the sink's url and rejects"
+        ))),
+        400 | 415 | 422 => Err(CallError::Refused(format!(
+            "{returned}: it does not accept newline-delimited JSON or one of these records; see its own log"
+        ))),
+        _ => Err(CallError::Refused(format!(
+            "{returned}; see its own log and check the sink's url"
+        ))),
+    }
+}

@@ -1,0 +1,135 @@
+//! Records to a collector over HTTP that fails, while the process is killed: nothing is lost, and what
+//! is there twice is within the promise for sinks that take nothing back.
+
+use anyhow::{bail, ensure};
+use windlass_tests::collector::{COLLECTOR_TOKEN, Collector, CollectorFault};
+use windlass_tests::ledger::Ledger;
+use windlass_tests::vendor::{Shape, Vendor};
+use windlass_tests::windlass::{Ended, KillAt, Project, Pull, exit};
+
+use crate::scene::Scene;
+
+/// Calls in a hundred that the collector fails at.
+const FAULTS_PERCENT: u8 = 10;
+const KILLS: usize = 10;
+/// So many there are on every machine.
+const KILLS_MIN: usize = 4;
+/// The file with the collector's token.
+const TOKEN_FILE: &str = "collector.token";
+
+/// A project whose records go to `collector`.
+fn project(vendor: &Vendor, collector: &Collector) -> anyhow::Result<Project> {
+    let project = Project::new(Pull::of(vendor))?;
+    let root = project.root().display().to_string();
+    project.write(TOKEN_FILE, &format!("{COLLECTOR_TOKEN}\n"))?;
+    let uri = collector.uri();
+    project.reconfigure(
+        &format!("{{ ndjson: {{ dir: {root}/out }} }}"),
+        &format!(
+            "{{ http: {{ url: '{uri}/in', rejects: '{uri}/rejects', secret: 'file:{TOKEN_FILE}' }} }}"
+        ),
+    )?;
+    Ok(project)
+}
+
+/// An error unless `collector` has everything of `vendor`, and at most `repeats_max` lines twice.
+async fn check(
+    project: &Project,
+    vendor: &Vendor,
+    collector: &Collector,
+    repeats_max: usize,
+) -> anyhow::Result<()> {
+    let ledger = Ledger::of_lines(collector.lines(), vendor.shape())?;
+    let verdict = ledger.compare(vendor.timeline(), &project.pull().source);
+    ensure!(verdict.is_complete(), "{verdict}");
+    ensure!(collector.rejects().is_empty(), "{:?}", collector.rejects());
+    ensure!(collector.wrong().is_empty(), "{:?}", collector.wrong());
+    let repeats = ledger.repeats();
+    ensure!(
+        repeats <= repeats_max,
+        "{repeats} repeats, at most {repeats_max} are promised"
+    );
+    let status = project.status().await?;
+    let end = vendor.timeline().span().to();
+    ensure!(
+        status.complete_through == end && status.holes == 0,
+        "not complete: {status:?}"
+    );
+    project.check_secrets()?;
+    let holders = project.files_with(COLLECTOR_TOKEN)?;
+    ensure!(
+        holders == [project.root().join(TOKEN_FILE)],
+        "the token is in {holders:?}"
+    );
+    Ok(())
+}
+
+#[tokio::test]
+async fn failing_collector_gets_every_record_and_repeats_only_what_it_left_unanswered()
+-> anyhow::Result<()> {
+    let vendor = Scene::new(Shape::Okta, 4, 60).seed(61).start().await;
+    let collector = Collector::start(61, FAULTS_PERCENT).await?;
+    let project = project(&vendor, &collector)?;
+    project.run(&[]).await?.expect_success()?;
+    check(&project, &vendor, &collector, collector.unanswered_lines()).await?;
+    // Otherwise this would prove nothing.
+    let drawn = collector.drawn();
+    ensure!(
+        drawn.len() == CollectorFault::ALL.len(),
+        "too calm: {drawn:?}"
+    );
+    Ok(())
+}
+
+#[tokio::test]
+async fn kills_while_a_collector_fails_lose_nothing_and_repeat_a_page_per_window_at_most()
+-> anyhow::Result<()> {
+    let scene = Scene::new(Shape::Google, 8, 40).seed(62).latency_ms(2..=10);
+    let page_cap = scene.page_cap;
+    let vendor = scene.start().await;
+    let collector = Collector::start(62, FAULTS_PERCENT).await?;
+    let project = project(&vendor, &collector)?;
+    let mut rng = fastrand::Rng::with_seed(62);
+    let mut kills = 0;
+    while kills < KILLS {
+        let at = KillAt {
+            pages: rng.u64(6..=24),
+            then_ms: rng.i64(0..=15),
+        };
+        match project.start_run()?.kill(&vendor, at).await? {
+            Ended::Killed => kills += 1,
+            Ended::Finished(outcome) if kills >= KILLS_MIN => {
+                outcome.expect_success()?;
+                break;
+            }
+            Ended::Finished(outcome) => bail!("it ended after {kills} kills: {outcome:#?}"),
+        }
+        vendor.next_run();
+    }
+    project.run(&[]).await?.expect_success()?;
+    let in_flight = usize::try_from(project.pull().max_in_flight)?;
+    let repeats_max = collector.unanswered_lines() + kills * in_flight * page_cap;
+    check(&project, &vendor, &collector, repeats_max).await
+}
+
+#[tokio::test]
+async fn collector_that_refuses_blocks_its_source_and_says_why() -> anyhow::Result<()> {
+    let vendor = Scene::new(Shape::Okta, 1, 1).start().await;
+    let collector = Collector::start(63, 0).await?;
+    let project = project(&vendor, &collector)?;
+    // The vendor's own address takes no batches.
+    project.reconfigure(
+        &format!("{}/in", collector.uri()),
+        &format!("{}/in", vendor.uri()),
+    )?;
+    project.reconfigure(
+        &format!("{}/rejects", collector.uri()),
+        &format!("{}/rejects", vendor.uri()),
+    )?;
+    let run = project.run(&[]).await?;
+    run.expect_failure(
+        exit::BLOCKED,
+        &["collector http://127.0.0.1", "returned HTTP 4"],
+    )?;
+    Ok(())
+}

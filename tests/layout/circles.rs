@@ -1,0 +1,171 @@
+//! Modules of one room that use each other in a circle: none of them can be read, moved or tested
+//! alone.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::tree::{assert_none, files, read, relative};
+
+/// Circles that are still there, by the first of their modules. A line goes when its circle is opened.
+const KNOWN: [&str; 6] = [
+    "connectors::auth::endpoint",
+    "connectors::connector::compile",
+    "connectors::hosts",
+    "core::source",
+    "orchestrator::tick",
+    "worker::ends",
+];
+
+/// A module, as the parts of its path: the room, then what `mod` calls it.
+type Module = Vec<String>;
+
+/// The module of the file at `path`; none for tests and programs.
+fn module_of(path: &str) -> Option<Module> {
+    let (room, file) = path.split_once("/src/")?;
+    let file = file.strip_suffix(".rs")?;
+    let parts = file.split('/').map(str::to_owned);
+    let is_test = |part: &str| part == "testing" || part.ends_with("tests") || part == "fake";
+    if room == "tests" || file == "main" || file.split('/').any(is_test) {
+        return None;
+    }
+    let parts = parts.filter(|part| part != "lib");
+    Some([room.to_owned()].into_iter().chain(parts).collect())
+}
+
+/// The paths in the `use` lines of `source` outside of its tests, without comments.
+fn used(source: &str) -> Vec<String> {
+    let code = source.split("#[cfg(test)]\nmod tests {").next();
+    let lines = code.unwrap_or_default().lines();
+    let lines = lines.map(|line| line.split("//").next().unwrap_or_default());
+    let text: String = lines.flat_map(|line| [line.trim(), " "]).collect();
+    let mut paths = Vec::new();
+    for statement in text.split(';') {
+        let Some((_, tree)) = statement.rsplit_once("use ") else {
+            continue;
+        };
+        expand(&tree.replace(' ', ""), &mut paths);
+    }
+    paths
+}
+
+/// Adds each path of a `use` tree such as `crate::{a::B, c}`.
+fn expand(tree: &str, paths: &mut Vec<String>) {
+    let Some((before, rest)) = tree.split_once('{') else {
+        paths.push(tree.to_owned());
+        return;
+    };
+    let inside = rest.strip_suffix('}').unwrap_or(rest);
+    let (mut depth, mut start) = (0_usize, 0);
+    for (at, byte) in inside.bytes().chain([b',']).enumerate() {
+        match byte {
+            b'{' => depth += 1,
+            b'}' => depth = depth.saturating_sub(1),
+            b',' if depth == 0 => {
+                expand(&format!("{before}{}", &inside[start..at]), paths);
+                start = at + 1;
+            }
+            _ => {}
+        }
+    }
+}
+
+/// The module that `path` in the file of `from` leads to, if that is one of `known`. A parent is not
+/// counted: its names are its children's to use.
+fn target(path: &str, from: &[String], known: &BTreeSet<Module>) -> Option<Module> {
+    let mut parts = path.split("::").peekable();
+    let mut at = match parts.peek()? {
+        &"crate" => from[..1].to_vec(),
+        &"self" | &"super" => from.to_vec(),
+        _ => return None,
+    };
+    while let Some(part) = parts.next_if(|part| matches!(*part, "crate" | "self" | "super")) {
+        if part == "super" && at.len() > 1 {
+            at.pop();
+        }
+    }
+    for part in parts {
+        at.push(part.to_owned());
+        if !known.contains(&at) {
+            at.pop();
+            break;
+        }
+    }
+    (!from.starts_with(&at)).then_some(at)
+}
+
+/// The modules that can be reached from each along what it uses.
+fn reached(uses: &BTreeMap<Module, BTreeSet<Module>>, from: &[String]) -> BTreeSet<Module> {
+    let mut reached = BTreeSet::new();
+    let mut open = vec![from];
+    while let Some(module) = open.pop() {
+        for next in uses.get(module).into_iter().flatten() {
+            if reached.insert(next.clone()) {
+                open.push(next);
+            }
+        }
+    }
+    reached
+}
+
+/// Each circle once, as the text of its modules in order.
+fn circles(uses: &BTreeMap<Module, BTreeSet<Module>>) -> BTreeSet<Vec<String>> {
+    let all: BTreeMap<_, _> = uses.keys().map(|it| (it, reached(uses, it))).collect();
+    let circle = |module: &Module| {
+        let back = |other: &&Module| all.get(other).is_some_and(|it| it.contains(module));
+        let members = all[module].iter().filter(back);
+        members.map(|it| it.join("::")).collect::<Vec<_>>()
+    };
+    let circles = uses.keys().map(circle);
+    circles.filter(|circle| !circle.is_empty()).collect()
+}
+
+/// The uses of the files, each given by its path and text.
+fn uses_of(sources: &[(String, String)]) -> BTreeMap<Module, BTreeSet<Module>> {
+    let modules = sources
+        .iter()
+        .filter_map(|(path, text)| Some((module_of(path)?, text)));
+    let modules: BTreeMap<_, _> = modules.collect();
+    let known: BTreeSet<_> = modules.keys().cloned().collect();
+    let uses = modules.iter().map(|(module, text)| {
+        let paths = used(text).into_iter();
+        let targets = paths.filter_map(|path| target(&path, module, &known));
+        (module.clone(), targets.collect())
+    });
+    uses.collect()
+}
+
+#[test]
+fn no_modules_of_a_room_use_each_other_in_a_circle() {
+    let sources: Vec<_> = files("rs")
+        .iter()
+        .map(|path| (relative(path), read(path)))
+        .collect();
+    let found = circles(&uses_of(&sources));
+    let first = |circle: &Vec<String>| circle.first().cloned().unwrap_or_default();
+    let new = found.iter().filter(|it| !KNOWN.contains(&&*first(it)));
+    assert_none(
+        &new.map(|it| format!("a circle: {}", it.join(", ")))
+            .collect::<Vec<_>>(),
+    );
+    let still: BTreeSet<_> = found.iter().map(first).collect();
+    let opened = KNOWN.iter().filter(|known| !still.contains(**known));
+    assert_none(
+        &opened
+            .map(|it| format!("no circle any more: {it}"))
+            .collect::<Vec<_>>(),
+    );
+}
+
+#[test]
+fn circle_of_siblings_is_found_and_a_parents_names_are_not_one() {
+    let source = |path: &str, text: &str| (path.to_owned(), text.to_owned());
+    let open = [
+        source("room/src/lib.rs", "mod a;\npub use a::A;"),
+        source("room/src/a.rs", "use crate::b::{B, C};\nuse std::fmt;"),
+        source("room/src/b.rs", "use super::Parent; // use crate::a::A;"),
+    ];
+    assert!(circles(&uses_of(&open)).is_empty());
+    let mut closed = open.to_vec();
+    closed[2].1 = "use crate::{\n    other,\n    a::A,\n};".to_owned();
+    let found: Vec<_> = circles(&uses_of(&closed)).into_iter().collect();
+    assert_eq!(found, [["room::a", "room::b"]]);
+}

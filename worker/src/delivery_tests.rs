@@ -1,0 +1,51 @@
+//! Whether a page keeps the order of its window.
+
+use super::*;
+use windlass_core::time::Timestamp;
+
+fn at(ms: i64) -> Timestamp {
+    Timestamp::from_ms(ms)
+}
+
+#[test]
+fn a_page_follows_when_it_begins_where_the_pages_so_far_end_or_after_it() {
+    let id = "okta/0123456789ab/live/1970-01-01T00:00:00Z"
+        .parse()
+        .unwrap();
+    let fresh = Window::new(id, Timestamp::MAX, Timestamp::from_ms(0)).unwrap();
+    let begun = Window {
+        oldest: Some(at(20)),
+        newest: Some(at(30)),
+        ..fresh.clone()
+    };
+    let page = |oldest, newest| PageTotals {
+        oldest,
+        newest,
+        ..PageTotals::default()
+    };
+    let follows_begun = |oldest, newest, order| follows(&page(oldest, newest), &begun, order);
+    assert!(follows_begun(
+        Some(at(30)),
+        Some(at(40)),
+        Order::OldestFirst
+    ));
+    assert!(!follows_begun(
+        Some(at(29)),
+        Some(at(40)),
+        Order::OldestFirst
+    ));
+    assert!(follows_begun(
+        Some(at(10)),
+        Some(at(20)),
+        Order::NewestFirst
+    ));
+    assert!(!follows_begun(
+        Some(at(10)),
+        Some(at(21)),
+        Order::NewestFirst
+    ));
+    for order in [Order::OldestFirst, Order::NewestFirst] {
+        assert!(follows(&page(Some(at(1)), Some(at(2))), &fresh, order));
+        assert!(follows_begun(None, None, order), "an empty page");
+    }
+}

@@ -1,0 +1,67 @@
+//! Calls to the sink: their deadline, and the end of a run whose sink fails.
+
+use std::future::Future;
+
+use windlass_core::lease::Lease;
+use windlass_core::limits;
+use windlass_core::retry::refusal_stands;
+use windlass_core::source::BlockCause;
+use windlass_core::transition::Cause;
+use windlass_sink::SinkError;
+use windlass_state::StateStore;
+
+use crate::pages::Run;
+use crate::persist::NotWritten;
+use crate::{Outcome, Outfit};
+
+impl<S: StateStore, O: Outfit> Run<'_, S, O> {
+    /// Awaits `call` to the sink until the run's deadline: a sink that never returns is unwell, and a
+    /// window that is killed with it would be taken for the culprit. The writer is not used again.
+    pub(crate) async fn in_time<T>(
+        &self,
+        call: impl Future<Output = Result<T, SinkError>>,
+    ) -> Result<T, SinkError> {
+        tokio::select! {
+            biased;
+            done = call => done,
+            () = self.budget.out_of_time(&*self.worker.seams.clock) => Err(SinkError::Unavailable {
+                sink: self.source.definition.sink.clone(),
+                problem: "it had not taken the page when the worker's time was up".to_owned(),
+            }),
+        }
+    }
+
+    /// Ends a run whose sink failed, by what can be done about it.
+    pub(crate) async fn sink_failed(
+        &self,
+        lease: &Lease,
+        error: &SinkError,
+    ) -> Result<Outcome, NotWritten> {
+        let why = error.to_string();
+        let not_before = Some(self.after_setbacks(lease.window()));
+        match error {
+            SinkError::Full { .. } => self.block(lease, BlockCause::Full, &why).await,
+            SinkError::Denied { .. } if !refusal_stands(lease.window()) => {
+                self.give_back(lease, Cause::Outage, not_before, &why).await
+            }
+            SinkError::Refused { .. } | SinkError::Denied { .. } => {
+                self.block(lease, BlockCause::Refused, &why).await
+            }
+            SinkError::Lost { .. } => {
+                self.give_back(lease, Cause::Restart, not_before, &why)
+                    .await
+            }
+            // A wait that is long enough to store is obeyed as the destination put it. Shorter ones
+            // did not help, so waits grow from run to run.
+            SinkError::Throttled { wait_ms, .. } if *wait_ms > limits::RETRY_DELAY_MAX_MS => {
+                let wait_ms = (*wait_ms).min(limits::WAIT_MS_MAX);
+                let not_before = Some(self.worker.now().plus_ms(wait_ms));
+                self.give_back(lease, Cause::Yielded, not_before, &why)
+                    .await
+            }
+            SinkError::Throttled { .. } | SinkError::Unavailable { .. } => {
+                self.give_back(lease, Cause::Outage, not_before, &why).await
+            }
+        }
+    }
+}
