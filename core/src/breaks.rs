@@ -53,11 +53,19 @@ pub enum Break {
     FinalBeforeDurable,
     /// A window is done before its file has its final name.
     DoneBeforeFinal,
+    /// Steps that cannot be taken back are taken by this machine's clock alone.
+    TrustOurClock,
+    /// The vendor's clock is believed however far it is from this machine's: no witness is asked.
+    NoWitness,
+    /// Windows are cut by this machine's clock, past the vendor's.
+    CutByOurClock,
+    /// A lease is believed however far off its end is.
+    EndlessLease,
 }
 
 impl Break {
     /// All of them.
-    pub const ALL: [Self; 24] = [
+    pub const ALL: [Self; 28] = [
         Self::CheckpointBeforeDelivery,
         Self::NoEpochCheck,
         Self::NoPageCheck,
@@ -82,6 +90,10 @@ impl Break {
         Self::DeathsNotCounted,
         Self::FinalBeforeDurable,
         Self::DoneBeforeFinal,
+        Self::TrustOurClock,
+        Self::NoWitness,
+        Self::CutByOurClock,
+        Self::EndlessLease,
     ];
 
     /// Its name on the command line.
@@ -111,6 +123,10 @@ impl Break {
             Self::DeathsNotCounted => "deaths-not-counted",
             Self::FinalBeforeDurable => "final-before-durable",
             Self::DoneBeforeFinal => "done-before-final",
+            Self::TrustOurClock => "trust-our-clock",
+            Self::NoWitness => "no-witness",
+            Self::CutByOurClock => "cut-by-our-clock",
+            Self::EndlessLease => "endless-lease",
         }
     }
 }

@@ -4,7 +4,6 @@ use super::*;
 use crate::Timeline;
 use crate::block::Work;
 use crate::carve::Carver;
-use crate::limits;
 use crate::plan::Suspects;
 use crate::progress::Progress;
 use crate::source::Policy;
@@ -153,29 +152,6 @@ fn a_lease_that_lasts_as_long_as_its_process_wakes_no_planner() {
         due_at(&situation(&progress, &policy, &open, at(0)), None),
         None
     );
-}
-
-#[test]
-fn parked_suspect_wakes_the_planner_when_it_is_tried_again() {
-    let policy = any_policy();
-    let progress = progress(Lane::Live, at(0), &policy);
-    let parked = |deaths| Window {
-        deaths,
-        not_before: Some(at(DAY_MS)),
-        ..window(0, Status::Parked)
-    };
-    for (deaths, due) in [
-        (limits::SUSPECT_DEATHS_MAX + 1, Some(at(DAY_MS))),
-        (0, None),
-    ] {
-        let behind = [parked(deaths)];
-        let situation = Situation {
-            behind: &behind,
-            work: Work::Nothing,
-            ..situation(&progress, &policy, &[], at(0))
-        };
-        assert_eq!(due_at(&situation, None), due);
-    }
 }
 
 #[test]

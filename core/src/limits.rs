@@ -114,6 +114,8 @@ pub const PROBE_FULL_MS: i64 = MINUTE_MS;
 
 /// Clocks of this system's machines agree this well.
 pub const CLOCK_SKEW_MS: i64 = 60 * SECOND_MS;
+/// Longest lease with an end: the longest invocation of Lambda, and what clocks differ by.
+pub const LEASE_MS_MAX: i64 = 15 * MINUTE_MS + CLOCK_SKEW_MS;
 /// Clocks that differ by more than this are not both slow: one of them is wrong, and which one is for
 /// other vendors or a person to say. A wrong time zone is less, a lost battery or a wrong year more.
 pub const CLOCK_DISPUTE_MS: i64 = DAY_MS;

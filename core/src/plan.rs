@@ -139,8 +139,9 @@ pub fn plan(situation: &Situation<'_>) -> Plan {
     learn(&mut next, policy, &passed);
     unavailable::outlived(&mut next, policy, &passed, behind);
 
+    let latest = latest_lease(situation);
     let scavenged = |window: &Window| {
-        let event = scavenge(window, policy, now)?;
+        let event = scavenge(window, policy, now, latest)?;
         Some(Decision {
             seen: window.clone(),
             event,
@@ -191,6 +192,24 @@ pub fn plan(situation: &Situation<'_>) -> Plan {
         lapse,
         dispatch,
     }
+}
+
+/// The latest end that a lease or a dispatch can have. Where the vendor's clock shows that ours is
+/// behind, other machines go by a later one, of which the last response is a lower bound.
+fn latest_lease(situation: &Situation<'_>) -> Timestamp {
+    let Situation {
+        now,
+        dispatch_until,
+        time,
+        ..
+    } = *situation;
+    let behind_ms = match time.lag_at().ms_since(now) {
+        ms if ms > limits::CLOCK_SKEW_MS => ms.saturating_add(limits::CLOCK_STORED_MS),
+        _ => limits::CLOCK_SKEW_MS,
+    };
+    now.plus_ms(limits::LEASE_MS_MAX)
+        .max(dispatch_until)
+        .plus_ms(behind_ms)
 }
 
 /// Whether the timeline is carved. A blocked one is not, unless it has no window to probe with.

@@ -12,8 +12,14 @@ use crate::window::{Status, Window};
 /// parks a window that has used up its tries, and tries again what parked as a suspect. `None` leaves
 /// it alone.
 ///
-/// The end of a lease or dispatch already holds what clocks may differ by: whoever sets it adds that.
-pub fn scavenge(window: &Window, policy: &Policy, now: Timestamp) -> Option<Event> {
+/// The end of a lease or dispatch already holds what clocks may differ by: whoever sets it adds that. One
+/// that ends after `latest` was given by a clock that was ahead, and counts as run out.
+pub fn scavenge(
+    window: &Window,
+    policy: &Policy,
+    now: Timestamp,
+    latest: Timestamp,
+) -> Option<Event> {
     if broken(Break::NoScavenge) {
         return None;
     }
@@ -23,10 +29,12 @@ pub fn scavenge(window: &Window, policy: &Policy, now: Timestamp) -> Option<Even
             Some(park(window, now))
         }
         Status::Parked if is_due_again(window, now) => Some(Event::Probe { now }),
-        Status::Running | Status::Dispatched if ran_out(window, now) => Some(Event::Expire {
-            split: outlived(window, policy),
-            now,
-        }),
+        Status::Running | Status::Dispatched if ran_out(window, now, latest) => {
+            Some(Event::Expire {
+                split: outlived(window, policy),
+                now,
+            })
+        }
         _ => None,
     }
 }
@@ -45,8 +53,11 @@ fn outlived(window: &Window, policy: &Policy) -> Option<frontier::Split> {
     delivered.then(|| frontier::overdue(window, overruns, policy))?
 }
 
-fn ran_out(window: &Window, now: Timestamp) -> bool {
-    window.lease_until.is_none_or(|until| until < now)
+fn ran_out(window: &Window, now: Timestamp, latest: Timestamp) -> bool {
+    // One without an end is the process's own, which a clock does not end.
+    let is_false = |until| until > latest && until < Timestamp::MAX && !broken(Break::EndlessLease);
+    let until = window.lease_until;
+    until.is_none_or(|until| until < now || is_false(until))
 }
 
 /// Whether `window` parked as a suspect so long ago that it is tried again. A time that no clock which

@@ -38,14 +38,14 @@ fn running() -> Window {
 }
 
 fn split_of(window: &Window) -> Option<frontier::Split> {
-    match scavenge(window, &policy(), at(2_001)) {
+    match scavenge(window, &policy(), at(2_001), Timestamp::MAX) {
         Some(Event::Expire { split, .. }) => split,
         other => panic!("{other:?}"),
     }
 }
 
 fn reason_of(window: &Window) -> String {
-    match scavenge(window, &policy(), at(2_001)) {
+    match scavenge(window, &policy(), at(2_001), Timestamp::MAX) {
         Some(Event::Park { reason, .. }) => reason,
         other => panic!("{other:?}"),
     }
@@ -58,7 +58,7 @@ fn a_lease_or_dispatch_is_taken_back_after_its_end_and_not_at_it() {
             status,
             ..running()
         };
-        let event = |now| scavenge(&window, &policy(), now);
+        let event = |now| scavenge(&window, &policy(), now, Timestamp::MAX);
         assert_eq!(event(at(2_000)), None);
         assert!(matches!(
             event(at(2_000).plus_ms(1)),
@@ -68,14 +68,17 @@ fn a_lease_or_dispatch_is_taken_back_after_its_end_and_not_at_it() {
             lease_until: None,
             ..window
         };
-        assert!(scavenge(&endless, &policy(), at(0)).is_some());
+        assert!(scavenge(&endless, &policy(), at(0), Timestamp::MAX).is_some());
     }
     for status in [Status::Ready, Status::Done, Status::Parked] {
         let window = Window {
             status,
             ..running()
         };
-        assert_eq!(scavenge(&window, &policy(), at(9_000)), None);
+        assert_eq!(
+            scavenge(&window, &policy(), at(9_000), Timestamp::MAX),
+            None
+        );
     }
 }
 
@@ -133,7 +136,10 @@ fn a_window_that_has_used_up_its_tries_is_parked_with_what_went_wrong() {
         restarts: limits::RESTARTS_MAX,
         ..circled
     };
-    assert_eq!(scavenge(&not_yet, &policy(), at(2_001)), None);
+    assert_eq!(
+        scavenge(&not_yet, &policy(), at(2_001), Timestamp::MAX),
+        None
+    );
 }
 
 #[test]
@@ -157,10 +163,31 @@ fn a_window_that_waits_to_be_split_is_split_before_it_is_given_up() {
         split_at: Some(at(100)),
         ..running()
     };
-    assert_eq!(scavenge(&exhausted, &policy(), at(2_001)), None);
+    assert_eq!(
+        scavenge(&exhausted, &policy(), at(2_001), Timestamp::MAX),
+        None
+    );
     let split = Window {
         split_at: None,
         ..exhausted
     };
     assert!(reason_of(&split).starts_with("gave up after 6 restarts"));
+}
+
+#[test]
+fn lease_or_dispatch_that_ends_later_than_any_can_has_run_out() {
+    for status in [Status::Running, Status::Dispatched] {
+        let window = Window {
+            status,
+            ..running()
+        };
+        let event = |latest| scavenge(&window, &policy(), at(0), latest);
+        assert_eq!(event(at(2_000)), None);
+        assert!(matches!(event(at(1_999)), Some(Event::Expire { .. })));
+        let own = Window {
+            lease_until: Some(Timestamp::MAX),
+            ..window
+        };
+        assert_eq!(scavenge(&own, &policy(), at(0), at(1_999)), None);
+    }
 }

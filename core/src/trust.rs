@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 
 pub use self::difference::Difference;
 pub use self::plan_time::{Cut, PlanTime};
+use crate::breaks::{Break, broken};
 use crate::limits;
 use crate::source::RateGate;
 use crate::time::Timestamp;
@@ -135,54 +136,70 @@ impl Jury<'_> {
     /// # Errors
     /// When they differ by more than a day and nothing shows which one is right.
     pub fn judge(&self, ours: Timestamp, vendor: Option<Timestamp>) -> Result<Trusted, Dispute> {
-        let Some(vendor) = vendor else {
-            return Ok(Trusted(self.without_vendor(ours)));
-        };
+        if broken(Break::TrustOurClock) {
+            return Ok(Trusted(ours));
+        }
+        match vendor {
+            Some(vendor) => self.weigh(ours, vendor).map(|(trusted, _)| trusted),
+            None => Ok(Trusted(self.without_vendor(ours))),
+        }
+    }
+
+    /// The same, and the clock that it goes by.
+    fn weigh(&self, ours: Timestamp, vendor: Timestamp) -> Result<(Trusted, WhoseClock), Dispute> {
         let offset_ms = vendor.ms_since(ours);
-        let trusted = match self.choice {
-            Some(WhoseClock::Ours) => ours,
-            Some(WhoseClock::Vendor) => vendor,
+        let (trusted, whose) = match self.choice {
+            Some(WhoseClock::Ours) => (ours, WhoseClock::Ours),
+            Some(WhoseClock::Vendor) => (vendor, WhoseClock::Vendor),
             // Machines agree no better than this, and the records carry the vendor's time.
-            None if offset_ms.abs() <= limits::CLOCK_SKEW_MS => vendor,
-            None if offset_ms.abs() <= limits::CLOCK_DISPUTE_MS => ours.min(vendor),
+            None if offset_ms.abs() <= limits::CLOCK_SKEW_MS => (vendor, WhoseClock::Vendor),
+            None if agree(offset_ms, 0) && offset_ms < 0 => (vendor, WhoseClock::Vendor),
+            None if agree(offset_ms, 0) => (ours, WhoseClock::Ours),
+            None if broken(Break::NoWitness) => (vendor, WhoseClock::Vendor),
             None => match self.votes(ours, offset_ms) {
-                votes if votes > 0 => vendor,
-                votes if votes < 0 => ours,
+                votes if votes > 0 => (self.earliest(ours, offset_ms), WhoseClock::Vendor),
+                // Nothing shows this machine's share of what machines differ by.
+                votes if votes < 0 => (
+                    self.earliest(ours, -limits::CLOCK_SKEW_MS),
+                    WhoseClock::Ours,
+                ),
                 _ => return Err(Dispute { ours, vendor }),
             },
         };
-        Ok(Trusted(trusted))
+        Ok((Trusted(trusted), whose))
     }
 
     /// Witnesses for the vendor's clock minus those for ours.
     fn votes(&self, ours: Timestamp, offset_ms: i64) -> i64 {
-        let agree =
-            |a: i64, b: i64| i64::from(a.saturating_sub(b).abs() <= limits::CLOCK_DISPUTE_MS);
-        let near = self
-            .witnesses
-            .iter()
-            .filter(|witness| witness.is_near(ours));
-        let offsets = near.filter_map(|witness| witness.offset_ms);
-        offsets
-            .map(|seen_ms| agree(seen_ms, offset_ms) - agree(seen_ms, 0))
-            .sum()
+        let for_it = |seen_ms, ms| i64::from(agree(seen_ms, ms));
+        let votes = |seen_ms| for_it(seen_ms, offset_ms) - for_it(seen_ms, 0);
+        self.offsets(ours).map(votes).sum()
+    }
+
+    /// The clock that is `offset_ms` ahead of ours; earlier if a witness that agrees with it is.
+    fn earliest(&self, ours: Timestamp, offset_ms: i64) -> Timestamp {
+        let agreeing = self.offsets(ours).filter(|ms| agree(*ms, offset_ms));
+        ours.plus_ms(agreeing.fold(offset_ms, i64::min))
     }
 
     /// Our clock, where the vendor shows none; earlier if another vendor's is.
     fn without_vendor(&self, ours: Timestamp) -> Timestamp {
-        let near = self
-            .witnesses
-            .iter()
-            .filter(|witness| witness.is_near(ours));
-        let offsets = near.filter_map(|witness| witness.offset_ms);
-        let earliest_ms = offsets
-            .min()
-            .filter(|_| self.choice != Some(WhoseClock::Ours));
-        match earliest_ms {
-            Some(ms) if ms < -limits::CLOCK_SKEW_MS => ours.plus_ms(ms),
-            _ => ours,
+        if self.choice == Some(WhoseClock::Ours) {
+            return ours;
         }
+        ours.plus_ms(self.offsets(ours).fold(0, i64::min))
     }
+
+    /// How far ahead of ours the clocks of the witnesses are that were seen when it showed about `ours`.
+    fn offsets(&self, ours: Timestamp) -> impl Iterator<Item = i64> {
+        let near = self.witnesses.iter().filter(move |it| it.is_near(ours));
+        near.filter_map(|witness| witness.offset_ms)
+    }
+}
+
+/// Whether clocks that are so far ahead of ours differ by no more than clocks of which none is far off.
+fn agree(a_ms: i64, b_ms: i64) -> bool {
+    a_ms.saturating_sub(b_ms).abs() <= limits::CLOCK_DISPUTE_MS
 }
 
 #[cfg(test)]

@@ -46,7 +46,7 @@ fn more_than_a_day_apart_the_clock_that_others_agree_with_is_trusted() {
         let neither = [seen(offset_ms / 2, 0)];
         let old = [seen(0, limits::CLOCK_BELIEVED_MS + 1)];
         assert_eq!(judged(offset_ms, &jury(None, &as_theirs)), Some(offset_ms));
-        assert_eq!(judged(offset_ms, &jury(None, &as_ours)), Some(0));
+        assert_eq!(judged(offset_ms, &jury(None, &as_ours)), Some(-MINUTE_MS));
         for no_help in [&both[..], &neither, &old, &[]] {
             assert_eq!(judged(offset_ms, &jury(None, no_help)), None);
         }
@@ -185,4 +185,22 @@ fn the_machine_whose_clock_seems_wrong_is_named_with_both_times() {
         "this machine's clock is at least 200d behind okta's (2026-06-29T08:00:00Z here, \
          2027-01-15T08:00:00Z there)"
     );
+}
+
+#[test]
+fn witness_that_is_earlier_than_the_clock_it_agrees_with_is_trusted() {
+    // Ours is right, the vendor a day and an hour behind, or ahead; or the other way around.
+    let hour = 10 * HOUR_MS;
+    for (offset_ms, seen_ms) in [(-35 * HOUR_MS, -hour), (35 * HOUR_MS, 25 * HOUR_MS)] {
+        let witnesses = [seen(seen_ms, 0)];
+        assert_eq!(judged(offset_ms, &jury(None, &witnesses)), Some(seen_ms));
+    }
+    let time = PlanTime::of(
+        NOW,
+        Some(&seen(-35 * HOUR_MS, 0)),
+        &jury(None, &[seen(-hour, 0)]),
+    );
+    assert_eq!(time.edge(), NOW.minus_ms(hour));
+    let text = time.difference().unwrap().describe("okta");
+    assert!(text.starts_with("okta's clock is"), "{text}");
 }

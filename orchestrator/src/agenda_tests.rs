@@ -2,18 +2,15 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use windlass_core::Status;
-use windlass_core::ids::Owner;
 use windlass_core::shard::Shards;
 use windlass_core::source::{BlockCause, BlockChange, Blocked, RateGate, SourceDefinition};
 use windlass_core::task::Task;
 use windlass_core::time::{DAY_MS, MINUTE_MS, SECOND_MS};
-use windlass_core::transition::Claim;
 use windlass_state::MemoryStore;
 use windlass_state::failing::{FailingStore, Fault, Operation};
 
 use super::*;
 use crate::report::Activity;
-use crate::suspects::SuspectPlace;
 use crate::testing::*;
 use crate::tick::TickOptions;
 
@@ -25,7 +22,6 @@ struct Process {
     agenda: Agenda,
     workers_max: usize,
     running: Vec<Task>,
-    suspects: SuspectPlace,
     now: Timestamp,
 }
 
@@ -39,7 +35,6 @@ impl Process {
             agenda: Agenda::new(workers_max),
             workers_max,
             running: Vec::new(),
-            suspects: SuspectPlace::default(),
             now: NOW,
         };
         this.agenda.list(&this.counted).await.unwrap();
@@ -58,7 +53,7 @@ impl Process {
                 share_pace: false,
                 tasks_per_invocation: 1,
             },
-            suspects: Some(&self.suspects),
+            suspects: None,
             now: self.now,
         };
         let free = self.workers_max - self.running.len();
@@ -193,38 +188,6 @@ async fn a_source_is_planned_at_the_instant_at_which_a_tick_would_cut_its_next_w
 }
 
 #[tokio::test]
-async fn source_is_planned_every_five_minutes_whatever_it_waits_for() {
-    let hourly = with_policy("okta", |policy| policy.every_ms = 60 * MINUTE_MS);
-    let mut process = Process::new(&[hourly], 8).await;
-    process.work().await;
-    // The window that ends at midnight.
-    process.now = process.agenda.next_due().unwrap();
-    process.work().await;
-    let review = process.now.plus_ms(5 * MINUTE_MS);
-    assert_eq!(process.agenda.next_due(), Some(review));
-}
-
-#[tokio::test]
-async fn blocked_source_is_planned_when_its_probe_is_due() {
-    let source = definition("okta");
-    let mut process = Process::new(std::slice::from_ref(&source), 8).await;
-    process.work().await;
-    let probe_at = process.now.plus_ms(3 * MINUTE_MS);
-    let block = BlockChange::Block(Blocked {
-        reason: "the vendor returned HTTP 401".to_owned(),
-        since: process.now,
-        probe_at,
-    });
-    let (shard, name) = (source.shard(), &source.name);
-    let blocked = process.store.block_source(shard, name, 1, &block);
-    assert!(blocked.await.unwrap());
-    let store = process.store.clone();
-    process.agenda.list(&store).await.unwrap();
-    process.settle().await;
-    assert_eq!(process.agenda.next_due(), Some(probe_at));
-}
-
-#[tokio::test]
 async fn a_clock_that_is_set_back_makes_every_source_due() {
     let mut process = Process::new(&[definition("a"), definition("b")], 8).await;
     process.work().await;
@@ -352,16 +315,13 @@ async fn a_source_that_moves_to_another_group_is_planned_there_with_what_it_has_
     let source = with_policy("okta", |policy| policy.group_in_flight = 1);
     let mut process = Process::new(&[source.clone(), definition("other")], 8).await;
     process.settle().await;
-    // A group of the same shard, where a read by the old group finds it.
-    let groups = (0..).map(|number| format!("alone-{number}").parse::<RateGroup>().unwrap());
-    let same_shard = |group: &RateGroup| group.shard() == source.shard();
-    let alone = groups.into_iter().find(same_shard).unwrap();
-    let moved = with_policy("okta", |policy| policy.rate_group = alone);
+    let moved = with_policy("okta", |policy| {
+        policy.rate_group = "alone".parse().unwrap();
+    });
     process.store.apply_source(&moved, NOW).await.unwrap();
     // Its worker ends before the change is noticed.
     process.agenda.ended(&source.name);
     process.settle().await;
-    assert!(process.agenda.report_of(&source.name).is_none());
     let store = process.store.clone();
     process.agenda.list(&store).await.unwrap();
     process.settle().await;
@@ -373,80 +333,6 @@ async fn a_source_that_moves_to_another_group_is_planned_there_with_what_it_has_
     assert_eq!(in_status(&in_flight, Status::Dispatched), 2);
     process.work().await;
     assert!(process.agenda.is_quiet());
-}
-
-#[tokio::test]
-async fn suspect_that_waits_for_its_place_is_planned_again_soon_and_not_at_once() {
-    let mut process = Process::new(&sources(2, false), 8).await;
-    process.settle().await;
-    for window in std::mem::take(&mut process.running)
-        .iter()
-        .flat_map(|it| &it.windows)
-    {
-        let claim = Claim {
-            epoch: window.epoch,
-            owner: Owner::from_random(1),
-            lease_until: Timestamp::MAX,
-            now: NOW,
-        };
-        process.store.claim(&window.id, &claim).await.unwrap();
-    }
-    // The process dies of one of them.
-    crate::recover(&process.store, NOW).await.unwrap();
-    let store = process.store.clone();
-    process.agenda.list(&store).await.unwrap();
-    let mut steps = 0;
-    while process.step().await.is_some() {
-        steps += 1;
-        assert!(
-            steps < 100,
-            "the planner is busy with what it cannot hand out"
-        );
-    }
-    // One of four suspects, and a window of each source that was not in flight.
-    assert_eq!(process.running.len(), 3);
-    assert_eq!(process.agenda.next_due(), Some(NOW.plus_ms(SECOND_MS)));
-}
-
-#[tokio::test]
-async fn source_that_a_listing_finds_in_another_group_leaves_nothing_behind() {
-    let grouped = |name: &str, group: &str| SourceDefinition {
-        end: Some(at(30)),
-        ..with_policy(name, |policy| policy.rate_group = group.parse().unwrap())
-    };
-    let definitions = [grouped("okta", "before"), grouped("other", "after")];
-    let mut process = Process::new(&definitions, 8).await;
-    process.settle().await;
-    let moved = grouped("okta", "after");
-    process.store.apply_source(&moved, NOW).await.unwrap();
-    let store = process.store.clone();
-    process.agenda.list(&store).await.unwrap();
-    let groups: Vec<_> = process
-        .agenda
-        .groups
-        .keys()
-        .map(RateGroup::as_str)
-        .collect();
-    assert_eq!(groups, ["after"]);
-    assert_eq!(process.work().await, 6);
-    assert!(process.agenda.is_quiet());
-}
-
-#[tokio::test]
-async fn workers_that_come_free_at_once_are_shared_among_the_groups_that_wait() {
-    let mut process = Process::new(&sources(4, false), 4).await;
-    process.settle().await;
-    for _ in 0..4 {
-        process.finish(0).await;
-    }
-    process.settle().await;
-    for number in 0..4 {
-        assert_eq!(
-            process.running_of(&format!("source-{number}")),
-            1,
-            "{number}"
-        );
-    }
 }
 
 #[tokio::test]

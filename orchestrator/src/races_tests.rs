@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use windlass_core::Status;
-use windlass_core::clock::{Entropy, SeededEntropy};
+use windlass_core::clock::{Clock, Entropy, SeededEntropy, Sleep};
 use windlass_core::source::SourceDefinition;
 use windlass_core::task::TaskWindow;
 use windlass_core::time::MINUTE_MS;
@@ -13,6 +13,24 @@ use windlass_state::failing::{FailingStore, Fault, Operation};
 use windlass_state::{MemoryStore, StateStore};
 
 use crate::testing::*;
+
+/// A clock on which a sleep lets the others run that many times.
+#[derive(Debug)]
+struct Turns;
+
+impl Clock for Turns {
+    fn now(&self) -> windlass_core::Timestamp {
+        NOW
+    }
+
+    fn sleep(&self, ms: i64) -> Sleep {
+        Box::pin(async move {
+            for _ in 0..ms {
+                tokio::task::yield_now().await;
+            }
+        })
+    }
+}
 
 /// `store` with calls that take their turn before or after those of others, as `seed` has it.
 fn interleaved(store: &MemoryStore, seed: u64) -> FailingStore<MemoryStore> {

@@ -73,33 +73,6 @@ async fn a_blocked_source_gets_one_window_once_its_probe_is_due_and_nothing_is_i
 }
 
 #[tokio::test]
-async fn no_probe_is_made_beside_a_window_of_another_lane() {
-    let source = |start| SourceDefinition {
-        start: at(start),
-        ..with_policy("okta", |policy| policy.max_in_flight = 2)
-    };
-    let (store, sent) = (store_of([&source(20)]).await, Sent::default());
-    tick(&store, &sent, NOW).await;
-    // An earlier start makes a lane, whose windows wait for the slots of the live ones.
-    store.apply_source(&source(0), NOW).await.unwrap();
-    tick(&store, &sent, NOW).await;
-    let live = windows(&store, &live(&source(20))).await;
-    let in_flight = live.iter().filter(|it| it.status == Status::Dispatched);
-    let in_flight: Vec<_> = in_flight.collect();
-    for window in in_flight.iter().skip(1) {
-        finish(&store, window, NOW).await;
-    }
-    let refused = Blocked::new("403".to_owned(), BlockCause::Refused, NOW, NOW);
-    let (blocked, change) = (source(0), BlockChange::Block(refused));
-    let blocked = store.block_source(blocked.shard(), &blocked.name, 2, &change);
-    assert!(blocked.await.unwrap());
-    let due = NOW.plus_ms(limits::PROBE_MS);
-    assert_eq!(tick_one(&store, &sent, due).await.dispatched, 0);
-    finish(&store, in_flight[0], due).await;
-    assert_eq!(tick_one(&store, &sent, due).await.dispatched, 1);
-}
-
-#[tokio::test]
 async fn a_blocked_source_keeps_its_windows_and_sends_none() {
     let source = definition("okta");
     let (store, sent) = (store_of([&source]).await, Sent::default());

@@ -2,10 +2,8 @@
 //! then the process dies or the pages come.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
 
-use futures_util::future::join;
-use windlass_core::checkpoint::{Checkpoint, Cursor, PageTotals};
+use windlass_core::checkpoint::{Checkpoint, PageTotals};
 use windlass_core::ids::Owner;
 use windlass_core::lease::Lease;
 use windlass_core::limits;
@@ -13,11 +11,10 @@ use windlass_core::shard::Shards;
 use windlass_core::time::{DAY_MS, HOUR_MS, SECOND_MS, Timestamp};
 use windlass_core::transition::Claim;
 use windlass_state::MemoryStore;
-use windlass_state::failing::{FailingStore, Fault, Operation};
 
 use super::*;
 use crate::recover;
-use crate::testing::{NOW, Sent, Turns, definition, store_of, with_policy};
+use crate::testing::{NOW, Sent, definition, store_of, with_policy};
 use crate::tick::{Tick, TickOptions};
 
 /// A process that starts again each time it dies.
@@ -159,73 +156,6 @@ async fn culprit_parks_alone_and_heals_within_a_day_of_its_page() {
     };
     process.go_on(60 * SECOND_MS, &nobody).await;
     assert_eq!(process.window(&culprit).await.status, Status::Done);
-}
-
-/// Two suspects that are claimed by one process.
-async fn two_suspects() -> (MemoryStore, [Lease; 2]) {
-    let source = definition("okta");
-    let store = store_of([&source]).await;
-    let mut held = Vec::new();
-    for hour in 0..2 {
-        let from = source.start.plus_ms(hour * HOUR_MS);
-        let id = format!("okta/{}/live/{from}", source.generation);
-        let fresh = Window::new(id.parse().unwrap(), from.plus_ms(HOUR_MS), NOW).unwrap();
-        let suspect = Window { deaths: 1, ..fresh };
-        store.create(&suspect).await.unwrap();
-        let claim = Claim {
-            epoch: suspect.epoch,
-            owner: Owner::from_random(1),
-            lease_until: Timestamp::MAX,
-            now: NOW,
-        };
-        held.push(store.claim(&suspect.id, &claim).await.unwrap());
-    }
-    (store, held.try_into().unwrap())
-}
-
-#[tokio::test]
-async fn suspect_leaves_its_place_with_its_first_page() {
-    let (store, [first, second]) = two_suspects().await;
-    let place = SuspectPlace::default();
-    let take = async |lease: &Lease| place.take(&store, &lease.window().id).await.unwrap();
-    assert!(take(&first).await);
-    assert!(take(&first).await, "it is its own");
-    assert!(!take(&second).await);
-    let page = Checkpoint {
-        from: 0,
-        cursor: Some(Cursor {
-            token: "next".to_owned(),
-            request: "r".to_owned(),
-        }),
-        totals: PageTotals::default(),
-        ordered: true,
-        remembered: false,
-        sink_position: None,
-        page_ms: 1,
-        now: NOW,
-    };
-    let acquitted = store.checkpoint(&first, &page).await.unwrap();
-    assert_eq!(acquitted.window().status, Status::Running);
-    assert!(take(&second).await);
-}
-
-#[tokio::test]
-async fn of_two_lanes_that_ask_at_once_one_gets_the_place() {
-    let (store, [first, second]) = two_suspects().await;
-    // Each reads the holder of before, and lets the other go on.
-    let gone = WindowId {
-        from: Timestamp::MAX,
-        ..first.window().id.clone()
-    };
-    let place = SuspectPlace(Mutex::new(Some(gone)));
-    let store = FailingStore::new(store, |operation, _| match operation {
-        Operation::Window => Fault::Delay { ms: 1 },
-        _ => Fault::None,
-    });
-    let store = store.with_clock(Arc::new(Turns));
-    let take = async |lease: &Lease| place.take(&store, &lease.window().id).await.unwrap();
-    let (of_first, of_second) = join(take(&first), take(&second)).await;
-    assert!(of_first != of_second, "{of_first} {of_second}");
 }
 
 #[tokio::test]

@@ -5,7 +5,6 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use windlass_core::checkpoint::{Checkpoint, Cursor, PageTotals};
-use windlass_core::clock::{Clock, Sleep};
 use windlass_core::frontier;
 use windlass_core::ids::{Owner, Timeline, WindowId};
 use windlass_core::invariant::check_coverage;
@@ -331,22 +330,4 @@ pub(crate) fn stopping_after(store: &MemoryStore, writes: u64) -> FailingStore<M
             Fault::None
         }
     })
-}
-
-/// A clock on which a sleep lets the others run that many times.
-#[derive(Debug)]
-pub(crate) struct Turns;
-
-impl Clock for Turns {
-    fn now(&self) -> Timestamp {
-        NOW
-    }
-
-    fn sleep(&self, ms: i64) -> Sleep {
-        Box::pin(async move {
-            for _ in 0..ms {
-                tokio::task::yield_now().await;
-            }
-        })
-    }
 }

@@ -15,6 +15,7 @@ pub(crate) struct Announced(Mutex<HashMap<RateGroup, Left>>);
 #[derive(Debug, Clone, Copy)]
 struct Left {
     interval_ms: i64,
+    heard_at: Timestamp,
     until: Timestamp,
 }
 
@@ -31,6 +32,7 @@ impl Announced {
         let remaining = i64::try_from(budget.remaining.max(1)).unwrap_or(i64::MAX);
         let left = Left {
             interval_ms: reset_ms / remaining + i64::from(reset_ms % remaining > 0),
+            heard_at: now,
             until: now.plus_ms(reset_ms),
         };
         self.left().insert(group.clone(), left);
@@ -40,7 +42,8 @@ impl Announced {
     /// is left lasts until there is more; 0 when nothing is known at `now`.
     pub(crate) fn interval_ms(&self, group: &RateGroup, now: Timestamp) -> i64 {
         let left = self.left().get(group).copied();
-        left.filter(|left| now < left.until)
+        // A response from the future came before the clock was set back.
+        left.filter(|left| (left.heard_at..left.until).contains(&now))
             .map_or(0, |left| left.interval_ms)
     }
 
@@ -70,6 +73,11 @@ mod tests {
         assert_eq!(interval_ms(7, Some(60_000), 59_999), 8_572);
         assert_eq!(interval_ms(7, Some(60_000), 60_000), 0);
         assert_eq!(interval_ms(0, Some(3_000), 0), 3_000);
+    }
+
+    #[test]
+    fn budget_is_forgotten_when_the_clock_is_set_back() {
+        assert_eq!(interval_ms(10, Some(60_000), -1), 0);
     }
 
     #[test]

@@ -10,7 +10,23 @@ use windlass_core::turns;
 
 /// When this process has asked, or will ask, each rate group last.
 #[derive(Debug, Default)]
-pub(crate) struct Pacer(Mutex<HashMap<RateGroup, Timestamp>>);
+pub(crate) struct Pacer(Mutex<HashMap<RateGroup, Turn>>);
+
+/// The last turn of a group.
+#[derive(Debug, Clone, Copy)]
+struct Turn {
+    at: Timestamp,
+    taken_at: Timestamp,
+}
+
+impl Turn {
+    /// The turn by a clock that shows `now`. If the clock was set back since it was taken, the turn is
+    /// as far off as it was then.
+    fn seen_at(self, now: Timestamp) -> Timestamp {
+        let back_ms = self.taken_at.ms_since(now).max(0);
+        self.at.minus_ms(back_ms)
+    }
+}
 
 impl Pacer {
     /// Takes the next turn of `group`, `interval_ms` after the last one, and says how long to wait
@@ -19,9 +35,11 @@ impl Pacer {
     pub(crate) fn take_turn(&self, group: &RateGroup, interval_ms: i64, now: Timestamp) -> i64 {
         let mut turns = self.turns();
         let last = turns.get(group).filter(|_| interval_ms > 0);
-        let turn = last.map_or(now, |last| last.plus_ms(interval_ms).max(now));
-        turns.insert(group.clone(), turn);
-        turn.ms_since(now)
+        let next = last.map(|last| last.seen_at(now).plus_ms(interval_ms));
+        let at = next.map_or(now, |next| next.max(now));
+        let taken_at = now;
+        turns.insert(group.clone(), Turn { at, taken_at });
+        at.ms_since(now)
     }
 
     /// Takes the turn of `group` at `now` if nobody has it; otherwise says when the next one is.
@@ -32,15 +50,17 @@ impl Pacer {
         now: Timestamp,
     ) -> Result<(), Timestamp> {
         let mut turns = self.turns();
-        let next = turns.get(group).map(|last| last.plus_ms(interval_ms));
+        let last = turns.get(group);
+        let next = last.map(|last| last.seen_at(now).plus_ms(interval_ms));
         if let Some(next) = next.filter(|next| *next > now) {
             return Err(next);
         }
-        turns.insert(group.clone(), now);
+        let (at, taken_at) = (now, now);
+        turns.insert(group.clone(), Turn { at, taken_at });
         Ok(())
     }
 
-    fn turns(&self) -> MutexGuard<'_, HashMap<RateGroup, Timestamp>> {
+    fn turns(&self) -> MutexGuard<'_, HashMap<RateGroup, Turn>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -104,6 +124,26 @@ mod tests {
         assert_eq!(pacer.take_turn(&group, 100, at(0)), 0);
         assert_eq!(pacer.take_turn(&group, 5_000, at(10)), 4_990);
         assert_eq!(pacer.take_turn(&group, 100, at(5_000)), 100);
+    }
+
+    #[test]
+    fn clock_that_is_set_back_makes_no_turn_later() {
+        let at = Timestamp::from_ms;
+        let (pacer, group) = (Pacer::default(), "a".parse().unwrap());
+        for (now, wait_ms) in [
+            (500_000, 0),
+            (500_000, 1_000),
+            (1_000, 2_000),
+            (2_500, 1_500),
+        ] {
+            assert_eq!(pacer.take_turn(&group, 1_000, at(now)), wait_ms, "{now}");
+        }
+        let pacer = Pacer::default();
+        assert_eq!(pacer.take_free_turn(&group, 60_000, at(500_000)), Ok(()));
+        assert_eq!(
+            pacer.take_free_turn(&group, 60_000, at(1_000)),
+            Err(at(61_000))
+        );
     }
 
     #[test]

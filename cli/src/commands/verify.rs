@@ -187,7 +187,3 @@ impl Ledger<'_> {
         }
     }
 }
-
-#[cfg(test)]
-#[path = "verify_tests.rs"]
-mod tests;

@@ -235,63 +235,8 @@ async fn files_of_done_windows_are_counted_when_missing_or_changed() {
 }
 
 #[tokio::test]
-async fn files_of_history_and_of_earlier_timelines_need_no_window() {
-    let scene = Scene::new(done).await;
-    scene.leave_behind().await;
-    // Of the day that is looked at for the window behind the first open one.
-    scene.put(20, until(30), "{}\n");
-    let mut earlier = scene.window.id.timeline.clone();
-    earlier.generation = "ba9876543210".parse().unwrap();
-    let policy = &scene.bench.definition().policy;
-    let begun = Progress::begin(earlier.clone(), at(0), None, policy, at(0));
-    let shard = scene.bench.definition().shard();
-    scene.store.save_progress(shard, &begun).await.unwrap();
-    let name = FileName {
-        window: WindowId {
-            timeline: earlier,
-            from: at(40),
-        },
-        kind: Kind::Lines,
-        stage: until(50),
-    };
-    let path = scene.folder.dir().join(name.path());
-    fs::write(&path, "{}\n").unwrap();
-    let differences = scene.look().await;
-    assert_eq!(differences.unknown, 0);
-    differences.tidy(&scene.folder).unwrap();
-    assert!(is_there(&path));
-}
-
-#[tokio::test]
-async fn complete_file_never_takes_the_name_of_another() {
-    let scene = Scene::new(released).await;
-    let before = scene.put(0, until(20), "before\n");
-    let now = scene.put(0, until(10), "now\n");
-    scene.look().await.tidy(&scene.folder).unwrap();
-    assert_eq!(fs::read_to_string(before).unwrap(), "before\n");
-    assert_eq!(fs::read_to_string(now).unwrap(), "now\n");
-}
-
-#[tokio::test]
 async fn files_before_the_first_open_window_are_not_held_against_the_ledger() {
     let scene = Scene::new(released).await;
     scene.put(-10, until(0), "{}\n");
     scene.look().await.check(&scene.folder).unwrap();
-}
-
-#[test]
-fn one_start_tidies_up_a_bounded_number_of_files() {
-    let mut differences = Differences::default();
-    let file = FolderFile {
-        path: PathBuf::from("x.part"),
-        bytes: 3,
-        name: None,
-    };
-    let window = window(&Bench::new(CONFIG).definition());
-    for _ in 0..=TIDIED_MAX {
-        differences.note(file.clone(), Agreement::Leftover, None);
-        differences.note(file.clone(), Agreement::OldName, Some(&window));
-    }
-    assert_eq!(differences.leftovers.len(), TIDIED_MAX);
-    assert_eq!(differences.old_names.len(), TIDIED_MAX);
 }

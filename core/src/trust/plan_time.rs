@@ -1,8 +1,8 @@
 //! Time as the planner of a rate group may use it.
 
 use super::difference::Standing;
-use super::{ClockOffset, Difference, Jury, Trusted, WhoseClock};
-use crate::limits;
+use super::{ClockOffset, Difference, Jury, Trusted, WhoseClock, agree};
+use crate::breaks::{Break, broken};
 use crate::time::Timestamp;
 
 /// How much a planner may cut.
@@ -27,6 +27,19 @@ pub struct PlanTime {
 impl PlanTime {
     /// Time at `now`, while `seen` is stored of the vendor's clock.
     pub fn of(now: Timestamp, seen: Option<&ClockOffset>, jury: &Jury<'_>) -> Self {
+        let time = Self::judged(now, seen, jury);
+        if broken(Break::CutByOurClock) {
+            let (edge, cut) = (now, Cut::Freely);
+            return Self { edge, cut, ..time };
+        }
+        if broken(Break::TrustOurClock) {
+            let trusted = Some(Trusted(now));
+            return Self { trusted, ..time };
+        }
+        time
+    }
+
+    fn judged(now: Timestamp, seen: Option<&ClockOffset>, jury: &Jury<'_>) -> Self {
         let ours = jury.choice == Some(WhoseClock::Ours);
         let Some(seen) = seen.filter(|_| !ours) else {
             return Self {
@@ -52,19 +65,21 @@ impl PlanTime {
             };
         }
         let vendor = seen.offset_ms.map(|offset_ms| now.plus_ms(offset_ms));
-        let judged = jury.judge(now, vendor);
-        let vendor = vendor.unwrap_or(now);
-        let (edge, cut, standing) = match judged {
-            Ok(trusted) if trusted.at() == now && vendor != now => {
-                let far = vendor.ms_since(now).abs() > limits::CLOCK_DISPUTE_MS;
-                let standing = if far {
-                    Standing::VendorWrong
-                } else {
-                    Standing::Plain
-                };
-                (now, Cut::Freely, standing)
+        let Some(vendor) = vendor else {
+            return Self {
+                edge: jury.without_vendor(now),
+                cut: Cut::Freely,
+                trusted,
+                lag_at: now,
+                difference: None,
+            };
+        };
+        let far = !agree(vendor.ms_since(now), 0);
+        let (edge, cut, standing) = match jury.weigh(now, vendor) {
+            Ok((trusted, WhoseClock::Ours)) if far => {
+                (trusted.at(), Cut::Freely, Standing::VendorWrong)
             }
-            Ok(trusted) => (trusted.at(), Cut::Freely, Standing::Plain),
+            Ok((trusted, _)) => (trusted.at(), Cut::Freely, Standing::Plain),
             Err(_) => (now.min(vendor), Cut::OneWindow, Standing::Disputed),
         };
         Self {

@@ -29,5 +29,9 @@ pub(super) const fn what(way: Break) -> &'static str {
         Break::DeathsNotCounted => "deaths of the process are not held against a window",
         Break::FinalBeforeDurable => "a file is final before its window is durable",
         Break::DoneBeforeFinal => "a window is done before its file is final",
+        Break::TrustOurClock => "irreversible steps go by this machine's clock",
+        Break::NoWitness => "a vendor's clock is believed however far off",
+        Break::CutByOurClock => "windows are cut past the vendor's clock",
+        Break::EndlessLease => "a lease is believed however far off its end",
     }
 }

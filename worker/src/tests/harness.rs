@@ -293,7 +293,8 @@ impl Bench {
     /// What a tick does to the window: takes back a lease that ran out, parks what is exhausted.
     pub(super) async fn tick(&self) {
         let window = self.window().await;
-        if let Some(event) = scavenge(&window, &self.definition.policy, self.clock.now()) {
+        let (policy, now) = (&self.definition.policy, self.clock.now());
+        if let Some(event) = scavenge(&window, policy, now, Timestamp::MAX) {
             self.store.decide(&window, &event).await.unwrap();
         }
     }

@@ -67,32 +67,3 @@ impl Content {
         }
     }
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_ids_of_the_vendor_name_a_record() {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("x.ndjson");
-        let line = |kind: &str, minute: u8| {
-            format!(
-                r#"{{"_windlass":{{"id":"a","id_kind":"{kind}","time":"2026-01-01T00:0{minute}:00Z","pulled_at":"2026-01-02T00:0{minute}:00Z"}}}}"#
-            )
-        };
-        let text = format!("{}\n{}\n{{}}\n", line("vendor", 3), line("position", 4));
-        std::fs::write(&path, text).unwrap();
-        let content = read(&path).unwrap();
-        let time = |text: &str| Some(text.parse::<Timestamp>().unwrap());
-        assert_eq!(
-            content,
-            Content {
-                records: vec![(digest("a"), time("2026-01-01T00:03:00Z"))],
-                nameless: 2,
-                newest: time("2026-01-01T00:04:00Z"),
-                pulled_at: time("2026-01-02T00:03:00Z"),
-            }
-        );
-    }
-}
