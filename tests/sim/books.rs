@@ -36,6 +36,12 @@ pub(crate) struct WindowBook {
     pub(crate) clean_ends: u64,
     /// Times it began again at page one.
     pub(crate) restarts: u64,
+    /// When it was created, by the true time.
+    pub(crate) created_at: Option<Timestamp>,
+    /// When it was done, by the true time.
+    pub(crate) done_at: Option<Timestamp>,
+    /// When it was last moved, by the true time.
+    pub(crate) moved_at: Option<Timestamp>,
     /// Deaths of the process in a row, each in a run of this window that had no page.
     pub(crate) deaths: u32,
     /// Whether it was given up once: a sweep's window does not hold up the next sweep then, and when
@@ -113,6 +119,16 @@ impl Books {
             *book = new;
         }
         book.until = book.until.max(gate.not_before);
+    }
+
+    /// `window` was moved at `now`, or is `new`.
+    pub(crate) fn moved(&mut self, window: &Window, new: bool, now: Timestamp) {
+        let book = self.windows.entry(window.id.clone()).or_default();
+        if new {
+            book.created_at = Some(now);
+        }
+        book.moved_at = Some(now);
+        book.done_at = (window.status == Status::Done).then_some(now);
     }
 
     /// A worker has taken `window`.

@@ -1,4 +1,5 @@
-//! The clocks of simulated machines: each wrong by an amount of its own.
+//! The clocks of simulated machines and vendors: each wrong by an amount of its own, and now and then
+//! by far more.
 
 use std::time::Duration;
 
@@ -6,31 +7,52 @@ use windlass_core::clock::{Clock, Sleep};
 use windlass_core::{Timestamp, limits};
 
 use crate::true_time;
+use crate::wrong_clock::{Seat, WrongClocks};
 
 /// Clocks are wrong by half of what two of them may differ by, at most.
 pub(crate) const SKEW_MS_MAX: i64 = limits::CLOCK_SKEW_MS / 2;
 /// The longest sleep; nothing in a world lasts longer.
 const SLEEP_MS_MAX: i64 = 400 * windlass_core::time::DAY_MS;
 
-/// A machine's clock: the true time and `skew_ms`.
-#[derive(Debug, Clone, Copy)]
+/// A clock: the true time, `skew_ms`, and how wrong it is at the moment.
+#[derive(Debug, Clone)]
 pub(crate) struct SimClock {
     skew_ms: i64,
+    wrong: Option<(Seat, WrongClocks)>,
 }
 
 impl SimClock {
     /// One that is right.
-    pub(crate) const TRUE: Self = Self { skew_ms: 0 };
+    pub(crate) const TRUE: Self = Self {
+        skew_ms: 0,
+        wrong: None,
+    };
 
     /// One that is fast by `skew_ms`, or slow when that is negative.
     pub(crate) const fn skewed(skew_ms: i64) -> Self {
-        Self { skew_ms }
+        Self {
+            skew_ms,
+            wrong: None,
+        }
+    }
+
+    /// The same at `seat`, where `wrong` says when it is wrong.
+    pub(crate) fn at(self, seat: Seat, wrong: WrongClocks) -> Self {
+        Self {
+            wrong: Some((seat, wrong)),
+            ..self
+        }
     }
 }
 
 impl Clock for SimClock {
     fn now(&self) -> Timestamp {
-        true_time::now().plus_ms(self.skew_ms)
+        let now = true_time::now();
+        let off_ms = match &self.wrong {
+            Some((seat, wrong)) => wrong.off_ms(*seat, now),
+            None => 0,
+        };
+        now.plus_ms(self.skew_ms).plus_ms(off_ms)
     }
 
     fn sleep(&self, ms: i64) -> Sleep {

@@ -14,6 +14,7 @@ use windlass_core::time::{MINUTE_MS, Timestamp};
 use windlass_core::window::{Status, Window};
 use windlass_state::StateStore;
 
+use crate::books::WindowBook;
 use crate::files::Output;
 use crate::op::{Change, What};
 use crate::true_time;
@@ -153,7 +154,10 @@ fn look_at_lane(world: &World, lane: &LaneEnd, sweeps: usize) {
     }
     let now = true_time::now();
     for window in windows {
-        let still_ms = now.ms_since(window.updated_at);
+        let book = world.books().windows.get(&window.id).copied();
+        // By the true time: a clock that was wrong may have stored any other.
+        let moved_at = book.and_then(|book| book.moved_at);
+        let still_ms = now.ms_since(moved_at.unwrap_or(window.updated_at));
         let is_open = !matches!(window.status, Status::Done | Status::Parked);
         if is_open && still_ms > STILL_MS_MAX {
             world.violate(format_args!("nobody works on {window:?}"));
@@ -163,6 +167,7 @@ fn look_at_lane(world: &World, lane: &LaneEnd, sweeps: usize) {
 
 /// Which records a source had to deliver by now.
 struct Promise<'a> {
+    world: &'a World,
     truth: &'a SourceTruth,
     settle_ms: i64,
     start: Timestamp,
@@ -174,7 +179,7 @@ struct Promise<'a> {
 }
 
 impl<'a> Promise<'a> {
-    fn of(world: &World, lanes: &'a [LaneEnd], truth: &'a SourceTruth) -> Self {
+    fn of(world: &'a World, lanes: &'a [LaneEnd], truth: &'a SourceTruth) -> Self {
         let first_pass = || {
             lanes
                 .iter()
@@ -204,6 +209,7 @@ impl<'a> Promise<'a> {
             truth.policy.sweeps_ms.clone()
         };
         Self {
+            world,
             truth,
             settle_ms: book.map_or(0, |book| book.settle_ms),
             start: start.unwrap_or(Timestamp::MAX),
@@ -225,7 +231,9 @@ impl<'a> Promise<'a> {
 
     /// Whether the record was published in time, and the vendor still kept it when it was read first.
     fn was_on_time(&self, record: &Truth) -> bool {
-        let done = self.readings(record).filter_map(|window| window.done_at);
+        let done = self
+            .readings(record)
+            .filter_map(|window| self.book(window).done_at);
         let first = done.min().unwrap_or_else(true_time::now);
         record.published_at <= record.time.plus_ms(self.settle_ms) && self.was_kept(record, first)
     }
@@ -234,10 +242,22 @@ impl<'a> Promise<'a> {
     /// and done while they still did.
     fn was_there(&self, record: &Truth) -> bool {
         self.readings(record).any(|window| {
-            let done_at = window.done_at.unwrap_or_else(true_time::now);
-            record.published_at.plus_ms(limits::CLOCK_SKEW_MS) < window.created_at
-                && self.was_kept(record, done_at)
+            let book = self.book(window);
+            let done_at = book.done_at.unwrap_or_else(true_time::now);
+            Self::had(record, book) && self.was_kept(record, done_at)
         })
+    }
+
+    /// Whether listings had the record when the window of `book` was created.
+    fn had(record: &Truth, book: WindowBook) -> bool {
+        let published_at = record.published_at.plus_ms(limits::CLOCK_SKEW_MS);
+        book.created_at.is_some_and(|at| published_at < at)
+    }
+
+    /// What the books have of `window`.
+    fn book(&self, window: &Window) -> WindowBook {
+        let book = self.world.books().windows.get(&window.id).copied();
+        book.unwrap_or_default()
     }
 
     /// Whether the vendor still kept the record at `at`.
@@ -254,12 +274,17 @@ impl<'a> Promise<'a> {
             let lane = self.lane(&Lane::Sweep(number));
             let done = lane.is_some_and(|lane| record.time < complete_through(lane));
             let was_young = live.is_some_and(|window| {
-                window.remembered
-                    && window.created_at.plus_ms(2 * limits::CLOCK_SKEW_MS)
-                        < window.to.plus_ms(*after_ms)
+                let is_young = |at: Timestamp| {
+                    at.plus_ms(2 * limits::CLOCK_SKEW_MS) < window.to.plus_ms(*after_ms)
+                };
+                self.book(window).created_at.is_some_and(is_young)
             });
+            // One window of a sweep is read before its age while the vendor's clock is not known.
+            let sweep = lane.and_then(|lane| covering(lane, record));
+            let was_early = sweep
+                .is_some_and(|window| window.runs > 0 && !Self::had(record, self.book(window)));
             let is_kept = !self.truth.is_gone(record, true_time::now(), 0);
-            done && was_young && is_kept && late_ms <= *after_ms
+            done && was_young && !was_early && is_kept && late_ms <= *after_ms
         })
     }
 

@@ -21,6 +21,7 @@ use crate::op::What;
 use crate::outfit::{SimOutfit, Supplies};
 use crate::true_time;
 use crate::world::{World, lock};
+use crate::wrong_clock::Seat;
 
 /// How old an invocation that finds no room may become before it is given up: what the template
 /// sets for the worker. Source: Lambda developer guide, asynchronous invocation.
@@ -152,8 +153,8 @@ impl Lambda {
     }
 
     fn environment(&self) -> Environment {
-        let clock = self.world.new_clock();
-        let shared: Arc<dyn Clock> = Arc::new(clock);
+        let clock = self.world.new_clock(|odd| Seat::Worker { odd });
+        let shared: Arc<dyn Clock> = Arc::new(clock.clone());
         let entropy = Arc::new(SeededEntropy::new(self.world.below(u64::MAX)));
         let abort = Abort::default();
         let outfit = SimOutfit::new(

@@ -38,6 +38,7 @@ mod true_time;
 mod truth;
 mod vendor;
 mod world;
+mod wrong_clock;
 
 use std::io::{self, IsTerminal as _, Write};
 use std::process::ExitCode;

@@ -5,6 +5,8 @@ use std::fmt;
 
 use windlass_core::time::{DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS};
 
+use crate::wrong_clock::Whose;
+
 /// One thing that happens, from `at_ms` after the world began, for `for_ms`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Op {
@@ -72,6 +74,13 @@ pub(crate) enum What {
     Mend,
     /// The machine loses its power, and the state what was written so shortly before and not synced.
     PowerLoss { unsynced_ms: i64 },
+    /// Clocks are so far ahead, or behind when that is negative.
+    WrongClock {
+        whose: Whose,
+        off_ms: i64,
+        /// How long they are wrong, and then right, in turns; wrong all the time when 0.
+        turn_ms: i64,
+    },
 }
 
 /// A change of a source's definition.

@@ -17,6 +17,7 @@ use crate::stream::{Stream, StreamFault};
 use crate::true_time;
 use crate::vendor::{Fault, Vendor};
 use crate::world::{World, lock};
+use crate::wrong_clock::{Whose, jumps};
 
 /// Whoever acts on a world's sources.
 #[derive(Debug)]
@@ -39,6 +40,8 @@ enum Act {
     StreamOutage(Timestamp),
     StopWritingBack,
     LosePower,
+    /// Clocks jump away from the true time by so much, or back to it.
+    Jump(Whose, i64),
 }
 
 /// Whom it happens to, beside the state.
@@ -73,6 +76,17 @@ impl Operator {
                 (op.at_ms - unsynced_ms, Act::StopWritingBack),
                 (op.at_ms, Act::LosePower),
             ],
+            What::WrongClock {
+                whose,
+                off_ms,
+                turn_ms,
+            } => {
+                let jumps = jumps(op, turn_ms).into_iter();
+                let by_ms = |is_wrong| if is_wrong { off_ms } else { 0 };
+                jumps
+                    .map(|(at_ms, is_wrong)| (at_ms, Act::Jump(whose, by_ms(is_wrong))))
+                    .collect()
+            }
             _ => Vec::new(),
         };
         let mut agenda = world.events(acts);
@@ -180,6 +194,8 @@ impl Operator {
             }
             Act::Mend => self.mend().await,
             Act::Vanish(percent) => self.vanish(percent).await,
+            Act::Jump(_, 0) => {}
+            Act::Jump(whose, off_ms) => self.world.count(whose.fault(off_ms)),
             Act::StopWritingBack => self.world.stop_writing_back(),
             Act::LosePower => {
                 self.world.lose_power();

@@ -86,6 +86,7 @@ pub(crate) fn as_json(summary: &Summary, seed: u64, broken: Option<Break>, ms: i
         "ticks": total.ticks,
         "invocations": total.invocations,
         "virtual_days": days(total.virtual_ms),
+        "wrong_clock_days": days(total.wrong_clock_ms),
         "seconds": seconds(ms),
         "broken": broken.map(Break::name),
         "first_violations": listed(summary),
@@ -120,6 +121,10 @@ pub(crate) fn as_table(summary: &Summary, seed: u64, ms: i64) -> String {
         ("worlds", grouped(*worlds)),
         ("from seed", seed.to_string()),
         ("virtual days", format!("{:.0}", days(total.virtual_ms))),
+        (
+            "days of wrong clocks",
+            format!("{:.1}", days(total.wrong_clock_ms)),
+        ),
     ];
     rows.extend(outcome_rows(total));
     rows.push(("worlds that failed", grouped(summary.failed)));

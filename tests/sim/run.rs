@@ -28,8 +28,9 @@ use crate::stream::{Stream, StreamSpec};
 use crate::ticks::{TICK_MS, Ticks};
 use crate::true_time;
 use crate::truth::{SourceTruth, Truths};
-use crate::vendor::Vendor;
+use crate::vendor::{Vendor, VendorSpec};
 use crate::world::World;
+use crate::wrong_clock::Seat;
 
 /// Ticks after the last fault within which every source has to be caught up: waits of up to an
 /// hour that were stored before, a lease of a quarter, and what a paced vendor needs for a day.
@@ -49,6 +50,8 @@ pub(crate) struct Outcome {
     pub(crate) faults: BTreeMap<&'static str, u64>,
     /// How long it lasted, in milliseconds of its own time.
     pub(crate) virtual_ms: i64,
+    /// How long clocks were wrong in it, added up over its operations, in milliseconds.
+    pub(crate) wrong_clock_ms: i64,
     /// Ticks that ended by themselves.
     pub(crate) ticks: u64,
     /// Worker invocations that began.
@@ -110,7 +113,15 @@ impl Scene {
         let seeds = |number: usize| spec.seed.wrapping_mul(31).wrapping_add(number as u64);
         let vendors: Vec<_> = (0..)
             .zip(&spec.vendors)
-            .map(|(number, vendor)| Vendor::new(vendor.clone(), seeds(number)))
+            .map(|(number, vendor)| {
+                let wrong = world.wrong_clocks();
+                let spec = VendorSpec {
+                    clock: SimClock::TRUE.at(Seat::Vendor(number), wrong.clone()),
+                    unpaced: wrong.has_divided(),
+                    ..vendor.clone()
+                };
+                Vendor::new(spec, seeds(number))
+            })
             .collect();
         let canaries = vendors.iter().map(|vendor| vendor.secret().to_owned());
         let stream = StreamSpec {
@@ -305,6 +316,7 @@ impl Scene {
             tally,
             faults,
             virtual_ms: true_time::now().ms_since(true_time::WORLD_EPOCH),
+            wrong_clock_ms: self.world.wrong_clocks().total_ms(),
             ticks,
             invocations,
             trace_hash: self.world.trace_hash(),

@@ -75,6 +75,7 @@ impl Outcome {
             *self.faults.entry(fault).or_default() += count;
         }
         self.virtual_ms += other.virtual_ms;
+        self.wrong_clock_ms += other.wrong_clock_ms;
         self.ticks += other.ticks;
         self.invocations += other.invocations;
     }

@@ -12,6 +12,7 @@ use crate::op::{self, Op, What, pick};
 use crate::stream::StreamSpec;
 use crate::true_time::WORLD_EPOCH;
 use crate::vendor::{Vendor, VendorSpec};
+use crate::wrong_clock;
 
 /// A world before it begins.
 #[derive(Debug, Clone)]
@@ -100,6 +101,8 @@ impl WorldSpec {
         if files {
             op::on_one_machine(apart, faults_ms, &mut ops);
         }
+        let apart = &mut fastrand::Rng::with_seed(seed ^ 0xc10c);
+        ops.extend(wrong_clock::draw(apart, faults_ms, vendors.len(), files));
         let timeout_ms = *pick(rng, &[30, 60, 60, 300, 900]) * SECOND_MS;
         Self {
             seed,

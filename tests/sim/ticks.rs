@@ -17,6 +17,7 @@ use crate::lambda::{EVENT_AGE_MS, Invoker, Lambda, some_poll};
 use crate::mortal::{Ended, Fate, run};
 use crate::op::What;
 use crate::world::World;
+use crate::wrong_clock::Seat;
 
 /// When a tick is killed: the template's timeout of the orchestrator.
 const TICK_TIMEOUT_MS: u64 = 55_000;
@@ -54,8 +55,8 @@ impl Ticks {
     async fn one(&self) {
         // What a tick of before meets may be a fault of before.
         let calm = self.world.is_quiet();
-        let clock = self.world.new_clock();
-        let shared: Arc<dyn Clock> = Arc::new(clock);
+        let clock = self.world.new_clock(|odd| Seat::Tick { odd });
+        let shared: Arc<dyn Clock> = Arc::new(clock.clone());
         let store = faulty(&self.world, &self.store, shared);
         let invoker = Invoker(Arc::clone(&self.lambda));
         let tick = Tick {

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex};
 
 use windlass_core::ids::{Lane, SourceName, WindowId};
+use windlass_core::limits;
 use windlass_core::progress::Progress;
 use windlass_core::shard::Shard;
 use windlass_core::source::Policy;
@@ -198,6 +199,7 @@ impl Truths {
             }
             *before = Some(now);
         }
+        self.is_not_ahead(world, progress);
         if matches!(timeline.lane, Lane::Sweep(_)) {
             return;
         }
@@ -223,6 +225,25 @@ impl Truths {
                     record.id, record.time
                 ));
             }
+        }
+    }
+
+    /// Looks whether windows are cut past the true time by no more than a clock can have jumped since
+    /// the last response, or than one window that is cut to learn the vendor's clock.
+    fn is_not_ahead(&self, world: &World, progress: &Progress) {
+        let Some(truth) = self.of(&progress.timeline.source) else {
+            return;
+        };
+        let policy = &truth.policy;
+        let most_ms = if world.wrong_clocks().has_machines() {
+            limits::CLOCK_BELIEVED_MS + policy.initial_ms + policy.every_ms
+        } else {
+            // A tick that stood still, and a vendor whose clock is behind, look like a slow clock of ours.
+            SKEW_MS_MAX + policy.every_ms
+        };
+        let (timeline, mark) = (&progress.timeline, progress.scheduled_through);
+        if mark > true_time::now().plus_ms(most_ms) {
+            world.violate(format_args!("{timeline} is cut into the future, to {mark}"));
         }
     }
 

@@ -30,6 +30,8 @@ use self::fault::Faults;
 use self::limit::SlidingMinute;
 use self::listing::Listing;
 pub(crate) use self::spec::VendorSpec;
+#[cfg(test)]
+pub(crate) use self::spec::{RateLimit, Shape};
 use crate::clock::wait_ms;
 use crate::true_time;
 

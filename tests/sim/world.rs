@@ -15,6 +15,7 @@ use crate::books::Books;
 use crate::clock::{SKEW_MS_MAX, SimClock};
 use crate::op::{Op, What};
 use crate::true_time;
+use crate::wrong_clock::{Seat, WrongClocks};
 
 /// Violations of one world that are kept: the first ones say most.
 const VIOLATIONS_KEPT: usize = 5;
@@ -31,6 +32,7 @@ pub(crate) struct World {
     /// What is remembered.
     pub(crate) store: MemoryStore,
     ops: Vec<Op>,
+    wrong_clocks: WrongClocks,
     quiet: AtomicBool,
     /// Power losses so far.
     losses: AtomicU64,
@@ -55,6 +57,7 @@ impl World {
     pub(crate) fn new(seed: u64, ops: Vec<Op>, traced: bool) -> Self {
         Self {
             store: MemoryStore::new(),
+            wrong_clocks: WrongClocks::of(&ops),
             ops,
             quiet: AtomicBool::new(false),
             losses: AtomicU64::new(0),
@@ -134,12 +137,24 @@ impl World {
         lock(&self.dice).u64(..end)
     }
 
-    /// The clock of a new machine.
-    pub(crate) fn new_clock(&self) -> SimClock {
-        match self.on(|what| (*what == What::Skew).then_some(())) {
-            Some(()) => SimClock::skewed(lock(&self.dice).i64(-SKEW_MS_MAX..=SKEW_MS_MAX)),
+    /// The clock of a new machine, whose place `seat` names.
+    pub(crate) fn new_clock(&self, seat: impl FnOnce(bool) -> Seat) -> SimClock {
+        let clock = match self.on(|what| (*what == What::Skew).then_some(())) {
+            Some(()) => {
+                let skew_ms = lock(&self.dice).i64(-SKEW_MS_MAX..=SKEW_MS_MAX);
+                // Of a machine's clock and a vendor's, not both are ahead.
+                let is_slow = self.wrong_clocks.has_vendor_ahead();
+                SimClock::skewed(if is_slow { -skew_ms.abs() } else { skew_ms })
+            }
             None => SimClock::TRUE,
-        }
+        };
+        let odd = self.wrong_clocks.has_half() && self.below(2) == 0;
+        clock.at(seat(odd), self.wrong_clocks.clone())
+    }
+
+    /// The clocks that are wrong for a while.
+    pub(crate) fn wrong_clocks(&self) -> &WrongClocks {
+        &self.wrong_clocks
     }
 
     /// Counts a fault.
@@ -202,10 +217,12 @@ impl World {
 
     /// For how many milliseconds the gate of `group` has been closed, if every machine has had the
     /// time to see that and its clock still does. A frozen worker may ask what it had looked at
-    /// before, so where workers freeze nothing is said.
+    /// before, and a wait that is stored by one clock ends by another, so where workers freeze or their
+    /// clocks are wrong nothing is said.
     pub(crate) fn closed_too_long_ms(&self, group: &RateGroup) -> Option<i64> {
         let has = |wanted: fn(&What) -> bool| self.ops.iter().any(|op| wanted(&op.what));
-        if has(|what| matches!(what, What::FreezeWorkers { .. })) {
+        let freezes = has(|what| matches!(what, What::FreezeWorkers { .. }));
+        if freezes || self.wrong_clocks.has_machines() {
             return None;
         }
         let skewed = has(|what| *what == What::Skew);

@@ -11,6 +11,7 @@ use windlass_state::StateStore;
 
 use super::CheckedStore;
 use crate::books::LaneBook;
+use crate::true_time;
 
 impl CheckedStore {
     /// Looks whether a holder's write was its own to make (promise P4).
@@ -90,6 +91,9 @@ impl CheckedStore {
             "{what} {} {} epoch {} page {}",
             after.id, after.status, after.epoch, after.page
         ));
+        world
+            .books()
+            .moved(after, before.is_none(), true_time::now());
         if let Some(before) = before {
             world.expect(check_move(before, after));
             if before.to != after.to {

@@ -69,7 +69,10 @@ pub(super) fn check(
     let mut excess = 0;
     for (family, repeats) in &families {
         let back = circles.unwrap_or(0) * repeats.lines;
-        let repeated = if exact {
+        let repeated = if exact && truth.vendor.spec().repeats_at_bounds() {
+            // The parts of a split are windows with a bound between them, too.
+            repeats.repeated - repeats.at_splits
+        } else if exact {
             repeats.repeated
         } else {
             beyond(&books, family, repeats, page_size)

@@ -3,6 +3,7 @@
 use windlass_core::time::{DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS};
 
 use crate::op::{Change, Op, What, clock_time};
+use crate::wrong_clock::Whose;
 
 /// The line of an operation: its number, when it happens and for how long, and what it is.
 pub(super) fn line(number: usize, op: &Op) -> String {
@@ -70,7 +71,29 @@ fn what(what: What) -> String {
         What::PowerLoss { unsynced_ms } => {
             format!("power loss, the last {} unsynced", length(unsynced_ms))
         }
+        What::WrongClock {
+            whose,
+            off_ms,
+            turn_ms,
+        } => wrong_clock(whose, off_ms, turn_ms),
     }
+}
+
+fn wrong_clock(whose: Whose, off_ms: i64, turn_ms: i64) -> String {
+    let whose = match whose {
+        Whose::Machines => "machines".to_owned(),
+        Whose::Ticks => "ticks".to_owned(),
+        Whose::Workers => "workers".to_owned(),
+        Whose::Half => "some machines".to_owned(),
+        Whose::Vendor(vendor) => format!("vendor {vendor}"),
+    };
+    let way = if off_ms > 0 { "ahead" } else { "behind" };
+    let off = length(off_ms.abs());
+    let turns = match turn_ms {
+        0 => String::new(),
+        ms => format!(", turns of {}", length(ms)),
+    };
+    format!("clock of {whose} {off} {way}{turns}")
 }
 
 fn how(change: Change) -> String {

@@ -3,6 +3,7 @@
 use windlass_connectors::exchange::{ApiRequest, ApiResponse};
 use windlass_connectors::http::TransportError;
 use windlass_core::Timestamp;
+use windlass_core::clock::Clock as _;
 use windlass_core::time::SECOND_MS;
 
 use super::fault::Fault;
@@ -34,7 +35,7 @@ impl Vendor {
         self.look_for_leaks(state, request);
         let mut reply = match self.limited(state, now) {
             Some(limited) => limited,
-            None => match fault.and_then(|fault| self.instead(state, fault, now)) {
+            None => match fault.and_then(|fault| self.instead(state, fault)) {
                 Some(instead) => instead,
                 None => self.answer(state, request, &query, fault, now),
             },
@@ -66,7 +67,7 @@ impl Vendor {
         if count <= most {
             return None;
         }
-        if limit.declared.is_some() {
+        if limit.declared.is_some() && !self.spec.unpaced {
             state.violation(format!(
                 "{now}: {count} requests in a minute to {}, which lets in {most}",
                 self.spec.name
@@ -82,7 +83,7 @@ impl Vendor {
     }
 
     /// What a fault says in place of an answer.
-    fn instead(&self, state: &mut State, fault: Fault, now: Timestamp) -> Option<ApiResponse> {
+    fn instead(&self, state: &mut State, fault: Fault) -> Option<ApiResponse> {
         let rng = state.faults.rng();
         let page = |body: &'static [u8]| ApiResponse {
             body: body.into(),
@@ -103,7 +104,8 @@ impl Vendor {
             }
             Fault::RetryDate => {
                 let mut reply = self.error(Problem::Rate, "slow down");
-                let until = now.plus_ms(wait_seconds() * SECOND_MS);
+                let shown = self.spec.clock.now();
+                let until = shown.plus_ms(wait_seconds() * SECOND_MS);
                 reply.headers.push("Retry-After", http_date(until));
                 reply
             }
@@ -139,7 +141,8 @@ impl Vendor {
 
     /// What is on every answer: the vendor's own time, and its budget.
     fn sign(&self, state: &State, reply: &mut ApiResponse, now: Timestamp) {
-        reply.headers.push("Date", http_date(now));
+        let shown = self.spec.clock.now();
+        reply.headers.push("Date", http_date(shown));
         let (Some(limit), Some((remaining, reset))) =
             (self.spec.rate_limit, self.spec.budget_headers())
         else {
@@ -148,7 +151,7 @@ impl Vendor {
         let left = state.minute.left(limit.per_minute);
         let reset_ms = state.minute.reset_ms(now);
         let until = match self.spec.shape {
-            Shape::Okta => ceil_seconds(now.plus_ms(reset_ms).as_ms()),
+            Shape::Okta => ceil_seconds(shown.plus_ms(reset_ms).as_ms()),
             _ => ceil_seconds(reset_ms),
         };
         if reply.headers.get(remaining).is_none() {

@@ -5,6 +5,7 @@ use std::ops::RangeInclusive;
 use windlass_core::time::{DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS};
 
 use super::fault::Fault;
+use crate::clock::SimClock;
 
 /// Whose API a vendor resembles.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -163,6 +164,10 @@ pub(crate) struct VendorSpec {
     pub(crate) faults_per_mille: u32,
     /// Which faults these are; each is as likely as the others.
     pub(crate) kinds: Vec<Fault>,
+    /// What it shows as its time.
+    pub(crate) clock: SimClock,
+    /// Whether machines whose clocks disagree ask it, which need not keep to its limit.
+    pub(crate) unpaced: bool,
 }
 
 impl VendorSpec {
@@ -211,6 +216,8 @@ impl VendorSpec {
             echoes: false,
             faults_per_mille: 0,
             kinds: Fault::of(shape),
+            clock: SimClock::TRUE,
+            unpaced: false,
         }
     }
 

@@ -1,0 +1,231 @@
+//! Clocks that are wrong for a while, by minutes, hours, days or years, ahead or behind, once or in
+//! turns: which clocks, by how much, and when.
+
+use std::sync::Arc;
+
+use windlass_core::Timestamp;
+use windlass_core::time::{DAY_MS, HOUR_MS, MINUTE_MS};
+
+use crate::op::{Op, What, pick};
+use crate::true_time::WORLD_EPOCH;
+
+/// A year, nearly.
+pub(crate) const YEAR_MS: i64 = 365 * DAY_MS;
+
+/// The clocks that are wrong together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Whose {
+    /// Those of all machines: orchestrators and workers agree with each other.
+    Machines,
+    /// Those of the orchestrators.
+    Ticks,
+    /// Those of the workers.
+    Workers,
+    /// Those of about half of the machines.
+    Half,
+    /// The `Date` of the n-th vendor.
+    Vendor(usize),
+}
+
+/// The place of a clock in its world.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Seat {
+    /// Of an orchestrator.
+    Tick {
+        /// Whether it belongs to [`Whose::Half`].
+        odd: bool,
+    },
+    /// Of a worker.
+    Worker {
+        /// Whether it belongs to [`Whose::Half`].
+        odd: bool,
+    },
+    /// Of the n-th vendor.
+    Vendor(usize),
+}
+
+impl Whose {
+    /// Whether the clock at `seat` is one of them.
+    const fn has(self, seat: Seat) -> bool {
+        match (self, seat) {
+            (Self::Machines, Seat::Tick { .. } | Seat::Worker { .. })
+            | (Self::Ticks, Seat::Tick { .. })
+            | (Self::Workers, Seat::Worker { .. })
+            | (Self::Half, Seat::Tick { odd: true } | Seat::Worker { odd: true }) => true,
+            (Self::Vendor(one), Seat::Vendor(other)) => one == other,
+            _ => false,
+        }
+    }
+
+    /// Whether machines disagree with each other while these are wrong.
+    const fn divides(self) -> bool {
+        matches!(self, Self::Ticks | Self::Workers | Self::Half)
+    }
+
+    /// The name of a jump by `off_ms` in counts of faults.
+    pub(crate) const fn fault(self, off_ms: i64) -> &'static str {
+        let (vendor, size) = (matches!(self, Self::Vendor(_)), off_ms.abs());
+        match (vendor, size) {
+            (false, YEAR_MS..) => "machine_clock_years",
+            (false, DAY_MS..) => "machine_clock_days",
+            (false, HOUR_MS..) => "machine_clock_hours",
+            (false, _) => "machine_clock_minutes",
+            (true, YEAR_MS..) => "vendor_clock_years",
+            (true, DAY_MS..) => "vendor_clock_days",
+            (true, HOUR_MS..) => "vendor_clock_hours",
+            (true, _) => "vendor_clock_minutes",
+        }
+    }
+}
+
+/// The wrong clocks of a world: its operations that are [`What::WrongClock`]. Clones share them.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct WrongClocks(Arc<[Op]>);
+
+impl WrongClocks {
+    /// Those among `ops`.
+    pub(crate) fn of(ops: &[Op]) -> Self {
+        let is_wrong = |op: &&Op| matches!(op.what, What::WrongClock { .. });
+        Self(ops.iter().filter(is_wrong).cloned().collect())
+    }
+
+    /// How far ahead of the true time the clock at `seat` is at `now`; negative when it is behind.
+    /// Of those that are on, the first one counts.
+    pub(crate) fn off_ms(&self, seat: Seat, now: Timestamp) -> i64 {
+        let now_ms = now.ms_since(WORLD_EPOCH);
+        let mut off = self.all().filter_map(|(op, whose, off_ms, turn_ms)| {
+            let is_on = whose.has(seat) && op.is_on(now_ms);
+            let turns = (now_ms - op.at_ms).checked_div(turn_ms).unwrap_or(0);
+            (is_on && turns % 2 == 0).then_some(off_ms)
+        });
+        off.next().unwrap_or(0)
+    }
+
+    /// How long they are wrong, added up over the operations, in milliseconds.
+    pub(crate) fn total_ms(&self) -> i64 {
+        let wrong_ms = |(op, _, _, turn_ms): (&Op, Whose, i64, i64)| {
+            let jumps = jumps(op, turn_ms);
+            let pairs = jumps.windows(2).filter(|pair| pair[0].1);
+            pairs.map(|pair| pair[1].0 - pair[0].0).sum::<i64>()
+        };
+        self.all().map(wrong_ms).sum()
+    }
+
+    /// Whether the clock of some machine is ever wrong.
+    pub(crate) fn has_machines(&self) -> bool {
+        self.all()
+            .any(|(_, whose, ..)| !matches!(whose, Whose::Vendor(_)))
+    }
+
+    /// Whether machines ever disagree with each other.
+    pub(crate) fn has_divided(&self) -> bool {
+        self.all().any(|(_, whose, ..)| whose.divides())
+    }
+
+    /// Whether some vendor's clock is ever ahead.
+    pub(crate) fn has_vendor_ahead(&self) -> bool {
+        let is_ahead = |(_, whose, off_ms, _)| matches!(whose, Whose::Vendor(_)) && off_ms > 0;
+        self.all().any(is_ahead)
+    }
+
+    /// Whether only about half of the machines are ever wrong together.
+    pub(crate) fn has_half(&self) -> bool {
+        self.all().any(|(_, whose, ..)| whose == Whose::Half)
+    }
+
+    fn all(&self) -> impl Iterator<Item = (&Op, Whose, i64, i64)> {
+        self.0.iter().filter_map(|op| match op.what {
+            What::WrongClock {
+                whose,
+                off_ms,
+                turn_ms,
+            } => Some((op, whose, off_ms, turn_ms)),
+            _ => None,
+        })
+    }
+}
+
+/// The jumps of a clock that `op` makes wrong in turns of `turn_ms`, in milliseconds after the world
+/// began, and whether the clock is wrong from there on.
+pub(crate) fn jumps(op: &Op, turn_ms: i64) -> Vec<(i64, bool)> {
+    let end_ms = op.at_ms + op.for_ms;
+    let turn_ms = if turn_ms > 0 { turn_ms } else { op.for_ms };
+    let turns = (op.for_ms + turn_ms - 1).checked_div(turn_ms).unwrap_or(0);
+    let mut jumps: Vec<_> = (0..turns)
+        .map(|turn| (op.at_ms + turn * turn_ms, turn % 2 == 0))
+        .collect();
+    jumps.push((end_ms, false));
+    jumps
+}
+
+/// Worlds with wrong clocks: one of so many.
+const WORLDS_ONE_IN: u8 = 3;
+
+/// The wrong clocks of a world whose faults last `faults_ms`, with so many vendors; none in most worlds.
+/// Of its machines and its vendors, only the ones or the others are ever ahead. With `files`, which one
+/// machine writes whose leases do not end by a clock, only vendors are wrong.
+pub(crate) fn draw(
+    rng: &mut fastrand::Rng,
+    faults_ms: i64,
+    vendors: usize,
+    files: bool,
+) -> Vec<Op> {
+    if rng.u8(0..WORLDS_ONE_IN) > 0 {
+        return Vec::new();
+    }
+    let vendor = Whose::Vendor(rng.usize(..vendors));
+    let (has_machines, has_vendor) = match rng.u8(0..4) {
+        _ if files => (false, true),
+        0 | 1 => (true, false),
+        2 => (false, true),
+        _ => (true, true),
+    };
+    let may_vendor_be_ahead = !has_machines || (has_vendor && rng.bool());
+    let mut ops = Vec::new();
+    for _ in 0..rng.usize(1..=4) {
+        let is_vendor = has_vendor && (!has_machines || rng.bool());
+        let whose = if is_vendor { vendor } else { machines(rng) };
+        let is_ahead = rng.bool() && is_vendor == may_vendor_be_ahead;
+        let size_ms = size_ms(rng);
+        let at_ms = rng.i64(0..faults_ms);
+        let longest_ms = *pick(rng, &[20 * MINUTE_MS, 3 * HOUR_MS, faults_ms]);
+        ops.push(Op {
+            at_ms,
+            for_ms: rng.i64(MINUTE_MS..=longest_ms).min(faults_ms - at_ms),
+            what: What::WrongClock {
+                whose,
+                off_ms: if is_ahead { size_ms } else { -size_ms },
+                turn_ms: *pick(rng, &[0, 0, MINUTE_MS, 7 * MINUTE_MS, 50 * MINUTE_MS]),
+            },
+        });
+    }
+    ops.sort_by_key(|op| op.at_ms);
+    ops
+}
+
+fn machines(rng: &mut fastrand::Rng) -> Whose {
+    *pick(
+        rng,
+        &[
+            Whose::Machines,
+            Whose::Machines,
+            Whose::Ticks,
+            Whose::Workers,
+            Whose::Half,
+        ],
+    )
+}
+
+/// More than clocks that are right differ by.
+fn size_ms(rng: &mut fastrand::Rng) -> i64 {
+    match rng.u8(0..8) {
+        0..3 => rng.i64(2..=59) * MINUTE_MS,
+        3..5 => rng.i64(1..=40) * HOUR_MS,
+        5..7 => rng.i64(1..=300) * DAY_MS,
+        _ => rng.i64(1..=40) * YEAR_MS,
+    }
+}
+
+#[cfg(test)]
+#[path = "wrong_clock_tests.rs"]
+mod tests;
