@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use anyhow::{Context, ensure};
 use serde_json::Value;
 use windlass_tests::power_loss::{self, Cut};
+use windlass_tests::preload;
 use windlass_tests::vendor::{Shape, Vendor};
 use windlass_tests::windlass::{Ended, KillAt, Outcome, Project, Pull, exit};
 
@@ -193,7 +194,7 @@ async fn files_without_an_end_in_their_name_get_only_the_records_they_lack() -> 
 
 #[tokio::test]
 async fn adoption_that_lost_its_power_is_repaired_by_the_next_one() -> anyhow::Result<()> {
-    if !power_loss::is_supported() {
+    if !preload::is_supported() {
         println!("skipped: the layer is for Linux");
         return Ok(());
     }

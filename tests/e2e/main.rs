@@ -5,6 +5,8 @@ mod adopt;
 mod backup;
 mod bad_input;
 mod bounds;
+#[cfg(target_os = "linux")]
+mod clocks;
 mod collector;
 mod days;
 mod deadline;

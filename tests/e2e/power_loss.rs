@@ -5,6 +5,7 @@ use std::env;
 
 use anyhow::{Context, bail, ensure};
 use windlass_tests::power_loss::{self, Cut};
+use windlass_tests::preload;
 use windlass_tests::timeline::{BOUND_MS, Timeline, TimelineSpec, recent_span};
 use windlass_tests::vendor::{Fault, Faults, Settings, Shape, Vendor};
 use windlass_tests::windlass::{Project, Pull, exit};
@@ -130,7 +131,7 @@ fn cuts_wanted() -> anyhow::Result<usize> {
 
 #[tokio::test]
 async fn power_losses_lose_nothing_double_nothing_and_block_nothing() -> anyhow::Result<()> {
-    if !power_loss::is_supported() {
+    if !preload::is_supported() {
         println!("skipped: the layer is for Linux");
         return Ok(());
     }
@@ -171,7 +172,7 @@ async fn power_losses_lose_nothing_double_nothing_and_block_nothing() -> anyhow:
 
 #[tokio::test]
 async fn power_losses_are_noticed_when_syncs_do_nothing() -> anyhow::Result<()> {
-    if !power_loss::is_supported() {
+    if !preload::is_supported() {
         println!("skipped: the layer is for Linux");
         return Ok(());
     }

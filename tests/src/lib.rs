@@ -11,6 +11,7 @@
 //! | [`windlass`] | building, configuring, running and killing the binary |
 //! | [`ledger`] | output compared with the timeline: lost, duplicated, altered |
 //! | [`power_loss`] | a disk that keeps what was synced, and of the rest what a seed says |
+//! | [`wrong_clock`] | a wall clock that is ahead or behind, and jumps when a test says so |
 //! | [`aws`] | an emulator of AWS, and fakes of what no emulator does: kills, losses, limits |
 //! | [`test_key`] | a key that guards nothing |
 
@@ -19,8 +20,10 @@ pub mod collector;
 pub mod fault_proxy;
 pub mod ledger;
 pub mod power_loss;
+pub mod preload;
 pub mod test_key;
 pub mod timeline;
 pub mod trap;
 pub mod vendor;
 pub mod windlass;
+pub mod wrong_clock;

@@ -11,14 +11,13 @@ mod disk;
 mod journal;
 mod tree;
 
-use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::sync::OnceLock;
 
 use anyhow::{Context, bail, ensure};
 
-use crate::windlass::{Outcome, Project, target_directory};
+use crate::preload;
+use crate::windlass::{Outcome, Project};
 use disk::Disk;
 use journal::Journal;
 use tree::Tree;
@@ -53,11 +52,6 @@ impl CutRun {
     pub fn finished(&self) -> bool {
         self.outcome.signal != Some(SIGKILL)
     }
-}
-
-/// Whether this machine can preload the layer.
-pub fn is_supported() -> bool {
-    cfg!(target_os = "linux")
 }
 
 /// Runs `windlass run --until-caught-up` in `project` until the power goes at `cut`, and leaves the disk
@@ -126,30 +120,10 @@ fn script(root: &Path, journal: &Path, command: Option<&str>, cut: Cut) -> anyho
 /// The compiled layer. Compiles it on the first call of a process.
 fn library() -> anyhow::Result<&'static Path> {
     static LIBRARY: OnceLock<Result<PathBuf, String>> = OnceLock::new();
+    let compile = || preload::compile("power_loss", SOURCE);
     let library = LIBRARY.get_or_init(|| compile().map_err(|error| format!("{error:#}")));
     match library {
         Ok(path) => Ok(path),
         Err(problem) => bail!("{problem}"),
     }
-}
-
-fn compile() -> anyhow::Result<PathBuf> {
-    let target = target_directory()?;
-    let library = target.join("power_loss.so");
-    // Test processes may compile at once: each renames a whole file into place.
-    let own = target.join(format!("power_loss.{}.so", std::process::id()));
-    let output = Command::new("cc")
-        .args(["-shared", "-fPIC", "-O1", "-Wall", "-Wextra", "-Werror"])
-        .args(["-fvisibility=hidden", "-pthread", "-o"])
-        .arg(&own)
-        .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join(SOURCE))
-        .output()
-        .context("cannot start cc, the C compiler")?;
-    ensure!(
-        output.status.success(),
-        "cc failed on {SOURCE}: {}",
-        String::from_utf8_lossy(&output.stderr)
-    );
-    fs::rename(&own, &library).context("cannot move the compiled layer")?;
-    Ok(library)
 }

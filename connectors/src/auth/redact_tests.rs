@@ -105,27 +105,6 @@ fn passing_values_are_forgotten_in_order_and_kept_ones_never() {
     assert_eq!(redactor.redact("0-token-0-0"), "0-token-0-0");
 }
 
-#[test]
-fn value_inside_four_escapings_is_not_stored() {
-    // Not one piece of sixteen bytes is whole before the innermost escaping is undone.
-    let value = "canary+5f1e9c02/7d";
-    let mut text = value.replace('+', "%2B").replace('/', "%2F");
-    for engine in [STANDARD, URL_SAFE, STANDARD] {
-        text = engine.encode(text);
-    }
-    assert!(redactor(value).finds_in(&text));
-}
-
-#[test]
-fn value_that_comes_back_every_time_pushes_out_no_other() {
-    let redactor = Redactor::default();
-    redactor.remember("first-token-of-all");
-    for _ in 0..3 * PASSING_MAX {
-        redactor.remember("the-secret-of-a-client");
-    }
-    assert_eq!(redactor.redact("first-token-of-all"), MASK);
-}
-
 /// A way to write a text that gives it back exactly.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Escaping {

@@ -102,6 +102,8 @@ impl State {
 
     pub(super) fn hold_after(&self, pages: u64) {
         *self.holding() = Some(pages);
+        // What is held may be among these now.
+        self.released.notify_all();
     }
 
     pub(super) fn release(&self) {
