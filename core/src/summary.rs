@@ -25,28 +25,23 @@ impl Summary {
     pub fn of<'a>(windows: impl IntoIterator<Item = &'a Window>, before: Option<&Self>) -> Self {
         let mut summary = Self::default();
         for window in windows {
+            let moved_at = Some(window.updated_at);
             match window.status {
-                Status::Done => continue,
+                Status::Done => {}
                 Status::Parked => {
                     summary.parked = summary.parked.saturating_add(1);
-                    let since = summary.parked_since.get_or_insert(window.updated_at);
-                    *since = window.updated_at.min(*since);
+                    summary.parked_since = earliest(summary.parked_since, moved_at);
                 }
                 Status::Ready | Status::Dispatched | Status::Running => {
                     summary.open = summary.open.saturating_add(1);
                 }
             }
             if window.is_failing() {
-                let since = summary.failing_since.get_or_insert(window.updated_at);
-                *since = window.updated_at.min(*since);
+                summary.failing_since = earliest(summary.failing_since, moved_at);
             }
         }
-        if let (Some(since), Some(before)) = (
-            &mut summary.failing_since,
-            before.and_then(|before| before.failing_since),
-        ) {
-            *since = before;
-        }
+        let before = before.and_then(|before| before.failing_since);
+        summary.failing_since = summary.failing_since.map(|since| before.unwrap_or(since));
         summary
     }
 
