@@ -6,7 +6,7 @@ use std::sync::Mutex;
 use serde_json::Value;
 use windlass_core::Timestamp;
 use windlass_core::clock::{ManualClock, SeededEntropy};
-use windlass_core::time::MINUTE_MS;
+use windlass_core::time::{HOUR_MS, MINUTE_MS};
 
 use super::post::{BODY_BYTES_MAX, BODY_BYTES_MAX_LEARNED};
 use super::*;
@@ -271,6 +271,19 @@ async fn short_retry_after_is_slept_through_and_a_long_one_is_the_windows_wait()
     assert_eq!(fake.sent().len(), calls);
     clock.advance_ms(4 * MINUTE_MS);
     other.write(&page(&window, 0, 0..3)).await.unwrap();
+}
+
+#[tokio::test]
+async fn wait_that_was_counted_by_a_clock_far_ahead_ends_with_it() {
+    let (fake, window) = (Fake::new(), window("okta"));
+    let (sink, clock) = sink(&fake);
+    let mut writer = sink.open(&window).await.unwrap();
+    clock.advance_ms(2 * HOUR_MS);
+    fake.fail([Fault::Returns(503, Some(5 * MINUTE_MS))]);
+    writer.write(&page(&window, 0, 0..3)).await.unwrap_err();
+    clock.advance_ms(-2 * HOUR_MS);
+    writer.write(&page(&window, 0, 0..3)).await.unwrap();
+    assert_eq!(sink.usage().snapshot().calls, 2);
 }
 
 #[tokio::test]

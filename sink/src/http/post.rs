@@ -112,9 +112,15 @@ impl Poster {
         while at < lines.ends.len() {
             let allowed = self.uplink.allowance().records(bytes_max);
             let cut = lines.cut(at, allowed);
-            self.usage.called(posted_to.min(cut.to).saturating_sub(at));
+            let resent = posted_to.min(cut.to).saturating_sub(at);
             posted_to = posted_to.max(cut.to);
-            let failure = match self.post(lines, cut, renew).await {
+            let posted = if let Some(wait) = self.cooldown(lines.url) {
+                Err(wait)
+            } else {
+                self.usage.called(resent);
+                self.post(lines, cut, renew).await
+            };
+            let failure = match posted {
                 Ok(Taken::Yes) => {
                     self.usage.sent(cut.to - cut.from, cut.bytes, 0);
                     patience.progressed();
@@ -163,16 +169,24 @@ impl Poster {
         self.body_bytes_max.fetch_min(bytes, Ordering::SeqCst);
     }
 
+    /// The rest of the wait that the collector has asked any window for. One that is longer than anybody
+    /// is told to wait was set by a clock that was wrong then or is wrong now.
+    fn cooldown(&self, url: &Url) -> Option<CallError> {
+        let now = self.seams.clock.now();
+        let until = Timestamp::from_ms(self.not_before.load(Ordering::SeqCst));
+        let wait_ms = until.ms_since(now);
+        let host = url.origin().ascii_serialization();
+        (1..=limits::WAIT_MS_MAX)
+            .contains(&wait_ms)
+            .then(|| CallError::Throttled {
+                problem: format!("collector {host} asked for a wait"),
+                wait_ms,
+            })
+    }
+
     async fn post(&self, lines: &Lines<'_>, cut: Cut, renew: bool) -> Result<Taken, CallError> {
         let clock = &*self.seams.clock;
         let host = lines.url.origin().ascii_serialization();
-        let cooldown_ms = self.not_before.load(Ordering::SeqCst) - clock.now().as_ms();
-        if cooldown_ms > 0 {
-            return Err(CallError::Throttled {
-                problem: format!("collector {host} asked for a wait"),
-                wait_ms: cooldown_ms,
-            });
-        }
         let body = lines.body(cut);
         let digest = ids::hex(&Sha256::digest(&body), DIGEST_BYTES);
         let (first, count) = (lines.first + cut.from, cut.to - cut.from);
