@@ -292,9 +292,8 @@ impl Bench {
 
     /// What a tick does to the window: takes back a lease that ran out, parks what is exhausted.
     pub(super) async fn tick(&self) {
-        let window = self.window().await;
-        let (policy, now) = (&self.definition.policy, self.clock.now());
-        if let Some(event) = scavenge(&window, policy, now, Timestamp::MAX) {
+        let (window, policy) = (self.window().await, &self.definition.policy);
+        if let Some(event) = scavenge(&window, policy, self.clock.now(), Timestamp::MAX) {
             self.store.decide(&window, &event).await.unwrap();
         }
     }
