@@ -3,27 +3,26 @@
 
 mod assertion;
 mod endpoint;
-mod grant;
+mod kinds;
 mod redact;
 mod token;
 
 use std::fmt;
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD as BASE64;
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Map, Value};
 use windlass_core::{Clock, Entropy};
 
 use crate::exchange::{ApiRequest, Failure};
 use crate::http::Transport;
-use crate::manifest::{AuthScheme, AuthSpec, HeaderSpec};
 
-use self::grant::Grant;
+pub use self::kinds::{Auth, AuthSpec, Basic, Bearer, ClientCredentials, Header, JwtBearer, Open};
+pub(crate) use self::kinds::{Source, TokenUrl};
+
 use self::redact::Redactor;
-use self::token::TokenSource;
+use self::token::{Grant, TokenSource};
 
-/// The header of every scheme but [`AuthScheme::Headers`].
+/// The header of every kind that does not name its own.
 const AUTHORIZATION: &str = "Authorization";
 
 /// A secret that does not fit what the connector needs. Never repeats any of it.
@@ -51,20 +50,22 @@ pub enum CredentialsError {
 
 /// What authorises one source's requests. Debug output holds no secret.
 pub struct Credentials {
-    scheme: Scheme,
+    access: Access,
     redactor: Redactor,
 }
 
-enum Scheme {
+/// The way to authorize a source's requests.
+enum Access {
     /// The same headers on every request; none at all where the API is open.
     Fixed(Vec<(String, SecretString)>),
     /// An access token that runs out.
     Token(Box<TokenSource>),
 }
 
-impl Scheme {
-    fn token(grant: Grant) -> Self {
-        Self::Token(Box::new(TokenSource::new(grant)))
+impl Access {
+    /// Access tokens that `grant` asks for.
+    fn token(grant: impl Grant + 'static) -> Self {
+        Self::Token(Box::new(TokenSource::new(Box::new(grant))))
     }
 }
 
@@ -76,7 +77,7 @@ impl Credentials {
     /// No credentials, for an API that is open.
     pub fn none() -> Self {
         Self {
-            scheme: Scheme::Fixed(Vec::new()),
+            access: Access::Fixed(Vec::new()),
             redactor: Redactor::default(),
         }
     }
@@ -84,59 +85,15 @@ impl Credentials {
     /// What `spec` asks for, made from the source's `secret`. Sends nothing.
     pub fn new(spec: &AuthSpec, secret: Option<&SecretString>) -> Result<Self, CredentialsError> {
         let Some(secret) = secret else {
-            let open = spec.optional || spec.scheme == AuthScheme::None;
-            return if open {
+            return if spec.is_optional() {
                 Ok(Self::none())
             } else {
                 Err(CredentialsError::Missing)
             };
         };
         let redactor = Redactor::default();
-        let scheme = match &spec.scheme {
-            AuthScheme::None => Scheme::Fixed(Vec::new()),
-            AuthScheme::Bearer => {
-                redactor.keep(secret.expose_secret());
-                Scheme::Fixed(vec![header(
-                    AUTHORIZATION,
-                    "Bearer ",
-                    secret.expose_secret(),
-                )?])
-            }
-            AuthScheme::Headers(specs) => {
-                Scheme::Fixed(secret_headers(specs, secret.expose_secret(), &redactor)?)
-            }
-            AuthScheme::Basic { user } => {
-                let value = basic_value(user.as_deref(), secret.expose_secret(), &redactor)?;
-                Scheme::Fixed(vec![header(AUTHORIZATION, "Basic ", &value)?])
-            }
-            AuthScheme::ClientCredentials {
-                token_url,
-                scopes,
-                audience,
-                client_auth,
-            } => {
-                let (audience, secret) = (audience.as_deref(), secret.expose_secret());
-                Scheme::token(Grant::client_credentials(
-                    token_url,
-                    scopes,
-                    audience,
-                    *client_auth,
-                    secret,
-                    &redactor,
-                )?)
-            }
-            AuthScheme::JwtBearer {
-                token_url,
-                subject,
-                scopes,
-            } => {
-                let (subject, secret) = (subject.as_deref(), secret.expose_secret());
-                Scheme::token(Grant::assertion(
-                    token_url, subject, scopes, secret, &redactor,
-                )?)
-            }
-        };
-        Ok(Self { scheme, redactor })
+        let access = spec.scheme.access(secret.expose_secret(), &redactor)?;
+        Ok(Self { access, redactor })
     }
 
     /// Adds the credentials to `request`, asking for an access token first where one is due.
@@ -148,14 +105,14 @@ impl Credentials {
         clock: &dyn Clock,
         entropy: &dyn Entropy,
     ) -> Result<Pass, Failure> {
-        match &self.scheme {
-            Scheme::Fixed(headers) => {
+        match &self.access {
+            Access::Fixed(headers) => {
                 for (name, value) in headers {
                     request.set_header(name, value.expose_secret());
                 }
                 Ok(Pass(None))
             }
-            Scheme::Token(source) => {
+            Access::Token(source) => {
                 let token = source
                     .token(transport, clock, entropy, &self.redactor)
                     .await?;
@@ -168,7 +125,7 @@ impl Credentials {
 
     /// The vendor took a request sent with `pass`.
     pub(crate) async fn accepted(&self, pass: Pass) {
-        if let (Scheme::Token(source), Some(generation)) = (&self.scheme, pass.0) {
+        if let (Access::Token(source), Some(generation)) = (&self.access, pass.0) {
             source.accepted(generation).await;
         }
     }
@@ -176,8 +133,8 @@ impl Credentials {
     /// The vendor answered 401 to a request sent with `pass`. Whether another try can help: not
     /// with fixed credentials, and not when the token had just been renewed for the same reason.
     pub(crate) async fn rejected(&self, pass: Pass) -> bool {
-        match (&self.scheme, pass.0) {
-            (Scheme::Token(source), Some(generation)) => source.rejected(generation).await,
+        match (&self.access, pass.0) {
+            (Access::Token(source), Some(generation)) => source.rejected(generation).await,
             _ => false,
         }
     }
@@ -196,10 +153,10 @@ impl Credentials {
 
 impl fmt::Debug for Credentials {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let scheme = match &self.scheme {
-            Scheme::Fixed(headers) if headers.is_empty() => "none",
-            Scheme::Fixed(_) => "fixed",
-            Scheme::Token(_) => "token",
+        let scheme = match &self.access {
+            Access::Fixed(headers) if headers.is_empty() => "none",
+            Access::Fixed(_) => "fixed",
+            Access::Token(_) => "token",
         };
         f.debug_struct("Credentials")
             .field("scheme", &scheme)
@@ -207,45 +164,9 @@ impl fmt::Debug for Credentials {
     }
 }
 
-fn secret_headers(
-    specs: &[HeaderSpec],
-    secret: &str,
-    redactor: &Redactor,
-) -> Result<Vec<(String, SecretString)>, CredentialsError> {
-    let value_of = |spec: &HeaderSpec| match &spec.field {
-        None => Ok(secret.to_owned()),
-        Some(field) => text_field(&json_object(secret, "one text per header")?, field),
-    };
-    specs
-        .iter()
-        .map(|spec| {
-            let value = value_of(spec)?;
-            redactor.keep(&value);
-            header(&spec.name, &spec.prefix, &value)
-        })
-        .collect()
-}
-
-fn basic_value(
-    user: Option<&str>,
-    secret: &str,
-    redactor: &Redactor,
-) -> Result<String, CredentialsError> {
-    let (user, password) = match user {
-        Some(user) => (user, secret),
-        None => secret
-            .split_once(':')
-            .ok_or(CredentialsError::NotUserPassword)?,
-    };
-    let encoded = BASE64.encode(format!("{user}:{password}"));
-    redactor.keep(password);
-    redactor.keep(&encoded);
-    Ok(encoded)
-}
-
 /// A header with a secret value, refused when it could not be sent: a line break in it would end
 /// the header.
-fn header(
+fn secret_header(
     name: &str,
     prefix: &str,
     value: &str,

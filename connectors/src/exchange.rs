@@ -291,6 +291,25 @@ pub fn is_confidential(url: &Url) -> bool {
     }
 }
 
+/// A URL that requests with credentials may go to.
+pub(crate) fn confidential_url(text: &str) -> Result<Url, String> {
+    let url: Url = text
+        .parse()
+        .map_err(|error| format!("`{text}` is not a URL: {error}"))?;
+    if !is_confidential(&url) {
+        return Err(format!(
+            "`{text}` must be https; plain http is for loopback addresses only"
+        ));
+    }
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err("must not hold a user name or password".to_owned());
+    }
+    if url.query().is_some() || url.fragment().is_some() {
+        return Err(format!("`{text}` must not have a query or a fragment"));
+    }
+    Ok(url)
+}
+
 #[cfg(test)]
 #[path = "exchange_tests.rs"]
 mod tests;

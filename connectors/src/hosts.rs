@@ -8,6 +8,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Deserializer};
 use url::{Host, Url};
 
+use crate::auth::TokenUrl;
 use crate::manifest::Manifest;
 use crate::registry;
 
@@ -119,7 +120,8 @@ impl Pattern {
 /// its token endpoint.
 fn of_manifest(manifest: &Manifest) -> Vec<HostRule> {
     let base_url = manifest.base_url.fill(|_| None).ok();
-    let urls = base_url.iter().chain(&manifest.auth.token_url);
+    let token_url = manifest.auth.token_url().map(TokenUrl::as_str);
+    let urls = base_url.as_deref().into_iter().chain(token_url);
     let fixed = urls.filter_map(|text| of_url(&text.parse().ok()?));
     fixed.chain(manifest.hosts.iter().cloned()).collect()
 }

@@ -11,12 +11,13 @@
 //! | [`connector`] | a manifest compiled for one source: requests out, pages in |
 //! | [`records`] | a page's raw record slices with their ids and times |
 //! | [`elements`] | the elements of an array, a bounded number at a time |
-//! | [`auth`] | a source's credentials: added last, renewed, taken out of messages |
+//! | [`auth`] | the kinds of auth, a file each, and a source's credentials: added last, renewed, taken out of messages |
 //! | [`client`] | one source's way to its vendor: the only caller of the network |
 //! | [`http`] | the network, and the seam for it |
 //! | [`hosts`] | which hosts requests may go to |
 //! | [`secret`] | references to secrets, and fetching them |
 //! | [`wait`] | how long a vendor asks to wait |
+//! | `settings` | the settings of a source that its connector needs |
 //! | `readings` | a text with its escapings undone |
 //! | `scripted` | a transport for tests (feature `test-util`) |
 
@@ -35,10 +36,11 @@ pub mod registry;
 #[cfg(feature = "test-util")]
 pub mod scripted;
 pub mod secret;
+mod settings;
 pub mod wait;
 pub mod yaml;
 
-pub use auth::Credentials;
+pub use auth::{Auth, AuthSpec, Credentials};
 pub use client::Client;
 pub use connector::{
     Budget, CompileError, Connector, Defaults, Page, PageRequest, Record, Settings,

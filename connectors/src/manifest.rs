@@ -1,7 +1,6 @@
 //! What a manifest says: everything that differs between vendors, as data. Placeholders are filled
 //! in; nothing is computed; whatever is not understood is an error with a line and a hint.
 
-pub mod auth;
 pub(crate) mod check;
 mod check_records;
 pub mod errors;
@@ -15,8 +14,7 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
-pub use auth::{AuthScheme, AuthSpec, ClientAuth, HeaderSpec};
-
+use crate::auth::Auth;
 use crate::hosts::HostRule;
 use crate::paging::Page;
 use crate::yaml::{self, YamlError};
@@ -40,7 +38,7 @@ pub struct Manifest {
     #[serde(default)]
     pub params: BTreeMap<String, request::Param>,
     /// How requests are authorised.
-    pub auth: auth::Auth,
+    pub auth: Auth,
     /// What is asked.
     pub request: request::Request,
     /// How the vendor understands time.

@@ -162,8 +162,16 @@ fn a_rule_for_every_good_page_is_refused() {
 
 #[test]
 fn a_setting_of_another_kind_of_auth_is_refused() {
-    insta::assert_snapshot!(error("auth", "auth: { kind: bearer, subject: x }\n"), @"sample.yaml:7:32: `auth.subject`: does not belong to this kind of auth");
-    insta::assert_snapshot!(error("auth", "auth: { kind: header }\n"), @"sample.yaml:7:7: `auth`: kind `header` needs `headers`; add `headers: [{ name: ... }]`");
+    insta::assert_snapshot!(error("auth", "auth: { kind: bearer, subject: x }\n"), @"sample.yaml:7:32: unknown field `subject`; expected one of optional");
+    insta::assert_snapshot!(error("auth", "auth: { kind: header }\n"), @"sample.yaml:7:1: field `headers` is missing; add `headers:` here");
+    insta::assert_snapshot!(error("auth", "auth: { kind: header, headers: [] }\n"), @"sample.yaml:7:7: `auth`: kind `header` needs `headers`; add `headers: [{ name: ... }]`");
+    insta::assert_snapshot!(error("auth", "auth: { kind: header, headers: [{ name: a }, { name: b }] }\n"), @"sample.yaml:7:32: `auth.headers`: several headers cannot share one secret; give each header the `field` of the JSON secret it takes");
+    insta::assert_snapshot!(error("auth", "auth:\n  kind: header\n  headers: [{ nam: a }]\n"), @"sample.yaml:9:20: unknown field `nam`; did you mean `name`?");
+    insta::assert_snapshot!(error("auth", "auth:\n  optional: true\n  kind: basic\n  usr: x\n"), @"sample.yaml:10:8: unknown field `usr`; did you mean `user`?");
+    insta::assert_snapshot!(error("auth", "auth: { kind: none, optional: true }\n"), @"sample.yaml:7:31: unknown field `optional`");
+    insta::assert_snapshot!(error("auth", "auth: { kind: bearr }\n"), @"sample.yaml:7:9: `bearr` is not one of the words allowed here; did you mean `bearer`?");
+    insta::assert_snapshot!(error("auth", "auth: { optional: true }\n"), @"sample.yaml:7:9: field `kind` is missing; add `kind:` here");
+    insta::assert_snapshot!(error("auth", "auth: { kind: jwt_bearer, token_url: \"http://a.test\" }\n"), @"sample.yaml:7:7: `http://a.test` must be https; plain http is for loopback addresses only; write it like https://login.example.com/token");
 }
 
 #[test]

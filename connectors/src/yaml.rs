@@ -9,7 +9,7 @@ use serde::de::DeserializeOwned;
 use serde_saphyr::options::NonFiniteFloatPolicy;
 use serde_saphyr::{Error, Location};
 
-use self::place::{Place, locate_first, value_until};
+use self::place::{Place, key_below, locate_first, value_until};
 
 /// A file that cannot be used as it is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -144,6 +144,11 @@ fn describe(file: &str, text: &str, error: &Error) -> YamlError {
     if let Error::Unexpected { .. } = error {
         // A word that needed a value of its own is noticed only at what follows it.
         place = place.and_then(|place| value_until(text, place)).or(place);
+    }
+    if let Error::SerdeUnknownField { field, .. } = error {
+        // A map whose kind decides its fields is read whole first, and they lose their places.
+        let below = place.and_then(|place| key_below(text, place, field));
+        place = below.or(place);
     }
     let (problem, hint) = words(error);
     let (line, column) = match (place, error) {

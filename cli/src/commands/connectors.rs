@@ -3,7 +3,6 @@
 
 use serde_json::{Value, json};
 use windlass_connectors::manifest::Manifest;
-use windlass_connectors::manifest::auth::AuthKind;
 use windlass_connectors::manifest::request::Override;
 use windlass_connectors::manifest::text::Millis;
 use windlass_connectors::registry::{self, RegistryError};
@@ -161,18 +160,10 @@ fn other(other: &Override) -> String {
 }
 
 fn auth_word(manifest: &Manifest) -> String {
-    let kind = match manifest.auth.kind {
-        AuthKind::None => return "none".to_owned(),
-        AuthKind::Header => "a header value",
-        AuthKind::Bearer => "a bearer token",
-        AuthKind::Basic => "user:password",
-        AuthKind::ClientCredentials => "JSON with client_id and client_secret",
-        AuthKind::JwtBearer => "a service account key, as JSON",
-    };
-    if manifest.auth.optional {
-        format!("{kind}, optional")
-    } else {
-        kind.to_owned()
+    match manifest.auth.secret() {
+        None => "none".to_owned(),
+        Some(secret) if manifest.auth.is_optional() => format!("{secret}, optional"),
+        Some(secret) => secret.to_owned(),
     }
 }
 

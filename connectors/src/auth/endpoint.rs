@@ -1,7 +1,9 @@
 //! The token endpoint: how it is asked, and what its answers mean.
 
+use std::pin::Pin;
 use std::time::Duration;
 
+use bytes::Bytes;
 use oauth2::basic::BasicTokenType;
 use oauth2::{AccessToken, RefreshToken, Scope, TokenResponse};
 use secrecy::SecretString;
@@ -15,8 +17,8 @@ use crate::exchange::{ApiRequest, ApiResponse, Failure, Method, Origin};
 use crate::http::{Transport, TransportError};
 use crate::wait::{retry_after_ms, served_at};
 
-use super::grant::Granted;
 use super::is_header_text;
+use super::redact::Redactor;
 
 /// How long a token is taken to live when its reply does not say: short enough for any vendor.
 const LIFETIME_DEFAULT_MS: i64 = 300 * SECOND_MS;
@@ -96,41 +98,86 @@ struct ErrorReply {
     error_description: Option<String>,
 }
 
-/// A request to the token endpoint, without its body.
-pub(super) fn request(token_url: Url) -> ApiRequest {
-    let mut request = ApiRequest {
-        method: Method::Post,
-        ..ApiRequest::get(token_url)
-    };
-    request.set_header("Accept", "application/json");
-    request.set_header("Content-Type", "application/x-www-form-urlencoded");
-    request
+/// An access token as granted.
+pub(super) struct Granted {
+    pub(super) value: SecretString,
+    pub(super) lifetime_ms: i64,
 }
 
-/// Sends `request`; every reply but a success of reasonable size is a failure.
-pub(super) async fn send<T: Transport>(
-    transport: &T,
-    request: &ApiRequest,
-    now: Timestamp,
-) -> Result<ApiResponse, Failure> {
-    let origin = Origin::from(&request.url);
-    let too_large = || {
-        let limit = limits::ERROR_BODY_BYTES_MAX;
-        let message = format!("{origin}: the token endpoint's reply is larger than {limit} bytes");
+/// A [`Transport`] of any type.
+pub(super) trait AnyTransport: Sync {
+    fn post<'a>(&'a self, request: &'a ApiRequest) -> Sending<'a>;
+}
+
+type Sending<'a> = Pin<Box<dyn Future<Output = Result<ApiResponse, TransportError>> + Send + 'a>>;
+
+impl<T: Transport> AnyTransport for T {
+    fn post<'a>(&'a self, request: &'a ApiRequest) -> Sending<'a> {
+        Box::pin(self.send(request))
+    }
+}
+
+/// The token endpoint of a grant, for one exchange.
+pub(super) struct Endpoint<'a> {
+    /// From the manifest or the settings; nothing in a secret or a response can change it.
+    pub(super) url: &'a Url,
+    pub(super) transport: &'a dyn AnyTransport,
+    pub(super) now: Timestamp,
+    pub(super) redactor: &'a Redactor,
+}
+
+impl Endpoint<'_> {
+    pub(super) fn now(&self) -> Timestamp {
+        self.now
+    }
+
+    /// Takes `secret`, which this exchange has made, out of messages.
+    pub(super) fn remember(&self, secret: &str) {
+        self.redactor.remember(secret);
+    }
+
+    /// A request with `form` as its body.
+    pub(super) fn request(&self, form: impl Into<Bytes>) -> ApiRequest {
+        let mut request = ApiRequest {
+            method: Method::Post,
+            body: Some(form.into()),
+            ..ApiRequest::get(self.url.clone())
+        };
+        request.set_header("Accept", "application/json");
+        request.set_header("Content-Type", "application/x-www-form-urlencoded");
+        request
+    }
+
+    /// Sends `request`; every response but a success of reasonable size is a failure.
+    pub(super) async fn send(&self, request: &ApiRequest) -> Result<ApiResponse, Failure> {
+        let origin = Origin::from(self.url);
+        let too_large = || {
+            let limit = limits::ERROR_BODY_BYTES_MAX;
+            let message =
+                format!("{origin}: the token endpoint's reply is larger than {limit} bytes");
+            Failure::new(FailureClass::Page, message)
+        };
+        let reply = self.transport.post(request).await;
+        let reply = reply.map_err(|error| match error {
+            // Smaller windows, the usual answer to a large reply, would not help here.
+            TransportError::TooLarge { .. } => too_large(),
+            error => error.into_failure(&origin),
+        })?;
+        if !(200..300).contains(&reply.status) {
+            return Err(refusal(&origin, &reply, self.now));
+        }
+        if reply.body.len() > limits::ERROR_BODY_BYTES_MAX {
+            return Err(too_large());
+        }
+        Ok(reply)
+    }
+
+    /// The failure of an exchange whose response has no access token.
+    pub(super) fn unreadable(&self) -> Failure {
+        let origin = Origin::from(self.url);
+        let message = format!("{origin}: the token endpoint's reply holds no access token");
         Failure::new(FailureClass::Page, message)
-    };
-    let reply = transport.send(request).await.map_err(|error| match error {
-        // Smaller windows, the usual answer to a large reply, would not help here.
-        TransportError::TooLarge { .. } => too_large(),
-        error => error.into_failure(&origin),
-    })?;
-    if !(200..300).contains(&reply.status) {
-        return Err(refusal(&origin, &reply, now));
     }
-    if reply.body.len() > limits::ERROR_BODY_BYTES_MAX {
-        return Err(too_large());
-    }
-    Ok(reply)
 }
 
 /// What a reply other than success means. The vendor's own words are repeated, bounded; the caller

@@ -5,7 +5,6 @@ use crate::auth::tests::{
     jwt_bearer, key_file, reply,
 };
 use crate::exchange::ApiResponse;
-use crate::manifest::ClientAuth;
 use crate::scripted::ScriptedTransport;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
@@ -39,7 +38,7 @@ async fn what_the_token_endpoint_answers_decides_what_the_worker_does() {
         ),
     ] {
         for (spec, secret) in [
-            (client_credentials(ClientAuth::Body), client_secret()),
+            (client_credentials("body"), client_secret()),
             (jwt_bearer(), key_file()),
         ] {
             let endpoint = ScriptedTransport::new(move |_| Ok(reply(status, body)));
@@ -82,8 +81,8 @@ async fn a_token_reply_without_end_is_not_read_as_a_token() {
 #[tokio::test]
 async fn nothing_a_token_endpoint_echoes_gets_through() {
     for (spec, secret) in [
-        (client_credentials(ClientAuth::Body), client_secret()),
-        (client_credentials(ClientAuth::Basic), client_secret()),
+        (client_credentials("body"), client_secret()),
+        (client_credentials("basic"), client_secret()),
         (jwt_bearer(), key_file()),
     ] {
         let endpoint = ScriptedTransport::new(|request| {

@@ -1,15 +1,18 @@
 //! An access token: fetched once however many ask, kept until shortly before it runs out, and
 //! renewed at most once each time the vendor rejects one.
 
+use std::pin::Pin;
+
 use secrecy::SecretString;
 use tokio::sync::Mutex;
+use url::Url;
 use windlass_core::time::SECOND_MS;
 use windlass_core::{Clock, Entropy, Timestamp};
 
 use crate::exchange::Failure;
 use crate::http::Transport;
 
-use super::grant::Grant;
+use super::endpoint::{Endpoint, TokenReply};
 use super::redact::Redactor;
 
 /// How long before its end a token is no longer used: a request may take a while to arrive.
@@ -17,9 +20,22 @@ const MARGIN_MS: i64 = 60 * SECOND_MS;
 /// Up to how much earlier still, so that sources started together do not renew together.
 const SPREAD_MS: i64 = 20 * SECOND_MS;
 
-/// Where access tokens come from, and the current one.
+/// The response of a token endpoint, on its way.
+pub(super) type Granting<'a> =
+    Pin<Box<dyn Future<Output = Result<TokenReply, Failure>> + Send + 'a>>;
+
+/// One way to be granted an access token without a person.
+pub(super) trait Grant: Send + Sync {
+    /// The token endpoint: from the manifest or the settings, never from a secret or a response.
+    fn token_url(&self) -> &Url;
+
+    /// Asks for a token, once.
+    fn ask<'a>(&'a self, endpoint: &'a Endpoint<'a>) -> Granting<'a>;
+}
+
+/// A grant, and the current access token that it gave.
 pub(super) struct TokenSource {
-    grant: Grant,
+    grant: Box<dyn Grant>,
     /// Held while a token is fetched: whoever comes second waits and finds it here.
     state: Mutex<State>,
 }
@@ -42,7 +58,7 @@ pub(super) struct Token {
 }
 
 impl TokenSource {
-    pub(super) fn new(grant: Grant) -> Self {
+    pub(super) fn new(grant: Box<dyn Grant>) -> Self {
         Self {
             grant,
             state: Mutex::default(),
@@ -62,7 +78,15 @@ impl TokenSource {
         if let Some(token) = state.token.as_ref().filter(|token| now < token.renew_at) {
             return Ok(token.clone());
         }
-        let granted = self.grant.fetch(transport, now, redactor).await?;
+        let endpoint = Endpoint {
+            url: self.grant.token_url(),
+            transport,
+            now,
+            redactor,
+        };
+        let reply = self.grant.ask(&endpoint).await?;
+        let granted = reply.granted().ok_or_else(|| endpoint.unreadable())?;
+        redactor.remember(reply.access_token());
         state.generation += 1;
         let renew_at = now.plus_ms(usable_ms(granted.lifetime_ms, entropy.next_u64()));
         let token = Token {

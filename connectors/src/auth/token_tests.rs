@@ -1,8 +1,8 @@
 use windlass_core::clock::{ManualClock, SeededEntropy};
 
+use crate::auth::tests::spec;
 use crate::auth::{Credentials, Pass};
 use crate::exchange::{ApiRequest, ApiResponse, Headers};
-use crate::manifest::{AuthScheme, AuthSpec, ClientAuth};
 use crate::scripted::ScriptedTransport;
 
 use super::*;
@@ -16,17 +16,10 @@ struct World {
 
 impl World {
     fn new() -> Self {
-        let scheme = AuthScheme::ClientCredentials {
-            token_url: "https://login.vendor.test/token".parse().unwrap(),
-            scopes: Vec::new(),
-            audience: None,
-            client_auth: ClientAuth::Basic,
-        };
+        let spec = spec(
+            "{ kind: oauth2_client_credentials, token_url: 'https://login.vendor.test/token' }",
+        );
         let secret = SecretString::from(r#"{"client_id":"id","client_secret":"s"}"#);
-        let spec = AuthSpec {
-            optional: false,
-            scheme,
-        };
         let endpoint = ScriptedTransport::new(|_| {
             let body = r#"{"access_token":"t","token_type":"bearer","expires_in":86400}"#;
             Ok(ApiResponse {

@@ -10,9 +10,8 @@ use windlass_core::Timestamp;
 use windlass_core::retry::FailureClass;
 use windlass_core::time::MINUTE_MS;
 
-use crate::auth::Credentials;
+use crate::auth::{AuthSpec, Credentials};
 use crate::exchange::Failure;
-use crate::manifest::AuthSpec;
 use crate::secret::SecretSource;
 
 /// How long the answer about a rejected secret stands: a vendor that refuses every request, for this

@@ -2,51 +2,22 @@
 
 use std::collections::BTreeMap;
 
-use url::Url;
 use windlass_core::RateGroup;
 use windlass_core::source as core;
 
 use super::bounds::Bounds;
 use super::endpoint::endpoint;
 use super::{Connector, RecordPlan, Rule, Signals};
+use crate::auth::Source;
 use crate::exchange::Origin;
-use crate::manifest::auth::{Auth, AuthKind};
-use crate::manifest::check;
+use crate::manifest::Manifest;
 use crate::manifest::records::{Order, Records};
 use crate::manifest::request::FilterClock;
 use crate::manifest::text::{Millis, Template};
-use crate::manifest::{AuthScheme, AuthSpec, Manifest};
 use crate::paging::Paging;
 use crate::records::Paths;
+use crate::settings::{CompileError, Settings, wrong};
 use crate::yaml::did_you_mean;
-
-/// What a source sets.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Settings {
-    /// Its parameters.
-    pub params: BTreeMap<String, String>,
-    /// Where requests go, when not where the manifest says.
-    pub base_url: Option<String>,
-    /// Where tokens are asked for, when not where the manifest says.
-    pub token_url: Option<String>,
-}
-
-/// A setting that does not fit the manifest.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{field}: {problem}")]
-pub struct CompileError {
-    /// The setting, as the configuration names it: `params.org`, `base_url`.
-    pub field: String,
-    /// What is wrong and what would be right.
-    pub problem: String,
-}
-
-pub(super) fn wrong(field: impl Into<String>, problem: impl Into<String>) -> CompileError {
-    CompileError {
-        field: field.into(),
-        problem: problem.into(),
-    }
-}
 
 /// What the manifest suggests for one source; the source's own settings may differ within the
 /// vendor's limits.
@@ -109,7 +80,11 @@ impl Connector {
         let rate_group = group
             .parse()
             .map_err(|error| wrong("params", format!("rate group: {error}")))?;
-        let auth = resolve_auth(&manifest.auth, settings, &params)?;
+        let source = Source {
+            params: &params,
+            settings,
+        };
+        let auth = manifest.auth.resolve(&source)?;
         let (paging, records, signals) = plan(manifest);
         Ok(Self {
             name: manifest.connector.clone(),
@@ -160,53 +135,6 @@ fn resolve_params(
         params.insert(name.clone(), value.clone());
     }
     Ok(params)
-}
-
-fn resolve_auth(
-    auth: &Auth,
-    settings: &Settings,
-    params: &BTreeMap<String, String>,
-) -> Result<AuthSpec, CompileError> {
-    let fill = |field: &str, text: &Option<String>| -> Result<Option<String>, CompileError> {
-        let Some(text) = text else { return Ok(None) };
-        let template: Template = text
-            .parse()
-            .map_err(|problem: String| wrong(field, problem))?;
-        let value = |name: &str| params.get(name).map(String::as_str);
-        template
-            .fill(value)
-            .map(Some)
-            .map_err(|name| wrong(field, name))
-    };
-    let token_url = || -> Result<Url, CompileError> {
-        let text = settings.token_url.as_ref().or(auth.token_url.as_ref());
-        let text =
-            text.ok_or_else(|| wrong("token_url", "is needed: this vendor has one a tenant"))?;
-        check::url(text).map_err(|problem| wrong("token_url", problem))
-    };
-    let scheme = match auth.kind {
-        AuthKind::None => AuthScheme::None,
-        AuthKind::Header => AuthScheme::Headers(auth.headers.clone()),
-        AuthKind::Bearer => AuthScheme::Bearer,
-        AuthKind::Basic => AuthScheme::Basic {
-            user: fill("auth.user", &auth.user)?,
-        },
-        AuthKind::ClientCredentials => AuthScheme::ClientCredentials {
-            token_url: token_url()?,
-            scopes: auth.scopes.clone(),
-            audience: fill("auth.audience", &auth.audience)?,
-            client_auth: auth.client_auth.unwrap_or_default(),
-        },
-        AuthKind::JwtBearer => AuthScheme::JwtBearer {
-            token_url: token_url()?,
-            subject: fill("auth.subject", &auth.subject)?,
-            scopes: auth.scopes.clone(),
-        },
-    };
-    Ok(AuthSpec {
-        optional: auth.optional,
-        scheme,
-    })
 }
 
 fn defaults(

@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 
 use url::Url;
 
-use super::compile::{CompileError, Settings, wrong};
+use crate::exchange::confidential_url;
+use crate::manifest::Manifest;
 use crate::manifest::text::{Part, Template};
-use crate::manifest::{Manifest, check};
+use crate::settings::{CompileError, Settings, wrong};
 
 /// The URL of every first request, without its query. Each parameter stays inside the host or the
 /// path segment it was written into.
@@ -33,7 +34,7 @@ pub(super) fn endpoint(
             .fill(value)
             .map_err(|name| wrong("base_url", name))?
     };
-    let mut url = check::url(&base).map_err(|problem| wrong("base_url", problem))?;
+    let mut url = confidential_url(&base).map_err(|problem| wrong("base_url", problem))?;
     if settings.base_url.is_none() {
         check_host(manifest, &url)?;
     }

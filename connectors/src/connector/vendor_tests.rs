@@ -304,7 +304,7 @@ fn nvd_cves_pages_by_offset() {
     assert_eq!(page(&nvd, None, "nvd_cves/empty.json").next.token(), None);
     let slow = failure(&nvd, None, 403, &[], "nvd_cves/error_forbidden.html");
     assert_eq!(slow.class, FailureClass::Rate);
-    assert!(nvd.auth().optional);
+    assert!(nvd.auth().is_optional());
 }
 
 #[test]

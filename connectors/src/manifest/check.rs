@@ -3,12 +3,11 @@
 use windlass_core::time::{DAY_MS, SECOND_MS};
 
 use super::Manifest;
-use super::auth::AuthKind;
 use super::check_records;
 use super::fault::{Fault, fault};
 use super::placeholders::{OWN, placeholders};
 use super::request::{BoundFormat, Mode};
-use crate::exchange::is_confidential;
+use crate::exchange::confidential_url;
 use crate::paging;
 use crate::yaml::did_you_mean;
 
@@ -17,7 +16,7 @@ pub(super) fn check(manifest: &Manifest) -> Result<(), Fault> {
     placeholders(manifest)?;
     base_url(manifest)?;
     hosts(manifest)?;
-    auth(manifest)?;
+    manifest.auth.check()?;
     window(manifest)?;
     paging::check::check(&manifest.page)?;
     check_records::records(manifest)?;
@@ -64,7 +63,7 @@ fn base_url(manifest: &Manifest) -> Result<(), Fault> {
         .base_url
         .fill(|_| Some("placeholder"))
         .unwrap_or_default();
-    url(&sample)
+    confidential_url(&sample)
         .map(drop)
         .map_err(|problem| fault("base_url", problem, "write it like https://api.example.com"))
 }
@@ -79,76 +78,6 @@ fn hosts(manifest: &Manifest) -> Result<(), Fault> {
     {
         let hint = "leave `hosts` out where no parameter stands in base_url";
         return Err(fault("hosts", "does not allow the host of base_url", hint));
-    }
-    Ok(())
-}
-
-/// A URL that requests with credentials may go to.
-pub(crate) fn url(text: &str) -> Result<url::Url, String> {
-    let url: url::Url = text
-        .parse()
-        .map_err(|error| format!("`{text}` is not a URL: {error}"))?;
-    if !is_confidential(&url) {
-        return Err(format!(
-            "`{text}` must be https; plain http is for loopback addresses only"
-        ));
-    }
-    if !url.username().is_empty() || url.password().is_some() {
-        return Err("must not hold a user name or password".to_owned());
-    }
-    if url.query().is_some() || url.fragment().is_some() {
-        return Err(format!("`{text}` must not have a query or a fragment"));
-    }
-    Ok(url)
-}
-
-fn auth(manifest: &Manifest) -> Result<(), Fault> {
-    let auth = &manifest.auth;
-    let (headers, oauth, client) = match auth.kind {
-        AuthKind::None | AuthKind::Bearer | AuthKind::Basic => (false, false, false),
-        AuthKind::Header => (true, false, false),
-        AuthKind::ClientCredentials => (false, true, true),
-        AuthKind::JwtBearer => (false, true, false),
-    };
-    let belongs = |field: &str, present: bool, allowed: bool| {
-        if present && !allowed {
-            return Err(fault(
-                format!("auth.{field}"),
-                "does not belong to this kind of auth",
-                "",
-            ));
-        }
-        Ok(())
-    };
-    belongs("headers", !auth.headers.is_empty(), headers)?;
-    belongs("user", auth.user.is_some(), auth.kind == AuthKind::Basic)?;
-    belongs("token_url", auth.token_url.is_some(), oauth)?;
-    belongs("scopes", !auth.scopes.is_empty(), oauth)?;
-    belongs("audience", auth.audience.is_some(), client)?;
-    belongs("client_auth", auth.client_auth.is_some(), client)?;
-    belongs(
-        "subject",
-        auth.subject.is_some(),
-        auth.kind == AuthKind::JwtBearer,
-    )?;
-    if headers && auth.headers.is_empty() {
-        return Err(fault(
-            "auth",
-            "kind `header` needs `headers`",
-            "add `headers: [{ name: ... }]`",
-        ));
-    }
-    if auth.headers.len() > 1 && auth.headers.iter().any(|header| header.field.is_none()) {
-        let hint = "give each header the `field` of the JSON secret it takes";
-        return Err(fault(
-            "auth.headers",
-            "several headers cannot share one secret",
-            hint,
-        ));
-    }
-    if let Some(token_url) = &auth.token_url {
-        let hint = "write it like https://login.example.com/token";
-        url(token_url).map_err(|problem| fault("auth.token_url", problem, hint))?;
     }
     Ok(())
 }

@@ -43,17 +43,8 @@ pub(super) fn placeholders(manifest: &Manifest) -> Result<(), Fault> {
     if let Some(group) = &manifest.rate.group {
         check("rate.group", group, false)?;
     }
-    for (field, text) in [
-        ("auth.subject", &manifest.auth.subject),
-        ("auth.audience", &manifest.auth.audience),
-        ("auth.user", &manifest.auth.user),
-    ] {
-        if let Some(text) = text {
-            let template = text
-                .parse()
-                .map_err(|problem: String| fault(field, problem, ""))?;
-            check(field, &template, false)?;
-        }
+    for (field, text) in manifest.auth.templates() {
+        check(field, text, false)?;
     }
     for (name, values) in &manifest.request.query {
         for value in &values.0 {

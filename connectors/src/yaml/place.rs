@@ -89,6 +89,37 @@ pub(super) fn value_until(text: &str, place: Place) -> Option<Place> {
     last
 }
 
+/// Where the value of `key` stands below the value that follows `place`, the place of that value's own
+/// key; `None` when it does not.
+pub(super) fn key_below(text: &str, place: Place, key: &str) -> Option<Place> {
+    let root = tree(text)?;
+    let mut next: Option<&Placed> = None;
+    let mut open = vec![&root];
+    while let Some(at) = open.pop() {
+        if at.place > place && next.is_none_or(|next| at.place < next.place) {
+            next = Some(at);
+        }
+        match &at.node {
+            Node::Map(entries) => open.extend(entries.iter().map(|(_, value)| value)),
+            Node::Seq(items) => open.extend(items),
+            Node::Scalar => {}
+        }
+    }
+    value_of(next?, key)
+}
+
+/// Where the first value of `key` stands below `at`.
+fn value_of(at: &Placed, key: &str) -> Option<Place> {
+    match &at.node {
+        Node::Map(entries) => entries.iter().find_map(|(name, value)| {
+            let own = (name == key).then_some(value.place);
+            own.or_else(|| value_of(value, key))
+        }),
+        Node::Seq(items) => items.iter().find_map(|item| value_of(item, key)),
+        Node::Scalar => None,
+    }
+}
+
 /// A value and where it stands, in half of the room that the reader's own [`Spanned`] takes: a
 /// value can be two bytes of a file, and all of them are held at once.
 struct Placed {
