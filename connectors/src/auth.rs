@@ -3,7 +3,7 @@
 
 mod assertion;
 mod endpoint;
-mod kinds;
+pub mod kinds;
 mod redact;
 mod token;
 
@@ -16,7 +16,7 @@ use windlass_core::{Clock, Entropy};
 use crate::exchange::{ApiRequest, Failure};
 use crate::http::Transport;
 
-pub use self::kinds::{Auth, AuthSpec, Basic, Bearer, ClientCredentials, Header, JwtBearer, Open};
+pub use self::kinds::{Auth, AuthSpec};
 pub(crate) use self::kinds::{Source, TokenUrl};
 
 use self::redact::Redactor;
