@@ -8,10 +8,6 @@ use std::str::FromStr;
 use serde::{Deserialize, Deserializer};
 use url::{Host, Url};
 
-use crate::auth::TokenUrl;
-use crate::manifest::Manifest;
-use crate::registry;
-
 /// Most entries of one list. An environment variable of a Lambda function is far shorter than that:
 /// <https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html>.
 const ENTRIES_MAX: usize = 500;
@@ -68,18 +64,8 @@ enum Pattern {
 }
 
 impl AllowedHosts {
-    /// The hosts of the built-in manifests, those of their token endpoints included.
-    pub fn built_in() -> Self {
-        // Each of them is valid, which a test shows, as another shows this list.
-        let manifests = registry::names().flat_map(registry::find);
-        Self::new(
-            manifests
-                .flat_map(|manifest| of_manifest(&manifest))
-                .collect(),
-        )
-    }
-
-    fn new(mut rules: Vec<HostRule>) -> Self {
+    /// The list of `rules`, in the order in which it is written.
+    pub(crate) fn new(mut rules: Vec<HostRule>) -> Self {
         rules.sort();
         rules.dedup();
         Self(rules)
@@ -92,6 +78,14 @@ impl AllowedHosts {
 }
 
 impl HostRule {
+    /// The host and port of `url`; `None` without a host.
+    pub(crate) fn of(url: &Url) -> Option<Self> {
+        Some(Self {
+            pattern: Pattern::Exactly(without_root(url.host_str()?).to_owned()),
+            port: url.port(),
+        })
+    }
+
     /// Whether a request may go to `url` by this entry.
     pub fn allows(&self, url: &Url) -> bool {
         // `Url::port` knows none where it is the scheme's own.
@@ -114,23 +108,6 @@ impl Pattern {
                 .is_some_and(|below| !below.is_empty()),
         }
     }
-}
-
-/// Where a manifest's requests go: its base URL unless a parameter decides, what it declares, and
-/// its token endpoint.
-fn of_manifest(manifest: &Manifest) -> Vec<HostRule> {
-    let base_url = manifest.base_url.fill(|_| None).ok();
-    let token_url = manifest.auth.token_url().map(TokenUrl::as_str);
-    let urls = base_url.as_deref().into_iter().chain(token_url);
-    let fixed = urls.filter_map(|text| of_url(&text.parse().ok()?));
-    fixed.chain(manifest.hosts.iter().cloned()).collect()
-}
-
-fn of_url(url: &Url) -> Option<HostRule> {
-    Some(HostRule {
-        pattern: Pattern::Exactly(without_root(url.host_str()?).to_owned()),
-        port: url.port(),
-    })
 }
 
 /// A name is the same with the dot of the root at its end and without.

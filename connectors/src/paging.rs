@@ -12,7 +12,7 @@
 //! | `next_link` | URLs as tokens: made absolute, kept on the origin, without credentials |
 //! | `check` | rules between the fields of the `page` section |
 //!
-//! A new style is a file with one struct that implements [`Pager`], and a variant of [`Style`].
+//! A new style is a file with one struct that implements `Pager`, and a variant of [`Style`].
 
 mod body;
 pub(crate) mod check;

@@ -6,6 +6,8 @@ use std::path::Path;
 
 use windlass_core::limits;
 
+use crate::auth::TokenUrl;
+use crate::hosts::{AllowedHosts, HostRule};
 use crate::manifest::Manifest;
 use crate::yaml::{YamlError, did_you_mean};
 
@@ -61,6 +63,24 @@ pub enum RegistryError {
 /// The names of the built-in connectors, sorted.
 pub fn names() -> impl Iterator<Item = &'static str> {
     BUILT_IN.iter().map(|(name, _)| *name)
+}
+
+/// The hosts of the built-in manifests, those of their token endpoints included.
+pub fn allowed_hosts() -> AllowedHosts {
+    // Each of them is valid, which a test shows, as another shows this list.
+    let manifests = names().flat_map(find);
+    let hosts = manifests.flat_map(|manifest| hosts_of(&manifest));
+    AllowedHosts::new(hosts.collect())
+}
+
+/// Where a manifest's requests go: its base URL unless a parameter decides, what it declares, and
+/// its token endpoint.
+fn hosts_of(manifest: &Manifest) -> Vec<HostRule> {
+    let base_url = manifest.base_url.fill(|_| None).ok();
+    let token_url = manifest.auth.token_url().map(TokenUrl::as_str);
+    let urls = base_url.as_deref().into_iter().chain(token_url);
+    let fixed = urls.filter_map(|text| HostRule::of(&text.parse().ok()?));
+    fixed.chain(manifest.hosts.iter().cloned()).collect()
 }
 
 /// The text of a built-in manifest, to show or to start another one from.

@@ -116,3 +116,26 @@ fn a_file_of_a_definition_is_looked_up_by_its_name_in_the_one_folder() {
         "nvd_cves"
     );
 }
+
+#[test]
+fn the_built_in_list_has_every_api_and_token_host_and_can_be_read_again() {
+    let built_in = allowed_hosts();
+    assert_eq!(
+        built_in.to_string(),
+        "admin.googleapis.com,api.github.com,api.slack.com,oauth2.googleapis.com,\
+         services.nvd.nist.gov,*.okta-emea.com,*.okta-gov.com,*.okta.com,*.okta.mil,\
+         *.oktapreview.com"
+    );
+    assert_eq!(built_in.to_string().parse(), Ok(built_in.clone()));
+    assert!(built_in.allow(&"https://acme.okta.com/api/v1/logs".parse().unwrap()));
+    assert!(!built_in.allow(&"https://evil.test/".parse().unwrap()));
+}
+
+#[test]
+fn every_built_in_manifest_has_hosts_that_are_known_before_its_parameters() {
+    for name in names() {
+        let manifest = find(name).unwrap();
+        let fixed = manifest.base_url.placeholders().next().is_none();
+        assert!(fixed || !manifest.hosts.is_empty(), "{name}");
+    }
+}

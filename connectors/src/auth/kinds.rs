@@ -1,5 +1,5 @@
-//! The kinds of auth: one file each. A kind is declared in a manifest ([`Kind`]), resolved for one
-//! source ([`Scheme`]), and turned into credentials with the source's secret.
+//! The kinds of auth: one file each. A kind is declared in a manifest (`Kind`), resolved for one
+//! source (`Scheme`), and turned into credentials with the source's secret.
 //!
 //! A new kind is a file with its two structs, and a variant of [`Auth`].
 

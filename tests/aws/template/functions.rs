@@ -1,7 +1,7 @@
 //! Both functions: how they run, what they are told, and that the table alone owns retries.
 
 use serde_json::json;
-use windlass_connectors::hosts::AllowedHosts;
+use windlass_connectors::registry;
 
 use super::resolved::{Resolved, parameters};
 
@@ -92,7 +92,7 @@ fn functions_are_told_where_everything_is() {
 #[test]
 fn the_default_hosts_are_those_of_the_built_in_connectors() {
     let hosts = parameters()["AllowedHosts"]["Default"].as_str().unwrap();
-    assert_eq!(hosts.parse(), Ok(AllowedHosts::built_in()));
+    assert_eq!(hosts.parse(), Ok(registry::allowed_hosts()));
 }
 
 #[test]

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use windlass_connectors::hosts::AllowedHosts;
+use windlass_connectors::registry;
 use windlass_core::limits;
 use windlass_core::time::SECOND_MS;
 
@@ -58,7 +59,7 @@ impl Settings {
             Some(text) => text.parse().map_err(|error| {
                 invalid("WINDLASS_ALLOWED_HOSTS", format!("cannot be used: {error}"))
             })?,
-            None => AllowedHosts::built_in(),
+            None => registry::allowed_hosts(),
         };
         let lease_slack_ms = match optional("WINDLASS_LEASE_SLACK_SECONDS") {
             Some(text) => lease_slack_ms(&text)?,
