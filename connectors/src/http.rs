@@ -103,7 +103,8 @@ impl TransportError {
 #[derive(Debug, Clone)]
 pub struct HttpTransport {
     client: reqwest::Client,
-    body_bytes_max: usize,
+    /// `None` where bodies are left unread.
+    body_bytes_max: Option<usize>,
     /// Any host where there is no list.
     allowed: Option<Arc<AllowedHosts>>,
 }
@@ -111,8 +112,9 @@ pub struct HttpTransport {
 /// How long the parts of one request may take.
 struct Timeouts {
     connect: Duration,
-    read: Duration,
-    total: Duration,
+    /// Silence of the server, an upload included.
+    read: Option<Duration>,
+    total: Option<Duration>,
 }
 
 impl HttpTransport {
@@ -122,13 +124,13 @@ impl HttpTransport {
     pub fn new() -> Result<Self, TransportError> {
         Self::with_timeouts(&Timeouts {
             connect: Duration::from_millis(limits::CONNECT_TIMEOUT_MS),
-            read: Duration::from_millis(limits::READ_TIMEOUT_MS),
-            total: Duration::from_millis(limits::REQUEST_TIMEOUT_MS),
+            read: Some(Duration::from_millis(limits::READ_TIMEOUT_MS)),
+            total: Some(Duration::from_millis(limits::REQUEST_TIMEOUT_MS)),
         })
     }
 
     fn with_timeouts(timeouts: &Timeouts) -> Result<Self, TransportError> {
-        let client = reqwest::Client::builder()
+        let mut client = reqwest::Client::builder()
             .user_agent(concat!("windlass/", env!("CARGO_PKG_VERSION")))
             .redirect(reqwest::redirect::Policy::none())
             .retry(reqwest::retry::never())
@@ -136,16 +138,19 @@ impl HttpTransport {
             .referer(false)
             .http1_only()
             .connect_timeout(timeouts.connect)
-            .read_timeout(timeouts.read)
-            .timeout(timeouts.total)
-            .pool_max_idle_per_host(IDLE_CONNECTIONS_MAX)
-            .build();
-        let client = client.map_err(|error| {
+            .pool_max_idle_per_host(IDLE_CONNECTIONS_MAX);
+        if let Some(read) = timeouts.read {
+            client = client.read_timeout(read);
+        }
+        if let Some(total) = timeouts.total {
+            client = client.timeout(total);
+        }
+        let client = client.build().map_err(|error| {
             TransportError::Refused(format!("cannot set up TLS: {}", last_cause(&error)))
         })?;
         Ok(Self {
             client,
-            body_bytes_max: limits::BODY_BYTES_MAX,
+            body_bytes_max: Some(limits::BODY_BYTES_MAX),
             allowed: None,
         })
     }
@@ -157,12 +162,23 @@ impl HttpTransport {
         Self { allowed, ..self }
     }
 
-    /// The same transport, which reads at most `bytes` of a body: [`TransportError::TooLarge`].
-    pub fn reading_at_most(self, bytes: usize) -> Self {
-        Self {
-            body_bytes_max: bytes,
-            ..self
-        }
+    /// A transport for servers whose status is the whole reply: the body is left unread, and only
+    /// connecting has a limit, because the caller knows how long an upload may take. It is confined
+    /// to the same hosts, over connections of its own.
+    ///
+    /// # Errors
+    /// [`TransportError::Refused`] when TLS cannot be set up on this machine.
+    pub fn for_uploads(&self) -> Result<Self, TransportError> {
+        let timeouts = Timeouts {
+            connect: Duration::from_millis(limits::CONNECT_TIMEOUT_MS),
+            read: None,
+            total: None,
+        };
+        Ok(Self {
+            body_bytes_max: None,
+            allowed: self.allowed.clone(),
+            ..Self::with_timeouts(&timeouts)?
+        })
     }
 
     async fn exchange(&self, request: &ApiRequest) -> Result<ApiResponse, TransportError> {
@@ -197,7 +213,10 @@ impl HttpTransport {
             .iter()
             .map(|(name, value)| (name.as_str(), String::from_utf8_lossy(value.as_bytes())))
             .collect::<Headers>();
-        let body = self.read_body(reply).await?;
+        let body = match self.body_bytes_max {
+            Some(limit) => read_body(reply, limit).await?,
+            None => Bytes::new(),
+        };
         Ok(ApiResponse {
             status: status.as_u16(),
             headers,
@@ -218,41 +237,40 @@ impl HttpTransport {
             _ => Ok(()),
         }
     }
+}
 
-    /// Reads the body, counting what comes out of decompression and stopping at the cap.
-    async fn read_body(&self, mut reply: reqwest::Response) -> Result<Bytes, TransportError> {
-        let limit = self.body_bytes_max;
-        // Absent when the body is compressed, and a vendor's word otherwise: only room, no proof.
-        let announced = reply
-            .content_length()
-            .and_then(|bytes| usize::try_from(bytes).ok());
-        if announced.is_some_and(|bytes| bytes > limit) {
+/// Reads the body, counting what comes out of decompression and stopping at the cap.
+async fn read_body(mut reply: reqwest::Response, limit: usize) -> Result<Bytes, TransportError> {
+    // Absent when the body is compressed, and a vendor's word otherwise: only room, no proof.
+    let announced = reply
+        .content_length()
+        .and_then(|bytes| usize::try_from(bytes).ok());
+    if announced.is_some_and(|bytes| bytes > limit) {
+        return Err(TransportError::TooLarge { limit });
+    }
+    let Some(first) = reply.chunk().await.map_err(classify)? else {
+        return Ok(Bytes::new());
+    };
+    if announced == Some(first.len()) && first.len() <= limit {
+        // A small body that came in one piece is used where it lies.
+        return Ok(first);
+    }
+    let mut body = Vec::with_capacity(announced.unwrap_or(BODY_BYTES_FIRST).min(limit));
+    let mut next = Some(first);
+    while let Some(chunk) = next {
+        if chunk.len() > limit - body.len() {
             return Err(TransportError::TooLarge { limit });
         }
-        let Some(first) = reply.chunk().await.map_err(classify)? else {
-            return Ok(Bytes::new());
-        };
-        if announced == Some(first.len()) && first.len() <= limit {
-            // A small body that came in one piece is used where it lies.
-            return Ok(first);
-        }
-        let mut body = Vec::with_capacity(announced.unwrap_or(BODY_BYTES_FIRST).min(limit));
-        let mut next = Some(first);
-        while let Some(chunk) = next {
-            if chunk.len() > limit - body.len() {
-                return Err(TransportError::TooLarge { limit });
-            }
-            body.extend_from_slice(&chunk);
-            // A small body can inflate to the cap without a wait for the network in between.
-            consume_budget().await;
-            next = reply.chunk().await.map_err(classify)?;
-        }
-        if body.capacity() - body.len() > BODY_BYTES_SPARE {
-            // Growing has doubled it, and the body stays until all of its records are delivered.
-            body.shrink_to_fit();
-        }
-        Ok(Bytes::from(body))
+        body.extend_from_slice(&chunk);
+        // A small body can inflate to the cap without a wait for the network in between.
+        consume_budget().await;
+        next = reply.chunk().await.map_err(classify)?;
     }
+    if body.capacity() - body.len() > BODY_BYTES_SPARE {
+        // Growing has doubled it, and the body stays until all of its records are delivered.
+        body.shrink_to_fit();
+    }
+    Ok(Bytes::from(body))
 }
 
 impl Transport for HttpTransport {

@@ -142,7 +142,7 @@ async fn a_bomb_stops_at_the_cap_and_exactly_the_cap_is_allowed() {
 async fn a_gzip_bomb_stops_at_the_cap_too() {
     let bomb = server(compressed("gzip", gzip_bomb(2 * MEBIBYTE / 258))).await;
     let small = HttpTransport {
-        body_bytes_max: MEBIBYTE,
+        body_bytes_max: Some(MEBIBYTE),
         ..transport()
     };
     let error = small.send(&get(&bomb.uri())).await.unwrap_err();
@@ -154,7 +154,7 @@ async fn body_that_inflates_lets_other_tasks_run_at_each_mebibyte() {
     let body = gzip_bomb(32 * MEBIBYTE / 258);
     let bomb = server(compressed("gzip", body)).await;
     let transport = HttpTransport {
-        body_bytes_max: 16 * MEBIBYTE,
+        body_bytes_max: Some(16 * MEBIBYTE),
         ..transport()
     };
     let request = get(&bomb.uri());
@@ -258,13 +258,13 @@ async fn a_server_that_stays_silent_times_out() {
     for timeouts in [
         Timeouts {
             connect: long,
-            read: short,
-            total: long,
+            read: Some(short),
+            total: Some(long),
         },
         Timeouts {
             connect: long,
-            read: long,
-            total: short,
+            read: Some(long),
+            total: Some(short),
         },
     ] {
         let transport = HttpTransport::with_timeouts(&timeouts).unwrap();
@@ -272,6 +272,22 @@ async fn a_server_that_stays_silent_times_out() {
         assert!(matches!(error, TransportError::Timeout(_)), "{error:?}");
         assert!(!error.to_string().contains("s3cret"), "{error}");
     }
+}
+
+#[tokio::test]
+async fn upload_is_taken_by_its_status_whatever_body_comes_after() {
+    let url = raw_server(b"HTTP/1.1 200 OK\r\ncontent-length: 999999999\r\n\r\n{");
+    let uploads = transport().for_uploads().unwrap();
+    let reply = uploads.send(&get(&url)).await.unwrap();
+    assert_eq!((reply.status, reply.body.len()), (200, 0));
+}
+
+#[tokio::test]
+async fn uploads_go_to_the_same_hosts_only() {
+    let confined = transport().confined_to("vendor.test".parse().unwrap());
+    let uploads = confined.for_uploads().unwrap();
+    let error = uploads.send(&get("https://other.test/")).await.unwrap_err();
+    assert!(matches!(error, TransportError::Refused(_)), "{error:?}");
 }
 
 #[tokio::test]

@@ -16,11 +16,10 @@
 //! # Recognizing a repeat
 //!
 //! The words of the key are the window, its pass, the page, the first line and the number of lines
-//! of the batch, and the first half of the SHA-256 of the body. A call that is made again within one
-//! run has the same key, so a collector may drop the second body. A page that is delivered again by a
-//! later run was fetched again: it has the same words but the last, which differs because `pulled_at`
-//! does, and where the vendor returns other records now, too. A collector that replaces the lines of
-//! the earlier body by those of the later one has the page once.
+//! of the batch, and the first half of the SHA-256 of the body. Equal keys mean equal bodies, so a
+//! collector may drop the second one. A call that timed out is made again in smaller batches, and a
+//! page that is delivered again by a later run was fetched again and may be cut elsewhere: within one
+//! pass, the later line of a number replaces the earlier. A new pass begins the window again.
 //!
 //! # Responses
 //!
@@ -30,7 +29,7 @@
 //! | 408, 429, 5xx | posted again with exponential backoff, or after `Retry-After`, which all windows obey |
 //! | 413 | the batch is halved; a single line becomes a reject |
 //! | 401, 403 | posted again for some seconds, with the secret read anew; then denied |
-//! | other 4xx, 3xx | refused: the source is blocked until a person acts |
+//! | other 4xx, 3xx | refused: the source is blocked, and probed slowly |
 
 mod collector;
 mod config;

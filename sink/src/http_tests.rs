@@ -417,6 +417,16 @@ async fn window_that_another_sink_began_begins_again() {
 }
 
 #[test]
+fn text_that_is_no_url_is_not_repeated() {
+    let settings =
+        r#"{"url": "collector.example/?token=hunter2", "rejects": "https://c.example/"}"#;
+    let error = serde_json::from_str::<HttpConfig>(settings).unwrap_err();
+    let error = error.to_string();
+    assert!(error.contains("not a URL"), "{error}");
+    assert!(!error.contains("hunter2"), "{error}");
+}
+
+#[test]
 fn addresses_that_nothing_may_be_sent_to_are_refused_by_field() {
     use crate::settings::Settings as _;
     let field = |change: fn(&mut HttpConfig)| {
@@ -434,6 +444,10 @@ fn addresses_that_nothing_may_be_sent_to_are_refused_by_field() {
     );
     assert_eq!(
         field(|it| it.url = "https://a:hunter2@collector.example/".parse().unwrap()),
+        "url"
+    );
+    assert_eq!(
+        field(|it| it.url = "https://collector.example/?token=hunter2".parse().unwrap()),
         "url"
     );
     assert_eq!(

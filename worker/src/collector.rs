@@ -12,10 +12,6 @@ use windlass_core::Clock;
 use windlass_sink::CallError;
 use windlass_sink::http::{Authorization, Collector, Post, Posted, Response};
 
-/// Largest response to a batch. Nothing of it is used, so more than a word of confirmation is a
-/// page of another kind of server.
-const RESPONSE_BYTES_MAX: usize = 64 * 1024;
-
 /// Posts batches over HTTP. Clones share the connections.
 #[derive(Clone)]
 pub struct HttpCollector<T = HttpTransport> {
@@ -31,13 +27,20 @@ impl<T> fmt::Debug for HttpCollector<T> {
 }
 
 impl HttpCollector {
-    /// A collector that is reached through `transport`, with secrets from `vault`.
-    pub fn new(transport: &HttpTransport, vault: Arc<Vault>, clock: Arc<dyn Clock>) -> Self {
-        Self {
-            transport: transport.clone().reading_at_most(RESPONSE_BYTES_MAX),
+    /// A collector among the hosts of `transport`, with secrets from `vault`.
+    ///
+    /// # Errors
+    /// When the HTTP client cannot be made.
+    pub fn new(
+        transport: &HttpTransport,
+        vault: Arc<Vault>,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, TransportError> {
+        Ok(Self {
+            transport: transport.for_uploads()?,
             vault,
             clock,
-        }
+        })
     }
 }
 
@@ -103,10 +106,7 @@ fn failed(host: &str, error: &TransportError) -> CallError {
         TransportError::Redirect { .. } => CallError::Refused(format!(
             "{problem}; set the sink's url to the address that takes the batches"
         )),
-        TransportError::TooLarge { .. } => CallError::Refused(format!(
-            "{problem}; check that the sink's url is that of a collector"
-        )),
-        TransportError::Refused(_) => CallError::Refused(problem),
+        TransportError::TooLarge { .. } | TransportError::Refused(_) => CallError::Refused(problem),
     }
 }
 

@@ -65,7 +65,7 @@ impl LocalOutfit {
             (SdkConfig::builder().build(), vault)
         };
         let (transport, vault) = (HttpTransport::new()?, Arc::new(vault));
-        let collector = HttpCollector::new(&transport, Arc::clone(&vault), Arc::clone(clock));
+        let collector = HttpCollector::new(&transport, Arc::clone(&vault), Arc::clone(clock))?;
         let means = Means {
             sdk,
             collector: Arc::new(collector),

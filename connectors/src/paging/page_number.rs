@@ -27,6 +27,14 @@ fn one() -> u64 {
     1
 }
 
+/// Whether `test` can hold although there is always a next number.
+fn ends_a_count(test: &EndTest) -> bool {
+    matches!(
+        test,
+        EndTest::PageEmpty | EndTest::PageShort | EndTest::FlagFalse(_)
+    )
+}
+
 impl PageNumber {
     /// The number of the page that a stored token names.
     fn number(&self, token: Option<&str>) -> Result<u64, Failure> {
@@ -86,6 +94,14 @@ impl Pager for PageNumber {
             (Some(_), false) => {
                 let problem = "paging with a number of pages ends there";
                 return Err(fault("page.end", problem, "add `pages_reached`"));
+            }
+            (None, false) if !page.end.iter().any(ends_a_count) => {
+                let problem = "page numbers have no end here: there is always a next number";
+                return Err(fault(
+                    "page.end",
+                    problem,
+                    "add `page_empty` or `page_short`",
+                ));
             }
             (None, false) | (Some(_), true) => {}
         }

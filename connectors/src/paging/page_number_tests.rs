@@ -73,6 +73,17 @@ fn page_numbers_end_at_the_number_of_pages() {
 }
 
 #[test]
+fn page_numbers_without_an_end_are_refused() {
+    for end in ["token_absent", "token_unchanged"] {
+        let text = sample("page", &section("{ page_number: {} }", end));
+        let error = Manifest::load("sample.yaml", &text)
+            .unwrap_err()
+            .to_string();
+        assert!(error.contains("always a next number"), "{error}");
+    }
+}
+
+#[test]
 fn a_page_without_its_number_of_pages_is_not_the_last_one() {
     let sample = numbered("{ page_number: { pages: pages } }", "pages_reached");
     for pages in ["null", r#""many""#, "-1", "[3]"] {

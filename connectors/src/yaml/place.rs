@@ -111,10 +111,12 @@ pub(super) fn key_below(text: &str, place: Place, key: &str) -> Option<Place> {
 /// Where the first value of `key` stands below `at`.
 fn value_of(at: &Placed, key: &str) -> Option<Place> {
     match &at.node {
-        Node::Map(entries) => entries.iter().find_map(|(name, value)| {
-            let own = (name == key).then_some(value.place);
-            own.or_else(|| value_of(value, key))
-        }),
+        // Its own keys first: the same key may be right further down.
+        Node::Map(entries) => {
+            let own = entries.iter().find(|(name, _)| name == key);
+            let own = own.map(|(_, value)| value.place);
+            own.or_else(|| entries.iter().find_map(|(_, value)| value_of(value, key)))
+        }
         Node::Seq(items) => items.iter().find_map(|item| value_of(item, key)),
         Node::Scalar => None,
     }

@@ -1,5 +1,6 @@
 //! The settings of a collector.
 
+use serde::de::{Deserializer, Error};
 use serde::{Deserialize, Serialize};
 use url::{Host, Url};
 
@@ -13,14 +14,26 @@ const SCHEME_BYTES_MAX: usize = 32;
 #[serde(deny_unknown_fields)]
 pub struct HttpConfig {
     /// The URL that lines are posted to.
+    #[serde(deserialize_with = "url")]
     pub url: Url,
     /// The URL that records are posted to which cannot be delivered as lines.
+    #[serde(deserialize_with = "url")]
     pub rejects: Url,
     /// Reference to the secret of the `Authorization` header; no such header without one.
     pub secret: Option<String>,
     /// The word before the secret in that header.
     #[serde(default = "bearer")]
     pub scheme: String,
+}
+
+/// A URL. Its text is not repeated when it is none: it may hold a credential.
+fn url<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Url, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    text.parse().map_err(|problem: url::ParseError| {
+        D::Error::custom(format!(
+            "not a URL such as https://collector.example.com/windlass: {problem}"
+        ))
+    })
 }
 
 fn bearer() -> String {
@@ -68,6 +81,8 @@ fn confidential(field: &'static str, url: &Url) -> Result<(), ConfigError> {
         "free of user names and passwords: put the credential into `secret`"
     } else if url.fragment().is_some() {
         "free of `#`: no server gets what follows it"
+    } else if url.query().is_some() {
+        "free of `?`: settings are shown and stored, so put a credential into `secret`"
     } else if url.scheme() == "https" || (url.scheme() == "http" && is_loopback) {
         return Ok(());
     } else {

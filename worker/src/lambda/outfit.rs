@@ -84,7 +84,7 @@ impl LambdaOutfit {
         let transport = HttpTransport::new()?.confined_to(settings.allowed_hosts.clone());
         let vault = Vault::new(Arc::clone(&clock), Arc::clone(&entropy)).with_aws_config(&sdk);
         let vault = Arc::new(vault);
-        let collector = HttpCollector::new(&transport, Arc::clone(&vault), Arc::clone(&clock));
+        let collector = HttpCollector::new(&transport, Arc::clone(&vault), Arc::clone(&clock))?;
         let seams = Seams {
             clock: Arc::clone(&clock),
             entropy: Arc::clone(&entropy),
