@@ -125,6 +125,8 @@ pub const CLOCK_STORED_MS: i64 = 3 * HOUR_MS;
 /// How long after a response this machine's clock is believed to have gone right. Then windows are cut
 /// one at a time until the next response. Twice the age at which the offset is stored again.
 pub const CLOCK_BELIEVED_MS: i64 = 2 * CLOCK_STORED_MS;
+/// Other rate groups that are asked for as many witnesses: some were never heard, or rest.
+pub const WITNESSES_ASKED_MAX: usize = 8 * WITNESSES_MAX;
 /// Other rate groups of which the clocks are read as witnesses: enough to outvote a wrong one.
 pub const WITNESSES_MAX: usize = 8;
 /// How far the end of a carved window trails `now - settle`, because a `Date` header has whole

@@ -41,11 +41,6 @@ pub fn lapsed(window: &Window, policy: &Policy, trusted: Trusted) -> Option<Span
     (unread && window.to <= horizon).then(|| window.span())
 }
 
-/// Whether the vendor may refuse to read `window` because it no longer keeps all that it covers.
-pub fn is_partly_dropped(window: &Window, policy: &Policy, trusted: Trusted) -> bool {
-    horizon(policy, trusted.at()).is_some_and(|horizon| window.id.from < horizon)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -94,7 +94,7 @@ pub fn next(
 }
 
 /// The next piece while the vendor's clock is not known and ours shows `now`: one to be read, so that
-/// a response shows the vendor's. Nothing is passed over.
+/// a response shows the vendor's. Only what no clock would have read is passed over.
 pub(crate) fn asking(
     at: Timestamp,
     ledger: &Ledger<'_>,
@@ -102,7 +102,9 @@ pub(crate) fn asking(
     end: Option<Timestamp>,
     now: Timestamp,
 ) -> Option<Piece> {
-    piece(at, ledger, policy, end, now).filter(|piece| matches!(piece, Piece::Read(_)))
+    let next = ledger.live.iter().find(|window| window.id.from >= at);
+    let by_clock = next.is_some_and(|next| need(next, ledger, policy, now) == Need::Past);
+    piece(at, ledger, policy, end, now).filter(|_| !by_clock)
 }
 
 fn piece(
@@ -124,7 +126,8 @@ fn piece(
     if first.id.from > at {
         return Span::new(at, first.id.from).ok().map(Piece::Pass);
     }
-    let wanted = is_wanted(first, ledger, policy, now);
+    let first_need = need(first, ledger, policy, now);
+    let wanted = first_need == Need::Open;
     let (mut to, mut records, mut full) = (at, 0_u64, false);
     let mut is_at_the_end = true;
     for window in rest.by_ref() {
@@ -139,7 +142,8 @@ fn piece(
         let too_much = window.to.ms_since(at) > policy.max_ms
             || more > limits::WINDOW_RECORDS_TARGET
             || window.to > within_day(at, window.to, policy.unit_ms);
-        if is_wanted(window, ledger, policy, now) != wanted || (wanted && to > at && too_much) {
+        let same = need(window, ledger, policy, now) == first_need;
+        if !same || (wanted && to > at && too_much) {
             (full, is_at_the_end) = (true, false);
             break;
         }
@@ -156,13 +160,30 @@ fn piece(
     }
 }
 
-/// Whether a second reading of `window` can find something that the first could not.
-fn is_wanted(window: &Window, ledger: &Ledger<'_>, policy: &Policy, now: Timestamp) -> bool {
+/// Whether a second reading of a window can find something that the first could not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Need {
+    /// It can.
+    Open,
+    /// It never could, whatever the clock says.
+    Never,
+    /// It cannot any more, by the clock.
+    Past,
+}
+
+fn need(window: &Window, ledger: &Ledger<'_>, policy: &Policy, now: Timestamp) -> Need {
     let was_old = window.created_at >= window.to.plus_ms(ledger.after_ms);
+    if !window.remembered || was_old {
+        return Need::Never;
+    }
     let is_gone = retention::horizon(policy, now).is_some_and(|horizon| window.to <= horizon);
     // What it delivered may be forgotten from then on, and would be delivered again as a whole.
     let is_history = window.expires_at.is_none_or(|at| now < at);
-    window.remembered && is_history && !was_old && !is_gone
+    if is_gone || !is_history {
+        Need::Past
+    } else {
+        Need::Open
+    }
 }
 
 /// Until when what `window` delivers at `now` is remembered: longer than the window itself, without

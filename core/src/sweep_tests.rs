@@ -320,3 +320,30 @@ fn time_without_windows_is_passed_over_no_further_than_what_is_delivered() {
     assert_eq!(next_of(&live, 0, 8, 100), pass(0, 8));
     assert_eq!(next_of(&live, 0, 10, 100), pass(0, 10));
 }
+
+/// While the vendor's clock is not known, what no clock would read is passed over, or it would stand
+/// before what is to be asked for.
+#[test]
+fn an_unknown_clock_passes_over_only_what_no_clock_would_have_read() {
+    let forgotten = |from| Window {
+        remembered: false,
+        ..hour(from)
+    };
+    let expired = |from| Window {
+        expires_at: Some(at(30)),
+        ..hour(from)
+    };
+    let asked = |first: &dyn Fn(i64) -> Window| {
+        let live: Vec<_> = (0..6).map(first).chain(hours(6..12)).collect();
+        let ledger = Ledger {
+            live: &live,
+            whole: true,
+            through: at(12),
+            after_ms: AFTER_MS,
+        };
+        asking(at(0), &ledger, &policy(), Some(at(12)), at(50))
+    };
+    assert_eq!(asked(&forgotten), pass(0, 6));
+    assert_eq!(asked(&hour), read(0, 6));
+    assert_eq!(asked(&expired), None);
+}

@@ -38,10 +38,15 @@ pub struct ClockOffset {
 }
 
 impl ClockOffset {
-    /// A response that the vendor sent at `served_at` by its clock, and that came at `now` by ours.
-    pub fn of(served_at: Option<Timestamp>, now: Timestamp) -> Self {
+    /// A response that the vendor sent at `served_at` by its clock, between `asked_at` and `now` by ours.
+    /// The offset is the least that explains it: a page can take minutes to come.
+    pub fn of(served_at: Option<Timestamp>, asked_at: Timestamp, now: Timestamp) -> Self {
+        let offset_ms = |served_at: Timestamp| {
+            let ahead_ms = served_at.ms_since(now).max(0);
+            ahead_ms + served_at.ms_since(asked_at.min(now)).min(0)
+        };
         Self {
-            offset_ms: served_at.map(|served_at| served_at.ms_since(now)),
+            offset_ms: served_at.map(offset_ms),
             observed_at: now,
         }
     }
@@ -57,7 +62,7 @@ impl ClockOffset {
     pub fn replaces(&self, stored: Option<&Self>) -> bool {
         let Some(stored) = stored else { return true };
         let age_ms = self.observed_at.ms_since(stored.observed_at);
-        if !(0..limits::CLOCK_STORED_MS).contains(&age_ms) {
+        if !(-limits::CLOCK_SKEW_MS..limits::CLOCK_STORED_MS).contains(&age_ms) {
             return true;
         }
         match (self.offset_ms, stored.offset_ms) {
@@ -76,11 +81,13 @@ impl ClockOffset {
 
     /// Whether `now` is so soon after it that this machine's clock is believed in between.
     fn is_recent(&self, now: Timestamp) -> bool {
-        (0..=limits::CLOCK_BELIEVED_MS).contains(&now.ms_since(self.observed_at))
+        // Another machine may have observed it by a clock that is a little ahead.
+        (-limits::CLOCK_SKEW_MS..=limits::CLOCK_BELIEVED_MS)
+            .contains(&now.ms_since(self.observed_at))
     }
 
     /// Whether it was observed at about `at`, by the same clock of ours.
-    fn is_near(&self, at: Timestamp) -> bool {
+    pub fn is_near(&self, at: Timestamp) -> bool {
         self.observed_at.ms_since(at).abs() <= limits::CLOCK_BELIEVED_MS
     }
 }
@@ -182,12 +189,18 @@ impl Jury<'_> {
         ours.plus_ms(agreeing.fold(offset_ms, i64::min))
     }
 
-    /// Our clock, where the vendor shows none; earlier if another vendor's is.
+    /// Our clock, where the vendor shows none; earlier if another vendor's is, and by more than a day
+    /// only if most of them say so.
     fn without_vendor(&self, ours: Timestamp) -> Timestamp {
         if self.choice == Some(WhoseClock::Ours) {
             return ours;
         }
-        ours.plus_ms(self.offsets(ours).fold(0, i64::min))
+        let earliest_ms = self.offsets(ours).fold(0, i64::min);
+        if agree(earliest_ms, 0) || self.votes(ours, earliest_ms) > 0 {
+            ours.plus_ms(earliest_ms)
+        } else {
+            self.earliest(ours, 0)
+        }
     }
 
     /// How far ahead of ours the clocks of the witnesses are that were seen when it showed about `ours`.

@@ -65,7 +65,24 @@ fn a_vendor_without_a_date_goes_by_our_clock_unless_another_vendor_is_behind_it(
     };
     assert_eq!(without(&[]), 0);
     assert_eq!(without(&[seen(5 * DAY_MS, 0)]), 0);
-    assert_eq!(without(&[seen(-200 * DAY_MS, 0)]), -200 * DAY_MS);
+    let far = seen(-200 * DAY_MS, 0);
+    assert_eq!(without(&[far]), -200 * DAY_MS);
+    // One clock that others contradict stops nothing.
+    let (near, late) = (seen(0, 0), seen(-HOUR_MS, 0));
+    assert_eq!(without(&[far, near]), 0);
+    assert_eq!(without(&[far, near, late]), -HOUR_MS);
+    assert_eq!(without(&[far, far, near]), -200 * DAY_MS);
+}
+
+#[test]
+fn a_page_that_takes_minutes_to_come_shows_no_difference_between_clocks() {
+    let asked_at = NOW.minus_ms(2 * MINUTE_MS);
+    let offset_ms = |served_at| ClockOffset::of(Some(served_at), asked_at, NOW).offset_ms;
+    for served_at in [asked_at, NOW.minus_ms(MINUTE_MS), NOW] {
+        assert_eq!(offset_ms(served_at), Some(0));
+    }
+    assert_eq!(offset_ms(asked_at.minus_ms(HOUR_MS)), Some(-HOUR_MS));
+    assert_eq!(offset_ms(NOW.plus_ms(HOUR_MS)), Some(HOUR_MS));
 }
 
 fn plan_time(now: Timestamp, seen: Option<ClockOffset>) -> PlanTime {
@@ -105,7 +122,10 @@ fn after_a_gap_without_responses_one_window_is_cut_at_a_time() {
     let cut = |ago_ms| plan_time(NOW, Some(seen(0, ago_ms))).cut();
     assert_eq!(cut(limits::CLOCK_BELIEVED_MS), Cut::Freely);
     assert_eq!(cut(limits::CLOCK_BELIEVED_MS + 1), Cut::OneWindow);
-    assert_eq!(cut(-1), Cut::OneWindow, "the clock was set back");
+    // Another machine has observed it, whose clock is a little ahead.
+    assert_eq!(cut(-limits::CLOCK_SKEW_MS), Cut::Freely);
+    let back = cut(-limits::CLOCK_SKEW_MS - 1);
+    assert_eq!(back, Cut::OneWindow, "the clock was set back");
 }
 
 #[test]
@@ -146,7 +166,9 @@ fn an_offset_is_stored_again_when_it_moves_or_gets_old() {
     )));
     assert!(replaces(later(limits::CLOCK_STORED_MS, Some(0))));
     assert!(replaces(later(0, Some(limits::CLOCK_SKEW_MS + 1))));
-    assert!(replaces(later(-1, Some(0))), "the clock was set back");
+    assert!(!replaces(later(-limits::CLOCK_SKEW_MS, Some(0))));
+    let back = later(-limits::CLOCK_SKEW_MS - 1, Some(0));
+    assert!(replaces(back), "the clock was set back");
     assert!(!replaces(later(0, None)), "a proxy without a clock");
     assert!(later(0, Some(0)).replaces(Some(&later(0, None))));
 }

@@ -153,6 +153,18 @@ async fn history_expires_by_a_vendors_clock_and_not_by_ours_alone() {
     );
 }
 
+#[tokio::test]
+async fn history_of_others_does_not_expire_by_the_clock_that_one_source_goes_by() {
+    let (heard_of, mut by_ours) = (source("okta"), source("slack"));
+    by_ours.policy.clock = Some(WhoseClock::Ours);
+    let wrong = NOW.plus_ms(200 * DAY_MS);
+    let store = store_of([&heard_of, &by_ours]).await;
+    heard(&store, &heard_of, NOW, 0).await;
+    assert_eq!(crate::history_until(&store, wrong).await, Ok(Some(NOW)));
+    let alone = store_of([&by_ours]).await;
+    assert_eq!(crate::history_until(&alone, wrong).await, Ok(Some(wrong)));
+}
+
 /// What a worker whose clock shows `ours` does with every window that it was sent, while the vendor's
 /// clock is `right`: it stores that clock, and finishes what that clock has passed.
 async fn work(
@@ -163,7 +175,7 @@ async fn work(
     right: Timestamp,
 ) {
     for task in sent.take() {
-        let seen = ClockOffset::of(Some(right), ours);
+        let seen = ClockOffset::of(Some(right), ours, ours);
         let group = &source.policy.rate_group;
         if seen.replaces(store.rate_state(group).await.unwrap().clock.as_ref()) {
             store.store_clock(group, &seen).await.unwrap();
@@ -248,4 +260,24 @@ async fn groups_that_are_read_together_have_the_witnesses_of_each_alone() {
     }
     assert_eq!(together[&group(&sources[0])].witnesses().len(), 2);
     assert!(together[&group(&sources[1])].witnesses().is_empty());
+}
+
+#[tokio::test]
+async fn witnesses_that_were_never_heard_do_not_keep_others_from_being_asked() {
+    let disputed = source("okta");
+    let silent: Vec<_> = (0..12).map(|n| source(&format!("a{n:02}"))).collect();
+    let speaks = source("zoom");
+    let sources = silent.iter().chain([&disputed, &speaks]);
+    let store = MemoryStore::default();
+    for source in sources {
+        store.apply_source(source, NOW).await.unwrap();
+    }
+    let wrong = NOW.plus_ms(200 * DAY_MS);
+    heard(&store, &disputed, wrong, -200 * DAY_MS).await;
+    heard(&store, &speaks, wrong, -200 * DAY_MS).await;
+    let shard = disputed.shard();
+    let record = store.source(shard, &disputed.name).await.unwrap().unwrap();
+    let known = crate::Known::read(&store, &disputed.policy.rate_group).await;
+    let trusted = known.unwrap().time(&record, wrong).trusted();
+    assert_eq!(trusted.map(windlass_core::trust::Trusted::at), Some(NOW));
 }

@@ -14,11 +14,17 @@ use windlass_state::{StateError, StateStore};
 const READS_AT_ONCE: usize = 16;
 
 /// The rate groups of `records`, each once.
-fn groups_of(records: &[SourceRecord]) -> BTreeSet<RateGroup> {
+pub(crate) fn groups_of(records: &[SourceRecord]) -> BTreeSet<RateGroup> {
     let groups = records
         .iter()
         .map(|record| record.definition.policy.rate_group.clone());
     groups.collect()
+}
+
+/// Whether `clock`, of another group, can tell something of what was seen of the group of `state`.
+fn is_witness(clock: &ClockOffset, state: &RateState) -> bool {
+    let at = state.clock.map(|clock| clock.observed_at);
+    clock.offset_ms.is_some() && at.is_some_and(|at| clock.is_near(at))
 }
 
 /// What is known of a rate group.
@@ -47,8 +53,12 @@ impl Known {
         if state.clock.is_some_and(|clock| clock.needs_witnesses()) {
             let groups = groups_of(&store.all_sources().await?);
             let others = groups.iter().filter(|other| *other != group);
-            for other in others.take(limits::WITNESSES_MAX) {
-                witnesses.extend(store.rate_state(other).await?.clock);
+            for other in others.take(limits::WITNESSES_ASKED_MAX) {
+                if witnesses.len() == limits::WITNESSES_MAX {
+                    break;
+                }
+                let clock = store.rate_state(other).await?.clock;
+                witnesses.extend(clock.filter(|clock| is_witness(clock, &state)));
             }
             witnesses.extend(store.service_clock());
         }
@@ -73,8 +83,9 @@ impl Known {
             let mut witnesses = Vec::new();
             if state.clock.is_some_and(|clock| clock.needs_witnesses()) {
                 let others = states.iter().filter(|(other, _)| other != group);
-                let others = others.take(limits::WITNESSES_MAX);
-                witnesses.extend(others.filter_map(|(_, other)| other.clock));
+                let clocks = others.filter_map(|(_, other)| other.clock);
+                let usable = clocks.filter(|clock| is_witness(clock, state));
+                witnesses.extend(usable.take(limits::WITNESSES_MAX));
                 witnesses.extend(store.service_clock());
             }
             let state = state.clone();

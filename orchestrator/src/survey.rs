@@ -5,11 +5,11 @@ use windlass_core::ids::Lane;
 use windlass_core::retention;
 use windlass_core::source::SourceRecord;
 use windlass_core::time::Timestamp;
-use windlass_core::trust::PlanTime;
+use windlass_core::trust::{PlanTime, WhoseClock};
 use windlass_core::window::{Status, Window};
 use windlass_state::{StateError, StateStore};
 
-use crate::known::Known;
+use crate::known::{Known, groups_of};
 use crate::overview::{Listed, overview};
 use crate::report::{Activity, SourceReport, TickReport};
 use crate::view::{SourceView, read_source};
@@ -120,7 +120,8 @@ async fn look_at<S: StateStore>(
 }
 
 /// The instant up to which history that has run out may be deleted at `now`: what some vendor's clock
-/// has passed too. `None` while none is known, and nothing has been done then.
+/// has passed too. `None` while none is known, and nothing has been done then. A source that goes by our
+/// clock has a say only where no other has: its choice is not that of the others.
 ///
 /// # Errors
 /// When the store fails.
@@ -129,11 +130,17 @@ pub async fn history_until<S: StateStore>(
     now: Timestamp,
 ) -> Result<Option<Timestamp>, StateError> {
     let records = store.all_sources().await?;
-    let mut until = records.is_empty().then_some(now);
-    for record in &records {
-        let known = Known::read(store, &record.definition.policy.rate_group).await?;
-        let trusted = known.time(record, now).trusted();
-        until = until.max(trusted.map(|trusted| trusted.at().min(now)));
-    }
-    Ok(until)
+    let known = Known::read_all(store, &groups_of(&records)).await?;
+    let goes_by_ours =
+        |record: &SourceRecord| record.definition.policy.clock == Some(WhoseClock::Ours);
+    let only_ours = records.iter().all(goes_by_ours);
+    let heard = records
+        .iter()
+        .filter(|record| only_ours || !goes_by_ours(record));
+    let trusted = heard.filter_map(|record| {
+        let known = known.get(&record.definition.policy.rate_group)?;
+        let trusted = known.time(record, now).trusted()?;
+        Some(trusted.at().min(now))
+    });
+    Ok(trusted.max().or(records.is_empty().then_some(now)))
 }

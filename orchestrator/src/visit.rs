@@ -131,7 +131,7 @@ impl<S: StateStore, D: Dispatch> Tick<'_, S, D> {
                     ledger::due(record, progress, through, trusted.at()).is_some()
                 });
             if !is_whole {
-                return Some(if created { self.now } else { soon });
+                return Some(if created { self.now } else { later });
             }
             let follows = ledger::after_ms(record, progress);
             let follows = follows.map(|after_ms| Follows { through, after_ms });

@@ -97,16 +97,17 @@ impl<S: StateStore, T: Transport> Fetcher<'_, S, T> {
                 return Err(NoPage::Stopped(take(last_failure)));
             }
             self.sent.goes_out(token);
+            let asked_at = self.seams.clock.now();
             let failure = match self.client.fetch(window.span(), token).await {
                 Ok(page) => {
-                    self.permit.hear_clock(page.served_at).await;
+                    self.permit.hear_clock(page.served_at, asked_at).await;
                     self.permit.hear(page.budget.as_ref());
                     return Ok(page);
                 }
                 Err(failure) => failure,
             };
             if failure.served_at.is_some() {
-                self.permit.hear_clock(failure.served_at).await;
+                self.permit.hear_clock(failure.served_at, asked_at).await;
             }
             self.sent.failed(&failure);
             let class = self.class_of(&failure, token);

@@ -102,11 +102,11 @@ impl<S: StateStore> Permit<'_, S> {
         Ok(())
     }
 
-    /// A response has shown the vendor's clock. Whoever plans has to know when that is new, and a
+    /// A response to what was asked at `asked_at` has shown the vendor's clock. Whoever plans has to know when that is new, and a
     /// person when it differs; a write that fails is made by the next response.
-    pub(crate) async fn hear_clock(&self, served_at: Option<Timestamp>) {
+    pub(crate) async fn hear_clock(&self, served_at: Option<Timestamp>, asked_at: Timestamp) {
         let now = self.now();
-        let seen = ClockOffset::of(served_at, now);
+        let seen = ClockOffset::of(served_at, asked_at, now);
         let clocks = &self.permits.clocks;
         let time = PlanTime::of(now, Some(&seen), &self.jury);
         let difference = time.difference();

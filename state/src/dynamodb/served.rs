@@ -45,7 +45,8 @@ impl Intercept for ServiceClock {
         let date = context.response().headers().get("date");
         let date = date.and_then(|text| DateTime::from_str(text, DateTimeFormat::HttpDate).ok());
         if let Some(ms) = date.and_then(|date| date.to_millis().ok()) {
-            let seen = ClockOffset::of(Some(Timestamp::from_ms(ms)), self.clock.now());
+            let now = self.clock.now();
+            let seen = ClockOffset::of(Some(Timestamp::from_ms(ms)), now, now);
             *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Some(seen);
         }
         Ok(())

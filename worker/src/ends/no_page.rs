@@ -6,6 +6,7 @@ use windlass_core::limits;
 use windlass_core::retention;
 use windlass_core::retry::{Disposition, stored_backoff_ms};
 use windlass_core::source::BlockCause;
+use windlass_core::time::{MINUTE_MS, Timestamp};
 use windlass_core::transition::Cause;
 use windlass_core::window::Window;
 use windlass_state::StateStore;
@@ -15,6 +16,10 @@ use crate::pages::Run;
 use crate::permit::NotNow;
 use crate::persist::NotWritten;
 use crate::{Outcome, Outfit};
+
+/// How far before the vendor's retention a window is cut off: it goes on dropping while the rest is
+/// planned and asked for.
+const DROPPED_SOON_MS: i64 = 5 * MINUTE_MS;
 
 impl<S: StateStore, O: Outfit> Run<'_, S, O> {
     pub(super) async fn no_page(
@@ -54,12 +59,10 @@ impl<S: StateStore, O: Outfit> Run<'_, S, O> {
         let why = failure.to_string();
         let give_back = |cause, not_before| self.give_back(lease, cause, Some(not_before), &why);
         match disposition {
-            Disposition::Block if self.is_dropped(lease.window(), &failure) => {
-                let why = format!("{why}; the window begins before the vendor's retention");
-                let not_before = Some(self.after_setbacks(lease.window()));
-                self.give_back(lease, Cause::Outage, not_before, &why).await
-            }
-            Disposition::Block => self.block(lease, BlockCause::Refused, &why).await,
+            Disposition::Block => match self.dropped_until(lease.window(), &failure) {
+                Some(horizon) => self.leave_out(lease, horizon, &why).await,
+                None => self.block(lease, BlockCause::Refused, &why).await,
+            },
             Disposition::Leave { not_before, gate } => {
                 // A wait that is long enough to store is obeyed as the vendor put it. Without one,
                 // or with shorter ones that did not help, waits grow from run to run.
@@ -89,14 +92,33 @@ impl<S: StateStore, O: Outfit> Run<'_, S, O> {
         }
     }
 
-    /// Whether `failure` may only mean that the vendor no longer keeps all of `window`: the next tick
-    /// passes that over, by the clock that the response has shown.
-    fn is_dropped(&self, window: &Window, failure: &Failure) -> bool {
+    /// Until when the vendor has dropped a part of `window`, if `failure` may only mean that.
+    fn dropped_until(&self, window: &Window, failure: &Failure) -> Option<Timestamp> {
         let policy = &self.source.definition.policy;
-        let trusted = self.trusted(failure.served_at);
-        matches!(failure.status, Some(400 | 404 | 410 | 416 | 422))
-            && window.page == 0
-            && trusted.is_ok_and(|trusted| retention::is_partly_dropped(window, policy, trusted))
+        let trusted = self.trusted(failure.served_at).ok()?;
+        let is_refusal = matches!(failure.status, Some(400 | 404 | 410 | 416 | 422));
+        let horizon = retention::horizon(policy, trusted.at());
+        horizon.filter(|horizon| is_refusal && window.page == 0 && window.id.from < *horizon)
+    }
+
+    /// Gives a window back that begins before `horizon`. The ticks pass over what is dropped of it, by
+    /// the clock that the response has shown; what is not dropped yet becomes a window of its own.
+    async fn leave_out(
+        &self,
+        lease: &Lease,
+        horizon: Timestamp,
+        why: &str,
+    ) -> Result<Outcome, NotWritten> {
+        let window = lease.window();
+        let unit_ms = self.source.definition.policy.unit_ms;
+        let kept_from = horizon.plus_ms(DROPPED_SOON_MS).ceil_to(unit_ms);
+        let why = format!("{why}; the window begins before the vendor's retention");
+        let (cause, not_before) = if window.cursor.is_none() && kept_from < window.to {
+            (Cause::Split(kept_from), None)
+        } else {
+            (Cause::Outage, Some(self.after_setbacks(window)))
+        };
+        self.give_back(lease, cause, not_before, &why).await
     }
 
     /// Asks for a split in the middle. Only before the first page: without a strict order nobody

@@ -184,3 +184,27 @@ async fn a_refusal_of_time_before_the_retention_does_not_block_the_source() {
         assert_eq!(error.contains("retention"), !blocks, "{error}");
     }
 }
+
+/// What the vendor still keeps of a window that begins before its retention is not left out with the
+/// rest.
+#[tokio::test]
+async fn a_window_is_split_where_the_vendors_retention_begins() {
+    let date = ("date", "Fri, 02 Jan 2026 00:00:00 GMT");
+    let policy = Policy {
+        // The retention begins ten minutes after the window, which is an hour wide.
+        max_lookback_ms: Some(23 * HOUR_MS + 50 * MINUTE_MS),
+        ..definition().policy
+    };
+    let setting = Setting {
+        policy,
+        ..Setting::default()
+    };
+    let bench = Bench::with(setting, move |_| Ok(answer(400, &[date], "{}"))).await;
+    bench.run().await;
+    let window = bench.window().await;
+    assert_eq!(
+        window.split_at,
+        Some(window.id.from.plus_ms(15 * MINUTE_MS)),
+        "{window:?}"
+    );
+}
