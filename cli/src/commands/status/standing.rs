@@ -53,8 +53,10 @@ pub(super) struct Standing {
     retention_left_ms: Option<i64>,
     /// Whether that is little.
     is_endangered: bool,
-    /// When it was looked at.
+    /// When it was looked at, by this machine's clock.
     now: Timestamp,
+    /// When it was looked at, by the vendor's clock.
+    vendor_now: Timestamp,
     late: Late,
     gate: Option<RateGate>,
     /// The difference between our clock and the vendor's, and the vendor's name.
@@ -158,7 +160,8 @@ impl Standing {
                 .filter(|_| !finished),
             is_endangered: !finished
                 && retention::is_endangered(&definition.policy, complete_through, vendor_now),
-            now: vendor_now,
+            now,
+            vendor_now,
             late: Late::of(view),
             gate,
             clocks: clocks

@@ -18,7 +18,7 @@ impl Standing {
             // Also said of a source that is new and begins before what the vendor keeps.
             format!(
                 "{name}: the vendor has been dropping unread records since {}",
-                second(self.now.plus_ms(left_ms))
+                second(self.vendor_now.plus_ms(left_ms))
             )
         })
     }
