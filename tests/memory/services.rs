@@ -43,11 +43,10 @@ impl Services {
             while let Some(head) = read_head(&mut reader)? {
                 let records = count_records(&mut reader.by_ref().take(head.bytes))?;
                 let reply = head.reply(records);
-                write!(
-                    socket,
-                    "HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n{reply}",
-                    reply.len()
-                )?;
+                // In one write: a second one would wait for the client to acknowledge the first.
+                let length = reply.len();
+                let reply = format!("HTTP/1.1 200 OK\r\ncontent-length: {length}\r\n\r\n{reply}");
+                socket.write_all(reply.as_bytes())?;
             }
             Ok(())
         });
