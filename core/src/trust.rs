@@ -39,11 +39,15 @@ pub struct ClockOffset {
 
 impl ClockOffset {
     /// A response that the vendor sent at `served_at` by its clock, between `asked_at` and `now` by ours.
-    /// The offset is the least that explains it: a page can take minutes to come.
+    /// The offset is the least that explains it, for a page can take a while to come; but our clock has
+    /// jumped when that was longer than any may.
     pub fn of(served_at: Option<Timestamp>, asked_at: Timestamp, now: Timestamp) -> Self {
+        let may_last = 0..=limits::REQUEST_TIMEOUT_MS.cast_signed();
+        let has_lasted = may_last.contains(&now.ms_since(asked_at));
+        let asked_at = if has_lasted { asked_at } else { now };
         let offset_ms = |served_at: Timestamp| {
             let ahead_ms = served_at.ms_since(now).max(0);
-            ahead_ms + served_at.ms_since(asked_at.min(now)).min(0)
+            ahead_ms + served_at.ms_since(asked_at).min(0)
         };
         Self {
             offset_ms: served_at.map(offset_ms),

@@ -85,6 +85,15 @@ fn a_page_that_takes_minutes_to_come_shows_no_difference_between_clocks() {
     assert_eq!(offset_ms(NOW.plus_ms(HOUR_MS)), Some(HOUR_MS));
 }
 
+#[test]
+fn a_clock_that_jumps_while_a_page_comes_shows_its_difference() {
+    for jump_ms in [10 * MINUTE_MS, 200 * DAY_MS, -200 * DAY_MS] {
+        let (asked_at, now) = (NOW, NOW.plus_ms(jump_ms));
+        let seen = ClockOffset::of(Some(NOW), asked_at, now);
+        assert_eq!(seen.offset_ms, Some(-jump_ms));
+    }
+}
+
 fn plan_time(now: Timestamp, seen: Option<ClockOffset>) -> PlanTime {
     PlanTime::of(now, seen.as_ref(), &jury(None, &[]))
 }
