@@ -168,6 +168,7 @@ fn a_setting_of_another_kind_of_auth_is_refused() {
     insta::assert_snapshot!(error("auth", "auth: { kind: header, headers: [{ name: a }, { name: b }] }\n"), @"sample.yaml:7:32: `auth.headers`: several headers cannot share one secret; give each header the `field` of the JSON secret it takes");
     insta::assert_snapshot!(error("auth", "auth:\n  kind: header\n  headers: [{ nam: a }]\n"), @"sample.yaml:9:20: unknown field `nam`; did you mean `name`?");
     insta::assert_snapshot!(error("auth", "auth:\n  optional: true\n  kind: basic\n  usr: x\n"), @"sample.yaml:10:8: unknown field `usr`; did you mean `user`?");
+    insta::assert_snapshot!(error("auth", "auth:\n  kind: header\n  headers: [{ name: a }]\n  name: x\n"), @"sample.yaml:10:9: unknown field `name`; expected one of headers, optional");
     insta::assert_snapshot!(error("auth", "auth: { kind: none, optional: true }\n"), @"sample.yaml:7:31: unknown field `optional`");
     insta::assert_snapshot!(error("auth", "auth: { kind: bearr }\n"), @"sample.yaml:7:9: `bearr` is not one of the words allowed here; did you mean `bearer`?");
     insta::assert_snapshot!(error("auth", "auth: { optional: true }\n"), @"sample.yaml:7:9: field `kind` is missing; add `kind:` here");

@@ -245,7 +245,7 @@ fn json(reading: &Reading) -> Option<Reading> {
     })
 }
 
-/// `uXXXX`, or two of them for what lies beyond 16 bits.
+/// `u` and four hexadecimal digits, or two of that for a character beyond 16 bits.
 fn utf16(rest: &[u8]) -> Option<(usize, Meaning)> {
     let unit = |from: usize| {
         let number = hex_number(rest.get(from..from + 4)?)?;

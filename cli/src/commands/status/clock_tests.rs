@@ -1,14 +1,28 @@
 //! Where sources stand while this machine's clock and the vendor's differ.
 
 use windlass_core::Progress;
-use windlass_core::time::{DAY_MS, MINUTE_MS};
+use windlass_core::source::{BlockCause, BlockChange, Blocked};
+use windlass_core::time::{DAY_MS, MINUTE_MS, Timestamp};
 use windlass_core::trust::ClockOffset;
 use windlass_state::StateStore;
 
-use super::standing::Surroundings;
+use super::standing::{Standing, Surroundings};
 use super::{all, standing_of};
 use crate::state::{Purpose, StateAddress};
 use crate::testing::{Bench, CONFIG, at, window};
+
+/// How the only source of `bench` stands at `now` by this machine's clock.
+async fn look(bench: &Bench, now: Timestamp) -> Standing {
+    let found = bench.state().state(Purpose::Look).await.unwrap();
+    let listed = all(&found, now).await.unwrap().remove(0);
+    let surroundings = Surroundings {
+        address: &StateAddress::Sqlite("windlass.db".into()),
+        has_workers: true,
+        now,
+    };
+    let standing = standing_of(&found.store, listed, &surroundings);
+    standing.await.unwrap()
+}
 
 #[tokio::test]
 async fn a_source_at_rest_by_a_clock_a_day_slow_is_behind_and_the_clock_is_said() {
@@ -27,15 +41,7 @@ async fn a_source_at_rest_by_a_clock_a_day_slow_is_behind_and_the_clock_is_said(
     let group = &definition.policy.rate_group;
     store.store_clock(group, &seen).await.unwrap();
 
-    let found = bench.state().state(Purpose::Look).await.unwrap();
-    let listed = all(&found, now).await.unwrap().remove(0);
-    let surroundings = Surroundings {
-        address: &StateAddress::Sqlite("windlass.db".into()),
-        has_workers: true,
-        now,
-    };
-    let standing = standing_of(&found.store, listed, &surroundings);
-    let standing = standing.await.unwrap();
+    let standing = look(&bench, now).await;
     let json = standing.to_json();
     assert_eq!(json["state"], "behind");
     assert_eq!(json["lag_ms"], DAY_MS + MINUTE_MS);
@@ -51,5 +57,29 @@ async fn a_source_at_rest_by_a_clock_a_day_slow_is_behind_and_the_clock_is_said(
             "okta: this machine's clock is 24h behind okta_system_log's \
              (2026-01-01T00:01:00Z here, 2026-01-02T00:01:00Z there)"
         ]
+    );
+}
+
+#[tokio::test]
+async fn the_next_probe_is_due_by_this_machines_clock_whatever_the_vendors_shows() {
+    let bench = Bench::new(CONFIG);
+    let (store, definition) = (bench.store(), bench.definition());
+    let stored = store.apply_source(&definition, at(0)).await.unwrap();
+    let now = definition.start.plus_ms(MINUTE_MS);
+    let blocked = Blocked::new("401".to_owned(), BlockCause::Refused, now, now);
+    let block = BlockChange::Block(blocked);
+    let (shard, name) = (definition.shard(), &definition.name);
+    let blocks = store.block_source(shard, name, stored.version, &block);
+    assert!(blocks.await.unwrap());
+    let seen = ClockOffset {
+        offset_ms: Some(DAY_MS),
+        observed_at: now,
+    };
+    let group = &definition.policy.rate_group;
+    store.store_clock(group, &seen).await.unwrap();
+    let said = look(&bench, now).await.remarks().remove(0);
+    assert!(
+        said.contains("the next probe is due at 2026-01-01T00:11:00Z"),
+        "{said}"
     );
 }
