@@ -9,7 +9,7 @@ use crate::terminal::{at_least_one, seed};
 /// Worlds when nobody says how many.
 pub(crate) const WORLDS: u64 = 100;
 /// Worlds that may pass before a protocol broken on purpose counts as not noticed.
-pub(crate) const WORLDS_BROKEN: u64 = 400;
+pub(crate) const WORLDS_BROKEN: u64 = 2_000;
 
 const EXIT_CODES: &str = "\
 Exit codes:
@@ -25,7 +25,7 @@ Exit codes:
 #[command(name = "sim", after_help = EXIT_CODES)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a switch of its own")]
 pub(crate) struct Args {
-    /// How many worlds [default: 100, or up to 400 with --break]
+    /// How many worlds [default: 100, or up to 2,000 with --break]
     #[arg(long, value_name = "N", value_parser = at_least_one, allow_negative_numbers = true)]
     pub(crate) worlds: Option<u64>,
     /// The seed of the first world; the others follow it

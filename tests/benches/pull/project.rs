@@ -73,15 +73,16 @@ impl Project {
     }
 }
 
+/// The lines of all NDJSON files below `directory`, which also holds the name of its owner.
 fn lines_below(directory: &Path) -> anyhow::Result<u64> {
     let mut lines = 0;
     for entry in fs::read_dir(directory)? {
         let path = entry?.path();
-        lines += if path.is_dir() {
-            lines_below(&path)?
-        } else {
-            lines_of(&path)?
-        };
+        if path.is_dir() {
+            lines += lines_below(&path)?;
+        } else if path.extension().is_some_and(|ending| ending == "ndjson") {
+            lines += lines_of(&path)?;
+        }
     }
     Ok(lines)
 }
