@@ -7,6 +7,7 @@ use std::sync::{Mutex, PoisonError};
 use anyhow::Context;
 use comfy_table::{ContentArrangement, Table, presets};
 use indicatif::MultiProgress;
+use windlass_core::duration::Rounded;
 use windlass_core::time::{SECOND_MS, Timestamp};
 
 /// Longest answer to a question.
@@ -298,21 +299,9 @@ pub(crate) fn grouped(number: u64) -> String {
     grouped
 }
 
-/// `3d 4h`, `12m 3s`, `0s`: the two largest parts of a duration in milliseconds.
+/// A lag, a wait or an age of `ms` milliseconds: `3d 4h`.
 pub(crate) fn duration(ms: i64) -> String {
-    let mut seconds = ms.max(0) / 1_000;
-    let mut parts = Vec::new();
-    for (unit, length) in [("d", 86_400), ("h", 3_600), ("m", 60), ("s", 1)] {
-        if seconds >= length && parts.len() < 2 {
-            parts.push(format!("{}{unit}", seconds / length));
-            seconds %= length;
-        }
-    }
-    if parts.is_empty() {
-        "0s".to_owned()
-    } else {
-        parts.join(" ")
-    }
+    Rounded(ms).to_string()
 }
 
 /// [`duration`] of something that did take time: `<1s` instead of `0s`.
@@ -362,9 +351,7 @@ mod tests {
     }
 
     #[test]
-    fn a_duration_shows_its_two_largest_parts() {
-        let shown: Vec<_> = [-5, 999, 61_000, 90_061_000].map(duration).into();
-        assert_eq!(shown, ["0s", "0s", "1m 1s", "1d 1h"]);
+    fn time_taken_is_never_shown_as_none() {
         let shown: Vec<_> = [0, 999, 1_000].map(span).into();
         assert_eq!(shown, ["<1s", "<1s", "1s"]);
     }

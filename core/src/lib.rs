@@ -5,6 +5,7 @@
 //! | module | is about |
 //! | --- | --- |
 //! | [`time`], [`span`] | instants and half-open spans |
+//! | [`duration`] | durations as text |
 //! | [`ids`] | names that validate: sources, generations, lanes, windows, owners |
 //! | [`ownership`] | which state an output folder belongs to |
 //! | [`adopt`] | a timeline rebuilt from the files it has delivered |
@@ -19,6 +20,7 @@
 //! | [`due`] | the next instant at which a timeline has work |
 //! | [`frontier`] | where a window that cannot finish is split |
 //! | [`sweep`], [`seen`] | second passes for late events, and what they compare with |
+//! | [`wait`] | stored waits, of windows and of rate groups |
 //! | [`turns`] | how the workers of a rate group share its pace |
 //! | [`trust`] | which clock is right, and what may be done while that is open |
 //! | [`retention`] | how near a timeline is to losing records |
@@ -38,6 +40,7 @@ pub mod carve;
 pub mod checkpoint;
 pub mod clock;
 pub mod due;
+pub mod duration;
 pub mod frontier;
 pub mod ids;
 pub mod invariant;
@@ -65,6 +68,7 @@ pub mod time;
 pub mod transition;
 pub mod trust;
 pub mod turns;
+pub mod wait;
 pub mod window;
 
 pub use clock::{Clock, Entropy};

@@ -6,10 +6,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::block::Work;
 pub use crate::block::{BlockCause, BlockChange, Blocked};
+use crate::duration::Exact;
 use crate::ids::{Generation, RateGroup, SourceName};
 use crate::limits;
 use crate::shard::Shard;
-use crate::time::{DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS, Timestamp};
+use crate::time::Timestamp;
 use crate::trust::WhoseClock;
 
 /// How a source's timeline is cut and how hard its vendor may be asked. All times in milliseconds.
@@ -93,7 +94,7 @@ impl Policy {
                     field,
                     format!(
                         "must be at least the vendor's time unit, {}",
-                        written(self.unit_ms)
+                        Exact(self.unit_ms)
                     ),
                 );
             }
@@ -107,7 +108,7 @@ impl Policy {
         if let Some(kept_ms) = self.max_lookback_ms.filter(|ms| *ms <= self.settle_ms) {
             let problem = format!(
                 "must be shorter than the vendor keeps records, {}, or nothing is ever read",
-                written(kept_ms)
+                Exact(kept_ms)
             );
             return fail("settle", problem);
         }
@@ -155,19 +156,6 @@ impl Policy {
         }
         Ok(())
     }
-}
-
-/// A duration in the largest unit of the configuration that it is a whole number of: `36h`.
-fn written(ms: i64) -> String {
-    let units = [
-        ("d", DAY_MS),
-        ("h", HOUR_MS),
-        ("m", MINUTE_MS),
-        ("s", SECOND_MS),
-    ];
-    let unit = units.into_iter().find(|(_, length)| ms % length == 0);
-    let (unit, length) = unit.unwrap_or(("ms", 1));
-    format!("{}{unit}", ms / length)
 }
 
 /// One configured feed, with everything a worker needs but the secret itself.
@@ -263,36 +251,10 @@ impl SourceRecord {
     }
 }
 
-/// The shared gate of a rate group: nobody asks its vendor before `not_before`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RateGate {
-    /// Whose.
-    pub group: RateGroup,
-    /// Until when.
-    pub not_before: Timestamp,
-    /// What the vendor said.
-    pub reason: String,
-}
-
-impl RateGate {
-    /// Until when the group may not be asked, if that is still to come at `now`.
-    pub fn closed_until(&self, now: Timestamp) -> Option<Timestamp> {
-        waits_until(self.not_before, now)
-    }
-}
-
-/// `not_before`, if it is still to come and can be true. No wait is stored for longer than
-/// [`limits::WAIT_MS_MAX`], so one that ends later was stored by a clock that was wrong.
-pub fn waits_until(not_before: Timestamp, now: Timestamp) -> Option<Timestamp> {
-    let latest = now
-        .plus_ms(limits::WAIT_MS_MAX)
-        .plus_ms(limits::CLOCK_SKEW_MS);
-    (now < not_before && not_before <= latest).then_some(not_before)
-}
-
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
+    use crate::time::{DAY_MS, HOUR_MS, MINUTE_MS};
 
     pub(crate) fn policy() -> Policy {
         Policy {
@@ -381,14 +343,5 @@ pub(crate) mod tests {
         .check()
         .unwrap_err();
         assert_eq!(refused.field, "settle");
-    }
-
-    #[test]
-    fn a_wait_longer_than_any_that_is_stored_came_from_a_wrong_clock_and_is_not_believed() {
-        let now = Timestamp::from_ms(1_000_000);
-        let latest = now.plus_ms(limits::WAIT_MS_MAX + limits::CLOCK_SKEW_MS);
-        assert_eq!(waits_until(latest, now), Some(latest));
-        assert_eq!(waits_until(latest.plus_ms(1), now), None);
-        assert_eq!(waits_until(now, now), None);
     }
 }

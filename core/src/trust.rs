@@ -15,8 +15,8 @@ pub use self::difference::Difference;
 pub use self::plan_time::{Cut, PlanTime};
 use crate::breaks::{Break, broken};
 use crate::limits;
-use crate::source::RateGate;
 use crate::time::Timestamp;
+use crate::wait::RateGate;
 
 /// The clock that a source goes by, where its operator has decided.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

@@ -3,8 +3,8 @@
 //! comes gets the next ones, so that few workers use a budget as fully as many.
 
 use crate::limits;
-use crate::source::RateGate;
 use crate::time::{MINUTE_MS, Timestamp};
+use crate::wait::RateGate;
 
 /// A worker asks for turns.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -59,8 +59,9 @@ pub fn give(
     (TurnsGiven::From { first }, Some(first.plus_ms(taken_ms)))
 }
 
-/// Milliseconds between two turns of a group that may send `requests_per_minute`: a little more than
-/// evenly spaced, for replies and clocks are not exact and a vendor counts what arrives.
+/// Milliseconds between two requests of a group that may send `requests_per_minute`, in one process or
+/// in several: a little more than evenly spaced, for networks and clocks are not exact and a vendor
+/// counts what arrives.
 pub fn interval_ms(requests_per_minute: u32) -> i64 {
     let per_minute = i64::from(requests_per_minute.max(1));
     let spaced = MINUTE_MS + MINUTE_MS * limits::TURN_SLACK_PERCENT / 100;

@@ -7,9 +7,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::checkpoint::Cursor;
 use crate::ids::{InvalidId, Owner, WindowId};
-use crate::source::waits_until;
 use crate::span::{EmptySpan, Span};
 use crate::time::Timestamp;
+use crate::wait;
 
 /// Where a window stands. Moves between these happen in [`Window::apply`] only.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -256,7 +256,7 @@ impl Window {
     /// Its `not_before`, if that is still to come and can be true.
     pub fn waits_until(&self, now: Timestamp) -> Option<Timestamp> {
         self.not_before
-            .and_then(|not_before| waits_until(not_before, now))
+            .and_then(|not_before| wait::until(not_before, now))
     }
 
     /// Whether the stored page token of a running window had not been sent when this run got it: the

@@ -3,9 +3,10 @@ use std::sync::Arc;
 
 use windlass_core::Status;
 use windlass_core::shard::Shards;
-use windlass_core::source::{BlockCause, BlockChange, Blocked, RateGate, SourceDefinition};
+use windlass_core::source::{BlockCause, BlockChange, Blocked, SourceDefinition};
 use windlass_core::task::Task;
 use windlass_core::time::{DAY_MS, MINUTE_MS, SECOND_MS};
+use windlass_core::wait::RateGate;
 use windlass_state::MemoryStore;
 use windlass_state::failing::{FailingStore, Fault, Operation};
 

@@ -5,9 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use futures_util::{StreamExt, TryStreamExt, stream};
 use windlass_core::ids::RateGroup;
 use windlass_core::limits;
-use windlass_core::source::{RateGate, SourceRecord};
+use windlass_core::source::SourceRecord;
 use windlass_core::time::Timestamp;
 use windlass_core::trust::{ClockOffset, Jury, PlanTime, RateState};
+use windlass_core::wait::RateGate;
 use windlass_state::{StateError, StateStore};
 
 /// Rate groups read at the same time.

@@ -16,6 +16,7 @@ mod outbox;
 mod overview;
 mod recover;
 mod report;
+mod run;
 mod slots;
 mod still;
 mod survey;

@@ -1,8 +1,9 @@
 //! Who may run: slots of a source and of its rate group, gates, pauses and pace.
 
 use windlass_core::limits;
-use windlass_core::source::{BlockCause, BlockChange, Blocked, RateGate, SourceDefinition};
+use windlass_core::source::{BlockCause, BlockChange, Blocked, SourceDefinition};
 use windlass_core::time::{HOUR_MS, MINUTE_MS};
+use windlass_core::wait::RateGate;
 use windlass_core::{Policy, Span, Status};
 use windlass_state::MemoryStore;
 

@@ -49,7 +49,8 @@ pub(crate) fn survey(
     report.probe_at = view.record.probe_at().filter(|at| *at > now);
     report.complete_through = view.complete_through();
     let finished = (view.record.definition.end).is_some_and(|end| end <= report.complete_through);
-    if !finished && !view.record.is_paused() {
+    // An alarm on it is about sources that run.
+    if !view.record.is_paused() {
         report.lag_ms = view.lag_ms(time.lag_at());
     }
     if !finished {
@@ -73,7 +74,7 @@ pub(crate) fn survey(
 pub fn oldest_in_trouble(view: &SourceView, now: Timestamp) -> Option<&Window> {
     let in_trouble = |window: &&Window| {
         let finished = matches!(window.status, Status::Done | Status::Parked);
-        let waits = window.not_before.is_some_and(|until| until > now);
+        let waits = window.waits_until(now).is_some();
         !finished && window.last_error.is_some() && (waits || window.is_failing())
     };
     view.windows()

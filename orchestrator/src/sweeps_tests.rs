@@ -11,6 +11,7 @@ use windlass_state::{MemoryStore, StateStore};
 
 use crate::known::Known;
 use crate::report::Activity;
+use crate::slots::GroupLimits;
 use crate::testing::*;
 use crate::view::read_source;
 

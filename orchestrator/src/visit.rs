@@ -2,6 +2,7 @@
 
 use windlass_core::block::Work;
 use windlass_core::due::{Follows, due_at};
+use windlass_core::duration::Rounded;
 use windlass_core::plan::Suspects;
 use windlass_core::time::{MINUTE_MS, SECOND_MS, Timestamp};
 use windlass_core::trust::{Cut, PlanTime};
@@ -171,8 +172,8 @@ pub(crate) fn report_of(view: &SourceView) -> SourceReport {
 /// Says in the log when a source is about to lose records.
 fn warn_of_loss(report: &SourceReport) {
     if let Some(left_ms) = report.retention_left_ms.filter(|_| report.is_endangered) {
-        let left = format!("{} min", left_ms.div_euclid(MINUTE_MS));
-        tracing::warn!(source = %report.source, left, "the vendor will drop records that are not read");
+        let left = Rounded(left_ms);
+        tracing::warn!(source = %report.source, %left, "the vendor will drop records that are not read");
     }
 }
 

@@ -4,10 +4,10 @@
 use windlass_core::ids::Owner;
 use windlass_core::invariant::Consistent;
 use windlass_core::lease::Lease;
-use windlass_core::limits;
 use windlass_core::moves::Move;
-use windlass_core::source::{RateGate, SourceDefinition, SourceRecord};
+use windlass_core::source::{SourceDefinition, SourceRecord};
 use windlass_core::time::Timestamp;
+use windlass_core::wait::{self, RateGate};
 use windlass_core::window::Window;
 
 use crate::error::{MoveError, StateError};
@@ -47,18 +47,11 @@ pub(crate) fn lease(window: Window, owner: &Owner) -> Lease {
         .expect("an applied claim or checkpoint leaves its owner on the window")
 }
 
-/// The latest `not_before` of a gate that is believed at `now`: nobody may wait for longer, so one
-/// that is closed until later was closed by a wrong clock.
-pub(crate) fn latest_gate(now: Timestamp) -> Timestamp {
-    now.plus_ms(limits::WAIT_MS_MAX)
-        .plus_ms(limits::CLOCK_SKEW_MS)
-}
-
 /// Whether a rate group that is closed as `current` says stays so, when at `now` it is to be closed
 /// as `gate` says.
 pub(crate) fn stays_closed(current: Option<&RateGate>, gate: &RateGate, now: Timestamp) -> bool {
     current.is_some_and(|current| {
-        current.not_before >= gate.not_before && current.not_before <= latest_gate(now)
+        current.not_before >= gate.not_before && current.not_before <= wait::latest(now)
     })
 }
 

@@ -46,11 +46,12 @@ use windlass_core::moves::Move;
 use windlass_core::progress::Progress;
 use windlass_core::seen::{SeenBy, SeenPage};
 use windlass_core::shard::Shard;
-use windlass_core::source::{BlockChange, RateGate, SourceDefinition, SourceRecord};
+use windlass_core::source::{BlockChange, SourceDefinition, SourceRecord};
 use windlass_core::span::Span;
 use windlass_core::time::Timestamp;
 use windlass_core::trust::{ClockOffset, RateState};
 use windlass_core::turns::{TurnsAsked, TurnsGiven};
+use windlass_core::wait::RateGate;
 use windlass_core::window::Window;
 
 use self::attributes::{item, read, read_all};

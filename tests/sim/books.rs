@@ -5,9 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use windlass_core::ids::{RateGroup, SourceName, Timeline, WindowId};
 use windlass_core::limits;
-use windlass_core::source::{RateGate, SourceDefinition};
+use windlass_core::source::SourceDefinition;
 use windlass_core::time::Timestamp;
 use windlass_core::transition::{Cause, Event, Release};
+use windlass_core::wait::RateGate;
 use windlass_core::window::{Status, Window};
 
 /// Everything counted.

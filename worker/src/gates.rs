@@ -5,8 +5,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use windlass_core::ids::RateGroup;
 use windlass_core::limits;
-use windlass_core::source::RateGate;
 use windlass_core::time::Timestamp;
+use windlass_core::wait::RateGate;
 
 /// The gates as last seen. All runs of the process share them, so that one look serves all.
 #[derive(Debug, Default)]

@@ -5,7 +5,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use windlass_core::ids::RateGroup;
 use windlass_core::limits;
-use windlass_core::time::{MINUTE_MS, Timestamp};
+use windlass_core::time::Timestamp;
 use windlass_core::turns;
 
 /// When this process has asked, or will ask, each rate group last.
@@ -63,12 +63,6 @@ impl Pacer {
     fn turns(&self) -> MutexGuard<'_, HashMap<RateGroup, Turn>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-/// Milliseconds between two requests at this pace, rounded up.
-pub(crate) fn interval_ms(requests_per_minute: u32) -> i64 {
-    let per_minute = i64::from(requests_per_minute.max(1));
-    (MINUTE_MS + per_minute - 1) / per_minute
 }
 
 /// Whether this pace is too slow to sleep through, so that the rate group's gate keeps it instead:
@@ -151,13 +145,6 @@ mod tests {
         for per_minute in 1..=60 {
             let by_gate = turns::sharing(per_minute, 4) == turns::Sharing::Gate;
             assert_eq!((per_minute, is_slow(per_minute)), (per_minute, by_gate));
-        }
-    }
-
-    #[test]
-    fn no_more_than_the_declared_number_fit_any_minute() {
-        for per_minute in [1, 7, 60, 2_400] {
-            assert!(interval_ms(per_minute) * i64::from(per_minute) >= MINUTE_MS);
         }
     }
 }

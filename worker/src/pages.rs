@@ -13,14 +13,14 @@ use windlass_core::time::Timestamp;
 use windlass_core::transition::Cause;
 use windlass_core::trust::{Dispute, Trusted};
 use windlass_core::window::Window;
-use windlass_core::{limits, sweep};
+use windlass_core::{limits, sweep, turns};
 use windlass_sink::{Sink, WindowWriter};
 use windlass_state::StateStore;
 
 use crate::circle::Circle;
 use crate::ends::End;
 use crate::fetch::{Fetcher, NoPage};
-use crate::pace::{interval_ms, is_slow};
+use crate::pace::is_slow;
 use crate::permit::Permit;
 use crate::persist::NotWritten;
 use crate::sent::Sent;
@@ -247,7 +247,7 @@ impl<S: StateStore, O: Outfit> Run<'_, S, O> {
     pub(crate) fn slow_pace_ms(&self) -> Option<i64> {
         let per_minute = self.task.requests_per_minute?;
         let slow = is_slow(per_minute) && !self.task.shares_turns;
-        slow.then(|| interval_ms(per_minute))
+        slow.then(|| turns::interval_ms(per_minute))
     }
 }
 

@@ -4,16 +4,16 @@ use windlass_connectors::connector::Budget as Announcement;
 use windlass_core::breaks::{Break, broken};
 use windlass_core::ids::RateGroup;
 use windlass_core::limits;
-use windlass_core::source::RateGate;
 use windlass_core::time::Timestamp;
 use windlass_core::trust::{ClockOffset, Jury, PlanTime};
 use windlass_core::turns::{self, TurnsAsked, TurnsGiven};
+use windlass_core::wait::RateGate;
 use windlass_state::StateStore;
 
 use crate::announced::Announced;
 use crate::clocks::Clocks;
 use crate::gates::Gates;
-use crate::pace::{self, Pacer, is_slow};
+use crate::pace::{Pacer, is_slow};
 use crate::persist::{Holder, NotWritten};
 use crate::slots::Slots;
 use crate::turns::Turns;
@@ -201,7 +201,7 @@ impl<S: StateStore> Permit<'_, S> {
     async fn own_turn(&self) {
         let declared_ms = match self.requests_per_minute {
             Some(per_minute) if is_slow(per_minute) => return,
-            Some(per_minute) => pace::interval_ms(per_minute),
+            Some(per_minute) => turns::interval_ms(per_minute),
             None => 0,
         };
         let interval_ms = declared_ms.max(self.announced_share_ms());

@@ -14,12 +14,12 @@ use windlass_core::task::{TASK_VERSION, Task};
 use windlass_core::time::Timestamp;
 use windlass_core::transition::{Cause, Claim, Release};
 use windlass_core::trust::Jury;
-use windlass_core::{Owner, limits};
+use windlass_core::{Owner, limits, turns};
 use windlass_state::StateStore;
 
 use crate::block::Block;
 use crate::next::Next;
-use crate::pace::{interval_ms, is_slow};
+use crate::pace::is_slow;
 use crate::pages::Run;
 use crate::permit::{NotNow, Permit};
 use crate::persist::{Holder, NotWritten};
@@ -251,7 +251,7 @@ impl<S: StateStore, O: Outfit> Worker<S, O> {
         let per_minute = task.requests_per_minute.filter(slow)?;
         self.permits
             .pacer
-            .take_free_turn(group, interval_ms(per_minute), self.now())
+            .take_free_turn(group, turns::interval_ms(per_minute), self.now())
             .err()
     }
 

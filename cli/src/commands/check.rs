@@ -8,6 +8,7 @@ use windlass_connectors::Next;
 use windlass_connectors::connector::{Connector, Page};
 use windlass_core::carve::settled_edge;
 use windlass_core::clock::{Clock, Entropy};
+use windlass_core::duration::Exact;
 use windlass_core::retry::FailureClass;
 use windlass_core::system::{SystemClock, SystemEntropy};
 use windlass_core::{Span, Timestamp};
@@ -15,7 +16,7 @@ use windlass_core::{Span, Timestamp};
 use crate::config::Source;
 use crate::exit_code::ExitCode;
 use crate::local::LocalOutfit;
-use crate::output::{Output, duration, grouped, second, time};
+use crate::output::{Output, grouped, second, time};
 use crate::target::Target;
 
 /// Validates the configuration; with a source, asks its vendor for one page and shows its shape.
@@ -120,7 +121,7 @@ fn line(source: &Source) -> String {
         source.connector.name(),
         source.connector.origin(),
         time(definition.start),
-        duration(definition.policy.settle_ms),
+        Exact(definition.policy.settle_ms),
         definition.sink
     )
 }

@@ -6,10 +6,11 @@ use windlass_connectors::manifest::Manifest;
 use windlass_connectors::manifest::request::Override;
 use windlass_connectors::manifest::text::Millis;
 use windlass_connectors::registry::{self, RegistryError};
+use windlass_core::duration::Exact;
 
 use crate::exit_code::{ExitCode, UsageError};
 use crate::manifests;
-use crate::output::{Output, duration, lines, table};
+use crate::output::{Output, lines, table};
 
 /// Lists the built-in connectors, or describes one.
 pub(crate) fn connectors(name: Option<&str>, output: Output) -> anyhow::Result<ExitCode> {
@@ -106,7 +107,7 @@ fn text(manifest: &Manifest) -> String {
 /// What the manifest says about time and pace, by the names of a source's settings.
 fn timing(manifest: &Manifest) -> Vec<String> {
     let (window, rate) = (&manifest.window, &manifest.rate);
-    let shown = |Millis(ms): Millis| duration(ms);
+    let shown = |Millis(ms): Millis| Exact(ms).to_string();
     let sweeps: Vec<_> = window.sweeps.iter().copied().map(shown).collect();
     let kept = window.max_lookback.map_or_else(
         || "max_lookback: not known; see the vendor's documentation".to_owned(),
@@ -149,7 +150,7 @@ fn other(other: &Override) -> String {
     ];
     let set = values.into_iter().filter_map(|(name, value)| {
         let Millis(ms) = value?;
-        Some(format!("{name} {}", duration(ms)))
+        Some(format!("{name} {}", Exact(ms)))
     });
     format!(
         "with {} {}: {}",

@@ -2,13 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
 
 use windlass_connectors::connector::{Connector, Defaults, Settings};
 use windlass_connectors::manifest::Manifest;
 use windlass_connectors::manifest::text::Millis;
 use windlass_connectors::registry::{self, RegistryError};
 use windlass_connectors::yaml::YamlError;
+use windlass_core::duration::Exact;
 use windlass_core::ids::{Generation, SourceName};
 use windlass_core::limits;
 use windlass_core::source::{Policy, SourceDefinition};
@@ -299,8 +299,8 @@ impl At<'_> {
         if settle_ms < defaults.settle_ms {
             let problem = format!(
                 "{} is less than the vendor needs to publish, {}",
-                written(settle_ms),
-                written(defaults.settle_ms)
+                Exact(settle_ms),
+                Exact(defaults.settle_ms)
             );
             return Err(self.invalid("settle", problem));
         }
@@ -311,7 +311,7 @@ impl At<'_> {
         });
         let max_ms = match defaults.max_span_ms {
             Some(span) if ms(raw.window.max).is_some_and(|max| max > span) => {
-                let (widest, span) = (written(widest), written(span));
+                let (widest, span) = (Exact(widest), Exact(span));
                 let problem = format!("{widest} is wider than the vendor answers, {span}");
                 return Err(self.invalid("window.max", problem));
             }
@@ -350,9 +350,4 @@ impl At<'_> {
             .map_err(|error| self.invalid(error.field, &error.problem))?;
         Ok(policy)
     }
-}
-
-/// A duration as it is written in the configuration: `15m`.
-fn written(ms: i64) -> humantime::FormattedDuration {
-    humantime::format_duration(Duration::from_millis(ms.unsigned_abs()))
 }

@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
+use windlass_core::duration::Exact;
 use windlass_core::source::SourceDefinition;
 
 /// Fields that stand for something else in the definition, or are its key.
@@ -11,14 +12,6 @@ const LEFT_OUT: [&str; 1] = ["name"];
 
 /// Fields that hold an instant.
 const TIMES: [&str; 2] = ["start", "end"];
-
-/// Units of a duration, in milliseconds.
-const UNITS: [(&str, u64); 4] = [
-    ("d", 86_400_000),
-    ("h", 3_600_000),
-    ("m", 60_000),
-    ("s", 1_000),
-];
 
 /// The stored names that the configuration does not have, with those it has.
 const NAMES: [(&str, &str); 3] = [
@@ -63,13 +56,6 @@ fn fields(definition: &SourceDefinition) -> BTreeMap<String, String> {
     fields
 }
 
-/// A duration as the configuration writes it: `90m`.
-pub(super) fn duration(ms: u64) -> String {
-    let exact = |(_, length): &&(&str, u64)| ms.is_multiple_of(*length);
-    let (unit, length) = UNITS.iter().find(exact).unwrap_or(&("ms", 1));
-    format!("{}{unit}", ms / length)
-}
-
 /// `text`, quoted if it holds what would reach into the terminal.
 fn printable(text: &str) -> String {
     if text.contains(char::is_control) {
@@ -95,11 +81,12 @@ fn flatten(path: &str, value: &Value, fields: &mut BTreeMap<String, String>) {
         Value::String(text) if TIMES.contains(&path) => text.replace(".000Z", "Z"),
         Value::String(text) => printable(text),
         Value::Array(lengths) if path.ends_with("_ms") => {
-            let lengths = lengths.iter().filter_map(Value::as_u64).map(duration);
-            format!("[{}]", lengths.collect::<Vec<_>>().join(", "))
+            let lengths = lengths.iter().filter_map(Value::as_i64);
+            let lengths: Vec<_> = lengths.map(|ms| Exact(ms).to_string()).collect();
+            format!("[{}]", lengths.join(", "))
         }
-        other => match (path.strip_suffix("_ms"), other.as_u64()) {
-            (Some(_), Some(ms)) => duration(ms),
+        other => match (path.strip_suffix("_ms"), other.as_i64()) {
+            (Some(_), Some(ms)) => Exact(ms).to_string(),
             _ => other.to_string(),
         },
     };

@@ -1,10 +1,10 @@
 //! A difference for people and for scripts.
 
 use serde_json::{Value, json};
+use windlass_core::duration::Exact;
 use windlass_core::source::{Policy, SourceRecord};
 use windlass_core::window::Window;
 
-use super::fields::duration;
 use super::{Change, Difference, FieldChange, SourceDifference, changes};
 use crate::output::{Paint, shortened, time};
 
@@ -176,15 +176,11 @@ impl SourceDifference {
 fn cut_with_less(old: &Policy, new: &Policy) -> Option<String> {
     let again = match new.sweeps_ms.first() {
         None => "is not read again: it has no sweeps".to_owned(),
-        Some(first) => format!("is read again {} after it, by sweeps", length(*first)),
+        Some(first) => format!("is read again {} after it, by sweeps", Exact(*first)),
     };
-    let shorter = length(old.settle_ms);
+    let shorter = Exact(old.settle_ms);
     (new.settle_ms > old.settle_ms)
         .then(|| format!("time that was read after a settle of {shorter} {again}"))
-}
-
-fn length(ms: i64) -> String {
-    duration(ms.unsigned_abs())
 }
 
 /// `every  5m -> 10m`; of a new source, what it has.

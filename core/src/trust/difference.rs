@@ -1,10 +1,9 @@
 //! A difference between two clocks, in words.
 
-use std::fmt;
-
 use super::Dispute;
+use crate::duration::Rounded;
 use crate::limits;
-use crate::time::{DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS, Timestamp};
+use crate::time::{SECOND_MS, Timestamp};
 
 /// How the difference of two clocks is to be read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,7 +47,7 @@ impl Difference {
     /// A sentence about it, for the clock of `vendor`.
     pub fn describe(&self, vendor: &str) -> String {
         let ms = self.ours.ms_since(self.vendor);
-        let length = Length(ms.abs());
+        let length = Rounded(ms.abs());
         let (ours, ahead, behind) = ("this machine's clock", "ahead of", "behind");
         let at_least = if self.standing == Standing::AtLeast {
             "at least "
@@ -91,21 +90,4 @@ impl From<Dispute> for Difference {
 fn second(time: Timestamp) -> String {
     let text = time.floor_to(SECOND_MS).to_string();
     text.replace(".000Z", "Z")
-}
-
-/// A duration in its largest unit, and hours with their minutes.
-struct Length(i64);
-
-impl fmt::Display for Length {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let minutes = self.0 / MINUTE_MS;
-        match self.0 {
-            ms if ms >= 2 * DAY_MS => write!(f, "{}d", ms / DAY_MS),
-            ms if ms >= HOUR_MS && minutes % 60 > 0 => {
-                write!(f, "{}h {}m", ms / HOUR_MS, minutes % 60)
-            }
-            ms if ms >= HOUR_MS => write!(f, "{}h", ms / HOUR_MS),
-            _ => write!(f, "{minutes}m"),
-        }
-    }
 }

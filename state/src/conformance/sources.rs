@@ -3,8 +3,9 @@
 use windlass_core::ids::RateGroup;
 use windlass_core::limits;
 use windlass_core::shard::Shard;
-use windlass_core::source::{BlockChange, Policy, RateGate, SourceDefinition};
+use windlass_core::source::{BlockChange, Policy, SourceDefinition};
 use windlass_core::trust::{ClockOffset, RateState};
+use windlass_core::wait::RateGate;
 
 use super::fixtures::{at, blocked, definition, okta, policy, progress, shard};
 use crate::error::StateError;

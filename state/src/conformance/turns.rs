@@ -2,9 +2,9 @@
 
 use futures_util::future::join_all;
 use windlass_core::ids::RateGroup;
-use windlass_core::source::RateGate;
 use windlass_core::time::{SECOND_MS, Timestamp};
 use windlass_core::turns::{TurnsAsked, TurnsGiven};
+use windlass_core::wait::RateGate;
 
 use super::fixtures::at;
 use crate::error::StateError;

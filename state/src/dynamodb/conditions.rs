@@ -10,15 +10,14 @@
 //! [`Window::is_claimable`]: windlass_core::window::Window::is_claimable
 
 use windlass_core::lease::Lease;
-use windlass_core::limits::{CLOCK_SKEW_MS, WAIT_MS_MAX};
-use windlass_core::source::{Blocked, RateGate};
+use windlass_core::source::Blocked;
 use windlass_core::time::Timestamp;
 use windlass_core::transition::Claim;
+use windlass_core::wait::{self, RateGate};
 use windlass_core::window::{Status, Window};
 
 use super::attributes::{Item, PK};
 use super::expression::Placeholders;
-use crate::apply::latest_gate;
 use crate::item::ITEM_VERSION;
 
 /// Nothing is stored there.
@@ -41,8 +40,7 @@ pub(super) fn is_claimable(p: &mut Placeholders, claim: &Claim) -> String {
     let ready = p.equals("status", Status::Ready.as_str());
     let (split_at, not_before) = (p.name("split_at"), p.name("not_before"));
     let now = p.value(claim.now.to_string());
-    let latest = claim.now.plus_ms(WAIT_MS_MAX).plus_ms(CLOCK_SKEW_MS);
-    let latest = p.value(latest.to_string());
+    let latest = p.value(wait::latest(claim.now).to_string());
     format!(
         "{form} AND {epoch} AND ({dispatched} OR ({ready} AND attribute_not_exists({split_at}) AND \
          (attribute_not_exists({not_before}) OR {not_before} <= {now} OR {not_before} > {latest})))"
@@ -103,7 +101,7 @@ pub(super) fn closes_later(p: &mut Placeholders, gate: &RateGate, now: Timestamp
     let form = p.equals("v", ITEM_VERSION);
     let not_before = p.name("not_before");
     let later = p.value(gate.not_before.to_string());
-    let latest = p.value(latest_gate(now).to_string());
+    let latest = p.value(wait::latest(now).to_string());
     format!("{absent} OR ({form} AND ({not_before} < {later} OR {not_before} > {latest}))")
 }
 

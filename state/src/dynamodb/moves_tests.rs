@@ -3,9 +3,10 @@ use std::collections::BTreeSet;
 use serde_json::{Value as Json, json};
 use windlass_core::checkpoint::{Checkpoint, Cursor, PageTotals};
 use windlass_core::ids::Owner;
-use windlass_core::source::{BlockCause, Blocked, RateGate};
+use windlass_core::source::{BlockCause, Blocked};
 use windlass_core::time::Timestamp;
 use windlass_core::transition::{Cause, Event, Release};
+use windlass_core::wait::RateGate;
 
 use super::*;
 use crate::dynamodb::testing::{NOW, Reply, condition_failed, store};

@@ -3,10 +3,10 @@
 
 use aws_sdk_dynamodb::types::ReturnValue;
 use windlass_core::ids::RateGroup;
-use windlass_core::source::RateGate;
 use windlass_core::time::Timestamp;
 use windlass_core::trust::ClockOffset;
 use windlass_core::turns::{TurnsAsked, TurnsGiven, give};
+use windlass_core::wait::RateGate;
 
 use super::DynamoStore;
 use super::attributes::read;

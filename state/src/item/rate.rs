@@ -3,9 +3,9 @@
 use serde::{Deserialize, Serialize};
 use windlass_core::ids::RateGroup;
 use windlass_core::invariant::{Consistent, Violation};
-use windlass_core::source::RateGate;
 use windlass_core::time::Timestamp;
 use windlass_core::trust::{ClockOffset, RateState};
+use windlass_core::wait::RateGate;
 
 use super::{Attributes, Stored, read, write};
 use crate::error::StateError;

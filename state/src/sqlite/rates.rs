@@ -2,10 +2,10 @@
 
 use rusqlite::Connection;
 use windlass_core::ids::RateGroup;
-use windlass_core::source::RateGate;
 use windlass_core::time::Timestamp;
 use windlass_core::trust::ClockOffset;
 use windlass_core::turns::{TurnsAsked, TurnsGiven, give};
+use windlass_core::wait::RateGate;
 
 use super::tables::RATES;
 use crate::apply::stays_closed;

@@ -4,11 +4,12 @@ use std::collections::BTreeSet;
 
 use windlass_core::progress::Progress;
 use windlass_core::seen::{SeenBy, SeenPage};
-use windlass_core::source::{BlockCause, BlockChange, Blocked, RateGate, SourceDefinition};
+use windlass_core::source::{BlockCause, BlockChange, Blocked, SourceDefinition};
 use windlass_core::span::Span;
 use windlass_core::time::DAY_MS;
 use windlass_core::transition::{Cause, Event, Release};
 use windlass_core::turns::{TurnsAsked, TurnsGiven};
+use windlass_core::wait::RateGate;
 use windlass_orchestrator::{Listed, overview};
 use windlass_state::{DynamoStore, StateStore};
 use windlass_tests::aws::calls::Calls;

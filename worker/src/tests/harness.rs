@@ -9,7 +9,7 @@ use windlass_connectors::scripted::ScriptedTransport;
 use windlass_connectors::{Client, Connector, Credentials, Manifest, Settings};
 use windlass_core::clock::{Clock as _, ManualClock, SeededEntropy};
 use windlass_core::scavenge::{recover, scavenge};
-use windlass_core::source::{BlockChange, Policy, RateGate, SourceDefinition, SourceRecord};
+use windlass_core::source::{BlockChange, Policy, SourceDefinition, SourceRecord};
 use windlass_core::task::{TASK_VERSION, Task, TaskWindow};
 use windlass_core::time::HOUR_MS;
 use windlass_core::transition::Event;
@@ -223,7 +223,7 @@ impl Bench {
             .unwrap()
     }
 
-    pub(super) async fn gate(&self) -> Option<RateGate> {
+    pub(super) async fn gate(&self) -> Option<windlass_core::wait::RateGate> {
         let group = &definition().policy.rate_group;
         self.store.rate_gate(group).await.unwrap()
     }

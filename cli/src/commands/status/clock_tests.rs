@@ -54,7 +54,7 @@ async fn a_source_at_rest_by_a_clock_a_day_slow_is_behind_and_the_clock_is_said(
         standing.remarks(),
         [
             "okta has been behind since 2026-01-01T00:22:02Z: start `windlass run`",
-            "okta: this machine's clock is 24h behind okta_system_log's \
+            "okta: this machine's clock is 1d behind okta_system_log's \
              (2026-01-01T00:01:00Z here, 2026-01-02T00:01:00Z there)"
         ]
     );

@@ -1,12 +1,13 @@
 //! How late a source's vendor publishes, as its sweeps found, and what could not be read again.
 
 use serde_json::{Value, json};
+use windlass_core::duration::Exact;
 use windlass_core::ids::Lane;
 use windlass_core::lateness::{Found, found, proposed_settle_ms};
 use windlass_core::summary::Summary;
 use windlass_orchestrator::SourceView;
 
-use crate::output::{duration, second};
+use crate::output::second;
 
 /// What the sweeps of one source found.
 pub(super) struct Late {
@@ -49,7 +50,7 @@ impl Late {
 
     /// What each sweep found; `None` before the first has compared something.
     fn in_words(&self) -> Option<String> {
-        let after = |found: &Found| duration(found.after_ms);
+        let after = |found: &Found| Exact(found.after_ms).to_string();
         if self.found.iter().all(|found| percent(found).is_none()) {
             let after: Vec<_> = self.found.iter().map(after).collect();
             return (!after.is_empty())
@@ -72,8 +73,8 @@ impl Late {
         if let Some(proposed_ms) = self.proposed_settle_ms {
             lines.push(format!(
                 "{name}: settle is {}; {} would leave 1 in 1,000 to sweeps",
-                duration(self.settle_ms),
-                duration(proposed_ms)
+                Exact(self.settle_ms),
+                Exact(proposed_ms)
             ));
         }
         if let Some(Summary {

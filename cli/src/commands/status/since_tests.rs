@@ -5,14 +5,14 @@ use windlass_core::shard::Shards;
 use windlass_core::summary::Summary;
 use windlass_core::task::Task;
 use windlass_core::time::MINUTE_MS;
-use windlass_core::transition::{Cause, Claim, Event, Release};
-use windlass_core::{Owner, Progress, SourceDefinition, Status, Window};
+use windlass_core::transition::{Cause, Event, Release};
+use windlass_core::{Progress, SourceDefinition, Status, Window};
 use windlass_orchestrator::{Dispatch, DispatchError, Tick, TickOptions};
 use windlass_orchestrator::{Listed, overview};
 use windlass_state::StateStore;
 
 use super::*;
-use crate::testing::{Bench, CONFIG};
+use crate::testing::{Bench, CONFIG, claimed};
 
 /// A dispatch whose tasks reach no worker.
 struct Nowhere;
@@ -80,13 +80,7 @@ impl Scene {
     /// A run of the first window that fails.
     async fn fail(&self, minute: i64) {
         let (window, now) = (self.window().await, at(&self.definition, minute));
-        let claim = Claim {
-            epoch: window.epoch,
-            owner: Owner::from_random(1),
-            lease_until: now.plus_ms(MINUTE_MS),
-            now,
-        };
-        let lease = self.store.claim(&window.id, &claim).await.unwrap();
+        let lease = claimed(&self.store, &window, now).await;
         let release = Release {
             cause: Cause::Outage,
             not_before: None,

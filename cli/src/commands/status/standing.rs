@@ -7,10 +7,11 @@ use windlass_core::carve::settled_edge;
 use windlass_core::ids::Lane;
 use windlass_core::limits;
 use windlass_core::retention;
-use windlass_core::source::{Blocked, RateGate, SourceDefinition, SourceRecord};
+use windlass_core::source::{Blocked, SourceDefinition, SourceRecord};
 use windlass_core::summary::Summary;
 use windlass_core::time::{MINUTE_MS, Timestamp};
 use windlass_core::trust::{Difference, PlanTime};
+use windlass_core::wait::RateGate;
 use windlass_core::window::{Status, Window};
 use windlass_orchestrator::{SourceView, oldest_in_trouble};
 
@@ -92,7 +93,7 @@ impl Failure {
     fn of(view: &SourceView, now: Timestamp) -> Option<Self> {
         let window = oldest_in_trouble(view, now)?;
         Some(Self {
-            waits_until: window.not_before.filter(|until| *until > now),
+            waits_until: window.waits_until(now),
             error: window.last_error.clone()?,
         })
     }

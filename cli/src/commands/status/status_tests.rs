@@ -1,12 +1,13 @@
+use windlass_core::Progress;
 use windlass_core::ids::{Lane, Timeline};
-use windlass_core::source::{BlockCause, BlockChange, Blocked, RateGate};
-use windlass_core::transition::{Cause, Claim, Release};
+use windlass_core::source::{BlockCause, BlockChange, Blocked};
+use windlass_core::transition::{Cause, Release};
 use windlass_core::trust::PlanTime;
-use windlass_core::{Owner, Progress};
+use windlass_core::wait::RateGate;
 use windlass_state::StateStore;
 
 use super::*;
-use crate::testing::{Bench, CONFIG, at, window};
+use crate::testing::{Bench, CONFIG, at, claimed, window};
 
 async fn standing(store: &Store, has_workers: bool, now: Timestamp) -> Standing {
     let record = store.all_sources().await.unwrap().remove(0);
@@ -47,13 +48,7 @@ async fn a_source_is_not_started_then_running_then_interrupted_and_what_failed_i
     store.apply_source(&definition, now).await.unwrap();
     let window = window(&definition);
     store.create(&window).await.unwrap();
-    let claim = Claim {
-        epoch: window.epoch,
-        owner: Owner::from_random(1),
-        lease_until: Timestamp::MAX,
-        now,
-    };
-    let lease = store.claim(&window.id, &claim).await.unwrap();
+    let lease = claimed(&store, &window, now).await;
     assert_eq!(state(&standing(&store, true, now).await), "running");
     assert_eq!(state(&standing(&store, false, now).await), "interrupted");
 
@@ -173,13 +168,7 @@ async fn a_wait_that_the_vendor_asked_for_is_said_once_and_to_the_second() {
     store.apply_source(&definition, now).await.unwrap();
     let window = window(&definition);
     store.create(&window).await.unwrap();
-    let claim = Claim {
-        epoch: window.epoch,
-        owner: Owner::from_random(1),
-        lease_until: Timestamp::MAX,
-        now,
-    };
-    let lease = store.claim(&window.id, &claim).await.unwrap();
+    let lease = claimed(&store, &window, now).await;
     let until = now.plus_ms(20_417);
     let release = |error: &str| Release {
         cause: Cause::Outage,

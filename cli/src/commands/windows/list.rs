@@ -105,7 +105,7 @@ fn problem(window: &Window, now: Timestamp) -> Option<String> {
         .attempts
         .saturating_sub(u32::from(window.status == Status::Running));
     let fails = window.setbacks > 0 || attempts > 0 || window.is_suspect();
-    match (window.not_before.filter(|until| *until > now), error) {
+    match (window.waits_until(now), error) {
         (Some(until), Some(error)) => Some(format!("waits until {}: {error}", second(until))),
         (Some(until), None) => Some(format!("waits until {}", second(until))),
         (None, Some(error)) if fails => Some(format!("last error: {error}")),
