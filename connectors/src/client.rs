@@ -3,6 +3,7 @@
 
 mod apart;
 mod keyring;
+mod maker;
 
 use std::fmt;
 use std::sync::Arc;
@@ -20,6 +21,7 @@ use crate::paging::Next;
 use crate::secret::SecretSource;
 
 use self::keyring::Keyring;
+pub use self::maker::{ClientError, ClientMaker, SecretAge};
 
 /// Fetches pages of one source. Shared by reference between the workers of a process, so that they
 /// also share its access token.

@@ -42,7 +42,7 @@ pub use budget::Budget;
 pub use collector::HttpCollector;
 pub use outcome::{Outcome, Report};
 pub use stop::Stop;
-use windlass_connectors::client::Client;
+use windlass_connectors::client::{Client, ClientError};
 use windlass_connectors::http::Transport;
 use windlass_core::checkpoint::PageTotals;
 use windlass_core::source::SourceRecord;
@@ -100,6 +100,24 @@ pub enum OutfitError {
     /// Not for the moment, such as a secret whose store does not answer. The window waits.
     #[error("{0}")]
     Unavailable(String),
+}
+
+impl From<ClientError> for OutfitError {
+    /// A secret that may be there a moment later must not block its source.
+    fn from(error: ClientError) -> Self {
+        Self::of(&error, error.to_string())
+    }
+}
+
+impl OutfitError {
+    /// The same kind of failure as `error`, with the words `why`.
+    pub fn of(error: &ClientError, why: String) -> Self {
+        match error {
+            ClientError::Secret(error) if error.may_pass() => Self::Unavailable(why),
+            ClientError::Secret(error) if error.is_denied() => Self::Denied(why),
+            ClientError::Secret(_) | ClientError::Credentials(_) => Self::Refused(why),
+        }
+    }
 }
 
 /// Hears of every page as it becomes durable. For progress bars and metrics.

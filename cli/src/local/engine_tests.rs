@@ -1,17 +1,15 @@
-use windlass_core::checkpoint::{Checkpoint, PageTotals};
 use windlass_core::clock::ManualClock;
 use windlass_core::shard::Shard;
 use windlass_core::source::{BlockCause, BlockChange, Blocked};
 use windlass_core::system::{SystemClock, SystemEntropy};
 use windlass_core::time::DAY_MS;
-use windlass_core::transition::Claim;
 use windlass_core::{Clock, Entropy};
-use windlass_core::{Owner, Progress, Window, WindowId};
+use windlass_core::{Progress, Window, WindowId};
 use windlass_state::sqlite::SqliteStore;
 use windlass_worker::Stop;
 
 use super::*;
-use crate::testing::{Bench, CONFIG};
+use crate::testing::{Bench, CONFIG, claimed, last_page};
 
 /// An engine without sources on a state of its own.
 async fn engine(dir: &tempfile::TempDir) -> Engine {
@@ -40,23 +38,8 @@ async fn done_long_ago(store: &Store) -> WindowId {
     let now = id.from.plus_ms(DAY_MS);
     let window = Window::new(id.clone(), now, now).unwrap();
     store.create(&window).await.unwrap();
-    let claim = Claim {
-        epoch: window.epoch,
-        owner: Owner::from_random(1),
-        lease_until: Timestamp::MAX,
-        now,
-    };
-    let lease = store.claim(&id, &claim).await.unwrap();
-    let last = Checkpoint {
-        from: 0,
-        cursor: None,
-        totals: PageTotals::default(),
-        ordered: true,
-        remembered: true,
-        sink_position: None,
-        page_ms: 1,
-        now,
-    };
+    let lease = claimed(store, &window, now).await;
+    let last = last_page(now);
     store.complete(&lease, &last, DAY_MS).await.unwrap();
     let shard = Shard::all().next().unwrap();
     let marks = Progress {

@@ -4,14 +4,11 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use anyhow::Context;
 use aws_config::SdkConfig;
 use tokio::sync::OnceCell;
-use windlass_connectors::auth::Credentials;
-use windlass_connectors::client::Client;
+use windlass_connectors::client::{Client, ClientError, ClientMaker, SecretAge};
 use windlass_connectors::http::HttpTransport;
-use windlass_connectors::secret::{SecretError, SecretRef, Vault, VaultSecret};
-use windlass_connectors::yaml::YamlError;
+use windlass_connectors::secret::{SecretRef, Vault};
 use windlass_core::ids::SourceName;
 use windlass_core::source::SourceRecord;
 use windlass_core::{Clock, Entropy};
@@ -76,10 +73,7 @@ impl LocalOutfit {
         };
         let workshop = Workshop {
             config: Arc::clone(config),
-            transport,
-            vault,
-            clock: Arc::clone(clock),
-            entropy: Arc::clone(entropy),
+            clients: ClientMaker::new(transport, vault, Arc::clone(clock), Arc::clone(entropy)),
         };
         let mut sinks: BTreeMap<&str, Arc<AnySink>> = BTreeMap::new();
         let mut supplies = BTreeMap::new();
@@ -109,8 +103,8 @@ impl LocalOutfit {
         let (Some(configured), Some(supplies)) = (configured, self.supplies.get(source)) else {
             anyhow::bail!("{source}: there is no client for a source that does not run");
         };
-        let make = || async { self.workshop.client(configured).await.map(Arc::new) };
-        supplies.client.get_or_try_init(make).await
+        let made = self.workshop.supply(configured, supplies).await;
+        made.map_err(|error| self.workshop.problem(configured, &error))
     }
 }
 
@@ -136,10 +130,7 @@ fn is_on_aws(source: &Source, config: &Config) -> bool {
 #[derive(Debug)]
 struct Workshop {
     config: Arc<Config>,
-    transport: HttpTransport,
-    vault: Arc<Vault>,
-    clock: Arc<dyn Clock>,
-    entropy: Arc<dyn Entropy>,
+    clients: ClientMaker<HttpTransport>,
 }
 
 impl Workshop {
@@ -150,37 +141,34 @@ impl Workshop {
             .map_err(|error| self.config.invalid(&format!("sinks.{name}"), error).into())
     }
 
-    async fn client(&self, source: &Source) -> anyhow::Result<Client<HttpTransport>> {
+    /// The client in `supplies`, made if need be.
+    async fn supply<'s>(
+        &self,
+        source: &Source,
+        supplies: &'s Supplies,
+    ) -> Result<&'s Arc<Client<HttpTransport>>, ClientError> {
+        let make = || async {
+            let reference = source.definition.secret.as_deref();
+            let reference = reference.map(str::parse::<SecretRef>).transpose()?;
+            let connector = Arc::clone(&source.connector);
+            let made = self
+                .clients
+                .client(connector, reference, SecretAge::Minutes);
+            made.await.map(Arc::new)
+        };
+        supplies.client.get_or_try_init(make).await
+    }
+
+    /// `error` of the client of `source`, with the place of the secret. Nothing is wrong with the
+    /// configuration where the secret may be readable later.
+    fn problem(&self, source: &Source, error: &ClientError) -> anyhow::Error {
         let field = format!("sources.{}.secret", source.definition.name);
-        let invalid = |error: &dyn std::fmt::Display| self.config.invalid(&field, error);
-        let reference = source.definition.secret.as_deref();
-        let reference = reference.map(str::parse::<SecretRef>).transpose();
-        let reference = reference.map_err(|error| invalid(&error))?;
-        let secret = match &reference {
-            Some(reference) => Some(self.vault.fetch(reference).await),
-            None => None,
-        };
-        let secret = match secret.transpose() {
-            // Nothing is wrong with the configuration.
-            Err(error) if error.may_pass() => return Err(error).context(field),
-            other => other.map_err(|error: SecretError| invalid(&error))?,
-        };
-        let credentials = Credentials::new(source.connector.auth(), secret.as_ref())
-            .map_err(|error| invalid(&error))?;
-        let client = Client::new(
-            Arc::clone(&source.connector),
-            credentials,
-            self.transport.clone(),
-            Arc::clone(&self.clock),
-            Arc::clone(&self.entropy),
-        );
-        Ok(match (reference, secret) {
-            (Some(reference), Some(secret)) => {
-                let again = VaultSecret::new(Arc::clone(&self.vault), reference);
-                client.with_renewal(secret, Arc::new(again))
+        match error {
+            ClientError::Secret(secret) if secret.may_pass() => {
+                anyhow::Error::msg(format!("{field}: {secret}"))
             }
-            _ => client,
-        })
+            _ => self.config.invalid(&field, error).into(),
+        }
     }
 }
 
@@ -195,27 +183,23 @@ impl Outfit for LocalOutfit {
         let name = &source.definition.name;
         let configured = self.workshop.config.sources.get(name.as_str());
         let is_same = configured.is_some_and(|it| it.definition == source.definition);
-        let Some(supplies) = self.supplies.get(name).filter(|_| is_same) else {
+        let supplies = self.supplies.get(name).filter(|_| is_same);
+        let (Some(configured), Some(supplies)) = (configured, supplies) else {
             return Err(OutfitError::Refused(
                 "its definition in the state is not the one this run was started with; \
                  start `windlass run` again"
                     .to_owned(),
             ));
         };
-        let client = self.client(name).await.map_err(|error| unusable(&error))?;
+        let made = self.workshop.supply(configured, supplies).await;
+        let client = made.map_err(|error| {
+            let problem = self.workshop.problem(configured, &error);
+            OutfitError::of(&error, problem.to_string())
+        })?;
         Ok(Gear {
             client: Arc::clone(client),
             sink: Arc::clone(&supplies.sink),
         })
-    }
-}
-
-/// A secret that is missing or wrong blocks its source; one that cannot be read now lets it wait.
-fn unusable(error: &anyhow::Error) -> OutfitError {
-    if error.is::<YamlError>() {
-        OutfitError::Refused(error.to_string())
-    } else {
-        OutfitError::Unavailable(format!("{error:#}"))
     }
 }
 

@@ -1,3 +1,4 @@
+use windlass_connectors::secret::SecretError;
 use windlass_core::system::{SystemClock, SystemEntropy};
 
 use super::*;
@@ -77,11 +78,33 @@ async fn a_secret_that_appears_later_is_read_the_next_time() {
 
 #[tokio::test]
 async fn a_secret_that_cannot_be_read_for_the_moment_lets_its_source_wait() {
-    let error = anyhow::anyhow!("AWS asks to slow down").context("sources.bad.secret");
-    let OutfitError::Unavailable(why) = unusable(&error) else {
-        panic!("it is not refused");
+    let bench = bench();
+    let outfit = outfit(&bench).await;
+    let workshop = &outfit.workshop;
+    let bad = &workshop.config.sources["bad"];
+    let reference = SecretRef::Env("TOKEN".to_owned());
+    let problem = "AWS asks to slow down".to_owned();
+    let error = ClientError::from(SecretError::Outage { reference, problem });
+    let why = workshop.problem(bad, &error).to_string();
+    assert_eq!(
+        why,
+        "sources.bad.secret: `env:TOKEN` cannot be read for now: AWS asks to slow down"
+    );
+    let error = OutfitError::of(&error, why);
+    assert!(matches!(error, OutfitError::Unavailable(_)), "{error}");
+}
+
+#[tokio::test]
+async fn secret_that_aws_denies_lets_its_source_wait_before_it_blocks() {
+    let reference = SecretRef::Env("TOKEN".to_owned());
+    let (region, problem) = ("eu-west-1".to_owned(), "the key is disabled".to_owned());
+    let error = SecretError::Refused {
+        reference,
+        region,
+        problem,
     };
-    assert_eq!(why, "sources.bad.secret: AWS asks to slow down");
+    let error = OutfitError::from(ClientError::from(error));
+    assert!(matches!(error, OutfitError::Denied(_)), "{error}");
 }
 
 #[tokio::test]

@@ -7,12 +7,11 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use aws_config::SdkConfig;
-use windlass_connectors::auth::Credentials;
-use windlass_connectors::client::Client;
+use windlass_connectors::client::{Client, ClientMaker, SecretAge};
 use windlass_connectors::connector::{Connector, Settings as ConnectorSettings};
 use windlass_connectors::http::{HttpTransport, TransportError};
 use windlass_connectors::registry;
-use windlass_connectors::secret::{SecretError, SecretRef, Vault, VaultSecret};
+use windlass_connectors::secret::{SecretError, SecretRef, Vault};
 use windlass_core::ids::SourceName;
 use windlass_core::source::{SourceDefinition, SourceRecord};
 use windlass_core::{Clock, Entropy};
@@ -42,24 +41,14 @@ impl Kept {
     }
 }
 
-/// Whether a secret that was read a few minutes ago is good enough.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum SecretAge {
-    Minutes,
-    New,
-}
-
 /// A destination in its stored form.
 type DestinationMap = BTreeMap<String, String>;
 
 /// Makes clients and sinks from the definitions in the state.
 pub struct LambdaOutfit {
     means: Means,
-    transport: HttpTransport,
-    vault: Arc<Vault>,
+    clients: ClientMaker<HttpTransport>,
     manifests: PathBuf,
-    clock: Arc<dyn Clock>,
-    entropy: Arc<dyn Entropy>,
     kept: Mutex<BTreeMap<SourceName, Arc<Kept>>>,
     sinks: Mutex<BTreeMap<DestinationMap, Arc<AnySink>>>,
 }
@@ -96,11 +85,8 @@ impl LambdaOutfit {
         };
         Ok(Self {
             means,
-            transport,
-            vault,
+            clients: ClientMaker::new(transport, vault, clock, entropy),
             manifests: settings.manifests.clone(),
-            clock,
-            entropy,
             kept: Mutex::default(),
             sinks: Mutex::default(),
         })
@@ -164,43 +150,12 @@ impl LambdaOutfit {
         };
         let connector =
             Connector::compile(&manifest, &settings).map_err(|error| refused(&error.problem))?;
-        let Some(reference) = &definition.secret else {
-            let credentials =
-                Credentials::new(connector.auth(), None).map_err(|error| refused(&error))?;
-            return Ok(self.plain_client(connector, credentials));
-        };
-        let reference = stored_elsewhere("its secret", reference)?;
-        let fetched = match age {
-            SecretAge::Minutes => self.vault.fetch(&reference).await,
-            SecretAge::New => self.vault.fetch_again(&reference).await,
-        };
-        let mut secret = fetched.map_err(|error| secret_error(&error))?;
-        let mut made = Credentials::new(connector.auth(), Some(&secret));
-        if made.is_err() {
-            // It may have been mended since it was kept.
-            let fetched = self.vault.fetch_again(&reference).await;
-            secret = fetched.map_err(|error| secret_error(&error))?;
-            made = Credentials::new(connector.auth(), Some(&secret));
-        }
-        let credentials = made.map_err(|error| refused(&error))?;
-        let source = VaultSecret::new(Arc::clone(&self.vault), reference);
-        Ok(self
-            .plain_client(connector, credentials)
-            .with_renewal(secret, Arc::new(source)))
-    }
-
-    fn plain_client(
-        &self,
-        connector: Connector,
-        credentials: Credentials,
-    ) -> Client<HttpTransport> {
-        Client::new(
-            connector,
-            credentials,
-            self.transport.clone(),
-            Arc::clone(&self.clock),
-            Arc::clone(&self.entropy),
-        )
+        let reference = definition.secret.as_deref();
+        let reference = reference.map(|reference| stored_elsewhere("its secret", reference));
+        let made = self
+            .clients
+            .client(Arc::new(connector), reference.transpose()?, age);
+        made.await.map_err(OutfitError::from)
     }
 
     /// The sink of `definition`; sources with the same destination share one.
@@ -251,17 +206,6 @@ fn stored_elsewhere(whose: &str, reference: &str) -> Result<SecretRef, OutfitErr
         return Err(OutfitError::Refused(problem));
     }
     Ok(reference)
-}
-
-/// A secret that may be there a moment later must not block its source.
-fn secret_error(error: &SecretError) -> OutfitError {
-    if error.may_pass() {
-        OutfitError::Unavailable(error.to_string())
-    } else if error.is_denied() {
-        OutfitError::Denied(error.to_string())
-    } else {
-        OutfitError::Refused(error.to_string())
-    }
 }
 
 impl Outfit for Arc<LambdaOutfit> {
