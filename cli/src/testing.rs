@@ -2,10 +2,12 @@
 
 use std::path::PathBuf;
 
-use windlass_core::ids::WindowId;
+use windlass_core::checkpoint::{Checkpoint, PageTotals};
+use windlass_core::ids::{Owner, WindowId};
+use windlass_core::lease::Lease;
 use windlass_core::source::{SourceDefinition, SourceRecord};
 use windlass_core::time::Timestamp;
-use windlass_core::transition::Event;
+use windlass_core::transition::{Claim, Event};
 use windlass_core::window::Window;
 use windlass_state::StateStore;
 use windlass_state::sqlite::SqliteStore;
@@ -117,4 +119,29 @@ pub(crate) async fn parked(store: &impl StateStore, definition: &SourceDefinitio
         now: at(1),
     };
     store.decide(&window, &park).await.unwrap()
+}
+
+/// A worker takes `window` at `now`.
+pub(crate) async fn claimed(store: &impl StateStore, window: &Window, now: Timestamp) -> Lease {
+    let claim = Claim {
+        epoch: window.epoch,
+        owner: Owner::from_random(1),
+        lease_until: Timestamp::MAX,
+        now,
+    };
+    store.claim(&window.id, &claim).await.unwrap()
+}
+
+/// The checkpoint at `now` of a window whose one page is empty.
+pub(crate) fn last_page(now: Timestamp) -> Checkpoint {
+    Checkpoint {
+        from: 0,
+        cursor: None,
+        totals: PageTotals::default(),
+        ordered: true,
+        remembered: true,
+        sink_position: None,
+        page_ms: 1,
+        now,
+    }
 }

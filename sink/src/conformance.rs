@@ -9,6 +9,7 @@ use std::future::Future;
 use std::ops::Range;
 
 use bytes::Bytes;
+use serde_json::Value;
 use windlass_core::window::Window;
 
 use crate::{Batch, Reject, Sink, SinkError, WindowWriter, Written};
@@ -143,6 +144,40 @@ async fn good<T>(call: impl Future<Output = Result<T, SinkError>>) -> T {
         Ok(value) => value,
         Err(error) => panic!("a call failed that should not: {error}"),
     }
+}
+
+/// The lines of `window` among `lines`, which the contract has written.
+///
+/// # Panics
+/// When a line is not JSON.
+pub fn lines_of(window: &Window, lines: Vec<String>) -> Vec<String> {
+    let of = Value::from(window.id.to_string());
+    let of_window = |line: &String| parsed(line)["of"] == of;
+    lines.into_iter().filter(of_window).collect()
+}
+
+/// The reject in `line` of the rejects of a stream or a collector, with its page, if it is of `window`.
+///
+/// # Panics
+/// When the line is no reject.
+pub fn reject_of(window: &Window, line: &str) -> Option<(u64, Reject)> {
+    let value = parsed(line);
+    let number = |field: &str| value[field].as_u64().expect("a number");
+    let raw = match value["raw"].as_str() {
+        Some(raw) => raw.as_bytes().to_vec(),
+        // The one record of the contract that is not text.
+        None => b"not utf-8: \xff\xfe\x00".to_vec(),
+    };
+    let reject = Reject {
+        index: usize::try_from(number("index")).expect("an index"),
+        reason: value["reason"].as_str().expect("a reason").to_owned(),
+        raw: raw.into(),
+    };
+    (value["window"] == window.id.to_string()).then(|| (number("page"), reject))
+}
+
+fn parsed(line: &str) -> Value {
+    serde_json::from_str(line).expect("a line of JSON")
 }
 
 /// The position of a batch that is durable.

@@ -3,7 +3,6 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Mutex;
 
-use serde_json::Value;
 use windlass_core::Timestamp;
 use windlass_core::clock::{ManualClock, SeededEntropy};
 use windlass_core::time::{HOUR_MS, MINUTE_MS};
@@ -143,28 +142,15 @@ impl conformance::Destination for Place {
     }
 
     fn output(&self, window: &Window) -> Option<Vec<String>> {
-        let of = Value::from(window.id.to_string());
-        let of_window = |line: &String| serde_json::from_str::<Value>(line).unwrap()["of"] == of;
-        Some(self.0.lines("/in").into_iter().filter(of_window).collect())
+        Some(conformance::lines_of(window, self.0.lines("/in")))
     }
 
     fn rejects(&self, window: &Window) -> Vec<(u64, Reject)> {
-        let of = window.id.to_string();
-        let read = |line: &String| {
-            let value: Value = serde_json::from_str(line).unwrap();
-            let raw = match value["raw"].as_str() {
-                Some(raw) => raw.as_bytes().to_vec(),
-                // The one record of the contract that is not text.
-                None => b"not utf-8: \xff\xfe\x00".to_vec(),
-            };
-            let reject = Reject {
-                index: usize::try_from(value["index"].as_u64().unwrap()).unwrap(),
-                reason: value["reason"].as_str().unwrap().to_owned(),
-                raw: raw.into(),
-            };
-            (value["window"] == of.as_str()).then(|| (value["page"].as_u64().unwrap(), reject))
-        };
-        self.0.lines("/rejects").iter().filter_map(read).collect()
+        let lines = self.0.lines("/rejects");
+        let lines = lines.iter();
+        lines
+            .filter_map(|line| conformance::reject_of(window, line))
+            .collect()
     }
 }
 

@@ -1,13 +1,13 @@
 //! Records to a collector over HTTP that fails, while the process is killed: nothing is lost, and what
 //! is there twice is within the promise for sinks that take nothing back.
 
-use anyhow::{bail, ensure};
+use anyhow::ensure;
 use windlass_tests::collector::{COLLECTOR_TOKEN, Collector, CollectorFault};
 use windlass_tests::ledger::Ledger;
 use windlass_tests::vendor::{Shape, Vendor};
-use windlass_tests::windlass::{Ended, KillAt, Project, Pull, exit};
+use windlass_tests::windlass::{Project, Pull, exit};
 
-use crate::scene::Scene;
+use crate::scene::{Scene, kill_repeatedly};
 
 /// Calls in a hundred that the collector fails at.
 const FAULTS_PERCENT: u8 = 10;
@@ -89,23 +89,7 @@ async fn kills_while_a_collector_fails_lose_nothing_and_repeat_a_page_per_window
     let vendor = scene.start().await;
     let collector = Collector::start(62, FAULTS_PERCENT).await?;
     let project = project(&vendor, &collector)?;
-    let mut rng = fastrand::Rng::with_seed(62);
-    let mut kills = 0;
-    while kills < KILLS {
-        let at = KillAt {
-            pages: rng.u64(6..=24),
-            then_ms: rng.i64(0..=15),
-        };
-        match project.start_run()?.kill(&vendor, at).await? {
-            Ended::Killed => kills += 1,
-            Ended::Finished(outcome) if kills >= KILLS_MIN => {
-                outcome.expect_success()?;
-                break;
-            }
-            Ended::Finished(outcome) => bail!("it ended after {kills} kills: {outcome:#?}"),
-        }
-        vendor.next_run();
-    }
+    let kills = kill_repeatedly(&project, &vendor, 62, KILLS_MIN..=KILLS, 6..=24).await?;
     project.run(&[]).await?.expect_success()?;
     let in_flight = usize::try_from(project.pull().max_in_flight)?;
     let repeats_max = collector.unanswered_lines() + kills * in_flight * page_cap;

@@ -3,11 +3,11 @@
 
 use std::ops::RangeInclusive;
 
-use anyhow::{bail, ensure};
+use anyhow::ensure;
 use windlass_tests::vendor::{Shape, Vendor};
 use windlass_tests::windlass::{Ended, KillAt, Project, Pull};
 
-use crate::scene::{Scene, check_complete};
+use crate::scene::{Scene, check_complete, kill_repeatedly};
 
 const KILLS: usize = 20;
 /// So many there are on every machine.
@@ -28,24 +28,7 @@ async fn survive(shape: Shape, seed: u64, between: RangeInclusive<u64>) -> anyho
         .start()
         .await;
     let project = Project::new(Pull::of(&vendor))?;
-    let mut rng = fastrand::Rng::with_seed(seed);
-    let mut kills = 0;
-    while kills < KILLS {
-        let at = KillAt {
-            pages: rng.u64(between.clone()),
-            then_ms: rng.i64(0..=15),
-        };
-        match project.start_run()?.kill(&vendor, at).await? {
-            Ended::Killed => kills += 1,
-            // A slow machine kills late, and so often that the pull is over, some kills are left.
-            Ended::Finished(outcome) if kills >= KILLS_MIN => {
-                outcome.expect_success()?;
-                break;
-            }
-            Ended::Finished(outcome) => bail!("it ended after {kills} kills: {outcome:#?}"),
-        }
-        vendor.next_run();
-    }
+    kill_repeatedly(&project, &vendor, seed, KILLS_MIN..=KILLS, between).await?;
     project.run(&[]).await?.expect_success()?;
     check_complete(&project, &vendor).await?;
     check_refetched(&vendor)

@@ -2,10 +2,10 @@
 
 use std::ops::RangeInclusive;
 
-use anyhow::ensure;
+use anyhow::{bail, ensure};
 use windlass_tests::timeline::{BOUND_MS, Bounds, Timeline, TimelineSpec, recent_span};
 use windlass_tests::vendor::{Settings, Shape, Vendor};
-use windlass_tests::windlass::Project;
+use windlass_tests::windlass::{Ended, KillAt, Project};
 
 /// About what one record has in a vendor's audit log.
 const RECORD_BYTES: usize = 850;
@@ -84,4 +84,34 @@ pub(crate) async fn check_complete(project: &Project, vendor: &Vendor) -> anyhow
         "not complete: {status:?}"
     );
     project.check_secrets()
+}
+
+/// Runs `project` and kills it, each time after so many pages as are drawn from `between`, until it has
+/// been killed as often as `kills` allows. Returns the number of kills. A slow machine kills late: then
+/// the pull may be over before, though not before the least of `kills`.
+pub(crate) async fn kill_repeatedly(
+    project: &Project,
+    vendor: &Vendor,
+    seed: u64,
+    kills: RangeInclusive<usize>,
+    between: RangeInclusive<u64>,
+) -> anyhow::Result<usize> {
+    let mut rng = fastrand::Rng::with_seed(seed);
+    let mut killed = 0;
+    while killed < *kills.end() {
+        let at = KillAt {
+            pages: rng.u64(between.clone()),
+            then_ms: rng.i64(0..=15),
+        };
+        match project.start_run()?.kill(vendor, at).await? {
+            Ended::Killed => killed += 1,
+            Ended::Finished(outcome) if kills.contains(&killed) => {
+                outcome.expect_success()?;
+                break;
+            }
+            Ended::Finished(outcome) => bail!("it ended after {killed} kills: {outcome:#?}"),
+        }
+        vendor.next_run();
+    }
+    Ok(killed)
 }

@@ -1,13 +1,9 @@
-use windlass_core::checkpoint::{Checkpoint, PageTotals};
 use windlass_core::source::SourceRecord;
-use windlass_core::transition::Claim;
-use windlass_core::{Owner, Timestamp};
-
 use windlass_state::StateStore;
 
 use super::*;
 use crate::state::Store;
-use crate::testing::{Bench, CONFIG, OUTPUT, at, parked, window};
+use crate::testing::{Bench, CONFIG, OUTPUT, at, claimed, last_page, parked, window};
 
 const YES: ApplyArgs = ApplyArgs {
     diff: DiffArgs { prune: false },
@@ -37,23 +33,8 @@ async fn refused(bench: &Bench, args: &ApplyArgs, code: ExitCode) -> String {
 async fn done(store: &Store, definition: &SourceDefinition) {
     let window = window(definition);
     store.create(&window).await.unwrap();
-    let claim = Claim {
-        epoch: window.epoch,
-        owner: Owner::from_random(1),
-        lease_until: Timestamp::MAX,
-        now: at(1),
-    };
-    let lease = store.claim(&window.id, &claim).await.unwrap();
-    let last = Checkpoint {
-        from: 0,
-        cursor: None,
-        totals: PageTotals::default(),
-        ordered: true,
-        remembered: true,
-        sink_position: None,
-        page_ms: 1,
-        now: at(2),
-    };
+    let lease = claimed(store, &window, at(1)).await;
+    let last = last_page(at(2));
     store.complete(&lease, &last, 1_000).await.unwrap();
 }
 

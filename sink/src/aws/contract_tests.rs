@@ -1,7 +1,5 @@
 //! The contract that a stream can keep, and how pages arrive there.
 
-use serde_json::Value;
-
 use super::fake::{Destination, FakeAws, To, firehose, kinesis, unpacked};
 use super::*;
 use crate::UsageSnapshot;
@@ -30,34 +28,17 @@ impl conformance::Destination for Place {
     }
 
     fn output(&self, window: &Window) -> Option<Vec<String>> {
-        let of = Value::from(window.id.to_string());
-        let of_window = |line: &String| serde_json::from_str::<Value>(line).unwrap()["of"] == of;
-        Some(self.fake.lines().into_iter().filter(of_window).collect())
+        Some(conformance::lines_of(window, self.fake.lines()))
     }
 
     fn rejects(&self, window: &Window) -> Vec<(u64, Reject)> {
         let state = self.fake.state();
         let lines = state.objects.values();
         let lines = lines.flat_map(|object| std::str::from_utf8(object).unwrap().lines());
-        lines.filter_map(|line| reject_of(window, line)).collect()
+        lines
+            .filter_map(|line| conformance::reject_of(window, line))
+            .collect()
     }
-}
-
-/// The reject that `line` holds, if it is of `window`.
-fn reject_of(window: &Window, line: &str) -> Option<(u64, Reject)> {
-    let value: Value = serde_json::from_str(line).unwrap();
-    let raw = match value["raw"].as_str() {
-        Some(raw) => raw.as_bytes().to_vec(),
-        // The one record of the contract that is not text.
-        None => b"not utf-8: \xff\xfe\x00".to_vec(),
-    };
-    let reject = Reject {
-        index: usize::try_from(value["index"].as_u64().unwrap()).unwrap(),
-        reason: value["reason"].as_str().unwrap().to_owned(),
-        raw: raw.into(),
-    };
-    let page = value["page"].as_u64().unwrap();
-    (value["window"] == window.id.to_string()).then_some((page, reject))
 }
 
 #[tokio::test]
