@@ -5,7 +5,8 @@ use windlass_state::StateError;
 
 use crate::state::sources::NotWritten;
 
-/// How the program ends. The numbers are documented in `--help` and in the README.
+/// How the program ends. The numbers are documented in `--help` and in
+/// docs/reference/exit-codes.md.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum ExitCode {
     /// Done, or stopped cleanly at a checkpoint.

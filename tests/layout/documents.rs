@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use crate::tree::{assert_none, files, read, relative};
+use crate::tree::{assert_none, files, read, relative, root};
 
 /// The targets of the inline links of a document, code left out.
 fn links(markdown: &str) -> Vec<&str> {
@@ -76,10 +76,7 @@ fn every_link_between_documents_leads_to_a_file_and_a_heading() {
 
 #[test]
 fn a_link_to_a_missing_file_or_heading_is_found() {
-    let here = files("md")
-        .into_iter()
-        .find(|path| path.ends_with("README.md"))
-        .unwrap();
+    let here = root().join("README.md");
     let text = "# Try it\n[a](missing.md) [b](#try-it) [c](#nothing) [d](https://x.example/y.md)\n\
                 `[e](code.md)` [f](README.md#no-such-heading)\n```\n[g](fenced.md)\n```\n";
     let found = dead(&here, text);
