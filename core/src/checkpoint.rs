@@ -2,7 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::source::Order;
 use crate::time::Timestamp;
+use crate::window::Window;
 
 /// A vendor's page token, with the request it belongs to.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -29,6 +31,21 @@ pub struct PageTotals {
     pub oldest: Option<Timestamp>,
     /// Latest record time.
     pub newest: Option<Timestamp>,
+}
+
+impl PageTotals {
+    /// Whether a page of these totals comes after what `window` has delivered, in `order`.
+    pub fn follows(&self, window: &Window, order: Order) -> bool {
+        match order {
+            Order::OldestFirst => self
+                .oldest
+                .is_none_or(|oldest| Some(oldest) >= window.newest),
+            Order::NewestFirst => match (self.newest, window.oldest) {
+                (Some(newest), Some(oldest)) => newest <= oldest,
+                _ => true,
+            },
+        }
+    }
 }
 
 /// One page delivered and acknowledged: moves a window from page `from` to page `from + 1`.
@@ -66,3 +83,7 @@ pub fn earliest(a: Option<Timestamp>, b: Option<Timestamp>) -> Option<Timestamp>
         (one, other) => one.or(other),
     }
 }
+
+#[cfg(test)]
+#[path = "checkpoint_tests.rs"]
+mod tests;

@@ -14,6 +14,7 @@
 //! | [`source`] | what a source is and under which policy its timeline is cut |
 //! | [`window`], [`transition`] | a window and the one function that moves it |
 //! | [`lease`] | the right to move a running window, and the conditions on writes |
+//! | [`delivery`] | the order in which a page becomes durable |
 //! | [`checkpoint`] | durable progress, one page at a time |
 //! | [`progress`], [`carve`], [`plan`], [`scavenge`] | the planner |
 //! | [`summary`] | the open windows of a lane in numbers, and its troubles |
@@ -39,6 +40,7 @@ pub mod breaks;
 pub mod carve;
 pub mod checkpoint;
 pub mod clock;
+pub mod delivery;
 pub mod due;
 pub mod duration;
 pub mod frontier;

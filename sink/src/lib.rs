@@ -53,6 +53,7 @@ pub use config::SinkConfig;
 pub use error::SinkError;
 pub use settings::ConfigError;
 pub use usage::{Usage, UsageSnapshot};
+pub use windlass_core::delivery::Written;
 use windlass_core::window::Window;
 use windlass_core::{Clock, Entropy};
 
@@ -76,17 +77,6 @@ pub trait Sink: Send + Sync {
     /// The caller holds the window's lease.
     fn open(&self, window: &Window)
     -> impl Future<Output = Result<Self::Writer, SinkError>> + Send;
-}
-
-/// The state of a batch that a writer has accepted.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Written {
-    /// Every line and every reject of it is durable, and of everything held before it. With the
-    /// position that a checkpoint stores; `None` from a sink that takes nothing back.
-    Durable(Option<String>),
-    /// The writer has it, and would lose it with the process: no checkpoint may move past it before
-    /// [`WindowWriter::flush`] or [`WindowWriter::finish`].
-    Held,
 }
 
 /// Writes the pages of one window, in order, for one holder of its lease.

@@ -10,6 +10,7 @@ use crate::state::{Budgets, Planner, State, Worker};
 use crate::vendor::Record;
 use crate::worker;
 use windlass_core::Status;
+use windlass_core::delivery::Step;
 
 /// Rounds of ticks and workers within which it has to be done.
 const ROUNDS: usize = 24;
@@ -73,11 +74,12 @@ fn read_whole(machine: &Machine, state: &mut State, tally: &Tally) {
     let scene = &machine.scene;
     worker::claim(state, 0, false, tally);
     while let Worker::Holds { page, .. } = &state.workers[0] {
-        match page {
+        match page.as_ref().map(|page| &page.step) {
             None => worker::fetch(scene, state, 0),
-            Some(page) if !page.acknowledged => worker::deliver(state, 0),
-            Some(page) if !page.remembered => worker::remember(state, 0),
-            Some(_) => worker::write(scene, state, 0, false, tally),
+            Some(Step::Checkpoint(_) | Step::Complete(_)) => {
+                worker::write(scene, state, 0, false, tally);
+            }
+            Some(_) => worker::deliver(scene, state, 0),
         }
     }
 }

@@ -5,7 +5,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use stateright::{Model, Property};
-use windlass_core::breaks::{self, Break, broken};
+use windlass_core::breaks::{self, Break};
+use windlass_core::delivery;
 use windlass_core::lease::Guard;
 use windlass_core::transition::Event;
 use windlass_core::{Status, Timestamp};
@@ -40,8 +41,8 @@ pub(crate) enum Step {
     /// It asks at last, or again.
     Claim(usize),
     Fetch(usize),
+    /// It takes the next step of its page that is no move of the window.
     Deliver(usize),
-    Remember(usize),
     Write {
         worker: usize,
         lost: bool,
@@ -215,27 +216,18 @@ fn holder_steps(which: usize, worker: &Worker, left: &Budgets, steps: &mut Vec<S
         steps.extend(possible.map(|(end, _)| Step::Release { worker: which, end }));
         return;
     };
-    let early = broken(Break::CheckpointBeforeDelivery);
-    if !page.acknowledged && page.counted {
-        steps.push(Step::Deliver(which));
-    }
-    if !page.remembered && page.acknowledged {
-        steps.push(Step::Remember(which));
-    }
-    let ready = if early {
-        !page.acknowledged
-    } else {
-        page.acknowledged
-    };
-    if page.remembered && ready && !page.counted {
-        let write = |lost| Step::Write {
-            worker: which,
-            lost,
-        };
-        steps.push(write(false));
-        if left.lost_replies > 0 {
-            steps.push(write(true));
+    match page.step {
+        delivery::Step::Checkpoint(_) | delivery::Step::Complete(_) => {
+            let write = |lost| Step::Write {
+                worker: which,
+                lost,
+            };
+            steps.push(write(false));
+            if left.lost_replies > 0 {
+                steps.push(write(true));
+            }
         }
+        _ => steps.push(Step::Deliver(which)),
     }
 }
 
@@ -309,8 +301,7 @@ fn take(scene: &Scene, tally: &Tally, state: &mut State, step: Step) {
         }
         Step::Claim(worker) => worker::claim(state, worker, false, tally),
         Step::Fetch(worker) => worker::fetch(scene, state, worker),
-        Step::Deliver(worker) => worker::deliver(state, worker),
-        Step::Remember(worker) => worker::remember(state, worker),
+        Step::Deliver(worker) => worker::deliver(scene, state, worker),
         Step::Write { worker, lost } => {
             left.lost_replies -= u8::from(lost);
             worker::write(scene, state, worker, lost, tally);

@@ -2,6 +2,7 @@
 
 use std::hash::{Hash, Hasher};
 
+use windlass_core::delivery::Step;
 use windlass_core::lease::Guard;
 use windlass_core::transition::Event;
 use windlass_core::{Status, Timestamp};
@@ -107,10 +108,8 @@ pub(crate) struct InHand {
     pub(crate) next: Option<String>,
     /// Whether the sink has acknowledged it.
     pub(crate) acknowledged: bool,
-    /// Whether it is remembered for sweeps, where it has to be.
-    pub(crate) remembered: bool,
-    /// Whether it is checkpointed: only with the protocol broken, before it is acknowledged.
-    pub(crate) counted: bool,
+    /// What its worker does with it next.
+    pub(crate) step: Step,
 }
 
 /// One worker.

@@ -3,6 +3,7 @@
 
 use windlass_core::breaks::{Break, broken};
 use windlass_core::checkpoint::{Checkpoint, Cursor, PageTotals};
+use windlass_core::delivery::{PageFacts, Step, Written, first_step};
 use windlass_core::frontier;
 use windlass_core::lease::Guard;
 use windlass_core::sweep;
@@ -129,33 +130,80 @@ pub(crate) fn fetch(scene: &Scene, state: &mut State, which: usize) {
         held.known = Some(known);
     }
     held.page = Some(InHand {
+        step: first_step(page.next.is_none()),
         records: page.records,
         delivered,
         next: page.next,
         acknowledged: false,
-        remembered: !remembers(scene, window),
-        counted: false,
     });
     hold(state, which, held);
     // One step with the delivery: what happens between the two changes nothing for anybody else.
-    if !broken(Break::CheckpointBeforeDelivery) {
-        deliver(state, which);
+    if is_to_write(&state.workers[which]) {
+        deliver(scene, state, which);
     }
 }
 
-/// The sink takes the page in hand.
-pub(crate) fn deliver(state: &mut State, which: usize) {
+fn is_to_write(worker: &Worker) -> bool {
     let Worker::Holds {
         page: Some(page), ..
-    } = &mut state.workers[which]
+    } = worker
     else {
+        return false;
+    };
+    matches!(page.step, Step::Write(_))
+}
+
+/// Takes the next step of the page in hand, and those behind it that nobody else can tell from it.
+pub(crate) fn deliver(scene: &Scene, state: &mut State, which: usize) {
+    let Some(mut held) = held(state, which) else {
         return;
     };
-    page.acknowledged = true;
-    let (records, counted) = (page.delivered.clone(), page.counted);
-    accounts::deliver(state, &records);
-    if counted {
+    let Some(mut page) = held.page.take() else {
+        return;
+    };
+    let window = held.lease.window();
+    let step = std::mem::replace(&mut page.step, Step::Done);
+    let step = match step {
+        Step::Write(write) => {
+            page.acknowledged = true;
+            accounts::deliver(state, &page.delivered);
+            write.page_written(Written::Durable(None), false)
+        }
+        Step::Remember(step) => {
+            let remembers = remembers(scene, window);
+            if remembers {
+                remember(state, held.lane, window, &page);
+            }
+            step.remembered(remembers)
+        }
+        step => step,
+    };
+    page.step = alone(step, remembers(scene, window));
+    held.page = Some(page);
+    settle(state, which, held);
+}
+
+/// The step after those that change nothing outside the worker: its sink holds nothing and makes
+/// nothing final.
+fn alone(mut step: Step, remembers: bool) -> Step {
+    loop {
+        step = match step {
+            Step::Flush(flush) => flush.flushed(None),
+            Step::Sync(sync) => sync.synced(),
+            Step::Finish(finish) => finish.finished(),
+            Step::Remember(remember) if !remembers => remember.remembered(false),
+            other => return other,
+        };
+    }
+}
+
+/// Keeps what is held, or puts it down where its page and its window are done with.
+fn settle(state: &mut State, which: usize, mut held: Held) {
+    let done = held.page.take_if(|page| page.step == Step::Done);
+    if done.is_some_and(|page| page.next.is_none()) {
         put_down(state, which);
+    } else {
+        hold(state, which, held);
     }
 }
 
@@ -176,21 +224,10 @@ fn look_up(state: &State, window: &Window) -> Vec<u8> {
         .collect()
 }
 
-/// Remembers what the page in hand delivered.
-pub(crate) fn remember(state: &mut State, which: usize) {
-    let Worker::Holds {
-        lane,
-        grip,
-        page: Some(page),
-        ..
-    } = &mut state.workers[which]
-    else {
-        return;
-    };
-    page.remembered = true;
-    let window = grip.0.window();
+/// Remembers what `page` delivered.
+fn remember(state: &mut State, lane: usize, window: &Window, page: &InHand) {
     let seen = Seen {
-        lane: *lane,
+        lane,
         from: window.id.from,
         page: window.page,
         pass: window.restarts,
@@ -208,15 +245,19 @@ pub(crate) fn remember(state: &mut State, which: usize) {
     state.store.seen.insert(seen);
 }
 
-/// Writes the page in hand down. When `lost`, no reply comes, and it writes again later.
+/// Moves the window past the page in hand. When `lost`, no reply comes, and it is moved again later.
 pub(crate) fn write(scene: &Scene, state: &mut State, which: usize, lost: bool, tally: &Tally) {
     let Some(mut held) = held(state, which) else {
         return;
     };
     let Some(page) = &held.page else { return };
-    let window = held.lease.window();
-    let last = checkpoint(scene, window, page, held.lane, Scene::now(state.clock));
-    let completes = last.cursor.is_none();
+    let (commit, completes) = match page.step.clone() {
+        Step::Checkpoint(commit) => (commit, false),
+        Step::Complete(commit) => (commit, true),
+        _ => return,
+    };
+    let facts = facts(scene, &held, page, Scene::now(state.clock));
+    let last = commit.checkpoint(facts);
     let event = if completes {
         Event::Complete {
             last: last.clone(),
@@ -242,15 +283,8 @@ pub(crate) fn write(scene: &Scene, state: &mut State, which: usize, lost: bool, 
     if confirmed {
         tally.confirmed();
     }
-    let acknowledged = page.acknowledged;
-    if completes && acknowledged {
-        state.workers[which] = Worker::Idle;
-        return;
-    }
-    if acknowledged {
-        held.page = None;
-    } else if let Some(page) = &mut held.page {
-        page.counted = true;
+    if let Some(page) = &mut held.page {
+        page.step = alone(commit.committed(), remembers(scene, held.lease.window()));
     }
     if !completes {
         let owner = held.lease.owner().clone();
@@ -260,7 +294,7 @@ pub(crate) fn write(scene: &Scene, state: &mut State, which: usize, lost: bool, 
         };
         held.lease = lease;
     }
-    hold(state, which, held);
+    settle(state, which, held);
 }
 
 /// The window as the holder's earlier write of `last`, whose reply was lost, left it.
@@ -273,17 +307,13 @@ fn confirms(lease: &Lease, current: Window, last: &Checkpoint, completes: bool) 
     applied.then_some(current)
 }
 
-fn checkpoint(
-    scene: &Scene,
-    window: &Window,
-    page: &InHand,
-    lane: usize,
-    now: Timestamp,
-) -> Checkpoint {
+fn facts<'a>(scene: &Scene, held: &'a Held, page: &InHand, now: Timestamp) -> PageFacts<'a> {
+    let window = held.lease.window();
     let times = || page.records.iter().map(|id| scene.vendor.time(*id));
     let known = page.records.len() - page.delivered.len();
-    Checkpoint {
-        from: window.page,
+    PageFacts {
+        window,
+        strict_order: scene.policy.strict_order,
         cursor: page.next.clone().map(|token| Cursor {
             token,
             request: format!("{}", window.span()),
@@ -292,13 +322,12 @@ fn checkpoint(
             records: page.delivered.len() as u64,
             bytes: 0,
             rejected: 0,
-            known: if lane > 0 { known as u64 } else { 0 },
+            known: if held.lane > 0 { known as u64 } else { 0 },
             oldest: times().min(),
             newest: times().max(),
         },
-        ordered: true,
-        remembered: remembers(scene, window),
-        sink_position: None,
+        in_order: true,
+        timeless: false,
         page_ms: 0,
         now,
     }

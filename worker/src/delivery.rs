@@ -1,23 +1,21 @@
-//! A page on its way: to the sink, into what is remembered for sweeps, into the checkpoint. Each
-//! only after the one before it.
+//! The delivery of a page: the steps that [`windlass_core::delivery`] orders, carried out.
 
 use bytes::Bytes;
 use windlass_connectors::connector::{Page, Record, Rest};
-use windlass_core::breaks::{Break, broken};
-use windlass_core::checkpoint::{Checkpoint, Cursor, PageTotals};
+use windlass_core::checkpoint::{Cursor, PageTotals};
+use windlass_core::delivery::{PageFacts, Step, first_step};
 use windlass_core::ids::Lane;
 use windlass_core::lease::Lease;
 use windlass_core::moves::Move;
 use windlass_core::seen::{SeenBy, SeenPage, place};
-use windlass_core::source::Order;
 use windlass_core::time::Timestamp;
+use windlass_core::trust::Trusted;
 use windlass_core::window::Window;
 use windlass_core::{limits, sweep};
-use windlass_sink::{Batch, SinkError, WindowWriter, Written};
+use windlass_sink::{Batch, SinkError, WindowWriter};
 use windlass_state::StateStore;
 
 use crate::Outfit;
-use crate::ends::End;
 use crate::lines::{PageContext, lines};
 use crate::pages::Run;
 use crate::persist::NotWritten;
@@ -62,20 +60,25 @@ impl Delivery<'_> {
     }
 }
 
-/// What is known of a page once it is delivered.
-#[derive(Debug, Default)]
-struct Delivered {
-    sink_position: Option<String>,
-    remembered: bool,
-    took_ms: i64,
+/// Why a page was not delivered, or its window not moved past it.
+#[derive(Debug)]
+pub(crate) enum Undelivered {
+    /// The sink failed.
+    Sink(SinkError),
+    /// The state failed, or the window is another's by now.
+    State(NotWritten),
 }
 
-/// A delivery that has begun.
-#[derive(Debug, Clone, Copy)]
-struct Begun {
-    at: Timestamp,
-    /// Whether its page is remembered already, which the proofs do on purpose.
-    remembered: bool,
+impl From<SinkError> for Undelivered {
+    fn from(error: SinkError) -> Self {
+        Self::Sink(error)
+    }
+}
+
+impl From<NotWritten> for Undelivered {
+    fn from(not_written: NotWritten) -> Self {
+        Self::State(not_written)
+    }
 }
 
 impl<S: StateStore, O: Outfit> Run<'_, S, O> {
@@ -141,135 +144,63 @@ impl<S: StateStore, O: Outfit> Run<'_, S, O> {
         true
     }
 
-    /// Delivers a page and checkpoints it once every record of it is durable in the sink.
+    /// Delivers a page and moves the window past it, in the order of [`first_step`]. The window after
+    /// the move. The last page, which completes the window, counts as read at `trusted`: history and
+    /// retention are counted from then.
     pub(crate) async fn deliver<W: WindowWriter>(
         &self,
         lease: &Lease,
         writer: &mut W,
         page: &Page,
         delivery: &mut Delivery<'_>,
-    ) -> Result<Result<Lease, SinkError>, NotWritten> {
+        trusted: Trusted,
+    ) -> Result<Window, Undelivered> {
+        let began = self.worker.now();
         let holder = self.worker.holder();
-        if broken(Break::CheckpointBeforeDelivery) {
-            let early = self.checkpoint(lease, page, delivery, Delivered::default());
-            let next = holder.checkpoint(lease, &early).await?;
-            let delivered = self.write(lease, writer, delivery).await?;
-            return Ok(delivered.map(|_| next));
-        }
-        let delivered = match self.write(lease, writer, delivery).await? {
-            Ok(delivered) => delivered,
-            Err(error) => return Ok(Err(error)),
-        };
-        let checkpoint = self.checkpoint(lease, page, delivery, delivered);
-        holder.checkpoint(lease, &checkpoint).await.map(Ok)
-    }
-
-    /// Delivers the last page and makes the window's output final.
-    pub(crate) async fn last<W: WindowWriter>(
-        &self,
-        lease: &Lease,
-        writer: &mut W,
-        page: &Page,
-        delivery: &mut Delivery<'_>,
-    ) -> Result<End, NotWritten> {
-        let begun = self.begin(lease, delivery).await?;
-        let written = match self.pieces(lease, writer, delivery).await {
-            Ok(written) => written,
-            Err(error) => return Ok(End::Sink(error)),
-        };
-        // The order that files rely on: page, then the window as the state knows it, then the final
-        // name, then done. A file with a final name always belongs to a window that the state knows.
-        if broken(Break::DoneBeforeFinal) {
-            let early = self.checkpoint(lease, page, delivery, Delivered::default());
-            let history_ms = self.source.definition.policy.history_ms;
-            let holder = self.worker.holder();
-            let complete = Move::Complete(lease, &early, history_ms);
-            holder.make(&complete).await?;
-        }
-        if writer.makes_final() && !broken(Break::FinalBeforeDurable) {
-            let store = &self.worker.store;
-            self.worker.holder().insist(|| store.sync()).await?;
-        }
-        if let Err(error) = self.in_time(writer.finish()).await {
-            return Ok(End::Sink(error));
-        }
-        let position = match written {
-            Written::Durable(position) => position,
-            // The finished output needs none.
-            Written::Held => None,
-        };
-        let delivered = self.remembered(lease, delivery, begun, position).await?;
-        let checkpoint = self.checkpoint(lease, page, delivery, delivered);
-        let pause = self.pause_between_pages(page);
-        Ok(End::Finished {
-            last: Box::new(checkpoint),
-            pause,
-        })
-    }
-
-    /// Makes a page durable in the sink, and remembers what it brought.
-    async fn write<W: WindowWriter>(
-        &self,
-        lease: &Lease,
-        writer: &mut W,
-        delivery: &mut Delivery<'_>,
-    ) -> Result<Result<Delivered, SinkError>, NotWritten> {
-        let begun = self.begin(lease, delivery).await?;
-        let durable = match self.pieces(lease, writer, delivery).await {
-            Ok(Written::Durable(position)) => Ok(position),
-            Ok(Written::Held) => self.in_time(writer.flush()).await,
-            Err(error) => Err(error),
-        };
-        match durable {
-            Ok(position) => {
-                let delivered = self.remembered(lease, delivery, begun, position);
-                delivered.await.map(Ok)
-            }
-            Err(error) => Ok(Err(error)),
-        }
-    }
-
-    /// Writes a page to the sink, piece by piece.
-    async fn pieces<W: WindowWriter>(
-        &self,
-        lease: &Lease,
-        writer: &mut W,
-        delivery: &mut Delivery<'_>,
-    ) -> Result<Written, SinkError> {
+        let mut moved = lease.window().clone();
+        let mut step = first_step(page.next.token().is_none());
         loop {
-            // Called also when there is nothing to write: a sink that takes back needs a position.
-            let written = self.in_time(writer.write(&delivery.batch)).await?;
-            if !self.next_piece(lease, delivery).await {
-                return Ok(written);
-            }
+            step = match step {
+                Step::Write(write) => {
+                    // Called also when there is nothing to write: a sink that takes back needs a position.
+                    let written = self.in_time(writer.write(&delivery.batch)).await?;
+                    if self.next_piece(lease, delivery).await {
+                        write.piece_written()
+                    } else {
+                        write.page_written(written, writer.makes_final())
+                    }
+                }
+                Step::Flush(flush) => flush.flushed(self.in_time(writer.flush()).await?),
+                Step::Sync(sync) => {
+                    holder.insist(|| self.worker.store.sync()).await?;
+                    sync.synced()
+                }
+                Step::Finish(finish) => {
+                    self.in_time(writer.finish()).await?;
+                    finish.finished()
+                }
+                Step::Remember(remember) => {
+                    let whole = self.remember(lease, delivery).await?;
+                    remember.remembered(whole)
+                }
+                Step::Checkpoint(commit) => {
+                    let facts = self.facts(lease, page, delivery, began);
+                    let checkpoint = commit.checkpoint(facts);
+                    moved = holder.make(&Move::Checkpoint(lease, &checkpoint)).await?;
+                    commit.committed()
+                }
+                Step::Complete(commit) => {
+                    let facts = self.facts(lease, page, delivery, began);
+                    let now = trusted.at();
+                    let last = commit.checkpoint(PageFacts { now, ..facts });
+                    let history_ms = self.source.definition.policy.history_ms;
+                    let complete = Move::Complete(lease, &last, history_ms);
+                    moved = holder.make(&complete).await?;
+                    commit.committed()
+                }
+                Step::Done => return Ok(moved),
+            };
         }
-    }
-
-    async fn begin(&self, lease: &Lease, delivery: &mut Delivery<'_>) -> Result<Begun, NotWritten> {
-        let at = self.worker.now();
-        let remembered =
-            broken(Break::RememberBeforeDelivery) && self.remember(lease, delivery).await?;
-        Ok(Begun { at, remembered })
-    }
-
-    /// Remembers what a page brought that is durable in the sink up to `sink_position`.
-    async fn remembered(
-        &self,
-        lease: &Lease,
-        delivery: &mut Delivery<'_>,
-        begun: Begun,
-        sink_position: Option<String>,
-    ) -> Result<Delivered, NotWritten> {
-        let remembered = if broken(Break::RememberBeforeDelivery) {
-            begun.remembered
-        } else {
-            self.remember(lease, delivery).await?
-        };
-        Ok(Delivered {
-            sink_position,
-            remembered,
-            took_ms: self.worker.now().ms_since(begun.at),
-        })
     }
 
     /// Remembers what `delivery` has brought, for the sweeps to come; whether that is all of it.
@@ -309,48 +240,27 @@ impl<S: StateStore, O: Outfit> Run<'_, S, O> {
         Ok(!noted.nameless)
     }
 
-    /// The move that makes `page` durable, now that it is delivered.
-    fn checkpoint(
+    /// The facts of `page`, whose delivery began at `began`.
+    fn facts<'f>(
         &self,
-        lease: &Lease,
+        lease: &'f Lease,
         page: &Page,
         delivery: &Delivery<'_>,
-        delivered: Delivered,
-    ) -> Checkpoint {
-        let strict = self.source.definition.policy.strict_order;
-        Checkpoint {
-            from: lease.window().page,
+        began: Timestamp,
+    ) -> PageFacts<'f> {
+        let now = self.worker.now();
+        PageFacts {
+            window: lease.window(),
+            strict_order: self.source.definition.policy.strict_order,
             cursor: page.next.token().map(|token| Cursor {
                 token: token.to_owned(),
                 request: delivery.request.to_owned(),
             }),
             totals: delivery.totals,
-            ordered: delivery.in_order
-                && strict.is_none_or(|order| {
-                    !delivery.notes.noted.timeless
-                        && follows(&delivery.totals, lease.window(), order)
-                }),
-            remembered: delivered.remembered,
-            sink_position: delivered.sink_position,
-            page_ms: delivery.fetch_ms + delivered.took_ms,
-            now: self.worker.now(),
+            in_order: delivery.in_order,
+            timeless: delivery.notes.noted.timeless,
+            page_ms: delivery.fetch_ms + now.ms_since(began),
+            now,
         }
     }
 }
-
-/// Whether a page of `totals` comes after what `window` has delivered, in `order`.
-fn follows(totals: &PageTotals, window: &Window, order: Order) -> bool {
-    match order {
-        Order::OldestFirst => totals
-            .oldest
-            .is_none_or(|oldest| Some(oldest) >= window.newest),
-        Order::NewestFirst => match (totals.newest, window.oldest) {
-            (Some(newest), Some(oldest)) => newest <= oldest,
-            _ => true,
-        },
-    }
-}
-
-#[cfg(test)]
-#[path = "delivery_tests.rs"]
-mod tests;

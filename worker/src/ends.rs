@@ -5,16 +5,15 @@ mod no_page;
 use std::sync::atomic::Ordering;
 
 use windlass_connectors::connector::Page;
-use windlass_core::checkpoint::{Checkpoint, PageTotals};
+use windlass_core::checkpoint::PageTotals;
 use windlass_core::frontier::{frontier, halved, overdue};
 use windlass_core::lease::Lease;
 use windlass_core::limits;
-use windlass_core::moves::Move;
 use windlass_core::retry::{restart_wait_ms, stored_backoff_ms};
 use windlass_core::source::{BlockCause, BlockChange};
 use windlass_core::time::Timestamp;
 use windlass_core::transition::Cause;
-use windlass_core::trust::{Difference, Dispute, Trusted};
+use windlass_core::trust::{Difference, Dispute};
 use windlass_core::wait::RateGate;
 use windlass_core::window::Window;
 use windlass_sink::SinkError;
@@ -31,10 +30,12 @@ const PACE: &str = "its declared pace";
 
 /// How the pages of a run ended.
 pub(crate) enum End {
-    /// The last page is delivered and the output final.
+    /// The last page is delivered, the output final, and the window done.
     Finished {
-        /// What completes it.
-        last: Box<Checkpoint>,
+        /// The window, done.
+        done: Box<Window>,
+        /// The totals of that page.
+        totals: PageTotals,
         /// How long nobody of the rate group may ask after that page, and why, if so.
         pause: Option<(i64, &'static str)>,
     },
@@ -56,22 +57,15 @@ pub(crate) enum End {
     OutOfTime(&'static str),
 }
 
-impl End {
-    /// A window is done at the instant its last page was read: history and retention are counted from
-    /// then.
-    pub(crate) fn done_at(mut self, trusted: Trusted) -> Self {
-        if let Self::Finished { last, .. } = &mut self {
-            last.now = trusted.at();
-        }
-        self
-    }
-}
-
 impl<S: StateStore, O: Outfit> Run<'_, S, O> {
     /// Writes down how the run ended.
     pub(crate) async fn conclude(&self, lease: &Lease, end: End) -> Result<Outcome, NotWritten> {
         match end {
-            End::Finished { last, pause } => self.complete(lease, &last, pause).await,
+            End::Finished {
+                done,
+                totals,
+                pause,
+            } => self.finished(&done, &totals, pause).await,
             End::NoPage(no_page) => self.no_page(lease, no_page).await,
             End::Sink(error) => self.sink_failed(lease, &error).await,
             End::Circle(problem) => {
@@ -134,16 +128,13 @@ impl<S: StateStore, O: Outfit> Run<'_, S, O> {
             .filter(|(pause_ms, _)| *pause_ms > limits::RETRY_DELAY_MAX_MS)
     }
 
-    async fn complete(
+    async fn finished(
         &self,
-        lease: &Lease,
-        last: &Checkpoint,
+        done: &Window,
+        totals: &PageTotals,
         pause: Option<(i64, &'static str)>,
     ) -> Result<Outcome, NotWritten> {
-        let history_ms = self.source.definition.policy.history_ms;
-        let complete = Move::Complete(lease, last, history_ms);
-        let done = self.worker.holder().make(&complete).await?;
-        self.delivered(&done, &last.totals).await?;
+        self.delivered(done, totals).await?;
         self.worker.told.forget(&done.id.timeline.source);
         match pause {
             // The next window would ask for its first page otherwise.

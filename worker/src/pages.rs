@@ -18,6 +18,7 @@ use windlass_sink::{Sink, WindowWriter};
 use windlass_state::StateStore;
 
 use crate::circle::Circle;
+use crate::delivery::Undelivered;
 use crate::ends::End;
 use crate::fetch::{Fetcher, NoPage};
 use crate::pace::is_slow;
@@ -109,18 +110,28 @@ impl<S: StateStore, O: Outfit> Run<'_, S, O> {
             let asked = (request, fetch_ms);
             let mut delivery = self.delivery(&mut page, &lease, asked, notes, buffer);
             if page.next.token().is_none() {
-                let last = self.last(&lease, &mut writer, &page, &mut delivery);
-                let end = last.await?.done_at(trusted);
+                let deliver = self.deliver(&lease, &mut writer, &page, &mut delivery, trusted);
+                let end = match deliver.await {
+                    Ok(done) => End::Finished {
+                        done: Box::new(done),
+                        totals: delivery.totals,
+                        pause: self.pause_between_pages(&page),
+                    },
+                    Err(Undelivered::Sink(error)) => End::Sink(error),
+                    Err(Undelivered::State(not_written)) => return Err(not_written),
+                };
                 return Ok((lease, end));
             }
             // Joined, and neither cancels the other: a failed prefetch must not abort a delivery,
             // and a slow one must not keep a delivered page from its checkpoint.
-            let deliver = self.deliver(&lease, &mut writer, &page, &mut delivery);
+            let deliver = self.deliver(&lease, &mut writer, &page, &mut delivery, trusted);
             let (delivered, next) = join(deliver, self.ahead(&fetcher, &lease, &page)).await;
-            lease = match delivered? {
-                Ok(lease) => lease,
-                Err(error) => return Ok((lease, End::Sink(error))),
+            let moved = match delivered {
+                Ok(moved) => moved,
+                Err(Undelivered::Sink(error)) => return Ok((lease, End::Sink(error))),
+                Err(Undelivered::State(not_written)) => return Err(not_written),
             };
+            lease = Lease::held(moved, lease.owner()).ok_or(NotWritten::Fenced)?;
             self.delivered(lease.window(), &delivery.totals).await?;
             buffer = delivery.into_buffer();
             if let Some(end) = self.should_leave(&lease, &page) {

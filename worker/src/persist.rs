@@ -1,6 +1,5 @@
 //! The lease holder's calls of the state, repeated until their outcome is known.
 
-use windlass_core::checkpoint::Checkpoint;
 use windlass_core::ids::WindowId;
 use windlass_core::lease::Lease;
 use windlass_core::limits;
@@ -31,16 +30,6 @@ impl<S: StateStore> Holder<'_, S> {
     pub(crate) async fn claim(&self, id: &WindowId, claim: &Claim) -> Result<Lease, NotWritten> {
         let window = self.make(&Move::Claim(id, claim)).await?;
         Lease::held(window, &claim.owner).ok_or(NotWritten::Fenced)
-    }
-
-    /// Makes one page durable.
-    pub(crate) async fn checkpoint(
-        &self,
-        lease: &Lease,
-        checkpoint: &Checkpoint,
-    ) -> Result<Lease, NotWritten> {
-        let window = self.make(&Move::Checkpoint(lease, checkpoint)).await?;
-        Lease::held(window, lease.owner()).ok_or(NotWritten::Fenced)
     }
 
     /// Makes `asked`, again while its outcome is unknown.

@@ -1,7 +1,6 @@
 //! Whether a page keeps the order of its window.
 
 use super::*;
-use windlass_core::time::Timestamp;
 
 fn at(ms: i64) -> Timestamp {
     Timestamp::from_ms(ms)
@@ -23,7 +22,7 @@ fn a_page_follows_when_it_begins_where_the_pages_so_far_end_or_after_it() {
         newest,
         ..PageTotals::default()
     };
-    let follows_begun = |oldest, newest, order| follows(&page(oldest, newest), &begun, order);
+    let follows_begun = |oldest, newest, order| page(oldest, newest).follows(&begun, order);
     assert!(follows_begun(
         Some(at(30)),
         Some(at(40)),
@@ -45,7 +44,7 @@ fn a_page_follows_when_it_begins_where_the_pages_so_far_end_or_after_it() {
         Order::NewestFirst
     ));
     for order in [Order::OldestFirst, Order::NewestFirst] {
-        assert!(follows(&page(Some(at(1)), Some(at(2))), &fresh, order));
+        assert!(page(Some(at(1)), Some(at(2))).follows(&fresh, order));
         assert!(follows_begun(None, None, order), "an empty page");
     }
 }
