@@ -4,27 +4,26 @@
 //! of shards; several schedules may share the plan among them.
 
 mod dispatch;
-mod serve;
 mod settings;
 
-use std::io::Write;
+use std::process::ExitCode;
 use std::sync::Arc;
 
 use aws_config::SdkConfig;
 use serde::{Deserialize, Serialize};
-use tracing_subscriber::EnvFilter;
+use tracing::Instrument;
 use windlass_core::clock::Clock;
 use windlass_core::limits;
-use windlass_core::metric::{self, Metric, MetricLine};
+use windlass_core::metric::{self, Metric};
 use windlass_core::shard::Shards;
 use windlass_core::system::{SystemClock, SystemEntropy};
 use windlass_core::time::SECOND_MS;
+use windlass_function::{Environment, Function, MetricLog, StartError};
 use windlass_state::StateError;
 use windlass_state::dynamodb::DynamoStore;
 
 pub use self::dispatch::LambdaDispatch;
-pub use self::serve::main;
-pub use self::settings::{Settings, SettingsError};
+pub use self::settings::Settings;
 use crate::report::{Activity, TickReport};
 use crate::tick::{Tick, TickOptions};
 
@@ -73,7 +72,7 @@ pub struct Summary {
 pub struct Orchestrator {
     store: DynamoStore,
     dispatch: LambdaDispatch,
-    deployment: String,
+    metrics: MetricLog,
     dispatch_ms: i64,
     clock: SystemClock,
 }
@@ -85,7 +84,7 @@ impl Orchestrator {
         Self {
             store: DynamoStore::from_sdk(sdk, &settings.table, clock, entropy),
             dispatch: LambdaDispatch::new(sdk, settings.worker_function.clone()),
-            deployment: settings.deployment.clone(),
+            metrics: MetricLog::new(settings.deployment.clone()),
             dispatch_ms: settings.dispatch_ms,
             clock: SystemClock,
         }
@@ -114,17 +113,37 @@ impl Orchestrator {
             suspects: None,
             now: started,
         };
+        let span = tick.span();
+        let run = async {
+            let report = tick.run().await?;
+            let took_ms = self.clock.now().ms_since(started);
+            self.metrics.write(values(&report, took_ms));
+            let summary = summary(&report);
+            tracing::info!(?summary, "tick done");
+            Ok(summary)
+        };
         // Boxed: the whole tick is one large future.
-        let report = Box::pin(tick.run()).await?;
-        let now = self.clock.now();
-        write_metrics(&MetricLine {
-            deployment: &self.deployment,
-            now,
-            values: values(&report, now.ms_since(started)),
-        });
-        let summary = summary(&report);
-        tracing::info!(?summary, "tick done");
-        Ok(summary)
+        Box::pin(run.instrument(span)).await
+    }
+}
+
+/// The program: what Lambda starts.
+pub fn main() -> ExitCode {
+    windlass_function::main::<Orchestrator>()
+}
+
+impl Function for Orchestrator {
+    type Event = Invocation;
+    type Summary = Summary;
+    type Error = TickError;
+    const ERROR_TYPE: &'static str = "TickFailed";
+
+    fn new(environment: &Environment, sdk: SdkConfig) -> Result<Self, StartError> {
+        Ok(Self::new(&Settings::read(environment)?, &sdk))
+    }
+
+    async fn invoke(&self, event: Invocation, _deadline_ms: u64) -> Result<Summary, TickError> {
+        self.tick(event).await
     }
 }
 
@@ -184,34 +203,6 @@ fn values(report: &TickReport, took_ms: i64) -> Vec<(Metric, u64)> {
 
 fn count(number: usize) -> u64 {
     u64::try_from(number).unwrap_or(u64::MAX)
-}
-
-/// Writes `line` to the function's log. A log that cannot be written must not fail a tick.
-fn write_metrics(line: &MetricLine<'_>) {
-    if let Ok(text) = serde_json::to_string(line)
-        && let Err(error) = writeln!(std::io::stdout(), "{text}")
-    {
-        tracing::warn!(%error, "metrics not written");
-    }
-}
-
-/// Logs as JSON lines with a `level`, as the function's log configuration expects, filtered as
-/// `WINDLASS_LOG` says: `info` unless set, and when it is no filter, which is logged.
-pub fn start_logging() {
-    let asked = std::env::var("WINDLASS_LOG").unwrap_or_default();
-    let asked = if asked.is_empty() { "info" } else { &asked };
-    let filter = EnvFilter::try_new(asked);
-    let problem = filter.as_ref().err().map(ToString::to_string);
-    tracing_subscriber::fmt()
-        .json()
-        .flatten_event(true)
-        .with_current_span(false)
-        .with_span_list(false)
-        .with_env_filter(filter.unwrap_or_else(|_| EnvFilter::new("info")))
-        .init();
-    if let Some(problem) = problem {
-        tracing::warn!(asked, problem, "WINDLASS_LOG is no filter");
-    }
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! A tick: what it works with, and how it plans one lane.
 
+use tracing::{Span, error_span};
 use windlass_core::ids::WindowId;
 use windlass_core::plan::{Plan, Situation, Suspects, plan};
 use windlass_core::shard::Shards;
@@ -61,6 +62,14 @@ pub struct Tick<'a, S, D> {
     pub suspects: Option<&'a SuspectPlace>,
     /// Now.
     pub now: Timestamp,
+}
+
+impl<S, D> Tick<'_, S, D> {
+    /// What the lines of the log that this tick writes have in common. It is on at the level of
+    /// errors, so that no filter of levels takes it from a line that it lets through.
+    pub(crate) fn span(&self) -> Span {
+        error_span!("tick", at = %self.now)
+    }
 }
 
 impl<S: StateStore, D: Dispatch> Tick<'_, S, D> {

@@ -2,6 +2,7 @@ use windlass_core::Status;
 use windlass_core::source::SourceDefinition;
 use windlass_core::time::MINUTE_MS;
 use windlass_core::transition::Cause;
+use windlass_function::testing::LogLines;
 use windlass_state::failing::{FailingStore, Fault, Operation};
 
 use crate::report::Activity;
@@ -60,6 +61,26 @@ async fn the_report_of_a_tick_reads_like_this() {
         refused: 0,
     }
     ");
+}
+
+#[tokio::test]
+async fn every_line_of_a_tick_about_a_window_names_its_source() {
+    let source = definition("okta");
+    let (store, sent) = (store_of([&source]).await, Sent::default());
+    tick(&store, &sent, NOW).await;
+    let lines = LogLines::default();
+    let log = lines.start("windlass_orchestrator=trace");
+    tick(&store, &sent, after_the_leases()).await;
+    drop(log);
+    let lines = lines.take();
+    for line in &lines {
+        assert_eq!(line["span"]["source"], "okta", "{line}");
+        assert_eq!(line["span"]["lane"], "live", "{line}");
+    }
+    let moved = lines
+        .iter()
+        .filter(|line| line["message"] == "window moved");
+    assert!(moved.count() >= 2, "{lines:?}");
 }
 
 #[tokio::test]

@@ -1,5 +1,6 @@
 //! Planning sources of one rate group together: slots and the gate are the group's.
 
+use tracing::{Instrument, Span, error_span};
 use windlass_core::block::Work;
 use windlass_core::due::{Follows, due_at};
 use windlass_core::duration::Rounded;
@@ -97,8 +98,9 @@ impl<S: StateStore, D: Dispatch> Tick<'_, S, D> {
                 pace: visit.limits.pace_of(&source.record.definition.policy),
             };
             let dispatched = report.dispatched;
+            let span = lane_span(&source.lanes[lane]);
             let run = self.run_lane(source, lane, room, &visit.known, outbox, report);
-            if let Err(error) = run.await {
+            if let Err(error) = run.instrument(span).await {
                 report_failure(report, &error);
             }
             visit.allowance -= visit.allowance.min(report.dispatched - dispatched);
@@ -163,6 +165,12 @@ impl<S: StateStore, D: Dispatch> Tick<'_, S, D> {
             _ => Ok(Known::AtRest),
         }
     }
+}
+
+/// The planning of `lane`: its lines of the log name the source.
+fn lane_span(lane: &LaneView) -> Span {
+    let timeline = &lane.progress.timeline;
+    error_span!("lane", source = %timeline.source, lane = %timeline.lane)
 }
 
 pub(crate) fn report_of(view: &SourceView) -> SourceReport {

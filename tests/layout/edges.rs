@@ -8,13 +8,17 @@ use serde_json::Value;
 use crate::tree::{assert_none, read, root};
 
 /// Each room with the rooms below that it may use.
-const ROOMS: [(&str, &[&str]); 8] = [
+const ROOMS: [(&str, &[&str]); 9] = [
     ("core", &[]),
     ("state", &["core"]),
     ("sink", &["core"]),
     ("connectors", &["core"]),
-    ("orchestrator", &["core", "state"]),
-    ("worker", &["core", "state", "sink", "connectors"]),
+    ("function", &["core"]),
+    ("orchestrator", &["core", "state", "function"]),
+    (
+        "worker",
+        &["core", "state", "sink", "connectors", "function"],
+    ),
     (
         "cli",
         &[
@@ -22,6 +26,7 @@ const ROOMS: [(&str, &[&str]); 8] = [
             "state",
             "sink",
             "connectors",
+            "function",
             "orchestrator",
             "worker",
         ],
@@ -33,6 +38,7 @@ const ROOMS: [(&str, &[&str]); 8] = [
             "state",
             "sink",
             "connectors",
+            "function",
             "orchestrator",
             "worker",
             "cli",
@@ -42,11 +48,11 @@ const ROOMS: [(&str, &[&str]); 8] = [
 
 /// Crates of others that belong to certain rooms, so that what they are good for stays there.
 const CONFINED: [(&str, &[&str]); 18] = [
-    ("anyhow", &["orchestrator", "worker", "cli", "tests"]),
+    ("anyhow", &["cli", "tests"]),
     // Whose credentials and which region: the mains' affair, and of a sink in another account.
     (
         "aws-config",
-        &["sink", "orchestrator", "worker", "cli", "tests"],
+        &["sink", "function", "orchestrator", "worker", "cli", "tests"],
     ),
     ("aws-sdk-dynamodb", &["state", "tests"]),
     ("aws-sdk-firehose", &["sink"]),
@@ -60,7 +66,7 @@ const CONFINED: [(&str, &[&str]); 18] = [
     ("comfy-table", &["cli"]),
     ("indicatif", &["cli"]),
     ("jsonwebtoken", &["connectors"]),
-    ("lambda_runtime", &["orchestrator", "worker"]),
+    ("lambda_runtime", &["function"]),
     ("oauth2", &["connectors"]),
     ("reqwest", &["connectors"]),
     ("rusqlite", &["state"]),

@@ -4,6 +4,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use backon::{BackoffBuilder, ExponentialBuilder};
+use tracing::Instrument;
 use windlass_connectors::client::Client;
 use windlass_connectors::connector::Page;
 use windlass_connectors::exchange::Failure;
@@ -16,7 +17,7 @@ use windlass_state::StateStore;
 use crate::pace::is_slow;
 use crate::permit::{NotNow, Permit};
 use crate::sent::Sent;
-use crate::{Budget, Seams};
+use crate::{Budget, Seams, spans};
 
 /// Why there is no page.
 #[derive(Debug)]
@@ -52,6 +53,18 @@ pub(crate) struct Fetcher<'a, S, T: Transport> {
 impl<S: StateStore, T: Transport> Fetcher<'_, S, T> {
     /// The page after `token` of `window`. Stopping it is safe: nothing but the vendor has heard of it.
     pub(crate) async fn fetch(
+        &self,
+        window: &Window,
+        token: Option<&str>,
+    ) -> Result<(Page, i64), NoPage> {
+        let stored = window.cursor.as_ref().map(|cursor| cursor.token.as_str());
+        // The page ahead of the one that is being delivered, whose token is not stored yet.
+        let is_ahead = token.is_some() && token != stored;
+        let span = spans::page(window, window.page + u64::from(is_ahead));
+        self.fetch_in_time(window, token).instrument(span).await
+    }
+
+    async fn fetch_in_time(
         &self,
         window: &Window,
         token: Option<&str>,
@@ -118,7 +131,7 @@ impl<S: StateStore, T: Transport> Fetcher<'_, S, T> {
                     disposition,
                 });
             };
-            tracing::info!(window = %window.id, after_ms, error = %failure, "page tried again");
+            tracing::info!(after_ms, error = %failure, "page tried again");
             *last_failure.lock().unwrap_or_else(PoisonError::into_inner) = Some(failure.message);
             self.seams.clock.sleep(after_ms).await;
         }

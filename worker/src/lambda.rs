@@ -2,31 +2,28 @@
 //! environment, the deadline, and what it writes about itself.
 
 mod outfit;
-mod serve;
 mod settings;
 mod shared;
 mod tally;
 
-use std::io::Write;
+use std::process::ExitCode;
 use std::sync::Arc;
 
 use aws_config::SdkConfig;
 use serde::Serialize;
-use tracing_subscriber::EnvFilter;
 use windlass_connectors::http::TransportError;
 use windlass_core::checkpoint::PageTotals;
 use windlass_core::clock::Clock;
-use windlass_core::metric::{Metric, MetricLine};
 use windlass_core::system::{SystemClock, SystemEntropy};
 use windlass_core::task::Task;
 use windlass_core::time::{MINUTE_MS, Timestamp};
 use windlass_core::window::Window;
+use windlass_function::{Environment, Function, MetricLog, StartError};
 use windlass_state::StateError;
 use windlass_state::dynamodb::DynamoStore;
 
 pub use self::outfit::LambdaOutfit;
-pub use self::serve::main;
-pub use self::settings::{Settings, SettingsError};
+pub use self::settings::Settings;
 pub use self::shared::run_side_by_side;
 use self::tally::Tally;
 use crate::{Budget, Observer, Outcome, Report, Seams, Stop, Worker};
@@ -56,14 +53,14 @@ pub struct Summary {
 
 /// The worker with its clients.
 #[derive(Debug)]
-pub struct Function {
+pub struct WorkerFunction {
     worker: Worker<DynamoStore, Arc<LambdaOutfit>>,
     metrics: Arc<Metrics>,
     settings: Settings,
     clock: SystemClock,
 }
 
-impl Function {
+impl WorkerFunction {
     /// A worker as `settings` say. Sends nothing yet.
     ///
     /// # Errors
@@ -76,8 +73,7 @@ impl Function {
         let metrics = Arc::new(Metrics {
             tally: Tally::default(),
             outfit: outfit.clone(),
-            deployment: settings.deployment.clone(),
-            clock: SystemClock,
+            log: MetricLog::new(settings.deployment.clone()),
         });
         let seams = Seams {
             clock,
@@ -123,40 +119,46 @@ impl Function {
     }
 }
 
+/// The program: what Lambda starts.
+pub fn main() -> ExitCode {
+    windlass_function::main::<WorkerFunction>()
+}
+
+impl Function for WorkerFunction {
+    type Event = Vec<Task>;
+    type Summary = Summary;
+    type Error = StateError;
+    const ERROR_TYPE: &'static str = "StateFailed";
+
+    fn new(environment: &Environment, sdk: SdkConfig) -> Result<Self, StartError> {
+        Ok(Self::new(Settings::read(environment)?, sdk)?)
+    }
+
+    async fn invoke(&self, tasks: Vec<Task>, deadline_ms: u64) -> Result<Summary, StateError> {
+        self.run(&tasks, deadline_ms).await
+    }
+}
+
 /// Counts, and writes what is counted to the function's log.
 #[derive(Debug)]
 struct Metrics {
     tally: Tally,
     outfit: Arc<LambdaOutfit>,
-    deployment: String,
-    clock: SystemClock,
+    log: MetricLog,
 }
 
 impl Observer for Metrics {
     fn page(&self, _: &Window, totals: &PageTotals) {
         if let Some(values) = self.tally.page(totals, &self.outfit.take_usage()) {
-            self.write(values);
+            self.log.write(values);
         }
     }
 }
 
 impl Metrics {
     fn invocation_ended(&self, summary: &Summary) {
-        self.write(self.tally.take(summary, &self.outfit.take_usage()));
-    }
-
-    /// Writes one line to the log. A log that cannot be written must not fail an invocation.
-    fn write(&self, values: Vec<(Metric, u64)>) {
-        let line = MetricLine {
-            deployment: &self.deployment,
-            now: self.clock.now(),
-            values,
-        };
-        if let Ok(text) = serde_json::to_string(&line)
-            && let Err(error) = writeln!(std::io::stdout(), "{text}")
-        {
-            tracing::warn!(%error, "metrics not written");
-        }
+        let values = self.tally.take(summary, &self.outfit.take_usage());
+        self.log.write(values);
     }
 }
 
@@ -171,25 +173,6 @@ fn summarise(reports: &[Report]) -> Summary {
         }
     }
     summary
-}
-
-/// Logs as JSON lines with a `level`, as the function's log configuration expects, filtered as
-/// `WINDLASS_LOG` says: `info` unless set, and when it is no filter, which is logged.
-pub fn start_logging() {
-    let asked = std::env::var("WINDLASS_LOG").unwrap_or_default();
-    let asked = if asked.is_empty() { "info" } else { &asked };
-    let filter = EnvFilter::try_new(asked);
-    let problem = filter.as_ref().err().map(ToString::to_string);
-    tracing_subscriber::fmt()
-        .json()
-        .flatten_event(true)
-        .with_current_span(false)
-        .with_span_list(false)
-        .with_env_filter(filter.unwrap_or_else(|_| EnvFilter::new("info")))
-        .init();
-    if let Some(problem) = problem {
-        tracing::warn!(asked, problem, "WINDLASS_LOG is no filter");
-    }
 }
 
 #[cfg(test)]

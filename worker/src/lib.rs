@@ -27,6 +27,7 @@ mod run;
 mod sent;
 mod sink_calls;
 mod slots;
+mod spans;
 mod stop;
 mod sweep;
 #[cfg(test)]

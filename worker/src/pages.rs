@@ -3,6 +3,7 @@
 use std::sync::atomic::AtomicBool;
 
 use futures_util::future::join;
+use tracing::Instrument;
 use windlass_connectors::connector::Page;
 use windlass_core::breaks::{Break, broken};
 use windlass_core::ids::Lane;
@@ -26,7 +27,7 @@ use crate::permit::Permit;
 use crate::persist::NotWritten;
 use crate::sent::Sent;
 use crate::sweep::{Known, Noted, Notes};
-use crate::{Budget, Gear, Outcome, Outfit, Worker};
+use crate::{Budget, Gear, Outcome, Outfit, Worker, spans};
 
 /// One window's run, with everything it needs.
 pub(crate) struct Run<'a, S, O: Outfit> {
@@ -109,8 +110,10 @@ impl<S: StateStore, O: Outfit> Run<'_, S, O> {
             };
             let asked = (request, fetch_ms);
             let mut delivery = self.delivery(&mut page, &lease, asked, notes, buffer);
+            let span = spans::page(lease.window(), lease.window().page);
+            let deliver = self.deliver(&lease, &mut writer, &page, &mut delivery, trusted);
+            let deliver = deliver.instrument(span);
             if page.next.token().is_none() {
-                let deliver = self.deliver(&lease, &mut writer, &page, &mut delivery, trusted);
                 let end = match deliver.await {
                     Ok(done) => End::Finished {
                         done: Box::new(done),
@@ -124,7 +127,6 @@ impl<S: StateStore, O: Outfit> Run<'_, S, O> {
             }
             // Joined, and neither cancels the other: a failed prefetch must not abort a delivery,
             // and a slow one must not keep a delivered page from its checkpoint.
-            let deliver = self.deliver(&lease, &mut writer, &page, &mut delivery, trusted);
             let (delivered, next) = join(deliver, self.ahead(&fetcher, &lease, &page)).await;
             let moved = match delivered {
                 Ok(moved) => moved,

@@ -4,6 +4,7 @@ use std::panic::AssertUnwindSafe;
 use std::sync::atomic::AtomicBool;
 
 use futures_util::FutureExt;
+use tracing::Instrument;
 use windlass_core::block::Work;
 use windlass_core::ids::{RateGroup, SourceName, WindowId};
 use windlass_core::lease::Lease;
@@ -25,7 +26,7 @@ use crate::permit::{NotNow, Permit};
 use crate::persist::{Holder, NotWritten};
 use crate::sent::Sent;
 use crate::told::Trouble;
-use crate::{Budget, Outcome, Outfit, OutfitError, Report, Worker};
+use crate::{Budget, Outcome, Outfit, OutfitError, Report, Worker, spans};
 
 impl<S: StateStore, O: Outfit> Worker<S, O> {
     /// Does the windows of `task`, then further ready windows of its source while time is left, and
@@ -127,11 +128,17 @@ impl<S: StateStore, O: Outfit> Worker<S, O> {
         budget: Budget,
         report: &mut Report,
     ) {
-        let outcome = match self.take(id, epoch, budget).await {
-            Ok(lease) => self.work_unwound(task, lease, budget).await,
-            Err(not_written) => Outcome::from(not_written),
+        let told = spans::window(id, epoch);
+        let taken = self.take(id, epoch, budget).instrument(told.clone());
+        let (span, outcome) = match taken.await {
+            Ok(lease) => {
+                let claimed = spans::window(id, lease.window().epoch);
+                let work = self.work_unwound(task, lease, budget);
+                (claimed.clone(), work.instrument(claimed).await)
+            }
+            Err(not_written) => (told, Outcome::from(not_written)),
         };
-        tracing::info!(window = %id, ?outcome, "window run ended");
+        span.in_scope(|| tracing::info!(?outcome, "window run ended"));
         report.windows.push((id.clone(), outcome));
     }
 
@@ -160,7 +167,7 @@ impl<S: StateStore, O: Outfit> Worker<S, O> {
     }
 
     async fn after_panic(&self, id: &WindowId, owner: &Owner) -> Result<Outcome, NotWritten> {
-        tracing::error!(window = %id, "the worker panicked");
+        tracing::error!("the worker panicked");
         let window = self.holder().insist(|| self.store.window(id)).await?;
         let lease = window.and_then(|window| Lease::held(window, owner));
         let lease = lease.ok_or(NotWritten::Fenced)?;
@@ -324,10 +331,9 @@ impl<S: StateStore, O: Outfit> Worker<S, O> {
         let plain = cause.plain();
         let in_order = matches!(plain, Cause::Yielded | Cause::OutOfTime(_));
         let error = (not_before.is_some() || !in_order).then(|| why.to_owned());
-        let window = &lease.window().id;
-        let source = &window.timeline.source;
+        let source = &lease.window().id.timeline.source;
         if !in_order && self.told.is_news(source, Trouble::SetBack) {
-            tracing::warn!(%source, %window, why, "window set back; it is tried again");
+            tracing::warn!(why, "window set back; it is tried again");
         }
         let release = Release {
             cause,

@@ -11,6 +11,7 @@ mod halves;
 mod hanging;
 mod harness;
 mod held;
+mod log;
 mod model;
 mod next;
 mod once;

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use tracing::Instrument;
 use windlass_core::ids::{RateGroup, SourceName};
 use windlass_core::source::SourceDefinition;
 use windlass_core::time::Timestamp;
@@ -232,7 +233,8 @@ impl Group {
             gate: None,
             known: Known::AtRest,
         };
-        let reports = tick.visit(&mut visit, outbox).await;
+        let visited = tick.visit(&mut visit, outbox).instrument(tick.span());
+        let reports = visited.await;
         let before = self.closed_until;
         self.closed_until = visit.gate;
         board.reschedule(&Due::Group(self.name.clone()), before, visit.gate);

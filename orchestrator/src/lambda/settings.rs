@@ -1,7 +1,8 @@
-//! What the function is told by its environment.
+//! The orchestrator's settings.
 
 use windlass_core::limits;
 use windlass_core::time::SECOND_MS;
+use windlass_function::{Environment, SettingsError};
 
 /// Longest time a dispatch may be given: the longest event age plus a day of doubt.
 const DISPATCH_SECONDS_MAX: i64 = 21_600 + 86_400;
@@ -23,55 +24,20 @@ pub struct Settings {
     pub dispatch_ms: i64,
 }
 
-/// The environment is not what the function needs.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{variable} {problem}")]
-pub struct SettingsError {
-    /// Which variable.
-    pub variable: &'static str,
-    /// What is wrong with it and what would be right.
-    pub problem: String,
-}
-
 impl Settings {
-    /// The settings of this process.
-    pub fn from_env() -> Result<Self, SettingsError> {
-        Self::read(|name| std::env::var(name).ok())
-    }
-
-    /// The settings that `variable` holds, by name.
-    pub(crate) fn read(
-        variable: impl Fn(&'static str) -> Option<String>,
-    ) -> Result<Self, SettingsError> {
-        let optional = |name| variable(name).filter(|value| !value.is_empty());
-        let required = |name| {
-            optional(name).ok_or_else(|| SettingsError {
-                variable: name,
-                problem: "is not set; the template sets it".to_owned(),
-            })
-        };
-        let dispatch_ms = match optional("WINDLASS_DISPATCH_SECONDS") {
-            Some(text) => seconds("WINDLASS_DISPATCH_SECONDS", &text)?,
-            None => EVENT_AGE_SECONDS * SECOND_MS + limits::CLOCK_SKEW_MS,
-        };
+    /// The settings in `environment`.
+    ///
+    /// # Errors
+    /// When one that is needed is not set, or one makes no sense.
+    pub fn read(environment: &Environment) -> Result<Self, SettingsError> {
+        let dispatch = environment.seconds("WINDLASS_DISPATCH_SECONDS", DISPATCH_SECONDS_MAX)?;
         Ok(Self {
-            table: required("WINDLASS_TABLE")?,
-            worker_function: required("WINDLASS_WORKER_FUNCTION")?,
-            deployment: optional("WINDLASS_DEPLOYMENT").unwrap_or_else(|| "windlass".to_owned()),
-            dispatch_ms,
+            table: environment.required("WINDLASS_TABLE")?,
+            worker_function: environment.required("WINDLASS_WORKER_FUNCTION")?,
+            deployment: environment.deployment(),
+            dispatch_ms: dispatch.unwrap_or(EVENT_AGE_SECONDS * SECOND_MS + limits::CLOCK_SKEW_MS),
         })
     }
-}
-
-fn seconds(variable: &'static str, text: &str) -> Result<i64, SettingsError> {
-    let seconds = text.parse().ok();
-    let seconds = seconds.filter(|seconds| (1..=DISPATCH_SECONDS_MAX).contains(seconds));
-    seconds
-        .map(|seconds: i64| seconds * SECOND_MS)
-        .ok_or_else(|| SettingsError {
-            variable,
-            problem: format!("is `{text}` and must be 1 to {DISPATCH_SECONDS_MAX} seconds"),
-        })
 }
 
 #[cfg(test)]
@@ -79,10 +45,7 @@ mod tests {
     use super::*;
 
     fn of(pairs: &[(&str, &str)]) -> Result<Settings, SettingsError> {
-        Settings::read(|name| {
-            let found = pairs.iter().find(|(known, _)| *known == name);
-            found.map(|(_, value)| (*value).to_owned())
-        })
+        Settings::read(&pairs.iter().copied().collect())
     }
 
     const LEAST: [(&str, &str); 2] = [

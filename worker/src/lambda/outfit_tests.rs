@@ -23,7 +23,7 @@ fn outfit() -> Arc<LambdaOutfit> {
 
 /// An outfit for which all of AWS is at `url`.
 fn outfit_at(url: &str) -> Arc<LambdaOutfit> {
-    let settings = Settings::read(|name| (name == "WINDLASS_TABLE").then(|| "state".to_owned()));
+    let settings = Settings::read(&[("WINDLASS_TABLE", "state")].into_iter().collect());
     let clock = Arc::new(ManualClock::at(Timestamp::from_ms(0)));
     let keys = Credentials::new("AKIATEST", "secret", None, None, "test");
     let sdk = SdkConfig::builder()

@@ -1,11 +1,11 @@
-//! What the function is told by its environment.
+//! The worker's settings.
 
 use std::path::PathBuf;
 
 use windlass_connectors::hosts::AllowedHosts;
 use windlass_connectors::registry;
 use windlass_core::limits;
-use windlass_core::time::SECOND_MS;
+use windlass_function::{Environment, SettingsError};
 
 /// Longest slack a lease may be given.
 const LEASE_SLACK_SECONDS_MAX: i64 = 3_600;
@@ -27,64 +27,23 @@ pub struct Settings {
     pub manifests: PathBuf,
 }
 
-/// The environment is not what the function needs.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{variable} {problem}")]
-pub struct SettingsError {
-    /// Which variable.
-    pub variable: &'static str,
-    /// What is wrong with it and what would be right.
-    pub problem: String,
-}
-
 impl Settings {
-    /// The settings of this process.
-    pub fn from_env() -> Result<Self, SettingsError> {
-        Self::read(|name| std::env::var(name).ok())
-    }
-
-    /// The settings that `variable` holds, by name.
-    pub(crate) fn read(
-        variable: impl Fn(&'static str) -> Option<String>,
-    ) -> Result<Self, SettingsError> {
-        let optional = |name| variable(name).filter(|value| !value.is_empty());
-        let invalid = |variable, problem| SettingsError { variable, problem };
-        let table = optional("WINDLASS_TABLE").ok_or_else(|| {
-            invalid(
-                "WINDLASS_TABLE",
-                "is not set; the template sets it".to_owned(),
-            )
-        })?;
-        let allowed_hosts = match optional("WINDLASS_ALLOWED_HOSTS") {
-            Some(text) => text.parse().map_err(|error| {
-                invalid("WINDLASS_ALLOWED_HOSTS", format!("cannot be used: {error}"))
-            })?,
-            None => registry::allowed_hosts(),
-        };
-        let lease_slack_ms = match optional("WINDLASS_LEASE_SLACK_SECONDS") {
-            Some(text) => lease_slack_ms(&text)?,
-            None => limits::CLOCK_SKEW_MS,
-        };
-        let root = optional("LAMBDA_TASK_ROOT").unwrap_or_else(|| ".".to_owned());
+    /// The settings in `environment`.
+    ///
+    /// # Errors
+    /// When one that is needed is not set, or one makes no sense.
+    pub fn read(environment: &Environment) -> Result<Self, SettingsError> {
+        let slack = environment.seconds("WINDLASS_LEASE_SLACK_SECONDS", LEASE_SLACK_SECONDS_MAX)?;
+        let allowed_hosts = environment.parsed("WINDLASS_ALLOWED_HOSTS")?;
+        let root = environment.optional("LAMBDA_TASK_ROOT").unwrap_or(".");
         Ok(Self {
-            table,
-            allowed_hosts,
-            deployment: optional("WINDLASS_DEPLOYMENT").unwrap_or_else(|| "windlass".to_owned()),
-            lease_slack_ms,
+            table: environment.required("WINDLASS_TABLE")?,
+            allowed_hosts: allowed_hosts.unwrap_or_else(registry::allowed_hosts),
+            deployment: environment.deployment(),
+            lease_slack_ms: slack.unwrap_or(limits::CLOCK_SKEW_MS),
             manifests: PathBuf::from(root).join("manifests"),
         })
     }
-}
-
-fn lease_slack_ms(text: &str) -> Result<i64, SettingsError> {
-    let seconds = text.parse().ok();
-    let seconds = seconds.filter(|seconds| (1..=LEASE_SLACK_SECONDS_MAX).contains(seconds));
-    seconds
-        .map(|seconds: i64| seconds * SECOND_MS)
-        .ok_or_else(|| SettingsError {
-            variable: "WINDLASS_LEASE_SLACK_SECONDS",
-            problem: format!("is `{text}` and must be 1 to {LEASE_SLACK_SECONDS_MAX} seconds"),
-        })
 }
 
 #[cfg(test)]
@@ -92,10 +51,7 @@ mod tests {
     use super::*;
 
     fn of(pairs: &[(&str, &str)]) -> Result<Settings, SettingsError> {
-        Settings::read(|name| {
-            let found = pairs.iter().find(|(known, _)| *known == name);
-            found.map(|(_, value)| (*value).to_owned())
-        })
+        Settings::read(&pairs.iter().copied().collect())
     }
 
     #[test]

@@ -1,0 +1,69 @@
+//! The log of a function: JSON lines with a `level`, as its log configuration expects.
+
+use tracing::Subscriber;
+use tracing_subscriber::EnvFilter;
+use tracing_subscriber::fmt::MakeWriter;
+
+/// The levels that are logged unless `WINDLASS_LOG` says otherwise.
+const FILTER: &str = "info";
+
+/// Starts the log, filtered as `WINDLASS_LOG` says: `info` unless set. One that is not a filter is
+/// logged, and `info` holds.
+pub(crate) fn start() {
+    let asked = std::env::var("WINDLASS_LOG").unwrap_or_default();
+    let asked = if asked.is_empty() { FILTER } else { &asked };
+    let filter = EnvFilter::try_new(asked);
+    let problem = filter.as_ref().err().map(ToString::to_string);
+    let filter = filter.unwrap_or_else(|_| EnvFilter::new(FILTER));
+    let lines = json_lines(filter, std::io::stdout);
+    // Fails only when a log has been started before: then that one stays.
+    if tracing::subscriber::set_global_default(lines).is_err() {
+        tracing::warn!("the log was started twice");
+    }
+    if let Some(problem) = problem {
+        tracing::warn!(asked, problem, "WINDLASS_LOG is not a log filter");
+    }
+}
+
+/// A log of JSON lines, each with the innermost of its spans under `span`.
+pub fn json_lines<W>(filter: EnvFilter, writer: W) -> impl Subscriber + Send + Sync
+where
+    W: for<'w> MakeWriter<'w> + Send + Sync + 'static,
+{
+    tracing_subscriber::fmt()
+        .json()
+        .flatten_event(true)
+        .with_current_span(true)
+        .with_span_list(false)
+        .with_env_filter(filter)
+        .with_writer(writer)
+        .finish()
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::testing::LogLines;
+
+    #[test]
+    fn line_has_its_level_its_fields_and_its_innermost_span() {
+        let lines = LogLines::default();
+        let log = lines.start("info");
+        let outer = tracing::error_span!("outer", number = 1);
+        outer.in_scope(|| {
+            let inner = tracing::error_span!("inner", number = 2);
+            inner.in_scope(|| tracing::info!(pages = 3, "done"));
+            tracing::debug!("left out");
+        });
+        drop(log);
+        let lines = lines.take();
+        assert_eq!(lines.len(), 1);
+        let line = &lines[0];
+        assert_eq!(
+            (&line["level"], &line["message"]),
+            (&"INFO".into(), &"done".into())
+        );
+        assert_eq!(line["pages"], 3);
+        let inner = serde_json::json!({ "name": "inner", "number": 2 });
+        assert_eq!(line["span"], inner);
+    }
+}

@@ -1,0 +1,47 @@
+//! A log in memory, for tests of what the lines of the log hold.
+
+use std::io;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use serde_json::Value;
+use tracing::subscriber::DefaultGuard;
+use tracing_subscriber::EnvFilter;
+
+use crate::json_lines;
+
+/// The lines of a log. Clones share them.
+#[derive(Debug, Clone, Default)]
+pub struct LogLines(Arc<Mutex<Vec<u8>>>);
+
+impl LogLines {
+    /// Starts the log of a function for this thread, filtered by `filter`. It ends with the guard.
+    pub fn start(&self, filter: &str) -> DefaultGuard {
+        let lines = self.clone();
+        let log = json_lines(EnvFilter::new(filter), move || lines.clone());
+        tracing::subscriber::set_default(log)
+    }
+
+    /// The lines since the last call.
+    ///
+    /// # Panics
+    /// When one is not JSON.
+    pub fn take(&self) -> Vec<Value> {
+        let bytes = std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner));
+        let lines = bytes.split(|byte| *byte == b'\n');
+        let lines = lines.filter(|line| !line.is_empty());
+        let parsed = lines.map(|line| serde_json::from_slice(line).expect("a line of JSON"));
+        parsed.collect()
+    }
+}
+
+impl io::Write for LogLines {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let mut lines = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        lines.extend(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
