@@ -5,6 +5,7 @@ use crate::limits;
 use crate::source::Policy;
 use crate::span::Span;
 use crate::time::{DAY_MS, HOUR_MS, Timestamp};
+use crate::trust::Trusted;
 use crate::window::Window;
 
 /// Cuts one timeline at one moment.
@@ -85,6 +86,14 @@ pub(crate) fn settles_at(policy: &Policy, edge: Timestamp) -> Timestamp {
     edge.ceil_to(policy.unit_ms)
         .plus_ms(policy.settle_ms)
         .plus_ms(limits::EDGE_ALLOWANCE_MS)
+}
+
+/// Milliseconds until the end of `window` has settled by the clock that is trusted; `None` when it has. A
+/// window that its vendor has not filled is not closed, so nothing of it is delivered before.
+pub fn unsettled_ms(window: &Window, policy: &Policy, trusted: Trusted) -> Option<i64> {
+    let settled = window.to.plus_ms(policy.settle_ms);
+    let short_ms = settled.ms_since(trusted.at());
+    (short_ms > 0).then_some(short_ms)
 }
 
 /// The earliest instant at which a [`Carver`] with windows `width_ms` wide finds one that starts at

@@ -20,6 +20,7 @@
 //! | [`summary`] | the open windows of a lane in numbers, and its troubles |
 //! | [`due`] | the next instant at which a timeline has work |
 //! | [`frontier`] | where a window that cannot finish is split |
+//! | [`causes`] | what becomes of a window that a run could not finish |
 //! | [`sweep`], [`seen`] | second passes for late events, and what they compare with |
 //! | [`wait`] | stored waits, of windows and of rate groups |
 //! | [`turns`] | how the workers of a rate group share its pace |
@@ -38,6 +39,7 @@ pub mod adopt;
 pub mod block;
 pub mod breaks;
 pub mod carve;
+pub mod causes;
 pub mod checkpoint;
 pub mod clock;
 pub mod delivery;

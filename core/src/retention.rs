@@ -41,6 +41,12 @@ pub fn lapsed(window: &Window, policy: &Policy, trusted: Trusted) -> Option<Span
     (unread && window.to <= horizon).then(|| window.span())
 }
 
+/// The oldest instant that the vendor still keeps, when `window` begins before it and has no page yet.
+pub fn dropped_until(window: &Window, policy: &Policy, trusted: Trusted) -> Option<Timestamp> {
+    let horizon = horizon(policy, trusted.at());
+    horizon.filter(|horizon| window.page == 0 && window.id.from < *horizon)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,10 +1,15 @@
 //! What a page delivered, remembered as digests of its records' ids, for sweeps.
 
+mod known;
+
 use std::collections::BTreeMap;
 
 use sha2::{Digest, Sha256};
 
+pub use self::known::{Known, span_to_compare};
 use crate::ids::{Generation, Lane, SourceName};
+use crate::source::Policy;
+use crate::sweep;
 use crate::time::{MINUTE_MS, Timestamp};
 use crate::window::Window;
 
@@ -19,7 +24,7 @@ pub struct SeenBy {
 
 /// The ids that one page delivered. Stored after the sink has acknowledged the page and before it
 /// is checkpointed: what is in here is delivered, and a page that is delivered again replaces it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SeenPage {
     /// Whose.
     pub by: SeenBy,
@@ -39,6 +44,32 @@ pub struct SeenPage {
     pub digests: Vec<u64>,
     /// When no sweep needs it any more.
     pub expires_at: Timestamp,
+}
+
+/// The pages that remember what `window` has delivered with the page that it is about to be moved past:
+/// `digests` by where they are remembered, or at the `oldest` record of the page.
+pub fn pages_of(
+    window: &Window,
+    digests: BTreeMap<Option<Timestamp>, Vec<u64>>,
+    oldest: Option<Timestamp>,
+    policy: &Policy,
+    now: Timestamp,
+) -> Vec<SeenPage> {
+    let expires_at = sweep::remembered_until(window, policy, now);
+    let pages = digests.into_iter().map(|(start, digests)| SeenPage {
+        by: SeenBy {
+            source: window.id.timeline.source.clone(),
+            generation: window.id.timeline.generation.clone(),
+        },
+        at: start.unwrap_or_else(|| place(window, oldest, policy.unit_ms)),
+        from: window.id.from,
+        lane: window.id.timeline.lane.clone(),
+        page: window.page,
+        pass: window.restarts,
+        digests,
+        expires_at,
+    });
+    pages.collect()
 }
 
 /// The pass of a page that was read from a file which this state did not write: no sink takes it back.
@@ -96,7 +127,7 @@ pub fn digest(id: &str) -> u64 {
 }
 
 /// Where a page whose earliest record is `oldest` lies within `window`.
-pub fn place(window: &Window, oldest: Option<Timestamp>, unit_ms: i64) -> Timestamp {
+fn place(window: &Window, oldest: Option<Timestamp>, unit_ms: i64) -> Timestamp {
     let last = window.to.minus_ms(1).floor_to(unit_ms).max(window.id.from);
     oldest.map_or(window.id.from, |oldest| {
         oldest.floor_to(unit_ms).clamp(window.id.from, last)

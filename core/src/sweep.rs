@@ -211,6 +211,19 @@ pub fn remembers(window: &Window, policy: &Policy, read_at: Timestamp) -> bool {
     is_young || (is_sweep && policy.sweeps_ms.len() > 1)
 }
 
+/// Whether what `window` delivers next is remembered: a sweep will read it again, and nothing of it is
+/// missing so far. What a sweep finds is remembered in any case.
+pub fn keeps(window: &Window, policy: &Policy, read_at: Trusted) -> bool {
+    let whole = window.remembered || matches!(window.id.timeline.lane, Lane::Sweep(_));
+    whole && remembers(window, policy, read_at.at())
+}
+
+/// Whether the ids of a page of `window` are remembered when `nameless`, some record has none. A live
+/// window that cannot be remembered as a whole is not swept.
+pub fn keeps_ids(window: &Window, nameless: bool) -> bool {
+    !nameless || matches!(window.id.timeline.lane, Lane::Sweep(_))
+}
+
 #[cfg(test)]
 #[path = "sweep_tests.rs"]
 mod tests;

@@ -4,6 +4,7 @@
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 use crate::machine::{self, Machine, Tally};
+use crate::page;
 use crate::planner;
 use crate::scenes::Scene;
 use crate::state::{Budgets, Planner, State, Worker};
@@ -75,11 +76,11 @@ fn read_whole(machine: &Machine, state: &mut State, tally: &Tally) {
     worker::claim(state, 0, false, tally);
     while let Worker::Holds { page, .. } = &state.workers[0] {
         match page.as_ref().map(|page| &page.step) {
-            None => worker::fetch(scene, state, 0),
+            None => page::fetch(scene, state, 0),
             Some(Step::Checkpoint(_) | Step::Complete(_)) => {
                 worker::write(scene, state, 0, false, tally);
             }
-            Some(_) => worker::deliver(scene, state, 0),
+            Some(_) => page::deliver(scene, state, 0),
         }
     }
 }

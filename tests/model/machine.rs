@@ -12,6 +12,7 @@ use windlass_core::transition::Event;
 use windlass_core::{Status, Timestamp};
 
 use crate::accounts;
+use crate::page;
 use crate::planner;
 use crate::properties;
 use crate::row::Marks;
@@ -300,8 +301,8 @@ fn take(scene: &Scene, tally: &Tally, state: &mut State, step: Step) {
             }
         }
         Step::Claim(worker) => worker::claim(state, worker, false, tally),
-        Step::Fetch(worker) => worker::fetch(scene, state, worker),
-        Step::Deliver(worker) => worker::deliver(scene, state, worker),
+        Step::Fetch(worker) => page::fetch(scene, state, worker),
+        Step::Deliver(worker) => page::deliver(scene, state, worker),
         Step::Write { worker, lost } => {
             left.lost_replies -= u8::from(lost);
             worker::write(scene, state, worker, lost, tally);

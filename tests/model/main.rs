@@ -11,6 +11,7 @@
 mod accounts;
 mod finish;
 mod machine;
+mod page;
 mod planner;
 mod properties;
 mod row;

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use windlass_core::invariant::check_move;
 use windlass_core::lease::Guard;
+use windlass_core::seen::SeenPage;
 use windlass_core::transition::Event;
 use windlass_core::{Progress, Timestamp, Window};
 
@@ -16,21 +17,11 @@ pub(crate) struct Lane {
     pub(crate) windows: BTreeMap<Timestamp, Row>,
 }
 
-/// What one page delivered, as remembered for sweeps.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(crate) struct Seen {
-    pub(crate) lane: usize,
-    pub(crate) from: Timestamp,
-    pub(crate) page: u64,
-    pub(crate) pass: u32,
-    pub(crate) records: Vec<u8>,
-}
-
 /// All of it. The live lane is number 0, a sweep lane number 1.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) struct Store {
     pub(crate) lanes: Vec<Lane>,
-    pub(crate) seen: BTreeSet<Seen>,
+    pub(crate) seen: BTreeSet<SeenPage>,
     /// Whether it is kept when a window was created.
     pub(crate) ages: bool,
     /// The first move that broke an invariant of moves.

@@ -4,14 +4,14 @@ use bytes::Bytes;
 use windlass_connectors::connector::{Page, Record, Rest};
 use windlass_core::checkpoint::{Cursor, PageTotals};
 use windlass_core::delivery::{PageFacts, Step, first_step};
-use windlass_core::ids::Lane;
 use windlass_core::lease::Lease;
+use windlass_core::limits;
 use windlass_core::moves::Move;
-use windlass_core::seen::{SeenBy, SeenPage, place};
+use windlass_core::seen::pages_of;
+use windlass_core::sweep::keeps_ids;
 use windlass_core::time::Timestamp;
 use windlass_core::trust::Trusted;
 use windlass_core::window::Window;
-use windlass_core::{limits, sweep};
 use windlass_sink::{Batch, SinkError, WindowWriter};
 use windlass_state::StateStore;
 
@@ -212,29 +212,14 @@ impl<S: StateStore, O: Outfit> Run<'_, S, O> {
         let Delivery { totals, notes, .. } = delivery;
         let Notes { keeps, noted, .. } = notes;
         let window = lease.window();
-        // A live window that cannot be remembered as a whole is not swept.
-        let is_swept = !noted.nameless || matches!(window.id.timeline.lane, Lane::Sweep(_));
-        if !*keeps || !is_swept {
+        if !*keeps || !keeps_ids(window, noted.nameless) {
             return Ok(false);
         }
         let policy = &self.source.definition.policy;
-        let expires_at = sweep::remembered_until(window, policy, self.worker.now());
-        for (start, digests) in std::mem::take(&mut noted.digests) {
-            let page = SeenPage {
-                by: SeenBy {
-                    source: window.id.timeline.source.clone(),
-                    generation: window.id.timeline.generation.clone(),
-                },
-                at: start.unwrap_or_else(|| place(window, totals.oldest, policy.unit_ms)),
-                from: window.id.from,
-                lane: window.id.timeline.lane.clone(),
-                page: window.page,
-                pass: window.restarts,
-                digests,
-                expires_at,
-            };
-            let store = &self.worker.store;
-            let holder = self.worker.holder();
+        let digests = std::mem::take(&mut noted.digests);
+        let store = &self.worker.store;
+        let holder = self.worker.holder();
+        for page in pages_of(window, digests, totals.oldest, policy, self.worker.now()) {
             holder.insist(|| store.remember(&page)).await?;
         }
         Ok(!noted.nameless)

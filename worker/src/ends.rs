@@ -5,8 +5,8 @@ mod no_page;
 use std::sync::atomic::Ordering;
 
 use windlass_connectors::connector::Page;
+use windlass_core::causes;
 use windlass_core::checkpoint::PageTotals;
-use windlass_core::frontier::{frontier, halved, overdue};
 use windlass_core::lease::Lease;
 use windlass_core::limits;
 use windlass_core::retry::{restart_wait_ms, stored_backoff_ms};
@@ -211,10 +211,7 @@ impl<S: StateStore, O: Outfit> Run<'_, S, O> {
         not_before: Option<Timestamp>,
         why: &str,
     ) -> Result<Outcome, NotWritten> {
-        let (window, policy) = (lease.window(), &self.source.definition.policy);
-        let delivered = || frontier(window, policy).map(Cause::Reenter);
-        let half = || halved(window, policy.unit_ms).map(Cause::Halve);
-        let cause = delivered().or_else(half).unwrap_or(Cause::Restart);
+        let cause = causes::begin_again(lease.window(), &self.source.definition.policy);
         self.give_back(lease, cause, not_before, why).await
     }
 
@@ -264,13 +261,8 @@ impl<S: StateStore, O: Outfit> Run<'_, S, O> {
 
     /// Gives the window back because the run's time is up; to be split if that is so too often.
     async fn out_of_time(&self, lease: &Lease, why: &str) -> Result<Outcome, NotWritten> {
-        let policy = &self.source.definition.policy;
-        let window = lease.window();
-        let overruns = window.overruns.saturating_add(1);
-        // Only a run that had a page since its claim counts.
-        let split = (window.attempts == 0).then(|| overdue(window, overruns, policy));
-        self.give_back(lease, Cause::OutOfTime(split.flatten()), None, why)
-            .await
+        let cause = causes::out_of_time(lease.window(), &self.source.definition.policy);
+        self.give_back(lease, cause, None, why).await
     }
 
     /// Too many records are delivered already in what a sweep's window covers.

@@ -5,16 +5,17 @@ use std::sync::atomic::AtomicBool;
 use futures_util::future::join;
 use tracing::Instrument;
 use windlass_connectors::connector::Page;
-use windlass_core::breaks::{Break, broken};
+use windlass_core::carve::unsettled_ms;
 use windlass_core::ids::Lane;
 use windlass_core::lease::Lease;
+use windlass_core::seen::Known;
 use windlass_core::source::SourceRecord;
+use windlass_core::sweep::keeps;
 use windlass_core::task::Task;
 use windlass_core::time::Timestamp;
 use windlass_core::transition::Cause;
 use windlass_core::trust::{Dispute, Trusted};
-use windlass_core::window::Window;
-use windlass_core::{limits, sweep, turns};
+use windlass_core::{limits, turns};
 use windlass_sink::{Sink, WindowWriter};
 use windlass_state::StateStore;
 
@@ -26,7 +27,7 @@ use crate::pace::is_slow;
 use crate::permit::Permit;
 use crate::persist::NotWritten;
 use crate::sent::Sent;
-use crate::sweep::{Known, Noted, Notes};
+use crate::sweep::{self, Noted, Notes};
 use crate::{Budget, Gear, Outcome, Outfit, Worker, spans};
 
 /// One window's run, with everything it needs.
@@ -57,7 +58,7 @@ impl<S: StateStore, O: Outfit> Run<'_, S, O> {
                     .await;
             }
             // If it was served before, the vendor would answer with the page after.
-            Some(_) if !self.is_replayable() && !may_be_sent(lease.window()) => {
+            Some(_) if !self.is_replayable() && !lease.window().token_is_unsent() => {
                 let why = "its page token works only once, and may have been sent before";
                 return self.begin_again(&lease, None, why).await;
             }
@@ -105,7 +106,7 @@ impl<S: StateStore, O: Outfit> Run<'_, S, O> {
             };
             let notes = Notes {
                 known: known.as_deref_mut(),
-                keeps: self.keeps(lease.window(), trusted),
+                keeps: keeps(lease.window(), &self.source.definition.policy, trusted),
                 noted: Noted::default(),
             };
             let asked = (request, fetch_ms);
@@ -203,14 +204,7 @@ impl<S: StateStore, O: Outfit> Run<'_, S, O> {
     /// much to know.
     async fn known(&self, lease: &Lease) -> Result<Option<Known>, NotWritten> {
         let unit_ms = self.source.definition.policy.unit_ms;
-        Known::load(&self.worker.holder(), lease.window(), unit_ms).await
-    }
-
-    /// Whether what `window` delivers next is remembered: a sweep will read it again, and nothing
-    /// of it is missing so far. What a sweep finds is remembered in any case.
-    fn keeps(&self, window: &Window, trusted: Trusted) -> bool {
-        let whole = window.remembered || matches!(window.id.timeline.lane, Lane::Sweep(_));
-        whole && sweep::remembers(window, &self.source.definition.policy, trusted.at())
+        sweep::known(&self.worker.holder(), lease.window(), unit_ms).await
     }
 
     /// The instant by which what `served_at` shows is complete or not, or why that is open.
@@ -232,13 +226,14 @@ impl<S: StateStore, O: Outfit> Run<'_, S, O> {
     /// whether they have.
     fn filled(&self, lease: &Lease, page: &Page) -> Result<Trusted, End> {
         let trusted = self.trusted(page.served_at).map_err(End::Disputed)?;
-        let settle_ms = self.source.definition.policy.settle_ms;
-        let short_ms = lease.window().to.plus_ms(settle_ms).ms_since(trusted.at());
-        if short_ms <= 0 || broken(Break::IgnoreVendorClock) {
-            return Ok(trusted);
+        let policy = &self.source.definition.policy;
+        match unsettled_ms(lease.window(), policy, trusted) {
+            None => Ok(trusted),
+            Some(short_ms) => {
+                let wait_ms = short_ms.min(limits::WAIT_MS_MAX);
+                Err(End::TooEarly(self.worker.now().plus_ms(wait_ms)))
+            }
         }
-        let wait_ms = short_ms.min(limits::WAIT_MS_MAX);
-        Err(End::TooEarly(self.worker.now().plus_ms(wait_ms)))
     }
 
     fn may_prefetch(&self, lease: &Lease, page: &Page) -> bool {
@@ -262,9 +257,4 @@ impl<S: StateStore, O: Outfit> Run<'_, S, O> {
         let slow = is_slow(per_minute) && !self.task.shares_turns;
         slow.then(|| turns::interval_ms(per_minute))
     }
-}
-
-/// Whether the page token that `window` stores works, if it works only once.
-fn may_be_sent(window: &Window) -> bool {
-    window.token_is_unsent() || broken(Break::SpentTokenReused)
 }

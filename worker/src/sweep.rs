@@ -1,12 +1,11 @@
 //! What sweeps compare with: which records are delivered already, and what each page adds to that.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet};
 
 use windlass_connectors::connector::Record;
-use windlass_core::breaks::{Break, broken};
 use windlass_core::ids::{Lane, Timeline};
 use windlass_core::limits;
-use windlass_core::seen::{PASS_OF_A_FILE, STRETCH_OF_A_FILE_MS, SeenBy, SeenPage, digest};
+use windlass_core::seen::{Known, SeenBy, digest, span_to_compare};
 use windlass_core::span::Span;
 use windlass_core::time::{MINUTE_MS, Timestamp};
 use windlass_core::window::Window;
@@ -18,103 +17,42 @@ use crate::persist::{Holder, NotWritten};
 /// a minute to a year.
 const LOOKS_BACK_MAX: usize = 20;
 
-/// What a sweep's window need not deliver.
-#[derive(Debug, Default)]
-pub(crate) struct Known {
-    /// Digests of what was delivered before, ascending: half the memory of a set.
-    before: Vec<u64>,
-    /// And of what this run has delivered, up to [`limits::SEEN_DIGESTS_MAX`]: a vendor may list a
-    /// record twice.
-    since: HashSet<u64>,
-    /// Where the live windows start that this one reads again, in full or in part; ascending.
-    starts: Vec<Timestamp>,
-}
-
-impl Known {
-    /// Loads what `window`, one of a sweep or an adopted one, need not deliver; `None` when that is more than
-    /// [`limits::SEEN_DIGESTS_MAX`].
-    pub(crate) async fn load<S: StateStore>(
-        holder: &Holder<'_, S>,
-        window: &Window,
-        unit_ms: i64,
-    ) -> Result<Option<Self>, NotWritten> {
-        let (store, span) = (holder.store, window.span());
-        let timeline = |lane: &Lane| Timeline {
-            lane: lane.clone(),
-            ..window.id.timeline.clone()
-        };
-        let live = timeline(&Lane::Live);
-        let ledger = ledger(holder, &live, span).await?;
-        // Where a newest-first window was split, the page before the split has records on both
-        // sides of it, and lies in the unit before it: before the live window, which may begin
-        // earlier than a sweep's that was split itself.
-        let first = ledger.first().map_or(span.from(), |first| first.id.from);
-        let back_ms = if window.adopted {
-            // A part of one finds what is remembered of the stretch that it begins in.
-            unit_ms.max(STRETCH_OF_A_FILE_MS)
-        } else {
-            unit_ms
-        };
-        let from = first.min(span.from()).minus_ms(back_ms);
-        let wide = Span::new(from, span.to()).unwrap_or(span);
-        let by = SeenBy {
-            source: live.source.clone(),
-            generation: live.generation.clone(),
-        };
-        let pages = holder
-            .insist(|| store.seen(&by, wide, limits::SEEN_DIGESTS_MAX))
-            .await?;
-        let Some(pages) = pages else {
-            return Ok(None);
-        };
-        let mut froms: BTreeMap<&Lane, BTreeSet<Timestamp>> = BTreeMap::new();
-        for page in &pages {
-            froms.entry(&page.lane).or_default().insert(page.from);
-        }
-        let mut writers = BTreeMap::new();
-        for (lane, froms) in froms {
-            let (lane_timeline, froms) = (timeline(lane), Vec::from_iter(froms));
-            let windows = holder.insist(|| store.windows_at(&lane_timeline, &froms));
-            for writer in windows.await? {
-                writers.insert((lane, writer.id.from), writer);
-            }
-        }
-        let counted = pages.iter().filter(|page| {
-            let writer = writers.get(&(&page.lane, page.from));
-            // A file stays whatever became of the window that was made for it.
-            page.pass == PASS_OF_A_FILE
-                || writer.is_some_and(|writer| counts(page, writer, &ledger))
-        });
-        let mut before: Vec<u64> = counted.flat_map(|page| &page.digests).copied().collect();
-        before.sort_unstable();
-        before.dedup();
-        Ok(Some(Self {
-            before,
-            since: HashSet::new(),
-            starts: ledger.iter().map(|window| window.id.from).collect(),
-        }))
+/// The records that `window`, one of a sweep or an adopted one, need not deliver; `None` when they are
+/// more than [`limits::SEEN_DIGESTS_MAX`].
+pub(crate) async fn known<S: StateStore>(
+    holder: &Holder<'_, S>,
+    window: &Window,
+    unit_ms: i64,
+) -> Result<Option<Known>, NotWritten> {
+    let store = holder.store;
+    let timeline = |lane: &Lane| Timeline {
+        lane: lane.clone(),
+        ..window.id.timeline.clone()
+    };
+    let live = timeline(&Lane::Live);
+    let ledger = ledger(holder, &live, window.span()).await?;
+    let wide = span_to_compare(window, &ledger, unit_ms);
+    let by = SeenBy {
+        source: live.source.clone(),
+        generation: live.generation.clone(),
+    };
+    let pages = holder
+        .insist(|| store.seen(&by, wide, limits::SEEN_DIGESTS_MAX))
+        .await?;
+    let Some(pages) = pages else {
+        return Ok(None);
+    };
+    let mut froms: BTreeMap<&Lane, BTreeSet<Timestamp>> = BTreeMap::new();
+    for page in &pages {
+        froms.entry(&page.lane).or_default().insert(page.from);
     }
-
-    /// Whether a record with this digest is still to be delivered; if so, it is known from now on.
-    fn add(&mut self, digest: u64) -> bool {
-        if broken(Break::SweepKnowsAll) {
-            return false;
-        }
-        if self.before.binary_search(&digest).is_ok() || self.since.contains(&digest) {
-            return false;
-        }
-        if self.since.len() < limits::SEEN_DIGESTS_MAX {
-            self.since.insert(digest);
-        }
-        true
+    let mut writers = Vec::new();
+    for (lane, froms) in froms {
+        let (lane_timeline, froms) = (timeline(lane), Vec::from_iter(froms));
+        let windows = holder.insist(|| store.windows_at(&lane_timeline, &froms));
+        writers.extend(windows.await?);
     }
-
-    /// Where the live window starts that `time` lies in. What a sweep delivers is remembered there,
-    /// so that a later sweep finds it whatever windows that one has.
-    fn place(&self, time: Option<Timestamp>) -> Option<Timestamp> {
-        let after = self.starts.partition_point(|start| Some(*start) <= time);
-        self.starts.get(after.saturating_sub(1)).copied()
-    }
+    Ok(Some(Known::new(&pages, &writers, &ledger)))
 }
 
 /// The live windows that `span` has a part of, ascending.
@@ -147,23 +85,6 @@ async fn ledger<S: StateStore>(
         back_ms *= 2;
     }
     Ok(ledger)
-}
-
-/// Whether what `page` remembers is delivered, and will stay so. `writer` is its window as it stands
-/// now, and `ledger` what the live lane has in the span of the sweep.
-fn counts(page: &SeenPage, writer: &Window, ledger: &[Window]) -> bool {
-    // One that was never checkpointed may have been taken back by the sink.
-    if page.page >= writer.page && !broken(Break::RememberBeforeDelivery) {
-        return false;
-    }
-    if page.pass == writer.restarts {
-        return true;
-    }
-    // Of an earlier pass; that stays delivered only if it was split off as delivered, which gave it
-    // a window of its own in which nothing was read.
-    let after = ledger.partition_point(|window| window.id.from <= page.at);
-    let own = after.checked_sub(1).and_then(|place| ledger.get(place));
-    page.at >= writer.to && own.is_some_and(|own| page.at < own.to && own.page == 0)
 }
 
 /// Looks at each record of a page: whether it is delivered already, and what is to be remembered.

@@ -1,87 +1,10 @@
-//! Which remembered pages count, and where what a sweep finds is remembered.
+//! Which records of a page a sweep delivers, and which are remembered.
 
 use super::*;
-
-const UNIT_MS: i64 = 1_000;
+use windlass_core::time::Timestamp;
 
 fn at(seconds: i64) -> Timestamp {
-    Timestamp::from_ms(seconds * UNIT_MS)
-}
-
-/// A live window from second `from` to second `to`, with `page` pages checkpointed.
-fn window(from: i64, to: i64, page: u64) -> Window {
-    let mut window = format!("okta/0123456789ab/live/{}", at(from))
-        .parse()
-        .map(|id| Window::new(id, at(to), at(0)))
-        .unwrap()
-        .unwrap();
-    window.page = page;
-    window
-}
-
-/// Page `number` of pass `pass` of the window that starts at 0, whose records begin at second `at`.
-fn page(number: u64, pass: u32, at_second: i64) -> SeenPage {
-    let timeline = window(0, 1, 0).id.timeline;
-    SeenPage {
-        by: SeenBy {
-            source: timeline.source,
-            generation: timeline.generation,
-        },
-        at: at(at_second),
-        from: at(0),
-        lane: timeline.lane,
-        page: number,
-        pass,
-        digests: Vec::new(),
-        expires_at: at(1_000),
-    }
-}
-
-#[test]
-fn only_checkpointed_pages_of_the_last_pass_count() {
-    let writer = Window {
-        restarts: 1,
-        ..window(0, 100, 3)
-    };
-    let ledger = [writer.clone()];
-    let counts = |page| counts(&page, &writer, &ledger);
-    assert!(counts(page(2, 1, 50)));
-    assert!(!counts(page(3, 1, 50)), "not checkpointed");
-    assert!(!counts(page(2, 0, 50)), "of the pass before");
-}
-
-#[test]
-fn what_was_split_off_as_delivered_counts_whatever_becomes_of_the_rest() {
-    // Delivered from 60 on, and split there; what is left has begun again since.
-    let writer = Window {
-        restarts: 1,
-        ..window(0, 60, 7)
-    };
-    let delivered = window(60, 100, 0);
-    let counts = |page, ledger: &[Window]| counts(&page, &writer, ledger);
-    assert!(counts(page(2, 0, 60), std::slice::from_ref(&delivered)));
-    assert!(counts(page(2, 0, 99), &[writer.clone(), delivered.clone()]));
-    assert!(!counts(page(2, 0, 59), std::slice::from_ref(&delivered)));
-    // Where the part that was split off was read anew, that reading counts.
-    let read = window(60, 100, 1);
-    assert!(!counts(page(2, 0, 60), &[read]));
-    assert!(!counts(page(2, 0, 100), &[delivered]));
-    assert!(!counts(page(2, 0, 60), &[]));
-}
-
-#[test]
-fn what_a_sweep_finds_is_remembered_at_the_live_window_it_belongs_to() {
-    let known = Known {
-        starts: vec![at(0), at(60), at(90)],
-        ..Known::default()
-    };
-    let place = |second| known.place(Some(at(second)));
-    assert_eq!(place(59), Some(at(0)));
-    assert_eq!(place(60), Some(at(60)));
-    assert_eq!(place(1_000), Some(at(90)));
-    assert_eq!(place(-1), Some(at(0)));
-    assert_eq!(known.place(None), Some(at(0)));
-    assert_eq!(Known::default().place(Some(at(5))), None);
+    Timestamp::from_ms(seconds * 1_000)
 }
 
 #[test]
@@ -106,10 +29,8 @@ fn the_last_sweep_delivers_what_it_does_not_know_and_remembers_nothing() {
         id: Some(id.to_owned()),
         time,
     };
-    let mut known = Known {
-        before: vec![digest("a")],
-        ..Known::default()
-    };
+    let mut known = Known::default();
+    known.add(digest("a"));
     let mut notes = Notes {
         known: Some(&mut known),
         ..Notes::default()

@@ -1,12 +1,12 @@
 //! A run that ends because a page could not be fetched.
 
 use windlass_connectors::exchange::Failure;
+use windlass_core::causes;
 use windlass_core::lease::Lease;
-use windlass_core::limits;
 use windlass_core::retention;
-use windlass_core::retry::{Disposition, stored_backoff_ms};
+use windlass_core::retry::Disposition;
 use windlass_core::source::BlockCause;
-use windlass_core::time::{MINUTE_MS, Timestamp};
+use windlass_core::time::Timestamp;
 use windlass_core::transition::Cause;
 use windlass_core::window::Window;
 use windlass_state::StateStore;
@@ -16,10 +16,6 @@ use crate::pages::Run;
 use crate::permit::NotNow;
 use crate::persist::NotWritten;
 use crate::{Outcome, Outfit};
-
-/// How far before the vendor's retention a window is cut off: it goes on dropping while the rest is
-/// planned and asked for.
-const DROPPED_SOON_MS: i64 = 5 * MINUTE_MS;
 
 impl<S: StateStore, O: Outfit> Run<'_, S, O> {
     pub(super) async fn no_page(
@@ -64,18 +60,10 @@ impl<S: StateStore, O: Outfit> Run<'_, S, O> {
                 None => self.block(lease, BlockCause::Refused, &why).await,
             },
             Disposition::Leave { not_before, gate } => {
-                // A wait that is long enough to store is obeyed as the vendor put it. Without one,
-                // or with shorter ones that did not help, waits grow from run to run.
-                let asked = failure
-                    .wait_ms
-                    .is_some_and(|wait_ms| wait_ms > limits::RETRY_DELAY_MAX_MS);
-                let (cause, not_before) = if asked {
-                    (Cause::Yielded, not_before)
-                } else {
-                    let wait_ms = stored_backoff_ms(lease.window().setbacks) / 2;
-                    let least = self.worker.now().plus_ms(wait_ms);
-                    (Cause::Outage, not_before.max(least))
-                };
+                let now = self.worker.now();
+                let window = lease.window();
+                let (cause, not_before) =
+                    causes::left_alone(window, failure.wait_ms, not_before, now);
                 if gate {
                     self.close_gate(not_before, &why).await?;
                 }
@@ -97,8 +85,7 @@ impl<S: StateStore, O: Outfit> Run<'_, S, O> {
         let policy = &self.source.definition.policy;
         let trusted = self.trusted(failure.served_at).ok()?;
         let is_refusal = matches!(failure.status, Some(400 | 404 | 410 | 416 | 422));
-        let horizon = retention::horizon(policy, trusted.at());
-        horizon.filter(|horizon| is_refusal && window.page == 0 && window.id.from < *horizon)
+        retention::dropped_until(window, policy, trusted).filter(|_| is_refusal)
     }
 
     /// Gives a window back that begins before `horizon`. The ticks pass over what is dropped of it, by
@@ -110,28 +97,17 @@ impl<S: StateStore, O: Outfit> Run<'_, S, O> {
         why: &str,
     ) -> Result<Outcome, NotWritten> {
         let window = lease.window();
-        let unit_ms = self.source.definition.policy.unit_ms;
-        let kept_from = horizon.plus_ms(DROPPED_SOON_MS).ceil_to(unit_ms);
+        let cause = causes::dropped(window, &self.source.definition.policy, horizon);
         let why = format!("{why}; the window begins before the vendor's retention");
-        let (cause, not_before) = if window.cursor.is_none() && kept_from < window.to {
-            (Cause::Split(kept_from), None)
-        } else {
-            (Cause::Outage, Some(self.after_setbacks(window)))
-        };
+        let not_before = (cause == Cause::Outage).then(|| self.after_setbacks(window));
         self.give_back(lease, cause, not_before, &why).await
     }
 
-    /// Asks for a split in the middle. Only before the first page: without a strict order nobody
-    /// knows which half the delivered pages belong to. A window of one unit cannot be split.
+    /// Asks for a split in the middle, where that is possible.
     async fn split(&self, lease: &Lease, why: &str) -> Result<Outcome, NotWritten> {
         let window = lease.window();
-        let middle = window
-            .span()
-            .midpoint(self.source.definition.policy.unit_ms);
-        let (cause, not_before) = match middle.filter(|_| window.cursor.is_none()) {
-            Some(at) => (Cause::Split(at), None),
-            None => (Cause::Failed, Some(self.after_setbacks(window))),
-        };
+        let cause = causes::too_large(window, &self.source.definition.policy);
+        let not_before = (cause == Cause::Failed).then(|| self.after_setbacks(window));
         self.give_back(lease, cause, not_before, why).await
     }
 }

@@ -1,0 +1,90 @@
+//! What becomes of a window that could not be finished.
+
+use super::*;
+use crate::checkpoint::Cursor;
+use crate::source::tests::policy;
+
+fn at(ms: i64) -> Timestamp {
+    Timestamp::from_ms(ms)
+}
+
+/// A window of an hour, without a page.
+fn fresh() -> Window {
+    let id = "okta/0123456789ab/live/1970-01-01T00:00:00Z";
+    Window::new(id.parse().unwrap(), at(60 * MINUTE_MS), at(0)).unwrap()
+}
+
+fn begun() -> Window {
+    Window {
+        cursor: Some(Cursor {
+            token: "next".to_owned(),
+            request: "r".to_owned(),
+        }),
+        page: 1,
+        ..fresh()
+    }
+}
+
+#[test]
+fn window_without_an_order_begins_again_whole_or_in_halves() {
+    let policy = policy();
+    assert_eq!(begin_again(&fresh(), &policy), Cause::Restart);
+    let left = Window {
+        attempts: 1,
+        ..begun()
+    };
+    let half = at(30 * MINUTE_MS);
+    assert_eq!(begin_again(&left, &policy), Cause::Halve(half));
+}
+
+#[test]
+fn window_too_large_is_split_only_before_its_first_page() {
+    let policy = policy();
+    let half = at(30 * MINUTE_MS);
+    assert_eq!(too_large(&fresh(), &policy), Cause::Split(half));
+    assert_eq!(too_large(&begun(), &policy), Cause::Failed);
+    let one_unit = Window {
+        to: at(policy.unit_ms),
+        ..fresh()
+    };
+    assert_eq!(too_large(&one_unit, &policy), Cause::Failed);
+}
+
+#[test]
+fn run_without_a_page_is_no_reason_for_a_split() {
+    let policy = policy();
+    let waiting = Window {
+        attempts: 1,
+        overruns: 100,
+        ..begun()
+    };
+    assert_eq!(out_of_time(&waiting, &policy), Cause::OutOfTime(None));
+}
+
+#[test]
+fn kept_part_of_a_dropped_window_becomes_a_window_of_its_own() {
+    let policy = policy();
+    let horizon = at(20 * MINUTE_MS);
+    let kept = at(25 * MINUTE_MS);
+    assert_eq!(dropped(&fresh(), &policy, horizon), Cause::Split(kept));
+    assert_eq!(dropped(&begun(), &policy, horizon), Cause::Outage);
+    let end = at(55 * MINUTE_MS);
+    assert_eq!(dropped(&fresh(), &policy, end), Cause::Outage);
+}
+
+#[test]
+fn only_a_wait_that_the_vendor_asked_for_is_taken_as_it_is() {
+    let (soon, now) = (at(1_000), at(0));
+    let long_ms = limits::RETRY_DELAY_MAX_MS + 1;
+    let window = Window {
+        setbacks: 3,
+        ..fresh()
+    };
+    let asked = left_alone(&window, Some(long_ms), soon, now);
+    assert_eq!(asked, (Cause::Yielded, soon));
+    for short_ms in [None, Some(limits::RETRY_DELAY_MAX_MS)] {
+        let (cause, until) = left_alone(&window, short_ms, soon, now);
+        assert_eq!(cause, Cause::Outage);
+        assert_eq!(until, now.plus_ms(stored_backoff_ms(3) / 2));
+    }
+}

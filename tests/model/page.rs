@@ -1,0 +1,198 @@
+//! A page in a worker's hands: fetched, delivered and remembered, step by step.
+
+use std::collections::BTreeMap;
+
+use windlass_core::Timestamp;
+use windlass_core::breaks::{Break, broken};
+use windlass_core::checkpoint::{Cursor, PageTotals};
+use windlass_core::delivery::{PageFacts, Step, Written, first_step};
+use windlass_core::seen::{Known, SeenPage, pages_of, span_to_compare};
+use windlass_core::sweep;
+use windlass_core::window::Window;
+
+use crate::accounts;
+use crate::scenes::Scene;
+use crate::state::{InHand, State, Worker};
+use crate::worker::{Held, held, hold, put_down};
+
+/// Fetches the next page, and delivers it: in a sweep, what is not known to be delivered.
+pub(crate) fn fetch(scene: &Scene, state: &mut State, which: usize) {
+    let Some(mut held) = held(state, which) else {
+        return;
+    };
+    let window = held.lease.window();
+    let token = window.cursor.as_ref().map(|cursor| cursor.token.as_str());
+    let page = scene.vendor.page(window.span(), token, state.clock);
+    let mut delivered = page.records.clone();
+    if held.lane > 0 {
+        let known = held
+            .known
+            .take()
+            .unwrap_or_else(|| look_up(scene, state, window));
+        delivered.retain(|id| !known.contains(id));
+        held.known = Some(known);
+    }
+    held.page = Some(InHand {
+        step: first_step(page.next.is_none()),
+        records: page.records,
+        delivered,
+        next: page.next,
+        acknowledged: false,
+    });
+    hold(state, which, held);
+    // One step with the delivery: what happens between the two changes nothing for anybody else.
+    if is_to_write(&state.workers[which]) {
+        deliver(scene, state, which);
+    }
+}
+
+fn is_to_write(worker: &Worker) -> bool {
+    let Worker::Holds {
+        page: Some(page), ..
+    } = worker
+    else {
+        return false;
+    };
+    matches!(page.step, Step::Write(_))
+}
+
+/// Takes the next step of the page in hand, and those behind it that nobody else can tell from it.
+pub(crate) fn deliver(scene: &Scene, state: &mut State, which: usize) {
+    let Some(mut held) = held(state, which) else {
+        return;
+    };
+    let Some(mut page) = held.page.take() else {
+        return;
+    };
+    let window = held.lease.window();
+    let step = std::mem::replace(&mut page.step, Step::Done);
+    let step = match step {
+        Step::Write(write) => {
+            page.acknowledged = true;
+            accounts::deliver(state, &page.delivered);
+            write.page_written(Written::Durable(None), false)
+        }
+        Step::Remember(step) => {
+            let remembers = remembers(scene, window);
+            if remembers {
+                remember(scene, state, window, &page);
+            }
+            step.remembered(remembers)
+        }
+        step => step,
+    };
+    page.step = alone(step, remembers(scene, window));
+    held.page = Some(page);
+    settle(state, which, held);
+}
+
+/// The step after those that change nothing outside the worker: its sink holds nothing and makes
+/// nothing final.
+pub(crate) fn alone(mut step: Step, remembers: bool) -> Step {
+    loop {
+        step = match step {
+            Step::Flush(flush) => flush.flushed(None),
+            Step::Sync(sync) => sync.synced(),
+            Step::Finish(finish) => finish.finished(),
+            Step::Remember(remember) if !remembers => remember.remembered(false),
+            other => return other,
+        };
+    }
+}
+
+/// Keeps what is held, or puts it down where its page and its window are done with.
+pub(crate) fn settle(state: &mut State, which: usize, mut held: Held) {
+    let done = held.page.take_if(|page| page.step == Step::Done);
+    if done.is_some_and(|page| page.next.is_none()) {
+        put_down(state, which);
+    } else {
+        hold(state, which, held);
+    }
+}
+
+/// Whether what `window` delivers is remembered.
+pub(crate) fn remembers(scene: &Scene, window: &Window) -> bool {
+    sweep::remembers(window, &scene.policy, window.created_at)
+}
+
+/// Records that `window`, one of a sweep, need not deliver.
+fn look_up(scene: &Scene, state: &State, window: &Window) -> Vec<u8> {
+    let live = state.store.all(0).cloned();
+    let ledger: Vec<Window> = live
+        .filter(|it| window.span().contains(it.id.from))
+        .collect();
+    let wide = span_to_compare(window, &ledger, scene.policy.unit_ms);
+    let seen = state.store.seen.iter();
+    let pages: Vec<SeenPage> = seen
+        .filter(|seen| wide.contains(seen.at))
+        .cloned()
+        .collect();
+    let lanes = 0..state.store.lanes.len();
+    let writers: Vec<Window> = lanes
+        .flat_map(|lane| state.store.all(lane).cloned())
+        .collect();
+    let mut known = Known::new(&pages, &writers, &ledger);
+    let all = scene.vendor.numbered().map(|(id, _)| id);
+    all.filter(|id| broken(Break::SweepKnowsAll) || !known.add(u64::from(*id)))
+        .collect()
+}
+
+/// Remembers what `page` delivered. A record's id is its digest.
+fn remember(scene: &Scene, state: &mut State, window: &Window, page: &InHand) {
+    let digests = page.delivered.iter().map(|id| u64::from(*id)).collect();
+    let times = page.records.iter().map(|id| scene.vendor.time(*id));
+    let digests = BTreeMap::from([(None, digests)]);
+    let now = Scene::now(state.clock);
+    for seen in pages_of(window, digests, times.min(), &scene.policy, now) {
+        // Nothing expires here but what a scene loses on purpose.
+        let expires_at = Timestamp::MAX;
+        replace(state, SeenPage { expires_at, ..seen });
+    }
+}
+
+/// Stores what is remembered of a page in place of what was.
+fn replace(state: &mut State, seen: SeenPage) {
+    // A worker that has outlived its lease may replace what its successor remembered of this page.
+    // A sweep then delivers again what is forgotten so.
+    let place = |seen: &SeenPage| (seen.at, seen.from, seen.lane.clone(), seen.page);
+    let same = |old: &&SeenPage| place(old) == place(&seen);
+    if let Some(old) = state.store.seen.iter().find(same).cloned() {
+        let kept = |id: &&u64| old.pass == seen.pass && seen.digests.contains(id);
+        let forgotten = old.digests.iter().filter(|id| !kept(id)).count();
+        state.margin += accounts::count(forgotten);
+        state.store.seen.remove(&old);
+    }
+    state.store.seen.insert(seen);
+}
+
+/// The facts of `page`, which is delivered at `now`.
+pub(crate) fn facts<'a>(
+    scene: &Scene,
+    held: &'a Held,
+    page: &InHand,
+    now: Timestamp,
+) -> PageFacts<'a> {
+    let window = held.lease.window();
+    let times = || page.records.iter().map(|id| scene.vendor.time(*id));
+    let known = page.records.len() - page.delivered.len();
+    PageFacts {
+        window,
+        strict_order: scene.policy.strict_order,
+        cursor: page.next.clone().map(|token| Cursor {
+            token,
+            request: format!("{}", window.span()),
+        }),
+        totals: PageTotals {
+            records: page.delivered.len() as u64,
+            bytes: 0,
+            rejected: 0,
+            known: if held.lane > 0 { known as u64 } else { 0 },
+            oldest: times().min(),
+            newest: times().max(),
+        },
+        in_order: true,
+        timeless: false,
+        page_ms: 0,
+        now,
+    }
+}
