@@ -4,7 +4,6 @@ use serde::{Deserialize, Serialize};
 
 use crate::source::Order;
 use crate::time::Timestamp;
-use crate::window::Window;
 
 /// A vendor's page token, with the request it belongs to.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -34,14 +33,18 @@ pub struct PageTotals {
 }
 
 impl PageTotals {
-    /// Whether a page of these totals comes after what `window` has delivered, in `order`.
-    pub fn follows(&self, window: &Window, order: Order) -> bool {
+    /// Whether a page of these totals comes, in `order`, after pages whose records were from `oldest` to
+    /// `newest`.
+    pub fn follows(
+        &self,
+        oldest: Option<Timestamp>,
+        newest: Option<Timestamp>,
+        order: Order,
+    ) -> bool {
         match order {
-            Order::OldestFirst => self
-                .oldest
-                .is_none_or(|oldest| Some(oldest) >= window.newest),
-            Order::NewestFirst => match (self.newest, window.oldest) {
-                (Some(newest), Some(oldest)) => newest <= oldest,
+            Order::OldestFirst => self.oldest.is_none_or(|first| Some(first) >= newest),
+            Order::NewestFirst => match (self.newest, oldest) {
+                (Some(first), Some(oldest)) => first <= oldest,
                 _ => true,
             },
         }

@@ -1,6 +1,7 @@
 //! Whether a page keeps the order of its window.
 
 use super::*;
+use crate::window::Window;
 
 fn at(ms: i64) -> Timestamp {
     Timestamp::from_ms(ms)
@@ -22,7 +23,8 @@ fn a_page_follows_when_it_begins_where_the_pages_so_far_end_or_after_it() {
         newest,
         ..PageTotals::default()
     };
-    let follows_begun = |oldest, newest, order| page(oldest, newest).follows(&begun, order);
+    let follows_begun =
+        |oldest, newest, order| page(oldest, newest).follows(begun.oldest, begun.newest, order);
     assert!(follows_begun(
         Some(at(30)),
         Some(at(40)),
@@ -44,7 +46,7 @@ fn a_page_follows_when_it_begins_where_the_pages_so_far_end_or_after_it() {
         Order::NewestFirst
     ));
     for order in [Order::OldestFirst, Order::NewestFirst] {
-        assert!(page(Some(at(1)), Some(at(2))).follows(&fresh, order));
+        assert!(page(Some(at(1)), Some(at(2))).follows(fresh.oldest, fresh.newest, order));
         assert!(follows_begun(None, None, order), "an empty page");
     }
 }

@@ -226,7 +226,12 @@ impl Remember {
 impl Commit {
     /// The move of the window past the page.
     pub fn checkpoint(&self, facts: PageFacts<'_>) -> Checkpoint {
-        let follows = |order| !facts.timeless && facts.totals.follows(facts.window, order);
+        let follows = |order| {
+            !facts.timeless
+                && facts
+                    .totals
+                    .follows(facts.window.oldest, facts.window.newest, order)
+        };
         Checkpoint {
             from: facts.window.page,
             cursor: facts.cursor,

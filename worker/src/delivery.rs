@@ -12,10 +12,11 @@ use windlass_core::sweep::keeps_ids;
 use windlass_core::time::Timestamp;
 use windlass_core::trust::Trusted;
 use windlass_core::window::Window;
-use windlass_sink::{Batch, SinkError, WindowWriter};
+use windlass_sink::{Batch, WindowWriter};
 use windlass_state::StateStore;
 
 use crate::Outfit;
+use crate::end::Undelivered;
 use crate::lines::{PageContext, lines};
 use crate::pages::Run;
 use crate::persist::NotWritten;
@@ -57,27 +58,6 @@ impl Delivery<'_> {
             return Vec::new();
         }
         buffer
-    }
-}
-
-/// Why a page was not delivered, or its window not moved past it.
-#[derive(Debug)]
-pub(crate) enum Undelivered {
-    /// The sink failed.
-    Sink(SinkError),
-    /// The state failed, or the window is another's by now.
-    State(NotWritten),
-}
-
-impl From<SinkError> for Undelivered {
-    fn from(error: SinkError) -> Self {
-        Self::Sink(error)
-    }
-}
-
-impl From<NotWritten> for Undelivered {
-    fn from(not_written: NotWritten) -> Self {
-        Self::State(not_written)
     }
 }
 

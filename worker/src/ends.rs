@@ -13,49 +13,19 @@ use windlass_core::retry::{restart_wait_ms, stored_backoff_ms};
 use windlass_core::source::{BlockCause, BlockChange};
 use windlass_core::time::Timestamp;
 use windlass_core::transition::Cause;
-use windlass_core::trust::{Difference, Dispute};
+use windlass_core::trust::Difference;
 use windlass_core::wait::RateGate;
 use windlass_core::window::Window;
-use windlass_sink::SinkError;
 use windlass_state::StateStore;
 
 use crate::block::Block;
-use crate::fetch::NoPage;
+use crate::end::End;
 use crate::pages::Run;
 use crate::persist::NotWritten;
 use crate::{Outcome, Outfit};
 
 /// Why a rate group is closed that may be asked less often than a worker can wait for.
 const PACE: &str = "its declared pace";
-
-/// How the pages of a run ended.
-pub(crate) enum End {
-    /// The last page is delivered, the output final, and the window done.
-    Finished {
-        /// The window, done.
-        done: Box<Window>,
-        /// The totals of that page.
-        totals: PageTotals,
-        /// How long nobody of the rate group may ask after that page, and why, if so.
-        pause: Option<(i64, &'static str)>,
-    },
-    /// A page could not be fetched.
-    NoPage(NoPage),
-    /// The sink could not take a page.
-    Sink(SinkError),
-    /// The vendor's page tokens lead nowhere.
-    Circle(&'static str),
-    /// The vendor has not filled the window before this.
-    TooEarly(Timestamp),
-    /// Our clock and the vendor's differ by more than a day, and nothing shows which one is right.
-    Disputed(Dispute),
-    /// The whole rate group waits until then.
-    Pause(Timestamp, &'static str),
-    /// The run may not go on.
-    Yield(&'static str),
-    /// The run has had its time.
-    OutOfTime(&'static str),
-}
 
 impl<S: StateStore, O: Outfit> Run<'_, S, O> {
     /// Writes down how the run ended.

@@ -11,6 +11,7 @@ mod circle;
 mod clocks;
 mod collector;
 mod delivery;
+mod end;
 mod ends;
 mod fetch;
 mod gates;

@@ -20,8 +20,7 @@ use windlass_sink::{Sink, WindowWriter};
 use windlass_state::StateStore;
 
 use crate::circle::Circle;
-use crate::delivery::Undelivered;
-use crate::ends::End;
+use crate::end::{End, Undelivered};
 use crate::fetch::{Fetcher, NoPage};
 use crate::pace::is_slow;
 use crate::permit::Permit;
