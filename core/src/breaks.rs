@@ -13,8 +13,8 @@ pub enum Break {
     NoPageCheck,
     /// The mark moves before the windows it covers exist.
     MarkBeforeWindows,
-    /// A split window shrinks before its other part exists.
-    ShrinkBeforeCreate,
+    /// A split creates all of its parts but the last.
+    SplitLosesPart,
     /// The split point is taken past what has been delivered.
     SplitPastFrontier,
     /// What is missing from the chain counts as done.
@@ -70,7 +70,7 @@ impl Break {
         Self::NoEpochCheck,
         Self::NoPageCheck,
         Self::MarkBeforeWindows,
-        Self::ShrinkBeforeCreate,
+        Self::SplitLosesPart,
         Self::SplitPastFrontier,
         Self::AbsenceIsDone,
         Self::ForgetBehind,
@@ -103,7 +103,7 @@ impl Break {
             Self::NoEpochCheck => "no-epoch-check",
             Self::NoPageCheck => "no-page-check",
             Self::MarkBeforeWindows => "mark-before-windows",
-            Self::ShrinkBeforeCreate => "shrink-before-create",
+            Self::SplitLosesPart => "split-loses-part",
             Self::SplitPastFrontier => "split-past-frontier",
             Self::AbsenceIsDone => "absence-is-done",
             Self::ForgetBehind => "forget-behind",

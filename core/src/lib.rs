@@ -19,7 +19,7 @@
 //! | [`progress`], [`carve`], [`plan`], [`scavenge`] | the planner |
 //! | [`summary`] | the open windows of a lane in numbers, and its troubles |
 //! | [`due`] | the next instant at which a timeline has work |
-//! | [`frontier`] | where a window that cannot finish is split |
+//! | [`frontier`], [`split`] | where a window that cannot finish is split, and the split itself |
 //! | [`causes`] | what becomes of a window that a run could not finish |
 //! | [`sweep`], [`seen`] | second passes for late events, and what they compare with |
 //! | [`wait`] | stored waits, of windows and of rate groups |
@@ -63,6 +63,7 @@ pub mod seen;
 pub mod shard;
 pub mod source;
 pub mod span;
+pub mod split;
 pub mod summary;
 pub mod sweep;
 #[cfg(feature = "system")]

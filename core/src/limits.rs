@@ -61,8 +61,12 @@ pub const RESTARTS_MAX: u32 = 5;
 /// Runs of a window that ended with pages and without its end, before it is split at its frontier:
 /// one that needs two or three runs is done sooner than a split is.
 pub const OVERRUNS_BEFORE_SPLIT: u32 = 3;
-/// Windows that the unread rest of a split window becomes at most: as many workers may read it.
+/// Windows that the unread rest of a split window becomes at most: as many workers may read it, and
+/// a split is one transaction of at most [`SPLIT_ITEMS_MAX`] items.
 pub const SPLIT_PIECES_MAX: i64 = 8;
+/// Items of one split: the pieces, the delivered part, which is the window itself or one beside it, and
+/// the marks. A transaction costs twice for each item, and is in the way of other writes of them.
+pub const SPLIT_ITEMS_MAX: usize = 10;
 /// Tries of one page within one run.
 pub const PAGE_TRIES_MAX: usize = 5;
 /// Tries of one state write whose outcome is unknown or whose store is unavailable.

@@ -7,6 +7,15 @@ use crate::lease::{Guard, Lease};
 use crate::transition::{Claim, Event, IllegalMove, Release};
 use crate::window::{Status, Window};
 
+/// A window as read, and what is to happen to it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Decision {
+    /// As read; the write is conditional on its epoch and status.
+    pub seen: Window,
+    /// What happens.
+    pub event: Event,
+}
+
 /// One move of one window, and who asks for it with what they know of the window.
 #[derive(Debug, Clone, Copy)]
 pub enum Move<'a> {
@@ -20,7 +29,7 @@ pub enum Move<'a> {
     /// The holder gives the window back.
     Release(&'a Lease, &'a Release),
     /// The tick or an operator moves a window that they have read. [`Move::apply`] refuses an event
-    /// that is a worker's to cause.
+    /// that is a worker's to cause, or part of a `WindowSplit`.
     Decide(&'a Window, &'a Event),
 }
 
@@ -107,21 +116,23 @@ fn was_handed_over(lease: &Lease, current: &Window, status: Status) -> bool {
     current.status == status && current.epoch == lease.window().epoch + 1
 }
 
-/// Whether `event` is the tick's or an operator's to cause. A worker's moves need its lease.
+/// Whether `event` is the tick's or an operator's to cause, by itself. A worker's moves need its lease,
+/// and a window gives a part up only in the step that creates the windows for that part.
 fn is_planners(event: &Event) -> bool {
     match event {
         Event::Dispatch { .. }
         | Event::Expire { .. }
         | Event::Recover { .. }
         | Event::Park { .. }
-        | Event::Shrink { .. }
-        | Event::Close { .. }
         | Event::Lapse { .. }
         | Event::Probe { .. }
         | Event::Retry { .. } => true,
-        Event::Claim(_) | Event::Checkpoint(_) | Event::Complete { .. } | Event::Release(_) => {
-            false
-        }
+        Event::Shrink { .. }
+        | Event::Close { .. }
+        | Event::Claim(_)
+        | Event::Checkpoint(_)
+        | Event::Complete { .. }
+        | Event::Release(_) => false,
     }
 }
 

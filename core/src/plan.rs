@@ -3,18 +3,23 @@
 //! Two planners may plan at once, and a planner may stop anywhere. So windows are created first,
 //! in chain order, each only if it does not exist yet, and the mark moves afterwards, only to the
 //! end of the chain that was seen to exist. On a conflict the planner reads again: the windows it
-//! then finds after the mark are adopted with the ends they have.
+//! then finds after the mark are adopted with the ends they have. That order is [`Plan`]'s.
 
 mod builder;
 mod splits;
 mod unavailable;
+mod writes;
+
+pub use self::writes::{Plan, Write};
 
 use self::builder::Builder;
+use self::writes::Steps;
 use crate::block::Work;
 use crate::carve::{Carver, adapt_width, observe};
 use crate::checkpoint::earliest;
 use crate::ids::{Lane, WindowId};
 use crate::limits;
+use crate::moves::Decision;
 use crate::progress::Progress;
 use crate::scavenge::scavenge;
 use crate::source::Policy;
@@ -72,56 +77,6 @@ impl Suspects<'_> {
     }
 }
 
-/// What to do, in this order.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Plan {
-    /// Windows to take back or give up.
-    pub scavenge: Vec<Decision>,
-    /// Windows to split.
-    pub splits: Vec<Split>,
-    /// Windows to create if they do not exist, in chain order; some are born dispatched. On the
-    /// first that exists already: stop, read again, plan again.
-    pub create: Vec<Window>,
-    /// The progress to store once all of these windows exist; `None` when nothing moved.
-    pub progress: Option<Progress>,
-    /// Windows to give up because the vendor no longer keeps what they cover, once the progress
-    /// that says so is stored.
-    pub lapse: Vec<Decision>,
-    /// Ready windows to dispatch.
-    pub dispatch: Vec<Decision>,
-}
-
-impl Plan {
-    /// Whether there is nothing to do.
-    pub fn is_empty(&self) -> bool {
-        self.scavenge.is_empty()
-            && self.splits.is_empty()
-            && self.create.is_empty()
-            && self.progress.is_none()
-            && self.lapse.is_empty()
-            && self.dispatch.is_empty()
-    }
-}
-
-/// A window as read, and what is to happen to it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Decision {
-    /// As read; the write is conditional on its epoch and status.
-    pub seen: Window,
-    /// What happens.
-    pub event: Event,
-}
-
-/// A window to split: `right` is created first, then `left` gives up what that covers, so that a
-/// stop in between leaves an overlap and never a gap.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Split {
-    /// The window that shrinks, or is done with what it has delivered.
-    pub left: Decision,
-    /// The new windows, ascending.
-    pub right: Vec<Window>,
-}
-
 /// Plans one timeline.
 pub fn plan(situation: &Situation<'_>) -> Plan {
     let Situation {
@@ -148,8 +103,10 @@ pub fn plan(situation: &Situation<'_>) -> Plan {
         })
     };
     let mut scavenge: Vec<Decision> = open.iter().chain(behind).filter_map(scavenged).collect();
-    let splits = splits::splits(situation, next.open_from, max_open);
-    let splits = splits::keep_in_sight(splits, &mut next, &mut scavenge, now);
+    let splits = splits::plan(situation, &next, max_open, &mut scavenge);
+    if !splits.is_empty() {
+        return Plan::of_splits(scavenge, splits);
+    }
     let lapse = unavailable::lapse(situation, &mut next);
 
     let slots = match situation.work {
@@ -170,28 +127,27 @@ pub fn plan(situation: &Situation<'_>) -> Plan {
     if grows(situation) {
         grow(&mut builder, &mut next, max_open);
     }
-    // Marks are stored with every split: others that were planned before must not be stored after
-    // it, for they may step over the window as it was, and list it without its parts.
-    let moved = next != *progress || !splits.is_empty();
-    let split_off = splits.iter().flat_map(|split| &split.right);
-    let windows = behind.iter().chain(open).chain(&builder.create);
-    // A window past the mark is not the lane's until the mark adopts it.
-    let windows = windows.chain(split_off);
-    let windows = windows.filter(|window| window.id.from < next.scheduled_through);
-    let summary = Summary::of(windows, progress.summary.as_ref());
+    let moved = next != *progress;
+    let summary = summary_of(&next, behind.iter().chain(open).chain(&builder.create));
     let changed = moved || summary.is_news(progress.summary.as_ref(), progress.updated_at, now);
     if changed {
         next.summary = Some(summary);
         next.updated_at = now;
     }
-    Plan {
+    Plan::of(Steps {
         scavenge,
-        splits,
         create: builder.create,
-        progress: changed.then_some(next),
+        marks: changed.then_some(next),
         lapse,
         dispatch,
-    }
+    })
+}
+
+/// The summary of the lane of `marks`, which still have the one before. A window past the mark is not
+/// the lane's until the mark adopts it.
+fn summary_of<'a>(marks: &Progress, windows: impl Iterator<Item = &'a Window>) -> Summary {
+    let windows = windows.filter(|window| window.id.from < marks.scheduled_through);
+    Summary::of(windows, marks.summary.as_ref())
 }
 
 /// The latest end that a lease or a dispatch can have. Where the vendor's clock shows that ours is

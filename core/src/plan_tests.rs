@@ -1,6 +1,6 @@
 use super::world::{Reach, World, hours, policy};
 use super::*;
-use crate::invariant::{check_coverage, check_timeline};
+use crate::invariant::check_coverage;
 use crate::limits;
 use crate::span::Span;
 use crate::time::{DAY_MS, HOUR_MS, MINUTE_MS};
@@ -121,7 +121,10 @@ fn a_retried_hole_is_dispatched_from_behind() {
     world.tick();
     world.set(0, Status::Ready);
     let plan = world.plan();
-    assert_eq!(plan.dispatch[0].seen.id.from, Timestamp::from_ms(0));
+    assert_eq!(
+        plan.moves("dispatch")[0].seen.id.from,
+        Timestamp::from_ms(0)
+    );
 }
 
 #[test]
@@ -182,7 +185,7 @@ fn two_planners_with_other_clocks_agree_on_where_the_vendors_retention_begins() 
     let early = world.plan();
     world.now = world.now.plus_ms(23_000);
     let late = world.plan();
-    assert_ne!(early.create[0].to, late.create[0].to);
+    assert_ne!(early.created()[0].to, late.created()[0].to);
     world.carry_out(&early, Reach::Creates(2));
     world.carry_out(&late, Reach::Everything);
     world.tick();
@@ -196,7 +199,7 @@ fn a_raised_settle_plans_nothing_and_moves_no_mark_back() {
     let mark = world.progress.scheduled_through;
     world.policy.settle_ms = 6 * HOUR_MS;
     let plan = world.plan();
-    assert!(plan.create.is_empty());
+    assert!(!plan.creates());
     world.tick();
     assert_eq!(world.progress.scheduled_through, mark);
 }
@@ -213,8 +216,8 @@ fn an_inactive_source_starts_nothing_but_is_still_scavenged() {
         work: Work::Nothing,
         ..situation(&world, &world.open())
     });
-    assert!(plan.create.is_empty() && plan.dispatch.is_empty());
-    assert_eq!(plan.scavenge.len(), 2);
+    assert!(plan.writes().iter().all(|write| !write.dispatches()) && !plan.creates());
+    assert_eq!(plan.moves("expire").len(), 2);
 }
 
 #[test]
@@ -233,8 +236,9 @@ fn a_probe_dispatches_one_window_and_carves_none() {
         .into_iter()
         .find(|it| it.status == Status::Ready);
     let plan = probe(&world);
-    assert!(plan.create.is_empty());
-    let dispatched: Vec<_> = plan.dispatch.iter().map(|it| &it.seen).collect();
+    assert!(!plan.creates());
+    let dispatched = plan.moves("dispatch");
+    let dispatched: Vec<_> = dispatched.iter().map(|it| &it.seen).collect();
     assert_eq!(dispatched, [&ready.unwrap()]);
 
     // With nothing else to ask for, time that is due is cut, and its first window is the probe.
@@ -242,8 +246,9 @@ fn a_probe_dispatches_one_window_and_carves_none() {
         window.status = Status::Done;
     }
     let plan = probe(&world);
-    assert!(plan.dispatch.is_empty());
-    let born = |status| plan.create.iter().filter(|it| it.status == status).count();
+    assert!(plan.moves("dispatch").is_empty());
+    let created = plan.created();
+    let born = |status| created.iter().filter(|it| it.status == status).count();
     assert_eq!(born(Status::Dispatched), 1);
 }
 
@@ -265,7 +270,7 @@ fn situation<'a>(world: &'a World, open: &'a [Window]) -> Situation<'a> {
 }
 
 #[test]
-fn a_split_creates_the_right_half_before_the_left_one_shrinks() {
+fn split_halves_a_window_in_one_write() {
     let mut world = World::new(policy(), None, hours(24));
     world.tick();
     world.policy.max_open_windows += 1;
@@ -273,17 +278,15 @@ fn a_split_creates_the_right_half_before_the_left_one_shrinks() {
     let last = Timestamp::from_ms(70 * MINUTE_MS);
     world.windows.get_mut(&last).unwrap().split_at = Some(split_at);
     let plan = world.plan();
-    assert!(plan.dispatch.iter().all(|moved| moved.seen.id.from != last));
-    let split = &plan.splits[0];
+    let [Write::Split(split)] = plan.writes() else {
+        panic!("{plan:?}")
+    };
     assert_eq!(
-        split.right[0].span(),
+        split.parts[0].span(),
         Span::new(split_at, world.windows[&last].to).unwrap()
     );
-    // A stop in between: the overlap is known by the pending split and no gap is seen.
-    world.windows.insert(split_at, split.right[0].clone());
-    check_timeline(&world.progress, &world.open()).unwrap();
-    let shrunk = world.windows[&last].apply(&split.left.event).unwrap();
-    world.windows.insert(last, shrunk);
+    world.tick();
+    assert_eq!(world.windows[&last].to, split_at);
     check_coverage(&world.progress, &world.all()).unwrap();
 }
 
@@ -297,9 +300,9 @@ fn when_the_open_range_is_full_only_its_oldest_window_splits() {
     }
     for (room, expected) in [(0, 1), (1, 1), (2, 2), (20, 8)] {
         world.policy.max_open_windows = 8 + room;
-        let splits = world.plan().splits;
+        let splits = world.plan().splits();
         assert_eq!(splits.len(), expected, "{room}");
-        assert_eq!(splits[0].left.seen.id.from, Timestamp::from_ms(0));
+        assert_eq!(splits[0].parent.seen.id.from, Timestamp::from_ms(0));
     }
 }
 
@@ -322,7 +325,7 @@ fn what_was_read_sets_the_width_and_what_nobody_read_tells_nothing() {
         let window = world.windows.get_mut(&Timestamp::from_ms(0)).unwrap();
         (window.runs, window.records) = (runs, records);
         world.now = world.now.plus_ms(1);
-        let next = world.plan().progress.unwrap();
+        let next = world.plan().marks().unwrap();
         assert_eq!(next.updated_at, world.now);
         (next.records_per_hour, next.width_ms / MINUTE_MS)
     };
@@ -335,50 +338,46 @@ fn what_was_read_sets_the_width_and_what_nobody_read_tells_nothing() {
 }
 
 #[test]
-fn a_plan_with_anything_in_it_is_not_empty() {
+fn marks_follow_the_windows_they_pass_and_lead_those_they_give_up() {
+    let retention = Policy {
+        max_lookback_ms: Some(2 * DAY_MS),
+        ..policy()
+    };
+    let mut world = World::new(retention, None, hours(40));
+    world.tick();
+    for window in world.windows.values_mut() {
+        window.status = Status::Ready;
+        window.lease_until = None;
+    }
+    world.set(70 * MINUTE_MS, Status::Running);
+    let running = world.windows.get_mut(&Timestamp::from_ms(70 * MINUTE_MS));
+    running.unwrap().lease_until = Some(hours(1));
+    world.policy.max_open_windows += 4;
+    world.now = hours(48).plus_ms(15 * MINUTE_MS);
+    let plan = world.plan();
+    let name = |write: &Write| match write {
+        Write::Move(moved) => moved.event.name(),
+        Write::Split(_) => "split",
+        Write::Create(_) => "create",
+        Write::Save(_) => "save",
+    };
+    let mut names: Vec<_> = plan.writes().iter().map(name).collect();
+    names.dedup();
+    assert_eq!(names, ["expire", "create", "save", "lapse", "dispatch"]);
+}
+
+#[test]
+fn refused_move_voids_nothing_and_any_other_refused_write_voids_the_rest() {
     let mut world = World::new(policy(), None, hours(24));
     let first = world.plan();
     world.tick();
     let second = world.plan();
-    let nothing = || Plan {
-        scavenge: Vec::new(),
-        splits: Vec::new(),
-        create: Vec::new(),
-        progress: None,
-        lapse: Vec::new(),
-        dispatch: Vec::new(),
-    };
-    assert!(nothing().is_empty());
-    let dispatch = second.dispatch;
-    let split = Split {
-        left: dispatch[0].clone(),
-        right: Vec::new(),
-    };
-    let each = [
-        Plan {
-            scavenge: dispatch.clone(),
-            ..nothing()
-        },
-        Plan {
-            splits: vec![split],
-            ..nothing()
-        },
-        Plan {
-            create: first.create,
-            ..nothing()
-        },
-        Plan {
-            progress: first.progress,
-            ..nothing()
-        },
-        Plan {
-            lapse: dispatch.clone(),
-            ..nothing()
-        },
-        Plan {
-            dispatch,
-            ..nothing()
-        },
-    ];
-    assert!(each.iter().all(|plan| !plan.is_empty()));
+    let writes = first.writes().iter().chain(second.writes());
+    for write in writes {
+        let is_move = matches!(write, Write::Move(_));
+        assert_eq!(write.carries_the_rest(), !is_move, "{write:?}");
+    }
+    let sent = |plan: &Plan| plan.writes().iter().filter(|it| it.dispatches()).count();
+    assert_eq!((sent(&first), sent(&second)), (2, 2));
+    assert!(!first.is_empty() && Plan::default().is_empty());
 }

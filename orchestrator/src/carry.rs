@@ -1,25 +1,21 @@
-//! Carrying out a plan: windows before marks, and nothing twice.
+//! Carrying out a plan: its writes in its order, and nothing twice.
 
-use windlass_core::breaks::{Break, broken};
 use windlass_core::limits;
-use windlass_core::moves::Move;
-use windlass_core::plan::{Decision, Plan};
+use windlass_core::moves::{Decision, Move};
+use windlass_core::plan::{Plan, Write};
+use windlass_core::progress::Progress;
 use windlass_core::shard::Shard;
-use windlass_core::span::Span;
+use windlass_core::split::WindowSplit;
 use windlass_core::task::{TASK_VERSION, Task, TaskWindow, is_quiet};
 use windlass_core::transition::Event;
 use windlass_core::trust::ClockOffset;
-use windlass_core::window::{Status, Window};
-use windlass_state::{Created, MoveError, SaveError, StateError, StateStore};
+use windlass_core::window::Window;
+use windlass_state::{Created, MoveError, SaveError, SplitError, StateError, StateStore};
 
 use crate::dispatch::Dispatch;
 use crate::outbox::Outbox;
 use crate::report::SourceReport;
 use crate::slots::Pace;
-
-/// Windows that are read at most to see whether they cover a piece of a split window: as many as a
-/// timeline may have open.
-const PIECES_READ_MAX: usize = limits::OPEN_WINDOWS_MAX as usize;
 
 /// Whether a plan was carried out to its end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,6 +24,14 @@ pub(crate) enum Carried {
     Whole,
     /// Somebody else moved first: read and plan again.
     Again,
+}
+
+/// What became of one write.
+enum Made {
+    /// It is made; the window, where it is about one.
+    Yes(Option<Box<Window>>),
+    /// Its condition does not hold.
+    No,
 }
 
 /// Carries plans of one source out.
@@ -46,130 +50,112 @@ pub(crate) struct Carrier<'a, S, D> {
 }
 
 impl<S: StateStore, D: Dispatch> Carrier<'_, S, D> {
-    /// Scavenges, creates, moves the marks, shrinks what was split, gives up what the marks now call
-    /// unavailable, dispatches: in this order, so that a stop anywhere leaves neither a gap nor a
-    /// window that nobody looks at. A window gives up what it has not delivered only once other
-    /// windows for that exist and are in sight of the marks.
-    pub(crate) async fn carry_out(&mut self, plan: &Plan) -> Result<Carried, StateError> {
-        for moved in &plan.scavenge {
-            if self.decide(moved).await?.is_some() {
-                match moved.event {
-                    Event::Park { .. } => self.report.parked += 1,
-                    _ => self.report.expired += 1,
-                }
-            }
-        }
-        let marks_first = broken(Break::MarkBeforeWindows);
-        if marks_first && self.save(plan).await? == Carried::Again {
-            return Ok(Carried::Again);
-        }
-        if self.create_all(plan).await? == Carried::Again {
-            return Ok(Carried::Again);
-        }
-        if !marks_first && self.save(plan).await? == Carried::Again {
-            return Ok(Carried::Again);
-        }
-        for split in &plan.splits {
-            if self.decide(&split.left).await?.is_some() {
-                self.report.split += 1;
-            }
-        }
-        for moved in &plan.lapse {
-            if self.decide(moved).await?.is_some() {
-                self.report.lapsed += 1;
-            }
-        }
-        for moved in &plan.dispatch {
-            if let Some(window) = self.decide(moved).await? {
-                self.send(&window).await;
+    /// Makes the writes of `plan` one by one, in its order.
+    pub(crate) async fn carry_out(&mut self, plan: Plan) -> Result<Carried, StateError> {
+        for write in plan.into_writes() {
+            let made = match &write {
+                Write::Move(moved) => self.decide(moved).await?,
+                Write::Split(split) => self.split(split).await?,
+                Write::Create(window) => self.create(window).await?,
+                Write::Save(progress) => self.save(progress).await?,
+            };
+            match made {
+                Made::Yes(window) => self.account(&write, window).await,
+                Made::No if write.carries_the_rest() => return Ok(Carried::Again),
+                Made::No => {}
             }
         }
         Ok(Carried::Whole)
     }
 
-    /// Creates what is split off and what is carved.
-    async fn create_all(&mut self, plan: &Plan) -> Result<Carried, StateError> {
-        for window in plan.splits.iter().flat_map(|split| &split.right) {
-            match self.create(window).await? {
-                Created::New => self.report.created += 1,
-                // Left from a split that stopped here.
-                Created::Exists(existing) => {
-                    if !self.is_covered(window, &existing).await? {
-                        return Ok(Carried::Again);
-                    }
-                }
+    /// Reports a write that was made, and sends its window to a worker if it goes to one.
+    async fn account(&mut self, write: &Write, window: Option<Box<Window>>) {
+        let report = &mut *self.report;
+        match write {
+            Write::Move(moved) => match moved.event {
+                Event::Park { .. } => report.parked += 1,
+                Event::Lapse { .. } => report.lapsed += 1,
+                Event::Dispatch { .. } => {}
+                _ => report.expired += 1,
+            },
+            Write::Split(split) => {
+                report.split += 1;
+                report.created += split.parts.len();
             }
+            Write::Create(_) => report.created += 1,
+            Write::Save(_) => {}
         }
-        for window in &plan.create {
-            match self.create(window).await? {
-                Created::Exists(_) => return Ok(Carried::Again),
-                Created::New => self.report.created += 1,
-            }
-            if window.status == Status::Dispatched {
-                self.send(window).await;
-            }
+        if let Some(window) = window.filter(|_| write.dispatches()) {
+            self.send(&window).await;
         }
-        Ok(Carried::Whole)
     }
 
-    /// Whether there are windows for all that `wanted` covers, given the one that starts where it
-    /// does: that one may have been split in turn before the window that it came from shrank.
-    async fn is_covered(&self, wanted: &Window, existing: &Window) -> Result<bool, StateError> {
-        let Ok(rest) = Span::new(existing.to, wanted.to) else {
-            return Ok(true);
-        };
-        let timeline = &wanted.id.timeline;
-        let windows = self.store.history(timeline, rest, PIECES_READ_MAX).await?;
-        let covered = windows.iter().fold(rest.from(), |covered, window| {
-            if window.id.from <= covered {
-                covered.max(window.to)
-            } else {
-                covered
-            }
-        });
-        Ok(wanted.to <= covered)
-    }
-
-    /// Stores the marks, if they moved.
-    async fn save(&mut self, plan: &Plan) -> Result<Carried, StateError> {
-        let Some(progress) = &plan.progress else {
-            return Ok(Carried::Whole);
-        };
+    /// Stores the marks.
+    async fn save(&self, progress: &Progress) -> Result<Made, StateError> {
         match self.store.save_progress(self.shard, progress).await {
-            Ok(_) => Ok(Carried::Whole),
+            Ok(_) => Ok(Made::Yes(None)),
             // What is read next shows whether the write was made.
-            Err(SaveError::Conflict(_) | SaveError::Store(StateError::Unknown(_))) => {
-                Ok(Carried::Again)
-            }
+            Err(SaveError::Conflict(_) | SaveError::Store(StateError::Unknown(_))) => Ok(Made::No),
             Err(SaveError::Store(error)) => Err(error),
         }
     }
 
     /// Creates `window`, and asks again while the outcome is unknown: a window that is born
     /// dispatched must not go unsent.
-    async fn create(&self, window: &Window) -> Result<Created, StateError> {
+    async fn create(&self, window: &Window) -> Result<Made, StateError> {
         let mut tries = 1;
         loop {
             match self.store.create(window).await {
                 Err(StateError::Unknown(_)) if tries < limits::STATE_TRIES_MAX => tries += 1,
+                Err(error) => return Err(error),
+                Ok(Created::New) => return Ok(Made::Yes(Some(Box::new(window.clone())))),
                 Ok(Created::Exists(existing)) if tries > 1 && *existing == *window => {
-                    return Ok(Created::New);
+                    return Ok(Made::Yes(Some(existing)));
                 }
-                other => return other,
+                Ok(Created::Exists(_)) => return Ok(Made::No),
             }
         }
     }
 
-    /// Makes one move, and asks again while the outcome is unknown. `None` when the window has
-    /// moved since it was read, which is nobody's fault.
-    async fn decide(&self, moved: &Decision) -> Result<Option<Window>, StateError> {
+    /// Splits a window, and asks again while the outcome is unknown.
+    async fn split(&self, split: &WindowSplit) -> Result<Made, StateError> {
+        let parent = &split.parent.seen.id;
+        let mut tries = 1;
+        loop {
+            match self.store.split(self.shard, split).await {
+                Ok(kept) => {
+                    tracing::debug!(window = %kept.id, parts = split.parts.len(), "window split");
+                    return Ok(Made::Yes(None));
+                }
+                Err(SplitError::Store(StateError::Unknown(_)))
+                    if tries < limits::STATE_TRIES_MAX =>
+                {
+                    tries += 1;
+                }
+                Err(SplitError::Store(error)) => return Err(error),
+                Err(SplitError::Conflict(_)) if tries > 1 => {
+                    let current = self.store.window(parent).await?;
+                    let was_made = current.is_some_and(|current| split.was_made(&current));
+                    return Ok(if was_made { Made::Yes(None) } else { Made::No });
+                }
+                Err(conflict @ SplitError::Conflict(_)) => {
+                    tracing::info!(window = %parent, %conflict, "planning again");
+                    return Ok(Made::No);
+                }
+            }
+        }
+    }
+
+    /// Makes one move, and asks again while the outcome is unknown. A window that has moved since it was
+    /// read stays as it is: another planner or a worker was first.
+    async fn decide(&self, moved: &Decision) -> Result<Made, StateError> {
         let asked = Move::Decide(&moved.seen, &moved.event);
         let mut tries = 1;
         loop {
             match self.store.move_window(&asked).await {
                 Ok(window) => {
                     tracing::debug!(window = %window.id, event = moved.event.name(), "window moved");
-                    return Ok(Some(window));
+                    return Ok(Made::Yes(Some(Box::new(window))));
                 }
                 Err(MoveError::Store(StateError::Unknown(_)))
                     if tries < limits::STATE_TRIES_MAX =>
@@ -180,9 +166,14 @@ impl<S: StateStore, D: Dispatch> Carrier<'_, S, D> {
                 // An earlier try may have made it. A twin that planned the same is as good: the
                 // epoch lets only one of two tasks claim.
                 Err(MoveError::Refused { current, .. }) if tries > 1 => {
-                    return Ok(asked.was_made(&current).then_some(*current));
+                    let was_made = asked.was_made(&current);
+                    return Ok(if was_made {
+                        Made::Yes(Some(current))
+                    } else {
+                        Made::No
+                    });
                 }
-                Err(MoveError::Refused { .. } | MoveError::NotFound(_)) => return Ok(None),
+                Err(MoveError::Refused { .. } | MoveError::NotFound(_)) => return Ok(Made::No),
             }
         }
     }

@@ -168,39 +168,22 @@ async fn a_window_whose_creation_or_dispatch_got_no_answer_is_still_sent() {
 }
 
 #[tokio::test]
-async fn a_split_that_stops_between_its_halves_is_finished_by_the_next_tick() {
-    for stops_at in [
-        Operation::Create,
-        Operation::SaveProgress,
-        Operation::Decide,
-    ] {
-        let source = definition("okta");
-        let store = store_of([&source]).await;
-        let sent = Sent::default();
-        tick(&store, &sent, NOW).await;
-        let first = window(&store, &live(&source), 0).await;
-        give_back(&store, &first, Cause::Split(at(4)), NOW).await;
-        let dying = FailingStore::new(store.clone(), move |operation, _| {
-            if operation == stops_at {
-                Fault::Refuse
-            } else {
-                Fault::None
-            }
-        });
-        tick(&dying, &sent, NOW).await;
-        tick(&store, &sent, NOW).await;
-        assert_eq!(
-            window(&store, &live(&source), 0).await.to,
-            at(4),
-            "{stops_at:?}"
-        );
-        assert_eq!(
-            window(&store, &live(&source), 4).await.to,
-            at(10),
-            "{stops_at:?}"
-        );
-        assert_covered(&store, &source).await;
-    }
+async fn split_whose_reply_is_lost_counts_as_made() {
+    let source = definition("okta");
+    let store = store_of([&source]).await;
+    let sent = Sent::default();
+    tick(&store, &sent, NOW).await;
+    let first = window(&store, &live(&source), 0).await;
+    give_back(&store, &first, Cause::Split(at(4)), NOW).await;
+    let deaf = FailingStore::new(store.clone(), |operation, call| match (operation, call) {
+        (Operation::Split, 1) => Fault::LoseReply,
+        _ => Fault::None,
+    });
+    let report = tick_one(&deaf, &sent, NOW).await;
+    assert_eq!((report.split, report.error), (1, None));
+    assert_eq!(deaf.calls(Operation::Split), 2, "asked again once");
+    assert_eq!(window(&store, &live(&source), 4).await.to, at(10));
+    assert_covered(&store, &source).await;
 }
 
 #[tokio::test]
@@ -216,7 +199,7 @@ async fn a_window_with_a_split_to_come_is_not_dispatched_before_it_is_made() {
     give_back(&store, &first, Cause::Split(at(4)), NOW).await;
     sent.take();
     let stopped = FailingStore::new(store.clone(), |operation, _| match operation {
-        Operation::Create => Fault::Refuse,
+        Operation::Split => Fault::Refuse,
         _ => Fault::None,
     });
     assert!(tick_one(&stopped, &sent, NOW).await.error.is_some());

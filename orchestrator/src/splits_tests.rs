@@ -64,6 +64,12 @@ async fn assert_is_split(store: &MemoryStore, source: &SourceDefinition, context
     for window in &stored {
         assert_eq!(window.split_at, None, "{context}");
     }
+    let marks = store
+        .progress_of(source.shard(), &source.name)
+        .await
+        .unwrap();
+    let summary = marks[0].summary.unwrap();
+    assert!(usize::try_from(summary.open).unwrap() >= 8, "{context}");
 }
 
 #[tokio::test]
@@ -230,32 +236,7 @@ async fn a_split_behind_open_from_that_stops_after_any_write_keeps_every_piece_i
 }
 
 #[tokio::test]
-async fn a_piece_that_was_split_in_turn_before_its_window_shrank_does_not_hold_that_up() {
-    let source = burst(Order::OldestFirst);
-    let (store, sent) = (store_of([&source]).await, Sent::default());
-    tick(&store, &sent, NOW).await;
-    overrun_thrice(&store, &source, &window(&store, &live(&source), 0).await).await;
-    // All pieces exist, and the window has not shrunk.
-    tick(&stopping_after(&store, 8), &sent, NOW).await;
-    let pieces = windows(&store, &live(&source)).await;
-    assert_eq!((pieces.len(), pieces[0].to), (9, at(10)));
-    let (piece, half) = (&pieces[1], pieces[1].id.from.plus_ms(30_000));
-    let id = windlass_core::WindowId {
-        timeline: live(&source),
-        from: half,
-    };
-    let other = Window::new(id, piece.to, NOW).unwrap();
-    store.create(&other).await.unwrap();
-    let event = Event::Shrink { to: half, now: NOW };
-    store.decide(piece, &event).await.unwrap();
-    let report = tick_one(&store, &sent, NOW).await;
-    assert_eq!(report.split, 1);
-    assert_eq!(window(&store, &live(&source), 0).await.to, at(1));
-    assert_covered(&store, &source).await;
-}
-
-#[tokio::test]
-async fn a_window_keeps_what_its_pieces_do_not_cover() {
+async fn split_over_a_window_that_exists_changes_nothing() {
     let source = burst(Order::OldestFirst);
     let (store, sent) = (store_of([&source]).await, Sent::default());
     tick(&store, &sent, NOW).await;

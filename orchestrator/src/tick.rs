@@ -109,7 +109,8 @@ impl<S: StateStore, D: Dispatch> Tick<'_, S, D> {
             if plan.is_empty() {
                 break;
             }
-            if lane.progress.version == 0 && !plan.create.is_empty() {
+            let carves = plan.creates();
+            if lane.progress.version == 0 && carves {
                 if self.begin(record, lane).await? == Begun::SourceIsGone {
                     break;
                 }
@@ -126,7 +127,7 @@ impl<S: StateStore, D: Dispatch> Tick<'_, S, D> {
                 witnesses: known.witnesses(),
                 report: &mut *report,
             };
-            let carried = carrier.carry_out(&plan).await;
+            let carried = carrier.carry_out(plan).await;
             // Read even after a failure, so that what was dispatched until then is counted.
             let reread = lane
                 .reread(self.store, shard)
@@ -134,10 +135,9 @@ impl<S: StateStore, D: Dispatch> Tick<'_, S, D> {
                 .map(|reread| *lane = reread);
             let carried = carried?;
             reread?;
-            // A plan that only moved marks may have made room to carve, and what came of a split
-            // is still to be dispatched.
-            let more = plan.create.is_empty() || !plan.splits.is_empty();
-            if carried == Carried::Whole && !more {
+            // A plan that only moved marks may have made room to carve, and the parts of a split are
+            // still to be dispatched.
+            if carried == Carried::Whole && carves {
                 break;
             }
         }

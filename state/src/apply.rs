@@ -1,16 +1,18 @@
 //! What every store does between reading an item and writing it back: `windlass-core` decides, and
 //! what would contradict itself is not stored. A store only makes that one atomic step.
 
-use windlass_core::ids::Owner;
+use windlass_core::ids::{Owner, WindowId};
 use windlass_core::invariant::Consistent;
 use windlass_core::lease::Lease;
 use windlass_core::moves::Move;
+use windlass_core::progress::Progress;
 use windlass_core::source::{SourceDefinition, SourceRecord};
+use windlass_core::split::WindowSplit;
 use windlass_core::time::Timestamp;
 use windlass_core::wait::{self, RateGate};
 use windlass_core::window::Window;
 
-use crate::error::{MoveError, StateError};
+use crate::error::{MoveError, SplitError, StateError};
 
 /// The window after `asked`, to be stored in place of `current`.
 pub(crate) fn moved(asked: &Move<'_>, current: Window) -> Result<Window, MoveError> {
@@ -23,6 +25,40 @@ pub(crate) fn moved(asked: &Move<'_>, current: Window) -> Result<Window, MoveErr
             current: Box::new(current),
             why,
         }),
+    }
+}
+
+/// The parent and the marks that `asked` stores, beside the parts, in place of `parent` and `marks`.
+/// `exists` tells whether a window is there already.
+pub(crate) fn split(
+    asked: &WindowSplit,
+    parent: Option<&Window>,
+    marks: Option<&Progress>,
+    mut exists: impl FnMut(&Window) -> Result<bool, StateError>,
+) -> Result<(Window, Progress), SplitError> {
+    let changed = |id: &WindowId| SplitError::Conflict(format!("window {id}"));
+    let kept = parent.and_then(|parent| asked.apply(parent).ok());
+    let kept = kept.ok_or_else(|| changed(&asked.parent.seen.id))?;
+    for part in &asked.parts {
+        check(part)?;
+        if exists(part)? {
+            return Err(changed(&part.id));
+        }
+    }
+    if marks.map_or(0, |marks| marks.version) != asked.marks.version {
+        let timeline = &asked.marks.timeline;
+        return Err(SplitError::Conflict(format!("marks of {timeline}")));
+    }
+    check(&kept)?;
+    check(&asked.marks)?;
+    Ok((kept, next_version(&asked.marks)))
+}
+
+/// `marks` as a write stores them.
+pub(crate) fn next_version(marks: &Progress) -> Progress {
+    Progress {
+        version: marks.version + 1,
+        ..marks.clone()
     }
 }
 

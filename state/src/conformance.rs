@@ -20,6 +20,7 @@ mod progress;
 mod races;
 mod seen;
 mod sources;
+mod splits;
 mod turns;
 mod windows;
 
@@ -31,6 +32,7 @@ pub use progress::*;
 pub use races::*;
 pub use seen::*;
 pub use sources::*;
+pub use splits::*;
 pub use turns::*;
 pub use windows::*;
 
@@ -106,7 +108,13 @@ macro_rules! conformance_tests {
             a_completed_window_is_done_and_knows_when_it_expires
             a_planner_that_read_before_a_move_is_refused
             a_planner_cannot_make_a_workers_move
-            a_split_leaves_two_windows_that_touch
+            // splits
+            a_split_leaves_two_windows_that_touch_and_the_marks_that_name_them
+            a_split_whose_window_part_or_marks_changed_is_a_conflict_and_changes_nothing
+            a_repeated_split_is_a_conflict_and_its_parent_shows_that_the_first_was_made
+            a_part_that_contradicts_itself_is_refused_and_changes_nothing
+            a_planner_cannot_shrink_or_close_a_window_by_itself
+            of_many_splits_at_once_exactly_one_is_made
             // what pages delivered
             what_a_page_delivered_comes_back_until_it_is_remembered_again
             only_pages_that_lie_inside_the_span_are_seen_ascending

@@ -1,6 +1,7 @@
 //! The store of many machines: one DynamoDB table, readable in its console.
 //!
-//! Every move is one conditional write; no scan, no index, and no transaction on the everyday path.
+//! Every move is one conditional write; no scan, no index, and no transaction on the everyday path: only
+//! a window that is split and a source that moves to another shard take one.
 //! A write that is refused brings back the item that it met, at no further cost, and that item
 //! decides whether an earlier write without an answer was applied.
 //!
@@ -9,7 +10,7 @@
 //! | `attributes` | items as DynamoDB has them |
 //! | `expression` | placeholders for every name and value |
 //! | `conditions` | the rules under which a write applies |
-//! | `moves` | windows: created, claimed, moved |
+//! | `moves`, `split` | windows: created, claimed, moved; split |
 //! | `rates` | rate groups: closed, and asked in turns |
 //! | `seen` | what pages delivered: remembered, and read again |
 //! | `sources` | sources: applied, moved to another shard, blocked, held back |
@@ -29,6 +30,7 @@ mod schema;
 mod seen;
 mod served;
 mod sources;
+mod split;
 mod table;
 #[cfg(feature = "test-util")]
 mod test_table;
@@ -48,6 +50,7 @@ use windlass_core::seen::{SeenBy, SeenPage};
 use windlass_core::shard::Shard;
 use windlass_core::source::{BlockChange, SourceDefinition, SourceRecord};
 use windlass_core::span::Span;
+use windlass_core::split::WindowSplit;
 use windlass_core::time::Timestamp;
 use windlass_core::trust::{ClockOffset, RateState};
 use windlass_core::turns::{TurnsAsked, TurnsGiven};
@@ -59,8 +62,8 @@ use self::errors::Failed;
 use self::expression::Placeholders;
 use self::reads::{Consistency, Range};
 use self::table::Table;
-use crate::apply::check;
-use crate::error::{MoveError, SaveError, StateError};
+use crate::apply::{check, next_version};
+use crate::error::{MoveError, SaveError, SplitError, StateError};
 use crate::item::{Key, RateItem, Stored};
 use crate::store::{Created, StateStore};
 
@@ -211,10 +214,7 @@ impl StateStore for DynamoStore {
 
     async fn save_progress(&self, shard: Shard, next: &Progress) -> Result<Progress, SaveError> {
         check(next)?;
-        let stored = Progress {
-            version: next.version + 1,
-            ..next.clone()
-        };
+        let stored = next_version(next);
         let mut p = Placeholders::default();
         let condition = conditions::has_version(&mut p, next.version);
         let key = Key::progress(shard, &next.timeline);
@@ -231,6 +231,10 @@ impl StateStore for DynamoStore {
 
     async fn create(&self, window: &Window) -> Result<Created, StateError> {
         self.create_window(window).await
+    }
+
+    async fn split(&self, shard: Shard, split: &WindowSplit) -> Result<Window, SplitError> {
+        self.split_window(shard, split).await
     }
 
     async fn window(&self, id: &WindowId) -> Result<Option<Window>, StateError> {

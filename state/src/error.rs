@@ -61,6 +61,17 @@ pub enum MoveError {
     Store(#[from] StateError),
 }
 
+/// A split of a window was not made.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum SplitError {
+    /// Something is not as it was planned from: the named window or marks. Nothing changed.
+    #[error("the window was not split: {0} changed since the split was planned")]
+    Conflict(String),
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StateError),
+}
+
 /// A compare-and-set write was not made.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SaveError {

@@ -16,6 +16,7 @@ use windlass_core::seen::{SeenBy, SeenPage};
 use windlass_core::shard::Shard;
 use windlass_core::source::{BlockChange, SourceDefinition, SourceRecord};
 use windlass_core::span::Span;
+use windlass_core::split::WindowSplit;
 use windlass_core::time::Timestamp;
 use windlass_core::trust::{ClockOffset, RateState};
 use windlass_core::turns::{TurnsAsked, TurnsGiven};
@@ -23,7 +24,7 @@ use windlass_core::wait::RateGate;
 use windlass_core::window::Window;
 
 pub use self::operation::Operation;
-use crate::error::{MoveError, SaveError, StateError};
+use crate::error::{MoveError, SaveError, SplitError, StateError};
 use crate::store::{Created, StateStore};
 
 /// What goes wrong with one call.
@@ -233,6 +234,11 @@ impl<S: StateStore> StateStore for FailingStore<S> {
 
     async fn create(&self, window: &Window) -> Result<Created, StateError> {
         self.with_fault(Operation::Create, self.inner.create(window))
+            .await
+    }
+
+    async fn split(&self, shard: Shard, split: &WindowSplit) -> Result<Window, SplitError> {
+        self.with_fault(Operation::Split, self.inner.split(shard, split))
             .await
     }
 

@@ -34,7 +34,7 @@ pub mod sqlite;
 
 #[cfg(feature = "dynamodb")]
 pub use dynamodb::DynamoStore;
-pub use error::{MoveError, SaveError, StateError};
+pub use error::{MoveError, SaveError, SplitError, StateError};
 pub use memory::MemoryStore;
 pub use sqlite::SqliteStore;
 pub use store::{Created, StateStore};

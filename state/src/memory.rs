@@ -11,14 +11,15 @@ use windlass_core::seen::{SeenBy, SeenPage};
 use windlass_core::shard::Shard;
 use windlass_core::source::{BlockChange, SourceDefinition, SourceRecord};
 use windlass_core::span::Span;
+use windlass_core::split::WindowSplit;
 use windlass_core::time::Timestamp;
 use windlass_core::trust::{ClockOffset, RateState};
 use windlass_core::turns::{TurnsAsked, TurnsGiven, give};
 use windlass_core::wait::RateGate;
 use windlass_core::window::Window;
 
-use crate::apply::{applied, check, moved, stays_closed};
-use crate::error::{MoveError, SaveError, StateError};
+use crate::apply::{applied, check, moved, next_version, split, stays_closed};
+use crate::error::{MoveError, SaveError, SplitError, StateError};
 use crate::item::pieces;
 use crate::store::{Created, StateStore};
 
@@ -79,7 +80,8 @@ impl MemoryStore {
     }
 
     fn tables(&self) -> MutexGuard<'_, Tables> {
-        // Every change below is one insertion or removal, so a panic elsewhere leaves no half of one.
+        // Every change below begins once nothing can fail any more, so a panic elsewhere leaves no half
+        // of one.
         self.tables.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -197,10 +199,7 @@ impl StateStore for MemoryStore {
         if current.map_or(0, |current| current.version) != next.version {
             return Err(SaveError::Conflict(current.cloned().map(Box::new)));
         }
-        let stored = Progress {
-            version: next.version + 1,
-            ..next.clone()
-        };
+        let stored = next_version(next);
         tables
             .progress
             .insert(stored.timeline.clone(), stored.clone());
@@ -215,6 +214,19 @@ impl StateStore for MemoryStore {
         }
         tables.windows.insert(window.id.clone(), window.clone());
         Ok(Created::New)
+    }
+
+    async fn split(&self, _shard: Shard, asked: &WindowSplit) -> Result<Window, SplitError> {
+        let mut tables = self.tables();
+        let parent = tables.windows.get(&asked.parent.seen.id);
+        let marks = tables.progress.get(&asked.marks.timeline);
+        let exists = |part: &Window| Ok(tables.windows.contains_key(&part.id));
+        let (kept, marks) = split(asked, parent, marks, exists)?;
+        tables.progress.insert(marks.timeline.clone(), marks);
+        for window in asked.parts.iter().chain([&kept]) {
+            tables.windows.insert(window.id.clone(), window.clone());
+        }
+        Ok(kept)
     }
 
     async fn window(&self, id: &WindowId) -> Result<Option<Window>, StateError> {

@@ -32,6 +32,7 @@ use windlass_core::seen::{SeenBy, SeenPage};
 use windlass_core::shard::Shard;
 use windlass_core::source::{BlockChange, SourceDefinition, SourceRecord};
 use windlass_core::span::Span;
+use windlass_core::split::WindowSplit;
 use windlass_core::time::Timestamp;
 use windlass_core::trust::{ClockOffset, RateState};
 use windlass_core::turns::{TurnsAsked, TurnsGiven};
@@ -42,8 +43,8 @@ use self::error::failed;
 use self::shared_sync::SharedSync;
 use self::tables::{PROGRESS, SOURCES, WINDOWS};
 use self::transaction::{synced, write};
-use crate::apply::{applied, check, moved};
-use crate::error::{MoveError, SaveError, StateError};
+use crate::apply::{applied, check, moved, next_version, split};
+use crate::error::{MoveError, SaveError, SplitError, StateError};
 use crate::store::{Created, StateStore};
 
 const OF_TIMELINE: &str = "source = ?1 AND generation = ?2 AND lane = ?3";
@@ -109,6 +110,10 @@ fn key(timeline: &Timeline) -> (&str, &str, String) {
         timeline.generation.as_str(),
         timeline.lane.to_string(),
     )
+}
+
+fn marks_of(connection: &Connection, timeline: &Timeline) -> Result<Option<Progress>, StateError> {
+    Ok(PROGRESS.find(connection, OF_TIMELINE, key(timeline))?.pop())
 }
 
 fn window_at(connection: &Connection, id: &WindowId) -> Result<Option<Window>, StateError> {
@@ -226,16 +231,11 @@ impl StateStore for SqliteStore {
     async fn save_progress(&self, _shard: Shard, next: &Progress) -> Result<Progress, SaveError> {
         check(next)?;
         self.write(|connection| {
-            let current: Option<Progress> = PROGRESS
-                .find(connection, OF_TIMELINE, key(&next.timeline))?
-                .pop();
+            let current = marks_of(connection, &next.timeline)?;
             if current.as_ref().map_or(0, |current| current.version) != next.version {
                 return Err(SaveError::Conflict(current.map(Box::new)));
             }
-            let stored = Progress {
-                version: next.version + 1,
-                ..next.clone()
-            };
+            let stored = next_version(next);
             PROGRESS.put(connection, &stored)?;
             Ok(stored)
         })
@@ -246,6 +246,20 @@ impl StateStore for SqliteStore {
         self.write(|connection| match window_at(connection, &window.id)? {
             Some(existing) => Ok(Created::Exists(Box::new(existing))),
             None => WINDOWS.put(connection, window).map(|()| Created::New),
+        })
+    }
+
+    async fn split(&self, _shard: Shard, asked: &WindowSplit) -> Result<Window, SplitError> {
+        self.write(|connection| {
+            let parent = window_at(connection, &asked.parent.seen.id)?;
+            let marks = marks_of(connection, &asked.marks.timeline)?;
+            let exists = |part: &Window| Ok(window_at(connection, &part.id)?.is_some());
+            let (kept, marks) = split(asked, parent.as_ref(), marks.as_ref(), exists)?;
+            PROGRESS.put(connection, &marks)?;
+            for window in asked.parts.iter().chain([&kept]) {
+                WINDOWS.put(connection, window)?;
+            }
+            Ok(kept)
         })
     }
 

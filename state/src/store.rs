@@ -11,6 +11,7 @@ use windlass_core::seen::{SeenBy, SeenPage};
 use windlass_core::shard::Shard;
 use windlass_core::source::{BlockChange, SourceDefinition, SourceRecord};
 use windlass_core::span::Span;
+use windlass_core::split::WindowSplit;
 use windlass_core::time::Timestamp;
 use windlass_core::transition::{Claim, Event, Release};
 use windlass_core::trust::{ClockOffset, RateState};
@@ -19,7 +20,7 @@ use windlass_core::wait::RateGate;
 use windlass_core::window::Window;
 
 use crate::apply::lease;
-use crate::error::{MoveError, SaveError, StateError};
+use crate::error::{MoveError, SaveError, SplitError, StateError};
 
 /// What became of a window that was to be created.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,8 +33,8 @@ pub enum Created {
 
 /// Where windlass remembers.
 ///
-/// Every write is one atomic conditional write, except that a very large page is remembered in
-/// several; every read but the two listings of a shard is consistent with the writes that were
+/// Every write is one atomic conditional step, except that a very large page is remembered in
+/// several writes; every read but the two listings of a shard is consistent with the writes that were
 /// acknowledged before it. A write that returns [`StateError::Unknown`] may have been applied: the
 /// caller repeats the same call, and the [`MoveError::Refused`] it then gets carries the window
 /// that decides (see [`Move::was_made`]). Calls are safe from many tasks and processes.
@@ -145,6 +146,16 @@ pub trait StateStore: Send + Sync {
 
     /// Creates `window` unless its timeline already has one that starts there.
     fn create(&self, window: &Window) -> impl Future<Output = Result<Created, StateError>> + Send;
+
+    /// Splits a window in one atomic step: moves the parent as [`WindowSplit::apply`] says, creates
+    /// every part, and stores the marks as [`Self::save_progress`] does. Returns the parent after it.
+    /// After [`StateError::Unknown`], a second try is a conflict if the first was made, and
+    /// [`WindowSplit::was_made`] tells by the parent as it stands.
+    fn split(
+        &self,
+        shard: Shard,
+        split: &WindowSplit,
+    ) -> impl Future<Output = Result<Window, SplitError>> + Send;
 
     /// One window.
     fn window(

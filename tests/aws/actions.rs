@@ -35,8 +35,15 @@ impl Called {
     }
 }
 
+/// The actions that `calls` need permissions for. A split is a transaction, which is no action of its
+/// own: its parts and marks are put, its window is updated.
 fn actions(calls: &[Call]) -> BTreeSet<String> {
-    calls.iter().map(|call| call.action.clone()).collect()
+    let actions = calls.iter().map(|call| call.action.as_str());
+    let actions = actions.flat_map(|action| match action {
+        "dynamodb:TransactWriteItems" => vec!["dynamodb:PutItem", "dynamodb:UpdateItem"],
+        other => vec![other],
+    });
+    actions.map(str::to_owned).collect()
 }
 
 /// Records that no stream takes: they are rejected.

@@ -109,6 +109,7 @@ async fn trouble_comes_before_or_after_the_write_as_told() -> anyhow::Result<()>
     let table = Table::new("trouble").await?;
     for (fault, applied) in [
         (StateFault::Throttled, false),
+        (StateFault::Conflict, false),
         (StateFault::Internal, false),
         (StateFault::LostReply, true),
     ] {

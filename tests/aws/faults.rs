@@ -103,6 +103,7 @@ fn make_trouble(deployment: &Deployment, seed: u64, kind: StreamKind) -> anyhow:
     deployment.lambda.set_chaos(WORKER, chaos)?;
     let kinds = [
         StateFault::Throttled,
+        StateFault::Conflict,
         StateFault::Internal,
         StateFault::LostReply,
     ];

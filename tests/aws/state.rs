@@ -13,6 +13,7 @@ mod operators;
 mod races;
 mod resolving;
 mod scene;
+mod splits;
 mod status;
 mod ticks;
 mod units;

@@ -1,9 +1,10 @@
 //! A tick over one lane: it reads the marks, then the windows, and makes the writes of its plan one by
-//! one, in the order in which the orchestrator makes them. It may stop between any two.
+//! one, in the plan's order. It may stop between any two.
 
 use windlass_core::block::Work;
-use windlass_core::breaks::{Break, broken};
-use windlass_core::plan::{Decision, Plan, Situation, Suspects, plan};
+use windlass_core::moves::Decision;
+use windlass_core::plan::{self, Plan, Situation, Suspects};
+use windlass_core::split::WindowSplit;
 use windlass_core::sweep::Ledger;
 use windlass_core::trust::PlanTime;
 use windlass_core::{Progress, Status, Timestamp};
@@ -11,7 +12,7 @@ use windlass_core::{Progress, Status, Timestamp};
 use crate::accounts;
 use crate::row::{Marks, Row};
 use crate::scenes::{LEASE_MS, Scene};
-use crate::state::{Planner, State, Write};
+use crate::state::{Planned, Planner, State, Write};
 use crate::store::Store;
 
 /// What a tick that has read `progress` plans for `lane` when it reads the windows now.
@@ -28,7 +29,7 @@ fn planned(scene: &Scene, store: &Store, lane: usize, progress: &Progress, now: 
         through: store.complete_through(0),
         after_ms,
     });
-    let planned = plan(&Situation {
+    plan::plan(&Situation {
         progress,
         policy: &scene.policy,
         end: Some(scene.end),
@@ -41,56 +42,47 @@ fn planned(scene: &Scene, store: &Store, lane: usize, progress: &Progress, now: 
         dispatch_until: now.plus_ms(LEASE_MS),
         now,
         time: PlanTime::agreed(now),
-    });
-    without_news(planned, progress)
+    })
 }
 
-/// `plan` without marks that differ from `progress` in nothing but the summary, which no decision reads.
-fn without_news(mut plan: Plan, progress: &Progress) -> Plan {
-    let splits = !plan.splits.is_empty();
-    let moved = |next: &Progress| Marks::new(next.clone()) != Marks::new(progress.clone());
-    plan.progress = plan.progress.filter(|next| splits || moved(next));
-    plan
-}
-
-/// The writes of `plan`, in order.
-fn writes(plan: Plan, ages: bool) -> Vec<Write> {
-    let decide = |moved: &Decision| Write::Decide {
-        from: moved.seen.id.from,
-        epoch: moved.seen.epoch,
-        status: moved.seen.status,
-        event: moved.event.clone(),
-    };
-    let create = |part| {
-        move |window| Write::Create {
-            row: Box::new(Row::new(window, ages)),
-            part,
-        }
-    };
-    let mut writes: Vec<Write> = plan.scavenge.iter().map(decide).collect();
-    let marks = plan.progress.map(|next| Write::Save(Marks::new(next)));
-    if broken(Break::MarkBeforeWindows) {
-        writes.extend(marks.clone());
+/// The writes of a plan that starts from `progress`. Marks that differ from those in nothing but the
+/// summary, which no decision reads, are left out.
+fn writes(plan: Plan, progress: &Progress, ages: bool) -> Vec<Planned> {
+    let row = |window| Row::new(window, ages);
+    let is_news = |next: &Progress| Marks::new(next.clone()) != Marks::new(progress.clone());
+    let mut writes = Vec::new();
+    for write in plan.into_writes() {
+        let carries_the_rest = write.carries_the_rest();
+        let write = match write {
+            plan::Write::Move(moved) => Write::Decide {
+                from: moved.seen.id.from,
+                epoch: moved.seen.epoch,
+                status: moved.seen.status,
+                event: moved.event,
+            },
+            plan::Write::Split(split) => Write::Split {
+                parent: Box::new(row(split.parent.seen)),
+                event: split.parent.event,
+                parts: split.parts.into_iter().map(row).collect(),
+                marks: Box::new(Marks::new(split.marks)),
+            },
+            plan::Write::Create(window) => Write::Create(Box::new(row(window))),
+            plan::Write::Save(next) if !is_news(&next) => continue,
+            plan::Write::Save(next) => Write::Save(Marks::new(next)),
+        };
+        writes.push(Planned {
+            write,
+            carries_the_rest,
+        });
     }
-    let mut closed = Vec::new();
-    for split in plan.splits {
-        writes.extend(split.right.into_iter().map(create(true)));
-        closed.push(decide(&split.left));
-    }
-    writes.extend(plan.create.into_iter().map(create(false)));
-    if !broken(Break::MarkBeforeWindows) {
-        writes.extend(marks);
-    }
-    writes.append(&mut closed);
-    writes.extend(plan.lapse.iter().map(decide));
-    writes.extend(plan.dispatch.iter().map(decide));
     writes
 }
 
 /// Whether a tick over `lane` that began now would find something to do.
 pub(crate) fn has_work(scene: &Scene, state: &State, lane: usize) -> bool {
     let progress = state.store.progress(lane);
-    !planned(scene, &state.store, lane, progress, Scene::now(state.clock)).is_empty()
+    let plan = planned(scene, &state.store, lane, progress, Scene::now(state.clock));
+    !writes(plan, progress, state.store.ages).is_empty()
 }
 
 /// The next thing that the planner `which` does.
@@ -101,11 +93,11 @@ pub(crate) fn step(scene: &Scene, state: &mut State, which: usize) {
         Planner::Idle => return,
         Planner::Reads { lane, marks } => {
             let plan = planned(scene, &state.store, lane, marks.progress(), now);
-            (lane, writes(plan, state.store.ages))
+            (lane, writes(plan, marks.progress(), state.store.ages))
         }
         Planner::Carries { lane, mut writes } => {
-            let write = writes.remove(0);
-            if !make(scene, state, lane, write) {
+            let planned = writes.remove(0);
+            if !make(scene, state, lane, planned.write) && planned.carries_the_rest {
                 writes.clear();
             }
             (lane, writes)
@@ -116,7 +108,7 @@ pub(crate) fn step(scene: &Scene, state: &mut State, which: usize) {
     }
 }
 
-/// One write. False when somebody else moved first, so that the rest of the plan is void.
+/// One write; whether its condition held.
 fn make(scene: &Scene, state: &mut State, lane: usize, write: Write) -> bool {
     match write {
         Write::Decide {
@@ -128,15 +120,28 @@ fn make(scene: &Scene, state: &mut State, lane: usize, write: Write) -> bool {
             let guard = Write::guard(epoch, status);
             let before = state.store.window(lane, from).cloned();
             let made = state.store.make((lane, from), &guard, &event);
-            if let (Ok(after), Some(before)) = (made, before) {
-                state.margin += accounts::forgiven(scene, state.delivered, &before, &after);
+            if let (Ok(after), Some(before)) = (&made, before) {
+                state.margin += accounts::forgiven(scene, state.delivered, &before, after);
             }
-            true
+            made.is_ok()
         }
-        Write::Create { row, part } => match state.store.create(lane, row.window()) {
-            None => true,
-            Some(to) => part && to == row.window().to,
-        },
+        Write::Split {
+            parent,
+            event,
+            parts,
+            marks,
+        } => {
+            let split = WindowSplit {
+                parent: Decision {
+                    seen: parent.window().clone(),
+                    event,
+                },
+                parts: parts.iter().map(|part| part.window().clone()).collect(),
+                marks: marks.progress().clone(),
+            };
+            state.store.split(lane, split)
+        }
+        Write::Create(row) => state.store.create(lane, row.window()),
         Write::Save(marks) => state.store.save(lane, marks.progress()),
     }
 }

@@ -49,8 +49,8 @@ pub(crate) fn all(scene: &Scene) -> Vec<Property<Machine>> {
         May::Park => Property::sometimes("a window is parked", |_, state: &State| {
             live(state).any(|window| window.status == Status::Parked)
         }),
-        May::Split => Property::sometimes("a split is finished by another", |_, state: &State| {
-            live(state).any(|window| window.split_at.is_some()) && live(state).count() > 2
+        May::Split => Property::sometimes("a window is split", |_, state: &State| {
+            live(state).count() > 2
         }),
         May::FindLate => {
             Property::sometimes("a sweep delivers what came late", |_, state: &State| {

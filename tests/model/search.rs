@@ -136,7 +136,7 @@ fn every_state_of_a_table_that_loses_a_window_is_sound() {
 fn every_broken_rule_is_noticed() {
     use Break::{
         AbsenceIsDone, CheckpointBeforeDelivery, ForgetBehind, MarkBeforeWindows, NoEpochCheck,
-        NoNonce, NoPageCheck, NoScavenge, ShrinkBeforeCreate, SplitPastFrontier, SweepKnowsAll,
+        NoNonce, NoPageCheck, NoScavenge, SplitLosesPart, SplitPastFrontier, SweepKnowsAll,
     };
     let cases = [
         (NoEpochCheck, Scene::windows()),
@@ -147,9 +147,9 @@ fn every_broken_rule_is_noticed() {
         (NoScavenge, Scene::windows()),
         (AbsenceIsDone, Scene::vanishing()),
         (ForgetBehind, Scene::holes()),
-        (ShrinkBeforeCreate, Scene::halves()),
-        (ShrinkBeforeCreate, Scene::frontier(Order::OldestFirst)),
-        (ShrinkBeforeCreate, Scene::frontier(Order::NewestFirst)),
+        (SplitLosesPart, Scene::halves()),
+        (SplitLosesPart, Scene::frontier(Order::OldestFirst)),
+        (SplitLosesPart, Scene::frontier(Order::NewestFirst)),
         (SplitPastFrontier, Scene::frontier(Order::OldestFirst)),
         (SplitPastFrontier, Scene::frontier(Order::NewestFirst)),
         (SweepKnowsAll, Scene::sweeps()),

@@ -50,12 +50,21 @@ pub(crate) enum Write {
         status: Status,
         event: Event,
     },
-    Create {
-        row: Box<Row>,
-        /// Whether it is part of a split: then one that exists with the same end is as good.
-        part: bool,
+    Split {
+        parent: Box<Row>,
+        event: Event,
+        parts: Vec<Row>,
+        marks: Box<Marks>,
     },
+    Create(Box<Row>),
     Save(Marks),
+}
+
+/// A write, and whether its refusal voids those after it.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) struct Planned {
+    pub(crate) write: Write,
+    pub(crate) carries_the_rest: bool,
 }
 
 impl Write {
@@ -76,7 +85,16 @@ impl Hash for Write {
                 (0_u8, from, epoch, status).hash(state);
                 hash_event(event, state);
             }
-            Self::Create { row, part } => (1_u8, row, part).hash(state),
+            Self::Split {
+                parent,
+                event,
+                parts,
+                marks,
+            } => {
+                (3_u8, parent, parts, marks).hash(state);
+                hash_event(event, state);
+            }
+            Self::Create(row) => (1_u8, row).hash(state),
             Self::Save(marks) => (2_u8, marks).hash(state),
         }
     }
@@ -94,7 +112,7 @@ pub(crate) enum Planner {
     /// The writes that are left.
     Carries {
         lane: usize,
-        writes: Vec<Write>,
+        writes: Vec<Planned>,
     },
 }
 

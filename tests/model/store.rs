@@ -2,9 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use windlass_core::breaks::{Break, broken};
 use windlass_core::invariant::check_move;
 use windlass_core::lease::Guard;
 use windlass_core::seen::SeenPage;
+use windlass_core::split::WindowSplit;
 use windlass_core::transition::Event;
 use windlass_core::{Progress, Timestamp, Window};
 
@@ -83,14 +85,33 @@ impl Store {
         Ok(next)
     }
 
-    /// Creates `window` if it does not exist; otherwise says where the one that exists ends.
-    pub(crate) fn create(&mut self, lane: usize, window: &Window) -> Option<Timestamp> {
-        if let Some(existing) = self.window(lane, window.id.from) {
-            return Some(existing.to);
+    /// Creates `window` if none starts there; whether it did.
+    pub(crate) fn create(&mut self, lane: usize, window: &Window) -> bool {
+        let is_new = self.window(lane, window.id.from).is_none();
+        if is_new {
+            let row = Row::new(window.clone(), self.ages);
+            self.lanes[lane].windows.insert(window.id.from, row);
         }
-        let row = Row::new(window.clone(), self.ages);
-        self.lanes[lane].windows.insert(window.id.from, row);
-        None
+        is_new
+    }
+
+    /// The whole of `split`, or nothing when something is not as it was planned from; whether it was
+    /// made. With that rule broken, the last part is left out.
+    pub(crate) fn split(&mut self, lane: usize, mut split: WindowSplit) -> bool {
+        if broken(Break::SplitLosesPart) {
+            split.parts.pop();
+        }
+        let from = split.parent.seen.id.from;
+        let parent = self.window(lane, from);
+        let kept = parent.and_then(|parent| split.apply(parent).ok());
+        let mut parts = split.parts.iter();
+        let is_free = parts.all(|part| self.window(lane, part.id.from).is_none());
+        if !is_free || kept.is_none() || !self.save(lane, &split.marks) {
+            return false;
+        }
+        let guard = Guard::planner(&split.parent.seen);
+        let made = self.make((lane, from), &guard, &split.parent.event);
+        made.is_ok() && split.parts.iter().all(|part| self.create(lane, part))
     }
 
     /// Compare-and-set of the marks.

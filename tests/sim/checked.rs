@@ -5,19 +5,23 @@ mod looks;
 
 use std::sync::Arc;
 
+use windlass_core::breaks::{Break, broken};
 use windlass_core::ids::{RateGroup, SourceName, Timeline, WindowId};
-use windlass_core::moves::Move;
+use windlass_core::moves::{Decision, Move};
 use windlass_core::progress::Progress;
 use windlass_core::seen::{SeenBy, SeenPage};
 use windlass_core::shard::Shard;
 use windlass_core::source::{BlockChange, SourceDefinition, SourceRecord};
 use windlass_core::span::Span;
+use windlass_core::split::WindowSplit;
 use windlass_core::time::Timestamp;
 use windlass_core::trust::{ClockOffset, RateState};
 use windlass_core::turns::{TurnsAsked, TurnsGiven};
 use windlass_core::wait::RateGate;
 use windlass_core::window::Window;
-use windlass_state::{Created, MemoryStore, MoveError, SaveError, StateError, StateStore};
+use windlass_state::{
+    Created, MemoryStore, MoveError, SaveError, SplitError, StateError, StateStore,
+};
 
 use crate::truth::Truths;
 use crate::world::World;
@@ -37,6 +41,16 @@ impl CheckedStore {
 
     fn inner(&self) -> &MemoryStore {
         &self.world.store
+    }
+
+    fn note_marks(&self, progress: &Progress) {
+        self.world.note(format_args!(
+            "marks {} scheduled {} open {} behind {}",
+            progress.timeline,
+            progress.scheduled_through,
+            progress.open_from,
+            progress.behind.len()
+        ));
     }
 
     async fn stored(&self, id: &WindowId) -> Option<Window> {
@@ -122,13 +136,7 @@ impl StateStore for CheckedStore {
         self.never_arrives("marks")?;
         let saved = self.inner().save_progress(shard, next).await;
         if let Ok(progress) = &saved {
-            self.world.note(format_args!(
-                "marks {} scheduled {} open {} behind {}",
-                progress.timeline,
-                progress.scheduled_through,
-                progress.open_from,
-                progress.behind.len()
-            ));
+            self.note_marks(progress);
             self.look_along(&progress.timeline).await;
         }
         saved
@@ -141,6 +149,25 @@ impl StateStore for CheckedStore {
             self.moved("create", None, window);
         }
         created
+    }
+
+    async fn split(&self, shard: Shard, split: &WindowSplit) -> Result<Window, SplitError> {
+        self.never_arrives("split")?;
+        let mut asked = split.clone();
+        if broken(Break::SplitLosesPart) {
+            asked.parts.pop();
+        }
+        let Decision { seen, event } = &asked.parent;
+        let before = self.stored(&seen.id).await;
+        let kept = self.inner().split(shard, &asked).await?;
+        self.decided(seen, event, before.as_ref());
+        self.moved(event.name(), before.as_ref(), &kept);
+        for part in &asked.parts {
+            self.moved("create", None, part);
+        }
+        self.note_marks(&asked.marks);
+        self.look_along(&kept.id.timeline).await;
+        Ok(kept)
     }
 
     async fn window(&self, id: &WindowId) -> Result<Option<Window>, StateError> {

@@ -8,6 +8,7 @@ use windlass_core::seen::{SeenBy, SeenPage};
 use windlass_core::shard::Shard;
 use windlass_core::source::{BlockChange, SourceDefinition, SourceRecord};
 use windlass_core::span::Span;
+use windlass_core::split::WindowSplit;
 use windlass_core::time::Timestamp;
 use windlass_core::trust::{ClockOffset, RateState};
 use windlass_core::turns::{TurnsAsked, TurnsGiven};
@@ -15,7 +16,7 @@ use windlass_core::wait::RateGate;
 use windlass_core::window::Window;
 use windlass_state::dynamodb::DynamoStore;
 use windlass_state::sqlite::SqliteStore;
-use windlass_state::{Created, MoveError, SaveError, StateError, StateStore};
+use windlass_state::{Created, MoveError, SaveError, SplitError, StateError, StateStore};
 
 /// The state of whatever kind. Clones share it.
 #[derive(Debug, Clone)]
@@ -117,6 +118,10 @@ impl StateStore for Store {
 
     async fn create(&self, window: &Window) -> Result<Created, StateError> {
         on!(self, store => store.create(window))
+    }
+
+    async fn split(&self, shard: Shard, split: &WindowSplit) -> Result<Window, SplitError> {
+        on!(self, store => store.split(shard, split))
     }
 
     async fn window(&self, id: &WindowId) -> Result<Option<Window>, StateError> {

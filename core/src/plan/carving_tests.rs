@@ -12,9 +12,9 @@ fn windows_that_wait_take_the_slots_before_new_ones_do() {
     world.tick();
     world.policy.max_open_windows = 20;
     let plan = world.plan();
-    assert_eq!(plan.dispatch.len(), 2);
-    assert_eq!(plan.create.len(), 12);
-    assert!(plan.create.iter().all(|it| it.status == Status::Ready));
+    assert_eq!(plan.moves("dispatch").len(), 2);
+    assert_eq!(plan.created().len(), 12);
+    assert!(plan.created().iter().all(|it| it.status == Status::Ready));
 }
 
 #[test]
@@ -22,12 +22,12 @@ fn one_tick_creates_no_more_than_its_limit_and_the_next_goes_on() {
     let mut world = World::new(policy(), None, hours(100));
     world.policy.max_open_windows = 1_000;
     let plan = world.plan();
-    assert_eq!(plan.create.len(), limits::CARVE_PER_TICK_MAX);
+    assert_eq!(plan.created().len(), limits::CARVE_PER_TICK_MAX);
     world.tick();
     // All of them vanish, and the gap is as wide as two ticks can mend.
     world.windows.clear();
     world.policy.max_ms = 5 * MINUTE_MS;
-    let mended = world.plan().create;
+    let mended = world.plan().created();
     assert_eq!(mended.len(), limits::CARVE_PER_TICK_MAX);
     assert!(
         mended

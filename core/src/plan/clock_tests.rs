@@ -88,9 +88,9 @@ fn a_ready_window_lapses_by_the_last_response_and_not_by_our_clock() {
     let last = world.now;
     world.now = world.now.plus_ms(200 * DAY_MS);
     world.time = Some(time(world.now, Some((last, 0))));
-    assert!(world.plan().lapse.is_empty());
+    assert!(world.plan().moves("lapse").is_empty());
     world.time = Some(time(world.now, Some((world.now, 0))));
-    assert!(!world.plan().lapse.is_empty());
+    assert!(!world.plan().moves("lapse").is_empty());
 }
 
 #[test]
@@ -126,7 +126,7 @@ fn a_clock_set_back_behind_the_marks_cuts_one_window_that_asks() {
     // Within what clocks differ by, nothing is cut ahead of ours.
     let mut other = World::new(policy(), None, Timestamp::from_ms(-limits::CLOCK_SKEW_MS));
     other.time = Some(time(other.now, None));
-    assert!(other.plan().create.is_empty());
+    assert!(!other.plan().creates());
 }
 
 #[test]
@@ -179,7 +179,7 @@ fn a_sweep_of_a_timeline_that_has_ended_asks_for_the_vendors_clock() {
             now,
             time: time(now, observed),
         };
-        plan(&situation).create
+        plan(&situation).created()
     };
     // By the last response, long ago, it is not due; by our clock it is, and asks with one window.
     let asks = cut(hours(24 * 4), Some((hours(3), 0)));
@@ -211,7 +211,7 @@ fn lease_of_a_clock_that_was_ahead_is_taken_back_and_one_of_a_right_clock_is_not
         world.now = ours;
         world.time = Some(time(ours, Some((right, 0))));
         let dispatch_until = ours.plus_ms(MINUTE_MS);
-        !world.plan_to(dispatch_until).scavenge.is_empty()
+        !world.plan_to(dispatch_until).moves("expire").is_empty()
     };
     assert!(!takes_back(right, right.plus_ms(limits::CLOCK_SKEW_MS)));
     for ahead_ms in [limits::CLOCK_SKEW_MS + 1, HOUR_MS, 200 * DAY_MS] {

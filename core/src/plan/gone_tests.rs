@@ -30,10 +30,10 @@ fn what_the_vendor_dropped_ends_where_windows_that_exist_past_the_mark_begin() {
     world.now = hours(90);
     let plan = world.plan();
     assert_eq!(
-        plan.create[0].span(),
+        plan.created()[0].span(),
         Span::new(hours(0), hours(50)).unwrap()
     );
-    assert_eq!(plan.progress.as_ref().unwrap().unavailable.len(), 1);
+    assert_eq!(plan.marks().unwrap().unavailable.len(), 1);
     world.tick();
     check_coverage(&world.progress, &world.all()).unwrap();
 }
@@ -73,10 +73,10 @@ fn what_the_vendor_dropped_after_the_mark_is_passed_over_from_the_mark_on() {
     let plan = world.plan();
     let gone = Span::new(mark, hours(52)).unwrap();
     assert_eq!(
-        (plan.create[0].span(), plan.create[0].status),
+        (plan.created()[0].span(), plan.created()[0].status),
         (gone, Status::Done)
     );
-    let next = plan.progress.unwrap();
+    let next = plan.marks().unwrap();
     // Joined with the six that wait before the mark; two are on their way to workers.
     assert_eq!(next.unavailable, [Span::new(hours(2), hours(52)).unwrap()]);
 }

@@ -31,30 +31,31 @@ fn windows_that_the_vendor_dropped_unread_lapse_and_their_span_is_unavailable() 
     let mut world = world();
     world.now = hours(51);
     let plan = world.plan();
-    let lapsed: Vec<_> = plan.lapse.iter().map(|it| it.seen.id.from).collect();
+    let lapsed = plan.moves("lapse");
+    let lapsed: Vec<_> = lapsed.iter().map(|it| it.seen.id.from).collect();
     assert_eq!(lapsed, [hours(0), hours(1), hours(2)]);
-    let next = plan.progress.as_ref().unwrap();
+    let next = plan.marks().unwrap();
     assert_eq!(next.unavailable, [Span::new(hours(0), hours(3)).unwrap()]);
     // What lapses is not sent to a worker, and the marks that say so are stored first.
-    let sent: Vec<_> = plan.dispatch.iter().map(|it| it.seen.id.from).collect();
+    let sent = plan.moves("dispatch");
+    let sent: Vec<_> = sent.iter().map(|it| it.seen.id.from).collect();
     assert_eq!(sent, [hours(3), hours(4)]);
-    assert_eq!(plan.lapse[0].event.name(), "lapse");
 }
 
 #[test]
 fn a_stop_before_the_windows_lapse_is_made_up_for_by_the_next_tick() {
     let mut world = world();
     world.now = hours(51);
-    world.progress = world.plan().progress.unwrap();
-    let again = world.plan();
-    assert_eq!(again.lapse.len(), 3);
-    for moved in &again.lapse {
+    world.progress = world.plan().marks().unwrap();
+    let again = world.plan().moves("lapse");
+    assert_eq!(again.len(), 3);
+    for moved in &again {
         let done = world.windows[&moved.seen.id.from]
             .apply(&moved.event)
             .unwrap();
         world.windows.insert(done.id.from, done);
     }
-    assert!(world.plan().lapse.is_empty());
+    assert!(world.plan().moves("lapse").is_empty());
     assert_eq!(world.complete_through(), hours(3));
 }
 
@@ -67,7 +68,7 @@ fn what_was_begun_or_waits_for_its_split_does_not_lapse() {
     world.now = hours(52);
     let lapsed: Vec<_> = world
         .plan()
-        .lapse
+        .moves("lapse")
         .iter()
         .map(|it| it.seen.id.from)
         .collect();
@@ -83,8 +84,9 @@ fn a_hole_behind_the_marks_that_is_tried_again_too_late_lapses() {
     world.set(0, Status::Ready);
     world.now = hours(49);
     let plan = world.plan();
-    assert_eq!(plan.lapse[0].seen.id.from, hours(0));
-    assert!(plan.dispatch.iter().all(|it| it.seen.id.from != hours(0)));
+    assert_eq!(plan.moves("lapse")[0].seen.id.from, hours(0));
+    let sent = plan.moves("dispatch");
+    assert!(sent.iter().all(|it| it.seen.id.from != hours(0)));
 }
 
 #[test]
@@ -106,7 +108,7 @@ fn nothing_lapses_of_a_source_that_does_not_run() {
         now: world.now,
         time: PlanTime::agreed(world.now),
     });
-    assert!(plan.lapse.is_empty() && plan.progress.is_none());
+    assert!(plan.moves("lapse").is_empty() && plan.marks().is_none());
 }
 
 #[test]
@@ -114,8 +116,8 @@ fn a_window_that_a_worker_took_before_it_could_lapse_is_not_forgotten() {
     let mut world = world();
     world.now = hours(49);
     let plan = world.plan();
-    assert_eq!(plan.lapse[0].seen.id.from, hours(0));
-    world.progress = plan.progress.unwrap();
+    assert_eq!(plan.moves("lapse")[0].seen.id.from, hours(0));
+    world.progress = plan.marks().unwrap();
     world.set(0, Status::Running);
     world.windows.get_mut(&hours(0)).unwrap().lease_until = Some(hours(1_000));
     for _ in 0..3 {
@@ -137,7 +139,7 @@ fn what_the_vendor_may_have_dropped_while_a_window_was_read_is_unavailable() {
         window.done_at = Some(done_at);
     }
     world.now = half_past.plus_ms(1);
-    let next = world.plan().progress.unwrap();
+    let next = world.plan().marks().unwrap();
     assert_eq!(next.open_from, hours(3));
     let gone = Span::new(hours(2), hours(2).plus_ms(HOUR_MS / 2)).unwrap();
     assert_eq!(next.unavailable, [gone]);
@@ -156,7 +158,7 @@ fn a_hole_that_was_filled_in_part_too_late_is_unavailable_in_part() {
     let at = hours(48).plus_ms(1);
     world.windows.get_mut(&hours(0)).unwrap().done_at = Some(at);
     world.now = at;
-    let next = world.plan().progress.unwrap();
+    let next = world.plan().marks().unwrap();
     assert!(next.behind.is_empty());
     let gone = Span::new(hours(0), hours(0).plus_ms(1)).unwrap();
     assert_eq!(next.unavailable, [gone]);

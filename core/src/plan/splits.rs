@@ -1,26 +1,79 @@
-//! Splitting windows: which ones now, what is created first, and how the marks keep all of it in sight.
+//! Splitting windows: which ones now, into which parts, and how the marks keep all of them in sight.
 
-use super::{Decision, Situation, Split};
-use crate::breaks::{Break, broken};
+use super::{Situation, summary_of};
 use crate::frontier::parts_of;
 use crate::ids::WindowId;
 use crate::limits;
+use crate::moves::Decision;
 use crate::progress::Progress;
 use crate::source::Policy;
 use crate::span::Span;
+use crate::split::WindowSplit;
 use crate::time::Timestamp;
 use crate::transition::Event;
 use crate::trust::Trusted;
 use crate::window::Window;
 
+/// A window to split, and the windows that come from it.
+struct Cut {
+    parent: Decision,
+    /// The parent after the split.
+    kept: Window,
+    parts: Vec<Window>,
+}
+
+/// The splits of one plan, in order. Each stores the marks that the one before it leaves: marks that
+/// were planned before a split are refused after it, for they would step over the window as it was,
+/// and list it without its parts.
+///
+/// A split behind `open_from` for which `behind` has no room becomes a hole, which a retry takes up
+/// again; it is added to `scavenge`.
+pub(super) fn plan(
+    situation: &Situation<'_>,
+    marks: &Progress,
+    max_open: usize,
+    scavenge: &mut Vec<Decision>,
+) -> Vec<WindowSplit> {
+    let Situation {
+        open, behind, now, ..
+    } = *situation;
+    let mut marks = marks.clone();
+    let mut splits = Vec::new();
+    let cuts = cuts(situation, marks.open_from, max_open);
+    if cuts.is_empty() {
+        return splits;
+    }
+    let mut windows: Vec<_> = behind.iter().chain(open).cloned().collect();
+    for Cut {
+        parent,
+        kept,
+        parts,
+    } in cuts
+    {
+        if let Err(reason) = list(&mut marks, &parts) {
+            let event = Event::Park { reason, now };
+            scavenge.push(Decision { event, ..parent });
+            continue;
+        }
+        windows.retain(|window| window.id != kept.id);
+        windows.push(kept);
+        windows.extend(parts.iter().cloned());
+        marks.summary = Some(summary_of(&marks, windows.iter()));
+        marks.updated_at = now;
+        splits.push(WindowSplit {
+            parent,
+            parts,
+            marks: marks.clone(),
+        });
+        marks.version += 1;
+    }
+    splits
+}
+
 /// The splits there is room for. When the open range is full, only its oldest unfinished window may
 /// split: the timeline goes on, and a vendor that refuses every size adds one window a halving and
 /// not millions. Behind `open_from`, the list there is the bound.
-pub(super) fn splits(
-    situation: &Situation<'_>,
-    open_from: Timestamp,
-    max_open: usize,
-) -> Vec<Split> {
+fn cuts(situation: &Situation<'_>, open_from: Timestamp, max_open: usize) -> Vec<Cut> {
     let Situation { open, behind, .. } = *situation;
     let ahead = || open.iter().filter(|window| window.id.from >= open_from);
     let oldest = ahead().find(|window| window.is_unfinished());
@@ -28,36 +81,35 @@ pub(super) fn splits(
     // What is done is done at a time that the vendor has passed too.
     let time = situation.time;
     let now = time.trusted().map_or(time.edge(), Trusted::at);
-    let mut fits = |split: &Split| {
-        let window = &split.left.seen;
-        let fits =
-            room >= split.right.len() || window.id.from < open_from || oldest == Some(window);
-        room = room.saturating_sub(split.right.len());
+    let mut fits = |cut: &Cut| {
+        let window = &cut.parent.seen;
+        let fits = room >= cut.parts.len() || window.id.from < open_from || oldest == Some(window);
+        room = room.saturating_sub(cut.parts.len());
         fits
     };
     open.iter()
         .chain(behind)
-        .filter_map(|window| split(window, situation.policy, now))
-        .filter(|split| fits(split))
+        .filter_map(|window| cut(window, situation.policy, now))
+        .filter(|cut| fits(cut))
         .collect()
 }
 
-fn split(window: &Window, policy: &Policy, now: Timestamp) -> Option<Split> {
-    let parts = parts_of(window, policy.unit_ms)?;
+fn cut(window: &Window, policy: &Policy, now: Timestamp) -> Option<Cut> {
+    let spans = parts_of(window, policy.unit_ms)?;
     let id = |span: Span| WindowId {
         timeline: window.id.timeline.clone(),
         from: span.from(),
     };
-    let mut right = Vec::new();
-    for span in parts.unread {
-        right.push(Window {
+    let mut parts = Vec::new();
+    for span in spans.unread {
+        parts.push(Window {
             adopted: window.adopted,
             ..Window::new(id(span), span.to(), now).ok()?
         });
     }
-    if let Some(span) = parts.done {
+    if let Some(span) = spans.done {
         let done = Window::done(id(span), span.to(), policy.history_ms, now).ok()?;
-        right.push(Window {
+        parts.push(Window {
             records: window.records,
             bytes: window.bytes,
             rejected: window.rejected,
@@ -69,12 +121,9 @@ fn split(window: &Window, policy: &Policy, now: Timestamp) -> Option<Split> {
             ..done
         });
     }
-    if broken(Break::ShrinkBeforeCreate) {
-        right.clear();
-    }
-    let to = parts.kept.to();
+    let to = spans.kept.to();
     let history_ms = policy.history_ms;
-    let event = if parts.kept_is_done {
+    let event = if spans.kept_is_done {
         Event::Close {
             to,
             history_ms,
@@ -83,47 +132,37 @@ fn split(window: &Window, policy: &Policy, now: Timestamp) -> Option<Split> {
     } else {
         Event::Shrink { to, now }
     };
-    let left = Decision {
+    let kept = window.apply(&event).ok()?;
+    let parent = Decision {
         seen: window.clone(),
         event,
     };
-    Some(Split { left, right })
+    Some(Cut {
+        parent,
+        kept,
+        parts,
+    })
 }
 
-/// Names in `behind` the new windows of each one that is split behind `open_from`: a tick finds a
-/// window there only by its name in that list, and `complete_through` would pass one it does not
-/// name. A split for which the list has no room becomes a hole, which a retry takes up again.
-pub(super) fn keep_in_sight(
-    splits: Vec<Split>,
-    next: &mut Progress,
-    scavenge: &mut Vec<Decision>,
-    now: Timestamp,
-) -> Vec<Split> {
-    let mut kept = Vec::with_capacity(splits.len());
-    for split in splits {
-        let unread = split.right.iter().filter(|window| window.is_unfinished());
-        let mut unlisted: Vec<_> = unread
-            .map(|window| window.id.from)
-            .filter(|at| *at < next.open_from && !next.behind.contains(at))
-            .collect();
-        if next.behind.len() + unlisted.len() > limits::BEHIND_MAX {
-            let reason = format!(
-                "has to be split, but {} windows before it are unfinished already; \
-                 retry it when some of them are done",
-                next.behind.len()
-            );
-            let event = Event::Park { reason, now };
-            scavenge.push(Decision {
-                seen: split.left.seen,
-                event,
-            });
-            continue;
-        }
-        next.behind.append(&mut unlisted);
-        next.behind.sort_unstable();
-        kept.push(split);
+/// Names in `behind` those of `parts` that are behind `open_from`: a tick finds a window there only by
+/// its name in that list, and `complete_through` would pass one it does not name. Why not, when there
+/// is no room for them.
+fn list(marks: &mut Progress, parts: &[Window]) -> Result<(), String> {
+    let unread = parts.iter().filter(|window| window.is_unfinished());
+    let mut unlisted: Vec<_> = unread
+        .map(|window| window.id.from)
+        .filter(|at| *at < marks.open_from && !marks.behind.contains(at))
+        .collect();
+    if marks.behind.len() + unlisted.len() > limits::BEHIND_MAX {
+        return Err(format!(
+            "has to be split, but {} windows before it are unfinished already; \
+             retry it when some of them are done",
+            marks.behind.len()
+        ));
     }
-    kept
+    marks.behind.append(&mut unlisted);
+    marks.behind.sort_unstable();
+    Ok(())
 }
 
 #[cfg(test)]

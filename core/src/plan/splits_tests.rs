@@ -1,9 +1,8 @@
-//! Splits as the planner carries them: what is created, in which order, and what stays in sight.
+//! Splits as the planner makes them: what is created, and what stays in sight.
 
 use super::super::world::{Reach, World, hours, policy};
-use super::super::{Plan, Split};
 use crate::checkpoint::Cursor;
-use crate::invariant::{check_coverage, check_timeline, check_window};
+use crate::invariant::{check_coverage, check_window};
 use crate::limits;
 use crate::source::Policy;
 use crate::time::{MINUTE_MS, Timestamp};
@@ -61,38 +60,21 @@ fn starts(windows: &[Window]) -> Vec<i64> {
     minutes.collect()
 }
 
-/// Creates what `plan` splits off, stores its marks, and moves the window itself if `wholly`.
-fn carry(world: &mut World, plan: &Plan, wholly: bool) {
-    for window in plan.splits.iter().flat_map(|split| &split.right) {
-        let new = world.windows.entry(window.id.from);
-        let kept = new.or_insert_with(|| window.clone());
-        assert_eq!(kept.to, window.to);
-    }
-    if let Some(next) = &plan.progress {
-        world.progress = next.clone();
-    }
-    for Split { left, .. } in plan.splits.iter().filter(|_| wholly) {
-        let moved = world.windows[&left.seen.id.from]
-            .apply(&left.event)
-            .unwrap();
-        world.windows.insert(moved.id.from, moved);
-    }
-}
-
 #[test]
 fn an_oldest_first_window_closes_with_what_it_delivered_and_the_rest_gets_several_windows() {
     let mut world = waiting(70, Delivered::Before);
-    let plan = world.plan();
-    let [split] = &plan.splits[..] else { panic!() };
-    assert_eq!(starts(&split.right), [71, 72, 73, 74, 75, 76, 77, 78]);
+    let splits = world.plan().splits();
+    let [split] = &splits[..] else { panic!() };
+    assert_eq!(starts(&split.parts), [71, 72, 73, 74, 75, 76, 77, 78]);
     assert!(
         split
-            .right
+            .parts
             .iter()
             .all(|window| window.status == Status::Ready)
     );
-    assert!(matches!(split.left.event, Event::Close { to, .. } if to == minute(71)));
-    carry(&mut world, &plan, true);
+    assert!(matches!(split.parent.event, Event::Close { to, .. } if to == minute(71)));
+    assert_eq!(split.items(), limits::SPLIT_ITEMS_MAX);
+    world.tick();
     check_coverage(&world.progress, &world.all()).unwrap();
     let closed = &world.windows[&minute(70)];
     assert_eq!((closed.status, closed.records), (Status::Done, 700));
@@ -104,10 +86,11 @@ fn an_oldest_first_window_closes_with_what_it_delivered_and_the_rest_gets_severa
 #[test]
 fn a_newest_first_window_keeps_its_first_piece_and_what_it_delivered_is_done_beside_it() {
     let mut world = waiting(70, Delivered::After);
-    let plan = world.plan();
-    let [split] = &plan.splits[..] else { panic!() };
-    assert_eq!(starts(&split.right), [71, 72, 73, 74, 75, 76, 77, 79]);
-    let done = split.right.last().unwrap();
+    let splits = world.plan().splits();
+    let [split] = &splits[..] else { panic!() };
+    assert_eq!(starts(&split.parts), [71, 72, 73, 74, 75, 76, 77, 79]);
+    assert_eq!(split.items(), limits::SPLIT_ITEMS_MAX);
+    let done = split.parts.last().unwrap();
     assert_eq!(
         (done.status, done.to, done.records),
         (Status::Done, minute(80), 700)
@@ -125,8 +108,8 @@ fn a_newest_first_window_keeps_its_first_piece_and_what_it_delivered_is_done_bes
         ..done.clone()
     };
     assert_eq!(*done, expected);
-    assert_eq!(split.left.event.name(), "shrink");
-    carry(&mut world, &plan, true);
+    assert_eq!(split.parent.event.name(), "shrink");
+    world.tick();
     check_coverage(&world.progress, &world.all()).unwrap();
     let shrunk = &world.windows[&minute(70)];
     assert_eq!((shrunk.to, shrunk.status), (minute(71), Status::Ready));
@@ -134,62 +117,65 @@ fn a_newest_first_window_keeps_its_first_piece_and_what_it_delivered_is_done_bes
 }
 
 #[test]
-fn a_split_that_stopped_after_any_create_is_made_again_the_same() {
+fn plan_that_splits_does_nothing_else_and_counts_what_it_leaves() {
     for delivered in [Delivered::Before, Delivered::After, Delivered::Nothing] {
         let mut world = waiting(70, delivered);
-        let first = world.plan();
-        for made in 0..=first.splits[0].right.len() {
-            for window in &first.splits[0].right[..made] {
-                world.windows.insert(window.id.from, window.clone());
-            }
-            check_timeline(&world.progress, &world.open()).unwrap();
-            let again = world.plan();
-            assert_eq!(again.splits, first.splits, "{delivered:?} after {made}");
-        }
-        let last = world.plan();
-        carry(&mut world, &last, true);
+        make_wait(&mut world, 60, delivered);
+        let plan = world.plan();
+        let splits = plan.splits();
+        assert_eq!((splits.len(), plan.writes().len()), (2, 2), "{delivered:?}");
+        let version = world.progress.version;
+        let versions: Vec<_> = splits.iter().map(|split| split.marks.version).collect();
+        assert_eq!(versions, [version, version + 1], "each follows the other");
+        world.carry_out(&plan, Reach::Creates(1));
         check_coverage(&world.progress, &world.all()).unwrap();
-        assert!(world.plan().splits.is_empty());
+        world.tick();
+        check_coverage(&world.progress, &world.all()).unwrap();
+        let open = world.open();
+        let open = open.iter().filter(|window| window.is_unfinished()).count();
+        let summary = world.progress.summary.unwrap();
+        assert_eq!(usize::try_from(summary.open).unwrap(), open);
+        assert!(world.plan().splits().is_empty());
     }
 }
 
 #[test]
-fn a_split_made_again_later_takes_no_account_of_what_its_parts_did_meanwhile() {
-    let mut world = waiting(70, Delivered::After);
-    let first = world.plan();
-    carry(&mut world, &first, false);
-    world.set(72 * MINUTE_MS, Status::Done);
-    world.now = world.now.plus_ms(5 * MINUTE_MS);
-    let again = world.plan();
-    assert_eq!(
-        starts(&again.splits[0].right),
-        starts(&first.splits[0].right)
-    );
-    carry(&mut world, &again, true);
-    assert_eq!(world.windows[&minute(72)].status, Status::Done);
-    check_coverage(&world.progress, &world.all()).unwrap();
+fn split_is_void_once_a_part_exists_or_its_window_has_moved() {
+    let untouched = waiting(70, Delivered::Before);
+    let plan = untouched.plan();
+    let mut parted = waiting(70, Delivered::Before);
+    let part = plan.splits()[0].parts[3].clone();
+    parted.windows.insert(part.id.from, part);
+    let mut moved = waiting(70, Delivered::Before);
+    moved.set(70 * MINUTE_MS, Status::Parked);
+    for mut world in [parted, moved] {
+        let before = world.all();
+        world.carry_out(&plan, Reach::Everything);
+        assert_eq!(world.all(), before);
+        assert_eq!(world.progress, untouched.progress);
+    }
 }
 
 #[test]
 fn a_window_splits_into_several_only_where_the_open_range_has_room_for_all() {
     let mut world = waiting(70, Delivered::Before);
     world.policy.max_open_windows = 8 + 7;
-    assert!(world.plan().splits.is_empty());
+    assert!(world.plan().splits().is_empty());
     world.policy.max_open_windows = 8 + 8;
-    assert_eq!(world.plan().splits.len(), 1);
+    assert_eq!(world.plan().splits().len(), 1);
     // Windows that are finished at the front take no room.
     for from in [0, 10, 20] {
         world.set(from * MINUTE_MS, Status::Done);
     }
     world.policy.max_open_windows = 5 + 8;
-    assert_eq!(world.plan().splits.len(), 1);
+    assert_eq!(world.plan().splits().len(), 1);
     world.policy.max_open_windows = 5 + 7;
-    assert!(world.plan().splits.is_empty());
+    assert!(world.plan().splits().is_empty());
     world.set(0, Status::Ready);
     // The oldest unfinished window may always split.
     world.policy.max_open_windows = 8;
     make_wait(&mut world, 0, Delivered::Before);
-    assert_eq!(starts(&[world.plan().splits[0].left.seen.clone()]), [0]);
+    assert_eq!(starts(&[world.plan().splits()[0].parent.seen.clone()]), [0]);
 }
 
 /// The window at minute zero, stepped over and tried again, waits to be split behind the marks.
@@ -203,21 +189,17 @@ fn waiting_behind(delivered: Delivered) -> World {
 }
 
 #[test]
-fn parts_behind_the_marks_are_listed_before_the_window_gives_them_up() {
+fn parts_behind_the_marks_are_listed_with_their_split() {
     for delivered in [Delivered::Before, Delivered::After] {
         let mut world = waiting_behind(delivered);
-        let plan = world.plan();
-        let listed = plan.progress.as_ref().unwrap().behind.clone();
-        for part in plan.splits[0].right.iter().filter(|it| it.is_unfinished()) {
-            assert!(listed.contains(&part.id.from), "{} is lost", part.id);
-        }
-        for part in plan.splits[0].right.iter().filter(|it| !it.is_unfinished()) {
-            assert!(!listed.contains(&part.id.from), "{} takes room", part.id);
+        let split = world.plan().splits().remove(0);
+        let listed = split.marks.behind.clone();
+        for part in &split.parts {
+            let is_listed = listed.contains(&part.id.from);
+            assert_eq!(is_listed, part.is_unfinished(), "{}", part.id);
         }
         assert!(listed.is_sorted());
-        carry(&mut world, &plan, false);
-        assert_eq!(world.complete_through(), minute(0));
-        carry(&mut world, &plan, true);
+        world.tick();
         let delivered_to = match delivered {
             Delivered::Before => minute(1),
             _ => minute(0),
@@ -239,15 +221,15 @@ fn a_split_behind_the_marks_for_which_the_list_has_no_room_becomes_a_hole() {
     world.progress.behind.extend(before);
     world.progress.behind.sort_unstable();
     let plan = world.plan();
-    assert!(plan.splits.is_empty());
-    assert_eq!(plan.scavenge[0].event.name(), "park");
+    assert!(plan.splits().is_empty());
+    assert_eq!(plan.moves("park").len(), 1);
     // With room for exactly what it adds, it is split.
     world.progress.behind.remove(0);
     let plan = world.plan();
-    assert_eq!(plan.splits.len(), 1);
-    let listed = plan.progress.unwrap().behind;
+    assert_eq!(plan.splits().len(), 1);
+    let listed = plan.marks().unwrap().behind;
     assert_eq!(listed.len(), limits::BEHIND_MAX);
-    assert!(plan.scavenge.is_empty());
+    assert_eq!(plan.writes().len(), 1);
 }
 
 #[test]
@@ -255,7 +237,7 @@ fn a_split_behind_the_marks_needs_no_room_in_the_open_range() {
     let mut world = waiting_behind(Delivered::Before);
     let open = u32::try_from(world.open().len()).unwrap();
     world.policy.max_open_windows = open;
-    assert_eq!(starts(&[world.plan().splits[0].left.seen.clone()]), [0]);
+    assert_eq!(starts(&[world.plan().splits()[0].parent.seen.clone()]), [0]);
 }
 
 #[test]
@@ -276,10 +258,10 @@ fn marks_that_were_planned_before_a_split_are_not_stored_after_it() {
         let mut world = waiting(0, delivered);
         world.set(0, Status::Parked);
         let stale = world.plan();
-        assert!(stale.progress.is_some(), "it steps over the hole");
+        assert!(stale.marks().is_some(), "it steps over the hole");
         world.set(0, Status::Ready);
         let split = world.plan();
-        assert_eq!(split.splits.len(), 1);
+        assert_eq!(split.splits().len(), 1);
         world.carry_out(&split, Reach::Everything);
         world.carry_out(&stale, Reach::Everything);
         let unread: Vec<_> = world.all();

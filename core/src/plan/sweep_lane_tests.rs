@@ -80,8 +80,8 @@ impl Sweep {
 
     fn tick(&mut self) {
         let plan = self.plan(hours(48), true);
-        self.windows.extend(plan.create);
-        self.progress = plan.progress.unwrap_or_else(|| self.progress.clone());
+        self.windows.extend(plan.created());
+        self.progress = plan.marks().unwrap_or_else(|| self.progress.clone());
     }
 }
 
@@ -89,17 +89,18 @@ impl Sweep {
 fn a_sweep_lane_follows_whole_live_windows_and_never_passes_what_is_delivered() {
     let sweep = Sweep::new();
     let plan = sweep.plan(hours(18), true);
-    let spans: Vec<_> = plan.create.iter().map(|it| (it.id.from, it.to)).collect();
+    let created = plan.created();
+    let spans: Vec<_> = created.iter().map(|it| (it.id.from, it.to)).collect();
     let expected = [0, 6, 12].map(|from| (hours(from), hours(from + 6)));
     assert_eq!(spans, expected);
     assert!(
-        plan.create
+        created
             .iter()
             .all(|it| it.id.timeline.lane == Lane::Sweep(1))
     );
-    assert_eq!(plan.progress.unwrap().scheduled_through, hours(18));
+    assert_eq!(plan.marks().unwrap().scheduled_through, hours(18));
     let dispatched = |it: &&Window| it.status == Status::Dispatched;
-    assert_eq!(plan.create.iter().filter(dispatched).count(), 1);
+    assert_eq!(created.iter().filter(dispatched).count(), 1);
 }
 
 #[test]
@@ -112,12 +113,10 @@ fn what_a_sweep_passes_over_is_done_from_the_start_and_takes_no_slot() {
     let mut sweep = Sweep::new();
     sweep.live[0].remembered = false;
     let plan = sweep.plan(hours(48), true);
-    assert_eq!(plan.create[0].status, Status::Done);
-    assert_eq!(
-        (plan.create[0].id.from, plan.create[0].to),
-        (hours(0), hours(6))
-    );
-    assert_eq!(plan.create[1].status, Status::Dispatched);
+    let created = plan.created();
+    assert_eq!(created[0].status, Status::Done);
+    assert_eq!((created[0].id.from, created[0].to), (hours(0), hours(6)));
+    assert_eq!(created[1].status, Status::Dispatched);
 }
 
 #[test]
@@ -134,7 +133,7 @@ fn a_sweep_lane_keeps_to_the_open_limit() {
 fn sweep_windows_that_a_stopped_tick_left_are_adopted() {
     let mut sweep = Sweep::new();
     let first = sweep.plan(hours(48), true);
-    sweep.windows.extend(first.create.into_iter().take(2));
+    sweep.windows.extend(first.created().into_iter().take(2));
     sweep.tick();
     let froms: Vec<_> = sweep.windows.iter().map(|it| it.id.from).collect();
     let all: Vec<_> = (0..8).map(|n| hours(6 * n)).collect();
@@ -162,9 +161,12 @@ fn a_sweep_lane_does_not_step_over_what_the_vendor_dropped_by_itself() {
     let mut sweep = Sweep::new();
     sweep.policy.max_lookback_ms = Some(3 * DAY_MS);
     let plan = sweep.plan(hours(48), true);
-    assert!(plan.progress.as_ref().unwrap().unavailable.is_empty());
+    assert!(plan.marks().unwrap().unavailable.is_empty());
     let passed = |it: &&Window| it.status == Status::Done;
-    assert_eq!(plan.create.iter().find(passed).unwrap().id.from, hours(0));
+    assert_eq!(
+        plan.created().iter().find(passed).unwrap().id.from,
+        hours(0)
+    );
 }
 
 #[test]
@@ -180,5 +182,5 @@ fn a_sweep_lane_creates_no_more_in_one_tick_than_its_limit() {
     sweep.policy.max_open_windows = 1_000;
     sweep.now = hours(200);
     let plan = sweep.plan(hours(100), true);
-    assert_eq!(plan.create.len(), limits::CARVE_PER_TICK_MAX);
+    assert_eq!(plan.created().len(), limits::CARVE_PER_TICK_MAX);
 }

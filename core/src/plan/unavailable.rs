@@ -1,11 +1,12 @@
 //! What the vendor no longer keeps: time that is passed over, windows that lapse while they wait, and
 //! the beginnings of windows that were read while it went.
 
-use super::{Decision, Situation};
+use super::Situation;
 use crate::block::Work;
 use crate::carve::settled_edge;
 use crate::ids::Lane;
 use crate::limits;
+use crate::moves::Decision;
 use crate::progress::Progress;
 use crate::retention;
 use crate::source::Policy;

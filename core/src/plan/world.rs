@@ -2,11 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use super::{Decision, Plan, Situation, Suspects, plan};
+use super::{Plan, Situation, Suspects, Write, plan};
 use crate::block::Work;
 use crate::ids::{Lane, Timeline};
+use crate::moves::Decision;
 use crate::progress::Progress;
 use crate::source::Policy;
+use crate::split::WindowSplit;
 use crate::time::{DAY_MS, HOUR_MS, MINUTE_MS, Timestamp};
 use crate::trust::PlanTime;
 use crate::window::{Status, Window};
@@ -111,53 +113,77 @@ impl World {
 
     /// Carries `plan` out as the orchestrator would, up to `reach`.
     pub(in crate::plan) fn carry_out(&mut self, plan: &Plan, reach: Reach) {
-        self.decide(&plan.scavenge);
-        let parts = plan.splits.iter().flat_map(|split| &split.right);
-        let parts = parts.map(|window| (window, true));
-        let creates = parts.chain(plan.create.iter().map(|window| (window, false)));
-        for (index, (window, is_part)) in creates.enumerate() {
-            if matches!(reach, Reach::Creates(most) if index >= most) {
+        let mut left = match reach {
+            Reach::Creates(most) => most,
+            Reach::Everything => usize::MAX,
+        };
+        for write in plan.writes() {
+            let stops = match write {
+                Write::Move(_) => false,
+                Write::Split(_) | Write::Create(_) => left == 0,
+                Write::Save(_) => matches!(reach, Reach::Creates(_)),
+            };
+            if stops || (!self.make(write) && write.carries_the_rest()) {
                 return;
             }
-            let existing = self
-                .windows
-                .get(&window.id.from)
-                .map(|existing| existing.to);
-            match existing {
-                Some(to) if is_part && to == window.to => {}
-                Some(_) => return,
-                None => drop(self.windows.insert(window.id.from, window.clone())),
-            }
+            left -= usize::from(matches!(write, Write::Split(_) | Write::Create(_)));
         }
-        if matches!(reach, Reach::Creates(_)) {
-            return;
-        }
-        if let Some(next) = &plan.progress {
-            if next.version != self.progress.version {
-                return;
+    }
+
+    /// Makes one write if its condition holds.
+    fn make(&mut self, write: &Write) -> bool {
+        match write {
+            Write::Move(moved) => self.decide(moved),
+            Write::Split(split) => self.split(split),
+            Write::Create(window) => {
+                let is_new = !self.windows.contains_key(&window.id.from);
+                if is_new {
+                    self.windows.insert(window.id.from, window.clone());
+                }
+                is_new
             }
+            Write::Save(next) => self.save(next),
+        }
+    }
+
+    fn save(&mut self, next: &Progress) -> bool {
+        let is_current = next.version == self.progress.version;
+        if is_current {
             self.progress = Progress {
                 version: next.version + 1,
                 ..next.clone()
             };
         }
-        for split in &plan.splits {
-            self.decide(std::slice::from_ref(&split.left));
-        }
-        self.decide(&plan.lapse);
-        self.decide(&plan.dispatch);
+        is_current
     }
 
-    /// Makes each move whose window is still as it was read.
-    fn decide(&mut self, moves: &[Decision]) {
-        for moved in moves {
-            let Some(current) = self.windows.get_mut(&moved.seen.id.from) else {
-                continue;
-            };
-            if current.epoch == moved.seen.epoch && current.status == moved.seen.status {
-                *current = current.apply(&moved.event).unwrap();
-            }
+    fn split(&mut self, split: &WindowSplit) -> bool {
+        let parent = self.windows.get(&split.parent.seen.id.from);
+        let kept = parent.and_then(|parent| split.apply(parent).ok());
+        let mut parts = split.parts.iter();
+        let is_free = parts.all(|part| !self.windows.contains_key(&part.id.from));
+        let Some(kept) = kept.filter(|_| is_free) else {
+            return false;
+        };
+        if !self.save(&split.marks) {
+            return false;
         }
+        for window in split.parts.iter().chain([&kept]) {
+            self.windows.insert(window.id.from, window.clone());
+        }
+        true
+    }
+
+    /// Moves a window that is still as it was read.
+    fn decide(&mut self, moved: &Decision) -> bool {
+        let Some(current) = self.windows.get_mut(&moved.seen.id.from) else {
+            return false;
+        };
+        let is_seen = current.epoch == moved.seen.epoch && current.status == moved.seen.status;
+        if is_seen {
+            *current = current.apply(&moved.event).unwrap();
+        }
+        is_seen
     }
 
     pub(in crate::plan) fn tick(&mut self) {

@@ -166,12 +166,7 @@ impl World {
             if window.is_unfinished() {
                 let is_sweep = matches!(window.id.timeline.lane, Lane::Sweep(_));
                 let is_passed = !is_sweep && window.id.from < through;
-                // A part is created before the marks name it, while the whole is still in sight.
-                let in_sight = |seen: &Window| {
-                    let is_whole = seen.split_at.is_some() && seen.span().contains(window.id.from);
-                    seen.id == window.id || (seen.id.timeline == window.id.timeline && is_whole)
-                };
-                let is_seen = view.windows().any(in_sight);
+                let is_seen = view.windows().any(|seen| seen.id == window.id);
                 assert!(
                     is_seen && !is_passed,
                     "{} is {}; in sight of its marks: {is_seen}; all done until {through}",

@@ -1,12 +1,15 @@
 //! Claims: who gets a window, when, and how a lost answer is recognised.
 
+use windlass_core::ids::WindowId;
 use windlass_core::lease::Lease;
+use windlass_core::moves::Decision;
+use windlass_core::split::WindowSplit;
 use windlass_core::time::MINUTE_MS;
 use windlass_core::transition::{Cause, Claim, Event, IllegalMove, Release};
 use windlass_core::window::{Status, Window};
 
 use super::fixtures::{
-    at, claim, current, okta, page, park, ready, refused, running, stored, yielded,
+    at, claim, current, okta, page, park, progress, ready, refused, running, shard, stored, yielded,
 };
 use crate::error::MoveError;
 use crate::store::StateStore;
@@ -145,7 +148,19 @@ pub async fn a_claim_hands_out_the_window_as_stored<S: StateStore>(store: S) {
         to: at(5),
         now: at(4),
     };
-    let narrow = store.decide(&released, &shrink).await.expect("as read");
+    let id = WindowId {
+        timeline: okta(),
+        from: at(5),
+    };
+    let split = WindowSplit {
+        parts: vec![Window::new(id, released.to, at(4)).expect("five minutes")],
+        parent: Decision {
+            seen: released,
+            event: shrink,
+        },
+        marks: progress(&okta(), 0, 0),
+    };
+    let narrow = store.split(shard(), &split).await.expect("as read");
 
     let lease = store
         .claim(&narrow.id, &claim(&narrow, 2, at(5)))

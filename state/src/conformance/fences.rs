@@ -1,7 +1,6 @@
 //! Fences: whoever lost a window, or read it too early, moves nothing.
 
 use windlass_core::checkpoint::Checkpoint;
-use windlass_core::ids::WindowId;
 use windlass_core::invariant::check_move;
 use windlass_core::lease::Lease;
 use windlass_core::time::DAY_MS;
@@ -9,7 +8,7 @@ use windlass_core::transition::{Cause, Event, IllegalMove, Release};
 use windlass_core::window::{Status, Window};
 
 use super::fixtures::{at, claim, current, okta, page, park, refused, running, stored, yielded};
-use crate::store::{Created, StateStore};
+use crate::store::StateStore;
 
 pub async fn a_checkpoint_is_kept_and_the_next_one_goes_on_from_it<S: StateStore>(store: S) {
     let mut lease = running(&store, &okta(), 0).await;
@@ -305,33 +304,4 @@ pub async fn a_planner_cannot_make_a_workers_move<S: StateStore>(store: S) {
         refused(store.decide(lease.window(), &event).await);
         assert_eq!(&current(&store, lease.window()).await, lease.window());
     }
-}
-
-pub async fn a_split_leaves_two_windows_that_touch<S: StateStore>(store: S) {
-    let lease = running(&store, &okta(), 0).await;
-    let release = Release {
-        cause: Cause::Split(at(5)),
-        ..yielded()
-    };
-    let seen = store
-        .release(&lease, &release)
-        .await
-        .expect("inside the window");
-    let id = WindowId {
-        timeline: okta(),
-        from: at(5),
-    };
-    let right = Window::new(id, seen.to, at(4)).expect("five minutes");
-    assert_eq!(store.create(&right).await, Ok(Created::New));
-    let shrink = Event::Shrink {
-        to: at(5),
-        now: at(4),
-    };
-    let left = store.decide(&seen, &shrink).await.expect("as read");
-    assert_eq!((left.to, left.split_at), (at(5), None));
-    assert_eq!(
-        store.open_windows(&okta(), at(0)).await,
-        Ok(vec![left, right])
-    );
-    refused(store.decide(&seen, &shrink).await);
 }

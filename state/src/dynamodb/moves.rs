@@ -146,7 +146,12 @@ fn claiming(id: &WindowId, claim: &Claim) -> Update {
 }
 
 /// What makes the stored window `after` out of `before`.
-fn difference(before: &Window, after: &Window, condition: String, mut p: Placeholders) -> Update {
+pub(super) fn difference(
+    before: &Window,
+    after: &Window,
+    condition: String,
+    mut p: Placeholders,
+) -> Update {
     let (old, new) = (window_attributes(before), window_attributes(after));
     let changes = Changes::between(&old, new, &mut p);
     Update {

@@ -2,8 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use aws_sdk_dynamodb::error::BuildError;
-use aws_sdk_dynamodb::types::{Delete, Put, ReturnValue, TransactWriteItem};
+use aws_sdk_dynamodb::types::{Delete, ReturnValue, TransactWriteItem};
 use windlass_core::ids::SourceName;
 use windlass_core::shard::Shard;
 use windlass_core::source::{BlockChange, SourceDefinition, SourceRecord};
@@ -15,7 +14,7 @@ use super::conditions;
 use super::errors::Failed;
 use super::expression::{Changes, Placeholders};
 use super::reads::{Consistency, Range};
-use super::writes::{ACTIONS_MAX, Update};
+use super::writes::{ACTIONS_MAX, Update, not_built};
 use crate::apply::{applied, check};
 use crate::error::StateError;
 use crate::item::{Key, Stored};
@@ -105,7 +104,7 @@ impl DynamoStore {
         let mut p = Placeholders::default();
         let condition = conditions::is_unchanged(&mut p, stand.items.get(&home), &APPLIED);
         let new = item(&Key::source(home, name), record.to_attributes());
-        let mut actions = vec![self.putting(new, Some((condition, p)))?];
+        let mut actions = vec![self.table.putting(new, Some((condition, p)))?];
         for (at, old) in stand.items.iter().filter(|(at, _)| **at != home) {
             let key = Key::source(*at, name);
             actions.push(self.deleting(&key, old, &APPLIED)?);
@@ -121,7 +120,7 @@ impl DynamoStore {
                 let mut new = old;
                 let pk = Key::progress_items(home);
                 new.insert(PK.to_owned(), super::attributes::to_value(pk.into()));
-                actions.push(self.putting(new, None)?);
+                actions.push(self.table.putting(new, None)?);
             }
         }
         self.table
@@ -165,25 +164,6 @@ impl DynamoStore {
         planned.extend(rest);
         planned.truncate(room);
         Ok(planned)
-    }
-
-    fn putting(
-        &self,
-        item: Item,
-        condition: Option<(String, Placeholders)>,
-    ) -> Result<TransactWriteItem, StateError> {
-        let put = Put::builder()
-            .table_name(&self.table.name)
-            .set_item(Some(item));
-        let put = match condition {
-            Some((condition, p)) => put
-                .condition_expression(condition)
-                .set_expression_attribute_names(Some(p.names))
-                .set_expression_attribute_values((!p.values.is_empty()).then_some(p.values)),
-            None => put,
-        };
-        let put = put.build().map_err(|error| not_built(&error))?;
-        Ok(TransactWriteItem::builder().put(put).build())
     }
 
     /// The deletion of `old` if it still has what was read in `names`.
@@ -296,8 +276,4 @@ impl Stand {
         }
         Ok(record)
     }
-}
-
-fn not_built(error: &BuildError) -> StateError {
-    StateError::Refused(format!("a transaction cannot be made: {error}"))
 }

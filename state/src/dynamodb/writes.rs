@@ -2,14 +2,16 @@
 //!
 //! <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Expressions.ConditionExpressions.html>
 
+use aws_sdk_dynamodb::error::BuildError;
 use aws_sdk_dynamodb::types::{
-    ReturnValue, ReturnValuesOnConditionCheckFailure, TransactWriteItem,
+    Put, ReturnValue, ReturnValuesOnConditionCheckFailure, TransactWriteItem, Update as Updating,
 };
 
 use super::attributes::{Item, key_item, key_of};
 use super::errors::Failed;
 use super::expression::Placeholders;
 use super::table::Table;
+use crate::error::StateError;
 use crate::item::Key;
 
 /// Actions of one transaction.
@@ -74,8 +76,40 @@ impl Table {
         Ok(answer.attributes)
     }
 
-    /// Makes all of `actions` or none; `name` is for messages. An operator's, never the engine's:
-    /// it costs twice as much and fails when any of its items is being written.
+    /// As a part of a transaction: stores `item`, if the condition holds.
+    pub(super) fn putting(
+        &self,
+        item: Item,
+        condition: Option<(String, Placeholders)>,
+    ) -> Result<TransactWriteItem, StateError> {
+        let put = Put::builder().table_name(&self.name).set_item(Some(item));
+        let put = match condition {
+            Some((condition, p)) => put
+                .condition_expression(condition)
+                .set_expression_attribute_names(Some(p.names))
+                .set_expression_attribute_values(none_if_empty(p.values)),
+            None => put,
+        };
+        let put = put.build().map_err(|error| not_built(&error))?;
+        Ok(TransactWriteItem::builder().put(put).build())
+    }
+
+    /// As a part of a transaction: makes `update` if its condition holds.
+    pub(super) fn updating(&self, update: Update) -> Result<TransactWriteItem, StateError> {
+        let update = Updating::builder()
+            .table_name(&self.name)
+            .set_key(Some(key_item(&update.key)))
+            .update_expression(update.change)
+            .condition_expression(update.condition)
+            .set_expression_attribute_names(Some(update.placeholders.names))
+            .set_expression_attribute_values(none_if_empty(update.placeholders.values))
+            .build()
+            .map_err(|error| not_built(&error))?;
+        Ok(TransactWriteItem::builder().update(update).build())
+    }
+
+    /// Makes all of `actions` or none; `name` is for messages. For splits and operators only: it costs
+    /// twice as much and has to wait while any of its items is being written.
     pub(super) async fn transact(
         &self,
         name: &str,
@@ -88,6 +122,11 @@ impl Table {
         let call = self.writing("TransactWriteItems", name);
         self.send(call, || request.clone().send()).await.map(drop)
     }
+}
+
+/// A part of a transaction could not be put together.
+pub(super) fn not_built(error: &BuildError) -> StateError {
+    StateError::Refused(format!("a transaction cannot be made: {error}"))
 }
 
 /// DynamoDB refuses an empty map of values.

@@ -14,6 +14,7 @@ pub enum Operation {
     Progress,
     SaveProgress,
     Create,
+    Split,
     Window,
     OpenWindows,
     WindowsAt,

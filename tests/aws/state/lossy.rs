@@ -45,7 +45,8 @@ impl Intercept for LosesReplies {
         let target = headers.get("x-amz-target").unwrap_or_default();
         let body = context.request().body().bytes().unwrap_or_default();
         let body = String::from_utf8_lossy(body);
-        let writes = target.ends_with(".PutItem") || target.ends_with(".UpdateItem");
+        let writes = [".PutItem", ".UpdateItem", ".TransactWriteItems"];
+        let writes = writes.iter().any(|name| target.ends_with(name));
         let meant = ["window#", "progress#", "seen#"];
         if writes && meant.iter().any(|key| body.contains(key)) {
             request.interceptor_state().store_put(Meant);

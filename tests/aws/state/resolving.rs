@@ -8,12 +8,13 @@ use windlass_core::seen::{SeenBy, SeenPage};
 use windlass_core::shard::Shard;
 use windlass_core::source::{BlockChange, SourceDefinition, SourceRecord};
 use windlass_core::span::Span;
+use windlass_core::split::WindowSplit;
 use windlass_core::time::Timestamp;
 use windlass_core::trust::{ClockOffset, RateState};
 use windlass_core::turns::{TurnsAsked, TurnsGiven};
 use windlass_core::wait::RateGate;
 use windlass_core::window::Window;
-use windlass_state::{Created, MoveError, SaveError, StateError, StateStore};
+use windlass_state::{Created, MoveError, SaveError, SplitError, StateError, StateStore};
 
 /// Repeats what is unknown.
 pub(crate) struct Resolving<S>(pub(crate) S);
@@ -42,6 +43,19 @@ impl<S: StateStore> StateStore for Resolving<S> {
             Err(MoveError::Refused { current, .. }) if asked.was_made(&current) => Ok(*current),
             other => other,
         }
+    }
+
+    async fn split(&self, shard: Shard, split: &WindowSplit) -> Result<Window, SplitError> {
+        let first = self.0.split(shard, split).await;
+        if !matches!(first, Err(SplitError::Store(StateError::Unknown(_)))) {
+            return first;
+        }
+        let again = self.0.split(shard, split).await;
+        let Err(SplitError::Conflict(_)) = again else {
+            return again;
+        };
+        let parent = self.0.window(&split.parent.seen.id).await?;
+        parent.filter(|it| split.was_made(it)).map_or(again, Ok)
     }
 
     async fn save_progress(&self, shard: Shard, next: &Progress) -> Result<Progress, SaveError> {

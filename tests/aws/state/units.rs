@@ -46,7 +46,12 @@ impl Counted {
     }
 
     /// Asserts what `call` was billed for, in one request.
-    async fn bills<T>(&self, what: &str, units: Units, call: impl Future<Output = T>) -> T {
+    pub(super) async fn bills<T>(
+        &self,
+        what: &str,
+        units: Units,
+        call: impl Future<Output = T>,
+    ) -> T {
         self.bills_in(1, what, units, call).await
     }
 

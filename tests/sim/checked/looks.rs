@@ -64,7 +64,7 @@ impl CheckedStore {
     }
 
     /// Looks whether a planner has decided by the window as it stood.
-    fn decided(&self, seen: &Window, event: &Event, before: Option<&Window>) {
+    pub(super) fn decided(&self, seen: &Window, event: &Event, before: Option<&Window>) {
         let as_seen = |before: &Window| (before.epoch, before.status) == (seen.epoch, seen.status);
         if !before.is_some_and(as_seen) {
             let what = event.name();

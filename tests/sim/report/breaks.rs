@@ -9,7 +9,7 @@ pub(super) const fn what(way: Break) -> &'static str {
         Break::NoEpochCheck => "a holder's write is taken whatever its epoch",
         Break::NoPageCheck => "a checkpoint is taken whatever page it moves from",
         Break::MarkBeforeWindows => "the mark moves before the windows it covers exist",
-        Break::ShrinkBeforeCreate => "a split window shrinks before its rest exists",
+        Break::SplitLosesPart => "a split creates all of its parts but the last",
         Break::SplitPastFrontier => "a split is made past what has been delivered",
         Break::AbsenceIsDone => "what is missing from the chain counts as done",
         Break::ForgetBehind => "the mark passes unfinished windows unlisted",

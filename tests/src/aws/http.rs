@@ -69,7 +69,18 @@ impl Answer {
     /// An error as the services that speak JSON send it.
     /// <https://smithy.io/2.0/aws/protocols/aws-json-1_1-protocol.html#operation-error-serialization>
     pub(crate) fn error(status: StatusCode, kind: &str, message: &str) -> Self {
-        let body = serde_json::json!({"__type": kind, "message": message});
+        Self::error_with(status, kind, message, serde_json::json!({}))
+    }
+
+    /// The same with more fields.
+    pub(crate) fn error_with(
+        status: StatusCode,
+        kind: &str,
+        message: &str,
+        mut body: Value,
+    ) -> Self {
+        body["__type"] = kind.into();
+        body["message"] = message.into();
         let kind = HeaderValue::from_str(kind).unwrap_or(HeaderValue::from_static("Unknown"));
         Self::json(status, &body).with(HeaderName::from_static("x-amzn-errortype"), kind)
     }

@@ -125,6 +125,10 @@ impl Shared {
         SystemClock.sleep(latency_ms).await;
         match fault {
             Some(StateFault::Throttled) => throttled().into(),
+            Some(StateFault::Conflict) => match conflict(&call.action) {
+                Some(conflict) => conflict.into(),
+                None => self.count(request, call, body).await,
+            },
             Some(StateFault::Internal) => internal().into(),
             Some(StateFault::LostReply) => {
                 let carried = self.count(request, call, body).await;
@@ -221,6 +225,7 @@ fn partition_key(body: &Value) -> Option<&str> {
         let asked = body["RequestItems"].as_object()?.values().next()?;
         asked["Keys"].as_array()?.first()
     };
+    let body = first_action(body).unwrap_or(body);
     let named = [&body["Key"], &body["Item"]]
         .into_iter()
         .find(|key| of(key));
@@ -241,11 +246,19 @@ fn form_field(form: &str, name: &str) -> Option<String> {
     Some(percent_decode_str(value).decode_utf8_lossy().into_owned())
 }
 
-/// The table of a call; batches name theirs as keys.
+/// The table of a call; batches name theirs as keys, a transaction in each of its actions.
 fn table(body: &Value) -> &str {
     let single = body["TableName"].as_str();
     let batch = || body["RequestItems"].as_object()?.keys().next();
-    single.or_else(|| batch().map(String::as_str)).unwrap_or("")
+    let first = || first_action(body)?["TableName"].as_str();
+    let several = || batch().map(String::as_str).or_else(first);
+    single.or_else(several).unwrap_or("")
+}
+
+/// What a transaction does first.
+fn first_action(body: &Value) -> Option<&Value> {
+    let first = body["TransactItems"].as_array()?.first()?;
+    first.as_object()?.values().next()
 }
 
 /// <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Programming.Errors.html>
@@ -255,6 +268,26 @@ fn throttled() -> Answer {
         "com.amazonaws.dynamodb.v20120810#ProvisionedThroughputExceededException",
         "The level of configured provisioned throughput for the table was exceeded.",
     )
+}
+
+/// What a write gets while a transaction has its item in hand; `None` for a read.
+/// <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/transaction-apis.html>
+fn conflict(action: &str) -> Option<Answer> {
+    let kind = match action.trim_start_matches("dynamodb:") {
+        "PutItem" | "UpdateItem" | "DeleteItem" => "TransactionConflictException",
+        "TransactWriteItems" => "TransactionCanceledException",
+        _ => return None,
+    };
+    let kind = format!("com.amazonaws.dynamodb.v20120810#{kind}");
+    let message = "Transaction is ongoing for the item: TransactionConflict";
+    let reason = json!({"Code": "TransactionConflict", "Message": message});
+    let reasons = json!({"CancellationReasons": [reason]});
+    Some(Answer::error_with(
+        StatusCode::BAD_REQUEST,
+        &kind,
+        message,
+        reasons,
+    ))
 }
 
 fn internal() -> Answer {
@@ -285,6 +318,11 @@ mod tests {
         assert_eq!(of("PutItem", put), expected("PutItem"));
         let batch = json!({"RequestItems": {"t": {"Keys": [pk]}}});
         assert_eq!(of("BatchGetItem", batch), expected("BatchGetItem"));
+        let transaction = json!({"TransactItems": [{"Put": {"TableName": "t", "Item": pk}}]});
+        assert_eq!(
+            of("TransactWriteItems", transaction),
+            expected("TransactWriteItems")
+        );
         let query = json!({
             "TableName": "t", "KeyConditionExpression": "#a = :k AND #b >= :l",
             "ExpressionAttributeValues": {":k": {"S": "window#a"}, ":l": {"S": "x"}},

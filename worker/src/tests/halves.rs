@@ -4,8 +4,10 @@ use std::path::{Path, PathBuf};
 
 use windlass_core::checkpoint::{Checkpoint, Cursor, PageTotals};
 use windlass_core::frontier::parts_of;
+use windlass_core::moves::Decision;
+use windlass_core::split::WindowSplit;
 use windlass_core::transition::{Cause, Claim, Event, Release};
-use windlass_core::{Lease, Owner, Status, Window, WindowId, limits};
+use windlass_core::{Lease, Owner, Progress, Status, Window, WindowId, limits};
 use windlass_sink::conformance::position;
 use windlass_sink::ndjson::{NdjsonSink, Readers};
 use windlass_sink::{Batch, Sink, WindowWriter};
@@ -34,10 +36,21 @@ pub(super) async fn halve(bench: &Bench) -> WindowId {
         ..window.id.clone()
     };
     let created = Window::new(id.clone(), right.to(), after(0)).unwrap();
-    bench.store.create(&created).await.unwrap();
     let (to, now) = (from, after(0));
-    let shrink = Event::Shrink { to, now };
-    bench.store.decide(&window, &shrink).await.unwrap();
+    let event = Event::Shrink { to, now };
+    let (shard, policy) = (bench.definition.shard(), &bench.definition.policy);
+    let stored = bench.store.progress_of(shard, &bench.definition.name).await;
+    // Marks past both halves, so that a run takes no window but the one of its task.
+    let begin = || Progress::begin(id.timeline.clone(), right.to(), None, policy, now);
+    let split = WindowSplit {
+        marks: stored.unwrap().pop().unwrap_or_else(begin),
+        parent: Decision {
+            seen: window,
+            event,
+        },
+        parts: vec![created],
+    };
+    bench.store.split(shard, &split).await.unwrap();
     id
 }
 

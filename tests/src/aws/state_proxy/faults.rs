@@ -8,6 +8,8 @@ use std::ops::RangeInclusive;
 pub enum StateFault {
     /// Refused before it was applied: `ProvisionedThroughputExceededException`.
     Throttled,
+    /// A write that is refused because a transaction has its item in hand; others are carried.
+    Conflict,
     /// 500 before it was applied.
     Internal,
     /// Applied, and the connection closed instead of a reply.
@@ -73,6 +75,7 @@ mod tests {
     fn the_same_seed_meets_the_same_trouble_and_every_kind_of_it() {
         let kinds = [
             StateFault::Throttled,
+            StateFault::Conflict,
             StateFault::Internal,
             StateFault::LostReply,
         ];
