@@ -1,5 +1,5 @@
-//! Credentials of one source: added to a request last, renewed when they run out, and known here so
-//! that they can be taken out of whatever is said about a failure.
+//! Credentials of one source: added to a request last, renewed when they expire, and masked in
+//! every failure message.
 
 mod assertion;
 mod endpoint;
@@ -25,56 +25,57 @@ use self::token::{Grant, TokenSource};
 /// The header of every kind that does not name its own.
 const AUTHORIZATION: &str = "Authorization";
 
-/// A secret that does not fit what the connector needs. Never repeats any of it.
+/// The secret does not have the form that the connector needs. The message never repeats any part
+/// of it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum CredentialsError {
-    /// The source names no secret and its connector needs one.
+    /// The source names no secret, and its connector needs one.
     #[error("this connector needs a secret; add `secret: env:NAME` or `secret: file:PATH`")]
     Missing,
-    /// Several values are needed, so the secret has to be JSON.
+    /// The secret is not JSON, and the kind needs several values.
     #[error("the secret is not a JSON object; this connector needs {0}")]
     NotJson(&'static str),
-    /// The JSON lacks a value, or it is no text.
+    /// The JSON lacks this value, or the value is not a string.
     #[error("the secret's JSON has no text under `{0}`; add it")]
     Field(String),
-    /// It cannot stand in a header.
+    /// The secret holds bytes that a header cannot carry.
     #[error("the secret cannot be sent in a header; remove line breaks and what is not ASCII")]
     NotHeaderText,
-    /// HTTP Basic needs both parts.
+    /// HTTP Basic needs a user name and a password.
     #[error("the secret is not of the form `user:password`")]
     NotUserPassword,
-    /// The signing key is unusable.
+    /// The signing key cannot be parsed or used.
     #[error("`private_key` is not an RSA key in PEM form; use the key file as it was downloaded")]
     Key,
 }
 
-/// What authorises one source's requests. Debug output holds no secret.
+/// The credentials of one source's requests. Debug output holds no secret.
 pub struct Credentials {
     access: Access,
     redactor: Redactor,
 }
 
-/// The way to authorize a source's requests.
+/// The form in which requests carry the credentials.
 enum Access {
-    /// The same headers on every request; none at all where the API is open.
+    /// The same headers on every request; empty for an open API.
     Fixed(Vec<(String, SecretString)>),
-    /// An access token that runs out.
+    /// An access token that expires.
     Token(Box<TokenSource>),
 }
 
 impl Access {
-    /// Access tokens that `grant` asks for.
+    /// Access that uses the tokens of `grant`.
     fn token(grant: impl Grant + 'static) -> Self {
         Self::Token(Box::new(TokenSource::new(Box::new(grant))))
     }
 }
 
-/// Proof of which credentials a request was sent with.
+/// The generation of the token that a request was sent with; `None` for fixed credentials.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Pass(Option<u64>);
 
 impl Credentials {
-    /// No credentials, for an API that is open.
+    /// No credentials, for an open API.
     pub fn none() -> Self {
         Self {
             access: Access::Fixed(Vec::new()),
@@ -82,7 +83,7 @@ impl Credentials {
         }
     }
 
-    /// What `spec` asks for, made from the source's `secret`. Sends nothing.
+    /// The credentials for `spec`, built from the source's `secret`. Sends nothing.
     pub fn new(spec: &AuthSpec, secret: Option<&SecretString>) -> Result<Self, CredentialsError> {
         let Some(secret) = secret else {
             return if spec.is_optional() {
@@ -96,8 +97,8 @@ impl Credentials {
         Ok(Self { access, redactor })
     }
 
-    /// Adds the credentials to `request`, asking for an access token first where one is due.
-    /// The caller has checked that the request goes to the source's own origin.
+    /// Adds the credentials to `request`, and first fetches an access token if one is due. The
+    /// caller has checked that the request goes to the source's own origin.
     pub(crate) async fn authorize<T: Transport>(
         &self,
         request: &mut ApiRequest,
@@ -123,15 +124,16 @@ impl Credentials {
         }
     }
 
-    /// The vendor took a request sent with `pass`.
+    /// Records that the vendor accepted a request sent with `pass`.
     pub(crate) async fn accepted(&self, pass: Pass) {
         if let (Access::Token(source), Some(generation)) = (&self.access, pass.0) {
             source.accepted(generation).await;
         }
     }
 
-    /// The vendor answered 401 to a request sent with `pass`. Whether another try can help: not
-    /// with fixed credentials, and not when the token had just been renewed for the same reason.
+    /// Records that the vendor returned HTTP 401 to a request sent with `pass`. Returns whether a
+    /// retry can help: not with fixed credentials, and not directly after a renewal for the same
+    /// reason.
     pub(crate) async fn rejected(&self, pass: Pass) -> bool {
         match (&self.access, pass.0) {
             (Access::Token(source), Some(generation)) => source.rejected(generation).await,
@@ -139,13 +141,13 @@ impl Credentials {
         }
     }
 
-    /// `text` with every credential this source has used lately replaced by `***`, in any escaping,
-    /// pieces of one included.
+    /// `text` with every recently used credential of this source replaced by `***`, in any
+    /// escaping, including partial matches.
     pub(crate) fn redact(&self, text: &str) -> String {
         self.redactor.redact(text)
     }
 
-    /// Whether a credential of this source stands in `text`, in any escaping.
+    /// True if a credential of this source occurs in `text`, in any escaping.
     pub(crate) fn stand_in(&self, text: &str) -> bool {
         self.redactor.finds_in(text)
     }
@@ -164,8 +166,8 @@ impl fmt::Debug for Credentials {
     }
 }
 
-/// A header with a secret value, refused when it could not be sent: a line break in it would end
-/// the header.
+/// A header with a secret value. Fails if the value is not header text: a line break would end the
+/// header.
 fn secret_header(
     name: &str,
     prefix: &str,
@@ -181,12 +183,12 @@ fn secret_header(
     }
 }
 
-/// Whether `text` is visible ASCII and spaces only.
+/// True if `text` holds only visible ASCII and spaces.
 fn is_header_text(text: &str) -> bool {
     text.bytes().all(|byte| (0x20..0x7f).contains(&byte))
 }
 
-/// The secret as a JSON object; `needs` says what should be in it.
+/// The secret as a JSON object; `needs` names the expected fields for the error.
 fn json_object(secret: &str, needs: &'static str) -> Result<Map<String, Value>, CredentialsError> {
     // The parser's own error could quote the secret.
     serde_json::from_str(secret).map_err(|_| CredentialsError::NotJson(needs))

@@ -48,7 +48,7 @@ pub(super) fn jwt_bearer() -> AuthSpec {
     ))
 }
 
-/// A service account's key file; its `token_uri` points where nothing may ever go.
+/// A service account's key file; its `token_uri` names a host that must never receive a request.
 pub(super) fn key_file() -> String {
     serde_json::json!({
         "type": "service_account",
@@ -82,7 +82,7 @@ pub(super) fn reply(status: u16, body: &str) -> ApiResponse {
     }
 }
 
-/// A token endpoint that hands out `token-1`, `token-2` and so on, each with `expires_in`.
+/// A token endpoint that issues `token-1`, `token-2` and so on, each with `expires_in`.
 fn endpoint(expires_in: &'static str) -> ScriptedTransport {
     let count = AtomicU64::new(0);
     ScriptedTransport::new(move |_| {

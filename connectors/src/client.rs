@@ -1,5 +1,5 @@
-//! One source's way to its vendor: builds the request, adds credentials, sends it, and reads the
-//! reply. The worker sees pages and failures, nothing else.
+//! The client of one source: builds the request, adds credentials, sends it, and reads the
+//! response. The worker receives pages and failures, nothing else.
 
 mod apart;
 mod keyring;
@@ -23,8 +23,8 @@ use crate::secret::SecretSource;
 use self::keyring::Keyring;
 pub use self::maker::{ClientError, ClientMaker, SecretAge};
 
-/// Fetches pages of one source. Shared by reference between the workers of a process, so that they
-/// also share its access token.
+/// Fetches pages of one source. The workers of a process share it by reference, and with it the
+/// access token.
 pub struct Client<T> {
     connector: Arc<Connector>,
     keys: Keyring,
@@ -33,13 +33,13 @@ pub struct Client<T> {
     entropy: Arc<dyn Entropy>,
 }
 
-/// What one exchange came to, other failures apart.
+/// The result of one exchange, except for other failures.
 enum Outcome {
     Page(Page),
-    /// The vendor rejected an access token that may have run out; worth one more try with a new one.
+    /// The vendor rejected an access token that may have expired; one retry with a new token can
+    /// help.
     Stale(Failure),
-    /// The vendor, or its token endpoint, refused for good, perhaps what the secret says; if so, only
-    /// another secret helps.
+    /// The vendor or its token endpoint rejected the request permanently. Another secret may help.
     Rejected(Failure),
 }
 
@@ -61,30 +61,33 @@ impl<T: Transport> Client<T> {
         }
     }
 
-    /// The same client, for credentials made of `secret`, which `source` can read again: when the
-    /// vendor refuses a request for good, in whatever words, it is read once more, and the request
-    /// is repeated if it has changed. At most one such read a minute.
+    /// The same client, with credentials from `secret`, which `source` can read again. After a
+    /// permanent rejection, whatever its reason, the client reads the secret once more and repeats
+    /// the request if the secret has changed. At most one such read per minute.
     pub fn with_renewal(mut self, secret: SecretString, source: Arc<dyn SecretSource>) -> Self {
         self.keys = self.keys.with_renewal(secret, source);
         self
     }
 
-    /// The source's connector.
+    /// The connector of the source.
     pub fn connector(&self) -> &Connector {
         &self.connector
     }
 
-    /// Fetches the page of `span` that `token` stands for, the first one without.
+    /// Fetches the page of `span` that `token` names; the first page without a token.
     ///
-    /// Sends one request for the page, and one more when the access token had to be renewed: once
-    /// after a 401, and not again until the vendor has accepted one. With a [secret that can be read
-    /// again](Self::with_renewal), one more when that has changed. Every other failure is returned
-    /// for the worker to decide about. No message holds a credential of this source.
+    /// Sends one request for the page, and a second one in these cases:
+    ///
+    /// - The access token had to be renewed: once after HTTP 401, and not again until the vendor
+    ///   has accepted a token.
+    /// - The [secret could be read again](Self::with_renewal) and had changed.
+    ///
+    /// Returns every other failure to the worker. No message holds a credential of this source.
     pub async fn fetch(&self, span: Span, token: Option<&str>) -> Result<Page, Failure> {
         let used = self.keys.current();
         let page = self.fetch_unredacted(&used, span, token).await;
         page.map_err(|failure| {
-            // What it was begun with may have been replaced more than once meanwhile.
+            // The credentials may have been replaced more than once since the request began.
             let message = used.redact(&self.keys.redact(&failure.message));
             Failure { message, ..failure }
         })
@@ -111,7 +114,7 @@ impl<T: Transport> Client<T> {
             outcome = self.exchange(&renewed, &request).await?;
         }
         match outcome {
-            // Page tokens are stored, and a credential never is.
+            // Page tokens are stored, and a credential must never be.
             Outcome::Page(Page {
                 next: Next::Page(next),
                 ..
@@ -125,7 +128,7 @@ impl<T: Transport> Client<T> {
         }
     }
 
-    /// One request with `credentials`, and what became of it.
+    /// Sends one request with `credentials` and returns its outcome.
     async fn exchange(
         &self,
         credentials: &Credentials,
@@ -145,12 +148,12 @@ impl<T: Transport> Client<T> {
         if (200..300).contains(&status) {
             credentials.accepted(pass).await;
         }
-        // The manifest has the first word: a vendor may say something else with a 401.
+        // The manifest's rules take precedence: a vendor may use HTTP 401 for another reason.
         let now = self.clock.now();
         match apart::read(&self.connector, request, reply, now).await {
             Ok(page) => Ok(Outcome::Page(page)),
             Err(failure) if is_refusal(&failure) => {
-                // A token that has run out is a 401: RFC 6750, section 3.1.
+                // An expired token is HTTP 401: RFC 6750, section 3.1.
                 let is_stale = status == 401 && credentials.rejected(pass).await;
                 Ok(if is_stale {
                     Outcome::Stale(failure)
@@ -162,7 +165,7 @@ impl<T: Transport> Client<T> {
         }
     }
 
-    /// The last look before credentials are added; the connector has checked the same.
+    /// The final check before credentials are added; the connector has already checked the same.
     fn check_origin(&self, request: &ApiRequest) -> Result<(), Failure> {
         let (asked, allowed) = (Origin::from(&request.url), self.connector.origin());
         let plain = request.url.username().is_empty() && request.url.password().is_none();
@@ -174,8 +177,9 @@ impl<T: Transport> Client<T> {
     }
 }
 
-/// Whether a reply, the vendor's or its token endpoint's, refuses for good. It need not name the
-/// credentials as the reason: to a revoked key some answer 403 or 404, or an error inside a 200.
+/// True if a response of the vendor or its token endpoint is a permanent rejection. It need not
+/// name the credentials: for a revoked key, some vendors return HTTP 403 or 404, or an error with
+/// HTTP 200.
 fn is_refusal(failure: &Failure) -> bool {
     failure.class == FailureClass::Block && failure.status.is_some()
 }

@@ -90,8 +90,8 @@ pub(super) fn reply(status: u16, body: &str) -> ApiResponse {
     }
 }
 
-/// A vendor that hands out `access-token-1`, `-2` and so on, and takes a page request when `takes`
-/// says so of its token's number.
+/// A vendor that issues `access-token-1`, `-2` and so on, and accepts a page request when `takes`
+/// holds for the number of its token.
 fn vendor(takes: impl Fn(u64) -> bool + Send + Sync + 'static) -> ScriptedTransport {
     let granted = AtomicU64::new(0);
     ScriptedTransport::new(move |request| {
@@ -191,7 +191,7 @@ async fn a_renewed_token_that_is_rejected_too_blocks_and_no_token_is_repeated() 
 
 #[tokio::test]
 async fn a_long_run_survives_tokens_that_the_vendor_withdraws_again_and_again() {
-    // Each token is good for one page; the next request meets a 401.
+    // Each token is valid for one page; the next request receives HTTP 401.
     let spent = Mutex::new(HashSet::new());
     let transport = ScriptedTransport::new(move |request| {
         if request.url.path() == TOKEN_PATH {
@@ -301,7 +301,7 @@ async fn a_next_link_to_another_server_is_refused_and_that_server_hears_nothing(
         let failure = client.fetch(span(), None).await.unwrap_err();
         assert_eq!(failure.class, FailureClass::Block, "{link}: {failure}");
         assert!(!failure.message.contains(CANARY), "{failure}");
-        // A stored token is not trusted more than a fresh one.
+        // A stored token is trusted no more than a new one.
         client.fetch(span(), Some(&link)).await.unwrap_err();
         assert_eq!(requests(&own).await, 1);
     }
@@ -391,7 +391,7 @@ fn a_fetch_can_run_on_any_thread() {
     is_send(client.fetch(span(), None));
 }
 
-/// Answers every request at once, with one record in a body of so many bytes.
+/// Returns at once, for every request, one record in a body of this many bytes.
 struct AtOnce(usize);
 
 impl Transport for AtOnce {

@@ -1,5 +1,5 @@
-//! A manifest compiled for one source: `(span, token)` into a request, a reply into a page. Pure
-//! both ways; what touches the network is the client.
+//! A manifest compiled for one source: turns `(span, token)` into a request, and a response into a
+//! page. Both are pure; the client does the network I/O.
 
 mod bounds;
 mod compile;
@@ -31,7 +31,7 @@ use crate::manifest::text::{JsonPath, Template};
 use crate::paging::Paging;
 use crate::records::Paths;
 
-/// One vendor API as one source asks it. Holds no secret.
+/// One vendor API, configured for one source. Holds no secret.
 #[derive(Debug, Clone)]
 pub struct Connector {
     name: String,
@@ -42,7 +42,7 @@ pub struct Connector {
     /// Scheme, host and path of every first request.
     endpoint: url::Url,
     headers: Vec<(String, String)>,
-    /// Parameters in the order they are sent; only the window's bounds are still open.
+    /// Query parameters in sending order; only the bounds of the window are still placeholders.
     query: Vec<(String, Template)>,
     bounds: Bounds,
     paging: Paging,
@@ -50,23 +50,23 @@ pub struct Connector {
     signals: Signals,
 }
 
-/// What is read from a page and from each record.
+/// The values that are read from a page and from each record.
 #[derive(Debug, Clone)]
 struct RecordPlan {
-    /// Records, token, flags and error values: everything one pass over the body yields.
+    /// Records, token, flags and error values: everything that one traversal of the body yields.
     body: Paths,
-    /// Where the array of records is, for messages.
+    /// The path to the array of records, for messages.
     path: JsonPath,
-    /// Whether a page without that array has no records, rather than being none.
+    /// True if a page without that array is an empty page, not an error.
     optional: bool,
-    /// Ids and time: what one pass over a record yields.
+    /// Ids and time: everything that one traversal of a record yields.
     record: Paths,
     id: Vec<usize>,
     time: Option<(usize, TimeFormat)>,
     order: Order,
 }
 
-/// What replies say beside records.
+/// The signals of a response, apart from records.
 #[derive(Debug, Clone)]
 struct Signals {
     rules: Vec<Rule>,
@@ -75,7 +75,7 @@ struct Signals {
     rate: Rate,
 }
 
-/// An error rule with the slot its path is read into.
+/// An error rule, with the slot of its path.
 #[derive(Debug, Clone)]
 struct Rule {
     rule: ErrorRule,
@@ -83,27 +83,27 @@ struct Rule {
 }
 
 impl Connector {
-    /// The manifest's name.
+    /// The name of the manifest.
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// Where requests with credentials may go, and nowhere else.
+    /// The only origin that may receive requests with credentials.
     pub fn origin(&self) -> &Origin {
         &self.origin
     }
 
-    /// The parameters, with defaults filled in.
+    /// The parameters, defaults included.
     pub fn params(&self) -> &BTreeMap<String, String> {
         &self.params
     }
 
-    /// What the manifest suggests for a source with these parameters.
+    /// The manifest's defaults for a source with these parameters.
     pub fn defaults(&self) -> &Defaults {
         &self.defaults
     }
 
-    /// How requests are authorised.
+    /// The auth of the requests.
     pub fn auth(&self) -> &AuthSpec {
         &self.auth
     }

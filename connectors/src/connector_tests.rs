@@ -172,7 +172,7 @@ fn defaults_follow_the_parameters() {
     assert_eq!((login.initial_ms, login.settle_ms), (3_600_000, 600_000));
     assert_eq!((token.initial_ms, token.settle_ms), (600_000, 10_800_000));
     assert_eq!(login.max_span_ms, None);
-    // Two units are asked for beside the window itself.
+    // The request is two units wider than the window.
     assert_eq!(gmail.max_span_ms, Some(30 * 86_400_000 - 2));
     assert_eq!(login.rate_group.as_str(), "google:a@example.com");
     let nvd = built_in("nvd_cves", &[]);

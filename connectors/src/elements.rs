@@ -1,11 +1,12 @@
-//! The elements of a JSON array, a bounded number at a time. An element can be two bytes long and an
-//! array tens of megabytes, so that even its elements' places would need more memory than the text.
+//! The elements of a JSON array, a bounded number at a time. An element can be two bytes long and
+//! an array tens of megabytes, so that even a list of positions would need more memory than the
+//! text.
 
 use serde::Deserialize as _;
 use serde_json::value::RawValue;
 use windlass_core::limits::{RECORD_BYTES_AT_ONCE_MAX, RECORDS_AT_ONCE_MAX};
 
-/// The first elements of an array, and how many there are.
+/// The first elements of an array, and the total number.
 #[derive(Debug, Default)]
 pub struct Elements<'a> {
     first: Piece<'a>,
@@ -13,8 +14,8 @@ pub struct Elements<'a> {
     is_interrupted: bool,
 }
 
-/// Elements that follow one another: at most [`RECORDS_AT_ONCE_MAX`] of them, with
-/// [`RECORD_BYTES_AT_ONCE_MAX`] bytes together unless it is a single one.
+/// Consecutive elements: at most [`RECORDS_AT_ONCE_MAX`], with at most [`RECORD_BYTES_AT_ONCE_MAX`]
+/// bytes in total unless it is a single one.
 #[derive(Debug, Default)]
 pub struct Piece<'a> {
     elements: Vec<&'a RawValue>,
@@ -27,25 +28,25 @@ impl<'a> Elements<'a> {
         self.len
     }
 
-    /// Whether the array has no elements.
+    /// True if the array has no elements.
     pub fn is_empty(&self) -> bool {
         self.len == 0
     }
 
-    /// The first elements: all of them unless there are more than fit into one piece.
+    /// The first elements: all of them unless they exceed one piece.
     pub fn first(&self) -> &[&'a RawValue] {
         &self.first.elements
     }
 
-    /// The text after the last of [`Self::first`] in `json`, which they are slices of; `None` when
-    /// they are all there are.
+    /// The text after the last element of [`Self::first`], which are slices of `json`; `None` when
+    /// no elements follow.
     pub fn rest(&self, json: &'a [u8]) -> Option<&'a [u8]> {
         let last = self.first.elements.last()?;
         (self.len > self.first.elements.len()).then(|| after(json, last))
     }
 
-    /// Whether a second array began after the first had filled the piece: [`Self::rest`] would
-    /// leave out the elements of one of them.
+    /// True if a second array began after the first had filled the piece: [`Self::rest`] would omit
+    /// elements of one of them.
     pub(crate) fn is_interrupted(&self) -> bool {
         self.is_interrupted
     }
@@ -70,7 +71,7 @@ impl<'a> Elements<'a> {
 }
 
 impl<'a> Piece<'a> {
-    /// Takes `element` unless the piece is full.
+    /// Takes `element`, unless the piece is full.
     fn take(&mut self, element: &'a RawValue) -> bool {
         let bytes = self.bytes + element.get().len();
         let fits = self.elements.is_empty()
@@ -83,11 +84,11 @@ impl<'a> Piece<'a> {
     }
 }
 
-/// The next piece of the array whose text goes on with `rest`, right after one of its elements; and
-/// the text after that piece, `None` when the array has ended.
+/// The next piece of the array that continues with `rest`, directly after one of its elements; and
+/// the text after that piece, `None` at the end of the array.
 ///
 /// # Panics
-/// When the document was not read as JSON to its end before.
+/// The document was not read as JSON to its end before.
 pub fn following(rest: &[u8]) -> (Vec<&RawValue>, Option<&[u8]>) {
     let mut piece = Piece::default();
     let mut left = rest;

@@ -1,7 +1,7 @@
 use super::*;
 use crate::records::{NoArray, Paths};
 
-/// All elements of the array that `json` is, the number of each piece's, and the length it claims.
+/// All elements of the array `json`, the size of each piece, and the reported length.
 fn pieces(json: &str) -> (Vec<String>, Vec<usize>, usize) {
     let mut paths = Paths::default();
     paths.elements(&".".parse().unwrap());

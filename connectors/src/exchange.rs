@@ -1,5 +1,5 @@
-//! What goes to a vendor and what comes back, as plain values: the only things the pure engine and
-//! the network share.
+//! Requests and responses as plain values: the only types that the pure engine and the network
+//! share.
 
 use std::fmt;
 
@@ -33,17 +33,17 @@ impl fmt::Display for Method {
     }
 }
 
-/// One request. Credentials are added last, on the way to the network, and are never part of what
-/// the pure engine builds or hashes.
+/// One request. Credentials are added last, directly before sending, and are never part of the pure
+/// engine's requests or hashes.
 #[derive(Clone, PartialEq, Eq)]
 pub struct ApiRequest {
-    /// How.
+    /// The HTTP method.
     pub method: Method,
-    /// Where.
+    /// The full URL, query included.
     pub url: Url,
-    /// Header names and values, in the order they are sent.
+    /// Header names and values in sending order.
     pub headers: Vec<(String, String)>,
-    /// The body, already encoded.
+    /// The encoded body; `None` for a request without one.
     pub body: Option<Bytes>,
 }
 
@@ -67,7 +67,7 @@ impl ApiRequest {
         found.map(|(_, value)| value.as_str())
     }
 
-    /// Sets the header `name`, replacing what was there under any case.
+    /// Sets the header `name`, replacing earlier values in any case.
     pub fn set_header(&mut self, name: &str, value: impl Into<String>) {
         self.headers
             .retain(|(key, _)| !key.eq_ignore_ascii_case(name));
@@ -93,7 +93,7 @@ impl fmt::Debug for ApiRequest {
                 )
             })
             .collect();
-        // The query holds page tokens, so only what leads up to it is printed.
+        // The query holds page tokens, so only the URL before it is printed.
         f.debug_struct("ApiRequest")
             .field("method", &self.method)
             .field("origin", &Origin::from(&self.url))
@@ -104,7 +104,7 @@ impl fmt::Debug for ApiRequest {
     }
 }
 
-/// Response headers: names in any case, each with one or more values, in the order received.
+/// Response headers: case-insensitive names, each with one or more values, in the order received.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct Headers(Vec<(String, String)>);
 
@@ -118,12 +118,12 @@ impl fmt::Debug for Headers {
 }
 
 impl Headers {
-    /// Adds a value, keeping those already there.
+    /// Adds a value and keeps the existing ones.
     pub fn push(&mut self, name: impl Into<String>, value: impl Into<String>) {
         self.0.push((name.into(), value.into()));
     }
 
-    /// The first value of `name`.
+    /// The first value of `name`; `None` if the header is absent.
     pub fn get(&self, name: &str) -> Option<&str> {
         let found = self
             .0
@@ -153,12 +153,12 @@ impl<N: Into<String>, V: Into<String>> FromIterator<(N, V)> for Headers {
     }
 }
 
-/// One reply, whole and decompressed.
+/// One response, complete and decompressed.
 #[derive(Clone, PartialEq, Eq)]
 pub struct ApiResponse {
-    /// The status code.
+    /// The HTTP status code.
     pub status: u16,
-    /// The headers.
+    /// The response headers.
     pub headers: Headers,
     /// The body, at most [`limits::BODY_BYTES_MAX`] bytes.
     pub body: Bytes,
@@ -166,7 +166,7 @@ pub struct ApiResponse {
 
 impl fmt::Debug for ApiResponse {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // Neither header values nor the body: both may hold tokens or records.
+        // Header values and the body are not printed: both may hold tokens or records.
         f.debug_struct("ApiResponse")
             .field("status", &self.status)
             .field("body_bytes", &self.body.len())
@@ -174,25 +174,25 @@ impl fmt::Debug for ApiResponse {
     }
 }
 
-/// A page that could not be had, by what can be done about it.
+/// A page that could not be fetched, classified by its cure.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{message}")]
 pub struct Failure {
-    /// What the worker does about it.
+    /// The class that determines the worker's reaction.
     pub class: FailureClass,
-    /// How long the vendor asks to wait, in milliseconds from now, if it said.
+    /// The requested wait in milliseconds from now; `None` if the vendor requested none.
     pub wait_ms: Option<i64>,
-    /// The HTTP status, when there was a reply.
+    /// The HTTP status; `None` without a response.
     pub status: Option<u16>,
     /// The vendor's own clock: `Date` plus `Age`; `None` without a response or without a `Date`.
     pub served_at: Option<Timestamp>,
-    /// What happened and what to do: no token, no secret, no record, one line, at most
+    /// The cause and the cure: one line without token, secret or record, at most
     /// [`limits::MESSAGE_CHARS_MAX`] characters.
     pub message: String,
 }
 
 impl Failure {
-    /// A failure without a reply.
+    /// A failure without a response.
     pub fn new(class: FailureClass, message: impl AsRef<str>) -> Self {
         Self {
             class,
@@ -203,7 +203,7 @@ impl Failure {
         }
     }
 
-    /// The same, with the status of the reply.
+    /// The same failure, with the status of the response.
     #[must_use]
     pub fn with_status(self, status: u16) -> Self {
         Self {
@@ -212,14 +212,14 @@ impl Failure {
         }
     }
 
-    /// The same, with the wait the vendor asks for.
+    /// The same failure, with the wait that the vendor requests.
     #[must_use]
     pub fn with_wait(self, wait_ms: Option<i64>) -> Self {
         Self { wait_ms, ..self }
     }
 }
 
-/// `text` on one line and within the limit for messages.
+/// `text` on one line, cut to the limit for messages.
 pub(crate) fn one_line(text: &str) -> String {
     text.chars()
         .map(|c| if c.is_control() { ' ' } else { c })
@@ -227,7 +227,7 @@ pub(crate) fn one_line(text: &str) -> String {
         .collect()
 }
 
-/// Where credentials may go: scheme, host and port, parsed and compared exactly.
+/// The origin that may receive credentials: scheme, host and port, parsed and compared exactly.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Origin {
     scheme: String,
@@ -246,7 +246,7 @@ impl Origin {
         &self.host
     }
 
-    /// The port, the scheme's own when the URL names none.
+    /// The port; the default of the scheme when the URL names none.
     pub fn port(&self) -> u16 {
         self.port
     }
@@ -277,7 +277,7 @@ impl fmt::Display for Origin {
     }
 }
 
-/// Whether a URL may carry credentials: `https`, or plain `http` to this machine itself.
+/// True if a URL may receive credentials: `https`, or plain `http` to a loopback address.
 pub fn is_confidential(url: &Url) -> bool {
     match url.scheme() {
         "https" => url.host().is_some(),
@@ -291,7 +291,7 @@ pub fn is_confidential(url: &Url) -> bool {
     }
 }
 
-/// A URL that requests with credentials may go to.
+/// Parses a URL that may receive requests with credentials.
 pub(crate) fn confidential_url(text: &str) -> Result<Url, String> {
     let url: Url = text
         .parse()

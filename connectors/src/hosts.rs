@@ -1,5 +1,5 @@
-//! Which hosts requests may go to at all, whatever a definition in the state says: whoever can write
-//! there can name a base URL, and the source's credential would follow it.
+//! The hosts that may receive requests, independent of the definitions in the state: a writer of
+//! the state can set a base URL, and the source's credential would follow it.
 
 use std::fmt;
 use std::net::Ipv6Addr;
@@ -8,41 +8,43 @@ use std::str::FromStr;
 use serde::{Deserialize, Deserializer};
 use url::{Host, Url};
 
-/// Most entries of one list. An environment variable of a Lambda function is far shorter than that:
-/// <https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html>.
+/// Maximum number of entries of one list. An environment variable of a Lambda function is far
+/// shorter: <https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html>.
 const ENTRIES_MAX: usize = 500;
 
-/// Hosts that requests may go to. Written as a list with commas or white space between the entries:
+/// Hosts that may receive requests. The text form is a list with commas or white space between the
+/// entries:
 ///
 /// | entry | allows |
 /// | --- | --- |
 /// | `api.example.com` | that host |
-/// | `*.example.com` | every host below it, at any depth, and not itself |
+/// | `*.example.com` | every host below it, at any depth, but not itself |
 /// | `192.0.2.1`, `[2001:db8::1]` | that address |
 /// | any of them with `:8443` | the same at that port |
 ///
-/// Without a port, the scheme's own is meant: 443 for https, 80 for http. Host names are compared as
-/// the URL standard writes them, in lower case and punycode; a dot at the end makes no difference.
+/// An entry without a port allows the default port of the scheme: 443 for https, 80 for http. Host
+/// names are compared as the URL standard writes them, in lower case and punycode; a trailing dot
+/// is ignored.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AllowedHosts(Vec<HostRule>);
 
-/// A list that cannot be used.
+/// The list cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum HostsError {
-    /// There is nothing in it: every request would be refused.
+    /// The list is empty: every request would be denied.
     #[error(
         "names no host; list them with commas between, such as `api.example.com, *.example.org`"
     )]
     Empty,
-    /// There are more than anybody lists by hand.
+    /// The list exceeds `ENTRIES_MAX` entries.
     #[error("names more than {ENTRIES_MAX} hosts")]
     TooMany,
-    /// One of the entries is not a host.
+    /// An entry is not a host.
     #[error("`{entry}` {problem}")]
     Rule {
         /// The entry as given, or `***` where it may hold a password.
         entry: String,
-        /// What is wrong with it, and what would be right.
+        /// The problem and the correct form.
         problem: &'static str,
     },
 }
@@ -51,27 +53,27 @@ pub enum HostsError {
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct HostRule {
     pattern: Pattern,
-    /// The scheme's own where there is none.
+    /// `None` means the default port of the scheme.
     port: Option<u16>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 enum Pattern {
-    /// A host as the URL standard writes it, without a dot at its end.
+    /// A host as the URL standard writes it, without a trailing dot.
     Exactly(String),
-    /// Whatever ends in a dot and this.
+    /// Every host that ends in a dot and this name.
     Below(String),
 }
 
 impl AllowedHosts {
-    /// The list of `rules`, in the order in which it is written.
+    /// The list of `rules`, sorted and without duplicates.
     pub(crate) fn new(mut rules: Vec<HostRule>) -> Self {
         rules.sort();
         rules.dedup();
         Self(rules)
     }
 
-    /// Whether a request may go to `url`.
+    /// True if a request may go to `url`.
     pub fn allow(&self, url: &Url) -> bool {
         self.0.iter().any(|rule| rule.allows(url))
     }
@@ -86,9 +88,9 @@ impl HostRule {
         })
     }
 
-    /// Whether a request may go to `url` by this entry.
+    /// True if this entry allows a request to `url`.
     pub fn allows(&self, url: &Url) -> bool {
-        // `Url::port` knows none where it is the scheme's own.
+        // `Url::port` is `None` for the default port of the scheme.
         let port = match self.port {
             Some(port) => url.port_or_known_default() == Some(port),
             None => url.port().is_none(),
@@ -110,7 +112,7 @@ impl Pattern {
     }
 }
 
-/// A name is the same with the dot of the root at its end and without.
+/// `host` without the trailing dot of the DNS root, which does not change its meaning.
 fn without_root(host: &str) -> &str {
     host.strip_suffix('.').unwrap_or(host)
 }
@@ -159,7 +161,7 @@ fn parse(text: &str) -> Result<HostRule, &'static str> {
         return Err("may have `*` only as its first label, like *.example.com");
     }
     let parsed = Host::parse(host).map_err(|_| "is not a host name or an address")?;
-    // `127.1` and `0x7f000001` are addresses to a URL parser, and not to a person who reads the list.
+    // URL parsers read `127.1` and `0x7f000001` as addresses; a human reader of the list does not.
     if matches!(parsed, Host::Ipv4(_)) && parsed.to_string() != host {
         return Err("is an address in an unusual form; write it like 192.0.2.1");
     }
@@ -169,7 +171,7 @@ fn parse(text: &str) -> Result<HostRule, &'static str> {
     })
 }
 
-/// What `*.` stands before: a name of at least two labels, so that nobody allows a whole top-level
+/// The name after `*.`: at least two labels, so that an entry cannot allow a whole top-level
 /// domain.
 fn suffix_name(suffix: &str) -> Result<String, &'static str> {
     let shape = "is no wildcard; write it like *.example.com";
@@ -186,7 +188,7 @@ fn suffix_name(suffix: &str) -> Result<String, &'static str> {
     }
 }
 
-/// The host as URLs write it, refused when a label is empty.
+/// The host as URLs write it. Fails on an empty label.
 fn label_text(host: &Host) -> Result<String, &'static str> {
     let text = host.to_string();
     let name = without_root(&text);
@@ -196,7 +198,7 @@ fn label_text(host: &Host) -> Result<String, &'static str> {
     Ok(name.to_owned())
 }
 
-/// The host, and the port after it. An IPv6 address has a port only after its brackets.
+/// The host and the port after it. An IPv6 address has a port only after its brackets.
 fn split_port(text: &str) -> Result<(&str, Option<u16>), &'static str> {
     let shape = "has no port from 1 to 65535 after its colon";
     if text.parse::<Ipv6Addr>().is_ok() {
@@ -206,7 +208,7 @@ fn split_port(text: &str) -> Result<(&str, Option<u16>), &'static str> {
     match text.split_at(after).1.split_once(':') {
         None => Ok((text, None)),
         Some((_, port)) => {
-            // Numbers are also read with a sign.
+            // Number parsing would also accept a sign.
             let number = port.parse().ok().filter(|number| *number > 0);
             let number = number.filter(|_| port.bytes().all(|byte| byte.is_ascii_digit()));
             let host = text.split_at(text.len() - port.len() - 1).0;
@@ -233,7 +235,7 @@ impl fmt::Display for HostRule {
     }
 }
 
-/// The list in its shortest form: sorted, with commas between, to be read again.
+/// The list in its shortest form, which can be parsed again: sorted, with commas between.
 impl fmt::Display for AllowedHosts {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (i, rule) in self.0.iter().enumerate() {

@@ -1,6 +1,6 @@
-//! The network: the one seam for it, and the one file that knows reqwest. Everything a request must
-//! never do is refused here as well as above: plain http, user names in URLs, following redirects,
-//! bodies without end.
+//! The network: its one seam, and the only file that uses reqwest. This layer also denies every
+//! forbidden request, in addition to the layers above: plain http, user names in URLs, redirects,
+//! unbounded bodies.
 
 use std::error::Error;
 use std::future::Future;
@@ -16,18 +16,18 @@ use windlass_core::retry::FailureClass;
 use crate::exchange::{ApiRequest, ApiResponse, Failure, Headers, Method, Origin, is_confidential};
 use crate::hosts::AllowedHosts;
 
-/// Idle connections kept to one vendor: a source has a few workers, and a vendor's load balancer
-/// closes what idles longer anyway.
+/// Idle connections kept per vendor: a source has a few workers, and a vendor's load balancer
+/// closes other idle connections anyway.
 const IDLE_CONNECTIONS_MAX: usize = 4;
-/// What a body is first given room for when its length is unknown.
+/// Initial capacity for a body of unknown length.
 const BODY_BYTES_FIRST: usize = 64 * 1024;
 
-/// Room beyond a body's end that is not worth giving back.
+/// Spare capacity of a body that is not returned to the allocator.
 const BODY_BYTES_SPARE: usize = 1024 * 1024;
 
-/// Sends one request and returns the whole reply.
+/// Sends one request and returns the complete response.
 pub trait Transport: Send + Sync {
-    /// Sends `request` once: no retries, no redirects. A reply of any status other than 3xx is
+    /// Sends `request` once: no retries, no redirects. A response of any status other than 3xx is
     /// `Ok`. The body is complete, decompressed and at most [`limits::BODY_BYTES_MAX`] bytes.
     fn send(
         &self,
@@ -44,41 +44,41 @@ impl<T: Transport> Transport for Arc<T> {
     }
 }
 
-/// A request without a usable reply. Texts never hold a URL, a header value or a body.
+/// A request without a usable response. Texts never hold a URL, a header value or a body.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum TransportError {
-    /// No connection was made; the vendor has not seen the request.
+    /// The connection failed; the vendor has not received the request.
     #[error("cannot connect: {0}")]
     Connect(String),
-    /// It took longer than [`limits::CONNECT_TIMEOUT_MS`], [`limits::READ_TIMEOUT_MS`] of silence,
-    /// or [`limits::REQUEST_TIMEOUT_MS`] altogether.
+    /// The request exceeded [`limits::CONNECT_TIMEOUT_MS`], [`limits::READ_TIMEOUT_MS`] without
+    /// data, or [`limits::REQUEST_TIMEOUT_MS`] in total.
     #[error("timed out: {0}")]
     Timeout(String),
     /// The connection broke, or the body ended early or could not be decompressed.
     #[error("the reply broke off: {0}")]
     Interrupted(String),
-    /// The body is larger than allowed, after decompression.
+    /// The decompressed body exceeds the limit.
     #[error("the reply is larger than {limit} bytes")]
     TooLarge {
-        /// The most bytes a body may have.
+        /// Maximum size of a body in bytes.
         limit: usize,
     },
-    /// The vendor answered with a redirect, which is never followed.
+    /// The vendor returned a redirect, which is never followed.
     #[error("answered with status {status}, a redirect to {}, which is not followed",
         .to.as_deref().unwrap_or("nowhere"))]
     Redirect {
         /// The status, 300 to 399.
         status: u16,
-        /// The host it pointed to; the rest of the address may hold a credential.
+        /// The host of the redirect; the rest of the URL may hold a credential.
         to: Option<String>,
     },
-    /// The request may not be sent at all, or not to who answers there.
+    /// The request is not allowed, or its server is not trusted.
     #[error("{0}")]
     Refused(String),
 }
 
 impl TransportError {
-    /// The same for the worker, with who was asked and what to do, if anything.
+    /// The failure for the worker, with the origin `asked` and advice, if any.
     pub(crate) fn into_failure(self, asked: &Origin) -> Failure {
         let (class, advice) = match &self {
             Self::Connect(_) | Self::Timeout(_) | Self::Interrupted(_) => {
@@ -98,29 +98,30 @@ impl TransportError {
     }
 }
 
-/// The real network: TLS by rustls with the platform's trust, HTTP/1.1, gzip, brotli and zstd.
-/// Proxies set in the environment are not used. Clones share one pool of connections.
+/// The real network: TLS by rustls with the platform's trust store, HTTP/1.1, gzip, brotli and
+/// zstd. Ignores proxies from the environment. Clones share one connection pool.
 #[derive(Debug, Clone)]
 pub struct HttpTransport {
     client: reqwest::Client,
-    /// `None` where bodies are left unread.
+    /// `None` leaves bodies unread.
     body_bytes_max: Option<usize>,
-    /// Any host where there is no list.
+    /// `None` allows every host.
     allowed: Option<Arc<AllowedHosts>>,
 }
 
-/// How long the parts of one request may take.
+/// Timeouts of the phases of one request.
 struct Timeouts {
     connect: Duration,
-    /// Silence of the server, an upload included.
+    /// Maximum time without data from the server, uploads included.
     read: Option<Duration>,
     total: Option<Duration>,
 }
 
 impl HttpTransport {
-    /// A transport with the bounds of [`limits`].
+    /// A transport with the timeouts of [`limits`].
     ///
-    /// Fails with [`TransportError::Refused`] when TLS cannot be set up on this machine.
+    /// # Errors
+    /// [`TransportError::Refused`] if TLS cannot be initialized on this machine.
     pub fn new() -> Result<Self, TransportError> {
         Self::with_timeouts(&Timeouts {
             connect: Duration::from_millis(limits::CONNECT_TIMEOUT_MS),
@@ -155,19 +156,19 @@ impl HttpTransport {
         })
     }
 
-    /// The same transport, which refuses every request to another host than `allowed` lists before
-    /// a connection is made: [`TransportError::Refused`].
+    /// The same transport, limited to the hosts in `allowed`: a request to another host fails with
+    /// [`TransportError::Refused`] before a connection is made.
     pub fn confined_to(self, allowed: AllowedHosts) -> Self {
         let allowed = Some(Arc::new(allowed));
         Self { allowed, ..self }
     }
 
-    /// A transport for servers whose status is the whole reply: the body is left unread, and only
-    /// connecting has a limit, because the caller knows how long an upload may take. It is confined
-    /// to the same hosts, over connections of its own.
+    /// A transport for servers whose status is the whole response: the body is left unread. Only
+    /// connecting has a timeout, because the caller knows the duration of an upload. The same hosts
+    /// are allowed, over separate connections.
     ///
     /// # Errors
-    /// [`TransportError::Refused`] when TLS cannot be set up on this machine.
+    /// [`TransportError::Refused`] if TLS cannot be initialized on this machine.
     pub fn for_uploads(&self) -> Result<Self, TransportError> {
         let timeouts = Timeouts {
             connect: Duration::from_millis(limits::CONNECT_TIMEOUT_MS),
@@ -239,9 +240,9 @@ impl HttpTransport {
     }
 }
 
-/// Reads the body, counting what comes out of decompression and stopping at the cap.
+/// Reads the body, counts decompressed bytes and stops at `limit`.
 async fn read_body(mut reply: reqwest::Response, limit: usize) -> Result<Bytes, TransportError> {
-    // Absent when the body is compressed, and a vendor's word otherwise: only room, no proof.
+    // Absent for a compressed body, otherwise the vendor's claim: used for capacity only.
     let announced = reply
         .content_length()
         .and_then(|bytes| usize::try_from(bytes).ok());
@@ -252,7 +253,7 @@ async fn read_body(mut reply: reqwest::Response, limit: usize) -> Result<Bytes, 
         return Ok(Bytes::new());
     };
     if announced == Some(first.len()) && first.len() <= limit {
-        // A small body that came in one piece is used where it lies.
+        // A small body in one chunk is used without a copy.
         return Ok(first);
     }
     let mut body = Vec::with_capacity(announced.unwrap_or(BODY_BYTES_FIRST).min(limit));
@@ -262,12 +263,12 @@ async fn read_body(mut reply: reqwest::Response, limit: usize) -> Result<Bytes, 
             return Err(TransportError::TooLarge { limit });
         }
         body.extend_from_slice(&chunk);
-        // A small body can inflate to the cap without a wait for the network in between.
+        // A small body can inflate up to the limit without a network wait in between.
         consume_budget().await;
         next = reply.chunk().await.map_err(classify)?;
     }
     if body.capacity() - body.len() > BODY_BYTES_SPARE {
-        // Growing has doubled it, and the body stays until all of its records are delivered.
+        // Growth has doubled the capacity, and the body stays until all its records are delivered.
         body.shrink_to_fit();
     }
     Ok(Bytes::from(body))
@@ -282,7 +283,7 @@ impl Transport for HttpTransport {
     }
 }
 
-/// Refuses what must not leave this machine, before any connection is made.
+/// Fails on forbidden URLs, before a connection is made.
 fn check_url(url: &Url) -> Result<(), TransportError> {
     let problem = if !url.username().is_empty() || url.password().is_some() {
         "the address holds a user name or password"
@@ -297,7 +298,7 @@ fn check_url(url: &Url) -> Result<(), TransportError> {
     )))
 }
 
-/// What went wrong, by what can be done about it.
+/// The error, classified by its cure.
 fn classify(error: reqwest::Error) -> TransportError {
     let error = error.without_url();
     let text = last_cause(&error);
@@ -309,7 +310,7 @@ fn classify(error: reqwest::Error) -> TransportError {
     } else if error.is_builder() {
         TransportError::Refused(format!("the request cannot be built: {text}"))
     } else if error.is_timeout() {
-        // What lies below says no more than that.
+        // The underlying causes add no detail.
         TransportError::Timeout(
             if error.is_connect() {
                 "no connection was made"
@@ -325,12 +326,12 @@ fn classify(error: reqwest::Error) -> TransportError {
     }
 }
 
-/// rustls says so in its text only, and its error type is private to the stack below.
+/// rustls reports this only in its text; its error type is private to the stack below.
 fn is_certificate_problem(text: &str) -> bool {
     text.contains("invalid peer certificate")
 }
 
-/// What the error at the bottom says; those above it only say which part of the stack met it.
+/// The text of the root cause; the errors above it only name the layer.
 pub(crate) fn last_cause(error: &dyn Error) -> String {
     let mut last = error;
     while let Some(cause) = last.source() {

@@ -29,7 +29,7 @@ async fn requests(server: &MockServer) -> usize {
     server.received_requests().await.unwrap().len()
 }
 
-/// The address of a server that reads one request, answers with `reply` and closes.
+/// The address of a server that reads one request, sends `reply` and closes.
 fn raw_server(reply: &'static [u8]) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
@@ -54,8 +54,8 @@ fn zstd_bomb(blocks: usize) -> Vec<u8> {
     frame
 }
 
-/// A gzip file (RFC 1952) of one fixed-Huffman block: a zero byte, then `runs` times 258 more in
-/// 13 bits each. It never ends, so a reader that wants all of it is told so.
+/// A gzip file (RFC 1952) of one fixed-Huffman block: a zero byte, then `runs` times 258 more in 13
+/// bits each. The block never ends, so a reader of the whole file receives an error.
 fn gzip_bomb(runs: usize) -> Vec<u8> {
     let mut bits: Vec<bool> = vec![true, true, false];
     let literal_zero = [false, false, true, true, false, false, false, false];
@@ -250,7 +250,7 @@ async fn only_the_bottom_of_an_error_is_told() {
 
 #[tokio::test]
 async fn a_server_that_stays_silent_times_out() {
-    // Connections wait in the listener's queue; nobody ever answers them.
+    // Connections wait in the listener's queue; no response ever comes.
     let silent = TcpListener::bind("127.0.0.1:0").unwrap();
     let long = Duration::from_mins(1);
     let short = Duration::from_millis(1);
@@ -384,7 +384,7 @@ async fn a_host_that_is_not_allowed_is_refused_before_any_connection() {
         format!("https://127.0.0.1:{port}/?k=s3cret"),
         "https://evil.test/".to_owned(),
     ] {
-        // The token endpoint is asked the same way.
+        // The token endpoint has the same restriction.
         let mut request = get(&url);
         request.method = Method::Post;
         let error = confined.send(&request).await.unwrap_err();

@@ -1,22 +1,23 @@
-//! Speaking to vendors: a manifest says how one API differs from the others, a pure engine turns
-//! `(span, token)` into a request and a reply into a page, and one file touches the network.
+//! Vendor access: a manifest describes the differences between APIs, a pure engine turns
+//! `(span, token)` into a request and a response into a page, and one file does the network I/O.
 //!
-//! | module | is about |
+//! | module | holds |
 //! | --- | --- |
-//! | [`exchange`] | requests, replies, failures and origins as plain values |
-//! | [`yaml`] | files into types, with line numbers and hints |
-//! | [`manifest`] | what a vendor's manifest may say |
+//! | [`exchange`] | requests, responses, failures and origins as plain values |
+//! | [`yaml`] | YAML files into types, with line numbers and hints |
+//! | [`manifest`] | the format of a vendor's manifest |
 //! | [`registry`] | the built-in manifests |
-//! | [`paging`] | how one page leads to the next: a file per pagination style |
+//! | [`paging`] | pagination, one file per style |
 //! | [`connector`] | a manifest compiled for one source: requests out, pages in |
 //! | [`records`] | a page's raw record slices with their ids and times |
 //! | [`elements`] | the elements of an array, a bounded number at a time |
-//! | [`auth`] | the kinds of auth, a file each, and a source's credentials: added last, renewed, taken out of messages |
-//! | [`client`] | one source's way to its vendor: the only caller of the network |
-//! | [`http`] | the network, and the seam for it |
-//! | [`hosts`] | which hosts requests may go to |
-//! | [`secret`] | references to secrets, and fetching them |
-//! | [`wait`] | how long a vendor asks to wait |
+//! | [`auth`] | the kinds of auth, one file each, and a source's credentials: added last, renewed,
+//! masked in messages |
+//! | [`client`] | the client of one source: the only caller of the network |
+//! | [`http`] | the network, and its seam |
+//! | [`hosts`] | the hosts that may receive requests |
+//! | [`secret`] | references to secrets, and their resolution |
+//! | [`wait`] | the wait that a vendor requests |
 //! | `settings` | the settings of a source that its connector needs |
 //! | `readings` | a text with its escapings undone |
 //! | `scripted` | a transport for tests (feature `test-util`) |

@@ -1,5 +1,5 @@
-//! What a manifest says: everything that differs between vendors, as data. Placeholders are filled
-//! in; nothing is computed; whatever is not understood is an error with a line and a hint.
+//! Manifests: every difference between vendors, as data. Placeholders are replaced; nothing is
+//! computed; an unknown field is an error with a line and a hint.
 
 pub(crate) mod check;
 mod check_records;
@@ -19,47 +19,47 @@ use crate::hosts::HostRule;
 use crate::paging::Page;
 use crate::yaml::{self, YamlError};
 
-/// One vendor API, as written in a file that has passed every check.
+/// One vendor API, from a file that has passed every check.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Manifest {
     /// The connector's name: lower case, digits, underscores.
     pub connector: String,
-    /// What it pulls, for people.
+    /// Title of the records, for people.
     pub title: String,
-    /// The vendor's page about the API.
+    /// URL of the vendor's documentation.
     pub docs: String,
-    /// Where requests go: scheme, host and perhaps a path; parameters may stand in the host.
+    /// Scheme, host and optional path of requests; the host may hold parameters.
     pub base_url: text::Template,
-    /// Hosts that `base_url` may lead to when a parameter stands in its host.
+    /// Hosts that `base_url` may resolve to when its host holds a parameter.
     #[serde(default)]
     pub hosts: Vec<HostRule>,
-    /// What a source sets.
+    /// The parameters that a source sets.
     #[serde(default)]
     pub params: BTreeMap<String, request::Param>,
-    /// How requests are authorised.
+    /// The auth of the requests.
     pub auth: Auth,
-    /// What is asked.
+    /// The request for the first page.
     pub request: request::Request,
-    /// How the vendor understands time.
+    /// The vendor's handling of time.
     pub window: request::Window,
-    /// How one page leads to the next.
+    /// The pagination.
     pub page: Page,
-    /// What is in a page.
+    /// The content of a page.
     pub records: records::Records,
-    /// What shares a budget, and the signals about it.
+    /// The rate group and the quota headers.
     #[serde(default)]
     pub rate: errors::Rate,
-    /// Which replies are errors, of which class.
+    /// The rules that classify error responses.
     #[serde(default)]
     pub errors: Vec<errors::ErrorRule>,
-    /// Where an error says what went wrong.
+    /// The place of the explanation in an error body.
     #[serde(default)]
     pub error_body: errors::ErrorBody,
 }
 
 impl Manifest {
-    /// Reads and checks `text`, the content of `file`.
+    /// Parses and checks `text`, the content of `file`.
     pub fn load(file: &str, text: &str) -> Result<Self, YamlError> {
         let manifest: Self = yaml::load(file, text)?;
         match check::check(&manifest) {

@@ -1,5 +1,5 @@
-//! How one page leads to the next: one file per pagination style behind one trait, and the evidence
-//! that ends a window. Pure: no I/O, no clock.
+//! Pagination: one file per style behind one trait, and the evidence that ends a window. Pure: no
+//! I/O, no clock.
 //!
 //! | module | holds |
 //! | --- | --- |
@@ -50,19 +50,19 @@ use windlass_core::retry::FailureClass;
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Page {
-    /// Where the next page's token comes from; without it, one page is all there is.
+    /// The source of the next page's token; `None` for an API with a single page.
     pub token: Option<Style>,
-    /// Where the token goes.
+    /// The place of the token in a request.
     pub to: Option<Target>,
     /// The query parameters of the first request that a continuation repeats.
     #[serde(default)]
     pub repeat: Repeat,
-    /// Each of them ends a window. Nothing else does.
+    /// The end tests. Each of them ends a window; nothing else does.
     pub end: Vec<EndTest>,
     /// Records requested per page: `{page_size}` in the query, and the measure of `page_short`.
     pub size: Option<u64>,
-    /// Whether a token may be used again, after a crash for example. Allows to fetch one page
-    /// ahead.
+    /// True if a token may be sent again, for example after a crash. Permits the prefetch of one
+    /// page.
     #[serde(default)]
     pub replayable: bool,
 }
@@ -83,13 +83,13 @@ pub enum Style {
     PageNumber(PageNumber),
 }
 
-/// Where the token goes.
+/// The place of the token in a request.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Target {
-    /// Into this query parameter.
+    /// The value of this query parameter.
     Query(String),
-    /// It is a URL, absolute or relative, and replaces the request's.
+    /// The request's URL: the token is an absolute or relative URL.
     Url,
 }
 
@@ -97,10 +97,10 @@ pub enum Target {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Repeat {
-    /// Every one.
+    /// Every parameter.
     #[default]
     All,
-    /// None.
+    /// No parameter.
     Nothing,
 }
 
@@ -143,7 +143,7 @@ trait Pager: fmt::Debug {
         None
     }
 
-    /// Refuses a `page` section that contradicts this style.
+    /// Fails on a `page` section that contradicts this style.
     fn check(&self, page: &Page) -> Result<(), Fault>;
 }
 
@@ -163,7 +163,7 @@ impl Response<'_> {
         self.found.get(*self.slots.get(index)?)
     }
 
-    /// Whether the value there is neither text nor a number.
+    /// True if the value at `index` is neither text nor a number.
     fn is_unreadable(&self, index: usize) -> bool {
         let slot = self.slots.get(index);
         slot.is_some_and(|slot| self.found.is_unreadable(*slot))
@@ -175,11 +175,11 @@ impl Response<'_> {
 enum Ahead {
     /// The page of this token, unless the end test of a page holds.
     Next(String),
-    /// The page of this token, whatever end tests make of the page.
+    /// The page of this token, whatever the end tests yield.
     Certain(String),
     /// No page, if the manifest declares the test for this end.
     Last(End),
-    /// No page can be asked for, unless an end test holds; for this reason.
+    /// No page can be requested, unless an end test holds; with the reason.
     Stuck(String),
 }
 
@@ -193,12 +193,12 @@ impl Ahead {
     }
 }
 
-/// What follows a page.
+/// The step after a page.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Next {
     /// Another page, by its token.
     Page(String),
-    /// Nothing: the window ends, on this evidence.
+    /// The end of the window, with its evidence.
     End(End),
 }
 
@@ -240,7 +240,7 @@ pub(crate) struct Asked<'a> {
 pub(crate) enum Place<'a> {
     /// The endpoint's query, with this parameter last.
     Query {
-        /// Whether the first request's parameters stand before it.
+        /// True if the first request's parameters stand before it.
         repeats: bool,
         /// The parameter; `None` when the first request carries none.
         param: Option<(&'a str, Cow<'a, str>)>,
@@ -264,7 +264,7 @@ impl Paging {
         self.page.size
     }
 
-    /// Where `token`, or the start of the window without one, stands in a request.
+    /// The place of `token` in a request; of the start of the window without one.
     pub(crate) fn place<'a>(&'a self, token: Option<&'a str>) -> Result<Place<'a>, Failure> {
         let pager = self.page.pager();
         let Some(target) = &self.page.to else {
@@ -296,11 +296,12 @@ impl Paging {
         })
     }
 
-    /// What follows the page that `response` holds, with `records` in it.
+    /// The step after the page in `response`, which holds `records` records.
     ///
-    /// Fails with [`FailureClass::Page`] when the page neither names a next page nor ends the
-    /// window, with [`FailureClass::Restart`] when its token does not advance, and with
-    /// [`FailureClass::Block`] when its next link leaves the origin.
+    /// # Errors
+    /// - [`FailureClass::Page`]: the page neither names a next page nor ends the window.
+    /// - [`FailureClass::Restart`]: the token does not advance.
+    /// - [`FailureClass::Block`]: the next link leaves the origin.
     pub(crate) fn follow(
         &self,
         asked: Asked<'_>,

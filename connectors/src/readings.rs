@@ -1,36 +1,38 @@
-//! The readings of a text: the text itself, and every text that undoing its escapings yields. Each
-//! byte of a reading knows its place in the text, so that a find in a reading can be masked there.
+//! The readings of a text: the text itself, and every text that results from undoing its escapings.
+//! Each byte of a reading maps to its place in the text, so that a match in a reading can be masked
+//! in the text.
 
 use std::ops::Range;
 
-/// Escapings that are undone one inside the other. Vendors nest two (a URL in an HTML page, a token
-/// in a JSON string); the header of HTTP Basic adds one.
+/// Maximum nesting of escapings. Vendors nest two (a URL in an HTML page, a token in a JSON
+/// string); the header of HTTP Basic adds one.
 const DEPTH_MAX: usize = 4;
-/// Bytes of all readings of one text together. A page token of the largest size that is stored has
-/// room for 256 readings of its own length; a text that needs more is made to need it.
+/// Maximum total size of the readings of one text. The largest stored page token has room for 256
+/// readings of its own length; only a crafted text needs more.
 const READINGS_BYTES_MAX: usize = 4 * 1024 * 1024;
-/// Shortest run of characters that is read as base64 or hex: less holds no four bytes.
+/// Shortest run of characters that is read as base64 or hex: a shorter one decodes to fewer than
+/// four bytes.
 const RUN_BYTES_MIN: usize = 6;
-/// Separates bytes of a reading that are not neighbors in the text. No escaping contains it.
+/// Separates bytes of a reading that are not adjacent in the text. No escaping contains it.
 const SEPARATOR: u8 = 0;
-/// Longest HTML entity that is recognized, with its `&` and `;`: `&#x10FFFF;`.
+/// Maximum length of an HTML entity, with its `&` and `;`: `&#x10FFFF;`.
 const ENTITY_BYTES_MAX: usize = 10;
 
-/// The text has more readings than are looked at.
+/// The text has more readings than the limits allow.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct TooMany;
 
 /// One reading of a text.
 pub(crate) struct Reading {
     bytes: Vec<u8>,
-    /// Where in the text each byte comes from: its first byte, and the one after its last.
+    /// The range of the text that each byte comes from: first byte, and one past the last.
     places: Vec<(u32, u32)>,
 }
 
 /// Calls `see` with every reading of `text`, the text itself first.
 ///
 /// # Errors
-/// [`TooMany`] when not all of them were seen.
+/// [`TooMany`] if the limits cut the readings short.
 pub(crate) fn each(text: &str, mut see: impl FnMut(&Reading)) -> Result<(), TooMany> {
     let mut left = READINGS_BYTES_MAX.checked_sub(text.len()).ok_or(TooMany)?;
     walk(&Reading::of(text), DEPTH_MAX, &mut left, &mut see)
@@ -75,12 +77,12 @@ impl Reading {
         &self.bytes
     }
 
-    /// Where in the text the bytes `range` come from; empty for an empty range.
+    /// The range of the text that the bytes `range` come from; empty for an empty range.
     pub(crate) fn place(&self, range: &Range<usize>) -> Range<usize> {
         let places = self.places.get(range.clone()).unwrap_or_default();
         let start = places.first().map_or(0, |place| place.0);
         let end = places.last().map_or(0, |place| place.1);
-        // The text is no longer than the limit, so that both conversions keep the value.
+        // The text is within the size limit, so both conversions are lossless.
         start as usize..end as usize
     }
 
@@ -89,7 +91,7 @@ impl Reading {
         self.places.push(place);
     }
 
-    /// The place of the bytes `range`, as it is stored.
+    /// The place of the bytes `range` in its stored form.
     fn stored_place(&self, range: Range<usize>) -> (u32, u32) {
         let places = self.places.get(range).unwrap_or_default();
         let ends = places.first().zip(places.last());
@@ -118,8 +120,8 @@ enum Meaning {
     Char(char),
 }
 
-/// `reading` with each sequence that begins with `marker` and that `decode` knows replaced by its
-/// meaning; `None` when there is none. `decode` returns the length of the sequence too.
+/// `reading` with each sequence that starts with `marker` decoded by `decode`; `None` when there is
+/// none. `decode` also returns the length of the sequence.
 fn unescaped(
     reading: &Reading,
     marker: u8,
@@ -149,7 +151,7 @@ fn unescaped(
     is_changed.then_some(inner)
 }
 
-/// Percent encoding (RFC 3986). A `+` for a space is left to the comparison.
+/// Percent encoding (RFC 3986). The comparison handles `+` as a space.
 fn percent(reading: &Reading) -> Option<Reading> {
     unescaped(reading, b'%', |rest| {
         let byte = u8::try_from(hex_number(rest.get(..2)?)?).ok()?;
@@ -228,7 +230,7 @@ const ENTITIES: [(&str, char); 43] = [
     ("rbrace", '}'),
 ];
 
-/// The escapes of JSON strings (RFC 8259, section 7), and a backslash before any other sign.
+/// The escapes of JSON strings (RFC 8259, section 7), and a backslash before any other character.
 fn json(reading: &Reading) -> Option<Reading> {
     unescaped(reading, b'\\', |rest| {
         let c = match rest.first()? {
@@ -245,7 +247,7 @@ fn json(reading: &Reading) -> Option<Reading> {
     })
 }
 
-/// `u` and four hexadecimal digits, or two of that for a character beyond 16 bits.
+/// `u` and four hexadecimal digits, or a surrogate pair for a character beyond 16 bits.
 fn utf16(rest: &[u8]) -> Option<(usize, Meaning)> {
     let unit = |from: usize| {
         let number = hex_number(rest.get(from..from + 4)?)?;
@@ -260,8 +262,8 @@ fn utf16(rest: &[u8]) -> Option<(usize, Meaning)> {
     Some((11, Meaning::Char(c)))
 }
 
-/// Base64 in either alphabet (RFC 4648), with padding or without. A run may begin before the encoded
-/// text does, and that may begin before what is looked for, so each run is read at all four offsets.
+/// Base64 in either alphabet (RFC 4648), with or without padding. A run may begin before the
+/// encoded text, and the encoded text before the value, so each run is read at all four offsets.
 fn base64(reading: &Reading) -> Option<Reading> {
     runs_decoded(reading, 4, 6, |byte| match byte {
         b'A'..=b'Z' => Some(byte - b'A'),
@@ -273,12 +275,12 @@ fn base64(reading: &Reading) -> Option<Reading> {
     })
 }
 
-/// Hexadecimal digits, each run at both offsets.
+/// Hexadecimal digits; each run is read at both offsets.
 fn hex(reading: &Reading) -> Option<Reading> {
     runs_decoded(reading, 2, 4, hex_digit)
 }
 
-/// The runs of digits of `bits` bits each, read from each of the first `offsets` digits on.
+/// The runs of digits of `bits` bits each, read from each of the first `offsets` digits.
 fn runs_decoded(
     reading: &Reading,
     offsets: usize,
@@ -299,7 +301,7 @@ fn runs_decoded(
                     held_bits -= 8;
                     let [.., byte] = (held >> held_bits).to_be_bytes();
                     inner.push(byte, reading.stored_place(from..at + 1));
-                    // The digit that is not used up belongs to the next byte as well.
+                    // A digit with unused bits also belongs to the next byte.
                     from = if held_bits == 0 { at + 1 } else { at };
                 }
             }
@@ -318,7 +320,7 @@ fn hex_digit(byte: u8) -> Option<u8> {
     }
 }
 
-/// The number that hexadecimal digits write; `None` for anything else, and for more than 32 bits.
+/// The number that the hexadecimal digits encode; `None` for other text, and above 32 bits.
 fn hex_number(digits: &[u8]) -> Option<u32> {
     if digits.is_empty() || digits.len() > 8 {
         return None;

@@ -1,6 +1,6 @@
 use super::*;
 
-/// Whether `inside` stands in a reading of `text`, and the part of `text` that it is found in.
+/// The part of `text` in which a reading holds `inside`; `None` if no reading does.
 fn found(text: &str, inside: &str) -> Option<String> {
     let mut place = None;
     each(text, |reading| {

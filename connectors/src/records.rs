@@ -1,5 +1,6 @@
-//! Reading JSON without building it: one pass that keeps what a few paths name, as slices of the
-//! body, and skips the rest. Pages hold thousands of records of which only an id and a time matter.
+//! JSON parsing without a tree: one traversal that keeps the values at a few paths, as slices of
+//! the body, and skips the rest. Pages hold thousands of records, of which only an id and a time
+//! are needed.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -12,7 +13,7 @@ use windlass_core::limits::RECORDS_AT_ONCE_MAX;
 use crate::elements::Elements;
 use crate::manifest::text::{JsonPath, Step};
 
-/// Several paths, read together.
+/// A set of paths that are read together.
 #[derive(Debug, Clone, Default)]
 pub struct Paths {
     root: Node,
@@ -21,11 +22,11 @@ pub struct Paths {
 
 #[derive(Debug, Clone, Default)]
 struct Node {
-    /// Keep what stands here.
+    /// The slot of the value at this node; `None` to skip it.
     slot: Option<usize>,
-    /// Keep the elements of the array that stands here.
+    /// True if the value at this node is the array whose elements are kept.
     elements: bool,
-    /// The step from here towards that array.
+    /// The next step towards that array; `None` off its path.
     leads: Option<Step>,
     children: Vec<(Step, Self)>,
 }
@@ -58,7 +59,7 @@ impl Node {
     }
 }
 
-/// What [`Paths`] found in one document: slices of it, nothing copied.
+/// The values that [`Paths`] found in one document, as slices without copies.
 #[derive(Debug, Default)]
 pub struct Found<'a> {
     slots: Vec<Option<&'a RawValue>>,
@@ -68,7 +69,7 @@ pub struct Found<'a> {
     elements_wrong: bool,
 }
 
-/// A document that is not JSON, or is cut short. Names no content.
+/// The document is not JSON, or is truncated. The error quotes no content.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("is not JSON at line {line}, column {column}")]
 pub struct NotJson {
@@ -78,22 +79,22 @@ pub struct NotJson {
     pub column: usize,
 }
 
-/// What stands where an array was expected.
+/// The reason why the array of records is absent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum NoArray {
-    /// Nothing, or null: the path ends there or before.
+    /// The value is absent or null: the path ends there or before.
     #[error("has no array")]
     Missing,
-    /// Something else, there or on the way.
+    /// The path holds a value of another type.
     #[error("has something other than an array")]
     Other,
-    /// A key was repeated, and the elements before the last array are more than are kept.
+    /// A key is repeated, and the elements before the last array exceed one piece.
     #[error("has several arrays of more than {RECORDS_AT_ONCE_MAX} records together")]
     Several,
 }
 
 impl Paths {
-    /// Also reads `path`; returns where [`Found::get`] will have it.
+    /// Adds `path`; returns its slot for [`Found::get`].
     pub fn add(&mut self, path: &JsonPath) -> usize {
         let node = self.root.descend(path.steps());
         *node.slot.get_or_insert_with(|| {
@@ -102,7 +103,7 @@ impl Paths {
         })
     }
 
-    /// Also reads the elements of the array at `path`.
+    /// Adds the elements of the array at `path`.
     pub fn elements(&mut self, path: &JsonPath) {
         for (at, step) in path.steps().iter().enumerate() {
             let node = self
@@ -113,13 +114,13 @@ impl Paths {
         self.root.descend(path.steps()).elements = true;
     }
 
-    /// Reads a whole document and checks that it is JSON to its end.
+    /// Reads a complete document and checks that it is JSON to its end.
     pub fn read<'a>(&self, json: &'a str) -> Result<Found<'a>, NotJson> {
         let mut found = Found::default();
         self.clear(&mut found);
         let mut reader = serde_json::Deserializer::from_str(json);
-        // Null is a missing array where the array should be, and further down. A document that is
-        // nothing but null and should be more is no page.
+        // Null counts as a missing array at the array's place and below. A document that is only
+        // null, where more was expected, is not a page.
         found.elements_wrong = json.trim_ascii() == "null" && !self.root.elements;
         Seed {
             node: &self.root,
@@ -135,8 +136,8 @@ impl Paths {
         Ok(found)
     }
 
-    /// Reads a document known to be JSON, and stops as soon as everything is found. `found`, which
-    /// may hold what another document had, then holds what this one has.
+    /// Reads a document that is known to be JSON, and stops when every path is found. `found` may
+    /// hold the values of another document; they are replaced.
     pub fn pick<'a>(&self, json: &'a str, found: &mut Found<'a>) {
         self.clear(found);
         if self.slots > 0 {
@@ -146,7 +147,7 @@ impl Paths {
                 found,
                 stop: true,
             };
-            // The only error is the one that ends the pass early.
+            // The only error is the one that ends the traversal early.
             drop(seed.deserialize(&mut reader));
         }
     }
@@ -162,8 +163,8 @@ impl Paths {
 }
 
 impl<'a> Found<'a> {
-    /// The value in `slot`: a string decoded, a number or a truth value as written; `None` for
-    /// null, for objects and arrays, and for what is not there.
+    /// The value in `slot`: a decoded string, or a number or boolean as written; `None` for null,
+    /// objects, arrays and absent values.
     pub fn get(&self, slot: usize) -> Option<Cow<'a, str>> {
         let raw = self.slots.get(slot).copied().flatten()?.get();
         match raw.as_bytes().first()? {
@@ -174,13 +175,13 @@ impl<'a> Found<'a> {
         }
     }
 
-    /// Whether something stands in `slot` that [`Self::get`] cannot give: neither a scalar nor null.
+    /// True if the value in `slot` is an object or array, which [`Self::get`] cannot return.
     pub fn is_unreadable(&self, slot: usize) -> bool {
         let raw = self.slots.get(slot).copied().flatten();
         raw.is_some_and(|raw| raw.get() != "null") && self.get(slot).is_none()
     }
 
-    /// The elements of the array at [`Paths::elements`], in order; an error when there is none.
+    /// The elements of the array at [`Paths::elements`], in order; an error without an array.
     pub fn elements(&self) -> Result<&Elements<'a>, NoArray> {
         if self.elements_wrong {
             Err(NoArray::Other)
@@ -194,7 +195,7 @@ impl<'a> Found<'a> {
     }
 
     fn keep(&mut self, slot: usize, raw: &'a RawValue) {
-        // The first of duplicate keys counts, whether the pass ends early or not.
+        // The first of duplicate keys wins, whether the traversal ends early or not.
         if self.slots[slot].is_none() {
             self.slots[slot] = Some(raw);
             self.missing -= 1;
@@ -202,7 +203,7 @@ impl<'a> Found<'a> {
     }
 }
 
-/// Reads one value as its node says.
+/// Reads one value according to its node.
 struct Seed<'n, 'f, 'a> {
     node: &'n Node,
     found: &'f mut Found<'a>,
@@ -218,7 +219,7 @@ impl<'a> Seed<'_, '_, 'a> {
         }
     }
 
-    /// Whether the pass may end here.
+    /// True if the traversal may end here.
     fn is_satisfied(&self) -> bool {
         self.stop && self.found.missing == 0
     }
@@ -236,7 +237,7 @@ impl<'a> DeserializeSeed<'a> for Seed<'_, '_, 'a> {
         if self.node.children.is_empty() && !self.node.elements {
             return Ok(());
         }
-        // A path that goes on from here: the value was read whole, so it is read again.
+        // The path continues below this value, which was consumed whole, so it is read again.
         let inner = Node {
             slot: None,
             ..self.node.clone()
@@ -286,8 +287,8 @@ impl<'a> Visitor<'a> for Seed<'_, '_, 'a> {
                 };
                 self.found.elements.push(element);
                 if let Some(child) = node.index(index) {
-                    // A path that goes on into the array: the element was read whole, so it is
-                    // read again.
+                    // The path continues inside the array element, which was consumed whole, so it
+                    // is read again.
                     let mut reader = serde_json::Deserializer::from_str(element.get());
                     let inside = self.child(child).deserialize(&mut reader);
                     inside.map_err(A::Error::custom)?;
@@ -336,7 +337,7 @@ impl<'a> Visitor<'a> for Seed<'_, '_, 'a> {
 }
 
 impl Seed<'_, '_, '_> {
-    /// Null aside, a scalar is not an array of records.
+    /// A scalar other than null is not an array of records.
     #[expect(clippy::unnecessary_wraps, reason = "the result of every visit method")]
     fn scalar<E>(self) -> Result<(), E> {
         self.found.elements_wrong |= self.node.elements || self.node.leads.is_some();
@@ -344,7 +345,7 @@ impl Seed<'_, '_, '_> {
     }
 }
 
-/// Finds the node a key leads to, without copying the key.
+/// Finds the node of a key, without copying the key.
 struct KeySeed<'n>(&'n Node);
 
 impl<'de, 'n> DeserializeSeed<'de> for KeySeed<'n> {

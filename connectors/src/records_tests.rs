@@ -207,6 +207,6 @@ fn nesting_of_any_depth_neither_overflows_nor_is_lost() {
         r#"{"id":1,"x":}"#.len() + 2 * depth
     );
     assert_eq!(values(&json, &["items[0].id"]), [Some("1".to_owned())]);
-    // Read as a document of its own it is refused instead.
+    // Read as a document of its own, it is an error instead.
     assert!(elements("items", &format!(r#"{{"items":[{}"#, "[".repeat(depth))).is_err());
 }

@@ -1,4 +1,4 @@
-//! The built-in manifests, and manifests from files: a vendor is added without a rebuild.
+//! The built-in manifests, and manifests from files: a new vendor needs no rebuild.
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -11,7 +11,7 @@ use crate::hosts::{AllowedHosts, HostRule};
 use crate::manifest::Manifest;
 use crate::yaml::{YamlError, did_you_mean};
 
-/// Name and text of each built-in manifest, in the order of their names.
+/// Name and text of each built-in manifest, sorted by name.
 const BUILT_IN: [(&str, &str); 6] = [
     (
         "github_advisories",
@@ -36,23 +36,23 @@ const BUILT_IN: [(&str, &str); 6] = [
     ),
 ];
 
-/// A connector that cannot be had.
+/// The connector cannot be loaded.
 #[derive(Debug, thiserror::Error)]
 pub enum RegistryError {
     /// No built-in manifest has this name.
     #[error("there is no connector `{name}`; {hint}")]
     Unknown {
-        /// The name given.
+        /// The requested name.
         name: String,
-        /// What there is instead.
+        /// The known names, or the probably intended one.
         hint: String,
     },
     /// The file cannot be read.
     #[error("cannot read the manifest {path}: {source}")]
     Read {
-        /// The file.
+        /// Path of the file.
         path: String,
-        /// Why.
+        /// The I/O error.
         source: io::Error,
     },
     /// The manifest is not valid.
@@ -65,16 +65,16 @@ pub fn names() -> impl Iterator<Item = &'static str> {
     BUILT_IN.iter().map(|(name, _)| *name)
 }
 
-/// The hosts of the built-in manifests, those of their token endpoints included.
+/// The hosts of the built-in manifests, including their token endpoints.
 pub fn allowed_hosts() -> AllowedHosts {
-    // Each of them is valid, which a test shows, as another shows this list.
+    // Tests show that each manifest is valid and that this list is complete.
     let manifests = names().flat_map(find);
     let hosts = manifests.flat_map(|manifest| hosts_of(&manifest));
     AllowedHosts::new(hosts.collect())
 }
 
-/// Where a manifest's requests go: its base URL unless a parameter decides, what it declares, and
-/// its token endpoint.
+/// The hosts of a manifest's requests: its base URL unless it holds a parameter, the declared
+/// hosts, and its token endpoint.
 fn hosts_of(manifest: &Manifest) -> Vec<HostRule> {
     let base_url = manifest.base_url.fill(|_| None).ok();
     let token_url = manifest.auth.token_url().map(TokenUrl::as_str);
@@ -83,7 +83,7 @@ fn hosts_of(manifest: &Manifest) -> Vec<HostRule> {
     fixed.chain(manifest.hosts.iter().cloned()).collect()
 }
 
-/// The text of a built-in manifest, to show or to start another one from.
+/// The text of a built-in manifest, to display or to copy; `None` for an unknown name.
 pub fn source(name: &str) -> Option<&'static str> {
     BUILT_IN
         .iter()
@@ -91,14 +91,14 @@ pub fn source(name: &str) -> Option<&'static str> {
         .map(|(_, text)| *text)
 }
 
-/// Whether `connector` names a manifest file rather than a built-in connector.
+/// True if `connector` names a manifest file rather than a built-in connector.
 pub fn is_file(connector: &str) -> bool {
     let extension = Path::new(connector).extension();
     extension.is_some_and(|extension| extension == "yaml" || extension == "yml")
 }
 
-/// The manifest a configuration means by `connector`: a built-in name, or the path of a file,
-/// which ends in `.yaml` or `.yml`.
+/// The manifest for `connector` in a configuration: a built-in name, or the path of a file, which
+/// ends in `.yaml` or `.yml`.
 pub fn find(connector: &str) -> Result<Manifest, RegistryError> {
     if is_file(connector) {
         return from_file(Path::new(connector));
@@ -106,9 +106,9 @@ pub fn find(connector: &str) -> Result<Manifest, RegistryError> {
     find_built_in(connector)
 }
 
-/// The manifest that a definition in the state means by `connector`, for a process that does not
-/// stand where the configuration does: a built-in name, or a file, of which only the file name
-/// counts and which lies in `dir`. So nobody who can write a definition reads another file.
+/// The manifest for `connector` in a stored definition, for a process without access to the
+/// configuration's folder: a built-in name, or a file in `dir`, of which only the file name counts.
+/// So a definition cannot make the process read another file.
 pub fn find_in(dir: &Path, connector: &str) -> Result<Manifest, RegistryError> {
     match Path::new(connector).file_name() {
         Some(name) if is_file(connector) => from_file(&dir.join(name)),

@@ -1,4 +1,4 @@
-//! A transport for tests: answers by a function, remembers what it was asked, opens no socket.
+//! A transport for tests: responds by calling a function, records every request, opens no socket.
 
 use std::future::Future;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -8,7 +8,8 @@ use crate::http::{Transport, TransportError};
 
 type Script = dyn Fn(&ApiRequest) -> Result<ApiResponse, TransportError> + Send + Sync;
 
-/// Answers each request by calling a function. Clones share the function and the memory.
+/// Responds to each request by calling a function. Clones share the function and the recorded
+/// requests.
 #[derive(Clone)]
 pub struct ScriptedTransport {
     script: Arc<Script>,
@@ -16,7 +17,7 @@ pub struct ScriptedTransport {
 }
 
 impl ScriptedTransport {
-    /// A transport that answers with what `script` returns.
+    /// A transport that responds with the result of `script`.
     pub fn new(
         script: impl Fn(&ApiRequest) -> Result<ApiResponse, TransportError> + Send + Sync + 'static,
     ) -> Self {
@@ -52,8 +53,8 @@ impl Transport for ScriptedTransport {
             .push(request.clone());
         let reply = (self.script)(request);
         async move {
-            // A real exchange lets other tasks run before it is answered; so must this one, or
-            // tests of concurrent callers would run them one after the other.
+            // A real exchange lets other tasks run before its response arrives. Without the same
+            // here, tests of concurrent callers would run them one after another.
             tokio::task::yield_now().await;
             reply
         }

@@ -1,5 +1,5 @@
-//! Where a secret is kept, and fetching it from there. Configuration holds references only; what
-//! they point at is read late, held in a type that does not print, and never part of an error.
+//! References to secrets, and their resolution. Configuration holds references only. Secrets are
+//! read late, held in a type that does not print, and never part of an error.
 
 #[cfg(feature = "aws")]
 mod aws;
@@ -24,19 +24,19 @@ use windlass_core::limits;
 pub use self::error::SecretError;
 pub use self::vault::{Vault, VaultSecret};
 
-/// Longest name or ARN either store takes (the API references of `GetSecretValue` and
+/// Longest name or ARN that either store accepts (the API references of `GetSecretValue` and
 /// `GetParameter`).
 const NAME_BYTES_MAX: usize = 2_048;
-/// Longest field of a bundle; a name that somebody chose.
+/// Longest field name of a bundle.
 const FIELD_BYTES_MAX: usize = 256;
 
-/// Where a secret is kept: `env:NAME`, `file:PATH`, `secretsmanager:NAME` or `ssm:NAME`. Printing
-/// one prints the reference.
+/// A reference to a secret: `env:NAME`, `file:PATH`, `secretsmanager:NAME` or `ssm:NAME`. Display
+/// prints the reference, never the secret.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SecretRef {
     /// An environment variable of this process.
     Env(String),
-    /// A file; line breaks at its end are not part of the secret.
+    /// A file; trailing line breaks are not part of the secret.
     File(PathBuf),
     /// A secret of AWS Secrets Manager, by name or ARN.
     SecretsManager(Stored),
@@ -44,7 +44,7 @@ pub enum SecretRef {
     Ssm(Stored),
 }
 
-/// A name in a store of AWS, and perhaps one field of what is kept there: `windlass/acme#okta`.
+/// A name in an AWS store, with an optional field of the JSON stored there: `windlass/acme#okta`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Stored {
     name: String,
@@ -57,20 +57,20 @@ impl Stored {
         &self.name
     }
 
-    /// Which text of the JSON object kept there; all of what is kept there without.
+    /// The field of the stored JSON object; `None` for the whole value.
     pub fn field(&self) -> Option<&str> {
         self.field.as_deref()
     }
 
-    /// `None` for what no name can look like.
+    /// Parses `text`; `None` if it cannot be a name.
     fn parse(text: &str) -> Option<Self> {
-        // Neither store has names with this sign in them.
+        // Names of both stores never contain `#`.
         let (name, field) = match text.split_once('#') {
             Some((name, field)) => (name, Some(field)),
             None => (text, None),
         };
         // The name characters of `CreateSecret` and `PutParameter`, the colons of ARNs and of
-        // parameter versions, and the exclamation mark of secrets that a service of AWS manages.
+        // parameter versions, and the exclamation mark of secrets that an AWS service manages.
         let in_name = |byte: u8| byte.is_ascii_alphanumeric() || b"/_+=.@-:!".contains(&byte);
         let is_name = (1..=NAME_BYTES_MAX).contains(&name.len()) && name.bytes().all(in_name);
         let is_field = field.is_none_or(|field| {
@@ -82,7 +82,7 @@ impl Stored {
         })
     }
 
-    /// The asked part of `secret`, which is what is kept under the name; `reference` for errors.
+    /// The requested part of `secret`, the value stored under the name; `reference` is for errors.
     fn part_of(
         &self,
         secret: &SecretString,
@@ -102,23 +102,23 @@ impl Stored {
     }
 }
 
-/// Where one source's secret can be read again, when the vendor rejects the one it has.
+/// The place from which one source's secret can be read again after a rejection.
 pub trait SecretSource: fmt::Debug + Send + Sync {
-    /// Reads the secret now, past every cache.
+    /// Reads the secret now, bypassing every cache.
     ///
     /// # Errors
     /// As [`Vault::fetch_again`].
     fn read_again(&self) -> SecretRead<'_>;
 }
 
-/// A secret on its way. Boxed, so that a source of secrets can be a trait object.
+/// A pending read of a secret. Boxed, so that a [`SecretSource`] can be a trait object.
 pub type SecretRead<'a> =
     Pin<Box<dyn Future<Output = Result<SecretString, SecretError>> + Send + 'a>>;
 
 impl SecretRef {
     /// Reads a secret of this machine: at most [`limits::FILE_BYTES_MAX`] bytes of UTF-8, without
-    /// the line breaks at its end. Reads each time, so that a replaced file is seen by the next run.
-    /// Blocks for as long as the file does; a [`Vault`] does not.
+    /// trailing line breaks. Reads on every call, so that the next run uses a replaced file. Blocks
+    /// as long as the file does; a [`Vault`] does not.
     ///
     /// # Errors
     /// [`SecretError::Unavailable`] for the stores of AWS, which only a [`Vault`] reaches.
@@ -147,7 +147,7 @@ impl SecretRef {
         self.accept(&text)
     }
 
-    /// `text` as the secret, if it can be one.
+    /// `text` as the secret, after checks of length and content.
     fn accept(&self, text: &str) -> Result<SecretString, SecretError> {
         self.check_length(text.len())?;
         let secret = text.trim_end_matches(['\r', '\n']);
@@ -165,7 +165,7 @@ impl SecretRef {
         }
     }
 
-    /// What stands before the colon.
+    /// The part before the colon.
     const fn scheme(&self) -> &'static str {
         match self {
             Self::Env(_) => "env",

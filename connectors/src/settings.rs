@@ -5,11 +5,11 @@ use std::collections::BTreeMap;
 /// The settings of one source.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Settings {
-    /// Its parameters.
+    /// The parameters that the source sets.
     pub params: BTreeMap<String, String>,
-    /// Where requests go, when not where the manifest says.
+    /// The base URL, if it differs from the manifest's.
     pub base_url: Option<String>,
-    /// Where tokens are asked for, when not where the manifest says.
+    /// The token endpoint, if it differs from the manifest's.
     pub token_url: Option<String>,
 }
 
@@ -17,9 +17,9 @@ pub struct Settings {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{field}: {problem}")]
 pub struct CompileError {
-    /// The setting, as the configuration names it: `params.org`, `base_url`.
+    /// The name of the setting in the configuration: `params.org`, `base_url`.
     pub field: String,
-    /// What is wrong and what would be right.
+    /// The problem and the correct form.
     pub problem: String,
 }
 

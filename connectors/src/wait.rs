@@ -1,7 +1,8 @@
-//! How long a vendor asks to wait, from the many ways vendors write it, and what time it is there.
-//! Pure: text and now in, milliseconds from now out. An instant is compared with the clock of the one
-//! who wrote it, so `now` is [`served_at`] wherever the response has a `Date`. What cannot be understood is `None`, never a guess and never a panic.
-//! Nothing is capped here: how much of a wait to honour is decided in `windlass_core::retry`.
+//! The wait that a vendor requests, in the many formats of vendors, and the vendor's clock. Pure:
+//! text and now in, milliseconds from now out. An instant is compared with the clock of its writer,
+//! so `now` is [`served_at`] wherever the response has a `Date`. Text that cannot be parsed is
+//! `None`, never a guess and never a panic. Nothing is capped here: `windlass_core::retry` bounds
+//! the wait.
 
 use std::time::UNIX_EPOCH;
 
@@ -11,7 +12,7 @@ use windlass_core::Timestamp;
 
 use crate::exchange::Headers;
 
-/// How a vendor writes the moment at which its budget is full again.
+/// The format in which a vendor writes the reset time of its quota.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ResetFormat {
@@ -25,13 +26,13 @@ pub enum ResetFormat {
     Iso8601,
 }
 
-/// Times with a zone that RFC 3339 does not allow and vendors send all the same: without seconds,
-/// or with an offset without a colon.
+/// Times with a zone that RFC 3339 does not allow but vendors send: without seconds, or with an
+/// offset without a colon.
 const ISO_FORMATS: [&str; 2] = ["%Y-%m-%dT%H:%M%#z", "%Y-%m-%dT%H:%M:%S%.f%#z"];
 
 /// Milliseconds to wait by a `Retry-After` header: seconds or an HTTP date
-/// (<https://www.rfc-editor.org/rfc/rfc9110#field.retry-after>), and what vendors send besides: a
-/// fraction of seconds, or an ISO 8601 time. What lies in the past is 0; garbage is `None`.
+/// (<https://www.rfc-editor.org/rfc/rfc9110#field.retry-after>), and the other formats that vendors
+/// send: fractional seconds, or an ISO 8601 time. A past time is 0; other text is `None`.
 pub fn retry_after_ms(text: &str, now: Timestamp) -> Option<i64> {
     let text = text.trim();
     decimal_ms(text)
@@ -40,8 +41,8 @@ pub fn retry_after_ms(text: &str, now: Timestamp) -> Option<i64> {
         .map(|ms| ms.max(0))
 }
 
-/// Milliseconds to wait by a header that says when the budget is full again. What lies in the past
-/// is 0; garbage is `None`.
+/// Milliseconds to wait by a header with the reset time of the quota. A past time is 0; other text
+/// is `None`.
 pub fn reset_ms(text: &str, format: ResetFormat, now: Timestamp) -> Option<i64> {
     let text = text.trim();
     let wait_ms = match format {
@@ -63,7 +64,7 @@ pub fn http_date(text: &str) -> Option<Timestamp> {
     ))
 }
 
-/// The vendor's clock when it sent a response: `Date`, and `Age` on top for one that a cache has held
+/// The vendor's clock when it sent a response: `Date`, plus `Age` for a cached response
 /// (<https://www.rfc-editor.org/rfc/rfc9110#field.date>,
 /// <https://www.rfc-editor.org/rfc/rfc9111#field.age>). `None` without a readable `Date`.
 pub fn served_at(headers: &Headers) -> Option<Timestamp> {
@@ -72,7 +73,7 @@ pub fn served_at(headers: &Headers) -> Option<Timestamp> {
     Some(date.plus_ms(age_ms.unwrap_or(0).max(0)))
 }
 
-/// An ISO 8601 time that names its zone; without one it could mean any of a day's hours.
+/// An ISO 8601 time with a zone; without one, it could mean any hour of a day.
 fn iso8601(text: &str) -> Option<Timestamp> {
     let rfc3339 = DateTime::parse_from_rfc3339(text).ok();
     let parsed = rfc3339.or_else(|| {
@@ -83,7 +84,7 @@ fn iso8601(text: &str) -> Option<Timestamp> {
     Some(Timestamp::from_ms(parsed.timestamp_millis()))
 }
 
-/// A decimal number of seconds as milliseconds, rounded up so that nobody comes back too early.
+/// A decimal number of seconds as milliseconds, rounded up so that no request is sent too early.
 fn decimal_ms(text: &str) -> Option<i64> {
     let (seconds, fraction) = text.split_once('.').unwrap_or((text, ""));
     if !fraction.bytes().all(|byte| byte.is_ascii_digit()) {
@@ -105,7 +106,7 @@ fn decimal_ms(text: &str) -> Option<i64> {
     )
 }
 
-/// A whole number; one beyond the range of `i64` becomes the nearest end of it.
+/// An integer, clamped to the range of `i64`.
 fn whole(text: &str) -> Option<i64> {
     let digits = text.strip_prefix(['+', '-']).unwrap_or(text);
     if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {

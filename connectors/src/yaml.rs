@@ -1,5 +1,5 @@
-//! YAML files into types, with errors that say where, what was expected and what was probably
-//! meant. Used for manifests and for the configuration.
+//! YAML files into types, with errors that name the place, the expected form and the probably
+//! intended name. Used for manifests and for the configuration.
 
 mod place;
 
@@ -11,18 +11,18 @@ use serde_saphyr::{Error, Location};
 
 use self::place::{Place, key_below, locate_first, value_until};
 
-/// A file that cannot be used as it is.
+/// A YAML file with an error.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct YamlError {
-    /// The file, as it was named.
+    /// The path of the file as given.
     pub file: String,
-    /// The line, from 1; 0 when the place is not known.
+    /// The line, from 1; 0 when unknown.
     pub line: u64,
-    /// The column, from 1; 0 when the place is not known.
+    /// The column, from 1; 0 when unknown.
     pub column: u64,
-    /// What is wrong with which field.
+    /// The field and its problem.
     pub problem: String,
-    /// What to write instead, when that can be said.
+    /// The correct form, if known.
     pub hint: Option<String>,
 }
 
@@ -41,33 +41,34 @@ impl fmt::Display for YamlError {
 
 impl std::error::Error for YamlError {}
 
-/// Reads `text`, the content of `file`, as a `T`.
+/// Parses `text`, the content of `file`, as a `T`.
 pub fn load<T: DeserializeOwned>(file: &str, text: &str) -> Result<T, YamlError> {
     serde_saphyr::from_str_with_options(text, options())
         .map_err(|error| describe(file, text, &error))
 }
 
-/// Deepest nesting: no file of ours has more than six levels, and each takes stack to read.
+/// Maximum nesting: no manifest or configuration has more than six levels, and each takes stack to
+/// parse.
 const DEPTH_MAX: usize = 16;
 
-/// Most of a file that may stand under names to be repeated (`&name`), in pieces such as a value or
-/// the start of a list: the reader keeps a copy of each, which is many times as large. No file of ours
-/// has any.
+/// Maximum number of parse events under anchors (`&name`): the parser keeps a copy of each, which
+/// is many times larger. No manifest or configuration uses any.
 const REPEATABLE_MAX: usize = 4_096;
 
-/// Most values and keys of a file: 20,000 sources have about half as many. To place an error, each is
-/// held in memory with its place.
+/// Maximum number of values and keys of a file: 20,000 sources have about half as many. To locate
+/// an error, each is held in memory with its place.
 const NODES_MAX: usize = 1_000_000;
 
-/// Most events of the reader: a list or a map has two.
+/// Maximum number of parse events: a list or a map has two.
 const EVENTS_MAX: usize = 2 * NODES_MAX;
 
-/// How every text is read, also when it is read again to place an error.
+/// The parser options, shared with the second parse that locates an error.
 fn options() -> serde_saphyr::Options {
     let mut options = serde_saphyr::Options::default();
     options.with_snippet = false;
     options.strict_booleans = true;
-    // No field is such a number, and text that looks like one must not hide where other things are.
+    // No field is such a number, and text that looks like one must not hide the places of other
+    // values.
     options.non_finite_float_policy = NonFiniteFloatPolicy::AsString;
     options.budget = serde_saphyr::budget! {
         max_depth: DEPTH_MAX,
@@ -78,8 +79,8 @@ fn options() -> serde_saphyr::Options {
     options
 }
 
-/// An error about `field` (`page.token`, `errors[2].status`), placed where the field stands, or at
-/// the closest enclosing one that is there.
+/// An error about `field` (`page.token`, `errors[2].status`), located at the field, or at its
+/// closest enclosing value that exists.
 pub fn invalid(
     file: &str,
     text: &str,
@@ -90,8 +91,8 @@ pub fn invalid(
     invalid_in(file, text, &[field], problem, hint)
 }
 
-/// An error about the first of `fields` that stands in `text`. When none does, it is about the first
-/// of all, placed at the closest enclosing one that is there.
+/// An error about the first of `fields` that exists in `text`. When none does, it is about the
+/// first of them, located at its closest enclosing value that exists.
 pub fn invalid_in(
     file: &str,
     text: &str,
@@ -110,7 +111,7 @@ pub fn invalid_in(
     }
 }
 
-/// The one of `known` that was probably meant by `given`.
+/// The one of `known` that `given` probably meant; `None` if none is similar.
 pub fn did_you_mean<'a>(given: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let within = 1 + given.len() / 4;
     known
@@ -121,7 +122,7 @@ pub fn did_you_mean<'a>(given: &str, known: impl IntoIterator<Item = &'a str>) -
         .map(|(_, candidate)| candidate)
 }
 
-/// How many characters must be added, dropped or exchanged to get from one word to the other.
+/// The number of characters to add, remove or replace between two words.
 fn edits(from: &str, to: &str) -> usize {
     let to: Vec<char> = to.chars().collect();
     let mut row: Vec<usize> = (0..=to.len()).collect();
@@ -142,18 +143,19 @@ fn describe(file: &str, text: &str, error: &Error) -> YamlError {
     let place = error.location().filter(|place| *place != Location::UNKNOWN);
     let mut place = place.map(Place::from);
     if let Error::Unexpected { .. } = error {
-        // A word that needed a value of its own is noticed only at what follows it.
+        // The parser notices a missing value only at the next token.
         place = place.and_then(|place| value_until(text, place)).or(place);
     }
     if let Error::SerdeUnknownField { field, .. } = error {
-        // A map whose kind decides its fields is read whole first, and they lose their places.
+        // A map whose kind decides its fields is parsed as a whole first, and its fields lose their
+        // places.
         let below = place.and_then(|place| key_below(text, place, field));
         place = below.or(place);
     }
     let (problem, hint) = words(error);
     let (line, column) = match (place, error) {
         (Some(place), _) => (place.line(), place.column()),
-        // What an empty document lacks is to be written where the file begins.
+        // A field that an empty document lacks belongs at the start of the file.
         (None, Error::SerdeMissingField { .. }) => (1, 1),
         (None, _) => (0, 0),
     };
@@ -166,7 +168,7 @@ fn describe(file: &str, text: &str, error: &Error) -> YamlError {
     }
 }
 
-/// The problem in the words of somebody who writes YAML, and what to write instead.
+/// The problem in YAML terms, and the correct form.
 fn words(error: &Error) -> (String, Option<String>) {
     match error {
         Error::SerdeUnknownField {
@@ -213,7 +215,7 @@ fn words(error: &Error) -> (String, Option<String>) {
     }
 }
 
-/// What the reader says about the shape of a document, without the names it has for things.
+/// The parser's error about the shape of a document, without its internal terms.
 fn shape(error: &Error) -> (String, Option<String>) {
     let (problem, hint) = match error {
         Error::Eof { .. } => ("the file is empty", None),
@@ -256,14 +258,14 @@ fn hint_for(given: &str, expected: &[&'static str]) -> Option<String> {
     }
 }
 
-/// The reader names the place in its text; here it stands in front.
+/// The parser appends the place to its text; here it precedes the text.
 fn without_place(text: &str) -> String {
     text.split_once(" at line ")
         .map_or(text, |(problem, _)| problem)
         .to_owned()
 }
 
-/// Our own field types put the hint behind a semicolon.
+/// The field types of this crate put the hint behind a semicolon.
 fn split_hint(message: &str) -> (String, Option<String>) {
     match message.split_once("; ") {
         Some((problem, hint)) => (problem.to_owned(), Some(hint.to_owned())),

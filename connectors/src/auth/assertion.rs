@@ -13,7 +13,7 @@ use crate::exchange::Failure;
 use super::redact::Redactor;
 use super::{CredentialsError, text_field};
 
-/// How long an assertion is valid; Google allows no more than an hour.
+/// Validity of an assertion; Google allows at most one hour.
 const LIFETIME_SECONDS: i64 = 3_600;
 
 /// Signs assertions for one service account.
@@ -39,8 +39,8 @@ struct Claims<'a> {
 }
 
 impl Signer {
-    /// A signer for the account of a JSON key. Of the key, only `client_email`, `private_key` and
-    /// `private_key_id` are used: its `token_uri` could send assertions anywhere.
+    /// A signer for the account of a JSON key. Uses only `client_email`, `private_key` and
+    /// `private_key_id`: the key's `token_uri` could send assertions to any host.
     pub(super) fn new(
         key: &Map<String, Value>,
         subject: Option<&str>,
@@ -62,7 +62,7 @@ impl Signer {
         })
     }
 
-    /// An assertion that is valid from `now` on.
+    /// An assertion that is valid from `now` for [`LIFETIME_SECONDS`].
     pub(super) fn sign(&self, now: Timestamp) -> Result<String, Failure> {
         let iat = now.as_seconds();
         let claims = Claims {

@@ -1,4 +1,4 @@
-//! The token endpoint: how it is asked, and what its answers mean.
+//! The token endpoint: its requests and the meaning of its responses.
 
 use std::pin::Pin;
 use std::time::Duration;
@@ -20,15 +20,15 @@ use crate::wait::{retry_after_ms, served_at};
 use super::is_header_text;
 use super::redact::Redactor;
 
-/// How long a token is taken to live when its reply does not say: short enough for any vendor.
+/// Assumed lifetime of a token whose response names none: short enough for any vendor.
 const LIFETIME_DEFAULT_MS: i64 = 300 * SECOND_MS;
-/// Longest lifetime believed; a token is at worst renewed more often than it must be.
+/// Longest accepted lifetime; a larger value only causes an earlier renewal.
 const LIFETIME_MAX_MS: i64 = 24 * 3_600 * SECOND_MS;
-/// Most characters repeated of an error code and of its description.
+/// Maximum length of an error code or description in a message.
 const ERROR_CHARS_MAX: usize = 160;
 
-/// A successful reply: <https://www.rfc-editor.org/rfc/rfc6749#section-5.1>. The token type is not
-/// read: vendors spell it in many ways, and only bearer tokens are granted here.
+/// A successful response: <https://www.rfc-editor.org/rfc/rfc6749#section-5.1>. The token type is
+/// ignored: vendors spell it in many ways, and every supported grant issues bearer tokens.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct TokenReply {
     access_token: AccessToken,
@@ -41,7 +41,7 @@ impl TokenReply {
         self.access_token.secret()
     }
 
-    /// The token and its lifetime; `None` when it is empty or could not be sent in a header.
+    /// The token and its lifetime; `None` when the token is empty or cannot be sent in a header.
     pub(super) fn granted(&self) -> Option<Granted> {
         let value = self.access_token();
         if value.is_empty() || !is_header_text(value) {
@@ -84,13 +84,14 @@ impl TokenResponse for TokenReply {
     }
 }
 
-/// `expires_in` as a number, or as text, which several vendors send; anything else is not known.
+/// `expires_in` as a number, or as a string, which several vendors send; any other type reads as
+/// `None`.
 fn seconds<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u64>, D::Error> {
     let value = serde_json::Value::deserialize(deserializer)?;
     Ok(value.as_u64().or_else(|| value.as_str()?.parse().ok()))
 }
 
-/// An error reply: <https://www.rfc-editor.org/rfc/rfc6749#section-5.2>.
+/// An error response: <https://www.rfc-editor.org/rfc/rfc6749#section-5.2>.
 #[derive(Default, Deserialize)]
 #[serde(default)]
 struct ErrorReply {
@@ -98,13 +99,13 @@ struct ErrorReply {
     error_description: Option<String>,
 }
 
-/// An access token as granted.
+/// An access token with its lifetime.
 pub(super) struct Granted {
     pub(super) value: SecretString,
     pub(super) lifetime_ms: i64,
 }
 
-/// A [`Transport`] of any type.
+/// An object-safe form of [`Transport`].
 pub(super) trait AnyTransport: Sync {
     fn post<'a>(&'a self, request: &'a ApiRequest) -> Sending<'a>;
 }
@@ -119,7 +120,7 @@ impl<T: Transport> AnyTransport for T {
 
 /// The token endpoint of a grant, for one exchange.
 pub(super) struct Endpoint<'a> {
-    /// From the manifest or the settings; nothing in a secret or a response can change it.
+    /// Taken from the manifest or the settings; no secret or response can change it.
     pub(super) url: &'a Url,
     pub(super) transport: &'a dyn AnyTransport,
     pub(super) now: Timestamp,
@@ -131,12 +132,12 @@ impl Endpoint<'_> {
         self.now
     }
 
-    /// Takes `secret`, which this exchange has made, out of messages.
+    /// Masks `secret`, which this exchange created, in messages.
     pub(super) fn remember(&self, secret: &str) {
         self.redactor.remember(secret);
     }
 
-    /// A request with `form` as its body.
+    /// A `POST` request with `form` as its body.
     pub(super) fn request(&self, form: impl Into<Bytes>) -> ApiRequest {
         let mut request = ApiRequest {
             method: Method::Post,
@@ -148,7 +149,7 @@ impl Endpoint<'_> {
         request
     }
 
-    /// Sends `request`; every response but a success of reasonable size is a failure.
+    /// Sends `request`. Every response other than a success within the size limit is a failure.
     pub(super) async fn send(&self, request: &ApiRequest) -> Result<ApiResponse, Failure> {
         let origin = Origin::from(self.url);
         let too_large = || {
@@ -159,7 +160,7 @@ impl Endpoint<'_> {
         };
         let reply = self.transport.post(request).await;
         let reply = reply.map_err(|error| match error {
-            // Smaller windows, the usual answer to a large reply, would not help here.
+            // Smaller windows, the usual cure for a large response, would not help here.
             TransportError::TooLarge { .. } => too_large(),
             error => error.into_failure(&origin),
         })?;
@@ -180,8 +181,8 @@ impl Endpoint<'_> {
     }
 }
 
-/// What a reply other than success means. The vendor's own words are repeated, bounded; the caller
-/// takes credentials out of them.
+/// The failure for a response other than success. It quotes the vendor's text, shortened; the
+/// caller masks credentials in it.
 fn refusal(origin: &Origin, reply: &ApiResponse, now: Timestamp) -> Failure {
     let said: ErrorReply = if reply.body.len() <= limits::ERROR_BODY_BYTES_MAX {
         serde_json::from_slice(&reply.body).unwrap_or_default()

@@ -91,7 +91,7 @@ async fn nothing_a_token_endpoint_echoes_gets_through() {
                 .header("authorization")
                 .unwrap_or_default()
                 .to_owned();
-            // What was sent last is what was secret, and comes first here: it must not be cut off.
+            // The value sent last is the secret, and comes first here so that it is not cut off.
             let sent = sent.rsplit('&').collect::<Vec<_>>().join(" ");
             let echo = serde_json::json!({ "error": header, "error_description": sent });
             Ok(reply(400, &echo.to_string()))

@@ -1,5 +1,5 @@
-//! The kinds of auth: one file each. A kind is declared in a manifest (`Kind`), resolved for one
-//! source (`Scheme`), and turned into credentials with the source's secret.
+//! The kinds of auth, one file each. A manifest declares a kind (`Kind`). It is resolved for one
+//! source (`Scheme`), and combined with the source's secret into credentials.
 //!
 //! A new kind is a file with its two structs, and a variant of [`Auth`].
 
@@ -31,7 +31,7 @@ use crate::manifest::fault::Fault;
 use crate::manifest::text::Template;
 use crate::settings::{CompileError, Settings, wrong};
 
-/// The `auth` section of a manifest: one kind with its own settings.
+/// The `auth` section of a manifest: one kind and its settings.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum Auth {
@@ -47,7 +47,7 @@ pub enum Auth {
     /// An access token by the OAuth 2.0 client credentials grant, RFC 6749 section 4.4.
     #[serde(rename = "oauth2_client_credentials")]
     ClientCredentials(ClientCredentials),
-    /// An access token by a signed assertion, RFC 7523, as Google service accounts do it.
+    /// An access token by a signed assertion, RFC 7523, as for Google service accounts.
     JwtBearer(JwtBearer),
 }
 
@@ -63,32 +63,33 @@ impl Auth {
         }
     }
 
-    /// The secret that a source names, in words for people; `None` where there is none.
+    /// A description of the secret that a source must name; `None` for kinds without one.
     pub fn secret(&self) -> Option<&'static str> {
         self.kind().secret()
     }
 
-    /// Whether the API also accepts requests without credentials; a source then needs no secret.
+    /// True if the API also accepts requests without credentials; a source then needs no secret.
     pub fn is_optional(&self) -> bool {
         self.kind().is_optional()
     }
 
-    /// The token endpoint, where the kind has one and the manifest names it.
+    /// The token endpoint that the manifest names; `None` if the kind has none or the manifest
+    /// omits it.
     pub(crate) fn token_url(&self) -> Option<&TokenUrl> {
         self.kind().token_url()
     }
 
-    /// Texts with placeholders, each with its field.
+    /// The texts with placeholders, each with its field.
     pub(crate) fn templates(&self) -> Vec<(&'static str, &Template)> {
         self.kind().templates()
     }
 
-    /// Refuses settings that contradict each other.
+    /// Fails on settings that contradict each other.
     pub(crate) fn check(&self) -> Result<(), Fault> {
         self.kind().check()
     }
 
-    /// The same for one source.
+    /// Resolves the placeholders for one source.
     pub(crate) fn resolve(&self, source: &Source<'_>) -> Result<AuthSpec, CompileError> {
         Ok(AuthSpec {
             optional: self.is_optional(),
@@ -120,8 +121,8 @@ trait Kind: fmt::Debug {
 
 /// One kind of auth for one source: placeholders filled, URLs parsed. Holds no secret.
 pub(super) trait Scheme: fmt::Debug + Send + Sync {
-    /// The way to authorize requests with `secret`. Each part of it that must not be repeated is
-    /// made known to `redactor`.
+    /// The access for requests with `secret`. Registers every confidential part of it with
+    /// `redactor`.
     fn access(&self, secret: &str, redactor: &Redactor) -> Result<Access, CredentialsError>;
 }
 
@@ -133,7 +134,7 @@ pub struct AuthSpec {
 }
 
 impl AuthSpec {
-    /// Whether requests may go out without credentials when the source names no secret.
+    /// True if requests may be sent without credentials when the source names no secret.
     pub fn is_optional(&self) -> bool {
         self.optional
     }
@@ -161,16 +162,16 @@ impl TryFrom<String> for TokenUrl {
     }
 }
 
-/// The settings of a source that a kind is resolved with.
+/// The source settings that resolve a kind.
 pub(crate) struct Source<'a> {
-    /// Its parameters, with defaults filled in.
+    /// The source's parameters, defaults included.
     pub(crate) params: &'a BTreeMap<String, String>,
-    /// Its own settings.
+    /// The source's own settings.
     pub(crate) settings: &'a Settings,
 }
 
 impl Source<'_> {
-    /// The text of `template`, which stands in `field`.
+    /// The text of `template` from `field`, with its placeholders replaced.
     fn fill(&self, field: &str, template: &Template) -> Result<String, CompileError> {
         let value = |name: &str| self.params.get(name).map(String::as_str);
         let unknown = |name| format!("asks for the unknown parameter `{name}`");
@@ -179,7 +180,7 @@ impl Source<'_> {
             .map_err(|name| wrong(field, unknown(name)))
     }
 
-    /// The text of an optional `template`.
+    /// The text of an optional `template`; `None` if it is absent.
     fn text(
         &self,
         field: &str,

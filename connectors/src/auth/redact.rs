@@ -1,4 +1,5 @@
-//! Taking credentials out of text: vendors echo bad tokens in their error bodies, in any escaping.
+//! Masking of credentials in text: vendors echo rejected tokens in their error bodies, in any
+//! escaping.
 
 use std::collections::{HashMap, VecDeque};
 use std::ops::Range;
@@ -8,20 +9,21 @@ use secrecy::{ExposeSecret, SecretString};
 
 use crate::readings::{self, Reading};
 
-/// Consecutive bytes of a credential that identify it: a piece of this length is masked.
+/// Length of a piece: this many consecutive bytes of a credential are masked.
 const PIECE_BYTES: usize = 8;
-/// Shortest value that is looked for, whole. Masking each shorter one would damage every message and
+/// Shortest value that is masked, as a whole. Masking shorter ones would damage every message and
 /// hide nothing that cannot be guessed.
 const VALUE_BYTES_MIN: usize = 4;
-/// Consecutive bytes of a credential that make a text unfit to be stored; of a shorter value, all.
+/// Number of consecutive bytes of a credential that make a text unfit for storage; for a shorter
+/// value, all its bytes.
 const HELD_BYTES: usize = 16;
-/// Passing values remembered: a few tokens and the assertions that got them, so that a vendor's
-/// complaint about the one before is still recognized.
+/// Number of short-lived values kept: a few tokens and the assertions that obtained them, so that a
+/// vendor's complaint about the previous token is still recognized.
 const PASSING_MAX: usize = 8;
-/// What stands for a credential.
+/// Replacement text for a credential.
 const MASK: &str = "***";
 
-/// The values that must not be shown.
+/// The values to mask.
 #[derive(Default)]
 pub(super) struct Redactor {
     known: Mutex<Known>,
@@ -35,18 +37,18 @@ struct Known {
 }
 
 impl Redactor {
-    /// Hides `value` for good: a credential of the configured secret.
+    /// Masks `value` permanently: a credential of the configured secret.
     pub(super) fn keep(&self, value: &str) {
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         known.kept.push(SecretString::from(value));
         known.pieces.add(value);
     }
 
-    /// Hides `value` until a few newer ones have come: an access token or an assertion.
+    /// Masks `value`, an access token or an assertion, until [`PASSING_MAX`] newer ones replace it.
     pub(super) fn remember(&self, value: &str) {
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         let is_known = |held: &SecretString| held.expose_secret() == value;
-        // What comes back every time, such as a client's own secret, must not push out others.
+        // A value that returns every time, such as a client's own secret, must not evict others.
         if known.passing.iter().any(is_known) {
             return;
         }
@@ -62,8 +64,7 @@ impl Redactor {
         known.pieces = pieces;
     }
 
-    /// `text` without any piece of a value, each masked to the end of its word, in whatever escaping
-    /// it stands there.
+    /// `text` with every piece of a value masked up to the end of its word, in any escaping.
     pub(super) fn redact(&self, text: &str) -> String {
         let mut shown = String::with_capacity(text.len());
         let mut at = 0;
@@ -76,8 +77,8 @@ impl Redactor {
         shown
     }
 
-    /// The places of `text` to mask, in ascending order and apart from each other; all of it when it
-    /// has too many readings.
+    /// The ranges of `text` to mask, ascending and disjoint; the whole text when it has too many
+    /// readings.
     fn places_in(&self, text: &str) -> Vec<Range<usize>> {
         let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         let mut places = Vec::new();
@@ -101,7 +102,8 @@ impl Redactor {
         apart
     }
 
-    /// Whether so much of a value stands in `text`, in any escaping, that `text` must not be stored.
+    /// True if `text` must not be stored, because it holds [`HELD_BYTES`] of a value in any
+    /// escaping.
     pub(super) fn finds_in(&self, text: &str) -> bool {
         let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         let mut is_held = false;
@@ -112,19 +114,19 @@ impl Redactor {
     }
 }
 
-/// What values are recognized by.
+/// The index that recognizes values.
 #[derive(Default)]
 struct Pieces {
-    /// Each piece of a value, and from how many consecutive bytes on it must not be stored.
+    /// Each piece of a value, with the number of consecutive bytes that forbids storage.
     of_values: HashMap<u64, usize>,
-    /// Values shorter than a piece.
+    /// Values that are shorter than a piece.
     short: Vec<Vec<u8>>,
 }
 
 /// A run of pieces in a reading.
 struct Found {
     range: Range<usize>,
-    /// Whether it is too much to be stored.
+    /// True if it is too long to be stored.
     is_held: bool,
 }
 
@@ -151,7 +153,7 @@ impl Pieces {
         }
     }
 
-    /// Calls `see` with everything found in the readings of `text`.
+    /// Calls `see` for each match in the readings of `text`.
     fn find_in(
         &self,
         text: &str,
@@ -207,7 +209,7 @@ impl Pieces {
                     .eq(value.iter().copied())
                 {
                     let range = start..start + value.len();
-                    // A few letters inside a longer word are there by chance.
+                    // A short value inside a longer word is a coincidence.
                     let is_held = !in_word(start.checked_sub(1)) && !in_word(Some(range.end));
                     see(Found { range, is_held });
                 }
@@ -216,15 +218,15 @@ impl Pieces {
     }
 }
 
-/// `value` without the lines around a PEM key, which are no part of it.
+/// `value` without the armor lines of a PEM key, which are not secret.
 fn without_armor(value: &str) -> String {
     let is_armor = |line: &&str| line.starts_with("-----BEGIN ") || line.starts_with("-----END ");
     let lines = value.split('\n').filter(|line| !is_armor(line));
     lines.collect::<Vec<_>>().join("\n").trim().to_owned()
 }
 
-/// How much of the beginning of `value` is no secret: the first part of a JSON web token names its
-/// algorithm, and page tokens can begin with the same.
+/// Number of leading bytes of `value` that are not secret: a JSON web token begins with its
+/// algorithm, and page tokens can begin with the same bytes.
 fn shared_bytes(value: &str) -> usize {
     match value.split_once('.') {
         Some((header, rest)) if header.starts_with("eyJ") && rest.contains('.') => header.len(),
@@ -236,8 +238,8 @@ const fn shifted(piece: u64, byte: u8) -> u64 {
     (piece << 8) | byte as u64
 }
 
-/// `byte` as it is compared: in lower case, and every white space, also as forms write it, as one.
-/// Zero separates what are no neighbors, and stays.
+/// `byte` as compared: lower case, with every white space, including `+` of forms, as one value.
+/// Zero separates parts that are not adjacent, and stays.
 const fn folded(byte: u8) -> u8 {
     match byte {
         b'+' | 0x01..=b' ' | 0x7f => b' ',
@@ -245,7 +247,7 @@ const fn folded(byte: u8) -> u8 {
     }
 }
 
-/// [`folded`], for a byte of a value: no part of it is a separator.
+/// [`folded`], for a byte of a value, in which zero is not a separator.
 const fn folded_value(byte: u8) -> u8 {
     match byte {
         0 => b' ',
@@ -253,7 +255,7 @@ const fn folded_value(byte: u8) -> u8 {
     }
 }
 
-/// Where the word ends that `at` lies in, without punctuation after it.
+/// The end of the word around `at`, without trailing punctuation.
 fn word_end(text: &str, at: usize) -> usize {
     let rest = text.get(at..).unwrap_or_default();
     let ends = |c: char| c.is_whitespace() || c.is_control() || "\"'`<>()[]{}|…".contains(c);

@@ -105,7 +105,7 @@ fn passing_values_are_forgotten_in_order_and_kept_ones_never() {
     assert_eq!(redactor.redact("0-token-0-0"), "0-token-0-0");
 }
 
-/// A way to write a text that gives it back exactly.
+/// A lossless way to escape a text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Escaping {
     PercentUpper,
@@ -144,7 +144,7 @@ const ESCAPINGS: [Escaping; 15] = [
 ];
 
 impl Escaping {
-    /// `c`, where it is written on its own.
+    /// `c` escaped on its own.
     fn char(self, c: char) -> String {
         let mut room = [0; 4];
         let bytes = c.encode_utf8(&mut room).bytes();
@@ -194,7 +194,7 @@ impl Escaping {
     }
 }
 
-/// A text, and for each of its bytes which bytes of the value it tells something of.
+/// A text, with the range of the value's bytes that each of its bytes reveals.
 #[derive(Debug, Clone)]
 struct Written {
     text: String,
@@ -249,7 +249,7 @@ impl Written {
         out
     }
 
-    /// The longest run of bytes of the value of which nothing that tells of them is in `places`.
+    /// The longest run of the value's bytes that `places` leaves visible.
     fn longest_left(&self, value: &str, places: &[Range<usize>]) -> usize {
         let mut is_hidden = vec![false; value.len()];
         for (at, told) in self.tells.iter().enumerate() {
@@ -277,7 +277,7 @@ proptest! {
         before in "[ -%'-\\[\\]-~]{0,12}[ =:\"(]",
         after in "[ -~]{0,12}",
     ) {
-        // White space around a secret is no part of it.
+        // White space around a secret does not belong to it.
         let value = value.trim().to_owned();
         prop_assume!(value.len() >= VALUE_BYTES_MIN);
         let redactor = redactor(&value);

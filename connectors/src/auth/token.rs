@@ -1,5 +1,5 @@
-//! An access token: fetched once however many ask, kept until shortly before it runs out, and
-//! renewed at most once each time the vendor rejects one.
+//! An access token: fetched once for all concurrent callers, kept until shortly before it expires,
+//! and renewed at most once per rejection.
 
 use std::pin::Pin;
 
@@ -15,41 +15,41 @@ use crate::http::Transport;
 use super::endpoint::{Endpoint, TokenReply};
 use super::redact::Redactor;
 
-/// How long before its end a token is no longer used: a request may take a while to arrive.
+/// A token is not used in this time before its expiry: a request may take a while to arrive.
 const MARGIN_MS: i64 = 60 * SECOND_MS;
-/// Up to how much earlier still, so that sources started together do not renew together.
+/// Maximum additional margin, so that sources started together do not renew together.
 const SPREAD_MS: i64 = 20 * SECOND_MS;
 
-/// The response of a token endpoint, on its way.
+/// The pending response of a token endpoint.
 pub(super) type Granting<'a> =
     Pin<Box<dyn Future<Output = Result<TokenReply, Failure>> + Send + 'a>>;
 
-/// One way to be granted an access token without a person.
+/// A way to obtain an access token without user interaction.
 pub(super) trait Grant: Send + Sync {
     /// The token endpoint: from the manifest or the settings, never from a secret or a response.
     fn token_url(&self) -> &Url;
 
-    /// Asks for a token, once.
+    /// Requests a token, once.
     fn ask<'a>(&'a self, endpoint: &'a Endpoint<'a>) -> Granting<'a>;
 }
 
-/// A grant, and the current access token that it gave.
+/// A grant and its current access token.
 pub(super) struct TokenSource {
     grant: Box<dyn Grant>,
-    /// Held while a token is fetched: whoever comes second waits and finds it here.
+    /// Locked during a fetch: a concurrent caller waits and finds the token here.
     state: Mutex<State>,
 }
 
 #[derive(Default)]
 struct State {
     token: Option<Token>,
-    /// Counts the tokens fetched.
+    /// Number of tokens fetched.
     generation: u64,
     /// A token was rejected, and none has been accepted since.
     doubted: bool,
 }
 
-/// A token and which one it is.
+/// A token and its generation.
 #[derive(Clone)]
 pub(super) struct Token {
     pub(super) value: SecretString,
@@ -65,7 +65,8 @@ impl TokenSource {
         }
     }
 
-    /// The current token, fetched first when there is none or it is about to run out.
+    /// The current token. Fetches one first when there is none or the current one is about to
+    /// expire.
     pub(super) async fn token<T: Transport>(
         &self,
         transport: &T,
@@ -98,7 +99,7 @@ impl TokenSource {
         Ok(token)
     }
 
-    /// The vendor took the token of this generation.
+    /// Records that the vendor accepted the token of this generation.
     pub(super) async fn accepted(&self, generation: u64) {
         let mut state = self.state.lock().await;
         if state.generation == generation {
@@ -106,20 +107,22 @@ impl TokenSource {
         }
     }
 
-    /// The vendor rejected the token of this generation. Whether to try again with another one.
+    /// Records that the vendor rejected the token of this generation. Returns whether another token
+    /// may help.
     pub(super) async fn rejected(&self, generation: u64) -> bool {
         let mut state = self.state.lock().await;
         if state.generation != generation || state.token.is_none() {
             return true; // Someone else's request met the same, and a new token is on its way.
         }
         state.token = None;
-        // Two in a row: giving up also ends the doubt, so that a later start renews once again.
+        // The second rejection in a row also clears the doubt, so that a later start renews once
+        // more.
         state.doubted = !state.doubted;
         state.doubted
     }
 }
 
-/// How long a token with this lifetime is used. A short-lived one is used for half of it.
+/// The time for which a token of this lifetime is used; at least half of the lifetime.
 fn usable_ms(lifetime_ms: i64, random: u64) -> i64 {
     let spread = i64::try_from(random % SPREAD_MS.unsigned_abs()).unwrap_or(0);
     lifetime_ms

@@ -7,7 +7,7 @@ use crate::scripted::ScriptedTransport;
 
 use super::*;
 
-/// One source with a token endpoint whose tokens live long, so that only rejections renew them.
+/// One source with a token endpoint. Its tokens live long, so that only rejections renew them.
 struct World {
     credentials: Credentials,
     endpoint: ScriptedTransport,

@@ -1,5 +1,5 @@
-//! Large bodies are read on the runtime's blocking threads: a task that reads tens of megabytes at
-//! once would hold up every other source of the process.
+//! Reads of large bodies on the runtime's blocking threads: a task that parses tens of megabytes at
+//! once would delay every other source of the process.
 
 use std::future;
 use std::panic;
@@ -13,8 +13,8 @@ use crate::connector::{Connector, Page, PageRequest, Piece, Rest};
 use crate::exchange::{ApiResponse, Failure};
 
 impl<T> Client<T> {
-    /// The next records of a page; `rest` becomes `None` with the last of them. `None` when there
-    /// are no more.
+    /// The next records of a page; `rest` becomes `None` with the last of them. `None` when no
+    /// records are left.
     pub async fn more(&self, rest: &mut Option<Rest>) -> Option<Piece> {
         let mut left = Some(rest.take()?);
         let connector = Arc::clone(&self.connector);
@@ -28,7 +28,7 @@ impl<T> Client<T> {
     }
 }
 
-/// [`Connector::read`], apart from the other tasks when the body is large.
+/// [`Connector::read`], on a blocking thread when the body is large.
 pub(super) async fn read(
     connector: &Arc<Connector>,
     request: &PageRequest,

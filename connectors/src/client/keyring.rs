@@ -1,5 +1,5 @@
-//! The credentials a client uses now, and how they follow a secret that is replaced while the client
-//! lives.
+//! The current credentials of a client, and their renewal when the secret is replaced during the
+//! client's life.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -14,11 +14,11 @@ use crate::auth::{AuthSpec, Credentials};
 use crate::exchange::Failure;
 use crate::secret::SecretSource;
 
-/// How long the answer about a rejected secret stands: a vendor that refuses every request, for this
-/// reason or another, must not turn each of them into a read.
+/// Minimum time between two reads of a rejected secret: a vendor that rejects every request must
+/// not turn each rejection into a read.
 const REREAD_EVERY_MS: i64 = MINUTE_MS;
-/// Credentials remembered after they were replaced, so that a late complaint about them is still
-/// recognised. They are replaced at most once in [`REREAD_EVERY_MS`], and no request lasts longer
+/// Number of replaced credentials that are still masked, so that a late complaint about them is
+/// recognized. They are replaced at most once per [`REREAD_EVERY_MS`], and no request lasts longer
 /// than a few times that.
 const EARLIER_MAX: usize = 4;
 
@@ -33,17 +33,18 @@ struct Held {
     earlier: VecDeque<Arc<Credentials>>,
 }
 
-/// What makes new credentials possible.
+/// The means to obtain new credentials.
 struct Renewal {
     source: Arc<dyn SecretSource>,
-    /// Held while the secret is read: whoever is rejected meanwhile waits, and finds new credentials.
+    /// Locked while the secret is read: a request rejected meanwhile waits, and finds new
+    /// credentials.
     state: AsyncMutex<Last>,
 }
 
 struct Last {
-    /// What the current credentials are made of.
+    /// The secret of the current credentials.
     secret: SecretString,
-    /// When it was read again, and what stood in the way if it could not be read for the moment.
+    /// The time of the last read, and its failure if the secret was temporarily unreadable.
     read: Option<(Timestamp, Option<Failure>)>,
 }
 
@@ -68,12 +69,12 @@ impl Keyring {
         Arc::clone(&self.lock().current)
     }
 
-    /// Other credentials than `used`, to which the vendor has said `rejected`: perhaps because they
+    /// Credentials other than `used`, which the vendor rejected with `rejected`; the secret may
     /// have been replaced.
     ///
-    /// Fails with what there is to say when there are none: with `rejected` itself if the secret is
-    /// still the same, cannot be had, or has been asked for within the last minute; with an outage if
-    /// the place it is kept at does not answer, because then nobody knows whether it has changed.
+    /// Fails with `rejected` if the secret is unchanged, cannot be read, or was read within the
+    /// last minute. Fails with an outage if the secret store is unavailable, because the secret may
+    /// then have changed.
     pub(super) async fn renewed(
         &self,
         used: &Arc<Credentials>,
@@ -132,7 +133,7 @@ impl Keyring {
         new
     }
 
-    /// `text` without the credentials used now and lately.
+    /// `text` with the current and the recent credentials masked.
     pub(super) fn redact(&self, text: &str) -> String {
         let held = self.lock();
         held.all().fold(text.to_owned(), |text, credentials| {
@@ -140,7 +141,7 @@ impl Keyring {
         })
     }
 
-    /// Whether one of the credentials used now or lately stands in `text`, in any escaping.
+    /// True if a current or recent credential occurs in `text`, in any escaping.
     pub(super) fn stand_in(&self, text: &str) -> bool {
         self.lock()
             .all()

@@ -12,7 +12,7 @@ use super::*;
 
 pub(super) const NEWER: &str = "newer-7a40d1b3";
 
-/// A place that holds one secret after the other; the last one stays.
+/// A secret store that returns one secret after another, and repeats the last one.
 #[derive(Debug)]
 pub(super) struct Place {
     values: Vec<Result<&'static str, Trouble>>,
@@ -97,7 +97,7 @@ pub(super) fn client(
     (client.with_renewal(secret, source), clock)
 }
 
-/// A vendor that takes `good` and echoes everything else.
+/// A vendor that accepts `good` and echoes every other token.
 fn vendor(good: &'static str) -> ScriptedTransport {
     ScriptedTransport::new(move |request| {
         let header = request.header("authorization").unwrap();
@@ -122,7 +122,7 @@ async fn a_secret_replaced_since_is_read_once_and_the_page_asked_for_again() {
     let page = client.fetch(span(), None).await.unwrap();
     assert_eq!(page.records.len(), 1);
     assert_eq!((transport.requests().len(), place.reads()), (2, 1));
-    // From now on the new one is used at once.
+    // The new secret is used at once from here on.
     client.fetch(span(), None).await.unwrap();
     assert_eq!((transport.requests().len(), place.reads()), (3, 1));
 }
@@ -155,7 +155,7 @@ async fn a_secret_is_read_again_at_most_once_a_minute() {
         assert_eq!(place.reads(), reads);
     }
     assert_eq!(transport.requests().len(), 5, "no request was repeated");
-    // A clock that stepped back does not make it wait for longer.
+    // A clock that stepped back does not extend the wait.
     clock.advance_ms(-3_600_000);
     client.fetch(span(), None).await.unwrap();
     assert_eq!(place.reads(), 3);

@@ -1,4 +1,4 @@
-//! Clients from what the sources of a process share: the network, the secrets, the clock.
+//! Construction of clients from the shared parts of a process: the network, the secrets, the clock.
 
 use std::fmt;
 use std::sync::Arc;
@@ -11,16 +11,16 @@ use crate::connector::Connector;
 use crate::http::Transport;
 use crate::secret::{SecretError, SecretRef, Vault, VaultSecret};
 
-/// How old a cached secret may be.
+/// Maximum age of a cached secret.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SecretAge {
     /// A few minutes.
     Minutes,
-    /// Read now.
+    /// Read from the store now.
     New,
 }
 
-/// Makes the client of each source of a process.
+/// Creates the client of each source of a process.
 #[derive(Clone)]
 pub struct ClientMaker<T> {
     transport: T,
@@ -29,13 +29,13 @@ pub struct ClientMaker<T> {
     entropy: Arc<dyn Entropy>,
 }
 
-/// A client cannot be made.
+/// The client cannot be created.
 #[derive(Debug, thiserror::Error)]
 pub enum ClientError {
     /// The secret cannot be read.
     #[error(transparent)]
     Secret(#[from] SecretError),
-    /// The secret is not of the form that the connector's auth kind needs, or is missing.
+    /// The secret is missing, or lacks the form that the connector's auth kind needs.
     #[error(transparent)]
     Credentials(#[from] CredentialsError),
 }
@@ -56,11 +56,11 @@ impl<T: Transport + Clone> ClientMaker<T> {
         }
     }
 
-    /// The client of `connector` with the secret that `reference` names, which it reads again when
-    /// the vendor refuses it. A cached secret that cannot be used is read again first.
+    /// The client of `connector` with the secret that `reference` names. The client reads the
+    /// secret again after a rejection. A cached secret that cannot be used is read again first.
     ///
     /// # Errors
-    /// When the secret cannot be read, is missing, or cannot be used.
+    /// The secret cannot be read, is missing, or cannot be used.
     pub async fn client(
         &self,
         connector: Arc<Connector>,

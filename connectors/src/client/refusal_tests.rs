@@ -1,4 +1,4 @@
-//! Which failures make the secret be read again: those that another secret may mend.
+//! Failures that cause the secret to be read again: those that another secret may cure.
 
 use windlass_core::retry::FailureClass;
 
@@ -113,7 +113,7 @@ async fn a_block_of_our_own_making_costs_no_read() {
     assert_eq!(transport.requests().len(), 1);
 }
 
-/// The client secret that a request to the token endpoint shows.
+/// True if a request to the token endpoint carries this client secret.
 fn shows(request: &ApiRequest, secret: &str) -> bool {
     use base64::Engine;
     let encoded = base64::engine::general_purpose::STANDARD.encode(format!("id:{secret}"));

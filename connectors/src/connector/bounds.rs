@@ -1,11 +1,11 @@
-//! Where a window begins and ends in a vendor's own terms, and which records of a page belong to
-//! the neighbours.
+//! The bounds of a window in the vendor's own terms, and the records of a page that belong to
+//! neighboring windows.
 //!
-//! Windows are `[from, to)`. A documented rule is translated: an inclusive end asks for the last
-//! unit inside, an exclusive start for the last unit before. Where the rule is not documented, one
-//! unit more is asked for on that side, so that no rule can lose a record, and what then comes
-//! from the neighbour's side of that margin is left to the neighbour. Trimming needs the vendor to
-//! filter on the very time that the record shows; otherwise everything is kept.
+//! Windows are `[from, to)`. A documented rule is translated: an inclusive end requests the last
+//! unit inside, an exclusive start the last unit before. For an undocumented rule, the request is
+//! one unit wider on that side, so that no rule can lose a record; records beyond the neighbor's
+//! side of that margin are left to the neighbor. Trimming requires that the vendor filters on the
+//! time that the record shows; otherwise every record is kept.
 
 use windlass_core::{Span, Timestamp};
 
@@ -31,7 +31,7 @@ impl Bounds {
         }
     }
 
-    /// The first and last bound to ask for, written as the vendor reads them.
+    /// The first and the last requested bound, in the vendor's format.
     pub(super) fn asked(&self, span: Span) -> (String, String) {
         let from = match self.start {
             Bound::Inclusive => span.from(),
@@ -45,22 +45,21 @@ impl Bounds {
         (self.write(from), self.write(to))
     }
 
-    /// How much wider than its window a request can be.
+    /// The maximum excess of a request's width over its window's width.
     pub(super) fn padding_ms(&self) -> i64 {
         let start = i64::from(self.start != Bound::Inclusive);
         let end = i64::from(self.end == Bound::Unknown);
         (start + end) * self.unit_ms
     }
 
-    /// Whether a record at `time` lies in a margin that was asked for only to be safe, and is
-    /// certainly asked for by the neighbour.
+    /// True if a record at `time` lies in the safety margin and the neighbor certainly requests it.
     pub(super) fn is_neighbours(&self, span: Span, time: Timestamp) -> bool {
         if !self.trims {
             return false;
         }
         let margin_ms = 2 * self.unit_ms;
-        // With an inclusive end the neighbour asks up to its last unit only; a finer time after
-        // that instant is nobody else's.
+        // With an inclusive end, the neighbor requests only up to its last unit; a record at a
+        // finer time after that instant belongs to no other window.
         let neighbour_reaches = match self.end {
             Bound::Inclusive => span.from().minus_ms(self.unit_ms),
             Bound::Exclusive | Bound::Unknown => span.from().minus_ms(1),

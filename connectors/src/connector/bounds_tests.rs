@@ -18,7 +18,7 @@ fn span(from: i64, to: i64) -> Span {
     Span::new(Timestamp::from_ms(from), Timestamp::from_ms(to)).unwrap()
 }
 
-/// What a vendor with these real rules returns for a window, after trimming.
+/// The records that a vendor with these real rules returns for a window, after trimming.
 fn pull(bounds: Bounds, real: (Bound, Bound), records: &[i64], span: Span) -> Vec<i64> {
     let (from, to) = bounds.asked(span);
     let (from, to): (i64, i64) = (from.parse().unwrap(), to.parse().unwrap());

@@ -1,4 +1,5 @@
-//! From a manifest and a source's settings to a connector, or to what is wrong with the settings.
+//! Compilation of a manifest and a source's settings into a connector, or into the error in the
+//! settings.
 
 use std::collections::BTreeMap;
 
@@ -19,38 +20,38 @@ use crate::records::Paths;
 use crate::settings::{CompileError, Settings, wrong};
 use crate::yaml::did_you_mean;
 
-/// What the manifest suggests for one source; the source's own settings may differ within the
-/// vendor's limits.
+/// The manifest's defaults for one source; the source's own settings may differ within the vendor's
+/// limits.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Defaults {
-    /// The vendor's time unit.
+    /// Resolution of the vendor's time bounds.
     pub unit_ms: i64,
     /// Width of the first window.
     pub initial_ms: i64,
-    /// How far a window's end must trail now. The least a source may set.
+    /// Minimum distance of a window's end from now; also the least value that a source may set.
     pub settle_ms: i64,
-    /// The widest window whose request the vendor answers.
+    /// Width of the widest window that the vendor accepts; `None` without a limit.
     pub max_span_ms: Option<i64>,
-    /// How long the vendor keeps records.
+    /// Retention of the vendor's records; `None` without a limit.
     pub max_lookback_ms: Option<i64>,
-    /// What shares the vendor's budget.
+    /// The sources that share the vendor's quota.
     pub rate_group: RateGroup,
-    /// Workers of the group at once.
+    /// Maximum concurrent workers of the group.
     pub group_in_flight: u32,
-    /// Requests a minute the group may send, if declared.
+    /// Request rate of the group; `None` if the manifest declares none.
     pub requests_per_minute: Option<u32>,
-    /// Whether one page may be fetched ahead.
+    /// True if one page may be prefetched.
     pub prefetch: bool,
-    /// The order of records across the pages of a window, if the vendor documents it.
+    /// The order of records across the pages of a window; `None` if the vendor documents none.
     pub strict_order: Option<core::Order>,
-    /// How old settled time is when it is read again for late events.
+    /// The ages at which settled time is read again for late-arriving records.
     pub sweeps_ms: Vec<i64>,
-    /// Whether settled time can be read again for late events: records have ids of the vendor's own,
-    /// and requests filter on the records' own time.
+    /// True if sweeps are possible: records have vendor ids, and requests filter on the time that
+    /// records show.
     pub can_sweep: bool,
 }
 
-/// Workers of a rate group at once when the manifest does not say.
+/// Concurrent workers of a rate group when the manifest names no number.
 const GROUP_IN_FLIGHT: u32 = 4;
 
 impl Connector {
@@ -185,7 +186,7 @@ fn strict_order(records: &Records) -> Option<core::Order> {
     }
 }
 
-/// Collects every path that one pass over the body is to find.
+/// Collects every path that one traversal of the body must find.
 fn plan(manifest: &Manifest) -> (Paging, RecordPlan, Signals) {
     let mut body = Paths::default();
     body.elements(&manifest.records.path);

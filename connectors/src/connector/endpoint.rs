@@ -1,4 +1,4 @@
-//! Where requests go: base URL and path with the parameters in them, each kept inside its place.
+//! The endpoint of requests: base URL and path with the parameters, each confined to its place.
 
 use std::collections::BTreeMap;
 
@@ -9,8 +9,8 @@ use crate::manifest::Manifest;
 use crate::manifest::text::{Part, Template};
 use crate::settings::{CompileError, Settings, wrong};
 
-/// The URL of every first request, without its query. Each parameter stays inside the host or the
-/// path segment it was written into.
+/// The URL of every first request, without its query. Each parameter stays inside its host or path
+/// segment.
 pub(super) fn endpoint(
     manifest: &Manifest,
     settings: &Settings,
@@ -47,8 +47,8 @@ pub(super) fn endpoint(
     Ok(url)
 }
 
-/// Refuses a host that a parameter led to and the manifest does not know: a mistyped domain would be
-/// sent the credential. Who writes `base_url` has decided.
+/// Fails on a host that results from a parameter and that the manifest does not list: a mistyped
+/// domain would receive the credential. An explicit `base_url` is not checked.
 fn check_host(manifest: &Manifest, url: &Url) -> Result<(), CompileError> {
     if manifest.hosts.is_empty() || manifest.hosts.iter().any(|rule| rule.allows(url)) {
         return Ok(());
@@ -89,7 +89,7 @@ fn path_segments(
             }
         }
     }
-    // URL parsers resolve these two whatever way they are escaped.
+    // URL parsers resolve these two segments in any escaping.
     if segments
         .iter()
         .any(|segment| matches!(segment.as_str(), "." | ".."))

@@ -1,5 +1,5 @@
-//! What a reply means: a page, or which class of failure. The manifest's rules come first, in
-//! order; a reply that none matches is judged by its status.
+//! The classification of a response: a page, or a failure class. The manifest's rules apply first,
+//! in order; a response without a matching rule is classified by its status.
 
 use std::borrow::Cow;
 
@@ -13,11 +13,11 @@ use crate::exchange::{ApiResponse, Failure, one_line};
 use crate::records::Found;
 use crate::wait;
 
-/// Characters of a vendor's own words in a message.
+/// Maximum length of the vendor's text in a message.
 const QUOTE_CHARS_MAX: usize = 160;
 
 impl Connector {
-    /// The failure that a reply is, if it is one. `found` is its body, when that was JSON.
+    /// The failure that a response means; `None` for a page. `found` is the body, when it was JSON.
     pub(super) fn judge(
         &self,
         token: Option<&str>,
@@ -54,7 +54,7 @@ impl Connector {
         )
     }
 
-    /// What is left of the budget, as the headers say.
+    /// The remaining quota from the response headers; `None` without the header.
     pub(super) fn budget(&self, reply: &ApiResponse, now: Timestamp) -> Option<Budget> {
         let name = self.signals.rate.remaining.as_ref()?;
         let remaining = reply.headers.get(name)?.trim().parse().ok()?;
@@ -64,8 +64,8 @@ impl Connector {
         })
     }
 
-    /// `Retry-After` first. A reset header is on every reply of some vendors, so it counts only
-    /// when the budget is the reason.
+    /// The wait from `Retry-After`, else from the reset header. Some vendors send the reset header
+    /// with every response, so it counts only for class `rate`.
     fn wait_ms(&self, class: FailureClass, reply: &ApiResponse, now: Timestamp) -> Option<i64> {
         let asked = reply.headers.get("retry-after");
         asked
@@ -82,7 +82,7 @@ impl Connector {
         wait::reset_ms(reply.headers.get(&reset.header)?, reset.format, now)
     }
 
-    /// ` (code: message)`, short, and without the token even where the vendor repeats it.
+    /// ` (code: message)`, shortened, and without the token even where the vendor repeats it.
     fn vendors_words(&self, found: &Found<'_>, token: Option<&str>) -> String {
         let get = |slot: Option<usize>| {
             let text = found.get(slot?)?;
@@ -123,11 +123,11 @@ impl Rule {
     }
 }
 
-/// Characters from which on a value of a next link counts as a token.
+/// Minimum length of a next link's query value that counts as a token.
 const TOKEN_CHARS_MIN: usize = 6;
 
-/// `text` without the token, as it is and as a request has it, and when it is a link without the
-/// values in its query.
+/// `text` without the token, both raw and as escaped in a request; for a link, without the values
+/// in its query.
 fn without_token(text: &str, token: Option<&str>) -> String {
     let token = token.unwrap_or_default();
     if token.is_empty() {
@@ -149,7 +149,7 @@ fn without_token(text: &str, token: Option<&str>) -> String {
     clean
 }
 
-/// Whether the start of `body` holds `text`, in any case.
+/// True if the start of `body` contains `text`, in any case.
 fn contains(body: &[u8], text: &str) -> bool {
     let head = body.get(..limits::ERROR_BODY_BYTES_MAX).unwrap_or(body);
     let text = text.as_bytes();
@@ -159,13 +159,13 @@ fn contains(body: &[u8], text: &str) -> bool {
             .any(|window| window.eq_ignore_ascii_case(text))
 }
 
-/// What a status means when the manifest says nothing about it, and what a person should do.
+/// The class of a status without a rule in the manifest, and advice for the operator.
 fn by_status(reply: &ApiResponse, continues: bool) -> (FailureClass, Option<String>) {
     let advice = match reply.status {
         429 => return (FailureClass::Rate, None),
         408 | 500..=599 => return (FailureClass::Outage, None),
-        // The same parameters were good enough for the first page, so it is the token that is
-        // refused. Blocking would keep it, and with it the refusal, for ever.
+        // The same parameters worked for the first page, so the vendor rejects the token. Class
+        // `block` would keep the token, and so repeat the rejection.
         400 | 404 | 410 | 422 if continues => {
             let advice = "the page token seems to be refused; the window begins again";
             return (FailureClass::Restart, Some(advice.to_owned()));

@@ -1,4 +1,4 @@
-//! What a reply turned out to hold.
+//! The parts of a page.
 
 use bytes::Bytes;
 use windlass_core::{Span, Timestamp};
@@ -8,44 +8,43 @@ use crate::paging::Next;
 /// One page of a window.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Page {
-    /// The records, in the order sent: the first of them when there is a `rest`.
+    /// The records in the order received; only the first piece when `rest` is `Some`.
     pub records: Vec<Record>,
     /// The records after the first piece, not yet read; see [`super::Connector::more`].
     pub rest: Option<Rest>,
-    /// The next page's token, or the evidence that the window ends here.
+    /// The token of the next page, or the evidence for the end of the window.
     pub next: Next,
     /// The vendor's own clock: `Date` plus `Age`; `None` without a `Date`.
     pub served_at: Option<Timestamp>,
     /// Size of the body as read.
     pub body_bytes: u64,
-    /// Number of `records` left out because they belong to the neighbouring window.
+    /// Number of records left out because they belong to a neighboring window.
     pub trimmed: u64,
-    /// Whether `records` kept the order the manifest declares; true when it declares none.
+    /// True if `records` kept the order that the manifest declares, or the manifest declares none.
     pub in_order: bool,
-    /// What is left of the request budget, if the vendor says.
+    /// The remaining quota; `None` if the vendor advertises none.
     pub budget: Option<Budget>,
 }
 
-/// The records of a large page that are not read yet. Each is validated JSON already.
+/// The unread records of a large page. Each is validated JSON already.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Rest {
-    /// The body's text right after the last record that was read.
+    /// The text of the body directly after the last record read.
     pub(super) text: Bytes,
-    /// The span that was asked for.
+    /// The requested span.
     pub(super) span: Span,
-    /// The time of the last record that has one.
+    /// The time of the last record with a time.
     pub(super) last: Option<Timestamp>,
 }
 
-/// Some records of a page that follow one another: at most
-/// [`windlass_core::limits::RECORDS_AT_ONCE_MAX`].
+/// A run of consecutive records of a page: at most [`windlass_core::limits::RECORDS_AT_ONCE_MAX`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Piece {
-    /// The records, in the order sent.
+    /// The records in the order received.
     pub records: Vec<Record>,
-    /// Records left out because they belong to the neighbouring window.
+    /// Number of records left out because they belong to a neighboring window.
     pub trimmed: u64,
-    /// Whether they and the records before them kept the order the manifest declares.
+    /// True if these records and those before them kept the order that the manifest declares.
     pub in_order: bool,
 }
 
@@ -58,20 +57,20 @@ impl std::fmt::Debug for Rest {
     }
 }
 
-/// One record.
+/// One record of a page.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Record {
-    /// The bytes the vendor sent: a slice of the page, not a copy.
+    /// The bytes that the vendor sent: a slice of the page, not a copy.
     pub raw: Bytes,
     /// The values at the id paths, joined with `|`; `None` when one of them is absent.
     pub id: Option<String>,
-    /// When it happened; `None` when absent or not readable.
+    /// The time of the event; `None` when absent or unreadable.
     pub time: Option<Timestamp>,
 }
 
 impl std::fmt::Debug for Record {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        // Records are never printed by accident.
+        // Debug output must not print a record.
         f.debug_struct("Record")
             .field("bytes", &self.raw.len())
             .field("id", &self.id)
@@ -80,11 +79,11 @@ impl std::fmt::Debug for Record {
     }
 }
 
-/// What is left of a request budget.
+/// The remaining part of a quota.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Budget {
     /// Requests left.
     pub remaining: u64,
-    /// Milliseconds from now until there are more, if the vendor says.
+    /// Milliseconds from now until the quota resets; `None` if the vendor sends no reset.
     pub reset_ms: Option<i64>,
 }

@@ -10,8 +10,8 @@ use crate::elements::following;
 use crate::records::Found;
 
 impl Connector {
-    /// The next records of a page; `rest` becomes `None` with the last of them. `None` when there
-    /// are no more.
+    /// The next records of a page; `rest` becomes `None` with the last of them. `None` when no
+    /// records are left.
     pub fn more(&self, rest: &mut Option<Rest>) -> Option<Piece> {
         let Rest { text, span, last } = rest.take()?;
         let (raws, left) = following(&text);
@@ -24,8 +24,8 @@ impl Connector {
         Some(piece)
     }
 
-    /// The records `raws` of `body`, and the time of the last one that has one. `last` is that of
-    /// the records before them.
+    /// The records `raws` of `body`, and the time of the last record with a time. `last` is that
+    /// time for the records before them.
     pub(super) fn piece(
         &self,
         body: &Bytes,

@@ -1,4 +1,4 @@
-//! From a reply to a page.
+//! Conversion of a response into a page.
 
 use bytes::Bytes;
 use chrono::{DateTime, NaiveDateTime};
@@ -15,16 +15,18 @@ use crate::paging::Asked;
 use crate::records::{Found, NoArray};
 use crate::wait;
 
-/// Room for an id before it grows: most vendors' fit.
+/// Initial capacity of an id; it fits most vendors' ids.
 const ID_BYTES_USUAL: usize = 96;
 
 impl Connector {
-    /// Reads the reply to `request`. Instants in its headers are compared with its own `Date`, and with
-    /// `now` only where it has none.
+    /// Reads the response to `request`. Times in its headers are relative to its own `Date`, and to
+    /// `now` only without a `Date`.
     ///
-    /// Fails with the class the manifest's rules or the status give; with [`FailureClass::Page`]
-    /// when the body cannot be used; with [`FailureClass::Restart`] when the token does not
-    /// advance; with [`FailureClass::Block`] when the next link leaves the origin.
+    /// # Errors
+    /// - The class of the manifest's rules or of the status.
+    /// - [`FailureClass::Page`]: the body cannot be used.
+    /// - [`FailureClass::Restart`]: the token does not advance.
+    /// - [`FailureClass::Block`]: the next link leaves the origin.
     pub fn read(
         &self,
         request: &PageRequest,
@@ -96,8 +98,9 @@ impl Connector {
 }
 
 impl RecordPlan {
-    /// The records of a page, `None` without an array of them, or what is wrong with it. A page without the array is one of another
-    /// shape, such as an error with status 200, unless the manifest knows that the vendor does so.
+    /// The records of a page, `None` without an array, or the error in the array. A page without
+    /// the array has another shape, such as an error with HTTP 200, unless the manifest declares it
+    /// optional.
     fn elements<'f, 'a>(&self, found: &'f Found<'a>) -> Result<Option<&'f Elements<'a>>, String> {
         match found.elements() {
             Ok(raws) => Ok(Some(raws)),
@@ -113,7 +116,7 @@ impl RecordPlan {
         }
     }
 
-    /// The record `raw` of `body`. `found` is room that all records of a page share.
+    /// The record `raw` of `body`. `found` is a buffer that all records of a page share.
     pub(super) fn record<'a>(
         &self,
         body: &Bytes,
@@ -131,8 +134,8 @@ impl RecordPlan {
         }
     }
 
-    /// The id values joined; a separator inside a value is escaped, so no two ids are one. `None`
-    /// when one is absent, or when they are longer than [`limits::ID_BYTES_MAX`] together.
+    /// The joined id values; separators inside a value are escaped, so that ids stay distinct.
+    /// `None` when a value is absent, or when the id exceeds [`limits::ID_BYTES_MAX`].
     fn id(&self, found: &Found<'_>) -> Option<String> {
         if self.id.is_empty() {
             return None;
@@ -170,7 +173,7 @@ fn text(body: &[u8]) -> Option<&str> {
     std::str::from_utf8(body).ok()
 }
 
-/// An instant, or `None` for what cannot be read; never a guess.
+/// The instant in `text`; `None` when it is unreadable, never a guess.
 fn parse_time(text: &str, format: TimeFormat) -> Option<Timestamp> {
     match format {
         TimeFormat::Rfc3339 => rfc3339(text),
@@ -181,7 +184,7 @@ fn parse_time(text: &str, format: TimeFormat) -> Option<Timestamp> {
         TimeFormat::EpochMs => text.parse().ok().map(Timestamp::from_ms),
         TimeFormat::EpochS => {
             let (seconds, fraction) = text.split_once('.').unwrap_or((text, "0"));
-            // Only the first three places are read below, and numbers also with a sign.
+            // Only the first three decimals are read below, and number parsing would accept a sign.
             let digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
             if !digits(seconds) || !digits(fraction) {
                 return None;

@@ -256,7 +256,7 @@ fn time_in_a_cache_counts_on_top_of_the_vendors_date() {
     }
 }
 
-/// Epoch and date headers are of the vendor's clock, however wrong ours is.
+/// Epoch and date headers refer to the vendor's clock, whatever the machine clock shows.
 #[test]
 fn waits_are_relative_to_the_vendors_date_whatever_our_clock_says() {
     let okta = built_in("okta_system_log", &[("domain", "example.okta.com")]);

@@ -1,4 +1,4 @@
-//! From a span and a token to the request for one page.
+//! Conversion of a span and a token into the request for one page.
 
 use std::borrow::Cow;
 
@@ -13,19 +13,19 @@ use super::Connector;
 use crate::exchange::{ApiRequest, Failure, Method};
 use crate::paging::{Place, next_link};
 
-/// Everything but the characters that mean themselves everywhere in a URL (RFC 3986 section 2.3).
+/// Every character except the unreserved ones of RFC 3986 section 2.3.
 const RESERVED: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'-')
     .remove(b'.')
     .remove(b'_')
     .remove(b'~');
 
-/// `text` as the query of a request has it.
+/// `text`, escaped for the query of a request.
 pub(super) fn escaped(text: &str) -> String {
     utf8_percent_encode(text, RESERVED).to_string()
 }
 
-/// The request for one page, with the window and the page token that it stands for.
+/// The request for one page, with its window and its page token.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PageRequest {
     pub(super) span: Span,
@@ -43,8 +43,9 @@ impl PageRequest {
 impl Connector {
     /// The request for the first page of `span`, or for the page that `token` names.
     ///
-    /// Fails with [`FailureClass::Restart`] when the token is not one this connector gives out,
-    /// and with [`FailureClass::Block`] when it leads away from the origin.
+    /// # Errors
+    /// - [`FailureClass::Restart`]: this connector does not issue such a token.
+    /// - [`FailureClass::Block`]: the token leads away from the origin.
     pub fn request(&self, span: Span, token: Option<&str>) -> Result<PageRequest, Failure> {
         let url = match self.paging.place(token)? {
             Place::Query { repeats, param } => self.url(repeats.then_some(span), param),
@@ -69,8 +70,8 @@ impl Connector {
         })
     }
 
-    /// A hash of the request for `span` without its token: a token is used again only with the
-    /// request that it belongs to.
+    /// A hash of the request for `span` without its token: a token is used only with the request
+    /// that it belongs to.
     pub fn request_hash(&self, span: Span) -> String {
         let url = self.url(Some(span), None);
         let digest = Sha256::new()
@@ -80,7 +81,7 @@ impl Connector {
         hex(&digest, 8)
     }
 
-    /// The endpoint with the parameters for `span`, if they are wanted, and `extra` last.
+    /// The endpoint with the parameters for `span`, if any, and with `extra` last.
     fn url(&self, span: Option<Span>, extra: Option<(&str, Cow<'_, str>)>) -> Url {
         let mut pairs: Vec<(&str, Cow<'_, str>)> = Vec::new();
         if let Some(span) = span {

@@ -1,4 +1,4 @@
-//! What the tests of this room share: built-in connectors, spans and replies from fixtures.
+//! Shared test helpers: built-in connectors, spans and responses from fixtures.
 
 use bytes::Bytes;
 use windlass_core::{Span, Timestamp};
@@ -41,7 +41,7 @@ pub(crate) fn now() -> Timestamp {
 }
 
 impl Connector {
-    /// The page in the reply to the request for `span` and `token`.
+    /// The page in `reply`, the response to the request for `span` and `token`.
     pub(crate) fn page_of(
         &self,
         span: Span,
@@ -68,7 +68,7 @@ pub(crate) fn fixture(path: &str) -> Bytes {
         .into()
 }
 
-/// A small vendor of its own, with one section of its manifest replaced.
+/// The manifest of a small test vendor, with one section replaced.
 pub(crate) fn sample(section: &str, instead: &str) -> String {
     let sections = [
         (

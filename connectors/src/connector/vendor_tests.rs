@@ -1,4 +1,4 @@
-//! Each built-in manifest against its fixtures: the exact requests, and what is read from pages
+//! Each built-in manifest against its fixtures: the exact requests, and the result of reading pages
 //! and errors of the vendor's documented shape.
 
 use windlass_core::Timestamp;
@@ -70,7 +70,7 @@ fn google_reports_pages_through_a_window() {
     let token = first.next.token().unwrap().to_owned();
     insta::assert_snapshot!(url(&google, Some(&token)), @"https://admin.googleapis.com/admin/reports/v1/activity/users/all/applications/login?endTime=2026-01-01T01%3A00%3A00.001Z&maxResults=1000&prettyPrint=false&startTime=2025-12-31T23%3A59%3A59.999Z&pageToken=A%3A1767225600000%3A-42%3A%2B%2F%3D%26page");
     let last = page(&google, Some(&token), "google_reports/page2.json");
-    // The record of the instant before is the neighbour's.
+    // The record of the instant before belongs to the neighboring window.
     assert_eq!(
         (last.records.len(), last.trimmed, last.next.token()),
         (1, 1, None)

@@ -1,4 +1,4 @@
-//! What must hold between the fields of a manifest.
+//! Rules between the fields of a manifest.
 
 use windlass_core::time::{DAY_MS, SECOND_MS};
 
@@ -68,7 +68,7 @@ fn base_url(manifest: &Manifest) -> Result<(), Fault> {
         .map_err(|problem| fault("base_url", problem, "write it like https://api.example.com"))
 }
 
-/// What a manifest with a fixed host says about hosts must at least allow that one.
+/// If the host of `base_url` is fixed, `hosts` must allow it.
 fn hosts(manifest: &Manifest) -> Result<(), Fault> {
     let fixed = manifest.base_url.fill(|_| None).ok();
     let fixed = fixed.and_then(|text| text.parse().ok());
@@ -82,7 +82,8 @@ fn hosts(manifest: &Manifest) -> Result<(), Fault> {
     Ok(())
 }
 
-/// Longest unit: no vendor counts time in more than years, and a few of them must fit a number.
+/// Longest unit: no vendor counts time in more than years, and a few units must fit the integer
+/// type.
 const UNIT_MS_MAX: i64 = 366 * DAY_MS;
 
 fn window(manifest: &Manifest) -> Result<(), Fault> {

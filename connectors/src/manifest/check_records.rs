@@ -1,4 +1,4 @@
-//! What must hold for records that are split at their order or read again by sweeps.
+//! Rules for records of windows that can be split at a frontier or swept.
 
 use super::Manifest;
 use super::fault::{Fault, fault};

@@ -1,4 +1,4 @@
-//! The vendor's signals: budgets, and what its errors mean.
+//! The vendor's signals: quotas and errors.
 
 use serde::Deserialize;
 use windlass_core::retry::FailureClass;
@@ -6,79 +6,79 @@ use windlass_core::retry::FailureClass;
 use super::text::{JsonPath, OneOrMany, Template};
 use crate::wait::ResetFormat;
 
-/// The `rate` section: what shares a budget, and the signals about it.
+/// The `rate` section: the rate group and the quota headers.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Rate {
-    /// What shares the budget; `<connector>:<host>` when left out.
+    /// The rate group; `<connector>:<host>` when absent.
     pub group: Option<Template>,
-    /// Workers of the group at once; 4 when left out.
+    /// Maximum concurrent workers of the group; 4 when absent.
     pub max_in_flight: Option<u32>,
-    /// Requests a minute the group may send.
+    /// Request rate of the group.
     pub requests_per_minute: Option<u32>,
-    /// The header that says how many requests are left.
+    /// The header with the number of remaining requests.
     pub remaining: Option<String>,
-    /// The header that says when there are more.
+    /// The header with the reset time.
     pub reset: Option<Reset>,
 }
 
-/// A header that says when the budget is full again.
+/// A header with the time at which the quota resets.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Reset {
-    /// Its name.
+    /// The header name.
     pub header: String,
-    /// How the time is written.
+    /// The format of the time.
     pub format: ResetFormat,
 }
 
-/// One of the `errors`: which replies it is about, and what to do about them. The first that
-/// matches wins; a reply none matches is judged by its status alone.
+/// One rule of `errors`: the responses that it matches, and their class. The first matching rule
+/// wins; a response without a matching rule is classified by its status alone.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ErrorRule {
-    /// The statuses it is about; a 2xx only when it is named here.
+    /// The matching statuses; a 2xx matches only when it is listed.
     pub status: OneOrMany<u16>,
-    /// A value in the body that must be one of `in`.
+    /// A value in the body that must equal one of `in`.
     pub path: Option<JsonPath>,
-    /// A response header whose value must be one of `in`.
+    /// A response header whose value must equal one of `in`.
     pub header: Option<String>,
     /// The values for `path` or `header`.
     #[serde(rename = "in", default)]
     pub values: Vec<String>,
     /// Text that must occur in the body, in any case.
     pub text: Option<String>,
-    /// What to do about it.
+    /// The class of the failure.
     pub class: ErrorClass,
-    /// What a person should do, for the message.
+    /// The advice in the message, for the operator.
     pub advice: Option<String>,
 }
 
-/// What to do about an error.
+/// The class of an error, which determines the reaction.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ErrorClass {
-    /// The vendor is unwell: ask again.
+    /// The vendor is unavailable: retry.
     Outage,
-    /// Slow down.
+    /// The quota is exhausted: wait.
     Rate,
-    /// The page cannot be used: ask again, a few times.
+    /// The page cannot be used: retry a limited number of times.
     Page,
-    /// The token is rejected: begin the window again.
+    /// The vendor rejects the token: restart the window.
     Restart,
-    /// Too much at once: split the window.
+    /// The request covers too much: split the window.
     Split,
-    /// Nothing helps until a person acts.
+    /// Only an operator can cure the cause: block the source.
     Block,
 }
 
-/// Where the body of an error says what went wrong, for messages.
+/// The paths of the code and the message in an error body, for messages.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ErrorBody {
-    /// The vendor's code.
+    /// Path of the vendor's error code.
     pub code: Option<JsonPath>,
-    /// The vendor's words.
+    /// Path of the vendor's error message.
     pub message: Option<JsonPath>,
 }
 

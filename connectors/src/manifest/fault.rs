@@ -1,6 +1,6 @@
-//! A field of a manifest that does not fit the others.
+//! A field of a manifest that contradicts the others.
 
-/// The field, what is wrong with it, and what to write instead.
+/// The field, its problem, and the correct form.
 #[derive(Debug)]
 pub(crate) struct Fault {
     pub(crate) field: String,
@@ -8,7 +8,7 @@ pub(crate) struct Fault {
     pub(crate) hint: Option<String>,
 }
 
-/// A fault without a hint where `hint` is empty.
+/// A fault; an empty `hint` becomes `None`.
 pub(crate) fn fault(field: impl Into<String>, problem: impl Into<String>, hint: &str) -> Fault {
     let hint = (!hint.is_empty()).then(|| hint.to_owned());
     Fault {

@@ -1,14 +1,14 @@
-//! Which names the templates of a manifest may ask for.
+//! The names that the templates of a manifest may use.
 
 use super::Manifest;
 use super::fault::{Fault, fault};
 use super::text::Template;
 use crate::yaml::did_you_mean;
 
-/// Placeholders of the query that are no parameters: the window's bounds and `page.size`.
+/// Placeholders of the query that are not parameters: the bounds of the window and `page.size`.
 pub(super) const OWN: [&str; 3] = ["from", "to", "page_size"];
 
-/// Refuses placeholders that are neither parameters nor, in the query, of [`OWN`], and a query
+/// Fails on placeholders that are neither parameters nor, in the query, in [`OWN`], and on a query
 /// without both bounds.
 pub(super) fn placeholders(manifest: &Manifest) -> Result<(), Fault> {
     let mut used = Vec::new();

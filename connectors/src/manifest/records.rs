@@ -1,4 +1,4 @@
-//! What is in a page.
+//! The `records` section of a manifest.
 
 use serde::Deserialize;
 
@@ -8,43 +8,45 @@ use super::text::JsonPath;
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Records {
-    /// The array of records.
+    /// Path of the array of records.
     pub path: JsonPath,
-    /// The vendor leaves the array out, or null, when there is nothing. Without this such a page is
-    /// an error, because a page of another shape looks the same.
+    /// True if the vendor omits the array, or sends null, on an empty page. Otherwise such a page
+    /// is an error, because a page of another shape looks the same.
     #[serde(default)]
     pub optional: bool,
-    /// What identifies a record, joined; equal on every re-read. Without it ids are positional.
+    /// The joined paths that identify a record; equal on every read. Without them, ids are
+    /// positional.
     #[serde(default)]
     pub id: Vec<JsonPath>,
-    /// When it happened.
+    /// The time of the event; `None` if records have none.
     pub time: Option<RecordTime>,
     /// The order of records within a window.
     pub order: Order,
-    /// The vendor documents that order across the pages of a request with both bounds, by the time
-    /// the request filters on: a window that cannot finish may then be split where it has got to.
+    /// True if the vendor documents that order across the pages of a request with both bounds, by
+    /// the time that the request filters on. A window that cannot finish can then be split at its
+    /// frontier.
     #[serde(default)]
     pub strict: bool,
 }
 
-/// Where a record says when it happened, and how.
+/// The place and the format of a record's time.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RecordTime {
-    /// Where.
+    /// Path of the time in a record.
     pub path: JsonPath,
-    /// How.
+    /// Format of the time.
     pub format: TimeFormat,
 }
 
-/// How a record's time is written.
+/// The format of a record's time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum TimeFormat {
     /// RFC 3339 with any fraction and any offset.
     #[serde(rename = "rfc3339")]
     Rfc3339,
-    /// The same without a zone, meant as UTC; one with a zone is read too.
+    /// The same without a zone, meant as UTC; a time with a zone is also accepted.
     Zoneless,
     /// Seconds since the Unix epoch, with or without a fraction.
     EpochS,
@@ -60,6 +62,6 @@ pub enum Order {
     NewestFirst,
     /// Times never fall.
     OldestFirst,
-    /// Nothing is known.
+    /// The vendor documents no order.
     Unknown,
 }

@@ -1,4 +1,4 @@
-//! What is asked, with which parameters, and how a window is put into the question.
+//! The `request` and `window` sections of a manifest.
 
 use std::collections::BTreeMap;
 
@@ -10,23 +10,23 @@ use super::text::{Millis, OneOrMany, Template};
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Param {
-    /// What it is for, for people.
+    /// Description of the parameter, for people.
     #[serde(default)]
     pub about: String,
-    /// Its value when the source does not set it; without one it must be set.
+    /// The default value; a parameter without one must be set.
     pub default: Option<String>,
-    /// The only values it may have; any when empty.
+    /// The allowed values; any value when empty.
     #[serde(default)]
     pub values: Vec<String>,
 }
 
-/// The `request` section: the first page's request. Placeholders are the parameters and, in the
-/// query, `{from}` and `{to}`, the window's bounds in `window.format`, and `{page_size}`, which is
-/// `page.size`.
+/// The `request` section: the request for the first page. Placeholders are the parameters and, in
+/// the query, `{from}` and `{to}`, the bounds of the window in `window.format`, and `{page_size}`,
+/// which is `page.size`.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Request {
-    /// How; `GET` unless said.
+    /// HTTP method; `GET` by default.
     #[serde(default)]
     pub method: MethodWord,
     /// The path after `base_url`. A placeholder stays inside its segment, whatever its value.
@@ -39,7 +39,7 @@ pub struct Request {
     pub headers: BTreeMap<String, Template>,
 }
 
-/// Methods this build can send from a manifest.
+/// HTTP methods that a manifest can name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
 pub enum MethodWord {
     /// `GET`.
@@ -48,46 +48,46 @@ pub enum MethodWord {
     Get,
 }
 
-/// The `window` section: how the vendor understands time.
+/// The `window` section: the vendor's handling of time.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Window {
-    /// How time is covered.
+    /// The way to cover time.
     pub mode: Mode,
-    /// Which time of a record the vendor filters on.
+    /// The time of a record that the vendor filters on.
     pub clock: FilterClock,
-    /// How a bound is written.
+    /// Format of the bounds.
     pub format: BoundFormat,
-    /// The vendor's resolution: every bound is a multiple of it.
+    /// Resolution of the vendor's time bounds: every bound is a multiple of it.
     pub unit: Millis,
-    /// Whether a record at exactly `{from}` is returned, if the vendor documents it.
+    /// The vendor's documented rule for a record at exactly `{from}`.
     pub start_bound: Bound,
-    /// Whether a record at exactly `{to}` is returned, if the vendor documents it.
+    /// The vendor's documented rule for a record at exactly `{to}`.
     pub end_bound: Bound,
     /// Width of a source's first window.
     pub initial: Millis,
-    /// How far a window's end must trail now, because the vendor publishes late.
+    /// Minimum distance of a window's end from now, because the vendor publishes late.
     pub settle: Millis,
-    /// The longest span the vendor answers.
+    /// The longest span that the vendor accepts.
     pub max_span: Option<Millis>,
-    /// How long the vendor keeps records.
+    /// Retention of the vendor's records.
     pub max_lookback: Option<Millis>,
-    /// How old settled time is when it is read again for late events, once for each, ascending. For
-    /// vendors that publish some events later than `settle`.
+    /// The ages at which settled time is read again for late-arriving records, ascending, one read
+    /// per age. For vendors that publish some records later than `settle`.
     #[serde(default)]
     pub sweeps: Vec<Millis>,
-    /// Other values for sources with certain parameters; the last that applies wins.
+    /// Other values for sources with certain parameters; the last match wins.
     #[serde(default)]
     pub overrides: Vec<Override>,
 }
 
-/// Other window values for some values of a parameter.
+/// Other window values for certain values of a parameter.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Override {
-    /// The parameter.
+    /// Name of the parameter.
     pub param: String,
-    /// The values it is for.
+    /// The parameter values that the override applies to.
     #[serde(rename = "in")]
     pub values: Vec<String>,
     /// Replaces `window.initial`.
@@ -100,40 +100,41 @@ pub struct Override {
     pub max_lookback: Option<Millis>,
 }
 
-/// How time is covered. `tail` (the token is the state, no windows) has its place here and is not
-/// in this build.
+/// The way to cover time. `tail` (the token is the state, without windows) is reserved and not
+/// supported in this build.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Mode {
     /// By windows with two bounds.
     Window,
-    /// By following one token for ever.
+    /// By following one token forever.
     Tail,
 }
 
-/// Which time of a record the vendor's bounds filter on.
+/// The time of a record that the vendor's bounds filter on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum FilterClock {
-    /// The one at `records.time`.
+    /// The time at `records.time`.
     Event,
-    /// When the vendor received or published it; `records.time` may lie far outside the window.
+    /// The time at which the vendor received or published it; `records.time` may lie far outside
+    /// the window.
     Arrival,
 }
 
-/// What the vendor documents about a bound.
+/// The documented behavior of a bound.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Bound {
-    /// The instant itself is returned.
+    /// The vendor returns a record at the instant itself.
     Inclusive,
-    /// The instant itself is not returned.
+    /// The vendor does not return a record at the instant itself.
     Exclusive,
-    /// Not documented.
+    /// The vendor documents neither.
     Unknown,
 }
 
-/// How a bound is written.
+/// Format of a bound.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum BoundFormat {

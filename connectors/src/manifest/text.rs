@@ -1,12 +1,12 @@
-//! The small languages inside a manifest's strings: durations, paths into JSON, and templates.
-//! Each is checked while the file is read, so that an error has a line.
+//! The small languages inside a manifest's strings: durations, paths into JSON, and templates. Each
+//! is checked while the file is parsed, so that an error has a line.
 
 use std::fmt;
 use std::str::FromStr;
 
 use serde::de::{self, Deserialize, Deserializer, SeqAccess, Visitor};
 
-/// Reads a field from its text form.
+/// Deserializes a type from its text form.
 macro_rules! from_text {
     ($name:ident) => {
         impl<'de> Deserialize<'de> for $name {
@@ -49,16 +49,16 @@ pub enum Step {
     Index(usize),
 }
 
-/// Steps of a path, at most: what no vendor's documents come near.
+/// Maximum number of steps of a path; no vendor's documents come near it.
 const STEPS_MAX: usize = 16;
 
 /// A place in a JSON document: `id.time`, `error.errors[0].reason`, `["@odata.nextLink"]` for keys
-/// that hold dots, or `.` for the document itself.
+/// with dots, or `.` for the document itself.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct JsonPath(Vec<Step>);
 
 impl JsonPath {
-    /// From the outermost inwards; empty for the document itself.
+    /// The steps from the outermost inwards; empty for the document itself.
     pub fn steps(&self) -> &[Step] {
         &self.0
     }
@@ -140,23 +140,23 @@ from_text!(JsonPath);
 /// A piece of a [`Template`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Part {
-    /// Text as it stands.
+    /// Literal text.
     Text(String),
-    /// The value of what is named.
+    /// The name of a placeholder.
     Placeholder(String),
 }
 
-/// Text with `{placeholders}`; a brace itself is written twice. Nothing is computed.
+/// Text with `{placeholders}`; a literal brace is doubled. Nothing is computed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Template(Vec<Part>);
 
 impl Template {
-    /// Its pieces, in order.
+    /// The parts in order.
     pub fn parts(&self) -> &[Part] {
         &self.0
     }
 
-    /// The names it asks for.
+    /// The names of the placeholders.
     pub fn placeholders(&self) -> impl Iterator<Item = &str> {
         self.0.iter().filter_map(|part| match part {
             Part::Placeholder(name) => Some(name.as_str()),
@@ -164,8 +164,8 @@ impl Template {
         })
     }
 
-    /// The text with each placeholder replaced by what `value` gives for it; `Err` with the name
-    /// of the first that it does not know.
+    /// The text with each placeholder replaced by `value`; `Err` with the first name that `value`
+    /// does not know.
     pub fn fill<'v>(&self, value: impl Fn(&str) -> Option<&'v str>) -> Result<String, String> {
         let mut text = String::new();
         for part in &self.0 {
@@ -226,7 +226,7 @@ impl FromStr for Template {
 
 from_text!(Template);
 
-/// One value or a list of them, as YAML writers like to have it.
+/// One value or a list of values in YAML.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OneOrMany<T>(pub Vec<T>);
 

@@ -3,7 +3,7 @@
 use super::{EndTest, Page, Target};
 use crate::manifest::fault::{Fault, fault};
 
-/// Refuses a `page` section that contradicts itself.
+/// Fails on a `page` section that contradicts itself.
 pub(crate) fn check(page: &Page) -> Result<(), Fault> {
     if page.end.is_empty() {
         let hint = "write `end: [token_absent]`, or what the vendor documents";
@@ -27,7 +27,7 @@ pub(crate) fn check(page: &Page) -> Result<(), Fault> {
     pager.check(page)
 }
 
-/// Refuses a token of the vendor's that goes nowhere.
+/// Fails on a vendor's token without a target.
 pub(super) fn needs_target(page: &Page) -> Result<(), Fault> {
     if page.to.is_some() {
         return Ok(());
@@ -36,8 +36,8 @@ pub(super) fn needs_target(page: &Page) -> Result<(), Fault> {
     Err(fault("page", "the token goes nowhere", hint))
 }
 
-/// Refuses everything but a query parameter for a token that is counted here; `not_url` is the
-/// problem with a URL.
+/// Fails unless a token counted here goes into a query parameter; `not_url` is the problem with a
+/// URL.
 pub(super) fn is_counted(page: &Page, not_url: &str) -> Result<(), Fault> {
     needs_target(page)?;
     if page.to == Some(Target::Url) {

@@ -20,16 +20,16 @@ pub enum EndTest {
     PageEmpty,
     /// The page has fewer records than `page.size`.
     PageShort,
-    /// The offset has reached the total.
+    /// The offset has reached the vendor's total.
     TotalReached,
-    /// The page number has reached the number of pages.
+    /// The page number has reached the vendor's number of pages.
     PagesReached,
     /// This flag in the body is false.
     FlagFalse(JsonPath),
 }
 
 impl EndTest {
-    /// The word that a manifest has for it.
+    /// The name of the test in a manifest.
     pub(super) fn word(&self) -> &'static str {
         match self {
             Self::TokenAbsent => "token_absent",
@@ -42,7 +42,8 @@ impl EndTest {
         }
     }
 
-    /// The only style that it ends, and how a manifest declares that; `None` when it ends any.
+    /// The only style that this test applies to, and its declaration in a manifest; `None` when it
+    /// applies to every style.
     pub(super) fn style(&self) -> Option<(&'static str, &'static str)> {
         match self {
             Self::TotalReached => Some(("offset paging", "token: { offset: { total: PATH } }")),
@@ -61,7 +62,7 @@ impl EndTest {
 pub enum End {
     /// The API has no pages.
     OnlyPage,
-    /// The response lacks this, or it is empty.
+    /// The response lacks this token, or it is empty.
     TokenAbsent(String),
     /// An empty page repeated the token of its request.
     TokenUnchanged,
@@ -74,14 +75,14 @@ pub enum End {
         /// Records requested.
         size: u64,
     },
-    /// All records that the vendor counts are read.
+    /// Every record of the vendor's total has been read.
     TotalReached {
         /// Records up to the end of the page.
         reached: u64,
         /// The vendor's total.
         total: u64,
     },
-    /// All pages that the vendor counts are read.
+    /// Every page of the vendor's number of pages has been read.
     PagesReached {
         /// Pages up to this one.
         read: u64,
@@ -163,7 +164,7 @@ impl Ends {
     }
 }
 
-/// The end that the style itself sees, if it is one `of` those that a test stands for.
+/// The end that the style itself found, if it is one `of` those that a test covers.
 fn last(ahead: &Ahead, of: impl FnOnce(&End) -> bool) -> Option<End> {
     match ahead {
         Ahead::Last(end) if of(end) => Some(end.clone()),

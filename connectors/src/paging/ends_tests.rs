@@ -7,7 +7,7 @@ use crate::connector::Connector;
 use crate::connector::testing::{connector, hour, now, reply};
 use crate::paging::Next;
 
-/// What stands for the last page in the place of the next token.
+/// Marker for the last page in place of the next token.
 const END: &str = "the end";
 
 type Read = Result<String, FailureClass>;
@@ -18,7 +18,7 @@ fn next(connector: &Connector, token: Option<&str>, body: &str) -> Read {
         .map_err(|failure| failure.class)
 }
 
-/// What follows a page of `count` records, of `total`, when pages of three end by `end` too.
+/// The step after a page of `count` records, of `total`, when pages of three end by `end` too.
 fn after(end: &str, token: Option<&str>, total: u64, count: usize) -> Read {
     let page = format!(
         "page:\n  token: {{ offset: {{ total: total }} }}\n  to: {{ query: at }}\n  \

@@ -33,8 +33,8 @@ impl Pager for Link {
     }
 }
 
-/// The target of the first link with relation `rel`, as written. Without one, a list that was not
-/// read to its end is an error: what is missing from it is not absent.
+/// The target of the first link with relation `rel`, unchanged. Without one, an unparsed rest of
+/// the list is an error: the link may be in it.
 fn find(headers: &Headers, rel: &str) -> Result<Option<String>, Failure> {
     let mut values = headers.all("link");
     let mut whole = true;
@@ -53,7 +53,7 @@ fn find(headers: &Headers, rel: &str) -> Result<Option<String>, Failure> {
     }
 }
 
-/// What stands between the elements of a list, which may be empty
+/// The characters between the elements of a list, which may be empty
 /// (<https://www.rfc-editor.org/rfc/rfc9110#section-5.6.1>).
 const BETWEEN_ELEMENTS: [char; 3] = [',', ' ', '\t'];
 
@@ -71,8 +71,8 @@ impl Element<'_> {
 }
 
 /// The links of one header value: `<target>; name=value; name="value", <target> ...`. Commas and
-/// semicolons count only outside of `<>` and quotes, and elements may be empty. What does not look
-/// like a link ends the list, and is returned with what follows it.
+/// semicolons count only outside of `<>` and quotes, and elements may be empty. Text that does not
+/// look like a link ends the list, and is returned as the rest.
 fn parse(value: &str) -> (Vec<Element<'_>>, &str) {
     let mut links = Vec::new();
     let mut rest = value.trim_start_matches(BETWEEN_ELEMENTS);
@@ -90,7 +90,7 @@ fn parse(value: &str) -> (Vec<Element<'_>>, &str) {
     (links, rest)
 }
 
-/// The value of the first `rel` parameter, as the standard says.
+/// The value of the first `rel` parameter, as the standard requires.
 fn rel_of(mut params: &str) -> Option<&str> {
     while !params.is_empty() {
         let (param, next) = split_outside_quotes(params, ';');
@@ -104,7 +104,7 @@ fn rel_of(mut params: &str) -> Option<&str> {
     None
 }
 
-/// What stands before and after the first `separator` that is not inside a quoted string.
+/// The text before and after the first `separator` outside of a quoted string.
 fn split_outside_quotes(text: &str, separator: char) -> (&str, &str) {
     let (mut quoted, mut escaped) = (false, false);
     for (at, c) in text.char_indices() {

@@ -1,4 +1,4 @@
-//! URLs as page tokens: made absolute, without credentials, and never away from the origin.
+//! URLs as page tokens: made absolute, without credentials, and confined to the origin.
 
 use std::borrow::Cow;
 
@@ -8,7 +8,7 @@ use windlass_core::retry::FailureClass;
 use crate::exchange::{Failure, Origin};
 use crate::readings;
 
-/// Query parameters that vendors echo into next links and that are credentials.
+/// Query parameters that hold credentials and that vendors echo into next links.
 const CREDENTIALS: [&str; 10] = [
     "access_token",
     "api-key",
@@ -22,8 +22,8 @@ const CREDENTIALS: [&str; 10] = [
     "secret",
 ];
 
-/// A URL token made absolute and safe to store: resolved against the request it came from, without
-/// credentials and fragment. Refused when it leads anywhere but to `origin`.
+/// A URL token, absolute and safe to store: resolved against the URL of its request, without
+/// credentials and fragment. Fails when it leads away from `origin`.
 pub(super) fn resolve(token: &str, asked: &Url, origin: &Origin) -> Result<Url, Failure> {
     let mut url = asked.join(token).map_err(|_| {
         Failure::new(
@@ -33,7 +33,7 @@ pub(super) fn resolve(token: &str, asked: &Url, origin: &Origin) -> Result<Url, 
     })?;
     confine_from(&url, Some(asked), origin)?;
     url.set_fragment(None);
-    // Rebuilt only when there is something to take out: a link is otherwise kept as it was sent.
+    // Rebuilt only when it holds a credential: any other link stays byte for byte.
     let pairs = url.query().unwrap_or_default().split('&');
     if pairs.clone().any(is_credential) {
         let kept: Vec<&str> = pairs.filter(|pair| !is_credential(pair)).collect();
@@ -43,8 +43,8 @@ pub(super) fn resolve(token: &str, asked: &Url, origin: &Origin) -> Result<Url, 
     Ok(url)
 }
 
-/// Whether a pair of a query has the name of a credential, in any escaping. In a link that was taken
-/// out of HTML, `amp;` stands in front of the name.
+/// True if a query pair has the name of a credential, in any escaping. In a link copied from HTML,
+/// `amp;` precedes the name.
 fn is_credential(pair: &str) -> bool {
     let name = pair.split('=').next().unwrap_or_default();
     let mut is_known = false;
@@ -58,12 +58,12 @@ fn is_credential(pair: &str) -> bool {
     is_known || all.is_err()
 }
 
-/// Refuses a URL with another scheme, host or port than `origin`, or with a user name.
+/// Fails on a URL with another scheme, host or port than `origin`, or with a user name.
 pub(crate) fn confine(url: &Url, origin: &Origin) -> Result<(), Failure> {
     confine_from(url, None, origin)
 }
 
-/// [`confine`], for a URL that stood in the reply to `asked`.
+/// [`confine`], for a URL from the response to `asked`.
 fn confine_from(url: &Url, asked: Option<&Url>, origin: &Origin) -> Result<(), Failure> {
     let named = Origin::from(url);
     if named != *origin {
@@ -91,16 +91,16 @@ fn confine_from(url: &Url, asked: Option<&Url>, origin: &Origin) -> Result<(), F
     Ok(())
 }
 
-/// Characters from which on a value in the query of a link counts as a page token.
+/// Minimum length of a link's query value that counts as a page token.
 const TOKEN_CHARS_MIN: usize = 6;
 
-/// Longest name of a host, and longest part of one, in bytes
+/// Maximum length of a host name, and of one label, in bytes
 /// (<https://www.rfc-editor.org/rfc/rfc1035#section-2.3.4>).
 const HOST_BYTES_MAX: usize = 253;
 const LABEL_BYTES_MAX: usize = 63;
 
-/// Whether `host`, which a vendor wrote, may stand in a message: it tells a person where a link leads
-/// if it is an address or could be in DNS, and it must not be a way for a page token to be logged.
+/// True if `host`, which the vendor wrote, may appear in a message: it is an address or a possible
+/// DNS name, which shows where the link leads, and it holds no page token.
 fn is_fit_to_show(host: &str, links: &[Option<&Url>]) -> bool {
     let is_label = |label: &str| {
         (1..=LABEL_BYTES_MAX).contains(&label.len())
@@ -110,13 +110,12 @@ fn is_fit_to_show(host: &str, links: &[Option<&Url>]) -> bool {
     };
     let name = host.strip_suffix('.').unwrap_or(host);
     let is_name = name.len() <= HOST_BYTES_MAX && name.split('.').all(is_label);
-    // The library of URLs has read what stands in brackets as an address.
+    // The URL parser has already validated an address in brackets.
     let is_address = host.starts_with('[');
     (is_name || is_address) && !links.iter().flatten().any(|link| has_token_of(host, link))
 }
 
-/// Whether a value of the query of `link`, as it is written or meant, stands in `host`, where capital
-/// letters have become small ones.
+/// True if a query value of `link`, raw or decoded, occurs in `host`, which is in lower case.
 fn has_token_of(host: &str, link: &Url) -> bool {
     let query = link.query().unwrap_or_default();
     let written = query.split('&').filter_map(|pair| pair.split_once('='));

@@ -60,7 +60,7 @@ fn a_link_to_another_origin_is_refused_by_name() {
     assert_eq!(resolved("https://").unwrap_err().class, FailureClass::Page);
 }
 
-/// What is said of a link that leads away, found in the reply to a request with a token.
+/// The message for a link that leads away, from the response to a request with a token.
 fn refused(link: &str) -> String {
     let asked: Url = "https://api.test/v1/logs?since=1&after=S3CRETtoken"
         .parse()

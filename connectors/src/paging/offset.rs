@@ -1,4 +1,4 @@
-//! Offsets, counted here: the vendor gives the number of records in all, and pages end there.
+//! Offsets, counted here: the vendor sends the total number of records, and pages end there.
 
 use std::borrow::Cow;
 
@@ -15,7 +15,7 @@ use crate::manifest::text::JsonPath;
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Offset {
-    /// The place of the number of records in all.
+    /// Path of the total number of records.
     total: JsonPath,
 }
 
@@ -24,7 +24,7 @@ impl Pager for Offset {
         vec![&self.total]
     }
 
-    /// Offset paging states where it starts, so that every request has the same form.
+    /// Offset paging sends its start explicitly, so that every request has the same form.
     fn first(&self) -> Option<String> {
         Some("0".to_owned())
     }
@@ -57,8 +57,8 @@ impl Pager for Offset {
     }
 }
 
-/// The progress of offset paging, stored as `4000/8012`: the next record's index, and the total that
-/// the vendor last gave.
+/// The progress of offset paging, stored as `4000/8012`: the index of the next record, and the
+/// vendor's latest total.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 struct Position {
     at: u64,
@@ -77,7 +77,8 @@ impl Position {
         parsed.ok_or_else(|| Failure::new(FailureClass::Restart, message))
     }
 
-    /// Records before this page that may have left since the page before, by its `total`.
+    /// Number of records before this page that may have left since the previous page, from its
+    /// `total`.
     fn gone(self, total: u64) -> u64 {
         if self.at == 0 {
             0
@@ -86,12 +87,12 @@ impl Position {
         }
     }
 
-    /// The page after one of `count` records that gave `total`.
+    /// The page after one with `count` records and the total `total`.
     ///
-    /// When the total has dropped, records before this page may have left, and as many may have
-    /// slipped past between two pages: the next page starts that much earlier, and some records
-    /// come twice rather than never. A page that looks like the last one is not while that is so.
-    /// The total falls with every such step, so there are not many.
+    /// A lower total means that records before this page may have left, and that as many may have
+    /// moved past the boundary between two pages. The next page then starts that much earlier, so
+    /// that records repeat rather than go missing, and an apparently last page is not the end. The
+    /// total falls with every such step, so the number of steps is small.
     fn after(self, count: u64, total: u64) -> Ahead {
         let gone = self.gone(total);
         let reached = self.at.saturating_add(count);

@@ -1,4 +1,4 @@
-//! Page numbers, counted here. They end at an empty or a short page, or at the vendor's number of
+//! Page numbers, counted here. They end at an empty or short page, or at the vendor's number of
 //! pages.
 
 use std::borrow::Cow;
@@ -16,10 +16,10 @@ use crate::manifest::text::JsonPath;
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PageNumber {
-    /// The number of the first page; 1 when left out.
+    /// The number of the first page; 1 by default.
     #[serde(default = "one")]
     first: u64,
-    /// The place of the number of pages, for vendors that give it.
+    /// Path of the number of pages; `None` if the vendor sends none.
     pages: Option<JsonPath>,
 }
 
@@ -27,7 +27,7 @@ fn one() -> u64 {
     1
 }
 
-/// Whether `test` can hold although there is always a next number.
+/// True if `test` can hold for a count, which always has a next number.
 fn ends_a_count(test: &EndTest) -> bool {
     matches!(
         test,
@@ -36,7 +36,7 @@ fn ends_a_count(test: &EndTest) -> bool {
 }
 
 impl PageNumber {
-    /// The number of the page that a stored token names.
+    /// The page number in a stored token.
     fn number(&self, token: Option<&str>) -> Result<u64, Failure> {
         let Some(token) = token else {
             return Ok(self.first);

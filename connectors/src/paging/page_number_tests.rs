@@ -1,4 +1,5 @@
-//! Page numbers: counted from the declared one, ended by a page or by the vendor's number of pages.
+//! Page numbers: counted from the declared first one, ended by a page or by the vendor's number of
+//! pages.
 
 use windlass_core::retry::FailureClass;
 
@@ -65,7 +66,7 @@ fn page_numbers_end_at_the_number_of_pages() {
         let token = format!("{{ page_number: {{ first: {first}, pages: pages }} }}");
         let sample = numbered(&token, "pages_reached");
         assert_eq!(next(&sample, None, body("3", 10)), page(second));
-        // A short page in the middle is not the end.
+        // A short page in the middle does not end the window.
         assert_eq!(next(&sample, Some(second), body("3", 1)), page(third));
         assert_eq!(next(&sample, Some(third), body("3", 10)), ended(3, 3));
         assert_eq!(next(&sample, None, body("0", 0)), ended(1, 0));

@@ -103,7 +103,7 @@ fn offsets_advance_by_what_came_and_end_at_the_total() {
     assert_eq!(next(None, 3, 2), goes_on("2/3"));
     assert_eq!(next(Some("2/3"), 3, 1), ended(3, 3));
     assert_eq!(next(Some("2/3"), 5, 1), goes_on("3/5"));
-    // Ten have left: whatever slipped before this page is read again.
+    // Ten records have left: those that may have moved before this page are read again.
     assert_eq!(next(Some("20/100"), 90, 20), goes_on("10/90"));
     assert_eq!(next(Some("5/100"), 90, 85), goes_on("0/90"));
     assert_eq!(
@@ -143,7 +143,7 @@ fn records_that_slip_while_paging_by_offset_are_still_read() {
         seen.extend(page.records.iter().map(|record| record.id.clone().unwrap()));
         pages += 1;
         assert!(pages < 40, "does not end");
-        // Changed records leave the window, from its front, while it is being read.
+        // Changed records leave the front of the window while it is being read.
         if pages % 2 == 1 && pages < 8 {
             rows.drain(..2);
         }

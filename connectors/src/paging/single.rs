@@ -1,4 +1,4 @@
-//! Everything in one page: no token leads on.
+//! Everything in one page, without a token.
 
 use super::{Ahead, End, Page, Pager, Response};
 use crate::exchange::Failure;

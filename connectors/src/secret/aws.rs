@@ -1,4 +1,4 @@
-//! Reading from Secrets Manager and from the Parameter Store, and what their answers mean.
+//! Reads from Secrets Manager and the Parameter Store, and the classification of their responses.
 
 use std::error::Error;
 use std::time::Duration;
@@ -12,14 +12,14 @@ use super::{SecretError, SecretRef, Stored};
 use crate::exchange::one_line;
 use crate::http::last_cause;
 
-/// Longest time for one try. Both services answer within a fraction of a second; a worker has a
-/// deadline, and a source that waits is tried again.
+/// Timeout of one attempt. Both services respond within a fraction of a second; a worker has a
+/// deadline, and a waiting source is retried.
 const TRY_TIMEOUT: Duration = Duration::from_secs(5);
-/// Longest time for one read with the tries of the SDK.
+/// Timeout of one read, including the SDK's retries.
 const READ_TIMEOUT: Duration = Duration::from_secs(15);
-/// Most characters repeated of a service's own message.
+/// Maximum length of a service's own message in an error.
 const SAID_CHARS_MAX: usize = 200;
-/// How the two services, or what lies between, ask to slow down:
+/// Error codes of throttling, from the two services or a proxy before them:
 /// <https://docs.aws.amazon.com/secretsmanager/latest/apireference/CommonErrors.html>.
 const THROTTLED: [&str; 5] = [
     "Throttling",
@@ -28,8 +28,8 @@ const THROTTLED: [&str; 5] = [
     "TooManyRequestsException",
     "RequestLimitExceeded",
 ];
-/// What AWS says to credentials that are wrong or have run out, from the same page, and the SDK's
-/// own words for signatures that a wrong clock made.
+/// Error codes for wrong or expired AWS credentials, from the same page, and the SDK's texts for
+/// signatures with a wrong clock.
 const NOT_LET_IN: [&str; 9] = [
     "ExpiredTokenException",
     "ExpiredToken",
@@ -42,13 +42,13 @@ const NOT_LET_IN: [&str; 9] = [
     "MissingAuthenticationToken",
 ];
 
-/// The two stores.
+/// The clients of the two stores.
 pub(super) struct Aws {
     secrets_manager: aws_sdk_secretsmanager::Client,
     ssm: aws_sdk_ssm::Client,
 }
 
-/// What a service said instead of a secret.
+/// The error that a service returned.
 struct Said {
     code: String,
     message: String,
@@ -56,7 +56,7 @@ struct Said {
 }
 
 impl Aws {
-    /// The same clients with timeouts of their own.
+    /// The same clients with this module's timeouts.
     pub(super) fn new(
         secrets_manager: &aws_sdk_secretsmanager::Client,
         ssm: &aws_sdk_ssm::Client,
@@ -79,14 +79,14 @@ impl Aws {
         }
     }
 
-    /// All of what is kept under the name in `reference`.
+    /// The complete value stored under the name in `reference`.
     pub(super) async fn read(&self, reference: &SecretRef) -> Result<SecretString, SecretError> {
         match reference {
             SecretRef::SecretsManager(stored) => {
                 let reply = self.secrets_manager.get_secret_value();
                 let reply = reply.secret_id(stored.name()).send().await;
                 let reply = reply.map_err(|error| self.explain(reference, stored, &error))?;
-                // Without text it is binary.
+                // A secret without text is binary.
                 let text = reply.secret_string();
                 let text = text.ok_or_else(|| SecretError::NotText(reference.clone()))?;
                 reference.accept(text)
@@ -124,7 +124,7 @@ impl Aws {
         match error {
             SdkError::ServiceError(service) => {
                 let status = service.raw().status().as_u16();
-                // Without a code, something between here and the service has answered.
+                // An error without a code comes from a proxy, not from the service.
                 let Some(code) = service.err().code() else {
                     return outage(format!("{region} answered {status} without a reason"));
                 };
@@ -143,7 +143,7 @@ impl Aws {
                 outage(format!("{region} cannot be reached: {}", last_cause(error)))
             }
             SdkError::ResponseError(_) => outage(format!("{region} gave an answer that is none")),
-            // Before anything was sent: nobody gave this process credentials to sign with.
+            // Nothing was sent: this process has no credentials to sign with.
             SdkError::DispatchFailure(_) => SecretError::Credentials {
                 reference: reference.clone(),
                 problem: short(&last_cause(error)),
@@ -157,7 +157,7 @@ impl Aws {
     }
 }
 
-/// What an error of the service means for the reference.
+/// The error of `reference` for an error of the service.
 fn judge(reference: &SecretRef, stored: &Stored, region: String, said: Said) -> SecretError {
     let Said {
         code,
@@ -167,7 +167,7 @@ fn judge(reference: &SecretRef, stored: &Stored, region: String, said: Said) -> 
     let reference = reference.clone();
     let is_ssm = matches!(reference, SecretRef::Ssm(_));
     match code.as_str() {
-        // A key's refusal is reported like the store's own, and only the text tells them apart.
+        // A denial by the key is reported like one by the store; only the text differs.
         "AccessDeniedException" | "AccessDenied" => {
             let key = message.contains("KMS") || message.contains("kms:");
             let (action, resource) = match (key, is_ssm) {
@@ -206,7 +206,7 @@ fn judge(reference: &SecretRef, stored: &Stored, region: String, said: Said) -> 
     }
 }
 
-/// One line of bounded length.
+/// `text` on one line, at most [`SAID_CHARS_MAX`] characters.
 fn short(text: &str) -> String {
     one_line(text).chars().take(SAID_CHARS_MAX).collect()
 }

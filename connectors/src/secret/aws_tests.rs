@@ -20,7 +20,7 @@ fn clock() -> Arc<ManualClock> {
     Arc::new(ManualClock::at(Timestamp::from_ms(0)))
 }
 
-/// What a fetch of `reference` fails with when every request is answered with `reply`.
+/// The error of a fetch of `reference` when every request receives `reply`.
 async fn failure(reference: &str, reply: ResponseTemplate) -> SecretError {
     let aws = FakeAws::answering(move |_, _| reply.clone()).await;
     let fetched = aws.vault(&clock()).fetch(&reference.parse().unwrap()).await;

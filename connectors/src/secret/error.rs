@@ -1,4 +1,4 @@
-//! Why a secret cannot be had, and what to do about it.
+//! Errors of secrets, each with its cure.
 
 use std::io;
 
@@ -6,97 +6,97 @@ use windlass_core::limits;
 
 use super::SecretRef;
 
-/// A secret that cannot be had. Names the reference, never what it points at.
+/// A secret that cannot be read. The message names the reference, never its value.
 #[derive(Debug, thiserror::Error)]
 pub enum SecretError {
-    /// The text is no reference. It may be a secret that was pasted in, so it is not repeated.
+    /// The text is not a reference. It may be a pasted secret, so it is not repeated.
     #[error(
         "not a reference to a secret; write `env:NAME`, `file:PATH`, `secretsmanager:NAME` or \
          `ssm:NAME`, never the secret itself"
     )]
     Malformed,
-    /// The place is known and not available here.
+    /// The store is known but not available in this process.
     #[error("`{0}:` secrets are not in this build; use `env:NAME` or `file:PATH`")]
     Unavailable(&'static str),
-    /// Nothing is there.
+    /// The variable or file does not exist.
     #[error("`{0}` is not set; set the environment variable and start again")]
     Missing(SecretRef),
     /// The file cannot be read.
     #[error("`{reference}` cannot be read: {source}")]
     Unreadable {
-        /// Which.
+        /// The reference to the secret.
         reference: SecretRef,
-        /// Why.
+        /// The I/O error.
         source: io::Error,
     },
-    /// Reading from anything but a regular file can block for ever.
+    /// Reading from anything but a regular file can block forever.
     #[error("`{reference}` is {kind} and not a regular file; put the secret into a regular file")]
     NotAFile {
-        /// Which.
+        /// The reference to the secret.
         reference: SecretRef,
         /// `a FIFO`, `a directory`, ...
         kind: &'static str,
     },
-    /// It is there and empty.
+    /// The secret exists and is empty.
     #[error("`{0}` is empty")]
     Empty(SecretRef),
-    /// It is longer than [`limits::FILE_BYTES_MAX`].
+    /// The secret is longer than [`limits::FILE_BYTES_MAX`].
     #[error("`{0}` is longer than {max} bytes; this is not a secret", max = limits::FILE_BYTES_MAX)]
     TooLarge(SecretRef),
-    /// It is not UTF-8, or AWS holds it as binary.
+    /// The secret is not UTF-8, or AWS holds it as binary.
     #[error("`{0}` is not UTF-8 text")]
     NotText(SecretRef),
-    /// One field of it is asked for, and it has none.
+    /// The reference names a field, but the secret is not a JSON object.
     #[error("`{0}`: the secret is not a JSON object; store one, or take `#` and the field away")]
     NotJson(SecretRef),
-    /// One field of it is asked for, and there is no text under it.
+    /// The reference names a field that is absent or not text.
     #[error("`{0}`: the secret's JSON has no text under that field; add it")]
     NoField(SecretRef),
-    /// AWS has nothing by that name.
+    /// AWS has no secret or parameter with this name.
     #[error("`{reference}` does not exist in {region}; check name and region, or create it")]
     NotFound {
-        /// Which.
+        /// The reference to the secret.
         reference: SecretRef,
-        /// The region that was asked.
+        /// The region of the request.
         region: String,
     },
-    /// A permission is missing.
+    /// The process lacks a permission.
     #[error("`{reference}`: access denied in {region}; allow {action} on {resource}")]
     Denied {
-        /// Which.
+        /// The reference to the secret.
         reference: SecretRef,
-        /// The region that was asked.
+        /// The region of the request.
         region: String,
-        /// The missing permission, as a policy writes it.
+        /// The missing permission, as an IAM policy writes it.
         action: &'static str,
-        /// On what it is missing.
+        /// The resource that the permission must cover.
         resource: String,
     },
-    /// This process is not who AWS lets in: its own credentials are missing, wrong or run out.
-    /// Nothing is wrong with the source, and a new process may have new ones.
+    /// The AWS credentials of this process are missing, wrong or expired. The source is not at
+    /// fault, and a new process may have new credentials.
     #[error(
         "`{reference}`: the AWS credentials of this process do not work ({problem}); renew them"
     )]
     Credentials {
-        /// Which.
+        /// The reference to the secret.
         reference: SecretRef,
-        /// AWS's word for it.
+        /// The error text of AWS.
         problem: String,
     },
-    /// AWS is unwell, asks to slow down or cannot be reached; a file's disk does not respond.
+    /// AWS is unavailable, throttles or cannot be reached, or a file's disk does not respond.
     #[error("`{reference}` cannot be read for now: {problem}")]
     Outage {
-        /// Which.
+        /// The reference to the secret.
         reference: SecretRef,
-        /// What happened.
+        /// The error of the service, network or disk.
         problem: String,
     },
-    /// AWS refuses for another reason: a secret that is to be deleted, a key that is disabled.
+    /// AWS rejects the request for another reason: a secret scheduled for deletion, a disabled key.
     #[error("`{reference}` is refused in {region}: {problem}")]
     Refused {
-        /// Which.
+        /// The reference to the secret.
         reference: SecretRef,
-        /// The region that was asked.
+        /// The region of the request.
         region: String,
         /// AWS's code and message.
         problem: String,
@@ -104,14 +104,14 @@ pub enum SecretError {
 }
 
 impl SecretError {
-    /// Whether the same reference may be readable later without anybody changing it: then a source
-    /// waits, and is not blocked.
+    /// True if the reference may become readable without a change: the source waits, and is not
+    /// blocked.
     pub fn may_pass(&self) -> bool {
         matches!(self, Self::Outage { .. } | Self::Credentials { .. })
     }
 
-    /// Whether AWS refuses the reference: often for a moment, while a policy or a new secret takes
-    /// effect, so that a source waits for some minutes before it is blocked.
+    /// True if AWS rejects the reference: often temporary, while a policy or a new secret takes
+    /// effect, so the source waits some minutes before it is blocked.
     pub fn is_denied(&self) -> bool {
         matches!(
             self,

@@ -1,4 +1,4 @@
-//! Secrets Manager and the Parameter Store as a small server on the loopback interface, which speaks
+//! A fake of Secrets Manager and the Parameter Store: a small server on the loopback interface with
 //! the JSON protocol of both.
 
 use std::sync::Arc;
@@ -23,26 +23,26 @@ fn asked(request: &Request) -> (String, Value) {
     (action, serde_json::from_slice(&request.body).unwrap())
 }
 
-/// The JSON that both services answer errors with.
+/// The JSON error format of both services.
 pub(super) fn error(status: u16, code: &str, message: &str) -> ResponseTemplate {
     let body = json!({ "__type": code, "message": message, "Message": message });
     ResponseTemplate::new(status).set_body_json(body)
 }
 
-/// `GetSecretValue`'s reply.
+/// A response to `GetSecretValue`.
 pub(super) fn secret(text: &str) -> ResponseTemplate {
     let body = json!({ "ARN": "arn:aws:x", "Name": "x", "SecretString": text });
     ResponseTemplate::new(200).set_body_json(body)
 }
 
-/// `GetParameter`'s reply.
+/// A response to `GetParameter`.
 pub(super) fn parameter(text: &str) -> ResponseTemplate {
     let parameter = json!({ "Name": "x", "Type": "SecureString", "Value": text });
     ResponseTemplate::new(200).set_body_json(json!({ "Parameter": parameter }))
 }
 
 impl FakeAws {
-    /// A server that answers each action and its body with what `script` returns.
+    /// A server that responds to each action and body with the result of `script`.
     pub(super) async fn answering(
         script: impl Fn(&str, &Value) -> ResponseTemplate + Send + Sync + 'static,
     ) -> Self {
@@ -69,7 +69,7 @@ impl FakeAws {
         self.server.uri()
     }
 
-    /// A vault that asks this server.
+    /// A vault that reads from this server.
     pub(super) fn vault(&self, clock: &Arc<ManualClock>) -> Arc<Vault> {
         vault_at(&self.url(), clock)
     }
@@ -80,7 +80,7 @@ pub(super) fn secrets_manager(url: &str) -> aws_sdk_secretsmanager::Client {
         .behavior_version_latest()
         .region(Region::new("eu-west-1"))
         .credentials_provider(Credentials::new("id", "key", None, None, "test"))
-        // Retries are the SDK's and sleep for real.
+        // The SDK's retries sleep in real time.
         .retry_config(RetryConfig::disabled())
         .endpoint_url(url);
     aws_sdk_secretsmanager::Client::from_conf(config.build())

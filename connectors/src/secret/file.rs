@@ -1,5 +1,5 @@
-//! Secret files. A file can hang (a network mount whose server is gone), so each is read on a thread
-//! of its own and given up after a while; the thread is left behind and does not keep the process.
+//! Secret files. A file can hang (a network mount whose server is gone), so each is read on a
+//! thread of its own, with a timeout; the abandoned thread does not keep the process alive.
 
 use std::collections::{HashMap, HashSet};
 use std::fs::{File, FileType, Metadata};
@@ -16,20 +16,20 @@ use windlass_core::{Clock, limits};
 
 use super::{SecretError, SecretRef};
 
-/// Longest time for one file. A disk responds within milliseconds, and a network mount that is alive
-/// within the seconds of one retry.
+/// Timeout of one file. A disk responds within milliseconds, and a working network mount within the
+/// seconds of one retry.
 const READ_MS: i64 = 10 * SECOND_MS;
 /// The permission bit that lets every user of the machine read a file.
 const OTHERS_READ: u32 = 0o004;
 
 type ReadFile = fn(&SecretRef) -> Result<SecretString, SecretError>;
 
-/// Reads secret files, each by one thread at a time.
+/// Reads secret files, each on at most one thread at a time.
 pub(super) struct Files {
     clock: Arc<dyn Clock>,
     read: ReadFile,
-    /// Held by the thread that reads the file: one that hangs occupies one thread, however often it
-    /// is asked for.
+    /// The lock per file, held by the thread that reads it: a hanging file occupies one thread,
+    /// however often it is requested.
     turns: Mutex<HashMap<String, Arc<AsyncMutex<()>>>>,
 }
 
@@ -45,8 +45,8 @@ impl Files {
     /// The secret in the file that `reference` names.
     ///
     /// # Errors
-    /// [`SecretError::Outage`] for a file that does not respond in time; see [`SecretError`] for the
-    /// others.
+    /// [`SecretError::Outage`] for a file that does not respond in time; see [`SecretError`] for
+    /// the others.
     pub(super) async fn read(&self, reference: &SecretRef) -> Result<SecretString, SecretError> {
         let outage = |problem: String| SecretError::Outage {
             reference: reference.clone(),
@@ -60,7 +60,7 @@ impl Files {
             let started = thread.spawn(move || {
                 let secret = read(&of);
                 drop(turn);
-                // Without a receiver the time was up.
+                // Without a receiver, the timeout has passed.
                 drop(sender.send(secret));
             });
             started.map_err(|error| outage(format!("no thread can be started: {error}")))?;
@@ -85,13 +85,13 @@ impl Files {
     }
 }
 
-/// The content of the file at `path`, or one byte more than is allowed of it.
+/// The content of the file at `path`, cut off one byte above the limit.
 pub(super) fn content(path: &Path, reference: &SecretRef) -> Result<Vec<u8>, SecretError> {
     let unreadable = |source| SecretError::Unreadable {
         reference: reference.clone(),
         source,
     };
-    // Before it is opened: opening a FIFO waits for its other end.
+    // Checked before opening: opening a FIFO waits for its other end.
     let metadata = path.metadata().map_err(unreadable)?;
     if !metadata.is_file() {
         return Err(SecretError::NotAFile {
@@ -129,7 +129,7 @@ fn is_open_to_others(metadata: &Metadata) -> bool {
     metadata.permissions().mode() & OTHERS_READ != 0
 }
 
-/// Whether the process warns of `path` for the first time.
+/// True if the process has not yet warned about `path`.
 fn is_news(path: &Path) -> bool {
     static WARNED: Mutex<Option<HashSet<std::path::PathBuf>>> = Mutex::new(None);
     let mut warned = WARNED.lock().unwrap_or_else(PoisonError::into_inner);

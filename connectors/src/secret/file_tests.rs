@@ -35,7 +35,7 @@ fn a_fifo_a_socket_a_device_and_a_directory_are_not_read() {
     let made = std::process::Command::new("mkfifo").arg(&fifo).status();
     assert!(made.unwrap().success());
     assert_eq!(refused(&fifo), says("a FIFO"));
-    // Secrets of Kubernetes are links to regular files.
+    // Kubernetes mounts secrets as links to regular files.
     let (file, link) = (folder.path().join("file"), folder.path().join("link"));
     fs::write(&file, "value").unwrap();
     std::os::unix::fs::symlink(&file, &link).unwrap();
@@ -98,7 +98,7 @@ async fn a_file_that_hangs_is_given_up_and_occupies_one_thread() {
     assert_eq!(STARTED.load(Ordering::SeqCst), 2);
 }
 
-/// What `future` comes to when it is looked at once.
+/// The output of `future` after a single poll; `None` while it is pending.
 async fn looked_at<F: Future + Unpin>(future: &mut F) -> Option<F::Output> {
     std::future::poll_fn(|context| {
         let polled = std::pin::Pin::new(&mut *future).poll(context);

@@ -1,5 +1,5 @@
-//! One process's way to its secrets: this machine's always, those of AWS where a build has them,
-//! with a cache in front of what costs a request.
+//! The secrets of one process: those of this machine, and those of AWS in builds with that feature,
+//! with a cache in front of reads that cost a request.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -15,18 +15,18 @@ use super::aws::Aws;
 use super::file::Files;
 use super::{SecretError, SecretRead, SecretRef, SecretSource, Stored};
 
-/// How long a secret is used without asking again: each read is a request that AWS counts, and a
-/// secret that was replaced is also noticed by the vendor's refusal.
+/// Lifetime of a cached secret: each read is a request that AWS bills, and a replaced secret also
+/// shows up as a rejection by the vendor.
 const TTL_MS: i64 = 5 * MINUTE_MS;
-/// Up to how much earlier, so that processes started together do not ask together.
+/// Maximum reduction of the lifetime, so that processes started together do not read together.
 const SPREAD_MS: i64 = MINUTE_MS;
-/// Secrets held at once. A secret has at most 64 KiB
+/// Maximum number of cached secrets. A secret has at most 64 KiB
 /// (<https://docs.aws.amazon.com/secretsmanager/latest/userguide/reference_limits.html>), and most
-/// have one or two.
+/// processes need one or two.
 const ENTRIES_MAX: usize = 256;
 
-/// Fetches secrets. One for the whole process: sources whose references differ only in the field
-/// share a read. Debug output holds no secret.
+/// Fetches secrets; one per process. Sources whose references differ only in the field share a
+/// read. Debug output holds no secret.
 pub struct Vault {
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
@@ -36,7 +36,8 @@ pub struct Vault {
     aws: Option<Aws>,
 }
 
-/// What is kept under one name. Held while it is read: whoever comes second waits and finds it here.
+/// The cached value of one name. Locked during a read: a concurrent caller waits and finds the
+/// value here.
 #[derive(Default)]
 struct Entry(AsyncMutex<Option<Held>>);
 
@@ -48,13 +49,13 @@ struct Held {
 
 impl Held {
     fn is_fresh(&self, now: Timestamp) -> bool {
-        // A clock that stepped back makes nothing last longer.
+        // A clock that stepped back must not extend the lifetime.
         (0..self.ttl_ms).contains(&(now.as_ms() - self.read_at.as_ms()))
     }
 }
 
 impl Vault {
-    /// A vault that reads environment variables and files. Neither is cached: they cost nothing.
+    /// A vault that reads environment variables and files. Neither is cached: they cost no request.
     pub fn new(clock: Arc<dyn Clock>, entropy: Arc<dyn Entropy>) -> Self {
         Self {
             files: Files::new(Arc::clone(&clock)),
@@ -66,9 +67,8 @@ impl Vault {
         }
     }
 
-    /// The same vault, which also reads from Secrets Manager and from the Parameter Store. The
-    /// clients' timeouts are replaced, everything else about them stays: region, credentials,
-    /// retries.
+    /// The same vault, with Secrets Manager and the Parameter Store. Replaces the clients' timeouts
+    /// and keeps their region, credentials and retries.
     #[cfg(feature = "aws")]
     pub fn with_aws(
         self,
@@ -79,7 +79,7 @@ impl Vault {
         Self { aws, ..self }
     }
 
-    /// [`Vault::with_aws`] with clients made of `sdk`, the configuration that all clients of a
+    /// [`Vault::with_aws`] with clients built from `sdk`, the configuration that all clients of a
     /// process share.
     #[cfg(feature = "aws")]
     pub fn with_aws_config<'a, C>(self, sdk: &'a C) -> Self
@@ -104,7 +104,7 @@ impl Vault {
     /// The secret that `reference` names, read now; later fetches find it in the cache.
     ///
     /// # Errors
-    /// As [`Vault::fetch`]. What the cache held stays there.
+    /// As [`Vault::fetch`]. The cached value then stays.
     pub async fn fetch_again(&self, reference: &SecretRef) -> Result<SecretString, SecretError> {
         self.get(reference, false).await
     }
@@ -123,7 +123,7 @@ impl Vault {
         let mut held = entry.0.lock().await;
         let read_at = self.clock.now();
         let fresh = held.as_ref().filter(|held| held.is_fresh(read_at));
-        // A field that is not there may have been added since.
+        // The field may have been added since the cached read.
         if let Some(held) = fresh.filter(|_| from_cache)
             && let Ok(part) = stored.part_of(&held.secret, reference)
         {
@@ -153,7 +153,7 @@ impl Vault {
         Err(SecretError::Unavailable(reference.scheme()))
     }
 
-    /// The cache's entry for what `reference` is a part of, made when there is none.
+    /// The cache entry for the name in `reference`, created if absent.
     fn entry(&self, reference: &SecretRef, stored: &Stored) -> Arc<Entry> {
         let key = format!("{}:{}", reference.scheme(), stored.name);
         let mut cache = self.cache.lock().unwrap_or_else(PoisonError::into_inner);
@@ -167,8 +167,8 @@ impl Vault {
     }
 }
 
-/// Drops what nobody will take from the cache any more, or the oldest when there is nothing like it.
-/// An entry in use stays with its user and is only forgotten here.
+/// Drops expired entries, or the oldest when none has expired. A caller that still uses an entry
+/// keeps it; only the cache forgets it.
 fn make_room(cache: &mut HashMap<String, Arc<Entry>>, now: Timestamp) {
     let read_at = |entry: &Arc<Entry>| {
         let held = entry.0.try_lock().ok()?;
@@ -194,8 +194,8 @@ impl fmt::Debug for Vault {
     }
 }
 
-/// One source's reference and the vault that resolves it: what a client asks when its credentials
-/// are rejected.
+/// One source's reference and the vault that resolves it, for a client whose credentials are
+/// rejected.
 #[derive(Debug, Clone)]
 pub struct VaultSecret {
     vault: Arc<Vault>,

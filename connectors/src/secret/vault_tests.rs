@@ -23,7 +23,7 @@ async fn fetched(vault: &Vault, text: &str) -> String {
         .to_owned()
 }
 
-/// Secrets that count how often they have been read.
+/// Secrets that contain the number of the read.
 async fn counting() -> FakeAws {
     let count = AtomicUsize::new(0);
     FakeAws::answering(move |_, _| {
@@ -84,7 +84,7 @@ async fn a_secret_is_asked_for_again_after_four_to_five_minutes() {
         clock.advance_ms(advance_ms);
         assert_eq!(fetched(&vault, "secretsmanager:a").await, value);
     }
-    // A clock that stepped back makes nothing last longer.
+    // A clock that stepped back must not extend the lifetime.
     clock.advance_ms(-3_600_000);
     assert_eq!(fetched(&vault, "secretsmanager:a").await, "value-3");
 }
@@ -160,7 +160,7 @@ async fn only_so_many_secrets_are_held_and_the_oldest_goes_first() {
     assert_eq!(aws.reads().await, reads, "the second oldest is still there");
     fetched(&vault, "secretsmanager:s0").await;
     assert_eq!(aws.reads().await, reads + 1);
-    // What has run out makes room for everybody.
+    // Expired entries make room for new ones.
     clock.advance_ms(TTL_MS);
     fetched(&vault, "secretsmanager:new").await;
     assert_eq!(vault.cache.lock().unwrap().len(), 1);

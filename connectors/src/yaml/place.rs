@@ -1,4 +1,4 @@
-//! Where the values of a document stand, for errors about them.
+//! The places of a document's values, for errors about them.
 
 use std::fmt;
 
@@ -35,8 +35,8 @@ impl From<Location> for Place {
     }
 }
 
-/// Which of `fields` is the first that stands in `text`, and where. When none does: the first of all,
-/// and where the closest enclosing value stands, if anything of the text can be read.
+/// The index of the first of `fields` that exists in `text`, and its place. When none exists: index
+/// 0 with the place of its closest enclosing value, if the text can be parsed.
 pub(super) fn locate_first(text: &str, fields: &[&str]) -> (usize, Option<Place>) {
     let Some(root) = tree(text) else {
         return (0, None);
@@ -47,7 +47,8 @@ pub(super) fn locate_first(text: &str, fields: &[&str]) -> (usize, Option<Place>
     (index, fields.get(index).map(|field| found(field).0))
 }
 
-/// Where `field`, or the closest enclosing value, stands under `root`, and whether it is the field.
+/// The place of `field`, or of its closest enclosing value, under `root`; true if it is the field
+/// itself.
 fn closest(root: &Placed, field: &str) -> (Place, bool) {
     let mut at = root;
     let names = field.split(['.', '[', ']']).filter(|name| !name.is_empty());
@@ -71,7 +72,7 @@ fn closest(root: &Placed, field: &str) -> (Place, bool) {
     (at.place, true)
 }
 
-/// Where the last value that begins at or before `place` stands in `text`.
+/// The place of the last value that begins at or before `place` in `text`.
 pub(super) fn value_until(text: &str, place: Place) -> Option<Place> {
     let root = tree(text)?;
     let mut last = None;
@@ -89,8 +90,8 @@ pub(super) fn value_until(text: &str, place: Place) -> Option<Place> {
     last
 }
 
-/// Where the value of `key` stands below the value that follows `place`, the place of that value's own
-/// key; `None` when it does not.
+/// The place of the value of `key` below the value that follows `place`, the place of that value's
+/// own key; `None` if it does not exist.
 pub(super) fn key_below(text: &str, place: Place, key: &str) -> Option<Place> {
     let root = tree(text)?;
     let mut next: Option<&Placed> = None;
@@ -108,10 +109,10 @@ pub(super) fn key_below(text: &str, place: Place, key: &str) -> Option<Place> {
     value_of(next?, key)
 }
 
-/// Where the first value of `key` stands below `at`.
+/// The place of the first value of `key` below `at`.
 fn value_of(at: &Placed, key: &str) -> Option<Place> {
     match &at.node {
-        // Its own keys first: the same key may be right further down.
+        // Its own keys first: the same key may be valid further down.
         Node::Map(entries) => {
             let own = entries.iter().find(|(name, _)| name == key);
             let own = own.map(|(_, value)| value.place);
@@ -122,8 +123,8 @@ fn value_of(at: &Placed, key: &str) -> Option<Place> {
     }
 }
 
-/// A value and where it stands, in half of the room that the reader's own [`Spanned`] takes: a
-/// value can be two bytes of a file, and all of them are held at once.
+/// A value and its place, in half the memory of the parser's own [`Spanned`]: a value can be two
+/// bytes of a file, and all of them are held at once.
 struct Placed {
     place: Place,
     node: Node,
@@ -138,7 +139,7 @@ impl From<Spanned<Node>> for Placed {
     }
 }
 
-/// A document's shape with the place of each value; read only to place an error.
+/// A document's shape with the place of each value; built only to locate an error.
 enum Node {
     Map(Vec<(String, Placed)>),
     Seq(Vec<Placed>),

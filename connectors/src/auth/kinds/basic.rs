@@ -42,7 +42,7 @@ impl Kind for Basic {
 
 #[derive(Debug)]
 struct Resolved {
-    /// Without it the secret is `user:password`.
+    /// `None` when the secret is `user:password`.
     user: Option<String>,
 }
 

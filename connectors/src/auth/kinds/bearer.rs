@@ -9,7 +9,7 @@ use crate::auth::redact::Redactor;
 use crate::auth::{AUTHORIZATION, Access, CredentialsError, secret_header};
 use crate::settings::CompileError;
 
-/// A bearer token that does not run out.
+/// A bearer token that does not expire.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Bearer {

@@ -22,14 +22,14 @@ use crate::exchange::Failure;
 use crate::manifest::text::Template;
 use crate::settings::CompileError;
 
-/// The grant's parameters; the secret is JSON with `client_id` and `client_secret`.
+/// The parameters of the grant; the secret is JSON with `client_id` and `client_secret`.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ClientCredentials {
     token_url: Option<TokenUrl>,
     #[serde(default)]
     scopes: Vec<String>,
-    /// An extra `audience` parameter.
+    /// The optional `audience` parameter of the token request.
     audience: Option<Template>,
     #[serde(default)]
     client_auth: ClientAuth,
@@ -78,7 +78,7 @@ impl Kind for ClientCredentials {
 
 #[derive(Debug, Clone)]
 struct Resolved {
-    /// From the manifest or the settings only.
+    /// From the manifest or the settings only, never from a secret.
     token_url: Url,
     scopes: Vec<Scope>,
     audience: Option<String>,
@@ -137,7 +137,7 @@ impl Grant for Client {
             let reply = exchange.request_async(&carrier).await;
             reply.map_err(|error| match error {
                 RequestTokenError::Request(failure) => failure,
-                // The others hold the body, which may hold the token.
+                // The other errors hold the body, which may hold the token.
                 _ => endpoint.unreadable(),
             })
         })
@@ -151,21 +151,22 @@ impl Carrier<'_> {
     async fn carry(&self, request: HttpRequest) -> Result<HttpResponse, Failure> {
         let (parts, body) = request.into_parts();
         let mut request = self.0.request(body);
-        // The client's own credentials; every other header is the endpoint's anyway.
+        // Only the client's own credentials are copied; the endpoint sets every other header
+        // itself.
         let credentials = parts.headers.get("authorization");
         if let Some(value) = credentials.and_then(|it| it.to_str().ok()) {
             self.0.remember(value.trim_start_matches("Basic "));
             request.set_header(AUTHORIZATION, value);
         }
         let reply = self.0.send(&request).await?;
-        // Any other success means the same, and the OAuth client knows 200 only.
+        // The OAuth client accepts only HTTP 200, so every success becomes one.
         Ok(HttpResponse::new(reply.body.to_vec()))
     }
 }
 
 impl<'c> AsyncHttpClient<'c> for Carrier<'_> {
     type Error = Failure;
-    // Boxed, because only a named type keeps the whole exchange `Send`.
+    // Boxed, because only a named type keeps the exchange `Send`.
     type Future = Pin<Box<dyn Future<Output = Result<HttpResponse, Failure>> + Send + 'c>>;
 
     fn call(&'c self, request: HttpRequest) -> Self::Future {

@@ -24,10 +24,11 @@ pub struct Header {
 #[serde(deny_unknown_fields)]
 struct HeaderSpec {
     name: String,
-    /// The text before the secret, such as `SSWS `.
+    /// Prefix of the secret, such as `SSWS `.
     #[serde(default)]
     prefix: String,
-    /// The key of a JSON secret, for vendors that want several values; else the whole secret.
+    /// The key in a JSON secret, for vendors that need several values; `None` means the whole
+    /// secret.
     field: Option<String>,
 }
 

@@ -1,4 +1,4 @@
-//! An access token by a signed assertion, RFC 7523, as Google service accounts do it.
+//! An access token by a signed assertion, RFC 7523, as for Google service accounts.
 
 use std::sync::Arc;
 
@@ -17,14 +17,14 @@ use crate::settings::CompileError;
 /// The grant type of RFC 7523, section 2.1.
 const JWT_BEARER: &str = "urn:ietf:params:oauth:grant-type:jwt-bearer";
 
-/// The assertion's claims; the secret is a service account's JSON key.
+/// The claims of the assertion; the secret is a service account's JSON key.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct JwtBearer {
     token_url: Option<TokenUrl>,
     #[serde(default)]
     scopes: Vec<String>,
-    /// The account that the service account acts for (`sub`).
+    /// The account that the service account impersonates (`sub`).
     subject: Option<Template>,
     #[serde(default)]
     optional: bool,
@@ -59,7 +59,7 @@ impl Kind for JwtBearer {
 
 #[derive(Debug)]
 struct Resolved {
-    /// The assertion's `aud` too: from the manifest or the settings only, never from the key file.
+    /// Also the assertion's `aud`: from the manifest or the settings only, never from the key file.
     token_url: Url,
     subject: Option<String>,
     scopes: Vec<String>,

@@ -9,7 +9,7 @@ use crate::auth::redact::Redactor;
 use crate::auth::{Access, CredentialsError};
 use crate::settings::CompileError;
 
-/// Nothing to set.
+/// An API without credentials; it has no settings.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Open {}
