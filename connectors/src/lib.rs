@@ -11,8 +11,7 @@
 //! | [`connector`] | a manifest compiled for one source: requests out, pages in |
 //! | [`records`] | a page's raw record slices with their ids and times |
 //! | [`elements`] | the elements of an array, a bounded number at a time |
-//! | [`auth`] | the kinds of auth, one file each, and a source's credentials: added last, renewed,
-//! masked in messages |
+//! | [`auth`] | the kinds of auth, one file each, and a source's credentials: added last, renewed, masked in messages |
 //! | [`client`] | the client of one source: the only caller of the network |
 //! | [`http`] | the network, and its seam |
 //! | [`hosts`] | the hosts that may receive requests |

@@ -1,4 +1,4 @@
-//! The one place that makes a sink of its settings, and the one type that programs deliver through.
+//! Construction of a sink from its settings, and the one sink type that programs deliver through.
 
 use std::sync::Arc;
 
@@ -14,7 +14,7 @@ use crate::stream_config::StreamKind;
 use crate::usage::UsageSnapshot;
 use crate::{Batch, Seams, Sink, SinkError, WindowWriter, Written};
 
-/// Everything that sinks are made of besides their settings.
+/// The inputs of a sink besides its settings.
 #[derive(Debug, Clone)]
 pub struct Means {
     /// Credentials, region and endpoints for a sink on AWS.
@@ -28,11 +28,11 @@ pub struct Means {
 /// A sink of any kind.
 #[derive(Debug)]
 pub enum AnySink {
-    /// Files.
+    /// One file per window.
     Ndjson(NdjsonSink),
-    /// Standard output.
+    /// Standard output, with rejects on standard error.
     Stdout(StdoutSink),
-    /// A stream on AWS.
+    /// A Firehose or Kinesis stream.
     Stream(StreamSink),
     /// A collector over HTTPS.
     Http(HttpSink),
@@ -41,21 +41,21 @@ pub enum AnySink {
 /// The writer of any kind of sink.
 #[derive(Debug)]
 pub enum AnyWriter {
-    /// Files.
+    /// The writer of files.
     Ndjson(Box<NdjsonWriter>),
-    /// Standard output.
+    /// The writer to standard output.
     Stdout(StdoutWriter),
-    /// A stream on AWS.
+    /// The writer to a Firehose or Kinesis stream.
     Stream(StreamWriter),
-    /// A collector over HTTPS.
+    /// The writer to a collector over HTTPS.
     Http(HttpWriter),
 }
 
 impl AnySink {
-    /// The sink `name` of the settings `config`.
+    /// The sink `name` with the settings `config`.
     ///
     /// # Errors
-    /// When it cannot be used as it is configured, as far as that shows before the first page.
+    /// The sink cannot be used as configured, as far as that is known before the first page.
     pub async fn build(
         name: String,
         config: &SinkConfig,
@@ -83,7 +83,7 @@ impl AnySink {
         made.await.map(Self::Stream)
     }
 
-    /// Counts of what was delivered and billed since the last call; nothing for sinks that cost nothing.
+    /// Counts of delivered and billed data since the last call; zero for sinks without costs.
     pub fn take_usage(&self) -> UsageSnapshot {
         match self {
             Self::Ndjson(_) | Self::Stdout(_) => UsageSnapshot::default(),
@@ -106,7 +106,7 @@ impl Sink for AnySink {
     }
 }
 
-/// Calls the writer inside.
+/// Calls the inner writer.
 macro_rules! each {
     ($writer:expr, $it:ident => $call:expr) => {
         match $writer {

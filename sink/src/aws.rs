@@ -1,46 +1,46 @@
 //! Firehose and Kinesis Data Streams, with rejects on S3.
 //!
-//! A page is packed into records ([`crate::pack`]) and the records are put in order, call by call.
+//! A page is packed into records ([`crate::pack`]), and the records are put in order, call by call.
 //! Each record, and each line in it, ends with `\n`.
 //!
-//! # What an acknowledgement means
+//! # Meaning of an acknowledgement
 //!
-//! The service has answered for every record of the page that it has taken it, and S3 for the
-//! page's rejects. What the service has taken it does not give back: there is no position, and every
-//! stop, every call that timed out, and every answer that was lost can repeat what was in that call.
-//! A window that has a position was begun by another sink, and begins again here.
+//! The service has accepted every record of the page, and S3 the page's rejects. Accepted records
+//! cannot be taken back: there is no position. Every stop, every timed-out call, and every lost
+//! response can repeat the records of that call. A window with a position was begun by another
+//! sink, and restarts here.
 //!
-//! # Answers
+//! # Responses
 //!
-//! A call that succeeds can still have failed for some of its records: those alone are put again, in
-//! their order. An answer that does not fit its call counts for nothing, and all of it is put again.
-//! A service does not promise an order, and records that are put again arrive after others; what
-//! reads the stream orders by the records' own times.
+//! A successful call can still have failed for some of its records: those alone are put again, in
+//! their order. A response that does not fit its call counts for nothing, and the whole call is
+//! repeated. The services promise no order, and records that are put again arrive after others;
+//! readers of the stream order by the records' own times.
 //!
 //! # Time
 //!
-//! The timeout of a call follows its size. A call that timed out may have been carried out; the next one
-//! carries half as many records, down to one. A call that is denied is made again for some
-//! seconds, each time with a signature of its own.
+//! The timeout of a call follows its size. A timed-out call may have been applied; the next one
+//! carries half as many records, down to one. A denied call is repeated for some seconds, each time
+//! with a new signature.
 //!
 //! # Memory
 //!
-//! Records are slices of a piece of the page. The SDK makes one copy of what is in a call, as base64, so
-//! a piece needs its own size and twice that of one call.
+//! Records are slices of a piece of the page. The SDK makes one base64 copy of the data in a call,
+//! so a piece needs its own size and twice that of one call.
 //!
 //! # Rejects
 //!
-//! A line that no record takes, and every reject of a page, go to one object per page, before the
-//! page is acknowledged:
+//! A line that is too long for a record, and every reject of a page, go to one object per page,
+//! before the page is acknowledged:
 //!
 //! ```text
 //! PREFIX/okta/2026-01-01/okta_0123456789ab_live_2026-01-01T030000.000Z/00000000000000000007.jsonl
 //! ```
 //!
-//! The key is made of the source, the UTC day on which the window starts, the window and the page,
-//! so a page that is delivered again replaces its object and doubles nothing. A further piece of a large
-//! page adds the place of its first record: `00000000000000000007_0000010000.jsonl`. S3 and not a queue,
-//! because what a record of a megabyte is too small for does not fit into a message either.
+//! The key consists of the source, the UTC day on which the window starts, the window and the page,
+//! so a repeated page replaces its object and duplicates nothing. A further piece of a large page
+//! adds the index of its first record: `00000000000000000007_0000010000.jsonl`. Rejects go to S3
+//! and not to a queue, because a record that exceeds a megabyte does not fit into a message either.
 
 mod account;
 mod error;
@@ -95,11 +95,12 @@ enum Service {
 }
 
 impl StreamSink {
-    /// The sink `name` that delivers to a `stream` of `kind`, with the credentials, endpoints and, unless
-    /// the settings name one, the region of `sdk`. Makes no call.
+    /// The sink `name`, which delivers to a `stream` of `kind` with the credentials, the endpoints
+    /// and the region of `sdk`, unless the settings name a region. Makes no call.
     ///
-    /// [`SinkError::Refused`] when the settings are not valid, or there is no region or nothing
-    /// to take credentials from.
+    /// # Errors
+    /// [`SinkError::Refused`] if the settings are not valid, or if the region or the source of
+    /// credentials is missing.
     pub async fn new(
         name: String,
         kind: StreamKind,
@@ -116,7 +117,7 @@ impl StreamSink {
         Ok(Self::in_account(name, kind, stream, &account, seams))
     }
 
-    /// The sink with clients made of `account` as it is.
+    /// The sink with clients from `account`, unchanged.
     fn in_account(
         name: String,
         kind: StreamKind,
@@ -142,7 +143,7 @@ impl StreamSink {
         }
     }
 
-    /// What was delivered and billed so far, for metrics.
+    /// Counts of delivered and billed data so far, for metrics.
     pub fn usage(&self) -> Arc<Usage> {
         Arc::clone(&self.shared.usage)
     }
@@ -152,7 +153,7 @@ impl Sink for StreamSink {
     type Writer = StreamWriter;
 
     async fn open(&self, window: &Window) -> Result<StreamWriter, SinkError> {
-        // Going on here would leave the first pages in an output that nobody completes any more.
+        // Continuing here would leave the first pages in an output that is never completed.
         if window.sink_position.is_some() {
             return Err(SinkError::Lost {
                 sink: self.shared.name.clone(),
@@ -166,8 +167,8 @@ impl Sink for StreamSink {
     }
 }
 
-/// Writes the pages of one window. Holds nothing between two calls, so that a write which failed,
-/// or was dropped, can be repeated.
+/// Writes the pages of one window. Holds nothing between two calls, so a failed or dropped write
+/// can be repeated.
 #[derive(Debug)]
 pub struct StreamWriter {
     sink: Arc<Shared>,
@@ -193,7 +194,7 @@ impl WindowWriter for StreamWriter {
 }
 
 impl Shared {
-    /// Rejects first: putting them again changes nothing, so a failure after them costs nothing.
+    /// Rejects first: a repeated put of them changes nothing, so a later failure costs nothing.
     async fn deliver(&self, batch: &Batch) -> Result<(), CallError> {
         let packed = records(&batch.ends, &self.limits.record);
         self.reject(batch, &packed.oversized).await?;
@@ -213,7 +214,8 @@ impl Shared {
         let entry = |number: usize| {
             let Record { lines, bytes } = &records[number];
             Entry {
-                // No record of another piece has it: a piece has no more of them than lines.
+                // Unique among the pieces of the page, because a piece has at most as many records
+                // as lines.
                 number: batch.first + number,
                 lines: lines.len(),
                 billed_bytes: self.limits.billed_bytes(bytes.len()),
@@ -230,7 +232,7 @@ impl Shared {
         }
     }
 
-    /// Puts the rejects of `batch`, the oversized `lines` among them, where they belong.
+    /// Puts the rejects of `batch`, including the oversized `lines`, into the bucket.
     async fn reject(&self, batch: &Batch, lines: &[usize]) -> Result<(), CallError> {
         let max = self.limits.record.line_bytes_max;
         let mut rejects = oversized(batch, lines, |bytes| {

@@ -1,4 +1,4 @@
-//! What the worker hands to a sink: one page, or a piece of a large one, already as lines.
+//! The input of a sink: one page, or a piece of a large one, as lines.
 
 use bytes::Bytes;
 use windlass_core::ids::WindowId;
@@ -8,27 +8,27 @@ use windlass_core::ids::WindowId;
 /// [`RECORD_BYTES_AT_ONCE_MAX`](windlass_core::limits::RECORD_BYTES_AT_ONCE_MAX) has several pieces.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Batch {
-    /// The window it belongs to.
+    /// The window that the page belongs to.
     pub window: WindowId,
-    /// The page's number in the window.
+    /// The number of the page in its window.
     pub page: u64,
-    /// The place in the page of this piece's first record, from 0. A page that is delivered again has
-    /// the same pieces.
+    /// The index in the page of this piece's first record, from 0. A page that is delivered again
+    /// has the same pieces.
     pub first: usize,
-    /// The lines one after the other, each ended by `\n` and without line breaks inside.
+    /// The lines one after another, each terminated by `\n` and without inner line breaks.
     pub lines: Bytes,
-    /// Where each line ends in `lines`, its `\n` included; ascending, one entry a line.
+    /// The end of each line in `lines`, `\n` included; ascending, one entry per line.
     pub ends: Vec<usize>,
     /// Records that cannot be delivered as lines.
     pub rejects: Vec<Reject>,
 }
 
-/// A record that cannot be forwarded, and why.
+/// A record that cannot be forwarded, with its reason.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Reject {
-    /// Its place in the page, from 0.
+    /// Its index in the page, from 0.
     pub index: usize,
-    /// Why, for people.
+    /// The reason, for people.
     pub reason: String,
     /// The record as the vendor sent it.
     pub raw: Bytes,

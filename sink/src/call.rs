@@ -1,4 +1,4 @@
-//! One call to a service that takes records: its failures, by what the sink can do about them.
+//! One call to a service that accepts records: its failures, classified by their cure.
 
 use std::fmt;
 
@@ -9,19 +9,19 @@ use crate::SinkError;
 pub enum CallError {
     /// The same call may succeed later. It may have been carried out.
     Again(String),
-    /// The service asks for a wait of so many milliseconds before the next call.
+    /// The service requests a wait before the next call.
     Throttled {
-        /// What the service returned.
+        /// The service's error.
         problem: String,
-        /// The wait.
+        /// The requested wait in milliseconds.
         wait_ms: i64,
     },
-    /// It timed out: a smaller call may not.
+    /// The call timed out: a smaller one may succeed.
     Slow(String),
-    /// Credentials, a permission or a name are refused: often for a moment, otherwise until a person
-    /// acts.
+    /// The service denies the credentials, a permission or a name: often temporarily, otherwise
+    /// until an operator acts.
     Denied(String),
-    /// Nothing helps until a person acts.
+    /// Only an operator can cure the failure.
     Refused(String),
 }
 
@@ -40,7 +40,7 @@ impl CallError {
         }
     }
 
-    /// The failure of a write to `sink` that gives up with this error.
+    /// The failure of a write to `sink` that ends with this error.
     pub(crate) fn into_sink_error(self, sink: &str) -> SinkError {
         let sink = sink.to_owned();
         match self {

@@ -1,5 +1,5 @@
-//! The settings of a sink: one tagged form for the configuration file, and the same as a flat map of
-//! text, which is stored with each source so that a worker without the configuration can deliver.
+//! The settings of a sink: a tagged form for the configuration file, and a flat map of text. The
+//! flat map is stored with each source, so that a worker without the configuration can deliver.
 //!
 //! ```text
 //! in a file         firehose: { stream: audit, rejects: 's3://lake/rejects' }
@@ -18,7 +18,7 @@ use crate::settings::{ConfigError, Settings};
 use crate::stdout::StdoutConfig;
 use crate::stream_config::{OfService, StreamConfig, StreamKind};
 
-/// The key of the flat form that names the kind of sink.
+/// The key of the sink's kind in the flat form.
 const KIND: &str = "kind";
 
 /// The settings of one sink, by its kind.
@@ -38,7 +38,7 @@ pub enum SinkConfig {
 }
 
 impl SinkConfig {
-    /// The kind, as it is written in a configuration.
+    /// The kind as a configuration writes it.
     pub const fn kind(&self) -> &'static str {
         match self {
             Self::Ndjson(_) => "ndjson",
@@ -59,7 +59,7 @@ impl SinkConfig {
         }
     }
 
-    /// Checks everything that can be checked without a call.
+    /// Checks everything that needs no call.
     ///
     /// # Errors
     /// The first field that no sink can work with.
@@ -67,12 +67,13 @@ impl SinkConfig {
         self.settings(|settings| settings.check())
     }
 
-    /// The name of its place, such as `a folder`, when only the machine with the configuration has it.
+    /// The kind of destination, such as `a folder`, if it exists only on the machine with the
+    /// configuration; `None` if every machine can reach it.
     pub fn local(&self) -> Option<&'static str> {
         self.settings(|settings| settings.local())
     }
 
-    /// The folder it writes into, for the configuration to complete a relative path.
+    /// The output folder, so that the configuration can resolve a relative path.
     pub fn folder_mut(&mut self) -> Option<&mut PathBuf> {
         match self {
             Self::Ndjson(ndjson) => Some(&mut ndjson.dir),
@@ -80,7 +81,7 @@ impl SinkConfig {
         }
     }
 
-    /// The reference to the secret it needs, if it needs one.
+    /// The reference to the sink's secret; `None` if it needs none.
     pub fn secret(&self) -> Option<&str> {
         match self {
             Self::Http(http) => http.secret.as_deref(),
@@ -88,7 +89,7 @@ impl SinkConfig {
         }
     }
 
-    /// The same, for the configuration to complete a relative path.
+    /// The same reference, so that the configuration can resolve a relative path.
     pub fn secret_mut(&mut self) -> Option<&mut String> {
         match self {
             Self::Http(http) => http.secret.as_mut(),
@@ -96,7 +97,8 @@ impl SinkConfig {
         }
     }
 
-    /// Partitions that its stream may have open, if the stream partitions records by their source.
+    /// The number of partitions that the stream may have open; `None` unless the stream partitions
+    /// by source.
     pub fn partitions(&self) -> Option<u32> {
         match self {
             Self::Firehose(stream) | Self::Kinesis(stream) => stream.partitions,
@@ -104,13 +106,14 @@ impl SinkConfig {
         }
     }
 
-    /// The flat form that is stored with a source; empty for a sink of this machine only.
+    /// The flat form that is stored with a source; empty for a sink that only this machine can
+    /// reach.
     pub fn to_map(&self) -> BTreeMap<String, String> {
         let mut map = BTreeMap::new();
         if self.local().is_some() {
             return map;
         }
-        // One object, below the kind's name.
+        // The tagged form is one object under the kind's name.
         let tagged = serde_json::to_value(self).unwrap_or_default();
         let fields = tagged.get(self.kind()).and_then(Value::as_object);
         for (key, value) in fields.into_iter().flatten() {
@@ -125,10 +128,10 @@ impl SinkConfig {
         map
     }
 
-    /// Reads the flat form.
+    /// Parses the flat form.
     ///
     /// # Errors
-    /// When it is not that of a sink which every machine can reach.
+    /// The map does not describe a sink that every machine can reach.
     pub fn from_map(map: &BTreeMap<String, String>) -> Result<Self, ConfigError> {
         let missing = || ConfigError {
             field: KIND,

@@ -1,4 +1,4 @@
-//! The two forms of a sink's settings, which say the same.
+//! The equivalence of the two forms of a sink's settings.
 
 use super::*;
 

@@ -1,6 +1,6 @@
-//! The contract of a sink, as functions of a destination: every sink passes
-//! [`keeps_the_contract`], those that can take back pass [`takes_back`] too. They panic at the rule
-//! that does not hold.
+//! The contract of a sink, as functions of a destination: every sink passes [`keeps_the_contract`],
+//! and sinks that can take back unacknowledged records also pass [`takes_back`]. They panic at the
+//! first broken rule.
 
 mod rules;
 mod taking_back;
@@ -14,31 +14,31 @@ use windlass_core::window::Window;
 
 use crate::{Batch, Reject, Sink, SinkError, WindowWriter, Written};
 
-/// A place to deliver to, as somebody sees it who does not go through the sink.
+/// A destination as an observer sees it, without the sink.
 pub trait Destination {
     /// The sink under test.
     type Sink: Sink;
 
-    /// A sink for this place, as a program that has just started makes it.
+    /// A new sink for this destination, as after a program's start.
     fn sink(&self) -> Self::Sink;
 
-    /// The final lines of `window` without their ends; `None` when it has no output.
+    /// The final lines of `window` without line ends; `None` when it has no output.
     fn output(&self, window: &Window) -> Option<Vec<String>>;
 
-    /// The final rejects of `window` with their pages.
+    /// The final rejects of `window` with their page numbers.
     fn rejects(&self, window: &Window) -> Vec<(u64, Reject)>;
 }
 
-/// A destination that can take back what was not acknowledged.
+/// A destination that can take back unacknowledged records.
 pub trait TakingBack: Destination {
-    /// The lines of the pass over `window` that is in progress after `window.restarts` restarts.
+    /// The lines of `window` in the unfinished output after `window.restarts` restarts.
     fn in_progress(&self, window: &Window) -> Vec<String>;
 
-    /// Makes something disappear that was acknowledged in the pass in progress.
+    /// Removes acknowledged data from the unfinished output.
     fn lose(&self, window: &Window);
 }
 
-/// Checks what every sink promises. `new` gives an empty destination.
+/// Checks the rules for every sink. `new` returns an empty destination.
 pub async fn keeps_the_contract<D: Destination>(new: impl Fn() -> D) {
     rules::lines_keep_their_order(&new()).await;
     rules::pages_without_anything_are_acknowledged(&new()).await;
@@ -48,7 +48,7 @@ pub async fn keeps_the_contract<D: Destination>(new: impl Fn() -> D) {
     rules::the_pieces_of_a_page_are_all_delivered(&new()).await;
 }
 
-/// Checks what a sink promises whose destination can take back.
+/// Checks the rules for sinks whose destination can take back records.
 pub async fn takes_back<D: TakingBack>(new: impl Fn() -> D) {
     taking_back::nothing_is_final_before_finish(&new()).await;
     taking_back::a_window_without_records_has_no_output(&new()).await;
@@ -67,10 +67,10 @@ pub async fn takes_back<D: TakingBack>(new: impl Fn() -> D) {
     taking_back::a_position_it_never_gave_is_lost(&new()).await;
 }
 
-/// An hour of `source`, new.
+/// A new window of one hour of `source`.
 ///
 /// # Panics
-/// When `source` is not a source name.
+/// `source` is not a valid source name.
 pub fn window(source: &str) -> Window {
     let id = format!("{source}/0123456789ab/live/2026-01-01T03:00:00.000Z");
     let id = id.parse().expect("the source has a valid name");
@@ -88,7 +88,7 @@ pub fn lines(window: &Window, numbers: Range<u64>) -> Vec<String> {
     numbers.map(|number| line(window, number)).collect()
 }
 
-/// A page of `window` with the lines of these numbers and no rejects.
+/// A page of `window` with these lines and no rejects.
 pub fn page(window: &Window, page: u64, numbers: Range<u64>) -> Batch {
     let (mut text, mut ends) = (String::new(), Vec::new());
     for line in lines(window, numbers) {
@@ -107,7 +107,7 @@ pub fn page(window: &Window, page: u64, numbers: Range<u64>) -> Batch {
     }
 }
 
-/// A reject at `index` whose record is `raw`.
+/// A reject at `index` with the record `raw`.
 pub fn reject(index: usize, raw: &[u8]) -> Reject {
     Reject {
         index,
@@ -116,7 +116,7 @@ pub fn reject(index: usize, raw: &[u8]) -> Reject {
     }
 }
 
-/// `window` as it is after a checkpoint with `position`.
+/// `window` after a checkpoint with `position`.
 pub fn checkpointed(window: &Window, position: Option<String>) -> Window {
     Window {
         page: window.page + 1,
@@ -125,7 +125,7 @@ pub fn checkpointed(window: &Window, position: Option<String>) -> Window {
     }
 }
 
-/// `window` as it is after it had to begin again.
+/// `window` after a restart.
 pub fn restarted(window: &Window) -> Window {
     Window {
         sink_position: None,
@@ -138,7 +138,7 @@ async fn opened<D: Destination>(destination: &D, window: &Window) -> <D::Sink as
     good(destination.sink().open(window)).await
 }
 
-/// The value of a call that has no reason to fail.
+/// The value of a call that must succeed.
 async fn good<T>(call: impl Future<Output = Result<T, SinkError>>) -> T {
     match call.await {
         Ok(value) => value,
@@ -146,26 +146,27 @@ async fn good<T>(call: impl Future<Output = Result<T, SinkError>>) -> T {
     }
 }
 
-/// The lines of `window` among `lines`, which the contract has written.
+/// The lines of `window` among `lines` of this contract.
 ///
 /// # Panics
-/// When a line is not JSON.
+/// A line is not JSON.
 pub fn lines_of(window: &Window, lines: Vec<String>) -> Vec<String> {
     let of = Value::from(window.id.to_string());
     let of_window = |line: &String| parsed(line)["of"] == of;
     lines.into_iter().filter(of_window).collect()
 }
 
-/// The reject in `line` of the rejects of a stream or a collector, with its page, if it is of `window`.
+/// The reject in `line` from the rejects of a stream or a collector, with its page; `None` if it
+/// belongs to another window.
 ///
 /// # Panics
-/// When the line is no reject.
+/// The line is not a reject.
 pub fn reject_of(window: &Window, line: &str) -> Option<(u64, Reject)> {
     let value = parsed(line);
     let number = |field: &str| value[field].as_u64().expect("a number");
     let raw = match value["raw"].as_str() {
         Some(raw) => raw.as_bytes().to_vec(),
-        // The one record of the contract that is not text.
+        // The one record of the contract that is not UTF-8.
         None => b"not utf-8: \xff\xfe\x00".to_vec(),
     };
     let reject = Reject {
@@ -180,10 +181,10 @@ fn parsed(line: &str) -> Value {
     serde_json::from_str(line).expect("a line of JSON")
 }
 
-/// The position of a batch that is durable.
+/// The position of a durable batch.
 ///
 /// # Panics
-/// When it is only held.
+/// The batch is only held.
 pub fn position(written: Written) -> Option<String> {
     match written {
         Written::Durable(position) => position,
@@ -191,7 +192,7 @@ pub fn position(written: Written) -> Option<String> {
     }
 }
 
-/// Delivers `page` and returns the window as it is after the checkpoint.
+/// Delivers `page` and returns the window after its checkpoint.
 async fn delivered(writer: &mut impl WindowWriter, window: &Window, page: &Batch) -> Window {
     let position = match good(writer.write(page)).await {
         Written::Durable(position) => position,

@@ -1,58 +1,58 @@
-//! Why a sink could not deliver, by what the caller can do about it.
+//! Errors of sinks, classified by their cure.
 
-/// A sink's failure. Nothing that was acknowledged before is affected.
+/// A sink's failure. Earlier acknowledgements stay valid.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SinkError {
-    /// The same call may succeed later: the window waits.
+    /// The same call may succeed later; the window waits.
     #[error("sink `{sink}` is not available: {problem}")]
     Unavailable {
-        /// Which sink.
+        /// The name of the sink.
         sink: String,
-        /// What happened and to what.
+        /// The failure and its object.
         problem: String,
     },
-    /// The destination asks for a wait, which the window obeys.
+    /// The destination requests a wait, which the window obeys.
     #[error("sink `{sink}` asks for a wait of {} s: {problem}", .wait_ms / 1_000)]
     Throttled {
-        /// Which sink.
+        /// The name of the sink.
         sink: String,
-        /// What the destination returned.
+        /// The destination's error.
         problem: String,
-        /// The wait, in milliseconds from now.
+        /// The requested wait in milliseconds from now.
         wait_ms: i64,
     },
-    /// There is no room left. The window keeps its place, and the source is probed until there is some.
+    /// The destination is out of space. The window keeps its checkpoint, and the source is probed
+    /// until there is space.
     #[error("sink `{sink}` is full: {problem}; free some space")]
     Full {
-        /// Which sink.
+        /// The name of the sink.
         sink: String,
-        /// What happened and to what.
+        /// The failure and its object.
         problem: String,
     },
-    /// Credentials, a permission or a name are refused: often for a moment, while a policy takes
-    /// effect or a credential is renewed, and otherwise until a person acts.
+    /// The destination denies the credentials, a permission or a name: often temporarily, while a
+    /// policy takes effect or a credential is renewed; otherwise until an operator acts.
     #[error("sink `{sink}` is denied: {problem}")]
     Denied {
-        /// Which sink.
+        /// The name of the sink.
         sink: String,
-        /// What happened, to what, and what to do.
+        /// The failure, its object and its cure.
         problem: String,
     },
-    /// The destination refuses as configured: nothing helps until a person acts.
+    /// The destination rejects the configuration: only an operator can cure it.
     #[error("sink `{sink}` refuses: {problem}")]
     Refused {
-        /// Which sink.
+        /// The name of the sink.
         sink: String,
-        /// What happened, to what, and what to do.
+        /// The failure, its object and its cure.
         problem: String,
     },
-    /// What was delivered before is not there any more, so the window cannot be continued and has
-    /// to begin again at page one.
+    /// Delivered data is missing, so the window cannot be continued and must restart at page one.
     #[error("sink `{sink}` lost what it had: {problem}")]
     Lost {
-        /// Which sink.
+        /// The name of the sink.
         sink: String,
-        /// What is missing.
+        /// The missing data.
         problem: String,
     },
 }

@@ -1,5 +1,5 @@
-//! A wrapper around any sink that fails when told to: before a call, half-way through it, or after
-//! it was carried out, which is what a lost reply looks like.
+//! A wrapper that makes any sink fail as planned: before a call, half-way through it, or after it
+//! was carried out, as with a lost response.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -7,7 +7,7 @@ use windlass_core::window::Window;
 
 use crate::{Batch, Sink, SinkError, WindowWriter, Written};
 
-/// Which call fails.
+/// The call that fails.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SinkCall {
     /// [`Sink::open`].
@@ -20,14 +20,14 @@ pub enum SinkCall {
     Finish,
 }
 
-/// How far a call that fails is carried out.
+/// The extent to which a failing call is carried out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Applied {
-    /// Not at all.
+    /// The call has no effect.
     Nothing,
-    /// The first half of a page's lines and none of its rejects; of another call, nothing.
+    /// The first half of a page's lines and none of its rejects; no effect for other calls.
     Half,
-    /// In full: only the reply is lost.
+    /// The call is complete, and only its response is lost.
     All,
 }
 
@@ -56,7 +56,7 @@ pub struct FailingSink<S> {
 }
 
 impl<S> FailingSink<S> {
-    /// `inner`, with nothing failing yet.
+    /// `inner` without planned failures.
     pub fn new(inner: S) -> Self {
         Self {
             inner,
@@ -70,7 +70,7 @@ impl<S> FailingSink<S> {
     }
 
     /// Plans that `call` number `number` (from 1, counted over all windows) fails with `error`
-    /// after it was carried out as far as `applied` says.
+    /// after it was carried out to the extent `applied`.
     pub fn fail(&self, call: SinkCall, number: u64, applied: Applied, error: SinkError) {
         let fault = Fault {
             call,
@@ -81,7 +81,7 @@ impl<S> FailingSink<S> {
         self.script(|script| script.faults.push(fault));
     }
 
-    /// How often `call` was made so far, failed ones included.
+    /// The number of calls of this kind so far, failed ones included.
     pub fn calls(&self, call: SinkCall) -> u64 {
         self.script(|script| *script.count(call))
     }
@@ -90,7 +90,7 @@ impl<S> FailingSink<S> {
         work(&mut self.script.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Counts one call; how it is to fail, if it is.
+    /// Counts one call, and returns its planned failure; `None` if it is to succeed.
     fn next(&self, call: SinkCall) -> Option<(Applied, SinkError)> {
         self.script(|script| {
             let count = script.count(call);
@@ -135,8 +135,8 @@ impl<S: Sink + Clone> Sink for FailingSink<S> {
     }
 }
 
-/// Writes one window. After a failure it repeats that failure for every further call, without
-/// passing anything on: whoever holds it has to open the window again.
+/// Writes one window. After a failure, every further call repeats that failure and passes nothing
+/// on: its owner must open the window again.
 pub struct FailingWriter<S: Sink> {
     sink: FailingSink<S>,
     inner: S::Writer,

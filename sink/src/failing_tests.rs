@@ -1,4 +1,4 @@
-//! The wrapper fails exactly where it is told to, and leaves what it says behind.
+//! The wrapper fails exactly as planned, and leaves the planned extent behind.
 
 use super::*;
 use crate::conformance::{checkpointed, page, reject, window};
@@ -15,7 +15,7 @@ fn sink() -> FailingSink<MemorySink> {
     FailingSink::new(MemorySink::new("memory"))
 }
 
-/// How many lines of the window have arrived after its second page failed.
+/// The number of lines and rejects of the window that arrived after its second page failed.
 async fn arrived(applied: Applied) -> (usize, usize) {
     let (sink, window) = (sink(), window("okta"));
     sink.fail(SinkCall::Write, 2, applied, error());

@@ -1,11 +1,11 @@
-//! A wrapper around any sink that holds what it takes until it is flushed or finished, as a sink does
-//! that collects pages into larger objects.
+//! A wrapper that makes any sink hold batches until it is flushed or finished, like a sink that
+//! collects pages into larger objects.
 
 use windlass_core::window::Window;
 
 use crate::{Batch, Sink, SinkError, WindowWriter, Written};
 
-/// A sink whose writers hold. Clones share the wrapped sink as its own clones do.
+/// A sink whose writers hold batches. Clones share the wrapped sink as its own clones do.
 #[derive(Debug, Clone)]
 pub struct HoldingSink<S> {
     inner: S,
@@ -13,7 +13,7 @@ pub struct HoldingSink<S> {
 }
 
 impl<S> HoldingSink<S> {
-    /// `inner`, with writers that hold every batch; with `holds` false they pass each on at once.
+    /// `inner` with writers that hold every batch; with `holds` false, they pass each on at once.
     pub const fn new(inner: S, holds: bool) -> Self {
         Self { inner, holds }
     }
@@ -31,7 +31,7 @@ impl<S: Sink> Sink for HoldingSink<S> {
     }
 }
 
-/// Writes one window. What it holds is lost with it.
+/// Writes one window. Held batches are lost on drop.
 #[derive(Debug)]
 pub struct HoldingWriter<W> {
     inner: W,

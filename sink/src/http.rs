@@ -7,29 +7,30 @@
 //! Authorization: Bearer ...
 //! ```
 //!
-//! # What an acknowledgement means
+//! # Meaning of an acknowledgement
 //!
-//! The collector has returned HTTP 2xx for every batch of the page, rejects included. It cannot give
-//! anything back, so there is no position, and every stop, every call that timed out and every
-//! response that was lost can repeat what was in that call.
+//! The collector has returned HTTP 2xx for every batch of the page, rejects included. It cannot
+//! take anything back, so there is no position. Every stop, every timed-out call and every lost
+//! response can repeat the records of that call.
 //!
-//! # Recognizing a repeat
+//! # Detection of repeats
 //!
-//! The words of the key are the window, its pass, the page, the first line and the number of lines
-//! of the batch, and the first half of the SHA-256 of the body. Equal keys mean equal bodies, so a
-//! collector may drop the second one. A call that timed out is made again in smaller batches, and a
-//! page that is delivered again by a later run was fetched again and may be cut elsewhere: within one
-//! pass, the later line of a number replaces the earlier. A new pass begins the window again.
+//! The key consists of the window, its number of restarts, the page, the first line and the number
+//! of lines of the batch, and the first half of the SHA-256 of the body. Equal keys mean equal
+//! bodies, so a collector may drop the second one. A timed-out call is repeated in smaller batches.
+//! A page that a later run delivers again was fetched again and may be cut elsewhere: between two
+//! restarts, the later line of a number replaces the earlier one. A restart begins the window
+//! again.
 //!
 //! # Responses
 //!
 //! | status | meaning |
 //! | --- | --- |
-//! | 2xx | taken |
-//! | 408, 429, 5xx | posted again with exponential backoff, or after `Retry-After`, which all windows obey |
+//! | 2xx | accepted |
+//! | 408, 429, 5xx | retried with exponential backoff, or after `Retry-After`, which all windows obey |
 //! | 413 | the batch is halved; a single line becomes a reject |
-//! | 401, 403 | posted again for some seconds, with the secret read anew; then denied |
-//! | other 4xx, 3xx | refused: the source is blocked, and probed slowly |
+//! | 401, 403 | retried for some seconds, with the secret read again; then denied |
+//! | other 4xx, 3xx | rejected: the source is blocked, and probed at a low rate |
 
 mod collector;
 mod config;
@@ -46,7 +47,7 @@ use self::post::{Lines, Poster};
 use crate::reject_lines::{ends_of, oversized, reject_lines};
 use crate::{Batch, CallError, Seams, Sink, SinkError, Usage, WindowWriter, Written};
 
-/// Delivers to one collector. Clones share what was learned of it.
+/// Delivers to one collector. Clones share its observed limits.
 #[derive(Debug, Clone)]
 pub struct HttpSink {
     name: Arc<str>,
@@ -54,9 +55,10 @@ pub struct HttpSink {
 }
 
 impl HttpSink {
-    /// The sink `name` that posts as `config` says, through `collector`. Makes no call.
+    /// The sink `name` with the settings `config`, which posts through `collector`. Makes no call.
     ///
-    /// [`SinkError::Refused`] when the settings are not valid.
+    /// # Errors
+    /// [`SinkError::Refused`] if the settings are not valid.
     pub fn new(
         name: String,
         config: &HttpConfig,
@@ -74,7 +76,7 @@ impl HttpSink {
         })
     }
 
-    /// Counts of what was delivered, for metrics.
+    /// Counts of delivered data, for metrics.
     pub fn usage(&self) -> &Usage {
         &self.poster.usage
     }
@@ -84,7 +86,7 @@ impl Sink for HttpSink {
     type Writer = HttpWriter;
 
     async fn open(&self, window: &Window) -> Result<HttpWriter, SinkError> {
-        // Going on here would leave the first pages in an output that nobody completes any more.
+        // Continuing here would leave the first pages in an output that is never completed.
         if window.sink_position.is_some() {
             return Err(SinkError::Lost {
                 sink: self.name.to_string(),
@@ -98,12 +100,12 @@ impl Sink for HttpSink {
     }
 }
 
-/// Writes the pages of one window. Holds nothing between two calls, so that a write which failed,
-/// or was dropped, can be repeated.
+/// Writes the pages of one window. Holds nothing between two calls, so a failed or dropped write
+/// can be repeated.
 #[derive(Debug)]
 pub struct HttpWriter {
     sink: HttpSink,
-    /// The window and its pass, as they begin every key.
+    /// The prefix of every key: the window and its number of restarts.
     pass: String,
 }
 

@@ -1,4 +1,4 @@
-//! The contract that a collector can keep, and the meaning of each of its responses.
+//! The part of the contract that a collector can keep, and the meaning of each of its responses.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Mutex;
@@ -16,7 +16,7 @@ use crate::patience;
 const URL: &str = "https://collector.example/in";
 const REJECTS: &str = "https://collector.example/rejects";
 
-/// One batch that a collector was sent.
+/// One batch that the collector received.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Sent {
     path: String,
@@ -26,15 +26,15 @@ struct Sent {
     taken: bool,
 }
 
-/// How one call goes.
+/// The planned outcome of one call.
 #[derive(Debug, Clone)]
 enum Fault {
     Returns(u16, Option<i64>),
-    /// The call fails; the flag says whether the collector has the batch.
+    /// The call fails; the flag is true if the collector has the batch.
     Fails(CallError, bool),
 }
 
-/// A collector in memory that takes bodies of at most so many bytes.
+/// A collector in memory with a maximum body size.
 #[derive(Debug)]
 struct Fake {
     sent: Mutex<Vec<Sent>>,
@@ -69,7 +69,7 @@ impl Fake {
         self.sent.lock().unwrap().clone()
     }
 
-    /// The lines that were taken at `path`.
+    /// The accepted lines at `path`.
     fn lines(&self, path: &str) -> Vec<String> {
         let sent = self.sent();
         let taken = sent.iter().filter(|it| it.taken && it.path == path);
@@ -246,7 +246,7 @@ async fn short_retry_after_is_slept_through_and_a_long_one_is_the_windows_wait()
         panic!("{error}")
     };
     assert_eq!(wait_ms, 5 * MINUTE_MS);
-    // The other windows of this process obey it without a call of their own.
+    // The other windows of this process obey the wait without a call of their own.
     let (calls, mut other) = (fake.sent().len(), sink.open(&window).await.unwrap());
     clock.advance_ms(MINUTE_MS);
     let error = other.write(&page(&window, 0, 0..3)).await.unwrap_err();
@@ -308,7 +308,7 @@ async fn line_that_is_too_large_alone_becomes_a_reject_and_the_page_goes_on() {
     text.push(b'\n');
     batch.ends.push(text.len());
     batch.lines = Bytes::from(text);
-    // The reject's own line is larger still: nothing takes it.
+    // The reject's own line is even larger, so no place accepts it.
     let error = writer.write(&batch).await.unwrap_err();
     assert!(matches!(error, SinkError::Refused { .. }), "{error}");
     assert!(

@@ -1,19 +1,20 @@
-//! Delivering: where records go, and what an acknowledgement means.
+//! Delivery: the destinations of records, and the meaning of an acknowledgement.
 //!
 //! A [`Sink`] opens one [`WindowWriter`] per run of a window. A write is acknowledged only when
-//! every line of it is durable in the sense of that sink; what cannot be delivered goes to the
-//! sink's `rejects` with its reason, in the same call and just as durable.
+//! every line of it is durable in the sense of that sink. Records that cannot be delivered go to
+//! the sink's `rejects` with their reason, in the same call and just as durable.
 //!
-//! | sink | acknowledged means | after a stop |
+//! | sink | meaning of an acknowledgement | after a stop |
 //! | --- | --- | --- |
-//! | [`ndjson`] | synced to the device | goes back to the checkpoint: each record once |
-//! | [`stdout`] | taken by the stream and flushed | a page can be there twice |
-//! | [`http`] | HTTP 2xx from the collector | a page can be there twice |
-//! | `aws`, with that feature | taken by Firehose or Kinesis, rejects by S3 | a page can be there twice |
+//! | [`ndjson`] | synced to the device | returns to the checkpoint: each record once |
+//! | [`stdout`] | accepted by the stream and flushed | a page can be duplicated |
+//! | [`http`] | HTTP 2xx from the collector | a page can be duplicated |
+//! | `aws`, with that feature | accepted by Firehose or Kinesis, rejects by S3 | a page can be duplicated |
 //!
-//! [`config`] has the settings of every sink, and with the feature `aws` [`any`] makes the sink of any
-//! settings; [`pack`] fits lines into what a stream takes. With the feature `test-util` come `memory`, which behaves like files, `failing`, which wraps
-//! any sink, `holding`, which holds what any sink takes, and `conformance`, the contract that every sink passes.
+//! [`config`] holds the settings of every sink. With the feature `aws`, [`any`] creates the sink
+//! for any settings; [`pack`] packs lines into records and calls. The feature `test-util` adds
+//! `memory`, which behaves like files, `failing`, which makes any sink fail, `holding`, which makes
+//! any sink hold batches, and `conformance`, the contract of every sink.
 
 #[cfg(feature = "aws")]
 pub mod any;
@@ -60,45 +61,47 @@ use windlass_core::{Clock, Entropy};
 /// Time and randomness for the waits of a sink.
 #[derive(Debug, Clone)]
 pub struct Seams {
-    /// Now, and a sleep.
+    /// The current time, and a sleep.
     pub clock: Arc<dyn Clock>,
-    /// Jitter.
+    /// The source of jitter.
     pub entropy: Arc<dyn Entropy>,
 }
 
 /// A destination for records.
 pub trait Sink: Send + Sync {
-    /// What writes one window.
+    /// The writer of one window.
     type Writer: WindowWriter;
 
-    /// Opens `window` for writing after its last checkpoint: whatever was written after
-    /// `window.sink_position` by an earlier run is taken back where the destination allows it.
+    /// Opens `window` for writing after its last checkpoint. Data that an earlier run wrote after
+    /// `window.sink_position` is taken back where the destination allows it.
     ///
     /// The caller holds the window's lease.
     fn open(&self, window: &Window)
     -> impl Future<Output = Result<Self::Writer, SinkError>> + Send;
 }
 
-/// Writes the pages of one window, in order, for one holder of its lease.
+/// Writes the pages of one window, in order, for one owner of its lease.
 pub trait WindowWriter: Send {
-    /// Takes one page, or the next piece of a large one. On an error the page may have been delivered
-    /// in part; the caller gives the window up, and the next `open` goes back to the last checkpoint.
+    /// Writes one page, or the next piece of a large one. After an error, the page may be partly
+    /// delivered; the caller releases the window, and the next `open` returns to the last
+    /// checkpoint.
     fn write(&mut self, batch: &Batch) -> impl Future<Output = Result<Written, SinkError>> + Send;
 
-    /// Makes durable everything that is held, and returns the position after it. Called before a
-    /// checkpoint, and only after [`Written::Held`]: a writer that never holds has nothing to do.
+    /// Makes every held batch durable, and returns the position after it. Called before a
+    /// checkpoint, and only after [`Written::Held`]: a writer that never holds needs no
+    /// implementation.
     fn flush(&mut self) -> impl Future<Output = Result<Option<String>, SinkError>> + Send {
         std::future::ready(Ok(None))
     }
 
-    /// Whether [`Self::finish`] gives output its final place. The caller then makes the state durable
-    /// first: output that is final belongs to a window that no power failure makes unknown.
+    /// True if [`Self::finish`] gives the output its final place. The caller then makes the state
+    /// durable first: final output must belong to a window that survives a power loss.
     fn makes_final(&self) -> bool {
         false
     }
 
-    /// Makes durable everything that is held, and the window's output final. Called after the last
-    /// page was written and before the state says done; `open` after `finish` must be possible,
-    /// because the process may stop between the two.
+    /// Makes every held batch durable, and the window's output final. Called after the last page
+    /// was written and before the state marks the window done. `open` after `finish` must be
+    /// possible, because the process may stop between the two.
     fn finish(&mut self) -> impl Future<Output = Result<(), SinkError>> + Send;
 }

@@ -1,5 +1,6 @@
-//! A sink in memory that behaves like the one in files: it takes back, restarts beside, replaces
-//! on finish. It also keeps everything that was ever written, so that duplicates can be counted.
+//! A sink in memory that behaves like the one for files: it takes back, restarts beside earlier
+//! output, and replaces it on finish. It also keeps everything ever written, so that duplicates can
+//! be counted.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -11,7 +12,7 @@ use windlass_core::window::Window;
 use crate::ndjson::Position;
 use crate::{Batch, Reject, Sink, SinkError, WindowWriter, Written};
 
-/// Keeps what it is given. Clones share everything.
+/// Keeps delivered data in memory. Clones share everything.
 #[derive(Debug, Clone)]
 pub struct MemorySink {
     name: Arc<str>,
@@ -21,7 +22,7 @@ pub struct MemorySink {
 /// One line as delivered.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Line {
-    /// The page it came with.
+    /// The page of the line.
     pub page: u64,
     /// The line without its end.
     pub text: Bytes,
@@ -35,10 +36,10 @@ struct Kept {
 
 #[derive(Debug, Default)]
 struct Output {
-    /// Passes in progress, by restarts.
+    /// Unfinished output, by number of restarts.
     passes: BTreeMap<u32, Pass>,
     done: Option<Pass>,
-    /// How often the window was opened; only the latest writer's pages reach a pass.
+    /// The number of times the window was opened; only the latest writer's pages count.
     opened: u64,
 }
 
@@ -49,7 +50,7 @@ struct Pass {
 }
 
 impl MemorySink {
-    /// An empty sink called `name`.
+    /// An empty sink with this name.
     pub fn new(name: &str) -> Self {
         Self {
             name: name.into(),
@@ -57,19 +58,19 @@ impl MemorySink {
         }
     }
 
-    /// Every window that was ever opened, ascending.
+    /// Every window ever opened, ascending.
     pub fn windows(&self) -> Vec<WindowId> {
         self.kept().windows.keys().cloned().collect()
     }
 
-    /// The final lines of `window`; `None` while there are none, also when it is done.
+    /// The final lines of `window`; `None` while it has none, even if it is done.
     pub fn output(&self, window: &WindowId) -> Option<Vec<Line>> {
         let kept = self.kept();
         let done = kept.windows.get(window)?.done.as_ref()?;
         (!done.lines.is_empty()).then(|| done.lines.clone())
     }
 
-    /// The lines of the newest pass over `window` that is in progress.
+    /// The lines of `window` in its newest unfinished output.
     pub fn in_progress(&self, window: &WindowId) -> Vec<Line> {
         let kept = self.kept();
         let pass = kept
@@ -79,8 +80,8 @@ impl MemorySink {
         pass.map(|pass| pass.lines.clone()).unwrap_or_default()
     }
 
-    /// The rejects of `window` with their pages: the final ones, or those of the newest pass in
-    /// progress while nothing is final.
+    /// The rejects of `window` with their pages: the final ones, else those of its newest
+    /// unfinished output.
     pub fn rejects(&self, window: &WindowId) -> Vec<(u64, Reject)> {
         let kept = self.kept();
         let Some(output) = kept.windows.get(window) else {
@@ -93,12 +94,12 @@ impl MemorySink {
         pass.map(|pass| pass.rejects.clone()).unwrap_or_default()
     }
 
-    /// Every line that ever arrived, in order, those that were taken back later included.
+    /// Every line ever written, in order, including lines that were taken back.
     pub fn written(&self) -> Vec<(WindowId, Line)> {
         self.kept().written.clone()
     }
 
-    /// Forgets all passes over `window`, so that the next `open` at a position finds it lost.
+    /// Forgets the output of `window`, so that the next `open` at a position finds it lost.
     pub fn lose(&self, window: &WindowId) {
         self.kept().windows.remove(window);
     }
@@ -116,7 +117,7 @@ impl MemorySink {
 }
 
 impl Output {
-    /// Goes back to `position`, and says whether everything up to there is here.
+    /// Returns to `position`. False if data before it is missing.
     fn resume(&mut self, position: Position) -> bool {
         let Position {
             restarts,
@@ -170,8 +171,8 @@ impl Sink for MemorySink {
 
 /// Writes one window.
 ///
-/// A writer whose window was opened again meanwhile is still acknowledged, like a worker that lost
-/// its lease is by a stream; its pages are only in [`MemorySink::written`].
+/// A writer whose window was opened again meanwhile still receives acknowledgements, like a worker
+/// that lost its lease does from a stream; its pages are only in [`MemorySink::written`].
 #[derive(Debug)]
 pub struct MemoryWriter {
     sink: MemorySink,

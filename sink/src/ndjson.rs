@@ -8,45 +8,45 @@
 //! DIR/.windlass-owner
 //! ```
 //!
-//! The first two are a complete file and its rejects, the next two are in progress. The directories
-//! are the source, the lane and the UTC day the window starts on; the name is the window's bounds
-//! (the first instant alone while in progress, because a split may move the end) and its timeline's
-//! generation. The number after `r` counts the window's restarts. The last one names the state that
-//! owns the folder, see [`Folder`]. A file, a rejects file and a directory exist only when something is in them: a window
-//! without records leaves nothing behind. Each line of a rejects file is one JSON object with
-//! `window`, `page`, `index`, `reason` and the record as received: in `raw` as text, or in
-//! `raw_hex` as hex digits when it is not UTF-8.
+//! The first two are a complete file and its rejects; the next two are in progress. The directories
+//! are the source, the lane and the UTC day on which the window starts. The name consists of the
+//! window's bounds (only the first instant while in progress, because a split may move the end) and
+//! its timeline's generation. The number after `r` counts the window's restarts. The last file
+//! names the state that owns the folder, see [`Folder`]. Files and directories exist only with
+//! content: a window without records leaves nothing behind. Each line of a rejects file is one JSON
+//! object with `window`, `page`, `index`, `reason` and the record as received: in `raw` as text, or
+//! in `raw_hex` as hex digits when it is not UTF-8.
 //!
-//! # What an acknowledgement means
+//! # Meaning of an acknowledgement
 //!
-//! The bytes of the page, and the directory entries that lead to them, have been synced to the
-//! device. The position is `r<restarts>:<bytes>:<bytes of rejects>`.
+//! The bytes of the page, and the directory entries of its files, have been synced to the device.
+//! The position is `r<restarts>:<bytes>:<bytes of rejects>`.
 //!
-//! # What happens at each stop
+//! # Recovery after each stop
 //!
-//! `open` goes back to the checkpoint, so each record is in the output exactly once:
+//! `open` returns to the checkpoint, so each record is in the output exactly once:
 //!
-//! | stopped | found | `open` does |
+//! | stop | files found | action of `open` |
 //! | --- | --- | --- |
-//! | while writing a page | a part longer than the checkpoint | cuts it there |
+//! | while writing a page | a part longer than the checkpoint | truncates it |
 //! | before the first checkpoint | a part, checkpoint at 0 | empties it |
-//! | inside `finish` | rejects final, lines a part | brings back what the checkpoint needs |
-//! | between `finish` and the state's done | a final file, no part | makes it the part again and cuts it |
+//! | inside `finish` | rejects final, lines a part | restores the files that the checkpoint needs |
+//! | between `finish` and the state's done | a final file, no part | makes it the part again and truncates it |
 //! | the same, in a window of one page | a final file, checkpoint at 0 | leaves it; `finish` replaces it |
-//! | while an older pass is cleaned up | parts with lower numbers | leaves them; `finish` deletes them |
+//! | while older parts are deleted | parts with lower numbers | leaves them; `finish` deletes them |
 //!
-//! A part that is missing, shorter than its checkpoint, or that has no line end where the
-//! checkpoint says, is [`SinkError::Lost`] and stays as it is: it is never extended. So is a
-//! checkpoint without a position, which belongs to pages that another sink has. The window
-//! then restarts, and writes a part with the next number beside the old one. Whatever an older
-//! pass delivered stays until the new pass is complete, which then takes its place as a whole, also
-//! when it has fewer records or none.
+//! [`SinkError::Lost`] is returned for a part that is missing, is shorter than its checkpoint, or
+//! has no line end at the checkpoint; such a part stays unchanged and is never extended. The same
+//! holds for a checkpoint without a position, whose pages another sink has. The window then
+//! restarts, and writes a part with the next number beside the old one. Earlier output stays until
+//! the new output is complete. The new output then replaces it as a whole, even with fewer records
+//! or none.
 //!
-//! A final file of another state is never met here: a folder belongs to one state ([`Folder`]), and what
-//! this one does not know in it is refused before the first window is opened.
+//! A final file of another state never occurs here: a folder belongs to one state ([`Folder`]), and
+//! unknown files in it are an error before the first window is opened.
 //!
-//! A part is locked (advisory) while a writer has it, so two writers never share one: the second
-//! is told [`SinkError::Unavailable`].
+//! A part is locked (advisory) while a writer uses it, so two writers never share one: the second
+//! receives [`SinkError::Unavailable`].
 
 mod blocking;
 mod config;
@@ -86,10 +86,10 @@ use self::layout::Layout;
 use crate::reject_lines::reject_lines;
 use crate::{Batch, Sink, SinkError, WindowWriter, Written};
 
-/// The file `new` makes and removes to see whether it may write.
+/// The file that `new` creates and removes to test for write permission.
 const PROBE: &str = ".windlass-write-check";
 
-/// The position at the end of complete files with so many bytes of lines and of rejects.
+/// The position at the end of complete files with these lengths in bytes.
 pub fn position(lines: u64, rejects: u64) -> String {
     let end = Position {
         restarts: 0,
@@ -99,7 +99,7 @@ pub fn position(lines: u64, rejects: u64) -> String {
     end.to_string()
 }
 
-/// Writes each window into a file of its own below one directory. Clones share everything.
+/// Writes each window to a file of its own below one directory. Clones share everything.
 #[derive(Debug, Clone)]
 pub struct NdjsonSink {
     name: Arc<str>,
@@ -107,11 +107,12 @@ pub struct NdjsonSink {
 }
 
 impl NdjsonSink {
-    /// The sink `name` that writes below `dir`, which is created when it does not exist, for
-    /// `readers`. Blocks for a few file calls.
+    /// The sink `name` that writes below `dir`, for `readers`; creates `dir` if it does not exist.
+    /// Blocks for a few file calls.
     ///
-    /// [`SinkError::Refused`] when nothing can be written there, [`SinkError::Full`] when there is
-    /// no room.
+    /// # Errors
+    /// [`SinkError::Refused`] if nothing can be written there, [`SinkError::Full`] if the device is
+    /// full.
     pub fn new(name: String, dir: PathBuf, readers: Readers) -> Result<Self, SinkError> {
         match prepare(&dir, readers) {
             Ok(()) => Ok(Self {
@@ -122,12 +123,12 @@ impl NdjsonSink {
         }
     }
 
-    /// The file with the lines of `window` once it is done; there is none when it has none.
+    /// The file with the lines of `window` once it is done; absent if the window has none.
     pub fn output_path(&self, window: &Window) -> PathBuf {
         self.layout(window).output(Kind::Lines)
     }
 
-    /// The file with the rejects of `window` once it is done; there is none when it has none.
+    /// The file with the rejects of `window` once it is done; absent if the window has none.
     pub fn rejects_path(&self, window: &Window) -> PathBuf {
         self.layout(window).output(Kind::Rejects)
     }
@@ -137,14 +138,14 @@ impl NdjsonSink {
     }
 }
 
-/// Makes `dir` and proves that files can be made in it.
+/// Creates `dir` and tests that files can be created in it.
 fn prepare(dir: &Path, readers: Readers) -> Result<(), FileError> {
     directories::create_base(dir, readers)?;
     let probe = dir.join(PROBE);
-    // Left by a process that was stopped, or put there by another program.
+    // Left by a process that was stopped, or created by another program.
     directories::remove(&probe)?;
     match readers.create_new(&probe) {
-        // Another process checks at the same moment, and could write.
+        // Another process tests at the same moment, and could write.
         Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
         created => drop(created.doing("write into", dir)?),
     }
@@ -184,8 +185,8 @@ impl Sink for NdjsonSink {
 
 /// Writes the file of one window.
 ///
-/// A call must be awaited to its end: one that is dropped half-way goes on in the background and
-/// leaves the writer unusable, like one that failed.
+/// A call must be awaited to its end: a dropped call continues in the background and leaves the
+/// writer unusable, like a failed one.
 #[derive(Debug)]
 pub struct NdjsonWriter {
     name: Arc<str>,
@@ -197,12 +198,12 @@ pub struct NdjsonWriter {
 enum Progress {
     Open(Box<WindowFiles>),
     Finished,
-    /// A call failed or was dropped: what the files hold is known only after the next `open`.
+    /// A call failed or was dropped: only the next `open` can determine the content of the files.
     Broken,
 }
 
 impl NdjsonWriter {
-    /// Runs `work` on the files where blocking is allowed. They come back only if it succeeded.
+    /// Runs `work` on the files where blocking is allowed. Returns the files only on success.
     async fn with_files<T, F>(&mut self, work: F) -> Result<(Box<WindowFiles>, T), SinkError>
     where
         T: Send + 'static,

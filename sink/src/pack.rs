@@ -1,28 +1,28 @@
-//! From lines to records and from records to calls: pure, in order, nothing lost and nothing
-//! doubled.
+//! Packing of lines into records and of records into calls: pure, in order, without loss or
+//! duplicates.
 //!
-//! Both steps are greedy: a record, or a call, takes what comes next for as long as it fits. So two
-//! neighbours never fit into one, unless a line that cannot be sent lies between them.
+//! Both steps are greedy: a record, or a call, takes the next items as long as they fit. So two
+//! adjacent ones never fit into one, unless a line between them cannot be sent.
 
 use std::ops::Range;
 
 pub use crate::stream_limits::{CallLimits, RecordLimits, StreamLimits};
 
-/// A run of lines that are sent as one record.
+/// A run of lines that form one record.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Record {
-    /// Which lines, by their number in the page's lines.
+    /// The line numbers in the page.
     pub lines: Range<usize>,
-    /// Where they are in the page's bytes.
+    /// The byte range in the page.
     pub bytes: Range<usize>,
 }
 
 /// The lines of a page, packed.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Packed {
-    /// What to send, in order.
+    /// The records to send, in order.
     pub records: Vec<Record>,
-    /// Lines that no record takes, by their number, ascending.
+    /// Numbers of the lines that exceed a record, ascending.
     pub oversized: Vec<usize>,
 }
 
@@ -57,13 +57,13 @@ pub fn records(ends: &[usize], limits: &RecordLimits) -> Packed {
     packed
 }
 
-/// Whether `record` may go on to `end`.
+/// True if `record` can extend to `end`.
 fn fits(record: &Record, end: usize, limits: &RecordLimits) -> bool {
     record.lines.len() < limits.lines_max && end - record.bytes.start <= limits.bytes_max
 }
 
-/// Groups records of these sizes into calls, each a range of them. A record that is larger than a
-/// call may be gets a call of its own, because leaving it out would lose it.
+/// Groups records of these sizes into calls, each a range of them. A record that exceeds a call's
+/// limit gets a call of its own, because leaving it out would lose it.
 pub fn calls(sizes: impl IntoIterator<Item = usize>, limits: &CallLimits) -> Vec<Range<usize>> {
     let mut calls: Vec<Range<usize>> = Vec::new();
     let mut bytes = 0;

@@ -1,4 +1,4 @@
-//! What packing keeps, for any lines and any limits.
+//! Invariants of packing, for any lines and any limits.
 
 use proptest::prelude::*;
 
@@ -22,7 +22,8 @@ fn record_limits() -> impl Strategy<Value = RecordLimits> {
     })
 }
 
-/// What a service could ask for: its longest single line is sometimes above a packed record's size.
+/// Plausible limits of a service: its longest single line sometimes exceeds the size of a packed
+/// record.
 fn page() -> impl Strategy<Value = (Vec<usize>, RecordLimits)> {
     let sizes = prop_oneof![8 => 1usize..100, 1 => 300usize..700];
     (prop::collection::vec(sizes, 0..80), record_limits())

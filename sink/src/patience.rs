@@ -1,42 +1,43 @@
-//! How often and how long one call is tried again before its failure is reported.
+//! The retry limit of one call, in number and time, before its failure is reported.
 
 use windlass_core::retry::full_jitter;
 use windlass_core::{Clock, Entropy, Timestamp};
 
-/// Tries in a row that achieve nothing: bounds the loop when the clock stands still.
+/// Maximum number of consecutive attempts without progress: bounds the loop when the clock stands
+/// still.
 pub(crate) const TRIES_MAX: u32 = 24;
-/// The most that may lie between the first of these tries and the last one, in milliseconds: a
-/// worker keeps ten seconds or more to give its window back, and a stream that takes nothing for
-/// longer is better waited for by nobody.
+/// Maximum time between the first and the last of these attempts, in milliseconds: a worker
+/// reserves ten seconds or more to release its window, and a longer wait for an unavailable stream
+/// must not occupy a worker.
 pub(crate) const WAIT_MS_MAX: i64 = 15_000;
-/// Tries of one call in all, while each few of them achieve something.
+/// Maximum total number of attempts of one call, as long as some of them make progress.
 pub(crate) const TRIES_IN_ALL_MAX: u32 = 4 * TRIES_MAX;
-/// The most that may lie between the first try and the last one, in milliseconds, while something is
-/// achieved: giving up means that what was taken is delivered again later, but a page can have
-/// several calls, and a run has five minutes unless configured otherwise.
+/// Maximum time between the first and the last attempt, in milliseconds, with progress: giving up
+/// means that accepted records are delivered again later, but a page can have several calls, and a
+/// run has five minutes unless configured otherwise.
 pub(crate) const WAIT_IN_ALL_MS_MAX: i64 = 4 * WAIT_MS_MAX;
-/// Tries of one call that is denied each time.
+/// Maximum number of attempts of one call that is denied each time.
 pub(crate) const DENIED_TRIES_MAX: u32 = 8;
-/// Bound of the first delay, in milliseconds.
+/// Upper bound of the first delay, in milliseconds.
 const DELAY_MIN_MS: i64 = 100;
-/// Bound of every delay, in milliseconds: quotas of both services are per second.
+/// Upper bound of every delay, in milliseconds: quotas of both services are per second.
 const DELAY_MAX_MS: i64 = 2_000;
-/// Doublings after which the bound of a delay has reached its maximum.
+/// Number of doublings after which the bound of a delay has reached its maximum.
 const DOUBLINGS_MAX: u32 = 8;
 
-/// The tries of one call.
+/// The retries of one call.
 #[derive(Debug)]
 pub(crate) struct Patience<'a> {
     clock: &'a dyn Clock,
     entropy: &'a dyn Entropy,
     started: Timestamp,
     tries: u32,
-    /// When a try last achieved something, and how many there were by then: at first, the start.
+    /// Time and attempt number of the last progress; initially the start.
     progress: (Timestamp, u32),
 }
 
 impl<'a> Patience<'a> {
-    /// For a call that is about to be tried for the first time.
+    /// The retries of a call before its first attempt.
     pub(crate) fn new(clock: &'a dyn Clock, entropy: &'a dyn Entropy) -> Self {
         let started = clock.now();
         Self {
@@ -48,19 +49,19 @@ impl<'a> Patience<'a> {
         }
     }
 
-    /// The try just made achieved a part of what it should: it is worth as many more as the first
-    /// one, within the bounds for all of them. The waits between them stay as long as they are.
+    /// Records that the last attempt made progress: it earns as many further attempts as the first
+    /// one, within the total limits. The waits between them stay as long as they are.
     pub(crate) fn progressed(&mut self) {
         self.progress = (self.clock.now(), self.tries + 1);
     }
 
-    /// Waits after a try that failed, or not wholly succeeded, each time up to twice as long, with
-    /// full jitter. False, and at once, when there shall be no further try.
+    /// Waits after an attempt that failed or only partly succeeded, each time up to twice as long,
+    /// with full jitter. Returns false, without a wait, if there is no further attempt.
     pub(crate) async fn wait(&mut self) -> bool {
         self.wait_at_least(0).await
     }
 
-    /// [`Self::wait`], for a service that asks for a wait of `least_ms`.
+    /// [`Self::wait`], for a service that requests a wait of `least_ms`.
     pub(crate) async fn wait_at_least(&mut self, least_ms: i64) -> bool {
         let doublings = self.tries.min(DOUBLINGS_MAX);
         let delay_max_ms = (DELAY_MIN_MS << doublings).min(DELAY_MAX_MS);
@@ -80,13 +81,13 @@ impl<'a> Patience<'a> {
         true
     }
 
-    /// [`Self::wait`], for a try that was denied: what passes by itself within seconds has passed after
-    /// a few tries, and a window can wait for longer without holding a worker.
+    /// [`Self::wait`], for a denied attempt: a temporary cause has passed after a few attempts, and
+    /// a window can wait longer without occupying a worker.
     pub(crate) async fn wait_denied(&mut self) -> bool {
         self.tries + 1 < DENIED_TRIES_MAX && self.wait().await
     }
 
-    /// What has been tried, for a message.
+    /// The number of attempts and their duration, for a message.
     pub(crate) fn spent(&self) -> String {
         let (tries, seconds) = (self.tries, self.spent_ms() / 1_000);
         format!("{tries} tries in {seconds} s")
@@ -103,7 +104,7 @@ mod tests {
 
     use super::*;
 
-    /// How often a call is tried that never succeeds, and for how long all waits together.
+    /// The number of attempts of a call that never succeeds, and their total wait.
     async fn exhausted(seed: u64, call_ms: i64) -> (u32, i64) {
         let (clock, entropy) = (ManualClock::at(Timestamp::MIN), SeededEntropy::new(seed));
         let mut patience = Patience::new(&clock, &entropy);

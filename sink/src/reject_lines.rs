@@ -1,7 +1,6 @@
-//! Rejects as lines: what could not be forwarded, kept so that a person can read it and a program
-//! can get every byte back. All sinks that write rejects write them in this form: one JSON object a
-//! line with `window`, `page`, `index`, `reason` and the record as received, in `raw` as text, or in
-//! `raw_hex` as hex digits when it is not UTF-8.
+//! Rejects as lines, readable for people and lossless for programs. All sinks with rejects use this
+//! form: one JSON object per line with `window`, `page`, `index`, `reason` and the record as
+//! received, in `raw` as text, or in `raw_hex` as hex digits when it is not UTF-8.
 
 use serde::Serialize;
 use windlass_core::ids::{self, WindowId};
@@ -20,10 +19,10 @@ struct RejectLine<'a> {
     raw_hex: Option<String>,
 }
 
-/// A line for each of the `rejects` of one page; empty when there are none.
+/// One line for each of the `rejects` of a page; empty without rejects.
 ///
 /// # Panics
-/// Never: text and numbers always serialise, and memory takes every write.
+/// Never: text and numbers always serialize, and memory accepts every write.
 pub(crate) fn reject_lines(window: &WindowId, page: u64, rejects: &[Reject]) -> Vec<u8> {
     let mut lines = Vec::new();
     if rejects.is_empty() {
@@ -48,10 +47,10 @@ pub(crate) fn reject_lines(window: &WindowId, page: u64, rejects: &[Reject]) -> 
     lines
 }
 
-/// Room for the field names, the numbers and the escapes in the texts of our own.
+/// Room for the field names, the numbers and the escapes in windlass's own texts.
 const FIELD_BYTES: usize = 256;
 
-/// At least the bytes of the line of `raw` with texts of `texts` bytes beside it.
+/// A lower bound for the length of the line of `raw`, with other texts of `texts` bytes.
 fn line_bytes(texts: usize, raw: &[u8], is_text: bool) -> usize {
     let escape = |byte: &u8| match byte {
         b'"' | b'\\' | b'\n' | b'\r' | b'\t' => 1,
@@ -67,7 +66,7 @@ fn line_bytes(texts: usize, raw: &[u8], is_text: bool) -> usize {
 }
 
 /// The lines of `batch` with these numbers as rejects: each is too large for the sink, and `reason`
-/// says so of its bytes.
+/// explains that for its size.
 pub(crate) fn oversized(
     batch: &Batch,
     lines: &[usize],
@@ -85,7 +84,7 @@ pub(crate) fn oversized(
     lines.iter().map(reject).collect()
 }
 
-/// The place of the record of `line` in its page, whose rejects have no line.
+/// The index in its page of the record of `line`; rejects of the page have no line.
 fn place_in_page(line: usize, batch: &Batch) -> usize {
     let mut rejected: Vec<_> = batch.rejects.iter().map(|reject| reject.index).collect();
     rejected.sort_unstable();
@@ -93,7 +92,7 @@ fn place_in_page(line: usize, batch: &Batch) -> usize {
     rejected.into_iter().fold(batch.first + line, step)
 }
 
-/// The end of each of `lines`, its `\n` included.
+/// The end of each of `lines`, `\n` included.
 pub(crate) fn ends_of(lines: &[u8]) -> Vec<usize> {
     let bytes = lines.iter().enumerate();
     bytes

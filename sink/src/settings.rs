@@ -1,41 +1,41 @@
-//! What the settings of every kind of sink have in common.
+//! The common interface of the settings of all sinks.
 
 use std::fmt;
 
 use serde::de::{Deserializer, Error, Visitor};
 
-/// Settings that a sink cannot work with.
+/// Invalid settings of a sink.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{problem}")]
 pub struct ConfigError {
-    /// The field, below the sink's kind; empty for all of it.
+    /// The field below the sink's kind; empty for the settings as a whole.
     pub field: &'static str,
-    /// What is wrong with it and what was expected.
+    /// The problem and the expected form.
     pub problem: String,
 }
 
 impl ConfigError {
-    /// `field` has `value` and not the form that is `expected`.
+    /// An error for `field`, whose `value` does not have the `expected` form.
     pub(crate) fn not(field: &'static str, expected: &str, value: &str) -> Self {
         let problem = format!("`{field}` is not {expected}: `{value}`");
         Self { field, problem }
     }
 }
 
-/// What the settings of each kind of sink can say of themselves.
+/// The settings of one kind of sink.
 pub(crate) trait Settings {
-    /// Checks what their types leave open.
+    /// Checks the invariants beyond the types.
     fn check(&self) -> Result<(), ConfigError> {
         Ok(())
     }
 
-    /// The name of the place, when only the machine with the configuration has it.
+    /// The kind of destination, if only the machine with the configuration can reach it.
     fn local(&self) -> Option<&'static str> {
         None
     }
 }
 
-/// A flag, as such or as text: the flat form has nothing but text.
+/// A boolean, as such or as text: the flat form holds only text.
 pub(crate) fn flag<'de, D: Deserializer<'de>>(deserializer: D) -> Result<bool, D::Error> {
     struct Flag;
 

@@ -1,13 +1,12 @@
 //! Lines to a pipe or a terminal, rejects to another.
 //!
-//! A page is acknowledged when both streams have taken it and were flushed; what becomes of it
-//! behind a pipe is not known here. Nothing that was written can be taken back, so there is no
-//! position, and every stop can repeat a page. A window that has one was begun by another sink, and
-//! begins again here.
+//! A page is acknowledged when both streams have accepted it and were flushed; its fate behind a
+//! pipe is unknown here. Written data cannot be taken back, so there is no position, and every stop
+//! can repeat a page. A window with a position was begun by another sink, and restarts here.
 //!
-//! A line can be torn by a failure in the middle of a page, or by a kill of an earlier process. The
-//! next page begins with a line break wherever the last line may have no end, so that a torn line
-//! never swallows a record. A reader skips empty lines, and lines that are no JSON object.
+//! A failure in the middle of a page, or a kill of an earlier process, can tear a line. The next
+//! page begins with a line break wherever the last line may be incomplete, so that a torn line
+//! never swallows a record. A reader skips empty lines, and lines that are not JSON objects.
 
 use std::fmt;
 use std::io::{self, ErrorKind, Write};
@@ -35,8 +34,8 @@ impl Settings for StdoutConfig {
     }
 }
 
-/// Writes the lines of all windows to one stream and their rejects to another, whole pages at a
-/// time. Clones share the streams.
+/// Writes the lines of all windows to one stream and their rejects to another, one complete page at
+/// a time. Clones share the streams.
 #[derive(Clone)]
 pub struct StdoutSink {
     name: Arc<str>,
@@ -51,18 +50,18 @@ struct Streams {
 struct Stream {
     name: &'static str,
     to: Box<dyn Write + Send>,
-    /// Whether its last line may have no end.
+    /// True if its last line may be incomplete.
     torn: bool,
 }
 
-/// A stream that can be written.
+/// A writable stream.
 struct Opened {
     to: Box<dyn Write + Send>,
-    /// Whether an earlier process may have left a line without its end.
+    /// True if an earlier process may have left an incomplete line.
     torn: bool,
 }
 
-/// A stream of its own for the descriptor `fd`.
+/// A stream for a duplicate of the descriptor `fd`.
 #[cfg(unix)]
 fn opened(fd: BorrowedFd<'_>) -> io::Result<Opened> {
     use std::fs::File;
@@ -70,14 +69,14 @@ fn opened(fd: BorrowedFd<'_>) -> io::Result<Opened> {
     use std::os::unix::fs::{FileTypeExt, MetadataExt};
 
     let mut file = File::from(fd.try_clone_to_owned()?);
-    // Writes nothing, and fails on a descriptor that is not open for writing.
+    // Writes nothing, but fails on a descriptor that is not open for writing.
     let written = file.write(&[])?;
     debug_assert_eq!(written, 0);
     let metadata = file.metadata()?;
     let is_null = metadata.file_type().is_char_device()
         && std::fs::metadata("/dev/null").is_ok_and(|null| null.rdev() == metadata.rdev());
-    // A descriptor that was closed is open for both on the null device by now: Rust's runtime
-    // does that at the start of a process.
+    // At process start, Rust's runtime opens the null device for reading and writing in place of a
+    // closed descriptor.
     if is_null && file.read(&mut []).is_ok() {
         return Err(io::Error::new(ErrorKind::NotConnected, "it is closed"));
     }
@@ -91,10 +90,10 @@ fn opened(fd: BorrowedFd<'_>) -> io::Result<Opened> {
 
 impl StdoutSink {
     /// The sink `name` that writes records to `lines` and rejects to `rejects`, usually the
-    /// process's standard output and standard error. Rejects have the form that
-    /// [`crate::ndjson`] describes.
+    /// process's standard output and standard error. Rejects have the form that [`crate::ndjson`]
+    /// describes.
     ///
-    /// Both begin on a line of their own.
+    /// Both streams must be at the start of a line.
     pub fn new(name: String, lines: Box<dyn Write + Send>, rejects: Box<dyn Write + Send>) -> Self {
         let whole = |to| Opened { to, torn: false };
         Self::over(name, whole(lines), whole(rejects))
@@ -102,8 +101,9 @@ impl StdoutSink {
 
     /// The sink `name` on the standard output of this process, with rejects on its standard error.
     ///
-    /// [`SinkError::Refused`] when one of them is closed or not open for writing: the standard
-    /// library takes what is written there and drops it, so each gets a descriptor of its own here.
+    /// # Errors
+    /// [`SinkError::Refused`] if one of them is closed or not open for writing: the standard
+    /// library silently drops such writes, so each gets a descriptor of its own here.
     #[cfg(unix)]
     pub fn of_process(name: String) -> Result<Self, SinkError> {
         use std::os::fd::AsFd;
@@ -155,7 +155,7 @@ impl Sink for StdoutSink {
     type Writer = StdoutWriter;
 
     async fn open(&self, window: &Window) -> Result<StdoutWriter, SinkError> {
-        // Going on here would leave the first pages in an output that nobody completes any more.
+        // Continuing here would leave the first pages in an output that is never completed.
         if window.sink_position.is_some() {
             return Err(SinkError::Lost {
                 sink: self.name.to_string(),
@@ -171,7 +171,7 @@ impl Sink for StdoutSink {
 
 /// Writes the pages of one window.
 ///
-/// A call must be awaited to its end: one that is dropped goes on in the background.
+/// A call must be awaited to its end: a dropped call continues in the background.
 #[derive(Debug)]
 pub struct StdoutWriter {
     sink: StdoutSink,
@@ -208,7 +208,7 @@ impl WindowWriter for StdoutWriter {
     }
 }
 
-/// A stream that did not take what it was given.
+/// A failed write to one of the streams.
 struct StreamError {
     stream: &'static str,
     error: io::Error,
@@ -234,7 +234,7 @@ impl StreamError {
 }
 
 impl Stream {
-    /// Writes whole lines and flushes them. Nothing happens when there are none.
+    /// Writes complete lines and flushes them. Does nothing for empty `lines`.
     fn write(&mut self, lines: &[u8]) -> Result<(), StreamError> {
         if lines.is_empty() {
             return Ok(());

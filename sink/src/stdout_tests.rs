@@ -1,4 +1,4 @@
-//! The contract that a pipe can keep, and what a closed or full one is.
+//! The part of the contract that a pipe can keep, and closed or full pipes.
 
 use serde_json::Value;
 
@@ -6,16 +6,16 @@ use super::*;
 use crate::Reject;
 use crate::conformance::{self, Destination, checkpointed, lines, page, reject, restarted, window};
 
-/// A stream that can be looked at, and that can stop taking bytes after a while.
+/// An observable stream that can stop accepting bytes.
 #[derive(Clone, Default)]
 struct Pipe(Arc<Mutex<PipeState>>);
 
 #[derive(Default)]
 struct PipeState {
     taken: Vec<u8>,
-    /// Written but not flushed: the reader cannot see it yet.
+    /// Written but not flushed: not yet visible to the reader.
     held: Vec<u8>,
-    /// How many more bytes it takes before it fails, and how.
+    /// The number of bytes that it accepts before it fails, and the error.
     fails: Option<(usize, ErrorKind)>,
 }
 
@@ -84,7 +84,7 @@ impl Destination for Pipes {
             assert_eq!(value["window"], window.id.to_string());
             let raw = match value["raw"].as_str() {
                 Some(raw) => raw.as_bytes().to_vec(),
-                // The one record of the contract that is not text.
+                // The one record of the contract that is not UTF-8.
                 None => b"not utf-8: \xff\xfe\x00".to_vec(),
             };
             let index = usize::try_from(value["index"].as_u64().unwrap()).unwrap();
@@ -247,7 +247,7 @@ fn descriptor_that_cannot_be_written_is_refused() {
     assert!(opened(append.as_fd()).unwrap().torn);
     let reading = File::open(&path).unwrap();
     assert!(opened(reading.as_fd()).is_err());
-    // What Rust's runtime puts in the place of a closed descriptor.
+    // Rust's runtime opens this in place of a closed descriptor.
     let closed = File::options().read(true).write(true).open("/dev/null");
     assert!(opened(closed.unwrap().as_fd()).is_err());
     let dropped = File::options().write(true).open("/dev/null").unwrap();

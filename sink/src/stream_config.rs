@@ -1,4 +1,4 @@
-//! A stream of Amazon Data Firehose or Kinesis Data Streams as a sink's settings name it.
+//! A stream of Amazon Data Firehose or Kinesis Data Streams in a sink's settings.
 
 mod rejects_place;
 
@@ -8,15 +8,15 @@ pub use self::rejects_place::RejectsPlace;
 use crate::settings::{ConfigError, Settings, flag};
 use crate::stream_limits::StreamLimits;
 
-/// Longest name of a Firehose stream. Source: Firehose API reference, PutRecordBatch.
+/// Maximum length of a Firehose stream name. Source: Firehose API reference, PutRecordBatch.
 const FIREHOSE_NAME_BYTES_MAX: usize = 64;
-/// Longest name of a Kinesis stream. Source: Kinesis API reference, PutRecords.
+/// Maximum length of a Kinesis stream name. Source: Kinesis API reference, PutRecords.
 const KINESIS_NAME_BYTES_MAX: usize = 128;
-/// Longest region: it becomes one label of a host name.
+/// Maximum length of a region: it becomes one label of a host name.
 const REGION_BYTES_MAX: usize = 63;
-/// Longest role ARN. Source: STS API reference, AssumeRole.
+/// Maximum length of a role ARN. Source: STS API reference, AssumeRole.
 const ROLE_ARN_BYTES_MAX: usize = 2_048;
-/// Longest and shortest external id. Source: STS API reference, AssumeRole.
+/// Minimum and maximum length of an external id. Source: STS API reference, AssumeRole.
 const EXTERNAL_ID_BYTES: std::ops::RangeInclusive<usize> = 2..=1_224;
 
 /// A stream service.
@@ -28,26 +28,26 @@ pub enum StreamKind {
     Kinesis,
 }
 
-/// A stream, the way to it, and the place for what it does not take.
+/// A stream, the access to it, and the place for its rejects.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct StreamConfig {
-    /// The stream's name.
+    /// The name of the stream.
     pub stream: String,
-    /// The region of the stream and of the bucket; the program's own when there is none.
+    /// The region of the stream and of the bucket; `None` means the program's own region.
     pub region: Option<String>,
-    /// The role that may write there; the program's own credentials when there is none.
+    /// The role with write permission; `None` means the program's own credentials.
     pub role_arn: Option<String>,
-    /// What the role's trust policy asks for.
+    /// The external id that the role's trust policy requires.
     pub external_id: Option<String>,
-    /// Whether many lines go into one record.
+    /// True if several lines go into one record.
     #[serde(default = "packed", deserialize_with = "flag")]
     pub packed: bool,
     /// Partitions that the stream may have open, if it partitions records by their source. Only the
     /// check of a configuration needs it, so it is not stored with a source.
     #[serde(skip_serializing)]
     pub partitions: Option<u32>,
-    /// Where records go that the stream does not take.
+    /// The place for records that the stream does not accept.
     pub rejects: RejectsPlace,
 }
 
@@ -55,7 +55,7 @@ const fn packed() -> bool {
     true
 }
 
-/// A stream's settings and its service, which decides how long its name may be.
+/// A stream's settings and its service, which determines the maximum length of its name.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct OfService<'a>(pub(crate) StreamKind, pub(crate) &'a StreamConfig);
 
@@ -66,7 +66,7 @@ impl Settings for OfService<'_> {
 }
 
 impl StreamConfig {
-    /// The limits of its records and calls, and the way they are billed.
+    /// The limits and the billing of its records and calls.
     pub fn limits(&self, kind: StreamKind) -> StreamLimits {
         let limits = match kind {
             StreamKind::Firehose => StreamLimits::FIREHOSE,
@@ -79,7 +79,7 @@ impl StreamConfig {
         }
     }
 
-    /// Checks that every part has the form that AWS asks for.
+    /// Checks that every part has the form that AWS requires.
     pub fn check(&self, kind: StreamKind) -> Result<(), ConfigError> {
         let (expected, name_max) = match kind {
             StreamKind::Firehose => (
@@ -107,7 +107,7 @@ impl StreamConfig {
                 field: "external_id",
                 problem: "`external_id` goes with a `role_arn`, and there is none".to_owned(),
             }),
-            // Not a secret by AWS's word, but no reason to repeat it either.
+            // AWS does not treat it as a secret, but it needs no repetition either.
             Some(id) if !is_external_id(id) => Err(ConfigError::not(
                 "external_id",
                 "2 to 1,224 of a-z, A-Z, 0-9 and + = , . @ : / - _",
@@ -129,13 +129,13 @@ fn valid(
         .ok_or_else(|| ConfigError::not(field, expected, value))
 }
 
-/// Whether `text` has letters and digits of ASCII and characters of `others` only.
+/// True if `text` holds only ASCII letters, digits and characters of `others`.
 fn made_of(text: &str, others: &str) -> bool {
     text.chars()
         .all(|c| c.is_ascii_alphanumeric() || others.contains(c))
 }
 
-/// A region becomes part of the host name that signed requests go to.
+/// True for a region name, which becomes part of the host name of signed requests.
 fn is_region(text: &str) -> bool {
     (1..=REGION_BYTES_MAX).contains(&text.len())
         && text.starts_with(|c: char| c.is_ascii_lowercase())
@@ -144,7 +144,7 @@ fn is_region(text: &str) -> bool {
         && !text.contains(|c: char| c.is_ascii_uppercase())
 }
 
-/// Source: IAM user guide, IAM identifiers.
+/// True for a role ARN. Source: IAM user guide, IAM identifiers.
 fn is_role_arn(text: &str) -> bool {
     let parts: Vec<_> = text.splitn(6, ':').collect();
     let [arn, partition, service, region, account, resource] = parts[..] else {

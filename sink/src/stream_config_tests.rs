@@ -1,4 +1,4 @@
-//! What a stream's settings may be, and that the state keeps all of them.
+//! The valid settings of a stream, and their complete storage in the state.
 
 use std::collections::BTreeMap;
 

@@ -1,55 +1,56 @@
-//! What one record and one call of a stream service may carry, and what is billed for a record.
+//! The limits of one record and one call of a stream service, and the billing of a record.
 //!
-//! The figures leave room where AWS does not say how it counts, so that no call is ever refused for
-//! its size.
+//! The figures leave a margin where AWS does not document how it counts, so that no call ever fails
+//! for its size.
 
 const KIB: usize = 1_024;
 const MIB: usize = 1_024 * KIB;
 
-/// Longest partition key of Kinesis, in characters; ours are ASCII.
-/// Source: Kinesis API reference, PutRecordsRequestEntry.
+/// Maximum length of a Kinesis partition key, in characters; windlass's keys are ASCII. Source:
+/// Kinesis API reference, PutRecordsRequestEntry.
 pub(crate) const KINESIS_KEY_BYTES_MAX: usize = 256;
 
-/// What one record may carry.
+/// The limits of one record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RecordLimits {
-    /// Bytes of a record that holds several lines.
+    /// Maximum bytes of a record with several lines.
     pub bytes_max: usize,
-    /// Lines of a record.
+    /// Maximum lines of a record.
     pub lines_max: usize,
-    /// Bytes of a line that is a record of its own; a longer one cannot be sent.
+    /// Maximum bytes of a line in a record of its own; a longer line cannot be sent.
     pub line_bytes_max: usize,
 }
 
-/// What one call may carry.
+/// The limits of one call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct CallLimits {
-    /// Records of a call.
+    /// Maximum number of records.
     pub records_max: usize,
-    /// Bytes of all its records together, before base64.
+    /// Maximum total bytes of its records, before base64.
     pub bytes_max: usize,
 }
 
 /// The limits and the billing of one stream service.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct StreamLimits {
-    /// What one record may carry.
+    /// The limits of one record.
     pub record: RecordLimits,
-    /// What one call may carry.
+    /// The limits of one call.
     pub call: CallLimits,
-    /// A record is billed in whole steps of so many bytes.
+    /// A record is billed in multiples of this number of bytes.
     pub billing_step_bytes: usize,
 }
 
 impl StreamLimits {
     /// Firehose, PutRecordBatch.
     ///
-    /// - A record takes 1,000 KiB before base64 (Firehose developer guide, Quota).
-    /// - Above 500 lines a record is silently not de-aggregated any more (PutRecordBatch), and above
-    ///   about 500 KiB a larger record saves nothing that can be measured, while one alone would use
-    ///   up the second of a stream with the smallest quota.
-    /// - A call takes 500 records and 4 MiB. The guide does not say whether base64 counts, so the
-    ///   records of a call stay within 4 MiB as base64, the padding of each included.
+    /// - A record holds at most 1,000 KiB before base64 (Firehose developer guide, Quota).
+    /// - Above 500 lines, a record is silently no longer de-aggregated (PutRecordBatch). Above
+    ///   about 500 KiB, a larger record saves nothing measurable, while a single one would use up
+    ///   one second of a stream with the smallest quota.
+    /// - A call holds at most 500 records and 4 MiB. The guide does not state whether base64
+    ///   counts, so the records of a call stay within 4 MiB as base64, the padding of each
+    ///   included.
     /// - Each record is billed in steps of 5 KB (Firehose pricing; 5 KB are 5,120 bytes).
     pub const FIREHOSE: Self = Self {
         record: RecordLimits {
@@ -66,13 +67,13 @@ impl StreamLimits {
 
     /// Kinesis Data Streams, PutRecords.
     ///
-    /// - A record takes 1 MiB together with its partition key unless the stream is configured for
-    ///   more (PutRecordsRequestEntry; developer guide, Quotas and limits).
+    /// - A record holds at most 1 MiB together with its partition key unless the stream is
+    ///   configured for more (PutRecordsRequestEntry; developer guide, Quotas and limits).
     /// - A packed record is at most ten payload units of 25 KB, the step in which PUTs are billed
-    ///   (Kinesis pricing; of a record its data counts). Ten, so that the part of a unit that one
-    ///   record cannot fill weighs little, and a page still spreads over several shards.
-    /// - A call took 500 records and 5 MiB with their keys for long (PutRecords; 10 MiB today). 4 MiB
-    ///   are within both and leave room for 500 keys.
+    ///   (Kinesis pricing; only the data of a record counts). Ten units keep the unused part of the
+    ///   last unit small, and a page still spreads over several shards.
+    /// - The limit of a call was 500 records and 5 MiB with their keys for a long time (PutRecords;
+    ///   10 MiB today). 4 MiB are within both and leave room for 500 keys.
     pub const KINESIS: Self = Self {
         record: RecordLimits {
             bytes_max: 10 * 25 * KIB,
@@ -86,7 +87,8 @@ impl StreamLimits {
         billing_step_bytes: 25 * KIB,
     };
 
-    /// The same service with one line a record, for destinations where a record is a document.
+    /// The same service with one line per record, for destinations that treat a record as a
+    /// document.
     pub const fn unpacked(mut self) -> Self {
         self.record.lines_max = 1;
         self
@@ -98,7 +100,7 @@ impl StreamLimits {
     }
 }
 
-// A line that is a record of its own always fits into a call.
+// A line in a record of its own always fits into a call.
 const _: () = assert!(
     StreamLimits::FIREHOSE.record.line_bytes_max <= StreamLimits::FIREHOSE.call.bytes_max
         && StreamLimits::KINESIS.record.line_bytes_max <= StreamLimits::KINESIS.call.bytes_max
@@ -134,7 +136,7 @@ mod tests {
     fn at_one_kilobyte_a_record_the_bytes_billed_are_within_three_percent_of_those_sent() {
         for limits in [StreamLimits::FIREHOSE, StreamLimits::KINESIS] {
             for count in [500, 1_000] {
-                // Bare, and with the metadata of a record in front.
+                // Without and with the metadata of a record.
                 for bytes in [1_000, 1_024, 1_250, 1_274] {
                     let (sent, billed) = sent_and_billed(&limits, count, bytes);
                     assert!(

@@ -1,8 +1,8 @@
-//! Time by size: how long one call may take, and how much goes into it where the network is slow.
+//! Timeouts by size: the duration of one call, and the size of calls on a slow network.
 //!
-//! A call that times out may have been carried out, so it should not, on any network that gets
-//! through at all: the next one carries half as much, and has as long for it. What was learnt stays
-//! with the sink, for the calls of all its windows share the network.
+//! A timed-out call may have been applied, so timeouts must be rare on any working network: the
+//! next call carries half as much, and has as long for it. The learned state stays with the sink,
+//! because the calls of all its windows share the network.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -11,58 +11,57 @@ use windlass_core::time::SECOND_MS;
 
 use crate::call::CallError;
 
-/// How long a call may take beside the time for its bytes, in milliseconds: a connection, and a
-/// service that is busy.
+/// Timeout of a call apart from the time for its bytes, in milliseconds: a connection, and a busy
+/// service.
 const BASE_MS: i64 = 10 * SECOND_MS;
-/// The rate that a network is taken to have until it has shown less, in bytes a second: a full call
-/// of 4 MiB has 53 seconds.
+/// Assumed initial rate of the network, in bytes per second: a full call of 4 MiB has 53 seconds.
 const BYTES_PER_SECOND: usize = 96 * 1024;
-/// The rate below which a network is not used. A record of 1 MiB, in base64, has six minutes.
+/// Minimum usable rate of the network. A record of 1 MiB, in base64, has six minutes.
 const BYTES_PER_SECOND_MIN: usize = 4 * 1024;
-/// Halvings after which a call of the most records, 500, has one.
+/// Number of halvings after which a call of the maximum 500 records carries one.
 const HALVINGS_MAX: u32 = 9;
-/// A call that took less than this part of its time would have had enough for twice its size.
+/// A call that took less than this fraction of its timeout could have been twice as large.
 const AMPLE_PART: i64 = 4;
 
-/// The state of the network between one sink and its service.
+/// The observed state of the network between one sink and its service.
 #[derive(Debug, Default)]
 pub(crate) struct Uplink {
     /// Number of halvings so far.
     halvings: AtomicU32,
 }
 
-/// The size and the time of one call.
+/// The maximum size and the timeout of one call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Allowance {
     halvings: u32,
 }
 
 impl Uplink {
-    /// The size and the time of the next call.
+    /// The maximum size and the timeout of the next call.
     pub(crate) fn allowance(&self) -> Allowance {
         let halvings = self.halvings.load(Ordering::SeqCst);
         Allowance { halvings }
     }
 
-    /// A call of `allowance` timed out. Calls that are in flight together halve once.
+    /// Records that a call of `allowance` timed out. Concurrent calls halve only once.
     fn timed_out(&self, allowance: Allowance) {
         let halvings = (allowance.halvings + 1).min(HALVINGS_MAX);
         self.halvings.fetch_max(halvings, Ordering::SeqCst);
     }
 
-    /// A call of `allowance` had its response after `took_ms` of `limit_ms`.
+    /// Records that a call of `allowance` received its response after `took_ms` of `limit_ms`.
     fn responded(&self, allowance: Allowance, took_ms: i64, limit_ms: i64) {
         let Some(fewer) = allowance.halvings.checked_sub(1) else {
             return;
         };
         if took_ms < limit_ms / AMPLE_PART {
             let (seen, order) = (allowance.halvings, Ordering::SeqCst);
-            // Another call has changed it meanwhile: that one knows better.
+            // Another call has changed the value meanwhile, and its observation is newer.
             let _unchanged = self.halvings.compare_exchange(seen, fewer, order, order);
         }
     }
 
-    /// Makes `call`, of `bytes`, within its time.
+    /// Makes `call`, of `bytes`, within its timeout.
     pub(crate) async fn in_time<T>(
         &self,
         allowance: Allowance,
@@ -89,16 +88,16 @@ impl Uplink {
 }
 
 impl Allowance {
-    /// Number of `records` that a call carries.
+    /// The size of a call, in records or bytes; `records` is the size of a full call.
     pub(crate) const fn records(self, records: usize) -> usize {
         let fewer = records >> self.halvings;
         if fewer == 0 { 1 } else { fewer }
     }
 
-    /// Longest time of a call of `bytes`, in milliseconds.
+    /// Timeout of a call of `bytes`, in milliseconds.
     fn limit_ms(self, bytes: usize) -> i64 {
         let rate = (BYTES_PER_SECOND >> self.halvings).max(BYTES_PER_SECOND_MIN);
-        // As base64, which is what goes over the network.
+        // The network carries the bytes as base64.
         let ms = bytes.saturating_mul(4) / 3 * 1_000 / rate;
         BASE_MS.saturating_add(i64::try_from(ms).unwrap_or(i64::MAX))
     }
@@ -120,7 +119,7 @@ mod tests {
         for halvings in 0..=4 {
             assert_eq!(limit_s(halvings, (3 * MIB) >> halvings), 52);
         }
-        // From there on the rate stays, for a record is not halved.
+        // The rate stays from there on, because a record cannot be halved.
         assert_eq!(limit_s(9, MIB), 351);
         let carried = |halvings| Allowance { halvings }.records(500);
         assert_eq!(
@@ -129,7 +128,7 @@ mod tests {
         );
     }
 
-    /// Bytes that 60 calls send over a network of `per_second` bytes, and how many calls time out.
+    /// Bytes that 60 calls send over a network of `per_second` bytes, and the number of timeouts.
     async fn sent(per_second: usize) -> (usize, u32) {
         let (uplink, clock) = (Uplink::default(), ManualClock::at(Timestamp::MIN));
         let (mut sent, mut lost) = (0, 0);

@@ -1,9 +1,9 @@
-//! What a stream has taken and what that is billed as, counted for metrics.
+//! Counters of accepted and billed data, for metrics.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// Counters of one sink. Only what was acknowledged counts as sent: a call whose answer was lost may
-/// have been billed too.
+/// Counters of one sink. Only acknowledged records count as sent: a call with a lost response may
+/// also have been billed.
 #[derive(Debug, Default)]
 pub struct Usage {
     lines: AtomicU64,
@@ -19,15 +19,15 @@ pub struct Usage {
 pub struct UsageSnapshot {
     /// Lines that the stream has acknowledged.
     pub lines: u64,
-    /// Their bytes.
+    /// Total size of these lines in bytes.
     pub bytes_sent: u64,
-    /// Those bytes in the steps in which the service bills records.
+    /// The same size, rounded up to the service's billing steps.
     pub bytes_billed: u64,
     /// Calls to the stream, failed ones included.
     pub calls: u64,
-    /// Records that were put again because they, or their call, had failed.
+    /// Records that were put again after they, or their call, had failed.
     pub entries_resent: u64,
-    /// Records put aside as rejects.
+    /// Records stored as rejects.
     pub rejected: u64,
 }
 
@@ -37,8 +37,8 @@ impl Usage {
         self.read(|counter| counter.load(Ordering::Relaxed))
     }
 
-    /// The counters since the last time they were taken. Each is taken by itself: what is counted
-    /// meanwhile is in this snapshot or in the next one, never in both.
+    /// The counters since the last call of this function. Each counter is read and reset
+    /// separately: an increment meanwhile is in this snapshot or in the next one, never in both.
     pub fn take(&self) -> UsageSnapshot {
         self.read(|counter| counter.swap(0, Ordering::Relaxed))
     }
@@ -54,20 +54,20 @@ impl Usage {
         }
     }
 
-    /// Counts a call, and those of its entries that were put before.
+    /// Counts a call, and its entries that were put before.
     pub(crate) fn called(&self, resent: usize) {
         add(&self.calls, 1);
         add(&self.entries_resent, resent);
     }
 
-    /// Counts a record of so many lines and bytes that the stream has taken.
+    /// Counts a record with this number of lines and bytes that the stream has accepted.
     pub(crate) fn sent(&self, lines: usize, bytes: usize, billed_bytes: usize) {
         add(&self.lines, lines);
         add(&self.bytes_sent, bytes);
         add(&self.bytes_billed, billed_bytes);
     }
 
-    /// Counts records put aside.
+    /// Counts records stored as rejects.
     pub(crate) fn rejected(&self, count: usize) {
         add(&self.rejected, count);
     }

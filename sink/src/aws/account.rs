@@ -1,4 +1,4 @@
-//! Whose credentials a destination is written with, in which region, and how long a call may take.
+//! The credentials and the region of a destination, and the timeouts of its calls.
 
 use std::time::Duration;
 
@@ -10,13 +10,13 @@ use aws_sdk_firehose::config::SharedCredentialsProvider;
 
 use crate::stream_config::StreamConfig;
 
-/// How long a connection may take.
+/// Timeout of a connection attempt.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
-/// What the other account's logs call us.
+/// The session name in the other account's logs.
 const SESSION_NAME: &str = "windlass";
 
-/// The configuration for all clients of `stream`: its region, its role, and no tries behind our
-/// back. Makes no call.
+/// The configuration for all clients of `stream`: its region, its role, and no retries by the SDK.
+/// Makes no call.
 pub(super) async fn of(stream: &StreamConfig, sdk: &SdkConfig) -> Result<SdkConfig, String> {
     let own_region = || sdk.region().cloned();
     let region = stream.region.clone().map(Region::new).or_else(own_region);
@@ -29,7 +29,7 @@ pub(super) async fn of(stream: &StreamConfig, sdk: &SdkConfig) -> Result<SdkConf
         None => own,
         Some(role) => assumed(role, stream.external_id.as_deref(), sdk, &region).await?,
     };
-    // The time of a call follows its size, which the SDK does not know.
+    // The timeout of a call follows its size, which the SDK does not know.
     let timeouts = TimeoutConfig::builder()
         .connect_timeout(CONNECT_TIMEOUT)
         .disable_operation_attempt_timeout()
@@ -41,7 +41,7 @@ pub(super) async fn of(stream: &StreamConfig, sdk: &SdkConfig) -> Result<SdkConf
     Ok(account.timeout_config(timeouts).build())
 }
 
-/// Credentials of `role`, asked for when they are first needed and again before they end.
+/// Credentials of `role`, requested on first use and renewed before they expire.
 async fn assumed(
     role: &str,
     external_id: Option<&str>,

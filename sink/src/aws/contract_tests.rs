@@ -1,4 +1,4 @@
-//! The contract that a stream can keep, and how pages arrive there.
+//! The part of the contract that a stream can keep, and the form of delivered pages.
 
 use super::fake::{Destination, FakeAws, To, firehose, kinesis, unpacked};
 use super::*;

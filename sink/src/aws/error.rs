@@ -1,5 +1,4 @@
-//! From what an AWS SDK reports to what the caller can do about it: put it again, or give up until
-//! a person has acted.
+//! Classification of AWS SDK errors by their cure: retry, or wait for an operator.
 
 use std::error::Error;
 
@@ -10,29 +9,29 @@ use aws_smithy_types::error::metadata::{ErrorMetadata, ProvideErrorMetadata};
 
 use crate::call::CallError;
 
-/// Longest part of a service's own message that is repeated.
+/// Maximum length of a service's own message in an error.
 const MESSAGE_CHARS_MAX: usize = 240;
 
-/// What is called, in the words of messages.
+/// The target of a call, in the terms of messages.
 #[derive(Debug)]
 pub(super) struct Target {
-    /// Such as ``Firehose stream `audit` ``.
+    /// Kind and name, such as ``Firehose stream `audit` ``.
     pub(super) name: String,
-    /// The region it is called in.
+    /// The region of the call.
     pub(super) region: String,
-    /// Whether another region could have another one of that name.
+    /// True if another region could have a target of the same name.
     pub(super) is_regional: bool,
-    /// What the call is called in a policy.
+    /// The action of the call, as an IAM policy writes it.
     pub(super) action: &'static str,
-    /// What a policy allows it on.
+    /// The resource of the call, as an IAM policy writes it.
     pub(super) resource: String,
-    /// The role that is assumed for it.
+    /// The role that is assumed for the call; `None` for the program's own credentials.
     pub(super) role: Option<String>,
-    /// Where its name is configured.
+    /// The setting that names the target.
     pub(super) setting: &'static str,
 }
 
-/// What an error code says.
+/// The meaning of an error code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Class {
     Again,
@@ -45,7 +44,7 @@ enum Class {
 }
 
 impl Target {
-    /// What is called, and where.
+    /// The target and its place.
     pub(super) fn what(&self) -> String {
         format!("{}{}", self.name, self.place())
     }
@@ -55,13 +54,13 @@ impl Target {
         place.unwrap_or_default()
     }
 
-    /// Who calls it.
+    /// The caller: the role, or the credentials in use.
     fn who(&self) -> String {
         let role = self.role.as_ref().map(|role| format!("role {role}"));
         role.unwrap_or_else(|| "the credentials in use".to_owned())
     }
 
-    /// What `error` means for the caller.
+    /// The error for the caller.
     pub(super) fn explain<E>(&self, error: &SdkError<E, HttpResponse>) -> CallError
     where
         E: Error + ProvideErrorMetadata + 'static,
@@ -90,7 +89,7 @@ impl Target {
         }
     }
 
-    /// An answer that is an error.
+    /// The failure for an error response.
     fn of_service(&self, meta: &ErrorMetadata, status: u16) -> CallError {
         let code = meta.code().unwrap_or("no code");
         let said = said(meta);
@@ -117,7 +116,7 @@ impl Target {
                 "the KMS key of {what} cannot be used ({code}); enable it, or allow {who} to use \
                  it{said}"
             )),
-            // Without the service's message: it can repeat parts of a signed request.
+            // The service's message is omitted: it can repeat parts of a signed request.
             Class::Credentials => CallError::Denied(format!(
                 "{what} does not accept {who} ({code}): the credentials have expired or are not \
                  valid, or the clock of this machine is wrong; renew them"
@@ -131,7 +130,7 @@ impl Target {
         }
     }
 
-    /// There were no credentials to make the call with.
+    /// The failure for a call without credentials.
     fn of_credentials(&self, error: &CredentialsError) -> CallError {
         let what = self.what();
         let Some(meta) = find::<ErrorMetadata>(error) else {
@@ -168,8 +167,8 @@ impl Target {
     }
 }
 
-/// What a service means by an error code: those that the API references of PutRecordBatch,
-/// PutRecords, PutObject and AssumeRole list, and the common errors of all AWS services.
+/// The class of an error code: the codes in the API references of PutRecordBatch, PutRecords,
+/// PutObject and AssumeRole, and the common errors of all AWS services.
 fn class_of(code: &str, status: u16) -> Class {
     match code {
         "BadDigest"
@@ -224,7 +223,7 @@ fn class_of(code: &str, status: u16) -> Class {
     }
 }
 
-/// What the service says itself, shortened, to append to a message.
+/// The service's own message, shortened, as a suffix for a message.
 fn said(meta: &ErrorMetadata) -> String {
     let text = meta.message().unwrap_or_default().trim();
     if text.is_empty() {
@@ -234,7 +233,7 @@ fn said(meta: &ErrorMetadata) -> String {
     format!("; it says: {short}")
 }
 
-/// Why one record of a call that succeeded has failed.
+/// The reason why one record of a successful call failed.
 pub(super) fn of_entry(code: &str, message: Option<&str>) -> String {
     let meta = ErrorMetadata::builder()
         .code(code)
@@ -243,13 +242,13 @@ pub(super) fn of_entry(code: &str, message: Option<&str>) -> String {
     format!("{code}{}", said(&meta))
 }
 
-/// The innermost reason of `error`.
+/// The innermost cause of `error`.
 fn cause(error: &(dyn Error + 'static)) -> String {
     let innermost = chain(error).last().unwrap_or(error);
     innermost.to_string()
 }
 
-/// The first error of type `T` among the reasons of `error`.
+/// The first error of type `T` among the causes of `error`.
 fn find<'a, T: Error + 'static>(error: &'a (dyn Error + 'static)) -> Option<&'a T> {
     chain(error).find_map(|reason| reason.downcast_ref())
 }

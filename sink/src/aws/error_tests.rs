@@ -1,4 +1,4 @@
-//! Each way a call can be refused: what the caller is told, in words that say what to do.
+//! Each way a call can fail, and the resulting error with its cure.
 
 use aws_config::{BehaviorVersion, Region};
 use aws_credential_types::provider::error::CredentialsError;
@@ -11,7 +11,8 @@ use crate::conformance::{page, reject, window};
 
 const ROLE: &str = "arn:aws:iam::210987654321:role/audit-writer";
 
-/// What a write says against a `to` that always answers so, and for S3 with a reject in it.
+/// The error of a write when every call `to` a service returns this response; with a reject in the
+/// page for S3.
 async fn answered(to: To, status: u16, code: &'static str, message: &'static str) -> SinkError {
     let fake = FakeAws::start();
     let always = Fault::Answer(status, code, message);
@@ -43,7 +44,7 @@ async fn written(sink: &StreamSink, with_reject: bool) -> Result<Written, SinkEr
     sink.open(&window).await?.write(&batch).await
 }
 
-/// The problem of a refusal that nothing but a person mends.
+/// The problem in an error that only an operator can cure.
 fn refused(error: SinkError) -> String {
     match error {
         SinkError::Refused { sink, problem } => {
@@ -54,7 +55,7 @@ fn refused(error: SinkError) -> String {
     }
 }
 
-/// The problem of one that may pass, after what was tried.
+/// The problem in an error that may be temporary, without its retry count.
 fn denied(error: SinkError) -> String {
     let SinkError::Denied { problem, .. } = error else {
         panic!("{error:?}");
@@ -246,7 +247,7 @@ async fn what_can_be_seen_to_be_wrong_without_a_call_is_refused_at_once() {
     }
 }
 
-/// Gives no credentials, for one reason or the other.
+/// A provider without credentials, for the given reason.
 #[derive(Debug)]
 struct Without(fn() -> CredentialsError);
 
@@ -291,7 +292,7 @@ async fn no_credentials_at_all_are_denied_and_a_provider_that_is_down_is_unavail
     assert_eq!(fake.requests(To::Firehose), (0, 0));
 }
 
-/// What a program loads at its start, pointed at `fake`.
+/// The configuration that a program loads at its start, pointed at `fake`.
 async fn loaded(fake: &FakeAws) -> SdkConfig {
     aws_config::defaults(BehaviorVersion::latest())
         .credentials_provider(own_credentials())
@@ -369,12 +370,12 @@ async fn a_role_that_may_not_be_assumed_is_denied() {
     assert!(problem.starts_with(expected), "{problem}");
 }
 
-/// What a write says while STS always answers with `fault`.
+/// The error of a write while STS always fails with `fault`.
 async fn assuming(fault: Fault) -> SinkError {
     let fake = FakeAws::start();
     fake.fail(To::Sts, vec![fault; 100]);
     let sdk = loaded(&fake).await.into_builder();
-    // The SDK's own tries would wait in real time.
+    // The SDK's own retries would wait in real time.
     let sdk = sdk.retry_config(aws_config::retry::RetryConfig::disabled());
     let sink = made(&fake, &in_another_account(), &sdk.build()).await;
     written(&sink.unwrap(), false).await.unwrap_err()
@@ -385,7 +386,7 @@ async fn a_role_whose_assumption_fails_for_a_moment_is_asked_for_again() {
     let fake = FakeAws::start();
     fake.fail(To::Sts, [Fault::Answer(400, "Throttling", "Rate exceeded")]);
     let sdk = loaded(&fake).await.into_builder();
-    // The SDK's own tries would wait in real time.
+    // The SDK's own retries would wait in real time.
     let sdk = sdk.retry_config(aws_config::retry::RetryConfig::disabled());
     let sink = made(&fake, &in_another_account(), &sdk.build())
         .await

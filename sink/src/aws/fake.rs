@@ -1,5 +1,5 @@
-//! Firehose, Kinesis, S3 and STS on the loopback interface, for tests: they refuse what the services
-//! refuse for its size, keep what they take, and fail when told to.
+//! Fakes of Firehose, Kinesis, S3 and STS on the loopback interface, for tests. They enforce the
+//! services' size limits, keep accepted records, and fail as planned.
 
 mod http;
 mod service;
@@ -20,12 +20,12 @@ use crate::stream_config::{StreamConfig, StreamKind};
 
 /// The access key of the program itself.
 pub(super) const OWN_KEY: &str = "AKIDOWN";
-/// The access key that STS gives for any role.
+/// The access key that STS issues for every role.
 pub(super) const ROLE_KEY: &str = "AKIDROLE";
-/// The region of everything that names none.
+/// The region of clients that name none.
 pub(super) const REGION: &str = "eu-west-1";
 
-/// Which service a request is for.
+/// The service of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum To {
     Firehose,
@@ -34,24 +34,24 @@ pub(super) enum To {
     Sts,
 }
 
-/// How one request fails.
+/// A planned failure of one request.
 #[derive(Debug, Clone)]
 pub(super) enum Fault {
-    /// It is answered with this status, code and message.
+    /// The response has this status, code and message.
     Answer(u16, &'static str, &'static str),
-    /// The connection ends; whether the request was carried out before is the flag.
+    /// The connection closes; `applied` is true if the request was carried out before.
     Hangup { applied: bool },
-    /// It is carried out, and no answer comes.
+    /// The request is carried out, and no response arrives.
     Silence,
-    /// It succeeds, but for the entries with these numbers.
+    /// The request succeeds, except for the entries with these numbers.
     Entries(Vec<usize>),
-    /// It is carried out, and the answer lacks its last entry.
+    /// The request is carried out, and the response lacks its last entry.
     ShortAnswer,
-    /// Nothing is carried out, and the answer says that one failed, but not which.
+    /// Nothing is carried out, and the response counts one failure without naming the entry.
     Uncounted,
 }
 
-/// One record that a stream has taken.
+/// One record that a stream has accepted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Taken {
     pub(super) stream: String,
@@ -59,37 +59,37 @@ pub(super) struct Taken {
     pub(super) data: Vec<u8>,
 }
 
-/// One request, as it came in.
+/// One request as received.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Request {
     pub(super) to: To,
-    /// The access key it is signed with.
+    /// The access key of its signature.
     pub(super) signed_by: String,
-    /// Which call of the SDK it belongs to: one that is made anew is signed anew.
+    /// The SDK invocation that it belongs to: each new invocation has a new signature.
     pub(super) invocation: String,
-    /// The region it is signed for.
+    /// The region of its signature.
     pub(super) region: String,
-    /// How many records it has.
+    /// Number of its records.
     pub(super) entries: usize,
 }
 
 #[derive(Debug, Default)]
 pub(super) struct State {
     pub(super) taken: Vec<Taken>,
-    /// What S3 has, by `/BUCKET/KEY`.
+    /// The objects in S3, by `/BUCKET/KEY`.
     pub(super) objects: BTreeMap<String, Vec<u8>>,
     pub(super) requests: Vec<Request>,
-    /// The forms that STS was sent.
+    /// The forms sent to STS.
     pub(super) assumed: Vec<String>,
     faults: BTreeMap<To, VecDeque<Fault>>,
-    /// Which share of all entries fails, by which dice.
+    /// The random generator and the share of entries that fail; `None` if none do.
     failing: Option<(fastrand::Rng, f64)>,
 }
 
-/// A stream's settings, with its service.
+/// A service and the settings of a stream.
 pub(super) type Destination = (StreamKind, StreamConfig);
 
-/// The services, until it is dropped.
+/// The fake services; they stop on drop.
 pub(super) struct FakeAws {
     address: SocketAddr,
     state: Arc<Mutex<State>>,
@@ -104,7 +104,7 @@ impl Drop for FakeAws {
 }
 
 impl FakeAws {
-    /// Services that have nothing and fail at nothing. Needs a runtime around it.
+    /// Empty services without planned failures. Needs a runtime.
     pub(super) fn start() -> Self {
         let state = Arc::<Mutex<State>>::default();
         let (address, server) = http::serve(Arc::clone(&state));
@@ -120,18 +120,18 @@ impl FakeAws {
         self.state.lock().unwrap()
     }
 
-    /// Plans how the next requests `to` a service fail, one after the other.
+    /// Plans the failures of the next requests `to` a service, in order.
     pub(super) fn fail(&self, to: To, faults: impl IntoIterator<Item = Fault>) {
         let mut state = self.state();
         state.faults.entry(to).or_default().extend(faults);
     }
 
-    /// Lets `share` of all entries fail from now on.
+    /// Makes `share` of all entries fail from now on.
     pub(super) fn fail_entries(&self, seed: u64, share: f64) {
         self.state().failing = Some((fastrand::Rng::with_seed(seed), share));
     }
 
-    /// The lines of all records taken, in the order in which they were taken.
+    /// The lines of all accepted records, in order of acceptance.
     pub(super) fn lines(&self) -> Vec<String> {
         let state = self.state();
         let records = state.taken.iter();
@@ -139,7 +139,7 @@ impl FakeAws {
         lines.map(str::to_owned).collect()
     }
 
-    /// How many requests came `to` a service, and how many records they had in all.
+    /// The number of requests `to` a service, and the total number of their records.
     pub(super) fn requests(&self, to: To) -> (usize, usize) {
         let state = self.state();
         let of = state.requests.iter().filter(|request| request.to == to);
@@ -148,12 +148,12 @@ impl FakeAws {
         })
     }
 
-    /// Where everything is.
+    /// The address of the services.
     pub(super) fn url(&self) -> String {
         format!("http://{}", self.address)
     }
 
-    /// What a program's own configuration would be.
+    /// The configuration that a program would load.
     pub(super) fn sdk(&self) -> SdkConfig {
         SdkConfig::builder()
             .behavior_version(BehaviorVersion::latest())
@@ -163,14 +163,14 @@ impl FakeAws {
             .build()
     }
 
-    /// A sink that has just been made, whose waits take no time.
+    /// A new sink whose waits take no time.
     pub(super) async fn sink(&self, (kind, stream): &Destination) -> StreamSink {
         let (name, sdk) = ("lake".to_owned(), self.sdk());
         let sink = StreamSink::new(name, *kind, stream, &sdk, self.seams(7));
         sink.await.unwrap()
     }
 
-    /// Waits that take no time, with the jitter of `seed`.
+    /// A clock whose waits take no time, and the jitter of `seed`.
     pub(super) fn seams(&self, seed: u64) -> Seams {
         Seams {
             clock: self.clock.clone(),
@@ -187,7 +187,7 @@ pub(super) fn own_credentials() -> SharedCredentialsProvider {
     SharedCredentialsProvider::new(credentials.build())
 }
 
-/// The stream `audit`, packed, in this account.
+/// The settings of the stream `audit`, packed, in this account.
 pub(super) fn stream() -> StreamConfig {
     StreamConfig {
         stream: "audit".to_owned(),
@@ -208,7 +208,7 @@ pub(super) fn kinesis() -> Destination {
     (StreamKind::Kinesis, stream())
 }
 
-/// A stream that gets one line a record.
+/// A stream with one line per record.
 pub(super) fn unpacked(kind: StreamKind) -> Destination {
     let stream = StreamConfig {
         packed: false,

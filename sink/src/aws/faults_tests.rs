@@ -1,5 +1,5 @@
-//! What reaches a stream that fails in every way it can: nothing is lost, and nothing is there twice
-//! unless an answer was lost.
+//! Delivery to a stream that fails in every possible way: nothing is lost, and nothing is
+//! duplicated unless a response was lost.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,7 +7,7 @@ use super::fake::{Destination, FakeAws, Fault, To, firehose, kinesis, unpacked};
 use super::*;
 use crate::conformance::{lines, page, window};
 
-/// Each way of delivering, and the service it calls.
+/// Each way of delivery, with the service that it calls.
 fn destinations() -> [(Destination, To); 4] {
     [
         (firehose(), To::Firehose),
@@ -17,7 +17,7 @@ fn destinations() -> [(Destination, To); 4] {
     ]
 }
 
-/// How often each line is in the stream.
+/// The number of copies of each line in the stream.
 fn counts(fake: &FakeAws) -> BTreeMap<String, usize> {
     let mut counts = BTreeMap::new();
     for line in fake.lines() {
@@ -26,7 +26,7 @@ fn counts(fake: &FakeAws) -> BTreeMap<String, usize> {
     counts
 }
 
-/// Asserts that each of the first `count` lines of `window` is there, and none more than `max` times.
+/// Asserts that each of the first `count` lines of `window` arrived, at most `max` times.
 fn assert_there(fake: &FakeAws, window: &Window, count: u64, max: usize) {
     let counts = counts(fake);
     let mut expected = lines(window, 0..count);
@@ -79,7 +79,7 @@ async fn a_call_that_is_throttled_as_a_whole_is_put_again_and_nothing_is_there_t
         let mut writer = sink.open(&window).await.unwrap();
         writer.write(&page(&window, 0, 0..400)).await.unwrap();
         assert_there(&fake, &window, 400, 1);
-        // Each fault is one request: the SDK does not try again by itself.
+        // Each fault is one request: the SDK does not retry by itself.
         assert_eq!(fake.requests(to).0, 8);
         assert!(fake.clock.slept_ms() <= crate::patience::WAIT_MS_MAX);
     }
@@ -237,7 +237,7 @@ async fn records_of_every_size_up_to_the_limit_are_taken() {
     }
 }
 
-/// A page with lines of these sizes, their ends included.
+/// A page with lines of these sizes, line ends included.
 pub(super) fn page_of(window: &Window, sizes: &[usize]) -> Batch {
     let (mut text, mut ends) = (Vec::new(), Vec::new());
     for size in sizes {

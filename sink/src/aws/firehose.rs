@@ -19,7 +19,7 @@ pub(super) struct Firehose {
 }
 
 impl Firehose {
-    /// `stream`, called in `account`.
+    /// `stream`, with a client from `account`.
     pub(super) fn new(stream: &StreamConfig, account: &SdkConfig) -> Self {
         let name = stream.stream.clone();
         let region = account.region().map_or("no region", AsRef::as_ref);
@@ -50,7 +50,7 @@ impl Put for Firehose {
         let call = self.client.put_record_batch();
         let call = call.delivery_stream_name(&self.stream);
         let call = call.set_records(Some(entries.iter().map(record).collect()));
-        // In a box: the future of a call is larger than that of everything around it.
+        // Boxed: the future of a call is larger than everything around it.
         let output = Box::pin(call.send()).await;
         let output = output.map_err(|error| self.target.explain(&error))?;
         Ok(Answers {
@@ -64,7 +64,7 @@ impl Put for Firehose {
     }
 }
 
-/// A record has been taken when it has an id and no error.
+/// A record is accepted if it has an id and no error.
 fn answer(entry: &PutRecordBatchResponseEntry) -> Answer {
     match (entry.error_code(), entry.record_id()) {
         (Some(code), _) => Err(of_entry(code, entry.error_message())),

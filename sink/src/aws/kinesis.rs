@@ -19,16 +19,16 @@ pub(super) struct Kinesis {
     target: Target,
 }
 
-/// A Kinesis stream, to put the records of one page.
+/// A Kinesis stream, for the records of one page.
 #[derive(Debug)]
 pub(super) struct PageOfKinesis<'a> {
     stream: &'a Kinesis,
-    /// What the partition keys of the page have in common.
+    /// The common prefix of the page's partition keys.
     key: String,
 }
 
 impl Kinesis {
-    /// `stream`, called in `account`.
+    /// `stream`, with a client from `account`.
     pub(super) fn new(stream: &StreamConfig, account: &SdkConfig) -> Self {
         let name = stream.stream.clone();
         let region = account.region().map_or("no region", AsRef::as_ref);
@@ -76,7 +76,7 @@ impl Put for PageOfKinesis<'_> {
         };
         let call = client.put_records().stream_name(stream);
         let call = call.set_records(Some(entries.iter().map(record).collect()));
-        // In a box: the future of a call is larger than that of everything around it.
+        // Boxed: the future of a call is larger than everything around it.
         let output = Box::pin(call.send()).await;
         let output = output.map_err(|error| target.explain(&error))?;
         let failed = output.failed_record_count().unwrap_or(0);
@@ -91,7 +91,7 @@ impl Put for PageOfKinesis<'_> {
     }
 }
 
-/// A record has been taken when it has a sequence number and no error.
+/// A record is accepted if it has a sequence number and no error.
 fn answer(entry: &PutRecordsResultEntry) -> Answer {
     match (entry.error_code(), entry.sequence_number()) {
         (Some(code), _) => Err(of_entry(code, entry.error_message())),

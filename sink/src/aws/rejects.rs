@@ -1,5 +1,4 @@
-//! What a stream does not take, as objects in a bucket: one for each page that has some, or for each
-//! piece of a large one.
+//! Rejects as objects in a bucket: one per page with rejects, or per piece of a large page.
 
 use aws_config::SdkConfig;
 use aws_sdk_s3::Client;
@@ -13,7 +12,7 @@ use super::resend::Means;
 use crate::call::CallError;
 use crate::stream_config::{RejectsPlace, StreamConfig};
 
-/// What an object holds: one JSON object a line.
+/// The content type of an object: one JSON object per line.
 const CONTENT_TYPE: &str = "application/x-ndjson";
 
 /// The bucket for the rejects of one stream.
@@ -25,12 +24,12 @@ pub(super) struct RejectsBucket {
 }
 
 impl RejectsBucket {
-    /// The bucket that goes with `stream`, called in `account`.
+    /// The bucket of `stream`, with a client from `account`.
     pub(super) fn new(stream: &StreamConfig, account: &SdkConfig) -> Self {
         let place = stream.rejects.clone();
         let region = account.region().map_or("no region", AsRef::as_ref);
-        // What stands in for S3 at an endpoint of its own seldom answers to a host name for each
-        // bucket. A bare IP address is recognised by the SDK itself.
+        // S3-compatible services at an endpoint of their own rarely serve a host name per bucket.
+        // The SDK itself recognizes a bare IP address.
         let has_endpoint = account.endpoint_url().is_some();
         let config = Builder::from(account).force_path_style(has_endpoint);
         Self {
@@ -54,12 +53,12 @@ impl RejectsBucket {
     }
 
     /// The key for the rejects of the piece of `page` of `window` that begins with record `first`:
-    /// always the same one, and no other piece's.
+    /// stable for the same piece, and unique among pieces.
     pub(super) fn key(&self, window: &WindowId, page: u64, first: usize) -> String {
         let prefix = self.place.prefix();
         let timeline = &window.timeline;
         let day = window.from.to_datetime().format("%Y-%m-%d");
-        // No part has a `_`, and without its colons a time is still one instant's only.
+        // No part contains `_`, and a time without its colons still names a single instant.
         let name = format!(
             "{}_{}_{}_{}",
             timeline.source,
@@ -70,7 +69,7 @@ impl RejectsBucket {
         let piece = if first == 0 {
             String::new()
         } else {
-            // After the first piece's in every listing: `_` sorts behind `.`.
+            // Sorts after the first piece in every listing: `_` sorts behind `.`.
             format!("_{first:010}")
         };
         format!(
@@ -79,7 +78,7 @@ impl RejectsBucket {
         )
     }
 
-    /// Puts `lines` under `key`, in place of what is there.
+    /// Puts `lines` under `key`, and replaces an existing object.
     pub(super) async fn put(
         &self,
         key: &str,
@@ -92,7 +91,7 @@ impl RejectsBucket {
             let put = put.content_type(CONTENT_TYPE);
             let put = put.body(ByteStream::from(lines.clone()));
             let call = async {
-                // In a box: the future of a call is larger than that of everything around it.
+                // Boxed: the future of a call is larger than everything around it.
                 let put = Box::pin(put.send()).await;
                 put.map_err(|error| self.target.explain(&error))
             };

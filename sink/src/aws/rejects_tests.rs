@@ -1,4 +1,4 @@
-//! What becomes of records that a stream does not take.
+//! Delivery of records that a stream rejects.
 
 use serde_json::Value;
 use windlass_core::ids::WindowId;
@@ -11,7 +11,7 @@ use crate::conformance::{lines, page, reject, window};
 const OBJECT: &str = "/audit-lake/rejects/okta/2026-01-01/\
     okta_0123456789ab_live_2026-01-01T030000.000Z/00000000000000000007.jsonl";
 
-/// What the object of page 7 holds.
+/// The rejects in the object of page 7.
 fn rejects(fake: &FakeAws) -> Vec<Value> {
     let state = fake.state();
     let text = std::str::from_utf8(&state.objects[OBJECT]).unwrap();
@@ -62,7 +62,7 @@ async fn rejects_of_both_kinds_are_one_object_in_the_order_of_the_page() {
     let (fake, window) = (FakeAws::start(), window("okta"));
     let mut batch = page_of(&window, &[20, 1_024_001, 30, 1_024_002]);
     batch.page = 7;
-    // The page was: line, reject, line too long, reject, reject, line, line too long.
+    // The page held: line, reject, oversized line, reject, reject, line, oversized line.
     batch.rejects = vec![reject(1, b"a"), reject(3, b"b"), reject(4, b"\xff")];
     let mut writer = fake.sink(&firehose()).await.open(&window).await.unwrap();
     writer.write(&batch).await.unwrap();

@@ -1,5 +1,5 @@
-//! Putting the records of one call until the service has taken each of them: only those that failed
-//! are put again, in their order.
+//! Delivery of the records of one call until the service has accepted each: only failed records are
+//! put again, in their order.
 
 use std::future::Future;
 
@@ -12,37 +12,37 @@ use crate::patience::Patience;
 use crate::uplink::Uplink;
 use crate::usage::Usage;
 
-/// Timeouts after which one write is given up, although each call was half as large as the one before:
+/// Maximum number of timeouts in one write, although each call is half as large as the one before:
 /// a service that never responds would hold its window for long.
 const TIMEOUTS_MAX: u32 = 3;
 
 /// One record of a call.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Entry {
-    /// Its number among the records of its page.
+    /// Its index among the records of its page.
     pub(super) number: usize,
-    /// How many lines it has.
+    /// Number of its lines.
     pub(super) lines: usize,
-    /// What it is billed as.
+    /// Billed size in bytes.
     pub(super) billed_bytes: usize,
-    /// Its lines: a slice of the page.
+    /// Its lines, as a slice of the page.
     pub(super) data: Bytes,
 }
 
-/// What a service says about one record: why it did not take it, if it did not.
+/// The service's verdict on one record; `Err` holds the reason of a failure.
 pub(super) type Answer = Result<(), String>;
 
-/// What a service says about all records of a call.
+/// The service's verdicts on all records of a call.
 #[derive(Debug)]
 pub(super) struct Answers {
-    /// One for each record, in their order.
+    /// One verdict per record, in their order.
     pub(super) each: Vec<Answer>,
-    /// How many failed, by the service's own count.
+    /// Number of failed records, by the service's own count.
     pub(super) failed: usize,
 }
 
 impl Answers {
-    /// The answers, if they can be those to a call of `entries` records.
+    /// The verdicts, if they fit a call of `entries` records.
     fn fitting(self, entries: usize) -> Result<Vec<Answer>, CallError> {
         let failed = self.each.iter().filter(|answer| answer.is_err()).count();
         if self.each.len() != entries {
@@ -59,16 +59,16 @@ impl Answers {
     }
 }
 
-/// The one call that a stream service has for records.
+/// The call of a stream service that delivers records.
 pub(super) trait Put: Sync {
     /// Puts `entries` once.
     fn put(&self, entries: &[&Entry]) -> impl Future<Output = Result<Answers, CallError>> + Send;
 
-    /// What a record is put to, for messages.
+    /// The target of the records, for messages.
     fn what(&self) -> String;
 }
 
-/// How puts are tried and counted.
+/// The clock, the retry limit and the counters of puts.
 pub(super) struct Means<'a> {
     pub(super) clock: &'a dyn Clock,
     pub(super) patience: Patience<'a>,
@@ -77,7 +77,8 @@ pub(super) struct Means<'a> {
 }
 
 impl Means<'_> {
-    /// Waits after a try that ended in `failure`. False when there shall be no further try.
+    /// Waits after an attempt that ended in `failure`. Returns false if there is no further
+    /// attempt.
     pub(super) async fn wait_after(&mut self, failure: &CallError) -> bool {
         match failure {
             CallError::Denied(_) => self.patience.wait_denied().await,
@@ -86,16 +87,16 @@ impl Means<'_> {
     }
 }
 
-/// Puts `entries` until each is acknowledged, or the patience of `by` ends, or the service refuses. A
-/// service that takes some of them each time is given longer: whoever gives up has to put all of them
-/// again. After a timeout, half as many are put at once.
+/// Puts `entries` until each is acknowledged, the retry limit of `by` is reached, or the service
+/// denies access. A service that accepts some records each time gets more time: after an abort, all
+/// of them would have to be put again. After a timeout, the next call carries half as many.
 pub(super) async fn put_all(
     to: &impl Put,
     entries: &[Entry],
     mut by: Means<'_>,
 ) -> Result<(), CallError> {
     let mut pending: Vec<_> = entries.iter().collect();
-    // How many of them, from the first one on, were put before.
+    // Number of leading entries that have been put before.
     let mut were_put = 0;
     let mut timeouts = 0;
     while !pending.is_empty() {
@@ -136,11 +137,12 @@ pub(super) async fn put_all(
     Ok(())
 }
 
-/// Keeps of `pending` what was not taken, and says why the last of it was not.
+/// Removes accepted entries from `pending`, and returns the reason of the last failure.
 fn settle(pending: &mut Vec<&Entry>, answers: Vec<Answer>, usage: &Usage) -> String {
     let mut problem = String::new();
     let mut answers = answers.into_iter();
-    // As many answers as the call had entries, which are the first ones: `fitting` has compared them.
+    // One verdict per entry of the call, which are the first ones: `fitting` has compared the
+    // counts.
     pending.retain(|entry| match answers.next() {
         Some(Ok(())) => {
             usage.sent(entry.lines, entry.data.len(), entry.billed_bytes);

@@ -1,4 +1,4 @@
-//! Which records are put again, against a service that answers by a script.
+//! The records that are put again, against a scripted service.
 
 use std::collections::VecDeque;
 use std::sync::Mutex;
@@ -11,7 +11,7 @@ use super::*;
 use crate::UsageSnapshot;
 use crate::patience;
 
-/// Answers by its script, and takes everything when that has ended.
+/// Responds by its script, and accepts everything after its end.
 #[derive(Default)]
 struct Scripted {
     script: Mutex<VecDeque<Result<Answers, CallError>>>,
@@ -31,7 +31,7 @@ impl Put for Scripted {
     }
 }
 
-/// Answers to `count` entries of which those numbers failed.
+/// The response to `count` entries of which those numbers failed.
 fn answers(count: usize, failed: &[usize]) -> Answers {
     let answer = |number| {
         if failed.contains(&number) {
@@ -56,7 +56,7 @@ fn entries(count: usize) -> Vec<Entry> {
     (0..count).map(entry).collect()
 }
 
-/// The outcome, the numbers of each put, and what was counted.
+/// The outcome, the entry numbers of each put, and the counters.
 fn outcome(
     count: usize,
     script: Vec<Result<Answers, CallError>>,
@@ -144,7 +144,7 @@ fn after_a_timeout_half_as_many_records_are_put_at_once() {
     let after = [&all[1..5], &all[5..]];
     assert_eq!(puts, [&halved[..], &after[..]].concat());
     assert_eq!((usage.lines, usage.entries_resent), (16, 4 + 2 + 4 + 3));
-    // Never fewer than one, and not for ever.
+    // Never fewer than one record, and not forever.
     let (result, puts, _) = outcome(2, (0..99).map(|_| slow()).collect());
     assert!(matches!(result, Err(CallError::Slow(_))), "{result:?}");
     assert!(puts.iter().skip(1).all(|put| *put == [0]), "{puts:?}");
@@ -171,7 +171,7 @@ fn a_stream_that_stays_busy_is_given_up_with_its_last_reason() {
     assert!(problem.ends_with(expected), "{problem}");
 }
 
-/// Answers to `count` entries of which one more is taken each time.
+/// Responses to `count` entries that accept one more each time.
 fn one_each_time(count: usize) -> Vec<Result<Answers, CallError>> {
     let script = (1..=count).rev();
     script
@@ -220,7 +220,7 @@ proptest! {
         count in 1usize..40,
         rounds in prop::collection::vec(prop::collection::vec(any::<bool>(), 40), 0..6),
     ) {
-        // Which of those that are left fails in each round.
+        // Chooses which of the remaining entries fail in each round.
         let mut left = count;
         let mut script = Vec::new();
         for round in rounds {

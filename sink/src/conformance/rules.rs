@@ -1,4 +1,4 @@
-//! What every sink promises.
+//! The rules for every sink.
 
 use super::{Destination, delivered, good, lines, opened, page, reject, window};
 use crate::WindowWriter;

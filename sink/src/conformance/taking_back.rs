@@ -1,4 +1,4 @@
-//! What a sink promises whose destination can take back. A stop is a writer that is dropped.
+//! The rules for sinks whose destination can take back records. A dropped writer simulates a stop.
 
 use super::{
     TakingBack, checkpointed, delivered, good, lines, opened, page, reject, restarted, window,
@@ -109,7 +109,7 @@ pub(super) async fn rejects_are_taken_back_like_lines(destination: &impl TakingB
     assert_eq!(destination.rejects(&window), [(0, reject(1, b"kept"))]);
 }
 
-/// The program stops after `finish` and before the state says done.
+/// The program stops after `finish` and before the state marks the window done.
 pub(super) async fn a_window_that_was_finished_can_be_continued(destination: &impl TakingBack) {
     let window = window("okta");
     let mut writer = opened(destination, &window).await;
@@ -124,7 +124,7 @@ pub(super) async fn a_window_that_was_finished_can_be_continued(destination: &im
     assert_eq!(destination.output(&window), Some(lines(&window, 0..6)));
 }
 
-/// The same, in a window whose only page was never checkpointed.
+/// The same, for a window whose only page was never checkpointed.
 pub(super) async fn a_window_of_one_page_that_was_finished_can_be_repeated(
     destination: &impl TakingBack,
 ) {

@@ -1,4 +1,5 @@
-//! The seam to the network: the room above adds the credential and sends, and this room sees neither.
+//! The seam to the network: the room above adds the credential and sends. This room handles neither
+//! credentials nor connections.
 
 use std::fmt;
 use std::future::Future;
@@ -9,45 +10,46 @@ use url::Url;
 
 use crate::CallError;
 
-/// One batch on its way.
+/// One batch to post.
 #[derive(Debug, Clone)]
 pub struct Post<'a> {
-    /// The address.
+    /// The URL.
     pub url: &'a Url,
     /// The value of `Content-Type`.
     pub content_type: &'static str,
     /// The value of `Idempotency-Key`.
     pub key: String,
-    /// The credential, if the collector wants one.
+    /// The credential; `None` if the collector needs none.
     pub authorization: Option<Authorization<'a>>,
-    /// The lines.
+    /// The lines of the batch.
     pub body: Bytes,
 }
 
-/// A value of the `Authorization` header, by reference.
+/// The value of the `Authorization` header, with its secret by reference.
 #[derive(Debug, Clone, Copy)]
 pub struct Authorization<'a> {
-    /// The word before the secret.
+    /// The scheme before the secret, such as `Bearer`.
     pub scheme: &'a str,
     /// The reference to the secret.
     pub secret: &'a str,
-    /// Whether the collector has just refused the secret, so that it is read anew.
+    /// True if the collector has just rejected the secret, so that it must be read again.
     pub renew: bool,
 }
 
-/// A response, without its body: nobody reads that.
+/// A response without its body, which is never read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Response {
     /// The HTTP status.
     pub status: u16,
-    /// The wait that `Retry-After` asks for, in milliseconds from now.
+    /// The wait of `Retry-After` in milliseconds from now; `None` without the header.
     pub retry_after_ms: Option<i64>,
 }
 
-/// A response on its way. Boxed, so that a collector can be a trait object.
+/// A pending response. Boxed, so that a [`Collector`] can be a trait object.
 pub type Posted<'a> = Pin<Box<dyn Future<Output = Result<Response, CallError>> + Send + 'a>>;
 
-/// Sends batches. Follows no redirect, verifies TLS, and bounds what it reads of a response.
+/// Sends batches. Follows no redirect, verifies TLS, and bounds the part of a response that is
+/// read.
 pub trait Collector: fmt::Debug + Send + Sync {
     /// Posts one batch once.
     fn post<'a>(&'a self, post: Post<'a>) -> Posted<'a>;

@@ -6,27 +6,27 @@ use url::{Host, Url};
 
 use crate::settings::{ConfigError, Settings};
 
-/// Longest authorization scheme; `Bearer`, `Splunk` and the like are far shorter.
+/// Maximum length of an authorization scheme; `Bearer`, `Splunk` and similar ones are far shorter.
 const SCHEME_BYTES_MAX: usize = 32;
 
-/// A collector: lines go to one URL, rejects to another of the same origin.
+/// A collector: lines go to one URL, rejects to another one of the same origin.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct HttpConfig {
-    /// The URL that lines are posted to.
+    /// The URL for lines.
     #[serde(deserialize_with = "url")]
     pub url: Url,
-    /// The URL that records are posted to which cannot be delivered as lines.
+    /// The URL for rejects.
     #[serde(deserialize_with = "url")]
     pub rejects: Url,
-    /// Reference to the secret of the `Authorization` header; no such header without one.
+    /// Reference to the secret of the `Authorization` header; `None` sends no such header.
     pub secret: Option<String>,
-    /// The word before the secret in that header.
+    /// The scheme before the secret in that header.
     #[serde(default = "bearer")]
     pub scheme: String,
 }
 
-/// A URL. Its text is not repeated when it is none: it may hold a credential.
+/// Parses a URL. The error does not repeat the text, which may hold a credential.
 fn url<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Url, D::Error> {
     let text = String::deserialize(deserializer)?;
     text.parse().map_err(|problem: url::ParseError| {
@@ -56,7 +56,7 @@ impl Settings for HttpConfig {
         }
         let token = |c: char| c.is_ascii_alphanumeric() || "-._~+!#$%&'*^`|".contains(c);
         if !(1..=SCHEME_BYTES_MAX).contains(&self.scheme.len()) || !self.scheme.chars().all(token) {
-            // It may be the secret itself.
+            // Not repeated: it may be the secret itself.
             return Err(ConfigError {
                 field: "scheme",
                 problem: format!(
@@ -68,8 +68,8 @@ impl Settings for HttpConfig {
     }
 }
 
-/// Refuses a URL that records and credentials may not go to: anything but https, and plain http to
-/// other machines.
+/// Fails on a URL that must not receive records and credentials: anything but https, and plain http
+/// to other machines.
 fn confidential(field: &'static str, url: &Url) -> Result<(), ConfigError> {
     let is_loopback = match url.host() {
         Some(Host::Ipv4(ip)) => ip.is_loopback(),

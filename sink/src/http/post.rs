@@ -1,4 +1,4 @@
-//! Posting the lines of a page, batch by batch, until the collector has taken each.
+//! Delivery of the lines of a page, batch by batch, until the collector has accepted each.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
@@ -16,27 +16,27 @@ use crate::patience::Patience;
 use crate::uplink::Uplink;
 use crate::usage::Usage;
 
-/// Largest body of a batch, unless one line is larger: collectors commonly take 1 MB (Splunk's HTTP
-/// Event Collector and nginx by default) or more.
+/// Largest body of a batch, unless a single line is larger: collectors commonly accept 1 MB
+/// (Splunk's HTTP Event Collector and nginx by default) or more.
 pub(super) const BODY_BYTES_MAX: usize = 1_000_000;
-/// Least bound that HTTP 413 leaves for the batches of later pages: smaller bodies would cost a call
-/// for a few lines each, and a collector that refuses these refuses single records.
+/// Lower bound for the limit learned from HTTP 413: smaller bodies would cost a call for a few
+/// lines each, and a collector that rejects these rejects single records.
 pub(super) const BODY_BYTES_MAX_LEARNED: usize = 64 * 1024;
-/// Timeouts after which one write is given up, although each call was half as large as the one before.
+/// Maximum number of timeouts in one write, although each call is half as large as the one before.
 const TIMEOUTS_MAX: u32 = 3;
-/// The lines of a batch.
+/// The content type of the lines.
 const CONTENT_TYPE: &str = "application/x-ndjson";
-/// Bytes of the body's digest in a key: enough that no two bodies of one page ever share it.
+/// Bytes of the body's digest in a key: enough that no two bodies of one page share it.
 const DIGEST_BYTES: usize = 8;
 
 /// Lines for one URL.
 #[derive(Debug)]
 pub(super) struct Lines<'a> {
-    /// The address.
+    /// The URL.
     pub(super) url: &'a Url,
-    /// The words of the key that all batches of a page have in common.
+    /// The common prefix of the keys of a page's batches.
     pub(super) key: String,
-    /// The place in the page of the first line.
+    /// The index in the page of the first line.
     pub(super) first: usize,
     pub(super) bytes: Bytes,
     /// The end of each line in `bytes`.
@@ -46,11 +46,11 @@ pub(super) struct Lines<'a> {
 /// One batch of lines.
 #[derive(Debug, Clone, Copy)]
 struct Cut {
-    /// The first line.
+    /// Index of the first line.
     from: usize,
-    /// The line after the last.
+    /// Index after the last line.
     to: usize,
-    /// Bytes of all of them.
+    /// Total size in bytes.
     bytes: usize,
 }
 
@@ -59,7 +59,7 @@ impl Lines<'_> {
         line.checked_sub(1).map_or(0, |before| self.ends[before])
     }
 
-    /// The lines from `from` on that fit into `bytes_max`; at least one.
+    /// The lines from `from` that fit into `bytes_max`; at least one.
     fn cut(&self, from: usize, bytes_max: usize) -> Cut {
         let start = self.start(from);
         let fitting = self.ends[from..].partition_point(|end| end - start <= bytes_max);
@@ -74,7 +74,7 @@ impl Lines<'_> {
     }
 }
 
-/// The calls to one collector, and what they have shown of it.
+/// The calls to one collector, and its observed limits.
 #[derive(Debug)]
 pub(super) struct Poster {
     pub(super) config: HttpConfig,
@@ -82,9 +82,9 @@ pub(super) struct Poster {
     collector: Arc<dyn Collector>,
     seams: Seams,
     uplink: Uplink,
-    /// Bound of a body, after what HTTP 413 has shown.
+    /// Maximum size of a body, lowered after HTTP 413.
     body_bytes_max: AtomicUsize,
-    /// Instant before which the collector wants no call, in milliseconds since the epoch.
+    /// Earliest time of the next call, as the collector requested; milliseconds since the epoch.
     not_before: AtomicI64,
 }
 
@@ -101,8 +101,8 @@ impl Poster {
         }
     }
 
-    /// Posts `lines` in order until each is taken, or the retry limit is reached, or the collector
-    /// refuses. Returns the lines that are too large for it.
+    /// Posts `lines` in order until the collector has accepted each, rejects one, or the retry
+    /// limit is reached. Returns the lines that are too large for the collector.
     pub(super) async fn post_all(&self, lines: &Lines<'_>) -> Result<Vec<usize>, CallError> {
         let mut patience = Patience::new(&*self.seams.clock, &*self.seams.entropy);
         let mut bytes_max = self.body_bytes_max.load(Ordering::SeqCst);
@@ -139,7 +139,7 @@ impl Poster {
                 }
                 Err(refused @ CallError::Refused(_)) => return Err(refused),
                 Err(CallError::Slow(_)) if timeouts < TIMEOUTS_MAX => {
-                    // The next batch is half as large: the uplink has learned it.
+                    // The next batch is half as large: the uplink has recorded the timeout.
                     timeouts += 1;
                     patience.progressed();
                     continue;
@@ -163,14 +163,14 @@ impl Poster {
         Ok(too_large)
     }
 
-    /// Keeps the batches of later pages within `bytes`.
+    /// Limits the batches of later pages to `bytes`.
     fn learn(&self, bytes: usize) {
         let bytes = bytes.max(BODY_BYTES_MAX_LEARNED);
         self.body_bytes_max.fetch_min(bytes, Ordering::SeqCst);
     }
 
-    /// The rest of the wait that the collector has asked any window for. One that is longer than anybody
-    /// is told to wait was set by a clock that was wrong then or is wrong now.
+    /// The rest of the wait that the collector requested from any window. A wait above the maximum
+    /// results from a clock that was wrong then or is wrong now, and is ignored.
     fn cooldown(&self, url: &Url) -> Option<CallError> {
         let now = self.seams.clock.now();
         let until = Timestamp::from_ms(self.not_before.load(Ordering::SeqCst));
@@ -217,7 +217,7 @@ impl Poster {
     }
 }
 
-/// Whether a batch was taken.
+/// The outcome of a batch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Taken {
     Yes,

@@ -1,4 +1,4 @@
-//! File and pipe calls, kept off the threads that drive everything else.
+//! Blocking file and pipe calls, kept off the async worker threads.
 
 use crate::SinkError;
 

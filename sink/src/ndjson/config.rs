@@ -13,7 +13,7 @@ use crate::settings::Settings;
 pub struct NdjsonConfig {
     /// The folder; a relative path is relative to the configuration file.
     pub dir: PathBuf,
-    /// Who may read it, as far as `umask` allows.
+    /// The users that may read it, as far as `umask` allows.
     #[serde(default)]
     pub readable_by: Readers,
 }

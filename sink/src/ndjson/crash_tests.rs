@@ -1,4 +1,4 @@
-//! Every point at which a program can stop, made by hand from the files it would leave.
+//! Every point at which a program can stop, reconstructed from the files that it would leave.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -16,7 +16,7 @@ fn batch(window: &Window, number: u64, numbers: std::ops::Range<u64>) -> Batch {
     batch
 }
 
-/// Delivers one page of `window` and says where the window then stands.
+/// Delivers one page of `window` and returns the window after its checkpoint.
 async fn delivered(place: &Place, window: &Window, batch: &Batch) -> Window {
     let mut writer = place.sink().open(window).await.unwrap();
     let position = crate::conformance::position(writer.write(batch).await.unwrap());
@@ -42,7 +42,7 @@ fn append(path: &Path, bytes: &[u8]) {
     fs::write(path, content).unwrap();
 }
 
-/// What `finish` and `open` do to the directory, one call at a time.
+/// One change of the directory by `finish` or `open`.
 #[derive(Debug, Clone)]
 enum Step {
     Rename(PathBuf, PathBuf),
@@ -65,8 +65,8 @@ fn take(step: &Step) {
     }
 }
 
-/// A restarted window after its first checkpoint, its older part still there, and what it gives
-/// when it goes on from there.
+/// A restarted window after its first checkpoint, with its older part still there. Returns the
+/// window before the restart and after the checkpoint.
 async fn restarted_with_older_part(place: &Place) -> (Window, Window) {
     let first = window("okta");
     delivered(place, &first, &batch(&first, 0, 90..95)).await;
@@ -75,7 +75,7 @@ async fn restarted_with_older_part(place: &Place) -> (Window, Window) {
     (first, at)
 }
 
-/// Goes on from `at` with one more page and checks that nothing of the stop remains.
+/// Continues from `at` with one more page and checks that no trace of the stop remains.
 async fn goes_on_to_the_end(place: &Place, at: &Window, stop: &str) {
     finished(place, at, &batch(at, 1, 3..5)).await;
     assert_eq!(lines_in(&place.output(at)), Some(lines(at, 0..5)), "{stop}");
@@ -210,7 +210,7 @@ async fn a_final_file_that_ends_before_the_checkpoint_keeps_its_name() {
 #[tokio::test]
 async fn a_part_goes_on_beside_the_final_file_of_an_older_pass() {
     let (place, first) = (Place::new(), window("okta"));
-    // Finished, but the state never said so; before it was opened again, it had to restart.
+    // Finished, but never marked done in the state; it had to restart before it was opened again.
     finished(&place, &first, &batch(&first, 0, 90..99)).await;
     let again = restarted(&first);
     let at = delivered(&place, &again, &batch(&again, 0, 0..3)).await;

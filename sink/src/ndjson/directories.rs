@@ -1,5 +1,4 @@
-//! Directories whose entries are on the device: a file is as lost with its directory entry as it
-//! is with its bytes.
+//! Directories with durable entries: a file is lost with its directory entry as with its bytes.
 
 use std::collections::BTreeSet;
 use std::fs::{self, File};
@@ -10,8 +9,8 @@ use std::sync::{Mutex, PoisonError};
 use super::file_error::{FileError, IoContext};
 use super::open::Readers;
 
-/// Directories remembered as durable, so that not every window syncs its ancestors again. Reaching
-/// it costs a few syncs, nothing else.
+/// Maximum number of directories remembered as durable, so that not every window syncs its
+/// ancestors again. Exceeding it costs a few syncs, nothing else.
 const REMEMBERED_MAX: usize = 1_024;
 
 /// The directories below one base directory.
@@ -23,7 +22,7 @@ pub(super) struct Directories {
 }
 
 impl Directories {
-    /// Those below `base`, which exists.
+    /// The directories below `base`, which exists.
     pub(super) fn below(base: PathBuf, readers: Readers) -> Self {
         Self {
             base,
@@ -32,20 +31,20 @@ impl Directories {
         }
     }
 
-    /// The directory they are below.
+    /// The base directory.
     pub(super) fn base(&self) -> &Path {
         &self.base
     }
 
-    /// Who may read what is made in them.
+    /// The users that may read new entries.
     pub(super) fn readers(&self) -> Readers {
         self.readers
     }
 
-    /// Makes `directory`, which is below the base, exist and stay.
+    /// Creates `directory`, which is below the base, and makes it durable.
     ///
-    /// One caller at a time: whoever finds a directory here may rely on it being durable, also
-    /// when another task made it.
+    /// One caller at a time: a caller that finds the directory may rely on its durability, even if
+    /// another task created it.
     pub(super) fn ensure(&self, directory: &Path) -> Result<(), FileError> {
         let mut durable = self.durable.lock().unwrap_or_else(PoisonError::into_inner);
         if durable.contains(directory) && directory.is_dir() {
@@ -65,7 +64,7 @@ impl Directories {
     }
 }
 
-/// Makes the directory `base` and those above it exist and stay.
+/// Creates the directory `base` and its ancestors, and makes them durable.
 pub(super) fn create_base(base: &Path, readers: Readers) -> Result<(), FileError> {
     create(
         base.ancestors()
@@ -74,7 +73,7 @@ pub(super) fn create_base(base: &Path, readers: Readers) -> Result<(), FileError
     )
 }
 
-/// Makes `directories`, innermost first, exist, and their entries durable.
+/// Creates `directories`, ordered innermost first, and makes their entries durable.
 fn create<'a>(
     directories: impl Iterator<Item = &'a Path>,
     readers: Readers,
@@ -82,7 +81,7 @@ fn create<'a>(
     let directories: Vec<_> = directories.collect();
     for path in directories.into_iter().rev() {
         match readers.create_dir(path) {
-            // Made by an earlier process, perhaps, that was stopped before it could sync.
+            // Possibly created by an earlier process that stopped before it could sync.
             Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
             created => created.doing("create", path)?,
         }
@@ -91,7 +90,7 @@ fn create<'a>(
     Ok(())
 }
 
-/// The directory `path` is in.
+/// The parent directory of `path`.
 pub(super) fn parent(path: &Path) -> &Path {
     match path.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
@@ -99,11 +98,11 @@ pub(super) fn parent(path: &Path) -> &Path {
     }
 }
 
-/// Makes the entries of `directory` durable: names that came, went or changed.
+/// Makes the entries of `directory` durable: created, removed and renamed names.
 #[cfg(unix)]
 pub(super) fn sync(directory: &Path) -> Result<(), FileError> {
     match File::open(directory).and_then(|open| open.sync_all()) {
-        // Some network file systems cannot sync a directory; they have nothing better to offer.
+        // Some network file systems cannot sync a directory, and offer no alternative.
         Err(error)
             if matches!(
                 error.kind(),
@@ -116,13 +115,13 @@ pub(super) fn sync(directory: &Path) -> Result<(), FileError> {
     }
 }
 
-/// Makes the entries of `directory` durable, which elsewhere needs no call of its own.
+/// Makes the entries of `directory` durable, which needs no call on this platform.
 #[cfg(not(unix))]
 pub(super) fn sync(_directory: &Path) -> Result<(), FileError> {
     Ok(())
 }
 
-/// Removes the file at `path`; whether there was one.
+/// Removes the file at `path`. Returns true if it existed.
 pub(super) fn remove(path: &Path) -> Result<bool, FileError> {
     match fs::remove_file(path) {
         Ok(()) => Ok(true),

@@ -1,36 +1,36 @@
-//! What can go wrong with a file, and what the caller of a sink can do about it.
+//! Errors of file calls, and their classification for the caller of a sink.
 
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
 use crate::SinkError;
 
-/// A file call that did not do what it should.
+/// A failed file call.
 #[derive(Debug)]
 pub(super) enum FileError {
-    /// The operating system said no.
+    /// The operating system returned an error.
     Io {
         doing: &'static str,
         path: PathBuf,
         error: io::Error,
     },
-    /// The name leads to something else than a file of windlass.
+    /// The name leads to something other than a file of windlass.
     Planted(PathBuf),
-    /// Another writer has the file.
+    /// Another writer holds the file.
     Busy(PathBuf),
-    /// What a checkpoint stands on is not there.
+    /// Data that a checkpoint depends on is missing.
     Lost(String),
-    /// The file is not in a form that is known.
+    /// The file has an unknown format.
     Unreadable {
-        /// The file.
+        /// Path of the file.
         path: PathBuf,
-        /// Why.
+        /// The problem of its format.
         problem: String,
     },
 }
 
 impl FileError {
-    /// The same, as the sink `sink` reports it.
+    /// The same error for the sink `sink`.
     pub(super) fn into_sink_error(self, sink: &str) -> SinkError {
         let sink_name = sink.to_owned();
         match self {
@@ -64,7 +64,7 @@ impl FileError {
     }
 }
 
-/// Whether a path was refused because its last part is a symbolic link.
+/// True if a path failed because its last component is a symbolic link.
 #[cfg(unix)]
 fn is_link(error: &io::Error) -> bool {
     error.raw_os_error() == Some(libc::ELOOP)
@@ -75,9 +75,9 @@ fn is_link(_: &io::Error) -> bool {
     false
 }
 
-/// Adds what was tried and on which path to an error of the operating system.
+/// Adds the attempted operation and its path to an error of the operating system.
 pub(super) trait IoContext<T> {
-    /// "cannot `doing` `path`" is how the message will begin.
+    /// The message will begin with "cannot `doing` `path`".
     fn doing(self, doing: &'static str, path: &Path) -> Result<T, FileError>;
 }
 
@@ -91,7 +91,7 @@ impl<T> IoContext<T> for io::Result<T> {
     }
 }
 
-/// The one place that decides what an error of the operating system means for the caller.
+/// The classification of operating system errors for the caller.
 pub(crate) fn error_of_kind(sink: &str, problem: String, kind: ErrorKind) -> SinkError {
     let sink = sink.to_owned();
     match kind {

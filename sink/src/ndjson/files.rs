@@ -1,4 +1,4 @@
-//! The files of one window in one pass, moved together. Every call here blocks.
+//! The files of one window between two restarts, which change together. Every call here blocks.
 
 use std::sync::Arc;
 
@@ -8,7 +8,7 @@ use super::layout::{Kind, Layout};
 use super::part::Part;
 use super::position::Position;
 
-/// Lines and rejects of one pass over a window.
+/// Lines and rejects of one window between two restarts.
 #[derive(Debug)]
 pub(super) struct WindowFiles {
     directories: Arc<Directories>,
@@ -16,14 +16,13 @@ pub(super) struct WindowFiles {
     restarts: u32,
     lines: Part,
     rejects: Part,
-    /// Whether an earlier run may have left files, which the end of the window or of its name has
-    /// moved away from since.
+    /// True if an earlier run may have left complete files with another end in their name.
     may_have_older: bool,
 }
 
 impl WindowFiles {
-    /// The files at `layout` in the pass after so many `restarts`, at the `stored` position.
-    /// `may_have_older` is false in the first run of a window.
+    /// The files at `layout` after `restarts` restarts, at the `stored` position. `may_have_older`
+    /// is false in the first run of a window.
     pub(super) fn open(
         directories: Arc<Directories>,
         layout: Layout,
@@ -48,7 +47,7 @@ impl WindowFiles {
         })
     }
 
-    /// Adds one page; returns the position after it once everything up to there is durable.
+    /// Appends one page; returns the position after it once all data up to there is durable.
     pub(super) fn append(&mut self, lines: &[u8], rejects: &[u8]) -> Result<Position, FileError> {
         self.lines.append(lines, &self.directories)?;
         self.rejects.append(rejects, &self.directories)?;
@@ -59,15 +58,15 @@ impl WindowFiles {
         })
     }
 
-    /// Whether neither has a byte, so that none of them becomes a file.
+    /// True if both are empty, so that neither becomes a file.
     pub(super) fn is_empty(&self) -> bool {
         self.lines.len() == 0 && self.rejects.len() == 0
     }
 
-    /// Makes them final, then removes what older passes left.
+    /// Makes both files final, then removes older files of the window.
     ///
-    /// Rejects go first: whoever sees the lines final sees their rejects final too. Older parts go
-    /// last, and only once the new files are durable under their final names.
+    /// Rejects go first: a reader that sees the final lines also sees the final rejects. Older
+    /// parts go last, and only after the new files are durable under their final names.
     pub(super) fn finish(&mut self) -> Result<(), FileError> {
         let rejects_changed = self.rejects.finish()?;
         if self.lines.finish()? | rejects_changed {

@@ -1,9 +1,9 @@
 //! An output folder and the state that owns it.
 //!
-//! The marker in the folder holds the id of one state and the number of the run that wrote there
-//! last: no path and no host, so folder and state can be moved, together or not. It is replaced as a
-//! whole and synced before the first record of a run. Beside it lies the lock of the process that
-//! uses the folder.
+//! The marker in the folder holds the id of one state and the number of the run that last wrote
+//! there: no path and no host, so folder and state can be moved, together or separately. It is
+//! replaced as a whole and synced before the first record of a run. The lock of the process that
+//! uses the folder lies beside it.
 
 use std::fs::{self, File, TryLockError};
 use std::io::{ErrorKind, Read, Write};
@@ -24,11 +24,11 @@ use crate::SinkError;
 
 /// The file that holds the owner.
 const MARKER: &str = ".windlass-owner";
-/// The marker's name before it is durable.
+/// The name of the marker before it is durable.
 const MARKER_NEW: &str = ".windlass-owner.new";
-/// The file whose lock the using process holds. Empty.
+/// The file that the using process locks. Empty.
 const LOCK: &str = ".windlass-lock";
-/// More than any marker has.
+/// Upper bound of a marker's size.
 const MARKER_BYTES_MAX: u64 = 256;
 
 /// The reason why a state may not deliver into a folder.
@@ -40,28 +40,28 @@ pub enum ClaimError {
         dir.display()
     )]
     Foreign {
-        /// The folder.
+        /// Path of the folder.
         dir: PathBuf,
-        /// Its owner.
+        /// Id of the owning state.
         owner: StateId,
-        /// The state that asked.
+        /// Id of the requesting state.
         state: StateId,
     },
-    /// The state is an older copy of the one that delivered there last.
+    /// The state is an older copy of the one that last delivered there.
     #[error(
         "output folder {} was written by run {run} of this state, and the state has only {known} \
          runs: it is an older copy",
         dir.display()
     )]
     Outdated {
-        /// The folder.
+        /// Path of the folder.
         dir: PathBuf,
         /// The last run that wrote there.
         run: u64,
-        /// The runs the state knows of.
+        /// The last run that the state knows.
         known: u64,
     },
-    /// The folder has no owner, and files that this state has not delivered.
+    /// The folder has no owner, and holds files that this state has not delivered.
     #[error(
         "output folder {} has no owner, and this state does not know {} of {} in it",
         dir.display(),
@@ -69,14 +69,14 @@ pub enum ClaimError {
         counted(*sources, "source")
     )]
     Unknown {
-        /// The folder.
+        /// Path of the folder.
         dir: PathBuf,
-        /// Files of unknown timelines.
+        /// Number of files of unknown timelines.
         files: u64,
-        /// Sources they belong to.
+        /// Number of sources that they belong to.
         sources: u64,
     },
-    /// The folder has files that the state has not delivered, though it is the owner.
+    /// The state owns the folder, but has not delivered some of its files.
     #[error(
         "output folder {} holds {} of {} that this state has not delivered: it is an older copy, \
          or lost its last writes",
@@ -85,17 +85,17 @@ pub enum ClaimError {
         counted(*sources, "source")
     )]
     Ahead {
-        /// The folder.
+        /// Path of the folder.
         dir: PathBuf,
-        /// Complete files that no window of the state accounts for.
+        /// Number of complete files without a window in the state.
         files: u64,
-        /// Sources they belong to.
+        /// Number of sources that they belong to.
         sources: u64,
     },
     /// Another process delivers there.
     #[error("another process uses output folder {}", dir.display())]
     Busy {
-        /// The folder.
+        /// Path of the folder.
         dir: PathBuf,
     },
     /// The folder cannot be read or written.
@@ -125,7 +125,7 @@ fn counted(count: u64, noun: &str) -> String {
     format!("{count} {noun}{plural}")
 }
 
-/// An output folder that this process has for itself, until it is dropped.
+/// An output folder that this process holds exclusively, until it is dropped.
 #[derive(Debug)]
 pub struct Folder {
     sink: String,
@@ -135,11 +135,11 @@ pub struct Folder {
 }
 
 impl Folder {
-    /// Takes the folder `dir` of the sink `sink`, which exists, for files that `readers` may read.
-    /// Changes nothing in it but the lock.
+    /// Locks the existing folder `dir` of the sink `sink`, for files that `readers` may read.
+    /// Changes only the lock in it.
     ///
     /// # Errors
-    /// [`ClaimError::Busy`] when another process has it.
+    /// [`ClaimError::Busy`] if another process holds it.
     pub fn take(sink: &str, dir: &Path, readers: Readers) -> Result<Self, ClaimError> {
         let path = dir.join(LOCK);
         let file = readers
@@ -157,7 +157,7 @@ impl Folder {
                     dir: dir.to_owned(),
                 });
             }
-            // A file system without locks: the marker and the lock of the state must do.
+            // A file system without locks: the marker and the lock of the state must suffice.
             Err(TryLockError::Error(error)) if error.kind() == ErrorKind::Unsupported => {}
             Err(TryLockError::Error(error)) => {
                 let error: Result<(), _> = Err(error).doing("lock", &path);
@@ -172,7 +172,7 @@ impl Folder {
         })
     }
 
-    /// The folder.
+    /// Path of the folder.
     pub fn dir(&self) -> &Path {
         &self.dir
     }
@@ -186,17 +186,17 @@ impl Folder {
         compare(&self.sink, file, window)
     }
 
-    /// The owner and its last run; `None` when the folder was never claimed.
+    /// The owner and its last run; `None` if the folder was never claimed.
     pub fn owner(&self) -> Result<Option<Ownership>, SinkError> {
         let path = self.dir.join(MARKER);
         read_marker(&path).map_err(|error| error.into_sink_error(&self.sink))
     }
 
-    /// Checks that `state`, with the runs it has begun so far, may deliver here. `knows` says
-    /// whether the state has a timeline of that source and generation. Changes nothing.
+    /// Checks that `state`, with the runs it has begun so far, may deliver here. `knows` is true if
+    /// the state has a timeline of that source and generation. Changes nothing.
     ///
     /// # Errors
-    /// The reason why not.
+    /// The reason why the state may not deliver here.
     pub fn check(
         &self,
         state: &Ownership,
@@ -232,7 +232,7 @@ impl Folder {
                 continue;
             }
             files += 1;
-            // The files of one source come together.
+            // The files of one source are adjacent.
             if last.as_ref() != Some(&timeline.source) {
                 sources += 1;
                 last = Some(timeline.source);
@@ -248,7 +248,7 @@ impl Folder {
         })
     }
 
-    /// Makes `state` the owner at its present run. Durable when it returns.
+    /// Makes `state` the owner at its present run. Durable on return.
     pub fn mark(&self, state: &Ownership) -> Result<(), SinkError> {
         self.write_marker(state)
             .map_err(|error| error.into_sink_error(&self.sink))
@@ -256,7 +256,7 @@ impl Folder {
 
     fn write_marker(&self, state: &Ownership) -> Result<(), FileError> {
         let (new, marker) = (self.dir.join(MARKER_NEW), self.dir.join(MARKER));
-        // Left by a process that was stopped, or put there by another program.
+        // Left by a process that was stopped, or created by another program.
         directories::remove(&new)?;
         let mut file = self.readers.create_new(&new).doing("create", &new)?;
         writeln!(file, "{state}").doing("write", &new)?;
@@ -272,8 +272,8 @@ impl Folder {
             .map_err(|error| error.into_sink_error(&self.sink))
     }
 
-    /// Gives `file`, a complete one that was found in the folder, the name of a window that ends at
-    /// `to`; nothing if there is a file of that name.
+    /// Renames `file`, a complete file of the folder, to the name of a window that ends at `to`.
+    /// Does nothing if that name exists.
     pub fn rename(&self, file: &FolderFile, to: Timestamp) -> Result<(), SinkError> {
         let Some(name) = file.name.clone() else {
             return Ok(());

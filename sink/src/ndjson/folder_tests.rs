@@ -61,7 +61,7 @@ fn older_copy_of_the_owner_is_refused_every_time() {
         let dir = folder.dir().to_owned();
         assert_eq!(refused, ClaimError::Outdated { dir, run, known });
     }
-    // A run that was cut short before it marked the folder.
+    // A run that stopped before it marked the folder.
     assert_eq!(folder.check(&state(1, 5), nothing), Ok(()));
 }
 

@@ -10,22 +10,22 @@ use windlass_core::ids::WindowId;
 
 use super::layout::Kind;
 
-/// The end of a file that is looked at: longer than nearly every line. Of a longer last line only the
-/// line end is checked.
+/// Length of the inspected end of a file: longer than nearly every line. For a longer last line,
+/// only the line end is checked.
 const END_BYTES_MAX: u64 = 1024 * 1024;
 
 /// The last line of a file, without its line end.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum LastLine {
-    /// The whole line.
+    /// The complete line.
     Whole(Vec<u8>),
-    /// It ends, and is longer than what is looked at.
+    /// The line is complete, but longer than the inspected end.
     Long,
-    /// It does not end, or there is none.
+    /// The line has no end, or the file is empty.
     Torn,
 }
 
-/// The page that a line came with, in its metadata or, for a reject, in the line itself.
+/// The page of a line, from its metadata or, for a reject, from the line itself.
 #[derive(Deserialize)]
 struct Place {
     window: String,
@@ -39,7 +39,7 @@ struct Line {
 }
 
 impl LastLine {
-    /// The last line of the file at `path`, which has `bytes`; `None` when there is no such file.
+    /// The last line of the file at `path`, which has `bytes`; `None` if the file does not exist.
     pub fn of(path: &Path, bytes: u64) -> io::Result<Option<Self>> {
         let mut file = match File::open(path) {
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
@@ -61,7 +61,7 @@ impl LastLine {
         Ok(Some(Self::Whole(line.to_vec())))
     }
 
-    /// Whether it ends and is JSON, as far as it is looked at.
+    /// True if it is complete and, as far as inspected, JSON.
     pub fn is_readable(&self) -> bool {
         match self {
             Self::Whole(line) => serde_json::from_slice::<IgnoredAny>(line).is_ok(),
@@ -70,7 +70,7 @@ impl LastLine {
         }
     }
 
-    /// The page of `window` that it came with; `None` when it does not show one.
+    /// The page of `window` in the line; `None` if it shows none.
     pub(super) fn page(&self, window: &WindowId, kind: Kind) -> Option<u64> {
         let Self::Whole(line) = self else { return None };
         let place = match kind {

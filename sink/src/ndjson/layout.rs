@@ -1,4 +1,4 @@
-//! Where the files of a window are, and which window a file belongs to.
+//! The paths of a window's files, and the window of a file.
 
 use std::fs;
 use std::io::ErrorKind;
@@ -9,10 +9,10 @@ use windlass_core::time::Timestamp;
 
 use super::file_error::{FileError, IoContext};
 
-/// The two files a window can have.
+/// The two kinds of files of a window.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Kind {
-    /// Its records.
+    /// The delivered records.
     Lines,
     /// The records that could not be forwarded.
     Rejects,
@@ -21,38 +21,37 @@ pub enum Kind {
 /// The two states of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Stage {
-    /// In progress, in the pass after so many restarts of its window.
+    /// In progress, after this number of restarts of its window.
     Part {
-        /// Restarts of the window before this pass.
+        /// Number of restarts of the window.
         restarts: u32,
     },
     /// Complete.
     Output {
-        /// The first instant after the window; `None` in names of the form that had no end.
+        /// The end of the window; `None` in names of the old form without an end.
         to: Option<Timestamp>,
     },
 }
 
-/// The meaning of a file's path below the output folder.
+/// The parsed path of a file below the output folder.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct FileName {
-    /// Timeline and first instant of its window.
+    /// Timeline and start of its window.
     pub window: WindowId,
-    /// Records or rejects.
+    /// The kind of the file.
     pub kind: Kind,
     /// In progress or complete.
     pub stage: Stage,
 }
 
 impl FileName {
-    /// The path below the output folder. Every part of it is a validated name, so no window can
+    /// The path below the output folder. Every component is a validated name, so no window can
     /// leave the folder.
     pub fn path(&self) -> PathBuf {
         directory(&self.window).join(self.name())
     }
 
-    /// The meaning of `path`, which is relative to the output folder; `None` when [`Self::path`]
-    /// makes no such path.
+    /// Parses `path`, relative to the output folder; `None` if [`Self::path`] cannot produce it.
     pub fn parse(path: &Path) -> Option<Self> {
         let mut parts = path.components().map(|part| match part {
             Component::Normal(text) => text.to_str(),
@@ -110,7 +109,7 @@ fn parse_suffix(suffix: &str, to: Option<Timestamp>) -> Option<(Kind, Stage)> {
         None => (part, Kind::Lines),
     };
     let restarts = restarts.parse().ok()?;
-    // A part is named before the end of its window is settled: a split may still move it.
+    // A part has no end in its name: a split may still move it.
     to.is_none().then_some((kind, Stage::Part { restarts }))
 }
 
@@ -122,7 +121,7 @@ fn directory(window: &WindowId) -> PathBuf {
         .join(day(window.from))
 }
 
-/// The directory of the UTC day of `from`; sorts like the day.
+/// The directory name of the UTC day of `from`; sorts chronologically.
 pub(super) fn day(from: Timestamp) -> String {
     from.to_datetime().format("%Y-%m-%d").to_string()
 }
@@ -145,24 +144,24 @@ impl Layout {
         }
     }
 
-    /// The directory that holds all of them.
+    /// The directory of all its files.
     pub(super) fn directory(&self) -> PathBuf {
         self.base.join(directory(&self.window))
     }
 
-    /// The file once the window is done.
+    /// Path of the complete file.
     pub(super) fn output(&self, kind: Kind) -> PathBuf {
         self.file(kind, Stage::Output { to: Some(self.to) })
     }
 
-    /// The file while the pass after so many `restarts` is in progress.
+    /// Path of the file in progress after `restarts` restarts.
     pub(super) fn part(&self, kind: Kind, restarts: u32) -> PathBuf {
         self.file(kind, Stage::Part { restarts })
     }
 
-    /// Complete files of the same window whose names have another end: the window was split after an
-    /// earlier run had made them final and before it was done. A name without an end stays: its file
-    /// may have been adopted.
+    /// Complete files of the same window with another end in their name: the window was split after
+    /// an earlier run had made them final and before it was done. A name without an end stays: its
+    /// file may have been adopted.
     pub(super) fn other_outputs(&self) -> Result<Vec<PathBuf>, FileError> {
         let directory = self.directory();
         let entries = match fs::read_dir(&directory) {

@@ -1,4 +1,4 @@
-//! One file against the window that the ledger has for it.
+//! Comparison of one file with its window in the state.
 
 use windlass_core::window::{Status, Window};
 
@@ -9,38 +9,38 @@ use super::position::Position;
 use super::scan::FolderFile;
 use crate::SinkError;
 
-/// The agreement of a file with the ledger.
+/// The result of comparing a file with the state.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Agreement {
-    /// A part of an unfinished window, or a complete file that is as long as its window says.
+    /// A part of an unfinished window, or a complete file with the length that its window records.
     Agrees,
-    /// Complete before its window: the window goes back to its checkpoint and completes it again.
+    /// Complete before its window: the window returns to its checkpoint and completes the file
+    /// again.
     Early,
-    /// Complete, and the state has no window that could have delivered it: a later copy of the
-    /// state did, or another one. So is a file that windlass does not name so.
+    /// Complete, without a window in the state that could have delivered it: it belongs to a later
+    /// copy of the state, or to another state. Also a file with a name that windlass does not use.
     Unknown,
-    /// Complete under a name that its window no longer has: the window was split before it was done.
+    /// Complete under an obsolete name: the window was split before it was done.
     OldName,
-    /// Complete under another end than that of its done window: nothing is written under that name
-    /// any more.
+    /// Complete under an end that differs from its done window's; no later write uses that name.
     Beside,
-    /// Shorter than the `expected` bytes that its window delivered.
+    /// Shorter than the bytes that its window delivered.
     Cut {
-        /// The window's bytes.
+        /// Bytes that the window delivered.
         expected: u64,
     },
-    /// Longer than the `expected` bytes that its window delivered.
+    /// Longer than the bytes that its window delivered.
     Grown {
-        /// The window's bytes.
+        /// Bytes that the window delivered.
         expected: u64,
     },
-    /// In progress, of a window that is done or does not exist, or of a pass that its window has not
-    /// begun: a power loss took that back.
+    /// In progress, for a window that is done or does not exist, or for a restart that its window
+    /// has not begun: a power loss undid that.
     Leftover,
 }
 
-/// Compares `file`, which was found in the folder of the sink `sink`, with `window`, the ledger's window
-/// of its timeline and first instant. Reads the end of a file that is complete before its window.
+/// Compares `file`, from the folder of the sink `sink`, with `window`, the state's window of its
+/// timeline and start. Reads the end of a file that is complete before its window.
 pub fn compare(
     sink: &str,
     file: &FolderFile,
@@ -56,15 +56,15 @@ pub fn compare(
     let line = LastLine::of(&file.path, file.bytes).doing("read", &file.path);
     let line = line.map_err(|error| error.into_sink_error(sink))?;
     let last_page = line.and_then(|line| line.page(&window.id, name.kind));
-    // A stop between the file's final name and the state's done is within the page after the
-    // checkpoint. Further pages were checkpointed, in a later copy of the state.
+    // A stop between the file's final name and the state's done lies within the page after the
+    // checkpoint. Later pages were checkpointed in a later copy of the state.
     Ok(match last_page {
         Some(page) if page > window.page => Agreement::Unknown,
         _ => agreement,
     })
 }
 
-/// Compares by name and length alone.
+/// Compares by name and length only.
 fn compare_name(name: &FileName, bytes: u64, window: Option<&Window>) -> Agreement {
     match (name.stage, window) {
         (Stage::Part { restarts }, Some(window))
@@ -84,7 +84,7 @@ fn compare_output(
     bytes: u64,
     window: &Window,
 ) -> Agreement {
-    // Beside an adopted file the window counts what was delivered since.
+    // Beside an adopted file, the window counts only the records delivered since.
     if to.is_none() && window.adopted {
         return Agreement::Agrees;
     }
@@ -107,8 +107,8 @@ fn compare_output(
     }
 }
 
-/// The bytes that a done `window` has delivered to its file of this kind; `None` while it is not done,
-/// and when another kind of sink had it.
+/// The bytes that a done `window` has delivered to its file of this kind; `None` before it is done,
+/// or if another kind of sink delivered it.
 pub fn delivered_bytes(window: &Window, kind: Kind) -> Option<u64> {
     let stored = window.sink_position.as_deref()?;
     let position: Position = stored.parse().ok()?;

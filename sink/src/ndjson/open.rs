@@ -1,5 +1,4 @@
-//! Opening files so that nothing that was planted in a folder is followed or written through, and
-//! nobody reads what is not meant for them.
+//! Safe file opening: planted links are never followed, and permissions limit the readers.
 
 use std::fs::{DirBuilder, File, Metadata, OpenOptions};
 use std::io;
@@ -7,16 +6,17 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-/// Who may read an output folder and the files in it. The process's `umask` narrows it further.
+/// The users that may read an output folder and its files. The process's `umask` restricts them
+/// further.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Readers {
     /// The user that runs windlass: folders 0700, files 0600.
     #[default]
     Owner,
-    /// That user's group too: folders 0750, files 0640.
+    /// Also that user's group: folders 0750, files 0640.
     Group,
-    /// Everyone on the machine: folders 0755, files 0644.
+    /// Every user of the machine: folders 0755, files 0644.
     Everyone,
 }
 
@@ -39,7 +39,7 @@ impl Readers {
         }
     }
 
-    /// Options that refuse a symbolic link as the last part of a path.
+    /// Options that fail on a symbolic link as the last path component.
     pub(super) fn options(self) -> OpenOptions {
         let mut options = OpenOptions::new();
         #[cfg(unix)]
@@ -52,7 +52,7 @@ impl Readers {
         options
     }
 
-    /// A new file at `path`, which must not exist. Writes go to its end, wherever that is by then.
+    /// Creates a file at `path`, which must not exist. Writes append to its end.
     pub(super) fn create_new(self, path: &Path) -> io::Result<File> {
         self.options()
             .read(true)
@@ -61,7 +61,7 @@ impl Readers {
             .open(path)
     }
 
-    /// A new directory at `path`, which must not exist.
+    /// Creates a directory at `path`, which must not exist.
     pub(super) fn create_dir(self, path: &Path) -> io::Result<()> {
         let mut builder = DirBuilder::new();
         #[cfg(unix)]
@@ -73,27 +73,27 @@ impl Readers {
     }
 }
 
-/// Whether `file` has another name, through which another program may have planted or may change it.
+/// True if `file` has another name (hard link), through which another program can change it.
 #[cfg(unix)]
 pub(super) fn has_other_names(file: &Metadata) -> bool {
     use std::os::unix::fs::MetadataExt;
     file.nlink() > 1
 }
 
-/// Whether `file` has another name: not known elsewhere.
+/// Always false: this platform does not report hard links.
 #[cfg(not(unix))]
 pub(super) fn has_other_names(_: &Metadata) -> bool {
     false
 }
 
-/// Whether both are the same file.
+/// True if both are the same file.
 #[cfg(unix)]
 pub(super) fn is_same(one: &Metadata, other: &Metadata) -> bool {
     use std::os::unix::fs::MetadataExt;
     (one.dev(), one.ino()) == (other.dev(), other.ino())
 }
 
-/// Whether both are the same file, as far as is known elsewhere.
+/// True if both may be the same file; this platform allows only a comparison of lengths.
 #[cfg(not(unix))]
 pub(super) fn is_same(one: &Metadata, other: &Metadata) -> bool {
     one.len() == other.len()

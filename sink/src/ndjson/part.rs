@@ -1,4 +1,4 @@
-//! One growing file of a window: found again at an offset, appended to, made final.
+//! One growing file of a window: resumed at an offset, appended to, made final.
 
 use std::fs::{self, File, TryLockError};
 use std::io::{self, ErrorKind, Read, Seek, SeekFrom, Write};
@@ -11,19 +11,19 @@ use super::open::{Readers, has_other_names, is_same};
 /// A file in progress. Its bytes up to `len` are durable.
 #[derive(Debug)]
 pub(super) struct Part {
-    /// Its name while in progress.
+    /// Path while in progress.
     path: PathBuf,
-    /// Its name once final.
+    /// Path when final.
     output: PathBuf,
-    /// Open for appending and locked; none until there is a first byte.
+    /// Open for appending and locked; `None` before the first byte.
     file: Option<File>,
     len: u64,
 }
 
 impl Part {
-    /// Goes back to `offset`: whatever is behind it is cut off.
+    /// Resumes at `offset` and truncates the rest.
     ///
-    /// A final file becomes the part again when there is no part and its bytes are needed; at
+    /// A final file becomes the part again when there is no part and its bytes are needed. At
     /// offset 0 they are not, and it stays until [`Self::finish`] replaces it.
     pub(super) fn resume(
         path: PathBuf,
@@ -35,7 +35,7 @@ impl Part {
             Some(file) => {
                 check(&file, &path, offset)?;
                 if offset == 0 {
-                    // Whoever made it may have stopped before its name was durable.
+                    // Its creator may have stopped before its name was durable.
                     directories.ensure(parent(&path))?;
                     directories::sync(parent(&path))?;
                 }
@@ -55,13 +55,13 @@ impl Part {
         })
     }
 
-    /// How long it is, in bytes.
+    /// Length in bytes.
     pub(super) fn len(&self) -> u64 {
         self.len
     }
 
-    /// Adds `bytes`, and returns when they are durable and the file ends with them. Nothing happens
-    /// when there are none.
+    /// Appends `bytes`, and returns when they are durable and the file ends with them. Does nothing
+    /// for empty `bytes`.
     pub(super) fn append(
         &mut self,
         bytes: &[u8],
@@ -80,8 +80,8 @@ impl Part {
         self.check_len()
     }
 
-    /// That the file is as long as what was written: nothing was cut off or added by another
-    /// program, and its name still leads to it.
+    /// Checks that the file has the written length and still has its name: no other program
+    /// truncated, extended or replaced it.
     fn check_len(&self) -> Result<(), FileError> {
         let Some(file) = &self.file else {
             return Ok(());
@@ -104,8 +104,8 @@ impl Part {
         }
     }
 
-    /// Gives it its final name, in place of whatever has that name; when it is empty, there is no
-    /// file of either name afterwards. Returns whether the directory changed and needs a sync.
+    /// Gives the file its final name, and replaces an existing file; an empty file leaves neither
+    /// name. Returns true if the directory changed and needs a sync.
     pub(super) fn finish(&self) -> Result<bool, FileError> {
         if self.len == 0 {
             return Ok(directories::remove(&self.output)? | directories::remove(&self.path)?);
@@ -116,7 +116,7 @@ impl Part {
     }
 }
 
-/// The existing file at `path`, locked for this writer.
+/// The existing file at `path`, locked for this writer; `None` if there is none.
 fn open(path: &Path, readers: Readers) -> Result<Option<File>, FileError> {
     match readers.options().read(true).append(true).open(path) {
         Ok(file) => {
@@ -136,7 +136,7 @@ fn open(path: &Path, readers: Readers) -> Result<Option<File>, FileError> {
 fn create(path: &Path, directories: &Directories) -> Result<File, FileError> {
     directories.ensure(parent(path))?;
     let file = match directories.readers().create_new(path) {
-        // There was none when this writer opened the window, so another one came later.
+        // The file did not exist when this writer opened the window, so another writer created it.
         Err(error) if error.kind() == ErrorKind::AlreadyExists => {
             return Err(FileError::Busy(path.to_owned()));
         }
@@ -150,13 +150,13 @@ fn lock(file: File, path: &Path) -> Result<File, FileError> {
     match file.try_lock() {
         Ok(()) => Ok(file),
         Err(TryLockError::WouldBlock) => Err(FileError::Busy(path.to_owned())),
-        // A file system without locks: the lease alone keeps others away.
+        // A file system without locks: the lease alone excludes others.
         Err(TryLockError::Error(error)) if error.kind() == ErrorKind::Unsupported => Ok(file),
         Err(TryLockError::Error(error)) => Err(error).doing("lock", path),
     }
 }
 
-/// The final file, under the part's name again. It keeps its own unless it can be continued.
+/// Renames the final file to the part's name. It stays final if it cannot be continued.
 fn take_back(path: &Path, output: &Path, offset: u64, readers: Readers) -> Result<File, FileError> {
     let Some(file) = open(output, readers)? else {
         return Err(FileError::Lost(format!(
@@ -170,8 +170,8 @@ fn take_back(path: &Path, output: &Path, offset: u64, readers: Readers) -> Resul
     Ok(file)
 }
 
-/// That the file reaches to `offset`, and has a line end there: after a power loss, some file
-/// systems give a file its length back but not its bytes.
+/// Checks that the file reaches to `offset`, and has a line end there: after a power loss, some
+/// file systems restore a file's length but not its bytes.
 fn check(file: &File, path: &Path, offset: u64) -> Result<(), FileError> {
     let lost = |what: String| Err(FileError::Lost(format!("{} {what}", path.display())));
     let len = file.metadata().doing("read the length of", path)?.len();
@@ -193,8 +193,8 @@ fn byte_at(mut file: &File, offset: u64) -> io::Result<u8> {
     Ok(byte[0])
 }
 
-/// Drops everything from `offset` on, durably: a file that becomes final without another write
-/// must not grow back.
+/// Truncates the file at `offset`, durably: a file that becomes final without another write must
+/// not grow back.
 fn cut(file: &File, offset: u64) -> io::Result<()> {
     if file.metadata()?.len() > offset {
         file.set_len(offset)?;

@@ -1,21 +1,21 @@
-//! How far a window's output had got at a checkpoint, in the form the state keeps.
+//! The position of a window's output at a checkpoint, in its stored form.
 
 use std::fmt;
 use std::str::FromStr;
 
-/// A place just after a line end, in the output of one pass over a window.
+/// A position directly after a line end, in the output of one window between two restarts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Position {
-    /// Which pass: the window's restarts.
+    /// Number of restarts of the window.
     pub(crate) restarts: u32,
-    /// Length of the lines so far.
+    /// Length of the lines in bytes.
     pub(crate) lines: u64,
-    /// Length of the rejects so far.
+    /// Length of the rejects in bytes.
     pub(crate) rejects: u64,
 }
 
 impl Position {
-    /// Where the pass after `restarts` restarts begins.
+    /// The start position after `restarts` restarts.
     const fn start(restarts: u32) -> Self {
         Self {
             restarts,
@@ -24,8 +24,8 @@ impl Position {
         }
     }
 
-    /// What `stored` says, for a window with so many `restarts`; its start when nothing is stored.
-    /// The error says why `stored` cannot be continued from.
+    /// Parses `stored` for a window with `restarts` restarts; the start position if nothing is
+    /// stored. The error explains why `stored` cannot be continued.
     pub(crate) fn read(stored: Option<&str>, restarts: u32) -> Result<Self, String> {
         let Some(stored) = stored else {
             return Ok(Self::start(restarts));
@@ -36,7 +36,7 @@ impl Position {
                 "`{stored}` is a position from before restart {restarts}"
             )),
             Err(NotAPosition) => {
-                // Whatever it is, only its beginning goes into a message.
+                // Only the beginning of the text goes into a message.
                 let shown: String = stored.chars().take(64).collect();
                 Err(format!("{shown:?} is not a position of this sink"))
             }
@@ -44,7 +44,7 @@ impl Position {
     }
 }
 
-/// The text is not in the one form a position has.
+/// The text does not have the form of a position.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct NotAPosition;
 
@@ -65,7 +65,7 @@ impl FromStr for Position {
             lines: next()?.parse().map_err(|_| NotAPosition)?,
             rejects: next()?.parse().map_err(|_| NotAPosition)?,
         };
-        // Signs and leading zeros parse as numbers too; only what was printed is accepted.
+        // Signs and leading zeros would also parse as numbers; only the printed form is accepted.
         if position.to_string() == text {
             Ok(position)
         } else {

@@ -1,4 +1,4 @@
-//! Walking through the files of an output folder.
+//! Traversal of the files of an output folder.
 
 use std::collections::BTreeSet;
 use std::fs::{self, DirEntry, ReadDir};
@@ -18,31 +18,31 @@ const DEPTH_MAX: usize = 3;
 /// A file below an output folder.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FolderFile {
-    /// Its path, the folder's included.
+    /// Its path, including the folder.
     pub path: PathBuf,
-    /// Its length.
+    /// Length in bytes.
     pub bytes: u64,
-    /// The meaning of its path; `None` for a file that windlass does not name so.
+    /// The parsed path; `None` for a name that windlass does not use.
     pub name: Option<FileName>,
 }
 
-/// The files below an output folder, in no order, source by source. Holds one open directory for
-/// each level and nothing else, however many files there are. Symbolic links are not followed, and a
-/// file that disappears meanwhile is left out.
+/// The files below an output folder, unordered, source by source. Holds only one open directory per
+/// level, however many files there are. Does not follow symbolic links, and omits a file that
+/// disappears meanwhile.
 #[derive(Debug)]
 pub struct Files {
     sink: String,
     base: PathBuf,
     open: Vec<ReadDir>,
-    /// The first day directory to enter, `2026-01-01`; all of them when empty.
+    /// The first day directory to enter, `2026-01-01`; every one when empty.
     since: String,
-    /// Earlier day directories to enter all the same.
+    /// Earlier day directories to enter as well.
     also: BTreeSet<String>,
 }
 
 impl Files {
-    /// Those below `base`, or of one `source` only, for the sink `sink`. None when there is no such
-    /// directory.
+    /// The files below `base`, or of one `source` only, for the sink `sink`. Empty if the directory
+    /// does not exist.
     pub fn below(sink: &str, base: &Path, source: Option<&SourceName>) -> Result<Self, SinkError> {
         let mut files = Self {
             sink: sink.to_owned(),
@@ -61,7 +61,8 @@ impl Files {
         Ok(files)
     }
 
-    /// Only those in the folders of the UTC day of `from` and later ones, and of the days of `also`.
+    /// Only the files in the directories of the UTC day of `from` and later, and of the days of
+    /// `also`.
     #[must_use]
     pub fn since(self, from: Timestamp, also: impl IntoIterator<Item = Timestamp>) -> Self {
         Self {
@@ -86,7 +87,7 @@ impl Files {
         *day >= *self.since || self.also.contains(&*day)
     }
 
-    /// The file of `entry`, or `None` after a directory, which is entered, and after anything else.
+    /// The file at `entry`. `None` for a directory, which is entered, and for anything else.
     fn visit(&mut self, entry: &DirEntry) -> Result<Option<FolderFile>, FileError> {
         let path = entry.path();
         let kind = entry.file_type().doing("look at", &path)?;
@@ -131,7 +132,7 @@ impl Iterator for Files {
                 Ok(None) => {}
                 Ok(Some(file)) => return Some(Ok(file)),
                 Err(error) => {
-                    // The rest of a directory that cannot be read is not known.
+                    // The rest of an unreadable directory is unknown.
                     self.open.clear();
                     return Some(Err(error.into_sink_error(&self.sink)));
                 }

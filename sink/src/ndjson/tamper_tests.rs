@@ -1,4 +1,4 @@
-//! Files that another program changes, plants or may read.
+//! Files that another program changes, plants or reads.
 
 use std::fs::{self, File};
 use std::path::Path;
@@ -7,7 +7,7 @@ use super::tests::{Place, lines_in};
 use super::*;
 use crate::conformance::{TakingBack, checkpointed, lines, page, reject, restarted, window};
 
-/// Changes a part in the way of a program that rotates logs.
+/// Truncates a part like a log rotation program does.
 fn truncate(path: &Path) {
     File::options()
         .write(true)
@@ -101,7 +101,7 @@ async fn planted_links_are_refused_and_what_they_lead_to_stays() {
         let error = sink.open(&window).await.unwrap_err();
         assert!(matches!(error, SinkError::Refused { .. }), "{error}");
         fs::remove_file(&part).unwrap();
-        // In the place of a finished file: neither taken back nor written through.
+        // A planted link in place of a finished file is neither taken back nor written through.
         link(&victim, &place.output(&window)).unwrap();
         let at = checkpointed(&window, Some("r0:9:0".to_owned()));
         let error = sink.open(&at).await.unwrap_err();
@@ -123,7 +123,7 @@ async fn files_and_folders_are_for_their_owner_unless_configured_wider() {
         writer.write(&page(&window, 0, 0..1)).await.unwrap();
         writer.finish().await.unwrap();
         let file = sink.output_path(&window);
-        // The umask of the process may narrow what others get.
+        // The umask of the process may restrict the permissions of others.
         for path in [dir.as_path(), file.parent().unwrap(), &file] {
             assert_eq!(mode(path) & 0o077 & !others, 0, "{}", path.display());
         }

@@ -1,4 +1,4 @@
-//! The contract, the layout and refusals. What happens at each stop is in `crash_tests`.
+//! The contract, the layout and errors. `crash_tests` covers the recovery after each stop.
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -14,7 +14,7 @@ use crate::conformance::{
 };
 use windlass_core::checkpoint::Cursor;
 
-/// A directory of its own, looked at from outside.
+/// A directory of its own, observed from outside.
 pub(super) struct Place {
     pub(super) dir: TempDir,
 }
@@ -55,7 +55,7 @@ impl Place {
         self.layout(window).part(Kind::Rejects, window.restarts)
     }
 
-    /// The names of all files, wherever they are.
+    /// The names of all files at any depth.
     pub(super) fn files(&self) -> Vec<String> {
         let mut names = Vec::new();
         let mut open = vec![self.dir.path().to_owned()];
@@ -288,7 +288,7 @@ async fn a_second_writer_is_told_that_the_part_is_taken() {
     }
     drop(first);
 
-    // Opened before there was a part: it would begin where the first writer's lines are.
+    // Opened before there was a part: it would begin in the middle of the first writer's lines.
     let error = early.write(&page(&window, 0, 90..99)).await.unwrap_err();
     assert!(matches!(error, SinkError::Unavailable { .. }), "{error}");
     assert_eq!(place.in_progress(&window), lines(&window, 0..3));
@@ -314,7 +314,7 @@ fn a_call_that_was_dropped_half_way_leaves_the_writer_unusable() {
     runtime.block_on(async {
         let (place, window) = (Place::new(), window("okta"));
         let mut writer = place.sink().open(&window).await.unwrap();
-        // The only thread for blocking calls is kept busy, so the write cannot be done yet.
+        // The only blocking thread is occupied, so the write cannot complete yet.
         let (free, busy) = mpsc::channel::<()>();
         let occupied = tokio::task::spawn_blocking(move || busy.recv());
         let batch = page(&window, 0, 0..3);
@@ -328,7 +328,7 @@ fn a_call_that_was_dropped_half_way_leaves_the_writer_unusable() {
         let error = writer.write(&batch).await.unwrap_err();
         assert!(matches!(error, SinkError::Unavailable { .. }), "{error}");
 
-        // What the dropped call wrote in the background is taken back like any other.
+        // The background write of the dropped call is taken back like any other.
         let mut writer = place.sink().open(&window).await.unwrap();
         writer.write(&page(&window, 0, 0..1)).await.unwrap();
         writer.finish().await.unwrap();

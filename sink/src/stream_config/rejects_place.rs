@@ -1,4 +1,4 @@
-//! Where records go that a stream does not take: a bucket and a prefix in it.
+//! The place for records that a stream does not accept: a bucket and a prefix in it.
 
 use std::fmt;
 use std::str::FromStr;
@@ -12,10 +12,10 @@ use crate::settings::ConfigError;
 const EXPECTED: &str =
     "s3://BUCKET/PREFIX, the prefix of a-z, A-Z, 0-9 and ! - _ . * ' ( ) between slashes";
 
-/// Length of a bucket's name. Source: S3 user guide, General purpose bucket naming rules.
+/// Length of a bucket name. Source: S3 user guide, General purpose bucket naming rules.
 const BUCKET_BYTES: std::ops::RangeInclusive<usize> = 3..=63;
-/// Longest prefix. A key has at most 1,024 bytes (S3 user guide, Naming Amazon S3 objects), and
-/// what follows the prefix needs less than half of them.
+/// Maximum length of a prefix. A key has at most 1,024 bytes (S3 user guide, Naming Amazon S3
+/// objects), and the part after the prefix needs less than half of them.
 const PREFIX_BYTES_MAX: usize = 512;
 
 /// `s3://BUCKET/PREFIX`.
@@ -32,7 +32,7 @@ impl RejectsPlace {
         &self.bucket
     }
 
-    /// What every key in the bucket begins with, without a slash at its end.
+    /// The prefix of every key in the bucket, without a trailing slash.
     pub fn prefix(&self) -> &str {
         &self.prefix
     }
@@ -41,7 +41,7 @@ impl RejectsPlace {
 impl FromStr for RejectsPlace {
     type Err = ConfigError;
 
-    /// Reads `s3://BUCKET/PREFIX`; one slash at the end is left out.
+    /// Parses `s3://BUCKET/PREFIX`; one trailing slash is dropped.
     fn from_str(text: &str) -> Result<Self, ConfigError> {
         let parts = text
             .strip_prefix("s3://")
@@ -75,7 +75,7 @@ impl fmt::Display for RejectsPlace {
     }
 }
 
-/// Source: S3 user guide, General purpose bucket naming rules.
+/// True for a bucket name. Source: S3 user guide, General purpose bucket naming rules.
 fn is_bucket(name: &str) -> bool {
     let is_edge = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
     BUCKET_BYTES.contains(&name.len())
@@ -86,7 +86,8 @@ fn is_bucket(name: &str) -> bool {
         && name.parse::<std::net::Ipv4Addr>().is_err()
 }
 
-/// Only what the S3 user guide calls safe characters, so that a key never needs escaping.
+/// True if `prefix` holds only the safe characters of the S3 user guide, so that a key never needs
+/// escaping.
 fn is_prefix(prefix: &str) -> bool {
     let is_part = |part: &str| !matches!(part, "" | "." | "..") && made_of(part, "!-_.*'()");
     prefix.len() <= PREFIX_BYTES_MAX && prefix.split('/').all(is_part)

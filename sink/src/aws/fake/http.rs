@@ -17,7 +17,7 @@ use tokio::task::JoinHandle;
 use super::service::answer;
 use super::{State, To};
 
-/// A request that has arrived whole.
+/// A complete request.
 pub(super) struct Arrived {
     pub(super) to: To,
     pub(super) signed_by: String,
@@ -27,13 +27,13 @@ pub(super) struct Arrived {
     pub(super) body: Bytes,
 }
 
-/// What becomes of a request.
+/// The reaction to a request.
 pub(super) enum Reply {
     /// A status and a body.
     Answer(u16, Vec<u8>),
-    /// The connection ends.
+    /// The connection closes.
     Hangup,
-    /// Nothing, for as long as the client waits.
+    /// No response for as long as the client waits.
     Silence,
 }
 
@@ -54,7 +54,7 @@ pub(super) fn serve(state: Arc<Mutex<State>>) -> (SocketAddr, JoinHandle<()>) {
                 let served = http1::Builder::new()
                     .serve_connection(TokioIo::new(socket), service)
                     .await;
-                // A connection that ends early is one that a test ended.
+                // An error here is a connection that a test closed.
                 drop(served);
             });
         }

@@ -1,4 +1,4 @@
-//! What the fake services do with a request.
+//! The reactions of the fake services to requests.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -7,24 +7,24 @@ use serde_json::{Value, json};
 use super::http::{Arrived, Reply};
 use super::{Fault, ROLE_KEY, Request, State, Taken, To};
 
-/// Source: API references of PutRecordBatch and PutRecords, as [`crate::pack::StreamLimits`] has
-/// them, but without the room that it leaves.
+/// Source: API references of PutRecordBatch and PutRecords, the same as in
+/// [`crate::pack::StreamLimits`] but without its safety margin.
 const RECORDS_MAX: usize = 500;
 const FIREHOSE_RECORD_BYTES_MAX: usize = 1_024_000;
 const FIREHOSE_BASE64_BYTES_MAX: usize = 4 * 1_024 * 1_024;
 const KINESIS_RECORD_BYTES_MAX: usize = 1_024 * 1_024;
 const KINESIS_CALL_BYTES_MAX: usize = 5 * 1_024 * 1_024;
-/// More lines than that in a record are not taken apart any more.
+/// Maximum number of lines in a record that Firehose de-aggregates.
 const LINES_MAX: usize = 500;
 
-/// One record as it came in.
+/// One record as received.
 struct Entry {
     key: Option<String>,
     base64_bytes: usize,
     data: Vec<u8>,
 }
 
-/// Carries `arrived` out, or fails as planned.
+/// Carries out `arrived`, or fails as planned.
 pub(super) fn answer(state: &mut State, arrived: &Arrived) -> Reply {
     let fault = state.faults.entry(arrived.to).or_default().pop_front();
     let (stream, entries) = match arrived.to {
@@ -144,7 +144,7 @@ fn over_a_limit(to: To, entries: &[Entry]) -> Option<String> {
     })
 }
 
-/// The body of an answer with these failures.
+/// The body of a response with these failures.
 fn output(to: To, failed: usize, failures: Vec<Option<()>>) -> Vec<u8> {
     let entry = |(number, failure): (usize, Option<()>)| match (failure, to) {
         (Some(()), To::Kinesis) => json!({
