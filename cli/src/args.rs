@@ -1,4 +1,4 @@
-//! The command line: what can be asked, with the help people read.
+//! The command line, with its help texts.
 
 use std::path::PathBuf;
 
@@ -49,7 +49,7 @@ Exit codes:
 
 Logs: WINDLASS_LOG sets the filter (default `warn`), NO_COLOR switches colours off.";
 
-/// How logs look.
+/// The format of log lines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum LogFormat {
     /// One readable line an event
@@ -216,7 +216,7 @@ pub(crate) struct DemoArgs {
     pub(crate) keep: Option<PathBuf>,
 }
 
-/// An address that requests can go to.
+/// Parses the URL of an endpoint.
 fn endpoint_url(text: &str) -> Result<String, &'static str> {
     let host = text
         .strip_prefix("https://")

@@ -1,5 +1,5 @@
-//! The AWS configuration of this machine, read when a command first needs it: whatever works on
-//! files alone never looks for credentials, and never waits for an instance's metadata service.
+//! The AWS configuration of this machine, loaded on first use: commands that work on files alone
+//! never look for credentials, and never wait for an instance's metadata service.
 
 use std::error::Error;
 
@@ -12,14 +12,14 @@ use aws_credential_types::provider::error::CredentialsError;
 use crate::exit_code::StateUnusable;
 use crate::output::shortened;
 
-/// Most characters of a cause.
+/// Maximum length of a cause.
 const CAUSE_CHARS_MAX: usize = 300;
 
-/// The region as AWS's own tools take it: from the environment, the profile, or the instance.
+/// The region as AWS's own tools find it: from the environment, the profile, or the instance.
 ///
 /// # Errors
-/// When nobody names one. Then there is no use in [`load`], each part of which would ask again, and
-/// wait again for an instance's answer.
+/// No region is configured. [`load`] is then of no use: each of its parts would search again, and
+/// wait again for the instance's response.
 pub(crate) async fn region() -> Result<Region, StateUnusable> {
     let region = region::default_provider().region().await;
     region.ok_or_else(|| {
@@ -29,8 +29,8 @@ pub(crate) async fn region() -> Result<Region, StateUnusable> {
     })
 }
 
-/// Credentials and endpoints as AWS's own tools take them: environment, profile, and the services
-/// of whatever this runs on. `endpoint_url`, if there is one, wins over those.
+/// Credentials and endpoints as AWS's own tools find them: environment, profile, and the metadata
+/// services of the host. `endpoint_url` takes precedence.
 pub(crate) async fn load(region: Option<Region>, endpoint_url: Option<&str>) -> SdkConfig {
     let mut loader = aws_config::from_env().region(region);
     if let Some(url) = endpoint_url {
@@ -39,7 +39,8 @@ pub(crate) async fn load(region: Option<Region>, endpoint_url: Option<&str>) -> 
     loader.load().await
 }
 
-/// Why `sdk` has no credentials, and where they could come from; `None` if it has some.
+/// The reason why `sdk` has no credentials, with the places that can supply them; `None` if it has
+/// some.
 pub(crate) async fn why_no_credentials(sdk: &SdkConfig) -> Option<String> {
     let provider = sdk.credentials_provider()?;
     let error = provider.provide_credentials().await.err()?;
@@ -47,7 +48,7 @@ pub(crate) async fn why_no_credentials(sdk: &SdkConfig) -> Option<String> {
     Some(of_credentials(&error, profile.as_deref()))
 }
 
-/// Why there are no credentials, on one line.
+/// The reason for missing credentials, on one line.
 fn of_credentials(error: &CredentialsError, profile: Option<&str>) -> String {
     let profile = profile.filter(|name| !name.is_empty());
     let profile = profile.map(|name| format!(" (AWS_PROFILE is `{name}`)"));
@@ -70,9 +71,9 @@ fn of_credentials(error: &CredentialsError, profile: Option<&str>) -> String {
     }
 }
 
-/// What caused `error`, outermost first.
+/// The causes of `error`, outermost first.
 fn causes(error: &CredentialsError) -> String {
-    // The error itself says only that there are none.
+    // The error itself adds nothing to its causes.
     let causes = std::iter::successors(error.source(), |&error| error.source());
     let causes: Vec<_> = causes.map(ToString::to_string).collect();
     shortened(causes.join(": ").trim_end_matches('.'), CAUSE_CHARS_MAX)

@@ -1,5 +1,5 @@
-//! The configuration: its files read, checked against manifests and limits, and turned into source
-//! definitions. Every error names the file, the line, the field and what was expected.
+//! The configuration: its files parsed, checked against manifests and limits, and resolved into
+//! source definitions. Every error names the file, the line, the field and the expected form.
 
 mod expand;
 mod files;
@@ -29,23 +29,23 @@ use crate::state::StateAddress;
 /// A configuration that has passed every check.
 #[derive(Debug)]
 pub(crate) struct Config {
-    /// Where windlass remembers.
+    /// The address of the state.
     pub(crate) state: StateAddress,
     /// Sinks by name.
     pub(crate) sinks: BTreeMap<String, SinkConfig>,
     /// Sources by name.
     pub(crate) sources: BTreeMap<String, Source>,
-    /// The files it speaks for.
+    /// The scope of the configuration's files.
     pub(crate) scope: Scope,
-    /// The files' texts, to place later errors.
+    /// The texts of the files, to locate later errors.
     texts: Vec<SourceText>,
-    /// The number of the file that each sink is from.
+    /// The index of the file of each sink.
     sink_files: BTreeMap<String, usize>,
 }
 
 impl Config {
-    /// Reads and checks the file at `path` and those it includes, for the state at `state` if the
-    /// files' own is not meant. Relative paths inside are relative to the folder of their file.
+    /// Loads and checks the file at `path` and those it includes. `state` replaces the state that
+    /// the files name. Relative paths inside are relative to the folder of their file.
     pub(crate) fn load(path: &Path, state: Option<&StateAddress>) -> anyhow::Result<Self> {
         let Files { files, scope } = Files::load(path)?;
         Ok(Self::of(files, scope, state)?)
@@ -67,7 +67,7 @@ impl Config {
         })
     }
 
-    /// Whether the records of some source go to standard output.
+    /// True if a source delivers to standard output.
     pub(crate) fn writes_to_stdout(&self) -> bool {
         self.sources.values().any(|source| {
             let sink = self.sinks.get(&source.definition.sink);
@@ -75,8 +75,8 @@ impl Config {
         })
     }
 
-    /// An error about `field`, such as `sources.okta.secret` or `sinks.lake`, placed where a file
-    /// says it.
+    /// An error about `field`, such as `sources.okta.secret` or `sinks.lake`, located at its place
+    /// in a file.
     pub(crate) fn invalid(&self, field: &str, problem: impl std::fmt::Display) -> YamlError {
         let mut parts = field.splitn(3, '.');
         let (kind, name, rest) = (parts.next(), parts.next(), parts.next());
@@ -89,7 +89,7 @@ impl Config {
         self.texts[file.copied().unwrap_or(0)].invalid(field, problem)
     }
 
-    /// The source called `name`, or an error that lists those there are.
+    /// The source `name`, or an error with the known names.
     pub(crate) fn source(&self, name: &str) -> anyhow::Result<&Source> {
         self.sources.get(name).ok_or_else(|| {
             let known = self.sources.keys().map(String::as_str).collect();
@@ -102,8 +102,8 @@ impl Config {
     }
 }
 
-/// The definitions of the sources in `text`, the content of a configuration called `name` in the
-/// folder `base`. The error says where in the text it is and what to write instead.
+/// The definitions of the sources in `text`, the content of a configuration `name` in the folder
+/// `base`. An error has its place in the text and the correct form.
 pub fn definitions(
     name: &str,
     text: &str,

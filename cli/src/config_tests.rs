@@ -23,7 +23,7 @@ fn load(text: &str) -> anyhow::Result<Config> {
     Config::load(&path, None)
 }
 
-/// What the error for `text` says, without the folder.
+/// The error for `text`, without the folder.
 fn error(text: &str) -> String {
     let error = load(text).unwrap_err();
     assert_eq!(
@@ -260,7 +260,7 @@ fn the_state_of_the_command_line_counts_instead_of_the_files_own() {
         std::fs::write(&path, text).unwrap();
         assert_eq!(Config::load(&path, Some(&table)).unwrap().state, table);
     }
-    // What a state asks of the sources is asked for the one that is meant.
+    // The restrictions of a state apply to the one that `--state` names.
     std::fs::write(&path, GOOD).unwrap();
     let refused = Config::load(&path, Some(&table)).unwrap_err().to_string();
     assert!(refused.contains("a worker on Lambda"), "{refused}");
@@ -342,7 +342,7 @@ fn sweeps_come_from_the_manifest_where_they_fit_and_may_be_set_or_left_out() {
     assert_eq!(sweeps(""), [24, 72]);
     assert_eq!(sweeps("    sweeps: [2h]\n"), [2]);
     assert!(sweeps("    sweeps: []\n").is_empty());
-    // What does not fit what is set is left out, for nobody asked for it.
+    // Defaults that do not fit the settings are dropped, because the user did not set them.
     assert_eq!(sweeps("    settle: 36h\n"), [72]);
     assert_eq!(sweeps("    settle: 15d\n"), [0; 0]);
 }
@@ -356,7 +356,8 @@ fn sweeps_that_cannot_work_are_refused_with_a_reason() {
     assert!(wrong("    sweeps: [1h, 2h, 3h, 4h, 5h]\n").contains("at most 4"));
 }
 
-/// A stream that partitions by source, with `partitions` open, and `sources` sources.
+/// A configuration with a stream that partitions by source into `partitions`, and `sources`
+/// sources.
 fn partitioned(partitions: u32, sources: usize) -> String {
     let mut text = format!(
         "state: {{ dynamodb: {{ table: windlass }} }}\nsinks:\n  lake:\n    firehose:\n      \

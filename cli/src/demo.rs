@@ -1,5 +1,5 @@
-//! `windlass demo`: a pull against a built-in sample vendor, with a process killed in the middle of
-//! its windows, and the count that shows whether anything was lost.
+//! `windlass demo`: a pull from a built-in sample vendor, with a process killed in the middle of
+//! its windows, and a count of lost and duplicated records.
 
 mod count;
 mod vendor;
@@ -23,12 +23,12 @@ use crate::exit_code::{ExitCode, UsageError};
 use crate::output::{Output, grouped};
 use crate::signals::StopSignals;
 
-/// How often the demo looks whether a window is in the middle.
+/// Interval between two looks for a half-delivered window.
 const LOOK_EVERY_MS: i64 = 10;
-/// How often it looks before it gives up.
+/// Maximum number of these looks.
 const LOOKS_MAX: usize = 3_000;
 
-/// What a demo came to.
+/// The result of a demo.
 struct DemoResult {
     made: u64,
     counted: count::Counted,
@@ -64,7 +64,7 @@ pub(crate) async fn run(args: &DemoArgs, output: Output) -> anyhow::Result<ExitC
         vendor.address()
     ));
     let mut child = None;
-    // The signal first: Ctrl-C reaches the child, too, and its end is then no surprise.
+    // The signal first: Ctrl-C also reaches the child, so its end is then expected.
     let pulled = tokio::select! {
         biased;
         () = signals.next() => None,
@@ -90,8 +90,9 @@ pub(crate) async fn run(args: &DemoArgs, output: Output) -> anyhow::Result<ExitC
     report(&result, args.keep.as_ref(), output)
 }
 
-/// Pulls everything, with a kill in between, and counts. `running` is the run that is going on, so
-/// that whoever drops this half-way can end it. Also returns how many windows the kill interrupted.
+/// Pulls everything, with a kill in between, and counts. `running` is the run in progress, so that
+/// a caller who drops this future can end it. Also returns the number of windows that the kill
+/// interrupted.
 async fn pull(
     project: &Project,
     vendor: &SampleVendor,
@@ -111,8 +112,8 @@ async fn pull(
     Ok((interrupted, counted))
 }
 
-/// Lets `child` get into the middle of its windows, and kills it. Returns how many windows had a
-/// page delivered and were not done.
+/// Waits until `child` is in the middle of its windows, and kills it. Returns the number of windows
+/// with a delivered page that were not done.
 async fn interrupt(
     child: &mut Child,
     project: &Project,
@@ -189,7 +190,7 @@ impl Project {
         command.spawn().context("cannot start `windlass run`")
     }
 
-    /// Windows of which a page is checkpointed and more are to come.
+    /// The number of windows with a checkpointed page and more pages to come.
     async fn halfway(&self) -> anyhow::Result<usize> {
         let store = SqliteStore::open_read_only(&self.dir.join("windlass.db"))?;
         let mut halfway = 0;
@@ -250,7 +251,7 @@ fn report(result: &DemoResult, kept: Option<&PathBuf>, output: Output) -> anyhow
     })
 }
 
-/// Seconds with one decimal's worth of truth.
+/// The duration in seconds.
 fn seconds(ms: i64) -> f64 {
     f64::from(i32::try_from(ms).unwrap_or(i32::MAX)) / 1_000.0
 }

@@ -1,5 +1,5 @@
-//! What applying a configuration changes in the state, source by source and field by field. Pure:
-//! `windlass run`, `apply` and `diff` carry it out or show it.
+//! The changes that applying a configuration makes to the state, by source and field. Pure:
+//! `windlass run` and `apply` write them, `diff` shows them.
 
 mod fields;
 mod show;
@@ -13,34 +13,34 @@ use self::fields::{FieldChange, changes};
 pub(crate) use self::show::named;
 use crate::config::Scope;
 
-/// What becomes of a source.
+/// The change of a source.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Change {
-    /// The state does not have it yet.
+    /// The state does not hold it yet.
     New,
     /// Its definition changes.
     Changed,
-    /// Its definition stays, and is written again: it is blocked, and gets another try, or an
-    /// earlier write of it was interrupted.
+    /// Its definition is unchanged but written again: the source is blocked and gets a retry, or an
+    /// earlier write was interrupted.
     Again,
-    /// It is as the configuration says.
+    /// It equals the configuration.
     Same,
-    /// The configuration does not name it: it is paused, not forgotten.
+    /// The configuration does not name it: it is paused, and its state stays.
     Paused,
-    /// A file of the configuration named it and does not any more; it is left alone.
+    /// A file of the configuration named it earlier and no longer does; it is left alone.
     Unnamed,
-    /// It is from a file that the configuration does not read; it is left alone.
+    /// It belongs to a file that the configuration does not read; it is left alone.
     Elsewhere,
 }
 
-/// One source: as stored, and as it is to be.
+/// One source: as stored, and as wanted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct SourceDifference {
-    /// What becomes of it.
+    /// The kind of change.
     pub(crate) change: Change,
-    /// As stored.
+    /// The stored record; `None` for a new source.
     pub(crate) stored: Option<SourceRecord>,
-    /// As it is to be, or as it stays.
+    /// The definition after the change.
     pub(crate) wanted: SourceDefinition,
 }
 
@@ -51,8 +51,9 @@ pub(crate) struct Difference {
 }
 
 impl Difference {
-    /// The difference between `stored` and the sources `wanted`, which are all of `scope`, or all
-    /// there are to be where that is `None`. With `prune`, a source that is not among them is paused.
+    /// The difference between `stored` and the sources `wanted`. These are all sources of `scope`,
+    /// or all sources of the state if that is `None`. With `prune`, every other source of the scope
+    /// is paused.
     pub(crate) fn between(
         stored: Vec<SourceRecord>,
         wanted: &[SourceDefinition],
@@ -82,15 +83,15 @@ impl Difference {
         written.map(|source| &source.wanted)
     }
 
-    /// How many sources are changed like this.
+    /// The number of sources with this change.
     pub(crate) fn count(&self, change: Change) -> usize {
         let alike = self.sources.iter().filter(|source| source.change == change);
         alike.count()
     }
 }
 
-/// The record of a source that counts: one that has moved to another shard may be there twice until
-/// the move is repeated.
+/// The record with the highest version: a source that has moved to another shard may exist twice
+/// until the move is repeated.
 fn latest(records: Vec<SourceRecord>) -> Option<SourceRecord> {
     records.into_iter().max_by_key(|record| record.version)
 }
@@ -134,7 +135,7 @@ impl SourceDifference {
         })
     }
 
-    /// Whether something of it is written.
+    /// True if the change needs a write.
     pub(crate) const fn is_written(&self) -> bool {
         match self.change {
             Change::New | Change::Changed | Change::Again | Change::Paused => true,
@@ -142,7 +143,7 @@ impl SourceDifference {
         }
     }
 
-    /// The stored record, if the source leaves the timeline that it has there for a new one.
+    /// The stored record, if the source leaves its stored timeline for a new one.
     pub(crate) fn left_behind(&self) -> Option<&SourceRecord> {
         let generation = &self.wanted.generation;
         let stored = self.stored.as_ref();

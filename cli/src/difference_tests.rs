@@ -6,7 +6,7 @@ use crate::output::Paint;
 use crate::testing::{Bench, CONFIG, at};
 
 fn definition(text: &str) -> SourceDefinition {
-    // A path would be that of the test's own folder.
+    // A path would contain the test's own folder.
     Bench::new(&text.replace("file:okta.token", "env:OKTA_TOKEN")).definition()
 }
 
@@ -97,7 +97,7 @@ fn a_source_that_a_stopped_move_left_twice_is_written_again() {
     }
 }
 
-/// Every value inside `value`, changed, one at a time.
+/// Every variant of `value` with one changed inner value.
 fn mutants(value: &Value) -> Vec<Value> {
     match value {
         Value::Object(entries) => entries

@@ -1,15 +1,15 @@
-//! Which known name a wrong one probably means.
+//! Suggestions for unknown names.
 
 use std::collections::BTreeSet;
 
 use windlass_connectors::yaml;
 
-/// Most names that a message lists.
+/// Maximum number of names in a message.
 const NAMES_SHOWN_MAX: usize = 20;
-/// Most names that are asked for: more would be a list.
+/// Maximum number of suggestions: more would be a list.
 const MEANT_MAX: usize = 3;
 
-/// What might have been meant by `name`, or what there is.
+/// A suggestion for `name`, or the known names.
 pub(crate) fn hint(name: &str, known: &BTreeSet<&str>) -> String {
     if let Some(hint) = did_you_mean(name, known) {
         return hint;
@@ -24,8 +24,8 @@ pub(crate) fn hint(name: &str, known: &BTreeSet<&str>) -> String {
     }
 }
 
-/// Which of `known` might have been meant by `name`, if any: one that differs by little, or those
-/// that begin with it.
+/// A suggestion for `name`: a similar name of `known`, or those that begin with it; `None` without
+/// any.
 pub(crate) fn did_you_mean(name: &str, known: &BTreeSet<&str>) -> Option<String> {
     if let Some(word) = yaml::did_you_mean(name, known.iter().copied()) {
         return Some(format!("did you mean `{word}`?"));

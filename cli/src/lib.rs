@@ -1,6 +1,6 @@
-//! The `windlass` command: the whole engine on one machine, and the operator's view of its state.
-//! A library so that tests across rooms reach the reading of a configuration; there is no other use
-//! for it than the program.
+//! The `windlass` command: the complete engine on one machine, and the operator's view of its
+//! state. A library only so that tests of other rooms can parse a configuration; the program is its
+//! one user.
 
 mod args;
 mod aws;
@@ -32,7 +32,7 @@ use crate::target::Target;
 
 pub use crate::config::definitions;
 
-/// Does what the command line says, and returns how that ended.
+/// Executes the command line, and returns its exit code.
 pub fn run() -> std::process::ExitCode {
     let args = Args::parse();
     if let Err(error) = start_logging(&args) {
@@ -41,8 +41,8 @@ pub fn run() -> std::process::ExitCode {
     }
     let output = Output::new(args.json);
     let runtime = match tokio::runtime::Builder::new_multi_thread()
-        // One reads pages faster than a disk syncs them (docs/PERFORMANCE.md), and each further one
-        // keeps freed memory of its own. Files are written on the blocking threads.
+        // One thread reads pages faster than a disk syncs them (docs/PERFORMANCE.md), and each
+        // further one keeps freed memory of its own. Files are written on the blocking threads.
         .worker_threads(1)
         .enable_all()
         .build()
@@ -60,7 +60,7 @@ pub fn run() -> std::process::ExitCode {
             ExitCode::of(&error)
         }
     };
-    // A worker that is still at it after a second signal is not waited for.
+    // A worker that still runs after a second signal is not awaited.
     runtime.shutdown_background();
     code.into()
 }
@@ -100,7 +100,7 @@ fn start_logging(args: &Args) -> Result<(), UsageError> {
     let filter = log_filter(std::env::var_os("WINDLASS_LOG"))?;
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)
-        // They would go to standard error too, and panic when that is what failed.
+        // Internal errors would also go to standard error, and panic when its failure caused them.
         .log_internal_errors(false)
         .with_writer(|| output::Stderr);
     match args.log_format {
@@ -110,11 +110,11 @@ fn start_logging(args: &Args) -> Result<(), UsageError> {
     Ok(())
 }
 
-/// What is logged unless somebody asks for something else. What stands in the way of AWS is said as
-/// an error, and need not be said by its SDK before.
+/// The default log filter. windlass itself reports AWS credential problems as errors, so the SDK's
+/// warnings about them are off.
 const LOG_FILTER: &str = "warn,aws_config=off";
 
-/// The filter that `WINDLASS_LOG` asks for; warnings when it asks for nothing.
+/// The filter in `WINDLASS_LOG`; warnings when it is empty.
 fn log_filter(asked: Option<OsString>) -> Result<EnvFilter, UsageError> {
     let asked = asked.unwrap_or_default();
     if asked.is_empty() {
@@ -138,8 +138,8 @@ fn log_filter(asked: Option<OsString>) -> Result<EnvFilter, UsageError> {
     EnvFilter::try_new(text).map_err(|error| refused(format!("`{text}`: {error}")))
 }
 
-/// Whether this part of a filter is a single word that would be taken for the name of a library,
-/// and would switch off everything else: most likely a level that there is not.
+/// True if this part of a filter is a single word that would be read as the name of a library and
+/// disable all other logs: most likely a mistyped level.
 fn is_mistyped(part: &str) -> bool {
     !part.is_empty()
         && !part.contains(['=', '[', ']', '{', '}'])

@@ -1,14 +1,14 @@
-//! The manifest that somebody means by a name.
+//! Lookup of manifests by the name that a user gives.
 
 use windlass_connectors::manifest::Manifest;
 use windlass_connectors::registry::{self, RegistryError};
 
 use crate::hint::did_you_mean;
 
-/// The built-in manifest called `connector`, or the one in the file of that path.
+/// The built-in manifest `connector`, or the one in the file of that path.
 ///
 /// # Errors
-/// Those of [`registry::find`]; one for a name that is not known says which it begins.
+/// Those of [`registry::find`]; for an unknown name, with a suggestion.
 pub(crate) fn find(connector: &str) -> Result<Manifest, RegistryError> {
     registry::find(connector).map_err(|error| match error {
         RegistryError::Unknown { name, hint } => {

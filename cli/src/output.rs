@@ -1,5 +1,4 @@
-//! The one place that prints. A stream that nobody reads any more ends no run: `eprintln!` would
-//! panic on it.
+//! The only place that prints. A closed stream must not end a run: `eprintln!` would panic on it.
 
 use std::io::{self, BufRead, ErrorKind, IsTerminal, Read, Write};
 use std::sync::{Mutex, PoisonError};
@@ -10,26 +9,26 @@ use indicatif::MultiProgress;
 use windlass_core::duration::Rounded;
 use windlass_core::time::{SECOND_MS, Timestamp};
 
-/// Longest answer to a question.
+/// Maximum length of a confirmation.
 const ANSWER_BYTES_MAX: u64 = 100;
 
-/// The bars on standard error, while there are some: a line between them would tear them.
+/// The bars on standard error, while there are any: a line between them would tear them.
 static BARS: Mutex<Option<MultiProgress>> = Mutex::new(None);
 
-/// Where and how a command's result is printed.
+/// The destination and the format of a command's result.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Output {
     json: bool,
     stream: Stream,
 }
 
-/// Where results go.
+/// The stream for results.
 #[derive(Debug, Clone, Copy)]
 enum Stream {
     Stdout,
     /// Standard output carries records.
     Stderr,
-    /// Nobody reads what tests print.
+    /// Tests discard the output.
     #[cfg(test)]
     Nowhere,
 }
@@ -42,7 +41,7 @@ impl Output {
         }
     }
 
-    /// An output that nobody reads and where nobody can be asked.
+    /// An output that is discarded and never asks for confirmation.
     #[cfg(test)]
     pub(crate) const fn nowhere() -> Self {
         Self {
@@ -51,7 +50,7 @@ impl Output {
         }
     }
 
-    /// The same for a command whose standard output carries records and nothing else.
+    /// The same output for a command whose standard output carries only records.
     pub(crate) const fn aside(self) -> Self {
         Self {
             stream: Stream::Stderr,
@@ -59,16 +58,15 @@ impl Output {
         }
     }
 
-    /// Whether the result is one JSON document.
+    /// True if the result is one JSON document.
     pub(crate) const fn is_json(self) -> bool {
         self.json
     }
 
-    /// Prints `value` as JSON, or `text` when JSON was not asked for.
+    /// Prints `value` as JSON, or `text` without `--json`.
     ///
     /// # Errors
-    /// When the stream does not take it, as on a full disk. A reader that went away (`| head`) is
-    /// no error.
+    /// The write fails, as on a full disk. A closed pipe (`| head`) is not an error.
     pub(crate) fn result(
         self,
         value: &serde_json::Value,
@@ -93,7 +91,7 @@ impl Output {
         }
     }
 
-    /// Whether results go to a terminal and are text.
+    /// True if results are text on a terminal.
     pub(crate) fn is_terminal(self) -> bool {
         let stream = match self.stream {
             Stream::Stdout => io::stdout().is_terminal(),
@@ -104,15 +102,14 @@ impl Output {
         stream && !self.json
     }
 
-    /// A line for people while a command works; nothing when JSON was asked for.
+    /// Prints a progress line for people; nothing with `--json`.
     pub(crate) fn note(self, line: &str) {
         if !self.json {
             say(line);
         }
     }
 
-    /// Asks `question` where somebody can answer, and takes nothing but a yes for one. `None` where
-    /// nobody can.
+    /// Asks `question` on a terminal; only yes confirms. `None` without a terminal.
     pub(crate) fn confirmed(self, question: &str) -> Option<bool> {
         if self.json || !io::stdin().is_terminal() || !io::stderr().is_terminal() {
             return None;
@@ -124,7 +121,7 @@ impl Output {
         Some(matches!(answer.trim(), "y" | "Y" | "yes"))
     }
 
-    /// What went wrong, on standard error.
+    /// Prints an error to standard error.
     pub(crate) fn error(message: &str) {
         let label = if colours_on_stderr() {
             "\u{1b}[31merror:\u{1b}[0m"
@@ -135,17 +132,17 @@ impl Output {
     }
 }
 
-/// A line on standard error. When that fails there is nobody left to tell.
+/// Prints a line to standard error. A failure has no place left to be reported.
 fn say(line: &str) {
     if write_to(Stderr, &format!("{line}\n")).is_err() {}
 }
 
-/// From now on, or with `None` no longer, lines on standard error keep clear of these bars.
+/// Keeps lines on standard error clear of these bars from now on; `None` ends that.
 pub(crate) fn keep_clear_of(bars: Option<MultiProgress>) {
     *BARS.lock().unwrap_or_else(PoisonError::into_inner) = bars;
 }
 
-/// Standard error, for whole lines: bars that are shown there move out of the way.
+/// Standard error, for whole lines; visible bars move out of the way.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Stderr;
 
@@ -168,7 +165,7 @@ fn write_to(mut stream: impl Write, text: &str) -> io::Result<()> {
     stream.flush()
 }
 
-/// Whether standard error is a terminal that shows colours: see <https://no-color.org>.
+/// True if standard error is a terminal that shows colors: see <https://no-color.org>.
 pub(crate) fn colours_on_stderr() -> bool {
     !colours_refused() && io::stderr().is_terminal()
 }
@@ -177,25 +174,25 @@ fn colours_refused() -> bool {
     std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty())
 }
 
-/// Colours on standard output, or none.
+/// Colors on standard output, or none.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Paint {
     on: bool,
 }
 
 impl Paint {
-    /// No colours.
+    /// Output without colors.
     #[cfg(test)]
     pub(crate) const PLAIN: Self = Self { on: false };
 
-    /// Colours if standard output is a terminal that shows them.
+    /// Colors if standard output is a terminal that shows them.
     pub(crate) fn of_stdout() -> Self {
         Self {
             on: !colours_refused() && io::stdout().is_terminal(),
         }
     }
 
-    /// `line` in the colour of its `mark`: what comes, what changes, what goes.
+    /// `line` in the color of its `mark`: added, changed or removed.
     pub(crate) fn marked(self, mark: char, line: &str) -> String {
         let colour = match mark {
             '+' => 32,
@@ -211,13 +208,13 @@ impl Paint {
     }
 }
 
-/// The columns of the terminal that shows standard output, if one does.
+/// The columns of the terminal on standard output; `None` without a terminal.
 pub(crate) fn columns_of_stdout() -> Option<usize> {
     let (width, _) = terminal_size::terminal_size_of(io::stdout())?;
     Some(usize::from(width.0))
 }
 
-/// A table without lines, each column as wide as what is in it.
+/// A table without rules, each column as wide as its content.
 pub(crate) fn table<const N: usize>(header: [&str; N]) -> Table {
     let mut table = Table::new();
     table
@@ -230,12 +227,12 @@ pub(crate) fn table<const N: usize>(header: [&str; N]) -> Table {
     table
 }
 
-/// The lines of `table`, none with spaces at its end.
+/// The lines of `table`, without trailing spaces.
 pub(crate) fn lines(table: &Table) -> String {
     format!("{}\n", table.trim_fmt())
 }
 
-/// `2026-01-01T00:00:00Z`, with milliseconds only where there are some.
+/// `2026-01-01T00:00:00Z`, with milliseconds unless they are zero.
 pub(crate) fn time(at: Timestamp) -> String {
     let text = at.to_string();
     if at.as_ms() % SECOND_MS == 0 {
@@ -245,13 +242,13 @@ pub(crate) fn time(at: Timestamp) -> String {
     }
 }
 
-/// `2026-01-01T00:00:00Z`, cut to the second: for waits and the like, which nobody knows better.
+/// `2026-01-01T00:00:00Z`, truncated to the second: for waits and other imprecise times.
 pub(crate) fn second(at: Timestamp) -> String {
     time(at.minus_ms(at.as_ms().rem_euclid(SECOND_MS)))
 }
 
-/// `text` in lines of at most `width` characters, `indent` included, broken between words. A word
-/// that is longer has a line of its own.
+/// `text` in lines of at most `width` characters, `indent` included, broken between words. A longer
+/// word has a line of its own.
 pub(crate) fn wrapped(text: &str, indent: &str, width: usize) -> String {
     let mut lines = String::new();
     let mut length = 0;

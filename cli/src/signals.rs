@@ -1,4 +1,4 @@
-//! The signals that ask a command to stop.
+//! The signals that request a command to stop.
 
 use std::io;
 use std::path::Path;
@@ -9,7 +9,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 /// <https://man7.org/linux/man-pages/man5/proc_pid_status.5.html>.
 const HANGUP_BIT: u64 = 1;
 
-/// Ctrl-C, SIGTERM and SIGHUP, caught from the moment this exists.
+/// Ctrl-C, SIGTERM and SIGHUP, caught for the lifetime of this value.
 #[derive(Debug)]
 pub(crate) struct StopSignals {
     interrupt: Signal,
@@ -19,10 +19,10 @@ pub(crate) struct StopSignals {
 }
 
 impl StopSignals {
-    /// Catches them from now on. An ignored SIGHUP stays ignored.
+    /// Catches the signals from now on. An ignored SIGHUP stays ignored.
     ///
     /// # Errors
-    /// When the operating system refuses.
+    /// The operating system denies it.
     pub(crate) fn catch() -> io::Result<Self> {
         let hangup = if is_hangup_ignored(Path::new("/proc/self/status")) {
             None
@@ -36,7 +36,7 @@ impl StopSignals {
         })
     }
 
-    /// Waits for the next one.
+    /// Waits for the next signal.
     pub(crate) async fn next(&mut self) {
         let hangup = async {
             match &mut self.hangup {
@@ -52,8 +52,8 @@ impl StopSignals {
     }
 }
 
-/// Whether this process was started with SIGHUP ignored, by its `status` file. Where there is no such
-/// file, which is everywhere but on Linux, SIGHUP counts as not ignored.
+/// True if this process was started with SIGHUP ignored, by its `status` file. Without such a file,
+/// which only Linux has, SIGHUP counts as not ignored.
 fn is_hangup_ignored(status: &Path) -> bool {
     let status = std::fs::read_to_string(status).unwrap_or_default();
     let mask = status

@@ -1,4 +1,4 @@
-//! Where the state is, and the one store that every command works on, whichever it is.
+//! The address of the state, and the one store type that every command uses.
 
 mod address;
 mod open;

@@ -1,4 +1,4 @@
-//! What a command works on: which configuration file and which state, as the command line says.
+//! The target of a command: the configuration file and the state that the command line names.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -11,7 +11,7 @@ use crate::exit_code::UsageError;
 use crate::hint::hint;
 use crate::state::{self, Purpose, StateAddress, Store};
 
-/// The configuration file unless another is named.
+/// Default path of the configuration file.
 const CONFIG_FILE: &str = "windlass.yaml";
 
 /// A configuration file, a state, or both.
@@ -23,7 +23,7 @@ pub(crate) struct Target {
 }
 
 impl Target {
-    /// What `--config`, `--state` and `--endpoint-url` say.
+    /// A target from `--config`, `--state` and `--endpoint-url`.
     pub(crate) const fn new(
         config: Option<PathBuf>,
         state: Option<StateAddress>,
@@ -42,8 +42,8 @@ impl Target {
         Config::load(path, self.state.as_ref())
     }
 
-    /// The state, for a command that works on a state and needs a configuration only to find it:
-    /// with `--state`, one is read only if `--config` names it.
+    /// The state, for a command that needs a configuration only to locate it: with `--state`, a
+    /// configuration is read only if `--config` names it.
     pub(crate) async fn state(&self, purpose: Purpose) -> anyhow::Result<Found> {
         let (address, config) = self.address()?;
         let store = self.open(&address, purpose).await?;
@@ -54,7 +54,7 @@ impl Target {
         })
     }
 
-    /// Where the state is, with the configuration that says so, if one was read.
+    /// The address of the state, with the configuration that names it, if one was read.
     pub(crate) fn address(&self) -> anyhow::Result<(StateAddress, Option<Config>)> {
         if let (Some(address), None) = (&self.state, &self.config) {
             return Ok((address.clone(), None));
@@ -77,21 +77,21 @@ impl Target {
     }
 }
 
-/// A state, and the configuration that goes with it.
+/// A state and its configuration.
 pub(crate) struct Found {
-    /// Where the state is.
+    /// The address of the state.
     pub(crate) address: StateAddress,
-    /// The state.
+    /// The opened store.
     pub(crate) store: Store,
     /// The configuration, if one was read.
     pub(crate) config: Option<Config>,
 }
 
 impl Found {
-    /// The source called `name`, also one that the configuration does not name any more.
+    /// The source `name`, even if the configuration no longer names it.
     ///
     /// # Errors
-    /// When there is none: what there is instead.
+    /// There is no such source; the error lists the known ones.
     pub(crate) async fn source(&self, name: &str) -> anyhow::Result<SourceRecord> {
         if let Ok(name) = name.parse()
             && let Some(found) = self.store.named(&name).await?

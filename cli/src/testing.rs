@@ -30,10 +30,10 @@ sources:
     start: 2026-01-01T00:00:00Z
 ";
 
-/// Where the commands print in tests.
+/// The discarded output of commands in tests.
 pub(crate) const OUTPUT: Output = Output::nowhere();
 
-/// A folder with `windlass.yaml` and, once something made it, `windlass.db`.
+/// A folder with `windlass.yaml` and, after its creation, `windlass.db`.
 pub(crate) struct Bench {
     dir: tempfile::TempDir,
 }
@@ -61,18 +61,18 @@ impl Bench {
         Config::load(&self.path("windlass.yaml"), None).unwrap()
     }
 
-    /// What `--config` alone names.
+    /// The target of `--config` alone.
     pub(crate) fn target(&self) -> Target {
         Target::new(Some(self.path("windlass.yaml")), None, None)
     }
 
-    /// What `--state` alone names.
+    /// The target of `--state` alone.
     pub(crate) fn state(&self) -> Target {
         let address = StateAddress::Sqlite(self.path("windlass.db"));
         Target::new(None, Some(address), None)
     }
 
-    /// The state, made if need be.
+    /// The state, created if absent.
     pub(crate) fn store(&self) -> Store {
         Store::Sqlite(SqliteStore::open(&self.path("windlass.db")).unwrap())
     }
@@ -121,7 +121,7 @@ pub(crate) async fn parked(store: &impl StateStore, definition: &SourceDefinitio
     store.decide(&window, &park).await.unwrap()
 }
 
-/// A worker takes `window` at `now`.
+/// Claims `window` at `now` for a worker.
 pub(crate) async fn claimed(store: &impl StateStore, window: &Window, now: Timestamp) -> Lease {
     let claim = Claim {
         epoch: window.epoch,

@@ -1,9 +1,9 @@
-//! `windlass adopt`: a state that was lost, or put back from an older copy, learns from its output
-//! folders what is delivered, and becomes their owner.
+//! `windlass adopt`: rebuilds a lost or outdated state from its output folders, and makes the state
+//! their owner.
 //!
-//! It takes the locks of `windlass run`, on the state and on the folders. All windows are stored in one
-//! transaction, and the folders are marked last: until then `run` refuses them, so a stop anywhere is
-//! continued by calling it again.
+//! It takes the locks of `windlass run`, on the state and on the folders. All windows are stored in
+//! one transaction, and the folders are marked last: until then, `run` does not accept them, so a
+//! repeated call resumes after any stop.
 
 mod content;
 mod files;
@@ -30,7 +30,7 @@ use crate::output::Output;
 use crate::state::{StateAddress, sources};
 use crate::target::Target;
 
-/// Adopts the files of every source of the configuration that delivers into a folder.
+/// Adopts the files of every source whose configuration delivers into a folder.
 pub(crate) async fn adopt(
     target: &Target,
     args: &AdoptArgs,
@@ -81,7 +81,7 @@ pub(crate) async fn adopt(
     Ok(ExitCode::Success)
 }
 
-/// Every output folder that is there, for this process alone.
+/// Every existing output folder, locked for this process.
 fn take(config: &Config) -> anyhow::Result<Vec<(Place, Folder)>> {
     let mut taken = Vec::new();
     for place in folders::places(config) {
@@ -94,7 +94,7 @@ fn take(config: &Config) -> anyhow::Result<Vec<(Place, Folder)>> {
     Ok(taken)
 }
 
-/// The state, if there is one yet. It is brought up to date, which a run would do as well.
+/// The state, migrated as by a run; `None` if the file does not exist.
 fn stored(path: &Path) -> anyhow::Result<Option<SqliteStore>> {
     Ok(if path.exists() {
         Some(SqliteStore::open(path)?)
@@ -125,7 +125,7 @@ async fn carry_out(
             .map_or(last_run, |owner| last_run.max(owner.run));
     }
     store.adopt(&plan.into_adoptions())?;
-    // Before their windows were there, a source without marks would have begun anew.
+    // Without their windows, these sources would have started a new timeline.
     sources::put(&store, &absent, SystemClock.now(), |_| {}).await?;
     let run = store.begin_run(last_run)?;
     for (_, folder) in taken {
@@ -134,7 +134,7 @@ async fn carry_out(
     Ok(())
 }
 
-/// The sources of the configuration that the state has.
+/// The sources of the configuration that the state holds.
 async fn present(
     store: &SqliteStore,
     config: &Config,

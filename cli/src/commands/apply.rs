@@ -1,11 +1,11 @@
-//! `windlass apply` and `windlass diff`: a configuration's sources into the state.
+//! `windlass apply` and `windlass diff`: writes a configuration's sources into the state.
 //!
-//! Everything is checked before anything is written, and what is written is shown before. A source
-//! whose timeline would be left with windows that are not done is refused. Applying the same twice
-//! writes nothing the second time; a stop in the middle leaves whole sources, and the next `apply`
-//! does the rest.
+//! All checks precede the first write, and the changes are shown first. A change that would leave
+//! unfinished windows on an old timeline is an error. A second apply of the same configuration
+//! writes nothing. A stop in the middle leaves every source either old or new, and the next `apply`
+//! completes the rest.
 //!
-//! On a state file it takes the lock of `windlass run`: a run works by the definitions it was
+//! On a state file, it takes the lock of `windlass run`: a run uses the definitions that it was
 //! started with.
 
 use std::collections::BTreeMap;
@@ -27,10 +27,10 @@ use crate::output::{Output, Paint};
 use crate::state::{Purpose, StateAddress, sources};
 use crate::target::Target;
 
-/// Sources that are written between two lines about the progress: some seconds on a table.
+/// Number of sources written between two progress lines: some seconds on a table.
 const PROGRESS_EVERY: usize = 500;
 
-/// Shows what `apply` would change.
+/// Shows the changes that `apply` would make.
 pub(crate) async fn diff(
     target: &Target,
     args: &DiffArgs,
@@ -46,7 +46,7 @@ pub(crate) async fn diff(
     })
 }
 
-/// Puts the sources of the configuration into the state.
+/// Writes the sources of the configuration into the state.
 pub(crate) async fn apply(
     target: &Target,
     args: &ApplyArgs,
@@ -94,7 +94,7 @@ pub(crate) async fn apply(
     Ok(ExitCode::Success)
 }
 
-/// Writes what `review` shows, provided that it is still so after somebody was asked about it.
+/// Writes the changes in `review`, if they are still the same after the confirmation.
 async fn carry_out(
     target: &Target,
     config: &Config,
@@ -130,10 +130,10 @@ async fn carry_out(
     Ok(())
 }
 
-/// A difference, and what it would leave undone.
+/// A difference, and the windows that it would leave unfinished.
 struct Review {
     difference: Difference,
-    /// The windows that are not done, of sources that would leave their timelines.
+    /// The unfinished windows of sources that would leave their timelines.
     unfinished: BTreeMap<SourceName, Vec<Window>>,
 }
 

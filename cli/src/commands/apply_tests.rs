@@ -22,14 +22,14 @@ async fn differs(bench: &Bench) -> bool {
     code == ExitCode::Different
 }
 
-/// What `apply` says when it refuses.
+/// The error of a failed `apply`.
 async fn refused(bench: &Bench, args: &ApplyArgs, code: ExitCode) -> String {
     let error = applied(bench, args).await.unwrap_err();
     assert_eq!(ExitCode::of(&error), code, "{error}");
     error.to_string()
 }
 
-/// The first window of the timeline, from its creation to its end.
+/// Completes the first window of the timeline, starting with its creation.
 async fn done(store: &Store, definition: &SourceDefinition) {
     let window = window(definition);
     store.create(&window).await.unwrap();
@@ -50,7 +50,7 @@ async fn applying_the_same_twice_writes_once_and_a_difference_shows_before_and_n
         (record.version, &record.definition),
         (1, &bench.definition())
     );
-    // Nobody is asked when there is nothing to write.
+    // There is no confirmation when there is nothing to write.
     let unasked = ApplyArgs { yes: false, ..YES };
     assert_eq!(applied(&bench, &unasked).await.unwrap(), ExitCode::Success);
     assert_eq!(bench.record().await, record);
@@ -111,7 +111,7 @@ async fn a_new_timeline_is_refused_while_the_present_one_has_windows_that_are_no
     assert_eq!(left, Some(hole));
 }
 
-/// What the state has of `okta`, whatever the configuration says now.
+/// The stored record of `okta`, independent of the configuration.
 async fn stored(bench: &Bench) -> SourceRecord {
     let mut records = bench.store().all_sources().await.unwrap();
     assert_eq!(records.len(), 1);
@@ -157,14 +157,14 @@ const PRUNE: ApplyArgs = ApplyArgs {
     ..YES
 };
 
-/// The names of the stored sources that are paused by their definitions.
+/// The names of the stored sources whose definitions are paused.
 async fn paused(bench: &Bench) -> Vec<String> {
     let stored = bench.store().all_sources().await.unwrap();
     let paused = stored.into_iter().filter(|it| it.definition.paused);
     paused.map(|it| it.definition.name.to_string()).collect()
 }
 
-/// A file of `CONFIG`'s sinks with the source `name`.
+/// `CONFIG` with the source renamed to `name`.
 fn with_source(name: &str) -> String {
     CONFIG.replace("  okta:", &format!("  {name}:"))
 }
@@ -200,7 +200,7 @@ async fn pruning_pauses_sources_of_a_file_deleted_from_an_included_folder_and_no
     }
     applied(&bench, &PRUNE).await.unwrap();
     assert_eq!(paused(&bench).await, [""; 0]);
-    // A file that is not included any more is one of somebody else's.
+    // A file that is no longer included may belong to another configuration.
     bench.write(&format!("include: [teams, a.yaml]\n{root}"));
     std::fs::remove_file(bench.path("teams/b.yaml")).unwrap();
     std::fs::write(bench.path("a.yaml"), "sources: {}\n").unwrap();

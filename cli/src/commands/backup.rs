@@ -1,5 +1,5 @@
-//! `windlass backup`: a copy of the state file. Safe beside a run: it reads one instant of the state and
-//! holds up nobody.
+//! `windlass backup`: a copy of the state file. Safe beside a run: it reads a consistent snapshot
+//! of the state and blocks no writer.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -12,7 +12,7 @@ use crate::output::Output;
 use crate::state::StateAddress;
 use crate::target::Target;
 
-/// Files beside a state file that belong to it, by what follows its name.
+/// Suffixes of the files that belong to a state file.
 const BESIDE: [&str; 4] = ["-wal", "-shm", "-journal", ".lock"];
 
 /// Copies the state into the new file `to`.
@@ -53,7 +53,7 @@ pub(crate) fn backup(target: &Target, to: &Path, output: Output) -> anyhow::Resu
     Ok(ExitCode::Success)
 }
 
-/// Whether `file` is where something of `state` is, or will be.
+/// True if `file` is, or may become, a file of `state`.
 fn belongs_to(state: &Path, file: &Path) -> bool {
     let folder = |path: &Path| {
         let parent = path
@@ -61,7 +61,7 @@ fn belongs_to(state: &Path, file: &Path) -> bool {
             .filter(|parent| !parent.as_os_str().is_empty());
         parent.unwrap_or(Path::new(".")).canonicalize().ok()
     };
-    // Links to a state lead to the files beside the state itself.
+    // A link to a state shares the files beside the state itself.
     let real = state.canonicalize().unwrap_or_else(|_| state.to_owned());
     let own = |state: &Path| {
         let name = state.file_name().unwrap_or_default().to_owned();

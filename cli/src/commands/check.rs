@@ -1,5 +1,5 @@
-//! `windlass check`: what is wrong with a configuration before anything is pulled, and one live
-//! page of a source on request.
+//! `windlass check`: validates a configuration before a pull, and fetches one live page of a source
+//! on request.
 
 use std::sync::Arc;
 
@@ -19,8 +19,8 @@ use crate::local::LocalOutfit;
 use crate::output::{Output, grouped, second, time};
 use crate::target::Target;
 
-/// Validates the configuration; with a source, asks its vendor for one page and shows its shape.
-/// Record contents are never printed.
+/// Validates the configuration; with a source, fetches one page from its vendor and shows its
+/// shape. Never prints record contents.
 pub(crate) async fn check(
     target: &Target,
     source: Option<&str>,
@@ -80,7 +80,7 @@ pub(crate) async fn check(
     }
 }
 
-/// The latest settled window that a run would carve.
+/// The latest settled window that a run would create.
 fn latest_span(source: &Source, now: Timestamp) -> anyhow::Result<Span> {
     let definition = &source.definition;
     let edge = settled_edge(&definition.policy, now);
@@ -126,7 +126,7 @@ fn line(source: &Source) -> String {
     )
 }
 
-/// What a page's records have in common; nothing of what is in them.
+/// The common shape of a page's records, without any content.
 #[derive(Debug, Clone, Copy)]
 struct Shape {
     records: usize,
@@ -135,7 +135,7 @@ struct Shape {
 }
 
 impl Shape {
-    /// Counts the records of `page`, of which none is left in it afterwards.
+    /// Counts the records of `page`, and removes them from it.
     fn of(connector: &Connector, page: &mut Page) -> Self {
         let mut shape = Self {
             records: 0,
@@ -156,7 +156,7 @@ impl Shape {
         }
     }
 
-    /// What is likely wrong in the manifest when it finds in no record what it looks for.
+    /// Probable errors in the manifest, when no record has the expected fields.
     fn hints(self) -> Vec<&'static str> {
         let mut hints = Vec::new();
         if self.records > 0 && self.with_id == 0 {

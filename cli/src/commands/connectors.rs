@@ -1,5 +1,5 @@
-//! `windlass connectors`: what can be pulled, what each needs, and what holds for its sources unless
-//! they say otherwise.
+//! `windlass connectors`: the connectors, their parameters and secrets, and the defaults of their
+//! sources.
 
 use serde_json::{Value, json};
 use windlass_connectors::manifest::Manifest;
@@ -104,7 +104,7 @@ fn text(manifest: &Manifest) -> String {
     text
 }
 
-/// What the manifest says about time and pace, by the names of a source's settings.
+/// The manifest's window and rate settings, by the names of a source's settings.
 fn timing(manifest: &Manifest) -> Vec<String> {
     let (window, rate) = (&manifest.window, &manifest.rate);
     let shown = |Millis(ms): Millis| Exact(ms).to_string();
@@ -140,7 +140,7 @@ fn timing(manifest: &Manifest) -> Vec<String> {
     lines
 }
 
-/// What holds instead where a parameter has one of some values.
+/// The settings that an override changes, with its parameter values.
 fn other(other: &Override) -> String {
     let values = [
         ("window.initial", other.initial),

@@ -1,5 +1,5 @@
-//! `windlass pause` and `windlass resume`: an operator holds a source back, and lets it go on. Safe
-//! beside a run: one write, which neither a run nor `windlass apply` takes back.
+//! `windlass pause` and `windlass resume`: an operator pauses and resumes sources. Safe beside a
+//! run: one write, which neither a run nor `windlass apply` reverts.
 
 use serde_json::{Value, json};
 use windlass_core::clock::Clock;
@@ -16,7 +16,7 @@ use crate::state::Purpose;
 use crate::state::sources::TRIES_MAX;
 use crate::target::{Found, Target};
 
-/// Holds sources back.
+/// Pauses sources.
 pub(crate) async fn pause(
     target: &Target,
     names: &[SourceName],
@@ -26,7 +26,7 @@ pub(crate) async fn pause(
     hold(target, names, Some(now), output).await
 }
 
-/// Lets sources go on.
+/// Resumes sources.
 pub(crate) async fn resume(
     target: &Target,
     names: &[SourceName],
@@ -42,7 +42,7 @@ async fn hold(
     output: Output,
 ) -> anyhow::Result<ExitCode> {
     let found = target.state(Purpose::Operate).await?;
-    // All of them are looked up first: a typing error changes nothing.
+    // All names are looked up first, so that a typing error changes nothing.
     let before = look_up(&found, names).await?;
     let mut lines = String::new();
     let mut entries = Vec::new();
@@ -63,11 +63,11 @@ async fn look_up(found: &Found, names: &[SourceName]) -> anyhow::Result<Vec<Sour
     Ok(records)
 }
 
-/// A source before and after.
+/// A source before and after the write.
 struct Held {
     before: SourceRecord,
     after: SourceRecord,
-    /// Windows that a worker has, or is about to have.
+    /// Number of windows in flight.
     in_hand: usize,
 }
 
@@ -80,7 +80,7 @@ impl Held {
         let (shard, name) = (before.shard(), &before.definition.name);
         let mut tries = 1;
         while let Err(error) = store.hold_source(shard, name, since).await {
-            // The same write again does no harm.
+            // The write is idempotent.
             if tries == TRIES_MAX || !matches!(error, StateError::Unknown(_)) {
                 return Err(error.into());
             }
@@ -102,7 +102,8 @@ impl Held {
         self.before.held_since != self.after.held_since
     }
 
-    /// What keeps the source from running though nobody holds it back.
+    /// The reason why the source does not run even when it is not paused by an operator; `None` if
+    /// it does.
     fn still(&self) -> Option<String> {
         if let Some(blocked) = &self.after.blocked {
             return Some(format!("blocked: {}", blocked.reason));

@@ -1,5 +1,5 @@
-//! `windlass retry`: windows that were given up get another try. Safe beside a run and beside
-//! workers: each window moves by one conditional write, and only if it is parked.
+//! `windlass retry`: returns parked windows to ready. Safe beside a run and beside workers: each
+//! window moves by one conditional write, and only if it is parked.
 
 use std::collections::BTreeMap;
 
@@ -21,7 +21,7 @@ use crate::state::Purpose;
 use crate::state::sources::TRIES_MAX;
 use crate::target::{Found, Target};
 
-/// Tries parked windows again.
+/// Retries parked windows.
 pub(crate) async fn retry(
     target: &Target,
     args: &RetryArgs,
@@ -62,7 +62,7 @@ pub(crate) async fn retry(
     })
 }
 
-/// Why a ready window of the source would not run.
+/// The reason why a ready window of the source would not run; `None` if it would.
 fn why_it_rests(record: &SourceRecord) -> Option<&'static str> {
     match record {
         _ if record.blocked.is_some() => Some("blocked"),
@@ -72,7 +72,7 @@ fn why_it_rests(record: &SourceRecord) -> Option<&'static str> {
     }
 }
 
-/// Which of the windows that are ready again will not run yet, a line for each source.
+/// The retried windows that do not run yet, one line per source.
 fn what_rests(retried: &[Retried]) -> String {
     let mut sources: BTreeMap<_, usize> = BTreeMap::new();
     for (one, why) in retried.iter().filter_map(|one| Some((one, one.rests?))) {
@@ -85,15 +85,15 @@ fn what_rests(retried: &[Retried]) -> String {
     lines.collect()
 }
 
-/// What became of one window.
+/// The outcome for one window.
 #[derive(Debug)]
 struct Retried {
     id: WindowId,
-    /// Why it was not moved.
+    /// The reason why it was not moved; `None` on success.
     problem: Option<String>,
-    /// Its last error, which it had when it was given up.
+    /// Its last error before it was parked.
     last_error: Option<String>,
-    /// Why it will not run yet though it is ready again.
+    /// The reason why it does not run yet although it is ready; `None` if it does.
     rests: Option<&'static str>,
 }
 
@@ -107,7 +107,7 @@ impl Retried {
         }
     }
 
-    /// The same of a source that does not run because of `rests`.
+    /// The same outcome for a source that does not run because of `rests`.
     fn resting(self, rests: Option<&'static str>) -> Self {
         let rests = rests.filter(|_| self.problem.is_none());
         Self { rests, ..self }
@@ -145,7 +145,8 @@ impl Retried {
                 }
                 Err(MoveError::Refused { current, .. }) => current,
             };
-            // The first write was applied and its answer lost: the window is ready, or has gone on.
+            // The first write was applied and its response lost: the window is ready, or has
+            // already moved on.
             if tries > 1 && current.status != Status::Parked {
                 break;
             }
@@ -262,7 +263,7 @@ mod tests {
         let definition = Bench::new(CONFIG).definition();
         let store = FailingStore::new(MemoryStore::new(), |operation, call| {
             match (operation, call) {
-                // The first one parks the window.
+                // The first call parks the window.
                 (Operation::Decide, 2) => Fault::LoseReply,
                 _ => Fault::None,
             }

@@ -1,4 +1,4 @@
-//! `windlass run`: the whole loop in this process.
+//! `windlass run`: the complete engine in this process.
 
 mod summary;
 
@@ -63,7 +63,7 @@ pub(crate) async fn run(
     let workers_max = args.workers.map_or_else(workers::by_memory, usize::from);
     let engine = Engine::new(store.clone(), outfit, seams, workers_max);
     {
-        // For this alone: a copy of every source.
+        // The scope limits the lifetime of these copies of every source.
         let sources = config.sources.values();
         let definitions: Vec<_> = sources.map(|source| source.definition.clone()).collect();
         engine.apply(&definitions).await?;
@@ -77,8 +77,8 @@ pub(crate) async fn run(
     summarize(&store, &meter, &ending, args.until_caught_up, output).await
 }
 
-/// Ctrl-C, SIGTERM and SIGHUP stop the run at its next checkpoint; a second one stops it at once, which
-/// loses nothing either, but leaves the next run pages to fetch again.
+/// Ctrl-C, SIGTERM and SIGHUP stop the run at its next checkpoint. A second signal stops it at
+/// once, which also loses nothing, but the next run must fetch some pages again.
 fn stop_on_signals(stop: &Stop, output: Output) -> anyhow::Result<()> {
     let mut signals = StopSignals::catch()?;
     let stop = stop.clone();

@@ -1,4 +1,4 @@
-//! `windlass status`: up to when everything is delivered, and what is still open.
+//! `windlass status`: each source's watermark, lag and open windows.
 
 #[cfg(test)]
 mod clock_tests;
@@ -27,12 +27,12 @@ use crate::output::{Output, Paint, columns_of_stdout};
 use crate::state::{Purpose, StateAddress, Store};
 use crate::target::{Found, Target};
 
-/// Version of a source that is only in the configuration: stored ones begin at 1.
+/// Version of a source that exists only in the configuration: stored versions begin at 1.
 const NOT_STORED: u64 = 0;
-/// Sources read at the same time.
+/// Number of sources read concurrently.
 const READS_AT_ONCE: usize = 16;
 
-/// Prints where each source stands, beside whoever is working on the state.
+/// Prints the standing of each source. Safe beside any writer of the state.
 pub(crate) async fn status(
     target: &Target,
     only: Option<&str>,
@@ -42,7 +42,7 @@ pub(crate) async fn status(
     let now = SystemClock.now();
     let surroundings = Surroundings {
         address: &found.address,
-        // Asked before the state is read: a run that ends in between has not been interrupted.
+        // Tested before the state is read: a run that ends in between was not interrupted.
         has_workers: match &found.address {
             StateAddress::Sqlite(path) => StateLock::is_held(path),
             StateAddress::DynamoDb(_) => true,
@@ -70,7 +70,7 @@ pub(crate) async fn status(
     Ok(ExitCode::Success)
 }
 
-/// The source called `name`, of the state or of the configuration.
+/// The source `name`, from the state or from the configuration.
 async fn one(found: &Found, name: &str, now: Timestamp) -> anyhow::Result<(Reading, Known)> {
     let record = match found.source(name).await {
         Ok(record) => record,
@@ -90,7 +90,7 @@ async fn standing_of(
 ) -> anyhow::Result<Standing> {
     let now = surroundings.now;
     let (view, gate) = match source {
-        // Nothing of it waits for its rate group.
+        // None of its windows waits for its rate group.
         Reading::Listed(view) => (view, None),
         Reading::Exact(record) => {
             let view = read_still(store, record, now).await?;
@@ -101,13 +101,13 @@ async fn standing_of(
     Ok(Standing::of(&view, gate, &clocks, surroundings))
 }
 
-/// The sources of the configuration, as they would be stored.
+/// The sources of the configuration, in their stored form.
 fn definitions(found: &Found) -> impl Iterator<Item = &SourceDefinition> {
     let configs = found.config.iter();
     configs.flat_map(|config| config.sources.values().map(|source| &source.definition))
 }
 
-/// A source that has not been put into the state yet.
+/// The record of a source that is not stored yet.
 fn not_started(definition: &SourceDefinition, now: Timestamp) -> SourceRecord {
     SourceRecord {
         definition: definition.clone(),

@@ -1,5 +1,6 @@
-//! `windlass verify`: the files of the output folders against the windows of the state. Reads both and
-//! changes neither, beside a run or without one; holds one file's end and some windows at a time.
+//! `windlass verify`: compares the files of the output folders with the windows of the state. Reads
+//! both and changes neither, beside a run or without one; holds one file's end and a few windows in
+//! memory at a time.
 
 mod problem;
 mod report;
@@ -26,9 +27,9 @@ use crate::output::Output;
 use crate::state::{Purpose, Store};
 use crate::target::Target;
 
-/// Windows that are read at a time.
+/// Number of windows read at a time.
 const WINDOWS_PER_READ: usize = 1_000;
-/// Looks at a file that differs from its window while a run may be changing both.
+/// Maximum number of comparisons of a differing file, while a run may be changing both.
 const LOOKS_MAX: usize = 5;
 
 /// Compares the files of every source, or of `source`, with the state.
@@ -63,7 +64,7 @@ pub(crate) async fn verify(
     })
 }
 
-/// The folders to look into, each with the sources to look for.
+/// The folders to search, each with its sources.
 fn places(config: &Config, source: Option<&str>) -> anyhow::Result<Vec<Place>> {
     let mut places = folders::places(config);
     let Some(source) = source else {
@@ -81,7 +82,7 @@ fn places(config: &Config, source: Option<&str>) -> anyhow::Result<Vec<Place>> {
     Ok(places)
 }
 
-/// The state's knowledge of one source, and the folder of its files.
+/// The stored windows of one source, and the folder of its files.
 struct Ledger<'a> {
     store: &'a Store,
     place: &'a Place,
@@ -89,7 +90,7 @@ struct Ledger<'a> {
 }
 
 impl Ledger<'_> {
-    /// Looks for the window of each file.
+    /// Compares each file with its window.
     async fn check_files(&self, source: &SourceName, report: &mut Report) -> anyhow::Result<()> {
         for file in Files::below(&self.place.sink, &self.place.dir, Some(source))? {
             let file = file?;
@@ -136,7 +137,7 @@ impl Ledger<'_> {
         Ok(problem.or(is_unreadable.then_some(Problem::Unreadable)))
     }
 
-    /// Whether the marks have passed the window of a file, whose history may be deleted.
+    /// True if the marks have passed the window of a file, so that its history may be deleted.
     fn is_passed(&self, file: &FileName) -> bool {
         let id = &file.window;
         let end = match file.stage {
@@ -148,7 +149,7 @@ impl Ledger<'_> {
         })
     }
 
-    /// Looks for the file of each window that is done.
+    /// Checks that the file of each done window exists.
     async fn check_windows(&self, report: &mut Report) -> anyhow::Result<()> {
         for lane in &self.lanes {
             let mut at = Timestamp::MIN;

@@ -1,5 +1,4 @@
-//! `windlass windows`: the ledger of a source, or what of it is not done. `windlass show`: one
-//! window in full.
+//! `windlass windows`: the windows of a source. `windlass show`: one window in full.
 
 mod list;
 mod show;
@@ -19,9 +18,9 @@ use crate::output::{Output, grouped};
 use crate::state::{Purpose, Store};
 use crate::target::Target;
 
-/// Windows read from the ledger at once.
+/// Number of windows read from the history at a time.
 const READ_AT_ONCE: usize = 10_000;
-/// Windows listed when nobody says how many.
+/// Default number of listed windows.
 const LISTED_DEFAULT: usize = 50;
 
 /// Lists a source's windows.
@@ -46,14 +45,14 @@ pub(crate) async fn windows(
     Ok(ExitCode::Success)
 }
 
-/// Which windows are asked for.
+/// The filter of the listed windows.
 struct Wanted {
     span: Span,
     status: Option<Status>,
     lane: Option<Lane>,
-    /// Only what is not done, and of that the oldest.
+    /// Only unfinished windows, oldest first.
     open: bool,
-    /// Also those of sweeps that had nothing to read.
+    /// Also sweep windows without anything to read.
     quiet: bool,
     limit: usize,
 }
@@ -74,13 +73,13 @@ impl Wanted {
             status: args.status,
             lane: args.lane.clone(),
             open: args.open,
-            // A script can leave them out itself, and could not know that they had been.
+            // A script can filter them itself, but could not notice their absence.
             quiet: args.all || json,
             limit: args.limit.unwrap_or(limit_default),
         })
     }
 
-    /// The lanes of `view` that are asked for.
+    /// The lanes of `view` that match the filter.
     fn lanes<'a>(&self, view: &'a SourceView) -> Result<Vec<&'a LaneView>, UsageError> {
         let all = || view.lanes.iter();
         let Some(wanted) = &self.lane else {
@@ -106,15 +105,15 @@ impl Wanted {
     }
 }
 
-/// The windows to list, in the order of their starts, whatever their lanes.
+/// The windows to list, ordered by start, across lanes.
 #[derive(Default)]
 struct Picked {
     windows: Vec<Window>,
-    /// How many were asked for, also beyond the limit.
+    /// Number of matching windows, including those beyond the limit.
     matching: u64,
-    /// How many of those are not done.
+    /// Number of these that are unfinished.
     unfinished: u64,
-    /// How many of sweeps were left out because they had nothing to read.
+    /// Number of omitted sweep windows without anything to read.
     quiet: u64,
 }
 
@@ -122,7 +121,7 @@ async fn pick(store: &Store, view: &SourceView, wanted: &Wanted) -> anyhow::Resu
     let mut picked = Picked::default();
     for lane in wanted.lanes(view)? {
         if wanted.open {
-            // What is not done is never far: the planner reads it at every tick.
+            // Unfinished windows need no history: the planner reads them on every tick.
             picked.add(lane.windows().cloned(), wanted);
         } else {
             picked.add_ledger(store, lane, wanted).await?;
@@ -149,7 +148,7 @@ impl Picked {
         Ok(())
     }
 
-    /// Takes those of `read` that are asked for, and keeps as many of all as may be listed.
+    /// Adds the matching windows of `read`, and keeps at most as many as may be listed.
     fn add(&mut self, read: impl IntoIterator<Item = Window>, wanted: &Wanted) {
         for window in read.into_iter().filter(|window| wanted.is(window)) {
             if is_quiet(&window) && !wanted.quiet {
@@ -170,7 +169,7 @@ impl Picked {
         }
     }
 
-    /// What is not listed, and how to see it, a line each.
+    /// Notes on omitted windows and how to list them, one per line.
     fn notes(&self, wanted: &Wanted) -> Vec<String> {
         let mut notes = Vec::new();
         let listed = self.windows.len() as u64;
@@ -204,8 +203,8 @@ impl Picked {
     }
 }
 
-/// Whether it is a window of a sweep that was made done: what it covers had nothing to be read
-/// again, or is not to be.
+/// True for a sweep window that became done without a run: its span had nothing to read again, or
+/// must not be read.
 fn is_quiet(window: &Window) -> bool {
     matches!(window.id.timeline.lane, Lane::Sweep(_))
         && window.status == Status::Done

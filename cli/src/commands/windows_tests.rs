@@ -4,7 +4,7 @@ use windlass_core::transition::Event;
 use super::*;
 use crate::testing::{Bench, CONFIG, OUTPUT, at, parked, window};
 
-/// What `windlass windows okta` asks for.
+/// The filter of `windlass windows okta`.
 fn wanted() -> Wanted {
     let args = WindowsArgs {
         source: "okta".to_owned(),
@@ -33,7 +33,7 @@ fn done(window: Window) -> Window {
 
 fn picked(windows: &[Window], wanted: &Wanted) -> Picked {
     let mut picked = Picked::default();
-    // As when a lane is read in two parts.
+    // A lane can be read in two parts.
     for part in windows.chunks(2) {
         picked.add(part.to_vec(), wanted);
     }

@@ -1,31 +1,31 @@
-//! Lists of parameters: one entry of a configuration that stands for several sources.
+//! Lists of parameters: one entry of a configuration that expands to several sources.
 
 use std::collections::BTreeMap;
 
 use super::raw::{self, Param};
 
-/// One of the sources that an entry stands for.
+/// One source of an expanded entry.
 #[derive(Debug, Clone)]
 pub(super) struct Expanded {
-    /// Its name: the entry's, with the value of each list behind.
+    /// The entry's name, followed by the value of each list.
     pub(super) name: String,
-    /// Every parameter with one value.
+    /// Every parameter with a single value.
     pub(super) params: BTreeMap<String, String>,
-    /// Of each parameter that is a list: which of its values the source has.
+    /// The index of the chosen value, for each parameter with a list.
     pub(super) chosen: BTreeMap<String, usize>,
 }
 
 /// An entry that cannot be expanded.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Wrong {
-    /// The field, in the words of the configuration.
+    /// The name of the field in the configuration.
     pub(super) field: String,
-    /// What is wrong with it.
+    /// The problem of the field.
     pub(super) problem: String,
 }
 
-/// The sources that `entry` stands for: one for each combination of the values of its lists, in
-/// the order of the parameters' names, at most `most`.
+/// The sources of `entry`: one per combination of the values of its lists, in the order of the
+/// parameters' names, at most `most`.
 pub(super) fn expand(
     entry: &str,
     source: &raw::Source,
@@ -77,7 +77,8 @@ pub(super) fn expand(
     Ok(expanded)
 }
 
-/// `value` in the letters of a source's name: lower case, and `-` for each run of others.
+/// `value` in the characters of a source's name: lower case, with `-` for each run of other
+/// characters.
 fn part_of_name(value: &str) -> String {
     let mut part = String::new();
     for letter in value.chars().map(|letter| letter.to_ascii_lowercase()) {

@@ -1,5 +1,4 @@
-//! The files of a configuration: the one that is named on the command line, and those that it
-//! includes, in the order in which they are read.
+//! The files of a configuration: the main file and those it includes, in reading order.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Display;
@@ -14,17 +13,17 @@ use windlass_core::limits;
 use super::raw;
 use crate::exit_code::UsageError;
 
-/// The text of one file, to place errors.
+/// The text of one file, to locate errors.
 #[derive(Debug, Clone, Default)]
 pub(super) struct SourceText {
-    /// The file as it is shown.
+    /// The path of the file in messages.
     pub(super) shown: String,
-    /// Its content.
+    /// The content of the file.
     pub(super) text: String,
 }
 
 impl SourceText {
-    /// An error about the first of `fields` that the file has.
+    /// An error about the first of `fields` that the file contains.
     pub(super) fn invalid_in(&self, fields: &[&str], problem: impl Display) -> YamlError {
         yaml::invalid_in(&self.shown, &self.text, fields, problem, None)
     }
@@ -35,18 +34,18 @@ impl SourceText {
     }
 }
 
-/// One file, as read.
+/// One parsed file.
 #[derive(Debug)]
 pub(super) struct ConfigFile {
-    /// Its text.
+    /// The text of the file.
     pub(super) text: SourceText,
-    /// Its path relative to the folder of the first file, with `/` between components.
+    /// Its path relative to the folder of the main file, with `/` between components.
     pub(super) path: String,
-    /// The name that its sources store: `name:`, or the path, behind the first file's `name:`.
+    /// The file name that its sources store: `name:`, or the path, after the main file's `name:`.
     pub(super) name: String,
-    /// The folder of the first file.
+    /// The folder of the main file.
     root: PathBuf,
-    /// What it says.
+    /// The parsed content.
     pub(super) raw: raw::Config,
 }
 
@@ -55,7 +54,7 @@ impl ConfigFile {
         self.text.invalid(field, problem)
     }
 
-    /// Where `entry`, a path in this file, leads.
+    /// The path that `entry` in this file refers to.
     pub(super) fn path_to(&self, entry: &str) -> PathBuf {
         match self.relative_to_root(entry) {
             Some(path) => self.root.join(path),
@@ -63,7 +62,7 @@ impl ConfigFile {
         }
     }
 
-    /// The reference to a secret `text`, with a relative path made relative to the folder of this file.
+    /// The secret reference `text`, with a relative path resolved against the folder of this file.
     pub(super) fn secret(&self, text: &str) -> Result<String, SecretError> {
         Ok(match text.parse()? {
             SecretRef::File(path) => {
@@ -74,7 +73,7 @@ impl ConfigFile {
         })
     }
 
-    /// `entry`, a path in this file, relative to the folder of the first file; `None` for an
+    /// `entry`, a path in this file, relative to the folder of the main file; `None` for an
     /// absolute path.
     pub(super) fn relative_to_root(&self, entry: &str) -> Option<String> {
         let folder = self.path.rsplit_once('/').map_or("", |(folder, _)| folder);
@@ -85,23 +84,23 @@ impl ConfigFile {
 /// All files of a configuration.
 #[derive(Debug)]
 pub(super) struct Files {
-    /// The first one, then each where it is included.
+    /// The main file, then each included file in order.
     pub(super) files: Vec<ConfigFile>,
-    /// What `apply --prune` may pause sources of.
+    /// The sources that `apply --prune` may pause.
     pub(super) scope: Scope,
 }
 
-/// The files that a configuration speaks for, by the names that sources store.
+/// The files that a configuration covers, by the names that sources store.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Scope {
-    /// Those that were read.
+    /// The files that were read.
     files: BTreeSet<String>,
-    /// Folders all of whose files were read, so that a further one has been deleted.
+    /// Folders whose files were all read, so that any other file in them has been deleted.
     folders: BTreeSet<String>,
 }
 
 impl Scope {
-    /// Whether the configuration speaks for the sources of `file`.
+    /// True if the configuration covers the sources of `file`.
     pub(crate) fn covers(&self, file: &str) -> bool {
         let folder = file.rsplit_once('/').map_or("", |(folder, _)| folder);
         self.files.contains(file) || self.folders.contains(folder)
@@ -109,10 +108,10 @@ impl Scope {
 }
 
 impl Files {
-    /// The file at `path` and all that it includes.
+    /// The file at `path` and all files that it includes.
     ///
     /// # Errors
-    /// [`UsageError`] when the first file cannot be read, [`YamlError`] for anything else.
+    /// [`UsageError`] if the main file cannot be read, [`YamlError`] for any other problem.
     pub(super) fn load(path: &Path) -> anyhow::Result<Self> {
         let usage = |problem: String| UsageError(format!("{}: {problem}", path.display()));
         let text = open(path)
@@ -129,7 +128,8 @@ impl Files {
         Ok(Self::read(path.display().to_string(), text, base)?)
     }
 
-    /// `text`, the content of the file called `shown` in the folder `base`, and all that it includes.
+    /// `text`, the content of the file `shown` in the folder `base`, and all files that it
+    /// includes.
     pub(super) fn read(shown: String, text: String, base: &Path) -> Result<Self, YamlError> {
         let path = Path::new(&shown).file_name().map_or_else(
             || "windlass.yaml".to_owned(),
@@ -159,11 +159,11 @@ impl Files {
     }
 }
 
-/// Reads file after file.
+/// Reads the files one after another.
 struct Reader {
     root: PathBuf,
     bytes_left: u64,
-    /// The files by their place on disk, so that one file is met under all of its paths.
+    /// The files by canonical path, so that a file is recognized under all of its paths.
     seen: BTreeMap<PathBuf, usize>,
     files: Vec<ConfigFile>,
     folders: BTreeSet<String>,
@@ -190,8 +190,8 @@ impl Reader {
         Ok(())
     }
 
-    /// The name of what lies at `path`, unless it has another: two configurations may have the same
-    /// paths.
+    /// The stored name of the file at `path`, unless it sets its own: two configurations may have
+    /// equal paths.
     fn name_of(&self, path: &str) -> String {
         let first = self.files.first();
         match first.and_then(|first| first.raw.name.as_deref()) {
@@ -200,8 +200,8 @@ impl Reader {
         }
     }
 
-    /// Reads what the last of `open` includes: the files that are being read, each included by the
-    /// one before.
+    /// Reads the includes of the last file in `open`, the chain of files in progress, each included
+    /// by the one before.
     fn include_all(&mut self, open: &[usize]) -> Result<(), YamlError> {
         let Some(at) = open.last().copied() else {
             return Ok(());
@@ -224,7 +224,7 @@ impl Reader {
             let names =
                 yaml_files(&place).map_err(|problem| wrong(format!("`{entry}` {problem}")))?;
             for name in names {
-                // The folder itself may be `.` or the like.
+                // The folder itself may be `.` or similar.
                 let path = relative(&path, &name).unwrap_or(name);
                 self.include(open, &field, path)?;
             }
@@ -269,7 +269,7 @@ impl Reader {
         self.include_all(&[open, &[index]].concat())
     }
 
-    /// Why the file `shown`, which is the one numbered `first`, is not read again.
+    /// The reason why the file `shown`, which is the one at index `first`, is not read again.
     fn met_again(&self, shown: &str, first: usize, open: &[usize]) -> String {
         let name = |index: &usize| self.files[*index].text.shown.as_str();
         match open.iter().position(|index| *index == first) {
@@ -281,7 +281,7 @@ impl Reader {
         }
     }
 
-    /// Refuses two files of one name: `apply --prune` would take the one's sources for the other's.
+    /// Fails on two files of the same name: `apply --prune` would confuse their sources.
     fn check_names(&self) -> Result<(), YamlError> {
         let mut names = BTreeMap::new();
         for file in &self.files {
@@ -297,7 +297,8 @@ impl Reader {
     }
 }
 
-/// The files of `folder` that end in `.yaml` or `.yml`, by name. Hidden ones are an editor's.
+/// The files of `folder` that end in `.yaml` or `.yml`, by name, without hidden files, which
+/// editors create.
 fn yaml_files(folder: &Path) -> Result<Vec<String>, String> {
     let unread = |error: std::io::Error| format!("cannot be read: {error}");
     let mut names = Vec::new();
@@ -321,14 +322,14 @@ fn yaml_files(folder: &Path) -> Result<Vec<String>, String> {
         }
     }
     if names.is_empty() {
-        // An empty folder is rather a checkout that failed than the wish to have no sources.
+        // An empty folder is more likely a failed checkout than a configuration without sources.
         return Err("has no file that ends in .yaml or .yml".to_owned());
     }
     names.sort();
     Ok(names)
 }
 
-/// `entry`, relative to `folder`, which is relative itself; `None` when `entry` is absolute.
+/// `entry` relative to `folder`, which is relative itself; `None` when `entry` is absolute.
 fn relative(folder: &str, entry: &str) -> Option<String> {
     let mut parts: Vec<String> = Vec::new();
     let components = Path::new(folder).components();
@@ -354,7 +355,7 @@ fn open_and_read(path: &Path, bytes_left: u64) -> Result<String, String> {
     read(open(path)?, bytes_left)
 }
 
-/// The content of `file`, of which at most `bytes_left` bytes may be read.
+/// The content of `file`, limited to `bytes_left` bytes.
 fn read(file: File, bytes_left: u64) -> Result<String, String> {
     let mut text = String::new();
     file.take(bytes_left + 1)

@@ -50,7 +50,7 @@ fn load(dir: &tempfile::TempDir) -> anyhow::Result<Config> {
     Config::load(&dir.path().join("windlass.yaml"), None)
 }
 
-/// What the error says, without the folder.
+/// The error, without the folder.
 fn error(files: &[(&str, &str)]) -> String {
     let dir = folder(files);
     let error = load(&dir).unwrap_err();
@@ -248,7 +248,7 @@ fn each_mistake_names_the_file_line_and_column_it_is_in() {
             .iter()
             .map(|(path, text)| (&**path, &**text))
             .collect();
-        // Of the chain, the folder would find each file by itself.
+        // The folder would find each file of the chain by itself.
         let root = ROOT.replace("[teams]", "[teams/1.yaml]");
         if name == "too deep" {
             all[0].1 = &root;

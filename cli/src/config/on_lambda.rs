@@ -1,23 +1,23 @@
-//! What a source may not have when its workers run on Lambda: anything of the machine on which the
-//! configuration lies.
+//! The restrictions on a source whose workers run on Lambda: nothing may refer to the machine with
+//! the configuration.
 
 use windlass_connectors::registry;
 use windlass_connectors::secret::SecretRef;
 use windlass_sink::SinkConfig;
 
-/// The folder of manifests that a worker's package has, and that lies beside the configuration.
+/// The folder of manifests in a worker's package, and beside the configuration.
 const MANIFESTS: &str = "manifests";
 
-/// A field of a source that only makes sense on this machine.
+/// A field of a source that is valid only on this machine.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Wrong {
-    /// Which.
+    /// The name of the field.
     pub(super) field: &'static str,
-    /// Why, and what to write instead.
+    /// The reason and the correct form.
     pub(super) problem: String,
 }
 
-/// Checks where the secret is and where records go.
+/// Checks the places of the secret and of the records.
 pub(super) fn check(secret: Option<&str>, sink_name: &str, sink: &SinkConfig) -> Result<(), Wrong> {
     let local = |reference: &str| {
         matches!(
@@ -53,8 +53,8 @@ pub(super) fn check(secret: Option<&str>, sink_name: &str, sink: &SinkConfig) ->
     }
 }
 
-/// How the state names `connector`: a built-in name, or `manifests/NAME.yaml`, which a worker finds
-/// in its package. `from_root` is the connector's path relative to the folder of the first
+/// The stored name of `connector`: a built-in name, or `manifests/NAME.yaml`, which a worker finds
+/// in its package. `from_root` is the connector's path relative to the folder of the main
 /// configuration file.
 pub(super) fn connector(connector: &str, from_root: Option<&str>) -> Result<String, Wrong> {
     if !registry::is_file(connector) {

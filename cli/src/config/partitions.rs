@@ -1,15 +1,16 @@
-//! Streams that partition records by their source, as Firehose does with dynamic partitioning: records
-//! must name their source, and there is room for so many sources.
+//! Streams that partition records by their source, as Firehose does with dynamic partitioning:
+//! records must name their source, and the number of sources is limited.
 
 use windlass_connectors::yaml::YamlError;
 
 use super::files::ConfigFile;
 use super::resolved::Resolved;
 
-/// Partitions that one source has open at most: at the turn of an hour, that of the hour before too.
+/// Maximum number of open partitions of one source: after the turn of an hour, that of the previous
+/// hour is also open.
 const PARTITIONS_PER_SOURCE: u32 = 2;
 
-/// Checks the sources that deliver to streams which partition records by their source.
+/// Checks the sources of streams that partition records by their source.
 pub(super) fn check(files: &[ConfigFile], resolved: &Resolved) -> Result<(), YamlError> {
     for (sink, config) in &resolved.sinks {
         let Some(partitions) = config.partitions() else {

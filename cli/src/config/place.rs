@@ -1,4 +1,4 @@
-//! Where the configuration says something of a source, for errors.
+//! The place of a source in the configuration, for errors.
 
 use std::collections::BTreeMap;
 use std::fmt::Display;
@@ -7,20 +7,20 @@ use windlass_connectors::yaml::YamlError;
 
 use super::files::SourceText;
 
-/// The entry that a source comes from.
+/// The configuration entry of a source.
 #[derive(Debug, Clone)]
 pub(super) struct Place {
-    /// The number of its file.
+    /// The index of its file.
     pub(super) file: usize,
     /// The key under `sources`.
     pub(super) entry: String,
-    /// Of each parameter that is a list: which of its values the source has.
+    /// The index of the chosen value, for each parameter with a list.
     pub(super) chosen: BTreeMap<String, usize>,
 }
 
 impl Place {
-    /// An error about `field` of the source, empty for all of it, in `text`, that of its file: placed
-    /// at the entry's own field, or at that of the file's defaults.
+    /// An error about `field` of the source, empty for the source as a whole, in `text`, the text
+    /// of its file. It is located at the entry's own field, or at that of the file's defaults.
     pub(super) fn invalid(
         &self,
         text: &SourceText,

@@ -1,4 +1,4 @@
-//! The configuration as written, before it is checked.
+//! The configuration as written, before checks.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -10,11 +10,11 @@ use windlass_core::Timestamp;
 use windlass_core::trust::WhoseClock;
 use windlass_sink::SinkConfig;
 
-/// One file.
+/// One configuration file.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Config {
-    /// Name under which the state knows the file, instead of its path.
+    /// The name of the file in the state, instead of its path.
     pub(super) name: Option<String>,
     /// Further files, and folders of files, relative to this file's folder.
     #[serde(default)]
@@ -22,81 +22,81 @@ pub(super) struct Config {
     /// Fields of every source of this file that does not set them itself.
     #[serde(default)]
     pub(super) defaults: Source,
-    /// Where windlass remembers; `None` when the command line or another file names the state.
+    /// The state; `None` when the command line or another file names it.
     pub(super) state: Option<State>,
-    /// Named destinations.
+    /// The destinations by name.
     #[serde(default)]
     pub(super) sinks: BTreeMap<String, SinkConfig>,
-    /// Named feeds.
+    /// The sources by name.
     #[serde(default)]
     pub(super) sources: BTreeMap<String, Source>,
 }
 
-/// Where windlass remembers.
+/// The kind and the place of the state.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "snake_case")]
 pub(super) enum State {
     /// A SQLite file.
     Sqlite(String),
-    /// A table of DynamoDB.
+    /// A DynamoDB table.
     Dynamodb(DynamoDb),
 }
 
-/// A table of DynamoDB.
+/// A DynamoDB table.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct DynamoDb {
-    /// Its name.
+    /// The name of the table.
     pub(super) table: String,
 }
 
-/// One feed, or what the feeds of a file have in common.
+/// One source, or the common fields of a file's sources.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(super) struct Source {
-    /// A built-in connector's name, or the path of a manifest.
+    /// The name of a built-in connector, or the path of a manifest.
     pub(super) connector: Option<String>,
     /// The connector's parameters.
     pub(super) params: BTreeMap<String, Param>,
     /// `env:NAME`, `file:PATH`, `secretsmanager:NAME` or `ssm:NAME`.
     pub(super) secret: Option<String>,
-    /// Where requests go.
+    /// Base URL of requests, instead of the manifest's.
     pub(super) base_url: Option<String>,
-    /// Where tokens are asked for.
+    /// Token endpoint, instead of the manifest's.
     pub(super) token_url: Option<String>,
-    /// First instant.
+    /// The first instant of the source.
     pub(super) start: Option<Timestamp>,
-    /// First instant after the last, for a bounded pull.
+    /// The instant after the last one, for a bounded pull; `None` follows the present.
     pub(super) end: Option<Timestamp>,
-    /// Widths.
+    /// The window widths.
     pub(super) window: Widths,
-    /// How long the live edge may wait before it is cut.
+    /// Maximum wait before the live edge becomes a window.
     pub(super) every: Option<Millis>,
-    /// How far a window's end trails now.
+    /// Minimum distance of a window's end from now.
     pub(super) settle: Option<Millis>,
-    /// Whose clock decides, ours or the vendor's, where nothing else shows which one is wrong.
+    /// The clock that decides when nothing else shows which of the two is wrong.
     pub(super) clock: Option<WhoseClock>,
-    /// How old settled time is when it is read again for late events.
+    /// The ages at which settled time is read again for late-arriving records.
     pub(super) sweeps: Option<Vec<Millis>>,
-    /// Workers at once.
+    /// Maximum concurrent workers.
     pub(super) max_in_flight: Option<u32>,
-    /// Requests a minute, for an operator who knows the vendor allows more or less.
+    /// Request rate, for an operator who knows that the vendor allows more or less.
     pub(super) requests_per_minute: Option<u32>,
-    /// Windows open at once.
+    /// Maximum number of open windows.
     pub(super) max_open_windows: Option<u32>,
-    /// How long done windows stay in the ledger.
+    /// Retention of done windows in the state.
     pub(super) history: Option<Millis>,
-    /// Which sink; may be left out when there is only one.
+    /// The name of the sink; optional if there is only one.
     pub(super) sink: Option<String>,
-    /// Whether `_windlass` is added to each record.
+    /// True if `_windlass` is added to each record.
     pub(super) metadata: Option<bool>,
-    /// Carve and dispatch nothing.
+    /// True if no windows are created or dispatched.
     pub(super) paused: Option<bool>,
 }
 
 impl Source {
-    /// The source with the fields of `defaults` where it has none: of `params` and `window`, each
-    /// entry by itself.
+    /// The source with missing fields filled from `defaults`; for `params` and `window`, entry by
+    /// entry.
     pub(super) fn or(self, defaults: &Self) -> Self {
         let defaults = defaults.clone();
         let mut params = defaults.params;
@@ -129,24 +129,24 @@ impl Source {
     }
 }
 
-/// Window widths.
+/// The widths of windows.
 #[derive(Debug, Clone, Copy, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Widths {
-    /// The first.
+    /// Width of the first window.
     pub(super) initial: Option<Millis>,
-    /// The narrowest.
+    /// Minimum width.
     pub(super) min: Option<Millis>,
-    /// The widest.
+    /// Maximum width.
     pub(super) max: Option<Millis>,
 }
 
-/// A parameter: one value, or a list of values that each make a source of their own.
+/// A parameter: one value, or a list of values with a source for each.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Param {
     /// One value.
     One(String),
-    /// A source for each.
+    /// One source per value.
     Each(Vec<String>),
 }
 
@@ -181,7 +181,7 @@ impl<'de> Visitor<'de> for ParamVisitor {
         Ok(Param::One(number.to_string()))
     }
 
-    // `1.10` and `1.1` are one number and two texts.
+    // `1.10` and `1.1` are the same number but different texts.
     fn visit_f64<E: Error>(self, _: f64) -> Result<Param, E> {
         Err(E::custom(
             "a parameter is text; put quotes around the number",

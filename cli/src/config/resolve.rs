@@ -1,4 +1,4 @@
-//! From the configuration as written to source definitions.
+//! Resolution of the parsed configuration into source definitions.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -25,14 +25,14 @@ use super::{on_lambda, partitions, raw};
 use crate::manifests;
 use crate::state::StateAddress;
 
-/// Widest window unless configured.
+/// Default maximum width of a window.
 const MAX_WIDTH_MS: i64 = 6 * HOUR_MS;
-/// Narrowest window unless configured.
+/// Default minimum width of a window.
 const MIN_WIDTH_MS: i64 = MINUTE_MS;
-/// Workers of one source unless configured.
+/// Default number of workers of one source.
 const IN_FLIGHT: u32 = 4;
 
-/// Everything in `files`, for the state at `state` if the files' own is not meant.
+/// Resolves `files`. `state` replaces the state that the files name.
 pub(super) fn resolve(
     files: &[ConfigFile],
     state: Option<&StateAddress>,
@@ -71,17 +71,17 @@ pub(super) fn resolve(
     Ok(resolved)
 }
 
-/// Turns one source after the other into its definition.
+/// Resolves sources one after another.
 struct Resolver<'a> {
     sinks: &'a BTreeMap<String, SinkConfig>,
-    /// Whether the workers are on Lambda, which has nothing of this machine.
+    /// True if the workers run on Lambda, without access to this machine.
     on_lambda: bool,
-    /// Those read so far, by the name or path that leads to them.
+    /// The manifests read so far, by name or path.
     manifests: BTreeMap<String, Manifest>,
 }
 
 impl Resolver<'_> {
-    /// Adds the sources of the file numbered `number` to `sources`.
+    /// Adds the sources of the file at index `number` to `sources`.
     fn add_sources(
         &mut self,
         files: &[ConfigFile],
@@ -131,7 +131,7 @@ impl Resolver<'_> {
         Ok(())
     }
 
-    /// The source called `name`, with the values of `params` that it has of each list.
+    /// The source `name`, with `params` as its choice from each list.
     fn source(
         &mut self,
         at: &At<'_>,
@@ -218,7 +218,7 @@ impl Resolver<'_> {
 struct At<'a> {
     file: &'a ConfigFile,
     place: &'a Place,
-    /// Its fields, with the defaults of its file.
+    /// Its fields, including the defaults of its file.
     raw: &'a raw::Source,
 }
 
@@ -234,13 +234,13 @@ impl At<'_> {
         )
     }
 
-    /// The reference, with a relative path made relative to the folder of its file.
+    /// The reference, with a relative path resolved against the folder of its file.
     fn secret(&self, text: &str) -> Result<String, YamlError> {
         let reference = self.file.secret(text);
         reference.map_err(|error| self.invalid("secret", error))
     }
 
-    /// The sink that is named, or the only one of the file or of the configuration.
+    /// The named sink, or the only one of the file or of the configuration.
     fn sink(&self, sinks: &BTreeMap<String, SinkConfig>) -> Result<String, YamlError> {
         let names = || {
             sinks
@@ -265,7 +265,7 @@ impl At<'_> {
         }
     }
 
-    /// When settled time is read again: as set, or as the connector suggests where that fits.
+    /// The ages of sweeps: as set, or the connector's defaults where they fit.
     fn sweeps(
         &self,
         defaults: &Defaults,
@@ -325,7 +325,7 @@ impl At<'_> {
             return Err(self.invalid("requests_per_minute", "must be at least 1"));
         }
         let history_ms = ms(raw.history).unwrap_or(limits::HISTORY_MS_DEFAULT);
-        // What an operator sets wins: a vendor may have granted this account more.
+        // The operator's setting takes precedence: the vendor may have granted this account more.
         let group_in_flight = defaults.group_in_flight.max(raw.max_in_flight.unwrap_or(0));
         let policy = Policy {
             unit_ms,

@@ -1,4 +1,4 @@
-//! What a configuration says, checked: a leaf, so that its makers need not know each other.
+//! The checked configuration: a leaf module, so that its producers need not depend on each other.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -10,22 +10,22 @@ use windlass_sink::SinkConfig;
 use super::place::Place;
 use crate::state::StateAddress;
 
-/// Everything that a configuration says, checked.
+/// The checked content of a configuration.
 pub(super) struct Resolved {
     pub(super) state: StateAddress,
     pub(super) sinks: BTreeMap<String, SinkConfig>,
-    /// The number of the file that each sink is from.
+    /// The index of the file of each sink.
     pub(super) sink_files: BTreeMap<String, usize>,
     pub(super) sources: BTreeMap<String, Source>,
 }
 
-/// A source as configured.
+/// A configured source.
 #[derive(Debug)]
 pub(crate) struct Source {
-    /// What is stored of it.
+    /// The stored part.
     pub(crate) definition: SourceDefinition,
     /// Its compiled manifest.
     pub(crate) connector: Arc<Connector>,
-    /// Where the configuration says so.
+    /// Its place in the configuration.
     pub(super) place: Place,
 }

@@ -7,10 +7,10 @@ use windlass_sink::SinkConfig;
 
 use super::files::ConfigFile;
 
-/// The sinks by name, and the number of the file that each is from.
+/// The sinks by name, and the index of the file of each.
 type Sinks = (BTreeMap<String, SinkConfig>, BTreeMap<String, usize>);
 
-/// The sinks of all files. Two files may have the same sink.
+/// The sinks of all files. Two files may define the same sink.
 pub(super) fn sinks_of(files: &[ConfigFile]) -> Result<Sinks, YamlError> {
     let mut sinks: BTreeMap<String, SinkConfig> = BTreeMap::new();
     let mut sink_files: BTreeMap<String, usize> = BTreeMap::new();
@@ -31,7 +31,7 @@ pub(super) fn sinks_of(files: &[ConfigFile]) -> Result<Sinks, YamlError> {
     Ok((sinks, sink_files))
 }
 
-/// `sink`, which `file` calls `name`, with paths that begin at the folder of its file.
+/// `sink`, named `name` in `file`, with relative paths resolved against the folder of its file.
 fn checked(file: &ConfigFile, name: &str, mut sink: SinkConfig) -> Result<SinkConfig, YamlError> {
     sink.check().map_err(|error| {
         let field = format!("sinks.{name}.{}.{}", sink.kind(), error.field);

@@ -6,7 +6,7 @@ use super::files::{ConfigFile, SourceText};
 use super::raw;
 use crate::state::{InvalidAddress, StateAddress};
 
-/// The state of the first file that names one. The others may name the same.
+/// The state of the first file that names one. Other files may name the same one.
 pub(super) fn state_of(files: &[ConfigFile]) -> Result<StateAddress, YamlError> {
     let mut found: Option<(StateAddress, &ConfigFile)> = None;
     for file in files {

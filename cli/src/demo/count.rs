@@ -1,4 +1,4 @@
-//! Comparing what arrived with what the vendor has.
+//! Comparison of delivered records with the vendor's records.
 
 use std::collections::HashMap;
 use std::fs::File;
@@ -10,14 +10,14 @@ use serde::Deserialize;
 
 use super::vendor::Timeline;
 
-/// What was found in the output.
+/// The counts of the output.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct Counted {
-    /// Different records that arrived.
+    /// Distinct delivered records.
     pub(crate) delivered: u64,
-    /// Records of the vendor that did not.
+    /// Records of the vendor that are missing.
     pub(crate) lost: u64,
-    /// Lines beyond the first of each record, and lines that are no record of the vendor.
+    /// Lines beyond the first of each record, and lines that are not a record of the vendor.
     pub(crate) duplicated: u64,
 }
 

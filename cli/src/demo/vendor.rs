@@ -1,5 +1,6 @@
-//! The sample vendor: a small HTTP server on loopback in the Google Reports shape. Newest first,
-//! bounds inclusive on both sides, several records in one millisecond and on window bounds.
+//! The sample vendor: a small HTTP server on loopback in the shape of the Google Reports API.
+//! Newest first, bounds inclusive on both sides, several records in one millisecond and on window
+//! bounds.
 
 use std::convert::Infallible;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -19,16 +20,16 @@ use tokio::sync::watch;
 use windlass_core::Timestamp;
 use windlass_core::time::HOUR_MS;
 
-/// Records on a page.
+/// Records per page.
 const PAGE: u64 = 200;
-/// Hours the timeline is long.
+/// Length of the timeline in hours.
 const HOURS: u64 = 6;
 /// Records that share one millisecond.
 const TWINS: u64 = 3;
-/// When it begins: 2026-01-01T00:00:00Z.
+/// Start of the timeline: 2026-01-01T00:00:00Z.
 const BEGIN: Timestamp = Timestamp::from_ms(1_767_225_600_000);
 
-/// The records the vendor has, by number, oldest first.
+/// The vendor's records, by number, oldest first.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Timeline {
     records: u64,
@@ -40,22 +41,23 @@ impl Timeline {
         Self { records }
     }
 
-    /// First instant, and first instant after it.
+    /// The first instant, and the instant after the last.
     pub(crate) fn bounds() -> (Timestamp, Timestamp) {
         (BEGIN, BEGIN.plus_ms(HOUR_MS * 6))
     }
 
-    /// How many records there are.
+    /// The number of records.
     pub(crate) const fn records(self) -> u64 {
         self.records
     }
 
-    /// Requests that a pull by whole hours needs when nothing stops it.
+    /// The number of requests of an uninterrupted pull by whole hours.
     pub(crate) fn pages_needed(self) -> u64 {
         (0..HOURS)
             .map(|hour| {
                 let from = BEGIN.plus_ms(HOUR_MS * to_i64(hour));
-                // One millisecond is asked for on both sides, because the bounds are undocumented.
+                // The request extends by one millisecond on both sides, because the bounds are
+                // undocumented.
                 let (first, last) = self.range(from.minus_ms(1), from.plus_ms(HOUR_MS + 1));
                 (last - first).div_ceil(PAGE).max(1)
             })
@@ -64,11 +66,11 @@ impl Timeline {
 
     /// The unique part of record `number`'s id.
     pub(crate) fn qualifier(number: u64) -> String {
-        // Often negative at the real vendor.
+        // Ids of the real vendor are often negative.
         format!("-{}", 1_000_000_007_u64.wrapping_mul(number + 1))
     }
 
-    /// When record `number` happened: the first ones exactly on the start, three a millisecond.
+    /// The time of record `number`: the first ones exactly on the start, three per millisecond.
     fn time(self, number: u64) -> Timestamp {
         let groups = self.records.div_ceil(TWINS).max(1);
         let span = u128::from(HOURS) * u128::from(HOUR_MS.unsigned_abs());
@@ -107,7 +109,7 @@ impl Timeline {
         } else {
             String::new()
         };
-        // Like the real one, `items` is left out when there is nothing.
+        // Like the real vendor, it omits `items` on an empty page.
         let items = if items.is_empty() {
             String::new()
         } else {
@@ -150,7 +152,7 @@ pub(crate) struct SampleVendor {
 struct Shared {
     timeline: Timeline,
     served: AtomicU64,
-    /// Pages after which answers are held back; `u64::MAX` for never.
+    /// Number of pages after which responses are held back; `u64::MAX` for never.
     hold_after: watch::Sender<u64>,
 }
 
@@ -158,7 +160,7 @@ impl SampleVendor {
     /// Serves `timeline` on loopback until the process ends.
     ///
     /// # Errors
-    /// When the port is in use.
+    /// The port is in use.
     pub(crate) async fn start(timeline: Timeline, port: u16) -> anyhow::Result<Self> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port))
             .await
@@ -186,22 +188,22 @@ impl SampleVendor {
         self.shared.timeline
     }
 
-    /// Pages answered so far.
+    /// Number of pages served so far.
     pub(crate) fn pages_served(&self) -> u64 {
         self.shared.served.load(Ordering::SeqCst)
     }
 
-    /// Holds every answer back once `pages` have been given.
+    /// Holds back every response after `pages` pages.
     pub(crate) fn hold_after(&self, pages: u64) {
         self.shared.hold_after.send_replace(pages);
     }
 
-    /// Whether answers are being held back.
+    /// True if responses are being held back.
     pub(crate) fn is_holding(&self) -> bool {
         self.pages_served() >= *self.shared.hold_after.borrow()
     }
 
-    /// Answers again.
+    /// Releases the responses.
     pub(crate) fn release(&self) {
         self.shared.hold_after.send_replace(u64::MAX);
     }
@@ -249,7 +251,7 @@ async fn answer(
     )
 }
 
-/// What a request asks for.
+/// The parameters of a request.
 struct Asked {
     start: Timestamp,
     end: Timestamp,

@@ -1,5 +1,5 @@
-//! A definition as fields, in the words of the configuration. Made of its stored form, so that no
-//! field can be forgotten.
+//! A definition as fields, with the names of the configuration. Derived from the stored form, so
+//! that no field can be forgotten.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,27 +7,27 @@ use serde_json::Value;
 use windlass_core::duration::Exact;
 use windlass_core::source::SourceDefinition;
 
-/// Fields that stand for something else in the definition, or are its key.
+/// Fields that are not shown: the key of the definition.
 const LEFT_OUT: [&str; 1] = ["name"];
 
 /// Fields that hold an instant.
 const TIMES: [&str; 2] = ["start", "end"];
 
-/// The stored names that the configuration does not have, with those it has.
+/// Stored names that differ from the configuration's names, with the latter.
 const NAMES: [(&str, &str); 3] = [
     ("initial", "window.initial"),
     ("min", "window.min"),
     ("max", "window.max"),
 ];
 
-/// One field of a source: what it was and what it is to be.
+/// The old and the new value of one field.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct FieldChange {
-    /// Its name.
+    /// The name of the field.
     pub(crate) field: String,
-    /// What it was; `None` when it was not set.
+    /// The old value; `None` when it was not set.
     pub(crate) old: Option<String>,
-    /// What it is to be; `None` when it is not set any more.
+    /// The new value; `None` when it is no longer set.
     pub(crate) new: Option<String>,
 }
 
@@ -50,13 +50,13 @@ pub(crate) fn changes(old: Option<&SourceDefinition>, new: &SourceDefinition) ->
 /// Every field that is set.
 fn fields(definition: &SourceDefinition) -> BTreeMap<String, String> {
     let mut fields = BTreeMap::new();
-    // A definition is made of maps with text for keys, which JSON always takes.
+    // A definition consists of maps with text keys, which always serialize to JSON.
     let stored = serde_json::to_value(definition).unwrap_or_default();
     flatten("", &stored, &mut fields);
     fields
 }
 
-/// `text`, quoted if it holds what would reach into the terminal.
+/// `text`, quoted if it holds control characters, which could affect the terminal.
 fn printable(text: &str) -> String {
     if text.contains(char::is_control) {
         format!("{text:?}")

@@ -1,4 +1,4 @@
-//! A difference for people and for scripts.
+//! Output of a difference, for people and for scripts.
 
 use serde_json::{Value, json};
 use windlass_core::duration::Exact;
@@ -8,13 +8,13 @@ use windlass_core::window::Window;
 use super::{Change, Difference, FieldChange, SourceDifference, changes};
 use crate::output::{Paint, shortened, time};
 
-/// Windows that a list names before it only counts them.
+/// Maximum number of listed windows; further ones are only counted.
 const WINDOWS_SHOWN_MAX: usize = 5;
-/// Most characters of a reason.
+/// Maximum length of a reason.
 const REASON_CHARS_MAX: usize = 160;
 
 impl Change {
-    /// The mark in front of a source.
+    /// The mark before a source.
     const fn mark(self) -> char {
         match self {
             Self::New => '+',
@@ -24,7 +24,7 @@ impl Change {
         }
     }
 
-    /// The word for scripts.
+    /// The name in JSON.
     const fn word(self) -> &'static str {
         match self {
             Self::New => "new",
@@ -39,7 +39,7 @@ impl Change {
 }
 
 impl Difference {
-    /// What would be done: each source that is written, and how many are not.
+    /// The changes: each written source, and the number of the others.
     pub(crate) fn text(&self, paint: Paint) -> String {
         let written = self.sources.iter().filter(|source| source.is_written());
         let mut text: String = written.map(|source| source.text(paint)).collect();
@@ -78,7 +78,7 @@ impl Difference {
         alike.map(|it| it.wanted.name.as_str()).collect()
     }
 
-    /// The same for scripts, source by source.
+    /// The JSON form, one entry per source.
     pub(crate) fn to_json(&self) -> Value {
         self.sources.iter().map(SourceDifference::to_json).collect()
     }
@@ -117,7 +117,7 @@ impl SourceDifference {
         changes(stored, &self.wanted)
     }
 
-    /// What follows from the change that its fields do not say.
+    /// The effects of the change that its fields do not show.
     fn effects(&self) -> Vec<String> {
         let Some(SourceRecord {
             definition,
@@ -172,7 +172,7 @@ impl SourceDifference {
     }
 }
 
-/// What becomes of the time that was cut before `settle` was raised.
+/// The effect of a raised `settle` on time that was already read.
 fn cut_with_less(old: &Policy, new: &Policy) -> Option<String> {
     let again = match new.sweeps_ms.first() {
         None => "is not read again: it has no sweeps".to_owned(),
@@ -183,7 +183,7 @@ fn cut_with_less(old: &Policy, new: &Policy) -> Option<String> {
         .then(|| format!("time that was read after a settle of {shorter} {again}"))
 }
 
-/// `every  5m -> 10m`; of a new source, what it has.
+/// `every  5m -> 10m`; only the value for a new source.
 fn line(change: &FieldChange, is_new: bool) -> String {
     let FieldChange { field, old, new } = change;
     let shown = |value: &Option<String>| value.clone().unwrap_or_else(|| "(none)".to_owned());
@@ -194,7 +194,7 @@ fn line(change: &FieldChange, is_new: bool) -> String {
     }
 }
 
-/// The names of `windows`, of which only the first ones are said.
+/// The ids of `windows`, limited to the first ones.
 pub(crate) fn named(windows: &[Window]) -> String {
     let names = windows.iter().take(WINDOWS_SHOWN_MAX);
     let mut lines: Vec<_> = names

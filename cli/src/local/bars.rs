@@ -1,4 +1,4 @@
-//! One progress bar per source on a terminal; a plain line now and then elsewhere.
+//! One progress bar per source on a terminal; periodic plain lines elsewhere.
 
 use std::collections::BTreeMap;
 use std::io::IsTerminal;
@@ -15,24 +15,24 @@ use super::meter::Meter;
 use crate::config::Config;
 use crate::output::{Output, duration, grouped, keep_clear_of, shortened, time};
 
-/// How often a plain line is written.
+/// Interval of plain lines.
 const LINE_EVERY_MS: i64 = 10 * SECOND_MS;
-/// Most characters of an error on a plain line.
+/// Maximum length of an error on a plain line.
 const ERROR_CHARS_MAX: usize = 160;
-/// How often bars are drawn again although nothing was planned: waits count down.
+/// Interval at which bars are redrawn without a new plan: waits count down.
 const BARS_EVERY_MS: i64 = SECOND_MS;
-/// Most sources that get a bar each: a taller list does not fit a screen.
+/// Maximum number of sources with a bar each: a taller list does not fit on a screen.
 const BARS_MAX: usize = 60;
-/// Steps of a bar.
+/// Resolution of a bar.
 const STEPS: u64 = 1_000;
 
-/// Shows how a run goes.
+/// The progress display of a run.
 pub(crate) struct Bars {
     meter: Arc<Meter>,
     output: Output,
     shown: Shown,
     definitions: BTreeMap<SourceName, SourceDefinition>,
-    /// The reports to show at `next`: all of them for bars, and for lines those that are new.
+    /// The reports to show at `next`: all of them for bars, the new ones for lines.
     reports: BTreeMap<SourceName, SourceReport>,
     next: Timestamp,
 }
@@ -74,8 +74,8 @@ impl Bars {
         }
     }
 
-    /// Shows where every source stood at the end: what was delivered after the last plan counts,
-    /// too. The summary says the same where there are no bars.
+    /// Shows the standing of every source at the end, including deliveries after the last plan.
+    /// Without bars, the summary shows the same.
     pub(crate) fn finish(mut self, report: &TickReport, now: Timestamp) {
         if matches!(self.shown, Shown::Terminal(..)) {
             self.next = now;
@@ -83,7 +83,7 @@ impl Bars {
         }
     }
 
-    /// Takes the reports of the sources that were just planned, and shows what is to be shown by now.
+    /// Takes the reports of the sources just planned, and shows them if it is time.
     pub(crate) fn update(&mut self, planned: &[&SourceReport], now: Timestamp) {
         if matches!(self.shown, Shown::Nothing) {
             return;
@@ -94,7 +94,7 @@ impl Bars {
                     .insert(report.source.clone(), (*report).clone());
             }
         }
-        // An instant that is too far off was set before the clock was set back.
+        // An instant too far in the future was set before the clock was set back.
         let wait_ms = self.next.ms_since(now);
         if (1..=LINE_EVERY_MS).contains(&wait_ms) {
             return;
@@ -129,7 +129,7 @@ impl Bars {
     }
 }
 
-/// Leaves the last state of the bars on the screen.
+/// Leaves the final state of the bars on the screen.
 impl Drop for Bars {
     fn drop(&mut self) {
         if let Shown::Terminal(_, bars) = &self.shown {
@@ -148,8 +148,8 @@ fn style() -> ProgressStyle {
     ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar())
 }
 
-/// Up to when a source that has nothing left to do is complete: its end, or, before that has
-/// settled, what `every` leaves to the next window.
+/// The watermark of a source that is caught up: its end or, before that has settled, the edge less
+/// `every`.
 fn caught_up_at(definition: &SourceDefinition, now: Timestamp) -> Timestamp {
     let edge = settled_edge(&definition.policy, now);
     match definition.end {
@@ -158,7 +158,7 @@ fn caught_up_at(definition: &SourceDefinition, now: Timestamp) -> Timestamp {
     }
 }
 
-/// How much of `[start, end)` is complete, in [`STEPS`].
+/// The complete part of `[start, end)`, in [`STEPS`].
 fn steps(start: Timestamp, end: Timestamp, through: Timestamp) -> u64 {
     if through >= end {
         return STEPS;
@@ -170,7 +170,7 @@ fn steps(start: Timestamp, end: Timestamp, through: Timestamp) -> u64 {
         .min(STEPS)
 }
 
-/// A plain line, as long as it has to be.
+/// A plain line of unlimited length.
 fn line(meter: &Meter, source: &SourceReport, now: Timestamp) -> String {
     let delivered = meter.of(&source.source);
     let mut line = format!(
@@ -185,7 +185,7 @@ fn line(meter: &Meter, source: &SourceReport, now: Timestamp) -> String {
     line
 }
 
-/// The text beside a bar, what matters most first: a narrow terminal cuts its end off.
+/// The text beside a bar, most important first: a narrow terminal cuts off its end.
 fn short_line(meter: &Meter, source: &SourceReport, now: Timestamp) -> String {
     let mut parts = remarks(source, now);
     let records = format!("{} records", grouped(meter.of(&source.source).records));
@@ -198,7 +198,7 @@ fn short_line(meter: &Meter, source: &SourceReport, now: Timestamp) -> String {
     parts.join(", ")
 }
 
-/// What is out of the ordinary with a source.
+/// The unusual conditions of a source.
 fn remarks(source: &SourceReport, now: Timestamp) -> Vec<String> {
     let mut remarks = Vec::new();
     match source.activity {

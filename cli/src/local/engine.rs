@@ -1,5 +1,5 @@
-//! The whole loop in one process: plan what changed or is due, hand tasks to local workers, and plan
-//! the sources of those that ended.
+//! The complete loop in one process: plans changed and due sources, passes tasks to local workers,
+//! and replans the sources of ended workers.
 
 use std::sync::Arc;
 
@@ -23,12 +23,12 @@ use super::outfit::LocalOutfit;
 use crate::difference::Difference;
 use crate::state::{Store, sources};
 
-/// The longest pause of the loop: a change by an operator is seen this soon.
+/// Maximum pause of the loop: the delay until an operator's change takes effect.
 const PAUSE_MAX_MS: i64 = SECOND_MS;
-/// How often history that has run out is looked for.
+/// Interval between two searches for expired history.
 const EXPIRE_EVERY_MS: i64 = HOUR_MS;
 
-/// Hands tasks to the loop below. Nothing gets lost on the way: it is one process.
+/// Passes tasks to the loop below. No task can get lost within one process.
 struct LocalDispatch(mpsc::UnboundedSender<Task>);
 
 impl Dispatch for LocalDispatch {
@@ -42,26 +42,26 @@ impl Dispatch for LocalDispatch {
     }
 }
 
-/// How the loop ended.
+/// The outcome of the loop.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Ending {
-    /// Nothing is left to do that could be done.
+    /// No work is left that could be done.
     CaughtUp(TickReport),
-    /// Told to stop; every window in flight was released at a checkpoint.
+    /// A stop was requested; every window in flight was released at a checkpoint.
     Stopped(TickReport),
-    /// A shard or a source cannot be read, and nothing else is left to do.
+    /// A shard or a source cannot be read, and no other work is left.
     Failed(TickReport),
 }
 
 impl Ending {
-    /// Where every source stood at the end.
+    /// The standing of every source at the end.
     pub(crate) const fn report(&self) -> &TickReport {
         let (Self::CaughtUp(report) | Self::Stopped(report) | Self::Failed(report)) = self;
         report
     }
 }
 
-/// The engine over a locked state.
+/// The engine on a locked state.
 pub(crate) struct Engine {
     store: Store,
     worker: Arc<Worker<Store, LocalOutfit>>,
@@ -70,10 +70,10 @@ pub(crate) struct Engine {
     suspects: SuspectPlace,
 }
 
-/// Workers that run, by the source that they were started for.
+/// Running workers, by the source that they were started for.
 type Workers = JoinSet<(SourceName, Report)>;
 
-/// The writes of other processes, as far as they have been noticed.
+/// The last observed writes of other processes.
 #[derive(Debug, Default)]
 struct Changes {
     looked_at: Option<Timestamp>,
@@ -81,7 +81,8 @@ struct Changes {
 }
 
 impl Engine {
-    /// An engine on `store`, whose lock the caller holds, with at most `workers_max` workers at once.
+    /// An engine on `store`, whose lock the caller holds, with at most `workers_max` concurrent
+    /// workers.
     pub(crate) fn new(store: Store, outfit: LocalOutfit, seams: Seams, workers_max: usize) -> Self {
         let worker = Arc::new(Worker::new(store.clone(), outfit, seams.clone()));
         Self {
@@ -93,8 +94,8 @@ impl Engine {
         }
     }
 
-    /// Puts the configuration's sources into the state: new and changed ones are applied, blocked
-    /// ones get another try, and those it does not name any more are paused, not forgotten.
+    /// Writes the configuration's sources into the state: applies new and changed ones, retries
+    /// blocked ones, and pauses those that it no longer names.
     pub(crate) async fn apply(&self, wanted: &[SourceDefinition]) -> anyhow::Result<()> {
         let now = self.seams.clock.now();
         let stored = sources::present(&self.store, wanted).await?;
@@ -105,11 +106,12 @@ impl Engine {
         Ok(())
     }
 
-    /// Runs until told to stop, or, with `until_caught_up`, until nothing is left to do. It goes on
-    /// while every source is blocked, for they are probed. `each_plan` sees the reports of the
-    /// sources that were just planned, none before a pause.
+    /// Runs until a stop is requested or, with `until_caught_up`, until no work is left. Continues
+    /// while every source is blocked, because blocked sources are probed. `each_plan` receives the
+    /// reports of the sources just planned; none before a pause.
     ///
-    /// However it ends, every worker has ended before: at a checkpoint, or at an error of its own.
+    /// In every case, all workers have ended before it returns: at a checkpoint, or with an error
+    /// of their own.
     pub(crate) async fn run(
         &self,
         until_caught_up: bool,
@@ -130,13 +132,13 @@ impl Engine {
         wound_down?;
         match ending {
             Some(ending) => Ok(ending),
-            // The windows that were released meanwhile count as what they are now.
+            // Windows released meanwhile count with their present status.
             None => Ok(Ending::Stopped(self.look().await?)),
         }
     }
 
-    /// The loop itself, up to an ending, or to `None` when it is told to stop: from then on no plan
-    /// hands out a window.
+    /// The loop itself, up to an ending, or to `None` when a stop is requested: no plan dispatches
+    /// a window after that.
     async fn drive(
         &self,
         workers: &mut Workers,
@@ -190,11 +192,11 @@ impl Engine {
         });
     }
 
-    /// Whether another process has written to the state since the last look, at most one look in
-    /// [`PAUSE_MAX_MS`]. A store that cannot tell is taken to have changed.
+    /// True if another process has written to the state since the last look, with at most one look
+    /// per [`PAUSE_MAX_MS`]. A store without such information counts as changed.
     async fn has_changed(&self, changes: &mut Changes) -> Result<bool, StateError> {
         let now = self.seams.clock.now();
-        // A look from the future was taken before the clock was set back.
+        // A look in the future was taken before the clock was set back.
         let is_fresh = |at: Timestamp| (0..PAUSE_MAX_MS).contains(&now.ms_since(at));
         if changes.looked_at.is_some_and(is_fresh) {
             return Ok(false);
@@ -205,11 +207,11 @@ impl Engine {
         Ok(is_first || seen.is_none() || seen != before)
     }
 
-    /// Deletes history that has run out if that is `due`, and says when it is due next: one call of
-    /// the store deletes so much and no more, so at once again when it found something.
+    /// Deletes expired history if that is `due`, and returns the next due time: one call of the
+    /// store deletes a limited amount, so the next is due at once after a find.
     async fn expire_history(&self, due: Timestamp) -> Result<Timestamp, StateError> {
         let now = self.seams.clock.now();
-        // One that is further off was set before the clock was set back.
+        // A due time further in the future was set before the clock was set back.
         let latest = now.plus_ms(EXPIRE_EVERY_MS);
         if now < due && due <= latest {
             return Ok(due);
@@ -238,7 +240,7 @@ impl Engine {
         }
     }
 
-    /// A report on every source that starts nothing.
+    /// A report on every source, without starting anything.
     async fn look(&self) -> Result<TickReport, StateError> {
         windlass_orchestrator::look(&self.store, self.seams.clock.now()).await
     }
@@ -249,7 +251,7 @@ impl Engine {
     }
 }
 
-/// How the loop ends when nothing is planned and no worker runs, if it does.
+/// The ending of the loop when nothing is planned and no worker runs; `None` to continue.
 fn ending(agenda: &Agenda, until_caught_up: bool) -> Option<Ending> {
     if until_caught_up && agenda.is_quiet() {
         Some(Ending::CaughtUp(agenda.report()))
@@ -260,7 +262,7 @@ fn ending(agenda: &Agenda, until_caught_up: bool) -> Option<Ending> {
     }
 }
 
-/// The source of a worker whose run ended, or the error that ended it.
+/// The source of an ended worker, or the error that ended it.
 fn check(
     ended: Result<(SourceName, Report), tokio::task::JoinError>,
 ) -> anyhow::Result<SourceName> {

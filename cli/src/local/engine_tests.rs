@@ -30,7 +30,7 @@ async fn engine(dir: &tempfile::TempDir) -> Engine {
     Engine::new(store, outfit, seams, 4)
 }
 
-/// A window that was done long ago, and that nothing needs any more.
+/// A window that was done long ago, and that nothing needs.
 async fn done_long_ago(store: &Store) -> WindowId {
     let id: WindowId = "okta/0123456789ab/live/2020-01-01T00:00:00.000Z"
         .parse()
@@ -76,7 +76,7 @@ async fn a_run_deletes_history_that_has_run_out_and_again_when_it_is_due() {
     assert!(matches!(ending, Ending::CaughtUp(_)), "{ending:?}");
     assert_eq!(engine.store.window(&id).await.unwrap(), None);
 
-    // What was set before the clock was set back is due as well.
+    // A due time set before the clock was set back is due as well.
     for due in [Timestamp::MIN, Timestamp::MAX] {
         let next = engine.expire_history(due).await.unwrap();
         assert!(next > SystemClock.now() && next < Timestamp::MAX, "{next}");

@@ -1,4 +1,4 @@
-//! The output folders of a run: taken for its state before anything is delivered.
+//! The output folders of a run, claimed for its state before the first delivery.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -15,26 +15,25 @@ use super::reconcile::{Differences, ReconcileError};
 use crate::config::Config;
 use crate::exit_code::StateUnusable;
 
-/// The cures for a folder that belongs to another state.
+/// The remedies for a folder that belongs to another state.
 const CURE: &str = "nothing in it was changed; use the state it belongs to, rebuild this state \
                     from the folder with `windlass adopt`, or give this state a folder of its own";
 
-/// Output folders that no other state and no other process delivers into, until they are dropped.
+/// Output folders that only this state and process deliver into, until they are dropped.
 #[derive(Debug)]
 pub(crate) struct Folders {
     _taken: Vec<Folder>,
 }
 
 impl Folders {
-    /// Takes the folders of every sink that a source of `config` uses, and counts a run of `store`.
-    /// `random` becomes the id of a state that has none yet.
+    /// Claims the folders of every sink that a source of `config` uses, and counts a run of
+    /// `store`. `random` becomes the id of a state without one.
     ///
     /// All folders are checked before the run is counted, and the run is counted before any folder
-    /// is marked: a refusal changes nothing, and no folder is ever ahead of its state.
+    /// is marked: an error changes nothing, and no folder is ever ahead of its state.
     ///
     /// # Errors
-    /// When a folder belongs to another state or a later copy of this one, or another process uses
-    /// it.
+    /// A folder belongs to another state or a later copy of this one, or another process uses it.
     pub(crate) async fn claim(
         config: &Config,
         store: &SqliteStore,
@@ -94,17 +93,17 @@ fn unusable(error: &ClaimError) -> StateUnusable {
 /// An output folder and the sources that deliver into it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Place {
-    /// One of the sinks that lead to it.
+    /// One of the sinks that deliver into it.
     pub(crate) sink: String,
-    /// The folder.
+    /// Path of the folder.
     pub(crate) dir: PathBuf,
-    /// Who may read it.
+    /// The users that may read it.
     pub(crate) readers: Readers,
-    /// Every source of a sink that leads to it.
+    /// Every source of a sink that delivers into it.
     pub(crate) sources: BTreeSet<SourceName>,
 }
 
-/// The output folders of `config`, each once however many sinks lead to it.
+/// The output folders of `config`, each once however many sinks use it.
 pub(crate) fn places(config: &Config) -> Vec<Place> {
     let mut found = BTreeMap::new();
     for source in config.sources.values() {
@@ -124,7 +123,7 @@ pub(crate) fn places(config: &Config) -> Vec<Place> {
     found.into_values().collect()
 }
 
-/// Compares the folder's files of `sources` with the ledger.
+/// Compares the folder's files of `sources` with the state.
 async fn look(
     folder: &Folder,
     sources: &[&SourceDefinition],

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use crate::exit_code::StateUnusable;
 
-/// How often the lock is tried for before another run is taken to hold it.
+/// Number of attempts before another run counts as the owner of the lock.
 const TRIES: usize = 100;
 
 /// Holds the lock until dropped.
@@ -16,10 +16,10 @@ pub(crate) struct StateLock {
 }
 
 impl StateLock {
-    /// Takes the lock of the state file at `state`, beside which it lies as `<state>.lock`.
+    /// Locks the state file at `state` through `<state>.lock` beside it.
     ///
     /// # Errors
-    /// When another process holds it (the message says which), or the file cannot be made.
+    /// Another process holds the lock (the message names it), or the file cannot be created.
     pub(crate) fn take(state: &Path) -> Result<Self, StateUnusable> {
         let path = path_for(state);
         let unusable = |problem: String| StateUnusable(format!("{}: {problem}", path.display()));
@@ -49,7 +49,7 @@ impl StateLock {
                 return Err(unusable(format!("cannot lock the state: {error}")));
             }
         }
-        // For the message above only; the lock is the operating system's.
+        // Only for the message above; the operating system enforces the lock.
         file.set_len(0)
             .and_then(|()| file.rewind())
             .and_then(|()| writeln!(file, "{}", std::process::id()))
@@ -57,18 +57,18 @@ impl StateLock {
         Ok(Self { _file: file })
     }
 
-    /// Whether a process is running on the state file at `state`, as far as can be told.
+    /// True if a process runs on the state file at `state`, or if that is unknown.
     pub(crate) fn is_held(state: &Path) -> bool {
         match File::open(path_for(state)) {
-            // Shared, and let go of at once: two that ask do not see each other.
+            // A shared lock, released at once, so that concurrent tests do not see each other.
             Ok(file) => file.try_lock_shared().is_err(),
             Err(error) => error.kind() != ErrorKind::NotFound,
         }
     }
 }
 
-/// The file at `path`, made for its owner alone if there is none. The holder's number is written into
-/// it, so it must be a file of its own and not a link to another one.
+/// The file at `path`, created with owner-only permissions if absent. The owner's process id is
+/// written into it, so it must be a file of its own and not a link to another one.
 fn open(path: &Path) -> io::Result<File> {
     let mut options = OpenOptions::new();
     options.read(true).write(true).create(true).truncate(false);
@@ -96,7 +96,7 @@ fn path_for(state: &Path) -> PathBuf {
     PathBuf::from(name)
 }
 
-/// Takes the lock, unless it stays taken: one that only asks who holds it has it for an instant.
+/// Locks the file, with retries: a process that only tests the lock holds it for an instant.
 fn try_lock(file: &File) -> Result<(), TryLockError> {
     for _ in 1..TRIES {
         match file.try_lock() {

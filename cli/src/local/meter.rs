@@ -1,4 +1,4 @@
-//! Counting what a run delivers, for bars and for the summary.
+//! Counts of the records delivered by a run, for bars and for the summary.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
@@ -8,7 +8,7 @@ use windlass_core::ids::SourceName;
 use windlass_core::window::Window;
 use windlass_worker::Observer;
 
-/// What was delivered of one source since the run began.
+/// The deliveries of one source since the run began.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct Delivered {
     pub(crate) pages: u64,
@@ -22,7 +22,7 @@ pub(crate) struct Delivered {
 pub(crate) struct Meter(Mutex<BTreeMap<SourceName, Delivered>>);
 
 impl Meter {
-    /// The counts so far of `source`.
+    /// The counts of `source` so far.
     pub(crate) fn of(&self, source: &SourceName) -> Delivered {
         let counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         counts.get(source).copied().unwrap_or_default()

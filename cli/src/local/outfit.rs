@@ -1,5 +1,5 @@
-//! Clients and sinks of the configured sources: sinks are opened at the start, a client is made when
-//! its source is worked on first.
+//! Clients and sinks of the configured sources: sinks are opened at the start, clients on the first
+//! use of their source.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -19,28 +19,28 @@ use windlass_worker::{Gear, HttpCollector, Outfit, OutfitError};
 use crate::aws;
 use crate::config::{Config, Source};
 
-/// Every source's client and sink.
+/// The client and the sink of every source.
 #[derive(Debug)]
 pub(crate) struct LocalOutfit {
     workshop: Workshop,
     supplies: BTreeMap<SourceName, Supplies>,
 }
 
-/// What one source works with.
+/// The client and the sink of one source.
 #[derive(Debug)]
 struct Supplies {
     sink: Arc<AnySink>,
-    /// Made when it is asked for, so that a secret that cannot be had stops its own source only. One
-    /// that could not be made is tried again the next time.
+    /// Created on first use, so that an unreadable secret stops only its own source. A failed
+    /// creation is retried on the next use.
     client: OnceCell<Arc<Client<HttpTransport>>>,
 }
 
 impl LocalOutfit {
-    /// Opens the sinks that `config` asks for, so that one that cannot be used is reported before
-    /// anything is pulled. Paused sources are left out; with `only`, every other source is.
+    /// Opens the sinks that `config` uses, so that an unusable one is reported before the first
+    /// pull. Omits paused sources; with `only`, omits every other source.
     ///
     /// # Errors
-    /// A folder that cannot be written, a stream without a region.
+    /// A folder that cannot be written, or a stream without a region.
     pub(crate) async fn build(
         config: &Arc<Config>,
         only: Option<&SourceName>,
@@ -93,8 +93,8 @@ impl LocalOutfit {
     /// The client of `source`, with its secret.
     ///
     /// # Errors
-    /// A `YamlError` with the place of the secret when it is missing or not usable as it is; any
-    /// other error when it cannot be read for the moment.
+    /// A `YamlError` with the place of the secret if it is missing or unusable; any other error if
+    /// it is temporarily unreadable.
     pub(crate) async fn client(
         &self,
         source: &SourceName,
@@ -108,7 +108,7 @@ impl LocalOutfit {
     }
 }
 
-/// Whether something of `source` is on AWS: its secret, its sink, or the sink's secret.
+/// True if the secret of `source`, its sink, or the sink's secret is on AWS.
 fn is_on_aws(source: &Source, config: &Config) -> bool {
     let definition = &source.definition;
     let sink = &config.sinks[&definition.sink];
@@ -126,7 +126,7 @@ fn is_on_aws(source: &Source, config: &Config) -> bool {
     matches!(sink, SinkConfig::Firehose(_) | SinkConfig::Kinesis(_)) || secrets.any(is_stored)
 }
 
-/// What clients and sinks are made of.
+/// The shared inputs of clients and sinks.
 #[derive(Debug)]
 struct Workshop {
     config: Arc<Config>,
@@ -141,7 +141,7 @@ impl Workshop {
             .map_err(|error| self.config.invalid(&format!("sinks.{name}"), error).into())
     }
 
-    /// The client in `supplies`, made if need be.
+    /// The client in `supplies`, created if absent.
     async fn supply<'s>(
         &self,
         source: &Source,
@@ -159,8 +159,8 @@ impl Workshop {
         supplies.client.get_or_try_init(make).await
     }
 
-    /// `error` of the client of `source`, with the place of the secret. Nothing is wrong with the
-    /// configuration where the secret may be readable later.
+    /// `error` of the client of `source`, with the place of the secret. The configuration is not at
+    /// fault if the secret may become readable later.
     fn problem(&self, source: &Source, error: &ClientError) -> anyhow::Error {
         let field = format!("sources.{}.secret", source.definition.name);
         match error {

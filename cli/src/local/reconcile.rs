@@ -1,7 +1,8 @@
-//! Files of unfinished and lately finished windows, held against the ledger at the start of a run.
+//! Comparison of the files of unfinished and recently finished windows with the state, at the start
+//! of a run.
 //!
-//! Reads the folders of the days from each source's first open window on, and of its unfinished windows
-//! before that; never the whole history.
+//! Reads the folders of the days from each source's first open window on, and of its earlier
+//! unfinished windows; never the whole history.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -14,27 +15,27 @@ use windlass_sink::ndjson::{Agreement, ClaimError, Folder, FolderFile, Kind, del
 use windlass_state::sqlite::SqliteStore;
 use windlass_state::{StateError, StateStore};
 
-/// Files that one start tidies up. The rest waits for the next start: a start must not be held up,
-/// and none of them harms.
+/// Maximum number of files that one start tidies. The rest waits for the next start: a start must
+/// not be delayed, and these files are harmless.
 const TIDIED_MAX: usize = 10_000;
 
-/// What a folder's files and the ledger disagree about.
+/// The differences between a folder's files and the state.
 #[derive(Debug, Default)]
 pub(super) struct Differences {
-    /// Complete files that the state has no window for, and their sources.
+    /// Number of complete files without a window in the state, and their sources.
     unknown: u64,
     unknown_sources: u64,
-    /// Complete files that are missing, cut or grown.
+    /// Number of complete files that are missing, truncated or extended.
     changed: u64,
-    /// Complete files of windows that are not finished.
+    /// Number of complete files of unfinished windows.
     early: u64,
-    /// Parts of windows that are done or do not exist, or of passes that they have not begun.
+    /// Parts of windows that are done or do not exist, or of restarts that have not begun.
     leftovers: Vec<FolderFile>,
-    /// Complete files of unfinished windows under names of before, with the ends they have now.
+    /// Complete files of unfinished windows under obsolete names, with their present ends.
     old_names: Vec<(FolderFile, Timestamp)>,
 }
 
-/// A failure to compare.
+/// A failure of the comparison.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum ReconcileError {
     #[error(transparent)]
@@ -43,19 +44,19 @@ pub(super) enum ReconcileError {
     Sink(#[from] SinkError),
 }
 
-/// The windows of one source that may still move, or were done lately.
+/// The windows of one source that are unfinished or were done recently.
 #[derive(Default)]
 struct Ledger {
-    /// First open instant of each timeline that is delivered now.
+    /// The first open instant of each current timeline.
     open_from: BTreeMap<Timeline, Timestamp>,
-    /// Timelines of earlier definitions, whose files stay as they are.
+    /// Timelines of earlier definitions, whose files stay unchanged.
     earlier: BTreeSet<Timeline>,
     windows: BTreeMap<WindowId, Window>,
 }
 
 impl Differences {
-    /// Compares the files in `folder` of the source that is configured as `definition` with its
-    /// windows. Changes nothing.
+    /// Compares the files in `folder` of the source with `definition` with its windows. Changes
+    /// nothing.
     pub(super) async fn look(
         &mut self,
         folder: &Folder,
@@ -105,7 +106,7 @@ impl Differences {
         }
     }
 
-    /// The reason why the state may not go on in `folder`, if it is behind its files.
+    /// Fails if the state is behind the files of `folder`, and so must not deliver there.
     pub(super) fn check(&self, folder: &Folder) -> Result<(), ClaimError> {
         if self.unknown == 0 {
             return Ok(());
@@ -117,7 +118,8 @@ impl Differences {
         })
     }
 
-    /// Removes what is left over, and says in one line what is not as it was delivered.
+    /// Removes leftover files, renames files with obsolete names, and logs one line about files
+    /// that differ from their delivery.
     pub(super) fn tidy(&self, folder: &Folder) -> Result<(), SinkError> {
         for file in &self.leftovers {
             folder.remove(file)?;
@@ -175,8 +177,8 @@ impl Ledger {
         Ok(ledger)
     }
 
-    /// Whether this part of the ledger would have `window` if the state had one: it was not done
-    /// before the first open one, and is not of an earlier timeline.
+    /// True if this part of the state would hold `window`: it is not history before the first open
+    /// one, and does not belong to an earlier timeline.
     fn has_to_know(&self, window: &WindowId) -> bool {
         let is_history = self
             .open_from
@@ -186,7 +188,7 @@ impl Ledger {
         is_known || !(is_history || self.earlier.contains(&window.timeline))
     }
 
-    /// Whether a done window covers the start of `window`: nothing is written under its name any more.
+    /// True if a done window covers the start of `window`, so that no later write uses its name.
     fn is_inside_done(&self, window: &WindowId) -> bool {
         let before = self.windows.range(..window).next_back();
         before.is_some_and(|(id, done)| {
@@ -194,7 +196,7 @@ impl Ledger {
         })
     }
 
-    /// Files of done windows that are not among those `seen`.
+    /// The number of files of done windows that are not in `seen`.
     fn missing(&self, seen: &BTreeSet<(WindowId, Kind)>) -> u64 {
         let mut missing = 0;
         for window in self.windows.values() {

@@ -18,7 +18,7 @@ struct Scene {
 }
 
 impl Scene {
-    /// The window stands where `change` brings it.
+    /// A scene with the window modified by `change`.
     async fn new(change: impl FnOnce(Window) -> Window) -> Self {
         let bench = Bench::new(CONFIG);
         let definition = bench.definition();
@@ -44,7 +44,7 @@ impl Scene {
         }
     }
 
-    /// Puts a file of the window that starts at minute `from` into the folder.
+    /// Creates a file of the window that starts at minute `from` in the folder.
     fn put(&self, from: i64, stage: Stage, text: &str) -> PathBuf {
         let mut window = self.window.id.clone();
         window.from = at(from);
@@ -59,7 +59,7 @@ impl Scene {
         path
     }
 
-    /// Moves the first open instant two days past the window, which stays listed behind it.
+    /// Moves the first open instant two days past the window, which stays listed in `behind`.
     async fn leave_behind(&self) {
         let shard = self.bench.definition().shard();
         let source = &self.window.id.timeline.source;

@@ -1,18 +1,18 @@
-//! How many workers a process runs at once unless told: as many as there is memory for.
+//! The default number of workers of a process, from its available memory.
 
 use std::path::{Path, PathBuf};
 
-/// Memory that one worker may need, in bytes: a page of 4 MiB and the one fetched ahead of it, each as
-/// received and as lines. Larger pages are rare, and half of the memory is left for them.
+/// Memory of one worker in bytes: a page of 4 MiB and the prefetched one, each as received and as
+/// lines. Larger pages are rare, and half of the memory is left for them.
 const WORKER_BYTES: u64 = 16 * 1024 * 1024;
-/// Fewest workers by default: less would make one slow vendor hold up everything.
+/// Minimum number of workers by default: with fewer, one slow vendor would delay everything.
 const WORKERS_MIN: usize = 4;
-/// Most workers by default: more connections at once are for an operator to ask for.
+/// Maximum number of workers by default: more concurrent connections are an operator's choice.
 const WORKERS_MAX: usize = 128;
-/// Workers where the memory is not known.
+/// Number of workers when the memory is unknown.
 const WORKERS_UNKNOWN: usize = 32;
 
-/// Workers for half of the memory that this process may use.
+/// The number of workers for half of the memory that this process may use.
 pub(crate) fn by_memory() -> usize {
     let memory = memory_bytes(Path::new("/"));
     memory.map_or(WORKERS_UNKNOWN, workers_for)
@@ -24,8 +24,8 @@ fn workers_for(memory_bytes: u64) -> usize {
     workers.clamp(WORKERS_MIN, WORKERS_MAX)
 }
 
-/// The memory of the machine, or less where a control group limits this process. `root` is where the
-/// files of the kernel are; `None` where there are none, which is everywhere but on Linux.
+/// The memory of the machine, or a lower limit of this process's control group. `root` is the root
+/// of the kernel's files; `None` without them, which is the case on everything but Linux.
 fn memory_bytes(root: &Path) -> Option<u64> {
     let machine = text(root.join("proc/meminfo")).and_then(|text| total_bytes(&text));
     machine.into_iter().chain(limits_bytes(root)).min()
@@ -40,7 +40,7 @@ fn total_bytes(meminfo: &str) -> Option<u64> {
     kibibytes.checked_mul(1024)
 }
 
-/// The limits of this process's control group and of those above it, of version 2 and of version 1:
+/// The limits of this process's control group and its ancestors, of version 2 and of version 1:
 /// <https://docs.kernel.org/admin-guide/cgroup-v2.html>.
 fn limits_bytes(root: &Path) -> Vec<u64> {
     let groups = text(root.join("proc/self/cgroup")).unwrap_or_default();
@@ -59,7 +59,7 @@ fn limits_bytes(root: &Path) -> Vec<u64> {
         };
         for above in Path::new(group.trim_start_matches('/')).ancestors() {
             let limit = text(root.join(base).join(above).join(file));
-            // `max` where there is none.
+            // The text is `max` without a limit.
             limits.extend(limit.and_then(|limit| limit.trim().parse::<u64>().ok()));
         }
     }
@@ -119,7 +119,7 @@ mod tests {
             ("sys/fs/cgroup/cpu/x/memory.limit_in_bytes", "1\n"),
         ];
         assert_eq!(bytes(&version_1), Some(256 * MIB));
-        // In a container the group is the root of what is seen.
+        // In a container, the group is the visible root.
         let contained = [
             meminfo,
             ("proc/self/cgroup", "0::/\n"),

@@ -1,10 +1,10 @@
-//! Where windlass remembers, as `--state` and the configuration name it.
+//! The address of the state in `--state` and in the configuration.
 
 use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
 
-/// Length of a table's name. Source: Amazon DynamoDB developer guide, Naming rules.
+/// Length of a table name. Source: Amazon DynamoDB developer guide, Naming rules.
 const TABLE_BYTES: std::ops::RangeInclusive<usize> = 3..=255;
 
 /// A state file, or a table.
@@ -12,7 +12,7 @@ const TABLE_BYTES: std::ops::RangeInclusive<usize> = 3..=255;
 pub(crate) enum StateAddress {
     /// A SQLite file on this machine.
     Sqlite(PathBuf),
-    /// A table of DynamoDB, in the region and account that the environment says.
+    /// A DynamoDB table, in the region and account of the environment.
     DynamoDb(Table),
 }
 
@@ -20,19 +20,19 @@ pub(crate) enum StateAddress {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Table(String);
 
-/// A text that names no place for the state.
+/// The text is not an address of a state.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum InvalidAddress {
-    /// Neither of the two forms.
+    /// The text has neither of the two forms.
     #[error("write `sqlite:PATH` or `dynamodb:TABLE`")]
     Form,
-    /// A table that DynamoDB cannot have.
+    /// DynamoDB does not allow this table name.
     #[error("`{0}` is not a table's name: 3 to 255 of a-z, A-Z, 0-9, _, . and -")]
     Table(String),
 }
 
 impl StateAddress {
-    /// The command that puts a configuration's sources into such a state.
+    /// The command that writes a configuration's sources into such a state.
     pub(crate) const fn what_puts_sources_there(&self) -> &'static str {
         match self {
             Self::Sqlite(_) => "windlass run",

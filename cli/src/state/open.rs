@@ -1,4 +1,4 @@
-//! Opening the state for what a command is about to do with it.
+//! Opening the state for a command's purpose.
 
 use std::sync::Arc;
 
@@ -14,24 +14,24 @@ use super::{StateAddress, Store, Table};
 use crate::aws;
 use crate::exit_code::StateUnusable;
 
-/// How long a table may take to answer at all. It answers within milliseconds, and somebody waits.
+/// Timeout of a table's first response. It normally takes milliseconds, and a user waits.
 const ANSWER_MS_MAX: i64 = 4 * SECOND_MS;
 
-/// What a command is about to do with the state.
+/// The use of the state by a command.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Purpose {
-    /// Read it, beside whoever writes it. It must be there.
+    /// Read it, beside any writer. It must exist.
     Look,
-    /// Write into it, beside whoever else does. It must be there.
+    /// Write to it, beside other writers. It must exist.
     Operate,
-    /// Put sources into it; a state file that is not there is made.
+    /// Write sources into it; a missing state file is created.
     Apply,
 }
 
-/// Opens the state at `address`. `endpoint_url` is where DynamoDB answers, if not where AWS says.
+/// Opens the state at `address`. `endpoint_url` replaces the DynamoDB endpoint of AWS.
 ///
 /// # Errors
-/// When it is not there, not ours, or cannot be reached.
+/// The state does not exist, is not a state of windlass, or cannot be reached.
 pub(crate) async fn open(
     address: &StateAddress,
     endpoint_url: Option<&str>,
@@ -63,7 +63,7 @@ pub(crate) async fn open(
     }
 }
 
-/// Asks the table for something, so that what stands in the way is said before anything is begun.
+/// Sends a test request to the table, so that an obstacle is reported before the command begins.
 async fn check(store: &DynamoStore, table: &Table, sdk: &SdkConfig) -> anyhow::Result<()> {
     let checked = tokio::select! {
         checked = store.check() => checked,

@@ -1,4 +1,4 @@
-//! Reading the sources of a state as they are now, and writing definitions into it.
+//! Strongly consistent reads of a state's sources, and writes of definitions.
 
 use std::cell::Cell;
 
@@ -9,29 +9,29 @@ use windlass_core::source::{SourceDefinition, SourceRecord};
 use windlass_core::time::Timestamp;
 use windlass_state::{StateError, StateStore};
 
-/// Sources read at the same time.
+/// Number of sources read concurrently.
 const READS_AT_ONCE: usize = 16;
-/// Sources written at the same time.
+/// Number of sources written concurrently.
 const WRITES_AT_ONCE: usize = 8;
-/// Times a write is repeated whose outcome is not known.
+/// Maximum number of attempts of a write with unknown outcome.
 pub(crate) const TRIES_MAX: usize = 3;
 
-/// Some sources were written, and then one could not be.
+/// The writes of some sources succeeded before one failed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{name} was not applied ({written} of {all} sources were); apply again: {error}")]
 pub(crate) struct NotWritten {
-    /// The one that could not be written.
+    /// The source whose write failed.
     name: SourceName,
-    /// How many had been before.
+    /// Number of sources written before.
     written: usize,
-    /// How many were to be.
+    /// Number of sources to write.
     all: usize,
-    /// Why.
+    /// The error of the write.
     error: StateError,
 }
 
-/// Every source of the state, and each as it is now, where the list of a shard may lag behind. What
-/// is in `expected` is asked for even if it is in no list yet.
+/// The current record of every source of the state, where the list of a shard may lag behind.
+/// Sources in `expected` are read even if no list contains them yet.
 pub(crate) async fn present<S: StateStore>(
     store: &S,
     expected: &[SourceDefinition],
@@ -53,8 +53,8 @@ pub(crate) async fn present<S: StateStore>(
     Ok(records.into_iter().flatten().collect())
 }
 
-/// Writes `definitions`, each whole or not at all, and tells `progress` how many are written after
-/// each. Writing the same again does no harm. After a failure, no further write begins.
+/// Writes `definitions`, each atomically, and calls `progress` with the number written so far after
+/// each. The writes are idempotent. After a failure, no further write begins.
 pub(crate) async fn put<S: StateStore>(
     store: &S,
     definitions: &[&SourceDefinition],
@@ -161,7 +161,7 @@ mod tests {
         );
         assert!(failed.starts_with(&begun), "{failed}");
         assert_eq!(store.calls(Operation::ApplySource), 3);
-        // The same again does the rest.
+        // A repeated call writes the rest.
         put(&store, &wanted, at(1), |_| {}).await.unwrap();
         let stored = store.all_sources().await.unwrap();
         assert_eq!(stored.len(), wanted.len());

@@ -1,5 +1,4 @@
-//! One store over the two there are, by delegation and nothing else: every command does the same
-//! on either.
+//! One store type over both kinds, by delegation only: every command behaves the same on either.
 
 use windlass_core::ids::{RateGroup, SourceName, Timeline, WindowId};
 use windlass_core::moves::Move;
@@ -18,16 +17,16 @@ use windlass_state::dynamodb::DynamoStore;
 use windlass_state::sqlite::SqliteStore;
 use windlass_state::{Created, MoveError, SaveError, SplitError, StateError, StateStore};
 
-/// The state of whatever kind. Clones share it.
+/// The state of either kind. Clones share it.
 #[derive(Debug, Clone)]
 pub(crate) enum Store {
     /// A file on this machine.
     Sqlite(SqliteStore),
-    /// A table.
+    /// A DynamoDB table.
     DynamoDb(DynamoStore),
 }
 
-/// The same call on whichever store it is.
+/// Delegates a call to the store of either kind.
 macro_rules! on {
     ($self:ident, $store:ident => $call:expr) => {
         match $self {

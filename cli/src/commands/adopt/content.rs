@@ -1,4 +1,4 @@
-//! What the lines of a complete file say of their records.
+//! The content of a complete file, as far as an adoption needs it.
 
 use std::fs::File;
 use std::io::{BufRead, BufReader};
@@ -9,16 +9,16 @@ use serde::Deserialize;
 use windlass_core::seen::digest;
 use windlass_core::time::Timestamp;
 
-/// The records of a file.
+/// The summary of a file's records.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Content {
-    /// The digest of each id with the record's time.
+    /// The digest of each id, with the record's time.
     pub(super) records: Vec<(u64, Option<Timestamp>)>,
-    /// Records whose id is not the vendor's own, and differs from reading to reading.
+    /// Number of records without a vendor id; their positional ids differ between reads.
     pub(super) nameless: u64,
     /// The latest time of a record.
     pub(super) newest: Option<Timestamp>,
-    /// When the first of them was pulled.
+    /// The time at which the first record was pulled.
     pub(super) pulled_at: Option<Timestamp>,
 }
 

@@ -11,7 +11,7 @@ use windlass_sink::ndjson::{Folder, Kind, Stage, position};
 /// The complete files of one window.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Complete {
-    /// Its file with records; none when all were rejected.
+    /// The file with records; `None` if all of them were rejected.
     pub(super) lines: Option<PathBuf>,
     lines_bytes: u64,
     rejects_bytes: u64,

@@ -1,4 +1,4 @@
-//! What an adoption would do, worked out before anything is written.
+//! The changes of an adoption, computed before anything is written.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -22,30 +22,30 @@ use crate::config::Config;
 use crate::local::folders::Place;
 use crate::output::{grouped, lines, table};
 
-/// Every adoption, and the counts for people.
+/// All adoptions, with their counts for the report.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Plan {
     adoptions: Vec<(Adoption, Vec<SeenPage>)>,
     sources: BTreeMap<SourceName, Counts>,
-    /// Files of sources that the configuration does not name, which stay as they are.
+    /// Number of files of sources outside the configuration, which stay unchanged.
     strangers: u64,
 }
 
-/// What is found of one source.
+/// The counts of one source.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 struct Counts {
     files: u64,
-    /// Files that the state had not known.
+    /// Number of files that the state did not know.
     adopted: u64,
     done: u64,
     again: u64,
     overlapping: u64,
-    /// Files whose time cannot be read again, for their records have no ids.
+    /// Number of files whose time cannot be swept, because their records have no ids.
     nameless: u64,
 }
 
 impl Plan {
-    /// Compares the folders `taken` with what `store` knows, if there is a state.
+    /// Compares the folders `taken` with `store`, if the state exists.
     pub(super) async fn of(
         config: &Config,
         store: Option<&SqliteStore>,
@@ -94,7 +94,7 @@ impl Plan {
         counts.fold(Counts::default(), |total, counts| total.plus(*counts))
     }
 
-    /// One line that counts everything.
+    /// A one-line summary.
     pub(super) fn summary(&self) -> String {
         let total = self.total();
         format!(
@@ -107,7 +107,7 @@ impl Plan {
         )
     }
 
-    /// A row for each source, and what is left alone.
+    /// One row per source, and the files that stay unchanged.
     pub(super) fn text(&self) -> String {
         let mut table = table(["source", "files", "adopted", "done", "to read again"]);
         for (name, counts) in &self.sources {
@@ -175,7 +175,7 @@ impl Counts {
     }
 }
 
-/// One source, with the state that may know it.
+/// One source, with the state if it exists.
 struct Source<'a> {
     definition: &'a SourceDefinition,
     store: Option<&'a SqliteStore>,
@@ -207,7 +207,7 @@ impl Source<'_> {
             let mut marks: Vec<_> = stored.iter().filter(of).cloned().collect();
             let extents = extents(&timelines, &generation);
             let mut lost = lost_marks(self.definition, &generation, &marks, &extents, self.now);
-            // The lanes of an earlier definition rest: only their files count.
+            // The lanes of an earlier definition stay unchanged: only their files count.
             let is_current = generation == self.definition.generation;
             lost.retain(|it| is_current || timelines.contains_key(&it.timeline));
             marks.retain(|it| timelines.contains_key(&it.timeline));
@@ -283,13 +283,13 @@ impl Source<'_> {
         Ok((adoption, pages))
     }
 
-    /// Whether some sweep may read what `window` has delivered again.
+    /// True if a sweep may read the records of `window` again.
     fn may_be_swept(&self, window: &Window) -> bool {
         let last_ms = self.policy().sweeps_ms.last();
         last_ms.is_some_and(|last_ms| self.now < window.to.plus_ms(2 * last_ms))
     }
 
-    /// The pages that remember `content`, which was read from the file of `window`.
+    /// The seen pages of `content`, which was read from the file of `window`.
     fn remember(
         &self,
         window: &mut Window,
@@ -303,7 +303,7 @@ impl Source<'_> {
         if content.nameless > 0 {
             counts.nameless += 1;
             if window.adopted {
-                // Its records could not be told from others.
+                // Sweeps could not distinguish its records from others.
                 let id = window.id.clone();
                 let done = Window::done(id, window.to, policy.history_ms, self.now);
                 if let Ok(done) = done {
@@ -326,7 +326,7 @@ impl Source<'_> {
     }
 }
 
-/// The windows of `progress` that are not all done and behind its marks.
+/// The windows of `progress` that its marks do not count as done.
 async fn windows(store: &SqliteStore, progress: &Progress) -> anyhow::Result<Vec<Window>> {
     let timeline = &progress.timeline;
     let mut windows = store.windows_at(timeline, &progress.behind).await?;
@@ -336,7 +336,7 @@ async fn windows(store: &SqliteStore, progress: &Progress) -> anyhow::Result<Vec
     Ok(windows)
 }
 
-/// The first and the last instant in the names of each lane's files.
+/// The first and the last instant in the file names of each lane.
 fn extents(timelines: &BTreeMap<Timeline, Found>, generation: &Generation) -> BTreeMap<Lane, Span> {
     let of = timelines
         .iter()

@@ -1,4 +1,4 @@
-//! What `windlass run` says at its end, and with which code it ends.
+//! The summary at the end of `windlass run`, and its exit code.
 
 use std::collections::BTreeMap;
 
@@ -14,7 +14,7 @@ use crate::local::{Delivered, Ending, Meter};
 use crate::output::{Output, grouped, time};
 use crate::state::Store;
 
-/// Says where every source stands at the end of a run.
+/// Prints the standing of every source at the end of a run.
 pub(super) async fn summarize(
     store: &Store,
     meter: &Meter,
@@ -57,7 +57,7 @@ pub(super) async fn summarize(
     Ok(code)
 }
 
-/// The sources by name. A shard that cannot be read has been reported as such.
+/// The sources by name. An unreadable shard has already been reported.
 async fn records(store: &Store) -> Result<BTreeMap<SourceName, SourceRecord>, StateError> {
     let mut records = BTreeMap::new();
     for shard in store.shards().await? {
@@ -75,7 +75,7 @@ fn unread_json(unread: &[(Shard, StateError)]) -> Value {
         .collect()
 }
 
-/// What is said of one source at the end.
+/// The summary of one source.
 fn summary(source: &SourceReport, delivered: Delivered, record: Option<&SourceRecord>) -> String {
     let name = &source.source;
     let mut text = format!(
@@ -97,7 +97,7 @@ fn summary(source: &SourceReport, delivered: Delivered, record: Option<&SourceRe
         text.push_str(&format!(", held (`windlass resume {name}` lets it go on)"));
     }
     let blocked = record.and_then(|record| record.blocked.as_ref());
-    // A blocked source's last error is mostly why it is blocked.
+    // The last error of a blocked source usually repeats the reason of the block.
     match (blocked, &source.error, &source.last_error) {
         (Some(blocked), _, _) => text.push_str(&format!("\n  BLOCKED: {}", blocked.reason)),
         (None, Some(problem), _) => text.push_str(&format!("\n  FAILED: {problem}")),

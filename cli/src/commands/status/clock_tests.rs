@@ -1,4 +1,4 @@
-//! Where sources stand while this machine's clock and the vendor's differ.
+//! The standing of sources while the machine clock and the vendor clock differ.
 
 use windlass_core::Progress;
 use windlass_core::source::{BlockCause, BlockChange, Blocked};
@@ -11,7 +11,7 @@ use super::{all, standing_of};
 use crate::state::{Purpose, StateAddress};
 use crate::testing::{Bench, CONFIG, at, window};
 
-/// How the only source of `bench` stands at `now` by this machine's clock.
+/// The standing of the only source of `bench` at `now` by the machine clock.
 async fn look(bench: &Bench, now: Timestamp) -> Standing {
     let found = bench.state().state(Purpose::Look).await.unwrap();
     let listed = all(&found, now).await.unwrap().remove(0);

@@ -1,4 +1,4 @@
-//! How late a source's vendor publishes, as its sweeps found, and what could not be read again.
+//! The lateness of a source's records as found by its sweeps, and the sweep windows that are gaps.
 
 use serde_json::{Value, json};
 use windlass_core::duration::Exact;
@@ -9,14 +9,15 @@ use windlass_orchestrator::SourceView;
 
 use crate::output::second;
 
-/// What the sweeps of one source found.
+/// The results of one source's sweeps.
 pub(super) struct Late {
-    /// Of each sweep that has compared something.
+    /// The result of each sweep that has compared records.
     found: Vec<Found>,
     settle_ms: i64,
-    /// A settle that would leave less to sweeps.
+    /// A `settle` that would leave fewer records to sweeps.
     proposed_settle_ms: Option<i64>,
-    /// Sweep windows given up, and since when there are some; `None` where the last tick did not count.
+    /// The parked sweep windows and the time since which there are any; `None` if the last tick did
+    /// not count them.
     holes: Option<Summary>,
 }
 
@@ -33,8 +34,8 @@ impl Late {
         }
     }
 
-    /// What scripts get of each sweep: how old time was, and how many records had come late or were
-    /// delivered already.
+    /// The JSON of each sweep: the age of the time it reads, and its numbers of late-arriving and
+    /// known records.
     pub(super) fn to_json(&self) -> Value {
         let found = |found: &Found| json!({ "after_ms": found.after_ms, "late": found.late, "known": found.known });
         self.found.iter().map(found).collect()
@@ -48,7 +49,7 @@ impl Late {
         self.holes.map(|holes| holes.parked)
     }
 
-    /// What each sweep found; `None` before the first has compared something.
+    /// The results of the sweeps as a sentence; `None` before the first has compared records.
     fn in_words(&self) -> Option<String> {
         let after = |found: &Found| Exact(found.after_ms).to_string();
         if self.found.iter().all(|found| percent(found).is_none()) {
@@ -64,7 +65,7 @@ impl Late {
         Some(format!("late events found: {}", shares.join(", ")))
     }
 
-    /// What is said of the source `name`, a line each.
+    /// The remarks about the source `name`, one per line.
     pub(super) fn remarks(&self, name: &str) -> Vec<String> {
         let mut lines = Vec::new();
         if let Some(found) = self.in_words() {
@@ -94,7 +95,7 @@ impl Late {
     }
 }
 
-/// The share that one sweep found late, in percent; `None` when it found none.
+/// The share of late-arriving records of one sweep, in percent; `None` without any.
 fn percent(found: &Found) -> Option<String> {
     let percent = found.late_share()? * 100.0;
     match found.late {
@@ -117,7 +118,8 @@ mod tests {
     use super::*;
     use crate::testing::{Bench, CONFIG, at, window};
 
-    /// `okta` after its sweeps found so many late and so many known records, after 24 and 72 hours.
+    /// The view of `okta` after its sweeps at 24 and 72 hours found these numbers of late-arriving
+    /// and known records.
     async fn swept(found: [(u64, u64); 2]) -> SourceView {
         let bench = Bench::new(CONFIG);
         let mut definition = bench.definition();

@@ -1,5 +1,5 @@
-//! The sources of a whole state, and how much of each is read: all of it, or, where that would take too
-//! many requests, the listings.
+//! Reads the sources of a whole state: every window, or only the listings where windows would take
+//! too many requests.
 
 use std::collections::BTreeSet;
 
@@ -13,14 +13,14 @@ use super::{definitions, not_started};
 use crate::state::StateAddress;
 use crate::target::Found;
 
-/// Requests to open a table: its own item.
+/// Requests to open a table: one, for its own item.
 const OPEN_REQUESTS: usize = 1;
 
-/// A source, and whether its windows are read.
+/// A source, with or without its windows.
 pub(super) enum Reading {
-    /// They are.
+    /// The windows are read.
     Exact(SourceRecord),
-    /// No window of it is open, or the summary in its marks has to do.
+    /// No window of it is open, or the summary in its marks has to suffice.
     Listed(SourceView),
 }
 
@@ -32,10 +32,10 @@ impl Reading {
     }
 }
 
-/// Every source of the state and of the configuration, by name, with what is known of its rate group.
+/// Every source of the state and of the configuration, by name, with the state of its rate group.
 pub(super) async fn all(found: &Found, now: Timestamp) -> anyhow::Result<Vec<(Reading, Known)>> {
     let requests_max = match &found.address {
-        // A file is read without requests.
+        // Reading a file takes no requests.
         StateAddress::Sqlite(_) => usize::MAX,
         StateAddress::DynamoDb(_) => limits::LOOK_REQUESTS_MAX,
     };
@@ -69,8 +69,8 @@ fn groups_of(overview: &Overview) -> BTreeSet<RateGroup> {
     overview.sources.iter().map(group).collect()
 }
 
-/// Whether `requests_max` requests are enough for all there is to know of the sources of `overview`: the
-/// listings, each rate group, and the windows of each source that has some open.
+/// True if `requests_max` requests suffice for everything about the sources of `overview`: the
+/// listings, each rate group, and the windows of each source with open windows.
 fn fits(overview: &Overview, requests_max: usize) -> bool {
     let windows = overview.sources.iter().map(|listed| match listed {
         Listed::Open(view) => requests_of(view),
@@ -84,7 +84,7 @@ fn reading(listed: Listed, is_exact: bool) -> Reading {
     match listed {
         Listed::Open(SourceView { record, .. }) if is_exact => Reading::Exact(record),
         Listed::Resting(view) | Listed::Open(view) => Reading::Listed(view),
-        // Nothing else is known of it.
+        // Only its record is known.
         Listed::Unlisted(record) => Reading::Exact(record),
     }
 }

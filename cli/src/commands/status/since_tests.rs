@@ -1,4 +1,4 @@
-//! Troubles with their first instant, exactly and as of the last tick.
+//! The start of each trouble, exact and as of the last tick.
 
 use windlass_core::ids::WindowId;
 use windlass_core::shard::Shards;
@@ -14,7 +14,7 @@ use windlass_state::StateStore;
 use super::*;
 use crate::testing::{Bench, CONFIG, claimed};
 
-/// A dispatch whose tasks reach no worker.
+/// A dispatch that loses every task.
 struct Nowhere;
 
 impl Dispatch for Nowhere {
@@ -23,7 +23,7 @@ impl Dispatch for Nowhere {
     }
 }
 
-/// A source with two windows of an hour, after the tick that created them.
+/// A source with two windows of one hour, after the tick that created them.
 struct Scene {
     store: Store,
     definition: SourceDefinition,
@@ -77,7 +77,7 @@ impl Scene {
         self.store.window(&id).await.unwrap().unwrap()
     }
 
-    /// A run of the first window that fails.
+    /// Fails a run of the first window.
     async fn fail(&self, minute: i64) {
         let (window, now) = (self.window().await, at(&self.definition, minute));
         let lease = claimed(&self.store, &window, now).await;
@@ -103,7 +103,7 @@ impl Scene {
         assert_eq!(parked.status, Status::Parked);
     }
 
-    /// The standing as it is read by itself, and as the listings show it.
+    /// The standing read exactly, and the standing from the listings.
     async fn both(&self, minute: i64) -> [Standing; 2] {
         let address = StateAddress::Sqlite("windlass.db".into());
         let surroundings = Surroundings {
@@ -131,7 +131,7 @@ fn at(definition: &SourceDefinition, minute: i64) -> Timestamp {
     definition.start.plus_ms(minute * MINUTE_MS)
 }
 
-/// The members of `standing` in JSON that tell of open windows and of trouble.
+/// The members of `standing` in JSON that describe open windows and trouble.
 fn told(standing: &Standing) -> serde_json::Value {
     let json = standing.to_json();
     let member = |name: &str| (name.to_owned(), json[name].clone());

@@ -1,4 +1,4 @@
-//! Where one source stands, in a row of the table, in JSON, and in remarks.
+//! The standing of one source: a table row, JSON, and remarks.
 
 mod remarks;
 
@@ -21,11 +21,11 @@ use super::trouble::Trouble;
 use crate::output::{duration, grouped, time};
 use crate::state::StateAddress;
 
-/// How much later than due time may be cut before nobody seems to be there to do it: ticks come
-/// every minute, and one may be missed.
+/// Maximum overdue time before the orchestrator counts as missing: ticks come every minute, and one
+/// may be missed.
 const TICKS_MISSED_MS: i64 = 2 * MINUTE_MS;
 
-/// What is said of one source.
+/// The standing of one source.
 pub(super) struct Standing {
     source: String,
     state: &'static str,
@@ -37,54 +37,54 @@ pub(super) struct Standing {
     scheduled_through: Timestamp,
     end: Option<Timestamp>,
     lag_ms: i64,
-    /// Its unfinished windows, of all lanes; `None` where the last tick did not count them.
+    /// Its unfinished windows in all lanes; `None` if the last tick did not count them.
     windows: Option<Summary>,
-    /// Of these, the windows that a worker has; `None` where they were not read.
+    /// Number of these windows in flight; `None` if they were not read.
     running: Option<usize>,
-    /// Parked windows but for those of sweeps, and since when there are some.
+    /// Parked windows except those of sweeps, and the time since which there are any.
     gaps: Option<Summary>,
-    /// Whether its windows were read; otherwise they are as of the last tick.
+    /// True if its windows were read; otherwise they are as of the last tick.
     pub(super) is_exact: bool,
     trouble: Option<Trouble>,
-    /// How many parked windows are tried again by themselves, and when the first of them is.
+    /// Number of parked windows that are retried automatically, and the time of the first retry.
     suspects: Option<(usize, Timestamp)>,
     records_per_hour: Option<u64>,
     unavailable: Vec<windlass_core::Span>,
-    /// How long before records are lost, where the vendor says how long it keeps them.
+    /// Time until records are lost, if the vendor's retention is known; negative after the loss.
     retention_left_ms: Option<i64>,
-    /// Whether that is little.
+    /// True if that time is short.
     is_endangered: bool,
-    /// When it was looked at, by this machine's clock.
+    /// The time of the reading, by the machine clock.
     now: Timestamp,
-    /// When it was looked at, by the vendor's clock.
+    /// The time of the reading, by the vendor clock.
     vendor_now: Timestamp,
     late: Late,
     gate: Option<RateGate>,
-    /// The difference between our clock and the vendor's, and the vendor's name.
+    /// The difference between the machine clock and the vendor clock, and the vendor's name.
     clocks: Option<(Difference, String)>,
-    /// How far windows reach past the clock, where one that was wrong has cut them.
+    /// The end of windows that a wrong clock created beyond the present; `None` without any.
     cut_until: Option<Timestamp>,
     failure: Option<Failure>,
-    /// The command that tries a blocked source again.
+    /// The command that retries a blocked source.
     tries_again: &'static str,
-    /// What to do about a source that no tick plans.
+    /// The cure for a source that no tick plans.
     plans_it: &'static str,
 }
 
-/// What a source is looked at beside.
+/// The context of a standing.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Surroundings<'a> {
-    /// Where the state is.
+    /// The address of the state.
     pub(super) address: &'a StateAddress,
-    /// Whether there is somebody who could be running its windows.
+    /// True if a run or a deployment may be processing its windows.
     pub(super) has_workers: bool,
-    /// Now.
+    /// The time by the machine clock.
     pub(super) now: Timestamp,
 }
 
-/// What holds the oldest open window up.
+/// The failure that delays the oldest open window.
 struct Failure {
-    /// When it is tried again; `None` while it is being, or may be at once.
+    /// The time of its retry; `None` if it is running, or may run at once.
     waits_until: Option<Timestamp>,
     error: String,
 }
@@ -100,7 +100,7 @@ impl Failure {
 }
 
 impl Standing {
-    /// Where the source of `view` stands, while its rate group is closed by `gate` and its clocks show
+    /// The standing of the source of `view`, with the cooldown `gate` of its rate group and its
     /// `clocks`.
     pub(super) fn of(
         view: &SourceView,
@@ -175,7 +175,7 @@ impl Standing {
         }
     }
 
-    /// A row of the table.
+    /// The cells of its table row.
     pub(super) fn cells(&self) -> [String; 8] {
         let or_dash = |number: Option<String>| number.unwrap_or_else(|| "-".to_owned());
         [
@@ -190,7 +190,7 @@ impl Standing {
         ]
     }
 
-    /// For scripts.
+    /// Its JSON form.
     pub(super) fn to_json(&self) -> Value {
         json!({
             "source": self.source,
@@ -228,7 +228,7 @@ impl Standing {
     }
 }
 
-/// The state of a source that starts nothing.
+/// The state of a source that starts no windows.
 fn inactive(record: &SourceRecord) -> &'static str {
     match record.blocked {
         Some(_) => "blocked",
@@ -237,7 +237,7 @@ fn inactive(record: &SourceRecord) -> &'static str {
     }
 }
 
-/// What to do about a source that no tick plans.
+/// The cure for a source that no tick plans.
 const fn plans_it(address: &StateAddress) -> &'static str {
     match address {
         StateAddress::Sqlite(_) => "start `windlass run`",
@@ -245,20 +245,20 @@ const fn plans_it(address: &StateAddress) -> &'static str {
     }
 }
 
-/// How many windows have parked as suspects, and when the first of them is tried again.
+/// The number of parked suspects, and the time of the first retry; `None` without any.
 fn suspects(view: &SourceView) -> Option<(usize, Timestamp)> {
     let times = || view.windows().filter_map(Window::tried_again_at);
     times().min().map(|first| (times().count(), first))
 }
 
-/// Whether nothing of the source has been cut into windows yet.
+/// True if no window of the source has been created yet.
 fn is_untouched(view: &SourceView) -> bool {
     let has_marks = view.lanes.iter().any(|lane| lane.progress.version > 0);
     !has_marks && view.windows().next().is_none()
 }
 
-/// The spans that were never read because the vendor keeps them no longer. What a sweep could not
-/// read again is not among them.
+/// The spans that the vendor dropped before they were read. Spans that only a sweep could not read
+/// are not included.
 fn unavailable(view: &SourceView) -> Vec<windlass_core::Span> {
     view.lanes
         .iter()
@@ -267,7 +267,7 @@ fn unavailable(view: &SourceView) -> Vec<windlass_core::Span> {
         .collect()
 }
 
-/// How much settled time nobody has cut into windows, in milliseconds.
+/// The settled time without windows, in milliseconds.
 fn uncut_ms(view: &SourceView, now: Timestamp) -> i64 {
     let definition = &view.record.definition;
     let edge = settled_edge(&definition.policy, now);
@@ -276,7 +276,7 @@ fn uncut_ms(view: &SourceView, now: Timestamp) -> i64 {
     live.map_or(0, |live| edge.ms_since(live.progress.scheduled_through))
 }
 
-/// The vendor's time from which the live lane could be cut on.
+/// The vendor's time since which the live lane could have been extended.
 fn due_since(view: &SourceView) -> Timestamp {
     let SourceDefinition { start, policy, .. } = &view.record.definition;
     let live = view.lanes.first();
@@ -284,7 +284,8 @@ fn due_since(view: &SourceView) -> Timestamp {
     mark.plus_ms(policy.settle_ms + limits::EDGE_ALLOWANCE_MS)
 }
 
-/// Up to when windows reach past `vendor_now` by more than one that asks for the vendor's clock.
+/// The end of the windows that extend past `vendor_now` by more than a window that waits for the
+/// vendor clock; `None` without any.
 fn cut_until(view: &SourceView, vendor_now: Timestamp) -> Option<Timestamp> {
     let policy = &view.record.definition.policy;
     let ahead_ms = policy.every_ms.max(policy.initial_ms) + MINUTE_MS;

@@ -15,7 +15,7 @@ async fn standing(store: &Store, has_workers: bool, now: Timestamp) -> Standing 
     exact(store, record, &surroundings(&address, has_workers, now)).await
 }
 
-/// The standing of `record`, which is read as it stands.
+/// The standing of `record`, read exactly.
 async fn exact(store: &Store, record: SourceRecord, surroundings: &Surroundings<'_>) -> Standing {
     let group = &record.definition.policy.rate_group;
     let known = Known::read(store, group).await.unwrap();
@@ -200,7 +200,7 @@ async fn a_wait_that_the_vendor_asked_for_is_said_once_and_to_the_second() {
             "okta has been failing since 2026-01-01T01:00:00Z and waits until 2026-01-01T01:00:20Z: 429"
         ]
     );
-    // What differs is said.
+    // A differing reason or time is shown.
     assert_eq!(said(gate("the budget is spent", until)).await.len(), 2);
     assert_eq!(said(gate("429", now.plus_ms(1))).await.len(), 2);
 }

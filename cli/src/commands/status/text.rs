@@ -1,4 +1,4 @@
-//! The status of all sources as text: a table, and lines of what it has no room for.
+//! The status of all sources as text: a table, followed by remarks.
 
 use comfy_table::ColumnConstraint;
 use windlass_core::limits;
@@ -6,13 +6,13 @@ use windlass_core::limits;
 use super::standing::Standing;
 use crate::output::{Paint, duration, grouped, lines, table, wrapped};
 
-/// Columns of the table that a narrow terminal does without, the first one first: `--json` has all.
+/// Columns that a narrow terminal drops, in this order: `--json` has all.
 const DISPENSABLE: [usize; 3] = [4, 6, 3];
-/// Indent of a line that goes on.
+/// Indent of a continuation line.
 const INDENT: &str = "  ";
 
-/// The table, and what it has no room for: first what is about to be lost. Nothing but a word or a row
-/// is wider than `columns`, where the width of the terminal is known.
+/// The table, followed by remarks, imminent losses first. Fits `columns`, if the width of the
+/// terminal is known, except for long words and rows.
 pub(super) fn text(standings: &[Standing], paint: Paint, columns: Option<usize>) -> String {
     let fitted = |line: &str| match columns {
         Some(columns) => hanging(line, columns),
@@ -35,7 +35,7 @@ pub(super) fn text(standings: &[Standing], paint: Paint, columns: Option<usize>)
     text
 }
 
-/// The sources whose windows were not read, if there are some.
+/// The note about sources whose windows were not read; `None` if all were.
 fn inexact(standings: &[Standing]) -> Option<String> {
     let count = standings.iter().filter(|it| !it.is_exact).count();
     let sources = match count {
@@ -78,7 +78,8 @@ fn rows(standings: &[Standing], columns: Option<usize>) -> String {
     text
 }
 
-/// `line` broken between words, the further lines indented. A line that is indented already stays so.
+/// `line` broken between words, with continuation lines indented. An indented line keeps its
+/// indent.
 fn hanging(line: &str, columns: usize) -> String {
     let indent = if line.starts_with(INDENT) { INDENT } else { "" };
     let text = wrapped(line, INDENT, columns);

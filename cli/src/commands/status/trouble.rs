@@ -1,21 +1,21 @@
-//! The trouble of one source, and since when.
+//! The trouble of one source, and its start.
 
 use serde_json::{Value, json};
 use windlass_core::summary::Summary;
 use windlass_core::time::Timestamp;
 use windlass_orchestrator::SourceView;
 
-/// Troubles, the one that most needs a person first.
+/// Troubles, most urgent first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
     Blocked,
-    /// Time is due, and no tick has cut it into windows.
+    /// Time is due, and no tick has created its window.
     Behind,
     Failing,
     Parked,
 }
 
-/// The trouble of a source that most needs a person. A pause is none.
+/// The most urgent trouble of a source. A pause is none.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Trouble {
     pub(super) kind: Kind,
@@ -23,8 +23,8 @@ pub(super) struct Trouble {
 }
 
 impl Trouble {
-    /// The trouble of the source of `view`, whose windows are as in `summary` if that is known, and of
-    /// which time is due since `behind_since`.
+    /// The trouble of the source of `view`; `None` without any. `summary` describes its windows, if
+    /// known, and `behind_since` is the start of its due time.
     pub(super) fn of(
         view: &SourceView,
         summary: Option<&Summary>,
@@ -42,7 +42,7 @@ impl Trouble {
         troubles.into_iter().find_map(first)
     }
 
-    /// Its name, for scripts.
+    /// Its name in JSON.
     pub(super) fn to_json(self) -> Value {
         json!(match self.kind {
             Kind::Blocked => "blocked",

@@ -1,25 +1,25 @@
-//! A file that is not as its window delivered it.
+//! A file that differs from the delivery of its window.
 
 use windlass_sink::ndjson::Agreement;
 
-/// The difference between a file and the ledger.
+/// The difference between a file and the state.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Problem {
-    /// A done window has delivered so many bytes, and there is no file.
+    /// A done window has delivered this number of bytes, and the file does not exist.
     Missing { bytes: u64 },
-    /// The file is shorter than its window says.
+    /// The file is shorter than its window's delivery.
     Cut { bytes: u64, expected: u64 },
-    /// The file is longer than its window says.
+    /// The file is longer than its window's delivery.
     Grown { bytes: u64, expected: u64 },
-    /// No window of the state has this file.
+    /// No window of the state accounts for this file.
     Foreign,
-    /// The last line does not end, or is not JSON.
+    /// The last line is incomplete, or is not JSON.
     Unreadable,
 }
 
 impl Problem {
-    /// The problem of a file of `bytes` that stands in this `agreement` with its window. A part is the
-    /// business of the next run, and so is a file that is complete before its window is done.
+    /// The problem of a file of `bytes` with this `agreement`; `None` without any. The next run
+    /// handles parts, and files that are complete before their window is done.
     pub(super) const fn of(agreement: Agreement, bytes: u64) -> Option<Self> {
         match agreement {
             Agreement::Agrees | Agreement::Early | Agreement::OldName | Agreement::Leftover => None,

@@ -1,4 +1,4 @@
-//! What was found, counted, and named as far as people read.
+//! The report of a verification: counts, and a bounded list of problems.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -8,10 +8,10 @@ use serde_json::{Value, json};
 use super::problem::Problem;
 use crate::output::grouped;
 
-/// Problems that are named; further ones are counted.
+/// Maximum number of listed problems; further ones are only counted.
 const NAMED_MAX: usize = 1_000;
 
-/// Everything found so far.
+/// The results so far.
 #[derive(Debug, Default)]
 pub(super) struct Report {
     pub(super) sources: u64,

@@ -1,4 +1,4 @@
-//! The list of windows: grouped by lane and 80 columns wide on a terminal, and elsewhere one line a
+//! The list of windows: grouped by lane and 80 columns wide on a terminal; elsewhere one line per
 //! window that begins with its id, for `grep` and `xargs`.
 
 use std::collections::BTreeMap;
@@ -9,12 +9,12 @@ use windlass_core::window::{Status, Window};
 
 use crate::output::{grouped, lines, second, span, table, wrapped};
 
-/// Columns of a terminal that nobody has made wider.
+/// Default number of columns of a terminal.
 const WIDTH: usize = 80;
-/// What stands before a line that belongs to the window above it.
+/// Indent of a line that belongs to the window above it.
 const INDENT: &str = "  ";
 
-/// `windows` as people read them.
+/// `windows` for people.
 pub(super) fn text(windows: &[Window], on_terminal: bool, now: Timestamp) -> String {
     match windows {
         [] => "there are no such windows\n".to_owned(),
@@ -35,7 +35,7 @@ fn by_lane(windows: &[Window], now: Timestamp) -> String {
 }
 
 fn lane(timeline: &Timeline, windows: &[&Window], now: Timestamp) -> String {
-    // What a sweep delivers is what had come late.
+    // A sweep delivers only late-arriving records.
     let records = match timeline.lane {
         Lane::Sweep(_) => "late",
         Lane::Live | Lane::Backfill(_) => "records",
@@ -73,7 +73,7 @@ fn line_by_line(windows: &[Window], now: Timestamp) -> String {
     lines(&table)
 }
 
-/// Width, status, pages, records, runs, and how long it took.
+/// Width, status, pages, records, runs, and duration.
 fn cells(window: &Window) -> [String; 6] {
     let took = window.done_at.map(|done| done.ms_since(window.created_at));
     [
@@ -86,8 +86,8 @@ fn cells(window: &Window) -> [String; 6] {
     ]
 }
 
-/// What an unfinished window waits for, or what keeps it from being finished. A window that has
-/// recovered keeps its last error, which is no longer true of it.
+/// The wait or the failure of an unfinished window; `None` without any. A recovered window keeps
+/// its last error, which no longer applies.
 fn problem(window: &Window, now: Timestamp) -> Option<String> {
     if !window.is_unfinished() {
         return None;
@@ -100,7 +100,7 @@ fn problem(window: &Window, now: Timestamp) -> Option<String> {
             None => reason,
         });
     }
-    // A run that is going on has not failed yet.
+    // A run in progress has not failed yet.
     let attempts = window
         .attempts
         .saturating_sub(u32::from(window.status == Status::Running));

@@ -8,7 +8,7 @@ fn window(lane: &str, from: &str) -> Window {
     Window::new(id, to, at(0)).unwrap()
 }
 
-/// Windows of every kind that reads differently.
+/// One window of each kind of row.
 fn ledger() -> Vec<Window> {
     let waiting = Window {
         not_before: Some(at(70).plus_ms(417)),

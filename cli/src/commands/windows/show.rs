@@ -37,9 +37,9 @@ pub(super) fn to_json(window: &Window) -> Value {
         .collect()
 }
 
-/// What a field holds.
+/// The type of a field.
 enum Field {
-    /// An instant, which people read without the milliseconds that it does not have.
+    /// An instant, printed without zero milliseconds.
     At(Option<Timestamp>),
     Other(Value),
 }
@@ -62,7 +62,7 @@ impl Field {
     }
 }
 
-/// A window's fields in the order in which they are shown.
+/// A window's fields in display order.
 fn fields(window: &Window) -> Vec<(&'static str, Field)> {
     use Field::{At, Other};
     let cursor = window.cursor.as_ref();

@@ -1,11 +1,11 @@
-//! What a row of the table has no room for, in lines.
+//! Remarks on a source that do not fit into its table row.
 
 use super::super::trouble::{Kind, Trouble};
 use super::{Failure, Standing};
 use crate::output::{duration, second, time};
 
 impl Standing {
-    /// When records begin to be lost, if that is soon.
+    /// The time at which records are lost; `None` unless it is near.
     pub(in super::super) fn danger(&self) -> Option<String> {
         let name = &self.source;
         let left_ms = self.retention_left_ms.filter(|_| self.is_endangered)?;
@@ -15,7 +15,7 @@ impl Standing {
                 duration(left_ms)
             )
         } else {
-            // Also said of a source that is new and begins before what the vendor keeps.
+            // Also for a new source that begins before the vendor's retention.
             format!(
                 "{name}: the vendor has been dropping unread records since {}",
                 second(self.vendor_now.plus_ms(left_ms))
@@ -23,8 +23,8 @@ impl Standing {
         })
     }
 
-    /// What holds the oldest open window up, unless it is no more than the gate of its rate group:
-    /// a wait that the vendor asked for is stored with both.
+    /// The failure that delays the oldest open window; `None` if it is only the cooldown of its
+    /// rate group: a wait that the vendor requested is stored with both.
     fn failure_of_its_own(&self) -> Option<&Failure> {
         let is_the_gates = |failure: &Failure| {
             self.gate.as_ref().is_some_and(|gate| {
@@ -39,7 +39,7 @@ impl Standing {
             .filter(|failure| !is_the_gates(failure))
     }
 
-    /// Its waits and failures, a line each, and since when it fails.
+    /// Its waits and failures, one per line, and the time since which it fails.
     fn waits(&self) -> Vec<String> {
         let name = &self.source;
         let failing_since = self.windows.and_then(|windows| windows.failing_since);
@@ -76,7 +76,7 @@ impl Standing {
         lines
     }
 
-    /// What a row of the table has no room for, a line each.
+    /// All remarks, one per line.
     pub(in super::super) fn remarks(&self) -> Vec<String> {
         let name = &self.source;
         let mut lines = Vec::new();
