@@ -117,6 +117,7 @@ fn mutants(value: &Value) -> Vec<Value> {
             Ok(time) => vec![time.plus_ms(1).to_string().into()],
             Err(_) if text == "oldest_first" => vec!["newest_first".into()],
             Err(_) if text.len() == 12 => vec!["ffffffffffff".into()],
+            Err(_) if text.len() == 25 => vec!["ffffffffffff.ffffffffffff".into()],
             Err(_) => vec![format!("{text}x").into()],
         },
         Value::Array(lengths) => {

@@ -1,7 +1,8 @@
 //! Manifests: every difference between vendors, as data. Placeholders are replaced; nothing is
 //! computed; an unknown field is an error with a line and a hint.
 
-pub(crate) mod check;
+pub(crate) mod applied;
+mod check;
 mod check_records;
 pub mod errors;
 pub(crate) mod fault;

@@ -102,6 +102,12 @@ text_id!(
     Generation, "generation", "12 lower-case hex digits", |text| is_hex(text, 12)
 );
 text_id!(
+    /// The hash of the facts of a manifest that applying freezes, in two halves: those that only the
+    /// manifest holds, and those that the policy holds as well.
+    ManifestHash, "manifest hash", "two times 12 lower-case hex digits with a dot between",
+    |text| text.split_once('.').is_some_and(|(facts, policy)| is_hex(facts, 12) && is_hex(policy, 12))
+);
+text_id!(
     /// A fresh random nonce that one claim put on a window; never an invocation's request id.
     Owner, "owner", "32 lower-case hex digits", |text| is_hex(text, 32)
 );
@@ -123,19 +129,35 @@ impl Generation {
         params: impl IntoIterator<Item = (&'a String, &'a String)>,
         origin: &str,
     ) -> Self {
-        let mut hash = Sha256::new();
-        let mut field = |text: &str| {
-            hash.update(text.len().to_le_bytes());
-            hash.update(text.as_bytes());
-        };
-        field(connector);
-        field(origin);
-        for (key, value) in params {
-            field(key);
-            field(value);
-        }
-        Self(hex(&hash.finalize(), 6))
+        let params = params.into_iter();
+        let params = params.flat_map(|(key, value)| [key.as_str(), value.as_str()]);
+        Self(hash_of([connector, origin].into_iter().chain(params)))
     }
+}
+
+impl ManifestHash {
+    /// The hash of the `facts` that only the manifest holds, and of those that the `policy` holds as
+    /// well.
+    pub fn of(facts: &[String], policy: &[String]) -> Self {
+        let [facts, policy] = [facts, policy].map(|it| hash_of(it.iter().map(String::as_str)));
+        Self(format!("{facts}.{policy}"))
+    }
+
+    /// Whether `other` has the same facts, whatever the policy.
+    pub fn has_facts_of(&self, other: &Self) -> bool {
+        let facts = |hash: &Self| hash.0.split('.').next().map(str::to_owned);
+        facts(self) == facts(other)
+    }
+}
+
+/// Six bytes of the hash of `texts`, each with its length in front.
+fn hash_of<'a>(texts: impl IntoIterator<Item = &'a str>) -> String {
+    let mut hash = Sha256::new();
+    for text in texts {
+        hash.update(text.len().to_le_bytes());
+        hash.update(text.as_bytes());
+    }
+    hex(&hash.finalize(), 6)
 }
 
 impl Owner {

@@ -12,6 +12,7 @@
 //! | [`shard`] | the parts of the plan that orchestrators divide among themselves |
 //! | [`block`] | why a source does not run, and when it is probed |
 //! | [`source`] | what a source is and under which policy its timeline is cut |
+//! | [`manifest_change`] | a manifest, compared with what was applied of it |
 //! | [`window`], [`transition`] | a window and the one function that moves it |
 //! | [`lease`] | the right to move a running window, and the conditions on writes |
 //! | [`delivery`] | the order in which a page becomes durable |
@@ -51,6 +52,7 @@ pub mod invariant;
 pub mod lateness;
 pub mod lease;
 pub mod limits;
+pub mod manifest_change;
 pub mod metric;
 pub mod moves;
 pub mod ownership;

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::block::Work;
 pub use crate::block::{BlockCause, BlockChange, Blocked};
 use crate::duration::Exact;
-use crate::ids::{Generation, RateGroup, SourceName};
+use crate::ids::{Generation, ManifestHash, RateGroup, SourceName};
 use crate::limits;
 use crate::shard::Shard;
 use crate::time::Timestamp;
@@ -192,6 +192,9 @@ pub struct SourceDefinition {
     /// The configuration file that defines it, by its `name` or by its path relative to the file that
     /// was read first; `None` when an earlier version applied it.
     pub file: Option<String>,
+    /// Hash of what it takes from the connector's manifest; `None` when an earlier version applied it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub manifest_hash: Option<ManifestHash>,
     /// How its timeline is cut.
     pub policy: Policy,
 }

@@ -24,7 +24,7 @@ use windlass_state::dynamodb::DynamoStore;
 
 pub use self::dispatch::LambdaDispatch;
 pub use self::settings::Settings;
-use crate::report::{Activity, TickReport};
+use crate::report::{Activity, SourceReport, TickReport};
 use crate::tick::{Tick, TickOptions};
 
 /// What an invocation asks for.
@@ -118,6 +118,7 @@ impl Orchestrator {
             let report = tick.run().await?;
             let took_ms = self.clock.now().ms_since(started);
             self.metrics.write(values(&report, took_ms));
+            log_troubles(&report);
             let summary = summary(&report);
             tracing::info!(?summary, "tick done");
             Ok(summary)
@@ -158,6 +159,18 @@ fn summary(report: &TickReport) -> Summary {
     }
 }
 
+/// Logs what holds a source up: the error of its oldest window that waits or fails.
+fn log_troubles(report: &TickReport) {
+    for SourceReport {
+        source, last_error, ..
+    } in &report.sources
+    {
+        if let Some(error) = last_error {
+            tracing::info!(%source, error, "the oldest unfinished window waits or fails");
+        }
+    }
+}
+
 fn failures(report: &TickReport) -> usize {
     let failed = report
         .sources
@@ -169,13 +182,13 @@ fn failures(report: &TickReport) -> usize {
 /// What a tick counts.
 fn values(report: &TickReport, took_ms: i64) -> Vec<(Metric, u64)> {
     let sources = &report.sources;
-    let sum = |of: fn(&crate::SourceReport) -> usize| count(sources.iter().map(of).sum());
-    let longest = |of: fn(&crate::SourceReport) -> i64| {
+    let sum = |of: fn(&SourceReport) -> usize| count(sources.iter().map(of).sum());
+    let longest = |of: fn(&SourceReport) -> i64| {
         let ms = sources.iter().map(of).max().unwrap_or(0).max(0);
         (ms / SECOND_MS).unsigned_abs()
     };
-    let blocked = |source: &crate::SourceReport| usize::from(source.activity == Activity::Blocked);
-    let endangered = |source: &crate::SourceReport| usize::from(source.is_endangered);
+    let blocked = |source: &SourceReport| usize::from(source.activity == Activity::Blocked);
+    let endangered = |source: &SourceReport| usize::from(source.is_endangered);
     vec![
         (metric::TICK_COMPLETED, u64::from(report.unread.is_empty())),
         (metric::TICK_DURATION, took_ms.max(0).unsigned_abs()),

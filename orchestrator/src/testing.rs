@@ -66,6 +66,7 @@ pub(crate) fn definition(name: &str) -> SourceDefinition {
         base_url: None,
         token_url: None,
         file: None,
+        manifest_hash: None,
         start: at(0),
         end: None,
         sink: "lake".to_owned(),

@@ -337,6 +337,7 @@ fn progress_sources_and_gates_that_contradict_themselves_are_corrupt() {
     assert_corrupt::<SourceRecord>(SOURCE, "params", json!({ "application": 1 }));
     assert_corrupt::<SourceRecord>(SOURCE_SWEPT, "sweeps_ms", json!([2, 1]));
     assert_corrupt::<SourceRecord>(SOURCE_SWEPT, "strict_order", json!("by_name"));
+    assert_corrupt::<SourceRecord>(SOURCE_SWEPT, "manifest_hash", json!("0123456789ab"));
     assert_corrupt::<RateItem>(RATE_GATE, "rate_group", json!("a b"));
     assert_corrupt::<RateItem>(RATE_TURNS, "next_turn", json!("soon"));
     assert_corrupt::<RateItem>(RATE_TURNS, "not_before", Value::Null);

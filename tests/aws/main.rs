@@ -6,6 +6,7 @@ mod actions;
 mod bad_input;
 mod emulated;
 mod faults;
+mod manifest_change;
 mod operate;
 mod pull;
 mod stack;

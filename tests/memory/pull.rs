@@ -155,6 +155,7 @@ fn definition(body: &Body) -> anyhow::Result<SourceDefinition> {
         metadata: body.metadata,
         paused: false,
         file: None,
+        manifest_hash: None,
         policy: Policy {
             unit_ms: 1,
             initial_ms: HOUR_MS,

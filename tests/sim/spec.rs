@@ -187,6 +187,7 @@ impl SourceSettings {
             base_url: None,
             token_url: None,
             file: None,
+            manifest_hash: None,
             start: WORLD_EPOCH.minus_ms(self.start_before_ms),
             end: None,
             sink: SINK.to_owned(),

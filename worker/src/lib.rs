@@ -95,7 +95,8 @@ pub enum OutfitError {
     /// wrong, and what to do; the source is blocked with this reason.
     #[error("{0}")]
     Refused(String),
-    /// Denied by a service whose permissions and credentials often take effect a moment later. The
+    /// Refused, but perhaps only for a moment: by a service whose permissions and credentials take
+    /// effect a moment later, or because a deployment in progress has changed the connector. The
     /// window waits, and the source is blocked with this reason if that does not help.
     #[error("{0}")]
     Denied(String),

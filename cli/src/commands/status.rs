@@ -3,6 +3,7 @@
 #[cfg(test)]
 mod clock_tests;
 mod late;
+mod manifests;
 mod reading;
 #[cfg(test)]
 mod since_tests;
@@ -18,6 +19,7 @@ use windlass_core::system::SystemClock;
 use windlass_core::time::Timestamp;
 use windlass_orchestrator::{Known, read_still};
 
+use self::manifests::Manifests;
 use self::reading::{Reading, all};
 use self::standing::{Standing, Surroundings};
 use self::text::text;
@@ -40,7 +42,9 @@ pub(crate) async fn status(
 ) -> anyhow::Result<ExitCode> {
     let found = target.state(Purpose::Look).await?;
     let now = SystemClock.now();
+    let manifests = Manifests::with(found.config.as_ref());
     let surroundings = Surroundings {
+        manifests: &manifests,
         address: &found.address,
         // Tested before the state is read: a run that ends in between was not interrupted.
         has_workers: match &found.address {

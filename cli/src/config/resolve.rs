@@ -188,6 +188,7 @@ impl Resolver<'_> {
             metadata: raw.metadata.unwrap_or(true),
             paused: raw.paused.unwrap_or(false),
             file: Some(file.name.clone()),
+            manifest_hash: Some(connector.defaults().manifest_hash.clone()),
             policy,
         };
         Ok(Source {

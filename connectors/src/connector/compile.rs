@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use windlass_core::RateGroup;
+use windlass_core::ids::ManifestHash;
 use windlass_core::source as core;
 
 use super::bounds::Bounds;
@@ -12,7 +13,6 @@ use super::{Connector, RecordPlan, Rule, Signals};
 use crate::auth::Source;
 use crate::exchange::Origin;
 use crate::manifest::Manifest;
-use crate::manifest::records::{Order, Records};
 use crate::manifest::request::FilterClock;
 use crate::manifest::text::{Millis, Template};
 use crate::paging::Paging;
@@ -44,6 +44,8 @@ pub struct Defaults {
     pub prefetch: bool,
     /// The order of records across the pages of a window; `None` if the vendor documents none.
     pub strict_order: Option<core::Order>,
+    /// What a definition takes from the manifest when it is applied.
+    pub manifest_hash: ManifestHash,
     /// The ages at which settled time is read again for late-arriving records.
     pub sweeps_ms: Vec<i64>,
     /// True if sweeps are possible: records have vendor ids, and requests filter on the time that
@@ -145,19 +147,12 @@ fn defaults(
     rate_group: RateGroup,
 ) -> Defaults {
     let window = &manifest.window;
-    let (mut initial, mut settle) = (window.initial, window.settle);
-    let (mut max_span, mut max_lookback) = (window.max_span, window.max_lookback);
-    for it in &window.overrides {
-        if params
-            .get(&it.param)
-            .is_some_and(|value| it.values.contains(value))
-        {
-            initial = it.initial.unwrap_or(initial);
-            settle = it.settle.unwrap_or(settle);
-            max_span = it.max_span.or(max_span);
-            max_lookback = it.max_lookback.or(max_lookback);
-        }
-    }
+    let param = |name: &str| params.get(name).map(String::as_str);
+    let overridden = |of| window.overridden(param, of);
+    let initial = overridden(|it| it.initial).unwrap_or(window.initial);
+    let settle = overridden(|it| it.settle).unwrap_or(window.settle);
+    let max_span = overridden(|it| it.max_span).or(window.max_span);
+    let max_lookback = overridden(|it| it.max_lookback).or(window.max_lookback);
     let Millis(unit_ms) = window.unit;
     let aligned = |ms: i64| (ms - ms.rem_euclid(unit_ms)).max(unit_ms);
     let max_span_ms = max_span.map(|span| aligned(span.0 - bounds.padding_ms()));
@@ -172,17 +167,10 @@ fn defaults(
         group_in_flight: manifest.rate.max_in_flight.unwrap_or(GROUP_IN_FLIGHT),
         requests_per_minute: manifest.rate.requests_per_minute,
         prefetch: manifest.page.replayable,
-        strict_order: strict_order(&manifest.records),
+        strict_order: manifest.records.strict_order(),
+        manifest_hash: manifest.hash(params),
         sweeps_ms: window.sweeps.iter().map(|after| after.0).collect(),
         can_sweep: !manifest.records.id.is_empty() && window.clock == FilterClock::Event,
-    }
-}
-
-fn strict_order(records: &Records) -> Option<core::Order> {
-    match records.order {
-        Order::NewestFirst if records.strict => Some(core::Order::NewestFirst),
-        Order::OldestFirst if records.strict => Some(core::Order::OldestFirst),
-        Order::NewestFirst | Order::OldestFirst | Order::Unknown => None,
     }
 }
 

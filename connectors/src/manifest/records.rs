@@ -1,6 +1,7 @@
 //! The `records` section of a manifest.
 
 use serde::Deserialize;
+use windlass_core::source as core;
 
 use super::text::JsonPath;
 
@@ -27,6 +28,17 @@ pub struct Records {
     /// frontier.
     #[serde(default)]
     pub strict: bool,
+}
+
+impl Records {
+    /// The order of records across the pages of a window, if the vendor documents it.
+    pub(crate) fn strict_order(&self) -> Option<core::Order> {
+        match self.order {
+            Order::NewestFirst if self.strict => Some(core::Order::NewestFirst),
+            Order::OldestFirst if self.strict => Some(core::Order::OldestFirst),
+            Order::NewestFirst | Order::OldestFirst | Order::Unknown => None,
+        }
+    }
 }
 
 /// The place and the format of a record's time.

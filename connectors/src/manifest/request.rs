@@ -81,6 +81,21 @@ pub struct Window {
     pub overrides: Vec<Override>,
 }
 
+impl Window {
+    /// The value `of` the last override for a source with the parameters `param`, if one has it.
+    pub(crate) fn overridden<'p>(
+        &self,
+        param: impl Fn(&str) -> Option<&'p str>,
+        of: fn(&Override) -> Option<Millis>,
+    ) -> Option<Millis> {
+        let applies = |it: &&Override| {
+            let value = param(&it.param);
+            value.is_some_and(|value| it.values.iter().any(|one| one == value))
+        };
+        self.overrides.iter().filter(applies).filter_map(of).last()
+    }
+}
+
 /// Other window values for certain values of a parameter.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -163,6 +163,7 @@ pub(super) fn definition(name: &str) -> SourceDefinition {
         base_url: Some("https://acme.okta.example".to_owned()),
         token_url: None,
         file: Some("windlass.yaml".to_owned()),
+        manifest_hash: "0123456789ab.ba9876543210".parse().ok(),
         start: at(0),
         end: None,
         sink: "lake".to_owned(),

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
-use windlass_core::ids::{Generation, RateGroup, SourceName};
+use windlass_core::ids::{Generation, ManifestHash, RateGroup, SourceName};
 use windlass_core::source::{Blocked, Order, Policy, SourceDefinition, SourceRecord};
 use windlass_core::time::Timestamp;
 use windlass_core::trust::WhoseClock;
@@ -29,6 +29,7 @@ struct SourceItem {
     metadata: bool,
     paused: bool,
     file: Option<String>,
+    manifest_hash: Option<ManifestHash>,
     blocked: Option<String>,
     blocked_since: Option<Timestamp>,
     probe_at: Option<Timestamp>,
@@ -100,6 +101,7 @@ impl From<SourceRecord> for SourceItem {
             metadata: definition.metadata,
             paused: definition.paused,
             file: definition.file,
+            manifest_hash: definition.manifest_hash,
             blocked,
             blocked_since,
             probe_at,
@@ -170,6 +172,7 @@ impl SourceItem {
             metadata: self.metadata,
             paused: self.paused,
             file: self.file,
+            manifest_hash: self.manifest_hash,
             policy,
         };
         Ok(SourceRecord {

@@ -38,6 +38,7 @@ CREATE TABLE sources (
     strict_order        TEXT,             -- oldest_first or newest_first, if the vendor documents it
     sweeps_ms           TEXT,             -- a JSON array
     clock               TEXT,             -- ours or vendor, if the operator has chosen
+    manifest_hash       TEXT,             -- what the definition took from its manifest
     applied_at          TEXT NOT NULL,
     v                   INTEGER NOT NULL
 );

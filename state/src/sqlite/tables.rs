@@ -43,6 +43,7 @@ pub(super) const SOURCES: Table = Table {
         ("strict_order", Text),
         ("sweeps_ms", Json),
         ("clock", Text),
+        ("manifest_hash", Text),
         ("applied_at", Text),
         ("v", Number),
     ],

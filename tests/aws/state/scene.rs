@@ -161,6 +161,7 @@ pub(crate) fn definition(name: &str) -> SourceDefinition {
         base_url: Some("https://acme.okta.example".to_owned()),
         token_url: None,
         file: None,
+        manifest_hash: None,
         start: at(0),
         end: None,
         sink: "lake".to_owned(),

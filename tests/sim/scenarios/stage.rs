@@ -133,6 +133,7 @@ impl SourceSpec {
             base_url: None,
             token_url: None,
             file: None,
+            manifest_hash: None,
             start: self.start,
             end: None,
             sink: "lake".to_owned(),

@@ -5,6 +5,7 @@ mod functions;
 mod setup;
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use anyhow::{Context, bail, ensure};
@@ -184,6 +185,11 @@ impl Deployment {
     pub fn configure(&self, yaml: &str) -> anyhow::Result<()> {
         let path = self.folder.path().join("windlass.yaml");
         std::fs::write(&path, yaml).with_context(|| format!("cannot write {}", path.display()))
+    }
+
+    /// The folder of the configuration.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
     }
 
     /// Starts `windlass ARGS` on the table, as an operator does.

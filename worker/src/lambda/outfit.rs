@@ -10,9 +10,11 @@ use aws_config::SdkConfig;
 use windlass_connectors::client::{Client, ClientMaker, SecretAge};
 use windlass_connectors::connector::{Connector, Settings as ConnectorSettings};
 use windlass_connectors::http::{HttpTransport, TransportError};
+use windlass_connectors::manifest::Manifest;
 use windlass_connectors::registry;
 use windlass_connectors::secret::{SecretError, SecretRef, Vault};
 use windlass_core::ids::SourceName;
+use windlass_core::manifest_change::ManifestChange;
 use windlass_core::source::{SourceDefinition, SourceRecord};
 use windlass_core::{Clock, Entropy};
 use windlass_sink::any::{AnySink, Means};
@@ -143,6 +145,7 @@ impl LambdaOutfit {
         let refused = |error: &dyn fmt::Display| OutfitError::Refused(error.to_string());
         let manifest = registry::find_in(&self.manifests, &definition.connector)
             .map_err(|error| refused(&error))?;
+        unchanged(&manifest, definition)?;
         let settings = ConnectorSettings {
             params: definition.params.clone(),
             base_url: definition.base_url.clone(),
@@ -190,6 +193,22 @@ impl LambdaOutfit {
         let sink = sinks.entry(map.clone()).or_insert_with(|| Arc::new(sink));
         Ok(Arc::clone(sink))
     }
+}
+
+/// An error when `manifest` cannot read the windows that `definition` has cut. Where the stored policy
+/// covers its change, that is in the log.
+fn unchanged(manifest: &Manifest, definition: &SourceDefinition) -> Result<(), OutfitError> {
+    let change = manifest.change_since(definition);
+    let Some(problem) = change.describe(&definition.connector) else {
+        return Ok(());
+    };
+    if change == ManifestChange::Policy {
+        let source = &definition.name;
+        tracing::warn!(%source, "{problem}; it goes on as applied until `windlass apply`");
+        return Ok(());
+    }
+    let cure = "run `windlass apply`, or deploy the version that was applied";
+    Err(OutfitError::Denied(format!("{problem}; {cure}")))
 }
 
 /// The reference to a secret that is kept outside of the function. Its own credentials are in its

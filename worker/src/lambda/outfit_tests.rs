@@ -7,10 +7,12 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use aws_config::Region;
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
+use windlass_connectors::registry;
 use windlass_core::clock::{ManualClock, SeededEntropy};
 use windlass_core::limits;
 use windlass_core::source::Policy;
 use windlass_core::time::{HOUR_MS, MINUTE_MS, Timestamp};
+use windlass_function::testing::LogLines;
 
 use super::{
     Arc, LambdaOutfit, Outfit, OutfitError, SdkConfig, Settings, SourceDefinition, SourceRecord,
@@ -45,6 +47,7 @@ fn source() -> SourceRecord {
         base_url: None,
         token_url: None,
         file: None,
+        manifest_hash: None,
         start: Timestamp::from_ms(0),
         end: None,
         sink: "lake".to_owned(),
@@ -229,5 +232,47 @@ async fn clients_are_made_once_and_again_when_the_definition_changes() {
     assert!(
         Arc::ptr_eq(&first.sink, &third.sink),
         "the destination is the same"
+    );
+}
+
+/// The source with the hash that its connector has, but for one half.
+fn applied_with(facts: Option<&str>, policy: Option<&str>) -> SourceRecord {
+    let mut source = source();
+    let manifest = registry::find("nvd_cves").unwrap();
+    let hash = manifest.hash(&source.definition.params).to_string();
+    let (of_facts, of_policy) = hash.split_once('.').unwrap();
+    let (facts, policy) = (facts.unwrap_or(of_facts), policy.unwrap_or(of_policy));
+    source.definition.manifest_hash = format!("{facts}.{policy}").parse().ok();
+    source.definition.policy.strict_order = None;
+    source
+}
+
+#[tokio::test]
+async fn manifest_with_other_facts_than_applied_lets_its_source_wait_and_names_the_cure() {
+    assert!(outfit().outfit(&applied_with(None, None)).await.is_ok());
+    let other = applied_with(Some("0123456789ab"), None);
+    let Err(OutfitError::Denied(why)) = outfit().outfit(&other).await else {
+        panic!("the source does not wait");
+    };
+    assert_eq!(
+        why,
+        "connector `nvd_cves` has another unit, bounds, ids, clock or order than when it was \
+         applied; run `windlass apply`, or deploy the version that was applied"
+    );
+}
+
+#[tokio::test]
+async fn manifest_with_another_settle_than_applied_is_used_under_the_stored_policy() {
+    let lines = LogLines::default();
+    let log = lines.start("warn");
+    let other = applied_with(None, Some("0123456789ab"));
+    assert!(outfit().outfit(&other).await.is_ok());
+    drop(log);
+    let lines = lines.take();
+    assert_eq!((lines.len(), &lines[0]["source"]), (1, &"cves".into()));
+    assert_eq!(
+        lines[0]["message"],
+        "connector `nvd_cves` has another order or settle than when it was applied; it goes on as \
+         applied until `windlass apply`"
     );
 }

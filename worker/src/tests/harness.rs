@@ -358,8 +358,7 @@ pub(super) fn only(report: Report) -> Outcome {
 }
 
 pub(super) fn after(ms: i64) -> Timestamp {
-    let now: Timestamp = NOW.parse().unwrap();
-    now.plus_ms(ms)
+    NOW.parse::<Timestamp>().unwrap().plus_ms(ms)
 }
 
 pub(super) fn definition() -> SourceDefinition {
@@ -372,6 +371,7 @@ pub(super) fn definition() -> SourceDefinition {
         base_url: None,
         token_url: None,
         file: None,
+        manifest_hash: None,
         start: "2026-01-01T00:00:00Z".parse().unwrap(),
         end: None,
         sink: "memory".to_owned(),

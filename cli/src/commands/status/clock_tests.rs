@@ -6,6 +6,7 @@ use windlass_core::time::{DAY_MS, MINUTE_MS, Timestamp};
 use windlass_core::trust::ClockOffset;
 use windlass_state::StateStore;
 
+use super::manifests::Manifests;
 use super::standing::{Standing, Surroundings};
 use super::{all, standing_of};
 use crate::state::{Purpose, StateAddress};
@@ -16,6 +17,7 @@ async fn look(bench: &Bench, now: Timestamp) -> Standing {
     let found = bench.state().state(Purpose::Look).await.unwrap();
     let listed = all(&found, now).await.unwrap().remove(0);
     let surroundings = Surroundings {
+        manifests: &Manifests::default(),
         address: &StateAddress::Sqlite("windlass.db".into()),
         has_workers: true,
         now,

@@ -107,6 +107,7 @@ impl Scene {
     async fn both(&self, minute: i64) -> [Standing; 2] {
         let address = StateAddress::Sqlite("windlass.db".into());
         let surroundings = Surroundings {
+            manifests: &Manifests::default(),
             address: &address,
             has_workers: true,
             now: at(&self.definition, minute),

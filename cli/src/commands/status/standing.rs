@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use windlass_core::carve::settled_edge;
 use windlass_core::ids::Lane;
 use windlass_core::limits;
+use windlass_core::manifest_change::ManifestChange;
 use windlass_core::retention;
 use windlass_core::source::{Blocked, SourceDefinition, SourceRecord};
 use windlass_core::summary::Summary;
@@ -17,6 +18,7 @@ use windlass_orchestrator::{SourceView, oldest_in_trouble};
 
 use super::NOT_STORED;
 use super::late::Late;
+use super::manifests::Manifests;
 use super::trouble::Trouble;
 use crate::output::{duration, grouped, time};
 use crate::state::StateAddress;
@@ -65,6 +67,9 @@ pub(super) struct Standing {
     /// The end of windows that a wrong clock created beyond the present; `None` without any.
     cut_until: Option<Timestamp>,
     failure: Option<Failure>,
+    /// The change of its connector since it was applied.
+    manifest_change: ManifestChange,
+    connector: String,
     /// The command that retries a blocked source.
     tries_again: &'static str,
     /// The cure for a source that no tick plans.
@@ -74,6 +79,8 @@ pub(super) struct Standing {
 /// The context of a standing.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Surroundings<'a> {
+    /// The manifests that workers may have.
+    pub(super) manifests: &'a Manifests<'a>,
     /// The address of the state.
     pub(super) address: &'a StateAddress,
     /// True if a run or a deployment may be processing its windows.
@@ -170,6 +177,8 @@ impl Standing {
                 .map(|difference| (*difference, definition.connector.clone())),
             cut_until: cut_until(view, vendor_now),
             failure: Failure::of(view, now),
+            manifest_change: surroundings.manifests.change_since(definition),
+            connector: definition.connector.clone(),
             tries_again: surroundings.address.what_puts_sources_there(),
             plans_it: plans_it(surroundings.address),
         }
@@ -223,6 +232,7 @@ impl Standing {
                 "vendor": difference.vendor,
                 "disputed": difference.is_disputed(),
             })),
+            "manifest_change": self.manifest_change.describe(&self.connector),
             "last_error": self.failure.as_ref().map(|failure| &failure.error),
         })
     }

@@ -1,4 +1,6 @@
+use std::sync::LazyLock;
 use windlass_core::Progress;
+
 use windlass_core::ids::{Lane, Timeline};
 use windlass_core::source::{BlockCause, BlockChange, Blocked};
 use windlass_core::transition::{Cause, Release};
@@ -8,6 +10,9 @@ use windlass_state::StateStore;
 
 use super::*;
 use crate::testing::{Bench, CONFIG, at, claimed, window};
+
+/// The built-in manifests.
+static MANIFESTS: LazyLock<Manifests<'static>> = LazyLock::new(|| Manifests::with(None));
 
 async fn standing(store: &Store, has_workers: bool, now: Timestamp) -> Standing {
     let record = store.all_sources().await.unwrap().remove(0);
@@ -25,6 +30,7 @@ async fn exact(store: &Store, record: SourceRecord, surroundings: &Surroundings<
 
 fn surroundings(address: &StateAddress, has_workers: bool, now: Timestamp) -> Surroundings<'_> {
     Surroundings {
+        manifests: &MANIFESTS,
         address,
         has_workers,
         now,
@@ -244,5 +250,50 @@ async fn who_holds_a_source_up_is_said_with_what_lets_it_go_on() {
         probed.remarks()[0],
         "okta is blocked since 2026-01-01T00:00:00Z: 401; the next probe is due at \
          2026-01-01T00:10:00Z, and `windlass run` tries it at once"
+    );
+}
+
+#[tokio::test]
+async fn connector_that_changed_since_it_was_applied_is_shown_with_the_cure() {
+    let bench = Bench::new(CONFIG);
+    let (store, mut definition) = (bench.store(), bench.definition());
+    let now = definition.start;
+    let applied = definition.manifest_hash.clone().unwrap().to_string();
+    let (facts, policy) = applied.split_once('.').unwrap();
+    let other = "0123456789ab";
+    let mut shown = Vec::new();
+    for hash in [
+        applied.clone(),
+        format!("{facts}.{other}"),
+        format!("{other}.{policy}"),
+    ] {
+        definition.manifest_hash = hash.parse().ok();
+        store.apply_source(&definition, now).await.unwrap();
+        let standing = standing(&store, true, now).await;
+        let problem = standing.to_json()["manifest_change"].clone();
+        shown.push((problem.is_string(), standing.remarks()));
+    }
+    assert_eq!(shown[0], (false, Vec::new()));
+    assert_eq!(
+        shown[1],
+        (
+            true,
+            vec![
+                "okta: connector `okta_system_log` has another order or settle than when it was \
+                 applied; it goes on as applied until `windlass run`"
+                    .to_owned()
+            ]
+        )
+    );
+    assert_eq!(
+        shown[2],
+        (
+            true,
+            vec![
+                "okta: connector `okta_system_log` has another unit, bounds, ids, clock or order \
+                 than when it was applied; its windows wait for `windlass run`"
+                    .to_owned()
+            ]
+        )
     );
 }

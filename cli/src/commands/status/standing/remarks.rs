@@ -1,5 +1,7 @@
 //! Remarks on a source that do not fit into its table row.
 
+use windlass_core::manifest_change::ManifestChange;
+
 use super::super::trouble::{Kind, Trouble};
 use super::{Failure, Standing};
 use crate::output::{duration, second, time};
@@ -120,6 +122,13 @@ impl Standing {
             ));
         }
         lines.extend(self.waits());
+        if let Some(problem) = self.manifest_change.describe(&self.connector) {
+            let does = match self.manifest_change {
+                ManifestChange::Facts => "its windows wait for",
+                ManifestChange::Nothing | ManifestChange::Policy => "it goes on as applied until",
+            };
+            lines.push(format!("{name}: {problem}; {does} `{}`", self.tries_again));
+        }
         for span in &self.unavailable {
             let (from, to) = (time(span.from()), time(span.to()));
             lines.push(format!(

@@ -1,0 +1,119 @@
+//! A connector's manifest, compared with what a definition took from it when it was applied.
+
+use crate::ids::ManifestHash;
+use crate::source::{Order, SourceDefinition};
+
+/// The change of a manifest since a definition was applied.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ManifestChange {
+    /// None that matters.
+    Nothing,
+    /// Another order or settle. The policy as stored is still right.
+    Policy,
+    /// Another unit, other bounds, ids or clock, or an order that is no longer documented: the
+    /// manifest cannot read windows that the definition has cut.
+    Facts,
+}
+
+impl ManifestChange {
+    /// The change since `definition` was applied of its manifest, which now has `hash` and documents
+    /// `order`. None is known of a definition that an earlier version applied.
+    pub fn since(definition: &SourceDefinition, hash: &ManifestHash, order: Option<Order>) -> Self {
+        let applied = definition.manifest_hash.as_ref();
+        let Some(applied) = applied.filter(|applied| *applied != hash) else {
+            return Self::Nothing;
+        };
+        // A window that cannot finish is split where it has got to, by that order.
+        let stored = definition.policy.strict_order;
+        let keeps_order = stored.is_none() || stored == order;
+        if applied.has_facts_of(hash) && keeps_order {
+            Self::Policy
+        } else {
+            Self::Facts
+        }
+    }
+
+    /// The change of the manifest of `connector` in words, if there is one.
+    pub fn describe(self, connector: &str) -> Option<String> {
+        let changed = match self {
+            Self::Nothing => return None,
+            Self::Policy => "another order or settle",
+            Self::Facts => "another unit, bounds, ids, clock or order",
+        };
+        Some(format!(
+            "connector `{connector}` has {changed} than when it was applied"
+        ))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::source::tests::policy;
+    use crate::time::Timestamp;
+
+    fn definition(hash: Option<&ManifestHash>, strict_order: Option<Order>) -> SourceDefinition {
+        let mut policy = policy();
+        policy.strict_order = strict_order;
+        SourceDefinition {
+            name: "okta".parse().unwrap(),
+            connector: "okta_system_log".to_owned(),
+            params: [].into(),
+            generation: "0123456789ab".parse().unwrap(),
+            secret: None,
+            base_url: None,
+            token_url: None,
+            start: Timestamp::from_ms(0),
+            end: None,
+            sink: "lake".to_owned(),
+            destination: [].into(),
+            metadata: true,
+            paused: false,
+            file: None,
+            manifest_hash: hash.cloned(),
+            policy,
+        }
+    }
+
+    fn hash(facts: &str, policy: &str) -> ManifestHash {
+        ManifestHash::of(&[facts.to_owned()], &[policy.to_owned()])
+    }
+
+    #[test]
+    fn other_facts_are_a_change_that_the_stored_policy_does_not_cover() {
+        let (applied, order) = (hash("1s", "10m"), Some(Order::OldestFirst));
+        let change = |stored_order, hash: &ManifestHash, order| {
+            ManifestChange::since(&definition(Some(&applied), stored_order), hash, order)
+        };
+        assert_eq!(change(order, &applied, order), ManifestChange::Nothing);
+        let settle = hash("1s", "20m");
+        assert_eq!(change(order, &settle, order), ManifestChange::Policy);
+        assert_eq!(change(None, &settle, order), ManifestChange::Policy);
+        assert_eq!(change(order, &settle, None), ManifestChange::Facts);
+        assert_eq!(
+            change(order, &hash("1m", "10m"), order),
+            ManifestChange::Facts
+        );
+    }
+
+    #[test]
+    fn definition_of_an_earlier_version_has_no_known_change() {
+        let change = ManifestChange::since(&definition(None, None), &hash("1s", "10m"), None);
+        assert_eq!(change, ManifestChange::Nothing);
+        assert_eq!(change.describe("okta_system_log"), None);
+    }
+
+    #[test]
+    fn manifest_hash_is_read_back_and_nothing_else_is() {
+        let hash = hash("1s", "10m");
+        assert_eq!(hash.to_string().parse(), Ok(hash));
+        for bad in [
+            "",
+            "0123456789ab",
+            "0123456789ab.",
+            "0123456789ab.0123456789AB",
+        ] {
+            assert!(bad.parse::<ManifestHash>().is_err(), "{bad}");
+        }
+    }
+}
