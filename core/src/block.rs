@@ -4,7 +4,6 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::breaks::{Break, broken};
 use crate::limits;
 use crate::time::Timestamp;
 
@@ -65,8 +64,7 @@ impl Blocked {
         let latest = now
             .plus_ms(limits::PROBE_SLOW_MS)
             .plus_ms(limits::CLOCK_SKEW_MS);
-        let is_due = self.probe_at <= now || self.probe_at > latest;
-        is_due && !broken(Break::NoProbe)
+        self.probe_at <= now || self.probe_at > latest
     }
 }
 

@@ -1,6 +1,5 @@
 //! Cutting a timeline into windows: where the next one ends, and how wide it should be.
 
-use crate::breaks::{Break, broken};
 use crate::limits;
 use crate::source::Policy;
 use crate::span::Span;
@@ -71,12 +70,7 @@ pub(crate) fn within_day(at: Timestamp, to: Timestamp, unit_ms: i64) -> Timestam
 
 /// The end of settled time: a multiple of the unit that trails `now - settle`.
 pub fn settled_edge(policy: &Policy, now: Timestamp) -> Timestamp {
-    let settle_ms = if broken(Break::NoSettle) {
-        0
-    } else {
-        policy.settle_ms
-    };
-    now.minus_ms(settle_ms)
+    now.minus_ms(policy.settle_ms)
         .minus_ms(limits::EDGE_ALLOWANCE_MS)
         .floor_to(policy.unit_ms)
 }

@@ -1,6 +1,5 @@
 //! The right to work on a window: a value that only a successful claim hands out.
 
-use crate::breaks::{Break, broken};
 use crate::ids::Owner;
 use crate::time::Timestamp;
 use crate::transition::IllegalMove;
@@ -19,7 +18,7 @@ pub struct Lease {
 impl Lease {
     /// The lease that `window` grants to `owner`, or `None` when it is held by nobody or by another.
     pub fn held(window: Window, owner: &Owner) -> Option<Self> {
-        let ours = window.owner.as_ref() == Some(owner) || broken(Break::NoNonce);
+        let ours = window.owner.as_ref() == Some(owner);
         (window.status == Status::Running && ours).then(|| Self {
             window,
             owner: owner.clone(),
@@ -108,20 +107,17 @@ impl Guard {
             Self::Holder { epoch, .. } => (epoch, Some(Status::Running)),
             Self::Planner { epoch, status } => (epoch, Some(status)),
         };
-        let given_is_current = given == current.epoch || broken(Break::NoEpochCheck);
-        if !given_is_current || status.is_some_and(|status| status != current.status) {
+        if given != current.epoch || status.is_some_and(|status| status != current.status) {
             return Err(IllegalMove::Epoch {
                 given,
                 current: current.epoch,
             });
         }
         match *self {
-            Self::Holder { page, .. } if page != current.page && !broken(Break::NoPageCheck) => {
-                Err(IllegalMove::Page {
-                    given: page,
-                    current: current.page,
-                })
-            }
+            Self::Holder { page, .. } if page != current.page => Err(IllegalMove::Page {
+                given: page,
+                current: current.page,
+            }),
             _ => Ok(()),
         }
     }

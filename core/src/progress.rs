@@ -169,9 +169,7 @@ impl Progress {
                 if !may_step_over || self.behind.len() >= limits::BEHIND_MAX {
                     break;
                 }
-                if !broken(Break::ForgetBehind) {
-                    self.behind.push(window.id.from);
-                }
+                self.behind.push(window.id.from);
             } else {
                 passed.push(window);
             }

@@ -1,6 +1,5 @@
 //! What becomes of a window that nobody works on any more.
 
-use crate::breaks::{Break, broken};
 use crate::frontier;
 use crate::limits;
 use crate::source::Policy;
@@ -20,9 +19,6 @@ pub fn scavenge(
     now: Timestamp,
     latest: Timestamp,
 ) -> Option<Event> {
-    if broken(Break::NoScavenge) {
-        return None;
-    }
     match window.status {
         // One that waits to be split is split first: what is parked is not split any more.
         Status::Ready if window.is_exhausted() && window.split_at.is_none() => {
@@ -55,7 +51,7 @@ fn outlived(window: &Window, policy: &Policy) -> Option<frontier::Split> {
 
 fn ran_out(window: &Window, now: Timestamp, latest: Timestamp) -> bool {
     // One without an end is the process's own, which a clock does not end.
-    let is_false = |until| until > latest && until < Timestamp::MAX && !broken(Break::EndlessLease);
+    let is_false = |until| until > latest && until < Timestamp::MAX;
     let until = window.lease_until;
     until.is_none_or(|until| until < now || is_false(until))
 }

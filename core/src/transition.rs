@@ -8,7 +8,6 @@ mod release;
 pub use self::cause::{Cause, Kept, Release};
 pub use self::illegal::IllegalMove;
 
-use crate::breaks::{Break, broken};
 use crate::checkpoint::{Checkpoint, earliest};
 use crate::frontier::Split;
 use crate::ids::Owner;
@@ -268,7 +267,7 @@ impl Window {
     }
 
     fn claim(&mut self, before: &Self, claim: &Claim) -> Result<(), IllegalMove> {
-        if claim.epoch != before.epoch && !broken(Break::NoEpochCheck) {
+        if claim.epoch != before.epoch {
             return Err(IllegalMove::Epoch {
                 given: claim.epoch,
                 current: before.epoch,
@@ -288,7 +287,7 @@ impl Window {
     }
 
     fn advance(&mut self, checkpoint: &Checkpoint) -> Result<(), IllegalMove> {
-        if checkpoint.from != self.page && !broken(Break::NoPageCheck) {
+        if checkpoint.from != self.page {
             return Err(IllegalMove::Page {
                 given: checkpoint.from,
                 current: self.page,

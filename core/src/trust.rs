@@ -13,7 +13,6 @@ use serde::{Deserialize, Serialize};
 
 pub use self::difference::Difference;
 pub use self::plan_time::{Cut, PlanTime};
-use crate::breaks::{Break, broken};
 use crate::limits;
 use crate::time::Timestamp;
 use crate::wait::RateGate;
@@ -147,9 +146,6 @@ impl Jury<'_> {
     /// # Errors
     /// When they differ by more than a day and nothing shows which one is right.
     pub fn judge(&self, ours: Timestamp, vendor: Option<Timestamp>) -> Result<Trusted, Dispute> {
-        if broken(Break::TrustOurClock) {
-            return Ok(Trusted(ours));
-        }
         match vendor {
             Some(vendor) => self.weigh(ours, vendor).map(|(trusted, _)| trusted),
             None => Ok(Trusted(self.without_vendor(ours))),
@@ -166,7 +162,6 @@ impl Jury<'_> {
             None if offset_ms.abs() <= limits::CLOCK_SKEW_MS => (vendor, WhoseClock::Vendor),
             None if agree(offset_ms, 0) && offset_ms < 0 => (vendor, WhoseClock::Vendor),
             None if agree(offset_ms, 0) => (ours, WhoseClock::Ours),
-            None if broken(Break::NoWitness) => (vendor, WhoseClock::Vendor),
             None => match self.votes(ours, offset_ms) {
                 votes if votes > 0 => (self.earliest(ours, offset_ms), WhoseClock::Vendor),
                 // Nothing shows this machine's share of what machines differ by.

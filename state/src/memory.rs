@@ -61,6 +61,13 @@ impl MemoryStore {
         self.tables().windows.remove(id).is_some()
     }
 
+    /// Stores `window` without a condition, as no store does.
+    #[cfg(feature = "test-util")]
+    pub fn put(&self, window: &Window) {
+        let mut tables = self.tables();
+        tables.windows.insert(window.id.clone(), window.clone());
+    }
+
     /// Everything it holds now.
     #[cfg(feature = "test-util")]
     pub fn snapshot(&self) -> Snapshot {

@@ -2,10 +2,12 @@
 //! one, in the plan's order. It may stop between any two.
 
 use windlass_core::block::Work;
+use windlass_core::breaks::{Break, broken};
 use windlass_core::moves::Decision;
 use windlass_core::plan::{self, Plan, Situation, Suspects};
 use windlass_core::split::WindowSplit;
 use windlass_core::sweep::Ledger;
+use windlass_core::transition::Event;
 use windlass_core::trust::PlanTime;
 use windlass_core::{Progress, Status, Timestamp};
 
@@ -45,13 +47,27 @@ fn planned(scene: &Scene, store: &Store, lane: usize, progress: &Progress, now: 
     })
 }
 
+/// `write` as a planner makes it that forgets a rule.
+fn mistaken(mut write: plan::Write) -> Option<plan::Write> {
+    match &mut write {
+        plan::Write::Move(moved) if broken(Break::NoScavenge) => {
+            let expires = matches!(moved.event, Event::Expire { .. });
+            return (!expires).then_some(write);
+        }
+        plan::Write::Save(next) if broken(Break::ForgetBehind) => next.behind.clear(),
+        plan::Write::Split(split) if broken(Break::ForgetBehind) => split.marks.behind.clear(),
+        _ => {}
+    }
+    Some(write)
+}
+
 /// The writes of a plan that starts from `progress`. Marks that differ from those in nothing but the
 /// summary, which no decision reads, are left out.
 fn writes(plan: Plan, progress: &Progress, ages: bool) -> Vec<Planned> {
     let row = |window| Row::new(window, ages);
     let is_news = |next: &Progress| Marks::new(next.clone()) != Marks::new(progress.clone());
     let mut writes = Vec::new();
-    for write in plan.into_writes() {
+    for write in plan.into_writes().into_iter().filter_map(mistaken) {
         let carries_the_rest = write.carries_the_rest();
         let write = match write {
             plan::Write::Move(moved) => Write::Decide {

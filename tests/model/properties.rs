@@ -1,5 +1,7 @@
 //! What must hold in every state, and what must be possible.
 
+use std::collections::BTreeSet;
+
 use stateright::Property;
 use windlass_core::breaks;
 use windlass_core::invariant::{check_timeline, check_window};
@@ -8,7 +10,7 @@ use windlass_core::{Status, Window};
 use crate::finish;
 use crate::machine::Machine;
 use crate::scenes::{May, Scene};
-use crate::state::State;
+use crate::state::{State, Worker};
 use crate::worker::uncounted;
 
 /// The properties of `scene`.
@@ -23,6 +25,7 @@ pub(crate) fn all(scene: &Scene) -> Vec<Property<Machine>> {
             "only its holder moves a running window",
             |_, state: &State| !state.trespass,
         ),
+        Property::always("a running window has one holder", one_holder),
         Property::always(
             "every move keeps the invariants of moves",
             |_, state: &State| state.store.fault.is_none(),
@@ -91,6 +94,21 @@ fn complete_is_delivered(machine: &Machine, state: &State) -> bool {
         let mut before = vendor.numbered().filter(|(_, it)| it.time < through);
         before.all(|(id, it)| (it.published > 0 && lane == 0) || state.delivered & (1 << id) != 0)
     })
+}
+
+/// Whether no two workers hold the same window as it stands.
+fn one_holder(_: &Machine, state: &State) -> bool {
+    let held = state.workers.iter().filter_map(|worker| match worker {
+        Worker::Holds { lane, grip, .. } => {
+            let from = grip.0.window().id.from;
+            let current = state.store.window(*lane, from);
+            let holds = current.is_some_and(|current| grip.0.still_holds(current));
+            holds.then_some((*lane, from))
+        }
+        Worker::Idle | Worker::Asks { .. } => None,
+    });
+    let mut seen = BTreeSet::new();
+    held.into_iter().all(|place| seen.insert(place))
 }
 
 fn windows_hold(machine: &Machine, state: &State) -> bool {

@@ -2,6 +2,7 @@
 //! end have to know.
 
 mod looks;
+mod mistakes;
 
 use std::sync::Arc;
 
@@ -23,6 +24,7 @@ use windlass_state::{
     Created, MemoryStore, MoveError, SaveError, SplitError, StateError, StateStore,
 };
 
+use self::mistakes::Reader;
 use crate::truth::Truths;
 use crate::world::World;
 
@@ -77,7 +79,9 @@ impl StateStore for CheckedStore {
     }
 
     async fn sources(&self, shard: Shard) -> Result<Vec<SourceRecord>, StateError> {
-        self.inner().sources(shard).await
+        let sources = self.inner().sources(shard).await?;
+        let as_read = |record| mistakes::source(record, Reader::Tick);
+        Ok(sources.into_iter().map(as_read).collect())
     }
 
     async fn progress(&self, shard: Shard) -> Result<Vec<Progress>, StateError> {
@@ -89,7 +93,8 @@ impl StateStore for CheckedStore {
         shard: Shard,
         name: &SourceName,
     ) -> Result<Option<SourceRecord>, StateError> {
-        self.inner().source(shard, name).await
+        let source = self.inner().source(shard, name).await?;
+        Ok(source.map(|record| mistakes::source(record, Reader::Worker)))
     }
 
     async fn apply_source(
@@ -111,6 +116,9 @@ impl StateStore for CheckedStore {
         self.never_arrives("block")?;
         self.no_secret(&format!("{change:?}"), name.as_str());
         self.world.note(format_args!("block {name} {change:?}"));
+        if mistakes::refuses(change) {
+            return Ok(false);
+        }
         let changed = self.inner().block_source(shard, name, version, change);
         changed.await
     }
@@ -134,7 +142,10 @@ impl StateStore for CheckedStore {
 
     async fn save_progress(&self, shard: Shard, next: &Progress) -> Result<Progress, SaveError> {
         self.never_arrives("marks")?;
-        let saved = self.inner().save_progress(shard, next).await;
+        let saved = self
+            .inner()
+            .save_progress(shard, &mistakes::marks(next))
+            .await;
         if let Ok(progress) = &saved {
             self.note_marks(progress);
             self.look_along(&progress.timeline).await;
@@ -154,6 +165,7 @@ impl StateStore for CheckedStore {
     async fn split(&self, shard: Shard, split: &WindowSplit) -> Result<Window, SplitError> {
         self.never_arrives("split")?;
         let mut asked = split.clone();
+        asked.marks = mistakes::marks(&asked.marks);
         if broken(Break::SplitLosesPart) {
             asked.parts.pop();
         }
@@ -207,7 +219,10 @@ impl StateStore for CheckedStore {
             what
         })?;
         let before = self.stored(asked.id()).await;
-        let next = self.inner().move_window(asked).await?;
+        if let Some(before) = before.as_ref().filter(|_| mistakes::drops(asked)) {
+            return Ok(before.clone());
+        }
+        let next = self.make(asked, before.as_ref()).await?;
         self.judge(asked, before.as_ref(), &next);
         self.moved(what, before.as_ref(), &next);
         if let Move::Complete(..) = asked {
@@ -220,7 +235,7 @@ impl StateStore for CheckedStore {
     }
 
     async fn rate_state(&self, group: &RateGroup) -> Result<RateState, StateError> {
-        self.inner().rate_state(group).await
+        Ok(mistakes::rate_state(self.inner().rate_state(group).await?))
     }
 
     async fn store_clock(&self, group: &RateGroup, clock: &ClockOffset) -> Result<(), StateError> {
@@ -255,7 +270,8 @@ impl StateStore for CheckedStore {
         span: Span,
         digests_max: usize,
     ) -> Result<Option<Vec<SeenPage>>, StateError> {
-        self.inner().seen(by, span, digests_max).await
+        let seen = self.inner().seen(by, span, digests_max).await?;
+        Ok(seen.map(mistakes::remembered))
     }
 
     async fn sync(&self) -> Result<(), StateError> {
@@ -271,6 +287,10 @@ impl StateStore for CheckedStore {
         asked: &TurnsAsked,
     ) -> Result<TurnsGiven, StateError> {
         self.never_arrives("turns")?;
-        self.inner().take_turns(group, asked).await
+        if let Some(given) = mistakes::turns(asked) {
+            return Ok(given);
+        }
+        let given = self.inner().take_turns(group, asked).await?;
+        Ok(mistakes::given(given, asked))
     }
 }

@@ -1,6 +1,5 @@
 //! Finding the next ready window, of a source or of its rate group, while there is time left.
 
-use windlass_core::breaks::{Break, broken};
 use windlass_core::ids::{Lane, SourceName, Timeline};
 use windlass_core::limits;
 use windlass_core::shard::Shard;
@@ -84,7 +83,7 @@ impl<S: StateStore> Next<'_, S> {
         }
         let gate = store.rate_gate(&policy.rate_group).await?;
         let closed = gate.is_some_and(|gate| gate.closed_until(now).is_some());
-        if closed && !broken(Break::IgnoreGate) {
+        if closed {
             return Ok(None);
         }
         let mut lanes = store.progress_of(shard, name).await?;

@@ -1,7 +1,6 @@
 //! Leave to ask a vendor: at the rate group's turn or pace, and while its gate is open.
 
 use windlass_connectors::connector::Budget as Announcement;
-use windlass_core::breaks::{Break, broken};
 use windlass_core::ids::RateGroup;
 use windlass_core::limits;
 use windlass_core::time::Timestamp;
@@ -58,10 +57,8 @@ pub(crate) enum NotNow {
 impl<S: StateStore> Permit<'_, S> {
     /// Waits until the vendor may be asked, a few seconds at most.
     pub(crate) async fn wait(&self) -> Result<(), NotNow> {
-        if !self.shares_turns || broken(Break::IgnoreTurns) {
-            if !self.shares_turns {
-                self.own_turn().await;
-            }
+        if !self.shares_turns {
+            self.own_turn().await;
             // After the wait: the gate may have closed meanwhile.
             return self.gate_is_open().await;
         }
@@ -80,9 +77,6 @@ impl<S: StateStore> Permit<'_, S> {
 
     /// That the group's gate is open. Looks at it when nobody of this process has lately.
     pub(crate) async fn gate_is_open(&self) -> Result<(), NotNow> {
-        if broken(Break::IgnoreGate) {
-            return Ok(());
-        }
         let (gates, group) = (&self.permits.gates, self.group);
         if gates.is_stale(group, self.now()) {
             self.look().await.map_err(NotNow::State)?;

@@ -2,7 +2,6 @@
 //! holds.
 
 use serde::Deserialize;
-use windlass_core::breaks::{Break, broken};
 
 use super::{Ahead, Page, Response};
 use crate::manifest::text::JsonPath;
@@ -136,9 +135,6 @@ impl Ends {
     pub(super) fn hold(&self, response: &Response<'_>, ahead: &Ahead) -> Option<End> {
         if let Ahead::Certain(_) = ahead {
             return None;
-        }
-        if broken(Break::EmptyPageEnds) && response.records == 0 {
-            return Some(End::PageEmpty);
         }
         let holds = |(test, slot): &(EndTest, Option<usize>)| match test {
             EndTest::TokenAbsent => last(ahead, |end| {

@@ -1,6 +1,5 @@
 //! What the death of the process does to the windows that it had in flight.
 
-use crate::breaks::{Break, broken};
 use crate::limits;
 use crate::retry::stored_backoff_ms;
 use crate::time::Timestamp;
@@ -12,9 +11,6 @@ impl Window {
     /// is the only suspect in flight, and waits longer from one death to the next, so that whatever
     /// else the process does goes on meanwhile.
     pub(super) fn died(&mut self, now: Timestamp) {
-        if broken(Break::DeathsNotCounted) {
-            return;
-        }
         let alone = self.deaths;
         self.deaths = self.deaths.saturating_add(1);
         let reason = if let Some(before) = alone.checked_sub(1) {

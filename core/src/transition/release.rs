@@ -1,7 +1,6 @@
 //! What giving a window back does to it.
 
 use super::{Cause, IllegalMove, Release};
-use crate::breaks::{Break, broken};
 use crate::frontier::Split;
 use crate::window::{Delivered, Status, Window};
 
@@ -17,10 +16,6 @@ impl Window {
             }
             Cause::Reenter(split) => self.split(split)?,
             Cause::OutOfTime(split) => self.overrun(split)?,
-            Cause::Restart | Cause::Halve(_) if broken(Break::KeepRejectedToken) => {
-                self.restarts = self.restarts.saturating_add(1);
-                self.records = 0;
-            }
             Cause::Restart => {
                 self.restarts = self.restarts.saturating_add(1);
                 self.begin_again();

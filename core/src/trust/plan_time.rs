@@ -2,7 +2,6 @@
 
 use super::difference::Standing;
 use super::{ClockOffset, Difference, Jury, Trusted, WhoseClock, agree};
-use crate::breaks::{Break, broken};
 use crate::time::Timestamp;
 
 /// How much a planner may cut.
@@ -27,19 +26,6 @@ pub struct PlanTime {
 impl PlanTime {
     /// Time at `now`, while `seen` is stored of the vendor's clock.
     pub fn of(now: Timestamp, seen: Option<&ClockOffset>, jury: &Jury<'_>) -> Self {
-        let time = Self::judged(now, seen, jury);
-        if broken(Break::CutByOurClock) {
-            let (edge, cut) = (now, Cut::Freely);
-            return Self { edge, cut, ..time };
-        }
-        if broken(Break::TrustOurClock) {
-            let trusted = Some(Trusted(now));
-            return Self { trusted, ..time };
-        }
-        time
-    }
-
-    fn judged(now: Timestamp, seen: Option<&ClockOffset>, jury: &Jury<'_>) -> Self {
         let ours = jury.choice == Some(WhoseClock::Ours);
         let Some(seen) = seen.filter(|_| !ours) else {
             return Self {

@@ -5,7 +5,6 @@ use std::future::Future;
 
 use bytes::Bytes;
 use windlass_core::Clock;
-use windlass_core::breaks::{Break, broken};
 
 use crate::call::CallError;
 use crate::patience::Patience;
@@ -148,7 +147,6 @@ fn settle(pending: &mut Vec<&Entry>, answers: Vec<Answer>, usage: &Usage) -> Str
             usage.sent(entry.lines, entry.data.len(), entry.billed_bytes);
             false
         }
-        Some(Err(_)) if broken(Break::IgnoreRefusedRecords) => false,
         Some(Err(reason)) => {
             problem = reason;
             true

@@ -4,6 +4,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 use windlass_core::Timestamp;
+use windlass_core::breaks::{Break, broken};
 
 use super::fault::StreamFault;
 use super::lines;
@@ -68,7 +69,7 @@ impl Stream {
             if !fails {
                 lines += self.take(state, data, now);
             }
-            each.push(!fails);
+            each.push(!fails || broken(Break::IgnoreRefusedRecords));
         }
         let failed = each.iter().filter(|taken| !**taken).count();
         if fault == Some(StreamFault::ShortAnswer) {

@@ -3,6 +3,7 @@
 
 use windlass_connectors::exchange::{ApiRequest, ApiResponse, Method};
 use windlass_core::Timestamp;
+use windlass_core::breaks::{Break, broken};
 use windlass_core::time::MINUTE_MS;
 
 use super::fault::Fault;
@@ -81,7 +82,9 @@ impl Vendor {
         } else {
             self.listing.page(&self.spec, &ask, now)
         };
-        let honest = listed.next.map(|position| {
+        // Whoever takes an empty page for the last one sees no page after it.
+        let ends = broken(Break::EmptyPageEnds) && listed.events.is_empty();
+        let honest = listed.next.filter(|_| !ends).map(|position| {
             state.tokens_given += 1;
             let nonce = state.tokens_given;
             Token {

@@ -1,5 +1,7 @@
 //! The manifest of a simulated vendor: what its spec declares, in the project's own words.
 
+use windlass_core::breaks::{Break, broken};
+
 use super::spec::{Rule, Shape, VendorSpec};
 
 /// The manifest's text.
@@ -135,7 +137,8 @@ fn page(spec: &VendorSpec) -> String {
             "unknown",
         ),
     };
-    let (size, replayable, strict) = (spec.page_size, !spec.single_use, spec.strict);
+    let replayable = !spec.single_use || broken(Break::SpentTokenReused);
+    let (size, strict) = (spec.page_size, spec.strict);
     format!(
         "page:
   token: {{ {token} }}

@@ -1,0 +1,211 @@
+//! What a store does wrong on purpose, or what is wrong of what it returns: the ways to break the
+//! protocol that need no change of the protocol's own code. Each is one function of what was asked for.
+
+use windlass_core::Lease;
+use windlass_core::breaks::{Break, broken};
+use windlass_core::moves::Move;
+use windlass_core::progress::Progress;
+use windlass_core::seen::{PASS_OF_A_FILE, SeenPage};
+use windlass_core::source::{BlockChange, SourceRecord};
+use windlass_core::time::DAY_MS;
+use windlass_core::transition::{Cause, Claim, Event, Release};
+use windlass_core::trust::{RateState, WhoseClock};
+use windlass_core::turns::{TurnsAsked, TurnsGiven};
+use windlass_core::window::{Status, Window};
+use windlass_state::{MoveError, StateStore};
+
+use super::CheckedStore;
+
+/// Who reads the definition of a source.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Reader {
+    /// A tick.
+    Tick,
+    /// A worker.
+    Worker,
+}
+
+/// A source as `reader` gets it.
+pub(super) fn source(mut record: SourceRecord, reader: Reader) -> SourceRecord {
+    let policy = &mut record.definition.policy;
+    if broken(Break::NoSettle) {
+        policy.settle_ms = 0;
+    }
+    if broken(Break::IgnoreVendorClock) && reader == Reader::Worker {
+        // The end of every window has settled long ago.
+        policy.settle_ms = -DAY_MS;
+    }
+    if broken(Break::TrustOurClock) || (broken(Break::CutByOurClock) && reader == Reader::Tick) {
+        policy.clock = Some(WhoseClock::Ours);
+    }
+    if broken(Break::NoWitness) {
+        policy.clock = Some(WhoseClock::Vendor);
+    }
+    record
+}
+
+/// Whether `change` of a source's block is refused.
+pub(super) fn refuses(change: &BlockChange) -> bool {
+    broken(Break::NoProbe) && matches!(change, BlockChange::Probe { .. })
+}
+
+/// The marks that are stored in place of `next`.
+pub(super) fn marks(next: &Progress) -> Progress {
+    let mut next = next.clone();
+    if broken(Break::ForgetBehind) {
+        next.behind.clear();
+    }
+    next
+}
+
+/// The state of a rate group as it is read.
+pub(super) fn rate_state(state: RateState) -> RateState {
+    RateState {
+        gate: state.gate.filter(|_| !broken(Break::IgnoreGate)),
+        ..state
+    }
+}
+
+/// The requests that `asked` gets without a look at those of others.
+pub(super) fn turns(asked: &TurnsAsked) -> Option<TurnsGiven> {
+    let first = asked.now;
+    broken(Break::IgnoreTurns).then_some(TurnsGiven::From { first })
+}
+
+/// The requests that are given, whatever the gate.
+pub(super) fn given(given: TurnsGiven, asked: &TurnsAsked) -> TurnsGiven {
+    match given {
+        TurnsGiven::Closed(_) if broken(Break::IgnoreGate) => TurnsGiven::From { first: asked.now },
+        given => given,
+    }
+}
+
+/// What is remembered, as a sweep gets it. Ids that are remembered before the delivery count whatever
+/// became of that.
+pub(super) fn remembered(mut pages: Vec<SeenPage>) -> Vec<SeenPage> {
+    if broken(Break::RememberBeforeDelivery) {
+        for page in &mut pages {
+            page.pass = PASS_OF_A_FILE;
+        }
+    }
+    pages
+}
+
+/// Whether nothing is written of `asked`, and its caller is told that it was.
+pub(super) fn drops(asked: &Move<'_>) -> bool {
+    let Move::Decide(seen, Event::Expire { now, .. }) = asked else {
+        return false;
+    };
+    let is_to_come = seen.lease_until.is_some_and(|until| until >= *now);
+    broken(Break::NoScavenge) || (broken(Break::EndlessLease) && is_to_come)
+}
+
+impl CheckedStore {
+    /// Makes `asked` of `current`, the window as it stands, or what a store without one of its rules
+    /// makes of it.
+    pub(super) async fn make(
+        &self,
+        asked: &Move<'_>,
+        current: Option<&Window>,
+    ) -> Result<Window, MoveError> {
+        let Some(current) = current else {
+            return self.inner().move_window(asked).await;
+        };
+        match *asked {
+            Move::Claim(id, claim) => self.claim(id, claim, current).await,
+            Move::Decide(seen, event) => self.decide(seen, event, current).await,
+            Move::Checkpoint(lease, _) | Move::Complete(lease, ..)
+                if broken(Break::NoPageCheck) && lease.still_holds(current) =>
+            {
+                // By the window as its holder has it, whatever page it has reached since.
+                match asked.apply(lease.window()) {
+                    Ok(next) => {
+                        self.inner().put(&next);
+                        Ok(next)
+                    }
+                    Err(_) => self.inner().move_window(asked).await,
+                }
+            }
+            Move::Release(lease, release) if broken(Break::KeepRejectedToken) => {
+                let mut release = release.clone();
+                if matches!(release.cause.plain(), Cause::Restart | Cause::Halve(_)) {
+                    release.cause = Cause::Outage;
+                }
+                let asked = Move::Release(lease, &release);
+                self.inner().move_window(&asked).await
+            }
+            _ => self.inner().move_window(asked).await,
+        }
+    }
+
+    async fn claim(
+        &self,
+        id: &windlass_core::WindowId,
+        claim: &Claim,
+        current: &Window,
+    ) -> Result<Window, MoveError> {
+        let mut claim = claim.clone();
+        if broken(Break::NoEpochCheck) {
+            claim.epoch = current.epoch;
+        }
+        let made = self.inner().move_window(&Move::Claim(id, &claim)).await;
+        match made {
+            Err(MoveError::Refused { current, why }) if broken(Break::NoNonce) => {
+                let taken = taken_over(&current, &claim);
+                taken.ok_or(MoveError::Refused { current, why })
+            }
+            made => made,
+        }
+    }
+
+    async fn decide(
+        &self,
+        seen: &Window,
+        event: &Event,
+        current: &Window,
+    ) -> Result<Window, MoveError> {
+        let seen = if broken(Break::NoEpochCheck) && current.status == seen.status {
+            current
+        } else {
+            seen
+        };
+        if let Event::Expire { now, .. } = event
+            && broken(Break::DeathsNotCounted)
+            && seen.epoch == current.epoch
+            && let Some(lease) = lease_of(current)
+        {
+            // As its holder would give it back.
+            let release = given_back(Cause::Failed, *now);
+            let asked = Move::Release(&lease, &release);
+            return self.inner().move_window(&asked).await;
+        }
+        self.inner().move_window(&Move::Decide(seen, event)).await
+    }
+}
+
+/// The lease of whoever holds `window`.
+fn lease_of(window: &Window) -> Option<Lease> {
+    let owner = window.owner.clone()?;
+    Lease::held(window.clone(), &owner)
+}
+
+fn given_back(cause: Cause, now: windlass_core::Timestamp) -> Release {
+    Release {
+        cause,
+        not_before: None,
+        error: None,
+        now,
+    }
+}
+
+/// A running window as if `claim`, which came too late for it, had taken it.
+fn taken_over(current: &Window, claim: &Claim) -> Option<Window> {
+    let lease = (current.status == Status::Running).then(|| lease_of(current))??;
+    let release = given_back(Cause::Yielded, claim.now);
+    let ready = Move::Release(&lease, &release).apply(current).ok()?;
+    let claim = Claim {
+        epoch: ready.epoch,
+        ..claim.clone()
+    };
+    ready.apply(&Event::Claim(claim)).ok()
+}
