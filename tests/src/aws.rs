@@ -1,17 +1,17 @@
-//! AWS as the suites need it: an emulator for what it does well, and fakes of our own for what no
-//! emulator does, which is to kill, to lose, to double, to throttle and to keep to the limits.
+//! AWS for the test suites: an emulator for ordinary operations, and fakes for the faults that no
+//! emulator offers: kills, losses, duplicates, throttling and limits.
 //!
-//! | module | is about |
+//! | module | holds |
 //! | --- | --- |
-//! | [`tools`] | a Python environment with pinned packages, made on first use |
+//! | [`tools`] | a Python environment with pinned packages, created on first use |
 //! | [`emulator`] | one ministack process: DynamoDB, Secrets Manager, and all the rest |
-//! | [`table`] | the state table as an outsider sees it |
-//! | [`state_proxy`] | what stands in front of it: faults, capacity units, who called what |
+//! | [`table`] | the state table, read without windlass's own code |
+//! | [`state_proxy`] | the proxy before the table: faults, capacity units, calls and callers |
 //! | [`lambda`] | a Lambda service that runs real bootstraps and really kills them |
 //! | [`streams`] | Firehose, Kinesis and S3 with their limits, and with faults |
 //! | [`binaries`] | the bootstraps |
 //! | [`calls`] | every call of every service, with its caller |
-//! | [`refusals`] | errors that a service gives every time |
+//! | [`refusals`] | permanent errors of a service |
 //! | [`deployment`] | all of it together: one deployment of windlass |
 
 pub mod binaries;

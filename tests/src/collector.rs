@@ -1,5 +1,5 @@
-//! A collector: an HTTP server on a loopback port that takes batches of lines, fails at a share of them,
-//! and remembers what it took.
+//! A collector: an HTTP server on a loopback port that accepts batches of lines, fails a share of
+//! them, and records every batch.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -9,26 +9,26 @@ use hyper::{Method, StatusCode};
 
 use crate::aws::http::{Answer, HttpRequest, Reply, Server};
 
-/// The token that it accepts. A canary: it may appear in requests to it and nowhere else.
+/// The accepted token. A canary: it may appear only in requests to the collector.
 pub const COLLECTOR_TOKEN: &str = "canary-collector-token-4d1b07";
 
-/// How one call goes wrong.
+/// A fault of one call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum CollectorFault {
-    /// 503.
+    /// HTTP 503.
     Unavailable,
-    /// 429 that asks to wait a second.
+    /// HTTP 429 with a requested wait of one second.
     Throttled,
-    /// 413, for a batch of several lines.
+    /// HTTP 413, for a batch of several lines.
     TooLarge,
-    /// The connection ends, and nothing was taken.
+    /// The connection closes, and the batch is not accepted.
     NotTaken,
-    /// The batch is taken, and the connection ends without a response.
+    /// The batch is accepted, and the connection closes without a response.
     LostResponse,
 }
 
 impl CollectorFault {
-    /// Every kind.
+    /// Every kind of fault.
     pub const ALL: [Self; 5] = [
         Self::Unavailable,
         Self::Throttled,
@@ -42,18 +42,18 @@ impl CollectorFault {
 struct State {
     rng: fastrand::Rng,
     percent: u8,
-    /// The lines of every batch that was taken at `/in`, in that order.
+    /// The lines of every batch accepted at `/in`, in order.
     lines: Vec<String>,
     rejects: Vec<String>,
-    /// The body that each key was used for.
+    /// The body of each key.
     bodies: BTreeMap<String, String>,
-    /// Lines whose batch was taken without a response.
+    /// Number of lines accepted without a response.
     unanswered_lines: usize,
     drawn: BTreeMap<CollectorFault, u32>,
     wrong: Vec<String>,
 }
 
-/// A running collector. Stops when dropped.
+/// A running collector. Stops on drop.
 #[derive(Debug)]
 pub struct Collector {
     server: Server,
@@ -61,7 +61,7 @@ pub struct Collector {
 }
 
 impl Collector {
-    /// Listens on a free loopback port, and fails at `percent` of a hundred calls.
+    /// Listens on a free loopback port, and fails `percent` % of calls.
     pub async fn start(seed: u64, percent: u8) -> anyhow::Result<Self> {
         let state = Arc::new(Mutex::new(State {
             rng: fastrand::Rng::with_seed(seed),
@@ -86,32 +86,32 @@ impl Collector {
         })
     }
 
-    /// Where it listens, as the start of a URL, without a slash at the end.
+    /// The start of its URLs, without a trailing slash.
     pub fn uri(&self) -> String {
         format!("http://{}", self.server.address())
     }
 
-    /// The lines of all batches that were taken, repeats included.
+    /// The lines of all accepted batches, repeats included.
     pub fn lines(&self) -> Vec<String> {
         lock(&self.state).lines.clone()
     }
 
-    /// The rejects that were taken.
+    /// The accepted rejects.
     pub fn rejects(&self) -> Vec<String> {
         lock(&self.state).rejects.clone()
     }
 
-    /// Number of lines that were taken without a response.
+    /// Number of lines accepted without a response.
     pub fn unanswered_lines(&self) -> usize {
         lock(&self.state).unanswered_lines
     }
 
-    /// How often each kind of fault has struck.
+    /// The number of injected faults of each kind.
     pub fn drawn(&self) -> BTreeMap<CollectorFault, u32> {
         lock(&self.state).drawn.clone()
     }
 
-    /// Requests that no client should send: a wrong credential, no key, one key for two bodies.
+    /// Invalid requests: a wrong credential, a missing key, one key for two bodies.
     pub fn wrong(&self) -> Vec<String> {
         lock(&self.state).wrong.clone()
     }
@@ -155,7 +155,7 @@ impl State {
             return None;
         }
         let kind = self.rng.choice(CollectorFault::ALL)?;
-        // A single line would become a reject.
+        // HTTP 413 would turn a single line into a reject.
         let kind = match kind {
             CollectorFault::TooLarge if lines == 1 => CollectorFault::Unavailable,
             kind => kind,

@@ -1,5 +1,5 @@
-//! A TCP proxy that breaks connections at seeded requests: before the request arrives, after it
-//! was served, and in the middle of the reply.
+//! A TCP proxy that breaks connections at random requests: before the request arrives, after the
+//! server has processed it, and in the middle of the response.
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -9,26 +9,27 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::{JoinHandle, JoinSet};
 
-/// Bytes carried at once.
+/// Maximum number of bytes forwarded at once.
 const CHUNK_BYTES: usize = 16 * 1024;
 
-/// How a connection breaks.
+/// The place at which a connection breaks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Cut {
-    /// Reset before the server sees the request.
+    /// Reset before the server receives the request.
     BeforeRequest,
-    /// Reset when the reply begins: the server did its part, and nobody learns of it.
+    /// Reset at the start of the response: the server has applied the request, and the client does
+    /// not learn the outcome.
     BeforeReply,
-    /// Closed after half of what the reply begins with.
+    /// Closed after half of the first chunk of the response.
     InsideReply,
 }
 
 impl Cut {
-    /// Every kind.
+    /// Every kind of cut.
     pub const ALL: [Self; 3] = [Self::BeforeRequest, Self::BeforeReply, Self::InsideReply];
 }
 
-/// A proxy in front of one server. Stops when dropped.
+/// A proxy in front of one server. Stops on drop.
 #[derive(Debug)]
 pub struct FaultProxy {
     address: SocketAddr,
@@ -36,7 +37,7 @@ pub struct FaultProxy {
     task: JoinHandle<()>,
 }
 
-/// Which requests are cut.
+/// The random choice of requests to cut.
 #[derive(Debug)]
 struct Draws {
     rng: Mutex<fastrand::Rng>,
@@ -45,8 +46,7 @@ struct Draws {
 }
 
 impl FaultProxy {
-    /// Listens on a free loopback port and carries to `target`, cutting `percent` of a hundred
-    /// requests.
+    /// Listens on a free loopback port and forwards to `target`, cutting `percent` % of requests.
     pub async fn start(target: SocketAddr, seed: u64, percent: u8) -> anyhow::Result<Self> {
         let listener = TcpListener::bind("127.0.0.1:0")
             .await
@@ -65,12 +65,12 @@ impl FaultProxy {
         })
     }
 
-    /// The start of a URL that leads through it, without a slash at the end.
+    /// The start of URLs through the proxy, without a trailing slash.
     pub fn uri(&self) -> String {
         format!("http://{}", self.address)
     }
 
-    /// Where it listens.
+    /// Its address.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
@@ -107,7 +107,7 @@ impl Draws {
 }
 
 async fn listen(listener: TcpListener, target: SocketAddr, draws: Arc<Draws>) {
-    // Dropped with this task, and every connection with it.
+    // Dropped with this task, which closes every connection.
     let mut connections = JoinSet::new();
     while let Ok((client, _)) = listener.accept().await {
         connections.spawn(carry(client, target, Arc::clone(&draws)));
@@ -115,8 +115,8 @@ async fn listen(listener: TcpListener, target: SocketAddr, draws: Arc<Draws>) {
     }
 }
 
-/// Carries one connection until either side ends it or a cut does. HTTP/1.1 without pipelining
-/// alternates, so the first bytes from the client after a reply are the next request.
+/// Forwards one connection until either side or a cut ends it. HTTP/1.1 without pipelining
+/// alternates, so the first bytes from the client after a response are the next request.
 async fn carry(
     mut client: TcpStream,
     target: SocketAddr,
@@ -169,7 +169,7 @@ mod tests {
 
     const REPLY: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nabcd";
 
-    /// A server that counts connections' requests and answers each read with [`REPLY`].
+    /// A server that counts requests and responds to each read with [`REPLY`].
     async fn server(served: Arc<Mutex<usize>>) -> SocketAddr {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();

@@ -1,4 +1,4 @@
-//! What arrived, compared with what the vendor has: lost, duplicated, altered, foreign.
+//! Comparison of delivered records with the vendor's records: lost, duplicated, altered, foreign.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -14,25 +14,24 @@ use crate::timeline::Timeline;
 use crate::vendor::Shape;
 use crate::windlass::files_below;
 
-/// The member that windlass splices into each record.
+/// The member that windlass adds to each record.
 const METADATA: &str = "_windlass";
-/// How many ids a verdict prints of each kind.
+/// Maximum number of ids of each kind in a verdict.
 const IDS_PRINTED_MAX: usize = 5;
 
 /// One line of output.
 #[derive(Debug, Clone, PartialEq)]
 struct Line {
-    /// The file that it lies in; `None` for what came out of a stream.
+    /// The file of the line; `None` for a stream.
     file: Option<PathBuf>,
-    /// The vendor's own id.
+    /// The vendor's id.
     id: String,
     metadata: Option<Value>,
-    /// The record without what windlass added.
+    /// The record without the member that windlass added.
     record: Value,
 }
 
-/// Everything that was delivered: every finished output file of one NDJSON sink, or every line that a
-/// stream was sent.
+/// All deliveries: every finished output file of one NDJSON sink, or every line of a stream.
 #[derive(Debug)]
 pub struct Ledger {
     shape: Shape,
@@ -42,7 +41,7 @@ pub struct Ledger {
 
 impl Ledger {
     /// Reads every finished `*.ndjson` below `dir`. A line that is not one JSON object with the
-    /// vendor's id is an error: no such thing may ever be delivered from a test vendor.
+    /// vendor's id is an error: a test vendor never produces one.
     pub fn read(dir: &Path, shape: Shape) -> anyhow::Result<Self> {
         let mut ledger = Self {
             shape,
@@ -76,7 +75,7 @@ impl Ledger {
         Ok(ledger)
     }
 
-    /// Takes the `lines` of a stream. A line that is not one JSON object with the vendor's id is an
+    /// Reads the `lines` of a stream. A line that is not one JSON object with the vendor's id is an
     /// error.
     pub fn of_lines<L: AsRef<str>>(
         lines: impl IntoIterator<Item = L>,
@@ -94,23 +93,23 @@ impl Ledger {
         })
     }
 
-    /// How many deliveries only repeated one that was there already.
+    /// The number of deliveries that repeat an earlier one.
     pub fn repeats(&self) -> usize {
         let distinct: BTreeSet<&str> = self.lines.iter().map(|line| line.id.as_str()).collect();
         self.lines.len() - distinct.len()
     }
 
-    /// How many records were delivered, repeats included.
+    /// The number of delivered records, repeats included.
     pub fn len(&self) -> usize {
         self.lines.len()
     }
 
-    /// Whether nothing was delivered.
+    /// True if nothing was delivered.
     pub fn is_empty(&self) -> bool {
         self.lines.is_empty()
     }
 
-    /// Compares with what a complete pull of `timeline` by the source `source` delivers.
+    /// Compares with a complete pull of `timeline` by the source `source`.
     pub fn compare(&self, timeline: &Timeline, source: &str) -> Verdict {
         let events: Vec<_> = timeline.expected().copied().collect();
         let mut expected: BTreeMap<String, (Timestamp, String)> = events
@@ -174,7 +173,7 @@ impl Line {
         })
     }
 
-    /// Checks what windlass says about the record, and returns the id it gave.
+    /// Checks the metadata of the record, and returns its id.
     fn check_metadata(
         &self,
         time: Timestamp,
@@ -219,25 +218,25 @@ impl Line {
     }
 }
 
-/// How output and timeline differ. Ids are the vendor's own.
+/// The differences between output and timeline. Ids are the vendor's own.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Verdict {
-    /// Never delivered.
+    /// Ids of records never delivered.
     pub lost: Vec<String>,
-    /// Delivered more than once.
+    /// Ids of records delivered more than once.
     pub duplicated: Vec<String>,
-    /// Delivered with other content than the vendor's.
+    /// Ids of records whose delivered content differs from the vendor's.
     pub altered: Vec<String>,
-    /// Delivered although not inside the span.
+    /// Ids of records delivered although outside the span.
     pub foreign: Vec<String>,
-    /// Written to rejects.
+    /// Ids of records written to rejects.
     pub rejected: Vec<String>,
-    /// What is wrong with `_windlass`, by record.
+    /// Errors in `_windlass`, by record.
     pub metadata: Vec<String>,
 }
 
 impl Verdict {
-    /// Whether everything arrived unaltered, and nothing else did; some of it perhaps again.
+    /// True if every record arrived unaltered, possibly repeated, and no other record did.
     pub fn is_complete(&self) -> bool {
         let once = Self {
             duplicated: Vec::new(),
@@ -246,7 +245,7 @@ impl Verdict {
         once.is_exact()
     }
 
-    /// Whether everything arrived exactly once, unaltered, and nothing else did.
+    /// True if every record arrived exactly once, unaltered, and no other record did.
     pub fn is_exact(&self) -> bool {
         *self == Self::default()
     }

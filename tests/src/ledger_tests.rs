@@ -17,7 +17,7 @@ fn timeline() -> Timeline {
     })
 }
 
-/// The line windlass is to write for `event`.
+/// The expected line for `event`.
 fn line(event: &Event) -> String {
     let record = Shape::Okta.record(event, 400);
     let metadata = format!(

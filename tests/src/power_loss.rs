@@ -1,11 +1,10 @@
-//! Power losses: a C library that is preloaded into the real binary writes down every file operation
-//! below one folder and kills the process before one of them; from that journal `Disk` builds a disk as
-//! the power loss may have left it.
+//! Power losses: a C library that is preloaded into the real binary journals every file operation
+//! below one folder and kills the process before one of them. From that journal, `Disk` builds a
+//! disk as the power loss may have left it.
 //!
-//! What was synced stays. Of everything else a seed decides: each write is kept, dropped, torn at any
-//! byte, or leaves its length and no bytes; each name that came, went or changed in a folder that was not
-//! synced since did so or did not; all of it also out of order. SQLite's `-shm` files are memory and are
-//! dropped.
+//! Synced data stays. A seed decides about everything else: each write is kept, dropped, torn at
+//! any byte, or leaves its length without bytes; each change of a name in an unsynced folder did or
+//! did not happen; all of it also out of order. SQLite's `-shm` files are memory and are dropped.
 
 mod disk;
 mod journal;
@@ -22,40 +21,41 @@ use disk::Disk;
 use journal::Journal;
 use tree::Tree;
 
-/// The source of the layer.
+/// The source file of the layer.
 const SOURCE: &str = "src/power_loss/layer.c";
 /// Signal number of SIGKILL.
 const SIGKILL: i32 = 9;
 
-/// A moment at which the power goes, and what syncs are worth.
+/// The moment of a power loss, and the effect of syncs.
 #[derive(Debug, Clone, Copy)]
 pub struct Cut {
-    /// Number of the file operation that does not happen any more, from 1.
+    /// Number of the first file operation that does not happen, from 1.
     pub operation: u64,
-    /// Decides which of the operations that were not synced reach the disk.
+    /// Decides which of the unsynced operations reach the disk.
     pub seed: u64,
-    /// Whether syncs do nothing, so that the loss of one can be seen.
+    /// True if syncs have no effect, so that a missing sync shows.
     pub syncs_ignored: bool,
 }
 
-/// How a run ended that was to lose its power.
+/// The end of a run that was to lose its power.
 #[derive(Debug)]
 pub struct CutRun {
-    /// How the process ended; by SIGKILL when it met the operation.
+    /// The outcome of the process: SIGKILL if it reached the operation.
     pub outcome: Outcome,
-    /// Number of writes and changes of names that were not synced.
+    /// Number of unsynced writes and name changes.
     pub unsynced: usize,
 }
 
 impl CutRun {
-    /// Whether the process ended by itself, before the operation.
+    /// True if the process ended by itself, before the operation.
     pub fn finished(&self) -> bool {
         self.outcome.signal != Some(SIGKILL)
     }
 }
 
-/// Runs `windlass run --until-caught-up` in `project` until the power goes at `cut`, and leaves the disk
-/// as the loss may have left it. A run that ends before the operation loses its power right afterwards.
+/// Runs `windlass run --until-caught-up` in `project` until the power loss at `cut`, and leaves the
+/// disk in a possible state after the loss. A run that ends before the operation loses its power
+/// directly afterwards.
 pub async fn run_until(project: &Project, cut: Cut) -> anyhow::Result<CutRun> {
     command_until(project, None, cut).await
 }
@@ -93,8 +93,8 @@ pub async fn command_until(
     Ok(CutRun { outcome, unsynced })
 }
 
-/// The shell script that loads the layer into the command line that it is given, or into `command` of
-/// the program that this begins with.
+/// The shell script that preloads the layer into its command line, or into `command` of the program
+/// that the command line begins with.
 fn script(root: &Path, journal: &Path, command: Option<&str>, cut: Cut) -> anyhow::Result<String> {
     let command = match command {
         None => "\"$@\"".to_owned(),
@@ -117,7 +117,7 @@ fn script(root: &Path, journal: &Path, command: Option<&str>, cut: Cut) -> anyho
     ))
 }
 
-/// The compiled layer. Compiles it on the first call of a process.
+/// The compiled layer, compiled on the first call of a process.
 fn library() -> anyhow::Result<&'static Path> {
     static LIBRARY: OnceLock<Result<PathBuf, String>> = OnceLock::new();
     let compile = || preload::compile("power_loss", SOURCE);

@@ -1,4 +1,5 @@
-//! C libraries that are preloaded into the real binary, and change what the operating system tells it.
+//! C libraries that are preloaded into the real binary, and change its view of the operating
+//! system.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -8,7 +9,7 @@ use anyhow::{Context, ensure};
 
 use crate::windlass::target_directory;
 
-/// Whether this machine can preload a library.
+/// True if this machine can preload a library.
 pub fn is_supported() -> bool {
     cfg!(target_os = "linux")
 }
@@ -17,7 +18,7 @@ pub fn is_supported() -> bool {
 pub(crate) fn compile(name: &str, source: &str) -> anyhow::Result<PathBuf> {
     let target = target_directory()?;
     let library = target.join(format!("{name}.so"));
-    // Test processes may compile at once: each renames a whole file into place.
+    // Concurrent test processes may compile: each renames a complete file into place.
     let own = target.join(format!("{name}.{}.so", std::process::id()));
     let output = Command::new("cc")
         .args(["-shared", "-fPIC", "-O1", "-Wall", "-Wextra", "-Werror"])

@@ -1,7 +1,7 @@
-//! A throw-away RSA key for assertion grants. It guards nothing: it was generated for these tests,
-//! belongs to no account, and the test vendor accepts any assertion.
+//! A throw-away RSA key for assertion grants. It was generated for these tests, belongs to no
+//! account, and the test vendor accepts any assertion.
 
-/// PKCS #8, PEM, 2048 bits.
+/// The key in PKCS #8, PEM, 2048 bits.
 pub const PRIVATE_KEY_PEM: &str = "\
 -----BEGIN PRIVATE KEY-----\n\
 MIIEvwIBADANBgkqhkiG9w0BAQEFAASCBKkwggSlAgEAAoIBAQCFIpy3ilZAsvpT\n\

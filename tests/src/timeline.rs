@@ -1,35 +1,35 @@
-//! The records a vendor has: generated from a seed, dense where pullers lose records, which is on
-//! window bounds, one unit beside them, and where many records share one millisecond.
+//! The records of a vendor, generated from a seed. They are dense where pullers lose records: on
+//! window bounds, one unit beside them, and with many records in one millisecond.
 
 use windlass_core::clock::Clock;
 use windlass_core::span::Span;
 use windlass_core::system::SystemClock;
 use windlass_core::time::{DAY_MS, MINUTE_MS, Timestamp};
 
-/// Every multiple of this carries records exactly on it, one millisecond before and one after.
+/// Every multiple of this has records exactly on it, one millisecond before and one after.
 pub const BOUND_MS: i64 = 10 * MINUTE_MS;
-/// Records that share one millisecond, once a [`BOUND_MS`].
+/// Number of records in one millisecond, once per [`BOUND_MS`].
 const BURST: usize = 7;
 
-/// One record, before it has a vendor's shape.
+/// One record, independent of a vendor's shape.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Event {
-    /// When it happened.
+    /// The time of the event.
     pub time: Timestamp,
-    /// Unlike that of every other event of the timeline.
+    /// Its unique id in the timeline.
     pub id: u64,
 }
 
-/// What to generate.
+/// The parameters of a timeline.
 #[derive(Debug, Clone, Copy)]
 pub struct TimelineSpec {
-    /// Same seed, same timeline.
+    /// Equal seeds generate equal timelines.
     pub seed: u64,
-    /// The span that will be pulled; a few events lie just outside.
+    /// The span to pull; a few events lie just outside.
     pub span: Span,
-    /// Events inside `span`, at least as many as bounds and bursts need.
+    /// Number of events inside `span`; at least the number that bounds and bursts need.
     pub events: usize,
-    /// About how many bytes a record has as JSON.
+    /// Approximate size of a record as JSON, in bytes.
     pub record_bytes: usize,
 }
 
@@ -78,29 +78,29 @@ impl Timeline {
         }
     }
 
-    /// The span that is to be pulled.
+    /// The span to pull.
     pub fn span(&self) -> Span {
         self.span
     }
 
-    /// About how many bytes a record has as JSON.
+    /// Approximate size of a record as JSON, in bytes.
     pub fn record_bytes(&self) -> usize {
         self.record_bytes
     }
 
-    /// Every event, also those just outside the span, oldest first.
+    /// Every event, including those just outside the span, oldest first.
     pub fn events(&self) -> &[Event] {
         &self.events
     }
 
-    /// The events that a complete pull delivers: those inside the span, oldest first.
+    /// The events of a complete pull: those inside the span, oldest first.
     pub fn expected(&self) -> impl Iterator<Item = &Event> {
         self.events
             .iter()
             .filter(|event| self.span.contains(event.time))
     }
 
-    /// The events between `from` and `to`, each bound with the events exactly on it or without.
+    /// The events between `from` and `to`, with or without those exactly on each bound.
     pub fn between(&self, from: Timestamp, to: Timestamp, bounds: Bounds) -> &[Event] {
         let first = self.events.partition_point(|event| {
             event.time < from || (event.time == from && !bounds.start_inclusive)
@@ -112,23 +112,23 @@ impl Timeline {
     }
 }
 
-/// Whether a vendor returns records exactly on the bounds it was asked for.
+/// The rules of a vendor for records exactly on the requested bounds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Bounds {
-    /// Records at the start are returned.
+    /// True if records at the start are returned.
     pub start_inclusive: bool,
-    /// Records at the end are returned.
+    /// True if records at the end are returned.
     pub end_inclusive: bool,
 }
 
 impl Bounds {
-    /// Both bounds belong to the answer.
+    /// Records on both bounds are returned.
     pub const INCLUSIVE: Self = Self {
         start_inclusive: true,
         end_inclusive: true,
     };
 
-    /// All four rules a vendor may have.
+    /// All four possible rules.
     pub const ALL: [Self; 4] = [
         Self::INCLUSIVE,
         Self {
@@ -147,16 +147,16 @@ impl Bounds {
 }
 
 /// A span of `width_ms` that begins on a [`BOUND_MS`] bound two days ago: settled everywhere, and
-/// well within what every vendor keeps.
+/// well within every vendor's retention.
 ///
 /// # Panics
-/// Never: the width is taken as at least one millisecond.
+/// Never: the width is at least one millisecond.
 pub fn recent_span(width_ms: i64) -> Span {
     let from = SystemClock.now().minus_ms(2 * DAY_MS).floor_to(BOUND_MS);
     Span::new(from, from.plus_ms(width_ms.max(1))).expect("a positive width is a span")
 }
 
-/// Spreads `number` over all 64 bits. Each step can be undone, so distinct stays distinct.
+/// Spreads `number` over all 64 bits. Each step is invertible, so distinct numbers stay distinct.
 pub(crate) fn mix(number: u64) -> u64 {
     let spread = number.wrapping_add(1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
     (spread ^ (spread >> 32))

@@ -1,5 +1,5 @@
-//! An address that must never be contacted: it answers like a friendly server and remembers
-//! every connection.
+//! An address that must never be contacted: it responds like a friendly server and records every
+//! connection.
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -9,13 +9,13 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
-/// What a visitor gets: a well-formed empty page, so that one who comes is not put off by an error.
+/// The response: a well-formed empty page, so that an error does not stop the visitor.
 const ANSWER: &[u8] =
     b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 2\r\nConnection: close\r\n\r\n[]";
-/// Most of a request that is remembered.
+/// Maximum recorded length of a request.
 const REQUEST_BYTES_MAX: usize = 4_096;
 
-/// A listener that remembers. Stops when dropped.
+/// A listener that records its visitors. Stops on drop.
 #[derive(Debug)]
 pub struct Trap {
     address: SocketAddr,
@@ -39,12 +39,12 @@ impl Trap {
         })
     }
 
-    /// Where it listens.
+    /// Its address.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// The start of what each visitor sent; empty as long as nobody came.
+    /// The start of each visitor's request; empty without visitors.
     pub fn visits(&self) -> Vec<String> {
         self.visits
             .lock()
@@ -59,7 +59,7 @@ impl Drop for Trap {
     }
 }
 
-/// One visitor at a time; the visit counts from the moment it connects.
+/// Handles one visitor at a time; a visit counts from its connection on.
 async fn listen(listener: TcpListener, visits: Arc<Mutex<Vec<String>>>) {
     while let Ok((mut stream, _)) = listener.accept().await {
         let remember = |said: String| {

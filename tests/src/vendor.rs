@@ -1,5 +1,5 @@
 //! A vendor: an HTTP server on a loopback port that serves a [`Timeline`] in the shape of a real
-//! API, page by page, misbehaves as told, and remembers every request.
+//! API, page by page, misbehaves as configured, and records every request.
 
 mod faults;
 mod google;
@@ -27,33 +27,33 @@ use state::State;
 
 use crate::timeline::{Bounds, Timeline};
 
-/// The static token the Okta-shaped vendor accepts. A canary: it may appear in requests to that
-/// vendor and nowhere else.
+/// The static token that the Okta-shaped vendor accepts. A canary: it may appear only in requests
+/// to that vendor.
 pub const OKTA_TOKEN: &str = "00canary-okta-static-token-7f3a9c";
-/// What every access token of the Google-shaped vendor begins with; a canary like [`OKTA_TOKEN`].
+/// The prefix of every access token of the Google-shaped vendor; a canary like [`OKTA_TOKEN`].
 pub const ACCESS_TOKEN_PREFIX: &str = "canary-access-token-";
 
-/// How a vendor behaves.
+/// The behavior of a vendor.
 #[derive(Debug, Clone)]
 pub struct Settings {
-    /// Whose API it resembles.
+    /// The API that it resembles.
     pub shape: Shape,
-    /// What latencies are drawn from.
+    /// The seed of latencies.
     pub seed: u64,
-    /// Whether records exactly on a bound are returned. Google and Okta do not publish theirs.
+    /// The rules for records exactly on a bound. Google and Okta do not publish theirs.
     pub bounds: Bounds,
-    /// Most records on a page, whatever a request asks for.
+    /// Maximum number of records per page, whatever a request asks for.
     pub page_cap: usize,
-    /// How long a page takes, in milliseconds.
+    /// Latency of a page in milliseconds.
     pub latency_ms: RangeInclusive<u64>,
-    /// Random trouble.
+    /// The random faults.
     pub faults: Faults,
-    /// Steady misbehaviour.
+    /// The permanent misbehavior.
     pub quirk: Quirk,
 }
 
 impl Settings {
-    /// A vendor that answers at once and well, with pages of at most `page_cap` records.
+    /// A vendor that responds at once and correctly, with at most `page_cap` records per page.
     pub fn new(shape: Shape, page_cap: usize) -> Self {
         Self {
             shape,
@@ -67,24 +67,24 @@ impl Settings {
     }
 }
 
-/// What a vendor does wrong every time.
+/// A permanent misbehavior of a vendor.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Quirk {
-    /// Nothing.
+    /// Correct behavior.
     None,
-    /// In windows that hold this instant, every page after the first is empty and gives back the
-    /// token it was asked with.
+    /// In windows that contain this instant, every page after the first is empty and returns the
+    /// token of its request.
     StuckToken(Timestamp),
     /// Next links lead to this scheme and authority (`http://127.0.0.1:1`) instead of the vendor's
-    /// own. Only vendors that page by link.
+    /// own. Only for vendors that page by link.
     ForeignNext(String),
-    /// Every request for a page is answered with 429 and this many seconds to wait.
+    /// Every request for a page receives HTTP 429 with this wait in seconds.
     RetryAfter(u32),
-    /// Pages after the first are redirects to this address.
+    /// Pages after the first redirect to this address.
     Redirect(String),
 }
 
-/// A running vendor. Stops when dropped.
+/// A running vendor. Stops on drop.
 #[derive(Debug)]
 pub struct Vendor {
     server: MockServer,
@@ -106,22 +106,22 @@ impl Vendor {
         Self { server, state }
     }
 
-    /// Where it listens.
+    /// Its address.
     pub fn address(&self) -> SocketAddr {
         *self.server.address()
     }
 
-    /// Where it listens, as the start of a URL, without a slash at the end.
+    /// The start of its URLs, without a trailing slash.
     pub fn uri(&self) -> String {
         self.server.uri()
     }
 
-    /// Whose API it resembles.
+    /// The API that it resembles.
     pub fn shape(&self) -> Shape {
         self.state.shape()
     }
 
-    /// Its records.
+    /// Its timeline.
     pub fn timeline(&self) -> &Timeline {
         self.state.timeline()
     }
@@ -131,38 +131,38 @@ impl Vendor {
         self.state.log()
     }
 
-    /// Requests from here on belong to the next run in the log. Returns its number.
+    /// Assigns later requests to the next run in the log. Returns its number.
     pub fn next_run(&self) -> u32 {
         self.state.next_run()
     }
 
-    /// How many pages it has served; changes when a page is about to be sent.
+    /// The number of served pages; changes when a page is about to be sent.
     pub fn pages_served(&self) -> watch::Receiver<u64> {
         self.state.pages_served()
     }
 
-    /// The random trouble, with how much of it has struck.
+    /// The random faults, with their counts.
     pub fn faults(&self) -> Faults {
         self.state.faults()
     }
 
-    /// Serves `pages` pages in all and holds every further request until [`Vendor::release`]: what a
-    /// test does meanwhile happens in the middle of a pull, however slow the machine is.
+    /// Serves `pages` pages in total and holds every further request until [`Vendor::release`]: the
+    /// test's actions meanwhile fall into the middle of a pull, however slow the machine is.
     pub fn hold_after(&self, pages: u64) {
         self.state.hold_after(pages);
     }
 
-    /// Answers what is held, and holds nothing any more.
+    /// Responds to held requests, and holds no further ones.
     pub fn release(&self) {
         self.state.release();
     }
 
-    /// Replaces the random trouble.
+    /// Replaces the random faults.
     pub fn set_faults(&self, faults: Faults) {
         self.state.set_faults(faults);
     }
 
-    /// Replaces the steady misbehaviour.
+    /// Replaces the permanent misbehavior.
     pub fn set_quirk(&self, quirk: Quirk) {
         self.state.set_quirk(quirk);
     }
@@ -170,7 +170,7 @@ impl Vendor {
 
 impl Drop for Vendor {
     fn drop(&mut self) {
-        // Its server could not end while a request is held.
+        // The server cannot end while it holds a request.
         self.release();
     }
 }

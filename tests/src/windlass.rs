@@ -1,4 +1,4 @@
-//! The real `windlass` process: run, killed at chosen moments, and listened to.
+//! The real `windlass` process: started, killed at chosen moments, and observed.
 
 mod binary;
 mod project;
@@ -23,15 +23,15 @@ pub use status::SourceStatus;
 
 use crate::vendor::Vendor;
 
-/// The exit codes that `windlass --help` documents, as far as tests meet them.
+/// The exit codes of `windlass --help` that tests use.
 pub mod exit {
-    /// Something unexpected failed.
+    /// An unexpected failure.
     pub const UNEXPECTED: i32 = 1;
     /// The command line, the configuration or a manifest is wrong.
     pub const USAGE: i32 = 2;
     /// A source is blocked.
     pub const BLOCKED: i32 = 3;
-    /// There are holes.
+    /// Windows are parked, so there are gaps.
     pub const HOLES: i32 = 4;
     /// The state cannot be used.
     pub const STATE: i32 = 5;
@@ -41,36 +41,36 @@ pub mod exit {
     pub const MISMATCH: i32 = 9;
 }
 
-/// How long any one process may take. It ends a test that hangs and decides nothing else.
+/// Maximum duration of a process. Ends a hanging test and decides nothing else.
 const HANG_GUARD: Duration = Duration::from_mins(30);
-/// Between two looks at a log, in milliseconds.
+/// Interval between two looks at a log, in milliseconds.
 const LOOK_MS: i64 = 20;
 
-/// How a process ended.
+/// The outcome of a process.
 #[derive(Debug, Clone)]
 pub struct Outcome {
-    /// Its exit code; `None` when a signal ended it.
+    /// Its exit code; `None` if a signal ended it.
     pub code: Option<i32>,
-    /// The signal that ended it.
+    /// The signal that ended it; `None` if it exited.
     pub signal: Option<i32>,
-    /// What it printed.
+    /// Its standard output.
     pub stdout: String,
-    /// What it logged.
+    /// Its standard error.
     pub stderr: String,
 }
 
 impl Outcome {
-    /// Whether it ended with code 0.
+    /// True if it exited with code 0.
     pub fn is_success(&self) -> bool {
         self.code == Some(0)
     }
 
-    /// Everything it said, for searching.
+    /// Its whole output, for searching.
     pub fn said(&self) -> String {
         format!("{}\n{}", self.stdout, self.stderr)
     }
 
-    /// An error that shows everything, unless it ended with code 0.
+    /// Fails, showing everything, unless it exited with code 0.
     pub fn expect_success(self) -> anyhow::Result<Self> {
         if self.is_success() {
             Ok(self)
@@ -79,8 +79,8 @@ impl Outcome {
         }
     }
 
-    /// An error that shows everything, unless it ended with `code` and said every one of `words`,
-    /// in whatever case.
+    /// Fails, showing everything, unless it exited with `code` and its output contains each of
+    /// `words`, in any case.
     pub fn expect_failure(self, code: i32, words: &[&str]) -> anyhow::Result<Self> {
         if self.code != Some(code) {
             bail!("exit code {code} was expected: {self:#?}");
@@ -96,26 +96,26 @@ impl Outcome {
     }
 }
 
-/// When to kill a process.
+/// The moment at which to kill a process.
 #[derive(Debug, Clone, Copy)]
 pub struct KillAt {
-    /// After its vendor has served this many more pages.
+    /// Number of pages that its vendor serves before.
     pub pages: u64,
-    /// And then this much later, in milliseconds: lets the kill fall into delivery, checkpoint or
-    /// the next request.
+    /// An additional delay in milliseconds, so that the kill hits delivery, checkpoint or the next
+    /// request.
     pub then_ms: i64,
 }
 
-/// What became of a process that was to be killed.
+/// The end of a process that was to be killed.
 #[derive(Debug, Clone)]
 pub enum Ended {
-    /// It was killed.
+    /// The kill ended it.
     Killed,
-    /// It ended before its time had come.
+    /// It ended before that moment.
     Finished(Outcome),
 }
 
-/// A running process. Killed when dropped.
+/// A running process. Killed on drop.
 #[derive(Debug)]
 pub struct Running {
     child: Child,
@@ -124,8 +124,8 @@ pub struct Running {
 }
 
 impl Running {
-    /// Starts `command` with its output going to files named after `stem`: a file survives what a
-    /// pipe would not, and never fills up.
+    /// Starts `command` with its output in files named after `stem`: a file survives a kill, and
+    /// never blocks like a full pipe.
     pub(crate) fn start(mut command: Command, stem: &Path) -> anyhow::Result<Self> {
         let (stdout, stderr) = (stem.with_extension("stdout"), stem.with_extension("stderr"));
         let file = |path: &Path| {
@@ -145,17 +145,17 @@ impl Running {
         })
     }
 
-    /// Its process id, while it runs.
+    /// Its process id; `None` after its end.
     pub fn id(&self) -> Option<u32> {
         self.child.id()
     }
 
-    /// Asks it to stop, as a service manager does.
+    /// Sends it SIGTERM, like a service manager.
     pub fn terminate(&self) -> anyhow::Result<()> {
         self.signal("-TERM")
     }
 
-    /// Sends it SIGHUP, as a terminal does that is closed.
+    /// Sends it SIGHUP, like a closed terminal.
     pub fn hang_up(&self) -> anyhow::Result<()> {
         self.signal("-HUP")
     }
@@ -173,7 +173,7 @@ impl Running {
         }
     }
 
-    /// Waits until `text` is in what it has logged. A process that ends without it is an error.
+    /// Waits until `text` is in its log. Fails if the process ends before.
     pub async fn until_logged(&mut self, text: &str) -> anyhow::Result<()> {
         let logged = async {
             while !read(&self.stderr)?.contains(text) {
@@ -199,7 +199,7 @@ impl Running {
         self.outcome(status.context("cannot wait for windlass")?)
     }
 
-    /// `SIGKILL`s it at the moment `at`, unless it ends before.
+    /// Sends `SIGKILL` at the moment `at`, unless the process ends before.
     pub async fn kill(mut self, vendor: &Vendor, at: KillAt) -> anyhow::Result<Ended> {
         let mut pages = vendor.pages_served();
         let threshold = *pages.borrow() + at.pages;
@@ -220,7 +220,7 @@ impl Running {
             }
         }
         self.child.start_kill().context("cannot kill windlass")?;
-        // Once it is waited for, the operating system has released its locks.
+        // After the wait, the operating system has released its locks.
         let status = self
             .child
             .wait()

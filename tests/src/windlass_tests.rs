@@ -47,7 +47,7 @@ async fn a_process_ended_by_a_signal_has_no_code() {
     assert!(outcome.expect_success().is_err());
 }
 
-/// Has `vendor` serve one page.
+/// Makes `vendor` serve one page.
 async fn fetch(vendor: &Vendor) {
     let query = "since=2026-01-01T00:00:00Z&until=2026-01-02T00:00:00Z";
     let request = format!(
@@ -79,7 +79,7 @@ async fn a_process_is_killed_once_the_vendor_has_served_enough_more_pages() {
     assert!(matches!(kill.await.unwrap(), Ended::Killed));
 }
 
-/// Whether `future` is not ready yet, after a chance to move.
+/// True if `future` is still pending after one chance to proceed.
 async fn is_pending<F: Future + Unpin>(future: &mut F) -> bool {
     tokio::select! {
         biased;

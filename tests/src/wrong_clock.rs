@@ -1,5 +1,5 @@
-//! A wall clock that is wrong: a C library that is preloaded into the real binary shows it one that is
-//! ahead or behind, by as much as a file says at the moment, so that a test can let it jump.
+//! A wrong wall clock: a C library that is preloaded into the real binary shifts its clock by an
+//! offset from a file, so that a test can let it jump.
 
 use std::fs;
 use std::path::PathBuf;
@@ -11,7 +11,7 @@ use tempfile::TempDir;
 use crate::preload;
 use crate::windlass::{Project, Running};
 
-/// The source of the layer.
+/// The source file of the layer.
 const SOURCE: &str = "src/wrong_clock/layer.c";
 
 /// The wall clock of a process.
@@ -21,7 +21,7 @@ pub struct WrongClock {
 }
 
 impl WrongClock {
-    /// One that is ahead by `off_ms`, or behind where that is negative.
+    /// A clock that is ahead by `off_ms`, or behind if that is negative.
     pub fn new(off_ms: i64) -> anyhow::Result<Self> {
         let outside = tempfile::tempdir().context("no folder for the clock")?;
         let clock = Self { outside };
@@ -29,9 +29,9 @@ impl WrongClock {
         Ok(clock)
     }
 
-    /// Lets it jump, also in a process that runs.
+    /// Lets the clock jump, even in a running process.
     pub fn set(&self, off_ms: i64) -> anyhow::Result<()> {
-        // In place, for the process has mapped the file.
+        // Written in place, because the process has mapped the file.
         let file = fs::OpenOptions::new()
             .create(true)
             .truncate(false)
@@ -42,7 +42,7 @@ impl WrongClock {
             .context("cannot set the clock")
     }
 
-    /// Starts `windlass run --until-caught-up` in `project` by this clock.
+    /// Starts `windlass run --until-caught-up` in `project` with this clock.
     pub fn start_run(&self, project: &Project) -> anyhow::Result<Running> {
         let script = format!(
             "WRONG_CLOCK='{}' LD_PRELOAD='{}' exec \"$@\"",
@@ -57,7 +57,7 @@ impl WrongClock {
     }
 }
 
-/// The compiled layer. Compiles it on the first call of a process.
+/// The compiled layer, compiled on the first call of a process.
 fn library() -> anyhow::Result<&'static PathBuf> {
     static LIBRARY: OnceLock<Result<PathBuf, String>> = OnceLock::new();
     let compile = || preload::compile("wrong_clock", SOURCE);

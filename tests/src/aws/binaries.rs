@@ -9,13 +9,13 @@ use crate::windlass::under_test;
 /// The two bootstraps.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Bootstraps {
-    /// Decides what runs.
+    /// The orchestrator, which plans and dispatches windows.
     pub orchestrator: PathBuf,
-    /// Does windows.
+    /// The worker, which reads windows.
     pub worker: PathBuf,
 }
 
-/// Both as the tests run them.
+/// Both binaries as built for the tests.
 pub fn bootstraps() -> anyhow::Result<Bootstraps> {
     Ok(Bootstraps {
         orchestrator: under_test("orchestrator")?,
@@ -23,7 +23,7 @@ pub fn bootstraps() -> anyhow::Result<Bootstraps> {
     })
 }
 
-/// Both as they are packaged: what `cargo lambda build` has left in `target/lambda`.
+/// Both binaries as packaged by `cargo lambda build` in `target/lambda`.
 pub fn packaged_bootstraps() -> anyhow::Result<Bootstraps> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/lambda");
     let find = || {

@@ -1,5 +1,5 @@
-//! Who called which action of which service: what the fakes and the proxy saw, for comparison with
-//! what a policy allows, and as the moments at which things are killed.
+//! The calls of all services, as the fakes and the proxy observed them: compared with the
+//! permissions of a policy, and used to time kills.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -10,13 +10,13 @@ use super::http::HttpRequest;
 /// One call of a service.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Call {
-    /// The access key id that signed it; empty when nobody did.
+    /// The access key id of the signature; empty for an unsigned call.
     pub caller: String,
-    /// The action as policies name it, such as `dynamodb:UpdateItem`.
+    /// The action as IAM policies name it, such as `dynamodb:UpdateItem`.
     pub action: String,
-    /// What it was done to: a table, a stream, a bucket's key, a function, a secret.
+    /// The resource of the call: a table, a stream, a bucket's key, a function, a secret.
     pub on: String,
-    /// The partition key, for calls of DynamoDB that have one; of a batch, the first one's.
+    /// The partition key, for DynamoDB calls with one; the first one of a batch.
     pub key: String,
 }
 
@@ -41,24 +41,24 @@ impl Calls {
         self.list.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Adds one. Also calls that are then refused or fail: they were tried.
+    /// Records a call, even if it is then denied or fails.
     pub(crate) fn record(&self, call: Call) {
         self.list().push(call);
         self.changed.send_replace(());
     }
 
-    /// All of them, in order.
+    /// All calls, in order.
     pub fn all(&self) -> Vec<Call> {
         self.list().clone()
     }
 
-    /// How often `caller` has called `action`.
+    /// The number of calls of `action` by `caller`.
     pub fn count(&self, caller: &str, action: &str) -> usize {
         let of_both = |call: &&Call| call.caller == caller && call.action == action;
         self.list().iter().filter(of_both).count()
     }
 
-    /// The calls of everybody whose access key id begins with `prefix`.
+    /// The calls of all callers whose access key id begins with `prefix`.
     pub fn of(&self, prefix: &str) -> Vec<Call> {
         let calls = self.list();
         let theirs = calls.iter().filter(|call| call.caller.starts_with(prefix));
@@ -76,7 +76,7 @@ impl Calls {
     }
 }
 
-/// What a signature says about a request. It is read, not verified.
+/// The signer of a request, from its unverified signature.
 /// <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html>
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Signer {
@@ -85,7 +85,7 @@ pub(crate) struct Signer {
 }
 
 impl Signer {
-    /// From the `Authorization` header; empty when there is none of the right form.
+    /// Parses the `Authorization` header; empty without a header of that form.
     pub(crate) fn of(request: &HttpRequest) -> Self {
         let header = request.header("authorization");
         let scope = header.split("Credential=").nth(1).unwrap_or("");

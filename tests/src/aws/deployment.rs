@@ -1,5 +1,5 @@
 //! One deployment of windlass: its table, both functions with their real bootstraps, a stream, a
-//! bucket for rejects, and a source that pulls everything a vendor has.
+//! bucket for rejects, and a source that pulls a vendor's whole timeline.
 
 mod functions;
 mod setup;
@@ -31,48 +31,49 @@ use crate::test_key::PRIVATE_KEY_PEM;
 use crate::vendor::{ACCESS_TOKEN_PREFIX, OKTA_TOKEN, Vendor};
 use crate::windlass::{Pull, Running, binary};
 
-/// The orchestrator's name.
+/// The name of the orchestrator's function.
 pub const ORCHESTRATOR: &str = "windlass-orchestrator";
-/// The worker's name.
+/// The name of the worker's function.
 pub const WORKER: &str = "windlass-worker";
-/// What the access key ids of the orchestrator's environments begin with.
+/// The prefix of the access key ids of the orchestrator's environments.
 pub const ORCHESTRATOR_KEYS: &str = "AKIAORCHESTRATE";
-/// What the access key ids of the worker's environments begin with.
+/// The prefix of the access key ids of the worker's environments.
 pub const WORKER_KEYS: &str = "AKIAWORK";
-/// The access key id of whoever runs the `windlass` command.
+/// The access key id of the operator who runs the `windlass` command.
 pub const OPERATOR_KEY: &str = "AKIAOPERATOR";
-/// The stream.
+/// The name of the stream.
 pub const STREAM: &str = "audit";
-/// The bucket of the rejects.
+/// The name of the bucket for rejects.
 pub const BUCKET: &str = "rejects";
-/// Longest pause between two ticks while nothing moves, in milliseconds: for tests, a minute is this.
+/// Maximum pause between two ticks without progress, in milliseconds: the tests' substitute for a
+/// minute.
 const MINUTE_MS: i64 = 1_000;
-/// Ticks of one wait, at most. They end a test that hangs and decide nothing else.
+/// Maximum number of ticks of one wait. Ends a hanging test and decides nothing else.
 const HANG_GUARD_TICKS: usize = 10_000;
-/// Claims of a window without a page, after which workers get twice the time to work: what is right
-/// for a fast machine may be too little for a slow one.
+/// Claims of a window without a page after which workers get twice the time: a timeout that suits a
+/// fast machine may be too short for a slow one.
 const STARVED_ATTEMPTS: u64 = 4;
-/// How much time passes between two ticks while nothing runs, in milliseconds.
+/// Simulated time between two ticks while nothing runs, in milliseconds.
 const STEP_MS: i64 = 30_000;
-/// Lines of a log that a message shows, at most.
+/// Maximum number of log lines in a message.
 const LINES_SHOWN_MAX: usize = 20;
 
-/// A deployment. Everything of it ends when it is dropped.
+/// A deployment. All of its parts stop on drop.
 #[derive(Debug)]
 pub struct Deployment {
     /// Every call of every service.
     pub calls: Calls,
-    /// What services refuse.
+    /// The permanent errors of the services.
     pub refusals: Refusals,
-    /// What stands in front of the table and of the secrets.
+    /// The proxy before the table and the secrets.
     pub proxy: StateProxy,
-    /// Both functions.
+    /// The service that runs both functions.
     pub lambda: LambdaService,
     /// The stream and the bucket.
     pub streams: Streams,
-    /// The table.
+    /// The state table.
     pub table: Table,
-    /// What is pulled.
+    /// The vendor of the source.
     pub vendor: Vendor,
     setup: Setup,
     bootstraps: Bootstraps,
@@ -83,12 +84,13 @@ pub struct Deployment {
 }
 
 impl Deployment {
-    /// Sets everything up; the source is not applied yet. `name` begins the name of the table.
+    /// Creates the deployment without applying the source. `name` is the prefix of the table's
+    /// name.
     pub async fn new(name: &str, vendor: Vendor, setup: Setup) -> anyhow::Result<Self> {
         Self::with_bootstraps(name, vendor, setup, bootstraps()?).await
     }
 
-    /// The same, of functions that were built in another way.
+    /// The same, with the given bootstraps.
     pub async fn with_bootstraps(
         name: &str,
         vendor: Vendor,
@@ -156,7 +158,7 @@ impl Deployment {
         )
     }
 
-    /// Changes the configuration by replacing `old`, which must be in it.
+    /// Replaces `old` in the configuration, which must contain it.
     pub fn reconfigure(&self, old: &str, new: &str) -> anyhow::Result<()> {
         let yaml = self.yaml();
         ensure!(
@@ -166,7 +168,7 @@ impl Deployment {
         self.configure(&yaml.replace(old, new))
     }
 
-    /// Stores another value under the secret's name, in Secrets Manager.
+    /// Stores another value for the secret, in Secrets Manager.
     pub async fn set_secret(&self, value: &str) -> anyhow::Result<()> {
         let stored = json!({"SecretId": self.secret, "SecretString": value});
         let emulator = Emulator::shared().await?;
@@ -176,12 +178,12 @@ impl Deployment {
         Ok(())
     }
 
-    /// What the vendor accepts as a secret.
+    /// A secret that the vendor accepts.
     pub fn good_secret(&self) -> String {
         self.pull.secret()
     }
 
-    /// Replaces the configuration; nothing of it is applied.
+    /// Replaces the configuration without applying it.
     pub fn configure(&self, yaml: &str) -> anyhow::Result<()> {
         let path = self.folder.path().join("windlass.yaml");
         std::fs::write(&path, yaml).with_context(|| format!("cannot write {}", path.display()))
@@ -192,7 +194,7 @@ impl Deployment {
         self.folder.path()
     }
 
-    /// Starts `windlass ARGS` on the table, as an operator does.
+    /// Starts `windlass ARGS` on the table, as an operator.
     pub fn windlass(&self, args: &[&str]) -> anyhow::Result<Running> {
         let mut command = Command::new(binary()?);
         command
@@ -214,7 +216,7 @@ impl Deployment {
         )
     }
 
-    /// Puts the configuration's source into the table.
+    /// Applies the configuration's source to the table.
     pub async fn apply(&self) -> anyhow::Result<()> {
         self.windlass(&["apply", "--yes"])?
             .finish()
@@ -223,16 +225,16 @@ impl Deployment {
         Ok(())
     }
 
-    /// One tick, as the schedule's.
+    /// Runs one tick, as the schedule would.
     pub async fn tick(&self) -> anyhow::Result<Invocation> {
         let input = json!({"shards": {"from": 0, "to": 64}});
         self.lambda.invoke(ORCHESTRATOR, &input).await
     }
 
-    /// Ticks until every window of the source is done and its timeline is cut to its end. While
-    /// nothing runs, time is let pass: what waits in the table waits for less. Returns how many ticks
-    /// came to rest, those beside working workers left out; more than `ticks_max` are an error that
-    /// shows what stands still.
+    /// Ticks until every window of the source is done and its timeline is complete. While nothing
+    /// runs, simulated time passes, so that waits in the table become shorter. Returns the number
+    /// of ticks that came to rest, without those beside running workers; more than `ticks_max` are
+    /// an error that shows the stuck windows.
     pub async fn until_caught_up(&self, ticks_max: usize) -> anyhow::Result<usize> {
         let mut rests = 0;
         for _ in 0..HANG_GUARD_TICKS {
@@ -263,7 +265,7 @@ impl Deployment {
         )
     }
 
-    /// Gives workers twice the time to work when a window gets no page in the time that they have.
+    /// Doubles the workers' timeout when a window receives no page within the present one.
     async fn feed_starved_windows(&self) -> anyhow::Result<()> {
         let windows = self.table.windows().await?;
         if windows
@@ -279,7 +281,7 @@ impl Deployment {
         Ok(())
     }
 
-    /// Whether the windows of the source reach from its start to its end, and all are done.
+    /// True if the windows of the source cover its whole span, and all are done.
     async fn is_caught_up(&self) -> anyhow::Result<bool> {
         let span = self.pull.span;
         let mut reached = span.from();
@@ -295,7 +297,7 @@ impl Deployment {
         Ok(reached >= span.to())
     }
 
-    /// Everything the stream was sent, with everything the vendor has.
+    /// All delivered lines of the stream, and their comparison with the vendor's records.
     pub fn ledger(&self) -> anyhow::Result<(Ledger, Verdict)> {
         let lines = self.streams.lines(self.setup.kind, STREAM)?;
         let ledger = Ledger::of_lines(&lines, self.pull.shape)?;
@@ -303,8 +305,8 @@ impl Deployment {
         Ok((ledger, verdict))
     }
 
-    /// An error unless everything arrived, some of it again at most `repeats_max` times in all, and
-    /// no secret is anywhere it should not be. Returns how often something arrived again.
+    /// Fails unless every record arrived, with at most `repeats_max` repeats, and no secret is in a
+    /// wrong place. Returns the number of repeats.
     pub async fn check_complete(&self, repeats_max: usize) -> anyhow::Result<usize> {
         let (ledger, verdict) = self.ledger()?;
         ensure!(verdict.is_complete(), "{verdict}");
@@ -317,7 +319,7 @@ impl Deployment {
         Ok(repeats)
     }
 
-    /// An error when a secret is in the table, in a log, or in a payload.
+    /// Fails if a secret is in the table, in a log, or in a payload.
     pub async fn check_secrets(&self) -> anyhow::Result<()> {
         let key = PRIVATE_KEY_PEM
             .lines()
@@ -332,7 +334,7 @@ impl Deployment {
         Ok(())
     }
 
-    /// Everything that both functions wrote and were given.
+    /// All logs and payloads of both functions.
     pub fn said(&self) -> anyhow::Result<String> {
         let mut said = String::new();
         for function in [ORCHESTRATOR, WORKER] {
@@ -347,7 +349,7 @@ impl Deployment {
         Ok(said)
     }
 
-    /// The last warnings and errors that both functions wrote, for messages.
+    /// The last warnings and errors in both functions' logs, for messages.
     pub fn trouble(&self) -> anyhow::Result<String> {
         let mut lines = Vec::new();
         for function in [ORCHESTRATOR, WORKER] {
@@ -362,7 +364,7 @@ impl Deployment {
         Ok(lines.split_off(shown).join("\n"))
     }
 
-    /// The sum of a metric over everything that a function has written.
+    /// The sum of a metric over all log lines of a function.
     pub fn metric(&self, function: &str, name: &str) -> anyhow::Result<u64> {
         let lines = self.lambda.logs(function)?;
         let lines = lines.iter().filter_map(super::lambda::LogLine::json);

@@ -1,5 +1,5 @@
-//! The emulator: one ministack process on a loopback port, with its own temporary state, which ends
-//! with the process that started it, however that ends.
+//! The emulator: one ministack process on a loopback port, with its own temporary state. It ends
+//! with the process that started it, even if that is killed.
 
 use std::fs::{self, File};
 use std::net::{SocketAddr, TcpListener};
@@ -21,24 +21,24 @@ use super::http::{self, HttpRequest};
 use super::signal::Signal;
 use super::tools;
 
-/// The region that everything lives in.
+/// The region of all resources.
 pub const REGION: &str = "us-east-1";
-/// The account that everything lives in.
+/// The account of all resources.
 pub const ACCOUNT: &str = "000000000000";
-/// Where ministack says that it is ready.
+/// The path of ministack's health check.
 const HEALTH: &str = "/_ministack/health";
-/// How long it may take to answer: half a second on an idle machine. It ends a test that hangs and
+/// Maximum time until the first response: half a second on an idle machine. Ends a hanging test and
 /// decides nothing else.
 const HANG_GUARD_MS: i64 = 600_000;
-/// Between two looks.
+/// Interval between two health checks, in milliseconds.
 const LOOK_MS: i64 = 50;
-/// Starts, at most: a port that was free may be taken before ministack has it.
+/// Maximum number of starts: another process may take a free port before ministack does.
 const STARTS_MAX: usize = 3;
-/// Most characters of its log in a message.
+/// Maximum length of its log in a message.
 const LOG_CHARS_MAX: usize = 4_000;
 
-/// Runs ministack until standard input ends, which it does when whoever started this is gone, even by
-/// `SIGKILL`; then nothing of the process group is left.
+/// Runs ministack until standard input closes, which happens when the parent process is gone, even
+/// by `SIGKILL`; then kills the whole process group.
 const LAUNCHER: &str = "\
 import os, sys, threading
 def outlive_nobody():
@@ -51,14 +51,14 @@ main()
 
 static SHARED: OnceCell<Emulator> = OnceCell::const_new();
 
-/// How an emulator runs.
+/// The settings of an emulator.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct EmulatorSettings {
-    /// Whether signatures and policies are enforced.
+    /// True if signatures and policies are enforced.
     pub auth: bool,
 }
 
-/// A running emulator. Killed, with all that it started, when dropped.
+/// A running emulator. It and all its child processes are killed on drop.
 #[derive(Debug)]
 pub struct Emulator {
     address: SocketAddr,
@@ -67,7 +67,7 @@ pub struct Emulator {
 }
 
 impl Emulator {
-    /// The one that all tests of this process share; they tell their tables apart by name. It
+    /// The emulator that all tests of this process share; they use distinct table names. It
     /// enforces no policies.
     pub async fn shared() -> anyhow::Result<&'static Self> {
         SHARED
@@ -75,7 +75,7 @@ impl Emulator {
             .await
     }
 
-    /// Starts one and waits until it answers.
+    /// Starts an emulator and waits until it responds.
     pub async fn start(settings: EmulatorSettings) -> anyhow::Result<Self> {
         let mut tries = 1;
         loop {
@@ -108,7 +108,7 @@ impl Emulator {
             .env("AWS_ENDPOINT_URL", format!("http://{address}"))
             .env("MINISTACK_REGION", REGION)
             .env("AUTH", settings.auth.to_string())
-            // These two listen on every interface, and nothing here speaks MQTT or SFTP.
+            // These two listen on every interface, and no test uses MQTT or SFTP.
             .env("IOT_MTLS_ENABLED", "0")
             .env("SFTP_ENABLED", "0")
             .env("LOG_LEVEL", "WARNING")
@@ -142,17 +142,17 @@ impl Emulator {
         )
     }
 
-    /// Where it listens.
+    /// Its address.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// Where it listens, as the start of a URL, without a slash at the end.
+    /// The start of its URLs, without a trailing slash.
     pub fn uri(&self) -> String {
         format!("http://{}", self.address)
     }
 
-    /// The file that it logs to.
+    /// The path of its log file.
     pub fn log_file(&self) -> PathBuf {
         self.folder.path().join("log")
     }
@@ -168,8 +168,8 @@ impl Emulator {
         }
     }
 
-    /// Calls an operation of a service that speaks JSON, such as `DynamoDB_20120810.PutItem`,
-    /// unsigned. Anything but success is an error with what it said.
+    /// Calls an operation of a JSON service, such as `DynamoDB_20120810.PutItem`, unsigned. Every
+    /// response other than success is an error with its body.
     pub async fn call(&self, target: &str, body: &Value) -> anyhow::Result<Value> {
         call(self.address, target, body).await
     }
@@ -192,7 +192,7 @@ pub(crate) async fn call(address: SocketAddr, target: &str, body: &Value) -> any
 
 impl Drop for Emulator {
     fn drop(&mut self) {
-        // Whatever does not work here, the end of its standard input does.
+        // If the kill fails, closing its standard input ends it.
         let killed = Signal::Kill.send_to_group(self.child.id());
         drop(self.child.stdin.take());
         if killed.is_ok() {
@@ -211,7 +211,7 @@ fn get(path: &'static str) -> HttpRequest {
     }
 }
 
-/// A request for an operation of a service that speaks JSON.
+/// A request for an operation of a JSON service.
 /// <https://smithy.io/2.0/aws/protocols/aws-json-1_0-protocol.html>
 pub(crate) fn post(target: &str, body: &Value) -> anyhow::Result<HttpRequest> {
     let target = HeaderValue::from_str(target).context("an operation's name is a header")?;

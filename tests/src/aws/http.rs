@@ -1,5 +1,5 @@
-//! The little HTTP that the fakes need: a server whose handler may also hang up without an answer,
-//! and a client that sends one request on a connection of its own.
+//! Minimal HTTP for the fakes: a server whose handler may also close the connection without a
+//! response, and a client that sends one request per connection.
 
 use std::convert::Infallible;
 use std::future::Future;
@@ -19,10 +19,10 @@ use serde_json::Value;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::{JoinHandle, JoinSet};
 
-/// Largest body taken or given. The largest real one is a Kinesis call of 10 MiB, in base64.
+/// Maximum size of a body. The largest real one is a Kinesis call of 10 MiB, in base64.
 const BODY_BYTES_MAX: usize = 16 * 1024 * 1024;
 
-/// A request with its whole body.
+/// A request with its complete body.
 #[derive(Debug, Clone)]
 pub(crate) struct HttpRequest {
     pub(crate) method: Method,
@@ -32,14 +32,14 @@ pub(crate) struct HttpRequest {
 }
 
 impl HttpRequest {
-    /// A header's text; empty when it is not there or not text.
+    /// The text of a header; empty when it is absent or not text.
     pub(crate) fn header(&self, name: &str) -> &str {
         let value = self.headers.get(name);
         value.and_then(|value| value.to_str().ok()).unwrap_or("")
     }
 }
 
-/// A whole reply.
+/// A complete response.
 #[derive(Debug, Clone)]
 pub(crate) struct Answer {
     pub(crate) status: StatusCode,
@@ -48,7 +48,7 @@ pub(crate) struct Answer {
 }
 
 impl Answer {
-    /// `status` and nothing else.
+    /// A response with `status` only.
     pub(crate) fn empty(status: StatusCode) -> Self {
         Self {
             status,
@@ -57,7 +57,7 @@ impl Answer {
         }
     }
 
-    /// JSON.
+    /// A response with a JSON body.
     pub(crate) fn json(status: StatusCode, body: &Value) -> Self {
         let json = HeaderValue::from_static("application/x-amz-json-1.1");
         Self {
@@ -66,13 +66,13 @@ impl Answer {
         }
     }
 
-    /// An error as the services that speak JSON send it.
+    /// An error in the format of the JSON services.
     /// <https://smithy.io/2.0/aws/protocols/aws-json-1_1-protocol.html#operation-error-serialization>
     pub(crate) fn error(status: StatusCode, kind: &str, message: &str) -> Self {
         Self::error_with(status, kind, message, serde_json::json!({}))
     }
 
-    /// The same with more fields.
+    /// The same error with more fields.
     pub(crate) fn error_with(
         status: StatusCode,
         kind: &str,
@@ -85,19 +85,19 @@ impl Answer {
         Self::json(status, &body).with(HeaderName::from_static("x-amzn-errortype"), kind)
     }
 
-    /// With one header more.
+    /// The same response with one more header.
     pub(crate) fn with(mut self, name: HeaderName, value: HeaderValue) -> Self {
         self.headers.insert(name, value);
         self
     }
 }
 
-/// What a handler does with a request.
+/// The reaction of a handler to a request.
 #[derive(Debug)]
 pub(crate) enum Reply {
-    /// Answers it.
+    /// Sends a response.
     Answer(Answer),
-    /// Closes the connection: the client never learns what happened.
+    /// Closes the connection: the client never learns the outcome.
     HangUp,
 }
 
@@ -107,7 +107,7 @@ impl From<Answer> for Reply {
     }
 }
 
-/// A server. Stops, with every connection, when dropped.
+/// A server. It and its connections stop on drop.
 #[derive(Debug)]
 pub(crate) struct Server {
     address: SocketAddr,
@@ -115,7 +115,7 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    /// Listens on a free loopback port and has `handler` answer.
+    /// Listens on a free loopback port and responds through `handler`.
     pub(crate) async fn start<H, F>(handler: H) -> anyhow::Result<Self>
     where
         H: Fn(HttpRequest) -> F + Send + Sync + 'static,
@@ -144,7 +144,7 @@ where
     H: Fn(HttpRequest) -> F + Send + Sync + 'static,
     F: Future<Output = Reply> + Send + 'static,
 {
-    // Dropped with this task, and every connection with it.
+    // Dropped with this task, which closes every connection.
     let mut connections = JoinSet::new();
     while let Ok((stream, _)) = listener.accept().await {
         let handler = Arc::clone(&handler);
@@ -185,7 +185,7 @@ where
     }
 }
 
-/// Sends `request` to `target` and reads the whole answer.
+/// Sends `request` to `target` and reads the complete response.
 pub(crate) async fn send(target: SocketAddr, request: HttpRequest) -> anyhow::Result<Answer> {
     let stream = TcpStream::connect(target).await;
     let stream = stream.with_context(|| format!("nobody answers at {target}"))?;
@@ -209,7 +209,7 @@ pub(crate) async fn send(target: SocketAddr, request: HttpRequest) -> anyhow::Re
         })
     };
     let carry = async {
-        // Its end before the answer's is an error that the exchange meets too.
+        // A connection error also fails the exchange below.
         let ended = connection.await;
         drop(ended);
         std::future::pending::<Infallible>().await

@@ -1,8 +1,8 @@
-//! A Lambda service on a loopback port: it runs real bootstraps as processes, keeps them warm, kills
-//! them at their timeout, and does on purpose what the real one does by accident.
+//! A Lambda service on a loopback port: it runs real bootstraps as processes, keeps them warm,
+//! kills them at their timeout, and injects the faults of the real service on purpose.
 //!
-//! Asynchronous events are never retried after an error, which is how the functions are to be
-//! configured (`MaximumRetryAttempts` 0). An event that finds no free slot waits, up to its age.
+//! Asynchronous events are never retried after an error, as with the functions' configuration
+//! (`MaximumRetryAttempts` 0). An event without a free slot waits, up to its maximum age.
 
 mod chaos;
 mod environment;
@@ -33,14 +33,14 @@ use super::calls::{Call, Calls, Signer};
 use super::http::{Answer, HttpRequest, Reply, Server};
 use super::refusals::Refusals;
 
-/// How long everything may take to come to rest. It ends a test that hangs and decides nothing else.
+/// Maximum time until all events come to rest. Ends a hanging test and decides nothing else.
 const HANG_GUARD: std::time::Duration = std::time::Duration::from_mins(30);
 
-/// How long an invocation may take at most, in milliseconds.
+/// Maximum timeout of an invocation, in milliseconds.
 /// <https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html>
 pub const LAMBDA_TIMEOUT_MS_MAX: u64 = 900_000;
 
-/// A Lambda service. Everything it runs ends when it is dropped.
+/// A Lambda service. All its processes end on drop.
 #[derive(Debug)]
 pub struct LambdaService {
     server: Server,
@@ -52,13 +52,13 @@ struct Shared {
     calls: Calls,
     refusals: Refusals,
     functions: Mutex<BTreeMap<String, Arc<Deployed>>>,
-    /// Events on their way; aborted, and their processes killed, with the service.
+    /// Pending events; aborted, and their processes killed, with the service.
     events: Mutex<JoinSet<()>>,
 }
 
 impl LambdaService {
-    /// Listens on a free loopback port; no function is there yet. What it sees goes to `calls`, which
-    /// are also what the moments of [`Moment::AfterCall`] are counted in.
+    /// Listens on a free loopback port, without functions. Observed calls go to `calls`, which also
+    /// time [`Moment::AfterCall`].
     pub async fn start(calls: Calls, refusals: Refusals) -> anyhow::Result<Self> {
         let shared = Arc::new(Shared {
             calls,
@@ -79,7 +79,7 @@ impl LambdaService {
         })
     }
 
-    /// Where it listens, as the start of a URL, without a slash at the end.
+    /// The start of its URLs, without a trailing slash.
     pub fn uri(&self) -> String {
         format!("http://{}", self.server.address())
     }
@@ -96,24 +96,24 @@ impl LambdaService {
         function.with_context(|| format!("there is no function {name}"))
     }
 
-    /// Replaces what goes wrong with a function's events.
+    /// Replaces the fault plan of a function's events.
     pub fn set_chaos(&self, function: &str, chaos: Chaos) -> anyhow::Result<()> {
         self.function(function)?.set_chaos(chaos);
         Ok(())
     }
 
-    /// Replaces how long an invocation of a function may take, in milliseconds, from the next one on.
+    /// Sets the timeout of a function's invocations in milliseconds, from the next one on.
     pub fn set_timeout_ms(&self, function: &str, timeout_ms: u64) -> anyhow::Result<()> {
         self.function(function)?.set_timeout_ms(timeout_ms);
         Ok(())
     }
 
-    /// How long the next invocation of a function may take, in milliseconds.
+    /// The timeout of the next invocation of a function, in milliseconds.
     pub fn timeout_ms(&self, function: &str) -> anyhow::Result<u64> {
         Ok(self.function(function)?.timeout_ms())
     }
 
-    /// How much of that has struck.
+    /// The counts of injected faults.
     pub fn tally(&self, function: &str) -> anyhow::Result<Tally> {
         Ok(self.function(function)?.tally())
     }
@@ -127,14 +127,14 @@ impl LambdaService {
         Ok(run::invoke(deployed, slot, event, &self.shared.calls).await)
     }
 
-    /// Hands a function an event as an asynchronous invocation does.
+    /// Accepts an event for a function, like an asynchronous invocation.
     pub fn send(&self, function: &str, payload: &Value) -> anyhow::Result<()> {
         let event = Event::new(Bytes::from(payload.to_string()), String::new());
         self.shared.accept(&self.function(function)?, &event);
         Ok(())
     }
 
-    /// Waits until no event of any function is on its way or running.
+    /// Waits until no event of any function is pending or running.
     pub async fn rest(&self) -> anyhow::Result<()> {
         let functions: Vec<_> = self.shared.functions().values().cloned().collect();
         for function in functions {
@@ -148,33 +148,34 @@ impl LambdaService {
         Ok(())
     }
 
-    /// How many events of a function are on their way or running.
+    /// The number of pending and running events of a function.
     pub fn pending(&self, function: &str) -> anyhow::Result<usize> {
         Ok(self.function(function)?.pending())
     }
 
-    /// Every invocation of a function that has ended, in the order of their ends.
+    /// Every ended invocation of a function, in the order of their ends.
     pub fn invocations(&self, function: &str) -> anyhow::Result<Vec<Invocation>> {
         Ok(self.function(function)?.invocations())
     }
 
-    /// What the on-failure destination of a function would have been sent.
+    /// The events that the on-failure destination of a function would have received.
     pub fn failed_events(&self, function: &str) -> anyhow::Result<Vec<FailedEvent>> {
         Ok(self.function(function)?.failed_events())
     }
 
-    /// Every line that a function's environments have written.
+    /// Every log line of a function's environments.
     pub fn logs(&self, function: &str) -> anyhow::Result<Vec<LogLine>> {
         Ok(self.function(function)?.logs())
     }
 
-    /// How many environments of a function are stopped in the middle of an invocation.
+    /// The number of a function's environments that are stopped in the middle of an invocation.
     pub fn frozen(&self, function: &str) -> anyhow::Result<usize> {
         Ok(self.function(function)?.frozen())
     }
 
-    /// Lets every stopped environment of a function go on to the end of its invocation, and returns
-    /// how each ended. As in life, nobody kills them any more: their deadline was while they stood.
+    /// Resumes every stopped environment of a function until its invocation ends, and returns the
+    /// outcomes. As with the real service, they are not killed any more: their deadline passed
+    /// while they were stopped.
     pub async fn thaw(&self, function: &str) -> anyhow::Result<Vec<Invocation>> {
         let function = self.function(function)?;
         let thawed = tokio::time::timeout(HANG_GUARD, run::thaw(&function)).await;
@@ -200,7 +201,8 @@ impl Shared {
         self.events.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The one operation: <https://docs.aws.amazon.com/lambda/latest/api/API_Invoke.html>
+    /// Responds to the one supported operation:
+    /// <https://docs.aws.amazon.com/lambda/latest/api/API_Invoke.html>
     async fn answer(&self, request: HttpRequest) -> Reply {
         let name = match function_name(&request) {
             Ok(name) => name,
@@ -244,7 +246,7 @@ impl Shared {
         returned(&invocation).into()
     }
 
-    /// Puts an event on its way, as often as fate has it.
+    /// Schedules the deliveries of an event: none, one or several.
     fn accept(&self, function: &Arc<Deployed>, event: &Event) {
         let fate = function.draw();
         let mut events = self.events();
@@ -262,7 +264,7 @@ impl Shared {
     }
 }
 
-/// The function's name out of `/2015-03-31/functions/NAME-OR-ARN/invocations`, without a qualifier.
+/// The function's name in `/2015-03-31/functions/NAME-OR-ARN/invocations`, without a qualifier.
 fn function_name(request: &HttpRequest) -> Result<String, String> {
     let path = request.uri.path();
     let name = path
@@ -287,7 +289,7 @@ fn error(status: StatusCode, kind: &str, message: &str) -> Answer {
     Answer::error(status, kind, message)
 }
 
-/// What a caller who waited is told.
+/// The response to a synchronous caller.
 fn returned(invocation: &Invocation) -> Answer {
     let failed = |body: Value| {
         let name = HeaderName::from_static("x-amz-function-error");
@@ -303,7 +305,7 @@ fn returned(invocation: &Invocation) -> Answer {
 }
 
 impl Invocation {
-    /// What the function returned, or an error with how it ended.
+    /// The return value of the function, or an error with the outcome.
     pub fn expect_success(&self) -> anyhow::Result<Value> {
         match &self.outcome {
             Outcome::Returned(body) => {

@@ -8,7 +8,7 @@ use serde_json::json;
 use super::*;
 use crate::aws::http;
 
-/// Longer than any test takes, on whatever machine.
+/// Longer than any test takes on any machine.
 const LONG_MS: u64 = 3_600_000;
 
 fn function(timeout_ms: u64) -> Function {
@@ -234,7 +234,7 @@ async fn an_environment_is_killed_at_the_call_it_is_told_to_be_killed_at() {
         on: "table/t".to_owned(),
         key: String::new(),
     };
-    // Another environment's calls do not count.
+    // Calls of another environment do not count.
     for caller in ["AKIAWORKER000001", "AKIAWORKER000002"] {
         service.shared.calls.record(update(caller));
     }
@@ -288,7 +288,7 @@ async fn a_frozen_environment_outlives_its_timeout_and_goes_on_where_it_stood() 
         Outcome::Frozen
     );
     assert_eq!(service.frozen("worker").unwrap(), 1);
-    // Its slot is free, and another environment takes its place, until the deadline has passed.
+    // Its slot is free after the deadline, and another environment takes its place.
     for _ in 0..2 {
         let other = service.invoke("worker", &json!({})).await.unwrap();
         assert_eq!(other.environment, 2);

@@ -1,5 +1,5 @@
-//! Errors that a service gives every time, until told otherwise: what a wrong policy, an expired
-//! session or a missing key looks like to the caller.
+//! Permanent errors of a service until they are cleared: the effects of a wrong policy, an expired
+//! session or a missing key.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -10,36 +10,36 @@ use super::calls::Call;
 use super::emulator::{ACCOUNT, REGION};
 use super::http::Answer;
 
-/// Why a call is refused.
+/// The reason of a denied call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Refusal {
-    /// No policy allows it.
+    /// No policy allows the call.
     AccessDenied,
-    /// The session's token has run out.
+    /// The session token has expired.
     ExpiredToken,
-    /// Nobody has these keys.
+    /// The access key does not exist.
     UnknownKey,
 }
 
-/// What is refused, by action. Clones share one table.
+/// The denied calls, by action. Clones share one table.
 #[derive(Debug, Clone, Default)]
 pub struct Refusals(Arc<Mutex<BTreeMap<String, Refusal>>>);
 
 impl Refusals {
-    /// Refuses every call of `action`, such as `dynamodb:UpdateItem`, from here on; `service:*` is
-    /// every action of a service.
+    /// Denies every call of `action`, such as `dynamodb:UpdateItem`, from now on; `service:*`
+    /// covers every action of a service.
     pub fn refuse(&self, action: &str, refusal: Refusal) {
         let mut table = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         table.insert(action.to_owned(), refusal);
     }
 
-    /// Refuses nothing any more.
+    /// Denies nothing from now on.
     pub fn clear(&self) {
         let mut table = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         table.clear();
     }
 
-    /// The answer to `call`, if it is refused.
+    /// The error response to `call`; `None` if it is allowed.
     pub(crate) fn answer(&self, call: &Call) -> Option<Answer> {
         let table = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let service = call.action.split(':').next().unwrap_or("");
@@ -51,7 +51,7 @@ impl Refusals {
 }
 
 impl Refusal {
-    /// Worded as the services do.
+    /// The error response, worded as by the services.
     /// <https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot_access-denied.html>
     fn answer(self, call: &Call, service: &str) -> Answer {
         let Call { action, on, .. } = call;

@@ -4,14 +4,14 @@ use std::process::Command;
 
 use anyhow::{Context, ensure};
 
-/// What a process or a group is sent.
+/// A signal to a process or a process group.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Signal {
-    /// Ends it at once.
+    /// Ends the process at once.
     Kill,
-    /// Stops it where it is: no code of it runs, its connections stay open.
+    /// Stops the process: it executes nothing, its connections stay open.
     Stop,
-    /// Lets it go on.
+    /// Resumes the process.
     Continue,
 }
 
@@ -24,12 +24,12 @@ impl Signal {
         }
     }
 
-    /// Sends it to the process `id`. An error when there is no such process.
+    /// Sends the signal to the process `id`. Fails if it does not exist.
     pub(crate) fn send(self, id: u32) -> anyhow::Result<()> {
         self.send_to(&id.to_string())
     }
 
-    /// Sends it to every process of the group `id`.
+    /// Sends the signal to every process of the group `id`.
     pub(crate) fn send_to_group(self, id: u32) -> anyhow::Result<()> {
         self.send_to(&format!("-{id}"))
     }

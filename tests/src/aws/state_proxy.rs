@@ -1,5 +1,5 @@
-//! A proxy in front of the emulator: throttles, fails, delays, forgets to reply, counts what each
-//! operation consumes, and remembers who called what.
+//! A proxy in front of the emulator: throttles, fails, delays, drops responses, counts the consumed
+//! capacity of each operation, and records calls and callers.
 
 mod capacity;
 mod faults;
@@ -21,10 +21,10 @@ use super::emulator::{self, post};
 use super::http::{self, Answer, HttpRequest, Reply, Server};
 use super::refusals::Refusals;
 
-/// What begins the names of DynamoDB's operations on the wire.
+/// The prefix of DynamoDB's operation names in requests.
 const DYNAMODB: &str = "DynamoDB_20120810";
 
-/// A proxy in front of one emulator. Stops when dropped.
+/// A proxy in front of one emulator. Stops on drop.
 #[derive(Debug)]
 pub struct StateProxy {
     server: Server,
@@ -41,8 +41,8 @@ struct Shared {
 }
 
 impl StateProxy {
-    /// Listens on a free loopback port and carries to `target`. What it sees goes to `calls`, what
-    /// it refuses is in `refusals`.
+    /// Listens on a free loopback port and forwards to `target`. Observed calls go to `calls`;
+    /// those in `refusals` are denied.
     pub async fn start(
         target: SocketAddr,
         calls: Calls,
@@ -68,7 +68,7 @@ impl StateProxy {
         })
     }
 
-    /// Where it listens, as the start of a URL, without a slash at the end.
+    /// The start of its URLs, without a trailing slash.
     pub fn uri(&self) -> String {
         format!("http://{}", self.server.address())
     }
@@ -78,22 +78,22 @@ impl StateProxy {
         emulator::call(self.server.address(), target, body).await
     }
 
-    /// Replaces the random trouble.
+    /// Replaces the fault plan.
     pub fn set_faults(&self, faults: StateFaults) {
         *self.shared.faults() = faults;
     }
 
-    /// The random trouble, with how much of it has struck.
+    /// The fault plan, with its counts.
     pub fn faults(&self) -> StateFaults {
         self.shared.faults().clone()
     }
 
-    /// What every DynamoDB call so far has consumed, in order.
+    /// The consumed capacity of every DynamoDB call so far, in order.
     pub fn consumed(&self) -> Vec<Consumed> {
         self.shared.consumed().clone()
     }
 
-    /// What all calls since the last `take` have consumed together, by kind.
+    /// The total capacity of all calls since the last `take`, by kind.
     pub fn take_consumed(&self) -> Units {
         let calls = std::mem::take(&mut *self.shared.consumed());
         calls.iter().map(|call| call.units).sum()
@@ -146,12 +146,12 @@ impl Shared {
         }
     }
 
-    /// Carries a DynamoDB call and writes down what it consumed.
+    /// Forwards a DynamoDB call and records its consumed capacity.
     async fn count(&self, mut request: HttpRequest, call: Call, mut body: Value) -> Reply {
         if let Some(fields) = body.as_object_mut() {
             fields.insert("ReturnConsumedCapacity".to_owned(), json!("TOTAL"));
             request.body = body.to_string().into();
-            // The length that the client sent belongs to the body that it sent.
+            // The client's content length does not fit the changed body.
             request.headers.remove("content-length");
         }
         let reply = self.carry(request).await;
@@ -172,7 +172,7 @@ impl Shared {
         let reply: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
         let operation = call.action.trim_start_matches("dynamodb:");
         let read = match capacity::unfiltered(operation, request) {
-            // A filter or a projection hides from the reply what was read for it.
+            // A filter or a projection hides part of the read items from the response.
             Some(whole) => self.ask(operation, &whole).await.unwrap_or_default(),
             None => reply.clone(),
         };
@@ -186,7 +186,7 @@ impl Shared {
     }
 }
 
-/// Which action of which service, on what, this is.
+/// The service, action and resource of a request.
 fn understand(signer: &Signer, target: &str, body: &Value) -> Call {
     let (service, operation) = target.split_once('.').unwrap_or(("", target));
     let form = body.as_str().unwrap_or("");
@@ -198,7 +198,7 @@ fn understand(signer: &Signer, target: &str, body: &Value) -> Call {
             "ssm",
             format!("parameter/{}", text("Name").trim_start_matches('/')),
         ),
-        // The one service that is asked with a form.
+        // The only service with form-encoded requests.
         "" => {
             let field = |name| form_field(form, name).unwrap_or_default();
             return Call {
@@ -218,7 +218,7 @@ fn understand(signer: &Signer, target: &str, body: &Value) -> Call {
     }
 }
 
-/// The partition key of a call: of the item that it names, or of the partition that it reads.
+/// The partition key of a call: of its item, or of the queried partition.
 fn partition_key(body: &Value) -> Option<&str> {
     let of = |key: &'_ Value| key.pointer("/pk/S").and_then(Value::as_str).is_some();
     let batch = || {
@@ -232,13 +232,13 @@ fn partition_key(body: &Value) -> Option<&str> {
     if let Some(key) = named.or_else(batch) {
         return key.pointer("/pk/S")?.as_str();
     }
-    // A query: the placeholder that the first equality of its condition compares with.
+    // For a query, the placeholder in the first equality of its condition.
     let condition = body["KeyConditionExpression"].as_str()?;
     let value = condition.split('=').nth(1)?.split_whitespace().next()?;
     body["ExpressionAttributeValues"][value]["S"].as_str()
 }
 
-/// A field of a form, decoded.
+/// A decoded field of a form.
 fn form_field(form: &str, name: &str) -> Option<String> {
     let value = form
         .split('&')
@@ -246,7 +246,7 @@ fn form_field(form: &str, name: &str) -> Option<String> {
     Some(percent_decode_str(value).decode_utf8_lossy().into_owned())
 }
 
-/// The table of a call; batches name theirs as keys, a transaction in each of its actions.
+/// The table of a call; batches name it as a key, a transaction in each of its actions.
 fn table(body: &Value) -> &str {
     let single = body["TableName"].as_str();
     let batch = || body["RequestItems"].as_object()?.keys().next();
@@ -255,12 +255,13 @@ fn table(body: &Value) -> &str {
     single.or_else(several).unwrap_or("")
 }
 
-/// What a transaction does first.
+/// The first action of a transaction.
 fn first_action(body: &Value) -> Option<&Value> {
     let first = body["TransactItems"].as_array()?.first()?;
     first.as_object()?.values().next()
 }
 
+/// The throttling error.
 /// <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Programming.Errors.html>
 fn throttled() -> Answer {
     Answer::error(
@@ -270,7 +271,7 @@ fn throttled() -> Answer {
     )
 }
 
-/// What a write gets while a transaction has its item in hand; `None` for a read.
+/// The error of a write while a transaction holds its item; `None` for a read.
 /// <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/transaction-apis.html>
 fn conflict(action: &str) -> Option<Answer> {
     let kind = match action.trim_start_matches("dynamodb:") {

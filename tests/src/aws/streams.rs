@@ -1,5 +1,5 @@
-//! Firehose, Kinesis and S3 over HTTP, as far as a sink uses them: with the real limits, with the
-//! partial failures that hide inside a 200, and with replies that never come.
+//! Firehose, Kinesis and S3 over HTTP, as far as a sink uses them: with the real limits, with
+//! partial failures inside HTTP 200, and with lost responses.
 
 mod account;
 mod faults;
@@ -29,10 +29,10 @@ use super::emulator::{ACCOUNT, REGION};
 use super::http::{Answer, HttpRequest, Reply, Server};
 use super::refusals::Refusals;
 
-/// How long a call that times out is held: longer than any client waits.
+/// Time for which a timed-out call is held: longer than any client waits.
 const HELD_MS: i64 = 600_000;
 
-/// The fakes. Stop when dropped.
+/// The fake services. They stop on drop.
 #[derive(Debug)]
 pub struct Streams {
     server: Server,
@@ -54,8 +54,8 @@ struct Changing {
 }
 
 impl Streams {
-    /// Listens on a free loopback port. What it sees goes to `calls`, what it refuses is in
-    /// `refusals`. There are no streams and no buckets yet.
+    /// Listens on a free loopback port, without streams and buckets. Observed calls go to `calls`;
+    /// those in `refusals` are denied.
     pub async fn start(calls: Calls, refusals: Refusals) -> anyhow::Result<Self> {
         let shared = Arc::new(Shared {
             calls,
@@ -79,12 +79,12 @@ impl Streams {
         })
     }
 
-    /// Where it listens, as the start of a URL, without a slash at the end.
+    /// The start of its URLs, without a trailing slash.
     pub fn uri(&self) -> String {
         format!("http://{}", self.server.address())
     }
 
-    /// Makes a stream.
+    /// Creates a stream.
     pub fn create(&self, kind: StreamKind, name: &str) {
         let mut changing = self.shared.changing();
         changing
@@ -92,7 +92,7 @@ impl Streams {
             .insert((kind, name.to_owned()), Stream::default());
     }
 
-    /// Makes a bucket.
+    /// Creates a bucket.
     pub fn create_bucket(&self, name: &str) {
         self.shared
             .changing()
@@ -101,17 +101,17 @@ impl Streams {
             .or_default();
     }
 
-    /// Replaces the random trouble.
+    /// Replaces the fault plan.
     pub fn set_faults(&self, faults: StreamFaults) {
         self.shared.changing().faults = faults;
     }
 
-    /// The random trouble, with how much of it has struck.
+    /// The fault plan, with its counts.
     pub fn faults(&self) -> StreamFaults {
         self.shared.changing().faults.clone()
     }
 
-    /// Every entry that a stream has accepted, in order; none for a stream that does not exist.
+    /// Every entry that a stream has accepted, in order; empty for a stream that does not exist.
     pub fn entries(&self, kind: StreamKind, name: &str) -> Vec<Entry> {
         let changing = self.shared.changing();
         let stream = changing.streams.get(&(kind, name.to_owned()));
@@ -120,8 +120,8 @@ impl Streams {
             .unwrap_or_default()
     }
 
-    /// Every line of every accepted entry, in order. An entry that is not text, or does not end with
-    /// a line break, is an error: its last line would run into the next one's first.
+    /// Every line of every accepted entry, in order. An entry that is not text, or does not end
+    /// with a line break, is an error: its last line would run into the first line of the next one.
     pub fn lines(&self, kind: StreamKind, name: &str) -> anyhow::Result<Vec<String>> {
         let mut lines = Vec::new();
         for entry in self.entries(kind, name) {
@@ -130,7 +130,7 @@ impl Streams {
         Ok(lines)
     }
 
-    /// What a stream was sent and would bill.
+    /// The delivered and billed data of a stream.
     pub fn usage(&self, kind: StreamKind, name: &str) -> Usage {
         let changing = self.shared.changing();
         let stream = changing.streams.get(&(kind, name.to_owned()));
@@ -188,7 +188,7 @@ impl Shared {
         self.put(kind, &name, &body).await
     }
 
-    /// Takes the entries of one call, as far as trouble lets it.
+    /// Accepts the entries of one call, subject to the fault plan.
     async fn put(&self, kind: StreamKind, name: &str, body: &Value) -> Reply {
         let (reply, held) = self.apply(kind, name, body);
         if held {
@@ -197,8 +197,8 @@ impl Shared {
         reply
     }
 
-    /// The reply to one call, and whether it is held back. Applies it without a pause, so that a
-    /// client that goes away in the middle changes nothing.
+    /// The response to one call, and whether it is held back. Applies the call without a pause, so
+    /// that a disconnecting client changes nothing.
     fn apply(&self, kind: StreamKind, name: &str, body: &Value) -> (Reply, bool) {
         let mut changing = self.changing();
         let Changing {
@@ -272,7 +272,7 @@ impl Shared {
     }
 }
 
-/// The stream of a call; Kinesis takes an ARN as well.
+/// The stream of a call; Kinesis also accepts an ARN.
 fn stream_name(kind: StreamKind, body: &Value) -> String {
     let text = |field: &str| body[field].as_str().map(str::to_owned);
     match kind {
@@ -311,7 +311,7 @@ fn unavailable(kind: StreamKind) -> Answer {
     }
 }
 
-/// The bytes of a base64 text.
+/// The decoded bytes of a base64 text.
 fn decoded(text: Option<&str>) -> Result<Bytes, String> {
     let text = text.ok_or("a record has no Data")?;
     let bytes = STANDARD
@@ -321,7 +321,7 @@ fn decoded(text: Option<&str>) -> Result<Bytes, String> {
 }
 
 impl StreamKind {
-    /// What the reply says of an entry that failed inside a 200.
+    /// The result of an entry that failed inside HTTP 200.
     fn failed_entry(self) -> Value {
         match self {
             Self::Firehose => json!({
@@ -334,7 +334,7 @@ impl StreamKind {
         }
     }
 
-    /// What the reply says of an entry that was taken.
+    /// The result of an accepted entry.
     fn accepted_entry(self, number: usize) -> Value {
         match self {
             Self::Firehose => json!({"RecordId": format!("record-{number}")}),

@@ -21,7 +21,7 @@ fn signature() -> HeaderValue {
     HeaderValue::from_static("AWS4-HMAC-SHA256 Credential=AKIAX/20261120/us-east-1/x/aws4_request")
 }
 
-/// Puts `records` into the stream `name`, and returns status and reply.
+/// Puts `records` into the stream `name`, and returns status and response.
 async fn put(
     streams: &Streams,
     kind: StreamKind,
@@ -84,7 +84,7 @@ async fn a_call_at_a_limit_is_taken_and_one_beyond_it_is_refused_whole() {
         (firehose, 4, 769 * KB, false),
         (kinesis, 500, 10, true),
         (kinesis, 501, 10, false),
-        // The partition key is one byte of it.
+        // The partition key is one byte of the entry.
         (kinesis, 1, 1_024 * KB - 1, true),
         (kinesis, 1, 1_024 * KB, false),
         (kinesis, 5, 1_024 * KB - 1, true),

@@ -1,5 +1,4 @@
-//! The state table as an outsider sees it: what a person who looks at it in a console would read,
-//! without any code of the store.
+//! The state table as seen from a console, read without any code of the store.
 
 use std::collections::BTreeMap;
 
@@ -20,7 +19,7 @@ pub struct Table {
 pub type Item = BTreeMap<String, Value>;
 
 impl Table {
-    /// Makes a table as the template does: two text keys, paid by request.
+    /// Creates a table like the template's: two text keys, billed by request.
     pub async fn create(emulator: &'static Emulator, name: &str) -> anyhow::Result<Self> {
         let attribute = |name| json!({"AttributeName": name, "AttributeType": "S"});
         let key = |name, kind| json!({"AttributeName": name, "KeyType": kind});
@@ -64,7 +63,7 @@ impl Table {
         Ok(items)
     }
 
-    /// Replaces one number of an item, as somebody at a console might.
+    /// Replaces one number of an item, as an operator could in a console.
     pub async fn set_number(&self, item: &Item, name: &str, value: i64) -> anyhow::Result<()> {
         self.set(item, name, &json!({"N": value.to_string()})).await
     }
@@ -83,9 +82,9 @@ impl Table {
         Ok(())
     }
 
-    /// Lets `ms` milliseconds pass, as far as the table can tell: what it says to wait for, leases,
-    /// gates, turns and probes, is that much nearer. Only while nobody works on a window: to a worker its
-    /// lease would seem to have been taken away.
+    /// Simulates that `ms` milliseconds have passed: moves leases, cooldowns, request reservations
+    /// and probes in the table closer by that time. Only while no worker holds a window: its lease
+    /// would appear to be taken away.
     pub async fn let_time_pass(&self, ms: i64) -> anyhow::Result<()> {
         for item in self.items("").await? {
             for name in ["lease_until", "not_before", "next_turn", "probe_at"] {
@@ -106,43 +105,43 @@ impl Table {
         items.iter().map(WindowRow::read).collect()
     }
 
-    /// Every window of the first pass, sweeps left out.
+    /// Every window of the live lane.
     pub async fn live_windows(&self) -> anyhow::Result<Vec<WindowRow>> {
         let mut windows = self.windows().await?;
         windows.retain(|row| row.lane == "live");
         Ok(windows)
     }
 
-    /// Every text of the table, for searching: no secret may be in it.
+    /// All texts of the table, to search for secrets.
     pub async fn dump(&self) -> anyhow::Result<String> {
         Ok(serde_json::to_string(&self.items("").await?)?)
     }
 }
 
-/// A window as it stands in the table.
+/// A window in the table.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WindowRow {
-    /// Its source.
+    /// Name of the source.
     pub source: String,
     /// Its lane.
     pub lane: String,
-    /// Its span.
+    /// Start of its span.
     pub from: Timestamp,
-    /// Its span's end.
+    /// End of its span.
     pub to: Timestamp,
     /// `ready`, `dispatched`, `running`, `done` or `parked`.
     pub status: String,
-    /// How often it has changed hands.
+    /// Number of changes of ownership.
     pub epoch: u64,
-    /// Pages made durable.
+    /// Number of durable pages.
     pub page: u64,
-    /// Records delivered.
+    /// Number of delivered records.
     pub records: u64,
     /// Claims since the last page.
     pub attempts: u64,
-    /// Claims so far.
+    /// Total number of claims.
     pub runs: u64,
-    /// What went wrong last.
+    /// The last error; `None` without one.
     pub last_error: Option<String>,
 }
 
@@ -160,7 +159,7 @@ impl WindowRow {
             epoch: number("epoch")?,
             page: number("page")?,
             records: number("records")?,
-            // None is left out.
+            // Zero is not stored.
             attempts: item.get("attempts").and_then(Value::as_u64).unwrap_or(0),
             runs: number("runs")?,
             last_error: last_error.map(str::to_owned),
@@ -168,7 +167,7 @@ impl WindowRow {
     }
 }
 
-/// A text attribute, which must be there.
+/// A required text attribute.
 pub fn text<'a>(item: &'a Item, name: &str) -> anyhow::Result<&'a str> {
     let value = item.get(name).and_then(Value::as_str);
     value.with_context(|| format!("an item without the text {name}: {item:?}"))
@@ -180,12 +179,12 @@ fn plain_item(item: &Value) -> anyhow::Result<Item> {
     fields.iter().map(plain).collect()
 }
 
-/// An attribute's value without its type.
+/// The value of an attribute without its type.
 fn plain(value: &Value) -> anyhow::Result<Value> {
     let tagged = value.as_object().and_then(|tagged| tagged.iter().next());
     let (kind, value) = tagged.context("an attribute without a type")?;
     Ok(match kind.as_str() {
-        // Bytes are shown as text in base64.
+        // Binary values appear as base64 text.
         "S" | "BOOL" | "SS" | "B" => value.clone(),
         "N" => serde_json::from_str(value.as_str().context("a number is text")?)?,
         "NULL" => Value::Null,

@@ -1,4 +1,4 @@
-//! A Python environment with the emulator and the template tools, made on first use.
+//! A Python environment with the emulator and the template tools, created on first use.
 
 use std::ffi::OsStr;
 use std::fs::{self, File};
@@ -10,17 +10,17 @@ use anyhow::{Context, bail};
 
 use crate::windlass::target_directory;
 
-/// Every package with its version.
+/// The pinned packages.
 const REQUIREMENTS: &str = include_str!("requirements.txt");
-/// Begins every message about a machine that lacks something.
+/// The prefix of messages about missing tools.
 const NEEDED: &str = "the aws tests need python3 with venv and pip, and pip a package index";
-/// Most characters of a failed command's output in a message: its end says what went wrong.
+/// Maximum length of a failed command's output in a message, which keeps its end.
 const SAID_CHARS_MAX: usize = 2_000;
 
 static VENV: OnceLock<Result<PathBuf, String>> = OnceLock::new();
 
-/// The environment's folder; `bin/python` in it runs. The first call on a machine installs the
-/// packages, which takes about half a minute; later ones look at a file.
+/// The folder of the environment, with a working `bin/python`. The first call on a machine installs
+/// the packages, which takes about half a minute; later calls check for a file.
 pub fn venv() -> anyhow::Result<PathBuf> {
     let made = VENV.get_or_init(|| {
         let tools = target_directory().map(|target| target.join("tools"));
@@ -38,9 +38,9 @@ pub fn python() -> anyhow::Result<Command> {
     Ok(Command::new(venv()?.join("bin/python")))
 }
 
-/// Makes the environment for `requirements` below `tools`, or finds it. Several processes may do so
-/// at once: one makes it, the others wait for its lock, which the system drops with its holder. A
-/// file written last says that it is whole; what a stopped process left behind is made anew.
+/// Creates the environment for `requirements` below `tools`, or finds it. Concurrent processes are
+/// safe: one creates it, the others wait for its lock, which the system releases with its owner. A
+/// file written last marks the environment as complete; an incomplete one is created again.
 fn make(tools: &Path, python: &str, requirements: &str) -> anyhow::Result<PathBuf> {
     let folder = tools.join(format!("aws-{:016x}", fingerprint(requirements)));
     let whole = folder.join("whole");
@@ -90,14 +90,15 @@ fn shown(command: &Command) -> String {
     words.join(" ")
 }
 
-/// The end of `text`, at most `chars` characters of it.
+/// The last `chars` characters of `text`.
 pub(crate) fn last_chars(text: &str, chars: usize) -> &str {
     let start = text.char_indices().rev().nth(chars.saturating_sub(1));
     start.map_or(text, |(at, _)| &text[at..])
 }
 
-/// FNV-1a, the same on every machine: names the folder after its contents, so that a changed list
-/// never meets an old environment. <https://www.ietf.org/archive/id/draft-eastlake-fnv-21.html>
+/// FNV-1a, the same on every machine: the folder's name is a hash of its contents, so that a
+/// changed list never meets an old environment.
+/// <https://www.ietf.org/archive/id/draft-eastlake-fnv-21.html>
 fn fingerprint(text: &str) -> u64 {
     let step = |hash: u64, byte: u8| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
     text.bytes().fold(0xcbf2_9ce4_8422_2325, step)

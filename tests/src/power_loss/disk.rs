@@ -1,4 +1,4 @@
-//! A disk of which not everything is durable.
+//! A disk with durable and unsynced data.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -9,15 +9,15 @@ use anyhow::{Context, bail, ensure};
 use super::journal::Operation;
 use super::tree::{Entry, Tree};
 
-/// Number of a file or folder, whatever names it has.
+/// Number of a file or folder, independent of its names.
 type Node = usize;
-/// Names of one folder.
+/// The names in one folder.
 type Names = BTreeMap<OsString, Node>;
 
-/// The folder that everything lies in.
+/// The watched folder.
 const ROOT: Node = 0;
 
-/// A change of one file that may be lost while it is not synced.
+/// A change of one file that may be lost before it is synced.
 #[derive(Debug, Clone)]
 enum Change {
     Write { offset: u64, bytes: Vec<u8> },
@@ -30,7 +30,7 @@ enum Content {
         durable: Vec<u8>,
         unsynced: Vec<Change>,
     },
-    /// Each change sets or removes names of this folder as one.
+    /// Each change sets or removes names of this folder atomically.
     Directory {
         durable: Names,
         current: Names,
@@ -38,7 +38,7 @@ enum Content {
     },
 }
 
-/// The files and folders of a process, with their durable part and everything since.
+/// The files and folders of a process, with their durable part and all later changes.
 #[derive(Debug)]
 pub(super) struct Disk {
     nodes: Vec<Content>,
@@ -74,7 +74,7 @@ impl Disk {
         disk
     }
 
-    /// The node at `path` as processes see it.
+    /// The node at `path` in the processes' view.
     fn find(&self, path: &Path) -> Option<Node> {
         path.components()
             .try_fold(ROOT, |node, name| match &self.nodes[node] {
@@ -88,7 +88,7 @@ impl Disk {
         node.with_context(|| format!("descriptor {fd} was never opened"))
     }
 
-    /// Changes names of the folder of `path`; `names` are a file name in it and its node.
+    /// Changes names in the folder of `path`; `names` are file names in it with their nodes.
     fn rename_in(
         &mut self,
         path: &Path,
@@ -118,7 +118,7 @@ impl Disk {
         Ok(())
     }
 
-    /// Carries out one operation.
+    /// Applies one operation.
     pub(super) fn apply(&mut self, operation: Operation) -> anyhow::Result<()> {
         match operation {
             Operation::Open {
@@ -189,7 +189,7 @@ impl Disk {
         changes.sum()
     }
 
-    /// Everything as processes see it.
+    /// The content in the processes' view.
     pub(super) fn current(&self) -> Tree {
         let mut tree = Tree::default();
         self.collect(ROOT, Path::new(""), &mut tree);
@@ -215,10 +215,11 @@ impl Disk {
         }
     }
 
-    /// Everything as a power loss may leave it: the durable part, and of the rest what `seed` keeps.
+    /// A possible content after a power loss: the durable part, and a part of the rest chosen by
+    /// `seed`.
     pub(super) fn after_loss(mut self, seed: u64) -> Tree {
         let mut rng = fastrand::Rng::with_seed(seed);
-        // Some losses keep nothing, some everything; most keep a part.
+        // Some losses keep nothing, some everything, most a part.
         let kept_percent = [0, 25, 75, 100][rng.usize(0..4)];
         let mut fates = Fates { rng, kept_percent };
         for content in &mut self.nodes {
@@ -245,12 +246,12 @@ impl Disk {
     }
 }
 
-/// What becomes of a write that was not synced.
+/// The fate of an unsynced write.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Fate {
     Kept,
     Dropped,
-    /// Reaches the disk up to this part of its length, in thousandths.
+    /// Reaches the disk up to this fraction of its length, in thousandths.
     Torn(usize),
     /// Only the file's length reaches the disk.
     Zeroed,
@@ -287,7 +288,7 @@ impl Content {
         }
     }
 
-    /// Makes everything so far durable.
+    /// Makes all changes durable.
     fn sync(&mut self) {
         match self {
             Self::File { durable, unsynced } => {
@@ -362,7 +363,7 @@ fn put(file: &mut Vec<u8>, offset: u64, bytes: &[u8]) {
     file[start..end].copy_from_slice(bytes);
 }
 
-/// Files of the tests fit into memory.
+/// Converts a length; files of the tests fit into memory.
 fn usize_of(number: u64) -> usize {
     usize::try_from(number).unwrap_or(usize::MAX)
 }

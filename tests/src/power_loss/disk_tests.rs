@@ -25,7 +25,7 @@ fn rename(from: &str, to: &str) -> Operation {
     }
 }
 
-/// The files that some loss after `operations` leaves, one text for each distinct disk.
+/// The possible contents after a loss after `operations`, one text for each distinct disk.
 fn losses(operations: &[Operation]) -> BTreeSet<String> {
     let left = (0..500).map(|seed| {
         let mut disk = Disk::new(&Tree::default());

@@ -1,11 +1,11 @@
-//! The journal that the layer writes, read back.
+//! Parser of the layer's journal.
 
 use std::fs;
 use std::path::{Component, Path, PathBuf};
 
 use anyhow::{Context, bail};
 
-/// One file operation that succeeded. Paths are relative to the watched folder.
+/// One successful file operation. Paths are relative to the watched folder.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Operation {
     Open {
@@ -44,7 +44,7 @@ pub(super) enum Operation {
     },
 }
 
-/// One record of the journal as the layer writes it.
+/// One record of the journal in the layer's format.
 #[derive(Debug)]
 struct Record {
     kind: u8,
@@ -56,12 +56,12 @@ struct Record {
 
 /// Bytes of a record before its two texts.
 const HEAD_BYTES: usize = 21;
-/// The flag of an opened file that was truncated.
+/// The flag of an open that truncated the file.
 const OPEN_TRUNCATE: u64 = 2;
-/// The flag of a rename that replaces nothing, which changes no outcome of one that succeeded.
+/// The flag of a rename that must not replace a file; irrelevant for a successful one.
 const RENAME_NOREPLACE: u64 = 1;
 
-/// The operations of one process, in their order.
+/// The operations of one process, in order.
 #[derive(Debug)]
 pub(super) struct Journal {
     bytes: Vec<u8>,
@@ -70,8 +70,7 @@ pub(super) struct Journal {
 }
 
 impl Journal {
-    /// Reads the journal at `path` of a process whose watched folder was `root`. No journal is an
-    /// empty one.
+    /// Reads the journal at `path` of a process with the watched folder `root`.
     pub(super) fn read(path: &Path, root: &Path) -> anyhow::Result<Self> {
         let bytes = fs::read(path).context("the layer wrote no journal")?;
         Ok(Self {

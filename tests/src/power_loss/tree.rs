@@ -1,4 +1,4 @@
-//! Folders and files as they are at one moment.
+//! Snapshots of folders and files.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -6,18 +6,19 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 
-/// What lies at a path.
+/// The content at a path.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Entry {
     Directory,
     File(Vec<u8>),
 }
 
-/// Everything below a folder, by relative path; a folder comes before what is in it.
+/// Everything below a folder, by relative path; a folder precedes its content.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Tree(pub(super) BTreeMap<PathBuf, Entry>);
 
-/// Whether the file is no part of the disk: memory that SQLite maps, or output of the test's processes.
+/// True if the file is not part of the disk: memory that SQLite maps, or output of the test's
+/// processes.
 fn is_outside(path: &Path) -> bool {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     name.ends_with("-shm") || is_process_output(path)
@@ -29,7 +30,7 @@ fn is_process_output(path: &Path) -> bool {
 }
 
 impl Tree {
-    /// Puts `entry` at `path`, unless that is no part of the disk.
+    /// Inserts `entry` at `path`, unless that is not part of the disk.
     pub(super) fn insert(&mut self, path: PathBuf, entry: Entry) {
         if !is_outside(&path) {
             self.0.insert(path, entry);
@@ -59,7 +60,7 @@ impl Tree {
         Ok(())
     }
 
-    /// The first difference from `other`, in words.
+    /// A description of the first difference from `other`; `None` if they are equal.
     pub(super) fn difference(&self, other: &Self) -> Option<String> {
         let describe = |entry: Option<&Entry>| match entry {
             None => "nothing".to_owned(),
@@ -77,7 +78,8 @@ impl Tree {
         ))
     }
 
-    /// Makes the folder `root` hold this and nothing else, except for what is no part of the disk.
+    /// Replaces the content of the folder `root` with this one, except for files that are not part
+    /// of the disk.
     pub(super) fn write(&self, root: &Path) -> anyhow::Result<()> {
         for entry in fs::read_dir(root)? {
             let path = entry?.path();

@@ -1,33 +1,32 @@
-//! Random trouble that a server can make by itself, drawn from a seed. What takes a broken
-//! connection is in [`crate::fault_proxy`].
+//! Random faults of a server, drawn from a seed. [`crate::fault_proxy`] breaks connections.
 
 use std::collections::BTreeMap;
 
 use super::WindowKey;
 
-/// One kind of trouble.
+/// A kind of fault.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Fault {
-    /// 429 that asks to wait a second.
+    /// HTTP 429 with a requested wait of one second.
     RateWithWait,
-    /// 429 without a word about how long.
+    /// HTTP 429 without a requested wait.
     Rate,
-    /// 403 whose body says that a rate limit was met; a plain 429 where the vendor has no such.
+    /// HTTP 403 with a body about a rate limit; plain HTTP 429 for a vendor without that.
     Quota,
-    /// 500.
+    /// HTTP 500.
     Internal,
-    /// 503.
+    /// HTTP 503.
     Unavailable,
-    /// 200 with a body that stops in the middle of its JSON.
+    /// HTTP 200 with truncated JSON.
     Garbage,
-    /// A good page, two seconds late.
+    /// A correct page, two seconds late.
     Stall,
-    /// 400 that blames the page token. Only for requests that carry one.
+    /// HTTP 400 that blames the page token. Only for requests with one.
     TokenRejected,
 }
 
 impl Fault {
-    /// Every kind.
+    /// Every kind of fault.
     pub const ALL: [Self; 8] = [
         Self::RateWithWait,
         Self::Rate,
@@ -40,13 +39,13 @@ impl Fault {
     ];
 }
 
-/// How long [`Fault::Stall`] holds a page back.
+/// The delay of [`Fault::Stall`] in milliseconds.
 pub(super) const STALL_MS: u64 = 2_000;
-/// Rejected tokens a window meets, at most: each sends it back to page one, and a vendor that
-/// always rejects is another test.
+/// Maximum number of rejected tokens per window: each one restarts it, and another test covers
+/// permanent rejections.
 const REJECTIONS_PER_WINDOW_MAX: u32 = 2;
 
-/// Draws faults.
+/// The fault plan of a vendor.
 #[derive(Debug, Clone)]
 pub struct Faults {
     rng: fastrand::Rng,
@@ -57,12 +56,12 @@ pub struct Faults {
 }
 
 impl Faults {
-    /// None, ever.
+    /// A plan without faults.
     pub fn none() -> Self {
         Self::new(0, 0, &[])
     }
 
-    /// Each of `kinds` as likely as the others, in `percent` of a hundred requests.
+    /// A plan in which `percent` % of requests suffer one of `kinds`, with equal probability.
     pub fn new(seed: u64, percent: u8, kinds: &[Fault]) -> Self {
         Self {
             rng: fastrand::Rng::with_seed(seed),
@@ -73,12 +72,12 @@ impl Faults {
         }
     }
 
-    /// How often each kind has struck.
+    /// The number of injected faults of each kind.
     pub fn drawn(&self) -> &BTreeMap<Fault, u32> {
         &self.drawn
     }
 
-    /// What happens to a request for a page of `window`, if anything.
+    /// Draws the fault of a request for a page of `window`; `None` without one.
     pub(super) fn draw(&mut self, window: &WindowKey, has_token: bool) -> Option<Fault> {
         if self.rng.u8(0..100) >= self.percent {
             return None;

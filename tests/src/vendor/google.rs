@@ -19,7 +19,7 @@ pub(super) const PARAMETERS: Parameters = Parameters {
     limit_max: 1000,
 };
 
-/// A signed 64-bit number as text, as the API sends it.
+/// A signed 64-bit number as text, as in the API.
 pub(super) fn id(event: &Event) -> String {
     event.id.cast_signed().to_string()
 }
@@ -50,7 +50,7 @@ pub(super) fn record(event: &Event, bytes: usize) -> String {
     with(&padding(bytes.saturating_sub(bare), event.id))
 }
 
-/// `items` is left out of an empty page, not sent empty.
+/// The response with a page. `items` is absent from an empty page.
 pub(super) fn page(reply: &PageReply<'_>) -> ResponseTemplate {
     let mut body = String::from(r#"{"kind":"admin#reports#activities","etag":"\"page\"""#);
     if !reply.events.is_empty() {

@@ -1,49 +1,49 @@
-//! What a vendor was asked, in order, and what it answered.
+//! The requests to a vendor, in order, with their responses.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::Fault;
 
-/// A window as a vendor sees it: the two bounds as they were asked for.
+/// A window in the vendor's view: the two requested bounds.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct WindowKey {
-    /// The start asked for.
+    /// The requested start.
     pub from: String,
-    /// The end asked for.
+    /// The requested end.
     pub to: String,
 }
 
-/// How a request was answered.
+/// The response to a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Served {
-    /// With a page.
+    /// A page of records.
     Page {
-        /// Of this window.
+        /// The window of the page.
         window: WindowKey,
-        /// After this many records of it.
+        /// Number of the window's records before the page.
         offset: usize,
-        /// With this many.
+        /// Number of records in the page.
         records: usize,
     },
-    /// With trouble; [`Fault::Stall`] is a page and logged as one.
+    /// A fault; [`Fault::Stall`] is a page and logged as one.
     Fault {
-        /// A page of this window was asked for.
+        /// The window of the requested page.
         window: WindowKey,
-        /// What struck.
+        /// The injected fault.
         fault: Fault,
     },
-    /// With an error because the request was wrong.
+    /// An error with this status, because the request was invalid.
     Refused(u16),
-    /// With a redirect.
+    /// A redirect.
     Redirected,
-    /// With an access token.
+    /// An access token.
     Token,
 }
 
 /// One request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Entry {
-    /// Of which run; see [`super::Vendor::next_run`].
+    /// Number of its run; see [`super::Vendor::next_run`].
     pub run: u32,
     /// Its path.
     pub path: String,
@@ -51,7 +51,7 @@ pub struct Entry {
     pub query: Vec<(String, String)>,
     /// Its `Authorization` header.
     pub authorization: Option<String>,
-    /// How it was answered.
+    /// The response to the request.
     pub served: Served,
 }
 
@@ -66,12 +66,12 @@ impl Log {
         self.entries.push(entry);
     }
 
-    /// All of them.
+    /// All requests.
     pub fn entries(&self) -> &[Entry] {
         &self.entries
     }
 
-    /// Requests answered with a page: run, window and records before the page.
+    /// Requests with a page as response: run, window and records before the page.
     pub fn pages(&self) -> impl Iterator<Item = (u32, &WindowKey, usize)> {
         self.entries.iter().filter_map(|entry| match &entry.served {
             Served::Page { window, offset, .. } => Some((entry.run, window, *offset)),
@@ -79,7 +79,7 @@ impl Log {
         })
     }
 
-    /// Requests that were not for a token, whatever became of them.
+    /// The number of requests other than token requests, whatever their response.
     pub fn asked(&self) -> usize {
         self.entries
             .iter()
@@ -87,7 +87,7 @@ impl Log {
             .count()
     }
 
-    /// How often each page was served.
+    /// The number of times that each page was served.
     pub fn page_fetches(&self) -> BTreeMap<(WindowKey, usize), usize> {
         let mut fetches = BTreeMap::new();
         for (_, window, offset) in self.pages() {
@@ -96,7 +96,7 @@ impl Log {
         fetches
     }
 
-    /// How many pages of each window were served, repeats included.
+    /// The number of pages served for each window, repeats included.
     pub fn fetches_by_window(&self) -> BTreeMap<WindowKey, usize> {
         let mut fetches = BTreeMap::new();
         for (_, window, _) in self.pages() {
@@ -105,7 +105,7 @@ impl Log {
         fetches
     }
 
-    /// For each run and window, the pages served in that run that an earlier run had been served.
+    /// For each run and window, the number of pages that an earlier run had already fetched.
     pub fn refetched(&self) -> BTreeMap<(u32, WindowKey), usize> {
         let mut first_run: BTreeMap<(&WindowKey, usize), u32> = BTreeMap::new();
         let mut refetched = BTreeMap::new();
@@ -118,13 +118,13 @@ impl Log {
         refetched
     }
 
-    /// The pages served more than once in one and the same run.
+    /// The number of pages served more than once in the same run.
     pub fn repeated_within_a_run(&self) -> usize {
         let mut seen = BTreeSet::new();
         self.pages().filter(|page| !seen.insert(*page)).count()
     }
 
-    /// The requests refused as wrong.
+    /// The invalid requests.
     pub fn refused(&self) -> impl Iterator<Item = &Entry> {
         self.entries
             .iter()

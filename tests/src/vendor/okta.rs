@@ -21,7 +21,7 @@ pub(super) const PARAMETERS: Parameters = Parameters {
     limit_max: 1000,
 };
 
-/// How long a rate budget lasts, in seconds.
+/// Period of the rate quota, in seconds.
 const RATE_PERIOD_SECONDS: i64 = 60;
 
 pub(super) fn id(event: &Event) -> String {
@@ -63,7 +63,7 @@ pub(super) fn record(event: &Event, bytes: usize) -> String {
     with(&padding(bytes.saturating_sub(bare), event.id))
 }
 
-/// The next page is a link, and there is none on the last page of a bounded query.
+/// The response with a page. The next page is a link, which the last page of a bounded query lacks.
 pub(super) fn page(reply: &PageReply<'_>) -> ResponseTemplate {
     let records: Vec<String> = reply
         .events
@@ -111,7 +111,7 @@ pub(super) fn fault(fault: Fault) -> ResponseTemplate {
             error(429, "E0000047", "too many requests").insert_header("Retry-After", "1")
         }
         Fault::Rate | Fault::Quota => error(429, "E0000047", "too many requests"),
-        // Not E0000009, which asks for a narrower query.
+        // Not E0000009, which requests a narrower query.
         Fault::Internal => error(500, "E0000003", "something went wrong"),
         Fault::Unavailable => error(503, "E0000010", "in read-only mode"),
         Fault::TokenRejected => error(400, "E0000031", "Invalid pageToken in parameter after"),
@@ -123,7 +123,7 @@ pub(super) fn fault(fault: Fault) -> ResponseTemplate {
     }
 }
 
-/// The headers that tell how much of the rate budget is left.
+/// Adds the headers with the remaining rate quota.
 fn with_budget(reply: ResponseTemplate, remaining: u32) -> ResponseTemplate {
     let reset = SystemClock.now().as_seconds() + RATE_PERIOD_SECONDS;
     reply

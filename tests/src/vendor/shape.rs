@@ -1,4 +1,4 @@
-//! What differs between the APIs that the test vendor resembles.
+//! The differences between the APIs that the test vendor resembles.
 
 use serde_json::Value;
 use windlass_core::time::Timestamp;
@@ -7,7 +7,7 @@ use wiremock::ResponseTemplate;
 use super::{Fault, google, okta};
 use crate::timeline::Event;
 
-/// Whose API a vendor resembles.
+/// The API that a vendor resembles.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Shape {
     /// Google Admin SDK Reports, `activities.list`: newest first, `nextPageToken` in the body,
@@ -25,15 +25,15 @@ pub(super) struct Parameters {
     pub(super) to: &'static str,
     pub(super) limit: &'static str,
     pub(super) token: &'static str,
-    /// The page size when `limit` is not given.
+    /// The page size of a request without `limit`.
     pub(super) limit_default: usize,
-    /// The largest page size that may be asked for.
+    /// The maximum page size of a request.
     pub(super) limit_max: usize,
 }
 
-/// One page, ready to be written in a vendor's form.
+/// One page, independent of a vendor's format.
 pub(super) struct PageReply<'a> {
-    /// In the order they are sent.
+    /// The events in sending order.
     pub(super) events: Vec<Event>,
     pub(super) record_bytes: usize,
     pub(super) next_token: Option<String>,
@@ -47,10 +47,10 @@ pub(super) struct PageReply<'a> {
 }
 
 impl Shape {
-    /// Both.
+    /// Every shape.
     pub const ALL: [Self; 2] = [Self::Google, Self::Okta];
 
-    /// The path of the records.
+    /// The path of the list endpoint.
     pub fn path(self) -> &'static str {
         match self {
             Self::Google => google::PATH,
@@ -58,7 +58,7 @@ impl Shape {
         }
     }
 
-    /// The name of the connector that speaks to it.
+    /// The name of its connector.
     pub fn connector(self) -> &'static str {
         match self {
             Self::Google => "google_reports",
@@ -66,8 +66,8 @@ impl Shape {
         }
     }
 
-    /// The trouble this vendor is known to make. What Okta answers to a page token it no longer
-    /// accepts is not published.
+    /// The known faults of this vendor. Okta does not document its response to an expired page
+    /// token.
     pub fn faults(self) -> &'static [Fault] {
         match self {
             Self::Google => &Fault::ALL,
@@ -75,7 +75,7 @@ impl Shape {
         }
     }
 
-    /// Whether the newest record comes first.
+    /// True if the newest record comes first.
     pub fn newest_first(self) -> bool {
         self == Self::Google
     }
@@ -96,7 +96,7 @@ impl Shape {
         }
     }
 
-    /// The vendor's own id inside a record.
+    /// The vendor's own id in a record; `None` if it is absent.
     pub fn id_in(self, record: &Value) -> Option<&str> {
         let id = match self {
             Self::Google => record.pointer("/id/uniqueQualifier"),
@@ -105,7 +105,7 @@ impl Shape {
         id.and_then(Value::as_str)
     }
 
-    /// The time inside a record.
+    /// The time in a record; `None` if it is absent or unreadable.
     pub fn time_in(self, record: &Value) -> Option<Timestamp> {
         let time = match self {
             Self::Google => record.pointer("/id/time"),
@@ -128,7 +128,7 @@ impl Shape {
         }
     }
 
-    /// An error body of this vendor. `reason` is the vendor's word for it.
+    /// An error body of this vendor. `reason` is the vendor's error code.
     pub(super) fn error(self, status: u16, reason: &str, message: &str) -> ResponseTemplate {
         let body = match self {
             Self::Google => google::error(status, reason, message),
@@ -137,7 +137,7 @@ impl Shape {
         ResponseTemplate::new(status).set_body_json(body)
     }
 
-    /// What the vendor says when `fault` strikes.
+    /// The response to a request with `fault`.
     pub(super) fn fault(self, fault: Fault) -> ResponseTemplate {
         match self {
             Self::Google => google::fault(fault),
@@ -146,12 +146,12 @@ impl Shape {
     }
 }
 
-/// Text of `length` bytes that fills a record up to its size.
+/// Text of `length` bytes that pads a record to its size.
 pub(super) fn padding(length: usize, id: u64) -> String {
     format!("{id:016x}").chars().cycle().take(length).collect()
 }
 
-/// Text, already escaped for JSON, that breaks splitters which count braces or look for line ends.
+/// Text, already escaped for JSON, that breaks parsers that count braces or look for line ends.
 pub(super) fn awkward(id: u64) -> &'static str {
     const TEXTS: [&str; 5] = [
         "plain",

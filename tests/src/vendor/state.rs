@@ -1,4 +1,4 @@
-//! What a vendor remembers between requests, and how it answers one.
+//! The state of a vendor between requests, and its responses.
 
 use std::collections::BTreeSet;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
@@ -17,7 +17,7 @@ use super::tokens::TokenBook;
 use super::{ACCESS_TOKEN_PREFIX, Fault, Faults, OKTA_TOKEN, Quirk, Settings};
 use crate::timeline::{Event, Timeline};
 
-/// How long an access token is good for, in seconds, as told to the client.
+/// Lifetime of an access token in seconds, as reported to the client.
 const ACCESS_TOKEN_SECONDS: u32 = 3_600;
 
 #[derive(Debug)]
@@ -25,7 +25,7 @@ pub(super) struct State {
     timeline: Timeline,
     settings: Settings,
     pages: watch::Sender<u64>,
-    /// Pages after which requests are held, if they are.
+    /// Number of pages after which requests are held; `None` to hold none.
     hold_after: Mutex<Option<u64>>,
     released: Condvar,
     changing: Mutex<Changing>,
@@ -42,14 +42,14 @@ struct Changing {
     run: u32,
 }
 
-/// A request for a page, understood.
+/// A parsed request for a page.
 struct Ask {
     from: Timestamp,
     to: Timestamp,
     limit: usize,
     token: Option<String>,
     window: WindowKey,
-    /// Every parameter but the token, in a fixed order: what a token is bound to.
+    /// Every parameter except the token, in a fixed order: a token is bound to it.
     request: String,
 }
 
@@ -102,7 +102,7 @@ impl State {
 
     pub(super) fn hold_after(&self, pages: u64) {
         *self.holding() = Some(pages);
-        // What is held may be among these now.
+        // Held requests may be among these now.
         self.released.notify_all();
     }
 
@@ -138,7 +138,7 @@ impl State {
         self.changing().faults.clone()
     }
 
-    /// Answers one request and logs it.
+    /// Responds to one request and logs it.
     pub(super) fn answer(&self, request: &Request) -> ResponseTemplate {
         self.wait_while_held();
         let mut changing = self.changing();
@@ -275,7 +275,7 @@ impl State {
         }
     }
 
-    /// Parses a request for a page, or says what is wrong with it.
+    /// Parses a request for a page; the error describes an invalid one.
     fn understand(&self, request: &Request) -> Result<Ask, String> {
         let names = self.shape().parameters();
         let mut query = query(request);
@@ -318,7 +318,7 @@ impl State {
 }
 
 impl Changing {
-    /// Answers an assertion grant: any assertion of the right form gets a token.
+    /// Responds to an assertion grant: every assertion of the right form receives a token.
     /// <https://developers.google.com/identity/protocols/oauth2/service-account>
     fn grant(&mut self, request: &Request) -> (ResponseTemplate, Served) {
         let body = String::from_utf8_lossy(&request.body);

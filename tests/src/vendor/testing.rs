@@ -1,4 +1,4 @@
-//! A client that trusts the vendor and asks one thing at a time.
+//! A simple client that trusts the vendor and sends one request at a time.
 
 use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -51,7 +51,7 @@ pub(super) async fn get(vendor: &Vendor, target: &str, authorization: &str) -> R
     send(vendor, request).await
 }
 
-/// Asks for an access token as an assertion grant does.
+/// Requests an access token with an assertion grant.
 pub(super) async fn grant(vendor: &Vendor, body: &str) -> Reply {
     let request = format!(
         "POST /token HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-www-form-urlencoded\r\n\
@@ -85,7 +85,7 @@ pub(super) async fn vendor(shape: Shape) -> Vendor {
     Vendor::start(Settings::new(shape, 25), timeline()).await
 }
 
-/// The first request for everything the vendor has.
+/// The first request for the vendor's whole timeline.
 pub(super) fn first_page(vendor: &Vendor) -> String {
     let span = vendor.timeline().span();
     let (from, to) = (span.from(), span.to());
@@ -101,7 +101,7 @@ pub(super) fn first_page(vendor: &Vendor) -> String {
     }
 }
 
-/// The request for the page after `reply`, if there is one.
+/// The request for the page after `reply`; `None` after the last one.
 pub(super) fn next_page(vendor: &Vendor, first: &str, reply: &Reply) -> Option<String> {
     match vendor.shape() {
         Shape::Google => {

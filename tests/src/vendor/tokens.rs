@@ -1,10 +1,10 @@
-//! Page tokens: opaque, replayable, and bound to the request they were given for.
+//! Page tokens: opaque, replayable, and bound to their request.
 
 use std::collections::HashMap;
 
 use crate::timeline::mix;
 
-/// Every token a vendor has given out. Same request, same page, same token.
+/// Every issued token. Equal requests and pages have equal tokens.
 #[derive(Debug, Default)]
 pub(super) struct TokenBook {
     given: HashMap<String, Place>,
@@ -13,9 +13,9 @@ pub(super) struct TokenBook {
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 struct Place {
-    /// The request's parameters without the token.
+    /// The parameters of the request without the token.
     request: String,
-    /// Records before the page.
+    /// Number of records before the page.
     offset: usize,
 }
 
@@ -28,14 +28,15 @@ impl TokenBook {
         };
         let number = u64::try_from(self.given.len()).unwrap_or(u64::MAX);
         let token = self.tokens.entry(place.clone()).or_insert_with(|| {
-            // Long enough to look like a vendor's, short enough to read in a log.
+            // Long enough to resemble a vendor's token, short enough to read in a log.
             format!("t{:016x}{:016x}", mix(number), mix(mix(number)))
         });
         self.given.entry(token.clone()).or_insert(place);
         token.clone()
     }
 
-    /// Where `token` continues `request`; `None` when it was not given for that request.
+    /// The offset at which `token` continues `request`; `None` if it was not issued for that
+    /// request.
     pub(super) fn redeem(&self, token: &str, request: &str) -> Option<usize> {
         let place = self.given.get(token)?;
         (place.request == request).then_some(place.offset)

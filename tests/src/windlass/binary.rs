@@ -1,4 +1,4 @@
-//! Finding the programs: cargo builds them with the tests, into the same target directory.
+//! The paths of the programs: cargo builds them with the tests, into the same target directory.
 
 use std::env;
 use std::path::{Path, PathBuf};
@@ -6,12 +6,12 @@ use std::process::Command;
 
 use anyhow::{Context, bail};
 
-/// The path of `windlass` as the tests run it, with what they compile.
+/// The path of `windlass` as built for the tests.
 pub fn binary() -> anyhow::Result<PathBuf> {
     under_test("windlass")
 }
 
-/// The path of `windlass` as it is shipped, which this builds: for what is measured.
+/// The path of `windlass` in its release form, built by this call: for measurements.
 pub fn shipped_binary() -> anyhow::Result<PathBuf> {
     let here = env::current_exe().context("this program does not know where it is")?;
     let place = Place::of_test(&here)?;
@@ -39,8 +39,8 @@ pub fn shipped_binary() -> anyhow::Result<PathBuf> {
     existing(place.directory.join("windlass"))
 }
 
-/// The program `name` as the tests run it: a binary of this package, which cargo builds before it
-/// runs the tests in `tests/`.
+/// The program `name` as built for the tests: a binary of this package, which cargo builds before
+/// it runs the tests in `tests/`.
 pub(crate) fn under_test(name: &str) -> anyhow::Result<PathBuf> {
     let here = env::current_exe().context("this test does not know where it is")?;
     let directory = Place::of_test(&here)?.directory;
@@ -54,13 +54,13 @@ fn existing(binary: PathBuf) -> anyhow::Result<PathBuf> {
     Ok(binary)
 }
 
-/// The target directory that this test was built into.
+/// The target directory of this test.
 pub(crate) fn target_directory() -> anyhow::Result<PathBuf> {
     let here = env::current_exe().context("this test does not know where it is")?;
     Ok(Place::of_test(&here)?.target.to_owned())
 }
 
-/// Where a profile's output lies.
+/// The output directory of a profile.
 #[derive(Debug, PartialEq, Eq)]
 struct Place<'a> {
     /// `target/debug`.
@@ -72,12 +72,12 @@ struct Place<'a> {
 }
 
 impl<'a> Place<'a> {
-    /// Of the test binary `test`, which is `TARGET/PROFILE/deps/NAME-HASH`.
+    /// The directory of the test binary `test`, which is `TARGET/PROFILE/deps/NAME-HASH`.
     fn of_test(test: &'a Path) -> anyhow::Result<Self> {
         let deps = test.parent().filter(|parent| parent.ends_with("deps"));
         let place = deps.and_then(Path::parent).and_then(|directory| {
             let name = directory.file_name()?.to_str()?;
-            // The profile `dev` is the one whose directory has another name.
+            // Only the profile `dev` has a directory of another name.
             let profile = if name == "debug" { "dev" } else { name };
             Some(Self {
                 directory,

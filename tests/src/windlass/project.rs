@@ -19,33 +19,32 @@ use crate::vendor::{ACCESS_TOKEN_PREFIX, OKTA_TOKEN, Shape, Vendor};
 
 /// The variable that holds the Okta token.
 const OKTA_VARIABLE: &str = "WINDLASS_TEST_OKTA_TOKEN";
-/// The command that pulls all there is.
+/// The command that pulls everything.
 const RUN: [&str; 4] = ["run", "--until-caught-up", "--log-format", "json"];
 /// The file with the Google service account, inside the project.
 const GOOGLE_SECRET_FILE: &str = "service-account.json";
 
-/// One source as configured: a bounded pull of a vendor's whole timeline.
+/// One configured source: a bounded pull of a vendor's whole timeline.
 #[derive(Debug, Clone)]
 pub struct Pull {
-    /// Its name.
+    /// The name of the source.
     pub source: String,
-    /// Whose API.
+    /// The API that the vendor resembles.
     pub shape: Shape,
-    /// Where the vendor is, or what stands in front of it.
+    /// The address of the vendor, or of a proxy in front of it.
     pub base_url: String,
-    /// What is pulled.
+    /// The span to pull.
     pub span: Span,
     /// The width of every window, such as `10m`.
     pub window: String,
-    /// Workers at once.
+    /// Maximum concurrent workers.
     pub max_in_flight: u32,
-    /// How fast requests may follow each other. Far more than a real vendor allows, so that tests
-    /// end soon.
+    /// The request rate. Far more than a real vendor allows, so that tests end soon.
     pub requests_per_minute: u32,
 }
 
 impl Pull {
-    /// Everything `vendor` has, in windows of ten minutes, four at once.
+    /// A pull of the whole timeline of `vendor`, in windows of ten minutes, four in flight.
     pub fn of(vendor: &Vendor) -> Self {
         Self {
             source: "pull".to_owned(),
@@ -73,7 +72,7 @@ impl Pull {
         )
     }
 
-    /// The source, as an entry below `sources:`. It delivers to the sink `lake`.
+    /// The source as an entry below `sources:`. It delivers to the sink `lake`.
     pub fn source_yaml(&self, secret: &str) -> String {
         let params = match self.shape {
             Shape::Google => "application: login, admin_email: admin@example.com",
@@ -106,7 +105,7 @@ impl Pull {
         )
     }
 
-    /// The secret that the vendor accepts, as it is stored.
+    /// The secret that the vendor accepts, in its stored form.
     pub fn secret(&self) -> String {
         match self.shape {
             Shape::Okta => OKTA_TOKEN.to_owned(),
@@ -115,7 +114,7 @@ impl Pull {
                 "client_email": "puller@test.iam.example.com",
                 "private_key_id": "test",
                 "private_key": PRIVATE_KEY_PEM,
-                // Must never be asked: where tokens come from is the configuration's to say.
+                // Must never be contacted: only the configuration names the token endpoint.
                 "token_uri": "http://127.0.0.1:9/never",
             })
             .to_string(),
@@ -123,7 +122,7 @@ impl Pull {
     }
 }
 
-/// A directory that windlass works in. Deleted when dropped.
+/// A working directory of windlass. Deleted on drop.
 #[derive(Debug)]
 pub struct Project {
     root: TempDir,
@@ -132,7 +131,7 @@ pub struct Project {
 }
 
 impl Project {
-    /// A project that pulls as `pull` says; its configuration is at [`Self::config`].
+    /// A project for `pull`; its configuration is at [`Self::config`].
     pub fn new(pull: Pull) -> anyhow::Result<Self> {
         let root = tempfile::tempdir().context("no temporary directory")?;
         let project = Self {
@@ -149,12 +148,12 @@ impl Project {
         Ok(project)
     }
 
-    /// Where everything lies.
+    /// Path of the directory.
     pub fn root(&self) -> &Path {
         self.root.path()
     }
 
-    /// What it pulls.
+    /// The configured pull.
     pub fn pull(&self) -> &Pull {
         &self.pull
     }
@@ -179,7 +178,7 @@ impl Project {
         self.write("windlass.yaml", yaml)
     }
 
-    /// Changes the configuration by replacing `old`, which must be in it.
+    /// Replaces `old` in the configuration, which must contain it.
     pub fn reconfigure(&self, old: &str, new: &str) -> anyhow::Result<()> {
         let yaml = fs::read_to_string(self.config()).context("cannot read the configuration")?;
         anyhow::ensure!(
@@ -202,8 +201,8 @@ impl Project {
         self.start_command(command)
     }
 
-    /// Starts the shell with which `shell` begins, running `script`; `"$@"` in it is the command
-    /// line of [`Self::start_run`].
+    /// Starts the shell in `shell` with `script`; `"$@"` in it is the command line of
+    /// [`Self::start_run`].
     pub fn start_run_in(&self, shell: &[&str], script: &str) -> anyhow::Result<Running> {
         let (program, before) = shell.split_first().context("no shell given")?;
         let mut command = Command::new(program);
@@ -222,7 +221,7 @@ impl Project {
     }
 
     fn start_command(&self, mut command: Command) -> anyhow::Result<Running> {
-        // Nothing of the surroundings but what finding programs takes.
+        // The environment keeps only the variables that are needed to find programs.
         let kept = ["PATH", "HOME", "TMPDIR", "LLVM_PROFILE_FILE"];
         let kept: BTreeMap<_, _> = kept
             .iter()
@@ -239,36 +238,36 @@ impl Project {
         Running::start(command, &self.root().join(format!("process-{run}")))
     }
 
-    /// `windlass run --until-caught-up`, started.
+    /// Starts `windlass run --until-caught-up`.
     pub fn start_run(&self) -> anyhow::Result<Running> {
         self.start(&RUN)
     }
 
-    /// `windlass run --until-caught-up` with further `args`, from start to end.
+    /// Runs `windlass run --until-caught-up` with further `args`, from start to end.
     pub async fn run(&self, args: &[&str]) -> anyhow::Result<Outcome> {
         let all = [&RUN, args].concat();
         self.start(&all)?.finish().await
     }
 
-    /// What `windlass status --json` says of the source.
+    /// The status of the source in `windlass status --json`.
     pub async fn status(&self) -> anyhow::Result<SourceStatus> {
         let outcome = self.start(&["status", "--json"])?.finish().await?;
         SourceStatus::read(&outcome.stdout, &self.pull.source)
             .with_context(|| format!("status said: {outcome:#?}"))
     }
 
-    /// What was delivered.
+    /// The delivered records.
     pub fn ledger(&self) -> anyhow::Result<Ledger> {
         Ledger::read(&self.out(), self.pull.shape)
     }
 
-    /// The output compared with what `vendor` has.
+    /// The output compared with the records of `vendor`.
     pub fn compare(&self, vendor: &Vendor) -> anyhow::Result<Verdict> {
         Ok(self.ledger()?.compare(vendor.timeline(), &self.pull.source))
     }
 
-    /// An error unless every secret is where it was put and nowhere else: not in the state, not in
-    /// the output, not in anything that was printed or logged.
+    /// Fails if a secret is anywhere but in its own file: in the state, in the output, or in
+    /// anything printed or logged.
     pub fn check_secrets(&self) -> anyhow::Result<()> {
         let key = PRIVATE_KEY_PEM
             .lines()
@@ -309,7 +308,7 @@ impl Project {
         files.map(read).collect()
     }
 
-    /// Output files still in progress.
+    /// Output files that are still in progress.
     pub fn parts(&self) -> anyhow::Result<Vec<PathBuf>> {
         let mut files = files_below(&self.out())?;
         files.retain(|path| path.extension() == Some(OsStr::new("part")));
@@ -317,7 +316,7 @@ impl Project {
     }
 }
 
-/// Every regular file below `root`, in a fixed order; none when it does not exist.
+/// Every regular file below `root`, in a fixed order; empty if it does not exist.
 pub(crate) fn files_below(root: &Path) -> anyhow::Result<Vec<PathBuf>> {
     let mut files = Vec::new();
     let mut directories = vec![root.to_owned()];

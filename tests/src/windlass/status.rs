@@ -1,25 +1,26 @@
-//! What `windlass status --json` says, as far as tests ask.
+//! The part of `windlass status --json` that tests use.
 
 use anyhow::Context;
 use serde_json::Value;
 use windlass_core::time::Timestamp;
 
-/// One source's line of the status.
+/// The entry of one source in the status.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SourceStatus {
-    /// What it is doing, in a word.
+    /// The state of the source.
     pub state: String,
-    /// Everything before it is delivered.
+    /// The watermark of the source.
     pub complete_through: Timestamp,
-    /// Parked windows.
+    /// Number of parked windows.
     pub holes: u64,
-    /// Why it is blocked.
+    /// The reason of the block; `None` unless it is blocked.
     pub problem: Option<String>,
 }
 
 impl SourceStatus {
-    /// Reads the entry of `source` from `{"sources": [{"source", "state", "complete_through",
-    /// "holes", "problem"}, ...]}`. Other members are none of the tests' business.
+    /// Parses the entry of `source` from
+    /// `{"sources": [{"source", "state", "complete_through", "holes", "problem"}, ...]}`. Ignores
+    /// other members.
     pub fn read(json: &str, source: &str) -> anyhow::Result<Self> {
         let status: Value = serde_json::from_str(json).context("the status is not JSON")?;
         let entry = status

@@ -1,4 +1,4 @@
-//! The two functions of a deployment, with what the template tells them.
+//! The two functions of a deployment, with the environment variables of the template.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -7,7 +7,8 @@ use super::{Deployment, ORCHESTRATOR, ORCHESTRATOR_KEYS, WORKER, WORKER_KEYS};
 use crate::aws::lambda::{Function, LAMBDA_TIMEOUT_MS_MAX};
 
 impl Deployment {
-    /// Deploys both functions, again perhaps, with `variables` beside or instead of their own.
+    /// Deploys both functions, or deploys them again, with `variables` added to or replacing their
+    /// own.
     pub fn deploy(&self, variables: &BTreeMap<String, String>) -> anyhow::Result<()> {
         let built = &self.bootstraps;
         let function = |name: &str, keys: &str, bootstrap: &PathBuf| Function {
@@ -54,7 +55,7 @@ impl Deployment {
         Ok(())
     }
 
-    /// What both functions are told: the table, and where the services are.
+    /// The environment of both functions: the table, and the endpoints of the services.
     fn environment(&self) -> Vec<(String, String)> {
         let services = [
             ("WINDLASS_TABLE", self.table.name().to_owned()),
@@ -69,7 +70,7 @@ impl Deployment {
             ("AWS_ENDPOINT_URL_FIREHOSE", self.streams.uri()),
             ("AWS_ENDPOINT_URL_KINESIS", self.streams.uri()),
             ("AWS_ENDPOINT_URL_S3", self.streams.uri()),
-            // Whatever is not named above does not exist.
+            // Every other service is unreachable.
             ("AWS_ENDPOINT_URL", "http://127.0.0.1:9".to_owned()),
         ];
         services

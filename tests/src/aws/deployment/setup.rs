@@ -1,9 +1,9 @@
-//! How a deployment is set up.
+//! The settings of a deployment.
 
 use crate::aws::lambda::LAMBDA_TIMEOUT_MS_MAX;
 use crate::aws::streams::StreamKind;
 
-/// Where the source's secret is kept.
+/// The store of the source's secret.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SecretStore {
     /// AWS Secrets Manager.
@@ -13,7 +13,7 @@ pub enum SecretStore {
 }
 
 impl SecretStore {
-    /// The operation that makes a secret.
+    /// The operation that creates a secret.
     pub(super) fn create(self) -> &'static str {
         match self {
             Self::SecretsManager => "secretsmanager.CreateSecret",
@@ -22,18 +22,18 @@ impl SecretStore {
     }
 }
 
-/// How a deployment is set up.
+/// The settings of a deployment.
 #[derive(Debug, Clone)]
 pub struct Setup {
     /// The stream's service.
     pub kind: StreamKind,
-    /// Where the source's secret is kept.
+    /// The store of the source's secret.
     pub secret: SecretStore,
-    /// After how many milliseconds a worker is killed.
+    /// Timeout of a worker, in milliseconds.
     pub worker_timeout_ms: u64,
-    /// Workers at once: the reserved concurrency.
+    /// Concurrent workers: the reserved concurrency.
     pub workers: usize,
-    /// How long an event waits for a worker, in milliseconds.
+    /// Maximum wait of an event for a worker, in milliseconds.
     pub event_age_ms: u64,
     /// `WINDLASS_DISPATCH_SECONDS`.
     pub dispatch_seconds: u32,
@@ -41,12 +41,12 @@ pub struct Setup {
     pub lease_slack_seconds: u32,
     /// The width of every window, such as `10m`.
     pub window: &'static str,
-    /// Windows of the source at once.
+    /// Maximum number of the source's windows in flight.
     pub max_in_flight: u32,
 }
 
 impl Default for Setup {
-    /// Times that no machine is too slow for. A test in which events are lost or workers die names
+    /// Timeouts that suffice on every machine. A test that loses events or kills workers sets
     /// shorter ones.
     fn default() -> Self {
         Self {

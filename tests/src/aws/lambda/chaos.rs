@@ -1,56 +1,56 @@
-//! What goes wrong with events and with the environments that run them, drawn from a seed.
+//! Faults of events and of their environments, drawn from a seed.
 
 use std::ops::RangeInclusive;
 
-/// What is done to an environment in the middle of an invocation.
+/// A fault of an environment in the middle of an invocation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Act {
     /// `SIGKILL`.
     Kill,
-    /// `SIGSTOP`, until it is thawed. Lambda takes it for dead and starts another.
+    /// `SIGSTOP`, until it is resumed. Lambda considers it dead and starts another.
     Freeze,
 }
 
-/// When.
+/// The moment of a fault.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Moment {
-    /// This many milliseconds after the invocation began.
+    /// A number of milliseconds after the start of the invocation.
     AfterMs(RangeInclusive<u64>),
-    /// When the environment has called `action` this often in the invocation, such as
-    /// `dynamodb:UpdateItem`: the service has seen the call, and its reply is on its way.
+    /// After the environment has called `action`, such as `dynamodb:UpdateItem`, a number of times
+    /// in the invocation: the service has received the call, and its response is pending.
     AfterCall {
-        /// The action as policies name it.
+        /// The action as IAM policies name it.
         action: String,
-        /// How often.
+        /// The number of calls.
         times: RangeInclusive<usize>,
     },
 }
 
-/// One thing that may be done.
+/// A possible fault.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Strike {
-    /// What.
+    /// The kind of fault.
     pub act: Act,
-    /// When.
+    /// The moment of the fault.
     pub moment: Moment,
 }
 
-/// How much has gone wrong.
+/// The counts of injected faults.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Tally {
-    /// Events that were accepted.
+    /// Accepted events.
     pub events: u32,
-    /// Events that were delivered twice.
+    /// Events delivered twice.
     pub doubled: u32,
-    /// Events that were accepted and never delivered.
+    /// Events accepted and never delivered.
     pub lost: u32,
-    /// Deliveries that were to be struck; one may end before its moment.
+    /// Deliveries with a planned fault; some end before its moment.
     pub struck: u32,
-    /// Deliveries whose answer was dropped.
+    /// Deliveries with a dropped response.
     pub unanswered: u32,
 }
 
-/// Draws what goes wrong.
+/// The fault plan of a function.
 #[derive(Debug, Clone)]
 pub struct Chaos {
     rng: fastrand::Rng,
@@ -71,7 +71,7 @@ impl Default for Chaos {
 }
 
 impl Chaos {
-    /// None until asked for, and then as `seed` has it.
+    /// A plan without faults; `seed` determines those that are added.
     pub fn new(seed: u64) -> Self {
         Self {
             rng: fastrand::Rng::with_seed(seed),
@@ -86,31 +86,31 @@ impl Chaos {
         }
     }
 
-    /// `percent` of a hundred events are delivered twice.
+    /// `percent` % of events are delivered twice.
     pub fn doubled(mut self, percent: u8) -> Self {
         self.doubled_percent = percent;
         self
     }
 
-    /// `percent` of a hundred events are accepted and never delivered.
+    /// `percent` % of events are accepted and never delivered.
     pub fn lost(mut self, percent: u8) -> Self {
         self.lost_percent = percent;
         self
     }
 
-    /// `percent` of a hundred answers of environments are dropped.
+    /// `percent` % of the environments' responses are dropped.
     pub fn unanswered(mut self, percent: u8) -> Self {
         self.unanswered_percent = percent;
         self
     }
 
-    /// Deliveries begin this much later, in milliseconds.
+    /// Deliveries are delayed by this time, in milliseconds.
     pub fn delay_ms(mut self, delay_ms: RangeInclusive<u64>) -> Self {
         self.delay_ms = delay_ms;
         self
     }
 
-    /// `percent` of a hundred deliveries are struck in one of the ways of `strikes`, `most` at most.
+    /// `percent` % of deliveries, at most `most`, suffer one of `strikes`.
     pub fn struck(mut self, percent: u8, most: u32, strikes: &[Strike]) -> Self {
         self.struck_percent = percent;
         self.struck_max = most;
@@ -118,7 +118,7 @@ impl Chaos {
         self
     }
 
-    /// How much has been drawn.
+    /// The counts so far.
     pub fn tally(&self) -> Tally {
         self.tally
     }
@@ -127,7 +127,7 @@ impl Chaos {
         self.rng.u8(0..100) < percent
     }
 
-    /// What becomes of one event: one fate for each time it is delivered.
+    /// Draws the deliveries of one event: one fate for each.
     pub(super) fn draw(&mut self) -> Vec<Fate> {
         self.tally.events += 1;
         if self.happens(self.lost_percent) {
@@ -167,7 +167,7 @@ impl Chaos {
     }
 }
 
-/// What becomes of one delivery.
+/// The faults of one delivery.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Fate {
     pub(super) delay_ms: u64,
@@ -175,7 +175,7 @@ pub(super) struct Fate {
     pub(super) strike: Option<(Act, When)>,
 }
 
-/// A moment, drawn.
+/// A drawn moment.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum When {
     Ms(u64),

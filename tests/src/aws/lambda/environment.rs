@@ -1,4 +1,4 @@
-//! One execution environment: a bootstrap process, and the API it talks to.
+//! One execution environment: a bootstrap process, and its runtime API.
 
 use std::fs;
 use std::process::{ExitStatus, Stdio};
@@ -19,14 +19,14 @@ use super::runtime_api::{RuntimeApi, Said};
 use crate::aws::emulator::{ACCOUNT, REGION};
 use crate::aws::signal::Signal;
 
-/// How long a bootstrap may take until it asks for work, in milliseconds: ten seconds in life. It ends
-/// a test that hangs and decides nothing else.
+/// Maximum time until a bootstrap requests work, in milliseconds: ten seconds in the real service.
+/// Ends a hanging test and decides nothing else.
 /// <https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html>
 const HANG_GUARD_MS: i64 = 600_000;
-/// What the ARN of a function begins with.
+/// The prefix of a function's ARN.
 pub(super) const ARN_PREFIX: &str = "arn:aws:lambda:us-east-1:000000000000:function:";
 
-/// A bootstrap that waits for work. Killed when dropped.
+/// A bootstrap that waits for work. Killed on drop.
 #[derive(Debug)]
 pub(super) struct Environment {
     pub(super) number: u32,
@@ -40,13 +40,14 @@ pub(super) struct Environment {
 #[derive(Debug)]
 pub(super) struct Frozen {
     pub(super) environment: Environment,
-    /// As far as it is known.
+    /// The record so far.
     pub(super) invocation: Invocation,
     pub(super) ended: oneshot::Receiver<Said>,
 }
 
 impl Environment {
-    /// Starts a bootstrap of `function` and waits until it asks for work. Returns how long that took.
+    /// Starts a bootstrap of `function` and waits until it requests work. Also returns the duration
+    /// of the start.
     pub(super) async fn start(deployed: &Deployed) -> anyhow::Result<(Self, Duration)> {
         let function = &deployed.function;
         let number = deployed.next_environment();
@@ -101,29 +102,29 @@ impl Environment {
         }
     }
 
-    /// Whether its process is still there.
+    /// True if its process is still running.
     pub(super) fn is_alive(&mut self) -> bool {
         matches!(self.child.try_wait(), Ok(None))
     }
 
-    /// Completes when the process ends by itself.
+    /// Completes when the process exits by itself.
     pub(super) async fn exit(&mut self) -> std::io::Result<ExitStatus> {
         self.child.wait().await
     }
 
-    /// Kills it, and waits until nothing of it runs.
+    /// Kills the process, and waits for its end.
     pub(super) async fn kill(&mut self) {
-        // An error says that it is over already.
+        // An error means that it has already ended.
         let killed = self.child.kill().await;
         drop(killed);
     }
 
-    /// Stops it where it is, or lets it go on.
+    /// Stops or resumes the process.
     pub(super) fn send(&self, signal: Signal) -> anyhow::Result<()> {
         signal.send(self.process)
     }
 
-    /// Most resident memory so far, in KB, where the system tells.
+    /// Peak resident memory so far, in KB; `None` where the system does not report it.
     pub(super) fn max_rss_kb(&self) -> Option<u64> {
         let status = fs::read_to_string(format!("/proc/{}/status", self.process)).ok()?;
         let line = status
@@ -133,6 +134,7 @@ impl Environment {
     }
 }
 
+/// The environment of a bootstrap.
 /// <https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html#configuration-envvars-runtime>
 fn variables(
     function: &Function,
@@ -178,7 +180,7 @@ fn variables(
     here.chain(of_lambda).chain(own).collect()
 }
 
-/// Reads `output` to its end, so that it never fills up.
+/// Records `output` to its end, so that the pipe never fills up.
 async fn write_down(output: impl AsyncRead + Unpin, number: u32, book: Arc<Mutex<Vec<LogLine>>>) {
     let mut lines = BufReader::new(output).split(b'\n');
     while let Ok(Some(line)) = lines.next_segment().await {

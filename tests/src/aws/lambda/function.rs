@@ -1,4 +1,4 @@
-//! A deployed function: its settings, its warm environments, and all it has done.
+//! A deployed function: its settings, its warm environments, and its history.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -11,28 +11,28 @@ use super::chaos::{Chaos, Fate, Tally};
 use super::environment::{Environment, Frozen};
 use super::record::{FailedEvent, Invocation, LogLine};
 
-/// What a function is.
+/// The settings of a function.
 #[derive(Debug, Clone)]
 pub struct Function {
-    /// Its name, unlike that of every other function.
+    /// Its unique name.
     pub name: String,
-    /// What runs.
+    /// Path of the bootstrap.
     pub bootstrap: PathBuf,
-    /// What an access key id of its environments begins with; the environment's number follows.
+    /// The prefix of its environments' access key ids; the environment's number follows.
     pub key_prefix: String,
-    /// Its environment variables, beside those that Lambda sets.
+    /// Its environment variables, in addition to those that Lambda sets.
     pub variables: BTreeMap<String, String>,
-    /// How long one invocation may take, in milliseconds. It is killed then.
+    /// Timeout of one invocation in milliseconds. It is killed then.
     pub timeout_ms: u64,
-    /// How much memory it is said to have, in MB. Nothing enforces it.
+    /// Its reported memory in MB, which is not enforced.
     pub memory_mb: u32,
-    /// Environments at once: the reserved concurrency.
+    /// Maximum number of environments: the reserved concurrency.
     pub concurrency: usize,
-    /// How long an event may wait for one, in milliseconds (`MaximumEventAgeInSeconds`).
+    /// Maximum wait of an event, in milliseconds (`MaximumEventAgeInSeconds`).
     pub event_age_ms: u64,
 }
 
-/// A function, running.
+/// A deployed function.
 #[derive(Debug)]
 pub(super) struct Deployed {
     pub(super) function: Function,
@@ -45,7 +45,7 @@ pub(super) struct Deployed {
 
 #[derive(Debug, Default)]
 struct Changing {
-    /// Most recently used last: that one is used next, as in life.
+    /// The most recently used one comes last and is reused first, as in the real service.
     warm: Vec<Environment>,
     frozen: Vec<Frozen>,
     environments: u32,
@@ -54,7 +54,7 @@ struct Changing {
     failed: Vec<FailedEvent>,
 }
 
-/// An event that is on its way or running, as long as this lives.
+/// Counts a pending or running event for its lifetime.
 #[derive(Debug)]
 pub(super) struct Pending(watch::Sender<usize>);
 
@@ -80,7 +80,7 @@ impl Deployed {
         self.changing.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// How long the next invocation may take, in milliseconds.
+    /// Timeout of the next invocation, in milliseconds.
     pub(super) fn timeout_ms(&self) -> u64 {
         self.timeout_ms.load(Ordering::Relaxed)
     }
@@ -94,12 +94,12 @@ impl Deployed {
         Arc::clone(&self.slots).try_acquire_owned().ok()
     }
 
-    /// A slot, when one is free.
+    /// Waits for a free slot.
     pub(super) async fn slot(&self) -> Option<OwnedSemaphorePermit> {
         Arc::clone(&self.slots).acquire_owned().await.ok()
     }
 
-    /// Counts an event as on its way.
+    /// Counts an event as pending.
     pub(super) fn begin(&self) -> Pending {
         self.pending.send_modify(|pending| *pending += 1);
         Pending(self.pending.clone())
@@ -109,10 +109,10 @@ impl Deployed {
         *self.pending.borrow()
     }
 
-    /// Completes when no event is on its way or running.
+    /// Completes when no event is pending or running.
     pub(super) async fn rest(&self) {
         let mut pending = self.pending.subscribe();
-        // The sender is this function's own.
+        // The sender belongs to this function, so the wait cannot fail.
         let rested = pending.wait_for(|pending| *pending == 0).await;
         drop(rested);
     }
@@ -152,7 +152,7 @@ impl Deployed {
         self.changing().chaos.tally()
     }
 
-    /// What becomes of one event: one fate for each time it is delivered.
+    /// Draws the deliveries of one event: one fate for each.
     pub(super) fn draw(&self) -> Vec<Fate> {
         self.changing().chaos.draw()
     }

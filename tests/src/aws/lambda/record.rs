@@ -1,36 +1,36 @@
-//! What is remembered of invocations.
+//! The records of invocations.
 
 use std::time::Duration;
 
 use bytes::Bytes;
 use serde_json::{Value, json};
 
-/// How an invocation ended.
+/// The outcome of an invocation.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Outcome {
-    /// With this answer.
+    /// The function returned this response.
     Returned(Bytes),
-    /// With an error that the function reported: this body.
+    /// The function reported an error with this body.
     Failed(Bytes),
-    /// Killed at the timeout.
+    /// The invocation was killed at its timeout.
     TimedOut,
-    /// Killed on purpose before that.
+    /// The invocation was killed by a fault.
     Killed,
-    /// Stopped on purpose; it may go on later.
+    /// The environment was stopped by a fault; it may be resumed later.
     Frozen,
-    /// The process ended by itself.
+    /// The process exited by itself.
     Exited(String),
-    /// The process never asked for an invocation: why.
+    /// The process never requested an invocation, for this reason.
     NotStarted(String),
 }
 
 impl Outcome {
-    /// Whether the function answered.
+    /// True if the function returned a response.
     pub fn is_success(&self) -> bool {
         matches!(self, Self::Returned(_))
     }
 
-    /// What Lambda tells whoever waited.
+    /// The error that Lambda returns to a synchronous caller.
     pub(super) fn as_error(&self, request_id: &str) -> Value {
         let (kind, message) = match self {
             Self::Failed(body) => {
@@ -44,31 +44,32 @@ impl Outcome {
     }
 }
 
-/// One invocation that has ended.
+/// One ended invocation.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Invocation {
-    /// The function's name.
+    /// The name of the function.
     pub function: String,
     /// The same for every delivery of one event.
     pub request_id: String,
-    /// Which environment ran it, from 1.
+    /// Number of its environment, from 1.
     pub environment: u32,
-    /// The access key id that the environment signs with.
+    /// The access key id of the environment.
     pub access_key_id: String,
-    /// What it was given.
+    /// The payload of the event.
     pub payload: Bytes,
-    /// How long it ran, without its environment's start.
+    /// Its duration, without the start of its environment.
     pub duration: Duration,
-    /// How long its environment took to start, if it was the first one in it.
+    /// Duration of its environment's start; `None` unless it was the first invocation in it.
     pub init: Option<Duration>,
-    /// Most resident memory of the process so far, in KB; where the system tells.
+    /// Peak resident memory of the process so far, in KB; `None` where the system does not report
+    /// it.
     pub max_rss_kb: Option<u64>,
-    /// How it ended.
+    /// The outcome of the invocation.
     pub outcome: Outcome,
 }
 
 impl Invocation {
-    /// What is billed: start and run, in whole milliseconds.
+    /// The billed duration: start and run, in whole milliseconds.
     /// <https://aws.amazon.com/lambda/pricing/>
     pub fn billed_ms(&self) -> u64 {
         let total = self.duration + self.init.unwrap_or_default();
@@ -76,28 +77,28 @@ impl Invocation {
     }
 }
 
-/// What an on-failure destination is sent.
+/// An event for the on-failure destination.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FailedEvent {
-    /// The event's request.
+    /// The request id of the event.
     pub request_id: String,
-    /// The event.
+    /// The payload of the event.
     pub payload: Bytes,
-    /// Why: an outcome in words, or its age.
+    /// The outcome of its invocation, or its age.
     pub condition: String,
 }
 
 /// One line of a function's log.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LogLine {
-    /// Which environment wrote it, from 1.
+    /// Number of its environment, from 1.
     pub environment: u32,
-    /// What it wrote.
+    /// The text of the line.
     pub text: String,
 }
 
 impl LogLine {
-    /// The line as JSON, if it is.
+    /// The line as JSON; `None` if it is not JSON.
     pub fn json(&self) -> Option<Value> {
         serde_json::from_str(&self.text).ok()
     }

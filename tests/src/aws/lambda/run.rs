@@ -18,7 +18,7 @@ use super::runtime_api::{Assignment, Said};
 use crate::aws::calls::Calls;
 use crate::aws::signal::Signal;
 
-/// What is to be run.
+/// An event to run.
 #[derive(Debug, Clone)]
 pub(super) struct Event {
     payload: Bytes,
@@ -28,7 +28,7 @@ pub(super) struct Event {
 }
 
 impl Event {
-    /// With a request id of its own. `trace_id` is the caller's, if it sent one.
+    /// An event with a new request id. `trace_id` is the caller's, or empty.
     pub(super) fn new(payload: Bytes, trace_id: String) -> Self {
         let random = SystemEntropy.next_u128();
         let request_id = format!(
@@ -52,7 +52,7 @@ impl Event {
         }
     }
 
-    /// The same event, with a fate.
+    /// The same event with a fate.
     pub(super) fn with(&self, fate: Fate) -> Self {
         Self {
             fate,
@@ -69,7 +69,7 @@ impl Event {
     }
 }
 
-/// Runs an asynchronous event when a slot is free, unless it gets too old for that.
+/// Runs an asynchronous event when a slot is free, unless it exceeds its maximum age before.
 pub(super) async fn deliver(function: Arc<Deployed>, event: Event, calls: Calls, pending: Pending) {
     let age = Duration::from_millis(function.function.event_age_ms);
     let slot = tokio::time::timeout(age, async {
@@ -130,7 +130,7 @@ async fn environment(function: &Deployed) -> anyhow::Result<(Environment, Option
     Ok((environment, Some(init)))
 }
 
-/// What ends an invocation.
+/// The event that ends an invocation.
 enum End {
     Said(Said),
     Exited(String),
@@ -148,7 +148,7 @@ async fn run(
     let timeout_ms = i64::try_from(function.timeout_ms()).unwrap_or(i64::MAX);
     let (sender, mut ended) = oneshot::channel();
     let fate = event.fate.clone();
-    // What is to stand still does so first, however slow the machine is, and its timeout passes then.
+    // A planned stop happens first, however slow the machine is, and the timeout passes afterwards.
     let is_to_freeze = matches!(fate.strike, Some((Act::Freeze, _)));
     let strike = strike_of(&fate, &environment.access_key_id, calls);
     let began = Instant::now();
@@ -200,7 +200,7 @@ async fn run(
     invocation
 }
 
-/// Stops the environment where it is and keeps it for later.
+/// Stops the environment and keeps it for later.
 async fn freeze(
     function: &Deployed,
     mut environment: Environment,
@@ -219,7 +219,7 @@ async fn freeze(
     Outcome::Frozen
 }
 
-/// Lets all stopped environments go on to their ends.
+/// Resumes all stopped environments until their invocations end.
 pub(super) async fn thaw(function: &Deployed) -> anyhow::Result<Vec<Invocation>> {
     let mut thawed = Vec::new();
     for mut frozen in function.take_frozen() {
@@ -243,7 +243,7 @@ pub(super) async fn thaw(function: &Deployed) -> anyhow::Result<Vec<Invocation>>
     Ok(thawed)
 }
 
-/// What the bootstrap says; pending for ever when nobody will hear it.
+/// The bootstrap's response; pending forever if the channel is closed.
 async fn answer(ended: &mut oneshot::Receiver<Said>) -> Said {
     match ended.await {
         Ok(said) => said,
@@ -251,7 +251,7 @@ async fn answer(ended: &mut oneshot::Receiver<Said>) -> Said {
     }
 }
 
-/// Completes at the moment of the strike, with what is to be done; never, if there is none.
+/// Completes at the moment of the fault, with its kind; never, if there is none.
 fn strike_of(fate: &Fate, caller: &str, calls: &Calls) -> impl Future<Output = Act> + use<> {
     let strike = fate.strike.clone();
     let (caller, calls) = (caller.to_owned(), calls.clone());

@@ -1,4 +1,4 @@
-//! The API that a bootstrap asks for work: `next`, `response`, `error`, `init/error`.
+//! The runtime API of a bootstrap: `next`, `response`, `error`, `init/error`.
 //! <https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html>
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -11,21 +11,22 @@ use tokio::sync::{mpsc, oneshot, watch};
 use super::environment::ARN_PREFIX;
 use crate::aws::http::{Answer, HttpRequest, Reply, Server};
 
-/// One piece of work.
+/// One invocation for a bootstrap.
 #[derive(Debug)]
 pub(super) struct Assignment {
     pub(super) function: String,
     pub(super) request_id: String,
     pub(super) trace_id: String,
     pub(super) payload: Bytes,
-    /// When it is killed, in milliseconds since 1970.
+    /// Its deadline, in milliseconds since 1970.
     pub(super) deadline_ms: i64,
-    /// Whether its answer is dropped: the bootstrap is hung up on, and nobody hears of it.
+    /// True if its response is dropped: the connection is closed, and the response recorded
+    /// nowhere.
     pub(super) unanswered: bool,
     pub(super) ended: oneshot::Sender<Said>,
 }
 
-/// What the bootstrap said at the end.
+/// The bootstrap's final message.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Said {
     Response(Bytes),
@@ -44,7 +45,7 @@ pub(super) struct RuntimeApi {
 struct Shared {
     work: tokio::sync::Mutex<mpsc::Receiver<Assignment>>,
     current: Mutex<Option<Assignment>>,
-    /// Whether `next` was asked for at least once, or why it never will be.
+    /// `Ok` once `next` was requested; `Err` with the reason if it never will be.
     started: watch::Sender<Option<Result<(), String>>>,
 }
 
@@ -70,12 +71,12 @@ impl RuntimeApi {
         })
     }
 
-    /// What `AWS_LAMBDA_RUNTIME_API` says.
+    /// The value of `AWS_LAMBDA_RUNTIME_API`.
     pub(super) fn authority(&self) -> String {
         self.server.address().to_string()
     }
 
-    /// Completes when the bootstrap asks for work for the first time, or says that it cannot start.
+    /// Completes when the bootstrap first requests work, or reports that it cannot start.
     pub(super) async fn started(&self) -> Result<(), String> {
         let mut started = self.shared.started.subscribe();
         match started.wait_for(Option::is_some).await {
@@ -84,9 +85,9 @@ impl RuntimeApi {
         }
     }
 
-    /// Hands out the next piece of work.
+    /// Passes the next invocation to the bootstrap.
     pub(super) async fn assign(&self, assignment: Assignment) {
-        // The receiver lives as long as this does.
+        // The receiver lives as long as `self`.
         let sent = self.work.send(assignment).await;
         debug_assert!(sent.is_ok());
     }
@@ -170,7 +171,7 @@ impl Shared {
         if assignment.unanswered {
             return Reply::HangUp;
         }
-        // Nobody waits for it any more when it was given up meanwhile.
+        // The receiver is gone if the invocation was abandoned meanwhile.
         let heard = assignment.ended.send(said);
         drop(heard);
         Answer::empty(StatusCode::ACCEPTED).into()

@@ -1,5 +1,5 @@
-//! What DynamoDB bills for a call, counted from what went over the wire: writes in steps of 1 KB of
-//! the whole item, reads in steps of 4 KB, half when eventually consistent.
+//! The billed capacity of a DynamoDB call, computed from its request and response: writes in steps
+//! of 1 KB of the whole item, reads in steps of 4 KB, half when eventually consistent.
 //! <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/read-write-operations.html>
 
 use std::iter::Sum;
@@ -13,7 +13,7 @@ const WRITE_BYTES: usize = 1024;
 /// One step of a read.
 const READ_BYTES: usize = 4096;
 
-/// Capacity units. Halves are exact in binary, so these can be compared.
+/// Capacity units. Halves are exact in binary, so equality comparisons are safe.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct Units {
     /// Write request units.
@@ -39,20 +39,20 @@ impl Sum for Units {
     }
 }
 
-/// What one call consumed.
+/// The consumed capacity of one call.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Consumed {
-    /// The access key id that signed it.
+    /// The access key id of the signature.
     pub caller: String,
     /// The operation, such as `UpdateItem`.
     pub operation: String,
-    /// The table.
+    /// The name of the table.
     pub table: String,
-    /// How much.
+    /// The consumed units.
     pub units: Units,
 }
 
-/// The request that shows all that `request` reads, if its own reply does not.
+/// A request that shows all items that `request` reads; `None` if its own response does.
 pub(super) fn unfiltered(operation: &str, request: &Value) -> Option<Value> {
     let hiding = ["FilterExpression", "ProjectionExpression", "Select"];
     let reads = matches!(operation, "Query" | "Scan" | "GetItem");
@@ -64,7 +64,7 @@ pub(super) fn unfiltered(operation: &str, request: &Value) -> Option<Value> {
     for name in hiding {
         fields.remove(name);
     }
-    // Names that only the projection or the filter used are refused when nothing uses them.
+    // DynamoDB rejects names that only the removed projection or filter used.
     let key = fields.get("KeyConditionExpression").and_then(Value::as_str);
     let key = key.unwrap_or("").to_owned();
     for table in ["ExpressionAttributeNames", "ExpressionAttributeValues"] {
@@ -81,7 +81,7 @@ pub(super) fn unfiltered(operation: &str, request: &Value) -> Option<Value> {
     Some(whole)
 }
 
-/// Whether `expression` uses the placeholder `name`, and not only a longer one that begins with it.
+/// True if `expression` uses the placeholder `name`, not only a longer one that begins with it.
 fn mentions(expression: &str, name: &str) -> bool {
     let is_word = |c: char| c.is_alphanumeric() || c == '_';
     expression
@@ -89,8 +89,8 @@ fn mentions(expression: &str, name: &str) -> bool {
         .any(|(at, _)| !expression[at + name.len()..].starts_with(is_word))
 }
 
-/// What `operation` consumed. `read` is its reply with all that was read in it, `reply` the one that
-/// the client gets.
+/// The consumed capacity of `operation`. `read` is its response with all items read, `reply` the
+/// response to the client.
 pub(super) fn units(
     operation: &str,
     request: &Value,
@@ -102,7 +102,7 @@ pub(super) fn units(
     let read_units = |read| Units { write: 0.0, read };
     let conditional = reply["__type"].as_str().unwrap_or("");
     if status != StatusCode::OK {
-        // A failed condition is billed by the item that is there, and at least one unit.
+        // A failed condition is billed by the size of the existing item, at least one unit.
         return if conditional.ends_with("ConditionalCheckFailedException") {
             write(steps(item_bytes(&reply["Item"]), WRITE_BYTES))
         } else {
@@ -138,7 +138,7 @@ pub(super) fn units(
     }
 }
 
-/// What the emulator says it bills, which is right for writes.
+/// The emulator's own figure, which is right for writes.
 fn billed(consumed: &Value) -> f64 {
     let units = |one: &Value| one["CapacityUnits"].as_f64().unwrap_or(0.0);
     match consumed {
@@ -151,7 +151,7 @@ fn list(value: &Value) -> &[Value] {
     value.as_array().map_or(&[], Vec::as_slice)
 }
 
-/// At least one step, as for an item that is not there.
+/// At least one step, as for an item that does not exist.
 fn steps(bytes: usize, step: usize) -> f64 {
     count(bytes.div_ceil(step).max(1))
 }
@@ -176,7 +176,7 @@ fn value_bytes(value: &Value) -> usize {
     let text = |value: &Value| value.as_str().map_or(0, str::len);
     match kind.as_str() {
         "S" => text(value),
-        // A byte for two digits, and one for sign and exponent.
+        // One byte for two digits, and one for sign and exponent.
         "N" => text(value).div_ceil(2) + 1,
         // Base64 on the wire.
         "B" => text(value) / 4 * 3,
@@ -208,7 +208,7 @@ mod tests {
     use super::*;
 
     fn item(bytes: usize) -> Value {
-        // `pk`, its value, and the name `x` are seven bytes.
+        // `pk`, its value, and the name `x` have seven bytes.
         json!({"pk": {"S": "item"}, "x": {"S": "x".repeat(bytes - 7)}})
     }
 

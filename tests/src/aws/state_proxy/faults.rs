@@ -1,22 +1,22 @@
-//! Random trouble of a state table, drawn from a seed.
+//! Random faults of a state table, drawn from a seed.
 
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 
-/// One kind of trouble.
+/// A kind of fault.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum StateFault {
-    /// Refused before it was applied: `ProvisionedThroughputExceededException`.
+    /// Not applied: `ProvisionedThroughputExceededException`.
     Throttled,
-    /// A write that is refused because a transaction has its item in hand; others are carried.
+    /// Not applied because a transaction holds the item; other operations are forwarded.
     Conflict,
-    /// 500 before it was applied.
+    /// HTTP 500, not applied.
     Internal,
-    /// Applied, and the connection closed instead of a reply.
+    /// Applied, and the connection closed without a response.
     LostReply,
 }
 
-/// Draws trouble.
+/// The fault plan of a state table.
 #[derive(Debug, Clone)]
 pub struct StateFaults {
     rng: fastrand::Rng,
@@ -27,12 +27,12 @@ pub struct StateFaults {
 }
 
 impl StateFaults {
-    /// None, ever.
+    /// A plan without faults.
     pub fn none() -> Self {
         Self::new(0, 0, &[])
     }
 
-    /// Each of `kinds` as likely as the others, in `percent` of a hundred calls.
+    /// A plan in which `percent` % of calls suffer one of `kinds`, with equal probability.
     pub fn new(seed: u64, percent: u8, kinds: &[StateFault]) -> Self {
         Self {
             rng: fastrand::Rng::with_seed(seed),
@@ -43,17 +43,17 @@ impl StateFaults {
         }
     }
 
-    /// Every call takes this much longer, in milliseconds.
+    /// Delays every call by this time, in milliseconds.
     pub fn latency_ms(self, latency_ms: RangeInclusive<i64>) -> Self {
         Self { latency_ms, ..self }
     }
 
-    /// How often each kind has struck.
+    /// The number of injected faults of each kind.
     pub fn drawn(&self) -> &BTreeMap<StateFault, u32> {
         &self.drawn
     }
 
-    /// What happens to a call, and after how many milliseconds.
+    /// Draws the delay of a call in milliseconds, and its fault.
     pub(super) fn draw(&mut self) -> (i64, Option<StateFault>) {
         let latency_ms = self.rng.i64(self.latency_ms.clone());
         if self.rng.u8(0..100) >= self.percent {

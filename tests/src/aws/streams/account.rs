@@ -1,28 +1,27 @@
-//! What a stream has taken, and what it would bill.
+//! The accepted and billed data of a stream.
 
 use anyhow::{Context, ensure};
 use bytes::Bytes;
 
 use super::StreamKind;
 
-/// Firehose bills each record in steps of this many bytes.
-/// <https://aws.amazon.com/firehose/pricing/>
+/// Billing step of a Firehose record in bytes. <https://aws.amazon.com/firehose/pricing/>
 const FIREHOSE_STEP_BYTES: u64 = 5 * 1024;
-/// Kinesis bills each record in payload units of this many bytes.
+/// Payload unit of a Kinesis record in bytes.
 /// <https://aws.amazon.com/kinesis/data-streams/pricing/>
 const KINESIS_STEP_BYTES: u64 = 25 * 1024;
 
 /// One accepted entry.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Entry {
-    /// Kinesis only.
+    /// The partition key; `None` for Firehose.
     pub partition_key: Option<String>,
-    /// What it holds.
+    /// The data of the entry.
     pub data: Bytes,
 }
 
 impl Entry {
-    /// Its lines.
+    /// The lines of the data.
     pub fn lines(&self) -> anyhow::Result<std::str::Lines<'_>> {
         let text = std::str::from_utf8(&self.data).context("an entry that is not text")?;
         ensure!(
@@ -33,20 +32,20 @@ impl Entry {
     }
 }
 
-/// What a stream was sent.
+/// The counters of a stream.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Usage {
-    /// Calls that kept to the limits.
+    /// Calls within the limits.
     pub calls: u64,
-    /// Of these, refused as a whole.
+    /// Of these, calls that failed as a whole.
     pub refused_calls: u64,
-    /// Entries accepted.
+    /// Accepted entries.
     pub entries: u64,
-    /// Entries refused inside a 200.
+    /// Entries that failed inside HTTP 200.
     pub refused_entries: u64,
-    /// Bytes of the accepted entries.
+    /// Total size of the accepted entries in bytes.
     pub bytes: u64,
-    /// Bytes that the accepted entries are billed as: each rounded up to the service's step.
+    /// Billed size of the accepted entries in bytes: each rounded up to the service's step.
     pub billed_bytes: u64,
 }
 

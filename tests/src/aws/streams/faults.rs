@@ -1,19 +1,19 @@
-//! Random trouble of a stream, drawn from a seed.
+//! Random faults of a stream, drawn from a seed.
 
 use std::collections::BTreeMap;
 
-/// Trouble of a whole call.
+/// A fault of a whole call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum CallFault {
-    /// Refused before anything was taken.
+    /// Nothing is accepted.
     Unavailable,
-    /// Applied, and the connection closed instead of a reply.
+    /// Applied, and the connection closed without a response.
     LostReply,
-    /// Applied, and no reply for longer than anybody waits.
+    /// Applied, and no response for longer than any client waits.
     Timeout,
 }
 
-/// Draws trouble.
+/// The fault plan of a stream.
 #[derive(Debug, Clone)]
 pub struct StreamFaults {
     rng: fastrand::Rng,
@@ -25,12 +25,12 @@ pub struct StreamFaults {
 }
 
 impl StreamFaults {
-    /// None, ever.
+    /// A plan without faults.
     pub fn none() -> Self {
         Self::new(0)
     }
 
-    /// None until asked for, and then as `seed` has it.
+    /// A plan without faults; `seed` determines those that are added.
     pub fn new(seed: u64) -> Self {
         Self {
             rng: fastrand::Rng::with_seed(seed),
@@ -42,7 +42,7 @@ impl StreamFaults {
         }
     }
 
-    /// `percent` of a hundred entries fail inside a 200.
+    /// `percent` % of entries fail inside HTTP 200.
     pub fn entries(self, percent: u8) -> Self {
         Self {
             entry_percent: percent,
@@ -50,7 +50,7 @@ impl StreamFaults {
         }
     }
 
-    /// Each of `kinds` as likely as the others, in `percent` of a hundred calls.
+    /// `percent` % of calls suffer one of `kinds`, with equal probability.
     pub fn calls(self, percent: u8, kinds: &[CallFault]) -> Self {
         Self {
             call_percent: percent,
@@ -59,12 +59,12 @@ impl StreamFaults {
         }
     }
 
-    /// How often each kind has struck.
+    /// The number of injected faults of each kind.
     pub fn drawn(&self) -> &BTreeMap<CallFault, u32> {
         &self.drawn
     }
 
-    /// How many entries have failed inside a 200.
+    /// The number of entries that failed inside HTTP 200.
     pub fn failed_entries(&self) -> u32 {
         self.failed_entries
     }

@@ -1,11 +1,11 @@
-//! What Firehose and Kinesis refuse, by their API references.
+//! The limits of Firehose and Kinesis, from their API references.
 
 use serde_json::Value;
 
 use super::account::Entry;
 use super::decoded;
 
-/// Whose stream it is.
+/// A stream service.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum StreamKind {
     /// Amazon Data Firehose.
@@ -22,7 +22,7 @@ impl StreamKind {
         }
     }
 
-    /// How the resource part of an ARN begins.
+    /// The prefix of the resource part of an ARN.
     pub(super) fn resource(self) -> &'static str {
         match self {
             Self::Firehose => "deliverystream",
@@ -49,21 +49,22 @@ impl StreamKind {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Limits {
     kind: StreamKind,
-    /// Entries of a call.
+    /// Maximum number of entries of a call.
     entries_max: usize,
-    /// Bytes of one entry, before base64; Kinesis counts the partition key too.
+    /// Maximum bytes of one entry, before base64; for Kinesis, including the partition key.
     entry_bytes_max: usize,
-    /// Bytes of all entries.
+    /// Maximum bytes of all entries.
     call_bytes_max: usize,
-    /// Whether the bytes of all entries are counted in base64. Firehose does not say; the stricter
-    /// reading is enforced.
+    /// True if the bytes of all entries are counted in base64. Firehose does not document it; the
+    /// stricter reading is enforced.
     call_in_base64: bool,
 }
 
 impl Limits {
-    /// <https://docs.aws.amazon.com/firehose/latest/APIReference/API_PutRecordBatch.html>,
-    /// <https://docs.aws.amazon.com/kinesis/latest/APIReference/API_PutRecords.html> (of a stream whose
-    /// largest record was not raised).
+    /// The limits from
+    /// <https://docs.aws.amazon.com/firehose/latest/APIReference/API_PutRecordBatch.html> and
+    /// <https://docs.aws.amazon.com/kinesis/latest/APIReference/API_PutRecords.html> (for a stream
+    /// with the default record limit).
     pub(super) fn of(kind: StreamKind) -> Self {
         match kind {
             StreamKind::Firehose => Self {
@@ -83,7 +84,7 @@ impl Limits {
         }
     }
 
-    /// The entries of a call, or why it is refused as a whole.
+    /// The entries of a call, or the reason why the call fails as a whole.
     pub(super) fn read(self, body: &Value) -> Result<Vec<Entry>, String> {
         let records = body["Records"].as_array().ok_or("no Records")?;
         if records.is_empty() || records.len() > self.entries_max {

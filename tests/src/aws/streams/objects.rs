@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use crate::aws::http::{Answer, HttpRequest};
 
-/// Bucket and key of a path.
+/// Bucket and key in a path.
 pub(super) fn place(path: &str) -> Result<(String, String), String> {
     let decoded = percent_decode_str(path.trim_start_matches('/')).decode_utf8();
     let decoded = decoded.map_err(|error| format!("the path is not text: {error}"))?;
@@ -21,8 +21,8 @@ pub(super) fn place(path: &str) -> Result<(String, String), String> {
     }
 }
 
-/// The object's bytes: the body as it is, or without the frames that a streamed signature puts
-/// around chunks. `None` when the frames do not add up.
+/// The bytes of the object: the body, without the chunk frames of a streamed signature. `None` when
+/// the frames are inconsistent.
 /// <https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-streaming.html>
 pub(super) fn body(request: &HttpRequest) -> Option<Bytes> {
     if !request
@@ -47,7 +47,7 @@ pub(super) fn body(request: &HttpRequest) -> Option<Bytes> {
     }
 }
 
-/// An error as S3 sends it.
+/// An error in the format of S3.
 pub(super) fn error(status: StatusCode, code: &str, message: &str) -> Answer {
     let xml = format!(
         "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Error><Code>{code}</Code>\
@@ -59,7 +59,7 @@ pub(super) fn error(status: StatusCode, code: &str, message: &str) -> Answer {
     }
 }
 
-/// An error of the other services, as S3 sends it.
+/// An error of the other services, in the format of S3.
 pub(super) fn as_xml(refused: &Answer) -> Answer {
     let said: Value = serde_json::from_slice(&refused.body).unwrap_or_default();
     let code = match said["__type"].as_str().unwrap_or("") {
