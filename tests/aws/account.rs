@@ -1,4 +1,4 @@
-//! Records that go to another account: the sink assumes a role for the stream and for the rejects.
+//! Delivery to another account: the sink assumes a role for the stream and for the rejects.
 
 use anyhow::ensure;
 use windlass_tests::aws::calls::Call;
@@ -9,10 +9,10 @@ use windlass_tests::aws::deployment::{
 use crate::vendors::Stock;
 
 const TICKS_MAX: usize = 50;
-/// A role of the account that the records go to.
+/// A role of the account that receives the records.
 const ROLE: &str = "arn:aws:iam::000000000000:role/audit-writer";
 
-/// Pulls into a stream that wants the role, and returns every call that was made.
+/// Pulls into a stream that requires the role, and returns every call.
 pub(crate) async fn pull_as_the_role(name: &str, record_bytes: usize) -> anyhow::Result<Vec<Call>> {
     let stock = Stock {
         record_bytes,
@@ -26,7 +26,7 @@ pub(crate) async fn pull_as_the_role(name: &str, record_bytes: usize) -> anyhow:
     Ok(deployment.calls.all())
 }
 
-/// An error unless `action` was called, and never with the worker's own keys.
+/// Fails unless `action` was called, and never with the worker's own keys.
 fn only_as_the_role(calls: &[Call], action: &str) -> anyhow::Result<()> {
     let of_action: Vec<_> = calls.iter().filter(|call| call.action == action).collect();
     ensure!(!of_action.is_empty(), "nobody called {action}");

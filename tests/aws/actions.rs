@@ -1,5 +1,5 @@
-//! What the functions call is what their policies allow: no call without a permission, and no
-//! permission without a call.
+//! The functions' calls against their policies: no call without a permission, and no permission
+//! without a call.
 
 use std::collections::BTreeSet;
 
@@ -17,10 +17,10 @@ use crate::account::pull_as_the_role;
 use crate::template::policies::{Function, called_actions};
 use crate::vendors::Stock;
 
-/// More than anything here takes, giving a window up included.
+/// More than any test here takes, including the parking of a window.
 const TICKS_MAX: usize = 300;
 
-/// What both functions have called.
+/// The calls of both functions.
 #[derive(Debug, Default)]
 struct Called {
     orchestrator: Vec<Call>,
@@ -35,8 +35,8 @@ impl Called {
     }
 }
 
-/// The actions that `calls` need permissions for. A split is a transaction, which is no action of its
-/// own: its parts and marks are put, its window is updated.
+/// The actions that `calls` need permissions for. A split is a transaction, which is not an action
+/// of its own: its parts and marks are put, its window is updated.
 fn actions(calls: &[Call]) -> BTreeSet<String> {
     let actions = calls.iter().map(|call| call.action.as_str());
     let actions = actions.flat_map(|action| match action {
@@ -46,7 +46,7 @@ fn actions(calls: &[Call]) -> BTreeSet<String> {
     actions.map(str::to_owned).collect()
 }
 
-/// Records that no stream takes: they are rejected.
+/// Pulls records that are too large for a stream: they are rejected.
 async fn pull_what_is_too_large(called: &mut Called) -> anyhow::Result<()> {
     let stock = Stock {
         record_bytes: 1_100_000,
@@ -63,8 +63,8 @@ async fn pull_what_is_too_large(called: &mut Called) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// A vendor that asks for patience, and whose first window never ends: it is given up, and while it
-/// lies behind, others are done. With a secret in the other store.
+/// Pulls from a vendor that requests waits, and whose first window never ends: the window parks,
+/// and later ones are done while it is in `behind`. The secret is in the other store.
 async fn pull_what_is_difficult(called: &mut Called) -> anyhow::Result<()> {
     let vendor = Stock::google(4, 2, 20).start().await;
     let (from, end) = (
@@ -75,7 +75,7 @@ async fn pull_what_is_difficult(called: &mut Called) -> anyhow::Result<()> {
     vendor.set_faults(Faults::new(5, 100, &[Fault::Rate]));
     let setup = Setup {
         secret: SecretStore::ParameterStore,
-        // One after the other, so that a worker looks for the next one.
+        // One window at a time, so that a worker looks for the next one.
         max_in_flight: 1,
         ..Setup::default()
     };

@@ -1,5 +1,5 @@
-//! What people get wrong on AWS, and what AWS refuses: each is one clear message with what to do,
-//! nothing is lost, and what was begun goes on where it was once the cause is mended.
+//! User errors on AWS, and errors of AWS: each yields one clear message with its cure, nothing is
+//! lost, and a pull resumes where it was once the cause is fixed.
 
 use std::collections::BTreeMap;
 
@@ -15,10 +15,10 @@ use windlass_tests::aws::table::text;
 use crate::vendors::Stock;
 
 const TICKS_MAX: usize = 100;
-/// Records a page.
+/// Records per page.
 const PAGE: usize = 50;
 
-/// A deployment whose source is applied: two windows of three pages.
+/// A deployment with an applied source: two windows of three pages.
 async fn deployment(name: &str) -> anyhow::Result<Deployment> {
     let setup = Setup {
         event_age_ms: 60_000,
@@ -31,7 +31,7 @@ async fn deployment(name: &str) -> anyhow::Result<Deployment> {
     Ok(deployment)
 }
 
-/// The text holds every one of `words`.
+/// Asserts that the text contains every one of `words`.
 fn says(text: &str, words: &[&str]) -> anyhow::Result<()> {
     for word in words {
         ensure!(text.contains(word), "nothing says `{word}`: {text}");
@@ -39,7 +39,7 @@ fn says(text: &str, words: &[&str]) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The error of an invocation that failed.
+/// The error of a failed invocation.
 fn failure(invocation: &Invocation) -> anyhow::Result<String> {
     let Outcome::Failed(body) = &invocation.outcome else {
         anyhow::bail!("it was to fail: {invocation:?}");
@@ -47,7 +47,7 @@ fn failure(invocation: &Invocation) -> anyhow::Result<String> {
     Ok(String::from_utf8_lossy(body).into_owned())
 }
 
-/// The cause is mended: everything arrives, and at most `repeats_max` records again.
+/// After the cure: every record arrives, with at most `repeats_max` repeats.
 async fn goes_on(deployment: &Deployment, repeats_max: usize) -> anyhow::Result<()> {
     deployment.until_caught_up(TICKS_MAX).await?;
     deployment.check_complete(repeats_max).await?;
@@ -59,8 +59,8 @@ async fn goes_on(deployment: &Deployment, repeats_max: usize) -> anyhow::Result<
     Ok(())
 }
 
-/// Deploys both functions with a variable that is wrong, expects the tick to fail with these words,
-/// and puts it right.
+/// Deploys both functions with a wrong variable, expects the tick to fail with these words, and
+/// corrects the variable.
 async fn misled(name: &str, variable: (&str, &str), words: &[&str]) -> anyhow::Result<()> {
     let deployment = deployment(name).await?;
     let wrong = BTreeMap::from([(variable.0.to_owned(), variable.1.to_owned())]);
@@ -86,7 +86,8 @@ async fn the_wrong_region_is_named() -> anyhow::Result<()> {
     .await
 }
 
-/// Refuses `action` to everybody, expects the tick to say these words, and allows it again.
+/// Denies `action` to every caller, expects the tick's error to contain these words, and allows it
+/// again.
 async fn refused_tick(
     name: &str,
     action: &str,
@@ -135,7 +136,7 @@ async fn a_table_of_another_version_is_refused_and_left_alone() -> anyhow::Resul
     goes_on(&deployment, 0).await
 }
 
-/// The reason for which the source is blocked.
+/// The reason of the source's block.
 async fn blocked(deployment: &Deployment) -> anyhow::Result<String> {
     deployment.tick().await?.expect_success()?;
     deployment.lambda.rest().await?;
@@ -147,8 +148,7 @@ async fn blocked(deployment: &Deployment) -> anyhow::Result<String> {
         .to_owned())
 }
 
-/// The reason for which the source is blocked once what is denied has been denied for some minutes:
-/// until then its windows wait.
+/// The reason of the source's block after some minutes of denials: its windows wait until then.
 async fn blocked_in_the_end(deployment: &Deployment) -> anyhow::Result<String> {
     deployment.tick().await?.expect_success()?;
     deployment.lambda.rest().await?;
@@ -171,7 +171,7 @@ async fn blocked_in_the_end(deployment: &Deployment) -> anyhow::Result<String> {
     blocked(deployment).await
 }
 
-/// Applies the source again, as an operator does when the cause of a block is mended.
+/// Applies the source again, as an operator does after the cause of a block is fixed.
 async fn unblocked(deployment: &Deployment, repeats_max: usize) -> anyhow::Result<()> {
     let windows = deployment.table.windows().await?;
     ensure!(
@@ -227,7 +227,7 @@ async fn a_secret_that_may_not_be_read_blocks_the_source_until_a_probe_can_read_
     let words = ["secretsmanager:GetSecretValue", "windlass/denied-secret"];
     says(&blocked_in_the_end(&deployment).await?, &words)?;
     deployment.refusals.clear();
-    // Nobody applies it again.
+    // The source is not applied again.
     deployment.table.let_time_pass(HOUR_MS).await?;
     goes_on(&deployment, 0).await
 }
@@ -244,7 +244,7 @@ async fn a_secret_that_is_no_json_blocks_the_source_and_is_not_quoted() -> anyho
         "a log repeats the secret"
     );
     deployment.set_secret(&deployment.good_secret()).await?;
-    // The same environments, which have read the old one.
+    // These environments have read the old secret.
     unblocked(&deployment, 0).await
 }
 

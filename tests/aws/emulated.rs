@@ -1,4 +1,4 @@
-//! What the harness itself relies on: the emulator runs, and capacity is counted as AWS counts it.
+//! The harness's own requirements: the emulator runs, and capacity is counted as AWS counts it.
 
 use anyhow::ensure;
 use serde_json::{Value, json};
@@ -46,7 +46,7 @@ impl Table {
             .await
     }
 
-    /// What one call consumes.
+    /// The consumed capacity of one call.
     async fn units(&self, operation: &str, body: &Value) -> anyhow::Result<Units> {
         self.proxy.take_consumed();
         let reply = self.call(operation, body).await;
@@ -85,7 +85,7 @@ async fn capacity_is_counted_as_dynamodb_counts_it() -> anyhow::Result<()> {
     let get = |sk: &str, consistent: bool| json!({"Key": key(sk), "ConsistentRead": consistent});
     for (operation, body, write, read) in [
         ("PutItem", json!({"Item": item("a", 1_500)}), 2.0, 0.0),
-        // The larger of before and after, however little changes.
+        // The larger of the sizes before and after, however little changes.
         ("UpdateItem", set("v", "attribute_exists(pk)"), 2.0, 0.0),
         ("UpdateItem", set("w", "attribute_not_exists(pk)"), 2.0, 0.0),
         ("PutItem", json!({"Item": item("b", 6_000)}), 6.0, 0.0),

@@ -1,6 +1,6 @@
-//! Trouble of every kind at once: workers that run out of time, are killed and lose their answers,
-//! events that are lost and doubled, a table that throttles and forgets to reply, a stream that
-//! takes only some of what it is sent.
+//! Every kind of fault at once: workers that time out, are killed and lose their responses; events
+//! that are lost and duplicated; a table that throttles and drops responses; a stream that accepts
+//! only part of its input.
 
 use anyhow::ensure;
 use windlass_tests::aws::deployment::{Deployment, STREAM, Setup, WORKER};
@@ -11,9 +11,9 @@ use windlass_tests::vendor::Shape;
 
 use crate::vendors::Stock;
 
-/// Records a page.
+/// Records per page.
 const PAGE: usize = 100;
-/// Kills, at most.
+/// Maximum number of kills.
 const KILLS_MAX: u32 = 12;
 const TICKS_MAX: usize = 400;
 
@@ -27,9 +27,9 @@ fn after(action: &str, times: std::ops::RangeInclusive<usize>) -> Strike {
     }
 }
 
-/// Pulls through all of it, checks what arrived, and says how bad it was.
+/// Pulls through all faults, checks the delivered records, and returns the fault counts.
 async fn pull_through_trouble(seed: u64, stock: Stock, kind: StreamKind) -> anyhow::Result<String> {
-    // A worker has about one second of work: the rest of its time is kept for the release.
+    // A worker has about one second of work: the rest of its time is reserved for the release.
     let setup = Setup {
         kind,
         worker_timeout_ms: 11_000,
@@ -65,7 +65,7 @@ async fn pull_through_trouble(seed: u64, stock: Stock, kind: StreamKind) -> anyh
         "{stops} stops, {unanswered} puts without an answer, {repeats} repeats; {tally:?}; {:?}; {usage:?}",
         state.drawn()
     );
-    // Otherwise this would prove nothing.
+    // With fewer faults, the test would prove nothing.
     ensure!(
         stops >= 4 && tally.lost >= 2 && tally.doubled >= 2,
         "too calm: {tally:?}"

@@ -1,5 +1,5 @@
 //! windlass on AWS: the real Lambda bootstraps, under a Lambda service that kills them, on an
-//! emulated table, against a vendor on a loopback port. What counts is what the stream has been sent.
+//! emulated table, against a vendor on a loopback port. The stream's records are the result.
 
 mod account;
 mod actions;

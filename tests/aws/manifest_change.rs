@@ -10,9 +10,9 @@ use windlass_tests::aws::streams::StreamKind;
 
 use crate::vendors::Stock;
 
-/// More than a pull without trouble takes.
+/// More than a pull without faults takes.
 const TICKS_MAX: usize = 200;
-/// The connector, in a file of the user's own.
+/// The connector as a user's own manifest file.
 const CONNECTOR: &str = "manifests/own.yaml";
 
 /// The manifest that is applied.
@@ -21,7 +21,7 @@ fn manifest() -> anyhow::Result<String> {
     Ok(std::fs::read_to_string(root.join("google_reports.yaml"))?)
 }
 
-/// The same with other ids of records.
+/// The same manifest with other record ids.
 fn with_other_ids() -> anyhow::Result<String> {
     let text = manifest()?;
     let ids = "id: [id.customerId, id.applicationName, id.time, id.uniqueQualifier]";
@@ -36,7 +36,7 @@ fn put(folder: &Path, text: &str) -> anyhow::Result<()> {
     Ok(std::fs::write(path, text)?)
 }
 
-/// Deploys both functions, the worker with a package that has `text` as the connector.
+/// Deploys both functions, the worker with a package that contains `text` as the connector.
 fn deploy(deployment: &Deployment, text: &str) -> anyhow::Result<()> {
     let package: PathBuf = deployment.folder().join("package");
     put(&package, text)?;
@@ -44,7 +44,7 @@ fn deploy(deployment: &Deployment, text: &str) -> anyhow::Result<()> {
     deployment.deploy(&BTreeMap::from([("LAMBDA_TASK_ROOT".to_owned(), root)]))
 }
 
-/// The only source in `status`, which knows the manifest of the configuration.
+/// The only source in `status`, which reads the manifest of the configuration.
 async fn status(deployment: &Deployment) -> anyhow::Result<Value> {
     let outcome = deployment
         .windlass(&["status", "--json", "--config", "windlass.yaml"])?
@@ -85,7 +85,7 @@ async fn worker_with_another_manifest_waits_until_it_is_applied() -> anyhow::Res
         "{said}"
     );
 
-    // Now the configuration has the manifest that the worker has.
+    // The configuration has the worker's manifest from here on.
     put(deployment.folder(), &with_other_ids()?)?;
     let outdated = status(&deployment).await?;
     ensure!(outdated["manifest_change"].is_string(), "{outdated}");

@@ -1,6 +1,6 @@
-//! What an operator does to a state on DynamoDB, with the real program, beside workers and between
-//! them. What is said and what comes of it is as on a state file; and every command here is held to
-//! the permissions that infra/README.md lists.
+//! Operator commands on a state in DynamoDB, with the real program, beside workers and between
+//! them. Output and effects equal those on a state file; every command is limited to the
+//! permissions in infra/README.md.
 
 mod applying;
 mod holding;
@@ -28,21 +28,21 @@ use windlass_tests::windlass::{Outcome, SourceStatus};
 use self::permissions::Permissions;
 use crate::vendors::Stock;
 
-/// The exit code of a `diff` that found something.
+/// The exit code of a `diff` that found a difference.
 const DIFFERENT: i32 = 8;
-/// More than anything here takes.
+/// More than any test here takes.
 const TICKS_MAX: usize = 100;
-/// How much time passes between two ticks, in milliseconds.
+/// Simulated time between two ticks, in milliseconds.
 const STEP_MS: i64 = 30_000;
 
-/// Somebody with the `windlass` command, the configuration of a deployment and its table.
+/// An operator with the `windlass` command, the configuration of a deployment and its table.
 struct Operator {
     deployment: Deployment,
     permissions: Permissions,
 }
 
 impl Operator {
-    /// A deployment with nothing applied.
+    /// A deployment without an applied source.
     async fn new(name: &str, stock: Stock, setup: Setup) -> anyhow::Result<Self> {
         Ok(Self {
             deployment: Deployment::new(name, stock.start().await, setup).await?,
@@ -50,8 +50,8 @@ impl Operator {
         })
     }
 
-    /// `windlass ARGS`, from start to end. It calls what the permissions allow, and if it is a command
-    /// that only looks, then it only reads.
+    /// Runs `windlass ARGS` from start to end. Fails if it calls more than the permissions allow,
+    /// or if a read-only command writes.
     async fn run(&self, args: &[&str]) -> anyhow::Result<Outcome> {
         let before = self.deployment.calls.of(OPERATOR_KEY).len();
         let outcome = self.deployment.windlass(args)?.finish().await?;
@@ -60,18 +60,18 @@ impl Operator {
         Ok(outcome)
     }
 
-    /// What `windlass ARGS` says when all is well.
+    /// The standard output of a successful `windlass ARGS`.
     async fn says(&self, args: &[&str]) -> anyhow::Result<String> {
         Ok(self.run(args).await?.expect_success()?.stdout)
     }
 
-    /// What `windlass ARGS --json` says when all is well.
+    /// The JSON of a successful `windlass ARGS --json`.
     async fn json(&self, args: &[&str]) -> anyhow::Result<Value> {
         let said = self.says(&[args, &["--json"]].concat()).await?;
         serde_json::from_str(&said).with_context(|| format!("no JSON: {said}"))
     }
 
-    /// Where the source stands, in JSON and in a word of the text.
+    /// The status of the source from the JSON, whose state must also appear in the text.
     async fn status(&self) -> anyhow::Result<SourceStatus> {
         let status = self.says(&["status", "--json"]).await?;
         let status = SourceStatus::read(&status, "pull")?;
@@ -81,7 +81,7 @@ impl Operator {
         Ok(status)
     }
 
-    /// Everything has arrived once, and the status says so.
+    /// Asserts that every record arrived once, and that the status shows it.
     async fn check_finished(&self) -> anyhow::Result<()> {
         self.deployment.check_complete(0).await?;
         let status = self.status().await?;
@@ -93,7 +93,7 @@ impl Operator {
         Ok(())
     }
 
-    /// Nothing that `commands` does changes the table.
+    /// Asserts that `commands` do not change the table.
     async fn changes_nothing(
         &self,
         commands: impl AsyncFnOnce() -> anyhow::Result<()>,
@@ -121,8 +121,8 @@ impl Operator {
         bail!("not {count} are done: {}", self.deployment.trouble()?)
     }
 
-    /// Puts the window of ten minutes at `from` into the table, given up. How a vendor brings a tick
-    /// to do that takes many ticks, and is tested beside the other troubles.
+    /// Stores a parked window of ten minutes at `from`. Parking by ticks alone takes many of them,
+    /// and the fault tests cover it.
     async fn park(&self, from: Timestamp) -> anyhow::Result<WindowId> {
         let config = Config::builder()
             .region(Region::new(REGION))
@@ -151,13 +151,13 @@ impl Operator {
     }
 }
 
-/// An error unless `window`, as a command prints it, is what `item` holds, whatever it does not.
+/// Fails unless `window`, as a command prints it, equals the stored `item`.
 fn same(window: &Value, item: &Item) -> anyhow::Result<()> {
     let fields = window.as_object().context("a window is an object")?;
     ensure!(fields.len() > 20, "{window:#}");
     for (name, value) in fields.iter().filter(|(name, _)| *name != "window") {
         let held = item.get(name).unwrap_or(&Value::Null);
-        // What is nothing is left out of an item.
+        // Empty values are not stored.
         let nothing = [json!(0), json!(false), json!("nothing")];
         let left_out = held.is_null() && nothing.contains(value);
         ensure!(

@@ -1,4 +1,4 @@
-//! A pull without trouble: everything arrives once, and what it took is printed.
+//! A pull without faults: everything arrives once, and the costs are printed.
 
 use anyhow::ensure;
 use windlass_tests::aws::deployment::{Deployment, ORCHESTRATOR, STREAM, Setup, WORKER};
@@ -7,7 +7,7 @@ use windlass_tests::aws::streams::StreamKind;
 
 use crate::vendors::Stock;
 
-/// More than a pull without trouble takes.
+/// More than a pull without faults takes.
 const TICKS_MAX: usize = 200;
 
 async fn pull(name: &str, stock: Stock, setup: Setup) -> anyhow::Result<Deployment> {
@@ -31,7 +31,7 @@ async fn pull(name: &str, stock: Stock, setup: Setup) -> anyhow::Result<Deployme
     Ok(deployment)
 }
 
-/// What it took, for people; docs/COST.md has these figures.
+/// The costs, for people; docs/COST.md has these figures.
 fn report(deployment: &Deployment, kind: StreamKind) -> anyhow::Result<String> {
     let usage = deployment.streams.usage(kind, STREAM);
     let units = deployment.proxy.take_consumed();
@@ -61,7 +61,7 @@ async fn a_hundred_thousand_records_arrive_once_each() -> anyhow::Result<()> {
     let deployment = pull("pull", stock, Setup::default()).await?;
     println!("{}", report(&deployment, StreamKind::Firehose)?);
     let usage = deployment.streams.usage(StreamKind::Firehose, STREAM);
-    // 3 % for what is billed beyond what is sent.
+    // 3 % for the bytes that are billed beyond the bytes sent.
     ensure!(usage.billed_bytes * 100 <= usage.bytes * 103, "{usage:?}");
     Ok(())
 }

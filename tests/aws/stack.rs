@@ -20,17 +20,17 @@ use windlass_tests::windlass::{Pull, SourceStatus, binary};
 use crate::template::deployed::{Deployed, deploy};
 use crate::vendors::Stock;
 
-/// The stack's name.
+/// The name of the stack.
 const STACK: &str = "windlass";
-/// The secret's name: below the prefix that the template lets workers read.
+/// The name of the secret: below the prefix that the template lets workers read.
 const SECRET: &str = "windlass/google";
-/// How long the schedule, which ticks once a minute, may take to bring everything in. It ends a test
-/// that hangs and decides nothing else.
+/// Maximum time until the schedule, which ticks once a minute, has delivered everything, in
+/// milliseconds. Ends a hanging test and decides nothing else.
 const HANG_GUARD_MS: i64 = 1_800_000;
-/// Between two looks.
+/// Interval between two looks, in milliseconds.
 const LOOK_MS: i64 = 2_000;
 
-/// Each bootstrap in a folder of its own, as packages are made, without what only a debugger needs.
+/// Each bootstrap in a folder of its own, like a package, without debug symbols.
 fn packages(folder: &Path) -> anyhow::Result<()> {
     let built = bootstraps()?;
     for (name, bootstrap) in [
@@ -45,14 +45,14 @@ fn packages(folder: &Path) -> anyhow::Result<()> {
             .arg(bootstrap)
             .status();
         if !stripped.is_ok_and(|status| status.success()) {
-            // Only larger.
+            // An unstripped bootstrap is only larger.
             fs::copy(bootstrap, &package)?;
         }
     }
     Ok(())
 }
 
-/// Runs `services.py` with `args`, and returns what it prints.
+/// Runs `services.py` with `args`, and returns its output.
 fn services(emulator: &Emulator, args: &[&str], input: &str) -> anyhow::Result<String> {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("aws/stack/services.py");
     let mut python = tools::python()?
@@ -72,7 +72,7 @@ fn services(emulator: &Emulator, args: &[&str], input: &str) -> anyhow::Result<S
     Ok(String::from_utf8(output.stdout)?)
 }
 
-/// An operator's shell: a configuration, and credentials that may do everything.
+/// An operator's shell: a configuration, and credentials with full access.
 struct Operator<'a> {
     emulator: &'a Emulator,
     folder: tempfile::TempDir,
@@ -97,7 +97,7 @@ impl Operator<'_> {
         Ok(String::from_utf8(output.stdout)?)
     }
 
-    /// Puts the source into the table, with the sinks that the stack says it has.
+    /// Applies the source to the table, with the sinks from the stack's output.
     fn apply(&self, deployed: &Deployed, pull: &Pull) -> anyhow::Result<()> {
         let yaml = format!(
             "state: {{ dynamodb: {{ table: {} }} }}\n{}\nsources:\n{}",
@@ -139,7 +139,7 @@ async fn the_deployed_template_brings_everything_into_its_bucket_by_itself() -> 
     let folder = tempfile::tempdir()?;
     packages(folder.path())?;
     let hosts = vendor.address().to_string();
-    // Partitions by source are beyond the emulator: its jq does not know what their query is written in.
+    // The emulator does not support partitions by source: its jq cannot parse their query.
     let parameters = [("AllowedHosts", hosts.as_str())];
     let deployed = deploy(&emulator.uri(), STACK, &parameters, folder.path())?;
     let operator = Operator {

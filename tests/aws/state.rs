@@ -1,6 +1,5 @@
-//! The store on DynamoDB, against an emulator: the contract of every store, also while replies are
-//! lost; races; what it costs; and what a table looks like after people and other versions were
-//! at it.
+//! The store on DynamoDB, against an emulator: the contract of every store, also with lost
+//! responses; races; costs; and tables that people and other versions have changed.
 #![cfg(test)]
 
 mod claims;

@@ -1,12 +1,12 @@
-//! `infra/`: what the template creates, allows and watches, read as CloudFormation reads it; and the
-//! documents beside it.
+//! `infra/`: the resources, permissions and alarms of the template, resolved as by CloudFormation,
+//! and the documents beside it.
 //!
-//! | module | is about |
+//! | module | holds |
 //! | --- | --- |
-//! | [`resolved`] | the template after the SAM transform, with parameters, conditions and functions worked out |
+//! | [`resolved`] | the template after the SAM transform, with parameters, conditions and functions resolved |
 //! | [`deployed`] | the template deployed into an emulator |
-//! | [`policies`] | which actions each function may call |
-//! | others | what must hold of the template |
+//! | [`policies`] | the actions that each function may call |
+//! | others | the rules of the template |
 
 mod alarms;
 mod confinement;

@@ -1,4 +1,4 @@
-//! What the table is billed for: writes by window and page, reads by tick.
+//! The billed units of the table: writes by window and page, reads by tick.
 
 use anyhow::ensure;
 use windlass_tests::aws::deployment::{Deployment, Setup};
@@ -7,15 +7,15 @@ use windlass_tests::aws::state_proxy::Units;
 use crate::vendors::Stock;
 
 const TICKS_MAX: usize = 100;
-/// The table's own item, read once a tick whatever the number of sources.
+/// The table's own item, read once per tick regardless of the number of sources.
 const FIXED_READ_UNITS: f64 = 0.5;
-/// Nothing is read again.
+/// The setting that disables sweeps.
 const NO_SWEEPS: &str = "sweeps: []";
-/// A sweep that is not due while these tests run.
+/// A sweep that is not due during these tests.
 const SWEEPS: &str = "sweeps: [168h]";
 
-/// Pulls `windows` windows of `pages` pages, one after the other as at the live edge, and returns
-/// what the table was billed for after the source was applied. With `more` in the configuration.
+/// Pulls `windows` windows of `pages` pages, one after another as at the live edge, and returns the
+/// billed units since the source was applied. `more` is added to the configuration.
 async fn billed(
     name: &str,
     windows: usize,
@@ -46,8 +46,9 @@ async fn a_quiet_window_costs_four_write_units_and_each_further_page_one() -> an
         let (deployment, units) = billed(&format!("units-{pages}"), 6, pages, NO_SWEEPS).await?;
         let rows = deployment.table.windows().await?;
         let further: u64 = rows.iter().map(|row| row.page.saturating_sub(1)).sum();
-        // Create, claim and complete, and one progress write a tick. One more begins the timeline, one
-        // moves the mark over the last window, and one keeps the vendor's clock for some hours.
+        // Create, claim and complete, and one progress write per tick. One more begins the
+        // timeline, one moves the mark over the last window, and one stores the vendor clock for
+        // some hours.
         let allowed = 4.0 * count(rows.len())? + count(usize::try_from(further)?)? + 3.0;
         println!("{} windows, {further} further pages: {units:?}", rows.len());
         ensure!(
@@ -66,7 +67,8 @@ async fn a_page_of_fifty_records_that_sweeps_will_read_again_costs_one_more() ->
     let pages: u64 = rows.iter().map(|row| row.page).sum();
     let seen = deployment.table.items("seen#").await?;
     ensure!(!seen.is_empty(), "nothing is remembered");
-    // As without sweeps, one for each page with records, and one for the marks of the sweep's lane.
+    // As without sweeps, plus one for each page with records, and one for the marks of the sweep's
+    // lane.
     let plain = 3.0 * count(rows.len())? + count(usize::try_from(pages)?)? + 3.0;
     let allowed = plain + count(seen.len())? + 1.0;
     println!("{} windows, {pages} pages: {units:?}", rows.len());

@@ -1,31 +1,31 @@
-//! Vendors as this suite wants them.
+//! The vendors of this suite.
 
 use std::ops::RangeInclusive;
 
 use windlass_tests::timeline::{BOUND_MS, Timeline, TimelineSpec, recent_span};
 use windlass_tests::vendor::{Settings, Shape, Vendor};
 
-/// About what one record has in a vendor's audit log.
+/// Approximate size of one record in a vendor's audit log.
 const RECORD_BYTES: usize = 850;
 
-/// How much a vendor has and how fast it gives it.
+/// The amount of a vendor's records, and its latency.
 #[derive(Debug, Clone)]
 pub(crate) struct Stock {
     pub(crate) shape: Shape,
     pub(crate) seed: u64,
-    /// Windows of ten minutes.
+    /// Number of windows of ten minutes.
     pub(crate) windows: usize,
-    /// Pages a window, on average.
+    /// Average number of pages per window.
     pub(crate) pages: usize,
-    /// Records a page.
+    /// Records per page.
     pub(crate) page_cap: usize,
-    /// About how many bytes a record has.
+    /// Approximate size of a record in bytes.
     pub(crate) record_bytes: usize,
     pub(crate) latency_ms: RangeInclusive<u64>,
 }
 
 impl Stock {
-    /// In Google's shape, in pages of `page_cap` records that come at once.
+    /// A vendor in Google's shape, with pages of `page_cap` records and without latency.
     pub(crate) fn google(windows: usize, pages: usize, page_cap: usize) -> Self {
         Self {
             shape: Shape::Google,

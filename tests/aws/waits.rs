@@ -1,4 +1,4 @@
-//! A vendor that asks for patience gets it, and nobody is paid for waiting.
+//! A vendor's requested wait is obeyed, and no invocation is billed for it.
 
 use anyhow::{Context, ensure};
 use windlass_core::Timestamp;
@@ -11,11 +11,11 @@ use windlass_tests::vendor::Quirk;
 
 use crate::vendors::Stock;
 
-/// Ticks until everything is delivered once the wait is over.
+/// Maximum number of ticks from the end of the wait to full delivery.
 const TICKS_MAX: usize = 10;
-/// Ticks while the vendor wants to be left alone.
+/// Number of ticks during the requested wait.
 const TICKS_WAITING: usize = 5;
-/// Windows at once, and so the workers that may ask before one of them is told to wait.
+/// Windows in flight, and so the workers that may send a request before the wait is known.
 const IN_FLIGHT: usize = 2;
 
 /// P5 polite: workers of one rate group share the vendor's budget.
@@ -32,7 +32,7 @@ async fn an_hour_that_a_vendor_asks_for_is_stored_and_not_slept() -> anyhow::Res
     let before = SystemClock.now();
     for tick in 0..TICKS_WAITING {
         deployment.tick().await?.expect_success()?;
-        // One that slept for the hour would be killed by its timeout first.
+        // A worker that slept for the hour would first be killed by its timeout.
         deployment.lambda.rest().await?;
         if tick == 0 {
             let gates = deployment.table.items("rate#").await?;

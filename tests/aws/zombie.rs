@@ -1,4 +1,4 @@
-//! A worker that stands still for longer than its lease, and then goes on.
+//! A worker that is stopped for longer than its lease, and then resumes.
 
 use anyhow::{Context, ensure};
 use windlass_tests::aws::deployment::{Deployment, Setup, WORKER};
@@ -6,7 +6,7 @@ use windlass_tests::aws::lambda::{Act, Chaos, Moment, Outcome, Strike};
 
 use crate::vendors::Stock;
 
-/// Records a page.
+/// Records per page.
 const PAGE: usize = 50;
 const TICKS_MAX: usize = 200;
 
@@ -38,7 +38,7 @@ async fn a_worker_that_was_overtaken_is_refused_and_repeats_its_page_in_flight_a
         deployment.lambda.frozen(WORKER)? == 1,
         "nobody stands still"
     );
-    // One page for being stopped.
+    // One page because of the stop.
     let repeats = deployment.check_complete(PAGE).await?;
     let before = deployment.table.windows().await?;
     let pages = deployment.vendor.log().entries().len();
@@ -47,15 +47,15 @@ async fn a_worker_that_was_overtaken_is_refused_and_repeats_its_page_in_flight_a
     let zombie = thawed.first().context("nobody went on")?;
     ensure!(matches!(zombie.outcome, Outcome::Returned(_)), "{zombie:?}");
     ensure!(zombie.expect_success()?["fenced"] == 1, "{zombie:?}");
-    // At its next write it was refused: the table is as it was, and it asked for no further pages
-    // than the one after the one it held.
+    // Its next write was fenced: the table is unchanged, and it requested no pages beyond the one
+    // after the page in flight.
     ensure!(
         deployment.table.windows().await? == before,
         "it moved the window"
     );
     let asked = deployment.vendor.log().entries().len() - pages;
     ensure!(asked <= 1, "it asked for {asked} more pages");
-    // The page that it held, and no other.
+    // Only the page in flight.
     let repeated = deployment.check_complete(2 * PAGE).await? - repeats;
     ensure!(
         repeated <= PAGE,

@@ -1,5 +1,5 @@
-//! Lost and older states: nothing is replaced, `windlass adopt` rebuilds the state from its folder, and
-//! the next run delivers exactly the rest. `windlass verify` sees what differs, and only that.
+//! Lost and older states: nothing is replaced, `windlass adopt` rebuilds the state from its folder,
+//! and the next run delivers exactly the rest. `windlass verify` reports exactly the differences.
 
 use std::fs;
 use std::path::PathBuf;
@@ -13,11 +13,12 @@ use windlass_tests::windlass::{Ended, KillAt, Outcome, Project, Pull, exit};
 
 use crate::scene::{Scene, check_complete};
 
-/// Runs that a service manager starts again and again.
+/// Number of runs that a service manager starts in a row.
 const RUNS: usize = 10;
-/// Where an adoption loses its power: its file operations are about twice as many.
+/// Maximum file operation at which an adoption loses its power: its operations are about twice as
+/// many.
 const ADOPT_OPERATIONS_MAX: u64 = 40;
-/// Adoptions that lose their power.
+/// Number of adoptions that lose their power.
 const ADOPT_CUTS: u64 = 6;
 
 async fn delivered(shape: Shape, seed: u64) -> anyhow::Result<(Vendor, Project)> {
@@ -31,7 +32,7 @@ async fn command(project: &Project, args: &[&str]) -> anyhow::Result<Outcome> {
     project.start(args)?.finish().await
 }
 
-/// What `verify --json` counts.
+/// The exit code and the counts of `verify --json`.
 async fn verified(project: &Project) -> anyhow::Result<(Option<i32>, Value)> {
     let outcome = command(project, &["verify", "--json"]).await?;
     let report: Value = serde_json::from_str(&outcome.stdout)
@@ -55,7 +56,7 @@ fn lose_state(project: &Project) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Every run is refused with the cure, and no record changes.
+/// Asserts that every run fails and names the cure, and that no record changes.
 async fn check_refused(project: &Project) -> anyhow::Result<()> {
     let before = project.files_of_output()?;
     for _ in 0..RUNS {
@@ -133,7 +134,7 @@ async fn older_state_replaces_nothing_and_goes_on_after_adopting() -> anyhow::Re
         project.start_run()?.kill(&vendor, at).await?,
         Ended::Killed
     ));
-    // A look makes a whole file of state and log.
+    // Reading the state first makes the copied files complete.
     project.status().await?;
     let copies: Vec<_> = ["", "-wal"]
         .into_iter()
@@ -151,7 +152,7 @@ async fn older_state_replaces_nothing_and_goes_on_after_adopting() -> anyhow::Re
     adopt_and_go_on(&project, &vendor).await
 }
 
-/// Gives every complete file the name it had before names carried both bounds.
+/// Renames every complete file to its old form, without the end of the window.
 fn rename_as_before(project: &Project) -> anyhow::Result<Vec<PathBuf>> {
     let mut renamed = Vec::new();
     for (path, _) in project.files_of_output()? {

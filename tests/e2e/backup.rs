@@ -1,4 +1,4 @@
-//! A copy of the state, taken in the middle of a run and put back.
+//! A copy of the state, taken in the middle of a run and restored.
 
 use std::fs;
 
@@ -8,25 +8,25 @@ use windlass_tests::windlass::{Outcome, Project, Pull, exit};
 
 use crate::scene::{Scene, check_complete};
 
-/// `windlass backup NAME` in the project's folder.
+/// Runs `windlass backup NAME` in the project's folder.
 async fn backup(project: &Project, name: &str) -> anyhow::Result<Outcome> {
     let to = project.root().join(name);
     let to = to.to_str().context("the path is text")?;
     project.start(&["backup", to])?.finish().await
 }
 
-/// Puts the copy called `name` into the state's place, as the runbook says.
+/// Restores the copy `name` as the state, as in the runbook.
 fn put_back(project: &Project, name: &str) -> anyhow::Result<()> {
     for suffix in ["-wal", "-shm"] {
         let beside = format!("{}{suffix}", project.state().display());
-        // A run that ended has none.
+        // These files do not exist after a run that ended.
         drop(fs::remove_file(beside));
     }
     fs::copy(project.root().join(name), project.state())?;
     Ok(())
 }
 
-/// A pull of which a copy of the state was taken in the middle, at its end.
+/// A completed pull, with a copy of the state from its middle.
 async fn pulled_with_a_copy() -> anyhow::Result<(Vendor, Project)> {
     let vendor = Scene::new(Shape::Okta, 3, 4).start().await;
     let project = Project::new(Pull::of(&vendor))?;

@@ -1,5 +1,5 @@
-//! What people get wrong, and what machines do to them: each is one clear message with what to do,
-//! a documented exit code, and no harm.
+//! User errors and machine faults: each yields one clear message with its cure, a documented exit
+//! code, and no harm.
 
 use std::fs;
 use std::net::TcpListener;
@@ -16,8 +16,8 @@ async fn project(shape: Shape) -> anyhow::Result<(Project, Vendor)> {
     Ok((project, vendor))
 }
 
-/// Replaces `old` in the configuration and expects `run` to refuse it, naming the file, the line
-/// of `new` and every one of `words`, before the vendor is asked anything.
+/// Replaces `old` in the configuration and expects `run` to fail before the first request to the
+/// vendor, with a message that names the file, the line of `new` and every one of `words`.
 async fn refuse(old: &str, new: &str, words: &[&str]) -> anyhow::Result<Outcome> {
     let (project, vendor) = project(Shape::Okta).await?;
     project.reconfigure(old, new)?;
@@ -188,7 +188,7 @@ async fn credentials_the_vendor_refuses_block_the_source_and_keep_its_windows() 
 #[tokio::test]
 async fn a_vendor_that_is_not_there_is_named_and_costs_nothing() -> anyhow::Result<()> {
     let (project, vendor) = project(Shape::Okta).await?;
-    // A port that was free a moment ago and has nobody behind it.
+    // A recently free port without a listener.
     let nobody = TcpListener::bind("127.0.0.1:0")?.local_addr()?.to_string();
     project.reconfigure(&vendor.uri(), &format!("http://{nobody}"))?;
     let check = project
@@ -215,7 +215,7 @@ async fn a_vendor_that_is_not_there_is_named_and_costs_nothing() -> anyhow::Resu
     Ok(())
 }
 
-/// Modes do not stop the super user, so what stands in the way is a file where a folder is needed.
+/// File modes do not stop the superuser, so the obstacle is a file in place of a folder.
 #[tokio::test]
 async fn an_output_folder_that_cannot_be_made_is_named() -> anyhow::Result<()> {
     let (project, vendor) = project(Shape::Okta).await?;
@@ -248,7 +248,8 @@ async fn a_state_that_is_a_folder_or_lies_in_none_is_named() -> anyhow::Result<(
         .map(drop)
 }
 
-/// Expects `run` and `status` to refuse `database` as the state with these words, untouched.
+/// Expects `run` and `status` to reject `database` as the state with these words, and to leave it
+/// unchanged.
 async fn refuse_state(database: &[u8], words: &[&str]) -> anyhow::Result<()> {
     let (project, vendor) = project(Shape::Okta).await?;
     fs::write(project.state(), database)?;
@@ -305,14 +306,14 @@ async fn a_second_run_is_told_who_runs_and_the_first_goes_on() -> anyhow::Result
         .run(&[])
         .await?
         .expect_failure(exit::STATE, &[&holder])?;
-    // Looking is not running.
+    // `status` needs no lock.
     project.status().await?;
     vendor.release();
     first.finish().await?.expect_success()?;
     check_complete(&project, &vendor).await
 }
 
-/// A database without tables, of the given application and version: one page of 4 KiB.
+/// A database without tables, with the given application id and version: one page of 4 KiB.
 /// <https://www.sqlite.org/fileformat2.html#the_database_header>
 fn empty_database(application_id: [u8; 4], user_version: u32) -> Vec<u8> {
     let mut page = vec![0_u8; 4096];

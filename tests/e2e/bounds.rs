@@ -1,5 +1,5 @@
 //! Records exactly on window bounds, and one millisecond beside them: each belongs to one window,
-//! whichever rule the vendor follows, because neither vendor publishes its own.
+//! whatever rule the vendor follows, because neither vendor documents its rule.
 
 use windlass_tests::timeline::Bounds;
 use windlass_tests::vendor::Shape;

@@ -1,5 +1,6 @@
-//! This machine's wall clock is wrong, by minutes or by months, ahead or behind, once or in turns: when
-//! it is right again, everything is there, once. The layer that shows a wrong clock is for Linux.
+//! Wrong machine clocks, by minutes or by months, ahead or behind, once or alternating: after the
+//! clock is right again, every record is delivered once. The layer that fakes the clock is for
+//! Linux.
 
 use anyhow::{Context, ensure};
 use futures_util::future::try_join_all;
@@ -11,19 +12,19 @@ use windlass_tests::wrong_clock::WrongClock;
 
 /// Records of one pull.
 const RECORDS: usize = 2_000;
-/// Records of one page: so few that the pull has pages left at each jump.
+/// Records per page: so few that the pull has pages left at each jump.
 const PAGE_CAP: usize = 10;
-/// Jumps of a clock that is wrong in turns.
+/// Number of jumps of an alternating clock.
 const JUMPS: u64 = 6;
-/// Pages between two jumps to a wrong clock: those of the right clock in between.
+/// Number of pages with the right clock between two jumps to a wrong one.
 const PAGES_RIGHT: u64 = 4;
 
-/// What is pulled by a clock that is wrong.
+/// A pull with a wrong clock.
 #[derive(Debug, Clone, Copy)]
 struct Case {
     off_ms: i64,
     in_turns: bool,
-    /// Whether the pull ends with its span, and not with the present.
+    /// True if the pull ends with its span; false if it follows the present.
     bounded: bool,
 }
 
@@ -46,14 +47,14 @@ fn project(vendor: &Vendor, case: Case) -> anyhow::Result<Project> {
     Ok(project)
 }
 
-/// Everything is in the files, once, and nothing was passed over.
+/// Asserts that every record is in the files once, and that no time was skipped.
 fn check(project: &Project, vendor: &Vendor, case: Case) -> anyhow::Result<()> {
     let mut verdict = project.compare(vendor)?;
     let span = vendor.timeline().span();
     let after = vendor.timeline().events().iter();
     let after = after.filter(|event| event.time >= span.to()).count();
     if !case.bounded {
-        // A pull that goes on has what the timeline has after its span.
+        // A pull without an end also delivers the timeline's records after its span.
         ensure!(verdict.foreign.len() == after, "{verdict}");
         verdict.foreign.clear();
     }
@@ -65,7 +66,7 @@ async fn pull(case: Case) -> anyhow::Result<()> {
     let vendor = vendor().await;
     let project = project(&vendor, case)?;
     let clock = WrongClock::new(case.off_ms)?;
-    // The first page shows the vendor's clock, and no second one comes before that was seen.
+    // The first page shows the vendor clock, and no second one follows before its evaluation.
     vendor.hold_after(1);
     let mut run = clock.start_run(&project)?;
     run.until_logged("this machine's clock is").await?;
@@ -91,7 +92,7 @@ async fn pull(case: Case) -> anyhow::Result<()> {
     verify.expect_success().map(drop)
 }
 
-/// Pulls by a clock that is `off_ms` wrong, in every way.
+/// Pulls with a clock that is wrong by `off_ms`, in every variant.
 async fn pulls(off_ms: i64) -> anyhow::Result<()> {
     let ways = [(false, false), (false, true), (true, false), (true, true)];
     let pulls = ways.map(|(in_turns, bounded)| async move {

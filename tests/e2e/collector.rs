@@ -1,5 +1,5 @@
-//! Records to a collector over HTTP that fails, while the process is killed: nothing is lost, and what
-//! is there twice is within the promise for sinks that take nothing back.
+//! Delivery to a faulty collector over HTTP, while the process is killed: nothing is lost, and
+//! duplicates stay within the promise for sinks that cannot take back records.
 
 use anyhow::ensure;
 use windlass_tests::collector::{COLLECTOR_TOKEN, Collector, CollectorFault};
@@ -9,15 +9,15 @@ use windlass_tests::windlass::{Project, Pull, exit};
 
 use crate::scene::{Scene, kill_repeatedly};
 
-/// Calls in a hundred that the collector fails at.
+/// Percentage of calls that fail in the collector.
 const FAULTS_PERCENT: u8 = 10;
 const KILLS: usize = 10;
-/// So many there are on every machine.
+/// Minimum number of kills on every machine.
 const KILLS_MIN: usize = 4;
 /// The file with the collector's token.
 const TOKEN_FILE: &str = "collector.token";
 
-/// A project whose records go to `collector`.
+/// A project that delivers to `collector`.
 fn project(vendor: &Vendor, collector: &Collector) -> anyhow::Result<Project> {
     let project = Project::new(Pull::of(vendor))?;
     let root = project.root().display().to_string();
@@ -32,7 +32,7 @@ fn project(vendor: &Vendor, collector: &Collector) -> anyhow::Result<Project> {
     Ok(project)
 }
 
-/// An error unless `collector` has everything of `vendor`, and at most `repeats_max` lines twice.
+/// Fails unless `collector` has every record of `vendor`, with at most `repeats_max` duplicates.
 async fn check(
     project: &Project,
     vendor: &Vendor,
@@ -72,7 +72,7 @@ async fn failing_collector_gets_every_record_and_repeats_only_what_it_left_unans
     let project = project(&vendor, &collector)?;
     project.run(&[]).await?.expect_success()?;
     check(&project, &vendor, &collector, collector.unanswered_lines()).await?;
-    // Otherwise this would prove nothing.
+    // With fewer faults, the test would prove nothing.
     let drawn = collector.drawn();
     ensure!(
         drawn.len() == CollectorFault::ALL.len(),
@@ -101,7 +101,7 @@ async fn collector_that_refuses_blocks_its_source_and_says_why() -> anyhow::Resu
     let vendor = Scene::new(Shape::Okta, 1, 1).start().await;
     let collector = Collector::start(63, 0).await?;
     let project = project(&vendor, &collector)?;
-    // The vendor's own address takes no batches.
+    // The vendor's own address accepts no batches.
     project.reconfigure(
         &format!("{}/in", collector.uri()),
         &format!("{}/in", vendor.uri()),

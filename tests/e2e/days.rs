@@ -9,7 +9,7 @@ use crate::scene::{Scene, check_complete};
 
 #[tokio::test]
 async fn windows_of_six_hours_leave_each_record_in_the_folder_of_its_day() -> anyhow::Result<()> {
-    // 25 hours: wherever they begin, a midnight is inside.
+    // A span of 25 hours always contains a midnight.
     let vendor = Scene::new(Shape::Google, 150, 2).start().await;
     let project = Project::new(Pull {
         window: "6h".to_owned(),

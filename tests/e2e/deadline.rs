@@ -1,5 +1,4 @@
-//! Runs that must end before their work does: each stops at a checkpoint, and the next one goes on
-//! where it stopped.
+//! Runs that end before their work: each stops at a checkpoint, and the next one resumes there.
 
 use anyhow::{bail, ensure};
 use windlass_tests::vendor::Shape;
@@ -8,10 +7,10 @@ use windlass_tests::windlass::{Project, Pull, Running, exit};
 use crate::scene::{Scene, check_complete};
 
 const PAGES: usize = 150;
-/// The longest run, which is too short for a page on no machine.
+/// Maximum duration of a run in seconds: enough for a page on every machine.
 const SECONDS_MAX: u32 = 1_024;
-/// Pages that a run may fetch although an earlier one did: the one on its way when time ran out,
-/// and the one before it.
+/// Maximum number of pages that a run may fetch although an earlier one did: the page in flight at
+/// the deadline, and the one before it.
 const REFETCHED_MAX: usize = 2;
 
 #[tokio::test]
@@ -33,7 +32,7 @@ async fn a_window_that_does_not_fit_one_run_is_done_in_several_without_starting_
             .await?;
         let pages = vendor.log().page_fetches().len();
         if pages == pages_before {
-            // A slow machine needs longer for a page, and to start.
+            // A slow machine needs longer to start and to fetch a page.
             seconds *= 2;
             ensure!(
                 seconds <= SECONDS_MAX,
@@ -68,7 +67,7 @@ async fn a_closed_terminal_stops_a_run_at_a_checkpoint() -> anyhow::Result<()> {
     stop_and_go_on(Running::hang_up).await
 }
 
-/// Asks a run to `stop` in the middle of its windows, and lets the next run finish.
+/// Stops a run with `stop` in the middle of its windows, and lets the next run finish.
 async fn stop_and_go_on(stop: fn(&Running) -> anyhow::Result<()>) -> anyhow::Result<()> {
     let vendor = Scene::new(Shape::Okta, 2, 40).start().await;
     let project = Project::new(Pull::of(&vendor))?;

@@ -1,4 +1,4 @@
-//! Trouble: every kind of it at once, and a vendor whose paging never ends.
+//! Faults: every kind at once, and a vendor whose paging never ends.
 
 use std::collections::BTreeSet;
 
@@ -11,7 +11,7 @@ use windlass_tests::windlass::{Project, Pull, exit};
 
 use crate::scene::{Scene, check_complete};
 
-/// Requests in a hundred that the vendor spoils, and as many again that the network does.
+/// Percentage of requests that fail in the vendor; as many again fail in the network.
 const FAULTS_PERCENT: u8 = 10;
 
 async fn pull_through_trouble(shape: Shape, seed: u64) -> anyhow::Result<()> {
@@ -28,7 +28,7 @@ async fn pull_through_trouble(shape: Shape, seed: u64) -> anyhow::Result<()> {
     })?;
     project.run(&[]).await?.expect_success()?;
     check_complete(&project, &vendor).await?;
-    // Otherwise this would prove nothing.
+    // With fewer faults, the test would prove nothing.
     let faults = vendor.faults();
     ensure!(
         faults.drawn().len() + 2 >= shape.faults().len(),
@@ -56,8 +56,8 @@ async fn an_oldest_first_pull_through_every_kind_of_trouble_is_complete_and_exac
     pull_through_trouble(Shape::Okta, 52).await
 }
 
-/// The middle one of three windows never ends: it becomes a hole after a bounded number of
-/// requests, its neighbours are delivered, and nobody is told that all is well.
+/// The middle one of three windows never ends: it becomes a gap after a bounded number of requests,
+/// its neighbors are delivered, and the exit code reports the gap.
 async fn park_what_never_ends(shape: Shape) -> anyhow::Result<()> {
     let vendor = Scene::new(shape, 3, 5).start().await;
     let from = vendor.timeline().span().from();
@@ -81,7 +81,7 @@ async fn park_what_never_ends(shape: Shape) -> anyhow::Result<()> {
         })
         .map(|(_, pages)| pages)
         .sum();
-    // Page one, the page that gives its own token back, and one fetched ahead.
+    // Page one, the page that returns its own token, and a prefetched one.
     let passes = usize::try_from(limits::RESTARTS_MAX)? + 1;
     ensure!(
         (passes..=3 * passes).contains(&requests),

@@ -1,4 +1,4 @@
-//! Output folders and the state that owns them: what one state delivered, no other one replaces.
+//! Output folders and the state that owns them: no other state replaces delivered files.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -13,10 +13,10 @@ use windlass_tests::windlass::{Outcome, Project, Pull, exit};
 
 use crate::scene::{Scene, check_complete};
 
-/// As often as a timer or a supervisor starts a run before a person looks.
+/// Number of runs that a timer or a supervisor starts before an operator looks.
 const RUNS: usize = 10;
 
-/// Every file of the output folder with its bytes, the lock and the marker included.
+/// Every file of the output folder with its bytes, including the lock and the marker.
 fn output(project: &Project) -> anyhow::Result<BTreeMap<PathBuf, Vec<u8>>> {
     let mut found = BTreeMap::new();
     let mut open = vec![project.out()];
@@ -47,7 +47,8 @@ fn remove_state(state: &Path) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Runs again and again, each time with the outcome that `check` accepts, and nothing changes.
+/// Runs repeatedly, with an outcome that `check` accepts each time, and asserts that nothing
+/// changes.
 async fn refused_every_time(
     project: &Project,
     check: impl Fn(Outcome) -> anyhow::Result<Outcome>,
@@ -76,7 +77,7 @@ async fn lost_state_replaces_no_file_in_any_run() -> anyhow::Result<()> {
         outcome.expect_failure(exit::STATE, &said)
     })
     .await?;
-    // Nor does one whose folder was filled before folders had owners.
+    // The same for a folder that was filled before folders had owners.
     fs::remove_file(project.out().join(".windlass-owner"))?;
     remove_state(&project.state())?;
     refused_every_time(&project, |outcome| {
@@ -127,7 +128,7 @@ async fn copy_of_a_state_taken_within_a_run_replaces_no_file() -> anyhow::Result
     project.run(&[]).await?.expect_success()?;
     remove_state(&project.state())?;
     fs::write(project.state(), copy)?;
-    // As if it had been taken after the second run had begun.
+    // Simulates a copy taken after the second run had begun.
     SqliteStore::open(&project.state())?.begin_run(1)?;
     refused_every_time(&project, |outcome| {
         let said = ["2 files of 1 source that this state has not delivered"];
@@ -136,8 +137,8 @@ async fn copy_of_a_state_taken_within_a_run_replaces_no_file() -> anyhow::Result
     .await
 }
 
-/// The windows that are in flight when the copy is taken are all there are, so that no file is without
-/// a window that the copy has claimed.
+/// Only windows in flight exist when the copy is taken, so that every file has a window that the
+/// copy has claimed.
 #[tokio::test]
 async fn copy_of_a_state_taken_beside_windows_in_flight_replaces_no_file() -> anyhow::Result<()> {
     let (project, vendor) = scene().await?;
@@ -153,7 +154,7 @@ async fn copy_of_a_state_taken_beside_windows_in_flight_replaces_no_file() -> an
     run.finish().await?.expect_success()?;
     remove_state(&project.state())?;
     fs::copy(&copy, project.state())?;
-    // As if it had been copied by hand: a backup is told by its number of runs.
+    // Simulates a copy made by hand: a backup is recognized by its number of runs.
     SqliteStore::open(&project.state())?.begin_run(1)?;
     refused_every_time(&project, |outcome| {
         let said = ["that this state has not delivered", "windlass adopt"];

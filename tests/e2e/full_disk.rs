@@ -1,5 +1,5 @@
-//! A disk that fills up: it is said, nothing is acknowledged that is not there, and once there is
-//! room the pull goes on.
+//! A disk that fills up: the error names it, every acknowledged record is on the disk, and the pull
+//! resumes once there is space.
 
 use anyhow::ensure;
 use windlass_tests::vendor::Shape;
@@ -7,12 +7,12 @@ use windlass_tests::windlass::{Project, Pull, exit};
 
 use crate::scene::{Scene, check_complete};
 
-/// A shell in a mount namespace of its own, so that what it mounts is gone with it.
+/// A shell in its own mount namespace, so that its mounts end with it.
 const SHELL: [&str; 3] = ["unshare", "-rm", "sh"];
-/// Makes `out` a file system that holds a fraction of a window.
+/// Mounts a file system on `out` that holds a fraction of a window.
 const SMALL_DISK: &str = "mkdir -p out && mount -t tmpfs -o size=128k tmpfs out";
 
-/// Whether this machine lets tests mount things.
+/// True if this machine lets tests mount file systems.
 fn may_mount(project: &Project) -> bool {
     std::process::Command::new(SHELL[0])
         .args(&SHELL[1..])
@@ -41,7 +41,7 @@ async fn a_full_disk_is_said_and_with_room_again_nothing_is_lost() -> anyhow::Re
     );
     ensure!(status.holes == 0 && status.state == "blocked", "{status:?}");
 
-    // The small disk is gone with everything that was acknowledged on it, which must be noticed.
+    // The small disk is gone with every acknowledged record on it, which the run must notice.
     ensure!(
         project.ledger()?.is_empty(),
         "the small disk is still there"

@@ -1,5 +1,5 @@
-//! A vendor that tries to lead the credentials away: nobody else is ever contacted, and the source
-//! is blocked until a person has looked.
+//! A vendor that tries to redirect the credentials: no other host is ever contacted, and the source
+//! is blocked until an operator acts.
 
 use std::net::SocketAddr;
 
@@ -10,13 +10,14 @@ use windlass_tests::windlass::{Project, Pull, exit};
 
 use crate::scene::Scene;
 
-/// Pulls from an Okta-shaped vendor that does what `lure` makes of its own and a trap's address.
+/// Pulls from an Okta-shaped vendor with the quirk that `lure` creates from its own and a trap's
+/// address.
 async fn resist(lure: impl Fn(SocketAddr, SocketAddr) -> Quirk) -> anyhow::Result<()> {
     let trap = Trap::start().await?;
     let vendor = Scene::new(Shape::Okta, 1, 3).start().await;
     vendor.set_quirk(lure(vendor.address(), trap.address()));
     let project = Project::new(Pull::of(&vendor))?;
-    // What the vendor says is shown, but not as it is: what is checked is where it pointed.
+    // The vendor's text is shown in another form, so the check is for the trap's visitors.
     project
         .run(&[])
         .await?

@@ -1,5 +1,5 @@
-//! `kill -9` at seeded moments: nothing is lost, nothing is in the output twice, and little is
-//! fetched again.
+//! `kill -9` at random moments: nothing is lost, nothing is duplicated in the output, and few pages
+//! are fetched again.
 
 use std::ops::RangeInclusive;
 
@@ -10,17 +10,17 @@ use windlass_tests::windlass::{Ended, KillAt, Project, Pull};
 use crate::scene::{Scene, check_complete, kill_repeatedly};
 
 const KILLS: usize = 20;
-/// So many there are on every machine.
+/// Minimum number of kills on every machine.
 const KILLS_MIN: usize = 8;
-/// Pages the vendor serves between two kills.
+/// Number of pages that the vendor serves between two kills.
 const PAGES_BETWEEN_KILLS: RangeInclusive<u64> = 4..=24;
-/// So few that most kills hit windows that have not had one page: no number of them makes a hole.
+/// So few pages that most kills hit windows without one: no number of them parks a window.
 const HARDLY_ANY_PAGES: RangeInclusive<u64> = 1..=4;
-/// Pages of one window that one kill makes the next run fetch again, at most: the one being
-/// delivered and the one fetched ahead.
+/// Maximum number of pages per window that one kill makes the next run fetch again: the page in
+/// flight and the prefetched one.
 const REFETCHED_MAX: usize = 2;
 
-/// Kills a pull [`KILLS`] times, lets it finish, and checks what it came to.
+/// Kills a pull [`KILLS`] times, lets it finish, and checks the result.
 async fn survive(shape: Shape, seed: u64, between: RangeInclusive<u64>) -> anyhow::Result<()> {
     let vendor = Scene::new(shape, 12, 40)
         .seed(seed)

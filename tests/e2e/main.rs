@@ -1,5 +1,5 @@
 //! End to end: the real `windlass` process against a vendor on a loopback port, stopped, starved,
-//! misled and misconfigured. What counts is what lies on the disk afterwards.
+//! misled and misconfigured. The files on the disk are the result.
 
 mod adopt;
 mod backup;

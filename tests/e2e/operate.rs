@@ -1,5 +1,5 @@
-//! What an operator does to a state: hold back, let go, try again, apply. On a state file, with the
-//! real program, beside runs and between them.
+//! Operator commands on a state file: pause, resume, retry, apply, with the real program, beside
+//! runs and between them.
 
 use std::fs;
 
@@ -21,24 +21,24 @@ use windlass_tests::windlass::{Outcome, Project, Pull, exit};
 
 use crate::scene::{Scene, check_complete};
 
-/// Windows of a pull that goes on for long enough to be interfered with.
+/// Windows of a pull that lasts long enough for the commands.
 const WINDOWS: usize = 20;
-/// The exit code of a `diff` that found something.
+/// The exit code of a `diff` that found a difference.
 const DIFFERENT: i32 = 8;
 
-/// `windlass ARGS`, from start to end.
+/// Runs `windlass ARGS` from start to end.
 async fn windlass(project: &Project, args: &[&str]) -> anyhow::Result<Outcome> {
     project.start(args)?.finish().await
 }
 
-/// What `windlass ARGS --json` prints.
+/// The output of `windlass ARGS --json`.
 async fn json(project: &Project, args: &[&str]) -> anyhow::Result<Value> {
     let args = [args, &["--json"]].concat();
     let outcome = windlass(project, &args).await?.expect_success()?;
     serde_json::from_str(&outcome.stdout).with_context(|| format!("{outcome:#?}"))
 }
 
-/// Puts the window of ten minutes at `from` into the state, given up.
+/// Stores a parked window of ten minutes at `from`.
 async fn park(project: &Project, from: Timestamp) -> anyhow::Result<WindowId> {
     let store = SqliteStore::open(&project.state())?;
     let sources = store.all_sources().await?;
@@ -64,8 +64,8 @@ async fn a_hole_whose_cause_is_mended_is_retried_and_the_pull_is_then_complete()
     let span = vendor.timeline().span();
     let middle = span.from().plus_ms(BOUND_MS);
     let project = Project::new(Pull::of(&vendor))?;
-    // The first run knows the first window only, so that the second one is still to be made. How a
-    // vendor brings a run to give a window up is tested beside the other troubles.
+    // The first run knows only the first window, so that the second one does not exist yet. The
+    // fault tests cover the parking of a window by a vendor.
     project.reconfigure(&format!("end: {}", span.to()), &format!("end: {middle}"))?;
     project.run(&[]).await?.expect_success()?;
     let hole = park(&project, middle).await?.to_string();
@@ -83,7 +83,7 @@ async fn a_hole_whose_cause_is_mended_is_retried_and_the_pull_is_then_complete()
         windows.len() == 1 && windows[0]["window"] == *hole,
         "{retried:#}"
     );
-    // It is not parked any more.
+    // The window is no longer parked.
     windlass(&project, &["retry", &hole])
         .await?
         .expect_failure(exit::USAGE, &["ready", "only a parked window"])?;
@@ -167,7 +167,7 @@ async fn apply_beside_a_run_is_refused_and_a_difference_is_an_exit_code() -> any
     let run = project.start_run()?;
     let mut pages = vendor.pages_served();
     pages.wait_for(|pages| *pages > 0).await?;
-    // The run has applied the same; there is nothing to write, and so nothing to disturb.
+    // The run has applied the same definitions, so there is nothing to write.
     windlass(&project, &["apply"]).await?.expect_success()?;
     project.reconfigure("max_in_flight: 4", "max_in_flight: 3")?;
     let holder = run.id().context("the run is over")?.to_string();
@@ -207,7 +207,7 @@ async fn a_state_named_on_the_command_line_needs_no_configuration() -> anyhow::R
     Ok(())
 }
 
-/// A run on one machine delivers to a stream as a worker on Lambda does: one engine.
+/// A run on one machine delivers to a stream like a worker on Lambda: one engine.
 #[tokio::test]
 async fn a_run_on_one_machine_delivers_to_a_stream() -> anyhow::Result<()> {
     let vendor = Scene::new(Shape::Google, 2, 4).start().await;

@@ -1,4 +1,4 @@
-//! Records in a pipe: standard output carries them and nothing else.
+//! Records in a pipe: standard output carries only records.
 
 use anyhow::{Context as _, ensure};
 use serde_json::Value;
@@ -57,7 +57,7 @@ async fn a_result_that_cannot_be_printed_is_an_error() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// A scene whose records go to standard output.
+/// A scene that delivers to standard output.
 async fn to_stdout() -> anyhow::Result<(Project, Vendor)> {
     let vendor = Scene::new(Shape::Okta, 2, 2).start().await;
     let project = Project::new(Pull::of(&vendor))?;

@@ -1,5 +1,5 @@
-//! Power losses at seeded file operations: what was not synced is gone, torn or there, and the next runs
-//! deliver everything exactly once all the same.
+//! Power losses at random file operations: unsynced data is gone, torn or present, and the next
+//! runs still deliver everything exactly once.
 
 use std::env;
 
@@ -10,34 +10,34 @@ use windlass_tests::timeline::{BOUND_MS, Timeline, TimelineSpec, recent_span};
 use windlass_tests::vendor::{Fault, Faults, Settings, Shape, Vendor};
 use windlass_tests::windlass::{Project, Pull, exit};
 
-/// Cuts without [`CUTS_VARIABLE`], for a suite that many run often.
+/// Default number of cuts without [`CUTS_VARIABLE`], for a suite that runs often.
 const CUTS: usize = 20;
 /// The variable with the number of cuts.
 const CUTS_VARIABLE: &str = "WINDLASS_TEST_POWER_CUTS";
-/// Cuts of one pull: each goes on from the disk that the one before left.
+/// Cuts of one pull: each continues from the disk that the previous one left.
 const CUTS_PER_PULL: usize = 5;
 /// Records of one pull.
 const RECORDS: usize = 6_000;
-/// About how many bytes a record has: small, so that the operations are many and the bytes few.
+/// Approximate size of a record in bytes: small, for many operations and few bytes.
 const RECORD_BYTES: usize = 300;
-/// Records of one page.
+/// Records per page.
 const PAGE_CAP: usize = 50;
-/// File operations of a run at most before its cut: about as many as a fifth of a pull makes.
+/// Maximum number of file operations of a run before its cut: about a fifth of those of a pull.
 const OPERATIONS_MAX: u64 = 1_200;
-/// Page tokens in a hundred that the vendor rejects, so that windows restart and are halved.
+/// Percentage of page tokens that the vendor rejects, so that windows restart and are halved.
 const REJECTED_PERCENT: u8 = 4;
 
-/// How one pull went.
+/// The result of one pull.
 #[derive(Debug, Default)]
 struct Pulled {
     cuts: usize,
-    /// Cuts that left something to lose.
+    /// Cuts with unsynced data.
     unsynced: usize,
     /// Runs that ended before their cut.
     finished: usize,
 }
 
-/// A day with records in bursts: its windows get wider and narrower.
+/// A day with records in bursts: its windows become wider and narrower.
 async fn vendor(shape: Shape, seed: u64) -> Vendor {
     let timeline = Timeline::generate(&TimelineSpec {
         seed,
@@ -53,7 +53,7 @@ async fn vendor(shape: Shape, seed: u64) -> Vendor {
     Vendor::start(settings, timeline).await
 }
 
-/// A project with adaptive widths. Without sweeps the state writes nothing between a page and its
+/// A project with adaptive widths. Without sweeps, the state writes nothing between a page and its
 /// checkpoint.
 fn project(vendor: &Vendor, has_sweeps: bool) -> anyhow::Result<Project> {
     let project = Project::new(Pull::of(vendor))?;
@@ -65,8 +65,8 @@ fn project(vendor: &Vendor, has_sweeps: bool) -> anyhow::Result<Project> {
     Ok(project)
 }
 
-/// An error unless everything was delivered exactly once, every file is as the state says, and no part
-/// is left, not even one of a pass that the state has forgotten.
+/// Fails unless everything was delivered exactly once, every file matches the state, and no part
+/// file is left, not even one of a restart that the state has forgotten.
 async fn check(project: &Project, vendor: &Vendor) -> anyhow::Result<()> {
     let verdict = project.compare(vendor)?;
     ensure!(verdict.is_exact(), "{verdict}");
@@ -83,9 +83,9 @@ async fn check(project: &Project, vendor: &Vendor) -> anyhow::Result<()> {
     project.check_secrets()
 }
 
-/// Pulls everything through `cuts` power losses, and checks what it came to.
+/// Pulls everything through `cuts` power losses, and checks the result.
 async fn survive(seed: u64, cuts: usize, syncs_ignored: bool) -> anyhow::Result<Pulled> {
-    // Of four pulls in a row, two of each shape, one with sweeps and one without.
+    // Of four consecutive pulls, two have each shape, one with sweeps and one without.
     let shape = Shape::ALL[usize::from(seed % 2 == 1)];
     let vendor = vendor(shape, seed).await;
     let project = project(&vendor, seed % 4 < 2)?;
@@ -107,7 +107,7 @@ async fn survive(seed: u64, cuts: usize, syncs_ignored: bool) -> anyhow::Result<
                 .with_context(|| format!("{cut:?}"))?;
         }
         let looked_at = project.start(&["verify"])?.finish().await?;
-        // Before its tables are durable there is no state to look at.
+        // Before its tables are durable, there is no state to read.
         let no_state = looked_at.code == Some(exit::STATE);
         ensure!(
             looked_at.is_success() || no_state || syncs_ignored,
@@ -158,7 +158,7 @@ async fn power_losses_lose_nothing_double_nothing_and_block_nothing() -> anyhow:
         problems.len(),
         problems.join("\n")
     );
-    // Otherwise this would prove nothing.
+    // With fewer losses, the test would prove nothing.
     ensure!(
         2 * all.unsynced >= all.cuts,
         "the cuts lost too little: {all:?}"
@@ -180,7 +180,7 @@ async fn power_losses_are_noticed_when_syncs_do_nothing() -> anyhow::Result<()> 
         let Err(problem) = survive(seed, CUTS_PER_PULL, true).await else {
             continue;
         };
-        // A verdict, or a run that ended badly; not a test that could not do its work.
+        // A verdict, or a failed run; not a test that could not do its work.
         let said = format!("{problem:#}");
         if said.contains("duplicated") || said.contains("windlass failed") {
             return Ok(());

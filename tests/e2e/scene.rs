@@ -1,4 +1,4 @@
-//! Vendors as the suites want them, and what every pull must have come to in the end.
+//! The vendors of this suite, and the expected result of every pull.
 
 use std::ops::RangeInclusive;
 
@@ -7,26 +7,26 @@ use windlass_tests::timeline::{BOUND_MS, Bounds, Timeline, TimelineSpec, recent_
 use windlass_tests::vendor::{Settings, Shape, Vendor};
 use windlass_tests::windlass::{Ended, KillAt, Project};
 
-/// About what one record has in a vendor's audit log.
+/// Approximate size of one record in a vendor's audit log.
 const RECORD_BYTES: usize = 850;
 
-/// How much a vendor has and how fast it gives it.
+/// The amount of a vendor's records, and its latency.
 #[derive(Debug, Clone)]
 pub(crate) struct Scene {
     pub(crate) shape: Shape,
     pub(crate) seed: u64,
-    /// Windows of ten minutes.
+    /// Number of windows of ten minutes.
     pub(crate) windows: usize,
-    /// Pages a window, on average.
+    /// Average number of pages per window.
     pub(crate) pages: usize,
-    /// Records a page.
+    /// Records per page.
     pub(crate) page_cap: usize,
     pub(crate) latency_ms: RangeInclusive<u64>,
     pub(crate) bounds: Bounds,
 }
 
 impl Scene {
-    /// Pages of twenty records that come at once.
+    /// A vendor with pages of twenty records, without latency.
     pub(crate) fn new(shape: Shape, windows: usize, pages: usize) -> Self {
         Self {
             shape,
@@ -70,8 +70,8 @@ impl Scene {
     }
 }
 
-/// An error unless everything the vendor has was delivered exactly once, nothing is left half-done,
-/// the status says so, and no secret is anywhere it should not be.
+/// Fails unless every record was delivered exactly once, nothing is unfinished, the status shows
+/// that, and no secret is in a wrong place.
 pub(crate) async fn check_complete(project: &Project, vendor: &Vendor) -> anyhow::Result<()> {
     let parts = project.parts()?;
     ensure!(parts.is_empty(), "left behind: {parts:?}");
@@ -86,9 +86,9 @@ pub(crate) async fn check_complete(project: &Project, vendor: &Vendor) -> anyhow
     project.check_secrets()
 }
 
-/// Runs `project` and kills it, each time after so many pages as are drawn from `between`, until it has
-/// been killed as often as `kills` allows. Returns the number of kills. A slow machine kills late: then
-/// the pull may be over before, though not before the least of `kills`.
+/// Runs `project` and kills it repeatedly, each time after a number of pages drawn from `between`,
+/// up to the maximum of `kills`. Returns the number of kills. On a slow machine kills come late:
+/// the pull may then end before the maximum, but not before the minimum of `kills`.
 pub(crate) async fn kill_repeatedly(
     project: &Project,
     vendor: &Vendor,

@@ -1,14 +1,13 @@
-//! Modules of one room that use each other in a circle: none of them can be read, moved or tested
-//! alone.
+//! Cycles between modules of one room: none of their modules can be read, moved or tested alone.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::tree::{assert_none, files, read, relative};
 
-/// A module, as the parts of its path: the room, then what `mod` calls it.
+/// A module, as the parts of its path: the room, then its module names.
 type Module = Vec<String>;
 
-/// The module of the file at `path`; none for tests and programs.
+/// The module of the file at `path`; `None` for tests and programs.
 fn module_of(path: &str) -> Option<Module> {
     let (room, file) = path.split_once("/src/")?;
     let file = file.strip_suffix(".rs")?;
@@ -21,7 +20,7 @@ fn module_of(path: &str) -> Option<Module> {
     Some([room.to_owned()].into_iter().chain(parts).collect())
 }
 
-/// The paths in the `use` lines of `source` outside of its tests, without comments.
+/// The paths in the `use` lines of `source` outside its tests, without comments.
 fn used(source: &str) -> Vec<String> {
     let code = source.split("#[cfg(test)]\nmod tests {").next();
     let lines = code.unwrap_or_default().lines();
@@ -58,8 +57,8 @@ fn expand(tree: &str, paths: &mut Vec<String>) {
     }
 }
 
-/// The module that `path` in the file of `from` leads to, if that is one of `known`. A parent is not
-/// counted: its names are its children's to use.
+/// The module that `path` in the file of `from` leads to, if it is one of `known`. A parent does
+/// not count: its names are for its children.
 fn target(path: &str, from: &[String], known: &BTreeSet<Module>) -> Option<Module> {
     let mut parts = path.split("::").peekable();
     let mut at = match parts.peek()? {
@@ -82,7 +81,7 @@ fn target(path: &str, from: &[String], known: &BTreeSet<Module>) -> Option<Modul
     (!from.starts_with(&at)).then_some(at)
 }
 
-/// The modules that can be reached from each along what it uses.
+/// The modules that are reachable from `from` through uses.
 fn reached(uses: &BTreeMap<Module, BTreeSet<Module>>, from: &[String]) -> BTreeSet<Module> {
     let mut reached = BTreeSet::new();
     let mut open = vec![from];
@@ -96,7 +95,7 @@ fn reached(uses: &BTreeMap<Module, BTreeSet<Module>>, from: &[String]) -> BTreeS
     reached
 }
 
-/// Each circle once, as the text of its modules in order.
+/// Each cycle once, as the names of its modules in order.
 fn circles(uses: &BTreeMap<Module, BTreeSet<Module>>) -> BTreeSet<Vec<String>> {
     let all: BTreeMap<_, _> = uses.keys().map(|it| (it, reached(uses, it))).collect();
     let circle = |module: &Module| {

@@ -1,10 +1,10 @@
-//! Links between documents lead somewhere.
+//! Links between documents lead to existing targets.
 
 use std::path::Path;
 
 use crate::tree::{assert_none, files, read, relative, root};
 
-/// The targets of the inline links of a document, code left out.
+/// The targets of the inline links of a document, without those in code.
 fn links(markdown: &str) -> Vec<&str> {
     let mut links = Vec::new();
     let mut fenced = false;
@@ -27,7 +27,7 @@ fn links(markdown: &str) -> Vec<&str> {
     links
 }
 
-/// Headings as their links name them.
+/// The anchors of a document's headings.
 fn anchors(markdown: &str) -> Vec<String> {
     let headings = markdown.lines().filter(|line| line.starts_with('#'));
     headings
@@ -41,7 +41,7 @@ fn anchors(markdown: &str) -> Vec<String> {
         .collect()
 }
 
-/// The links of one document that lead nowhere.
+/// The links of one document without an existing target.
 fn dead(path: &Path, markdown: &str) -> Vec<String> {
     let outside = |link: &str| link.contains("://") || link.starts_with("mailto:");
     let leads_nowhere = |link: &&str| {

@@ -1,5 +1,5 @@
-//! Which room may use which: arrows point to a strictly lower level, and what speaks to the outside
-//! stays in one room.
+//! The rooms that each room may use: arrows point to a strictly lower level, and access to the
+//! outside stays in one room.
 
 use std::process::Command;
 
@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::tree::{assert_none, read, root};
 
-/// Each room with the rooms below that it may use.
+/// Each room with the lower rooms that it may use.
 const ROOMS: [(&str, &[&str]); 9] = [
     ("core", &[]),
     ("state", &["core"]),
@@ -46,10 +46,10 @@ const ROOMS: [(&str, &[&str]); 9] = [
     ),
 ];
 
-/// Crates of others that belong to certain rooms, so that what they are good for stays there.
+/// External crates that only certain rooms may use, so that their purpose stays there.
 const CONFINED: [(&str, &[&str]); 18] = [
     ("anyhow", &["cli", "tests"]),
-    // Whose credentials and which region: the mains' affair, and of a sink in another account.
+    // Credentials and region: only for programs, and for a sink in another account.
     (
         "aws-config",
         &["sink", "function", "orchestrator", "worker", "cli", "tests"],
@@ -72,7 +72,8 @@ const CONFINED: [(&str, &[&str]); 18] = [
     ("rusqlite", &["state"]),
 ];
 
-/// What `core` may use only behind a feature: the rest of it has no I/O, clock or randomness.
+/// Crates that `core` may use only behind a feature: the rest of it has no I/O, clock or
+/// randomness.
 const NOT_IN_CORE: [&str; 4] = ["fastrand", "getrandom", "reqwest", "tokio"];
 
 /// One `[dependencies]`, `[dev-dependencies]` or `[build-dependencies]` line.
@@ -112,7 +113,7 @@ fn text(value: &Value, key: &str) -> String {
     value[key].as_str().unwrap_or_default().to_owned()
 }
 
-/// The folder of a package of this workspace; any other crate keeps its name.
+/// The folder of a package of this workspace; the name of any other crate.
 fn room(package: &str) -> String {
     match package.strip_prefix("windlass-") {
         Some(room) => room.to_owned(),
@@ -138,7 +139,7 @@ fn edges(metadata: &Value) -> Vec<Edge> {
     list(metadata, "packages").iter().flat_map(of).collect()
 }
 
-/// Why an edge may not be there, one message for each that may not.
+/// One message for each forbidden edge.
 fn wrong(edges: &[Edge]) -> Vec<String> {
     edges.iter().filter_map(wrong_one).collect()
 }
@@ -149,7 +150,7 @@ fn wrong_one(edge: &Edge) -> Option<String> {
         return Some(format!("{from} is a room without a level"));
     };
     let is_room = ROOMS.iter().any(|(room, _)| room == to);
-    // A room may use itself in its own tests, to switch its test features on.
+    // A room may use itself in its own tests, to enable its test features.
     let itself = from == to && edge.dev;
     if is_room && !itself && !below.contains(&to.as_str()) {
         return Some(format!("{from} uses {to}, which is not below it"));

@@ -1,5 +1,5 @@
-//! Rules about the project itself: which room may use which, what stays out of the code, and that
-//! the documents point at things that exist.
+//! Rules about the project itself: the uses between rooms, forbidden code, and references in
+//! documents.
 
 mod circles;
 mod documents;

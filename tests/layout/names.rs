@@ -1,4 +1,4 @@
-//! What the files call things, the documents call so too.
+//! Names in files and documents agree.
 
 use crate::tree::{assert_none, files, read, root};
 
@@ -15,7 +15,7 @@ fn connectors() -> Vec<String> {
     names
 }
 
-/// Whether a row of a table in `document` names `connector`.
+/// True if a table row in `document` names `connector`.
 fn is_listed(document: &str, connector: &str) -> bool {
     let name = format!("`{connector}`");
     document

@@ -1,10 +1,10 @@
-//! What `docs/SEMANTICS.md` promises is quoted at a test, and the tests it names exist.
+//! Every promise of `docs/SEMANTICS.md` is quoted at a test, and the tests that it names exist.
 
 use std::collections::BTreeSet;
 
 use crate::tree::{assert_none, files, read, relative, root};
 
-/// How many promises there are.
+/// Number of promises.
 const PROMISES: usize = 9;
 
 /// The promises, word for word, without the quotation mark.

@@ -1,11 +1,11 @@
-//! No test depends on how fast the machine is: tests count requests, writes and stored waits, and
+//! No test depends on the speed of the machine: tests count requests, writes and stored waits, and
 //! measure no time.
 
 use std::path::Path;
 
 use crate::tree::{assert_none, files, read, relative};
 
-/// Ways to measure time or to give up after some. In pieces, for this is a source file.
+/// Ways to measure time or to time out. In pieces, because this is a source file.
 const MEASURES: [&str; 8] = [
     concat!("Instant", "::now("),
     concat!("SystemTime", "::now("),
@@ -23,13 +23,13 @@ const SLEEPS: [&str; 2] = [
     concat!("SystemClock", ".sleep("),
 ];
 
-/// In the name of a limit that ends a test that hangs, and decides nothing else.
+/// Part of the name of a limit that ends a hanging test and decides nothing else.
 const GUARD: &str = "HANG_GUARD";
 
-/// In the name of the pause between two looks at something that is waited for.
+/// Part of the name of the interval between two polls.
 const LOOK: &str = "LOOK_";
 
-/// Folders and files in which real time may be measured, each for its reason.
+/// Folders and files that may measure real time, each with its reason.
 const MEASURING: [(&str, &str); 4] = [
     ("tests/benches/", "a benchmark measures"),
     ("tests/sim/", "its time is simulated"),
@@ -50,8 +50,8 @@ fn test_part<'a>(name: &str, text: &'a str) -> Option<(usize, &'a str)> {
     Some((text[..at].lines().count(), &text[at..]))
 }
 
-/// Whether `line` has a word of `words` that is not the end of a longer name. `timeout` after a dot or
-/// colons is something else: the setting of a client, or an error of that name.
+/// True if `line` contains a word of `words` that is not the end of a longer name. `timeout` after
+/// a dot or colons is something else: the setting of a client, or an error of that name.
 fn has(line: &str, words: &[&str]) -> bool {
     let stands_alone = |at: usize, word: &str| {
         let before = line[..at].chars().next_back();
@@ -65,18 +65,18 @@ fn has(line: &str, words: &[&str]) -> bool {
     })
 }
 
-/// The lines of one source file that make a test depend on how fast the machine is.
+/// The lines of one source file that make a test depend on the speed of the machine.
 fn wrong(path: &Path, text: &str) -> Vec<String> {
     let name = relative(path);
     let may_measure = MEASURING.iter().any(|(place, _)| name.starts_with(place));
-    // A paused clock goes on only when everything waits for it.
+    // A paused clock advances only when every task waits for it.
     if may_measure || text.contains("start_paused") {
         return Vec::new();
     }
     let Some((before, tests)) = test_part(&name, text) else {
         return Vec::new();
     };
-    // What stands in for a service may sleep: it is as slow as it is told to be.
+    // A fake service may sleep: it is as slow as configured.
     let may_sleep = name.starts_with("tests/src/");
     let wrong = |line: &str| {
         let measures = has(line, &MEASURES) && !line.contains(GUARD);

@@ -1,16 +1,16 @@
-//! What stays out of the code: long files, rooms without a subject, silenced lints, unfinished work.
+//! Limits of the code: long files, rooms without a subject, silenced lints, unfinished work.
 
 use std::path::Path;
 
 use crate::tree::{assert_none, files, read, relative};
 
-/// Longest source file, in lines. Tests beside the code may be longer.
+/// Maximum length of a source file in lines. Tests beside the code may be longer.
 const LINES_MAX: usize = 400;
 
-/// Module names that say nothing about what is inside.
+/// Module names without a subject.
 const EMPTY_NAMES: [&str; 6] = ["common", "helpers", "misc", "types", "util", "utils"];
 
-/// What no source file may contain. In pieces, for this is one.
+/// Forbidden text in source files. In pieces, because this is a source file.
 const FORBIDDEN: [&str; 6] = [
     concat!("#[", "allow("),
     concat!("#![", "allow("),
@@ -20,7 +20,7 @@ const FORBIDDEN: [&str; 6] = [
     concat!("dbg", "!("),
 ];
 
-/// What is wrong with one source file.
+/// The problems of one source file.
 fn wrong(path: &Path, text: &str) -> Vec<String> {
     let name = relative(path);
     let mut problems = Vec::new();

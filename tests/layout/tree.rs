@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// The project's top folder.
+/// The top folder of the project.
 pub(crate) fn root() -> PathBuf {
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));
     here.parent()
@@ -11,8 +11,8 @@ pub(crate) fn root() -> PathBuf {
         .to_owned()
 }
 
-/// Every file below the top folder that ends in `extension`, ascending; build output, hidden folders
-/// and what the examples write are left out.
+/// Every file below the top folder that ends in `extension`, ascending, without build output,
+/// hidden folders and output of the examples.
 pub(crate) fn files(extension: &str) -> Vec<PathBuf> {
     let mut found = Vec::new();
     collect(&root(), extension, &mut found);
@@ -44,12 +44,12 @@ fn collect(dir: &Path, extension: &str, found: &mut Vec<PathBuf>) {
     }
 }
 
-/// A file's text.
+/// The text of a file.
 pub(crate) fn read(path: &Path) -> String {
     fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
-/// A path as the project's own people write it.
+/// A path relative to the top folder, for messages.
 pub(crate) fn relative(path: &Path) -> String {
     path.strip_prefix(root())
         .unwrap_or(path)
@@ -57,7 +57,7 @@ pub(crate) fn relative(path: &Path) -> String {
         .to_string()
 }
 
-/// Fails with every problem at once.
+/// Fails with all problems at once.
 pub(crate) fn assert_none(problems: &[String]) {
     assert!(
         problems.is_empty(),

@@ -1,4 +1,4 @@
-//! `apply` and `diff`: what differs is shown and written, and nothing else is.
+//! `apply` and `diff`: show and write exactly the differences.
 
 use anyhow::ensure;
 use windlass_tests::aws::deployment::Setup;
@@ -31,7 +31,7 @@ async fn apply_writes_what_it_has_shown_and_the_second_time_nothing() -> anyhow:
 
     operator
         .changes_nothing(async || {
-            // Nothing would be written, so nobody needs to be asked.
+            // Without a change, no confirmation is needed.
             let said = operator.says(&["apply"]).await?;
             ensure!(said.contains("nothing to change"), "{said}");
             let said = operator.json(&["apply", "--yes"]).await?;

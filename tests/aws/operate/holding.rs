@@ -49,7 +49,7 @@ async fn a_held_source_is_not_ticked_and_goes_on_when_it_is_let_go() -> anyhow::
     operator.check_finished().await
 }
 
-/// The worker stands still in the middle of its window while the operator looks and pauses.
+/// The worker is stopped in the middle of its window while the operator looks and pauses.
 #[tokio::test]
 async fn a_pause_beside_a_worker_lets_its_window_end_and_starts_no_other() -> anyhow::Result<()> {
     let setup = Setup {
@@ -59,7 +59,7 @@ async fn a_pause_beside_a_worker_lets_its_window_end_and_starts_no_other() -> an
     let stock = Stock::google(3, 4, 20).latency_ms(50..=60);
     let operator = Operator::new("beside", stock, setup).await?;
     let (lambda, table) = (&operator.deployment.lambda, &operator.deployment.table);
-    // All windows are cut at once: no response has to show the vendor's clock first.
+    // All windows are created at once: no response has to show the vendor clock first.
     let all_at_once = "max_in_flight: 1\n    clock: ours";
     operator
         .deployment

@@ -1,5 +1,5 @@
-//! `status`, `windows`, `show` and `retry`: a hole is seen, what is shown is what the table holds,
-//! and another try delivers what was missing.
+//! `status`, `windows`, `show` and `retry`: a gap is visible, the output equals the stored items,
+//! and a retry delivers the missing records.
 
 use anyhow::{Context, ensure};
 use serde_json::Value;
@@ -10,7 +10,7 @@ use windlass_tests::windlass::exit;
 use super::{Operator, TICKS_MAX, same};
 use crate::vendors::Stock;
 
-/// The names of the windows in a list.
+/// The ids of the windows in a list.
 fn names(list: &Value) -> anyhow::Result<Vec<&str>> {
     let list = list.as_array().context("no list")?;
     let names = list.iter().map(|window| window["window"].as_str());
@@ -22,7 +22,7 @@ async fn a_hole_is_seen_and_retried_and_what_is_shown_is_what_the_table_holds() 
 {
     let operator = Operator::new("hole", Stock::google(3, 2, 20), Setup::default()).await?;
     let (deployment, table) = (&operator.deployment, &operator.deployment.table);
-    // All windows are cut at once: no response has to show the vendor's clock first.
+    // All windows are created at once: no response has to show the vendor clock first.
     deployment.reconfigure("max_in_flight: 8", "max_in_flight: 8\n    clock: ours")?;
     operator.says(&["apply", "--yes"]).await?;
     let start = deployment.vendor.timeline().span().from();

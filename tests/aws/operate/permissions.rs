@@ -1,4 +1,4 @@
-//! What an operator's commands call, against what infra/README.md says that they need.
+//! The calls of the operator's commands, against the permissions in infra/README.md.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -12,19 +12,19 @@ use windlass_tests::windlass::exit;
 use super::{DIFFERENT, Operator};
 use crate::vendors::Stock;
 
-/// The commands that only look.
+/// The read-only commands.
 const LOOKS: [&str; 4] = ["status", "windows", "show", "diff"];
 
-/// The actions on the table that a document lists.
+/// The actions on the table in a document.
 pub(super) struct Permissions {
-    /// For all commands.
+    /// The actions of all commands.
     all: BTreeSet<String>,
-    /// For those that only look.
+    /// The actions of read-only commands.
     reading: BTreeSet<String>,
 }
 
 impl Permissions {
-    /// As the paragraph about the operator in infra/README.md has them.
+    /// The actions in the paragraph about the operator in infra/README.md.
     pub(super) fn documented() -> anyhow::Result<Self> {
         let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../infra/README.md");
         let text = fs::read_to_string(path).context(path)?;
@@ -38,7 +38,7 @@ impl Permissions {
         );
         let needed = paragraph.split("They need").nth(1);
         let needed = needed.and_then(|needed| needed.split("on the table").next());
-        // Every second piece stands between backticks.
+        // Every second piece lies between backticks.
         let names = needed.context("no list")?.split('`').skip(1).step_by(2);
         let names: Vec<_> = names
             .map(|name| name.trim_start_matches("dynamodb:").to_owned())
@@ -50,7 +50,7 @@ impl Permissions {
         })
     }
 
-    /// An error if `calls`, which `windlass ARGS` has made, take more than is listed for it.
+    /// Fails if `calls`, made by `windlass ARGS`, exceed the listed permissions.
     pub(super) fn check(&self, args: &[&str], calls: &[Call]) -> anyhow::Result<()> {
         let looks = args.first().is_some_and(|command| LOOKS.contains(command));
         let allowed = if looks || args.contains(&"--dry-run") {
@@ -67,9 +67,9 @@ impl Permissions {
     }
 }
 
-/// What a policy must allow for `calls`. A transaction is no action of its own, but what is done in
-/// it is: a source that moves to another shard is put there and deleted here. Source: Amazon DynamoDB
-/// developer guide, Using IAM with DynamoDB transactions.
+/// The actions that a policy must allow for `calls`. A transaction is not an action of its own, but
+/// its parts are: a source that moves to another shard is put there and deleted here. Source:
+/// Amazon DynamoDB developer guide, Using IAM with DynamoDB transactions.
 fn needed(calls: &[Call]) -> BTreeSet<String> {
     let actions = calls.iter().map(|call| call.action.as_str());
     let actions = actions.flat_map(|action| match action {
@@ -79,7 +79,7 @@ fn needed(calls: &[Call]) -> BTreeSet<String> {
     actions.map(str::to_owned).collect()
 }
 
-/// The same source for another administrator: of another timeline, and of another shard.
+/// Changes the source's administrator, and so its timeline and its shard.
 fn leave_the_timeline(operator: &Operator) -> anyhow::Result<()> {
     let deployment = &operator.deployment;
     deployment.reconfigure("admin@example.com", "auditor@example.com")

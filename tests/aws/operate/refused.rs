@@ -1,5 +1,5 @@
-//! A table that cannot be used: one line that says what stands in the way, exit code 5, and nothing
-//! tried twice that cannot work.
+//! An unusable table: one line that names the obstacle, exit code 5, and no retries that cannot
+//! succeed.
 
 use std::net::TcpListener;
 use std::process::Output;
@@ -14,10 +14,10 @@ use windlass_tests::windlass::{Outcome, binary, exit};
 use super::Operator;
 use crate::vendors::Stock;
 
-/// A window of no source here.
+/// A window that does not exist.
 const WINDOW: &str = "pull/0123456789ab/live/2026-01-01T00:00:00.000Z";
 
-/// One command line of each that works on a state.
+/// One command line for each command that uses a state.
 fn commands() -> [Vec<&'static str>; 9] {
     [
         vec!["status"],
@@ -32,7 +32,7 @@ fn commands() -> [Vec<&'static str>; 9] {
     ]
 }
 
-/// An error unless all that was said for people's eyes is one line with these words.
+/// Fails unless standard error is one line with these words.
 fn one_line(outcome: Outcome, words: &[&str]) -> anyhow::Result<()> {
     let lines: Vec<_> = outcome.stderr.lines().collect();
     ensure!(
@@ -104,7 +104,7 @@ async fn a_table_of_another_version_is_refused_by_every_command_and_left_alone()
         .await
 }
 
-/// `windlass ARGS` in `folder` with nothing in its environment but `variables`.
+/// Runs `windlass ARGS` in `folder` with only `variables` in its environment.
 pub(crate) async fn windlass(args: &[&str], variables: &[(&str, &str)]) -> anyhow::Result<Outcome> {
     let folder = tempfile::tempdir()?;
     let Output {
@@ -140,7 +140,7 @@ async fn a_table_that_is_not_there_is_named_with_its_region() -> anyhow::Result<
     let uri = Emulator::shared().await?.uri();
     let place = ["--state", "dynamodb:no-such-table", "--endpoint-url", &uri];
     for args in commands() {
-        // These two want a configuration, which is not there either.
+        // These two need a configuration, which does not exist either.
         if !["diff", "apply"].contains(&args[0]) {
             let outcome = windlass(&[&args, &place[..]].concat(), &KEYS).await?;
             one_line(outcome, &["no-such-table", REGION])?;

@@ -1,4 +1,5 @@
-//! The claim: the one move whose effect is spelled out for DynamoDB instead of computed by core.
+//! The claim: the only move whose effect is an expression of DynamoDB instead of a computation in
+//! core.
 
 use windlass_core::checkpoint::Cursor;
 use windlass_core::clock::{Entropy, SeededEntropy};
@@ -20,8 +21,8 @@ fn pick<T: Clone>(entropy: &SeededEntropy, choices: &[T]) -> T {
     choices[index].clone()
 }
 
-/// A window as it may be stored, sane or not: what matters to a claim is drawn so that each of its
-/// rules decides now and then.
+/// A window as it may be stored, valid or not: the fields that a claim checks are drawn so that
+/// each of its rules decides in some cases.
 fn any_window(entropy: &SeededEntropy, minute: i64, now: Timestamp) -> Window {
     let latest = now.plus_ms(WAIT_MS_MAX + CLOCK_SKEW_MS);
     let waits = [

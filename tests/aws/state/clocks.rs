@@ -8,7 +8,7 @@ use windlass_state::StateStore;
 
 use super::scene::{at, definition, fresh};
 
-/// What a tick trusts, in milliseconds after this machine's clock, while a vendor's clock is
+/// The instant that a tick trusts, in milliseconds after the machine clock, while a vendor clock is
 /// `offset_ms` ahead of it.
 async fn trusted(store: &impl StateStore, offset_ms: i64) -> Option<i64> {
     let source = definition("okta");
@@ -31,7 +31,7 @@ async fn trusted(store: &impl StateStore, offset_ms: i64) -> Option<i64> {
     Some(trusted.at().ms_since(at(0)))
 }
 
-/// These tests' clock stands at the beginning of 2026, the emulator's does not.
+/// The clock of these tests stands at the beginning of 2026, that of the emulator does not.
 #[tokio::test]
 async fn the_tables_service_is_a_witness_where_the_only_vendors_clock_differs() {
     let (store, _table) = fresh().await;

@@ -1,4 +1,4 @@
-//! Every sentence of the contract.
+//! The complete contract of a store.
 
 mod plain {
     use crate::state::scene::fresh;
@@ -6,8 +6,8 @@ mod plain {
     windlass_state::conformance_tests!(fresh().await);
 }
 
-/// The same while of the writes that are applied every other reply is lost, for a caller that
-/// repeats them as the engine does.
+/// The contract while every other response to an applied write is lost, for a caller that repeats
+/// writes as the engine does.
 mod with_lost_replies {
     use crate::state::lossy::lossy;
 

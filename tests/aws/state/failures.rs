@@ -1,4 +1,4 @@
-//! What fails, and what is left of it.
+//! Failed operations, and their effects.
 
 use windlass_core::checkpoint::Cursor;
 use windlass_core::lease::Lease;
@@ -12,7 +12,7 @@ use windlass_tests::aws::state_proxy::{StateFault, StateFaults, StateProxy};
 use super::lossy::sure_and_deaf;
 use super::scene::{claim, config, fresh, page, ready, running, store_in, stored, table_name};
 
-/// A store behind a proxy that can be told to make trouble.
+/// A store behind a proxy that can inject faults.
 async fn behind_proxy() -> (DynamoStore, StateProxy, Refusals) {
     let emulator = Emulator::shared().await.unwrap();
     let (calls, refusals) = (Calls::default(), Refusals::default());

@@ -1,4 +1,4 @@
-//! Items as somebody else finds or leaves them: a person with a console, a newer windlass.
+//! Items as others read or leave them: a person with a console, or a newer windlass.
 
 use std::collections::HashMap;
 
@@ -21,7 +21,7 @@ fn number(number: &str) -> AttributeValue {
     AttributeValue::N(number.to_owned())
 }
 
-/// The item at `key`, as it is.
+/// The stored item at `key`.
 async fn raw(table: &str, key: &Key) -> Item {
     let asked = client().await.get_item().table_name(table);
     let asked = asked.key("pk", text(&key.pk)).key("sk", text(&key.sk));
@@ -34,7 +34,7 @@ async fn raw(table: &str, key: &Key) -> Item {
         .unwrap()
 }
 
-/// Gives an item attributes that are not ours.
+/// Adds attributes unknown to windlass to an item.
 async fn edit(table: &str, key: &Key, changes: &[(&str, AttributeValue)]) {
     let mut item = raw(table, key).await;
     for (name, value) in changes {

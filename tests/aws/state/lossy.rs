@@ -1,4 +1,4 @@
-//! A connection that loses replies to writes that were applied.
+//! A connection that loses responses to applied writes.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -14,15 +14,15 @@ use windlass_tests::aws::emulator::Emulator;
 use super::resolving::Resolving;
 use super::scene::{config, fresh, store_in};
 
-/// Loses replies to writes of windows, of marks and of what pages delivered that were applied: the first, and then each that
-/// comes `every` such replies later. What was refused is told: nothing is unknown then.
+/// Loses responses to applied writes of windows, marks and seen pages: the first, and then each
+/// `every`th one. Responses to failed writes arrive: their outcome is known.
 #[derive(Debug)]
 struct LosesReplies {
     every: u64,
     applied: AtomicU64,
 }
 
-/// On a request whose reply may be lost.
+/// Marks a request whose response may be lost.
 #[derive(Debug)]
 struct Meant;
 
@@ -78,13 +78,14 @@ async fn losing(every: u64, table: &str) -> DynamoStore {
     store_in(table, config)
 }
 
-/// A store in a new table, and one in the same table that never hears of what it has written.
+/// A store in a new table, and one in the same table that never receives a response to its writes.
 pub(crate) async fn sure_and_deaf() -> (DynamoStore, DynamoStore) {
     let (sure, table) = fresh().await;
     (sure, losing(1, &table).await)
 }
 
-/// A store in a new table that misses every other reply, for a caller that repeats what is unknown.
+/// A store in a new table that loses every other response, for a caller that repeats writes with
+/// unknown outcome.
 pub(crate) async fn lossy() -> (Resolving<DynamoStore>, ()) {
     let (_, table) = fresh().await;
     (Resolving(losing(2, &table).await), ())

@@ -1,4 +1,4 @@
-//! What operators do to sources, also two at once and under a running tick.
+//! Operator actions on sources, also concurrently and during a tick.
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use tokio::task::JoinSet;
@@ -89,7 +89,7 @@ async fn a_source_moves_to_another_shard_with_its_marks_while_a_tick_writes_them
             store.save_progress(here, &next),
         );
         assert_eq!(applied.unwrap().version, 2);
-        // Either the tick was first and its marks went along, or it finds them gone.
+        // Either the tick came first and its marks moved along, or it finds them gone.
         let expected = match saved {
             Ok(saved) => saved,
             Err(SaveError::Conflict(None)) => read,

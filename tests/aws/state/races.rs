@@ -12,7 +12,7 @@ use super::scene::{at, claim, config, fresh, page, running, store_in, stored};
 
 const CLAIMANTS: u128 = 32;
 const ROUNDS: i64 = 50;
-/// Processes that the claimants are spread over.
+/// Number of clients that the claims are spread over.
 const CLIENTS: u128 = 4;
 
 async fn clients(table: &str) -> Vec<DynamoStore> {
@@ -85,7 +85,7 @@ async fn of_thirty_two_processes_that_take_turns_no_two_overlap() {
     }
     let mut firsts = takers.join_all().await;
     firsts.sort_unstable();
-    // One after the other, and as nobody's answer was lost, none is left out.
+    // In sequence and, because no response was lost, without a gap.
     let expected = (0..32).map(|number| at(0).plus_ms(200 * number));
     assert!(expected.eq(firsts.iter().copied()), "{firsts:?}");
     assert_eq!(store.rate_gate(&group).await, Ok(None));
@@ -107,7 +107,7 @@ async fn a_holder_and_a_planner_at_once_leave_a_window_that_core_could_have_made
             clients[0].checkpoint(&lease, &page),
             clients[1].decide(lease.window(), &expire),
         );
-        // Whichever came first, the planner's is made: it may follow a checkpoint.
+        // In either order, the planner's write succeeds: it may follow a checkpoint.
         let expired = expired.unwrap();
         let before = match &paged {
             Ok(paged) => {

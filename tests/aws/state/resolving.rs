@@ -1,5 +1,5 @@
-//! A caller that repeats a write whose outcome is unknown and decides by what comes back, as the
-//! planner and the worker do, in the shape of a store.
+//! A store wrapper that repeats a write with unknown outcome and decides by the result, as the
+//! planner and the worker do.
 
 use windlass_core::ids::{RateGroup, SourceName, Timeline, WindowId};
 use windlass_core::moves::Move;
@@ -16,7 +16,7 @@ use windlass_core::wait::RateGate;
 use windlass_core::window::Window;
 use windlass_state::{Created, MoveError, SaveError, SplitError, StateError, StateStore};
 
-/// Repeats what is unknown.
+/// Repeats writes with unknown outcome.
 pub(crate) struct Resolving<S>(pub(crate) S);
 
 fn is_unknown<T>(answer: &Result<T, MoveError>) -> bool {

@@ -1,4 +1,4 @@
-//! What the tests of this folder share: a table of its own for each, a window, a worker's part.
+//! Shared test helpers: a table for each test, a window, and the calls of a worker.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -27,12 +27,12 @@ pub(crate) fn at(minute: i64) -> Timestamp {
     Timestamp::from_ms(1_767_225_600_000).plus_ms(minute * MINUTE_MS)
 }
 
-/// A table name that no other test of this process has.
+/// A table name that is unique in this process.
 pub(crate) fn table_name() -> String {
     format!("state-{}", TABLES.fetch_add(1, Ordering::Relaxed))
 }
 
-/// A client's configuration for `uri`, for anybody.
+/// A client configuration for `uri`, with arbitrary credentials.
 pub(crate) fn config(uri: &str) -> Builder {
     Config::builder()
         .region(Region::new(REGION))
@@ -40,7 +40,7 @@ pub(crate) fn config(uri: &str) -> Builder {
         .endpoint_url(uri)
 }
 
-/// The store in `table` behind `config`. Its waits pass at once.
+/// The store in `table` with `config`. Its waits take no time.
 pub(crate) fn store_in(table: &str, config: Builder) -> DynamoStore {
     DynamoStore::new(
         config,
@@ -59,7 +59,7 @@ pub(crate) async fn fresh() -> (DynamoStore, String) {
     (store, table)
 }
 
-/// A client of the shared emulator, for what no store does.
+/// A client of the shared emulator, for operations beyond the store.
 pub(crate) async fn client() -> Client {
     let emulator = Emulator::shared().await.expect("the emulator starts");
     Client::from_conf(config(&emulator.uri()).build())
@@ -82,7 +82,7 @@ pub(crate) fn ready(minute: i64) -> Window {
     Window::new(id, at(minute + 10), at(0)).expect("ten minutes are a span")
 }
 
-/// A ready window that `store` holds.
+/// A ready window that is stored in `store`.
 pub(crate) async fn stored(store: &impl StateStore, minute: i64) -> Window {
     let window = ready(minute);
     assert_eq!(store.create(&window).await, Ok(Created::New));
@@ -98,7 +98,7 @@ pub(crate) fn claim(window: &Window, owner: u128) -> Claim {
     }
 }
 
-/// A window that `store` holds and owner 1 has.
+/// A window stored in `store` and claimed by owner 1.
 pub(crate) async fn running(store: &impl StateStore, minute: i64) -> Lease {
     let window = stored(store, minute).await;
     store
@@ -107,7 +107,7 @@ pub(crate) async fn running(store: &impl StateStore, minute: i64) -> Lease {
         .expect("ready and due")
 }
 
-/// The next page of `lease`, with a token as long as a vendor's.
+/// The next page of `lease`, with a token of realistic length.
 pub(crate) fn page(lease: &Lease) -> Checkpoint {
     let from = lease.window().page;
     Checkpoint {
@@ -132,7 +132,7 @@ pub(crate) fn page(lease: &Lease) -> Checkpoint {
     }
 }
 
-/// A source whose windows are ten minutes wide; eight may be open and three in flight.
+/// A source with windows of ten minutes; eight may be open and three in flight.
 pub(crate) fn definition(name: &str) -> SourceDefinition {
     let policy = Policy {
         unit_ms: SECOND_MS,

@@ -1,5 +1,4 @@
-//! Splits as transactions of the table: what they cost, and what other requests in the way of their
-//! items do to them.
+//! Splits as transactions of the table: their costs, and the effects of conflicting requests.
 
 use windlass_core::moves::Decision;
 use windlass_core::split::WindowSplit;
@@ -11,8 +10,8 @@ use windlass_tests::aws::state_proxy::{StateFault, StateFaults, Units};
 use super::scene::{at, definition, marks, running, timeline};
 use super::units::Counted;
 
-/// A stored window that waits to be split at its fifth minute, and its split into so many parts
-/// beside it.
+/// A stored window that waits to be split at its fifth minute, with its split into this number of
+/// parts.
 async fn waiting(store: &DynamoStore, minute: i64, parts: i64) -> WindowSplit {
     let source = definition("okta");
     let stored = store.progress_of(source.shard(), &source.name).await;

@@ -1,4 +1,4 @@
-//! The requests of `windlass status` on a whole table, and what it shows of sources that it does not
+//! The requests of `windlass status` on a whole table, and its output for sources that it does not
 //! read one by one.
 
 use std::collections::BTreeSet;
@@ -23,9 +23,10 @@ use crate::operate::refused::{KEYS, windlass};
 
 /// Sources of the large table: every shard has some.
 const SOURCES: usize = 2_000;
-/// Sources that are applied and ticked; of the last one, the others are copies.
+/// Number of sources that are really applied and ticked; the others are copies of the last one.
 const MADE: usize = 8;
-/// Items of one batch. <https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchWriteItem.html>
+/// Maximum number of items of a batch.
+/// <https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchWriteItem.html>
 const BATCH: usize = 25;
 
 /// A table of sources in rate groups of their own, each with one open window after the first tick.
@@ -35,7 +36,7 @@ struct Busy {
     sent: Sent,
 }
 
-/// A source of a rate group of its own that has one window open at once.
+/// A source of a rate group of its own, with at most one open window.
 fn named(number: usize) -> SourceDefinition {
     let mut source = definition(&format!("source-{number:05}"));
     source.policy.rate_group = format!("okta:{number}").parse().expect("a valid group");
@@ -57,7 +58,7 @@ impl Busy {
         Ok(busy)
     }
 
-    /// Writes the items of the last source again for further ones, up to `count` sources.
+    /// Copies the items of the last source for further ones, up to `count` sources.
     async fn copy_up_to(&self, count: usize) -> anyhow::Result<()> {
         let emulator = Emulator::shared().await?;
         let table = &self.counted.table;
@@ -124,7 +125,7 @@ impl Busy {
         window.context("the first tick creates it")
     }
 
-    /// The first source's window parks, the second source is blocked, the third one's window fails.
+    /// Parks the first source's window, blocks the second source, and fails the third one's window.
     async fn trouble(&self) -> anyhow::Result<()> {
         let store = &self.counted.store;
         let parked = self.window(0).await?;
@@ -153,7 +154,7 @@ impl Busy {
         Ok(())
     }
 
-    /// `windlass status ARGS`, with its requests and their units.
+    /// The output of `windlass status ARGS`, with its number of requests and their units.
     async fn status(&self, args: &[&str]) -> anyhow::Result<(String, usize, Units)> {
         let state = format!("dynamodb:{}", self.counted.table);
         let uri = self.counted.proxy.uri();
@@ -167,7 +168,8 @@ impl Busy {
     }
 }
 
-/// The number of `calls`, a query counted once however often a slow emulator had it repeated.
+/// The number of `calls`; a query counts once, however often the client repeated it because of a
+/// slow emulator.
 fn requests(calls: &[Call]) -> usize {
     let (queries, others): (Vec<_>, Vec<_>) = calls
         .iter()
@@ -183,7 +185,7 @@ fn entries(status: &str) -> anyhow::Result<Vec<Value>> {
     Ok(sources.context("no list of sources")?.clone())
 }
 
-/// Asserts the trouble of `entry` and its first minute.
+/// Asserts the trouble of `entry` and its start.
 fn assert_trouble(entry: &Value, trouble: &str, minute: i64) -> anyhow::Result<()> {
     let since = at(minute).to_string();
     ensure!(

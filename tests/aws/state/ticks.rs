@@ -21,10 +21,10 @@ use windlass_state::{DynamoStore, StateStore};
 use super::scene::{at, claim, definition, fresh, page, timeline};
 
 const SEEDS: u64 = 20;
-/// Two rounds: the first one carves, the second one goes on behind finished windows.
+/// Two rounds: the first one creates windows, the second one continues after finished windows.
 const ROUNDS: i64 = 2;
 
-/// Remembers what was sent.
+/// Records the dispatched tasks.
 #[derive(Default)]
 pub(super) struct Sent(Mutex<Vec<TaskWindow>>);
 
@@ -42,7 +42,7 @@ impl Dispatch for Sent {
     }
 }
 
-/// `store` with calls that wait a moment before or after, as `seed` has it.
+/// `store` with calls that wait briefly before or after, as drawn from `seed`.
 fn interleaved(store: &DynamoStore, seed: u64) -> FailingStore<DynamoStore> {
     let entropy = SeededEntropy::new(seed);
     let faults = move |_, _| {
@@ -120,7 +120,8 @@ async fn two_orchestrators_at_once_plan_nothing_twice() {
     }
 }
 
-/// The windows of `source` cover its carved time once, and no more are in flight than may be.
+/// Asserts that the windows of `source` cover its planned time once, within the limit of windows in
+/// flight.
 async fn assert_planned_once(store: &DynamoStore, source: &SourceDefinition, seed: u64) {
     let marks = store.progress_of(source.shard(), &source.name).await;
     let [marks] = &marks.unwrap()[..] else {
@@ -134,7 +135,7 @@ async fn assert_planned_once(store: &DynamoStore, source: &SourceDefinition, see
     assert_eq!(count(Status::Dispatched), 3, "{seed}");
 }
 
-/// A worker takes the oldest window of `source` and finishes it.
+/// Claims and completes the oldest window of `source`.
 async fn finish_one(store: &DynamoStore, source: &SourceDefinition) {
     let all = windows(store, &live(source)).await;
     let oldest = all.iter().find(|window| window.is_unfinished()).unwrap();

@@ -1,4 +1,4 @@
-//! What each operation is billed for.
+//! The billed units of each operation.
 
 use std::collections::BTreeSet;
 
@@ -19,7 +19,7 @@ use windlass_tests::aws::state_proxy::{StateProxy, Units};
 
 use super::scene::{at, claim, config, definition, marks, page, ready, store_in, table_name};
 
-/// A store whose calls are counted.
+/// A store with counted calls.
 pub(super) struct Counted {
     pub(super) store: DynamoStore,
     pub(super) proxy: StateProxy,
@@ -45,7 +45,7 @@ impl Counted {
         }
     }
 
-    /// Asserts what `call` was billed for, in one request.
+    /// Asserts the billed units of `call`, in one request.
     pub(super) async fn bills<T>(
         &self,
         what: &str,
@@ -55,7 +55,7 @@ impl Counted {
         self.bills_in(1, what, units, call).await
     }
 
-    /// Asserts what `call` was billed for, in so many requests.
+    /// Asserts the billed units of `call`, in this number of requests.
     async fn bills_in<T>(
         &self,
         requests: usize,
@@ -187,7 +187,7 @@ async fn each_write_of_marks_sources_and_gates_is_one_request_and_one_unit() {
         .unwrap();
 }
 
-/// Page `number` of a window, with so many records.
+/// Page `number` of a window, with this number of records.
 fn delivered(number: u64, records: u64) -> SeenPage {
     let timeline = ready(0).id.timeline;
     SeenPage {

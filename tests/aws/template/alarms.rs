@@ -1,4 +1,4 @@
-//! Alarms: each watches a metric that exists, and each has its paragraph in the runbook.
+//! Alarms: each watches an existing metric, and has its paragraph in the runbook.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,10 +7,10 @@ use windlass_core::metric;
 
 use super::resolved::{Resolved, read};
 
-/// The metrics of AWS that are watched, as its documents name them: "Types of metrics for Lambda
-/// functions", "DynamoDB metrics and dimensions", "Monitor Amazon Data Firehose Using CloudWatch
-/// Metrics", "Monitor the Amazon Kinesis Data Streams service with Amazon CloudWatch", "Available
-/// CloudWatch metrics for Amazon SQS".
+/// The watched metrics of AWS, as its documents name them: "Types of metrics for Lambda functions",
+/// "DynamoDB metrics and dimensions", "Monitor Amazon Data Firehose Using CloudWatch Metrics",
+/// "Monitor the Amazon Kinesis Data Streams service with Amazon CloudWatch", "Available CloudWatch
+/// metrics for Amazon SQS".
 const OF_AWS: [(&str, &str); 14] = [
     ("AWS/DynamoDB", "ReadThrottleEvents"),
     ("AWS/DynamoDB", "WriteThrottleEvents"),
@@ -29,7 +29,7 @@ const OF_AWS: [(&str, &str); 14] = [
 ];
 const OF_QUEUES: (&str, &str) = ("AWS/SQS", "ApproximateNumberOfMessagesVisible");
 
-/// Every alarm of deployments that have all of them between them.
+/// Every alarm, collected from deployments that together create all of them.
 fn every_alarm() -> BTreeMap<String, Value> {
     let kinesis = [
         ("IngestPath", "kinesis-firehose"),
@@ -116,7 +116,7 @@ fn what_must_be_watched_is_watched() {
     }
 }
 
-/// A metric of refusals has no datapoint while nothing is refused, and CloudWatch makes none of a sum
+/// A metric of failures has no datapoint without failures, and CloudWatch computes none for a sum
 /// that lacks a part.
 /// <https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/using-metric-math.html>
 #[test]
@@ -217,7 +217,7 @@ fn the_dashboard_shows_metrics_that_exist() {
         for widget in body["widgets"].as_array().unwrap() {
             let mut namespace = Value::Null;
             for line in widget["properties"]["metrics"].as_array().unwrap() {
-                // A dot repeats what the line before has.
+                // A dot repeats the value of the line before.
                 if line[0] != "." {
                     namespace = line[0].clone();
                 }

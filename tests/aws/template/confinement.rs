@@ -1,11 +1,11 @@
-//! What each role may touch: the stack's own resources, under conditions, and nothing by a wildcard.
+//! The resources of each role: only the stack's own, under conditions, without wildcards.
 
 use serde_json::{Value, json};
 
 use super::policies::{KEY, VARIANTS, list, statement, statements};
 use super::resolved::{Resolved, read, translated};
 
-/// What Lambda needs to join subnets. EC2 knows no narrower resource for it.
+/// The statements that let Lambda join subnets. EC2 supports no narrower resource for them.
 const JOINS_SUBNETS: [&str; 2] = ["JoinSubnets", "LeaveNetworkToLambda"];
 
 #[test]
@@ -134,7 +134,7 @@ fn a_worker_writes_windows_rates_and_digests_and_of_a_source_only_that_it_is_blo
         keys("OrchestratorRole", "CreateWindowsAndSaveProgress"),
         ["progress#*", "window#*"]
     );
-    // An update of a split is authorized beside the marks of its transaction.
+    // An update of a split is authorized together with the marks of its transaction.
     assert_eq!(
         keys("OrchestratorRole", "DecideWindows"),
         ["progress#*", "window#*"]
@@ -175,7 +175,7 @@ fn keys_are_used_through_their_services_only() {
     );
 }
 
-/// Every text of a JSON value.
+/// Every string in a JSON value.
 fn texts(value: &Value) -> Vec<&str> {
     match value {
         Value::String(text) => vec![text],
@@ -199,7 +199,7 @@ fn keys_are_used_through_services_of_china_too() {
             "{service}"
         );
     }
-    // The principals of services have one name everywhere.
+    // Principals of services have the same name in all partitions.
     assert!(
         others.iter().all(|text| text.ends_with(".amazonaws.com")),
         "{others:?}"

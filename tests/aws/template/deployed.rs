@@ -1,4 +1,4 @@
-//! The template deployed into an emulator, as `sam deploy` does it.
+//! The template deployed into an emulator, as by `sam deploy`.
 
 use std::collections::BTreeMap;
 use std::io::Write;
@@ -16,18 +16,18 @@ use super::resolved::{Resolved, output, project};
 /// A stack in an emulator.
 #[derive(Debug)]
 pub(crate) struct Deployed {
-    /// What it says about itself, by name.
+    /// The stack's outputs, by name.
     pub(crate) outputs: BTreeMap<String, String>,
-    /// The type of each resource that was created, by logical id.
+    /// The type of each created resource, by logical id.
     pub(crate) resources: BTreeMap<String, String>,
-    /// What each function's alias runs with, by logical id.
+    /// The environment of each function's alias, by logical id.
     pub(crate) environments: Value,
 }
 
 /// Deploys the template as the stack `name`, or updates it, into the emulator at `endpoint`. The
 /// folders `orchestrator` and `worker` in `packages` become the functions' packages.
 ///
-/// What the emulator does not know is left out: saved queries, and alarms over a formula.
+/// Omits resources that the emulator does not support: saved queries, and alarms with a formula.
 pub(crate) fn deploy(
     endpoint: &str,
     name: &str,
@@ -81,7 +81,7 @@ pub(crate) fn deploy(
     })
 }
 
-/// Packages that are never run.
+/// Packages that never run.
 fn empty_packages() -> anyhow::Result<tempfile::TempDir> {
     let packages = tempfile::tempdir()?;
     for function in ["orchestrator", "worker"] {
@@ -92,7 +92,7 @@ fn empty_packages() -> anyhow::Result<tempfile::TempDir> {
     Ok(packages)
 }
 
-/// What the emulator should have created for these parameters.
+/// The expected resources for these parameters.
 fn expected(parameters: &[(&str, &str)]) -> BTreeMap<String, String> {
     let resolved = Resolved::with(parameters);
     let known = resolved.resources().filter(|(_, resource)| {
@@ -110,7 +110,7 @@ fn expected(parameters: &[(&str, &str)]) -> BTreeMap<String, String> {
         .collect()
 }
 
-/// Whether windlass takes the output `Sinks` as a part of its configuration.
+/// Checks that windlass accepts the output `Sinks` as a part of its configuration.
 fn check(sinks: &str) -> anyhow::Result<()> {
     let file = tempfile::NamedTempFile::with_suffix(".yaml")?;
     let configuration = format!(

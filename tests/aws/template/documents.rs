@@ -1,4 +1,4 @@
-//! What the documents tell people to type can be typed, and what they show can be read.
+//! The commands and samples in the documents: commands parse, and samples are valid.
 
 use std::fs;
 use std::io::Write as _;
@@ -14,7 +14,7 @@ use super::resolved::{output, read};
 
 const DOCUMENTS: [&str; 2] = ["docs/RUNBOOK.md", "infra/README.md"];
 
-/// The blocks of code of one language in a document.
+/// The code blocks of one language in a document.
 fn blocks(document: &str, language: &str) -> Vec<String> {
     let text = read(document);
     let pieces: Vec<_> = text.split("```").collect();
@@ -53,12 +53,12 @@ fn every_command_in_the_documents_is_one_that_windlass_knows() {
     let commands = commands();
     assert!(commands.len() > 8, "{commands:?}");
     for command in commands {
-        // What comes before it is read first; then only the help is printed.
+        // The preceding arguments are parsed first; then only the help is printed.
         output(Command::new(&windlass).args(command).arg("--help"));
     }
 }
 
-/// The recipe of the runbook that brings records back, run with an `aws` that copies files.
+/// Runs the runbook's recipe for restoring records, with an `aws` that copies files.
 #[test]
 fn records_under_errors_come_back_one_a_line_and_byte_for_byte() {
     let recipe = blocks("docs/RUNBOOK.md", "sh")
@@ -66,7 +66,7 @@ fn records_under_errors_come_back_one_a_line_and_byte_for_byte() {
         .find(|block| block.contains("rawData"))
         .expect("the runbook brings back records under errors/");
     let folder = tempfile::tempdir().unwrap();
-    // Three records in two lines: as Firehose takes them apart, and two that it left packed.
+    // Three records in two lines: one as Firehose de-aggregates them, and two that it left packed.
     let first = r#"{"a":"Zo\u00eb ☂","n":1e2}"#;
     let packed = "{\"b\":1}\n{\"c\":2}\n";
     let mut errors = String::new();

@@ -1,4 +1,4 @@
-//! `infra/drain.sh`: it says that nothing would be lost when that is so, and at no other time.
+//! `infra/drain.sh`: reports a drained deployment exactly when nothing would be lost.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -7,8 +7,8 @@ use std::process::{Command, Output};
 
 use super::resolved::project;
 
-/// An `aws` that notes its calls and answers from files: the n-th call about NAME from `NAME.n`, or
-/// from `NAME` if there is no such file. Without either it fails.
+/// A fake `aws` that records its calls and responds from files: the n-th call about NAME from
+/// `NAME.n`, or from `NAME` if that file does not exist. Without either, it fails.
 const AWS: &str = r#"#!/bin/sh
 cd "$FAKE" || exit 1
 printf '%s\n' "$*" >> calls
@@ -21,7 +21,7 @@ number=$(($(wc -l < "count-$name")))
 if [ -f "$name.$number" ]; then cat "$name.$number"; else cat "$name"; fi
 "#;
 
-/// An account with a stack that is drained already.
+/// An account with a drained stack.
 struct Account(tempfile::TempDir);
 
 impl Account {
@@ -63,7 +63,7 @@ impl Account {
             .expect("bash runs")
     }
 
-    /// What a drained stack is told, line by line.
+    /// The output for a drained stack, line by line.
     fn drained(&self, args: &[&str]) -> Vec<String> {
         let output = self.drain(args);
         let said = String::from_utf8_lossy(&output.stdout);

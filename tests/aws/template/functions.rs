@@ -1,4 +1,4 @@
-//! Both functions: how they run, what they are told, and that the table alone owns retries.
+//! Both functions: their settings and environments, and the table as the only owner of retries.
 
 use serde_json::json;
 use windlass_connectors::registry;
@@ -7,7 +7,7 @@ use super::resolved::{Resolved, parameters};
 
 const FUNCTIONS: [&str; 2] = ["OrchestratorFunction", "WorkerFunction"];
 
-/// Environment variables of a function together, in bytes.
+/// Maximum total size of a function's environment variables, in bytes.
 /// <https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html>
 const ENVIRONMENT_BYTES_MAX: usize = 4_096;
 
@@ -104,7 +104,7 @@ fn what_is_deployed_last_runs_until_an_older_version_is_named() {
         assert_eq!(alias["Name"], "live", "{id}");
         assert_eq!(alias["FunctionVersion"], "$LATEST", "{id}");
     }
-    // One that SAM publishes would keep an old environment when only a parameter changes.
+    // A version published by SAM would keep an old environment when only a parameter changes.
     assert_eq!(resolved.of_type("AWS::Lambda::Version").count(), 0);
     let older = Resolved::with(&[("WorkerVersion", "7")]);
     assert_eq!(older.properties("WorkerAlias")["FunctionVersion"], "7");

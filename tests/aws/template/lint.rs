@@ -1,4 +1,4 @@
-//! What can be said of the template without deploying it.
+//! Checks of the template without a deployment.
 
 use std::fs;
 use std::path::Path;

@@ -1,4 +1,4 @@
-//! Which actions each role may call, and on what.
+//! The actions that each role may call, and their resources.
 
 use std::collections::BTreeSet;
 
@@ -9,9 +9,9 @@ use super::resolved::Resolved;
 /// One of the functions.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Function {
-    /// Plans.
+    /// Plans and dispatches windows.
     Orchestrator,
-    /// Pulls.
+    /// Reads windows.
     Worker,
 }
 
@@ -24,7 +24,7 @@ impl Function {
     }
 }
 
-/// What services do in a function's name; its code calls none of these.
+/// Actions that AWS services perform with a function's role; its code calls none of them.
 const BY_SERVICES: [&str; 11] = [
     "ec2:AssignPrivateIpAddresses",
     "ec2:CreateNetworkInterface",
@@ -39,9 +39,9 @@ const BY_SERVICES: [&str; 11] = [
     "sqs:SendMessage",
 ];
 
-/// The actions that a function's policies allow its code, such as `dynamodb:Query`, when the template
-/// is deployed with these parameters. Left out is what services do in its name: write its logs, keep
-/// its failed events, use keys, join subnets.
+/// The actions that a function's policies allow its code, such as `dynamodb:Query`, when the
+/// template is deployed with these parameters. Omits the actions of AWS services with its role:
+/// they write its logs, store its failed events, use keys, join subnets.
 pub(crate) fn called_actions(function: Function, parameters: &[(&str, &str)]) -> BTreeSet<String> {
     let mut actions = actions(&Resolved::with(parameters), function.role());
     actions.retain(|action| !BY_SERVICES.contains(&action.as_str()));
@@ -72,7 +72,7 @@ pub(super) fn statement<'a>(resolved: &'a Resolved, role: &str, sid: &str) -> &'
     found.unwrap_or_else(|| panic!("{role} has no statement {sid}"))
 }
 
-/// One text or several.
+/// One string or several.
 pub(super) fn list(value: &Value) -> Vec<String> {
     let one = |value: &Value| {
         let text = value.as_str();
@@ -91,7 +91,7 @@ fn set(actions: &[&str]) -> BTreeSet<String> {
 
 pub(super) const KEY: &str = "arn:aws:kms:eu-west-1:111111111111:key/1";
 
-/// Parameters that create every statement of every role once.
+/// Parameters that together create every statement of every role.
 pub(super) const VARIANTS: [&[(&str, &str)]; 6] = [
     &[],
     &[

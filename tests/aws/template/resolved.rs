@@ -1,5 +1,5 @@
-//! The template as CloudFormation works it out: after the SAM transform, for given parameters, with
-//! what their conditions leave out gone. A reference to a resource becomes `{Name}`, one to an
+//! The template as CloudFormation resolves it: after the SAM transform, for given parameters,
+//! without the parts that conditions omit. A reference to a resource becomes `{Name}`, one to an
 //! attribute `{Name.Attribute}`.
 
 use std::collections::BTreeMap;
@@ -11,7 +11,7 @@ use std::sync::OnceLock;
 use serde_json::{Map, Value};
 use windlass_tests::aws::tools;
 
-/// What stands for the pseudo parameters.
+/// The values of the pseudo parameters.
 const PSEUDO: [(&str, &str); 5] = [
     ("AWS::AccountId", "111111111111"),
     ("AWS::Partition", "aws"),
@@ -50,7 +50,7 @@ pub(super) fn output(command: &mut Command) -> String {
     said
 }
 
-/// The template after the SAM transform. Made once.
+/// The template after the SAM transform, computed once.
 pub(super) fn translated() -> &'static Value {
     static TRANSLATED: OnceLock<Value> = OnceLock::new();
     TRANSLATED.get_or_init(|| {
@@ -68,7 +68,7 @@ pub(super) fn parameters() -> &'static Map<String, Value> {
         .expect("the template has parameters")
 }
 
-/// The template for certain parameters.
+/// The template for given parameters.
 #[derive(Debug)]
 pub(crate) struct Resolved {
     parameters: BTreeMap<String, String>,
@@ -76,7 +76,7 @@ pub(crate) struct Resolved {
 }
 
 impl Resolved {
-    /// With these values, and defaults for all other parameters.
+    /// The template with these values, and defaults for all other parameters.
     pub(crate) fn with(given: &[(&str, &str)]) -> Self {
         let mut values: BTreeMap<_, _> = parameters()
             .iter()
@@ -106,33 +106,33 @@ impl Resolved {
         resolved
     }
 
-    /// Whether a resource is created.
+    /// True if the resource is created.
     pub(super) fn creates(&self, id: &str) -> bool {
         self.resources.contains_key(id)
     }
 
-    /// The properties of a resource that is created.
+    /// The properties of a created resource.
     pub(super) fn properties(&self, id: &str) -> &Value {
         let resource = self.resources.get(id);
         let resource = resource.unwrap_or_else(|| panic!("no resource {id} is created"));
         &resource["Properties"]
     }
 
-    /// All that is created, with logical ids.
+    /// All created resources, with logical ids.
     pub(super) fn resources(&self) -> impl Iterator<Item = (&str, &Value)> {
         self.resources
             .iter()
             .map(|(id, resource)| (id.as_str(), resource))
     }
 
-    /// The properties of all that is created of a type, with logical ids.
+    /// The properties of all created resources of a type, with logical ids.
     pub(super) fn of_type(&self, name: &str) -> impl Iterator<Item = (&str, &Value)> {
         self.resources()
             .filter(move |(_, resource)| resource["Type"] == name)
             .map(|(id, resource)| (id, &resource["Properties"]))
     }
 
-    /// `None` where CloudFormation leaves a property out.
+    /// Resolves a value; `None` where CloudFormation omits a property.
     fn value(&self, value: &Value) -> Option<Value> {
         match value {
             Value::Object(map) if map.len() == 1 => {
@@ -247,7 +247,7 @@ fn text(value: &Value) -> String {
     }
 }
 
-/// `Fn::GetAtt` takes a list or a text with dots.
+/// `Fn::GetAtt` accepts a list or a text with dots.
 fn joined(argument: &Value) -> String {
     let parts = argument.as_array().map(|parts| {
         let parts: Vec<_> = parts.iter().map(text).collect();

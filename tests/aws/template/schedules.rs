@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::resolved::{Resolved, parameters};
 
-/// Whether EventBridge Scheduler takes the expression: `rate(N unit)`, the unit in the singular only
+/// True if EventBridge Scheduler accepts the expression: `rate(N unit)`, with a singular unit only
 /// for 1. <https://docs.aws.amazon.com/scheduler/latest/UserGuide/schedule-types.html>
 fn is_rate(expression: &str) -> bool {
     let inside = expression.strip_prefix("rate(");

@@ -1,4 +1,4 @@
-//! Where things are kept: the state table, and records that reach the bucket whole.
+//! Storage: the state table, and the complete delivery of records to the bucket.
 
 use std::collections::BTreeSet;
 
@@ -109,7 +109,7 @@ fn records_expire_only_when_somebody_says_after_how_long_and_rejects_never() {
     assert_eq!(expiring("400"), ["records/", "parquet/", "athena/"]);
 }
 
-/// What partitions by source.
+/// The parameters of partitioning by source.
 const BY_SOURCE: [(&str, &str); 1] = [("Partitioning", "source-and-hour")];
 
 fn destination(parameters: &[(&str, &str)]) -> Value {
@@ -117,7 +117,7 @@ fn destination(parameters: &[(&str, &str)]) -> Value {
     resolved.properties("Firehose")["ExtendedS3DestinationConfiguration"].clone()
 }
 
-/// The types of a stream's processors, in their order.
+/// The types of a stream's processors, in order.
 fn processors(destination: &Value) -> Vec<&str> {
     let processors = destination["ProcessingConfiguration"]["Processors"].as_array();
     let processors = processors.into_iter().flatten();
@@ -190,7 +190,7 @@ fn what_cannot_be_delivered_has_a_place_of_its_own() {
     }
 }
 
-/// The fields at the top of every record in the recorded replies of the built-in connectors.
+/// The top-level fields of every record in the recorded responses of the built-in connectors.
 fn recorded_fields() -> BTreeSet<String> {
     let mut fields = BTreeSet::new();
     for connector in registry::names() {

@@ -1,13 +1,13 @@
-//! What the two functions cost to start and to run: the bootstraps as they are deployed, from the
-//! start of the process to its first request for work, and the memory of a worker at work.
+//! The start and run costs of the two functions: the deployed bootstraps, from the start of the
+//! process to its first request for work, and the memory of a running worker.
 //!
 //! ```text
 //! cargo bench -p windlass-tests --bench lambda [-- --json]
 //! ```
 //!
-//! Measures what `cargo lambda build` (README.md) has left in `target/lambda`, which must be built for
-//! this machine's processor. Prints the median of several starts and, in brackets, the fastest and
-//! the slowest. Exits with 1 when a budget is missed, and with 2 when something could not be measured.
+//! Measures the output of `cargo lambda build` (README.md) in `target/lambda`, which must be built
+//! for this machine's processor. Prints the median of several starts and, in brackets, the fastest
+//! and the slowest. Exits with 1 when a limit is exceeded, and with 2 when a measurement fails.
 
 use std::collections::BTreeMap;
 use std::io::{self, Write as _};
@@ -22,26 +22,26 @@ use windlass_tests::aws::lambda::Invocation;
 use windlass_tests::timeline::{BOUND_MS, Timeline, TimelineSpec, recent_span};
 use windlass_tests::vendor::{Settings, Shape, Vendor};
 
-/// Starts of each function.
+/// Number of starts of each function.
 const STARTS: usize = 25;
-/// Longest start, as the median of them.
+/// Maximum median of the start times, in milliseconds.
 const START_MS_MAX: f64 = 60.0;
-/// Most resident memory of a worker at work.
+/// Maximum resident memory of a running worker, in KB.
 const WORKER_KB_MAX: u64 = 64 * 1024;
-/// Windows that are pulled, of ten minutes.
+/// Number of pulled windows of ten minutes.
 const WINDOWS: i64 = 10;
-/// Records of all windows, in pages of [`PAGE`].
+/// Total number of records, in pages of [`PAGE`].
 const RECORDS: usize = 100_000;
-/// Records a page.
+/// Records per page.
 const PAGE: usize = 1_000;
-/// About what one record has in a vendor's audit log.
+/// Approximate size of one record in a vendor's audit log.
 const RECORD_BYTES: usize = 850;
 /// More than the pull takes.
 const TICKS_MAX: usize = 200;
-/// What `cargo bench` adds to the arguments, and `cargo test`, which runs benchmarks too, does not.
+/// The argument that `cargo bench` adds, but not `cargo test`, which also runs benchmarks.
 const CARGO_BENCH: &str = "--bench";
 
-/// What was measured of one function.
+/// The measurements of one function.
 #[derive(Debug)]
 struct Measured {
     function: &'static str,
@@ -77,7 +77,7 @@ fn main() -> ExitCode {
     match measured.and_then(|measured| report(&measured)) {
         Ok(code) => code,
         Err(error) => {
-            // When even this cannot be written, the exit code still says it.
+            // If even this write fails, the exit code still reports the error.
             drop(writeln!(io::stderr(), "error: {error:#}"));
             ExitCode::from(2)
         }
@@ -92,7 +92,7 @@ async fn measure() -> anyhow::Result<Vec<Measured>> {
     deployment.apply().await?;
     deployment.until_caught_up(TICKS_MAX).await?;
     deployment.check_complete(0).await?;
-    // Before anything is deployed again, which forgets what was.
+    // Before the next deployment, which discards these invocations.
     let mut at_work = BTreeMap::new();
     for function in [ORCHESTRATOR, WORKER] {
         let invocations = deployment.lambda.invocations(function)?;
@@ -118,9 +118,9 @@ async fn measure() -> anyhow::Result<Vec<Measured>> {
     Ok(all)
 }
 
-/// How long environments of `function` took to start, in milliseconds, in the order they started.
+/// The start times of `function`'s environments in milliseconds, in order.
 async fn starts(deployment: &Deployment, function: &str) -> anyhow::Result<Vec<f64>> {
-    // A tick with nothing due, and a worker with no task.
+    // A tick with nothing due, and a worker without a task.
     let payload = if function == WORKER {
         json!([])
     } else {
@@ -128,7 +128,7 @@ async fn starts(deployment: &Deployment, function: &str) -> anyhow::Result<Vec<f
     };
     let mut starts = Vec::new();
     for _ in 0..STARTS {
-        // What is deployed again begins with a new environment.
+        // A new deployment begins with a new environment.
         deployment.deploy(&BTreeMap::new())?;
         let invocation = deployment.lambda.invoke(function, &payload).await?;
         invocation.expect_success()?;
@@ -153,7 +153,7 @@ async fn vendor() -> Vendor {
     Vendor::start(settings, timeline).await
 }
 
-/// The size of `binary` as a package holds it.
+/// The size of `binary` in a package.
 fn zipped(binary: &std::path::Path) -> anyhow::Result<u64> {
     let gzip = Command::new("gzip").arg("-9c").arg(binary).output();
     let gzip = gzip.context("gzip, which packs like zip, is needed")?;

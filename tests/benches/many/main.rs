@@ -6,10 +6,10 @@
 //! ```
 //!
 //! Prints the median of several rounds and, in brackets, the lowest and the highest. Exits with 1
-//! when a budget is missed, and with 2 when something could not be measured.
+//! when a limit is exceeded, and with 2 when a measurement fails.
 //!
-//! `--quick` measures 50 and 200 sources only. `--shared` puts all sources into one rate group; each
-//! has its own without it. `--binary` measures a build made before.
+//! `--quick` measures 50 and 200 sources only. `--shared` puts all sources into one rate group;
+//! without it, each has its own. `--binary` measures an existing build.
 
 #[path = "../pull/measure.rs"]
 mod measure;
@@ -30,21 +30,21 @@ use crate::project::{Project, WINDOWS_PER_SOURCE};
 use crate::report::{Scale, missed};
 use crate::vendor::Vendor;
 
-/// Sources and rounds of each scale, fewest sources first.
+/// Number of sources and rounds of each scale, fewest sources first.
 const SCALES: [(usize, usize); 4] = [(50, 5), (200, 5), (1_000, 3), (5_000, 3)];
-/// The same with `--quick`.
+/// The scales with `--quick`.
 const QUICK_SCALES: [(usize, usize); 2] = [(50, 3), (200, 3)];
-/// Lengths of the two idle runs whose difference is measured, in seconds: what a start costs is in
+/// Lengths of the two idle runs whose difference is measured, in seconds: the cost of a start is in
 /// both.
 const IDLE_SECONDS: (u32, u32) = (5, 25);
-/// What `cargo bench` adds to the arguments, and `cargo test`, which runs benchmarks too, does not.
+/// The argument that `cargo bench` adds, but not `cargo test`, which also runs benchmarks.
 const CARGO_BENCH: &str = "--bench";
 
 fn main() -> ExitCode {
     match run() {
         Ok(code) => code,
         Err(error) => {
-            // When even this cannot be written, the exit code still says it.
+            // If even this write fails, the exit code still reports the error.
             drop(writeln!(io::stderr(), "error: {error:#}"));
             ExitCode::from(2)
         }
@@ -125,7 +125,7 @@ fn run_in(project: &Project, windlass: &Path, args: &[&str]) -> anyhow::Result<S
         .with_context(|| format!("windlass, which says: {}", project.log()))
 }
 
-/// The command line.
+/// The options of the command line.
 #[derive(Debug, Default)]
 struct Options {
     quick: bool,

@@ -11,7 +11,7 @@ use tempfile::TempDir;
 /// Windows of each source.
 pub(crate) const WINDOWS_PER_SOURCE: usize = 3;
 
-/// Where windlass works, on the disk of the build directory. Deleted when dropped.
+/// The working directory of windlass, on the disk of the build directory. Deleted on drop.
 #[derive(Debug)]
 pub(crate) struct Project {
     root: TempDir,
@@ -45,7 +45,7 @@ impl Project {
         Ok(Self { root })
     }
 
-    /// `windlass run` with `args`, logging into the directory.
+    /// `windlass run` with `args`, with its log in the directory.
     pub(crate) fn command(&self, windlass: &Path, args: &[&str]) -> anyhow::Result<Command> {
         let log = File::create(self.root.path().join("log"))?;
         let mut command = Command::new(windlass);
@@ -59,7 +59,7 @@ impl Project {
         Ok(command)
     }
 
-    /// The beginning of what windlass logged.
+    /// The beginning of windlass's log.
     pub(crate) fn log(&self) -> String {
         let log = fs::read_to_string(self.root.path().join("log")).unwrap_or_default();
         log.chars().take(2_000).collect()

@@ -1,4 +1,4 @@
-//! The figures as a table or as JSON, and the budgets they are held to.
+//! The figures as a table or as JSON, and their limits.
 
 use std::fmt;
 
@@ -7,17 +7,17 @@ use serde_json::{Value, json};
 use crate::measure::{Sample, Spread};
 use crate::project::WINDOWS_PER_SOURCE;
 
-/// Most time per window with the most sources, as a multiple of that with [`LINEAR_FROM`].
+/// Maximum time per window with the most sources, as a multiple of that with [`LINEAR_FROM`].
 const RATIO_MAX: f64 = 1.2;
-/// Fewest sources whose time per window others are compared with: with less, the start of the process
-/// is a part of it.
+/// Minimum number of sources of the reference for the time per window: with fewer, the start of the
+/// process is a part of it.
 const LINEAR_FROM: usize = 200;
-/// Most resident memory, in MB.
+/// Maximum resident memory, in MB.
 const PEAK_MB_MAX: f64 = 150.0;
-/// Largest part of one core that idle sources take.
+/// Maximum share of one core that idle sources use.
 const IDLE_MAX: f64 = 0.02;
 
-/// The figures of one number of sources.
+/// The figures for one number of sources.
 #[derive(Debug)]
 pub(crate) struct Scale {
     sources: usize,
@@ -80,7 +80,7 @@ impl fmt::Display for Scale {
     }
 }
 
-/// The budgets that `scales`, fewest sources first, do not keep.
+/// The exceeded limits of `scales`, fewest sources first.
 pub(crate) fn missed(scales: &[Scale]) -> Vec<String> {
     let mut missed = Vec::new();
     let base = scales.iter().find(|scale| scale.sources >= LINEAR_FROM);

@@ -1,4 +1,4 @@
-//! The vendor: an HTTP server on loopback that has nothing, and counts how often it is asked.
+//! The vendor: an HTTP server on loopback without records that counts its requests.
 
 use std::convert::Infallible;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -41,7 +41,7 @@ impl Vendor {
         self.address
     }
 
-    /// Requests so far.
+    /// Number of requests so far.
     pub(crate) fn requests(&self) -> usize {
         self.requests.load(Ordering::SeqCst)
     }
@@ -62,7 +62,7 @@ async fn serve(listener: TcpListener, requests: Arc<AtomicUsize>) {
                 }
             });
             let connection = http1::Builder::new().serve_connection(TokioIo::new(stream), service);
-            // A client that leaves in the middle has failed, and says so itself.
+            // A client that disconnects in the middle has failed, and reports that itself.
             drop(connection.await);
         });
     }

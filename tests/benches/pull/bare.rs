@@ -1,5 +1,5 @@
 //! The bare loop, as a process of its own: windlass's HTTP client fetches every page, one by one,
-//! and throws it away. Nothing that reads the pages at all can be cheaper with this client.
+//! and discards it. No puller with this client that reads the pages can cost less.
 
 use std::net::SocketAddr;
 use std::process::Command;
@@ -11,7 +11,7 @@ use windlass_connectors::http::{HttpTransport, Transport as _};
 
 use crate::workload::{RECORD_BYTES, Workload};
 
-/// The argument that makes this program the bare loop.
+/// The argument that selects the bare loop.
 pub(crate) const ROLE: &str = "bare";
 
 /// This program again, as the bare loop over `workload`.
@@ -24,7 +24,7 @@ pub(crate) fn command(address: SocketAddr, workload: Workload) -> anyhow::Result
     Ok(command)
 }
 
-/// Fetches everything, as the arguments after [`ROLE`] say.
+/// Fetches everything according to the arguments after [`ROLE`].
 pub(crate) fn run(mut args: impl Iterator<Item = String>) -> anyhow::Result<()> {
     let address = args.next().context("no address given")?;
     let records = args.next().context("no number of records given")?.parse()?;

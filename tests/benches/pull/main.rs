@@ -1,16 +1,16 @@
-//! What a pull costs beyond the network: the real `windlass`, from an HTTP server on loopback into
-//! synced files, beside a bare loop that fetches the same pages and throws them away.
+//! The cost of a pull beyond the network: the real `windlass`, from an HTTP server on loopback into
+//! synced files, beside a bare loop that fetches the same pages and discards them.
 //!
 //! ```text
 //! cargo bench -p windlass-tests --bench pull -- [--quick] [--answer-ms N] [--binary PATH] [--json]
 //! ```
 //!
 //! Prints the median of several rounds and, in brackets, the lowest and the highest. Exits with 1
-//! when a budget is missed, and with 2 when something could not be measured.
+//! when a limit is exceeded, and with 2 when a measurement fails.
 //!
-//! `--quick` leaves the million records out. `--answer-ms` lets the vendor take so long for every
-//! answer: 0 by default, which no vendor does, and which leaves nothing to hide behind.
-//! `--binary` measures a build made before, to compare two of them.
+//! `--quick` omits the million records. `--answer-ms` sets the latency of the vendor's responses: 0
+//! by default, which no real vendor has, and which hides no cost. `--binary` measures an existing
+//! build, to compare two of them.
 
 mod bare;
 mod measure;
@@ -33,18 +33,18 @@ use crate::report::{Comparison, missed};
 use crate::vendor::Vendor;
 use crate::workload::Workload;
 
-/// Records and rounds of each comparison, fewest records first.
+/// Number of records and rounds of each comparison, fewest records first.
 const COMPARISONS: [(u64, usize); 2] = [(100_000, 9), (1_000_000, 1)];
-/// The same with `--quick`.
+/// The comparisons with `--quick`.
 const QUICK_COMPARISONS: [(u64, usize); 1] = [(100_000, 3)];
-/// What `cargo bench` adds to the arguments, and `cargo test`, which runs benchmarks too, does not.
+/// The argument that `cargo bench` adds, but not `cargo test`, which also runs benchmarks.
 const CARGO_BENCH: &str = "--bench";
 
 fn main() -> ExitCode {
     match run() {
         Ok(code) => code,
         Err(error) => {
-            // When even this cannot be written, the exit code still says it.
+            // If even this write fails, the exit code still reports the error.
             drop(writeln!(io::stderr(), "error: {error:#}"));
             ExitCode::from(2)
         }
@@ -95,7 +95,7 @@ fn run() -> anyhow::Result<ExitCode> {
     Ok(ExitCode::from(code))
 }
 
-/// Both contestants in turn, `rounds` times, so that whatever else the machine does meets both.
+/// Runs both contestants in turn, `rounds` times, so that other load on the machine affects both.
 fn compare(
     windlass: &Path,
     workload: Workload,
@@ -118,7 +118,7 @@ fn round(windlass: &Path, vendor: &Vendor, workload: Workload) -> anyhow::Result
     Ok((bare, pulled))
 }
 
-/// The command line.
+/// The options of the command line.
 #[derive(Debug, Default)]
 struct Options {
     quick: bool,

@@ -1,4 +1,4 @@
-//! Running a process to its end, and what that took.
+//! Runs a process to its end, and measures it.
 
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -6,14 +6,14 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, ensure};
 use wait4::Wait4 as _;
 
-/// What one process took.
+/// The measurements of one process.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Sample {
-    /// From before its start until after its end.
+    /// Time from before its start until after its end.
     pub(crate) wall: Duration,
     /// User and system time of all its threads.
     pub(crate) cpu: Duration,
-    /// Most resident memory it ever had, in MB.
+    /// Peak resident memory, in MB.
     pub(crate) peak_mb: f64,
 }
 
@@ -38,7 +38,7 @@ pub(crate) fn measure(command: &mut Command) -> anyhow::Result<Sample> {
     })
 }
 
-/// The middle of several figures, and how far they lie apart.
+/// The median of several figures, with their range.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Spread {
     pub(crate) median: f64,
@@ -47,7 +47,7 @@ pub(crate) struct Spread {
 }
 
 impl Spread {
-    /// Of at least one figure.
+    /// The spread of `figures`, of which there must be at least one.
     pub(crate) fn of(figures: impl IntoIterator<Item = f64>) -> anyhow::Result<Self> {
         let mut figures: Vec<_> = figures.into_iter().collect();
         figures.sort_by(f64::total_cmp);

@@ -1,4 +1,4 @@
-//! A fresh directory that windlass pulls into, and the count of what arrived.
+//! A fresh directory for a pull, and the count of its delivered records.
 
 use std::fs::{self, File};
 use std::io::{BufRead as _, BufReader};
@@ -11,7 +11,7 @@ use tempfile::TempDir;
 
 use crate::workload::Workload;
 
-/// Where windlass works, on the disk of the build directory. Deleted when dropped.
+/// The working directory of windlass, on the disk of the build directory. Deleted on drop.
 #[derive(Debug)]
 pub(crate) struct Project {
     root: TempDir,
@@ -42,7 +42,7 @@ impl Project {
         Ok(Self { root, workload })
     }
 
-    /// `windlass run --until-caught-up`, logging into the directory.
+    /// `windlass run --until-caught-up`, with its log in the directory.
     pub(crate) fn command(&self, windlass: &Path) -> anyhow::Result<Command> {
         let log = File::create(self.root.path().join("log"))?;
         let mut command = Command::new(windlass);
@@ -55,7 +55,7 @@ impl Project {
         Ok(command)
     }
 
-    /// What windlass logged.
+    /// The log of windlass.
     pub(crate) fn log(&self) -> String {
         fs::read_to_string(self.root.path().join("log")).unwrap_or_default()
     }
@@ -73,7 +73,7 @@ impl Project {
     }
 }
 
-/// The lines of all NDJSON files below `directory`, which also holds the name of its owner.
+/// The number of lines in all NDJSON files below `directory`, which also holds the owner's marker.
 fn lines_below(directory: &Path) -> anyhow::Result<u64> {
     let mut lines = 0;
     for entry in fs::read_dir(directory)? {
@@ -88,7 +88,7 @@ fn lines_below(directory: &Path) -> anyhow::Result<u64> {
 }
 
 fn lines_of(path: &Path) -> anyhow::Result<u64> {
-    // Line by line: what this process holds counts in the peak of those it starts.
+    // Line by line: the memory of this process counts towards the peak of its children.
     let mut file = BufReader::new(File::open(path)?);
     let mut line = Vec::new();
     let mut lines = 0;

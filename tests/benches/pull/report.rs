@@ -1,4 +1,4 @@
-//! The figures as a table or as JSON, and the budgets they are held to.
+//! The figures as a table or as JSON, and their limits.
 
 use std::fmt::{self, Write as _};
 
@@ -7,21 +7,21 @@ use serde_json::{Value, json};
 use crate::measure::{Sample, Spread};
 use crate::workload::Workload;
 
-/// Most wall time, as a multiple of the bare loop's.
+/// Maximum wall time, as a multiple of the bare loop's.
 const RATIO_MAX: f64 = 1.5;
-/// Most resident memory of windlass, in MB.
+/// Maximum resident memory of windlass, in MB.
 const PEAK_MB_MAX: f64 = 40.0;
-/// Most resident memory with the most records, as a multiple of that with the fewest.
+/// Maximum resident memory with the most records, as a multiple of that with the fewest.
 const GROWTH_MAX: f64 = 1.1;
 
-/// What several rounds of both contestants took over one workload.
+/// The figures of several rounds of both contestants over one workload.
 #[derive(Debug)]
 pub(crate) struct Comparison {
     workload: Workload,
     rounds: usize,
     bare: Figures,
     windlass: Figures,
-    /// Of the wall times of each round.
+    /// The ratio of the wall times of each round.
     ratio: Spread,
 }
 
@@ -55,7 +55,7 @@ impl Figures {
 }
 
 impl Comparison {
-    /// Of rounds measured in turn: the bare loop, then windlass.
+    /// The comparison of alternating rounds: the bare loop, then windlass.
     pub(crate) fn new(workload: Workload, rounds: &[(Sample, Sample)]) -> anyhow::Result<Self> {
         let (bare, windlass): (Vec<_>, Vec<_>) = rounds.iter().copied().unzip();
         let ratio = |(bare, windlass): &(Sample, Sample)| {
@@ -111,8 +111,8 @@ impl fmt::Display for Comparison {
     }
 }
 
-/// The budgets that `comparisons`, fewest records first, do not keep. With many records the disk
-/// decides how long it takes, so the ratio is held to its budget with the fewest only.
+/// The exceeded limits of `comparisons`, fewest records first. With many records the disk
+/// determines the time, so the limit of the ratio applies only to the fewest.
 pub(crate) fn missed(comparisons: &[Comparison]) -> Vec<String> {
     let ([fewest, ..], [.., most]) = (comparisons, comparisons) else {
         return Vec::new();
@@ -135,7 +135,7 @@ pub(crate) fn missed(comparisons: &[Comparison]) -> Vec<String> {
             ));
         }
     }
-    // The highest of many short rounds beside one long round: both have seen as many pages.
+    // The highest of many short rounds beside one long round: both have read as many pages.
     let growth = most.windlass.peak_mb.max / fewest.windlass.peak_mb.max;
     if growth > GROWTH_MAX {
         missed.push(format!(

@@ -1,4 +1,4 @@
-//! The vendor: a process of its own, so that neither its memory nor its time is counted.
+//! The vendor: a process of its own, so that neither its memory nor its time counts.
 
 use std::convert::Infallible;
 use std::io::{self, BufRead as _, BufReader, Write as _};
@@ -20,10 +20,10 @@ use windlass_core::system::SystemClock;
 
 use crate::workload::PageAsked;
 
-/// The argument that makes this program the vendor.
+/// The argument that selects the vendor.
 pub(crate) const ROLE: &str = "vendor";
 
-/// The running vendor. It ends when this is dropped, and when this process ends.
+/// The running vendor. It ends on drop, and when this process ends.
 #[derive(Debug)]
 pub(crate) struct Vendor {
     child: Child,
@@ -31,7 +31,7 @@ pub(crate) struct Vendor {
 }
 
 impl Vendor {
-    /// Starts this program again, as a vendor that lets `answer_ms` pass before it answers.
+    /// Starts this program again, as a vendor with a latency of `answer_ms`.
     pub(crate) fn start(answer_ms: i64) -> anyhow::Result<Self> {
         let mut child = Command::new(std::env::current_exe()?)
             .arg(ROLE)
@@ -56,12 +56,12 @@ impl Vendor {
 impl Drop for Vendor {
     fn drop(&mut self) {
         drop(self.child.stdin.take());
-        // Its input has ended, so it ends too; there is nobody to tell when it has already.
+        // The closed input ends it; it may have ended before, which needs no report.
         drop(self.child.wait());
     }
 }
 
-/// Serves pages, prints the address, and returns when standard input ends.
+/// Serves pages, prints the address, and returns when standard input closes.
 pub(crate) fn run(mut args: impl Iterator<Item = String>) -> anyhow::Result<()> {
     let answer_ms = args.next().context("no time to answer given")?.parse()?;
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -88,7 +88,7 @@ async fn serve(listener: TcpListener, answer_ms: i64) {
                 Ok::<_, Infallible>(answer(&request))
             });
             let connection = http1::Builder::new().serve_connection(TokioIo::new(stream), service);
-            // A client that leaves in the middle has failed, and says so itself.
+            // A client that disconnects in the middle has failed, and reports that itself.
             drop(connection.await);
         });
     }

@@ -1,35 +1,35 @@
-//! What is pulled: pages of a thousand records of 850 bytes, ten pages a window, each record with
-//! an id and a time of its own. The vendor, the bare loop and windlass's configuration agree on it.
+//! The workload: pages of a thousand records of 850 bytes, ten pages per window, each record with
+//! an id and a time of its own. The vendor, the bare loop and windlass's configuration share it.
 
 use anyhow::{Context, ensure};
 use url::form_urlencoded;
 use windlass_core::time::{MINUTE_MS, Timestamp};
 
-/// Records on every page.
+/// Records per page.
 pub(crate) const PAGE_RECORDS: u64 = 1_000;
-/// Bytes of every record.
+/// Size of a record in bytes.
 pub(crate) const RECORD_BYTES: usize = 850;
-/// Room for a page.
+/// Maximum size of a page in bytes.
 const PAGE_BYTES_MAX: usize = 900_000;
-/// What fills a record up.
+/// Padding of a record.
 const TITLE: &str = "quarterly figures quarterly figures quarterly figures quarterly figures \
                      quarterly figures quarterly figures quarterly figures quarterly figures \
                      quarterly figures quarterly figures quarterly figures quarterly figures";
-/// Where the vendor's list is.
+/// Path of the vendor's list endpoint.
 const PATH: &str = "/admin/reports/v1/activity/users/all/applications/drive";
-/// The span of one page's records.
+/// Span of one page's records in milliseconds.
 const PAGE_MS: i64 = MINUTE_MS;
-/// Pages of one window.
+/// Pages per window.
 const WINDOW_PAGES: i64 = 10;
-/// The width of every window, which the configuration names as `10m`.
+/// Width of every window in milliseconds, which the configuration names as `10m`.
 const WINDOW_MS: i64 = WINDOW_PAGES * PAGE_MS;
-/// Between two records of a page; the first and the last stay half of it away from the page's
-/// bounds, so that no record belongs to two windows.
+/// Distance between two records of a page in milliseconds; the first and the last stay half of it
+/// away from the page's bounds, so that no record belongs to two windows.
 const RECORD_MS: u64 = PAGE_MS.unsigned_abs() / PAGE_RECORDS;
-/// When everything begins: 2025-01-01T00:00:00Z.
+/// Start of the workload: 2025-01-01T00:00:00Z.
 const BEGIN: Timestamp = Timestamp::from_ms(1_735_689_600_000);
 
-/// How much is pulled.
+/// The amount of records.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Workload {
     windows: u32,
@@ -51,17 +51,17 @@ impl Workload {
         u64::from(self.windows) * WINDOW_PAGES.unsigned_abs() * PAGE_RECORDS
     }
 
-    /// Bytes of records, in MB.
+    /// Total size of the records in MB.
     pub(crate) fn megabytes(self) -> f64 {
         f64::from(self.windows) * 8.5
     }
 
-    /// First instant, and first instant after it.
+    /// The first instant, and the instant after the last.
     pub(crate) fn bounds(self) -> (Timestamp, Timestamp) {
         (BEGIN, BEGIN.plus_ms(i64::from(self.windows) * WINDOW_MS))
     }
 
-    /// Path and query of every page of every window, in the order a pull reads them.
+    /// Path and query of every page of every window, in the order of a pull.
     pub(crate) fn requests(self) -> impl Iterator<Item = String> {
         (0..i64::from(self.windows)).flat_map(|window| {
             let from = BEGIN.plus_ms(window * WINDOW_MS);
@@ -78,7 +78,7 @@ impl Workload {
     }
 }
 
-/// One page as a request names it.
+/// One requested page.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct PageAsked {
     /// First instant of its window.
@@ -88,7 +88,7 @@ pub(crate) struct PageAsked {
 }
 
 impl PageAsked {
-    /// Reads the query of a request; `None` when it asks for anything but a page of a whole window.
+    /// Parses the query of a request; `None` unless it requests a page of a whole window.
     pub(crate) fn read(query: &str) -> Option<Self> {
         let (mut start, mut end, mut page) = (None, None, 0);
         for (name, value) in form_urlencoded::parse(query.as_bytes()) {
@@ -99,7 +99,7 @@ impl PageAsked {
                 _ => {}
             }
         }
-        // A unit more may be asked for on both sides, because the bounds are undocumented.
+        // A request may extend by one unit on both sides, because the bounds are undocumented.
         let from = start?.ceil_to(WINDOW_MS);
         let is_window = from.plus_ms(WINDOW_MS) == end?.floor_to(WINDOW_MS);
         let is_page = (0..WINDOW_PAGES).contains(&page);
