@@ -30,19 +30,19 @@ pub fn out_of_time(window: &Window, policy: &Policy) -> Cause {
 
 /// The cause for `window` when its vendor cannot answer so much at once: a split in the middle. Only
 /// before the first page, for without a strict order the half of a delivered page is not known. A
-/// window of one unit cannot be split.
+/// window of one unit or of a sweep is not split: it parks after a few runs.
 pub fn too_large(window: &Window, policy: &Policy) -> Cause {
     let middle = window.span().midpoint(policy.unit_ms);
     middle
-        .filter(|_| window.cursor.is_none())
+        .filter(|_| window.cursor.is_none() && window.is_splittable())
         .map_or(Cause::Failed, Cause::Split)
 }
 
 /// The cause for `window` when its vendor keeps nothing before `horizon`: what is kept for some time
-/// yet becomes a window of its own.
+/// yet becomes a window of its own. A sweep's window waits until all of it is dropped, and lapses.
 pub fn dropped(window: &Window, policy: &Policy, horizon: Timestamp) -> Cause {
     let kept_from = horizon.plus_ms(DROPPED_SOON_MS).ceil_to(policy.unit_ms);
-    if window.cursor.is_none() && kept_from < window.to {
+    if window.cursor.is_none() && kept_from < window.to && window.is_splittable() {
         Cause::Split(kept_from)
     } else {
         Cause::Outage

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::checkpoint::Cursor;
+use crate::source::Order;
 use crate::source::tests::policy;
 
 fn at(ms: i64) -> Timestamp {
@@ -48,6 +49,40 @@ fn window_too_large_is_split_only_before_its_first_page() {
         ..fresh()
     };
     assert_eq!(too_large(&one_unit, &policy), Cause::Failed);
+}
+
+#[test]
+fn sweep_window_is_never_split() {
+    let mut policy = policy();
+    policy.strict_order = Some(Order::OldestFirst);
+    let id = "okta/0123456789ab/sweep-1/1970-01-01T00:00:00Z";
+    let unread = Window {
+        attempts: 1,
+        overruns: 100,
+        ..Window::new(id.parse().unwrap(), at(60 * MINUTE_MS), at(0)).unwrap()
+    };
+    let read = Window {
+        attempts: 0,
+        newest: Some(at(20 * MINUTE_MS)),
+        cursor: begun().cursor,
+        page: 1,
+        ..unread.clone()
+    };
+    assert_eq!(too_large(&unread, &policy), Cause::Failed);
+    let horizon = at(20 * MINUTE_MS);
+    assert_eq!(dropped(&unread, &policy, horizon), Cause::Outage);
+    assert_eq!(begin_again(&read, &policy), Cause::Restart);
+    assert_eq!(out_of_time(&read, &policy), Cause::OutOfTime(None));
+    // A live window would be, each time.
+    let live = Window {
+        id: fresh().id,
+        ..read
+    };
+    assert!(matches!(begin_again(&live, &policy), Cause::Reenter(_)));
+    assert!(matches!(
+        out_of_time(&live, &policy),
+        Cause::OutOfTime(Some(_))
+    ));
 }
 
 #[test]

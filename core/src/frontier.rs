@@ -22,13 +22,14 @@ pub struct Split {
 }
 
 /// Where the delivered part of `window` ends; `None` when that is not known, or nothing or
-/// everything is.
+/// everything is, or the window is a sweep's.
 ///
 /// Also `None` for a window whose sink keeps a position: such a sink goes back to it, and makes
 /// output final only at the window's end. Beginning again at page one would take back what this
 /// split calls delivered, and a part that is closed here would never be made final.
 pub fn frontier(window: &Window, policy: &Policy) -> Option<Split> {
-    if !window.ordered || window.cursor.is_none() || window.sink_position.is_some() {
+    let is_known = window.ordered && window.cursor.is_some() && window.sink_position.is_none();
+    if !is_known || !window.is_splittable() {
         return None;
     }
     let (at, delivered) = match policy.strict_order? {
@@ -71,11 +72,11 @@ pub fn overdue(window: &Window, overruns: u32, policy: &Policy) -> Option<Split>
 /// It is halved when it has shown that it does not fit: it has run out of time before, or what it
 /// cannot go on with was left by an earlier run. Otherwise it would come to the same point again, and
 /// never end. A pager that is broken within one run says nothing about the width, so a window
-/// that meets one stays whole, and parks after a few restarts.
+/// that meets one stays whole, and parks after a few restarts. So does a sweep's.
 pub fn halved(window: &Window, unit_ms: i64) -> Option<Timestamp> {
     let was_left = window.cursor.is_some() && window.attempts > 0;
     let fits = window.overruns == 0 && !was_left;
-    (!fits).then(|| window.span().midpoint(unit_ms))?
+    (!fits && window.is_splittable()).then(|| window.span().midpoint(unit_ms))?
 }
 
 /// The delivered part of `window` and the rest.

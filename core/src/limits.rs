@@ -152,6 +152,10 @@ pub const SWEEPS_MAX: usize = 4;
 pub const SWEEPS_MS_DEFAULT: [i64; 2] = [DAY_MS, 3 * DAY_MS];
 /// Records of a sweep lane after which what was counted of them begins to fade.
 pub const LATENESS_RECORDS: u64 = 1_000_000;
+/// Records of the live windows that one sweep window joins, at most: one page of the vendors that ask for
+/// sweeps, so that it fits wherever each of them did. A live window with more gets a sweep window of its
+/// own. What does not fit is not split but parked.
+pub const SWEEP_RECORDS_MAX: u64 = 1_000;
 /// Live windows that one tick reads to plan one sweep lane.
 pub const SWEEP_LEDGER_MAX: usize = 256;
 /// Delivered ids that one sweep window may have to know, 8 bytes each: 16 MiB. A live window with

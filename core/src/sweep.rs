@@ -140,7 +140,7 @@ fn piece(
         }
         let more = records.saturating_add(window.records);
         let too_much = window.to.ms_since(at) > policy.max_ms
-            || more > limits::WINDOW_RECORDS_TARGET
+            || more > limits::SWEEP_RECORDS_MAX
             || window.to > within_day(at, window.to, policy.unit_ms);
         let same = need(window, ledger, policy, now) == first_need;
         if !same || (wanted && to > at && too_much) {

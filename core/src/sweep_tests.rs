@@ -80,13 +80,13 @@ fn a_sweep_never_passes_what_the_live_lane_has_delivered() {
 }
 
 #[test]
-fn a_sweep_window_holds_no_more_records_than_a_live_one_aims_at() {
+fn sweep_window_joins_live_windows_up_to_its_limit_of_records() {
     let mut live = hours(0..6);
     for window in &mut live {
-        window.records = limits::WINDOW_RECORDS_TARGET / 2;
+        window.records = limits::SWEEP_RECORDS_MAX / 2;
     }
     assert_eq!(next_of(&live, 0, 6, 100), read(0, 2));
-    live[0].records = 10 * limits::WINDOW_RECORDS_TARGET;
+    live[0].records = 10 * limits::SWEEP_RECORDS_MAX;
     assert_eq!(
         next_of(&live, 0, 6, 100),
         read(0, 1),

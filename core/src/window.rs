@@ -6,7 +6,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 use crate::checkpoint::Cursor;
-use crate::ids::{InvalidId, Owner, WindowId};
+use crate::ids::{InvalidId, Lane, Owner, WindowId};
 use crate::span::{EmptySpan, Span};
 use crate::time::Timestamp;
 use crate::wait;
@@ -246,6 +246,12 @@ impl Window {
             Status::Ready => self.is_due(now),
             Status::Running | Status::Done | Status::Parked => false,
         }
+    }
+
+    /// Whether it may be split. A sweep's window may not: it joins whole live windows, each of which the
+    /// vendor has served, and holds nothing up while it is parked.
+    pub fn is_splittable(&self) -> bool {
+        !matches!(self.id.timeline.lane, Lane::Sweep(_))
     }
 
     /// Whether it waits for nothing but a slot: `not_before` has passed and no split is pending.

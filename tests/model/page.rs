@@ -121,7 +121,7 @@ fn look_up(scene: &Scene, state: &State, window: &Window) -> Vec<u8> {
     let ledger: Vec<Window> = live
         .filter(|it| window.span().contains(it.id.from))
         .collect();
-    let wide = span_to_compare(window, &ledger, scene.policy.unit_ms);
+    let wide = span_to_compare(window, scene.policy.unit_ms);
     let seen = state.store.seen.iter();
     let pages: Vec<SeenPage> = seen
         .filter(|seen| wide.contains(seen.at))

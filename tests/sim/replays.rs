@@ -32,7 +32,7 @@ fn a_window_that_was_held_up_once_is_not_left_by_every_run_of_its_only_slot() {
 }
 
 #[test]
-fn a_sweep_that_is_split_inside_a_split_live_window_knows_the_page_at_its_bound() {
+fn sweep_of_a_split_live_window_knows_the_page_at_its_bound() {
     replay(900_832, &[0, 1, 2, 4]);
 }
 

@@ -56,6 +56,10 @@ pub(crate) struct SourceSettings {
     pub(crate) sweeps_ms: Vec<i64>,
 }
 
+/// Records that a vendor whose sources are swept serves at once, at least: those of one joined window of
+/// a sweep, and those that came late.
+const SWEPT_RECORDS_MIN: usize = 1_100;
+
 impl WorldSpec {
     /// The world of `seed`.
     pub(crate) fn draw(seed: u64) -> Self {
@@ -78,6 +82,11 @@ impl WorldSpec {
             if !sweeps.is_empty() && vendor.late_per_mille > 0 {
                 // One of a hundred is too few for sweeps that are interrupted.
                 vendor.late_per_mille = *pick(rng, &[10, 60, 200]);
+            }
+            if !sweeps.is_empty() {
+                // A sweep's window that does not fit stays parked, and the world would not be swept.
+                let most = vendor.span_records_max;
+                vendor.span_records_max = most.map(|most| most.max(SWEPT_RECORDS_MIN));
             }
             for feed in 0..vendor.feeds {
                 settings.push(SourceSettings::draw(rng, number, feed, &vendor, sweeps));

@@ -6,16 +6,11 @@ use windlass_connectors::connector::Record;
 use windlass_core::ids::{Lane, Timeline};
 use windlass_core::limits;
 use windlass_core::seen::{Known, SeenBy, digest, span_to_compare};
-use windlass_core::span::Span;
-use windlass_core::time::{MINUTE_MS, Timestamp};
+use windlass_core::time::Timestamp;
 use windlass_core::window::Window;
 use windlass_state::StateStore;
 
 use crate::persist::{Holder, NotWritten};
-
-/// How often the start of a live window is looked for, each time twice as far back as before: from
-/// a minute to a year.
-const LOOKS_BACK_MAX: usize = 20;
 
 /// The records that `window`, one of a sweep or an adopted one, need not deliver; `None` when they are
 /// more than [`limits::SEEN_DIGESTS_MAX`].
@@ -30,8 +25,9 @@ pub(crate) async fn known<S: StateStore>(
         ..window.id.timeline.clone()
     };
     let live = timeline(&Lane::Live);
-    let ledger = ledger(holder, &live, window.span()).await?;
-    let wide = span_to_compare(window, &ledger, unit_ms);
+    let history = || store.history(&live, window.span(), limits::SWEEP_LEDGER_MAX);
+    let ledger = holder.insist(history).await?;
+    let wide = span_to_compare(window, unit_ms);
     let by = SeenBy {
         source: live.source.clone(),
         generation: live.generation.clone(),
@@ -53,38 +49,6 @@ pub(crate) async fn known<S: StateStore>(
         writers.extend(windows.await?);
     }
     Ok(Some(Known::new(&pages, &writers, &ledger)))
-}
-
-/// The live windows that `span` has a part of, ascending.
-async fn ledger<S: StateStore>(
-    holder: &Holder<'_, S>,
-    live: &Timeline,
-    span: Span,
-) -> Result<Vec<Window>, NotWritten> {
-    let starting_in = async |span| {
-        let history = || holder.store.history(live, span, limits::SWEEP_LEDGER_MAX);
-        holder.insist(history).await
-    };
-    let mut ledger = starting_in(span).await?;
-    if ledger
-        .first()
-        .is_some_and(|first| first.id.from == span.from())
-    {
-        return Ok(ledger);
-    }
-    // A sweep's window that was split begins inside a live one, which begins somewhere before.
-    let mut back_ms = MINUTE_MS;
-    for _ in 0..LOOKS_BACK_MAX {
-        let Ok(before) = Span::new(span.from().minus_ms(back_ms), span.from()) else {
-            break;
-        };
-        if let Some(first) = starting_in(before).await?.pop() {
-            ledger.insert(0, first);
-            break;
-        }
-        back_ms *= 2;
-    }
-    Ok(ledger)
 }
 
 /// Looks at each record of a page: whether it is delivered already, and what is to be remembered.

@@ -86,6 +86,10 @@ impl Window {
                 "`split_at` in a window that is neither ready nor parked",
             ),
             (
+                self.split_at.is_none() || self.is_splittable(),
+                "`split_at` in the window of a sweep",
+            ),
+            (
                 self.split_at.is_some() || self.split_delivered == Delivered::Nothing,
                 "`split_delivered` without `split_at`",
             ),
@@ -108,7 +112,7 @@ impl Window {
 mod tests {
     use super::*;
     use crate::checkpoint::Cursor;
-    use crate::ids::Owner;
+    use crate::ids::{Lane, Owner};
     use crate::time::Timestamp;
 
     const NOW: Timestamp = Timestamp::from_ms(1_767_225_600_000);
@@ -188,6 +192,10 @@ mod tests {
             |it| it.split_at = Some(it.id.from),
             |it| it.split_at = Some(it.to),
             |it| it.split_delivered = Delivered::Before,
+            |it| {
+                it.split_at = Some(it.id.from.plus_ms(1));
+                it.id.timeline.lane = Lane::Sweep(1);
+            },
             |it| (it.oldest, it.newest) = (Some(it.to), Some(it.id.from)),
             |it| it.slowest_page_ms = -1,
             |it| it.status = Status::Parked,

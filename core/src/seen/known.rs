@@ -17,7 +17,7 @@ pub struct Known {
     /// And of what this run has delivered, up to [`limits::SEEN_DIGESTS_MAX`]: a vendor may list a
     /// record twice.
     since: HashSet<u64>,
-    /// Where the live windows start that this one reads again, in full or in part; ascending.
+    /// Where the live windows start that this one reads again; ascending.
     starts: Vec<Timestamp>,
 }
 
@@ -85,22 +85,18 @@ impl SeenPage {
     }
 }
 
-/// The span in which pages lie that may have delivered records of `window`, given the live windows that
-/// it has a part of, ascending.
-pub fn span_to_compare(window: &Window, ledger: &[Window], unit_ms: i64) -> Span {
+/// The span in which pages lie that may have delivered records of `window`.
+pub fn span_to_compare(window: &Window, unit_ms: i64) -> Span {
     let span = window.span();
     // Where a newest-first window was split, the page before the split has records on both
-    // sides of it, and lies in the unit before it: before the live window, which may begin
-    // earlier than a sweep's that was split itself.
-    let first = ledger.first().map_or(span.from(), |first| first.id.from);
+    // sides of it, and lies in the unit before it: before the live window.
     let back_ms = if window.adopted {
         // A part of one finds what is remembered of the stretch that it begins in.
         unit_ms.max(STRETCH_OF_A_FILE_MS)
     } else {
         unit_ms
     };
-    let from = first.min(span.from()).minus_ms(back_ms);
-    Span::new(from, span.to()).unwrap_or(span)
+    Span::new(span.from().minus_ms(back_ms), span.to()).unwrap_or(span)
 }
 
 #[cfg(test)]

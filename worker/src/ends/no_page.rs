@@ -108,6 +108,13 @@ impl<S: StateStore, O: Outfit> Run<'_, S, O> {
         let window = lease.window();
         let cause = causes::too_large(window, &self.source.definition.policy);
         let not_before = (cause == Cause::Failed).then(|| self.after_setbacks(window));
-        self.give_back(lease, cause, not_before, why).await
+        if window.is_splittable() {
+            return self.give_back(lease, cause, not_before, why).await;
+        }
+        let why = format!(
+            "{why}; a sweep's window is not split, so records that the vendor published late stay \
+             undelivered here while it is parked"
+        );
+        self.give_back(lease, cause, not_before, &why).await
     }
 }

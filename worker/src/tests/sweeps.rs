@@ -203,26 +203,15 @@ async fn a_later_sweep_knows_what_an_earlier_one_delivered_whatever_its_windows(
 }
 
 #[tokio::test]
-async fn a_sweep_that_was_split_inside_a_live_window_knows_what_that_delivered() {
-    let requests = Mutex::new(0);
-    let vendor = move |_: &Asked| {
-        let mut requests = requests.lock().unwrap();
-        *requests += 1;
-        match *requests {
-            1 => timed(&[("a", 10), ("b", 50)], None),
-            2 => timed(&[("b", 50), ("late", 55)], None),
-            _ => timed(&[("b", 50), ("late", 55), ("later", 56)], None),
-        }
-    };
-    let bench = Bench::with(swept(), vendor).await;
-    bench.run().await;
-    let bench = sweep(bench, 1, 45, 60).await;
-    assert_eq!(bench.run().await, Outcome::Completed);
-    assert_eq!(bench.output(), ["late"]);
-    // Another sweep, split elsewhere, knows what that one delivered.
-    let bench = sweep(bench, 2, 47, 60).await;
-    assert_eq!(bench.run().await, Outcome::Completed);
-    assert_eq!(bench.output(), ["later"]);
+async fn sweep_window_that_the_vendor_refuses_as_too_large_fails_with_that_reason() {
+    let bench = Bench::with(swept(), |_| Ok(answer(413, &[], "{}"))).await;
+    let bench = sweep(bench, 1, 0, 60).await;
+    assert!(matches!(bench.run().await, Outcome::Failed { .. }));
+    let window = bench.window().await;
+    assert_eq!((window.split_at, window.attempts), (None, 1));
+    let why = window.last_error.unwrap();
+    assert!(why.contains("a sweep's window is not split"), "{why}");
+    assert!(window.not_before.is_some(), "it waits before the next run");
 }
 
 #[tokio::test]
