@@ -1,17 +1,16 @@
 #!/usr/bin/env bash
 # Empties a deployment before it is deleted: stops ticks, waits until no worker holds a window, and waits until
-# Firehose has written everything that it was given. What still waits in Firehose or in the Kinesis stream counts as
-# delivered, and would be gone with the stack. It reads what AWS says and guesses nothing; whatever cannot be read ends
-# it with an error. It may be stopped and started again at any time.
+# Firehose has written every record. Records that still wait in Firehose or in the Kinesis stream count as delivered,
+# and would be lost with the stack. The script only reads facts from AWS and guesses nothing: an unreadable one ends it
+# with an error. It may be stopped and started again at any time.
 #
 #     infra/drain.sh STACK
 #
-# Needs version 2 of the AWS command line, credentials and AWS_REGION. DRAIN_POLL_SECONDS is the pause between two
-# looks.
+# Needs version 2 of the AWS command line, credentials and AWS_REGION. DRAIN_POLL_SECONDS is the polling interval.
 set -euo pipefail
 
 POLL_SECONDS="${DRAIN_POLL_SECONDS:-60}"
-# Longest that Firehose collects records before it writes a file (BufferSeconds), and how late CloudWatch may be.
+# Maximum time that Firehose buffers records before it writes a file (BufferSeconds), and maximum delay of CloudWatch.
 BUFFER_SECONDS_MAX=900
 METRICS_LATE_SECONDS=900
 QUIET_SECONDS=$((BUFFER_SECONDS_MAX + METRICS_LATE_SECONDS))
@@ -24,7 +23,7 @@ fail() {
 [[ $# -eq 1 && -n "$1" ]] || fail 'usage: infra/drain.sh STACK'
 stack="$1"
 
-# at SECONDS: that instant, as AWS writes it. The two forms are GNU's and BSD's.
+# at SECONDS: that instant in the format of AWS. The two forms of `date` are GNU's and BSD's.
 at() {
     date -u -d "@$1" +%Y-%m-%dT%H:%M:%SZ 2>/dev/null || date -u -r "$1" +%Y-%m-%dT%H:%M:%SZ
 }
@@ -44,7 +43,7 @@ metric() {
 resources="$(aws cloudformation list-stack-resources --stack-name "$stack" \
     --query 'StackResourceSummaries[].[LogicalResourceId,PhysicalResourceId]' --output text)" ||
     fail "cannot read the stack $stack"
-# resource LOGICAL-ID: its name; empty if the stack has none.
+# resource LOGICAL-ID: its name; empty if the stack does not have it.
 resource() {
     awk -v id="$1" '$1 == id { print $2 }' <<<"$resources"
 }
@@ -59,7 +58,7 @@ stop_ticks() {
     printf 'no further tick: %s may not run any more\n' "$orchestrator"
 }
 
-# Windows that a worker holds, or may still be given: the lease of each is not over yet.
+# The number of windows in flight: dispatched or running, with a lease that has not expired.
 held_windows() {
     aws dynamodb scan --table-name "$table" --consistent-read --select COUNT \
         --filter-expression 'begins_with(pk, :window) AND #status IN (:running, :dispatched) AND lease_until > :now' \
@@ -84,7 +83,7 @@ wait_for_workers() {
     printf 'no worker holds a window of %s\n' "$table"
 }
 
-# Why delivery is not quiet; nothing if it is. Runs in a shell of its own, which an error ends.
+# The reason why delivery is still active; empty if it is quiet. Runs in a subshell, which an error ends.
 busy() {
     local value name
     if [[ -n "$kinesis" ]]; then
@@ -97,7 +96,7 @@ busy() {
         value="$(metric AWS/Firehose IncomingRecords DeliveryStreamName "$firehose" Sum "$QUIET_SECONDS")" || exit 1
     fi
     ((${value:-0} == 0)) || { printf '%s took records within the last %d s' "$firehose" "$QUIET_SECONDS"; return; }
-    # Nothing came for longer than Firehose may collect, so whatever it still holds is older than that.
+    # Nothing arrived for longer than the buffering time, so every record still held is older than that.
     for name in DeliveryToS3.DataFreshness BackupToS3.DataFreshness; do
         value="$(metric AWS/Firehose "$name" DeliveryStreamName "$firehose" Maximum "$METRICS_LATE_SECONDS")" || exit 1
         ((${value:-0} < BUFFER_SECONDS_MAX)) || { printf '%s holds records that are %d s old (%s)' "$firehose" "$value" "$name"; return; }

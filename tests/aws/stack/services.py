@@ -1,4 +1,4 @@
-"""What a test asks of an emulator that wants signatures.
+"""Signed calls of a test to an emulator that enforces signatures.
 
     python services.py ENDPOINT secret NAME < VALUE
     python services.py ENDPOINT lines BUCKET PREFIX

@@ -1,4 +1,4 @@
-"""Deploys the template as `sam deploy` does, into an emulator.
+"""Deploys the template into an emulator, like `sam deploy`.
 
     python deploy.py ENDPOINT < request.json > reply.json
 
@@ -22,11 +22,11 @@ from samtranslator.yaml_helper import yaml_parse
 
 BUCKET = "packages"
 WHOLE = {"CREATE_COMPLETE", "UPDATE_COMPLETE"}
-# Between two looks at the stack.
+# Polling interval of the stack.
 LOOK_SECONDS = 0.2
-# Looks, at most: half an hour of them. They end a test that hangs and decide nothing else.
+# Maximum number of polls, half an hour in total. Ends a hanging test and decides nothing else.
 HANG_GUARD_LOOKS = 9_000
-# Most characters of a refusal: it may quote the template.
+# Maximum length of an error, which may quote the template.
 MESSAGE_CHARS_MAX = 1_000
 
 
@@ -42,7 +42,7 @@ def client(endpoint: str, service: str):
 
 
 def beyond_the_emulator(resource: dict) -> bool:
-    """Saved queries and alarms over a formula; ministack refuses both. Nothing refers to them."""
+    """True for saved queries and alarms with a formula, which ministack rejects. Nothing refers to them."""
     return resource["Type"] == "AWS::Athena::NamedQuery" or (
         resource["Type"] == "AWS::CloudWatch::Alarm" and "Metrics" in resource["Properties"]
     )
@@ -60,8 +60,8 @@ def package(folder: pathlib.Path) -> bytes:
 
 
 def packaged(endpoint: str, request: dict) -> str:
-    """Uploads each function's folder and the template that names the uploads; the template's address. It is too large to be
-    sent with a call."""
+    """Uploads each function's folder and the template that names the uploads. Returns the template's address, because the
+    template is too large for a call."""
     with open(request["template"], encoding="utf-8") as file:
         template = yaml_parse(file.read())
     template["Resources"] = {
@@ -105,7 +105,7 @@ def finished(cloudformation, name: str) -> dict:
 
 
 def environment(endpoint: str, function: str) -> dict:
-    """The variables that the function runs with when it is invoked by its alias."""
+    """The environment of the function when it is invoked by its alias."""
     configuration = client(endpoint, "lambda").get_function_configuration(FunctionName=function, Qualifier="live")
     return configuration["Environment"]["Variables"]
 

@@ -1,4 +1,4 @@
-"""The template as CloudFormation sees it after the SAM transform, as JSON on standard output.
+"""Prints the template after the SAM transform, in CloudFormation's view, as JSON.
 
     python translate.py TEMPLATE
 
@@ -16,11 +16,11 @@ from samtranslator.yaml_helper import yaml_parse
 
 
 def main() -> None:
-    # The transform asks for a region to build names from; none of them ends up in the output.
+    # The transform needs a region to build names; none of them appears in the output.
     os.environ.setdefault("AWS_DEFAULT_REGION", "eu-west-1")
     with open(sys.argv[1], encoding="utf-8") as file:
         template = yaml_parse(file.read())
-    # What packaging does: a folder becomes an object in a bucket.
+    # Packaging replaces a folder with an object in a bucket.
     for name, resource in template["Resources"].items():
         if resource["Type"] == "AWS::Serverless::Function":
             resource["Properties"]["CodeUri"] = f"s3://packages/{name}"

@@ -1,16 +1,16 @@
 /*
- * The power-loss layer: preloaded into a process, it writes every file operation below one folder into
- * a journal, and kills the process before one of them. From the journal the test builds each disk that
- * a power loss at that operation may leave.
+ * The power-loss layer: preloaded into a process, it records every file operation below one folder in a
+ * journal, and kills the process before one of them. From the journal, the test builds each disk that a
+ * power loss at that operation may leave.
  *
  *   POWER_LOSS_DIR          the folder, absolute
  *   POWER_LOSS_JOURNAL      the journal, outside of the folder
- *   POWER_LOSS_AT           number of the operation that the process does not survive, from 1; 0: none
+ *   POWER_LOSS_AT           number of the operation before which the process is killed, from 1; 0: none
  *   POWER_LOSS_IGNORE_SYNC  when set, a sync succeeds and makes nothing durable
  *
  * A record of the journal is five little-endian fields (kind u8, fd i32, offset i64, length of the first
  * text u32, length of the second u32) and the two texts. Paths are absolute. Nothing reaches the device:
- * a sync is only a record. The operations of all threads are in one order, which one lock makes.
+ * a sync is only a record. One lock puts the operations of all threads in one order.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -76,7 +76,7 @@ __attribute__((constructor)) static void start(void) {
     kill_at = at ? strtoul(at, NULL, 10) : 0;
     ignore_sync = getenv("POWER_LOSS_IGNORE_SYNC") != NULL;
     int opened = (int)syscall(SYS_openat, AT_FDCWD, path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-    /* Far away from the numbers that the process sees. */
+    /* A number far from those of the process's own descriptors. */
     journal = opened < 0 ? -1 : (int)syscall(SYS_fcntl, opened, F_DUPFD_CLOEXEC, 900);
     if (journal < 0)
         fail("the journal cannot be created");
@@ -85,14 +85,14 @@ __attribute__((constructor)) static void start(void) {
 
 static void enter(void) { pthread_mutex_lock(&order); }
 
-/* Leaves with errno as it was. */
+/* Restores errno. */
 static void leave(void) {
     int kept = errno;
     pthread_mutex_unlock(&order);
     errno = kept;
 }
 
-/* Counts one operation, which the process may not survive. The lock is held. */
+/* Counts one operation, and kills the process if it is the chosen one. The lock is held. */
 static void count(void) {
     operations += 1;
     if (operations == kill_at) {
@@ -129,7 +129,7 @@ static void record(enum kind kind, int fd, int64_t offset, const void *first, si
     errno = kept;
 }
 
-/* Makes `path` absolute; returns whether it lies in the folder or is the folder. */
+/* Makes `path` absolute; returns true if it is the folder or lies in it. */
 static int resolve(int dirfd, const char *path, char *absolute) {
     char base[PATH_MAX];
     if (path[0] == '/') {

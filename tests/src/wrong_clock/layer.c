@@ -1,6 +1,6 @@
 /*
- * The wrong clock: preloaded into a process, it shows a wall clock that is ahead or behind by as much as
- * a file says at the moment. The monotonic clock, by which a process waits, goes right.
+ * The wrong clock: preloaded into a process, it shifts the wall clock by an offset that it reads from a
+ * file on every call. The monotonic clock, which determines waits, stays right.
  *
  *   WRONG_CLOCK  the file: milliseconds, a little-endian i64
  */

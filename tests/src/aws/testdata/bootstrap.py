@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""A bootstrap that does what its events say: for the tests of the Lambda service."""
+"""A bootstrap controlled by its events, for the tests of the Lambda service."""
 import http.client
 import json
 import os
