@@ -67,7 +67,7 @@ impl Config {
         })
     }
 
-    /// True if a source delivers to standard output.
+    /// Returns true if a source delivers to standard output.
     pub(crate) fn writes_to_stdout(&self) -> bool {
         self.sources.values().any(|source| {
             let sink = self.sinks.get(&source.definition.sink);

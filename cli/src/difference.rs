@@ -135,7 +135,7 @@ impl SourceDifference {
         })
     }
 
-    /// True if the change needs a write.
+    /// Returns true if the change needs a write.
     pub(crate) const fn is_written(&self) -> bool {
         match self.change {
             Change::New | Change::Changed | Change::Again | Change::Paused => true,

@@ -138,8 +138,8 @@ fn log_filter(asked: Option<OsString>) -> Result<EnvFilter, UsageError> {
     EnvFilter::try_new(text).map_err(|error| refused(format!("`{text}`: {error}")))
 }
 
-/// True if this part of a filter is a single word that would be read as the name of a library and
-/// disable all other logs: most likely a mistyped level.
+/// Returns true if this part of a filter is a single word that would be read as the name of a
+/// library and disable all other logs: most likely a mistyped level.
 fn is_mistyped(part: &str) -> bool {
     !part.is_empty()
         && !part.contains(['=', '[', ']', '{', '}'])

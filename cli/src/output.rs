@@ -58,7 +58,7 @@ impl Output {
         }
     }
 
-    /// True if the result is one JSON document.
+    /// Returns true if the result is one JSON document.
     pub(crate) const fn is_json(self) -> bool {
         self.json
     }
@@ -91,7 +91,7 @@ impl Output {
         }
     }
 
-    /// True if results are text on a terminal.
+    /// Returns true if results are text on a terminal.
     pub(crate) fn is_terminal(self) -> bool {
         let stream = match self.stream {
             Stream::Stdout => io::stdout().is_terminal(),
@@ -165,7 +165,7 @@ fn write_to(mut stream: impl Write, text: &str) -> io::Result<()> {
     stream.flush()
 }
 
-/// True if standard error is a terminal that shows colors: see <https://no-color.org>.
+/// Returns true if standard error is a terminal that shows colors: see <https://no-color.org>.
 pub(crate) fn colours_on_stderr() -> bool {
     !colours_refused() && io::stderr().is_terminal()
 }

@@ -52,8 +52,8 @@ impl StopSignals {
     }
 }
 
-/// True if this process was started with SIGHUP ignored, by its `status` file. Without such a file,
-/// which only Linux has, SIGHUP counts as not ignored.
+/// Returns true if this process was started with SIGHUP ignored, by its `status` file. Without such
+/// a file, which only Linux has, SIGHUP counts as not ignored.
 fn is_hangup_ignored(status: &Path) -> bool {
     let status = std::fs::read_to_string(status).unwrap_or_default();
     let mask = status

@@ -147,7 +147,7 @@ impl Credentials {
         self.redactor.redact(text)
     }
 
-    /// True if a credential of this source occurs in `text`, in any escaping.
+    /// Returns true if a credential of this source occurs in `text`, in any escaping.
     pub(crate) fn stand_in(&self, text: &str) -> bool {
         self.redactor.finds_in(text)
     }
@@ -183,7 +183,7 @@ fn secret_header(
     }
 }
 
-/// True if `text` holds only visible ASCII and spaces.
+/// Returns true if `text` holds only visible ASCII and spaces.
 fn is_header_text(text: &str) -> bool {
     text.bytes().all(|byte| (0x20..0x7f).contains(&byte))
 }

@@ -177,9 +177,9 @@ impl<T: Transport> Client<T> {
     }
 }
 
-/// True if a response of the vendor or its token endpoint is a permanent rejection. It need not
-/// name the credentials: for a revoked key, some vendors return HTTP 403 or 404, or an error with
-/// HTTP 200.
+/// Returns true if a response of the vendor or its token endpoint is a permanent rejection. It need
+/// not name the credentials: for a revoked key, some vendors return HTTP 403 or 404, or an error
+/// with HTTP 200.
 fn is_refusal(failure: &Failure) -> bool {
     failure.class == FailureClass::Block && failure.status.is_some()
 }

@@ -28,7 +28,7 @@ impl<'a> Elements<'a> {
         self.len
     }
 
-    /// True if the array has no elements.
+    /// Returns true if the array has no elements.
     pub fn is_empty(&self) -> bool {
         self.len == 0
     }
@@ -45,8 +45,8 @@ impl<'a> Elements<'a> {
         (self.len > self.first.elements.len()).then(|| after(json, last))
     }
 
-    /// True if a second array began after the first had filled the piece: [`Self::rest`] would omit
-    /// elements of one of them.
+    /// Returns true if a second array began after the first had filled the piece: [`Self::rest`]
+    /// would omit elements of one of them.
     pub(crate) fn is_interrupted(&self) -> bool {
         self.is_interrupted
     }

@@ -277,7 +277,7 @@ impl fmt::Display for Origin {
     }
 }
 
-/// True if a URL may receive credentials: `https`, or plain `http` to a loopback address.
+/// Returns true if a URL may receive credentials: `https`, or plain `http` to a loopback address.
 pub fn is_confidential(url: &Url) -> bool {
     match url.scheme() {
         "https" => url.host().is_some(),

@@ -73,7 +73,7 @@ impl AllowedHosts {
         Self(rules)
     }
 
-    /// True if a request may go to `url`.
+    /// Returns true if a request may go to `url`.
     pub fn allow(&self, url: &Url) -> bool {
         self.0.iter().any(|rule| rule.allows(url))
     }
@@ -88,7 +88,7 @@ impl HostRule {
         })
     }
 
-    /// True if this entry allows a request to `url`.
+    /// Returns true if this entry allows a request to `url`.
     pub fn allows(&self, url: &Url) -> bool {
         // `Url::port` is `None` for the default port of the scheme.
         let port = match self.port {

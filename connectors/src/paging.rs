@@ -117,8 +117,8 @@ impl Page {
     }
 }
 
-/// One pagination style: which token the first request and each next one carry, and what a response
-/// shows about the page after it.
+/// One pagination style: the token of the first and each later request, and the evidence in a
+/// response about the page after it.
 trait Pager: fmt::Debug {
     /// The places in the body that [`Self::read`] needs, in the order of [`Response::value`].
     fn paths(&self) -> Vec<&JsonPath> {
@@ -163,7 +163,7 @@ impl Response<'_> {
         self.found.get(*self.slots.get(index)?)
     }
 
-    /// True if the value at `index` is neither text nor a number.
+    /// Returns true if the value at `index` is neither text nor a number.
     fn is_unreadable(&self, index: usize) -> bool {
         let slot = self.slots.get(index);
         slot.is_some_and(|slot| self.found.is_unreadable(*slot))

@@ -175,7 +175,8 @@ impl<'a> Found<'a> {
         }
     }
 
-    /// True if the value in `slot` is an object or array, which [`Self::get`] cannot return.
+    /// Returns true if the value in `slot` is an object or array, which [`Self::get`] cannot
+    /// return.
     pub fn is_unreadable(&self, slot: usize) -> bool {
         let raw = self.slots.get(slot).copied().flatten();
         raw.is_some_and(|raw| raw.get() != "null") && self.get(slot).is_none()
@@ -219,7 +220,7 @@ impl<'a> Seed<'_, '_, 'a> {
         }
     }
 
-    /// True if the traversal may end here.
+    /// Returns true if the traversal may end here.
     fn is_satisfied(&self) -> bool {
         self.stop && self.found.missing == 0
     }

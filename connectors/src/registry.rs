@@ -91,7 +91,7 @@ pub fn source(name: &str) -> Option<&'static str> {
         .map(|(_, text)| *text)
 }
 
-/// True if `connector` names a manifest file rather than a built-in connector.
+/// Returns true if `connector` names a manifest file rather than a built-in connector.
 pub fn is_file(connector: &str) -> bool {
     let extension = Path::new(connector).extension();
     extension.is_some_and(|extension| extension == "yaml" || extension == "yml")

@@ -94,8 +94,8 @@ pub trait WindowWriter: Send {
         std::future::ready(Ok(None))
     }
 
-    /// True if [`Self::finish`] gives the output its final place. The caller then makes the state
-    /// durable first: final output must belong to a window that survives a power loss.
+    /// Returns true if [`Self::finish`] gives the output its final place. The caller then makes the
+    /// state durable first: final output must belong to a window that survives a power loss.
     fn makes_final(&self) -> bool {
         false
     }

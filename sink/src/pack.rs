@@ -57,7 +57,7 @@ pub fn records(ends: &[usize], limits: &RecordLimits) -> Packed {
     packed
 }
 
-/// True if `record` can extend to `end`.
+/// Returns true if `record` can extend to `end`.
 fn fits(record: &Record, end: usize, limits: &RecordLimits) -> bool {
     record.lines.len() < limits.lines_max && end - record.bytes.start <= limits.bytes_max
 }

@@ -129,13 +129,13 @@ fn valid(
         .ok_or_else(|| ConfigError::not(field, expected, value))
 }
 
-/// True if `text` holds only ASCII letters, digits and characters of `others`.
+/// Returns true if `text` holds only ASCII letters, digits and characters of `others`.
 fn made_of(text: &str, others: &str) -> bool {
     text.chars()
         .all(|c| c.is_ascii_alphanumeric() || others.contains(c))
 }
 
-/// True for a region name, which becomes part of the host name of signed requests.
+/// Returns true for a region name, which becomes part of the host name of signed requests.
 fn is_region(text: &str) -> bool {
     (1..=REGION_BYTES_MAX).contains(&text.len())
         && text.starts_with(|c: char| c.is_ascii_lowercase())
@@ -144,7 +144,7 @@ fn is_region(text: &str) -> bool {
         && !text.contains(|c: char| c.is_ascii_uppercase())
 }
 
-/// True for a role ARN. Source: IAM user guide, IAM identifiers.
+/// Returns true for a role ARN. Source: IAM user guide, IAM identifiers.
 fn is_role_arn(text: &str) -> bool {
     let parts: Vec<_> = text.splitn(6, ':').collect();
     let [arn, partition, service, region, account, resource] = parts[..] else {

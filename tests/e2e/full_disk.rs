@@ -12,7 +12,7 @@ const SHELL: [&str; 3] = ["unshare", "-rm", "sh"];
 /// Mounts a file system on `out` that holds a fraction of a window.
 const SMALL_DISK: &str = "mkdir -p out && mount -t tmpfs -o size=128k tmpfs out";
 
-/// True if this machine lets tests mount file systems.
+/// Returns true if this machine lets tests mount file systems.
 fn may_mount(project: &Project) -> bool {
     std::process::Command::new(SHELL[0])
         .args(&SHELL[1..])

@@ -15,7 +15,7 @@ fn connectors() -> Vec<String> {
     names
 }
 
-/// True if a table row in `document` names `connector`.
+/// Returns true if a table row in `document` names `connector`.
 fn is_listed(document: &str, connector: &str) -> bool {
     let name = format!("`{connector}`");
     document

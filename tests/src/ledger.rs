@@ -104,7 +104,7 @@ impl Ledger {
         self.lines.len()
     }
 
-    /// True if nothing was delivered.
+    /// Returns true if nothing was delivered.
     pub fn is_empty(&self) -> bool {
         self.lines.is_empty()
     }
@@ -236,7 +236,7 @@ pub struct Verdict {
 }
 
 impl Verdict {
-    /// True if every record arrived unaltered, possibly repeated, and no other record did.
+    /// Returns true if every record arrived unaltered, possibly repeated, and no other record did.
     pub fn is_complete(&self) -> bool {
         let once = Self {
             duplicated: Vec::new(),
@@ -245,7 +245,7 @@ impl Verdict {
         once.is_exact()
     }
 
-    /// True if every record arrived exactly once, unaltered, and no other record did.
+    /// Returns true if every record arrived exactly once, unaltered, and no other record did.
     pub fn is_exact(&self) -> bool {
         *self == Self::default()
     }

@@ -47,7 +47,7 @@ pub struct CutRun {
 }
 
 impl CutRun {
-    /// True if the process ended by itself, before the operation.
+    /// Returns true if the process ended by itself, before the operation.
     pub fn finished(&self) -> bool {
         self.outcome.signal != Some(SIGKILL)
     }

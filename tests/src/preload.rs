@@ -9,7 +9,7 @@ use anyhow::{Context, ensure};
 
 use crate::windlass::target_directory;
 
-/// True if this machine can preload a library.
+/// Returns true if this machine can preload a library.
 pub fn is_supported() -> bool {
     cfg!(target_os = "linux")
 }

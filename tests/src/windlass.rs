@@ -60,7 +60,7 @@ pub struct Outcome {
 }
 
 impl Outcome {
-    /// True if it exited with code 0.
+    /// Returns true if it exited with code 0.
     pub fn is_success(&self) -> bool {
         self.code == Some(0)
     }

@@ -79,7 +79,7 @@ async fn a_process_is_killed_once_the_vendor_has_served_enough_more_pages() {
     assert!(matches!(kill.await.unwrap(), Ended::Killed));
 }
 
-/// True if `future` is still pending after one chance to proceed.
+/// Returns true if `future` is still pending after one chance to proceed.
 async fn is_pending<F: Future + Unpin>(future: &mut F) -> bool {
     tokio::select! {
         biased;

@@ -53,7 +53,7 @@ pub(crate) fn backup(target: &Target, to: &Path, output: Output) -> anyhow::Resu
     Ok(ExitCode::Success)
 }
 
-/// True if `file` is, or may become, a file of `state`.
+/// Returns true if `file` is, or may become, a file of `state`.
 fn belongs_to(state: &Path, file: &Path) -> bool {
     let folder = |path: &Path| {
         let parent = path

@@ -137,7 +137,8 @@ impl Ledger<'_> {
         Ok(problem.or(is_unreadable.then_some(Problem::Unreadable)))
     }
 
-    /// True if the marks have passed the window of a file, so that its history may be deleted.
+    /// Returns true if the marks have passed the window of a file, so that its history may be
+    /// deleted.
     fn is_passed(&self, file: &FileName) -> bool {
         let id = &file.window;
         let end = match file.stage {

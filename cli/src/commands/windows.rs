@@ -203,8 +203,8 @@ impl Picked {
     }
 }
 
-/// True for a sweep window that became done without a run: its span had nothing to read again, or
-/// must not be read.
+/// Returns true for a sweep window that became done without a run: its span had nothing to read
+/// again, or must not be read.
 fn is_quiet(window: &Window) -> bool {
     matches!(window.id.timeline.lane, Lane::Sweep(_))
         && window.status == Status::Done

@@ -100,7 +100,7 @@ pub(crate) struct Scope {
 }
 
 impl Scope {
-    /// True if the configuration covers the sources of `file`.
+    /// Returns true if the configuration covers the sources of `file`.
     pub(crate) fn covers(&self, file: &str) -> bool {
         let folder = file.rsplit_once('/').map_or("", |(folder, _)| folder);
         self.files.contains(file) || self.folders.contains(folder)

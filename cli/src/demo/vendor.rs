@@ -198,7 +198,7 @@ impl SampleVendor {
         self.shared.hold_after.send_replace(pages);
     }
 
-    /// True if responses are being held back.
+    /// Returns true if responses are being held back.
     pub(crate) fn is_holding(&self) -> bool {
         self.pages_served() >= *self.shared.hold_after.borrow()
     }

@@ -192,8 +192,8 @@ impl Engine {
         });
     }
 
-    /// True if another process has written to the state since the last look, with at most one look
-    /// per [`PAUSE_MAX_MS`]. A store without such information counts as changed.
+    /// Returns true if another process has written to the state since the last look, with at most
+    /// one look per [`PAUSE_MAX_MS`]. A store without such information counts as changed.
     async fn has_changed(&self, changes: &mut Changes) -> Result<bool, StateError> {
         let now = self.seams.clock.now();
         // A look in the future was taken before the clock was set back.

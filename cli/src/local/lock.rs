@@ -57,7 +57,7 @@ impl StateLock {
         Ok(Self { _file: file })
     }
 
-    /// True if a process runs on the state file at `state`, or if that is unknown.
+    /// Returns true if a process runs on the state file at `state`, or if that is unknown.
     pub(crate) fn is_held(state: &Path) -> bool {
         match File::open(path_for(state)) {
             // A shared lock, released at once, so that concurrent tests do not see each other.

@@ -108,7 +108,7 @@ impl LocalOutfit {
     }
 }
 
-/// True if the secret of `source`, its sink, or the sink's secret is on AWS.
+/// Returns true if the secret of `source`, its sink, or the sink's secret is on AWS.
 fn is_on_aws(source: &Source, config: &Config) -> bool {
     let definition = &source.definition;
     let sink = &config.sinks[&definition.sink];

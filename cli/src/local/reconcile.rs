@@ -177,8 +177,8 @@ impl Ledger {
         Ok(ledger)
     }
 
-    /// True if this part of the state would hold `window`: it is not history before the first open
-    /// one, and does not belong to an earlier timeline.
+    /// Returns true if this part of the state would hold `window`: it is not history before the
+    /// first open one, and does not belong to an earlier timeline.
     fn has_to_know(&self, window: &WindowId) -> bool {
         let is_history = self
             .open_from
@@ -188,7 +188,8 @@ impl Ledger {
         is_known || !(is_history || self.earlier.contains(&window.timeline))
     }
 
-    /// True if a done window covers the start of `window`, so that no later write uses its name.
+    /// Returns true if a done window covers the start of `window`, so that no later write uses its
+    /// name.
     fn is_inside_done(&self, window: &WindowId) -> bool {
         let before = self.windows.range(..window).next_back();
         before.is_some_and(|(id, done)| {

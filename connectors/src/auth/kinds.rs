@@ -68,7 +68,8 @@ impl Auth {
         self.kind().secret()
     }
 
-    /// True if the API also accepts requests without credentials; a source then needs no secret.
+    /// Returns true if the API also accepts requests without credentials; a source then needs no
+    /// secret.
     pub fn is_optional(&self) -> bool {
         self.kind().is_optional()
     }
@@ -134,7 +135,7 @@ pub struct AuthSpec {
 }
 
 impl AuthSpec {
-    /// True if requests may be sent without credentials when the source names no secret.
+    /// Returns true if requests may be sent without credentials when the source names no secret.
     pub fn is_optional(&self) -> bool {
         self.optional
     }

@@ -102,7 +102,7 @@ impl Redactor {
         apart
     }
 
-    /// True if `text` must not be stored, because it holds [`HELD_BYTES`] of a value in any
+    /// Returns true if `text` must not be stored, because it holds [`HELD_BYTES`] of a value in any
     /// escaping.
     pub(super) fn finds_in(&self, text: &str) -> bool {
         let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);

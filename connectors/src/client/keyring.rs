@@ -141,7 +141,7 @@ impl Keyring {
         })
     }
 
-    /// True if a current or recent credential occurs in `text`, in any escaping.
+    /// Returns true if a current or recent credential occurs in `text`, in any escaping.
     pub(super) fn stand_in(&self, text: &str) -> bool {
         self.lock()
             .all()

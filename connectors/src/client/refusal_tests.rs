@@ -113,7 +113,7 @@ async fn a_block_of_our_own_making_costs_no_read() {
     assert_eq!(transport.requests().len(), 1);
 }
 
-/// True if a request to the token endpoint carries this client secret.
+/// Returns true if a request to the token endpoint carries this client secret.
 fn shows(request: &ApiRequest, secret: &str) -> bool {
     use base64::Engine;
     let encoded = base64::engine::general_purpose::STANDARD.encode(format!("id:{secret}"));

@@ -3,9 +3,9 @@
 //!
 //! Windows are `[from, to)`. A documented rule is translated: an inclusive end requests the last
 //! unit inside, an exclusive start the last unit before. For an undocumented rule, the request is
-//! one unit wider on that side, so that no rule can lose a record; records beyond the neighbor's
-//! side of that margin are left to the neighbor. Trimming requires that the vendor filters on the
-//! time that the record shows; otherwise every record is kept.
+//! one unit wider on that side, so that no rule can lose a record; records on the neighbor's side
+//! of that margin are left to the neighbor. Trimming requires that the vendor filters on the time
+//! that the record shows; otherwise every record is kept.
 
 use windlass_core::{Span, Timestamp};
 
@@ -52,7 +52,8 @@ impl Bounds {
         (start + end) * self.unit_ms
     }
 
-    /// True if a record at `time` lies in the safety margin and the neighbor certainly requests it.
+    /// Returns true if a record at `time` lies in the safety margin and the neighbor certainly
+    /// requests it.
     pub(super) fn is_neighbours(&self, span: Span, time: Timestamp) -> bool {
         if !self.trims {
             return false;

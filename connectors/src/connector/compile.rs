@@ -44,7 +44,7 @@ pub struct Defaults {
     pub prefetch: bool,
     /// The order of records across the pages of a window; `None` if the vendor documents none.
     pub strict_order: Option<core::Order>,
-    /// What a definition takes from the manifest when it is applied.
+    /// The hash of the manifest facts that a stored definition keeps.
     pub manifest_hash: ManifestHash,
     /// The ages at which settled time is read again for late-arriving records.
     pub sweeps_ms: Vec<i64>,

@@ -149,7 +149,7 @@ fn without_token(text: &str, token: Option<&str>) -> String {
     clean
 }
 
-/// True if the start of `body` contains `text`, in any case.
+/// Returns true if the start of `body` contains `text`, in any case.
 fn contains(body: &[u8], text: &str) -> bool {
     let head = body.get(..limits::ERROR_BODY_BYTES_MAX).unwrap_or(body);
     let text = text.as_bytes();

@@ -1,5 +1,5 @@
-//! What the definition of a source takes from a manifest when it is applied, and keeps until it is
-//! applied again. Everything else of a manifest takes effect with the next process.
+//! The facts of a manifest that a source's definition copies on apply and keeps until the next
+//! apply. All other facts take effect with the next process.
 
 use std::collections::BTreeMap;
 
@@ -10,7 +10,8 @@ use windlass_core::source::SourceDefinition;
 use super::Manifest;
 
 impl Manifest {
-    /// The hash of unit, bounds, ids and clock, and of order and settle, for a source with `params`.
+    /// The hash of the unit, bounds, ids and clock, and of the order and `settle`, for a source
+    /// with `params`.
     pub fn hash(&self, params: &BTreeMap<String, String>) -> ManifestHash {
         let (window, records) = (&self.window, &self.records);
         let ids: Vec<_> = records.id.iter().map(ToString::to_string).collect();
@@ -33,7 +34,7 @@ impl Manifest {
         ManifestHash::of(&facts, &policy)
     }
 
-    /// Its change since `definition` was applied.
+    /// The change of this manifest since `definition` was applied.
     pub fn change_since(&self, definition: &SourceDefinition) -> ManifestChange {
         let hash = self.hash(&definition.params);
         ManifestChange::since(definition, &hash, self.records.strict_order())

@@ -1,9 +1,9 @@
-//! Which changes of a manifest are seen, and in which half of its hash.
+//! The changes of a manifest that its hash detects, by the half of the hash.
 
 use super::*;
 use crate::registry;
 
-/// A manifest. Sweeps need a clock of events, so it has none.
+/// A manifest without sweeps, which need a clock of events.
 fn text() -> String {
     let built_in = registry::source("google_reports").unwrap();
     built_in.replace("  sweeps: [24h, 72h]\n", "")
@@ -47,7 +47,7 @@ fn settle_of_an_override_counts_for_its_sources_only() {
     assert_ne!(hash(&later, "token"), hash(&text, "token"));
 }
 
-/// Another hash for the same manifest would make every source wait for an apply.
+/// A different hash for the same manifest would make every source wait for an apply.
 #[test]
 fn hash_of_a_manifest_stays_the_same_from_version_to_version() {
     let hash = hash(&text(), "login");

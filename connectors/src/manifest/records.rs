@@ -31,7 +31,7 @@ pub struct Records {
 }
 
 impl Records {
-    /// The order of records across the pages of a window, if the vendor documents it.
+    /// The order of records across the pages of a window; `None` if the vendor documents none.
     pub(crate) fn strict_order(&self) -> Option<core::Order> {
         match self.order {
             Order::NewestFirst if self.strict => Some(core::Order::NewestFirst),

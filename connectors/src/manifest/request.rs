@@ -82,7 +82,7 @@ pub struct Window {
 }
 
 impl Window {
-    /// The value `of` the last override for a source with the parameters `param`, if one has it.
+    /// The value `of` the last override that matches the parameters `param`; `None` without any.
     pub(crate) fn overridden<'p>(
         &self,
         param: impl Fn(&str) -> Option<&'p str>,

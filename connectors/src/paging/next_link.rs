@@ -43,8 +43,8 @@ pub(super) fn resolve(token: &str, asked: &Url, origin: &Origin) -> Result<Url, 
     Ok(url)
 }
 
-/// True if a query pair has the name of a credential, in any escaping. In a link copied from HTML,
-/// `amp;` precedes the name.
+/// Returns true if a query pair has the name of a credential, in any escaping. In a link copied
+/// from HTML, `amp;` precedes the name.
 fn is_credential(pair: &str) -> bool {
     let name = pair.split('=').next().unwrap_or_default();
     let mut is_known = false;
@@ -99,8 +99,8 @@ const TOKEN_CHARS_MIN: usize = 6;
 const HOST_BYTES_MAX: usize = 253;
 const LABEL_BYTES_MAX: usize = 63;
 
-/// True if `host`, which the vendor wrote, may appear in a message: it is an address or a possible
-/// DNS name, which shows where the link leads, and it holds no page token.
+/// Returns true if `host`, which the vendor wrote, may appear in a message: it is an address or a
+/// possible DNS name, which shows where the link leads, and it holds no page token.
 fn is_fit_to_show(host: &str, links: &[Option<&Url>]) -> bool {
     let is_label = |label: &str| {
         (1..=LABEL_BYTES_MAX).contains(&label.len())
@@ -115,7 +115,8 @@ fn is_fit_to_show(host: &str, links: &[Option<&Url>]) -> bool {
     (is_name || is_address) && !links.iter().flatten().any(|link| has_token_of(host, link))
 }
 
-/// True if a query value of `link`, raw or decoded, occurs in `host`, which is in lower case.
+/// Returns true if a query value of `link`, raw or decoded, occurs in `host`, which is in lower
+/// case.
 fn has_token_of(host: &str, link: &Url) -> bool {
     let query = link.query().unwrap_or_default();
     let written = query.split('&').filter_map(|pair| pair.split_once('='));

@@ -27,7 +27,7 @@ fn one() -> u64 {
     1
 }
 
-/// True if `test` can hold for a count, which always has a next number.
+/// Returns true if `test` can hold for a count, which always has a next number.
 fn ends_a_count(test: &EndTest) -> bool {
     matches!(
         test,

@@ -104,14 +104,14 @@ pub enum SecretError {
 }
 
 impl SecretError {
-    /// True if the reference may become readable without a change: the source waits, and is not
-    /// blocked.
+    /// Returns true if the reference may become readable without a change: the source waits, and is
+    /// not blocked.
     pub fn may_pass(&self) -> bool {
         matches!(self, Self::Outage { .. } | Self::Credentials { .. })
     }
 
-    /// True if AWS rejects the reference: often temporary, while a policy or a new secret takes
-    /// effect, so the source waits some minutes before it is blocked.
+    /// Returns true if AWS rejects the reference: often temporary, while a policy or a new secret
+    /// takes effect, so the source waits some minutes before it is blocked.
     pub fn is_denied(&self) -> bool {
         matches!(
             self,

@@ -129,7 +129,7 @@ fn is_open_to_others(metadata: &Metadata) -> bool {
     metadata.permissions().mode() & OTHERS_READ != 0
 }
 
-/// True if the process has not yet warned about `path`.
+/// Returns true if the process has not yet warned about `path`.
 fn is_news(path: &Path) -> bool {
     static WARNED: Mutex<Option<HashSet<std::path::PathBuf>>> = Mutex::new(None);
     let mut warned = WARNED.lock().unwrap_or_else(PoisonError::into_inner);

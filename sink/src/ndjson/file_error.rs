@@ -64,7 +64,7 @@ impl FileError {
     }
 }
 
-/// True if a path failed because its last component is a symbolic link.
+/// Returns true if a path failed because its last component is a symbolic link.
 #[cfg(unix)]
 fn is_link(error: &io::Error) -> bool {
     error.raw_os_error() == Some(libc::ELOOP)

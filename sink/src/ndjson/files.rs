@@ -58,7 +58,7 @@ impl WindowFiles {
         })
     }
 
-    /// True if both are empty, so that neither becomes a file.
+    /// Returns true if both are empty, so that neither becomes a file.
     pub(super) fn is_empty(&self) -> bool {
         self.lines.len() == 0 && self.rejects.len() == 0
     }

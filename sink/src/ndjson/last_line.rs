@@ -61,7 +61,7 @@ impl LastLine {
         Ok(Some(Self::Whole(line.to_vec())))
     }
 
-    /// True if it is complete and, as far as inspected, JSON.
+    /// Returns true if it is complete and, as far as inspected, JSON.
     pub fn is_readable(&self) -> bool {
         match self {
             Self::Whole(line) => serde_json::from_slice::<IgnoredAny>(line).is_ok(),

@@ -73,27 +73,28 @@ impl Readers {
     }
 }
 
-/// True if `file` has another name (hard link), through which another program can change it.
+/// Returns true if `file` has another name (hard link), through which another program can change
+/// it.
 #[cfg(unix)]
 pub(super) fn has_other_names(file: &Metadata) -> bool {
     use std::os::unix::fs::MetadataExt;
     file.nlink() > 1
 }
 
-/// Always false: this platform does not report hard links.
+/// Returns false: this platform does not report hard links.
 #[cfg(not(unix))]
 pub(super) fn has_other_names(_: &Metadata) -> bool {
     false
 }
 
-/// True if both are the same file.
+/// Returns true if both are the same file.
 #[cfg(unix)]
 pub(super) fn is_same(one: &Metadata, other: &Metadata) -> bool {
     use std::os::unix::fs::MetadataExt;
     (one.dev(), one.ino()) == (other.dev(), other.ino())
 }
 
-/// True if both may be the same file; this platform allows only a comparison of lengths.
+/// Returns true if both may be the same file; this platform allows only a comparison of lengths.
 #[cfg(not(unix))]
 pub(super) fn is_same(one: &Metadata, other: &Metadata) -> bool {
     one.len() == other.len()

@@ -75,7 +75,7 @@ impl fmt::Display for RejectsPlace {
     }
 }
 
-/// True for a bucket name. Source: S3 user guide, General purpose bucket naming rules.
+/// Returns true for a bucket name. Source: S3 user guide, General purpose bucket naming rules.
 fn is_bucket(name: &str) -> bool {
     let is_edge = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
     BUCKET_BYTES.contains(&name.len())
@@ -86,8 +86,8 @@ fn is_bucket(name: &str) -> bool {
         && name.parse::<std::net::Ipv4Addr>().is_err()
 }
 
-/// True if `prefix` holds only the safe characters of the S3 user guide, so that a key never needs
-/// escaping.
+/// Returns true if `prefix` holds only the safe characters of the S3 user guide, so that a key
+/// never needs escaping.
 fn is_prefix(prefix: &str) -> bool {
     let is_part = |part: &str| !matches!(part, "" | "." | "..") && made_of(part, "!-_.*'()");
     prefix.len() <= PREFIX_BYTES_MAX && prefix.split('/').all(is_part)

@@ -106,7 +106,7 @@ impl Resolved {
         resolved
     }
 
-    /// True if the resource is created.
+    /// Returns true if the resource is created.
     pub(super) fn creates(&self, id: &str) -> bool {
         self.resources.contains_key(id)
     }

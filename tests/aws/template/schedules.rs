@@ -4,8 +4,8 @@ use serde_json::Value;
 
 use super::resolved::{Resolved, parameters};
 
-/// True if EventBridge Scheduler accepts the expression: `rate(N unit)`, with a singular unit only
-/// for 1. <https://docs.aws.amazon.com/scheduler/latest/UserGuide/schedule-types.html>
+/// Returns true if EventBridge Scheduler accepts the expression: `rate(N unit)`, with a singular
+/// unit only for 1. <https://docs.aws.amazon.com/scheduler/latest/UserGuide/schedule-types.html>
 fn is_rate(expression: &str) -> bool {
     let inside = expression.strip_prefix("rate(");
     let inside = inside.and_then(|rest| rest.strip_suffix(')'));

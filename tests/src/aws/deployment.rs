@@ -281,7 +281,7 @@ impl Deployment {
         Ok(())
     }
 
-    /// True if the windows of the source cover its whole span, and all are done.
+    /// Returns true if the windows of the source cover its whole span, and all are done.
     async fn is_caught_up(&self) -> anyhow::Result<bool> {
         let span = self.pull.span;
         let mut reached = span.from();

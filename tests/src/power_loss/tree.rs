@@ -17,8 +17,8 @@ pub(super) enum Entry {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Tree(pub(super) BTreeMap<PathBuf, Entry>);
 
-/// True if the file is not part of the disk: memory that SQLite maps, or output of the test's
-/// processes.
+/// Returns true if the file is not part of the disk: memory that SQLite maps, or output of the
+/// test's processes.
 fn is_outside(path: &Path) -> bool {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     name.ends_with("-shm") || is_process_output(path)

@@ -75,7 +75,7 @@ impl Shape {
         }
     }
 
-    /// True if the newest record comes first.
+    /// Returns true if the newest record comes first.
     pub fn newest_first(self) -> bool {
         self == Self::Google
     }

@@ -283,7 +283,7 @@ impl Source<'_> {
         Ok((adoption, pages))
     }
 
-    /// True if a sweep may read the records of `window` again.
+    /// Returns true if a sweep may read the records of `window` again.
     fn may_be_swept(&self, window: &Window) -> bool {
         let last_ms = self.policy().sweeps_ms.last();
         last_ms.is_some_and(|last_ms| self.now < window.to.plus_ms(2 * last_ms))

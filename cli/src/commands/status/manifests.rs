@@ -1,4 +1,4 @@
-//! Which sources have a connector whose manifest has changed since they were applied.
+//! Changes of the sources' manifests since they were applied.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +9,7 @@ use windlass_core::source::SourceDefinition;
 
 use crate::config::Config;
 
-/// The manifests of this program, and of the configuration where there is one.
+/// The manifests of this program, and of the configuration, if one was read.
 #[derive(Debug, Default)]
 pub(super) struct Manifests<'a> {
     config: Option<&'a Config>,
@@ -17,7 +17,7 @@ pub(super) struct Manifests<'a> {
 }
 
 impl<'a> Manifests<'a> {
-    /// The manifests that sources may have, with those that `config` names.
+    /// The built-in manifests, and those that `config` names.
     pub(super) fn with(config: Option<&'a Config>) -> Self {
         let find = |name| Some((name, registry::find(name).ok()?));
         Self {
@@ -26,8 +26,8 @@ impl<'a> Manifests<'a> {
         }
     }
 
-    /// The change of its manifest since `definition` was applied. A file that only the configuration
-    /// or only the worker has is not looked for.
+    /// The change of the manifest since `definition` was applied. Manifest files are compared only
+    /// if the configuration names the source.
     pub(super) fn change_since(&self, definition: &SourceDefinition) -> ManifestChange {
         let sources = self.config.map(|config| &config.sources);
         let configured = sources.and_then(|sources| sources.get(definition.name.as_str()));

@@ -69,8 +69,8 @@ fn groups_of(overview: &Overview) -> BTreeSet<RateGroup> {
     overview.sources.iter().map(group).collect()
 }
 
-/// True if `requests_max` requests suffice for everything about the sources of `overview`: the
-/// listings, each rate group, and the windows of each source with open windows.
+/// Returns true if `requests_max` requests suffice for everything about the sources of `overview`:
+/// the listings, each rate group, and the windows of each source with open windows.
 fn fits(overview: &Overview, requests_max: usize) -> bool {
     let windows = overview.sources.iter().map(|listed| match listed {
         Listed::Open(view) => requests_of(view),

@@ -67,7 +67,7 @@ pub(super) struct Standing {
     /// The end of windows that a wrong clock created beyond the present; `None` without any.
     cut_until: Option<Timestamp>,
     failure: Option<Failure>,
-    /// The change of its connector since it was applied.
+    /// The change of its manifest since it was applied.
     manifest_change: ManifestChange,
     connector: String,
     /// The command that retries a blocked source.
@@ -79,7 +79,7 @@ pub(super) struct Standing {
 /// The context of a standing.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Surroundings<'a> {
-    /// The manifests that workers may have.
+    /// The manifests to compare with.
     pub(super) manifests: &'a Manifests<'a>,
     /// The address of the state.
     pub(super) address: &'a StateAddress,
@@ -261,7 +261,7 @@ fn suspects(view: &SourceView) -> Option<(usize, Timestamp)> {
     times().min().map(|first| (times().count(), first))
 }
 
-/// True if no window of the source has been created yet.
+/// Returns true if no window of the source has been created yet.
 fn is_untouched(view: &SourceView) -> bool {
     let has_marks = view.lanes.iter().any(|lane| lane.progress.version > 0);
     !has_marks && view.windows().next().is_none()

@@ -102,7 +102,7 @@ impl Environment {
         }
     }
 
-    /// True if its process is still running.
+    /// Returns true if its process is still running.
     pub(super) fn is_alive(&mut self) -> bool {
         matches!(self.child.try_wait(), Ok(None))
     }

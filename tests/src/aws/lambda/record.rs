@@ -25,7 +25,7 @@ pub enum Outcome {
 }
 
 impl Outcome {
-    /// True if the function returned a response.
+    /// Returns true if the function returned a response.
     pub fn is_success(&self) -> bool {
         matches!(self, Self::Returned(_))
     }

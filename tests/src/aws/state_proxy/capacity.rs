@@ -81,7 +81,8 @@ pub(super) fn unfiltered(operation: &str, request: &Value) -> Option<Value> {
     Some(whole)
 }
 
-/// True if `expression` uses the placeholder `name`, not only a longer one that begins with it.
+/// Returns true if `expression` uses the placeholder `name`, not only a longer one that begins with
+/// it.
 fn mentions(expression: &str, name: &str) -> bool {
     let is_word = |c: char| c.is_alphanumeric() || c == '_';
     expression
