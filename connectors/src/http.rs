@@ -326,7 +326,8 @@ fn classify(error: reqwest::Error) -> TransportError {
     }
 }
 
-/// rustls reports this only in its text; its error type is private to the stack below.
+/// Returns true for a certificate error. rustls reports it only in its text; its error type is
+/// private to the stack below.
 fn is_certificate_problem(text: &str) -> bool {
     text.contains("invalid peer certificate")
 }

@@ -26,7 +26,7 @@ pub enum CallError {
 }
 
 impl CallError {
-    /// The same error, with its text rewritten by `say`.
+    /// The same error, with its text mapped by the closure.
     pub(crate) fn map(self, say: impl FnOnce(String) -> String) -> Self {
         match self {
             Self::Again(problem) => Self::Again(say(problem)),

@@ -26,7 +26,7 @@ pub enum Stage {
         /// Number of restarts of the window.
         restarts: u32,
     },
-    /// Complete.
+    /// A complete file.
     Output {
         /// The end of the window; `None` in names of the old form without an end.
         to: Option<Timestamp>,
