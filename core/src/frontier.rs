@@ -112,7 +112,7 @@ pub struct Parts {
 }
 
 /// The parts of a window that waits to be split; `None` when it does not. A function of the stored
-/// window and the unit alone, so that a tick which repeats a split that another began makes the same.
+/// window and the unit alone, so that planners which have read the same window split it alike.
 pub fn parts_of(window: &Window, unit_ms: i64) -> Option<Parts> {
     let at = window.split_at.filter(|_| window.status == Status::Ready)?;
     let split = Split {

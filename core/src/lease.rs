@@ -1,7 +1,6 @@
 //! The right to work on a window: a value that only a successful claim hands out.
 
 use crate::ids::Owner;
-use crate::time::Timestamp;
 use crate::transition::IllegalMove;
 use crate::window::{Status, Window};
 
@@ -46,16 +45,6 @@ impl Lease {
         current.status == Status::Running
             && current.epoch == self.window.epoch
             && current.owner.as_ref() == Some(&self.owner)
-    }
-
-    /// Milliseconds until the lease ends, less the skew allowance; 0 when it may already have ended.
-    pub fn remaining_ms(&self, now: Timestamp) -> i64 {
-        self.window.lease_until.map_or(0, |until| {
-            until
-                .minus_ms(crate::limits::CLOCK_SKEW_MS)
-                .ms_since(now)
-                .max(0)
-        })
     }
 }
 
@@ -126,6 +115,7 @@ impl Guard {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::time::Timestamp;
     use crate::transition::{Claim, Event};
 
     fn running(owner: &Owner) -> Window {
@@ -159,14 +149,6 @@ mod tests {
         assert!(!lease.confirms_page(&current, 1));
         current.epoch += 1;
         assert!(!lease.confirms_page(&current, 0));
-    }
-
-    #[test]
-    fn the_remaining_time_keeps_the_skew_allowance_and_never_goes_negative() {
-        let owner = Owner::from_random(1);
-        let lease = Lease::held(running(&owner), &owner).unwrap();
-        assert_eq!(lease.remaining_ms(Timestamp::from_ms(0)), 40_000);
-        assert_eq!(lease.remaining_ms(Timestamp::from_ms(90_000)), 0);
     }
 
     #[test]

@@ -148,8 +148,6 @@ pub const HISTORY_MS_DEFAULT: i64 = 30 * DAY_MS;
 
 /// Sweep lanes of one source.
 pub const SWEEPS_MAX: usize = 4;
-/// When sweeps read, for connectors that ask for them: what vendors document as their latest.
-pub const SWEEPS_MS_DEFAULT: [i64; 2] = [DAY_MS, 3 * DAY_MS];
 /// Records of a sweep lane after which what was counted of them begins to fade.
 pub const LATENESS_RECORDS: u64 = 1_000_000;
 /// Records of the live windows that one sweep window joins, at most: one page of the vendors that ask for
