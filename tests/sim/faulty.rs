@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use windlass_core::clock::Clock;
+use windlass_core::time::HOUR_MS;
 use windlass_state::failing::{FailingStore, Fault, Operation};
 
 use crate::checked::CheckedStore;
@@ -11,6 +12,9 @@ use crate::world::World;
 
 /// The longest that a call of the state takes when nothing is wrong, in milliseconds.
 const LATENCY_MS_MAX: u64 = 12;
+
+/// Longer than any process lives, in milliseconds.
+const NEVER_MS: i64 = HOUR_MS;
 
 /// A process's way to the store of its world.
 pub(crate) type FaultyStore = FailingStore<CheckedStore>;
@@ -43,6 +47,14 @@ fn fault(world: &World, operation: Operation) -> Fault {
             }
             Fault::LoseReply
         };
+    }
+    let last = |what: &What| match what {
+        What::LastWrites { percent } => Some(*percent),
+        _ => None,
+    };
+    if operation.is_write() && world.chance(last) {
+        world.count("state_write_was_last");
+        return Fault::SlowReply { ms: NEVER_MS };
     }
     let slow = world.on(|what| match what {
         What::SlowStore { ms } => Some(*ms),

@@ -41,6 +41,9 @@ pub(crate) enum What {
     StoreFaults { percent: u64 },
     /// Calls of the state take up to so long.
     SlowStore { ms: u64 },
+    /// Writes of the state are made and never answered, so many of a hundred: their process waits until
+    /// its host kills it.
+    LastWrites { percent: u64 },
     /// Invocations are accepted and never come, so many of a hundred.
     LoseInvocations { percent: u64 },
     /// Invocations come twice, so many of a hundred.

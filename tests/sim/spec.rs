@@ -110,6 +110,20 @@ impl WorldSpec {
         if files {
             op::on_one_machine(apart, faults_ms, &mut ops);
         }
+        let apart = &mut fastrand::Rng::with_seed(seed ^ 0x1a57);
+        let is_swept = settings.iter().any(|it| !it.sweeps_ms.is_empty());
+        let is_late = vendors.iter().any(|vendor| vendor.late_per_mille > 0);
+        if is_swept && is_late {
+            // Few of a sweep's pages hold a late record, and few kills strike between two of its writes.
+            let percent = *pick(apart, &[5, 15]);
+            let what = What::LastWrites { percent };
+            let (at_ms, for_ms) = (0, faults_ms);
+            ops.push(Op {
+                at_ms,
+                for_ms,
+                what,
+            });
+        }
         let apart = &mut fastrand::Rng::with_seed(seed ^ 0xc10c);
         ops.extend(wrong_clock::draw(apart, faults_ms, vendors.len(), files));
         let timeout_ms = *pick(rng, &[30, 60, 60, 300, 900]) * SECOND_MS;

@@ -37,6 +37,7 @@ fn what(what: What) -> String {
             format!("the state takes up to {}", length(ms.cast_signed()))
         }
         What::LoseInvocations { percent } => format!("{percent} % of invocations never come"),
+        What::LastWrites { percent } => format!("{percent} % of writes are their process's last"),
         What::DuplicateInvocations { percent } => format!("{percent} % of invocations come twice"),
         What::DelayInvocations { percent, ms } => {
             format!(
