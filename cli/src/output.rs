@@ -7,6 +7,7 @@ use anyhow::Context;
 use comfy_table::{ContentArrangement, Table, presets};
 use indicatif::MultiProgress;
 use windlass_core::duration::Rounded;
+use windlass_core::printable::is_printable;
 use windlass_core::time::{SECOND_MS, Timestamp};
 
 /// Maximum length of a confirmation.
@@ -268,6 +269,15 @@ pub(crate) fn wrapped(text: &str, indent: &str, width: usize) -> String {
     }
     lines.push('\n');
     lines
+}
+
+/// `text`, quoted if it holds characters that a terminal obeys or hides.
+pub(crate) fn printable(text: &str) -> String {
+    if text.chars().all(is_printable) {
+        text.to_owned()
+    } else {
+        format!("{text:?}")
+    }
 }
 
 /// `text` on one line of at most `chars_max` characters.

@@ -5,6 +5,7 @@ use std::fmt;
 
 use bytes::Bytes;
 use url::Url;
+use windlass_core::printable::is_printable;
 use windlass_core::retry::FailureClass;
 use windlass_core::{Timestamp, limits};
 
@@ -219,10 +220,10 @@ impl Failure {
     }
 }
 
-/// `text` on one line, cut to the limit for messages.
+/// `text` on one line, without characters that a terminal obeys, cut to the limit for messages.
 pub(crate) fn one_line(text: &str) -> String {
     text.chars()
-        .map(|c| if c.is_control() { ' ' } else { c })
+        .map(|c| if is_printable(c) { c } else { ' ' })
         .take(limits::MESSAGE_CHARS_MAX)
         .collect()
 }
@@ -291,12 +292,19 @@ pub fn is_confidential(url: &Url) -> bool {
     }
 }
 
+/// `text` up to a user name, query or fragment, which may hold a credential.
+fn without_query(text: &str) -> &str {
+    let end = text.find(['?', '#', '@']).unwrap_or(text.len());
+    text.get(..end).unwrap_or_default()
+}
+
 /// Parses a URL that may receive requests with credentials.
 pub(crate) fn confidential_url(text: &str) -> Result<Url, String> {
     let url: Url = text
         .parse()
-        .map_err(|error| format!("`{text}` is not a URL: {error}"))?;
+        .map_err(|error| format!("`{}` is not a URL: {error}", without_query(text)))?;
     if !is_confidential(&url) {
+        let text = without_query(text);
         return Err(format!(
             "`{text}` must be https; plain http is for loopback addresses only"
         ));
@@ -305,7 +313,8 @@ pub(crate) fn confidential_url(text: &str) -> Result<Url, String> {
         return Err("must not hold a user name or password".to_owned());
     }
     if url.query().is_some() || url.fragment().is_some() {
-        return Err(format!("`{text}` must not have a query or a fragment"));
+        // It may hold a credential.
+        return Err("must not have a query or a fragment".to_owned());
     }
     Ok(url)
 }

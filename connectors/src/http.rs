@@ -11,6 +11,7 @@ use bytes::Bytes;
 use tokio::task::consume_budget;
 use url::Url;
 use windlass_core::limits;
+use windlass_core::printable::is_printable;
 use windlass_core::retry::FailureClass;
 
 use crate::exchange::{ApiRequest, ApiResponse, Failure, Headers, Method, Origin, is_confidential};
@@ -22,6 +23,8 @@ const IDLE_CONNECTIONS_MAX: usize = 4;
 /// Initial capacity for a body of unknown length.
 const BODY_BYTES_FIRST: usize = 64 * 1024;
 
+/// Maximum length of a content encoding in a message.
+const ENCODING_CHARS_MAX: usize = 40;
 /// Spare capacity of a body that is not returned to the allocator.
 const BODY_BYTES_SPARE: usize = 1024 * 1024;
 
@@ -90,7 +93,7 @@ impl TransportError {
             ),
             Self::Redirect { .. } => (
                 FailureClass::Block,
-                "; set base_url to the address the API answers at",
+                "; set the address in the configuration to the one that the redirect names",
             ),
             Self::Refused(_) => (FailureClass::Block, "; nothing was sent"),
         };
@@ -249,6 +252,19 @@ async fn read_body(mut reply: reqwest::Response, limit: usize) -> Result<Bytes, 
     if announced.is_some_and(|bytes| bytes > limit) {
         return Err(TransportError::TooLarge { limit });
     }
+    // The client takes the header away with the encoding, if it knows it.
+    if let Some(encoding) = reply.headers().get("content-encoding")
+        && !encoding.as_bytes().eq_ignore_ascii_case(b"identity")
+    {
+        let encoding: String = String::from_utf8_lossy(encoding.as_bytes())
+            .chars()
+            .filter(|c| is_printable(*c))
+            .take(ENCODING_CHARS_MAX)
+            .collect();
+        return Err(TransportError::Interrupted(format!(
+            "its content encoding `{encoding}` is not supported; gzip, br and zstd are"
+        )));
+    }
     let Some(first) = reply.chunk().await.map_err(classify)? else {
         return Ok(Bytes::new());
     };
@@ -304,8 +320,8 @@ fn classify(error: reqwest::Error) -> TransportError {
     let text = last_cause(&error);
     if is_certificate_problem(&text) {
         TransportError::Refused(format!(
-            "the server's certificate is not trusted: {text}; check base_url, the clock and the \
-             machine's certificate store"
+            "the server's certificate is not trusted: {text}; check the configured address, the \
+             clock and the machine's certificate store"
         ))
     } else if error.is_builder() {
         TransportError::Refused(format!("the request cannot be built: {text}"))

@@ -212,6 +212,23 @@ async fn a_body_that_ends_early_is_interrupted() {
 }
 
 #[tokio::test]
+async fn an_unsupported_content_encoding_is_named() {
+    for encoding in ["deflate", "gzip, gzip"] {
+        let reply = ResponseTemplate::new(200).set_body_string("[]");
+        let server = server(reply.insert_header("content-encoding", encoding)).await;
+        let error = transport().send(&get(&server.uri())).await.unwrap_err();
+        assert!(matches!(error, TransportError::Interrupted(_)), "{error:?}");
+        assert!(
+            error.to_string().contains(&format!("`{encoding}`")),
+            "{error}"
+        );
+    }
+    let plain = ResponseTemplate::new(200).insert_header("content-encoding", "identity");
+    let server = server(plain.set_body_string("[]")).await;
+    assert!(transport().send(&get(&server.uri())).await.is_ok());
+}
+
+#[tokio::test]
 async fn a_connection_closed_without_a_reply_is_interrupted() {
     let error = transport().send(&get(&raw_server(b""))).await.unwrap_err();
     assert!(matches!(error, TransportError::Interrupted(_)), "{error:?}");

@@ -2,6 +2,8 @@
 //! Each byte of a reading maps to its place in the text, so that a match in a reading can be masked
 //! in the text.
 
+mod plain;
+
 use std::ops::Range;
 
 /// Maximum nesting of escapings. Vendors nest two (a URL in an HTML page, a token in a JSON
@@ -10,12 +12,14 @@ const DEPTH_MAX: usize = 4;
 /// Maximum total size of the readings of one text. The largest stored page token has room for 256
 /// readings of its own length; only a crafted text needs more.
 const READINGS_BYTES_MAX: usize = 4 * 1024 * 1024;
-/// Shortest run of characters that is read as base64 or hex: a shorter one decodes to fewer than
+/// Shortest run of characters that is read as base64, base32 or hex: a shorter one decodes to fewer than
 /// four bytes.
 const RUN_BYTES_MIN: usize = 6;
+/// Shortest decoded text that is kept: a shorter credential is not recognized.
+const TEXT_BYTES_MIN: usize = 4;
 /// Separates bytes of a reading that are not adjacent in the text. No escaping contains it.
 const SEPARATOR: u8 = 0;
-/// Maximum length of an HTML entity, with its `&` and `;`: `&#x10FFFF;`.
+/// Maximum length of an HTML entity, with its `&` and `;`: `&#x10FFFF;`. `\u{10FFFF}` is as long.
 const ENTITY_BYTES_MAX: usize = 10;
 
 /// The text has more readings than the limits allow.
@@ -38,6 +42,17 @@ pub(crate) fn each(text: &str, mut see: impl FnMut(&Reading)) -> Result<(), TooM
     walk(&Reading::of(text), DEPTH_MAX, &mut left, &mut see)
 }
 
+/// Each returns `None` for a reading that has nothing to undo.
+const UNDOINGS: [fn(&Reading) -> Option<Reading>; 7] = [
+    percent,
+    html,
+    backslash,
+    quoted_printable,
+    base64,
+    hex,
+    base32,
+];
+
 fn walk(
     reading: &Reading,
     depth: usize,
@@ -48,13 +63,24 @@ fn walk(
     if depth == 0 {
         return Ok(());
     }
-    for undo in [percent, html, json, base64, hex] {
+    let mut visit = |inner: &Reading, depth| {
+        *left = left.checked_sub(inner.bytes.len()).ok_or(TooMany)?;
+        walk(inner, depth, left, see)
+    };
+    for undo in UNDOINGS {
         if let Some(inner) = undo(reading) {
-            *left = left.checked_sub(inner.bytes.len()).ok_or(TooMany)?;
-            walk(&inner, depth - 1, left, see)?;
+            visit(&inner, depth - 1)?;
         }
     }
-    Ok(())
+    // Separators stand between the parts of an escaping and are no level of their own. A reading
+    // without them has none to drop.
+    plain::plain(reading).map_or(Ok(()), |inner| visit(&inner, depth))
+}
+
+/// `text` as compared with readings that have no separators; `None` if it has none itself.
+pub(crate) fn without_separators(text: &str) -> Option<String> {
+    let plain = plain::plain(&Reading::of(text))?;
+    Some(String::from_utf8_lossy(&plain.bytes).into_owned())
 }
 
 impl Reading {
@@ -91,6 +117,28 @@ impl Reading {
         self.places.push(place);
     }
 
+    /// Appends the parts of `decoded` that can be text, apart from each other. Digits at the wrong
+    /// offset, and words that happen to consist of digits, decode to noise, of which hardly anything
+    /// is left: else it would be read further, and use up the limit.
+    fn append_text_of(&mut self, decoded: &Self) {
+        let mut at = 0;
+        for chunk in decoded.bytes.utf8_chunks() {
+            for part in chunk.valid().split_inclusive(is_noise) {
+                let text = part.trim_end_matches(is_noise).len();
+                if text >= TEXT_BYTES_MIN {
+                    let range = at..at + text;
+                    let bytes = decoded.bytes.get(range.clone()).unwrap_or_default();
+                    let places = decoded.places.get(range).unwrap_or_default();
+                    self.bytes.extend_from_slice(bytes);
+                    self.places.extend_from_slice(places);
+                    self.push(SEPARATOR, (0, 0));
+                }
+                at += part.len();
+            }
+            at += chunk.invalid().len();
+        }
+    }
+
     /// The place of the bytes `range` in its stored form.
     fn stored_place(&self, range: Range<usize>) -> (u32, u32) {
         let places = self.places.get(range).unwrap_or_default();
@@ -112,6 +160,11 @@ impl Reading {
         runs.retain(|run| run.len() >= RUN_BYTES_MIN);
         runs
     }
+}
+
+/// True for a character that no credential contains. NUL stands between the characters of UTF-16.
+fn is_noise(c: char) -> bool {
+    c.is_control() && !matches!(c, '\0' | '\t' | '\n' | '\r')
 }
 
 /// The meaning of one escape sequence.
@@ -151,11 +204,21 @@ fn unescaped(
     is_changed.then_some(inner)
 }
 
-/// Percent encoding (RFC 3986). The comparison handles `+` as a space.
+/// Percent encoding (RFC 3986), and `%u` with four digits as JavaScript's `escape` writes it. The
+/// comparison handles `+` as a space.
 fn percent(reading: &Reading) -> Option<Reading> {
     unescaped(reading, b'%', |rest| {
-        let byte = u8::try_from(hex_number(rest.get(..2)?)?).ok()?;
-        Some((2, Meaning::Byte(byte)))
+        if rest.first() == Some(&b'u') {
+            return utf16(rest, *b"%u");
+        }
+        Some((2, Meaning::Byte(hex_byte(rest.get(..2)?)?)))
+    })
+}
+
+/// Quoted-printable (RFC 2045, section 6.7).
+fn quoted_printable(reading: &Reading) -> Option<Reading> {
+    unescaped(reading, b'=', |rest| {
+        Some((2, Meaning::Byte(hex_byte(rest.get(..2)?)?)))
     })
 }
 
@@ -230,8 +293,9 @@ const ENTITIES: [(&str, char); 43] = [
     ("rbrace", '}'),
 ];
 
-/// The escapes of JSON strings (RFC 8259, section 7), and a backslash before any other character.
-fn json(reading: &Reading) -> Option<Reading> {
+/// The escapes of string literals: of JSON (RFC 8259, section 7), `\xNN`, `\u{N}` and octal digits
+/// of other languages, and a backslash before any other character.
+fn backslash(reading: &Reading) -> Option<Reading> {
     unescaped(reading, b'\\', |rest| {
         let c = match rest.first()? {
             b'n' => '\n',
@@ -239,7 +303,10 @@ fn json(reading: &Reading) -> Option<Reading> {
             b't' => '\t',
             b'b' => '\u{8}',
             b'f' => '\u{c}',
-            b'u' => return utf16(rest),
+            b'u' if rest.get(1) == Some(&b'{') => return braced(rest),
+            b'u' => return utf16(rest, *b"\\u"),
+            b'x' => return Some((3, Meaning::Byte(hex_byte(rest.get(1..3)?)?))),
+            b'0'..=b'7' => return octal(rest),
             sign if sign.is_ascii_punctuation() => char::from(*sign),
             _ => return None,
         };
@@ -247,8 +314,27 @@ fn json(reading: &Reading) -> Option<Reading> {
     })
 }
 
-/// `u` and four hexadecimal digits, or a surrogate pair for a character beyond 16 bits.
-fn utf16(rest: &[u8]) -> Option<(usize, Meaning)> {
+/// `u{`, hexadecimal digits and `}`.
+fn braced(rest: &[u8]) -> Option<(usize, Meaning)> {
+    let end = rest
+        .iter()
+        .take(ENTITY_BYTES_MAX)
+        .position(|b| *b == b'}')?;
+    let c = char::from_u32(hex_number(rest.get(2..end)?)?)?;
+    Some((end + 1, Meaning::Char(c)))
+}
+
+/// One to three octal digits.
+fn octal(rest: &[u8]) -> Option<(usize, Meaning)> {
+    let digits = rest.iter().take(3).take_while(|b| matches!(b, b'0'..=b'7'));
+    let length = digits.clone().count();
+    let number = digits.fold(0, |number, b| number * 8 + u32::from(b - b'0'));
+    Some((length, Meaning::Byte(u8::try_from(number).ok()?)))
+}
+
+/// `u` and four hexadecimal digits, or a surrogate pair for a character beyond 16 bits, whose second
+/// half starts with `marker`.
+fn utf16(rest: &[u8], marker: [u8; 2]) -> Option<(usize, Meaning)> {
     let unit = |from: usize| {
         let number = hex_number(rest.get(from..from + 4)?)?;
         u16::try_from(number).ok()
@@ -257,7 +343,9 @@ fn utf16(rest: &[u8]) -> Option<(usize, Meaning)> {
     if let Some(c) = char::from_u32(u32::from(first)) {
         return Some((5, Meaning::Char(c)));
     }
-    let second = (rest.get(5..7)? == b"\\u").then(|| unit(7)).flatten()?;
+    let second = (rest.get(5..7)? == marker.as_slice())
+        .then(|| unit(7))
+        .flatten()?;
     let c = char::decode_utf16([first, second]).next()?.ok()?;
     Some((11, Meaning::Char(c)))
 }
@@ -280,18 +368,26 @@ fn hex(reading: &Reading) -> Option<Reading> {
     runs_decoded(reading, 2, 4, hex_digit)
 }
 
-/// The runs of digits of `bits` bits each, read from each of the first `offsets` digits.
+/// Base32 (RFC 4648, section 6) in capitals or not; each run is read at all eight offsets.
+fn base32(reading: &Reading) -> Option<Reading> {
+    runs_decoded(reading, 8, 5, |byte| match byte.to_ascii_uppercase() {
+        letter @ b'A'..=b'Z' => Some(letter - b'A'),
+        digit @ b'2'..=b'7' => Some(digit - b'2' + 26),
+        _ => None,
+    })
+}
+
+/// The text in the runs of digits of `bits` bits each, read from each of the first `offsets` digits.
 fn runs_decoded(
     reading: &Reading,
     offsets: usize,
     bits: u32,
     digit: impl Fn(u8) -> Option<u8>,
 ) -> Option<Reading> {
-    let runs = reading.runs(|byte| digit(byte).is_some());
-    let digits: usize = runs.iter().map(Range::len).sum();
-    let mut inner = Reading::with_capacity(digits * offsets);
-    for run in runs {
+    let mut inner = Reading::with_capacity(0);
+    for run in reading.runs(|byte| digit(byte).is_some()) {
         for offset in 0..offsets {
+            let mut decoded = Reading::with_capacity(run.len());
             let (mut held, mut held_bits, mut from) = (0u32, 0u32, run.start + offset);
             for at in run.start + offset..run.end {
                 let value = reading.bytes.get(at).and_then(|byte| digit(*byte));
@@ -300,12 +396,12 @@ fn runs_decoded(
                 if held_bits >= 8 {
                     held_bits -= 8;
                     let [.., byte] = (held >> held_bits).to_be_bytes();
-                    inner.push(byte, reading.stored_place(from..at + 1));
+                    decoded.push(byte, reading.stored_place(from..at + 1));
                     // A digit with unused bits also belongs to the next byte.
                     from = if held_bits == 0 { at + 1 } else { at };
                 }
             }
-            inner.push(SEPARATOR, (0, 0));
+            inner.append_text_of(&decoded);
         }
     }
     (!inner.bytes.is_empty()).then_some(inner)
@@ -318,6 +414,11 @@ fn hex_digit(byte: u8) -> Option<u8> {
         b'A'..=b'F' => Some(byte - b'A' + 10),
         _ => None,
     }
+}
+
+/// The byte that two hexadecimal digits encode.
+fn hex_byte(digits: &[u8]) -> Option<u8> {
+    u8::try_from(hex_number(digits)?).ok()
 }
 
 /// The number that the hexadecimal digits encode; `None` for other text, and above 32 bits.

@@ -30,6 +30,29 @@ fn each_escaping_is_undone_and_its_place_in_the_text_is_known() {
         ("say 733363722B7421 now", "733363722B7421"),
         ("say a733363722B7421 now", "733363722B7421"),
         ("say Y3pOamNpdDBJUT09 now", "Y3pOamNpdDBJUT"),
+        (r"say s3cr\x2bt\041 now", r"s3cr\x2bt\041"),
+        (r"say s3cr\u{2b}t! now", r"s3cr\u{2b}t!"),
+        ("say s3cr%u002Bt! now", "s3cr%u002Bt!"),
+        ("say s3cr=2Bt=21 now", "s3cr=2Bt=21"),
+        ("say OMZWG4RLOQQQ==== now", "OMZWG4RLOQQQ"),
+        ("say omzwg4rloqqq now", "omzwg4rloqqq"),
+        ("say 73:33:63:72:2b:74:21 now", "73:33:63:72:2b:74:21"),
+        ("say 73 33 63 72 2b 74 21 now", "73 33 63 72 2b 74 21"),
+        (
+            "say 0x73,0x33,0x63,0x72,0x2b,0x74,0x21 now",
+            "73,0x33,0x63,0x72,0x2b,0x74,0x21",
+        ),
+        ("say czNj cit0 IQ== now", "czNj cit0 IQ"),
+        ("say s 3 c r + t ! now", "s 3 c r + t !"),
+        (
+            "say s\x003\x00c\x00r\x00+\x00t\x00! now",
+            "s\x003\x00c\x00r\x00+\x00t\x00!",
+        ),
+        (
+            "say s\u{200b}3c\u{2060}r\u{feff}+t! now",
+            "s\u{200b}3c\u{2060}r\u{feff}+t!",
+        ),
+        ("say \u{ff53}3cr\u{ff0b}t! now", "\u{ff53}3cr\u{ff0b}t!"),
     ] {
         assert_eq!(found(text, "s3cr+t!").as_deref(), Some(place), "{text}");
     }
@@ -85,4 +108,29 @@ fn a_text_made_to_have_endless_readings_is_given_up() {
         assert!(bytes <= READINGS_BYTES_MAX, "{bytes}");
     }
     assert_eq!(each(&"QUFB".repeat(262_144), |_| ()), Err(TooMany));
+}
+
+#[test]
+fn the_longest_page_token_has_room_for_all_of_its_readings() {
+    // Base64 of noise, as opaque page tokens are.
+    let mut state = 1u64;
+    let mut next = || {
+        state = state
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1);
+        b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"[(state >> 58) as usize]
+    };
+    let token: String = (0..windlass_core::limits::CURSOR_BYTES_MAX)
+        .map(|_| char::from(next()))
+        .collect();
+    let mut bytes = 0;
+    assert_eq!(
+        each(&token, |reading| bytes += reading.bytes().len()),
+        Ok(())
+    );
+    assert!(
+        bytes < token.len() * 64,
+        "{bytes} bytes for {}",
+        token.len()
+    );
 }

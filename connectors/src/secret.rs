@@ -27,6 +27,8 @@ pub use self::vault::{Vault, VaultSecret};
 /// Longest name or ARN that either store accepts (the API references of `GetSecretValue` and
 /// `GetParameter`).
 const NAME_BYTES_MAX: usize = 2_048;
+/// Shortest text that can be a pasted secret.
+const PASTED_BYTES_MIN: usize = 16;
 /// Longest field name of a bundle.
 const FIELD_BYTES_MAX: usize = 256;
 
@@ -182,7 +184,9 @@ impl FromStr for SecretRef {
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let reference = match text.split_once(':') {
             Some(("env", name)) => is_variable_name(name).then(|| Self::Env(name.to_owned())),
-            Some(("file", path)) => (!path.is_empty()).then(|| Self::File(path.into())),
+            Some(("file", path)) => {
+                (!path.is_empty() && !looks_pasted(path)).then(|| Self::File(path.into()))
+            }
             Some(("secretsmanager", rest)) => Stored::parse(rest).map(Self::SecretsManager),
             Some(("ssm", rest)) => Stored::parse(rest).map(Self::Ssm),
             _ => None,
@@ -191,9 +195,25 @@ impl FromStr for SecretRef {
     }
 }
 
+/// True for the name of an environment variable in its usual form: capitals, digits and `_`
+/// (POSIX, XBD 8.1). References appear in messages, and the pasted values of most vendors have small
+/// letters.
 fn is_variable_name(name: &str) -> bool {
-    let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
-    !name.is_empty() && name.bytes().all(plain) && !name.starts_with(|c: char| c.is_ascii_digit())
+    let plain = |byte: u8| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_';
+    let is_name = !name.is_empty() && name.bytes().all(plain);
+    is_name && !name.starts_with(|c: char| c.is_ascii_digit()) && !looks_pasted(name)
+}
+
+/// True for a text that is probably a secret itself: long, letters and digits, and neither a path
+/// (`/` or `.`) nor a variable of several words in capitals.
+fn looks_pasted(text: &str) -> bool {
+    let has = |kind: fn(&u8) -> bool| text.as_bytes().iter().any(kind);
+    let is_words = text.contains('_') && !has(u8::is_ascii_lowercase);
+    text.len() >= PASTED_BYTES_MIN
+        && has(u8::is_ascii_digit)
+        && has(u8::is_ascii_alphabetic)
+        && !is_words
+        && !text.contains(['/', '.', '\\'])
 }
 
 impl fmt::Display for SecretRef {

@@ -19,7 +19,7 @@ fn env(value: &'static str) -> impl FnOnce(&str) -> Option<OsString> {
 fn references_print_as_they_are_written() {
     for text in [
         "env:GOOGLE_KEY",
-        "env:_x9",
+        "env:_X9",
         "file:/run/secrets/okta",
         "file:a:b",
     ] {
@@ -33,6 +33,10 @@ fn a_pasted_secret_is_refused_and_not_repeated() {
         CANARY.to_owned(),
         format!("user:{CANARY}"),
         format!("env:{CANARY}"),
+        format!("env:ghp_{}", CANARY.replace('-', "_")),
+        format!("env:ABCD{}", CANARY.replace('-', "").to_ascii_uppercase()),
+        format!("file:ghp_{}", CANARY.replace('-', "_")),
+        format!("file:{CANARY}-xyz"),
     ];
     for text in pasted
         .iter()
@@ -42,6 +46,14 @@ fn a_pasted_secret_is_refused_and_not_repeated() {
         let error = text.parse::<SecretRef>().unwrap_err();
         assert!(matches!(error, SecretError::Malformed), "{text}");
         assert!(!format!("{error} {error:?}").contains(CANARY));
+        assert!(!error.to_string().contains("5f1e9c02"), "{error}");
+    }
+    for named in [
+        "env:OKTA_TOKEN_2026_PRODUCTION",
+        "file:./ghp_canary5f1e9c02",
+        "file:okta-token",
+    ] {
+        assert!(named.parse::<SecretRef>().is_ok(), "{named}");
     }
 }
 

@@ -57,6 +57,7 @@ pub mod metric;
 pub mod moves;
 pub mod ownership;
 pub mod plan;
+pub mod printable;
 pub mod progress;
 pub mod retention;
 pub mod retry;

@@ -7,6 +7,8 @@ use serde_json::Value;
 use windlass_core::duration::Exact;
 use windlass_core::source::SourceDefinition;
 
+use crate::output::printable;
+
 /// Fields that are not shown: the key of the definition.
 const LEFT_OUT: [&str; 1] = ["name"];
 
@@ -54,15 +56,6 @@ fn fields(definition: &SourceDefinition) -> BTreeMap<String, String> {
     let stored = serde_json::to_value(definition).unwrap_or_default();
     flatten("", &stored, &mut fields);
     fields
-}
-
-/// `text`, quoted if it holds control characters, which could affect the terminal.
-fn printable(text: &str) -> String {
-    if text.contains(char::is_control) {
-        format!("{text:?}")
-    } else {
-        text.to_owned()
-    }
 }
 
 fn flatten(path: &str, value: &Value, fields: &mut BTreeMap<String, String>) {

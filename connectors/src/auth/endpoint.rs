@@ -27,6 +27,9 @@ const LIFETIME_MAX_MS: i64 = 24 * 3_600 * SECOND_MS;
 /// Maximum length of an error code or description in a message.
 const ERROR_CHARS_MAX: usize = 160;
 
+/// The likely causes of a success without a token.
+const WRONG_PAGE: &str = "; check token_url, unless the vendor is under maintenance";
+
 /// A successful response: <https://www.rfc-editor.org/rfc/rfc6749#section-5.1>. The token type is
 /// ignored: vendors spell it in many ways, and every supported grant issues bearer tokens.
 #[derive(Debug, Serialize, Deserialize)]
@@ -154,9 +157,10 @@ impl Endpoint<'_> {
         let origin = Origin::from(self.url);
         let too_large = || {
             let limit = limits::ERROR_BODY_BYTES_MAX;
-            let message =
-                format!("{origin}: the token endpoint's reply is larger than {limit} bytes");
-            Failure::new(FailureClass::Page, message)
+            let message = format!(
+                "{origin}: the token endpoint's response is larger than {limit} bytes{WRONG_PAGE}"
+            );
+            Failure::new(FailureClass::Outage, message)
         };
         let reply = self.transport.post(request).await;
         let reply = reply.map_err(|error| match error {
@@ -173,11 +177,13 @@ impl Endpoint<'_> {
         Ok(reply)
     }
 
-    /// The failure of an exchange whose response has no access token.
+    /// The failure of an exchange whose response has no access token. An outage and not a bad page:
+    /// the window's own page was never requested, so the window must not be parked.
     pub(super) fn unreadable(&self) -> Failure {
         let origin = Origin::from(self.url);
-        let message = format!("{origin}: the token endpoint's reply holds no access token");
-        Failure::new(FailureClass::Page, message)
+        let message =
+            format!("{origin}: the token endpoint's response holds no access token{WRONG_PAGE}");
+        Failure::new(FailureClass::Outage, message)
     }
 }
 

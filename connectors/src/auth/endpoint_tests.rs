@@ -11,7 +11,7 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 
 #[tokio::test]
 async fn what_the_token_endpoint_answers_decides_what_the_worker_does() {
-    use FailureClass::{Block, Outage, Page, Rate};
+    use FailureClass::{Block, Outage, Rate};
     for (status, body, class) in [
         (
             400,
@@ -27,14 +27,14 @@ async fn what_the_token_endpoint_answers_decides_what_the_worker_does() {
         (429, "", Rate),
         (500, "", Outage),
         (503, r#"{"error":"invalid_client"}"#, Outage),
-        (200, "", Page),
-        (200, "<html>", Page),
-        (200, r#"{"token_type":"bearer"}"#, Page),
-        (200, r#"{"access_token":"","token_type":"bearer"}"#, Page),
+        (200, "", Outage),
+        (200, "<html>", Outage),
+        (200, r#"{"token_type":"bearer"}"#, Outage),
+        (200, r#"{"access_token":"","token_type":"bearer"}"#, Outage),
         (
             200,
             r#"{"access_token":"a\nb","token_type":"bearer"}"#,
-            Page,
+            Outage,
         ),
     ] {
         for (spec, secret) in [
@@ -75,7 +75,7 @@ async fn a_token_reply_without_end_is_not_read_as_a_token() {
     let endpoint = ScriptedTransport::new(move |_| Ok(reply(200, &body)));
     let account = credentials(&jwt_bearer(), &key_file());
     let failure = authorized(&account, &endpoint, &clock()).await.unwrap_err();
-    assert_eq!(failure.class, FailureClass::Page);
+    assert_eq!(failure.class, FailureClass::Outage);
 }
 
 #[tokio::test]

@@ -133,7 +133,14 @@ struct Found {
 impl Pieces {
     fn add(&mut self, value: &str) {
         let value = without_armor(value);
-        let shared_bytes = shared_bytes(&value);
+        self.add_form(&value);
+        if let Some(plain) = readings::without_separators(&value) {
+            self.add_form(&plain);
+        }
+    }
+
+    fn add_form(&mut self, value: &str) {
+        let shared_bytes = shared_bytes(value);
         let value: Vec<u8> = value.bytes().map(folded_value).collect();
         if value.len() < PIECE_BYTES {
             if value.len() >= VALUE_BYTES_MIN {

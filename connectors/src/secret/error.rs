@@ -11,8 +11,8 @@ use super::SecretRef;
 pub enum SecretError {
     /// The text is not a reference. It may be a pasted secret, so it is not repeated.
     #[error(
-        "not a reference to a secret; write `env:NAME`, `file:PATH`, `secretsmanager:NAME` or \
-         `ssm:NAME`, never the secret itself"
+        "not a reference to a secret; write `env:NAME` (capitals, digits and `_`), `file:./PATH`, \
+         `secretsmanager:NAME` or `ssm:NAME`, never the secret itself"
     )]
     Malformed,
     /// The store is known but not available in this process.

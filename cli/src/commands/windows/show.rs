@@ -7,7 +7,7 @@ use windlass_core::window::Window;
 use windlass_state::StateStore;
 
 use crate::exit_code::{ExitCode, UsageError};
-use crate::output::{Output, time};
+use crate::output::{Output, printable, time};
 use crate::state::Purpose;
 use crate::target::Target;
 
@@ -56,7 +56,7 @@ impl Field {
         match self {
             Self::At(Some(at)) => time(at),
             Self::At(None) | Self::Other(Value::Null) => "-".to_owned(),
-            Self::Other(Value::String(text)) => text,
+            Self::Other(Value::String(text)) => printable(&text),
             Self::Other(other) => other.to_string(),
         }
     }
