@@ -61,9 +61,8 @@ stop_ticks() {
 # The number of windows in flight: dispatched or running, with a lease that has not expired.
 held_windows() {
     aws dynamodb scan --table-name "$table" --consistent-read --select COUNT \
-        --filter-expression 'begins_with(pk, :window) AND #status IN (:running, :dispatched) AND lease_until > :now' \
-        --expression-attribute-names '{"#status":"status"}' \
-        --expression-attribute-values "{\":window\":{\"S\":\"window#\"},\":running\":{\"S\":\"running\"},\":dispatched\":{\"S\":\"dispatched\"},\":now\":{\"S\":\"$(at "$(date +%s)")\"}}" \
+        --filter-expression 'begins_with(pk, :window) AND (lease_until > :now OR dispatched_until > :now)' \
+        --expression-attribute-values "{\":window\":{\"S\":\"window#\"},\":now\":{\"S\":\"$(at "$(date +%s)")\"}}" \
         --query Count --output text
 }
 

@@ -198,7 +198,7 @@ impl Project {
             let view = read_source(&store, record, SystemClock.now()).await?;
             halfway += view
                 .windows()
-                .filter(|window| window.status == Status::Running && window.cursor.is_some())
+                .filter(|window| window.status() == Status::Running && window.cursor().is_some())
                 .count();
         }
         Ok(halfway)

@@ -124,12 +124,12 @@ pub(crate) async fn parked(store: &impl StateStore, definition: &SourceDefinitio
 /// Claims `window` at `now` for a worker.
 pub(crate) async fn claimed(store: &impl StateStore, window: &Window, now: Timestamp) -> Lease {
     let claim = Claim {
-        epoch: window.epoch,
+        epoch: window.epoch(),
         owner: Owner::from_random(1),
         lease_until: Timestamp::MAX,
         now,
     };
-    store.claim(&window.id, &claim).await.unwrap()
+    store.claim(window.id(), &claim).await.unwrap()
 }
 
 /// The checkpoint at `now` of a window whose one page is empty.

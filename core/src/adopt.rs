@@ -153,7 +153,7 @@ pub fn adopt(remains: &Remains<'_>) -> Result<Adoption, TooManyBehind> {
         pass_over_gaps(remains, &mut taken, &mut adoption);
     }
     keep_the_rest(remains, &taken, &mut adoption);
-    adoption.put.sort_by_key(|window| window.id.from);
+    adoption.put.sort_by_key(|window| window.id().from);
     settle_marks(remains, adoption)
 }
 
@@ -173,11 +173,11 @@ fn take_over(
     let is_known = remains
         .windows
         .iter()
-        .any(|window| window.id.from == file.from && !window.is_unfinished());
+        .any(|window| window.id().from == file.from && !window.is_unfinished());
     let is_being_read = remains
         .windows
         .iter()
-        .any(|window| window.id.from == file.from && window.adopted);
+        .any(|window| window.id().from == file.from && window.adopted());
     if is_being_read && file.to.is_none() {
         return;
     }
@@ -198,18 +198,10 @@ fn take_over(
             from: piece.from(),
         };
         let window = if file.to.is_some() {
-            let done = Window::done(id, piece.to(), policy.history_ms, now);
-            done.map(|done| Window {
-                sink_position: (piece == span).then(|| file.position.clone()),
-                // Nothing is known of its ids until they have been read from the file.
-                remembered: false,
-                ..done
-            })
+            let position = (piece == span).then(|| file.position.clone());
+            Window::done_in_file(id, piece.to(), position, policy.history_ms, now)
         } else {
-            Window::new(id, piece.to(), now).map(|fresh| Window {
-                adopted: true,
-                ..fresh
-            })
+            Window::new(id, piece.to(), now).map(|fresh| fresh.adopting(true))
         };
         let Ok(window) = window else { continue };
         adoption.adopted.push((number, piece.from()));
@@ -226,7 +218,7 @@ fn pass_over_gaps(remains: &Remains<'_>, taken: &mut Taken, adoption: &mut Adopt
         now,
         ..
     } = *remains;
-    let end = adoption.put.iter().map(|window| window.to).max();
+    let end = adoption.put.iter().map(super::window::Window::to).max();
     let passed = end.and_then(|end| Span::new(progress.scheduled_through, end).ok());
     for gap in passed.map_or_else(Vec::new, |passed| taken.free(passed)) {
         let id = WindowId {
@@ -261,17 +253,15 @@ fn keep_the_rest(remains: &Remains<'_>, taken: &Taken, adoption: &mut Adoption) 
         if rest == [window.span()] {
             continue;
         }
-        adoption.remove.push(window.id.from);
+        adoption.remove.push(window.id().from);
         for piece in rest {
             let id = WindowId {
-                timeline: window.id.timeline.clone(),
+                timeline: window.id().timeline.clone(),
                 from: piece.from(),
             };
             let fresh = Window::new(id, piece.to(), remains.now);
-            adoption.put.extend(fresh.map(|fresh| Window {
-                adopted: window.adopted,
-                ..fresh
-            }));
+            let fresh = fresh.map(|fresh| fresh.adopting(window.adopted()));
+            adoption.put.extend(fresh);
         }
     }
 }
@@ -279,14 +269,14 @@ fn keep_the_rest(remains: &Remains<'_>, taken: &Taken, adoption: &mut Adoption) 
 /// Moves the marks to the end of the last window, and lists what is unfinished behind them.
 fn settle_marks(remains: &Remains<'_>, mut adoption: Adoption) -> Result<Adoption, TooManyBehind> {
     let progress = &mut adoption.progress;
-    let ends = adoption.put.iter().map(|window| window.to);
+    let ends = adoption.put.iter().map(super::window::Window::to);
     progress.scheduled_through = ends.fold(progress.scheduled_through, Ord::max);
     progress
         .behind
         .retain(|from| !adoption.remove.contains(from));
-    let unfinished = adoption.put.iter().filter(|it| it.status != Status::Done);
+    let unfinished = adoption.put.iter().filter(|it| it.status() != Status::Done);
     let behind = unfinished
-        .map(|window| window.id.from)
+        .map(|window| window.id().from)
         .filter(|from| *from < progress.open_from);
     progress.behind.extend(behind);
     progress.behind.sort_unstable();

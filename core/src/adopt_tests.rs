@@ -46,11 +46,10 @@ fn window(from: i64, to: i64, status: Status) -> Window {
         timeline: timeline(),
         from: at(from),
     };
-    Window {
-        status,
-        done_at: (status == Status::Done).then(|| at(to)),
-        ..Window::new(id, at(to), at(from)).unwrap()
-    }
+    Window::new(id, at(to), at(from)).unwrap().with(|form| {
+        form.status = status;
+        form.done_at = (status == Status::Done).then(|| at(to));
+    })
 }
 
 fn file(from: i64, to: Option<i64>, newest: i64) -> CompleteFile {
@@ -78,18 +77,28 @@ fn spans(windows: &[Window]) -> Vec<String> {
     let minute = |time: Timestamp| time.as_ms() / MINUTE_MS;
     windows
         .iter()
-        .map(|it| format!("{}-{} {}", minute(it.id.from), minute(it.to), it.status))
+        .map(|it| {
+            format!(
+                "{}-{} {}",
+                minute(it.id().from),
+                minute(it.to()),
+                it.status()
+            )
+        })
         .collect()
 }
 
 /// The stored windows after `adoption`.
 fn after(windows: &[Window], adoption: &Adoption) -> Vec<Window> {
-    let mut stored: BTreeMap<_, _> = windows.iter().map(|it| (it.id.from, it.clone())).collect();
+    let mut stored: BTreeMap<_, _> = windows
+        .iter()
+        .map(|it| (it.id().from, it.clone()))
+        .collect();
     for from in &adoption.remove {
         stored.remove(from);
     }
     for window in &adoption.put {
-        stored.insert(window.id.from, window.clone());
+        stored.insert(window.id().from, window.clone());
     }
     stored.into_values().collect()
 }
@@ -99,7 +108,7 @@ fn lost_state_gets_one_done_window_per_file_and_gaps_stay_gaps() {
     let files = [file(0, Some(10), 5), file(20, Some(30), 25)];
     let adoption = adopted(&fresh(), &[], &files);
     assert_eq!(spans(&adoption.put), ["0-10 done", "20-30 done"]);
-    assert_eq!(adoption.put[0].sink_position.as_deref(), Some("r0:10:0"));
+    assert_eq!(adoption.put[0].sink_position(), Some("r0:10:0"));
     assert_eq!(adoption.progress.scheduled_through, at(30));
     assert_eq!(adoption.progress.open_from, at(0));
     let gaps = adoption.progress.gaps(&adoption.put);
@@ -114,13 +123,13 @@ fn file_without_an_end_is_read_again_up_to_the_next_file() {
         spans(&adoption.put),
         ["0-20 ready", "20-30 ready", "30-40 done"]
     );
-    assert!(adoption.put[0].adopted && !adoption.put[2].adopted);
+    assert!(adoption.put[0].adopted() && !adoption.put[2].adopted());
 }
 
 #[test]
 fn last_file_without_an_end_is_read_again_within_settled_time() {
     let last = adopted(&fresh(), &[], &[file(9_980, None, 9_981)]);
-    assert!(last.put[0].to < at(10_000) && last.put[0].to > at(9_981));
+    assert!(last.put[0].to() < at(10_000) && last.put[0].to() > at(9_981));
     let early = adopted(&fresh(), &[], &[file(0, None, 5)]);
     assert_eq!(spans(&early.put), ["0-360 ready"]);
 }
@@ -235,13 +244,13 @@ prop_compose! {
         }
         let mut progress = Progress { scheduled_through: at(at_minute), ..fresh() };
         for passed in windows.iter().take(open) {
-            progress.open_from = passed.to;
+            progress.open_from = passed.to();
             if passed.is_unfinished() {
-                progress.behind.push(passed.id.from);
+                progress.behind.push(passed.id().from);
             }
         }
         let behind = progress.behind.clone();
-        windows.retain(|it| it.id.from >= progress.open_from || behind.contains(&it.id.from));
+        windows.retain(|it| it.id().from >= progress.open_from || behind.contains(&it.id().from));
         let mut files: Vec<_> = files
             .into_iter()
             .map(|(from, width, whole)| file(from, whole.then_some(from + width), from + width - 1))
@@ -257,7 +266,7 @@ proptest! {
         let adoption = adopted(&progress, &windows, &files);
         let stored = after(&windows, &adoption);
         for pair in stored.windows(2) {
-            prop_assert!(pair[0].to <= pair[1].id.from, "{:?}", spans(&stored));
+            prop_assert!(pair[0].to() <= pair[1].id().from, "{:?}", spans(&stored));
         }
         for done in windows.iter().filter(|it| !it.is_unfinished()) {
             prop_assert!(stored.contains(done));
@@ -265,12 +274,12 @@ proptest! {
         for file in files.iter().filter(|it| it.to.is_some()) {
             // Time of a file is read again by nobody.
             let covers = |it: &&Window| it.is_unfinished()
-                && it.id.from < file.to.unwrap() && file.from < it.to;
+                && it.id().from < file.to.unwrap() && file.from < it.to();
             prop_assert!(!stored.iter().any(|it| covers(&it)), "{:?}", spans(&stored));
         }
         let open: Vec<_> = stored
             .iter()
-            .filter(|it| it.id.from >= adoption.progress.open_from)
+            .filter(|it| it.id().from >= adoption.progress.open_from)
             .cloned()
             .collect();
         // Gaps are the planner's to mend.
@@ -280,7 +289,7 @@ proptest! {
             Window::new(id, gap.to(), at(0)).unwrap()
         });
         let mut whole: Vec<_> = open.iter().cloned().chain(mended).collect();
-        whole.sort_by_key(|it| it.id.from);
+        whole.sort_by_key(|it| it.id().from);
         prop_assert_eq!(check_timeline(&adoption.progress, &whole), Ok(()));
     }
 
@@ -291,8 +300,8 @@ proptest! {
         let seen: Vec<_> = stored
             .into_iter()
             .filter(|it| {
-                it.id.from >= first.progress.open_from
-                    || first.progress.behind.contains(&it.id.from)
+                it.id().from >= first.progress.open_from
+                    || first.progress.behind.contains(&it.id().from)
                     || !it.is_unfinished()
             })
             .collect();

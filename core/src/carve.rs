@@ -85,7 +85,7 @@ pub(crate) fn settles_at(policy: &Policy, edge: Timestamp) -> Timestamp {
 /// Milliseconds until the end of `window` has settled by the clock that is trusted; `None` when it has. A
 /// window that its vendor has not filled is not closed, so nothing of it is delivered before.
 pub fn unsettled_ms(window: &Window, policy: &Policy, trusted: Trusted) -> Option<i64> {
-    let settled = window.to.plus_ms(policy.settle_ms);
+    let settled = window.to().plus_ms(policy.settle_ms);
     let short_ms = settled.ms_since(trusted.at());
     (short_ms > 0).then_some(short_ms)
 }
@@ -123,7 +123,7 @@ pub(crate) fn observe(before: Option<u64>, passed: &[&Window]) -> Option<u64> {
     if width_ms <= 0 {
         return before;
     }
-    let records: u64 = passed.iter().map(|window| window.records).sum();
+    let records: u64 = passed.iter().map(|window| window.records()).sum();
     let hour = u128::from(HOUR_MS.unsigned_abs());
     let seen = u128::from(records) * hour / u128::from(width_ms.unsigned_abs());
     let seen = u64::try_from(seen).unwrap_or(u64::MAX);

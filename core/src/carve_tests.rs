@@ -17,7 +17,7 @@ fn hourly() -> Policy {
 fn done(from_ms: i64, to_ms: i64, records: u64) -> Window {
     let id = format!("okta/0123456789ab/live/{}", at(from_ms));
     let window = Window::done(id.parse().unwrap(), at(to_ms), HOUR_MS, at(to_ms)).unwrap();
-    Window { records, ..window }
+    window.with(|form| form.records = records)
 }
 
 #[test]

@@ -22,9 +22,9 @@ pub fn begin_again(window: &Window, policy: &Policy) -> Cause {
 
 /// The cause for `window` when the time of its run is up; it is split if that is so too often.
 pub fn out_of_time(window: &Window, policy: &Policy) -> Cause {
-    let overruns = window.overruns.saturating_add(1);
+    let overruns = window.overruns().saturating_add(1);
     // Only a run that had a page since its claim counts.
-    let split = (window.attempts == 0).then(|| overdue(window, overruns, policy));
+    let split = (window.attempts() == 0).then(|| overdue(window, overruns, policy));
     Cause::OutOfTime(split.flatten())
 }
 
@@ -34,7 +34,7 @@ pub fn out_of_time(window: &Window, policy: &Policy) -> Cause {
 pub fn too_large(window: &Window, policy: &Policy) -> Cause {
     let middle = window.span().midpoint(policy.unit_ms);
     middle
-        .filter(|_| window.cursor.is_none() && window.is_splittable())
+        .filter(|_| window.cursor().is_none() && window.is_splittable())
         .map_or(Cause::Failed, Cause::Split)
 }
 
@@ -42,7 +42,7 @@ pub fn too_large(window: &Window, policy: &Policy) -> Cause {
 /// yet becomes a window of its own. A sweep's window waits until all of it is dropped, and lapses.
 pub fn dropped(window: &Window, policy: &Policy, horizon: Timestamp) -> Cause {
     let kept_from = horizon.plus_ms(DROPPED_SOON_MS).ceil_to(policy.unit_ms);
-    if window.cursor.is_none() && kept_from < window.to && window.is_splittable() {
+    if window.cursor().is_none() && kept_from < window.to() && window.is_splittable() {
         Cause::Split(kept_from)
     } else {
         Cause::Outage
@@ -61,7 +61,7 @@ pub fn left_alone(
     if asked_ms.is_some_and(|wait_ms| wait_ms > limits::RETRY_DELAY_MAX_MS) {
         return (Cause::Yielded, not_before);
     }
-    let least = now.plus_ms(stored_backoff_ms(window.setbacks) / 2);
+    let least = now.plus_ms(stored_backoff_ms(window.setbacks()) / 2);
     (Cause::Outage, not_before.max(least))
 }
 

@@ -16,24 +16,20 @@ fn fresh() -> Window {
 }
 
 fn begun() -> Window {
-    Window {
-        cursor: Some(Cursor {
+    fresh().with(|form| {
+        form.set_cursor(Some(Cursor {
             token: "next".to_owned(),
             request: "r".to_owned(),
-        }),
-        page: 1,
-        ..fresh()
-    }
+        }));
+        form.page = 1;
+    })
 }
 
 #[test]
 fn window_without_an_order_begins_again_whole_or_in_halves() {
     let policy = policy();
     assert_eq!(begin_again(&fresh(), &policy), Cause::Restart);
-    let left = Window {
-        attempts: 1,
-        ..begun()
-    };
+    let left = begun().with(|form| form.attempts = 1);
     let half = at(30 * MINUTE_MS);
     assert_eq!(begin_again(&left, &policy), Cause::Halve(half));
 }
@@ -44,10 +40,7 @@ fn window_too_large_is_split_only_before_its_first_page() {
     let half = at(30 * MINUTE_MS);
     assert_eq!(too_large(&fresh(), &policy), Cause::Split(half));
     assert_eq!(too_large(&begun(), &policy), Cause::Failed);
-    let one_unit = Window {
-        to: at(policy.unit_ms),
-        ..fresh()
-    };
+    let one_unit = fresh().with(|form| form.to = at(policy.unit_ms));
     assert_eq!(too_large(&one_unit, &policy), Cause::Failed);
 }
 
@@ -56,28 +49,25 @@ fn sweep_window_is_never_split() {
     let mut policy = policy();
     policy.strict_order = Some(Order::OldestFirst);
     let id = "okta/0123456789ab/sweep-1/1970-01-01T00:00:00Z";
-    let unread = Window {
-        attempts: 1,
-        overruns: 100,
-        ..Window::new(id.parse().unwrap(), at(60 * MINUTE_MS), at(0)).unwrap()
-    };
-    let read = Window {
-        attempts: 0,
-        newest: Some(at(20 * MINUTE_MS)),
-        cursor: begun().cursor,
-        page: 1,
-        ..unread.clone()
-    };
+    let unread = Window::new(id.parse().unwrap(), at(60 * MINUTE_MS), at(0))
+        .unwrap()
+        .with(|form| {
+            form.attempts = 1;
+            form.overruns = 100;
+        });
+    let read = unread.clone().with(|form| {
+        form.attempts = 0;
+        form.newest = Some(at(20 * MINUTE_MS));
+        form.set_cursor(begun().cursor().cloned());
+        form.page = 1;
+    });
     assert_eq!(too_large(&unread, &policy), Cause::Failed);
     let horizon = at(20 * MINUTE_MS);
     assert_eq!(dropped(&unread, &policy, horizon), Cause::Outage);
     assert_eq!(begin_again(&read, &policy), Cause::Restart);
     assert_eq!(out_of_time(&read, &policy), Cause::OutOfTime(None));
     // A live window would be, each time.
-    let live = Window {
-        id: fresh().id,
-        ..read
-    };
+    let live = read.with(|form| form.set_id(fresh().id().clone()));
     assert!(matches!(begin_again(&live, &policy), Cause::Reenter(_)));
     assert!(matches!(
         out_of_time(&live, &policy),
@@ -88,11 +78,10 @@ fn sweep_window_is_never_split() {
 #[test]
 fn run_without_a_page_is_no_reason_for_a_split() {
     let policy = policy();
-    let waiting = Window {
-        attempts: 1,
-        overruns: 100,
-        ..begun()
-    };
+    let waiting = begun().with(|form| {
+        form.attempts = 1;
+        form.overruns = 100;
+    });
     assert_eq!(out_of_time(&waiting, &policy), Cause::OutOfTime(None));
 }
 
@@ -111,10 +100,7 @@ fn kept_part_of_a_dropped_window_becomes_a_window_of_its_own() {
 fn only_a_wait_that_the_vendor_asked_for_is_taken_as_it_is() {
     let (soon, now) = (at(1_000), at(0));
     let long_ms = limits::RETRY_DELAY_MAX_MS + 1;
-    let window = Window {
-        setbacks: 3,
-        ..fresh()
-    };
+    let window = fresh().with(|form| form.setbacks = 3);
     let asked = left_alone(&window, Some(long_ms), soon, now);
     assert_eq!(asked, (Cause::Yielded, soon));
     for short_ms in [None, Some(limits::RETRY_DELAY_MAX_MS)] {

@@ -13,18 +13,17 @@ fn a_page_follows_when_it_begins_where_the_pages_so_far_end_or_after_it() {
         .parse()
         .unwrap();
     let fresh = Window::new(id, Timestamp::MAX, Timestamp::from_ms(0)).unwrap();
-    let begun = Window {
-        oldest: Some(at(20)),
-        newest: Some(at(30)),
-        ..fresh.clone()
-    };
+    let begun = fresh.clone().with(|form| {
+        form.oldest = Some(at(20));
+        form.newest = Some(at(30));
+    });
     let page = |oldest, newest| PageTotals {
         oldest,
         newest,
         ..PageTotals::default()
     };
     let follows_begun =
-        |oldest, newest, order| page(oldest, newest).follows(begun.oldest, begun.newest, order);
+        |oldest, newest, order| page(oldest, newest).follows(begun.oldest(), begun.newest(), order);
     assert!(follows_begun(
         Some(at(30)),
         Some(at(40)),
@@ -46,7 +45,7 @@ fn a_page_follows_when_it_begins_where_the_pages_so_far_end_or_after_it() {
         Order::NewestFirst
     ));
     for order in [Order::OldestFirst, Order::NewestFirst] {
-        assert!(page(Some(at(1)), Some(at(2))).follows(fresh.oldest, fresh.newest, order));
+        assert!(page(Some(at(1)), Some(at(2))).follows(fresh.oldest(), fresh.newest(), order));
         assert!(follows_begun(None, None, order), "an empty page");
     }
 }

@@ -230,10 +230,10 @@ impl Commit {
             !facts.timeless
                 && facts
                     .totals
-                    .follows(facts.window.oldest, facts.window.newest, order)
+                    .follows(facts.window.oldest(), facts.window.newest(), order)
         };
         Checkpoint {
-            from: facts.window.page,
+            from: facts.window.page(),
             cursor: facts.cursor,
             totals: facts.totals,
             ordered: facts.in_order && facts.strict_order.is_none_or(follows),

@@ -35,10 +35,10 @@ pub fn due_at(situation: &Situation<'_>, follows: Option<Follows>) -> Option<Tim
 
 /// The instant at which `window` may run or is tried once more, or at which its lease or dispatch has ended.
 fn wait_of(window: &Window, now: Timestamp) -> Option<Timestamp> {
-    match window.status {
+    match window.status() {
         Status::Ready => window.waits_until(now),
         Status::Running | Status::Dispatched => window
-            .lease_until
+            .lease_until()
             .filter(|until| *until < Timestamp::MAX)
             .map(|until| until.plus_ms(1)),
         Status::Parked => window.tried_again_at(),
@@ -57,7 +57,7 @@ fn cut_at(situation: &Situation<'_>, follows: Option<Follows>) -> Option<Timesta
         ..
     } = *situation;
     let mark = progress.scheduled_through;
-    let is_open = |window: &&Window| (progress.open_from..mark).contains(&window.id.from);
+    let is_open = |window: &&Window| (progress.open_from..mark).contains(&window.id().from);
     let max_open = usize::try_from(policy.max_open_windows).unwrap_or(usize::MAX);
     if open.iter().filter(is_open).count() >= max_open {
         return None;

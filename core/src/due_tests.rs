@@ -50,7 +50,7 @@ fn window(minute: i64, status: Status) -> Window {
     let id = format!("okta/0123456789ab/live/{}", at(minute * MINUTE_MS));
     let to = at((minute + 1) * MINUTE_MS);
     let window = Window::new(id.parse().unwrap(), to, at(0)).unwrap();
-    Window { status, ..window }
+    window.with(|form| form.status = status)
 }
 
 fn policies() -> impl Strategy<Value = Policy> {
@@ -120,10 +120,7 @@ fn a_timeline_at_its_end_is_never_due() {
 fn a_paused_source_is_due_for_its_leases_alone() {
     let policy = any_policy();
     let progress = progress(Lane::Live, at(0), &policy);
-    let running = Window {
-        lease_until: Some(at(MINUTE_MS)),
-        ..window(0, Status::Running)
-    };
+    let running = window(0, Status::Running).with(|form| form.lease_until = Some(at(MINUTE_MS)));
     let open = [running];
     let paused = Situation {
         work: Work::Nothing,
@@ -142,10 +139,7 @@ fn a_lease_that_lasts_as_long_as_its_process_wakes_no_planner() {
     let policy = any_policy();
     let mut progress = progress(Lane::Live, at(0), &policy);
     progress.scheduled_through = at(MINUTE_MS);
-    let running = Window {
-        lease_until: Some(Timestamp::MAX),
-        ..window(0, Status::Running)
-    };
+    let running = window(0, Status::Running).with(|form| form.lease_until = Some(Timestamp::MAX));
     let open = [running];
     // One window may be open, and it is.
     assert_eq!(
@@ -163,9 +157,8 @@ fn the_earliest_wait_of_a_window_wins_over_a_later_cut() {
     };
     let mut progress = progress(Lane::Live, at(0), &policy);
     progress.scheduled_through = at(2 * MINUTE_MS);
-    let waiting = |minute, until| Window {
-        not_before: Some(at(until)),
-        ..window(minute, Status::Ready)
+    let waiting = |minute, until| {
+        window(minute, Status::Ready).with(|form| form.not_before = Some(at(until)))
     };
     let open = [waiting(0, 50_000), waiting(1, 40_000)];
     let situation = situation(&progress, &policy, &open, at(30_000));

@@ -12,14 +12,7 @@ use crate::span::Span;
 use crate::time::Timestamp;
 use crate::window::{Delivered, Status, Window};
 
-/// Where a window is to be split, and which part of it is delivered.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Split {
-    /// A multiple of the unit, strictly inside the window.
-    pub at: Timestamp,
-    /// The delivered part.
-    pub delivered: Delivered,
-}
+pub use crate::window::Split;
 
 /// Where the delivered part of `window` ends; `None` when that is not known, or nothing or
 /// everything is, or the window is a sweep's.
@@ -28,18 +21,19 @@ pub struct Split {
 /// output final only at the window's end. Beginning again at page one would take back what this
 /// split calls delivered, and a part that is closed here would never be made final.
 pub fn frontier(window: &Window, policy: &Policy) -> Option<Split> {
-    let is_known = window.ordered && window.cursor.is_some() && window.sink_position.is_none();
+    let is_known =
+        window.ordered() && window.cursor().is_some() && window.sink_position().is_none();
     if !is_known || !window.is_splittable() {
         return None;
     }
     let (at, delivered) = match policy.strict_order? {
         Order::OldestFirst => {
-            let newest = window.newest?.floor_to(policy.unit_ms);
+            let newest = window.newest()?.floor_to(policy.unit_ms);
             (newest, Delivered::Before)
         }
         // Everything later than the unit of the oldest record is delivered.
         Order::NewestFirst => {
-            let oldest = window.oldest?.floor_to(policy.unit_ms);
+            let oldest = window.oldest()?.floor_to(policy.unit_ms);
             (oldest.plus_ms(policy.unit_ms), Delivered::After)
         }
     };
@@ -52,7 +46,7 @@ pub fn frontier(window: &Window, policy: &Policy) -> Option<Split> {
         }
         _ => at,
     };
-    (window.id.from < at && at < window.to).then_some(Split { at, delivered })
+    (window.id().from < at && at < window.to()).then_some(Split { at, delivered })
 }
 
 /// Where `window` is split when one more run of it has ended with pages and without the end, so
@@ -74,15 +68,15 @@ pub fn overdue(window: &Window, overruns: u32, policy: &Policy) -> Option<Split>
 /// never end. A pager that is broken within one run says nothing about the width, so a window
 /// that meets one stays whole, and parks after a few restarts. So does a sweep's.
 pub fn halved(window: &Window, unit_ms: i64) -> Option<Timestamp> {
-    let was_left = window.cursor.is_some() && window.attempts > 0;
-    let fits = window.overruns == 0 && !was_left;
+    let was_left = window.cursor().is_some() && window.attempts() > 0;
+    let fits = window.overruns() == 0 && !was_left;
     (!fits && window.is_splittable()).then(|| window.span().midpoint(unit_ms))?
 }
 
 /// The delivered part of `window` and the rest.
 fn parts(window: &Window, split: Split) -> Option<(Option<Span>, Span)> {
-    let before = Span::new(window.id.from, split.at).ok()?;
-    let after = Span::new(split.at, window.to).ok()?;
+    let before = Span::new(window.id().from, split.at).ok()?;
+    let after = Span::new(split.at, window.to()).ok()?;
     Some(match split.delivered {
         Delivered::Nothing => (None, window.span()),
         Delivered::Before => (Some(before), after),
@@ -114,18 +108,17 @@ pub struct Parts {
 /// The parts of a window that waits to be split; `None` when it does not. A function of the stored
 /// window and the unit alone, so that planners which have read the same window split it alike.
 pub fn parts_of(window: &Window, unit_ms: i64) -> Option<Parts> {
-    let at = window.split_at.filter(|_| window.status == Status::Ready)?;
-    let split = Split {
-        at,
-        delivered: window.split_delivered,
-    };
+    let split = window
+        .split()
+        .filter(|_| window.status() == Status::Ready)?;
+    let at = split.at;
     let (done, rest) = parts(window, split)?;
     match split.delivered {
         Delivered::Nothing => Some(Parts {
-            kept: Span::new(window.id.from, at).ok()?,
+            kept: Span::new(window.id().from, at).ok()?,
             kept_is_done: false,
             done: None,
-            unread: vec![Span::new(at, window.to).ok()?],
+            unread: vec![Span::new(at, window.to()).ok()?],
         }),
         Delivered::Before => Some(Parts {
             kept: done?,
@@ -147,7 +140,7 @@ pub fn parts_of(window: &Window, unit_ms: i64) -> Option<Parts> {
 }
 
 fn pieces(window: &Window, split: Split, rest: Span) -> i64 {
-    runs_left(window, split, rest, window.overruns).clamp(1, limits::SPLIT_PIECES_MAX)
+    runs_left(window, split, rest, window.overruns()).clamp(1, limits::SPLIT_PIECES_MAX)
 }
 
 /// `span` in at most `pieces` parts of about the same width, never empty.

@@ -22,22 +22,23 @@ fn begun(oldest_ms: i64, newest_ms: i64) -> Window {
         .parse()
         .unwrap();
     let mut window = Window::new(id, at(1_000), at(0)).unwrap();
-    window.cursor = Some(Cursor {
-        token: "next".to_owned(),
-        request: "hash".to_owned(),
+    window.edit(|form| {
+        form.set_cursor(Some(Cursor {
+            token: "next".to_owned(),
+            request: "hash".to_owned(),
+        }));
+        form.oldest = Some(Timestamp::from_ms(oldest_ms));
+        form.newest = Some(Timestamp::from_ms(newest_ms));
     });
-    window.oldest = Some(Timestamp::from_ms(oldest_ms));
-    window.newest = Some(Timestamp::from_ms(newest_ms));
     window
 }
 
 fn waiting(split: Split, overruns: u32, window: Window) -> Window {
-    Window {
-        split_at: Some(split.at),
-        split_delivered: split.delivered,
-        overruns,
-        ..window
-    }
+    window.with(|form| {
+        form.split_at = Some(split.at);
+        form.split_delivered = split.delivered;
+        form.overruns = overruns;
+    })
 }
 
 #[test]
@@ -58,25 +59,16 @@ fn the_unit_of_the_last_record_belongs_to_the_rest() {
 fn without_a_documented_order_that_held_there_is_no_frontier() {
     let window = begun(0, 250_000);
     assert_eq!(frontier(&window, &policy()), None);
-    let disordered = Window {
-        ordered: false,
-        ..window.clone()
-    };
+    let disordered = window.clone().with(|form| form.ordered = false);
     assert_eq!(frontier(&disordered, &strict(Order::OldestFirst)), None);
-    let unread = Window {
-        cursor: None,
-        ..window
-    };
+    let unread = window.with(|form| form.set_cursor(None));
     assert_eq!(frontier(&unread, &strict(Order::OldestFirst)), None);
 }
 
 #[test]
 fn a_window_whose_sink_can_take_back_is_not_split_at_its_frontier() {
     let policy = strict(Order::OldestFirst);
-    let in_files = Window {
-        sink_position: Some("r0:100:0".to_owned()),
-        ..begun(0, 250_000)
-    };
+    let in_files = begun(0, 250_000).with(|form| form.sink_position = Some("r0:100:0".to_owned()));
     assert_eq!(frontier(&in_files, &policy), None);
     assert_eq!(overdue(&in_files, 100, &policy), None);
 }
@@ -108,21 +100,17 @@ fn a_window_is_overdue_after_three_runs_when_more_than_one_is_still_needed() {
 
 /// `window` as a run has it that has made no page of it yet, after `overruns`.
 fn at_work(overruns: u32, window: Window) -> Window {
-    Window {
-        status: Status::Running,
-        attempts: 1,
-        overruns,
-        ..window
-    }
+    window.with(|form| {
+        form.status = Status::Running;
+        form.attempts = 1;
+        form.overruns = overruns;
+    })
 }
 
 #[test]
 fn a_window_is_halved_when_what_an_earlier_run_left_is_of_no_use() {
     assert_eq!(halved(&at_work(0, begun(0, 1_000)), UNIT_MS), Some(at(500)));
-    let unread = Window {
-        cursor: None,
-        ..begun(0, 1_000)
-    };
+    let unread = begun(0, 1_000).with(|form| form.set_cursor(None));
     assert_eq!(halved(&at_work(0, unread.clone()), UNIT_MS), None);
     assert_eq!(
         halved(&at_work(1, unread), UNIT_MS),
@@ -133,24 +121,15 @@ fn a_window_is_halved_when_what_an_earlier_run_left_is_of_no_use() {
 
 #[test]
 fn a_pager_that_is_broken_within_one_run_does_not_halve_its_window() {
-    let advanced = Window {
-        attempts: 0,
-        ..at_work(0, begun(0, 1_000))
-    };
+    let advanced = at_work(0, begun(0, 1_000)).with(|form| form.attempts = 0);
     assert_eq!(halved(&advanced, UNIT_MS), None);
-    let before = Window {
-        overruns: 1,
-        ..advanced
-    };
+    let before = advanced.with(|form| form.overruns = 1);
     assert_eq!(halved(&before, UNIT_MS), Some(at(500)));
 }
 
 #[test]
 fn a_window_of_one_unit_is_not_halved() {
-    let narrow = Window {
-        to: at(1),
-        ..begun(0, 0)
-    };
+    let narrow = begun(0, 0).with(|form| form.to = at(1));
     assert_eq!(halved(&at_work(3, narrow), UNIT_MS), None);
 }
 

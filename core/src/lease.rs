@@ -17,8 +17,8 @@ pub struct Lease {
 impl Lease {
     /// The lease that `window` grants to `owner`, or `None` when it is held by nobody or by another.
     pub fn held(window: Window, owner: &Owner) -> Option<Self> {
-        let ours = window.owner.as_ref() == Some(owner);
-        (window.status == Status::Running && ours).then(|| Self {
+        let ours = window.owner() == Some(owner);
+        (window.status() == Status::Running && ours).then(|| Self {
             window,
             owner: owner.clone(),
         })
@@ -37,14 +37,14 @@ impl Lease {
     /// Whether `current` shows that this lease's own move to `page` was applied: the answer to a
     /// write whose reply was lost.
     pub fn confirms_page(&self, current: &Window, page: u64) -> bool {
-        self.still_holds(current) && current.page == page
+        self.still_holds(current) && current.page() == page
     }
 
     /// Whether `current` is still held by this lease.
     pub fn still_holds(&self, current: &Window) -> bool {
-        current.status == Status::Running
-            && current.epoch == self.window.epoch
-            && current.owner.as_ref() == Some(&self.owner)
+        current.status() == Status::Running
+            && current.epoch() == self.window.epoch()
+            && current.owner() == Some(&self.owner)
     }
 }
 
@@ -76,16 +76,16 @@ impl Guard {
     /// The guard of a lease's next write.
     pub fn holder(lease: &Lease) -> Self {
         Self::Holder {
-            epoch: lease.window.epoch,
-            page: lease.window.page,
+            epoch: lease.window.epoch(),
+            page: lease.window.page(),
         }
     }
 
     /// The guard of a planner's write on a window as it read it.
     pub fn planner(seen: &Window) -> Self {
         Self::Planner {
-            epoch: seen.epoch,
-            status: seen.status,
+            epoch: seen.epoch(),
+            status: seen.status(),
         }
     }
 
@@ -96,16 +96,16 @@ impl Guard {
             Self::Holder { epoch, .. } => (epoch, Some(Status::Running)),
             Self::Planner { epoch, status } => (epoch, Some(status)),
         };
-        if given != current.epoch || status.is_some_and(|status| status != current.status) {
+        if given != current.epoch() || status.is_some_and(|status| status != current.status()) {
             return Err(IllegalMove::Epoch {
                 given,
-                current: current.epoch,
+                current: current.epoch(),
             });
         }
         match *self {
-            Self::Holder { page, .. } if page != current.page => Err(IllegalMove::Page {
+            Self::Holder { page, .. } if page != current.page() => Err(IllegalMove::Page {
                 given: page,
-                current: current.page,
+                current: current.page(),
             }),
             _ => Ok(()),
         }
@@ -147,7 +147,7 @@ mod tests {
         let mut current = lease.window().clone();
         assert!(lease.confirms_page(&current, 0));
         assert!(!lease.confirms_page(&current, 1));
-        current.epoch += 1;
+        current.edit(|form| form.epoch += 1);
         assert!(!lease.confirms_page(&current, 0));
     }
 
@@ -160,26 +160,17 @@ mod tests {
         assert_eq!(guard.check(&window), Ok(()));
         assert!(
             guard
-                .check(&Window {
-                    epoch: 9,
-                    ..window.clone()
-                })
+                .check(&window.clone().with(|form| form.epoch = 9))
                 .is_err()
         );
         assert!(
             guard
-                .check(&Window {
-                    page: 9,
-                    ..window.clone()
-                })
+                .check(&window.clone().with(|form| form.page = 9))
                 .is_err()
         );
         assert!(
             guard
-                .check(&Window {
-                    status: Status::Parked,
-                    ..window
-                })
+                .check(&window.with(|form| form.status = Status::Parked))
                 .is_err()
         );
     }

@@ -38,9 +38,9 @@ impl<'a> Move<'a> {
     pub fn id(&self) -> &'a WindowId {
         match *self {
             Self::Claim(id, _) => id,
-            Self::Decide(seen, _) => &seen.id,
+            Self::Decide(seen, _) => seen.id(),
             Self::Checkpoint(lease, _) | Self::Complete(lease, ..) | Self::Release(lease, _) => {
-                &lease.window().id
+                lease.window().id()
             }
         }
     }
@@ -71,12 +71,12 @@ impl<'a> Move<'a> {
                 if !lease.still_holds(current) =>
             {
                 Err(IllegalMove::Epoch {
-                    given: lease.window().epoch,
-                    current: current.epoch,
+                    given: lease.window().epoch(),
+                    current: current.epoch(),
                 })
             }
             Self::Decide(_, event) if !is_planners(event) => Err(IllegalMove::Edge {
-                status: current.status,
+                status: current.status(),
                 event: event.name(),
             }),
             _ => current.apply(&self.event()),
@@ -89,7 +89,7 @@ impl<'a> Move<'a> {
         match *self {
             Self::Claim(_, claim) => Lease::held(current.clone(), &claim.owner).is_some(),
             Self::Checkpoint(lease, page) => {
-                lease.confirms_page(current, page.to()) && current.cursor == page.cursor
+                lease.confirms_page(current, page.to()) && current.cursor() == page.cursor.as_ref()
             }
             // Only the holder hands a running window to `done`, and nobody else can have raised the
             // epoch by one and left it ready without the holder's release, unless the lease ran out:
@@ -113,7 +113,7 @@ impl<'a> Move<'a> {
 
 /// Whether `current` is what the window of `lease` becomes by being handed over once.
 fn was_handed_over(lease: &Lease, current: &Window, status: Status) -> bool {
-    current.status == status && current.epoch == lease.window().epoch + 1
+    current.status() == status && current.epoch() == lease.window().epoch() + 1
 }
 
 /// Whether `event` is the tick's or an operator's to cause, by itself. A worker's moves need its lease,

@@ -24,7 +24,7 @@ fn claim_by(owner: u128) -> Claim {
 
 fn held_by(owner: u128) -> Lease {
     let (window, claim) = (ready(), claim_by(owner));
-    let claimed = Move::Claim(&window.id, &claim).apply(&window).unwrap();
+    let claimed = Move::Claim(window.id(), &claim).apply(&window).unwrap();
     Lease::held(claimed, &claim.owner).unwrap()
 }
 
@@ -64,7 +64,7 @@ fn yielded() -> Release {
 fn a_planner_cannot_make_a_workers_move() {
     let window = ready();
     let why = IllegalMove::Edge {
-        status: window.status,
+        status: window.status(),
         event: "claim",
     };
     let claim = Event::Claim(claim_by(1));
@@ -74,10 +74,10 @@ fn a_planner_cannot_make_a_workers_move() {
 #[test]
 fn an_owner_that_was_edited_by_hand_ends_the_lease() {
     let lease = held_by(1);
-    let edited = Window {
-        owner: Some(Owner::from_random(2)),
-        ..lease.window().clone()
-    };
+    let edited = lease
+        .window()
+        .clone()
+        .with(|form| form.owner = Some(Owner::from_random(2)));
     let release = yielded();
     let asked = Move::Release(&lease, &release);
     assert!(asked.apply(lease.window()).is_ok());
@@ -89,8 +89,8 @@ fn an_owner_that_was_edited_by_hand_ends_the_lease() {
 fn a_move_whose_reply_was_lost_is_known_by_what_it_left() {
     let window = ready();
     let (mine, other) = (claim_by(1), claim_by(2));
-    let asked = Move::Claim(&window.id, &mine);
-    let theirs = Move::Claim(&window.id, &other).apply(&window).unwrap();
+    let asked = Move::Claim(window.id(), &mine);
+    let theirs = Move::Claim(window.id(), &other).apply(&window).unwrap();
     assert!(asked.was_made(&asked.apply(&window).unwrap()));
     assert!(!asked.was_made(&theirs) && !asked.was_made(&window));
 

@@ -71,7 +71,7 @@ pub enum Suspects<'a> {
 impl Suspects<'_> {
     fn admit(self, window: &Window) -> bool {
         match self {
-            Self::Only(only) if window.is_suspect() => only == Some(&window.id),
+            Self::Only(only) if window.is_suspect() => only == Some(window.id()),
             Self::Only(_) | Self::Apart => true,
         }
     }
@@ -146,7 +146,7 @@ pub fn plan(situation: &Situation<'_>) -> Plan {
 /// The summary of the lane of `marks`, which still have the one before. A window past the mark is not
 /// the lane's until the mark adopts it.
 fn summary_of<'a>(marks: &Progress, windows: impl Iterator<Item = &'a Window>) -> Summary {
-    let windows = windows.filter(|window| window.id.from < marks.scheduled_through);
+    let windows = windows.filter(|window| window.id().from < marks.scheduled_through);
     Summary::of(windows, marks.summary.as_ref())
 }
 
@@ -170,7 +170,7 @@ fn latest_lease(situation: &Situation<'_>) -> Timestamp {
 
 /// Whether the timeline is carved. A blocked one is not, unless it has no window to probe with.
 fn grows(situation: &Situation<'_>) -> bool {
-    let is_ready = |window: &Window| window.status == Status::Ready;
+    let is_ready = |window: &Window| window.status() == Status::Ready;
     let mut windows = situation.open.iter().chain(situation.behind);
     match situation.work {
         Work::Everything => true,
@@ -185,7 +185,7 @@ fn learn(next: &mut Progress, policy: &Policy, passed: &[&Window]) {
     let read = passed
         .iter()
         .copied()
-        .filter(|it| it.runs > 0 || it.records > 0);
+        .filter(|it| it.runs() > 0 || it.records() > 0);
     let read: Vec<_> = read.collect();
     next.records_per_hour = observe(next.records_per_hour, &read);
     if !read.is_empty() {
@@ -193,7 +193,7 @@ fn learn(next: &mut Progress, policy: &Policy, passed: &[&Window]) {
     }
     if matches!(next.timeline.lane, Lane::Sweep(_)) {
         for window in passed {
-            next.count(window.records, window.known);
+            next.count(window.records(), window.known());
         }
     }
 }
@@ -212,7 +212,7 @@ fn grow(builder: &mut Builder<'_>, next: &mut Progress, max_open: usize) {
     let is_sweep = matches!(next.timeline.lane, Lane::Sweep(_));
     let open_count = open
         .iter()
-        .filter(|window| (next.open_from..next.scheduled_through).contains(&window.id.from))
+        .filter(|window| (next.open_from..next.scheduled_through).contains(&window.id().from))
         .count();
     let mut room = max_open.saturating_sub(open_count);
     if !is_sweep
@@ -240,7 +240,7 @@ fn grow(builder: &mut Builder<'_>, next: &mut Progress, max_open: usize) {
 fn to_cut(situation: &Situation<'_>) -> usize {
     let unfinished = |window: &&Window| {
         matches!(
-            window.status,
+            window.status(),
             Status::Ready | Status::Dispatched | Status::Running
         )
     };
@@ -277,10 +277,10 @@ fn dispatchable(situation: &Situation<'_>, lapse: &[Decision], slots: usize) -> 
         .behind
         .iter()
         .chain(situation.open)
-        .filter(|window| window.status == Status::Ready)
+        .filter(|window| window.status() == Status::Ready)
         .filter(|window| window.is_due(situation.now) && !window.is_exhausted())
         .filter(|window| situation.suspects.admit(window))
-        .filter(|window| lapse.iter().all(|lapsed| lapsed.seen.id != window.id))
+        .filter(|window| lapse.iter().all(|lapsed| lapsed.seen.id() != window.id()))
         .take(slots)
         .map(|window| Decision {
             seen: window.clone(),
@@ -294,8 +294,8 @@ fn dispatchable(situation: &Situation<'_>, lapse: &[Decision], slots: usize) -> 
 
 /// The end of the chain of existing windows that starts at `at`.
 fn adopt(open: &[Window], mut at: Timestamp) -> Timestamp {
-    while let Some(existing) = open.iter().find(|window| window.id.from == at) {
-        at = existing.to;
+    while let Some(existing) = open.iter().find(|window| window.id().from == at) {
+        at = existing.to();
     }
     at
 }

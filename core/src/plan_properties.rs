@@ -49,7 +49,7 @@ fn delivered() -> impl Strategy<Value = Delivered> {
 
 /// Whether the window that starts at `from` waits to be split, so that no worker can take it.
 fn waits(world: &World, from: i64) -> bool {
-    world.windows[&Timestamp::from_ms(from)].split_at.is_some()
+    world.windows[&Timestamp::from_ms(from)].split().is_some()
 }
 
 /// Makes the window that starts at `from` wait for its split, where one is possible.
@@ -57,18 +57,20 @@ fn wait(world: &mut World, from: i64, per_mille: i64, delivered: Delivered, over
     let unit_ms = world.policy.unit_ms;
     let window = world.windows.get_mut(&Timestamp::from_ms(from)).unwrap();
     let offset_ms = window.span().width_ms() * per_mille / 1_000;
-    let at = window.id.from.plus_ms(offset_ms).floor_to(unit_ms);
-    let inside = window.id.from < at && at < window.to;
-    let idle = !matches!(window.status, Status::Done | Status::Parked);
-    if inside && idle && window.split_at.is_none() {
-        window.status = Status::Ready;
-        window.lease_until = None;
-        window.page += 1;
-        window.epoch += 1;
-        window.overruns = overruns;
-        window.runs = window.runs.max(overruns);
-        window.split_at = Some(at);
-        window.split_delivered = delivered;
+    let at = window.id().from.plus_ms(offset_ms).floor_to(unit_ms);
+    let inside = window.id().from < at && at < window.to();
+    let idle = !matches!(window.status(), Status::Done | Status::Parked);
+    if inside && idle && window.split().is_none() {
+        window.edit(|form| {
+            form.status = Status::Ready;
+            form.lease_until = None;
+            form.page += 1;
+            form.epoch += 1;
+            form.overruns = overruns;
+            form.runs = form.runs.max(overruns);
+            form.split_at = Some(at);
+            form.split_delivered = delivered;
+        });
     }
 }
 
@@ -113,7 +115,7 @@ fn step(world: &mut World, op: &Op) {
             .or_else(|e| {
                 // Mending may re-make what an earlier, later clock had carved.
                 let mark = world.progress.scheduled_through;
-                if plan.created().iter().all(|window| window.to <= mark) {
+                if plan.created().iter().all(|window| window.to() <= mark) {
                     Ok(())
                 } else {
                     Err(e)
@@ -148,7 +150,7 @@ fn step(world: &mut World, op: &Op) {
                     .windows
                     .get_mut(&Timestamp::from_ms(from))
                     .unwrap()
-                    .records = records;
+                    .edit(|form| form.records = records);
             }
         }
         Op::Park(which) => {
@@ -199,15 +201,15 @@ proptest! {
             step(&mut world, op);
             prop_assert!(world.progress.scheduled_through >= before, "the mark moved back");
             for pair in world.all().windows(2) {
-                prop_assert!(pair[0].to <= pair[1].id.from, "{} overlaps {}", pair[0].id, pair[1].id);
+                prop_assert!(pair[0].to() <= pair[1].id().from, "{} overlaps {}", pair[0].id(), pair[1].id());
             }
             let through = world.complete_through();
             prop_assert!(world.progress.watermark() <= through, "{:?}", world.progress);
             for window in world.all() {
-                check_window(&Window { owner: None, ..window.clone() }, &world.policy)
+                check_window(&window.clone().with(|form| form.owner = None), &world.policy)
                     .or_else(|e| if e.id == "INV-7" { Ok(()) } else { Err(e) }).unwrap();
-                let unfinished = window.is_unfinished() && window.id.from < world.progress.scheduled_through;
-                prop_assert!(!unfinished || through <= window.id.from, "{through} passed {}", window.id);
+                let unfinished = window.is_unfinished() && window.id().from < world.progress.scheduled_through;
+                prop_assert!(!unfinished || through <= window.id().from, "{through} passed {}", window.id());
             }
         }
         // Whatever happened, one undisturbed tick mends the chain.
@@ -235,8 +237,8 @@ proptest! {
             if world.complete_through() >= end {
                 break;
             }
-            for from in world.open().iter().chain(&world.behind()).map(|w| w.id.from.as_ms()).collect::<Vec<_>>() {
-                let hole = world.windows[&Timestamp::from_ms(from)].status == Status::Parked;
+            for from in world.open().iter().chain(&world.behind()).map(|w| w.id().from.as_ms()).collect::<Vec<_>>() {
+                let hole = world.windows[&Timestamp::from_ms(from)].status() == Status::Parked;
                 match (waits(&world, from), hole) {
                     (false, _) => world.set(from, Status::Done),
                     (true, true) => world.set(from, Status::Ready),

@@ -17,7 +17,7 @@ fn the_first_tick_carves_up_to_the_open_limit_and_dispatches_into_the_free_slots
     let dispatched = world
         .all()
         .iter()
-        .filter(|w| w.status == Status::Dispatched)
+        .filter(|w| w.status() == Status::Dispatched)
         .count();
     assert_eq!(dispatched, 2);
     world.tick();
@@ -66,7 +66,7 @@ fn a_crash_between_create_and_the_mark_leaves_windows_that_the_next_tick_adopts(
     world.tick();
     check_coverage(&world.progress, &world.all()).unwrap();
     assert_eq!(
-        world.windows[&Timestamp::from_ms(0)].to,
+        world.windows[&Timestamp::from_ms(0)].to(),
         Timestamp::from_ms(10 * MINUTE_MS)
     );
 }
@@ -122,7 +122,7 @@ fn a_retried_hole_is_dispatched_from_behind() {
     world.set(0, Status::Ready);
     let plan = world.plan();
     assert_eq!(
-        plan.moves("dispatch")[0].seen.id.from,
+        plan.moves("dispatch")[0].seen.id().from,
         Timestamp::from_ms(0)
     );
 }
@@ -166,9 +166,9 @@ fn what_lies_before_the_vendors_retention_is_one_unavailable_span() {
     );
     let mut windows = world.windows.values();
     let gone = windows.next().unwrap();
-    assert_eq!((gone.id.from, gone.to), (hours(0), hours(48)));
-    assert_eq!((gone.status, gone.runs), (Status::Done, 0));
-    assert_eq!(windows.next().unwrap().id.from, hours(48));
+    assert_eq!((gone.id().from, gone.to()), (hours(0), hours(48)));
+    assert_eq!((gone.status(), gone.runs()), (Status::Done, 0));
+    assert_eq!(windows.next().unwrap().id().from, hours(48));
     assert_eq!(world.complete_through(), hours(48));
     check_coverage(&world.progress, &world.all()).unwrap();
     world.tick();
@@ -185,7 +185,7 @@ fn two_planners_with_other_clocks_agree_on_where_the_vendors_retention_begins() 
     let early = world.plan();
     world.now = world.now.plus_ms(23_000);
     let late = world.plan();
-    assert_ne!(early.created()[0].to, late.created()[0].to);
+    assert_ne!(early.created()[0].to(), late.created()[0].to());
     world.carry_out(&early, Reach::Creates(2));
     world.carry_out(&late, Reach::Everything);
     world.tick();
@@ -211,7 +211,7 @@ fn an_inactive_source_starts_nothing_but_is_still_scavenged() {
     world
         .windows
         .values_mut()
-        .for_each(|window| window.lease_until = Some(hours(1)));
+        .for_each(|window| window.edit(|form| form.dispatched_until = Some(hours(1))));
     let plan = plan(&Situation {
         work: Work::Nothing,
         ..situation(&world, &world.open())
@@ -234,7 +234,7 @@ fn a_probe_dispatches_one_window_and_carves_none() {
     let ready = world
         .open()
         .into_iter()
-        .find(|it| it.status == Status::Ready);
+        .find(|it| it.status() == Status::Ready);
     let plan = probe(&world);
     assert!(!plan.creates());
     let dispatched = plan.moves("dispatch");
@@ -243,12 +243,12 @@ fn a_probe_dispatches_one_window_and_carves_none() {
 
     // With nothing else to ask for, time that is due is cut, and its first window is the probe.
     for window in world.windows.values_mut() {
-        window.status = Status::Done;
+        window.edit(|form| form.status = Status::Done);
     }
     let plan = probe(&world);
     assert!(plan.moves("dispatch").is_empty());
     let created = plan.created();
-    let born = |status| created.iter().filter(|it| it.status == status).count();
+    let born = |status| created.iter().filter(|it| it.status() == status).count();
     assert_eq!(born(Status::Dispatched), 1);
 }
 
@@ -276,17 +276,21 @@ fn split_halves_a_window_in_one_write() {
     world.policy.max_open_windows += 1;
     let split_at = Timestamp::from_ms(75 * MINUTE_MS);
     let last = Timestamp::from_ms(70 * MINUTE_MS);
-    world.windows.get_mut(&last).unwrap().split_at = Some(split_at);
+    world
+        .windows
+        .get_mut(&last)
+        .unwrap()
+        .edit(|form| form.split_at = Some(split_at));
     let plan = world.plan();
     let [Write::Split(split)] = plan.writes() else {
         panic!("{plan:?}")
     };
     assert_eq!(
         split.parts[0].span(),
-        Span::new(split_at, world.windows[&last].to).unwrap()
+        Span::new(split_at, world.windows[&last].to()).unwrap()
     );
     world.tick();
-    assert_eq!(world.windows[&last].to, split_at);
+    assert_eq!(world.windows[&last].to(), split_at);
     check_coverage(&world.progress, &world.all()).unwrap();
 }
 
@@ -295,14 +299,17 @@ fn when_the_open_range_is_full_only_its_oldest_window_splits() {
     let mut world = World::new(policy(), None, hours(24));
     world.tick();
     for window in world.windows.values_mut() {
-        window.status = Status::Ready;
-        window.split_at = window.span().midpoint(1);
+        let middle = window.span().midpoint(1);
+        window.edit(|form| {
+            form.status = Status::Ready;
+            form.split_at = middle;
+        });
     }
     for (room, expected) in [(0, 1), (1, 1), (2, 2), (20, 8)] {
         world.policy.max_open_windows = 8 + room;
         let splits = world.plan().splits();
         assert_eq!(splits.len(), expected, "{room}");
-        assert_eq!(splits[0].parent.seen.id.from, Timestamp::from_ms(0));
+        assert_eq!(splits[0].parent.seen.id().from, Timestamp::from_ms(0));
     }
 }
 
@@ -323,7 +330,7 @@ fn what_was_read_sets_the_width_and_what_nobody_read_tells_nothing() {
         world.tick();
         world.set(0, Status::Done);
         let window = world.windows.get_mut(&Timestamp::from_ms(0)).unwrap();
-        (window.runs, window.records) = (runs, records);
+        window.edit(|form| (form.runs, form.records) = (runs, records));
         world.now = world.now.plus_ms(1);
         let next = world.plan().marks().unwrap();
         assert_eq!(next.updated_at, world.now);
@@ -346,12 +353,13 @@ fn marks_follow_the_windows_they_pass_and_lead_those_they_give_up() {
     let mut world = World::new(retention, None, hours(40));
     world.tick();
     for window in world.windows.values_mut() {
-        window.status = Status::Ready;
-        window.lease_until = None;
+        window.edit(|form| form.status = Status::Ready);
     }
     world.set(70 * MINUTE_MS, Status::Running);
     let running = world.windows.get_mut(&Timestamp::from_ms(70 * MINUTE_MS));
-    running.unwrap().lease_until = Some(hours(1));
+    running
+        .unwrap()
+        .edit(|form| form.lease_until = Some(hours(1)));
     world.policy.max_open_windows += 4;
     world.now = hours(48).plus_ms(15 * MINUTE_MS);
     let plan = world.plan();

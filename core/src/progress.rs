@@ -85,20 +85,20 @@ impl Progress {
             .filter(|from| {
                 behind
                     .iter()
-                    .find(|window| window.id.from == *from)
+                    .find(|window| window.id().from == *from)
                     .is_none_or(Window::is_unfinished)
             })
             .min();
         let mut through = self.skip_unavailable(self.open_from);
         for window in open {
-            if window.id.from > through || through >= self.scheduled_through {
+            if window.id().from > through || through >= self.scheduled_through {
                 break;
             }
             if window.is_unfinished() {
-                through = through.min(window.id.from);
+                through = through.min(window.id().from);
                 break;
             }
-            through = self.skip_unavailable(through.max(window.to));
+            through = self.skip_unavailable(through.max(window.to()));
         }
         let through = through.min(self.scheduled_through);
         first_behind.map_or(through, |from| through.min(from))
@@ -129,10 +129,10 @@ impl Progress {
         let through = self.skip_unavailable(at);
         let skipped = open
             .iter()
-            .filter(|window| (at..through).contains(&window.id.from));
+            .filter(|window| (at..through).contains(&window.id().from));
         let unfinished = skipped.filter(|window| window.is_unfinished());
         unfinished
-            .map(|window| window.id.from)
+            .map(|window| window.id().from)
             .min()
             .unwrap_or(through)
     }
@@ -149,13 +149,13 @@ impl Progress {
         self.behind.retain(|from| {
             behind
                 .iter()
-                .find(|window| window.id.from == *from)
+                .find(|window| window.id().from == *from)
                 .is_none_or(Window::is_unfinished)
         });
         let mut passed = Vec::new();
         self.open_from = self.skip(self.open_from, open).min(self.scheduled_through);
         for (index, window) in open.iter().enumerate() {
-            if window.id.from != self.open_from || self.open_from >= self.scheduled_through {
+            if window.id().from != self.open_from || self.open_from >= self.scheduled_through {
                 break;
             }
             if window.is_unfinished() {
@@ -165,15 +165,15 @@ impl Progress {
                     .filter(|window| !window.is_unfinished())
                     .count();
                 let clogged = ahead.len() >= open_windows_max && finished * 2 >= ahead.len();
-                let may_step_over = window.status == Status::Parked || clogged;
+                let may_step_over = window.status() == Status::Parked || clogged;
                 if !may_step_over || self.behind.len() >= limits::BEHIND_MAX {
                     break;
                 }
-                self.behind.push(window.id.from);
+                self.behind.push(window.id().from);
             } else {
                 passed.push(window);
             }
-            self.open_from = self.skip(window.to, open).min(self.scheduled_through);
+            self.open_from = self.skip(window.to(), open).min(self.scheduled_through);
         }
         self.behind.sort_unstable();
         self.behind.dedup();
@@ -200,9 +200,9 @@ impl Progress {
         }
         let mut at = self.skip_unavailable(self.open_from);
         for window in open {
-            let upto = window.id.from.min(self.scheduled_through);
+            let upto = window.id().from.min(self.scheduled_through);
             gaps.extend(Span::new(at, upto));
-            at = self.skip_unavailable(at.max(window.to));
+            at = self.skip_unavailable(at.max(window.to()));
         }
         gaps.extend(Span::new(at, self.scheduled_through));
         gaps

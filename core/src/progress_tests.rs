@@ -26,7 +26,7 @@ fn progress() -> Progress {
 fn window(from: i64, to: i64, status: Status) -> Window {
     let id = format!("okta/0123456789ab/live/{}", at(from));
     let window = Window::new(id.parse().unwrap(), at(to), at(to)).unwrap();
-    Window { status, ..window }
+    window.with(|form| form.status = status)
 }
 
 fn done(from: i64, to: i64) -> Window {

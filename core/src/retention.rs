@@ -36,15 +36,15 @@ pub fn is_endangered(policy: &Policy, complete_through: Timestamp, now: Timestam
 
 /// The span of `window`, when nothing of it has been read and the vendor keeps nothing of it any more.
 pub fn lapsed(window: &Window, policy: &Policy, trusted: Trusted) -> Option<Span> {
-    let unread = window.status == Status::Ready && window.page == 0 && window.split_at.is_none();
+    let unread = window.status() == Status::Ready && window.page() == 0 && window.split().is_none();
     let horizon = horizon(policy, trusted.at())?;
-    (unread && window.to <= horizon).then(|| window.span())
+    (unread && window.to() <= horizon).then(|| window.span())
 }
 
 /// The oldest instant that the vendor still keeps, when `window` begins before it and has no page yet.
 pub fn dropped_until(window: &Window, policy: &Policy, trusted: Trusted) -> Option<Timestamp> {
     let horizon = horizon(policy, trusted.at());
-    horizon.filter(|horizon| window.page == 0 && window.id.from < *horizon)
+    horizon.filter(|horizon| window.page() == 0 && window.id().from < *horizon)
 }
 
 #[cfg(test)]

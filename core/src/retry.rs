@@ -25,7 +25,7 @@ pub enum FailureClass {
 /// Whether a refusal that often passes by itself has been met often enough by the runs of `window` to
 /// block its source.
 pub fn refusal_stands(window: &Window) -> bool {
-    window.setbacks >= limits::REFUSALS_BEFORE_BLOCK
+    window.setbacks() >= limits::REFUSALS_BEFORE_BLOCK
 }
 
 /// What the worker does next.
@@ -83,14 +83,14 @@ pub struct Attempt<'a> {
 /// time left, is stored, never more than [`limits::WAIT_MS_MAX`].
 pub fn decide(class: FailureClass, attempt: &Attempt<'_>) -> Disposition {
     let backoff = attempt.now.plus_ms(half_jitter(
-        stored_backoff_ms(attempt.window.setbacks),
+        stored_backoff_ms(attempt.window.setbacks()),
         attempt.random,
     ));
     match class {
         FailureClass::Block => Disposition::Block,
         FailureClass::Split => Disposition::Split,
         FailureClass::Restart => {
-            let wait_ms = restart_wait_ms(attempt.window.restarts);
+            let wait_ms = restart_wait_ms(attempt.window.restarts());
             Disposition::Restart {
                 not_before: attempt.now.plus_ms(half_jitter(wait_ms, attempt.random)),
             }
@@ -272,10 +272,7 @@ mod tests {
                 not_before: Timestamp::from_ms(1_000)
             }
         );
-        let again = Window {
-            restarts: 1,
-            ..window()
-        };
+        let again = window().with(|form| form.restarts = 1);
         assert!(matches!(
             decide(FailureClass::Restart, &attempt(&again)),
             Disposition::Restart { not_before } if not_before > Timestamp::from_ms(1_000)

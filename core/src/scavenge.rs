@@ -19,9 +19,9 @@ pub fn scavenge(
     now: Timestamp,
     latest: Timestamp,
 ) -> Option<Event> {
-    match window.status {
+    match window.status() {
         // One that waits to be split is split first: what is parked is not split any more.
-        Status::Ready if window.is_exhausted() && window.split_at.is_none() => {
+        Status::Ready if window.is_exhausted() && window.split().is_none() => {
             Some(park(window, now))
         }
         Status::Parked if is_due_again(window, now) => Some(Event::Probe { now }),
@@ -38,22 +38,23 @@ pub fn scavenge(
 /// What a process does at its start to a window that an earlier process on this machine left
 /// running or dispatched: an operating-system lock proves that nobody holds it.
 pub fn recover(window: &Window, now: Timestamp) -> Option<Event> {
-    matches!(window.status, Status::Running | Status::Dispatched).then_some(Event::Recover { now })
+    matches!(window.status(), Status::Running | Status::Dispatched)
+        .then_some(Event::Recover { now })
 }
 
 /// Where to split a window whose worker was stopped after it had delivered something, if it has had
 /// enough runs.
 fn outlived(window: &Window, policy: &Policy) -> Option<frontier::Split> {
-    let delivered = window.status == Status::Running && window.attempts == 0;
-    let overruns = window.overruns.saturating_add(1);
+    let delivered = window.status() == Status::Running && window.attempts() == 0;
+    let overruns = window.overruns().saturating_add(1);
     delivered.then(|| frontier::overdue(window, overruns, policy))?
 }
 
 fn ran_out(window: &Window, now: Timestamp, latest: Timestamp) -> bool {
     // One without an end is the process's own, which a clock does not end.
     let is_false = |until| until > latest && until < Timestamp::MAX;
-    let until = window.lease_until;
-    until.is_none_or(|until| until < now || is_false(until))
+    let until = window.in_flight_until();
+    until.is_some_and(|until| until < now || is_false(until))
 }
 
 /// Whether `window` parked as a suspect so long ago that it is tried again. A time that no clock which
@@ -65,19 +66,19 @@ fn is_due_again(window: &Window, now: Timestamp) -> bool {
 
 fn park(window: &Window, now: Timestamp) -> Event {
     if window.is_convicted() {
-        let times = window.deaths.saturating_sub(1);
+        let times = window.deaths().saturating_sub(1);
         let reason = format!(
             "the process died {times} times while this window alone was suspect, each time before a \
              page; it is tried again each day"
         );
         return Event::Park { reason, now };
     }
-    let tries = if window.attempts >= limits::ATTEMPTS_MAX {
-        format!("gave up after {} runs without a page", window.attempts)
+    let tries = if window.attempts() >= limits::ATTEMPTS_MAX {
+        format!("gave up after {} runs without a page", window.attempts())
     } else {
-        format!("gave up after {} restarts from page one", window.restarts)
+        format!("gave up after {} restarts from page one", window.restarts())
     };
-    let reason = match &window.last_error {
+    let reason = match window.last_error() {
         Some(error) => format!("{tries}: {error}"),
         None => tries,
     };

@@ -22,19 +22,28 @@ fn policy() -> Policy {
 /// until second 2,000.
 fn running() -> Window {
     let id = "okta/0123456789ab/live/1970-01-01T00:00:00Z";
-    Window {
-        status: Status::Running,
-        lease_until: Some(at(2_000)),
-        cursor: Some(Cursor {
-            token: "next".to_owned(),
-            request: "hash".to_owned(),
-        }),
-        page: 7,
-        oldest: Some(at(0)),
-        newest: Some(at(100)),
-        overruns: limits::OVERRUNS_BEFORE_SPLIT - 1,
-        ..Window::new(id.parse().unwrap(), at(1_000), at(0)).unwrap()
-    }
+    Window::new(id.parse().unwrap(), at(1_000), at(0))
+        .unwrap()
+        .with(|form| {
+            form.status = Status::Running;
+            form.lease_until = Some(at(2_000));
+            form.set_cursor(Some(Cursor {
+                token: "next".to_owned(),
+                request: "hash".to_owned(),
+            }));
+            form.page = 7;
+            form.oldest = Some(at(0));
+            form.newest = Some(at(100));
+            form.overruns = limits::OVERRUNS_BEFORE_SPLIT - 1;
+        })
+}
+
+/// The same window, running or dispatched until second 2,000.
+fn in_flight(status: Status) -> Window {
+    running().with(|form| {
+        form.status = status;
+        form.dispatched_until = Some(at(2_000));
+    })
 }
 
 fn split_of(window: &Window) -> Option<frontier::Split> {
@@ -54,27 +63,16 @@ fn reason_of(window: &Window) -> String {
 #[test]
 fn a_lease_or_dispatch_is_taken_back_after_its_end_and_not_at_it() {
     for status in [Status::Running, Status::Dispatched] {
-        let window = Window {
-            status,
-            ..running()
-        };
+        let window = in_flight(status);
         let event = |now| scavenge(&window, &policy(), now, Timestamp::MAX);
         assert_eq!(event(at(2_000)), None);
         assert!(matches!(
             event(at(2_000).plus_ms(1)),
             Some(Event::Expire { .. })
         ));
-        let endless = Window {
-            lease_until: None,
-            ..window
-        };
-        assert!(scavenge(&endless, &policy(), at(0), Timestamp::MAX).is_some());
     }
     for status in [Status::Ready, Status::Done, Status::Parked] {
-        let window = Window {
-            status,
-            ..running()
-        };
+        let window = running().with(|form| form.status = status);
         assert_eq!(
             scavenge(&window, &policy(), at(9_000), Timestamp::MAX),
             None
@@ -86,56 +84,41 @@ fn a_lease_or_dispatch_is_taken_back_after_its_end_and_not_at_it() {
 fn a_window_whose_worker_was_stopped_again_and_again_is_split_where_it_had_got_to() {
     let split = split_of(&running()).unwrap();
     assert_eq!(split.at, at(100));
-    let first_runs = Window {
-        overruns: limits::OVERRUNS_BEFORE_SPLIT - 2,
-        ..running()
-    };
+    let first_runs = running().with(|form| form.overruns = limits::OVERRUNS_BEFORE_SPLIT - 2);
     assert_eq!(split_of(&first_runs), None);
 }
 
 #[test]
 fn a_run_that_delivered_nothing_or_never_began_is_no_overrun() {
-    let without_a_page = Window {
-        attempts: 1,
-        ..running()
-    };
+    let without_a_page = running().with(|form| form.attempts = 1);
     assert_eq!(split_of(&without_a_page), None);
-    let never_begun = Window {
-        status: Status::Dispatched,
-        ..running()
-    };
+    let never_begun = in_flight(Status::Dispatched);
     assert_eq!(split_of(&never_begun), None);
 }
 
 #[test]
 fn a_window_that_has_used_up_its_tries_is_parked_with_what_went_wrong() {
-    let ready = Window {
-        status: Status::Ready,
-        last_error: Some("502 from the vendor".to_owned()),
-        ..running()
-    };
-    let crashed = Window {
-        attempts: limits::ATTEMPTS_MAX,
-        ..ready.clone()
-    };
+    let ready = running().with(|form| {
+        form.status = Status::Ready;
+        form.last_error = Some("502 from the vendor".to_owned());
+    });
+    let crashed = ready
+        .clone()
+        .with(|form| form.attempts = limits::ATTEMPTS_MAX);
     assert_eq!(
         reason_of(&crashed),
         "gave up after 10 runs without a page: 502 from the vendor"
     );
-    let circled = Window {
-        attempts: limits::ATTEMPTS_MAX - 1,
-        restarts: limits::RESTARTS_MAX + 1,
-        last_error: None,
-        ..ready.clone()
-    };
+    let circled = ready.clone().with(|form| {
+        form.attempts = limits::ATTEMPTS_MAX - 1;
+        form.restarts = limits::RESTARTS_MAX + 1;
+        form.last_error = None;
+    });
     assert_eq!(
         reason_of(&circled),
         "gave up after 6 restarts from page one"
     );
-    let not_yet = Window {
-        restarts: limits::RESTARTS_MAX,
-        ..circled
-    };
+    let not_yet = circled.with(|form| form.restarts = limits::RESTARTS_MAX);
     assert_eq!(
         scavenge(&not_yet, &policy(), at(2_001), Timestamp::MAX),
         None
@@ -145,10 +128,7 @@ fn a_window_that_has_used_up_its_tries_is_parked_with_what_went_wrong() {
 #[test]
 fn a_new_process_takes_back_only_what_an_earlier_one_held() {
     for status in Status::ALL {
-        let window = Window {
-            status,
-            ..running()
-        };
+        let window = running().with(|form| form.status = status);
         let held = matches!(status, Status::Running | Status::Dispatched);
         let event = held.then_some(Event::Recover { now: at(5) });
         assert_eq!(recover(&window, at(5)), event);
@@ -157,37 +137,30 @@ fn a_new_process_takes_back_only_what_an_earlier_one_held() {
 
 #[test]
 fn a_window_that_waits_to_be_split_is_split_before_it_is_given_up() {
-    let exhausted = Window {
-        status: Status::Ready,
-        restarts: limits::RESTARTS_MAX + 1,
-        split_at: Some(at(100)),
-        ..running()
-    };
+    let exhausted = running().with(|form| {
+        form.status = Status::Ready;
+        form.restarts = limits::RESTARTS_MAX + 1;
+        form.split_at = Some(at(100));
+    });
     assert_eq!(
         scavenge(&exhausted, &policy(), at(2_001), Timestamp::MAX),
         None
     );
-    let split = Window {
-        split_at: None,
-        ..exhausted
-    };
+    let split = exhausted.with(|form| form.split_at = None);
     assert!(reason_of(&split).starts_with("gave up after 6 restarts"));
 }
 
 #[test]
 fn lease_or_dispatch_that_ends_later_than_any_can_has_run_out() {
     for status in [Status::Running, Status::Dispatched] {
-        let window = Window {
-            status,
-            ..running()
-        };
+        let window = in_flight(status);
         let event = |latest| scavenge(&window, &policy(), at(0), latest);
         assert_eq!(event(at(2_000)), None);
         assert!(matches!(event(at(1_999)), Some(Event::Expire { .. })));
-        let own = Window {
-            lease_until: Some(Timestamp::MAX),
-            ..window
-        };
+        let own = window.with(|form| {
+            form.lease_until = Some(Timestamp::MAX);
+            form.dispatched_until = Some(Timestamp::MAX);
+        });
         assert_eq!(scavenge(&own, &policy(), at(0), at(1_999)), None);
     }
 }

@@ -58,14 +58,14 @@ pub fn pages_of(
     let expires_at = sweep::remembered_until(window, policy, now);
     let pages = digests.into_iter().map(|(start, digests)| SeenPage {
         by: SeenBy {
-            source: window.id.timeline.source.clone(),
-            generation: window.id.timeline.generation.clone(),
+            source: window.id().timeline.source.clone(),
+            generation: window.id().timeline.generation.clone(),
         },
         at: start.unwrap_or_else(|| place(window, oldest, policy.unit_ms)),
-        from: window.id.from,
-        lane: window.id.timeline.lane.clone(),
-        page: window.page,
-        pass: window.restarts,
+        from: window.id().from,
+        lane: window.id().timeline.lane.clone(),
+        page: window.page(),
+        pass: window.restarts(),
         digests,
         expires_at,
     });
@@ -101,12 +101,12 @@ pub fn pages_of_a_file(
         digests.dedup();
         SeenPage {
             by: SeenBy {
-                source: window.id.timeline.source.clone(),
-                generation: window.id.timeline.generation.clone(),
+                source: window.id().timeline.source.clone(),
+                generation: window.id().timeline.generation.clone(),
             },
             at,
-            from: window.id.from,
-            lane: window.id.timeline.lane.clone(),
+            from: window.id().from,
+            lane: window.id().timeline.lane.clone(),
             page,
             pass: PASS_OF_A_FILE,
             digests,
@@ -128,9 +128,13 @@ pub fn digest(id: &str) -> u64 {
 
 /// Where a page whose earliest record is `oldest` lies within `window`.
 fn place(window: &Window, oldest: Option<Timestamp>, unit_ms: i64) -> Timestamp {
-    let last = window.to.minus_ms(1).floor_to(unit_ms).max(window.id.from);
-    oldest.map_or(window.id.from, |oldest| {
-        oldest.floor_to(unit_ms).clamp(window.id.from, last)
+    let last = window
+        .to()
+        .minus_ms(1)
+        .floor_to(unit_ms)
+        .max(window.id().from);
+    oldest.map_or(window.id().from, |oldest| {
+        oldest.floor_to(unit_ms).clamp(window.id().from, last)
     })
 }
 
@@ -182,13 +186,14 @@ mod tests {
         assert_eq!(place(Some(at(99_999))), 19_000);
         assert_eq!(super::place(&window, Some(at(99_999)), 1), at(19_999));
         // Finer than the unit, which a manifest may have made coarser since.
-        let fine = Window {
-            to: at(10_900),
-            id: "okta/0123456789ab/live/1970-01-01T00:00:10.500Z"
-                .parse()
-                .unwrap(),
-            ..window
-        };
+        let fine = window.with(|form| {
+            form.to = at(10_900);
+            form.set_id(
+                "okta/0123456789ab/live/1970-01-01T00:00:10.500Z"
+                    .parse()
+                    .unwrap(),
+            );
+        });
         let place = |oldest| super::place(&fine, oldest, 1_000).as_ms();
         assert_eq!(place(Some(at(10_700))), 10_500);
         assert_eq!(place(Some(at(99_999))), 10_500);

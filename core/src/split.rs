@@ -31,7 +31,7 @@ impl WindowSplit {
         match event {
             Event::Shrink { .. } | Event::Close { .. } => current.apply(event),
             _ => Err(IllegalMove::Edge {
-                status: current.status,
+                status: current.status(),
                 event: event.name(),
             }),
         }

@@ -22,12 +22,17 @@ fn window(from: i64, to: i64) -> Window {
 }
 
 fn halved(event: Event) -> WindowSplit {
-    let seen = Window {
-        split_at: Some(at(50)),
-        split_delivered: Delivered::Before,
-        ..window(0, 100)
-    };
-    let marks = Progress::begin(seen.id.timeline.clone(), at(0), None, &policy(), at(1_000));
+    let seen = window(0, 100).with(|form| {
+        form.split_at = Some(at(50));
+        form.split_delivered = Delivered::Before;
+    });
+    let marks = Progress::begin(
+        seen.id().timeline.clone(),
+        at(0),
+        None,
+        &policy(),
+        at(1_000),
+    );
     WindowSplit {
         parent: Decision { seen, event },
         parts: vec![window(50, 100)],
@@ -43,12 +48,9 @@ fn parent_gives_up_its_part_only_while_it_is_as_it_was_read() {
     });
     let seen = split.parent.seen.clone();
     let kept = split.apply(&seen).unwrap();
-    assert_eq!((kept.to, kept.status), (at(50), Status::Ready));
+    assert_eq!((kept.to(), kept.status()), (at(50), Status::Ready));
     assert!(split.was_made(&kept) && !split.was_made(&seen));
-    let moved = Window {
-        epoch: seen.epoch + 1,
-        ..seen
-    };
+    let moved = seen.with(|form| form.epoch += 1);
     assert!(split.apply(&moved).is_err());
 }
 
@@ -78,12 +80,11 @@ fn only_shrinking_and_closing_are_part_of_a_split() {
 fn split_has_at_most_its_limit_of_items() {
     for delivered in [Delivered::Nothing, Delivered::Before, Delivered::After] {
         for at_ms in [1, 500_000, 999_999] {
-            let waiting = Window {
-                split_at: Some(at(at_ms)),
-                split_delivered: delivered,
-                overruns: 50,
-                ..window(0, 1_000_000)
-            };
+            let waiting = window(0, 1_000_000).with(|form| {
+                form.split_at = Some(at(at_ms));
+                form.split_delivered = delivered;
+                form.overruns = 50;
+            });
             let parts = frontier::parts_of(&waiting, 1).unwrap();
             let items = parts.unread.len() + usize::from(parts.done.is_some()) + 2;
             assert!(items <= crate::limits::SPLIT_ITEMS_MAX, "{items}");

@@ -25,8 +25,8 @@ impl Summary {
     pub fn of<'a>(windows: impl IntoIterator<Item = &'a Window>, before: Option<&Self>) -> Self {
         let mut summary = Self::default();
         for window in windows {
-            let moved_at = Some(window.updated_at);
-            match window.status {
+            let moved_at = Some(window.updated_at());
+            match window.status() {
                 Status::Done => {}
                 Status::Parked => {
                     summary.parked = summary.parked.saturating_add(1);

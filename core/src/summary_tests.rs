@@ -20,7 +20,7 @@ fn ready(minute: i64) -> Window {
 
 fn running(window: &Window, now: Timestamp) -> Window {
     let claim = Claim {
-        epoch: window.epoch,
+        epoch: window.epoch(),
         owner: Owner::from_random(1),
         lease_until: now.plus_ms(1),
         now,
@@ -50,7 +50,7 @@ fn parked(minute: i64, when: i64) -> Window {
 
 #[test]
 fn open_and_parked_windows_are_counted_and_done_ones_are_not() {
-    let done = Window::done(ready(0).id, at(10), 1, at(0)).unwrap();
+    let done = Window::done(ready(0).id().clone(), at(10), 1, at(0)).unwrap();
     let windows = [done, ready(10), running(&ready(20), at(1)), parked(30, 3)];
     let expected = Summary {
         open: 2,
@@ -89,10 +89,7 @@ fn window_fails_after_outages_errors_restarts_and_deaths_and_not_after_a_wait() 
         let window = given_back(&ready(0), cause, 1);
         assert_eq!(window.is_failing(), fails, "{cause:?}");
     }
-    let suspect = Window {
-        deaths: 1,
-        ..ready(0)
-    };
+    let suspect = ready(0).with(|form| form.deaths = 1);
     assert!(suspect.is_failing());
     assert!(!parked(0, 1).is_failing());
 }

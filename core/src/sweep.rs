@@ -102,7 +102,7 @@ pub(crate) fn asking(
     end: Option<Timestamp>,
     now: Timestamp,
 ) -> Option<Piece> {
-    let next = ledger.live.iter().find(|window| window.id.from >= at);
+    let next = ledger.live.iter().find(|window| window.id().from >= at);
     let by_clock = next.is_some_and(|next| need(next, ledger, policy, now) == Need::Past);
     piece(at, ledger, policy, end, now).filter(|_| !by_clock)
 }
@@ -118,13 +118,16 @@ fn piece(
     if at >= edge {
         return None;
     }
-    let mut rest = ledger.live.iter().skip_while(|window| window.id.from < at);
-    let Some(first) = rest.clone().next().filter(|first| first.id.from < edge) else {
+    let mut rest = ledger
+        .live
+        .iter()
+        .skip_while(|window| window.id().from < at);
+    let Some(first) = rest.clone().next().filter(|first| first.id().from < edge) else {
         // History that is gone, or time that never had windows.
         return (ledger.whole).then(|| Span::new(at, edge).ok().map(Piece::Pass))?;
     };
-    if first.id.from > at {
-        return Span::new(at, first.id.from).ok().map(Piece::Pass);
+    if first.id().from > at {
+        return Span::new(at, first.id().from).ok().map(Piece::Pass);
     }
     let first_need = need(first, ledger, policy, now);
     let wanted = first_need == Need::Open;
@@ -132,22 +135,22 @@ fn piece(
     let mut is_at_the_end = true;
     for window in rest.by_ref() {
         // Nothing comes between this window and the one before any more.
-        full = window.id.from != to;
-        let eligible = !full && window.status == Status::Done && window.to <= edge;
+        full = window.id().from != to;
+        let eligible = !full && window.status() == Status::Done && window.to() <= edge;
         if !eligible {
             is_at_the_end = false;
             break;
         }
-        let more = records.saturating_add(window.records);
-        let too_much = window.to.ms_since(at) > policy.max_ms
+        let more = records.saturating_add(window.records());
+        let too_much = window.to().ms_since(at) > policy.max_ms
             || more > limits::SWEEP_RECORDS_MAX
-            || window.to > within_day(at, window.to, policy.unit_ms);
+            || window.to() > within_day(at, window.to(), policy.unit_ms);
         let same = need(window, ledger, policy, now) == first_need;
         if !same || (wanted && to > at && too_much) {
             (full, is_at_the_end) = (true, false);
             break;
         }
-        (to, records) = (window.to, more);
+        (to, records) = (window.to(), more);
     }
     // The next reading of the ledger begins at the same window, and shows no more of them.
     full |= is_at_the_end && !ledger.whole;
@@ -172,13 +175,13 @@ enum Need {
 }
 
 fn need(window: &Window, ledger: &Ledger<'_>, policy: &Policy, now: Timestamp) -> Need {
-    let was_old = window.created_at >= window.to.plus_ms(ledger.after_ms);
-    if !window.remembered || was_old {
+    let was_old = window.created_at() >= window.to().plus_ms(ledger.after_ms);
+    if !window.remembered() || was_old {
         return Need::Never;
     }
-    let is_gone = retention::horizon(policy, now).is_some_and(|horizon| window.to <= horizon);
+    let is_gone = retention::horizon(policy, now).is_some_and(|horizon| window.to() <= horizon);
     // What it delivered may be forgotten from then on, and would be delivered again as a whole.
-    let is_history = window.expires_at.is_none_or(|at| now < at);
+    let is_history = window.expires_at().is_none_or(|at| now < at);
     if is_gone || !is_history {
         Need::Past
     } else {
@@ -194,7 +197,7 @@ pub fn remembered_until(window: &Window, policy: &Policy, now: Timestamp) -> Tim
     // The history of the window begins when it is done, some pages after this one.
     let longer_ms = last_ms.saturating_mul(2);
     window
-        .to
+        .to()
         .max(now)
         .plus_ms(policy.history_ms)
         .plus_ms(longer_ms)
@@ -205,23 +208,23 @@ pub fn remembered_until(window: &Window, policy: &Policy, now: Timestamp) -> Tim
 pub fn remembers(window: &Window, policy: &Policy, read_at: Timestamp) -> bool {
     let last = policy.sweeps_ms.last();
     // A clock of ours that was ahead has created the window later than it is read.
-    let read_at = window.created_at.min(read_at);
-    let is_young = last.is_some_and(|after_ms| read_at < window.to.plus_ms(*after_ms));
-    let is_sweep = matches!(window.id.timeline.lane, Lane::Sweep(_));
+    let read_at = window.created_at().min(read_at);
+    let is_young = last.is_some_and(|after_ms| read_at < window.to().plus_ms(*after_ms));
+    let is_sweep = matches!(window.id().timeline.lane, Lane::Sweep(_));
     is_young || (is_sweep && policy.sweeps_ms.len() > 1)
 }
 
 /// Whether what `window` delivers next is remembered: a sweep will read it again, and nothing of it is
 /// missing so far. What a sweep finds is remembered in any case.
 pub fn keeps(window: &Window, policy: &Policy, read_at: Trusted) -> bool {
-    let whole = window.remembered || matches!(window.id.timeline.lane, Lane::Sweep(_));
+    let whole = window.remembered() || matches!(window.id().timeline.lane, Lane::Sweep(_));
     whole && remembers(window, policy, read_at.at())
 }
 
 /// Whether the ids of a page of `window` are remembered when `nameless`, some record has none. A live
 /// window that cannot be remembered as a whole is not swept.
 pub fn keeps_ids(window: &Window, nameless: bool) -> bool {
-    !nameless || matches!(window.id.timeline.lane, Lane::Sweep(_))
+    !nameless || matches!(window.id().timeline.lane, Lane::Sweep(_))
 }
 
 #[cfg(test)]

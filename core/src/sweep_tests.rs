@@ -20,10 +20,7 @@ fn policy() -> Policy {
 fn hour(from: i64) -> Window {
     let id = format!("okta/0123456789ab/live/{}", at(from));
     let window = Window::done(id.parse().unwrap(), at(from + 1), 30 * DAY_MS, at(from + 1));
-    Window {
-        records: 10,
-        ..window.unwrap()
-    }
+    window.unwrap().with(|form| form.records = 10)
 }
 
 fn hours(hours: std::ops::Range<i64>) -> Vec<Window> {
@@ -75,7 +72,7 @@ fn a_sweep_never_passes_what_the_live_lane_has_delivered() {
     assert_eq!(next_of(&live, 0, 5, 100), None);
     assert_eq!(next_of(&live, 0, 6, 100), read(0, 6));
     let mut open = hours(0..48);
-    open[6].status = Status::Running;
+    open[6].edit(|form| form.status = Status::Running);
     assert_eq!(next_of(&open, 6, 48, 100), None);
 }
 
@@ -83,10 +80,10 @@ fn a_sweep_never_passes_what_the_live_lane_has_delivered() {
 fn sweep_window_joins_live_windows_up_to_its_limit_of_records() {
     let mut live = hours(0..6);
     for window in &mut live {
-        window.records = limits::SWEEP_RECORDS_MAX / 2;
+        window.edit(|form| form.records = limits::SWEEP_RECORDS_MAX / 2);
     }
     assert_eq!(next_of(&live, 0, 6, 100), read(0, 2));
-    live[0].records = 10 * limits::SWEEP_RECORDS_MAX;
+    live[0].edit(|form| form.records = 10 * limits::SWEEP_RECORDS_MAX);
     assert_eq!(
         next_of(&live, 0, 6, 100),
         read(0, 1),
@@ -98,7 +95,7 @@ fn sweep_window_joins_live_windows_up_to_its_limit_of_records() {
 fn what_was_old_when_it_was_first_read_is_passed_over() {
     let mut live = hours(0..12);
     for window in &mut live[..9] {
-        window.created_at = window.to.plus_ms(AFTER_MS);
+        window.edit(|form| form.created_at = form.to.plus_ms(AFTER_MS));
     }
     assert_eq!(next_of(&live, 0, 12, 100), pass(0, 9));
     assert_eq!(
@@ -111,7 +108,7 @@ fn what_was_old_when_it_was_first_read_is_passed_over() {
 #[test]
 fn what_was_not_remembered_is_passed_over() {
     let mut live = hours(0..12);
-    live[0].remembered = false;
+    live[0].edit(|form| form.remembered = false);
     assert_eq!(next_of(&live, 0, 12, 100), pass(0, 1));
     assert_eq!(next_of(&live, 1, 12, 100), read(1, 7));
 }
@@ -185,27 +182,23 @@ fn the_ledger_is_read_only_when_a_piece_may_be_cut() {
 
 /// Whether `window` is remembered under `policy` when it is read at the time it was created.
 fn remembered(window: &Window, policy: &Policy) -> bool {
-    remembers(window, policy, window.created_at)
+    remembers(window, policy, window.created_at())
 }
 
 #[test]
 fn only_what_a_sweep_will_read_is_remembered() {
     let window = hour(0);
     assert!(remembered(&window, &policy()));
-    let old = Window {
-        created_at: window.to.plus_ms(3 * DAY_MS),
-        ..window.clone()
-    };
+    let old = window
+        .clone()
+        .with(|form| form.created_at = window.to().plus_ms(3 * DAY_MS));
     assert!(!remembered(&old, &policy()));
     assert!(!remembered(&window, &any_policy()));
 }
 
 #[test]
 fn a_window_that_a_clock_ahead_has_created_is_remembered_by_the_time_it_is_read() {
-    let window = Window {
-        created_at: at(1).plus_ms(200 * DAY_MS),
-        ..hour(0)
-    };
+    let window = hour(0).with(|form| form.created_at = at(1).plus_ms(200 * DAY_MS));
     assert!(remembers(&window, &policy(), at(2)));
     assert!(!remembers(&window, &policy(), at(2).plus_ms(100 * DAY_MS)));
 }
@@ -249,7 +242,7 @@ fn a_ledger_that_is_full_of_narrow_windows_is_a_piece_whatever_its_width() {
         through: at(40),
         after_ms: AFTER_MS,
     };
-    let read = Span::new(at(0), live.last().unwrap().to).ok();
+    let read = Span::new(at(0), live.last().unwrap().to()).ok();
     assert_eq!(
         next(at(0), &ledger, &policy(), None, Trusted::agreed(at(100))),
         read.map(Piece::Read),
@@ -269,7 +262,7 @@ fn a_hole_in_the_history_ends_a_piece_whatever_its_width() {
 fn what_is_history_no_longer_is_passed_over_although_it_is_still_there() {
     let mut live = hours(0..12);
     for window in &mut live[..3] {
-        window.expires_at = Some(at(100));
+        window.edit(|form| form.expires_at = Some(at(100)));
     }
     assert_eq!(next_of(&live, 0, 12, 99), read(0, 6));
     assert_eq!(next_of(&live, 0, 12, 100), pass(0, 3));
@@ -325,14 +318,8 @@ fn time_without_windows_is_passed_over_no_further_than_what_is_delivered() {
 /// before what is to be asked for.
 #[test]
 fn an_unknown_clock_passes_over_only_what_no_clock_would_have_read() {
-    let forgotten = |from| Window {
-        remembered: false,
-        ..hour(from)
-    };
-    let expired = |from| Window {
-        expires_at: Some(at(30)),
-        ..hour(from)
-    };
+    let forgotten = |from| hour(from).with(|form| form.remembered = false);
+    let expired = |from| hour(from).with(|form| form.expires_at = Some(at(30)));
     let asked = |first: &dyn Fn(i64) -> Window| {
         let live: Vec<_> = (0..6).map(first).chain(hours(6..12)).collect();
         let ledger = Ledger {

@@ -51,8 +51,8 @@ pub struct TaskWindow {
 /// others: nothing of it has been read, nothing has gone wrong with it, and its timeline, which has
 /// shown `records_per_hour`, is quiet. One that may take the worker down shares with nobody.
 pub fn is_quiet(window: &Window, records_per_hour: Option<u64>) -> bool {
-    let untouched = window.page == 0 && window.runs == 0 && window.restarts == 0;
-    let width_ms = window.to.ms_since(window.id.from).max(0).unsigned_abs();
+    let untouched = window.page() == 0 && window.runs() == 0 && window.restarts() == 0;
+    let width_ms = window.to().ms_since(window.id().from).max(0).unsigned_abs();
     let expected = |per_hour: u64| {
         u128::from(per_hour) * u128::from(width_ms) / u128::from(HOUR_MS.unsigned_abs())
     };
@@ -85,8 +85,8 @@ mod tests {
     #[test]
     fn a_window_of_an_unknown_timeline_or_with_a_past_is_not_quiet() {
         assert!(!is_quiet(&hour(), None));
-        let begun = Window { page: 1, ..hour() };
-        let tried = Window { runs: 1, ..hour() };
+        let begun = hour().with(|form| form.page = 1);
+        let tried = hour().with(|form| form.runs = 1);
         assert!(!is_quiet(&begun, Some(0)) && !is_quiet(&tried, Some(0)));
     }
 }

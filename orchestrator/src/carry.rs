@@ -119,12 +119,12 @@ impl<S: StateStore, D: Dispatch> Carrier<'_, S, D> {
 
     /// Splits a window, and asks again while the outcome is unknown.
     async fn split(&self, split: &WindowSplit) -> Result<Made, StateError> {
-        let parent = &split.parent.seen.id;
+        let parent = split.parent.seen.id();
         let mut tries = 1;
         loop {
             match self.store.split(self.shard, split).await {
                 Ok(kept) => {
-                    tracing::debug!(window = %kept.id, parts = split.parts.len(), "window split");
+                    tracing::debug!(window = %kept.id(), parts = split.parts.len(), "window split");
                     return Ok(Made::Yes(None));
                 }
                 Err(SplitError::Store(StateError::Unknown(_)))
@@ -154,7 +154,7 @@ impl<S: StateStore, D: Dispatch> Carrier<'_, S, D> {
         loop {
             match self.store.move_window(&asked).await {
                 Ok(window) => {
-                    tracing::debug!(window = %window.id, event = moved.event.name(), "window moved");
+                    tracing::debug!(window = %window.id(), event = moved.event.name(), "window moved");
                     return Ok(Made::Yes(Some(Box::new(window))));
                 }
                 Err(MoveError::Store(StateError::Unknown(_)))
@@ -181,11 +181,11 @@ impl<S: StateStore, D: Dispatch> Carrier<'_, S, D> {
     async fn send(&mut self, window: &Window) {
         let task = Task {
             version: TASK_VERSION,
-            source: window.id.timeline.source.clone(),
+            source: window.id().timeline.source.clone(),
             shard: self.shard,
             windows: vec![TaskWindow {
-                id: window.id.clone(),
-                epoch: window.epoch,
+                id: window.id().clone(),
+                epoch: window.epoch(),
             }],
             requests_per_minute: self.pace.requests_per_minute,
             shares_turns: self.pace.shares_turns,

@@ -71,7 +71,7 @@ async fn a_clock_200_days_ahead_passes_nothing_over_and_cuts_one_window() {
     }
     let all = windows(&store, &live(&source)).await;
     assert_covered(&store, &source).await;
-    assert!(all.iter().all(|window| window.to <= NOW));
+    assert!(all.iter().all(|window| window.to() <= NOW));
     assert_eq!(passed_over(&store, &source).await, None);
 }
 
@@ -117,7 +117,7 @@ async fn in_a_dispute_workers_hear_what_other_vendors_clocks_show() {
         assert_eq!(task.witnesses.len(), 1, "{}", task.source);
     }
     // Both agree that ours is wrong, so each is cut up to its own vendor's clock.
-    let cut = windows(&store, &live(&a)).await.last().unwrap().to;
+    let cut = windows(&store, &live(&a)).await.last().unwrap().to();
     assert!(cut <= now.minus_ms(3 * DAY_MS), "{cut}");
     // Where the clocks agree well enough, nothing more is read and nothing told.
     heard(&store, &a, now, HOUR_MS).await;
@@ -135,7 +135,7 @@ async fn the_operators_choice_ends_a_dispute() {
     heard(&store, &source, slow, 200 * DAY_MS).await;
     tick(&store, &sent, slow).await;
     let cut = windows(&store, &live(&source)).await;
-    assert!(cut.len() > 1 && cut.iter().all(|window| window.to <= NOW));
+    assert!(cut.len() > 1 && cut.iter().all(|window| window.to() <= NOW));
 }
 
 #[tokio::test]
@@ -187,8 +187,8 @@ async fn work(
         for sent in &task.windows {
             let window = store.window(&sent.id).await.unwrap().unwrap();
             match jury.judge(ours, Some(right)) {
-                Ok(now) if window.to <= now.at() => {
-                    assert!(window.to <= right, "{} is not filled", window.id);
+                Ok(now) if window.to() <= now.at() => {
+                    assert!(window.to() <= right, "{} is not filled", window.id());
                     finish(store, &window, now.at()).await;
                 }
                 _ => {
@@ -232,10 +232,10 @@ async fn once_a_wrong_clock_is_right_again_everything_that_was_settled_is_delive
                 assert_eq!(passed_over(&store, &source).await, None, "{case}");
                 assert_covered(&store, &source).await;
                 let done = windows(&store, &live(&source)).await;
-                let open = done.iter().filter(|it| it.status != Status::Done);
-                let late = open.filter(|it| it.to < last.minus_ms(HOUR_MS)).count();
+                let open = done.iter().filter(|it| it.status() != Status::Done);
+                let late = open.filter(|it| it.to() < last.minus_ms(HOUR_MS)).count();
                 assert_eq!(late, 0, "{case}: {done:?}");
-                let through = done.last().unwrap().to;
+                let through = done.last().unwrap().to();
                 let edge = settled_edge(&source.policy, last);
                 let due = end.unwrap_or(edge.minus_ms(source.policy.every_ms + 2 * MINUTE_MS));
                 assert!(due <= through && through <= last, "{case}: {through}");

@@ -20,8 +20,8 @@ async fn a_window_without_tries_left_becomes_a_hole_that_later_windows_pass() {
     assert_eq!((report.parked, report.holes), (1, 1));
     assert_eq!(report.complete_through, at(0), "a hole is never passed");
     let hole = window(&store, &live(&source), 0).await;
-    assert_eq!(hole.status, Status::Parked);
-    assert!(hole.last_error.unwrap().contains("a page made no sense"));
+    assert_eq!(hole.status(), Status::Parked);
+    assert!(hole.last_error().unwrap().contains("a page made no sense"));
     let report = tick_one(&store, &sent, NOW).await;
     let progress = &store
         .progress_of(source.shard(), &source.name)
@@ -88,8 +88,8 @@ async fn a_split_leaves_two_windows_that_touch() {
     give_back(&store, &first, Cause::Split(at(4)), NOW).await;
     let report = tick_one(&store, &sent, NOW).await;
     assert_eq!(report.split, 1);
-    assert_eq!(window(&store, &live(&source), 0).await.to, at(4));
-    assert_eq!(window(&store, &live(&source), 4).await.to, at(10));
+    assert_eq!(window(&store, &live(&source), 0).await.to(), at(4));
+    assert_eq!(window(&store, &live(&source), 4).await.to(), at(10));
     assert_covered(&store, &source).await;
 }
 
@@ -129,7 +129,7 @@ async fn a_split_behind_that_finds_no_room_there_stays_a_visible_hole() {
     for _ in 0..12 {
         tick(&store, &sent, NOW).await;
         for window in windows(&store, &live(&source)).await {
-            if window.status != Status::Parked {
+            if window.status() != Status::Parked {
                 exhaust(&store, &window, NOW).await;
             }
         }
@@ -148,8 +148,11 @@ async fn a_split_behind_that_finds_no_room_there_stays_a_visible_hole() {
     give_back(&store, &retried, Cause::Split(at(4)), NOW).await;
     assert_eq!(tick_one(&store, &sent, NOW).await.parked, 1);
     let hole = window(&store, &live(&source), 0).await;
-    assert_eq!((hole.status, hole.split_at), (Status::Parked, Some(at(4))));
-    assert!(hole.last_error.unwrap().contains("retry it when"));
+    assert_eq!(
+        (hole.status(), hole.split().map(|split| split.at)),
+        (Status::Parked, Some(at(4)))
+    );
+    assert!(hole.last_error().unwrap().contains("retry it when"));
 }
 
 #[tokio::test]
@@ -182,8 +185,8 @@ async fn what_the_vendor_no_longer_keeps_is_one_unavailable_span_that_nobody_rea
         .unwrap()[0];
     assert_eq!(progress.unavailable.len(), 1);
     let stored = windows(&store, &live(&source)).await;
-    let (gone, first) = (&stored[0], stored[1].id.from);
-    assert_eq!((gone.status, gone.runs), (Status::Done, 0));
-    assert_eq!((gone.to, first), (first, NOW.minus_ms(HOUR_MS)));
+    let (gone, first) = (&stored[0], stored[1].id().from);
+    assert_eq!((gone.status(), gone.runs()), (Status::Done, 0));
+    assert_eq!((gone.to(), first), (first, NOW.minus_ms(HOUR_MS)));
     assert_eq!((report.complete_through, report.holes), (first, 0));
 }

@@ -159,8 +159,8 @@ async fn a_window_whose_creation_or_dispatch_got_no_answer_is_still_sent() {
         let held: Vec<_> = windows(&store, &live(&source))
             .await
             .into_iter()
-            .filter(|window| window.status != Status::Ready)
-            .map(|window| window.id)
+            .filter(|window| window.status() != Status::Ready)
+            .map(|window| window.id().clone())
             .collect();
         assert_eq!(told, held, "{lost:?}");
         assert_covered(&store, &source).await;
@@ -182,7 +182,7 @@ async fn split_whose_reply_is_lost_counts_as_made() {
     let report = tick_one(&deaf, &sent, NOW).await;
     assert_eq!((report.split, report.error), (1, None));
     assert_eq!(deaf.calls(Operation::Split), 2, "asked again once");
-    assert_eq!(window(&store, &live(&source), 4).await.to, at(10));
+    assert_eq!(window(&store, &live(&source), 4).await.to(), at(10));
     assert_covered(&store, &source).await;
 }
 

@@ -161,7 +161,7 @@ pub(crate) struct Room {
 
 /// Whether `window` waits for nothing but a worker.
 fn is_ready(window: &Window, now: Timestamp) -> bool {
-    window.status == Status::Ready && window.is_due(now) && !window.is_exhausted()
+    window.status() == Status::Ready && window.is_due(now) && !window.is_exhausted()
 }
 
 /// Whether a window of `lane` would run if its rate group and this process had a worker for it.

@@ -193,7 +193,7 @@ async fn first_task(source: &SourceDefinition, share_pace: bool) -> windlass_cor
     tick.run().await.unwrap();
     let first = window(&store, &live(source), 0).await;
     let until = Some(Timestamp::MAX);
-    assert_eq!(first.lease_until, until, "it cannot get lost");
+    assert_eq!(first.dispatched_until(), until, "it cannot get lost");
     sent.take().remove(0)
 }
 
@@ -325,7 +325,7 @@ async fn when_more_is_ready_than_there_are_workers_the_ones_that_are_sent_are_to
     let first = sent.take();
     assert!(first.iter().all(|task| !task.crowded), "nothing waited");
     let open = windows(&store, &live(&source)).await;
-    for window in open.iter().filter(|it| it.status == Status::Dispatched) {
+    for window in open.iter().filter(|it| it.status() == Status::Dispatched) {
         finish(&store, window, NOW).await;
     }
     tick(&store, &sent, NOW).await;
@@ -354,7 +354,7 @@ async fn an_old_hole_does_not_take_the_slots_from_what_is_about_to_be_lost() {
     exhaust(&store, &first, NOW).await;
     tick(&store, &sent, NOW).await;
     for open in windows(&store, &live(&holed)).await {
-        if open.is_claimable(NOW) && open.status != Status::Parked {
+        if open.is_claimable(NOW) && open.status() != Status::Parked {
             finish(&store, &open, NOW).await;
         }
     }

@@ -36,7 +36,7 @@ async fn overrun_thrice(store: &MemoryStore, source: &SourceDefinition, window: 
     let policy = &source.policy;
     let read = first_minute_read(policy.strict_order.unwrap());
     for _ in 0..3 {
-        let now = store.window(&window.id).await.unwrap().unwrap();
+        let now = store.window(window.id()).await.unwrap().unwrap();
         overrun(store, policy, &now, read, NOW).await;
     }
 }
@@ -46,7 +46,7 @@ async fn overrun_thrice(store: &MemoryStore, source: &SourceDefinition, window: 
 async fn assert_is_split(store: &MemoryStore, source: &SourceDefinition, context: &str) {
     let timeline = live(source);
     let mut stored = windows(store, &timeline).await;
-    stored.retain(|window| window.to <= at(10));
+    stored.retain(|window| window.to() <= at(10));
     assert_eq!(stored.len(), 9, "{context}");
     assert_eq!(in_status(&stored, Status::Done), 1, "{context}");
     let delivered = match source.policy.strict_order.unwrap() {
@@ -54,15 +54,19 @@ async fn assert_is_split(store: &MemoryStore, source: &SourceDefinition, context
         Order::NewestFirst => stored.last().unwrap(),
     };
     assert_eq!(
-        (delivered.status, delivered.records, delivered.remembered),
+        (
+            delivered.status(),
+            delivered.records(),
+            delivered.remembered()
+        ),
         (Status::Done, 300, true),
         "{context}"
     );
     for pair in stored.windows(2) {
-        assert_eq!(pair[0].to, pair[1].id.from, "{context}");
+        assert_eq!(pair[0].to(), pair[1].id().from, "{context}");
     }
     for window in &stored {
-        assert_eq!(window.split_at, None, "{context}");
+        assert_eq!(window.split(), None, "{context}");
     }
     let marks = store
         .progress_of(source.shard(), &source.name)
@@ -166,13 +170,13 @@ async fn a_split_that_stops_after_any_write_is_finished_by_the_next_tick() {
             let undelivered = first_minute_read(order);
             for window in windows(&store, &live(&source)).await {
                 let delivered = match order {
-                    Order::OldestFirst => window.to <= undelivered.1,
-                    Order::NewestFirst => window.id.from >= at(9),
+                    Order::OldestFirst => window.to() <= undelivered.1,
+                    Order::NewestFirst => window.id().from >= at(9),
                 };
                 assert!(
                     delivered || window.is_unfinished(),
                     "{context}: {}",
-                    window.id
+                    window.id()
                 );
             }
             let report = tick_one(&store, &sent, NOW).await;
@@ -197,7 +201,7 @@ async fn overrun_behind(order: Order) -> (MemoryStore, SourceDefinition) {
     for _ in 0..2 {
         tick(&store, &sent, NOW).await;
     }
-    let hole = store.window(&first.id).await.unwrap().unwrap();
+    let hole = store.window(first.id()).await.unwrap().unwrap();
     let retry = Event::Retry { now: NOW };
     let retried = store.decide(&hole, &retry).await.unwrap();
     overrun_thrice(&store, &source, &retried).await;
@@ -250,5 +254,5 @@ async fn split_over_a_window_that_exists_changes_nothing() {
     let report = tick_one(&store, &sent, NOW).await;
     assert_eq!(report.split, 0);
     let whole = window(&store, &live(&source), 0).await;
-    assert_eq!((whole.to, whole.status), (at(10), Status::Ready));
+    assert_eq!((whole.to(), whole.status()), (at(10), Status::Ready));
 }

@@ -27,19 +27,19 @@ pub(crate) fn survey(
     let mut busy = false;
     for window in view.windows() {
         if matches!(
-            window.status,
+            window.status(),
             Status::Ready | Status::Dispatched | Status::Running
         ) {
-            let age_ms = now.ms_since(window.created_at).max(0);
+            let age_ms = now.ms_since(window.created_at()).max(0);
             report.oldest_open_ms = report.oldest_open_ms.max(age_ms);
         }
-        match window.status {
+        match window.status() {
             Status::Running | Status::Dispatched => busy = true,
             Status::Ready => match window.waits_until(now).max(gate) {
                 Some(at) => wakes_at = earliest(wakes_at, Some(at)),
                 None => busy = true,
             },
-            Status::Parked => match window.id.timeline.lane {
+            Status::Parked => match window.id().timeline.lane {
                 Lane::Sweep(_) => report.sweep_holes += 1,
                 Lane::Live | Lane::Backfill(_) => report.holes += 1,
             },
@@ -59,7 +59,8 @@ pub(crate) fn survey(
         report.retention_left_ms = retention::left_ms(policy, through, time.lag_at());
         report.is_endangered = retention::is_endangered(policy, through, time.lag_at());
     }
-    report.last_error = oldest_in_trouble(view, now).and_then(|window| window.last_error.clone());
+    report.last_error =
+        oldest_in_trouble(view, now).and_then(|window| window.last_error().map(str::to_owned));
     report.activity = match wakes_at {
         _ if view.record.blocked.is_some() => Activity::Blocked,
         _ if view.record.is_paused() => Activity::Paused,
@@ -73,13 +74,13 @@ pub(crate) fn survey(
 /// nothing since. A window that has recovered keeps its last error and is not meant.
 pub fn oldest_in_trouble(view: &SourceView, now: Timestamp) -> Option<&Window> {
     let in_trouble = |window: &&Window| {
-        let finished = matches!(window.status, Status::Done | Status::Parked);
+        let finished = matches!(window.status(), Status::Done | Status::Parked);
         let waits = window.waits_until(now).is_some();
-        !finished && window.last_error.is_some() && (waits || window.is_failing())
+        !finished && window.last_error().is_some() && (waits || window.is_failing())
     };
     view.windows()
         .filter(in_trouble)
-        .min_by_key(|window| window.id.from)
+        .min_by_key(|window| window.id().from)
 }
 
 /// A report on every source that changes nothing. A source that cannot be read is reported as such.

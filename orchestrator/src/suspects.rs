@@ -41,7 +41,7 @@ impl SuspectPlace {
 }
 
 fn is_in_flight(window: &Window) -> bool {
-    window.is_suspect() && matches!(window.status, Status::Dispatched | Status::Running)
+    window.is_suspect() && matches!(window.status(), Status::Dispatched | Status::Running)
 }
 
 #[cfg(test)]

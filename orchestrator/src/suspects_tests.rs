@@ -91,7 +91,7 @@ impl Process {
     async fn finish(&mut self) {
         for lease in std::mem::take(&mut self.held) {
             let last = Checkpoint {
-                from: lease.window().page,
+                from: lease.window().page(),
                 cursor: None,
                 totals: PageTotals::default(),
                 ordered: true,
@@ -101,7 +101,7 @@ impl Process {
                 now: self.now,
             };
             let done = self.store.complete(&lease, &last, DAY_MS).await.unwrap();
-            self.done.insert(done.id);
+            self.done.insert(done.id().clone());
         }
     }
 
@@ -110,7 +110,7 @@ impl Process {
         let end = self.now.plus_ms(ms);
         while self.now < end {
             self.tick().await;
-            if self.held.iter().any(|lease| lease.window().id == *culprit) {
+            if self.held.iter().any(|lease| lease.window().id() == culprit) {
                 self.die().await;
             } else {
                 self.finish().await;
@@ -128,12 +128,12 @@ impl Process {
 async fn culprit_parks_alone_and_heals_within_a_day_of_its_page() {
     let mut process = Process::start().await;
     process.tick().await;
-    let culprit = process.held[0].window().id.clone();
+    let culprit = process.held[0].window().id().clone();
     process.die().await;
     process.go_on(HOUR_MS, &culprit).await;
     let parked = process.window(&culprit).await;
-    assert_eq!(parked.status, Status::Parked);
-    let reason = parked.last_error.as_deref().unwrap();
+    assert_eq!(parked.status(), Status::Parked);
+    let reason = parked.last_error().unwrap();
     assert!(reason.starts_with("the process died 5 times"), "{reason}");
     assert_eq!(process.deaths, limits::SUSPECT_DEATHS_MAX + 1);
     assert!(process.suspects_at_once <= 1);
@@ -142,7 +142,7 @@ async fn culprit_parks_alone_and_heals_within_a_day_of_its_page() {
 
     process.now = process.now.plus_ms(DAY_MS);
     process.go_on(HOUR_MS, &culprit).await;
-    assert_eq!(process.window(&culprit).await.status, Status::Parked);
+    assert_eq!(process.window(&culprit).await.status(), Status::Parked);
     assert_eq!(
         process.deaths,
         limits::SUSPECT_DEATHS_MAX + 2,
@@ -155,7 +155,7 @@ async fn culprit_parks_alone_and_heals_within_a_day_of_its_page() {
         ..culprit.clone()
     };
     process.go_on(60 * SECOND_MS, &nobody).await;
-    assert_eq!(process.window(&culprit).await.status, Status::Done);
+    assert_eq!(process.window(&culprit).await.status(), Status::Done);
 }
 
 #[tokio::test]
@@ -175,7 +175,7 @@ async fn kills_that_windows_share_park_none_of_them() {
     assert_eq!(windows.len(), 2);
     assert!(process.suspects_at_once <= 1);
     for id in process.done.clone() {
-        assert_eq!(process.window(&id).await.status, Status::Done);
+        assert_eq!(process.window(&id).await.status(), Status::Done);
     }
 }
 
@@ -192,6 +192,6 @@ async fn a_process_killed_again_and_again_within_seconds_parks_nothing() {
     let view = crate::read_source(&process.store, source, process.now)
         .await
         .unwrap();
-    let parked = |window: &&Window| window.status == Status::Parked;
+    let parked = |window: &&Window| window.status() == Status::Parked;
     assert_eq!(view.windows().filter(parked).count(), 0);
 }

@@ -72,7 +72,7 @@ async fn live_until(
 }
 
 fn is_live(window: &Window) -> bool {
-    window.id.timeline.lane == Lane::Live
+    window.id().timeline.lane == Lane::Live
 }
 
 /// Fails unless every window of each sweep lane is one or more whole windows of the live lane,
@@ -86,15 +86,19 @@ async fn assert_follow(store: &MemoryStore, source: &SourceDefinition, now: Time
     let lives = windows(store, &live(source)).await;
     for (number, after_ms) in (1..).zip(&source.policy.sweeps_ms) {
         for swept in windows(store, &sweep(source, number)).await {
-            assert!(swept.to <= through, "{} passes the live lane", swept.id);
-            assert!(now.ms_since(swept.to) >= *after_ms, "{} is young", swept.id);
+            assert!(swept.to() <= through, "{} passes the live lane", swept.id());
+            assert!(
+                now.ms_since(swept.to()) >= *after_ms,
+                "{} is young",
+                swept.id()
+            );
             let read: Vec<_> = lives
                 .iter()
-                .filter(|live| live.id.from < swept.to && swept.id.from < live.to)
+                .filter(|live| live.id().from < swept.to() && swept.id().from < live.to())
                 .collect();
-            assert_eq!(read.first().unwrap().id.from, swept.id.from);
-            assert_eq!(read.last().unwrap().to, swept.to);
-            assert!(read.iter().all(|live| live.status == Status::Done));
+            assert_eq!(read.first().unwrap().id().from, swept.id().from);
+            assert_eq!(read.last().unwrap().to(), swept.to());
+            assert!(read.iter().all(|live| live.status() == Status::Done));
         }
     }
 }
@@ -112,7 +116,7 @@ async fn a_sweep_reads_whole_delivered_windows_again_once_they_are_old_enough() 
         for (number, least) in (1..).zip(least) {
             let swept = windows(&store, &sweep(&source, number)).await;
             assert!(swept.len() >= least, "{until} {number}: {}", swept.len());
-            let read = swept.iter().filter(|window| window.runs > 0).count();
+            let read = swept.iter().filter(|window| window.runs() > 0).count();
             assert_eq!(read, in_status(&swept, Status::Done), "none is passed over");
         }
     }
@@ -129,7 +133,7 @@ async fn a_sweep_never_reads_what_the_live_lane_has_not_delivered() {
     live_until(&store, 0..=180, all_but_one).await;
     assert_follow(&store, &source, minutes_later(180)).await;
     let swept = windows(&store, &sweep(&source, 1)).await;
-    assert!(swept.last().unwrap().to <= stuck.plus_ms(MINUTE_MS));
+    assert!(swept.last().unwrap().to() <= stuck.plus_ms(MINUTE_MS));
 }
 
 #[tokio::test]
@@ -147,7 +151,7 @@ async fn what_was_old_when_it_was_read_first_is_passed_over_without_a_worker() {
     }
     for number in [1, 2] {
         let passed = windows(&store, &sweep(&source, number)).await;
-        assert_eq!(passed.last().unwrap().to, at(60));
+        assert_eq!(passed.last().unwrap().to(), at(60));
         assert_eq!(in_status(&passed, Status::Done), passed.len());
     }
     let report = tick_one(&store, &sent, NOW).await;
@@ -173,9 +177,9 @@ async fn a_tick_that_stops_after_any_write_of_a_sweep_leaves_what_the_next_one_m
         assert_covered(&store, &source).await;
         let swept = windows(&store, &sweep(&source, 1)).await;
         assert!(
-            swept.last().unwrap().to >= minutes_later(200),
+            swept.last().unwrap().to() >= minutes_later(200),
             "{writes}: {}",
-            swept.last().unwrap().id
+            swept.last().unwrap().id()
         );
     }
 }
@@ -279,8 +283,8 @@ async fn what_a_restart_of_the_only_machine_left_in_a_sweep_is_taken_back() {
     let left = windows(&store, &sweep(&source, 1)).await.remove(0);
     claim(&store, &left, minutes_later(80)).await;
     assert!(crate::recover(&store, minutes_later(81)).await.unwrap() > 0);
-    let back = store.window(&left.id).await.unwrap().unwrap();
-    assert_eq!(back.status, Status::Ready);
+    let back = store.window(left.id()).await.unwrap().unwrap();
+    assert_eq!(back.status(), Status::Ready);
     give_back(&store, &back, Cause::Yielded, minutes_later(82)).await;
 }
 
@@ -359,6 +363,6 @@ async fn time_before_an_earlier_start_is_not_swept() {
     live_until(&store, 15..=300, |_| true).await;
     for number in [1, 2] {
         let swept = windows(&store, &sweep(&source, number)).await;
-        assert_eq!(swept[0].id.from, NOW, "the live lane is followed");
+        assert_eq!(swept[0].id().from, NOW, "the live lane is followed");
     }
 }

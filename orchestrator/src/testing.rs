@@ -213,28 +213,28 @@ pub(crate) async fn window(store: &MemoryStore, timeline: &Timeline, minute: i64
 pub(crate) fn in_status(windows: &[Window], status: Status) -> usize {
     windows
         .iter()
-        .filter(|window| window.status == status)
+        .filter(|window| window.status() == status)
         .count()
 }
 
 /// A worker takes `window` as it stands.
 pub(crate) async fn claim(store: &MemoryStore, window: &Window, now: Timestamp) -> Lease {
     let claim = Claim {
-        epoch: window.epoch,
-        owner: Owner::from_random(u128::from(window.epoch)),
+        epoch: window.epoch(),
+        owner: Owner::from_random(u128::from(window.epoch())),
         lease_until: now.plus_ms(LEASE_MS),
         now,
     };
-    store.claim(&window.id, &claim).await.unwrap()
+    store.claim(window.id(), &claim).await.unwrap()
 }
 
 pub(crate) fn page(lease: &Lease, now: Timestamp, last: bool) -> Checkpoint {
     let cursor = Cursor {
-        token: format!("t{}", lease.window().page),
+        token: format!("t{}", lease.window().page()),
         request: "r".to_owned(),
     };
     Checkpoint {
-        from: lease.window().page,
+        from: lease.window().page(),
         cursor: (!last).then_some(cursor),
         totals: PageTotals::default(),
         ordered: true,
@@ -272,7 +272,7 @@ pub(crate) async fn exhaust(store: &MemoryStore, window: &Window, now: Timestamp
     let mut current = window.clone();
     while !current.is_exhausted() {
         give_back(store, &current, Cause::Failed, now).await;
-        current = store.window(&window.id).await.unwrap().expect("it exists");
+        current = store.window(window.id()).await.unwrap().expect("it exists");
     }
 }
 
@@ -286,7 +286,7 @@ pub(crate) async fn assert_covered(store: &MemoryStore, definition: &SourceDefin
         let windows = windows(store, &progress.timeline).await;
         let within: Vec<_> = windows
             .into_iter()
-            .filter(|window| window.id.from < progress.scheduled_through)
+            .filter(|window| window.id().from < progress.scheduled_through)
             .collect();
         check_coverage(&progress, &within).unwrap();
     }
@@ -311,7 +311,7 @@ pub(crate) async fn overrun(
     delivered.totals.records = 100;
     (delivered.totals.oldest, delivered.totals.newest) = (Some(oldest), Some(newest));
     let lease = store.checkpoint(&lease, &delivered).await.unwrap();
-    let overruns = lease.window().overruns + 1;
+    let overruns = lease.window().overruns() + 1;
     let release = Release {
         cause: Cause::OutOfTime(frontier::overdue(lease.window(), overruns, policy)),
         not_before: None,

@@ -148,14 +148,14 @@ impl<S: StateStore, D: Dispatch> Tick<'_, S, D> {
     /// flight in all lanes together.
     async fn suspect(&self, lane: &LaneView, slots: usize) -> Result<Option<WindowId>, StateError> {
         let is_ready = |window: &&Window| {
-            let waits = window.status == Status::Ready && window.is_due(self.now);
+            let waits = window.status() == Status::Ready && window.is_due(self.now);
             window.is_suspect() && waits && !window.is_exhausted()
         };
         let (Some(place), Some(candidate)) = (self.suspects, lane.windows().find(is_ready)) else {
             return Ok(None);
         };
-        let may_go = slots > 0 && place.take(self.store, &candidate.id).await?;
-        Ok(may_go.then(|| candidate.id.clone()))
+        let may_go = slots > 0 && place.take(self.store, candidate.id()).await?;
+        Ok(may_go.then(|| candidate.id().clone()))
     }
 
     /// Stores where a lane begins, before its first window exists: were its start to move while no

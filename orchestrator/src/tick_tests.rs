@@ -93,7 +93,7 @@ async fn a_task_names_the_epoch_that_a_worker_has_to_claim_with() {
         let told = &task.windows[0];
         let stored = store.window(&told.id).await.unwrap().unwrap();
         assert_eq!(
-            (stored.status, stored.epoch),
+            (stored.status(), stored.epoch()),
             (Status::Dispatched, told.epoch)
         );
     }
@@ -148,7 +148,7 @@ async fn a_dispatch_that_got_lost_is_sent_again_by_the_tick_that_notices() {
     assert_eq!(sent.take_names(), ["okta@0", "okta@10"]);
     let again = window(&store, &live(&source), 0).await;
     assert_eq!(
-        (again.epoch, again.attempts),
+        (again.epoch(), again.attempts()),
         (3, 0),
         "a lost dispatch is nobody's fault"
     );
@@ -164,7 +164,7 @@ async fn a_worker_that_died_loses_its_window_and_its_late_checkpoint_is_refused(
     let late = page(&zombie, after_the_leases(), false);
     store.checkpoint(&zombie, &late).await.unwrap_err();
     assert_eq!(
-        window(&store, &live(&source), 0).await.status,
+        window(&store, &live(&source), 0).await.status(),
         Status::Dispatched
     );
 }

@@ -26,7 +26,7 @@ pub struct LaneView {
 /// Records an hour in `window`.
 fn density(window: &Window) -> u64 {
     let width_ms = window.span().width_ms().max(1).unsigned_abs();
-    let scaled = u128::from(window.records) * u128::from(HOUR_MS.unsigned_abs());
+    let scaled = u128::from(window.records()) * u128::from(HOUR_MS.unsigned_abs());
     u64::try_from(scaled / u128::from(width_ms)).unwrap_or(u64::MAX)
 }
 
@@ -48,7 +48,7 @@ impl LaneView {
     /// Windows a worker has or is about to have.
     pub fn in_flight(&self) -> usize {
         let in_flight =
-            |window: &&Window| matches!(window.status, Status::Running | Status::Dispatched);
+            |window: &&Window| matches!(window.status(), Status::Running | Status::Dispatched);
         self.windows().filter(in_flight).count()
     }
 
@@ -82,11 +82,11 @@ impl LaneView {
     /// From when on there is something to do for a worker: [`Self::complete_through`], but past holes,
     /// which wait for an operator.
     pub(crate) fn workable_from(&self) -> Timestamp {
-        let waits = |window: &&Window| !matches!(window.status, Status::Done | Status::Parked);
+        let waits = |window: &&Window| !matches!(window.status(), Status::Done | Status::Parked);
         let first = self
             .windows()
             .filter(waits)
-            .map(|window| window.id.from)
+            .map(|window| window.id().from)
             .min();
         let first = first.unwrap_or(self.progress.scheduled_through);
         first.max(self.complete_through())

@@ -163,7 +163,7 @@ async fn a_source_that_is_paused_and_named_again_goes_on_where_it_stood() {
     tick(&store, &sent, NOW).await;
     let after = windows(&store, &live(&from(0))).await;
     assert_eq!(
-        after[0].status,
+        after[0].status(),
         Status::Done,
         "the delivered window is not taken again"
     );

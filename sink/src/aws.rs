@@ -154,15 +154,15 @@ impl Sink for StreamSink {
 
     async fn open(&self, window: &Window) -> Result<StreamWriter, SinkError> {
         // Continuing here would leave the first pages in an output that is never completed.
-        if window.sink_position.is_some() {
+        if window.sink_position().is_some() {
             return Err(SinkError::Lost {
                 sink: self.shared.name.clone(),
-                problem: format!("another sink has the first pages of {}", window.id),
+                problem: format!("another sink has the first pages of {}", window.id()),
             });
         }
         Ok(StreamWriter {
             sink: Arc::clone(&self.shared),
-            window: window.id.clone(),
+            window: window.id().clone(),
         })
     }
 }

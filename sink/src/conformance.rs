@@ -80,7 +80,7 @@ pub fn window(source: &str) -> Window {
 
 /// Line `number` of `window`.
 pub fn line(window: &Window, number: u64) -> String {
-    format!(r#"{{"of":"{}","n":{number}}}"#, window.id)
+    format!(r#"{{"of":"{}","n":{number}}}"#, window.id())
 }
 
 /// The lines of `window` with these numbers.
@@ -96,7 +96,7 @@ pub fn page(window: &Window, page: u64, numbers: Range<u64>) -> Batch {
         text.push('\n');
         ends.push(text.len());
     }
-    let (window, lines) = (window.id.clone(), Bytes::from(text));
+    let (window, lines) = (window.id().clone(), Bytes::from(text));
     Batch {
         window,
         page,
@@ -118,20 +118,18 @@ pub fn reject(index: usize, raw: &[u8]) -> Reject {
 
 /// `window` after a checkpoint with `position`.
 pub fn checkpointed(window: &Window, position: Option<String>) -> Window {
-    Window {
-        page: window.page + 1,
-        sink_position: position,
-        ..window.clone()
-    }
+    window.clone().with(|form| {
+        form.page = window.page() + 1;
+        form.sink_position = position;
+    })
 }
 
 /// `window` after a restart.
 pub fn restarted(window: &Window) -> Window {
-    Window {
-        sink_position: None,
-        restarts: window.restarts + 1,
-        ..window.clone()
-    }
+    window.clone().with(|form| {
+        form.sink_position = None;
+        form.restarts = window.restarts() + 1;
+    })
 }
 
 async fn opened<D: Destination>(destination: &D, window: &Window) -> <D::Sink as Sink>::Writer {
@@ -151,7 +149,7 @@ async fn good<T>(call: impl Future<Output = Result<T, SinkError>>) -> T {
 /// # Panics
 /// A line is not JSON.
 pub fn lines_of(window: &Window, lines: Vec<String>) -> Vec<String> {
-    let of = Value::from(window.id.to_string());
+    let of = Value::from(window.id().to_string());
     let of_window = |line: &String| parsed(line)["of"] == of;
     lines.into_iter().filter(of_window).collect()
 }
@@ -174,7 +172,7 @@ pub fn reject_of(window: &Window, line: &str) -> Option<(u64, Reject)> {
         reason: value["reason"].as_str().expect("a reason").to_owned(),
         raw: raw.into(),
     };
-    (value["window"] == window.id.to_string()).then(|| (number("page"), reject))
+    (value["window"] == window.id().to_string()).then(|| (number("page"), reject))
 }
 
 fn parsed(line: &str) -> Value {

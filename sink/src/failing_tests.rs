@@ -26,8 +26,8 @@ async fn arrived(applied: Applied) -> (usize, usize) {
     assert_eq!(writer.write(&batch).await, Err(error()));
     let memory = sink.inner();
     (
-        memory.in_progress(&window.id).len(),
-        memory.rejects(&window.id).len(),
+        memory.in_progress(window.id()).len(),
+        memory.rejects(window.id()).len(),
     )
 }
 
@@ -44,7 +44,7 @@ async fn half_of_a_page_of_one_line_is_nothing() {
     sink.fail(SinkCall::Write, 1, Applied::Half, error());
     let mut writer = sink.open(&window).await.unwrap();
     writer.write(&page(&window, 0, 0..1)).await.unwrap_err();
-    assert!(sink.inner().in_progress(&window.id).is_empty());
+    assert!(sink.inner().in_progress(window.id()).is_empty());
 }
 
 #[tokio::test]
@@ -56,10 +56,10 @@ async fn a_finish_whose_reply_is_lost_has_happened_and_can_be_repeated_after_an_
         let position =
             crate::conformance::position(writer.write(&page(&window, 0, 0..2)).await.unwrap());
         assert_eq!(writer.finish().await, Err(error()));
-        assert_eq!(sink.inner().output(&window.id).is_some(), done);
+        assert_eq!(sink.inner().output(window.id()).is_some(), done);
         let at = checkpointed(&window, position);
         sink.open(&at).await.unwrap().finish().await.unwrap();
-        assert_eq!(sink.inner().output(&window.id).unwrap().len(), 2);
+        assert_eq!(sink.inner().output(window.id()).unwrap().len(), 2);
     }
 }
 
@@ -71,7 +71,7 @@ async fn an_open_whose_reply_is_lost_has_taken_back() {
         let mut writer = sink.open(&window).await.unwrap();
         writer.write(&page(&window, 0, 0..2)).await.unwrap();
         assert_eq!(sink.open(&window).await.err(), Some(error()));
-        assert_eq!(sink.inner().in_progress(&window.id).len(), left);
+        assert_eq!(sink.inner().in_progress(window.id()).len(), left);
     }
 }
 

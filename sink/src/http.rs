@@ -87,15 +87,15 @@ impl Sink for HttpSink {
 
     async fn open(&self, window: &Window) -> Result<HttpWriter, SinkError> {
         // Continuing here would leave the first pages in an output that is never completed.
-        if window.sink_position.is_some() {
+        if window.sink_position().is_some() {
             return Err(SinkError::Lost {
                 sink: self.name.to_string(),
-                problem: format!("another sink has the first pages of {}", window.id),
+                problem: format!("another sink has the first pages of {}", window.id()),
             });
         }
         Ok(HttpWriter {
             sink: self.clone(),
-            pass: format!("{} r{}", window.id, window.restarts),
+            pass: format!("{} r{}", window.id(), window.restarts()),
         })
     }
 }

@@ -150,19 +150,19 @@ impl Sink for MemorySink {
     type Writer = MemoryWriter;
 
     async fn open(&self, window: &Window) -> Result<MemoryWriter, SinkError> {
-        let position = Position::read(window.sink_position.as_deref(), window.restarts)
+        let position = Position::read(window.sink_position(), window.restarts())
             .map_err(|problem| self.lost(problem))?;
         let mut kept = self.kept();
-        let output = kept.windows.entry(window.id.clone()).or_default();
+        let output = kept.windows.entry(window.id().clone()).or_default();
         if !output.resume(position) {
-            return Err(self.lost(format!("{} does not reach to {position}", window.id)));
+            return Err(self.lost(format!("{} does not reach to {position}", window.id())));
         }
         output.opened += 1;
         let opened = output.opened;
         drop(kept);
         Ok(MemoryWriter {
             sink: self.clone(),
-            window: window.id.clone(),
+            window: window.id().clone(),
             position,
             opened,
         })
@@ -248,24 +248,24 @@ mod tests {
         }
 
         fn output(&self, window: &Window) -> Option<Vec<String>> {
-            self.output(&window.id).map(|lines| texts(&lines))
+            self.output(window.id()).map(|lines| texts(&lines))
         }
 
         fn rejects(&self, window: &Window) -> Vec<(u64, Reject)> {
-            self.rejects(&window.id)
+            self.rejects(window.id())
         }
     }
 
     impl TakingBack for MemorySink {
         fn in_progress(&self, window: &Window) -> Vec<String> {
             let kept = self.kept();
-            let output = kept.windows.get(&window.id);
-            let pass = output.and_then(|output| output.passes.get(&window.restarts));
+            let output = kept.windows.get(window.id());
+            let pass = output.and_then(|output| output.passes.get(&window.restarts()));
             pass.map(|pass| texts(&pass.lines)).unwrap_or_default()
         }
 
         fn lose(&self, window: &Window) {
-            self.lose(&window.id);
+            self.lose(window.id());
         }
     }
 
@@ -293,7 +293,7 @@ mod tests {
             let mut writer = sink.open(&window).await.unwrap();
             writer.write(&page(&window, 0, 0..2)).await.unwrap();
         }
-        assert_eq!(texts(&sink.in_progress(&window.id)), lines(&window, 0..2));
+        assert_eq!(texts(&sink.in_progress(window.id())), lines(&window, 0..2));
         assert_eq!(sink.written().len(), 4);
     }
 
@@ -305,9 +305,9 @@ mod tests {
         holder.write(&page(&window, 0, 0..1)).await.unwrap();
         zombie.write(&page(&window, 0, 0..1)).await.unwrap();
         zombie.finish().await.unwrap();
-        assert_eq!(sink.output(&window.id), None);
+        assert_eq!(sink.output(window.id()), None);
         holder.finish().await.unwrap();
-        assert_eq!(sink.output(&window.id).unwrap().len(), 1);
+        assert_eq!(sink.output(window.id()).unwrap().len(), 1);
         let written = sink.written();
         assert_eq!(written.len(), 2);
         assert_eq!(
@@ -317,6 +317,6 @@ mod tests {
                 text: line(&window, 0).into()
             }
         );
-        assert_eq!(sink.windows(), [window.id]);
+        assert_eq!(sink.windows(), [window.id().clone()]);
     }
 }

@@ -134,7 +134,7 @@ impl NdjsonSink {
     }
 
     fn layout(&self, window: &Window) -> Layout {
-        Layout::new(self.directories.base(), &window.id, window.to)
+        Layout::new(self.directories.base(), window.id(), window.to())
     }
 }
 
@@ -158,16 +158,16 @@ impl Sink for NdjsonSink {
 
     async fn open(&self, window: &Window) -> Result<NdjsonWriter, SinkError> {
         // A sink without positions has the first pages; the file would begin in the middle.
-        if window.cursor.is_some() && window.sink_position.is_none() {
+        if window.cursor().is_some() && window.sink_position().is_none() {
             return Err(SinkError::Lost {
                 sink: self.name.to_string(),
-                problem: format!("another sink has the first pages of {}", window.id),
+                problem: format!("another sink has the first pages of {}", window.id()),
             });
         }
         let directories = Arc::clone(&self.directories);
-        let (layout, restarts) = (self.layout(window), window.restarts);
-        let position = window.sink_position.clone();
-        let may_have_older = window.runs > 1;
+        let (layout, restarts) = (self.layout(window), window.restarts());
+        let position = window.sink_position().map(str::to_owned);
+        let may_have_older = window.runs() > 1;
         let opened = blocking(&self.name, move || {
             let position = position.as_deref();
             WindowFiles::open(directories, layout, restarts, position, may_have_older)
@@ -177,7 +177,7 @@ impl Sink for NdjsonSink {
         let name = Arc::clone(&self.name);
         Ok(NdjsonWriter {
             name,
-            window: window.id.clone(),
+            window: window.id().clone(),
             progress: Progress::Open(Box::new(files)),
         })
     }

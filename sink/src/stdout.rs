@@ -156,10 +156,10 @@ impl Sink for StdoutSink {
 
     async fn open(&self, window: &Window) -> Result<StdoutWriter, SinkError> {
         // Continuing here would leave the first pages in an output that is never completed.
-        if window.sink_position.is_some() {
+        if window.sink_position().is_some() {
             return Err(SinkError::Lost {
                 sink: self.name.to_string(),
-                problem: format!("another sink has the first pages of {}", window.id),
+                problem: format!("another sink has the first pages of {}", window.id()),
             });
         }
         Ok(StdoutWriter {

@@ -72,7 +72,7 @@ impl Destination for Pipes {
     }
 
     fn output(&self, window: &Window) -> Option<Vec<String>> {
-        let of = Value::from(window.id.to_string());
+        let of = Value::from(window.id().to_string());
         let text = self.lines.text();
         let of_window = |line: &&str| serde_json::from_str::<Value>(line).unwrap()["of"] == of;
         Some(text.lines().filter(of_window).map(str::to_owned).collect())
@@ -81,7 +81,7 @@ impl Destination for Pipes {
     fn rejects(&self, window: &Window) -> Vec<(u64, Reject)> {
         let parse = |line: &str| {
             let value: Value = serde_json::from_str(line).unwrap();
-            assert_eq!(value["window"], window.id.to_string());
+            assert_eq!(value["window"], window.id().to_string());
             let raw = match value["raw"].as_str() {
                 Some(raw) => raw.as_bytes().to_vec(),
                 // The one record of the contract that is not UTF-8.

@@ -38,11 +38,11 @@ pub(crate) fn split(
 ) -> Result<(Window, Progress), SplitError> {
     let changed = |id: &WindowId| SplitError::Conflict(format!("window {id}"));
     let kept = parent.and_then(|parent| asked.apply(parent).ok());
-    let kept = kept.ok_or_else(|| changed(&asked.parent.seen.id))?;
+    let kept = kept.ok_or_else(|| changed(asked.parent.seen.id()))?;
     for part in &asked.parts {
         check(part)?;
         if exists(part)? {
-            return Err(changed(&part.id));
+            return Err(changed(part.id()));
         }
     }
     if marks.map_or(0, |marks| marks.version) != asked.marks.version {
@@ -99,6 +99,7 @@ pub(crate) fn check(item: &impl Consistent) -> Result<(), StateError> {
 
 #[cfg(test)]
 mod tests {
+    use windlass_core::progress::Progress;
     use windlass_core::transition::{Claim, IllegalMove};
 
     use super::*;
@@ -112,6 +113,25 @@ mod tests {
         Window::new(id, Timestamp::MAX, NOW).unwrap()
     }
 
+    fn marks() -> Progress {
+        Progress {
+            timeline: ready().id().timeline.clone(),
+            start: NOW,
+            end: None,
+            scheduled_through: NOW,
+            open_from: NOW,
+            behind: Vec::new(),
+            unavailable: Vec::new(),
+            width_ms: 1,
+            records_per_hour: None,
+            late: 0,
+            known: 0,
+            summary: None,
+            version: 0,
+            updated_at: NOW,
+        }
+    }
+
     #[test]
     fn a_refused_move_hands_back_the_window_as_it_stands() {
         let window = ready();
@@ -121,7 +141,7 @@ mod tests {
             lease_until: NOW.plus_ms(1_000),
             now: NOW,
         };
-        let refused = moved(&Move::Claim(&window.id, &claim), window.clone());
+        let refused = moved(&Move::Claim(window.id(), &claim), window.clone());
         let why = IllegalMove::Epoch {
             given: 7,
             current: 1,
@@ -136,13 +156,13 @@ mod tests {
     }
 
     #[test]
-    fn a_window_that_ends_where_it_starts_is_refused_before_it_is_stored() {
-        let window = ready();
-        assert_eq!(check(&window), Ok(()));
-        let empty = Window {
-            to: window.id.from,
-            ..window
+    fn item_that_contradicts_itself_is_refused_before_it_is_stored() {
+        let marks = marks();
+        assert_eq!(check(&marks), Ok(()));
+        let without_width = Progress {
+            width_ms: 0,
+            ..marks
         };
-        assert!(matches!(check(&empty), Err(StateError::Refused(_))));
+        assert!(matches!(check(&without_width), Err(StateError::Refused(_))));
     }
 }

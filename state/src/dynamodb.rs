@@ -263,7 +263,7 @@ impl StateStore for DynamoStore {
         };
         let keys: Vec<_> = ascending.into_iter().map(key).collect();
         let mut found: Vec<Window> = read_all(self.table.batch_get(&keys).await?)?;
-        found.sort_by_key(|window| window.id.from);
+        found.sort_by_key(|window| window.id().from);
         Ok(found)
     }
 

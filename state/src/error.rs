@@ -46,7 +46,7 @@ pub enum StateError {
 pub enum MoveError {
     /// The condition did not hold. Nothing changed; `current` is the window as it stands, which
     /// also answers whether an earlier write with an unknown outcome was applied.
-    #[error("window {} did not move: {why}", current.id)]
+    #[error("window {} did not move: {why}", current.id())]
     Refused {
         /// The window as stored.
         current: Box<Window>,

@@ -30,7 +30,7 @@ async fn a_refused_call_is_not_made() {
     let store = FailingStore::new(MemoryStore::new(), |_, _| Fault::Refuse);
     let refused = store.create(&window(0)).await;
     assert!(matches!(refused, Err(StateError::Unavailable(_))));
-    assert_eq!(store.inner().window(&window(0).id).await, Ok(None));
+    assert_eq!(store.inner().window(window(0).id()).await, Ok(None));
 }
 
 #[tokio::test]
@@ -43,14 +43,15 @@ async fn a_call_whose_reply_is_lost_is_made_and_its_outcome_unknown() {
     for number in [0, 1] {
         store.create(&window(number)).await.unwrap();
     }
-    store.claim(&window(0).id, &claim()).await.unwrap();
-    let lost = store.claim(&window(1).id, &claim()).await;
+    store.claim(window(0).id(), &claim()).await.unwrap();
+    let lost = store.claim(window(1).id(), &claim()).await;
     assert!(
         matches!(lost, Err(MoveError::Store(StateError::Unknown(_)))),
         "{lost:?}"
     );
 
-    let Err(MoveError::Refused { current, .. }) = store.claim(&window(1).id, &claim()).await else {
+    let Err(MoveError::Refused { current, .. }) = store.claim(window(1).id(), &claim()).await
+    else {
         panic!("the lost claim was applied");
     };
     assert!(Lease::held(*current, &claim().owner).is_some());
@@ -86,7 +87,7 @@ async fn delays_pass_on_the_clock_before_or_after_the_call() {
     let store = FailingStore::new(MemoryStore::new(), script)
         .with_clock(Arc::clone(&clock) as Arc<dyn Clock>);
     assert_eq!(store.create(&window(0)).await, Ok(Created::New));
-    assert_eq!(store.window(&window(0).id).await, Ok(Some(window(0))));
+    assert_eq!(store.window(window(0).id()).await, Ok(Some(window(0))));
     assert_eq!(clock.slept_ms(), 340);
 }
 

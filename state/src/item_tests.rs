@@ -6,7 +6,7 @@ use windlass_core::progress::Progress;
 use windlass_core::source::{Order, SourceRecord};
 use windlass_core::summary::Summary;
 use windlass_core::time::Timestamp;
-use windlass_core::window::{Delivered, Status, Window};
+use windlass_core::window::{Delivered, Split, Status, Window, WindowForm};
 
 use super::*;
 
@@ -62,65 +62,68 @@ fn a_block_of_an_older_item_is_probed_at_once() {
 fn a_window_of_version_1_still_loads_with_every_attribute() {
     let window: Window = loaded(WINDOW);
     assert_eq!(
-        window.id.to_string(),
+        window.id().to_string(),
         "google-login/0123456789ab/sweep-1/2026-01-01T00:00:00.000Z"
     );
-    assert_eq!(window.to, time("2026-01-01T00:10:00Z"));
+    assert_eq!(window.to(), time("2026-01-01T00:10:00Z"));
     assert_eq!(
-        (window.status, window.epoch, window.page),
+        (window.status(), window.epoch(), window.page()),
         (Status::Running, 7, 12)
     );
     assert_eq!(
-        window.owner,
-        Some(Owner::from_random(
+        window.owner(),
+        Some(&Owner::from_random(
             0x0001_0203_0405_0607_0809_0a0b_0c0d_0e0f
         ))
     );
     let token = "A:1767225600000:opaque".to_owned();
     assert_eq!(
-        window.cursor,
-        Some(Cursor {
+        window.cursor(),
+        Some(&Cursor {
             token,
             request: "9f86d081884c7d65".to_owned()
         })
     );
-    assert_eq!(window.lease_until, Some(time("2026-01-01T00:36:00Z")));
+    assert_eq!(window.lease_until(), Some(time("2026-01-01T00:36:00Z")));
     let done: Window = loaded(WINDOW_DONE);
-    assert_eq!(done.done_at, Some(time("2026-01-01T00:23:00Z")));
-    assert_eq!(done.expires_at, Some(time("2026-01-31T00:23:00Z")));
+    assert_eq!(done.done_at(), Some(time("2026-01-01T00:23:00Z")));
+    assert_eq!(done.expires_at(), Some(time("2026-01-31T00:23:00Z")));
 }
 
 #[test]
 fn a_new_window_of_version_1_still_loads_without_what_it_lacks() {
     let window: Window = loaded(WINDOW_NEW);
     let created = time("2026-01-01T00:20:00Z");
-    let new = Window::new(window.id.clone(), window.to, created).unwrap();
+    let new = Window::new(window.id().clone(), window.to(), created).unwrap();
     // Whoever wrote it remembered nothing.
     let remembered = false;
-    assert_eq!(Window { remembered, ..new }, window);
+    assert_eq!(new.with(|form| form.remembered = remembered), window);
 }
 
 #[test]
 fn what_a_window_lacks_is_not_split_not_swept_and_not_remembered() {
     let window: Window = loaded(WINDOW);
     assert_eq!(
-        (window.split_delivered, window.overruns, window.known),
-        (Delivered::Nothing, 0, 0)
+        (window.split(), window.overruns(), window.known()),
+        (None, 0, 0)
     );
-    assert_eq!(window.unsent_after, None);
-    assert!(!window.remembered && !window.adopted && window.ordered);
+    assert_eq!(window.unsent_after(), None);
+    assert!(!window.remembered() && !window.adopted() && window.ordered());
     let split: Window = loaded(WINDOW_SPLIT);
-    assert_eq!(split.split_at, Some(time("2026-01-01T00:05:00Z")));
     assert_eq!(
-        (split.split_delivered, split.overruns, split.known),
-        (Delivered::Before, 3, 7)
+        split.split(),
+        Some(Split {
+            at: time("2026-01-01T00:05:00Z"),
+            delivered: Delivered::Before,
+        })
     );
-    assert_eq!((split.unsent_after, split.deaths), (None, 2));
+    assert_eq!((split.overruns(), split.known()), (3, 7));
+    assert_eq!((split.unsent_after(), split.deaths()), (None, 2));
     let unsent: Window = loaded(WINDOW_UNSENT);
-    assert_eq!(unsent.unsent_after, Some(4));
-    assert!(split.remembered);
+    assert_eq!(unsent.unsent_after(), Some(4));
+    assert!(split.remembered());
     let adopted: Window = loaded(WINDOW_ADOPTED);
-    assert!(adopted.adopted && !unsent.adopted);
+    assert!(adopted.adopted() && !unsent.adopted());
 }
 
 #[test]
@@ -403,52 +406,40 @@ prop_compose! {
     ) -> Window {
         let [epoch, page, records, bytes, rejected, known] = numbers;
         let [attempts, setbacks, restarts, restarts_forgiven, runs, overruns, deaths] = counts;
-        let [lease_until, oldest, newest, not_before, split_at, done_at, expires_at, _] = times;
+        let [lease_until, oldest, newest, not_before, split_at, done_at, expires_at, dispatched_until] = times;
         let [created_at, updated_at] = stamps;
         let [sink_position, last_error] = texts;
-        let cursor = cursor.map(|(token, request)| Cursor { token, request });
+        let (cursor, cursor_for) = cursor.unzip();
         let to = id.from.plus_ms(width_ms);
         let owner = owner.map(Owner::from_random);
-        mended(Window {
-            id, to, status, epoch, owner, lease_until, cursor, page, sink_position, records, bytes,
-            rejected, known, oldest, newest, ordered, attempts, setbacks, restarts,
-            restarts_forgiven, deaths, remembered, adopted, runs, overruns, unsent_after, not_before, split_at, split_delivered,
-            slowest_page_ms, last_error, created_at, updated_at, done_at,
-            expires_at,
-        })
+        let timeline = id.timeline.clone();
+        let Timeline { source, generation, lane } = timeline;
+        let form = WindowForm {
+            source, generation, lane, from: id.from, to, status, epoch, owner, lease_until, dispatched_until,
+            cursor, cursor_for, page, sink_position, records, bytes, rejected, known, oldest, newest, ordered,
+            attempts, setbacks, restarts, restarts_forgiven, deaths, remembered, adopted, runs, overruns,
+            unsent_after, not_before, split_at, split_delivered, slowest_page_ms, last_error, created_at,
+            updated_at, done_at, expires_at,
+        };
+        Window::new(id, to, created_at).unwrap().with(|it| *it = mended(form))
     }
 }
 
-/// `window` with every attribute that contradicts another one set to a value that fits.
-fn mended(mut window: Window) -> Window {
-    let done = window.status == Status::Done;
-    let running = window.status == Status::Running;
-    let leased = running || window.status == Status::Dispatched;
-    let splittable = matches!(window.status, Status::Ready | Status::Parked);
-    let (span, now, runs) = (window.span(), window.created_at, window.runs);
-    window.epoch = window.epoch.max(1);
-    window.owner = running.then(|| window.owner.unwrap_or(Owner::from_random(1)));
-    window.lease_until = leased.then(|| window.lease_until.unwrap_or(now));
-    window.done_at = done.then(|| window.done_at.unwrap_or(now));
-    window.expires_at = done.then(|| window.expires_at.unwrap_or(now));
-    window.not_before = window.not_before.filter(|_| !done);
-    window.cursor = window.cursor.filter(|_| !done && window.page > 0);
-    window.unsent_after =
-        (window.unsent_after).filter(|run| *run <= runs && window.cursor.is_some());
-    let inside = |at: &Timestamp| span.from() < *at && *at < span.to();
-    window.split_at = window.split_at.filter(|at| splittable && inside(at));
-    if window.split_at.is_none() {
-        window.split_delivered = Delivered::Nothing;
-    }
-    window.attempts = window.attempts.min(runs);
-    window.overruns = window.overruns.min(runs);
-    window.restarts_forgiven = window.restarts_forgiven.min(window.restarts);
-    window.newest = window.newest.max(window.oldest);
-    window.slowest_page_ms = window.slowest_page_ms.max(0);
-    if window.status == Status::Parked {
-        window.last_error.get_or_insert_default();
-    }
-    window
+/// `form` with every number and time that contradicts another one set to a value that fits.
+fn mended(mut form: WindowForm) -> WindowForm {
+    form.epoch = form.epoch.max(1);
+    form.cursor = form.cursor.filter(|_| form.page > 0);
+    let runs = form.runs;
+    form.unsent_after = form.unsent_after.filter(|run| *run <= runs);
+    let inside = |at: &Timestamp| form.from < *at && *at < form.to;
+    let is_sweep = matches!(form.lane, Lane::Sweep(_));
+    form.split_at = form.split_at.filter(|at| !is_sweep && inside(at));
+    form.attempts = form.attempts.min(runs);
+    form.overruns = form.overruns.min(runs);
+    form.restarts_forgiven = form.restarts_forgiven.min(form.restarts);
+    form.newest = form.newest.max(form.oldest);
+    form.slowest_page_ms = form.slowest_page_ms.max(0);
+    form
 }
 
 proptest! {

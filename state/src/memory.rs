@@ -65,7 +65,7 @@ impl MemoryStore {
     #[cfg(feature = "test-util")]
     pub fn put(&self, window: &Window) {
         let mut tables = self.tables();
-        tables.windows.insert(window.id.clone(), window.clone());
+        tables.windows.insert(window.id().clone(), window.clone());
     }
 
     /// Everything it holds now.
@@ -216,22 +216,22 @@ impl StateStore for MemoryStore {
     async fn create(&self, window: &Window) -> Result<Created, StateError> {
         check(window)?;
         let mut tables = self.tables();
-        if let Some(existing) = tables.windows.get(&window.id) {
+        if let Some(existing) = tables.windows.get(window.id()) {
             return Ok(Created::Exists(Box::new(existing.clone())));
         }
-        tables.windows.insert(window.id.clone(), window.clone());
+        tables.windows.insert(window.id().clone(), window.clone());
         Ok(Created::New)
     }
 
     async fn split(&self, _shard: Shard, asked: &WindowSplit) -> Result<Window, SplitError> {
         let mut tables = self.tables();
-        let parent = tables.windows.get(&asked.parent.seen.id);
+        let parent = tables.windows.get(asked.parent.seen.id());
         let marks = tables.progress.get(&asked.marks.timeline);
-        let exists = |part: &Window| Ok(tables.windows.contains_key(&part.id));
+        let exists = |part: &Window| Ok(tables.windows.contains_key(part.id()));
         let (kept, marks) = split(asked, parent, marks, exists)?;
         tables.progress.insert(marks.timeline.clone(), marks);
         for window in asked.parts.iter().chain([&kept]) {
-            tables.windows.insert(window.id.clone(), window.clone());
+            tables.windows.insert(window.id().clone(), window.clone());
         }
         Ok(kept)
     }
@@ -281,7 +281,7 @@ impl StateStore for MemoryStore {
         let current = tables.windows.get(asked.id()).cloned();
         let current = current.ok_or_else(|| MoveError::NotFound(asked.id().clone()))?;
         let next = moved(asked, current)?;
-        tables.windows.insert(next.id.clone(), next.clone());
+        tables.windows.insert(next.id().clone(), next.clone());
         Ok(next)
     }
 
@@ -368,9 +368,9 @@ impl StateStore for MemoryStore {
         };
         let before = windows.len() + items(seen);
         windows.retain(|id, window| {
-            let ran_out = window.expires_at.is_some_and(|at| at < now);
+            let ran_out = window.expires_at().is_some_and(|at| at < now);
             let passed = progress.get(&id.timeline).is_some_and(|progress| {
-                window.to <= progress.open_from && !progress.behind.contains(&id.from)
+                window.to() <= progress.open_from && !progress.behind.contains(&id.from)
             });
             window.is_unfinished() || !ran_out || !passed
         });

@@ -18,6 +18,7 @@ mod shared_sync;
 mod sources;
 mod tables;
 mod transaction;
+mod windows_view;
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -243,7 +244,7 @@ impl StateStore for SqliteStore {
 
     async fn create(&self, window: &Window) -> Result<Created, StateError> {
         check(window)?;
-        self.write(|connection| match window_at(connection, &window.id)? {
+        self.write(|connection| match window_at(connection, window.id())? {
             Some(existing) => Ok(Created::Exists(Box::new(existing))),
             None => WINDOWS.put(connection, window).map(|()| Created::New),
         })
@@ -251,9 +252,9 @@ impl StateStore for SqliteStore {
 
     async fn split(&self, _shard: Shard, asked: &WindowSplit) -> Result<Window, SplitError> {
         self.write(|connection| {
-            let parent = window_at(connection, &asked.parent.seen.id)?;
+            let parent = window_at(connection, asked.parent.seen.id())?;
             let marks = marks_of(connection, &asked.marks.timeline)?;
-            let exists = |part: &Window| Ok(window_at(connection, &part.id)?.is_some());
+            let exists = |part: &Window| Ok(window_at(connection, part.id())?.is_some());
             let (kept, marks) = split(asked, parent.as_ref(), marks.as_ref(), exists)?;
             PROGRESS.put(connection, &marks)?;
             for window in asked.parts.iter().chain([&kept]) {
@@ -313,7 +314,7 @@ impl StateStore for SqliteStore {
     async fn move_window(&self, asked: &Move<'_>) -> Result<Window, MoveError> {
         let mut connection = self.connection();
         // As long as it has the epoch of the claim, the window is what it is here.
-        let sends_its_token = |window: Window| window.unsent_after == Some(window.runs);
+        let sends_its_token = |window: Window| window.unsent_after() == Some(window.runs());
         let must_last = matches!(asked, Move::Claim(..))
             && window_at(&connection, asked.id())?.is_some_and(sends_its_token);
         if must_last {

@@ -51,11 +51,11 @@ async fn state_survives_closing_and_opening_again() {
     let (path, _dir) = place();
     let store = SqliteStore::open(&path).unwrap();
     store.create(&window(0)).await.unwrap();
-    let lease = store.claim(&window(0).id, &claim()).await.unwrap();
+    let lease = store.claim(window(0).id(), &claim()).await.unwrap();
     drop(store);
     let store = SqliteStore::open(&path).unwrap();
     assert_eq!(
-        store.window(&window(0).id).await.unwrap().as_ref(),
+        store.window(window(0).id()).await.unwrap().as_ref(),
         Some(lease.window())
     );
 }
@@ -67,11 +67,11 @@ async fn a_reader_sees_each_move_as_soon_as_it_is_acknowledged() {
     let reader = SqliteStore::open_read_only(&path).unwrap();
     for number in 0..20 {
         writer.create(&window(number)).await.unwrap();
-        let seen = reader.window(&window(number).id).await.unwrap();
+        let seen = reader.window(window(number).id()).await.unwrap();
         assert_eq!(seen, Some(window(number)));
     }
     drop(writer);
-    assert_eq!(reader.window(&window(0).id).await, Ok(Some(window(0))));
+    assert_eq!(reader.window(window(0).id()).await, Ok(Some(window(0))));
 }
 
 #[tokio::test]
@@ -81,12 +81,12 @@ async fn a_reader_works_while_a_write_is_under_way_and_does_not_see_it() {
     store.create(&window(0)).await.unwrap();
     let writer = Connection::open(&path).unwrap();
     writer
-        .execute_batch("BEGIN IMMEDIATE; DELETE FROM windows")
+        .execute_batch("BEGIN IMMEDIATE; DELETE FROM window_items")
         .unwrap();
     let reader = SqliteStore::open_read_only(&path).unwrap();
-    assert_eq!(reader.window(&window(0).id).await, Ok(Some(window(0))));
+    assert_eq!(reader.window(window(0).id()).await, Ok(Some(window(0))));
     writer.execute_batch("COMMIT").unwrap();
-    assert_eq!(reader.window(&window(0).id).await, Ok(None));
+    assert_eq!(reader.window(window(0).id()).await, Ok(None));
 }
 
 #[tokio::test]
@@ -100,7 +100,7 @@ async fn a_reader_cannot_write() {
         matches!(refused, Err(StateError::Refused(_))),
         "{refused:?}"
     );
-    let refused = reader.claim(&window(0).id, &claim()).await;
+    let refused = reader.claim(window(0).id(), &claim()).await;
     assert!(
         matches!(refused, Err(MoveError::Store(StateError::Refused(_)))),
         "{refused:?}"
@@ -114,7 +114,7 @@ async fn a_reader_opens_the_file_of_a_run_that_has_ended() {
     writer.create(&window(0)).await.unwrap();
     drop(writer);
     let reader = SqliteStore::open_read_only(&path).unwrap();
-    assert_eq!(reader.window(&window(0).id).await, Ok(Some(window(0))));
+    assert_eq!(reader.window(window(0).id()).await, Ok(Some(window(0))));
 }
 
 #[tokio::test]
@@ -122,7 +122,7 @@ async fn files_as_a_kill_leaves_them_hold_every_acknowledged_move() {
     let (path, dir) = place();
     let store = SqliteStore::open(&path).unwrap();
     store.create(&window(0)).await.unwrap();
-    let lease = store.claim(&window(0).id, &claim()).await.unwrap();
+    let lease = store.claim(window(0).id(), &claim()).await.unwrap();
     // A killed process leaves its log behind; nobody folds it into the database on the way out.
     let copy = dir.path().join("copy.db");
     fs::copy(&path, &copy).unwrap();
@@ -133,12 +133,12 @@ async fn files_as_a_kill_leaves_them_hold_every_acknowledged_move() {
     .unwrap();
     let reader = SqliteStore::open_read_only(&copy).unwrap();
     assert_eq!(
-        reader.window(&window(0).id).await.unwrap().as_ref(),
+        reader.window(window(0).id()).await.unwrap().as_ref(),
         Some(lease.window())
     );
     let reopened = SqliteStore::open(&copy).unwrap();
     assert_eq!(
-        reopened.window(&window(0).id).await.unwrap().as_ref(),
+        reopened.window(window(0).id()).await.unwrap().as_ref(),
         Some(lease.window())
     );
     assert_eq!(reopened.create(&window(1)).await, Ok(Created::New));
@@ -274,8 +274,8 @@ async fn file_of_version_4_keeps_its_rows_and_takes_new_ones() {
         .parse()
         .unwrap();
     let window = store.window(&id).await.unwrap().unwrap();
-    assert_eq!((window.epoch, window.remembered), (7, false));
-    assert_eq!(window.unsent_after, None);
+    assert_eq!((window.epoch(), window.remembered()), (7, false));
+    assert_eq!(window.unsent_after(), None);
     let source = &id.timeline.source;
     let shard = store.shards().await.unwrap()[0];
     let [marks] = &store.progress_of(shard, source).await.unwrap()[..] else {
@@ -331,7 +331,7 @@ async fn file_of_version_4_is_brought_up_to_date_for_readers() {
     assert_eq!((record.version, record.held_since), (3, None));
     let id = "google-login/0123456789ab/sweep-1/2026-01-01T00:00:00Z";
     let window = store.window(&id.parse().unwrap()).await.unwrap().unwrap();
-    assert_eq!((window.epoch, window.page), (7, 12));
+    assert_eq!((window.epoch(), window.page()), (7, 12));
 
     let (name, shard) = (&record.definition.name, record.shard());
     store.hold_source(shard, name, Some(NOW)).await.unwrap();

@@ -67,14 +67,14 @@ fn race<S: StateStore>(stores: &[S]) -> (usize, usize) {
         for round in 0..ROUNDS {
             start.wait();
             made += usize::from(store.create(&window(round)).await.unwrap() == Created::New);
-            match store.claim(&window(round).id, &claim(rival)).await {
+            match store.claim(window(round).id(), &claim(rival)).await {
                 Ok(lease) => {
                     assert_eq!(lease.owner(), &claim(rival).owner);
                     won += 1;
                 }
                 Err(MoveError::Refused { current, .. }) => {
-                    assert_eq!((current.status, current.epoch), (Status::Running, 2));
-                    assert_ne!(current.owner, Some(claim(rival).owner));
+                    assert_eq!((current.status(), current.epoch()), (Status::Running, 2));
+                    assert_ne!(current.owner(), Some(&claim(rival).owner));
                 }
                 Err(other) => panic!("{other}"),
             }

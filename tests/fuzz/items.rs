@@ -61,8 +61,8 @@ impl Target for StateItems {
             return Ok(());
         };
         if let Some(window) = again::<Window>(&item, meter)? {
-            let span = Span::new(window.id.from, window.to);
-            expect(span.is_ok(), || format!("{} is empty", window.id))?;
+            let span = Span::new(window.id().from, window.to());
+            expect(span.is_ok(), || format!("{} is empty", window.id()))?;
         }
         if let Some(record) = again::<SourceRecord>(&item, meter)? {
             let policy = &record.definition.policy;

@@ -1,6 +1,7 @@
 //! Rules about the project itself: the uses between rooms, forbidden code, and references in
 //! documents.
 
+mod attributes;
 mod circles;
 mod documents;
 mod edges;

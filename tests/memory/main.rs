@@ -122,7 +122,7 @@ async fn check<K: Sink>(name: &str, body: &Body, sink: K) -> anyhow::Result<()> 
     let before = ALLOCATOR.current_usage();
     let done = pull.run().await?;
     let needed = ALLOCATOR.peak_usage().saturating_sub(before);
-    let records = usize::try_from(done.records + done.rejected)?;
+    let records = usize::try_from(done.records() + done.rejected())?;
     assert_eq!(records, body.records, "{name}, {}", body.what);
     let beside = if body.bytes < 32 * MIB {
         BESIDE_BYTES

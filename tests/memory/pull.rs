@@ -103,8 +103,8 @@ impl<K: Sink> Pull<K> {
             source: definition.name.clone(),
             shard: definition.shard(),
             windows: vec![TaskWindow {
-                id: window.id,
-                epoch: window.epoch,
+                id: window.id().clone(),
+                epoch: window.epoch(),
             }],
             requests_per_minute: None,
             shares_turns: false,
@@ -134,7 +134,7 @@ impl<K: Sink> Pull<K> {
         let report = self.worker.run(&self.task, Budget::UNLIMITED).await;
         let id = &self.task.windows[0].id;
         let window = self.store.window(id).await?.context("the window is gone")?;
-        ensure!(window.status == Status::Done, "{report:?}");
+        ensure!(window.status() == Status::Done, "{report:?}");
         Ok(window)
     }
 }

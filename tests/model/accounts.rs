@@ -1,7 +1,7 @@
 //! How often a record may be delivered twice: what stops, restarts and splits account for.
 
 use windlass_core::frontier::frontier;
-use windlass_core::window::Delivered;
+use windlass_core::window::{Delivered, Split};
 use windlass_core::{Span, Window};
 
 use crate::scenes::Scene;
@@ -24,20 +24,24 @@ pub(crate) fn deliver(state: &mut State, records: &[u8]) {
 /// A tick that takes a lease back splits where the window stood when the tick read it. What a
 /// worker that had outlived its lease wrote down in between is then delivered again too.
 pub(crate) fn forgiven(scene: &Scene, delivered: u32, before: &Window, after: &Window) -> i8 {
-    if after.restarts > before.restarts {
-        return count(usize::try_from(before.records).unwrap_or(usize::MAX));
+    if after.restarts() > before.restarts() {
+        return count(usize::try_from(before.records()).unwrap_or(usize::MAX));
     }
-    let Some(at) = after.split_at.filter(|_| before.split_at.is_none()) else {
+    let Some(Split {
+        at,
+        delivered: part,
+    }) = after.split().filter(|_| before.split().is_none())
+    else {
         return 0;
     };
     let is_fresh = frontier(before, &scene.policy).is_some_and(|split| split.at == at);
     let unit_ms = scene.policy.unit_ms;
-    let again = match (after.split_delivered, is_fresh) {
+    let again = match (part, is_fresh) {
         (Delivered::Nothing, _) => return 0,
         (Delivered::Before, true) => Span::new(at, at.plus_ms(unit_ms)),
-        (Delivered::Before, false) => Span::new(at, before.to),
+        (Delivered::Before, false) => Span::new(at, before.to()),
         (Delivered::After, true) => Span::new(at.minus_ms(unit_ms), at),
-        (Delivered::After, false) => Span::new(before.id.from, at),
+        (Delivered::After, false) => Span::new(before.id().from, at),
     };
     let again = again.expect("a split lies inside its window");
     let within = scene.vendor.within(again);

@@ -49,11 +49,11 @@ fn finishes(machine: &Machine, mut state: State) -> bool {
         for lane in 0..lanes {
             let windows: Vec<_> = state.store.all(lane).cloned().collect();
             for window in windows {
-                let from = window.id.from;
-                if window.status == Status::Parked {
+                let from = window.id().from;
+                if window.status() == Status::Parked {
                     machine::retry(&mut state, lane, from);
                 } else if window.is_claimable(Scene::now(state.clock)) {
-                    let epoch = window.epoch;
+                    let epoch = window.epoch();
                     state.workers[0] = Worker::Asks { lane, from, epoch };
                     read_whole(machine, &mut state, &tally);
                 }

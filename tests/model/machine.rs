@@ -181,7 +181,7 @@ fn worker_steps(state: &State, steps: &mut Vec<Step>) {
                         steps.extend(free.map(|window| Step::Tell {
                             worker: which,
                             lane,
-                            from: window.id.from,
+                            from: window.id().from,
                             ask,
                         }));
                     }
@@ -204,8 +204,8 @@ fn holder_steps(which: usize, worker: &Worker, left: &Budgets, steps: &mut Vec<S
     let Some(page) = page else {
         steps.push(Step::Fetch(which));
         let window = grip.0.window();
-        let begun = window.cursor.is_some();
-        let since_claim = window.attempts == 0;
+        let begun = window.cursor().is_some();
+        let since_claim = window.attempts() == 0;
         let ends = [
             (End::Yields, left.yields > 0),
             (End::RunsOut, left.overruns > 0 && since_claim),
@@ -250,8 +250,8 @@ impl Model for Machine {
         }
         for lane in 0..state.store.lanes.len() {
             for window in state.store.all(lane) {
-                let from = window.id.from;
-                if window.status == Status::Parked && state.left.retries > 0 {
+                let from = window.id().from;
+                if window.status() == Status::Parked && state.left.retries > 0 {
                     steps.push(Step::Retry { lane, from });
                 }
                 if window.is_unfinished() && state.left.vanishing > 0 {
@@ -333,7 +333,7 @@ fn take(scene: &Scene, tally: &Tally, state: &mut State, step: Step) {
             left.vanishing -= 1;
             if let Some(row) = state.store.lanes[lane].windows.remove(&from) {
                 // It will be read again as if nothing of it had been.
-                let records = usize::try_from(row.window().records);
+                let records = usize::try_from(row.window().records());
                 state.margin += accounts::count(records.unwrap_or(usize::MAX));
             }
         }

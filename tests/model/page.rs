@@ -21,7 +21,7 @@ pub(crate) fn fetch(scene: &Scene, state: &mut State, which: usize) {
         return;
     };
     let window = held.lease.window();
-    let token = window.cursor.as_ref().map(|cursor| cursor.token.as_str());
+    let token = window.cursor().map(|cursor| cursor.token.as_str());
     let page = scene.vendor.page(window.span(), token, state.clock);
     let mut delivered = page.records.clone();
     if held.lane > 0 {
@@ -112,14 +112,14 @@ pub(crate) fn settle(state: &mut State, which: usize, mut held: Held) {
 
 /// Whether what `window` delivers is remembered.
 pub(crate) fn remembers(scene: &Scene, window: &Window) -> bool {
-    sweep::remembers(window, &scene.policy, window.created_at)
+    sweep::remembers(window, &scene.policy, window.created_at())
 }
 
 /// Records that `window`, one of a sweep, need not deliver.
 fn look_up(scene: &Scene, state: &State, window: &Window) -> Vec<u8> {
     let live = state.store.all(0).cloned();
     let ledger: Vec<Window> = live
-        .filter(|it| window.span().contains(it.id.from))
+        .filter(|it| window.span().contains(it.id().from))
         .collect();
     let wide = span_to_compare(window, scene.policy.unit_ms);
     let seen = state.store.seen.iter();

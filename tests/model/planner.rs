@@ -22,7 +22,7 @@ fn planned(scene: &Scene, store: &Store, lane: usize, progress: &Progress, now: 
     let open = store.from(lane, progress.open_from);
     let behind = store.behind(lane, progress);
     let flies = |status| matches!(status, Status::Dispatched | Status::Running);
-    let in_flight = open.iter().chain(&behind).filter(|it| flies(it.status));
+    let in_flight = open.iter().chain(&behind).filter(|it| flies(it.status()));
     let in_flight = in_flight.count();
     let live = store.from(0, progress.scheduled_through);
     let ledger = scene.sweep_after_ms.map(|after_ms| Ledger {
@@ -71,9 +71,9 @@ fn writes(plan: Plan, progress: &Progress, ages: bool) -> Vec<Planned> {
         let carries_the_rest = write.carries_the_rest();
         let write = match write {
             plan::Write::Move(moved) => Write::Decide {
-                from: moved.seen.id.from,
-                epoch: moved.seen.epoch,
-                status: moved.seen.status,
+                from: moved.seen.id().from,
+                epoch: moved.seen.epoch(),
+                status: moved.seen.status(),
                 event: moved.event,
             },
             plan::Write::Split(split) => Write::Split {

@@ -50,14 +50,14 @@ pub(crate) fn all(scene: &Scene) -> Vec<Property<Machine>> {
     }
     all.extend(scene.may.iter().map(|may| match may {
         May::Park => Property::sometimes("a window is parked", |_, state: &State| {
-            live(state).any(|window| window.status == Status::Parked)
+            live(state).any(|window| window.status() == Status::Parked)
         }),
         May::Split => Property::sometimes("a window is split", |_, state: &State| {
             live(state).count() > 2
         }),
         May::FindLate => {
             Property::sometimes("a sweep delivers what came late", |_, state: &State| {
-                state.store.all(1).any(|window| window.records > 0)
+                state.store.all(1).any(|window| window.records() > 0)
             })
         }
     }));
@@ -100,7 +100,7 @@ fn complete_is_delivered(machine: &Machine, state: &State) -> bool {
 fn one_holder(_: &Machine, state: &State) -> bool {
     let held = state.workers.iter().filter_map(|worker| match worker {
         Worker::Holds { lane, grip, .. } => {
-            let from = grip.0.window().id.from;
+            let from = grip.0.window().id().from;
             let current = state.store.window(*lane, from);
             let holds = current.is_some_and(|current| grip.0.still_holds(current));
             holds.then_some((*lane, from))

@@ -14,22 +14,21 @@ impl Row {
     /// `window`; `ages` keeps when it was created, which only sweeps ask for.
     pub(crate) fn new(window: Window, ages: bool) -> Self {
         let zero = Timestamp::from_ms(0);
-        let done = window.status == Status::Done;
-        let parked = window.status == Status::Parked;
-        Self(Window {
-            bytes: 0,
-            setbacks: 0,
+        let done = window.status() == Status::Done;
+        let parked = window.status() == Status::Parked;
+        Self(window.with(|form| {
+            form.bytes = 0;
+            form.setbacks = 0;
             // As many as fit: a window has at least as many runs as attempts.
-            runs: u32::MAX,
-            slowest_page_ms: 0,
-            last_error: parked.then(String::new),
-            created_at: if ages { window.created_at } else { zero },
-            updated_at: zero,
-            done_at: done.then_some(zero),
+            form.runs = u32::MAX;
+            form.slowest_page_ms = 0;
+            form.last_error = parked.then(String::new);
+            form.created_at = if ages { form.created_at } else { zero };
+            form.updated_at = zero;
+            form.done_at = done.then_some(zero);
             // Nothing expires here but what a scene loses on purpose.
-            expires_at: done.then_some(Timestamp::MAX),
-            ..window
-        })
+            form.expires_at = done.then_some(Timestamp::MAX);
+        }))
     }
 
     pub(crate) fn window(&self) -> &Window {
@@ -82,30 +81,41 @@ impl Hash for Marks {
 }
 
 fn hash_window<H: Hasher>(window: &Window, state: &mut H) {
-    (window.id.from, window.to, window.status, window.epoch).hash(state);
-    (&window.owner, window.lease_until, window.page).hash(state);
-    let cursor = window.cursor.as_ref();
+    (
+        window.id().from,
+        window.to(),
+        window.status(),
+        window.epoch(),
+    )
+        .hash(state);
+    (&window.owner(), window.in_flight_until(), window.page()).hash(state);
+    let cursor = window.cursor();
     cursor
         .map(|cursor| (&cursor.token, &cursor.request))
         .hash(state);
     (
-        &window.sink_position,
-        window.records,
-        window.rejected,
-        window.known,
+        window.sink_position(),
+        window.records(),
+        window.rejected(),
+        window.known(),
     )
         .hash(state);
     (
-        window.oldest,
-        window.newest,
-        window.ordered,
-        window.remembered,
+        window.oldest(),
+        window.newest(),
+        window.ordered(),
+        window.remembered(),
     )
         .hash(state);
-    (window.attempts, window.deaths).hash(state);
-    (window.restarts, window.restarts_forgiven).hash(state);
-    (window.overruns, window.not_before, window.split_at).hash(state);
-    (window.split_delivered as u8, window.created_at).hash(state);
+    (window.attempts(), window.deaths()).hash(state);
+    (window.restarts(), window.restarts_forgiven()).hash(state);
+    (
+        window.overruns(),
+        window.not_before(),
+        window.split(),
+        window.created_at(),
+    )
+        .hash(state);
 }
 
 /// Hashes what a planner's event does.

@@ -294,9 +294,10 @@ impl Scene {
         let live = &mut lanes[0];
         if let Some(window) = self.first_window() {
             let mut progress = live.marks.progress().clone();
-            progress.scheduled_through = window.to;
+            progress.scheduled_through = window.to();
             live.marks = Marks::new(progress);
-            live.windows.insert(window.id.from, Row::new(window, ages));
+            live.windows
+                .insert(window.id().from, Row::new(window, ages));
         }
         State {
             clock: 0,
@@ -346,15 +347,13 @@ impl Scene {
         let window = Window::new(id, to, Self::now(0)).expect("a window has a width");
         match self.past {
             Past::None => None,
-            Past::Troubled => Some(Window {
-                attempts: limits::ATTEMPTS_MAX - 1,
-                restarts: limits::RESTARTS_MAX,
-                ..window
-            }),
-            Past::Overrun => Some(Window {
-                overruns: limits::OVERRUNS_BEFORE_SPLIT - 1,
-                ..window
-            }),
+            Past::Troubled => Some(window.with(|form| {
+                form.attempts = limits::ATTEMPTS_MAX - 1;
+                form.restarts = limits::RESTARTS_MAX;
+            })),
+            Past::Overrun => {
+                Some(window.with(|form| form.overruns = limits::OVERRUNS_BEFORE_SPLIT - 1))
+            }
         }
     }
 }

@@ -58,14 +58,13 @@ fn told(path: Path<State, Step>) -> String {
         for row in lane.windows.values() {
             let window = row.window();
             text.push_str(&format!(
-                "\n  {} {} {} epoch {} page {} split {:?} {:?}",
-                window.id,
-                window.to,
-                window.status,
-                window.epoch,
-                window.page,
-                window.split_at,
-                window.split_delivered
+                "\n  {} {} {} epoch {} page {} split {:?}",
+                window.id(),
+                window.to(),
+                window.status(),
+                window.epoch(),
+                window.page(),
+                window.split(),
             ));
         }
     }

@@ -95,10 +95,10 @@ impl Store {
 
     /// Creates `window` if none starts there; whether it did.
     pub(crate) fn create(&mut self, lane: usize, window: &Window) -> bool {
-        let is_new = self.window(lane, window.id.from).is_none();
+        let is_new = self.window(lane, window.id().from).is_none();
         if is_new {
             let row = Row::new(window.clone(), self.ages);
-            self.lanes[lane].windows.insert(window.id.from, row);
+            self.lanes[lane].windows.insert(window.id().from, row);
         }
         is_new
     }
@@ -109,11 +109,11 @@ impl Store {
         if broken(Break::SplitLosesPart) {
             split.parts.pop();
         }
-        let from = split.parent.seen.id.from;
+        let from = split.parent.seen.id().from;
         let parent = self.window(lane, from);
         let kept = parent.and_then(|parent| split.apply(parent).ok());
         let mut parts = split.parts.iter();
-        let is_free = parts.all(|part| self.window(lane, part.id.from).is_none());
+        let is_free = parts.all(|part| self.window(lane, part.id().from).is_none());
         if !is_free || kept.is_none() || !self.save(lane, &split.marks) {
             return false;
         }
@@ -140,7 +140,7 @@ fn mistaken(guard: &Guard, event: &Event, current: &Window) -> (Guard, Event) {
     if !broken(Break::NoEpochCheck) {
         return (guard.clone(), event.clone());
     }
-    let epoch = current.epoch;
+    let epoch = current.epoch();
     let guard = match *guard {
         Guard::Claim { .. } => Guard::Claim { epoch },
         Guard::Holder { page, .. } => Guard::Holder { epoch, page },

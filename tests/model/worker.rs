@@ -68,7 +68,11 @@ fn nonce(which: usize) -> Owner {
 
 /// The worker learns that a window can be claimed.
 pub(crate) fn tell(state: &mut State, which: usize, lane: usize, from: Timestamp) {
-    if let Some(epoch) = state.store.window(lane, from).map(|window| window.epoch) {
+    if let Some(epoch) = state
+        .store
+        .window(lane, from)
+        .map(windlass_core::Window::epoch)
+    {
         state.workers[which] = Worker::Asks { lane, from, epoch };
     }
 }
@@ -77,7 +81,7 @@ pub(crate) fn tell(state: &mut State, which: usize, lane: usize, from: Timestamp
 fn own(current: Window, which: usize) -> Option<Lease> {
     let mine = nonce(which);
     let owner = if broken(Break::NoNonce) {
-        current.owner.clone().unwrap_or(mine)
+        current.owner().cloned().unwrap_or(mine)
     } else {
         mine
     };
@@ -179,16 +183,16 @@ pub(crate) fn write(scene: &Scene, state: &mut State, which: usize, lost: bool, 
 /// The window as the holder's earlier write of `last`, whose reply was lost, left it.
 fn confirms(lease: &Lease, current: Window, last: &Checkpoint, completes: bool) -> Option<Window> {
     let applied = if completes {
-        current.status == Status::Done && current.epoch == lease.window().epoch + 1
+        current.status() == Status::Done && current.epoch() == lease.window().epoch() + 1
     } else {
-        lease.confirms_page(&current, last.to()) && current.cursor == last.cursor
+        lease.confirms_page(&current, last.to()) && current.cursor() == last.cursor.as_ref()
     };
     applied.then_some(current)
 }
 
 /// A write of the lease's holder. One that moves a window which another holds is a trespass.
 fn make(state: &mut State, held: &Held, event: &Event) -> Result<Window, Option<Box<Window>>> {
-    let place = (held.lane, held.lease.window().id.from);
+    let place = (held.lane, held.lease.window().id().from);
     let current = state.store.window(place.0, place.1);
     let holds = current.is_some_and(|current| held.lease.still_holds(current));
     if holds && broken(Break::NoPageCheck) {

@@ -124,30 +124,30 @@ impl Books {
 
     /// `window` was moved at `now`, or is `new`.
     pub(crate) fn moved(&mut self, window: &Window, new: bool, now: Timestamp) {
-        let book = self.windows.entry(window.id.clone()).or_default();
+        let book = self.windows.entry(window.id().clone()).or_default();
         if new {
             book.created_at = Some(now);
         }
         book.moved_at = Some(now);
-        book.done_at = (window.status == Status::Done).then_some(now);
+        book.done_at = (window.status() == Status::Done).then_some(now);
     }
 
     /// A worker has taken `window`.
     pub(crate) fn claimed(&mut self, window: &Window) {
-        self.windows.entry(window.id.clone()).or_default().claims += 1;
+        self.windows.entry(window.id().clone()).or_default().claims += 1;
     }
 
     /// A page of `window` is checkpointed.
     pub(crate) fn had_page(&mut self, window: &Window) {
-        self.windows.entry(window.id.clone()).or_default().deaths = 0;
+        self.windows.entry(window.id().clone()).or_default().deaths = 0;
     }
 
     /// A planner or an operator has moved `seen`. An error when the window has taken down more
     /// processes in a row than a window may.
     pub(crate) fn decided(&mut self, seen: &Window, event: &Event) -> Result<(), String> {
-        let book = self.windows.entry(seen.id.clone()).or_default();
+        let book = self.windows.entry(seen.id().clone()).or_default();
         match event {
-            Event::Expire { .. } if seen.status == Status::Running && seen.attempts > 0 => {
+            Event::Expire { .. } if seen.status() == Status::Running && seen.attempts() > 0 => {
                 book.deaths += 1;
             }
             Event::Probe { .. } => book.deaths = limits::SUSPECT_DEATHS_MAX,
@@ -161,19 +161,19 @@ impl Books {
         }
         Err(format!(
             "{} took {deaths} processes down in a row and is not parked",
-            seen.id
+            seen.id()
         ))
     }
 
     /// A run of `window` ended with everything checkpointed.
     pub(crate) fn completed(&mut self, window: &Window) {
-        let book = self.windows.entry(window.id.clone()).or_default();
+        let book = self.windows.entry(window.id().clone()).or_default();
         book.clean_ends += 1;
     }
 
     /// A run of what was `before` ended as `release` says.
     pub(crate) fn released(&mut self, before: &Window, release: &Release) {
-        let book = self.windows.entry(before.id.clone()).or_default();
+        let book = self.windows.entry(before.id().clone()).or_default();
         // A page that the sink did not acknowledge may be there all the same.
         let of_sink = release
             .error
@@ -190,7 +190,7 @@ impl Books {
 
     /// `window` is given up.
     pub(crate) fn parked(&mut self, window: &Window) {
-        let book = self.windows.entry(window.id.clone()).or_default();
+        let book = self.windows.entry(window.id().clone()).or_default();
         book.was_parked = true;
     }
 
@@ -221,9 +221,12 @@ impl Books {
 
     /// `window` waits to be split, or has given something up.
     pub(crate) fn split(&mut self, window: &Window, at: Timestamp) {
-        let lane = self.lanes.entry(window.id.timeline.clone()).or_default();
-        let to = lane.split_spans.entry(window.id.from).or_insert(window.to);
-        *to = (*to).max(window.to);
+        let lane = self.lanes.entry(window.id().timeline.clone()).or_default();
+        let to = lane
+            .split_spans
+            .entry(window.id().from)
+            .or_insert(window.to());
+        *to = (*to).max(window.to());
         lane.split_points.insert(at);
     }
 }

@@ -170,7 +170,7 @@ impl StateStore for CheckedStore {
             asked.parts.pop();
         }
         let Decision { seen, event } = &asked.parent;
-        let before = self.stored(&seen.id).await;
+        let before = self.stored(seen.id()).await;
         let kept = self.inner().split(shard, &asked).await?;
         self.decided(seen, event, before.as_ref());
         self.moved(event.name(), before.as_ref(), &kept);
@@ -178,7 +178,7 @@ impl StateStore for CheckedStore {
             self.moved("create", None, part);
         }
         self.note_marks(&asked.marks);
-        self.look_along(&kept.id.timeline).await;
+        self.look_along(&kept.id().timeline).await;
         Ok(kept)
     }
 
@@ -229,7 +229,7 @@ impl StateStore for CheckedStore {
             Truths::is_settled(&self.world, &next);
         }
         if matches!(asked, Move::Decide(..) | Move::Complete(..)) {
-            self.look_along(&next.id.timeline).await;
+            self.look_along(&next.id().timeline).await;
         }
         Ok(next)
     }

@@ -137,7 +137,7 @@ fn look_at_lane(world: &World, lane: &LaneEnd, sweeps: usize) {
     let mark = progress.scheduled_through;
     let within: Vec<_> = windows
         .iter()
-        .filter(|it| it.id.from < mark)
+        .filter(|it| it.id().from < mark)
         .cloned()
         .collect();
     let has_lost = world
@@ -154,11 +154,11 @@ fn look_at_lane(world: &World, lane: &LaneEnd, sweeps: usize) {
     }
     let now = true_time::now();
     for window in windows {
-        let book = world.books().windows.get(&window.id).copied();
+        let book = world.books().windows.get(window.id()).copied();
         // By the true time: a clock that was wrong may have stored any other.
         let moved_at = book.and_then(|book| book.moved_at);
-        let still_ms = now.ms_since(moved_at.unwrap_or(window.updated_at));
-        let is_open = !matches!(window.status, Status::Done | Status::Parked);
+        let still_ms = now.ms_since(moved_at.unwrap_or(window.updated_at()));
+        let is_open = !matches!(window.status(), Status::Done | Status::Parked);
         if is_open && still_ms > STILL_MS_MAX {
             world.violate(format_args!("nobody works on {window:?}"));
         }
@@ -256,7 +256,7 @@ impl<'a> Promise<'a> {
 
     /// What the books have of `window`.
     fn book(&self, window: &Window) -> WindowBook {
-        let book = self.world.books().windows.get(&window.id).copied();
+        let book = self.world.books().windows.get(window.id()).copied();
         book.unwrap_or_default()
     }
 
@@ -275,14 +275,14 @@ impl<'a> Promise<'a> {
             let done = lane.is_some_and(|lane| record.time < complete_through(lane));
             let was_young = live.is_some_and(|window| {
                 let is_young = |at: Timestamp| {
-                    at.plus_ms(2 * limits::CLOCK_SKEW_MS) < window.to.plus_ms(*after_ms)
+                    at.plus_ms(2 * limits::CLOCK_SKEW_MS) < window.to().plus_ms(*after_ms)
                 };
                 self.book(window).created_at.is_some_and(is_young)
             });
             // One window of a sweep is read before its age while the vendor's clock is not known.
             let sweep = lane.and_then(|lane| covering(lane, record));
             let was_early = sweep
-                .is_some_and(|window| window.runs > 0 && !Self::had(record, self.book(window)));
+                .is_some_and(|window| window.runs() > 0 && !Self::had(record, self.book(window)));
             let is_kept = !self.truth.is_gone(record, true_time::now(), 0);
             done && was_young && !was_early && is_kept && late_ms <= *after_ms
         })
@@ -291,7 +291,7 @@ impl<'a> Promise<'a> {
     /// The windows of every lane that were really read and cover the record.
     fn readings(&self, record: &Truth) -> impl Iterator<Item = &Window> {
         let covering = self.lanes.iter().filter_map(|lane| covering(lane, record));
-        covering.filter(|window| window.status == Status::Done && window.runs > 0)
+        covering.filter(|window| window.status() == Status::Done && window.runs() > 0)
     }
 
     fn lane(&self, lane: &Lane) -> Option<&LaneEnd> {
@@ -306,9 +306,11 @@ impl<'a> Promise<'a> {
 }
 
 fn covering<'a>(lane: &'a LaneEnd, record: &Truth) -> Option<&'a Window> {
-    let after = lane.windows.partition_point(|it| it.id.from <= record.time);
+    let after = lane
+        .windows
+        .partition_point(|it| it.id().from <= record.time);
     let window = lane.windows.get(after.checked_sub(1)?)?;
-    (record.time < window.to).then_some(window)
+    (record.time < window.to()).then_some(window)
 }
 
 fn is_sweep(timeline: &Timeline) -> bool {
@@ -318,8 +320,8 @@ fn is_sweep(timeline: &Timeline) -> bool {
 /// Everything of `lane` before this is delivered.
 fn complete_through(lane: &LaneEnd) -> Timestamp {
     let LaneEnd { progress, windows } = lane;
-    let open_at = windows.partition_point(|it| it.id.from < progress.open_from);
-    let named = |window: &&Window| progress.behind.contains(&window.id.from);
+    let open_at = windows.partition_point(|it| it.id().from < progress.open_from);
+    let named = |window: &&Window| progress.behind.contains(&window.id().from);
     let behind: Vec<_> = windows.iter().filter(named).cloned().collect();
     progress.complete_through(&windows[open_at..], &behind)
 }

@@ -155,7 +155,7 @@ impl Sink for SimSink {
             Self::Stream(sink) => return sink.open(window).await.map(SimWriter::Stream),
             Self::Files(files) => files.clone(),
         };
-        let name = (window.id.clone(), window.to);
+        let name = (window.id().clone(), window.to());
         files.pause().await;
         let sink = {
             let mut shared = lock(&files.shared);

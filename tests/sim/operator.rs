@@ -155,9 +155,9 @@ impl Operator {
             let Ok(windows) = store.history(&lane.timeline, ever, usize::MAX).await else {
                 continue;
             };
-            let parked = windows.iter().filter(|it| it.status == Status::Parked);
+            let parked = windows.iter().filter(|it| it.status() == Status::Parked);
             for window in parked {
-                self.world.note(format_args!("retry {}", window.id));
+                self.world.note(format_args!("retry {}", window.id()));
                 let retry = Event::Retry { now };
                 let retried = store.decide(window, &retry).await;
                 let decided = self.world.books().decided(window, &retry);
@@ -231,11 +231,11 @@ impl Operator {
                     continue;
                 }
                 let open = store.open_windows(&lane.timeline, lane.open_from).await;
-                let done = |it: &Window| it.status == Status::Done;
+                let done = |it: &Window| it.status() == Status::Done;
                 for window in open.into_iter().flatten().filter(done) {
-                    if self.world.below(100) < percent && store.lose(&window.id) {
+                    if self.world.below(100) < percent && store.lose(window.id()) {
                         self.world.count("window_vanished");
-                        self.world.books().vanished(&window.id);
+                        self.world.books().vanished(window.id());
                     }
                 }
             }

@@ -249,16 +249,16 @@ impl Truths {
 
     /// Looks whether the vendor's clock had passed a window's end and settle when it was done.
     pub(crate) fn is_settled(world: &World, done: &Window) {
-        let source = &done.id.timeline.source;
+        let source = &done.id().timeline.source;
         let settle_ms = world
             .books()
             .sources
             .get(source)
             .map_or(0, |book| book.settle_ms);
-        let settled = done.to.plus_ms(settle_ms);
+        let settled = done.to().plus_ms(settle_ms);
         // A `Date` has whole seconds.
         if true_time::now().plus_ms(SECOND_MS) < settled {
-            world.violate(format_args!("{} was done before it had settled", done.id));
+            world.violate(format_args!("{} was done before it had settled", done.id()));
         }
     }
 

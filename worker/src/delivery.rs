@@ -74,8 +74,8 @@ impl<S: StateStore, O: Outfit> Run<'_, S, O> {
         let window = lease.window();
         let mut delivery = Delivery {
             batch: Batch {
-                window: window.id.clone(),
-                page: window.page,
+                window: window.id().clone(),
+                page: window.page(),
                 first: 0,
                 lines: Bytes::from(buffer),
                 ends: Vec::new(),

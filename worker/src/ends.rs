@@ -39,7 +39,7 @@ impl<S: StateStore, O: Outfit> Run<'_, S, O> {
             End::NoPage(no_page) => self.no_page(lease, no_page).await,
             End::Sink(error) => self.sink_failed(lease, &error).await,
             End::Circle(problem) => {
-                let wait_ms = restart_wait_ms(lease.window().restarts);
+                let wait_ms = restart_wait_ms(lease.window().restarts());
                 let not_before = Some(self.worker.now().plus_ms(wait_ms));
                 self.begin_again(lease, not_before, problem).await
             }
@@ -73,7 +73,7 @@ impl<S: StateStore, O: Outfit> Run<'_, S, O> {
         if self.worker.seams.stop.is_requested() {
             return Some(End::Yield("told to stop"));
         }
-        let has_time = self.budget.has_time(now, lease.window().slowest_page_ms);
+        let has_time = self.budget.has_time(now, lease.window().slowest_page_ms());
         (!has_time).then_some(End::OutOfTime("out of time"))
     }
 
@@ -105,7 +105,7 @@ impl<S: StateStore, O: Outfit> Run<'_, S, O> {
         pause: Option<(i64, &'static str)>,
     ) -> Result<Outcome, NotWritten> {
         self.delivered(done, totals).await?;
-        self.worker.told.forget(&done.id.timeline.source);
+        self.worker.told.forget(&done.id().timeline.source);
         match pause {
             // The next window would ask for its first page otherwise.
             Some((pause_ms, why)) => {
@@ -170,7 +170,7 @@ impl<S: StateStore, O: Outfit> Run<'_, S, O> {
     pub(crate) fn after_setbacks(&self, window: &Window) -> Timestamp {
         self.worker
             .now()
-            .plus_ms(stored_backoff_ms(window.setbacks))
+            .plus_ms(stored_backoff_ms(window.setbacks()))
     }
 
     /// Begins the window again at page one: only what is not delivered yet where that is known, and

@@ -57,10 +57,10 @@ impl<S: StateStore, T: Transport> Fetcher<'_, S, T> {
         window: &Window,
         token: Option<&str>,
     ) -> Result<(Page, i64), NoPage> {
-        let stored = window.cursor.as_ref().map(|cursor| cursor.token.as_str());
+        let stored = window.cursor().map(|cursor| cursor.token.as_str());
         // The page ahead of the one that is being delivered, whose token is not stored yet.
         let is_ahead = token.is_some() && token != stored;
-        let span = spans::page(window, window.page + u64::from(is_ahead));
+        let span = spans::page(window, window.page() + u64::from(is_ahead));
         self.fetch_in_time(window, token).instrument(span).await
     }
 
@@ -160,7 +160,7 @@ impl<S: StateStore, T: Transport> Fetcher<'_, S, T> {
             window,
             delay_ms: delay.map(|delay| full_jitter(to_ms(delay), entropy.next_u64())),
             wait_ms: failure.wait_ms,
-            left_ms: self.budget.left_ms(now, window.slowest_page_ms),
+            left_ms: self.budget.left_ms(now, window.slowest_page_ms()),
             random: entropy.next_u64(),
             now,
         };

@@ -69,8 +69,8 @@ pub(crate) fn lines(
         }
     }
     Batch {
-        window: context.window.id.clone(),
-        page: context.window.page,
+        window: context.window.id().clone(),
+        page: context.window.page(),
         first,
         lines: Bytes::from(lines),
         ends,
@@ -93,11 +93,11 @@ impl<'a> Prefix<'a> {
         field(
             &mut head,
             "source",
-            context.window.id.timeline.source.as_str(),
+            context.window.id().timeline.source.as_str(),
         );
         field(&mut head, "connector", context.connector);
-        field(&mut head, "window", &context.window.id.to_string());
-        field(&mut head, "page", &context.window.page);
+        field(&mut head, "window", &context.window.id().to_string());
+        field(&mut head, "page", &context.window.page());
         let mut tail = Vec::new();
         field(&mut tail, "pulled_at", &context.pulled_at);
         tail.pop();
@@ -154,7 +154,11 @@ impl<'a> Prefix<'a> {
                 request_hash,
                 ..
             } = self.context;
-            let id = format!("{request_hash}:{}:{}:{index}", window.id.from, window.page);
+            let id = format!(
+                "{request_hash}:{}:{}:{index}",
+                window.id().from,
+                window.page()
+            );
             field(out, "id", &id);
             field(out, "id_kind", "position");
         }

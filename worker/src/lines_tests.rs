@@ -12,7 +12,7 @@ fn window() -> Window {
         .unwrap();
     let to = "2026-01-01T01:00:00Z".parse().unwrap();
     let window = Window::new(id, to, Timestamp::from_ms(0)).unwrap();
-    Window { page: 3, ..window }
+    window.with(|form| form.page = 3)
 }
 
 fn record(raw: &str) -> Record {

@@ -108,10 +108,10 @@ impl<S: StateStore> Next<'_, S> {
                 .await?;
             for window in behind.into_iter().chain(open) {
                 in_flight += u32::from(matches!(
-                    window.status,
+                    window.status(),
                     Status::Running | Status::Dispatched
                 ));
-                let ready = window.status == Status::Ready && window.is_due(now);
+                let ready = window.status() == Status::Ready && window.is_due(now);
                 let admitted = self.suspects || !window.is_suspect();
                 let may_go = ready && admitted && !window.is_exhausted();
                 if next.is_none() && may_go {

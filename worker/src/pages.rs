@@ -47,7 +47,7 @@ impl<S: StateStore, O: Outfit> Run<'_, S, O> {
     pub(crate) async fn pages(&self, lease: Lease) -> Result<Outcome, NotWritten> {
         let connector = self.gear.client.connector();
         let request = connector.request_hash(lease.window().span());
-        let cursor = lease.window().cursor.as_ref();
+        let cursor = lease.window().cursor();
         match cursor {
             Some(cursor) if cursor.request != request => {
                 let why = "its page token belongs to another request";
@@ -64,7 +64,7 @@ impl<S: StateStore, O: Outfit> Run<'_, S, O> {
             _ => {}
         }
         let window = lease.window();
-        let mut known = if window.adopted || matches!(window.id.timeline.lane, Lane::Sweep(_)) {
+        let mut known = if window.adopted() || matches!(window.id().timeline.lane, Lane::Sweep(_)) {
             match self.known(&lease).await? {
                 Some(known) => Some(known),
                 None => return self.too_much_to_know(&lease).await,
@@ -88,7 +88,7 @@ impl<S: StateStore, O: Outfit> Run<'_, S, O> {
         request: &str,
         mut known: Option<&mut Known>,
     ) -> Result<(Lease, End), NotWritten> {
-        let cursor = lease.window().cursor.clone();
+        let cursor = lease.window().cursor().cloned();
         let token = cursor.map(|cursor| cursor.token);
         let fetcher = self.fetcher();
         let mut buffer = Vec::new();
@@ -110,7 +110,7 @@ impl<S: StateStore, O: Outfit> Run<'_, S, O> {
             };
             let asked = (request, fetch_ms);
             let mut delivery = self.delivery(&mut page, &lease, asked, notes, buffer);
-            let span = spans::page(lease.window(), lease.window().page);
+            let span = spans::page(lease.window(), lease.window().page());
             let deliver = self.deliver(&lease, &mut writer, &page, &mut delivery, trusted);
             let deliver = deliver.instrument(span);
             if page.next.token().is_none() {
@@ -247,7 +247,7 @@ impl<S: StateStore, O: Outfit> Run<'_, S, O> {
                 .is_none_or(|budget| budget.remaining > 0)
             && self
                 .budget
-                .has_time(self.worker.now(), lease.window().slowest_page_ms)
+                .has_time(self.worker.now(), lease.window().slowest_page_ms())
     }
 
     /// The pause between requests, when the declared pace is too slow to sleep through.

@@ -107,16 +107,16 @@ impl<S: StateStore, O: Outfit> Worker<S, O> {
         })?;
         // One whose pages are too slow for any run like this would be left by all of them, and in a
         // source with one slot nobody else may come: its first page is tried, as that of a task is.
-        let fits_a_run = budget.has_time(began, window.slowest_page_ms);
+        let fits_a_run = budget.has_time(began, window.slowest_page_ms());
         let page_ms = if fits_a_run {
-            window.slowest_page_ms
+            window.slowest_page_ms()
         } else {
             0
         };
         budget.has_time(now, page_ms).then_some((
-            window.id.timeline.source.clone(),
-            window.id,
-            window.epoch,
+            window.id().timeline.source.clone(),
+            window.id().clone(),
+            window.epoch(),
         ))
     }
 
@@ -132,7 +132,7 @@ impl<S: StateStore, O: Outfit> Worker<S, O> {
         let taken = self.take(id, epoch, budget).instrument(told.clone());
         let (span, outcome) = match taken.await {
             Ok(lease) => {
-                let claimed = spans::window(id, lease.window().epoch);
+                let claimed = spans::window(id, lease.window().epoch());
                 let work = self.work_unwound(task, lease, budget);
                 (claimed.clone(), work.instrument(claimed).await)
             }
@@ -155,7 +155,7 @@ impl<S: StateStore, O: Outfit> Worker<S, O> {
     /// [`Self::work`], with a panic kept to its own window: it counts against that one like a page
     /// that cannot be used, and the process goes on with the others.
     async fn work_unwound(&self, task: &Task, lease: Lease, budget: Budget) -> Outcome {
-        let (id, owner) = (lease.window().id.clone(), lease.owner().clone());
+        let (id, owner) = (lease.window().id().clone(), lease.owner().clone());
         // Boxed: it holds the whole run, and a task that may be moved should be small.
         let worked =
             Box::pin(AssertUnwindSafe(self.work(task, lease, budget)).catch_unwind()).await;
@@ -173,7 +173,7 @@ impl<S: StateStore, O: Outfit> Worker<S, O> {
         let lease = lease.ok_or(NotWritten::Fenced)?;
         let not_before = self
             .now()
-            .plus_ms(stored_backoff_ms(lease.window().setbacks));
+            .plus_ms(stored_backoff_ms(lease.window().setbacks()));
         let why = "the worker panicked on this window; that is a bug in windlass";
         self.give_back(&lease, Cause::Failed, Some(not_before), why)
             .await
@@ -182,12 +182,12 @@ impl<S: StateStore, O: Outfit> Worker<S, O> {
     /// Everything between claim and the end of the run. What ends before it has its gear has not sent
     /// anything.
     async fn work(&self, task: &Task, lease: Lease, budget: Budget) -> Result<Outcome, NotWritten> {
-        let name = &lease.window().id.timeline.source;
+        let name = &lease.window().id().timeline.source;
         let source = self
             .holder()
             .insist(|| self.store.source(task.shard, name))
             .await?;
-        let generation = &lease.window().id.timeline.generation;
+        let generation = &lease.window().id().timeline.generation;
         let source = match source {
             Some(source) if source.definition.generation != *generation => {
                 return self
@@ -245,7 +245,7 @@ impl<S: StateStore, O: Outfit> Worker<S, O> {
 
     /// Gives the window back before anything was asked, because of something that time may cure.
     async fn set_back(&self, lease: &Lease, why: &str) -> Result<Outcome, NotWritten> {
-        let backoff_ms = stored_backoff_ms(lease.window().setbacks);
+        let backoff_ms = stored_backoff_ms(lease.window().setbacks());
         let not_before = Some(self.now().plus_ms(backoff_ms));
         self.give_back(lease, Cause::Outage.unsent(), not_before, why)
             .await
@@ -331,7 +331,7 @@ impl<S: StateStore, O: Outfit> Worker<S, O> {
         let plain = cause.plain();
         let in_order = matches!(plain, Cause::Yielded | Cause::OutOfTime(_));
         let error = (not_before.is_some() || !in_order).then(|| why.to_owned());
-        let source = &lease.window().id.timeline.source;
+        let source = &lease.window().id().timeline.source;
         if !in_order && self.told.is_news(source, Trouble::SetBack) {
             tracing::warn!(why, "window set back; it is tried again");
         }

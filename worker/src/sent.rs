@@ -30,7 +30,7 @@ impl Sent {
 
     /// Whether the token that `window` stores may have been served in this run.
     pub(crate) fn has_that_of(&self, window: &Window) -> bool {
-        let cursor = window.cursor.as_ref();
+        let cursor = window.cursor();
         cursor.is_some_and(|cursor| self.has(&cursor.token))
     }
 

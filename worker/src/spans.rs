@@ -15,7 +15,7 @@ pub(crate) fn window(id: &WindowId, epoch: u64) -> Span {
 /// The page of `window` with this `number`, from 0. It repeats the fields of the window's span,
 /// because a line of JSON holds its innermost span only.
 pub(crate) fn page(window: &Window, number: u64) -> Span {
-    let (id, epoch) = (&window.id, window.epoch);
+    let (id, epoch) = (window.id(), window.epoch());
     let source = &id.timeline.source;
     error_span!("page", %source, window = %id, epoch, page = number)
 }

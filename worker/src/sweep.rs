@@ -22,7 +22,7 @@ pub(crate) async fn known<S: StateStore>(
     let store = holder.store;
     let timeline = |lane: &Lane| Timeline {
         lane: lane.clone(),
-        ..window.id.timeline.clone()
+        ..window.id().timeline.clone()
     };
     let live = timeline(&Lane::Live);
     let history = || store.history(&live, window.span(), limits::SWEEP_LEDGER_MAX);

@@ -155,7 +155,7 @@ impl Review {
         for source in &difference.sources {
             if let Some(record) = source.left_behind() {
                 let view = read_source(&store, record.clone(), SystemClock.now()).await?;
-                let windows = view.windows().filter(|it| it.status != Status::Done);
+                let windows = view.windows().filter(|it| it.status() != Status::Done);
                 let windows: Vec<_> = windows.cloned().collect();
                 if !windows.is_empty() {
                     unfinished.insert(source.wanted.name.clone(), windows);
@@ -219,7 +219,10 @@ impl Review {
 
     fn to_json(&self) -> Value {
         let names = |windows: &[Window]| -> Vec<String> {
-            windows.iter().map(|window| window.id.to_string()).collect()
+            windows
+                .iter()
+                .map(|window| window.id().to_string())
+                .collect()
         };
         let unfinished: BTreeMap<_, _> = self
             .unfinished

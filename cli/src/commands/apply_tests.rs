@@ -94,7 +94,7 @@ async fn a_new_timeline_is_refused_while_the_present_one_has_windows_that_are_no
         },
     ] {
         let said = refused(&bench, &args, ExitCode::Usage).await;
-        let window = format!("{} (parked)", hole.id);
+        let window = format!("{} (parked)", hole.id());
         assert!(
             said.contains(&window) && said.contains("--abandon"),
             "{said}"
@@ -107,7 +107,7 @@ async fn a_new_timeline_is_refused_while_the_present_one_has_windows_that_are_no
     };
     applied(&bench, &abandon).await.unwrap();
     assert_eq!(stored(&bench).await.definition, bench.definition());
-    let left = bench.store().window(&hole.id).await.unwrap();
+    let left = bench.store().window(hole.id()).await.unwrap();
     assert_eq!(left, Some(hole));
 }
 

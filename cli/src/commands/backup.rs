@@ -100,11 +100,10 @@ mod tests {
             let to = bench.path(&format!("backup-{number}.db"));
             assert_eq!(backup(target, &to, OUTPUT).unwrap(), ExitCode::Success);
             let copy = SqliteStore::open(&to).unwrap();
-            assert_eq!(copy.window(&window.id).await, Ok(Some(window.clone())));
+            assert_eq!(copy.window(window.id()).await, Ok(Some(window.clone())));
             assert_eq!(copy.all_sources().await.unwrap().len(), 1);
         }
-        let mut later = window.clone();
-        (later.id.from, later.to) = (window.to, window.to.plus_ms(HOUR_MS));
+        let later = window.with(|form| (form.from, form.to) = (form.to, form.to.plus_ms(HOUR_MS)));
         store.create(&later).await.unwrap();
     }
 

@@ -36,7 +36,7 @@ pub(crate) async fn retry(
         let view = read_source(&found.store, record, now).await?;
         let parked = view
             .windows()
-            .filter(|window| window.status == Status::Parked);
+            .filter(|window| window.status() == Status::Parked);
         for window in parked {
             let one = Retried::by_window(&found.store, window, now).await?;
             retried.push(one.resting(rests));
@@ -132,8 +132,8 @@ impl Retried {
         now: Timestamp,
     ) -> anyhow::Result<Self> {
         let event = Event::Retry { now };
-        if window.status != Status::Parked {
-            return Ok(Self::refused(&window.id, not_parked(window)));
+        if window.status() != Status::Parked {
+            return Ok(Self::refused(window.id(), not_parked(window)));
         }
         for tries in 1.. {
             let current = match store.decide(window, &event).await {
@@ -147,15 +147,15 @@ impl Retried {
             };
             // The first write was applied and its response lost: the window is ready, or has
             // already moved on.
-            if tries > 1 && current.status != Status::Parked {
+            if tries > 1 && current.status() != Status::Parked {
                 break;
             }
-            return Ok(Self::refused(&window.id, not_parked(&current)));
+            return Ok(Self::refused(window.id(), not_parked(&current)));
         }
         Ok(Self {
-            id: window.id.clone(),
+            id: window.id().clone(),
             problem: None,
-            last_error: window.last_error.clone(),
+            last_error: window.last_error().map(str::to_owned),
             rests: None,
         })
     }
@@ -182,7 +182,7 @@ impl Retried {
 fn not_parked(window: &Window) -> String {
     format!(
         "it is {}; only a parked window can be tried again",
-        window.status
+        window.status()
     )
 }
 
@@ -210,11 +210,11 @@ mod tests {
             let named = if all {
                 Vec::new()
             } else {
-                vec![parked.id.clone()]
+                vec![parked.id().clone()]
             };
             assert_eq!(retried(&bench, named, all).await, ExitCode::Success);
-            let ready = store.window(&parked.id).await.unwrap().unwrap();
-            assert_eq!(ready.status, Status::Ready);
+            let ready = store.window(parked.id()).await.unwrap().unwrap();
+            assert_eq!(ready.status(), Status::Ready);
             let park = Event::Park {
                 reason: "again".to_owned(),
                 now: at(2),
@@ -229,17 +229,18 @@ mod tests {
         let (store, definition) = (bench.store(), bench.definition());
         store.apply_source(&definition, at(0)).await.unwrap();
         let parked = parked(&store, &definition).await;
-        let mut ready = window(&definition);
-        ready.id.from = parked.to;
-        ready.to = parked.to.plus_ms(600_000);
+        let ready = window(&definition).with(|form| {
+            form.from = parked.to();
+            form.to = parked.to().plus_ms(600_000);
+        });
         store.create(&ready).await.unwrap();
-        let mut absent = parked.id.clone();
+        let mut absent = parked.id().clone();
         absent.from = at(30);
-        let windows = vec![ready.id.clone(), absent, parked.id.clone()];
+        let windows = vec![ready.id().clone(), absent, parked.id().clone()];
         assert_eq!(retried(&bench, windows, false).await, ExitCode::Usage);
-        assert_eq!(store.window(&ready.id).await.unwrap(), Some(ready));
-        let parked = store.window(&parked.id).await.unwrap().unwrap();
-        assert_eq!(parked.status, Status::Ready);
+        assert_eq!(store.window(ready.id()).await.unwrap(), Some(ready));
+        let parked = store.window(parked.id()).await.unwrap().unwrap();
+        assert_eq!(parked.status(), Status::Ready);
     }
 
     #[tokio::test]
@@ -253,9 +254,9 @@ mod tests {
             .apply_source(&bench.definition(), at(3))
             .await
             .unwrap();
-        let id = parked.id.clone();
+        let id = parked.id().clone();
         assert_eq!(retried(&bench, vec![id], false).await, ExitCode::Usage);
-        assert_eq!(store.window(&parked.id).await.unwrap(), Some(parked));
+        assert_eq!(store.window(parked.id()).await.unwrap(), Some(parked));
     }
 
     #[tokio::test]
@@ -281,7 +282,7 @@ mod tests {
 
     #[test]
     fn what_became_of_a_window_is_one_line() {
-        let id = window(&Bench::new(CONFIG).definition()).id;
+        let id = window(&Bench::new(CONFIG).definition()).id().clone();
         let ready = Retried {
             id: id.clone(),
             problem: None,

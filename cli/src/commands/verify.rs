@@ -162,7 +162,9 @@ impl Ledger<'_> {
                     self.check_window(window, report);
                 }
                 match windows.last() {
-                    Some(last) if windows.len() == WINDOWS_PER_READ => at = last.id.from.plus_ms(1),
+                    Some(last) if windows.len() == WINDOWS_PER_READ => {
+                        at = last.id().from.plus_ms(1);
+                    }
                     _ => break,
                 }
             }
@@ -175,14 +177,14 @@ impl Ledger<'_> {
             let bytes = delivered_bytes(window, kind).unwrap_or(0);
             let path = |to| {
                 let name = FileName {
-                    window: window.id.clone(),
+                    window: window.id().clone(),
                     kind,
                     stage: Stage::Output { to },
                 };
                 self.place.dir.join(name.path())
             };
             let is_there = |path: &Path| path.try_exists().unwrap_or(true);
-            let whole = path(Some(window.to));
+            let whole = path(Some(window.to()));
             if bytes > 0 && !is_there(&whole) && !is_there(&path(None)) {
                 report.add(Problem::Missing { bytes }, &whole);
             }

@@ -99,9 +99,9 @@ impl Wanted {
     }
 
     fn is(&self, window: &Window) -> bool {
-        self.status.is_none_or(|status| window.status == status)
+        self.status.is_none_or(|status| window.status() == status)
             && (!self.open || window.is_unfinished())
-            && self.span.contains(window.id.from)
+            && self.span.contains(window.id().from)
     }
 }
 
@@ -142,7 +142,7 @@ impl Picked {
             let timeline = &lane.progress.timeline;
             let read = store.history(timeline, rest, READ_AT_ONCE).await?;
             let Some(last) = read.last() else { break };
-            from = last.id.from.plus_ms(1);
+            from = last.id().from.plus_ms(1);
             self.add(read, wanted);
         }
         Ok(())
@@ -160,7 +160,7 @@ impl Picked {
             }
         }
         self.windows
-            .sort_by(|a, b| (a.id.from, &a.id.timeline).cmp(&(b.id.from, &b.id.timeline)));
+            .sort_by(|a, b| (a.id().from, &a.id().timeline).cmp(&(b.id().from, &b.id().timeline)));
         if wanted.open {
             self.windows.truncate(wanted.limit);
         } else {
@@ -206,10 +206,10 @@ impl Picked {
 /// Returns true for a sweep window that became done without a run: its span had nothing to read
 /// again, or must not be read.
 fn is_quiet(window: &Window) -> bool {
-    matches!(window.id.timeline.lane, Lane::Sweep(_))
-        && window.status == Status::Done
-        && window.runs == 0
-        && window.last_error.is_none()
+    matches!(window.id().timeline.lane, Lane::Sweep(_))
+        && window.status() == Status::Done
+        && window.runs() == 0
+        && window.last_error().is_none()
 }
 
 #[cfg(test)]

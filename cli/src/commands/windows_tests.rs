@@ -25,10 +25,7 @@ fn on(lane: &str, day: u8) -> Window {
 }
 
 fn done(window: Window) -> Window {
-    Window {
-        status: Status::Done,
-        ..window
-    }
+    window.with(|form| form.status = Status::Done)
 }
 
 fn picked(windows: &[Window], wanted: &Wanted) -> Picked {
@@ -41,7 +38,7 @@ fn picked(windows: &[Window], wanted: &Wanted) -> Picked {
 }
 
 fn days(picked: &Picked) -> Vec<String> {
-    let day = |window: &Window| window.id.from.to_string()[8..10].to_owned();
+    let day = |window: &Window| window.id().from.to_string()[8..10].to_owned();
     picked.windows.iter().map(day).collect()
 }
 
@@ -95,14 +92,9 @@ fn of_open_windows_the_oldest_come_first() {
 
 #[test]
 fn sweep_windows_that_had_nothing_to_read_are_counted_instead_of_listed() {
-    let read = Window {
-        runs: 1,
-        ..done(on("sweep-1", 2))
-    };
-    let lapsed = Window {
-        last_error: Some("the vendor no longer keeps it".to_owned()),
-        ..done(on("sweep-1", 3))
-    };
+    let read = done(on("sweep-1", 2)).with(|form| form.runs = 1);
+    let lapsed = done(on("sweep-1", 3))
+        .with(|form| form.last_error = Some("the vendor no longer keeps it".to_owned()));
     let windows = [
         done(on("sweep-1", 1)),
         read,
@@ -131,14 +123,14 @@ async fn the_window_in_trouble_is_found_however_many_came_after_it() {
     let (store, definition) = (bench.store(), bench.definition());
     let record = store.apply_source(&definition, at(0)).await.unwrap();
     let hole = parked(&store, &definition).await;
-    let mut from = hole.to;
+    let mut from = hole.to();
     for _ in 0..LISTED_DEFAULT {
         let id = WindowId {
             from,
-            timeline: hole.id.timeline.clone(),
+            timeline: hole.id().timeline.clone(),
         };
         let later = Window::new(id, from.plus_ms(60_000), at(0)).unwrap();
-        from = later.to;
+        from = later.to();
         store.create(&later).await.unwrap();
         let park = Event::Park {
             reason: "later".to_owned(),
@@ -149,10 +141,10 @@ async fn the_window_in_trouble_is_found_however_many_came_after_it() {
     let view = read_source(&store, record, at(2)).await.unwrap();
     let names = |picked: Picked| -> Vec<_> {
         let windows = picked.windows.into_iter();
-        windows.map(|window| window.id).collect()
+        windows.map(|window| window.id().clone()).collect()
     };
     let latest = names(pick(&store, &view, &wanted()).await.unwrap());
-    assert!(latest.len() == LISTED_DEFAULT && !latest.contains(&hole.id));
+    assert!(latest.len() == LISTED_DEFAULT && !latest.contains(hole.id()));
     let open = Wanted {
         open: true,
         limit: usize::MAX,
@@ -160,7 +152,7 @@ async fn the_window_in_trouble_is_found_however_many_came_after_it() {
     };
     let open = names(pick(&store, &view, &open).await.unwrap());
     assert_eq!(open.len(), LISTED_DEFAULT + 1);
-    assert_eq!(open[0], hole.id);
+    assert_eq!(&open[0], hole.id());
 }
 
 #[tokio::test]

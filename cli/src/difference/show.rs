@@ -198,7 +198,7 @@ fn line(change: &FieldChange, is_new: bool) -> String {
 pub(crate) fn named(windows: &[Window]) -> String {
     let names = windows.iter().take(WINDOWS_SHOWN_MAX);
     let mut lines: Vec<_> = names
-        .map(|window| format!("  {} ({})", window.id, window.status))
+        .map(|window| format!("  {} ({})", window.id(), window.status()))
         .collect();
     if windows.len() > WINDOWS_SHOWN_MAX {
         lines.push(format!("  and {} more", windows.len() - WINDOWS_SHOWN_MAX));

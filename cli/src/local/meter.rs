@@ -32,7 +32,9 @@ impl Meter {
 impl Observer for Meter {
     fn page(&self, window: &Window, totals: &PageTotals) {
         let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let count = counts.entry(window.id.timeline.source.clone()).or_default();
+        let count = counts
+            .entry(window.id().timeline.source.clone())
+            .or_default();
         count.pages += 1;
         count.records += totals.records;
         count.rejected += totals.rejected;

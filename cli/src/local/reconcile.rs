@@ -97,7 +97,7 @@ impl Differences {
                 self.leftovers.push(file);
             }
             (Agreement::OldName, Some(window)) if self.old_names.len() < TIDIED_MAX => {
-                self.old_names.push((file, window.to));
+                self.old_names.push((file, window.to()));
             }
             (
                 Agreement::Agrees | Agreement::Beside | Agreement::Leftover | Agreement::OldName,
@@ -170,7 +170,7 @@ impl Ledger {
             let open = store.open_windows(&timeline, progress.open_from).await?;
             let behind = store.windows_at(&timeline, &progress.behind).await?;
             for window in open.into_iter().chain(behind) {
-                ledger.windows.insert(window.id.clone(), window);
+                ledger.windows.insert(window.id().clone(), window);
             }
             ledger.open_from.insert(timeline, progress.open_from);
         }
@@ -193,7 +193,7 @@ impl Ledger {
     fn is_inside_done(&self, window: &WindowId) -> bool {
         let before = self.windows.range(..window).next_back();
         before.is_some_and(|(id, done)| {
-            id.timeline == window.timeline && !done.is_unfinished() && window.from < done.to
+            id.timeline == window.timeline && !done.is_unfinished() && window.from < done.to()
         })
     }
 
@@ -203,7 +203,7 @@ impl Ledger {
         for window in self.windows.values() {
             for kind in [Kind::Lines, Kind::Rejects] {
                 let delivered = delivered_bytes(window, kind).unwrap_or(0);
-                let is_there = seen.contains(&(window.id.clone(), kind));
+                let is_there = seen.contains(&(window.id().clone(), kind));
                 missing += u64::from(delivered > 0 && !is_there);
             }
         }

@@ -26,10 +26,10 @@ impl Scene {
         store.apply_source(&definition, at(0)).await.unwrap();
         let window = change(window(&definition));
         store.create(&window).await.unwrap();
-        let timeline = window.id.timeline.clone();
-        let begun = Progress::begin(timeline, window.id.from, None, &definition.policy, at(0));
+        let timeline = window.id().timeline.clone();
+        let begun = Progress::begin(timeline, window.id().from, None, &definition.policy, at(0));
         let carved = Progress {
-            scheduled_through: window.to,
+            scheduled_through: window.to(),
             ..begun
         };
         let shard = definition.shard();
@@ -46,7 +46,7 @@ impl Scene {
 
     /// Creates a file of the window that starts at minute `from` in the folder.
     fn put(&self, from: i64, stage: Stage, text: &str) -> PathBuf {
-        let mut window = self.window.id.clone();
+        let mut window = self.window.id().clone();
         window.from = at(from);
         let name = FileName {
             window,
@@ -62,14 +62,14 @@ impl Scene {
     /// Moves the first open instant two days past the window, which stays listed in `behind`.
     async fn leave_behind(&self) {
         let shard = self.bench.definition().shard();
-        let source = &self.window.id.timeline.source;
+        let source = &self.window.id().timeline.source;
         let stored = self.store.progress_of(shard, source).await.unwrap();
         let [stored] = <[Progress; 1]>::try_from(stored).unwrap();
-        let open_from = self.window.to.plus_ms(2 * DAY_MS);
+        let open_from = self.window.to().plus_ms(2 * DAY_MS);
         let moved = Progress {
             open_from,
             scheduled_through: open_from,
-            behind: vec![self.window.id.from],
+            behind: vec![self.window.id().from],
             ..stored
         };
         self.store.save_progress(shard, &moved).await.unwrap();
@@ -86,19 +86,18 @@ impl Scene {
 }
 
 fn done(window: Window) -> Window {
-    Window {
-        status: Status::Done,
-        page: 1,
-        runs: 1,
-        sink_position: Some("r0:3:0".to_owned()),
-        done_at: Some(at(1)),
-        expires_at: Some(at(1_000_000)),
-        ..window
-    }
+    window.with(|form| {
+        form.status = Status::Done;
+        form.page = 1;
+        form.runs = 1;
+        form.sink_position = Some("r0:3:0".to_owned());
+        form.done_at = Some(at(1));
+        form.expires_at = Some(at(1_000_000));
+    })
 }
 
 fn released(window: Window) -> Window {
-    Window { runs: 1, ..window }
+    window.with(|form| form.runs = 1)
 }
 
 fn until(minute: i64) -> Stage {
@@ -133,12 +132,8 @@ async fn file_without_a_window_is_refused_and_nothing_is_changed() {
 #[tokio::test]
 async fn file_of_a_window_that_went_on_in_a_later_copy_is_refused() {
     for (page, is_behind) in [(1, false), (2, true)] {
-        let scene = Scene::new(|window| Window {
-            page: 1,
-            ..released(window)
-        })
-        .await;
-        let id = &scene.window.id;
+        let scene = Scene::new(|window| released(window).with(|form| form.page = 1)).await;
+        let id = scene.window.id();
         let line = format!("{{\"_windlass\":{{\"window\":\"{id}\",\"page\":{page}}}}}\n");
         let file = scene.put(0, until(10), &line);
         let differences = scene.look().await;
@@ -161,11 +156,7 @@ async fn part_without_an_unfinished_window_is_removed() {
 
 #[tokio::test]
 async fn part_of_a_pass_that_a_power_loss_took_back_is_removed() {
-    let scene = Scene::new(|window| Window {
-        restarts: 1,
-        ..released(window)
-    })
-    .await;
+    let scene = Scene::new(|window| released(window).with(|form| form.restarts = 1)).await;
     let parts = [0, 1, 2].map(|restarts| scene.put(0, Stage::Part { restarts }, "{}\n"));
     let differences = scene.look().await;
     differences.check(&scene.folder).unwrap();

@@ -10,7 +10,7 @@ use crate::span::Span;
 use crate::sweep::{self, Ledger, Piece};
 use crate::time::Timestamp;
 use crate::trust::{Cut, Trusted};
-use crate::window::{Status, Window};
+use crate::window::Window;
 
 /// Collects the windows to create.
 pub(super) struct Builder<'a> {
@@ -45,7 +45,7 @@ impl Builder<'_> {
             let Some(span) = carver.next(at) else { break };
             let ahead = open
                 .iter()
-                .map(|window| window.id.from)
+                .map(|window| window.id().from)
                 .find(|from| *from > at);
             at = self.push(at, ahead.map_or(span.to(), |from| from.min(span.to())));
             at = adopt(open, at);
@@ -111,14 +111,15 @@ impl Builder<'_> {
             timeline: progress.timeline.clone(),
             from,
         };
-        let Ok(mut window) = Window::new(id, to, time.edge()) else {
+        let window = if self.slots > 0 {
+            Window::dispatched(id, to, dispatch_until, time.edge())
+        } else {
+            Window::new(id, to, time.edge())
+        };
+        let Ok(window) = window else {
             return to;
         };
-        if self.slots > 0 {
-            self.slots -= 1;
-            window.status = Status::Dispatched;
-            window.lease_until = Some(dispatch_until);
-        }
+        self.slots = self.slots.saturating_sub(1);
         self.create.push(window);
         to
     }

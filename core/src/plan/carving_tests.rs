@@ -14,7 +14,7 @@ fn windows_that_wait_take_the_slots_before_new_ones_do() {
     let plan = world.plan();
     assert_eq!(plan.moves("dispatch").len(), 2);
     assert_eq!(plan.created().len(), 12);
-    assert!(plan.created().iter().all(|it| it.status == Status::Ready));
+    assert!(plan.created().iter().all(|it| it.status() == Status::Ready));
 }
 
 #[test]
@@ -45,14 +45,14 @@ fn a_window_that_exists_past_the_mark_is_neither_overlapped_nor_reached_by_a_wid
     let at = |minute| Timestamp::from_ms(minute * MINUTE_MS);
     world.tick();
     let mut orphan = world.windows[&at(10)].clone();
-    (orphan.id.from, orphan.to) = (at(15), at(25));
+    orphan.edit(|form| (form.from, form.to) = (at(15), at(25)));
     let mut world = World::new(policy(), None, hours(24));
     world.windows.insert(at(15), orphan);
     world.tick();
     let spans: Vec<_> = world
         .windows
         .values()
-        .map(|it| (it.id.from, it.to))
+        .map(|it| (it.id().from, it.to()))
         .collect();
     let expected = [(0, 10), (10, 15), (15, 25), (25, 35)];
     assert_eq!(spans[..4], expected.map(|(from, to)| (at(from), at(to))));

@@ -122,7 +122,7 @@ fn a_clock_set_back_behind_the_marks_cuts_one_window_that_asks() {
     }
     let cut: Vec<_> = world.windows.range(mark..).collect();
     assert_eq!(cut.len(), 1);
-    assert_eq!(cut[0].1.to, mark.plus_ms(5 * MINUTE_MS));
+    assert_eq!(cut[0].1.to(), mark.plus_ms(5 * MINUTE_MS));
     // Within what clocks differ by, nothing is cut ahead of ours.
     let mut other = World::new(policy(), None, Timestamp::from_ms(-limits::CLOCK_SKEW_MS));
     other.time = Some(time(other.now, None));
@@ -191,12 +191,11 @@ fn a_sweep_of_a_timeline_that_has_ended_asks_for_the_vendors_clock() {
 }
 
 fn remembered(window: Window) -> Window {
-    Window {
-        remembered: true,
-        records: 1,
-        expires_at: Some(hours(24 * 100)),
-        ..window
-    }
+    window.with(|form| {
+        form.remembered = true;
+        form.records = 1;
+        form.expires_at = Some(hours(24 * 100));
+    })
 }
 
 #[test]
@@ -206,8 +205,10 @@ fn lease_of_a_clock_that_was_ahead_is_taken_back_and_one_of_a_right_clock_is_not
     let (from, right) = (*world.windows.keys().next().unwrap(), world.now);
     let mut takes_back = |ours: Timestamp, claimed: Timestamp| {
         let window = world.windows.get_mut(&from).unwrap();
-        window.status = Status::Running;
-        window.lease_until = Some(claimed.plus_ms(limits::LEASE_MS_MAX));
+        window.edit(|form| {
+            form.status = Status::Running;
+            form.lease_until = Some(claimed.plus_ms(limits::LEASE_MS_MAX));
+        });
         world.now = ours;
         world.time = Some(time(ours, Some((right, 0))));
         let dispatch_until = ours.plus_ms(MINUTE_MS);

@@ -54,7 +54,7 @@ fn time_that_is_passed_over_takes_one_place_of_the_open_range_and_needs_one() {
     world.policy.max_open_windows = 1;
     world.tick();
     assert_eq!(world.windows.len(), 1);
-    assert_eq!(world.windows[&hours(0)].status, Status::Done);
+    assert_eq!(world.windows[&hours(0)].status(), Status::Done);
     let mut world = nothing_carved();
     world.policy.max_open_windows = 4;
     world.tick();
@@ -73,7 +73,7 @@ fn what_the_vendor_dropped_after_the_mark_is_passed_over_from_the_mark_on() {
     let plan = world.plan();
     let gone = Span::new(mark, hours(52)).unwrap();
     assert_eq!(
-        (plan.created()[0].span(), plan.created()[0].status),
+        (plan.created()[0].span(), plan.created()[0].status()),
         (gone, Status::Done)
     );
     let next = plan.marks().unwrap();

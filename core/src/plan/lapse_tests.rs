@@ -20,8 +20,10 @@ fn world() -> World {
     let mut world = World::new(policy, None, hours(40));
     world.tick();
     for window in world.windows.values_mut() {
-        window.status = Status::Ready;
-        window.lease_until = None;
+        window.edit(|form| {
+            form.status = Status::Ready;
+            form.lease_until = None;
+        });
     }
     world
 }
@@ -32,13 +34,13 @@ fn windows_that_the_vendor_dropped_unread_lapse_and_their_span_is_unavailable() 
     world.now = hours(51);
     let plan = world.plan();
     let lapsed = plan.moves("lapse");
-    let lapsed: Vec<_> = lapsed.iter().map(|it| it.seen.id.from).collect();
+    let lapsed: Vec<_> = lapsed.iter().map(|it| it.seen.id().from).collect();
     assert_eq!(lapsed, [hours(0), hours(1), hours(2)]);
     let next = plan.marks().unwrap();
     assert_eq!(next.unavailable, [Span::new(hours(0), hours(3)).unwrap()]);
     // What lapses is not sent to a worker, and the marks that say so are stored first.
     let sent = plan.moves("dispatch");
-    let sent: Vec<_> = sent.iter().map(|it| it.seen.id.from).collect();
+    let sent: Vec<_> = sent.iter().map(|it| it.seen.id().from).collect();
     assert_eq!(sent, [hours(3), hours(4)]);
 }
 
@@ -50,10 +52,10 @@ fn a_stop_before_the_windows_lapse_is_made_up_for_by_the_next_tick() {
     let again = world.plan().moves("lapse");
     assert_eq!(again.len(), 3);
     for moved in &again {
-        let done = world.windows[&moved.seen.id.from]
+        let done = world.windows[&moved.seen.id().from]
             .apply(&moved.event)
             .unwrap();
-        world.windows.insert(done.id.from, done);
+        world.windows.insert(done.id().from, done);
     }
     assert!(world.plan().moves("lapse").is_empty());
     assert_eq!(world.complete_through(), hours(3));
@@ -62,15 +64,27 @@ fn a_stop_before_the_windows_lapse_is_made_up_for_by_the_next_tick() {
 #[test]
 fn what_was_begun_or_waits_for_its_split_does_not_lapse() {
     let mut world = world();
-    world.windows.get_mut(&hours(0)).unwrap().page = 1;
-    world.windows.get_mut(&hours(1)).unwrap().split_at = Some(hours(1).plus_ms(HOUR_MS / 2));
-    world.windows.get_mut(&hours(2)).unwrap().status = Status::Parked;
+    world
+        .windows
+        .get_mut(&hours(0))
+        .unwrap()
+        .edit(|form| form.page = 1);
+    world
+        .windows
+        .get_mut(&hours(1))
+        .unwrap()
+        .edit(|form| form.split_at = Some(hours(1).plus_ms(HOUR_MS / 2)));
+    world
+        .windows
+        .get_mut(&hours(2))
+        .unwrap()
+        .edit(|form| form.status = Status::Parked);
     world.now = hours(52);
     let lapsed: Vec<_> = world
         .plan()
         .moves("lapse")
         .iter()
-        .map(|it| it.seen.id.from)
+        .map(|it| it.seen.id().from)
         .collect();
     assert_eq!(lapsed, [hours(3)]);
 }
@@ -84,9 +98,9 @@ fn a_hole_behind_the_marks_that_is_tried_again_too_late_lapses() {
     world.set(0, Status::Ready);
     world.now = hours(49);
     let plan = world.plan();
-    assert_eq!(plan.moves("lapse")[0].seen.id.from, hours(0));
+    assert_eq!(plan.moves("lapse")[0].seen.id().from, hours(0));
     let sent = plan.moves("dispatch");
-    assert!(sent.iter().all(|it| it.seen.id.from != hours(0)));
+    assert!(sent.iter().all(|it| it.seen.id().from != hours(0)));
 }
 
 #[test]
@@ -116,10 +130,14 @@ fn a_window_that_a_worker_took_before_it_could_lapse_is_not_forgotten() {
     let mut world = world();
     world.now = hours(49);
     let plan = world.plan();
-    assert_eq!(plan.moves("lapse")[0].seen.id.from, hours(0));
+    assert_eq!(plan.moves("lapse")[0].seen.id().from, hours(0));
     world.progress = plan.marks().unwrap();
     world.set(0, Status::Running);
-    world.windows.get_mut(&hours(0)).unwrap().lease_until = Some(hours(1_000));
+    world
+        .windows
+        .get_mut(&hours(0))
+        .unwrap()
+        .edit(|form| form.lease_until = Some(hours(1_000)));
     for _ in 0..3 {
         world.tick();
         let open = world.progress.open_from <= hours(0);
@@ -136,7 +154,7 @@ fn what_the_vendor_may_have_dropped_while_a_window_was_read_is_unavailable() {
     for (hour, done_at) in [(0, hours(47)), (1, hours(47)), (2, half_past)] {
         world.set(hours(hour).as_ms(), Status::Done);
         let window = world.windows.get_mut(&hours(hour)).unwrap();
-        window.done_at = Some(done_at);
+        window.edit(|form| form.done_at = Some(done_at));
     }
     world.now = half_past.plus_ms(1);
     let next = world.plan().marks().unwrap();
@@ -156,7 +174,11 @@ fn a_hole_that_was_filled_in_part_too_late_is_unavailable_in_part() {
     assert_eq!(world.progress.behind, [hours(0)]);
     world.set(0, Status::Done);
     let at = hours(48).plus_ms(1);
-    world.windows.get_mut(&hours(0)).unwrap().done_at = Some(at);
+    world
+        .windows
+        .get_mut(&hours(0))
+        .unwrap()
+        .edit(|form| form.done_at = Some(at));
     world.now = at;
     let next = world.plan().marks().unwrap();
     assert!(next.behind.is_empty());

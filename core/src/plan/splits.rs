@@ -55,7 +55,7 @@ pub(super) fn plan(
             scavenge.push(Decision { event, ..parent });
             continue;
         }
-        windows.retain(|window| window.id != kept.id);
+        windows.retain(|window| window.id() != kept.id());
         windows.push(kept);
         windows.extend(parts.iter().cloned());
         marks.summary = Some(summary_of(&marks, windows.iter()));
@@ -75,7 +75,7 @@ pub(super) fn plan(
 /// not millions. Behind `open_from`, the list there is the bound.
 fn cuts(situation: &Situation<'_>, open_from: Timestamp, max_open: usize) -> Vec<Cut> {
     let Situation { open, behind, .. } = *situation;
-    let ahead = || open.iter().filter(|window| window.id.from >= open_from);
+    let ahead = || open.iter().filter(|window| window.id().from >= open_from);
     let oldest = ahead().find(|window| window.is_unfinished());
     let mut room = max_open.saturating_sub(ahead().count());
     // What is done is done at a time that the vendor has passed too.
@@ -83,7 +83,8 @@ fn cuts(situation: &Situation<'_>, open_from: Timestamp, max_open: usize) -> Vec
     let now = time.trusted().map_or(time.edge(), Trusted::at);
     let mut fits = |cut: &Cut| {
         let window = &cut.parent.seen;
-        let fits = room >= cut.parts.len() || window.id.from < open_from || oldest == Some(window);
+        let fits =
+            room >= cut.parts.len() || window.id().from < open_from || oldest == Some(window);
         room = room.saturating_sub(cut.parts.len());
         fits
     };
@@ -97,29 +98,16 @@ fn cuts(situation: &Situation<'_>, open_from: Timestamp, max_open: usize) -> Vec
 fn cut(window: &Window, policy: &Policy, now: Timestamp) -> Option<Cut> {
     let spans = parts_of(window, policy.unit_ms)?;
     let id = |span: Span| WindowId {
-        timeline: window.id.timeline.clone(),
+        timeline: window.id().timeline.clone(),
         from: span.from(),
     };
     let mut parts = Vec::new();
     for span in spans.unread {
-        parts.push(Window {
-            adopted: window.adopted,
-            ..Window::new(id(span), span.to(), now).ok()?
-        });
+        let fresh = Window::new(id(span), span.to(), now).ok()?;
+        parts.push(fresh.adopting(window.adopted()));
     }
     if let Some(span) = spans.done {
-        let done = Window::done(id(span), span.to(), policy.history_ms, now).ok()?;
-        parts.push(Window {
-            records: window.records,
-            bytes: window.bytes,
-            rejected: window.rejected,
-            known: window.known,
-            oldest: window.oldest,
-            newest: window.newest,
-            remembered: window.remembered,
-            created_at: window.created_at,
-            ..done
-        });
+        parts.push(window.delivered_part(span, policy.history_ms, now).ok()?);
     }
     let to = spans.kept.to();
     let history_ms = policy.history_ms;
@@ -150,7 +138,7 @@ fn cut(window: &Window, policy: &Policy, now: Timestamp) -> Option<Cut> {
 fn list(marks: &mut Progress, parts: &[Window]) -> Result<(), String> {
     let unread = parts.iter().filter(|window| window.is_unfinished());
     let mut unlisted: Vec<_> = unread
-        .map(|window| window.id.from)
+        .map(|window| window.id().from)
         .filter(|at| *at < marks.open_from && !marks.behind.contains(at))
         .collect();
     if marks.behind.len() + unlisted.len() > limits::BEHIND_MAX {

@@ -23,8 +23,10 @@ fn waiting(from: i64, delivered: Delivered) -> World {
     let mut world = World::new(unit, Some(minute(80)), hours(24));
     world.tick();
     for window in world.windows.values_mut() {
-        window.status = Status::Ready;
-        window.lease_until = None;
+        window.edit(|form| {
+            form.status = Status::Ready;
+            form.lease_until = None;
+        });
     }
     world.policy.max_open_windows = 64;
     make_wait(&mut world, from, delivered);
@@ -38,25 +40,27 @@ fn make_wait(world: &mut World, from: i64, delivered: Delivered) {
         Delivered::Nothing => from + 5,
     };
     let window = world.windows.get_mut(&minute(from)).unwrap();
-    window.page = 7;
-    window.records = 700;
-    (window.bytes, window.rejected, window.known) = (70_000, 7, 77);
-    (window.oldest, window.newest) = (Some(minute(from)), Some(minute(from + 10)));
-    window.remembered = false;
-    window.created_at = minute(from + 11);
-    window.overruns = 3;
-    window.cursor = Some(Cursor {
-        token: "next".to_owned(),
-        request: "hash".to_owned(),
+    window.edit(|form| {
+        form.page = 7;
+        form.records = 700;
+        (form.bytes, form.rejected, form.known) = (70_000, 7, 77);
+        (form.oldest, form.newest) = (Some(minute(from)), Some(minute(from + 10)));
+        form.remembered = false;
+        form.created_at = minute(from + 11);
+        form.overruns = 3;
+        form.set_cursor(Some(Cursor {
+            token: "next".to_owned(),
+            request: "hash".to_owned(),
+        }));
+        form.split_at = Some(minute(at));
+        form.split_delivered = delivered;
     });
-    window.split_at = Some(minute(at));
-    window.split_delivered = delivered;
 }
 
 fn starts(windows: &[Window]) -> Vec<i64> {
     let minutes = windows
         .iter()
-        .map(|window| window.id.from.as_ms() / MINUTE_MS);
+        .map(|window| window.id().from.as_ms() / MINUTE_MS);
     minutes.collect()
 }
 
@@ -70,14 +74,14 @@ fn an_oldest_first_window_closes_with_what_it_delivered_and_the_rest_gets_severa
         split
             .parts
             .iter()
-            .all(|window| window.status == Status::Ready)
+            .all(|window| window.status() == Status::Ready)
     );
     assert!(matches!(split.parent.event, Event::Close { to, .. } if to == minute(71)));
     assert_eq!(split.items(), limits::SPLIT_ITEMS_MAX);
     world.tick();
     check_coverage(&world.progress, &world.all()).unwrap();
     let closed = &world.windows[&minute(70)];
-    assert_eq!((closed.status, closed.records), (Status::Done, 700));
+    assert_eq!((closed.status(), closed.records()), (Status::Done, 700));
     for window in world.all() {
         check_window(&window, &world.policy).unwrap();
     }
@@ -92,28 +96,27 @@ fn a_newest_first_window_keeps_its_first_piece_and_what_it_delivered_is_done_bes
     assert_eq!(split.items(), limits::SPLIT_ITEMS_MAX);
     let done = split.parts.last().unwrap();
     assert_eq!(
-        (done.status, done.to, done.records),
+        (done.status(), done.to(), done.records()),
         (Status::Done, minute(80), 700)
     );
     // All that a sweep asks of a done window is that of the window that read it.
     let read = &world.windows[&minute(70)];
-    let expected = Window {
-        bytes: read.bytes,
-        rejected: read.rejected,
-        known: read.known,
-        oldest: read.oldest,
-        newest: read.newest,
-        remembered: read.remembered,
-        created_at: read.created_at,
-        ..done.clone()
-    };
+    let expected = done.clone().with(|form| {
+        form.bytes = read.bytes();
+        form.rejected = read.rejected();
+        form.known = read.known();
+        form.oldest = read.oldest();
+        form.newest = read.newest();
+        form.remembered = read.remembered();
+        form.created_at = read.created_at();
+    });
     assert_eq!(*done, expected);
     assert_eq!(split.parent.event.name(), "shrink");
     world.tick();
     check_coverage(&world.progress, &world.all()).unwrap();
     let shrunk = &world.windows[&minute(70)];
-    assert_eq!((shrunk.to, shrunk.status), (minute(71), Status::Ready));
-    assert_eq!((shrunk.records, &shrunk.cursor), (0, &None));
+    assert_eq!((shrunk.to(), shrunk.status()), (minute(71), Status::Ready));
+    assert_eq!((shrunk.records(), &shrunk.cursor()), (0, &None));
 }
 
 #[test]
@@ -145,7 +148,7 @@ fn split_is_void_once_a_part_exists_or_its_window_has_moved() {
     let plan = untouched.plan();
     let mut parted = waiting(70, Delivered::Before);
     let part = plan.splits()[0].parts[3].clone();
-    parted.windows.insert(part.id.from, part);
+    parted.windows.insert(part.id().from, part);
     let mut moved = waiting(70, Delivered::Before);
     moved.set(70 * MINUTE_MS, Status::Parked);
     for mut world in [parted, moved] {
@@ -195,8 +198,8 @@ fn parts_behind_the_marks_are_listed_with_their_split() {
         let split = world.plan().splits().remove(0);
         let listed = split.marks.behind.clone();
         for part in &split.parts {
-            let is_listed = listed.contains(&part.id.from);
-            assert_eq!(is_listed, part.is_unfinished(), "{}", part.id);
+            let is_listed = listed.contains(&part.id().from);
+            assert_eq!(is_listed, part.is_unfinished(), "{}", part.id());
         }
         assert!(listed.is_sorted());
         world.tick();
@@ -207,7 +210,7 @@ fn parts_behind_the_marks_are_listed_with_their_split() {
         assert_eq!(world.complete_through(), delivered_to);
         for from in listed {
             let done = world.windows.get_mut(&from).unwrap();
-            done.status = Status::Done;
+            done.edit(|form| form.status = Status::Done);
         }
         assert_eq!(world.complete_through(), minute(10));
     }
@@ -267,10 +270,10 @@ fn marks_that_were_planned_before_a_split_are_not_stored_after_it() {
         let unread: Vec<_> = world.all();
         let mut unread = unread
             .iter()
-            .filter(|it| it.is_unfinished() && it.id.from < minute(10));
+            .filter(|it| it.is_unfinished() && it.id().from < minute(10));
         let in_sight = |window: &Window| {
-            window.id.from >= world.progress.open_from
-                || world.progress.behind.contains(&window.id.from)
+            window.id().from >= world.progress.open_from
+                || world.progress.behind.contains(&window.id().from)
         };
         assert!(
             unread.all(in_sight),

@@ -39,10 +39,7 @@ impl Sweep {
             let id = format!("okta/0123456789ab/live/{}", hours(6 * n));
             let to = hours(6 * n + 6);
             let done = Window::done(id.parse().unwrap(), to, 7 * DAY_MS, to).unwrap();
-            Window {
-                records: 100,
-                ..done
-            }
+            done.with(|form| form.records = 100)
         });
         let start = Timestamp::from_ms(0);
         let lane = timeline(Lane::Sweep(1));
@@ -90,16 +87,16 @@ fn a_sweep_lane_follows_whole_live_windows_and_never_passes_what_is_delivered() 
     let sweep = Sweep::new();
     let plan = sweep.plan(hours(18), true);
     let created = plan.created();
-    let spans: Vec<_> = created.iter().map(|it| (it.id.from, it.to)).collect();
+    let spans: Vec<_> = created.iter().map(|it| (it.id().from, it.to())).collect();
     let expected = [0, 6, 12].map(|from| (hours(from), hours(from + 6)));
     assert_eq!(spans, expected);
     assert!(
         created
             .iter()
-            .all(|it| it.id.timeline.lane == Lane::Sweep(1))
+            .all(|it| it.id().timeline.lane == Lane::Sweep(1))
     );
     assert_eq!(plan.marks().unwrap().scheduled_through, hours(18));
-    let dispatched = |it: &&Window| it.status == Status::Dispatched;
+    let dispatched = |it: &&Window| it.status() == Status::Dispatched;
     assert_eq!(created.iter().filter(dispatched).count(), 1);
 }
 
@@ -111,12 +108,15 @@ fn a_sweep_lane_without_a_ledger_stands_still() {
 #[test]
 fn what_a_sweep_passes_over_is_done_from_the_start_and_takes_no_slot() {
     let mut sweep = Sweep::new();
-    sweep.live[0].remembered = false;
+    sweep.live[0].edit(|form| form.remembered = false);
     let plan = sweep.plan(hours(48), true);
     let created = plan.created();
-    assert_eq!(created[0].status, Status::Done);
-    assert_eq!((created[0].id.from, created[0].to), (hours(0), hours(6)));
-    assert_eq!(created[1].status, Status::Dispatched);
+    assert_eq!(created[0].status(), Status::Done);
+    assert_eq!(
+        (created[0].id().from, created[0].to()),
+        (hours(0), hours(6))
+    );
+    assert_eq!(created[1].status(), Status::Dispatched);
 }
 
 #[test]
@@ -135,7 +135,7 @@ fn sweep_windows_that_a_stopped_tick_left_are_adopted() {
     let first = sweep.plan(hours(48), true);
     sweep.windows.extend(first.created().into_iter().take(2));
     sweep.tick();
-    let froms: Vec<_> = sweep.windows.iter().map(|it| it.id.from).collect();
+    let froms: Vec<_> = sweep.windows.iter().map(|it| it.id().from).collect();
     let all: Vec<_> = (0..8).map(|n| hours(6 * n)).collect();
     assert_eq!(froms, all);
     assert_eq!(sweep.progress.scheduled_through, hours(48));
@@ -146,9 +146,11 @@ fn what_finished_sweep_windows_found_is_counted_once_each() {
     let mut sweep = Sweep::new();
     sweep.tick();
     for (window, late) in sweep.windows.iter_mut().zip([3, 5]) {
-        window.status = Status::Done;
-        window.records = late;
-        window.known = 97;
+        window.edit(|form| {
+            form.status = Status::Done;
+            form.records = late;
+            form.known = 97;
+        });
     }
     for _ in 0..2 {
         sweep.tick();
@@ -162,9 +164,9 @@ fn a_sweep_lane_does_not_step_over_what_the_vendor_dropped_by_itself() {
     sweep.policy.max_lookback_ms = Some(3 * DAY_MS);
     let plan = sweep.plan(hours(48), true);
     assert!(plan.marks().unwrap().unavailable.is_empty());
-    let passed = |it: &&Window| it.status == Status::Done;
+    let passed = |it: &&Window| it.status() == Status::Done;
     assert_eq!(
-        plan.created().iter().find(passed).unwrap().id.from,
+        plan.created().iter().find(passed).unwrap().id().from,
         hours(0)
     );
 }

@@ -33,7 +33,7 @@ pub(super) fn gone(
     let horizon = end.map_or(horizon, |end| end.ceil_to(policy.unit_ms).min(horizon));
     let existing = open
         .iter()
-        .map(|window| window.id.from)
+        .map(|window| window.id().from)
         .find(|at| *at > next.scheduled_through);
     let horizon = existing.map_or(horizon, |from| from.min(horizon));
     let gone = Span::new(next.scheduled_through, horizon).ok()?;
@@ -84,8 +84,10 @@ pub(super) fn outlived(
         return;
     }
     for window in passed.iter().copied().chain(behind) {
-        let horizon = window.done_at.and_then(|at| retention::horizon(policy, at));
-        let gone = horizon.map(|horizon| Span::new(window.id.from, horizon.min(window.to)));
+        let horizon = window
+            .done_at()
+            .and_then(|at| retention::horizon(policy, at));
+        let gone = horizon.map(|horizon| Span::new(window.id().from, horizon.min(window.to())));
         if let Some(Ok(gone)) = gone {
             tell(&mut next.unavailable, gone);
         }

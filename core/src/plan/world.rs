@@ -136,9 +136,9 @@ impl World {
             Write::Move(moved) => self.decide(moved),
             Write::Split(split) => self.split(split),
             Write::Create(window) => {
-                let is_new = !self.windows.contains_key(&window.id.from);
+                let is_new = !self.windows.contains_key(&window.id().from);
                 if is_new {
-                    self.windows.insert(window.id.from, window.clone());
+                    self.windows.insert(window.id().from, window.clone());
                 }
                 is_new
             }
@@ -158,10 +158,10 @@ impl World {
     }
 
     fn split(&mut self, split: &WindowSplit) -> bool {
-        let parent = self.windows.get(&split.parent.seen.id.from);
+        let parent = self.windows.get(&split.parent.seen.id().from);
         let kept = parent.and_then(|parent| split.apply(parent).ok());
         let mut parts = split.parts.iter();
-        let is_free = parts.all(|part| !self.windows.contains_key(&part.id.from));
+        let is_free = parts.all(|part| !self.windows.contains_key(&part.id().from));
         let Some(kept) = kept.filter(|_| is_free) else {
             return false;
         };
@@ -169,17 +169,18 @@ impl World {
             return false;
         }
         for window in split.parts.iter().chain([&kept]) {
-            self.windows.insert(window.id.from, window.clone());
+            self.windows.insert(window.id().from, window.clone());
         }
         true
     }
 
     /// Moves a window that is still as it was read.
     fn decide(&mut self, moved: &Decision) -> bool {
-        let Some(current) = self.windows.get_mut(&moved.seen.id.from) else {
+        let Some(current) = self.windows.get_mut(&moved.seen.id().from) else {
             return false;
         };
-        let is_seen = current.epoch == moved.seen.epoch && current.status == moved.seen.status;
+        let is_seen =
+            current.epoch() == moved.seen.epoch() && current.status() == moved.seen.status();
         if is_seen {
             *current = current.apply(&moved.event).unwrap();
         }
@@ -193,11 +194,13 @@ impl World {
 
     pub(in crate::plan) fn set(&mut self, from_ms: i64, status: Status) {
         let window = self.windows.get_mut(&Timestamp::from_ms(from_ms)).unwrap();
-        window.status = status;
-        window.done_at = (status == Status::Done).then_some(self.now);
-        window.expires_at = window.done_at.map(|_| Timestamp::MAX);
-        window.last_error = (status == Status::Parked).then(|| "gave up".to_owned());
-        window.epoch += 1;
+        window.edit(|form| {
+            form.status = status;
+            form.done_at = (status == Status::Done).then_some(self.now);
+            form.expires_at = form.done_at.map(|_| Timestamp::MAX);
+            form.last_error = (status == Status::Parked).then(|| "gave up".to_owned());
+            form.epoch += 1;
+        });
     }
 
     pub(in crate::plan) fn all(&self) -> Vec<Window> {

@@ -32,7 +32,7 @@ impl Write {
     pub fn dispatches(&self) -> bool {
         match self {
             Self::Move(moved) => matches!(moved.event, Event::Dispatch { .. }),
-            Self::Create(window) => window.status == Status::Dispatched,
+            Self::Create(window) => window.status() == Status::Dispatched,
             Self::Split(_) | Self::Save(_) => false,
         }
     }

@@ -28,7 +28,7 @@ impl Known {
     pub fn new(pages: &[SeenPage], writers: &[Window], ledger: &[Window]) -> Self {
         let writers: BTreeMap<(&Lane, Timestamp), &Window> = writers
             .iter()
-            .map(|writer| ((&writer.id.timeline.lane, writer.id.from), writer))
+            .map(|writer| ((&writer.id().timeline.lane, writer.id().from), writer))
             .collect();
         let counted = pages.iter().filter(|page| {
             // A file stays whatever became of the window that was made for it.
@@ -43,7 +43,7 @@ impl Known {
         Self {
             before,
             since: HashSet::new(),
-            starts: ledger.iter().map(|window| window.id.from).collect(),
+            starts: ledger.iter().map(|window| window.id().from).collect(),
         }
     }
 
@@ -71,17 +71,17 @@ impl SeenPage {
     /// stands now, `ledger` the live windows in the span of the sweep, ascending.
     pub fn counts(&self, writer: &Window, ledger: &[Window]) -> bool {
         // A page that was never checkpointed may have been taken back by the sink.
-        if self.page >= writer.page {
+        if self.page >= writer.page() {
             return false;
         }
-        if self.pass == writer.restarts {
+        if self.pass == writer.restarts() {
             return true;
         }
         // A page of an earlier pass stays delivered only if it was split off as delivered, which gave it
         // a window of its own in which nothing was read.
-        let after = ledger.partition_point(|window| window.id.from <= self.at);
+        let after = ledger.partition_point(|window| window.id().from <= self.at);
         let own = after.checked_sub(1).and_then(|place| ledger.get(place));
-        self.at >= writer.to && own.is_some_and(|own| self.at < own.to && own.page == 0)
+        self.at >= writer.to() && own.is_some_and(|own| self.at < own.to() && own.page() == 0)
     }
 }
 
@@ -90,7 +90,7 @@ pub fn span_to_compare(window: &Window, unit_ms: i64) -> Span {
     let span = window.span();
     // Where a newest-first window was split, the page before the split has records on both
     // sides of it, and lies in the unit before it: before the live window.
-    let back_ms = if window.adopted {
+    let back_ms = if window.adopted() {
         // A part of one finds what is remembered of the stretch that it begins in.
         unit_ms.max(STRETCH_OF_A_FILE_MS)
     } else {

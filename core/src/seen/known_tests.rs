@@ -16,13 +16,13 @@ fn window(from: i64, to: i64, page: u64) -> Window {
         .map(|id| Window::new(id, at(to), at(0)))
         .unwrap()
         .unwrap();
-    window.page = page;
+    window.edit(|form| form.page = page);
     window
 }
 
 /// Page `number` of pass `pass` of the window that starts at 0, whose records begin at second `at`.
 fn page(number: u64, pass: u32, at_second: i64) -> SeenPage {
-    let timeline = window(0, 1, 0).id.timeline;
+    let timeline = window(0, 1, 0).id().timeline.clone();
     SeenPage {
         by: SeenBy {
             source: timeline.source,
@@ -40,10 +40,7 @@ fn page(number: u64, pass: u32, at_second: i64) -> SeenPage {
 
 #[test]
 fn only_checkpointed_pages_of_the_last_pass_count() {
-    let writer = Window {
-        restarts: 1,
-        ..window(0, 100, 3)
-    };
+    let writer = window(0, 100, 3).with(|form| form.restarts = 1);
     let ledger = [writer.clone()];
     let counts = |page: SeenPage| page.counts(&writer, &ledger);
     assert!(counts(page(2, 1, 50)));
@@ -54,10 +51,7 @@ fn only_checkpointed_pages_of_the_last_pass_count() {
 #[test]
 fn what_was_split_off_as_delivered_counts_whatever_becomes_of_the_rest() {
     // Delivered from 60 on, and split there; what is left has begun again since.
-    let writer = Window {
-        restarts: 1,
-        ..window(0, 60, 7)
-    };
+    let writer = window(0, 60, 7).with(|form| form.restarts = 1);
     let delivered = window(60, 100, 0);
     let counts = |page: SeenPage, ledger: &[Window]| page.counts(&writer, ledger);
     assert!(counts(page(2, 0, 60), std::slice::from_ref(&delivered)));

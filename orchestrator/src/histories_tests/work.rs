@@ -24,8 +24,8 @@ pub(super) async fn work(
         Work::Fail => give_back(store, window, Cause::Failed, now).await,
         Work::Exhaust => exhaust(store, window, now).await,
         Work::Split(minutes) => {
-            let split_at = window.id.from.plus_ms(minutes * MINUTE_MS);
-            if split_at < window.to {
+            let split_at = window.id().from.plus_ms(minutes * MINUTE_MS);
+            if split_at < window.to() {
                 give_back(store, window, Cause::Split(split_at), now).await;
             }
         }
@@ -37,18 +37,18 @@ pub(super) async fn work(
 /// The times of the oldest and the newest record of a page that goes on with `window` by one of so
 /// many `parts` of what was not read yet.
 fn further(window: &Window, policy: &Policy, parts: i64) -> (Timestamp, Timestamp) {
-    let last = window.to.minus_ms(1);
+    let last = window.to().minus_ms(1);
     match policy.strict_order {
         None | Some(Order::OldestFirst) => {
-            let read = window.newest.unwrap_or(window.id.from);
+            let read = window.newest().unwrap_or(window.id().from);
             (
-                window.id.from,
-                read.plus_ms(window.to.ms_since(read) / parts),
+                window.id().from,
+                read.plus_ms(window.to().ms_since(read) / parts),
             )
         }
         Some(Order::NewestFirst) => {
-            let read = window.oldest.unwrap_or(last);
-            (read.minus_ms(read.ms_since(window.id.from) / parts), last)
+            let read = window.oldest().unwrap_or(last);
+            (read.minus_ms(read.ms_since(window.id().from) / parts), last)
         }
     }
 }

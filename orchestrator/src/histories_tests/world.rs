@@ -103,14 +103,14 @@ impl World {
                 }
             }
             Op::Park(which) => {
-                let is_whole = |it: &Window| it.status == Status::Ready && it.split_at.is_none();
+                let is_whole = |it: &Window| it.status() == Status::Ready && it.split().is_none();
                 if let Some(window) = self.nth(which, is_whole).await {
                     let reason = "given up by a test".to_owned();
                     self.decide(&window, &Event::Park { reason, now }).await;
                 }
             }
             Op::Retry(which) => {
-                let is_hole = |window: &Window| window.status == Status::Parked;
+                let is_hole = |window: &Window| window.status() == Status::Parked;
                 if let Some(hole) = self.nth(which, is_hole).await {
                     self.decide(&hole, &Event::Retry { now }).await;
                 }
@@ -164,14 +164,14 @@ impl World {
         for window in self.all().await {
             check_window(&window, &self.source.policy).unwrap();
             if window.is_unfinished() {
-                let is_sweep = matches!(window.id.timeline.lane, Lane::Sweep(_));
-                let is_passed = !is_sweep && window.id.from < through;
-                let is_seen = view.windows().any(|seen| seen.id == window.id);
+                let is_sweep = matches!(window.id().timeline.lane, Lane::Sweep(_));
+                let is_passed = !is_sweep && window.id().from < through;
+                let is_seen = view.windows().any(|seen| seen.id() == window.id());
                 assert!(
                     is_seen && !is_passed,
                     "{} is {}; in sight of its marks: {is_seen}; all done until {through}",
-                    window.id,
-                    window.status
+                    window.id(),
+                    window.status()
                 );
             }
         }
@@ -198,7 +198,7 @@ impl World {
                 return;
             }
             for window in self.all().await {
-                if window.status == Status::Parked {
+                if window.status() == Status::Parked {
                     self.decide(&window, &Event::Retry { now: self.now }).await;
                 } else if window.is_claimable(self.now) {
                     finish(&self.store, &window, self.now).await;

@@ -37,7 +37,7 @@ async fn a_record_over_the_limit_goes_to_rejects_and_the_window_goes_on() {
 
         let rejects = rejects(&fake);
         assert_eq!(rejects.len(), 1);
-        assert_eq!(rejects[0]["window"], window.id.to_string());
+        assert_eq!(rejects[0]["window"], window.id().to_string());
         assert_eq!(
             (&rejects[0]["page"], &rejects[0]["index"]),
             (&7.into(), &1.into())

@@ -234,7 +234,7 @@ pub(super) async fn a_position_it_never_gave_is_lost(destination: &impl TakingBa
     let mut writer = opened(destination, &window).await;
     let at = delivered(&mut writer, &window, &page(&window, 0, 0..5)).await;
     drop(writer);
-    let of_another_pass = checkpointed(&restarted(&at), at.sink_position.clone());
+    let of_another_pass = checkpointed(&restarted(&at), at.sink_position().map(str::to_owned));
     let foreign = checkpointed(&window, Some("49590338271490256608559692538361".to_owned()));
     for window in [of_another_pass, foreign] {
         let error = destination

@@ -234,10 +234,7 @@ async fn rejects_of_a_repeated_last_page_are_not_kept_when_it_has_none_any_more(
 async fn window_of_one_page_that_stopped_before_it_was_done_is_written_again() {
     let (place, first) = (Place::new(), window("okta"));
     for runs in 1..=2 {
-        let window = Window {
-            runs,
-            ..first.clone()
-        };
+        let window = first.clone().with(|form| form.runs = runs);
         finished(&place, &window, &page(&window, 0, 0..3)).await;
         assert_eq!(lines_in(&place.output(&window)), Some(lines(&first, 0..3)));
     }

@@ -120,7 +120,7 @@ mod tests {
 
     #[test]
     fn page_is_that_of_the_window_and_not_of_a_record() {
-        let id = window("okta").id;
+        let id = window("okta").id().clone();
         let page = |text: &str, kind| LastLine::Whole(text.as_bytes().to_vec()).page(&id, kind);
         let line = |name: &str| format!(r#"{{"_windlass":{{"window":"{name}","page":3}},"n":1}}"#);
         assert_eq!(page(&line(&id.to_string()), Kind::Lines), Some(3));

@@ -55,11 +55,11 @@ pub fn compare(
     };
     let line = LastLine::of(&file.path, file.bytes).doing("read", &file.path);
     let line = line.map_err(|error| error.into_sink_error(sink))?;
-    let last_page = line.and_then(|line| line.page(&window.id, name.kind));
+    let last_page = line.and_then(|line| line.page(window.id(), name.kind));
     // A stop between the file's final name and the state's done lies within the page after the
     // checkpoint. Later pages were checkpointed in a later copy of the state.
     Ok(match last_page {
-        Some(page) if page > window.page => Agreement::Unknown,
+        Some(page) if page > window.page() => Agreement::Unknown,
         _ => agreement,
     })
 }
@@ -68,7 +68,7 @@ pub fn compare(
 fn compare_name(name: &FileName, bytes: u64, window: Option<&Window>) -> Agreement {
     match (name.stage, window) {
         (Stage::Part { restarts }, Some(window))
-            if window.status != Status::Done && restarts <= window.restarts =>
+            if window.status() != Status::Done && restarts <= window.restarts() =>
         {
             Agreement::Agrees
         }
@@ -85,12 +85,12 @@ fn compare_output(
     window: &Window,
 ) -> Agreement {
     // Beside an adopted file, the window counts only the records delivered since.
-    if to.is_none() && window.adopted {
+    if to.is_none() && window.adopted() {
         return Agreement::Agrees;
     }
-    let is_other = to.is_some_and(|to| to != window.to);
-    if window.status != Status::Done {
-        return match window.runs {
+    let is_other = to.is_some_and(|to| to != window.to());
+    if window.status() != Status::Done {
+        return match window.runs() {
             // A window is claimed, durably, before its file is complete.
             0 => Agreement::Unknown,
             _ if is_other => Agreement::OldName,
@@ -110,13 +110,13 @@ fn compare_output(
 /// The bytes that a done `window` has delivered to its file of this kind; `None` before it is done,
 /// or if another kind of sink delivered it.
 pub fn delivered_bytes(window: &Window, kind: Kind) -> Option<u64> {
-    let stored = window.sink_position.as_deref()?;
+    let stored = window.sink_position()?;
     let position: Position = stored.parse().ok()?;
     let bytes = match kind {
         Kind::Lines => position.lines,
         Kind::Rejects => position.rejects,
     };
-    (window.status == Status::Done).then_some(bytes)
+    (window.status() == Status::Done).then_some(bytes)
 }
 
 #[cfg(test)]
@@ -126,24 +126,23 @@ mod tests {
 
     fn name(window: &Window, stage: Stage) -> FileName {
         FileName {
-            window: window.id.clone(),
+            window: window.id().clone(),
             kind: Kind::Lines,
             stage,
         }
     }
 
     fn output(window: &Window) -> FileName {
-        let to = Some(window.to);
+        let to = Some(window.to());
         name(window, Stage::Output { to })
     }
 
     fn done(bytes: u64) -> Window {
-        Window {
-            status: Status::Done,
-            runs: 1,
-            sink_position: Some(format!("r0:{bytes}:7")),
-            ..window("okta")
-        }
+        window("okta").with(|form| {
+            form.status = Status::Done;
+            form.runs = 1;
+            form.sink_position = Some(format!("r0:{bytes}:7"));
+        })
     }
 
     #[test]
@@ -161,7 +160,7 @@ mod tests {
             let nameless = name(&window, Stage::Output { to: None });
             assert_eq!(compare_name(&nameless, bytes, Some(&window)), expected);
         }
-        let to = Some(window.to.plus_ms(1));
+        let to = Some(window.to().plus_ms(1));
         let other = name(&window, Stage::Output { to });
         assert_eq!(compare_name(&other, 11, Some(&window)), Agreement::Beside);
         assert_eq!(compare_name(&output(&window), 10, None), Agreement::Unknown);
@@ -177,21 +176,15 @@ mod tests {
     #[test]
     fn complete_file_of_an_unfinished_window_is_known_once_it_was_claimed() {
         let fresh = window("okta");
-        let claimed = Window {
-            runs: 1,
-            ..fresh.clone()
-        };
+        let claimed = fresh.clone().with(|form| form.runs = 1);
         let file = output(&fresh);
         assert_eq!(compare_name(&file, 10, Some(&fresh)), Agreement::Unknown);
         assert_eq!(compare_name(&file, 10, Some(&claimed)), Agreement::Early);
-        let to = Some(claimed.to.plus_ms(1));
+        let to = Some(claimed.to().plus_ms(1));
         let file = name(&claimed, Stage::Output { to });
         assert_eq!(compare_name(&file, 10, Some(&claimed)), Agreement::OldName);
         let nameless = name(&claimed, Stage::Output { to: None });
-        let adopted = Window {
-            adopted: true,
-            ..fresh.clone()
-        };
+        let adopted = fresh.clone().with(|form| form.adopted = true);
         for (window, expected) in [
             (&fresh, Agreement::Unknown),
             (&claimed, Agreement::Early),
@@ -212,10 +205,7 @@ mod tests {
 
     #[test]
     fn part_of_a_pass_that_its_window_has_not_begun_is_left_over() {
-        let window = Window {
-            restarts: 2,
-            ..window("okta")
-        };
+        let window = window("okta").with(|form| form.restarts = 2);
         for (restarts, expected) in [
             (0, Agreement::Agrees),
             (2, Agreement::Agrees),
@@ -229,21 +219,20 @@ mod tests {
     #[test]
     fn file_with_pages_after_the_checkpointed_one_is_of_a_later_copy() {
         let dir = tempfile::tempdir().unwrap();
-        let claimed = Window {
-            runs: 1,
-            page: 2,
-            ..window("okta")
-        };
+        let claimed = window("okta").with(|form| {
+            form.runs = 1;
+            form.page = 2;
+        });
         let path = dir.path().join("x.ndjson");
-        let shorter = Some(claimed.to.plus_ms(1));
+        let shorter = Some(claimed.to().plus_ms(1));
         for (page, to, expected) in [
-            (1, Some(claimed.to), Agreement::Early),
-            (2, Some(claimed.to), Agreement::Early),
-            (3, Some(claimed.to), Agreement::Unknown),
+            (1, Some(claimed.to()), Agreement::Early),
+            (2, Some(claimed.to()), Agreement::Early),
+            (3, Some(claimed.to()), Agreement::Unknown),
             (2, shorter, Agreement::OldName),
             (3, shorter, Agreement::Unknown),
         ] {
-            let id = &claimed.id;
+            let id = claimed.id();
             let text = format!("{{\"_windlass\":{{\"window\":\"{id}\",\"page\":{page}}}}}\n");
             std::fs::write(&path, &text).unwrap();
             let file = FolderFile {

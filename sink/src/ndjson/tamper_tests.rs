@@ -138,11 +138,10 @@ async fn file_that_was_final_before_a_split_goes_when_the_rest_is_done() {
     writer.write(&page(&window, 0, 0..3)).await.unwrap();
     writer.finish().await.unwrap();
     let middle = window.span().midpoint(1).unwrap();
-    let half = Window {
-        to: middle,
-        runs: 2,
-        ..window.clone()
-    };
+    let half = window.clone().with(|form| {
+        form.to = middle;
+        form.runs = 2;
+    });
     let mut writer = place.sink().open(&half).await.unwrap();
     writer.write(&page(&half, 1, 0..2)).await.unwrap();
     writer.finish().await.unwrap();

@@ -36,7 +36,7 @@ impl Place {
     }
 
     fn layout(&self, window: &Window) -> Layout {
-        Layout::new(self.dir.path(), &window.id, window.to)
+        Layout::new(self.dir.path(), window.id(), window.to())
     }
 
     pub(super) fn output(&self, window: &Window) -> PathBuf {
@@ -48,11 +48,11 @@ impl Place {
     }
 
     pub(super) fn part(&self, window: &Window) -> PathBuf {
-        self.layout(window).part(Kind::Lines, window.restarts)
+        self.layout(window).part(Kind::Lines, window.restarts())
     }
 
     pub(super) fn rejects_part(&self, window: &Window) -> PathBuf {
-        self.layout(window).part(Kind::Rejects, window.restarts)
+        self.layout(window).part(Kind::Rejects, window.restarts())
     }
 
     /// The names of all files at any depth.
@@ -258,19 +258,15 @@ async fn something_else_in_the_place_of_a_part_is_refused_and_left_alone() {
 #[tokio::test]
 async fn a_window_that_a_sink_without_positions_began_begins_again() {
     let place = Place::new();
-    let begun = Window {
-        cursor: Some(Cursor {
+    let begun = checkpointed(&window("okta"), None).with(|form| {
+        form.set_cursor(Some(Cursor {
             token: "page-2".to_owned(),
             request: "request".to_owned(),
-        }),
-        ..checkpointed(&window("okta"), None)
-    };
+        }));
+    });
     let error = place.sink().open(&begun).await.unwrap_err();
     assert!(matches!(error, SinkError::Lost { .. }), "{error}");
-    let again = Window {
-        cursor: None,
-        ..restarted(&begun)
-    };
+    let again = restarted(&begun).with(|form| form.set_cursor(None));
     place.sink().open(&again).await.unwrap();
 }
 

@@ -17,18 +17,18 @@ use crate::store::StateStore;
 pub async fn a_ready_window_is_claimed_once<S: StateStore>(store: S) {
     let window = stored(&store, &okta(), 0).await;
     let lease = store
-        .claim(&window.id, &claim(&window, 1, at(1)))
+        .claim(window.id(), &claim(&window, 1, at(1)))
         .await
         .expect("ready and due");
-    assert_eq!(lease.window().status, Status::Running);
-    assert_eq!(lease.window().epoch, window.epoch + 1);
+    assert_eq!(lease.window().status(), Status::Running);
+    assert_eq!(lease.window().epoch(), window.epoch() + 1);
     assert_eq!(
-        lease.window().lease_until,
+        lease.window().lease_until(),
         Some(at(1).plus_ms(15 * MINUTE_MS))
     );
     assert_eq!(&current(&store, &window).await, lease.window());
 
-    let (shown, why) = refused(store.claim(&window.id, &claim(&window, 2, at(1))).await);
+    let (shown, why) = refused(store.claim(window.id(), &claim(&window, 2, at(1))).await);
     assert_eq!(
         why,
         IllegalMove::Epoch {
@@ -38,7 +38,7 @@ pub async fn a_ready_window_is_claimed_once<S: StateStore>(store: S) {
     );
     assert_eq!(&shown, lease.window());
     let knows_epoch = claim(lease.window(), 2, at(1));
-    let (shown, why) = refused(store.claim(&window.id, &knows_epoch).await);
+    let (shown, why) = refused(store.claim(window.id(), &knows_epoch).await);
     assert_eq!(
         why,
         IllegalMove::Edge {
@@ -59,13 +59,13 @@ pub async fn a_dispatched_window_is_claimed_at_the_epoch_of_its_dispatch<S: Stat
         .decide(&window, &dispatch)
         .await
         .expect("ready and due");
-    assert_eq!(dispatched.status, Status::Dispatched);
-    refused(store.claim(&window.id, &claim(&window, 1, at(1))).await);
+    assert_eq!(dispatched.status(), Status::Dispatched);
+    refused(store.claim(window.id(), &claim(&window, 1, at(1))).await);
     let lease = store
-        .claim(&window.id, &claim(&dispatched, 1, at(1)))
+        .claim(window.id(), &claim(&dispatched, 1, at(1)))
         .await
         .expect("its epoch");
-    assert_eq!(lease.window().epoch, dispatched.epoch + 1);
+    assert_eq!(lease.window().epoch(), dispatched.epoch() + 1);
 }
 
 pub async fn a_window_is_not_claimed_before_it_is_due<S: StateStore>(store: S) {
@@ -77,11 +77,11 @@ pub async fn a_window_is_not_claimed_before_it_is_due<S: StateStore>(store: S) {
     let waiting = store.release(&lease, &release).await.expect("held");
     let early = claim(&waiting, 2, at(20).plus_ms(-1));
     assert_eq!(
-        refused(store.claim(&waiting.id, &early).await),
+        refused(store.claim(waiting.id(), &early).await),
         (waiting.clone(), IllegalMove::NotDue)
     );
     store
-        .claim(&waiting.id, &claim(&waiting, 2, at(20)))
+        .claim(waiting.id(), &claim(&waiting, 2, at(20)))
         .await
         .expect("due");
 }
@@ -96,8 +96,8 @@ pub async fn a_window_with_a_pending_split_is_not_claimed<S: StateStore>(store: 
         .release(&lease, &release)
         .await
         .expect("inside the window");
-    assert_eq!(waiting.split_at, Some(at(5)));
-    let (shown, why) = refused(store.claim(&waiting.id, &claim(&waiting, 2, at(4))).await);
+    assert_eq!(waiting.split().map(|split| split.at), Some(at(5)));
+    let (shown, why) = refused(store.claim(waiting.id(), &claim(&waiting, 2, at(4))).await);
     assert_eq!((shown, why), (waiting, IllegalMove::NotDue));
 }
 
@@ -110,7 +110,7 @@ pub async fn a_done_or_parked_window_is_not_claimed<S: StateStore>(store: S) {
     let window = stored(&store, &okta(), 10).await;
     let parked = store.decide(&window, &park(1)).await.expect("as read");
     for window in [done, parked] {
-        refused(store.claim(&window.id, &claim(&window, 2, at(99))).await);
+        refused(store.claim(window.id(), &claim(&window, 2, at(99))).await);
         assert_eq!(current(&store, &window).await, window);
     }
 }
@@ -122,8 +122,11 @@ pub async fn a_repeated_claim_is_refused_and_its_nonce_shows_that_the_first_was_
 ) {
     let window = stored(&store, &okta(), 0).await;
     let mine = claim(&window, 1, at(1));
-    let lease = store.claim(&window.id, &mine).await.expect("ready and due");
-    let (shown, _) = refused(store.claim(&window.id, &mine).await);
+    let lease = store
+        .claim(window.id(), &mine)
+        .await
+        .expect("ready and due");
+    let (shown, _) = refused(store.claim(window.id(), &mine).await);
     assert_eq!(Lease::held(shown, &mine.owner), Some(lease));
 }
 
@@ -132,11 +135,11 @@ pub async fn a_duplicate_with_another_nonce_learns_that_the_window_is_not_its_ow
 ) {
     let window = stored(&store, &okta(), 0).await;
     store
-        .claim(&window.id, &claim(&window, 1, at(1)))
+        .claim(window.id(), &claim(&window, 1, at(1)))
         .await
         .expect("ready and due");
     let duplicate = claim(&window, 2, at(1));
-    let (shown, _) = refused(store.claim(&window.id, &duplicate).await);
+    let (shown, _) = refused(store.claim(window.id(), &duplicate).await);
     assert_eq!(Lease::held(shown, &duplicate.owner), None);
 }
 
@@ -153,7 +156,7 @@ pub async fn a_claim_hands_out_the_window_as_stored<S: StateStore>(store: S) {
         from: at(5),
     };
     let split = WindowSplit {
-        parts: vec![Window::new(id, released.to, at(4)).expect("five minutes")],
+        parts: vec![Window::new(id, released.to(), at(4)).expect("five minutes")],
         parent: Decision {
             seen: released,
             event: shrink,
@@ -163,27 +166,27 @@ pub async fn a_claim_hands_out_the_window_as_stored<S: StateStore>(store: S) {
     let narrow = store.split(shard(), &split).await.expect("as read");
 
     let lease = store
-        .claim(&narrow.id, &claim(&narrow, 2, at(5)))
+        .claim(narrow.id(), &claim(&narrow, 2, at(5)))
         .await
         .expect("ready and due");
     let window = lease.window();
-    assert_eq!((window.to, window.page), (at(5), 1));
-    assert_eq!((&window.cursor, &narrow.cursor), (&None, &None));
+    assert_eq!((window.to(), window.page()), (at(5), 1));
+    assert_eq!((&window.cursor(), &narrow.cursor()), (&None, &None));
 
     let lease = store.checkpoint(&lease, &page(&lease)).await.expect("held");
     let released = store.release(&lease, &yielded()).await.expect("held");
     let lease = store
-        .claim(&released.id, &claim(&released, 3, at(6)))
+        .claim(released.id(), &claim(&released, 3, at(6)))
         .await
         .expect("ready and due");
     let window = lease.window();
-    assert_eq!((window.to, window.page), (at(5), 2));
+    assert_eq!((window.to(), window.page()), (at(5), 2));
     assert_eq!(
-        (&window.cursor, &window.sink_position),
-        (&released.cursor, &released.sink_position)
+        (&window.cursor(), &window.sink_position()),
+        (&released.cursor(), &released.sink_position())
     );
     assert_eq!(
-        released.cursor.as_ref().map(|cursor| cursor.token.as_str()),
+        released.cursor().map(|cursor| cursor.token.as_str()),
         Some("after-1")
     );
 }
@@ -191,8 +194,8 @@ pub async fn a_claim_hands_out_the_window_as_stored<S: StateStore>(store: S) {
 pub async fn a_window_that_does_not_exist_cannot_move<S: StateStore>(store: S) {
     stored(&store, &okta(), 0).await;
     let missing = ready(&okta(), 10);
-    let not_found = MoveError::NotFound(missing.id.clone());
-    let claimed = store.claim(&missing.id, &claim(&missing, 1, at(1))).await;
+    let not_found = MoveError::NotFound(missing.id().clone());
+    let claimed = store.claim(missing.id(), &claim(&missing, 1, at(1))).await;
     assert_eq!(claimed, Err(not_found.clone()));
     assert_eq!(
         store.decide(&missing, &park(1)).await,
@@ -203,12 +206,11 @@ pub async fn a_window_that_does_not_exist_cannot_move<S: StateStore>(store: S) {
     let Claim {
         owner, lease_until, ..
     } = claim(&missing, 1, at(1));
-    let lost = Window {
-        status: Status::Running,
-        owner: Some(owner.clone()),
-        lease_until: Some(lease_until),
-        ..missing
-    };
+    let lost = missing.with(|form| {
+        form.status = Status::Running;
+        form.owner = Some(owner.clone());
+        form.lease_until = Some(lease_until);
+    });
     let lease = Lease::held(lost, &owner).expect("its owner");
     assert_eq!(
         store.checkpoint(&lease, &page(&lease)).await,

@@ -23,7 +23,7 @@ async fn starts(store: &impl StateStore, timeline: &Timeline) -> Vec<i64> {
     let windows = store.open_windows(timeline, at(0)).await.expect("readable");
     windows
         .iter()
-        .map(|window| window.id.from.ms_since(at(0)) / 60_000)
+        .map(|window| window.id().from.ms_since(at(0)) / 60_000)
         .collect()
 }
 
@@ -38,7 +38,7 @@ pub async fn only_done_windows_whose_history_ran_out_are_deleted<S: StateStore>(
         .await
         .expect("first");
 
-    let expires = first.expires_at.expect("done");
+    let expires = first.expires_at().expect("done");
     assert_eq!(
         store.expire_history(expires).await,
         Ok(0),

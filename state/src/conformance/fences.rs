@@ -16,7 +16,7 @@ pub async fn a_checkpoint_is_kept_and_the_next_one_goes_on_from_it<S: StateStore
         let next = store.checkpoint(&lease, &page(&lease)).await.expect("held");
         check_move(lease.window(), next.window()).expect("a checkpoint");
         assert_eq!(
-            (next.window().page, next.window().records),
+            (next.window().page(), next.window().records()),
             (number, 10 * number)
         );
         assert_eq!(next.owner(), lease.owner());
@@ -107,7 +107,10 @@ pub async fn a_holder_cannot_complete_a_window_that_was_parked<S: StateStore>(st
         .await
         .expect("as read");
     assert_fenced(&store, &lease).await;
-    assert_eq!(current(&store, lease.window()).await.status, Status::Parked);
+    assert_eq!(
+        current(&store, lease.window()).await.status(),
+        Status::Parked
+    );
 }
 
 pub async fn a_holder_cannot_move_a_window_that_another_claimed<S: StateStore>(store: S) {
@@ -123,7 +126,7 @@ pub async fn a_holder_cannot_move_a_window_that_another_claimed<S: StateStore>(s
         .await;
     let expired = expired.expect("as read");
     let second = store
-        .claim(&expired.id, &claim(&expired, 2, at(21)))
+        .claim(expired.id(), &claim(&expired, 2, at(21)))
         .await
         .expect("ready");
     assert_fenced(&store, &first).await;
@@ -162,14 +165,14 @@ pub async fn a_release_keeps_the_cursor_and_says_when_and_why<S: StateStore>(sto
     };
     let released = store.release(&lease, &release).await.expect("held");
     check_move(lease.window(), &released).expect("a change of hands");
-    assert_eq!((released.status, &released.owner), (Status::Ready, &None));
+    assert_eq!((released.status(), released.owner()), (Status::Ready, None));
     assert_eq!(
-        (released.page, &released.cursor),
-        (1, &lease.window().cursor)
+        (released.page(), released.cursor()),
+        (1, lease.window().cursor())
     );
     assert_eq!(
-        (released.not_before, &released.last_error),
-        (release.not_before, &release.error)
+        (released.not_before(), released.last_error()),
+        (release.not_before, release.error.as_deref())
     );
     assert_eq!(current(&store, &released).await, released);
 }
@@ -191,9 +194,9 @@ pub async fn a_release_says_that_its_token_was_not_sent_and_the_next_claim_sees_
     store: S,
 ) {
     let left = left_unsent(&store).await;
-    assert_eq!((left.unsent_after, left.runs), (Some(1), 1));
+    assert_eq!((left.unsent_after(), left.runs()), (Some(1), 1));
     assert_eq!(current(&store, &left).await, left);
-    let lease = store.claim(&left.id, &claim(&left, 2, at(4))).await;
+    let lease = store.claim(left.id(), &claim(&left, 2, at(4))).await;
     let lease = lease.expect("ready and due");
     assert!(lease.window().token_is_unsent());
     let expire = Event::Expire {
@@ -202,7 +205,7 @@ pub async fn a_release_says_that_its_token_was_not_sent_and_the_next_claim_sees_
     };
     let expired = store.decide(lease.window(), &expire).await;
     let expired = expired.expect("as read");
-    let later = store.claim(&left.id, &claim(&expired, 3, at(31))).await;
+    let later = store.claim(left.id(), &claim(&expired, 3, at(31))).await;
     let later = later.expect("ready and due");
     assert!(
         !later.window().token_is_unsent(),
@@ -212,10 +215,10 @@ pub async fn a_release_says_that_its_token_was_not_sent_and_the_next_claim_sees_
 
 pub async fn a_checkpoint_forgets_that_the_token_before_it_was_not_sent<S: StateStore>(store: S) {
     let left = left_unsent(&store).await;
-    let lease = store.claim(&left.id, &claim(&left, 2, at(4))).await;
+    let lease = store.claim(left.id(), &claim(&left, 2, at(4))).await;
     let lease = lease.expect("ready and due");
     let lease = store.checkpoint(&lease, &page(&lease)).await.expect("held");
-    assert_eq!(lease.window().unsent_after, None);
+    assert_eq!(lease.window().unsent_after(), None);
     assert_eq!(current(&store, &left).await, *lease.window());
 }
 
@@ -231,15 +234,15 @@ pub async fn a_completed_window_is_done_and_knows_when_it_expires<S: StateStore>
         .expect("held");
     check_move(lease.window(), &done).expect("a change of hands");
     assert_eq!(
-        (done.status, done.page, done.records),
+        (done.status(), done.page(), done.records()),
         (Status::Done, 1, 10)
     );
     assert_eq!(
-        (&done.cursor, &done.sink_position),
-        (&None, &last.sink_position)
+        (done.cursor(), done.sink_position()),
+        (None, last.sink_position.as_deref())
     );
-    assert_eq!(done.done_at, Some(last.now));
-    assert_eq!(done.expires_at, Some(last.now.plus_ms(30 * DAY_MS)));
+    assert_eq!(done.done_at(), Some(last.now));
+    assert_eq!(done.expires_at(), Some(last.now.plus_ms(30 * DAY_MS)));
     assert_eq!(current(&store, &done).await, done);
 }
 
@@ -275,10 +278,7 @@ pub async fn a_planner_that_read_before_a_move_is_refused<S: StateStore>(store: 
         );
         assert_eq!(shown, dispatched);
     }
-    let other_status = Window {
-        status: Status::Parked,
-        ..dispatched.clone()
-    };
+    let other_status = dispatched.clone().with(|form| form.status = Status::Parked);
     refused(
         store
             .decide(&other_status, &Event::Retry { now: at(2) })

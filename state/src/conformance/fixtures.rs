@@ -54,7 +54,7 @@ pub(super) async fn stored(store: &impl StateStore, timeline: &Timeline, minute:
 /// What `store` holds under the id of `window`.
 pub(super) async fn current(store: &impl StateStore, window: &Window) -> Window {
     store
-        .window(&window.id)
+        .window(window.id())
         .await
         .expect("readable")
         .expect("created before")
@@ -64,7 +64,7 @@ pub(super) async fn current(store: &impl StateStore, window: &Window) -> Window 
 pub(super) fn claim(window: &Window, owner: u128, now: Timestamp) -> Claim {
     let owner = Owner::from_random(owner);
     Claim {
-        epoch: window.epoch,
+        epoch: window.epoch(),
         owner,
         lease_until: now.plus_ms(15 * MINUTE_MS),
         now,
@@ -75,14 +75,14 @@ pub(super) fn claim(window: &Window, owner: u128, now: Timestamp) -> Claim {
 pub(super) async fn running(store: &impl StateStore, timeline: &Timeline, minute: i64) -> Lease {
     let window = stored(store, timeline, minute).await;
     store
-        .claim(&window.id, &claim(&window, 1, at(1)))
+        .claim(window.id(), &claim(&window, 1, at(1)))
         .await
         .expect("ready and due")
 }
 
 /// The next page of `lease`, at minute 2.
 pub(super) fn page(lease: &Lease) -> Checkpoint {
-    let from = lease.window().page;
+    let from = lease.window().page();
     Checkpoint {
         from,
         cursor: Some(Cursor {

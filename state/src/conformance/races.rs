@@ -3,7 +3,6 @@
 
 use futures_util::future::join_all;
 use windlass_core::progress::Progress;
-use windlass_core::window::Window;
 
 use super::fixtures::{at, claim, okta, progress, ready, refused, shard, stored};
 use crate::error::SaveError;
@@ -18,7 +17,7 @@ pub async fn of_many_claims_at_once_exactly_one_wins<S: StateStore>(store: S) {
         let claims: Vec<_> = (0..RIVALS)
             .map(|owner| claim(&window, owner, at(1)))
             .collect();
-        let answers = join_all(claims.iter().map(|claim| store.claim(&window.id, claim))).await;
+        let answers = join_all(claims.iter().map(|claim| store.claim(window.id(), claim))).await;
         let (won, lost): (Vec<_>, Vec<_>) = answers.into_iter().partition(Result::is_ok);
         assert_eq!(won.len(), 1);
         let winner = won
@@ -36,14 +35,15 @@ pub async fn of_many_creations_at_once_exactly_one_is_new<S: StateStore>(store: 
     for round in 0..ROUNDS {
         let window = ready(&okta(), 10 * round);
         let rivals: Vec<_> = (1..=10)
-            .map(|minute| Window {
-                to: at(10 * round + minute),
-                ..window.clone()
+            .map(|minute| {
+                window
+                    .clone()
+                    .with(|form| form.to = at(10 * round + minute))
             })
             .collect();
         let answers = join_all(rivals.iter().map(|rival| store.create(rival))).await;
         let created = store
-            .window(&window.id)
+            .window(window.id())
             .await
             .expect("readable")
             .expect("created");

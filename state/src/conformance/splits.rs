@@ -24,7 +24,7 @@ async fn waiting<S: StateStore>(store: &S) -> WindowSplit {
         timeline: okta(),
         from: at(5),
     };
-    let part = Window::new(id, seen.to, at(4)).expect("five minutes");
+    let part = Window::new(id, seen.to(), at(4)).expect("five minutes");
     let event = Event::Shrink {
         to: at(5),
         now: at(4),
@@ -50,7 +50,7 @@ pub async fn a_split_leaves_two_windows_that_touch_and_the_marks_that_name_them<
 ) {
     let split = waiting(&store).await;
     let kept = store.split(shard(), &split).await.expect("as read");
-    assert_eq!((kept.to, kept.split_at), (at(5), None));
+    assert_eq!((kept.to(), kept.split()), (at(5), None));
     let parts = split.parts.clone();
     let expected: Vec<_> = [kept].into_iter().chain(parts).collect();
     assert_eq!(store.open_windows(&okta(), at(0)).await, Ok(expected));
@@ -69,11 +69,14 @@ pub async fn a_split_whose_window_part_or_marks_changed_is_a_conflict_and_change
 ) {
     let split = waiting(&store).await;
     let mut moved = split.clone();
-    moved.parent.seen.epoch += 1;
+    moved.parent.seen.edit(|form| form.epoch += 1);
     let mut late = split.clone();
     late.marks.version -= 1;
     let mut missing = split.clone();
-    missing.parent.seen.id.from = at(70);
+    missing.parent.seen.edit(|form| {
+        (form.from, form.to) = (at(70), at(80));
+        form.split_at = Some(at(75));
+    });
     let mut taken = split.clone();
     store.create(&ready(&okta(), 10)).await.expect("new");
     taken.parts.push(ready(&okta(), 10));
@@ -102,12 +105,12 @@ pub async fn a_repeated_split_is_a_conflict_and_its_parent_shows_that_the_first_
     assert!(split.was_made(&parent));
 }
 
-pub async fn a_part_that_contradicts_itself_is_refused_and_changes_nothing<S: StateStore>(
+pub async fn marks_that_contradict_themselves_are_refused_and_nothing_changes<S: StateStore>(
     store: S,
 ) {
     let split = waiting(&store).await;
     let mut wrong = split.clone();
-    wrong.parts[0].to = wrong.parts[0].id.from;
+    wrong.marks.width_ms = 0;
     let refused = store.split(shard(), &wrong).await;
     let is_refused = matches!(refused, Err(SplitError::Store(StateError::Refused(_))));
     assert!(is_refused, "{refused:?}");

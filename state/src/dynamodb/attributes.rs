@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use aws_sdk_dynamodb::primitives::Blob;
 use aws_sdk_dynamodb::types::AttributeValue;
 use serde_json::{Number, Value as Json};
-use windlass_core::window::{Status, Window};
+use windlass_core::window::Window;
 
 use crate::error::StateError;
 use crate::item::{Attributes, DIGESTS, Key, Stored, packed};
@@ -51,7 +51,7 @@ fn to_blob(text: String) -> AttributeValue {
 /// The attributes of `window`, with the time to live of one that is done: only those expire.
 pub(super) fn window_attributes(window: &Window) -> Attributes {
     let mut attributes = window.to_attributes();
-    if let (Status::Done, Some(at)) = (window.status, window.expires_at) {
+    if let Some(at) = window.expires_at() {
         attributes.insert(TTL.to_owned(), at.as_seconds().into());
     }
     attributes

@@ -52,8 +52,8 @@ pub(super) fn is_held(p: &mut Placeholders, lease: &Lease) -> String {
     let window = lease.window();
     [
         p.equals("status", Status::Running.as_str()),
-        p.equals("epoch", window.epoch),
-        p.equals("page", window.page),
+        p.equals("epoch", window.epoch()),
+        p.equals("page", window.page()),
         p.equals("owner", lease.owner().to_string()),
     ]
     .join(" AND ")
@@ -63,11 +63,11 @@ pub(super) fn is_held(p: &mut Placeholders, lease: &Lease) -> String {
 /// checkpoint raises the page.
 pub(super) fn is_as_seen(p: &mut Placeholders, seen: &Window) -> String {
     let mut rules = vec![
-        p.equals("epoch", seen.epoch),
-        p.equals("status", seen.status.as_str()),
+        p.equals("epoch", seen.epoch()),
+        p.equals("status", seen.status().as_str()),
     ];
-    if seen.status == Status::Running {
-        rules.push(p.equals("page", seen.page));
+    if seen.status() == Status::Running {
+        rules.push(p.equals("page", seen.page()));
     }
     rules.join(" AND ")
 }

@@ -77,7 +77,7 @@ async fn an_item_that_is_too_large_is_named() {
     let window = window();
     let message = "Item size has exceeded the maximum allowed size";
     let text = refusal(400, "ValidationException", message).await;
-    let from = window.id.from.to_string();
+    let from = window.id().from.to_string();
     assert_says(
         &text,
         &["window#google-login#0123456789ab#live", &from, "400 KB"],
@@ -149,8 +149,8 @@ async fn a_move_of_a_window_that_is_not_there_says_so() {
     let (store, ..) = store([answer]);
     let event = windlass_core::transition::Event::Park {
         reason: "gave up".to_owned(),
-        now: window().created_at,
+        now: window().created_at(),
     };
     let moved = store.decide(&window(), &event).await;
-    assert_eq!(moved, Err(MoveError::NotFound(window().id)));
+    assert_eq!(moved, Err(MoveError::NotFound(window().id().clone())));
 }

@@ -33,7 +33,7 @@ impl DynamoStore {
         check(window)?;
         let mut p = Placeholders::default();
         let condition = conditions::is_absent(&mut p);
-        let new = item(&Key::window(&window.id), window_attributes(window));
+        let new = item(&Key::window(window.id()), window_attributes(window));
         match self.table.put(new, condition, p).await {
             Ok(()) => Ok(Created::New),
             Err(Failed::Condition(met)) => {
@@ -106,7 +106,7 @@ impl DynamoStore {
             moved(asked, met.clone())?;
             seen = met;
         }
-        let busy = format!("window {} is checkpointed all the time", seen.id);
+        let busy = format!("window {} is checkpointed all the time", seen.id());
         Err(StateError::Unavailable(busy).into())
     }
 
@@ -137,6 +137,7 @@ fn claiming(id: &WindowId, claim: &Claim) -> Update {
     changes.count("attempts", &mut p);
     changes.count("runs", &mut p);
     changes.remove("not_before", &mut p);
+    changes.remove("dispatched_until", &mut p);
     Update {
         key: Key::window(id),
         change: changes.into_expression(),
@@ -155,7 +156,7 @@ pub(super) fn difference(
     let (old, new) = (window_attributes(before), window_attributes(after));
     let changes = Changes::between(&old, new, &mut p);
     Update {
-        key: Key::window(&before.id),
+        key: Key::window(before.id()),
         change: changes.into_expression(),
         condition,
         placeholders: p,

@@ -90,7 +90,7 @@ async fn a_checkpoint_writes_what_it_changes_and_nothing_else() {
     let (store, script, _) = store([Reply::Ok(json!({}))]);
     let lease = running();
     let next = store.checkpoint(&lease, &page()).await.unwrap();
-    assert_eq!(next.window().page, 1);
+    assert_eq!(next.window().page(), 1);
     let (operation, asked) = &script.asked()[0];
     assert_eq!(operation, "UpdateItem");
     let (set, removed) = changed(asked);
@@ -130,14 +130,14 @@ async fn a_token_that_was_not_sent_is_one_more_attribute_of_the_release_until_a_
         now: NOW.plus_ms(2),
     };
     let left = store.release(&lease, &release).await.unwrap();
-    assert_eq!(left.unsent_after, Some(1));
+    assert_eq!(left.unsent_after(), Some(1));
     let (set, removed) = changed(&script.asked()[1].1);
     let expected = ["epoch", "status", "unsent_after", "updated_at"];
     assert_eq!(set, names(&expected));
     assert_eq!(removed, names(&["lease_until", "owner"]));
 
     let again = Event::Claim(Claim {
-        epoch: left.epoch,
+        epoch: left.epoch(),
         ..claim()
     });
     let claimed = left.apply(&again).unwrap();
@@ -155,7 +155,7 @@ async fn completing_takes_the_owner_and_the_cursor_away_and_sets_the_time_to_liv
     let lease = store.checkpoint(&running(), &page()).await.unwrap();
     let last = Checkpoint { from: 1, ..page() };
     let done = store.complete(&lease, &last, 86_400_000).await.unwrap();
-    assert_eq!(done.status, Status::Done);
+    assert_eq!(done.status(), Status::Done);
     let (set, removed) = changed(&script.asked()[1].1);
     assert!(
         names(&["done_at", "expires_at", "status", "ttl"]).is_subset(&set),
@@ -171,7 +171,7 @@ async fn completing_takes_the_owner_and_the_cursor_away_and_sets_the_time_to_liv
 async fn a_claim_counts_without_knowing_and_takes_the_window_from_the_reply() {
     let claimed = running().window().clone();
     let (store, script, _) = store([Reply::Ok(json!({ "Attributes": wire(&claimed) }))]);
-    let lease = store.claim(&claimed.id, &claim()).await.unwrap();
+    let lease = store.claim(claimed.id(), &claim()).await.unwrap();
     assert_eq!(lease, running());
     let (_, asked) = &script.asked()[0];
     assert_eq!(asked["ReturnValues"], "ALL_NEW");
@@ -185,7 +185,8 @@ async fn a_claim_counts_without_knowing_and_takes_the_window_from_the_reply() {
         "status",
         "updated_at",
     ];
-    assert_eq!((set, removed), (names(&expected), names(&["not_before"])));
+    let gone = names(&["dispatched_until", "not_before"]);
+    assert_eq!((set, removed), (names(&expected), gone));
 }
 
 #[tokio::test]
@@ -204,7 +205,7 @@ async fn a_move_that_core_forbids_is_not_sent_and_the_window_as_it_stands_comes_
     };
     assert_eq!(refused, Err(expected));
     let gone = store.checkpoint(&lease, &no_cursor).await;
-    assert_eq!(gone, Err(MoveError::NotFound(ready().id)));
+    assert_eq!(gone, Err(MoveError::NotFound(ready().id().clone())));
     assert_eq!(script.operations(), ["GetItem", "GetItem"]);
 }
 
@@ -219,7 +220,7 @@ async fn a_planner_goes_on_from_the_page_that_the_holder_has_checkpointed_meanwh
     };
     let expired = store.decide(&seen, &expire).await.unwrap();
     assert_eq!(expired, paged.apply(&expire).unwrap());
-    assert_eq!(expired.last_error, None, "a page was made");
+    assert_eq!(expired.last_error(), None, "a page was made");
     let asked = script.asked();
     let page_of = |index: usize| asked[index].1["ExpressionAttributeValues"][":2"].clone();
     assert_eq!(
@@ -251,7 +252,7 @@ async fn a_planner_that_never_catches_up_with_the_holder_gives_up_for_now() {
 #[tokio::test]
 async fn a_refusal_that_core_cannot_explain_is_still_a_refusal() {
     let (store, ..) = store([condition_failed(&wire(&ready()))]);
-    let refused = store.claim(&ready().id, &claim()).await;
+    let refused = store.claim(ready().id(), &claim()).await;
     let expected = MoveError::Refused {
         current: Box::new(ready()),
         why: IllegalMove::NotDue,

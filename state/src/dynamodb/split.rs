@@ -41,14 +41,14 @@ impl DynamoStore {
         for part in &asked.parts {
             let mut p = Placeholders::default();
             let condition = conditions::is_absent(&mut p);
-            let part = item(&Key::window(&part.id), window_attributes(part));
+            let part = item(&Key::window(part.id()), window_attributes(part));
             actions.push(self.table.putting(part, Some((condition, p)))?);
         }
-        let name = Key::window(&seen.id).to_string();
+        let name = Key::window(seen.id()).to_string();
         match self.table.transact(&name, actions).await {
             Ok(()) => Ok(kept),
             Err(Failed::Condition(_)) => {
-                let what = format!("window {}, one of its parts or the marks", seen.id);
+                let what = format!("window {}, one of its parts or the marks", seen.id());
                 Err(SplitError::Conflict(what))
             }
             Err(Failed::State(error)) => Err(error.into()),

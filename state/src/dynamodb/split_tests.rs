@@ -14,16 +14,11 @@ fn halves() -> (Shard, WindowSplit) {
     let attributes = include_str!("../../testdata/v1/window_new.json");
     let seen = Window::from_attributes("fixture", serde_json::from_str(attributes).unwrap());
     let mut seen = seen.unwrap();
-    let at = seen.id.from.plus_ms(MINUTE_MS);
-    assert!(at < seen.to);
-    seen.split_at = Some(at);
-    let part = Window {
-        id: windlass_core::WindowId {
-            from: at,
-            ..seen.id.clone()
-        },
-        ..Window::new(seen.id.clone(), seen.to, NOW).unwrap()
-    };
+    let at = seen.id().from.plus_ms(MINUTE_MS);
+    assert!(at < seen.to());
+    seen.edit(|form| form.split_at = Some(at));
+    let part = Window::new(seen.id().clone(), seen.to(), NOW).unwrap();
+    let part = part.with(|form| form.from = at);
     let attributes = include_str!("../../testdata/v1/progress.json");
     let marks = Progress::from_attributes("fixture", serde_json::from_str(attributes).unwrap());
     let marks = Progress {
@@ -64,7 +59,7 @@ async fn split_is_one_transaction_with_a_condition_on_every_item() {
     let (store, script, _) = store([Reply::Ok(json!({}))]);
     let (shard, split) = halves();
     let kept = store.split(shard, &split).await.unwrap();
-    assert_eq!(kept.to, split.parts[0].id.from);
+    assert_eq!(kept.to(), split.parts[0].id().from);
     let (operation, asked) = &script.asked()[0];
     assert_eq!(operation, "TransactWriteItems");
     let actions = asked["TransactItems"].as_array().unwrap();

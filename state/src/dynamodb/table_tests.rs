@@ -104,11 +104,11 @@ async fn a_read_without_an_answer_is_sent_again_and_leaves_nothing_unknown() {
     let gone = json!({});
     let answers = [Reply::HangUp, internal(), Reply::Ok(gone)];
     let (fine, script, _) = store(answers);
-    assert_eq!(fine.window(&window().id).await, Ok(None));
+    assert_eq!(fine.window(window().id()).await, Ok(None));
     assert_eq!(script.operations(), ["GetItem"; 3]);
 
     let (down, script, _) = store(vec![Reply::Silence; 3]);
-    let failed = down.window(&window().id).await;
+    let failed = down.window(window().id()).await;
     assert!(
         matches!(failed, Err(StateError::Unavailable(_))),
         "{failed:?}"
@@ -133,7 +133,7 @@ async fn what_a_write_met_is_asked_for_with_it() {
 #[tokio::test]
 async fn items_that_a_batch_left_out_are_asked_for_again() {
     let first = window();
-    let froms: Vec<_> = (0..130).map(|ms| first.id.from.plus_ms(ms)).collect();
+    let froms: Vec<_> = (0..130).map(|ms| first.id().from.plus_ms(ms)).collect();
     let item = json!({ "pk": {"S": "p"}, "sk": {"S": "s"} });
     let left = json!({ "audit": { "Keys": [item, item] } });
     let nothing = json!({ "Responses": { "audit": [] } });
@@ -144,7 +144,7 @@ async fn items_that_a_batch_left_out_are_asked_for_again() {
         Reply::Ok(nothing),
     ]);
     assert_eq!(
-        store.windows_at(&first.id.timeline, &froms).await,
+        store.windows_at(&first.id().timeline, &froms).await,
         Ok(Vec::new())
     );
     let asked = script.asked();
@@ -163,7 +163,9 @@ async fn a_batch_that_never_reads_anything_is_unavailable() {
     let left = json!({ "audit": { "Keys": [{ "pk": {"S": "p"}, "sk": {"S": "s"} }] } });
     let answer = Reply::Ok(json!({ "UnprocessedKeys": left }));
     let (store, ..) = store(vec![answer; 7]);
-    let failed = store.windows_at(&first.id.timeline, &[first.id.from]).await;
+    let failed = store
+        .windows_at(&first.id().timeline, &[first.id().from])
+        .await;
     assert!(
         matches!(failed, Err(StateError::Unavailable(_))),
         "{failed:?}"
@@ -178,7 +180,9 @@ async fn a_query_goes_on_where_its_last_page_ended() {
         Reply::Ok(json!({ "Items": [] })),
     ]);
     let first = window();
-    let open = store.open_windows(&first.id.timeline, first.id.from).await;
+    let open = store
+        .open_windows(&first.id().timeline, first.id().from)
+        .await;
     assert_eq!(open, Ok(Vec::new()));
     let asked = script.asked();
     assert_eq!(asked[0].1.get("ExclusiveStartKey"), None);

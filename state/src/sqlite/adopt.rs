@@ -56,7 +56,7 @@ fn store(
 
 fn delete(connection: &Connection, progress: &Progress, from: Timestamp) -> Result<(), StateError> {
     let (source, generation, lane) = key(&progress.timeline);
-    let sql = format!(r#"DELETE FROM windows WHERE {OF_TIMELINE} AND "from" = ?4"#);
+    let sql = format!(r#"DELETE FROM window_items WHERE {OF_TIMELINE} AND "from" = ?4"#);
     connection
         .execute(&sql, (source, generation, lane, from.to_string()))
         .map(|_| ())
@@ -82,15 +82,15 @@ mod tests {
 
     fn adoption() -> Adoption {
         let done = window("2026-01-01T00:00:00Z");
-        let done = Window::done(done.id, done.to, 1_000, NOW).unwrap();
-        let start = done.id.from;
+        let done = Window::done(done.id().clone(), done.to(), 1_000, NOW).unwrap();
+        let start = done.id().from;
         Adoption {
             remove: vec![start.plus_ms(60_000)],
             progress: Progress {
-                timeline: done.id.timeline.clone(),
+                timeline: done.id().timeline.clone(),
                 start,
                 end: None,
-                scheduled_through: done.to,
+                scheduled_through: done.to(),
                 open_from: start,
                 behind: Vec::new(),
                 unavailable: Vec::new(),
@@ -123,15 +123,17 @@ mod tests {
             matches!(refused, Err(StateError::Refused(_))),
             "{refused:?}"
         );
-        assert_eq!(store.window(&done.id).await.unwrap(), None);
-        assert_eq!(store.window(&stale.id).await.unwrap(), Some(stale.clone()));
+        assert_eq!(store.window(done.id()).await.unwrap(), None);
+        assert_eq!(store.window(stale.id()).await.unwrap(), Some(stale.clone()));
         pages[0].page = 1;
         store.adopt(&[(adoption.clone(), pages.clone())]).unwrap();
-        assert_eq!(store.window(&done.id).await.unwrap(), Some(done.clone()));
-        assert_eq!(store.window(&stale.id).await.unwrap(), None);
+        assert_eq!(store.window(done.id()).await.unwrap(), Some(done.clone()));
+        assert_eq!(store.window(stale.id()).await.unwrap(), None);
         let seen = store.seen(&pages[0].by, done.span(), 10).await.unwrap();
         assert_eq!(seen, Some(pages));
-        let open = store.open_windows(&done.id.timeline, done.id.from).await;
+        let open = store
+            .open_windows(&done.id().timeline, done.id().from)
+            .await;
         assert_eq!(open.unwrap(), adoption.put);
     }
 }

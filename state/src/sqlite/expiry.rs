@@ -12,11 +12,11 @@ pub(super) const EXPIRED_PER_CALL_MAX: i64 = 10_000;
 
 // A window that `behind` still lists stays: there, a missing one counts as unfinished.
 const EXPIRE_HISTORY: &str = r#"
-    DELETE FROM windows WHERE rowid IN (
-        SELECT windows.rowid FROM windows JOIN progress USING (source, generation, lane)
-        WHERE windows.expires_at < ?1 AND windows.status = 'done'
-          AND windows."to" <= progress.open_from
-          AND windows."from" NOT IN (SELECT value FROM json_each(progress.behind))
+    DELETE FROM window_items WHERE rowid IN (
+        SELECT window_items.rowid FROM window_items JOIN progress USING (source, generation, lane)
+        WHERE window_items.expires_at < ?1 AND window_items.status = 'done'
+          AND window_items."to" <= progress.open_from
+          AND window_items."from" NOT IN (SELECT value FROM json_each(progress.behind))
         LIMIT ?2
     )"#;
 

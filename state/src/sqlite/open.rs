@@ -7,6 +7,7 @@ use std::time::Duration;
 use rusqlite::{Connection, Error, ErrorCode, OpenFlags, Transaction, TransactionBehavior};
 
 use super::error::{commit_failed, open_failed};
+use super::windows_view;
 use crate::error::StateError;
 
 /// Version of the tables, in `PRAGMA user_version`.
@@ -78,7 +79,7 @@ pub(super) fn writable(path: &Path) -> Result<Connection, StateError> {
     connection
         .pragma_update(None, "journal_size_limit", WAL_BYTES_MAX)
         .map_err(failed)?;
-    if version < SCHEMA_VERSION {
+    if version < SCHEMA_VERSION || !windows_view::is_current(&connection).map_err(failed)? {
         bring_up_to_date(&mut connection, path)?;
     }
     Ok(connection)
@@ -203,12 +204,17 @@ fn bring_up_to_date(connection: &mut Connection, path: &Path) -> Result<(), Stat
     let steps: &[_] = match schema_version(&transaction, path)? {
         0 => &[SCHEMA, SEEN, IDENTITY],
         4 => &[SINCE_VERSION_4, IDENTITY],
-        _ => return Ok(()),
+        _ => &[],
     };
     let failed = |error: Error| open_failed(path, &error);
     for step in steps {
         transaction.execute_batch(step).map_err(failed)?;
     }
+    if windows_view::has_columns(&transaction).map_err(failed)? {
+        let step = windows_view::FROM_COLUMNS;
+        transaction.execute_batch(step).map_err(failed)?;
+    }
+    windows_view::replace(&transaction).map_err(failed)?;
     transaction
         .pragma_update(None, "application_id", APPLICATION_ID)
         .map_err(failed)?;

@@ -31,6 +31,8 @@ pub(super) struct Table {
     pub(super) key: usize,
     /// Attribute and column name, in order.
     pub(super) columns: &'static [(&'static str, Kind)],
+    /// The last column, if it holds all other attributes as one JSON object.
+    pub(super) rest: Option<&'static str>,
 }
 
 impl Table {
@@ -63,7 +65,8 @@ impl Table {
         connection: &Connection,
         item: &impl Stored,
     ) -> Result<(), StateError> {
-        let marks = vec!["?"; self.columns.len()].join(", ");
+        let count = self.columns.len() + usize::from(self.rest.is_some());
+        let marks = vec!["?"; count].join(", ");
         let sql = format!(
             "REPLACE INTO {} ({}) VALUES ({marks})",
             self.name,
@@ -81,10 +84,10 @@ impl Table {
 
     fn column_list(&self) -> String {
         // Quoted, because some attributes are named like keywords.
-        let quoted: Vec<_> = self
-            .columns
-            .iter()
-            .map(|(name, _)| format!("\"{name}\""))
+        let names = self.columns.iter().map(|(name, _)| *name);
+        let quoted: Vec<_> = names
+            .chain(self.rest)
+            .map(|name| format!("\"{name}\""))
             .collect();
         quoted.join(", ")
     }
@@ -107,11 +110,16 @@ impl Table {
                 StateError::Refused(format!("`{name}` of {table} cannot hold {attribute}"))
             })
         };
-        self.columns.iter().map(column).collect()
+        let values: Result<Vec<_>, _> = self.columns.iter().map(column).collect();
+        let mut values = values?;
+        if self.rest.is_some() {
+            values.push(Value::Text(Json::Object(attributes).to_string()));
+        }
+        Ok(values)
     }
 
     fn decode<T: Stored>(&self, row: &Row<'_>) -> Result<T, StateError> {
-        let mut attributes = Attributes::new();
+        let mut attributes = self.decode_rest(row)?;
         for (index, (name, kind)) in self.columns.iter().enumerate() {
             let stored = row.get_ref(index).map_err(|error| failed(&error))?;
             let value = match (kind, stored) {
@@ -130,6 +138,24 @@ impl Table {
             attributes.insert((*name).to_owned(), value);
         }
         T::from_attributes(&self.key_of(row), attributes)
+    }
+
+    /// The attributes that have no column of their own.
+    fn decode_rest(&self, row: &Row<'_>) -> Result<Attributes, StateError> {
+        let Some(name) = self.rest else {
+            return Ok(Attributes::new());
+        };
+        let stored = row
+            .get_ref(self.columns.len())
+            .map_err(|error| failed(&error))?;
+        let rest = match stored {
+            ValueRef::Text(text) => serde_json::from_slice(text).ok(),
+            _ => None,
+        };
+        rest.ok_or_else(|| StateError::Corrupt {
+            key: self.key_of(row),
+            problem: format!("column `{name}` does not hold a JSON object"),
+        })
     }
 
     /// The table and the key columns, as a person would look the row up.

@@ -70,52 +70,21 @@ CREATE TABLE progress (
     PRIMARY KEY (source, generation, lane)
 );
 
-CREATE TABLE windows (
-    source            TEXT NOT NULL,
-    generation        TEXT NOT NULL,
-    lane              TEXT NOT NULL,
-    "from"            TEXT NOT NULL,
-    "to"              TEXT NOT NULL,
-    status            TEXT NOT NULL, -- ready, dispatched, running, done or parked
-    epoch             INTEGER NOT NULL,
-    owner             TEXT,
-    lease_until       TEXT,
-    cursor            TEXT,
-    cursor_for        TEXT,
-    page              INTEGER NOT NULL,
-    sink_position     TEXT,
-    records           INTEGER NOT NULL,
-    bytes             INTEGER NOT NULL,
-    rejected          INTEGER NOT NULL,
-    known             INTEGER,
-    oldest            TEXT,
-    newest            TEXT,
-    ordered           INTEGER NOT NULL, -- 0 or 1
-    attempts          INTEGER NOT NULL,
-    deaths            INTEGER,       -- of the process, in a row, while this was in flight without a page
-    setbacks          INTEGER NOT NULL,
-    restarts          INTEGER NOT NULL,
-    restarts_forgiven INTEGER NOT NULL,
-    remembered        INTEGER,       -- 1, or nothing
-    adopted           INTEGER,       -- 1, or nothing
-    runs              INTEGER NOT NULL,
-    overruns          INTEGER,
-    unsent_after      INTEGER,       -- the run that left the page token unsent
-    not_before        TEXT,
-    split_at          TEXT,
-    split_delivered   TEXT,          -- before or after, or nothing
-    slowest_page_ms   INTEGER NOT NULL,
-    last_error        TEXT,
-    created_at        TEXT NOT NULL,
-    updated_at        TEXT NOT NULL,
-    done_at           TEXT,
-    expires_at        TEXT,
-    v                 INTEGER NOT NULL,
+-- Look at windows through the view `windows`, which shows every attribute as a column.
+CREATE TABLE window_items (
+    source     TEXT NOT NULL,
+    generation TEXT NOT NULL,
+    lane       TEXT NOT NULL,
+    "from"     TEXT NOT NULL,
+    "to"       TEXT NOT NULL,
+    status     TEXT NOT NULL, -- ready, dispatched, running, done or parked
+    expires_at TEXT,
+    item       TEXT NOT NULL, -- a JSON object with all other attributes
     PRIMARY KEY (source, generation, lane, "from")
 );
 
 -- Finds expired history without reading the rest of it.
-CREATE INDEX windows_expiring ON windows (expires_at) WHERE expires_at IS NOT NULL;
+CREATE INDEX windows_expiring ON window_items (expires_at) WHERE expires_at IS NOT NULL;
 
 CREATE TABLE rate_gates (
     rate_group TEXT NOT NULL PRIMARY KEY,

@@ -1,4 +1,5 @@
-//! The tables: which attribute is in which column, in the order of `schema.sql`.
+//! The tables: which attribute is in which column, in the order of `schema.sql`. Windows have a column
+//! for what queries ask for, and one for the rest.
 
 use super::row::Kind::{Bytes, Flag, Json, Number, Text};
 use super::row::Table;
@@ -47,6 +48,7 @@ pub(super) const SOURCES: Table = Table {
         ("applied_at", Text),
         ("v", Number),
     ],
+    rest: None,
 };
 
 pub(super) const PROGRESS: Table = Table {
@@ -74,10 +76,11 @@ pub(super) const PROGRESS: Table = Table {
         ("updated_at", Text),
         ("v", Number),
     ],
+    rest: None,
 };
 
 pub(super) const WINDOWS: Table = Table {
-    name: "windows",
+    name: "window_items",
     key: 4,
     columns: &[
         ("source", Text),
@@ -86,41 +89,9 @@ pub(super) const WINDOWS: Table = Table {
         ("from", Text),
         ("to", Text),
         ("status", Text),
-        ("epoch", Number),
-        ("owner", Text),
-        ("lease_until", Text),
-        ("cursor", Text),
-        ("cursor_for", Text),
-        ("page", Number),
-        ("sink_position", Text),
-        ("records", Number),
-        ("bytes", Number),
-        ("rejected", Number),
-        ("known", Number),
-        ("oldest", Text),
-        ("newest", Text),
-        ("ordered", Flag),
-        ("attempts", Number),
-        ("deaths", Number),
-        ("setbacks", Number),
-        ("restarts", Number),
-        ("restarts_forgiven", Number),
-        ("remembered", Flag),
-        ("adopted", Flag),
-        ("runs", Number),
-        ("overruns", Number),
-        ("unsent_after", Number),
-        ("not_before", Text),
-        ("split_at", Text),
-        ("split_delivered", Text),
-        ("slowest_page_ms", Number),
-        ("last_error", Text),
-        ("created_at", Text),
-        ("updated_at", Text),
-        ("done_at", Text),
         ("expires_at", Text),
-        ("v", Number),
     ],
+    rest: Some("item"),
 };
 
 pub(super) const RATES: Table = Table {
@@ -135,6 +106,7 @@ pub(super) const RATES: Table = Table {
         ("clock_observed_at", Text),
         ("v", Number),
     ],
+    rest: None,
 };
 
 pub(super) const SEEN: Table = Table {
@@ -154,4 +126,5 @@ pub(super) const SEEN: Table = Table {
         ("expires_at", Text),
         ("v", Number),
     ],
+    rest: None,
 };

@@ -44,32 +44,23 @@ fn any_window(entropy: &SeededEntropy, minute: i64, now: Timestamp) -> Window {
         entropy,
         &[pick(entropy, &usual), pick(entropy, &Status::ALL)],
     );
-    let owner = (status == Status::Running).then(|| Owner::from_random(9));
-    let leased = matches!(status, Status::Running | Status::Dispatched);
-    let done = status == Status::Done;
-    let splittable = matches!(status, Status::Ready | Status::Parked);
     let attempts = pick(entropy, &[0, 1, 9]);
-    Window {
-        status,
-        epoch: pick(entropy, &[1, 2, 1_000_000_007]),
-        lease_until: leased.then(|| at(30)),
-        owner,
-        cursor: pick(entropy, &[None, Some("next").filter(|_| !done)]).map(|token| Cursor {
+    ready(minute).with(|form| {
+        form.status = status;
+        form.epoch = pick(entropy, &[1, 2, 1_000_000_007]);
+        form.set_cursor(pick(entropy, &[None, Some("next")]).map(|token| Cursor {
             token: token.to_owned(),
             request: "5eed".to_owned(),
-        }),
-        page: 1 + entropy.next_u64() % 100,
-        records: entropy.next_u64() >> 1,
-        attempts,
-        setbacks: pick(entropy, &[0, 3]),
-        runs: pick(entropy, &[attempts, 77]),
-        not_before: pick(entropy, &waits).filter(|_| !done),
-        split_at: pick(entropy, &[None, None, None, Some(at(minute + 5))]).filter(|_| splittable),
-        last_error: Some("503 from the vendor".to_owned()),
-        done_at: done.then(|| at(1)),
-        expires_at: done.then(|| at(2)),
-        ..ready(minute)
-    }
+        }));
+        form.page = 1 + entropy.next_u64() % 100;
+        form.records = entropy.next_u64() >> 1;
+        form.attempts = attempts;
+        form.setbacks = pick(entropy, &[0, 3]);
+        form.runs = pick(entropy, &[attempts, 77]);
+        form.not_before = pick(entropy, &waits);
+        form.split_at = pick(entropy, &[None, None, None, Some(at(minute + 5))]);
+        form.last_error = Some("503 from the vendor".to_owned());
+    })
 }
 
 #[tokio::test]
@@ -82,14 +73,17 @@ async fn a_claim_of_any_window_does_what_core_does_or_is_refused_with_its_reason
         let window = any_window(&entropy, 10 * number, now);
         store.create(&window).await.unwrap();
         let claim = Claim {
-            epoch: pick(&entropy, &[window.epoch, window.epoch, window.epoch, 3]),
+            epoch: pick(
+                &entropy,
+                &[window.epoch(), window.epoch(), window.epoch(), 3],
+            ),
             owner: Owner::from_random(1),
             lease_until: now.plus_ms(900_000),
             now,
         };
         let core = window.apply(&Event::Claim(claim.clone()));
-        let answer = store.claim(&window.id, &claim).await;
-        let stored = store.window(&window.id).await.unwrap().unwrap();
+        let answer = store.claim(window.id(), &claim).await;
+        let stored = store.window(window.id()).await.unwrap().unwrap();
         match (core, answer) {
             (Ok(expected), Ok(lease)) => {
                 assert_eq!((lease.window(), &stored), (&expected, &expected));

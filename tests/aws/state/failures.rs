@@ -2,7 +2,7 @@
 
 use windlass_core::checkpoint::Cursor;
 use windlass_core::lease::Lease;
-use windlass_core::window::{Status, Window};
+use windlass_core::window::Status;
 use windlass_state::{Created, DynamoStore, MoveError, StateError, StateStore};
 use windlass_tests::aws::calls::Calls;
 use windlass_tests::aws::emulator::Emulator;
@@ -50,7 +50,7 @@ async fn a_write_that_was_applied_and_got_no_answer_is_settled_by_repeating_it()
         panic!("it was applied")
     };
     assert!(lease.confirms_page(&current, next.to()));
-    assert_eq!(current.cursor, next.cursor);
+    assert_eq!(current.cursor(), next.cursor.as_ref());
 }
 
 #[tokio::test]
@@ -59,11 +59,11 @@ async fn a_claim_that_got_no_answer_is_recognised_by_its_nonce_and_no_other_is()
     let window = stored(&sure, 0).await;
     let (mine, other) = (claim(&window, 1), claim(&window, 2));
     assert!(
-        deaf.claim(&window.id, &mine).await.is_err(),
+        deaf.claim(window.id(), &mine).await.is_err(),
         "its reply is lost"
     );
     for (claim, held) in [(mine, true), (other, false)] {
-        let Err(MoveError::Refused { current, .. }) = deaf.claim(&window.id, &claim).await else {
+        let Err(MoveError::Refused { current, .. }) = deaf.claim(window.id(), &claim).await else {
             panic!("the first one has it")
         };
         assert_eq!(Lease::held(*current, &claim.owner).is_some(), held);
@@ -78,8 +78,11 @@ async fn throttling_delays_a_window_and_changes_nothing_else() {
         let lease = running(&store, minute).await;
         let lease = store.checkpoint(&lease, &page(&lease)).await.unwrap();
         let done = store.complete(&lease, &page(&lease), 1).await.unwrap();
-        assert_eq!((done.status, done.page, done.epoch), (Status::Done, 2, 3));
-        assert_eq!(store.window(&done.id).await, Ok(Some(done)));
+        assert_eq!(
+            (done.status(), done.page(), done.epoch()),
+            (Status::Done, 2, 3)
+        );
+        assert_eq!(store.window(done.id()).await, Ok(Some(done)));
     }
     let throttled = proxy.faults().drawn()[&StateFault::Throttled];
     assert!(throttled > 3, "{throttled}");
@@ -95,7 +98,7 @@ async fn a_table_that_throttles_everything_is_unavailable_and_nothing_was_writte
         "{failed:?}"
     );
     proxy.set_faults(StateFaults::none());
-    assert_eq!(store.window(&ready(0).id).await, Ok(None));
+    assert_eq!(store.window(ready(0).id()).await, Ok(None));
 }
 
 #[tokio::test]
@@ -104,10 +107,10 @@ async fn a_connection_that_ends_leaves_a_write_unknown_and_a_read_unavailable() 
     proxy.set_faults(StateFaults::new(3, 100, &[StateFault::LostReply]));
     let lost = store.create(&ready(0)).await;
     assert!(matches!(lost, Err(StateError::Unknown(_))), "{lost:?}");
-    let read = store.window(&ready(0).id).await;
+    let read = store.window(ready(0).id()).await;
     assert!(matches!(read, Err(StateError::Unavailable(_))), "{read:?}");
     proxy.set_faults(StateFaults::none());
-    assert_eq!(store.window(&ready(0).id).await, Ok(Some(ready(0))));
+    assert_eq!(store.window(ready(0).id()).await, Ok(Some(ready(0))));
     let nobody = store_in("none", config("http://127.0.0.1:9"));
     let read = nobody.check().await;
     assert!(matches!(read, Err(StateError::Unavailable(_))), "{read:?}");
@@ -137,7 +140,7 @@ async fn a_denied_action_leaves_the_window_in_its_place_and_names_what_to_allow(
         "{text}"
     );
     refusals.clear();
-    let current = store.window(&lease.window().id).await.unwrap();
+    let current = store.window(lease.window().id()).await.unwrap();
     assert_eq!(current.as_ref(), Some(lease.window()));
     assert!(store.checkpoint(&lease, &page(&lease)).await.is_ok());
 }
@@ -172,17 +175,14 @@ async fn a_window_beyond_the_size_of_an_item_is_refused_by_name_and_stays() {
         text.contains("window#okta#") && text.contains("400 KB"),
         "{text}"
     );
-    let current = store.window(&lease.window().id).await.unwrap();
+    let current = store.window(lease.window().id()).await.unwrap();
     assert_eq!(current.as_ref(), Some(lease.window()));
 }
 
 #[tokio::test]
 async fn windows_beyond_one_page_of_a_query_and_one_batch_are_all_read() {
     let (store, _table) = fresh().await;
-    let large = |minute| Window {
-        last_error: Some("x".repeat(100_000)),
-        ..ready(minute)
-    };
+    let large = |minute| ready(minute).with(|form| form.last_error = Some("x".repeat(100_000)));
     let mut all = Vec::new();
     for number in 0..12 {
         all.push(large(10 * number));
@@ -193,8 +193,8 @@ async fn windows_beyond_one_page_of_a_query_and_one_batch_are_all_read() {
     for window in &all {
         assert_eq!(store.create(window).await, Ok(Created::New));
     }
-    let timeline = &all[0].id.timeline;
-    let froms: Vec<_> = all.iter().map(|window| window.id.from).collect();
+    let timeline = &all[0].id().timeline;
+    let froms: Vec<_> = all.iter().map(|window| window.id().from).collect();
     assert_eq!(
         store.open_windows(timeline, froms[0]).await.as_deref(),
         Ok(&all[..])
@@ -203,7 +203,7 @@ async fn windows_beyond_one_page_of_a_query_and_one_batch_are_all_read() {
         store.windows_at(timeline, &froms).await.as_deref(),
         Ok(&all[..])
     );
-    let span = windlass_core::span::Span::new(froms[0], all[119].to).unwrap();
+    let span = windlass_core::span::Span::new(froms[0], all[119].to()).unwrap();
     let history = store.history(timeline, span, 115).await;
     assert_eq!(history.as_deref(), Ok(&all[..115]));
 }

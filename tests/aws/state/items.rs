@@ -48,7 +48,7 @@ async fn edit(table: &str, key: &Key, changes: &[(&str, AttributeValue)]) {
 async fn an_item_is_flat_and_readable_and_only_a_done_window_may_expire() {
     let (store, table) = fresh().await;
     let lease = running(&store, 0).await;
-    let key = Key::window(&lease.window().id);
+    let key = Key::window(lease.window().id());
     let item = raw(&table, &key).await;
     assert_eq!(item["pk"], text("window#okta#0123456789ab#live"));
     assert_eq!(item["sk"], text("2026-01-01T00:00:00.000Z"));
@@ -62,7 +62,7 @@ async fn an_item_is_flat_and_readable_and_only_a_done_window_may_expire() {
         .await
         .unwrap();
     let item = raw(&table, &key).await;
-    let expires_at = done.expires_at.unwrap();
+    let expires_at = done.expires_at().unwrap();
     assert_eq!(item["ttl"], number(&expires_at.as_seconds().to_string()));
     assert_eq!(item["expires_at"], text(&expires_at.to_string()));
     assert!(!item.contains_key("owner") && !item.contains_key("cursor"));
@@ -72,7 +72,7 @@ async fn an_item_is_flat_and_readable_and_only_a_done_window_may_expire() {
 async fn what_a_newer_windlass_added_survives_every_move() {
     let (store, table) = fresh().await;
     let window = stored(&store, 0).await;
-    let key = Key::window(&window.id);
+    let key = Key::window(window.id());
     let colours = AttributeValue::Ss(vec!["red".to_owned()]);
     edit(&table, &key, &[("colours", colours.clone())]).await;
     let dispatch = Event::Dispatch {
@@ -80,7 +80,7 @@ async fn what_a_newer_windlass_added_survives_every_move() {
         now: at(1),
     };
     let window = store.decide(&window, &dispatch).await.unwrap();
-    let lease = store.claim(&window.id, &claim(&window, 1)).await.unwrap();
+    let lease = store.claim(window.id(), &claim(&window, 1)).await.unwrap();
     let lease = store.checkpoint(&lease, &page(&lease)).await.unwrap();
     store.complete(&lease, &page(&lease), DAY_MS).await.unwrap();
     assert_eq!(raw(&table, &key).await["colours"], colours);
@@ -90,17 +90,17 @@ async fn what_a_newer_windlass_added_survives_every_move() {
 async fn a_window_of_a_newer_form_is_neither_claimed_nor_replaced() {
     let (store, table) = fresh().await;
     let window = stored(&store, 0).await;
-    let key = Key::window(&window.id);
+    let key = Key::window(window.id());
     edit(&table, &key, &[("v", number("2"))]).await;
     let before = raw(&table, &key).await;
     let newer = StateError::Version {
         found: 2,
         supported: 1,
     };
-    let claimed = store.claim(&window.id, &claim(&window, 1)).await;
+    let claimed = store.claim(window.id(), &claim(&window, 1)).await;
     assert_eq!(claimed, Err(MoveError::Store(newer.clone())));
     assert_eq!(store.create(&window).await, Err(newer.clone()));
-    assert_eq!(store.window(&window.id).await, Err(newer));
+    assert_eq!(store.window(window.id()).await, Err(newer));
     assert_eq!(raw(&table, &key).await, before);
 }
 
@@ -116,19 +116,19 @@ async fn a_window_edited_into_nonsense_is_corrupt_and_named() {
     ] {
         let (store, table) = fresh().await;
         let window = stored(&store, 0).await;
-        let key = Key::window(&window.id);
+        let key = Key::window(window.id());
         edit(&table, &key, &[(name, nonsense)]).await;
         let before = raw(&table, &key).await;
         let is_ours = |error: &StateError| match error {
             StateError::Corrupt { key: named, .. } => *named == key.to_string(),
             _ => false,
         };
-        let read = store.window(&window.id).await.unwrap_err();
+        let read = store.window(window.id()).await.unwrap_err();
         assert!(is_ours(&read), "{name}: {read:?}");
         let created = store.create(&window).await.unwrap_err();
         assert!(is_ours(&created), "{name}: {created:?}");
         let listed = store
-            .open_windows(&window.id.timeline, at(0))
+            .open_windows(&window.id().timeline, at(0))
             .await
             .unwrap_err();
         assert!(is_ours(&listed), "{name}: {listed:?}");
@@ -159,6 +159,6 @@ async fn a_table_of_another_version_is_refused_before_anything_is_applied_to_it(
 async fn a_window_is_at_its_documented_key() {
     let (store, table) = fresh().await;
     let window: Window = stored(&store, 0).await;
-    let item = raw(&table, &Key::window(&window.id)).await;
+    let item = raw(&table, &Key::window(window.id())).await;
     assert_eq!(item["source"], text("okta"));
 }

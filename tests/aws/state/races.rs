@@ -38,7 +38,7 @@ async fn of_thirty_two_claimants_exactly_one_wins_each_of_fifty_rounds() {
         let mut claimants = JoinSet::new();
         for owner in 0..CLAIMANTS {
             let client = clients[usize::try_from(owner % CLIENTS).unwrap()].clone();
-            let (id, claim) = (window.id.clone(), claim(&window, owner));
+            let (id, claim) = (window.id().clone(), claim(&window, owner));
             claimants.spawn(async move { client.claim(&id, &claim).await });
         }
         let answers = claimants.join_all().await;
@@ -52,7 +52,7 @@ async fn of_thirty_two_claimants_exactly_one_wins_each_of_fifty_rounds() {
             assert_eq!(&*current, winner.window());
         }
         assert_eq!(
-            store.window(&window.id).await.unwrap().as_ref(),
+            store.window(window.id()).await.unwrap().as_ref(),
             Some(winner.window())
         );
     }
@@ -122,8 +122,8 @@ async fn a_holder_and_a_planner_at_once_leave_a_window_that_core_could_have_made
             Err(other) => panic!("{other}"),
         };
         assert_eq!(expired, before.apply(&expire).unwrap());
-        assert_eq!(expired.status, Status::Ready);
-        assert_eq!(store.window(&expired.id).await.unwrap(), Some(expired));
+        assert_eq!(expired.status(), Status::Ready);
+        assert_eq!(store.window(expired.id()).await.unwrap(), Some(expired));
     }
     assert_eq!(pages_kept + fenced, ROUNDS);
 }

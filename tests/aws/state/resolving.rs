@@ -54,7 +54,7 @@ impl<S: StateStore> StateStore for Resolving<S> {
         let Err(SplitError::Conflict(_)) = again else {
             return again;
         };
-        let parent = self.0.window(&split.parent.seen.id).await?;
+        let parent = self.0.window(split.parent.seen.id()).await?;
         parent.filter(|it| split.was_made(it)).map_or(again, Ok)
     }
 

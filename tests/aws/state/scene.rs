@@ -91,7 +91,7 @@ pub(crate) async fn stored(store: &impl StateStore, minute: i64) -> Window {
 
 pub(crate) fn claim(window: &Window, owner: u128) -> Claim {
     Claim {
-        epoch: window.epoch,
+        epoch: window.epoch(),
         owner: Owner::from_random(owner),
         lease_until: at(15),
         now: at(1),
@@ -102,14 +102,14 @@ pub(crate) fn claim(window: &Window, owner: u128) -> Claim {
 pub(crate) async fn running(store: &impl StateStore, minute: i64) -> Lease {
     let window = stored(store, minute).await;
     store
-        .claim(&window.id, &claim(&window, 1))
+        .claim(window.id(), &claim(&window, 1))
         .await
         .expect("ready and due")
 }
 
 /// The next page of `lease`, with a token of realistic length.
 pub(crate) fn page(lease: &Lease) -> Checkpoint {
-    let from = lease.window().page;
+    let from = lease.window().page();
     Checkpoint {
         from,
         cursor: Some(Cursor {

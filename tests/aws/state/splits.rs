@@ -35,9 +35,9 @@ async fn waiting(store: &DynamoStore, minute: i64, parts: i64) -> WindowSplit {
         Window::new(WindowId { timeline, from }, to, at(4)).unwrap()
     };
     let mut parts: Vec<_> = bounds.map(part).collect();
-    parts.last_mut().unwrap().to = seen.to;
+    parts.last_mut().unwrap().edit(|form| form.to = seen.to());
     let event = Event::Shrink {
-        to: parts[0].id.from,
+        to: parts[0].id().from,
         now: at(4),
     };
     WindowSplit {
@@ -56,7 +56,7 @@ async fn split_costs_two_units_for_each_of_its_items() {
         let units = Units { write, read: 0.0 };
         let made = counted.store.split(shard, &split);
         let kept = counted.bills("split", units, made).await.unwrap();
-        assert_eq!(kept.to, at(minute + 1));
+        assert_eq!(kept.to(), at(minute + 1));
     }
 }
 

@@ -141,7 +141,7 @@ impl Busy {
             .await?;
         for minute in [63, 64] {
             let failing = self.window(2).await?;
-            let lease = store.claim(&failing.id, &claim(&failing, 1)).await?;
+            let lease = store.claim(failing.id(), &claim(&failing, 1)).await?;
             let release = Release {
                 cause: Cause::Outage,
                 not_before: None,

@@ -129,8 +129,12 @@ async fn assert_planned_once(store: &DynamoStore, source: &SourceDefinition, see
     };
     let all = windows(store, &live(source)).await;
     check_coverage(marks, &all).unwrap();
-    assert_eq!(marks.scheduled_through, all.last().unwrap().to, "{seed}");
-    let count = |status| all.iter().filter(|window| window.status == status).count();
+    assert_eq!(marks.scheduled_through, all.last().unwrap().to(), "{seed}");
+    let count = |status| {
+        all.iter()
+            .filter(|window| window.status() == status)
+            .count()
+    };
     assert_eq!(all.len() - count(Status::Done), 8, "{seed}");
     assert_eq!(count(Status::Dispatched), 3, "{seed}");
 }
@@ -139,8 +143,8 @@ async fn assert_planned_once(store: &DynamoStore, source: &SourceDefinition, see
 async fn finish_one(store: &DynamoStore, source: &SourceDefinition) {
     let all = windows(store, &live(source)).await;
     let oldest = all.iter().find(|window| window.is_unfinished()).unwrap();
-    let lease = store.claim(&oldest.id, &claim(oldest, 1)).await.unwrap();
+    let lease = store.claim(oldest.id(), &claim(oldest, 1)).await.unwrap();
     let last = page(&lease);
     let done = store.complete(&lease, &last, limits::HISTORY_MS_MIN).await;
-    assert_eq!(done.unwrap().status, Status::Done);
+    assert_eq!(done.unwrap().status(), Status::Done);
 }

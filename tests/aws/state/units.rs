@@ -105,11 +105,11 @@ async fn each_write_of_a_quiet_window_is_one_request_and_one_unit() {
     let window = counted.bills("decide", one, decide).await.unwrap();
     let mine = claim(&window, 1);
     let lease = counted
-        .bills("claim", one, store.claim(&window.id, &mine))
+        .bills("claim", one, store.claim(window.id(), &mine))
         .await
         .unwrap();
     let refused = counted
-        .bills("claim again", one, store.claim(&window.id, &mine))
+        .bills("claim again", one, store.claim(window.id(), &mine))
         .await;
     assert!(refused.is_err());
     let next = page(&lease);
@@ -127,7 +127,7 @@ async fn each_write_of_a_quiet_window_is_one_request_and_one_unit() {
         .bills("release", one, store.release(&lease, &release))
         .await
         .unwrap();
-    let lease = store.claim(&window.id, &claim(&window, 2)).await.unwrap();
+    let lease = store.claim(window.id(), &claim(&window, 2)).await.unwrap();
     let last = page(&lease);
     let complete = store.complete(&lease, &last, 30 * DAY_MS);
     counted.bills("complete", one, complete).await.unwrap();
@@ -189,7 +189,7 @@ async fn each_write_of_marks_sources_and_gates_is_one_request_and_one_unit() {
 
 /// Page `number` of a window, with this number of records.
 fn delivered(number: u64, records: u64) -> SeenPage {
-    let timeline = ready(0).id.timeline;
+    let timeline = ready(0).id().timeline.clone();
     SeenPage {
         by: SeenBy {
             source: timeline.source,
@@ -261,7 +261,7 @@ async fn listings_of_a_shard_cost_half_and_what_the_protocol_relies_on_the_whole
     store.save_progress(shard, &marks(&source)).await.unwrap();
     let window = ready(0);
     store.create(&window).await.unwrap();
-    let timeline = &window.id.timeline;
+    let timeline = &window.id().timeline;
 
     counted
         .bills("shards", read(0.5), store.shards())
@@ -288,7 +288,7 @@ async fn listings_of_a_shard_cost_half_and_what_the_protocol_relies_on_the_whole
         .await
         .unwrap();
     counted
-        .bills("window", read(1.0), store.window(&window.id))
+        .bills("window", read(1.0), store.window(window.id()))
         .await
         .unwrap();
     let open = store.open_windows(timeline, at(0));

@@ -17,9 +17,9 @@ impl CheckedStore {
     /// Looks whether a holder's write was its own to make (promise P4).
     fn held(&self, what: &str, before: Option<&Window>, lease: &Lease) {
         let lost = before.is_none_or(|before| !lease.still_holds(before))
-            || before.is_some_and(|before| before.owner.as_ref() != Some(lease.owner()));
+            || before.is_some_and(|before| before.owner() != Some(lease.owner()));
         if lost {
-            let id = &lease.window().id;
+            let id = lease.window().id();
             self.world
                 .violate(format_args!("{what} of {id} by a worker that had lost it"));
         }
@@ -30,7 +30,7 @@ impl CheckedStore {
     pub(super) fn judge(&self, asked: &Move<'_>, before: Option<&Window>, next: &Window) {
         match *asked {
             Move::Claim(id, claim) => {
-                if before.is_none_or(|before| before.epoch != claim.epoch) {
+                if before.is_none_or(|before| before.epoch() != claim.epoch) {
                     self.world
                         .violate(format_args!("claim of {id} at an epoch that had passed"));
                 }
@@ -65,11 +65,12 @@ impl CheckedStore {
 
     /// Looks whether a planner has decided by the window as it stood.
     pub(super) fn decided(&self, seen: &Window, event: &Event, before: Option<&Window>) {
-        let as_seen = |before: &Window| (before.epoch, before.status) == (seen.epoch, seen.status);
+        let as_seen =
+            |before: &Window| (before.epoch(), before.status()) == (seen.epoch(), seen.status());
         if !before.is_some_and(as_seen) {
             let what = event.name();
             self.world
-                .violate(format_args!("{what} of {} as it was before", seen.id));
+                .violate(format_args!("{what} of {} as it was before", seen.id()));
         }
         let decided = self.world.books().decided(seen, event);
         self.world.expect(decided);
@@ -78,8 +79,10 @@ impl CheckedStore {
             self.world.note(format_args!("parked because {reason}"));
             self.world.books().parked(seen);
             if !deserved {
-                self.world
-                    .violate(format_args!("{} was parked for nothing: {reason}", seen.id));
+                self.world.violate(format_args!(
+                    "{} was parked for nothing: {reason}",
+                    seen.id()
+                ));
             }
         }
     }
@@ -89,37 +92,40 @@ impl CheckedStore {
         let world = &self.world;
         world.note(format_args!(
             "{what} {} {} epoch {} page {}",
-            after.id, after.status, after.epoch, after.page
+            after.id(),
+            after.status(),
+            after.epoch(),
+            after.page()
         ));
         world
             .books()
             .moved(after, before.is_none(), true_time::now());
         if let Some(before) = before {
             world.expect(check_move(before, after));
-            if before.to != after.to {
-                world.books().split(before, after.to);
+            if before.to() != after.to() {
+                world.books().split(before, after.to());
             }
         }
         self.look_at(after);
-        if let Some(at) = after.split_at {
+        if let Some(at) = after.split().map(|split| split.at) {
             world.books().split(after, at);
         }
     }
 
     fn look_at(&self, window: &Window) {
         // Of the policy only the unit counts here, which never changes.
-        if let Some(truth) = self.truths.of(&window.id.timeline.source) {
+        if let Some(truth) = self.truths.of(&window.id().timeline.source) {
             self.world.expect(check_window(window, &truth.policy));
         }
         let texts = [
-            window.last_error.as_deref(),
-            window.cursor.as_ref().map(|cursor| cursor.token.as_str()),
-            window.sink_position.as_deref(),
+            window.last_error(),
+            window.cursor().map(|cursor| cursor.token.as_str()),
+            window.sink_position(),
         ];
         for text in texts.into_iter().flatten() {
-            self.no_secret(text, &window.id.to_string());
+            self.no_secret(text, &window.id().to_string());
             if text.contains("the worker panicked") {
-                self.world.violate(format_args!("{}: {text}", window.id));
+                self.world.violate(format_args!("{}: {text}", window.id()));
             }
         }
     }

@@ -96,7 +96,7 @@ pub(super) fn drops(asked: &Move<'_>) -> bool {
     let Move::Decide(seen, Event::Expire { now, .. }) = asked else {
         return false;
     };
-    let is_to_come = seen.lease_until.is_some_and(|until| until >= *now);
+    let is_to_come = seen.in_flight_until().is_some_and(|until| until >= *now);
     broken(Break::NoScavenge) || (broken(Break::EndlessLease) && is_to_come)
 }
 
@@ -146,7 +146,7 @@ impl CheckedStore {
     ) -> Result<Window, MoveError> {
         let mut claim = claim.clone();
         if broken(Break::NoEpochCheck) {
-            claim.epoch = current.epoch;
+            claim.epoch = current.epoch();
         }
         let made = self.inner().move_window(&Move::Claim(id, &claim)).await;
         match made {
@@ -164,14 +164,14 @@ impl CheckedStore {
         event: &Event,
         current: &Window,
     ) -> Result<Window, MoveError> {
-        let seen = if broken(Break::NoEpochCheck) && current.status == seen.status {
+        let seen = if broken(Break::NoEpochCheck) && current.status() == seen.status() {
             current
         } else {
             seen
         };
         if let Event::Expire { now, .. } = event
             && broken(Break::DeathsNotCounted)
-            && seen.epoch == current.epoch
+            && seen.epoch() == current.epoch()
             && let Some(lease) = lease_of(current)
         {
             // As its holder would give it back.
@@ -185,7 +185,7 @@ impl CheckedStore {
 
 /// The lease of whoever holds `window`.
 fn lease_of(window: &Window) -> Option<Lease> {
-    let owner = window.owner.clone()?;
+    let owner = window.owner().cloned()?;
     Lease::held(window.clone(), &owner)
 }
 
@@ -200,11 +200,11 @@ fn given_back(cause: Cause, now: windlass_core::Timestamp) -> Release {
 
 /// A running window as if `claim`, which came too late for it, had taken it.
 fn taken_over(current: &Window, claim: &Claim) -> Option<Window> {
-    let lease = (current.status == Status::Running).then(|| lease_of(current))??;
+    let lease = (current.status() == Status::Running).then(|| lease_of(current))??;
     let release = given_back(Cause::Yielded, claim.now);
     let ready = Move::Release(&lease, &release).apply(current).ok()?;
     let claim = Claim {
-        epoch: ready.epoch,
+        epoch: ready.epoch(),
         ..claim.clone()
     };
     ready.apply(&Event::Claim(claim)).ok()

@@ -137,9 +137,9 @@ impl Day {
                 caught_up = Some(true_time::now().minus_ms(MINUTE_MS));
             }
             for window in stage.windows(&source, &Lane::Live).await? {
-                let known = cut_to.range(..=window.id.from).next_back();
-                if known.is_none_or(|(_, to)| *to <= window.id.from) {
-                    cut_to.insert(window.id.from, window.to);
+                let known = cut_to.range(..=window.id().from).next_back();
+                if known.is_none_or(|(_, to)| *to <= window.id().from) {
+                    cut_to.insert(window.id().from, window.to());
                 }
             }
         }
@@ -179,14 +179,14 @@ fn compare(stage: &Stage, entries: &[Entry]) -> (usize, usize, i64) {
 fn cuts(cut_to: &BTreeMap<Timestamp, Timestamp>, windows: &[Window]) -> Vec<Cut> {
     let cut = |(from, to): (&Timestamp, &Timestamp)| {
         let parts = || {
-            let within = |window: &&Window| (*from..*to).contains(&window.id.from);
+            let within = |window: &&Window| (*from..*to).contains(&window.id().from);
             windows.iter().filter(within)
         };
         Cut {
             from: *from,
             width_ms: to.ms_since(*from),
-            records: parts().map(|part| part.records).sum(),
-            runs: parts().map(|part| part.runs).sum(),
+            records: parts().map(windlass_core::Window::records).sum(),
+            runs: parts().map(windlass_core::Window::runs).sum(),
             parts: parts().count(),
         }
     };

@@ -158,7 +158,7 @@ impl Days {
         let live = stage.windows(source, &Lane::Live).await?;
         let mut sweeps = stage.windows(source, &Lane::Sweep(1)).await?;
         sweeps.extend(stage.windows(source, &Lane::Sweep(2)).await?);
-        let read: Vec<_> = sweeps.iter().filter(|window| window.runs > 0).collect();
+        let read: Vec<_> = sweeps.iter().filter(|window| window.runs() > 0).collect();
         let policy = stage.policy(source)?;
         let found = found(policy, &stage.lanes(source).await?);
         let seen = stage.seen(source).await?;
@@ -170,8 +170,8 @@ impl Days {
             twice,
             on_time_ms,
             late_ms,
-            live_pages: live.iter().map(|window| window.page).sum(),
-            sweep_pages: read.iter().map(|window| window.page).sum(),
+            live_pages: live.iter().map(windlass_core::Window::page).sum(),
+            sweep_pages: read.iter().map(|window| window.page()).sum(),
             sweep_windows: read.len(),
             seen_items: seen.len(),
             seen_units: seen.iter().map(|page| units(page.digests.len())).sum(),

@@ -87,7 +87,13 @@ impl Table {
     /// would appear to be taken away.
     pub async fn let_time_pass(&self, ms: i64) -> anyhow::Result<()> {
         for item in self.items("").await? {
-            for name in ["lease_until", "not_before", "next_turn", "probe_at"] {
+            for name in [
+                "lease_until",
+                "dispatched_until",
+                "not_before",
+                "next_turn",
+                "probe_at",
+            ] {
                 let until = item.get(name).and_then(Value::as_str);
                 if let Some(until) = until {
                     let until: Timestamp = until.parse().context("an instant")?;

@@ -25,7 +25,7 @@ impl<S: StateStore, O: Outfit> Run<'_, S, O> {
     ) -> Result<Outcome, NotWritten> {
         let (failure, disposition) = match no_page {
             NoPage::TooLate { disposition, .. }
-                if lease.window().attempts == 0
+                if lease.window().attempts() == 0
                     && !matches!(disposition, Disposition::Restart { .. }) =>
             {
                 // It had pages before that, so it is the time and not the vendor that was short.

@@ -103,7 +103,7 @@ mod tests {
                 shard: 0.try_into().unwrap(),
                 source,
                 windows: vec![TaskWindow {
-                    epoch: window.epoch,
+                    epoch: window.epoch(),
                     id,
                 }],
                 requests_per_minute: None,
@@ -129,7 +129,7 @@ mod tests {
         let mut left = 0;
         for TaskWindow { id, epoch } in tasks.iter().flat_map(|task| &task.windows) {
             let window = memory.window(id).await.unwrap().unwrap();
-            left += usize::from(window.epoch == *epoch);
+            left += usize::from(window.epoch() == *epoch);
         }
         let begun = reports.iter().map(|report| report.windows.len()).sum();
         (begun, left)

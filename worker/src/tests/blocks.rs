@@ -23,10 +23,10 @@ async fn a_refused_permission_blocks_the_source_and_the_window_keeps_its_place()
     );
     let window = bench.window().await;
     assert_eq!(
-        (window.status, window.page, window.attempts),
+        (window.status(), window.page(), window.attempts()),
         (Status::Ready, 1, 0)
     );
-    assert_eq!(window.cursor.unwrap().token, "p1");
+    assert_eq!(window.cursor().unwrap().token, "p1");
     let blocked = bench.source().await.blocked.unwrap();
     assert!(blocked.reason.contains("403") && blocked.reason.contains("no scope"));
 
@@ -43,7 +43,10 @@ async fn a_refused_permission_blocks_the_source_and_the_window_keeps_its_place()
 async fn refused_credentials_block_the_source() {
     let bench = Bench::new(|_| Ok(answer(401, &[], "{}"))).await;
     assert!(matches!(bench.run().await, Outcome::Blocked { .. }));
-    assert_eq!((bench.asked().len(), bench.window().await.attempts), (1, 0));
+    assert_eq!(
+        (bench.asked().len(), bench.window().await.attempts()),
+        (1, 0)
+    );
 }
 
 #[tokio::test]
@@ -54,7 +57,7 @@ async fn a_source_that_cannot_be_fitted_out_is_blocked_with_the_reason() {
     assert!(matches!(bench.run().await, Outcome::Blocked { .. }));
     let blocked = bench.source().await.blocked.unwrap();
     assert_eq!(blocked.reason, "the secret env:KEY is not set; set it");
-    assert_eq!(bench.window().await.status, Status::Ready);
+    assert_eq!(bench.window().await.status(), Status::Ready);
 }
 
 #[tokio::test]
@@ -80,7 +83,7 @@ async fn windows_of_a_redefined_or_paused_source_are_given_back_untouched() {
             "{outcome:?}"
         );
         let window = bench.window().await;
-        assert_eq!((window.status, window.attempts), (Status::Ready, 0));
+        assert_eq!((window.status(), window.attempts()), (Status::Ready, 0));
         assert!(bench.asked().is_empty());
     }
 }
@@ -100,7 +103,7 @@ async fn a_definition_applied_meanwhile_is_not_blocked_for_the_old_ones_fault() 
     });
     worker.run(&bench.task().await, Budget::UNLIMITED).await;
     assert_eq!(bench.source().await.blocked, None);
-    assert_eq!(bench.window().await.status, Status::Ready);
+    assert_eq!(bench.window().await.status(), Status::Ready);
 }
 
 #[tokio::test]
@@ -113,5 +116,5 @@ async fn a_task_of_another_version_is_refused_whole() {
         worker.run(&task, Budget::UNLIMITED).await,
         Report::default()
     );
-    assert_eq!(bench.window().await.epoch, 1);
+    assert_eq!(bench.window().await.epoch(), 1);
 }

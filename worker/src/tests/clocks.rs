@@ -32,9 +32,12 @@ async fn a_window_that_the_vendors_clock_has_not_passed_is_not_delivered() {
         "{outcome:?}"
     );
     let window = bench.window().await;
-    assert_eq!((window.status, window.not_before), (Status::Ready, until));
     assert_eq!(
-        (window.page, window.attempts, bench.written().len()),
+        (window.status(), window.not_before()),
+        (Status::Ready, until)
+    );
+    assert_eq!(
+        (window.page(), window.attempts(), bench.written().len()),
         (0, 0, 0)
     );
     assert_eq!(bench.run_when_due().await, Outcome::Completed);
@@ -43,10 +46,10 @@ async fn a_window_that_the_vendors_clock_has_not_passed_is_not_delivered() {
 #[tokio::test]
 async fn without_a_vendors_clock_our_own_decides() {
     let bench = Bench::new(|asked| dated(well(asked.page, 1), None)).await;
-    let filled = bench.window().await.to.plus_ms(SETTLE_MS);
+    let filled = bench.window().await.to().plus_ms(SETTLE_MS);
     bench.clock.advance_ms(filled.ms_since(after(0)) - 1);
     assert!(matches!(bench.run().await, Outcome::Yielded { .. }));
-    assert_eq!(bench.window().await.not_before, Some(filled));
+    assert_eq!(bench.window().await.not_before(), Some(filled));
     bench.clock.advance_ms(1);
     assert_eq!(bench.run().await, Outcome::Completed);
 }
@@ -84,9 +87,9 @@ async fn a_run_out_of_time_gives_its_window_back_with_the_cursor_kept() {
     let window = bench.window().await;
     // This clock counts the page fetched ahead as part of the delivery, so a page takes 40 s. Pages
     // begin while more than a margin of two of those and one page more are left: until 70 s.
-    assert_eq!((window.page, window.slowest_page_ms), (3, 40_000));
-    assert_eq!(window.cursor.unwrap().token, "p3");
-    assert_eq!((window.status, window.attempts), (Status::Ready, 0));
+    assert_eq!((window.page(), window.slowest_page_ms()), (3, 40_000));
+    assert_eq!(window.cursor().unwrap().token, "p3");
+    assert_eq!((window.status(), window.attempts()), (Status::Ready, 0));
     let before = bench.asked().len();
     assert_eq!(bench.run().await, Outcome::Completed);
     assert_eq!(bench.asked()[before], "p3");
@@ -101,7 +104,7 @@ async fn a_run_tries_its_first_page_however_little_time_it_has() {
         let deadline = bench.clock.now().plus_ms(1);
         let outcome = bench.run_for(Budget::killed_at(deadline)).await;
         assert!(matches!(outcome, Outcome::Yielded { .. }), "{outcome:?}");
-        assert_eq!(bench.window().await.page, page);
+        assert_eq!(bench.window().await.page(), page);
     }
     let deadline = bench.clock.now();
     assert_eq!(

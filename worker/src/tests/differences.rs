@@ -80,7 +80,7 @@ async fn a_window_completes_by_the_earlier_of_the_two_clocks() {
     }
     let bench = bench(late, late.plus_ms(HOUR_MS), None).await;
     assert_eq!(bench.run().await, Outcome::Completed);
-    assert_eq!(bench.window().await.done_at, Some(late));
+    assert_eq!(bench.window().await.done_at(), Some(late));
 }
 
 /// P1: a clock that is days off completes nothing until something shows which one is right.
@@ -96,8 +96,8 @@ async fn clocks_days_apart_complete_nothing_without_a_witness_and_both_times_are
         let outcome = bench.run().await;
         assert!(matches!(outcome, Outcome::Yielded { .. }), "{outcome:?}");
         let window = bench.window().await;
-        assert_eq!((window.status, window.attempts), (Status::Ready, 0));
-        let error = window.last_error.unwrap();
+        assert_eq!((window.status(), window.attempts()), (Status::Ready, 0));
+        let error = window.last_error().unwrap();
         for shown in [ours, vendor] {
             let shown = shown.to_string().replace(".000Z", "Z");
             assert!(error.contains(&shown), "{error}");
@@ -115,7 +115,7 @@ async fn of_clocks_days_apart_other_vendors_or_the_operator_decide() {
     let ahead = bench(wrong, right, None).await;
     let theirs = witness(&ahead, -200 * DAY_MS);
     assert_eq!(run_as(&ahead, vec![theirs]).await, Outcome::Completed);
-    assert_eq!(ahead.window().await.done_at, Some(right));
+    assert_eq!(ahead.window().await.done_at(), Some(right));
     // The vendor's is wrong.
     let years_behind = bench(right, filled().minus_ms(2_000 * DAY_MS), None).await;
     let ours = witness(&years_behind, 0);
@@ -180,7 +180,8 @@ async fn a_refusal_of_time_before_the_retention_does_not_block_the_source() {
         let outcome = bench.run().await;
         let blocked = matches!(outcome, Outcome::Blocked { .. });
         assert_eq!(blocked, blocks, "{outcome:?}");
-        let error = bench.window().await.last_error.unwrap_or_default();
+        let window = bench.window().await;
+        let error = window.last_error().unwrap_or_default();
         assert_eq!(error.contains("retention"), !blocks, "{error}");
     }
 }
@@ -203,8 +204,8 @@ async fn a_window_is_split_where_the_vendors_retention_begins() {
     bench.run().await;
     let window = bench.window().await;
     assert_eq!(
-        window.split_at,
-        Some(window.id.from.plus_ms(15 * MINUTE_MS)),
+        window.split().map(|split| split.at),
+        Some(window.id().from.plus_ms(15 * MINUTE_MS)),
         "{window:?}"
     );
 }

@@ -33,7 +33,7 @@ pub(super) async fn halve(bench: &Bench) -> WindowId {
     let from = right.from();
     let id = WindowId {
         from,
-        ..window.id.clone()
+        ..window.id().clone()
     };
     let created = Window::new(id.clone(), right.to(), after(0)).unwrap();
     let (to, now) = (from, after(0));
@@ -70,15 +70,18 @@ async fn a_window_that_begins_again_although_it_does_not_fit_is_halved() {
         let outcome = bench.run_when_due().await;
         assert!(matches!(outcome, Outcome::Failed { .. }), "{outcome:?}");
         let window = bench.window().await;
-        assert_eq!(window.split_at, window.span().midpoint(1));
         assert_eq!(
-            (window.restarts, window.restarts_forgiven),
+            window.split().map(|split| split.at),
+            window.span().midpoint(1)
+        );
+        assert_eq!(
+            (window.restarts(), window.restarts_forgiven()),
             (restarts, restarts)
         );
         halve(&bench).await;
         bench.tick().await;
         let window = bench.window().await;
-        assert_eq!(window.status, Status::Ready);
+        assert_eq!(window.status(), Status::Ready);
         assert_eq!(window.span().width_ms(), width_ms / 2);
         width_ms /= 2;
     }
@@ -95,7 +98,10 @@ async fn a_window_that_ran_out_of_time_is_halved_when_its_token_is_refused_on_th
     let outcome = bench.run().await;
     assert!(matches!(outcome, Outcome::Failed { .. }), "{outcome:?}");
     let window = bench.window().await;
-    assert_eq!(window.split_at, window.span().midpoint(1));
+    assert_eq!(
+        window.split().map(|split| split.at),
+        window.span().midpoint(1)
+    );
 }
 
 #[tokio::test]
@@ -110,11 +116,11 @@ async fn a_stuck_token_parks_and_is_not_halved() {
         for _ in 0..=limits::RESTARTS_MAX {
             let outcome = bench.run_when_due().await;
             assert!(matches!(outcome, Outcome::Failed { .. }), "{outcome:?}");
-            assert_eq!(bench.window().await.split_at, None);
+            assert_eq!(bench.window().await.split(), None);
         }
         bench.tick().await;
         let window = bench.window().await;
-        assert_eq!((window.status, window.span()), (Status::Parked, whole));
+        assert_eq!((window.status(), window.span()), (Status::Parked, whole));
     }
 }
 
@@ -131,7 +137,7 @@ async fn what_a_halved_window_had_delivered_is_replaced_by_its_halves() {
     assert_eq!(right.run().await, Outcome::Completed);
     assert_eq!(right.output(), all(2));
     let left = WindowId {
-        from: lease.window().id.from,
+        from: lease.window().id().from,
         ..right.id.clone()
     };
     assert_eq!(right.output.output(&left).unwrap().len(), all(2).len());
@@ -173,7 +179,7 @@ fn lines_below(dir: &Path) -> Vec<String> {
 async fn claimed(store: &MemoryStore, id: &WindowId) -> Lease {
     let window = store.window(id).await.unwrap().unwrap();
     let claim = Claim {
-        epoch: window.epoch,
+        epoch: window.epoch(),
         owner: Owner::from_random(1),
         lease_until: after(1_000_000),
         now: after(0),
@@ -202,15 +208,15 @@ async fn page(
     let text = lines.join("\n") + "\n";
     let ends = text.match_indices('\n').map(|(at, _)| at + 1).collect();
     let batch = Batch {
-        window: window.id.clone(),
-        page: window.page,
+        window: window.id().clone(),
+        page: window.page(),
         first: 0,
         lines: text.into(),
         ends,
         rejects: Vec::new(),
     };
     Checkpoint {
-        from: window.page,
+        from: window.page(),
         cursor: token.map(|token| Cursor {
             token: token.to_owned(),
             request: "r".to_owned(),
@@ -254,7 +260,7 @@ async fn a_window_that_is_halved_leaves_each_record_once_in_files() {
         drop(writer);
         let half = lease.window().span().midpoint(1).unwrap();
         let waiting = release(store, &lease, Cause::Halve(half)).await;
-        assert_eq!(waiting.split_at, Some(half));
+        assert_eq!(waiting.split().map(|split| split.at), Some(half));
         let right = halve(&bench).await;
         whole(store, &sink, id, "early").await;
         whole(store, &sink, &right, "late").await;

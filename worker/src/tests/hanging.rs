@@ -114,7 +114,7 @@ async fn run_and(
     let task = bench.task().await;
     let budget = budget(&bench);
     let once_checkpointed = async {
-        while bench.window().await.page < 2 || !hangs.load(Ordering::SeqCst) {
+        while bench.window().await.page() < 2 || !hangs.load(Ordering::SeqCst) {
             tokio::task::yield_now().await;
         }
         then(&bench);
@@ -126,16 +126,16 @@ async fn run_and(
 #[tokio::test]
 async fn a_delivered_page_is_checkpointed_while_the_next_one_is_still_awaited() {
     let window = run_and_stop(0).await;
-    assert_eq!((window.page, window.attempts), (2, 0));
-    assert_eq!(window.cursor.unwrap().token, "p2");
-    assert_eq!((window.last_error, window.overruns), (None, 0));
+    assert_eq!((window.page(), window.attempts()), (2, 0));
+    assert_eq!(window.cursor().unwrap().token, "p2");
+    assert_eq!((window.last_error(), window.overruns()), (None, 0));
 }
 
 #[tokio::test]
 async fn a_run_that_is_stopped_while_its_vendor_fails_remembers_why() {
     let window = run_and_stop(2).await;
-    assert_eq!((window.page, window.attempts), (2, 0));
-    assert!(window.last_error.unwrap().contains("503"));
+    assert_eq!((window.page(), window.attempts()), (2, 0));
+    assert!(window.last_error().unwrap().contains("503"));
 }
 
 #[tokio::test]
@@ -145,12 +145,12 @@ async fn a_page_that_never_comes_is_given_up_before_the_deadline_and_does_not_co
     let (bench, outcome) = run_and(MANIFEST, 0, minute, just_in_time).await;
     assert!(matches!(outcome, Outcome::Yielded { .. }), "{outcome:?}");
     let window = bench.window().await;
-    assert_eq!((window.status, window.page), (Status::Ready, 2));
+    assert_eq!((window.status(), window.page()), (Status::Ready, 2));
     // It had pages, so it has run out of time; the vendor is not taken to be unwell.
-    assert_eq!((window.overruns, window.setbacks), (1, 0));
-    assert_eq!(window.not_before, None);
+    assert_eq!((window.overruns(), window.setbacks()), (1, 0));
+    assert_eq!(window.not_before(), None);
     assert_eq!(
-        (window.attempts, window.cursor.unwrap().token.as_str()),
+        (window.attempts(), window.cursor().unwrap().token.as_str()),
         (0, "p2")
     );
 }
@@ -162,13 +162,13 @@ async fn a_token_in_flight_at_a_stop_is_not_used_again() {
     let (mut bench, outcome) = run_and(&once, 0, |_| Budget::UNLIMITED, stop).await;
     assert!(matches!(outcome, Outcome::Yielded { .. }), "{outcome:?}");
     let window = bench.window().await;
-    assert_eq!(window.cursor.unwrap().token, "p2");
-    assert_eq!(window.unsent_after, None);
+    assert_eq!(window.cursor().unwrap().token, "p2");
+    assert_eq!(window.unsent_after(), None);
     bench.stop = Stop::default();
     let outcome = bench.run().await;
     assert!(matches!(outcome, Outcome::Failed { .. }), "{outcome:?}");
     let window = bench.window().await;
-    assert_eq!((window.cursor, window.restarts), (None, 1));
+    assert_eq!((window.cursor(), window.restarts()), (None, 1));
     assert!(bench.asked().is_empty(), "the next run has asked nothing");
 }
 
@@ -180,5 +180,5 @@ async fn a_token_in_flight_at_the_deadline_is_not_used_again() {
     let (bench, outcome) = run_and(&once, 0, minute, just_in_time).await;
     assert!(matches!(outcome, Outcome::Failed { .. }), "{outcome:?}");
     let window = bench.window().await;
-    assert_eq!((window.cursor, window.restarts), (None, 1));
+    assert_eq!((window.cursor(), window.restarts()), (None, 1));
 }

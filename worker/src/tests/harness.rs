@@ -232,11 +232,11 @@ impl Bench {
         let window = self.window().await;
         Task {
             version: TASK_VERSION,
-            source: window.id.timeline.source.clone(),
+            source: window.id().timeline.source.clone(),
             shard: definition().shard(),
             windows: vec![TaskWindow {
-                id: window.id,
-                epoch: window.epoch,
+                id: window.id().clone(),
+                epoch: window.epoch(),
             }],
             requests_per_minute: self.pace,
             shares_turns: self.shares_turns,
@@ -284,7 +284,7 @@ impl Bench {
 
     pub(super) async fn wait_until_due(&self) {
         let gate = self.gate().await.map(|gate| gate.not_before);
-        if let Some(at) = self.window().await.not_before.max(gate) {
+        if let Some(at) = self.window().await.not_before().max(gate) {
             let wait_ms = at.ms_since(self.clock.now());
             self.clock.advance_ms(wait_ms.max(0));
         }
@@ -316,7 +316,7 @@ impl Bench {
             .block_source(source.shard(), name, source.version, &change);
         cleared.await.unwrap();
         let window = self.window().await;
-        if window.status == Status::Parked {
+        if window.status() == Status::Parked {
             let now = self.clock.now();
             let retried = self.store.decide(&window, &Event::Retry { now }).await;
             retried.unwrap();

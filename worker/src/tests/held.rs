@@ -74,7 +74,7 @@ async fn page_whose_flush_failed_is_delivered_again_and_once() {
             .fail(SinkCall::Flush, number, applied, error.clone());
         let outcome = bench.run_when_due().await;
         assert!(matches!(outcome, Outcome::Yielded { .. }), "{outcome:?}");
-        assert_eq!(bench.window().await.page, 0, "nothing is checkpointed");
+        assert_eq!(bench.window().await.page(), 0, "nothing is checkpointed");
     }
     assert_eq!(bench.run_when_due().await, Outcome::Completed);
     assert_eq!(bench.output(), all(3));

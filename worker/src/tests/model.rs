@@ -197,13 +197,13 @@ async fn run_until_done(bench: &mut Bench, script: &Script) -> usize {
     let mut page = 0;
     for number in 0..RUNS_MAX {
         let window = bench.window().await;
-        assert!(window.page >= page, "the page went back: {window:?}");
-        page = window.page;
-        if window.status == Status::Done {
+        assert!(window.page() >= page, "the page went back: {window:?}");
+        page = window.page();
+        if window.status() == Status::Done {
             return number;
         }
         bench.tick().await;
-        if window.split_at.is_some() {
+        if window.split().is_some() {
             // Its left half has as many pages.
             halve(bench).await;
         }
@@ -211,7 +211,7 @@ async fn run_until_done(bench: &mut Bench, script: &Script) -> usize {
         bench.mend().await;
         bench.wait_until_due().await;
         let outcome = run(bench, script, number).await;
-        let done = bench.window().await.status == Status::Done;
+        let done = bench.window().await.status() == Status::Done;
         assert!(done || outcome != Outcome::Completed);
     }
     panic!("not done after {RUNS_MAX} runs: {:?}", bench.window().await);
@@ -229,16 +229,16 @@ proptest! {
             let runs = run_until_done(&mut bench, &script).await;
             prop_assert_eq!(bench.output(), all(PAGES));
             let window = bench.window().await;
-            prop_assert_eq!(window.records, u64::try_from(PAGES * RECORDS_PER_PAGE).unwrap());
+            prop_assert_eq!(window.records(), u64::try_from(PAGES * RECORDS_PER_PAGE).unwrap());
             // Each pass asks for each page once; each run that stops, for up to two again.
-            let passes = usize::try_from(window.restarts).unwrap() + 1;
+            let passes = usize::try_from(window.restarts()).unwrap() + 1;
             let bound = passes * PAGES + 2 * runs + script.vendor.len();
             prop_assert!(bench.asked().len() <= bound, "{} > {bound}", bench.asked().len());
             // And each pass and each run that stops may deliver one page again.
             let written = bench.written().len();
             prop_assert!(written <= (passes * PAGES + runs) * RECORDS_PER_PAGE, "{written}");
-            prop_assert!(window.attempts <= limits::ATTEMPTS_MAX);
-            prop_assert!(window.remembered);
+            prop_assert!(window.attempts() <= limits::ATTEMPTS_MAX);
+            prop_assert!(window.remembered());
             late.store(true, SeqCst);
             let mut bench = sweep(bench, 1, 0, 60).await;
             run_until_done(&mut bench, &script).await;

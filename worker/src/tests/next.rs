@@ -41,7 +41,7 @@ async fn run(bench: &Bench, budget: Budget) -> Vec<Outcome> {
 async fn statuses(store: &MemoryStore, ids: &[WindowId]) -> Vec<Status> {
     let mut statuses = Vec::new();
     for id in ids {
-        statuses.push(store.window(id).await.unwrap().unwrap().status);
+        statuses.push(store.window(id).await.unwrap().unwrap().status());
     }
     statuses
 }
@@ -112,7 +112,7 @@ async fn windows_of_a_task_that_there_is_no_time_for_are_left_dispatched() {
         .await;
     assert_eq!(report.windows, [(ids[0].clone(), Outcome::Completed)]);
     let second = bench.store.window(&ids[1]).await.unwrap().unwrap();
-    assert_eq!(second.epoch, 1);
+    assert_eq!(second.epoch(), 1);
 }
 
 #[tokio::test]
@@ -143,7 +143,7 @@ async fn a_worker_told_to_stop_leaves_at_once_when_the_vendor_does_not_answer() 
         "{outcomes:?}"
     );
     assert_eq!(statuses(&bench.store, &ids).await, [Status::Ready; 3]);
-    assert_eq!(bench.window().await.attempts, 0);
+    assert_eq!(bench.window().await.attempts(), 0);
 }
 
 #[tokio::test]
@@ -157,7 +157,7 @@ async fn after_trouble_that_the_next_window_would_meet_too_none_is_taken() {
         let (bench, ids) = three(vendor).await;
         assert_eq!(run(&bench, Budget::UNLIMITED).await.len(), 1);
         for id in &ids[1..] {
-            assert_eq!(bench.store.window(id).await.unwrap().unwrap().runs, 0);
+            assert_eq!(bench.store.window(id).await.unwrap().unwrap().runs(), 0);
         }
     }
 }

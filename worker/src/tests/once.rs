@@ -50,12 +50,12 @@ async fn a_token_that_was_never_sent_goes_on_in_the_next_run() {
     for run in 1..u32::try_from(PAGES).unwrap() {
         let outcome = bench.run_for(one_page()).await;
         assert!(matches!(outcome, Outcome::Yielded { .. }), "{outcome:?}");
-        assert_eq!(bench.window().await.unsent_after, Some(run));
+        assert_eq!(bench.window().await.unsent_after(), Some(run));
     }
     assert_eq!(bench.run_for(one_page()).await, Outcome::Completed);
     assert_eq!(bench.asked(), each_once(PAGES));
     assert_eq!((bench.output(), bench.written()), (all(PAGES), all(PAGES)));
-    assert_eq!(bench.window().await.restarts, 0);
+    assert_eq!(bench.window().await.restarts(), 0);
 }
 
 #[tokio::test]
@@ -72,7 +72,7 @@ async fn a_token_that_was_never_sent_goes_on_after_a_wait_the_vendor_asked_for()
             assert!(runs < 3 * PAGES, "{:?}", bench.window().await);
         }
         assert_eq!((bench.output(), bench.written()), (all(PAGES), all(PAGES)));
-        assert_eq!(bench.window().await.restarts, 0);
+        assert_eq!(bench.window().await.restarts(), 0);
     }
 }
 
@@ -89,7 +89,7 @@ async fn a_token_goes_on_after_its_source_was_blocked_by_a_refusal() {
     bench.mend().await;
     assert_eq!(bench.run().await, Outcome::Completed);
     assert_eq!(
-        (bench.written(), bench.window().await.restarts),
+        (bench.written(), bench.window().await.restarts()),
         (all(4), 0)
     );
 }
@@ -111,7 +111,7 @@ async fn runs_that_end_before_they_ask_pass_the_token_on() {
     bench.store.hold_source(shard, name, held).await.unwrap();
     bench.run().await;
     bench.store.hold_source(shard, name, None).await.unwrap();
-    assert_eq!(bench.window().await.unsent_after, Some(3));
+    assert_eq!(bench.window().await.unsent_after(), Some(3));
     assert_eq!(bench.run().await, Outcome::Completed);
     assert_eq!((bench.asked(), bench.written()), (each_once(3), all(3)));
 }
@@ -141,7 +141,7 @@ pub(super) async fn killed_after_a_page(bench: &Bench) {
         _ => Fault::None,
     });
     worker.run(&bench.task().await, one_page()).await;
-    assert_eq!(bench.window().await.status, Status::Running);
+    assert_eq!(bench.window().await.status(), Status::Running);
     bench.recover().await;
 }
 
@@ -149,11 +149,11 @@ pub(super) async fn killed_after_a_page(bench: &Bench) {
 async fn a_window_whose_tokens_work_once_begins_again_after_a_stop() {
     let bench = Bench::single_use(scrolling(4, |_| None)).await;
     killed_after_a_page(&bench).await;
-    assert_eq!(bench.window().await.cursor.unwrap().token, "p1");
+    assert_eq!(bench.window().await.cursor().unwrap().token, "p1");
     let outcome = bench.run_when_due().await;
     assert!(matches!(outcome, Outcome::Failed { .. }), "{outcome:?}");
     assert_eq!(
-        (bench.window().await.cursor, bench.asked().len()),
+        (bench.window().await.cursor(), bench.asked().len()),
         (None, 1)
     );
     halve(&bench).await;
@@ -165,7 +165,7 @@ async fn a_window_whose_tokens_work_once_begins_again_after_a_stop() {
 async fn what_one_run_left_unsent_is_not_sent_after_another_that_was_killed() {
     let bench = Bench::single_use(scrolling(4, |_| None)).await;
     bench.run_for(one_page()).await;
-    assert_eq!(bench.window().await.unsent_after, Some(1));
+    assert_eq!(bench.window().await.unsent_after(), Some(1));
     let lose_the_answer = bench.worker_with(|operation, _| match operation {
         Operation::Checkpoint => Fault::Refuse,
         _ => Fault::None,
@@ -173,7 +173,7 @@ async fn what_one_run_left_unsent_is_not_sent_after_another_that_was_killed() {
     let task = bench.task().await;
     lose_the_answer.run(&task, Budget::UNLIMITED).await;
     bench.recover().await;
-    assert_eq!(bench.window().await.cursor.unwrap().token, "p1");
+    assert_eq!(bench.window().await.cursor().unwrap().token, "p1");
     let outcome = bench.run_when_due().await;
     assert!(matches!(outcome, Outcome::Failed { .. }), "{outcome:?}");
     assert_eq!(bench.asked(), ["-", "p1"]);
@@ -183,7 +183,7 @@ async fn what_one_run_left_unsent_is_not_sent_after_another_that_was_killed() {
 async fn where_tokens_may_be_sent_again_nothing_is_said_of_them() {
     let bench = Bench::new(|asked| well(asked.page, 4)).await;
     bench.run_for(one_page()).await;
-    assert_eq!(bench.window().await.unsent_after, None);
+    assert_eq!(bench.window().await.unsent_after(), None);
     killed_after_a_page(&bench).await;
     assert_eq!(bench.run().await, Outcome::Completed);
     assert_eq!(bench.output(), all(4));

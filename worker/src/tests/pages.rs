@@ -42,10 +42,10 @@ async fn a_window_of_several_pages_is_delivered_once_and_completed() {
     assert_eq!(bench.output(), all(4));
     assert_eq!(bench.asked(), ["-", "p1", "p2", "p3"]);
     let window = bench.window().await;
-    assert_eq!((window.status, window.page), (Status::Done, 4));
-    assert_eq!((window.records, window.attempts), (12, 0));
-    assert_eq!(window.cursor, None);
-    assert!(window.expires_at > window.done_at);
+    assert_eq!((window.status(), window.page()), (Status::Done, 4));
+    assert_eq!((window.records(), window.attempts()), (12, 0));
+    assert_eq!(window.cursor(), None);
+    assert!(window.expires_at() > window.done_at());
 }
 
 #[tokio::test]
@@ -54,7 +54,7 @@ async fn an_empty_window_completes() {
     assert_eq!(bench.run().await, Outcome::Completed);
     let window = bench.window().await;
     assert_eq!(
-        (window.status, window.page, window.records),
+        (window.status(), window.page(), window.records()),
         (Status::Done, 1, 0)
     );
     assert_eq!(bench.output(), [""; 0]);
@@ -69,7 +69,7 @@ async fn an_empty_page_in_the_middle_is_progress_and_not_the_end() {
     .await;
     assert_eq!(bench.run().await, Outcome::Completed);
     assert_eq!(bench.output(), [names(0), names(2)].concat());
-    assert_eq!(bench.window().await.page, 3);
+    assert_eq!(bench.window().await.page(), 3);
 }
 
 #[tokio::test]
@@ -95,10 +95,10 @@ async fn a_stopped_window_goes_on_at_its_checkpointed_token() {
     );
     let window = bench.window().await;
     assert_eq!(
-        (window.status, window.page, window.attempts),
+        (window.status(), window.page(), window.attempts()),
         (Status::Ready, 2, 0)
     );
-    assert_eq!(window.cursor.unwrap().token, "p2");
+    assert_eq!(window.cursor().unwrap().token, "p2");
     let before = bench.asked().len();
     bench.stop = crate::Stop::default();
     assert_eq!(bench.run().await, Outcome::Completed);
@@ -151,8 +151,8 @@ async fn a_page_that_the_sink_did_not_acknowledge_is_not_checkpointed() {
         let outcome = bench.run().await;
         assert!(matches!(outcome, Outcome::Yielded { .. }), "{outcome:?}");
         let window = bench.window().await;
-        assert_eq!((window.page, window.records), (1, 3), "{applied:?}");
-        assert_eq!(window.cursor.unwrap().token, "p1");
+        assert_eq!((window.page(), window.records()), (1, 3), "{applied:?}");
+        assert_eq!(window.cursor().unwrap().token, "p1");
         assert_eq!(bench.run_when_due().await, Outcome::Completed);
         assert_eq!(bench.output(), all(3), "{applied:?}");
         assert_eq!(bench.written().len(), delivered + 3, "{applied:?}");
@@ -166,7 +166,7 @@ async fn a_window_whose_last_write_failed_is_not_done() {
         .sink
         .fail(SinkCall::Finish, 1, Applied::All, unavailable());
     assert!(matches!(bench.run().await, Outcome::Yielded { .. }));
-    assert_eq!(bench.window().await.status, Status::Ready);
+    assert_eq!(bench.window().await.status(), Status::Ready);
     assert_eq!(bench.run_when_due().await, Outcome::Completed);
     assert_eq!(bench.output(), all(1));
 }
@@ -194,7 +194,7 @@ async fn a_failed_prefetch_neither_cancels_nor_forgets_the_delivery() {
     );
     let window = bench.window().await;
     assert_eq!(
-        (window.page, window.cursor.unwrap().token.as_str()),
+        (window.page(), window.cursor().unwrap().token.as_str()),
         (1, "p1")
     );
     assert_eq!(bench.written(), names(0));
@@ -223,7 +223,10 @@ async fn a_page_token_of_another_request_is_not_used() {
     assert!(matches!(outcome, Outcome::Failed { .. }), "{outcome:?}");
     assert!(bench.asked().is_empty());
     let window = bench.window().await;
-    assert_eq!((window.cursor, window.restarts, window.page), (None, 1, 1));
+    assert_eq!(
+        (window.cursor(), window.restarts(), window.page()),
+        (None, 1, 1)
+    );
     assert_eq!(bench.run().await, Outcome::Completed);
     assert_eq!(bench.asked(), ["-", "p1"]);
     assert_eq!(bench.output(), all(2));
@@ -233,7 +236,7 @@ async fn a_page_token_of_another_request_is_not_used() {
 async fn checkpoint_another_request(bench: &Bench) {
     let now = bench.clock.now();
     let claim = Claim {
-        epoch: bench.window().await.epoch,
+        epoch: bench.window().await.epoch(),
         owner: Owner::from_random(1),
         lease_until: now.plus_ms(1),
         now,

@@ -38,8 +38,8 @@ async fn large_page_arrives_in_pieces_under_one_checkpoint() {
     assert_eq!(bench.sink.calls(SinkCall::Write), 3);
     assert_eq!(bench.output(), ids(count));
     let window = bench.window().await;
-    assert_eq!((window.status, window.page), (Status::Done, 1));
-    assert_eq!(window.records, count as u64);
+    assert_eq!((window.status(), window.page()), (Status::Done, 1));
+    assert_eq!(window.records(), count as u64);
 }
 
 #[tokio::test]
@@ -53,7 +53,7 @@ async fn large_page_is_checkpointed_only_after_its_last_piece() {
     bench.sink.fail(SinkCall::Write, 3, Applied::Nothing, error);
     assert!(matches!(bench.run().await, Outcome::Yielded { .. }));
     let window = bench.window().await;
-    assert_eq!((window.page, window.records), (0, 0));
+    assert_eq!((window.page(), window.records()), (0, 0));
     assert!(matches!(bench.run_when_due().await, Outcome::Completed));
     assert_eq!(bench.output(), ids(count), "each record is there once");
 }
@@ -95,7 +95,7 @@ async fn rejects_of_a_large_page_keep_their_places_in_the_page() {
     let rejects = bench.output.rejects(&bench.id);
     let places: Vec<_> = rejects.iter().map(|(_, reject)| reject.index).collect();
     assert_eq!(places, (0..count).collect::<Vec<_>>());
-    assert_eq!(bench.window().await.rejected, count as u64);
+    assert_eq!(bench.window().await.rejected(), count as u64);
 }
 
 #[tokio::test]
@@ -128,9 +128,12 @@ async fn order_and_times_are_those_of_the_whole_page() {
         .await;
         assert_eq!(bench.run().await, Outcome::Completed);
         let window = bench.window().await;
-        assert_eq!(window.ordered, late.is_none(), "{late:?}");
+        assert_eq!(window.ordered(), late.is_none(), "{late:?}");
         let minute = |minute: i64| Some(bench.id.from.plus_ms(minute * MINUTE_MS));
-        assert_eq!(window.oldest, minute(30));
-        assert_eq!(window.newest, minute(if late.is_some() { 59 } else { 40 }));
+        assert_eq!(window.oldest(), minute(30));
+        assert_eq!(
+            window.newest(),
+            minute(if late.is_some() { 59 } else { 40 })
+        );
     }
 }

@@ -47,7 +47,7 @@ async fn a_due_probe_costs_one_request_and_keeps_the_first_instant() {
     let blocked = bench.source().await.blocked.unwrap();
     let wait_ms = blocked.probe_at.ms_since(bench.clock.now());
     assert_eq!(wait_ms, limits::PROBE_SLOW_MS);
-    assert_eq!(bench.window().await.attempts, 0);
+    assert_eq!(bench.window().await.attempts(), 0);
 }
 
 #[tokio::test]
@@ -155,7 +155,7 @@ async fn a_secret_that_is_denied_for_a_moment_blocks_no_source() {
     let outcome = bench.run_when_due().await;
     assert!(matches!(outcome, Outcome::Blocked { .. }), "{outcome:?}");
     assert_eq!(bench.source().await.blocked.unwrap().reason, problem);
-    assert_eq!(bench.window().await.status, Status::Ready);
+    assert_eq!(bench.window().await.status(), Status::Ready);
     bench.outfit.problem = None;
     bench.clock.advance_ms(limits::PROBE_MS);
     assert_eq!(bench.run().await, Outcome::Completed);

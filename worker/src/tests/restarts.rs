@@ -12,7 +12,7 @@ use crate::Outcome;
 async fn run_to_the_end(bench: &Bench) {
     for _ in 0..100 {
         bench.tick().await;
-        if let Status::Done | Status::Parked = bench.window().await.status {
+        if let Status::Done | Status::Parked = bench.window().await.status() {
             return;
         }
         let outcome = bench.run_when_due().await;
@@ -38,13 +38,19 @@ async fn a_rejected_token_restarts_the_window_and_the_output_has_each_record_onc
     let outcome = bench.run().await;
     assert!(matches!(outcome, Outcome::Failed { .. }), "{outcome:?}");
     let window = bench.window().await;
-    assert_eq!((window.page, window.restarts, window.cursor), (2, 1, None));
-    assert_eq!((window.records, window.attempts), (0, 0));
+    assert_eq!(
+        (window.page(), window.restarts(), window.cursor()),
+        (2, 1, None)
+    );
+    assert_eq!((window.records(), window.attempts()), (0, 0));
     assert_eq!(bench.run_when_due().await, Outcome::Completed);
     assert_eq!(bench.output(), all(4));
     assert_eq!(bench.written(), [all(2), all(4)].concat());
     let window = bench.window().await;
-    assert_eq!((window.page, window.restarts, window.records), (6, 1, 12));
+    assert_eq!(
+        (window.page(), window.restarts(), window.records()),
+        (6, 1, 12)
+    );
 }
 
 /// A vendor whose page 1 says that `next` is what follows, for ever.
@@ -62,15 +68,15 @@ async fn a_pager_that_stands_still_or_goes_in_a_circle_never_completes_and_soon_
         let bench = Bench::new(leads_to(next)).await;
         run_to_the_end(&bench).await;
         let window = bench.window().await;
-        assert_eq!(window.status, Status::Parked, "{next}");
-        assert_eq!(window.restarts, limits::RESTARTS_MAX + 1);
-        let runs = usize::try_from(window.runs).unwrap();
+        assert_eq!(window.status(), Status::Parked, "{next}");
+        assert_eq!(window.restarts(), limits::RESTARTS_MAX + 1);
+        let runs = usize::try_from(window.runs()).unwrap();
         assert_eq!(bench.asked().len(), runs * asked_each_run, "{next}");
-        assert_eq!(window.runs, limits::RESTARTS_MAX + 1);
+        assert_eq!(window.runs(), limits::RESTARTS_MAX + 1);
         assert!(bench.output().is_empty());
         assert!(
             window
-                .last_error
+                .last_error()
                 .unwrap()
                 .contains("gave up after 6 restarts")
         );
@@ -83,7 +89,7 @@ async fn a_circle_that_leads_back_to_the_token_of_a_resumed_run_is_noticed() {
     bench
         .run_for(crate::Budget::killed_at(super::harness::after(1)))
         .await;
-    assert_eq!(bench.window().await.cursor.unwrap().token, "p1");
+    assert_eq!(bench.window().await.cursor().unwrap().token, "p1");
     let outcome = bench.run().await;
     let Outcome::Failed { why } = outcome else {
         panic!("{outcome:?}")
@@ -99,7 +105,7 @@ async fn the_first_restart_is_at_once_and_the_later_ones_wait_longer_and_longer(
     for _ in 0..4 {
         bench.run_when_due().await;
         let now = super::harness::after(0).plus_ms(waits.iter().sum());
-        let not_before = bench.window().await.not_before.unwrap();
+        let not_before = bench.window().await.not_before().unwrap();
         waits.push(not_before.ms_since(now));
     }
     let first = limits::BACKOFF_MIN_MS;
@@ -112,7 +118,10 @@ async fn an_answer_too_large_asks_for_a_split_in_the_middle() {
     assert!(matches!(bench.run().await, Outcome::Failed { .. }));
     let window = bench.window().await;
     let middle = window.span().midpoint(1).unwrap();
-    assert_eq!((window.split_at, window.attempts), (Some(middle), 0));
+    assert_eq!(
+        (window.split().map(|split| split.at), window.attempts()),
+        (Some(middle), 0)
+    );
 }
 
 #[tokio::test]
@@ -124,9 +133,12 @@ async fn a_window_with_delivered_pages_is_not_split() {
     .await;
     assert!(matches!(bench.run().await, Outcome::Failed { .. }));
     let window = bench.window().await;
-    assert_eq!((window.split_at, window.page), (None, 1));
-    assert_eq!(window.cursor.unwrap().token, "p1");
-    assert!(window.not_before.is_some());
+    assert_eq!(
+        (window.split().map(|split| split.at), window.page()),
+        (None, 1)
+    );
+    assert_eq!(window.cursor().unwrap().token, "p1");
+    assert!(window.not_before().is_some());
 }
 
 #[tokio::test]
@@ -140,12 +152,12 @@ async fn a_panic_counts_against_its_own_window_and_the_worker_goes_on() {
     assert!(matches!(outcome, Outcome::Failed { .. }), "{outcome:?}");
     // The panic came while page 1 was on its way to the sink, and took its delivery along.
     let window = bench.window().await;
-    assert_eq!((window.status, window.page), (Status::Ready, 1));
+    assert_eq!((window.status(), window.page()), (Status::Ready, 1));
     run_to_the_end(&bench).await;
     let parked = bench.window().await;
     assert_eq!(
-        (parked.status, parked.attempts),
+        (parked.status(), parked.attempts()),
         (Status::Parked, limits::ATTEMPTS_MAX)
     );
-    assert!(parked.last_error.unwrap().contains("panicked"));
+    assert!(parked.last_error().unwrap().contains("panicked"));
 }

@@ -96,11 +96,11 @@ async fn a_worker_that_lost_its_window_cannot_move_it_and_repeats_at_most_the_pa
         lost.set((bench.store.clone(), bench.id.clone())).unwrap();
         assert_eq!(bench.run().await, Outcome::Fenced);
         let window = bench.window().await;
-        assert_eq!(window.status, Status::Ready);
+        assert_eq!(window.status(), Status::Ready);
         let delivered = bench.written();
         assert_eq!(bench.run_when_due().await, Outcome::Completed);
         assert_eq!(bench.output(), all(4));
-        let page = usize::try_from(window.page).unwrap();
+        let page = usize::try_from(window.page()).unwrap();
         assert_eq!(delivered, all(page + 1), "lost at {lost_at}");
         assert_eq!(bench.written().len(), all(4).len() + names(0).len());
     }
@@ -153,5 +153,5 @@ async fn a_worker_cannot_complete_a_window_that_was_parked_meanwhile() {
     });
     let outcome = only(worker.run(&bench.task().await, Budget::UNLIMITED).await);
     assert_eq!(outcome, Outcome::Fenced);
-    assert_eq!(bench.window().await.status, Status::Parked);
+    assert_eq!(bench.window().await.status(), Status::Parked);
 }

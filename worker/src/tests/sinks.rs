@@ -30,7 +30,7 @@ async fn a_full_or_refusing_sink_blocks_the_source_and_the_window_keeps_its_plac
             let blocked = bench.source().await.blocked.unwrap();
             assert_eq!(blocked.reason, error.to_string());
             let window = bench.window().await;
-            assert_eq!((window.status, window.attempts), (Status::Ready, 0));
+            assert_eq!((window.status(), window.attempts()), (Status::Ready, 0));
             bench.mend().await;
             assert_eq!(bench.run().await, Outcome::Completed);
             assert_eq!(bench.output(), all(2));
@@ -59,12 +59,12 @@ async fn a_sink_that_is_not_available_is_excused_and_waits_grow() {
         );
         bench.tick().await;
         let window = bench.window().await;
-        assert_eq!((window.status, window.attempts), (Status::Ready, 0));
-        assert_eq!((window.setbacks, window.page), (run, 0));
-        assert_eq!(window.last_error, Some(error.to_string()));
+        assert_eq!((window.status(), window.attempts()), (Status::Ready, 0));
+        assert_eq!((window.setbacks(), window.page()), (run, 0));
+        assert_eq!(window.last_error(), Some(error.to_string().as_str()));
     }
     let window = bench.window().await;
-    let wait_ms = window.not_before.unwrap().ms_since(window.updated_at);
+    let wait_ms = window.not_before().unwrap().ms_since(window.updated_at());
     assert_eq!(wait_ms, limits::BACKOFF_MAX_MS);
     assert_eq!(bench.run_when_due().await, Outcome::Completed);
     assert_eq!(bench.output(), all(2));
@@ -78,13 +78,16 @@ async fn a_sink_that_lost_what_it_had_begins_again_at_page_one() {
     })
     .await;
     bench.run().await;
-    assert_eq!(bench.window().await.page, 1);
+    assert_eq!(bench.window().await.page(), 1);
     bench.output.lose(&bench.id);
     let outcome = bench.run_when_due().await;
     assert!(matches!(outcome, Outcome::Failed { .. }), "{outcome:?}");
     let window = bench.window().await;
-    assert_eq!((window.restarts, window.page, window.cursor), (1, 1, None));
-    assert_eq!(window.sink_position, None);
+    assert_eq!(
+        (window.restarts(), window.page(), window.cursor()),
+        (1, 1, None)
+    );
+    assert_eq!(window.sink_position(), None);
     assert_eq!(bench.run_when_due().await, Outcome::Completed);
     assert_eq!(bench.output(), all(3));
 }
@@ -100,7 +103,7 @@ async fn what_cannot_be_a_line_is_rejected_and_does_not_hold_up_the_rest() {
     assert_eq!(bench.run().await, Outcome::Completed);
     assert_eq!(bench.output(), ["a", "c"]);
     let window = bench.window().await;
-    assert_eq!((window.records, window.rejected), (2, 2));
+    assert_eq!((window.records(), window.rejected()), (2, 2));
     let rejects = bench.output.rejects(&bench.id);
     let places: Vec<_> = rejects.iter().map(|(page, it)| (*page, it.index)).collect();
     assert_eq!(places, [(0, 1), (0, 2)]);
@@ -122,9 +125,9 @@ async fn a_sink_that_never_answers_is_given_up_before_the_deadline_and_does_not_
     let (outcome, ()) = tokio::join!(bench.run_for(minute), just_in_time);
     assert!(matches!(outcome, Outcome::Yielded { .. }), "{outcome:?}");
     let window = bench.window().await;
-    assert_eq!((window.status, window.page), (Status::Ready, 0));
-    assert_eq!((window.attempts, window.setbacks), (0, 1));
-    assert!(window.last_error.unwrap().contains("memory"));
+    assert_eq!((window.status(), window.page()), (Status::Ready, 0));
+    assert_eq!((window.attempts(), window.setbacks()), (0, 1));
+    assert!(window.last_error().unwrap().contains("memory"));
     hangs.store(false, Ordering::SeqCst);
     assert_eq!(bench.run_when_due().await, Outcome::Completed);
     assert_eq!(bench.output(), all(3));
@@ -148,12 +151,12 @@ async fn long_wait_that_a_sink_asks_for_is_obeyed_and_short_ones_grow() {
     let outcome = bench.run().await;
     assert!(matches!(outcome, Outcome::Yielded { .. }), "{outcome:?}");
     let window = bench.window().await;
-    assert_eq!(window.not_before, Some(after(1_234_567)));
-    assert_eq!(window.setbacks, 0);
+    assert_eq!(window.not_before(), Some(after(1_234_567)));
+    assert_eq!(window.setbacks(), 0);
     for number in 2..=4 {
         fail(number, 1_000);
         bench.run_when_due().await;
     }
-    assert_eq!(bench.window().await.setbacks, 3);
+    assert_eq!(bench.window().await.setbacks(), 3);
     assert_eq!(bench.run_when_due().await, Outcome::Completed);
 }

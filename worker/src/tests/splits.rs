@@ -62,13 +62,16 @@ async fn a_window_that_runs_out_of_time_again_and_again_is_split_where_its_pages
         let bench = Bench::with(strict(order), vendor).await;
         for overruns in 1..limits::OVERRUNS_BEFORE_SPLIT {
             let window = run_out_of_time(&bench).await;
-            assert_eq!((window.overruns, window.split_at), (overruns, None));
-            assert_eq!((window.attempts, window.last_error), (0, None));
+            assert_eq!(
+                (window.overruns(), window.split().map(|split| split.at)),
+                (overruns, None)
+            );
+            assert_eq!((window.attempts(), window.last_error()), (0, None));
         }
         let window = run_out_of_time(&bench).await;
-        let split_at = window.split_at.unwrap();
-        assert_eq!(split_at.ms_since(bench.id.from), at, "{order:?}");
-        assert_eq!(window.split_delivered, delivered);
+        let split = window.split().unwrap();
+        assert_eq!(split.at.ms_since(bench.id.from), at, "{order:?}");
+        assert_eq!(split.delivered, delivered);
         assert!(!window.is_claimable(after(0)));
     }
 }
@@ -79,7 +82,7 @@ async fn a_window_that_needs_one_more_run_is_not_split() {
     for _ in 0..limits::OVERRUNS_BEFORE_SPLIT {
         run_out_of_time(&bench).await;
     }
-    assert_eq!(bench.window().await.split_at, None);
+    assert_eq!(bench.window().await.split(), None);
 }
 
 #[tokio::test]
@@ -94,7 +97,7 @@ async fn a_run_that_was_told_to_stop_is_not_one_that_ran_out_of_time() {
     });
     worker.run(&bench.task().await, Budget::UNLIMITED).await;
     let window = bench.window().await;
-    assert_eq!((window.page, window.overruns), (1, 0));
+    assert_eq!((window.page(), window.overruns()), (1, 0));
 }
 
 /// Pages as `vendor` gives them, but page 2 is refused.
@@ -145,11 +148,11 @@ async fn a_rejected_token_splits_a_window_whose_order_held_and_restarts_any_othe
         assert!(matches!(outcome, Outcome::Failed { .. }), "{outcome:?}");
         let window = bench.window().await;
         let expected = at.map(|at| minute(&bench, at));
-        assert_eq!(window.split_at, expected, "{number}");
-        assert_eq!(window.restarts, u32::from(at.is_none()), "{number}");
-        assert_eq!(window.cursor.is_some(), at.is_some(), "{number}");
-        assert_eq!((window.status, window.page), (Status::Ready, 2));
-        assert!(window.not_before.is_some() && window.last_error.is_some());
+        assert_eq!(window.split().map(|split| split.at), expected, "{number}");
+        assert_eq!(window.restarts(), u32::from(at.is_none()), "{number}");
+        assert_eq!(window.cursor().is_some(), at.is_some(), "{number}");
+        assert_eq!((window.status(), window.page()), (Status::Ready, 2));
+        assert!(window.not_before().is_some() && window.last_error().is_some());
     }
 }
 
@@ -163,8 +166,11 @@ async fn tokens_in_a_circle_split_a_window_whose_order_held() {
     let bench = Bench::with(strict(Order::OldestFirst), circling).await;
     assert!(matches!(bench.run().await, Outcome::Failed { .. }));
     let window = bench.window().await;
-    assert_eq!(window.split_at, Some(minute(&bench, 5)));
-    assert_eq!(window.restarts, 0);
+    assert_eq!(
+        window.split().map(|split| split.at),
+        Some(minute(&bench, 5))
+    );
+    assert_eq!(window.restarts(), 0);
 }
 
 #[tokio::test]
@@ -178,6 +184,9 @@ async fn a_window_whose_tokens_work_once_is_split_after_a_stop_when_its_order_he
     super::once::killed_after_a_page(&bench).await;
     assert!(matches!(bench.run().await, Outcome::Failed { .. }));
     let window = bench.window().await;
-    assert_eq!(window.split_at, Some(minute(&bench, 2)));
+    assert_eq!(
+        window.split().map(|split| split.at),
+        Some(minute(&bench, 2))
+    );
     assert_eq!(bench.asked(), ["-"]);
 }

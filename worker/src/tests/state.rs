@@ -39,7 +39,7 @@ async fn a_call_whose_reply_is_lost_or_that_is_refused_once_is_repeated_and_reso
             assert_eq!(bench.written(), all(3), "{operation:?} {fault:?}");
             let window = bench.window().await;
             assert_eq!(
-                (window.page, window.runs),
+                (window.page(), window.runs()),
                 (3, 1),
                 "{operation:?} {fault:?}"
             );
@@ -60,7 +60,7 @@ async fn a_release_and_a_gate_whose_reply_is_lost_happen_once() {
             let outcome = run_with(&bench, operation, fault).await;
             assert!(matches!(outcome, Outcome::Yielded { .. }), "{outcome:?}");
             let window = bench.window().await;
-            assert_eq!((window.status, window.epoch), (Status::Ready, 3));
+            assert_eq!((window.status(), window.epoch()), (Status::Ready, 3));
             assert!(bench.gate().await.is_some());
             assert_eq!(bench.run_when_due().await, Outcome::Completed);
         }
@@ -74,7 +74,7 @@ async fn a_block_whose_reply_is_lost_still_gives_the_window_back() {
         let outcome = run_with(&bench, Operation::BlockSource, fault).await;
         assert!(matches!(outcome, Outcome::Blocked { .. }), "{outcome:?}");
         assert!(bench.source().await.blocked.is_some());
-        assert_eq!(bench.window().await.status, Status::Ready);
+        assert_eq!(bench.window().await.status(), Status::Ready);
     }
 }
 
@@ -96,7 +96,7 @@ async fn a_checkpoint_that_was_never_applied_does_not_count_as_applied() {
     let outcome = only(worker.run(&bench.task().await, Budget::UNLIMITED).await);
     assert_eq!(outcome, Outcome::Fenced);
     let window = bench.window().await;
-    assert_eq!((window.status, window.page), (Status::Ready, 0));
+    assert_eq!((window.status(), window.page()), (Status::Ready, 0));
 }
 
 #[tokio::test]
@@ -115,7 +115,7 @@ async fn a_state_that_stays_down_ends_the_task_after_a_few_tries() {
         let tries = u64::try_from(limits::STATE_TRIES_MAX).unwrap();
         assert_eq!(worker.store.calls(failing), tries);
         assert_eq!(worker.store.calls(Operation::Release), 0);
-        assert_eq!(bench.window().await.status, Status::Running);
+        assert_eq!(bench.window().await.status(), Status::Running);
         bench.recover().await;
         assert_eq!(bench.run_when_due().await, Outcome::Completed);
         assert_eq!(bench.output(), all(3));
@@ -165,7 +165,7 @@ async fn each_page_is_observed_once_it_is_durable() {
             window: &windlass_core::Window,
             totals: &windlass_core::checkpoint::PageTotals,
         ) {
-            self.0.lock().unwrap().push((window.page, totals.records));
+            self.0.lock().unwrap().push((window.page(), totals.records));
         }
     }
     let bench = Bench::new(|asked| well(asked.page, 3)).await;

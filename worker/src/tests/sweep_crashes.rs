@@ -48,7 +48,7 @@ async fn what_a_sweep_remembered_and_did_not_checkpoint_is_delivered_again() {
     let bench = sweep(bench, 1, 0, 60).await;
     die_at_checkpoint(&bench, 1).await;
     assert_eq!(seen(&bench).await.len(), 3, "remembered");
-    assert_eq!(bench.window().await.page, 0, "not checkpointed");
+    assert_eq!(bench.window().await.page(), 0, "not checkpointed");
     assert_eq!(bench.run().await, Outcome::Completed);
     // The sink took the page back, so it would be lost if its record counted as delivered.
     assert_eq!(bench.output(), ["late"]);
@@ -59,7 +59,7 @@ async fn what_a_live_window_remembered_and_did_not_checkpoint_is_delivered_again
     let bench = Bench::with(swept(), with_late(&[])).await;
     die_at_checkpoint(&bench, 1).await;
     assert_eq!(
-        (seen(&bench).await.len(), bench.window().await.page),
+        (seen(&bench).await.len(), bench.window().await.page()),
         (1, 0)
     );
     assert_eq!(bench.run().await, Outcome::Completed);
@@ -89,7 +89,7 @@ async fn a_page_that_cannot_be_remembered_is_not_checkpointed() {
     let outcome = only(worker.run(&bench.task().await, Budget::UNLIMITED).await);
     assert!(matches!(outcome, Outcome::StateFailed(_)), "{outcome:?}");
     let window = bench.window().await;
-    assert_eq!((window.page, window.cursor), (0, None));
+    assert_eq!((window.page(), window.cursor()), (0, None));
     bench.recover().await;
     let worker = bench.worker_with(|operation, call| match (operation, call) {
         (Operation::Remember, 1) => Fault::LoseReply,
@@ -98,6 +98,6 @@ async fn a_page_that_cannot_be_remembered_is_not_checkpointed() {
     });
     let outcome = only(worker.run(&bench.task().await, Budget::UNLIMITED).await);
     assert_eq!(outcome, Outcome::Completed);
-    assert!(bench.window().await.remembered);
+    assert!(bench.window().await.remembered());
     assert_eq!(seen(&bench).await.len(), 2);
 }

@@ -107,13 +107,13 @@ async fn each_page_is_remembered_after_the_sink_has_it_and_before_its_checkpoint
     ];
     assert_eq!(events, expected.concat());
     let window = bench.window().await;
-    assert!(window.remembered);
+    assert!(window.remembered());
     let pages = seen(&bench).await;
     assert_eq!(pages.len(), 2);
     assert_eq!(pages[0].digests, digests(&["a", "b"]));
     assert_eq!((pages[1].page, pages[1].pass), (1, 0));
     // Longer than its window is history, whatever the clocks.
-    let expires_at = window.expires_at.unwrap();
+    let expires_at = window.expires_at().unwrap();
     assert_eq!(pages[0].expires_at, expires_at.plus_ms(6 * DAY_MS));
 }
 
@@ -129,7 +129,7 @@ async fn a_source_without_sweeps_and_a_window_too_old_for_them_remember_nothing(
     for setting in [Setting::default(), old] {
         let bench = Bench::with(setting, |asked| well(asked.page, 2)).await;
         assert_eq!(bench.run().await, Outcome::Completed);
-        assert!(!bench.window().await.remembered);
+        assert!(!bench.window().await.remembered());
         assert!(seen(&bench).await.is_empty());
     }
 }
@@ -144,7 +144,7 @@ async fn a_sweep_delivers_only_what_was_not_delivered() {
     assert_eq!(bench.run().await, Outcome::Completed);
     assert_eq!(bench.output(), ["late"]);
     let window = bench.window().await;
-    assert_eq!((window.records, window.known, window.page), (1, 3, 3));
+    assert_eq!((window.records(), window.known(), window.page()), (1, 3, 3));
 }
 
 #[tokio::test]
@@ -156,8 +156,8 @@ async fn a_sweep_that_finds_nothing_new_delivers_nothing_and_is_done() {
     assert_eq!(bench.run().await, Outcome::Completed);
     assert_eq!(bench.written().len(), before);
     let window = bench.window().await;
-    assert_eq!((window.status, window.page), (Status::Done, 3));
-    assert_eq!((window.records, window.known), (0, 9));
+    assert_eq!((window.status(), window.page()), (Status::Done, 3));
+    assert_eq!((window.records(), window.known()), (0, 9));
 }
 
 #[tokio::test]
@@ -168,7 +168,7 @@ async fn a_record_that_is_listed_twice_in_a_sweep_is_delivered_once() {
     let bench = sweep(bench, 1, 0, 60).await;
     assert_eq!(bench.run().await, Outcome::Completed);
     assert_eq!(bench.output(), ["late"]);
-    assert_eq!(bench.window().await.known, 4);
+    assert_eq!(bench.window().await.known(), 4);
 }
 
 #[tokio::test]
@@ -199,7 +199,7 @@ async fn a_later_sweep_knows_what_an_earlier_one_delivered_whatever_its_windows(
     let bench = sweep(bench, 2, 60, 120).await;
     assert_eq!(bench.run().await, Outcome::Completed);
     assert_eq!(bench.output(), [""; 0]);
-    assert_eq!(bench.window().await.known, 2);
+    assert_eq!(bench.window().await.known(), 2);
 }
 
 #[tokio::test]
@@ -208,10 +208,13 @@ async fn sweep_window_that_the_vendor_refuses_as_too_large_fails_with_that_reaso
     let bench = sweep(bench, 1, 0, 60).await;
     assert!(matches!(bench.run().await, Outcome::Failed { .. }));
     let window = bench.window().await;
-    assert_eq!((window.split_at, window.attempts), (None, 1));
-    let why = window.last_error.unwrap();
+    assert_eq!((window.split(), window.attempts()), (None, 1));
+    let why = window.last_error().unwrap();
     assert!(why.contains("a sweep's window is not split"), "{why}");
-    assert!(window.not_before.is_some(), "it waits before the next run");
+    assert!(
+        window.not_before().is_some(),
+        "it waits before the next run"
+    );
 }
 
 #[tokio::test]
@@ -222,11 +225,11 @@ async fn what_has_no_id_is_not_remembered_and_is_delivered_by_a_sweep() {
     };
     let bench = Bench::with(swept(), nameless).await;
     assert_eq!(bench.run().await, Outcome::Completed);
-    assert!(!bench.window().await.remembered, "so no sweep reads it");
+    assert!(!bench.window().await.remembered(), "so no sweep reads it");
     let bench = sweep(bench, 1, 0, 60).await;
     assert_eq!(bench.run().await, Outcome::Completed);
     let window = bench.window().await;
-    assert_eq!((window.records, window.known), (1, 3));
+    assert_eq!((window.records(), window.known()), (1, 3));
 }
 
 #[tokio::test]
@@ -234,11 +237,11 @@ async fn a_record_that_was_rejected_counts_as_delivered() {
     let hidden = |_: &Asked| Ok(answer(200, &[], r#"{"items":[{"id":"a","_windlass":1}]}"#));
     let bench = Bench::with(swept(), hidden).await;
     bench.run().await;
-    assert_eq!(bench.window().await.rejected, 1);
+    assert_eq!(bench.window().await.rejected(), 1);
     let bench = sweep(bench, 1, 0, 60).await;
     bench.run().await;
     let window = bench.window().await;
-    assert_eq!((window.rejected, window.known), (0, 1));
+    assert_eq!((window.rejected(), window.known()), (0, 1));
 }
 
 /// A vendor that lists `gone` once, before it rejects its own token.
@@ -309,8 +312,8 @@ async fn a_sweep_that_would_have_to_know_too_much_says_so_and_parks_in_the_end()
     };
     assert!(why.contains("2097152"), "{why}");
     let window = bench.window().await;
-    assert_eq!((window.attempts, bench.asked().len()), (1, asked));
-    assert!(window.not_before.is_some());
+    assert_eq!((window.attempts(), bench.asked().len()), (1, asked));
+    assert!(window.not_before().is_some());
 }
 
 /// A sweep can come late: it waited for a hole, its source was paused, or it was configured later.
@@ -321,7 +324,7 @@ async fn what_a_window_delivered_is_remembered_as_long_as_the_window_itself() {
     setting.policy.clock = Some(WhoseClock::Ours);
     let bench = Bench::with(setting, with_late(&[("late", 5)])).await;
     assert_eq!(bench.run().await, Outcome::Completed);
-    let expires_at = bench.window().await.expires_at.unwrap();
+    let expires_at = bench.window().await.expires_at().unwrap();
     let wait_ms = expires_at.ms_since(bench.clock.now());
     bench.clock.advance_ms(wait_ms);
     bench.store.expire_history(bench.clock.now()).await.unwrap();

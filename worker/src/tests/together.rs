@@ -148,7 +148,7 @@ async fn keep_working(
         let task = Task {
             windows: vec![TaskWindow {
                 id: id.clone(),
-                epoch: window.epoch,
+                epoch: window.epoch(),
             }],
             requests_per_minute: Some(per_minute),
             shares_turns: true,
@@ -250,7 +250,7 @@ async fn a_turn_within_ten_seconds_is_waited_for_and_a_later_one_is_left() {
                 "{outcome:?}"
             );
             assert_eq!((bench.asked().len(), bench.gate().await), (0, None));
-            assert_eq!(bench.window().await.attempts, 0);
+            assert_eq!(bench.window().await.attempts(), 0);
         }
     }
 }
@@ -278,8 +278,8 @@ async fn a_page_delivered_before_there_was_no_turn_left_is_checkpointed() {
     let outcome = only(worker.run(&bench.task().await, Budget::UNLIMITED).await);
     assert!(matches!(outcome, Outcome::Yielded { .. }), "{outcome:?}");
     let window = bench.window().await;
-    assert_eq!((window.page, bench.asked().len()), (1, 1));
-    assert!(window.not_before.is_some());
+    assert_eq!((window.page(), bench.asked().len()), (1, 1));
+    assert!(window.not_before().is_some());
 }
 
 #[tokio::test]
@@ -293,7 +293,7 @@ async fn a_state_that_gives_no_turns_ends_the_run_without_a_request() {
     let outcome = only(worker.run(&bench.task().await, Budget::UNLIMITED).await);
     assert!(matches!(outcome, Outcome::StateFailed(_)), "{outcome:?}");
     assert!(bench.asked().is_empty());
-    assert_eq!(bench.window().await.status, Status::Running);
+    assert_eq!(bench.window().await.status(), Status::Running);
 }
 
 #[tokio::test]
@@ -356,7 +356,7 @@ async fn a_gate_that_another_process_closes_stops_a_run_within_seconds_and_keeps
     );
     // Page 2 was on its way already.
     let window = bench.window().await;
-    assert_eq!((window.page, window.attempts), (3, 0));
+    assert_eq!((window.page(), window.attempts()), (3, 0));
     assert_eq!(bench.asked(), ["-", "p1", "p2"]);
     bench.clock.advance_ms(5 * MINUTE_MS);
     assert_eq!(bench.run().await, Outcome::Completed);

@@ -14,13 +14,13 @@ async fn garbage_is_asked_for_again_within_the_run_and_then_counts() {
     assert!(matches!(outcome, Outcome::Failed { .. }), "{outcome:?}");
     assert_eq!(bench.asked().len(), limits::PAGE_TRIES_MAX);
     let window = bench.window().await;
-    assert_eq!((window.attempts, window.setbacks), (1, 1));
-    assert!(window.not_before.is_some() && window.last_error.is_some());
+    assert_eq!((window.attempts(), window.setbacks()), (1, 1));
+    assert!(window.not_before().is_some() && window.last_error().is_some());
     for _ in 1..limits::ATTEMPTS_MAX {
         bench.run_when_due().await;
     }
     bench.tick().await;
-    assert_eq!(bench.window().await.status, Status::Parked);
+    assert_eq!(bench.window().await.status(), Status::Parked);
 }
 
 #[tokio::test]
@@ -31,7 +31,10 @@ async fn garbage_that_goes_away_is_not_counted() {
     })
     .await;
     assert_eq!(bench.run().await, Outcome::Completed);
-    assert_eq!((bench.output(), bench.window().await.attempts), (all(2), 0));
+    assert_eq!(
+        (bench.output(), bench.window().await.attempts()),
+        (all(2), 0)
+    );
 }
 
 #[tokio::test]
@@ -51,8 +54,8 @@ async fn an_outage_never_parks_a_window_and_is_asked_about_less_and_less() {
         waits.push(not_before.unwrap().ms_since(now));
         bench.tick().await;
         let window = bench.window().await;
-        assert_eq!((window.status, window.attempts), (Status::Ready, 0));
-        assert_eq!(window.setbacks, run);
+        assert_eq!((window.status(), window.attempts()), (Status::Ready, 0));
+        assert_eq!(window.setbacks(), run);
     }
     assert!(waits.is_sorted_by(|a, b| *a <= b * 2), "{waits:?}");
     assert!(waits[0] <= limits::BACKOFF_MIN_MS);
@@ -66,7 +69,7 @@ async fn a_vendor_that_asks_for_no_wait_at_all_is_left_alone_all_the_same() {
     bench.carve(1).await;
     bench.run().await;
     let window = bench.window().await;
-    let wait_ms = window.not_before.unwrap().ms_since(window.updated_at);
+    let wait_ms = window.not_before().unwrap().ms_since(window.updated_at());
     assert!(wait_ms >= limits::BACKOFF_MIN_MS / 2, "{wait_ms}");
     assert_eq!(bench.asked().len(), limits::PAGE_TRIES_MAX);
 }
@@ -79,9 +82,9 @@ async fn progress_forgives_earlier_setbacks() {
     })
     .await;
     bench.run().await;
-    assert_eq!(bench.window().await.setbacks, 1);
+    assert_eq!(bench.window().await.setbacks(), 1);
     assert_eq!(bench.run_when_due().await, Outcome::Completed);
-    assert_eq!(bench.window().await.setbacks, 0);
+    assert_eq!(bench.window().await.setbacks(), 0);
 }
 
 #[tokio::test]

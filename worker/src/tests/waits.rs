@@ -27,8 +27,11 @@ async fn a_long_wait_is_stored_for_the_whole_group_and_nobody_sleeps() {
             "{outcome:?}"
         );
         let window = bench.window().await;
-        assert_eq!((window.status, window.not_before), (Status::Ready, until));
-        assert_eq!((window.attempts, window.setbacks), (0, 0));
+        assert_eq!(
+            (window.status(), window.not_before()),
+            (Status::Ready, until)
+        );
+        assert_eq!((window.attempts(), window.setbacks()), (0, 0));
         assert_eq!(bench.gate().await.unwrap().not_before, after(HOUR_MS));
         assert_eq!(bench.asked().len(), 1);
         assert!(bench.clock.slept_ms() < SECOND_MS);
@@ -58,7 +61,7 @@ async fn refusals_without_a_wait_close_the_group_for_longer_each_time() {
         waits.push(gate.not_before.ms_since(bench.clock.now()));
     }
     assert!(waits[5] > 8 * waits[0], "{waits:?}");
-    assert_eq!(bench.window().await.attempts, 0);
+    assert_eq!(bench.window().await.attempts(), 0);
 }
 
 #[tokio::test]
@@ -74,7 +77,10 @@ async fn a_closed_gate_is_respected_without_a_request() {
         matches!(outcome, Outcome::Yielded { not_before, .. } if not_before == until),
         "{outcome:?}"
     );
-    assert_eq!((other.asked().len(), other.window().await.attempts), (1, 0));
+    assert_eq!(
+        (other.asked().len(), other.window().await.attempts()),
+        (1, 0)
+    );
     other.clock.advance_ms(1);
     assert_eq!(other.run().await, Outcome::Completed);
 }
@@ -100,7 +106,7 @@ async fn a_pace_too_slow_to_sleep_through_closes_the_gate_after_each_page() {
         assert!(matches!(bench.run().await, Outcome::Yielded { .. }));
         let window = bench.window().await;
         assert_eq!(
-            (window.page, bench.asked().len()),
+            (window.page(), bench.asked().len()),
             (page, page.try_into().unwrap())
         );
         let gate = bench.gate().await.unwrap();
@@ -164,7 +170,7 @@ async fn a_spent_budget_closes_the_gate_after_the_page_is_checkpointed() {
     })
     .await;
     assert!(matches!(bench.run().await, Outcome::Yielded { .. }));
-    assert_eq!(bench.window().await.page, 1);
+    assert_eq!(bench.window().await.page(), 1);
     assert_eq!(bench.gate().await.unwrap().not_before, after(120_000));
     assert_eq!(bench.asked(), ["-"]);
     assert_eq!(bench.run_when_due().await, Outcome::Completed);

@@ -232,9 +232,9 @@ impl Source<'_> {
             None => Vec::new(),
         };
         let is_known = |from: &Timestamp| {
-            let own = windows.iter().find(|window| window.id.from == *from);
+            let own = windows.iter().find(|window| window.id().from == *from);
             let is_passed = *from < progress.open_from && !progress.behind.contains(from);
-            is_passed || own.is_some_and(|own| own.adopted || !own.is_unfinished())
+            is_passed || own.is_some_and(|own| own.adopted() || !own.is_unfinished())
         };
         let mut files = Vec::with_capacity(found.len());
         let mut contents: BTreeMap<usize, Content> = BTreeMap::new();
@@ -260,7 +260,7 @@ impl Source<'_> {
         let paths: Vec<_> = found.values().map(|complete| &complete.lines).collect();
         let mut pages = Vec::new();
         for (number, from) in adoption.adopted.clone() {
-            let Some(window) = adoption.put.iter_mut().find(|it| it.id.from == from) else {
+            let Some(window) = adoption.put.iter_mut().find(|it| it.id().from == from) else {
                 continue;
             };
             if !contents.contains_key(&number)
@@ -277,7 +277,7 @@ impl Source<'_> {
         counts.files += files.len() as u64;
         counts.adopted += known.collect::<BTreeSet<_>>().len() as u64;
         counts.overlapping += adoption.overlapping as u64;
-        let done = |it: &&Window| it.status == Status::Done;
+        let done = |it: &&Window| it.status() == Status::Done;
         counts.done += adoption.put.iter().filter(done).count() as u64;
         counts.again += adoption.put.iter().filter(|it| !done(it)).count() as u64;
         Ok((adoption, pages))
@@ -286,7 +286,7 @@ impl Source<'_> {
     /// Returns true if a sweep may read the records of `window` again.
     fn may_be_swept(&self, window: &Window) -> bool {
         let last_ms = self.policy().sweeps_ms.last();
-        last_ms.is_some_and(|last_ms| self.now < window.to.plus_ms(2 * last_ms))
+        last_ms.is_some_and(|last_ms| self.now < window.to().plus_ms(2 * last_ms))
     }
 
     /// The seen pages of `content`, which was read from the file of `window`.
@@ -298,27 +298,23 @@ impl Source<'_> {
     ) -> Vec<SeenPage> {
         let policy = self.policy();
         if let Some(pulled_at) = content.pulled_at {
-            window.created_at = pulled_at.min(self.now);
+            window.set_created_at(pulled_at.min(self.now));
         }
         if content.nameless > 0 {
             counts.nameless += 1;
-            if window.adopted {
+            if window.adopted() {
                 // Sweeps could not distinguish its records from others.
-                let id = window.id.clone();
-                let done = Window::done(id, window.to, policy.history_ms, self.now);
-                if let Ok(done) = done {
-                    *window = Window {
-                        adopted: true,
-                        remembered: false,
-                        ..done
-                    };
+                let id = window.id().clone();
+                let (to, history_ms) = (window.to(), policy.history_ms);
+                if let Ok(done) = Window::done_in_file(id, to, None, history_ms, self.now) {
+                    *window = done.adopting(true);
                 }
             }
             return Vec::new();
         }
-        window.remembered = !matches!(window.id.timeline.lane, Lane::Sweep(_));
-        if !window.adopted && !remembers(window, policy, window.created_at) {
-            window.remembered = false;
+        window.set_remembered(!matches!(window.id().timeline.lane, Lane::Sweep(_)));
+        if !window.adopted() && !remembers(window, policy, window.created_at()) {
+            window.set_remembered(false);
             return Vec::new();
         }
         let expires_at = remembered_until(window, policy, self.now);
@@ -331,8 +327,8 @@ async fn windows(store: &SqliteStore, progress: &Progress) -> anyhow::Result<Vec
     let timeline = &progress.timeline;
     let mut windows = store.windows_at(timeline, &progress.behind).await?;
     windows.extend(store.open_windows(timeline, progress.open_from).await?);
-    windows.sort_by_key(|window| window.id.from);
-    windows.dedup_by_key(|window| window.id.from);
+    windows.sort_by_key(|window| window.id().from);
+    windows.dedup_by_key(|window| window.id().from);
     Ok(windows)
 }
 

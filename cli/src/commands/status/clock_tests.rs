@@ -31,7 +31,7 @@ async fn a_source_at_rest_by_a_clock_a_day_slow_is_behind_and_the_clock_is_said(
     let bench = Bench::new(CONFIG);
     let (store, definition) = (bench.store(), bench.definition());
     store.apply_source(&definition, at(0)).await.unwrap();
-    let live = window(&definition).id.timeline;
+    let live = window(&definition).id().timeline.clone();
     let begun = Progress::begin(live, definition.start, None, &definition.policy, at(0));
     let shard = definition.shard();
     store.save_progress(shard, &begun).await.unwrap();

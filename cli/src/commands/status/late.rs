@@ -108,7 +108,6 @@ fn percent(found: &Found) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use windlass_core::Progress;
-    use windlass_core::ids::Timeline;
     use windlass_core::time::{DAY_MS, MINUTE_MS};
     use windlass_core::transition::Event;
     use windlass_core::window::Window;
@@ -184,8 +183,8 @@ mod tests {
         let mut view = swept([(0, 0); 2]).await;
         let LaneView { progress, open, .. } = &mut view.lanes[1];
         let Progress { timeline, .. } = progress;
-        let mut window: Window = window(&view.record.definition);
-        window.id.timeline = Timeline::clone(timeline);
+        let window: Window = window(&view.record.definition);
+        let window = window.with(|form| form.lane = timeline.lane.clone());
         let park = Event::Park {
             reason: "page 3 cannot be read".to_owned(),
             now: at(1),

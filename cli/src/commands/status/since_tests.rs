@@ -100,7 +100,7 @@ impl Scene {
             .decide(&self.window().await, &park)
             .await
             .unwrap();
-        assert_eq!(parked.status, Status::Parked);
+        assert_eq!(parked.status(), Status::Parked);
     }
 
     /// The standing read exactly, and the standing from the listings.

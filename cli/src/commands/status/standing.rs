@@ -101,7 +101,7 @@ impl Failure {
         let window = oldest_in_trouble(view, now)?;
         Some(Self {
             waits_until: window.waits_until(now),
-            error: window.last_error.clone()?,
+            error: window.last_error().map(str::to_owned)?,
         })
     }
 }
@@ -121,7 +121,7 @@ impl Standing {
         let live = view.lanes.first();
         let finished = definition.end.is_some_and(|end| complete_through >= end);
         let is_exact = view.is_exact();
-        let is_running = |window: &&Window| window.status == Status::Running;
+        let is_running = |window: &&Window| window.status() == Status::Running;
         let running = is_exact.then(|| view.windows().filter(is_running).count());
         let windows = view.summary_of(|_| true);
         let gaps = view.summary_of(|lane| !matches!(lane, Lane::Sweep(_)));
@@ -300,6 +300,6 @@ fn cut_until(view: &SourceView, vendor_now: Timestamp) -> Option<Timestamp> {
     let policy = &view.record.definition.policy;
     let ahead_ms = policy.every_ms.max(policy.initial_ms) + MINUTE_MS;
     let windows = view.windows().filter(|window| window.is_unfinished());
-    let until = windows.map(|window| window.to).max();
+    let until = windows.map(windlass_core::Window::to).max();
     until.filter(|until| until.ms_since(vendor_now) > ahead_ms)
 }

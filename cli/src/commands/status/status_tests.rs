@@ -84,7 +84,7 @@ async fn time_that_nobody_cuts_is_not_taken_for_caught_up() {
     let settled = definition.policy.settle_ms + definition.policy.every_ms;
     let edge = |later_ms: i64| definition.start.plus_ms(settled + later_ms);
     assert_eq!(state(&standing(&store, true, edge(0)).await), "not started");
-    let live = window(&definition).id.timeline;
+    let live = window(&definition).id().timeline.clone();
     let begun = Progress::begin(live, definition.start, None, &definition.policy, at(0));
     store
         .save_progress(definition.shard(), &begun)
@@ -133,7 +133,7 @@ async fn a_vendor_that_is_late_reads_like_this() {
     definition.policy.max_lookback_ms = Some(100 * hour_ms);
     definition.policy.settle_ms = hour_ms / 6;
     store.apply_source(&definition, at(0)).await.unwrap();
-    let live = window(&definition).id.timeline;
+    let live = window(&definition).id().timeline.clone();
     for (lane, late) in [
         (Lane::Live, 0),
         (Lane::Sweep(1), 1_400),

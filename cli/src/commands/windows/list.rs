@@ -26,7 +26,7 @@ pub(super) fn text(windows: &[Window], on_terminal: bool, now: Timestamp) -> Str
 fn by_lane(windows: &[Window], now: Timestamp) -> String {
     let mut lanes: BTreeMap<&Timeline, Vec<&Window>> = BTreeMap::new();
     for window in windows {
-        lanes.entry(&window.id.timeline).or_default().push(window);
+        lanes.entry(&window.id().timeline).or_default().push(window);
     }
     let lanes = lanes
         .into_iter()
@@ -44,9 +44,9 @@ fn lane(timeline: &Timeline, windows: &[&Window], now: Timestamp) -> String {
     let mut text = format!("{timeline}/\n");
     text.push_str(&row("from", &header.map(str::to_owned)));
     for window in windows {
-        text.push_str(&row(&window.id.from.to_string(), &cells(window)));
+        text.push_str(&row(&window.id().from.to_string(), &cells(window)));
         if let Some(problem) = problem(window, now) {
-            text.push_str(&format!("{INDENT}{}\n", window.id));
+            text.push_str(&format!("{INDENT}{}\n", window.id()));
             text.push_str(&wrapped(&problem, INDENT, WIDTH));
         }
     }
@@ -67,7 +67,7 @@ fn line_by_line(windows: &[Window], now: Timestamp) -> String {
         let [width, status, pages, records, runs, took] = cells(window);
         // One window, one line.
         let problem = problem(window, now).unwrap_or_default().replace('\n', " ");
-        let id = window.id.to_string();
+        let id = window.id().to_string();
         table.add_row([id, width, status, pages, records, runs, took, problem]);
     }
     lines(&table)
@@ -75,13 +75,15 @@ fn line_by_line(windows: &[Window], now: Timestamp) -> String {
 
 /// Width, status, pages, records, runs, and duration.
 fn cells(window: &Window) -> [String; 6] {
-    let took = window.done_at.map(|done| done.ms_since(window.created_at));
+    let took = window
+        .done_at()
+        .map(|done| done.ms_since(window.created_at()));
     [
-        span(window.to.ms_since(window.id.from)),
-        window.status.to_string(),
-        grouped(window.page),
-        grouped(window.records),
-        window.runs.to_string(),
+        span(window.to().ms_since(window.id().from)),
+        window.status().to_string(),
+        grouped(window.page()),
+        grouped(window.records()),
+        window.runs().to_string(),
         took.map_or_else(|| "-".to_owned(), span),
     ]
 }
@@ -92,8 +94,8 @@ fn problem(window: &Window, now: Timestamp) -> Option<String> {
     if !window.is_unfinished() {
         return None;
     }
-    let error = window.last_error.as_deref();
-    if window.status == Status::Parked {
+    let error = window.last_error();
+    if window.status() == Status::Parked {
         let reason = format!("given up: {}", error.unwrap_or("no reason is stored"));
         return Some(match window.tried_again_at() {
             Some(at) => format!("{reason}, next at {}", second(at)),
@@ -102,9 +104,9 @@ fn problem(window: &Window, now: Timestamp) -> Option<String> {
     }
     // A run in progress has not failed yet.
     let attempts = window
-        .attempts
-        .saturating_sub(u32::from(window.status == Status::Running));
-    let fails = window.setbacks > 0 || attempts > 0 || window.is_suspect();
+        .attempts()
+        .saturating_sub(u32::from(window.status() == Status::Running));
+    let fails = window.setbacks() > 0 || attempts > 0 || window.is_suspect();
     match (window.waits_until(now), error) {
         (Some(until), Some(error)) => Some(format!("waits until {}: {error}", second(until))),
         (Some(until), None) => Some(format!("waits until {}", second(until))),

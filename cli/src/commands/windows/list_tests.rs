@@ -10,63 +10,55 @@ fn window(lane: &str, from: &str) -> Window {
 
 /// One window of each kind of row.
 fn ledger() -> Vec<Window> {
-    let waiting = Window {
-        not_before: Some(at(70).plus_ms(417)),
-        last_error: Some("sample_vendor answered 500".to_owned()),
-        runs: 2,
-        setbacks: 2,
-        ..window("live", "2026-01-01T00:00:00")
-    };
-    let done = Window {
-        status: Status::Done,
-        page: 17,
-        records: 3_336,
-        runs: 1,
-        done_at: Some(at(0).plus_ms(723_000)),
+    let waiting = window("live", "2026-01-01T00:00:00").with(|form| {
+        form.not_before = Some(at(70).plus_ms(417));
+        form.last_error = Some("sample_vendor answered 500".to_owned());
+        form.runs = 2;
+        form.setbacks = 2;
+    });
+    let done = window("live", "2026-01-01T01:00:00").with(|form| {
+        form.status = Status::Done;
+        form.page = 17;
+        form.records = 3_336;
+        form.runs = 1;
+        form.done_at = Some(at(0).plus_ms(723_000));
         // It has recovered.
-        last_error: Some("sample_vendor answered 500".to_owned()),
-        ..window("live", "2026-01-01T01:00:00")
-    };
-    let parked = Window {
-        status: Status::Parked,
-        page: 12_345,
-        records: 12_345_678,
-        runs: 1_234,
-        last_error: Some(format!(
+        form.last_error = Some("sample_vendor answered 500".to_owned());
+    });
+    let parked = window("live", "2026-01-01T02:00:00").with(|form| {
+        form.status = Status::Parked;
+        form.page = 12_345;
+        form.records = 12_345_678;
+        form.runs = 1_234;
+        form.last_error = Some(format!(
             "page 3 cannot be read: {}",
             "nothing but noise ".repeat(6)
-        )),
-        ..window("live", "2026-01-01T02:00:00")
-    };
-    let running = Window {
-        status: Status::Running,
-        page: 2,
-        records: 400,
-        runs: 2,
-        attempts: 1,
-        last_error: Some("it went on after this".to_owned()),
-        ..window("live", "2026-01-01T03:00:00")
-    };
-    let failing = Window {
-        status: Status::Dispatched,
-        runs: 1,
-        attempts: 1,
-        last_error: Some("the worker stopped without a word".to_owned()),
-        to: at(4 * 60).plus_ms(500),
-        ..window("live", "2026-01-01T04:00:00")
-    };
-    let late = Window {
-        status: Status::Done,
-        page: 17,
-        records: 3,
-        runs: 1,
-        done_at: Some(at(0).plus_ms(20)),
-        ..window("sweep-1", "2026-01-01T01:00:00")
-    };
-    let shared = Window {
-        not_before: Some(at(61)),
-        ..window("sweep-1", "2026-01-01T02:00:00")
-    };
+        ));
+    });
+    let running = window("live", "2026-01-01T03:00:00").with(|form| {
+        form.status = Status::Running;
+        form.page = 2;
+        form.records = 400;
+        form.runs = 2;
+        form.attempts = 1;
+        form.last_error = Some("it went on after this".to_owned());
+    });
+    let failing = window("live", "2026-01-01T04:00:00").with(|form| {
+        form.status = Status::Dispatched;
+        form.runs = 1;
+        form.attempts = 1;
+        form.last_error = Some("the worker stopped without a word".to_owned());
+        form.to = at(4 * 60).plus_ms(500);
+    });
+    let late = window("sweep-1", "2026-01-01T01:00:00").with(|form| {
+        form.status = Status::Done;
+        form.page = 17;
+        form.records = 3;
+        form.runs = 1;
+        form.done_at = Some(at(0).plus_ms(20));
+    });
+    let shared =
+        window("sweep-1", "2026-01-01T02:00:00").with(|form| form.not_before = Some(at(61)));
     vec![waiting, done, late, parked, shared, running, failing]
 }
 
@@ -88,7 +80,7 @@ fn elsewhere_each_window_is_one_line_that_begins_with_its_id() {
         .skip(1)
         .filter_map(|line| line.split(' ').next())
         .collect();
-    let ids: Vec<_> = windows.iter().map(|it| it.id.to_string()).collect();
+    let ids: Vec<_> = windows.iter().map(|it| it.id().to_string()).collect();
     assert_eq!(named, ids);
 }
 

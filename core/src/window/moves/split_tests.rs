@@ -23,11 +23,11 @@ fn a_run_counts_as_an_overrun_only_with_a_page_since_its_claim() {
     };
     let claimed = window().apply(&claim(1)).unwrap();
     for end in [release(Cause::OutOfTime(None)), expire] {
-        assert_eq!(claimed.apply(&end).unwrap().overruns, 0, "{end:?}");
-        assert_eq!(advanced().apply(&end).unwrap().overruns, 1, "{end:?}");
+        assert_eq!(claimed.apply(&end).unwrap().overruns(), 0, "{end:?}");
+        assert_eq!(advanced().apply(&end).unwrap().overruns(), 1, "{end:?}");
     }
     for other in [Cause::Yielded, Cause::Outage, Cause::Failed, Cause::Restart] {
-        assert_eq!(advanced().apply(&release(other)).unwrap().overruns, 0);
+        assert_eq!(advanced().apply(&release(other)).unwrap().overruns(), 0);
     }
 }
 
@@ -37,11 +37,14 @@ fn a_window_that_ran_out_of_time_keeps_its_place_and_waits_for_its_split() {
     let waiting = advanced()
         .apply(&release(Cause::OutOfTime(Some(split))))
         .unwrap();
-    assert_eq!(waiting.split_at, Some(at(500)));
-    assert_eq!(waiting.split_delivered, Delivered::Before);
-    assert!(waiting.cursor.is_some() && waiting.records == 10);
+    assert_eq!(waiting.split().map(|split| split.at), Some(at(500)));
     assert_eq!(
-        waiting.apply(&claim(waiting.epoch)),
+        waiting.split().map(|split| split.delivered),
+        Some(Delivered::Before)
+    );
+    assert!(waiting.cursor().is_some() && waiting.records() == 10);
+    assert_eq!(
+        waiting.apply(&claim(waiting.epoch())),
         Err(IllegalMove::NotDue)
     );
 }
@@ -52,20 +55,27 @@ fn a_window_taken_back_is_not_split_once_a_page_broke_the_order() {
         split: Some(at_frontier(500, Delivered::Before)),
         now: at(40),
     };
-    assert_eq!(advanced().apply(&expire).unwrap().split_at, Some(at(500)));
-    let disordered = Window {
-        ordered: false,
-        ..advanced()
-    };
-    assert_eq!(disordered.apply(&expire).unwrap().split_at, None);
+    assert_eq!(
+        advanced()
+            .apply(&expire)
+            .unwrap()
+            .split()
+            .map(|split| split.at),
+        Some(at(500))
+    );
+    let disordered = advanced().with(|form| form.ordered = false);
+    assert_eq!(disordered.apply(&expire).unwrap().split(), None);
 }
 
 #[test]
 fn a_rejected_token_with_a_frontier_splits_and_counts_no_restart() {
     let split = at_frontier(500, Delivered::After);
     let waiting = advanced().apply(&release(Cause::Reenter(split))).unwrap();
-    assert_eq!((waiting.restarts, waiting.records), (0, 10));
-    assert_eq!(waiting.split_delivered, Delivered::After);
+    assert_eq!((waiting.restarts(), waiting.records()), (0, 10));
+    assert_eq!(
+        waiting.split().map(|split| split.delivered),
+        Some(Delivered::After)
+    );
     for outside in [0, 1_000_000] {
         let split = at_frontier(outside, Delivered::Before);
         let refused = advanced().apply(&release(Cause::Reenter(split)));
@@ -75,24 +85,24 @@ fn a_rejected_token_with_a_frontier_splits_and_counts_no_restart() {
 
 #[test]
 fn shrinking_forgets_the_pass_because_what_it_delivered_is_not_in_it_any_more() {
-    let waiting = Window {
-        overruns: 4,
-        ..advanced()
-    }
-    .apply(&release(Cause::Reenter(at_frontier(500, Delivered::After))))
-    .unwrap();
+    let waiting = advanced()
+        .with(|form| form.overruns = 4)
+        .apply(&release(Cause::Reenter(at_frontier(500, Delivered::After))))
+        .unwrap();
     let shrink = Event::Shrink {
         to: at(250),
         now: at(50),
     };
     let shrunk = waiting.apply(&shrink).unwrap();
     assert_eq!(
-        (shrunk.cursor, shrunk.sink_position, shrunk.oldest),
+        (shrunk.cursor(), shrunk.sink_position(), shrunk.oldest()),
         (None, None, None)
     );
-    assert_eq!((shrunk.records, shrunk.overruns, shrunk.page), (0, 0, 1));
-    assert_eq!(shrunk.split_delivered, Delivered::Nothing);
-    assert!(shrunk.split_at.is_none() && shrunk.to == at(250));
+    assert_eq!(
+        (shrunk.records(), shrunk.overruns(), shrunk.page()),
+        (0, 0, 1)
+    );
+    assert!(shrunk.split().is_none() && shrunk.to() == at(250));
 }
 
 #[test]
@@ -106,29 +116,31 @@ fn only_what_is_known_to_be_delivered_is_closed() {
     let refused = Err(IllegalMove::NotDelivered { at: at(500) });
     assert_eq!(idle.apply(&close(500)), refused);
     for delivered in [Delivered::Nothing, Delivered::After] {
-        let waiting = Window {
-            split_at: Some(at(500)),
-            split_delivered: delivered,
-            ..idle.clone()
-        };
+        let waiting = idle.clone().with(|form| {
+            form.split_at = Some(at(500));
+            form.split_delivered = delivered;
+        });
         assert_eq!(waiting.apply(&close(500)), refused, "{delivered:?}");
     }
-    let waiting = Window {
-        split_at: Some(at(500)),
-        split_delivered: Delivered::Before,
-        ..idle
-    };
+    let waiting = idle.with(|form| {
+        form.split_at = Some(at(500));
+        form.split_delivered = Delivered::Before;
+    });
     assert!(matches!(
         waiting.apply(&close(501)),
         Err(IllegalMove::NotDelivered { .. })
     ));
     let closed = waiting.apply(&close(500)).unwrap();
-    assert_eq!((closed.status, closed.to), (Status::Done, at(500)));
+    assert_eq!((closed.status(), closed.to()), (Status::Done, at(500)));
     assert_eq!(
-        (closed.records, closed.cursor, closed.split_at),
+        (
+            closed.records(),
+            closed.cursor(),
+            closed.split().map(|split| split.at)
+        ),
         (10, None, None)
     );
-    assert_eq!(closed.expires_at, Some(at(55)));
+    assert_eq!(closed.expires_at(), Some(at(55)));
 }
 
 #[test]
@@ -138,8 +150,8 @@ fn a_window_that_has_delivered_a_page_does_not_lapse() {
         now: at(50),
     };
     let lapsed = window().apply(&lapse).unwrap();
-    assert_eq!(lapsed.status, Status::Done);
-    assert!(lapsed.last_error.is_some());
+    assert_eq!(lapsed.status(), Status::Done);
+    assert!(lapsed.last_error().is_some());
     let begun = advanced().apply(&release(Cause::Yielded)).unwrap();
     assert_eq!(begun.apply(&lapse), Err(IllegalMove::Begun));
     let restarted = advanced().apply(&release(Cause::Restart)).unwrap();
@@ -154,10 +166,15 @@ fn a_page_whose_ids_are_not_remembered_leaves_the_window_unknown_to_sweeps_until
     };
     let claimed = window().apply(&claim(1)).unwrap();
     let advanced = claimed.apply(&Event::Checkpoint(unknown)).unwrap();
-    assert!(!advanced.remembered);
+    assert!(!advanced.remembered());
     let advanced = advanced.apply(&Event::Checkpoint(page(1))).unwrap();
-    assert!(!advanced.remembered, "one page is enough");
-    assert!(advanced.apply(&release(Cause::Restart)).unwrap().remembered);
+    assert!(!advanced.remembered(), "one page is enough");
+    assert!(
+        advanced
+            .apply(&release(Cause::Restart))
+            .unwrap()
+            .remembered()
+    );
 }
 
 #[test]
@@ -170,7 +187,7 @@ fn one_page_that_was_held_up_is_forgotten_after_a_few_that_were_not() {
             ..page(u64::try_from(number).unwrap())
         };
         window = window.apply(&Event::Checkpoint(checkpoint)).unwrap();
-        slowest_ms.push(window.slowest_page_ms);
+        slowest_ms.push(window.slowest_page_ms());
     }
     assert_eq!(slowest_ms, [32_000, 16_000, 8_000, 4_000]);
 }

@@ -12,13 +12,13 @@ fn advanced() -> Window {
 
 /// The window as the next run gets it.
 fn claimed(window: &Window) -> Window {
-    window.apply(&claim(window.epoch)).unwrap()
+    window.apply(&claim(window.epoch())).unwrap()
 }
 
 #[test]
 fn only_the_run_right_after_one_that_left_its_token_unsent_may_send_it() {
     let left = advanced().apply(&release(Cause::Yielded.unsent())).unwrap();
-    assert_eq!(left.unsent_after, Some(1));
+    assert_eq!(left.unsent_after(), Some(1));
     let next = claimed(&left);
     assert!(next.token_is_unsent());
     for stopped in [
@@ -41,12 +41,12 @@ fn only_the_run_right_after_one_that_left_its_token_unsent_may_send_it() {
 fn a_run_that_ends_without_a_word_about_its_token_leaves_none_to_send() {
     for cause in [Cause::Yielded, Cause::Outage, Cause::Failed] {
         let left = advanced().apply(&release(cause)).unwrap();
-        assert_eq!(left.unsent_after, None);
+        assert_eq!(left.unsent_after(), None);
         let next = claimed(&left);
         assert!(!next.token_is_unsent(), "{cause:?}");
         // Nor can that run say that it is unsent: it does not know.
         let left = next.apply(&release(Cause::Yielded.unsent())).unwrap();
-        assert_eq!(left.unsent_after, None);
+        assert_eq!(left.unsent_after(), None);
     }
 }
 
@@ -54,7 +54,7 @@ fn a_run_that_ends_without_a_word_about_its_token_leaves_none_to_send() {
 fn a_window_without_a_token_has_none_to_send() {
     let first = window().apply(&claim(1)).unwrap();
     let left = first.apply(&release(Cause::Yielded.unsent())).unwrap();
-    assert_eq!(left.unsent_after, None);
+    assert_eq!(left.unsent_after(), None);
     assert!(!claimed(&left).token_is_unsent());
     let restarted = advanced().apply(&release(Cause::Restart)).unwrap();
     assert!(!claimed(&restarted).token_is_unsent());
@@ -74,12 +74,9 @@ fn a_cause_counts_the_same_whether_its_token_was_sent_or_not() {
     ] {
         let plain = advanced().apply(&release(cause)).unwrap();
         let unsent = advanced().apply(&release(cause.unsent())).unwrap();
-        assert_eq!(unsent.unsent_after, Some(1));
+        assert_eq!(unsent.unsent_after(), Some(1));
         assert_eq!(cause.unsent().plain(), cause);
-        let forgotten = Window {
-            unsent_after: None,
-            ..unsent
-        };
+        let forgotten = unsent.with(|form| form.unsent_after = None);
         assert_eq!(forgotten, plain, "{cause:?}");
     }
     for cause in [
@@ -94,23 +91,31 @@ fn a_cause_counts_the_same_whether_its_token_was_sent_or_not() {
 
 #[test]
 fn halving_begins_again_and_forgives_the_restarts_so_far() {
-    let worn = Window {
-        restarts: limits::RESTARTS_MAX,
-        overruns: 1,
-        ..advanced()
-    };
+    let worn = advanced().with(|form| {
+        form.restarts = limits::RESTARTS_MAX;
+        form.overruns = 1;
+    });
     let halved = worn.apply(&release(Cause::Halve(at(500)))).unwrap();
-    assert_eq!(halved.restarts, limits::RESTARTS_MAX + 1);
+    assert_eq!(halved.restarts(), limits::RESTARTS_MAX + 1);
     assert!(!halved.is_exhausted());
-    assert_eq!((halved.split_at, &halved.cursor), (Some(at(500)), &None));
-    assert_eq!(halved.split_delivered, Delivered::Nothing);
-    assert_eq!((halved.records, halved.page, halved.attempts), (0, 1, 0));
+    assert_eq!(
+        (halved.split().map(|split| split.at), &halved.cursor()),
+        (Some(at(500)), &None)
+    );
+    assert_eq!(
+        halved.split().map(|split| split.delivered),
+        Some(Delivered::Nothing)
+    );
+    assert_eq!(
+        (halved.records(), halved.page(), halved.attempts()),
+        (0, 1, 0)
+    );
     let shrink = Event::Shrink {
         to: at(500),
         now: at(50),
     };
     let left = halved.apply(&shrink).unwrap();
-    assert_eq!((left.overruns, left.restarts), (0, worn.restarts + 1));
+    assert_eq!((left.overruns(), left.restarts()), (0, worn.restarts() + 1));
     assert!(worn.apply(&release(Cause::Halve(at(0)))).is_err());
 }
 
@@ -182,13 +187,13 @@ impl World {
     }
 
     fn token(&self) -> Option<String> {
-        self.window.cursor.as_ref().map(|it| it.token.clone())
+        self.window.cursor().map(|it| it.token.clone())
     }
 
     /// Sends the window's token, if it has one that may be sent; whether anything was sent.
     fn send(&mut self) -> bool {
         let token = self.token();
-        let running = self.window.status == Status::Running;
+        let running = self.window.status() == Status::Running;
         let spent = token.is_some() && (!self.may_send || self.sent == token);
         if !running || spent {
             return false;
@@ -201,7 +206,7 @@ impl World {
     }
 
     fn stopped(&mut self, event: &Event) {
-        let may_send = self.may_send && self.window.status == Status::Running;
+        let may_send = self.may_send && self.window.status() == Status::Running;
         let token = self.token().filter(|_| may_send);
         let unsent = token.filter(|token| self.sent.as_ref() != Some(token));
         if self.apply(event) {
@@ -212,7 +217,7 @@ impl World {
     fn step(&mut self, step: Step) {
         match step {
             Step::Claim => {
-                if self.apply(&claim(self.window.epoch)) {
+                if self.apply(&claim(self.window.epoch())) {
                     self.sent = None;
                     self.may_send = self.window.token_is_unsent();
                 }
@@ -223,7 +228,7 @@ impl World {
             }
             Step::Page => {
                 if self.send() {
-                    let next = page(self.window.page);
+                    let next = page(self.window.page());
                     self.may_send = self.apply(&Event::Checkpoint(next));
                 }
             }
@@ -250,7 +255,7 @@ impl World {
                 }
             }
             Step::Shrink => {
-                let split = self.window.split_at;
+                let split = self.window.split().map(|split| split.at);
                 if let Some(to) = split {
                     self.apply(&Event::Shrink { to, now: at(50) });
                 }

@@ -5,6 +5,7 @@ use crate::scavenge::{recover, scavenge};
 use crate::source::tests::policy;
 use crate::time::{DAY_MS, HOUR_MS, SECOND_MS};
 use crate::transition::{Cause, Claim, Event, Release};
+use crate::window::Status;
 
 fn window() -> Window {
     let id = "okta/0123456789ab/live/1970-01-01T00:00:00Z";
@@ -14,7 +15,7 @@ fn window() -> Window {
 
 fn claimed(window: &Window, now: Timestamp) -> Window {
     let claim = Claim {
-        epoch: window.epoch,
+        epoch: window.epoch(),
         owner: Owner::from_random(1),
         lease_until: now.plus_ms(SECOND_MS),
         now,
@@ -24,7 +25,7 @@ fn claimed(window: &Window, now: Timestamp) -> Window {
 
 fn with_page(running: &Window, now: Timestamp) -> Window {
     let checkpoint = Checkpoint {
-        from: running.page,
+        from: running.page(),
         cursor: Some(Cursor {
             token: "next".to_owned(),
             request: "r".to_owned(),
@@ -50,7 +51,7 @@ fn after_death(window: &Window, is_local: bool, now: Timestamp) -> (Window, Time
         scavenge(&running, &policy(), later, Timestamp::MAX).unwrap()
     };
     let after = running.apply(&event).unwrap();
-    let due = after.not_before.unwrap_or(now.plus_ms(2 * SECOND_MS));
+    let due = after.not_before().unwrap_or(now.plus_ms(2 * SECOND_MS));
     (after, due)
 }
 
@@ -59,12 +60,12 @@ fn first_death_makes_a_suspect_that_is_tried_at_once() {
     for is_local in [true, false] {
         let (suspect, _) = after_death(&window(), is_local, Timestamp::from_ms(0));
         assert!(suspect.is_suspect() && !suspect.is_exhausted());
-        assert_eq!(suspect.not_before, None);
-        let error = suspect.last_error.as_deref();
+        assert_eq!(suspect.not_before(), None);
+        let error = suspect.last_error();
         let expected = "the process died while this window was in flight without a page";
         assert_eq!(error, Some(expected));
         // A recovery excuses the run, as before: this alone never parks.
-        assert_eq!(suspect.attempts, u32::from(!is_local));
+        assert_eq!(suspect.attempts(), u32::from(!is_local));
     }
 }
 
@@ -75,7 +76,11 @@ fn suspect_waits_longer_after_each_death() {
     for _ in 0..=limits::SUSPECT_DEATHS_MAX {
         let before = now;
         (window, now) = after_death(&window, true, now);
-        waits.extend(window.not_before.map(|at| at.ms_since(before) / SECOND_MS));
+        waits.extend(
+            window
+                .not_before()
+                .map(|at| at.ms_since(before) / SECOND_MS),
+        );
     }
     assert_eq!(waits, [5, 20, 80, 320, 900]);
 }
@@ -99,17 +104,14 @@ fn five_deaths_as_the_only_suspect_park_a_window_with_that_reason() {
         let expected = "the process died 5 times while this window alone was suspect, each time \
                         before a page; it is tried again each day";
         assert_eq!(reason, expected);
-        assert_eq!(window.apply(&event).unwrap().status, Status::Parked);
+        assert_eq!(window.apply(&event).unwrap().status(), Status::Parked);
     }
 }
 
 /// A window that parked as a suspect at 0.
 fn parked() -> Window {
     let now = Timestamp::from_ms(0);
-    let convicted = Window {
-        deaths: limits::SUSPECT_DEATHS_MAX + 1,
-        ..window()
-    };
+    let convicted = window().with(|form| form.deaths = limits::SUSPECT_DEATHS_MAX + 1);
     let event = scavenge(&convicted, &policy(), now, Timestamp::MAX).unwrap();
     convicted.apply(&event).unwrap()
 }
@@ -130,16 +132,13 @@ fn parked_suspect_is_tried_once_each_day() {
         let (dead, _) = after_death(&ready, true, now);
         let event = scavenge(&dead, &policy(), now, Timestamp::MAX).unwrap();
         parked = dead.apply(&event).unwrap();
-        assert_eq!(parked.status, Status::Parked);
+        assert_eq!(parked.status(), Status::Parked);
     }
 }
 
 #[test]
 fn time_of_a_wrong_clock_does_not_hold_a_parked_suspect_back() {
-    let parked = Window {
-        not_before: Some(Timestamp::from_ms(200 * DAY_MS)),
-        ..parked()
-    };
+    let parked = parked().with(|form| form.not_before = Some(Timestamp::from_ms(200 * DAY_MS)));
     let event = scavenge(&parked, &policy(), Timestamp::from_ms(0), Timestamp::MAX);
     assert!(matches!(event, Some(Event::Probe { .. })), "{event:?}");
 }
@@ -147,10 +146,7 @@ fn time_of_a_wrong_clock_does_not_hold_a_parked_suspect_back() {
 #[test]
 fn only_suspects_that_parked_are_probed() {
     let now = Timestamp::from_ms(10 * DAY_MS);
-    let exhausted = Window {
-        attempts: limits::ATTEMPTS_MAX,
-        ..window()
-    };
+    let exhausted = window().with(|form| form.attempts = limits::ATTEMPTS_MAX);
     let event = scavenge(&exhausted, &policy(), now, Timestamp::MAX).unwrap();
     let parked = exhausted.apply(&event).unwrap();
     assert_eq!(parked.tried_again_at(), None);
@@ -166,7 +162,7 @@ fn a_page_acquits_a_suspect_and_a_release_does_not() {
     let now = Timestamp::from_ms(0);
     let (suspect, _) = after_death(&window(), true, now);
     let running = claimed(&suspect, now);
-    assert_eq!(with_page(&running, now).deaths, 0);
+    assert_eq!(with_page(&running, now).deaths(), 0);
     for cause in [Cause::Yielded, Cause::Outage, Cause::OutOfTime(None)] {
         let release = Release {
             cause,
@@ -175,11 +171,11 @@ fn a_page_acquits_a_suspect_and_a_release_does_not() {
             now,
         };
         let released = running.apply(&Event::Release(release)).unwrap();
-        assert_eq!(released.deaths, 1, "{cause:?}");
+        assert_eq!(released.deaths(), 1, "{cause:?}");
     }
     let parked = parked();
     let retried = parked.apply(&Event::Retry { now }).unwrap();
-    assert_eq!(retried.deaths, 0);
+    assert_eq!(retried.deaths(), 0);
 }
 
 #[test]
@@ -192,7 +188,7 @@ fn death_after_a_page_of_the_run_counts_for_nothing() {
         scavenge(&running, &policy(), later, Timestamp::MAX),
     ] {
         let after = running.apply(&event.unwrap()).unwrap();
-        assert_eq!((after.deaths, after.attempts), (0, 0));
+        assert_eq!((after.deaths(), after.attempts()), (0, 0));
     }
 }
 
@@ -210,6 +206,6 @@ fn a_dispatch_that_no_worker_took_counts_for_nothing() {
             Timestamp::MAX,
         ),
     ] {
-        assert_eq!(dispatched.apply(&event.unwrap()).unwrap().deaths, 0);
+        assert_eq!(dispatched.apply(&event.unwrap()).unwrap().deaths(), 0);
     }
 }

@@ -1,11 +1,13 @@
 use super::*;
 use crate::checkpoint::{Cursor, PageTotals};
+use crate::ids::Owner;
 use crate::invariant::check_move;
 use crate::limits;
+use crate::transition::{Cause, Release};
 
-#[path = "transition/split_tests.rs"]
+#[path = "moves/split_tests.rs"]
 mod splits;
-#[path = "transition/unsent_tests.rs"]
+#[path = "moves/unsent_tests.rs"]
 mod unsent;
 
 fn at(ms: i64) -> Timestamp {
@@ -104,21 +106,25 @@ fn one_of_each() -> Vec<Event> {
 fn fit(status: Status, event: &Event) -> Window {
     let mut window = in_status(status);
     if let Event::Close { to, .. } = event {
-        window.split_at = Some(*to);
-        window.split_delivered = Delivered::Before;
+        window.edit(|form| {
+            form.split_at = Some(*to);
+            form.split_delivered = Delivered::Before;
+        });
     }
     window
 }
 
 /// A window of each status at epoch 1 and page 0, so that every event of `one_of_each` fits it.
 fn in_status(status: Status) -> Window {
-    let mut window = Window { status, ..window() };
+    let mut window = window().with(|form| form.status = status);
     if status == Status::Running {
-        window.owner = Some(Owner::from_random(7));
-        window.lease_until = Some(at(500_000));
+        window.edit(|form| {
+            form.owner = Some(Owner::from_random(7));
+            form.lease_until = Some(at(500_000));
+        });
     }
     if status == Status::Done {
-        window.done_at = Some(at(1));
+        window.edit(|form| form.done_at = Some(at(1)));
     }
     window
 }
@@ -129,12 +135,12 @@ fn the_moves_are_exactly_those_of_the_state_diagram() {
     for status in Status::ALL {
         for event in one_of_each() {
             if let Ok(next) = fit(status, &event).apply(&event) {
-                edges.push(format!("{status} --> {}: {}", next.status, event.name()));
+                edges.push(format!("{status} --> {}: {}", next.status(), event.name()));
             }
         }
     }
     edges.sort();
-    let diagram = include_str!("../../docs/DATA_MODEL.md");
+    let diagram = include_str!("../../../docs/DATA_MODEL.md");
     let mut drawn: Vec<String> = diagram
         .lines()
         .map(str::trim)
@@ -176,25 +182,19 @@ fn a_claim_with_an_old_epoch_is_refused() {
             current: 2
         })
     );
-    assert_eq!(dispatched.apply(&claim(2)).unwrap().status, Status::Running);
+    assert_eq!(
+        dispatched.apply(&claim(2)).unwrap().status(),
+        Status::Running
+    );
 }
 
 #[test]
 fn a_ready_window_is_claimed_only_when_due_and_not_waiting_for_a_split() {
-    let waiting = Window {
-        not_before: Some(at(11)),
-        ..window()
-    };
+    let waiting = window().with(|form| form.not_before = Some(at(11)));
     assert_eq!(waiting.apply(&claim(1)), Err(IllegalMove::NotDue));
-    let due = Window {
-        not_before: Some(at(10)),
-        ..window()
-    };
+    let due = window().with(|form| form.not_before = Some(at(10)));
     assert!(due.apply(&claim(1)).is_ok());
-    let splitting = Window {
-        split_at: Some(at(500)),
-        ..window()
-    };
+    let splitting = window().with(|form| form.split_at = Some(at(500)));
     assert_eq!(splitting.apply(&claim(1)), Err(IllegalMove::NotDue));
 }
 
@@ -202,7 +202,10 @@ fn a_ready_window_is_claimed_only_when_due_and_not_waiting_for_a_split() {
 fn a_checkpoint_applies_to_the_page_it_moves_from_and_to_no_other() {
     let running = in_status(Status::Running);
     let second = running.apply(&Event::Checkpoint(page(0))).unwrap();
-    assert_eq!((second.page, second.records, second.attempts), (1, 10, 0));
+    assert_eq!(
+        (second.page(), second.records(), second.attempts()),
+        (1, 10, 0)
+    );
     assert_eq!(
         second.apply(&Event::Checkpoint(page(0))),
         Err(IllegalMove::Page {
@@ -210,7 +213,11 @@ fn a_checkpoint_applies_to_the_page_it_moves_from_and_to_no_other() {
             current: 1
         })
     );
-    assert_eq!(second.epoch, running.epoch, "a checkpoint keeps the epoch");
+    assert_eq!(
+        second.epoch(),
+        running.epoch(),
+        "a checkpoint keeps the epoch"
+    );
 }
 
 #[test]
@@ -230,28 +237,25 @@ fn a_checkpoint_without_a_cursor_needs_to_complete_the_window() {
             history_ms: 5,
         })
         .unwrap();
-    assert_eq!((done.status, done.page), (Status::Done, 1));
-    assert_eq!(done.expires_at, Some(at(25)));
+    assert_eq!((done.status(), done.page()), (Status::Done, 1));
+    assert_eq!(done.expires_at(), Some(at(25)));
 }
 
 #[test]
 fn a_window_is_not_created_after_it_is_done() {
-    let ahead = Window {
-        created_at: at(4_000),
-        ..in_status(Status::Running)
-    };
+    let ahead = in_status(Status::Running).with(|form| form.created_at = at(4_000));
     let complete = Event::Complete {
         last: page(0),
         history_ms: 5,
     };
     let done = ahead.apply(&complete).unwrap();
-    assert_eq!(Some(done.created_at), done.done_at);
+    assert_eq!(Some(done.created_at()), done.done_at());
 }
 
 #[test]
 fn only_crashes_and_page_errors_without_a_page_since_count_as_attempts() {
     let claimed = window().apply(&claim(1)).unwrap();
-    assert_eq!(claimed.attempts, 1);
+    assert_eq!(claimed.attempts(), 1);
     assert_eq!(
         claimed
             .apply(&Event::Expire {
@@ -259,15 +263,18 @@ fn only_crashes_and_page_errors_without_a_page_since_count_as_attempts() {
                 now: at(40)
             })
             .unwrap()
-            .attempts,
+            .attempts(),
         1
     );
-    assert_eq!(claimed.apply(&release(Cause::Failed)).unwrap().attempts, 1);
+    assert_eq!(
+        claimed.apply(&release(Cause::Failed)).unwrap().attempts(),
+        1
+    );
     assert_eq!(
         claimed
             .apply(&Event::Recover { now: at(40) })
             .unwrap()
-            .attempts,
+            .attempts(),
         0
     );
     for excused in [
@@ -277,13 +284,16 @@ fn only_crashes_and_page_errors_without_a_page_since_count_as_attempts() {
         Cause::Split(at(500)),
     ] {
         assert_eq!(
-            claimed.apply(&release(excused)).unwrap().attempts,
+            claimed.apply(&release(excused)).unwrap().attempts(),
             0,
             "{excused:?}"
         );
     }
     let advanced = claimed.apply(&Event::Checkpoint(page(0))).unwrap();
-    assert_eq!(advanced.apply(&release(Cause::Failed)).unwrap().attempts, 0);
+    assert_eq!(
+        advanced.apply(&release(Cause::Failed)).unwrap().attempts(),
+        0
+    );
     assert_eq!(
         advanced
             .apply(&Event::Expire {
@@ -291,7 +301,7 @@ fn only_crashes_and_page_errors_without_a_page_since_count_as_attempts() {
                 now: at(40)
             })
             .unwrap()
-            .attempts,
+            .attempts(),
         0
     );
 }
@@ -302,9 +312,9 @@ fn a_restart_forgets_the_pass_but_page_never_decreases() {
         .apply(&Event::Checkpoint(page(0)))
         .unwrap();
     let again = running.apply(&release(Cause::Restart)).unwrap();
-    assert_eq!((again.page, again.records, again.restarts), (1, 0, 1));
+    assert_eq!((again.page(), again.records(), again.restarts()), (1, 0, 1));
     assert_eq!(
-        (again.cursor, again.sink_position, again.oldest),
+        (again.cursor(), again.sink_position(), again.oldest()),
         (None, None, None)
     );
 }
@@ -319,23 +329,25 @@ fn a_split_point_on_a_bound_is_refused_and_one_inside_is_kept() {
         ));
     }
     let split = running.apply(&release(Cause::Split(at(500)))).unwrap();
-    assert_eq!(split.split_at, Some(at(500)));
+    assert_eq!(split.split().map(|split| split.at), Some(at(500)));
     let shrunk = split
         .apply(&Event::Shrink {
             to: at(500),
             now: at(50),
         })
         .unwrap();
-    assert_eq!((shrunk.to, shrunk.split_at), (at(500), None));
+    assert_eq!(
+        (shrunk.to(), shrunk.split().map(|split| split.at)),
+        (at(500), None)
+    );
 }
 
 #[test]
 fn a_retry_forgives_what_parked_the_window() {
-    let exhausted = Window {
-        attempts: limits::ATTEMPTS_MAX,
-        restarts: 9,
-        ..window()
-    };
+    let exhausted = window().with(|form| {
+        form.attempts = limits::ATTEMPTS_MAX;
+        form.restarts = 9;
+    });
     assert!(exhausted.is_exhausted());
     let parked = exhausted
         .apply(&Event::Park {
@@ -343,11 +355,12 @@ fn a_retry_forgives_what_parked_the_window() {
             now: at(1),
         })
         .unwrap();
-    assert_eq!(parked.last_error.as_deref(), Some("why"));
+    assert_eq!(parked.last_error(), Some("why"));
     let retried = parked.apply(&Event::Retry { now: at(2) }).unwrap();
     assert!(!retried.is_exhausted());
     assert_eq!(
-        retried.restarts, 9,
+        retried.restarts(),
+        9,
         "the count that names output parts never goes back"
     );
 }
