@@ -116,6 +116,10 @@ text_id!(
     StateId, "state id", "32 lower-case hex digits", |text| is_hex(text, 32)
 );
 text_id!(
+    /// The random mark that one run leaves in one output folder.
+    MarkId, "mark id", "32 lower-case hex digits", |text| is_hex(text, 32)
+);
+text_id!(
     /// What shares one vendor budget: an account, an organisation, a project.
     RateGroup, "rate group", "1 to 200 printable characters without # and spaces",
     |text| !text.is_empty() && text.len() <= 200 && text.chars().all(|c| !c.is_control() && c != '#' && c != ' ')
@@ -169,6 +173,13 @@ impl Owner {
 
 impl StateId {
     /// The id for a random number.
+    pub fn from_random(random: u128) -> Self {
+        Self(format!("{random:032x}"))
+    }
+}
+
+impl MarkId {
+    /// The mark for a random number.
     pub fn from_random(random: u128) -> Self {
         Self(format!("{random:032x}"))
     }

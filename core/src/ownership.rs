@@ -1,83 +1,179 @@
-//! Which state an output folder belongs to.
+//! The state that an output folder belongs to.
 //!
 //! Two states that deliver into one folder would replace each other's files, and so would an older
-//! copy of one state. So a state has a random id and counts its runs, and each folder carries the
-//! id and the run of the state that used it last. The state counts a run before any folder is
-//! marked with it: a folder that is ahead of a state was marked by a later copy of it.
+//! copy of one state. A state therefore has a random id, and each run leaves a fresh random mark in
+//! every folder that it delivers into. The state stores a mark before it leaves it. A mark that the
+//! state does not know is from a later copy of the state, or from an older copy of the folder,
+//! however many runs either has had since. A folder without the mark that the state left in its
+//! place is empty, not mounted, or another one.
 
 use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::ids::{InvalidId, StateId};
+use crate::ids::{InvalidId, MarkId, StateId};
 
-/// A state at one of its runs.
+/// The content of a folder's marker.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Marker {
+    /// The state that owns the folder.
+    pub state: StateId,
+    /// The run that left the mark, counted from 1: for messages only.
+    pub run: u64,
+    /// The mark.
+    pub mark: MarkId,
+}
+
+/// The state's record of one folder.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KnownFolder {
+    /// The absolute path at which the state used it last.
+    pub place: String,
+    /// The mark that it carries; `None` while no run has left one.
+    pub mark: Option<MarkId>,
+    /// The mark that the latest run was to leave there; a stop may have come between.
+    pub next: Option<MarkId>,
+}
+
+/// The identity of a state, and the folders it has used.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Ownership {
     /// The state.
     pub state: StateId,
-    /// Runs that the state has begun, this one included; 0 before its first run.
+    /// Runs that have left marks in folders; 0 before the first.
     pub run: u64,
+    /// The folders that it has used.
+    pub folders: Vec<KnownFolder>,
+}
+
+/// A folder that a run is about to mark.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FolderTaken {
+    /// Its absolute path.
+    pub place: String,
+    /// The mark that it carries.
+    pub found: Option<MarkId>,
+    /// The mark that the run leaves.
+    pub next: MarkId,
 }
 
 /// The relation of a state to an output folder.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Standing {
-    /// The folder has no owner.
+    /// The folder has no owner, and the state has never used its place.
     Unowned,
-    /// The state owns the folder and has seen every run that wrote there.
+    /// The state owns the folder and left its mark there.
     Owner,
     /// Another state owns the folder.
     Foreign {
         /// The owner.
         owner: StateId,
     },
-    /// A later copy of the state has written there.
-    Outdated {
-        /// The last run that wrote there.
+    /// The mark is not the state's last one: the state or the folder is an older copy.
+    Diverged {
+        /// The run that left the mark.
         run: u64,
     },
+    /// The folder has no owner, and the state has left a mark at its place.
+    Emptied,
+}
+
+impl KnownFolder {
+    fn has(&self, mark: &MarkId) -> bool {
+        [&self.mark, &self.next]
+            .into_iter()
+            .flatten()
+            .any(|it| it == mark)
+    }
 }
 
 impl Ownership {
-    /// The state's relation to a folder that carries `marker`. `self` is the state as stored, before
-    /// it counts the run that asks; asking changes nothing, so a refusal stays one however often it
-    /// is tried.
-    pub fn standing(&self, marker: Option<&Self>) -> Standing {
-        match marker {
-            None => Standing::Unowned,
-            Some(marker) if marker.state != self.state => Standing::Foreign {
+    /// The state's relation to the folder at `place` that carries `marker`. Asking changes nothing,
+    /// so the result stays the same however often a run is tried.
+    pub fn standing(&self, place: &str, marker: Option<&Marker>) -> Standing {
+        let known = self.folders.iter().find(|folder| folder.place == place);
+        match (marker, known) {
+            (Some(marker), _) if marker.state != self.state => Standing::Foreign {
                 owner: marker.state.clone(),
             },
-            Some(marker) if marker.run > self.run => Standing::Outdated { run: marker.run },
-            Some(_) => Standing::Owner,
+            // At its own place or moved: the mark alone decides.
+            (Some(marker), _) if self.folders.iter().any(|it| it.has(&marker.mark)) => {
+                Standing::Owner
+            }
+            (Some(marker), _) => Standing::Diverged { run: marker.run },
+            (None, Some(known)) if known.mark.is_some() => Standing::Emptied,
+            (None, _) => Standing::Unowned,
+        }
+    }
+
+    /// The state with one more run, before that run marks the folders `taken`. Its number is higher
+    /// than `after`. To be stored before the first of them is marked.
+    #[must_use]
+    pub fn begin(mut self, after: u64, taken: &[FolderTaken]) -> Self {
+        self.run = self.run.max(after) + 1;
+        for folder in taken {
+            // A folder that has moved is no longer at its earlier place.
+            self.folders.retain(|known| {
+                let has_moved = folder.found.as_ref().is_some_and(|mark| known.has(mark));
+                known.place != folder.place && !has_moved
+            });
+            self.folders.push(KnownFolder {
+                place: folder.place.clone(),
+                mark: folder.found.clone(),
+                next: Some(folder.next.clone()),
+            });
+        }
+        self
+    }
+
+    /// The state after all folders of its latest run were marked: no earlier mark counts.
+    #[must_use]
+    pub fn marked(mut self) -> Self {
+        for folder in &mut self.folders {
+            folder.mark = folder.next.take().or(folder.mark.take());
+        }
+        self
+    }
+
+    /// The marker that the latest run leaves with `mark`.
+    pub fn marker(&self, mark: &MarkId) -> Marker {
+        Marker {
+            state: self.state.clone(),
+            run: self.run,
+            mark: mark.clone(),
         }
     }
 }
 
-impl fmt::Display for Ownership {
+impl fmt::Display for Marker {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "state {} run {}", self.state, self.run)
+        write!(
+            f,
+            "state {} run {} mark {}",
+            self.state, self.run, self.mark
+        )
     }
 }
 
-impl FromStr for Ownership {
+impl FromStr for Marker {
     type Err = InvalidId;
 
     fn from_str(text: &str) -> Result<Self, InvalidId> {
         let invalid = || InvalidId {
             kind: "folder owner",
-            expected: "state ID run NUMBER",
-            text: text.chars().take(80).collect(),
+            expected: "state ID run NUMBER mark ID",
+            text: text.chars().take(120).collect(),
         };
-        let (state, run) = text
+        let (state, rest) = text
             .strip_prefix("state ")
             .and_then(|rest| rest.split_once(" run "))
             .ok_or_else(invalid)?;
+        let (run, mark) = rest.split_once(" mark ").ok_or_else(invalid)?;
         let parsed = Self {
             state: state.parse()?,
             run: run.parse().map_err(|_| invalid())?,
+            mark: mark.parse()?,
         };
         // Signs and leading zeros parse as numbers too.
         (parsed.to_string() == text)
@@ -92,27 +188,87 @@ mod tests {
 
     use super::*;
 
-    fn at(state: u128, run: u64) -> Ownership {
-        Ownership {
+    const PLACE: &str = "/out";
+
+    fn marker(state: u128, run: u64, mark: u128) -> Marker {
+        Marker {
             state: StateId::from_random(state),
             run,
+            mark: MarkId::from_random(mark),
+        }
+    }
+
+    fn knows(state: u128, mark: Option<u128>, next: Option<u128>) -> Ownership {
+        let folder = KnownFolder {
+            place: PLACE.to_owned(),
+            mark: mark.map(MarkId::from_random),
+            next: next.map(MarkId::from_random),
+        };
+        Ownership {
+            state: StateId::from_random(state),
+            run: 1,
+            folders: vec![folder],
         }
     }
 
     #[test]
     fn another_state_never_owns_a_marked_folder() {
-        let owner = at(1, 7).state;
-        for run in [0, 7, u64::MAX] {
-            let standing = at(2, run).standing(Some(&at(1, 7)));
+        let marker = marker(1, 7, 5);
+        let owner = marker.state.clone();
+        for mark in [None, Some(5)] {
+            let standing = knows(2, mark, None).standing(PLACE, Some(&marker));
             let owner = owner.clone();
             assert_eq!(standing, Standing::Foreign { owner });
         }
-        assert_eq!(at(2, 0).standing(None), Standing::Unowned);
+    }
+
+    #[test]
+    fn unmarked_folder_is_new_only_where_the_state_left_no_mark() {
+        let marked = knows(1, Some(5), None);
+        assert_eq!(marked.standing(PLACE, None), Standing::Emptied);
+        assert_eq!(marked.standing("/other", None), Standing::Unowned);
+        // The run that was to leave the first mark was stopped.
+        let stopped = knows(1, None, Some(5));
+        assert_eq!(stopped.standing(PLACE, None), Standing::Unowned);
+    }
+
+    #[test]
+    fn mark_before_or_after_a_stop_is_known_wherever_the_folder_moved() {
+        let state = knows(1, Some(5), Some(6));
+        for place in [PLACE, "/moved"] {
+            for (mark, expected) in [
+                (5, Standing::Owner),
+                (6, Standing::Owner),
+                (4, Standing::Diverged { run: 1 }),
+                (7, Standing::Diverged { run: 1 }),
+            ] {
+                let marker = marker(1, 1, mark);
+                assert_eq!(state.standing(place, Some(&marker)), expected, "{mark}");
+            }
+        }
+    }
+
+    #[test]
+    fn marked_folder_has_one_mark_and_a_moved_one_leaves_its_place() {
+        let taken = FolderTaken {
+            place: "/moved".to_owned(),
+            found: Some(MarkId::from_random(5)),
+            next: MarkId::from_random(6),
+        };
+        let begun = knows(1, Some(5), None).begin(7, std::slice::from_ref(&taken));
+        assert_eq!(begun.run, 8);
+        let of = |mark: u128| marker(1, 1, mark);
+        assert_eq!(begun.standing("/moved", Some(&of(5))), Standing::Owner);
+        let marked = begun.marked();
+        assert_eq!(marked.standing("/moved", Some(&of(6))), Standing::Owner);
+        let diverged = Standing::Diverged { run: 1 };
+        assert_eq!(marked.standing("/moved", Some(&of(5))), diverged);
+        assert_eq!(marked.standing(PLACE, None), Standing::Unowned);
     }
 
     #[test]
     fn text_form_is_read_back_and_nothing_else_is() {
-        let marker = at(1, 7);
+        let marker = marker(1, 7, 5);
         assert_eq!(marker.to_string().parse(), Ok(marker.clone()));
         for bad in [
             String::new(),
@@ -122,59 +278,81 @@ mod tests {
             marker.to_string().replace("run 7", "run +7"),
             marker.to_string().replace("run 7", "run 07"),
         ] {
-            assert!(bad.parse::<Ownership>().is_err(), "{bad:?}");
+            assert!(bad.parse::<Marker>().is_err(), "{bad:?}");
         }
     }
 
-    /// What can happen to a state, a copy of it and their one folder.
+    /// The possible events of a state, a copy of it and their one folder.
     #[derive(Debug, Clone, Copy)]
     enum Step {
         Run,
-        /// A run that ends after the state has counted it and before the folder is marked.
+        /// A run that ends after the state has stored its mark and before the folder carries it.
         RunCutShort,
         Copy,
-        RunCopy,
+        /// A run of the copy that delivers into another folder.
+        CopyRunsElsewhere,
+        /// A run of the copy on the folder, undone afterwards.
+        CopyAsks,
+    }
+
+    /// A run of `it` on the folder at `place`; returns whether it was accepted.
+    fn run(
+        it: &mut Ownership,
+        place: &str,
+        marker: &mut Option<Marker>,
+        mark: u128,
+        is_cut_short: bool,
+    ) -> bool {
+        let standing = it.standing(place, marker.as_ref());
+        if !matches!(standing, Standing::Unowned | Standing::Owner) {
+            return false;
+        }
+        let taken = FolderTaken {
+            place: place.to_owned(),
+            found: marker.as_ref().map(|marker| marker.mark.clone()),
+            next: MarkId::from_random(mark),
+        };
+        *it = it.clone().begin(0, std::slice::from_ref(&taken));
+        if !is_cut_short {
+            *marker = Some(it.marker(&taken.next));
+            *it = it.clone().marked();
+        }
+        true
     }
 
     proptest! {
         #[test]
         fn copy_is_refused_forever_once_its_original_ran_again(
             steps in prop::collection::vec(
-                prop_oneof![Just(Step::Run), Just(Step::RunCutShort), Just(Step::Copy), Just(Step::RunCopy)],
+                prop_oneof![
+                    Just(Step::Run), Just(Step::RunCutShort), Just(Step::Copy),
+                    Just(Step::CopyRunsElsewhere), Just(Step::CopyAsks),
+                ],
                 0..40,
             )
         ) {
-            let (mut state, mut copy) = (at(1, 0), at(1, 0));
-            let mut marker: Option<Ownership> = None;
+            let mut state = Ownership { folders: Vec::new(), ..knows(1, None, None) };
+            let mut copy = state.clone();
+            let (mut marker, mut elsewhere) = (None, None);
             // Whether the folder was marked by the original since the copy was taken.
             let mut is_behind = false;
-            for step in steps {
-                let begin = |it: &mut Ownership, marker: &Option<Ownership>| {
-                    let standing = it.standing(marker.as_ref());
-                    let accepted = matches!(standing, Standing::Unowned | Standing::Owner);
-                    it.run += u64::from(accepted);
-                    accepted
-                };
+            for (mark, step) in (1_u128..).zip(steps) {
                 match step {
-                    Step::Run => {
-                        if begin(&mut state, &marker) {
-                            marker = Some(state.clone());
-                            is_behind = true;
-                        }
-                    }
+                    Step::Run => is_behind |= run(&mut state, PLACE, &mut marker, mark, false),
                     Step::RunCutShort => {
-                        begin(&mut state, &marker);
+                        run(&mut state, PLACE, &mut marker, mark, true);
                     }
                     Step::Copy => {
-                        copy = state.clone();
+                        (copy, elsewhere) = (state.clone(), None);
                         is_behind = false;
                     }
-                    Step::RunCopy => {
-                        let before = copy.clone();
-                        let accepted = begin(&mut copy, &marker);
+                    Step::CopyRunsElsewhere => {
+                        run(&mut copy, "/elsewhere", &mut elsewhere, mark, false);
+                    }
+                    Step::CopyAsks => {
+                        let (mut asks, mut there) = (copy.clone(), marker.clone());
+                        let accepted = run(&mut asks, PLACE, &mut there, mark, false);
                         prop_assert!(!(accepted && is_behind));
-                        // The copy only asks here: it never marks, so its runs are undone.
-                        copy = before;
                     }
                 }
             }

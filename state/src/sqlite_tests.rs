@@ -3,7 +3,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use tempfile::TempDir;
-use windlass_core::ids::Owner;
+use windlass_core::ids::{MarkId, Owner};
+use windlass_core::ownership::{FolderTaken, Standing};
 use windlass_core::transition::{Claim, Release};
 
 use windlass_core::window::WindowForm;
@@ -426,19 +427,37 @@ async fn a_backup_is_the_whole_state_at_one_instant_beside_a_writer() {
 }
 
 #[test]
-fn a_backup_is_behind_every_folder_that_its_state_has_marked() {
+fn backup_knows_no_mark_of_an_output_folder() {
     let (store, _path, dir) = store();
-    for (number, marked) in [(0, 0), (1, 0), (2, 1)] {
-        if number > 0 {
-            store.begin_run(0).unwrap();
-        }
-        let identity = store.identity(1).unwrap();
-        assert_eq!(identity.run, number);
+    store.identity(1).unwrap();
+    let taken = FolderTaken {
+        place: "/out".to_owned(),
+        found: None,
+        next: MarkId::from_random(5),
+    };
+    let begun = store.begin_run(0, std::slice::from_ref(&taken)).unwrap();
+    let marker = begun.marker(&taken.next);
+    for number in 0..2 {
         let to = dir.path().join(format!("backup-{number}.db"));
         store.backup(&to).unwrap();
         let copy = SqliteStore::open(&to).unwrap().identity(2).unwrap();
-        assert_eq!((copy.run, copy.state), (marked, identity.state));
+        assert_eq!(copy.state, begun.state);
+        let diverged = Standing::Diverged { run: 1 };
+        assert_eq!(copy.standing("/out", Some(&marker)), diverged);
+        store.folders_marked().unwrap();
     }
+}
+
+#[test]
+fn backup_goes_over_what_a_stopped_one_left() {
+    let (store, _path, dir) = store();
+    let to = dir.path().join("backup.db");
+    for left in ["backup.db.part", "backup.db.part-journal"] {
+        std::fs::write(dir.path().join(left), "half").unwrap();
+    }
+    store.backup(&to).unwrap();
+    SqliteStore::open(&to).unwrap();
+    assert!(!dir.path().join("backup.db.part").exists());
 }
 
 #[test]

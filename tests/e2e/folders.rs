@@ -5,6 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, ensure};
+use windlass_core::ownership::FolderTaken;
 use windlass_sink::ndjson::{Folder, Readers};
 use windlass_state::SqliteStore;
 use windlass_tests::timeline::BOUND_MS;
@@ -67,6 +68,19 @@ async fn scene() -> anyhow::Result<(Project, Vendor)> {
     Ok((project, vendor))
 }
 
+/// Makes the state know the mark that the folder carries.
+fn learn_mark(project: &Project) -> anyhow::Result<()> {
+    let folder = Folder::take("lake", &project.out(), Readers::Owner)?;
+    let marker = folder.owner()?.context("the folder has no owner")?;
+    let taken = FolderTaken {
+        place: folder.place(),
+        found: None,
+        next: marker.mark,
+    };
+    SqliteStore::open(&project.state())?.begin_run(0, &[taken])?;
+    Ok(())
+}
+
 #[tokio::test]
 async fn lost_state_replaces_no_file_in_any_run() -> anyhow::Result<()> {
     let (project, vendor) = scene().await?;
@@ -116,6 +130,74 @@ async fn older_copy_of_a_state_replaces_no_file_in_any_run() -> anyhow::Result<(
     check_complete(&project, &vendor).await
 }
 
+/// A copy that is put back counts as many runs as it likes in another folder, and none while its
+/// sources are paused: it never comes to know the mark of the folder.
+#[tokio::test]
+async fn older_copy_that_ran_elsewhere_replaces_no_file() -> anyhow::Result<()> {
+    let (project, vendor) = scene().await?;
+    let to = vendor.timeline().span().to();
+    let middle = to.minus_ms(2 * BOUND_MS);
+    project.reconfigure(&format!("end: {to}"), &format!("end: {middle}"))?;
+    project.run(&[]).await?.expect_success()?;
+    let copy = fs::read(project.state())?;
+    project.reconfigure(&format!("end: {middle}"), &format!("end: {to}"))?;
+    project.run(&[]).await?.expect_success()?;
+    remove_state(&project.state())?;
+    fs::write(project.state(), copy)?;
+    let root = project.root().display().to_string();
+    project.reconfigure(&format!("{root}/out"), &format!("{root}/elsewhere"))?;
+    for _ in 0..3 {
+        project.run(&[]).await?.expect_success()?;
+    }
+    project.reconfigure(&format!("{root}/elsewhere"), &format!("{root}/out"))?;
+    refused_every_time(&project, |outcome| {
+        outcome.expect_failure(exit::STATE, &["is an older copy", "windlass adopt"])
+    })
+    .await
+}
+
+#[tokio::test]
+async fn empty_or_older_folder_is_refused_until_it_is_adopted() -> anyhow::Result<()> {
+    let (project, vendor) = scene().await?;
+    let to = vendor.timeline().span().to();
+    let middle = to.minus_ms(2 * BOUND_MS);
+    project.reconfigure(&format!("end: {to}"), &format!("end: {middle}"))?;
+    project.run(&[]).await?.expect_success()?;
+    let marker = project.out().join(".windlass-owner");
+    let older = fs::read(&marker)?;
+    project.reconfigure(&format!("end: {middle}"), &format!("end: {to}"))?;
+    project.run(&[]).await?.expect_success()?;
+    let disk = project.root().join("disk");
+    fs::rename(project.out(), &disk)?;
+    for _ in 0..3 {
+        let said = ["is its disk mounted?", "windlass adopt"];
+        project.run(&[]).await?.expect_failure(exit::STATE, &said)?;
+    }
+    fs::remove_dir_all(project.out())?;
+    fs::rename(&disk, project.out())?;
+    let newest = fs::read(&marker)?;
+    fs::write(&marker, older)?;
+    let said = ["the state or the folder is an older copy", "windlass adopt"];
+    project.run(&[]).await?.expect_failure(exit::STATE, &said)?;
+    fs::write(&marker, newest)?;
+    project.run(&[]).await?.expect_success()?;
+    check_complete(&project, &vendor).await
+}
+
+#[tokio::test]
+async fn state_that_is_removed_during_a_run_stops_it() -> anyhow::Result<()> {
+    let (project, vendor) = scene().await?;
+    vendor.hold_after(5);
+    let run = project.start_run()?;
+    let mut pages = vendor.pages_served();
+    pages.wait_for(|pages| *pages >= 5).await?;
+    remove_state(&project.state())?;
+    vendor.release();
+    let said = ["was removed or replaced", "windlass adopt"];
+    run.finish().await?.expect_failure(exit::STATE, &said)?;
+    Ok(())
+}
+
 #[tokio::test]
 async fn copy_of_a_state_taken_within_a_run_replaces_no_file() -> anyhow::Result<()> {
     let (project, vendor) = scene().await?;
@@ -128,8 +210,8 @@ async fn copy_of_a_state_taken_within_a_run_replaces_no_file() -> anyhow::Result
     project.run(&[]).await?.expect_success()?;
     remove_state(&project.state())?;
     fs::write(project.state(), copy)?;
-    // Simulates a copy taken after the second run had begun.
-    SqliteStore::open(&project.state())?.begin_run(1)?;
+    // As if it had been taken after the second run had begun.
+    learn_mark(&project)?;
     refused_every_time(&project, |outcome| {
         let said = ["2 files of 1 source that this state has not delivered"];
         outcome.expect_failure(exit::STATE, &said)
@@ -154,8 +236,8 @@ async fn copy_of_a_state_taken_beside_windows_in_flight_replaces_no_file() -> an
     run.finish().await?.expect_success()?;
     remove_state(&project.state())?;
     fs::copy(&copy, project.state())?;
-    // Simulates a copy made by hand: a backup is recognized by its number of runs.
-    SqliteStore::open(&project.state())?.begin_run(1)?;
+    // As if it had been copied by hand: a backup knows no mark.
+    learn_mark(&project)?;
     refused_every_time(&project, |outcome| {
         let said = ["that this state has not delivered", "windlass adopt"];
         outcome.expect_failure(exit::STATE, &said)

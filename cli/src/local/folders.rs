@@ -3,13 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
-use windlass_core::ids::{Generation, SourceName};
-use windlass_core::ownership::Ownership;
+use windlass_core::Entropy;
+use windlass_core::ids::{MarkId, SourceName};
+use windlass_core::ownership::FolderTaken;
 use windlass_core::source::SourceDefinition;
-use windlass_sink::SinkConfig;
 use windlass_sink::ndjson::{ClaimError, Folder, Readers};
+use windlass_sink::{SinkConfig, SinkError};
 use windlass_state::sqlite::SqliteStore;
-use windlass_state::{StateError, StateStore};
 
 use super::reconcile::{Differences, ReconcileError};
 use crate::config::Config;
@@ -19,6 +19,10 @@ use crate::exit_code::StateUnusable;
 const CURE: &str = "nothing in it was changed; use the state it belongs to, rebuild this state \
                     from the folder with `windlass adopt`, or give this state a folder of its own";
 
+/// The cures for a folder that is empty or not the expected one.
+const CURE_EMPTIED: &str = "is its disk mounted? Mount it, put the folder back, or accept the \
+                            folder as it is with `windlass adopt`";
+
 /// Output folders that only this state and process deliver into, until they are dropped.
 #[derive(Debug)]
 pub(crate) struct Folders {
@@ -26,20 +30,22 @@ pub(crate) struct Folders {
 }
 
 impl Folders {
-    /// Claims the folders of every sink that a source of `config` uses, and counts a run of
-    /// `store`. `random` becomes the id of a state without one.
+    /// Claims the folders of every sink that a source of `config` uses, and marks them as those of a
+    /// run of `store`. A run that uses no folder is not counted.
     ///
-    /// All folders are checked before the run is counted, and the run is counted before any folder
-    /// is marked: an error changes nothing, and no folder is ever ahead of its state.
+    /// All folders are checked before the marks are stored, and the marks are stored before any
+    /// folder carries one: a refusal changes nothing, and no folder has a mark that its state does
+    /// not know.
     ///
     /// # Errors
-    /// A folder belongs to another state or a later copy of this one, or another process uses it.
+    /// A folder belongs to another state or a later copy of this one, or is older than the state, or
+    /// another process uses it.
     pub(crate) async fn claim(
         config: &Config,
         store: &SqliteStore,
-        random: u128,
+        entropy: &dyn Entropy,
     ) -> anyhow::Result<Self> {
-        let identity = store.identity(random)?;
+        let identity = store.identity(entropy.next_u128())?;
         let mut taken = Vec::new();
         for place in places(config) {
             let definitions = config.sources.values().map(|source| &source.definition);
@@ -50,38 +56,54 @@ impl Folders {
             }
             let folder = Folder::take(&place.sink, &place.dir, place.readers);
             let folder = folder.map_err(|error| unusable(&error))?;
-            check(&folder, &identity, store).await?;
+            folder.check(&identity).map_err(|error| unusable(&error))?;
             let differences = look(&folder, &sources, store).await?;
             taken.push((folder, differences));
         }
-        let run = store.begin_run(identity.run)?;
+        let folders: Vec<_> = taken.iter().map(|(folder, _)| folder).collect();
+        mark(&folders, store, identity.run, entropy)?;
         for (folder, differences) in &taken {
-            let marked = folder.mark(&run).and_then(|()| differences.tidy(folder));
-            marked.map_err(|error| unusable(&error.into()))?;
+            let tidied = differences.tidy(folder);
+            tidied.map_err(|error| unusable(&error.into()))?;
         }
         let taken = taken.into_iter().map(|(folder, _)| folder).collect();
         Ok(Self { _taken: taken })
     }
 }
 
-async fn check(folder: &Folder, identity: &Ownership, store: &SqliteStore) -> anyhow::Result<()> {
-    let owner = folder.owner().map_err(|error| unusable(&error.into()))?;
-    let known = match owner {
-        Some(_) => BTreeSet::new(),
-        None => timelines(store).await?,
-    };
-    let knows = |source: &SourceName, generation: &Generation| {
-        known.contains(&(source.clone(), generation.clone()))
-    };
-    folder
-        .check(identity, knows)
-        .map_err(|error| unusable(&error).into())
+/// Leaves the marks of a new run of `store` in `folders`. Its number is higher than `after`.
+pub(crate) fn mark(
+    folders: &[&Folder],
+    store: &SqliteStore,
+    after: u64,
+    entropy: &dyn Entropy,
+) -> anyhow::Result<()> {
+    if folders.is_empty() {
+        return Ok(());
+    }
+    let failed = |error: SinkError| unusable(&error.into());
+    let mut taken = Vec::new();
+    for folder in folders {
+        let found = folder.owner().map_err(failed)?;
+        taken.push(FolderTaken {
+            place: folder.place(),
+            found: found.map(|marker| marker.mark),
+            next: MarkId::from_random(entropy.next_u128()),
+        });
+    }
+    let run = store.begin_run(after, &taken)?;
+    for (folder, taken) in folders.iter().zip(&taken) {
+        folder.mark(&run.marker(&taken.next)).map_err(failed)?;
+    }
+    store.folders_marked()?;
+    Ok(())
 }
 
 fn unusable(error: &ClaimError) -> StateUnusable {
     let cure = match error {
+        ClaimError::Emptied { .. } => CURE_EMPTIED,
         ClaimError::Foreign { .. }
-        | ClaimError::Outdated { .. }
+        | ClaimError::Diverged { .. }
         | ClaimError::Unknown { .. }
         | ClaimError::Ahead { .. } => CURE,
         ClaimError::Busy { .. } => "stop it first, or give this state a folder of its own",
@@ -141,16 +163,4 @@ async fn look(
         .check(folder)
         .map_err(|error| unusable(&error))?;
     Ok(differences)
-}
-
-/// The timelines that the state has begun.
-async fn timelines(store: &SqliteStore) -> Result<BTreeSet<(SourceName, Generation)>, StateError> {
-    let mut known = BTreeSet::new();
-    for record in store.all_sources().await? {
-        let name = &record.definition.name;
-        for progress in store.progress_of(record.shard(), name).await? {
-            known.insert((name.clone(), progress.timeline.generation));
-        }
-    }
-    Ok(known)
 }

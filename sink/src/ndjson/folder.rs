@@ -1,16 +1,16 @@
 //! An output folder and the state that owns it.
 //!
-//! The marker in the folder holds the id of one state and the number of the run that last wrote
-//! there: no path and no host, so folder and state can be moved, together or separately. It is
-//! replaced as a whole and synced before the first record of a run. The lock of the process that
-//! uses the folder lies beside it.
+//! The marker in the folder holds the id of one state, and the number and the random mark of the run
+//! that last wrote there: no path and no host, so folder and state can be moved, together or
+//! separately. It is replaced as a whole and synced before the first record of a run. The lock of
+//! the process that uses the folder lies beside it.
 
 use std::fs::{self, File, TryLockError};
 use std::io::{ErrorKind, Read, Write};
 use std::path::{Path, PathBuf};
 
-use windlass_core::ids::{Generation, InvalidId, SourceName, StateId};
-use windlass_core::ownership::{Ownership, Standing};
+use windlass_core::ids::{InvalidId, SourceName, StateId};
+use windlass_core::ownership::{Marker, Ownership, Standing};
 use windlass_core::time::Timestamp;
 use windlass_core::window::Window;
 
@@ -28,6 +28,9 @@ const MARKER: &str = ".windlass-owner";
 const MARKER_NEW: &str = ".windlass-owner.new";
 /// The file that the using process locks. Empty.
 const LOCK: &str = ".windlass-lock";
+/// Names that are tried for a file that is set aside; the last one is replaced. A person has acted
+/// long before.
+const ASIDE_MAX: u32 = 100;
 /// Upper bound of a marker's size.
 const MARKER_BYTES_MAX: u64 = 256;
 
@@ -47,23 +50,31 @@ pub enum ClaimError {
         /// Id of the requesting state.
         state: StateId,
     },
-    /// The state is an older copy of the one that last delivered there.
+    /// The state's last run there did not leave the folder's mark.
     #[error(
-        "output folder {} was written by run {run} of this state, and the state has only {known} \
-         runs: it is an older copy",
+        "output folder {} carries the mark of run {run}, which is not the last one that this state \
+         left there: the state or the folder is an older copy",
         dir.display()
     )]
-    Outdated {
+    Diverged {
         /// Path of the folder.
         dir: PathBuf,
-        /// The last run that wrote there.
+        /// The run that left the mark.
         run: u64,
-        /// The last run that the state knows.
-        known: u64,
     },
-    /// The folder has no owner, and holds files that this state has not delivered.
+    /// The state has delivered at this path, and the folder has no owner.
     #[error(
-        "output folder {} has no owner, and this state does not know {} of {} in it",
+        "output folder {} has no owner, but this state has delivered there: the folder is empty or \
+         another one",
+        dir.display()
+    )]
+    Emptied {
+        /// Path of the folder.
+        dir: PathBuf,
+    },
+    /// The folder has no owner, and holds delivered files.
+    #[error(
+        "output folder {} has no owner, but holds {} of {}",
         dir.display(),
         counted(*files, "file"),
         counted(*sources, "source")
@@ -71,7 +82,7 @@ pub enum ClaimError {
     Unknown {
         /// Path of the folder.
         dir: PathBuf,
-        /// Number of files of unknown timelines.
+        /// Number of delivered files.
         files: u64,
         /// Number of sources that they belong to.
         sources: u64,
@@ -103,7 +114,7 @@ pub enum ClaimError {
     Sink(#[from] SinkError),
 }
 
-fn read_marker(path: &Path) -> Result<Option<Ownership>, FileError> {
+fn read_marker(path: &Path) -> Result<Option<Marker>, FileError> {
     let file = match Readers::default().options().read(true).open(path) {
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
         opened => opened.doing("open", path)?,
@@ -187,55 +198,48 @@ impl Folder {
     }
 
     /// The owner and its last run; `None` if the folder was never claimed.
-    pub fn owner(&self) -> Result<Option<Ownership>, SinkError> {
+    pub fn owner(&self) -> Result<Option<Marker>, SinkError> {
         let path = self.dir.join(MARKER);
         read_marker(&path).map_err(|error| error.into_sink_error(&self.sink))
     }
 
-    /// Checks that `state`, with the runs it has begun so far, may deliver here. `knows` is true if
-    /// the state has a timeline of that source and generation. Changes nothing.
+    /// The absolute path under which a state knows the folder.
+    pub fn place(&self) -> String {
+        let place = self.dir.canonicalize();
+        let place = place.unwrap_or_else(|_| self.dir.clone());
+        place.to_string_lossy().into_owned()
+    }
+
+    /// Checks that `state`, as stored, may deliver here. Changes nothing.
     ///
     /// # Errors
     /// The reason why the state may not deliver here.
-    pub fn check(
-        &self,
-        state: &Ownership,
-        knows: impl Fn(&SourceName, &Generation) -> bool,
-    ) -> Result<(), ClaimError> {
+    pub fn check(&self, state: &Ownership) -> Result<(), ClaimError> {
         let dir = self.dir.clone();
-        match state.standing(self.owner()?.as_ref()) {
+        match state.standing(&self.place(), self.owner()?.as_ref()) {
             Standing::Owner => Ok(()),
             Standing::Foreign { owner } => Err(ClaimError::Foreign {
                 dir,
                 owner,
                 state: state.state.clone(),
             }),
-            Standing::Outdated { run } => Err(ClaimError::Outdated {
-                dir,
-                run,
-                known: state.run,
-            }),
-            Standing::Unowned => self.check_unowned(knows),
+            Standing::Diverged { run } => Err(ClaimError::Diverged { dir, run }),
+            Standing::Emptied => Err(ClaimError::Emptied { dir }),
+            Standing::Unowned => self.check_unowned(),
         }
     }
 
-    fn check_unowned(
-        &self,
-        knows: impl Fn(&SourceName, &Generation) -> bool,
-    ) -> Result<(), ClaimError> {
+    fn check_unowned(&self) -> Result<(), ClaimError> {
         let (mut files, mut sources) = (0, 0);
         let mut last: Option<SourceName> = None;
         for file in self.files()? {
             let Some(name) = file?.name else { continue };
-            let timeline = name.window.timeline;
-            if knows(&timeline.source, &timeline.generation) {
-                continue;
-            }
             files += 1;
             // The files of one source are adjacent.
-            if last.as_ref() != Some(&timeline.source) {
+            let source = name.window.timeline.source;
+            if last.as_ref() != Some(&source) {
                 sources += 1;
-                last = Some(timeline.source);
+                last = Some(source);
             }
         }
         if files == 0 {
@@ -248,18 +252,18 @@ impl Folder {
         })
     }
 
-    /// Makes `state` the owner at its present run. Durable on return.
-    pub fn mark(&self, state: &Ownership) -> Result<(), SinkError> {
-        self.write_marker(state)
+    /// Leaves `marker` here, and with it the owner. Durable on return.
+    pub fn mark(&self, marker: &Marker) -> Result<(), SinkError> {
+        self.write_marker(marker)
             .map_err(|error| error.into_sink_error(&self.sink))
     }
 
-    fn write_marker(&self, state: &Ownership) -> Result<(), FileError> {
+    fn write_marker(&self, content: &Marker) -> Result<(), FileError> {
         let (new, marker) = (self.dir.join(MARKER_NEW), self.dir.join(MARKER));
         // Left by a process that was stopped, or created by another program.
         directories::remove(&new)?;
         let mut file = self.readers.create_new(&new).doing("create", &new)?;
-        writeln!(file, "{state}").doing("write", &new)?;
+        writeln!(file, "{content}").doing("write", &new)?;
         file.sync_all().doing("sync", &new)?;
         fs::rename(&new, &marker).doing("rename", &new)?;
         sync(&self.dir)
@@ -286,6 +290,46 @@ impl Folder {
         fs::rename(&file.path, &path)
             .doing("rename", &file.path)
             .map_err(|error| error.into_sink_error(&self.sink))
+    }
+
+    /// Keeps the first `bytes` of `file`, a complete file of the folder, under the name without an end.
+    /// Durable on return.
+    pub fn keep_beginning(&self, file: &FolderFile, bytes: u64) -> Result<(), SinkError> {
+        let Some(name) = file.name.clone() else {
+            return Ok(());
+        };
+        let stage = Stage::Output { to: None };
+        let path = self.dir.join(FileName { stage, ..name }.path());
+        let kept = || {
+            // The name first: a shorter file under the name with both bounds would look whole.
+            if file.path != path {
+                fs::rename(&file.path, &path).doing("rename", &file.path)?;
+                sync(directories::parent(&path))?;
+            }
+            let open = self.readers.options().write(true).open(&path);
+            let open = open.doing("open", &path)?;
+            open.set_len(bytes).doing("truncate", &path)?;
+            open.sync_all().doing("sync", &path)
+        };
+        kept().map_err(|error: FileError| error.into_sink_error(&self.sink))
+    }
+
+    /// Moves `file`, a complete file of the folder, to a free name that is no output. Durable on return.
+    pub fn set_aside(&self, file: &FolderFile) -> Result<(), SinkError> {
+        let aside = |number: u32| {
+            let mut name = file.path.as_os_str().to_owned();
+            name.push(match number {
+                0 => ".damaged".to_owned(),
+                _ => format!(".damaged-{number}"),
+            });
+            PathBuf::from(name)
+        };
+        let free = (0..ASIDE_MAX).map(aside);
+        let mut free = free.filter(|path| path.symlink_metadata().is_err());
+        let path = free.next().unwrap_or_else(|| aside(ASIDE_MAX));
+        let moved = fs::rename(&file.path, &path).doing("rename", &file.path);
+        let moved = moved.and_then(|()| sync(directories::parent(&path)));
+        moved.map_err(|error: FileError| error.into_sink_error(&self.sink))
     }
 
     /// All files below the folder.

@@ -1,13 +1,33 @@
+use windlass_core::ids::MarkId;
+use windlass_core::ownership::FolderTaken;
+
 use super::*;
 
 const FILE: &str =
     "okta/live/2026-01-01/20260101T030000.000Z_20260101T040000.000Z-0123456789ab.ndjson";
 
-fn state(id: u128, run: u64) -> Ownership {
-    Ownership {
-        state: StateId::from_random(id),
-        run,
+fn marker(state: u128, mark: u128) -> Marker {
+    Marker {
+        state: StateId::from_random(state),
+        run: 4,
+        mark: MarkId::from_random(mark),
     }
+}
+
+/// The state that has left this mark in `folder`.
+fn state(id: u128, folder: &Folder, mark: Option<u128>) -> Ownership {
+    let fresh = Ownership {
+        state: StateId::from_random(id),
+        run: 3,
+        folders: Vec::new(),
+    };
+    let Some(mark) = mark else { return fresh };
+    let taken = FolderTaken {
+        place: folder.place(),
+        found: None,
+        next: MarkId::from_random(mark),
+    };
+    fresh.begin(0, std::slice::from_ref(&taken)).marked()
 }
 
 fn folder() -> (tempfile::TempDir, Folder) {
@@ -23,18 +43,14 @@ fn deliver(dir: &Path) -> PathBuf {
     path
 }
 
-fn nothing(_: &SourceName, _: &Generation) -> bool {
-    false
-}
-
 #[test]
 fn empty_folder_is_claimed_and_its_owner_comes_back() {
     let (_dir, folder) = folder();
-    for run in 1..=3 {
-        let stored = state(1, run - 1);
-        assert_eq!(folder.check(&stored, nothing), Ok(()));
-        folder.mark(&state(1, run)).unwrap();
-        assert_eq!(folder.owner(), Ok(Some(state(1, run))));
+    assert_eq!(folder.check(&state(1, &folder, None)), Ok(()));
+    for mark in 1..=3 {
+        folder.mark(&marker(1, mark)).unwrap();
+        assert_eq!(folder.check(&state(1, &folder, Some(mark))), Ok(()));
+        assert_eq!(folder.owner(), Ok(Some(marker(1, mark))));
     }
 }
 
@@ -42,35 +58,41 @@ fn empty_folder_is_claimed_and_its_owner_comes_back() {
 fn folder_of_another_state_is_refused_every_time_and_not_changed() {
     let (dir, folder) = folder();
     let file = deliver(dir.path());
-    folder.mark(&state(1, 4)).unwrap();
-    for run in 0..10 {
-        let refused = folder.check(&state(2, run), |_, _| true).unwrap_err();
+    folder.mark(&marker(1, 4)).unwrap();
+    for _ in 0..10 {
+        let refused = folder.check(&state(2, &folder, Some(4))).unwrap_err();
         assert!(matches!(refused, ClaimError::Foreign { .. }), "{refused}");
     }
-    assert_eq!(folder.owner(), Ok(Some(state(1, 4))));
+    assert_eq!(folder.owner(), Ok(Some(marker(1, 4))));
     assert_eq!(fs::read_to_string(file).unwrap(), "{}\n");
 }
 
 #[test]
 fn older_copy_of_the_owner_is_refused_every_time() {
     let (_dir, folder) = folder();
-    folder.mark(&state(1, 4)).unwrap();
+    folder.mark(&marker(1, 5)).unwrap();
     for _ in 0..10 {
-        let refused = folder.check(&state(1, 3), nothing).unwrap_err();
-        let (run, known) = (4, 3);
-        let dir = folder.dir().to_owned();
-        assert_eq!(refused, ClaimError::Outdated { dir, run, known });
+        let refused = folder.check(&state(1, &folder, Some(4))).unwrap_err();
+        let (dir, run) = (folder.dir().to_owned(), 4);
+        assert_eq!(refused, ClaimError::Diverged { dir, run });
     }
-    // A run that stopped before it marked the folder.
-    assert_eq!(folder.check(&state(1, 5), nothing), Ok(()));
 }
 
 #[test]
-fn folder_without_owner_is_claimed_only_if_the_state_knows_its_files() {
+fn folder_that_lost_its_marker_is_refused_to_its_owner() {
+    let (_dir, folder) = folder();
+    let refused = folder.check(&state(1, &folder, Some(4))).unwrap_err();
+    let dir = folder.dir().to_owned();
+    assert_eq!(refused, ClaimError::Emptied { dir });
+}
+
+#[test]
+fn folder_without_owner_is_claimed_only_without_delivered_files() {
     let (dir, folder) = folder();
-    deliver(dir.path());
     fs::write(dir.path().join("lost+found"), "").unwrap();
-    let refused = folder.check(&state(1, 0), nothing).unwrap_err();
+    assert_eq!(folder.check(&state(1, &folder, None)), Ok(()));
+    deliver(dir.path());
+    let refused = folder.check(&state(1, &folder, None)).unwrap_err();
     let (files, sources) = (1, 1);
     let dir = dir.path().to_owned();
     let unknown = ClaimError::Unknown {
@@ -79,10 +101,6 @@ fn folder_without_owner_is_claimed_only_if_the_state_knows_its_files() {
         sources,
     };
     assert_eq!(refused, unknown);
-    let knows = |source: &SourceName, generation: &Generation| {
-        source.as_str() == "okta" && generation.as_str() == "0123456789ab"
-    };
-    assert_eq!(folder.check(&state(1, 0), knows), Ok(()));
 }
 
 #[test]
@@ -99,7 +117,7 @@ fn marker_that_cannot_be_read_is_refused() {
     let (dir, folder) = folder();
     for text in ["", "state 1 run 1\n", "\0\0\0"] {
         fs::write(dir.path().join(MARKER), text).unwrap();
-        let refused = folder.check(&state(1, 0), nothing).unwrap_err();
+        let refused = folder.check(&state(1, &folder, None)).unwrap_err();
         assert!(refused.to_string().contains(MARKER), "{refused}");
     }
 }
@@ -115,13 +133,34 @@ fn planted_links_are_neither_followed_nor_written_through() {
         symlink(&victim, dir.path().join(name)).unwrap();
     }
     assert!(folder.owner().is_err());
-    folder.mark(&state(1, 1)).unwrap();
-    assert_eq!(folder.owner(), Ok(Some(state(1, 1))));
+    folder.mark(&marker(1, 1)).unwrap();
+    assert_eq!(folder.owner(), Ok(Some(marker(1, 1))));
     fs::hard_link(&victim, dir.path().join(MARKER_NEW)).unwrap();
-    folder.mark(&state(1, 2)).unwrap();
+    folder.mark(&marker(1, 2)).unwrap();
     drop(folder);
     fs::remove_file(dir.path().join(LOCK)).unwrap();
     symlink(&victim, dir.path().join(LOCK)).unwrap();
     assert!(Folder::take("lake", dir.path(), Readers::Owner).is_err());
     assert_eq!(fs::read_to_string(victim).unwrap(), "precious");
+}
+
+#[test]
+fn damaged_file_keeps_its_beginning_or_is_set_aside_beside_others() {
+    let (dir, folder) = folder();
+    let find = || folder.files().unwrap().next().unwrap().unwrap();
+    let path = deliver(dir.path());
+    fs::write(&path, "{}\n{").unwrap();
+    folder.keep_beginning(&find(), 3).unwrap();
+    let kept = find();
+    assert_eq!((kept.bytes, path.exists()), (3, false));
+    assert_eq!(kept.name.unwrap().stage, Stage::Output { to: None });
+    fs::remove_file(kept.path).unwrap();
+    for aside in [".damaged", ".damaged-1"] {
+        deliver(dir.path());
+        let mut files = folder.files().unwrap().map(Result::unwrap);
+        let file = files.find(|file| file.name.is_some()).unwrap();
+        folder.set_aside(&file).unwrap();
+        assert!(!path.exists());
+        assert!(dir.path().join(format!("{FILE}{aside}")).exists());
+    }
 }

@@ -1,13 +1,16 @@
 //! A copy of the state in a new file, taken while others work on it.
 //!
-//! The state may go on in the very run in which the copy is taken, and an output folder tells a copy
-//! from its state by the number of runs only. So a copy counts one run less: put back in the state's
-//! place, it is behind every folder that the state has used.
+//! The state may go on in the run in which the copy is taken, and an output folder tells a copy from
+//! its state by its mark only. The copy therefore knows no mark: in the state's place, it is refused
+//! by every folder that the state has used.
+//!
+//! The copy gets its name last, when it is whole and synced: a stop leaves at most a file with
+//! another name.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::ErrorKind;
 use std::os::unix::fs::OpenOptionsExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use rusqlite::backup::{Backup, StepResult};
 use rusqlite::{Connection, Error};
@@ -25,36 +28,63 @@ const TRIES_MAX: usize = 3;
 impl SqliteStore {
     /// Copies the whole state, as it is at one instant, into a new file at `to`, also while other
     /// processes write, and returns the file's size in bytes. Only its owner may read the file, and it
-    /// is durable when this returns. The copy counts one run less than the state.
+    /// is durable when this returns. The copy knows no mark of an output folder.
     ///
     /// # Errors
     /// [`StateError::Refused`] when there is a file at `to`, which is left alone, or none can be made.
     /// A copy that failed is removed.
     pub fn backup(&self, to: &Path) -> Result<u64, StateError> {
-        create(to)?;
-        let copied = copy(&self.connection(), to).and_then(|()| make_durable(to));
+        if to.symlink_metadata().is_ok() {
+            return Err(exists(to));
+        }
+        let unnamed = with_end(to, ".part");
+        create(&unnamed)?;
+        let copied = copy(&self.connection(), &unnamed)
+            .and_then(|()| sync(&unnamed))
+            .and_then(|bytes| give_name(&unnamed, to).map(|()| bytes));
         if copied.is_err() {
             // It is this call's own, and no backup.
-            drop(fs::remove_file(to));
+            drop(fs::remove_file(&unnamed));
         }
         copied
     }
 }
 
-fn create(to: &Path) -> Result<(), StateError> {
-    let mut options = OpenOptions::new();
-    let created = options.write(true).create_new(true).mode(MODE).open(to);
-    created.map(drop).map_err(|error| {
-        let to = to.display();
-        StateError::Refused(match error.kind() {
-            ErrorKind::AlreadyExists => {
-                format!(
-                    "{to} exists, and a backup replaces nothing; name a file that does not exist"
-                )
+fn exists(to: &Path) -> StateError {
+    StateError::Refused(format!(
+        "{} exists, and a backup replaces nothing; name a file that does not exist",
+        to.display()
+    ))
+}
+
+fn create(unnamed: &Path) -> Result<(), StateError> {
+    // Left by a backup that was stopped.
+    for left in ["", "-journal", "-wal", "-shm"].map(|end| with_end(unnamed, end)) {
+        match fs::remove_file(&left) {
+            Err(error) if error.kind() != ErrorKind::NotFound => {
+                let left = left.display();
+                return Err(StateError::Refused(format!(
+                    "{left} cannot be removed: {error}"
+                )));
             }
-            _ => format!("{to} cannot be created: {error}"),
-        })
+            _ => {}
+        }
+    }
+    let mut options = OpenOptions::new();
+    let created = options
+        .write(true)
+        .create_new(true)
+        .mode(MODE)
+        .open(unnamed);
+    created.map(drop).map_err(|error| {
+        StateError::Refused(format!("{} cannot be created: {error}", unnamed.display()))
     })
+}
+
+fn with_end(path: &Path, end: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(end);
+    PathBuf::from(name)
 }
 
 /// One step, so that the copy is of one instant: with a write-ahead log it holds up nobody.
@@ -93,7 +123,7 @@ fn finish(target: &Connection, to: &Path) -> Result<(), StateError> {
     let found = said("PRAGMA quick_check(1)")?;
     if found == "ok" {
         said("PRAGMA journal_mode = delete")?;
-        let marked = target.execute("UPDATE identity SET run = run - 1 WHERE run > 0", ());
+        let marked = target.execute("DELETE FROM folders", ());
         return marked.map(drop).map_err(|error| failed(&error));
     }
     Err(StateError::Corrupt {
@@ -102,16 +132,30 @@ fn finish(target: &Connection, to: &Path) -> Result<(), StateError> {
     })
 }
 
-/// The file and its name in the folder are on disk when this returns.
-fn make_durable(to: &Path) -> Result<u64, StateError> {
+/// Makes the whole file durable, and returns its size in bytes.
+fn sync(unnamed: &Path) -> Result<u64, StateError> {
     let synced = || {
-        let file = File::open(to)?;
+        let file = File::open(unnamed)?;
         file.sync_all()?;
-        let folder = to.parent().filter(|folder| !folder.as_os_str().is_empty());
-        File::open(folder.unwrap_or(Path::new(".")))?.sync_all()?;
         Ok(file.metadata()?.len())
     };
     synced().map_err(|error: std::io::Error| {
-        StateError::Unavailable(format!("{} cannot be synced: {error}", to.display()))
+        StateError::Unavailable(format!("{} cannot be synced: {error}", unnamed.display()))
+    })
+}
+
+/// Gives the whole file its name, durably, unless there is a file of that name.
+fn give_name(unnamed: &Path, to: &Path) -> Result<(), StateError> {
+    // It was not there at the start; a copy takes long.
+    if to.symlink_metadata().is_ok() {
+        return Err(exists(to));
+    }
+    let named = || {
+        fs::rename(unnamed, to)?;
+        let folder = to.parent().filter(|folder| !folder.as_os_str().is_empty());
+        File::open(folder.unwrap_or(Path::new(".")))?.sync_all()
+    };
+    named().map_err(|error: std::io::Error| {
+        StateError::Unavailable(format!("{} cannot be named: {error}", to.display()))
     })
 }

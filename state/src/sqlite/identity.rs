@@ -1,8 +1,8 @@
-//! Which state this is, and how often it has run.
+//! The identity of the state, and its output folders.
 
 use rusqlite::{Connection, OptionalExtension};
-use windlass_core::ids::StateId;
-use windlass_core::ownership::Ownership;
+use windlass_core::ids::{MarkId, StateId};
+use windlass_core::ownership::{FolderTaken, KnownFolder, Ownership};
 
 use super::SqliteStore;
 use super::error::failed;
@@ -10,8 +10,8 @@ use super::transaction::{synced, write};
 use crate::error::StateError;
 
 impl SqliteStore {
-    /// The identity of this state with the runs begun so far; made from `random` if it has none yet.
-    /// No power failure takes it back.
+    /// The identity of this state and the folders it has used; made from `random` if it has none
+    /// yet. No power failure takes it back.
     pub fn identity(&self, random: u128) -> Result<Ownership, StateError> {
         let mut connection = self.connection();
         if let Some(stored) = stored(&connection)? {
@@ -19,13 +19,14 @@ impl SqliteStore {
         }
         synced(&mut connection, |connection| {
             write(connection, |connection| {
-                // Asked again under the write lock: another process may have been faster.
+                // Read again under the write lock: another process may have been faster.
                 if let Some(stored) = stored(connection)? {
                     return Ok(stored);
                 }
                 let fresh = Ownership {
                     state: StateId::from_random(random),
                     run: 0,
+                    folders: Vec::new(),
                 };
                 put(connection, &fresh)?;
                 Ok(fresh)
@@ -33,26 +34,40 @@ impl SqliteStore {
         })
     }
 
-    /// Counts a run of this state, and returns its identity with the new number. The number is
-    /// higher than `after` too, the last run known to have marked a folder. No power failure takes
-    /// it back.
+    /// Counts a run, and stores the marks that it is about to leave in the folders `taken`, see
+    /// [`Ownership::begin`]. No power failure takes that back.
     ///
     /// [`StateError::Refused`] when the state has no identity yet.
-    pub fn begin_run(&self, after: u64) -> Result<Ownership, StateError> {
+    pub fn begin_run(&self, after: u64, taken: &[FolderTaken]) -> Result<Ownership, StateError> {
+        self.change_identity(|stored| stored.begin(after, taken))
+    }
+
+    /// Stores that the folders of the latest run carry their new marks.
+    pub fn folders_marked(&self) -> Result<(), StateError> {
+        self.change_identity(Ownership::marked).map(drop)
+    }
+
+    fn change_identity(
+        &self,
+        change: impl FnOnce(Ownership) -> Ownership,
+    ) -> Result<Ownership, StateError> {
         synced(&mut self.connection(), |connection| {
             write(connection, |connection| {
-                let stored = stored(connection)?;
-                let stored = stored.ok_or_else(|| {
+                let stored = stored(connection)?.ok_or_else(|| {
                     StateError::Refused("the state has no identity yet".to_owned())
                 })?;
-                let next = Ownership {
-                    run: stored.run.max(after) + 1,
-                    ..stored
-                };
+                let next = change(stored);
                 put(connection, &next)?;
                 Ok(next)
             })
         })
+    }
+}
+
+fn corrupt(problem: &dyn std::fmt::Display) -> StateError {
+    StateError::Corrupt {
+        key: "identity".to_owned(),
+        problem: problem.to_string(),
     }
 }
 
@@ -63,31 +78,58 @@ fn stored(connection: &Connection) -> Result<Option<Ownership>, StateError> {
         })
         .optional()
         .map_err(|error| failed(&error))?;
-    let corrupt = |problem: String| StateError::Corrupt {
-        key: "identity".to_owned(),
-        problem,
-    };
     row.map(|(state, run)| {
-        let state = state.parse::<StateId>();
         Ok(Ownership {
-            state: state.map_err(|error| corrupt(error.to_string()))?,
-            run: u64::try_from(run).map_err(|error| corrupt(error.to_string()))?,
+            state: state.parse().map_err(|error| corrupt(&error))?,
+            run: u64::try_from(run).map_err(|error| corrupt(&error))?,
+            folders: folders(connection)?,
         })
     })
     .transpose()
 }
 
+fn folders(connection: &Connection) -> Result<Vec<KnownFolder>, StateError> {
+    let mark = |text: Option<String>| {
+        let parsed = text.map(|text| text.parse::<MarkId>()).transpose();
+        parsed.map_err(|error| corrupt(&error))
+    };
+    let sql = "SELECT place, mark, next FROM folders ORDER BY place";
+    let mut statement = connection.prepare(sql).map_err(|error| failed(&error))?;
+    let rows = statement
+        .query_map((), |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
+        .map_err(|error| failed(&error))?;
+    let mut found = Vec::new();
+    for row in rows {
+        let (place, now, next) = row.map_err(|error| failed(&error))?;
+        found.push(KnownFolder {
+            place,
+            mark: mark(now)?,
+            next: mark(next)?,
+        });
+    }
+    Ok(found)
+}
+
 fn put(connection: &Connection, identity: &Ownership) -> Result<(), StateError> {
     let run = i64::try_from(identity.run)
         .map_err(|error| StateError::Refused(format!("run {}: {error}", identity.run)))?;
-    connection
-        .execute(
+    let written = || {
+        connection.execute(
             "INSERT INTO identity (state, run) VALUES (?1, ?2)
              ON CONFLICT (state) DO UPDATE SET run = excluded.run",
             (identity.state.as_str(), run),
-        )
-        .map(|_| ())
-        .map_err(|error| failed(&error))
+        )?;
+        connection.execute("DELETE FROM folders", ())?;
+        let mut insert =
+            connection.prepare("INSERT INTO folders (place, mark, next) VALUES (?1, ?2, ?3)")?;
+        for folder in &identity.folders {
+            let [mark, next] =
+                [&folder.mark, &folder.next].map(|it| it.as_ref().map(MarkId::as_str));
+            insert.execute((&folder.place, mark, next))?;
+        }
+        Ok(())
+    };
+    written().map_err(|error: rusqlite::Error| failed(&error))
 }
 
 #[cfg(test)]
@@ -110,12 +152,32 @@ mod tests {
     fn each_run_is_counted_and_never_below_a_marked_folder() {
         let dir = tempfile::tempdir().unwrap();
         let store = SqliteStore::open(&dir.path().join("windlass.db")).unwrap();
-        assert!(store.begin_run(0).is_err(), "there is no identity yet");
+        assert!(store.begin_run(0, &[]).is_err(), "there is no identity yet");
         store.identity(1).unwrap();
-        assert_eq!(store.begin_run(0).unwrap().run, 1);
-        assert_eq!(store.begin_run(1).unwrap().run, 2);
-        assert_eq!(store.begin_run(9).unwrap().run, 10);
+        for (after, run) in [(0, 1), (1, 2), (9, 10)] {
+            assert_eq!(store.begin_run(after, &[]).unwrap().run, run);
+        }
         assert_eq!(store.identity(3).unwrap().run, 10);
+    }
+
+    #[test]
+    fn marks_are_stored_before_and_after_the_folders_carry_them() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("windlass.db");
+        let store = SqliteStore::open(&path).unwrap();
+        store.identity(1).unwrap();
+        let taken = FolderTaken {
+            place: "/out".to_owned(),
+            found: None,
+            next: MarkId::from_random(5),
+        };
+        let begun = store.begin_run(0, std::slice::from_ref(&taken)).unwrap();
+        assert_eq!(store.identity(2), Ok(begun.clone()));
+        store.folders_marked().unwrap();
+        drop(store);
+        let stored = SqliteStore::open(&path).unwrap().identity(2).unwrap();
+        assert_eq!(stored, begun.marked());
+        assert_eq!(stored.folders[0].mark, Some(taken.next));
     }
 
     #[cfg(unix)]
