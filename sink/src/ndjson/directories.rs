@@ -81,11 +81,20 @@ fn create<'a>(
     let directories: Vec<_> = directories.collect();
     for path in directories.into_iter().rev() {
         match readers.create_dir(path) {
-            // Possibly created by an earlier process that stopped before it could sync.
-            Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
+            // Possibly created by an earlier process that stopped before it could sync, or a link to
+            // a directory on another disk.
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => check_not_dangling(path)?,
             created => created.doing("create", path)?,
         }
         sync(parent(path))?;
+    }
+    Ok(())
+}
+
+/// Checks that `path` is not a link without a target, such as one to a disk that is not mounted.
+pub(super) fn check_not_dangling(path: &Path) -> Result<(), FileError> {
+    if path.is_symlink() && !path.exists() {
+        return Err(FileError::Dangling(path.to_owned()));
     }
     Ok(())
 }
@@ -143,6 +152,21 @@ mod tests {
         fs::remove_dir_all(base.path().join("okta")).unwrap();
         directories.ensure(&directory).unwrap();
         assert!(directory.is_dir());
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn linked_directory_is_used_and_link_that_leads_nowhere_is_refused() {
+        let (base, big) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let directories = Directories::below(base.path().to_owned(), Readers::Owner);
+        let there = big.path().join("okta");
+        std::os::unix::fs::symlink(&there, base.path().join("okta")).unwrap();
+        let day = base.path().join("okta/live/2026-01-01");
+        let refused = directories.ensure(&day).unwrap_err();
+        assert!(matches!(refused, FileError::Dangling(_)), "{refused:?}");
+        fs::create_dir(&there).unwrap();
+        directories.ensure(&day).unwrap();
+        assert!(there.join("live/2026-01-01").is_dir());
     }
 
     #[test]

@@ -16,6 +16,8 @@ pub(super) enum FileError {
     },
     /// The name leads to something other than a file of windlass.
     Planted(PathBuf),
+    /// A link in place of a directory leads nowhere.
+    Dangling(PathBuf),
     /// Another writer holds the file.
     Busy(PathBuf),
     /// Data that a checkpoint depends on is missing.
@@ -40,7 +42,15 @@ impl FileError {
             Self::Planted(path) => SinkError::Refused {
                 sink: sink_name,
                 problem: format!(
-                    "{} is a link or no regular file, and was left alone; remove it",
+                    "{} is a link or no regular file, and was left alone; put the file itself in its \
+                     place, or remove it",
+                    path.display()
+                ),
+            },
+            Self::Dangling(path) => SinkError::Refused {
+                sink: sink_name,
+                problem: format!(
+                    "the link {} leads nowhere; mount the disk that it leads to, or remove it",
                     path.display()
                 ),
             },

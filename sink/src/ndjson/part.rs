@@ -31,7 +31,7 @@ impl Part {
         offset: u64,
         directories: &Directories,
     ) -> Result<Self, FileError> {
-        let file = match open(&path, directories.readers())? {
+        let file = match open_part(&path, directories.readers())? {
             Some(file) => {
                 check(&file, &path, offset)?;
                 if offset == 0 {
@@ -114,6 +114,35 @@ impl Part {
         fs::rename(&self.path, &self.output).doing("rename", &self.path)?;
         Ok(true)
     }
+}
+
+/// The part at `path` as [`open`] returns it. A part with another name, as in a snapshot of hard
+/// links, becomes a file of its own: what the other name leads to stays unchanged.
+fn open_part(path: &Path, readers: Readers) -> Result<Option<File>, FileError> {
+    match fs::symlink_metadata(path) {
+        Ok(part) if part.is_file() && has_other_names(&part) => set_apart(path, readers)?,
+        _ => {}
+    }
+    open(path, readers)
+}
+
+/// Replaces the file at `path` by a copy, durably.
+fn set_apart(path: &Path, readers: Readers) -> Result<(), FileError> {
+    let mut name = path.as_os_str().to_owned();
+    name.push(".copy");
+    let copy = PathBuf::from(name);
+    // Left by a process that was stopped, or created by another program.
+    directories::remove(&copy)?;
+    let mut from = readers
+        .options()
+        .read(true)
+        .open(path)
+        .doing("open", path)?;
+    let mut to = readers.create_new(&copy).doing("create", &copy)?;
+    io::copy(&mut from, &mut to).doing("copy", path)?;
+    to.sync_all().doing("sync", &copy)?;
+    fs::rename(&copy, path).doing("rename", &copy)?;
+    directories::sync(parent(path))
 }
 
 /// The existing file at `path`, locked for this writer; `None` if there is none.

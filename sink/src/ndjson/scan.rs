@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use windlass_core::ids::SourceName;
 use windlass_core::time::Timestamp;
 
+use super::directories;
 use super::file_error::{FileError, IoContext};
 use super::layout::{FileName, day};
 use crate::SinkError;
@@ -27,8 +28,11 @@ pub struct FolderFile {
 }
 
 /// The files below an output folder, unordered, source by source. Holds only one open directory per
-/// level, however many files there are. Does not follow symbolic links, and omits a file that
-/// disappears meanwhile.
+/// level, however many files there are. Omits a file that disappears meanwhile.
+///
+/// A symbolic link to a directory is followed, as by a write: old days may lie on another disk. A
+/// link that leads nowhere, and anything but a regular file under the name of a delivered file, is
+/// an error. After an error the walk continues with what it can still read.
 #[derive(Debug)]
 pub struct Files {
     sink: String,
@@ -75,7 +79,9 @@ impl Files {
     fn enter(&mut self, directory: &Path) -> Result<(), FileError> {
         match fs::read_dir(directory) {
             Ok(entries) => self.open.push(entries),
-            Err(error) if error.kind() == ErrorKind::NotFound => {}
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                directories::check_not_dangling(directory)?;
+            }
             Err(error) => return Err(error).doing("list", directory),
         }
         Ok(())
@@ -87,14 +93,20 @@ impl Files {
         *day >= *self.since || self.also.contains(&*day)
     }
 
-    /// The file at `entry`. `None` for a directory, which is entered, and for anything else.
+    /// The file at `entry`. `None` for a directory, which is entered, and for what windlass does not
+    /// write.
     fn visit(&mut self, entry: &DirEntry) -> Result<Option<FolderFile>, FileError> {
         let path = entry.path();
         let kind = entry.file_type().doing("look at", &path)?;
-        let below = path.strip_prefix(&self.base).unwrap_or(&path);
-        if kind.is_dir() {
-            let depth = below.components().count();
-            if depth < DEPTH_MAX || (depth == DEPTH_MAX && self.is_wanted(entry)) {
+        let below = path.strip_prefix(&self.base).unwrap_or(&path).to_owned();
+        let name = FileName::parse(&below);
+        let depth = below.components().count();
+        let is_wanted = depth < DEPTH_MAX || (depth == DEPTH_MAX && self.is_wanted(entry));
+        if name.is_some() && !kind.is_file() {
+            return Err(FileError::Planted(path));
+        }
+        if kind.is_dir() || (kind.is_symlink() && is_wanted && leads_to_directory(&path)?) {
+            if is_wanted {
                 self.enter(&path)?;
             }
             return Ok(None);
@@ -102,7 +114,6 @@ impl Files {
         if !kind.is_file() {
             return Ok(None);
         }
-        let name = FileName::parse(below);
         match entry.metadata() {
             Ok(metadata) => Ok(Some(FolderFile {
                 path,
@@ -112,6 +123,17 @@ impl Files {
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
             Err(error) => Err(error).doing("read the length of", &path),
         }
+    }
+}
+
+/// True for a link to a directory, false for a link to anything else.
+fn leads_to_directory(link: &Path) -> Result<bool, FileError> {
+    match fs::metadata(link) {
+        Ok(there) => Ok(there.is_dir()),
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            directories::check_not_dangling(link).map(|()| false)
+        }
+        Err(error) => Err(error).doing("look at", link),
     }
 }
 
@@ -126,16 +148,16 @@ impl Iterator for Files {
                     continue;
                 }
                 Some(Ok(entry)) => self.visit(&entry),
-                Some(Err(error)) => Err(error).doing("list", &self.base),
+                Some(Err(error)) => {
+                    // The rest of this directory is unknown.
+                    self.open.pop();
+                    Err(error).doing("list", &self.base)
+                }
             };
             match found {
                 Ok(None) => {}
                 Ok(Some(file)) => return Some(Ok(file)),
-                Err(error) => {
-                    // The rest of an unreadable directory is unknown.
-                    self.open.clear();
-                    return Some(Err(error.into_sink_error(&self.sink)));
-                }
+                Err(error) => return Some(Err(error.into_sink_error(&self.sink))),
             }
         }
     }
@@ -209,10 +231,57 @@ mod tests {
 
     #[cfg(unix)]
     #[test]
-    fn symbolic_links_are_not_followed() {
-        let (base, elsewhere) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-        write(elsewhere.path(), &format!("live/2026-01-01/{NAME}"), "{}\n");
-        std::os::unix::fs::symlink(elsewhere.path(), base.path().join("okta")).unwrap();
-        assert_eq!(found(base.path(), None), []);
+    fn files_behind_a_link_to_a_directory_are_found() {
+        use std::os::unix::fs::symlink;
+        let day = "live/2026-01-01";
+        for linked in ["okta", "okta/live", &format!("okta/{day}")] {
+            let (base, big) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+            write(base.path(), &format!("okta/{day}/{NAME}"), "{}\n");
+            let moved = big.path().join("moved");
+            fs::rename(base.path().join(linked), &moved).unwrap();
+            symlink(&moved, base.path().join(linked)).unwrap();
+            let file = (format!("okta/{day}/{NAME}"), 3, true);
+            assert_eq!(found(base.path(), None), std::slice::from_ref(&file));
+            assert_eq!(found(base.path(), Some("okta")), [file]);
+        }
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn circle_of_links_ends_at_the_depth_of_a_day() {
+        let base = tempfile::tempdir().unwrap();
+        write(base.path(), "readme", "x");
+        std::os::unix::fs::symlink(base.path(), base.path().join("okta")).unwrap();
+        let found = found(base.path(), None);
+        assert_eq!(found.len(), 1 + DEPTH_MAX, "{found:?}");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn link_without_a_target_and_link_as_a_file_are_errors_and_the_rest_is_found() {
+        use std::os::unix::fs::symlink;
+        let base = tempfile::tempdir().unwrap();
+        let day = base.path().join("okta/live/2026-01-01");
+        write(base.path(), &format!("okta/live/2026-01-02/{NAME}"), "{}\n");
+        symlink(base.path().join("unmounted"), &day).unwrap();
+        let errors = || -> Vec<String> {
+            let files = Files::below("lake", base.path(), None).unwrap();
+            files
+                .filter_map(Result::err)
+                .map(|it| it.to_string())
+                .collect()
+        };
+        let said = errors();
+        assert!(
+            said.len() == 1 && said[0].contains("leads nowhere"),
+            "{said:?}"
+        );
+        fs::remove_file(&day).unwrap();
+        fs::create_dir(&day).unwrap();
+        symlink(base.path().join("x"), day.join(NAME)).unwrap();
+        let said = errors();
+        assert!(said.len() == 1 && said[0].contains(NAME), "{said:?}");
+        let files = Files::below("lake", base.path(), None).unwrap();
+        assert_eq!(files.filter_map(Result::ok).count(), 1);
     }
 }
