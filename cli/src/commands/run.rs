@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use windlass_core::clock::{Clock, Entropy};
 use windlass_core::system::{SystemClock, SystemEntropy};
+use windlass_core::time::SECOND_MS;
 use windlass_worker::{Observer, Seams, Stop};
 
 use self::summary::summarize;
@@ -18,6 +19,9 @@ use crate::output::Output;
 use crate::signals::StopSignals;
 use crate::state::{Purpose, StateAddress, Store};
 use crate::target::Target;
+
+/// How often a run checks that its state file is still there.
+const STATE_CHECK_MS: i64 = SECOND_MS;
 
 /// Runs until stopped, or until caught up.
 pub(crate) async fn run(
@@ -42,16 +46,19 @@ pub(crate) async fn run(
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let entropy: Arc<dyn Entropy> = Arc::new(SystemEntropy);
     let outfit = LocalOutfit::build(&config, None, &clock, &entropy).await?;
-    let _lock = StateLock::take(state_file)?;
+    let mut lock = StateLock::take(state_file)?;
     let store = target.open(&config.state, Purpose::Apply).await?;
+    lock.take_file()?;
+    let lock = Arc::new(lock);
     let _folders = match &store {
-        Store::Sqlite(state) => Some(Folders::claim(&config, state, entropy.next_u128()).await?),
+        Store::Sqlite(state) => Some(Folders::claim(&config, state, entropy.as_ref()).await?),
         Store::DynamoDb(_) => None,
     };
     let meter = Arc::new(Meter::default());
     let stop = Stop::default();
     stop_on_signals(&stop, output)?;
     stop_after(&stop, args.max_runtime, Arc::clone(&clock));
+    let watch = stop_without_state(&stop, &lock, Arc::clone(&clock));
     let observer: Arc<dyn Observer> = Arc::<Meter>::clone(&meter);
     let seams = Seams {
         clock: Arc::clone(&clock),
@@ -72,7 +79,11 @@ pub(crate) async fn run(
         .run(args.until_caught_up, |planned| {
             bars.update(planned, clock.now());
         })
-        .await?;
+        .await;
+    watch.abort();
+    // Before the error that a lost state may have been the cause of.
+    lock.check()?;
+    let ending = ending?;
     bars.finish(ending.report(), clock.now());
     summarize(&store, &meter, &ending, args.until_caught_up, output).await
 }
@@ -93,6 +104,21 @@ fn stop_on_signals(stop: &Stop, output: Output) -> anyhow::Result<()> {
         }
     });
     Ok(())
+}
+
+/// Stops the run soon after its state file was removed or replaced.
+fn stop_without_state(
+    stop: &Stop,
+    lock: &Arc<StateLock>,
+    clock: Arc<dyn Clock>,
+) -> tokio::task::JoinHandle<()> {
+    let (stop, lock) = (stop.clone(), Arc::downgrade(lock));
+    tokio::spawn(async move {
+        while lock.upgrade().is_some_and(|lock| lock.check().is_ok()) {
+            clock.sleep(STATE_CHECK_MS).await;
+        }
+        stop.request();
+    })
 }
 
 fn stop_after(stop: &Stop, max_runtime: Option<Duration>, clock: Arc<dyn Clock>) {

@@ -1,6 +1,12 @@
-//! One `run` per state file, by an operating-system lock that ends with the process.
+//! One `run` per state file, by operating-system locks that end with the process.
+//!
+//! The lock beside the state names its holder. On Linux the state file itself is locked as well, for
+//! a file is the same under each of its names and has no lock file that could be removed. That lock
+//! (`flock`) and those of SQLite (`fcntl`) do not see each other there; on other systems they may,
+//! and only the lock beside the state is taken. The state file stays open until the lock is dropped,
+//! after the last connection: closing it earlier would release SQLite's locks.
 
-use std::fs::{File, OpenOptions, TryLockError};
+use std::fs::{File, Metadata, OpenOptions, TryLockError};
 use std::io::{self, ErrorKind, Read, Seek, Write};
 use std::path::{Path, PathBuf};
 
@@ -12,16 +18,22 @@ const TRIES: usize = 100;
 /// Holds the lock until dropped.
 #[derive(Debug)]
 pub(crate) struct StateLock {
-    _file: File,
+    /// The path of the state without links.
+    state: PathBuf,
+    _beside: File,
+    /// The state file; none before it is made.
+    file: Option<File>,
 }
 
 impl StateLock {
-    /// Locks the state file at `state` through `<state>.lock` beside it.
+    /// Locks the state file at `state` through `<state>.lock` beside it. The caller locks the state
+    /// file itself with [`Self::take_file`] once it exists.
     ///
     /// # Errors
     /// Another process holds the lock (the message names it), or the file cannot be created.
     pub(crate) fn take(state: &Path) -> Result<Self, StateUnusable> {
-        let path = path_for(state);
+        let state = state.canonicalize().unwrap_or_else(|_| state.to_owned());
+        let path = path_for(&state);
         let unusable = |problem: String| StateUnusable(format!("{}: {problem}", path.display()));
         if let Some(dir) = state.parent().filter(|dir| !dir.as_os_str().is_empty())
             && !dir.is_dir()
@@ -54,13 +66,85 @@ impl StateLock {
             .and_then(|()| file.rewind())
             .and_then(|()| writeln!(file, "{}", std::process::id()))
             .map_err(|error| unusable(format!("cannot lock the state: {error}")))?;
-        Ok(Self { _file: file })
+        let mut lock = Self {
+            state,
+            _beside: file,
+            file: None,
+        };
+        if lock.state.exists() {
+            lock.take_file()?;
+        }
+        Ok(lock)
+    }
+
+    /// Locks the state file itself, which exists.
+    ///
+    /// # Errors
+    /// When another process holds it, or it has another name.
+    pub(crate) fn take_file(&mut self) -> Result<(), StateUnusable> {
+        if self.file.is_some() {
+            return Ok(());
+        }
+        let unusable =
+            |problem: String| StateUnusable(format!("{}: {problem}", self.state.display()));
+        let failed = |error: io::Error| unusable(format!("cannot lock the state: {error}"));
+        let file = File::open(&self.state).map_err(failed)?;
+        if has_other_names(&file.metadata().map_err(failed)?) {
+            return Err(unusable(
+                "the state has a second name (a hard link), and SQLite keeps a log for each name; \
+                 remove the other name, or make the state a file of its own with `cp`"
+                    .to_owned(),
+            ));
+        }
+        if cfg!(target_os = "linux") {
+            match try_lock(&file) {
+                Ok(()) => {}
+                Err(TryLockError::WouldBlock) => {
+                    return Err(unusable(
+                        "another process is running on this state under another name or lock file; \
+                         stop it first, or use another state file"
+                            .to_owned(),
+                    ));
+                }
+                // A file system without locks, or NFS, where this lock would keep SQLite out: the lock
+                // beside the state must suffice.
+                Err(TryLockError::Error(error)) if is_unsupported(&error) => {}
+                Err(TryLockError::Error(error)) => return Err(failed(error)),
+            }
+        }
+        self.file = Some(file);
+        Ok(())
+    }
+
+    /// Checks that the state's name still leads to the file that was locked.
+    ///
+    /// # Errors
+    /// When the state file was removed or replaced.
+    pub(crate) fn check(&self) -> Result<(), StateUnusable> {
+        let Some(file) = &self.file else {
+            return Ok(());
+        };
+        let is_same = match (file.metadata(), self.state.metadata()) {
+            (Ok(held), Ok(named)) => is_same(&held, &named),
+            (_, Err(error)) => error.kind() != ErrorKind::NotFound,
+            (Err(_), Ok(_)) => true,
+        };
+        if is_same {
+            return Ok(());
+        }
+        Err(StateUnusable(format!(
+            "{}: the state file was removed or replaced while this run used it, and what the run has \
+             recorded is lost with it; put the file back, or a backup of it, and start `windlass \
+             adopt`, which reads from the output folders what was delivered",
+            self.state.display()
+        )))
     }
 
     /// Returns true if a process runs on the state file at `state`, or if that is unknown.
     pub(crate) fn is_held(state: &Path) -> bool {
-        match File::open(path_for(state)) {
-            // A shared lock, released at once, so that concurrent tests do not see each other.
+        let state = state.canonicalize().unwrap_or_else(|_| state.to_owned());
+        match File::open(path_for(&state)) {
+            // Shared, and let go of at once: two that ask do not see each other.
             Ok(file) => file.try_lock_shared().is_err(),
             Err(error) => error.kind() != ErrorKind::NotFound,
         }
@@ -88,6 +172,38 @@ fn open(path: &Path) -> io::Result<File> {
         }
     }
     Ok(file)
+}
+
+/// True if the file system has no such lock. NFS, which makes it one of `fcntl`, wants a file that is
+/// open for writing.
+fn is_unsupported(error: &io::Error) -> bool {
+    #[cfg(unix)]
+    if error.raw_os_error() == Some(libc::EBADF) {
+        return true;
+    }
+    error.kind() == ErrorKind::Unsupported
+}
+
+#[cfg(unix)]
+fn has_other_names(file: &Metadata) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    file.nlink() > 1
+}
+
+#[cfg(not(unix))]
+fn has_other_names(_: &Metadata) -> bool {
+    false
+}
+
+#[cfg(unix)]
+fn is_same(one: &Metadata, other: &Metadata) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    (one.dev(), one.ino()) == (other.dev(), other.ino())
+}
+
+#[cfg(not(unix))]
+fn is_same(_: &Metadata, _: &Metadata) -> bool {
+    true
 }
 
 fn path_for(state: &Path) -> PathBuf {
@@ -141,6 +257,45 @@ mod tests {
         let refused = StateLock::take(&state).unwrap_err().to_string();
         assert!(refused.contains("is a link"), "{refused}");
         assert_eq!(std::fs::read_to_string(&victim).unwrap(), "precious");
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn state_is_locked_under_each_of_its_names_and_without_its_lock_file() {
+        let dir = tempfile::tempdir().unwrap();
+        let (state, link) = (dir.path().join("windlass.db"), dir.path().join("link.db"));
+        let mut held = StateLock::take(&state).unwrap();
+        std::fs::write(&state, "").unwrap();
+        held.take_file().unwrap();
+        std::os::unix::fs::symlink(&state, &link).unwrap();
+        assert!(StateLock::is_held(&link));
+        assert!(StateLock::take(&link).is_err());
+        std::fs::remove_file(path_for(&state)).unwrap();
+        let refused = StateLock::take(&state).unwrap_err().to_string();
+        assert!(refused.contains("another process is running"), "{refused}");
+        drop(held);
+        StateLock::take(&state).unwrap();
+        let hard = dir.path().join("hard.db");
+        std::fs::hard_link(&state, &hard).unwrap();
+        for name in [&state, &hard] {
+            let refused = StateLock::take(name).unwrap_err().to_string();
+            assert!(refused.contains("second name"), "{refused}");
+        }
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn removed_or_replaced_state_is_noticed() {
+        let dir = tempfile::tempdir().unwrap();
+        let state = dir.path().join("windlass.db");
+        std::fs::write(&state, "").unwrap();
+        let held = StateLock::take(&state).unwrap();
+        held.check().unwrap();
+        std::fs::remove_file(&state).unwrap();
+        let said = held.check().unwrap_err().to_string();
+        assert!(said.contains("was removed or replaced"), "{said}");
+        std::fs::write(&state, "").unwrap();
+        assert!(held.check().is_err());
     }
 
     #[test]
