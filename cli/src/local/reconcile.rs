@@ -1,17 +1,21 @@
 //! Comparison of the files of unfinished and recently finished windows with the state, at the start
 //! of a run.
 //!
-//! Reads the folders of the days from each source's first open window on, and of its earlier
-//! unfinished windows; never the whole history.
+//! Reads the folders of the days from shortly before each source's first open window on, and of its
+//! unfinished windows before that; never the whole history.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 
 use windlass_core::ids::{Timeline, WindowId};
 use windlass_core::source::SourceDefinition;
-use windlass_core::time::Timestamp;
+use windlass_core::span::Span;
+use windlass_core::time::{DAY_MS, Timestamp};
 use windlass_core::window::Window;
 use windlass_sink::SinkError;
-use windlass_sink::ndjson::{Agreement, ClaimError, Folder, FolderFile, Kind, delivered_bytes};
+use windlass_sink::ndjson::{
+    Agreement, ClaimError, FileName, Folder, FolderFile, Kind, Stage, delivered_bytes,
+};
 use windlass_state::sqlite::SqliteStore;
 use windlass_state::{StateError, StateStore};
 
@@ -19,7 +23,15 @@ use windlass_state::{StateError, StateStore};
 /// not be delayed, and these files are harmless.
 const TIDIED_MAX: usize = 10_000;
 
-/// The differences between a folder's files and the state.
+/// Time before the first open window whose done windows are compared as well: a disk that was put back
+/// from a copy of last night shows, and a start reads two days of each source.
+const LATELY_MS: i64 = 2 * DAY_MS;
+/// Done windows that are compared of each timeline: two days of one-minute windows.
+const LATELY_MAX: usize = 3_000;
+/// Changed files that are named in the log; further ones are counted.
+const NAMED_MAX: usize = 3;
+
+/// What a folder's files and the ledger disagree about.
 #[derive(Debug, Default)]
 pub(super) struct Differences {
     /// Number of complete files without a window in the state, and their sources.
@@ -27,7 +39,9 @@ pub(super) struct Differences {
     unknown_sources: u64,
     /// Number of complete files that are missing, truncated or extended.
     changed: u64,
-    /// Number of complete files of unfinished windows.
+    /// The first of them.
+    changed_named: Vec<String>,
+    /// Complete files of windows that are not finished.
     early: u64,
     /// Parts of windows that are done or do not exist, or of restarts that have not begun.
     leftovers: Vec<FolderFile>,
@@ -49,7 +63,9 @@ pub(super) enum ReconcileError {
 struct Ledger {
     /// The first open instant of each current timeline.
     open_from: BTreeMap<Timeline, Timestamp>,
-    /// Timelines of earlier definitions, whose files stay unchanged.
+    /// The first instant that is compared.
+    since: Option<Timestamp>,
+    /// Timelines of earlier definitions, whose files stay as they are.
     earlier: BTreeSet<Timeline>,
     windows: BTreeMap<WindowId, Window>,
 }
@@ -66,16 +82,20 @@ impl Differences {
         let ledger = Ledger::read(store, definition).await?;
         let mut seen = BTreeSet::new();
         let before = self.unknown;
-        let since = ledger.open_from.values().min().copied();
         let files = folder.files_of(&definition.name)?;
         let known = ledger.windows.keys().map(|id| id.from);
-        for file in files.since(since.unwrap_or(Timestamp::MIN), known) {
+        for file in files.since(ledger.since.unwrap_or(Timestamp::MIN), known) {
             let file = file?;
             if let Some(name) = &file.name
                 && ledger.has_to_know(&name.window)
             {
-                seen.insert((name.window.clone(), name.kind));
                 let window = ledger.windows.get(&name.window);
+                // An adopted file is not the one that its window delivered.
+                let is_adopted = matches!(name.stage, Stage::Output { to: None })
+                    && window.is_some_and(|window| window.history().adopted);
+                if !is_adopted {
+                    seen.insert((name.window.clone(), name.kind));
+                }
                 if window.is_none() && ledger.is_inside_done(&name.window) {
                     continue;
                 }
@@ -84,14 +104,17 @@ impl Differences {
             }
         }
         self.unknown_sources += u64::from(self.unknown > before);
-        self.changed += ledger.missing(&seen);
+        for file in ledger.missing(&seen) {
+            self.note_changed("missing", &folder.dir().join(file.path()));
+        }
         Ok(())
     }
 
     fn note(&mut self, file: FolderFile, agreement: Agreement, window: Option<&Window>) {
         match (agreement, window) {
             (Agreement::Unknown, _) => self.unknown += 1,
-            (Agreement::Cut { .. } | Agreement::Grown { .. }, _) => self.changed += 1,
+            (Agreement::Cut { .. }, _) => self.note_changed("cut", &file.path),
+            (Agreement::Grown { .. }, _) => self.note_changed("grown", &file.path),
             (Agreement::Early, _) => self.early += 1,
             (Agreement::Leftover, _) if self.leftovers.len() < TIDIED_MAX => {
                 self.leftovers.push(file);
@@ -106,7 +129,15 @@ impl Differences {
         }
     }
 
-    /// Fails if the state is behind the files of `folder`, and so must not deliver there.
+    fn note_changed(&mut self, change: &str, path: &Path) {
+        self.changed += 1;
+        if self.changed_named.len() < NAMED_MAX {
+            let named = format!("{} ({change})", path.display());
+            self.changed_named.push(named);
+        }
+    }
+
+    /// The reason why the state may not go on in `folder`, if it is behind its files.
     pub(super) fn check(&self, folder: &Folder) -> Result<(), ClaimError> {
         if self.unknown == 0 {
             return Ok(());
@@ -131,8 +162,15 @@ impl Differences {
         if self.changed > 0 {
             tracing::warn!(
                 "{} files of finished windows in {dir} are missing, cut or grown since they were \
-                 delivered; `windlass verify` lists them",
-                self.changed
+                 delivered: {}{}; `windlass verify` lists them, and `windlass adopt --missing` reads \
+                 their time again",
+                self.changed,
+                self.changed_named.join(", "),
+                if self.changed > NAMED_MAX as u64 {
+                    " and others"
+                } else {
+                    ""
+                }
             );
         }
         if self.early > 0 {
@@ -169,7 +207,14 @@ impl Ledger {
             }
             let open = store.open_windows(&timeline, progress.open_from).await?;
             let behind = store.windows_at(&timeline, &progress.behind).await?;
-            for window in open.into_iter().chain(behind) {
+            let reach_ms = LATELY_MS.max(definition.policy.max_ms);
+            let since = progress.open_from.minus_ms(reach_ms);
+            let lately = match Span::new(since, progress.open_from) {
+                Ok(lately) => store.history(&timeline, lately, LATELY_MAX).await?,
+                Err(_) => Vec::new(),
+            };
+            ledger.since = Some(ledger.since.map_or(since, |before| before.min(since)));
+            for window in lately.into_iter().chain(open).chain(behind) {
                 ledger.windows.insert(window.id().clone(), window);
             }
             ledger.open_from.insert(timeline, progress.open_from);
@@ -197,14 +242,20 @@ impl Ledger {
         })
     }
 
-    /// The number of files of done windows that are not in `seen`.
-    fn missing(&self, seen: &BTreeSet<(WindowId, Kind)>) -> u64 {
-        let mut missing = 0;
+    /// Files of done windows that are not among those `seen`.
+    fn missing(&self, seen: &BTreeSet<(WindowId, Kind)>) -> Vec<FileName> {
+        let mut missing = Vec::new();
         for window in self.windows.values() {
             for kind in [Kind::Lines, Kind::Rejects] {
                 let delivered = delivered_bytes(window, kind).unwrap_or(0);
-                let is_there = seen.contains(&(window.id().clone(), kind));
-                missing += u64::from(delivered > 0 && !is_there);
+                if delivered > 0 && !seen.contains(&(window.id().clone(), kind)) {
+                    let to = Some(window.to());
+                    missing.push(FileName {
+                        window: window.id().clone(),
+                        kind,
+                        stage: Stage::Output { to },
+                    });
+                }
             }
         }
         missing

@@ -2,9 +2,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use windlass_core::progress::Progress;
-use windlass_core::time::DAY_MS;
 use windlass_core::window::Status;
-use windlass_sink::ndjson::{FileName, Readers, Stage};
+use windlass_sink::ndjson::Readers;
 
 use super::*;
 use crate::testing::{Bench, CONFIG, at, window};
@@ -70,6 +69,19 @@ impl Scene {
             open_from,
             scheduled_through: open_from,
             behind: vec![self.window.id().from],
+            ..stored
+        };
+        self.store.save_progress(shard, &moved).await.unwrap();
+    }
+
+    /// Moves the first open instant to the end of the window.
+    async fn catch_up(&self) {
+        let shard = self.bench.definition().shard();
+        let source = &self.window.id.timeline.source;
+        let stored = self.store.progress_of(shard, source).await.unwrap();
+        let [stored] = <[Progress; 1]>::try_from(stored).unwrap();
+        let moved = Progress {
+            open_from: self.window.to,
             ..stored
         };
         self.store.save_progress(shard, &moved).await.unwrap();
@@ -221,6 +233,21 @@ async fn files_of_done_windows_are_counted_when_missing_or_changed() {
         }
         let differences = scene.look().await;
         assert_eq!(differences.changed, changed, "{text:?}");
+        differences.check(&scene.folder).unwrap();
+    }
+}
+
+#[tokio::test]
+async fn files_of_lately_finished_windows_are_compared_after_a_caught_up_run() {
+    for (text, changed) in [(None, 1), (Some("{}"), 1), (Some("{}\n"), 0)] {
+        let scene = Scene::new(done).await;
+        if let Some(text) = text {
+            scene.put(0, until(10), text);
+        }
+        scene.catch_up().await;
+        let differences = scene.look().await;
+        assert_eq!(differences.changed, changed, "{text:?}");
+        assert_eq!(differences.changed_named.len() as u64, changed);
         differences.check(&scene.folder).unwrap();
     }
 }
