@@ -190,6 +190,9 @@ pub(crate) struct AdoptArgs {
     /// Show what the folders hold, and change nothing
     #[arg(long)]
     pub(crate) dry_run: bool,
+    /// Also read the time of missing files again, which done windows have delivered
+    #[arg(long)]
+    pub(crate) missing: bool,
     /// Do not ask; needed where nobody can answer
     #[arg(long, short)]
     pub(crate) yes: bool,

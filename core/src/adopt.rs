@@ -3,7 +3,8 @@
 //!
 //! Time that a complete file covers is delivered: it becomes a done window, unless the state has one.
 //! Unfinished windows keep the time that no file covers. A name of the older form has no end, so the
-//! time of its file is read again, and the ids in the file are left out. Everything else between the
+//! time of its file is read again, and the ids in the file are left out. So is the time of a file that
+//! lacks records, even where the state has a done window for it. Everything else between the
 //! first and the last file is a gap, which the planner mends as it mends every gap. Only a sweep, which
 //! goes in order and leaves no file where nothing was late, has done the time between its files.
 
@@ -18,6 +19,17 @@ use crate::span::Span;
 use crate::time::Timestamp;
 use crate::window::{Status, Window};
 
+/// The records of a file that are still there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Content {
+    /// All of them.
+    Whole,
+    /// Some: its time is read again, and what the file has is not delivered again.
+    Part,
+    /// None, or none that can be told from others: its time is read again as a whole.
+    Nothing,
+}
+
 /// A complete file of a timeline.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CompleteFile {
@@ -29,6 +41,21 @@ pub struct CompleteFile {
     pub newest: Option<Timestamp>,
     /// The position of its end, in the sink's own form.
     pub position: String,
+    /// The records that are still there.
+    pub content: Content,
+}
+
+impl CompleteFile {
+    /// The time to read again, if the file is the only evidence of its delivery and is damaged.
+    fn lacking(&self) -> Option<Span> {
+        let to = self.to.filter(|_| self.content != Content::Whole)?;
+        Span::new(self.from, to).ok()
+    }
+
+    /// Whether its time counts as delivered.
+    fn is_delivered(&self) -> bool {
+        self.to.is_some() && self.content == Content::Whole
+    }
 }
 
 /// The stored state of one timeline beside its files.
@@ -127,26 +154,24 @@ pub fn adopt(remains: &Remains<'_>) -> Result<Adoption, TooManyBehind> {
             taken.add(span);
         }
     }
-    for window in windows.iter().filter(|window| !window.is_unfinished()) {
+    let lacking: Vec<_> = files.iter().filter_map(CompleteFile::lacking).collect();
+    let done = windows.iter().filter(|window| !window.is_unfinished());
+    let (again, done): (Vec<_>, Vec<_>) = done.partition(|it| lacking.contains(&it.span()));
+    for window in done {
         taken.add(window.span());
     }
     let mut adoption = Adoption {
-        remove: Vec::new(),
+        remove: again.iter().map(|window| window.id().from).collect(),
         put: Vec::new(),
         progress: progress.clone(),
         adopted: Vec::new(),
         overlapping: 0,
     };
-    // Names with both bounds first: they decide what is left to the others.
-    let whole = files
-        .iter()
-        .enumerate()
-        .filter(|(_, file)| file.to.is_some());
-    let older = files
-        .iter()
-        .enumerate()
-        .filter(|(_, file)| file.to.is_none());
-    for (number, file) in whole.chain(older) {
+    // Delivered time first, then time of damaged files: they decide what is left to the others.
+    let rank = |file: &CompleteFile| (!file.is_delivered(), file.to.is_none());
+    let mut ranked: Vec<_> = files.iter().enumerate().collect();
+    ranked.sort_by_key(|(_, file)| rank(file));
+    for (number, file) in ranked {
         take_over(remains, number, file, &mut taken, &mut adoption);
     }
     if matches!(progress.timeline.lane, Lane::Sweep(_)) {
@@ -173,7 +198,8 @@ fn take_over(
     let is_known = remains
         .windows
         .iter()
-        .any(|window| window.id().from == file.from && !window.is_unfinished());
+        .any(|window| window.id().from == file.from && !window.is_unfinished())
+        && file.lacking().is_none();
     let is_being_read = remains
         .windows
         .iter()
@@ -197,11 +223,12 @@ fn take_over(
             timeline: remains.progress.timeline.clone(),
             from: piece.from(),
         };
-        let window = if file.to.is_some() {
+        let window = if file.is_delivered() {
             let position = (piece == span).then(|| file.position.clone());
             Window::done_in_file(id, piece.to(), position, policy.history_ms, now)
         } else {
-            Window::new(id, piece.to(), now).map(|fresh| fresh.adopting(true))
+            let has_some = file.content != Content::Nothing;
+            Window::new(id, piece.to(), now).map(|fresh| fresh.adopting(has_some))
         };
         let Ok(window) = window else { continue };
         adoption.adopted.push((number, piece.from()));

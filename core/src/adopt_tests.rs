@@ -58,6 +58,7 @@ fn file(from: i64, to: Option<i64>, newest: i64) -> CompleteFile {
         to: to.map(at),
         newest: Some(at(newest)),
         position: "r0:10:0".to_owned(),
+        content: Content::Whole,
     }
 }
 
@@ -226,6 +227,46 @@ fn more_pieces_than_there_is_room_for_are_refused() {
         now: at(10_000),
     });
     assert_eq!(refused.unwrap_err().max, limits::BEHIND_MAX);
+}
+
+#[test]
+fn time_of_a_file_that_lacks_records_is_read_again_with_or_without_a_window() {
+    let damaged = |content| CompleteFile {
+        content,
+        ..file(10, Some(20), 15)
+    };
+    let done = [
+        window(0, 10, Status::Done),
+        window(10, 20, Status::Done),
+        window(20, 30, Status::Done),
+    ];
+    for (content, has_some) in [(Content::Part, true), (Content::Nothing, false)] {
+        let files = [
+            file(0, Some(10), 5),
+            damaged(content),
+            file(20, Some(30), 25),
+        ];
+        for windows in [&done[..], &[]] {
+            let progress = Progress {
+                scheduled_through: at(30),
+                ..fresh()
+            };
+            let adoption = adopted(&progress, windows, &files);
+            let stored = after(windows, &adoption);
+            assert_eq!(spans(&stored), ["0-10 done", "10-20 ready", "20-30 done"]);
+            assert_eq!(stored[1].adopted(), has_some);
+        }
+    }
+}
+
+#[test]
+fn damaged_file_takes_no_time_that_another_file_covers() {
+    let damaged = CompleteFile {
+        content: Content::Part,
+        ..file(0, Some(20), 5)
+    };
+    let files = [damaged, file(0, Some(30), 5)];
+    assert_eq!(spans(&adopted(&fresh(), &[], &files).put), ["0-30 done"]);
 }
 
 prop_compose! {

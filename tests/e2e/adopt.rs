@@ -97,6 +97,30 @@ async fn lost_state_replaces_nothing_and_goes_on_after_adopting() -> anyhow::Res
     Ok(())
 }
 
+/// Old days may be moved to another disk: a walk and a write follow the link alike.
+#[tokio::test]
+async fn linked_days_are_adopted_and_written_through() -> anyhow::Result<()> {
+    let (vendor, project) = delivered(Shape::Okta, 99).await?;
+    let (path, _) = project
+        .files_of_output()?
+        .into_iter()
+        .next()
+        .context("no file")?;
+    let day = path.parent().context("a file is in its day")?;
+    let moved = project.root().join("big");
+    fs::rename(day, &moved)?;
+    std::os::unix::fs::symlink(&moved, day)?;
+    check_clean(&project).await?;
+    lose_state(&project)?;
+    check_refused(&project).await?;
+    adopt_and_go_on(&project, &vendor).await?;
+    fs::remove_file(day)?;
+    fs::rename(&moved, day)?;
+    let verdict = project.compare(&vendor)?;
+    ensure!(verdict.is_exact(), "{verdict}");
+    Ok(())
+}
+
 #[tokio::test]
 async fn lost_state_of_an_unfinished_pull_delivers_the_rest_once() -> anyhow::Result<()> {
     let vendor = Scene::new(Shape::Okta, 6, 8)
@@ -193,6 +217,79 @@ async fn files_without_an_end_in_their_name_get_only_the_records_they_lack() -> 
     Ok(())
 }
 
+/// The complete files of the output, ascending.
+fn complete_files(project: &Project) -> anyhow::Result<Vec<PathBuf>> {
+    let files = project.files_of_output()?.into_iter().map(|(path, _)| path);
+    Ok(files
+        .filter(|path| path.extension().is_some_and(|it| it == "ndjson"))
+        .collect())
+}
+
+#[tokio::test]
+async fn damaged_files_get_the_records_they_lack_and_planted_ones_count_as_nothing()
+-> anyhow::Result<()> {
+    for with_state in [false, true] {
+        let (vendor, project) = delivered(Shape::Okta, 100).await?;
+        let files = complete_files(&project)?;
+        let [cut, empty, zeros, ..] = &files[..] else {
+            anyhow::bail!("too few files: {files:?}");
+        };
+        let bytes = fs::read(cut)?;
+        fs::write(cut, &bytes[..bytes.len() / 3])?;
+        fs::write(empty, "")?;
+        fs::write(zeros, vec![0; fs::read(zeros)?.len()])?;
+        if !with_state {
+            lose_state(&project)?;
+        }
+        let planted = cut.to_string_lossy().into_owned();
+        let (start, rest) = planted.split_once('_').context("a name has two bounds")?;
+        let (_, generation) = rest.split_once('-').context("a name has a generation")?;
+        let planted = format!("{start}_99990101T000000.000Z-{generation}");
+        fs::write(&planted, "{}\n")?;
+        let adopted = command(&project, &["adopt", "--yes"]).await?;
+        let said = adopted.expect_success()?.stdout;
+        for expected in ["3 files cut or empty", "1 file with an end after now"] {
+            ensure!(said.contains(expected), "{said}");
+        }
+        fs::remove_file(&planted)?;
+        project.run(&[]).await?.expect_success()?;
+        check_complete(&project, &vendor).await?;
+        // The file with the records that the cut one lacked.
+        fs::remove_file(cut)?;
+        let (_, counts) = verified(&project).await?;
+        ensure!(counts["missing"] == 1, "{counts}");
+        command(&project, &["adopt", "--yes", "--missing"])
+            .await?
+            .expect_success()?;
+        project.run(&[]).await?.expect_success()?;
+        check_complete(&project, &vendor).await?;
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn missing_files_are_delivered_again_when_asked_for() -> anyhow::Result<()> {
+    let (vendor, project) = delivered(Shape::Okta, 101).await?;
+    let files = complete_files(&project)?;
+    let gone = files.first().context("no file")?;
+    fs::remove_file(gone)?;
+    let warned = project.run(&[]).await?.expect_success()?;
+    ensure!(
+        warned.stderr.contains("windlass adopt --missing"),
+        "{warned:?}"
+    );
+    command(&project, &["adopt", "--yes"])
+        .await?
+        .expect_success()?;
+    project.run(&[]).await?.expect_success()?;
+    ensure!(!gone.exists(), "a file came back unasked");
+    let again = command(&project, &["adopt", "--yes", "--missing"]).await?;
+    again.expect_success()?;
+    project.run(&[]).await?.expect_success()?;
+    check_complete(&project, &vendor).await?;
+    check_clean(&project).await
+}
+
 #[tokio::test]
 async fn adoption_that_lost_its_power_is_repaired_by_the_next_one() -> anyhow::Result<()> {
     if !preload::is_supported() {
@@ -241,7 +338,7 @@ async fn verify_names_missing_cut_grown_foreign_and_unreadable_files() -> anyhow
         .map(|(path, _)| path)
         .filter(|path| path.extension().is_some_and(|it| it == "ndjson"))
         .collect();
-    let [missing, cut, grown, torn, ..] = paths[..] else {
+    let [missing, cut, grown, torn, linked, copied, ..] = paths[..] else {
         anyhow::bail!("too few files: {paths:?}");
     };
     fs::remove_file(missing)?;
@@ -260,10 +357,18 @@ async fn verify_names_missing_cut_grown_foreign_and_unreadable_files() -> anyhow
         .to_string_lossy()
         .replace("000Z-", "001Z-");
     fs::write(torn.with_file_name(name), "{}\n")?;
+    let elsewhere = project.root().join("elsewhere");
+    fs::rename(linked, &elsewhere)?;
+    std::os::unix::fs::symlink(&elsewhere, linked)?;
+    // A copy under a later start, which lies inside the time of its original.
+    let name = copied.file_name().unwrap_or_default().to_string_lossy();
+    let later = name.replacen("000Z_", "001Z_", 1);
+    fs::copy(copied, copied.with_file_name(later))?;
+    fs::write(copied.with_extension("ndjson.gz"), "")?;
     let (code, counts) = verified(&project).await?;
     ensure!(code == Some(exit::MISMATCH), "{counts}");
     let expected = serde_json::json!({
-        "missing": 1, "cut": 1, "grown": 1, "foreign": 1, "unreadable": 1
+        "missing": 2, "cut": 1, "grown": 1, "foreign": 2, "unreadable": 1, "overlapping": 1
     });
     ensure!(counts == expected, "{counts}");
     Ok(())

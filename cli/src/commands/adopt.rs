@@ -6,8 +6,11 @@
 //! repeated call resumes after any stop.
 
 mod content;
+mod damage;
 mod files;
 mod plan;
+mod source;
+mod survey;
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -21,6 +24,7 @@ use windlass_sink::ndjson::Folder;
 use windlass_state::sqlite::SqliteStore;
 
 use self::plan::Plan;
+use self::survey::survey;
 use crate::args::AdoptArgs;
 use crate::config::Config;
 use crate::exit_code::{ExitCode, StateUnusable, UsageError};
@@ -47,8 +51,10 @@ pub(crate) async fn adopt(
     };
     let _lock = StateLock::take(path)?;
     let taken = take(&config)?;
-    let preview = Plan::of(&config, stored(path)?.as_ref(), &taken, SystemClock.now()).await?;
-    let is_dry = args.dry_run || taken.is_empty();
+    let (stored, now) = (stored(path)?, SystemClock.now());
+    let preview = survey(&config, stored.as_ref(), &taken, args.missing, now).await?;
+    let is_unreadable = !preview.unreadable.is_empty();
+    let is_dry = args.dry_run || taken.is_empty() || is_unreadable;
     if !output.is_json() {
         output.result(&Value::Null, || preview.text())?;
     }
@@ -72,13 +78,19 @@ pub(crate) async fn adopt(
     }
     let json = json!({ "adopted": !is_dry, "found": preview.to_json() });
     output.result(&json, || {
-        if is_dry {
+        if is_unreadable {
+            "nothing was adopted: make the files readable first\n".to_owned()
+        } else if is_dry {
             "nothing was adopted\n".to_owned()
         } else {
             format!("adopted {}\n", preview.summary())
         }
     })?;
-    Ok(ExitCode::Success)
+    Ok(if is_unreadable {
+        ExitCode::Mismatch
+    } else {
+        ExitCode::Success
+    })
 }
 
 /// Every existing output folder, locked for this process.
@@ -124,14 +136,12 @@ async fn carry_out(
             .owner()?
             .map_or(last_run, |owner| last_run.max(owner.run));
     }
+    plan.salvage(taken)?;
     store.adopt(&plan.into_adoptions())?;
     // Without their windows, these sources would have started a new timeline.
     sources::put(&store, &absent, SystemClock.now(), |_| {}).await?;
-    let run = store.begin_run(last_run)?;
-    for (_, folder) in taken {
-        folder.mark(&run)?;
-    }
-    Ok(())
+    let folders: Vec<_> = taken.iter().map(|(_, folder)| folder).collect();
+    folders::mark(&folders, &store, last_run, &SystemEntropy)
 }
 
 /// The sources of the configuration that the state holds.

@@ -6,6 +6,7 @@ use std::path::Path;
 
 use anyhow::Context;
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 use windlass_core::seen::digest;
 use windlass_core::time::Timestamp;
 
@@ -16,6 +17,8 @@ pub(super) struct Content {
     pub(super) records: Vec<(u64, Option<Timestamp>)>,
     /// Number of records without a vendor id; their positional ids differ between reads.
     pub(super) nameless: u64,
+    /// Length in bytes up to the end of the last whole line.
+    pub(super) whole_bytes: u64,
     /// The latest time of a record.
     pub(super) newest: Option<Timestamp>,
     /// The time at which the first record was pulled.
@@ -41,20 +44,28 @@ pub(super) fn read(path: &Path) -> anyhow::Result<Content> {
     let failed = || format!("cannot read {}", path.display());
     let mut lines = BufReader::new(File::open(path).with_context(failed)?);
     let (mut content, mut line) = (Content::default(), Vec::new());
+    let mut at = 0;
     while lines.read_until(b'\n', &mut line).with_context(failed)? > 0 {
-        content.add(&line);
+        at += line.len() as u64;
+        if line.ends_with(b"\n") && content.add(&line) {
+            content.whole_bytes = at;
+        }
         line.clear();
     }
     Ok(content)
 }
 
 impl Content {
-    fn add(&mut self, line: &[u8]) {
+    /// Counts the record of a line; false for a line that is not JSON, which holds none.
+    fn add(&mut self, line: &[u8]) -> bool {
+        if serde_json::from_slice::<IgnoredAny>(line).is_err() {
+            return false;
+        }
         let parsed = serde_json::from_slice::<Line>(line);
         let metadata = parsed.ok().and_then(|line| line.metadata);
         let Some(metadata) = metadata else {
             self.nameless += 1;
-            return;
+            return true;
         };
         self.newest = self.newest.max(metadata.time);
         self.pulled_at = match (self.pulled_at, metadata.pulled_at) {
@@ -65,5 +76,26 @@ impl Content {
             (Some(id), Some("vendor")) => self.records.push((digest(&id), metadata.time)),
             _ => self.nameless += 1,
         }
+        true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn broken_lines_hold_no_record_and_the_whole_part_ends_before_a_torn_one() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("x.ndjson");
+        let line =
+            |id: &str| format!("{{\"_windlass\":{{\"id\":\"{id}\",\"id_kind\":\"vendor\"}}}}\n");
+        let whole = format!("{}\0\0\n{}", line("a"), line("b"));
+        std::fs::write(&path, format!("{whole}{{\"_wind")).unwrap();
+        let content = read(&path).unwrap();
+        assert_eq!((content.records.len(), content.nameless), (2, 0));
+        assert_eq!(content.whole_bytes, whole.len() as u64);
+        std::fs::write(&path, "\0\0\0").unwrap();
+        assert_eq!(read(&path).unwrap(), Content::default());
     }
 }

@@ -1,0 +1,91 @@
+//! Complete files that lack records: what they still hold, and what becomes of them.
+//!
+//! A name alone proves no delivery: a copy may have been cut, or a disk may have lost its last writes.
+//! The time of such a file is read again. Its whole lines stay under the name without an end, beside
+//! which only the records that it lacks are delivered. A file whose lines cannot be told from others
+//! is set aside under a name that is no output, and its time is delivered as a whole.
+
+use windlass_core::adopt::Content as Left;
+use windlass_core::window::Window;
+use windlass_sink::SinkError;
+use windlass_sink::ndjson::{Folder, FolderFile, Kind, LastLine, delivered_bytes};
+
+use super::content::{self, Content};
+use super::files::Complete;
+
+/// The change of a damaged file, made before its time is stored as not delivered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Salvage {
+    /// Its first bytes stay, under a name without an end.
+    Keep { file: FolderFile, bytes: u64 },
+    /// It leaves the output.
+    SetAside { file: FolderFile },
+}
+
+/// A damaged file, and the changes that it needs.
+#[derive(Debug, Default)]
+pub(super) struct Damaged {
+    /// The records that it keeps.
+    pub(super) content: Option<Content>,
+    /// The changes.
+    pub(super) salvages: Vec<Salvage>,
+}
+
+impl Salvage {
+    /// Makes the change. It can be made again after a stop.
+    pub(super) fn carry_out(&self, folder: &Folder) -> Result<(), SinkError> {
+        match self {
+            Self::Keep { file, bytes } => folder.keep_beginning(file, *bytes),
+            Self::SetAside { file } => folder.set_aside(file),
+        }
+    }
+}
+
+impl Damaged {
+    /// The records that count as delivered.
+    pub(super) fn left(&self) -> Left {
+        match self.content {
+            Some(_) => Left::Part,
+            None => Left::Nothing,
+        }
+    }
+}
+
+/// Whether `complete` lacks bytes: it is shorter than its done window `own` has delivered, empty, or
+/// its last line is torn.
+pub(super) fn is_damaged(complete: &Complete, own: Option<&Window>) -> anyhow::Result<bool> {
+    let files = [
+        (&complete.lines, Kind::Lines),
+        (&complete.rejects, Kind::Rejects),
+    ];
+    for (file, kind) in files {
+        let Some(file) = file else { continue };
+        let expected = own.and_then(|own| delivered_bytes(own, kind)).unwrap_or(0);
+        let last = LastLine::of(&file.path, file.bytes);
+        let last = last.map_err(|error| anyhow::anyhow!("{}: {error}", file.path.display()))?;
+        if file.bytes < expected || !last.is_some_and(|line| line.is_readable()) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// What a damaged file keeps. `has_older` when there is a file without an end for the same window.
+pub(super) fn salvage(complete: &Complete, has_older: bool) -> anyhow::Result<Damaged> {
+    let mut damaged = Damaged::default();
+    if let Some(file) = complete.rejects.clone() {
+        damaged.salvages.push(Salvage::SetAside { file });
+    }
+    let Some(file) = complete.lines.clone() else {
+        return Ok(damaged);
+    };
+    let content = content::read(&file.path)?;
+    if has_older || content.records.is_empty() || content.nameless > 0 {
+        damaged.salvages.push(Salvage::SetAside { file });
+    } else {
+        let bytes = content.whole_bytes;
+        damaged.salvages.push(Salvage::Keep { file, bytes });
+        damaged.content = Some(content);
+    }
+    Ok(damaged)
+}
