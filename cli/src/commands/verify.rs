@@ -1,14 +1,17 @@
 //! `windlass verify`: compares the files of the output folders with the windows of the state. Reads
-//! both and changes neither, beside a run or without one; holds one file's end and a few windows in
-//! memory at a time.
+//! both and changes neither, beside a run or without one; holds one file's end, a few windows and the
+//! bounds of one source's files in memory at a time.
 
 mod problem;
 mod report;
+mod spans;
 
+use std::collections::BTreeMap;
 use std::fs;
+use std::io::ErrorKind;
 use std::path::Path;
 
-use windlass_core::ids::SourceName;
+use windlass_core::ids::{SourceName, Timeline, WindowId};
 use windlass_core::progress::Progress;
 use windlass_core::span::Span;
 use windlass_core::time::Timestamp;
@@ -16,10 +19,11 @@ use windlass_core::window::Window;
 use windlass_sink::ndjson::{
     FileName, Files, FolderFile, Kind, LastLine, Stage, compare, delivered_bytes,
 };
-use windlass_state::StateStore;
+use windlass_state::{StateError, StateStore};
 
 use self::problem::Problem;
 use self::report::Report;
+use self::spans::Spans;
 use crate::config::Config;
 use crate::exit_code::{ExitCode, UsageError};
 use crate::local::folders::{self, Place};
@@ -46,13 +50,15 @@ pub(crate) async fn verify(
         for name in &place.sources {
             let definition = &config.source(name.as_str())?.definition;
             let lanes = store.progress_of(definition.shard(), name).await?;
-            let ledger = Ledger {
+            let mut ledger = Ledger {
                 store: &store,
                 place: &place,
                 lanes,
+                spans: BTreeMap::new(),
             };
             ledger.check_files(name, &mut report).await?;
             ledger.check_windows(&mut report).await?;
+            ledger.check_overlaps(&mut report);
             report.sources += 1;
         }
     }
@@ -87,24 +93,70 @@ struct Ledger<'a> {
     store: &'a Store,
     place: &'a Place,
     lanes: Vec<Progress>,
+    /// The bounds of its files that have no other problem.
+    spans: BTreeMap<Timeline, Spans>,
+}
+
+/// A failed comparison of one file.
+enum Failure {
+    /// The state cannot be read: nothing can be compared.
+    State(StateError),
+    /// This file cannot be read.
+    File(String),
+}
+
+impl From<StateError> for Failure {
+    fn from(error: StateError) -> Self {
+        Self::State(error)
+    }
 }
 
 impl Ledger<'_> {
-    /// Compares each file with its window.
-    async fn check_files(&self, source: &SourceName, report: &mut Report) -> anyhow::Result<()> {
-        for file in Files::below(&self.place.sink, &self.place.dir, Some(source))? {
-            let file = file?;
+    /// Compares each file with its window. A file that cannot be read does not end the comparison.
+    async fn check_files(
+        &mut self,
+        source: &SourceName,
+        report: &mut Report,
+    ) -> anyhow::Result<()> {
+        let files = match Files::below(&self.place.sink, &self.place.dir, Some(source)) {
+            Ok(files) => files,
+            Err(error) => {
+                report.add_unchecked(error.to_string());
+                return Ok(());
+            }
+        };
+        for file in files {
             report.files += 1;
-            if let Some(problem) = self.check_file(&file).await? {
-                report.add(problem, &file.path);
+            let file = match file {
+                Ok(file) => file,
+                Err(error) => {
+                    report.add_unchecked(error.to_string());
+                    continue;
+                }
+            };
+            match self.check_file(&file).await {
+                Ok(Some(problem)) => report.add(problem, &file.path),
+                Ok(None) => self.note_span(&file),
+                Err(Failure::File(message)) => report.add_unchecked(message),
+                Err(Failure::State(error)) => return Err(error.into()),
             }
         }
         Ok(())
     }
 
-    async fn check_file(&self, file: &FolderFile) -> anyhow::Result<Option<Problem>> {
+    fn note_span(&mut self, file: &FolderFile) {
+        let Some(name) = &file.name else { return };
+        if let (Stage::Output { to: Some(to) }, Kind::Lines) = (name.stage, name.kind)
+            && let Ok(span) = Span::new(name.window.from, to)
+        {
+            let timeline = name.window.timeline.clone();
+            self.spans.entry(timeline).or_default().add(span);
+        }
+    }
+
+    async fn check_file(&self, file: &FolderFile) -> Result<Option<Problem>, Failure> {
         let Some(name) = &file.name else {
-            return Ok(Some(Problem::Foreign));
+            return Ok(Some(Problem::Unnamed));
         };
         if let Stage::Part { .. } = name.stage {
             return Ok(None);
@@ -115,7 +167,8 @@ impl Ledger<'_> {
             problem = match &window {
                 None if self.is_passed(name) => None,
                 window => {
-                    let agreement = compare(&self.place.sink, &file, window.as_ref())?;
+                    let agreement = compare(&self.place.sink, &file, window.as_ref())
+                        .map_err(|error| Failure::File(error.to_string()))?;
                     Problem::of(agreement, file.bytes)
                 }
             };
@@ -123,18 +176,21 @@ impl Ledger<'_> {
                 break;
             }
             // A run may have replaced the file since its length was read.
-            match fs::metadata(&file.path) {
+            match fs::symlink_metadata(&file.path) {
                 Ok(metadata) if metadata.len() == file.bytes => break,
                 Ok(metadata) => file.bytes = metadata.len(),
                 Err(_) => return Ok(None),
             }
         }
-        let last = match problem {
-            None => LastLine::of(&file.path, file.bytes)?,
-            Some(_) => None,
-        };
+        if problem.is_some() {
+            return Ok(problem);
+        }
+        let last = LastLine::of(&file.path, file.bytes);
+        let last = last.map_err(|error| {
+            Failure::File(format!("cannot read {}: {error}", file.path.display()))
+        })?;
         let is_unreadable = last.is_some_and(|line| !line.is_readable());
-        Ok(problem.or(is_unreadable.then_some(Problem::Unreadable)))
+        Ok(is_unreadable.then_some(Problem::Unreadable))
     }
 
     /// Returns true if the marks have passed the window of a file, so that its history may be
@@ -146,12 +202,15 @@ impl Ledger<'_> {
             Stage::Output { to: None } | Stage::Part { .. } => id.from.plus_ms(1),
         };
         self.lanes.iter().any(|lane| {
-            lane.timeline == id.timeline && end <= lane.open_from && !lane.behind.contains(&id.from)
+            lane.timeline == id.timeline
+                && id.from >= lane.start
+                && end <= lane.open_from
+                && !lane.behind.contains(&id.from)
         })
     }
 
     /// Checks that the file of each done window exists.
-    async fn check_windows(&self, report: &mut Report) -> anyhow::Result<()> {
+    async fn check_windows(&mut self, report: &mut Report) -> anyhow::Result<()> {
         for lane in &self.lanes {
             let mut at = Timestamp::MIN;
             while let Ok(span) = Span::new(at, Timestamp::MAX) {
@@ -160,6 +219,11 @@ impl Ledger<'_> {
                 for window in &windows {
                     report.windows += 1;
                     self.check_window(window, report);
+                    if !window.is_unfinished()
+                        && let Some(spans) = self.spans.get_mut(&lane.timeline)
+                    {
+                        spans.check_window(window.span());
+                    }
                 }
                 match windows.last() {
                     Some(last) if windows.len() == WINDOWS_PER_READ => {
@@ -170,6 +234,23 @@ impl Ledger<'_> {
             }
         }
         Ok(())
+    }
+
+    /// Names the files that cover time of other files or windows.
+    fn check_overlaps(self, report: &mut Report) {
+        for (timeline, spans) in self.spans {
+            for (from, to) in spans.overlapping() {
+                let name = FileName {
+                    window: WindowId {
+                        timeline: timeline.clone(),
+                        from,
+                    },
+                    kind: Kind::Lines,
+                    stage: Stage::Output { to: Some(to) },
+                };
+                report.add(Problem::Overlapping, &self.place.dir.join(name.path()));
+            }
+        }
     }
 
     fn check_window(&self, window: &Window, report: &mut Report) {
@@ -183,9 +264,16 @@ impl Ledger<'_> {
                 };
                 self.place.dir.join(name.path())
             };
-            let is_there = |path: &Path| path.try_exists().unwrap_or(true);
+            // A link or a directory in its place is not the file. What cannot be looked at is named
+            // with the files.
+            let is_there = |path: &Path| match path.symlink_metadata() {
+                Ok(metadata) => metadata.is_file(),
+                Err(error) => error.kind() != ErrorKind::NotFound,
+            };
             let whole = path(Some(window.to()));
-            if bytes > 0 && !is_there(&whole) && !is_there(&path(None)) {
+            // Beside an adopted file, the window has delivered a file of its own.
+            let is_older = !window.adopted() && is_there(&path(None));
+            if bytes > 0 && !is_there(&whole) && !is_older {
                 report.add(Problem::Missing { bytes }, &whole);
             }
         }

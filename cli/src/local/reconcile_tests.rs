@@ -77,11 +77,11 @@ impl Scene {
     /// Moves the first open instant to the end of the window.
     async fn catch_up(&self) {
         let shard = self.bench.definition().shard();
-        let source = &self.window.id.timeline.source;
+        let source = &self.window.id().timeline.source;
         let stored = self.store.progress_of(shard, source).await.unwrap();
         let [stored] = <[Progress; 1]>::try_from(stored).unwrap();
         let moved = Progress {
-            open_from: self.window.to,
+            open_from: self.window.to(),
             ..stored
         };
         self.store.save_progress(shard, &moved).await.unwrap();

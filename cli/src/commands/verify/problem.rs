@@ -13,6 +13,10 @@ pub(super) enum Problem {
     Grown { bytes: u64, expected: u64 },
     /// No window of the state accounts for this file.
     Foreign,
+    /// The name is not one that windlass gives.
+    Unnamed,
+    /// The file covers time that another delivered file or a done window covers.
+    Overlapping,
     /// The last line is incomplete, or is not JSON.
     Unreadable,
 }

@@ -19,6 +19,9 @@ pub(super) struct Report {
     pub(super) windows: u64,
     counts: BTreeMap<&'static str, u64>,
     named: Vec<(Problem, PathBuf)>,
+    /// The reasons why files or folders cannot be compared.
+    unchecked: Vec<String>,
+    unchecked_count: u64,
 }
 
 impl Problem {
@@ -27,7 +30,8 @@ impl Problem {
             Self::Missing { .. } => "missing",
             Self::Cut { .. } => "cut",
             Self::Grown { .. } => "grown",
-            Self::Foreign => "foreign",
+            Self::Foreign | Self::Unnamed => "foreign",
+            Self::Overlapping => "overlapping",
             Self::Unreadable => "unreadable",
         }
     }
@@ -39,7 +43,17 @@ impl Problem {
                 format!("has {bytes} bytes, and its window has delivered {expected}")
             }
             Self::Foreign => {
-                "the state has no window for it; `windlass adopt` makes one".to_owned()
+                "the state has no window for it; `windlass adopt` makes one if no other \
+                              file covers its time"
+                    .to_owned()
+            }
+            Self::Unnamed => "its name is not one that windlass gives; if it is a compressed or \
+                              renamed output, give it its content and name back"
+                .to_owned(),
+            Self::Overlapping => {
+                "another file or window has delivered its time; move it out of the \
+                                  folder"
+                    .to_owned()
             }
             Self::Unreadable => "its last line has no end or is not JSON".to_owned(),
         }
@@ -54,8 +68,16 @@ impl Report {
         }
     }
 
+    /// Notes a file or folder that cannot be compared, by a message that names it.
+    pub(super) fn add_unchecked(&mut self, message: String) {
+        self.unchecked_count += 1;
+        if self.unchecked.len() < NAMED_MAX {
+            self.unchecked.push(message);
+        }
+    }
+
     pub(super) fn is_clean(&self) -> bool {
-        self.counts.is_empty()
+        self.counts.is_empty() && self.unchecked_count == 0
     }
 
     pub(super) fn text(&self) -> String {
@@ -68,15 +90,19 @@ impl Report {
                 problem.text()
             ));
         }
-        let all: u64 = self.counts.values().sum();
-        let named = self.named.len() as u64;
+        for message in &self.unchecked {
+            text.push_str(&format!("unchecked: {message}\n"));
+        }
+        let all: u64 = self.counts.values().sum::<u64>() + self.unchecked_count;
+        let named = (self.named.len() + self.unchecked.len()) as u64;
         if all > named {
             text.push_str(&format!("and {} more\n", grouped(all - named)));
         }
-        let counts: Vec<_> = self
-            .counts
-            .iter()
-            .map(|(name, count)| format!("{} {name}", grouped(*count)))
+        let unchecked = ("unchecked", self.unchecked_count);
+        let counts = self.counts.iter().map(|(name, count)| (*name, *count));
+        let counts: Vec<_> = counts
+            .chain([unchecked].into_iter().filter(|(_, count)| *count > 0))
+            .map(|(name, count)| format!("{} {name}", grouped(count)))
             .collect();
         let found = if counts.is_empty() {
             "no differences".to_owned()
@@ -99,7 +125,10 @@ impl Report {
                 Problem::Cut { bytes, expected } | Problem::Grown { bytes, expected } => {
                     (Some(bytes), Some(expected))
                 }
-                Problem::Foreign | Problem::Unreadable => (None, None),
+                Problem::Foreign
+                | Problem::Unnamed
+                | Problem::Overlapping
+                | Problem::Unreadable => (None, None),
             };
             json!({
                 "problem": problem.name(),
@@ -114,6 +143,7 @@ impl Report {
             "windows": self.windows,
             "counts": self.counts,
             "problems": self.named.iter().map(problem).collect::<Vec<_>>(),
+            "unchecked": self.unchecked,
         })
     }
 }
