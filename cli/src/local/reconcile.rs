@@ -92,7 +92,7 @@ impl Differences {
                 let window = ledger.windows.get(&name.window);
                 // An adopted file is not the one that its window delivered.
                 let is_adopted = matches!(name.stage, Stage::Output { to: None })
-                    && window.is_some_and(|window| window.adopted());
+                    && window.is_some_and(Window::adopted);
                 if !is_adopted {
                     seen.insert((name.window.clone(), name.kind));
                 }

@@ -61,7 +61,7 @@ pub(super) async fn believable(
 #[derive(Default)]
 struct Files<'a> {
     complete: Vec<&'a Complete>,
-    files: Vec<CompleteFile>,
+    judged: Vec<CompleteFile>,
     contents: BTreeMap<usize, Content>,
     salvages: Vec<Salvage>,
 }
@@ -69,7 +69,7 @@ struct Files<'a> {
 impl<'a> Files<'a> {
     fn add(&mut self, complete: &'a Complete, from: Timestamp, to: Option<Timestamp>, left: Left) {
         self.complete.push(complete);
-        self.files.push(CompleteFile {
+        self.judged.push(CompleteFile {
             from,
             to,
             newest: None,
@@ -80,7 +80,10 @@ impl<'a> Files<'a> {
 
     /// The first instant whose file lacks records.
     fn first_lacking(&self) -> Option<Timestamp> {
-        let lacking = self.files.iter().filter(|file| file.content != Left::Whole);
+        let lacking = self
+            .judged
+            .iter()
+            .filter(|file| file.content != Left::Whole);
         lacking.map(|file| file.from).min()
     }
 }
@@ -149,7 +152,7 @@ impl Source<'_> {
             let lines = older.and_then(|older| older.lines.as_ref());
             if let (Some(older), Some(lines)) = (older, lines) {
                 let content = content::read(&lines.path)?;
-                files.contents.insert(files.files.len(), content);
+                files.contents.insert(files.judged.len(), content);
                 files.add(older, from, to, Left::Part);
             } else {
                 files.add(&absent, from, to, Left::Nothing);
@@ -167,18 +170,18 @@ impl Source<'_> {
             Some(store) => windows(store, &progress).await?,
             None => Vec::new(),
         };
-        self.read_older(&progress, &windows, &mut files)?;
+        read_older(&progress, &windows, &mut files)?;
         let mut adoption = adopt(&Remains {
             progress: &progress,
             windows: &windows,
-            files: &files.files,
+            files: &files.judged,
             policy: self.policy(),
             now: self.now,
         })?;
         let pages = self.pages(&mut adoption, &mut files, plan)?;
         let counts = plan.counts(name);
         let known = adoption.adopted.iter().filter_map(|(number, _)| {
-            let file = files.files.get(*number)?;
+            let file = files.judged.get(*number)?;
             (file.content == Left::Whole).then_some(number)
         });
         counts.files += found.len() as u64;
@@ -230,7 +233,7 @@ impl Source<'_> {
             let has_older = to.is_some() && found.contains_key(&(*from, None));
             let damaged = salvage(complete, has_older)?;
             if let Some(content) = &damaged.content {
-                files.contents.insert(files.files.len(), content.clone());
+                files.contents.insert(files.judged.len(), content.clone());
             }
             files.add(complete, *from, to, damaged.left());
             files.salvages.extend(damaged.salvages);
@@ -266,30 +269,6 @@ impl Source<'_> {
             }
         }
         Ok(missing)
-    }
-
-    /// Reads the files whose names have no end, unless their windows are known.
-    fn read_older(
-        &self,
-        progress: &Progress,
-        windows: &[Window],
-        files: &mut Files<'_>,
-    ) -> anyhow::Result<()> {
-        let is_known = |from: &Timestamp| {
-            let own = windows.iter().find(|window| window.id().from == *from);
-            let is_passed = *from < progress.open_from && !progress.behind.contains(from);
-            is_passed || own.is_some_and(|own| own.adopted() || !own.is_unfinished())
-        };
-        for (number, file) in files.files.iter_mut().enumerate() {
-            let lines = files.complete.get(number).and_then(|it| it.lines.as_ref());
-            if let (None, false, Some(lines)) = (file.to, is_known(&file.from), lines)
-                && !files.contents.contains_key(&number)
-            {
-                files.contents.insert(number, content::read(&lines.path)?);
-            }
-            file.newest = files.contents.get(&number).and_then(|it| it.newest);
-        }
-        Ok(())
     }
 
     /// The pages that remember the files of the windows that `adoption` stores.
@@ -357,6 +336,29 @@ impl Source<'_> {
         let expires_at = remembered_until(window, policy, self.now);
         pages_of_a_file(window, &content.records, policy.unit_ms, expires_at)
     }
+}
+
+/// Reads the files whose names have no end, unless their windows are known.
+fn read_older(
+    progress: &Progress,
+    windows: &[Window],
+    files: &mut Files<'_>,
+) -> anyhow::Result<()> {
+    let is_known = |from: &Timestamp| {
+        let own = windows.iter().find(|window| window.id().from == *from);
+        let is_passed = *from < progress.open_from && !progress.behind.contains(from);
+        is_passed || own.is_some_and(|own| own.adopted() || !own.is_unfinished())
+    };
+    for (number, file) in files.judged.iter_mut().enumerate() {
+        let lines = files.complete.get(number).and_then(|it| it.lines.as_ref());
+        if let (None, false, Some(lines)) = (file.to, is_known(&file.from), lines)
+            && !files.contents.contains_key(&number)
+        {
+            files.contents.insert(number, content::read(&lines.path)?);
+        }
+        file.newest = files.contents.get(&number).and_then(|it| it.newest);
+    }
+    Ok(())
 }
 
 /// The windows of `progress` that its marks do not count as done.
