@@ -278,9 +278,9 @@ async fn missing_files_are_delivered_again_when_asked_for() -> anyhow::Result<()
         warned.stderr.contains("windlass adopt --missing"),
         "{warned:?}"
     );
-    command(&project, &["adopt", "--yes"])
-        .await?
-        .expect_success()?;
+    let adopted = command(&project, &["adopt", "--yes"]).await?;
+    let said = adopted.expect_success()?.stdout;
+    ensure!(said.contains("1 file missing"), "{said}");
     project.run(&[]).await?.expect_success()?;
     ensure!(!gone.exists(), "a file came back unasked");
     let again = command(&project, &["adopt", "--yes", "--missing"]).await?;

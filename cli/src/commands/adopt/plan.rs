@@ -41,7 +41,7 @@ pub(super) struct Counts {
     pub(super) nameless: u64,
     /// Number of files that are cut or empty.
     pub(super) damaged: u64,
-    /// Number of missing files, with `--missing`.
+    /// Number of files of done windows that are missing.
     pub(super) missing: u64,
     /// Number of files that end after now.
     pub(super) future: u64,
@@ -110,7 +110,10 @@ impl Plan {
                 "whose records have no ids of the vendor; their time counts as delivered",
             ),
             (total.damaged, "cut or empty; their time is read again"),
-            (total.missing, "missing; their time is read again"),
+            (
+                total.missing,
+                "missing; `windlass adopt --missing` reads their time again",
+            ),
             (
                 total.future,
                 "with an end after now; their time does not count as delivered: set this \

@@ -114,8 +114,11 @@ impl Source<'_> {
             .keys()
             .map(|timeline| timeline.generation.clone())
             .collect();
-        if self.with_missing {
-            generations.insert(self.definition.generation.clone());
+        // Done windows of the source as it is now may have lost all their files.
+        let current = &self.definition.generation;
+        let has_marks = |progress: &Progress| progress.timeline.generation == *current;
+        if stored.iter().any(has_marks) {
+            generations.insert(current.clone());
         }
         for generation in generations {
             let of = |progress: &&Progress| progress.timeline.generation == generation;
@@ -125,7 +128,7 @@ impl Source<'_> {
             // The lanes of an earlier definition stay unchanged: only their files count.
             let is_current = generation == self.definition.generation;
             lost.retain(|it| is_current || timelines.contains_key(&it.timeline));
-            marks.retain(|it| self.with_missing || timelines.contains_key(&it.timeline));
+            marks.retain(|it| is_current || timelines.contains_key(&it.timeline));
             marks.extend(lost);
             for progress in marks {
                 let found = timelines.remove(&progress.timeline).unwrap_or_default();
@@ -145,7 +148,7 @@ impl Source<'_> {
         let missing = self.missing(&progress, found).await?;
         let mut files = self.judge(&progress, found, plan).await?;
         let absent = Complete::default();
-        for window in &missing {
+        for window in missing.iter().filter(|_| self.with_missing) {
             let (from, to) = (window.id().from, Some(window.to()));
             // Beside an adopted file, only the records that it lacks are missing.
             let older = found.get(&(from, None));
@@ -245,7 +248,7 @@ impl Source<'_> {
     /// Done windows that have delivered lines of which no file is left.
     async fn missing(&self, progress: &Progress, found: &Found) -> anyhow::Result<Vec<Window>> {
         let mut missing = Vec::new();
-        let Some(store) = self.store.filter(|_| self.with_missing) else {
+        let Some(store) = self.store else {
             return Ok(missing);
         };
         let mut at = Timestamp::MIN;
