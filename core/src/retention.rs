@@ -37,7 +37,7 @@ pub fn is_endangered(policy: &Policy, complete_through: Timestamp, now: Timestam
 /// The span of `window`, when nothing of it has been read and the vendor keeps nothing of it any more.
 pub fn lapsed(window: &Window, policy: &Policy, trusted: Trusted) -> Option<Span> {
     let unread = window.status() == Status::Ready && window.page() == 0 && window.split().is_none();
-    let horizon = horizon(policy, trusted.at())?;
+    let horizon = horizon(policy, trusted.passed())?;
     (unread && window.to() <= horizon).then(|| window.span())
 }
 

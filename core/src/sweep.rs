@@ -90,7 +90,7 @@ pub fn next(
     end: Option<Timestamp>,
     trusted: Trusted,
 ) -> Option<Piece> {
-    piece(at, ledger, policy, end, trusted.at())
+    piece(at, ledger, policy, end, trusted)
 }
 
 /// The next piece while the vendor's clock is not known and ours shows `now`: one to be read, so that
@@ -103,6 +103,7 @@ pub(crate) fn asking(
     now: Timestamp,
 ) -> Option<Piece> {
     let next = ledger.live.iter().find(|window| window.id().from >= at);
+    let now = Trusted::assumed(now);
     let by_clock = next.is_some_and(|next| need(next, ledger, policy, now) == Need::Past);
     piece(at, ledger, policy, end, now).filter(|_| !by_clock)
 }
@@ -112,9 +113,9 @@ fn piece(
     ledger: &Ledger<'_>,
     policy: &Policy,
     end: Option<Timestamp>,
-    now: Timestamp,
+    now: Trusted,
 ) -> Option<Piece> {
-    let edge = edge(policy, ledger.through, ledger.after_ms, now);
+    let edge = edge(policy, ledger.through, ledger.after_ms, now.at());
     if at >= edge {
         return None;
     }
@@ -174,14 +175,15 @@ enum Need {
     Past,
 }
 
-fn need(window: &Window, ledger: &Ledger<'_>, policy: &Policy, now: Timestamp) -> Need {
+fn need(window: &Window, ledger: &Ledger<'_>, policy: &Policy, now: Trusted) -> Need {
     let was_old = window.created_at() >= window.to().plus_ms(ledger.after_ms);
     if !window.remembered() || was_old {
         return Need::Never;
     }
-    let is_gone = retention::horizon(policy, now).is_some_and(|horizon| window.to() <= horizon);
+    let is_gone =
+        retention::horizon(policy, now.passed()).is_some_and(|horizon| window.to() <= horizon);
     // What it delivered may be forgotten from then on, and would be delivered again as a whole.
-    let is_history = window.expires_at().is_none_or(|at| now < at);
+    let is_history = window.expires_at().is_none_or(|at| now.at() < at);
     if is_gone || !is_history {
         Need::Past
     } else {

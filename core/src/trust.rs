@@ -64,6 +64,10 @@ impl ClockOffset {
     /// stored one gets old.
     pub fn replaces(&self, stored: Option<&Self>) -> bool {
         let Some(stored) = stored else { return true };
+        // A cache or a proxy can leave `Date` out: the clock that an earlier response showed stays.
+        if self.offset_ms.is_none() && stored.offset_ms.is_some() {
+            return false;
+        }
         let age_ms = self.observed_at.ms_since(stored.observed_at);
         if !(-limits::CLOCK_SKEW_MS..limits::CLOCK_STORED_MS).contains(&age_ms) {
             return true;
@@ -71,7 +75,6 @@ impl ClockOffset {
         match (self.offset_ms, stored.offset_ms) {
             (Some(new), Some(old)) => new.saturating_sub(old).abs() > limits::CLOCK_SKEW_MS,
             (Some(_), None) => true,
-            // A proxy that answers in the vendor's place may leave `Date` out.
             (None, _) => false,
         }
     }
@@ -102,22 +105,44 @@ pub struct RateState {
     pub gate: Option<RateGate>,
     /// Its vendor's clock, as last stored.
     pub clock: Option<ClockOffset>,
+    /// The origin (scheme, host and port) whose response showed that clock: rate groups of one origin
+    /// are one witness.
+    pub origin: Option<String>,
 }
 
 /// An instant at which a step may be taken that cannot be taken back.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Trusted(Timestamp);
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Trusted {
+    at: Timestamp,
+    passed: Timestamp,
+}
 
 impl Trusted {
-    /// The instant.
+    /// The instant at which windows complete and settled time is swept.
     pub const fn at(self) -> Timestamp {
-        self.0
+        self.at
+    }
+
+    /// The instant that both clocks have passed, whatever other vendors' clocks show: time is skipped
+    /// by it alone, because a request for time that the vendor has dropped costs little, and skipped
+    /// records are lost.
+    pub const fn passed(self) -> Timestamp {
+        self.passed
+    }
+
+    const fn of(at: Timestamp) -> Self {
+        Self { at, passed: at }
+    }
+
+    /// Our clock while the vendor's is not known: for the search for a window whose response shows it.
+    pub(crate) const fn assumed(now: Timestamp) -> Self {
+        Self::of(now)
     }
 
     /// Both clocks show `now`.
     #[cfg(any(test, feature = "test-util"))]
     pub const fn agreed(now: Timestamp) -> Self {
-        Self(now)
+        Self::of(now)
     }
 }
 
@@ -148,7 +173,7 @@ impl Jury<'_> {
     pub fn judge(&self, ours: Timestamp, vendor: Option<Timestamp>) -> Result<Trusted, Dispute> {
         match vendor {
             Some(vendor) => self.weigh(ours, vendor).map(|(trusted, _)| trusted),
-            None => Ok(Trusted(self.without_vendor(ours))),
+            None => Ok(Trusted::of(self.without_vendor(ours))),
         }
     }
 
@@ -172,7 +197,14 @@ impl Jury<'_> {
                 _ => return Err(Dispute { ours, vendor }),
             },
         };
-        Ok((Trusted(trusted), whose))
+        let is_decided = self.choice.is_some() || offset_ms.abs() <= limits::CLOCK_SKEW_MS;
+        let passed = if is_decided {
+            trusted
+        } else {
+            trusted.min(ours).min(vendor)
+        };
+        let at = trusted;
+        Ok((Trusted { at, passed }, whose))
     }
 
     /// Witnesses for the vendor's clock minus those for ours.

@@ -107,7 +107,7 @@ fn before_the_first_response_one_window_is_cut_and_nothing_is_trusted() {
     let time = PlanTime::of(NOW, None, &ours);
     assert_eq!(
         (time.cut(), time.trusted()),
-        (Cut::Freely, Some(Trusted(NOW)))
+        (Cut::Freely, Some(Trusted::of(NOW)))
     );
 }
 
@@ -122,7 +122,7 @@ fn no_step_of_our_clock_moves_what_is_trusted() {
         -200 * DAY_MS,
     ] {
         let time = plan_time(NOW.plus_ms(step_ms), Some(seen(-5_000, 0)));
-        assert_eq!(time.trusted(), Some(Trusted(at)), "{step_ms}");
+        assert_eq!(time.trusted(), Some(Trusted::of(at)), "{step_ms}");
     }
 }
 
@@ -179,6 +179,8 @@ fn an_offset_is_stored_again_when_it_moves_or_gets_old() {
     let back = later(-limits::CLOCK_SKEW_MS - 1, Some(0));
     assert!(replaces(back), "the clock was set back");
     assert!(!replaces(later(0, None)), "a proxy without a clock");
+    let later_still = later(limits::CLOCK_STORED_MS, None);
+    assert!(!replaces(later_still), "neither by our clock that has jumped");
     assert!(later(0, Some(0)).replaces(Some(&later(0, None))));
 }
 
@@ -234,4 +236,30 @@ fn witness_that_is_earlier_than_the_clock_it_agrees_with_is_trusted() {
     assert_eq!(time.edge(), NOW.minus_ms(hour));
     let text = time.difference().unwrap().describe("okta");
     assert!(text.starts_with("okta's clock is"), "{text}");
+}
+
+/// P1: whatever other vendors' clocks show, time is skipped by the earlier of the two clocks.
+#[test]
+fn time_is_skipped_by_the_earlier_clock_whatever_the_vote() {
+    let passed = |offset_ms: i64, jury: &Jury<'_>| {
+        let judged = jury.judge(NOW, Some(NOW.plus_ms(offset_ms)));
+        judged.ok().map(|trusted| trusted.passed().ms_since(NOW))
+    };
+    let far = 200 * DAY_MS;
+    for offset_ms in [far, -far] {
+        let for_vendor = [seen(offset_ms, 0)];
+        let for_ours = [seen(0, 0)];
+        for witnesses in [&for_vendor, &for_ours] {
+            let jury = jury(None, witnesses);
+            assert!(judged(offset_ms, &jury).is_some(), "a vote decides");
+            let earlier_ms = offset_ms.min(0);
+            assert!(passed(offset_ms, &jury) <= Some(earlier_ms), "{offset_ms}");
+        }
+        assert_eq!(passed(offset_ms, &jury(None, &[])), None);
+        let chosen = jury(Some(WhoseClock::Vendor), &[]);
+        assert_eq!(passed(offset_ms, &chosen), Some(offset_ms));
+    }
+    for offset_ms in [-HOUR_MS, HOUR_MS] {
+        assert_eq!(passed(offset_ms, &jury(None, &[])), Some(offset_ms.min(0)));
+    }
 }

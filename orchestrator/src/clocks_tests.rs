@@ -27,7 +27,15 @@ async fn heard(store: &MemoryStore, source: &SourceDefinition, ours: Timestamp, 
         observed_at: ours,
     };
     let group = &source.policy.rate_group;
-    store.store_clock(group, &clock).await.unwrap();
+    let origin = origin(source);
+    store.store_clock(group, &clock, &origin).await.unwrap();
+}
+
+/// Each source has a vendor of its own, but those of `acme` share theirs.
+fn origin(source: &SourceDefinition) -> String {
+    let name = source.name.as_str();
+    let vendor = if name.starts_with("acme-") { "acme" } else { name };
+    format!("https://{vendor}.test")
 }
 
 async fn finish_all(store: &MemoryStore, source: &SourceDefinition, now: Timestamp) {
@@ -178,7 +186,8 @@ async fn work(
         let seen = ClockOffset::of(Some(right), ours, ours);
         let group = &source.policy.rate_group;
         if seen.replaces(store.rate_state(group).await.unwrap().clock.as_ref()) {
-            store.store_clock(group, &seen).await.unwrap();
+            let origin = origin(source);
+            store.store_clock(group, &seen, &origin).await.unwrap();
         }
         let jury = Jury {
             choice: source.policy.clock,
@@ -284,4 +293,52 @@ async fn witnesses_that_know_nothing_do_not_keep_others_from_being_asked() {
     let known = crate::Known::read(&store, &disputed.policy.rate_group).await;
     let trusted = known.unwrap().time(&record, wrong).trusted();
     assert_eq!(trusted.map(windlass_core::trust::Trusted::at), Some(NOW));
+}
+
+/// P1: rate groups of one origin show the same clock, which is not its own witness.
+#[tokio::test]
+async fn rate_groups_of_one_origin_are_no_witnesses_of_each_other() {
+    let (blue, red) = (source("acme-blue"), source("acme-red"));
+    for offset_ms in [300 * DAY_MS, -300 * DAY_MS] {
+        let (store, sent) = (store_of([&blue, &red]).await, Sent::default());
+        for source in [&blue, &red] {
+            heard(&store, source, NOW, offset_ms).await;
+        }
+        tick(&store, &sent, NOW).await;
+        assert!(sent.take().iter().all(|task| task.witnesses.is_empty()));
+        for source in [&blue, &red] {
+            assert_eq!(passed_over(&store, source).await, None);
+            assert_eq!(windows(&store, &live(source)).await.len(), 1);
+        }
+    }
+}
+
+#[tokio::test]
+async fn each_other_origin_is_one_witness_however_many_rate_groups_it_has() {
+    let disputed = source("okta");
+    let others = ["acme-blue", "acme-red", "slack"].map(source);
+    let store = store_of(others.iter().chain([&disputed])).await;
+    heard(&store, &disputed, NOW, 300 * DAY_MS).await;
+    for (source, offset_ms) in others.iter().zip([300 * DAY_MS, 300 * DAY_MS, 0]) {
+        heard(&store, source, NOW, offset_ms).await;
+    }
+    let group = &disputed.policy.rate_group;
+    let known = Known::read(&store, group).await.unwrap();
+    assert_eq!(known.witnesses().len(), 2);
+    let record = store.source(disputed.shard(), &disputed.name).await;
+    let time = known.time(&record.unwrap().unwrap(), NOW);
+    assert_eq!(time.trusted(), None, "one vote each");
+}
+
+/// P1: other vendors decide which clock completes windows, and not what is skipped.
+#[tokio::test]
+async fn votes_for_a_vendors_clock_that_is_ahead_skip_no_time() {
+    let (a, b) = (source("a"), source("b"));
+    let (store, sent) = (store_of([&a, &b]).await, Sent::default());
+    for source in [&a, &b] {
+        heard(&store, source, NOW, 300 * DAY_MS).await;
+    }
+    tick(&store, &sent, NOW).await;
+    assert_eq!(sent.take()[0].witnesses.len(), 1, "each has the other's vote");
+    assert_eq!(passed_over(&store, &a).await, None);
 }

@@ -22,10 +22,44 @@ pub(crate) fn groups_of(records: &[SourceRecord]) -> BTreeSet<RateGroup> {
     groups.collect()
 }
 
-/// Whether `clock`, of another group, can tell something of what was seen of the group of `state`.
-fn is_witness(clock: &ClockOffset, state: &RateState) -> bool {
-    let at = state.clock.map(|clock| clock.observed_at);
-    clock.offset_ms.is_some() && at.is_some_and(|at| clock.is_near(at))
+/// The clocks that have a vote about the one of a rate group: one of each origin but its own, because
+/// all rate groups of an origin show the same clock.
+#[derive(Debug)]
+struct Witnesses<'s> {
+    of: &'s RateState,
+    clocks: BTreeMap<String, ClockOffset>,
+}
+
+impl<'s> Witnesses<'s> {
+    const fn about(of: &'s RateState) -> Self {
+        let clocks = BTreeMap::new();
+        Self { of, clocks }
+    }
+
+    /// Hears the clock that is stored of another rate group.
+    fn hear(&mut self, other: RateState) {
+        let (Some(own), Some(clock), Some(origin)) = (self.of.clock, other.clock, other.origin) else {
+            return;
+        };
+        // Without an origin of its own, any other could be the same.
+        let is_other = self.of.origin.as_ref().is_some_and(|own| *own != origin);
+        if !is_other || clock.offset_ms.is_none() || !clock.is_near(own.observed_at) {
+            return;
+        }
+        let heard = self.clocks.entry(origin).or_insert(clock);
+        if heard.observed_at < clock.observed_at {
+            *heard = clock;
+        }
+    }
+
+    fn is_full(&self) -> bool {
+        self.clocks.len() >= limits::WITNESSES_MAX
+    }
+
+    fn into_clocks(self) -> Vec<ClockOffset> {
+        let clocks = self.clocks.into_values();
+        clocks.take(limits::WITNESSES_MAX).collect()
+    }
 }
 
 /// What is known of a rate group.
@@ -54,13 +88,14 @@ impl Known {
         if state.clock.is_some_and(|clock| clock.needs_witnesses()) {
             let groups = groups_of(&store.all_sources().await?);
             let others = groups.iter().filter(|other| *other != group);
+            let mut heard = Witnesses::about(&state);
             for other in others.take(limits::WITNESSES_ASKED_MAX) {
-                if witnesses.len() == limits::WITNESSES_MAX {
+                if heard.is_full() {
                     break;
                 }
-                let clock = store.rate_state(other).await?.clock;
-                witnesses.extend(clock.filter(|clock| is_witness(clock, &state)));
+                heard.hear(store.rate_state(other).await?);
             }
+            witnesses.extend(heard.into_clocks());
             witnesses.extend(store.service_clock());
         }
         Ok(Self::Stored { state, witnesses })
@@ -83,10 +118,11 @@ impl Known {
         let known = |(group, state): &(RateGroup, RateState)| {
             let mut witnesses = Vec::new();
             if state.clock.is_some_and(|clock| clock.needs_witnesses()) {
-                let others = states.iter().filter(|(other, _)| other != group);
-                let clocks = others.filter_map(|(_, other)| other.clock);
-                let usable = clocks.filter(|clock| is_witness(clock, state));
-                witnesses.extend(usable.take(limits::WITNESSES_MAX));
+                let mut heard = Witnesses::about(state);
+                for (_, other) in states.iter().filter(|(other, _)| other != group) {
+                    heard.hear(other.clone());
+                }
+                witnesses.extend(heard.into_clocks());
                 witnesses.extend(store.service_clock());
             }
             let state = state.clone();

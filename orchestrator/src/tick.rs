@@ -127,6 +127,7 @@ impl<S: StateStore, D: Dispatch> Tick<'_, S, D> {
                 witnesses: known.witnesses(),
                 report: &mut *report,
             };
+            let skipped = lane.progress.unavailable.clone();
             let carried = carrier.carry_out(plan).await;
             // Read even after a failure, so that what was dispatched until then is counted.
             let reread = lane
@@ -135,6 +136,7 @@ impl<S: StateStore, D: Dispatch> Tick<'_, S, D> {
                 .map(|reread| *lane = reread);
             let carried = carried?;
             reread?;
+            log_skipped(&skipped, &lane.progress.unavailable);
             // A plan that only moved marks may have made room to carve, and the parts of a split are
             // still to be dispatched.
             if carried == Carried::Whole && carves {
@@ -219,6 +221,15 @@ impl<S: StateStore, D: Dispatch> Tick<'_, S, D> {
             now: self.now,
             time,
         }
+    }
+}
+
+/// Logs the time that a plan has skipped, once: a span that only grows has been logged.
+fn log_skipped(before: &[windlass_core::Span], after: &[windlass_core::Span]) {
+    let is_known = |span: &&windlass_core::Span| before.iter().any(|known| known.from() == span.from());
+    for span in after.iter().filter(|span| !is_known(span)) {
+        let (from, to) = (span.from(), span.to());
+        tracing::warn!(%from, %to, "time skipped: it is older than the vendor's retention");
     }
 }
 

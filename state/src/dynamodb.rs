@@ -293,8 +293,13 @@ impl StateStore for DynamoStore {
         Ok(stored.map(RateState::from).unwrap_or_default())
     }
 
-    async fn store_clock(&self, group: &RateGroup, clock: &ClockOffset) -> Result<(), StateError> {
-        self.write_clock(group, clock).await
+    async fn store_clock(
+        &self,
+        group: &RateGroup,
+        clock: &ClockOffset,
+        origin: &str,
+    ) -> Result<(), StateError> {
+        self.write_clock(group, clock, origin).await
     }
 
     async fn close_rate_gate(&self, gate: &RateGate, now: Timestamp) -> Result<(), StateError> {

@@ -288,8 +288,13 @@ impl<S: StateStore> StateStore for FailingStore<S> {
             .await
     }
 
-    async fn store_clock(&self, group: &RateGroup, clock: &ClockOffset) -> Result<(), StateError> {
-        self.with_fault(Operation::StoreClock, self.inner.store_clock(group, clock))
+    async fn store_clock(
+        &self,
+        group: &RateGroup,
+        clock: &ClockOffset,
+        origin: &str,
+    ) -> Result<(), StateError> {
+        self.with_fault(Operation::StoreClock, self.inner.store_clock(group, clock, origin))
             .await
     }
 

@@ -36,7 +36,7 @@ struct Tables {
     windows: BTreeMap<WindowId, Window>,
     gates: BTreeMap<RateGroup, RateGate>,
     next_turns: BTreeMap<RateGroup, Timestamp>,
-    clocks: BTreeMap<RateGroup, ClockOffset>,
+    clocks: BTreeMap<RateGroup, (ClockOffset, String)>,
     seen: BTreeMap<SeenBy, BTreeMap<Place, Vec<SeenPage>>>,
 }
 
@@ -287,14 +287,22 @@ impl StateStore for MemoryStore {
 
     async fn rate_state(&self, group: &RateGroup) -> Result<RateState, StateError> {
         let tables = self.tables();
+        let (clock, origin) = tables.clocks.get(group).cloned().unzip();
         Ok(RateState {
             gate: tables.gates.get(group).cloned(),
-            clock: tables.clocks.get(group).copied(),
+            clock,
+            origin,
         })
     }
 
-    async fn store_clock(&self, group: &RateGroup, clock: &ClockOffset) -> Result<(), StateError> {
-        self.tables().clocks.insert(group.clone(), *clock);
+    async fn store_clock(
+        &self,
+        group: &RateGroup,
+        clock: &ClockOffset,
+        origin: &str,
+    ) -> Result<(), StateError> {
+        let shown = (*clock, origin.to_owned());
+        self.tables().clocks.insert(group.clone(), shown);
         Ok(())
     }
 

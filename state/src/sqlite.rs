@@ -330,8 +330,13 @@ impl StateStore for SqliteStore {
         Ok(rates::of(&self.connection(), group)?.into())
     }
 
-    async fn store_clock(&self, group: &RateGroup, clock: &ClockOffset) -> Result<(), StateError> {
-        self.write(|connection| rates::store_clock(connection, group, clock))
+    async fn store_clock(
+        &self,
+        group: &RateGroup,
+        clock: &ClockOffset,
+        origin: &str,
+    ) -> Result<(), StateError> {
+        self.write(|connection| rates::store_clock(connection, group, clock, origin))
     }
 
     async fn close_rate_gate(&self, gate: &RateGate, now: Timestamp) -> Result<(), StateError> {

@@ -264,11 +264,13 @@ pub trait StateStore: Send + Sync {
         async { Ok(self.rate_state(group).await?.gate) }
     }
 
-    /// Stores the clock of a group's vendor. The last writer wins; gate and turns stay.
+    /// Stores the clock of a group's vendor and the origin whose response showed it. The last writer
+    /// wins; gate and turns stay.
     fn store_clock(
         &self,
         group: &RateGroup,
         clock: &ClockOffset,
+        origin: &str,
     ) -> impl Future<Output = Result<(), StateError>> + Send;
 
     /// Closes a rate group until `gate.not_before`, or leaves it closed for longer if it is. One

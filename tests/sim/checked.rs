@@ -238,9 +238,14 @@ impl StateStore for CheckedStore {
         Ok(mistakes::rate_state(self.inner().rate_state(group).await?))
     }
 
-    async fn store_clock(&self, group: &RateGroup, clock: &ClockOffset) -> Result<(), StateError> {
+    async fn store_clock(
+        &self,
+        group: &RateGroup,
+        clock: &ClockOffset,
+        origin: &str,
+    ) -> Result<(), StateError> {
         self.never_arrives("clock")?;
-        self.inner().store_clock(group, clock).await
+        self.inner().store_clock(group, clock, origin).await
     }
 
     async fn close_rate_gate(&self, gate: &RateGate, now: Timestamp) -> Result<(), StateError> {

@@ -113,15 +113,15 @@ impl<S: StateStore, T: Transport> Fetcher<'_, S, T> {
             let asked_at = self.seams.clock.now();
             let failure = match self.client.fetch(window.span(), token).await {
                 Ok(page) => {
-                    self.permit.hear_clock(page.served_at, asked_at).await;
+                    let origin = self.client.connector().origin();
+                    self.permit
+                        .hear_clock(origin, page.served_at, asked_at)
+                        .await;
                     self.permit.hear(page.budget.as_ref());
                     return Ok(page);
                 }
                 Err(failure) => failure,
             };
-            if failure.served_at.is_some() {
-                self.permit.hear_clock(failure.served_at, asked_at).await;
-            }
             self.sent.failed(&failure);
             let class = self.class_of(&failure, token);
             let disposition = self.decide(window, class, &failure, delays.next());

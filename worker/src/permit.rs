@@ -1,6 +1,7 @@
 //! Leave to ask a vendor: at the rate group's turn or pace, and while its gate is open.
 
 use windlass_connectors::connector::Budget as Announcement;
+use windlass_connectors::exchange::Origin;
 use windlass_core::ids::RateGroup;
 use windlass_core::limits;
 use windlass_core::time::Timestamp;
@@ -96,9 +97,14 @@ impl<S: StateStore> Permit<'_, S> {
         Ok(())
     }
 
-    /// A response to what was asked at `asked_at` has shown the vendor's clock. Whoever plans has to know when that is new, and a
-    /// person when it differs; a write that fails is made by the next response.
-    pub(crate) async fn hear_clock(&self, served_at: Option<Timestamp>, asked_at: Timestamp) {
+    /// Stores what a response of `origin` to a request of `asked_at` has shown of the vendor's clock, if
+    /// that is new, and logs a difference once. A write that fails is made by the next response.
+    pub(crate) async fn hear_clock(
+        &self,
+        origin: &Origin,
+        served_at: Option<Timestamp>,
+        asked_at: Timestamp,
+    ) {
         let now = self.now();
         let seen = ClockOffset::of(served_at, asked_at, now);
         let clocks = &self.permits.clocks;
@@ -110,7 +116,8 @@ impl<S: StateStore> Permit<'_, S> {
             tracing::warn!(group = %self.group, "{}", difference.describe(self.connector));
         }
         if clocks.is_new(self.group, &seen) {
-            match self.holder.store.store_clock(self.group, &seen).await {
+            let (store, origin) = (self.holder.store, origin.to_string());
+            match store.store_clock(self.group, &seen, &origin).await {
                 Ok(()) => clocks.stored(self.group, Some(seen)),
                 Err(error) => {
                     tracing::info!(group = %self.group, %error, "the vendor's clock is not stored yet");

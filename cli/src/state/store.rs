@@ -160,8 +160,13 @@ impl StateStore for Store {
         on!(self, store => store.rate_state(group))
     }
 
-    async fn store_clock(&self, group: &RateGroup, clock: &ClockOffset) -> Result<(), StateError> {
-        on!(self, store => store.store_clock(group, clock))
+    async fn store_clock(
+        &self,
+        group: &RateGroup,
+        clock: &ClockOffset,
+        origin: &str,
+    ) -> Result<(), StateError> {
+        on!(self, store => store.store_clock(group, clock, origin))
     }
 
     async fn close_rate_gate(&self, gate: &RateGate, now: Timestamp) -> Result<(), StateError> {

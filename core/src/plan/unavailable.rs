@@ -28,8 +28,8 @@ pub(super) fn gone(
     open: &[Window],
     trusted: Trusted,
 ) -> Option<Span> {
-    let now = trusted.at();
-    let horizon = retention::horizon(policy, now)?.min(settled_edge(policy, now));
+    let settled = settled_edge(policy, trusted.passed());
+    let horizon = retention::horizon(policy, trusted.passed())?.min(settled);
     let horizon = end.map_or(horizon, |end| end.ceil_to(policy.unit_ms).min(horizon));
     let existing = open
         .iter()

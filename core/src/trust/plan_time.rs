@@ -31,7 +31,7 @@ impl PlanTime {
             return Self {
                 edge: now,
                 cut: if ours { Cut::Freely } else { Cut::OneWindow },
-                trusted: ours.then_some(Trusted(now)),
+                trusted: ours.then_some(Trusted::of(now)),
                 lag_at: now,
                 difference: None,
             };
@@ -97,7 +97,7 @@ impl PlanTime {
     #[cfg(any(test, feature = "test-util"))]
     pub const fn agreed(now: Timestamp) -> Self {
         Self {
-            trusted: Some(Trusted(now)),
+            trusted: Some(Trusted::of(now)),
             ..Self::assumed(now)
         }
     }

@@ -108,7 +108,9 @@ pub async fn a_vendors_clock_is_kept_beside_gate_and_turns<S: StateStore>(store:
     let empty = RateState::default();
     assert_eq!(store.rate_state(&group).await, Ok(empty));
     let first = clock(Some(-259_200_000), 1);
-    store.store_clock(&group, &first).await.expect("stored");
+    store
+        .store_clock(&group, &first, "https://one.test")
+        .await.expect("stored");
     let state = store.rate_state(&group).await.expect("read");
     assert_eq!((state.clock, state.gate), (Some(first), None));
     let gate = RateGate {
@@ -119,9 +121,12 @@ pub async fn a_vendors_clock_is_kept_beside_gate_and_turns<S: StateStore>(store:
     store.close_rate_gate(&gate, at(0)).await.expect("closed");
     // The last one counts, also an older one of a clock that was set back, or none.
     for last in [clock(Some(5), 2), clock(None, 0), clock(Some(0), -60)] {
-        store.store_clock(&group, &last).await.expect("stored");
+        store
+            .store_clock(&group, &last, "https://two.test")
+            .await.expect("stored");
         let state = store.rate_state(&group).await.expect("read");
         assert_eq!(state.clock, Some(last));
+        assert_eq!(state.origin.as_deref(), Some("https://two.test"));
         assert_eq!(state.gate.as_ref(), Some(&gate));
     }
     let other = "okta:acme-eu".parse().expect("a valid group");

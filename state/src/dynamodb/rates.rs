@@ -35,6 +35,7 @@ impl DynamoStore {
             // Left out, so that the one that is there stays.
             next_turn: None,
             clock: None,
+            origin: None,
             group: gate.group.clone(),
         };
         let update = setting(&gate.group, closed.to_attributes(), condition, p);
@@ -54,11 +55,13 @@ impl DynamoStore {
         &self,
         group: &RateGroup,
         clock: &ClockOffset,
+        origin: &str,
     ) -> Result<(), StateError> {
         let mut p = Placeholders::default();
         let condition = conditions::is_absent_or_ours(&mut p);
         let item = RateItem {
             clock: Some(*clock),
+            origin: Some(origin.to_owned()),
             ..RateItem::new(group.clone())
         };
         let mut changes = Changes::default();

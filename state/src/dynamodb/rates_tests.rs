@@ -31,6 +31,7 @@ fn wire(gate: Option<RateGate>, next_turn: Option<Timestamp>) -> Json {
         gate,
         next_turn,
         clock: None,
+        origin: None,
         group: group(),
     };
     let value = |value: &Json| match value {

@@ -25,6 +25,8 @@ pub struct RateItem {
     pub next_turn: Option<Timestamp>,
     /// The vendor's clock, as last stored.
     pub clock: Option<ClockOffset>,
+    /// The origin whose response showed that clock.
+    pub origin: Option<String>,
 }
 
 impl RateItem {
@@ -35,6 +37,7 @@ impl RateItem {
             gate: None,
             next_turn: None,
             clock: None,
+            origin: None,
         }
     }
 }
@@ -47,6 +50,7 @@ struct Form {
     next_turn: Option<Timestamp>,
     clock_offset_ms: Option<i64>,
     clock_observed_at: Option<Timestamp>,
+    clock_origin: Option<String>,
 }
 
 impl From<RateItem> for RateState {
@@ -54,6 +58,7 @@ impl From<RateItem> for RateState {
         Self {
             gate: item.gate,
             clock: item.clock,
+            origin: item.origin,
         }
     }
 }
@@ -72,6 +77,7 @@ impl Stored for RateItem {
             gate,
             next_turn,
             clock,
+            origin,
         } = self.clone();
         let (not_before, reason) = gate.map_or((NEVER, String::new()), |gate| {
             (gate.not_before, gate.reason)
@@ -83,6 +89,7 @@ impl Stored for RateItem {
             next_turn,
             clock_offset_ms: clock.and_then(|clock| clock.offset_ms),
             clock_observed_at: clock.map(|clock| clock.observed_at),
+            clock_origin: origin,
         })
     }
 
@@ -95,6 +102,7 @@ impl Stored for RateItem {
                 next_turn,
                 clock_offset_ms,
                 clock_observed_at,
+                clock_origin: origin,
             } = form;
             let was_closed = not_before != NEVER || !reason.is_empty();
             let gate = was_closed.then(|| RateGate {
@@ -110,6 +118,7 @@ impl Stored for RateItem {
                     offset_ms: clock_offset_ms,
                     observed_at,
                 }),
+                origin,
             })
         })
     }

@@ -44,6 +44,7 @@ ALTER TABLE windows ADD COLUMN adopted INTEGER;
 ALTER TABLE windows ADD COLUMN deaths INTEGER;
 ALTER TABLE rate_gates ADD COLUMN clock_offset_ms INTEGER;
 ALTER TABLE rate_gates ADD COLUMN clock_observed_at TEXT;
+ALTER TABLE rate_gates ADD COLUMN clock_origin TEXT;
 ALTER TABLE sources ADD COLUMN clock TEXT;
 ALTER TABLE sources ADD COLUMN manifest_hash TEXT;
 ";

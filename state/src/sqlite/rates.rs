@@ -37,10 +37,16 @@ pub(super) fn store_clock(
     connection: &Connection,
     group: &RateGroup,
     clock: &ClockOffset,
+    origin: &str,
 ) -> Result<(), StateError> {
     let stored = of(connection, group)?;
-    let clock = Some(*clock);
-    RATES.put(connection, &RateItem { clock, ..stored })
+    let (clock, origin) = (Some(*clock), Some(origin.to_owned()));
+    let shown = RateItem {
+        clock,
+        origin,
+        ..stored
+    };
+    RATES.put(connection, &shown)
 }
 
 /// Reserves turns of `group`, in a transaction of the caller's.

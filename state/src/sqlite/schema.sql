@@ -93,5 +93,6 @@ CREATE TABLE rate_gates (
     next_turn  TEXT,          -- the next one that is free
     clock_offset_ms   INTEGER, -- the vendor's clock minus this machine's
     clock_observed_at TEXT,    -- the response that showed it, by this machine's clock
+    clock_origin      TEXT,    -- the origin of that response
     v          INTEGER NOT NULL
 );

@@ -104,6 +104,7 @@ pub(super) const RATES: Table = Table {
         ("next_turn", Text),
         ("clock_offset_ms", Number),
         ("clock_observed_at", Text),
+        ("clock_origin", Text),
         ("v", Number),
     ],
     rest: None,

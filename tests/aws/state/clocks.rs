@@ -25,7 +25,9 @@ async fn trusted(store: &impl StateStore, offset_ms: i64) -> Option<i64> {
         offset_ms: Some(offset_ms),
         observed_at: at(0),
     };
-    store.store_clock(group, &seen).await.unwrap();
+    store
+        .store_clock(group, &seen, "https://vendor.test:443")
+        .await.unwrap();
     let known = Known::read(store, group).await.unwrap();
     let trusted = known.time(&record, at(0)).trusted()?;
     Some(trusted.at().ms_since(at(0)))

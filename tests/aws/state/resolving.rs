@@ -161,8 +161,13 @@ impl<S: StateStore> StateStore for Resolving<S> {
         self.0.rate_state(group).await
     }
 
-    async fn store_clock(&self, group: &RateGroup, clock: &ClockOffset) -> Result<(), StateError> {
-        self.0.store_clock(group, clock).await
+    async fn store_clock(
+        &self,
+        group: &RateGroup,
+        clock: &ClockOffset,
+        origin: &str,
+    ) -> Result<(), StateError> {
+        self.0.store_clock(group, clock, origin).await
     }
 
     async fn close_rate_gate(&self, gate: &RateGate, now: Timestamp) -> Result<(), StateError> {

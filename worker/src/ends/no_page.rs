@@ -56,7 +56,10 @@ impl<S: StateStore, O: Outfit> Run<'_, S, O> {
         let give_back = |cause, not_before| self.give_back(lease, cause, Some(not_before), &why);
         match disposition {
             Disposition::Block => match self.dropped_until(lease.window(), &failure) {
-                Some(horizon) => self.leave_out(lease, horizon, &why).await,
+                Some(horizon) => {
+                    self.hear_refusal(&failure).await;
+                    self.leave_out(lease, horizon, &why).await
+                }
                 None => self.block(lease, BlockCause::Refused, &why).await,
             },
             Disposition::Leave { not_before, gate } => {
@@ -86,6 +89,16 @@ impl<S: StateStore, O: Outfit> Run<'_, S, O> {
         let trusted = self.trusted(failure.served_at).ok()?;
         let is_refusal = matches!(failure.status, Some(400 | 404 | 410 | 416 | 422));
         retention::dropped_until(window, policy, trusted).filter(|_| is_refusal)
+    }
+
+    /// Stores the clock of a response that rejects time beyond the retention: a later plan skips that
+    /// time by it, and there may be no other response. Of other errors it is not known whether the
+    /// vendor or a proxy has sent them.
+    async fn hear_refusal(&self, failure: &Failure) {
+        let (origin, now) = (self.gear.client.connector().origin(), self.worker.now());
+        self.permit()
+            .hear_clock(origin, failure.served_at, now)
+            .await;
     }
 
     /// Gives a window back that begins before `horizon`. The ticks pass over what is dropped of it, by

@@ -153,6 +153,8 @@ async fn the_vendors_clock_is_stored_when_it_is_new_and_not_with_each_page() {
     let group = &bench.definition.policy.rate_group;
     let clock = bench.store.rate_state(group).await.unwrap().clock.unwrap();
     assert_eq!(clock.offset_ms, Some(-10 * MINUTE_MS));
+    let origin = bench.store.rate_state(group).await.unwrap().origin;
+    assert!(origin.unwrap().starts_with("https://"));
     // Another process knows from the state.
     let id = bench.create(-2).await;
     let task = Task {
@@ -208,4 +210,15 @@ async fn a_window_is_split_where_the_vendors_retention_begins() {
         Some(window.id().from.plus_ms(15 * MINUTE_MS)),
         "{window:?}"
     );
+}
+
+/// P1: a gateway that fails in the vendor's place does not show the vendor's clock.
+#[tokio::test]
+async fn date_of_an_outage_shows_no_clock() {
+    let date = ("date", "Fri, 01 Jan 2027 00:00:00 GMT");
+    let bench = Bench::new(move |_| Ok(answer(503, &[date], "{}"))).await;
+    bench.run().await;
+    let group = &bench.definition.policy.rate_group;
+    let stored = bench.store.rate_state(group).await.unwrap();
+    assert_eq!((stored.clock, stored.origin), (None, None));
 }

@@ -41,7 +41,9 @@ async fn a_source_at_rest_by_a_clock_a_day_slow_is_behind_and_the_clock_is_said(
         observed_at: now,
     };
     let group = &definition.policy.rate_group;
-    store.store_clock(group, &seen).await.unwrap();
+    store
+        .store_clock(group, &seen, "https://vendor.test:443")
+        .await.unwrap();
 
     let standing = look(&bench, now).await;
     let json = standing.to_json();
@@ -78,7 +80,9 @@ async fn the_next_probe_is_due_by_this_machines_clock_whatever_the_vendors_shows
         observed_at: now,
     };
     let group = &definition.policy.rate_group;
-    store.store_clock(group, &seen).await.unwrap();
+    store
+        .store_clock(group, &seen, "https://vendor.test:443")
+        .await.unwrap();
     let said = look(&bench, now).await.remarks().remove(0);
     assert!(
         said.contains("the next probe is due at 2026-01-01T00:11:00Z"),
