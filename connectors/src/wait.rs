@@ -26,6 +26,9 @@ pub enum ResetFormat {
     Iso8601,
 }
 
+/// Characters of an unreadable `Date` that a message shows: more than an HTTP date has.
+const DATE_CHARS_MAX: usize = 40;
+
 /// Times with a zone that RFC 3339 does not allow but vendors send: without seconds, or with an
 /// offset without a colon.
 const ISO_FORMATS: [&str; 2] = ["%Y-%m-%dT%H:%M%#z", "%Y-%m-%dT%H:%M:%S%.f%#z"];
@@ -71,6 +74,13 @@ pub fn served_at(headers: &Headers) -> Option<Timestamp> {
     let date = headers.get("date").and_then(http_date)?;
     let age_ms = headers.get("age").and_then(|text| decimal_ms(text.trim()));
     Some(date.plus_ms(age_ms.unwrap_or(0).max(0)))
+}
+
+/// The beginning of a `Date` that is not an HTTP date, for a message.
+pub fn unreadable_date(headers: &Headers) -> Option<String> {
+    let text = headers.get("date").filter(|text| http_date(text).is_none())?;
+    let plain = text.chars().filter(|c| !c.is_control());
+    Some(plain.take(DATE_CHARS_MAX).collect())
 }
 
 /// An ISO 8601 time with a zone; without one, it could mean any hour of a day.

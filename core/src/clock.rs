@@ -14,6 +14,10 @@ pub trait Clock: Send + Sync + std::fmt::Debug {
     /// The time now. May step backwards; nothing in the protocol relies on it not doing so.
     fn now(&self) -> Timestamp;
 
+    /// Milliseconds since an instant of the process's choice. Never steps, whatever [`Self::now`] does:
+    /// the difference of two readings is the time between them, less while the machine was suspended.
+    fn steady_ms(&self) -> i64;
+
     /// Completes after `ms` milliseconds; at once when `ms` is not positive.
     fn sleep(&self, ms: i64) -> Sleep;
 
@@ -51,6 +55,7 @@ mod manual {
     #[derive(Debug)]
     pub struct ManualClock {
         now_ms: Arc<AtomicI64>,
+        jumped_ms: AtomicI64,
         slept_ms: AtomicI64,
         alarms: Arc<Mutex<Vec<Waker>>>,
     }
@@ -60,6 +65,7 @@ mod manual {
         pub fn at(now: Timestamp) -> Self {
             Self {
                 now_ms: Arc::new(AtomicI64::new(now.as_ms())),
+                jumped_ms: AtomicI64::new(0),
                 slept_ms: AtomicI64::new(0),
                 alarms: Arc::default(),
             }
@@ -72,6 +78,12 @@ mod manual {
             alarms.drain(..).for_each(Waker::wake);
         }
 
+        /// Sets the clock forward by `ms` without time passing, or back when negative.
+        pub fn jump_ms(&self, ms: i64) {
+            self.jumped_ms.fetch_add(ms, Ordering::SeqCst);
+            self.advance_ms(ms);
+        }
+
         /// Sum of all sleeps so far.
         pub fn slept_ms(&self) -> i64 {
             self.slept_ms.load(Ordering::SeqCst)
@@ -81,6 +93,10 @@ mod manual {
     impl Clock for ManualClock {
         fn now(&self) -> Timestamp {
             Timestamp::from_ms(self.now_ms.load(Ordering::SeqCst))
+        }
+
+        fn steady_ms(&self) -> i64 {
+            self.now().as_ms() - self.jumped_ms.load(Ordering::SeqCst)
         }
 
         fn sleep(&self, ms: i64) -> Sleep {

@@ -4,10 +4,14 @@
     reason = "this is where the ambient calls live"
 )]
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::sync::LazyLock;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use crate::clock::{Clock, Entropy, Sleep};
 use crate::time::Timestamp;
+
+/// The first reading of the monotonic clock.
+static START: LazyLock<Instant> = LazyLock::new(Instant::now);
 
 /// The machine's wall clock, and tokio's timer for sleeping.
 #[derive(Debug, Clone, Copy, Default)]
@@ -19,6 +23,10 @@ impl Clock for SystemClock {
             .duration_since(UNIX_EPOCH)
             .unwrap_or(Duration::ZERO);
         Timestamp::from_ms(i64::try_from(since_epoch.as_millis()).unwrap_or(i64::MAX))
+    }
+
+    fn steady_ms(&self) -> i64 {
+        i64::try_from(START.elapsed().as_millis()).unwrap_or(i64::MAX)
     }
 
     fn sleep(&self, ms: i64) -> Sleep {

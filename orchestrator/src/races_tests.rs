@@ -23,6 +23,10 @@ impl Clock for Turns {
         NOW
     }
 
+    fn steady_ms(&self) -> i64 {
+        NOW.as_ms()
+    }
+
     fn sleep(&self, ms: i64) -> Sleep {
         Box::pin(async move {
             for _ in 0..ms {

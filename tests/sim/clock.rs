@@ -55,6 +55,10 @@ impl Clock for SimClock {
         now.plus_ms(self.skew_ms).plus_ms(off_ms)
     }
 
+    fn steady_ms(&self) -> i64 {
+        true_time::now().as_ms()
+    }
+
     fn sleep(&self, ms: i64) -> Sleep {
         Box::pin(wait_ms(ms))
     }

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use windlass_core::ids::RateGroup;
+use windlass_core::time::Timestamp;
 use windlass_core::trust::ClockOffset;
 
 /// The clocks of the vendors, by rate group.
@@ -14,13 +15,52 @@ pub(crate) struct Clocks(Mutex<HashMap<RateGroup, Known>>);
 #[derive(Debug, Default)]
 struct Known {
     stored: Option<ClockOffset>,
+    shown: Option<Shown>,
     is_told: bool,
+    lacks_date: bool,
+}
+
+/// The vendor's time as a response showed it, and a reading of a clock of ours that never steps.
+#[derive(Debug, Clone, Copy)]
+struct Shown {
+    vendor: Timestamp,
+    steady_ms: i64,
 }
 
 impl Clocks {
-    /// The state has this of the clock of `group`.
-    pub(crate) fn stored(&self, group: &RateGroup, clock: Option<ClockOffset>) {
-        self.known().entry(group.clone()).or_default().stored = clock;
+    /// The state has this of the clock of `group`, read at `steady_ms`. The vendor's time is not before
+    /// the stored one any more.
+    pub(crate) fn stored(&self, group: &RateGroup, clock: Option<ClockOffset>, steady_ms: i64) {
+        let mut known = self.known();
+        let known = known.entry(group.clone()).or_default();
+        known.stored = clock;
+        if known.shown.is_none() {
+            let vendor = clock.and_then(|clock| clock.vendor_at());
+            known.shown = vendor.map(|vendor| Shown { vendor, steady_ms });
+        }
+    }
+
+    /// A response for `group` has shown the vendor's time at `steady_ms`.
+    pub(crate) fn shown(&self, group: &RateGroup, vendor: Timestamp, steady_ms: i64) {
+        let mut known = self.known();
+        let known = known.entry(group.clone()).or_default();
+        known.shown = Some(Shown { vendor, steady_ms });
+        known.lacks_date = false;
+    }
+
+    /// The vendor's time at `steady_ms`, counted on from the last response that showed it; `None` before
+    /// the first one.
+    pub(crate) fn counted_on(&self, group: &RateGroup, steady_ms: i64) -> Option<Timestamp> {
+        let shown = self.known().get(group)?.shown?;
+        let passed_ms = steady_ms.saturating_sub(shown.steady_ms).max(0);
+        Some(shown.vendor.plus_ms(passed_ms))
+    }
+
+    /// Whether the log has to be told that a response for `group` lacks a `Date`: once, until one has it.
+    pub(crate) fn is_date_missed(&self, group: &RateGroup) -> bool {
+        let mut known = self.known();
+        let known = known.entry(group.clone()).or_default();
+        !std::mem::replace(&mut known.lacks_date, true)
     }
 
     /// Whether what a response has shown is to be stored.
@@ -47,6 +87,31 @@ impl Clocks {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn vendors_time_is_counted_on_from_the_last_date_by_a_clock_that_never_steps() {
+        let (clocks, group) = (Clocks::default(), "a".parse().unwrap());
+        let at = |ms: i64| Timestamp::from_ms(1_000_000 + ms);
+        assert_eq!(clocks.counted_on(&group, 5), None);
+        let stored = ClockOffset {
+            offset_ms: Some(100),
+            observed_at: at(0),
+        };
+        clocks.stored(&group, Some(stored), 10);
+        assert_eq!(clocks.counted_on(&group, 15), Some(at(105)));
+        clocks.shown(&group, at(7_000), 20);
+        clocks.stored(&group, Some(stored), 25);
+        assert_eq!(clocks.counted_on(&group, 30), Some(at(7_010)));
+    }
+
+    #[test]
+    fn missing_date_is_news_once_until_a_response_has_one() {
+        let (clocks, group) = (Clocks::default(), "a".parse().unwrap());
+        assert!(clocks.is_date_missed(&group));
+        assert!(!clocks.is_date_missed(&group));
+        clocks.shown(&group, Timestamp::from_ms(0), 0);
+        assert!(clocks.is_date_missed(&group));
+    }
 
     #[test]
     fn a_difference_is_news_once_until_the_clocks_agree_again() {

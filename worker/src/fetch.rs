@@ -112,11 +112,9 @@ impl<S: StateStore, T: Transport> Fetcher<'_, S, T> {
             self.sent.goes_out(token);
             let asked_at = self.seams.clock.now();
             let failure = match self.client.fetch(window.span(), token).await {
-                Ok(page) => {
+                Ok(mut page) => {
                     let origin = self.client.connector().origin();
-                    self.permit
-                        .hear_clock(origin, page.served_at, asked_at)
-                        .await;
+                    self.permit.hear_page(origin, &mut page, asked_at).await;
                     self.permit.hear(page.budget.as_ref());
                     return Ok(page);
                 }

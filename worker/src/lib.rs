@@ -38,7 +38,7 @@ mod turns;
 
 use std::fmt;
 use std::future::Future;
-use std::sync::{Arc, Once};
+use std::sync::Arc;
 
 pub use budget::Budget;
 pub use collector::HttpCollector;
@@ -136,7 +136,6 @@ pub struct Worker<S, O> {
     outfit: O,
     seams: Seams,
     permits: permit::Permits,
-    no_vendor_clock: Once,
     told: told::Told,
 }
 
@@ -161,7 +160,6 @@ impl<S: StateStore, O: Outfit> Worker<S, O> {
             outfit,
             seams,
             permits: permit::Permits::default(),
-            no_vendor_clock: Once::new(),
             told: told::Told::default(),
         }
     }

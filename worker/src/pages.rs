@@ -208,15 +208,6 @@ impl<S: StateStore, O: Outfit> Run<'_, S, O> {
 
     /// The instant by which what `served_at` shows is complete or not, or why that is open.
     pub(crate) fn trusted(&self, served_at: Option<Timestamp>) -> Result<Trusted, Dispute> {
-        if served_at.is_none() {
-            let connector = self.gear.client.connector().name();
-            self.worker.no_vendor_clock.call_once(|| {
-                tracing::warn!(
-                    connector,
-                    "responses carry no Date; this machine's clock is used instead"
-                );
-            });
-        }
         self.permit().jury.judge(self.worker.now(), served_at)
     }
 

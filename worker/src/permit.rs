@@ -1,6 +1,6 @@
 //! Leave to ask a vendor: at the rate group's turn or pace, and while its gate is open.
 
-use windlass_connectors::connector::Budget as Announcement;
+use windlass_connectors::connector::{Budget as Announcement, Page};
 use windlass_connectors::exchange::Origin;
 use windlass_core::ids::RateGroup;
 use windlass_core::limits;
@@ -93,13 +93,58 @@ impl<S: StateStore> Permit<'_, S> {
         let Holder { store, .. } = self.holder;
         let state = self.holder.insist(|| store.rate_state(self.group)).await?;
         self.permits.gates.seen(self.group, state.gate, self.now());
-        self.permits.clocks.stored(self.group, state.clock);
+        let steady_ms = self.steady_ms();
+        self.permits.clocks.stored(self.group, state.clock, steady_ms);
         Ok(())
     }
 
-    /// Stores what a response of `origin` to a request of `asked_at` has shown of the vendor's clock, if
-    /// that is new, and logs a difference once. A write that fails is made by the next response.
+    /// Stores the clock of `page`, a response of `origin` to a request of `asked_at`. A page that shows
+    /// none gets the vendor's time as an earlier response showed it, counted on by a clock of ours that
+    /// never steps; none before the first of those.
+    pub(crate) async fn hear_page(&self, origin: &Origin, page: &mut Page, asked_at: Timestamp) {
+        if let Some(served_at) = page.served_at {
+            return self.hear_clock(origin, served_at, asked_at).await;
+        }
+        let clocks = &self.permits.clocks;
+        page.served_at = clocks.counted_on(self.group, self.steady_ms());
+        if clocks.is_date_missed(self.group) {
+            self.log_missing_date(page);
+        }
+        self.compare(origin, page.served_at, self.now()).await;
+    }
+
+    /// A response of `origin` to a request of `asked_at` has shown the vendor's time.
     pub(crate) async fn hear_clock(
+        &self,
+        origin: &Origin,
+        served_at: Timestamp,
+        asked_at: Timestamp,
+    ) {
+        let clocks = &self.permits.clocks;
+        clocks.shown(self.group, served_at, self.steady_ms());
+        self.compare(origin, Some(served_at), asked_at).await;
+    }
+
+    /// Logs that a page shows no time, and which clock is used instead.
+    fn log_missing_date(&self, page: &Page) {
+        let problem = match &page.unreadable_date {
+            Some(text) => format!("the `Date` of a response cannot be read (`{text}`)"),
+            None => "a response carries no `Date`".to_owned(),
+        };
+        let instead = match page.served_at.filter(|_| self.jury.choice.is_none()) {
+            Some(at) => format!(
+                "the clock of an earlier response is counted on, to {at} by now, without the time in \
+                 which windlass did not run: if none has a `Date` any more, set `clock: ours` on the \
+                 source"
+            ),
+            None => "this machine's clock is used instead".to_owned(),
+        };
+        tracing::warn!(group = %self.group, connector = self.connector, "{problem}; {instead}");
+    }
+
+    /// Stores the vendor's clock that shows `served_at`, if that is new, and logs a difference once. A
+    /// write that fails is made by the next response.
+    async fn compare(
         &self,
         origin: &Origin,
         served_at: Option<Timestamp>,
@@ -118,7 +163,7 @@ impl<S: StateStore> Permit<'_, S> {
         if clocks.is_new(self.group, &seen) {
             let (store, origin) = (self.holder.store, origin.to_string());
             match store.store_clock(self.group, &seen, &origin).await {
-                Ok(()) => clocks.stored(self.group, Some(seen)),
+                Ok(()) => clocks.stored(self.group, Some(seen), self.steady_ms()),
                 Err(error) => {
                     tracing::info!(group = %self.group, %error, "the vendor's clock is not stored yet");
                 }
@@ -234,6 +279,10 @@ impl<S: StateStore> Permit<'_, S> {
         if ms > 0 {
             self.holder.seams.clock.sleep(ms).await;
         }
+    }
+
+    fn steady_ms(&self) -> i64 {
+        self.holder.seams.clock.steady_ms()
     }
 
     fn now(&self) -> Timestamp {

@@ -14,8 +14,10 @@ pub struct Page {
     pub rest: Option<Rest>,
     /// The token of the next page, or the evidence for the end of the window.
     pub next: Next,
-    /// The vendor's own clock: `Date` plus `Age`; `None` without a `Date`.
+    /// The vendor's own clock: `Date` plus `Age`; `None` without a readable `Date`.
     pub served_at: Option<Timestamp>,
+    /// The beginning of a `Date` that is not an HTTP date.
+    pub unreadable_date: Option<String>,
     /// Size of the body as read.
     pub body_bytes: u64,
     /// Number of records left out because they belong to a neighboring window.

@@ -36,7 +36,11 @@ impl Connector {
         let served_at = wait::served_at(&reply.headers);
         let page = self.page(request, reply, served_at.unwrap_or(now));
         match page {
-            Ok(page) => Ok(Page { served_at, ..page }),
+            Ok(page) => Ok(Page {
+                served_at,
+                unreadable_date: wait::unreadable_date(&reply.headers),
+                ..page
+            }),
             Err(failure) => Err(Failure {
                 served_at,
                 ..failure
@@ -89,6 +93,7 @@ impl Connector {
             }),
             next,
             served_at: None,
+            unreadable_date: None,
             body_bytes: u64::try_from(reply.body.len()).unwrap_or(u64::MAX),
             trimmed: piece.trimmed,
             in_order: piece.in_order,

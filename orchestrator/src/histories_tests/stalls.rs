@@ -28,6 +28,10 @@ impl Clock for Gate {
         NOW
     }
 
+    fn steady_ms(&self) -> i64 {
+        NOW.as_ms()
+    }
+
     fn sleep(&self, _: i64) -> Sleep {
         let gate = self.clone();
         Box::pin(async move {

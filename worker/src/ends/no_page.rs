@@ -95,10 +95,10 @@ impl<S: StateStore, O: Outfit> Run<'_, S, O> {
     /// time by it, and there may be no other response. Of other errors it is not known whether the
     /// vendor or a proxy has sent them.
     async fn hear_refusal(&self, failure: &Failure) {
-        let (origin, now) = (self.gear.client.connector().origin(), self.worker.now());
-        self.permit()
-            .hear_clock(origin, failure.served_at, now)
-            .await;
+        if let Some(served_at) = failure.served_at {
+            let (origin, now) = (self.gear.client.connector().origin(), self.worker.now());
+            self.permit().hear_clock(origin, served_at, now).await;
+        }
     }
 
     /// Gives a window back that begins before `horizon`. The ticks pass over what is dropped of it, by

@@ -1,5 +1,8 @@
 //! Our clock and the vendor's: which one is believed, and what a person hears of it.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use windlass_core::clock::Clock as _;
 use windlass_core::source::Policy;
 use windlass_core::task::Task;
@@ -221,4 +224,49 @@ async fn date_of_an_outage_shows_no_clock() {
     let group = &bench.definition.policy.rate_group;
     let stored = bench.store.rate_state(group).await.unwrap();
     assert_eq!((stored.clock, stored.origin), (None, None));
+}
+
+/// P1: no jump of this machine's clock completes a window while responses show no time: the time of the
+/// last one that did is counted on.
+#[tokio::test]
+async fn page_without_a_date_goes_by_the_last_one_whatever_our_clock_does() {
+    let right = filled().minus_ms(2 * MINUTE_MS);
+    for is_other_process in [false, true] {
+        let setting = Setting {
+            policy: Policy {
+                clock: None,
+                ..definition().policy
+            },
+            ..Setting::default()
+        };
+        let shows = Arc::new(AtomicBool::new(true));
+        let vendor_shows = Arc::clone(&shows);
+        let bench = Bench::with(setting, move |asked| {
+            served(asked.page, 2, right).map(|mut reply| {
+                if !vendor_shows.load(Ordering::SeqCst) {
+                    reply.headers = std::iter::empty::<(&str, &str)>().collect();
+                }
+                reply
+            })
+        })
+        .await;
+        bench.clock.advance_ms(right.ms_since(bench.clock.now()));
+        let mut worker = bench.worker(bench.store.clone());
+        let early = only(worker.run(&bench.task().await, Budget::UNLIMITED).await);
+        assert!(matches!(early, Outcome::Yielded { .. }), "{early:?}");
+        shows.store(false, Ordering::SeqCst);
+        bench.clock.jump_ms(3 * HOUR_MS);
+        if is_other_process {
+            worker = bench.worker(bench.store.clone());
+        }
+        let still = only(worker.run(&bench.task().await, Budget::UNLIMITED).await);
+        assert!(matches!(still, Outcome::Yielded { .. }), "{still:?}");
+        assert!(bench.written().is_empty());
+        let group = &bench.definition.policy.rate_group;
+        let clock = bench.store.rate_state(group).await.unwrap().clock.unwrap();
+        assert_eq!(clock.offset_ms, Some(-3 * HOUR_MS), "the jump is seen");
+        bench.clock.advance_ms(3 * MINUTE_MS);
+        let then = only(worker.run(&bench.task().await, Budget::UNLIMITED).await);
+        assert_eq!(then, Outcome::Completed);
+    }
 }

@@ -36,6 +36,10 @@ impl Clock for SharedClock {
         start.plus_ms(ms)
     }
 
+    fn steady_ms(&self) -> i64 {
+        self.now().as_ms()
+    }
+
     #[expect(
         clippy::disallowed_methods,
         reason = "the runtime's clock is paused: nobody sleeps"
