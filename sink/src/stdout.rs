@@ -83,9 +83,34 @@ fn opened(fd: BorrowedFd<'_>) -> io::Result<Opened> {
     let is_new_file = metadata.is_file() && metadata.len() == 0;
     let torn = !is_new_file && !is_null && !file.is_terminal();
     Ok(Opened {
-        to: Box::new(file),
+        to: Box::new(Patient(file)),
         torn,
     })
+}
+
+/// A descriptor that may be in non-blocking mode, which whoever started this process can set at any
+/// time: a full pipe is waited for, as in blocking mode, and nothing is written twice.
+#[cfg(unix)]
+struct Patient(std::fs::File);
+
+#[cfg(unix)]
+impl Write for Patient {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        use rustix::event::{PollFd, PollFlags, poll};
+        loop {
+            match self.0.write(bytes) {
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                    let mut ready = [PollFd::new(&self.0, PollFlags::OUT)];
+                    rustix::io::retry_on_intr(|| poll(&mut ready, None))?;
+                }
+                written => return written,
+            }
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush()
+    }
 }
 
 impl StdoutSink {

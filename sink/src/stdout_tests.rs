@@ -253,3 +253,24 @@ fn descriptor_that_cannot_be_written_is_refused() {
     let dropped = File::options().write(true).open("/dev/null").unwrap();
     assert!(opened(dropped.as_fd()).is_ok());
 }
+
+/// P2: a full pipe in non-blocking mode is waited for, and each byte is written once.
+#[cfg(unix)]
+#[test]
+fn full_pipe_in_non_blocking_mode_continues_at_the_same_byte() {
+    use std::io::Read;
+    use std::os::fd::AsFd;
+    use std::os::unix::net::UnixStream;
+
+    let (writer, mut reader) = UnixStream::pair().unwrap();
+    writer.set_nonblocking(true).unwrap();
+    let mut to = opened(writer.as_fd()).unwrap().to;
+    drop(writer);
+    let sent: Vec<u8> = (0..=250).cycle().take(4 << 20).collect();
+    let expected = sent.clone();
+    let writes = std::thread::spawn(move || to.write_all(&sent));
+    let mut received = Vec::new();
+    reader.read_to_end(&mut received).unwrap();
+    writes.join().unwrap().unwrap();
+    assert!(received == expected, "{} bytes", received.len());
+}
