@@ -66,6 +66,7 @@ pub fn run() -> std::process::ExitCode {
 }
 
 async fn dispatch(args: &Args, output: Output) -> anyhow::Result<ExitCode> {
+    signals::outlive_file_size_limit()?;
     let target = Target::new(
         args.config.clone(),
         args.state.clone(),

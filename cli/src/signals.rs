@@ -52,6 +52,15 @@ impl StopSignals {
     }
 }
 
+/// Makes a write beyond the file size limit (`ulimit -f`) fail with an error that names the file. By
+/// default SIGXFSZ ends the process without a message. The handler stays until the process ends.
+///
+/// # Errors
+/// When the operating system refuses.
+pub(crate) fn outlive_file_size_limit() -> io::Result<()> {
+    signal(SignalKind::from_raw(libc::SIGXFSZ)).map(drop)
+}
+
 /// Returns true if this process was started with SIGHUP ignored, by its `status` file. Without such
 /// a file, which only Linux has, SIGHUP counts as not ignored.
 fn is_hangup_ignored(status: &Path) -> bool {
