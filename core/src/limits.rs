@@ -1,7 +1,7 @@
 //! Every bound of the engine, in one table, each with its reason. A service's own bounds stand
 //! beside its adapter; a vendor's stand in its manifest.
 
-use crate::time::{DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS};
+use crate::time::{DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS, Timestamp};
 
 /// Shards of the plan. A constant: it is part of stored keys, so it can never change.
 pub const SHARDS: u8 = 64;
@@ -118,6 +118,9 @@ pub const PROBE_FULL_MS: i64 = MINUTE_MS;
 
 /// Clocks of this system's machines agree this well.
 pub const CLOCK_SKEW_MS: i64 = 60 * SECOND_MS;
+/// Latest time that this machine's clock is read as, 9000-01-01. Waits are instants, and the last instant
+/// is the end of the year 9999: a clock that shows it would make every wait end at once.
+pub const CLOCK_LATEST: Timestamp = Timestamp::from_ms(221_845_392_000_000);
 /// Longest lease with an end: the longest invocation of Lambda, and what clocks differ by.
 pub const LEASE_MS_MAX: i64 = 15 * MINUTE_MS + CLOCK_SKEW_MS;
 /// Clocks that differ by more than this are not both slow: one of them is wrong, and which one is for

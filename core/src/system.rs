@@ -8,6 +8,7 @@ use std::sync::LazyLock;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use crate::clock::{Clock, Entropy, Sleep};
+use crate::limits;
 use crate::time::Timestamp;
 
 /// The first reading of the monotonic clock.
@@ -22,7 +23,8 @@ impl Clock for SystemClock {
         let since_epoch = SystemTime::now()
             .duration_since(UNIX_EPOCH)
             .unwrap_or(Duration::ZERO);
-        Timestamp::from_ms(i64::try_from(since_epoch.as_millis()).unwrap_or(i64::MAX))
+        let ms = i64::try_from(since_epoch.as_millis()).unwrap_or(i64::MAX);
+        Timestamp::from_ms(ms).min(limits::CLOCK_LATEST)
     }
 
     fn steady_ms(&self) -> i64 {

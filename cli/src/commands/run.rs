@@ -6,8 +6,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use windlass_core::clock::{Clock, Entropy};
+use windlass_core::limits;
 use windlass_core::system::{SystemClock, SystemEntropy};
-use windlass_core::time::SECOND_MS;
+use windlass_core::time::{SECOND_MS, Timestamp};
 use windlass_worker::{Observer, Seams, Stop};
 
 use self::summary::summarize;
@@ -44,6 +45,7 @@ pub(crate) async fn run(
         output
     };
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    check_clock(clock.now())?;
     let entropy: Arc<dyn Entropy> = Arc::new(SystemEntropy);
     let outfit = LocalOutfit::build(&config, None, &clock, &entropy).await?;
     let mut lock = StateLock::take(state_file)?;
@@ -86,6 +88,15 @@ pub(crate) async fn run(
     let ending = ending?;
     bars.finish(ending.report(), clock.now());
     summarize(&store, &meter, &ending, args.until_caught_up, output).await
+}
+
+/// A clock that is this far ahead ends no wait.
+fn check_clock(now: Timestamp) -> anyhow::Result<()> {
+    anyhow::ensure!(
+        now < limits::CLOCK_LATEST,
+        "this machine's clock shows the year 9000 or later; set it"
+    );
+    Ok(())
 }
 
 /// Ctrl-C, SIGTERM and SIGHUP stop the run at its next checkpoint. A second signal stops it at
@@ -132,4 +143,18 @@ fn stop_after(stop: &Stop, max_runtime: Option<Duration>, clock: Arc<dyn Clock>)
             .await;
         stop.request();
     });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn run_is_refused_while_the_clock_is_at_its_limit() {
+        assert!(check_clock(limits::CLOCK_LATEST.minus_ms(1)).is_ok());
+        assert!(check_clock(limits::CLOCK_LATEST).is_err());
+        // Every wait that is counted from it is an instant of its own.
+        let later = limits::CLOCK_LATEST.plus_ms(limits::CLOCK_BELIEVED_MS);
+        assert!(limits::CLOCK_LATEST < later && later < Timestamp::MAX);
+    }
 }
