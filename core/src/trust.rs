@@ -7,11 +7,13 @@
 //! irreversible steps by the last response and not by its own clock.
 
 mod difference;
+mod early;
 mod plan_time;
 
 use serde::{Deserialize, Serialize};
 
 pub use self::difference::Difference;
+pub use self::early::Early;
 pub use self::plan_time::{Cut, PlanTime};
 use crate::limits;
 use crate::time::Timestamp;

@@ -2,7 +2,7 @@
 
 use windlass_core::checkpoint::PageTotals;
 use windlass_core::time::Timestamp;
-use windlass_core::trust::Dispute;
+use windlass_core::trust::{Dispute, Early};
 use windlass_core::window::Window;
 use windlass_sink::SinkError;
 
@@ -27,7 +27,7 @@ pub(crate) enum End {
     /// The vendor's page tokens lead nowhere.
     Circle(&'static str),
     /// The vendor has not filled the window before this.
-    TooEarly(Timestamp),
+    TooEarly { until: Timestamp, early: Early },
     /// Our clock and the vendor's differ by more than a day, and nothing shows which one is right.
     Disputed(Dispute),
     /// The whole rate group waits until then.

@@ -43,9 +43,9 @@ impl<S: StateStore, O: Outfit> Run<'_, S, O> {
                 let not_before = Some(self.worker.now().plus_ms(wait_ms));
                 self.begin_again(lease, not_before, problem).await
             }
-            End::TooEarly(until) => {
-                let why = "the vendor's clock has not passed the end of the window and settle";
-                self.give_back(lease, Cause::Yielded, Some(until), why)
+            End::TooEarly { until, early } => {
+                let why = early.describe(&self.source.definition.connector);
+                self.give_back(lease, Cause::Yielded, Some(until), &why)
                     .await
             }
             End::Disputed(dispute) => {

@@ -14,7 +14,7 @@ use windlass_core::sweep::keeps;
 use windlass_core::task::Task;
 use windlass_core::time::Timestamp;
 use windlass_core::transition::Cause;
-use windlass_core::trust::{Dispute, Trusted};
+use windlass_core::trust::{Dispute, Early, Trusted};
 use windlass_core::{limits, turns};
 use windlass_sink::{Sink, WindowWriter};
 use windlass_state::StateStore;
@@ -221,7 +221,15 @@ impl<S: StateStore, O: Outfit> Run<'_, S, O> {
             None => Ok(trusted),
             Some(short_ms) => {
                 let wait_ms = short_ms.min(limits::WAIT_MS_MAX);
-                Err(End::TooEarly(self.worker.now().plus_ms(wait_ms)))
+                let ours = self.worker.now();
+                let until = ours.plus_ms(wait_ms);
+                let early = Early {
+                    settles_at: trusted.at().plus_ms(short_ms),
+                    trusted: trusted.at(),
+                    ours,
+                    vendor: page.served_at,
+                };
+                Err(End::TooEarly { until, early })
             }
         }
     }

@@ -87,7 +87,7 @@ impl From<Dispute> for Difference {
 }
 
 /// `2026-01-01T00:00:00Z`.
-fn second(time: Timestamp) -> String {
+pub(super) fn second(time: Timestamp) -> String {
     let text = time.floor_to(SECOND_MS).to_string();
     text.replace(".000Z", "Z")
 }
