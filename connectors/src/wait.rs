@@ -78,7 +78,9 @@ pub fn served_at(headers: &Headers) -> Option<Timestamp> {
 
 /// The beginning of a `Date` that is not an HTTP date, for a message.
 pub fn unreadable_date(headers: &Headers) -> Option<String> {
-    let text = headers.get("date").filter(|text| http_date(text).is_none())?;
+    let text = headers
+        .get("date")
+        .filter(|text| http_date(text).is_none())?;
     let plain = text.chars().filter(|c| !c.is_control());
     Some(plain.take(DATE_CHARS_MAX).collect())
 }

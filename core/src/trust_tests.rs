@@ -180,7 +180,10 @@ fn an_offset_is_stored_again_when_it_moves_or_gets_old() {
     assert!(replaces(back), "the clock was set back");
     assert!(!replaces(later(0, None)), "a proxy without a clock");
     let later_still = later(limits::CLOCK_STORED_MS, None);
-    assert!(!replaces(later_still), "neither by our clock that has jumped");
+    assert!(
+        !replaces(later_still),
+        "neither by our clock that has jumped"
+    );
     assert!(later(0, Some(0)).replaces(Some(&later(0, None))));
 }
 

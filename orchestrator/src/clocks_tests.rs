@@ -34,7 +34,11 @@ async fn heard(store: &MemoryStore, source: &SourceDefinition, ours: Timestamp, 
 /// Each source has a vendor of its own, but those of `acme` share theirs.
 fn origin(source: &SourceDefinition) -> String {
     let name = source.name.as_str();
-    let vendor = if name.starts_with("acme-") { "acme" } else { name };
+    let vendor = if name.starts_with("acme-") {
+        "acme"
+    } else {
+        name
+    };
     format!("https://{vendor}.test")
 }
 
@@ -339,6 +343,10 @@ async fn votes_for_a_vendors_clock_that_is_ahead_skip_no_time() {
         heard(&store, source, NOW, 300 * DAY_MS).await;
     }
     tick(&store, &sent, NOW).await;
-    assert_eq!(sent.take()[0].witnesses.len(), 1, "each has the other's vote");
+    assert_eq!(
+        sent.take()[0].witnesses.len(),
+        1,
+        "each has the other's vote"
+    );
     assert_eq!(passed_over(&store, &a).await, None);
 }

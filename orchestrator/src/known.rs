@@ -38,7 +38,8 @@ impl<'s> Witnesses<'s> {
 
     /// Hears the clock that is stored of another rate group.
     fn hear(&mut self, other: RateState) {
-        let (Some(own), Some(clock), Some(origin)) = (self.of.clock, other.clock, other.origin) else {
+        let (Some(own), Some(clock), Some(origin)) = (self.of.clock, other.clock, other.origin)
+        else {
             return;
         };
         // Without an origin of its own, any other could be the same.

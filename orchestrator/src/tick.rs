@@ -226,7 +226,8 @@ impl<S: StateStore, D: Dispatch> Tick<'_, S, D> {
 
 /// Logs the time that a plan has skipped, once: a span that only grows has been logged.
 fn log_skipped(before: &[windlass_core::Span], after: &[windlass_core::Span]) {
-    let is_known = |span: &&windlass_core::Span| before.iter().any(|known| known.from() == span.from());
+    let is_known =
+        |span: &&windlass_core::Span| before.iter().any(|known| known.from() == span.from());
     for span in after.iter().filter(|span| !is_known(span)) {
         let (from, to) = (span.from(), span.to());
         tracing::warn!(%from, %to, "time skipped: it is older than the vendor's retention");

@@ -294,8 +294,11 @@ impl<S: StateStore> StateStore for FailingStore<S> {
         clock: &ClockOffset,
         origin: &str,
     ) -> Result<(), StateError> {
-        self.with_fault(Operation::StoreClock, self.inner.store_clock(group, clock, origin))
-            .await
+        self.with_fault(
+            Operation::StoreClock,
+            self.inner.store_clock(group, clock, origin),
+        )
+        .await
     }
 
     async fn close_rate_gate(&self, gate: &RateGate, now: Timestamp) -> Result<(), StateError> {

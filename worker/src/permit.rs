@@ -94,7 +94,9 @@ impl<S: StateStore> Permit<'_, S> {
         let state = self.holder.insist(|| store.rate_state(self.group)).await?;
         self.permits.gates.seen(self.group, state.gate, self.now());
         let steady_ms = self.steady_ms();
-        self.permits.clocks.stored(self.group, state.clock, steady_ms);
+        self.permits
+            .clocks
+            .stored(self.group, state.clock, steady_ms);
         Ok(())
     }
 
@@ -144,12 +146,7 @@ impl<S: StateStore> Permit<'_, S> {
 
     /// Stores the vendor's clock that shows `served_at`, if that is new, and logs a difference once. A
     /// write that fails is made by the next response.
-    async fn compare(
-        &self,
-        origin: &Origin,
-        served_at: Option<Timestamp>,
-        asked_at: Timestamp,
-    ) {
+    async fn compare(&self, origin: &Origin, served_at: Option<Timestamp>, asked_at: Timestamp) {
         let now = self.now();
         let seen = ClockOffset::of(served_at, asked_at, now);
         let clocks = &self.permits.clocks;

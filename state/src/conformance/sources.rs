@@ -110,7 +110,8 @@ pub async fn a_vendors_clock_is_kept_beside_gate_and_turns<S: StateStore>(store:
     let first = clock(Some(-259_200_000), 1);
     store
         .store_clock(&group, &first, "https://one.test")
-        .await.expect("stored");
+        .await
+        .expect("stored");
     let state = store.rate_state(&group).await.expect("read");
     assert_eq!((state.clock, state.gate), (Some(first), None));
     let gate = RateGate {
@@ -123,7 +124,8 @@ pub async fn a_vendors_clock_is_kept_beside_gate_and_turns<S: StateStore>(store:
     for last in [clock(Some(5), 2), clock(None, 0), clock(Some(0), -60)] {
         store
             .store_clock(&group, &last, "https://two.test")
-            .await.expect("stored");
+            .await
+            .expect("stored");
         let state = store.rate_state(&group).await.expect("read");
         assert_eq!(state.clock, Some(last));
         assert_eq!(state.origin.as_deref(), Some("https://two.test"));

@@ -27,7 +27,8 @@ async fn trusted(store: &impl StateStore, offset_ms: i64) -> Option<i64> {
     };
     store
         .store_clock(group, &seen, "https://vendor.test:443")
-        .await.unwrap();
+        .await
+        .unwrap();
     let known = Known::read(store, group).await.unwrap();
     let trusted = known.time(&record, at(0)).trusted()?;
     Some(trusted.at().ms_since(at(0)))

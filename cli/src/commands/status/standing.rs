@@ -127,9 +127,11 @@ impl Standing {
         let gaps = view.summary_of(|lane| !matches!(lane, Lane::Sweep(_)));
         // Records carry the vendor's time.
         let vendor_now = clocks.lag_at();
-        let uncut_ms = uncut_ms(view, vendor_now);
         let uncut_ms_max = definition.policy.every_ms + TICKS_MISSED_MS;
-        let is_behind = uncut_ms > uncut_ms_max;
+        // Windows are created by the earlier clock: what is due by the vendor's alone waits for ours.
+        let is_behind = uncut_ms(view, clocks.edge()) > uncut_ms_max;
+        let uncut_ms = uncut_ms(view, vendor_now);
+        let waits_for_clock = !is_behind && uncut_ms > uncut_ms_max;
         let state = match () {
             () if !view.record.is_active() => inactive(&view.record),
             () if finished => "finished",
@@ -141,6 +143,7 @@ impl Standing {
             () if gate.is_some() => "waiting",
             () if windows.is_none_or(|windows| windows.open > 0) => "open",
             () if is_behind => "behind",
+            () if waits_for_clock => "waiting",
             () if gaps.is_some_and(|gaps| gaps.parked > 0) => "holes",
             () => "caught up",
         };
