@@ -387,3 +387,7 @@ fn extents(timelines: &BTreeMap<Timeline, Found>, generation: &Generation) -> BT
     });
     extents.collect()
 }
+
+#[cfg(test)]
+#[path = "source_tests.rs"]
+mod tests;
