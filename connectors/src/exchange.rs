@@ -187,6 +187,8 @@ pub struct Failure {
     pub status: Option<u16>,
     /// The vendor's own clock: `Date` plus `Age`; `None` without a response or without a `Date`.
     pub served_at: Option<Timestamp>,
+    /// Whether a limit on time ended the request: another try would take as long.
+    pub timed_out: bool,
     /// The cause and the cure: one line without token, secret or record, at most
     /// [`limits::MESSAGE_CHARS_MAX`] characters.
     pub message: String,
@@ -200,6 +202,7 @@ impl Failure {
             wait_ms: None,
             status: None,
             served_at: None,
+            timed_out: false,
             message: one_line(message.as_ref()),
         }
     }

@@ -97,7 +97,10 @@ impl TransportError {
             ),
             Self::Refused(_) => (FailureClass::Block, "; nothing was sent"),
         };
-        Failure::new(class, format!("{asked}: {self}{advice}"))
+        Failure {
+            timed_out: matches!(self, Self::Timeout(_)),
+            ..Failure::new(class, format!("{asked}: {self}{advice}"))
+        }
     }
 }
 

@@ -144,6 +144,16 @@ pub const DEADLINE_MARGIN_MS: i64 = 10 * SECOND_MS;
 /// Of the time a worker has left, what a page on its way may not use up: one state write, tried
 /// again a few times.
 pub const RELEASE_MS: i64 = 3 * SECOND_MS;
+/// How long a sink may still take for the page in hand after a request to stop: then the page is given
+/// up. What stops a process kills it after ten seconds (Docker) or thirty (Kubernetes).
+pub const STOP_GRACE_MS: i64 = 5 * SECOND_MS;
+/// How long after a request to stop a wait for a sink is logged: usual pages take less.
+pub const STOP_NOTICE_MS: i64 = SECOND_MS;
+/// Time without progress after which a worker counts as stalled: a few times what a slow vendor takes
+/// for a page.
+pub const STALL_MS: i64 = 5 * SECOND_MS;
+/// Time between two lines of the log about stalled workers.
+pub const STALL_LOG_MS: i64 = MINUTE_MS;
 /// How long done windows stay as history, at least.
 pub const HISTORY_MS_MIN: i64 = 7 * DAY_MS;
 /// How long done windows stay as history unless configured otherwise.

@@ -21,6 +21,7 @@ use crate::dispatch::Dispatch;
 use crate::outbox::Outbox;
 use crate::report::{SourceReport, TickReport};
 use crate::slots::GroupLimits;
+use crate::stalls::Spare;
 use crate::tick::Tick;
 
 /// The sources of a state, with the results of their last plans and the instants of their next ones.
@@ -121,17 +122,19 @@ impl Agenda {
         self.board.next_due()
     }
 
-    /// Plans sources of one rate group, while `free` workers of the process have nothing to do.
+    /// Plans sources of one rate group, while the process may start the workers of `spare`.
     /// Returns the sources that were planned; `None` when nothing is to be planned now.
     pub async fn step<S: StateStore, D: Dispatch>(
         &mut self,
         tick: &Tick<'_, S, D>,
-        free: usize,
+        spare: &Spare,
     ) -> Option<Vec<SourceName>> {
-        let (name, allowance) = self.next(free)?;
+        let (name, allowance) = self.next(spare.free)?;
         let group = self.groups.get_mut(&name)?;
         let outbox = Outbox::new(tick.dispatch, tick.options.tasks_per_invocation);
-        let visited = group.visit(&mut self.board, tick, allowance, &outbox).await;
+        let visited = group
+            .visit(&mut self.board, tick, (allowance, spare), &outbox)
+            .await;
         outbox.close().await;
         for source in &visited.gone {
             self.group_of.remove(source);

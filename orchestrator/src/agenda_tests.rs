@@ -12,6 +12,7 @@ use windlass_state::failing::{FailingStore, Fault, Operation};
 
 use super::*;
 use crate::report::Activity;
+use crate::stalls::Stalls;
 use crate::testing::*;
 use crate::tick::TickOptions;
 
@@ -23,6 +24,8 @@ struct Process {
     agenda: Agenda,
     workers_max: usize,
     running: Vec<Task>,
+    /// The sources whose vendors never respond.
+    hanging: Vec<SourceName>,
     now: Timestamp,
 }
 
@@ -36,6 +39,7 @@ impl Process {
             agenda: Agenda::new(workers_max),
             workers_max,
             running: Vec::new(),
+            hanging: Vec::new(),
             now: NOW,
         };
         this.agenda.list(&this.counted).await.unwrap();
@@ -57,10 +61,16 @@ impl Process {
             suspects: None,
             now: self.now,
         };
-        let free = self.workers_max - self.running.len();
-        let planned = self.agenda.step(&tick, free).await?;
+        let mut stalls = Stalls::default();
+        for source in &self.hanging {
+            let of = self.running.iter().filter(|task| task.source == *source);
+            of.for_each(|task| stalls.add(task.source.clone(), None));
+        }
+        let spare = stalls.spare(self.workers_max, self.running.len());
+        let planned = self.agenda.step(&tick, &spare).await?;
         self.running.extend(self.sent.take());
-        assert!(self.running.len() <= self.workers_max);
+        let most = if self.hanging.is_empty() { 1 } else { 2 };
+        assert!(self.running.len() <= most * self.workers_max);
         Some(planned.iter().map(ToString::to_string).collect())
     }
 
@@ -415,4 +425,27 @@ async fn an_agenda_hands_out_the_windows_that_ticks_hand_out() {
         finish(&store, &window, NOW).await;
     }
     assert_eq!(kept, ticked);
+}
+
+#[tokio::test]
+async fn hanging_sources_hold_no_worker_that_others_could_use() {
+    let definitions = sources(12, false);
+    let mut process = Process::new(&definitions, 4).await;
+    // Those that are planned first hang, more of them than there are workers.
+    process.hanging = definitions[..5].iter().map(|it| it.name.clone()).collect();
+    process.settle().await;
+    let mut done = 0;
+    loop {
+        let hangs = |task: &Task| process.hanging.contains(&task.source);
+        let Some(index) = process.running.iter().position(|task| !hangs(task)) else {
+            break;
+        };
+        process.finish(index).await;
+        done += 1;
+        process.now = process.now.plus_ms(SECOND_MS);
+        process.settle().await;
+    }
+    assert_eq!(done, 3 * 7, "each window of each source that works");
+    let of_hanging = process.running.len();
+    assert!((5..=8).contains(&of_hanging), "{of_hanging}");
 }

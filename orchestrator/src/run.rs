@@ -8,6 +8,7 @@ use crate::known::Known;
 use crate::outbox::Outbox;
 use crate::report::{SourceReport, TickReport};
 use crate::slots::GroupLimits;
+use crate::stalls::Spare;
 use crate::tick::Tick;
 use crate::view::SourceView;
 use crate::visit::Visit;
@@ -48,6 +49,7 @@ impl<S: StateStore, D: Dispatch> Tick<'_, S, D> {
             views,
             others_in_flight: 0,
             allowance: usize::MAX,
+            spare: Spare::of(usize::MAX),
             gate: None,
             known: Known::AtRest,
         };

@@ -83,13 +83,16 @@ impl GroupLimits {
     }
 }
 
-/// The place of a lane among those of its rate group, the first one first: those that are about to
-/// lose records that their vendor drops, the one with the least time left before the others; then
-/// live before sweeps before backfills, and of each kind the one that is furthest behind first, so
+/// The place of a lane among those of its rate group, the first one first: those whose source does
+/// not wait after a failure; then those that are about to lose records that their vendor drops, the
+/// one with the least time left before the others; then live before sweeps before backfills, and of each kind the one that is furthest behind first, so
 /// that a shared limit starves nobody. Two ticks that read the same take the same order, and so the
 /// same windows.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Place {
+    /// Whether the last run of the source failed and its wait is not over: a source that hangs and is
+    /// furthest behind would have the slots of its group to itself.
+    backs_off: bool,
     is_safe: bool,
     left_ms: Option<i64>,
     kind: u8,
@@ -103,6 +106,7 @@ impl Place {
         let lane = &source.lanes[lane];
         let left_ms = endangered(source, lane, now);
         Self {
+            backs_off: source.failing_until().is_some_and(|until| now < until),
             is_safe: left_ms.is_none(),
             left_ms,
             kind: match lane.progress.timeline.lane {
@@ -166,9 +170,8 @@ fn is_ready(window: &Window, now: Timestamp) -> bool {
 
 /// Whether a window of `lane` would run if its rate group and this process had a worker for it.
 pub(crate) fn wants_worker(source: &SourceView, lane: &LaneView, now: Timestamp) -> bool {
-    let most = to_usize(source.record.definition.policy.max_in_flight);
     source.record.is_active()
-        && source.in_flight() < most
+        && source.in_flight() < in_flight_max(source)
         && lane.windows().any(|window| is_ready(window, now))
 }
 
@@ -186,9 +189,8 @@ pub(crate) fn crowded(views: &[SourceView], limits: &GroupLimits, now: Timestamp
     let in_group: usize = views.iter().map(SourceView::in_flight).sum();
     let group_is = of_group > 0 && of_group >= limits.in_flight_max.saturating_sub(in_group);
     let source_is = |view: &SourceView| {
-        let most = to_usize(view.record.definition.policy.max_in_flight);
         let ready = ready(view);
-        ready > 0 && ready >= most.saturating_sub(view.in_flight())
+        ready > 0 && ready >= in_flight_max(view).saturating_sub(view.in_flight())
     };
     views
         .iter()
@@ -205,13 +207,20 @@ pub(crate) fn room(
     in_group: usize,
 ) -> usize {
     let of_lane = source.lanes[lane].in_flight();
-    let source_max = to_usize(source.record.definition.policy.max_in_flight);
-    let in_source = source_max.saturating_sub(source.in_flight() - of_lane);
+    let in_source = in_flight_max(source).saturating_sub(source.in_flight() - of_lane);
     in_source.min(
         limits
             .in_flight_max
             .saturating_sub(in_group.saturating_sub(of_lane)),
     )
+}
+
+/// Windows of a source in flight at once: one after a run that failed, until a run has a page.
+fn in_flight_max(source: &SourceView) -> usize {
+    if source.failing_until().is_some() {
+        return 1;
+    }
+    to_usize(source.record.definition.policy.max_in_flight)
 }
 
 fn to_usize(count: u32) -> usize {

@@ -384,3 +384,41 @@ async fn sources_of_one_group_do_not_mix_turns_and_fixed_parts() {
     let of_fixed: u32 = fixed.filter_map(|task| task.requests_per_minute).sum();
     assert!(of_turns + of_fixed <= 600, "{of_turns} and {of_fixed}");
 }
+
+/// Ends the runs of what was handed out of `source` at `now` as an outage of its vendor does.
+async fn fail_all(store: &MemoryStore, sent: &Sent, now: Timestamp, wait_ms: i64) {
+    for task in sent.take() {
+        for named in &task.windows {
+            let window = store.window(&named.id).await.unwrap().unwrap();
+            let lease = claim(store, &window, now).await;
+            let release = windlass_core::transition::Release {
+                cause: windlass_core::transition::Cause::Outage,
+                not_before: Some(now.plus_ms(wait_ms)),
+                error: Some("timed out".to_owned()),
+                now,
+            };
+            store.release(&lease, &release).await.unwrap();
+        }
+    }
+}
+
+#[tokio::test]
+async fn source_that_hangs_leaves_the_slots_of_its_group_to_the_others() {
+    let shared = |name: &str, in_flight| {
+        with_policy(name, |policy| {
+            policy.rate_group = "shared".parse().unwrap();
+            policy.max_in_flight = in_flight;
+            policy.group_in_flight = 4;
+        })
+    };
+    let (hangs, works) = (shared("a-hangs", 4), shared("b-works", 4));
+    let (store, sent) = (store_of([&hangs, &works]).await, Sent::default());
+    tick(&store, &sent, NOW).await;
+    fail_all(&store, &sent, NOW.plus_ms(1), HOUR_MS).await;
+    // Every window is tried once at most, and then only one at a time.
+    tick(&store, &sent, NOW.plus_ms(2)).await;
+    let names = sent.take_names();
+    let of_hanging = names.iter().filter(|it| it.starts_with("a-hangs")).count();
+    let of_working = names.iter().filter(|it| it.starts_with("b-works")).count();
+    assert_eq!((of_working, of_hanging), (4, 0), "{names:?}");
+}

@@ -181,6 +181,22 @@ impl SourceView {
         self.lanes.iter().map(LaneView::in_flight).sum()
     }
 
+    /// The end of the last wait after a run that failed, if no page came to any of its windows since
+    /// the failure.
+    pub(crate) fn failing_until(&self) -> Option<Timestamp> {
+        let fails = |it: &&Window| it.status() == Status::Ready && it.setbacks() > 0;
+        let failed_at = self.windows().filter(fails).map(Window::updated_at).max()?;
+        let has_page = |it: &Window| it.page() > 0 && it.setbacks() == 0;
+        let recovered = self
+            .windows()
+            .any(|it| has_page(it) && failed_at < it.updated_at());
+        if recovered {
+            return None;
+        }
+        let waits = self.windows().filter(fails).filter_map(Window::not_before);
+        Some(waits.max().unwrap_or(failed_at))
+    }
+
     fn live(&self) -> Option<&LaneView> {
         let is_live = |lane: &&LaneView| lane.progress.timeline.lane == Lane::Live;
         self.lanes.iter().find(is_live)

@@ -15,6 +15,7 @@ use crate::ledger;
 use crate::outbox::Outbox;
 use crate::report::SourceReport;
 use crate::slots::{GroupLimits, Room, crowded, room, turns};
+use crate::stalls::Spare;
 use crate::survey::survey;
 use crate::tick::Tick;
 use crate::view::{LaneView, SourceView};
@@ -39,6 +40,8 @@ pub(crate) struct Visit {
     pub(crate) others_in_flight: usize,
     /// Windows that the visit may hand out.
     pub(crate) allowance: usize,
+    /// What it hands none out of.
+    pub(crate) spare: Spare,
     /// The end of the group's cooldown, if the visit found one.
     pub(crate) gate: Option<Timestamp>,
     /// What the visit found stored of the group.
@@ -86,6 +89,7 @@ impl<S: StateStore, D: Dispatch> Tick<'_, S, D> {
             let before = source.lanes[lane].in_flight();
             let most = match source.record.work(self.now) {
                 _ if visit.gate.is_some() => 0,
+                _ if visit.spare.withholds(&source.record.definition) => 0,
                 // Beside what was in flight when the block came, a probe would tell nothing.
                 Work::Probe if source.in_flight() > 0 => 0,
                 Work::Probe => room(source, lane, &visit.limits, in_group).min(1),

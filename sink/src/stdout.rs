@@ -12,9 +12,10 @@ use std::fmt;
 use std::io::{self, ErrorKind, Write};
 #[cfg(unix)]
 use std::os::fd::BorrowedFd;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
+use tokio::sync::Mutex;
 use windlass_core::window::Window;
 
 use crate::settings::Settings;
@@ -196,7 +197,8 @@ impl Sink for StdoutSink {
 
 /// Writes the pages of one window.
 ///
-/// A call must be awaited to its end: a dropped call continues in the background.
+/// A dropped call has written nothing while it waits for another page; otherwise it continues in the
+/// background, and its page can be there twice.
 #[derive(Debug)]
 pub struct StdoutWriter {
     sink: StdoutSink,
@@ -215,10 +217,11 @@ impl WindowWriter for StdoutWriter {
         }
         let (window, page) = (batch.window.clone(), batch.page);
         let (lines, rejects) = (batch.lines.clone(), batch.rejects.clone());
-        let streams = Arc::clone(&self.sink.streams);
+        // Before the thread: a reader that stands still occupies one, and a page that only waits
+        // behind another has written nothing when its call is dropped.
+        let mut streams = Arc::clone(&self.sink.streams).lock_owned().await;
         let written = blocking(name, move || {
             let rejects = reject_lines(&window, page, &rejects);
-            let mut streams = streams.lock().unwrap_or_else(PoisonError::into_inner);
             streams.lines.write(&lines)?;
             streams.rejects.write(&rejects)
         })

@@ -8,7 +8,7 @@ use crate::conformance::{self, Destination, checkpointed, lines, page, reject, r
 
 /// An observable stream that can stop accepting bytes.
 #[derive(Clone, Default)]
-struct Pipe(Arc<Mutex<PipeState>>);
+struct Pipe(Arc<std::sync::Mutex<PipeState>>);
 
 #[derive(Default)]
 struct PipeState {
@@ -273,4 +273,51 @@ fn full_pipe_in_non_blocking_mode_continues_at_the_same_byte() {
     reader.read_to_end(&mut received).unwrap();
     writes.join().unwrap().unwrap();
     assert!(received == expected, "{} bytes", received.len());
+}
+
+/// A stream whose reader takes nothing until it is released.
+struct Unread(std::sync::mpsc::Receiver<()>, Pipe);
+
+impl Write for Unread {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        // An error once the other end is gone: the reader goes on.
+        let _released = self.0.recv();
+        self.1.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.1.flush()
+    }
+}
+
+#[tokio::test]
+async fn page_that_waits_behind_another_is_not_written_once_it_is_given_up() {
+    let (release, released) = std::sync::mpsc::channel();
+    let pipe = Pipe::default();
+    let unread = Unread(released, pipe.clone());
+    let sink = StdoutSink::new(
+        "screen".to_owned(),
+        Box::new(unread),
+        Box::new(Pipe::default()),
+    );
+    let window = window("okta");
+    let (mut first, mut second) = (
+        sink.open(&window).await.unwrap(),
+        sink.open(&window).await.unwrap(),
+    );
+    let (stuck, waiting) = (page(&window, 0, 0..1), page(&window, 1, 1..2));
+    let write = tokio::spawn(async move { first.write(&stuck).await });
+    while sink.streams.try_lock().is_ok() {
+        tokio::task::yield_now().await;
+    }
+    {
+        let mut behind = std::pin::pin!(second.write(&waiting));
+        let polled = std::future::poll_fn(|context| {
+            std::task::Poll::Ready(behind.as_mut().poll(context).is_pending())
+        });
+        assert!(polled.await);
+    }
+    drop(release);
+    write.await.unwrap().unwrap();
+    assert_eq!(pipe.text().lines().count(), 1, "{}", pipe.text());
 }

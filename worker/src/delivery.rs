@@ -1,5 +1,7 @@
 //! The delivery of a page: the steps that [`windlass_core::delivery`] orders, carried out.
 
+use std::pin::pin;
+
 use bytes::Bytes;
 use windlass_connectors::connector::{Page, Record, Rest};
 use windlass_core::checkpoint::{Cursor, PageTotals};
@@ -137,26 +139,33 @@ impl<S: StateStore, O: Outfit> Run<'_, S, O> {
     ) -> Result<Window, Undelivered> {
         let began = self.worker.now();
         let holder = self.worker.holder();
-        let mut moved = lease.window().clone();
+        let window = lease.window();
+        let mut moved = window.clone();
+        // One for the page: its pieces and its flush share it.
+        let mut grace = pin!(self.stop_grace());
         let mut step = first_step(page.next.token().is_none());
         loop {
             step = match step {
                 Step::Write(write) => {
                     // Called also when there is nothing to write: a sink that takes back needs a position.
-                    let written = self.in_time(writer.write(&delivery.batch)).await?;
+                    let written = self
+                        .in_time(window, &mut grace, writer.write(&delivery.batch))
+                        .await?;
                     if self.next_piece(lease, delivery).await {
                         write.piece_written()
                     } else {
                         write.page_written(written, writer.makes_final())
                     }
                 }
-                Step::Flush(flush) => flush.flushed(self.in_time(writer.flush()).await?),
+                Step::Flush(flush) => {
+                    flush.flushed(self.in_time(window, &mut grace, writer.flush()).await?)
+                }
                 Step::Sync(sync) => {
                     holder.insist(|| self.worker.store.sync()).await?;
                     sync.synced()
                 }
                 Step::Finish(finish) => {
-                    self.in_time(writer.finish()).await?;
+                    self.in_time(window, &mut grace, writer.finish()).await?;
                     finish.finished()
                 }
                 Step::Remember(remember) => {

@@ -43,8 +43,21 @@ pub(crate) enum End {
 pub(crate) enum Undelivered {
     /// The sink failed.
     Sink(SinkError),
+    /// The sink had not taken it when the time after a request to stop was over.
+    Stopped,
     /// The state failed, or the window is another's by now.
     State(NotWritten),
+}
+
+impl Undelivered {
+    /// How the pages of the run end by it, unless the state ended the run.
+    pub(crate) fn end(self) -> Result<End, NotWritten> {
+        match self {
+            Self::Sink(error) => Ok(End::Sink(error)),
+            Self::Stopped => Ok(End::Yield("told to stop while the sink held up a page")),
+            Self::State(not_written) => Err(not_written),
+        }
+    }
 }
 
 impl From<SinkError> for Undelivered {

@@ -17,6 +17,7 @@ use windlass_state::StateStore;
 use crate::pace::is_slow;
 use crate::permit::{NotNow, Permit};
 use crate::sent::Sent;
+use crate::waits::{On, Waits};
 use crate::{Budget, Seams, spans};
 
 /// Why there is no page.
@@ -48,6 +49,8 @@ pub(crate) struct Fetcher<'a, S, T: Transport> {
     pub(crate) replayable: bool,
     /// What has been sent in this run.
     pub(crate) sent: &'a Sent,
+    /// The calls of this process that have not returned.
+    pub(crate) waits: &'a Waits,
 }
 
 impl<S: StateStore, T: Transport> Fetcher<'_, S, T> {
@@ -111,7 +114,10 @@ impl<S: StateStore, T: Transport> Fetcher<'_, S, T> {
             }
             self.sent.goes_out(token);
             let asked_at = self.seams.clock.now();
-            let failure = match self.client.fetch(window.span(), token).await {
+            let waiting = self.waits.begin(window.id(), On::Vendor, asked_at);
+            let fetched = self.client.fetch(window.span(), token).await;
+            waiting.end(self.seams.clock.now());
+            let failure = match fetched {
                 Ok(mut page) => {
                     let origin = self.client.connector().origin();
                     self.permit.hear_page(origin, &mut page, asked_at).await;
@@ -122,7 +128,13 @@ impl<S: StateStore, T: Transport> Fetcher<'_, S, T> {
             };
             self.sent.failed(&failure);
             let class = self.class_of(&failure, token);
-            let disposition = self.decide(window, class, &failure, delays.next());
+            // A vendor that hangs would hold the worker for as long again: its window waits instead.
+            let delay = if failure.timed_out {
+                None
+            } else {
+                delays.next()
+            };
+            let disposition = self.decide(window, class, &failure, delay);
             let Disposition::Retry { after_ms } = disposition else {
                 return Err(NoPage::Failed {
                     failure,

@@ -35,6 +35,7 @@ mod sweep;
 mod tests;
 mod told;
 mod turns;
+mod waits;
 
 use std::fmt;
 use std::future::Future;
@@ -44,6 +45,7 @@ pub use budget::Budget;
 pub use collector::HttpCollector;
 pub use outcome::{Outcome, Report};
 pub use stop::Stop;
+pub use waits::{On, Stalled};
 use windlass_connectors::client::{Client, ClientError};
 use windlass_connectors::http::Transport;
 use windlass_core::checkpoint::PageTotals;
@@ -137,6 +139,7 @@ pub struct Worker<S, O> {
     seams: Seams,
     permits: permit::Permits,
     told: told::Told,
+    waits: waits::Waits,
 }
 
 /// Time, randomness, the request to stop, and who listens.
@@ -161,7 +164,14 @@ impl<S: StateStore, O: Outfit> Worker<S, O> {
             seams,
             permits: permit::Permits::default(),
             told: told::Told::default(),
+            waits: waits::Waits::default(),
         }
+    }
+
+    /// The windows of this process whose vendor or sink has let them wait for
+    /// [`STALL_MS`](windlass_core::limits::STALL_MS) or longer, by name.
+    pub fn stalled(&self) -> Vec<Stalled> {
+        self.waits.stalled(self.now())
     }
 
     fn now(&self) -> windlass_core::Timestamp {

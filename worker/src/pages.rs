@@ -1,5 +1,6 @@
 //! The pages of one window: the whole loop, in the order in which things become true.
 
+use std::pin::pin;
 use std::sync::atomic::AtomicBool;
 
 use futures_util::future::join;
@@ -20,7 +21,7 @@ use windlass_sink::{Sink, WindowWriter};
 use windlass_state::StateStore;
 
 use crate::circle::Circle;
-use crate::end::{End, Undelivered};
+use crate::end::End;
 use crate::fetch::{Fetcher, NoPage};
 use crate::pace::is_slow;
 use crate::permit::Permit;
@@ -72,9 +73,14 @@ impl<S: StateStore, O: Outfit> Run<'_, S, O> {
         } else {
             None
         };
-        let (lease, end) = match self.gear.sink.open(lease.window()).await {
+        let opened = {
+            let mut grace = pin!(self.stop_grace());
+            let open = self.gear.sink.open(lease.window());
+            self.in_time(lease.window(), &mut grace, open).await
+        };
+        let (lease, end) = match opened {
             Ok(writer) => self.read(lease, writer, &request, known.as_mut()).await?,
-            Err(error) => (lease, End::Sink(error)),
+            Err(undelivered) => (lease, undelivered.end()?),
         };
         // The writer is gone by now: whoever takes the window up next may open it at once.
         self.conclude(&lease, end).await
@@ -120,8 +126,7 @@ impl<S: StateStore, O: Outfit> Run<'_, S, O> {
                         totals: delivery.totals,
                         pause: self.pause_between_pages(&page),
                     },
-                    Err(Undelivered::Sink(error)) => End::Sink(error),
-                    Err(Undelivered::State(not_written)) => return Err(not_written),
+                    Err(undelivered) => undelivered.end()?,
                 };
                 return Ok((lease, end));
             }
@@ -130,8 +135,7 @@ impl<S: StateStore, O: Outfit> Run<'_, S, O> {
             let (delivered, next) = join(deliver, self.ahead(&fetcher, &lease, &page)).await;
             let moved = match delivered {
                 Ok(moved) => moved,
-                Err(Undelivered::Sink(error)) => return Ok((lease, End::Sink(error))),
-                Err(Undelivered::State(not_written)) => return Err(not_written),
+                Err(undelivered) => return Ok((lease, undelivered.end()?)),
             };
             lease = Lease::held(moved, lease.owner()).ok_or(NotWritten::Fenced)?;
             self.delivered(lease.window(), &delivery.totals).await?;
@@ -191,6 +195,7 @@ impl<S: StateStore, O: Outfit> Run<'_, S, O> {
             budget: self.budget,
             replayable: self.is_replayable(),
             sent: &self.sent,
+            waits: &self.worker.waits,
         }
     }
 

@@ -1,34 +1,67 @@
-//! Calls to the sink: their deadline, and the end of a run whose sink fails.
+//! Calls to the sink: their deadline, the time after a request to stop, and the end of a run whose
+//! sink fails.
 
 use std::future::Future;
 
+use windlass_core::duration::Rounded;
 use windlass_core::lease::Lease;
 use windlass_core::limits;
 use windlass_core::retry::refusal_stands;
 use windlass_core::source::BlockCause;
 use windlass_core::transition::Cause;
+use windlass_core::window::Window;
 use windlass_sink::SinkError;
 use windlass_state::StateStore;
 
+use crate::end::Undelivered;
 use crate::pages::Run;
 use crate::persist::NotWritten;
-use crate::{Outcome, Outfit};
+use crate::waits::On;
+use crate::{Outcome, Outfit, Seams};
 
 impl<S: StateStore, O: Outfit> Run<'_, S, O> {
-    /// Awaits `call` to the sink until the run's deadline: a sink that never returns is unwell, and a
-    /// window that is killed with it would be taken for the culprit. The writer is not used again.
+    /// Awaits `call` to the sink until the run's deadline, or until `grace` is over: a sink that never
+    /// returns is unwell, and a window that is killed with it would be taken for the culprit. The writer
+    /// is not used again.
     pub(crate) async fn in_time<T>(
         &self,
+        window: &Window,
+        grace: &mut (impl Future<Output = ()> + Unpin),
         call: impl Future<Output = Result<T, SinkError>>,
-    ) -> Result<T, SinkError> {
-        tokio::select! {
+    ) -> Result<T, Undelivered> {
+        let clock = &*self.worker.seams.clock;
+        let sink = &self.source.definition.sink;
+        let on = On::Sink(sink.clone());
+        let waiting = self.worker.waits.begin(window.id(), on, clock.now());
+        let done = tokio::select! {
             biased;
-            done = call => done,
-            () = self.budget.out_of_time(&*self.worker.seams.clock) => Err(SinkError::Unavailable {
-                sink: self.source.definition.sink.clone(),
+            done = call => done.map_err(Undelivered::Sink),
+            () = self.budget.out_of_time(clock) => Err(Undelivered::Sink(SinkError::Unavailable {
+                sink: sink.clone(),
                 problem: "it had not taken the page when the worker's time was up".to_owned(),
-            }),
-        }
+            })),
+            () = grace => Err(Undelivered::Stopped),
+        };
+        waiting.end(clock.now());
+        done
+    }
+
+    /// Comes [`limits::STOP_GRACE_MS`] after the request to stop.
+    pub(crate) async fn stop_grace(&self) {
+        let Seams { clock, stop, .. } = &self.worker.seams;
+        stop.requested().await;
+        clock.alarm(limits::STOP_NOTICE_MS).await;
+        let definition = &self.source.definition;
+        let grace = Rounded(limits::STOP_GRACE_MS);
+        tracing::warn!(
+            source = %definition.name,
+            sink = %definition.sink,
+            "stop: waiting for the sink to take a page, {grace} at most; then the page is given up \
+             and delivered again by the next run"
+        );
+        clock
+            .alarm(limits::STOP_GRACE_MS - limits::STOP_NOTICE_MS)
+            .await;
     }
 
     /// Ends a run whose sink failed, by what can be done about it.

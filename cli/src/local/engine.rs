@@ -7,20 +7,22 @@ use anyhow::Context;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
+use windlass_core::duration::Rounded;
 use windlass_core::ids::SourceName;
+use windlass_core::limits::STALL_LOG_MS;
 use windlass_core::shard::Shards;
 use windlass_core::source::SourceDefinition;
 use windlass_core::task::Task;
 use windlass_core::time::{HOUR_MS, SECOND_MS, Timestamp};
 use windlass_orchestrator::{
-    Agenda, Dispatch, DispatchError, SourceReport, SuspectPlace, Tick, TickOptions, TickReport,
-    recover,
+    Agenda, Dispatch, DispatchError, SourceReport, Spare, Stalls, SuspectPlace, Tick, TickOptions,
+    TickReport, recover,
 };
 use windlass_state::{StateError, StateStore};
-use windlass_worker::{Budget, Report, Seams, Worker};
+use windlass_worker::{Budget, On, Report, Seams, Stalled, Worker};
 
 use super::outfit::LocalOutfit;
-use crate::difference::Difference;
+use crate::difference::{Change, Difference, SourceDifference};
 use crate::state::{Store, sources};
 
 /// Maximum pause of the loop: the delay until an operator's change takes effect.
@@ -95,15 +97,29 @@ impl Engine {
     }
 
     /// Writes the configuration's sources into the state: applies new and changed ones, retries
-    /// blocked ones, and pauses those that it no longer names.
-    pub(crate) async fn apply(&self, wanted: &[SourceDefinition]) -> anyhow::Result<()> {
+    /// blocked ones, and pauses those that it no longer names. Returns the names of the sources that
+    /// it has paused.
+    pub(crate) async fn apply(
+        &self,
+        wanted: &[SourceDefinition],
+    ) -> anyhow::Result<Vec<SourceName>> {
         let now = self.seams.clock.now();
         let stored = sources::present(&self.store, wanted).await?;
         let difference = Difference::between(stored, wanted, None, true);
         let writes: Vec<_> = difference.writes().collect();
         sources::put(&self.store, &writes, now, |_| {}).await?;
+        let is_paused = |it: &&SourceDifference| it.change == Change::Paused;
+        let paused = difference.sources.iter().filter(is_paused);
+        let paused: Vec<_> = paused.map(|it| it.wanted.name.clone()).collect();
+        for source in &paused {
+            tracing::warn!(
+                %source,
+                "source paused: no file of this configuration names it; a run whose configuration \
+                 names it lets it go on"
+            );
+        }
         recover(&self.store, now).await?;
-        Ok(())
+        Ok(paused)
     }
 
     /// Runs until a stop is requested or, with `until_caught_up`, until no work is left. Continues
@@ -150,6 +166,7 @@ impl Engine {
         let mut agenda = Agenda::new(self.workers_max);
         let mut changes = Changes::default();
         let mut expiry_due = self.seams.clock.now();
+        let mut stalls_logged = None;
         while !self.seams.stop.is_requested() {
             expiry_due = self.expire_history(expiry_due).await?;
             while let Some(ended) = workers.try_join_next() {
@@ -160,8 +177,8 @@ impl Engine {
             }
             let tick = self.tick(&dispatch);
             agenda.advance(tick.now);
-            let free = self.workers_max.saturating_sub(workers.len());
-            if let Some(planned) = agenda.step(&tick, free).await {
+            let spare = self.spare(workers.len(), &mut stalls_logged);
+            if let Some(planned) = agenda.step(&tick, &spare).await {
                 while let Ok(task) = tasks.try_recv() {
                     self.start(workers, task);
                 }
@@ -182,6 +199,30 @@ impl Engine {
             }
         }
         Ok(None)
+    }
+
+    /// The workers that may be started beside `running` ones. Logs which sources hold workers without
+    /// progress while others wait for one; `logged` is when that was last done.
+    fn spare(&self, running: usize, logged: &mut Option<Timestamp>) -> Spare {
+        if running < self.workers_max {
+            return Stalls::default().spare(self.workers_max, running);
+        }
+        let stalled = self.worker.stalled();
+        let now = self.seams.clock.now();
+        let is_recent = |at: Timestamp| (0..STALL_LOG_MS).contains(&now.ms_since(at));
+        if !stalled.is_empty() && !logged.is_some_and(is_recent) {
+            *logged = Some(now);
+            log_stalled(&stalled, self.workers_max, now);
+        }
+        let mut stalls = Stalls::default();
+        for Stalled { window, on, .. } in stalled {
+            let sink = match on {
+                On::Vendor => None,
+                On::Sink(name) => Some(name),
+            };
+            stalls.add(window.timeline.source, sink);
+        }
+        stalls.spare(self.workers_max, running)
     }
 
     fn start(&self, workers: &mut Workers, task: Task) {
@@ -249,6 +290,25 @@ impl Engine {
         let now = self.seams.clock.now();
         next_due.map_or(PAUSE_MAX_MS, |at| at.ms_since(now).clamp(1, PAUSE_MAX_MS))
     }
+}
+
+/// Logs the workers that hang while all `workers_max` are in use, the one that has hung longest as an
+/// example.
+fn log_stalled(stalled: &[Stalled], workers_max: usize, now: Timestamp) {
+    let Some(Stalled { window, on, since }) = stalled.iter().min_by_key(|it| it.since) else {
+        return;
+    };
+    let waits_for = match on {
+        On::Vendor => "its vendor".to_owned(),
+        On::Sink(name) => format!("sink `{name}`"),
+    };
+    tracing::warn!(
+        source = %window.timeline.source,
+        "{} of {workers_max} workers have no progress; the longest waits for {waits_for} for {}; other \
+         sources use as many workers beside them, and those that hang get no further one meanwhile",
+        stalled.len(),
+        Rounded(now.ms_since(*since)),
+    );
 }
 
 /// The ending of the loop when nothing is planned and no worker runs; `None` to continue.

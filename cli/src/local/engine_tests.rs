@@ -140,3 +140,20 @@ async fn a_run_goes_on_while_its_only_source_is_blocked_and_ends_when_it_is_to_c
     assert!(matches!(ending.await.unwrap(), Ending::Stopped(_)));
     assert_eq!(ticks, 2);
 }
+
+#[tokio::test]
+async fn run_names_each_source_that_it_pauses_because_no_file_names_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let engine = engine(&dir).await;
+    let definition = Bench::new(CONFIG).definition();
+    let wanted = [definition.clone()];
+    assert_eq!(engine.apply(&wanted).await.unwrap(), []);
+    assert_eq!(
+        engine.apply(&[]).await.unwrap(),
+        std::slice::from_ref(&definition.name)
+    );
+    assert_eq!(engine.apply(&[]).await.unwrap(), [], "it is paused already");
+    assert_eq!(engine.apply(&wanted).await.unwrap(), []);
+    let stored = engine.store.named(&definition.name).await.unwrap().unwrap();
+    assert!(!stored.definition.paused);
+}

@@ -15,6 +15,7 @@ use crate::known::Known;
 use crate::outbox::Outbox;
 use crate::report::SourceReport;
 use crate::slots::{GroupLimits, Place, wants_worker};
+use crate::stalls::Spare;
 use crate::tick::Tick;
 use crate::view::SourceView;
 use crate::visit::{RETRY_MS, Visit, report_failure};
@@ -129,7 +130,7 @@ impl Group {
         &mut self,
         board: &mut Board,
         tick: &Tick<'_, S, D>,
-        allowance: Allowance,
+        (allowance, spare): (Allowance, &Spare),
         outbox: &Outbox<'_, D>,
     ) -> Visited {
         let mut visited = Visited::default();
@@ -151,9 +152,9 @@ impl Group {
                 return visited;
             }
             let room = self.room(&views, left, allowance.share_max);
-            let spare = self.plan(board, tick, views, room, outbox).await;
-            left -= left.min(room - spare);
-            if spare == 0 || self.closed_until.is_some() {
+            let unused = self.plan(board, tick, views, (room, spare), outbox).await;
+            left -= left.min(room - unused);
+            if unused == 0 || self.closed_until.is_some() {
                 return visited;
             }
             wanted = Vec::new();
@@ -216,13 +217,14 @@ impl Group {
         views
     }
 
-    /// Plans `views`, which may hand out `room` windows. Returns how many of these are left.
+    /// Plans `views`, which may hand out `room` windows, none of a source that `spare` withholds them
+    /// from. Returns how many of these are left.
     async fn plan<S: StateStore, D: Dispatch>(
         &mut self,
         board: &mut Board,
         tick: &Tick<'_, S, D>,
         views: Vec<SourceView>,
-        room: usize,
+        (room, spare): (usize, &Spare),
         outbox: &Outbox<'_, D>,
     ) -> usize {
         let mut visit = Visit {
@@ -230,6 +232,7 @@ impl Group {
             views,
             limits: self.limits,
             allowance: room,
+            spare: spare.clone(),
             gate: None,
             known: Known::AtRest,
         };
@@ -240,7 +243,7 @@ impl Group {
         board.reschedule(&Due::Group(self.name.clone()), before, visit.gate);
         let in_flight_max = self.limits.in_flight_max;
         let left = in_flight_max.saturating_sub(visit.in_flight());
-        let spare = visit.allowance.min(left);
+        let unused = visit.allowance.min(left);
         for (view, report) in visit.views.iter().zip(reports) {
             let lanes = view.lanes.iter().enumerate();
             let wants = lanes.filter(|(_, lane)| wants_worker(view, lane, tick.now));
@@ -253,14 +256,16 @@ impl Group {
                 visit.known.time(&view.record, tick.now),
             );
             // It had its chance: it is planned again soon, and does not hold up the others.
-            let failed = report.error.is_some() || (spare > 0 && visit.gate.is_none());
+            let is_withheld = spare.withholds(&view.record.definition);
+            let failed =
+                report.error.is_some() || is_withheld || (unused > 0 && visit.gate.is_none());
             if failed && !(places.is_empty() && report.error.is_none()) {
                 places.clear();
                 due = due.min(tick.now.plus_ms(RETRY_MS));
             }
             self.settle(board, report, view.in_flight(), places, due);
         }
-        spare
+        unused
     }
 
     /// Keeps the outcome of a plan.

@@ -160,3 +160,39 @@ async fn long_wait_that_a_sink_asks_for_is_obeyed_and_short_ones_grow() {
     assert_eq!(bench.window().await.setbacks(), 3);
     assert_eq!(bench.run_when_due().await, Outcome::Completed);
 }
+
+#[tokio::test]
+async fn stop_gives_up_a_page_that_the_sink_does_not_take_within_the_grace() {
+    let bench = Bench::new(|asked| well(asked.page, 3)).await;
+    let hangs = &bench.sink.inner().hangs;
+    hangs.store(true, Ordering::SeqCst);
+    let turns = async || {
+        for _ in 0..64 {
+            tokio::task::yield_now().await;
+        }
+    };
+    let stopping = async {
+        while !bench.log.events().contains(&"write 0 begins".to_owned()) {
+            tokio::task::yield_now().await;
+        }
+        bench.stop.request();
+        turns().await;
+        bench.clock.advance_ms(limits::STOP_NOTICE_MS);
+        turns().await;
+        let rest_ms = limits::STOP_GRACE_MS - limits::STOP_NOTICE_MS;
+        bench.clock.advance_ms(rest_ms - 1);
+        turns().await;
+        assert_eq!(bench.window().await.status(), Status::Running);
+        bench.clock.advance_ms(1);
+    };
+    let (outcome, ()) = tokio::join!(bench.run(), stopping);
+    let released = Outcome::Yielded {
+        not_before: None,
+        why: "told to stop while the sink held up a page".to_owned(),
+    };
+    assert_eq!(outcome, released);
+    let window = bench.window().await;
+    assert_eq!((window.status(), window.page()), (Status::Ready, 0));
+    assert_eq!((window.attempts(), window.setbacks()), (0, 0));
+    assert_eq!((window.not_before(), window.last_error()), (None, None));
+}

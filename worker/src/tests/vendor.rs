@@ -40,7 +40,7 @@ async fn garbage_that_goes_away_is_not_counted() {
 #[tokio::test]
 async fn an_outage_never_parks_a_window_and_is_asked_about_less_and_less() {
     let bench = Bench::new(|asked| match asked.number % 2 {
-        0 => Err(TransportError::Timeout("told to".to_owned())),
+        0 => Err(TransportError::Interrupted("told to".to_owned())),
         _ => Ok(answer(503, &[], "{}")),
     })
     .await;
@@ -107,4 +107,24 @@ async fn a_secret_that_the_vendor_repeats_is_never_stored() {
             assert!(stored.contains("bad token"), "{status}: {stored}");
         }
     }
+}
+
+/// A vendor that hangs holds a worker for one timeout: the window waits, and the worker is free.
+#[tokio::test]
+async fn request_that_timed_out_is_not_repeated_within_the_run() {
+    let bench = Bench::new(|asked| match asked.number {
+        1 => Err(TransportError::Timeout("told to".to_owned())),
+        _ => well(asked.page, 2),
+    })
+    .await;
+    let outcome = bench.run().await;
+    assert!(
+        matches!(&outcome, Outcome::Yielded { not_before: Some(_), why } if why.contains("timed out")),
+        "{outcome:?}"
+    );
+    assert_eq!(bench.asked(), ["-"]);
+    let window = bench.window().await;
+    assert_eq!((window.attempts(), window.setbacks()), (0, 1));
+    assert_eq!(bench.run_when_due().await, Outcome::Completed);
+    assert_eq!(bench.output(), all(2));
 }
