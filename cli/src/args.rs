@@ -1,9 +1,10 @@
 //! The command line, with its help texts.
 
 use std::path::PathBuf;
+use std::str::FromStr;
 
 use clap::{Parser, Subcommand, ValueEnum};
-use windlass_core::ids::{Lane, SourceName, WindowId};
+use windlass_core::ids::{InvalidId, Lane, SourceName, WindowId};
 
 use crate::state::StateAddress;
 
@@ -81,7 +82,7 @@ pub(crate) enum Command {
         /// The window's id: on a terminal, the heading and the first column of `windlass windows`
         window: String,
     },
-    /// Try windows again that were given up: parked ones become ready
+    /// Try again: parked windows become ready, and a blocked source is probed at once
     Retry(RetryArgs),
     /// Hold sources back: what is in hand goes on, and nothing new starts
     Pause {
@@ -161,12 +162,32 @@ pub(crate) struct WindowsArgs {
 #[derive(Debug, clap::Args)]
 #[group(required = true, multiple = false)]
 pub(crate) struct RetryArgs {
-    /// The ids of parked windows, as `windlass windows` prints them
-    #[arg(value_name = "WINDOW")]
-    pub(crate) windows: Vec<WindowId>,
-    /// Every parked window of this source
+    /// The ids of parked windows, as `windlass windows` prints them, and the names of blocked sources
+    #[arg(value_name = "WINDOW|SOURCE")]
+    pub(crate) targets: Vec<RetryTarget>,
+    /// Every parked window of this source, and the source itself if it is blocked
     #[arg(long, value_name = "SOURCE")]
     pub(crate) all: Option<SourceName>,
+}
+
+/// A window or a source.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum RetryTarget {
+    Window(WindowId),
+    Source(SourceName),
+}
+
+impl FromStr for RetryTarget {
+    type Err = InvalidId;
+
+    /// The id of a window has slashes, and the name of a source has none.
+    fn from_str(text: &str) -> Result<Self, InvalidId> {
+        if text.contains('/') {
+            text.parse().map(Self::Window)
+        } else {
+            text.parse().map(Self::Source)
+        }
+    }
 }
 
 #[derive(Debug, clap::Args)]

@@ -16,7 +16,8 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use windlass_connectors::yaml::YamlError;
-use windlass_core::source::SourceDefinition;
+use windlass_core::source::{SourceDefinition, SourceRecord};
+use windlass_core::time::Timestamp;
 use windlass_sink::SinkConfig;
 
 pub(crate) use self::files::Scope;
@@ -44,6 +45,12 @@ pub(crate) struct Config {
 }
 
 impl Config {
+    /// When the stored source of `record` was paused, if that was because no file names it.
+    pub(crate) fn unnamed_since(&self, record: &SourceRecord) -> Option<Timestamp> {
+        let is_named = self.sources.contains_key(record.definition.name.as_str());
+        (record.definition.paused && !is_named).then_some(record.applied_at)
+    }
+
     /// Loads and checks the file at `path` and those it includes. `state` replaces the state that
     /// the files name. Relative paths inside are relative to the folder of their file.
     pub(crate) fn load(path: &Path, state: Option<&StateAddress>) -> anyhow::Result<Self> {

@@ -58,6 +58,14 @@ impl Blocked {
         }
     }
 
+    /// The same block with a probe that is due at `now`: its cause has been removed.
+    pub fn due(&self, now: Timestamp) -> Self {
+        Self {
+            probe_at: now,
+            ..self.clone()
+        }
+    }
+
     /// Whether a probe is due at `now`. A probe further off than any is put was put there by a clock
     /// that was wrong, and is due.
     pub fn is_probe_due(&self, now: Timestamp) -> bool {
@@ -74,7 +82,7 @@ pub enum BlockChange {
     /// The source is refused. One that is blocked already keeps its first instant, and takes the
     /// latest reason and probe.
     Block(Blocked),
-    /// A worker takes the probe that is due.
+    /// A worker takes the probe that is due, or an operator makes it due.
     Probe {
         /// As read: nobody else has taken it as long as this is what is stored.
         seen: Blocked,

@@ -106,7 +106,11 @@ impl Held {
     /// it does.
     fn still(&self) -> Option<String> {
         if let Some(blocked) = &self.after.blocked {
-            return Some(format!("blocked: {}", blocked.reason));
+            let name = &self.after.definition.name;
+            let reason = &blocked.reason;
+            return Some(format!(
+                "blocked: {reason}; `windlass retry {name}` probes it at once"
+            ));
         }
         let paused = self.after.definition.paused;
         paused.then(|| "paused by its definition (`paused: true`)".to_owned())

@@ -1,5 +1,7 @@
-//! `windlass retry`: returns parked windows to ready. Safe beside a run and beside workers: each
-//! window moves by one conditional write, and only if it is parked.
+//! `windlass retry`: returns parked windows to ready, and probes blocked sources. Safe beside a run and
+//! beside workers: each is one conditional write, and a window moves only if it is parked.
+
+mod probe;
 
 use std::collections::BTreeMap;
 
@@ -14,7 +16,8 @@ use windlass_core::window::{Status, Window};
 use windlass_orchestrator::read_source;
 use windlass_state::{MoveError, StateError, StateStore};
 
-use crate::args::RetryArgs;
+use self::probe::Probe;
+use crate::args::{RetryArgs, RetryTarget};
 use crate::exit_code::ExitCode;
 use crate::output::Output;
 use crate::state::Purpose;
@@ -29,9 +32,14 @@ pub(crate) async fn retry(
 ) -> anyhow::Result<ExitCode> {
     let found = target.state(Purpose::Operate).await?;
     let now = SystemClock.now();
-    let mut retried = Vec::new();
+    let (mut retried, mut probes) = (Vec::new(), Vec::new());
     if let Some(name) = &args.all {
-        let record = found.source(name.as_str()).await?;
+        let mut record = found.source(name.as_str()).await?;
+        if record.blocked.is_some() {
+            let probe = Probe::ask(&found.store, record, now).await?;
+            record = probe.record.clone();
+            probes.push(probe);
+        }
         let rests = why_it_rests(&record);
         let view = read_source(&found.store, record, now).await?;
         let parked = view
@@ -42,14 +50,23 @@ pub(crate) async fn retry(
             retried.push(one.resting(rests));
         }
     }
-    for id in &args.windows {
-        retried.push(Retried::by_id(&found, id, now).await?);
+    for target in &args.targets {
+        match target {
+            RetryTarget::Window(id) => retried.push(Retried::by_id(&found, id, now).await?),
+            RetryTarget::Source(name) => {
+                let record = found.source(name.as_str()).await?;
+                probes.push(Probe::ask(&found.store, record, now).await?);
+            }
+        }
     }
-    let refused = retried.iter().any(|retried| retried.problem.is_some());
+    let refused = retried.iter().any(|retried| retried.problem.is_some())
+        || probes.iter().any(|probe| !probe.is_asked);
     let json: Vec<_> = retried.iter().map(Retried::to_json).collect();
-    output.result(&json!({ "windows": json }), || {
-        let mut text: String = retried.iter().map(Retried::text).collect();
-        if let (Some(name), true) = (&args.all, retried.is_empty()) {
+    let probes_json: Vec<_> = probes.iter().map(Probe::to_json).collect();
+    output.result(&json!({ "windows": json, "sources": probes_json }), || {
+        let mut text: String = probes.iter().map(Probe::text).collect();
+        text.extend(retried.iter().map(Retried::text));
+        if let (Some(name), true) = (&args.all, retried.is_empty() && probes.is_empty()) {
             text.push_str(&format!("{name} has no parked windows\n"));
         }
         text.push_str(&what_rests(&retried));
@@ -196,7 +213,8 @@ mod tests {
 
     async fn retried(bench: &Bench, windows: Vec<WindowId>, all: bool) -> ExitCode {
         let all = all.then(|| bench.definition().name);
-        let args = RetryArgs { windows, all };
+        let targets = windows.into_iter().map(RetryTarget::Window).collect();
+        let args = RetryArgs { targets, all };
         retry(&bench.state(), &args, OUTPUT).await.unwrap()
     }
 

@@ -87,7 +87,15 @@ pub(crate) async fn run(
     lock.check()?;
     let ending = ending?;
     bars.finish(ending.report(), clock.now());
-    summarize(&store, &meter, &ending, args.until_caught_up, output).await
+    summarize(
+        &store,
+        &config,
+        &meter,
+        &ending,
+        args.until_caught_up,
+        output,
+    )
+    .await
 }
 
 /// A clock that is this far ahead ends no wait.

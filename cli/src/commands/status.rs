@@ -45,6 +45,7 @@ pub(crate) async fn status(
     let manifests = Manifests::with(found.config.as_ref());
     let surroundings = Surroundings {
         manifests: &manifests,
+        config: found.config.as_ref(),
         address: &found.address,
         // Tested before the state is read: a run that ends in between was not interrupted.
         has_workers: match &found.address {

@@ -6,17 +6,20 @@ use serde_json::{Value, json};
 use windlass_core::ids::SourceName;
 use windlass_core::shard::Shard;
 use windlass_core::source::SourceRecord;
+use windlass_core::time::Timestamp;
 use windlass_orchestrator::{Activity, SourceReport, TickReport};
 use windlass_state::{StateError, StateStore};
 
+use crate::config::Config;
 use crate::exit_code::ExitCode;
 use crate::local::{Delivered, Ending, Meter};
-use crate::output::{Output, grouped, time};
+use crate::output::{Output, grouped, second, time};
 use crate::state::Store;
 
 /// Prints the standing of every source at the end of a run.
 pub(super) async fn summarize(
     store: &Store,
+    config: &Config,
     meter: &Meter,
     ending: &Ending,
     until_caught_up: bool,
@@ -29,7 +32,8 @@ pub(super) async fn summarize(
         let delivered = meter.of(&source.source);
         let record = records.get(&source.source);
         let blocked = record.and_then(|record| record.blocked.as_ref());
-        text.push_str(&summary(source, delivered, record));
+        let unnamed_since = record.and_then(|record| config.unnamed_since(record));
+        text.push_str(&summary(source, delivered, record, unnamed_since));
         sources.push(json!({
             "source": source.source.as_str(),
             "complete_through": source.complete_through,
@@ -40,6 +44,7 @@ pub(super) async fn summarize(
             "holes": source.holes,
             "blocked": blocked.map(|blocked| &blocked.reason),
             "held_since": record.and_then(|record| record.held_since),
+            "unnamed_since": unnamed_since,
             "last_error": source.last_error,
             "error": source.error,
         }));
@@ -76,7 +81,12 @@ fn unread_json(unread: &[(Shard, StateError)]) -> Value {
 }
 
 /// The summary of one source.
-fn summary(source: &SourceReport, delivered: Delivered, record: Option<&SourceRecord>) -> String {
+fn summary(
+    source: &SourceReport,
+    delivered: Delivered,
+    record: Option<&SourceRecord>,
+    unnamed_since: Option<Timestamp>,
+) -> String {
     let name = &source.source;
     let mut text = format!(
         "{name}: complete through {}, {} records in {} pages",
@@ -95,6 +105,12 @@ fn summary(source: &SourceReport, delivered: Delivered, record: Option<&SourceRe
     }
     if record.is_some_and(|record| record.held_since.is_some()) {
         text.push_str(&format!(", held (`windlass resume {name}` lets it go on)"));
+    }
+    if let Some(since) = unnamed_since {
+        text.push_str(&format!(
+            ", paused since {}: no file of this configuration names it",
+            second(since)
+        ));
     }
     let blocked = record.and_then(|record| record.blocked.as_ref());
     // The last error of a blocked source usually repeats the reason of the block.

@@ -18,6 +18,7 @@ async fn look(bench: &Bench, now: Timestamp) -> Standing {
     let listed = all(&found, now).await.unwrap().remove(0);
     let surroundings = Surroundings {
         manifests: &Manifests::default(),
+        config: None,
         address: &StateAddress::Sqlite("windlass.db".into()),
         has_workers: true,
         now,

@@ -108,6 +108,7 @@ impl Scene {
         let address = StateAddress::Sqlite("windlass.db".into());
         let surroundings = Surroundings {
             manifests: &Manifests::default(),
+            config: None,
             address: &address,
             has_workers: true,
             now: at(&self.definition, minute),

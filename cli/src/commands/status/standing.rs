@@ -20,6 +20,7 @@ use super::NOT_STORED;
 use super::late::Late;
 use super::manifests::Manifests;
 use super::trouble::Trouble;
+use crate::config::Config;
 use crate::output::{duration, grouped, time};
 use crate::state::StateAddress;
 
@@ -35,6 +36,8 @@ pub(super) struct Standing {
     /// Earliest next probe of a blocked source that is not paused.
     probe_at: Option<Timestamp>,
     held_since: Option<Timestamp>,
+    /// When it was paused because no file of the configuration names it.
+    unnamed_since: Option<Timestamp>,
     complete_through: Timestamp,
     scheduled_through: Timestamp,
     end: Option<Timestamp>,
@@ -70,8 +73,8 @@ pub(super) struct Standing {
     /// The change of its manifest since it was applied.
     manifest_change: ManifestChange,
     connector: String,
-    /// The command that retries a blocked source.
-    tries_again: &'static str,
+    /// The command that applies its present definition.
+    applies_it: &'static str,
     /// The cure for a source that no tick plans.
     plans_it: &'static str,
 }
@@ -79,6 +82,8 @@ pub(super) struct Standing {
 /// The context of a standing.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Surroundings<'a> {
+    /// The configuration; `None` if none was read.
+    pub(super) config: Option<&'a Config>,
     /// The manifests to compare with.
     pub(super) manifests: &'a Manifests<'a>,
     /// The address of the state.
@@ -154,6 +159,9 @@ impl Standing {
             blocked: view.record.blocked.clone(),
             probe_at: view.record.probe_at(),
             held_since: view.record.held_since,
+            unnamed_since: surroundings
+                .config
+                .and_then(|config| config.unnamed_since(&view.record)),
             complete_through,
             scheduled_through: live
                 .map_or(definition.start, |lane| lane.progress.scheduled_through),
@@ -182,7 +190,7 @@ impl Standing {
             failure: Failure::of(view, now),
             manifest_change: surroundings.manifests.change_since(definition),
             connector: definition.connector.clone(),
-            tries_again: surroundings.address.what_puts_sources_there(),
+            applies_it: surroundings.address.what_puts_sources_there(),
             plans_it: plans_it(surroundings.address),
         }
     }
@@ -211,6 +219,7 @@ impl Standing {
             "blocked_since": self.blocked.as_ref().map(|blocked| blocked.since),
             "probe_at": self.probe_at,
             "held_since": self.held_since,
+            "unnamed_since": self.unnamed_since,
             "complete_through": self.complete_through,
             "scheduled_through": self.scheduled_through,
             "end": self.end,

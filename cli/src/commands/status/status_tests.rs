@@ -31,6 +31,7 @@ async fn exact(store: &Store, record: SourceRecord, surroundings: &Surroundings<
 fn surroundings(address: &StateAddress, has_workers: bool, now: Timestamp) -> Surroundings<'_> {
     Surroundings {
         manifests: &MANIFESTS,
+        config: None,
         address,
         has_workers,
         now,
@@ -239,8 +240,8 @@ async fn who_holds_a_source_up_is_said_with_what_lets_it_go_on() {
     assert_eq!(json["probe_at"], serde_json::Value::Null);
     assert_eq!(
         blocked.remarks()[0],
-        "okta is blocked since 2026-01-01T00:00:00Z: 401; it is paused and not probed, and \
-         `windlass run` tries it at once"
+        "okta is blocked since 2026-01-01T00:00:00Z: 401; it is paused and not probed \
+         before `windlass resume okta`"
     );
 
     store.hold_source(shard, name, None).await.unwrap();
@@ -249,7 +250,7 @@ async fn who_holds_a_source_up_is_said_with_what_lets_it_go_on() {
     assert_eq!(
         probed.remarks()[0],
         "okta is blocked since 2026-01-01T00:00:00Z: 401; the next probe is due at \
-         2026-01-01T00:10:00Z, and `windlass run` tries it at once"
+         2026-01-01T00:10:00Z, and `windlass retry okta` makes it now"
     );
 }
 
@@ -296,4 +297,24 @@ async fn connector_that_changed_since_it_was_applied_is_shown_with_the_cure() {
             ]
         )
     );
+}
+
+#[tokio::test]
+async fn source_that_no_file_names_is_shown_as_paused_for_that_and_since_when() {
+    let bench = Bench::new(CONFIG);
+    let (store, definition) = (bench.store(), bench.definition());
+    let unnamed = SourceDefinition {
+        name: "gone".parse().unwrap(),
+        paused: true,
+        ..definition.clone()
+    };
+    let record = store.apply_source(&unnamed, at(3)).await.unwrap();
+    let config = bench.config();
+    assert_eq!(config.unnamed_since(&record), Some(at(3)));
+    let paused = SourceDefinition {
+        paused: true,
+        ..definition
+    };
+    let record = store.apply_source(&paused, at(4)).await.unwrap();
+    assert_eq!(config.unnamed_since(&record), None, "its file says so");
 }

@@ -85,18 +85,27 @@ impl Standing {
         if let Some(blocked) = &self.blocked {
             let since = second(blocked.since);
             let probed = match self.probe_at {
-                Some(at) if at > self.now => format!("the next probe is due at {}", second(at)),
+                Some(at) if at > self.now => format!(
+                    "the next probe is due at {}, and `windlass retry {name}` makes it now",
+                    second(at)
+                ),
                 Some(_) => "a probe is due".to_owned(),
-                None => "it is paused and not probed".to_owned(),
+                None => format!("it is paused and not probed before `windlass resume {name}`"),
             };
             lines.push(format!(
-                "{name} is blocked since {since}: {}; {probed}, and `{}` tries it at once",
-                blocked.reason, self.tries_again
+                "{name} is blocked since {since}: {}; {probed}",
+                blocked.reason
             ));
         }
         if let Some(since) = self.held_since {
             lines.push(format!(
                 "{name} is held since {}; `windlass resume {name}` lets it go on",
+                second(since)
+            ));
+        }
+        if let Some(since) = self.unnamed_since {
+            lines.push(format!(
+                "{name} is paused since {}: no file of this configuration names it",
                 second(since)
             ));
         }
@@ -127,7 +136,7 @@ impl Standing {
                 ManifestChange::Facts => "its windows wait for",
                 ManifestChange::Nothing | ManifestChange::Policy => "it goes on as applied until",
             };
-            lines.push(format!("{name}: {problem}; {does} `{}`", self.tries_again));
+            lines.push(format!("{name}: {problem}; {does} `{}`", self.applies_it));
         }
         for span in &self.unavailable {
             let (from, to) = (time(span.from()), time(span.to()));
