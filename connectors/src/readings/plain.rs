@@ -33,7 +33,8 @@ fn is_boundary(reading: &Reading, at: usize) -> bool {
 fn dropped(rest: &[u8]) -> usize {
     match rest {
         [b'0', b'x' | b'X', digits @ ..] if digits.get(..2).and_then(hex_byte).is_some() => 2,
-        [b':' | b',' | b'-', ..] => 1,
+        // No hyphen: it is a digit of base64url.
+        [b':' | b',', ..] => 1,
         [byte, ..] if byte.is_ascii_whitespace() || byte.is_ascii_control() => 1,
         // U+00AD, U+00A0.
         [0xc2, 0xad | 0xa0, ..] => 2,
