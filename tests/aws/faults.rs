@@ -71,8 +71,9 @@ async fn pull_through_trouble(seed: u64, stock: Stock, kind: StreamKind) -> anyh
         "too calm: {tally:?}"
     );
     ensure!(
-        usage.refused_entries >= 10 && state.drawn().len() == 3,
-        "too calm: {usage:?}"
+        usage.refused_entries >= 10 && state.drawn().len() == 4,
+        "too calm: {usage:?}, {:?}",
+        state.drawn()
     );
     let windows = deployment.table.live_windows().await?;
     let again = windows.iter().filter(|row| row.runs >= 2).count();
