@@ -41,11 +41,16 @@ async fn a_full_disk_is_said_and_with_room_again_nothing_is_lost() -> anyhow::Re
     );
     ensure!(status.holes == 0 && status.state == "blocked", "{status:?}");
 
-    // The small disk is gone with every acknowledged record on it, which the run must notice.
+    // The small disk is gone with every acknowledged record on it. The folder below is not the one
+    // that the state delivered into, and a person must say that it is to be used.
     ensure!(
         project.ledger()?.is_empty(),
         "the small disk is still there"
     );
+    let said = ["is its disk mounted?", "windlass adopt"];
+    project.run(&[]).await?.expect_failure(exit::STATE, &said)?;
+    let adopt = project.start(&["adopt", "--yes"])?.finish().await?;
+    adopt.expect_success()?;
     project.run(&[]).await?.expect_success()?;
     check_complete(&project, &vendor).await
 }
