@@ -53,7 +53,7 @@ const DEPTH_MAX: usize = 16;
 
 /// Maximum number of parse events under anchors (`&name`): the parser keeps a copy of each, which
 /// is many times larger. No manifest or configuration uses any.
-const REPEATABLE_MAX: usize = 4_096;
+const REPEATABLE_MAX: usize = 1_024;
 
 /// Maximum number of values and keys of a file: 20,000 sources have about half as many. To locate
 /// an error, each is held in memory with its place.
