@@ -193,5 +193,8 @@ impl<T> fmt::Debug for Client<T> {
 }
 
 #[cfg(test)]
+#[path = "client/links_tests.rs"]
+mod links_tests;
+#[cfg(test)]
 #[path = "client_tests.rs"]
 mod tests;

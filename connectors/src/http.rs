@@ -361,5 +361,11 @@ pub(crate) fn last_cause(error: &dyn Error) -> String {
 }
 
 #[cfg(test)]
+#[path = "http/body_tests.rs"]
+mod body_tests;
+#[cfg(test)]
+#[path = "http/refused_tests.rs"]
+mod refused_tests;
+#[cfg(test)]
 #[path = "http_tests.rs"]
 mod tests;

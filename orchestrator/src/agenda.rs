@@ -274,5 +274,11 @@ fn unseen<'a>(
 }
 
 #[cfg(test)]
+#[path = "agenda/changes_tests.rs"]
+mod changes_tests;
+#[cfg(test)]
+#[path = "agenda/fairness_tests.rs"]
+mod fairness_tests;
+#[cfg(test)]
 #[path = "agenda_tests.rs"]
 mod tests;

@@ -1,9 +1,5 @@
-use std::collections::BTreeMap;
-use std::sync::Arc;
-
-use windlass_core::Status;
 use windlass_core::shard::Shards;
-use windlass_core::source::{BlockCause, BlockChange, Blocked, SourceDefinition};
+use windlass_core::source::SourceDefinition;
 use windlass_core::task::Task;
 use windlass_core::time::{DAY_MS, MINUTE_MS, SECOND_MS};
 use windlass_core::wait::RateGate;
@@ -11,26 +7,25 @@ use windlass_state::MemoryStore;
 use windlass_state::failing::{FailingStore, Fault, Operation};
 
 use super::*;
-use crate::report::Activity;
 use crate::stalls::Stalls;
 use crate::testing::*;
 use crate::tick::TickOptions;
 
 /// One process: an agenda, the workers that it started, and its clock.
-struct Process {
-    store: MemoryStore,
-    counted: FailingStore<MemoryStore>,
+pub(super) struct Process {
+    pub(super) store: MemoryStore,
+    pub(super) counted: FailingStore<MemoryStore>,
     sent: Sent,
-    agenda: Agenda,
+    pub(super) agenda: Agenda,
     workers_max: usize,
-    running: Vec<Task>,
+    pub(super) running: Vec<Task>,
     /// The sources whose vendors never respond.
-    hanging: Vec<SourceName>,
-    now: Timestamp,
+    pub(super) hanging: Vec<SourceName>,
+    pub(super) now: Timestamp,
 }
 
 impl Process {
-    async fn new(definitions: &[SourceDefinition], workers_max: usize) -> Self {
+    pub(super) async fn new(definitions: &[SourceDefinition], workers_max: usize) -> Self {
         let store = store_of(definitions).await;
         let mut this = Self {
             counted: FailingStore::new(store.clone(), |_, _| Fault::None),
@@ -47,7 +42,7 @@ impl Process {
     }
 
     /// Plans one group, and starts the workers of its tasks. Returns the sources that were planned.
-    async fn step(&mut self) -> Option<Vec<String>> {
+    pub(super) async fn step(&mut self) -> Option<Vec<String>> {
         self.agenda.advance(self.now);
         let tick = Tick {
             store: &self.counted,
@@ -75,12 +70,12 @@ impl Process {
     }
 
     /// Plans until nothing is left to plan.
-    async fn settle(&mut self) {
+    pub(super) async fn settle(&mut self) {
         while self.step().await.is_some() {}
     }
 
     /// The worker of the `index`th running task finishes its window and ends.
-    async fn finish(&mut self, index: usize) {
+    pub(super) async fn finish(&mut self, index: usize) {
         let task = self.running.remove(index);
         for named in &task.windows {
             let window = self.store.window(&named.id).await.unwrap().unwrap();
@@ -90,7 +85,7 @@ impl Process {
     }
 
     /// Works until no worker is left; returns how many windows were done.
-    async fn work(&mut self) -> usize {
+    pub(super) async fn work(&mut self) -> usize {
         let mut done = 0;
         self.settle().await;
         while !self.running.is_empty() {
@@ -101,11 +96,11 @@ impl Process {
         done
     }
 
-    fn calls(&self) -> u64 {
+    pub(super) fn calls(&self) -> u64 {
         OPERATIONS.iter().map(|it| self.counted.calls(*it)).sum()
     }
 
-    fn running_of(&self, prefix: &str) -> usize {
+    pub(super) fn running_of(&self, prefix: &str) -> usize {
         let of = |task: &&Task| task.source.as_str().starts_with(prefix);
         self.running.iter().filter(of).count()
     }
@@ -127,7 +122,7 @@ const OPERATIONS: [Operation; 11] = [
 ];
 
 /// Sources with three windows each, in one rate group or in one each.
-fn sources(count: usize, is_shared: bool) -> Vec<SourceDefinition> {
+pub(super) fn sources(count: usize, is_shared: bool) -> Vec<SourceDefinition> {
     let source = |number: usize| SourceDefinition {
         end: Some(at(30)),
         ..with_policy(&format!("source-{number}"), |policy| {
@@ -212,74 +207,6 @@ async fn a_clock_that_is_set_back_makes_every_source_due() {
 }
 
 #[tokio::test]
-async fn one_rate_group_gets_half_of_the_workers_while_there_are_others() {
-    let grouped = |name: &str, group: &str| {
-        with_policy(name, |policy| {
-            policy.rate_group = group.parse().unwrap();
-            policy.max_in_flight = 64;
-        })
-    };
-    let mut alone = Process::new(&[grouped("slow", "one")], 4).await;
-    alone.settle().await;
-    assert_eq!(alone.running_of("slow"), 4);
-
-    let mut process = Process::new(&[grouped("slow", "one"), grouped("z", "two")], 4).await;
-    process.settle().await;
-    assert_eq!(process.running_of("slow"), 2);
-    assert_eq!(process.running_of("z"), 2);
-    // Its workers end, and the slow vendor's do not: it gets no more of them.
-    let fast = |task: &Task| task.source.as_str() == "z";
-    while let Some(index) = process.running.iter().position(fast) {
-        process.finish(index).await;
-        process.settle().await;
-        assert_eq!(process.running_of("slow"), 2);
-    }
-}
-
-#[tokio::test]
-async fn rate_groups_take_turns_at_the_workers_of_the_process() {
-    let definitions = sources(6, false);
-    let mut process = Process::new(&definitions, 2).await;
-    process.settle().await;
-    let mut order = Vec::new();
-    while !process.running.is_empty() {
-        order.push(process.running[0].source.to_string());
-        process.finish(0).await;
-        process.settle().await;
-    }
-    assert_eq!(order.len(), 18);
-    let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
-    for source in &order {
-        *counts.entry(source).or_default() += 1;
-        let most = counts.values().max().copied().unwrap_or(0);
-        let least = (0..6).map(|number| {
-            let name = format!("source-{number}");
-            counts.get(name.as_str()).copied().unwrap_or(0)
-        });
-        let least = least.min().unwrap_or(0);
-        assert!(most - least <= 1, "{order:?}");
-    }
-}
-
-#[tokio::test]
-async fn the_lane_that_is_furthest_behind_gets_the_slot_that_comes_free() {
-    let source = |name: &str, start| SourceDefinition {
-        start: at(start),
-        ..with_policy(name, |policy| policy.group_in_flight = 1)
-    };
-    let definitions = [source("a", 20), source("b", 0)];
-    let mut process = Process::new(&definitions, 8).await;
-    process.settle().await;
-    let mut order = Vec::new();
-    for _ in 0..4 {
-        order.push(process.running[0].windows[0].id.from);
-        process.finish(0).await;
-        process.settle().await;
-    }
-    assert_eq!(order, [at(0), at(10), at(20), at(20)]);
-}
-
-#[tokio::test]
 async fn a_group_in_its_cooldown_hands_out_nothing_until_the_cooldown_ends() {
     let definitions = sources(3, true);
     let mut process = Process::new(&definitions, 8).await;
@@ -297,91 +224,6 @@ async fn a_group_in_its_cooldown_hands_out_nothing_until_the_cooldown_ends() {
 }
 
 #[tokio::test]
-async fn a_change_of_another_process_is_planned_after_the_next_listing() {
-    let source = definition("okta");
-    let mut process = Process::new(std::slice::from_ref(&source), 1).await;
-    process.settle().await;
-    process.finish(0).await;
-    let reason = "the vendor returned HTTP 401".to_owned();
-    let block = BlockChange::Block(Blocked::new(reason, BlockCause::Refused, NOW, NOW));
-    let (shard, name) = (source.shard(), &source.name);
-    let blocked = process.store.block_source(shard, name, 1, &block);
-    assert!(blocked.await.unwrap());
-    process.settle().await;
-    let activity = |process: &Process| process.agenda.report().sources[0].activity;
-    assert!(process.running.is_empty());
-    assert_eq!(activity(&process), Activity::Blocked);
-
-    process.store.apply_source(&source, NOW).await.unwrap();
-    assert_eq!(process.step().await, None, "nobody said so");
-    let store = process.store.clone();
-    process.agenda.list(&store).await.unwrap();
-    process.settle().await;
-    assert_eq!(process.running.len(), 1);
-    assert_eq!(activity(&process), Activity::Working);
-}
-
-#[tokio::test]
-async fn a_source_that_moves_to_another_group_is_planned_there_with_what_it_has_in_flight() {
-    let source = with_policy("okta", |policy| policy.group_in_flight = 1);
-    let mut process = Process::new(&[source.clone(), definition("other")], 8).await;
-    process.settle().await;
-    let moved = with_policy("okta", |policy| {
-        policy.rate_group = "alone".parse().unwrap();
-    });
-    process.store.apply_source(&moved, NOW).await.unwrap();
-    // Its worker ends before the change is noticed.
-    process.agenda.ended(&source.name);
-    process.settle().await;
-    let store = process.store.clone();
-    process.agenda.list(&store).await.unwrap();
-    process.settle().await;
-    let report = process.agenda.report();
-    let names: Vec<_> = report.sources.iter().map(|it| it.source.as_str()).collect();
-    assert_eq!(names, ["okta", "other"]);
-    assert_eq!(process.agenda.groups.len(), 2);
-    let in_flight = windows(&process.store, &live(&moved)).await;
-    assert_eq!(in_status(&in_flight, Status::Dispatched), 2);
-    process.work().await;
-    assert!(process.agenda.is_quiet());
-}
-
-#[tokio::test]
-async fn a_source_that_cannot_be_read_is_reported_and_tried_again_and_the_others_go_on() {
-    let definitions = [definition("bad"), definition("good")];
-    let mut process = Process::new(&definitions, 8).await;
-    let store = process.store.clone();
-    // The first source that is read.
-    process.counted = FailingStore::new(store, |operation, call| match (operation, call) {
-        (Operation::Source, 1) => Fault::Refuse,
-        _ => Fault::None,
-    });
-    process.settle().await;
-    let bad = "bad".parse().unwrap();
-    assert!(process.agenda.report_of(&bad).unwrap().error.is_some());
-    assert!(!process.agenda.is_quiet() && !process.agenda.is_stuck());
-    let calls = process.calls();
-    assert_eq!(process.step().await, None);
-    assert_eq!(process.calls(), calls, "not at once");
-    process.now = process.now.plus_ms(SECOND_MS);
-    process.settle().await;
-    let report = process.agenda.report_of(&bad).unwrap();
-    assert_eq!((&report.error, report.activity), (&None, Activity::Working));
-}
-
-#[tokio::test]
-async fn the_process_is_stuck_when_all_that_is_left_cannot_be_planned() {
-    let mut process = Process::new(&sources(2, true), 8).await;
-    process.work().await;
-    assert!(process.agenda.is_quiet() && !process.agenda.is_stuck());
-    let store = process.store.clone();
-    process.counted = FailingStore::new(store, |_, _| Fault::Refuse);
-    process.agenda.ended(&"source-0".parse().unwrap());
-    process.settle().await;
-    assert!(!process.agenda.is_quiet() && process.agenda.is_stuck());
-}
-
-#[tokio::test]
 async fn more_sources_than_one_visit_reads_are_planned_in_several() {
     let mut process = Process::new(&sources(100, true), 128).await;
     let first = process.step().await.unwrap();
@@ -396,56 +238,4 @@ async fn a_long_backlog_is_carved_at_once_past_the_limit_of_one_plan() {
     process.settle().await;
     let carved = windows(&process.store, &live(&source)).await;
     assert_eq!(carved.len(), 100);
-}
-
-/// Both ways to plan do the same: windows in the same order, until nothing is left.
-#[tokio::test]
-async fn an_agenda_hands_out_the_windows_that_ticks_hand_out() {
-    let definitions = sources(5, true);
-    let mut process = Process::new(&definitions, 8).await;
-    process.settle().await;
-    let mut kept = Vec::new();
-    while !process.running.is_empty() {
-        kept.push(process.running[0].windows[0].id.to_string());
-        process.finish(0).await;
-        process.settle().await;
-    }
-    let store = Arc::new(store_of(&definitions).await);
-    let (sent, mut running, mut ticked) = (Sent::default(), Vec::new(), Vec::new());
-    loop {
-        tick(&*store, &sent, NOW).await;
-        running.extend(sent.take());
-        if running.is_empty() {
-            break;
-        }
-        let task: Task = running.remove(0);
-        let id = &task.windows[0].id;
-        ticked.push(id.to_string());
-        let window = store.window(id).await.unwrap().unwrap();
-        finish(&store, &window, NOW).await;
-    }
-    assert_eq!(kept, ticked);
-}
-
-#[tokio::test]
-async fn hanging_sources_hold_no_worker_that_others_could_use() {
-    let definitions = sources(12, false);
-    let mut process = Process::new(&definitions, 4).await;
-    // Those that are planned first hang, more of them than there are workers.
-    process.hanging = definitions[..5].iter().map(|it| it.name.clone()).collect();
-    process.settle().await;
-    let mut done = 0;
-    loop {
-        let hangs = |task: &Task| process.hanging.contains(&task.source);
-        let Some(index) = process.running.iter().position(|task| !hangs(task)) else {
-            break;
-        };
-        process.finish(index).await;
-        done += 1;
-        process.now = process.now.plus_ms(SECOND_MS);
-        process.settle().await;
-    }
-    assert_eq!(done, 3 * 7, "each window of each source that works");
-    let of_hanging = process.running.len();
-    assert!((5..=8).contains(&of_hanging), "{of_hanging}");
 }

@@ -1,10 +1,10 @@
-//! Who may run: slots of a source and of its rate group, gates, pauses and pace.
+//! Who may run: slots of a source and of its rate group, gates and pauses.
 
 use windlass_core::limits;
 use windlass_core::source::{BlockCause, BlockChange, Blocked, SourceDefinition};
-use windlass_core::time::{HOUR_MS, MINUTE_MS};
+use windlass_core::time::HOUR_MS;
 use windlass_core::wait::RateGate;
-use windlass_core::{Policy, Span, Status};
+use windlass_core::{Policy, Status};
 use windlass_state::MemoryStore;
 
 use crate::report::Activity;
@@ -174,149 +174,6 @@ async fn a_backfill_leaves_the_slots_of_its_group_to_what_is_live() {
     }
 }
 
-/// The first task of a tick whose workers are processes of their own, or one.
-async fn first_task(source: &SourceDefinition, share_pace: bool) -> windlass_core::task::Task {
-    let (store, sent) = (store_of([source]).await, Sent::default());
-    let options = TickOptions {
-        shards: Shards::ALL,
-        tasks_per_invocation: 1,
-        dispatch_ms: None,
-        share_pace,
-    };
-    let tick = Tick {
-        store: &store,
-        dispatch: &sent,
-        options,
-        suspects: None,
-        now: NOW,
-    };
-    tick.run().await.unwrap();
-    let first = window(&store, &live(source), 0).await;
-    let until = Some(Timestamp::MAX);
-    assert_eq!(first.dispatched_until(), until, "it cannot get lost");
-    sent.take().remove(0)
-}
-
-#[tokio::test]
-async fn a_worker_gets_an_ample_part_of_the_pace_or_a_say_in_its_turns_unless_all_are_one_process()
-{
-    for (per_minute, share_pace, told) in [
-        (960, true, (Some(120), false)),
-        (60, true, (Some(60), true)),
-        (3, true, (Some(3), false)),
-        (60, false, (Some(60), false)),
-    ] {
-        let source = with_policy("okta", |policy| {
-            policy.requests_per_minute = Some(per_minute);
-            policy.group_in_flight = 8;
-        });
-        let task = first_task(&source, share_pace).await;
-        let told_of = (task.requests_per_minute, task.shares_turns);
-        assert_eq!(told_of, told, "{per_minute} {share_pace}");
-    }
-}
-
-#[tokio::test]
-async fn no_more_workers_are_sent_into_a_group_than_can_have_a_turn_soon() {
-    for (per_minute, sent_at_once) in [(600, 8), (60, 8), (30, 4), (12, 1), (3, 1)] {
-        let source = with_policy("okta", |policy| {
-            policy.requests_per_minute = Some(per_minute);
-            (policy.group_in_flight, policy.max_in_flight) = (8, 8);
-        });
-        // A source that declares no pace has its part of what is left.
-        let other = with_policy("other", |policy| policy.group_in_flight = 8);
-        let (store, sent) = (store_of([&source, &other]).await, Sent::default());
-        tick(&store, &sent, NOW).await;
-        assert_eq!(sent.take().len(), sent_at_once, "{per_minute}");
-    }
-}
-
-#[tokio::test]
-async fn what_is_about_to_be_lost_goes_before_what_is_further_behind() {
-    let group = |policy: &mut Policy| policy.group_in_flight = 2;
-    let behind = with_policy("behind", group);
-    let endangered = SourceDefinition {
-        start: at(1_000),
-        ..with_policy("endangered", |policy| {
-            group(policy);
-            policy.max_lookback_ms = Some(8 * HOUR_MS);
-        })
-    };
-    let (store, sent) = (store_of([&behind, &endangered]).await, Sent::default());
-    let report = tick(&store, &sent, NOW).await;
-    assert_eq!(sent.take_names(), ["endangered@1000", "endangered@1010"]);
-    let of = |name: &str| {
-        let found = report
-            .sources
-            .iter()
-            .find(|source| source.source.as_str() == name);
-        let source = found.expect("it is reported");
-        (source.retention_left_ms, source.is_endangered)
-    };
-    assert_eq!(of("endangered"), (Some(40 * MINUTE_MS), true));
-    assert_eq!(of("behind"), (None, false));
-}
-
-#[tokio::test]
-async fn an_endangered_source_that_is_held_or_blocked_is_reported_all_the_same() {
-    let source = SourceDefinition {
-        start: at(1_000),
-        paused: true,
-        ..with_policy("okta", |policy| policy.max_lookback_ms = Some(8 * HOUR_MS))
-    };
-    let (store, sent) = (store_of([&source]).await, Sent::default());
-    let report = tick_one(&store, &sent, NOW).await;
-    assert_eq!(report.activity, Activity::Paused);
-    assert!(report.is_endangered);
-    let later = tick_one(&store, &sent, hours_later(1)).await;
-    assert_eq!(later.retention_left_ms, Some(-20 * MINUTE_MS));
-}
-
-#[tokio::test]
-async fn a_source_that_is_finished_loses_nothing() {
-    let source = SourceDefinition {
-        end: Some(at(10)),
-        ..with_policy("okta", |policy| policy.max_lookback_ms = Some(25 * HOUR_MS))
-    };
-    let (store, sent) = (store_of([&source]).await, Sent::default());
-    assert!(tick_one(&store, &sent, NOW).await.is_endangered);
-    finish(&store, &window(&store, &live(&source), 0).await, NOW).await;
-    let report = tick_one(&store, &sent, hours_later(9)).await;
-    assert_eq!(
-        (report.retention_left_ms, report.is_endangered),
-        (None, false)
-    );
-}
-
-#[tokio::test]
-async fn windows_that_the_vendor_dropped_unread_lapse_and_are_counted() {
-    let source = SourceDefinition {
-        start: at(1_380),
-        ..with_policy("okta", |policy| {
-            policy.max_lookback_ms = Some(2 * HOUR_MS);
-            policy.max_in_flight = 1;
-        })
-    };
-    let (store, refusing) = (store_of([&source]).await, Sent::refusing());
-    let report = tick(&store, &refusing, NOW).await;
-    assert_eq!((report.refused, report.invocations), (1, 0));
-    // The one that was on its way is not lost before its dispatch has run out.
-    let later = NOW.plus_ms(80 * MINUTE_MS);
-    let report = tick_one(&store, &Sent::default(), later).await;
-    assert_eq!((report.expired, report.lapsed), (1, 1), "{report:?}");
-    let report = tick_one(&store, &Sent::default(), later).await;
-    assert_eq!(
-        (report.lapsed, report.complete_through),
-        (1, at(1_400)),
-        "{report:?}"
-    );
-    let report = tick_one(&store, &Sent::default(), later).await;
-    assert_eq!(report.lapsed, 0);
-    let progress = store.progress_of(source.shard(), &source.name).await;
-    let unavailable = progress.unwrap()[0].unavailable.clone();
-    assert_eq!(unavailable, [Span::new(at(1_380), at(1_400)).unwrap()]);
-}
-
 #[tokio::test]
 async fn when_more_is_ready_than_there_are_workers_the_ones_that_are_sent_are_told_to_go_on() {
     let source = definition("okta");
@@ -331,58 +188,6 @@ async fn when_more_is_ready_than_there_are_workers_the_ones_that_are_sent_are_to
     tick(&store, &sent, NOW).await;
     let second = sent.take();
     assert!(!second.is_empty() && second.iter().all(|task| task.crowded));
-}
-
-/// A hole can be helped by an operator only; slots are for what they can help.
-#[tokio::test]
-async fn an_old_hole_does_not_take_the_slots_from_what_is_about_to_be_lost() {
-    let kept = |policy: &mut Policy| {
-        policy.group_in_flight = 1;
-        policy.max_lookback_ms = Some(8 * HOUR_MS);
-    };
-    let holed = SourceDefinition {
-        start: at(960),
-        ..with_policy("holed", kept)
-    };
-    let endangered = SourceDefinition {
-        start: at(970),
-        ..with_policy("lagging", kept)
-    };
-    let (store, sent) = (store_of([&holed]).await, Sent::default());
-    tick(&store, &sent, NOW).await;
-    let first = window(&store, &live(&holed), 960).await;
-    exhaust(&store, &first, NOW).await;
-    tick(&store, &sent, NOW).await;
-    for open in windows(&store, &live(&holed)).await {
-        if open.is_claimable(NOW) && open.status() != Status::Parked {
-            finish(&store, &open, NOW).await;
-        }
-    }
-    sent.take();
-    store.apply_source(&endangered, NOW).await.unwrap();
-    tick(&store, &sent, NOW).await;
-    assert_eq!(sent.take_names(), ["lagging@970"]);
-}
-
-/// Sources of one group that differ in how many workers they may have keep one pace together.
-#[tokio::test]
-async fn sources_of_one_group_do_not_mix_turns_and_fixed_parts() {
-    let of = |name, workers| {
-        with_policy(name, |policy| {
-            policy.requests_per_minute = Some(600);
-            (policy.group_in_flight, policy.max_in_flight) = (workers, 2);
-        })
-    };
-    let (wide, narrow) = (of("wide", 8), of("narrow", 4));
-    let (store, sent) = (store_of([&wide, &narrow]).await, Sent::default());
-    tick(&store, &sent, NOW).await;
-    let tasks = sent.take();
-    assert_eq!(tasks.len(), 4);
-    let turns = tasks.iter().find(|task| task.shares_turns);
-    let of_turns = turns.and_then(|task| task.requests_per_minute).unwrap_or(0);
-    let fixed = tasks.iter().filter(|task| !task.shares_turns);
-    let of_fixed: u32 = fixed.filter_map(|task| task.requests_per_minute).sum();
-    assert!(of_turns + of_fixed <= 600, "{of_turns} and {of_fixed}");
 }
 
 /// Ends the runs of what was handed out of `source` at `now` as an outage of its vendor does.

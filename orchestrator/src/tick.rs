@@ -241,8 +241,14 @@ mod histories;
 #[path = "holes_tests.rs"]
 mod holes;
 #[cfg(test)]
+#[path = "pace_tests.rs"]
+mod pace;
+#[cfg(test)]
 #[path = "races_tests.rs"]
 mod races;
+#[cfg(test)]
+#[path = "retention_tests.rs"]
+mod retention;
 #[cfg(test)]
 #[path = "slots_tests.rs"]
 mod slots;

@@ -169,5 +169,8 @@ impl HttpWriter {
 }
 
 #[cfg(test)]
+#[path = "http/responses_tests.rs"]
+mod responses_tests;
+#[cfg(test)]
 #[path = "http_tests.rs"]
 mod tests;

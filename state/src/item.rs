@@ -90,5 +90,11 @@ fn read<Form: DeserializeOwned, T: Consistent>(
 }
 
 #[cfg(test)]
+#[path = "item/corrupt_tests.rs"]
+mod corrupt_tests;
+#[cfg(test)]
 #[path = "item_tests.rs"]
-pub(crate) mod tests;
+mod tests;
+#[cfg(test)]
+#[path = "item/window_tests.rs"]
+pub(crate) mod window_tests;

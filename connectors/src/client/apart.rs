@@ -53,3 +53,7 @@ async fn apart<R: Send + 'static>(work: impl FnOnce() -> R + Send + 'static) -> 
         },
     }
 }
+
+#[cfg(test)]
+#[path = "apart_tests.rs"]
+mod tests;

@@ -94,3 +94,7 @@ fn confidential(field: &'static str, url: &Url) -> Result<(), ConfigError> {
         problem: format!("`{field}` is not {expected}"),
     })
 }
+
+#[cfg(test)]
+#[path = "config_tests.rs"]
+mod tests;

@@ -7,7 +7,7 @@ use windlass_core::time::{DAY_MS, HOUR_MS, MINUTE_MS, Timestamp};
 use windlass_core::transition::{Claim, Event};
 
 use super::*;
-use crate::item::tests::any_window;
+use crate::item::window_tests::any_window;
 use crate::item::{RateItem, SeenPiece};
 
 /// What DynamoDB bills a write for, in steps.

@@ -159,3 +159,7 @@ fn give_name(unnamed: &Path, to: &Path) -> Result<(), StateError> {
         StateError::Unavailable(format!("{} cannot be named: {error}", to.display()))
     })
 }
+
+#[cfg(test)]
+#[path = "backup_tests.rs"]
+mod tests;

@@ -129,3 +129,7 @@ pub(super) const SEEN: Table = Table {
     ],
     rest: None,
 };
+
+#[cfg(test)]
+#[path = "tables_tests.rs"]
+mod tests;

@@ -1,0 +1,134 @@
+//! Bodies: compression, and the cap on their size.
+
+use std::future::poll_fn;
+use std::pin::pin;
+
+use wiremock::ResponseTemplate;
+
+use super::tests::{get, raw_server, server, transport};
+use super::*;
+
+const MEBIBYTE: usize = 1024 * 1024;
+
+/// A zstd frame (RFC 8878) of `blocks` times 128 KiB of the letter `a`, four bytes each.
+fn zstd_bomb(blocks: usize) -> Vec<u8> {
+    const BLOCK_BYTES: u32 = 128 * 1024;
+    let mut frame = vec![0x28, 0xb5, 0x2f, 0xfd, 0x00, 7 << 3];
+    for block in 1..=blocks {
+        let header = u32::from(block == blocks) | 1 << 1 | BLOCK_BYTES << 3;
+        frame.extend_from_slice(&header.to_le_bytes()[..3]);
+        frame.push(b'a');
+    }
+    frame
+}
+
+/// A gzip file (RFC 1952) of one fixed-Huffman block: a zero byte, then `runs` times 258 more in 13
+/// bits each. The block never ends, so a reader of the whole file receives an error.
+fn gzip_bomb(runs: usize) -> Vec<u8> {
+    let mut bits: Vec<bool> = vec![true, true, false];
+    let literal_zero = [false, false, true, true, false, false, false, false];
+    bits.extend(literal_zero);
+    let length_258 = [true, true, false, false, false, true, false, true];
+    let distance_1 = [false; 5];
+    for _ in 0..runs {
+        bits.extend(length_258);
+        bits.extend(distance_1);
+    }
+    let mut file = vec![0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 0xff];
+    file.extend(bits.chunks(8).map(|byte| {
+        byte.iter()
+            .enumerate()
+            .fold(0, |value, (at, bit)| value | u8::from(*bit) << at)
+    }));
+    file
+}
+
+fn compressed(encoding: &str, body: Vec<u8>) -> ResponseTemplate {
+    ResponseTemplate::new(200)
+        .insert_header("content-encoding", encoding)
+        .set_body_bytes(body)
+}
+
+#[tokio::test]
+async fn a_compressed_body_arrives_decompressed() {
+    let server = server(compressed("zstd", zstd_bomb(8))).await;
+    let reply = transport().send(&get(&server.uri())).await.unwrap();
+    assert_eq!(reply.body.len(), MEBIBYTE);
+    assert!(reply.body.iter().all(|byte| *byte == b'a'));
+}
+
+#[tokio::test]
+async fn a_bomb_stops_at_the_cap_and_exactly_the_cap_is_allowed() {
+    let blocks = limits::BODY_BYTES_MAX / (128 * 1024);
+    let fits = server(compressed("zstd", zstd_bomb(blocks))).await;
+    let reply = transport().send(&get(&fits.uri())).await.unwrap();
+    assert_eq!(reply.body.len(), limits::BODY_BYTES_MAX);
+
+    let bomb = server(compressed("zstd", zstd_bomb(blocks * 16))).await;
+    let error = transport().send(&get(&bomb.uri())).await.unwrap_err();
+    assert_eq!(
+        error,
+        TransportError::TooLarge {
+            limit: limits::BODY_BYTES_MAX
+        }
+    );
+}
+
+#[tokio::test]
+async fn a_gzip_bomb_stops_at_the_cap_too() {
+    let bomb = server(compressed("gzip", gzip_bomb(2 * MEBIBYTE / 258))).await;
+    let small = HttpTransport {
+        body_bytes_max: Some(MEBIBYTE),
+        ..transport()
+    };
+    let error = small.send(&get(&bomb.uri())).await.unwrap_err();
+    assert_eq!(error, TransportError::TooLarge { limit: MEBIBYTE });
+}
+
+#[tokio::test]
+async fn body_that_inflates_lets_other_tasks_run_at_each_mebibyte() {
+    let body = gzip_bomb(32 * MEBIBYTE / 258);
+    let bomb = server(compressed("gzip", body)).await;
+    let transport = HttpTransport {
+        body_bytes_max: Some(16 * MEBIBYTE),
+        ..transport()
+    };
+    let request = get(&bomb.uri());
+    let mut send = pin!(transport.send(&request));
+    let mut polls = 0;
+    let reply = poll_fn(|context| {
+        polls += 1;
+        send.as_mut().poll(context)
+    });
+    assert!(matches!(reply.await, Err(TransportError::TooLarge { .. })));
+    assert!(polls >= 16, "the whole body was read in {polls} steps");
+}
+
+#[tokio::test]
+async fn a_body_announced_above_the_cap_is_not_read() {
+    let url = raw_server(b"HTTP/1.1 200 OK\r\ncontent-length: 99999999999\r\n\r\n");
+    let error = transport().send(&get(&url)).await.unwrap_err();
+    assert_eq!(
+        error,
+        TransportError::TooLarge {
+            limit: limits::BODY_BYTES_MAX
+        }
+    );
+}
+
+#[tokio::test]
+async fn an_unsupported_content_encoding_is_named() {
+    for encoding in ["deflate", "gzip, gzip"] {
+        let reply = ResponseTemplate::new(200).set_body_string("[]");
+        let server = server(reply.insert_header("content-encoding", encoding)).await;
+        let error = transport().send(&get(&server.uri())).await.unwrap_err();
+        assert!(matches!(error, TransportError::Interrupted(_)), "{error:?}");
+        assert!(
+            error.to_string().contains(&format!("`{encoding}`")),
+            "{error}"
+        );
+    }
+    let plain = ResponseTemplate::new(200).insert_header("content-encoding", "identity");
+    let server = server(plain.set_body_string("[]")).await;
+    assert!(transport().send(&get(&server.uri())).await.is_ok());
+}

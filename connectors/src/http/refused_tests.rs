@@ -1,0 +1,118 @@
+//! Requests that are refused before any connection, and redirects.
+
+use wiremock::ResponseTemplate;
+
+use super::tests::{get, requests, server, transport};
+use super::*;
+
+#[tokio::test]
+async fn a_redirect_is_not_followed_and_the_other_server_hears_nothing() {
+    let other = server(ResponseTemplate::new(200)).await;
+    for status in [301, 302, 307, 308] {
+        let location = format!("{}/x?key=s3cret", other.uri());
+        let reply = ResponseTemplate::new(status).insert_header("location", location.as_str());
+        let first = server(reply).await;
+        let error = transport().send(&get(&first.uri())).await.unwrap_err();
+        let to = Some("127.0.0.1".to_owned());
+        assert_eq!(error, TransportError::Redirect { status, to });
+        assert!(!error.to_string().contains("s3cret"));
+    }
+    assert_eq!(requests(&other).await, 0);
+}
+
+#[tokio::test]
+async fn uploads_go_to_the_same_hosts_only() {
+    let confined = transport().confined_to("vendor.test".parse().unwrap());
+    let uploads = confined.for_uploads().unwrap();
+    let error = uploads.send(&get("https://other.test/")).await.unwrap_err();
+    assert!(matches!(error, TransportError::Refused(_)), "{error:?}");
+}
+
+#[tokio::test]
+async fn plain_http_beyond_this_machine_is_refused_before_any_connection() {
+    let server = server(ResponseTemplate::new(200)).await;
+    let port = server.address().port();
+    for host in ["192.0.2.1", "vendor.test", "[::ffff:127.0.0.1]", "0.0.0.0"] {
+        let error = transport()
+            .send(&get(&format!("http://{host}:{port}/")))
+            .await
+            .unwrap_err();
+        assert!(
+            matches!(error, TransportError::Refused(_)),
+            "{host}: {error:?}"
+        );
+    }
+    assert_eq!(requests(&server).await, 0);
+    assert!(
+        transport()
+            .send(&get(&format!("http://localhost:{port}/")))
+            .await
+            .is_ok()
+    );
+}
+
+#[tokio::test]
+async fn a_url_with_a_user_name_or_password_is_refused_before_any_connection() {
+    let server = server(ResponseTemplate::new(200)).await;
+    let port = server.address().port();
+    for userinfo in ["user", "user:s3cret", ":s3cret"] {
+        let request = get(&format!("http://{userinfo}@127.0.0.1:{port}/"));
+        let error = transport().send(&request).await.unwrap_err();
+        assert!(matches!(error, TransportError::Refused(_)), "{error:?}");
+        assert!(!error.to_string().contains("s3cret"));
+    }
+    assert_eq!(requests(&server).await, 0);
+}
+
+#[tokio::test]
+async fn a_host_that_is_not_allowed_is_refused_before_any_connection() {
+    let other = server(ResponseTemplate::new(200)).await;
+    let own = server(ResponseTemplate::new(200)).await;
+    let allowed = own.address().to_string().parse().unwrap();
+    let confined = transport().confined_to(allowed);
+    assert!(confined.send(&get(&own.uri())).await.is_ok());
+
+    let port = other.address().port();
+    for url in [
+        other.uri(),
+        format!("http://localhost:{}/", own.address().port()),
+        format!("http://127.0.0.2:{port}/"),
+        format!("https://127.0.0.1:{port}/?k=s3cret"),
+        "https://evil.test/".to_owned(),
+    ] {
+        // The token endpoint has the same restriction.
+        let mut request = get(&url);
+        request.method = Method::Post;
+        let error = confined.send(&request).await.unwrap_err();
+        let TransportError::Refused(text) = &error else {
+            panic!("{url}: {error:?}")
+        };
+        assert!(
+            text.contains("is not among the allowed hosts"),
+            "{url}: {text}"
+        );
+        assert!(!text.contains("s3cret"), "{text}");
+    }
+    assert_eq!((requests(&own).await, requests(&other).await), (1, 0));
+}
+
+#[tokio::test]
+async fn who_is_refused_is_told_which_host_to_add_where() {
+    let confined = transport().confined_to("api.vendor.test".parse().unwrap());
+    for (url, host) in [
+        ("https://evil.test/x?k=s3cret", "evil.test"),
+        ("https://api.vendor.test:8443/", "api.vendor.test:8443"),
+    ] {
+        let request = get(url);
+        let error = confined.send(&request).await.unwrap_err();
+        let failure = error.into_failure(&Origin::from(&request.url));
+        assert_eq!(failure.class, FailureClass::Block);
+        assert_eq!(
+            failure.message,
+            format!(
+                "https://{host}: {host} is not among the allowed hosts; add it to \
+                 WINDLASS_ALLOWED_HOSTS (a template parameter); nothing was sent"
+            )
+        );
+    }
+}

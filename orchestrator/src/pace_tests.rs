@@ -1,0 +1,85 @@
+//! The request rate of a group and the part of it that each worker gets.
+
+use windlass_core::source::SourceDefinition;
+
+use crate::testing::*;
+
+use super::*;
+
+/// The first task of a tick whose workers are processes of their own, or one.
+async fn first_task(source: &SourceDefinition, share_pace: bool) -> windlass_core::task::Task {
+    let (store, sent) = (store_of([source]).await, Sent::default());
+    let options = TickOptions {
+        shards: Shards::ALL,
+        tasks_per_invocation: 1,
+        dispatch_ms: None,
+        share_pace,
+    };
+    let tick = Tick {
+        store: &store,
+        dispatch: &sent,
+        options,
+        suspects: None,
+        now: NOW,
+    };
+    tick.run().await.unwrap();
+    let first = window(&store, &live(source), 0).await;
+    let until = Some(Timestamp::MAX);
+    assert_eq!(first.dispatched_until(), until, "it cannot get lost");
+    sent.take().remove(0)
+}
+
+#[tokio::test]
+async fn a_worker_gets_an_ample_part_of_the_pace_or_a_say_in_its_turns_unless_all_are_one_process()
+{
+    for (per_minute, share_pace, told) in [
+        (960, true, (Some(120), false)),
+        (60, true, (Some(60), true)),
+        (3, true, (Some(3), false)),
+        (60, false, (Some(60), false)),
+    ] {
+        let source = with_policy("okta", |policy| {
+            policy.requests_per_minute = Some(per_minute);
+            policy.group_in_flight = 8;
+        });
+        let task = first_task(&source, share_pace).await;
+        let told_of = (task.requests_per_minute, task.shares_turns);
+        assert_eq!(told_of, told, "{per_minute} {share_pace}");
+    }
+}
+
+#[tokio::test]
+async fn no_more_workers_are_sent_into_a_group_than_can_have_a_turn_soon() {
+    for (per_minute, sent_at_once) in [(600, 8), (60, 8), (30, 4), (12, 1), (3, 1)] {
+        let source = with_policy("okta", |policy| {
+            policy.requests_per_minute = Some(per_minute);
+            (policy.group_in_flight, policy.max_in_flight) = (8, 8);
+        });
+        // A source that declares no pace has its part of what is left.
+        let other = with_policy("other", |policy| policy.group_in_flight = 8);
+        let (store, sent) = (store_of([&source, &other]).await, Sent::default());
+        tick(&store, &sent, NOW).await;
+        assert_eq!(sent.take().len(), sent_at_once, "{per_minute}");
+    }
+}
+
+/// Sources of one group that differ in how many workers they may have keep one pace together.
+#[tokio::test]
+async fn sources_of_one_group_do_not_mix_turns_and_fixed_parts() {
+    let of = |name, workers| {
+        with_policy(name, |policy| {
+            policy.requests_per_minute = Some(600);
+            (policy.group_in_flight, policy.max_in_flight) = (workers, 2);
+        })
+    };
+    let (wide, narrow) = (of("wide", 8), of("narrow", 4));
+    let (store, sent) = (store_of([&wide, &narrow]).await, Sent::default());
+    tick(&store, &sent, NOW).await;
+    let tasks = sent.take();
+    assert_eq!(tasks.len(), 4);
+    let turns = tasks.iter().find(|task| task.shares_turns);
+    let of_turns = turns.and_then(|task| task.requests_per_minute).unwrap_or(0);
+    let fixed = tasks.iter().filter(|task| !task.shares_turns);
+    let of_fixed: u32 = fixed.filter_map(|task| task.requests_per_minute).sum();
+    assert!(of_turns + of_fixed <= 600, "{of_turns} and {of_fixed}");
+}
