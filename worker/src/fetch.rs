@@ -114,9 +114,11 @@ impl<S: StateStore, T: Transport> Fetcher<'_, S, T> {
             }
             self.sent.goes_out(token);
             let asked_at = self.seams.clock.now();
-            let waiting = self.waits.begin(window.id(), On::Vendor, asked_at);
+            let waiting = self
+                .waits
+                .begin(window.id(), On::Vendor, self.seams.clock.steady_ms());
             let fetched = self.client.fetch(window.span(), token).await;
-            waiting.end(self.seams.clock.now());
+            waiting.end(self.seams.clock.steady_ms());
             let failure = match fetched {
                 Ok(mut page) => {
                     let origin = self.client.connector().origin();

@@ -171,7 +171,7 @@ impl<S: StateStore, O: Outfit> Worker<S, O> {
     /// The windows of this process whose vendor or sink has let them wait for
     /// [`STALL_MS`](windlass_core::limits::STALL_MS) or longer, by name.
     pub fn stalled(&self) -> Vec<Stalled> {
-        self.waits.stalled(self.now())
+        self.waits.stalled(self.seams.clock.steady_ms())
     }
 
     fn now(&self) -> windlass_core::Timestamp {

@@ -32,7 +32,7 @@ impl<S: StateStore, O: Outfit> Run<'_, S, O> {
         let clock = &*self.worker.seams.clock;
         let sink = &self.source.definition.sink;
         let on = On::Sink(sink.clone());
-        let waiting = self.worker.waits.begin(window.id(), on, clock.now());
+        let waiting = self.worker.waits.begin(window.id(), on, clock.steady_ms());
         let done = tokio::select! {
             biased;
             done = call => done.map_err(Undelivered::Sink),
@@ -42,7 +42,7 @@ impl<S: StateStore, O: Outfit> Run<'_, S, O> {
             })),
             () = grace => Err(Undelivered::Stopped),
         };
-        waiting.end(clock.now());
+        waiting.end(clock.steady_ms());
         done
     }
 

@@ -1,11 +1,12 @@
 //! Calls that have not returned: which windows of this process wait for their vendor or their sink.
+//! Times are those of [`Clock::steady_ms`](windlass_core::Clock::steady_ms): a machine's clock that is set
+//! while a call waits makes it neither longer nor shorter.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use windlass_core::ids::WindowId;
 use windlass_core::limits;
-use windlass_core::time::Timestamp;
 
 /// The other side of a call.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -16,15 +17,15 @@ pub enum On {
     Sink(String),
 }
 
-/// A window whose worker has made no progress since an instant.
+/// A window whose worker has made no progress for some time.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Stalled {
     /// The window.
     pub window: WindowId,
     /// The other side of the call that it waits for.
     pub on: On,
-    /// When a call of the window last began or returned.
-    pub since: Timestamp,
+    /// Milliseconds since a call of the window last began or returned.
+    pub for_ms: i64,
 }
 
 /// The windows with a call that has not returned.
@@ -35,7 +36,7 @@ pub(crate) struct Waits(Mutex<BTreeMap<WindowId, Calls>>);
 #[derive(Debug)]
 struct Calls {
     open: Vec<On>,
-    moved_at: Timestamp,
+    moved_ms: i64,
 }
 
 /// A call that has not returned; dropping it ends the call without progress.
@@ -45,36 +46,37 @@ pub(crate) struct Waiting<'a> {
     window: WindowId,
     on: On,
     /// When it returned.
-    ended_at: Option<Timestamp>,
+    ended_ms: Option<i64>,
 }
 
 impl Waits {
-    /// Notes that `window` makes a call `on` its vendor or its sink at `now`.
-    pub(crate) fn begin(&self, window: &WindowId, on: On, now: Timestamp) -> Waiting<'_> {
+    /// Notes that `window` makes a call `on` its vendor or its sink at `now_ms`.
+    pub(crate) fn begin(&self, window: &WindowId, on: On, now_ms: i64) -> Waiting<'_> {
         let mut windows = self.windows();
         let calls = windows.entry(window.clone()).or_insert_with(|| Calls {
             open: Vec::new(),
-            moved_at: now,
+            moved_ms: now_ms,
         });
         calls.open.push(on.clone());
-        calls.moved_at = now;
+        calls.moved_ms = now_ms;
         Waiting {
             waits: self,
             window: window.clone(),
             on,
-            ended_at: None,
+            ended_ms: None,
         }
     }
 
     /// The windows none of whose calls has begun or returned within [`limits::STALL_MS`].
-    pub(crate) fn stalled(&self, now: Timestamp) -> Vec<Stalled> {
+    pub(crate) fn stalled(&self, now_ms: i64) -> Vec<Stalled> {
         let windows = self.windows();
         let stalled = windows.iter().filter_map(|(window, calls)| {
-            let is_stalled = now.ms_since(calls.moved_at) >= limits::STALL_MS;
+            let for_ms = now_ms.saturating_sub(calls.moved_ms);
+            let is_stalled = for_ms >= limits::STALL_MS;
             Some(Stalled {
                 window: window.clone(),
                 on: calls.open.first().filter(|_| is_stalled)?.clone(),
-                since: calls.moved_at,
+                for_ms,
             })
         });
         stalled.collect()
@@ -87,8 +89,8 @@ impl Waits {
 
 impl Waiting<'_> {
     /// The call has returned.
-    pub(crate) fn end(mut self, now: Timestamp) {
-        self.ended_at = Some(now);
+    pub(crate) fn end(mut self, now_ms: i64) {
+        self.ended_ms = Some(now_ms);
     }
 }
 
@@ -101,7 +103,7 @@ impl Drop for Waiting<'_> {
         if let Some(at) = calls.open.iter().position(|on| *on == self.on) {
             calls.open.remove(at);
         }
-        calls.moved_at = self.ended_at.unwrap_or(calls.moved_at);
+        calls.moved_ms = self.ended_ms.unwrap_or(calls.moved_ms);
         if calls.open.is_empty() {
             windows.remove(&self.window);
         }
@@ -112,37 +114,33 @@ impl Drop for Waiting<'_> {
 mod tests {
     use super::*;
 
-    fn at(ms: i64) -> Timestamp {
-        Timestamp::from_ms(ms)
-    }
-
     #[test]
     fn window_is_stalled_once_no_call_of_it_moves_for_the_limit() {
         let waits = Waits::default();
         let window: WindowId = "okta/0123456789ab/live/2026-01-01T00:00:00Z"
             .parse()
             .unwrap();
-        let delivery = waits.begin(&window, On::Sink("siem".to_owned()), at(0));
-        let prefetch = waits.begin(&window, On::Vendor, at(10));
-        assert_eq!(waits.stalled(at(9 + limits::STALL_MS)), []);
-        let stalled = |on, since| Stalled {
+        let delivery = waits.begin(&window, On::Sink("siem".to_owned()), 0);
+        let prefetch = waits.begin(&window, On::Vendor, 10);
+        assert_eq!(waits.stalled(9 + limits::STALL_MS), []);
+        let stalled = |on, for_ms| Stalled {
             window: window.clone(),
             on,
-            since: at(since),
+            for_ms,
         };
         let sink = On::Sink("siem".to_owned());
         assert_eq!(
-            waits.stalled(at(10 + limits::STALL_MS)),
-            [stalled(sink, 10)]
+            waits.stalled(10 + limits::STALL_MS),
+            [stalled(sink, limits::STALL_MS)]
         );
-        delivery.end(at(6_000));
-        assert_eq!(waits.stalled(at(5_999 + limits::STALL_MS)), []);
+        delivery.end(6_000);
+        assert_eq!(waits.stalled(5_999 + limits::STALL_MS), []);
         assert_eq!(
-            waits.stalled(at(6_000 + limits::STALL_MS)),
-            [stalled(On::Vendor, 6_000)]
+            waits.stalled(6_000 + limits::STALL_MS),
+            [stalled(On::Vendor, limits::STALL_MS)]
         );
         drop(prefetch);
-        assert_eq!(waits.stalled(Timestamp::MAX), []);
+        assert_eq!(waits.stalled(i64::MAX), []);
         assert!(waits.windows().is_empty(), "nothing is kept of a window");
     }
 }

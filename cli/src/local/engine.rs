@@ -212,7 +212,7 @@ impl Engine {
         let is_recent = |at: Timestamp| (0..STALL_LOG_MS).contains(&now.ms_since(at));
         if !stalled.is_empty() && !logged.is_some_and(is_recent) {
             *logged = Some(now);
-            log_stalled(&stalled, self.workers_max, now);
+            log_stalled(&stalled, self.workers_max);
         }
         let mut stalls = Stalls::default();
         for Stalled { window, on, .. } in stalled {
@@ -294,8 +294,8 @@ impl Engine {
 
 /// Logs the workers that hang while all `workers_max` are in use, the one that has hung longest as an
 /// example.
-fn log_stalled(stalled: &[Stalled], workers_max: usize, now: Timestamp) {
-    let Some(Stalled { window, on, since }) = stalled.iter().min_by_key(|it| it.since) else {
+fn log_stalled(stalled: &[Stalled], workers_max: usize) {
+    let Some(Stalled { window, on, for_ms }) = stalled.iter().max_by_key(|it| it.for_ms) else {
         return;
     };
     let waits_for = match on {
@@ -307,7 +307,7 @@ fn log_stalled(stalled: &[Stalled], workers_max: usize, now: Timestamp) {
         "{} of {workers_max} workers have no progress; the longest waits for {waits_for} for {}; other \
          sources use as many workers beside them, and those that hang get no further one meanwhile",
         stalled.len(),
-        Rounded(now.ms_since(*since)),
+        Rounded(*for_ms),
     );
 }
 
