@@ -1,13 +1,19 @@
 //! A log in memory, for tests of what the lines of the log hold.
 
 use std::io;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 
 use serde_json::Value;
-use tracing::subscriber::DefaultGuard;
+use tracing::Dispatch;
+use tracing::subscriber::{DefaultGuard, NoSubscriber};
 use tracing_subscriber::EnvFilter;
 
 use crate::json_lines;
+
+/// A subscriber beside those of the logs, for as long as the process lives. With one alone, `tracing`
+/// asks the subscriber of the thread that meets a span or an event first whether it is of interest, and
+/// keeps the result for all threads: a test without a log would switch off lines of one with a log.
+static ANOTHER: LazyLock<Dispatch> = LazyLock::new(|| Dispatch::new(NoSubscriber::new()));
 
 /// The lines of a log. Clones share them.
 #[derive(Debug, Clone, Default)]
@@ -16,6 +22,7 @@ pub struct LogLines(Arc<Mutex<Vec<u8>>>);
 impl LogLines {
     /// Starts the log of a function for this thread, filtered by `filter`. It ends with the guard.
     pub fn start(&self, filter: &str) -> DefaultGuard {
+        LazyLock::force(&ANOTHER);
         let lines = self.clone();
         let log = json_lines(EnvFilter::new(filter), move || lines.clone());
         tracing::subscriber::set_default(log)
