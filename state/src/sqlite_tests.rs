@@ -2,7 +2,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use tempfile::TempDir;
-use windlass_core::ids::Owner;
+use windlass_core::ids::{MarkId, Owner};
+use windlass_core::ownership::{FolderTaken, Ownership};
 use windlass_core::transition::{Claim, Release};
 
 use super::expiry::EXPIRED_PER_CALL_MAX;
@@ -23,6 +24,18 @@ pub(super) fn window() -> Window {
         .unwrap();
     let to = id.from.plus_ms(60_000);
     Window::new(id, to, NOW).unwrap()
+}
+
+/// Begins the first run of `store`, which takes the folder `/out`, and returns the mark for it.
+pub(super) fn begun(store: &SqliteStore) -> (Ownership, MarkId) {
+    store.identity(1).unwrap();
+    let taken = FolderTaken {
+        place: "/out".to_owned(),
+        found: None,
+        next: MarkId::from_random(5),
+    };
+    let begun = store.begin_run(0, std::slice::from_ref(&taken)).unwrap();
+    (begun, taken.next)
 }
 
 fn claim(epoch: u64) -> Claim {

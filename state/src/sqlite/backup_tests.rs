@@ -1,8 +1,7 @@
-use windlass_core::ids::MarkId;
-use windlass_core::ownership::{FolderTaken, Standing};
+use windlass_core::ownership::Standing;
 
 use super::*;
-use crate::sqlite::tests::{store, window};
+use crate::sqlite::tests::{begun, store, window};
 use crate::store::StateStore;
 
 #[tokio::test]
@@ -31,14 +30,8 @@ async fn a_backup_is_the_whole_state_at_one_instant_beside_a_writer() {
 #[test]
 fn backup_knows_no_mark_of_an_output_folder() {
     let (store, _path, dir) = store();
-    store.identity(1).unwrap();
-    let taken = FolderTaken {
-        place: "/out".to_owned(),
-        found: None,
-        next: MarkId::from_random(5),
-    };
-    let begun = store.begin_run(0, std::slice::from_ref(&taken)).unwrap();
-    let marker = begun.marker(&taken.next);
+    let (begun, mark) = begun(&store);
+    let marker = begun.marker(&mark);
     for number in 0..2 {
         let to = dir.path().join(format!("backup-{number}.db"));
         store.backup(&to).unwrap();

@@ -135,6 +135,7 @@ fn put(connection: &Connection, identity: &Ownership) -> Result<(), StateError> 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::sqlite::tests::begun;
 
     #[test]
     fn identity_is_made_once_and_survives_closing() {
@@ -165,19 +166,13 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("windlass.db");
         let store = SqliteStore::open(&path).unwrap();
-        store.identity(1).unwrap();
-        let taken = FolderTaken {
-            place: "/out".to_owned(),
-            found: None,
-            next: MarkId::from_random(5),
-        };
-        let begun = store.begin_run(0, std::slice::from_ref(&taken)).unwrap();
+        let (begun, mark) = begun(&store);
         assert_eq!(store.identity(2), Ok(begun.clone()));
         store.folders_marked().unwrap();
         drop(store);
         let stored = SqliteStore::open(&path).unwrap().identity(2).unwrap();
         assert_eq!(stored, begun.marked());
-        assert_eq!(stored.folders[0].mark, Some(taken.next));
+        assert_eq!(stored.folders[0].mark, Some(mark));
     }
 
     #[cfg(unix)]

@@ -203,7 +203,7 @@ fn bring_up_to_date(connection: &mut Connection, path: &Path) -> Result<(), Stat
     let transaction = begin(connection, TransactionBehavior::Immediate, path)?;
     // Asked again under the write lock: another process may have been faster.
     let steps: &[_] = match schema_version(&transaction, path)? {
-        0 => &[SCHEMA, SEEN, IDENTITY],
+        0 => &[SCHEMA, windows_view::ITEMS, SEEN, IDENTITY],
         4 => &[SINCE_VERSION_4, IDENTITY],
         _ => &[],
     };

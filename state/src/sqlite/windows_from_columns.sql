@@ -1,17 +1,5 @@
 -- Windows with a column for each attribute become windows with one JSON object. A merge with an empty
 -- object leaves out what is null.
-CREATE TABLE window_items (
-    source     TEXT NOT NULL,
-    generation TEXT NOT NULL,
-    lane       TEXT NOT NULL,
-    "from"     TEXT NOT NULL,
-    "to"       TEXT NOT NULL,
-    status     TEXT NOT NULL, -- ready, dispatched, running, done or parked
-    expires_at TEXT,
-    item       TEXT NOT NULL, -- a JSON object with all other attributes
-    PRIMARY KEY (source, generation, lane, "from")
-);
-
 INSERT INTO window_items
 SELECT source, generation, lane, "from", "to", status, expires_at, json_patch('{}', json_object(
     'epoch', epoch,
@@ -52,5 +40,3 @@ SELECT source, generation, lane, "from", "to", status, expires_at, json_patch('{
 FROM windows;
 
 DROP TABLE windows;
-
-CREATE INDEX windows_expiring ON window_items (expires_at) WHERE expires_at IS NOT NULL;

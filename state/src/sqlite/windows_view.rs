@@ -6,8 +6,15 @@ use windlass_core::window::WindowForm;
 
 use super::tables::WINDOWS;
 
-/// Moves the windows of a file that had a column for each attribute.
-pub(super) const FROM_COLUMNS: &str = include_str!("windows_from_columns.sql");
+/// The table of windows.
+pub(super) const ITEMS: &str = include_str!("window_items.sql");
+/// Moves the windows of a file that had a column for each attribute. The index of its table goes first,
+/// because the index of the new table has the same name.
+pub(super) const FROM_COLUMNS: &str = concat!(
+    "DROP INDEX IF EXISTS windows_expiring;\n",
+    include_str!("window_items.sql"),
+    include_str!("windows_from_columns.sql")
+);
 
 /// Whether the file has its windows in a table with a column for each attribute.
 pub(super) fn has_columns(connection: &Connection) -> Result<bool, Error> {
