@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use windlass_core::checkpoint::{Checkpoint, PageTotals};
 use windlass_core::ids::{Owner, WindowId};
 use windlass_core::lease::Lease;
-use windlass_core::source::{SourceDefinition, SourceRecord};
+use windlass_core::source::{BlockCause, BlockChange, Blocked, SourceDefinition, SourceRecord};
 use windlass_core::time::Timestamp;
 use windlass_core::transition::{Claim, Event};
 use windlass_core::window::Window;
@@ -119,6 +119,15 @@ pub(crate) async fn parked(store: &impl StateStore, definition: &SourceDefinitio
         now: at(1),
     };
     store.decide(&window, &park).await.unwrap()
+}
+
+/// Blocks `source` at `now`, as a worker does after the vendor returned HTTP 401.
+pub(crate) async fn block(store: &impl StateStore, source: &SourceRecord, now: Timestamp) {
+    let blocked = Blocked::new("401".to_owned(), BlockCause::Refused, now, now);
+    let block = BlockChange::Block(blocked);
+    let (shard, name) = (source.shard(), &source.definition.name);
+    let written = store.block_source(shard, name, source.version, &block);
+    assert!(written.await.unwrap());
 }
 
 /// Claims `window` at `now` for a worker.

@@ -1,6 +1,5 @@
 use windlass_core::clock::ManualClock;
 use windlass_core::shard::Shard;
-use windlass_core::source::{BlockCause, BlockChange, Blocked};
 use windlass_core::system::{SystemClock, SystemEntropy};
 use windlass_core::time::DAY_MS;
 use windlass_core::{Clock, Entropy};
@@ -9,7 +8,7 @@ use windlass_state::sqlite::SqliteStore;
 use windlass_worker::Stop;
 
 use super::*;
-use crate::testing::{Bench, CONFIG, claimed, last_page};
+use crate::testing::{Bench, CONFIG, block, claimed, last_page};
 
 /// An engine without sources on a state of its own.
 async fn engine(dir: &tempfile::TempDir) -> Engine {
@@ -120,13 +119,7 @@ async fn a_run_goes_on_while_its_only_source_is_blocked_and_ends_when_it_is_to_c
     let definition = Bench::new(CONFIG).definition();
     let stored = engine.store.apply_source(&definition, Timestamp::MIN).await;
     let stored = stored.unwrap();
-    let refused = Blocked::new("401".to_owned(), BlockCause::Refused, now, now);
-    let block = BlockChange::Block(refused);
-    let (shard, name) = (definition.shard(), &definition.name);
-    let blocked = engine
-        .store
-        .block_source(shard, name, stored.version, &block);
-    assert!(blocked.await.unwrap());
+    block(&engine.store, &stored, now).await;
 
     let ending = engine.run(true, |_| {}).await.unwrap();
     assert!(matches!(ending, Ending::CaughtUp(_)), "{ending:?}");

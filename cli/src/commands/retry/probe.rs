@@ -89,10 +89,8 @@ impl Probe {
 
 #[cfg(test)]
 mod tests {
-    use windlass_core::source::{BlockCause, Blocked};
-
     use super::*;
-    use crate::testing::{Bench, CONFIG, at};
+    use crate::testing::{Bench, CONFIG, at, block};
 
     #[tokio::test]
     async fn retry_of_a_blocked_source_makes_its_probe_due_and_keeps_its_start() {
@@ -106,13 +104,7 @@ mod tests {
             "{}",
             probe.text()
         );
-        let blocked = Blocked::new("401".to_owned(), BlockCause::Refused, at(2), at(2));
-        let block = BlockChange::Block(blocked);
-        let (shard, name) = (record.shard(), &definition.name);
-        store
-            .block_source(shard, name, record.version, &block)
-            .await
-            .unwrap();
+        block(&store, &record, at(2)).await;
         let record = bench.record().await;
         let stale = record.clone();
         let probe = Probe::ask(&store, record, at(3)).await.unwrap();
@@ -133,13 +125,8 @@ mod tests {
         let bench = Bench::new(CONFIG);
         let (store, definition) = (bench.store(), bench.definition());
         let record = store.apply_source(&definition, at(0)).await.unwrap();
-        let blocked = Blocked::new("401".to_owned(), BlockCause::Refused, at(2), at(2));
-        let block = BlockChange::Block(blocked);
+        block(&store, &record, at(2)).await;
         let (shard, name) = (record.shard(), &definition.name);
-        store
-            .block_source(shard, name, record.version, &block)
-            .await
-            .unwrap();
         store.hold_source(shard, name, Some(at(2))).await.unwrap();
         let probe = Probe::ask(&store, bench.record().await, at(3))
             .await

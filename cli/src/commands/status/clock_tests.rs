@@ -1,7 +1,7 @@
 //! The standing of sources while the machine clock and the vendor clock differ.
 
 use windlass_core::Progress;
-use windlass_core::source::{BlockCause, BlockChange, Blocked};
+use windlass_core::source::SourceDefinition;
 use windlass_core::time::{DAY_MS, MINUTE_MS, Timestamp};
 use windlass_core::trust::ClockOffset;
 use windlass_state::StateStore;
@@ -10,7 +10,7 @@ use super::manifests::Manifests;
 use super::standing::{Standing, Surroundings};
 use super::{all, standing_of};
 use crate::state::{Purpose, StateAddress};
-use crate::testing::{Bench, CONFIG, at, window};
+use crate::testing::{Bench, CONFIG, at, block, window};
 
 /// The standing of the only source of `bench` at `now` by the machine clock.
 async fn look(bench: &Bench, now: Timestamp) -> Standing {
@@ -27,6 +27,22 @@ async fn look(bench: &Bench, now: Timestamp) -> Standing {
     standing.await.unwrap()
 }
 
+/// Stores a vendor clock that is `offset_ms` ahead of this machine's, as observed at `now`.
+async fn observe_clock(
+    store: &impl StateStore,
+    definition: &SourceDefinition,
+    offset_ms: i64,
+    now: Timestamp,
+) {
+    let observed = ClockOffset {
+        offset_ms: Some(offset_ms),
+        observed_at: now,
+    };
+    let group = &definition.policy.rate_group;
+    let stored = store.store_clock(group, &observed, "https://vendor.test:443");
+    stored.await.unwrap();
+}
+
 #[tokio::test]
 async fn source_at_rest_by_a_clock_a_day_slow_waits_for_it_and_lags_by_the_vendors() {
     let bench = Bench::new(CONFIG);
@@ -37,15 +53,7 @@ async fn source_at_rest_by_a_clock_a_day_slow_waits_for_it_and_lags_by_the_vendo
     let shard = definition.shard();
     store.save_progress(shard, &begun).await.unwrap();
     let now = definition.start.plus_ms(MINUTE_MS);
-    let seen = ClockOffset {
-        offset_ms: Some(DAY_MS),
-        observed_at: now,
-    };
-    let group = &definition.policy.rate_group;
-    store
-        .store_clock(group, &seen, "https://vendor.test:443")
-        .await
-        .unwrap();
+    observe_clock(&store, &definition, DAY_MS, now).await;
 
     let standing = look(&bench, now).await;
     let json = standing.to_json();
@@ -70,20 +78,8 @@ async fn the_next_probe_is_due_by_this_machines_clock_whatever_the_vendors_shows
     let (store, definition) = (bench.store(), bench.definition());
     let stored = store.apply_source(&definition, at(0)).await.unwrap();
     let now = definition.start.plus_ms(MINUTE_MS);
-    let blocked = Blocked::new("401".to_owned(), BlockCause::Refused, now, now);
-    let block = BlockChange::Block(blocked);
-    let (shard, name) = (definition.shard(), &definition.name);
-    let blocks = store.block_source(shard, name, stored.version, &block);
-    assert!(blocks.await.unwrap());
-    let seen = ClockOffset {
-        offset_ms: Some(DAY_MS),
-        observed_at: now,
-    };
-    let group = &definition.policy.rate_group;
-    store
-        .store_clock(group, &seen, "https://vendor.test:443")
-        .await
-        .unwrap();
+    block(&store, &stored, now).await;
+    observe_clock(&store, &definition, DAY_MS, now).await;
     let said = look(&bench, now).await.remarks().remove(0);
     assert!(
         said.contains("the next probe is due at 2026-01-01T00:11:00Z"),
@@ -103,18 +99,10 @@ async fn nothing_is_behind_since_an_instant_that_has_not_come() {
         .save_progress(definition.shard(), &begun)
         .await
         .unwrap();
-    let group = &definition.policy.rate_group;
     for ours_min in [0, 10, 30, 90, 600] {
         let now = definition.start.plus_ms(ours_min * MINUTE_MS);
         for ahead_min in [-120, 0, 120] {
-            let seen = ClockOffset {
-                offset_ms: Some(ahead_min * MINUTE_MS),
-                observed_at: now,
-            };
-            store
-                .store_clock(group, &seen, "https://vendor.test")
-                .await
-                .unwrap();
+            observe_clock(&store, &definition, ahead_min * MINUTE_MS, now).await;
             let json = look(&bench, now).await.to_json();
             let since: Option<Timestamp> = serde_json::from_value(json["since"].clone()).unwrap();
             assert!(since.is_none_or(|since| since <= now), "{json}");

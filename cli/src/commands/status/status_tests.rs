@@ -2,14 +2,13 @@ use std::sync::LazyLock;
 use windlass_core::Progress;
 
 use windlass_core::ids::{Lane, Timeline};
-use windlass_core::source::{BlockCause, BlockChange, Blocked};
 use windlass_core::transition::{Cause, Release};
 use windlass_core::trust::PlanTime;
 use windlass_core::wait::RateGate;
 use windlass_state::StateStore;
 
 use super::*;
-use crate::testing::{Bench, CONFIG, at, claimed, window};
+use crate::testing::{Bench, CONFIG, at, block, claimed, window};
 
 /// The built-in manifests.
 static MANIFESTS: LazyLock<Manifests<'static>> = LazyLock::new(|| Manifests::with(None));
@@ -226,10 +225,7 @@ async fn who_holds_a_source_up_is_said_with_what_lets_it_go_on() {
         held.remarks(),
         ["okta is held since 2026-01-01T00:00:00Z; `windlass resume okta` lets it go on"]
     );
-    let blocked = Blocked::new("401".to_owned(), BlockCause::Refused, now, now);
-    let block = BlockChange::Block(blocked);
-    let blocked = store.block_source(shard, name, stored.version, &block);
-    assert!(blocked.await.unwrap());
+    block(&store, &stored, now).await;
     let blocked = standing(&store, true, now).await;
     assert_eq!(state(&blocked), "blocked");
     assert_eq!(blocked.remarks().len(), 2);
