@@ -368,4 +368,4 @@ mod body_tests;
 mod refused_tests;
 #[cfg(test)]
 #[path = "http_tests.rs"]
-mod tests;
+pub(crate) mod tests;

@@ -15,13 +15,13 @@ pub(super) fn get(url: &str) -> ApiRequest {
     ApiRequest::get(url.parse().unwrap())
 }
 
-pub(super) async fn server(reply: ResponseTemplate) -> MockServer {
+pub(crate) async fn server(reply: ResponseTemplate) -> MockServer {
     let server = MockServer::start().await;
     Mock::given(any()).respond_with(reply).mount(&server).await;
     server
 }
 
-pub(super) async fn requests(server: &MockServer) -> usize {
+pub(crate) async fn requests(server: &MockServer) -> usize {
     server.received_requests().await.unwrap().len()
 }
 

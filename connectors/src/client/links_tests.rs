@@ -1,23 +1,13 @@
 //! Links of responses: credentials go to the configured origins only.
 
-use wiremock::matchers::any;
-use wiremock::{Mock, MockServer, ResponseTemplate};
+use wiremock::ResponseTemplate;
 
 use super::tests::{BEARER, CANARY, client, connector, span};
 use super::*;
 use crate::exchange::{ApiResponse, Headers};
 use crate::http::HttpTransport;
+use crate::http::tests::{requests, server};
 use crate::scripted::ScriptedTransport;
-
-async fn server(reply: ResponseTemplate) -> MockServer {
-    let server = MockServer::start().await;
-    Mock::given(any()).respond_with(reply).mount(&server).await;
-    server
-}
-
-async fn requests(server: &MockServer) -> usize {
-    server.received_requests().await.unwrap().len()
-}
 
 /// P6 confined: credentials go to the configured origins only, and are neither logged nor stored.
 #[tokio::test]
