@@ -68,6 +68,22 @@ async fn scene() -> anyhow::Result<(Project, Vendor)> {
     Ok((project, vendor))
 }
 
+/// Delivers half of the timeline and then the rest, and puts back the state as it was in between.
+/// Returns the bytes of the newest state.
+async fn put_older_copy_back(project: &Project, vendor: &Vendor) -> anyhow::Result<Vec<u8>> {
+    let to = vendor.timeline().span().to();
+    let middle = to.minus_ms(2 * BOUND_MS);
+    project.reconfigure(&format!("end: {to}"), &format!("end: {middle}"))?;
+    project.run(&[]).await?.expect_success()?;
+    let copy = fs::read(project.state())?;
+    project.reconfigure(&format!("end: {middle}"), &format!("end: {to}"))?;
+    project.run(&[]).await?.expect_success()?;
+    let newest = fs::read(project.state())?;
+    remove_state(&project.state())?;
+    fs::write(project.state(), copy)?;
+    Ok(newest)
+}
+
 /// Makes the state know the mark that the folder carries.
 fn learn_mark(project: &Project) -> anyhow::Result<()> {
     let folder = Folder::take("lake", &project.out(), Readers::Owner)?;
@@ -106,19 +122,7 @@ async fn lost_state_replaces_no_file_in_any_run() -> anyhow::Result<()> {
 #[tokio::test]
 async fn older_copy_of_a_state_replaces_no_file_in_any_run() -> anyhow::Result<()> {
     let (project, vendor) = scene().await?;
-    let (from, to) = (
-        vendor.timeline().span().from(),
-        vendor.timeline().span().to(),
-    );
-    let middle = from.plus_ms(2 * BOUND_MS);
-    project.reconfigure(&format!("end: {to}"), &format!("end: {middle}"))?;
-    project.run(&[]).await?.expect_success()?;
-    let copy = fs::read(project.state())?;
-    project.reconfigure(&format!("end: {middle}"), &format!("end: {to}"))?;
-    project.run(&[]).await?.expect_success()?;
-    let newest = fs::read(project.state())?;
-    remove_state(&project.state())?;
-    fs::write(project.state(), copy)?;
+    let newest = put_older_copy_back(&project, &vendor).await?;
     refused_every_time(&project, |outcome| {
         let said = ["is an older copy", "windlass adopt"];
         outcome.expect_failure(exit::STATE, &said)
@@ -135,15 +139,7 @@ async fn older_copy_of_a_state_replaces_no_file_in_any_run() -> anyhow::Result<(
 #[tokio::test]
 async fn older_copy_that_ran_elsewhere_replaces_no_file() -> anyhow::Result<()> {
     let (project, vendor) = scene().await?;
-    let to = vendor.timeline().span().to();
-    let middle = to.minus_ms(2 * BOUND_MS);
-    project.reconfigure(&format!("end: {to}"), &format!("end: {middle}"))?;
-    project.run(&[]).await?.expect_success()?;
-    let copy = fs::read(project.state())?;
-    project.reconfigure(&format!("end: {middle}"), &format!("end: {to}"))?;
-    project.run(&[]).await?.expect_success()?;
-    remove_state(&project.state())?;
-    fs::write(project.state(), copy)?;
+    put_older_copy_back(&project, &vendor).await?;
     let root = project.root().display().to_string();
     project.reconfigure(&format!("{root}/out"), &format!("{root}/elsewhere"))?;
     for _ in 0..3 {
@@ -201,15 +197,7 @@ async fn state_that_is_removed_during_a_run_stops_it() -> anyhow::Result<()> {
 #[tokio::test]
 async fn copy_of_a_state_taken_within_a_run_replaces_no_file() -> anyhow::Result<()> {
     let (project, vendor) = scene().await?;
-    let to = vendor.timeline().span().to();
-    let middle = to.minus_ms(2 * BOUND_MS);
-    project.reconfigure(&format!("end: {to}"), &format!("end: {middle}"))?;
-    project.run(&[]).await?.expect_success()?;
-    let copy = fs::read(project.state())?;
-    project.reconfigure(&format!("end: {middle}"), &format!("end: {to}"))?;
-    project.run(&[]).await?.expect_success()?;
-    remove_state(&project.state())?;
-    fs::write(project.state(), copy)?;
+    put_older_copy_back(&project, &vendor).await?;
     // As if it had been taken after the second run had begun.
     learn_mark(&project)?;
     refused_every_time(&project, |outcome| {
