@@ -95,6 +95,12 @@ mod tests {
         let content = read(&path).unwrap();
         assert_eq!((content.records.len(), content.nameless), (2, 0));
         assert_eq!(content.whole_bytes, whole.len() as u64);
+        // A line that has lost its end only: what is appended would join it.
+        let unended = format!("{whole}{}", line("c").trim_end());
+        std::fs::write(&path, unended).unwrap();
+        let content = read(&path).unwrap();
+        assert_eq!(content.records.len(), 2);
+        assert_eq!(content.whole_bytes, whole.len() as u64);
         std::fs::write(&path, "\0\0\0").unwrap();
         assert_eq!(read(&path).unwrap(), Content::default());
     }
