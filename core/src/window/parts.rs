@@ -1,11 +1,12 @@
 //! The parts of a window: its phase with what only that phase has, the attempt in progress, and the
-//! history of its life.
+//! history of its life, with the accessors of the last two.
 
 use serde::{Deserialize, Serialize};
 
 use crate::checkpoint::{Cursor, PageTotals};
 use crate::ids::Owner;
 use crate::time::Timestamp;
+use crate::window::Window;
 
 /// The part of a window that is delivered when it waits to be split.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Hash, Serialize, Deserialize)]
@@ -157,5 +158,124 @@ impl History {
             created_at: now,
             updated_at: now,
         }
+    }
+}
+
+/// The accessors of both, beside the fields: a new attribute needs no other file for it.
+impl Window {
+    /// Pages checkpointed in the window's whole life. Never decreases, restarts included.
+    pub fn page(&self) -> u64 {
+        self.history.page
+    }
+
+    /// What the sink needs to go on after the last checkpoint, in the sink's own form.
+    pub fn sink_position(&self) -> Option<&str> {
+        self.attempt.sink_position.as_deref()
+    }
+
+    /// Records delivered since the last restart.
+    pub fn records(&self) -> u64 {
+        self.attempt.totals.records
+    }
+
+    /// Bytes of those records as the vendor sent them.
+    pub fn bytes(&self) -> u64 {
+        self.attempt.totals.bytes
+    }
+
+    /// Records that went to `rejects` since the last restart.
+    pub fn rejected(&self) -> u64 {
+        self.attempt.totals.rejected
+    }
+
+    /// Records that a sweep found delivered already, since the last restart.
+    pub fn known(&self) -> u64 {
+        self.attempt.totals.known
+    }
+
+    /// Earliest record time since the last restart.
+    pub fn oldest(&self) -> Option<Timestamp> {
+        self.attempt.totals.oldest
+    }
+
+    /// Latest record time since the last restart.
+    pub fn newest(&self) -> Option<Timestamp> {
+        self.attempt.totals.newest
+    }
+
+    /// Whether every page since the last restart kept the order that its manifest declares.
+    pub fn ordered(&self) -> bool {
+        self.attempt.ordered
+    }
+
+    /// Whether the ids of everything it delivered since the last restart are remembered.
+    pub fn remembered(&self) -> bool {
+        self.attempt.remembered
+    }
+
+    /// Whether a file that this state did not write may have some of its records. Their ids are
+    /// remembered, and are left out.
+    pub fn adopted(&self) -> bool {
+        self.history.adopted
+    }
+
+    /// Runs begun.
+    pub fn runs(&self) -> u32 {
+        self.history.runs
+    }
+
+    /// Runs begun since the last checkpoint that did not end in an excusable way.
+    pub fn attempts(&self) -> u32 {
+        self.history.attempts
+    }
+
+    /// Deaths of the process in a row while this window was in flight without a page. One is enough
+    /// to make it a suspect.
+    pub fn deaths(&self) -> u32 {
+        self.history.deaths
+    }
+
+    /// Runs since the last checkpoint that an outage or a page error ended; sets the next wait.
+    pub fn setbacks(&self) -> u32 {
+        self.history.setbacks
+    }
+
+    /// Times it began again at page one.
+    pub fn restarts(&self) -> u32 {
+        self.history.restarts
+    }
+
+    /// Restarts already forgiven by an operator's retry.
+    pub fn restarts_forgiven(&self) -> u32 {
+        self.history.restarts_forgiven
+    }
+
+    /// Runs that delivered pages and ended before the window did, since it was last split.
+    pub fn overruns(&self) -> u32 {
+        self.history.overruns
+    }
+
+    /// Slowest of the last pages, fetch and delivery, in milliseconds: halves with each page that is
+    /// faster.
+    pub fn slowest_page_ms(&self) -> i64 {
+        self.history.slowest_page_ms
+    }
+
+    /// The last error, without secrets or record bodies. Of a parked window, the reason.
+    pub fn last_error(&self) -> Option<&str> {
+        match self.stage() {
+            Some(Stage::Parked { reason, .. }) => Some(reason),
+            _ => self.history.last_error.as_deref(),
+        }
+    }
+
+    /// When it was created.
+    pub fn created_at(&self) -> Timestamp {
+        self.history.created_at
+    }
+
+    /// When it last moved.
+    pub fn updated_at(&self) -> Timestamp {
+        self.history.updated_at
     }
 }
