@@ -1,4 +1,4 @@
-//! What vendors say is left of their request budgets, as a spacing of the requests to come.
+//! Request spacing derived from the quotas that vendors advertise.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -8,7 +8,7 @@ use windlass_core::ids::RateGroup;
 use windlass_core::limits;
 use windlass_core::time::Timestamp;
 
-/// The budgets as last announced, by rate group.
+/// The last advertised quota of each rate group, as a spacing.
 #[derive(Debug, Default)]
 pub(crate) struct Announced(Mutex<HashMap<RateGroup, Left>>);
 
@@ -20,14 +20,15 @@ struct Left {
 }
 
 impl Announced {
-    /// A reply to `group` said at `now` that `budget` is left.
+    /// Stores the spacing that `budget`, advertised to `group` at `now`, implies. Without a reset
+    /// in the future, forgets the last one.
     pub(crate) fn hear(&self, group: &RateGroup, budget: &Budget, now: Timestamp) {
         let Some(reset_ms) = budget.reset_ms.filter(|reset_ms| *reset_ms > 0) else {
             self.left().remove(group);
             return;
         };
-        // A reset that is further off than anybody waits counts as one that is not: the budget of
-        // a day may be spent in an hour, and is not stretched over the day.
+        // A distant reset is cut to the longest wait: a worker may use a day's quota within an hour
+        // instead of spreading it over the day.
         let reset_ms = reset_ms.min(limits::WAIT_MS_MAX);
         let remaining = i64::try_from(budget.remaining.max(1)).unwrap_or(i64::MAX);
         let left = Left {
@@ -38,11 +39,11 @@ impl Announced {
         self.left().insert(group.clone(), left);
     }
 
-    /// How far apart the requests of the whole of `group` have to be, in milliseconds, so that what
-    /// is left lasts until there is more; 0 when nothing is known at `now`.
+    /// Milliseconds between requests of the whole of `group`, so that the quota lasts until its
+    /// reset; 0 when no advertised quota is in force at `now`.
     pub(crate) fn interval_ms(&self, group: &RateGroup, now: Timestamp) -> i64 {
         let left = self.left().get(group).copied();
-        // A response from the future came before the clock was set back.
+        // A response later than `now` arrived before the clock was set back.
         left.filter(|left| (left.heard_at..left.until).contains(&now))
             .map_or(0, |left| left.interval_ms)
     }
@@ -56,7 +57,7 @@ impl Announced {
 mod tests {
     use super::*;
 
-    /// The spacing `after_ms` after a reply that said this.
+    /// The spacing `after_ms` after a response that advertised this quota.
     fn interval_ms(remaining: u64, reset_ms: Option<i64>, after_ms: i64) -> i64 {
         let (announced, group) = (Announced::default(), "a".parse().unwrap());
         let budget = Budget {

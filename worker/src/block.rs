@@ -1,4 +1,4 @@
-//! Blocking a source, and probing one that is blocked.
+//! Blocking a source, and probing a blocked one.
 
 use windlass_core::lease::Lease;
 use windlass_core::source::{BlockCause, BlockChange, Blocked, SourceRecord};
@@ -10,17 +10,17 @@ use crate::persist::NotWritten;
 use crate::told::Trouble;
 use crate::{Outcome, Outfit, Worker};
 
-/// A refusal that blocks a source.
+/// A rejection that blocks a source.
 pub(crate) struct Block<'a> {
     pub(crate) source: &'a SourceRecord,
     pub(crate) cause: BlockCause,
-    /// Since when it is blocked, if it is already.
+    /// Start of the block; `None` when the source was not blocked yet.
     pub(crate) since: Option<Timestamp>,
     pub(crate) why: &'a str,
 }
 
 impl<S: StateStore, O: Outfit> Worker<S, O> {
-    /// Whether `source` is not blocked, or its probe is this worker's to make.
+    /// Returns true if `source` is not blocked, or if this worker has taken its probe.
     pub(crate) async fn may_probe(&self, source: &SourceRecord) -> Result<bool, NotWritten> {
         let Some(seen) = &source.blocked else {
             return Ok(true);
@@ -36,7 +36,7 @@ impl<S: StateStore, O: Outfit> Worker<S, O> {
         Ok(is_taken)
     }
 
-    /// Changes the block of `source`, and says whether that was done.
+    /// Changes the block of `source`. Returns true if the conditional write applied.
     pub(crate) async fn change_block(
         &self,
         source: &SourceRecord,
@@ -47,7 +47,7 @@ impl<S: StateStore, O: Outfit> Worker<S, O> {
         self.holder().insist(write).await
     }
 
-    /// Blocks a source, or keeps it blocked, and gives the window back.
+    /// Blocks a source, or keeps it blocked, and releases the window.
     pub(crate) async fn block(
         &self,
         lease: &Lease,

@@ -1,10 +1,10 @@
-//! How long a run may take, and when it is time to give the window back.
+//! The deadline of a run, and the margin that it leaves for releasing the window.
 
 use windlass_core::clock::Clock;
 use windlass_core::limits;
 use windlass_core::time::Timestamp;
 
-/// The time a run has.
+/// The deadline of a run, with the margin before it and the slack of leases after it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Budget {
     deadline: Option<Timestamp>,
@@ -13,15 +13,16 @@ pub struct Budget {
 }
 
 impl Budget {
-    /// No deadline: the run ends when its windows do, or when it is told to stop. For a process that
-    /// has every worker there is, and whose leases last as long as it does.
+    /// No deadline: the run ends with its windows or at a request to stop. For a process that has
+    /// all the workers, and whose leases last as long as the process.
     pub const UNLIMITED: Self = Self {
         deadline: None,
         margin_ms: 0,
         lease_slack_ms: 0,
     };
 
-    /// Something kills the process at `deadline`; [`limits::DEADLINE_MARGIN_MS`] is kept to release.
+    /// The process is killed at `deadline`; [`limits::DEADLINE_MARGIN_MS`] is reserved for the
+    /// release.
     pub const fn killed_at(deadline: Timestamp) -> Self {
         Self {
             deadline: Some(deadline),
@@ -31,7 +32,7 @@ impl Budget {
     }
 
     /// The same with leases that end `slack_ms` after the deadline, where clocks are known to agree
-    /// better than [`limits::CLOCK_SKEW_MS`]: a killed worker's window is taken up sooner.
+    /// better than [`limits::CLOCK_SKEW_MS`]: the window of a killed worker is recovered sooner.
     #[must_use]
     pub const fn with_lease_slack_ms(self, slack_ms: i64) -> Self {
         Self {
@@ -40,16 +41,16 @@ impl Budget {
         }
     }
 
-    /// Until when a claim's lease runs: the deadline and the skew allowance, so that no heartbeat
-    /// is needed. Without a deadline the lease is the process's lifetime.
+    /// End of a claim's lease: the deadline plus the allowance for clock skew, so that no heartbeat
+    /// is needed. Without a deadline, the lease lasts as long as the process.
     pub fn lease_until(self) -> Timestamp {
         self.deadline.map_or(Timestamp::MAX, |deadline| {
             deadline.plus_ms(self.lease_slack_ms)
         })
     }
 
-    /// Milliseconds that work may still take, for a window whose slowest page took `slowest_page_ms`:
-    /// the margin is at least twice that.
+    /// Milliseconds left for work on a window whose slowest page took `slowest_page_ms`. The margin
+    /// is at least twice that.
     pub fn left_ms(self, now: Timestamp, slowest_page_ms: i64) -> i64 {
         let Some(deadline) = self.deadline else {
             return i64::MAX;
@@ -58,16 +59,15 @@ impl Budget {
         deadline.minus_ms(margin_ms).ms_since(now).max(0)
     }
 
-    /// Milliseconds after which a page that is still on its way is given up; `None` without a
-    /// deadline, or when it has passed already and nothing came of it. What remains, at most
-    /// [`limits::RELEASE_MS`], is for the release.
+    /// Milliseconds after which a page in flight is abandoned, leaving at most
+    /// [`limits::RELEASE_MS`] for the release. `None` without a deadline or after it.
     pub(crate) fn give_up_ms(self, now: Timestamp) -> Option<i64> {
         let left_ms = self.deadline?.ms_since(now);
         (left_ms > 0).then(|| left_ms - limits::RELEASE_MS.min(left_ms / 4))
     }
 
-    /// Comes when a page that is still on its way, to us or to the sink, has to be given up, so that
-    /// the run can release its window before something kills it: a kill would count against it.
+    /// Completes when a page in flight, from the vendor or to the sink, must be abandoned. The run
+    /// then releases its window before it is killed: a kill would count against the window.
     pub(crate) async fn out_of_time(self, clock: &dyn Clock) {
         match self.give_up_ms(clock.now()) {
             Some(ms) => clock.alarm(ms).await,
@@ -75,13 +75,13 @@ impl Budget {
         }
     }
 
-    /// Whether something kills the process in the end. Otherwise the process has all the workers
-    /// there are (see [`Self::UNLIMITED`]).
+    /// Returns true if the process is killed at a deadline. Otherwise the process has all the
+    /// workers (see [`Self::UNLIMITED`]).
     pub(crate) const fn has_deadline(self) -> bool {
         self.deadline.is_some()
     }
 
-    /// Whether another page fits.
+    /// Returns true if another page fits.
     pub fn has_time(self, now: Timestamp, slowest_page_ms: i64) -> bool {
         self.left_ms(now, slowest_page_ms) > slowest_page_ms
     }

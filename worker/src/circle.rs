@@ -1,13 +1,13 @@
-//! Noticing a pager that goes in circles.
+//! Detection of page token cycles.
 
 use std::collections::VecDeque;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 use windlass_core::limits;
 
-/// Notices a pager that goes in circles: a small one at once, by the last few tokens of this run,
-/// and one of any length by a landmark that moves on after 1, 2, 4, 8, ... tokens. Once the landmark
-/// lies on the circle and stays for longer than one round, the pager comes by it again.
+/// Detects token cycles: a short one at once, by the last few tokens of this run; one of any length
+/// by a landmark that moves after 1, 2, 4, 8, ... tokens. Once the landmark lies on the cycle and
+/// stays for more than one round, the pager returns to it.
 #[derive(Debug, Default)]
 pub(crate) struct Circle {
     recent: VecDeque<u64>,
@@ -16,7 +16,7 @@ pub(crate) struct Circle {
 }
 
 impl Circle {
-    /// A memory that knows the token the run starts with.
+    /// A detector that has seen the run's first token.
     pub(crate) fn starting_at(token: Option<&str>) -> Self {
         let mut circle = Self::default();
         if let Some(token) = token {
@@ -25,7 +25,8 @@ impl Circle {
         circle
     }
 
-    /// What is wrong with going on at `token`, if something is.
+    /// The problem with continuing at `token`: a cycle, or a token too long to store. `None` if
+    /// there is none.
     pub(crate) fn closes(&mut self, token: Option<&str>) -> Option<&'static str> {
         let token = token?;
         if token.len() > limits::CURSOR_BYTES_MAX {

@@ -1,5 +1,5 @@
-//! What this process knows of its vendors' clocks, so that the state hears of what is new and a person
-//! of a difference once.
+//! The vendor clocks that this process has seen. The state stores only changes, and a difference is
+//! logged once.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -8,7 +8,7 @@ use windlass_core::ids::RateGroup;
 use windlass_core::time::Timestamp;
 use windlass_core::trust::ClockOffset;
 
-/// The clocks of the vendors, by rate group.
+/// The vendors' clocks, by rate group.
 #[derive(Debug, Default)]
 pub(crate) struct Clocks(Mutex<HashMap<RateGroup, Known>>);
 
@@ -20,7 +20,7 @@ struct Known {
     lacks_date: bool,
 }
 
-/// The vendor's time as a response showed it, and a reading of a clock of ours that never steps.
+/// The vendor's time in a response, and the steady clock's reading at that moment.
 #[derive(Debug, Clone, Copy)]
 struct Shown {
     vendor: Timestamp,
@@ -28,8 +28,8 @@ struct Shown {
 }
 
 impl Clocks {
-    /// The state has this of the clock of `group`, read at `steady_ms`. The vendor's time is not before
-    /// the stored one any more.
+    /// Takes over the stored clock of `group`, read at `steady_ms`. The vendor's time is not before
+    /// the stored one.
     pub(crate) fn stored(&self, group: &RateGroup, clock: Option<ClockOffset>, steady_ms: i64) {
         let mut known = self.known();
         let known = known.entry(group.clone()).or_default();
@@ -40,7 +40,7 @@ impl Clocks {
         }
     }
 
-    /// A response for `group` has shown the vendor's time at `steady_ms`.
+    /// Takes over the vendor's time in a response for `group` at `steady_ms`.
     pub(crate) fn shown(&self, group: &RateGroup, vendor: Timestamp, steady_ms: i64) {
         let mut known = self.known();
         let known = known.entry(group.clone()).or_default();
@@ -48,30 +48,30 @@ impl Clocks {
         known.lacks_date = false;
     }
 
-    /// The vendor's time at `steady_ms`, counted on from the last response that showed it; `None` before
-    /// the first one.
+    /// The vendor's time at `steady_ms`, counted from the last response that had one; `None` before
+    /// the first.
     pub(crate) fn counted_on(&self, group: &RateGroup, steady_ms: i64) -> Option<Timestamp> {
         let shown = self.known().get(group)?.shown?;
         let passed_ms = steady_ms.saturating_sub(shown.steady_ms).max(0);
         Some(shown.vendor.plus_ms(passed_ms))
     }
 
-    /// Whether the log has to be told that a response for `group` lacks a `Date`: once, until one has it.
+    /// Returns true once when a response for `group` lacks a `Date`, until one has it again.
     pub(crate) fn is_date_missed(&self, group: &RateGroup) -> bool {
         let mut known = self.known();
         let known = known.entry(group.clone()).or_default();
         !std::mem::replace(&mut known.lacks_date, true)
     }
 
-    /// Whether what a response has shown is to be stored.
+    /// Returns true if `seen` differs enough from the stored clock to be written.
     pub(crate) fn is_new(&self, group: &RateGroup, seen: &ClockOffset) -> bool {
         let known = self.known();
         let stored = known.get(group).and_then(|known| known.stored.as_ref());
         seen.replaces(stored)
     }
 
-    /// Whether the log has to be told that the clock of `group` `differs` from ours: once, until it
-    /// does not.
+    /// Returns true once when the clock of `group` `differs` from the machine's, until it agrees
+    /// again.
     pub(crate) fn is_news(&self, group: &RateGroup, differs: bool) -> bool {
         let mut known = self.known();
         let known = known.entry(group.clone()).or_default();

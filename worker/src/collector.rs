@@ -1,4 +1,4 @@
-//! The way of a collector's batches to the network: the one HTTP client, with the credential added last.
+//! HTTP delivery of a collector's batches: the one HTTP client, with the credential added last.
 
 use std::fmt;
 use std::sync::Arc;
@@ -12,7 +12,7 @@ use windlass_core::Clock;
 use windlass_sink::CallError;
 use windlass_sink::http::{Authorization, Collector, Post, Posted, Response};
 
-/// Posts batches over HTTP. Clones share the connections.
+/// Posts batches over HTTP. Clones share connections.
 #[derive(Clone)]
 pub struct HttpCollector<T = HttpTransport> {
     transport: T,
@@ -27,10 +27,9 @@ impl<T> fmt::Debug for HttpCollector<T> {
 }
 
 impl HttpCollector {
-    /// A collector among the hosts of `transport`, with secrets from `vault`.
+    /// A collector restricted to the allowed hosts of `transport`, with secrets from `vault`.
     ///
-    /// # Errors
-    /// When the HTTP client cannot be made.
+    /// # Errors If the HTTP client cannot be created.
     pub fn new(
         transport: &HttpTransport,
         vault: Arc<Vault>,

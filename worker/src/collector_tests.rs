@@ -1,4 +1,4 @@
-//! The credential, the bounds and the meaning of what goes wrong on the way to a collector.
+//! The collector's credential, its limits, and the class of each failure.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 

@@ -1,4 +1,4 @@
-//! The delivery of a page: the steps that [`windlass_core::delivery`] orders, carried out.
+//! The delivery of a page: performs the steps that [`windlass_core::delivery`] orders.
 
 use std::pin::pin;
 
@@ -24,36 +24,36 @@ use crate::pages::Run;
 use crate::persist::NotWritten;
 use crate::sweep::Notes;
 
-/// Largest buffer of lines that is kept for the next page: one that a single large record needed is
-/// not held beside the next body.
+/// Largest line buffer that is reused for the next page. A larger one, for a single large record,
+/// is freed before the next body arrives.
 const BUFFER_KEPT_BYTES_MAX: usize = 2 * limits::RECORD_BYTES_AT_ONCE_MAX;
 
-/// A page as it is delivered: the piece in hand, the rest of it, and the sums so far.
+/// A page during its delivery: the current piece, the remaining records, and the totals so far.
 pub(crate) struct Delivery<'a> {
     batch: Batch,
     /// The records after `batch`.
     rest: Option<Rest>,
-    /// The place in the page of the first record after `batch`.
+    /// Position in the page of the first record after `batch`.
     next: usize,
     pub(crate) totals: PageTotals,
     notes: Notes<'a>,
-    /// Whether the records so far kept the order the manifest declares.
+    /// True while the records follow the order that the manifest declares.
     in_order: bool,
-    /// How long fetching it took.
+    /// Duration of the fetch.
     fetch_ms: i64,
-    /// What the next token will belong to.
+    /// The request that the next page token belongs to.
     request: &'a str,
     pulled_at: Timestamp,
 }
 
 impl Delivery<'_> {
-    /// The memory of the lines, for the next ones.
+    /// The line buffer, for reuse by the next page.
     pub(crate) fn into_buffer(mut self) -> Vec<u8> {
         self.take_buffer()
     }
 
     fn take_buffer(&mut self) -> Vec<u8> {
-        // The sink is done with them, unless it keeps them.
+        // The sink has finished with the lines, unless it holds them.
         let lines = std::mem::take(&mut self.batch.lines).try_into_mut();
         let buffer = lines.map(Vec::from).unwrap_or_default();
         if buffer.capacity() > BUFFER_KEPT_BYTES_MAX {
@@ -64,7 +64,7 @@ impl Delivery<'_> {
 }
 
 impl<S: StateStore, O: Outfit> Run<'_, S, O> {
-    /// Takes the records out of `page` and makes lines of the first piece of them.
+    /// Takes the records out of `page` and builds the lines of its first piece.
     pub(crate) fn delivery<'r>(
         &self,
         page: &mut Page,
@@ -92,16 +92,17 @@ impl<S: StateStore, O: Outfit> Run<'_, S, O> {
             request,
             pulled_at: self.worker.now(),
         };
-        // The lines are copies: the body goes with the last records, before the next one comes.
+        // The lines are copies: the body is freed with its last records, before the next one
+        // arrives.
         let records = std::mem::take(&mut page.records);
         self.piece(lease, &mut delivery, &records);
         delivery
     }
 
-    /// Makes `records`, the next ones of the page, the piece in hand.
+    /// Makes `records`, the next ones of the page, the current piece.
     fn piece(&self, lease: &Lease, delivery: &mut Delivery<'_>, records: &[Record]) {
         let buffer = delivery.take_buffer();
-        // Slices of a piece that was delivered are all gone before the next one is made.
+        // The slices of a delivered piece are freed before the next one is built.
         delivery.batch.rejects = Vec::new();
         let context = PageContext {
             window: lease.window(),
@@ -116,7 +117,7 @@ impl<S: StateStore, O: Outfit> Run<'_, S, O> {
         delivery.next += records.len();
     }
 
-    /// Makes the next piece the one in hand; `false` when the page has no more records.
+    /// Makes the next piece the current one; `false` when the page has no more records.
     async fn next_piece(&self, lease: &Lease, delivery: &mut Delivery<'_>) -> bool {
         let Some(piece) = self.gear.client.more(&mut delivery.rest).await else {
             return false;
@@ -126,9 +127,9 @@ impl<S: StateStore, O: Outfit> Run<'_, S, O> {
         true
     }
 
-    /// Delivers a page and moves the window past it, in the order of [`first_step`]. The window after
-    /// the move. The last page, which completes the window, counts as read at `trusted`: history and
-    /// retention are counted from then.
+    /// Delivers a page and moves the window past it, in the order of [`first_step`]. Returns the
+    /// moved window. The last page, which completes the window, counts as read at `trusted`:
+    /// history and retention start there.
     pub(crate) async fn deliver<W: WindowWriter>(
         &self,
         lease: &Lease,
@@ -141,13 +142,14 @@ impl<S: StateStore, O: Outfit> Run<'_, S, O> {
         let holder = self.worker.holder();
         let window = lease.window();
         let mut moved = window.clone();
-        // One for the page: its pieces and its flush share it.
+        // One grace period per page, shared by its pieces and its flush.
         let mut grace = pin!(self.stop_grace());
         let mut step = first_step(page.next.token().is_none());
         loop {
             step = match step {
                 Step::Write(write) => {
-                    // Called also when there is nothing to write: a sink that takes back needs a position.
+                    // Called even with an empty batch: a sink that takes records back needs a
+                    // position.
                     let written = self
                         .in_time(window, &mut grace, writer.write(&delivery.batch))
                         .await?;
@@ -192,7 +194,8 @@ impl<S: StateStore, O: Outfit> Run<'_, S, O> {
         }
     }
 
-    /// Remembers what `delivery` has brought, for the sweeps to come; whether that is all of it.
+    /// Stores the digests of `delivery` for later sweeps. Returns true if they cover all of its
+    /// records.
     async fn remember(
         &self,
         lease: &Lease,

@@ -9,7 +9,7 @@ use windlass_sink::SinkError;
 use crate::fetch::NoPage;
 use crate::persist::NotWritten;
 
-/// How the pages of a run ended.
+/// The end of a run's pages.
 pub(crate) enum End {
     /// The last page is delivered, the output final, and the window done.
     Finished {
@@ -17,40 +17,40 @@ pub(crate) enum End {
         done: Box<Window>,
         /// The totals of that page.
         totals: PageTotals,
-        /// How long nobody of the rate group may ask after that page, and why, if so.
+        /// Cooldown of the rate group after that page, in milliseconds, and its reason.
         pause: Option<(i64, &'static str)>,
     },
     /// A page could not be fetched.
     NoPage(NoPage),
-    /// The sink could not take a page.
+    /// The sink did not take a page.
     Sink(SinkError),
-    /// The vendor's page tokens lead nowhere.
+    /// The vendor's page tokens form a cycle.
     Circle(&'static str),
-    /// The vendor has not filled the window before this.
+    /// The vendor can still add records to the window before `until`.
     TooEarly { until: Timestamp, early: Early },
-    /// Our clock and the vendor's differ by more than a day, and nothing shows which one is right.
+    /// The machine clock and the vendor clock differ by more than a day, and no witness decides.
     Disputed(Dispute),
-    /// The whole rate group waits until then.
+    /// The whole rate group waits until this instant.
     Pause(Timestamp, &'static str),
-    /// The run may not go on.
+    /// The run must yield its window.
     Yield(&'static str),
-    /// The run has had its time.
+    /// The run reached its deadline.
     OutOfTime(&'static str),
 }
 
-/// Why a page was not delivered, or its window not moved past it.
+/// The reason why a page was not delivered, or its window not moved past it.
 #[derive(Debug)]
 pub(crate) enum Undelivered {
     /// The sink failed.
     Sink(SinkError),
-    /// The sink had not taken it when the time after a request to stop was over.
+    /// The sink did not acknowledge within the grace period after a request to stop.
     Stopped,
-    /// The state failed, or the window is another's by now.
+    /// The state failed, or another worker owns the window.
     State(NotWritten),
 }
 
 impl Undelivered {
-    /// How the pages of the run end by it, unless the state ended the run.
+    /// The end of the run's pages that follows from it, unless the state ended the run.
     pub(crate) fn end(self) -> Result<End, NotWritten> {
         match self {
             Self::Sink(error) => Ok(End::Sink(error)),

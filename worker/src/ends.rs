@@ -1,4 +1,4 @@
-//! How the run of a window ends: completed, given back, restarted, split, blocked.
+//! The end of a window's run: completed, released, restarted, split, blocked.
 
 mod no_page;
 
@@ -24,11 +24,11 @@ use crate::pages::Run;
 use crate::persist::NotWritten;
 use crate::{Outcome, Outfit};
 
-/// Why a rate group is closed that may be asked less often than a worker can wait for.
+/// Reason of a cooldown whose declared request rate is too slow for a worker to sleep through.
 const PACE: &str = "its declared pace";
 
 impl<S: StateStore, O: Outfit> Run<'_, S, O> {
-    /// Writes down how the run ended.
+    /// Stores the end of the run.
     pub(crate) async fn conclude(&self, lease: &Lease, end: End) -> Result<Outcome, NotWritten> {
         match end {
             End::Finished {
@@ -63,7 +63,7 @@ impl<S: StateStore, O: Outfit> Run<'_, S, O> {
         }
     }
 
-    /// Why the run ends between two pages, if it must.
+    /// The reason to end the run between two pages, if there is one.
     pub(crate) fn should_leave(&self, lease: &Lease, page: &Page) -> Option<End> {
         let now = self.worker.now();
         if let Some((pause_ms, why)) = self.pause_between_pages(page) {
@@ -77,10 +77,11 @@ impl<S: StateStore, O: Outfit> Run<'_, S, O> {
         (!has_time).then_some(End::OutOfTime("out of time"))
     }
 
-    /// How long nobody of the rate group may ask, and why, when that is too long to sleep through.
+    /// Cooldown of the rate group in milliseconds, and its reason, if it is too long to sleep
+    /// through.
     pub(crate) fn pause_between_pages(&self, page: &Page) -> Option<(i64, &'static str)> {
-        // Fewer requests than workers: some of those on their way would be too many. Turns, which
-        // are spread over what is left, are none too many.
+        // With fewer requests left than workers, some requests in flight would exceed the quota.
+        // Request reservations are spread over the quota and cannot exceed it.
         let workers = if self.task.shares_turns {
             1
         } else {
@@ -107,7 +108,7 @@ impl<S: StateStore, O: Outfit> Run<'_, S, O> {
         self.delivered(done, totals).await?;
         self.worker.told.forget(&done.id().timeline.source);
         match pause {
-            // The next window would ask for its first page otherwise.
+            // Without the cooldown, the next window would request its first page.
             Some((pause_ms, why)) => {
                 let pause_ms = pause_ms.min(limits::WAIT_MS_MAX);
                 let until = self.worker.now().plus_ms(pause_ms);
@@ -118,7 +119,8 @@ impl<S: StateStore, O: Outfit> Run<'_, S, O> {
         Ok(Outcome::Completed)
     }
 
-    /// Keeps the whole rate group from its next request, where a worker cannot sleep that long.
+    /// Starts a cooldown of the rate group if its request rate is too slow for a worker to sleep
+    /// through.
     async fn keep_slow_pace(&self) -> Result<(), NotWritten> {
         match self.slow_pace_ms() {
             Some(pause_ms) => {
@@ -140,13 +142,13 @@ impl<S: StateStore, O: Outfit> Run<'_, S, O> {
         let holder = self.worker.holder();
         let now = self.worker.now();
         holder.insist(|| store.close_rate_gate(&gate, now)).await?;
-        // The other runs of this process need not look to know.
+        // The other runs of this process see the cooldown without a read.
         let gates = &self.worker.permits.gates;
         gates.seen(&gate.group.clone(), Some(gate), now);
         Ok(())
     }
 
-    /// A page has become durable: whoever listens hears of it, and a blocked source runs again.
+    /// Reports a durable page to the observer, and ends the block of a probed source.
     pub(crate) async fn delivered(
         &self,
         window: &Window,
@@ -166,15 +168,15 @@ impl<S: StateStore, O: Outfit> Run<'_, S, O> {
         Ok(())
     }
 
-    /// The earliest next claim after one more run that failed.
+    /// The earliest next claim after one more setback.
     pub(crate) fn after_setbacks(&self, window: &Window) -> Timestamp {
         self.worker
             .now()
             .plus_ms(stored_backoff_ms(window.setbacks()))
     }
 
-    /// Begins the window again at page one: only what is not delivered yet where that is known, and
-    /// in two halves if it has shown that it does not fit.
+    /// Restarts the window at page one: only its undelivered part where that is known, and in two
+    /// halves if the window has shown that it does not fit.
     pub(crate) async fn begin_again(
         &self,
         lease: &Lease,
@@ -185,7 +187,7 @@ impl<S: StateStore, O: Outfit> Run<'_, S, O> {
         self.give_back(lease, cause, not_before, why).await
     }
 
-    /// Gives the window back, and says so if it is known that its token has not been served.
+    /// Releases the window, and records a page token that is known to be unserved.
     pub(crate) async fn give_back(
         &self,
         lease: &Lease,
@@ -219,8 +221,8 @@ impl<S: StateStore, O: Outfit> Run<'_, S, O> {
         self.worker.block(lease, block, released).await
     }
 
-    /// `cause`, with what this run has done with the token that `window` stores. Nobody asks about
-    /// one that may be sent again.
+    /// `cause`, with this run's use of the page token that `window` stores. Irrelevant for a
+    /// replayable token.
     fn with_token(&self, window: &Window, cause: Cause) -> Cause {
         if self.is_replayable() || self.sent.has_that_of(window) {
             cause
@@ -229,13 +231,14 @@ impl<S: StateStore, O: Outfit> Run<'_, S, O> {
         }
     }
 
-    /// Gives the window back because the run's time is up; to be split if that is so too often.
+    /// Releases the window at the run's deadline; with a split if that has happened too often.
     async fn out_of_time(&self, lease: &Lease, why: &str) -> Result<Outcome, NotWritten> {
         let cause = causes::out_of_time(lease.window(), &self.source.definition.policy);
         self.give_back(lease, cause, None, why).await
     }
 
-    /// Too many records are delivered already in what a sweep's window covers.
+    /// Releases the window as failed: more records are delivered in its span than a sweep can
+    /// compare.
     pub(crate) async fn too_much_to_know(&self, lease: &Lease) -> Result<Outcome, NotWritten> {
         let why = format!(
             "a sweep can compare with at most {} delivered records, and this window has more; \

@@ -1,4 +1,4 @@
-//! One page, with the tries it is given within a run.
+//! The fetch of one page, with its retries within a run.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -20,22 +20,22 @@ use crate::sent::Sent;
 use crate::waits::{On, Waits};
 use crate::{Budget, Seams, spans};
 
-/// Why there is no page.
+/// The reason why there is no page.
 #[derive(Debug)]
 pub(crate) enum NoPage {
-    /// The vendor or the network failed, after every try this run had.
+    /// The vendor or the network failed, after every retry that this run had.
     Failed {
         failure: Failure,
         disposition: Disposition,
     },
-    /// It had not arrived when the run's time was up.
+    /// The page had not arrived at the run's deadline.
     TooLate {
         failure: Failure,
         disposition: Disposition,
     },
-    /// The run was told to stop while it waited, perhaps after tries that failed like this.
+    /// A stop was requested while the run waited, perhaps after failed tries; the last failure.
     Stopped(Option<String>),
-    /// The vendor may not be asked now.
+    /// The vendor must not be requested now.
     NotNow(NotNow),
 }
 
@@ -45,23 +45,23 @@ pub(crate) struct Fetcher<'a, S, T: Transport> {
     pub(crate) seams: &'a Seams,
     pub(crate) permit: Permit<'a, S>,
     pub(crate) budget: Budget,
-    /// Whether a page token may be sent again.
+    /// True if a page token is replayable.
     pub(crate) replayable: bool,
-    /// What has been sent in this run.
+    /// The page tokens that this run has sent.
     pub(crate) sent: &'a Sent,
     /// The calls of this process that have not returned.
     pub(crate) waits: &'a Waits,
 }
 
 impl<S: StateStore, T: Transport> Fetcher<'_, S, T> {
-    /// The page after `token` of `window`. Stopping it is safe: nothing but the vendor has heard of it.
+    /// The page after `token` of `window`. Cancel-safe: only the vendor has seen the request.
     pub(crate) async fn fetch(
         &self,
         window: &Window,
         token: Option<&str>,
     ) -> Result<(Page, i64), NoPage> {
         let stored = window.cursor().map(|cursor| cursor.token.as_str());
-        // The page ahead of the one that is being delivered, whose token is not stored yet.
+        // The prefetched page, whose token is not stored yet.
         let is_ahead = token.is_some() && token != stored;
         let span = spans::page(window, window.page() + u64::from(is_ahead));
         self.fetch_in_time(window, token).instrument(span).await
@@ -102,14 +102,15 @@ impl<S: StateStore, T: Transport> Fetcher<'_, S, T> {
         token: Option<&str>,
         last_failure: &Mutex<Option<String>>,
     ) -> Result<Page, NoPage> {
-        // At a pace too slow to sleep through, another try has to wait for the gate like a page.
+        // At a request rate too slow to sleep through, a retry waits for the cooldown, as a page
+        // does.
         let slow =
             self.permit.requests_per_minute.is_some_and(is_slow) && !self.permit.shares_turns;
         let mut delays = delays().take(if slow { 0 } else { limits::PAGE_TRIES_MAX });
         loop {
             self.permit.wait().await.map_err(NoPage::NotNow)?;
             if token.is_some() && !self.replayable && self.seams.stop.is_requested() {
-                // Its answer would be given up, and the token with it.
+                // Its response would be dropped, and the token lost with it.
                 return Err(NoPage::Stopped(take(last_failure)));
             }
             self.sent.goes_out(token);
@@ -130,7 +131,8 @@ impl<S: StateStore, T: Transport> Fetcher<'_, S, T> {
             };
             self.sent.failed(&failure);
             let class = self.class_of(&failure, token);
-            // A vendor that hangs would hold the worker for as long again: its window waits instead.
+            // Another try at a hanging vendor would hold the worker for as long again: the window
+            // waits instead.
             let delay = if failure.timed_out {
                 None
             } else {
@@ -149,8 +151,9 @@ impl<S: StateStore, T: Transport> Fetcher<'_, S, T> {
         }
     }
 
-    /// The failure's class, but for a token that works once and was sent: when the answer was lost, or
-    /// cannot be used, the vendor may have moved on, and the same token would bring the page after.
+    /// The failure's class, except for a one-time token that was sent. When its response was lost
+    /// or is unusable, the vendor may have moved on, and the same token would return the page
+    /// after.
     fn class_of(&self, failure: &Failure, token: Option<&str>) -> FailureClass {
         let is_spent = !self.replayable && token.is_some_and(|token| self.sent.has(token));
         match failure.class {
@@ -187,7 +190,8 @@ fn take(message: &Mutex<Option<String>>) -> Option<String> {
         .take()
 }
 
-/// The delays between tries: exponential; the jitter comes from our own entropy.
+/// The delays between tries: exponential backoff; the jitter comes from
+/// [`Entropy`](windlass_core::Entropy).
 fn delays() -> impl Iterator<Item = Duration> {
     ExponentialBuilder::default()
         .with_min_delay(Duration::from_millis(

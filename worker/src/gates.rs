@@ -1,4 +1,4 @@
-//! What this process knows of the gates of its rate groups, and since when.
+//! The cooldowns of rate groups that this process has read, with the time of each read.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -8,7 +8,7 @@ use windlass_core::limits;
 use windlass_core::time::Timestamp;
 use windlass_core::wait::RateGate;
 
-/// The gates as last seen. All runs of the process share them, so that one look serves all.
+/// The cooldowns as last read. All runs of the process share them, so that one read serves all.
 #[derive(Debug, Default)]
 pub(crate) struct Gates(Mutex<HashMap<RateGroup, Look>>);
 
@@ -19,15 +19,15 @@ struct Look {
 }
 
 impl Gates {
-    /// The gate of `group` has been looked at, or closed, at `now`.
+    /// Stores the cooldown of `group` as read or written at `now`.
     pub(crate) fn seen(&self, group: &RateGroup, gate: Option<RateGate>, now: Timestamp) {
         let look = Look { at: now, gate };
         self.looks().insert(group.clone(), look);
     }
 
-    /// Whether `group` has to be looked at again at `now`.
+    /// Returns true if `group` must be read again at `now`.
     pub(crate) fn is_stale(&self, group: &RateGroup, now: Timestamp) -> bool {
-        // A look from the future was taken before the clock was set back.
+        // A read later than `now` was made before the clock was set back.
         let fresh = 0..=limits::GATE_READ_MS;
         let looks = self.looks();
         looks
@@ -35,7 +35,7 @@ impl Gates {
             .is_none_or(|look| !fresh.contains(&now.ms_since(look.at)))
     }
 
-    /// The gate of `group`, if it was closed when it was last seen and still is at `now`.
+    /// The cooldown of `group`, if it lasted beyond the last read and still lasts at `now`.
     pub(crate) fn closed(&self, group: &RateGroup, now: Timestamp) -> Option<RateGate> {
         let looks = self.looks();
         let gate = looks.get(group)?.gate.as_ref()?;

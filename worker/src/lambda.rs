@@ -1,5 +1,5 @@
 //! The tasks of one invocation as a Lambda function: settings, clients for the life of the
-//! environment, the deadline, and what it writes about itself.
+//! environment, the deadline, and metrics.
 
 mod outfit;
 mod settings;
@@ -28,26 +28,26 @@ pub use self::shared::run_side_by_side;
 use self::tally::Tally;
 use crate::{Budget, Observer, Outcome, Report, Seams, Stop, Worker};
 
-// A panic is kept to its own window by unwinding. Where it ended the process instead, it would take
-// the windows beside it along, and what all of them have in flight.
+// Unwinding confines a panic to its own window. An abort would end the other windows of the process
+// too, with all that they have in flight.
 const _: () = assert!(
     cfg!(panic = "unwind"),
     "build the worker with `panic = \"unwind\"`: see `work_unwound`"
 );
 
-/// What an invocation is given when its deadline is one that cannot be.
+/// Milliseconds until the deadline of an invocation whose given deadline has passed.
 const NO_DEADLINE_MS: i64 = MINUTE_MS;
 
-/// How the windows of an invocation ended.
+/// Counts of an invocation's windows, by outcome.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
 pub struct Summary {
-    /// Completed.
+    /// Completed windows.
     pub done: u64,
-    /// Given back to go on later, blocked sources included.
+    /// Released to be resumed later, those of blocked sources included.
     pub yielded: u64,
-    /// Given back because something is wrong with them.
+    /// Released because of an error of their own.
     pub failed: u64,
-    /// Taken by another worker meanwhile, or before.
+    /// Owned by another worker, before the claim or since.
     pub fenced: u64,
 }
 
@@ -61,10 +61,9 @@ pub struct WorkerFunction {
 }
 
 impl WorkerFunction {
-    /// A worker as `settings` say. Sends nothing yet.
+    /// A worker configured by `settings`. Sends nothing yet.
     ///
-    /// # Errors
-    /// When the HTTP client cannot be made.
+    /// # Errors If the HTTP client cannot be created.
     pub fn new(settings: Settings, sdk: SdkConfig) -> Result<Self, TransportError> {
         let (clock, entropy) = (Arc::new(SystemClock), Arc::new(SystemEntropy));
         let store = DynamoStore::from_sdk(&sdk, &settings.table, clock.clone(), entropy.clone());
@@ -90,10 +89,10 @@ impl WorkerFunction {
     }
 
     /// Works on `tasks` until `deadline_ms`, in milliseconds since 1970, when Lambda kills the
-    /// process. Several tasks are those of quiet sources, and run side by side.
+    /// process. Several tasks belong to quiet windows and run concurrently.
     ///
-    /// # Errors
-    /// When the state failed. The windows that were not reached stay dispatched until that runs out.
+    /// # Errors If the state failed. The windows that were not claimed stay dispatched until the
+    /// dispatch expires.
     pub async fn run(&self, tasks: &[Task], deadline_ms: u64) -> Result<Summary, StateError> {
         let budget = Budget::killed_at(self.deadline(deadline_ms))
             .with_lease_slack_ms(self.settings.lease_slack_ms);
@@ -109,7 +108,7 @@ impl WorkerFunction {
         failure.map_or(Ok(summary), |error| Err(error.clone()))
     }
 
-    /// The deadline; a minute from now when it has passed already, which a test service may say.
+    /// The deadline; a minute from now if it has passed already, which a test service may send.
     fn deadline(&self, deadline_ms: u64) -> Timestamp {
         let now = self.clock.now();
         let told = i64::try_from(deadline_ms).map(Timestamp::from_ms);
@@ -119,7 +118,7 @@ impl WorkerFunction {
     }
 }
 
-/// The program: what Lambda starts.
+/// The program that Lambda starts.
 pub fn main() -> ExitCode {
     windlass_function::main::<WorkerFunction>()
 }
@@ -139,7 +138,7 @@ impl Function for WorkerFunction {
     }
 }
 
-/// Counts, and writes what is counted to the function's log.
+/// Counts, and writes the counts to the function's log.
 #[derive(Debug)]
 struct Metrics {
     tally: Tally,

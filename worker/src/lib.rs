@@ -1,8 +1,8 @@
-//! Doing one window: claim, fetch page n+1 while page n is delivered, checkpoint, complete.
+//! The run of one window: claim, fetch page n+1 while page n is delivered, checkpoint, complete.
 //!
-//! The worker owns no decision about time, leases or retries; those are `windlass-core`'s. It knows
-//! only what comes next inside one window, and it never reports progress that is not durable: a
-//! page is checkpointed after the sink has acknowledged every record of it, never before.
+//! The decisions about time, leases and retries belong to `windlass-core`; the worker knows only
+//! the next step inside one window. It checkpoints a page after the sink has acknowledged every
+//! record of it, never before.
 
 mod announced;
 mod block;
@@ -55,29 +55,28 @@ use windlass_core::{Clock, Entropy};
 use windlass_sink::Sink;
 use windlass_state::StateStore;
 
-/// What a source needs to be worked on: a client for its vendor and the sink its records go to.
+/// Builds the connector client and the sink of a source.
 pub trait Outfit: Send + Sync {
-    /// How requests are sent.
+    /// The HTTP transport of the clients.
     type Transport: Transport;
-    /// Where records go.
+    /// The destination of records.
     type Sink: Sink;
 
     /// The client and sink for `source`, built once per version of its definition.
     ///
-    /// # Errors
-    /// When the definition cannot be worked with, or what it needs cannot be had for the moment.
+    /// # Errors If the definition is invalid, or one of its dependencies is unavailable.
     fn outfit(
         &self,
         source: &SourceRecord,
     ) -> impl Future<Output = Result<Gear<Self::Transport, Self::Sink>, OutfitError>> + Send;
 }
 
-/// A client and a sink.
+/// The connector client and the sink of a source.
 #[derive(Debug)]
 pub struct Gear<T: Transport, K> {
-    /// Speaks to the vendor, with credentials.
+    /// Requests pages from the vendor, with credentials.
     pub client: Arc<Client<T>>,
-    /// Takes the records.
+    /// Delivers the records.
     pub sink: Arc<K>,
 }
 
@@ -90,32 +89,32 @@ impl<T: Transport, K> Clone for Gear<T, K> {
     }
 }
 
-/// A source cannot be worked on.
+/// The reason why a source cannot be worked on.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum OutfitError {
-    /// Not as configured: an unknown connector, a missing secret, a sink that refuses. What is
-    /// wrong, and what to do; the source is blocked with this reason.
+    /// The configuration is invalid: an unknown connector, a missing secret, a rejecting sink. The
+    /// text names the problem and the cure; the source is blocked with it.
     #[error("{0}")]
     Refused(String),
-    /// Refused, but perhaps only for a moment: by a service whose permissions and credentials take
-    /// effect a moment later, or because a deployment in progress has changed the connector. The
-    /// window waits, and the source is blocked with this reason if that does not help.
+    /// Denied, perhaps only briefly: by a service whose permissions and credentials take effect
+    /// with a delay, or because a deployment in progress has changed the connector. The window
+    /// waits; if that does not help, the source is blocked with this reason.
     #[error("{0}")]
     Denied(String),
-    /// Not for the moment, such as a secret whose store does not answer. The window waits.
+    /// Unavailable for now, such as a secret whose store does not respond. The window waits.
     #[error("{0}")]
     Unavailable(String),
 }
 
 impl From<ClientError> for OutfitError {
-    /// A secret that may be there a moment later must not block its source.
+    /// A secret that may exist a moment later must not block its source.
     fn from(error: ClientError) -> Self {
         Self::of(&error, error.to_string())
     }
 }
 
 impl OutfitError {
-    /// The same kind of failure as `error`, with the words `why`.
+    /// The same class of failure as `error`, with the text `why`.
     pub fn of(error: &ClientError, why: String) -> Self {
         match error {
             ClientError::Secret(error) if error.may_pass() => Self::Unavailable(why),
@@ -125,13 +124,13 @@ impl OutfitError {
     }
 }
 
-/// Hears of every page as it becomes durable. For progress bars and metrics.
+/// Receives every page as it becomes durable. For progress bars and metrics.
 pub trait Observer: Send + Sync + fmt::Debug {
     /// `window` was checkpointed or completed with one more page of `totals`.
     fn page(&self, window: &Window, totals: &PageTotals);
 }
 
-/// Does windows, one after the other.
+/// Runs windows, one after the other.
 #[derive(Debug)]
 pub struct Worker<S, O> {
     store: S,
@@ -142,21 +141,21 @@ pub struct Worker<S, O> {
     waits: waits::Waits,
 }
 
-/// Time, randomness, the request to stop, and who listens.
+/// Time, randomness, the request to stop, and the observer.
 #[derive(Debug, Clone)]
 pub struct Seams {
-    /// Now, and how to wait.
+    /// Time and sleep.
     pub clock: Arc<dyn Clock>,
-    /// Owners and jitter.
+    /// Randomness for owners and jitter.
     pub entropy: Arc<dyn Entropy>,
-    /// Asked between pages.
+    /// Checked between pages.
     pub stop: Stop,
-    /// Told of each page.
+    /// Receives each durable page.
     pub observer: Option<Arc<dyn Observer>>,
 }
 
 impl<S: StateStore, O: Outfit> Worker<S, O> {
-    /// A worker over `store`, with vendors and sinks from `outfit`.
+    /// A worker on `store`, with clients and sinks from `outfit`.
     pub fn new(store: S, outfit: O, seams: Seams) -> Self {
         Self {
             store,
@@ -168,7 +167,7 @@ impl<S: StateStore, O: Outfit> Worker<S, O> {
         }
     }
 
-    /// The windows of this process whose vendor or sink has let them wait for
+    /// The windows of this process whose vendor or sink has made no progress for
     /// [`STALL_MS`](windlass_core::limits::STALL_MS) or longer, by name.
     pub fn stalled(&self) -> Vec<Stalled> {
         self.waits.stalled(self.seams.clock.steady_ms())

@@ -1,4 +1,4 @@
-//! From records to lines: each record on one line, with its metadata spliced in front.
+//! Conversion of records to lines: each record on one line, with its metadata spliced in front.
 
 use bytes::Bytes;
 use serde::de::{DeserializeSeed, IgnoredAny, MapAccess, Visitor};
@@ -11,13 +11,13 @@ use windlass_sink::{Batch, Reject};
 
 use crate::sweep::Notes;
 
-/// The key under which metadata is spliced in.
+/// Key of the spliced metadata.
 const METADATA_KEY: &str = "_windlass";
 
-/// Room for the names and the time of a record's identity, or for a positional id.
+/// Size of the names and the time of a record's identity, or of a positional id.
 const IDENTITY_BYTES: usize = 96;
 
-/// What every record of a page has in common.
+/// The facts that every record of a page shares.
 pub(crate) struct PageContext<'a> {
     pub(crate) window: &'a Window,
     pub(crate) connector: &'a str,
@@ -26,11 +26,11 @@ pub(crate) struct PageContext<'a> {
     pub(crate) pulled_at: Timestamp,
 }
 
-/// Turns `records`, which are a page or a piece of one, into what the sink takes, and adds them to
-/// `totals`. Records that `notes` knows to be delivered are counted and left out.
+/// Converts `records`, a page or a piece of one, to lines and rejects, and adds them to `totals`.
+/// Counts and leaves out the records that `notes` knows to be delivered.
 ///
-/// `first` is the place of the first of them in the page. `buffer` is where the lines are built: one
-/// that an earlier page has used spares the allocator a megabyte a page.
+/// `first` is the position of the first of them in the page. The lines are built in `buffer`;
+/// reusing that of an earlier page saves an allocation of a megabyte per page.
 pub(crate) fn lines(
     (first, records): (usize, &[Record]),
     context: &PageContext<'_>,
@@ -78,7 +78,7 @@ pub(crate) fn lines(
     }
 }
 
-/// The metadata that is the same for every record of a page, ready to copy.
+/// The metadata that every record of a page shares, ready to copy.
 struct Prefix<'a> {
     context: &'a PageContext<'a>,
     /// `{"_windlass":{"source":…,"page":3,`
@@ -109,7 +109,7 @@ impl<'a> Prefix<'a> {
         }
     }
 
-    /// About how many bytes the lines of `records` need, rather more than fewer.
+    /// Estimate of the lines' bytes, rather too high than too low.
     fn bytes_for(&self, records: &[Record]) -> usize {
         let each = self.head.len() + self.tail.len() + IDENTITY_BYTES;
         let of = |record: &Record| {
@@ -118,7 +118,7 @@ impl<'a> Prefix<'a> {
         records.iter().map(of).sum()
     }
 
-    /// Appends the line of `record`, or says why it cannot be one.
+    /// Appends the line of `record`. The error is the reason for a reject.
     fn line(&self, out: &mut Vec<u8>, record: &Record, index: usize) -> Result<(), &'static str> {
         if !self.context.metadata {
             copy_without_breaks(out, &record.raw);
@@ -142,8 +142,8 @@ impl<'a> Prefix<'a> {
         Ok(())
     }
 
-    /// `id`, `id_kind` and `time`. A vendor's id is the same on every read of the record; a
-    /// positional one names where this read found it, and promises no more.
+    /// Appends `id`, `id_kind` and `time`. A vendor's id is the same on every read of the record; a
+    /// positional id names its place in this read only.
     fn identity(&self, out: &mut Vec<u8>, record: &Record, index: usize) {
         if let Some(id) = &record.id {
             field(out, "id", id);
@@ -173,13 +173,13 @@ fn field<T: Serialize + ?Sized>(out: &mut Vec<u8>, name: &str, value: &T) {
     out.push(b'"');
     out.extend_from_slice(name.as_bytes());
     out.extend_from_slice(b"\":");
-    // Writing into memory cannot fail, and none of our values refuse to be JSON.
+    // Writing into memory cannot fail, and all of these values serialize.
     let written = serde_json::to_writer(&mut *out, value);
     debug_assert!(written.is_ok());
     out.push(b',');
 }
 
-/// Copies `raw` without line breaks. JSON has none inside strings, so only white space goes.
+/// Copies `raw` without line breaks. JSON strings contain none, so only white space goes.
 fn copy_without_breaks(out: &mut Vec<u8>, raw: &[u8]) {
     if raw.contains(&b'\n') || raw.contains(&b'\r') {
         out.extend(raw.iter().filter(|byte| !matches!(byte, b'\n' | b'\r')));
@@ -188,12 +188,12 @@ fn copy_without_breaks(out: &mut Vec<u8>, raw: &[u8]) {
     }
 }
 
-/// Starts of the escapes for the characters `P` to DEL, which every letter of our key is among and
-/// which no serializer escapes of its own accord.
+/// Beginnings of the escapes for the characters `P` to DEL. These include every letter of the key,
+/// and no serializer escapes them unasked.
 const ESCAPED_LETTERS: [&str; 3] = ["\\u005", "\\u006", "\\u007"];
 
-/// Whether the object has our key at its top level. The text is looked for first: it is almost
-/// never there, and parsing every record would cost more than everything else here.
+/// Returns true if the object has the key `_windlass` at its top level. The text is searched first:
+/// the key is almost never there, and parsing every record would dominate the cost of a line.
 fn has_metadata_key(raw: &[u8]) -> bool {
     let Ok(text) = std::str::from_utf8(raw) else {
         return false;
@@ -202,12 +202,12 @@ fn has_metadata_key(raw: &[u8]) -> bool {
     if !text.contains(METADATA_KEY) && !escaped() {
         return false;
     }
-    // Keys that are no text, such as half of a surrogate pair, could hide one that is ours.
+    // An undecodable key, such as half of a surrogate pair, could precede the key `_windlass`.
     let mut reader = serde_json::Deserializer::from_str(text);
     reader.deserialize_map(HasMetadataKey).unwrap_or(true)
 }
 
-/// Looks at the keys of an object one by one: a record can have millions.
+/// Visits the keys of an object one by one: a record can have millions.
 struct HasMetadataKey;
 
 impl<'de> Visitor<'de> for HasMetadataKey {

@@ -38,7 +38,7 @@ fn lines_of(records: &[Record], metadata: bool) -> (Batch, PageTotals) {
     (batch, totals)
 }
 
-/// The one line that `raw` becomes, as text without its end.
+/// The line of `raw`, as text without its end.
 fn line(raw: &str) -> String {
     line_of(record(raw))
 }
@@ -100,7 +100,7 @@ fn a_record_that_has_our_key_already_is_rejected() {
     for raw in [
         r#"{"_windlass":1}"#,
         r#"{"a":1, "_windlass" : {}}"#,
-        // Half of a surrogate pair: the keys cannot all be read.
+        // Half of a surrogate pair: not all keys are readable.
         r#"{"\ud800":1,"_windlass":{}}"#,
         r#"{"\u005fwindlass":1}"#,
         r#"{"_windlas\u0073":1}"#,

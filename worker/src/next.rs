@@ -1,4 +1,4 @@
-//! Finding the next ready window, of a source or of its rate group, while there is time left.
+//! The search for the next ready window of a source or its rate group, while there is time left.
 
 use windlass_core::ids::{Lane, SourceName, Timeline};
 use windlass_core::limits;
@@ -10,21 +10,21 @@ use windlass_state::{StateError, StateStore};
 
 use crate::slots::Slots;
 
-/// Where a further window is looked for.
+/// The scope of the search.
 pub(crate) struct Next<'a, S> {
     pub(crate) store: &'a S,
     pub(crate) slots: &'a Slots,
     pub(crate) shard: Shard,
     pub(crate) now: Timestamp,
-    /// Whether it may be a window that the process may die of: only where no other worker of the
-    /// process has a window, and no tick gives it one.
+    /// True to include suspects. Only where no other worker of the process has a window, and no
+    /// tick dispatches suspects.
     pub(crate) suspects: bool,
 }
 
 impl<S: StateStore> Next<'_, S> {
-    /// The window that should run after those of `task`: one of its source, or, where its rate group
-    /// is crowded, of another source of the group. The others are looked at from a place that
-    /// `random` chooses, so that several workers do not all go for the same window.
+    /// The next window after those of `task`: one of its source or, in a crowded rate group, of
+    /// another source of the group. The search among the others starts at a `random` place, so that
+    /// several workers do not all try the same window.
     pub(crate) async fn after(
         &self,
         task: &Task,
@@ -53,15 +53,14 @@ impl<S: StateStore> Next<'_, S> {
         Ok(None)
     }
 
-    /// The window of the source `name` that should run next: live before sweep before backfill,
-    /// oldest first. `None` when nothing is ready, the source may not run, its rate group is closed,
-    /// or as many workers as it or its group may have are at work already. Its definition is read
-    /// again.
+    /// The next window of the source `name`: live before sweep before backfill, oldest first.
+    /// `None` when nothing is ready, the source may not run, its rate group is in a cooldown, or
+    /// the limit of workers of the source or the group is reached. Reads the definition again.
     ///
-    /// What other sources of the group have in flight in other processes is not read: that would
-    /// cost a read for each of them after every window. The worker that asks has just given its own
-    /// slot back, so the group has one worker too many only if a tick gives that slot away between
-    /// the two writes, and only until one of the workers ends. Turns keep the pace all the same.
+    /// Windows of the group's other sources in flight in other processes are not read: that would
+    /// cost a read per source after every window. The calling worker has just freed its own slot.
+    /// The group exceeds its limit by one only if a tick uses that slot between the two writes, and
+    /// only until one of the workers ends. Request reservations keep the request rate all the same.
     async fn of_source(&self, name: &SourceName) -> Result<Option<Window>, StateError> {
         let Self {
             store,
@@ -77,7 +76,7 @@ impl<S: StateStore> Next<'_, S> {
             return Ok(None);
         }
         let policy = &source.definition.policy;
-        // A slot that came free may have gone to another source of the group meanwhile.
+        // Another source of the group may have taken the freed slot.
         if slots.taken(&policy.rate_group) >= policy.group_in_flight {
             return Ok(None);
         }
@@ -92,7 +91,7 @@ impl<S: StateStore> Next<'_, S> {
             let Timeline {
                 generation, lane, ..
             } = &progress.timeline;
-            // A sweep that is configured no more rests, with what it has ready.
+            // A sweep that is no longer configured rests, with its ready windows.
             let rests = matches!(lane, Lane::Sweep(number) if usize::from(*number) > sweeps);
             *generation == source.definition.generation && !rests
         });

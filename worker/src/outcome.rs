@@ -1,47 +1,47 @@
-//! How the run of a window, and of a task, ended.
+//! The outcome of a window's run, and of a task.
 
 use windlass_core::ids::WindowId;
 use windlass_core::time::Timestamp;
 use windlass_state::StateError;
 
-/// How one window's run ended.
+/// The outcome of one window's run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Outcome {
-    /// Done: every record is acknowledged and the state says so.
+    /// Done: every record is acknowledged and the state has it as done.
     Completed,
-    /// Given back with its cursor kept: out of time, told to stop, told to wait, or an outage.
+    /// Released with its cursor kept: deadline, request to stop, cooldown or outage.
     Yielded {
-        /// Earliest next claim, if later than now.
+        /// Earliest next claim; `None` when it may be claimed at once.
         not_before: Option<Timestamp>,
-        /// Why, for people.
+        /// Reason for the operator.
         why: String,
     },
-    /// Given back as failed, to restart, or to be split.
+    /// Released as failed, to restart, or to be split.
     Failed {
-        /// Why, for people.
+        /// Reason for the operator.
         why: String,
     },
     /// Its source is blocked.
     Blocked {
-        /// Why, for people.
+        /// Reason for the operator.
         why: String,
     },
-    /// Somebody else has it: nothing was done, or nothing more.
+    /// Another worker owns the window: this run wrote nothing, or nothing more.
     Fenced,
-    /// The state could not be written; the lease runs out by itself.
+    /// The state could not be written; the lease expires.
     StateFailed(StateError),
 }
 
-/// What a task came to.
+/// The outcome of a task.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Report {
-    /// Every window that was tried, in order.
+    /// Every attempted window, in order.
     pub windows: Vec<(WindowId, Outcome)>,
 }
 
 impl Report {
-    /// Whether another window may be looked for. One that had to wait means that its vendor, its
-    /// sink or its time is the trouble, and the next one would meet the same.
+    /// Returns true if the worker may look for another window. A window that had to wait points at
+    /// its vendor, its sink or the deadline, and the next window would meet the same.
     pub(crate) fn may_go_on(&self) -> bool {
         self.windows.last().is_none_or(|(_, outcome)| {
             matches!(

@@ -1,4 +1,4 @@
-//! Keeping a declared pace: at most so many requests a minute, evenly spread.
+//! The declared request rate of a rate group: requests per minute, evenly spread.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -8,11 +8,11 @@ use windlass_core::limits;
 use windlass_core::time::Timestamp;
 use windlass_core::turns;
 
-/// When this process has asked, or will ask, each rate group last.
+/// The last request of this process in each rate group, past or upcoming.
 #[derive(Debug, Default)]
 pub(crate) struct Pacer(Mutex<HashMap<RateGroup, Turn>>);
 
-/// The last turn of a group.
+/// The last request reservation of a group.
 #[derive(Debug, Clone, Copy)]
 struct Turn {
     at: Timestamp,
@@ -20,8 +20,8 @@ struct Turn {
 }
 
 impl Turn {
-    /// The turn by a clock that shows `now`. If the clock was set back since it was taken, the turn is
-    /// as far off as it was then.
+    /// The reservation by a clock that shows `now`. If the clock was set back since, the
+    /// reservation is as far off as at the time it was made.
     fn seen_at(self, now: Timestamp) -> Timestamp {
         let back_ms = self.taken_at.ms_since(now).max(0);
         self.at.minus_ms(back_ms)
@@ -29,9 +29,9 @@ impl Turn {
 }
 
 impl Pacer {
-    /// Takes the next turn of `group`, `interval_ms` after the last one, and says how long to wait
-    /// for it, in milliseconds. Turns are evenly spaced, and an unused one is not saved up. Without
-    /// an interval the turn is now, and is what the next one is counted from.
+    /// Reserves the next request of `group`, `interval_ms` after the last one, and returns the wait
+    /// in milliseconds. Reservations are evenly spaced, and an unused one is not saved up. Without
+    /// an interval the request is due now, and the next one counts from it.
     pub(crate) fn take_turn(&self, group: &RateGroup, interval_ms: i64, now: Timestamp) -> i64 {
         let mut turns = self.turns();
         let last = turns.get(group).filter(|_| interval_ms > 0);
@@ -42,7 +42,7 @@ impl Pacer {
         at.ms_since(now)
     }
 
-    /// Takes the turn of `group` at `now` if nobody has it; otherwise says when the next one is.
+    /// Reserves the request of `group` at `now` if it is free; the error is the next free instant.
     pub(crate) fn take_free_turn(
         &self,
         group: &RateGroup,
@@ -65,8 +65,9 @@ impl Pacer {
     }
 }
 
-/// Whether this pace is too slow to sleep through, so that the rate group's gate keeps it instead:
-/// as [`turns::sharing`] has it, or there would be paces that neither turns nor the gate keep.
+/// Returns true if this request rate is too slow to sleep through, so that cooldowns of the rate
+/// group keep it. The threshold is that of [`turns::sharing`]; otherwise neither would keep some
+/// rates.
 pub(crate) fn is_slow(requests_per_minute: u32) -> bool {
     turns::interval_ms(requests_per_minute) > limits::PACE_SLEEP_MAX_MS
 }

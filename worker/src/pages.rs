@@ -1,4 +1,4 @@
-//! The pages of one window: the whole loop, in the order in which things become true.
+//! The pages of one window: the whole loop, in the order of its effects.
 
 use std::pin::pin;
 use std::sync::atomic::AtomicBool;
@@ -30,21 +30,21 @@ use crate::sent::Sent;
 use crate::sweep::{self, Noted, Notes};
 use crate::{Budget, Gear, Outcome, Outfit, Worker, spans};
 
-/// One window's run, with everything it needs.
+/// One window's run, with all its dependencies.
 pub(crate) struct Run<'a, S, O: Outfit> {
     pub(crate) worker: &'a Worker<S, O>,
     pub(crate) source: &'a SourceRecord,
     pub(crate) gear: &'a Gear<O::Transport, O::Sink>,
     pub(crate) task: &'a Task,
     pub(crate) budget: Budget,
-    /// What it has sent so far.
+    /// The page tokens that this run has sent.
     pub(crate) sent: Sent,
-    /// Whether its source is blocked, and this run probes it.
+    /// True if the source is blocked and this run probes it.
     pub(crate) probes: AtomicBool,
 }
 
 impl<S: StateStore, O: Outfit> Run<'_, S, O> {
-    /// Does the pages of the window, and says how that ended.
+    /// Reads the pages of the window. Returns the outcome.
     pub(crate) async fn pages(&self, lease: Lease) -> Result<Outcome, NotWritten> {
         let connector = self.gear.client.connector();
         let request = connector.request_hash(lease.window().span());
@@ -57,7 +57,7 @@ impl<S: StateStore, O: Outfit> Run<'_, S, O> {
                     .give_back(&lease, Cause::Restart, None, why)
                     .await;
             }
-            // If it was served before, the vendor would answer with the page after.
+            // If the token was served before, the vendor would return the page after it.
             Some(_) if !self.is_replayable() && !lease.window().token_is_unsent() => {
                 let why = "its page token works only once, and may have been sent before";
                 return self.begin_again(&lease, None, why).await;
@@ -82,7 +82,7 @@ impl<S: StateStore, O: Outfit> Run<'_, S, O> {
             Ok(writer) => self.read(lease, writer, &request, known.as_mut()).await?,
             Err(undelivered) => (lease, undelivered.end()?),
         };
-        // The writer is gone by now: whoever takes the window up next may open it at once.
+        // The writer is dropped by now: the next owner of the window can open it at once.
         self.conclude(&lease, end).await
     }
 
@@ -141,7 +141,7 @@ impl<S: StateStore, O: Outfit> Run<'_, S, O> {
             self.delivered(lease.window(), &delivery.totals).await?;
             buffer = delivery.into_buffer();
             if let Some(end) = self.should_leave(&lease, &page) {
-                // What the page ahead met says more than that the run may not go on.
+                // The failure of the prefetch is a better reason than the end of the run.
                 let end = match (end, next) {
                     (
                         End::Yield(_) | End::OutOfTime(_),
@@ -159,13 +159,13 @@ impl<S: StateStore, O: Outfit> Run<'_, S, O> {
         Ok((lease, End::OutOfTime("it has had its pages for one run")))
     }
 
-    /// Whether the vendor answers a page token the same way each time.
+    /// Returns true if the vendor's page tokens are replayable.
     pub(crate) fn is_replayable(&self) -> bool {
         self.gear.client.connector().defaults().prefetch
     }
 
-    /// The instant at which `page` was read. The run ends before `page` is delivered when it may not
-    /// be: the vendor has not filled the window yet, or is leading us in a circle.
+    /// The instant at which `page` was read. Ends the run before the delivery if the vendor can
+    /// still add records to the window, or if its page tokens form a cycle.
     fn admit(&self, lease: &Lease, page: &Page, circle: &mut Circle) -> Result<Trusted, End> {
         let trusted = self.filled(lease, page)?;
         match circle.closes(page.next.token()) {
@@ -199,26 +199,25 @@ impl<S: StateStore, O: Outfit> Run<'_, S, O> {
         }
     }
 
-    /// This run's way to ask its vendor.
+    /// The permit of this run's requests to its vendor.
     pub(crate) fn permit(&self) -> Permit<'_, S> {
         self.worker.permit(self.task, self.source, self.budget)
     }
 
-    /// What is delivered already of what a sweep's or an adopted window covers; `None` when it is too
-    /// much to know.
+    /// The delivered records in the span of a sweep's or an adopted window; `None` when they are
+    /// too many to compare.
     async fn known(&self, lease: &Lease) -> Result<Option<Known>, NotWritten> {
         let unit_ms = self.source.definition.policy.unit_ms;
         sweep::known(&self.worker.holder(), lease.window(), unit_ms).await
     }
 
-    /// The instant by which what `served_at` shows is complete or not, or why that is open.
+    /// The instant that decides whether the window is complete, or the dispute of the clocks.
     pub(crate) fn trusted(&self, served_at: Option<Timestamp>) -> Result<Trusted, Dispute> {
         self.permit().jury.judge(self.worker.now(), served_at)
     }
 
-    /// The instant at which `page` was read. A window that the vendor has not filled is not closed, so
-    /// a page may not be delivered before the window's end and settle have passed, or while it is open
-    /// whether they have.
+    /// The instant at which `page` was read. An unfilled window is not closed: a page is delivered
+    /// only after the window's end plus settle, and only once the clocks agree that it has passed.
     fn filled(&self, lease: &Lease, page: &Page) -> Result<Trusted, End> {
         let trusted = self.trusted(page.served_at).map_err(End::Disputed)?;
         let policy = &self.source.definition.policy;
@@ -254,7 +253,7 @@ impl<S: StateStore, O: Outfit> Run<'_, S, O> {
                 .has_time(self.worker.now(), lease.window().slowest_page_ms())
     }
 
-    /// The pause between requests, when the declared pace is too slow to sleep through.
+    /// The pause between requests, if the declared request rate is too slow to sleep through.
     pub(crate) fn slow_pace_ms(&self) -> Option<i64> {
         let per_minute = self.task.requests_per_minute?;
         let slow = is_slow(per_minute) && !self.task.shares_turns;

@@ -1,4 +1,4 @@
-//! Leave to ask a vendor: at the rate group's turn or pace, and while its gate is open.
+//! The permit for a request to a vendor: by a reservation or the request rate, outside a cooldown.
 
 use windlass_connectors::connector::{Budget as Announcement, Page};
 use windlass_connectors::exchange::Origin;
@@ -18,7 +18,7 @@ use crate::persist::{Holder, NotWritten};
 use crate::slots::Slots;
 use crate::turns::Turns;
 
-/// What the runs of a process know together about when they may ask.
+/// The rate limiting that the runs of a process share.
 #[derive(Debug, Default)]
 pub(crate) struct Permits {
     pub(crate) pacer: Pacer,
@@ -29,45 +29,45 @@ pub(crate) struct Permits {
     clocks: Clocks,
 }
 
-/// One run's way to ask.
+/// The permit of one run.
 pub(crate) struct Permit<'a, S> {
     pub(crate) permits: &'a Permits,
     pub(crate) holder: Holder<'a, S>,
     pub(crate) group: &'a RateGroup,
-    /// The pace to keep, if one is declared.
+    /// The request rate; `None` when none is declared.
     pub(crate) requests_per_minute: Option<u32>,
-    /// Whether that is the whole group's, whose workers reserve turns.
+    /// True if that is the rate of the whole group, whose workers make reservations.
     pub(crate) shares_turns: bool,
-    /// Workers of the group at once, if some are in other processes; otherwise 0.
+    /// Concurrent workers of the group, if some are in other processes; otherwise 0.
     pub(crate) workers: u32,
-    /// The vendor's name, for people.
+    /// The vendor's name, for messages.
     pub(crate) connector: &'a str,
-    /// Who decides between our clock and the vendor's.
+    /// Decides between the machine clock and the vendor clock.
     pub(crate) jury: Jury<'a>,
 }
 
-/// Why the vendor is not asked now.
+/// The reason why the vendor must not be requested now.
 #[derive(Debug)]
 pub(crate) enum NotNow {
     /// The group waits for longer than a worker does.
     Until(Timestamp, String),
-    /// The state, which knows, cannot be reached.
+    /// The state with the reservations is unavailable.
     State(NotWritten),
 }
 
 impl<S: StateStore> Permit<'_, S> {
-    /// Waits until the vendor may be asked, a few seconds at most.
+    /// Waits for the permission to send a request, a few seconds at most.
     pub(crate) async fn wait(&self) -> Result<(), NotNow> {
         if !self.shares_turns {
             self.own_turn().await;
-            // After the wait: the gate may have closed meanwhile.
+            // After the wait: a cooldown may have begun meanwhile.
             return self.gate_is_open().await;
         }
         for _ in 0..limits::STATE_TRIES_MAX {
             let turn = self.shared_turn().await?;
             self.gate_is_open().await?;
-            // A look at the gate takes time in which the turn can pass, and those of other workers
-            // with it: all would ask at once.
+            // Reading the cooldown takes time in which the reservation can pass, and those of other
+            // workers with it: all would send at once.
             let late_ms = self.now().ms_since(turn);
             if late_ms <= turns::late_ms_max(self.shared_interval_ms()) {
                 return Ok(());
@@ -76,7 +76,7 @@ impl<S: StateStore> Permit<'_, S> {
         Err(self.turns_were_over())
     }
 
-    /// That the group's gate is open. Looks at it when nobody of this process has lately.
+    /// Returns `Ok` outside a cooldown of the group. Reads it if no run of this process has lately.
     pub(crate) async fn gate_is_open(&self) -> Result<(), NotNow> {
         let (gates, group) = (&self.permits.gates, self.group);
         if gates.is_stale(group, self.now()) {
@@ -88,7 +88,7 @@ impl<S: StateStore> Permit<'_, S> {
         }
     }
 
-    /// Reads the group's gate.
+    /// Reads the group's cooldown and clock.
     pub(crate) async fn look(&self) -> Result<(), NotWritten> {
         let Holder { store, .. } = self.holder;
         let state = self.holder.insist(|| store.rate_state(self.group)).await?;
@@ -100,9 +100,9 @@ impl<S: StateStore> Permit<'_, S> {
         Ok(())
     }
 
-    /// Stores the clock of `page`, a response of `origin` to a request of `asked_at`. A page that shows
-    /// none gets the vendor's time as an earlier response showed it, counted on by a clock of ours that
-    /// never steps; none before the first of those.
+    /// Stores the clock of `page`, a response of `origin` to a request of `asked_at`. A page
+    /// without a `Date` gets the vendor's time of an earlier response, counted on by the steady
+    /// clock; none before the first of those.
     pub(crate) async fn hear_page(&self, origin: &Origin, page: &mut Page, asked_at: Timestamp) {
         if let Some(served_at) = page.served_at {
             return self.hear_clock(origin, served_at, asked_at).await;
@@ -115,7 +115,7 @@ impl<S: StateStore> Permit<'_, S> {
         self.compare(origin, page.served_at, self.now()).await;
     }
 
-    /// A response of `origin` to a request of `asked_at` has shown the vendor's time.
+    /// Takes over the vendor's time in a response of `origin` to a request of `asked_at`.
     pub(crate) async fn hear_clock(
         &self,
         origin: &Origin,
@@ -127,7 +127,7 @@ impl<S: StateStore> Permit<'_, S> {
         self.compare(origin, Some(served_at), asked_at).await;
     }
 
-    /// Logs that a page shows no time, and which clock is used instead.
+    /// Logs that a page has no `Date`, and the clock that replaces it.
     fn log_missing_date(&self, page: &Page) {
         let problem = match &page.unreadable_date {
             Some(text) => format!("the `Date` of a response cannot be read (`{text}`)"),
@@ -144,8 +144,8 @@ impl<S: StateStore> Permit<'_, S> {
         tracing::warn!(group = %self.group, connector = self.connector, "{problem}; {instead}");
     }
 
-    /// Stores the vendor's clock that shows `served_at`, if that is new, and logs a difference once. A
-    /// write that fails is made by the next response.
+    /// Stores the vendor's clock of `served_at`, if that is new, and logs a difference once. The
+    /// next response repeats a failed write.
     async fn compare(&self, origin: &Origin, served_at: Option<Timestamp>, asked_at: Timestamp) {
         let now = self.now();
         let seen = ClockOffset::of(served_at, asked_at, now);
@@ -168,17 +168,18 @@ impl<S: StateStore> Permit<'_, S> {
         }
     }
 
-    /// The vendor has said what is left of the group's budget.
+    /// Takes over the quota that the vendor advertises to the group.
     pub(crate) fn hear(&self, budget: Option<&Announcement>) {
         if let Some(budget) = budget {
             self.permits.announced.hear(self.group, budget, self.now());
         }
     }
 
-    /// Waits for this process's next turn of the group, and reserves some when it has none. The turn.
+    /// Waits for this process's next reservation of the group, and makes some if it has none.
+    /// Returns it.
     async fn shared_turn(&self) -> Result<Timestamp, NotNow> {
-        // Other runs of the process may be quicker to take the turns that this one reserved, and
-        // those of a slow state may be over when its answer comes.
+        // Other runs of the process may take the reservations that this one made, and those of a
+        // slow state may have passed when it responds.
         for _ in 0..limits::STATE_TRIES_MAX {
             let (turns, interval_ms) = (&self.permits.turns, self.shared_interval_ms());
             if let Some(turn) = turns.next(self.group, interval_ms, self.now()) {
@@ -196,7 +197,7 @@ impl<S: StateStore> Permit<'_, S> {
         NotNow::Until(later, why.to_owned())
     }
 
-    /// How far apart the turns of the whole group are to be.
+    /// Milliseconds between the reservations of the whole group.
     fn shared_interval_ms(&self) -> i64 {
         let declared = self.requests_per_minute.map(turns::interval_ms);
         let interval_ms = declared.unwrap_or(1).max(self.announced_ms());
@@ -211,7 +212,7 @@ impl<S: StateStore> Permit<'_, S> {
             now: self.now(),
         };
         let Holder { store, .. } = self.holder;
-        // Asked again with a new `now` each time: what an answer that was lost had reserved is lost.
+        // Each try has a new `now`: the reservations of a lost response are lost.
         let given = self.holder.insist(|| {
             let asked = asked();
             async move {
@@ -239,8 +240,8 @@ impl<S: StateStore> Permit<'_, S> {
         }
     }
 
-    /// Waits for this request's turn at the declared pace, or at what the vendor has announced. A
-    /// pace too slow to sleep through is the gate's affair, which the run closes between pages.
+    /// Waits for this request's instant at the declared rate, or at that of the advertised quota. A
+    /// rate too slow to sleep through is kept by cooldowns that the run starts between pages.
     async fn own_turn(&self) {
         let declared_ms = match self.requests_per_minute {
             Some(per_minute) if is_slow(per_minute) => return,
@@ -257,8 +258,8 @@ impl<S: StateStore> Permit<'_, S> {
         self.permits.announced.interval_ms(self.group, self.now())
     }
 
-    /// The spacing of this process's requests when all processes keep one alike, so that they
-    /// together keep to what was announced.
+    /// Milliseconds between this process's requests. All processes together keep the advertised
+    /// quota if each keeps this spacing.
     fn announced_share_ms(&self) -> i64 {
         let here = i64::from(self.permits.slots.taken(self.group).max(1));
         let workers = i64::from(self.workers_at_once());
@@ -266,7 +267,7 @@ impl<S: StateStore> Permit<'_, S> {
         spacing_ms.min(limits::PACE_SLEEP_MAX_MS)
     }
 
-    /// How many workers of the group there are, as far as is known here.
+    /// Number of concurrent workers of the group, as far as this process knows.
     pub(crate) fn workers_at_once(&self) -> u32 {
         let here = self.permits.slots.taken(self.group).max(1);
         self.workers.max(here)

@@ -1,4 +1,4 @@
-//! The lease holder's calls of the state, repeated until their outcome is known.
+//! The lease holder's calls to the state, retried until their outcome is known.
 
 use windlass_core::ids::WindowId;
 use windlass_core::lease::Lease;
@@ -10,12 +10,12 @@ use windlass_state::{MoveError, StateError, StateStore};
 
 use crate::Seams;
 
-/// Why a holder's write did not happen.
+/// The reason why a holder's write did not apply.
 #[derive(Debug)]
 pub(crate) enum NotWritten {
-    /// The window is no longer ours.
+    /// Another worker owns the window.
     Fenced,
-    /// The store failed, and goes on failing.
+    /// The store failed on every try.
     Failed(StateError),
 }
 
@@ -26,13 +26,14 @@ pub(crate) struct Holder<'a, S> {
 }
 
 impl<S: StateStore> Holder<'_, S> {
-    /// Claims `id`. The claim's nonce tells a claim whose reply was lost from somebody else's.
+    /// Claims `id`. The claim's nonce distinguishes a claim whose response was lost from another
+    /// worker's.
     pub(crate) async fn claim(&self, id: &WindowId, claim: &Claim) -> Result<Lease, NotWritten> {
         let window = self.make(&Move::Claim(id, claim)).await?;
         Lease::held(window, &claim.owner).ok_or(NotWritten::Fenced)
     }
 
-    /// Makes `asked`, again while its outcome is unknown.
+    /// Makes the move `asked`, again while its outcome is unknown.
     pub(crate) async fn make(&self, asked: &Move<'_>) -> Result<Window, NotWritten> {
         let mut tries = Tries::default();
         loop {
@@ -49,7 +50,7 @@ impl<S: StateStore> Holder<'_, S> {
         }
     }
 
-    /// Makes `call`, which may be repeated without harm, until the store answers.
+    /// Makes `call`, which is idempotent, until the store responds.
     pub(crate) async fn insist<T, F>(&self, call: impl Fn() -> F) -> Result<T, NotWritten>
     where
         F: Future<Output = Result<T, StateError>>,
@@ -63,7 +64,7 @@ impl<S: StateStore> Holder<'_, S> {
         }
     }
 
-    /// Waits before the next try, or gives up: on an error that no try can mend, or after the last.
+    /// Waits before the next try. Fails on a permanent error, or after the last try.
     async fn pause(&self, error: StateError, tries: &mut Tries) -> Result<(), NotWritten> {
         let may_pass = matches!(error, StateError::Unavailable(_) | StateError::Unknown(_));
         let Some(delay_ms) = tries.next_delay_ms().filter(|_| may_pass) else {
@@ -80,7 +81,7 @@ impl<S: StateStore> Holder<'_, S> {
 struct Tries(usize);
 
 impl Tries {
-    /// How long to wait before the next try: doubles each time. `None` after the last one.
+    /// Milliseconds before the next try: doubles each time. `None` after the last one.
     fn next_delay_ms(&mut self) -> Option<i64> {
         let doubled = self.0.min(16);
         self.0 += 1;

@@ -29,8 +29,8 @@ use crate::told::Trouble;
 use crate::{Budget, Outcome, Outfit, OutfitError, Report, Worker, spans};
 
 impl<S: StateStore, O: Outfit> Worker<S, O> {
-    /// Does the windows of `task`, then further ready windows of its source while time is left, and
-    /// in a crowded rate group those of its other sources. The source's definition is read again
+    /// Runs the windows of `task`, then further ready windows of its source while time is left and,
+    /// in a crowded rate group, those of its other sources. Reads the source's definition again
     /// before each window.
     pub async fn run(&self, task: &Task, budget: Budget) -> Report {
         let began = self.now();
@@ -56,8 +56,8 @@ impl<S: StateStore, O: Outfit> Worker<S, O> {
         report
     }
 
-    /// Does the windows of `task` and no others: for a task of a quiet source, where looking for a
-    /// further window would cost more than it finds.
+    /// Runs the windows of `task` and no others: for a task of a quiet source, where the search for
+    /// a further window would cost more than it finds.
     pub async fn run_named(&self, task: &Task, budget: Budget) -> Report {
         let mut report = Report::default();
         if task.version != TASK_VERSION {
@@ -72,7 +72,7 @@ impl<S: StateStore, O: Outfit> Worker<S, O> {
         for window in task.windows.iter().take(limits::WINDOWS_PER_TASK_MAX) {
             let spent = !budget.has_time(self.now(), 0) || self.seams.stop.is_requested();
             if spent && !report.windows.is_empty() {
-                // Left dispatched: claiming it only to release it would cost two writes.
+                // Stays dispatched: claiming it only to release it would cost two writes.
                 break;
             }
             self.run_one(task, &window.id, window.epoch, budget, &mut report)
@@ -105,8 +105,8 @@ impl<S: StateStore, O: Outfit> Worker<S, O> {
             tracing::warn!(source = %task.source, %error, "no further window was looked for");
             None
         })?;
-        // One whose pages are too slow for any run like this would be left by all of them, and in a
-        // source with one slot nobody else may come: its first page is tried, as that of a task is.
+        // Every such run would skip a window whose pages are too slow for it, and in a source with
+        // one slot no other worker may come: its first page is tried, as that of a task is.
         let fits_a_run = budget.has_time(began, window.slowest_page_ms());
         let page_ms = if fits_a_run {
             window.slowest_page_ms()
@@ -152,8 +152,8 @@ impl<S: StateStore, O: Outfit> Worker<S, O> {
         self.holder().claim(id, &claim).await
     }
 
-    /// [`Self::work`], with a panic kept to its own window: it counts against that one like a page
-    /// that cannot be used, and the process goes on with the others.
+    /// [`Self::work`], with a panic confined to its own window: it counts against that window like
+    /// an unusable page, and the process continues with the others.
     async fn work_unwound(&self, task: &Task, lease: Lease, budget: Budget) -> Outcome {
         let (id, owner) = (lease.window().id().clone(), lease.owner().clone());
         // Boxed: it holds the whole run, and a task that may be moved should be small.
@@ -179,8 +179,7 @@ impl<S: StateStore, O: Outfit> Worker<S, O> {
             .await
     }
 
-    /// Everything between claim and the end of the run. What ends before it has its gear has not sent
-    /// anything.
+    /// The run from claim to release. An end before it has its gear means that nothing was sent.
     async fn work(&self, task: &Task, lease: Lease, budget: Budget) -> Result<Outcome, NotWritten> {
         let name = &lease.window().id().timeline.source;
         let source = self
@@ -243,7 +242,7 @@ impl<S: StateStore, O: Outfit> Worker<S, O> {
         run.pages(lease).await
     }
 
-    /// Gives the window back before anything was asked, because of something that time may cure.
+    /// Releases the window before any request, because of a condition that may pass.
     async fn set_back(&self, lease: &Lease, why: &str) -> Result<Outcome, NotWritten> {
         let backoff_ms = stored_backoff_ms(lease.window().setbacks());
         let not_before = Some(self.now().plus_ms(backoff_ms));
@@ -251,8 +250,9 @@ impl<S: StateStore, O: Outfit> Worker<S, O> {
             .await
     }
 
-    /// When the next request may go out, where the pace is too slow to sleep through and another
-    /// worker has the turn: the gate closes only behind its answer. Otherwise the turn is ours.
+    /// The instant of the next request, if the rate is too slow to sleep through and another worker
+    /// has the reservation: the cooldown starts only after its response. `None` if this worker has
+    /// it.
     fn turn_of_another(&self, task: &Task, group: &RateGroup) -> Option<Timestamp> {
         let slow = |pace: &u32| is_slow(*pace) && !task.shares_turns;
         let per_minute = task.requests_per_minute.filter(slow)?;
@@ -262,7 +262,7 @@ impl<S: StateStore, O: Outfit> Worker<S, O> {
             .err()
     }
 
-    /// The way to ask the vendor of `source` for `task`.
+    /// The permit for requests to the vendor of `source` for `task`.
     pub(crate) fn permit<'a>(
         &'a self,
         task: &'a Task,
@@ -276,7 +276,7 @@ impl<S: StateStore, O: Outfit> Worker<S, O> {
         } else {
             0
         };
-        // The pace of the whole group may have been lowered since the task was sent.
+        // The rate of the whole group may have been lowered since the task was sent.
         let declared = policy.requests_per_minute.filter(|_| task.shares_turns);
         let told = task.requests_per_minute;
         let requests_per_minute = told.map(|told| declared.map_or(told, |now| now.min(told)));
@@ -295,7 +295,7 @@ impl<S: StateStore, O: Outfit> Worker<S, O> {
         }
     }
 
-    /// Gives the window back because its vendor may not be asked, and has not been.
+    /// Releases the window because no request may be sent, and none has been.
     async fn not_now(&self, lease: &Lease, not_now: NotNow) -> Result<Outcome, NotWritten> {
         match not_now {
             NotNow::Until(until, why) => {
@@ -313,13 +313,13 @@ impl<S: StateStore, O: Outfit> Worker<S, O> {
         }
     }
 
-    /// Gives the window back before anything was asked.
+    /// Releases the window before any request.
     async fn yield_now(&self, lease: &Lease, why: &str) -> Result<Outcome, NotWritten> {
         self.give_back(lease, Cause::Yielded.unsent(), None, why)
             .await
     }
 
-    /// Releases the window and says how that reads.
+    /// Releases the window and returns the outcome for the report.
     pub(crate) async fn give_back(
         &self,
         lease: &Lease,
@@ -327,7 +327,7 @@ impl<S: StateStore, O: Outfit> Worker<S, O> {
         not_before: Option<Timestamp>,
         why: &str,
     ) -> Result<Outcome, NotWritten> {
-        // A window that only ran out of time has nothing wrong with it; one that waits says why.
+        // A window that only ran out of time has no error; one that waits has its reason.
         let plain = cause.plain();
         let in_order = matches!(plain, Cause::Yielded | Cause::OutOfTime(_));
         let error = (not_before.is_some() || !in_order).then(|| why.to_owned());

@@ -1,4 +1,4 @@
-//! What a run has done with the page tokens of its window, where a token works once only.
+//! The use of one-time page tokens within a run.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -6,29 +6,29 @@ use windlass_connectors::exchange::Failure;
 use windlass_core::retry::FailureClass;
 use windlass_core::window::Window;
 
-/// The token that a run has sent last, unless its vendor has refused it without serving a page.
+/// The page token that a run has sent last, unless its vendor rejected it without serving a page.
 #[derive(Debug, Default)]
 pub(crate) struct Sent(Mutex<Option<String>>);
 
 impl Sent {
-    /// `token` is about to be sent: from now on nobody knows whether it has been served.
+    /// Marks `token` as sent: from here on it may have been served.
     pub(crate) fn goes_out(&self, token: Option<&str>) {
         *self.last() = token.map(str::to_owned);
     }
 
-    /// The vendor has answered what went out last with `failure`.
+    /// Takes over the vendor's `failure` response to the last token.
     pub(crate) fn failed(&self, failure: &Failure) {
         if is_refused_unserved(failure) {
             *self.last() = None;
         }
     }
 
-    /// Whether `token` may have been served.
+    /// Returns true if `token` may have been served.
     pub(crate) fn has(&self, token: &str) -> bool {
         self.last().as_deref() == Some(token)
     }
 
-    /// Whether the token that `window` stores may have been served in this run.
+    /// Returns true if the page token that `window` stores may have been served in this run.
     pub(crate) fn has_that_of(&self, window: &Window) -> bool {
         let cursor = window.cursor();
         cursor.is_some_and(|cursor| self.has(&cursor.token))
@@ -39,12 +39,12 @@ impl Sent {
     }
 }
 
-/// Whether a vendor that fails like this has certainly served nothing: it asks to slow down, or does
-/// not let the caller in. Of everything else nobody knows what came before the failure.
+/// Returns true if a vendor that fails like this has certainly served nothing: it asks to slow
+/// down, or rejects the credentials. Any other failure may come after the page was served.
 fn is_refused_unserved(failure: &Failure) -> bool {
     match failure.class {
         FailureClass::Rate => true,
-        // RFC 9110, sections 15.5.2 and 15.5.4: refused for want of valid credentials or rights.
+        // RFC 9110, sections 15.5.2 and 15.5.4: rejected for want of valid credentials or rights.
         FailureClass::Block => matches!(failure.status, Some(401 | 403)),
         FailureClass::Outage | FailureClass::Page | FailureClass::Restart | FailureClass::Split => {
             false

@@ -1,5 +1,5 @@
-//! Calls to the sink: their deadline, the time after a request to stop, and the end of a run whose
-//! sink fails.
+//! Calls to the sink: their deadline, the grace period after a request to stop, and the end of a
+//! run whose sink fails.
 
 use std::future::Future;
 
@@ -20,9 +20,9 @@ use crate::waits::On;
 use crate::{Outcome, Outfit, Seams};
 
 impl<S: StateStore, O: Outfit> Run<'_, S, O> {
-    /// Awaits `call` to the sink until the run's deadline, or until `grace` is over: a sink that never
-    /// returns is unwell, and a window that is killed with it would be taken for the culprit. The writer
-    /// is not used again.
+    /// Awaits `call` to the sink until the run's deadline, or until the end of `grace`. A sink that
+    /// never returns has an outage, and a window that is killed with it would become a suspect. The
+    /// writer is not used again.
     pub(crate) async fn in_time<T>(
         &self,
         window: &Window,
@@ -46,7 +46,7 @@ impl<S: StateStore, O: Outfit> Run<'_, S, O> {
         done
     }
 
-    /// Comes [`limits::STOP_GRACE_MS`] after the request to stop.
+    /// Completes [`limits::STOP_GRACE_MS`] after the request to stop.
     pub(crate) async fn stop_grace(&self) {
         let Seams { clock, stop, .. } = &self.worker.seams;
         stop.requested().await;
@@ -64,7 +64,7 @@ impl<S: StateStore, O: Outfit> Run<'_, S, O> {
             .await;
     }
 
-    /// Ends a run whose sink failed, by what can be done about it.
+    /// Ends a run whose sink failed, by the class of the failure.
     pub(crate) async fn sink_failed(
         &self,
         lease: &Lease,
@@ -84,8 +84,8 @@ impl<S: StateStore, O: Outfit> Run<'_, S, O> {
                 self.give_back(lease, Cause::Restart, not_before, &why)
                     .await
             }
-            // A wait that is long enough to store is obeyed as the destination put it. Shorter ones
-            // did not help, so waits grow from run to run.
+            // A wait that is long enough to store is kept as the destination asked. Shorter waits
+            // did not help, so the backoff grows from run to run.
             SinkError::Throttled { wait_ms, .. } if *wait_ms > limits::RETRY_DELAY_MAX_MS => {
                 let wait_ms = (*wait_ms).min(limits::WAIT_MS_MAX);
                 let not_before = Some(self.worker.now().plus_ms(wait_ms));

@@ -1,4 +1,4 @@
-//! How many windows of each rate group this process is working on.
+//! The number of windows of each rate group that this process works on.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -17,7 +17,7 @@ pub(crate) struct Slot<'a> {
 }
 
 impl Slots {
-    /// Takes a slot of `group`, however many are in use: whoever dispatched the window had one.
+    /// Takes a slot of `group`, whatever their number: the dispatch has counted it.
     pub(crate) fn take(&self, group: &RateGroup) -> Slot<'_> {
         *self.counts().entry(group.clone()).or_default() += 1;
         Slot {
@@ -26,12 +26,12 @@ impl Slots {
         }
     }
 
-    /// How many slots of `group` are in use.
+    /// Number of slots of `group` in use.
     pub(crate) fn taken(&self, group: &RateGroup) -> u32 {
         self.counts().get(group).copied().unwrap_or_default()
     }
 
-    /// Whether no slot of any group is in use: the process has no window in flight.
+    /// Returns true if no slot of any group is in use: the process has no window in flight.
     pub(crate) fn are_free(&self) -> bool {
         self.counts().is_empty()
     }

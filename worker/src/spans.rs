@@ -1,6 +1,6 @@
-//! The spans of a run: every line of the log names the source, the window and its epoch, and while a
-//! page is fetched or delivered its number. They are on at the level of errors, so that no filter of
-//! levels takes them from a line that it lets through.
+//! The spans of a run: every log line has the source, the window and its epoch, and during fetch
+//! and delivery the page number. The spans have the level of errors, so that no level filter
+//! removes them from a line that it passes.
 
 use tracing::{Span, error_span};
 use windlass_core::ids::WindowId;

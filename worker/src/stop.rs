@@ -1,10 +1,10 @@
-//! The request to stop, which a worker honours at its next checkpoint.
+//! The request to stop, which a worker honors at its next checkpoint.
 
 use std::sync::Arc;
 
 use tokio::sync::watch;
 
-/// A flag that everyone who holds a clone can raise and wait for. It is never lowered.
+/// A flag that every holder of a clone can raise and await. It is never lowered.
 #[derive(Debug, Clone)]
 pub struct Stop(Arc<watch::Sender<bool>>);
 
@@ -15,17 +15,17 @@ impl Default for Stop {
 }
 
 impl Stop {
-    /// Asks everyone to stop at the next checkpoint.
+    /// Requests a stop at the next checkpoint.
     pub fn request(&self) {
         self.0.send_replace(true);
     }
 
-    /// Whether somebody asked.
+    /// Returns true once a stop is requested.
     pub fn is_requested(&self) -> bool {
         *self.0.borrow()
     }
 
-    /// Completes once somebody asks.
+    /// Completes once a stop is requested.
     pub async fn requested(&self) {
         let mut receiver = self.0.subscribe();
         // The sender lives in `self`, so this ends only when the flag is raised.

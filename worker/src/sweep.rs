@@ -1,4 +1,4 @@
-//! What sweeps compare with: which records are delivered already, and what each page adds to that.
+//! The comparison of sweeps: the delivered records, and the digests that each page adds to them.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,8 +12,8 @@ use windlass_state::StateStore;
 
 use crate::persist::{Holder, NotWritten};
 
-/// The records that `window`, one of a sweep or an adopted one, need not deliver; `None` when they are
-/// more than [`limits::SEEN_DIGESTS_MAX`].
+/// The delivered records in the span of `window`, one of a sweep or an adopted one; `None` when
+/// they are more than [`limits::SEEN_DIGESTS_MAX`].
 pub(crate) async fn known<S: StateStore>(
     holder: &Holder<'_, S>,
     window: &Window,
@@ -51,32 +51,32 @@ pub(crate) async fn known<S: StateStore>(
     Ok(Some(Known::new(&pages, &writers, &ledger)))
 }
 
-/// Looks at each record of a page: whether it is delivered already, and what is to be remembered.
+/// Examines each record of a page: whether it is delivered already, and its digest.
 #[derive(Debug, Default)]
 pub(crate) struct Notes<'a> {
-    /// In a sweep, what is delivered already.
+    /// In a sweep, the delivered records.
     pub(crate) known: Option<&'a mut Known>,
-    /// Whether some sweep will read the window again.
+    /// True if some sweep will read the window again.
     pub(crate) keeps: bool,
     pub(crate) noted: Noted,
 }
 
-/// What was noted of the records of a page.
+/// The findings about the records of a page.
 #[derive(Debug, Default)]
 pub(crate) struct Noted {
-    /// Digests of what is delivered with the page, by where that is remembered: in a sweep, at the
-    /// live window that the record belongs to, otherwise where the page lies.
+    /// Digests of the records delivered with the page, by the window that stores them: in a sweep,
+    /// the live window that the record belongs to, otherwise that of the page.
     pub(crate) digests: BTreeMap<Option<Timestamp>, Vec<u64>>,
     /// Number of `digests`: at most one more than [`limits::SEEN_DIGESTS_MAX`].
     count: usize,
-    /// Whether some record has no id to be remembered by.
+    /// True if some record has no id.
     pub(crate) nameless: bool,
-    /// Whether some record does not say when it happened.
+    /// True if some record has no time.
     pub(crate) timeless: bool,
 }
 
 impl Notes<'_> {
-    /// Notes `record`, and says whether it has to be delivered.
+    /// Notes `record`. Returns true if it must be delivered.
     pub(crate) fn is_news(&mut self, record: &Record) -> bool {
         self.noted.timeless |= record.time.is_none();
         if !self.keeps && self.known.is_none() {
@@ -94,7 +94,7 @@ impl Notes<'_> {
             }
             place = known.place(record.time);
         }
-        // One more than a sweep can know: all of them would be of no more use.
+        // Stops one above the limit of a sweep: more digests would be of no use.
         if self.keeps && self.noted.count <= limits::SEEN_DIGESTS_MAX {
             self.noted.count += 1;
             self.noted.digests.entry(place).or_default().push(digest);

@@ -1,4 +1,4 @@
-//! Which records of a page a sweep delivers, and which are remembered.
+//! The records of a page that a sweep delivers, and the digests that are stored.
 
 use super::*;
 use windlass_core::time::Timestamp;

@@ -1,5 +1,5 @@
-//! The whole worker on fakes: a vendor that answers by a function, a sink and a store in memory
-//! that fail when told to, and a clock that moves by its sleeps.
+//! The whole worker on fakes: a vendor that responds by a function, a sink and a store in memory
+//! that fail on request, and a clock that moves by its sleeps.
 
 mod announcements;
 mod blocks;

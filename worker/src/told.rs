@@ -1,31 +1,31 @@
-//! Saying a trouble once: the workers of a source meet the same one, window after window.
+//! Trouble logged once per source: its workers meet the same one, window after window.
 
 use std::collections::BTreeSet;
 use std::sync::{Mutex, PoisonError};
 
 use windlass_core::ids::SourceName;
 
-/// A trouble that is worth a line in the log.
+/// A trouble that is worth a log line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Trouble {
-    /// A window was given back because of an error.
+    /// A window was released because of an error.
     SetBack,
     /// The source was blocked.
     Blocked,
 }
 
-/// What has been said of each source since a window of it was last done.
+/// The trouble logged for each source since it last completed a window.
 #[derive(Debug, Default)]
 pub(crate) struct Told(Mutex<BTreeSet<(SourceName, Trouble)>>);
 
 impl Told {
-    /// Whether `trouble` of `source` has not been said yet; from now on it has.
+    /// Returns true once per `trouble` of `source`.
     pub(crate) fn is_news(&self, source: &SourceName, trouble: Trouble) -> bool {
         let mut told = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         told.insert((source.clone(), trouble))
     }
 
-    /// The source works again.
+    /// Forgets the trouble of a source that works again.
     pub(crate) fn forget(&self, source: &SourceName) {
         let mut told = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         told.retain(|(name, _)| name != source);

@@ -1,4 +1,4 @@
-//! The turns that this process has reserved for its rate groups and not used yet.
+//! The unused request reservations of this process, by rate group.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -8,7 +8,7 @@ use windlass_core::limits;
 use windlass_core::time::Timestamp;
 use windlass_core::turns::{TurnsAsked, late_ms_max};
 
-/// Reserved turns. All runs of the process share them, in order.
+/// Request reservations. All runs of the process share them, in order.
 #[derive(Debug, Default)]
 pub(crate) struct Turns(Mutex<HashMap<RateGroup, VecDeque<Turn>>>);
 
@@ -19,8 +19,8 @@ struct Turn {
 }
 
 impl Turns {
-    /// Keeps the turns that `group` has been given in answer to `asked`: the one at `first`, and
-    /// those after it.
+    /// Stores the reservations that `group` received for `asked`: the one at `first`, and those
+    /// after it.
     pub(crate) fn keep(&self, group: &RateGroup, first: Timestamp, asked: &TurnsAsked) {
         let interval_ms = asked.interval_ms;
         let given = (0..asked.count).map(|turn| Turn {
@@ -33,10 +33,10 @@ impl Turns {
         kept.make_contiguous().sort_unstable_by_key(|turn| turn.at);
     }
 
-    /// The next turn of `group` that can still be used at `now`. One that passed longer ago than
-    /// [`late_ms_max`] would come too near to those after it; and where the vendor has meanwhile said
-    /// that turns should be `interval_ms` apart, more than twice as far, those from before come too
-    /// near to each other. Unused ones are lost.
+    /// The next reservation of `group` that is usable at `now`. Reservations are lost when they are
+    /// older than [`late_ms_max`], because they would be too near to the next ones, and when the
+    /// vendor's quota has since more than doubled the spacing to `interval_ms`, because they are
+    /// too near to each other.
     pub(crate) fn next(
         &self,
         group: &RateGroup,
@@ -47,7 +47,7 @@ impl Turns {
         let kept = turns.get_mut(group)?;
         while let Some(turn) = kept.pop_front() {
             let wait_ms = turn.at.ms_since(now);
-            // One that is too far off was reserved before the clock was set back.
+            // A reservation that is too far off was made before the clock was set back.
             let late_ms = late_ms_max(turn.interval_ms);
             let usable = (-late_ms..=limits::TURN_MS_MAX).contains(&wait_ms);
             if usable && interval_ms <= turn.interval_ms.saturating_mul(2) {

@@ -1,6 +1,6 @@
-//! Calls that have not returned: which windows of this process wait for their vendor or their sink.
-//! Times are those of [`Clock::steady_ms`](windlass_core::Clock::steady_ms): a machine's clock that is set
-//! while a call waits makes it neither longer nor shorter.
+//! The windows of this process that wait for their vendor or their sink. Times are those of
+//! [`Clock::steady_ms`](windlass_core::Clock::steady_ms): setting the machine's clock during a call
+//! makes it neither longer nor shorter.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -20,37 +20,37 @@ pub enum On {
 /// A window whose worker has made no progress for some time.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Stalled {
-    /// The window.
+    /// Identity of the window.
     pub window: WindowId,
-    /// The other side of the call that it waits for.
+    /// The other side of the pending call.
     pub on: On,
     /// Milliseconds since a call of the window last began or returned.
     pub for_ms: i64,
 }
 
-/// The windows with a call that has not returned.
+/// The windows with a pending call.
 #[derive(Debug, Default)]
 pub(crate) struct Waits(Mutex<BTreeMap<WindowId, Calls>>);
 
-/// The calls of one window: a page can be delivered while the next one is fetched.
+/// The pending calls of one window: a page can be delivered while the next one is fetched.
 #[derive(Debug)]
 struct Calls {
     open: Vec<On>,
     moved_ms: i64,
 }
 
-/// A call that has not returned; dropping it ends the call without progress.
+/// A pending call; dropping it ends the call without progress.
 #[derive(Debug)]
 pub(crate) struct Waiting<'a> {
     waits: &'a Waits,
     window: WindowId,
     on: On,
-    /// When it returned.
+    /// Instant of the return; `None` while pending.
     ended_ms: Option<i64>,
 }
 
 impl Waits {
-    /// Notes that `window` makes a call `on` its vendor or its sink at `now_ms`.
+    /// Registers a call of `window` `on` its vendor or its sink at `now_ms`.
     pub(crate) fn begin(&self, window: &WindowId, on: On, now_ms: i64) -> Waiting<'_> {
         let mut windows = self.windows();
         let calls = windows.entry(window.clone()).or_insert_with(|| Calls {
@@ -67,7 +67,7 @@ impl Waits {
         }
     }
 
-    /// The windows none of whose calls has begun or returned within [`limits::STALL_MS`].
+    /// The windows of which no call has begun or returned within [`limits::STALL_MS`].
     pub(crate) fn stalled(&self, now_ms: i64) -> Vec<Stalled> {
         let windows = self.windows();
         let stalled = windows.iter().filter_map(|(window, calls)| {
@@ -88,7 +88,7 @@ impl Waits {
 }
 
 impl Waiting<'_> {
-    /// The call has returned.
+    /// Ends the call, with progress at `now_ms`.
     pub(crate) fn end(mut self, now_ms: i64) {
         self.ended_ms = Some(now_ms);
     }

@@ -1,4 +1,4 @@
-//! A run that ends because a page could not be fetched.
+//! The end of a run whose page could not be fetched.
 
 use windlass_connectors::exchange::Failure;
 use windlass_core::causes;
@@ -28,7 +28,7 @@ impl<S: StateStore, O: Outfit> Run<'_, S, O> {
                 if lease.window().attempts() == 0
                     && !matches!(disposition, Disposition::Restart { .. }) =>
             {
-                // It had pages before that, so it is the time and not the vendor that was short.
+                // The run had pages before that, so the deadline ended it, not an outage.
                 self.keep_slow_pace().await?;
                 return self.out_of_time(lease, "out of time").await;
             }
@@ -83,7 +83,8 @@ impl<S: StateStore, O: Outfit> Run<'_, S, O> {
         }
     }
 
-    /// Until when the vendor has dropped a part of `window`, if `failure` may only mean that.
+    /// The instant up to which the vendor has dropped a part of `window`, if `failure` can only
+    /// mean that.
     fn dropped_until(&self, window: &Window, failure: &Failure) -> Option<Timestamp> {
         let policy = &self.source.definition.policy;
         let trusted = self.trusted(failure.served_at).ok()?;
@@ -91,9 +92,8 @@ impl<S: StateStore, O: Outfit> Run<'_, S, O> {
         retention::dropped_until(window, policy, trusted).filter(|_| is_refusal)
     }
 
-    /// Stores the clock of a response that rejects time beyond the retention: a later plan skips that
-    /// time by it, and there may be no other response. Of other errors it is not known whether the
-    /// vendor or a proxy has sent them.
+    /// Stores the clock of a response that rejects time beyond the retention: later plans skip that
+    /// time by this clock, and there may be no other response. Other errors can come from a proxy.
     async fn hear_refusal(&self, failure: &Failure) {
         if let Some(served_at) = failure.served_at {
             let (origin, now) = (self.gear.client.connector().origin(), self.worker.now());
@@ -101,8 +101,8 @@ impl<S: StateStore, O: Outfit> Run<'_, S, O> {
         }
     }
 
-    /// Gives a window back that begins before `horizon`. The ticks pass over what is dropped of it, by
-    /// the clock that the response has shown; what is not dropped yet becomes a window of its own.
+    /// Releases a window that begins before `horizon`. The ticks skip its dropped part, by the
+    /// clock of the response; its remaining part becomes a window of its own.
     async fn leave_out(
         &self,
         lease: &Lease,
@@ -116,7 +116,7 @@ impl<S: StateStore, O: Outfit> Run<'_, S, O> {
         self.give_back(lease, cause, not_before, &why).await
     }
 
-    /// Asks for a split in the middle, where that is possible.
+    /// Releases the window for a split in the middle, where that is possible.
     async fn split(&self, lease: &Lease, why: &str) -> Result<Outcome, NotWritten> {
         let window = lease.window();
         let cause = causes::too_large(window, &self.source.definition.policy);

@@ -1,5 +1,5 @@
-//! What a source needs on Lambda: a client with its secret, and the sink its record names. Made when
-//! a source is first worked on, and kept until it is applied again or the environment ends.
+//! The connector client and the sink of a source on Lambda. Created at the source's first task, and
+//! kept until the source is applied again or the environment ends.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -23,12 +23,13 @@ use windlass_sink::{Seams, SinkConfig, UsageSnapshot};
 use super::Settings;
 use crate::{Gear, HttpCollector, Outfit, OutfitError};
 
-/// Sources whose clients are kept; beyond it all are made again, which costs a secret each.
+/// Number of sources whose clients are kept. Beyond it, all are created again, at one read of a
+/// secret each.
 const SOURCES_KEPT_MAX: usize = 1_000;
 
 type LambdaGear = Gear<HttpTransport, AnySink>;
 
-/// What a source was given, and what it was made for.
+/// The client and sink of a source, with the definition that they were created for.
 struct Kept {
     version: u64,
     definition: SourceDefinition,
@@ -36,8 +37,8 @@ struct Kept {
 }
 
 impl Kept {
-    /// Whether it can go on being used. A blocked source that is applied again has a new version
-    /// although nothing else differs: that is how an operator says that a secret was mended.
+    /// Returns true if it still fits `source`. Applying a blocked source gives it a new version
+    /// even without a change: that is how an operator reports a corrected secret.
     fn is_for(&self, source: &SourceRecord) -> bool {
         self.version == source.version && self.definition == source.definition
     }
@@ -46,7 +47,7 @@ impl Kept {
 /// A destination in its stored form.
 type DestinationMap = BTreeMap<String, String>;
 
-/// Makes clients and sinks from the definitions in the state.
+/// Creates clients and sinks from the definitions in the state.
 pub struct LambdaOutfit {
     means: Means,
     clients: ClientMaker<HttpTransport>,
@@ -62,10 +63,9 @@ impl fmt::Debug for LambdaOutfit {
 }
 
 impl LambdaOutfit {
-    /// An outfit that sends to the allowed hosts of `settings` only.
+    /// Restricted to the allowed hosts of `settings`.
     ///
-    /// # Errors
-    /// When the HTTP client cannot be made.
+    /// # Errors If the HTTP client cannot be created.
     pub fn new(
         settings: &Settings,
         sdk: SdkConfig,
@@ -94,7 +94,7 @@ impl LambdaOutfit {
         })
     }
 
-    /// Counts of what all sinks took since the last call.
+    /// Counts of all sinks since the last call.
     pub(super) fn take_usage(&self) -> UsageSnapshot {
         let sinks = self.sinks.lock().unwrap_or_else(PoisonError::into_inner);
         let taken = sinks.values().map(|sink| sink.take_usage());
@@ -108,7 +108,7 @@ impl LambdaOutfit {
         })
     }
 
-    /// What the source of this name was last given.
+    /// The last client and sink of the source `name`.
     fn kept(&self, name: &SourceName) -> Option<Arc<Kept>> {
         let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         kept.get(name).cloned()
@@ -161,7 +161,7 @@ impl LambdaOutfit {
         made.await.map_err(OutfitError::from)
     }
 
-    /// The sink of `definition`; sources with the same destination share one.
+    /// The sink of `definition`; sources with the same destination share it.
     async fn sink(&self, definition: &SourceDefinition) -> Result<Arc<AnySink>, OutfitError> {
         let map = &definition.destination;
         if map.is_empty() {
@@ -189,14 +189,14 @@ impl LambdaOutfit {
             .await
             .map_err(|error| refused(&error))?;
         let mut sinks = self.sinks.lock().unwrap_or_else(PoisonError::into_inner);
-        // Two sources may have come at the same time; the first one's is used by both.
+        // Two tasks can create it at the same time; both use the first one.
         let sink = sinks.entry(map.clone()).or_insert_with(|| Arc::new(sink));
         Ok(Arc::clone(sink))
     }
 }
 
-/// An error when `manifest` cannot read the windows that `definition` has cut. Where the stored policy
-/// covers its change, that is in the log.
+/// Fails if `manifest` cannot read the windows of `definition`. Logs a change that the stored
+/// policy covers.
 fn unchanged(manifest: &Manifest, definition: &SourceDefinition) -> Result<(), OutfitError> {
     let change = manifest.change_since(definition);
     let Some(problem) = change.describe(&definition.connector) else {
@@ -211,8 +211,8 @@ fn unchanged(manifest: &Manifest, definition: &SourceDefinition) -> Result<(), O
     Err(OutfitError::Denied(format!("{problem}; {cure}")))
 }
 
-/// The reference to a secret that is kept outside of the function. Its own credentials are in its
-/// environment: whoever can write the table could have them sent to a host of their choice.
+/// The reference to a secret outside the function. The function's own credentials are in its
+/// environment: with write access to the table, one could have them sent to a chosen host.
 fn stored_elsewhere(whose: &str, reference: &str) -> Result<SecretRef, OutfitError> {
     let reference: SecretRef = reference
         .parse()

@@ -1,4 +1,4 @@
-//! Which definitions the function refuses to work with, whatever the table says.
+//! The definitions that the function rejects, whatever the table holds.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -19,11 +19,11 @@ use super::{
 };
 
 fn outfit() -> Arc<LambdaOutfit> {
-    // Nobody listens there.
+    // No server listens there.
     outfit_at("http://127.0.0.1:9")
 }
 
-/// An outfit for which all of AWS is at `url`.
+/// An outfit whose AWS endpoint is `url`.
 fn outfit_at(url: &str) -> Arc<LambdaOutfit> {
     let settings = Settings::read(&[("WINDLASS_TABLE", "state")].into_iter().collect());
     let clock = Arc::new(ManualClock::at(Timestamp::from_ms(0)));
@@ -89,7 +89,7 @@ fn source() -> SourceRecord {
     }
 }
 
-/// Why a source like [`source`], changed, is refused.
+/// The error for a source like [`source`], changed.
 async fn refusal(change: impl FnOnce(&mut SourceDefinition)) -> String {
     let mut source = source();
     change(&mut source.definition);
@@ -148,8 +148,8 @@ async fn a_manifest_outside_the_package_is_refused() {
     }
 }
 
-/// Secrets Manager with the same secret under every name, until the process ends; its address, and
-/// how often it was read.
+/// A Secrets Manager with the same secret under every name, until the process ends. Returns its
+/// address and the number of reads.
 fn secrets_manager() -> (String, Arc<AtomicUsize>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
@@ -164,7 +164,7 @@ fn secrets_manager() -> (String, Arc<AtomicUsize>) {
     (url, reads)
 }
 
-/// Reads one request to its end, and answers it as `GetSecretValue`.
+/// Reads one whole request and responds as `GetSecretValue`.
 fn answer_secret(stream: TcpStream) -> std::io::Result<()> {
     let mut reader = BufReader::new(stream);
     let mut body_bytes = 0;
@@ -235,7 +235,7 @@ async fn clients_are_made_once_and_again_when_the_definition_changes() {
     );
 }
 
-/// The source with the hash that its connector has, but for one half.
+/// The source with its connector's hash, except for one half.
 fn applied_with(facts: Option<&str>, policy: Option<&str>) -> SourceRecord {
     let mut source = source();
     let manifest = registry::find("nvd_cves").unwrap();

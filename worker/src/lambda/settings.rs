@@ -7,31 +7,30 @@ use windlass_connectors::registry;
 use windlass_core::limits;
 use windlass_function::{Environment, SettingsError};
 
-/// Longest slack a lease may be given.
+/// Longest slack of a lease.
 const LEASE_SLACK_SECONDS_MAX: i64 = 3_600;
 
 /// The worker's settings, one environment variable each.
 #[derive(Debug, Clone)]
 pub struct Settings {
-    /// `WINDLASS_TABLE`: the state table.
+    /// `WINDLASS_TABLE`: name of the state table.
     pub table: String,
-    /// `WINDLASS_ALLOWED_HOSTS`: the only hosts that requests and credentials go to; those of the
-    /// built-in connectors unless set.
+    /// `WINDLASS_ALLOWED_HOSTS`: the only hosts that receive requests and credentials; by default
+    /// those of the built-in connectors.
     pub allowed_hosts: AllowedHosts,
-    /// `WINDLASS_DEPLOYMENT`: what metrics are counted under; `windlass` unless set.
+    /// `WINDLASS_DEPLOYMENT`: the metrics' dimension; `windlass` by default.
     pub deployment: String,
-    /// `WINDLASS_LEASE_SLACK_SECONDS`, in milliseconds: how long after its deadline a worker's
-    /// lease ends. At least what clocks may differ by; [`limits::CLOCK_SKEW_MS`] unless set.
+    /// `WINDLASS_LEASE_SLACK_SECONDS`, in milliseconds: time from a worker's deadline to the end of
+    /// its lease. At least the allowed difference of clocks; [`limits::CLOCK_SKEW_MS`] by default.
     pub lease_slack_ms: i64,
-    /// Where manifests of the user's own are: `manifests` in the function's package.
+    /// Folder of the user's own manifests: `manifests` in the function's package.
     pub manifests: PathBuf,
 }
 
 impl Settings {
     /// The settings in `environment`.
     ///
-    /// # Errors
-    /// When one that is needed is not set, or one makes no sense.
+    /// # Errors If a required variable is missing, or a value is invalid.
     pub fn read(environment: &Environment) -> Result<Self, SettingsError> {
         let slack = environment.seconds("WINDLASS_LEASE_SLACK_SECONDS", LEASE_SLACK_SECONDS_MAX)?;
         let allowed_hosts = environment.parsed("WINDLASS_ALLOWED_HOSTS")?;

@@ -1,4 +1,4 @@
-//! Tasks that share an invocation: those of quiet sources, side by side.
+//! Concurrent tasks of quiet windows in one invocation.
 
 use futures_util::future::BoxFuture;
 use futures_util::{StreamExt, stream};
@@ -8,17 +8,18 @@ use windlass_state::StateStore;
 
 use crate::{Budget, Outfit, Report, Worker};
 
-/// Does `tasks`, a few at once; the reports of those that were begun.
+/// Runs `tasks`, a few at once. Returns the reports of the tasks that began.
 ///
-/// The first few begin with the invocation, whatever its time: each tries a page. A later one that
-/// there is no time for is left dispatched, as further windows of a task are: claiming it only to
-/// release it would cost two writes, or a lease that runs out.
+/// The first few begin with the invocation, whatever its time: each tries a page. A later task
+/// without time left stays dispatched, as further windows of a task do: claiming it only to release
+/// it would cost two writes, or an expired lease.
 pub async fn run_side_by_side<S: StateStore, O: Outfit>(
     worker: &Worker<S, O>,
     tasks: &[Task],
     budget: Budget,
 ) -> Vec<Report> {
-    // Boxed one by one: a run is one large future, and a closure over a lifetime could not be sent.
+    // Boxed one by one: a run is one large future, and a closure over a lifetime would not be
+    // `Send`.
     let mut runs: Vec<BoxFuture<'_, Option<Report>>> = Vec::with_capacity(tasks.len());
     for (place, task) in tasks.iter().enumerate() {
         runs.push(Box::pin(run_one_of(worker, place, task, budget)));
@@ -32,7 +33,7 @@ pub async fn run_side_by_side<S: StateStore, O: Outfit>(
     reports
 }
 
-/// Does the task at `place`, if there is time. A crowded group has more to do than was named.
+/// Runs the task at `place`, if there is time. A crowded group has more windows than those named.
 async fn run_one_of<S: StateStore, O: Outfit>(
     worker: &Worker<S, O>,
     place: usize,
@@ -69,7 +70,7 @@ mod tests {
 
     const TASKS: usize = 12;
 
-    /// For sources that are not there: nobody asks it.
+    /// For sources that do not exist: it is never called.
     struct NoOutfit;
 
     impl Outfit for NoOutfit {
@@ -84,8 +85,8 @@ mod tests {
         }
     }
 
-    /// How many of [`TASKS`] one-window tasks are begun in a minute, and how many windows keep their
-    /// epoch, when each claim takes `claim_ms`.
+    /// The number of [`TASKS`] one-window tasks that begin within a minute, and the number of
+    /// windows that keep their epoch, when each claim takes `claim_ms`.
     async fn begun_and_left(claim_ms: i64) -> (usize, usize) {
         let clock = Arc::new(ManualClock::at(Timestamp::from_ms(0)));
         let memory = MemoryStore::new();

@@ -1,7 +1,8 @@
-//! What an invocation counts, from its pages and from the streams.
+//! The counts of an invocation, from its pages and from the streams.
 //!
-//! Counts are in memory until they are written to the log, and a killed process loses those. So they
-//! are written as soon as a page had rejects, and after so many pages, and not only at the end.
+//! Counts are in memory until they are written to the log, and a killed process loses them.
+//! Therefore they are written at the end, as soon as a page had rejects, and after a number of
+//! pages.
 
 use std::sync::{Mutex, PoisonError};
 
@@ -11,10 +12,10 @@ use windlass_sink::UsageSnapshot;
 
 use super::Summary;
 
-/// Pages that are counted at most before they are written: what a killed process can lose.
+/// Largest number of pages counted before a write: the loss of a killed process.
 const PAGES_UNWRITTEN_MAX: u64 = 100;
 
-/// Counts pages as they become durable, until they are written.
+/// Counts durable pages until the counts are written.
 #[derive(Debug, Default)]
 pub(super) struct Tally {
     counts: Mutex<Counts>,
@@ -56,8 +57,8 @@ impl Counts {
 }
 
 impl Tally {
-    /// Counts a durable page of `totals` and what the streams did since the last call. Returns
-    /// everything counted, to be written at once, if a record was rejected or many pages are counted.
+    /// Counts a durable page of `totals` and the use of the streams since the last call. Returns
+    /// all counts, to be written at once, if a record was rejected or many pages are counted.
     pub(super) fn page(
         &self,
         totals: &PageTotals,
@@ -72,7 +73,7 @@ impl Tally {
         is_due.then(|| std::mem::take(&mut *counts).values())
     }
 
-    /// Everything counted and not written yet, and how the windows of an invocation ended.
+    /// All unwritten counts, and those of an invocation's outcomes.
     pub(super) fn take(&self, summary: &Summary, usage: &UsageSnapshot) -> Vec<(Metric, u64)> {
         let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
         let mut counts = std::mem::take(&mut *counts);

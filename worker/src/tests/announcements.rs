@@ -1,4 +1,4 @@
-//! Budgets that a vendor announces: its requests are spread before they run out.
+//! Advertised quotas: requests are spread before the quota runs out.
 
 use std::sync::{Arc, Mutex, OnceLock};
 
@@ -11,8 +11,8 @@ use super::fake_vendor::{Asked, Reply, answer, names, page_of};
 use super::harness::{Bench, Setting, after, definition};
 use crate::{Budget, Outcome};
 
-/// A vendor that allows ten requests a minute and says so: requests before `NOW` plus a minute
-/// count against the first ten. Asked more often, it refuses.
+/// A vendor with an advertised quota of ten requests per minute: requests before `NOW` plus a
+/// minute count against the first ten. Rejects any request beyond the quota.
 fn announcing(pages: usize) -> (Arc<OnceLock<Arc<ManualClock>>>, impl Fn(&Asked) -> Reply) {
     let clock: Arc<OnceLock<Arc<ManualClock>>> = Arc::default();
     let (of_vendor, used) = (clock.clone(), Mutex::new((0, 0)));
@@ -77,8 +77,8 @@ async fn what_is_left_is_shared_by_as_many_workers_as_may_be_at_work() {
         bench.run_for(budget).await,
         Outcome::Yielded { .. }
     ));
-    // 4 left and then 3, of which each of three workers may use one in 4.5 and in 6 seconds; the 2
-    // that are left then may be on their way to the other two.
+    // The quota is 4 and then 3, of which each of three workers may use one in 4.5 and in 6
+    // seconds. The remaining 2 may be in flight at the other two workers.
     assert_eq!(bench.asked(), ["-", "p1", "p2"]);
     assert_eq!(bench.clock.slept_ms(), 10_500);
     assert!(bench.gate().await.is_some());

@@ -1,4 +1,4 @@
-//! What a person has to mend: refused credentials, definitions that cannot be worked with.
+//! Problems for the operator: rejected credentials, invalid definitions.
 
 use windlass_core::Status;
 use windlass_core::source::SourceDefinition;

@@ -1,4 +1,4 @@
-//! Clocks and deadlines: the vendor's, ours, and the one that kills the process.
+//! Clocks and deadlines: the vendor clock, the machine clock, and the deadline of the process.
 
 use std::sync::{Arc, OnceLock};
 
@@ -9,7 +9,7 @@ use super::fake_vendor::{Asked, Reply, all, names, well};
 use super::harness::{Bench, SETTLE_MS, after};
 use crate::{Budget, Outcome};
 
-/// A reply with its `Date` replaced, or taken out.
+/// A response with its `Date` replaced, or removed.
 fn dated(reply: Reply, date: Option<&str>) -> Reply {
     reply.map(|mut reply| {
         reply.headers = date.iter().map(|date| ("date", *date)).collect();
@@ -19,7 +19,7 @@ fn dated(reply: Reply, date: Option<&str>) -> Reply {
 
 #[tokio::test]
 async fn a_window_that_the_vendors_clock_has_not_passed_is_not_delivered() {
-    // The window ends at 01:00 and settles ten minutes later.
+    // The window ends at 01:00 and is settled ten minutes later.
     let bench = Bench::new(|asked| match asked.number {
         1 => dated(well(asked.page, 1), Some("Thu, 01 Jan 2026 01:09:58 GMT")),
         _ => dated(well(asked.page, 1), Some("Thu, 01 Jan 2026 01:10:00 GMT")),
@@ -54,7 +54,7 @@ async fn without_a_vendors_clock_our_own_decides() {
     assert_eq!(bench.run().await, Outcome::Completed);
 }
 
-/// A vendor that takes `page_ms` for a page, on the clock it is given later.
+/// A vendor that takes `page_ms` for a page, on the clock that it receives later.
 fn takes_ms(
     page_ms: i64,
     count: usize,
@@ -85,8 +85,8 @@ async fn a_run_out_of_time_gives_its_window_back_with_the_cursor_kept() {
         "{outcome:?}"
     );
     let window = bench.window().await;
-    // This clock counts the page fetched ahead as part of the delivery, so a page takes 40 s. Pages
-    // begin while more than a margin of two of those and one page more are left: until 70 s.
+    // This clock counts the prefetch as part of the delivery, so a page takes 40 s. Pages begin
+    // while more than a margin of two of those and one page more are left: until 70 s.
     assert_eq!((window.page(), window.slowest_page_ms()), (3, 40_000));
     assert_eq!(window.cursor().unwrap().token, "p3");
     assert_eq!((window.status(), window.attempts()), (Status::Ready, 0));

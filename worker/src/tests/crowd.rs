@@ -1,4 +1,4 @@
-//! Going on with windows of other sources, where a rate group is crowded.
+//! Further windows of other sources, in a crowded rate group.
 
 use windlass_core::source::SourceDefinition;
 use windlass_core::time::HOUR_MS;

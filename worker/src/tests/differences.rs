@@ -1,4 +1,4 @@
-//! Our clock and the vendor's: which one is believed, and what a person hears of it.
+//! The machine clock and the vendor clock: which one is trusted, and the log of their difference.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -16,7 +16,7 @@ use super::fake_vendor::{Reply, all, answer, well};
 use super::harness::{Bench, SETTLE_MS, Setting, definition, only};
 use crate::{Budget, Outcome};
 
-/// `well`, served at a time by the vendor's clock.
+/// The response of `well`, served at an instant of the vendor clock.
 fn served(page: usize, count: usize, at: Timestamp) -> Reply {
     let date = httpdate(at);
     well(page, count).map(|mut reply| {
@@ -37,7 +37,7 @@ fn filled() -> Timestamp {
     end.plus_ms(SETTLE_MS)
 }
 
-/// A bench whose clock shows `ours`, and whose vendor's stands at `vendor`.
+/// A bench whose machine clock shows `ours`, and whose vendor clock shows `vendor`.
 async fn bench(ours: Timestamp, vendor: Timestamp, choice: Option<WhoseClock>) -> Bench {
     let policy = Policy {
         clock: choice,
@@ -114,12 +114,12 @@ async fn clocks_days_apart_complete_nothing_without_a_witness_and_both_times_are
 async fn of_clocks_days_apart_other_vendors_or_the_operator_decide() {
     let right = filled().plus_ms(HOUR_MS);
     let wrong = right.plus_ms(200 * DAY_MS);
-    // Ours is wrong, as another vendor shows.
+    // The machine clock is wrong, as another vendor shows.
     let ahead = bench(wrong, right, None).await;
     let theirs = witness(&ahead, -200 * DAY_MS);
     assert_eq!(run_as(&ahead, vec![theirs]).await, Outcome::Completed);
     assert_eq!(ahead.window().await.done_at(), Some(right));
-    // The vendor's is wrong.
+    // The vendor clock is wrong.
     let years_behind = bench(right, filled().minus_ms(2_000 * DAY_MS), None).await;
     let ours = witness(&years_behind, 0);
     assert_eq!(run_as(&years_behind, vec![ours]).await, Outcome::Completed);
@@ -158,7 +158,7 @@ async fn the_vendors_clock_is_stored_when_it_is_new_and_not_with_each_page() {
     assert_eq!(clock.offset_ms, Some(-10 * MINUTE_MS));
     let origin = bench.store.rate_state(group).await.unwrap().origin;
     assert!(origin.unwrap().starts_with("https://"));
-    // Another process knows from the state.
+    // Another process reads it from the state.
     let id = bench.create(-2).await;
     let task = Task {
         windows: vec![windlass_core::task::TaskWindow { id, epoch: 1 }],
@@ -168,7 +168,7 @@ async fn the_vendors_clock_is_stored_when_it_is_new_and_not_with_each_page() {
     assert_eq!(stored(), 1);
 }
 
-/// A vendor that refuses time it no longer keeps is not taken for one that refuses the source.
+/// A rejection of time beyond the retention does not block the source.
 #[tokio::test]
 async fn a_refusal_of_time_before_the_retention_does_not_block_the_source() {
     let date = ("date", "Fri, 02 Jan 2026 00:00:00 GMT");
@@ -191,8 +191,7 @@ async fn a_refusal_of_time_before_the_retention_does_not_block_the_source() {
     }
 }
 
-/// What the vendor still keeps of a window that begins before its retention is not left out with the
-/// rest.
+/// The retained part of a window that begins before the retention is not skipped with the rest.
 #[tokio::test]
 async fn a_window_is_split_where_the_vendors_retention_begins() {
     let date = ("date", "Fri, 02 Jan 2026 00:00:00 GMT");

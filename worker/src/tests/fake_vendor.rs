@@ -1,4 +1,4 @@
-//! The vendor: pages of named records behind a token, and whatever a script makes of them.
+//! The vendor: pages of named records behind a token, modified by a script.
 
 use std::sync::Mutex;
 
@@ -14,7 +14,7 @@ pub(super) const RECORDS_PER_PAGE: usize = 3;
 
 pub(super) type Reply = Result<ApiResponse, TransportError>;
 
-/// A vendor in the shape of Google's Reports API, small.
+/// A small vendor in the shape of Google's Reports API.
 pub(super) const MANIFEST: &str = r#"
 connector: sample
 title: A sample
@@ -43,13 +43,13 @@ errors:
   - { status: 413, class: split }
 "#;
 
-/// The same vendor with records that say when they happened, in a documented `order`.
+/// The same vendor with times in its records, in a documented `order`.
 pub(super) fn ordered(order: &str) -> String {
     let timed = format!("time: {{ path: time, format: rfc3339 }}, order: {order}, strict: true }}");
     MANIFEST.replace("order: unknown }", &timed)
 }
 
-/// A page reply with records of these names and times, in minutes after the first window's start.
+/// A page with records of these names and times, in minutes after the first window's start.
 #[expect(
     clippy::unnecessary_wraps,
     reason = "beside the other arms of a script"
@@ -67,16 +67,16 @@ pub(super) fn timed(records: &[(&str, i64)], next: Option<&str>) -> Reply {
     Ok(answer(200, &[], &body))
 }
 
-/// A request, as the vendor sees it.
+/// A request as the vendor sees it.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Asked {
-    /// From 1.
+    /// Number of the request, from 1.
     pub(super) number: usize,
-    /// The page, from 0: `p3` is the token of page 3.
+    /// Number of the page, from 0: `p3` is the token of page 3.
     pub(super) page: usize,
 }
 
-/// A page reply with these records' names and the next token.
+/// A page with records of these names and the next token.
 pub(super) fn page_of(names: &[String], next: Option<&str>) -> ApiResponse {
     let items: Vec<_> = names
         .iter()
@@ -108,7 +108,7 @@ pub(super) fn names(page: usize) -> Vec<String> {
         .collect()
 }
 
-/// Page `page` of `count` as a well vendor gives it.
+/// Page `page` of `count` from a healthy vendor.
 #[expect(
     clippy::unnecessary_wraps,
     reason = "beside the other arms of a script"
@@ -123,7 +123,7 @@ pub(super) fn all(count: usize) -> Vec<String> {
     (0..count).flat_map(names).collect()
 }
 
-/// A transport on which `vendor` answers who comes with the right secret. Logs each fetch.
+/// A transport to `vendor` that rejects other secrets. Logs each fetch.
 pub(super) fn transport(
     vendor: impl Fn(&Asked) -> Reply + Send + Sync + 'static,
     log: Log,
@@ -148,7 +148,7 @@ pub(super) fn transport(
     })
 }
 
-/// The page token that `request` asks with.
+/// The page token in `request`.
 pub(super) fn token(request: &ApiRequest) -> Option<String> {
     let mut queries = request.url.query_pairs();
     let found = queries.find(|(name, _)| name == "pageToken");

@@ -1,4 +1,4 @@
-//! Windows that would begin again for ever because they do not fit: they are halved.
+//! Windows too large for any run: they are halved instead of restarted for ever.
 
 use std::path::{Path, PathBuf};
 
@@ -22,7 +22,7 @@ fn one_page() -> Budget {
     Budget::killed_at(after(limits::DEADLINE_MARGIN_MS))
 }
 
-/// What a tick does to the window of `bench`, which waits to be split in two: the right half's id.
+/// A tick's halving of the bench's window. Returns the right half's id.
 pub(super) async fn halve(bench: &Bench) -> WindowId {
     let window = bench.window().await;
     let unit_ms = bench.definition.policy.unit_ms;
@@ -56,7 +56,7 @@ pub(super) async fn halve(bench: &Bench) -> WindowId {
 
 #[tokio::test]
 async fn a_window_that_begins_again_although_it_does_not_fit_is_halved() {
-    // Tokens are refused once the run that got them is over.
+    // Tokens are rejected once the run that received them has ended.
     let bench = Bench::new(|asked| match asked.page {
         0 => well(0, 4),
         _ => Ok(answer(410, &[], "{}")),
@@ -143,7 +143,7 @@ async fn what_a_halved_window_had_delivered_is_replaced_by_its_halves() {
     assert_eq!(right.output.output(&left).unwrap().len(), all(2).len());
 }
 
-/// A directory that is gone when the test is over.
+/// A directory that is removed when dropped.
 struct Directory(PathBuf);
 
 impl Directory {
@@ -197,7 +197,7 @@ async fn release(store: &MemoryStore, lease: &Lease, cause: Cause) -> Window {
     store.release(lease, &release).await.unwrap()
 }
 
-/// The page of `lease` that delivers `lines`; the last one without `token`.
+/// Delivers `lines` as the page of `lease`; without `token`, as the last page.
 async fn page(
     writer: &mut impl WindowWriter,
     lease: &Lease,
@@ -230,7 +230,7 @@ async fn page(
     }
 }
 
-/// Does the window `id` in one run of one page.
+/// Completes the window `id` in one run of one page.
 async fn whole(store: &MemoryStore, sink: &NdjsonSink, id: &WindowId, line: &str) {
     let lease = claimed(store, id).await;
     let mut writer = sink.open(lease.window()).await.unwrap();
@@ -239,7 +239,8 @@ async fn whole(store: &MemoryStore, sink: &NdjsonSink, id: &WindowId, line: &str
     store.complete(&lease, &last, 0).await.unwrap();
 }
 
-/// The same files as of windows that were too large: a new pass replaces what is left of the old one.
+/// Two halves leave the files of windows that were never too large: a restart replaces the files
+/// before it.
 #[tokio::test]
 async fn a_window_that_is_halved_leaves_each_record_once_in_files() {
     for finished in [false, true] {
@@ -253,7 +254,7 @@ async fn a_window_that_is_halved_leaves_each_record_once_in_files() {
         let checkpoint = page(&mut writer, &lease, &["early", "late"], Some("t1")).await;
         let lease = store.checkpoint(&lease, &checkpoint).await.unwrap();
         if finished {
-            // Stopped between the last page and the state's done.
+            // Stopped between the last page and the state's `done`.
             page(&mut writer, &lease, &["last"], None).await;
             writer.finish().await.unwrap();
         }

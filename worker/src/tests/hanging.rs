@@ -1,4 +1,4 @@
-//! A vendor that answers two pages, fails so many times, and then never answers again.
+//! A vendor that serves two pages, fails a number of times, and then hangs.
 
 use std::future::pending;
 use std::sync::Arc;
@@ -20,9 +20,9 @@ use crate::{Budget, Gear, Outcome, Outfit, OutfitError, Seams, Stop, Worker};
 
 struct Hanging {
     inner: ScriptedTransport,
-    /// How often the request for page 2 fails before it is never answered.
+    /// Number of failures of page 2 before the request hangs.
     failures: AtomicU64,
-    /// Whether it has been sent and is not answered.
+    /// True once the hanging request is sent.
     hangs: Arc<AtomicBool>,
 }
 
@@ -69,8 +69,8 @@ async fn run_and_stop(failures: u64) -> Window {
     bench.window().await
 }
 
-/// Runs one window against the vendor of `manifest`, and does something once page 1 is checkpointed
-/// and the request for page 2 hangs.
+/// Runs one window against the vendor of `manifest`, and calls a function once page 1 is
+/// checkpointed and the request for page 2 hangs.
 async fn run_and(
     manifest: &str,
     failures: u64,
@@ -146,7 +146,7 @@ async fn a_page_that_never_comes_is_given_up_before_the_deadline_and_does_not_co
     assert!(matches!(outcome, Outcome::Yielded { .. }), "{outcome:?}");
     let window = bench.window().await;
     assert_eq!((window.status(), window.page()), (Status::Ready, 2));
-    // It had pages, so it has run out of time; the vendor is not taken to be unwell.
+    // It delivered pages, so it has run out of time; the vendor does not count as failing.
     assert_eq!((window.overruns(), window.setbacks()), (1, 0));
     assert_eq!(window.not_before(), None);
     assert_eq!(

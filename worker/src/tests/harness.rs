@@ -1,5 +1,5 @@
-//! A bench: one source with one window, its vendor, sink, store and clock, and a tick for what
-//! only a tick may do.
+//! A bench: one source with one window, its vendor, sink, store and clock, and a tick for the moves
+//! that only ticks make.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
@@ -24,15 +24,15 @@ use super::fake_vendor::{Asked, MANIFEST, Reply, token, transport};
 use super::slow_sink::SlowSink;
 use crate::{Budget, Gear, Outcome, Outfit, OutfitError, Report, Seams, Stop, Worker};
 
-/// The secret of the source: must never be seen outside a request's header.
+/// The secret of the source: must never appear outside a request's header.
 pub(super) const CANARY: &str = "canary-5f1e9c02";
 pub(super) const SETTLE_MS: i64 = 600_000;
-/// What the clock shows at first.
+/// Initial time of the clock.
 pub(super) const NOW: &str = "2026-01-02T00:00:00Z";
 
 pub(super) type TestSink = FailingSink<SlowSink>;
 
-/// Builds clients and hands out the bench's sink.
+/// Builds clients and returns the bench's sink.
 #[derive(Debug, Clone)]
 pub(super) struct TestOutfit {
     client: Arc<Client<ScriptedTransport>>,
@@ -48,7 +48,7 @@ impl Outfit for TestOutfit {
         &self,
         _: &SourceRecord,
     ) -> Result<Gear<ScriptedTransport, TestSink>, OutfitError> {
-        // Building clients takes time in earnest; here it lets rivals get between.
+        // Building clients takes time in production; here it lets rivals run in between.
         tokio::task::yield_now().await;
         match &self.problem {
             Some(problem) => Err(problem.clone()),
@@ -70,21 +70,21 @@ pub(super) struct Bench {
     pub(super) outfit: TestOutfit,
     pub(super) pace: Option<u32>,
     pub(super) shares_turns: bool,
-    /// Fetches and writes.
+    /// Log of fetches and writes.
     pub(super) log: Log,
     pub(super) id: WindowId,
     pub(super) definition: SourceDefinition,
-    /// Processes so far: each draws its own randomness.
+    /// Number of processes so far: each draws its own randomness.
     pub(super) processes: AtomicU64,
 }
 
-/// How a bench differs from others.
+/// The options of a bench.
 pub(super) struct Setting {
     pub(super) manifest: String,
     pub(super) policy: Policy,
-    /// Whether the sink is one that takes nothing back.
+    /// True if the sink takes nothing back.
     pub(super) is_stream: bool,
-    /// Whether the sink holds what it takes until it is flushed.
+    /// True if the sink holds pages until it is flushed.
     pub(super) holds: bool,
 }
 
@@ -99,7 +99,7 @@ impl Default for Setting {
     }
 }
 
-/// What happened, in order. Clones share it.
+/// The events, in order. Clones share it.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Log(Arc<Mutex<Vec<String>>>);
 
@@ -118,7 +118,7 @@ impl Bench {
         Self::with(Setting::default(), vendor).await
     }
 
-    /// A vendor whose tokens work once.
+    /// A vendor with one-time tokens.
     pub(super) async fn single_use(
         vendor: impl Fn(&Asked) -> Reply + Send + Sync + 'static,
     ) -> Self {
@@ -198,7 +198,7 @@ impl Bench {
         id
     }
 
-    /// Says that windows were carved for `hours` hours, so that they can be found.
+    /// Creates the marks of `hours` hours of windows, so that they can be found.
     pub(super) async fn carve(&self, hours: i64) {
         let timeline = self.id.timeline.clone();
         let (policy, now) = (definition().policy, self.clock.now());
@@ -245,7 +245,7 @@ impl Bench {
         }
     }
 
-    /// A worker of its own process, over `store`.
+    /// A worker of its own process, on `store`.
     pub(super) fn worker<S: StateStore>(&self, store: S) -> Worker<S, TestOutfit> {
         let seams = Seams {
             clock: self.clock.clone(),
@@ -258,7 +258,7 @@ impl Bench {
         Worker::new(store, self.outfit.clone(), seams)
     }
 
-    /// A worker whose store fails as `script` says.
+    /// A worker whose store fails as `script` decides.
     pub(super) fn worker_with(
         &self,
         script: impl Fn(Operation, u64) -> Fault + Send + Sync + 'static,
@@ -290,7 +290,7 @@ impl Bench {
         }
     }
 
-    /// What a tick does to the window: takes back a lease that ran out, parks what is exhausted.
+    /// A tick's moves of the window: expires an old lease, parks at the retry limit.
     pub(super) async fn tick(&self) {
         let (window, policy) = (self.window().await, &self.definition.policy);
         if let Some(event) = scavenge(&window, policy, self.clock.now(), Timestamp::MAX) {
@@ -298,7 +298,7 @@ impl Bench {
         }
     }
 
-    /// What the next process does to a window that a dead one left running.
+    /// The next process's recovery of a window that a dead one left running.
     pub(super) async fn recover(&self) {
         let window = self.window().await;
         if let Some(event) = recover(&window, self.clock.now()) {
@@ -306,7 +306,7 @@ impl Bench {
         }
     }
 
-    /// What an operator does to a hole and to a blocked source.
+    /// An operator's retry of a parked window and of a blocked source.
     pub(super) async fn mend(&self) {
         let source = self.source().await;
         let name = &source.definition.name;
@@ -329,7 +329,7 @@ impl Bench {
         lines.iter().map(|line| name_of(&line.text)).collect()
     }
 
-    /// Every record that ever reached the sink, in order, the ones taken back included.
+    /// Every record that ever reached the sink, in order, including those taken back.
     pub(super) fn written(&self) -> Vec<String> {
         let written = self.output.written();
         written
@@ -338,7 +338,7 @@ impl Bench {
             .collect()
     }
 
-    /// The tokens that were asked with, in order; the first page is "-".
+    /// The tokens of the requests, in order; the first page is "-".
     pub(super) fn asked(&self) -> Vec<String> {
         let requests = self.transport.requests();
         let token = |request| token(request).unwrap_or_else(|| "-".to_owned());

@@ -1,4 +1,4 @@
-//! Sinks that hold pages: what is only held is neither checkpointed, nor remembered, nor done.
+//! Sinks that hold pages: a held page is not checkpointed, stored in `seen`, or done.
 
 use windlass_sink::SinkError;
 use windlass_sink::failing::{Applied, SinkCall};
@@ -9,7 +9,7 @@ use super::harness::{Bench, Setting};
 use super::sweeps::{seen, swept, with_late};
 use crate::{Budget, Outcome};
 
-/// Runs the window and logs each write to the state with the lines that are durable by then.
+/// Runs the window and logs each write to the state with the lines that are durable at that moment.
 async fn run_logged(bench: &Bench) -> Vec<String> {
     let (log, output) = (bench.log.clone(), bench.output.clone());
     let worker = bench.worker_with(move |operation, _| {

@@ -1,4 +1,4 @@
-//! What a line of the log says of where it was written.
+//! The fields of a log line that name its source, window and page.
 
 use windlass_function::testing::LogLines;
 

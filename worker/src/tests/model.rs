@@ -1,5 +1,5 @@
-//! Whatever goes wrong, in whatever order: the window gets done, its output has every record once,
-//! little is asked or delivered twice, and a sweep afterwards finds what came late and nothing else.
+//! Any faults in any order: the window completes, its output has every record once, few requests
+//! and deliveries repeat, and a later sweep finds the late-arriving records and no others.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -35,14 +35,14 @@ enum VendorFault {
     Refuses,
 }
 
-/// What goes wrong, by the number of the call it happens to.
+/// The faults, by the number of the affected call.
 #[derive(Debug, Clone)]
 struct Script {
     vendor: BTreeMap<usize, VendorFault>,
     sink: BTreeMap<u64, (u8, u8, u8)>,
     /// Faults of the first runs' state writes: run, operation, call, fault.
     state: Vec<(usize, u8, u64, bool)>,
-    /// Run and checkpoint at which that run is told to stop.
+    /// Run and checkpoint at which that run is asked to stop.
     stops: BTreeMap<usize, u64>,
     /// Run and checkpoint at which that run's process dies.
     deaths: BTreeMap<usize, u64>,
@@ -93,14 +93,14 @@ fn reply(fault: Option<VendorFault>, asked: &Asked) -> Reply {
                 .collect();
             reply
         }),
-        // Of the first page, the vendor would be refusing the parameters.
+        // On the first page, it would mean that the vendor rejects the parameters.
         Some(RejectsToken) if asked.page > 0 => Ok(answer(410, &[], "{}")),
         Some(RejectsToken) => Ok(answer(500, &[], "{}")),
         Some(Refuses) => Ok(answer(403, &[], "{}")),
     }
 }
 
-/// Whether a request that meets `fault` is not served.
+/// Returns true if a request that meets `fault` is not served.
 fn is_refusal(fault: Option<VendorFault>) -> bool {
     use VendorFault::{Refuses, RejectsToken, SlowDown};
     matches!(fault, Some(SlowDown | RejectsToken | Refuses))
@@ -114,7 +114,7 @@ async fn bench(script: &Script, late: &Arc<AtomicBool>) -> Bench {
         let fault = faults.get(&asked.number).copied();
         let mut asked = *asked;
         if !replayable && !is_refusal(fault) {
-            // Whatever token it is asked with, it answers with the page after the last it served.
+            // Whatever the token, it returns the page after the last one it served.
             if asked.page > 0 {
                 asked.page = scroll.load(SeqCst);
             }
@@ -173,7 +173,7 @@ async fn run(bench: &mut Bench, script: &Script, run: usize) -> Outcome {
         if operation == Operation::Checkpoint && Some(call) == stop_at {
             stop.request();
         }
-        // A dead process writes nothing any more; what it sends to the vendor is of no use to it.
+        // A dead process writes nothing more, and has no use for the vendor's responses.
         if operation == Operation::Checkpoint && Some(call) == death_at {
             dead.store(true, SeqCst);
         }
@@ -192,7 +192,7 @@ async fn run(bench: &mut Bench, script: &Script, run: usize) -> Outcome {
     only(worker.run(&bench.task().await, Budget::UNLIMITED).await)
 }
 
-/// Runs the script until the window is done; how many runs it took.
+/// Runs the script until the window is done. Returns the number of runs.
 async fn run_until_done(bench: &mut Bench, script: &Script) -> usize {
     let mut page = 0;
     for number in 0..RUNS_MAX {
@@ -230,11 +230,11 @@ proptest! {
             prop_assert_eq!(bench.output(), all(PAGES));
             let window = bench.window().await;
             prop_assert_eq!(window.records(), u64::try_from(PAGES * RECORDS_PER_PAGE).unwrap());
-            // Each pass asks for each page once; each run that stops, for up to two again.
+            // Each restart requests each page once; each run that stops requests up to two again.
             let passes = usize::try_from(window.restarts()).unwrap() + 1;
             let bound = passes * PAGES + 2 * runs + script.vendor.len();
             prop_assert!(bench.asked().len() <= bound, "{} > {bound}", bench.asked().len());
-            // And each pass and each run that stops may deliver one page again.
+            // Each restart and each run that stops may deliver one page again.
             let written = bench.written().len();
             prop_assert!(written <= (passes * PAGES + runs) * RECORDS_PER_PAGE, "{written}");
             prop_assert!(window.attempts() <= limits::ATTEMPTS_MAX);

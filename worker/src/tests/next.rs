@@ -1,4 +1,4 @@
-//! Going on with the next ready window of the same source.
+//! The next ready window of the same source.
 
 use windlass_core::checkpoint::{Checkpoint, Cursor, PageTotals};
 use windlass_core::lease::Lease;
@@ -13,7 +13,7 @@ use super::fake_vendor::{Asked, Reply, answer, well};
 use super::harness::{Bench, definition};
 use crate::{Budget, Outcome};
 
-/// A bench with three windows, carved.
+/// A bench with three created windows.
 pub(super) async fn three(
     vendor: impl Fn(&Asked) -> Reply + Send + Sync + 'static,
 ) -> (Bench, [WindowId; 3]) {
@@ -66,7 +66,7 @@ async fn a_worker_without_time_takes_no_further_window() {
     assert_eq!(statuses(&bench.store, &ids[1..]).await, [Status::Ready; 2]);
 }
 
-/// It was held up once, by a minute and more; no run of half a minute would have time for that.
+/// The page took more than a minute once; no run of half a minute would have time for it.
 #[tokio::test]
 async fn a_window_whose_page_was_slower_than_a_whole_run_is_taken_all_the_same() {
     let (bench, ids) = three(|asked| well(asked.page, 1)).await;
@@ -283,7 +283,7 @@ async fn no_further_window_is_taken_when_the_slot_has_gone_to_another_source_of_
 #[tokio::test]
 async fn while_the_gate_is_closed_no_further_window_is_claimed() {
     let (mut bench, ids) = three(|asked| well(asked.page, 1)).await;
-    // The pace closes the gate behind the first window.
+    // The request rate starts a cooldown after the first window.
     bench.pace = Some(1);
     assert_eq!(run(&bench, Budget::UNLIMITED).await, [Outcome::Completed]);
     assert_eq!(statuses(&bench.store, &ids[1..]).await, [Status::Ready; 2]);
@@ -311,7 +311,7 @@ async fn a_state_that_fails_while_a_window_is_looked_for_ends_the_run_and_loses_
     }
 }
 
-/// Lets another worker have `id`.
+/// Claims `id` for another worker.
 async fn claim(bench: &Bench, id: &WindowId) -> Lease {
     let now = bench.clock.now();
     let claim = Claim {

@@ -1,4 +1,4 @@
-//! Vendors whose page tokens work once: which runs go on at a token, and which begin again.
+//! One-time page tokens: which runs continue at a token, and which restart.
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -12,8 +12,8 @@ use super::halves::halve;
 use super::harness::{Bench, after};
 use crate::{Budget, Outcome, Stop};
 
-/// A vendor whose every request but that for page one moves its scroll on, whatever becomes of the
-/// answer; unless `refuse` answers in its place.
+/// A vendor on which every request but that for page one advances its scroll, even if the response
+/// is lost. Rejects where `refuse` returns a response.
 fn scrolling(
     pages: usize,
     refuse: impl Fn(&Asked) -> Option<Reply> + Send + Sync,
@@ -35,10 +35,10 @@ fn one_page() -> Budget {
     Budget::killed_at(after(limits::DEADLINE_MARGIN_MS))
 }
 
-/// More runs than a window may have that begins again in each.
+/// More runs than the restarts that a window may have.
 const PAGES: usize = 10;
 
-/// What is asked for when each page is asked for once.
+/// The requests if each page is requested once.
 fn each_once(pages: usize) -> Vec<String> {
     let tokens = (1..pages).map(|page| format!("p{page}"));
     std::iter::once("-".to_owned()).chain(tokens).collect()
@@ -61,7 +61,7 @@ async fn a_token_that_was_never_sent_goes_on_in_the_next_run() {
 #[tokio::test]
 async fn a_token_that_was_never_sent_goes_on_after_a_wait_the_vendor_asked_for() {
     for wait in [&[("retry-after", "60")][..], &[]] {
-        // Every other request is one too many.
+        // Every other request exceeds the quota.
         let vendor = scrolling(PAGES, |asked| {
             (asked.number % 2 == 0).then(|| Ok(answer(429, wait, "{}")))
         });
@@ -98,13 +98,13 @@ async fn a_token_goes_on_after_its_source_was_blocked_by_a_refusal() {
 async fn runs_that_end_before_they_ask_pass_the_token_on() {
     let mut bench = Bench::single_use(scrolling(3, |_| None)).await;
     bench.run_for(one_page()).await;
-    // Told to stop before it has asked.
+    // Asked to stop before its first request.
     bench.stop.request();
     let outcome = bench.run().await;
     assert!(matches!(outcome, Outcome::Yielded { .. }), "{outcome:?}");
     assert_eq!(bench.asked().len(), 1);
     bench.stop = Stop::default();
-    // Held back by its operator.
+    // Paused by its operator.
     let source = bench.source().await;
     let (shard, name) = (source.shard(), &source.definition.name);
     let held = Some(after(0));
@@ -134,7 +134,7 @@ async fn a_token_that_works_once_is_not_sent_again_after_a_lost_answer() {
     assert_eq!(bench.output(), all(4));
 }
 
-/// Runs a window whose worker is killed after its first page; the next process takes it back.
+/// Runs a window whose worker is killed after its first page; the next process recovers it.
 pub(super) async fn killed_after_a_page(bench: &Bench) {
     let worker = bench.worker_with(|operation, _| match operation {
         Operation::Release => Fault::Refuse,

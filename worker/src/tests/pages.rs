@@ -1,4 +1,4 @@
-//! Pages one after the other: fetched ahead, delivered, checkpointed, resumed.
+//! Consecutive pages: prefetched, delivered, checkpointed, resumed.
 
 use std::sync::Mutex;
 
@@ -21,7 +21,7 @@ fn unavailable() -> SinkError {
     }
 }
 
-/// Runs the window and logs, beside fetches and writes, each checkpoint.
+/// Runs the window and logs each checkpoint beside fetches and writes.
 async fn run_logged(bench: &Bench) -> Vec<String> {
     let log = bench.log.clone();
     let worker = bench.worker_with(move |operation, _| {
@@ -232,7 +232,7 @@ async fn a_page_token_of_another_request_is_not_used() {
     assert_eq!(bench.output(), all(2));
 }
 
-/// Leaves the window with one page checkpointed under a request that is not made any more.
+/// Checkpoints one page of the window under a request that is no longer made.
 async fn checkpoint_another_request(bench: &Bench) {
     let now = bench.clock.now();
     let claim = Claim {

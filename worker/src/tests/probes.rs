@@ -1,4 +1,4 @@
-//! Blocked sources: refusals that pass, probes, and the page that ends a block.
+//! Blocked sources: rejections that pass, probes, and the page that ends a block.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -11,7 +11,7 @@ use super::fake_vendor::{all, answer, well};
 use super::harness::Bench;
 use crate::{Outcome, OutfitError};
 
-/// A vendor that refuses the credentials until it is told otherwise.
+/// A vendor that rejects the credentials until the flag is set.
 async fn refusing() -> (Bench, Arc<AtomicBool>) {
     let is_cured = Arc::new(AtomicBool::new(false));
     let cured = Arc::clone(&is_cured);

@@ -1,4 +1,4 @@
-//! Windows that begin again: rejected tokens, pagers that stand still or go in circles.
+//! Restarts: rejected tokens, and pagers that repeat a token.
 
 use std::sync::Mutex;
 
@@ -53,7 +53,7 @@ async fn a_rejected_token_restarts_the_window_and_the_output_has_each_record_onc
     );
 }
 
-/// A vendor whose page 1 says that `next` is what follows, for ever.
+/// A vendor whose page 1 always has `next` as its next token.
 fn leads_to(next: &'static str) -> impl Fn(&Asked) -> Reply + Send + Sync {
     move |asked| match asked.page {
         0 => Ok(page_of(&names(0), Some("p1"))),
@@ -150,7 +150,7 @@ async fn a_panic_counts_against_its_own_window_and_the_worker_goes_on() {
     .await;
     let outcome = bench.run().await;
     assert!(matches!(outcome, Outcome::Failed { .. }), "{outcome:?}");
-    // The panic came while page 1 was on its way to the sink, and took its delivery along.
+    // The panic came while page 1 was being delivered, and ended its delivery.
     let window = bench.window().await;
     assert_eq!((window.status(), window.page()), (Status::Ready, 1));
     run_to_the_end(&bench).await;

@@ -14,7 +14,7 @@ use super::fake_vendor::{all, names, well};
 use super::harness::{Bench, after, only};
 use crate::{Budget, Outcome};
 
-/// Takes a running window back, as a tick does when its lease has run out.
+/// Takes back a running window, as a tick does after its lease expires.
 pub(super) fn take_back(store: &MemoryStore, id: &WindowId) {
     let taken = async {
         let window = store.window(id).await.unwrap().unwrap();
@@ -82,7 +82,8 @@ async fn a_copy_whose_claim_reply_is_lost_does_not_take_its_rivals_claim_for_its
 #[tokio::test]
 async fn a_worker_that_lost_its_window_cannot_move_it_and_repeats_at_most_the_page_in_flight() {
     for lost_at in 1..=4 {
-        // While the vendor answers request `lost_at`, the lease runs out and the window is taken.
+        // While the vendor responds to request `lost_at`, the lease expires and another worker
+        // claims it.
         let lost: Arc<OnceLock<(MemoryStore, WindowId)>> = Arc::default();
         let given = Arc::clone(&lost);
         let bench = Bench::new(move |asked| {
@@ -113,7 +114,7 @@ async fn a_zombie_that_wakes_after_another_worker_finished_changes_nothing() {
     let (reached, taken) = (Arc::new(tokio::sync::Notify::new()), Mutex::new(false));
     let (store, id) = (bench.store.clone(), bench.id.clone());
     let woken = Arc::clone(&reached);
-    // The zombie loses its window on its way to the first checkpoint.
+    // The zombie loses its window before the first checkpoint.
     let zombie = bench.worker_with(move |operation, _| {
         if operation == Operation::Checkpoint
             && !std::mem::replace(&mut *taken.lock().unwrap(), true)

@@ -1,4 +1,4 @@
-//! Sinks that fail: who waits, who is blocked, and what begins again.
+//! Failing sinks: which windows wait, which sources are blocked, and which windows restart.
 
 use std::sync::atomic::Ordering;
 

@@ -1,5 +1,5 @@
-//! A sink that takes its time, so that a page is still being delivered while the next one arrives,
-//! or all the time in the world; like files or, when told so, like a stream.
+//! A slow sink: a page is still being delivered while the next one arrives, or for ever. It behaves
+//! like files or, on request, like a stream.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -11,16 +11,16 @@ use windlass_sink::{Batch, Sink, SinkError, WindowWriter, Written};
 
 use super::harness::Log;
 
-/// How often a write lets others run: more often than any exchange with the scripted vendor does.
+/// Number of yields per write: more than any exchange with the scripted vendor takes.
 const TURNS: usize = 32;
 
 #[derive(Debug, Clone)]
 pub(super) struct SlowSink {
     pub(super) inner: HoldingSink<MemorySink>,
     pub(super) log: Log,
-    /// Whether it takes nothing back, and so gives no positions.
+    /// True if it takes nothing back, and so gives no positions.
     pub(super) is_stream: bool,
-    /// Whether it never answers a write.
+    /// True if it never acknowledges a write.
     pub(super) hangs: Arc<AtomicBool>,
 }
 

@@ -1,5 +1,5 @@
-//! Windows that are split where what is delivered ends: those that run out of time again and again,
-//! and those whose page tokens are rejected on the way.
+//! Splits at the frontier: of windows that repeatedly run out of time, and of those whose page
+//! tokens are rejected midway.
 
 use windlass_core::limits;
 use windlass_core::source::{Order, Policy};
@@ -27,7 +27,7 @@ fn strict(order: Order) -> Setting {
     }
 }
 
-/// A vendor of one record every other minute, `step` minutes after the one before; page without end.
+/// A vendor with one record every `step` minutes from minute `first`; pages without end.
 fn every(first: i64, step: i64) -> impl Fn(&Asked) -> Reply + Send + Sync {
     move |asked| {
         let page = i64::try_from(asked.page).unwrap();
@@ -56,7 +56,7 @@ async fn a_window_that_runs_out_of_time_again_and_again_is_split_where_its_pages
     for (order, vendor, at, delivered) in [
         // The last of six records; its minute may have more.
         (Order::OldestFirst, every(0, 2), 10 * MINUTE_MS, Before),
-        // One unit after it: all that is later is delivered.
+        // One unit after it: everything later is delivered.
         (Order::NewestFirst, every(58, -2), 48 * MINUTE_MS + 1, After),
     ] {
         let bench = Bench::with(strict(order), vendor).await;
@@ -100,7 +100,7 @@ async fn a_run_that_was_told_to_stop_is_not_one_that_ran_out_of_time() {
     assert_eq!((window.page(), window.overruns()), (1, 0));
 }
 
-/// Pages as `vendor` gives them, but page 2 is refused.
+/// The pages of `vendor`, except for page 2, which is rejected.
 fn rejecting(
     vendor: impl Fn(&Asked) -> Reply + Send + Sync,
 ) -> impl Fn(&Asked) -> Reply + Send + Sync {
@@ -140,7 +140,7 @@ async fn a_rejected_token_splits_a_window_whose_order_held_and_restarts_any_othe
         (Bench::with(strict(), rejecting(jumbled)).await, None),
         (Bench::with(strict(), rejecting(timeless)).await, None),
         (Bench::with(undeclared, rejecting(every(0, 2))).await, None),
-        // Files are taken back when a window begins again, so nothing of it stays delivered.
+        // Files are taken back when a window restarts, so nothing of it stays delivered.
         (Bench::with(of_files, rejecting(every(0, 2))).await, None),
     ];
     for (number, (bench, at)) in benches.into_iter().enumerate() {

@@ -1,4 +1,4 @@
-//! States that fail: lost replies are resolved, and what cannot be written is said.
+//! Failing states: lost responses are resolved, and failed writes are reported.
 
 use std::sync::{Arc, Mutex};
 
@@ -11,7 +11,7 @@ use super::fake_vendor::{all, answer, names, page_of, well};
 use super::harness::{Bench, only};
 use crate::{Budget, Outcome};
 
-/// Runs a window of three pages over a store in which the first call of `failing` fails.
+/// Runs a window of three pages on a store in which the first call of `failing` fails.
 async fn run_with(bench: &Bench, failing: Operation, fault: Fault) -> Outcome {
     let worker = bench.worker_with(move |operation, number| {
         if operation == failing && number == 1 {
@@ -80,7 +80,7 @@ async fn a_block_whose_reply_is_lost_still_gives_the_window_back() {
 
 #[tokio::test]
 async fn a_checkpoint_that_was_never_applied_does_not_count_as_applied() {
-    // The reply to the first try is lost together with the write: the epoch has moved meanwhile.
+    // The response to the first try is lost with the write: the epoch has moved meanwhile.
     let bench = Bench::new(|asked| well(asked.page, 3)).await;
     let store = bench.store.clone();
     let id = bench.id.clone();

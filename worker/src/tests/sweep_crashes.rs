@@ -1,4 +1,4 @@
-//! Runs that end between delivering, remembering and checkpointing a page.
+//! Runs that end between the delivery, the seen page and the checkpoint of a page.
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
@@ -12,7 +12,7 @@ use super::harness::{Bench, only};
 use super::sweeps::{seen, sweep, swept, with_late};
 use crate::{Budget, Outcome};
 
-/// Runs the window until its process dies: from checkpoint `at` on it writes nothing any more.
+/// Runs the window until its process dies: from checkpoint `at` on it writes nothing more.
 async fn die_at_checkpoint(bench: &Bench, at: u64) {
     let dead = AtomicBool::new(false);
     let worker = bench.worker_with(move |operation, call| {
@@ -32,7 +32,7 @@ async fn die_at_checkpoint(bench: &Bench, at: u64) {
 
 #[tokio::test]
 async fn what_a_sweep_remembered_and_did_not_checkpoint_is_delivered_again() {
-    // The late record is on the first page, and the process dies between the two.
+    // The late-arriving record is on the first page, and the process dies between the two.
     let passes = Mutex::new(0);
     let vendor = move |asked: &Asked| {
         let mut passes = passes.lock().unwrap();
@@ -50,7 +50,7 @@ async fn what_a_sweep_remembered_and_did_not_checkpoint_is_delivered_again() {
     assert_eq!(seen(&bench).await.len(), 3, "remembered");
     assert_eq!(bench.window().await.page(), 0, "not checkpointed");
     assert_eq!(bench.run().await, Outcome::Completed);
-    // The sink took the page back, so it would be lost if its record counted as delivered.
+    // The sink took the page back, so its record would be lost if it counted as delivered.
     assert_eq!(bench.output(), ["late"]);
 }
 

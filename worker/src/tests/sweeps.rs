@@ -1,4 +1,4 @@
-//! What is remembered of a live window's pages, and what a sweep does with that.
+//! The seen pages of a live window, and their use by a sweep.
 
 use std::sync::Mutex;
 
@@ -30,7 +30,7 @@ pub(super) fn swept() -> Setting {
     }
 }
 
-/// Makes the bench's window that of sweep `number`, from minute `from` to minute `to`.
+/// Turns the bench's window into one of sweep `number`, from minute `from` to minute `to`.
 pub(super) async fn sweep(bench: Bench, number: u8, from: i64, to: i64) -> Bench {
     let start = definition().start;
     let id = WindowId {
@@ -64,7 +64,8 @@ fn digests(names: &[&str]) -> Vec<u64> {
     digests
 }
 
-/// Two pages, `a` `b` and `c`, and from the second time on also what came late: a page `late`.
+/// Two pages, `a` `b` and `c`, and from the second read on also a page `late` of late-arriving
+/// records.
 pub(super) fn with_late(
     late: &'static [(&'static str, i64)],
 ) -> impl Fn(&Asked) -> Reply + Send + Sync {
@@ -134,7 +135,8 @@ async fn a_source_without_sweeps_and_a_window_too_old_for_them_remember_nothing(
     }
 }
 
-/// What came too late for its live window arrives all the same, and nothing else does again.
+/// A record that arrives after its live window was read is delivered by the sweep, and no other
+/// again.
 #[tokio::test]
 async fn a_sweep_delivers_only_what_was_not_delivered() {
     let bench = Bench::with(swept(), with_late(&[("late", 5)])).await;
@@ -264,7 +266,7 @@ async fn what_only_an_earlier_pass_of_a_live_window_delivered_is_not_known() {
     let bench = Bench::with(swept(), restarting()).await;
     assert!(matches!(bench.run().await, Outcome::Failed { .. }));
     assert_eq!(bench.run_when_due().await, Outcome::Completed);
-    // The output of the second pass has replaced that of the first.
+    // The output of the restart has replaced the first.
     assert_eq!(bench.output(), ["a", "c"]);
     let bench = sweep(bench, 1, 0, 60).await;
     assert_eq!(bench.run().await, Outcome::Completed);
@@ -316,7 +318,7 @@ async fn a_sweep_that_would_have_to_know_too_much_says_so_and_parks_in_the_end()
     assert!(window.not_before().is_some());
 }
 
-/// A sweep can come late: it waited for a hole, its source was paused, or it was configured later.
+/// A sweep can be delayed: by a gap, a paused source, or a later configuration.
 #[tokio::test]
 async fn what_a_window_delivered_is_remembered_as_long_as_the_window_itself() {
     // This vendor's clock stands still.

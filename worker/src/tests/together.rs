@@ -1,4 +1,4 @@
-//! Workers in processes of their own that share one vendor budget: turns and gates.
+//! Workers in separate processes that share one vendor quota: request reservations and cooldowns.
 
 use std::sync::{Arc, Mutex};
 
@@ -25,7 +25,7 @@ use super::fake_vendor::{MANIFEST, answer, transport, well};
 use super::harness::{Bench, CANARY, NOW, after, only};
 use crate::{Budget, Gear, Outcome, Outfit, OutfitError, Seams, Stop, Worker};
 
-/// The paused clock of the runtime, which moves when everybody waits.
+/// The paused clock of the runtime, which moves when all tasks wait.
 #[derive(Debug)]
 struct SharedClock(Instant);
 
@@ -50,7 +50,7 @@ impl Clock for SharedClock {
     }
 }
 
-/// A vendor that takes its time, and notes when it is asked.
+/// A slow vendor that records the times of its requests.
 #[derive(Clone)]
 struct Timed {
     inner: ScriptedTransport,
@@ -78,14 +78,14 @@ impl Outfit for TimedOutfit {
     }
 }
 
-/// When `workers` processes of one worker each, which share 60 requests a minute for `minutes`,
-/// have asked the vendor; in milliseconds, ascending. Each has more pages than it can ask for.
+/// The times of the requests of `workers` processes of one worker each, which share 60 requests per
+/// minute for `minutes`; in milliseconds, ascending. Each has more pages than it can request.
 async fn asked_by(workers: u64, minutes: i64) -> Vec<i64> {
     asked_of(60, workers, minutes, |_, _| Fault::None).await
 }
 
-/// The same with that many requests a minute, and a state that fails as `faults` says of an
-/// operation and of the milliseconds since the start.
+/// The same with a rate of `per_minute`, and a state that fails as `faults` decides by the
+/// operation and the milliseconds since the start.
 async fn asked_of(
     per_minute: u32,
     workers: u64,
@@ -139,7 +139,7 @@ async fn asked_of(
     asked_at
 }
 
-/// Runs the window `id`, and whenever it has to wait, again as soon as it may be.
+/// Runs the window `id` again and again, each time as soon as it may be claimed.
 async fn keep_working(
     worker: Worker<FailingStore<MemoryStore>, TimedOutfit>,
     bench: &Bench,
@@ -169,7 +169,7 @@ async fn keep_working(
     }
 }
 
-/// The most of `asked` in any one minute.
+/// The largest number of requests in any one minute.
 fn busiest_minute(asked: &[i64]) -> usize {
     let of = |(number, at): (usize, &i64)| {
         let within = asked[number..].iter();
@@ -178,10 +178,10 @@ fn busiest_minute(asked: &[i64]) -> usize {
     asked.iter().enumerate().map(of).max().unwrap_or(0)
 }
 
-/// Turns that are over because the state was slow are not used all at once when it answers again.
+/// Reservations that pass while the state is slow are not used in a burst when it responds again.
 #[tokio::test(start_paused = true)]
 async fn a_state_that_was_slow_does_not_release_a_burst_of_late_requests() {
-    // From minute two on it answers nothing for nine seconds.
+    // From minute two on it does not respond for nine seconds.
     let slow = |operation, ms: i64| match operation {
         Operation::RateState if (120_000..129_000).contains(&ms) => {
             Fault::Delay { ms: 129_000 - ms }
@@ -194,7 +194,7 @@ async fn a_state_that_was_slow_does_not_release_a_burst_of_late_requests() {
     assert!(busiest <= 60, "{busiest} in a minute");
 }
 
-/// A turn that is used late is nearer to those after it than it should be.
+/// A request that is sent late is nearer to the next ones than its reservation.
 #[tokio::test(start_paused = true)]
 async fn a_pace_of_few_requests_is_kept_although_answers_of_the_state_are_late() {
     let slow = |operation, ms: i64| match operation {
@@ -209,7 +209,7 @@ async fn a_pace_of_few_requests_is_kept_although_answers_of_the_state_are_late()
     }
 }
 
-/// Workers in many processes keep to one declared pace together, and use it up.
+/// Workers in many processes together keep one declared request rate, and use it up.
 #[tokio::test(start_paused = true)]
 async fn twenty_processes_or_three_never_ask_more_than_declared_and_hardly_less() {
     for workers in [20, 3] {
@@ -224,7 +224,7 @@ async fn twenty_processes_or_three_never_ask_more_than_declared_and_hardly_less(
     }
 }
 
-/// Reserves turns of the bench's group as another process would, the last one `ms` from now.
+/// Reserves requests of the bench's group as another process would, the last one `ms` from now.
 async fn others_take_turns(bench: &Bench, ms: i64) {
     let asked = TurnsAsked {
         count: 1,
@@ -327,8 +327,7 @@ async fn a_pace_that_was_lowered_after_the_task_was_sent_is_kept() {
     }
 }
 
-/// A worker's run of five pages, in the middle of which another process closes the gate and `ms`
-/// pass.
+/// A run of five pages, in the middle of which another process starts a cooldown and `ms` pass.
 async fn gate_closes_and(ms: i64) -> (Outcome, Bench) {
     let bench = Bench::new(|asked| well(asked.page, 5)).await;
     let (store, clock) = (bench.store.clone(), bench.clock.clone());
@@ -358,7 +357,7 @@ async fn a_gate_that_another_process_closes_stops_a_run_within_seconds_and_keeps
         matches!(outcome, Outcome::Yielded { not_before, .. } if not_before == until),
         "{outcome:?}"
     );
-    // Page 2 was on its way already.
+    // Page 2 was already in flight.
     let window = bench.window().await;
     assert_eq!((window.page(), window.attempts()), (3, 0));
     assert_eq!(bench.asked(), ["-", "p1", "p2"]);

@@ -1,4 +1,4 @@
-//! Vendors that fail: outages, garbage, and what is said about it.
+//! Failing vendors: outages, unusable responses, and the log of both.
 
 use windlass_connectors::http::TransportError;
 use windlass_core::{Status, limits};
@@ -109,7 +109,7 @@ async fn a_secret_that_the_vendor_repeats_is_never_stored() {
     }
 }
 
-/// A vendor that hangs holds a worker for one timeout: the window waits, and the worker is free.
+/// A hanging vendor holds a worker for one timeout: the window waits, and the worker is free.
 #[tokio::test]
 async fn request_that_timed_out_is_not_repeated_within_the_run() {
     let bench = Bench::new(|asked| match asked.number {

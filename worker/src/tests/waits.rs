@@ -1,4 +1,4 @@
-//! Budgets and paces: what is slept through, what is stored, and who else waits.
+//! Quotas and request rates: sleeps, stored cooldowns, and the sources that share them.
 
 use windlass_core::time::{HOUR_MS, SECOND_MS};
 use windlass_core::{Clock as _, Status};
@@ -7,7 +7,7 @@ use super::fake_vendor::{Asked, Reply, all, answer, names, page_of, well};
 use super::harness::{Bench, after, only};
 use crate::{Budget, Outcome};
 
-/// Answers 429 to the first request and well after it.
+/// Returns HTTP 429 to the first request and serves the next ones.
 fn slow_down_once(wait: &'static str) -> impl Fn(&Asked) -> Reply + Send + Sync {
     move |asked| match asked.number {
         1 => Ok(answer(429, &[("retry-after", wait)], "{}")),
@@ -90,12 +90,12 @@ async fn a_declared_pace_spaces_the_requests() {
     let mut bench = Bench::new(|asked| well(asked.page, 4)).await;
     bench.pace = Some(60);
     assert_eq!(bench.run().await, Outcome::Completed);
-    // A twentieth further apart than even, as turns are that several processes reserve.
+    // A twentieth further apart than even, like the reservations that several processes share.
     assert_eq!(bench.clock.slept_ms(), 3_150);
     assert_eq!(bench.output(), all(4));
 }
 
-/// The spacing of one request a minute.
+/// Milliseconds between requests at one request per minute.
 const SLOW_MS: i64 = 63_000;
 
 #[tokio::test]
