@@ -1,9 +1,9 @@
-//! The plans of one process over time. A tick reads and plans every source; an agenda keeps the
-//! results and plans a source again only when something of it changed or time has made it due, so
-//! that idle sources cost nothing.
+//! The plans of one process over time. A tick reads and plans every source. An agenda stores the
+//! results, and plans a source again only when it changed or is due, so that idle sources cost
+//! nothing.
 //!
-//! Both carry plans out with the same code ([`Tick`]). The agenda decides only which sources are
-//! planned when, and how the workers of the process are divided among rate groups.
+//! Both carry out plans with the same code ([`Tick`]). The agenda decides only when each source is
+//! planned, and how the workers of the process are divided among rate groups.
 
 mod board;
 mod group;
@@ -24,7 +24,8 @@ use crate::slots::GroupLimits;
 use crate::stalls::Spare;
 use crate::tick::Tick;
 
-/// The sources of a state, with the results of their last plans and the instants of their next ones.
+/// The sources of a state, with the results of their last plans and the instants of their next
+/// ones.
 #[derive(Debug)]
 pub struct Agenda {
     /// Workers of the process.
@@ -34,7 +35,7 @@ pub struct Agenda {
     board: Board,
     /// Groups with sources to plan, the oldest first.
     touched: VecDeque<RateGroup>,
-    /// Groups that wait for nothing but a worker of the process, the oldest first.
+    /// Groups that wait only for a worker of the process, the oldest first.
     hungry: VecDeque<RateGroup>,
     advanced_to: Timestamp,
 }
@@ -53,11 +54,10 @@ impl Agenda {
         }
     }
 
-    /// Lists the sources of `store`, and plans all of them anew: for the start, and for changes by
-    /// another process, which do not tell what they changed.
+    /// Lists the sources of `store`, and plans all of them again: at the start, and after changes
+    /// by another process, whose extent is unknown.
     ///
-    /// # Errors
-    /// When the sources cannot be listed. The agenda stays as it was.
+    /// # Errors If the sources cannot be listed. The agenda stays as it was.
     pub async fn list<S: StateStore>(&mut self, store: &S) -> Result<(), StateError> {
         let mut found: BTreeMap<RateGroup, Vec<SourceRecord>> = BTreeMap::new();
         for record in store.all_sources().await? {
@@ -90,15 +90,15 @@ impl Agenda {
         Ok(())
     }
 
-    /// A worker of `source` has ended.
+    /// Plans `source` again after one of its workers has ended.
     pub fn ended(&mut self, source: &SourceName) {
         if let Some(group) = self.group_of.get(source) {
             touch(&mut self.groups, &mut self.touched, group, source);
         }
     }
 
-    /// Time has come to `now`. When it has gone back, every source is planned anew: what was to be
-    /// later may be due.
+    /// Advances the time to `now`. After a step back every source is planned again: its next plan
+    /// may be due.
     pub fn advance(&mut self, now: Timestamp) {
         if now < self.advanced_to {
             self.touch_all();
@@ -122,8 +122,8 @@ impl Agenda {
         self.board.next_due()
     }
 
-    /// Plans sources of one rate group, while the process may start the workers of `spare`.
-    /// Returns the sources that were planned; `None` when nothing is to be planned now.
+    /// Plans sources of one rate group, while the process may start the workers of `spare`. Returns
+    /// the planned sources; `None` when there is nothing to plan now.
     pub async fn step<S: StateStore, D: Dispatch>(
         &mut self,
         tick: &Tick<'_, S, D>,
@@ -144,8 +144,8 @@ impl Agenda {
         Some(visited.sources)
     }
 
-    /// The group to plan next, and the workers it may have: a group whose sources changed, or the one
-    /// that has waited longest for a worker. Groups that wait come before those that had one.
+    /// The next group to plan, and the workers it may have: a group with changed sources, or the
+    /// one that has waited longest for a worker. Waiting groups precede those that just had one.
     fn next(&mut self, free: usize) -> Option<(RateGroup, Allowance)> {
         let share_max = self.share_max();
         while let Some(name) = self.touched.pop_front() {
@@ -177,7 +177,7 @@ impl Agenda {
     }
 
     /// Most workers of one rate group: half of them while there are other groups, so that one slow
-    /// vendor cannot have them all.
+    /// vendor cannot take all of them.
     fn share_max(&self) -> usize {
         match self.groups.len() {
             0 | 1 => self.workers_max,
@@ -185,7 +185,7 @@ impl Agenda {
         }
     }
 
-    /// Puts the group into the queues that it belongs to.
+    /// Adds the group to the queues that it belongs to.
     fn queue(&mut self, name: &RateGroup) {
         let share_max = self.share_max();
         let Some(group) = self.groups.get_mut(name) else {
@@ -228,12 +228,12 @@ impl Agenda {
         }
     }
 
-    /// Whether no source has anything to do: all idle, blocked or paused.
+    /// Returns true if no source has work: all are idle, blocked or paused.
     pub fn is_quiet(&self) -> bool {
         self.board.standing.is_quiet()
     }
 
-    /// Whether nothing is left to do except for sources that cannot be planned.
+    /// Returns true if the only sources with work cannot be planned.
     pub fn is_stuck(&self) -> bool {
         self.board.standing.is_stuck()
     }

@@ -84,7 +84,7 @@ impl Process {
         self.agenda.ended(&task.source);
     }
 
-    /// Works until no worker is left; returns how many windows were done.
+    /// Works until no worker is left. Returns the number of completed windows.
     pub(super) async fn work(&mut self) -> usize {
         let mut done = 0;
         self.settle().await;
@@ -121,7 +121,7 @@ const OPERATIONS: [Operation; 11] = [
     Operation::Window,
 ];
 
-/// Sources with three windows each, in one rate group or in one each.
+/// Sources with three windows each, in one shared rate group or in one each.
 pub(super) fn sources(count: usize, is_shared: bool) -> Vec<SourceDefinition> {
     let source = |number: usize| SourceDefinition {
         end: Some(at(30)),
@@ -135,7 +135,8 @@ pub(super) fn sources(count: usize, is_shared: bool) -> Vec<SourceDefinition> {
     (0..count).map(source).collect()
 }
 
-/// Store calls after the first listing for three windows of each source, and how many were done.
+/// Number of store calls after the first listing for three windows per source, and of completed
+/// windows.
 async fn calls_for(count: usize, is_shared: bool) -> (u64, usize) {
     let mut process = Process::new(&sources(count, is_shared), 8).await;
     let listed = process.calls();
@@ -188,7 +189,7 @@ async fn a_source_is_planned_at_the_instant_at_which_a_tick_would_cut_its_next_w
             assert_eq!((now.created, now.dispatched), (0, 0), "nothing was missed");
         }
     }
-    // Five minutes each, but for the window that ends at midnight.
+    // Five minutes each, except for the window that ends at midnight.
     assert!(process.now >= NOW.plus_ms(19 * 5 * MINUTE_MS));
     assert_covered(&process.store, &source).await;
 }

@@ -1,4 +1,4 @@
-//! Carrying out a plan: its writes in its order, and nothing twice.
+//! The execution of a plan: its writes in order, each once.
 
 use windlass_core::limits;
 use windlass_core::moves::{Decision, Move};
@@ -17,34 +17,34 @@ use crate::outbox::Outbox;
 use crate::report::SourceReport;
 use crate::slots::Pace;
 
-/// Whether a plan was carried out to its end.
+/// The outcome of a plan's writes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Carried {
-    /// All of it.
+    /// All writes were made.
     Whole,
-    /// Somebody else moved first: read and plan again.
+    /// A conditional write lost: read and plan again.
     Again,
 }
 
-/// What became of one write.
+/// The outcome of one write.
 enum Made {
-    /// It is made; the window, where it is about one.
+    /// The write applied; with its window, if it is about one.
     Yes(Option<Box<Window>>),
     /// Its condition does not hold.
     No,
 }
 
-/// Carries plans of one source out.
+/// Carries out the plans of one source.
 pub(crate) struct Carrier<'a, S, D> {
     pub(crate) store: &'a S,
     pub(crate) outbox: &'a Outbox<'a, D>,
     pub(crate) shard: Shard,
-    /// What its source has shown so far; tells which windows are small.
+    /// Record density of the source so far, which decides which windows are quiet.
     pub(crate) records_per_hour: Option<u64>,
     pub(crate) pace: Pace,
-    /// Whether more is ready than there are workers for.
+    /// True if more windows are ready than there are workers.
     pub(crate) crowded: bool,
-    /// The clocks of other groups, where its own needs witnesses.
+    /// The clocks of other groups, if its own needs witnesses.
     pub(crate) witnesses: &'a [ClockOffset],
     pub(crate) report: &'a mut SourceReport,
 }
@@ -68,7 +68,7 @@ impl<S: StateStore, D: Dispatch> Carrier<'_, S, D> {
         Ok(Carried::Whole)
     }
 
-    /// Reports a write that was made, and sends its window to a worker if it goes to one.
+    /// Reports an applied write, and sends a dispatched window to a worker.
     async fn account(&mut self, write: &Write, window: Option<Box<Window>>) {
         let report = &mut *self.report;
         match write {
@@ -94,14 +94,14 @@ impl<S: StateStore, D: Dispatch> Carrier<'_, S, D> {
     async fn save(&self, progress: &Progress) -> Result<Made, StateError> {
         match self.store.save_progress(self.shard, progress).await {
             Ok(_) => Ok(Made::Yes(None)),
-            // What is read next shows whether the write was made.
+            // The next read shows whether the write applied.
             Err(SaveError::Conflict(_) | SaveError::Store(StateError::Unknown(_))) => Ok(Made::No),
             Err(SaveError::Store(error)) => Err(error),
         }
     }
 
-    /// Creates `window`, and asks again while the outcome is unknown: a window that is born
-    /// dispatched must not go unsent.
+    /// Creates `window`, and retries while the outcome is unknown: a window created as dispatched
+    /// must not go unsent.
     async fn create(&self, window: &Window) -> Result<Made, StateError> {
         let mut tries = 1;
         loop {
@@ -117,7 +117,7 @@ impl<S: StateStore, D: Dispatch> Carrier<'_, S, D> {
         }
     }
 
-    /// Splits a window, and asks again while the outcome is unknown.
+    /// Splits a window, and retries while the outcome is unknown.
     async fn split(&self, split: &WindowSplit) -> Result<Made, StateError> {
         let parent = split.parent.seen.id();
         let mut tries = 1;
@@ -146,8 +146,8 @@ impl<S: StateStore, D: Dispatch> Carrier<'_, S, D> {
         }
     }
 
-    /// Makes one move, and asks again while the outcome is unknown. A window that has moved since it was
-    /// read stays as it is: another planner or a worker was first.
+    /// Makes one move, and retries while the outcome is unknown. A window that has moved since it
+    /// was read stays as it is: another planner or a worker was first.
     async fn decide(&self, moved: &Decision) -> Result<Made, StateError> {
         let asked = Move::Decide(&moved.seen, &moved.event);
         let mut tries = 1;
@@ -163,8 +163,8 @@ impl<S: StateStore, D: Dispatch> Carrier<'_, S, D> {
                     tries += 1;
                 }
                 Err(MoveError::Store(error)) => return Err(error),
-                // An earlier try may have made it. A twin that planned the same is as good: the
-                // epoch lets only one of two tasks claim.
+                // An earlier try may have applied. So may a twin with the same plan: the epoch lets
+                // only one of two tasks claim.
                 Err(MoveError::Refused { current, .. }) if tries > 1 => {
                     let was_made = asked.was_made(&current);
                     return Ok(if was_made {

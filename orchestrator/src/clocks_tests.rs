@@ -1,4 +1,4 @@
-//! Ticks whose clock is wrong, whose vendor's clock is wrong, or that do not know it yet.
+//! Ticks whose machine clock is wrong, whose vendor clock is wrong, or still unknown.
 
 use windlass_core::carve::settled_edge;
 use windlass_core::source::{Policy, SourceDefinition};
@@ -11,7 +11,7 @@ use windlass_state::{MemoryStore, StateStore};
 use crate::known::Known;
 use crate::testing::*;
 
-/// A source that goes by both clocks, of a vendor that keeps 90 days.
+/// A source that uses both clocks, with a vendor retention of 90 days.
 fn source(name: &str) -> SourceDefinition {
     with_policy(name, |policy: &mut Policy| {
         policy.clock = None;
@@ -20,7 +20,7 @@ fn source(name: &str) -> SourceDefinition {
     })
 }
 
-/// A response shows the clock of `source`'s vendor at `ours`, `offset_ms` ahead of it.
+/// Stores the clock of `source`'s vendor as a response at `ours` shows it, `offset_ms` ahead.
 async fn heard(store: &MemoryStore, source: &SourceDefinition, ours: Timestamp, offset_ms: i64) {
     let clock = ClockOffset {
         offset_ms: Some(offset_ms),
@@ -31,7 +31,7 @@ async fn heard(store: &MemoryStore, source: &SourceDefinition, ours: Timestamp, 
     store.store_clock(group, &clock, &origin).await.unwrap();
 }
 
-/// Each source has a vendor of its own, but those of `acme` share theirs.
+/// Each source has its own vendor, except that those of `acme` share one.
 fn origin(source: &SourceDefinition) -> String {
     let name = source.name.as_str();
     let vendor = if name.starts_with("acme-") {
@@ -50,7 +50,7 @@ async fn finish_all(store: &MemoryStore, source: &SourceDefinition, now: Timesta
     }
 }
 
-/// Everything before the returned instant was passed over.
+/// The instant up to which all time was skipped.
 async fn passed_over(store: &MemoryStore, source: &SourceDefinition) -> Option<Timestamp> {
     let lanes = store
         .progress_of(source.shard(), &source.name)
@@ -75,7 +75,7 @@ async fn a_clock_200_days_ahead_passes_nothing_over_and_cuts_one_window() {
         !report.is_endangered,
         "retention is counted by the vendor's clock"
     );
-    // Once our clock is right again, everything is cut that is settled, and no more.
+    // Once the machine clock is right again, all settled time is cut into windows, and no more.
     heard(&store, &source, NOW, 0).await;
     for _ in 0..20 {
         tick(&store, &sent, NOW).await;
@@ -128,10 +128,10 @@ async fn in_a_dispute_workers_hear_what_other_vendors_clocks_show() {
     for task in sent.take() {
         assert_eq!(task.witnesses.len(), 1, "{}", task.source);
     }
-    // Both agree that ours is wrong, so each is cut up to its own vendor's clock.
+    // Both agree that the machine clock is wrong, so each is cut up to its own vendor clock.
     let cut = windows(&store, &live(&a)).await.last().unwrap().to();
     assert!(cut <= now.minus_ms(3 * DAY_MS), "{cut}");
-    // Where the clocks agree well enough, nothing more is read and nothing told.
+    // While the clocks agree well enough, nothing more is read and no witness is passed on.
     heard(&store, &a, now, HOUR_MS).await;
     heard(&store, &b, now, 0).await;
     tick(&store, &sent, now).await;
@@ -177,8 +177,8 @@ async fn history_of_others_does_not_expire_by_the_clock_that_one_source_goes_by(
     assert_eq!(crate::history_until(&alone, wrong).await, Ok(Some(wrong)));
 }
 
-/// What a worker whose clock shows `ours` does with every window that it was sent, while the vendor's
-/// clock is `right`: it stores that clock, and finishes what that clock has passed.
+/// A worker of all sent windows whose machine clock shows `ours`, while the vendor clock is
+/// `right`: it stores that clock, and completes the windows that have settled by it.
 async fn work(
     store: &MemoryStore,
     source: &SourceDefinition,
@@ -285,7 +285,7 @@ async fn witnesses_that_know_nothing_do_not_keep_others_from_being_asked() {
     for source in sources {
         store.apply_source(source, NOW).await.unwrap();
     }
-    // Some were never heard, and some not since the clock has jumped.
+    // Some clocks were never seen, and some not since the machine clock has jumped.
     for source in silent.iter().skip(3) {
         heard(&store, source, NOW, 0).await;
     }

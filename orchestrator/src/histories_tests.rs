@@ -1,4 +1,4 @@
-//! Random histories: whatever ticks, workers, operators, crashes and clocks do, the timeline stays
+//! Random histories of ticks, workers, operators, crashes and clocks, after which the timeline is
 //! covered and can be finished.
 
 #[path = "histories_tests/operations.rs"]
@@ -17,12 +17,12 @@ use windlass_core::time::HOUR_MS;
 use self::operations::{Op, TickRun, Work, ops};
 use self::world::World;
 
-/// Histories of one run of the tests: a few seconds of them in a debug build.
+/// Histories per run of the tests: a few seconds in a debug build.
 const CASES: u32 = 300;
-/// Operations of the longest of them.
+/// Operations of the longest history.
 const OPS_MAX: usize = 60;
 
-/// Does `ops` to a world, looking after each whether all still holds, and finishes what they left.
+/// Applies `ops` to a world, checks the invariants after each, and completes the remaining windows.
 fn live_through(order: Order, lookback_ms: Option<i64>, ops: &[Op]) {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .build()
@@ -50,15 +50,15 @@ proptest! {
     fn every_history_leaves_the_timeline_covered_and_can_be_finished(
         ops in proptest::collection::vec(ops(), 0..OPS_MAX),
         order in prop::sample::select(vec![Order::OldestFirst, Order::NewestFirst]),
-        // Some is out of the vendor's reach before it is read, or nothing ever is.
+        // Some time is past the vendor's retention before it is read; `None` for no retention.
         lookback_ms in proptest::option::of(21 * HOUR_MS..40 * HOUR_MS),
     ) {
         live_through(order, lookback_ms, &ops);
     }
 }
 
-/// Marks that a tick planned before a split, and stores after it, step over the window as it was:
-/// they name that one, and none of its parts.
+/// Marks planned before a split, and stored after it, skip the window as it was: they list that
+/// one, and none of its parts.
 #[test]
 fn marks_that_a_tick_stores_late_do_not_hide_the_parts_of_a_split() {
     for order in [Order::OldestFirst, Order::NewestFirst] {
@@ -67,11 +67,11 @@ fn marks_that_a_tick_stores_late_do_not_hide_the_parts_of_a_split() {
             Op::Tick(TickRun::Whole),
             Op::Work(0, Work::Fail),
             Op::Park(0),
-            // Steps over the hole, carves the next window, and stands still before its marks.
+            // Skips the parked window, creates the next one, and stalls before its marks.
             Op::Tick(TickRun::Stalls(1)),
             Op::Retry(0),
             Op::Work(0, Work::Reject),
-            // A paused source carves nothing, so that nothing but the split moves its marks.
+            // A paused source creates no window, so that only the split moves its marks.
             Op::Pause,
             Op::Tick(TickRun::Stalls(0)),
             Op::Resume(0),

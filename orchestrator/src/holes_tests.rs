@@ -1,4 +1,4 @@
-//! Holes, splits and what cannot be had: what a tick does about windows that do not simply finish.
+//! Parked windows, splits and unavailable time: the ticks of windows that do not simply complete.
 
 use windlass_core::Status;
 use windlass_core::source::SourceDefinition;
@@ -63,7 +63,7 @@ async fn a_retried_hole_is_dispatched_from_behind_and_frees_complete_through() {
     );
 }
 
-/// Leaves the window at minute 0 as a hole behind `open_from`.
+/// Leaves the window at minute 0 parked behind `open_from`.
 async fn park_first(store: &windlass_state::MemoryStore, source: &SourceDefinition, sent: &Sent) {
     tick(store, sent, NOW).await;
     exhaust(store, &window(store, &live(source), 0).await, NOW).await;

@@ -1,4 +1,5 @@
-//! What is known of a rate group when its sources are planned: its gate, and which clock is right.
+//! The facts about a rate group for the planning of its sources: its cooldown, and the trusted
+//! clock.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -22,8 +23,8 @@ pub(crate) fn groups_of(records: &[SourceRecord]) -> BTreeSet<RateGroup> {
     groups.collect()
 }
 
-/// The clocks that have a vote about the one of a rate group: one of each origin but its own, because
-/// all rate groups of an origin show the same clock.
+/// The witnesses for a rate group's clock: one clock of each origin but its own, because all rate
+/// groups of an origin show the same clock.
 #[derive(Debug)]
 struct Witnesses<'s> {
     of: &'s RateState,
@@ -36,7 +37,7 @@ impl<'s> Witnesses<'s> {
         Self { of, clocks }
     }
 
-    /// Hears the clock that is stored of another rate group.
+    /// Adds the stored clock of another rate group.
     fn hear(&mut self, other: RateState) {
         let (Some(own), Some(clock), Some(origin)) = (self.of.clock, other.clock, other.origin)
         else {
@@ -63,26 +64,25 @@ impl<'s> Witnesses<'s> {
     }
 }
 
-/// What is known of a rate group.
+/// The facts about a rate group.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Known {
-    /// Nothing: its sources rest, and nothing was asked.
+    /// None: its sources rest, and nothing was read.
     AtRest,
-    /// What is stored of it, and the clocks of other groups and of the state's service where its own
-    /// needs witnesses.
+    /// Its stored facts, and the clocks of other groups and of the state's service if its own needs
+    /// witnesses.
     Stored {
-        /// Its gate and its vendor's clock.
+        /// Its cooldown and its vendor's clock.
         state: RateState,
-        /// The other clocks.
+        /// The clocks of the witnesses.
         witnesses: Vec<ClockOffset>,
     },
 }
 
 impl Known {
-    /// Reads what is stored of `group`, and the other clocks when they have a say.
+    /// Reads the stored facts of `group`, and the other clocks when its own needs witnesses.
     ///
-    /// # Errors
-    /// When the store fails.
+    /// # Errors If the store fails.
     pub async fn read<S: StateStore>(store: &S, group: &RateGroup) -> Result<Self, StateError> {
         let state = store.rate_state(group).await?;
         let mut witnesses = Vec::new();
@@ -102,10 +102,9 @@ impl Known {
         Ok(Self::Stored { state, witnesses })
     }
 
-    /// Reads what is stored of `groups`, one request for each: they are each other's witnesses.
+    /// Reads the stored facts of `groups`, one request for each: they are each other's witnesses.
     ///
-    /// # Errors
-    /// When the store fails.
+    /// # Errors If the store fails.
     pub async fn read_all<S: StateStore>(
         store: &S,
         groups: &BTreeSet<RateGroup>,
@@ -132,7 +131,7 @@ impl Known {
         Ok(states.iter().map(known).collect())
     }
 
-    /// The group's gate, if it is closed at `now`.
+    /// The group's cooldown, if it lasts at `now`.
     pub fn gate(&self, now: Timestamp) -> Option<&RateGate> {
         match self {
             Self::AtRest => None,
@@ -143,7 +142,7 @@ impl Known {
         }
     }
 
-    /// Until when the group is closed, if it is.
+    /// End of the group's cooldown, if it lasts at `now`.
     pub fn closed_until(&self, now: Timestamp) -> Option<Timestamp> {
         self.gate(now).map(|gate| gate.not_before)
     }
@@ -159,7 +158,7 @@ impl Known {
         }
     }
 
-    /// The other clocks that a worker has to know.
+    /// The witnesses that a worker of the group needs.
     pub(crate) fn witnesses(&self) -> &[ClockOffset] {
         match self {
             Self::AtRest => &[],

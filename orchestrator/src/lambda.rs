@@ -1,7 +1,7 @@
-//! One tick as a Lambda function: its settings, its invocation, and what it writes about itself.
+//! One tick as a Lambda function: its settings, its invocation, and its metrics.
 //!
-//! Clients are made once for the life of the environment. The schedule's invocation names a range
-//! of shards; several schedules may share the plan among them.
+//! Clients are created once for the life of the environment. The schedule's invocation names a
+//! range of shards; several schedules may divide the shards among them.
 
 mod dispatch;
 mod settings;
@@ -27,10 +27,10 @@ pub use self::settings::Settings;
 use crate::report::{Activity, SourceReport, TickReport};
 use crate::tick::{Tick, TickOptions};
 
-/// What an invocation asks for.
+/// The input of an invocation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 pub struct Invocation {
-    /// Which shards to plan; all of them when it does not say.
+    /// The shards to plan; all of them by default.
     #[serde(default = "all_shards")]
     pub shards: Shards,
 }
@@ -39,10 +39,10 @@ const fn all_shards() -> Shards {
     Shards::ALL
 }
 
-/// A tick that planned nothing.
+/// The error of a tick that planned nothing.
 #[derive(Debug, thiserror::Error)]
 pub enum TickError {
-    /// The invocation makes no sense.
+    /// The range of shards is invalid.
     #[error("the shards {0:?} are no range below {max}; mend the schedule's input", max = limits::SHARDS)]
     Shards(Shards),
     /// The state cannot be read.
@@ -50,7 +50,7 @@ pub enum TickError {
     State(#[from] StateError),
 }
 
-/// What a tick came to, for whoever invoked it by hand.
+/// The result of a tick, for a manual invocation.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Summary {
     /// Sources read.
@@ -59,11 +59,11 @@ pub struct Summary {
     pub failed: usize,
     /// Windows created.
     pub created: usize,
-    /// Windows handed to workers.
+    /// Windows dispatched to workers.
     pub dispatched: usize,
-    /// Worker invocations asked for and accepted.
+    /// Worker invocations that Lambda accepted.
     pub invocations: usize,
-    /// Worker invocations that were refused.
+    /// Worker invocations that Lambda did not accept.
     pub refused: usize,
 }
 
@@ -78,7 +78,7 @@ pub struct Orchestrator {
 }
 
 impl Orchestrator {
-    /// An orchestrator as `settings` say. Sends nothing yet.
+    /// An orchestrator configured by `settings`. Sends nothing yet.
     pub fn new(settings: &Settings, sdk: &SdkConfig) -> Self {
         let (clock, entropy) = (Arc::new(SystemClock), Arc::new(SystemEntropy));
         Self {
@@ -92,8 +92,8 @@ impl Orchestrator {
 
     /// Plans the shards that `invocation` names, and writes one line of metrics.
     ///
-    /// # Errors
-    /// When nothing could be planned. What fails in part is in the summary, the log and the metrics.
+    /// # Errors If nothing could be planned. A partial failure is in the summary, the log and the
+    /// metrics.
     pub async fn tick(&self, invocation: Invocation) -> Result<Summary, TickError> {
         let Invocation { shards } = invocation;
         if !shards.is_valid() {
@@ -128,7 +128,7 @@ impl Orchestrator {
     }
 }
 
-/// The program: what Lambda starts.
+/// The program that Lambda starts.
 pub fn main() -> ExitCode {
     windlass_function::main::<Orchestrator>()
 }
@@ -159,7 +159,7 @@ fn summary(report: &TickReport) -> Summary {
     }
 }
 
-/// Logs what holds a source up: the error of its oldest window that waits or fails.
+/// Logs the trouble of each source: the error of its oldest window that waits or fails.
 fn log_troubles(report: &TickReport) {
     for SourceReport {
         source, last_error, ..
@@ -179,7 +179,7 @@ fn failures(report: &TickReport) -> usize {
     failed.count() + report.unread.len()
 }
 
-/// What a tick counts.
+/// The values of a tick's metrics.
 fn values(report: &TickReport, took_ms: i64) -> Vec<(Metric, u64)> {
     let sources = &report.sources;
     let sum = |of: fn(&SourceReport) -> usize| count(sources.iter().map(of).sum());

@@ -1,4 +1,4 @@
-//! What a tick asks for and counts.
+//! The requests and the metrics of a tick.
 
 use std::collections::BTreeSet;
 

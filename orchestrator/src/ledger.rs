@@ -1,4 +1,4 @@
-//! The ledger that a sweep lane follows: the windows of the live lane that it is to read again.
+//! The ledger of a sweep lane: the windows of the live lane that it reads again.
 
 use windlass_core::checkpoint::earliest;
 use windlass_core::ids::{Lane, Timeline};
@@ -31,7 +31,8 @@ impl LedgerRead {
     }
 }
 
-/// How old time is when the lane of `progress` reads it again; `None` for a lane that is no sweep.
+/// The age at which the lane of `progress` reads time again, in milliseconds; `None` unless it is a
+/// sweep.
 pub(crate) fn after_ms(record: &SourceRecord, progress: &Progress) -> Option<i64> {
     let Lane::Sweep(number) = progress.timeline.lane else {
         return None;
@@ -40,9 +41,9 @@ pub(crate) fn after_ms(record: &SourceRecord, progress: &Progress) -> Option<i64
     record.definition.policy.sweeps_ms.get(index).copied()
 }
 
-/// What the sweep lane of `progress` may read next, if that is enough to look at, while the live
-/// lane is delivered up to `through`. A function of what is known anyway: a sweep that has nothing
-/// to do costs no read.
+/// The next span for the sweep lane of `progress`, if it is long enough to be due, while the live
+/// lane is delivered up to `through`. Computed from facts at hand: a sweep without work costs no
+/// read.
 pub(crate) fn due(
     record: &SourceRecord,
     progress: &Progress,

@@ -1,8 +1,8 @@
-//! Deciding what runs: one tick reads each source's timelines, lets `windlass-core` plan them, and
-//! carries the plans out, in an order that survives a stop anywhere.
+//! The planning of windows: one tick reads each source's timelines, lets `windlass-core` plan them,
+//! and carries out the plans, in an order that survives a stop anywhere.
 //!
-//! A tick may be repeated, may overlap another, and may die half-way; whatever it leaves, the next
-//! one mends. It never waits for a worker.
+//! A tick may be repeated, may overlap another, and may die midway; the next one repairs any
+//! partial result. It never waits for a worker.
 
 mod agenda;
 mod carry;

@@ -1,5 +1,5 @@
-//! What a tick reads before it plans: the sources of its shards with their marks, and the windows of
-//! those lanes that have something open or due.
+//! The reads of a tick before it plans: the sources of its shards with their marks, and the windows
+//! of the lanes with open or due time.
 
 use std::collections::BTreeMap;
 
@@ -22,7 +22,7 @@ use crate::tick::Tick;
 use crate::view::{LaneView, SourceView, lanes_of};
 use crate::visit::report_failure;
 
-/// Shards, and sources, read at the same time.
+/// Shards or sources read at the same time.
 const READS_AT_ONCE: usize = 16;
 
 /// A source as listed, with its stored marks if they could be listed.
@@ -83,7 +83,7 @@ impl<S: StateStore, D: Dispatch> Tick<'_, S, D> {
         (shard, Ok(records.into_iter().map(with_marks).collect()))
     }
 
-    /// The source `name` of `shard`, with the windows of those lanes that have something open or due.
+    /// The source `name` of `shard`, with the windows of the lanes with open or due time.
     pub(crate) async fn read_named(
         &self,
         shard: Shard,
@@ -112,8 +112,8 @@ impl<S: StateStore, D: Dispatch> Tick<'_, S, D> {
         record: SourceRecord,
         marks: Option<Vec<Progress>>,
     ) -> Result<SourceView, StateError> {
-        // One item that cannot be read fails the listing of its shard. Asked for one by one, it
-        // fails its own source only.
+        // One unreadable item fails the listing of its shard. Read one by one, it fails its own
+        // source only.
         let marks = if let Some(marks) = marks {
             marks
         } else {
@@ -123,7 +123,7 @@ impl<S: StateStore, D: Dispatch> Tick<'_, S, D> {
         let marks = lanes_of(&record.definition, marks, self.now);
         let lanes = Vec::with_capacity(marks.len());
         let mut view = SourceView { record, lanes };
-        // Live first, which the others look at.
+        // Live first: the other lanes depend on it.
         for progress in marks {
             let lane = if self.rests(
                 &view.record,
@@ -139,10 +139,10 @@ impl<S: StateStore, D: Dispatch> Tick<'_, S, D> {
         Ok(view)
     }
 
-    /// Whether nothing of the lane is open by its marks, and nothing is to be carved: its windows
-    /// are not read then. One that a tick created and died before it moved the mark is out of
-    /// sight until the lane is carved on from that mark, and is then adopted. `through` is how far
-    /// it may follow the lanes before it.
+    /// Returns true if by its marks nothing of the lane is open or due: its windows are not read
+    /// then. A tick that dies before it moves the mark leaves a window unseen; the next plan of the
+    /// lane starts at that mark and adopts it. `through` is the instant up to which it may follow
+    /// the lanes before it.
     pub(crate) fn rests(
         &self,
         record: &SourceRecord,
@@ -153,7 +153,8 @@ impl<S: StateStore, D: Dispatch> Tick<'_, S, D> {
         // A sweep that has not begun has no windows, and begins only once it is due.
         let is_sweep = matches!(progress.timeline.lane, Lane::Sweep(_));
         let has_begun = is_sweep || progress.version > 0;
-        // A mark ahead of our clock shows that one of them is wrong: what is stored tells which.
+        // A mark ahead of the machine clock means that one of them is wrong: the stored clocks show
+        // which.
         let is_behind = progress.scheduled_through > self.now.plus_ms(limits::CLOCK_SKEW_MS);
         has_begun
             && !is_behind

@@ -1,4 +1,4 @@
-//! The orchestrator's Lambda function: one tick an invocation.
+//! The orchestrator's Lambda function: one tick per invocation.
 
 fn main() -> std::process::ExitCode {
     windlass_orchestrator::lambda::main()

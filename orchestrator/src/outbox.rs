@@ -1,5 +1,5 @@
-//! The tasks of one tick on their way out: small windows share an invocation, for a worker that waits
-//! for sixteen vendors costs as much as one that waits for one.
+//! The outgoing tasks of one tick. Quiet windows share an invocation: a worker that waits for
+//! sixteen vendors costs as much as one that waits for one.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -8,18 +8,18 @@ use windlass_core::task::Task;
 
 use crate::dispatch::Dispatch;
 
-/// What is still to be sent.
+/// The unsent tasks.
 #[derive(Debug)]
 pub(crate) struct Outbox<'a, D> {
     dispatch: &'a D,
-    /// How many tasks may share an invocation.
+    /// Most tasks of an invocation.
     tasks_max: usize,
     waiting: Mutex<Vec<Task>>,
     accepted: AtomicUsize,
     refused: AtomicUsize,
 }
 
-/// Worker invocations asked for.
+/// Counts of worker invocations.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Invocations {
     pub(crate) accepted: usize,
@@ -27,7 +27,7 @@ pub(crate) struct Invocations {
 }
 
 impl<'a, D: Dispatch> Outbox<'a, D> {
-    /// An outbox that puts at most `tasks_max` small tasks together.
+    /// An outbox that combines at most `tasks_max` quiet tasks.
     pub(crate) fn new(dispatch: &'a D, tasks_max: usize) -> Self {
         Self {
             dispatch,
@@ -39,7 +39,7 @@ impl<'a, D: Dispatch> Outbox<'a, D> {
     }
 
     /// Sends `task`: at once, or, when it is `quiet`, together with others. A tick that dies before
-    /// the rest is sent leaves windows whose dispatch runs out.
+    /// it sends the rest leaves windows whose dispatch expires.
     pub(crate) async fn put(&self, task: Task, quiet: bool) {
         if !quiet || self.tasks_max <= 1 {
             self.send(vec![task]).await;
@@ -55,7 +55,7 @@ impl<'a, D: Dispatch> Outbox<'a, D> {
         }
     }
 
-    /// Sends what is left. Returns how many invocations there were in all.
+    /// Sends the rest. Returns the counts of all invocations.
     pub(crate) async fn close(self) -> Invocations {
         let rest = std::mem::take(&mut *self.waiting());
         if !rest.is_empty() {

@@ -1,5 +1,5 @@
-//! All sources of a state in few requests: what the listings of its shards show, and which sources
-//! have open windows that they do not show.
+//! All sources of a state in few requests: the listings of its shards, and the sources with open
+//! windows, which the listings lack.
 
 use std::collections::BTreeMap;
 
@@ -20,16 +20,16 @@ const READS_AT_ONCE: usize = 16;
 /// The sources of a state as its listings show them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Overview {
-    /// By name.
+    /// Sorted by name.
     pub sources: Vec<Listed>,
-    /// Requests that the listings took, where none of them is longer than a page of the store's.
+    /// Requests that the listings took, if each fits one page of the store.
     pub requests: usize,
 }
 
 /// A source as the listings show it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Listed {
-    /// By its marks, every window is done: no window is read to know all about it.
+    /// By its marks, every window is done: its state is complete without reading a window.
     Resting(SourceView),
     /// Some windows may be open. They are not read; its marks hold their summary.
     Open(SourceView),
@@ -47,11 +47,10 @@ impl Listed {
     }
 }
 
-/// Every source of every shard: two queries for a shard and no other, whatever the number of its
-/// sources. The listings may lag behind a write by a moment.
+/// Every source of every shard, in two queries per shard whatever the number of its sources. The
+/// listings may lag briefly behind a write.
 ///
-/// # Errors
-/// When the sources of a shard cannot be listed.
+/// # Errors If the sources of a shard cannot be listed.
 pub async fn overview<S: StateStore>(store: &S, now: Timestamp) -> Result<Overview, StateError> {
     let shards = store.shards().await?;
     let requests = 1 + 2 * shards.len();
@@ -72,7 +71,7 @@ async fn list<S: StateStore>(
 ) -> Result<Vec<Listed>, StateError> {
     let (records, marks) = join(store.sources(shard), store.progress(shard)).await;
     let Ok(marks) = marks else {
-        // One item that cannot be read fails the listing: each source is then asked for by itself.
+        // One unreadable item fails the listing: each source is then read by itself.
         return Ok(records?.into_iter().map(Listed::Unlisted).collect());
     };
     let mut of_source: BTreeMap<SourceName, Vec<Progress>> = BTreeMap::new();
@@ -87,8 +86,8 @@ async fn list<S: StateStore>(
     Ok(listed.collect())
 }
 
-/// The source with the lanes that its `marks` show. A lane without marks has no windows: the tick stores
-/// where a lane begins before it creates the first.
+/// The source with the lanes that its `marks` show. A lane without marks has no windows: the tick
+/// stores its start before it creates the first.
 fn by_marks(record: SourceRecord, marks: Vec<Progress>, now: Timestamp) -> Listed {
     let lanes = lanes_of(&record.definition, marks, now);
     let rests = lanes.iter().all(Progress::is_at_rest);

@@ -1,4 +1,4 @@
-//! The request rate of a group and the part of it that each worker gets.
+//! The request rate of a group and each worker's part of it.
 
 use windlass_core::source::SourceDefinition;
 
@@ -6,7 +6,7 @@ use crate::testing::*;
 
 use super::*;
 
-/// The first task of a tick whose workers are processes of their own, or one.
+/// The first task of a tick whose workers are separate processes, or one.
 async fn first_task(source: &SourceDefinition, share_pace: bool) -> windlass_core::task::Task {
     let (store, sent) = (store_of([source]).await, Sent::default());
     let options = TickOptions {
@@ -55,7 +55,7 @@ async fn no_more_workers_are_sent_into_a_group_than_can_have_a_turn_soon() {
             policy.requests_per_minute = Some(per_minute);
             (policy.group_in_flight, policy.max_in_flight) = (8, 8);
         });
-        // A source that declares no pace has its part of what is left.
+        // A source without a declared rate has its part of the rest.
         let other = with_policy("other", |policy| policy.group_in_flight = 8);
         let (store, sent) = (store_of([&source, &other]).await, Sent::default());
         tick(&store, &sent, NOW).await;
@@ -63,7 +63,7 @@ async fn no_more_workers_are_sent_into_a_group_than_can_have_a_turn_soon() {
     }
 }
 
-/// Sources of one group that differ in how many workers they may have keep one pace together.
+/// Sources of one group with different worker limits keep one request rate together.
 #[tokio::test]
 async fn sources_of_one_group_do_not_mix_turns_and_fixed_parts() {
     let of = |name, workers| {

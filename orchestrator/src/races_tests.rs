@@ -1,4 +1,4 @@
-//! Ticks that overlap, ticks that stop half-way, and writes whose answers are lost.
+//! Ticks that overlap, ticks that stop midway, and writes whose responses are lost.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -14,7 +14,7 @@ use windlass_state::{MemoryStore, StateStore};
 
 use crate::testing::*;
 
-/// A clock on which a sleep lets the others run that many times.
+/// A clock whose sleep yields to the other tasks that many times.
 #[derive(Debug)]
 struct Turns;
 
@@ -36,7 +36,7 @@ impl Clock for Turns {
     }
 }
 
-/// `store` with calls that take their turn before or after those of others, as `seed` has it.
+/// `store` with calls that yield before or after those of others, at random by `seed`.
 fn interleaved(store: &MemoryStore, seed: u64) -> FailingStore<MemoryStore> {
     let entropy = SeededEntropy::new(seed);
     let faults = move |_, _| {
@@ -96,7 +96,7 @@ async fn two_ticks_with_other_widths_leave_neither_gap_nor_overlap() {
             interleaved(&store, 2 * seed + 1),
         );
         let sent = Sent::default();
-        // Configured otherwise while the first tick is on its way.
+        // The definition changes during the first tick.
         let change = async {
             tokio::task::yield_now().await;
             let mut narrow = source.clone();

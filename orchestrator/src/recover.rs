@@ -1,4 +1,4 @@
-//! Starting again on one machine after a stop.
+//! Recovery on one machine after a stop.
 
 use windlass_core::scavenge;
 use windlass_core::time::Timestamp;
@@ -7,13 +7,13 @@ use windlass_state::{MoveError, StateError, StateStore};
 use crate::view::read_source;
 
 /// Takes back every window that an earlier process on this machine left running or dispatched.
-/// Returns how many. A source whose items cannot be read is left as it is: each tick reports it,
-/// and the others need not wait for its repair.
+/// Returns their number. Skips a source whose items cannot be read: each tick reports it, and the
+/// others need not wait for its repair.
 ///
-/// The caller holds the operating-system lock of the state: nobody else can be working on them.
+/// The caller holds the operating-system lock of the state: no other process works on them.
 ///
-/// # Errors
-/// When the store fails. What was taken back until then stays so, and the call may be repeated.
+/// # Errors If the store fails. The windows taken back before stay so, and the call may be
+/// repeated.
 pub async fn recover<S: StateStore>(store: &S, now: Timestamp) -> Result<usize, StateError> {
     let mut recovered = 0;
     for record in store.all_sources().await? {

@@ -1,18 +1,18 @@
-//! What a tick found and did.
+//! The report of a tick.
 
 use windlass_core::ids::SourceName;
 use windlass_core::shard::Shard;
 use windlass_core::time::Timestamp;
 use windlass_state::StateError;
 
-/// What a source is doing, as one tick saw it.
+/// The activity of a source, as one tick saw it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Activity {
     /// Windows are in flight or ready to be.
     Working,
-    /// Nothing can run before this: an unfinished window or the rate group waits.
+    /// Nothing can run before this instant: an unfinished window or the rate group waits.
     Waiting(Timestamp),
-    /// Everything carved is done or parked, and there is nothing to carve.
+    /// Every created window is done or parked, and there is no due time.
     #[default]
     Idle,
     /// Blocked: its windows keep their place until a probe delivers a page.
@@ -24,49 +24,48 @@ pub enum Activity {
 /// One source's part of a tick.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SourceReport {
-    /// Which.
+    /// Name of the source.
     pub source: SourceName,
-    /// What it is doing.
+    /// Its activity at the tick.
     pub activity: Activity,
-    /// Everything before this is delivered.
+    /// Watermark: everything before it is delivered.
     pub complete_through: Timestamp,
-    /// How far that trails now, in milliseconds; 0 for what is paused or finished.
+    /// Lag in milliseconds; 0 for a paused or finished source.
     pub lag_ms: i64,
     /// Age of its oldest window that is neither done nor parked, in milliseconds; 0 without one.
     pub oldest_open_ms: i64,
     /// Windows created.
     pub created: usize,
-    /// Windows to be handed to workers; see [`TickReport::refused`].
+    /// Windows for workers; see [`TickReport::refused`].
     pub dispatched: usize,
-    /// Leases and dispatches that ran out.
+    /// Expired leases and dispatches.
     pub expired: usize,
-    /// Windows given up.
+    /// Windows parked by this tick.
     pub parked: usize,
-    /// Windows split.
+    /// Windows split by this tick.
     pub split: usize,
     /// Windows that the vendor dropped before anything of them was read.
     pub lapsed: usize,
-    /// Holes there are, old and new.
+    /// Gaps, old and new.
     pub holes: usize,
-    /// Spans of settled time that could not be read again for late events; all of it was delivered
-    /// as it was when it was read first. Not among `holes`.
+    /// Spans of settled time that could not be swept for late-arriving records. Their records were
+    /// delivered as of the first read. Not among `holes`.
     pub sweep_holes: usize,
-    /// How long, in milliseconds, before records are lost because the vendor keeps them no longer:
-    /// what is not delivered by then. Negative once it has begun; `None` where the vendor does not
-    /// say how long it keeps them, and for a source that is finished.
+    /// Milliseconds until the vendor's retention drops undelivered records. Negative once it has
+    /// begun; `None` for an unknown retention, and for a finished source.
     pub retention_left_ms: Option<i64>,
-    /// Whether that is so little that somebody should know.
+    /// True if `retention_left_ms` is low enough for an alarm.
     pub is_endangered: bool,
-    /// Next probe of a blocked source; `None` while one is due or on its way.
+    /// Next probe of a blocked source; `None` while one is due or in flight.
     pub probe_at: Option<Timestamp>,
-    /// What ended the last run of the oldest window that is being tried again.
+    /// Error of the last run of the oldest window that is being retried.
     pub last_error: Option<String>,
-    /// Why this source could not be planned; the others were.
+    /// The reason why this source could not be planned; the others were.
     pub error: Option<String>,
 }
 
 impl SourceReport {
-    /// The report of a source of which nothing is known yet but where it starts.
+    /// The report of a source of which only the start is known.
     pub fn of(source: &SourceName, start: Timestamp) -> Self {
         Self {
             source: source.clone(),
@@ -91,22 +90,22 @@ impl SourceReport {
     }
 }
 
-/// What one tick came to, by source name.
+/// The result of one tick, by source name.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct TickReport {
-    /// One entry a source.
+    /// One report per source.
     pub sources: Vec<SourceReport>,
-    /// Shards that could not be read, and why; their sources were not planned.
+    /// Shards that could not be read, with their errors; their sources were not planned.
     pub unread: Vec<(Shard, StateError)>,
-    /// Worker invocations asked for and accepted.
+    /// Worker invocations that were accepted.
     pub invocations: usize,
-    /// Worker invocations that were refused. Their windows are sent again once their dispatch has
-    /// run out.
+    /// Worker invocations that were not accepted. Their windows are sent again once their dispatch
+    /// has expired.
     pub refused: usize,
 }
 
 impl TickReport {
-    /// Whether no source has anything to do: all idle, blocked or paused.
+    /// Returns true if no source has work: all are idle, blocked or paused.
     pub fn is_quiet(&self) -> bool {
         self.sources.iter().all(|source| {
             matches!(
@@ -116,7 +115,7 @@ impl TickReport {
         }) && self.unread.is_empty()
     }
 
-    /// The earliest instant at which something that waits may run, if everything else is quiet.
+    /// The earliest instant at which a waiting source may run, if everything else is quiet.
     pub fn wakes_at(&self) -> Option<Timestamp> {
         self.sources
             .iter()

@@ -78,7 +78,7 @@ async fn windows_that_the_vendor_dropped_unread_lapse_and_are_counted() {
     let (store, refusing) = (store_of([&source]).await, Sent::refusing());
     let report = tick(&store, &refusing, NOW).await;
     assert_eq!((report.refused, report.invocations), (1, 0));
-    // The one that was on its way is not lost before its dispatch has run out.
+    // The window in flight is not lost before its dispatch expires.
     let later = NOW.plus_ms(80 * MINUTE_MS);
     let report = tick_one(&store, &Sent::default(), later).await;
     assert_eq!((report.expired, report.lapsed), (1, 1), "{report:?}");
@@ -95,7 +95,7 @@ async fn windows_that_the_vendor_dropped_unread_lapse_and_are_counted() {
     assert_eq!(unavailable, [Span::new(at(1_380), at(1_400)).unwrap()]);
 }
 
-/// A hole can be helped by an operator only; slots are for what they can help.
+/// A parked window needs an operator; the slots are for windows that they can help.
 #[tokio::test]
 async fn an_old_hole_does_not_take_the_slots_from_what_is_about_to_be_lost() {
     let kept = |policy: &mut Policy| {

@@ -13,15 +13,15 @@ use crate::tick::Tick;
 use crate::view::SourceView;
 use crate::visit::Visit;
 
-/// Rate groups planned at the same time. The sources of one group take turns, for they share slots.
+/// Rate groups planned at the same time. The sources of one group are planned in sequence, because
+/// they share slots.
 const GROUPS_AT_ONCE: usize = 16;
 
 impl<S: StateStore, D: Dispatch> Tick<'_, S, D> {
-    /// Reads every source of its shards, plans every timeline and carries the plans out. What
-    /// cannot be read or planned is reported, and the rest goes on.
+    /// Reads every source of its shards, plans every timeline and carries out the plans. Reports
+    /// the sources that cannot be read or planned, and continues with the rest.
     ///
-    /// # Errors
-    /// When the shards themselves cannot be listed.
+    /// # Errors If the shards themselves cannot be listed.
     pub async fn run(&self) -> Result<TickReport, StateError> {
         let outbox = Outbox::new(self.dispatch, self.options.tasks_per_invocation);
         let mut report = TickReport::default();

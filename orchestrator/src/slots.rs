@@ -1,5 +1,5 @@
-//! Who may run: in which order the lanes of a rate group take its slots, how many there are, and at
-//! which pace.
+//! The slots of a rate group: the order in which lanes take them, their number, and the request
+//! rate of each.
 
 use windlass_core::ids::{Lane, SourceName, Timeline};
 use windlass_core::retention;
@@ -10,11 +10,11 @@ use windlass_core::window::{Status, Window};
 
 use crate::view::{LaneView, SourceView};
 
-/// The pace that the tasks of a source carry.
+/// The request rate in the tasks of a source.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Pace {
     pub(crate) requests_per_minute: Option<u32>,
-    /// Whether the workers of the whole group reserve turns.
+    /// True if the workers of the whole group make request reservations.
     pub(crate) shares_turns: bool,
 }
 
@@ -23,10 +23,10 @@ pub(crate) struct Pace {
 pub(crate) struct GroupLimits {
     /// Most workers of any of its policies.
     workers: u32,
-    /// Whether each worker keeps its own share of the pace.
+    /// True if each worker keeps its own share of the request rate.
     shares_pace: bool,
-    /// Whether the pace of some source is so small that workers reserve turns. Then all do: fixed
-    /// parts of others would come on top of the turns.
+    /// True if the rate of some source is so low that workers make request reservations. Then all
+    /// do: fixed shares of others would exceed the reserved rate.
     takes_turns: bool,
     /// Windows of the group in flight at once.
     pub(crate) in_flight_max: usize,
@@ -43,7 +43,7 @@ impl GroupLimits {
             workers = workers.max(policy.group_in_flight);
             paces.extend(policy.requests_per_minute);
         }
-        // A source that declares no pace does not widen that of the others.
+        // A source without a declared rate does not widen that of the others.
         let room = |pace: &u32| match sharing(*pace, workers) {
             Sharing::Fixed(_) => workers,
             Sharing::Turns { workers_max } => workers_max.min(workers),
@@ -59,8 +59,8 @@ impl GroupLimits {
         }
     }
 
-    /// The pace of a source under `policy`: the whole group's, or, where each worker keeps its own,
-    /// its part or a say in the turns.
+    /// The request rate of a source under `policy`: the whole group's, or, where each worker keeps
+    /// its own, its fixed share or its part in the reservations.
     pub(crate) fn pace_of(&self, policy: &Policy) -> Pace {
         let whole = Pace {
             requests_per_minute: policy.requests_per_minute,
@@ -83,15 +83,19 @@ impl GroupLimits {
     }
 }
 
-/// The place of a lane among those of its rate group, the first one first: those whose source does
-/// not wait after a failure; then those that are about to lose records that their vendor drops, the
-/// one with the least time left before the others; then live before sweeps before backfills, and of each kind the one that is furthest behind first, so
-/// that a shared limit starves nobody. Two ticks that read the same take the same order, and so the
-/// same windows.
+/// The place of a lane among those of its rate group. The order, so that a shared limit starves no
+/// lane:
+///
+/// 1. lanes whose source is not in backoff,
+/// 2. endangered lanes, the one with the least time left first,
+/// 3. live, then sweeps, then backfills,
+/// 4. the lane that is furthest behind.
+///
+/// Two ticks that read the same state compute the same order, and so the same windows.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Place {
-    /// Whether the last run of the source failed and its wait is not over: a source that hangs and is
-    /// furthest behind would have the slots of its group to itself.
+    /// True while the source is in backoff after a failure: a hanging source that is furthest
+    /// behind would take all slots of its group.
     backs_off: bool,
     is_safe: bool,
     left_ms: Option<i64>,
@@ -136,8 +140,8 @@ pub(crate) fn turns(views: &[SourceView], now: Timestamp) -> Vec<(usize, usize)>
     turns
 }
 
-/// How long `lane` has before records are lost that a worker could still read, in milliseconds, when
-/// that is little. A sweep never is in such danger: all that it reads has been delivered once.
+/// Milliseconds until `lane` loses records that a worker could still read, if that is little.
+/// `None` for sweeps: all of their records have been delivered once.
 fn endangered(source: &SourceView, lane: &LaneView, now: Timestamp) -> Option<i64> {
     let policy = &source.record.definition.policy;
     let through = lane.workable_from();
@@ -150,34 +154,34 @@ fn endangered(source: &SourceView, lane: &LaneView, now: Timestamp) -> Option<i6
         .filter(|_| retention::is_endangered(policy, through, now))
 }
 
-/// What a lane may have in flight.
+/// The limits of a lane's windows in flight.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Room {
     /// Windows of the lane in flight at once.
     pub(crate) most: usize,
-    /// Windows that this plan may hand out.
+    /// Windows that this plan may dispatch.
     pub(crate) allowance: usize,
-    /// Whether more is ready than there are workers for, in its source or its rate group.
+    /// True if more windows are ready than there are workers, in its source or its rate group.
     pub(crate) crowded: bool,
-    /// The pace that its workers keep.
+    /// The request rate of its workers.
     pub(crate) pace: Pace,
 }
 
-/// Whether `window` waits for nothing but a worker.
+/// Returns true if `window` waits only for a worker.
 fn is_ready(window: &Window, now: Timestamp) -> bool {
     window.status() == Status::Ready && window.is_due(now) && !window.is_exhausted()
 }
 
-/// Whether a window of `lane` would run if its rate group and this process had a worker for it.
+/// Returns true if a window of `lane` would run, given a worker of its rate group and this process.
 pub(crate) fn wants_worker(source: &SourceView, lane: &LaneView, now: Timestamp) -> bool {
     source.record.is_active()
         && source.in_flight() < in_flight_max(source)
         && lane.windows().any(|window| is_ready(window, now))
 }
 
-/// For each source of a rate group, whether as many windows are ready as there are workers for, so
-/// that what this tick carves has none. Its workers go on then: a tick a minute that hands out one
-/// window for each worker would be all that many quiet sources get.
+/// For each source of a rate group, true if at least as many windows are ready as there are
+/// workers, so that none is left for new windows. Its workers then continue with further windows:
+/// otherwise a tick per minute would limit many quiet sources to one window per worker and minute.
 pub(crate) fn crowded(views: &[SourceView], limits: &GroupLimits, now: Timestamp) -> Vec<bool> {
     let ready = |view: &SourceView| {
         let active = view.record.is_active();
@@ -198,8 +202,8 @@ pub(crate) fn crowded(views: &[SourceView], limits: &GroupLimits, now: Timestamp
         .collect()
 }
 
-/// How many windows of one lane may be in flight, beside those of the other lanes of its source and
-/// of its rate group, which has `in_group` in flight.
+/// Most windows of one lane in flight, beside those of the other lanes of its source and of its
+/// rate group, which has `in_group` in flight.
 pub(crate) fn room(
     source: &SourceView,
     lane: usize,
@@ -215,7 +219,7 @@ pub(crate) fn room(
     )
 }
 
-/// Windows of a source in flight at once: one after a run that failed, until a run has a page.
+/// Most windows of a source in flight: one after a failed run, until a run has a page.
 fn in_flight_max(source: &SourceView) -> usize {
     if source.failing_until().is_some() {
         return 1;

@@ -1,4 +1,4 @@
-//! Who may run: slots of a source and of its rate group, gates and pauses.
+//! The slots of a source and of its rate group, cooldowns and pauses.
 
 use windlass_core::limits;
 use windlass_core::source::{BlockCause, BlockChange, Blocked, SourceDefinition};
@@ -34,7 +34,7 @@ async fn a_paused_source_starts_nothing_but_its_leases_are_taken_back() {
     assert_eq!(in_status(&stored, Status::Ready), 8);
 }
 
-/// Blocks `source`, as a worker does to which its vendor refuses the token at `now`.
+/// Blocks `source`, as a worker does whose token the vendor rejects at `now`.
 async fn block(store: &MemoryStore, source: &SourceDefinition, now: Timestamp) {
     let reason = "the vendor refuses the token".to_owned();
     let block = BlockChange::Block(Blocked::new(reason, BlockCause::Refused, now, now));
@@ -52,7 +52,7 @@ async fn a_blocked_source_gets_one_window_once_its_probe_is_due_and_nothing_is_i
     let due = NOW.plus_ms(limits::PROBE_MS);
     let before = tick_one(&store, &sent, due.minus_ms(1)).await;
     assert_eq!((before.probe_at, before.dispatched), (Some(due), 0));
-    // What was dispatched before has not come back.
+    // The windows dispatched before have not come back.
     let at_due = tick_one(&store, &sent, due).await;
     assert_eq!((at_due.expired, at_due.dispatched), (0, 0));
     let later = after_the_leases().max(due);
@@ -190,7 +190,7 @@ async fn when_more_is_ready_than_there_are_workers_the_ones_that_are_sent_are_to
     assert!(!second.is_empty() && second.iter().all(|task| task.crowded));
 }
 
-/// Ends the runs of what was handed out of `source` at `now` as an outage of its vendor does.
+/// Ends the runs of `source`'s dispatched windows at `now` as an outage of its vendor does.
 async fn fail_all(store: &MemoryStore, sent: &Sent, now: Timestamp, wait_ms: i64) {
     for task in sent.take() {
         for named in &task.windows {

@@ -1,5 +1,5 @@
-//! Windows that cannot finish: split at what they have delivered, read by several, and whole again
-//! whatever stops half-way.
+//! Windows too large to finish: split at their frontier, read by several workers, and repaired
+//! after a stop midway.
 
 use windlass_core::Status;
 use windlass_core::progress::Progress;
@@ -22,7 +22,8 @@ fn burst(order: Order) -> SourceDefinition {
     }
 }
 
-/// What a run that delivers a minute of the window at minute 0 shows of it.
+/// The times of the oldest and newest record of a run that delivers the first minute of the window
+/// at minute 0.
 fn first_minute_read(order: Order) -> (windlass_core::Timestamp, windlass_core::Timestamp) {
     match order {
         Order::OldestFirst => (at(0), at(1)),
@@ -31,7 +32,7 @@ fn first_minute_read(order: Order) -> (windlass_core::Timestamp, windlass_core::
     }
 }
 
-/// Three runs of `window` end before it does.
+/// Ends three runs of `window` before the window's end.
 async fn overrun_thrice(store: &MemoryStore, source: &SourceDefinition, window: &Window) {
     let policy = &source.policy;
     let read = first_minute_read(policy.strict_order.unwrap());
@@ -41,8 +42,8 @@ async fn overrun_thrice(store: &MemoryStore, source: &SourceDefinition, window: 
     }
 }
 
-/// Fails unless the nine minutes that were not read are eight windows to read, and the minute that
-/// was is done with all its records.
+/// Fails unless the nine undelivered minutes are eight windows to read, and the delivered minute is
+/// done with all its records.
 async fn assert_is_split(store: &MemoryStore, source: &SourceDefinition, context: &str) {
     let timeline = live(source);
     let mut stored = windows(store, &timeline).await;
@@ -118,7 +119,7 @@ async fn the_parts_of_a_burst_are_expected_to_be_as_dense_as_it_though_their_sou
     assert_eq!(expected(&quiet).await, Some(10));
     overrun_thrice(&store, &source, &window(&store, &live(&source), 0).await).await;
     tick(&store, &sent, NOW).await;
-    // 300 records in the minute that is delivered.
+    // The delivered minute has 300 records.
     assert_eq!(expected(&quiet).await, Some(18_000));
     quiet.records_per_hour = None;
     assert_eq!(expected(&quiet).await, None, "nothing is known yet");
@@ -166,7 +167,7 @@ async fn a_split_that_stops_after_any_write_is_finished_by_the_next_tick() {
             tick(&store, &sent, NOW).await;
             overrun_thrice(&store, &source, &window(&store, &live(&source), 0).await).await;
             tick(&stopping_after(&store, writes), &sent, NOW).await;
-            // Nothing that is not delivered is done, at any moment.
+            // No undelivered time is done, at any moment.
             let undelivered = first_minute_read(order);
             for window in windows(&store, &live(&source)).await {
                 let delivered = match order {
@@ -187,8 +188,8 @@ async fn a_split_that_stops_after_any_write_is_finished_by_the_next_tick() {
     }
 }
 
-/// A source whose window at minute 0 lies behind `open_from`, was tried again, and ran out of time
-/// thrice.
+/// A source whose window at minute 0 is behind `open_from`, was retried, and ran out of time three
+/// times.
 async fn overrun_behind(order: Order) -> (MemoryStore, SourceDefinition) {
     let source = SourceDefinition {
         end: Some(at(20)),
@@ -221,7 +222,7 @@ async fn a_split_behind_open_from_that_stops_after_any_write_keeps_every_piece_i
             let through = tick_one(&store, &sent, NOW).await.complete_through;
             assert!(through < at(10), "{context}");
             assert_is_split(&store, &source, &context).await;
-            // Each is found and finished, one after the other.
+            // Each is found and completed, one after the other.
             let mut now = NOW;
             for _ in 0..4 {
                 now = now.plus_ms(after_the_leases().ms_since(NOW));

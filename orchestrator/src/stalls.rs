@@ -1,8 +1,8 @@
-//! Workers without progress, in a process that has all of them.
+//! Stalled workers, in a process that has all of them.
 //!
-//! A vendor or a sink that hangs keeps its workers for minutes. They hold no slot of the process: as
-//! many others run beside them. The sources that hang get none of these, so that their next windows
-//! do not fill the process again.
+//! A vendor or a sink that hangs occupies its workers for minutes. These take no slot of the
+//! process: as many others run beside them. The hanging sources get none of those, so that their
+//! next windows do not fill the process again.
 
 use std::collections::BTreeSet;
 
@@ -17,25 +17,25 @@ pub struct Stalls {
     sinks: BTreeSet<String>,
 }
 
-/// The workers that a process may start, and for which sources.
+/// The workers that a process may start, and the sources excluded from them.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Spare {
-    /// How many.
+    /// Number of workers.
     pub free: usize,
     /// The sources and sinks that get none of them.
     held: Stalls,
 }
 
 impl Stalls {
-    /// Adds a worker of `source`, which its vendor holds up, or its sink of the name `sink`.
+    /// Adds a worker of `source` that waits for its vendor, or for its sink of the name `sink`.
     pub fn add(&mut self, source: SourceName, sink: Option<String>) {
         self.count += 1;
         self.sources.insert(source);
         self.sinks.extend(sink);
     }
 
-    /// The workers that a process with `running` ones may start, where `workers_max` may make progress
-    /// at once and as many again may be stalled.
+    /// The workers that a process with `running` ones may start, where `workers_max` may make
+    /// progress at once and as many again may be stalled.
     pub fn spare(self, workers_max: usize, running: usize) -> Spare {
         let free = workers_max.saturating_sub(running);
         if free > 0 {
@@ -62,8 +62,8 @@ impl Spare {
         }
     }
 
-    /// Whether `source` gets none: it or its sink holds up a worker, and none would be left without
-    /// those that are held up.
+    /// Returns true if `source` gets none: a worker of it or of its sink is stalled, and only the
+    /// stalled workers make room.
     pub(crate) fn withholds(&self, source: &SourceDefinition) -> bool {
         self.held.sources.contains(&source.name) || self.held.sinks.contains(&source.sink)
     }

@@ -1,4 +1,4 @@
-//! Reading one source while others write it.
+//! A consistent read of one source while others write it.
 
 use windlass_core::source::SourceRecord;
 use windlass_core::time::Timestamp;
@@ -6,14 +6,13 @@ use windlass_state::{StateError, StateStore};
 
 use crate::view::{LaneView, SourceView, lanes_of};
 
-/// Times a source is read again because a tick moved its marks between two reads.
+/// Number of reads of a source whose marks a tick moves in between.
 const READS_MAX: usize = 5;
 
-/// Reads a source with marks and windows that belong together: its windows were read while its
-/// marks stood still, so that no window lacks a name that only newer marks have for it.
+/// Reads the consistent marks and windows of a source: the marks stood still during the read of its
+/// windows, so that no window is missing that only newer marks list.
 ///
-/// # Errors
-/// When the store fails, or an item of the source cannot be read.
+/// # Errors If the store fails, or an item of the source cannot be read.
 pub async fn read_still<S: StateStore>(
     store: &S,
     record: SourceRecord,
@@ -39,8 +38,8 @@ pub async fn read_still<S: StateStore>(
     }
 }
 
-/// Requests that [`read_still`] takes for the lanes of `view`, while their marks stand still: the marks
-/// before and after, and for each lane its open windows and those that it lists behind.
+/// Requests of [`read_still`] for the lanes of `view`, while their marks stand still: the marks
+/// before and after, and for each lane its open windows and those in its `behind`.
 pub fn requests_of(view: &SourceView) -> usize {
     let of_lane = |lane: &LaneView| 1 + usize::from(!lane.progress.behind.is_empty());
     2 + view.lanes.iter().map(of_lane).sum::<usize>()

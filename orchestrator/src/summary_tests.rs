@@ -1,4 +1,4 @@
-//! The summary that a tick leaves in the marks, and the writes that it costs.
+//! The summary that a tick stores in the marks, and the cost of its writes.
 
 use windlass_core::progress::Progress;
 use windlass_core::source::SourceDefinition;
@@ -12,7 +12,7 @@ use crate::{Listed, overview};
 
 use super::*;
 
-/// A source with eight windows to do, after the tick that created them.
+/// A source with eight open windows, after the tick that created them.
 async fn begun() -> (SourceDefinition, MemoryStore, Sent) {
     let source = SourceDefinition {
         end: Some(at(80)),

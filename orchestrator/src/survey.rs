@@ -1,4 +1,4 @@
-//! Where a source stands, from its windows as read: for the tick's report and for people.
+//! The state of a source, from its windows as read: for the tick's report and for `status`.
 
 use windlass_core::checkpoint::earliest;
 use windlass_core::ids::Lane;
@@ -14,8 +14,8 @@ use crate::overview::{Listed, overview};
 use crate::report::{Activity, SourceReport, TickReport};
 use crate::view::{SourceView, read_source};
 
-/// Fills in what `view` shows at `now`, while the rate group is closed until `gate`; lag and retention
-/// by the clock that `time` goes by.
+/// Fills in the facts of `view` at `now`, while the cooldown of the rate group lasts until `gate`.
+/// Lag and retention follow the clock of `time`.
 pub(crate) fn survey(
     view: &SourceView,
     gate: Option<Timestamp>,
@@ -49,7 +49,7 @@ pub(crate) fn survey(
     report.probe_at = view.record.probe_at().filter(|at| *at > now);
     report.complete_through = view.complete_through();
     let finished = (view.record.definition.end).is_some_and(|end| end <= report.complete_through);
-    // An alarm on it is about sources that run.
+    // Its alarm covers only sources that run.
     if !view.record.is_paused() {
         report.lag_ms = view.lag_ms(time.lag_at());
     }
@@ -70,8 +70,8 @@ pub(crate) fn survey(
     };
 }
 
-/// The oldest unfinished window that an error holds up: it waits because of one, or has delivered
-/// nothing since. A window that has recovered keeps its last error and is not meant.
+/// The oldest unfinished window with a current error: it waits because of one, or has delivered
+/// nothing since. A window that has recovered keeps its last error and does not count.
 pub fn oldest_in_trouble(view: &SourceView, now: Timestamp) -> Option<&Window> {
     let in_trouble = |window: &&Window| {
         let finished = matches!(window.status(), Status::Done | Status::Parked);
@@ -83,17 +83,16 @@ pub fn oldest_in_trouble(view: &SourceView, now: Timestamp) -> Option<&Window> {
         .min_by_key(|window| window.id().from)
 }
 
-/// A report on every source that changes nothing. A source that cannot be read is reported as such.
+/// A report on every source, without any write. A source that cannot be read is reported as such.
 ///
-/// # Errors
-/// When the sources themselves cannot be listed.
+/// # Errors If the sources themselves cannot be listed.
 pub async fn look<S: StateStore>(store: &S, now: Timestamp) -> Result<TickReport, StateError> {
     let mut report = TickReport::default();
     for listed in overview(store, now).await?.sources {
         let definition = &listed.record().definition;
         let mut source = SourceReport::of(&definition.name, definition.start);
         match listed {
-            // Nothing of it waits for its rate group.
+            // None of its windows waits for its rate group.
             Listed::Resting(view) => {
                 survey(&view, None, now, &PlanTime::assumed(now), &mut source);
             }
@@ -121,11 +120,11 @@ async fn look_at<S: StateStore>(
     Ok(())
 }
 
-/// The instant up to which history that has run out may be deleted at `now`: what some vendor's clock
-/// has passed too. `None` while none is known, and nothing has been done then. A source that goes by our
-/// clock has a say only where no other has: its choice is not that of the others.
+/// The instant before which expired history may be deleted at `now`: some vendor clock has passed
+/// it too. `None` while no vendor clock is known, and then no window is done. A source that uses
+/// the machine clock counts only if all sources do.
 ///
-/// # Errors
+/// # Errors If the store fails.
 /// When the store fails.
 pub async fn history_until<S: StateStore>(
     store: &S,

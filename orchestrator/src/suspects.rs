@@ -1,4 +1,4 @@
-//! One suspect at a time: where all windows run in one process, of those that it may have died of.
+//! One suspect in flight at a time, where all windows run in one process.
 
 use std::sync::{Mutex, PoisonError};
 
@@ -6,8 +6,8 @@ use windlass_core::ids::WindowId;
 use windlass_core::window::{Status, Window};
 use windlass_state::{StateError, StateStore};
 
-/// The place of the one suspect that a process has in flight. Nothing has to give it back: a suspect
-/// that has had a page, or is in flight no more, leaves it by that.
+/// The place of the one suspect that a process has in flight. It frees itself: a suspect that has
+/// had a page, or is no longer in flight, does not hold it.
 #[derive(Debug, Default)]
 pub struct SuspectPlace(Mutex<Option<WindowId>>);
 
@@ -25,7 +25,7 @@ impl SuspectPlace {
                 return Ok(false);
             }
         }
-        // Another lane may have been faster meanwhile.
+        // Another lane may have taken it meanwhile.
         Ok(self.holder(|holder| {
             let is_free = *holder == taken_by;
             if is_free {

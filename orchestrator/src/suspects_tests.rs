@@ -1,5 +1,5 @@
-//! Windows that take their process down, in one process: each tick, what it sends is claimed, and
-//! then the process dies or the pages come.
+//! Windows that kill their process, in one process: after each tick the dispatched windows are
+//! claimed, and then the process dies or the pages arrive.
 
 use std::collections::BTreeSet;
 
@@ -17,17 +17,17 @@ use crate::recover;
 use crate::testing::{NOW, Sent, definition, store_of, with_policy};
 use crate::tick::{Tick, TickOptions};
 
-/// A process that starts again each time it dies.
+/// A process that starts again after each death.
 struct Process {
     store: MemoryStore,
     place: SuspectPlace,
     held: Vec<Lease>,
     now: Timestamp,
-    /// How often it has died.
+    /// Number of deaths.
     deaths: u32,
-    /// The most suspects it had in flight.
+    /// The most suspects in flight at once.
     suspects_at_once: usize,
-    /// The windows it has done.
+    /// The completed windows.
     done: BTreeSet<WindowId>,
 }
 
@@ -47,7 +47,7 @@ impl Process {
         }
     }
 
-    /// One tick; what it sends is claimed.
+    /// Runs one tick and claims the dispatched windows.
     async fn tick(&mut self) {
         let sent = Sent::default();
         let tick = Tick {
@@ -79,7 +79,7 @@ impl Process {
         self.suspects_at_once = self.suspects_at_once.max(suspects.count());
     }
 
-    /// The process dies and starts again.
+    /// Ends the process and starts it again.
     async fn die(&mut self) {
         self.deaths += 1;
         self.held.clear();
@@ -87,7 +87,7 @@ impl Process {
         recover(&self.store, self.now).await.unwrap();
     }
 
-    /// Every window in flight is done.
+    /// Completes every window in flight.
     async fn finish(&mut self) {
         for lease in std::mem::take(&mut self.held) {
             let last = Checkpoint {
@@ -137,7 +137,7 @@ async fn culprit_parks_alone_and_heals_within_a_day_of_its_page() {
     assert!(reason.starts_with("the process died 5 times"), "{reason}");
     assert_eq!(process.deaths, limits::SUSPECT_DEATHS_MAX + 1);
     assert!(process.suspects_at_once <= 1);
-    // All of the first tick, of both sources, but the culprit.
+    // All of the first tick, of both sources, except for the culprit.
     assert!(process.done.len() > 4, "{:?}", process.done);
 
     process.now = process.now.plus_ms(DAY_MS);
@@ -164,7 +164,7 @@ async fn kills_that_windows_share_park_none_of_them() {
     for _ in 0..3 * limits::SUSPECT_DEATHS_MAX {
         process.tick().await;
         process.die().await;
-        // A person starts it again and waits until each has a page.
+        // An operator restarts it and waits until each has a page.
         for _ in 0..8 {
             process.tick().await;
             process.finish().await;

@@ -1,4 +1,4 @@
-//! Sweep lanes: what they follow, when they begin, what they cost while there is nothing to do.
+//! Sweep lanes: their ledger, their start, and their cost without work.
 
 use windlass_core::Status;
 use windlass_core::ids::{Lane, Timeline};
@@ -17,7 +17,7 @@ use crate::view::read_source;
 
 use super::*;
 
-/// A source that starts now and is read again when it is an hour old, and two.
+/// A source that starts now and is swept at an age of one hour and of two.
 fn swept() -> SourceDefinition {
     SourceDefinition {
         start: NOW,
@@ -39,7 +39,7 @@ fn minutes_later(minutes: i64) -> Timestamp {
     NOW.plus_ms(minutes * MINUTE_MS + 5_000)
 }
 
-/// Finishes every window that `sent` holds and `wanted` accepts. Returns which those were.
+/// Completes every window that `sent` holds and `wanted` accepts. Returns them.
 async fn finish_sent(
     store: &MemoryStore,
     sent: &Sent,
@@ -57,8 +57,8 @@ async fn finish_sent(
     finished
 }
 
-/// Ticks every five minutes until `minutes` after the start, with workers that finish what
-/// `wanted` accepts.
+/// Ticks every five minutes until `minutes` after the start, with workers that complete the windows
+/// that `wanted` accepts.
 async fn live_until(
     store: &MemoryStore,
     minutes: std::ops::RangeInclusive<i64>,
@@ -75,8 +75,8 @@ fn is_live(window: &Window) -> bool {
     window.id().timeline.lane == Lane::Live
 }
 
-/// Fails unless every window of each sweep lane is one or more whole windows of the live lane,
-/// which are done, delivered and old enough.
+/// Fails unless every window of each sweep lane consists of whole windows of the live lane that are
+/// done, delivered and old enough.
 async fn assert_follow(store: &MemoryStore, source: &SourceDefinition, now: Timestamp) {
     let record = store.all_sources().await.unwrap().remove(0);
     let through = read_source(store, record, now)
@@ -191,7 +191,7 @@ async fn a_sweep_that_is_not_due_costs_nothing() {
         let mut source = swept();
         source.policy.sweeps_ms = sweeps_ms;
         let store = store_of([&source]).await;
-        // The sweep has read all that it may, and nothing is to be carved yet.
+        // The sweep has read all its settled time, and no window is due yet.
         live_until(&store, 0..=105, |_| true).await;
         let now = minutes_later(106);
         tick(&store, &Sent::default(), now).await;
@@ -295,7 +295,7 @@ async fn a_source_that_is_not_on_its_shard_any_more_does_not_begin_anew_there() 
     });
     let (store, sent) = (store_of([&moved]).await, Sent::default());
     let mut record = store.all_sources().await.unwrap().remove(0);
-    // As a listing shows it that lags behind the move.
+    // As in a listing that lags behind the move.
     record.definition = definition("okta");
     assert_ne!(record.shard(), moved.shard());
     let tick = Tick {

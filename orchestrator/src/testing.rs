@@ -1,5 +1,5 @@
-//! What the tests of this room share: a source, a worker played by hand, and a dispatch that
-//! remembers.
+//! The shared parts of this room's tests: a source, a hand-driven worker, and a dispatch that
+//! records its tasks.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -25,14 +25,14 @@ use crate::{Dispatch, DispatchError, SourceReport, Tick, TickOptions, TickReport
 
 /// A day after every source of these tests starts: more than eight windows are due.
 pub(crate) const NOW: Timestamp = Timestamp::from_ms(DAY_MS);
-/// How long a dispatch or a lease lasts here.
+/// Duration of a dispatch or a lease in these tests.
 pub(crate) const LEASE_MS: i64 = 10 * MINUTE_MS;
 
 pub(crate) fn at(minutes: i64) -> Timestamp {
     Timestamp::from_ms(minutes * MINUTE_MS)
 }
 
-/// When every lease and dispatch of a tick at [`NOW`] has run out.
+/// The instant at which every lease and dispatch of a tick at [`NOW`] has expired.
 pub(crate) fn after_the_leases() -> Timestamp {
     NOW.plus_ms(LEASE_MS + limits::CLOCK_SKEW_MS + SECOND_MS)
 }
@@ -77,7 +77,7 @@ pub(crate) fn definition(name: &str) -> SourceDefinition {
     }
 }
 
-/// [`definition`] with one thing about its policy changed.
+/// [`definition`] with a changed policy.
 pub(crate) fn with_policy(name: &str, change: impl FnOnce(&mut Policy)) -> SourceDefinition {
     let mut source = definition(name);
     change(&mut source.policy);
@@ -95,7 +95,7 @@ pub(crate) async fn store_of<'a>(
     store
 }
 
-/// Remembers every task, and accepts it or not.
+/// Records every task, and accepts it or not.
 #[derive(Debug, Default)]
 pub(crate) struct Sent {
     tasks: Mutex<Vec<Vec<Task>>>,
@@ -110,7 +110,7 @@ impl Sent {
         }
     }
 
-    /// The tasks since the last call, invocation by invocation.
+    /// The tasks since the last call, grouped by invocation.
     pub(crate) fn take_invocations(&self) -> Vec<Vec<Task>> {
         std::mem::take(&mut *self.tasks.lock().unwrap_or_else(PoisonError::into_inner))
     }
@@ -143,7 +143,7 @@ impl Dispatch for Sent {
     }
 }
 
-/// A task that nobody could mistake for that of another number.
+/// A task that is distinct for each number.
 pub(crate) fn task(number: u32) -> Task {
     let source = definition("okta");
     Task {
@@ -177,7 +177,7 @@ pub(crate) async fn tick<S: StateStore>(store: &S, dispatch: &Sent, now: Timesta
     .unwrap()
 }
 
-/// A tick of which only one source's part matters.
+/// Runs a tick and returns the report of its only source.
 pub(crate) async fn tick_one<S: StateStore>(
     store: &S,
     dispatch: &Sent,
@@ -217,7 +217,7 @@ pub(crate) fn in_status(windows: &[Window], status: Status) -> usize {
         .count()
 }
 
-/// A worker takes `window` as it stands.
+/// A worker claims `window` as it is.
 pub(crate) async fn claim(store: &MemoryStore, window: &Window, now: Timestamp) -> Lease {
     let claim = Claim {
         epoch: window.epoch(),
@@ -245,7 +245,7 @@ pub(crate) fn page(lease: &Lease, now: Timestamp, last: bool) -> Checkpoint {
     }
 }
 
-/// A worker takes `window` and finishes it.
+/// A worker claims `window` and completes it.
 pub(crate) async fn finish(store: &MemoryStore, window: &Window, now: Timestamp) {
     let lease = claim(store, window, now).await;
     let last = page(&lease, now, true);
@@ -255,7 +255,7 @@ pub(crate) async fn finish(store: &MemoryStore, window: &Window, now: Timestamp)
         .unwrap();
 }
 
-/// A worker takes `window` and gives it back because of `cause`.
+/// A worker claims `window` and releases it because of `cause`.
 pub(crate) async fn give_back(store: &MemoryStore, window: &Window, cause: Cause, now: Timestamp) {
     let lease = claim(store, window, now).await;
     let release = Release {
@@ -267,7 +267,7 @@ pub(crate) async fn give_back(store: &MemoryStore, window: &Window, cause: Cause
     store.release(&lease, &release).await.unwrap();
 }
 
-/// Workers fail at `window` until its tries are used up.
+/// Fails runs of `window` up to the retry limit.
 pub(crate) async fn exhaust(store: &MemoryStore, window: &Window, now: Timestamp) {
     let mut current = window.clone();
     while !current.is_exhausted() {
@@ -292,13 +292,13 @@ pub(crate) async fn assert_covered(store: &MemoryStore, definition: &SourceDefin
     }
 }
 
-/// A time that many hours after [`NOW`].
+/// The time so many hours after [`NOW`].
 pub(crate) fn hours_later(hours: i64) -> Timestamp {
     NOW.plus_ms(hours * HOUR_MS)
 }
 
-/// A worker runs `window` until its time is over: its page holds records of these minutes, and the
-/// window is not at its end.
+/// A worker runs `window` until its deadline: its page holds records of these minutes, and is not
+/// the last one.
 pub(crate) async fn overrun(
     store: &MemoryStore,
     policy: &Policy,
@@ -321,7 +321,7 @@ pub(crate) async fn overrun(
     store.release(&lease, &release).await.unwrap();
 }
 
-/// `store` as a tick sees it whose writes fail from that one on.
+/// `store` as seen by a tick whose writes fail after so many.
 pub(crate) fn stopping_after(store: &MemoryStore, writes: u64) -> FailingStore<MemoryStore> {
     let made = AtomicU64::new(0);
     FailingStore::new(store.clone(), move |operation, _| {

@@ -1,4 +1,4 @@
-//! A tick: what it works with, and how it plans one lane.
+//! A tick: its inputs, and its planning of one lane.
 
 use tracing::{Span, error_span};
 use windlass_core::ids::WindowId;
@@ -21,60 +21,60 @@ use crate::slots::Room;
 use crate::suspects::SuspectPlace;
 use crate::view::{LaneView, SourceView};
 
-/// Times one timeline is planned again after somebody else moved first.
+/// Rounds in which one timeline is planned again after a conditional write lost.
 const ROUNDS_MAX: usize = 4;
 
-/// Whether a lane could begin.
+/// The outcome of a lane's begin.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Begun {
     /// Its start is stored.
     Stored,
-    /// Its source is not on this shard any more.
+    /// Its source has left this shard.
     SourceIsGone,
 }
 
-/// How a tick runs where it runs.
+/// The environment of a tick.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TickOptions {
     /// The shards it plans. Other orchestrators may have the others.
     pub shards: Shards,
-    /// How long a dispatch may take to reach a worker before it counts as lost; `None` when it
+    /// Time after which a dispatch that has not reached a worker counts as lost; `None` when it
     /// cannot get lost, because dispatcher and worker are one process.
     pub dispatch_ms: Option<i64>,
-    /// Whether each worker keeps its own share of a group's pace. False when all workers are one
-    /// process, which keeps the group's pace as a whole.
+    /// True if each worker keeps its own share of a group's request rate. False when all workers
+    /// are one process, which keeps the rate of the whole group.
     pub share_pace: bool,
-    /// How many small windows may share a worker; 1 where workers cost nothing.
+    /// Most quiet windows that share a worker; 1 where workers cost nothing.
     pub tasks_per_invocation: usize,
 }
 
 /// An orchestrator's tick.
 #[derive(Debug)]
 pub struct Tick<'a, S, D> {
-    /// The state.
+    /// The state store.
     pub store: &'a S,
-    /// Where tasks go.
+    /// The destination of tasks.
     pub dispatch: &'a D,
-    /// How it runs here.
+    /// Its environment.
     pub options: TickOptions,
     /// The place of the one suspect in flight, where all workers are one process; `None` where each
-    /// task has a process of its own.
+    /// task has its own process.
     pub suspects: Option<&'a SuspectPlace>,
-    /// Now.
+    /// The instant of the tick.
     pub now: Timestamp,
 }
 
 impl<S, D> Tick<'_, S, D> {
-    /// What the lines of the log that this tick writes have in common. It is on at the level of
-    /// errors, so that no filter of levels takes it from a line that it lets through.
+    /// The span of this tick's log lines. It has the level of errors, so that no level filter
+    /// removes it from a line that it passes.
     pub(crate) fn span(&self) -> Span {
         error_span!("tick", at = %self.now)
     }
 }
 
 impl<S: StateStore, D: Dispatch> Tick<'_, S, D> {
-    /// Plans one lane until its plan is carried out whole, with no more of its windows in flight than
-    /// there is `room` for; leaves the lane as last read.
+    /// Plans one lane until its plan is carried out whole, with no more of its windows in flight
+    /// than there is `room` for; leaves the lane as last read.
     pub(crate) async fn run_lane(
         &self,
         source: &mut SourceView,
@@ -95,7 +95,7 @@ impl<S: StateStore, D: Dispatch> Tick<'_, S, D> {
         let ledger = ledger.as_ref().map(LedgerRead::as_ledger);
         let dispatched = report.dispatched;
         for _ in 0..ROUNDS_MAX {
-            // Counted anew each round: another tick may have dispatched meanwhile.
+            // Counted again each round: another tick may have dispatched meanwhile.
             let left = room
                 .allowance
                 .saturating_sub(report.dispatched - dispatched);
@@ -120,7 +120,7 @@ impl<S: StateStore, D: Dispatch> Tick<'_, S, D> {
                 store: self.store,
                 outbox,
                 shard,
-                // A sweep delivers little and reads what the live lane read.
+                // A sweep delivers few records and reads those of the live lane.
                 records_per_hour: lane.records_per_hour().max(live_records),
                 pace: room.pace,
                 crowded: room.crowded,
@@ -129,7 +129,7 @@ impl<S: StateStore, D: Dispatch> Tick<'_, S, D> {
             };
             let skipped = lane.progress.unavailable.clone();
             let carried = carrier.carry_out(plan).await;
-            // Read even after a failure, so that what was dispatched until then is counted.
+            // Read even after a failure, so that the windows dispatched before it count.
             let reread = lane
                 .reread(self.store, shard)
                 .await
@@ -137,8 +137,8 @@ impl<S: StateStore, D: Dispatch> Tick<'_, S, D> {
             let carried = carried?;
             reread?;
             log_skipped(&skipped, &lane.progress.unavailable);
-            // A plan that only moved marks may have made room to carve, and the parts of a split are
-            // still to be dispatched.
+            // A plan that only moved marks may have made room for new windows, and the parts of a
+            // split are still to be dispatched.
             if carried == Carried::Whole && carves {
                 break;
             }
@@ -146,7 +146,7 @@ impl<S: StateStore, D: Dispatch> Tick<'_, S, D> {
         Ok(())
     }
 
-    /// The suspect of `lane` that may be dispatched into one of its `slots`, where only one may be in
+    /// The suspect of `lane` that may be dispatched into one of its `slots`. Only one may be in
     /// flight in all lanes together.
     async fn suspect(&self, lane: &LaneView, slots: usize) -> Result<Option<WindowId>, StateError> {
         let is_ready = |window: &&Window| {
@@ -160,11 +160,11 @@ impl<S: StateStore, D: Dispatch> Tick<'_, S, D> {
         Ok(may_go.then(|| candidate.id().clone()))
     }
 
-    /// Stores where a lane begins, before its first window exists: were its start to move while no
-    /// mark is stored, windows that a stopped tick left would belong to no chain.
+    /// Stores the start of a lane before its first window exists. If the start moved while no mark
+    /// is stored, windows that a stopped tick left would belong to no chain.
     ///
     /// The listing of a shard may lag, and show a source that has moved to another shard with its
-    /// marks: here it would begin anew. So it is asked for once more.
+    /// marks. Here its lane would begin again, so the source is read once more.
     async fn begin(&self, record: &SourceRecord, lane: &mut LaneView) -> Result<Begun, StateError> {
         let (shard, name) = (record.shard(), &record.definition.name);
         if self.store.source(shard, name).await?.is_none() {
@@ -197,7 +197,7 @@ impl<S: StateStore, D: Dispatch> Tick<'_, S, D> {
         })
     }
 
-    /// What a plan of `lane` starts from, without a slot and without the ledger that a sweep follows.
+    /// The inputs to a plan of `lane`, without a slot and without the ledger of a sweep.
     pub(crate) fn situation<'a>(
         &self,
         record: &'a SourceRecord,

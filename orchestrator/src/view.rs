@@ -1,4 +1,4 @@
-//! Reading what a tick plans from, and what an operator looks at.
+//! The reads for a tick's plans and for `status`.
 
 use windlass_core::checkpoint::earliest;
 use windlass_core::ids::{Lane, Timeline};
@@ -17,13 +17,13 @@ pub struct LaneView {
     pub progress: Progress,
     /// Its windows from `open_from` on, ascending.
     pub open: Vec<Window>,
-    /// The windows its progress lists behind.
+    /// The windows in the `behind` of its progress.
     pub behind: Vec<Window>,
-    /// Whether the windows were read; otherwise there are none here, and the marks tell what is known.
+    /// True if the windows were read; otherwise both lists are empty, and only the marks are known.
     pub is_read: bool,
 }
 
-/// Records an hour in `window`.
+/// Records per hour in `window`.
 fn density(window: &Window) -> u64 {
     let width_ms = window.span().width_ms().max(1).unsigned_abs();
     let scaled = u128::from(window.records()) * u128::from(HOUR_MS.unsigned_abs());
@@ -33,26 +33,26 @@ fn density(window: &Window) -> u64 {
 /// A source as read: its record and the lanes of its present generation.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SourceView {
-    /// Definition and state.
+    /// Its stored record: definition and state.
     pub record: SourceRecord,
     /// Lanes, live first.
     pub lanes: Vec<LaneView>,
 }
 
 impl LaneView {
-    /// Every window read, behind first.
+    /// Every window that was read, `behind` first.
     pub fn windows(&self) -> impl Iterator<Item = &Window> {
         self.behind.iter().chain(&self.open)
     }
 
-    /// Windows a worker has or is about to have.
+    /// Number of windows in flight.
     pub fn in_flight(&self) -> usize {
         let in_flight =
             |window: &&Window| matches!(window.status(), Status::Running | Status::Dispatched);
         self.windows().filter(in_flight).count()
     }
 
-    /// Everything before this is delivered.
+    /// Watermark of the lane: everything before it is delivered.
     pub fn complete_through(&self) -> Timestamp {
         if self.is_read {
             self.progress.complete_through(&self.open, &self.behind)
@@ -61,7 +61,7 @@ impl LaneView {
         }
     }
 
-    /// Its unfinished windows in numbers: as read, or else as of the last plan. `None` while neither
+    /// Counts of its unfinished windows: as read, or else as of the last plan. `None` while neither
     /// is known.
     pub fn summary(&self) -> Option<Summary> {
         let stored = self.progress.summary;
@@ -74,13 +74,13 @@ impl LaneView {
         stored
     }
 
-    /// Whether all of it is known as it stands: its windows were read, or by its marks none is open.
+    /// Returns true if its state is exact: its windows were read, or by its marks none is open.
     pub fn is_exact(&self) -> bool {
         self.is_read || self.progress.is_at_rest()
     }
 
-    /// From when on there is something to do for a worker: [`Self::complete_through`], but past holes,
-    /// which wait for an operator.
+    /// The instant from which a worker has something to do: [`Self::complete_through`], but past
+    /// parked windows, which wait for an operator.
     pub(crate) fn workable_from(&self) -> Timestamp {
         let waits = |window: &&Window| !matches!(window.status(), Status::Done | Status::Parked);
         let first = self
@@ -92,9 +92,8 @@ impl LaneView {
         first.max(self.complete_through())
     }
 
-    /// Records an hour that are to be expected of it: what its marks have learnt, or more where a
-    /// finished window that they have not passed was denser, such as the delivered part of one that
-    /// was split in a burst.
+    /// Expected records per hour: as learnt by its marks, or more if a finished window that the
+    /// marks have not passed was denser, such as the delivered part of a window split in a burst.
     pub(crate) fn records_per_hour(&self) -> Option<u64> {
         let learnt = self.progress.records_per_hour?;
         let finished = self.windows().filter(|window| !window.is_unfinished());
@@ -124,7 +123,7 @@ impl LaneView {
         })
     }
 
-    /// A lane of which nothing but its marks is known.
+    /// A lane of which only the marks are known.
     pub(crate) fn unread(progress: Progress) -> Self {
         Self {
             progress,
@@ -150,17 +149,18 @@ impl LaneView {
 }
 
 impl SourceView {
-    /// Every window read, lane by lane.
+    /// Every window that was read, lane by lane.
     pub fn windows(&self) -> impl Iterator<Item = &Window> {
         self.lanes.iter().flat_map(LaneView::windows)
     }
 
-    /// Whether all of it is known as it stands: see [`LaneView::is_exact`].
+    /// Returns true if every lane is exact: see [`LaneView::is_exact`].
     pub fn is_exact(&self) -> bool {
         self.lanes.iter().all(LaneView::is_exact)
     }
 
-    /// The unfinished windows of its `wanted` lanes in numbers; `None` while those of one are unknown.
+    /// Counts of the unfinished windows in its `wanted` lanes; `None` while those of one are
+    /// unknown.
     pub fn summary_of(&self, wanted: impl Fn(&Lane) -> bool) -> Option<Summary> {
         let lanes = self.lanes.iter();
         lanes
@@ -169,20 +169,20 @@ impl SourceView {
             .try_fold(Summary::default(), |sum, lane| Some(sum.with(lane?)))
     }
 
-    /// How far the watermark trails now, in milliseconds: one definition for people, metrics and
-    /// alarms. A source that ends trails its end.
+    /// Lag of the watermark in milliseconds: one definition for `status`, metrics and alarms. A
+    /// source with an end trails that end.
     pub fn lag_ms(&self, now: Timestamp) -> i64 {
         let due = self.record.definition.end.map_or(now, |end| end.min(now));
         due.ms_since(self.complete_through()).max(0)
     }
 
-    /// Windows a worker has or is about to have.
+    /// Number of windows in flight.
     pub fn in_flight(&self) -> usize {
         self.lanes.iter().map(LaneView::in_flight).sum()
     }
 
-    /// The end of the last wait after a run that failed, if no page came to any of its windows since
-    /// the failure.
+    /// The end of the backoff after the last failed run, if no page came to any of its windows
+    /// since the failure.
     pub(crate) fn failing_until(&self) -> Option<Timestamp> {
         let fails = |it: &&Window| it.status() == Status::Ready && it.setbacks() > 0;
         let failed_at = self.windows().filter(fails).map(Window::updated_at).max()?;
@@ -202,14 +202,15 @@ impl SourceView {
         self.lanes.iter().find(is_live)
     }
 
-    /// Everything of the live lane before this is delivered.
+    /// Watermark of the live lane.
     pub(crate) fn live_through(&self) -> Timestamp {
         self.live()
             .map_or(self.record.definition.start, LaneView::complete_through)
     }
 
-    /// How far `lane` may follow: everything before is delivered by the live lane, and for a sweep
-    /// done with by the sweep before it, which would otherwise find the same late records.
+    /// The instant up to which `lane` may follow: the live lane has delivered everything before it.
+    /// A sweep also waits for the sweep before it, because both would find the same late-arriving
+    /// records.
     pub(crate) fn through_for(&self, lane: &Lane) -> Timestamp {
         let live = self.live_through();
         let Lane::Sweep(number) = lane else {
@@ -223,19 +224,18 @@ impl SourceView {
         before.map_or(live, |before| live.min(before.progress.open_from))
     }
 
-    /// Records an hour, as the live lane has shown.
+    /// Records per hour, as learnt by the live lane.
     pub(crate) fn live_records_per_hour(&self) -> Option<u64> {
         self.live()?.progress.records_per_hour
     }
 
-    /// Where the timeline of one of its lanes ends, if it does.
+    /// End of one of its lanes; `None` for a lane without end.
     pub(crate) fn end_of(&self, progress: &Progress) -> Option<Timestamp> {
         earliest(self.record.definition.end, progress.end)
     }
 
-    /// Everything before this is delivered, over all lanes that make up the timeline: a backfill
-    /// that reaches back to an earlier start counts first. Sweeps do not count: they read again
-    /// what is delivered.
+    /// Watermark over all lanes that make up the timeline. A backfill that reaches back to an
+    /// earlier start counts first. Sweeps do not count: they read delivered time again.
     pub fn complete_through(&self) -> Timestamp {
         let unfinished = self.lanes.iter().filter(|lane| {
             let end = lane.progress.end;
@@ -250,15 +250,13 @@ impl SourceView {
     }
 }
 
-/// Reads `record`'s lanes. The live lane is always there, and a lane for each sweep of its policy;
-/// when the definition's start lies before everything carved so far, a backfill lane for the time
-/// in between is, too.
+/// Reads `record`'s lanes: the live lane, a lane for each sweep of its policy, and a backfill lane
+/// if the definition's start lies before all created windows.
 ///
 /// Each lane's progress is read before its windows: a window may then be newer than the marks,
 /// which the planner adopts, and never older.
 ///
-/// # Errors
-/// When the store fails, or an item of the source cannot be read.
+/// # Errors If the store fails, or an item of the source cannot be read.
 pub async fn read_source<S: StateStore>(
     store: &S,
     record: SourceRecord,
@@ -274,8 +272,8 @@ pub async fn read_source<S: StateStore>(
     Ok(SourceView { record, lanes })
 }
 
-/// The marks of the lanes that `definition` has, live first, given those `stored` of it: lanes that
-/// nothing has been stored of yet begin. A sweep lane that the policy has no more rests where it is.
+/// The marks of the lanes that `definition` has, live first, given those that are `stored`; the
+/// other lanes begin. A sweep lane that the policy no longer has keeps its marks and rests.
 pub(crate) fn lanes_of(
     definition: &SourceDefinition,
     mut stored: Vec<Progress>,
@@ -324,7 +322,7 @@ pub(crate) fn lanes_of(
     stored
 }
 
-/// The sweep lanes under `policy`, one for each further reading, numbered from 1.
+/// The sweep lanes under `policy`, one for each age, numbered from 1.
 fn sweeps(policy: &Policy) -> Vec<Lane> {
     (1u8..)
         .zip(&policy.sweeps_ms)
@@ -332,8 +330,8 @@ fn sweeps(policy: &Policy) -> Vec<Lane> {
         .collect()
 }
 
-/// Since when the lanes cover the timeline without a gap: the start of the live lane, or of the
-/// backfill that reaches up to it, and so on. A backfill of some older month does not count.
+/// The instant from which the lanes cover the timeline without a gap: the start of the live lane,
+/// or of the backfill that ends at it, and so on. A backfill of some older month does not count.
 fn covered_from(lanes: &[Progress]) -> Option<Timestamp> {
     let live = lanes.iter().find(|lane| lane.timeline.lane == Lane::Live)?;
     let mut from = live.start;
@@ -351,8 +349,8 @@ fn covered_from(lanes: &[Progress]) -> Option<Timestamp> {
     Some(from)
 }
 
-/// The name of the lane that reaches back to `start`: the same each time, so that a tick which
-/// stopped before it stored the lane's progress is continued.
+/// The name of the lane that reaches back to `start`. It is stable, so that the lane of a tick that
+/// stopped before it stored its progress is continued.
 fn lane_name(start: Timestamp) -> String {
     let text = start.compact().to_ascii_lowercase();
     format!("start-{}", text.replace('.', "-"))

@@ -18,7 +18,7 @@ fn from(start_minutes: i64) -> SourceDefinition {
     }
 }
 
-/// Ticks, and finishes every window that was sent, until nothing is sent any more.
+/// Ticks and completes every dispatched window, until none is dispatched any more.
 async fn settle(store: &MemoryStore) {
     let sent = Sent::default();
     loop {
@@ -72,7 +72,7 @@ async fn a_start_moved_earlier_twice_makes_two_backfills_that_touch() {
     assert_eq!(view(&store).await.complete_through(), at(100));
 }
 
-/// Finishes what `sent` holds, and then all that follows.
+/// Completes the windows that `sent` holds, and then all that follow.
 async fn settle_from(store: &MemoryStore, sent: &Sent) {
     for told in sent.take().iter().flat_map(|task| &task.windows) {
         let window = store.window(&told.id).await.unwrap().unwrap();

@@ -1,4 +1,4 @@
-//! Planning sources of one rate group together: slots and the gate are the group's.
+//! The planning of a rate group's sources together: they share its slots and its cooldown.
 
 use tracing::{Instrument, Span, error_span};
 use windlass_core::block::Work;
@@ -20,16 +20,16 @@ use crate::survey::survey;
 use crate::tick::Tick;
 use crate::view::{LaneView, SourceView};
 
-/// The longest time that a source goes unplanned: what no event and no due instant announces, such
-/// as time that its vendor drops, is found by then.
+/// The longest time between two plans of a source. Finds changes without an event or a due instant,
+/// such as time that its vendor drops.
 const REVIEW_EVERY_MS: i64 = 5 * MINUTE_MS;
-/// How long until a source is planned again that could not be, or not whole.
+/// Milliseconds until a source is planned again that could not be, or not whole.
 pub(crate) const RETRY_MS: i64 = SECOND_MS;
-/// How long until a source is planned again that waits for a response to show its vendor's clock. The
-/// end of a window comes sooner as an event; this is for a first window of many pages.
+/// Milliseconds until a source is planned again that waits for its vendor's clock. The end of a
+/// window comes sooner as an event; this is for a first window of many pages.
 const HEAR_MS: i64 = 10 * SECOND_MS;
 
-/// Sources of one rate group, and their place in the rest of it.
+/// Visited sources of one rate group, and the windows of its other sources.
 #[derive(Debug)]
 pub(crate) struct Visit {
     /// The sources as read; afterwards, as the plans left them.
@@ -38,13 +38,13 @@ pub(crate) struct Visit {
     pub(crate) limits: GroupLimits,
     /// Windows in flight of the group's other sources.
     pub(crate) others_in_flight: usize,
-    /// Windows that the visit may hand out.
+    /// Windows that the visit may dispatch.
     pub(crate) allowance: usize,
-    /// What it hands none out of.
+    /// The workers for it, and the sources excluded from them.
     pub(crate) spare: Spare,
     /// The end of the group's cooldown, if the visit found one.
     pub(crate) gate: Option<Timestamp>,
-    /// What the visit found stored of the group.
+    /// The stored facts of the group.
     pub(crate) known: Known,
 }
 
@@ -57,7 +57,8 @@ impl Visit {
 }
 
 impl<S: StateStore, D: Dispatch> Tick<'_, S, D> {
-    /// Plans every lane of the visited sources, in the order of their places. One report per source.
+    /// Plans every lane of the visited sources, in the order of their places. One report per
+    /// source.
     pub(crate) async fn visit(
         &self,
         visit: &mut Visit,
@@ -90,7 +91,7 @@ impl<S: StateStore, D: Dispatch> Tick<'_, S, D> {
             let most = match source.record.work(self.now) {
                 _ if visit.gate.is_some() => 0,
                 _ if visit.spare.withholds(&source.record.definition) => 0,
-                // Beside what was in flight when the block came, a probe would tell nothing.
+                // Beside windows in flight since before the block, a probe would prove nothing.
                 Work::Probe if source.in_flight() > 0 => 0,
                 Work::Probe => room(source, lane, &visit.limits, in_group).min(1),
                 Work::Everything | Work::Nothing => room(source, lane, &visit.limits, in_group),
@@ -120,8 +121,8 @@ impl<S: StateStore, D: Dispatch> Tick<'_, S, D> {
         reports
     }
 
-    /// The instant at which `view`, as a plan left it, is to be planned again if nothing happens
-    /// before. A plan that is not whole is continued: at once if this one `created` windows.
+    /// The instant of the next plan of `view`, as a plan left it, if no event comes first. A plan
+    /// that is not whole is continued: at once if this one `created` windows.
     pub(crate) fn due(&self, view: &SourceView, created: bool, time: PlanTime) -> Timestamp {
         let soon = self.now.plus_ms(RETRY_MS);
         let later = match time.cut() {
@@ -142,7 +143,7 @@ impl<S: StateStore, D: Dispatch> Tick<'_, S, D> {
             }
             let follows = ledger::after_ms(record, progress);
             let follows = follows.map(|after_ms| Follows { through, after_ms });
-            // An instant that has passed without work would come again and again.
+            // A past instant without work would come again and again.
             due_at(&self.situation(record, lane, time), follows)
                 .map(|at| if at <= self.now { later } else { at })
         };
@@ -153,7 +154,7 @@ impl<S: StateStore, D: Dispatch> Tick<'_, S, D> {
         first.map_or(review, |first| first.min(review))
     }
 
-    /// What is stored of the group that `views` belong to. Not read while all of them rest.
+    /// The stored facts of the group of `views`. Not read while all of them rest.
     async fn known(&self, views: &[SourceView]) -> Result<Known, StateError> {
         let rests = |view: &SourceView| {
             view.lanes.iter().all(|lane| {
@@ -171,7 +172,7 @@ impl<S: StateStore, D: Dispatch> Tick<'_, S, D> {
     }
 }
 
-/// The planning of `lane`: its lines of the log name the source.
+/// The span of `lane`'s planning: its log lines name the source.
 fn lane_span(lane: &LaneView) -> Span {
     let timeline = &lane.progress.timeline;
     error_span!("lane", source = %timeline.source, lane = %timeline.lane)
@@ -181,7 +182,7 @@ pub(crate) fn report_of(view: &SourceView) -> SourceReport {
     SourceReport::of(&view.record.definition.name, view.record.definition.start)
 }
 
-/// Says in the log when a source is about to lose records.
+/// Logs that a source is about to lose records.
 fn warn_of_loss(report: &SourceReport) {
     if let Some(left_ms) = report.retention_left_ms.filter(|_| report.is_endangered) {
         let left = Rounded(left_ms);
@@ -189,7 +190,7 @@ fn warn_of_loss(report: &SourceReport) {
     }
 }
 
-/// Says in `report` and in the log why its source could not be read or planned.
+/// Puts into `report` and the log why its source could not be read or planned.
 pub(crate) fn report_failure(report: &mut SourceReport, error: &StateError) {
     tracing::error!(source = %report.source, %error, "source not planned");
     report.error = Some(error.to_string());

@@ -1,4 +1,4 @@
-//! What an agenda keeps of all sources together: when each is due, and how many stand how.
+//! The sources of an agenda together: their due instants, and counts of their states.
 
 use std::collections::BTreeSet;
 
@@ -38,7 +38,7 @@ impl Board {
         }
     }
 
-    /// Takes the first thing that is due at `now`.
+    /// Removes and returns the first item that is due at `now`.
     pub(super) fn pop_due(&mut self, now: Timestamp) -> Option<Due> {
         if self.next_due()? > now {
             return None;
@@ -55,9 +55,9 @@ impl Board {
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Standing {
     all: usize,
-    /// Idle, blocked or paused.
+    /// Idle, blocked or paused sources.
     resting: usize,
-    /// Not to be planned, of those that do not rest.
+    /// Sources that cannot be planned and do not rest.
     failed_working: usize,
     failed: usize,
 }

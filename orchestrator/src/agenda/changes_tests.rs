@@ -44,7 +44,7 @@ async fn a_source_that_moves_to_another_group_is_planned_there_with_what_it_has_
         policy.rate_group = "alone".parse().unwrap();
     });
     process.store.apply_source(&moved, NOW).await.unwrap();
-    // Its worker ends before the change is noticed.
+    // Its worker ends before the agenda notices the change.
     process.agenda.ended(&source.name);
     process.settle().await;
     let store = process.store.clone();

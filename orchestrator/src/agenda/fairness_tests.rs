@@ -1,5 +1,5 @@
-//! Who gets the next worker: rate groups in turn, the lane that is furthest behind, and nobody twice
-//! because others hang.
+//! The order of workers: rate groups take turns, the lane furthest behind goes first, and no
+//! source is planned twice because others hang.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -28,7 +28,7 @@ async fn one_rate_group_gets_half_of_the_workers_while_there_are_others() {
     process.settle().await;
     assert_eq!(process.running_of("slow"), 2);
     assert_eq!(process.running_of("z"), 2);
-    // Its workers end, and the slow vendor's do not: it gets no more of them.
+    // Its workers end, and those of the slow vendor do not: the slow one gets no more of them.
     let fast = |task: &Task| task.source.as_str() == "z";
     while let Some(index) = process.running.iter().position(fast) {
         process.finish(index).await;
@@ -80,7 +80,7 @@ async fn the_lane_that_is_furthest_behind_gets_the_slot_that_comes_free() {
     assert_eq!(order, [at(0), at(10), at(20), at(20)]);
 }
 
-/// Both ways to plan do the same: windows in the same order, until nothing is left.
+/// Agenda and ticks plan alike: the same windows in the same order, until none is left.
 #[tokio::test]
 async fn an_agenda_hands_out_the_windows_that_ticks_hand_out() {
     let definitions = sources(5, true);
@@ -113,7 +113,7 @@ async fn an_agenda_hands_out_the_windows_that_ticks_hand_out() {
 async fn hanging_sources_hold_no_worker_that_others_could_use() {
     let definitions = sources(12, false);
     let mut process = Process::new(&definitions, 4).await;
-    // Those that are planned first hang, more of them than there are workers.
+    // The sources that are planned first hang; there are more of them than workers.
     process.hanging = definitions[..5].iter().map(|it| it.name.clone()).collect();
     process.settle().await;
     let mut done = 0;

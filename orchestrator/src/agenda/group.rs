@@ -1,4 +1,4 @@
-//! One rate group of an agenda: its sources, and which of their lanes wait for a slot.
+//! One rate group of an agenda: its sources, and their lanes that wait for a slot.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -20,25 +20,25 @@ use crate::tick::Tick;
 use crate::view::SourceView;
 use crate::visit::{RETRY_MS, Visit, report_failure};
 
-/// Sources read and planned at once: their windows are in memory together, and no worker starts
-/// meanwhile.
+/// Number of sources that one visit reads and plans: their windows are in memory together, and no
+/// worker starts meanwhile.
 const SOURCES_PER_VISIT_MAX: usize = 64;
 
 /// The workers of the process that a visit may use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Allowance {
-    /// How many are free for it.
+    /// Free workers for this visit.
     pub(super) free: usize,
-    /// How many the group may have in all.
+    /// Most workers of the group.
     pub(super) share_max: usize,
 }
 
 /// The outcome of a visit.
 #[derive(Debug, Default)]
 pub(super) struct Visited {
-    /// The sources that were planned, or could not be.
+    /// The sources that were planned, or failed to be.
     pub(super) sources: Vec<SourceName>,
-    /// Sources that are not in this group any more.
+    /// Sources that have left this group.
     pub(super) gone: Vec<SourceName>,
 }
 
@@ -46,7 +46,7 @@ pub(super) struct Visited {
 #[derive(Debug)]
 struct Member {
     in_flight: usize,
-    /// The places of its lanes among those that wait for a slot.
+    /// The places of its lanes in `Group::waiting`.
     places: Vec<Place>,
     due: Option<Timestamp>,
     report: SourceReport,
@@ -60,7 +60,7 @@ pub(super) struct Group {
     members: BTreeMap<SourceName, Member>,
     /// Windows in flight, as of the last plans.
     in_flight: usize,
-    /// Lanes that would run if the group had a slot and the process a worker.
+    /// Lanes that need only a slot of the group and a worker of the process.
     waiting: BTreeSet<Place>,
     /// Sources to plan.
     pub(super) touched: BTreeSet<SourceName>,
@@ -89,7 +89,7 @@ impl Group {
         self.members.get(source).map(|member| &member.report)
     }
 
-    /// Adds the source of `definition`, if it is not here already.
+    /// Adds the source of `definition` unless it is a member already.
     pub(super) fn join(&mut self, board: &mut Board, definition: &SourceDefinition) {
         let name = &definition.name;
         if !self.members.contains_key(name) {
@@ -118,14 +118,14 @@ impl Group {
         board.reschedule(&Due::Source(source.clone()), member.due, None);
     }
 
-    /// Whether it would run another worker.
+    /// Returns true if it would use another worker.
     pub(super) fn wants(&self, share_max: usize) -> bool {
         let most = self.limits.in_flight_max.min(share_max);
         !self.waiting.is_empty() && self.closed_until.is_none() && self.in_flight < most
     }
 
-    /// Plans the touched sources, and those that wait, as far as the slots of the group and the
-    /// workers of the process go.
+    /// Plans the touched sources, and those that wait, within the slots of the group and the
+    /// workers of the process.
     pub(super) async fn visit<S: StateStore, D: Dispatch>(
         &mut self,
         board: &mut Board,
@@ -141,7 +141,7 @@ impl Group {
             let mut views = self
                 .read(board, tick, wanted, &mut seen, &mut visited)
                 .await;
-            // A source that waits with an earlier place goes before one that was just planned.
+            // A waiting source with an earlier place precedes one that was just planned.
             let room = self.room(&views, left, allowance.share_max);
             let waiting = unseen(self.waiting.iter().map(Place::source), &seen, room);
             views.extend(
@@ -171,7 +171,7 @@ impl Group {
         taken
     }
 
-    /// Windows that may be handed out, given the sources just read.
+    /// Number of windows that may be dispatched, given the sources just read.
     fn room(&self, views: &[SourceView], left: usize, share_max: usize) -> usize {
         let in_flight: usize = views.iter().map(SourceView::in_flight).sum();
         let in_flight = self.others_in_flight(views) + in_flight;
@@ -185,7 +185,7 @@ impl Group {
         self.in_flight - views.iter().map(before).sum::<usize>()
     }
 
-    /// Reads the sources called `names`, and notes those that cannot be read or are not here.
+    /// Reads the sources `names`, and notes those that are unreadable or gone.
     async fn read<S: StateStore, D: Dispatch>(
         &mut self,
         board: &mut Board,
@@ -217,8 +217,8 @@ impl Group {
         views
     }
 
-    /// Plans `views`, which may hand out `room` windows, none of a source that `spare` withholds them
-    /// from. Returns how many of these are left.
+    /// Plans `views`, which may dispatch `room` windows, none of a source that `spare` withholds
+    /// them from. Returns the number of windows left.
     async fn plan<S: StateStore, D: Dispatch>(
         &mut self,
         board: &mut Board,
@@ -255,7 +255,7 @@ impl Group {
                 report.created > 0,
                 visit.known.time(&view.record, tick.now),
             );
-            // It had its chance: it is planned again soon, and does not hold up the others.
+            // It was considered: it is planned again soon, and does not delay the others.
             let is_withheld = spare.withholds(&view.record.definition);
             let failed =
                 report.error.is_some() || is_withheld || (unused > 0 && visit.gate.is_none());
@@ -268,7 +268,7 @@ impl Group {
         unused
     }
 
-    /// Keeps the outcome of a plan.
+    /// Stores the outcome of a plan.
     fn settle(
         &mut self,
         board: &mut Board,

@@ -1,68 +1,69 @@
-//! What can happen in a history, and how often it does.
+//! The operations of a history, and their frequencies.
 
 use proptest::prelude::*;
 use windlass_core::time::{HOUR_MS, MINUTE_MS};
 
-/// One thing that happens. What it happens to is named by its place among those that it could
-/// happen to; where there are not so many, nothing happens.
+/// One operation. An index selects its window or tick among the candidates; without so many
+/// candidates, the operation does nothing.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Op {
     /// A tick begins.
     Tick(TickRun),
-    /// A tick that stalled goes on, to its end.
+    /// A stalled tick resumes, to its end.
     Resume(usize),
     /// So many milliseconds pass.
     Clock(i64),
-    /// A worker takes a window.
+    /// A worker claims a window.
     Work(usize, Work),
-    /// A ready window is given up.
+    /// A ready window parks.
     Park(usize),
-    /// An operator tries a parked window again.
+    /// An operator retries a parked window.
     Retry(usize),
-    /// The start moves so many minutes earlier.
+    /// The start moves earlier by so many minutes.
     Earlier(i64),
-    /// The source is paused, or is no longer.
+    /// The source is paused or resumed.
     Pause,
-    /// So many windows may be open from now on.
+    /// The limit of open windows changes.
     OpenMax(u32),
 }
 
-/// How a tick runs.
+/// The course of a tick.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum TickRun {
-    /// To its end.
+    /// It runs to its end.
     Whole,
     /// Its writes fail after so many.
     Stops(u64),
-    /// It gets no answer to every n-th call of each kind of write.
+    /// It loses the response to every n-th call of each kind of write.
     Deaf(u64),
-    /// It stands still after so many writes, with what it has read and planned by then.
+    /// It stalls after so many writes, with its reads and plans from before.
     Stalls(u64),
 }
 
-/// How a worker's run of a window ends.
+/// The end of a worker's run of a window.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Work {
-    /// Not at all: its lease runs out.
+    /// The worker dies: its lease expires.
     Claim,
     /// The window is done.
     Finish,
-    /// A page made no sense.
+    /// A page was unusable.
     Fail,
-    /// The same, until the tries are used up.
+    /// Unusable pages up to the retry limit.
     Exhaust,
-    /// The vendor cannot answer so much: to be split after so many minutes.
+    /// The vendor cannot return so much: a split after so many minutes.
     Split(i64),
-    /// Out of time, with an eighth of what was left delivered.
+    /// Out of time, with an eighth of the remainder delivered.
     Overrun,
-    /// The vendor rejects its token, with a third of what was left delivered.
+    /// The vendor rejects its token, with a third of the remainder delivered.
     Reject,
 }
 
-/// Which of those there are: few, so that things happen to the same ones again.
+/// The indexes of candidates: few, so that operations meet the same ones again.
 const PLACES: std::ops::Range<usize> = 0..3;
 
-/// Any operation. What makes two planners differ comes often: stalls, holes and splits.
+/// Any operation. The ones that make two planners differ are frequent: stalls, parked windows and
+/// splits.
 pub(super) fn ops() -> impl Strategy<Value = Op> {
     prop_oneof![
         15 => tick_run().prop_map(Op::Tick),

@@ -1,5 +1,5 @@
-//! Ticks that stand still before a write, with what they have read and planned by then, while the
-//! world goes on: a process that is frozen, or a request that is long on its way.
+//! Ticks that stall before a write, with stale reads and plans, while other writers continue: a
+//! frozen process, or a slow request.
 
 use std::pin::pin;
 use std::sync::Arc;
@@ -14,12 +14,12 @@ use windlass_state::failing::{FailingStore, Fault};
 
 use crate::testing::*;
 
-/// Where a tick waits: a clock on which a sleep ends when it is told to. One tick sleeps there, once.
+/// A clock whose sleep ends on request. One tick sleeps on it, once.
 #[derive(Debug, Clone, Default)]
 struct Gate {
-    /// The tick is there.
+    /// Raised when the tick sleeps.
     reached: Arc<Notify>,
-    /// It may go on.
+    /// Raised to let it continue.
     opened: Arc<Notify>,
 }
 
@@ -41,15 +41,15 @@ impl Clock for Gate {
     }
 }
 
-/// A tick that stands still.
+/// A tick that has stalled.
 pub(super) struct StalledTick {
     gate: Gate,
     rest: LocalBoxFuture<'static, ()>,
 }
 
 impl StalledTick {
-    /// Begins a tick at `now` that stands still after so many `writes`, before the next one; `None`
-    /// when it has ended without a next one.
+    /// Begins a tick at `now` that stalls after so many `writes`, before the next one; `None` when
+    /// it has ended without a next one.
     pub(super) async fn begin(store: &MemoryStore, writes: u64, now: Timestamp) -> Option<Self> {
         let gate = Gate::default();
         let made = AtomicU64::new(0);
@@ -71,7 +71,7 @@ impl StalledTick {
         rest.map(|rest| Self { gate, rest })
     }
 
-    /// Lets it go on, to its end.
+    /// Resumes it, to its end.
     pub(super) async fn resume(self) {
         self.gate.opened.notify_one();
         self.rest.await;

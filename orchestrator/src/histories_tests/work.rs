@@ -1,4 +1,4 @@
-//! Workers of a history, played by hand.
+//! Hand-driven workers of a history.
 
 use windlass_core::frontier::{frontier, halved};
 use windlass_core::source::{Order, Policy};
@@ -10,7 +10,7 @@ use windlass_state::{MemoryStore, StateStore};
 use super::operations::Work;
 use crate::testing::*;
 
-/// A worker takes `window`, and its run ends as `work` says.
+/// A worker claims `window`, and its run ends as in `work`.
 pub(super) async fn work(
     store: &MemoryStore,
     policy: &Policy,
@@ -34,8 +34,8 @@ pub(super) async fn work(
     }
 }
 
-/// The times of the oldest and the newest record of a page that goes on with `window` by one of so
-/// many `parts` of what was not read yet.
+/// The times of the oldest and the newest record of a page that reads one of so many `parts` of the
+/// undelivered rest of `window`.
 fn further(window: &Window, policy: &Policy, parts: i64) -> (Timestamp, Timestamp) {
     let last = window.to().minus_ms(1);
     match policy.strict_order {
@@ -53,7 +53,7 @@ fn further(window: &Window, policy: &Policy, parts: i64) -> (Timestamp, Timestam
     }
 }
 
-/// A worker delivers a page of `window`, and has the token that came with it rejected.
+/// A worker delivers a page of `window`, and the vendor rejects the page token that came with it.
 async fn reject(store: &MemoryStore, policy: &Policy, window: &Window, now: Timestamp) {
     let (oldest, newest) = further(window, policy, 3);
     let lease = claim(store, window, now).await;

@@ -1,4 +1,4 @@
-//! The world of a history: one source, its store, a clock, and ticks that stand still.
+//! The world of a history: one source, its store, a clock, and stalled ticks.
 
 use windlass_core::ids::Lane;
 use windlass_core::invariant::{check_timeline, check_window};
@@ -16,26 +16,26 @@ use crate::report::Activity;
 use crate::testing::*;
 use crate::view::{LaneView, SourceView, read_source};
 
-/// Where the timeline starts at first, in minutes.
+/// First start of the timeline, in minutes.
 const START: i64 = 600;
-/// Where it ends: four windows later, so that things happen to the same ones again.
+/// End of the timeline: four windows later, so that operations meet the same ones again.
 const END: i64 = 640;
-/// Ticks within which everything that is left must get done.
+/// Ticks within which all remaining windows must complete.
 const TICKS_MAX: usize = 400;
 
-/// Where a history happens.
+/// The state of a history.
 pub(super) struct World {
     store: MemoryStore,
     source: SourceDefinition,
     now: Timestamp,
     sent: Sent,
-    /// Those that stand still, in the order in which they began.
+    /// Stalled ticks, in the order in which they began.
     stalled: Vec<StalledTick>,
 }
 
 impl World {
-    /// A source that nothing has happened to yet, of a vendor that lists records in this `order` and
-    /// keeps them for `lookback_ms`, or for ever.
+    /// A new source, whose vendor lists records in this `order` with a retention of `lookback_ms`,
+    /// or without one.
     pub(super) async fn new(order: Order, lookback_ms: Option<i64>) -> Self {
         let source = SourceDefinition {
             start: at(START),
@@ -43,7 +43,7 @@ impl World {
             ..with_policy("okta", |policy| {
                 policy.strict_order = Some(order);
                 policy.max_lookback_ms = lookback_ms;
-                // Some of it is younger when it is read first, and some is not.
+                // Some of it is younger at its first read, and some is not.
                 policy.sweeps_ms = vec![13 * HOUR_MS, 20 * HOUR_MS];
             })
         };
@@ -85,7 +85,7 @@ impl World {
         self.store.decide(window, event).await.unwrap();
     }
 
-    /// Does `op`.
+    /// Applies `op`.
     pub(super) async fn step(&mut self, op: &Op) {
         let now = self.now;
         match *op {
@@ -154,7 +154,7 @@ impl World {
         }
     }
 
-    /// What must hold at any moment.
+    /// Checks the invariants.
     pub(super) async fn check(&self) {
         let view = self.view().await;
         let through = view.complete_through();
@@ -177,7 +177,7 @@ impl World {
         }
     }
 
-    /// Everything that stalled goes on, workers finish everything, and holes are retried.
+    /// Resumes all stalled ticks, completes all windows, and retries the parked ones.
     pub(super) async fn settle(&mut self) {
         while !self.stalled.is_empty() {
             self.step(&Op::Resume(0)).await;

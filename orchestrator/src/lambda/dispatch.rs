@@ -15,10 +15,10 @@ use crate::dispatch::{Dispatch, DispatchError};
 
 /// Largest payload that counts as one request (AWS Lambda pricing: 256 KB, then 64 KB steps).
 const PAYLOAD_BYTES_MAX: usize = 256 * 1024;
-/// Tries of one invocation. One that was taken and whose reply was lost comes twice: the claim
-/// lets only one of two workers have the window.
+/// Tries of one invocation. A retry after a lost response can deliver it twice: only one of two
+/// workers can claim the window.
 const TRIES_MAX: u32 = 3;
-/// Time for one try.
+/// Timeout of one try.
 const TRY_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// Invokes the worker function with `InvocationType=Event`.
@@ -67,7 +67,7 @@ impl Dispatch for LambdaDispatch {
     }
 }
 
-/// What went wrong, with which function, and what Lambda says of it.
+/// The failure, the function, and Lambda's message.
 fn describe<E>(error: &SdkError<E>, function: &str) -> String
 where
     E: ProvideErrorMetadata + std::error::Error + 'static,

@@ -4,31 +4,30 @@ use windlass_core::limits;
 use windlass_core::time::SECOND_MS;
 use windlass_function::{Environment, SettingsError};
 
-/// Longest time a dispatch may be given: the longest event age plus a day of doubt.
+/// Longest time of a dispatch, in seconds: the longest event age plus a day.
 const DISPATCH_SECONDS_MAX: i64 = 21_600 + 86_400;
-/// How long an asynchronous event of the template lives, in seconds.
+/// Lifetime of an asynchronous event in the template, in seconds.
 const EVENT_AGE_SECONDS: i64 = 300;
 
 /// The orchestrator's settings, one environment variable each.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settings {
-    /// `WINDLASS_TABLE`: the state table.
+    /// `WINDLASS_TABLE`: name of the state table.
     pub table: String,
     /// `WINDLASS_WORKER_FUNCTION`: name or ARN of the worker, with its alias.
     pub worker_function: String,
-    /// `WINDLASS_DEPLOYMENT`: what metrics are counted under; `windlass` unless set.
+    /// `WINDLASS_DEPLOYMENT`: the metrics' dimension; `windlass` by default.
     pub deployment: String,
-    /// `WINDLASS_DISPATCH_SECONDS`, in milliseconds: after how long a dispatch counts as lost. At
-    /// least the event age of the worker's asynchronous invocations plus what clocks may differ
-    /// by; that of the template unless set.
+    /// `WINDLASS_DISPATCH_SECONDS`, in milliseconds: the time after which a dispatch counts as
+    /// lost. At least the event age of the worker's asynchronous invocations plus the allowance for
+    /// clock skew; that of the template by default.
     pub dispatch_ms: i64,
 }
 
 impl Settings {
     /// The settings in `environment`.
     ///
-    /// # Errors
-    /// When one that is needed is not set, or one makes no sense.
+    /// # Errors If a required variable is missing, or a value is invalid.
     pub fn read(environment: &Environment) -> Result<Self, SettingsError> {
         let dispatch = environment.seconds("WINDLASS_DISPATCH_SECONDS", DISPATCH_SECONDS_MAX)?;
         Ok(Self {
