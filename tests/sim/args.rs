@@ -6,9 +6,9 @@ use windlass_core::breaks::Break;
 use crate::scenarios::Scenario;
 use crate::terminal::{at_least_one, seed};
 
-/// Worlds when nobody says how many.
+/// Worlds by default.
 pub(crate) const WORLDS: u64 = 100;
-/// Worlds that may pass before a protocol broken on purpose counts as not noticed.
+/// Worlds that may pass before a break counts as undetected.
 pub(crate) const WORLDS_BROKEN: u64 = 2_000;
 
 const EXIT_CODES: &str = "\
@@ -25,7 +25,7 @@ Exit codes:
 #[command(name = "sim", after_help = EXIT_CODES)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a switch of its own")]
 pub(crate) struct Args {
-    /// How many worlds [default: 100, or up to 2,000 with --break]
+    /// Number of worlds [default: 100, or up to 2,000 with --break]
     #[arg(long, value_name = "N", value_parser = at_least_one, allow_negative_numbers = true)]
     pub(crate) worlds: Option<u64>,
     /// The seed of the first world; the others follow it

@@ -1,5 +1,5 @@
-//! What the checks of one world count as it goes: who began and who ended in good order, where
-//! windows were split, how far marks have come.
+//! The running counts of one world for its checks: runs begun and ended cleanly, splits, and the
+//! progress of the marks.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,91 +11,91 @@ use windlass_core::transition::{Cause, Event, Release};
 use windlass_core::wait::RateGate;
 use windlass_core::window::{Status, Window};
 
-/// Everything counted.
+/// All counts of a world.
 #[derive(Debug, Default)]
 pub(crate) struct Books {
-    /// By window.
+    /// Counts per window.
     pub(crate) windows: BTreeMap<WindowId, WindowBook>,
-    /// By timeline.
+    /// Marks and splits per timeline.
     pub(crate) lanes: BTreeMap<Timeline, LaneBook>,
-    /// By source.
+    /// Shortest settle and unit per source.
     pub(crate) sources: BTreeMap<SourceName, SourceBook>,
-    /// By rate group.
+    /// The running cooldown per rate group.
     pub(crate) gates: BTreeMap<RateGroup, GateBook>,
-    /// Ticks that ended by themselves.
+    /// Ticks that completed.
     pub(crate) ticks: u64,
     /// Worker invocations that began.
     pub(crate) invocations: u64,
 }
 
-/// One window's life.
+/// The counts of one window.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct WindowBook {
     /// Runs that began.
     pub(crate) claims: u64,
-    /// Runs that ended with nothing delivered that is not checkpointed.
+    /// Runs that ended with every delivered page checkpointed.
     pub(crate) clean_ends: u64,
-    /// Times it began again at page one.
+    /// Restarts at page one.
     pub(crate) restarts: u64,
-    /// When it was created, by the true time.
+    /// Instant of its creation, by the true time.
     pub(crate) created_at: Option<Timestamp>,
-    /// When it was done, by the true time.
+    /// Instant of its completion, by the true time.
     pub(crate) done_at: Option<Timestamp>,
-    /// When it was last moved, by the true time.
+    /// Instant of its last move, by the true time.
     pub(crate) moved_at: Option<Timestamp>,
-    /// Deaths of the process in a row, each in a run of this window that had no page.
+    /// Consecutive deaths of the process, each in a run of this window without a page.
     pub(crate) deaths: u32,
-    /// Whether it was given up once: a sweep's window does not hold up the next sweep then, and when
-    /// it is tried again both may find the same.
+    /// True once it has parked: a parked sweep window does not delay the next sweep, and after a
+    /// retry both may find the same records.
     pub(crate) was_parked: bool,
 }
 
-/// One timeline's marks and splits.
+/// The marks and splits of one timeline.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct LaneBook {
-    /// The furthest it was carved.
+    /// The latest `scheduled_through`.
     pub(crate) scheduled_through: Option<Timestamp>,
-    /// The furthest it was complete.
+    /// The latest watermark.
     pub(crate) complete_through: Option<Timestamp>,
-    /// The furthest it was open from.
+    /// The latest `open_from`.
     pub(crate) open_from: Option<Timestamp>,
-    /// How many of its source's records, by time, have been looked for.
+    /// Number of its source's records, by time, that have been looked for.
     pub(crate) looked_for: usize,
-    /// Windows that were to be split: where each began and ended then.
+    /// Windows that were to be split: their starts and ends at that time.
     pub(crate) split_spans: BTreeMap<Timestamp, Timestamp>,
-    /// Where windows were split.
+    /// Instants of splits.
     pub(crate) split_points: BTreeSet<Timestamp>,
-    /// Whether windows have vanished from it.
+    /// True once windows have vanished from it.
     pub(crate) has_lost: bool,
 }
 
-/// The least that was asked of one source's vendor.
+/// The smallest distances that a source ever had.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct SourceBook {
-    /// The shortest `settle` it ever had.
+    /// The shortest `settle` it ever had, in milliseconds.
     pub(crate) settle_ms: i64,
-    /// The time unit of its vendor.
+    /// The time unit of its vendor, in milliseconds.
     pub(crate) unit_ms: i64,
 }
 
-/// A gate that was closed.
+/// A cooldown.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct GateBook {
-    /// Since when it has been, without a pause.
+    /// Start of the uninterrupted cooldown.
     pub(crate) since: Timestamp,
-    /// Until when it is.
+    /// End of the cooldown.
     pub(crate) until: Timestamp,
 }
 
 impl WindowBook {
-    /// Runs that may have delivered a page which was not checkpointed.
+    /// Runs that may have delivered a page without a checkpoint.
     pub(crate) fn stops(self) -> u64 {
         self.claims.saturating_sub(self.clean_ends)
     }
 }
 
 impl Books {
-    /// `definition` is applied.
+    /// Takes over an applied `definition`.
     pub(crate) fn applied(&mut self, definition: &SourceDefinition) {
         let policy = &definition.policy;
         let book = self
@@ -108,21 +108,21 @@ impl Books {
         book.settle_ms = book.settle_ms.min(policy.settle_ms);
     }
 
-    /// A gate is closed at `now`.
+    /// Takes over a cooldown that is stored at `now`.
     pub(crate) fn closed(&mut self, gate: &RateGate, now: Timestamp) {
         let new = GateBook {
             since: now,
             until: gate.not_before,
         };
         let book = self.gates.entry(gate.group.clone()).or_insert(new);
-        // A machine whose clock is fast may have found it open already.
+        // A machine with a fast clock may have found it over already.
         if book.until <= now.plus_ms(limits::CLOCK_SKEW_MS) {
             *book = new;
         }
         book.until = book.until.max(gate.not_before);
     }
 
-    /// `window` was moved at `now`, or is `new`.
+    /// Records a move of `window`, or its creation if `new`, at `now`.
     pub(crate) fn moved(&mut self, window: &Window, new: bool, now: Timestamp) {
         let book = self.windows.entry(window.id().clone()).or_default();
         if new {
@@ -132,18 +132,18 @@ impl Books {
         book.done_at = (window.status() == Status::Done).then_some(now);
     }
 
-    /// A worker has taken `window`.
+    /// Counts a claim of `window`.
     pub(crate) fn claimed(&mut self, window: &Window) {
         self.windows.entry(window.id().clone()).or_default().claims += 1;
     }
 
-    /// A page of `window` is checkpointed.
+    /// Resets the deaths of `window` at a checkpoint.
     pub(crate) fn had_page(&mut self, window: &Window) {
         self.windows.entry(window.id().clone()).or_default().deaths = 0;
     }
 
-    /// A planner or an operator has moved `seen`. An error when the window has taken down more
-    /// processes in a row than a window may.
+    /// Counts a planner's or an operator's move of `seen`. Fails when the window has killed more
+    /// processes in a row than the limit.
     pub(crate) fn decided(&mut self, seen: &Window, event: &Event) -> Result<(), String> {
         let book = self.windows.entry(seen.id().clone()).or_default();
         match event {
@@ -165,16 +165,16 @@ impl Books {
         ))
     }
 
-    /// A run of `window` ended with everything checkpointed.
+    /// Counts a run of `window` that completed it.
     pub(crate) fn completed(&mut self, window: &Window) {
         let book = self.windows.entry(window.id().clone()).or_default();
         book.clean_ends += 1;
     }
 
-    /// A run of what was `before` ended as `release` says.
+    /// Counts the run of `before` that ended in `release`.
     pub(crate) fn released(&mut self, before: &Window, release: &Release) {
         let book = self.windows.entry(before.id().clone()).or_default();
-        // A page that the sink did not acknowledge may be there all the same.
+        // The sink may have taken a page that it did not acknowledge.
         let of_sink = release
             .error
             .as_ref()
@@ -188,14 +188,14 @@ impl Books {
         }
     }
 
-    /// `window` is given up.
+    /// Records that `window` parked.
     pub(crate) fn parked(&mut self, window: &Window) {
         let book = self.windows.entry(window.id().clone()).or_default();
         book.was_parked = true;
     }
 
-    /// The done window `id` has vanished: it is made again and read again, and until then nothing
-    /// after it counts as complete.
+    /// Records that the done window `id` vanished: it is created and read again, and until then the
+    /// watermark stays before it.
     pub(crate) fn vanished(&mut self, id: &WindowId) {
         let lane = self.lanes.entry(id.timeline.clone()).or_default();
         lane.has_lost = true;
@@ -203,10 +203,10 @@ impl Books {
         self.windows.entry(id.clone()).or_default().restarts += 1;
     }
 
-    /// The state is an older one: its marks come again, and what closed a gate is forgotten.
+    /// Forgets the marks and cooldowns: the state is an older one.
     pub(crate) fn reverted(&mut self) {
-        // Deaths that the state has forgotten count no more: from here on both begin again, or the
-        // state is ahead.
+        // The older state has forgotten deaths: from here on both begin again, or the state is
+        // ahead.
         for book in self.windows.values_mut() {
             book.deaths = 0;
         }
@@ -219,7 +219,7 @@ impl Books {
         }
     }
 
-    /// `window` waits to be split, or has given something up.
+    /// Records a pending split of `window`, or its part that is another window now.
     pub(crate) fn split(&mut self, window: &Window, at: Timestamp) {
         let lane = self.lanes.entry(window.id().timeline.clone()).or_default();
         let to = lane
@@ -232,11 +232,11 @@ impl Books {
 }
 
 impl LaneBook {
-    /// Where the window began of which the one from `from` may be a part.
+    /// Start of the window that the one at `from` may be a part of.
     pub(crate) fn family(&self, from: Timestamp) -> Timestamp {
         let around = self.split_spans.range(..=from);
         let mut spans = around.filter(|(_, to)| **to > from);
-        // The widest of spans that lie in one another begins first.
+        // The widest of nested spans begins first.
         spans.next().map_or(from, |(root, _)| *root)
     }
 }

@@ -1,5 +1,5 @@
-//! The store of a world with a look at every write: what may never be, and what the checks at the
-//! end have to know.
+//! The store of a world with a check of every write: violations, and the books for the checks at
+//! the end.
 
 mod looks;
 mod mistakes;
@@ -28,7 +28,7 @@ use self::mistakes::Reader;
 use crate::truth::Truths;
 use crate::world::World;
 
-/// A store that looks at what is written. Clones share everything.
+/// A store that checks each write. Clones share everything.
 #[derive(Debug, Clone)]
 pub(crate) struct CheckedStore {
     world: Arc<World>,
@@ -36,7 +36,7 @@ pub(crate) struct CheckedStore {
 }
 
 impl CheckedStore {
-    /// The store of `world`, whose sources have `truths` to deliver.
+    /// The store of `world`, whose sources deliver the records of `truths`.
     pub(crate) fn new(world: Arc<World>, truths: Arc<Truths>) -> Self {
         Self { world, truths }
     }
@@ -59,7 +59,7 @@ impl CheckedStore {
         self.inner().window(id).await.ok().flatten()
     }
 
-    /// Whether the request is lost on its way, so that nobody knows, and nothing is written.
+    /// Fails with an unknown outcome if the request is lost, so that nothing is written.
     fn never_arrives(&self, what: &'static str) -> Result<(), StateError> {
         let percent = |what: &crate::op::What| match what {
             crate::op::What::StoreFaults { percent } => Some(percent / 3),

@@ -1,5 +1,5 @@
-//! The clocks of simulated machines and vendors: each wrong by an amount of its own, and now and then
-//! by far more.
+//! The clocks of simulated machines and vendors: each has its own small error, and at times a far
+//! larger one.
 
 use std::time::Duration;
 
@@ -9,12 +9,12 @@ use windlass_core::{Timestamp, limits};
 use crate::true_time;
 use crate::wrong_clock::{Seat, WrongClocks};
 
-/// Clocks are wrong by half of what two of them may differ by, at most.
+/// Largest error of a clock, in milliseconds: half of the allowed difference of two clocks.
 pub(crate) const SKEW_MS_MAX: i64 = limits::CLOCK_SKEW_MS / 2;
-/// The longest sleep; nothing in a world lasts longer.
+/// The longest sleep, in milliseconds; nothing in a world lasts longer.
 const SLEEP_MS_MAX: i64 = 400 * windlass_core::time::DAY_MS;
 
-/// A clock: the true time, `skew_ms`, and how wrong it is at the moment.
+/// A clock: the true time plus `skew_ms` plus its current error.
 #[derive(Debug, Clone)]
 pub(crate) struct SimClock {
     skew_ms: i64,
@@ -22,13 +22,13 @@ pub(crate) struct SimClock {
 }
 
 impl SimClock {
-    /// One that is right.
+    /// A correct clock.
     pub(crate) const TRUE: Self = Self {
         skew_ms: 0,
         wrong: None,
     };
 
-    /// One that is fast by `skew_ms`, or slow when that is negative.
+    /// A clock that is fast by `skew_ms`, or slow by a negative one.
     pub(crate) const fn skewed(skew_ms: i64) -> Self {
         Self {
             skew_ms,
@@ -36,7 +36,7 @@ impl SimClock {
         }
     }
 
-    /// The same at `seat`, where `wrong` says when it is wrong.
+    /// The same clock at `seat`, with the errors of `wrong`.
     pub(crate) fn at(self, seat: Seat, wrong: WrongClocks) -> Self {
         Self {
             wrong: Some((seat, wrong)),
@@ -64,7 +64,7 @@ impl Clock for SimClock {
     }
 }
 
-/// Waits `ms` milliseconds of true time; not at all when that is not positive.
+/// Waits `ms` milliseconds of true time; not at all unless positive.
 pub(crate) async fn wait_ms(ms: i64) {
     if ms > 0 {
         let ms = ms.min(SLEEP_MS_MAX).unsigned_abs();
@@ -72,7 +72,7 @@ pub(crate) async fn wait_ms(ms: i64) {
     }
 }
 
-/// Waits until it is `instant`.
+/// Waits until `instant`.
 #[expect(
     clippy::disallowed_methods,
     reason = "the one place where virtual time passes"

@@ -1,5 +1,5 @@
-//! What a world that is over must have come to: nothing lost, nothing repeated more often than its
-//! faults explain, no window left behind, and nothing asked or stored that may not be.
+//! The checks at the end of a world: no record lost, none repeated more often than its faults
+//! explain, no window left behind, no forbidden request or stored secret.
 
 mod repeats;
 
@@ -22,16 +22,16 @@ use crate::truth::{Arrival, SourceTruth, Truths};
 use crate::vendor::{Truth, Vendor};
 use crate::world::World;
 
-/// How long a window may be without a move when nothing goes wrong any more, in milliseconds: the
-/// longest wait that is stored, a lease and a tick.
+/// Longest time of a window without a move after the faults, in milliseconds: the longest stored
+/// wait, a lease and a tick.
 const STILL_MS_MAX: i64 = limits::WAIT_MS_MAX + 20 * MINUTE_MS;
 
-/// What was delivered.
+/// Counts of records, by delivery.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Tally {
-    /// Different records that arrived.
+    /// Distinct records that arrived.
     pub(crate) delivered: u64,
-    /// Records that should have and did not.
+    /// Records that are missing.
     pub(crate) lost: u64,
     /// Arrivals beyond the first of their record.
     pub(crate) duplicates: u64,
@@ -39,14 +39,14 @@ pub(crate) struct Tally {
     pub(crate) swept: u64,
 }
 
-/// One lane as it is at the end.
+/// One lane at the end.
 pub(crate) struct LaneEnd {
     pub(crate) progress: Progress,
     /// All its windows, ascending.
     pub(crate) windows: Vec<Window>,
 }
 
-/// Checks everything.
+/// Runs every check.
 pub(crate) async fn check(
     world: &World,
     truths: &Truths,
@@ -125,7 +125,7 @@ async fn lanes(world: &World, source: &SourceName, truth: &SourceTruth) -> Vec<L
     lanes
 }
 
-/// How many sweeps are configured of a source at the end.
+/// Number of sweeps configured for a source at the end.
 async fn sweeps_now(world: &World, source: &SourceName, truth: &SourceTruth) -> usize {
     let record = world.store.source(truth.shard, source).await;
     let policy = record.ok().flatten().map(|record| record.definition.policy);
@@ -149,13 +149,13 @@ fn look_at_lane(world: &World, lane: &LaneEnd, sweeps: usize) {
         world.expect(check_coverage(progress, &within));
     }
     if matches!(progress.timeline.lane, Lane::Sweep(number) if usize::from(number) > sweeps) {
-        // Nobody works on a sweep that is configured no more.
+        // No worker reads a sweep that is no longer configured.
         return;
     }
     let now = true_time::now();
     for window in windows {
         let book = world.books().windows.get(window.id()).copied();
-        // By the true time: a clock that was wrong may have stored any other.
+        // By the true time: a wrong clock may have stored any other.
         let moved_at = book.and_then(|book| book.moved_at);
         let still_ms = now.ms_since(moved_at.unwrap_or(window.updated_at()));
         let is_open = !matches!(window.status(), Status::Done | Status::Parked);
@@ -165,7 +165,7 @@ fn look_at_lane(world: &World, lane: &LaneEnd, sweeps: usize) {
     }
 }
 
-/// Which records a source had to deliver by now.
+/// The records that a source had to deliver by now.
 struct Promise<'a> {
     world: &'a World,
     truth: &'a SourceTruth,
@@ -174,7 +174,7 @@ struct Promise<'a> {
     through: Timestamp,
     unavailable: Vec<Span>,
     lanes: &'a [LaneEnd],
-    /// The ages at which everything was swept, where no change came between.
+    /// The ages at which all time was swept; empty if a change came between.
     sweeps_ms: Vec<i64>,
 }
 
@@ -220,7 +220,7 @@ impl<'a> Promise<'a> {
         }
     }
 
-    /// Whether `record` had to be delivered.
+    /// Returns true if `record` had to be delivered.
     fn holds(&self, record: &Truth) -> bool {
         let at = record.time;
         let in_reach = self.start <= at
@@ -229,7 +229,8 @@ impl<'a> Promise<'a> {
         in_reach && (self.was_on_time(record) || self.was_there(record) || self.was_swept(record))
     }
 
-    /// Whether the record was published in time, and the vendor still kept it when it was read first.
+    /// Returns true if the record was published in time, and within the retention at its first
+    /// read.
     fn was_on_time(&self, record: &Truth) -> bool {
         let done = self
             .readings(record)
@@ -238,8 +239,8 @@ impl<'a> Promise<'a> {
         record.published_at <= record.time.plus_ms(self.settle_ms) && self.was_kept(record, first)
     }
 
-    /// Whether a window that covers the record was begun when listings had it, however late it was,
-    /// and done while they still did.
+    /// Returns true if a window that covers the record began after its publication, however late,
+    /// and was done within the retention.
     fn was_there(&self, record: &Truth) -> bool {
         self.readings(record).any(|window| {
             let book = self.book(window);
@@ -248,25 +249,25 @@ impl<'a> Promise<'a> {
         })
     }
 
-    /// Whether listings had the record when the window of `book` was created.
+    /// Returns true if listings had the record when the window of `book` was created.
     fn had(record: &Truth, book: WindowBook) -> bool {
         let published_at = record.published_at.plus_ms(limits::CLOCK_SKEW_MS);
         book.created_at.is_some_and(|at| published_at < at)
     }
 
-    /// What the books have of `window`.
+    /// The book of `window`.
     fn book(&self, window: &Window) -> WindowBook {
         let book = self.world.books().windows.get(window.id()).copied();
         book.unwrap_or_default()
     }
 
-    /// Whether the vendor still kept the record at `at`.
+    /// Returns true if the record was within the vendor's retention at `at`.
     fn was_kept(&self, record: &Truth, at: Timestamp) -> bool {
         !self.truth.is_gone(record, at, limits::CLOCK_SKEW_MS)
     }
 
-    /// Whether a sweep had to find the record: published before time of its age was swept, and
-    /// later than its live window could have known.
+    /// Returns true if a sweep had to find the record: published before time of its age was swept,
+    /// and too late for its live window.
     fn was_swept(&self, record: &Truth) -> bool {
         let late_ms = record.published_at.ms_since(record.time) + limits::CLOCK_SKEW_MS;
         let live = self.window_of(&Lane::Live, record);
@@ -288,7 +289,7 @@ impl<'a> Promise<'a> {
         })
     }
 
-    /// The windows of every lane that were really read and cover the record.
+    /// The windows of every lane that were read and cover the record.
     fn readings(&self, record: &Truth) -> impl Iterator<Item = &Window> {
         let covering = self.lanes.iter().filter_map(|lane| covering(lane, record));
         covering.filter(|window| window.status() == Status::Done && window.runs() > 0)
@@ -317,7 +318,7 @@ fn is_sweep(timeline: &Timeline) -> bool {
     matches!(timeline.lane, Lane::Sweep(_))
 }
 
-/// Everything of `lane` before this is delivered.
+/// Watermark of `lane`.
 fn complete_through(lane: &LaneEnd) -> Timestamp {
     let LaneEnd { progress, windows } = lane;
     let open_at = windows.partition_point(|it| it.id().from < progress.open_from);

@@ -1,4 +1,4 @@
-//! The way to the store: latency on every call, and the faults that are on.
+//! The access to the store: latency on every call, and the active faults.
 
 use std::sync::Arc;
 
@@ -10,16 +10,16 @@ use crate::checked::CheckedStore;
 use crate::op::What;
 use crate::world::World;
 
-/// The longest that a call of the state takes when nothing is wrong, in milliseconds.
+/// Longest call of the state without a fault, in milliseconds.
 const LATENCY_MS_MAX: u64 = 12;
 
 /// Longer than any process lives, in milliseconds.
 const NEVER_MS: i64 = HOUR_MS;
 
-/// A process's way to the store of its world.
+/// A process's access to the store of its world.
 pub(crate) type FaultyStore = FailingStore<CheckedStore>;
 
-/// The way of a process with `clock` to `store`.
+/// The access of a process with `clock` to `store`.
 pub(crate) fn faulty(
     world: &Arc<World>,
     store: &CheckedStore,
@@ -60,7 +60,7 @@ fn fault(world: &World, operation: Operation) -> Fault {
         What::SlowStore { ms } => Some(*ms),
         _ => None,
     });
-    // Not every call is slow, or nothing would ever be done.
+    // Only some calls are slow, or no work would ever complete.
     let slow = slow.filter(|_| world.below(4) == 0);
     if slow.is_some() {
         world.count("state_slow");

@@ -1,6 +1,6 @@
-//! The disk of a world whose sources go to files: the sink in memory, one for each file name, with a
-//! wait on both sides of each of its calls, so that a process that is stopped there has made the call or
-//! has not. What the sink has acknowledged survives a power loss.
+//! The disk of a world whose sources write files: the sink in memory, one for each file name. Each
+//! call has a wait on both sides, so that a process stopped there has made the call or has not.
+//! Acknowledged pages survive a power loss.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -19,10 +19,10 @@ use crate::stream::{Delivered, Stream, read_line};
 use crate::true_time;
 use crate::world::{World, lock};
 
-/// The longest that half a call takes, in milliseconds.
+/// Longest wait on one side of a call, in milliseconds.
 const LATENCY_MS_MAX: u64 = 25;
 
-/// A file's name: it carries both bounds of its window.
+/// A file's name: it has both bounds of its window.
 type Name = (WindowId, Timestamp);
 
 /// Every file of a world. Clones share them.
@@ -43,7 +43,7 @@ struct Shared {
 
 impl fmt::Debug for Files {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // Not the world, which holds whoever holds this.
+        // Without the world, which holds the owner of this.
         f.debug_struct("Files").finish_non_exhaustive()
     }
 }
@@ -72,7 +72,7 @@ impl Files {
             .collect()
     }
 
-    /// Lines that no file may have.
+    /// Forbidden lines in files.
     pub(crate) fn violations(&self) -> Vec<String> {
         lock(&self.shared).violations.clone()
     }
@@ -82,7 +82,7 @@ impl Files {
         wait_ms(i64::try_from(ms).unwrap_or(0)).await;
     }
 
-    /// Removes the files that the window of `name` had before it was halved, as the sink does.
+    /// Removes the files of the window of `name` from before it was halved, as the sink does.
     fn remove_others(&self, name: &Name) {
         let mut shared = lock(&self.shared);
         let is_other = |other: &Name| other.0 == name.0 && other.1 != name.1;
@@ -117,12 +117,12 @@ impl Files {
     }
 }
 
-/// Where the records of a world go.
+/// The destination of a world's records.
 #[derive(Debug, Clone)]
 pub(crate) enum Output {
-    /// Into a stream.
+    /// A stream.
     Stream(Arc<Stream>),
-    /// Into files.
+    /// Files on one machine.
     Files(Files),
 }
 
@@ -135,11 +135,11 @@ pub(crate) enum SimSink {
     Files(Files),
 }
 
-/// Writes one window.
+/// The writer of one window.
 pub(crate) enum SimWriter {
-    /// Into a stream.
+    /// Writes to a stream.
     Stream(<StreamSink as Sink>::Writer),
-    /// Into a file.
+    /// Writes to a file.
     File {
         files: Files,
         name: Name,
@@ -173,7 +173,7 @@ impl Sink for SimSink {
     }
 }
 
-/// What is written of `batch`: nothing of a sweep that takes every record for delivered.
+/// The written part of `batch`: nothing for a sweep that takes every record for delivered.
 fn as_taken(batch: &Batch) -> Batch {
     let is_sweep = matches!(batch.window.timeline.lane, Lane::Sweep(_));
     let mut taken = batch.clone();

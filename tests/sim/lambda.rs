@@ -1,5 +1,5 @@
-//! A small Lambda: asynchronous invocations of the worker that are delayed, lost, doubled and put in
-//! another order; environments that live on or die; kills at any await and at the timeout.
+//! A small Lambda: asynchronous invocations of the worker that are delayed, lost, duplicated and
+//! reordered; environments that live on or die; kills at any await and at the timeout.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -23,14 +23,14 @@ use crate::true_time;
 use crate::world::{World, lock};
 use crate::wrong_clock::Seat;
 
-/// How old an invocation that finds no room may become before it is given up: what the template
-/// sets for the worker. Source: Lambda developer guide, asynchronous invocation.
+/// Age at which an invocation without capacity is dropped, in milliseconds: the template's setting
+/// for the worker. Source: Lambda developer guide, asynchronous invocation.
 pub(crate) const EVENT_AGE_MS: i64 = 5 * 60 * SECOND_MS;
-/// How often an invocation that found no room is tried.
+/// Milliseconds between two tries of an invocation without capacity.
 const NO_ROOM_MS: i64 = 2 * SECOND_MS;
-/// The longest that an invocation takes to come when nothing is wrong, in milliseconds.
+/// Longest delay of an invocation without a fault, in milliseconds.
 const QUEUE_MS_MAX: u64 = 400;
-/// One of so many environments ends after each invocation, as Lambda likes it.
+/// One of so many environments ends after each invocation, as Lambda may do.
 const ENVIRONMENT_ENDS_ONE_IN: u64 = 10;
 
 /// The worker function.
@@ -47,11 +47,11 @@ pub(crate) struct Lambda {
 /// One environment of the worker function: its clients, and the clock of its machine.
 #[derive(Debug)]
 struct Environment {
-    /// Of the machine that it runs on; see [`World::power`].
+    /// Life of the machine that it runs on; see [`World::power`].
     power: u64,
     worker: Worker<FaultyStore, SimOutfit>,
     clock: SimClock,
-    /// What a poisoned page ends it by.
+    /// Ends the environment at a poisoned page.
     abort: Abort,
 }
 
@@ -73,7 +73,7 @@ impl Lambda {
         })
     }
 
-    /// How many invocations are running.
+    /// Number of running invocations.
     pub(crate) fn running(&self) -> usize {
         self.running.load(Ordering::SeqCst)
     }
@@ -99,8 +99,8 @@ impl Lambda {
         });
     }
 
-    /// Runs an invocation once there is room, unless it is too old by then, or the machine that held it
-    /// has lost its `power`.
+    /// Runs an invocation once there is capacity, unless it is too old by then, or its machine has
+    /// lost its `power`.
     async fn deliver(&self, payload: &[u8], power: u64) {
         let Ok(tasks) = serde_json::from_slice::<Vec<Task>>(payload) else {
             self.world.violate("an invocation that cannot be read");
@@ -202,13 +202,13 @@ impl Lambda {
     }
 }
 
-/// A poll of a process: often one of its first, now and then a late one.
+/// Number of a poll of a process: often an early one, at times a late one.
 pub(crate) fn some_poll(world: &World) -> u64 {
     let end = [8, 30, 120, 600][usize::try_from(world.below(4)).unwrap_or(0)];
     1 + world.below(end)
 }
 
-/// What the function's main does with `tasks`.
+/// The same run of `tasks` as in the function's main.
 async fn work(worker: &Worker<FaultyStore, SimOutfit>, tasks: &[Task], budget: Budget) {
     match tasks {
         [only] => {
@@ -220,7 +220,7 @@ async fn work(worker: &Worker<FaultyStore, SimOutfit>, tasks: &[Task], budget: B
     }
 }
 
-/// The way of a tick to the function.
+/// A tick's access to the function.
 #[derive(Debug)]
 pub(crate) struct Invoker(pub(crate) Arc<Lambda>);
 
@@ -245,7 +245,7 @@ impl Dispatch for Invoker {
         };
         if world.chance(refuse) {
             world.count("invocation_refused");
-            // Half of them were taken all the same.
+            // Half of them were accepted all the same.
             if world.below(2) == 0 {
                 lambda.enqueue(&payload);
             }

@@ -1,12 +1,12 @@
 //! The seeded simulator: the production engine (ticks, workers, clients, manifests, sinks) in
-//! worlds of its own, single-threaded, under virtual time, where stores, vendors, streams, functions
-//! and clocks fail in every way they can; and the checks that nothing is lost.
+//! worlds of its own, single-threaded, under virtual time. Stores, vendors, streams, functions and
+//! clocks fail in every way they can; the checks show that nothing is lost.
 //!
 //! A world is a function of its seed and its list of operations, so a failure can be repeated,
 //! reduced, and kept as a test.
 
-// A worker of the simulator holds a whole run of production futures, which the compiler must look
-// through to the end before it may be spawned.
+// A worker of the simulator holds a whole run of production futures. The compiler must see all of
+// it before the worker can be spawned.
 #![recursion_limit = "256"]
 
 mod args;
@@ -58,7 +58,7 @@ use crate::terminal::{EXIT_INTERRUPTED, Interrupt, Progress};
 const PROGRESS_WORLDS: u64 = 10;
 
 fn main() -> ExitCode {
-    // Exits with 2 when the arguments make no sense.
+    // Exits with 2 on invalid arguments.
     let args = Args::parse();
     let mut out = io::stdout().lock();
     let listing = || match (args.json, out.is_terminal()) {
@@ -79,11 +79,11 @@ fn main() -> ExitCode {
     } else {
         many(&mut out, &args)
     };
-    // A reader that went away has seen what it wanted.
+    // A closed pipe means that the reader has enough.
     ended.unwrap_or(ExitCode::FAILURE)
 }
 
-/// Plays a scenario; a failure is that it could not be played.
+/// Plays a scenario. A failure means that it could not be played.
 fn play(out: &mut impl Write, scenario: Scenario, as_json: bool) -> io::Result<ExitCode> {
     match scenario.play(as_json) {
         Ok(text) => write!(out, "{text}").map(|()| ExitCode::SUCCESS),

@@ -1,4 +1,4 @@
-//! Stopping a simulated process: dropped at any await, or not polled for a while.
+//! The stops of a simulated process: dropped at any await, or not polled for a while.
 
 use std::future::{Future, poll_fn};
 use std::pin::pin;
@@ -11,46 +11,47 @@ use tokio::time::Instant;
 
 use crate::clock::wait_until;
 
-/// Ends the process it belongs to from within, as an abort does. Clones belong to the same process.
+/// Ends its own process from within, as an abort does. Clones belong to the same process.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Abort(Arc<AtomicBool>);
 
 impl Abort {
-    /// The process ends here: nothing after this is done.
+    /// Ends the process here: nothing after this runs.
     pub(crate) async fn now(&self) {
         self.0.store(true, Ordering::SeqCst);
         std::future::pending::<()>().await;
     }
 
-    /// Whether the process has ended so.
+    /// Returns true once the process has ended this way.
     pub(crate) fn is_called(&self) -> bool {
         self.0.load(Ordering::SeqCst)
     }
 }
 
-/// What is to happen to a process while it runs.
+/// The faults of a process while it runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Fate {
-    /// When its host kills it, whatever it does.
+    /// Instant at which its host kills it.
     pub(crate) deadline: Instant,
-    /// It is killed instead of being polled for the n-th time, from 1.
+    /// Number of the poll that is replaced by a kill, from 1.
     pub(crate) kill_at_poll: Option<u64>,
-    /// It is frozen at its n-th poll for so many milliseconds, which its deadline waits for.
+    /// Number of the poll at which it freezes, and the milliseconds of the freeze, which extend its
+    /// deadline.
     pub(crate) pause: Option<(u64, u64)>,
 }
 
-/// How a process ended.
+/// The end of a process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Ended<T> {
-    /// By itself.
+    /// It completed.
     With(T),
-    /// It was killed at the poll its fate named.
+    /// Killed at the poll of its fate.
     Killed,
-    /// It was killed at its deadline.
+    /// Killed at its deadline.
     TimedOut,
 }
 
-/// Runs `process` under `fate`, for as long as it `lives`. Where it is stopped, it is dropped as it stands.
+/// Runs `process` under `fate`, for as long as it `lives`. A stopped process is dropped as it is.
 pub(crate) async fn run<T>(
     fate: Fate,
     lives: impl Fn() -> bool + Unpin,

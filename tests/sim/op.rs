@@ -1,5 +1,5 @@
-//! What happens to a world beside its load: faults and changes, each with its time. A list of them,
-//! drawn from the seed, is what shrinking takes away from.
+//! The operations of a world beside its load: timed faults and changes. Their list is drawn from
+//! the seed, and shrinking removes from it.
 
 use std::fmt;
 
@@ -7,25 +7,25 @@ use windlass_core::time::{DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS};
 
 use crate::wrong_clock::Whose;
 
-/// One thing that happens, from `at_ms` after the world began, for `for_ms`.
+/// One operation, from `at_ms` after the world began, for `for_ms`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Op {
-    /// When, in milliseconds after the world began.
+    /// Start in milliseconds after the world began.
     pub(crate) at_ms: i64,
-    /// How long, in milliseconds; 0 for what happens once.
+    /// Duration in milliseconds; 0 for a single event.
     pub(crate) for_ms: i64,
-    /// What.
+    /// Its effect.
     pub(crate) what: What,
 }
 
-/// What happens.
+/// The effect of an operation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum What {
     /// The machines' clocks disagree.
     Skew,
-    /// The vendors fail as their specs say.
+    /// The vendors fail by their specs.
     VendorFaults,
-    /// The stream fails as its spec says.
+    /// The stream fails by its spec.
     StreamFaults,
     /// Every request to the n-th vendor meets the same fault.
     VendorOutage { vendor: usize },
@@ -37,51 +37,52 @@ pub(crate) enum What {
     },
     /// Every call of the stream meets the same fault.
     StreamOutage,
-    /// Calls of the state are refused, or their replies lost, so many of a hundred.
+    /// Calls of the state fail, or their responses are lost, at this percentage.
     StoreFaults { percent: u64 },
     /// Calls of the state take up to so long.
     SlowStore { ms: u64 },
-    /// Writes of the state are made and never answered, so many of a hundred: their process waits until
+    /// Writes of the state apply and never return, at this percentage: their process waits until
     /// its host kills it.
     LastWrites { percent: u64 },
-    /// Invocations are accepted and never come, so many of a hundred.
+    /// Invocations are accepted and lost, at this percentage.
     LoseInvocations { percent: u64 },
-    /// Invocations come twice, so many of a hundred.
+    /// Invocations are delivered twice, at this percentage.
     DuplicateInvocations { percent: u64 },
-    /// Invocations come up to so much later, so many of a hundred.
+    /// Invocations are delayed by up to so long, at this percentage.
     DelayInvocations { percent: u64, ms: u64 },
-    /// Invocations are refused, or accepted without an answer, so many of a hundred.
+    /// Invocations are rejected, or accepted without a response, at this percentage.
     RefuseInvocations { percent: u64 },
-    /// No more than so many workers run at once.
+    /// At most so many workers run at once.
     Throttle { workers: usize },
-    /// Workers are killed somewhere, so many of a hundred.
+    /// Workers are killed at any point, at this percentage.
     KillWorkers { percent: u64 },
-    /// Workers are frozen somewhere for up to so long, so many of a hundred.
+    /// Workers freeze at any point for up to so long, at this percentage.
     FreezeWorkers { percent: u64, ms: u64 },
-    /// Ticks are killed somewhere, so many of a hundred.
+    /// Ticks are killed at any point, at this percentage.
     KillTicks { percent: u64 },
-    /// Ticks are frozen somewhere for up to so long, so many of a hundred.
+    /// Ticks freeze at any point for up to so long, at this percentage.
     FreezeTicks { percent: u64, ms: u64 },
-    /// Each tick comes so many times at once.
+    /// Each tick runs so many times at once.
     OverlapTicks { ticks: u64 },
-    /// Done windows that the marks have not passed are deleted, so many of a hundred, as a table's
+    /// Done windows that the marks have not passed are deleted, at this percentage, as a table's
     /// own expiry may do after a long stop.
     Vanish { percent: u64 },
-    /// No tick comes.
+    /// No tick runs.
     NoTicks,
     /// The definition of the n-th source is applied with a change.
     Apply { source: usize, change: Change },
-    /// An operator holds the n-th source back.
+    /// An operator pauses the n-th source.
     Hold { source: usize },
-    /// An operator retries what is parked.
+    /// An operator retries the parked windows.
     Mend,
-    /// The machine loses its power, and the state what was written so shortly before and not synced.
+    /// The machine loses its power, and the state loses unsynced writes of this recent time.
     PowerLoss { unsynced_ms: i64 },
-    /// Clocks are so far ahead, or behind when that is negative.
+    /// Clocks are ahead by so much, or behind if negative.
     WrongClock {
         whose: Whose,
         off_ms: i64,
-        /// How long they are wrong, and then right, in turns; wrong all the time when 0.
+        /// Length of the alternating wrong and right periods, in milliseconds; 0 for wrong all the
+        /// time.
         turn_ms: i64,
     },
 }
@@ -89,26 +90,26 @@ pub(crate) enum What {
 /// A change of a source's definition.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Change {
-    /// Nothing: it is applied as it is.
+    /// No change: it is applied as it is.
     Nothing,
-    /// Windows between these widths.
+    /// Other limits of window widths.
     Widths { min_ms: i64, max_ms: i64 },
-    /// Settles for so much longer.
+    /// A `settle` longer by so much.
     SettleLonger { ms: i64 },
-    /// So many workers at once.
+    /// Another number of concurrent workers.
     InFlight { workers: u32 },
-    /// So many open windows.
+    /// Another number of open windows.
     Open { windows: u32 },
-    /// Starts so much earlier.
+    /// A start earlier by so much.
     StartEarlier { ms: i64 },
-    /// The pace at so many of a hundred of what it was.
+    /// A request rate at this percentage of the previous one.
     Slower { percent: u32 },
-    /// Swept at other ages; none when 0.
+    /// Other ages of sweeps; none for 0.
     Sweeps { first_ms: i64 },
 }
 
 impl Op {
-    /// Whether it is happening `now_ms` after the world began.
+    /// Returns true while it is on, `now_ms` after the world began.
     pub(crate) fn is_on(&self, now_ms: i64) -> bool {
         (self.at_ms..self.at_ms + self.for_ms).contains(&now_ms)
     }
@@ -131,7 +132,7 @@ pub(crate) fn draw(
         .filter(|_| rng.u8(0..5) > 0)
         .map(whole)
         .collect();
-    // A few kinds of trouble a world, so that each also comes alone or nearly so.
+    // A few kinds of trouble per world, so that each also occurs alone or nearly so.
     let kinds: Vec<u8> = (0..rng.usize(1..=6)).map(|_| rng.u8(0..KINDS)).collect();
     for _ in 0..rng.usize(2..=14) {
         let kind = kinds[rng.usize(..kinds.len())];
@@ -221,7 +222,7 @@ fn intervention(rng: &mut fastrand::Rng, faults_ms: i64, sources: usize) -> Op {
     }
 }
 
-/// A page that kills what reads it: often until the faults end, now and then for a while.
+/// A page that kills its reader: often until the faults end, at times for a while.
 fn poison(rng: &mut fastrand::Rng, faults_ms: i64, vendors: usize) -> Op {
     let begins_ms = rng.i64(0..faults_ms / 2);
     let rest_ms = faults_ms - begins_ms;
@@ -264,8 +265,8 @@ fn change(rng: &mut fastrand::Rng) -> Change {
     }
 }
 
-/// Makes the operations `ops` those of a world on one machine with files: nothing expires by itself, no
-/// process holds a window past its lease, and the power is lost now and then.
+/// Turns `ops` into those of a world on one machine with files: nothing expires there, no process
+/// holds a window past its lease, and the power is lost at times.
 pub(crate) fn on_one_machine(rng: &mut fastrand::Rng, faults_ms: i64, ops: &mut Vec<Op>) {
     ops.retain(|op| {
         !matches!(
@@ -289,12 +290,12 @@ pub(crate) fn on_one_machine(rng: &mut fastrand::Rng, faults_ms: i64, ops: &mut 
     ops.sort_by_key(|op| op.at_ms);
 }
 
-/// One of `choices`, which are never none.
+/// One of `choices`, which must not be empty.
 pub(crate) fn pick<'a, T>(rng: &mut fastrand::Rng, choices: &'a [T]) -> &'a T {
     &choices[rng.usize(..choices.len())]
 }
 
-/// `HH:MM:SS` of a time after the world began.
+/// A time after the world began as `HH:MM:SS`.
 pub(crate) fn clock_time(ms: i64) -> String {
     let seconds = ms / SECOND_MS;
     let (hours, rest) = (seconds / 3_600, seconds % 3_600);

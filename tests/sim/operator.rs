@@ -1,5 +1,5 @@
-//! What happens to a world at a certain time: people apply definitions with changes, hold sources
-//! back, and mend what is parked; vendors and streams have outages.
+//! The timed events of a world: operators apply changed definitions, pause sources, and retry
+//! parked windows; vendors and streams have outages.
 
 use std::sync::{Arc, Mutex};
 
@@ -19,17 +19,17 @@ use crate::vendor::{Fault, Vendor};
 use crate::world::{World, lock};
 use crate::wrong_clock::{Whose, jumps};
 
-/// Whoever acts on a world's sources.
+/// The operator of a world's sources.
 #[derive(Debug)]
 pub(crate) struct Operator {
     world: Arc<World>,
     outside: Outside,
     definitions: Mutex<Vec<SourceDefinition>>,
-    /// What is still to be done, the next last.
+    /// The remaining acts, the next one last.
     agenda: Mutex<Vec<(Timestamp, Act)>>,
 }
 
-/// One thing an operator does.
+/// One act of an operator.
 #[derive(Debug, Clone, Copy)]
 enum Act {
     Apply(usize, Change),
@@ -44,7 +44,7 @@ enum Act {
     Jump(Whose, i64),
 }
 
-/// Whom it happens to, beside the state.
+/// The targets of events, beside the state.
 #[derive(Debug)]
 pub(crate) struct Outside {
     pub(crate) vendors: Vec<Arc<Vendor>>,
@@ -52,8 +52,7 @@ pub(crate) struct Outside {
 }
 
 impl Operator {
-    /// An operator of the sources that `definitions` define, who does what the operations of
-    /// `world` say.
+    /// An operator of the sources in `definitions` that carries out the operations of `world`.
     pub(crate) fn new(
         world: Arc<World>,
         outside: Outside,
@@ -115,7 +114,7 @@ impl Operator {
         definitions.iter().filter_map(last).max()
     }
 
-    /// Does what is to be done before `end`, each at its time.
+    /// Carries out the acts due before `end`, each at its time.
     pub(crate) async fn until(&self, end: Timestamp) {
         loop {
             let next = lock(&self.agenda).pop_if(|(at, _)| *at < end);
@@ -125,7 +124,7 @@ impl Operator {
         }
     }
 
-    /// Lets every source go on, whatever was still to be done.
+    /// Resumes every source and drops the remaining acts.
     pub(crate) async fn release_all(&self) {
         lock(&self.agenda).clear();
         let sources = lock(&self.definitions).len();
@@ -135,7 +134,7 @@ impl Operator {
         self.mend().await;
     }
 
-    /// Retries what is parked. What is blocked heals by its probes.
+    /// Retries parked windows. Blocked sources heal by their probes.
     pub(crate) async fn mend(&self) {
         let definitions = lock(&self.definitions).clone();
         for definition in &definitions {
@@ -218,7 +217,7 @@ impl Operator {
         }
     }
 
-    /// Deletes some of the done windows that no mark has passed. What they covered is read again.
+    /// Deletes some of the done windows that no mark has passed. Their spans are read again.
     async fn vanish(&self, percent: u64) {
         let store = &self.world.store;
         let definitions = lock(&self.definitions).clone();
@@ -253,13 +252,13 @@ impl Operator {
         applied.await.map(|_| ()).map_err(|error| error.to_string())
     }
 
-    /// What an operator does never fails here: it is not what is tested.
+    /// Reports a failed act as a violation: acts are not under test.
     fn expect<T>(&self, done: Result<T, String>) {
         self.world.expect(done.map(|_| ()));
     }
 }
 
-/// `definition` with `change`, or as it is where the change does not fit it.
+/// `definition` with `change`, or as it is if the change does not fit.
 fn changed(definition: &SourceDefinition, change: Change) -> SourceDefinition {
     let mut next = definition.clone();
     let policy = &mut next.policy;

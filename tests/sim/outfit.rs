@@ -1,6 +1,5 @@
-//! What a simulated worker needs for a source: the production client over a vendor in this process,
-//! and a sink: the production one over a
-//! stream in this process, or a model of files.
+//! The clients and sinks of simulated workers: the production client on a vendor in this process,
+//! and the production sink on a stream in this process or a model of files.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -21,20 +20,20 @@ use crate::true_time;
 use crate::vendor::{Vendor, VendorTransport};
 use crate::world::{World, lock};
 
-/// How each source is reached.
+/// The connectors, vendors and the sink of a world.
 #[derive(Debug)]
 pub(crate) struct Supplies {
-    /// Its connector and its vendor.
+    /// The connector and the vendor of each source.
     pub(crate) vendors: BTreeMap<SourceName, (Connector, Arc<Vendor>)>,
-    /// Where it is noted when a vendor is asked that may not be.
+    /// Receives violations of a cooldown.
     pub(crate) world: Arc<World>,
-    /// Where all records go.
+    /// The destination of all records.
     pub(crate) sink: Arc<SimSink>,
 }
 
 type SimGear = Gear<WatchedTransport, SimSink>;
 
-/// A vendor's transport with a look at the gate of its rate group (promise P5).
+/// A vendor's transport that checks the cooldown of its rate group (promise P5).
 #[derive(Debug, Clone)]
 pub(crate) struct WatchedTransport {
     inner: VendorTransport,
@@ -45,11 +44,11 @@ pub(crate) struct WatchedTransport {
 }
 
 impl WatchedTransport {
-    /// Whether `request` asks for a page that kills what reads it.
+    /// Returns true if `request` is for a page that kills its reader.
     fn is_poisoned(&self, request: &ApiRequest) -> bool {
         let name = &self.vendor.spec().name;
         let poisoned_ms = self.world.on(|what| match what {
-            // The n-th vendor has its number at the end of its name.
+            // The name of the n-th vendor ends with its number.
             What::PoisonedPage { vendor, at_ms } => {
                 name.ends_with(&vendor.to_string()).then_some(*at_ms)
             }
@@ -77,7 +76,7 @@ impl Transport for WatchedTransport {
     }
 }
 
-/// The outfit of one environment: clients are kept for its life.
+/// The outfit of one environment: it keeps clients for its life.
 #[derive(Debug)]
 pub(crate) struct SimOutfit {
     supplies: Arc<Supplies>,
@@ -88,7 +87,7 @@ pub(crate) struct SimOutfit {
 }
 
 impl SimOutfit {
-    /// An outfit of an environment with this clock and these dice, which `abort` ends.
+    /// The outfit of an environment with this clock and this randomness, which `abort` ends.
     pub(crate) fn new(
         supplies: Arc<Supplies>,
         clock: Arc<dyn Clock>,

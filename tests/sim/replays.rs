@@ -3,7 +3,7 @@
 use crate::runner::run_caught;
 use crate::spec::WorldSpec;
 
-/// Runs the world of `seed` with only the operations that `kept` numbers: everything holds.
+/// Runs the world of `seed` with only the operations numbered in `kept`, and expects no violation.
 #[cfg_attr(not(test), expect(dead_code))]
 fn replay(seed: u64, kept: &[usize]) {
     let spec = WorldSpec::draw(seed).keeping(kept);

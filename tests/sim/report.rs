@@ -1,5 +1,5 @@
-//! What is printed: one JSON object, or a table and, of the first world that failed, everything that
-//! is needed to repeat it.
+//! The output: one JSON object, or a table with the full reproduction of the first world that
+//! failed.
 
 mod breaks;
 mod ops;
@@ -16,35 +16,35 @@ use crate::scenarios::Scenario;
 use crate::spec::WorldSpec;
 use crate::terminal::{counted, grouped};
 
-/// The first world that failed, as far as it could be reduced.
+/// The first world that failed, with its operations reduced.
 #[derive(Debug)]
 pub(crate) struct Reduced<'a> {
-    /// As it failed.
+    /// The original failure.
     pub(crate) failure: &'a Failure,
     /// The numbers of the operations it needs.
     pub(crate) kept: Vec<usize>,
-    /// How it fails with these.
+    /// Its outcome with only these.
     pub(crate) outcome: Outcome,
 }
 
-/// How a list of names is printed.
+/// The format of a list of names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Listing {
-    /// One name a line, for scripts.
+    /// One name per line, for scripts.
     Names,
-    /// With what each is, for people.
+    /// With a description of each, for a terminal.
     Told,
     /// The same as JSON.
     Json,
 }
 
-/// The ways to break the protocol.
+/// The list of breaks.
 pub(crate) fn breaks(listing: Listing) -> String {
     let all = Break::ALL.map(|way| (way.name(), breaks::what(way)));
     list(&all, listing)
 }
 
-/// The scenarios.
+/// The list of scenarios.
 pub(crate) fn scenarios(listing: Listing) -> String {
     let all = Scenario::ALL.map(|scenario| (scenario.name(), scenario.what()));
     list(&all, listing)
@@ -94,7 +94,7 @@ pub(crate) fn as_json(summary: &Summary, seed: u64, broken: Option<Break>, ms: i
     object.to_string()
 }
 
-/// Failed worlds that are listed, at most.
+/// Largest number of failed worlds in the list.
 const FAILURES_LISTED: usize = 40;
 
 /// The first violation of each failed world, by its seed.
@@ -105,7 +105,7 @@ fn listed(summary: &Summary) -> BTreeMap<String, &str> {
         .collect()
 }
 
-/// The failed worlds but the first, which has a story of its own: a line each, up to a number.
+/// The failed worlds except the first, which is shown in full: one line each, up to a limit.
 pub(crate) fn others_failed(summary: &Summary) -> String {
     let mut text = String::new();
     for (seed, problem) in summary.failures.iter().skip(1).take(FAILURES_LISTED) {
@@ -114,7 +114,7 @@ pub(crate) fn others_failed(summary: &Summary) -> String {
     text
 }
 
-/// The summary for people.
+/// The summary as a table.
 pub(crate) fn as_table(summary: &Summary, seed: u64, ms: i64) -> String {
     let Summary { total, worlds, .. } = summary;
     let mut rows = vec![
@@ -153,7 +153,7 @@ fn row((name, value): &(&'static str, String)) -> String {
     format!("{name:<24}{value:>20}\n")
 }
 
-/// One world that ran alone, for people: what happened in it, and what it came to.
+/// One world that ran alone: its operations and its outcome.
 pub(crate) fn as_world(spec: &WorldSpec, outcome: &Outcome) -> String {
     let mut text = format!(
         "world {} with {}\n{}\n",
@@ -180,7 +180,7 @@ pub(crate) fn as_world(spec: &WorldSpec, outcome: &Outcome) -> String {
     text
 }
 
-/// How the first failed world fails, and how to repeat it.
+/// The first failed world: its violation, and the command that repeats it.
 pub(crate) fn as_story(reduced: &Reduced<'_>, broken: Option<Break>) -> String {
     let Reduced {
         failure,
@@ -228,7 +228,7 @@ pub(crate) fn as_story(reduced: &Reduced<'_>, broken: Option<Break>) -> String {
     text
 }
 
-/// One world's own operations, one a line.
+/// The operations of one world, one per line.
 pub(crate) fn as_list(spec: &WorldSpec) -> String {
     let ops = spec.ops.iter().enumerate();
     ops.map(|(number, op)| ops::line(number, op)).collect()

@@ -1,5 +1,5 @@
-//! The life of one world: it is built, things go wrong for a while, then nothing does, and what was
-//! missed has to be made up for within a stated number of ticks.
+//! The life of one world: it is built, has faults for a while, and must then catch up without
+//! faults within a stated number of ticks.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -32,40 +32,40 @@ use crate::vendor::{Vendor, VendorSpec};
 use crate::world::World;
 use crate::wrong_clock::Seat;
 
-/// Ticks after the last fault within which every source has to be caught up: waits of up to an
-/// hour that were stored before, a lease of a quarter, and what a paced vendor needs for a day.
+/// Ticks after the last fault within which every source must be caught up: stored waits of up to an
+/// hour, a lease of a quarter, and a day's requests at a vendor with a low request rate.
 pub(crate) const CATCH_UP_TICKS: u64 = 300;
-/// How far a source that is caught up may trail beyond its settle and `every`, in milliseconds: a
+/// Allowed lag of a source that is caught up beyond its settle and `every`, in milliseconds: a
 /// tick, a run, and another tick.
 const TRAIL_MS: i64 = 10 * TICK_MS;
 
-/// What a world came to.
+/// The outcome of a world.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Outcome {
-    /// What did not hold, the first first.
+    /// The violations, in order.
     pub(crate) violations: Vec<String>,
-    /// What was delivered.
+    /// Counts of records, by delivery.
     pub(crate) tally: Tally,
-    /// How often each fault struck.
+    /// Count of each fault.
     pub(crate) faults: BTreeMap<&'static str, u64>,
-    /// How long it lasted, in milliseconds of its own time.
+    /// Its length in milliseconds of its own time.
     pub(crate) virtual_ms: i64,
-    /// How long clocks were wrong in it, added up over its operations, in milliseconds.
+    /// Time of wrong clocks, summed over its operations, in milliseconds.
     pub(crate) wrong_clock_ms: i64,
-    /// Ticks that ended by themselves.
+    /// Ticks that completed.
     pub(crate) ticks: u64,
     /// Worker invocations that began.
     pub(crate) invocations: u64,
-    /// Its whole history as a number.
+    /// Hash of its whole history.
     pub(crate) trace_hash: u64,
-    /// Its whole history, if asked for.
+    /// Its whole history, if requested.
     pub(crate) trace: Vec<String>,
 }
 
 /// Runs the world of `spec` on this thread, with the protocol `broken` in one way or not at all.
 pub(crate) fn run(spec: &WorldSpec, broken: Option<Break>, traced: bool) -> Outcome {
     breaks::set(broken);
-    // What the SDK draws is drawn from here.
+    // The SDK draws its randomness from here.
     fastrand::seed(spec.seed);
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_time()
@@ -79,7 +79,7 @@ pub(crate) fn run(spec: &WorldSpec, broken: Option<Break>, traced: bool) -> Outc
     outcome
 }
 
-/// The outcome of a world that could not even begin.
+/// The outcome of a world that could not begin.
 pub(crate) fn failed(problem: String) -> Outcome {
     Outcome {
         violations: vec![problem],
@@ -96,7 +96,7 @@ async fn live(spec: &WorldSpec, traced: bool) -> Outcome {
     }
 }
 
-/// The parts of a world, put together.
+/// The parts of a world, connected.
 struct Scene {
     world: Arc<World>,
     vendors: Vec<Arc<Vendor>>,
@@ -206,7 +206,7 @@ impl Scene {
         self.conclude().await
     }
 
-    /// One tick, and what the operator does until the next.
+    /// Runs one tick, and the operator's acts until the next.
     async fn minute(&self) {
         let end = true_time::now().plus_ms(TICK_MS);
         self.ticks.begin();
@@ -214,7 +214,7 @@ impl Scene {
         wait_until(true_time::instant(end)).await;
     }
 
-    /// Goes on until everything of the time of faults is made up for, or that takes too long.
+    /// Runs until everything from the time of faults is delivered, or a limit of ticks is reached.
     async fn catch_up(&self, faults_end: Timestamp, spec: &WorldSpec) {
         for _ in 0..CATCH_UP_TICKS {
             if !self.world.holds() {
@@ -233,7 +233,7 @@ impl Scene {
         }
     }
 
-    /// Goes on until the sweeps have read everything of the time of faults.
+    /// Runs until the sweeps have read everything from the time of faults.
     async fn sweep_up(&self, faults_end: Timestamp, spec: &WorldSpec) {
         let Some(longest_ms) = self.operator.longest_sweep_ms() else {
             return;
@@ -256,8 +256,8 @@ impl Scene {
         }
     }
 
-    /// Why which lanes are not where they should be: the live and backfill lanes near now, or the
-    /// sweeps past `swept`.
+    /// The lanes that are behind, with the reason of each: the live and backfill lanes near now, or
+    /// the sweeps past `swept`.
     async fn behind(&self, swept: Option<Timestamp>) -> Vec<String> {
         let now = true_time::now();
         let Ok(sources) = self.world.store.all_sources().await else {
@@ -295,7 +295,8 @@ impl Scene {
     }
 
     async fn conclude(self) -> Outcome {
-        // What the last tick sent may still be running; nobody counts what a world cut short.
+        // Workers of the last tick may still be running; the checks ignore those that the world cut
+        // short.
         let tally = if self.world.holds() {
             ends::check(&self.world, &self.truths, &self.vendors, &self.output).await
         } else {

@@ -19,31 +19,31 @@ const STACK_BYTES: usize = 16 * 1024 * 1024;
 /// A world that failed.
 #[derive(Debug, Clone)]
 pub(crate) struct Failure {
-    /// The world.
+    /// The world's specification.
     pub(crate) spec: WorldSpec,
-    /// What it came to.
+    /// The world's outcome.
     pub(crate) outcome: Outcome,
 }
 
-/// What many worlds came to.
+/// The outcomes of many worlds.
 #[derive(Debug, Default)]
 pub(crate) struct Summary {
-    /// How many ran.
+    /// Number of worlds that ran.
     pub(crate) worlds: u64,
-    /// Whether more were wanted, and somebody stopped it.
+    /// True if the run was stopped before all worlds had run.
     pub(crate) interrupted: bool,
-    /// Everything counted, added up.
+    /// The sums of all counts.
     pub(crate) total: Outcome,
     /// The failed world with the lowest seed.
     pub(crate) first: Option<Failure>,
-    /// How many failed.
+    /// Number of failed worlds.
     pub(crate) failed: u64,
     /// Seeds of failed worlds with the first violation of each, ascending.
     pub(crate) failures: BTreeMap<u64, String>,
 }
 
 impl Summary {
-    /// Of a world that ran alone.
+    /// The summary of a world that ran alone.
     pub(crate) fn of_one(spec: WorldSpec, outcome: Outcome) -> Self {
         let mut summary = Self::default();
         summary.add(spec, outcome);
@@ -81,8 +81,8 @@ impl Outcome {
     }
 }
 
-/// Runs `worlds` worlds from `seed` on and calls `goes_on` after each, with how many that makes; when
-/// it says no, none begins any more. With `until_first`, none begins after one has failed.
+/// Runs `worlds` worlds from `seed` on and calls `goes_on` after each with the count so far; once
+/// it returns false, no further world begins. With `until_first`, none begins after one has failed.
 pub(crate) fn run_many(
     seed: u64,
     worlds: u64,
@@ -136,8 +136,8 @@ pub(crate) fn run_caught(spec: &WorldSpec, broken: Option<Break>, traced: bool) 
     caught.unwrap_or_else(|_| failed("the world panicked".to_owned()))
 }
 
-/// The operations of a failed world that it fails with alone, by number, and how it then fails; as
-/// few as were found until `goes_on` says no.
+/// The smallest set of operations found that makes a failed world fail, by number, and its outcome
+/// with them. The search ends once `goes_on` returns false.
 pub(crate) fn shrunk(
     failure: &Failure,
     broken: Option<Break>,

@@ -1,5 +1,5 @@
-//! Worlds with a purpose: each is fixed, runs the production engine under virtual time, and comes to
-//! figures that say what a mechanism is worth.
+//! Worlds with a purpose: each is fixed, runs the production engine under virtual time, and gives
+//! figures of the effect of one mechanism.
 
 mod burst;
 mod figures;
@@ -17,19 +17,19 @@ use figures::Figures;
 pub(crate) enum Scenario {
     /// An hour of a hundred times as many records.
     Burst,
-    /// Events that come late.
+    /// Late-arriving records.
     Late,
-    /// A request budget that workers share.
+    /// A quota that workers share.
     Shared,
-    /// A source that was stopped while its vendor forgets.
+    /// A source that was stopped while its vendor's retention passes.
     Retention,
 }
 
 impl Scenario {
-    /// All of them.
+    /// All scenarios, in the order of their list.
     pub(crate) const ALL: [Self; 4] = [Self::Burst, Self::Late, Self::Shared, Self::Retention];
 
-    /// What it is called on the command line.
+    /// Its name on the command line.
     pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::Burst => "burst",
@@ -39,7 +39,7 @@ impl Scenario {
         }
     }
 
-    /// What it is about, in a few words.
+    /// Its short description.
     pub(crate) const fn what(self) -> &'static str {
         match self {
             Self::Burst => "an hour of a hundred times as many records",
@@ -49,7 +49,7 @@ impl Scenario {
         }
     }
 
-    /// Plays it, and gives its figures as a table, or as one JSON object.
+    /// Plays it. Returns its figures as a table, or as one JSON object.
     pub(crate) fn play(self, as_json: bool) -> anyhow::Result<String> {
         let figures = self.figures()?;
         Ok(if as_json {

@@ -1,10 +1,10 @@
-//! Taking away what does not matter: the operations without which a world still fails.
+//! Shrinking: removal of the operations that a world does not need to fail.
 
-/// Worlds that one shrinking runs at most: it has to end within a minute or two.
+/// Most worlds of one shrinking: it must end within a minute or two.
 pub(crate) const TRIES_MAX: usize = 120;
 
-/// The numbers of the operations, out of `count`, that are enough for `fails`; those that it was
-/// found to need when the tries ran out. It fails with all of them.
+/// The numbers of the operations, out of `count`, that suffice for `fails`; when the tries run out,
+/// the smallest set found. It fails with all of them.
 ///
 /// Delta debugging: halves first, then quarters, down to single ones.
 pub(crate) fn shrink(count: usize, mut fails: impl FnMut(&[usize]) -> bool) -> Vec<usize> {

@@ -1,5 +1,5 @@
-//! The simulator's own promises: the same seed gives the same world, worlds hold, and what is
-//! printed is what was announced.
+//! The properties of the simulator itself: the same seed gives the same world, worlds hold, and the
+//! output is as documented.
 
 use windlass_core::breaks::Break;
 
@@ -7,7 +7,7 @@ use crate::report::{self, Reduced};
 use crate::runner::{run_caught, run_many, shrunk};
 use crate::spec::WorldSpec;
 
-/// Worlds of a test: in a debug build one takes a second or so.
+/// Worlds per test: in a debug build one takes a second or so.
 const WORLDS: u64 = 6;
 
 #[test]
@@ -58,7 +58,7 @@ fn the_json_has_every_announced_field() {
     assert_eq!(json["seconds"], 1.5);
 }
 
-/// Worlds that notice a break that anybody would notice.
+/// Worlds that detect an obvious break.
 const WORLDS_BROKEN: u64 = 40;
 
 #[test]

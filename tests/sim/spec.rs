@@ -1,4 +1,4 @@
-//! What a world is made of: drawn from its seed, before anything happens in it.
+//! The specification of a world, drawn from its seed before the world begins.
 
 use std::collections::BTreeMap;
 
@@ -17,36 +17,36 @@ use crate::wrong_clock;
 /// A world before it begins.
 #[derive(Debug, Clone)]
 pub(crate) struct WorldSpec {
-    /// What it is drawn from.
+    /// The seed that it is drawn from.
     pub(crate) seed: u64,
-    /// How long things go wrong.
+    /// Length of the time with faults, in milliseconds.
     pub(crate) faults_ms: i64,
     /// Its vendors.
     pub(crate) vendors: Vec<VendorSpec>,
-    /// What is configured of each feed, vendor by vendor.
+    /// The configuration of each feed, vendor by vendor.
     pub(crate) settings: Vec<SourceSettings>,
-    /// Whether records go to files on one machine, and not into the stream.
+    /// True if records go to files on one machine instead of the stream.
     pub(crate) files: bool,
     /// Its stream.
     pub(crate) stream: StreamSpec,
-    /// Whether many lines go into one record of the stream.
+    /// True if the stream is packed.
     pub(crate) packed: bool,
-    /// When a worker is killed.
+    /// Lifetime of a worker, in milliseconds.
     pub(crate) timeout_ms: i64,
-    /// How many small windows may share a worker.
+    /// Most quiet windows that share a worker.
     pub(crate) tasks_per_invocation: usize,
-    /// What happens.
+    /// Its operations.
     pub(crate) ops: Vec<Op>,
 }
 
-/// What is configured of one feed.
+/// The configuration of one feed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct SourceSettings {
-    /// Which vendor.
+    /// Index of the vendor.
     pub(crate) vendor: usize,
-    /// Which of its feeds.
+    /// Number of the feed within the vendor.
     pub(crate) feed: u32,
-    /// How long before the world begins it starts.
+    /// Milliseconds from its `start` to the world's beginning.
     pub(crate) start_before_ms: i64,
     pub(crate) min_ms: i64,
     pub(crate) max_ms: i64,
@@ -56,12 +56,12 @@ pub(crate) struct SourceSettings {
     pub(crate) sweeps_ms: Vec<i64>,
 }
 
-/// Records that a vendor whose sources are swept serves at once, at least: those of one joined window of
-/// a sweep, and those that came late.
+/// Fewest records that a vendor whose sources are swept serves per span: those of one joined window
+/// of a sweep, and the late-arriving ones.
 const SWEPT_RECORDS_MIN: usize = 1_100;
 
 impl WorldSpec {
-    /// The world of `seed`.
+    /// Draws the world of `seed`.
     pub(crate) fn draw(seed: u64) -> Self {
         let rng = &mut fastrand::Rng::with_seed(seed);
         let faults_ms = *pick(rng, &[2, 4, 8, 8, 16, 30]) * HOUR_MS;
@@ -84,7 +84,7 @@ impl WorldSpec {
                 vendor.late_per_mille = *pick(rng, &[10, 60, 200]);
             }
             if !sweeps.is_empty() {
-                // A sweep's window that does not fit stays parked, and the world would not be swept.
+                // A sweep window that does not fit stays parked, and the world would not be swept.
                 let most = vendor.span_records_max;
                 vendor.span_records_max = most.map(|most| most.max(SWEPT_RECORDS_MIN));
             }
@@ -95,7 +95,7 @@ impl WorldSpec {
         }
         let mut ops = op::draw(rng, faults_ms, vendors.len(), settings.len());
         if vendors.iter().any(|vendor: &VendorSpec| vendor.skips) {
-            // What such a vendor does shows only after runs that end badly.
+            // The behavior of such a vendor shows only after runs that end badly.
             let what = What::KillWorkers { percent: 20 };
             let (at_ms, for_ms) = (0, faults_ms);
             ops.push(Op {
@@ -104,7 +104,7 @@ impl WorldSpec {
                 what,
             });
         }
-        // Drawn apart, so that every other world stays as it is.
+        // Drawn separately, so that every other world stays as it is.
         let apart = &mut fastrand::Rng::with_seed(seed ^ 0xd15c);
         let files = apart.u8(0..4) == 0;
         if files {
@@ -114,7 +114,8 @@ impl WorldSpec {
         let is_swept = settings.iter().any(|it| !it.sweeps_ms.is_empty());
         let is_late = vendors.iter().any(|vendor| vendor.late_per_mille > 0);
         if is_swept && is_late {
-            // Few of a sweep's pages hold a late record, and few kills strike between two of its writes.
+            // Few pages of a sweep hold a late-arriving record, and few kills strike between two of
+            // its writes.
             let percent = *pick(apart, &[5, 15]);
             let what = What::LastWrites { percent };
             let (at_ms, for_ms) = (0, faults_ms);
@@ -141,7 +142,7 @@ impl WorldSpec {
         }
     }
 
-    /// The same world with only those of its operations that `kept` numbers.
+    /// The same world with only the operations numbered in `kept`.
     pub(crate) fn keeping(&self, kept: &[usize]) -> Self {
         let ops = kept.iter().filter_map(|number| self.ops.get(*number));
         Self {
@@ -161,7 +162,7 @@ impl SourceSettings {
     ) -> Self {
         let min_ms = *pick(rng, &[MINUTE_MS, 5 * MINUTE_MS, 30 * MINUTE_MS]);
         let kept_ms = spec.retention.map_or(i64::MAX, |kept| kept.kept_ms);
-        // Where bounds filter on arrival nothing can be late, and sweeps have nothing to find.
+        // Where bounds filter on arrival no record is late, and sweeps have nothing to find.
         let fits =
             |after_ms: &i64| !spec.arrival && *after_ms > spec.settle_ms && *after_ms < kept_ms;
         Self {

@@ -1,9 +1,9 @@
-//! A delivery stream in this process, and the bucket for its rejects: the AWS account of a simulated
-//! world. It takes what the production sink sends through the real SDK, takes the records apart
+//! A delivery stream in this process, and the bucket for its rejects: the AWS account of a
+//! simulated world. It takes the production sink's calls through the real SDK, parses the records
 //! again, and fails in every way that its spec names.
 //!
-//! What it does follows from its spec, its seed, and when it is called. Only the signature of a
-//! request depends on the machine's clock, and nobody checks that.
+//! Its behavior is a function of its spec, its seed, and the times of calls. Only the signature of
+//! a request depends on the machine's clock, and it is not verified.
 
 mod call;
 mod fault;
@@ -26,28 +26,28 @@ pub(crate) use self::fault::StreamFault;
 use self::fault::StreamFaults;
 pub(crate) use self::lines::{Delivered, read_line};
 
-/// Where rejects go.
+/// Destination of rejects.
 const REJECTS: &str = "s3://audit-lake/rejects";
-/// Violations that are worth keeping: the first ones say what went wrong.
+/// Number of stored violations: the first ones are the informative ones.
 const VIOLATIONS_MAX: usize = 50;
 
-/// How a stream behaves. Every field may be changed before [`Stream::new`].
+/// The behavior of a stream. Every field may be changed before [`Stream::new`].
 #[derive(Debug, Clone)]
 pub(crate) struct StreamSpec {
     /// The stream's name.
     pub(crate) name: String,
-    /// How long a call takes, in milliseconds.
+    /// Duration of a call, in milliseconds.
     pub(crate) latency_ms: RangeInclusive<i64>,
-    /// Calls of a thousand that meet a fault, until the stream is quiet.
+    /// Calls per thousand that meet a fault, until the stream is quiet.
     pub(crate) faults_per_mille: u32,
-    /// Which faults these are; each is as likely as the others.
+    /// The possible faults, all equally likely.
     pub(crate) kinds: Vec<StreamFault>,
-    /// What must not be in any line, such as a vendor's credential.
+    /// Texts that must not appear in any line, such as a vendor's credential.
     pub(crate) canaries: Vec<String>,
 }
 
 impl StreamSpec {
-    /// A stream that takes everything at once.
+    /// A stream without faults or latency.
     pub(crate) fn plain() -> Self {
         Self {
             name: "audit".to_owned(),
@@ -58,7 +58,7 @@ impl StreamSpec {
         }
     }
 
-    /// Any stream there may be.
+    /// Draws a stream.
     pub(crate) fn draw(rng: &mut fastrand::Rng) -> Self {
         let mut spec = Self::plain();
         spec.faults_per_mille = *rng.choice(&[0, 10, 50, 150]).unwrap_or(&0);
@@ -70,7 +70,7 @@ impl StreamSpec {
     }
 }
 
-/// A stream and everything it has taken.
+/// A stream and all the records it has taken.
 #[derive(Debug)]
 pub(crate) struct Stream {
     spec: StreamSpec,
@@ -100,7 +100,7 @@ impl Stream {
         Arc::new(Self { spec, state })
     }
 
-    /// What a program's own configuration would be: calls lead here.
+    /// The SDK configuration of a program whose calls reach this stream.
     pub(crate) fn sdk(self: &Arc<Self>) -> SdkConfig {
         let credentials = Credentials::new("AKIDSIM", "not-a-secret", None, None, "sim");
         SdkConfig::builder()
@@ -112,10 +112,9 @@ impl Stream {
             .build()
     }
 
-    /// Where a sink delivers to so that it arrives here.
+    /// The sink settings whose records arrive here.
     ///
-    /// # Panics
-    /// Never: the place for rejects is a constant.
+    /// # Panics Never: the destination of rejects is a constant.
     pub(crate) fn settings(&self) -> StreamConfig {
         StreamConfig {
             stream: self.spec.name.clone(),
@@ -128,33 +127,33 @@ impl Stream {
         }
     }
 
-    /// Faults stop.
+    /// Stops the faults.
     pub(crate) fn quiet(&self) {
         self.state().faults.stop();
     }
 
-    /// Every call meets `fault` from now until `until`.
+    /// Makes every call meet `fault` from now until `until`.
     pub(crate) fn trouble(&self, fault: StreamFault, until: Timestamp) {
         self.state().faults.trouble(fault, until);
     }
 
-    /// The lines taken after the first `seen`, in the order in which they were.
+    /// The lines taken after the first `seen`, in order.
     pub(crate) fn delivered_from(&self, seen: usize) -> Vec<Delivered> {
         let state = self.state();
         state.delivered.get(seen..).unwrap_or_default().to_vec()
     }
 
-    /// How many lines were taken whose caller did not hear of it: each may rightly come again.
+    /// Number of lines taken whose response was lost: each may rightly come again.
     pub(crate) fn unheard(&self) -> u64 {
         self.state().unheard
     }
 
-    /// How often each fault struck.
+    /// Count of each fault.
     pub(crate) fn faults(&self) -> BTreeMap<&'static str, u64> {
         self.state().faults.struck().clone()
     }
 
-    /// What was sent and never may be; empty as long as the sink behaves.
+    /// Forbidden calls; empty as long as the sink behaves.
     pub(crate) fn violations(&self) -> Vec<String> {
         self.state().violations.clone()
     }

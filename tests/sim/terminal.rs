@@ -1,14 +1,14 @@
-//! What a person at a terminal sees and does: numbers that can be read, progress, and Ctrl-C.
+//! The terminal: grouped numbers, progress, and Ctrl-C.
 
 use std::io::{self, IsTerminal as _, Write as _};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
-/// What a program ends with that was interrupted: 128 and the number of the signal.
+/// Exit code of an interrupted program: 128 plus the number of the signal.
 pub(crate) const EXIT_INTERRUPTED: u8 = 130;
 
-/// `1,234,567`.
+/// A number like `1,234,567`.
 pub(crate) fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let mut grouped = String::with_capacity(digits.len() + digits.len() / 3);
@@ -21,13 +21,13 @@ pub(crate) fn grouped(number: u64) -> String {
     grouped
 }
 
-/// `1 run`, `1,234 runs`.
+/// A count with its noun, like `1 run` or `1,234 runs`.
 pub(crate) fn counted(number: u64, noun: &str) -> String {
     let ending = if number == 1 { "" } else { "s" };
     format!("{} {noun}{ending}", grouped(number))
 }
 
-/// How many of something there are to be: one at least.
+/// Parses a count of at least one.
 pub(crate) fn at_least_one(text: &str) -> Result<u64, String> {
     match text.parse() {
         Ok(0) => Err("must be at least 1".to_owned()),
@@ -36,25 +36,25 @@ pub(crate) fn at_least_one(text: &str) -> Result<u64, String> {
     }
 }
 
-/// A number from which others are made.
+/// Parses a seed.
 pub(crate) fn seed(text: &str) -> Result<u64, String> {
     let problem = || format!("must be a whole number from 0 to {}", u64::MAX);
     text.parse().map_err(|_| problem())
 }
 
-/// How much is done, on a terminal; nothing where nobody looks.
+/// A progress line on a terminal; silent elsewhere.
 #[derive(Debug)]
 pub(crate) struct Progress {
     total: u64,
     noun: &'static str,
-    /// How many are done between two lines.
+    /// Number of completed things between two lines.
     step: u64,
     is_watched: bool,
     is_shown: AtomicBool,
 }
 
 impl Progress {
-    /// Of `total` things, each `step` of which are said.
+    /// Progress through `total` things, shown every `step`.
     pub(crate) fn of(total: u64, noun: &'static str, step: u64) -> Self {
         Self {
             total,
@@ -65,17 +65,17 @@ impl Progress {
         }
     }
 
-    /// Says that so many are done.
+    /// Shows that so many are done.
     pub(crate) fn show(&self, done: u64) {
         if self.is_watched && (done.is_multiple_of(self.step) || done == self.total) {
             self.is_shown.store(true, Ordering::SeqCst);
             let (done, total) = (grouped(done), counted(self.total, self.noun));
-            // Nobody is helped when progress that cannot be shown stops the work.
+            // A progress line that cannot be shown must not stop the work.
             drop(write!(io::stderr(), "\r{done} of {total}"));
         }
     }
 
-    /// Leaves the line to what comes next.
+    /// Ends the progress line.
     pub(crate) fn end(&self) {
         if self.is_shown.swap(false, Ordering::SeqCst) {
             drop(writeln!(io::stderr()));
@@ -83,13 +83,13 @@ impl Progress {
     }
 }
 
-/// Whether somebody pressed Ctrl-C.
+/// The flag that Ctrl-C raises.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Interrupt(Arc<AtomicBool>);
 
 impl Interrupt {
-    /// Listens from now on: the first Ctrl-C is noted, the second ends the program at once. Where
-    /// that cannot be had, the first one does.
+    /// Registers the handler: the first Ctrl-C raises the flag, the second ends the program at
+    /// once. Without a handler, the first one ends it.
     pub(crate) fn listen() -> Self {
         let interrupt = Self::default();
         let noted = Arc::clone(&interrupt.0);
@@ -110,7 +110,7 @@ impl Interrupt {
         interrupt
     }
 
-    /// Whether it came.
+    /// Returns true once Ctrl-C was pressed.
     pub(crate) fn came(&self) -> bool {
         self.0.load(Ordering::SeqCst)
     }

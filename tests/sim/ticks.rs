@@ -1,5 +1,5 @@
-//! The orchestrators: a tick every minute, now and then several at once, late, killed, frozen, or
-//! none for hours.
+//! The orchestrators: a tick every minute, at times several at once, late, killed, frozen, or none
+//! for hours.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,10 +19,10 @@ use crate::op::What;
 use crate::world::World;
 use crate::wrong_clock::Seat;
 
-/// When a tick is killed: the template's timeout of the orchestrator.
+/// Lifetime of a tick in milliseconds: the template's timeout of the orchestrator.
 const TICK_TIMEOUT_MS: u64 = 55_000;
 
-/// What every tick of a world shares.
+/// The shared parts of every tick of a world.
 #[derive(Debug, Clone)]
 pub(crate) struct Ticks {
     pub(crate) world: Arc<World>,
@@ -32,7 +32,7 @@ pub(crate) struct Ticks {
 }
 
 impl Ticks {
-    /// The ticks of one minute begin.
+    /// Starts the ticks of one minute.
     pub(crate) fn begin(&self) {
         let none = |what: &What| (*what == What::NoTicks).then_some(());
         if self.world.on(none).is_some() {
@@ -53,7 +53,7 @@ impl Ticks {
     }
 
     async fn one(&self) {
-        // What a tick of before meets may be a fault of before.
+        // A tick that began in the time of faults may meet one of them later.
         let calm = self.world.is_quiet();
         let clock = self.world.new_clock(|odd| Seat::Tick { odd });
         let shared: Arc<dyn Clock> = Arc::new(clock.clone());
@@ -130,5 +130,5 @@ impl Ticks {
     }
 }
 
-/// Between two ticks, in milliseconds.
+/// Milliseconds between two ticks.
 pub(crate) const TICK_MS: i64 = 60 * SECOND_MS;

@@ -1,16 +1,16 @@
-//! What the time really is in a simulated world: that of its vendors, and what the clocks of its
-//! processes are skewed from.
+//! The true time of a simulated world: the vendors use it, and the clocks of processes deviate from
+//! it.
 
 use std::cell::Cell;
 
 use tokio::time::Instant;
 use windlass_core::Timestamp;
 
-/// What the clock shows when a world begins: 2026-03-02T00:00:00Z, a Monday.
+/// Time at the beginning of each world: 2026-03-02T00:00:00Z, a Monday.
 pub(crate) const WORLD_EPOCH: Timestamp = Timestamp::from_ms(1_772_409_600_000);
 
 thread_local! {
-    /// When the world of this thread began.
+    /// Beginning of this thread's world.
     static BEGAN: Cell<Option<Instant>> = const { Cell::new(None) };
 }
 
@@ -19,7 +19,7 @@ pub(crate) fn begin() {
     BEGAN.set(Some(Instant::now()));
 }
 
-/// Now. A world that nobody has begun begins with this call.
+/// The true time. The first call begins the world if it has not begun.
 pub(crate) fn now() -> Timestamp {
     let now = Instant::now();
     let began = BEGAN.get().unwrap_or_else(|| {

@@ -1,4 +1,4 @@
-//! What the vendors really have, what has really arrived, and the comparison of the two.
+//! The vendors' actual records, the arrived ones, and the comparison of the two.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex};
@@ -17,7 +17,7 @@ use crate::true_time;
 use crate::vendor::{Truth, Vendor};
 use crate::world::{World, lock};
 
-/// What each source has to deliver, and what has arrived of it.
+/// The records that each source has to deliver, and their arrivals.
 #[derive(Debug)]
 pub(crate) struct Truths {
     sources: BTreeMap<SourceName, SourceTruth>,
@@ -25,22 +25,22 @@ pub(crate) struct Truths {
     arrived: Mutex<Arrived>,
 }
 
-/// What one source has to deliver.
+/// The records that one source has to deliver.
 #[derive(Debug)]
 pub(crate) struct SourceTruth {
-    /// Whose records they are.
+    /// The vendor of the records.
     pub(crate) vendor: Arc<Vendor>,
     /// Its records, by time.
     pub(crate) records: Vec<Truth>,
-    /// Where in `records` each id is.
+    /// Position in `records` of each id.
     index: HashMap<String, usize>,
-    /// Where the source is found.
+    /// Shard of the source.
     pub(crate) shard: Shard,
     /// Its first policy.
     pub(crate) policy: Policy,
 }
 
-/// One record that arrived.
+/// One arrival of a record.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Arrival {
     /// The window that delivered it.
@@ -49,19 +49,19 @@ pub(crate) struct Arrival {
     pub(crate) page: u64,
 }
 
-/// What has arrived so far.
+/// The arrivals so far.
 #[derive(Debug, Default)]
 struct Arrived {
-    /// How much of what a stream has was looked at, or which version of files.
+    /// Number of the stream's lines, or version of the files, that was examined.
     upto: usize,
-    /// By source and record, in the order of arrival.
+    /// Arrivals by source and record, in order.
     records: BTreeMap<SourceName, Vec<Vec<Arrival>>>,
-    /// Arrived, and nobody ever had it.
+    /// Ids of arrived lines that no vendor has.
     strangers: Vec<String>,
 }
 
 impl SourceTruth {
-    /// What a source with `policy` on `shard` has to deliver of `feed` of `vendor`.
+    /// The records of `feed` of `vendor` for a source with `policy` on `shard`.
     pub(crate) fn new(vendor: &Arc<Vendor>, feed: u32, shard: Shard, policy: &Policy) -> Self {
         let of_feed = vendor.truth().iter().filter(|record| record.feed == feed);
         let mut records: Vec<Truth> = of_feed.cloned().collect();
@@ -76,7 +76,7 @@ impl SourceTruth {
         }
     }
 
-    /// Whether the vendor has stopped to keep `record`, or will before `margin_ms` have passed.
+    /// Returns true if `record` is past the vendor's retention, or will be within `margin_ms`.
     pub(crate) fn is_gone(&self, record: &Truth, at: Timestamp, margin_ms: i64) -> bool {
         let kept = self.vendor.spec().retention.map(|kept| kept.kept_ms);
         kept.is_some_and(|kept_ms| record.time.plus_ms(kept_ms) <= at.plus_ms(margin_ms))
@@ -84,7 +84,7 @@ impl SourceTruth {
 }
 
 impl Truths {
-    /// What `sources` have to deliver into `output`.
+    /// The records of `sources`, to be delivered into `output`.
     pub(crate) fn new(sources: BTreeMap<SourceName, SourceTruth>, output: Output) -> Self {
         let none = |(name, truth): (&SourceName, &SourceTruth)| {
             (name.clone(), vec![Vec::new(); truth.records.len()])
@@ -100,40 +100,40 @@ impl Truths {
         }
     }
 
-    /// By source.
+    /// The truth of each source, by name.
     pub(crate) fn sources(&self) -> &BTreeMap<SourceName, SourceTruth> {
         &self.sources
     }
 
-    /// What may be stored nowhere.
+    /// The secrets, which must not be stored anywhere.
     pub(crate) fn secrets(&self) -> impl Iterator<Item = &'static str> {
         self.sources.values().map(|truth| truth.vendor.secret())
     }
 
-    /// What `source` has to deliver.
+    /// The truth of `source`.
     pub(crate) fn of(&self, source: &SourceName) -> Option<&SourceTruth> {
         self.sources.get(source)
     }
 
-    /// What has arrived of `source`, by record, now.
+    /// The arrivals of `source` so far, by record.
     pub(crate) fn arrivals(&self, source: &SourceName) -> Vec<Vec<Arrival>> {
         self.catch_up();
         let arrived = lock(&self.arrived);
         arrived.records.get(source).cloned().unwrap_or_default()
     }
 
-    /// Whether records went to files, where each is once.
+    /// Returns true if records go to files, where each is once.
     pub(crate) fn is_exact(&self) -> bool {
         matches!(self.output, Output::Files(_))
     }
 
-    /// What arrived without anybody having it.
+    /// The arrived lines that no vendor has.
     pub(crate) fn strangers(&self) -> Vec<String> {
         self.catch_up();
         lock(&self.arrived).strangers.clone()
     }
 
-    /// Reads what the stream has taken since the last time, or all of the files when one has changed.
+    /// Reads the new lines of the stream, or all of the files when one has changed.
     fn catch_up(&self) {
         let mut arrived = lock(&self.arrived);
         let news = match &self.output {
@@ -170,8 +170,8 @@ impl Truths {
         }
     }
 
-    /// Looks for every record that was published in time and that a lane, complete up to `through`,
-    /// says is delivered; and that the lane's marks have not gone back.
+    /// Checks the arrival of every record that was published in time and lies before the watermark
+    /// `through` of a lane; and that the lane's marks have not gone back.
     pub(crate) fn look_for(&self, world: &World, progress: &Progress, through: Timestamp) {
         let timeline = &progress.timeline;
         let Some(truth) = self.of(&timeline.source) else {
@@ -228,7 +228,7 @@ impl Truths {
         }
     }
 
-    /// Looks whether windows are cut past the true time by no more than a clock can have jumped since
+    /// Checks that windows reach past the true time by no more than a clock can have jumped since
     /// the last response, or than one window that is cut to learn the vendor's clock.
     fn is_not_ahead(&self, world: &World, progress: &Progress) {
         let Some(truth) = self.of(&progress.timeline.source) else {
@@ -238,7 +238,7 @@ impl Truths {
         let most_ms = if world.wrong_clocks().has_machines() {
             limits::CLOCK_BELIEVED_MS + policy.initial_ms + policy.every_ms
         } else {
-            // A tick that stood still, and a vendor whose clock is behind, look like a slow clock of ours.
+            // A stalled tick, and a vendor whose clock is behind, look like a slow machine clock.
             SKEW_MS_MAX + policy.every_ms
         };
         let (timeline, mark) = (&progress.timeline, progress.scheduled_through);
@@ -247,7 +247,7 @@ impl Truths {
         }
     }
 
-    /// Looks whether the vendor's clock had passed a window's end and settle when it was done.
+    /// Checks that the vendor's clock had passed a window's end and settle when it completed.
     pub(crate) fn is_settled(world: &World, done: &Window) {
         let source = &done.id().timeline.source;
         let settle_ms = world
@@ -262,7 +262,7 @@ impl Truths {
         }
     }
 
-    /// Looks whether what is said to be unavailable really is.
+    /// Checks that the time listed as unavailable is past the vendor's retention.
     pub(crate) fn is_unavailable(&self, world: &World, progress: &Progress) {
         let Some(truth) = self.of(&progress.timeline.source) else {
             return;

@@ -1,9 +1,9 @@
-//! A vendor in this process: the network of a simulated world. It has records, answers for a page
-//! of them in the shape of a real API after a while of virtual time, breaks in every way that its
-//! spec names, and notes what no client may do.
+//! A vendor in this process: the network of a simulated world. It has records, returns pages of
+//! them in the shape of a real API after some virtual time, fails in every way that its spec names,
+//! and records violations of its clients.
 //!
-//! Everything it does follows from its spec, its seed, and when it is asked. One vendor stands for
-//! one rate group: its feeds are separate sources that share its budget.
+//! Its behavior is a function of its spec, its seed, and the times of requests. One vendor stands
+//! for one rate group: its feeds are separate sources that share its quota.
 
 mod answer;
 mod arrival;
@@ -35,16 +35,16 @@ pub(crate) use self::spec::{RateLimit, Shape};
 use crate::clock::wait_ms;
 use crate::true_time;
 
-/// What every vendor lets in by. A canary: it may stand in the header for it and nowhere else.
+/// The credential of every vendor. A canary: it may appear in its header and nowhere else.
 const SECRET: &str = "canary-vendor-credential-5d1f0a";
-/// Violations that are worth keeping: the first ones say what went wrong.
+/// Number of stored violations: the first ones are the informative ones.
 const VIOLATIONS_MAX: usize = 50;
 
-/// A vendor and everything it remembers.
+/// A vendor and its memory.
 #[derive(Debug)]
 pub(crate) struct Vendor {
     spec: VendorSpec,
-    /// What it lets in by.
+    /// The credential that it accepts.
     secret: &'static str,
     listing: Listing,
     truth: Vec<Truth>,
@@ -57,16 +57,17 @@ struct State {
     faults: Faults,
     minute: SlidingMinute,
     tokens_given: u64,
-    /// Tokens that work once and have.
+    /// One-time tokens that have been used.
     used: BTreeSet<u64>,
-    /// The last tokens given, by what was asked for.
+    /// The last tokens given, by request.
     recent: BTreeMap<u64, Vec<String>>,
     violations: Vec<String>,
 }
 
 impl Vendor {
     /// The vendor of `spec`, with records from before now until `length_ms` after. The same spec
-    /// and seed give the same records and, asked the same at the same times, the same answers.
+    /// and seed give the same records, and the same responses to the same requests at the same
+    /// times.
     pub(crate) fn new(spec: VendorSpec, seed: u64) -> Arc<Self> {
         let begin = true_time::now();
         let events = events::generate(&spec, begin, seed);
@@ -89,7 +90,7 @@ impl Vendor {
         })
     }
 
-    /// What it was made of.
+    /// Its specification.
     pub(crate) fn spec(&self) -> &VendorSpec {
         &self.spec
     }
@@ -110,19 +111,19 @@ impl Vendor {
         self.secret
     }
 
-    /// A way to it. Clones lead to the same vendor.
+    /// A transport to it. Clones lead to the same vendor.
     pub(crate) fn transport(self: &Arc<Self>) -> VendorTransport {
         VendorTransport(Arc::clone(self))
     }
 
-    /// Faults stop. What belongs to the vendor stays: its limits, its latency, how long tokens
-    /// work, and records that are published late.
+    /// Stops the faults. The vendor's own properties stay: its limits, its latency, the lifetime of
+    /// tokens, and late-arriving records.
     pub(crate) fn quiet(&self) {
         self.state().faults.stop();
     }
 
-    /// Every request meets `fault` from now until `until`: an outage, a limit that somebody else uses
-    /// up.
+    /// Makes every request meet `fault` from now until `until`: an outage, or a quota that other
+    /// clients use up.
     pub(crate) fn trouble(&self, fault: Fault, until: Timestamp) {
         self.state().faults.trouble(fault, until);
     }
@@ -132,12 +133,12 @@ impl Vendor {
         &self.truth
     }
 
-    /// What was asked and never may be; empty as long as clients behave.
+    /// Forbidden requests; empty as long as clients behave.
     pub(crate) fn violations(&self) -> Vec<String> {
         self.state().violations.clone()
     }
 
-    /// How often each fault struck.
+    /// Count of each fault.
     pub(crate) fn faults(&self) -> BTreeMap<&'static str, u64> {
         self.state().faults.struck().clone()
     }
@@ -164,7 +165,7 @@ impl State {
     }
 }
 
-/// Sends requests to a [`Vendor`] and waits for its answers in virtual time.
+/// Sends requests to a [`Vendor`] and waits for its responses in virtual time.
 #[derive(Debug, Clone)]
 pub(crate) struct VendorTransport(Arc<Vendor>);
 

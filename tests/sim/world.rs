@@ -1,5 +1,5 @@
-//! What the parts of one simulated world share: its store, what is happening, dice, and what has
-//! been found.
+//! The shared parts of one simulated world: its store, the active operations, randomness, and the
+//! violations.
 
 use std::collections::BTreeMap;
 use std::fmt::Display;
@@ -17,26 +17,26 @@ use crate::op::{Op, What};
 use crate::true_time;
 use crate::wrong_clock::{Seat, WrongClocks};
 
-/// Violations of one world that are kept: the first ones say most.
+/// Number of stored violations of one world: the first ones are the informative ones.
 const VIOLATIONS_KEPT: usize = 5;
 
-/// How long after a gate has closed a request may still be made, beside the age that knowledge of
-/// the gate may have, in milliseconds: a read of the state, and the way to the vendor.
+/// Allowance for requests after the start of a cooldown, beyond the age that knowledge of it may
+/// have, in milliseconds: a read of the state, and the way to the vendor.
 const GATE_MS: i64 = 1_000;
 /// The same where the state is slow.
 const SLOW_GATE_MS: i64 = 20_000;
 
-/// One world.
+/// The shared state of one world.
 #[derive(Debug)]
 pub(crate) struct World {
-    /// What is remembered.
+    /// The state store.
     pub(crate) store: MemoryStore,
     ops: Vec<Op>,
     wrong_clocks: WrongClocks,
     quiet: AtomicBool,
     /// Power losses so far.
     losses: AtomicU64,
-    /// The state that the next power loss goes back to, while one is near.
+    /// The state that the next power loss returns to, while one is near.
     durable: Mutex<Option<Snapshot>>,
     dice: Mutex<fastrand::Rng>,
     faults: Mutex<BTreeMap<&'static str, u64>>,
@@ -45,7 +45,7 @@ pub(crate) struct World {
     books: Mutex<Books>,
 }
 
-/// Everything that happened, as a number that two equal histories share, and as text if asked for.
+/// The history of a world: a hash that equal histories share, and text if requested.
 #[derive(Debug)]
 struct Trace {
     hash: DefaultHasher,
@@ -53,7 +53,7 @@ struct Trace {
 }
 
 impl World {
-    /// A world of `seed` in which `ops` happen.
+    /// A world of `seed` with the operations `ops`.
     pub(crate) fn new(seed: u64, ops: Vec<Op>, traced: bool) -> Self {
         Self {
             store: MemoryStore::new(),
@@ -73,40 +73,40 @@ impl World {
         }
     }
 
-    /// Everything that happens in it.
+    /// All its operations.
     pub(crate) fn ops(&self) -> &[Op] {
         &self.ops
     }
 
-    /// From now on nothing goes wrong any more.
+    /// Ends the time of faults.
     pub(crate) fn be_quiet(&self) {
         self.quiet.store(true, Ordering::SeqCst);
         self.note(format_args!("quiet"));
     }
 
-    /// Whether the time of faults is over.
+    /// Returns true once the time of faults is over.
     pub(crate) fn is_quiet(&self) -> bool {
         self.quiet.load(Ordering::SeqCst)
     }
 
-    /// The number of the machine's current life: a process that began in an earlier one is gone.
+    /// The number of the machine's current life: a process of an earlier one has ended.
     pub(crate) fn power(&self) -> u64 {
         self.losses.load(Ordering::SeqCst)
     }
 
-    /// From now on the state is kept in memory only, until it is synced or the power is lost.
+    /// Keeps the state in memory only from now on, until it is synced or the power is lost.
     pub(crate) fn stop_writing_back(&self) {
         *lock(&self.durable) = Some(self.store.snapshot());
     }
 
-    /// The state was synced.
+    /// Syncs the state.
     pub(crate) fn synced(&self) {
         if let Some(durable) = &mut *lock(&self.durable) {
             *durable = self.store.snapshot();
         }
     }
 
-    /// The power is lost: every process ends, and the state is what was durable.
+    /// Loses the power: every process ends, and the state returns to its durable part.
     pub(crate) fn lose_power(&self) {
         self.count("power_lost");
         self.losses.fetch_add(1, Ordering::SeqCst);
@@ -116,7 +116,7 @@ impl World {
         self.books().reverted();
     }
 
-    /// What `pick` sees in the first operation that is on and that it picks.
+    /// The first value that `pick` returns for an active operation.
     pub(crate) fn on<T>(&self, pick: impl Fn(&What) -> Option<T>) -> Option<T> {
         if self.is_quiet() {
             return None;
@@ -126,23 +126,23 @@ impl World {
         on.find_map(|op| pick(&op.what))
     }
 
-    /// Whether one of a hundred chances, `percent` of which `pick` sees in what is on, comes true.
+    /// Draws whether an event occurs whose percentage `pick` returns for an active operation.
     pub(crate) fn chance(&self, pick: impl Fn(&What) -> Option<u64>) -> bool {
         self.on(pick)
             .is_some_and(|percent| self.below(100) < percent)
     }
 
-    /// A number below `end`, which is above 0.
+    /// A number below `end`, which must be above 0.
     pub(crate) fn below(&self, end: u64) -> u64 {
         lock(&self.dice).u64(..end)
     }
 
-    /// The clock of a new machine, whose place `seat` names.
+    /// The clock of a new machine at the place that `seat` names.
     pub(crate) fn new_clock(&self, seat: impl FnOnce(bool) -> Seat) -> SimClock {
         let clock = match self.on(|what| (*what == What::Skew).then_some(())) {
             Some(()) => {
                 let skew_ms = lock(&self.dice).i64(-SKEW_MS_MAX..=SKEW_MS_MAX);
-                // Of a machine's clock and a vendor's, not both are ahead.
+                // Either the machine clocks are ahead or a vendor's, not both.
                 let is_slow = self.wrong_clocks.has_vendor_ahead();
                 SimClock::skewed(if is_slow { -skew_ms.abs() } else { skew_ms })
             }
@@ -152,7 +152,7 @@ impl World {
         clock.at(seat(odd), self.wrong_clocks.clone())
     }
 
-    /// The clocks that are wrong for a while.
+    /// The temporarily wrong clocks.
     pub(crate) fn wrong_clocks(&self) -> &WrongClocks {
         &self.wrong_clocks
     }
@@ -163,12 +163,12 @@ impl World {
         *lock(&self.faults).entry(fault).or_default() += 1;
     }
 
-    /// The faults so far.
+    /// Counts of the faults so far.
     pub(crate) fn faults(&self) -> BTreeMap<&'static str, u64> {
         lock(&self.faults).clone()
     }
 
-    /// Writes into the trace what has happened.
+    /// Adds an entry to the trace.
     pub(crate) fn note(&self, what: impl Display) {
         let text = format!("{} {what}", true_time::now());
         let mut trace = lock(&self.trace);
@@ -178,17 +178,17 @@ impl World {
         }
     }
 
-    /// The number of the history so far.
+    /// The hash of the history so far.
     pub(crate) fn trace_hash(&self) -> u64 {
         lock(&self.trace).hash.finish()
     }
 
-    /// The history so far, if it was asked for.
+    /// The history so far, if requested.
     pub(crate) fn trace_lines(&self) -> Vec<String> {
         lock(&self.trace).lines.take().unwrap_or_default()
     }
 
-    /// Says that something does not hold.
+    /// Records a violation.
     pub(crate) fn violate(&self, problem: impl Display) {
         let text = format!("{}: {problem}", true_time::now());
         self.note(format_args!("VIOLATION {text}"));
@@ -198,27 +198,27 @@ impl World {
         }
     }
 
-    /// Says so if `checked` found that something does not hold.
+    /// Records a violation if `checked` is an error.
     pub(crate) fn expect<E: Display>(&self, checked: Result<(), E>) {
         if let Err(problem) = checked {
             self.violate(problem);
         }
     }
 
-    /// What does not hold.
+    /// The violations so far.
     pub(crate) fn violations(&self) -> Vec<String> {
         lock(&self.violations).clone()
     }
 
-    /// Whether everything has held so far.
+    /// Returns true while there is no violation.
     pub(crate) fn holds(&self) -> bool {
         lock(&self.violations).is_empty()
     }
 
-    /// For how many milliseconds the gate of `group` has been closed, if every machine has had the
-    /// time to see that and its clock still does. A frozen worker may ask what it had looked at
-    /// before, and a wait that is stored by one clock ends by another, so where workers freeze or their
-    /// clocks are wrong nothing is said.
+    /// Milliseconds since the start of the cooldown of `group`, if every machine has had time to
+    /// see it and still must keep it. `None` where workers freeze or their clocks are wrong: a
+    /// frozen worker may act on an older read, and a wait that is stored by one clock ends by
+    /// another.
     pub(crate) fn closed_too_long_ms(&self, group: &RateGroup) -> Option<i64> {
         let has = |wanted: fn(&What) -> bool| self.ops.iter().any(|op| wanted(&op.what));
         let freezes = has(|what| matches!(what, What::FreezeWorkers { .. }));
@@ -235,12 +235,12 @@ impl World {
         (gate.until > now.plus_ms(skew_ms) && closed_ms > most_ms).then_some(closed_ms)
     }
 
-    /// What has been counted for the checks.
+    /// The counts for the checks.
     pub(crate) fn books(&self) -> MutexGuard<'_, Books> {
         lock(&self.books)
     }
 
-    /// When the operations that `pick` picks happen, with what it sees in them, in order.
+    /// The times of the operations that `pick` selects, with the values it returns, in order.
     pub(crate) fn events<T>(&self, pick: impl Fn(&Op) -> Vec<(i64, T)>) -> Vec<(Timestamp, T)> {
         let mut events: Vec<_> = self.ops.iter().flat_map(pick).collect();
         events.sort_by_key(|(at_ms, _)| *at_ms);
@@ -252,7 +252,7 @@ impl World {
     }
 }
 
-/// What `mutex` holds, also after a panic elsewhere: the world is over then anyway.
+/// The content of `mutex`, also after a panic elsewhere: the world is over then anyway.
 pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -1,5 +1,5 @@
-//! Clocks that are wrong for a while, by minutes, hours, days or years, ahead or behind, once or in
-//! turns: which clocks, by how much, and when.
+//! Clocks that are wrong for a while, by minutes, hours, days or years, ahead or behind, once or
+//! repeatedly: the selection of clocks, offsets and times.
 
 use std::sync::Arc;
 
@@ -9,7 +9,7 @@ use windlass_core::time::{DAY_MS, HOUR_MS, MINUTE_MS};
 use crate::op::{Op, What, pick};
 use crate::true_time::WORLD_EPOCH;
 
-/// A year, nearly.
+/// Approximately a year, in milliseconds.
 pub(crate) const YEAR_MS: i64 = 365 * DAY_MS;
 
 /// The clocks that are wrong together.
@@ -30,22 +30,22 @@ pub(crate) enum Whose {
 /// The place of a clock in its world.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Seat {
-    /// Of an orchestrator.
+    /// An orchestrator's machine.
     Tick {
-        /// Whether it belongs to [`Whose::Half`].
+        /// True if it belongs to [`Whose::Half`].
         odd: bool,
     },
-    /// Of a worker.
+    /// A worker's machine.
     Worker {
-        /// Whether it belongs to [`Whose::Half`].
+        /// True if it belongs to [`Whose::Half`].
         odd: bool,
     },
-    /// Of the n-th vendor.
+    /// The n-th vendor.
     Vendor(usize),
 }
 
 impl Whose {
-    /// Whether the clock at `seat` is one of them.
+    /// Returns true if the clock at `seat` is one of them.
     const fn has(self, seat: Seat) -> bool {
         match (self, seat) {
             (Self::Machines, Seat::Tick { .. } | Seat::Worker { .. })
@@ -57,7 +57,7 @@ impl Whose {
         }
     }
 
-    /// Whether machines disagree with each other while these are wrong.
+    /// Returns true if machines disagree with each other while these are wrong.
     const fn divides(self) -> bool {
         matches!(self, Self::Ticks | Self::Workers | Self::Half)
     }
@@ -78,19 +78,19 @@ impl Whose {
     }
 }
 
-/// The wrong clocks of a world: its operations that are [`What::WrongClock`]. Clones share them.
+/// The wrong clocks of a world: its operations [`What::WrongClock`]. Clones share them.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct WrongClocks(Arc<[Op]>);
 
 impl WrongClocks {
-    /// Those among `ops`.
+    /// The wrong clocks in `ops`.
     pub(crate) fn of(ops: &[Op]) -> Self {
         let is_wrong = |op: &&Op| matches!(op.what, What::WrongClock { .. });
         Self(ops.iter().filter(is_wrong).cloned().collect())
     }
 
-    /// How far ahead of the true time the clock at `seat` is at `now`; negative when it is behind.
-    /// Of those that are on, the first one counts.
+    /// Offset of the clock at `seat` from the true time at `now`, in milliseconds; negative when it
+    /// is behind. The first active operation counts.
     pub(crate) fn off_ms(&self, seat: Seat, now: Timestamp) -> i64 {
         let now_ms = now.ms_since(WORLD_EPOCH);
         let mut off = self.all().filter_map(|(op, whose, off_ms, turn_ms)| {
@@ -101,7 +101,7 @@ impl WrongClocks {
         off.next().unwrap_or(0)
     }
 
-    /// How long they are wrong, added up over the operations, in milliseconds.
+    /// Time of wrong clocks, summed over the operations, in milliseconds.
     pub(crate) fn total_ms(&self) -> i64 {
         let wrong_ms = |(op, _, _, turn_ms): (&Op, Whose, i64, i64)| {
             let jumps = jumps(op, turn_ms);
@@ -111,24 +111,24 @@ impl WrongClocks {
         self.all().map(wrong_ms).sum()
     }
 
-    /// Whether the clock of some machine is ever wrong.
+    /// Returns true if the clock of some machine is ever wrong.
     pub(crate) fn has_machines(&self) -> bool {
         self.all()
             .any(|(_, whose, ..)| !matches!(whose, Whose::Vendor(_)))
     }
 
-    /// Whether machines ever disagree with each other.
+    /// Returns true if machines ever disagree with each other.
     pub(crate) fn has_divided(&self) -> bool {
         self.all().any(|(_, whose, ..)| whose.divides())
     }
 
-    /// Whether some vendor's clock is ever ahead.
+    /// Returns true if some vendor's clock is ever ahead.
     pub(crate) fn has_vendor_ahead(&self) -> bool {
         let is_ahead = |(_, whose, off_ms, _)| matches!(whose, Whose::Vendor(_)) && off_ms > 0;
         self.all().any(is_ahead)
     }
 
-    /// Whether only about half of the machines are ever wrong together.
+    /// Returns true if only about half of the machines are ever wrong together.
     pub(crate) fn has_half(&self) -> bool {
         self.all().any(|(_, whose, ..)| whose == Whose::Half)
     }
@@ -145,8 +145,8 @@ impl WrongClocks {
     }
 }
 
-/// The jumps of a clock that `op` makes wrong in turns of `turn_ms`, in milliseconds after the world
-/// began, and whether the clock is wrong from there on.
+/// The jumps of a clock that `op` makes wrong in alternating periods of `turn_ms`, in milliseconds
+/// after the world began, and whether the clock is wrong from there on.
 pub(crate) fn jumps(op: &Op, turn_ms: i64) -> Vec<(i64, bool)> {
     let end_ms = op.at_ms + op.for_ms;
     let turn_ms = if turn_ms > 0 { turn_ms } else { op.for_ms };
@@ -158,12 +158,12 @@ pub(crate) fn jumps(op: &Op, turn_ms: i64) -> Vec<(i64, bool)> {
     jumps
 }
 
-/// Worlds with wrong clocks: one of so many.
+/// One of so many worlds has wrong clocks.
 const WORLDS_ONE_IN: u8 = 3;
 
-/// The wrong clocks of a world whose faults last `faults_ms`, with so many vendors; none in most worlds.
-/// Of its machines and its vendors, only the ones or the others are ever ahead. With `files`, which one
-/// machine writes whose leases do not end by a clock, only vendors are wrong.
+/// The wrong clocks of a world whose faults last `faults_ms`, with so many vendors; none in most
+/// worlds. Either its machines or its vendors are ever ahead, not both. With `files`, which one
+/// machine writes without clock-based leases, only vendors are wrong.
 pub(crate) fn draw(
     rng: &mut fastrand::Rng,
     faults_ms: i64,
@@ -216,7 +216,7 @@ fn machines(rng: &mut fastrand::Rng) -> Whose {
     )
 }
 
-/// More than clocks that are right differ by.
+/// More than the difference of two correct clocks.
 fn size_ms(rng: &mut fastrand::Rng) -> i64 {
     match rng.u8(0..8) {
         0..3 => rng.i64(2..=59) * MINUTE_MS,

@@ -1,4 +1,4 @@
-//! Wrong clocks: what is drawn, and what a deployment makes of them.
+//! Wrong clocks: their draws, and their effect on a deployment.
 
 use windlass_core::time::SECOND_MS;
 
@@ -79,8 +79,8 @@ fn worlds_have_clocks_ahead_and_behind_of_every_size_and_never_both_ahead() {
 /// Minutes in which pages are counted, after the first ones.
 const COUNTED_MINUTES: std::ops::Range<i64> = 5..35;
 
-/// Pages a minute of a source whose vendor tells in headers what is left of 30 requests a minute and when
-/// there are more, while all machines' clocks are `off_ms` wrong.
+/// Pages per minute of a source whose vendor advertises the rest of 30 requests per minute and its
+/// reset, while all machines' clocks are `off_ms` wrong.
 fn pages_a_minute(off_ms: i64) -> f64 {
     let faults_ms = COUNTED_MINUTES.end * MINUTE_MS;
     let vendor = VendorSpec {

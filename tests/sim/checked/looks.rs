@@ -1,4 +1,4 @@
-//! Checks of one write: a window after its move, and the timeline around it.
+//! The checks of one write: a window after its move, and the timeline around it.
 
 use windlass_core::ids::Timeline;
 use windlass_core::invariant::{check_move, check_timeline, check_window};
@@ -14,7 +14,7 @@ use crate::books::LaneBook;
 use crate::true_time;
 
 impl CheckedStore {
-    /// Looks whether a holder's write was its own to make (promise P4).
+    /// Checks that a holder's write had the current lease (promise P4).
     fn held(&self, what: &str, before: Option<&Window>, lease: &Lease) {
         let lost = before.is_none_or(|before| !lease.still_holds(before))
             || before.is_some_and(|before| before.owner() != Some(lease.owner()));
@@ -25,8 +25,8 @@ impl CheckedStore {
         }
     }
 
-    /// Looks whether `asked`, which has made `next` out of `before`, was its caller's to make, and keeps
-    /// book of it.
+    /// Checks that `asked`, which has turned `before` into `next`, was the caller's to make, and
+    /// books it.
     pub(super) fn judge(&self, asked: &Move<'_>, before: Option<&Window>, next: &Window) {
         match *asked {
             Move::Claim(id, claim) => {
@@ -35,7 +35,7 @@ impl CheckedStore {
                         .violate(format_args!("claim of {id} at an epoch that had passed"));
                 }
                 if next.token_is_unsent() {
-                    // It may be sent from now on, and the store has made that durable.
+                    // The page may be sent from now on, and the store has made that durable.
                     self.world.synced();
                 }
                 self.world.books().claimed(next);
@@ -63,7 +63,7 @@ impl CheckedStore {
         }
     }
 
-    /// Looks whether a planner has decided by the window as it stood.
+    /// Checks that a planner's decision saw the current window.
     pub(super) fn decided(&self, seen: &Window, event: &Event, before: Option<&Window>) {
         let as_seen =
             |before: &Window| (before.epoch(), before.status()) == (seen.epoch(), seen.status());
@@ -87,7 +87,7 @@ impl CheckedStore {
         }
     }
 
-    /// Looks at a move that was made.
+    /// Checks a move that applied.
     pub(super) fn moved(&self, what: &str, before: Option<&Window>, after: &Window) {
         let world = &self.world;
         world.note(format_args!(
@@ -113,7 +113,7 @@ impl CheckedStore {
     }
 
     fn look_at(&self, window: &Window) {
-        // Of the policy only the unit counts here, which never changes.
+        // Only the unit of the policy counts here, which never changes.
         if let Some(truth) = self.truths.of(&window.id().timeline.source) {
             self.world.expect(check_window(window, &truth.policy));
         }
@@ -137,8 +137,8 @@ impl CheckedStore {
         }
     }
 
-    /// Looks at the chain of a timeline, unless windows of it have vanished: until they are made
-    /// again there are gaps, and two ticks at once may see different ones.
+    /// Checks the chain of a timeline, unless windows of it have vanished: until they are created
+    /// again there are gaps, and two concurrent ticks may see different ones.
     pub(super) fn has_no_gaps(&self, progress: &Progress, open: &[Window]) {
         let lost = |lane: &LaneBook| lane.has_lost;
         let lost = self
@@ -152,7 +152,7 @@ impl CheckedStore {
         }
     }
 
-    /// Looks at a timeline whose marks or windows have changed.
+    /// Checks a timeline with changed marks or windows.
     pub(super) async fn look_along(&self, timeline: &Timeline) {
         let Some(truth) = self.truths.of(&timeline.source) else {
             return;

@@ -1,5 +1,5 @@
-//! What a store does wrong on purpose, or what is wrong of what it returns: the ways to break the
-//! protocol that need no change of the protocol's own code. Each is one function of what was asked for.
+//! The deliberate faults of a store: the breaks of the protocol that need no change of its own
+//! code. Each is one function of the request.
 
 use windlass_core::Lease;
 use windlass_core::breaks::{Break, broken};
@@ -16,23 +16,23 @@ use windlass_state::{MoveError, StateStore};
 
 use super::CheckedStore;
 
-/// Who reads the definition of a source.
+/// The reader of a source's definition.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Reader {
-    /// A tick.
+    /// An orchestrator's tick.
     Tick,
-    /// A worker.
+    /// A worker's run.
     Worker,
 }
 
-/// A source as `reader` gets it.
+/// A source as `reader` receives it.
 pub(super) fn source(mut record: SourceRecord, reader: Reader) -> SourceRecord {
     let policy = &mut record.definition.policy;
     if broken(Break::NoSettle) {
         policy.settle_ms = 0;
     }
     if broken(Break::IgnoreVendorClock) && reader == Reader::Worker {
-        // The end of every window has settled long ago.
+        // The end of every window settled long ago.
         policy.settle_ms = -DAY_MS;
     }
     if broken(Break::TrustOurClock) || (broken(Break::CutByOurClock) && reader == Reader::Tick) {
@@ -44,12 +44,12 @@ pub(super) fn source(mut record: SourceRecord, reader: Reader) -> SourceRecord {
     record
 }
 
-/// Whether `change` of a source's block is refused.
+/// Returns true if `change` of a source's block is rejected.
 pub(super) fn refuses(change: &BlockChange) -> bool {
     broken(Break::NoProbe) && matches!(change, BlockChange::Probe { .. })
 }
 
-/// The marks that are stored in place of `next`.
+/// The marks stored in place of `next`.
 pub(super) fn marks(next: &Progress) -> Progress {
     let mut next = next.clone();
     if broken(Break::ForgetBehind) {
@@ -58,7 +58,7 @@ pub(super) fn marks(next: &Progress) -> Progress {
     next
 }
 
-/// The state of a rate group as it is read.
+/// The state of a rate group as returned.
 pub(super) fn rate_state(state: RateState) -> RateState {
     RateState {
         gate: state.gate.filter(|_| !broken(Break::IgnoreGate)),
@@ -66,13 +66,13 @@ pub(super) fn rate_state(state: RateState) -> RateState {
     }
 }
 
-/// The requests that `asked` gets without a look at those of others.
+/// The reservations that `asked` gets without regard to others.
 pub(super) fn turns(asked: &TurnsAsked) -> Option<TurnsGiven> {
     let first = asked.now;
     broken(Break::IgnoreTurns).then_some(TurnsGiven::From { first })
 }
 
-/// The requests that are given, whatever the gate.
+/// The reservations that are given, whatever the cooldown.
 pub(super) fn given(given: TurnsGiven, asked: &TurnsAsked) -> TurnsGiven {
     match given {
         TurnsGiven::Closed(_) if broken(Break::IgnoreGate) => TurnsGiven::From { first: asked.now },
@@ -80,8 +80,8 @@ pub(super) fn given(given: TurnsGiven, asked: &TurnsAsked) -> TurnsGiven {
     }
 }
 
-/// What is remembered, as a sweep gets it. Ids that are remembered before the delivery count whatever
-/// became of that.
+/// The seen pages that a sweep receives. Ids stored before the delivery count even if the delivery
+/// failed.
 pub(super) fn remembered(mut pages: Vec<SeenPage>) -> Vec<SeenPage> {
     if broken(Break::RememberBeforeDelivery) {
         for page in &mut pages {
@@ -91,7 +91,7 @@ pub(super) fn remembered(mut pages: Vec<SeenPage>) -> Vec<SeenPage> {
     pages
 }
 
-/// Whether nothing is written of `asked`, and its caller is told that it was.
+/// Returns true if `asked` is not written although its caller sees success.
 pub(super) fn drops(asked: &Move<'_>) -> bool {
     let Move::Decide(seen, Event::Expire { now, .. }) = asked else {
         return false;
@@ -101,8 +101,8 @@ pub(super) fn drops(asked: &Move<'_>) -> bool {
 }
 
 impl CheckedStore {
-    /// Makes `asked` of `current`, the window as it stands, or what a store without one of its rules
-    /// makes of it.
+    /// Applies `asked` to `current`, the stored window, or the same without one of the store's
+    /// rules.
     pub(super) async fn make(
         &self,
         asked: &Move<'_>,
@@ -117,7 +117,8 @@ impl CheckedStore {
             Move::Checkpoint(lease, _) | Move::Complete(lease, ..)
                 if broken(Break::NoPageCheck) && lease.still_holds(current) =>
             {
-                // By the window as its holder has it, whatever page it has reached since.
+                // Applied to the holder's version of the window, whatever page it has reached
+                // since.
                 match asked.apply(lease.window()) {
                     Ok(next) => {
                         self.inner().put(&next);
@@ -174,7 +175,7 @@ impl CheckedStore {
             && seen.epoch() == current.epoch()
             && let Some(lease) = lease_of(current)
         {
-            // As its holder would give it back.
+            // As its holder would release it.
             let release = given_back(Cause::Failed, *now);
             let asked = Move::Release(&lease, &release);
             return self.inner().move_window(&asked).await;
@@ -183,7 +184,7 @@ impl CheckedStore {
     }
 }
 
-/// The lease of whoever holds `window`.
+/// The lease of the current holder of `window`.
 fn lease_of(window: &Window) -> Option<Lease> {
     let owner = window.owner().cloned()?;
     Lease::held(window.clone(), &owner)
@@ -198,7 +199,7 @@ fn given_back(cause: Cause, now: windlass_core::Timestamp) -> Release {
     }
 }
 
-/// A running window as if `claim`, which came too late for it, had taken it.
+/// A running window as if `claim`, which came too late, had taken it.
 fn taken_over(current: &Window, claim: &Claim) -> Option<Window> {
     let lease = (current.status() == Status::Running).then(|| lease_of(current))??;
     let release = given_back(Cause::Yielded, claim.now);

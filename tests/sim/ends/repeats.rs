@@ -1,4 +1,4 @@
-//! How often records may have arrived more than once, from what really went wrong (promise P2).
+//! The allowed repetitions of records, given the faults that occurred (promise P2).
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,24 +10,24 @@ use crate::truth::{Arrival, SourceTruth};
 use crate::vendor::Truth;
 use crate::world::World;
 
-/// A window and what it was split into: they share what was delivered before the split.
+/// A window and the parts it was split into: they share the deliveries before the split.
 type Family = (Timeline, Timestamp);
 
-/// What one family repeated.
+/// The repetitions of one family.
 #[derive(Debug, Default)]
 struct Repeats {
-    /// Different records it delivered.
+    /// Distinct records it delivered.
     records: BTreeSet<usize>,
-    /// How many lines one whole pass has: these, some of them twice.
+    /// Lines of one whole read: its records, some of them twice.
     lines: u64,
     /// Arrivals beyond the first of a record.
     repeated: u64,
-    /// Of these, at a split: at most the records of one unit.
+    /// Those of them at a split: at most the records of one unit.
     at_splits: u64,
 }
 
-/// Checks the arrivals of one source. Returns how many repetitions only answers of the stream that
-/// were lost could explain; all of them where output is `exact`, as in files.
+/// Checks the arrivals of one source. Returns the number of repetitions that only lost responses of
+/// the stream can explain; all of them where output is `exact`, as in files.
 pub(super) fn check(
     world: &World,
     source: &SourceName,
@@ -56,7 +56,7 @@ pub(super) fn check(
             if repeats.records.insert(number) {
                 repeats.lines += u64::from(record.copies);
             }
-            // A record that stands twice in a listing is two.
+            // A record that a listing has twice is two.
             if *times > u64::from(record.copies) {
                 repeats.repeated += 1;
                 repeats.at_splits += u64::from(is_at_split(&books, &family, record, unit_ms));
@@ -64,7 +64,7 @@ pub(super) fn check(
         }
     }
     let page_size = truth.vendor.spec().page_size as u64;
-    // A token of an earlier run leads back unnoticed, and forward again from there.
+    // A token of an earlier run leads back undetected, and forward again from there.
     let circles = truth.vendor.faults().get("vendor_token_circle").copied();
     let mut excess = 0;
     for (family, repeats) in &families {
@@ -86,8 +86,8 @@ pub(super) fn check(
     excess
 }
 
-/// Checks that the lines which the stream took without its caller hearing of it, `unheard`, explain
-/// `excess`.
+/// Checks that `excess` is explained by `unheard`, the lines that the stream took although their
+/// response was lost.
 pub(super) fn check_excess(world: &World, unheard: u64, excess: u64) {
     if excess > unheard {
         world.violate(format_args!(
@@ -106,7 +106,7 @@ fn family(books: &Books, arrival: &Arrival) -> Family {
     )
 }
 
-/// Whether a record may have come with windows that are no parts of one another.
+/// Returns true if a record may have come with windows that are not parts of one another.
 fn is_excused(
     books: &Books,
     truth: &SourceTruth,
@@ -122,13 +122,13 @@ fn is_excused(
             .into_iter()
             .any(|from| record.time.ms_since(from).abs() <= unit_ms)
     };
-    // What an interrupted pass delivered may be remembered under a page that a later pass replaced.
+    // The deliveries of an interrupted read may be stored under a page that a restart replaced.
     let troubled = (sweeps(family) || before.keys().any(sweeps))
         && before.keys().chain([family]).any(|family| {
             let (stops, restarts) = trouble(books, family);
             stops + restarts > 0
         });
-    // What vanished is made again with other bounds.
+    // A vanished window is created again with other bounds.
     let vanished = before
         .keys()
         .chain([family])
@@ -150,7 +150,7 @@ fn is_at_split(books: &Books, family: &Family, record: &Truth, unit_ms: i64) -> 
     lane.split_points.range(from..=to).next().is_some()
 }
 
-/// Whether a window of the family was given up, and tried again.
+/// Returns true if a window of the family was parked and retried.
 fn was_parked(books: &Books, family: &Family) -> bool {
     let lane = books.lanes.get(&family.0);
     books.windows.iter().any(|(id, book)| {
@@ -159,7 +159,7 @@ fn was_parked(books: &Books, family: &Family) -> bool {
     })
 }
 
-/// Runs of a family that may have delivered a page for nothing, and its restarts.
+/// Runs of a family that may have delivered a page without a checkpoint, and its restarts.
 fn trouble(books: &Books, family: &Family) -> (u64, u64) {
     let lane = books.lanes.get(&family.0);
     let members = books.windows.iter().filter(|(id, _)| {
@@ -171,7 +171,7 @@ fn trouble(books: &Books, family: &Family) -> (u64, u64) {
     })
 }
 
-/// What `repeats` has beyond a page for each stop, a whole pass for each restart, and one unit for
+/// The repetitions beyond a page for each stop, a whole read for each restart, and one unit for
 /// each split.
 fn beyond(books: &Books, family: &Family, repeats: &Repeats, page_size: u64) -> u64 {
     let repeated = repeats.repeated - repeats.at_splits;

@@ -1,8 +1,8 @@
-//! What each way to break the protocol is, in a few words.
+//! A short description of each break of the protocol.
 
 use windlass_core::breaks::Break;
 
-/// What is broken.
+/// The effect of a break.
 pub(super) const fn what(way: Break) -> &'static str {
     match way {
         Break::CheckpointBeforeDelivery => "a page is checkpointed before the sink has it",

@@ -1,11 +1,11 @@
-//! What happens in a world, in words.
+//! The operations of a world as text.
 
 use windlass_core::time::{DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS};
 
 use crate::op::{Change, Op, What, clock_time};
 use crate::wrong_clock::Whose;
 
-/// The line of an operation: its number, when it happens and for how long, and what it is.
+/// The line of an operation: its number, start, duration and effect.
 pub(super) fn line(number: usize, op: &Op) -> String {
     let at = clock_time(op.at_ms);
     let lasts = match op.for_ms {
@@ -113,7 +113,7 @@ fn how(change: Change) -> String {
     }
 }
 
-/// `1h 30m`, down to whole milliseconds.
+/// A duration like `1h 30m`, exact to the millisecond.
 pub(super) fn length(ms: i64) -> String {
     let mut rest = ms.max(0);
     let mut parts = Vec::new();

@@ -1,6 +1,6 @@
 //! A day of usual density with an hour of a hundred times as much, pulled by workers with short
-//! deadlines: windows that cannot finish are split where they have got to, and the windows after
-//! them are cut narrower.
+//! deadlines: windows that cannot finish are split at their frontier, and the windows after them
+//! are narrower.
 
 #[cfg(test)]
 #[path = "burst_tests.rs"]
@@ -20,11 +20,11 @@ use super::stage::{SourceSpec, Stage, StageSpec, play};
 use crate::terminal::{counted, grouped};
 use crate::true_time::{self, WORLD_EPOCH};
 
-/// How much denser the burst is.
+/// Density of the burst relative to the rest of the day.
 const TIMES: i64 = 100;
 /// Lines of the picture.
 const PICTURE_LINES: usize = 30;
-/// Hours after its end at which a day that is not pulled is given up.
+/// Hours after its end at which a day that is not pulled counts as failed.
 const HOURS_AFTER: i64 = 24;
 
 /// A day with a burst.
@@ -32,7 +32,7 @@ const HOURS_AFTER: i64 = 24;
 pub(super) struct Day {
     pub(super) hours: i64,
     pub(super) usual_per_hour: i64,
-    /// When the burst begins and ends, in minutes after the day began.
+    /// Start and end of the burst, in minutes after the day began.
     pub(super) burst: (i64, i64),
     pub(super) every_ms: i64,
     pub(super) page_size: usize,
@@ -40,7 +40,7 @@ pub(super) struct Day {
     pub(super) strict: bool,
 }
 
-/// What a day came to.
+/// The outcome of a day.
 #[derive(Debug)]
 pub(super) struct Pulled {
     pub(super) records: usize,
@@ -48,13 +48,13 @@ pub(super) struct Pulled {
     pub(super) twice: usize,
     pub(super) cuts: Vec<Cut>,
     pub(super) workers_max: usize,
-    /// From the burst's end, in milliseconds, until all of it was delivered.
+    /// Milliseconds from the burst's end until all of it was delivered.
     pub(super) caught_up_ms: i64,
     /// The longest time from a record's event to its delivery, in milliseconds.
     pub(super) longest_ms: i64,
 }
 
-/// A window as it was cut from the timeline, with everything that it was split into.
+/// A window as it was created, with all its parts.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Cut {
     pub(super) from: Timestamp,
@@ -65,7 +65,7 @@ pub(super) struct Cut {
 }
 
 impl Day {
-    /// The day that is shown.
+    /// The day in the figures.
     const SHOWN: Self = Self {
         hours: 24,
         usual_per_hour: 2_400,
@@ -97,7 +97,7 @@ impl Day {
         entries
     }
 
-    /// Lives through the day and until all of it is delivered.
+    /// Runs the day, and on until all of it is delivered.
     pub(super) fn pull(self) -> anyhow::Result<Pulled> {
         play(self.live())
     }
@@ -133,7 +133,7 @@ impl Day {
                 .first()
                 .map_or(through, |it| it.complete_through);
             if caught_up.is_none() && through >= self.burst_end() {
-                // What this tick saw was so when it began.
+                // The facts of this tick were true when it began.
                 caught_up = Some(true_time::now().minus_ms(MINUTE_MS));
             }
             for window in stage.windows(&source, &Lane::Live).await? {
@@ -159,7 +159,7 @@ impl Day {
     }
 }
 
-/// What of `entries` did not arrive or arrived again, and how long it took at most.
+/// Counts of `entries` that are missing and of those delivered twice, and the longest delivery.
 fn compare(stage: &Stage, entries: &[Entry]) -> (usize, usize, i64) {
     let delivered = stage.delivered();
     let mut arrived: BTreeMap<&str, Timestamp> = BTreeMap::new();
@@ -271,7 +271,7 @@ impl Pulled {
     }
 }
 
-/// The figures: both orders, and the same day where the vendor does not document its order.
+/// The figures: both orders, and the same day if the vendor does not document its order.
 pub(super) fn figures() -> anyhow::Result<Figures> {
     let day = Day::SHOWN;
     let oldest = day.pull()?;

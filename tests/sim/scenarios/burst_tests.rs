@@ -25,7 +25,7 @@ fn a_burst_is_split_among_workers_and_loses_nothing_whatever_the_order() {
         let shared = Day { order, ..DAY }.pull().unwrap();
         assert_eq!(shared.lost, 0, "{order:?}");
         assert!(shared.split().count() > 0, "{order:?}: {:?}", shared.cuts);
-        // A split repeats the records of one unit, of which there is one here.
+        // A split repeats the records of one unit, which has one record here.
         assert!(shared.twice <= shared.split().map(|it| it.parts).sum());
         assert!(shared.workers_max > alone.workers_max, "{shared:?}");
         assert!(shared.caught_up_ms < alone.caught_up_ms, "{shared:?}");

@@ -1,4 +1,4 @@
-//! What a scenario prints: its figures as an aligned table, a picture where there is one, or all
+//! The output of a scenario: its figures as an aligned table, a picture where there is one, or all
 //! figures as one JSON object.
 
 use serde_json::{Map, Value, json};
@@ -12,7 +12,7 @@ pub(crate) struct Figures {
     pub(crate) name: &'static str,
     /// The names of the variants.
     pub(crate) variants: Vec<&'static str>,
-    /// What each row is, and its figure for each variant.
+    /// The label of each row, and its figure for each variant.
     pub(crate) rows: Vec<(&'static str, Vec<Value>)>,
     /// Lines of text below the table.
     pub(crate) picture: Vec<String>,
@@ -52,7 +52,7 @@ impl Figures {
         Value::Object(object)
     }
 
-    /// For people: columns that a line has no room for stand in a table of their own below.
+    /// The table for a terminal: columns that do not fit a line form a table of their own below.
     pub(crate) fn as_table(&self) -> String {
         let label_width = self.rows.iter().map(|(label, _)| label.len()).max();
         let label_width = label_width.unwrap_or(0).max(self.name.len());
@@ -125,7 +125,7 @@ fn text(value: &Value) -> String {
     }
 }
 
-/// `part` of `whole` with one digit after the point.
+/// The ratio of `part` to `whole`, with one decimal.
 pub(crate) fn ratio(part: u64, whole: u64) -> f64 {
     #[expect(clippy::cast_precision_loss, reason = "shown with a digit or two")]
     let ratio = part as f64 / whole.max(1) as f64;

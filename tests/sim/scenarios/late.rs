@@ -1,5 +1,5 @@
-//! One event in a hundred comes late, by minutes to three days: everything arrives, once, and what
-//! is on time arrives as soon as without sweeps.
+//! One record in a hundred is late-arriving, by minutes to three days: everything arrives, once,
+//! and timely records arrive as soon as without sweeps.
 
 #[cfg(test)]
 #[path = "late_tests.rs"]
@@ -18,48 +18,48 @@ use super::stage::{SourceSpec, Stage, StageSpec, play};
 use crate::terminal::grouped;
 use crate::true_time::{self, WORLD_EPOCH};
 
-/// When settled time is read again.
+/// Ages at which settled time is swept.
 const SWEEPS_MS: [i64; 2] = [DAY_MS, 3 * DAY_MS];
-/// The vendor's `settle`.
+/// The vendor's `settle`, in milliseconds.
 const SETTLE_MS: i64 = 10 * MINUTE_MS;
-/// The least and the most by which a late event is late: two minutes and three days.
+/// Smallest and largest lateness in milliseconds: two minutes and three days.
 const LATE_MS: (f64, f64) = (120_000.0, 259_200_000.0);
-/// Of so many events one is late.
+/// One of so many events is late.
 const LATE_ONE_IN: u32 = 100;
-/// What an item of remembered ids has beside them, about, in bytes: its key and other attributes.
+/// Size of an item `seen` without its ids, in bytes: its key and other attributes.
 const SEEN_ITEM_BYTES: usize = 250;
-/// What one unit of writing covers, in bytes. Source: DynamoDB developer guide, capacity modes.
+/// Bytes of one write unit. Source: DynamoDB developer guide, capacity modes.
 const WRITE_UNIT_BYTES: usize = 1024;
 
-/// Days with late events.
+/// Days with late-arriving events.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Days {
-    /// How many days events keep coming.
+    /// Number of days with events.
     pub(super) long: i64,
     pub(super) events_per_day: i64,
     pub(super) page_size: usize,
-    /// Whether settled time is read again.
+    /// True if settled time is swept.
     pub(super) swept: bool,
 }
 
-/// What they came to.
+/// The outcome of the days.
 #[derive(Debug)]
 pub(super) struct Pulled {
     pub(super) events: usize,
-    /// How many were published later than settle.
+    /// Events published later than settle.
     pub(super) late: usize,
-    /// How many arrived with a sweep.
+    /// Events delivered by a sweep.
     pub(super) by_sweeps: usize,
     pub(super) lost: usize,
     pub(super) twice: usize,
-    /// From event to delivery, ascending, of what was published within settle.
+    /// Milliseconds from event to delivery, ascending, of the events published within settle.
     pub(super) on_time_ms: Vec<i64>,
-    /// From publication to delivery, ascending, of what was published later.
+    /// Milliseconds from publication to delivery, ascending, of the later ones.
     pub(super) late_ms: Vec<i64>,
     pub(super) live_pages: u64,
     pub(super) sweep_pages: u64,
     pub(super) sweep_windows: usize,
-    /// Items of remembered ids that were written, and their units.
+    /// Items `seen` that were written, and their units.
     pub(super) seen_items: usize,
     pub(super) seen_units: usize,
     /// All writes to the state, these included.
@@ -69,7 +69,7 @@ pub(super) struct Pulled {
 }
 
 impl Days {
-    /// The days that are shown.
+    /// The days in the figures.
     const SHOWN: Self = Self {
         long: 5,
         events_per_day: 20_000,
@@ -95,7 +95,7 @@ impl Days {
         (0..self.long * self.events_per_day).map(entry).collect()
     }
 
-    /// Lives until the last sweep has read the last event.
+    /// Runs until the last sweep has read the last event.
     pub(super) fn pull(self) -> anyhow::Result<Pulled> {
         play(self.live())
     }
@@ -119,8 +119,8 @@ impl Days {
         let stage = Stage::build(StageSpec::DEPLOYED, std::slice::from_ref(&source)).await?;
         stage.apply(&source).await?;
         let end = WORLD_EPOCH.plus_ms(self.long * DAY_MS);
-        // The last sweep reads its newest time once there is a quarter of its age of it, at most
-        // the widest window.
+        // The last sweep waits until its newest time spans a quarter of its age, at most the widest
+        // window.
         let last = end.plus_ms(SWEEPS_MS[1] + SWEEPS_MS[1] / 4 + HOUR_MS);
         while true_time::now() < last {
             stage.tick(1).await?;
@@ -182,7 +182,7 @@ impl Days {
     }
 }
 
-/// Units of writing of an item with so many ids.
+/// Write units of an item with so many ids.
 fn units(ids: usize) -> usize {
     (SEEN_ITEM_BYTES + ids * size_of::<u64>()).div_ceil(WRITE_UNIT_BYTES)
 }
@@ -201,7 +201,7 @@ fn log_uniform(rng: &mut fastrand::Rng) -> i64 {
     (least * (most / least).powf(rng.f64())) as i64
 }
 
-/// The value below which so many of a hundred of `ascending` lie.
+/// The percentile of `ascending` at `percent`.
 pub(super) fn percentile(ascending: &[i64], percent: usize) -> i64 {
     let last = ascending.len().saturating_sub(1);
     ascending.get(last * percent / 100).copied().unwrap_or(0)

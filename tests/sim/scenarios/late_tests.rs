@@ -1,4 +1,4 @@
-//! Fewer events.
+//! The scenario with fewer events.
 
 use windlass_core::limits;
 
@@ -18,7 +18,7 @@ fn late_events_arrive_once_and_do_not_hold_up_the_others() {
     let latest_ms = SETTLE_MS + limits::EVERY_MS_DEFAULT + 2 * MINUTE_MS;
     assert!(percentile(&pulled.on_time_ms, 100) <= latest_ms);
     assert!(percentile(&pulled.late_ms, 100) > HOUR_MS);
-    // Each lane reads everything once: sweeps cost two more readings, in wider windows.
+    // Each lane reads everything once: sweeps cost two more reads, in wider windows.
     assert!(pulled.sweep_pages <= 2 * pulled.live_pages, "{pulled:?}");
     assert!(pulled.sweep_windows < 100, "{}", pulled.sweep_windows);
     let late: u64 = pulled.found.iter().map(|found| found.late).sum();

@@ -1,5 +1,5 @@
-//! The vendor of a scenario: a log of known records in Okta's shape, without faults. What it has,
-//! how it is limited and when it says no is the scenario's choice, and it notes every request.
+//! The vendor of a scenario: a log of known records in Okta's shape, without faults. The scenario
+//! chooses its records, limits and rejections, and the vendor records every request.
 
 use std::sync::{Arc, Mutex};
 
@@ -13,7 +13,7 @@ use crate::clock::wait_ms;
 use crate::true_time;
 use crate::world::lock;
 
-/// What a vendor is like.
+/// The options of a vendor.
 #[derive(Debug, Clone)]
 pub(crate) struct LogSpec {
     /// The connector's name.
@@ -22,32 +22,32 @@ pub(crate) struct LogSpec {
     pub(crate) group: &'static str,
     /// The order of records across pages.
     pub(crate) order: Order,
-    /// Whether its manifest documents that order.
+    /// True if its manifest documents that order.
     pub(crate) strict: bool,
-    /// Records of a page.
+    /// Records per page.
     pub(crate) page_size: usize,
-    /// How long an exchange takes, in milliseconds.
+    /// Duration of an exchange, in milliseconds.
     pub(crate) latency_ms: i64,
     /// The manifest's `settle`, in milliseconds.
     pub(crate) settle_ms: i64,
-    /// Workers of the group at once.
+    /// Concurrent workers of the group.
     pub(crate) max_in_flight: u32,
     /// The manifest's `requests_per_minute`.
     pub(crate) declared: Option<u32>,
-    /// A budget that its headers announce, and that it keeps to.
+    /// The quota that its headers advertise and it enforces.
     pub(crate) announced: Option<Announced>,
-    /// How long records are kept, in milliseconds.
+    /// Retention in milliseconds; `None` for ever.
     pub(crate) kept_ms: Option<i64>,
-    /// Refuses the first request from this instant on, and asks for a wait of so many seconds.
+    /// Rejects the first request from this instant on, with a wait of so many seconds.
     pub(crate) refusal: Option<(Timestamp, i64)>,
 }
 
-/// A request budget that begins anew with each minute of the clock.
+/// A quota that resets with each minute of the clock.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Announced {
-    /// Requests of a minute; one above is answered with 429.
+    /// Requests per minute; HTTP 429 above it.
     pub(crate) per_minute: i64,
-    /// How many of these other clients use, evenly.
+    /// The part that other clients use, evenly.
     pub(crate) others: i64,
 }
 
@@ -71,29 +71,29 @@ impl LogSpec {
     }
 }
 
-/// One record.
+/// One record of the log.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Entry {
-    /// Its id, unlike every other.
+    /// Its id, unique in the log.
     pub(crate) id: String,
-    /// When it happened.
+    /// Instant of its event.
     pub(crate) time: Timestamp,
-    /// From when on it is listed.
+    /// Instant from which it is listed.
     pub(crate) published_at: Timestamp,
 }
 
-/// One request, as the vendor saw it.
+/// One request as the vendor saw it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Asked {
-    /// When it arrived.
+    /// Instant of its arrival.
     pub(crate) at: Timestamp,
-    /// What it was answered with.
+    /// Status of its response.
     pub(crate) status: u16,
-    /// Which feed it was for.
+    /// Number of its feed.
     pub(crate) feed: usize,
 }
 
-/// A vendor.
+/// A vendor with its log of requests.
 #[derive(Debug)]
 pub(crate) struct Log {
     spec: LogSpec,
@@ -168,7 +168,8 @@ impl Log {
         }
     }
 
-    /// Whether a request that arrives `now` is one too many; what is left stands in `headers`.
+    /// Returns true if a request that arrives `now` exceeds the quota; writes the rest into
+    /// `headers`.
     fn refuses(&self, now: Timestamp, headers: &mut Headers) -> bool {
         let asked = lock(&self.asked);
         if let Some((from, seconds)) = self.spec.refusal {
@@ -191,7 +192,7 @@ impl Log {
         left <= 0
     }
 
-    /// The page after `after`, and what names the one after that.
+    /// The page after `after`, and the token of the page after it.
     fn page(
         &self,
         feed: usize,

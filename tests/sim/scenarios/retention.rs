@@ -1,5 +1,5 @@
-//! A source that was stopped for nearly as long as its vendor keeps records, and longer: it is
-//! reported in time, goes first, and what is lost in the end is exactly what the vendor dropped.
+//! A source that was stopped for nearly its vendor's retention, and for longer: it is reported in
+//! time, goes first, and loses exactly the records that the vendor dropped.
 
 #[cfg(test)]
 #[path = "retention_tests.rs"]
@@ -17,56 +17,57 @@ use super::log::{Entry, Log, LogSpec};
 use super::stage::{SourceSpec, Stage, StageSpec, play};
 use crate::true_time::{self, WORLD_EPOCH};
 
-/// How long the vendor keeps records of the stopped source.
+/// Retention of the stopped source's vendor, in milliseconds.
 const KEPT_MS: i64 = 7 * DAY_MS;
-/// How long before the stop the source runs.
+/// Time for which the source runs before the stop, in milliseconds.
 const BEFORE_MS: i64 = 6 * HOUR_MS;
-/// Minutes between ticks while the source is stopped: nothing happens then.
+/// Minutes between ticks during the stop, in which nothing happens.
 const IDLE_MINUTES: i64 = 10;
-/// Requests a minute of the group: little, so that who goes first matters.
+/// Requests per minute of the group: few, so that the order of sources matters.
 const PER_MINUTE: u32 = 60;
-/// How long the source has to catch up.
+/// Time for the source to catch up, in milliseconds.
 const AFTER_MS: i64 = 6 * HOUR_MS;
 
-/// A stop.
+/// A stop of the source.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Stop {
-    /// For how long, in milliseconds.
+    /// Length in milliseconds.
     pub(super) stopped_ms: i64,
 }
 
-/// What it came to.
+/// The outcome of a stop.
 #[derive(Debug, Default)]
 pub(super) struct Rescue {
-    /// How long before the first record was lost the source was reported, in milliseconds; negative
-    /// when that was too late.
+    /// Milliseconds from the report of the source to its first lost record; negative if the report
+    /// came too late.
     pub(super) warned_ms: Option<i64>,
     /// Requests for the other source between the stop's end and the last page that the stopped one
     /// needed to be out of danger.
     pub(super) others_before: usize,
     /// Requests of the stopped source until it was out of danger.
     pub(super) requests: usize,
-    /// From the stop's end until nothing was endangered, in milliseconds.
+    /// Milliseconds from the stop's end until no source was endangered.
     pub(super) safe_after_ms: Option<i64>,
     pub(super) records: usize,
-    /// That the vendor had dropped when the source went on.
+    /// Records that the vendor had dropped by the end of the stop.
     pub(super) dropped: usize,
     pub(super) unavailable: Vec<Span>,
-    /// Not delivered, and within what is listed as unavailable.
+    /// Undelivered records within the unavailable spans.
     pub(super) listed: usize,
-    /// Not delivered, and not listed.
+    /// Undelivered records outside of them.
     pub(super) lost: usize,
-    /// Delivered although listed: the vendor dropped them while their window was read.
+    /// Delivered records within the unavailable spans: the vendor dropped them while their window
+    /// was read.
     pub(super) wrongly_listed: usize,
-    /// How much more is listed than was dropped, in milliseconds.
+    /// Excess of the unavailable spans over the dropped time, in milliseconds.
     pub(super) overlisted_ms: i64,
 }
 
 /// The sources of the group.
 struct Cast {
-    /// The one that is stopped; its vendor forgets.
+    /// The stopped one, whose vendor has a retention.
     stopped: SourceSpec,
-    /// One that begins when the stop ends, further behind; its vendor forgets nothing.
+    /// One that begins when the stop ends, further behind; its vendor keeps all records.
     other: SourceSpec,
 }
 
@@ -109,7 +110,7 @@ impl Stop {
         }
     }
 
-    /// Lives through the stop and what follows.
+    /// Runs the stop and the time after it.
     pub(super) fn rescue(self) -> anyhow::Result<Rescue> {
         play(self.live())
     }
@@ -163,7 +164,7 @@ impl Stop {
     }
 }
 
-/// What of a source was delivered, dropped and listed.
+/// Counts the delivered, dropped and unavailable records of a source.
 async fn account(stage: &Stage, source: &SourceSpec, ended: Timestamp) -> anyhow::Result<Rescue> {
     let lanes = stage.lanes(source).await?;
     let live = lanes.iter().find(|it| it.timeline.lane == Lane::Live);

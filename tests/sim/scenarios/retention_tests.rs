@@ -1,4 +1,4 @@
-//! Both stops.
+//! Both stops of the scenario.
 
 use super::*;
 
@@ -23,7 +23,8 @@ fn what_a_vendor_dropped_while_a_source_was_stopped_is_listed_and_the_rest_deliv
     assert!(rescue.dropped > 1_000, "{rescue:?}");
     assert_eq!(rescue.lost, 0, "{rescue:?}");
     assert!(rescue.listed - rescue.dropped <= 5, "{rescue:?}");
-    // What goes while the first windows are read counts as unavailable, though some of it was read.
+    // Time that the vendor drops during the first windows counts as unavailable, though some of it
+    // was read.
     assert!(rescue.overlisted_ms <= 5 * MINUTE_MS, "{rescue:?}");
     assert!(rescue.wrongly_listed <= 5, "{rescue:?}");
 }

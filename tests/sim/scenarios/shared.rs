@@ -1,5 +1,5 @@
-//! Workers in processes of their own that share sixty requests a minute: used nearly whole by three
-//! and by twenty of them, never passed, and silent while the vendor asks for it.
+//! Workers in separate processes that share sixty requests per minute: three or twenty of them use
+//! the rate nearly in full, never exceed it, and are silent in a cooldown.
 
 #[cfg(test)]
 #[path = "shared_tests.rs"]
@@ -13,18 +13,18 @@ use super::log::{Announced, Asked, Entry, Log, LogSpec};
 use super::stage::{SourceSpec, Stage, StageSpec, play};
 use crate::true_time::{self, WORLD_EPOCH};
 
-/// Requests a minute that the vendor lets in.
+/// Requests per minute that the vendor accepts.
 const PER_MINUTE: u32 = 60;
-/// How long the vendor wants to be left alone when it refuses, in seconds.
+/// Cooldown that the vendor asks for when it rejects, in seconds.
 const WAIT_SECONDS: i64 = 120;
-/// What may still arrive after a refusal: what was on its way, and what is asked by workers that
-/// looked at the gate a moment before.
+/// Time in which requests may still arrive after a rejection: those in flight, and those of workers
+/// that read the state just before.
 const GRACE_MS: i64 = 5 * SECOND_MS;
-/// When a vendor that refuses does.
+/// Instant of the vendor's rejection, in milliseconds.
 const REFUSAL_MS: i64 = 5 * MINUTE_MS;
-/// The first minutes are not counted: the workers come one by one.
+/// The first minutes are not counted, because the workers start one by one.
 const WARM_UP_MS: i64 = 2 * MINUTE_MS;
-/// Records of a page: enough work for more requests than there may be.
+/// Records per page: enough work for more requests than the rate allows.
 const PAGE: usize = 10;
 /// Names of the sources.
 const NAMES: [&str; 4] = ["login", "admin", "drive", "token"];
@@ -34,31 +34,31 @@ const NAMES: [&str; 4] = ["login", "admin", "drive", "token"];
 pub(super) struct Crowd {
     pub(super) workers: u32,
     pub(super) minutes: i64,
-    /// Whether the manifest declares the pace.
+    /// True if the manifest declares the request rate.
     pub(super) declared: bool,
-    /// What the headers announce.
+    /// The quota that the headers advertise.
     pub(super) announced: Option<Announced>,
-    /// Whether the vendor refuses one request.
+    /// True if the vendor rejects one request.
     pub(super) refuses: bool,
 }
 
-/// What it came to.
+/// The outcome of a run.
 #[derive(Debug)]
 pub(super) struct Asking {
     pub(super) requests: u64,
-    /// In the busiest minute, wherever it begins.
+    /// Requests in the busiest minute, at any start.
     pub(super) busiest: usize,
-    /// A minute on average, after the first few.
+    /// Average requests per minute, after the first few minutes.
     pub(super) average: f64,
     pub(super) refused: usize,
-    /// That arrived while the vendor wanted to be left alone, a few seconds after it said so.
+    /// Requests that arrived during the cooldown, from a few seconds after its start.
     pub(super) in_the_wait: usize,
     pub(super) workers_max: usize,
     pub(super) writes: u64,
 }
 
 impl Crowd {
-    /// So many workers under a declared pace.
+    /// So many workers under a declared rate.
     pub(super) const fn of(workers: u32, minutes: i64) -> Self {
         Self {
             workers,
@@ -69,7 +69,7 @@ impl Crowd {
         }
     }
 
-    /// Lets them work.
+    /// Runs the workers.
     pub(super) fn ask(self) -> anyhow::Result<Asking> {
         play(self.live())
     }
@@ -115,7 +115,7 @@ impl Crowd {
         Ok(self.conclude(&stage, &vendor.asked()))
     }
 
-    /// A day of records, more than can be asked for in the time.
+    /// A day of records, more than can be requested in the time.
     fn backlog(&self, feed: usize) -> Vec<Entry> {
         let requests = i64::from(PER_MINUTE) * (self.minutes + 10);
         let feeds = i64::try_from(NAMES.len()).unwrap_or(1);
@@ -195,12 +195,12 @@ impl Asking {
     }
 }
 
-/// All of the budget is ours.
+/// The whole quota is windlass's.
 pub(super) const WHOLE: Announced = Announced {
     per_minute: 60,
     others: 0,
 };
-/// Half of the budget is other clients'.
+/// Half of the quota is used by other clients.
 pub(super) const HALF: Announced = Announced {
     per_minute: 60,
     others: 30,

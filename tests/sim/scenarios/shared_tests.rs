@@ -1,4 +1,4 @@
-//! The same for a few minutes.
+//! The scenario for a few minutes.
 
 use super::*;
 

@@ -1,5 +1,5 @@
-//! Where a scenario takes place: the production engine over vendors, a stream and functions in this
-//! process, under virtual time and without faults, with everything noted that figures are made of.
+//! The stage of a scenario: the production engine on vendors, a stream and functions in this
+//! process, under virtual time and without faults, which records everything that the figures need.
 
 mod counted;
 mod workers;
@@ -35,24 +35,24 @@ use crate::lambda::EVENT_AGE_MS;
 use crate::stream::{Delivered, Stream, StreamSpec};
 use crate::true_time;
 
-/// How the workers of a stage run.
+/// The options of a stage's workers.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct StageSpec {
-    /// When a worker is killed, in milliseconds after it began.
+    /// Lifetime of a worker, in milliseconds.
     pub(crate) timeout_ms: i64,
-    /// How many small windows may share a worker.
+    /// Most quiet windows that share a worker.
     pub(crate) tasks_per_invocation: usize,
 }
 
 impl StageSpec {
-    /// As the template has it.
+    /// The values of the template.
     pub(crate) const DEPLOYED: Self = Self {
         timeout_ms: 900 * SECOND_MS,
         tasks_per_invocation: limits::TASKS_PER_INVOCATION_MAX,
     };
 }
 
-/// What is configured of one feed.
+/// The configuration of one feed.
 #[derive(Debug, Clone)]
 pub(crate) struct SourceSpec {
     pub(crate) name: &'static str,
@@ -66,8 +66,7 @@ pub(crate) struct SourceSpec {
 }
 
 impl SourceSpec {
-    /// The first feed of `vendor` from the world's beginning on, with the settings that are
-    /// everybody's unless configured.
+    /// The first feed of `vendor` from the world's beginning on, with default settings.
     pub(crate) fn plain(vendor: &Arc<Log>) -> Self {
         Self {
             name: "audit",
@@ -81,10 +80,9 @@ impl SourceSpec {
         }
     }
 
-    /// Its name as the engine has it.
+    /// Its name as the engine's type.
     ///
-    /// # Panics
-    /// When a scenario names it otherwise than with letters, digits and -.
+    /// # Panics If a scenario's name has characters other than letters, digits and -.
     pub(crate) fn source(&self) -> SourceName {
         self.name.parse().expect("a scenario's own name")
     }
@@ -158,7 +156,7 @@ pub(crate) struct Stage {
 }
 
 impl Stage {
-    /// Builds it. Nothing is applied yet: see [`Self::apply`].
+    /// Builds it without applying a definition: see [`Self::apply`].
     pub(crate) async fn build(spec: StageSpec, sources: &[SourceSpec]) -> anyhow::Result<Self> {
         let stream = Stream::new(StreamSpec::plain(), 1);
         let settings = stream.settings();
@@ -205,7 +203,7 @@ impl Stage {
         Ok(())
     }
 
-    /// An operator holds `source` back, or lets it go on.
+    /// Pauses or resumes `source` as an operator.
     pub(crate) async fn hold(&self, source: &SourceSpec, is_held: bool) -> anyhow::Result<()> {
         let definition = self.definition(&source.source())?;
         let since = is_held.then(true_time::now);
@@ -216,7 +214,7 @@ impl Stage {
         Ok(())
     }
 
-    /// One tick, and the time until `minutes` after it began.
+    /// Runs one tick, and the time until `minutes` after it began.
     pub(crate) async fn tick(&self, minutes: i64) -> anyhow::Result<TickReport> {
         let end = true_time::now().plus_ms(minutes * MINUTE_MS);
         let store = counted(&self.store, &self.counts);
@@ -264,7 +262,7 @@ impl Stage {
         Ok(lanes)
     }
 
-    /// Every page whose ids are remembered.
+    /// Every seen page.
     pub(crate) async fn seen(&self, source: &SourceSpec) -> anyhow::Result<Vec<SeenPage>> {
         let definition = self.definition(&source.source())?;
         let by = SeenBy {
@@ -291,7 +289,7 @@ impl Stage {
         crate::world::lock(&self.workers.runs).clone()
     }
 
-    /// Fails when something was sent to the stream that never may be.
+    /// Fails if a forbidden line or call reached the stream.
     pub(crate) fn check(&self) -> anyhow::Result<()> {
         let violations = self.stream.violations();
         ensure!(violations.is_empty(), "{violations:?}");
@@ -305,7 +303,7 @@ impl Stage {
 
 /// Runs `scenario` in a world of its own.
 pub(crate) fn play<T>(scenario: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
-    // What the SDK draws is drawn from here.
+    // The SDK draws its randomness from here.
     fastrand::seed(7);
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_time()

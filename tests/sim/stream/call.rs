@@ -1,4 +1,4 @@
-//! The way from the SDK to the stream: an HTTP client without a network.
+//! The access of the SDK to the stream: an HTTP client without a network.
 
 use std::sync::Arc;
 
@@ -16,12 +16,12 @@ use super::service::Answer;
 use crate::clock::wait_ms;
 use crate::true_time;
 
-/// The name of the only call to the stream, as it stands in a header.
+/// The only call to the stream, as named in a header.
 const PUT_RECORDS: &str = "Firehose_20150804.PutRecordBatch";
-/// How long a slow answer takes, in milliseconds: within what is waited for.
+/// Duration of a slow response in milliseconds: within the timeout.
 const SLOW_MS: std::ops::Range<i64> = 1_000..9_000;
 
-/// Leads every request to one stream.
+/// Sends every request to one stream.
 #[derive(Debug, Clone)]
 pub(super) struct Network(Arc<Stream>);
 
@@ -48,8 +48,8 @@ impl HttpConnector for Network {
     }
 }
 
-/// Lines that were taken and whose caller has not heard of it yet. Dropped before it has: it never
-/// will, because the caller was killed or has lost patience.
+/// Lines that were taken before their caller has the response. If dropped first, the caller never
+/// gets it, because it was killed or timed out.
 struct Unheard<'a> {
     stream: &'a Stream,
     lines: u64,

@@ -1,4 +1,4 @@
-//! What goes wrong between a stream and who calls it.
+//! The faults between a stream and its caller.
 
 use std::collections::BTreeMap;
 
@@ -9,30 +9,30 @@ use super::StreamSpec;
 /// One way in which a call fails, or takes long.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum StreamFault {
-    /// Nothing is taken: too much was sent.
+    /// Nothing is taken: too many records were sent.
     Throttled,
-    /// Nothing is taken: an error of the service's own.
+    /// Nothing is taken: an internal error of the service.
     Broken,
     /// The connection ends before the call has arrived.
     HangupBefore,
     /// Everything is taken, and the connection ends.
     HangupAfter,
-    /// Everything is taken, and no answer comes.
+    /// Everything is taken, and no response comes.
     Silence,
-    /// Some records are taken, and the answer says which.
+    /// Some records are taken, and the response names them.
     Entries,
-    /// Everything is taken, and the answer lacks its last entry.
+    /// Everything is taken, and the response lacks its last entry.
     ShortAnswer,
-    /// Nothing is taken, and the answer counts failures that it does not name.
+    /// Nothing is taken, and the response counts failures that it does not name.
     Uncounted,
-    /// Everything is taken, and the answer takes seconds.
+    /// Everything is taken, and the response takes seconds.
     Slow,
-    /// Nothing is taken: the caller is not allowed to. Comes as an outage only, until it is over.
+    /// Nothing is taken: permission denied. Occurs as an outage only, until it is over.
     Denied,
 }
 
 impl StreamFault {
-    /// All that strike now and then.
+    /// All sporadic faults.
     pub(crate) const ALL: [Self; 9] = [
         Self::Throttled,
         Self::Broken,
@@ -62,13 +62,13 @@ impl StreamFault {
     }
 }
 
-/// The dice, and what they have shown.
+/// The randomness of faults, and their counts.
 #[derive(Debug)]
 pub(super) struct StreamFaults {
     rng: fastrand::Rng,
     per_mille: u32,
     kinds: Vec<StreamFault>,
-    /// What every call meets until an instant.
+    /// The fault of every call until an instant.
     trouble: Option<(StreamFault, Timestamp)>,
     struck: BTreeMap<&'static str, u64>,
 }
@@ -88,12 +88,12 @@ impl StreamFaults {
         (self.per_mille, self.trouble) = (0, None);
     }
 
-    /// Lets every call meet `fault` until `until`.
+    /// Makes every call meet `fault` until `until`.
     pub(super) fn trouble(&mut self, fault: StreamFault, until: Timestamp) {
         self.trouble = Some((fault, until));
     }
 
-    /// What happens to a call that arrives `now`, if anything.
+    /// Draws the fault of a call that arrives `now`, if it has one.
     pub(super) fn draw(&mut self, now: Timestamp) -> Option<StreamFault> {
         let trouble = self.trouble.filter(|(_, until)| now < *until);
         let fault = match trouble {
@@ -109,7 +109,7 @@ impl StreamFaults {
         &self.struck
     }
 
-    /// The dice, for what a fault needs beside its kind.
+    /// The randomness for the details of a fault.
     pub(super) fn rng(&mut self) -> &mut fastrand::Rng {
         &mut self.rng
     }

@@ -1,4 +1,4 @@
-//! From a record of the stream back to the lines in it.
+//! Parsing of a stream's records back to their lines.
 
 use serde_json::Value;
 use windlass_core::Timestamp;
@@ -9,17 +9,17 @@ use windlass_core::ids::WindowId;
 pub(crate) struct Delivered {
     /// The record's id.
     pub(crate) id: String,
-    /// Which source it came from.
+    /// Name of its source.
     pub(crate) source: String,
     /// The window it was delivered with.
     pub(crate) window: WindowId,
     /// The page of that window.
     pub(crate) page: u64,
-    /// When the stream took it.
+    /// Instant at which the stream took it.
     pub(crate) at: Timestamp,
 }
 
-/// What the lines of `data` are, or what is wrong with one of them.
+/// The lines of `data`, or the problem of the first invalid one.
 pub(super) fn read(data: &[u8], at: Timestamp) -> Result<Vec<Delivered>, String> {
     let text = std::str::from_utf8(data).map_err(|_| "a record that is no text".to_owned())?;
     if !text.ends_with('\n') {
@@ -28,7 +28,7 @@ pub(super) fn read(data: &[u8], at: Timestamp) -> Result<Vec<Delivered>, String>
     text.lines().map(|line| read_line(line, at)).collect()
 }
 
-/// What one `line`, without its end, is, or what is wrong with it.
+/// One `line`, without its end, or its problem.
 pub(crate) fn read_line(line: &str, at: Timestamp) -> Result<Delivered, String> {
     let value: Value =
         serde_json::from_str(line).map_err(|error| format!("a line that is no JSON: {error}"))?;

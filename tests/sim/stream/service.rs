@@ -1,4 +1,4 @@
-//! What the stream and the bucket do with a call, within the limits of the services.
+//! The processing of a call by the stream and the bucket, within the limits of the services.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -10,16 +10,16 @@ use super::fault::StreamFault;
 use super::lines;
 use super::{State, Stream};
 
-/// Records of a call, at most. This and the next two: Firehose API reference, PutRecordBatch.
+/// Most records of a call. This and the next two: Firehose API reference, PutRecordBatch.
 const RECORDS_MAX: usize = 500;
-/// Bytes of a record before base64, at most.
+/// Most bytes of a record before base64.
 const RECORD_BYTES_MAX: usize = 1_000 * 1_024;
-/// Bytes of all records of a call, at most. Whether base64 counts is not documented, so it does.
+/// Most bytes of all records of a call. The documentation is silent on base64, so it counts.
 const CALL_BYTES_MAX: usize = 4 * 1_024 * 1_024;
-/// Lines of a record that are taken apart again, at most. Same page.
+/// Most lines that are separated from one record. Same page.
 const LINES_MAX: usize = 500;
 
-/// An answer of the service, and how many lines were taken with it.
+/// A response of the service, and the number of lines taken with it.
 #[derive(Debug)]
 pub(super) struct Answer {
     pub(super) status: u16,
@@ -38,7 +38,7 @@ impl Answer {
 }
 
 impl Stream {
-    /// Carries out a `PutRecordBatch`, but for what `fault` says.
+    /// Carries out a `PutRecordBatch`, except as `fault` changes it.
     pub(super) fn put_records(
         &self,
         body: &[u8],
@@ -78,7 +78,7 @@ impl Stream {
         answered(failed, each, lines)
     }
 
-    /// Takes one record. Returns how many lines it had.
+    /// Takes one record. Returns the number of its lines.
     fn take(&self, state: &mut State, data: &[u8], now: Timestamp) -> u64 {
         for canary in &self.spec.canaries {
             let is_there = data
@@ -101,8 +101,8 @@ impl Stream {
         }
     }
 
-    /// Puts an object into the bucket for rejects. The vendors of these worlds send nothing that
-    /// cannot be forwarded, so nothing may come here.
+    /// Puts an object into the bucket for rejects. The vendors of these worlds send only records
+    /// that can be forwarded, so any call is a violation.
     pub(super) fn put_object(&self, path: &str, body: &[u8], fault: Option<StreamFault>) -> Answer {
         let state = &mut *self.state();
         let (status, body) = match fault {
@@ -127,7 +127,7 @@ fn error(code: &str) -> String {
     format!("<Error><Code>{code}</Code><Message>simulated</Message></Error>")
 }
 
-/// The records of a call, or what the service would refuse it for.
+/// The records of a call, or the reason for the service to reject it.
 fn understand(name: &str, body: &[u8]) -> Result<Vec<Vec<u8>>, String> {
     let body: Value = serde_json::from_slice(body).map_err(|error| format!("no JSON: {error}"))?;
     if body["DeliveryStreamName"] != name {
@@ -160,7 +160,7 @@ fn understand(name: &str, body: &[u8]) -> Result<Vec<Vec<u8>>, String> {
     Ok(all)
 }
 
-/// The answer for entries of which `each` says whether it was taken.
+/// The response for entries whose acceptance is in `each`.
 fn answered(failed: usize, each: Vec<bool>, lines: u64) -> Answer {
     let entry = |(number, taken): (usize, bool)| {
         if taken {

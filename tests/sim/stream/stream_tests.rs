@@ -43,7 +43,7 @@ fn page(number: u64, count: usize) -> Batch {
     }
 }
 
-/// The production sink over `stream`.
+/// The production sink on `stream`.
 async fn sink(stream: &Arc<Stream>) -> StreamSink {
     let seams = windlass_sink::Seams {
         clock: Arc::new(SimClock::TRUE),
@@ -62,7 +62,7 @@ async fn write(sink: &StreamSink, batch: &Batch) -> Result<(), SinkError> {
     writer.write(batch).await.map(drop)
 }
 
-/// Writes twenty pages, each until it is acknowledged, and says what came of it.
+/// Writes twenty pages, each until it is acknowledged. Returns the number of failed writes.
 async fn twenty_pages(stream: &Arc<Stream>) -> u64 {
     let sink = sink(stream).await;
     let mut failed = 0;
@@ -110,7 +110,7 @@ async fn through_every_fault_each_line_arrives_and_only_unheard_ones_twice() {
         let times = times(&stream);
         assert_eq!(times.len(), LINES * 20, "{kind:?}");
         let twice: u64 = times.values().map(|times| times - 1).sum();
-        // Nothing but a page that failed as a whole repeats what was heard of.
+        // Only a page that failed as a whole repeats acknowledged lines.
         let bound = stream.unheard() + failed * 60;
         assert!(twice <= bound, "{kind:?}: {twice} of {bound}");
         assert!(stream.faults()[kind.name()] >= 3, "{kind:?}");

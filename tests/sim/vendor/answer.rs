@@ -1,5 +1,4 @@
-//! The answer of a vendor that works: what is asked, whether its token is accepted, and which page
-//! that is.
+//! The response of a healthy vendor: the parsed request, the check of its token, and the page.
 
 use windlass_connectors::exchange::{ApiRequest, ApiResponse, Method};
 use windlass_core::Timestamp;
@@ -13,25 +12,25 @@ use super::spec::{RetentionReply, Shape};
 use super::token::{Position, Token, hash};
 use super::{State, Vendor};
 
-/// A span shorter than this is never refused for its records, nor one of a few units.
+/// Shortest span in milliseconds that can have too many records.
 const SPAN_MS_MIN: i64 = MINUTE_MS;
-/// Units of a span that is never refused for its records.
+/// Fewest units of a span that can have too many records.
 const SPAN_UNITS_MIN: i64 = 10;
-/// Tokens of one listing that a circle may lead back to.
+/// Tokens of one listing that a cycle may lead back to.
 const RECENT_MAX: usize = 4;
 
-/// What a token is good for.
+/// The meaning of a token.
 enum Redeemed {
-    /// For the page at this position.
+    /// Valid for the page at this position.
     As(Position),
-    /// It was good for the page at this position, once. Now it brings the page after that.
+    /// Valid once for the page at this position, and used. Now it returns the page after it.
     Again(Position),
-    /// For nothing.
+    /// The token is invalid.
     Refused,
 }
 
 impl Vendor {
-    /// The answer to `request`, whose parameters are `query`.
+    /// The response to `request`, whose parameters are `query`.
     pub(super) fn answer(
         &self,
         state: &mut State,
@@ -82,7 +81,7 @@ impl Vendor {
         } else {
             self.listing.page(&self.spec, &ask, now)
         };
-        // Whoever takes an empty page for the last one sees no page after it.
+        // A reader that takes an empty page for the last one sees no page after it.
         let ends = broken(Break::EmptyPageEnds) && listed.events.is_empty();
         let honest = listed.next.filter(|_| !ends).map(|position| {
             state.tokens_given += 1;
@@ -100,7 +99,7 @@ impl Vendor {
         self.spec.page(&listed.events, next.as_deref())
     }
 
-    /// The token that is sent: the honest one, unless it is stuck or goes in a circle.
+    /// The token that is sent: the honest one, unless it is stuck or in a cycle.
     fn next_token(
         state: &mut State,
         key: u64,
@@ -109,7 +108,7 @@ impl Vendor {
         fault: Option<Fault>,
     ) -> Option<String> {
         let recent = state.recent.entry(key).or_default();
-        // A client that went back to an earlier page is not led over what it has not read.
+        // A client that went back to an earlier page is not led past unread records.
         let place = asked.and_then(|asked| recent.iter().position(|it| it == asked));
         recent.truncate(place.map_or(0, |place| place + 1));
         let wrong = match fault {
@@ -128,7 +127,7 @@ impl Vendor {
         wrong.or(honest)
     }
 
-    /// Where a token goes: as it is, or into a link that repeats the request.
+    /// The form of a token: as it is, or in a link that repeats the request.
     fn place(&self, request: &ApiRequest, query: &[(String, String)], token: &str) -> String {
         if self.spec.shape != Shape::Okta {
             return token.to_owned();
@@ -147,7 +146,7 @@ impl Vendor {
         String::from(link)
     }
 
-    /// What is asked, or what is wrong with it.
+    /// The parsed request, or its problem.
     fn understand(&self, request: &ApiRequest, query: &[(String, String)]) -> Result<Ask, String> {
         let host = format!("{}.vendor.example", self.spec.name);
         if request.method != Method::Get
@@ -187,14 +186,14 @@ impl Vendor {
         }
     }
 
-    /// Whether `request` asks for a page of a span that holds `at`.
+    /// Returns true if `request` is for a page of a span that holds `at`.
     pub(crate) fn asks_for(&self, request: &ApiRequest, at: Timestamp) -> bool {
         let query: Vec<_> = request.url.query_pairs().into_owned().collect();
         let ask = self.understand(request, &query);
         ask.is_ok_and(|ask| (ask.from..ask.to).contains(&at))
     }
 
-    /// Where `text` continues the request `key`.
+    /// The position from which `text` continues the request `key`.
     fn redeem(&self, state: &mut State, text: &str, key: u64, now: Timestamp) -> Redeemed {
         let token = Token::read(text).filter(|token| token.request == key);
         let Some(token) = token else {

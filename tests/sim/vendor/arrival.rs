@@ -1,4 +1,4 @@
-//! A request arrives: whether it is let in, what goes wrong with it, and what stands on its answer.
+//! The arrival of a request: its authentication, its fault, and the headers of its response.
 
 use windlass_connectors::exchange::{ApiRequest, ApiResponse};
 use windlass_connectors::http::TransportError;
@@ -12,15 +12,15 @@ use super::spec::Shape;
 use super::token::hash;
 use super::{State, Vendor};
 
-/// How long a slow answer takes, in milliseconds: within what is waited for.
+/// Duration of a slow response in milliseconds: within the timeout.
 const SLOW_MS: std::ops::Range<i64> = 3_000..25_000;
-/// How long nobody waits for an answer any more: the limit on silence of the real network.
+/// Duration after which every client has timed out: the read timeout of the real network.
 const STALL_MS: i64 = windlass_core::limits::READ_TIMEOUT_MS.cast_signed();
 
 type Outcome = Result<ApiResponse, TransportError>;
 
 impl Vendor {
-    /// The answer to `request`, and how much later it comes than usual.
+    /// The response to `request`, and its additional delay in milliseconds.
     pub(super) fn arrive(&self, request: &ApiRequest, now: Timestamp) -> (i64, Outcome) {
         let state = &mut *self.state();
         let query = pairs(request);
@@ -59,7 +59,7 @@ impl Vendor {
         }
     }
 
-    /// The refusal of a request that is one too many.
+    /// The rejection of a request above the limit.
     fn limited(&self, state: &mut State, now: Timestamp) -> Option<ApiResponse> {
         let count = state.minute.arrive(now);
         let limit = self.spec.rate_limit?;
@@ -82,7 +82,7 @@ impl Vendor {
         Some(reply)
     }
 
-    /// What a fault says in place of an answer.
+    /// The response that a fault puts in place of the real one.
     fn instead(&self, state: &mut State, fault: Fault) -> Option<ApiResponse> {
         let rng = state.faults.rng();
         let page = |body: &'static [u8]| ApiResponse {
@@ -92,7 +92,7 @@ impl Vendor {
         let mut wait_seconds = || match rng.u8(0..20) {
             0..12 => rng.i64(1..=4),
             12..19 => rng.i64(5..=120),
-            // Longer than any wait is honoured.
+            // Longer than the longest wait that is kept.
             _ => 7_200,
         };
         let reply = match fault {
@@ -129,7 +129,7 @@ impl Vendor {
         Some(reply)
     }
 
-    /// An error, whose words repeat the credential where the vendor is like that.
+    /// An error whose message repeats the credential if the vendor echoes it.
     pub(super) fn error(&self, problem: Problem, message: &str) -> ApiResponse {
         if self.spec.echoes {
             let message = format!("{message} (asked with {})", self.secret);
@@ -139,7 +139,7 @@ impl Vendor {
         }
     }
 
-    /// What is on every answer: the vendor's own time, and its budget.
+    /// Adds the headers of every response: the vendor's own time, and its quota.
     fn sign(&self, state: &State, reply: &mut ApiResponse, now: Timestamp) {
         let shown = self.spec.clock.now();
         reply.headers.push("Date", http_date(shown));
@@ -160,7 +160,7 @@ impl Vendor {
         reply.headers.push(reset, until.to_string());
     }
 
-    /// The credential belongs into its header and nowhere else.
+    /// Checks that the credential is in its header and nowhere else.
     fn look_for_leaks(&self, state: &mut State, request: &ApiRequest) {
         let (place, _) = self.spec.credential();
         let in_headers = request

@@ -1,51 +1,51 @@
-//! The records a vendor has: quiet hours, steady ones and bursts, dense where pullers lose records,
-//! which is on round instants, one unit beside them, and where many share one instant.
+//! The records of a vendor: quiet hours, steady ones and bursts, dense where pullers lose records:
+//! on round instants, one unit beside them, and many at one instant.
 
 use windlass_core::Timestamp;
 use windlass_core::time::{HOUR_MS, MINUTE_MS};
 
 use super::spec::{Shape, VendorSpec, pick};
 
-/// Instants that windows often begin at are multiples of this.
+/// Windows often begin at multiples of this, in milliseconds.
 const ROUND_MS: i64 = 5 * MINUTE_MS;
-/// Every multiple of this carries records on it and one unit beside it.
+/// Every multiple of this, in milliseconds, has records on it and one unit beside it.
 const BOUND_MS: i64 = HOUR_MS;
-/// How much denser a burst is than a steady hour.
+/// Density of a burst relative to a steady hour.
 const BURST: f64 = 100.0;
-/// How much less dense a quiet hour is.
+/// Density of a quiet hour relative to a steady one.
 const QUIET: f64 = 0.05;
 
-/// One record.
+/// One record of a vendor.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Event {
-    /// What bounds filter on.
+    /// The time that bounds filter on.
     pub(super) time: Timestamp,
-    /// What the record shows as its time.
+    /// The time in the record.
     pub(super) shown: Timestamp,
-    /// From when on listings have it.
+    /// Instant from which listings have it.
     pub(super) published_at: Timestamp,
-    /// Unlike that of every other record of the vendor.
+    /// Its number, unique for the vendor.
     pub(super) number: u32,
-    /// Which log it is in.
+    /// Its feed.
     pub(super) feed: u32,
-    /// How often it stands in a listing.
+    /// Number of its occurrences in a listing.
     pub(super) copies: u8,
     /// Its place where there is no order.
     pub(super) shuffled: i64,
 }
 
-/// What there is to deliver: one record, as only the vendor knows it.
+/// One record to deliver, with the facts that only the vendor knows.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Truth {
-    /// Its id, as lines show it.
+    /// Its id, as in delivered lines.
     pub(crate) id: String,
-    /// Which feed it belongs to.
+    /// Its feed.
     pub(crate) feed: u32,
-    /// The time that windows are about.
+    /// The time that windows filter on.
     pub(crate) time: Timestamp,
-    /// From when on listings have it.
+    /// Instant from which listings have it.
     pub(crate) published_at: Timestamp,
-    /// How often it stands in one listing.
+    /// Number of its occurrences in one listing.
     pub(crate) copies: u8,
 }
 
@@ -58,7 +58,7 @@ impl Event {
         }
     }
 
-    /// What the vendor itself calls it.
+    /// The vendor's own id.
     pub(super) fn qualifier(&self) -> String {
         format!("e{}-{:06}", self.feed, self.number)
     }
@@ -93,14 +93,14 @@ pub(super) fn generate(spec: &VendorSpec, begin: Timestamp, seed: u64) -> Vec<Ev
     events
 }
 
-/// A stretch of time in which records come equally often.
+/// A time span of one record density.
 struct Segment {
     from: Timestamp,
     width_ms: i64,
     count: usize,
 }
 
-/// Stretches from `from` to `to` with about `events` records in all.
+/// Segments from `from` to `to` with about `events` records in all.
 fn segments(
     rng: &mut fastrand::Rng,
     from: Timestamp,
@@ -145,7 +145,7 @@ fn scatter(rng: &mut fastrand::Rng, spec: &VendorSpec, it: &Segment, times: &mut
     while left > 0 {
         let at = it.from.plus_ms(rng.i64(0..it.width_ms));
         let (at, most) = match rng.u8(0..100) {
-            // On what is likely to be a bound.
+            // On a likely bound.
             0..10 => (at.floor_to(ROUND_MS.max(spec.unit_ms)), 1),
             // Several, or more than a page, at one instant.
             10..14 => (at, 7),
@@ -211,5 +211,5 @@ fn event(rng: &mut fastrand::Rng, spec: &VendorSpec, time: Timestamp, number: u3
     }
 }
 
-/// Within how long most records are published.
+/// Milliseconds within which most records are published.
 const SOON_MS: i64 = 3_000;

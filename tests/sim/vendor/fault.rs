@@ -1,4 +1,4 @@
-//! What goes wrong between a vendor and who asks it.
+//! The faults between a vendor and its client.
 
 use std::collections::BTreeMap;
 
@@ -9,46 +9,47 @@ use super::spec::{Shape, VendorSpec};
 /// One way in which a request fails, or takes long.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Fault {
-    /// 429 with `Retry-After` in seconds, now and then for longer than any wait is honoured.
+    /// HTTP 429 with `Retry-After` in seconds, at times for longer than the longest wait that is
+    /// kept.
     RetrySeconds,
-    /// 429 with `Retry-After` as an HTTP date.
+    /// HTTP 429 with `Retry-After` as an HTTP date.
     RetryDate,
-    /// 429 that does not say for how long.
+    /// HTTP 429 without a wait.
     RetryBare,
-    /// The vendor's own way to say that a quota is spent: 403, or an error inside a 200.
+    /// The vendor's own error for a spent quota: HTTP 403, or an error inside a 200.
     Quota,
-    /// 500, or an error inside a 200.
+    /// HTTP 500, or an error inside a 200.
     Error500,
-    /// 503, now and then with `Retry-After`.
+    /// HTTP 503, at times with `Retry-After`.
     Error503,
-    /// No connection: the vendor does not hear of it.
+    /// No connection: the request does not reach the vendor.
     Connect,
-    /// The connection breaks after the vendor has answered.
+    /// The connection breaks after the vendor has responded.
     Reset,
-    /// Nothing comes for as long as anybody waits.
+    /// No response within any timeout.
     Stall,
-    /// The answer comes, after many seconds.
+    /// A response after many seconds.
     Slow,
-    /// A page with status 200 that ends in the middle.
+    /// A page with HTTP 200 that ends in the middle.
     Truncated,
-    /// A 200 with bytes that are no text.
+    /// HTTP 200 with bytes that are not text.
     Garbage,
-    /// A 200 with a page for people.
+    /// HTTP 200 with an HTML page.
     Html,
-    /// A 200 with JSON of another shape.
+    /// HTTP 200 with JSON of another shape.
     Stranger,
-    /// The token is not accepted, although nothing is wrong with it.
+    /// A valid token is rejected.
     TokenRejected,
-    /// The page gives the token back that it was asked with.
+    /// The page returns the token of its own request.
     TokenStuck,
-    /// The page gives a token of an earlier page.
+    /// The page returns a token of an earlier page.
     TokenCircle,
-    /// The credentials are not accepted. Comes as an outage only, until it is over.
+    /// The credentials are rejected. Occurs as an outage only, until it is over.
     Unauthorized,
 }
 
 impl Fault {
-    /// All that strike now and then.
+    /// All sporadic faults.
     pub(crate) const ALL: [Self; 17] = [
         Self::RetrySeconds,
         Self::RetryDate,
@@ -69,8 +70,8 @@ impl Fault {
         Self::TokenCircle,
     ];
 
-    /// Those that a vendor of `shape` can make without anything being lost: where a page without
-    /// its array is an empty one, JSON of another shape ends a window.
+    /// The faults that a vendor of `shape` can have without data loss: where a page without its
+    /// array is an empty one, JSON of another shape ends a window.
     pub(crate) fn of(shape: Shape) -> Vec<Self> {
         let mut all = Self::ALL.to_vec();
         all.retain(|fault| shape != Shape::Google || *fault != Self::Stranger);
@@ -101,7 +102,7 @@ impl Fault {
         }
     }
 
-    /// Whether it needs a token, and costs its window a restart.
+    /// Returns true if it needs a token, and costs its window a restart.
     pub(crate) const fn is_about_tokens(self) -> bool {
         matches!(
             self,
@@ -110,16 +111,16 @@ impl Fault {
     }
 }
 
-/// The dice, and what they have shown.
+/// The randomness of faults, and their counts.
 #[derive(Debug)]
 pub(super) struct Faults {
     rng: fastrand::Rng,
     per_mille: u32,
     kinds: Vec<Fault>,
     about_tokens_max: u32,
-    /// Those about tokens so far, by what was asked for.
+    /// Number of token faults so far, by request.
     about_tokens: BTreeMap<u64, u32>,
-    /// What every request meets until an instant.
+    /// The fault of every request until an instant.
     trouble: Option<(Fault, Timestamp)>,
     struck: BTreeMap<&'static str, u64>,
 }
@@ -137,17 +138,17 @@ impl Faults {
         }
     }
 
-    /// No more of them.
+    /// Stops the faults.
     pub(super) fn stop(&mut self) {
         (self.per_mille, self.trouble) = (0, None);
     }
 
-    /// Lets every request meet `fault` until `until`.
+    /// Makes every request meet `fault` until `until`.
     pub(super) fn trouble(&mut self, fault: Fault, until: Timestamp) {
         self.trouble = Some((fault, until));
     }
 
-    /// What happens to a request that arrives `now` for the listing `of`, if anything.
+    /// Draws the fault of a request that arrives `now` for the listing `of`, if it has one.
     pub(super) fn draw(&mut self, now: Timestamp, of: u64, has_token: bool) -> Option<Fault> {
         let trouble = self.trouble.filter(|(_, until)| now < *until);
         let fault = if let Some((fault, _)) = trouble {
@@ -176,7 +177,7 @@ impl Faults {
         &self.struck
     }
 
-    /// The dice, for what a fault needs beside its kind.
+    /// The randomness for the details of a fault.
     pub(super) fn rng(&mut self) -> &mut fastrand::Rng {
         &mut self.rng
     }

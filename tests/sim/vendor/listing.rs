@@ -1,4 +1,4 @@
-//! Which records answer a request: pure, from what is published at an instant.
+//! The records of a response: a pure function of those published at an instant.
 
 use windlass_core::Timestamp;
 
@@ -6,17 +6,17 @@ use super::events::Event;
 use super::spec::{Rule, Shape, TokenKind, VendorSpec};
 use super::token::{Place, Position};
 
-/// A request for a page, understood.
+/// A parsed request for a page.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Ask {
     pub(super) feed: u32,
     pub(super) from: Timestamp,
     pub(super) to: Timestamp,
-    /// From where on; from the first record without.
+    /// Start of the page; `None` for the first record.
     pub(super) position: Option<Position>,
 }
 
-/// The records of a page, and what the next one's token names.
+/// The records of a page, and the position for the next one's token.
 #[derive(Debug)]
 pub(super) struct Listed<'a> {
     pub(super) events: Vec<&'a Event>,
@@ -35,7 +35,7 @@ impl Listing {
         Self { events }
     }
 
-    /// The page that `ask` is about, at the vendor's `now`.
+    /// The page for `ask`, at the vendor's `now`.
     pub(super) fn page(&self, spec: &VendorSpec, ask: &Ask, now: Timestamp) -> Listed<'_> {
         let (as_of, offset, after) = match ask.position {
             Some(Position::Offset { as_of, offset }) => (as_of, offset, None),
@@ -61,7 +61,7 @@ impl Listing {
         }
     }
 
-    /// An empty page whose token names the place that `ask` is already at.
+    /// An empty page whose token names the position that `ask` is already at.
     pub(super) fn nothing(spec: &VendorSpec, ask: &Ask, now: Timestamp) -> Listed<'static> {
         let begin = match spec.token {
             TokenKind::After => Position::After(Place::BEGIN),
@@ -76,7 +76,7 @@ impl Listing {
         }
     }
 
-    /// How many records a span has.
+    /// Number of records in a span.
     pub(super) fn count(&self, spec: &VendorSpec, ask: &Ask, now: Timestamp) -> usize {
         self.visible(spec, ask, now).count()
     }

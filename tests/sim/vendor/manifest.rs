@@ -1,4 +1,4 @@
-//! The manifest of a simulated vendor: what its spec declares, in the project's own words.
+//! The manifest of a simulated vendor: the declarations of its spec, in the manifest format.
 
 use windlass_core::breaks::{Break, broken};
 

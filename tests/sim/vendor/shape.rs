@@ -1,4 +1,4 @@
-//! How each shape names its parameters and writes its pages and errors.
+//! The parameter names, pages and errors of each shape.
 
 use windlass_connectors::exchange::{ApiResponse, Headers};
 use windlass_core::Timestamp;
@@ -14,26 +14,26 @@ pub(super) struct Names {
     pub(super) token: &'static str,
 }
 
-/// What an error is about; each shape has its own way to say it.
+/// The problem of an error; each shape has its own response for it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Problem {
-    /// Something is wrong with the request.
+    /// The request is invalid.
     Invalid,
-    /// There are no credentials that are known.
+    /// The credentials are missing or unknown.
     Unauthorized,
-    /// The span lies before what is kept.
+    /// The span lies before the retention.
     TooOld,
     /// The span has too many records.
     TooMany,
-    /// The token is not accepted.
+    /// The token is invalid.
     Token,
-    /// Too many requests, with status 429.
+    /// Too many requests, with HTTP 429.
     Rate,
-    /// The quota is spent, in the shape's own words.
+    /// The quota is spent, with the shape's own error.
     Quota,
-    /// An error of the vendor's own.
+    /// An internal error of the vendor.
     Broken,
-    /// Not for the moment.
+    /// Temporarily unavailable.
     Unavailable,
 }
 
@@ -62,7 +62,7 @@ impl VendorSpec {
         }
     }
 
-    /// The header that a request carries its credential in, and what stands before it there.
+    /// The header of a request's credential, and the prefix of its value.
     pub(super) fn credential(&self) -> (&'static str, &'static str) {
         match self.shape {
             Shape::Google | Shape::Slack => ("authorization", "Bearer "),
@@ -71,8 +71,7 @@ impl VendorSpec {
         }
     }
 
-    /// The headers that say what is left of the budget and when there is more, if the vendor has
-    /// any.
+    /// The headers of the remaining quota and its reset, if the vendor has any.
     pub(super) fn budget_headers(&self) -> Option<(&'static str, &'static str)> {
         self.rate_limit?;
         match self.shape {
@@ -146,7 +145,7 @@ impl VendorSpec {
         }
     }
 
-    /// The error for `problem`, which says `message`.
+    /// The error for `problem`, with the text `message`.
     pub(super) fn error(&self, problem: Problem, message: &str) -> ApiResponse {
         let (status, code) = match self.shape {
             Shape::Google => google(problem),

@@ -1,4 +1,5 @@
-//! What a simulated vendor is like: drawn from a seed, editable before the vendor is made.
+//! The specification of a simulated vendor: drawn from a seed, and editable before the vendor is
+//! created.
 
 use std::ops::RangeInclusive;
 
@@ -7,71 +8,72 @@ use windlass_core::time::{DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS};
 use super::fault::Fault;
 use crate::clock::SimClock;
 
-/// Whose API a vendor resembles.
+/// The real API that a vendor resembles.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Shape {
-    /// Newest first, `nextPageToken` in the body, 403 for a spent quota, nothing for no records.
+    /// Newest first, `nextPageToken` in the body, 403 for a spent quota, no array without records.
     Google,
-    /// Oldest first, the next page in a `Link` header, budget in headers.
+    /// Oldest first, the next page in a `Link` header, quota in headers.
     Okta,
     /// Newest first, whole seconds, a cursor in the body, errors inside a 200.
     Slack,
-    /// No order, the token in a header, a flag that says whether there is more.
+    /// No order, the token in a header, a flag for further pages.
     Unordered,
 }
 
 impl Shape {
-    /// All of them.
+    /// All shapes.
     pub(crate) const ALL: [Self; 4] = [Self::Google, Self::Okta, Self::Slack, Self::Unordered];
 }
 
-/// Whether a record at exactly the bound asked for is returned.
+/// The treatment of a record exactly at a requested bound.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Rule {
-    /// It is.
+    /// The record is returned.
     Inclusive,
-    /// It is not.
+    /// The record is left out.
     Exclusive,
 }
 
-/// What a page token names.
+/// The meaning of a page token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum TokenKind {
-    /// A number of records into the listing as it was when its first page was asked for.
+    /// A number of records into the listing as of the request for its first page.
     Snapshot,
-    /// The last record sent; what is published later and sorts behind it is still sent.
+    /// The last record sent; records published later that sort after it are still sent.
     After,
 }
 
-/// What is said about time that the vendor no longer keeps.
+/// The response for time beyond the retention.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum RetentionReply {
-    /// Nothing: the records are not in the listing.
+    /// The records are missing from the listing.
     Omitted,
-    /// A 400 for a span that lies wholly before it, which blocks the source.
+    /// HTTP 400 for a span that lies wholly before it, which blocks the source.
     Refused,
 }
 
-/// How long records are kept.
+/// The retention of a vendor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Retention {
-    /// From a record's time on, in milliseconds; the manifest's `max_lookback`.
+    /// Milliseconds from a record's time; the manifest's `max_lookback`.
     pub(crate) kept_ms: i64,
-    /// What is said about the time before.
+    /// The response for earlier time.
     pub(crate) reply: RetentionReply,
 }
 
-/// How many requests are answered.
+/// The rate limit of a vendor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct RateLimit {
-    /// In any sliding minute; a request above it is answered with 429.
+    /// Requests in any sliding minute; HTTP 429 above it.
     pub(crate) per_minute: u32,
-    /// The manifest's `requests_per_minute`. With it a request above the limit is a violation;
-    /// without it, it is how the limit becomes known.
+    /// The manifest's `requests_per_minute`. If set, a request above the limit is a violation; if
+    /// not, clients learn the limit by it.
     pub(crate) declared: Option<u32>,
 }
 
-/// Sweeps that a vendor may ask for, in milliseconds: short, so that worlds of a few days see them.
+/// Ages of sweeps that a vendor may have, in milliseconds: short, so that worlds of a few days have
+/// them.
 const SWEEPS_MS: [&[i64]; 4] = [
     &[2 * HOUR_MS],
     &[6 * HOUR_MS],
@@ -79,12 +81,12 @@ const SWEEPS_MS: [&[i64]; 4] = [
     &[3 * HOUR_MS, DAY_MS],
 ];
 
-/// Records of a page where tokens work once.
+/// Records per page of a vendor with one-time tokens.
 const SINGLE_USE_PAGE: usize = 10;
-/// The fewest records of a vendor whose tokens work once.
+/// Fewest records of a vendor with one-time tokens.
 const SINGLE_USE_EVENTS_MIN: usize = 3_000;
 
-/// A vendor and the records it will have. Every field may be changed before [`super::Vendor::new`].
+/// A vendor and its future records. Every field may be changed before [`super::Vendor::new`].
 #[derive(Debug, Clone)]
 #[expect(
     clippy::struct_excessive_bools,
@@ -93,86 +95,87 @@ const SINGLE_USE_EVENTS_MIN: usize = 3_000;
 pub(crate) struct VendorSpec {
     /// The connector's name, of a-z and 0-9; also the host's first label.
     pub(crate) name: String,
-    /// Whose API it resembles.
+    /// The API it resembles.
     pub(crate) shape: Shape,
-    /// Logs that are separate sources and share one request budget; at least 1.
+    /// Number of logs that are separate sources and share one quota; at least 1.
     pub(crate) feeds: u32,
-    /// How far records go back when the world begins, in milliseconds.
+    /// Age of its first record at the world's beginning, in milliseconds.
     pub(crate) history_ms: i64,
-    /// How long records keep coming, in milliseconds from the world's begin.
+    /// Time for which new records appear, in milliseconds from the world's beginning.
     pub(crate) length_ms: i64,
-    /// About how many records there are, all feeds together.
+    /// Approximate number of records, all feeds together.
     pub(crate) events: usize,
-    /// The vendor's time unit in milliseconds: what bounds are multiples of.
+    /// The vendor's time unit in milliseconds; bounds are multiples of it.
     pub(crate) unit_ms: i64,
-    /// Whether records show times between two units. Only where the bounds allow it, see
+    /// True if records have times between two units. Only where the bounds allow it, see
     /// [`VendorSpec::may_be_finer`].
     pub(crate) finer: bool,
-    /// Whether bounds filter on when a record arrived, rather than on the time it shows.
+    /// True if bounds filter on a record's arrival rather than on the time in it.
     pub(crate) arrival: bool,
-    /// The true rule for the start asked for.
+    /// The true rule for the requested start.
     pub(crate) start: Rule,
-    /// The true rule for the end asked for.
+    /// The true rule for the requested end.
     pub(crate) end: Rule,
-    /// Whether the manifest states those rules, or `unknown`.
+    /// True if the manifest states those rules, and not `unknown`.
     pub(crate) documented: bool,
-    /// Records of a page.
+    /// Records per page.
     pub(crate) page_size: usize,
-    /// How long an exchange takes, in milliseconds.
+    /// Duration of an exchange, in milliseconds.
     pub(crate) latency_ms: RangeInclusive<i64>,
-    /// The manifest's `settle`: what is not late is published sooner than that after its time.
+    /// The manifest's `settle`: records that are not late are published sooner than that after
+    /// their time.
     pub(crate) settle_ms: i64,
-    /// Records of a thousand that are published later than `settle_ms`.
+    /// Records per thousand that are published later than `settle_ms`.
     pub(crate) late_per_mille: u32,
-    /// How much later than their time these are published, in milliseconds.
+    /// Delay of their publication after their time, in milliseconds.
     pub(crate) late_ms: RangeInclusive<i64>,
-    /// Records of a thousand that stand twice in each listing.
+    /// Records per thousand that appear twice in each listing.
     pub(crate) twice_per_mille: u32,
-    /// Pages of a thousand that come empty although more follow.
+    /// Pages per thousand that are empty although more follow.
     pub(crate) empty_per_mille: u32,
-    /// Whether the manifest declares the order as strict. It always is, but where there is none.
+    /// True if the manifest declares the order as strict. The actual order always is, if there is
+    /// one.
     pub(crate) strict: bool,
-    /// The manifest's `sweeps`, in milliseconds, ascending; none without.
+    /// The manifest's `sweeps`, in milliseconds, ascending; empty for none.
     pub(crate) sweeps_ms: Vec<i64>,
     /// Width of a source's first window, in milliseconds.
     pub(crate) initial_ms: i64,
-    /// The widest span that is answered; asking for a wider one is a violation.
+    /// The widest span that may be requested, in milliseconds; a wider one is a violation.
     pub(crate) max_span_ms: Option<i64>,
-    /// Spans with more records than that are answered with the manifest's `split` error.
+    /// Number of records above which a span gets the manifest's `split` error.
     pub(crate) span_records_max: Option<usize>,
     /// The manifest's `max_in_flight` for the group.
     pub(crate) max_in_flight: u32,
-    /// How many requests are answered; any number without.
+    /// The rate limit; `None` for no limit.
     pub(crate) rate_limit: Option<RateLimit>,
-    /// How long records are kept; for ever without.
+    /// The retention; `None` for ever.
     pub(crate) retention: Option<Retention>,
-    /// What a token names.
+    /// The meaning of its tokens.
     pub(crate) token: TokenKind,
-    /// How long a token is accepted after it was given, in milliseconds.
+    /// Lifetime of a token, in milliseconds.
     pub(crate) token_ttl_ms: Option<i64>,
-    /// Whether a token is accepted once only; the manifest then says `replayable: false`.
+    /// True if tokens work once; the manifest then declares `replayable: false`.
     pub(crate) single_use: bool,
-    /// Whether such a token, sent again, is answered with the page after the one it stood for, without
-    /// a word. Otherwise it is refused.
+    /// True if a used token silently returns the page after its own. Otherwise it is rejected.
     pub(crate) skips: bool,
-    /// Tokens of one span that are rejected, stuck or circular by chance, at most. Above the
-    /// restarts that park a window, windows park.
+    /// Most tokens of one span that are rejected, stuck or circular by chance. Above the limit of
+    /// restarts, windows park.
     pub(crate) token_faults_max: u32,
-    /// Whether messages and links of the vendor repeat the credential they were asked with.
+    /// True if messages and links of the vendor repeat the credential of the request.
     pub(crate) echoes: bool,
-    /// Requests of a thousand that meet a fault, until the vendor is quiet.
+    /// Requests per thousand that meet a fault, until the vendor is quiet.
     pub(crate) faults_per_mille: u32,
-    /// Which faults these are; each is as likely as the others.
+    /// The possible faults, all equally likely.
     pub(crate) kinds: Vec<Fault>,
-    /// What it shows as its time.
+    /// The clock of its `Date`.
     pub(crate) clock: SimClock,
-    /// Whether machines whose clocks disagree ask it, which need not keep to its limit.
+    /// True if machines with different clocks request it, which need not keep its limit.
     pub(crate) unpaced: bool,
 }
 
 impl VendorSpec {
-    /// A vendor of `shape` that answers every request, at once and well: no faults, no limits, no
-    /// late records.
+    /// A vendor of `shape` that serves every request at once: no faults, no limits, no
+    /// late-arriving records.
     pub(crate) fn plain(shape: Shape) -> Self {
         let (name, unit_ms) = match shape {
             Shape::Google => ("simgoogle", 1),
@@ -221,8 +224,8 @@ impl VendorSpec {
         }
     }
 
-    /// Any vendor there may be. The retention it draws only omits, and is longer than what records
-    /// go back by hours, so that what is not pulled in time lapses only when a world stops for long.
+    /// Draws a vendor. Its retention only omits, and exceeds the records' age by hours, so that
+    /// undelivered records lapse only when a world stops for long.
     pub(crate) fn draw(rng: &mut fastrand::Rng) -> Self {
         let shape = *pick(rng, &Shape::ALL);
         let mut spec = Self::plain(shape);
@@ -234,16 +237,16 @@ impl VendorSpec {
         spec
     }
 
-    /// Whether records between two units can be pulled exactly: a documented inclusive end leaves
-    /// out what lies after its last unit, and a documented exclusive start brings it twice.
+    /// Returns true if records between two units can be pulled exactly: a documented inclusive end
+    /// omits those after its last unit, and a documented exclusive start returns them twice.
     pub(crate) fn may_be_finer(&self) -> bool {
         let whole = matches!(self.shape, Shape::Unordered);
         whole
             && (!self.documented || (self.start == Rule::Inclusive && self.end == Rule::Exclusive))
     }
 
-    /// Whether what lies within one unit of a bound comes with both windows beside it: nothing is
-    /// trimmed where bounds filter on another time than the one that records show.
+    /// Returns true if records within one unit of a bound come with both adjacent windows: nothing
+    /// is trimmed where bounds filter on another time than the one in the record.
     pub(crate) fn repeats_at_bounds(&self) -> bool {
         self.arrival && !self.documented
     }
@@ -278,7 +281,7 @@ impl VendorSpec {
             self.unit_ms = *pick(rng, &[SECOND_MS, SECOND_MS, MINUTE_MS]);
             self.arrival = rng.u8(0..4) == 0;
             if self.arrival {
-                // Nothing comes late by the time it arrived.
+                // No record is late by its arrival time.
                 self.sweeps_ms.clear();
             }
             self.finer = self.may_be_finer() && rng.bool();
@@ -316,7 +319,7 @@ impl VendorSpec {
         }
         self.single_use = matches!(self.shape, Shape::Slack | Shape::Unordered) && rng.u8(0..8) < 2;
         if self.single_use {
-            // Many pages a window, so that runs end in the middle of one.
+            // Many pages per window, so that runs end in the middle of one.
             self.page_size = SINGLE_USE_PAGE;
             self.events = self.events.max(SINGLE_USE_EVENTS_MIN);
             self.skips = rng.u8(0..4) > 0;
@@ -333,7 +336,7 @@ impl VendorSpec {
     }
 }
 
-/// One of `choices`, which are never none.
+/// One of `choices`, which must not be empty.
 pub(super) fn pick<'a, T>(rng: &mut fastrand::Rng, choices: &'a [T]) -> &'a T {
     &choices[rng.usize(..choices.len())]
 }

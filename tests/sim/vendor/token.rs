@@ -1,21 +1,21 @@
-//! Page tokens: text that names a position which stays right whatever is published meanwhile, and
-//! that belongs to one request.
+//! Page tokens: text that names a position. The position stays right whatever is published
+//! meanwhile, and belongs to one request.
 
 use windlass_core::Timestamp;
 
-/// Where a record stands in a listing. Places ascend in the order in which records are sent.
+/// The place of a record in a listing. Places ascend in the order in which records are sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Place {
-    /// By time, by time backwards, or by chance.
+    /// The time, the negated time, or a random number.
     pub(super) rank: i64,
     /// The record's number, or its complement, among equals.
     pub(super) number: i64,
-    /// Which of its copies.
+    /// Number of its copy.
     pub(super) copy: u8,
 }
 
 impl Place {
-    /// Before every record.
+    /// The place before every record.
     pub(super) const BEGIN: Self = Self {
         rank: i64::MIN,
         number: i64::MIN,
@@ -23,29 +23,29 @@ impl Place {
     };
 }
 
-/// What a token names.
+/// The position that a token names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Position {
-    /// The records after so many of the listing as it was at an instant.
+    /// The records after so many of the listing as of an instant.
     Offset { as_of: Timestamp, offset: usize },
     /// The records after this one.
     After(Place),
 }
 
-/// A token, understood.
+/// A parsed token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Token {
     pub(super) position: Position,
-    /// When it was given.
+    /// Instant of its issue.
     pub(super) given: Timestamp,
-    /// What tells it from others for the same place.
+    /// Distinguishes it from others for the same place.
     pub(super) nonce: u64,
-    /// What was asked for, see [`hash`].
+    /// Its request, see [`hash`].
     pub(super) request: u64,
 }
 
 impl Token {
-    /// As it is sent.
+    /// The text that is sent.
     pub(super) fn write(&self) -> String {
         let (kind, a, b, c) = match self.position {
             Position::Offset { as_of, offset } => {
@@ -58,7 +58,7 @@ impl Token {
         format!("{kind}.{a}.{b}.{c}.{given}.{nonce}.{request:x}")
     }
 
-    /// What `text` means; nothing when it is none of ours.
+    /// Parses `text`; `None` if it is not one of these tokens.
     pub(super) fn read(text: &str) -> Option<Self> {
         let mut parts = text.split('.');
         let kind = parts.next()?;
@@ -88,7 +88,7 @@ impl Token {
     }
 }
 
-/// A number for a request without its token; the same one for the same parameters in any order.
+/// A hash of a request without its token; the same one for the same parameters in any order.
 pub(super) fn hash(query: &[(String, String)], token: &str) -> u64 {
     let mut pairs: Vec<_> = query.iter().filter(|(name, _)| name != token).collect();
     pairs.sort();

@@ -11,7 +11,7 @@ use windlass_core::time::{DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS};
 use super::spec::{RateLimit, Retention, RetentionReply, Rule, Shape, TokenKind};
 use super::*;
 
-/// A source of a vendor, asked the way a worker asks.
+/// A source of a vendor, requested as a worker does.
 pub(super) struct Source {
     pub(super) vendor: Arc<Vendor>,
     connector: Connector,
@@ -46,7 +46,7 @@ impl Source {
         self.connector.read(&request, &reply, true_time::now())
     }
 
-    /// The ids of a window, page by page, and how many pages that took.
+    /// The ids of a window, page by page, and the number of pages.
     async fn window(&self, span: Span, found: &mut BTreeMap<String, u64>) -> usize {
         let (mut token, mut pages) = (None::<String>, 0);
         loop {
@@ -62,7 +62,7 @@ impl Source {
         }
     }
 
-    /// All time there is, as one span.
+    /// All time as one span.
     pub(super) fn all(&self) -> Span {
         let spec = self.vendor.spec();
         let from = true_time::WORLD_EPOCH.minus_ms(spec.history_ms + HOUR_MS);
@@ -71,7 +71,7 @@ impl Source {
     }
 }
 
-/// Windows of many widths that touch, over `all`.
+/// Adjacent windows of many widths over `all`.
 fn windows(all: Span, unit_ms: i64, rng: &mut fastrand::Rng) -> Vec<Span> {
     let (mut windows, mut from) = (Vec::new(), all.from());
     while from < all.to() {
@@ -85,7 +85,7 @@ fn windows(all: Span, unit_ms: i64, rng: &mut fastrand::Rng) -> Vec<Span> {
     windows
 }
 
-/// Lets `ms` milliseconds of the world go by.
+/// Advances the world by `ms` milliseconds.
 pub(super) async fn pass(ms: i64) {
     tokio::time::advance(Duration::from_millis(u64::try_from(ms).unwrap())).await;
 }
@@ -147,7 +147,7 @@ async fn paging_through_a_whole_world_returns_each_record_as_often_as_it_is_ther
     }
 }
 
-/// What a client sees that asks the same whatever it is told.
+/// The responses that a client sees which repeats its requests in spite of errors.
 async fn seen(seed: u64) -> (Vec<String>, BTreeMap<&'static str, u64>) {
     true_time::begin();
     let mut rng = fastrand::Rng::with_seed(seed);
@@ -200,7 +200,7 @@ async fn every_fault_is_counted_and_is_of_the_class_that_its_shape_declares() {
                 }
                 Fault::TokenRejected | Fault::TokenStuck => Some(FailureClass::Restart),
                 Fault::Unauthorized => Some(FailureClass::Block),
-                // The latter is noticed by who remembers tokens.
+                // The latter is detected by a client that remembers tokens.
                 Fault::Slow | Fault::TokenCircle => None,
             };
             let mut spec = VendorSpec::plain(shape);
@@ -279,7 +279,7 @@ async fn a_record_is_there_from_its_publication_until_the_vendor_forgets_it() {
         source.window(all, &mut found).await;
         let now = true_time::now();
         let kept = now.minus_ms(3 * DAY_MS);
-        // The request arrived a little earlier than its answer.
+        // The request arrived a little earlier than its response.
         let near = |time: Timestamp, at: Timestamp| time.ms_since(at).abs() < SECOND_MS;
         for it in source.vendor.truth() {
             let there = it.published_at <= now && it.time >= kept;

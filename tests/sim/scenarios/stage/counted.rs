@@ -1,4 +1,4 @@
-//! The way to the state: a few milliseconds a call, and a count of the calls.
+//! The access to the state: a few milliseconds per call, and a count of the calls.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -9,15 +9,15 @@ use windlass_state::failing::{FailingStore, Fault, Operation};
 use crate::clock::SimClock;
 use crate::world::lock;
 
-/// How long a call of the state takes, in milliseconds.
+/// Duration of a call of the state, in milliseconds.
 const CALL_MS: i64 = 6;
 
-/// Calls of the state by everybody, by operation.
+/// Calls of the state by all processes, by operation.
 #[derive(Debug, Default)]
 pub(crate) struct Counts(Mutex<BTreeMap<Operation, u64>>);
 
 impl Counts {
-    /// Calls that may write, so far.
+    /// Number of calls so far that may write.
     pub(crate) fn writes(&self) -> u64 {
         let counts = lock(&self.0);
         let writes = counts.iter().filter(|(operation, _)| operation.is_write());
@@ -25,7 +25,7 @@ impl Counts {
     }
 }
 
-/// A process's way to `store`.
+/// A process's access to `store`.
 pub(super) fn counted(store: &MemoryStore, counts: &Arc<Counts>) -> FailingStore<MemoryStore> {
     let counts = Arc::clone(counts);
     let script = move |operation, _| {

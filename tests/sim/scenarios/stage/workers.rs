@@ -1,4 +1,4 @@
-//! Workers in processes of their own: an asynchronous invocation for each, killed at its timeout.
+//! Workers in separate processes: an asynchronous invocation for each, killed at its timeout.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -27,10 +27,10 @@ use crate::scenarios::log::Log;
 use crate::true_time;
 use crate::world::lock;
 
-/// How long an invocation takes to come, in milliseconds.
+/// Delay of an invocation, in milliseconds.
 const QUEUE_MS: i64 = 200;
 
-/// What a source is reached with.
+/// The connectors, vendors and the sink of a stage.
 #[derive(Debug)]
 pub(super) struct Supplies {
     pub(super) vendors: BTreeMap<SourceName, (Connector, Arc<Log>)>,
@@ -45,19 +45,19 @@ pub(super) struct Workers {
     pub(super) supplies: Arc<Supplies>,
     pub(super) store: MemoryStore,
     pub(super) counts: Arc<Counts>,
-    /// When a worker is killed, in milliseconds after it began.
+    /// Lifetime of a worker, in milliseconds.
     pub(super) timeout_ms: i64,
     pub(super) idle: Mutex<Vec<StageWorker>>,
     pub(super) runs: Mutex<Vec<Invocation>>,
     pub(super) environments: AtomicU64,
 }
 
-/// One invocation.
+/// One invocation of the function.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Invocation {
-    /// When it began.
+    /// Instant of its start.
     pub(crate) from: Timestamp,
-    /// When it ended.
+    /// Instant of its end.
     pub(crate) to: Timestamp,
 }
 
@@ -100,7 +100,7 @@ impl Workers {
     }
 }
 
-/// What the function's main does with `tasks`.
+/// The same run of `tasks` as in the function's main.
 async fn work(worker: &StageWorker, tasks: &[Task], budget: Budget) {
     if let [only] = tasks {
         worker.run(only, budget).await;
@@ -109,13 +109,13 @@ async fn work(worker: &StageWorker, tasks: &[Task], budget: Budget) {
     run_side_by_side(worker, tasks, budget).await;
 }
 
-/// The way of a tick to the workers.
+/// A tick's access to the workers.
 #[derive(Debug)]
 pub(super) struct Invoker(pub(super) Arc<Workers>);
 
 impl Dispatch for Invoker {
     async fn dispatch(&self, tasks: Vec<Task>) -> Result<(), DispatchError> {
-        // Through the form in which it travels.
+        // Serialized, as tasks travel.
         let bad = |error: serde_json::Error| DispatchError(error.to_string());
         let payload = serde_json::to_vec(&tasks).map_err(bad)?;
         let tasks: Vec<Task> = serde_json::from_slice(&payload).map_err(bad)?;
@@ -128,7 +128,7 @@ impl Dispatch for Invoker {
     }
 }
 
-/// Clients over the scenario's vendors, and the one sink.
+/// Clients on the scenario's vendors, and the one sink.
 #[derive(Debug)]
 pub(super) struct StageOutfit {
     supplies: Arc<Supplies>,
