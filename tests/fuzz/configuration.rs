@@ -1,6 +1,6 @@
-//! Configurations. One that is refused is refused at a place in its text. Of one that is accepted,
-//! each source has a policy that passes its check, a time that does not end before it starts, and a
-//! definition that is stored and read back as it is.
+//! Configurations. An error has a place in the text. Each source of a valid configuration has a
+//! policy that passes its check, an end that is not before its start, and a definition that
+//! survives storage unchanged.
 
 use std::path::Path;
 
@@ -15,7 +15,7 @@ use crate::meter::Meter;
 use crate::target::{Target, expect};
 use crate::yaml;
 
-/// A configuration that sets what can be set.
+/// A configuration that sets every field.
 const FULL: &str = "\
 state: { sqlite: ./windlass.db }
 sinks:
@@ -48,7 +48,7 @@ sources:
     sink: out
 ";
 
-/// The target.
+/// The target for configurations.
 pub(crate) struct Configuration {
     texts: Corpus,
 }
@@ -87,7 +87,7 @@ impl Target for Configuration {
 
     fn check(&self, input: &Input, meter: &mut Meter) -> Result<(), String> {
         let text = input.text("configuration");
-        // A folder in which there is nothing that a path could lead to.
+        // A folder without files that a path could reach.
         let base = Path::new("/nowhere");
         match meter.watch(|| windlass::definitions("fuzz.yaml", &text, base)) {
             Ok(definitions) => {
@@ -99,7 +99,7 @@ impl Target for Configuration {
     }
 }
 
-/// A definition that the engine can work with.
+/// Fails unless the engine can work with the definition.
 fn is_sound(definition: SourceDefinition) -> Result<(), String> {
     let policy = &definition.policy;
     policy

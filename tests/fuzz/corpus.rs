@@ -1,5 +1,5 @@
-//! What mutations begin with: the project's own manifests, examples, recorded replies and stored
-//! items, and edge cases made by hand.
+//! The seeds of mutations: the project's own manifests, examples, recorded responses and stored
+//! items, and handmade edge cases.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -8,10 +8,10 @@ use std::path::{Path, PathBuf};
 use crate::draw::Draw;
 use crate::mutate::mutate;
 
-/// Longest word that is taken out of a seed.
+/// Longest word that is taken from a seed, in bytes.
 const WORD_BYTES_MAX: usize = 40;
 
-/// Seeds, and the words that stand in them.
+/// The seeds and their words.
 #[derive(Debug)]
 pub(crate) struct Corpus {
     seeds: Vec<Vec<u8>>,
@@ -19,7 +19,7 @@ pub(crate) struct Corpus {
 }
 
 impl Corpus {
-    /// The corpus of `seeds`, with `words` beside those that stand in the seeds.
+    /// The corpus of `seeds`, with `words` beside their own.
     pub(crate) fn new(seeds: impl IntoIterator<Item = impl Into<Vec<u8>>>, words: &[&str]) -> Self {
         let seeds: Vec<Vec<u8>> = seeds.into_iter().map(Into::into).collect();
         let is_part = |byte: &u8| byte.is_ascii_alphanumeric() || b"_-.:/+".contains(byte);
@@ -34,12 +34,12 @@ impl Corpus {
         Self { seeds, words }
     }
 
-    /// One of the seeds, as it is.
+    /// A random seed, unchanged.
     pub(crate) fn seed(&self, draw: &mut Draw) -> Vec<u8> {
         draw.pick(&self.seeds).clone()
     }
 
-    /// One of the seeds with a few changes.
+    /// A random seed with a few changes.
     pub(crate) fn mutant(&self, draw: &mut Draw) -> Vec<u8> {
         let mut bytes = self.seed(draw);
         while !draw.one_in(3) {

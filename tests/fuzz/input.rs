@@ -1,33 +1,33 @@
-//! One input: named pieces of bytes, so that what goes to a status, a header and a body stays told
-//! apart when it is printed.
+//! One input: named pieces of bytes, so that status, header and body stay distinct when they are
+//! printed.
 
 use std::fmt;
 
-/// Bytes of one field that are printed; the seed makes the rest again.
+/// Most bytes of one field that are printed; the seed reproduces the rest.
 const SHOWN_BYTES_MAX: usize = 2_048;
 
-/// What one call gets.
+/// The input of one call.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Input(Vec<(&'static str, Vec<u8>)>);
 
 impl Input {
-    /// The fields, by name.
+    /// The input with `fields`, by name.
     pub(crate) fn new<const N: usize>(fields: [(&'static str, Vec<u8>); N]) -> Self {
         Self(fields.into())
     }
 
-    /// The bytes of `field`; none when it has no such field.
+    /// The bytes of `field`; empty if the input has no such field.
     pub(crate) fn bytes(&self, field: &str) -> &[u8] {
         let found = self.0.iter().find(|(name, _)| *name == field);
         found.map_or(&[], |(_, bytes)| bytes)
     }
 
-    /// The text of `field`, with a mark in the place of what is not UTF-8.
+    /// The text of `field`, with a replacement character for invalid UTF-8.
     pub(crate) fn text(&self, field: &str) -> String {
         String::from_utf8_lossy(self.bytes(field)).into_owned()
     }
 
-    /// Bytes of all fields.
+    /// The bytes of all fields.
     pub(crate) fn size(&self) -> usize {
         self.0.iter().map(|(_, bytes)| bytes.len()).sum()
     }

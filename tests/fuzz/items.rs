@@ -1,6 +1,5 @@
-//! Stored items. Whatever attributes an item has, it is understood or refused; what is understood is
-//! written as what is understood the same, and a source that is understood has a policy that passes
-//! its check.
+//! Stored items. Any attributes parse or fail; a parsed item is written in a form that parses to
+//! the same, and a parsed source has a policy that passes its check.
 
 use serde_json::Value;
 use windlass_core::window::Window;
@@ -15,7 +14,7 @@ use crate::json;
 use crate::meter::Meter;
 use crate::target::{Target, expect};
 
-/// The target.
+/// The target for stored items.
 pub(crate) struct StateItems {
     items: Vec<Attributes>,
     texts: Corpus,
@@ -77,7 +76,7 @@ impl Target for StateItems {
     }
 }
 
-/// The value that `item` holds, if it holds one: equal to the value of what it is written as.
+/// The value that `item` holds, if it parses: its written form must parse to the same.
 fn again<T: Stored + PartialEq>(item: &Attributes, meter: &mut Meter) -> Result<Option<T>, String> {
     match meter.watch(|| T::from_attributes("item", item.clone())) {
         Ok(value) => {
@@ -92,7 +91,7 @@ fn again<T: Stored + PartialEq>(item: &Attributes, meter: &mut Meter) -> Result<
     }
 }
 
-/// Another value for an attribute, one less, or one of another item.
+/// Changes an attribute's value, removes one, or takes one of another item.
 fn change(draw: &mut Draw, item: &mut Attributes, items: &[Attributes]) {
     let names: Vec<String> = item.keys().cloned().collect();
     let other = draw.pick(items);

@@ -1,15 +1,15 @@
-//! JSON made up from nothing: valid, and as awkward as the grammar allows.
+//! Generated JSON: valid, and as unusual as the grammar allows.
 
 use crate::draw::Draw;
 
-/// Most elements of a page now and then: enough for what each of them needs to show.
+/// Most elements of an occasional large page: enough to show their cost per element.
 const MANY: usize = 5_000;
 
 /// Deepest value inside a record.
 const DEPTH_MAX: usize = 4;
 
-/// Text inside quotation marks, already escaped, that breaks readers which count braces, look for
-/// line ends, or cut characters in two.
+/// Escaped text inside quotation marks, which breaks readers that count braces, look for line ends,
+/// or cut characters in two.
 const TEXTS: [&str; 16] = [
     "",
     "a",
@@ -29,7 +29,7 @@ const TEXTS: [&str; 16] = [
     "null",
 ];
 
-/// Scalars that are no text.
+/// Scalars other than text.
 const SCALARS: [&str; 12] = [
     "null",
     "true",
@@ -52,7 +52,7 @@ fn space(draw: &mut Draw, out: &mut String) {
     out.push_str(draw.word(&SPACES));
 }
 
-/// One of `keys`, or a made-up one. A key may come twice in an object.
+/// One of `keys`, or a generated one. A key may occur twice in an object.
 fn key(draw: &mut Draw, keys: &[&str], out: &mut String) {
     out.push('"');
     if keys.is_empty() || draw.one_in(3) {
@@ -63,7 +63,7 @@ fn key(draw: &mut Draw, keys: &[&str], out: &mut String) {
     out.push('"');
 }
 
-/// Any value; keys of its objects are often among `keys`.
+/// A random value; keys of its objects are often among `keys`.
 pub(crate) fn value(draw: &mut Draw, keys: &[&str], out: &mut String) {
     nested(draw, keys, 0, out);
 }
@@ -123,8 +123,8 @@ pub(crate) fn list(
     out.push(']');
 }
 
-/// An array of up to `most` values, now and then of many more, in objects with the keys `under`, one
-/// within the other; the array itself where there are none. `keys` are those of other members.
+/// An array of up to `most` values, at times of many more, in nested objects with the keys `under`;
+/// the array itself if `under` is empty. `keys` are those of other members.
 pub(crate) fn page(draw: &mut Draw, under: &[&str], keys: &[&str], most: usize) -> String {
     let mut out = String::new();
     let most = if draw.one_in(500) { MANY } else { most };

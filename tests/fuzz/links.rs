@@ -1,7 +1,7 @@
-//! `Link` headers. Of a well-formed header the first link with the relation is found, resolved, and
-//! freed of what is secret in it; any header leads to a URL of the vendor's own, or to a failure.
-//! A header in which nothing stands for "next" has no next link, and one whose value does not begin
-//! a list is never taken for the end.
+//! `Link` headers. In a well-formed header the first link with the relation is found, resolved, and
+//! stripped of secrets; any header leads to a URL of the vendor's own, or to a failure. A header
+//! without "next" has no next link, and a header whose value is not the start of a list never
+//! counts as the end.
 
 use bytes::Bytes;
 use url::Url;
@@ -44,7 +44,7 @@ const TARGETS: [&str; 9] = [
 ];
 const RELATIONS: [&str; 6] = ["next", "prev", "last", "NEXT", "last next", "nextish"];
 
-/// The target.
+/// The target for `Link` headers.
 pub(crate) struct LinkHeader {
     vendor: Vendor,
     headers: Corpus,
@@ -125,7 +125,7 @@ impl Target for LinkHeader {
             let named = links.to_ascii_lowercase().contains("next");
             expect(named, || format!("{next} out of nothing"))?;
         }
-        // A link to nothing is none, wherever it stands.
+        // A link with an empty target is no link, at any position.
         let to_nothing = links.contains("<>") || links.contains("< ");
         let begins = links.lines().all(|line| {
             line.trim_start_matches([',', ' ', '\t'])
@@ -149,14 +149,14 @@ impl Target for LinkHeader {
     }
 }
 
-/// What a well-formed header must lead to: nothing, a URL of the vendor's, or a refusal.
+/// The required result of a well-formed header: none, a URL of the vendor, or a failure.
 fn is_expected(
     expected: &str,
     next: Option<&str>,
     is_page: bool,
     host: &str,
 ) -> Result<(), String> {
-    // A link to nothing is none.
+    // A link with an empty target is no link.
     let target = expected
         .strip_prefix('<')
         .filter(|target| !target.is_empty());
@@ -174,7 +174,7 @@ fn is_expected(
     expect(same, || format!("next is {next:?} instead of {url}"))
 }
 
-/// A header by the book, and `<` with the target of its first link to the next page, or `-`.
+/// A well-formed header, and `<` with the target of its first link to the next page, or `-`.
 fn well_formed(draw: &mut Draw) -> (String, String) {
     let mut header = String::new();
     let mut expected = None;

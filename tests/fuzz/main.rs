@@ -1,18 +1,18 @@
-//! Feeds made-up and damaged inputs to everything that reads what others wrote: replies of vendors,
-//! manifests, configurations, times, names, stored items.
+//! Feeds generated and damaged inputs to every parser of foreign data: vendor responses, manifests,
+//! configurations, times, names, stored items.
 //!
 //! ```text
 //! cargo run --release -p windlass-tests --bin fuzz -- [--target NAME] [--inputs N] [--seed S] [--json]
 //! ```
 //!
-//! An input is made from a seed: a manifest, a recorded reply or an edge case with a few changes, or
-//! something made up that is valid. Counted are panics, inputs that need much more memory than they
-//! have bytes, and properties that do not hold, which each target names in its own file. The first
-//! of them are printed with the seed that makes the input again. Ends with 1 when something was
-//! found, and with 2 when it was asked for something that it does not know.
+//! An input is made from a seed: a mutated manifest, recorded response or edge case, or generated
+//! valid data. Findings are panics, inputs that need much more memory than they have bytes, and
+//! violated properties, which each target names in its own file. The first findings are printed
+//! with the seed that reproduces the input. Exits with 1 when there are findings, and with 2 on
+//! invalid arguments.
 //!
-//! The same seeds give the same inputs everywhere. In a build with checks of overflow, which
-//! `cargo run` without `--release` makes, an overflow is a panic.
+//! The same seeds give the same inputs everywhere. In a build with overflow checks, as made by
+//! `cargo run` without `--release`, an overflow is a panic.
 
 mod configuration;
 mod corpus;
@@ -53,14 +53,14 @@ use crate::options::Options;
 use crate::report::Report;
 use crate::terminal::{EXIT_INTERRUPTED, Interrupt, Progress};
 
-/// Stack of the thread that feeds: what the threads have on which records are read, so that what
-/// would overflow there does so here.
+/// Stack of the fuzzing thread, in bytes: that of the threads on which records are read, so that an
+/// overflow there shows here.
 const STACK_BYTES: usize = 2 * 1024 * 1024;
-/// Inputs between two lines of progress, and between two looks at whether somebody interrupts.
+/// Inputs between two lines of progress, and between two checks for an interrupt.
 const PROGRESS_INPUTS: u64 = 10_000;
 
 fn main() -> ExitCode {
-    // Exits with 2 when the arguments make no sense.
+    // Exits with 2 on invalid arguments.
     let options = Options::parse();
     let (inputs, as_json) = (options.inputs, options.json);
     let interrupt = Interrupt::listen();
@@ -89,8 +89,8 @@ fn main() -> ExitCode {
     }
 }
 
-/// Runs what `options` ask for, and calls `goes_on` after each input, with how many that makes; when
-/// it says no, that was the last.
+/// Runs the fuzzer with `options`, and calls `goes_on` after each input with the count so far; ends
+/// once it returns false.
 fn fuzz(options: &Options, goes_on: impl Fn(u64) -> bool) -> Report {
     let mut targets = target::all();
     if let Some(name) = &options.target {

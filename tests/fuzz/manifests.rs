@@ -1,6 +1,6 @@
-//! Manifests. One that is refused is refused at a place in its text. One that is accepted can be
-//! compiled for a source, asks the host that it names, suggests windows that are multiples of its
-//! unit, and reads replies without trouble.
+//! Manifests. An error has a place in the text. A valid manifest compiles for a source, requests
+//! only the host that it names, suggests windows that are multiples of its unit, and reads
+//! responses without a panic.
 
 use std::collections::BTreeMap;
 
@@ -19,7 +19,7 @@ use crate::target::{Target, expect};
 use crate::vendors::{sample, span};
 use crate::yaml;
 
-/// Durations, words and templates that mean something in some field.
+/// Durations, words and templates that are valid in some field.
 pub(crate) const WORDS: [&str; 38] = [
     "290000000y",
     "100000000y",
@@ -69,7 +69,7 @@ const BODIES: [&str; 6] = [
     "",
 ];
 
-/// The target.
+/// The target for manifests.
 pub(crate) struct Manifests {
     texts: Corpus,
 }
@@ -119,7 +119,7 @@ impl Target for Manifests {
         };
         match meter.watch(|| Connector::compile(&manifest, &settings)) {
             Ok(connector) => is_sound(&connector, meter),
-            // A parameter of the fuzzer's own choice may not do.
+            // A generated parameter may be invalid.
             Err(error) => {
                 let said = !error.field.is_empty() && !error.problem.is_empty();
                 expect(said, || "refused without a word".to_owned())
@@ -128,7 +128,7 @@ impl Target for Manifests {
     }
 }
 
-/// A connector that a source could have.
+/// Fails unless a source could have the connector.
 fn is_sound(connector: &Connector, meter: &mut Meter) -> Result<(), String> {
     let defaults = connector.defaults();
     let unit = defaults.unit_ms;

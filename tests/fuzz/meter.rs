@@ -1,25 +1,25 @@
-//! How much memory a call needs beyond what it got.
+//! The memory that a call needs beyond its input.
 
 use peak_alloc::PeakAlloc;
 
 #[global_allocator]
 static ALLOCATOR: PeakAlloc = PeakAlloc;
 
-/// Most memory that one input may need: this many bytes for each of its own. A record of two bytes
-/// has an entry in two lists, and a list that grows is there twice.
+/// Most bytes of memory per byte of an input. A record of two bytes has an entry in two lists, and
+/// a growing list exists twice.
 pub(crate) const GROWTH_FACTOR: usize = 64;
-/// And this many beside them: the reader of YAML has tables of its own.
+/// Allowance beside that, in bytes: the YAML reader has tables of its own.
 pub(crate) const GROWTH_BYTES: usize = 1024 * 1024;
 
-/// Watches the calls of one input.
+/// Measures the calls of one input.
 #[derive(Debug, Default)]
 pub(crate) struct Meter {
-    /// Most memory that one of them needed, in bytes.
+    /// Largest memory of a call, in bytes.
     pub(crate) grown: usize,
 }
 
 impl Meter {
-    /// Does `work` and notes what it needed at most.
+    /// Runs `work` and records its peak memory.
     pub(crate) fn watch<T>(&mut self, work: impl FnOnce() -> T) -> T {
         ALLOCATOR.reset_peak_usage();
         let before = ALLOCATOR.current_usage();
@@ -29,7 +29,7 @@ impl Meter {
         done
     }
 
-    /// Whether an input of `size` bytes needed more than it may.
+    /// Returns true if an input of `size` bytes needed more than the limit.
     pub(crate) fn is_over(&self, size: usize) -> bool {
         self.grown > size * GROWTH_FACTOR + GROWTH_BYTES
     }

@@ -1,17 +1,17 @@
-//! Changes to an input: of bytes, of words, of lines and of brackets. A word is exchanged for one
-//! that stands elsewhere in the corpus, so that many inputs are nearly right.
+//! Mutations of an input: its bytes, words, lines and brackets. A word is replaced by one from
+//! elsewhere in the corpus, so that many inputs are nearly valid.
 
 use std::ops::Range;
 
 use crate::draw::Draw;
 
-/// Longest input, in bytes, but for [`REPEATED_BYTES_MAX`].
+/// Longest input, in bytes, except for [`REPEATED_BYTES_MAX`].
 const BYTES_MAX: usize = 16 * 1024;
-/// Longest input that a repetition makes now and then: far above what the bound of memory allows
-/// beside its factor, so that a call whose memory does not follow its input is noticed.
+/// Longest input of an occasional repetition, in bytes: far above the memory allowance beside the
+/// factor, so that a call whose memory does not follow its input is detected.
 const REPEATED_BYTES_MAX: usize = 256 * 1024;
 
-/// Numbers at which something ends.
+/// Numbers at the limits of types and formats.
 const NUMBERS: [&str; 24] = [
     "0",
     "1",
@@ -39,7 +39,7 @@ const NUMBERS: [&str; 24] = [
     "99999999999999999999999999",
 ];
 
-/// What stands between things, opens and closes them, or looks like something else.
+/// Separators, brackets, and look-alikes.
 const SIGNS: [&str; 40] = [
     "{",
     "}",
@@ -83,7 +83,7 @@ const SIGNS: [&str; 40] = [
     "!!str",
 ];
 
-/// Makes one change to `bytes`; `words` and `seeds` are what it may take from.
+/// Makes one change to `bytes`, with material from `words` and `seeds`.
 pub(crate) fn mutate(draw: &mut Draw, bytes: &mut Vec<u8>, words: &[Vec<u8>], seeds: &[Vec<u8>]) {
     match draw.below(16) {
         0 => flip(draw, bytes),
@@ -114,7 +114,7 @@ pub(crate) fn mutate(draw: &mut Draw, bytes: &mut Vec<u8>, words: &[Vec<u8>], se
     bytes.truncate(longest);
 }
 
-/// A range of at most `longest` within `length`.
+/// A random range of at most `longest` within `length`.
 fn range(draw: &mut Draw, length: usize, longest: usize) -> Range<usize> {
     let start = draw.below(length + 1);
     let end = (start + draw.below(longest + 1)).min(length);
@@ -162,7 +162,7 @@ fn exchange_word(draw: &mut Draw, bytes: &mut Vec<u8>, by: impl FnOnce(&mut Draw
     bytes.splice(old, new);
 }
 
-/// A piece of another seed, or of this input, in the place of a piece.
+/// Replaces a piece by one of another seed, or of this input.
 fn splice(draw: &mut Draw, bytes: &mut Vec<u8>, seeds: &[Vec<u8>]) {
     let from = if draw.one_in(2) {
         bytes.clone()
@@ -174,7 +174,7 @@ fn splice(draw: &mut Draw, bytes: &mut Vec<u8>, seeds: &[Vec<u8>]) {
     bytes.splice(old, from.get(piece).unwrap_or_default().iter().copied());
 }
 
-/// The same piece many times.
+/// Repeats one piece many times.
 fn repeat(draw: &mut Draw, bytes: &mut Vec<u8>) {
     let piece = range(draw, bytes.len(), 64);
     let times = if draw.one_in(20) {
@@ -191,7 +191,7 @@ fn repeat(draw: &mut Draw, bytes: &mut Vec<u8>) {
     bytes.splice(at..at, piece.repeat(times));
 }
 
-/// Brackets within brackets, closed or not.
+/// Inserts nested brackets, closed or not.
 fn nest(draw: &mut Draw, bytes: &mut Vec<u8>) {
     let (open, close) = *draw.pick(&[
         ("[", "]"),
@@ -213,7 +213,7 @@ fn nest(draw: &mut Draw, bytes: &mut Vec<u8>) {
     insert(draw, bytes, |_| nested.into_bytes());
 }
 
-/// A line left out, doubled, moved, indented otherwise, or taken from elsewhere.
+/// Removes, doubles, moves, indents or replaces a line.
 fn change_line(draw: &mut Draw, bytes: &mut Vec<u8>, seeds: &[Vec<u8>]) {
     let mut lines: Vec<Vec<u8>> = bytes
         .split_inclusive(|byte| *byte == b'\n')

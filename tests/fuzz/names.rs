@@ -1,5 +1,5 @@
-//! Names and other short texts that a person or a table gives. What is accepted prints as what is
-//! accepted again, and a name never adds a part to the key that is built from it.
+//! Names and other short texts from users or tables. A valid one prints as a text that parses to
+//! the same, and a name never adds a part to the key that is built from it.
 
 use std::fmt::{Debug, Display};
 use std::str::FromStr;
@@ -51,7 +51,7 @@ const TEXTS: [&str; 32] = [
     "192.0.2.1,xn--bcher-kva.example.",
 ];
 
-/// The target.
+/// The target for names.
 pub(crate) struct Names {
     texts: Corpus,
 }
@@ -121,7 +121,7 @@ impl Target for Names {
     }
 }
 
-/// The value of `text`, if it is one: equal to the value of what it prints as.
+/// The value of `text`, if it parses: its printed form must parse to the same.
 fn again<T>(text: &str, meter: &mut Meter) -> Result<Option<T>, String>
 where
     T: FromStr<Err: Display> + Display + PartialEq + Debug,
@@ -145,7 +145,7 @@ where
     }
 }
 
-/// A key has as many parts as it was given.
+/// Fails unless the key has `count` parts.
 fn parts(key: &str, count: usize) -> Result<(), String> {
     let found = key.split('#').count();
     expect(found == count, || format!("`{key}` has {found} parts"))

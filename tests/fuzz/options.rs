@@ -20,7 +20,7 @@ pub(crate) struct Options {
     /// Only this target
     #[arg(long, value_name = "NAME", value_parser = target::NAMES)]
     pub(crate) target: Option<String>,
-    /// How many inputs, over all targets
+    /// Number of inputs, over all targets
     #[arg(long, value_name = "N", default_value_t = 1_000_000, value_parser = at_least_one,
         allow_negative_numbers = true)]
     pub(crate) inputs: u64,

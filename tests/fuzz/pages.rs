@@ -1,6 +1,7 @@
-//! The page splitter. It must agree with a reader that builds the whole tree: on what is JSON, on the
-//! elements of the array and their number, and on the first value at each path. Elements are slices
-//! of the page, in order, without overlap. A pass that ends early must find what a whole one finds.
+//! The page splitter. It must agree with a reader that builds the whole tree on three facts:
+//! whether the text is JSON, the elements of the array and their number, and the first value at
+//! each path. Elements are slices of the page, in order, without overlap. A read that ends early
+//! must find the same as a whole one.
 
 use windlass_connectors::elements;
 use windlass_connectors::manifest::text::JsonPath;
@@ -14,7 +15,7 @@ use crate::meter::Meter;
 use crate::reference::{self, Elements, Node, Verdict};
 use crate::target::{Target, expect};
 
-/// Where the array may be.
+/// Possible paths of the array.
 const ARRAYS: [&str; 9] = [
     ".",
     "items",
@@ -26,7 +27,7 @@ const ARRAYS: [&str; 9] = [
     "items[0]",
     "[\"a.b\"].items",
 ];
-/// What may be asked for beside it: also what holds the array, and what is in it.
+/// Paths of values to find beside it, including those above and inside the array.
 const VALUES: [&str; 10] = [
     "id",
     "next",
@@ -39,9 +40,9 @@ const VALUES: [&str; 10] = [
     "[0]",
     "[\"a.b\"]",
 ];
-/// Keys that made-up documents have.
+/// Keys of generated documents.
 const KEYS: [&str; 7] = ["items", "data", "id", "next", "a", "a.b", "time"];
-/// Most elements of a made-up page.
+/// Most elements of a generated page.
 const ELEMENTS_MAX: usize = 12;
 
 const EDGES: [&str; 14] = [
@@ -61,7 +62,7 @@ const EDGES: [&str; 14] = [
     "{\"it\\u0065ms\":[1,2]}",
 ];
 
-/// The target.
+/// The target for the page splitter.
 pub(crate) struct PageSplitter {
     corpus: Corpus,
 }
@@ -142,7 +143,7 @@ impl Target for PageSplitter {
     }
 }
 
-/// Elements are slices of `page`, each after the one before.
+/// Fails unless elements are slices of `page`, each after the one before.
 fn in_order(page: &str, found: &Found<'_>) -> Result<(), String> {
     let start = page.as_ptr().addr();
     let mut reached = start;

@@ -1,12 +1,12 @@
-//! JSON read the plain way: a tree with every member of every object, in order, and repeated keys as
-//! often as they are there. What the splitter finds is compared with what this finds.
+//! A plain JSON reader as the reference for the splitter: a tree with every member of every object,
+//! in order, repeated keys included.
 
 use std::fmt;
 
 use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use windlass_connectors::manifest::text::{JsonPath, Step};
 
-/// A value.
+/// A JSON value.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Node {
     Null,
@@ -17,15 +17,15 @@ pub(crate) enum Node {
     Map(Vec<(String, Self)>),
 }
 
-/// What is known of a text.
+/// The validity of a text.
 #[derive(Debug)]
 pub(crate) enum Verdict {
-    /// It is JSON, and this is in it.
+    /// It is JSON with this value.
     Json(Node),
     /// It is not JSON.
     NotJson,
-    /// It has the shape of JSON, and nests too deeply, holds half a character or a number that is
-    /// none: readers may differ.
+    /// It has the shape of JSON, but nests too deeply, or contains half a surrogate pair or an
+    /// invalid number: readers may differ.
     Unclear,
 }
 
@@ -40,7 +40,7 @@ pub(crate) fn read(text: &str) -> Verdict {
     }
 }
 
-/// What stands where an array should be.
+/// The value in place of an array.
 #[derive(Debug, PartialEq)]
 pub(crate) enum Elements<'n> {
     These(Vec<&'n Node>),
@@ -49,7 +49,8 @@ pub(crate) enum Elements<'n> {
 }
 
 impl Node {
-    /// The elements of the arrays at `path`. One of another kind, there or on the way, spoils all.
+    /// The elements of the arrays at `path`. A value of another kind, there or on the way,
+    /// invalidates all.
     pub(crate) fn elements(&self, path: &JsonPath) -> Elements<'_> {
         let steps = path.steps();
         if *self == Self::Null && !steps.is_empty() {
@@ -153,7 +154,7 @@ impl<'de> Visitor<'de> for NodeVisitor {
 }
 
 impl Node {
-    /// `text` as JSON has it.
+    /// `text` as a JSON string.
     pub(crate) fn quoted(text: &str) -> String {
         serde_json::Value::from(text).to_string()
     }

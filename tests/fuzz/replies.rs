@@ -1,7 +1,7 @@
-//! Whole replies. Only a reply with a status of success is a page, and then it has exactly the
-//! records of its array, as slices of the body. A token that is given out is taken back, and leads
-//! nowhere else. A failure has one short line of words without the token, and a wait that is neither
-//! negative nor, where one is stored or slept, longer than its limit.
+//! Whole responses. Only a response with a success status is a page, and then it has exactly the
+//! records of its array, as slices of the body. An issued token is accepted again, and leads
+//! nowhere else. A failure has one short line of text without the token, and a wait that is not
+//! negative; a stored or slept wait is within its limit.
 
 use bytes::Bytes;
 use windlass_connectors::Failure;
@@ -25,7 +25,7 @@ const STATUSES: [&str; 24] = [
     "401", "403", "404", "408", "410", "422", "429", "500", "503", "0", "65535",
 ];
 
-/// Names and values of headers that mean something to some vendor.
+/// Names and values of headers that some vendor uses.
 const HEADERS: [&str; 16] = [
     "Date: Fri, 02 Jan 2026 01:00:00 GMT",
     "Date: Thursday, 01-Jan-26 00:01:30 GMT",
@@ -67,7 +67,7 @@ const KEYS: [&str; 18] = [
     "totalResults",
 ];
 
-/// The target.
+/// The target for whole responses.
 pub(crate) struct ReplyJudge {
     vendors: Vec<Vendor>,
     bodies: Corpus,
@@ -177,7 +177,7 @@ impl Target for ReplyJudge {
     }
 }
 
-/// The page in the reply to the request for the page `token` of [`span`].
+/// The page in the response to the request for the page `token` of [`span`].
 pub(crate) fn read(
     connector: &Connector,
     token: Option<&str>,
@@ -187,7 +187,7 @@ pub(crate) fn read(
     meter.watch(|| connector.read(&connector.request(span(), token)?, reply, now()))
 }
 
-/// One header a line.
+/// Parses one header per line.
 pub(crate) fn headers(text: &str) -> Headers {
     let lines = text.lines().filter_map(|line| line.split_once(':'));
     lines
@@ -195,7 +195,7 @@ pub(crate) fn headers(text: &str) -> Headers {
         .collect()
 }
 
-/// The page has what the body has.
+/// Fails unless the page has the contents of the body.
 fn is_page(vendor: &Vendor, reply: &ApiResponse, page: &Page) -> Result<(), String> {
     let is_success = (200..300).contains(&reply.status);
     expect(is_success, || {
@@ -234,7 +234,7 @@ fn is_page(vendor: &Vendor, reply: &ApiResponse, page: &Page) -> Result<(), Stri
     expect(page.body_bytes == size, || "the size is another".to_owned())
 }
 
-/// What the page says about the next one can be asked for, and of the vendor only.
+/// Fails unless the page's next token can be requested, and only from the vendor.
 pub(crate) fn is_usable(
     connector: &Connector,
     token: Option<&str>,
@@ -266,7 +266,7 @@ pub(crate) fn is_usable(
     })
 }
 
-/// A failure that can be logged, stored and waited for.
+/// Fails unless a failure can be logged, stored and waited for.
 pub(crate) fn is_failure(token: Option<&str>, failure: &Failure) -> Result<(), String> {
     let message = &failure.message;
     let short = message.chars().count() <= limits::MESSAGE_CHARS_MAX;
@@ -292,7 +292,7 @@ pub(crate) fn is_failure(token: Option<&str>, failure: &Failure) -> Result<(), S
     waits::is_within_limits(failure.class, failure.wait_ms)
 }
 
-/// Whether `secret` is the token, or a value in the query that it is.
+/// Returns true if `secret` is the token, or a value in the query that it is.
 fn asks_with(token: &str, secret: &str) -> bool {
     let query = token.split_once('?').map_or("", |(_, query)| query);
     let mut values = query.split('&').filter_map(|pair| pair.split_once('='));

@@ -1,4 +1,4 @@
-//! What a run found, for people and for programs.
+//! The findings of a run, as text and as JSON.
 
 use std::fmt;
 
@@ -7,14 +7,14 @@ use serde_json::{Value, json};
 use crate::input::Input;
 use crate::terminal::{counted, grouped};
 
-/// What went wrong.
+/// The kind of a finding.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
     /// The call panicked.
     Panic,
-    /// The call needed more memory than its input accounts for.
+    /// The call needed more memory than its input allows.
     Memory,
-    /// What came back is not what must come back.
+    /// The result violates a property.
     Property,
 }
 
@@ -28,7 +28,7 @@ impl fmt::Display for Kind {
     }
 }
 
-/// One input with which something went wrong.
+/// One input with a finding.
 #[derive(Debug, Clone)]
 pub(crate) struct Finding {
     pub(crate) kind: Kind,
@@ -37,7 +37,7 @@ pub(crate) struct Finding {
     pub(crate) input: Input,
 }
 
-/// What was found with one target.
+/// The findings of one target.
 #[derive(Debug, Clone)]
 pub(crate) struct TargetReport {
     pub(crate) name: &'static str,
@@ -45,16 +45,16 @@ pub(crate) struct TargetReport {
     pub(crate) panics: u64,
     pub(crate) over_memory: u64,
     pub(crate) failures: u64,
-    /// Most memory that one input needed, in bytes.
+    /// Largest memory of an input, in bytes.
     pub(crate) grown_max: usize,
-    /// How long it took, in milliseconds.
+    /// Duration in milliseconds.
     pub(crate) ms: i64,
-    /// The first few.
+    /// The first few findings.
     pub(crate) findings: Vec<Finding>,
 }
 
 impl TargetReport {
-    /// Of a target called `name` that has got nothing yet.
+    /// The report of a target `name` without inputs yet.
     pub(crate) fn new(name: &'static str) -> Self {
         Self {
             name,
@@ -68,12 +68,12 @@ impl TargetReport {
         }
     }
 
-    /// Whether nothing was found.
+    /// Returns true if there is no finding.
     pub(crate) fn is_clean(&self) -> bool {
         self.panics + self.over_memory + self.failures == 0
     }
 
-    /// Inputs in a second.
+    /// Inputs per second.
     fn rate(&self) -> u64 {
         self.inputs * 1_000 / self.ms.max(1).unsigned_abs()
     }
@@ -91,17 +91,17 @@ impl TargetReport {
     }
 }
 
-/// What was found with all targets of a run.
+/// The findings of all targets of a run.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Report {
-    /// By target, in the order in which they ran.
+    /// Per target, in the order in which they ran.
     pub(crate) targets: Vec<TargetReport>,
-    /// Whether more was wanted, and somebody stopped it.
+    /// True if the run was stopped before all inputs.
     pub(crate) interrupted: bool,
 }
 
 impl Report {
-    /// Whether nothing was found.
+    /// Returns true if there is no finding.
     pub(crate) fn is_clean(&self) -> bool {
         self.targets.iter().all(TargetReport::is_clean)
     }
@@ -110,7 +110,7 @@ impl Report {
         self.targets.iter().map(count).sum()
     }
 
-    /// As one object. What was found is described by [`fmt::Display`].
+    /// The report as one object. Findings are described by [`fmt::Display`].
     pub(crate) fn json(&self) -> Value {
         let by_target: serde_json::Map<String, Value> = self
             .targets
@@ -128,7 +128,7 @@ impl Report {
         })
     }
 
-    /// The inputs with which something went wrong, each with the command that repeats it.
+    /// The inputs with findings, each with the command that repeats it.
     pub(crate) fn findings(&self) -> String {
         let mut text = String::new();
         for target in &self.targets {
@@ -151,7 +151,7 @@ impl Report {
     }
 }
 
-/// Milliseconds as seconds with three places, exactly.
+/// Milliseconds as seconds with exactly three decimals.
 fn seconds(ms: i64) -> Value {
     let text = format!("{}.{:03}", ms / 1_000, ms.rem_euclid(1_000));
     text.parse::<serde_json::Number>()

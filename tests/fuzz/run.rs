@@ -1,4 +1,4 @@
-//! Feeding inputs to a target and noticing what goes wrong.
+//! The run of a target: feeds inputs and records findings.
 
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind, set_hook};
@@ -11,13 +11,13 @@ use crate::meter::{GROWTH_BYTES, GROWTH_FACTOR, Meter};
 use crate::report::{Finding, Kind, TargetReport};
 use crate::target::Target;
 
-/// Findings kept of one target; the rest is counted.
+/// Findings stored per target; the rest is counted.
 const FINDINGS_MAX: usize = 5;
 
-/// Where the last panic was.
+/// Location of the last panic.
 static LAST_PANIC: Mutex<String> = Mutex::new(String::new());
 
-/// Keeps panics from being printed: they are findings, and printed as such.
+/// Suppresses the printing of panics: they are findings, and printed as such.
 pub(crate) fn keep_panics_quiet() {
     set_hook(Box::new(|info| {
         let place = info.location().map(ToString::to_string);
@@ -25,8 +25,8 @@ pub(crate) fn keep_panics_quiet() {
     }));
 }
 
-/// Feeds `inputs` inputs to `target`, made from `seed` and the numbers after it, and calls `goes_on`
-/// after each, with how many that makes; when it says no, that was the last.
+/// Feeds `inputs` inputs to `target`, made from `seed` and the numbers after it, and calls
+/// `goes_on` after each with the count so far; ends once it returns false.
 pub(crate) fn run(
     target: &dyn Target,
     inputs: u64,
@@ -85,7 +85,7 @@ fn feed(target: &dyn Target, seed: u64, report: &mut TargetReport) {
     }
 }
 
-/// What a panic said, and where.
+/// The message of a panic, with its location.
 fn words(panic: &(dyn Any + Send)) -> String {
     let said = panic
         .downcast_ref::<String>()

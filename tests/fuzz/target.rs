@@ -1,27 +1,27 @@
-//! What is fed, and in what share.
+//! The targets, and their shares of the inputs.
 
 use crate::draw::Draw;
 use crate::input::Input;
 use crate::meter::Meter;
 use crate::{configuration, items, links, manifests, names, pages, replies, times, tokens, waits};
 
-/// One reader of what others wrote.
+/// One parser of foreign data.
 pub(crate) trait Target {
     /// Its name on the command line.
     fn name(&self) -> &'static str;
 
-    /// How many of the inputs of a run over all targets it gets, beside the others' shares: less
-    /// where one input takes longer.
+    /// Its share of the inputs of a run over all targets, relative to the others: less where one
+    /// input takes longer.
     fn share(&self) -> u64;
 
-    /// An input.
+    /// Makes an input.
     fn input(&self, draw: &mut Draw) -> Input;
 
-    /// Feeds it, and says which property does not hold. Panics count by themselves.
+    /// Feeds the input. The error is a violated property; panics count separately.
     fn check(&self, input: &Input, meter: &mut Meter) -> Result<(), String>;
 }
 
-/// The names of all of them, for the command line.
+/// The names of all targets, for the command line.
 pub(crate) const NAMES: [&str; 10] = [
     "page_splitter",
     "reply_judge",
@@ -35,7 +35,7 @@ pub(crate) const NAMES: [&str; 10] = [
     "configuration",
 ];
 
-/// All of them, in the order of their names.
+/// All targets, in the order of their names.
 pub(crate) fn all() -> Vec<Box<dyn Target>> {
     vec![
         Box::new(pages::PageSplitter::new()),

@@ -1,4 +1,4 @@
-//! The fuzzer at a small size, and that it notices what it is there to notice.
+//! The fuzzer at a small size, and its detection of deliberate faults.
 
 use std::sync::{Mutex, PoisonError};
 
@@ -8,7 +8,7 @@ use crate::input::Input;
 use crate::meter::Meter;
 use crate::target::Target;
 
-/// Memory is counted for the whole process, so tests that watch it take turns.
+/// Memory is counted for the whole process, so tests that measure it run one after the other.
 static TURN: Mutex<()> = Mutex::new(());
 
 fn alone<T>(work: impl FnOnce() -> T) -> T {
@@ -17,7 +17,7 @@ fn alone<T>(work: impl FnOnce() -> T) -> T {
     work()
 }
 
-/// What so many inputs over all targets come to, if nobody stops after fewer.
+/// The report of so many inputs over all targets, stopped after `stops_after`.
 fn fuzzed(inputs: u64, stops_after: u64) -> Report {
     let inputs = format!("--inputs={inputs}");
     let options = Options::parse_from(["fuzz", &inputs]);
@@ -27,7 +27,7 @@ fn fuzzed(inputs: u64, stops_after: u64) -> Report {
 #[test]
 fn thousands_of_damaged_inputs_neither_panic_nor_need_much_memory_nor_break_a_property() {
     let report = alone(|| fuzzed(20_000, u64::MAX));
-    // Said with the seeds, and not by this thread's panic alone.
+    // Reported with the seeds, and not by this thread's panic alone.
     assert!(report.is_clean(), "{report}\n{}", report.findings());
     assert!(report.targets.iter().all(|it| it.inputs > 0), "{report}");
 }
@@ -42,7 +42,7 @@ fn the_same_seed_makes_the_same_input_and_another_one_another() {
     }
 }
 
-/// What goes wrong in it is what the input says.
+/// A target with the fault that its input names.
 struct Broken;
 
 impl Target for Broken {

@@ -1,7 +1,6 @@
-//! Times. What is printed is read back as the same instant and sorts like it; what is read lies
-//! within the years 0000 to 9999; a record's time in each of the manifest's formats, and a bound in
-//! each of them, is the instant that was written; a number of seconds with anything else in it is
-//! no time.
+//! Times. A printed time parses to the same instant and sorts like it; a parsed one lies within the
+//! years 0000 to 9999. A record's time and a bound, in each of the manifest's formats, are the
+//! instant that was written. A number of seconds with any other text in it is invalid.
 
 use bytes::Bytes;
 use chrono::{DateTime, NaiveDateTime};
@@ -47,7 +46,7 @@ const BOUNDS: [(&str, &str, i64); 7] = [
 ];
 const PAGE: &str = "{ end: [page_empty, { flag_false: more }] }";
 
-/// The target.
+/// The target for times.
 pub(crate) struct TimeFormats {
     texts: Corpus,
     readers: Vec<Vendor>,
@@ -84,7 +83,7 @@ impl TimeFormats {
             body: Bytes::from(body),
         };
         let connector = &self.readers[format].connector;
-        // Far from the window, so that no record belongs to a neighbour.
+        // Far from the window, so that no record belongs to a neighbor.
         let page = crate::replies::read(connector, None, &reply, meter);
         let page = page.map_err(|failure| failure.to_string())?;
         let record = page.records.first().ok_or("the record is gone")?;
@@ -135,7 +134,7 @@ impl Target for TimeFormats {
 }
 
 impl TimeFormats {
-    /// Each format gives the instant back, to the resolution that it has.
+    /// Fails unless each format preserves the instant, to its own resolution.
     fn reads_what_is_written(&self, time: Timestamp, meter: &mut Meter) -> Result<(), String> {
         let text = time.to_string();
         let zoneless = text.trim_end_matches('Z').to_owned();
@@ -160,7 +159,7 @@ impl TimeFormats {
         Ok(())
     }
 
-    /// The request asks for exactly the window.
+    /// Fails unless the request has exactly the bounds of the window.
     fn asks_for(&self, one: Timestamp, other: Timestamp, meter: &mut Meter) -> Result<(), String> {
         for (asker, (format, _, unit)) in self.askers.iter().zip(BOUNDS) {
             let (from, to) = (one.min(other).floor_to(unit), one.max(other).floor_to(unit));
@@ -183,7 +182,8 @@ impl TimeFormats {
         Ok(())
     }
 
-    /// Any text is an instant within range that prints and reads as itself, or none.
+    /// Fails unless any text is invalid, or an instant within range that prints and parses to
+    /// itself.
     fn reads(&self, text: &str, meter: &mut Meter) -> Result<(), String> {
         if let Ok(time) = meter.watch(|| text.parse::<Timestamp>()) {
             sorts(time, time)?;
@@ -208,7 +208,7 @@ impl TimeFormats {
     }
 }
 
-/// What a vendor understands, read by other means than it was written by.
+/// A vendor's reading of a bound, by code other than that which wrote it.
 fn bound(format: &str, text: &str) -> Option<Timestamp> {
     let zoneless = |text: &str| {
         let time = NaiveDateTime::parse_from_str(text, "%Y-%m-%dT%H:%M:%S%.f").ok()?;
@@ -226,7 +226,7 @@ fn bound(format: &str, text: &str) -> Option<Timestamp> {
     }
 }
 
-/// Text forms sort like the instants, and are read back.
+/// Fails unless text forms sort like the instants, and parse to them.
 fn sorts(one: Timestamp, other: Timestamp) -> Result<(), String> {
     let in_range = (Timestamp::MIN..=Timestamp::MAX).contains(&one);
     expect(in_range, || format!("{one} is out of range"))?;
@@ -240,11 +240,11 @@ fn sorts(one: Timestamp, other: Timestamp) -> Result<(), String> {
     })
 }
 
-/// Rounding gives the nearest multiples.
+/// Fails unless rounding gives the nearest multiples.
 fn rounds(time: Timestamp, unit_ms: i64) -> Result<(), String> {
     let (floor, ceil) = (time.floor_to(unit_ms), time.ceil_to(unit_ms));
     let near = |a: Timestamp, b: Timestamp| (0..unit_ms).contains(&a.ms_since(b));
-    // At the ends of the range there may be no multiple.
+    // The ends of the range may lack a multiple.
     let floor_holds =
         near(time, floor) && (floor.is_multiple_of(unit_ms) || floor == Timestamp::MIN);
     let ceil_holds = near(ceil, time) && (ceil.is_multiple_of(unit_ms) || ceil == Timestamp::MAX);

@@ -1,6 +1,5 @@
-//! Page tokens: those that are stored and asked with, offsets that are counted, and tokens in a body.
-//! A token leads to the vendor or is refused, stands in the query as it is, and offsets never pass
-//! over a record.
+//! Page tokens: stored tokens in requests, counted offsets, and tokens in a body. A token leads to
+//! the vendor or is invalid, appears in the query unchanged, and offsets never skip a record.
 
 use bytes::Bytes;
 use windlass_connectors::exchange::{ApiResponse, Headers, Origin};
@@ -34,7 +33,7 @@ const TOKENS: [&str; 14] = [
     "\u{1f989} é%",
 ];
 
-/// The target.
+/// The target for page tokens.
 pub(crate) struct NextToken {
     vendors: Vec<Vendor>,
     offsets: Vendor,
@@ -111,7 +110,8 @@ impl Target for NextToken {
     }
 }
 
-/// A stored token leads to the vendor, or is refused as one that this connector never gave out.
+/// Fails unless a stored token leads to the vendor, or is invalid because this connector never
+/// issued it.
 fn asks(vendor: &Vendor, token: &str, meter: &mut Meter) -> Result<(), String> {
     let connector = &vendor.connector;
     match meter.watch(|| connector.request(span(), Some(token))) {
@@ -140,7 +140,7 @@ fn asks(vendor: &Vendor, token: &str, meter: &mut Meter) -> Result<(), String> {
     }
 }
 
-/// The offset after a page never lies beyond what has been read, and pages end at the total only.
+/// Fails if the offset after a page is beyond the records read, or if pages end before the total.
 fn counts(vendor: &Vendor, input: &Input, meter: &mut Meter) -> Result<(), String> {
     let number = |field: &str| input.text(field).parse::<u64>().unwrap_or_default();
     let (total, count) = (number("total"), number("count"));
@@ -181,8 +181,8 @@ fn counts(vendor: &Vendor, input: &Input, meter: &mut Meter) -> Result<(), Strin
     }
 }
 
-/// A token in the body is the next one as it is decoded; one that is neither text nor a number is an
-/// error, not the end.
+/// Fails unless a token in the body is the next one as decoded. One that is neither text nor a
+/// number is an error, not the end.
 fn names(vendor: &Vendor, input: &Input, meter: &mut Meter) -> Result<(), String> {
     let value = input.text("next");
     let before = input.text("before");

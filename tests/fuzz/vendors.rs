@@ -1,4 +1,4 @@
-//! Connectors to feed replies to: the built-in ones, and some whose manifests say what those do not.
+//! Connectors for the fed responses: the built-in ones, and some with other manifest fields.
 
 use std::collections::BTreeMap;
 
@@ -9,33 +9,33 @@ use windlass_connectors::paging::{Style, Target};
 use windlass_connectors::registry;
 use windlass_core::{Span, Timestamp};
 
-/// A secret that stands in page tokens and must not stand in any message.
+/// A secret that appears in page tokens and must not appear in any message.
 pub(crate) const SECRET: &str = "S3CRETpagetoken";
-/// The same where it holds a sign that links escape, as it is and as a link has it.
+/// The same with a sign that links escape, plain and as in a link.
 pub(crate) const SIGNED_SECRET: [&str; 2] = ["S3CRET/pagetoken", "S3CRET%2Fpagetoken"];
 
-/// A connector and what its manifest says about pages.
+/// A connector and its manifest's page section.
 #[derive(Debug)]
 pub(crate) struct Vendor {
     pub(crate) connector: Connector,
-    /// Where its records are.
+    /// Path of its records.
     pub(crate) path: JsonPath,
-    /// Whether a page may lack them.
+    /// True if a page may lack them.
     pub(crate) optional: bool,
-    /// How a token is asked with.
+    /// The use of a token in a request.
     pub(crate) asked: Asked,
 }
 
-/// What a request does with a token.
+/// The use of a token in a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Asked {
-    /// It has none.
+    /// No token.
     Never,
     /// The token is the URL.
     Url,
     /// The token is the value of the last parameter.
     Query,
-    /// A part of the token is.
+    /// A part of the token is the value of the last parameter.
     Offset,
 }
 
@@ -55,7 +55,7 @@ const BUILT_IN: [(&str, &[(&str, &str)]); 6] = [
     ("slack_audit_logs", &[]),
 ];
 
-/// Pages as no built-in manifest has them.
+/// Page sections that no built-in manifest has.
 const PAGES: [&str; 5] = [
     "{ token: { header: X-Next }, to: { query: after }, end: [token_absent, page_empty] }",
     "{ token: { body: data.next }, to: url, end: [token_unchanged, token_absent] }",
@@ -88,7 +88,7 @@ pub(crate) fn sample(page: &str, format: &str, unit: &str, time: &str) -> String
     )
 }
 
-/// The connector that `text` says, with `params`.
+/// The connector of the manifest `text`, with `params`.
 pub(crate) fn vendor(text: &str, params: &[(&str, &str)]) -> Vendor {
     let manifest = Manifest::load("vendor.yaml", text)
         .unwrap_or_else(|error| panic!("a manifest of the corpus: {error}"));
@@ -117,7 +117,7 @@ pub(crate) fn vendor(text: &str, params: &[(&str, &str)]) -> Vendor {
     }
 }
 
-/// All of them.
+/// All connectors.
 pub(crate) fn all() -> Vec<Vendor> {
     let built_in = BUILT_IN
         .iter()
@@ -128,20 +128,20 @@ pub(crate) fn all() -> Vec<Vendor> {
     built_in.chain(made_up).collect()
 }
 
-/// A built-in one.
+/// The built-in connector `name`.
 pub(crate) fn built_in(name: &str) -> Vendor {
     let params = BUILT_IN.iter().find(|(known, _)| *known == name);
     let text = registry::source(name).unwrap_or_default();
     vendor(text, params.map_or(&[], |(_, params)| params))
 }
 
-/// The window that is asked for.
+/// The window of the requests.
 pub(crate) fn span() -> Span {
     let from = Timestamp::from_ms(1_767_225_600_000);
     Span::new(from, from.plus_ms(3_600_000)).expect("an hour is not empty")
 }
 
-/// A day after it.
+/// A day after the window.
 pub(crate) fn now() -> Timestamp {
     span().to().plus_ms(86_400_000)
 }

@@ -1,6 +1,6 @@
-//! How long a vendor asks to wait. A wait is never negative; what is made of it is never stored for
-//! more than an hour, nor slept for more than a few seconds; a time that is written by the book is
-//! read exactly; text without a digit is no wait.
+//! The wait that a vendor asks for. It is never negative; at most an hour of it is stored, and at
+//! most a few seconds are slept. A well-formed time is read exactly; text without a digit is no
+//! wait.
 
 use std::time::{Duration, UNIX_EPOCH};
 
@@ -40,10 +40,10 @@ const FORMATS: [ResetFormat; 4] = [
     ResetFormat::Seconds,
     ResetFormat::Iso8601,
 ];
-/// The last instant that an HTTP date can say, in seconds.
+/// The last instant that an HTTP date can express, in seconds.
 const HTTP_DATE_SECONDS_MAX: i64 = 253_402_300_799;
 
-/// The target.
+/// The target for waits.
 pub(crate) struct RetryAfter {
     texts: Corpus,
 }
@@ -122,7 +122,7 @@ impl Target for RetryAfter {
     }
 }
 
-/// A decimal number of seconds is rounded up to the next millisecond, and not further.
+/// Fails unless a decimal number of seconds is rounded up to the next millisecond, and not further.
 fn is_rounded_up(text: &str, asked: Option<i64>) -> Result<(), String> {
     let Some((whole, fraction)) = text.trim().split_once('.') else {
         return Ok(());
@@ -132,7 +132,7 @@ fn is_rounded_up(text: &str, asked: Option<i64>) -> Result<(), String> {
     if !digits(whole) || !digits(fraction) {
         return Ok(());
     }
-    // With a common denominator of a picosecond over a thousand, which fifteen digits fit.
+    // With a common denominator of a picosecond over a thousand, which fits fifteen digits.
     let value = |text: &str| text.parse::<i128>().unwrap_or_default();
     let scale = 10_i128.pow(u32::try_from(fraction.len()).unwrap_or_default());
     let exact = (value(whole) * scale + value(fraction)) * 1_000;
@@ -141,7 +141,7 @@ fn is_rounded_up(text: &str, asked: Option<i64>) -> Result<(), String> {
     expect(close, || format!("{asked:?} ms"))
 }
 
-/// What follows a failure that asks for `wait_ms` keeps the limits.
+/// Fails unless the reaction to a failure that asks for `wait_ms` keeps the limits.
 pub(crate) fn is_within_limits(class: FailureClass, wait_ms: Option<i64>) -> Result<(), String> {
     expect(wait_ms.is_none_or(|ms| ms >= 0), || {
         format!("a wait of {wait_ms:?}")

@@ -1,10 +1,10 @@
-//! What both readers of YAML must keep: an error is one about this text, at a place in it.
+//! The shared property of both YAML readers: an error has a place in its text.
 
 use windlass_connectors::yaml::YamlError;
 
 use crate::target::expect;
 
-/// YAML that is small and becomes large, nests, or is read differently by different readers.
+/// YAML that is small and expands, nests, or is read differently by different readers.
 pub(crate) const EDGES: [&str; 10] = [
     "",
     "---\n",
@@ -20,12 +20,12 @@ pub(crate) const EDGES: [&str; 10] = [
     "\t- a\n\t- b\n",
 ];
 
-/// The place of `error` is in `text`.
+/// Fails unless the place of `error` is in `text`.
 pub(crate) fn is_placed(text: &str, error: &YamlError) -> Result<(), String> {
     expect(!error.problem.is_empty(), || {
         "refused without a word".to_owned()
     })?;
-    // An empty file has no place; and the line after the last is where something is missing.
+    // An empty file has no place; a missing part has the line after the last.
     let lines = text
         .split(['\n', '\r', '\u{85}', '\u{2028}', '\u{2029}'])
         .count()

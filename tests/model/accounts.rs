@@ -1,4 +1,4 @@
-//! How often a record may be delivered twice: what stops, restarts and splits account for.
+//! The allowed repetitions of a record, given stops, restarts and splits.
 
 use windlass_core::frontier::frontier;
 use windlass_core::window::{Delivered, Split};
@@ -18,11 +18,11 @@ pub(crate) fn deliver(state: &mut State, records: &[u8]) {
     }
 }
 
-/// Deliveries that may happen again because `before` became `after`: those of one time unit where a
-/// window is split behind them, and those of the whole pass where it begins again.
+/// Deliveries that may repeat because `before` became `after`: those of one time unit where a
+/// window is split behind them, and those of the whole read where it restarts.
 ///
-/// A tick that takes a lease back splits where the window stood when the tick read it. What a
-/// worker that had outlived its lease wrote down in between is then delivered again too.
+/// A tick that takes back a lease splits the window as it was when the tick read it. Records that a
+/// worker checkpointed in between, after its lease had expired, are then delivered again too.
 pub(crate) fn forgiven(scene: &Scene, delivered: u32, before: &Window, after: &Window) -> i8 {
     if after.restarts() > before.restarts() {
         return count(usize::try_from(before.records()).unwrap_or(usize::MAX));
@@ -48,7 +48,7 @@ pub(crate) fn forgiven(scene: &Scene, delivered: u32, before: &Window, after: &W
     count(within.filter(|(id, _)| delivered & (1 << id) != 0).count())
 }
 
-/// As many deliveries.
+/// The number of `records` as a count of deliveries.
 pub(crate) fn count(records: usize) -> i8 {
     i8::try_from(records).expect("a scene has few records")
 }

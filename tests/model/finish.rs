@@ -1,5 +1,5 @@
-//! Whether everything can be finished from here, once nothing goes wrong any more: whoever plans or
-//! works now stops for ever, and others, whom nobody disturbs, take over.
+//! Liveness: from a state without further faults, everything can be finished. The planners and
+//! workers of the state stop for ever, and undisturbed ones take over.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 
@@ -13,10 +13,10 @@ use crate::worker;
 use windlass_core::Status;
 use windlass_core::delivery::Step;
 
-/// Rounds of ticks and workers within which it has to be done.
+/// Rounds of ticks and workers within which everything must be done.
 const ROUNDS: usize = 24;
 
-/// Whether every window can still be done and every record delivered.
+/// Returns true if every window can still be done and every record delivered.
 pub(crate) fn is_possible(machine: &Machine, state: &State) -> bool {
     machine.arm();
     let mut hasher = DefaultHasher::new();
@@ -40,7 +40,7 @@ fn finishes(machine: &Machine, mut state: State) -> bool {
     state.left = Budgets::default();
     let lanes = state.store.lanes.len();
     for _ in 0..ROUNDS {
-        // The margin is not looked at here, and must not run out of its type.
+        // The margin is not checked here, and must not overflow its type.
         state.margin = 0;
         state.clock = state.clock.saturating_add(1);
         for lane in 0..lanes {
@@ -70,7 +70,7 @@ fn finishes(machine: &Machine, mut state: State) -> bool {
     false
 }
 
-/// The worker that asks for a window reads it to its end.
+/// Lets a worker read its window to the end.
 fn read_whole(machine: &Machine, state: &mut State, tally: &Tally) {
     let scene = &machine.scene;
     worker::claim(state, 0, false, tally);

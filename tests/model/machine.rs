@@ -1,4 +1,4 @@
-//! What may happen next, and what comes of it.
+//! The possible next steps of a state, and their effects.
 
 use std::collections::HashSet;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -20,7 +20,7 @@ use crate::scenes::Scene;
 use crate::state::{Budgets, Planner, State, Worker};
 use crate::worker::{self, End};
 
-/// One step of somebody.
+/// One step of a planner, a worker, the clock or the operator.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Step {
     /// A planner begins a tick over a lane: it reads the marks.
@@ -30,19 +30,19 @@ pub(crate) enum Step {
     },
     /// It reads the windows, or makes its next write.
     Plan(usize),
-    /// It stops for ever.
+    /// The planner stops for ever.
     StopPlanner(usize),
-    /// A worker is told of a window that can be claimed, and asks for it at once or later.
+    /// A worker learns of a claimable window, and claims it at once or later.
     Tell {
         worker: usize,
         lane: usize,
         from: Timestamp,
         ask: Ask,
     },
-    /// It asks at last, or again.
+    /// The worker makes its delayed claim, or repeats it.
     Claim(usize),
     Fetch(usize),
-    /// It takes the next step of its page that is no move of the window.
+    /// The worker takes the next step of its page that does not move the window.
     Deliver(usize),
     Write {
         worker: usize,
@@ -53,9 +53,9 @@ pub(crate) enum Step {
         end: End,
     },
     Crash(usize),
-    /// Longer than any lease passes.
+    /// More time passes than any lease lasts.
     Clock,
-    /// An operator tries a hole again.
+    /// An operator retries a parked window.
     Retry {
         lane: usize,
         from: Timestamp,
@@ -67,16 +67,16 @@ pub(crate) enum Step {
     },
 }
 
-/// When a worker asks for the window it was told of.
+/// The time and outcome of a worker's claim.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Ask {
     Now,
-    /// Now, and the reply is lost.
+    /// At once, and the response is lost.
     Unheard,
     Later,
 }
 
-/// What happened in a search, over all states.
+/// Counts of a search, over all states.
 #[derive(Debug, Default)]
 pub(crate) struct Tally {
     fenced: AtomicU64,
@@ -92,19 +92,19 @@ impl Tally {
         self.confirmed.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// Writes refused because the window is another's, and writes found made after a lost reply.
+    /// Fenced writes, and writes found applied after a lost response.
     pub(crate) fn counts(&self) -> (u64, u64) {
         let read = |count: &AtomicU64| count.load(Ordering::Relaxed);
         (read(&self.fenced), read(&self.confirmed))
     }
 }
 
-/// A scene to search, and the rule that is broken in it.
+/// A scene to search, and its broken rule.
 pub(crate) struct Machine {
     pub(crate) scene: Scene,
     pub(crate) broken: Option<Break>,
     pub(crate) tally: Tally,
-    /// Tables from which it is known that everything can be finished.
+    /// Hashes of tables from which everything can be finished.
     pub(crate) finishable: Mutex<HashSet<u64>>,
 }
 
@@ -118,13 +118,13 @@ impl Machine {
         }
     }
 
-    /// Breaks the protocol as this machine wants it, on the thread that calls. The searching threads
-    /// are not ours, so every way into the machine does this.
+    /// Breaks the protocol as this machine wants it, on the calling thread. The searching threads
+    /// belong to the library, so every entry point of the machine does this.
     pub(crate) fn arm(&self) {
         breaks::set(self.broken);
     }
 
-    /// Whether everything can be finished from a table known by this hash, if that is known.
+    /// Returns true if everything is known to be finishable from the table with this hash.
     pub(crate) fn is_known(&self, hash: u64) -> bool {
         let known = self.finishable.lock();
         known
@@ -146,7 +146,7 @@ impl Machine {
                     steps.push(Step::StopPlanner(which));
                 }
             } else if !idle_seen && state.left.ticks > 0 {
-                // Idle planners are alike: one of them stands for all.
+                // Idle planners are alike: one of them represents all.
                 idle_seen = true;
                 let lanes = 0..state.store.lanes.len();
                 let begin = |lane| Step::Tick {
@@ -160,7 +160,7 @@ impl Machine {
     }
 }
 
-/// What workers may do next.
+/// Adds the possible steps of workers.
 fn worker_steps(state: &State, steps: &mut Vec<Step>) {
     let now = Scene::now(state.clock);
     let mut idle_seen = false;
@@ -193,7 +193,7 @@ fn worker_steps(state: &State, steps: &mut Vec<Step>) {
     }
 }
 
-/// What a worker that holds a window may do.
+/// Adds the possible steps of a worker that holds a window.
 fn holder_steps(which: usize, worker: &Worker, left: &Budgets, steps: &mut Vec<Step>) {
     let Worker::Holds { grip, page, .. } = worker else {
         return;
@@ -273,7 +273,7 @@ impl Model for Machine {
     }
 }
 
-/// Takes `step`.
+/// Applies `step`.
 fn take(scene: &Scene, tally: &Tally, state: &mut State, step: Step) {
     let left = &mut state.left;
     match step {
@@ -332,7 +332,7 @@ fn take(scene: &Scene, tally: &Tally, state: &mut State, step: Step) {
         Step::Vanish { lane, from } => {
             left.vanishing -= 1;
             if let Some(row) = state.store.lanes[lane].windows.remove(&from) {
-                // It will be read again as if nothing of it had been.
+                // The window is read again as if nothing of it had been.
                 let records = usize::try_from(row.window().records());
                 state.margin += accounts::count(records.unwrap_or(usize::MAX));
             }
@@ -340,13 +340,13 @@ fn take(scene: &Scene, tally: &Tally, state: &mut State, step: Step) {
     }
 }
 
-/// An operator tries a hole again.
+/// Retries a parked window as an operator.
 pub(crate) fn retry(state: &mut State, lane: usize, from: Timestamp) {
     let Some(guard) = state.store.window(lane, from).map(Guard::planner) else {
         return;
     };
     let now = Scene::now(state.clock);
-    // Refused only if it is not parked any more.
+    // Rejected only if it is no longer parked.
     let _moved = state
         .store
         .make((lane, from), &guard, &Event::Retry { now });

@@ -1,12 +1,12 @@
-//! The protocol, checked in every order in which things can happen to a small timeline.
+//! The protocol, checked in every order of events on a small timeline.
 //!
-//! A state is what the table holds, what planners and workers hold in their hands, and what has been
-//! delivered. Every step is made by `windlass-core` itself: [`windlass_core::plan::plan`],
-//! [`windlass_core::Window::apply`], [`windlass_core::lease::Guard`], [`windlass_core::Lease`] and what
-//! they call. Only the vendor, and who may go next, are the model's own.
+//! A state consists of the table, the knowledge of planners and workers, and the delivered records.
+//! Every step is made by `windlass-core` itself: [`windlass_core::plan::plan`],
+//! [`windlass_core::Window::apply`], [`windlass_core::lease::Guard`], [`windlass_core::Lease`] and
+//! the functions that they call. The model adds only the vendor, and the choice of the next step.
 //!
 //! Each scene is small enough that every reachable state is visited, not a sample of them. With one
-//! rule of the protocol broken on purpose, the same search has to find what that breaks.
+//! rule of the protocol broken on purpose, the same search must find the violation.
 
 mod accounts;
 mod finish;

@@ -1,4 +1,4 @@
-//! A page in a worker's hands: fetched, delivered and remembered, step by step.
+//! The page of a worker: fetched, delivered and stored as seen, step by step.
 
 use std::collections::BTreeMap;
 
@@ -15,7 +15,7 @@ use crate::scenes::Scene;
 use crate::state::{InHand, State, Worker};
 use crate::worker::{Held, held, hold, put_down};
 
-/// Fetches the next page, and delivers it: in a sweep, what is not known to be delivered.
+/// Fetches the next page, and delivers it: in a sweep, only the records that are not known.
 pub(crate) fn fetch(scene: &Scene, state: &mut State, which: usize) {
     let Some(mut held) = held(state, which) else {
         return;
@@ -40,7 +40,7 @@ pub(crate) fn fetch(scene: &Scene, state: &mut State, which: usize) {
         acknowledged: false,
     });
     hold(state, which, held);
-    // One step with the delivery: what happens between the two changes nothing for anybody else.
+    // One step with the delivery: an event between the two would not affect any other process.
     if is_to_write(&state.workers[which]) {
         deliver(scene, state, which);
     }
@@ -56,7 +56,8 @@ fn is_to_write(worker: &Worker) -> bool {
     matches!(page.step, Step::Write(_))
 }
 
-/// Takes the next step of the page in hand, and those behind it that nobody else can tell from it.
+/// Takes the next step of the current page, and the following ones that no other process can
+/// observe.
 pub(crate) fn deliver(scene: &Scene, state: &mut State, which: usize) {
     let Some(mut held) = held(state, which) else {
         return;
@@ -86,8 +87,7 @@ pub(crate) fn deliver(scene: &Scene, state: &mut State, which: usize) {
     settle(state, which, held);
 }
 
-/// The step after those that change nothing outside the worker: its sink holds nothing and makes
-/// nothing final.
+/// The next step with an effect outside the worker: its sink holds nothing and makes nothing final.
 pub(crate) fn alone(mut step: Step, remembers: bool) -> Step {
     loop {
         step = match step {
@@ -100,7 +100,7 @@ pub(crate) fn alone(mut step: Step, remembers: bool) -> Step {
     }
 }
 
-/// Keeps what is held, or puts it down where its page and its window are done with.
+/// Stores `held` back, without a page or a window that is done.
 pub(crate) fn settle(state: &mut State, which: usize, mut held: Held) {
     let done = held.page.take_if(|page| page.step == Step::Done);
     if done.is_some_and(|page| page.next.is_none()) {
@@ -110,12 +110,12 @@ pub(crate) fn settle(state: &mut State, which: usize, mut held: Held) {
     }
 }
 
-/// Whether what `window` delivers is remembered.
+/// Returns true if the digests of `window`'s records are stored.
 pub(crate) fn remembers(scene: &Scene, window: &Window) -> bool {
     sweep::remembers(window, &scene.policy, window.created_at())
 }
 
-/// Records that `window`, one of a sweep, need not deliver.
+/// The records that `window`, one of a sweep, need not deliver.
 fn look_up(scene: &Scene, state: &State, window: &Window) -> Vec<u8> {
     let live = state.store.all(0).cloned();
     let ledger: Vec<Window> = live
@@ -137,23 +137,23 @@ fn look_up(scene: &Scene, state: &State, window: &Window) -> Vec<u8> {
         .collect()
 }
 
-/// Remembers what `page` delivered. A record's id is its digest.
+/// Stores the seen page of `page`. A record's id is its digest.
 fn remember(scene: &Scene, state: &mut State, window: &Window, page: &InHand) {
     let digests = page.delivered.iter().map(|id| u64::from(*id)).collect();
     let times = page.records.iter().map(|id| scene.vendor.time(*id));
     let digests = BTreeMap::from([(None, digests)]);
     let now = Scene::now(state.clock);
     for seen in pages_of(window, digests, times.min(), &scene.policy, now) {
-        // Nothing expires here but what a scene loses on purpose.
+        // Nothing expires except a window that a scene loses on purpose.
         let expires_at = Timestamp::MAX;
         replace(state, SeenPage { expires_at, ..seen });
     }
 }
 
-/// Stores what is remembered of a page in place of what was.
+/// Replaces the stored seen page at the same place.
 fn replace(state: &mut State, seen: SeenPage) {
-    // A worker that has outlived its lease may replace what its successor remembered of this page.
-    // A sweep then delivers again what is forgotten so.
+    // A worker whose lease has expired may replace its successor's seen page. A sweep then delivers
+    // the forgotten records again.
     let place = |seen: &SeenPage| (seen.at, seen.from, seen.lane.clone(), seen.page);
     let same = |old: &&SeenPage| place(old) == place(&seen);
     if let Some(old) = state.store.seen.iter().find(same).cloned() {

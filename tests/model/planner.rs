@@ -1,5 +1,5 @@
-//! A tick over one lane: it reads the marks, then the windows, and makes the writes of its plan one by
-//! one, in the plan's order. It may stop between any two.
+//! A tick over one lane: it reads the marks, then the windows, and makes the writes of its plan one
+//! by one, in order. It may stop between any two.
 
 use windlass_core::block::Work;
 use windlass_core::breaks::{Break, broken};
@@ -17,7 +17,7 @@ use crate::scenes::{LEASE_MS, Scene};
 use crate::state::{Planned, Planner, State, Write};
 use crate::store::Store;
 
-/// What a tick that has read `progress` plans for `lane` when it reads the windows now.
+/// The plan for `lane` of a tick that has read `progress` and reads the windows now.
 fn planned(scene: &Scene, store: &Store, lane: usize, progress: &Progress, now: Timestamp) -> Plan {
     let open = store.from(lane, progress.open_from);
     let behind = store.behind(lane, progress);
@@ -47,7 +47,7 @@ fn planned(scene: &Scene, store: &Store, lane: usize, progress: &Progress, now: 
     })
 }
 
-/// `write` as a planner makes it that forgets a rule.
+/// `write` as made by a planner without a rule; `None` if it is left out.
 fn mistaken(mut write: plan::Write) -> Option<plan::Write> {
     match &mut write {
         plan::Write::Move(moved) if broken(Break::NoScavenge) => {
@@ -61,8 +61,8 @@ fn mistaken(mut write: plan::Write) -> Option<plan::Write> {
     Some(write)
 }
 
-/// The writes of a plan that starts from `progress`. Marks that differ from those in nothing but the
-/// summary, which no decision reads, are left out.
+/// The writes of a plan that starts from `progress`. Leaves out marks that differ only in the
+/// summary, which no decision reads.
 fn writes(plan: Plan, progress: &Progress, ages: bool) -> Vec<Planned> {
     let row = |window| Row::new(window, ages);
     let is_news = |next: &Progress| Marks::new(next.clone()) != Marks::new(progress.clone());
@@ -94,14 +94,14 @@ fn writes(plan: Plan, progress: &Progress, ages: bool) -> Vec<Planned> {
     writes
 }
 
-/// Whether a tick over `lane` that began now would find something to do.
+/// Returns true if a tick over `lane` that began now would have something to do.
 pub(crate) fn has_work(scene: &Scene, state: &State, lane: usize) -> bool {
     let progress = state.store.progress(lane);
     let plan = planned(scene, &state.store, lane, progress, Scene::now(state.clock));
     !writes(plan, progress, state.store.ages).is_empty()
 }
 
-/// The next thing that the planner `which` does.
+/// Takes the next step of the planner `which`.
 pub(crate) fn step(scene: &Scene, state: &mut State, which: usize) {
     let now = Scene::now(state.clock);
     let planner = std::mem::replace(&mut state.planners[which], Planner::Idle);
@@ -124,7 +124,7 @@ pub(crate) fn step(scene: &Scene, state: &mut State, which: usize) {
     }
 }
 
-/// One write; whether its condition held.
+/// Makes one write. Returns true if its condition held.
 fn make(scene: &Scene, state: &mut State, lane: usize, write: Write) -> bool {
     match write {
         Write::Decide {
@@ -162,7 +162,7 @@ fn make(scene: &Scene, state: &mut State, lane: usize, write: Write) -> bool {
     }
 }
 
-/// A whole tick over `lane` that nobody disturbs.
+/// Runs a whole undisturbed tick over `lane`.
 pub(crate) fn tick(scene: &Scene, state: &mut State, lane: usize) {
     let marks = Box::new(Marks::new(state.store.progress(lane).clone()));
     state.planners[0] = Planner::Reads { lane, marks };

@@ -1,4 +1,4 @@
-//! What must hold in every state, and what must be possible.
+//! The invariants of every state, and the states that must be reachable.
 
 use std::collections::BTreeSet;
 
@@ -68,8 +68,8 @@ fn live(state: &State) -> impl Iterator<Item = &Window> {
     state.store.all(0)
 }
 
-/// The records that the live lane may count on: those published from the start. A sweep lane is
-/// answerable for all.
+/// The records that the live lane must deliver: those published from the start. A sweep lane must
+/// deliver all.
 fn owed(machine: &Machine, lane: usize, window: &Window, state: &State) -> bool {
     let mut records = machine.scene.vendor.within(window.span());
     records
@@ -96,7 +96,7 @@ fn complete_is_delivered(machine: &Machine, state: &State) -> bool {
     })
 }
 
-/// Whether no two workers hold the same window as it stands.
+/// Returns true if no two workers hold the same version of a window.
 fn one_holder(_: &Machine, state: &State) -> bool {
     let held = state.workers.iter().filter_map(|worker| match worker {
         Worker::Holds { lane, grip, .. } => {
@@ -119,7 +119,7 @@ fn windows_hold(machine: &Machine, state: &State) -> bool {
 }
 
 fn chain_holds(_: &Machine, state: &State) -> bool {
-    // What is checked here is what a sound planner would see.
+    // The invariants are those of a planner without a broken rule.
     breaks::set(None);
     (0..state.store.lanes.len()).all(|lane| {
         let progress = state.store.progress(lane);

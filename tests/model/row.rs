@@ -1,5 +1,5 @@
-//! Windows and marks as the model keeps them: without what no decision reads, so that states that
-//! differ in nothing else count as one, and hashed whole.
+//! Windows and marks in the model's table: without fields that no decision reads, so that states
+//! that differ only in those count as one, and hashed whole.
 
 use std::hash::{Hash, Hasher};
 
@@ -11,7 +11,7 @@ use windlass_core::{Lease, Progress, Status, Timestamp, Window};
 pub(crate) struct Row(Window);
 
 impl Row {
-    /// `window`; `ages` keeps when it was created, which only sweeps ask for.
+    /// `window`; `ages` preserves its creation time, which only sweeps use.
     pub(crate) fn new(window: Window, ages: bool) -> Self {
         let zero = Timestamp::from_ms(0);
         let done = window.status() == Status::Done;
@@ -19,14 +19,14 @@ impl Row {
         Self(window.with(|form| {
             form.bytes = 0;
             form.setbacks = 0;
-            // As many as fit: a window has at least as many runs as attempts.
+            // The maximum: a window has at least as many runs as attempts.
             form.runs = u32::MAX;
             form.slowest_page_ms = 0;
             form.last_error = parked.then(String::new);
             form.created_at = if ages { form.created_at } else { zero };
             form.updated_at = zero;
             form.done_at = done.then_some(zero);
-            // Nothing expires here but what a scene loses on purpose.
+            // Nothing expires except a window that a scene loses on purpose.
             form.expires_at = done.then_some(Timestamp::MAX);
         }))
     }
@@ -42,7 +42,7 @@ impl Hash for Row {
     }
 }
 
-/// A lease.
+/// A lease with a hash.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Grip(pub(crate) Lease);
 
@@ -118,7 +118,7 @@ fn hash_window<H: Hasher>(window: &Window, state: &mut H) {
         .hash(state);
 }
 
-/// Hashes what a planner's event does.
+/// Hashes the effect of a planner's event.
 pub(crate) fn hash_event<H: Hasher>(event: &Event, state: &mut H) {
     event.name().hash(state);
     match event {

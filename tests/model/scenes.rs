@@ -1,4 +1,4 @@
-//! The scenes that are searched: small timelines in which as much as possible can go wrong.
+//! The scenes of the searches: small timelines with as many faults as possible.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,18 +13,18 @@ use crate::state::{Budgets, Planner, State, Worker};
 use crate::store::{self, Store};
 use crate::vendor::{Record, Vendor};
 
-/// The vendor's time unit.
+/// The vendor's time unit, in milliseconds.
 const UNIT_MS: i64 = 1_000;
-/// The vendor's time unit where a window is split at its frontier.
+/// The vendor's time unit where a window is split at its frontier, in milliseconds.
 const FRONTIER_UNIT_MS: i64 = 30_000;
-/// How long a lease or a dispatch lasts.
+/// Duration of a lease or a dispatch, in milliseconds.
 pub(crate) const LEASE_MS: i64 = 100_000;
-/// What one step of the clock is: more than any lease, and more than a sweep waits.
+/// One step of the clock, in milliseconds: more than any lease, and more than the age of a sweep.
 const STEP_MS: i64 = 200_000;
-/// When the scene opens.
+/// Beginning of a scene, in milliseconds.
 const OPENS_MS: i64 = 20_000;
 
-/// What has to be possible in a scene.
+/// A state that must be reachable in a scene.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum May {
     Park,
@@ -32,15 +32,15 @@ pub(crate) enum May {
     FindLate,
 }
 
-/// A small timeline, and what may happen to it.
+/// A small timeline, and its possible events.
 #[derive(Debug, Clone)]
 pub(crate) struct Scene {
     pub(crate) name: &'static str,
     pub(crate) policy: Policy,
     pub(crate) vendor: Vendor,
-    /// Where the timeline ends.
+    /// End of the timeline.
     pub(crate) end: Timestamp,
-    /// How far a sweep lane trails, if there is one.
+    /// Age of the sweep lane, in milliseconds; `None` without one.
     pub(crate) sweep_after_ms: Option<i64>,
     pub(crate) slots: usize,
     pub(crate) planners: usize,
@@ -48,14 +48,14 @@ pub(crate) struct Scene {
     pub(crate) left: Budgets,
     pub(crate) may: Vec<May>,
     pub(crate) is_wide: bool,
-    /// What the first window has behind it.
+    /// History of the first window.
     pub(crate) past: Past,
 }
 
-/// How a scene begins, so that few steps lead to what takes many runs otherwise.
+/// The history before a scene, which shortens the way to states that take many runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Past {
-    /// Nothing is carved yet.
+    /// No window exists yet.
     None,
     /// The first window is one failure, and one restart, from being parked.
     Troubled,
@@ -103,7 +103,7 @@ fn vendor(order: Order, page_records: usize, times_ms: &[i64]) -> Vendor {
 }
 
 impl Scene {
-    /// Two windows of two pages: everything that can go wrong between planners and workers.
+    /// Two windows of two pages: every fault between planners and workers.
     pub(crate) fn windows() -> Self {
         Self {
             name: "windows",
@@ -126,7 +126,7 @@ impl Scene {
         }
     }
 
-    /// One window, and claims of it that come late, twice, or whose reply is lost.
+    /// One window, and claims of it that come late, twice, or whose response is lost.
     pub(crate) fn claims() -> Self {
         Self {
             name: "claims",
@@ -143,7 +143,7 @@ impl Scene {
         }
     }
 
-    /// A window that parks, is stepped over, and is tried again.
+    /// A window that parks, is skipped, and is retried.
     pub(crate) fn holes() -> Self {
         Self {
             name: "holes",
@@ -177,8 +177,8 @@ impl Scene {
         }
     }
 
-    /// A window that never finishes in one run, from a vendor with this strict order. Two of its
-    /// records share a time unit, and that is where it is split.
+    /// A window that never finishes in one run, from a vendor with this strict order. It is split
+    /// at two records that share a time unit.
     pub(crate) fn frontier(order: Order) -> Self {
         // Twelve units, of which the first pages cover seven: the rest becomes a few windows.
         let width = 12 * FRONTIER_UNIT_MS / UNIT_MS;
@@ -231,7 +231,7 @@ impl Scene {
         }
     }
 
-    /// The same scene with more going wrong in one history: for searches that may take minutes.
+    /// The same scene with more faults in one history: for searches that may take minutes.
     pub(crate) fn wide(mut self) -> Self {
         self.left.planner_stops = 1;
         if self.policy.strict_order.is_some() {
@@ -242,7 +242,7 @@ impl Scene {
         self
     }
 
-    /// A record that is published late, and a sweep that finds it.
+    /// A late-arriving record, and a sweep that finds it.
     pub(crate) fn sweeps() -> Self {
         let mut policy = policy(4);
         policy.sweeps_ms = vec![LEASE_MS];
@@ -284,7 +284,7 @@ impl Scene {
         Timestamp::from_ms(OPENS_MS + i64::from(clock) * STEP_MS)
     }
 
-    /// The state it begins in.
+    /// The first state.
     pub(crate) fn first(&self) -> State {
         let ages = self.sweep_after_ms.is_some();
         let mut lanes = vec![self.lane(Lane::Live)];

@@ -1,4 +1,4 @@
-//! The searches.
+//! The searches over all scenes.
 
 use stateright::{Checker, Expectation, HasDiscoveries, Model, Path};
 use windlass_core::breaks::Break;
@@ -8,7 +8,7 @@ use crate::machine::{Machine, Step};
 use crate::scenes::Scene;
 use crate::state::State;
 
-/// Visits every state of `scene`, and prints how many there are.
+/// Visits every state of `scene`, and prints their number.
 #[expect(
     clippy::print_stdout,
     reason = "the figures are for docs/CORRECTNESS.md"
@@ -42,7 +42,7 @@ fn search(scene: Scene) {
     }
 }
 
-/// The steps of `path`, one a line, and the table they lead to.
+/// The steps of `path`, one per line, and the table they lead to.
 fn told(path: Path<State, Step>) -> String {
     let mut text = String::new();
     let last = path.last_state().clone();
@@ -72,7 +72,8 @@ fn told(path: Path<State, Step>) -> String {
     text + &format!("\n  delivered {delivered:b} margin {margin}")
 }
 
-/// Searches `scene` with `broken` until something does not hold: what, and after how many steps.
+/// Searches `scene` with `broken` up to the first violated property: its name, and the number of
+/// steps.
 fn found(scene: Scene, broken: Break) -> Option<(&'static str, usize)> {
     let checker = Machine::new(scene, Some(broken))
         .checker()
@@ -130,7 +131,7 @@ fn every_state_of_a_table_that_loses_a_window_is_sound() {
     search(Scene::vanishing());
 }
 
-/// With each of these rules broken, the search finds a state that is not sound.
+/// With each of these rules broken, the search finds an unsound state.
 #[test]
 fn every_broken_rule_is_noticed() {
     use Break::{
@@ -174,8 +175,7 @@ fn every_state_of_claims_is_sound() {
     search(Scene::claims());
 }
 
-/// More states of the same kind, when `WINDLASS_MODEL=wide` asks for them: some minutes with
-/// `--release`.
+/// More states of the same kind, with `WINDLASS_MODEL=wide`: some minutes with `--release`.
 #[test]
 fn every_state_of_the_wide_scenes_is_sound() {
     if std::env::var("WINDLASS_MODEL").as_deref() != Ok("wide") {

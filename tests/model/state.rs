@@ -1,4 +1,4 @@
-//! One state of the whole: the table, what planners and workers hold, what is delivered.
+//! One state: the table, the knowledge of planners and workers, and the delivered records.
 
 use std::hash::{Hash, Hasher};
 
@@ -10,34 +10,34 @@ use windlass_core::{Status, Timestamp};
 use crate::row::{Grip, Marks, Row, hash_event};
 use crate::store::Store;
 
-/// How often each thing may still happen. Bounds the search, and nothing else.
+/// The remaining number of each event. Only bounds the search.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub(crate) struct Budgets {
-    /// Ticks begun.
+    /// Ticks that may begin.
     pub(crate) ticks: u8,
-    /// Ticks that stop for ever.
+    /// Ticks that may stop for ever.
     pub(crate) planner_stops: u8,
     /// Steps of the clock, each longer than any lease.
     pub(crate) clock: u8,
-    /// Workers that wait between being told of a window and asking for it.
+    /// Workers that may wait between learning of a window and claiming it.
     pub(crate) late_claims: u8,
-    /// Workers that die.
+    /// Workers that may die.
     pub(crate) crashes: u8,
-    /// Writes that are made and whose reply is lost.
+    /// Writes that may apply while their response is lost.
     pub(crate) lost_replies: u8,
-    /// Runs that end between two pages because they are told to.
+    /// Runs that may end between two pages at a request to stop.
     pub(crate) yields: u8,
-    /// Runs that end for lack of time.
+    /// Runs that may end at their deadline.
     pub(crate) overruns: u8,
-    /// Page tokens that the vendor rejects.
+    /// Page tokens that the vendor may reject.
     pub(crate) rejections: u8,
-    /// Pages that cannot be used.
+    /// Pages that may be unusable.
     pub(crate) failures: u8,
-    /// Requests that are too large for the vendor.
+    /// Requests that may be too large for the vendor.
     pub(crate) too_large: u8,
-    /// Holes that an operator tries again.
+    /// Parked windows that an operator may retry.
     pub(crate) retries: u8,
-    /// Windows that vanish from the table.
+    /// Windows that may vanish from the table.
     pub(crate) vanishing: u8,
 }
 
@@ -60,7 +60,7 @@ pub(crate) enum Write {
     Save(Marks),
 }
 
-/// A write, and whether its refusal voids those after it.
+/// A write; if its condition fails, it may void the ones after it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) struct Planned {
     pub(crate) write: Write,
@@ -109,32 +109,32 @@ pub(crate) enum Planner {
         lane: usize,
         marks: Box<Marks>,
     },
-    /// The writes that are left.
+    /// The remaining writes.
     Carries {
         lane: usize,
         writes: Vec<Planned>,
     },
 }
 
-/// A page in a worker's hands.
+/// The current page of a worker.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) struct InHand {
     /// Its records.
     pub(crate) records: Vec<u8>,
-    /// Those of them that were delivered, in a sweep not all of them.
+    /// The delivered ones of them, in a sweep not all.
     pub(crate) delivered: Vec<u8>,
     pub(crate) next: Option<String>,
-    /// Whether the sink has acknowledged it.
+    /// True once the sink has acknowledged it.
     pub(crate) acknowledged: bool,
-    /// What its worker does with it next.
+    /// The next step of its worker.
     pub(crate) step: Step,
 }
 
-/// One worker.
+/// The state of one worker.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) enum Worker {
     Idle,
-    /// It was told of a window, or read one, at this epoch.
+    /// It has learned of a window, or read one, at this epoch.
     Asks {
         lane: usize,
         from: Timestamp,
@@ -143,13 +143,13 @@ pub(crate) enum Worker {
     Holds {
         lane: usize,
         grip: Box<Grip>,
-        /// What a sweep knows to be delivered; `None` before it has looked.
+        /// The known records of a sweep; `None` before it has read them.
         known: Option<Vec<u8>>,
         page: Option<InHand>,
     },
 }
 
-/// All of it.
+/// The state of the whole system.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) struct State {
     pub(crate) clock: u8,
@@ -158,10 +158,9 @@ pub(crate) struct State {
     pub(crate) workers: Vec<Worker>,
     /// Bit n: the record n is delivered.
     pub(crate) delivered: u32,
-    /// Deliveries beyond the first of a record that stops and restarts so far account for, less
-    /// those that happened.
+    /// Allowed repetitions of records by the stops and restarts so far, minus the actual ones.
     pub(crate) margin: i8,
-    /// Whether a worker moved a window that it did not hold.
+    /// True once a worker moved a window that it did not hold.
     pub(crate) trespass: bool,
     pub(crate) left: Budgets,
 }

@@ -19,14 +19,14 @@ pub(crate) struct Lane {
     pub(crate) windows: BTreeMap<Timestamp, Row>,
 }
 
-/// All of it. The live lane is number 0, a sweep lane number 1.
+/// All lanes. The live lane has number 0, a sweep lane number 1.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) struct Store {
     pub(crate) lanes: Vec<Lane>,
     pub(crate) seen: BTreeSet<SeenPage>,
-    /// Whether it is kept when a window was created.
+    /// True to store the creation time of windows.
     pub(crate) ages: bool,
-    /// The first move that broke an invariant of moves.
+    /// The first move that violated an invariant of moves.
     pub(crate) fault: Option<&'static str>,
 }
 
@@ -49,20 +49,20 @@ impl Store {
         self.lanes[lane].windows.values().map(Row::window)
     }
 
-    /// The windows that `progress` lists behind its mark.
+    /// The windows that `progress` lists in `behind`.
     pub(crate) fn behind(&self, lane: usize, progress: &Progress) -> Vec<Window> {
         let at = |from: &Timestamp| self.window(lane, *from).cloned();
         progress.behind.iter().filter_map(at).collect()
     }
 
-    /// What the state says of a lane: everything before it is delivered.
+    /// Watermark of a lane.
     pub(crate) fn complete_through(&self, lane: usize) -> Timestamp {
         let progress = self.progress(lane);
         let open = self.from(lane, progress.open_from);
         progress.complete_through(&open, &self.behind(lane, progress))
     }
 
-    /// One conditional write. The error is the window as it stands.
+    /// Makes one conditional write. The error is the stored window.
     pub(crate) fn make(
         &mut self,
         (lane, from): (usize, Timestamp),
@@ -80,7 +80,7 @@ impl Store {
         Ok(self.put(lane, from, next))
     }
 
-    /// Stores `next` in place of what stands there, if anything does.
+    /// Stores `next` in place of the current window, if there is one.
     pub(crate) fn put(&mut self, lane: usize, from: Timestamp, next: Window) -> Window {
         if let Some(current) = self.window(lane, from)
             && let Err(violation) = check_move(current, &next)
@@ -93,7 +93,7 @@ impl Store {
         next
     }
 
-    /// Creates `window` if none starts there; whether it did.
+    /// Creates `window` if none starts there. Returns true if it did.
     pub(crate) fn create(&mut self, lane: usize, window: &Window) -> bool {
         let is_new = self.window(lane, window.id().from).is_none();
         if is_new {
@@ -103,8 +103,8 @@ impl Store {
         is_new
     }
 
-    /// The whole of `split`, or nothing when something is not as it was planned from; whether it was
-    /// made. With that rule broken, the last part is left out.
+    /// Applies the whole of `split`, or nothing if a part has changed since the plan. Returns true
+    /// if it did. With that rule broken, the last part is left out.
     pub(crate) fn split(&mut self, lane: usize, mut split: WindowSplit) -> bool {
         if broken(Break::SplitLosesPart) {
             split.parts.pop();
@@ -122,7 +122,7 @@ impl Store {
         made.is_ok() && split.parts.iter().all(|part| self.create(lane, part))
     }
 
-    /// Compare-and-set of the marks.
+    /// Compares and sets the marks.
     pub(crate) fn save(&mut self, lane: usize, next: &Progress) -> bool {
         if self.progress(lane).version != next.version {
             return false;
@@ -135,7 +135,7 @@ impl Store {
     }
 }
 
-/// The condition of a store that does not compare epochs, and what happens then.
+/// The condition of a store that does not compare epochs, and the event that follows.
 fn mistaken(guard: &Guard, event: &Event, current: &Window) -> (Guard, Event) {
     if !broken(Break::NoEpochCheck) {
         return (guard.clone(), event.clone());

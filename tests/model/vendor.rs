@@ -1,12 +1,12 @@
-//! A vendor of a few records, which answers pages of a fixed size in a fixed order.
+//! A vendor of a few records, which returns pages of a fixed size in a fixed order.
 
 use windlass_core::source::Order;
 use windlass_core::{Span, Timestamp};
 
-/// One record.
+/// One record of the vendor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Record {
-    /// When it happened.
+    /// Instant of its event.
     pub(crate) time: Timestamp,
     /// The clock's step from which on the vendor returns it.
     pub(crate) published: u8,
@@ -15,13 +15,13 @@ pub(crate) struct Record {
 /// The vendor. A record's number in `records` is its id.
 #[derive(Debug, Clone)]
 pub(crate) struct Vendor {
-    /// In order of time.
+    /// The records in order of time.
     pub(crate) records: Vec<Record>,
     pub(crate) page_records: usize,
     pub(crate) order: Order,
 }
 
-/// One answer.
+/// One response.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Page {
     /// Ids, in the order in which they came.
@@ -31,8 +31,8 @@ pub(crate) struct Page {
 }
 
 impl Vendor {
-    /// The page of `span` after `token`, which is the id of the last record before it, as it is at
-    /// the clock's step `clock`.
+    /// The page of `span` after `token`, the id of the last record before it, at the clock's step
+    /// `clock`.
     pub(crate) fn page(&self, span: Span, token: Option<&str>, clock: u8) -> Page {
         let last: Option<u8> = token.and_then(|token| token.parse().ok());
         let mut ids: Vec<u8> = self
@@ -65,7 +65,7 @@ impl Vendor {
             .filter(move |(_, record)| span.contains(record.time))
     }
 
-    /// When the record `id` happened.
+    /// Instant of the record `id`.
     pub(crate) fn time(&self, id: u8) -> Timestamp {
         self.records[usize::from(id)].time
     }

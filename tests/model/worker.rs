@@ -1,5 +1,5 @@
-//! A worker at one window: asks for it, fetches and delivers page after page, writes each down. It may
-//! be slow: it goes on with what it holds however long its lease has ended.
+//! A worker at one window: claims it, fetches, delivers and checkpoints page after page. It may be
+//! slow: it continues with its lease however long that has expired.
 
 use windlass_core::breaks::{Break, broken};
 use windlass_core::causes;
@@ -17,7 +17,7 @@ use crate::row::Grip;
 use crate::scenes::{LEASE_MS, Scene};
 use crate::state::{InHand, State, Worker};
 
-/// How a run ends before its window does.
+/// The end of a run before its window is done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum End {
     Yields,
@@ -27,7 +27,7 @@ pub(crate) enum End {
     TooLarge,
 }
 
-/// What a worker holds, taken apart.
+/// The parts of a worker's knowledge.
 pub(crate) struct Held {
     pub(crate) lane: usize,
     pub(crate) lease: Lease,
@@ -61,12 +61,12 @@ pub(crate) fn hold(state: &mut State, which: usize, held: Held) {
     };
 }
 
-/// The nonce of a worker's claims. A worker makes one claim of an epoch at most.
+/// The nonce of a worker's claims. A worker makes at most one claim per epoch.
 fn nonce(which: usize) -> Owner {
     Owner::from_random(which as u128 + 1)
 }
 
-/// The worker learns that a window can be claimed.
+/// Lets the worker learn of a claimable window.
 pub(crate) fn tell(state: &mut State, which: usize, lane: usize, from: Timestamp) {
     if let Some(epoch) = state
         .store
@@ -77,7 +77,7 @@ pub(crate) fn tell(state: &mut State, which: usize, lane: usize, from: Timestamp
     }
 }
 
-/// The lease of a worker whose claim was refused, if `current` shows that an earlier try was made.
+/// The lease of a worker whose claim lost, if `current` shows that an earlier try applied.
 fn own(current: Window, which: usize) -> Option<Lease> {
     let mine = nonce(which);
     let owner = if broken(Break::NoNonce) {
@@ -88,7 +88,7 @@ fn own(current: Window, which: usize) -> Option<Lease> {
     Lease::held(current, &owner)
 }
 
-/// Asks for the window it was told of. When `lost`, no reply comes, and it asks again later.
+/// Claims the window. When `lost`, no response comes, and the worker claims again later.
 pub(crate) fn claim(state: &mut State, which: usize, lost: bool, tally: &Tally) {
     let Worker::Asks { lane, from, epoch } = state.workers[which] else {
         return;
@@ -128,7 +128,8 @@ pub(crate) fn claim(state: &mut State, which: usize, lost: bool, tally: &Tally) 
     hold(state, which, taken);
 }
 
-/// Moves the window past the page in hand. When `lost`, no reply comes, and it is moved again later.
+/// Moves the window past the current page. When `lost`, no response comes, and the move is repeated
+/// later.
 pub(crate) fn write(scene: &Scene, state: &mut State, which: usize, lost: bool, tally: &Tally) {
     let Some(mut held) = held(state, which) else {
         return;
@@ -180,7 +181,7 @@ pub(crate) fn write(scene: &Scene, state: &mut State, which: usize, lost: bool, 
     settle(state, which, held);
 }
 
-/// The window as the holder's earlier write of `last`, whose reply was lost, left it.
+/// The window after the holder's earlier write of `last`, whose response was lost.
 fn confirms(lease: &Lease, current: Window, last: &Checkpoint, completes: bool) -> Option<Window> {
     let applied = if completes {
         current.status() == Status::Done && current.epoch() == lease.window().epoch() + 1
@@ -190,13 +191,13 @@ fn confirms(lease: &Lease, current: Window, last: &Checkpoint, completes: bool) 
     applied.then_some(current)
 }
 
-/// A write of the lease's holder. One that moves a window which another holds is a trespass.
+/// Makes a write of the lease's holder. Moving a window that another holds is a trespass.
 fn make(state: &mut State, held: &Held, event: &Event) -> Result<Window, Option<Box<Window>>> {
     let place = (held.lane, held.lease.window().id().from);
     let current = state.store.window(place.0, place.1);
     let holds = current.is_some_and(|current| held.lease.still_holds(current));
     if holds && broken(Break::NoPageCheck) {
-        // By the window as its holder has it, whatever page it has reached since.
+        // Applied to the holder's version of the window, whatever page it has reached since.
         let next = held.lease.window().apply(event).map_err(|_| None)?;
         return Ok(state.store.put(place.0, place.1, next));
     }
@@ -205,7 +206,7 @@ fn make(state: &mut State, held: &Held, event: &Event) -> Result<Window, Option<
     made
 }
 
-/// Gives the window back.
+/// Releases the window.
 pub(crate) fn release(scene: &Scene, state: &mut State, which: usize, end: End, tally: &Tally) {
     let Some(held) = held(state, which) else {
         return;
@@ -234,8 +235,8 @@ pub(crate) fn release(scene: &Scene, state: &mut State, which: usize, end: End, 
     state.workers[which] = Worker::Idle;
 }
 
-/// The worker dies, or leaves because the window is not its own any more. What it was delivering
-/// may be delivered again.
+/// Ends a worker that dies or has lost its window. The records of its current page may be delivered
+/// again.
 pub(crate) fn put_down_lost(state: &mut State, which: usize) {
     state.margin += uncounted(&state.workers[which]);
     put_down(state, which);
@@ -245,7 +246,7 @@ pub(crate) fn put_down(state: &mut State, which: usize) {
     state.workers[which] = Worker::Idle;
 }
 
-/// Records that `worker` has delivered and not yet written down.
+/// Records that `worker` has delivered without a checkpoint.
 pub(crate) fn uncounted(worker: &Worker) -> i8 {
     match worker {
         Worker::Holds {
