@@ -1,12 +1,16 @@
-//! Rebuilding a timeline from the files that it has delivered, for a state that is lost or older than
-//! its output folder.
+//! Rebuilds a timeline from its delivered files, for a state that is lost or older than its output
+//! folder.
 //!
-//! Time that a complete file covers is delivered: it becomes a done window, unless the state has one.
-//! Unfinished windows keep the time that no file covers. A name of the older form has no end, so the
-//! time of its file is read again, and the ids in the file are left out. So is the time of a file that
-//! lacks records, even where the state has a done window for it. Everything else between the
-//! first and the last file is a gap, which the planner mends as it mends every gap. Only a sweep, which
-//! goes in order and leaves no file where nothing was late, has done the time between its files.
+//! The time of a complete file counts as delivered: it becomes a done window, unless the state has
+//! one. Unfinished windows keep the time that no file covers. Two kinds of files cover time that is
+//! read again, without the ids in the file:
+//!
+//! - A file name of the older form has no end.
+//! - A damaged file lacks records, even where the state has a done window for it.
+//!
+//! All other time between the first and the last file is a gap, which the planner closes like any
+//! gap. Sweeps are the exception: a sweep reads in order and leaves no file where no record was
+//! late, so the time between its files is done.
 
 use std::collections::BTreeMap;
 
@@ -19,14 +23,14 @@ use crate::span::Span;
 use crate::time::Timestamp;
 use crate::window::{Status, Window};
 
-/// The records of a file that are still there.
+/// The records of a file that still exist.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Content {
-    /// All of them.
+    /// All records.
     Whole,
-    /// Some: its time is read again, and what the file has is not delivered again.
+    /// Some records: the time of the file is read again, without the records that it has.
     Part,
-    /// None, or none that can be told from others: its time is read again as a whole.
+    /// No record, or none that can be identified: the whole time of the file is read again.
     Nothing,
 }
 
@@ -37,72 +41,72 @@ pub struct CompleteFile {
     pub from: Timestamp,
     /// The first instant after its window; `None` in names of the older form.
     pub to: Option<Timestamp>,
-    /// The latest time of its records, known where the name has no end.
+    /// The latest record time, known where the name has no end.
     pub newest: Option<Timestamp>,
-    /// The position of its end, in the sink's own form.
+    /// The position of the file's end, in the sink's own form.
     pub position: String,
-    /// The records that are still there.
+    /// The records that still exist.
     pub content: Content,
 }
 
 impl CompleteFile {
-    /// The time to read again, if the file is the only evidence of its delivery and is damaged.
+    /// The time to read again, if the file is damaged and is the only evidence of its delivery.
     fn lacking(&self) -> Option<Span> {
         let to = self.to.filter(|_| self.content != Content::Whole)?;
         Span::new(self.from, to).ok()
     }
 
-    /// Whether its time counts as delivered.
+    /// Returns whether the time of the file counts as delivered.
     fn is_delivered(&self) -> bool {
         self.to.is_some() && self.content == Content::Whole
     }
 }
 
-/// The stored state of one timeline beside its files.
+/// The stored state of one timeline, and its files.
 #[derive(Debug, Clone, Copy)]
 pub struct Remains<'a> {
-    /// Its marks; for a timeline that the state has lost, new ones.
+    /// The stored marks, or new ones for a timeline that the state has lost.
     pub progress: &'a Progress,
-    /// Its windows that `behind` names and those from `open_from` on, ascending.
+    /// The windows in `behind` and those from `open_from` on, ascending.
     pub windows: &'a [Window],
-    /// Its complete files, ascending by `from`.
+    /// The complete files, ascending by `from`.
     pub files: &'a [CompleteFile],
-    /// Its source's policy.
+    /// The policy of the source.
     pub policy: &'a Policy,
-    /// Now.
+    /// The instant of the adoption.
     pub now: Timestamp,
 }
 
-/// The changes that make a state know its files.
+/// The writes by which a state adopts its files.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Adoption {
-    /// Starts of windows to delete: unfinished ones of which files cover a part.
+    /// Starts of windows to delete: unfinished windows that files cover in part.
     pub remove: Vec<Timestamp>,
-    /// Windows to store, each in place of one with the same start.
+    /// Windows to store, each replacing one with the same start.
     pub put: Vec<Window>,
     /// The marks to store.
     pub progress: Progress,
-    /// Files by number of which a window was made, and that window's start.
+    /// The number of each file that became a window, with that window's start.
     pub adopted: Vec<(usize, Timestamp)>,
     /// Files that overlap others and cover no time of their own.
     pub overlapping: usize,
 }
 
-/// More unfinished windows would have to be listed behind the marks than there is room for.
+/// The error when `behind` cannot list all unfinished windows before `open_from`.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
     "{timeline} would have {count} unfinished windows behind its marks, and there is room for {max}"
 )]
 pub struct TooManyBehind {
-    /// The timeline.
+    /// The timeline of the marks.
     pub timeline: Timeline,
-    /// Windows that would be listed.
+    /// Number of windows to list.
     pub count: usize,
-    /// Windows that can be listed.
+    /// Largest number of windows that `behind` lists.
     pub max: usize,
 }
 
-/// Time that is taken, as starts and ends of spans that do not touch.
+/// Covered time, as starts and ends of spans that do not touch.
 #[derive(Debug, Clone, Default)]
 struct Taken(BTreeMap<Timestamp, Timestamp>);
 
@@ -117,7 +121,7 @@ impl Taken {
         self.0.insert(from, to);
     }
 
-    /// The parts of `span` that are free, ascending.
+    /// The uncovered parts of `span`, ascending.
     fn free(&self, span: Span) -> Vec<Span> {
         let mut free = Vec::new();
         let mut at = span.from();
@@ -132,8 +136,7 @@ impl Taken {
     }
 }
 
-/// Works out the changes that make the state of `remains` know its files. Doing that twice changes
-/// nothing the second time.
+/// Computes the writes by which the state of `remains` adopts its files. Idempotent.
 pub fn adopt(remains: &Remains<'_>) -> Result<Adoption, TooManyBehind> {
     let Remains {
         progress,
@@ -142,7 +145,7 @@ pub fn adopt(remains: &Remains<'_>) -> Result<Adoption, TooManyBehind> {
         ..
     } = *remains;
     let mut taken = Taken::default();
-    // Before the marks everything is done, but for what they list.
+    // Every window before `open_from` is done, except those in `behind`.
     if progress.start < progress.open_from {
         let unlisted = |window: &&Window| window.is_unfinished();
         let mut done = Taken::default();
@@ -167,7 +170,7 @@ pub fn adopt(remains: &Remains<'_>) -> Result<Adoption, TooManyBehind> {
         adopted: Vec::new(),
         overlapping: 0,
     };
-    // Delivered time first, then time of damaged files: they decide what is left to the others.
+    // Delivered time first, then time of damaged files: they limit the time of the other files.
     let rank = |file: &CompleteFile| (!file.is_delivered(), file.to.is_none());
     let mut ranked: Vec<_> = files.iter().enumerate().collect();
     ranked.sort_by_key(|(_, file)| rank(file));
@@ -182,7 +185,7 @@ pub fn adopt(remains: &Remains<'_>) -> Result<Adoption, TooManyBehind> {
     settle_marks(remains, adoption)
 }
 
-/// Makes windows of the time that `file` covers and nothing else does.
+/// Creates windows for the time that only `file` covers.
 fn take_over(
     remains: &Remains<'_>,
     number: usize,
@@ -208,7 +211,7 @@ fn take_over(
         return;
     }
     let free = taken.free(span);
-    // A file of the older form is one with the window that begins where it does.
+    // A file of the older form belongs to the window with the same start.
     let free = match (file.to, free.first()) {
         (None, Some(first)) if first.from() != file.from => Vec::new(),
         _ => free,
@@ -237,7 +240,7 @@ fn take_over(
     }
 }
 
-/// Counts the time between the marks of a sweep and its last file as swept.
+/// Counts the time between the marks of a sweep and its last file as done.
 fn pass_over_gaps(remains: &Remains<'_>, taken: &mut Taken, adoption: &mut Adoption) {
     let Remains {
         progress,
@@ -258,8 +261,9 @@ fn pass_over_gaps(remains: &Remains<'_>, taken: &mut Taken, adoption: &mut Adopt
     }
 }
 
-/// The end of the time to be read again for a file whose name has none: up to the next file, at most
-/// as wide as windows are, and never past settled time or short of its own records.
+/// The end of the time to read again for a file whose name has no end. It is the start of the next
+/// file, or one maximum width if that is earlier; never past settled time, and never before the
+/// file's own records.
 fn end_of(remains: &Remains<'_>, file: &CompleteFile) -> Timestamp {
     let Remains {
         files, policy, now, ..
@@ -273,7 +277,7 @@ fn end_of(remains: &Remains<'_>, file: &CompleteFile) -> Timestamp {
     files.get(next).map_or(to, |next| next.from.min(to))
 }
 
-/// Replaces the unfinished windows of which files now cover a part by the rest of them.
+/// Replaces each unfinished window that files cover in part by its uncovered parts.
 fn keep_the_rest(remains: &Remains<'_>, taken: &Taken, adoption: &mut Adoption) {
     for window in remains.windows.iter().filter(|it| it.is_unfinished()) {
         let rest = taken.free(window.span());
@@ -293,7 +297,8 @@ fn keep_the_rest(remains: &Remains<'_>, taken: &Taken, adoption: &mut Adoption) 
     }
 }
 
-/// Moves the marks to the end of the last window, and lists what is unfinished behind them.
+/// Moves the marks to the end of the last window, and lists unfinished windows before `open_from`
+/// in `behind`.
 fn settle_marks(remains: &Remains<'_>, mut adoption: Adoption) -> Result<Adoption, TooManyBehind> {
     let progress = &mut adoption.progress;
     let ends = adoption.put.iter().map(super::window::Window::to);
@@ -323,9 +328,11 @@ fn settle_marks(remains: &Remains<'_>, mut adoption: Adoption) -> Result<Adoptio
     Ok(adoption)
 }
 
-/// The marks of the lanes that a state has lost, before anything of their files is known, given those
-/// that it still has and the first and last instant in the files of each lane. Time before the first
-/// live file belongs to the backfills, if files of any are there.
+/// The initial marks of the lanes that a state has lost, before their files are adopted.
+///
+/// `stored` are the marks that the state still has, and `extents` the first and last instant in the
+/// files of each lane. Time before the first live file belongs to the backfills, if they have
+/// files.
 pub fn lost_marks(
     definition: &SourceDefinition,
     generation: &Generation,

@@ -313,7 +313,7 @@ proptest! {
             prop_assert!(stored.contains(done));
         }
         for file in files.iter().filter(|it| it.to.is_some()) {
-            // Time of a file is read again by nobody.
+            // No window reads the time of a file again.
             let covers = |it: &&Window| it.is_unfinished()
                 && it.id().from < file.to.unwrap() && file.from < it.to();
             prop_assert!(!stored.iter().any(|it| covers(&it)), "{:?}", spans(&stored));
@@ -323,7 +323,7 @@ proptest! {
             .filter(|it| it.id().from >= adoption.progress.open_from)
             .cloned()
             .collect();
-        // Gaps are the planner's to mend.
+        // The planner closes gaps.
         let gaps = adoption.progress.gaps(&open);
         let mended = gaps.iter().map(|gap| {
             let id = WindowId { timeline: timeline(), from: gap.from() };

@@ -1,45 +1,46 @@
-//! Why a source does not run, and when it is probed. A probe is one window of the blocked source: time
-//! cures most refusals (a credential is renewed, a policy deployed, a disk cleared), and one request
-//! now and then finds that out without a person.
+//! Blocked sources and their probes. A probe is one window of the blocked source. Time cures most
+//! causes (a credential is renewed, a policy deployed, a disk cleared), and an occasional request
+//! notices that without an operator.
 
 use serde::{Deserialize, Serialize};
 
 use crate::limits;
 use crate::time::Timestamp;
 
-/// A source that its vendor, its secret or its sink refuses. Its windows keep their place.
+/// The block of a source, set when its vendor, its secret store or its sink rejects it. Its windows
+/// keep their progress.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Blocked {
-    /// The latest refusal, and its cure.
+    /// The latest rejection, and its cure.
     pub reason: String,
-    /// Since when.
+    /// The first rejection.
     pub since: Timestamp,
-    /// Earliest next probe.
+    /// The earliest instant of the next probe.
     pub probe_at: Timestamp,
 }
 
-/// Refusals by how soon they can be over.
+/// Causes of a block, by how soon they can end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum BlockCause {
-    /// Credentials, permissions, a name, a configuration.
+    /// Credentials, permissions, a name or the configuration are wrong.
     Refused,
-    /// No room is left. A probe asks the machine and not only the vendor, so it may come often.
+    /// The sink is full. A probe checks the machine and not only the vendor, so it may come often.
     Full,
 }
 
 /// The work that may start for a source.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Work {
-    /// None: it is paused, or blocked and no probe is due.
+    /// No work: the source is paused, or blocked and no probe is due.
     Nothing,
-    /// One window, while nothing else of the source is in flight.
+    /// One window, while no other window of the source is in flight.
     Probe,
-    /// All that its policy allows.
+    /// All work that the policy allows.
     Everything,
 }
 
 impl Blocked {
-    /// A block for `cause` that is noted at `now` and began at `since`.
+    /// A block for `cause` that is stored at `now` and began at `since`.
     pub fn new(reason: String, cause: BlockCause, since: Timestamp, now: Timestamp) -> Self {
         Self {
             reason,
@@ -48,8 +49,8 @@ impl Blocked {
         }
     }
 
-    /// The same block while a probe that began at `now` is on its way. A probe that never ends, for
-    /// its worker was killed, is followed by the next one all the same.
+    /// The same block after a probe that began at `now`. The next probe follows even if the worker
+    /// of this one is killed.
     pub fn probed(&self, now: Timestamp) -> Self {
         let wait_ms = probe_wait_ms(BlockCause::Refused, now.ms_since(self.since));
         Self {
@@ -58,7 +59,7 @@ impl Blocked {
         }
     }
 
-    /// The same block with a probe that is due at `now`: its cause has been removed.
+    /// The same block with a probe that is due at `now`, because the cause has been removed.
     pub fn due(&self, now: Timestamp) -> Self {
         Self {
             probe_at: now,
@@ -66,8 +67,8 @@ impl Blocked {
         }
     }
 
-    /// Whether a probe is due at `now`. A probe further off than any is put was put there by a clock
-    /// that was wrong, and is due.
+    /// Returns whether a probe is due at `now`. A probe further off than the longest wait was set
+    /// by a wrong clock, and is due.
     pub fn is_probe_due(&self, now: Timestamp) -> bool {
         let latest = now
             .plus_ms(limits::PROBE_SLOW_MS)
@@ -76,26 +77,26 @@ impl Blocked {
     }
 }
 
-/// A change of what is stored of a source's block.
+/// A change of a source's stored block.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum BlockChange {
-    /// The source is refused. One that is blocked already keeps its first instant, and takes the
-    /// latest reason and probe.
+    /// The source is rejected. A stored block keeps its first instant, and takes the new reason and
+    /// probe.
     Block(Blocked),
-    /// A worker takes the probe that is due, or an operator makes it due.
+    /// A worker takes the due probe, or an operator makes it due.
     Probe {
-        /// As read: nobody else has taken it as long as this is what is stored.
+        /// The block as read: the change applies only while this block is stored.
         seen: Blocked,
-        /// The same with the next probe.
+        /// The same block with its next probe.
         probed: Blocked,
     },
-    /// A page of the source was delivered.
+    /// A page of the source was delivered: the block ends.
     Clear,
 }
 
 impl BlockChange {
-    /// Whether it can be made while `stored` is there. A worker that does not know whether it has
-    /// taken a probe asks again, finds it taken and leaves it: the next one is not far.
+    /// Returns whether the change applies while `stored` is there. A worker that does not know the
+    /// outcome of its probe's write repeats it, loses, and waits for the next probe.
     pub fn applies_to(&self, stored: Option<&Blocked>) -> bool {
         match self {
             Self::Block(_) | Self::Clear => true,
@@ -105,7 +106,7 @@ impl BlockChange {
         }
     }
 
-    /// The block that it makes of `stored`.
+    /// The block after the change of `stored`; `None` for an unblocked source.
     pub fn after(&self, stored: Option<&Blocked>) -> Option<Blocked> {
         match self {
             Self::Block(new) => Some(Blocked {

@@ -1,70 +1,70 @@
-//! The protocol broken on purpose, one way at a time, so that the simulator can show that it would
-//! notice. Without the feature `breaks`, which no program that is shipped has, nothing here can be
-//! switched on and the checks cost nothing.
+//! Deliberate faults of the protocol, one at a time, so that the simulator can show that it detects
+//! them. They need the feature `breaks`, which no shipped program has; without it, none can be
+//! enabled and the checks cost nothing.
 
-/// A way to break the protocol.
+/// A deliberate fault of the protocol.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Break {
     /// A page is checkpointed before the sink has acknowledged it.
     CheckpointBeforeDelivery,
-    /// A holder's write is accepted whatever its epoch.
+    /// The store accepts a holder's write with any epoch.
     NoEpochCheck,
-    /// A checkpoint is accepted whatever page it moves from.
+    /// The store accepts a checkpoint from any page.
     NoPageCheck,
-    /// The mark moves before the windows it covers exist.
+    /// The mark moves before the windows that it covers exist.
     MarkBeforeWindows,
-    /// A split creates all of its parts but the last.
+    /// A split creates all parts but the last.
     SplitLosesPart,
-    /// The split point is taken past what has been delivered.
+    /// The split point lies past the delivered records.
     SplitPastFrontier,
-    /// What is missing from the chain counts as done.
+    /// Windows that are missing from the chain count as done.
     AbsenceIsDone,
     /// `open_from` passes unfinished windows without listing them.
     ForgetBehind,
-    /// Records that a stream refused in a call that succeeded count as taken.
+    /// Records that a stream rejected in a successful call count as accepted.
     IgnoreRefusedRecords,
     /// An empty page counts as the last one.
     EmptyPageEnds,
-    /// A window completes although its vendor's clock has not passed it.
+    /// A window completes before its vendor's clock has passed its end.
     IgnoreVendorClock,
-    /// The end of a window is not left to settle.
+    /// Windows end at now, without settle.
     NoSettle,
-    /// A claim needs no nonce of its own: the same epoch is enough.
+    /// A claim has no nonce: the epoch alone identifies the holder.
     NoNonce,
     /// A restarted window keeps its old page token.
     KeepRejectedToken,
-    /// A sweep takes every record of a window it looks up for delivered.
+    /// A sweep takes every record of its window for delivered.
     SweepKnowsAll,
-    /// What a page delivered is remembered before the sink has acknowledged it.
+    /// The ids of a page are stored before the sink has acknowledged it.
     RememberBeforeDelivery,
-    /// A closed rate group is asked all the same.
+    /// Requests are sent during a cooldown.
     IgnoreGate,
-    /// A worker takes its turns without reserving them.
+    /// A worker sends requests without a reservation.
     IgnoreTurns,
-    /// An expired lease stays where it is.
+    /// An expired lease is never taken back.
     NoScavenge,
-    /// A page token that works once is sent although an earlier run may have sent it.
+    /// A one-time page token is sent although an earlier run may have sent it.
     SpentTokenReused,
     /// A blocked source is never probed.
     NoProbe,
-    /// The deaths of processes are not counted against the windows that they had in flight.
+    /// Deaths of processes do not count against the windows in flight.
     DeathsNotCounted,
     /// A file gets its final name before its window is durable.
     FinalBeforeDurable,
     /// A window is done before its file has its final name.
     DoneBeforeFinal,
-    /// Steps that cannot be taken back are taken by this machine's clock alone.
+    /// Irreversible steps use the machine clock alone.
     TrustOurClock,
-    /// The vendor's clock is believed however far it is from this machine's: no witness is asked.
+    /// The vendor clock is trusted at any distance from the machine clock, without a witness.
     NoWitness,
-    /// Windows are cut by this machine's clock, past the vendor's.
+    /// Windows end by the machine clock, past the vendor clock.
     CutByOurClock,
-    /// A lease is believed however far off its end is.
+    /// A lease is valid however far off its end is.
     EndlessLease,
 }
 
 impl Break {
-    /// All of them.
+    /// All faults.
     pub const ALL: [Self; 28] = [
         Self::CheckpointBeforeDelivery,
         Self::NoEpochCheck,
@@ -96,7 +96,7 @@ impl Break {
         Self::EndlessLease,
     ];
 
-    /// Its name on the command line.
+    /// The name on the command line.
     pub const fn name(self) -> &'static str {
         match self {
             Self::CheckpointBeforeDelivery => "checkpoint-before-delivery",
@@ -131,7 +131,7 @@ impl Break {
     }
 }
 
-/// Whether the protocol is broken this way here: never without the feature `breaks`.
+/// Returns whether this fault is enabled: never without the feature `breaks`.
 #[cfg(not(feature = "breaks"))]
 pub const fn broken(_: Break) -> bool {
     false
@@ -150,12 +150,12 @@ mod switched {
         static BROKEN: Cell<Option<Break>> = const { Cell::new(None) };
     }
 
-    /// Breaks the protocol on this thread, or mends it.
+    /// Enables a fault on this thread, or disables it.
     pub fn set(broken: Option<Break>) {
         BROKEN.set(broken);
     }
 
-    /// Whether the protocol is broken this way on this thread.
+    /// Returns whether this fault is enabled on this thread.
     pub fn broken(way: Break) -> bool {
         BROKEN.get() == Some(way)
     }

@@ -1,4 +1,4 @@
-//! Cutting a timeline into windows: where the next one ends, and how wide it should be.
+//! Creation of windows along a timeline: their ends and their widths.
 
 use crate::limits;
 use crate::source::Policy;
@@ -7,19 +7,20 @@ use crate::time::{DAY_MS, HOUR_MS, Timestamp};
 use crate::trust::Trusted;
 use crate::window::Window;
 
-/// Cuts one timeline at one moment.
+/// Cuts one timeline into windows at one instant.
 #[derive(Debug, Clone, Copy)]
 pub struct Carver<'a> {
     policy: &'a Policy,
-    /// First instant that may not be carved.
+    /// First instant that no window may cover yet.
     edge: Timestamp,
-    /// Whether `edge` is the end of the timeline rather than the settled part of now.
+    /// True if `edge` is the end of the timeline rather than of settled time.
     ends: bool,
     width_ms: i64,
 }
 
 impl<'a> Carver<'a> {
-    /// A carver for a timeline that ends at `end` (if it does), at `now`, with windows `width_ms` wide.
+    /// A carver at `now` with windows of `width_ms`, for a timeline that ends at `end`; `None` is a
+    /// timeline without an end.
     pub fn new(policy: &'a Policy, end: Option<Timestamp>, now: Timestamp, width_ms: i64) -> Self {
         let settled = settled_edge(policy, now);
         let end = end.map(|end| end.ceil_to(policy.unit_ms));
@@ -36,16 +37,16 @@ impl<'a> Carver<'a> {
         }
     }
 
-    /// A carver for the one window that starts at `mark`, whatever the clock says: its response shows
-    /// the vendor's.
+    /// A carver for the single window that starts at `mark`, at any time of the machine clock: its
+    /// response shows the vendor clock.
     pub fn probe(policy: &'a Policy, end: Option<Timestamp>, mark: Timestamp) -> Self {
         let settled = policy.settle_ms.saturating_add(limits::EDGE_ALLOWANCE_MS);
         let until = mark.plus_ms(policy.every_ms).plus_ms(settled);
         Self::new(policy, end, until, policy.every_ms)
     }
 
-    /// The window that starts at `at`, or `None` while there is not enough settled time for one.
-    /// `at` is a multiple of the unit, and so is the end of what is returned.
+    /// The window that starts at `at`; `None` while less settled time than one window is left. `at`
+    /// and the end of the window are multiples of the time unit.
     pub fn next(&self, at: Timestamp) -> Option<Span> {
         let full = at.plus_ms(self.width_ms);
         let to = within_day(at, full.min(self.edge), self.policy.unit_ms);
@@ -56,9 +57,8 @@ impl<'a> Carver<'a> {
     }
 }
 
-/// The end of a window from `at` that could reach to `to`. A window of up to a day ends at UTC
-/// midnight, so that a day's files hold the records of that day; a wider one belongs to its first
-/// day.
+/// The end of a window from `at` to `to` at most. A window of up to a day ends at UTC midnight, so
+/// that a day's files hold the records of that day; a wider one belongs to its first day.
 pub(crate) fn within_day(at: Timestamp, to: Timestamp, unit_ms: i64) -> Timestamp {
     let midnight = at.floor_to(DAY_MS).plus_ms(DAY_MS).floor_to(unit_ms);
     if to.ms_since(at) <= DAY_MS && at < midnight {
@@ -68,29 +68,29 @@ pub(crate) fn within_day(at: Timestamp, to: Timestamp, unit_ms: i64) -> Timestam
     }
 }
 
-/// The end of settled time: a multiple of the unit that trails `now - settle`.
+/// The end of settled time: a multiple of the time unit that trails `now - settle`.
 pub fn settled_edge(policy: &Policy, now: Timestamp) -> Timestamp {
     now.minus_ms(policy.settle_ms)
         .minus_ms(limits::EDGE_ALLOWANCE_MS)
         .floor_to(policy.unit_ms)
 }
 
-/// The earliest instant at which [`settled_edge`] reaches `edge`, rounded up to the unit.
+/// The earliest instant at which [`settled_edge`] reaches `edge`, rounded up to the time unit.
 pub(crate) fn settles_at(policy: &Policy, edge: Timestamp) -> Timestamp {
     edge.ceil_to(policy.unit_ms)
         .plus_ms(policy.settle_ms)
         .plus_ms(limits::EDGE_ALLOWANCE_MS)
 }
 
-/// Milliseconds until the end of `window` has settled by the clock that is trusted; `None` when it has. A
-/// window that its vendor has not filled is not closed, so nothing of it is delivered before.
+/// Milliseconds until the end of `window` has settled by the trusted clock; `None` once it has. A
+/// window is delivered only after its end has settled.
 pub fn unsettled_ms(window: &Window, policy: &Policy, trusted: Trusted) -> Option<i64> {
     let settled = window.to().plus_ms(policy.settle_ms);
     let short_ms = settled.ms_since(trusted.at());
     (short_ms > 0).then_some(short_ms)
 }
 
-/// The earliest instant at which a [`Carver`] with windows `width_ms` wide finds one that starts at
+/// The earliest instant at which a [`Carver`] with windows of `width_ms` finds one that starts at
 /// `at`; `None` when the timeline ends there.
 pub(crate) fn due_at(
     policy: &Policy,
@@ -100,7 +100,7 @@ pub(crate) fn due_at(
 ) -> Option<Timestamp> {
     let width_ms = align_width(width_ms, policy.unit_ms);
     let enough = at.plus_ms(policy.every_ms.min(width_ms));
-    // A window that a midnight ends is found as soon as anything after it has settled.
+    // A window that ends at midnight is found as soon as any later time has settled.
     let full = at.plus_ms(width_ms);
     let midnight = within_day(at, full.min(at.plus_ms(DAY_MS)), policy.unit_ms);
     let after = midnight.plus_ms(policy.unit_ms);
@@ -116,8 +116,8 @@ fn align_width(width_ms: i64, unit_ms: i64) -> i64 {
     (width_ms - width_ms.rem_euclid(unit_ms)).max(unit_ms)
 }
 
-/// Records an hour in the finished windows just passed, half old knowledge and half new; `before`
-/// when there are none.
+/// Records per hour of the finished windows just passed, averaged with `before`; `before` if there
+/// are no such windows.
 pub(crate) fn observe(before: Option<u64>, passed: &[&Window]) -> Option<u64> {
     let width_ms: i64 = passed.iter().map(|window| window.span().width_ms()).sum();
     if width_ms <= 0 {
@@ -131,7 +131,8 @@ pub(crate) fn observe(before: Option<u64>, passed: &[&Window]) -> Option<u64> {
 }
 
 /// The width that aims at [`limits::WINDOW_RECORDS_TARGET`] records: wide for quiet sources and
-/// narrow in bursts. Narrows at once, widens at most [`limits::WIDTH_GROWTH_MAX`]-fold a step.
+/// narrow in bursts. It shrinks at once and grows at most [`limits::WIDTH_GROWTH_MAX`]-fold per
+/// step.
 pub(crate) fn adapt_width(policy: &Policy, last_ms: i64, records_per_hour: Option<u64>) -> i64 {
     let Some(density) = records_per_hour else {
         return last_ms;

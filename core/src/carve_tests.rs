@@ -77,7 +77,7 @@ fn window_up_to_a_day_wide_ends_at_midnight() {
     );
     // Settled time ends soon after midnight: the rest of the day does not wait for more.
     assert_eq!(to(9 * day, day - 1, day + HOUR_MS), Some(day));
-    // A unit that a day is no multiple of.
+    // A day is not a multiple of this unit.
     assert_eq!(within_day(at(0), at(day), 7 * HOUR_MS), at(21 * HOUR_MS));
     assert_eq!(
         within_day(at(21 * HOUR_MS), at(28 * HOUR_MS), 7 * HOUR_MS),

@@ -1,4 +1,4 @@
-//! The cause with which a holder gives a window back that it could not finish.
+//! The cause with which a holder releases an unfinished window.
 
 use crate::frontier::{frontier, halved, overdue};
 use crate::limits;
@@ -8,29 +8,31 @@ use crate::time::{MINUTE_MS, Timestamp};
 use crate::transition::Cause;
 use crate::window::Window;
 
-/// How far before the vendor's retention a window is cut off: it goes on dropping while the rest is
-/// planned and asked for.
+/// Distance that a cut keeps from the vendor's retention limit, which advances while the rest is
+/// planned and read.
 const DROPPED_SOON_MS: i64 = 5 * MINUTE_MS;
 
-/// The cause for `window` to begin again at page one: only what is not delivered yet where that is known,
-/// and in two halves if it has shown that it does not fit.
+/// The cause for `window` to restart at page one. It restarts from its frontier where that is
+/// known, and in two halves if it does not fit into its runs.
 pub fn begin_again(window: &Window, policy: &Policy) -> Cause {
     let delivered = || frontier(window, policy).map(Cause::Reenter);
     let half = || halved(window, policy.unit_ms).map(Cause::Halve);
     delivered().or_else(half).unwrap_or(Cause::Restart)
 }
 
-/// The cause for `window` when the time of its run is up; it is split if that is so too often.
+/// The cause for `window` when the deadline of its run has passed. It is split after too many
+/// overruns.
 pub fn out_of_time(window: &Window, policy: &Policy) -> Cause {
     let overruns = window.overruns().saturating_add(1);
-    // Only a run that had a page since its claim counts.
+    // Only a run with a page since its claim counts.
     let split = (window.attempts() == 0).then(|| overdue(window, overruns, policy));
     Cause::OutOfTime(split.flatten())
 }
 
-/// The cause for `window` when its vendor cannot answer so much at once: a split in the middle. Only
-/// before the first page, for without a strict order the half of a delivered page is not known. A
-/// window of one unit or of a sweep is not split: it parks after a few runs.
+/// The cause for `window` when its vendor cannot return so much at once: a split in the middle.
+///
+/// Only before the first page: without a strict order, the half of a delivered page is unknown. A
+/// window of one time unit or of a sweep is not split: it parks after a few runs.
 pub fn too_large(window: &Window, policy: &Policy) -> Cause {
     let middle = window.span().midpoint(policy.unit_ms);
     middle
@@ -38,8 +40,9 @@ pub fn too_large(window: &Window, policy: &Policy) -> Cause {
         .map_or(Cause::Failed, Cause::Split)
 }
 
-/// The cause for `window` when its vendor keeps nothing before `horizon`: what is kept for some time
-/// yet becomes a window of its own. A sweep's window waits until all of it is dropped, and lapses.
+/// The cause for `window` when its vendor's retention begins at `horizon`: time that stays
+/// available for a while becomes a window of its own. A sweep's window waits until the vendor has
+/// dropped all of it, and lapses.
 pub fn dropped(window: &Window, policy: &Policy, horizon: Timestamp) -> Cause {
     let kept_from = horizon.plus_ms(DROPPED_SOON_MS).ceil_to(policy.unit_ms);
     if window.cursor().is_none() && kept_from < window.to() && window.is_splittable() {
@@ -49,9 +52,11 @@ pub fn dropped(window: &Window, policy: &Policy, horizon: Timestamp) -> Cause {
     }
 }
 
-/// The cause for `window` when its vendor is left alone until `not_before`, and until when it waits. A
-/// wait that the vendor `asked` for and that is long enough to store is obeyed. Without one, or with
-/// shorter ones that did not help, waits grow from run to run.
+/// The cause for `window` when its vendor gets no request until `not_before`, and the end of the
+/// wait.
+///
+/// A wait that the vendor `asked` for is obeyed if it is long enough to store. Without one, or
+/// after shorter ones that did not help, the backoff grows from run to run.
 pub fn left_alone(
     window: &Window,
     asked_ms: Option<i64>,

@@ -1,4 +1,4 @@
-//! What becomes of a window that could not be finished.
+//! Causes of unfinished windows, and their consequences.
 
 use super::*;
 use crate::checkpoint::Cursor;
@@ -66,7 +66,7 @@ fn sweep_window_is_never_split() {
     assert_eq!(dropped(&unread, &policy, horizon), Cause::Outage);
     assert_eq!(begin_again(&read, &policy), Cause::Restart);
     assert_eq!(out_of_time(&read, &policy), Cause::OutOfTime(None));
-    // A live window would be, each time.
+    // A live window would be split or halved each time.
     let live = read.with(|form| form.set_id(fresh().id().clone()));
     assert!(matches!(begin_again(&live, &policy), Cause::Reenter(_)));
     assert!(matches!(

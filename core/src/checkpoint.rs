@@ -1,40 +1,41 @@
-//! Checkpoints: the durable progress of a window, one page at a time, as `{from, to}` moves.
+//! Checkpoints: the durable progress of a window, one page at a time, as moves from page `from` to
+//! the next.
 
 use serde::{Deserialize, Serialize};
 
 use crate::source::Order;
 use crate::time::Timestamp;
 
-/// A vendor's page token, with the request it belongs to.
+/// A vendor's page token, with the request that it belongs to.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Cursor {
-    /// The token, as text; credentials have been taken out of a stored next link.
+    /// The token as text; a stored next link holds no credentials.
     pub token: String,
-    /// Hash of the request (without token) it was given for. A cursor is never used for another:
-    /// a token is valid only with the parameters that made it.
+    /// Hash of the request (without token) that returned the token. The token is valid only with
+    /// the same parameters, so it is never sent with others.
     pub request: String,
 }
 
-/// What one page added.
+/// Counts and times of one page.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct PageTotals {
-    /// Records delivered.
+    /// Delivered records.
     pub records: u64,
-    /// Their bytes as the vendor sent them.
+    /// Bytes of the records as received from the vendor.
     pub bytes: u64,
     /// Records sent to `rejects`.
     pub rejected: u64,
-    /// Records that a sweep found delivered already.
+    /// Records that a sweep found already delivered.
     pub known: u64,
-    /// Earliest record time.
+    /// Earliest record time; `None` if no record has a time.
     pub oldest: Option<Timestamp>,
-    /// Latest record time.
+    /// Latest record time; `None` if no record has a time.
     pub newest: Option<Timestamp>,
 }
 
 impl PageTotals {
-    /// Whether a page of these totals comes, in `order`, after pages whose records were from `oldest` to
-    /// `newest`.
+    /// Returns whether a page of these totals follows, in `order`, pages whose records range from
+    /// `oldest` to `newest`.
     pub fn follows(
         &self,
         oldest: Option<Timestamp>,
@@ -51,29 +52,29 @@ impl PageTotals {
     }
 }
 
-/// One page delivered and acknowledged: moves a window from page `from` to page `from + 1`.
+/// One delivered and acknowledged page: moves a window from page `from` to page `from + 1`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Checkpoint {
-    /// The `page` the window has before; the move applies to no other.
+    /// The window's page before the move; the move applies to no other.
     pub from: u64,
-    /// Where to go on; `None` only on the move that completes the window.
+    /// The page to read next; `None` only on the move that completes the window.
     pub cursor: Option<Cursor>,
-    /// What the page added.
+    /// Counts and times of the page.
     pub totals: PageTotals,
-    /// Whether the page kept the declared order, and says when each of its records was.
+    /// True if the page kept the declared order and each of its records has a time.
     pub ordered: bool,
-    /// Whether the ids of its records are remembered.
+    /// True if the state has stored the ids of the records.
     pub remembered: bool,
-    /// What the sink needs to go on after this page.
+    /// The sink position after this page; `None` from a sink without one.
     pub sink_position: Option<String>,
-    /// How long the page took, fetch and delivery, in milliseconds.
+    /// Duration of the page, fetch and delivery, in milliseconds.
     pub page_ms: i64,
-    /// When.
+    /// The instant of the move.
     pub now: Timestamp,
 }
 
 impl Checkpoint {
-    /// The `page` the window has after this move.
+    /// The window's page after this move.
     pub const fn to(&self) -> u64 {
         self.from + 1
     }

@@ -1,4 +1,4 @@
-//! Whether a page keeps the order of its window.
+//! The order of a page within its window.
 
 use super::*;
 use crate::window::Window;

@@ -1,5 +1,5 @@
-//! The seams for time and randomness. `system` holds the real ones, feature `test-util` the ones
-//! that tests drive.
+//! The seams for time and randomness: `system` holds the real ones, the feature `test-util` those
+//! of tests.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -9,26 +9,27 @@ use crate::time::Timestamp;
 /// A boxed sleep, so that a clock can be a trait object.
 pub type Sleep = Pin<Box<dyn Future<Output = ()> + Send>>;
 
-/// Where now comes from, and how to wait.
+/// The source of the current time, and of waits.
 pub trait Clock: Send + Sync + std::fmt::Debug {
-    /// The time now. May step backwards; nothing in the protocol relies on it not doing so.
+    /// The current time. It may step backwards; the protocol does not rely on its order.
     fn now(&self) -> Timestamp;
 
-    /// Milliseconds since an instant of the process's choice. Never steps, whatever [`Self::now`] does:
-    /// the difference of two readings is the time between them, less while the machine was suspended.
+    /// Milliseconds since an arbitrary instant of the process. Never steps, even when [`Self::now`]
+    /// does: the difference of two readings is the time between them, less the time for which the
+    /// machine was suspended.
     fn steady_ms(&self) -> i64;
 
     /// Completes after `ms` milliseconds; at once when `ms` is not positive.
     fn sleep(&self, ms: i64) -> Sleep;
 
-    /// Completes once `ms` milliseconds have passed, for a limit on something else that is awaited.
-    /// A clock that moves by its sleeps is not moved by this.
+    /// Completes once `ms` milliseconds have passed, as a limit on another future. A clock that
+    /// moves by its sleeps is not moved by this.
     fn alarm(&self, ms: i64) -> Sleep {
         self.sleep(ms)
     }
 }
 
-/// Where randomness comes from: owners and jitter.
+/// The source of randomness, for owners and jitter.
 pub trait Entropy: Send + Sync + std::fmt::Debug {
     /// 64 random bits.
     fn next_u64(&self) -> u64;
@@ -51,7 +52,7 @@ mod manual {
 
     use super::{Clock, Entropy, Sleep, Timestamp};
 
-    /// A clock that moves only when told to, or by exactly the length of each sleep.
+    /// A clock that moves only by its methods and by the length of each sleep.
     #[derive(Debug)]
     pub struct ManualClock {
         now_ms: Arc<AtomicI64>,
@@ -61,7 +62,7 @@ mod manual {
     }
 
     impl ManualClock {
-        /// A clock that stands at `now`.
+        /// A clock that shows `now`.
         pub fn at(now: Timestamp) -> Self {
             Self {
                 now_ms: Arc::new(AtomicI64::new(now.as_ms())),
@@ -110,7 +111,7 @@ mod manual {
             let (now_ms, alarms) = (Arc::clone(&self.now_ms), Arc::clone(&self.alarms));
             let due_ms = now_ms.load(Ordering::SeqCst).saturating_add(ms);
             Box::pin(poll_fn(move |context| {
-                // Listed before the time is looked at, so that no step of the clock is missed.
+                // Registered before the time is read, so that no step of the clock is missed.
                 let mut alarms = alarms.lock().unwrap_or_else(PoisonError::into_inner);
                 alarms.push(context.waker().clone());
                 if now_ms.load(Ordering::SeqCst) < due_ms {
@@ -122,7 +123,7 @@ mod manual {
         }
     }
 
-    /// Randomness that is the same for the same seed.
+    /// Randomness that repeats for the same seed.
     #[derive(Debug)]
     pub struct SeededEntropy(Mutex<fastrand::Rng>);
 

@@ -2,17 +2,20 @@
 //!
 //! | page | steps, in order |
 //! | --- | --- |
-//! | one that another follows | write, flush, remember, checkpoint |
+//! | not the last of its window | write, flush, remember, checkpoint |
 //! | the last of its window | write, sync, finish, remember, complete |
 //!
-//! [`first_step`] returns the first step. The caller carries it out and hands the result to the step,
-//! which is consumed and returns the next one. So a remembered page has been acknowledged, and a
-//! [`Checkpoint`] is made only from a [`Commit`], which the machine returns only behind every step that
-//! it relies on. A step that fails ends the page: there is no next step without its result.
+//! [`first_step`] returns the first step. The caller performs it and passes the result to the step,
+//! which is consumed and returns the next one. The order of the calls therefore proves two things:
 //!
-//! Two steps are skipped where they have nothing to do: the flush of a sink that holds nothing, and the
-//! sync before output that has no final place. A file with a final name thus always belongs to a window
-//! that the state knows.
+//! - A remembered page has been acknowledged.
+//! - A [`Checkpoint`] exists only after every step that it relies on: only a [`Commit`] makes one.
+//!
+//! A failed step ends the page: without its result there is no next step.
+//!
+//! Two steps are skipped where they have nothing to do: the flush of a sink that buffers nothing,
+//! and the sync before output without a final name. A file with a final name thus always belongs to
+//! a window that the state knows.
 
 #[cfg(feature = "breaks")]
 mod wrong_order;
@@ -25,52 +28,52 @@ use crate::window::Window;
 /// The state of a batch that a sink's writer has accepted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Written {
-    /// Every line and every reject of it is durable, and of everything held before it. With the
-    /// position that a checkpoint stores; `None` from a sink that takes nothing back.
+    /// Every line and every reject of the batch is durable, and all earlier ones. With the position
+    /// for the checkpoint; `None` from a sink without positions.
     Durable(Option<String>),
-    /// The writer has it, and would lose it with the process: no checkpoint may move past it before
-    /// the writer's flush or finish.
+    /// The writer buffers the batch and would lose it with the process: a checkpoint waits for the
+    /// writer's flush or finish.
     Held,
 }
 
 /// The next step of a page.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Step {
-    /// The sink takes the piece of the page that is in hand.
+    /// The sink accepts the current piece of the page.
     Write(Write),
-    /// The sink makes durable what it holds.
+    /// The sink makes its buffered output durable.
     Flush(Flush),
-    /// The state makes durable what it has stored.
+    /// The state makes its stored writes durable.
     Sync(Sync),
     /// The sink makes the output of the window final.
     Finish(Finish),
-    /// The state remembers the ids of the page for sweeps.
+    /// The state stores the ids of the page for sweeps.
     Remember(Remember),
     /// The state moves the window past the page.
     Checkpoint(Commit),
     /// The state moves the window past its last page, which completes it.
     Complete(Commit),
-    /// Nothing is left to do for the page.
+    /// The page is complete.
     Done,
 }
 
-/// A piece to be written.
+/// The right to write a piece of a page.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Write(Machine);
 
-/// Held output to be flushed.
+/// The right to flush buffered output.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Flush(Machine);
 
-/// State to be synced before output becomes final.
+/// The right to sync the state before output becomes final.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Sync(Machine);
 
-/// Output to be made final.
+/// The right to make output final.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Finish(Machine);
 
-/// Ids to be remembered of a page that the sink has acknowledged.
+/// The right to store the ids of a page that the sink has acknowledged.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Remember(Machine);
 
@@ -78,28 +81,28 @@ pub struct Remember(Machine);
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Commit(Machine);
 
-/// Facts of a delivered page that its checkpoint stores, beside the results of the steps.
+/// Facts of a delivered page that its checkpoint stores beside the results of the steps.
 #[derive(Debug, Clone)]
 pub struct PageFacts<'a> {
     /// The window before the page.
     pub window: &'a Window,
-    /// The order that the vendor documents.
+    /// The order that the vendor documents; `None` if it documents none.
     pub strict_order: Option<Order>,
-    /// The page after it; `None` behind the last one.
+    /// The next page; `None` after the last one.
     pub cursor: Option<Cursor>,
-    /// Sums over its records.
+    /// Counts and times of its records.
     pub totals: PageTotals,
-    /// Whether its records came in the order that the manifest declares.
+    /// True if its records came in the order that the manifest declares.
     pub in_order: bool,
-    /// Whether some record has no time.
+    /// True if a record has no time.
     pub timeless: bool,
-    /// The time that fetch and delivery took, in milliseconds.
+    /// Duration of fetch and delivery, in milliseconds.
     pub page_ms: i64,
-    /// The time of the move.
+    /// The instant of the move.
     pub now: Timestamp,
 }
 
-/// The first step of a page, which `is_last` if the vendor has none after it.
+/// The first step of a page; `is_last` if the vendor returns none after it.
 pub fn first_step(is_last: bool) -> Step {
     let machine = Machine {
         left: order(is_last),
@@ -141,13 +144,13 @@ enum Act {
     Complete,
 }
 
-/// The steps that are left, and the results so far.
+/// The remaining steps, and the results so far.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 struct Machine {
     left: &'static [Act],
-    /// Whether the sink holds something that is not durable.
+    /// True if the sink buffers output that is not durable.
     holds: bool,
-    /// Whether the sink's finish gives output a final place.
+    /// True if the sink's finish gives output its final name.
     makes_final: bool,
     position: Option<String>,
     remembered: bool,
@@ -174,13 +177,13 @@ impl Machine {
 }
 
 impl Write {
-    /// The sink took the piece, and the page has another one.
+    /// The sink accepted the piece, and the page has another one.
     pub fn piece_written(self) -> Step {
         Step::Write(self)
     }
 
-    /// The sink took the last piece of the page. `makes_final`: whether its finish gives output a
-    /// final place.
+    /// The sink accepted the last piece of the page. `makes_final` is true if its finish gives
+    /// output its final name.
     pub fn page_written(mut self, written: Written, makes_final: bool) -> Step {
         self.0.makes_final = makes_final;
         match written {
@@ -192,7 +195,7 @@ impl Write {
 }
 
 impl Flush {
-    /// Everything that the sink held is durable, up to `position`.
+    /// All buffered output of the sink is durable, up to `position`.
     pub fn flushed(mut self, position: Option<String>) -> Step {
         self.0.holds = false;
         self.0.position = position;
@@ -208,7 +211,7 @@ impl Sync {
 }
 
 impl Finish {
-    /// The output is durable and final. It needs no position if the sink held any of it.
+    /// The output is durable and final. Buffered output then needs no position.
     pub fn finished(mut self) -> Step {
         self.0.holds = false;
         self.0.next()
@@ -216,7 +219,7 @@ impl Finish {
 }
 
 impl Remember {
-    /// The state has the ids that a sweep needs; `whole` if they are those of every record.
+    /// The state has the ids that a sweep needs; `whole` if it has those of every record.
     pub fn remembered(mut self, whole: bool) -> Step {
         self.0.remembered = whole;
         self.0.next()

@@ -1,15 +1,15 @@
-//! The order of the steps of a page, whatever the sink does.
+//! The order of the steps of a page, for every kind of sink.
 
 use super::*;
 
-/// A sink, as far as the machine asks about it.
+/// The properties of a sink that the machine depends on.
 #[derive(Clone, Copy)]
 struct Sinks {
     holds: bool,
     makes_final: bool,
 }
 
-/// Carries out every step of a page of two pieces: the steps by name, and its checkpoint.
+/// Performs every step of a page of two pieces, and returns their names and the checkpoint.
 fn walk(is_last: bool, sink: Sinks) -> (Vec<&'static str>, Checkpoint) {
     let id = "okta/0123456789ab/live/1970-01-01T00:00:00Z";
     let now = Timestamp::from_ms(0);
@@ -77,7 +77,7 @@ fn last_page_is_final_before_its_window_is_done() {
         let makes_final = false;
         let (steps, checkpoint) = walk(true, Sinks { holds, makes_final });
         assert_eq!(steps, ["write", "write", "finish", "remember", "complete"]);
-        // Finished output needs no position where it was held.
+        // Output that was buffered and is finished needs no position.
         assert_eq!(checkpoint.sink_position.is_none(), holds);
     }
 }

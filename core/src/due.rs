@@ -1,5 +1,5 @@
-//! The next instant at which time alone lets a timeline go on. A planner that keeps its results
-//! sleeps until then; everything else that changes a timeline is an event that the planner sees.
+//! The next instant at which a timeline has work through time alone. A planner that keeps its
+//! results sleeps until then; all other changes of a timeline are events that the planner receives.
 
 use crate::block::Work;
 use crate::carve;
@@ -14,17 +14,17 @@ use crate::window::{Status, Window};
 /// The lane that a sweep lane follows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Follows {
-    /// The followed lane has delivered everything before this.
+    /// The followed lane has delivered all time before this instant.
     pub through: Timestamp,
-    /// The age of time when the sweep reads it, in milliseconds.
+    /// The age at which the sweep reads time, in milliseconds.
     pub after_ms: i64,
 }
 
-/// The earliest instant after which [`plan`](crate::plan::plan) may find work in `situation` that it
-/// does not find now; `None` while only an event can bring some. `follows` is for sweep lanes.
+/// The earliest instant at which [`plan`](crate::plan::plan) may find new work in `situation`;
+/// `None` while only an event can bring some. `follows` is for sweep lanes.
 ///
-/// The instant may be early, never late, except for time that the vendor drops: a planner looks at
-/// that when it plans for another reason.
+/// The instant may be early, never late. Time that the vendor drops is the exception: a planner
+/// checks that only when it plans for another reason.
 pub fn due_at(situation: &Situation<'_>, follows: Option<Follows>) -> Option<Timestamp> {
     let windows = situation.behind.iter().chain(situation.open);
     let waits = windows.filter_map(|window| wait_of(window, situation.now));
@@ -33,7 +33,8 @@ pub fn due_at(situation: &Situation<'_>, follows: Option<Follows>) -> Option<Tim
     earliest(waits.min(), cut)
 }
 
-/// The instant at which `window` may run or is tried once more, or at which its lease or dispatch has ended.
+/// The instant at which `window` may run or is retried, or just after its lease or dispatch has
+/// ended.
 fn wait_of(window: &Window, now: Timestamp) -> Option<Timestamp> {
     match window.status() {
         Status::Ready => window.waits_until(now),
@@ -46,7 +47,8 @@ fn wait_of(window: &Window, now: Timestamp) -> Option<Timestamp> {
     }
 }
 
-/// The instant at which the next window can be cut, if the timeline has room for one.
+/// The instant at which the next window can be created; `None` while the timeline has no room for
+/// one.
 fn cut_at(situation: &Situation<'_>, follows: Option<Follows>) -> Option<Timestamp> {
     let Situation {
         progress,
@@ -63,7 +65,7 @@ fn cut_at(situation: &Situation<'_>, follows: Option<Follows>) -> Option<Timesta
         return None;
     }
     let end = earliest(situation.end, progress.end);
-    // The clock that cuts, and ours, run equally fast.
+    // The clock that limits windows and the machine clock run equally fast.
     let on_ours = |at: Timestamp, clock: Timestamp| at.plus_ms(now.ms_since(clock));
     match progress.timeline.lane {
         Lane::Sweep(_) => {
@@ -71,7 +73,8 @@ fn cut_at(situation: &Situation<'_>, follows: Option<Follows>) -> Option<Timesta
             let at = sweep::due_at(policy, mark, through, after_ms, end)?;
             match (time.cut(), time.trusted()) {
                 (Cut::Freely, Some(trusted)) => Some(on_ours(at, trusted.at())),
-                // Due by our clock, what there was to ask has been cut: a response will tell.
+                // If it is due by the machine clock, the window that fetches the vendor clock
+                // exists already: its response is the event.
                 _ => Some(at).filter(|at| *at > now),
             }
         }

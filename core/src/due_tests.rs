@@ -141,7 +141,7 @@ fn a_lease_that_lasts_as_long_as_its_process_wakes_no_planner() {
     progress.scheduled_through = at(MINUTE_MS);
     let running = window(0, Status::Running).with(|form| form.lease_until = Some(Timestamp::MAX));
     let open = [running];
-    // One window may be open, and it is.
+    // The timeline may have one open window, and has one.
     assert_eq!(
         due_at(&situation(&progress, &policy, &open, at(0)), None),
         None

@@ -4,7 +4,7 @@ use std::fmt;
 
 use crate::time::{DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS};
 
-/// The units of the configuration, longest first, with their length in milliseconds.
+/// The units of the configuration and their length in milliseconds, longest first.
 const UNITS: [(&str, i64); 5] = [
     ("d", DAY_MS),
     ("h", HOUR_MS),
@@ -15,8 +15,8 @@ const UNITS: [(&str, i64); 5] = [
 /// The shortest unit of a rounded duration.
 const ROUNDED_TO: &str = "s";
 
-/// A duration in milliseconds that prints as the configuration writes it: in the longest unit that it
-/// is a whole number of, such as `36h`.
+/// A duration in milliseconds that prints like the configuration: in the longest unit that divides
+/// it, such as `36h`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Exact(pub i64);
 
@@ -32,8 +32,8 @@ impl fmt::Display for Exact {
     }
 }
 
-/// A duration in milliseconds that prints rounded down to its longest unit and the one below:
-/// `3d 4h`, `12m 3s`, `5h`, `0s`. A negative one prints as `0s`.
+/// A duration in milliseconds that prints rounded down to its longest unit and the next smaller
+/// one: `3d 4h`, `12m 3s`, `5h`, `0s`. A negative one prints as `0s`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Rounded(pub i64);
 

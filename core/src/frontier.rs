@@ -1,9 +1,9 @@
-//! Where the delivered part of a window ends, and how a window that cannot finish is split there.
+//! The frontier of a window, and splits there of a window that cannot finish.
 //!
-//! Only where the vendor documents an order that held on every page so far: then everything on one
-//! side of the last record is delivered, and the rest can be read by others. The instant of that
-//! last record belongs to the rest, for the next page may hold more of it; so at most the records
-//! of one time unit are delivered again.
+//! A frontier needs a documented order that held on every page so far: then every record on one
+//! side of the last one is delivered, and other workers can read the rest. The instant of the last
+//! record belongs to the rest, because the next page may hold more records of it. At most the
+//! records of one time unit are therefore delivered again.
 
 use crate::breaks::{Break, broken};
 use crate::limits;
@@ -14,12 +14,12 @@ use crate::window::{Delivered, Status, Window};
 
 pub use crate::window::Split;
 
-/// Where the delivered part of `window` ends; `None` when that is not known, or nothing or
-/// everything is, or the window is a sweep's.
+/// The frontier of `window`; `None` if it is unknown, if nothing or everything is delivered, or for
+/// a window of a sweep.
 ///
-/// Also `None` for a window whose sink keeps a position: such a sink goes back to it, and makes
-/// output final only at the window's end. Beginning again at page one would take back what this
-/// split calls delivered, and a part that is closed here would never be made final.
+/// Also `None` for a window whose sink keeps a position: such a sink truncates to it, and makes
+/// output final only at the window's end. A restart at page one would remove output that this split
+/// counts as delivered, and a part that is closed here would never become final.
 pub fn frontier(window: &Window, policy: &Policy) -> Option<Split> {
     let is_known =
         window.ordered() && window.cursor().is_some() && window.sink_position().is_none();
@@ -31,7 +31,7 @@ pub fn frontier(window: &Window, policy: &Policy) -> Option<Split> {
             let newest = window.newest()?.floor_to(policy.unit_ms);
             (newest, Delivered::Before)
         }
-        // Everything later than the unit of the oldest record is delivered.
+        // All records after the time unit of the oldest one are delivered.
         Order::NewestFirst => {
             let oldest = window.oldest()?.floor_to(policy.unit_ms);
             (oldest.plus_ms(policy.unit_ms), Delivered::After)
@@ -49,8 +49,8 @@ pub fn frontier(window: &Window, policy: &Policy) -> Option<Split> {
     (window.id().from < at && at < window.to()).then_some(Split { at, delivered })
 }
 
-/// Where `window` is split when one more run of it has ended with pages and without the end, so
-/// that it counts `overruns` of those; `None` while it may well finish on its own.
+/// The split point of `window` after one more overrun, which makes `overruns` of them; `None` while
+/// it can still finish as one window.
 pub fn overdue(window: &Window, overruns: u32, policy: &Policy) -> Option<Split> {
     if overruns < limits::OVERRUNS_BEFORE_SPLIT {
         return None;
@@ -60,13 +60,14 @@ pub fn overdue(window: &Window, overruns: u32, policy: &Policy) -> Option<Split>
     (runs_left(window, split, rest, overruns) > 1).then_some(split)
 }
 
-/// Where a running `window` is halved that has to begin again at page one; `None` when it has to
-/// begin again as it is.
+/// The split point of a running window that must restart at page one; `None` if it restarts whole.
 ///
-/// It is halved when it has shown that it does not fit: it has run out of time before, or what it
-/// cannot go on with was left by an earlier run. Otherwise it would come to the same point again, and
-/// never end. A pager that is broken within one run says nothing about the width, so a window
-/// that meets one stays whole, and parks after a few restarts. So does a sweep's.
+/// A window is halved once it has shown that it does not fit: it has an earlier overrun, or an
+/// earlier run left the cursor that fails. Otherwise it would fail at the same point again and
+/// never end.
+///
+/// A pager that fails within one run is no evidence about the width. Such a window stays whole and
+/// parks after a few restarts, as does a window of a sweep.
 pub fn halved(window: &Window, unit_ms: i64) -> Option<Timestamp> {
     let was_left = window.cursor().is_some() && window.attempts() > 0;
     let fits = window.overruns() == 0 && !was_left;
@@ -84,7 +85,8 @@ fn parts(window: &Window, split: Split) -> Option<(Option<Span>, Span)> {
     })
 }
 
-/// About how many more runs `rest` needs, if it is as dense as what `overruns` runs have delivered.
+/// The estimated number of further runs for `rest`, at the density that `overruns` runs have
+/// delivered.
 fn runs_left(window: &Window, split: Split, rest: Span, overruns: u32) -> i64 {
     let covered_ms = (window.span().width_ms() - rest.width_ms()).max(1);
     debug_assert!(split.delivered != Delivered::Nothing);
@@ -92,21 +94,22 @@ fn runs_left(window: &Window, split: Split, rest: Span, overruns: u32) -> i64 {
     (rest.width_ms().saturating_mul(runs) + covered_ms - 1) / covered_ms
 }
 
-/// What a split makes of a window.
+/// The parts of a split window.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Parts {
-    /// What the window itself keeps.
+    /// The span of the window itself after the split.
     pub kept: Span,
-    /// Whether that is delivered, so that the window is done.
+    /// True if `kept` is delivered, so that the window is done.
     pub kept_is_done: bool,
-    /// The delivered part where it gets a window of its own, which is done from the start.
+    /// The delivered part where it becomes a window of its own, done from the start; `None` if the
+    /// window itself keeps it or there is none.
     pub done: Option<Span>,
-    /// The windows to create that are still to be read, ascending.
+    /// The windows to create and read, ascending.
     pub unread: Vec<Span>,
 }
 
-/// The parts of a window that waits to be split; `None` when it does not. A function of the stored
-/// window and the unit alone, so that planners which have read the same window split it alike.
+/// The parts of a window that waits for its split; `None` if it does not. Depends on the stored
+/// window and the time unit alone, so that all planners of that window compute the same split.
 pub fn parts_of(window: &Window, unit_ms: i64) -> Option<Parts> {
     let split = window
         .split()
@@ -143,7 +146,7 @@ fn pieces(window: &Window, split: Split, rest: Span) -> i64 {
     runs_left(window, split, rest, window.overruns()).clamp(1, limits::SPLIT_PIECES_MAX)
 }
 
-/// `span` in at most `pieces` parts of about the same width, never empty.
+/// `span` in at most `pieces` parts of about the same width, none of them empty.
 fn cut(span: Span, pieces: i64, unit_ms: i64) -> Vec<Span> {
     let mut parts = Vec::new();
     let mut from = span.from();

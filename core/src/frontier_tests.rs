@@ -16,7 +16,7 @@ fn strict(order: Order) -> Policy {
     }
 }
 
-/// A window of 1,000 seconds of which the records from `oldest` to `newest` are delivered.
+/// A window of 1,000 seconds whose records from `oldest` to `newest` are delivered.
 fn begun(oldest_ms: i64, newest_ms: i64) -> Window {
     let id = "okta/0123456789ab/live/1970-01-01T00:00:00Z"
         .parse()
@@ -98,7 +98,7 @@ fn a_window_is_overdue_after_three_runs_when_more_than_one_is_still_needed() {
     );
 }
 
-/// `window` as a run has it that has made no page of it yet, after `overruns`.
+/// `window` during a run that has delivered no page yet, after `overruns`.
 fn at_work(overruns: u32, window: Window) -> Window {
     window.with(|form| {
         form.status = Status::Running;
@@ -179,7 +179,7 @@ fn a_rest_of_one_unit_becomes_one_window() {
 fn a_window_that_needs_two_more_runs_is_overdue_and_one_that_needs_one_is_not() {
     let policy = strict(Order::OldestFirst);
     let after = |newest_ms| overdue(&begun(0, newest_ms), limits::OVERRUNS_BEFORE_SPLIT, &policy);
-    // Three runs have covered three quarters, so that one more does the rest.
+    // Three runs have covered three quarters, so one more covers the rest.
     assert_eq!(after(750_000), None);
     assert!(after(749_000).is_some());
 }
@@ -194,7 +194,7 @@ fn a_rest_that_needs_one_run_stays_whole_even_when_no_run_was_counted() {
     };
     assert_eq!(pieces(900_000, 1), 1);
     assert_eq!(pieces(900_000, 0), 1);
-    // A token that is rejected in the first run splits before any run has ended.
+    // A token that is rejected in the first run causes a split before any run has ended.
     assert_eq!(pieces(250_000, 0), pieces(250_000, 1));
     assert_eq!(pieces(250_000, 0), 3);
 }

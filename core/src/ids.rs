@@ -1,5 +1,5 @@
-//! The names of things: sources, generations, lanes, timelines, windows, owners. Each validates on
-//! the way in, so that a key built from them cannot be forged.
+//! Validated names of sources, generations, lanes, timelines, windows and owners. Parsing rejects
+//! invalid text, so that a key built from them cannot be forged.
 
 use std::fmt;
 use std::str::FromStr;
@@ -10,15 +10,15 @@ use sha2::{Digest, Sha256};
 use crate::limits;
 use crate::time::Timestamp;
 
-/// A name did not have the form its kind asks for.
+/// The error of a name that is not of the form of its kind.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("`{text}` is not a {kind}: expected {expected}")]
 pub struct InvalidId {
-    /// What was to be named.
+    /// The kind of the name.
     pub kind: &'static str,
-    /// The form that was expected.
+    /// The expected form.
     pub expected: &'static str,
-    /// What was given.
+    /// The invalid text.
     pub text: String,
 }
 
@@ -94,40 +94,40 @@ macro_rules! text_id {
 }
 
 text_id!(
-    /// The name of a configured feed, such as `google-login`.
+    /// The name of a source, such as `google-login`.
     SourceName, "source name", "1 to 63 of a-z, 0-9 and -, not starting with -", is_name
 );
 text_id!(
-    /// The hash of what makes a source's timeline its own. A change starts a new timeline.
+    /// The hash of a source's identity. A change starts a new timeline.
     Generation, "generation", "12 lower-case hex digits", |text| is_hex(text, 12)
 );
 text_id!(
-    /// The hash of the facts of a manifest that applying freezes, in two halves: those that only the
+    /// The hash of the manifest facts that applying freezes, in two halves: the facts that only the
     /// manifest holds, and those that the policy holds as well.
     ManifestHash, "manifest hash", "two times 12 lower-case hex digits with a dot between",
     |text| text.split_once('.').is_some_and(|(facts, policy)| is_hex(facts, 12) && is_hex(policy, 12))
 );
 text_id!(
-    /// A fresh random nonce that one claim put on a window; never an invocation's request id.
+    /// A fresh random nonce that a claim writes to its window; never an invocation's request id.
     Owner, "owner", "32 lower-case hex digits", |text| is_hex(text, 32)
 );
 text_id!(
-    /// The random name of a state, made once and without meaning: where the state lies does not matter.
+    /// The random id of a state, made once. It does not depend on the location of the state.
     StateId, "state id", "32 lower-case hex digits", |text| is_hex(text, 32)
 );
 text_id!(
-    /// The random mark that one run leaves in one output folder.
+    /// The random mark that a run leaves in an output folder.
     MarkId, "mark id", "32 lower-case hex digits", |text| is_hex(text, 32)
 );
 text_id!(
-    /// What shares one vendor budget: an account, an organisation, a project.
+    /// The sources that share a vendor's quota: an account, an organization or a project.
     RateGroup, "rate group", "1 to 200 printable characters without # and spaces",
     |text| !text.is_empty() && text.len() <= 200 && text.chars().all(|c| !c.is_control() && c != '#' && c != ' ')
 );
 
 impl Generation {
     /// The generation of a timeline with this identity: connector, parameters (in key order) and
-    /// the origin asked. Length-prefixed, so no two identities share an encoding.
+    /// origin. Each part is prefixed with its length, so no two identities share an encoding.
     pub fn of<'a>(
         connector: &str,
         params: impl IntoIterator<Item = (&'a String, &'a String)>,
@@ -140,21 +140,21 @@ impl Generation {
 }
 
 impl ManifestHash {
-    /// The hash of the `facts` that only the manifest holds, and of those that the `policy` holds as
-    /// well.
+    /// The hash of the `facts` that only the manifest holds, and of the `policy` facts that the
+    /// policy holds as well.
     pub fn of(facts: &[String], policy: &[String]) -> Self {
         let [facts, policy] = [facts, policy].map(|it| hash_of(it.iter().map(String::as_str)));
         Self(format!("{facts}.{policy}"))
     }
 
-    /// Whether `other` has the same facts, whatever the policy.
+    /// Returns whether `other` has the same facts, with any policy.
     pub fn has_facts_of(&self, other: &Self) -> bool {
         let facts = |hash: &Self| hash.0.split('.').next().map(str::to_owned);
         facts(self) == facts(other)
     }
 }
 
-/// Six bytes of the hash of `texts`, each with its length in front.
+/// Six bytes of the hash of `texts`, each prefixed with its length.
 fn hash_of<'a>(texts: impl IntoIterator<Item = &'a str>) -> String {
     let mut hash = Sha256::new();
     for text in texts {
@@ -165,21 +165,21 @@ fn hash_of<'a>(texts: impl IntoIterator<Item = &'a str>) -> String {
 }
 
 impl Owner {
-    /// The owner for a random number.
+    /// The owner with the number `random`.
     pub fn from_random(random: u128) -> Self {
         Self(format!("{random:032x}"))
     }
 }
 
 impl StateId {
-    /// The id for a random number.
+    /// The id with the number `random`.
     pub fn from_random(random: u128) -> Self {
         Self(format!("{random:032x}"))
     }
 }
 
 impl MarkId {
-    /// The mark for a random number.
+    /// The mark with the number `random`.
     pub fn from_random(random: u128) -> Self {
         Self(format!("{random:032x}"))
     }
@@ -198,15 +198,15 @@ pub fn hex(digest: &[u8], bytes: usize) -> String {
         })
 }
 
-/// One pass over a source's timeline.
+/// A series of windows of a source.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub enum Lane {
-    /// The first pass, which follows now.
+    /// The lane that follows the present.
     Live,
-    /// The n-th pass over settled time, for late events.
+    /// The n-th sweep over settled time, for late-arriving records.
     Sweep(u8),
-    /// A bounded pass over older time, by name.
+    /// A bounded lane over older time, by name.
     Backfill(String),
 }
 
@@ -262,14 +262,14 @@ impl From<Lane> for String {
     }
 }
 
-/// One lane of one generation of one source: the thing that has windows and a progress item.
+/// One lane of one generation of one source, with its own windows and progress item.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Timeline {
-    /// Whose timeline.
+    /// The source that is read.
     pub source: SourceName,
-    /// Of which definition of that source.
+    /// The generation of that source.
     pub generation: Generation,
-    /// Which pass over it.
+    /// The lane of that generation.
     pub lane: Lane,
 }
 
@@ -285,12 +285,12 @@ impl fmt::Debug for Timeline {
     }
 }
 
-/// The name of a window: its timeline and where it starts.
+/// The name of a window: its timeline and its start.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct WindowId {
-    /// The timeline it is part of.
+    /// The timeline of the window.
     pub timeline: Timeline,
-    /// Its first instant.
+    /// The first instant of the window.
     pub from: Timestamp,
 }
 

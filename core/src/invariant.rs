@@ -1,4 +1,4 @@
-//! What must hold, by id. Pure predicates that the tests of several rooms apply to what they find.
+//! Invariants by id: pure predicates that the tests of several rooms apply to stored items.
 
 use crate::progress::Progress;
 use crate::source::{Policy, SourceDefinition, SourceRecord};
@@ -12,14 +12,14 @@ mod window;
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{id} broken: {problem}")]
 pub struct Violation {
-    /// `INV-n`.
+    /// The id, `INV-n`.
     pub id: &'static str,
-    /// What was found.
+    /// The values that break it.
     pub problem: String,
 }
 
-/// The invariants and what they say, for documents and messages. What the phases of a window hold by
-/// their types needs no number: see [`Contradiction`].
+/// The invariants and their text, for documents and messages. Rules that the types of a window's
+/// phases enforce have no number: see [`Contradiction`].
 ///
 /// [`Contradiction`]: crate::window::Contradiction
 pub const INVARIANTS: [(&str, &str); 15] = [
@@ -77,12 +77,12 @@ fn broken(id: &'static str, problem: String) -> Result<(), Violation> {
     Err(Violation { id, problem })
 }
 
-/// An item whose parts must agree with each other in every store, at every instant.
+/// An item whose parts agree with each other in every store, at every instant.
 ///
-/// Stores check it on both sides: an item that fails is refused when it is written and corrupt when
-/// it is read. The checks need nothing but the item itself.
+/// Stores check it on both sides: they reject an inconsistent item on write, and report it as
+/// corrupt on read. The checks need only the item itself.
 pub trait Consistent {
-    /// The first invariant that the item breaks, if any.
+    /// Checks the invariants of the item, and returns the first one that it breaks.
     fn check(&self) -> Result<(), Violation>;
 }
 
@@ -96,7 +96,7 @@ impl Consistent for SourceDefinition {
     }
 }
 
-/// INV-15, of its definition.
+/// INV-15, for the definition of the record.
 impl Consistent for SourceRecord {
     fn check(&self) -> Result<(), Violation> {
         self.definition.check()
@@ -151,7 +151,8 @@ fn check_unsent(before: &Window, after: &Window) -> Result<(), Violation> {
     Ok(())
 }
 
-/// [`Consistent::check`] of the marks, and INV-5 and INV-6 of their timeline. `windows` are all that exist from `open_from` on, ascending.
+/// [`Consistent::check`] of the marks, and INV-5 and INV-6 of their timeline. `windows` are all
+/// windows from `open_from` on, ascending.
 pub fn check_timeline(progress: &Progress, windows: &[Window]) -> Result<(), Violation> {
     progress.check()?;
     if let Some(gap) = progress.gaps(windows).first() {
@@ -168,7 +169,8 @@ pub fn check_timeline(progress: &Progress, windows: &[Window]) -> Result<(), Vio
 }
 
 /// INV-5 from the start: every instant from `progress.start` to `scheduled_through` belongs to
-/// exactly one of `windows` (all of the timeline's, ascending) or to an unavailable span.
+/// exactly one of `windows` or to an unavailable span. `windows` are all windows of the timeline,
+/// ascending.
 pub fn check_coverage(progress: &Progress, windows: &[Window]) -> Result<(), Violation> {
     let from_start = Progress {
         open_from: progress.start,
@@ -178,7 +180,7 @@ pub fn check_coverage(progress: &Progress, windows: &[Window]) -> Result<(), Vio
     check_timeline(&from_start, windows)
 }
 
-/// INV-10: none of the windows just carved ends past the settled edge at `now`.
+/// INV-10: none of the newly created windows ends past the settled edge at `now`.
 pub fn check_settled(created: &[Window], policy: &Policy, now: Timestamp) -> Result<(), Violation> {
     let edge = crate::carve::settled_edge(policy, now);
     match created.iter().find(|window| window.to() > edge) {

@@ -1,30 +1,30 @@
-//! How late a vendor really is, from what sweeps found.
+//! The measured lateness of a vendor, and the settle that it suggests.
 
 use crate::ids::Lane;
 use crate::progress::Progress;
 use crate::source::Policy;
 use crate::time::{HOUR_MS, MINUTE_MS};
 
-/// The share of records that may be left to sweeps: a proposed settle leaves about so many.
+/// The share of records that may be left to sweeps: a proposed settle aims at it.
 const LATE_SHARE_WANTED: f64 = 0.001;
-/// Records that must have been compared before a settle is proposed.
+/// Compared records that a proposal needs at least.
 const RECORDS_MIN: u64 = 1_000;
-/// The longest settle proposed: what is later is better left to sweeps than waited for.
+/// The longest proposed settle: sweeps are the better way to later records.
 const SETTLE_MS_MAX: i64 = 6 * HOUR_MS;
 
-/// What one sweep lane found.
+/// The counts of one sweep lane.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Found {
-    /// How old time was when it was read again, in milliseconds.
+    /// The age of time when the lane read it again, in milliseconds.
     pub after_ms: i64,
-    /// Records that had come late, and were delivered.
+    /// Late-arriving records, which the lane delivered.
     pub late: u64,
-    /// Records that had been delivered already.
+    /// Records that had been delivered before.
     pub known: u64,
 }
 
 impl Found {
-    /// The part of all records compared that had come late; `None` before the first.
+    /// The share of late-arriving records among all compared ones; `None` before the first.
     pub fn late_share(&self) -> Option<f64> {
         let all = self.late.saturating_add(self.known);
         #[expect(
@@ -35,7 +35,7 @@ impl Found {
     }
 }
 
-/// What the sweep lanes among `lanes` found, by how old time was.
+/// The counts of the sweep lanes among `lanes`, ascending by age.
 pub fn found<'a>(policy: &Policy, lanes: impl IntoIterator<Item = &'a Progress>) -> Vec<Found> {
     let mut found: Vec<_> = lanes
         .into_iter()
@@ -55,18 +55,22 @@ pub fn found<'a>(policy: &Policy, lanes: impl IntoIterator<Item = &'a Progress>)
     found
 }
 
-/// The settle with which about one record in a thousand would be left to sweeps, in milliseconds,
-/// rounded up to a minute; `None` while the present one does that, too little is known, or it would
-/// be so long that sweeps are the better way.
+/// The settle that would leave about one record in a thousand to sweeps, in milliseconds, rounded
+/// up to a minute. `None` if:
 ///
-/// Between what is known (the share later than settle, and later than each sweep) the share is
-/// taken to fall evenly with the logarithm of the delay.
+/// - the present settle achieves that,
+/// - too few records have been compared,
+/// - it would be so long that sweeps are the better way.
+///
+/// Known points are the share later than settle, and later than each sweep. Between them, the share
+/// is taken to fall evenly with the logarithm of the delay.
 pub fn proposed_settle_ms(settle_ms: i64, found: &[Found]) -> Option<i64> {
     let first = found.first()?;
     if first.late.saturating_add(first.known) < RECORDS_MIN {
         return None;
     }
-    // Later than settle is whatever any sweep found; later than a sweep, what those after it found.
+    // Records later than settle are those of all sweeps; records later than one sweep are those of
+    // the sweeps after it.
     let mut points = Vec::new();
     let mut rest: f64 = found.iter().filter_map(Found::late_share).sum();
     points.push((settle_ms.max(MINUTE_MS), rest));
@@ -84,7 +88,7 @@ pub fn proposed_settle_ms(settle_ms: i64, found: &[Found]) -> Option<i64> {
     (settle_ms <= SETTLE_MS_MAX).then_some(settle_ms)
 }
 
-/// The delay between two points at which the wanted share is left.
+/// The delay between two points at which the wanted share remains.
 fn between((early_ms, above): (i64, f64), (late_ms, below): (i64, f64)) -> i64 {
     #[expect(
         clippy::cast_precision_loss,
@@ -207,7 +211,7 @@ mod tests {
         let after_the_first = [lane(2 * HOUR_MS, 100), lane(3 * DAY_MS, 120)];
         assert_eq!(minutes(10 * MINUTE_MS, &after_the_first), Some(219));
         assert_eq!(minutes(10 * MINUTE_MS, &[lane(DAY_MS, 140)]), Some(42));
-        // No settle at all counts as a minute.
+        // A settle of zero counts as a minute.
         assert_eq!(minutes(0, &[lane(DAY_MS, 140)]), Some(8));
         let beyond = [lane(DAY_MS, 100), lane(3 * DAY_MS, 200)];
         assert_eq!(minutes(10 * MINUTE_MS, &beyond), None);

@@ -1,13 +1,13 @@
-//! The right to work on a window: a value that only a successful claim hands out.
+//! The right to work on a window, as a value that only a successful claim returns.
 
 use crate::ids::Owner;
 use crate::transition::IllegalMove;
 use crate::window::{Status, Window};
 
-/// The right to move one running window. Held from claim to complete or release.
+/// The right to move one running window, from claim to complete or release.
 ///
-/// Its window is the claim's own reply, brought forward by every checkpoint: the worker never
-/// looks at the invocation's payload again.
+/// The window is the one that the claim returned, advanced by every checkpoint: the worker does not
+/// use the invocation's payload again.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Lease {
     window: Window,
@@ -15,7 +15,7 @@ pub struct Lease {
 }
 
 impl Lease {
-    /// The lease that `window` grants to `owner`, or `None` when it is held by nobody or by another.
+    /// The lease that `window` grants to `owner`; `None` if nothing or another owner holds it.
     pub fn held(window: Window, owner: &Owner) -> Option<Self> {
         let ours = window.owner() == Some(owner);
         (window.status() == Status::Running && ours).then(|| Self {
@@ -34,13 +34,13 @@ impl Lease {
         &self.owner
     }
 
-    /// Whether `current` shows that this lease's own move to `page` was applied: the answer to a
-    /// write whose reply was lost.
+    /// Returns whether `current` shows that this lease's own move to `page` was applied, after a
+    /// write whose response was lost.
     pub fn confirms_page(&self, current: &Window, page: u64) -> bool {
         self.still_holds(current) && current.page() == page
     }
 
-    /// Whether `current` is still held by this lease.
+    /// Returns whether this lease still holds `current`.
     pub fn still_holds(&self, current: &Window) -> bool {
         current.status() == Status::Running
             && current.epoch() == self.window.epoch()
@@ -48,26 +48,26 @@ impl Lease {
     }
 }
 
-/// Which write is allowed: the condition every store puts on a move.
+/// The condition that every store puts on a move.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Guard {
-    /// A claim: dispatched, or ready and due, at this epoch.
+    /// A claim: the window is dispatched, or ready and due, at this epoch.
     Claim {
-        /// The epoch told or read.
+        /// The epoch in the task, or as read.
         epoch: u64,
     },
-    /// The lease holder: running, at this epoch and page.
+    /// The lease holder: the window is running, at this epoch and page.
     Holder {
         /// The epoch of the claim.
         epoch: u64,
         /// The page of the last checkpoint.
         page: u64,
     },
-    /// The tick or an operator: as it read the window.
+    /// The tick or an operator: the window is as it was read.
     Planner {
-        /// The epoch read.
+        /// The epoch as read.
         epoch: u64,
-        /// The status read.
+        /// The status as read.
         status: Status,
     },
 }
@@ -81,7 +81,7 @@ impl Guard {
         }
     }
 
-    /// The guard of a planner's write on a window as it read it.
+    /// The guard of a planner's write to a window as it was read.
     pub fn planner(seen: &Window) -> Self {
         Self::Planner {
             epoch: seen.epoch(),

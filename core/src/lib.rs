@@ -1,39 +1,39 @@
-//! The windlass protocol, sans I/O: what a window is, who may work on it, how far it got, and what
-//! to do next, all decided from arguments alone. No clock is read, no randomness is drawn, nothing
-//! is sent or stored here, so every history can be replayed and every decision tested in microseconds.
+//! The windlass protocol, sans I/O: windows, their owners, their progress and the next steps, all
+//! decided from arguments alone. Nothing here reads a clock, draws randomness, sends or stores, so
+//! every history can be replayed and every decision tested in microseconds.
 //!
-//! | module | is about |
+//! | module | subject |
 //! | --- | --- |
 //! | [`time`], [`span`] | instants and half-open spans |
 //! | [`duration`] | durations as text |
 //! | [`ids`] | names that validate: sources, generations, lanes, windows, owners |
-//! | [`ownership`] | which state an output folder belongs to |
+//! | [`ownership`] | the state that owns an output folder |
 //! | [`adopt`] | a timeline rebuilt from the files it has delivered |
 //! | [`shard`] | the parts of the plan that orchestrators divide among themselves |
-//! | [`block`] | why a source does not run, and when it is probed |
-//! | [`source`] | what a source is and under which policy its timeline is cut |
-//! | [`manifest_change`] | a manifest, compared with what was applied of it |
+//! | [`block`] | blocked sources and their probes |
+//! | [`source`] | sources and their policies |
+//! | [`manifest_change`] | a manifest, compared with an applied definition |
 //! | [`window`], [`transition`] | a window and the one function that moves it |
 //! | [`lease`] | the right to move a running window, and the conditions on writes |
 //! | [`delivery`] | the order in which a page becomes durable |
 //! | [`checkpoint`] | durable progress, one page at a time |
 //! | [`progress`], [`carve`], [`plan`], [`scavenge`] | the planner |
-//! | [`summary`] | the open windows of a lane in numbers, and its troubles |
+//! | [`summary`] | counts of a lane's open windows, and its troubles |
 //! | [`due`] | the next instant at which a timeline has work |
-//! | [`frontier`], [`split`] | where a window that cannot finish is split, and the split itself |
-//! | [`causes`] | what becomes of a window that a run could not finish |
-//! | [`sweep`], [`seen`] | second passes for late events, and what they compare with |
+//! | [`frontier`], [`split`] | the split point of a window that cannot finish, and the split itself |
+//! | [`causes`] | the causes with which workers release unfinished windows |
+//! | [`sweep`], [`seen`] | sweeps for late-arriving records, and the digests that they compare with |
 //! | [`wait`] | stored waits, of windows and of rate groups |
-//! | [`turns`] | how the workers of a rate group share its pace |
-//! | [`trust`] | which clock is right, and what may be done while that is open |
-//! | [`retention`] | how near a timeline is to losing records |
-//! | [`lateness`] | how late a vendor really is |
-//! | [`retry`] | failure classes and what follows them |
-//! | [`task`] | what the orchestrator hands to a worker |
-//! | [`metric`] | what is counted, by name and unit |
-//! | [`limits`] | every bound, in one table |
-//! | [`invariant`] | what must hold, by id |
-//! | [`breaks`] | the protocol broken on purpose, for the simulator |
+//! | [`turns`] | the request rate of a rate group, shared by its workers |
+//! | [`trust`] | the trusted clock, and the steps that need one |
+//! | [`retention`] | the time until a timeline loses records |
+//! | [`lateness`] | the measured lateness of a vendor |
+//! | [`retry`] | failure classes and their consequences |
+//! | [`task`] | the payload from the orchestrator to a worker |
+//! | [`metric`] | names and units of the metrics |
+//! | [`limits`] | every limit, in one table |
+//! | [`invariant`] | invariants, by id |
+//! | [`breaks`] | deliberate faults of the protocol, for the simulator |
 //! | [`clock`] | the seams for time and randomness |
 
 pub mod adopt;

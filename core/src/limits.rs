@@ -1,235 +1,245 @@
-//! Every bound of the engine, in one table, each with its reason. A service's own bounds stand
-//! beside its adapter; a vendor's stand in its manifest.
+//! Every limit of the engine, in one table, each with its reason. The limits of a service stand
+//! beside its adapter; those of a vendor stand in its manifest.
 
 use crate::time::{DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS, Timestamp};
 
-/// Shards of the plan. A constant: it is part of stored keys, so it can never change.
+/// Shards of the plan. Part of stored keys, so it can never change.
 pub const SHARDS: u8 = 64;
-/// Longest source, sink or backfill name: fits a DNS label and every stored key.
+/// Longest name of a source, sink or backfill: fits a DNS label and every stored key.
 pub const NAME_BYTES_MAX: usize = 63;
 
-/// Windows between `open_from` and `scheduled_through` of one timeline, whatever their status.
-/// The default; a stuck source stops growing here and its timeline just waits.
+/// Default number of windows between `open_from` and `scheduled_through` of one timeline, of any
+/// status. At this number a stuck source creates no more windows.
 pub const OPEN_WINDOWS_DEFAULT: u32 = 64;
-/// The most a configuration may ask for: one query of the open range stays under 1 MB.
+/// Largest number of open windows that a configuration may set: one query of the open range stays
+/// under 1 MB.
 pub const OPEN_WINDOWS_MAX: u32 = 1_000;
-/// Unfinished windows listed before `open_from`; when full, carving stops.
+/// Unfinished windows listed before `open_from`; a full list stops the creation of windows.
 pub const BEHIND_MAX: usize = 32;
-/// Age from which changed counts of a lane's windows are written without another reason: at most six
-/// writes an hour, and none for a window that is created and finished meanwhile.
+/// Age from which changed counts of a lane's windows are written without another reason: at most
+/// six writes an hour, and none for a window that is created and finished meanwhile.
 pub const SUMMARY_AGE_MS: i64 = 10 * MINUTE_MS;
-/// Requests of `windlass status` for all sources of a table: two listings for each of [`SHARDS`], and the
-/// table's own item at its opening and for the shards in use. Within that, sources with open windows
-/// are read one by one.
+/// Requests of `windlass status` for all sources of a table: two listings for each of [`SHARDS`],
+/// one read of the table's own item at its opening, and one for the shards in use. Sources with
+/// open windows are read one by one up to this number.
 pub const LOOK_REQUESTS_MAX: usize = 2 * SHARDS as usize + 2;
-/// Spans beyond the vendor's retention that one timeline remembers; past it, the vendor is asked anyway.
+/// Spans beyond the vendor's retention that one timeline stores; time past it is requested from the
+/// vendor anyway.
 pub const UNAVAILABLE_MAX: usize = 64;
-/// Windows one tick creates for one timeline, so that one source cannot hold up a tick.
+/// Windows that one tick creates for one timeline, so that one source cannot delay a tick.
 pub const CARVE_PER_TICK_MAX: usize = 64;
-/// Windows one invocation's payload names.
+/// Windows in the payload of one invocation.
 pub const WINDOWS_PER_TASK_MAX: usize = 64;
-/// Records that a window is expected to hold at most, to share an invocation: about one page.
+/// Expected records of a quiet window at most, about one page: it may share an invocation.
 pub const QUIET_RECORDS_MAX: u64 = 1_000;
-/// Small windows that share one invocation.
+/// Quiet windows that share one invocation.
 pub const TASKS_PER_INVOCATION_MAX: usize = 16;
-/// Tasks of one invocation that are worked on at the same time: pages of each are in memory.
+/// Concurrent tasks of one invocation: the pages of each are in memory.
 pub const TASKS_AT_ONCE_MAX: usize = 8;
-/// Windows one worker run does before it returns to its dispatcher, which may have work that is
-/// further behind.
+/// Windows of one worker run. The worker then returns to its dispatcher, which may have more urgent
+/// work.
 pub const WINDOWS_PER_RUN_MAX: usize = 16;
-/// Sources of a crowded rate group that one worker looks at for a further window.
+/// Sources of a crowded rate group that one worker checks for a further window.
 pub const SOURCES_LOOKED_AT_MAX: usize = 32;
-/// Workers of one source at once, at most.
+/// Concurrent workers of one source at most.
 pub const IN_FLIGHT_MAX: u32 = 64;
 
-/// Pages of one window in one run. A pager that never ends meets it; it never counts as the end.
+/// Pages of one window in one run. Only an endless pager reaches it; reaching it is never the end
+/// of a window.
 pub const PAGES_PER_RUN_MAX: u64 = 100_000;
-/// Cursor hashes remembered to notice a pager that goes in circles.
+/// Cursor hashes that are kept to detect a token cycle.
 pub const CURSOR_MEMORY: usize = 8;
-/// Longest cursor stored: an item must stay small, and no vendor documents longer tokens.
+/// Longest stored cursor in bytes: an item must stay small, and no vendor documents longer tokens.
 pub const CURSOR_BYTES_MAX: usize = 16 * 1024;
-/// Runs without a checkpoint, each ended by a crash or a repeatable page error, before a window parks.
+/// Runs without a checkpoint, each ended by a crash or a repeatable page error, before a window
+/// parks.
 pub const ATTEMPTS_MAX: u32 = 10;
-/// Deaths of the process in a row, while a window was in flight as the only suspect and had no page,
-/// before it parks. The first death, which makes it a suspect, is not among them.
+/// Consecutive deaths of the process, while a window was the only suspect in flight and had no
+/// page, before it parks. The first death, which makes it a suspect, does not count.
 pub const SUSPECT_DEATHS_MAX: u32 = 5;
-/// How often a window that parked as a suspect is tried again, once: often enough for a page that
-/// heals by itself, and seldom enough that a process which dies of it loses little.
+/// Time until a window that parked as a suspect is probed: often enough for a page that recovers
+/// without an operator, and so seldom that a process which dies of it loses little.
 pub const SUSPECT_RETRY_MS: i64 = DAY_MS;
 /// Restarts from page one before a window parks.
 pub const RESTARTS_MAX: u32 = 5;
-/// Runs of a window that ended with pages and without its end, before it is split at its frontier:
-/// one that needs two or three runs is done sooner than a split is.
+/// Overruns of a window before it is split at its frontier: a window that needs two or three runs
+/// finishes sooner than a split does.
 pub const OVERRUNS_BEFORE_SPLIT: u32 = 3;
 /// Windows that the unread rest of a split window becomes at most: as many workers may read it, and
 /// a split is one transaction of at most [`SPLIT_ITEMS_MAX`] items.
 pub const SPLIT_PIECES_MAX: i64 = 8;
-/// Items of one split: the pieces, the delivered part, which is the window itself or one beside it, and
-/// the marks. A transaction costs twice for each item, and is in the way of other writes of them.
+/// Items of one split: the pieces, the delivered part and the marks. The delivered part is the
+/// window itself or one beside it. A transaction costs twice for each item and blocks other writes
+/// of them.
 pub const SPLIT_ITEMS_MAX: usize = 10;
-/// Tries of one page within one run.
+/// Attempts at one page within one run.
 pub const PAGE_TRIES_MAX: usize = 5;
-/// Tries of one state write whose outcome is unknown or whose store is unavailable.
+/// Attempts at one state write whose outcome is unknown or whose store is unavailable.
 pub const STATE_TRIES_MAX: usize = 6;
 
-/// First delay between tries of a page.
+/// First delay between attempts at a page.
 pub const RETRY_DELAY_MIN_MS: i64 = 500;
-/// Longest delay between tries of a page, and the longest wait a worker sleeps through: anything
-/// longer is stored as `not_before` and the worker leaves.
+/// Longest delay between attempts at a page, and the longest wait that a worker sleeps through. A
+/// longer one is stored as `not_before`, and the worker releases the window.
 pub const RETRY_DELAY_MAX_MS: i64 = 5 * SECOND_MS;
-/// First delay between tries of a state write.
+/// First delay between attempts at a state write.
 pub const WRITE_DELAY_MIN_MS: i64 = 50;
-/// Longest pause between two requests that a declared pace makes a worker sleep through; a slower
-/// pace is stored as the rate group's `not_before`.
+/// Longest interval of a declared request rate that a worker sleeps through; at a slower rate, the
+/// interval is stored as the rate group's `not_before`.
 pub const PACE_SLEEP_MAX_MS: i64 = 10 * SECOND_MS;
-/// A part of a rate group's pace that is ample for one worker, in requests a minute: pages seldom
-/// take less than half a second. Workers with less share turns.
+/// Share of a rate group's request rate that is enough for one worker, in requests per minute:
+/// pages seldom take less than half a second. Workers with smaller shares reserve requests.
 pub const SHARE_AMPLE_PER_MINUTE: u32 = 120;
-/// How much wider than even turns are spaced: what arrives at a vendor is not spaced as it was sent.
+/// Extra space between request reservations, in percent: requests do not arrive at a vendor as
+/// evenly as they were sent.
 pub const TURN_SLACK_PERCENT: i64 = 5;
-/// How far ahead a worker reserves turns: unused ones are lost to the others.
+/// Time ahead for which a worker reserves requests: unused reservations are lost to the other
+/// workers.
 pub const TURNS_AHEAD_MS: i64 = 2 * SECOND_MS;
-/// Turns reserved at once, at most.
+/// Requests reserved at once at most.
 pub const TURNS_AT_ONCE_MAX: i64 = 16;
-/// The furthest off that a free turn can be: what a worker waits for and what it reserves there.
+/// Maximum reservation horizon: the wait of one worker and its reservations after that.
 pub const TURN_MS_MAX: i64 = 2 * PACE_SLEEP_MAX_MS + TURNS_AHEAD_MS;
-/// How old a worker's knowledge of its rate group's gate may be when it asks for a page.
+/// Maximum age of a worker's knowledge of its rate group's cooldown when it requests a page.
 pub const GATE_READ_MS: i64 = 5 * SECOND_MS;
-/// First `not_before` after a run that failed.
+/// First backoff after a failed run.
 pub const BACKOFF_MIN_MS: i64 = 5 * SECOND_MS;
-/// Longest `not_before` after runs that failed.
+/// Longest backoff after failed runs.
 pub const BACKOFF_MAX_MS: i64 = 15 * MINUTE_MS;
-/// Longest wait stored whatever a vendor says; then it is asked again.
+/// Longest stored wait, even if a vendor asks for more; then a request follows.
 pub const WAIT_MS_MAX: i64 = HOUR_MS;
 
-/// Runs of a window that ended in a refusal which often passes by itself, such as credentials that
-/// expired a moment ago, before the source is blocked: with the stored backoff about five minutes.
+/// Runs of a window that ended in a rejection which is often transient, such as just expired
+/// credentials, before the source is blocked: with the stored backoff about five minutes.
 pub const REFUSALS_BEFORE_BLOCK: u32 = 6;
-/// Time between two probes of a blocked source: a vendor sees six requests an hour, and a person who
-/// has renewed a credential does not wait for long.
+/// Time between two probes of a blocked source: six requests an hour for the vendor, and a short
+/// wait for an operator who has renewed a credential.
 pub const PROBE_MS: i64 = 10 * MINUTE_MS;
-/// Time after which a block is no short incident, and probes come less often.
+/// Age of a block from which probes come less often.
 pub const PROBE_SLOW_AFTER_MS: i64 = 6 * HOUR_MS;
-/// Time between two probes from then on: 24 requests a day.
+/// Time between two probes of a block of that age: 24 requests a day.
 pub const PROBE_SLOW_MS: i64 = HOUR_MS;
-/// Time between two probes of a source whose sink is full: room comes back within moments, and that
-/// is seen on this machine.
+/// Time between two probes of a source whose sink is full: space returns soon, and this machine can
+/// check it.
 pub const PROBE_FULL_MS: i64 = MINUTE_MS;
 
-/// Clocks of this system's machines agree this well.
+/// Largest difference between the clocks of this system's machines.
 pub const CLOCK_SKEW_MS: i64 = 60 * SECOND_MS;
-/// Latest time that this machine's clock is read as, 9000-01-01. Waits are instants, and the last instant
-/// is the end of the year 9999: a clock that shows it would make every wait end at once.
+/// Latest time that the machine clock returns, 9000-01-01. Waits are instants, and the last instant
+/// is the end of the year 9999: at that time every wait would end at once.
 pub const CLOCK_LATEST: Timestamp = Timestamp::from_ms(221_845_392_000_000);
-/// Longest lease with an end: the longest invocation of Lambda, and what clocks differ by.
+/// Longest lease with an end: the longest invocation of Lambda plus the clock skew.
 pub const LEASE_MS_MAX: i64 = 15 * MINUTE_MS + CLOCK_SKEW_MS;
-/// Clocks that differ by more than this are not both slow: one of them is wrong, and which one is for
-/// other vendors or a person to say. A wrong time zone is less, a lost battery or a wrong year more.
+/// Difference of two clocks from which one of them must be wrong; other vendors or an operator
+/// decide which one. A wrong time zone is less, a dead battery or a wrong year more.
 pub const CLOCK_DISPUTE_MS: i64 = DAY_MS;
-/// How old the stored offset of a vendor's clock may get before a response replaces it: eight
-/// writes a day for a rate group. Steps that cannot be taken back trail by as much.
+/// Maximum age of the stored offset of a vendor's clock: a later response replaces it, eight writes
+/// a day for a rate group. Irreversible steps trail by as much.
 pub const CLOCK_STORED_MS: i64 = 3 * HOUR_MS;
-/// How long after a response this machine's clock is believed to have gone right. Then windows are cut
+/// Time after a response for which the machine clock is trusted. After that, windows are created
 /// one at a time until the next response. Twice the age at which the offset is stored again.
 pub const CLOCK_BELIEVED_MS: i64 = 2 * CLOCK_STORED_MS;
-/// Other rate groups that are asked for as many witnesses: some were never heard, or rest.
+/// Other rate groups that are read to find as many witnesses: some have no response yet, or no
+/// recent one.
 pub const WITNESSES_ASKED_MAX: usize = 8 * WITNESSES_MAX;
-/// Other rate groups of which the clocks are read as witnesses: enough to outvote a wrong one.
+/// Other rate groups whose clocks serve as witnesses: enough to outvote a wrong one.
 pub const WITNESSES_MAX: usize = 8;
-/// How far the end of a carved window trails `now - settle`, because a `Date` header has whole
-/// seconds and is already old when it arrives.
+/// Distance of a new window's end from `now - settle`, because a `Date` header has whole seconds
+/// and is already old when it arrives.
 pub const EDGE_ALLOWANCE_MS: i64 = 2 * SECOND_MS;
-/// Least time a worker keeps to release its window before its deadline.
+/// Least time that a worker reserves to release its window before its deadline.
 pub const DEADLINE_MARGIN_MS: i64 = 10 * SECOND_MS;
-/// Of the time a worker has left, what a page on its way may not use up: one state write, tried
-/// again a few times.
+/// Part of a worker's remaining time that a page in flight may not use: one state write with a few
+/// retries.
 pub const RELEASE_MS: i64 = 3 * SECOND_MS;
-/// How long a sink may still take for the page in hand after a request to stop: then the page is given
-/// up. What stops a process kills it after ten seconds (Docker) or thirty (Kubernetes).
+/// Time that a sink may take for the current page after a shutdown request; then the worker drops
+/// the page. Docker kills a process after ten seconds, Kubernetes after thirty.
 pub const STOP_GRACE_MS: i64 = 5 * SECOND_MS;
-/// How long after a request to stop a wait for a sink is logged: usual pages take less.
+/// Time after a shutdown request from which a wait for a sink is logged: usual pages take less.
 pub const STOP_NOTICE_MS: i64 = SECOND_MS;
-/// Time without progress after which a worker counts as stalled: a few times what a slow vendor takes
-/// for a page.
+/// Time without progress from which a worker counts as stalled: several times that of a slow
+/// vendor's page.
 pub const STALL_MS: i64 = 5 * SECOND_MS;
-/// Time between two lines of the log about stalled workers.
+/// Time between two log lines about stalled workers.
 pub const STALL_LOG_MS: i64 = MINUTE_MS;
-/// How long done windows stay as history, at least.
+/// Shortest history of done windows.
 pub const HISTORY_MS_MIN: i64 = 7 * DAY_MS;
-/// How long done windows stay as history unless configured otherwise.
+/// Default history of done windows.
 pub const HISTORY_MS_DEFAULT: i64 = 30 * DAY_MS;
 
 /// Sweep lanes of one source.
 pub const SWEEPS_MAX: usize = 4;
-/// Records of a sweep lane after which what was counted of them begins to fade.
+/// Records of a sweep lane from which older counts decay.
 pub const LATENESS_RECORDS: u64 = 1_000_000;
-/// Records of the live windows that one sweep window joins, at most: one page of the vendors that ask for
-/// sweeps, so that it fits wherever each of them did. A live window with more gets a sweep window of its
-/// own. What does not fit is not split but parked.
+/// Records of the live windows that one sweep window joins at most: one page of the vendors that
+/// need sweeps, so that a vendor which served each live window can serve it. A live window with
+/// more records gets a sweep window of its own. A sweep window that does not fit parks instead of
+/// splitting.
 pub const SWEEP_RECORDS_MAX: u64 = 1_000;
 /// Live windows that one tick reads to plan one sweep lane.
 pub const SWEEP_LEDGER_MAX: usize = 256;
-/// Delivered ids that one sweep window may have to know, 8 bytes each: 16 MiB. A live window with
-/// more cannot be swept, and its sweep is parked.
+/// Delivered ids that one sweep window may load, 8 bytes each: 16 MiB. A live window with more
+/// cannot be swept, and its sweep window parks.
 pub const SEEN_DIGESTS_MAX: usize = 2 * 1024 * 1024;
-/// Ids that one stored item holds, so that it stays far below 400 KB; a page with more is stored
-/// in several.
+/// Ids in one stored item, so that it stays far below 400 KB; a page with more is stored in
+/// several.
 pub const SEEN_DIGESTS_PER_ITEM: usize = 20_000;
 
-/// Shortest and longest time before records are lost from which a source counts as endangered.
+/// Shortest time before records are lost from which a source counts as endangered.
 pub const RETENTION_GUARD_MS_MIN: i64 = HOUR_MS;
-/// See [`RETENTION_GUARD_MS_MIN`].
+/// Longest time before records are lost from which a source counts as endangered.
 pub const RETENTION_GUARD_MS_MAX: i64 = 7 * DAY_MS;
 
-/// Records an adaptive window aims at: about twenty pages of a thousand, so that a window is worth
-/// its four state writes and is still done within minutes.
+/// Records that an adaptive window aims at: about twenty pages of a thousand, so that a window is
+/// worth its four state writes and still finishes within minutes.
 pub const WINDOW_RECORDS_TARGET: u64 = 20_000;
-/// How much wider one adaptive window may be than the one before.
+/// Largest growth of an adaptive window from one to the next, as a factor.
 pub const WIDTH_GROWTH_MAX: i64 = 2;
-/// How long the live edge may wait before it is cut, by default.
+/// Default time that the live edge collects before it becomes a window.
 pub const EVERY_MS_DEFAULT: i64 = 5 * MINUTE_MS;
 
 /// Largest response body, after decompression.
 pub const BODY_BYTES_MAX: usize = 64 * 1024 * 1024;
-/// Records of one page that exist as records, lines or rejects at once: a few megabytes however
-/// small they are. A page with more is delivered whole, in pieces of at most so many.
+/// Records of one page that exist as records, lines or rejects at once: a few megabytes even for
+/// large numbers of small ones. A page with more is delivered whole, in pieces of at most this
+/// many.
 pub const RECORDS_AT_ONCE_MAX: usize = 10_000;
 /// Bytes of the records of one piece; a larger record is a piece of its own. Most vendors' pages
-/// fit, and each piece costs a sync or a call of its own.
+/// fit, and each piece costs a sync or a call.
 pub const RECORD_BYTES_AT_ONCE_MAX: usize = 8 * 1024 * 1024;
-/// Largest body that is read among the other tasks of a process: a few milliseconds. A larger one is
-/// read on a thread of its own, which costs as much as a tenth of a millisecond.
+/// Largest body that is parsed among the other tasks of a process: a few milliseconds. A larger one
+/// is parsed on a thread of its own, which costs up to a tenth of a millisecond.
 pub const READ_BYTES_INLINE_MAX: usize = 1024 * 1024;
-/// Longest id of a record. Ids are copied into lines, up to three times as long there; a longer
-/// value is not taken for an id, and no vendor documents one.
+/// Longest id of a record in bytes. Lines contain the id, up to three times as long; a longer value
+/// is not an id, and no vendor documents one.
 pub const ID_BYTES_MAX: usize = 4 * 1024;
-/// Largest body beside which the next page is fetched: with a larger one, a second body would double
-/// what a worker needs, and the transfer takes longer than the wait that it saves.
+/// Largest body beside which the next page is fetched. With a larger one, a second body would
+/// double the memory of a worker, and the transfer takes longer than the wait that it saves.
 pub const PREFETCH_BODY_BYTES_MAX: u64 = 16 * 1024 * 1024;
 /// Largest token, error or sample body that is read whole for a message.
 pub const ERROR_BODY_BYTES_MAX: usize = 64 * 1024;
-/// Most characters of a stored or printed error message.
+/// Longest stored or printed error message, in characters.
 pub const MESSAGE_CHARS_MAX: usize = 500;
-/// Most next links or header values read from one response.
+/// Next links or header values that are read from one response at most.
 pub const HEADER_LINKS_MAX: usize = 32;
-/// Largest manifest or secret file.
+/// Largest manifest or secret file in bytes.
 pub const FILE_BYTES_MAX: u64 = 1024 * 1024;
-/// Largest configuration, all files together: 20,000 sources of 800 bytes each. Its text stays in
-/// memory, to place errors.
+/// Largest configuration in bytes, all files together: 20,000 sources of 800 bytes each. Its text
+/// stays in memory for the positions of errors.
 pub const CONFIG_BYTES_MAX: u64 = 16 * 1024 * 1024;
 /// Files of one configuration: one for each source.
 pub const CONFIG_FILES_MAX: usize = SOURCES_MAX;
-/// Files that include each other, from the first one down.
+/// Depth of files that include each other, counted from the first one.
 pub const INCLUDE_DEPTH_MAX: usize = 8;
-/// Longest name of a configuration file as a source stores it: half a unit of writing is left for
-/// the source itself.
+/// Longest stored name of a configuration file in bytes: half a write unit is left for the source
+/// itself.
 pub const FILE_NAME_BYTES_MAX: usize = 255;
-/// Sources of one configuration, those that lists of parameters expand to included. With three lanes
-/// each, a tick lists 18 MB of progress.
+/// Sources of one configuration, including those that lists of parameters expand to. With three
+/// lanes each, a tick lists 18 MB of progress.
 pub const SOURCES_MAX: usize = 20_000;
 /// Time to connect to a vendor.
 pub const CONNECT_TIMEOUT_MS: u64 = 10_000;
-/// Longest silence while a response arrives.
+/// Longest silence within a response.
 pub const READ_TIMEOUT_MS: u64 = 30_000;
 /// Longest time for one whole request.
 pub const REQUEST_TIMEOUT_MS: u64 = 120_000;

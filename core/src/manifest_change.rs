@@ -1,4 +1,4 @@
-//! A connector's manifest, compared with what a definition took from it when it was applied.
+//! A connector's manifest, compared with an applied definition.
 
 use crate::ids::ManifestHash;
 use crate::source::{Order, SourceDefinition};
@@ -6,24 +6,24 @@ use crate::source::{Order, SourceDefinition};
 /// The change of a manifest since a definition was applied.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ManifestChange {
-    /// None that matters.
+    /// No relevant change.
     Nothing,
-    /// Another order or settle. The policy as stored is still right.
+    /// Another order or settle. The stored policy remains valid.
     Policy,
     /// Another unit, other bounds, ids or clock, or an order that is no longer documented: the
-    /// manifest cannot read windows that the definition has cut.
+    /// manifest cannot read the windows of the definition.
     Facts,
 }
 
 impl ManifestChange {
-    /// The change since `definition` was applied of its manifest, which now has `hash` and documents
-    /// `order`. None is known of a definition that an earlier version applied.
+    /// The change of the manifest since `definition` was applied. `hash` and `order` are those of
+    /// the present manifest. A definition that an earlier version applied has no known change.
     pub fn since(definition: &SourceDefinition, hash: &ManifestHash, order: Option<Order>) -> Self {
         let applied = definition.manifest_hash.as_ref();
         let Some(applied) = applied.filter(|applied| *applied != hash) else {
             return Self::Nothing;
         };
-        // A window that cannot finish is split where it has got to, by that order.
+        // A window that cannot finish is split at its frontier, which that order determines.
         let stored = definition.policy.strict_order;
         let keeps_order = stored.is_none() || stored == order;
         if applied.has_facts_of(hash) && keeps_order {
@@ -33,7 +33,7 @@ impl ManifestChange {
         }
     }
 
-    /// The change of the manifest of `connector` in words, if there is one.
+    /// The change of the manifest of `connector` in words; `None` without a change.
     pub fn describe(self, connector: &str) -> Option<String> {
         let changed = match self {
             Self::Nothing => return None,

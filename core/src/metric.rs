@@ -1,29 +1,28 @@
-//! What windlass counts: the names, units and meanings that alarms, dashboards and people share.
+//! Metrics: the names, units and meanings that alarms, dashboards and operators share.
 //!
-//! A tick writes one line. A worker run writes one at its end, and before that after each page with
-//! rejects and after many pages, so that little is lost when it is killed. A line is a JSON object in
-//! the embedded metric format, which the log's reader turns into metrics by itself, so that counting
-//! costs no request.
-//! (Amazon CloudWatch User Guide, "Specification: Embedded metric format".)
+//! A tick writes one line. A worker run writes one at its end, and earlier ones after each page
+//! with rejects and after many pages, so that little is lost when it is killed. A line is a JSON
+//! object in the embedded metric format, which CloudWatch Logs turns into metrics, so that metrics
+//! cost no request. (Amazon CloudWatch User Guide, "Specification: Embedded metric format".)
 
 use serde::Serialize;
 use serde::ser::{SerializeMap, Serializer};
 
 use crate::time::Timestamp;
 
-/// Where all of them are found.
+/// The namespace of all metrics.
 pub const NAMESPACE: &str = "windlass";
-/// The one dimension: which deployment. One more, such as the source, would multiply the bill.
+/// The one dimension: the deployment. A second one, such as the source, would multiply the cost.
 pub const DIMENSION: &str = "Deployment";
 
-/// Something that is counted.
+/// One metric.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Metric {
-    /// Its name.
+    /// The name in CloudWatch.
     pub name: &'static str,
-    /// Its unit, as CloudWatch writes it.
+    /// The unit, as CloudWatch writes it.
     pub unit: &'static str,
-    /// What it says.
+    /// The meaning, in one sentence.
     pub about: &'static str,
 }
 
@@ -33,7 +32,7 @@ macro_rules! metrics {
             #[doc = $about]
             pub const $constant: Metric = Metric { name: $name, unit: $unit, about: $about };
         )*
-        /// All of them.
+        /// All metrics.
         pub const ALL: &[Metric] = &[$($constant),*];
     };
 }
@@ -68,14 +67,14 @@ metrics! {
     SINK_ENTRIES_RESENT "SinkEntriesResent" "Count" "Entries that the stream refused and took later.";
 }
 
-/// The line that carries some of them.
+/// The log line of some metrics.
 #[derive(Debug, Clone, PartialEq)]
 pub struct MetricLine<'a> {
-    /// Which deployment.
+    /// The value of the dimension.
     pub deployment: &'a str,
-    /// When.
+    /// The instant of the values.
     pub now: Timestamp,
-    /// What was counted.
+    /// The metrics and their values.
     pub values: Vec<(Metric, u64)>,
 }
 
@@ -154,7 +153,7 @@ mod tests {
     fn every_metric_has_a_name_of_its_own_and_a_line_takes_them_all() {
         let names: BTreeSet<_> = ALL.iter().map(|metric| metric.name).collect();
         assert_eq!(names.len(), ALL.len());
-        // At most 100 in one directive.
+        // One directive holds at most 100 metrics.
         assert!(ALL.len() <= 100);
     }
 }

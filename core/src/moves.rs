@@ -1,5 +1,5 @@
-//! A move that somebody asks a store for: of which window, under which condition, and what happens
-//! to it. A store makes "read, [`Move::apply`], write back" one atomic step, and adds nothing.
+//! A move that a caller requests of a store: the window, the condition and the event. A store makes
+//! "read, [`Move::apply`], write back" one atomic step, and adds nothing.
 
 use crate::checkpoint::Checkpoint;
 use crate::ids::WindowId;
@@ -7,34 +7,34 @@ use crate::lease::{Guard, Lease};
 use crate::transition::{Claim, Event, IllegalMove, Release};
 use crate::window::{Status, Window};
 
-/// A window as read, and what is to happen to it.
+/// A window as read, and the event to apply.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Decision {
-    /// As read; the write is conditional on its epoch and status.
+    /// The window as read; the write is conditional on its epoch and status.
     pub seen: Window,
-    /// What happens.
+    /// The event to apply.
     pub event: Event,
 }
 
-/// One move of one window, and who asks for it with what they know of the window.
+/// One move of one window, with the caller's knowledge of the window.
 #[derive(Debug, Clone, Copy)]
 pub enum Move<'a> {
-    /// A worker takes a window, which it has perhaps not read.
+    /// A worker claims a window that it may not have read.
     Claim(&'a WindowId, &'a Claim),
     /// The holder makes one page durable, after the sink has acknowledged every record of it.
     Checkpoint(&'a Lease, &'a Checkpoint),
-    /// The holder makes the last page durable and finishes the window, whose history then stays for
-    /// so many milliseconds.
+    /// The holder makes the last page durable and finishes the window, whose history stays for this
+    /// many milliseconds.
     Complete(&'a Lease, &'a Checkpoint, i64),
-    /// The holder gives the window back.
+    /// The holder releases the window.
     Release(&'a Lease, &'a Release),
-    /// The tick or an operator moves a window that they have read. [`Move::apply`] refuses an event
-    /// that is a worker's to cause, or part of a `WindowSplit`.
+    /// The tick or an operator moves a window that it has read. [`Move::apply`] rejects an event
+    /// that only a worker may cause, or that is part of a `WindowSplit`.
     Decide(&'a Window, &'a Event),
 }
 
 impl<'a> Move<'a> {
-    /// The window that is to move.
+    /// The id of the window to move.
     pub fn id(&self) -> &'a WindowId {
         match *self {
             Self::Claim(id, _) => id,
@@ -45,7 +45,7 @@ impl<'a> Move<'a> {
         }
     }
 
-    /// What happens to the window.
+    /// The event of the move.
     pub fn event(&self) -> Event {
         match *self {
             Self::Claim(_, claim) => Event::Claim(claim.clone()),
@@ -62,11 +62,11 @@ impl<'a> Move<'a> {
     /// The window after the move, to be stored in place of `current`.
     ///
     /// # Errors
-    /// When it is not this caller's to make of `current`.
+    /// Fails if this caller may not make the move from `current`.
     pub fn apply(&self, current: &Window) -> Result<Window, IllegalMove> {
         self.guard().check(current)?;
         match *self {
-            // An epoch has one owner, so this fails only when somebody edited the item by hand.
+            // An epoch has one owner, so this fails only after a manual edit of the item.
             Self::Checkpoint(lease, _) | Self::Complete(lease, ..) | Self::Release(lease, _)
                 if !lease.still_holds(current) =>
             {
@@ -83,17 +83,17 @@ impl<'a> Move<'a> {
         }
     }
 
-    /// Whether `current`, which has refused this move, shows that an earlier try of it was made: the
-    /// answer to a write whose reply was lost.
+    /// Returns whether `current`, which fails this move's condition, shows that an earlier attempt
+    /// was applied. Decides after a write whose response was lost.
     pub fn was_made(&self, current: &Window) -> bool {
         match *self {
             Self::Claim(_, claim) => Lease::held(current.clone(), &claim.owner).is_some(),
             Self::Checkpoint(lease, page) => {
                 lease.confirms_page(current, page.to()) && current.cursor() == page.cursor.as_ref()
             }
-            // Only the holder hands a running window to `done`, and nobody else can have raised the
-            // epoch by one and left it ready without the holder's release, unless the lease ran out:
-            // then there is nothing left to write.
+            // Only the holder completes a running window. A ready window at the next epoch comes
+            // from the holder's release or from an expired lease: in both cases the holder has
+            // nothing left to write.
             Self::Complete(lease, ..) => was_handed_over(lease, current, Status::Done),
             Self::Release(lease, _) => was_handed_over(lease, current, Status::Ready),
             Self::Decide(seen, event) => seen.apply(event).as_ref() == Ok(current),
@@ -111,13 +111,13 @@ impl<'a> Move<'a> {
     }
 }
 
-/// Whether `current` is what the window of `lease` becomes by being handed over once.
+/// Returns whether `current` is the window of `lease` one change of ownership later, in `status`.
 fn was_handed_over(lease: &Lease, current: &Window, status: Status) -> bool {
     current.status() == status && current.epoch() == lease.window().epoch() + 1
 }
 
-/// Whether `event` is the tick's or an operator's to cause, by itself. A worker's moves need its lease,
-/// and a window gives a part up only in the step that creates the windows for that part.
+/// Returns whether the tick or an operator may cause `event` alone. A worker's moves need its
+/// lease, and a window gives up a part only in the step that creates the windows for that part.
 fn is_planners(event: &Event) -> bool {
     match event {
         Event::Dispatch { .. }

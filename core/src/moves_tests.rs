@@ -84,7 +84,7 @@ fn an_owner_that_was_edited_by_hand_ends_the_lease() {
     assert!(asked.apply(&edited).is_err());
 }
 
-/// What each move has made is told from what it has not, and from what somebody else's has.
+/// An applied move is distinguished from one that was not applied, and from another caller's move.
 #[test]
 fn a_move_whose_reply_was_lost_is_known_by_what_it_left() {
     let window = ready();

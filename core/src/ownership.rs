@@ -1,11 +1,13 @@
-//! The state that an output folder belongs to.
+//! The state that owns an output folder.
 //!
 //! Two states that deliver into one folder would replace each other's files, and so would an older
 //! copy of one state. A state therefore has a random id, and each run leaves a fresh random mark in
-//! every folder that it delivers into. The state stores a mark before it leaves it. A mark that the
-//! state does not know is from a later copy of the state, or from an older copy of the folder,
-//! however many runs either has had since. A folder without the mark that the state left in its
-//! place is empty, not mounted, or another one.
+//! every folder that it delivers into. The state stores a mark before the folder carries it.
+//!
+//! - An unknown mark comes from a later copy of the state, or from an older copy of the folder, for
+//!   any number of runs since.
+//! - A folder without the mark that the state left at its path is empty, not mounted, or another
+//!   one.
 
 use std::fmt;
 use std::str::FromStr;
@@ -14,45 +16,45 @@ use serde::{Deserialize, Serialize};
 
 use crate::ids::{InvalidId, MarkId, StateId};
 
-/// The content of a folder's marker.
+/// The content of a folder's marker file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Marker {
     /// The state that owns the folder.
     pub state: StateId,
-    /// The run that left the mark, counted from 1: for messages only.
+    /// The run that left the mark, counted from 1; for messages only.
     pub run: u64,
-    /// The mark.
+    /// The mark of that run.
     pub mark: MarkId,
 }
 
 /// The state's record of one folder.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KnownFolder {
-    /// The absolute path at which the state used it last.
+    /// The absolute path at which the state last used it.
     pub place: String,
     /// The mark that it carries; `None` while no run has left one.
     pub mark: Option<MarkId>,
-    /// The mark that the latest run was to leave there; a stop may have come between.
+    /// The mark that the latest run was about to leave. A crash may have come between.
     pub next: Option<MarkId>,
 }
 
-/// The identity of a state, and the folders it has used.
+/// The identity of a state, and the folders that it has used.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Ownership {
-    /// The state.
+    /// The id of the state.
     pub state: StateId,
-    /// Runs that have left marks in folders; 0 before the first.
+    /// Number of runs that have left marks in folders; 0 before the first.
     pub run: u64,
-    /// The folders that it has used.
+    /// The used folders.
     pub folders: Vec<KnownFolder>,
 }
 
 /// A folder that a run is about to mark.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FolderTaken {
-    /// Its absolute path.
+    /// The absolute path.
     pub place: String,
-    /// The mark that it carries.
+    /// The present mark; `None` in an unmarked folder.
     pub found: Option<MarkId>,
     /// The mark that the run leaves.
     pub next: MarkId,
@@ -61,13 +63,13 @@ pub struct FolderTaken {
 /// The relation of a state to an output folder.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Standing {
-    /// The folder has no owner, and the state has never used its place.
+    /// The folder has no owner, and the state has never left a mark at its path.
     Unowned,
     /// The state owns the folder and left its mark there.
     Owner,
     /// Another state owns the folder.
     Foreign {
-        /// The owner.
+        /// The owning state.
         owner: StateId,
     },
     /// The mark is not the state's last one: the state or the folder is an older copy.
@@ -75,7 +77,7 @@ pub enum Standing {
         /// The run that left the mark.
         run: u64,
     },
-    /// The folder has no owner, and the state has left a mark at its place.
+    /// The folder has no owner, although the state has left a mark at its path.
     Emptied,
 }
 
@@ -89,15 +91,15 @@ impl KnownFolder {
 }
 
 impl Ownership {
-    /// The state's relation to the folder at `place` that carries `marker`. Asking changes nothing,
-    /// so the result stays the same however often a run is tried.
+    /// The state's relation to the folder at `place` that carries `marker`. Pure, so the result
+    /// stays the same for every attempt of a run.
     pub fn standing(&self, place: &str, marker: Option<&Marker>) -> Standing {
         let known = self.folders.iter().find(|folder| folder.place == place);
         match (marker, known) {
             (Some(marker), _) if marker.state != self.state => Standing::Foreign {
                 owner: marker.state.clone(),
             },
-            // At its own place or moved: the mark alone decides.
+            // The mark alone decides, at the same path or after a move.
             (Some(marker), _) if self.folders.iter().any(|it| it.has(&marker.mark)) => {
                 Standing::Owner
             }
@@ -108,12 +110,12 @@ impl Ownership {
     }
 
     /// The state with one more run, before that run marks the folders `taken`. Its number is higher
-    /// than `after`. To be stored before the first of them is marked.
+    /// than `after`. The caller stores the result before it marks the first folder.
     #[must_use]
     pub fn begin(mut self, after: u64, taken: &[FolderTaken]) -> Self {
         self.run = self.run.max(after) + 1;
         for folder in taken {
-            // A folder that has moved is no longer at its earlier place.
+            // A moved folder no longer exists at its earlier path.
             self.folders.retain(|known| {
                 let has_moved = folder.found.as_ref().is_some_and(|mark| known.has(mark));
                 known.place != folder.place && !has_moved
@@ -127,7 +129,7 @@ impl Ownership {
         self
     }
 
-    /// The state after all folders of its latest run were marked: no earlier mark counts.
+    /// The state after its latest run has marked all folders: earlier marks no longer count.
     #[must_use]
     pub fn marked(mut self) -> Self {
         for folder in &mut self.folders {
@@ -227,7 +229,7 @@ mod tests {
         let marked = knows(1, Some(5), None);
         assert_eq!(marked.standing(PLACE, None), Standing::Emptied);
         assert_eq!(marked.standing("/other", None), Standing::Unowned);
-        // The run that was to leave the first mark was stopped.
+        // The run that was about to leave the first mark was stopped.
         let stopped = knows(1, None, Some(5));
         assert_eq!(stopped.standing(PLACE, None), Standing::Unowned);
     }
@@ -282,7 +284,7 @@ mod tests {
         }
     }
 
-    /// The possible events of a state, a copy of it and their one folder.
+    /// The events of a state, a copy of it and their one folder.
     #[derive(Debug, Clone, Copy)]
     enum Step {
         Run,
@@ -295,7 +297,7 @@ mod tests {
         CopyAsks,
     }
 
-    /// A run of `it` on the folder at `place`; returns whether it was accepted.
+    /// Runs `it` on the folder at `place`, and returns whether the folder was accepted.
     fn run(
         it: &mut Ownership,
         place: &str,
@@ -334,7 +336,7 @@ mod tests {
             let mut state = Ownership { folders: Vec::new(), ..knows(1, None, None) };
             let mut copy = state.clone();
             let (mut marker, mut elsewhere) = (None, None);
-            // Whether the folder was marked by the original since the copy was taken.
+            // True if the original has marked the folder since the copy was taken.
             let mut is_behind = false;
             for (mark, step) in (1_u128..).zip(steps) {
                 match step {

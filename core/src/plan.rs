@@ -1,9 +1,9 @@
 //! Planning: `(progress, windows, policy, now) -> plan`. The orchestrator only carries plans out.
 //!
-//! Two planners may plan at once, and a planner may stop anywhere. So windows are created first,
-//! in chain order, each only if it does not exist yet, and the mark moves afterwards, only to the
-//! end of the chain that was seen to exist. On a conflict the planner reads again: the windows it
-//! then finds after the mark are adopted with the ends they have. That order is [`Plan`]'s.
+//! Two planners may plan at once, and a planner may stop anywhere. So windows are created first, in
+//! chain order, each only if it does not exist yet. The mark moves afterwards, only to the end of
+//! the existing chain. After a conflict the planner reads again, and adopts the windows after the
+//! mark with their ends. [`Plan`] keeps this order.
 
 mod builder;
 mod splits;
@@ -30,41 +30,41 @@ use crate::transition::Event;
 use crate::trust::{Cut, PlanTime};
 use crate::window::{Status, Window};
 
-/// What is known of one timeline when it is planned.
+/// The facts from which one timeline is planned.
 #[derive(Debug, Clone, Copy)]
 pub struct Situation<'a> {
-    /// Its progress as read.
+    /// The progress as read.
     pub progress: &'a Progress,
-    /// Its source's policy.
+    /// The policy of the source.
     pub policy: &'a Policy,
-    /// Where the timeline ends, if it does.
+    /// The end of the timeline; `None` without one.
     pub end: Option<Timestamp>,
-    /// Its windows from `open_from` on, ascending and complete, also those past the mark.
+    /// The windows from `open_from` on, ascending and complete, including those past the mark.
     pub open: &'a [Window],
-    /// The windows that `progress.behind` names.
+    /// The windows that `progress.behind` lists.
     pub behind: &'a [Window],
-    /// For a sweep lane, what it follows; without it nothing is carved there.
+    /// The ledger that a sweep lane follows; a sweep lane without it creates no windows.
     pub ledger: Option<&'a Ledger<'a>>,
     /// The work that may start.
     pub work: Work,
-    /// How many more windows may be in flight.
+    /// Number of further windows that may be in flight.
     pub slots: usize,
-    /// Which suspects may be.
+    /// The suspects that may be in flight.
     pub suspects: Suspects<'a>,
-    /// Until when a dispatch counts.
+    /// The instant until which a dispatch is valid.
     pub dispatch_until: Timestamp,
-    /// This machine's clock, for leases, dispatches and waits.
+    /// The machine clock, for leases, dispatches and waits.
     pub now: Timestamp,
-    /// Time for cutting, and for steps that cannot be taken back.
+    /// The time for new windows, and for irreversible steps.
     pub time: PlanTime,
 }
 
-/// Which windows that a process may have died of are dispatched.
+/// The suspects that are dispatched.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Suspects<'a> {
-    /// All of them: each runs in a process of its own.
+    /// All suspects: each runs in a process of its own.
     Apart,
-    /// This one, if any: all windows run in one process, which has one suspect at a time.
+    /// At most this one: all windows run in one process, which has one suspect at a time.
     Only(Option<&'a WindowId>),
 }
 
@@ -120,7 +120,7 @@ pub fn plan(situation: &Situation<'_>) -> Plan {
         slots: slots - dispatch.len(),
         create: Vec::new(),
     };
-    // Gaps are mended whatever else holds: absence never means done.
+    // Gaps are closed in every case: absence never means done.
     for gap in next.gaps(open) {
         builder.cover(gap, policy);
     }
@@ -143,15 +143,15 @@ pub fn plan(situation: &Situation<'_>) -> Plan {
     })
 }
 
-/// The summary of the lane of `marks`, which still have the one before. A window past the mark is not
-/// the lane's until the mark adopts it.
+/// The summary of the lane of `marks`, which still hold the previous one. A window past the mark
+/// counts once the mark adopts it.
 fn summary_of<'a>(marks: &Progress, windows: impl Iterator<Item = &'a Window>) -> Summary {
     let windows = windows.filter(|window| window.id().from < marks.scheduled_through);
     Summary::of(windows, marks.summary.as_ref())
 }
 
-/// The latest end that a lease or a dispatch can have. Where the vendor's clock shows that ours is
-/// behind, other machines go by a later one, of which the last response is a lower bound.
+/// The latest possible end of a lease or a dispatch. If the vendor clock shows that the machine
+/// clock is behind, other machines use a later time; the last response is a lower bound of it.
 fn latest_lease(situation: &Situation<'_>) -> Timestamp {
     let Situation {
         now,
@@ -168,7 +168,8 @@ fn latest_lease(situation: &Situation<'_>) -> Timestamp {
         .plus_ms(behind_ms)
 }
 
-/// Whether the timeline is carved. A blocked one is not, unless it has no window to probe with.
+/// Returns whether the timeline gets new windows. A blocked one does only while it has no ready
+/// window for a probe.
 fn grows(situation: &Situation<'_>) -> bool {
     let is_ready = |window: &Window| window.status() == Status::Ready;
     let mut windows = situation.open.iter().chain(situation.behind);
@@ -179,9 +180,9 @@ fn grows(situation: &Situation<'_>) -> bool {
     }
 }
 
-/// What the finished windows that were just passed tell about the timeline.
+/// Updates the estimates of the timeline from the finished windows just passed.
 fn learn(next: &mut Progress, policy: &Policy, passed: &[&Window]) {
-    // What nobody read tells nothing of how much there was.
+    // Windows that no worker read are no evidence of the record density.
     let read = passed
         .iter()
         .copied()
@@ -198,7 +199,7 @@ fn learn(next: &mut Progress, policy: &Policy, passed: &[&Window]) {
     }
 }
 
-/// Carves from the mark on, as far as there is room.
+/// Creates windows from the mark on, within the free room.
 fn grow(builder: &mut Builder<'_>, next: &mut Progress, max_open: usize) {
     let Situation {
         policy,
@@ -236,7 +237,7 @@ fn grow(builder: &mut Builder<'_>, next: &mut Progress, max_open: usize) {
     }
 }
 
-/// How many windows may be cut, for all that is known of the vendor's clock.
+/// Number of windows that may be created, given the knowledge of the vendor clock.
 fn to_cut(situation: &Situation<'_>) -> usize {
     let unfinished = |window: &&Window| {
         matches!(
@@ -253,9 +254,10 @@ fn to_cut(situation: &Situation<'_>) -> usize {
     }
 }
 
-/// What cuts the lane. A window that is cut to learn the vendor's clock, once some of the timeline has
-/// been read, is as narrow as they get at the live edge: it may reach past the vendor's clock. Where
-/// our clock is behind the mark, it is cut all the same, or a clock that is slow would never show.
+/// The carver of the lane. A window whose purpose is to fetch the vendor clock may reach past that
+/// clock, so it is as narrow as at the live edge once some of the timeline has been read. It is
+/// created even if the machine clock is behind the mark, because otherwise a slow clock would never
+/// be detected.
 fn carver<'a>(situation: &Situation<'a>, next: &Progress, end: Option<Timestamp>) -> Carver<'a> {
     let Situation { policy, time, .. } = *situation;
     let mark = next.scheduled_through;

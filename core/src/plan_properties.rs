@@ -8,7 +8,7 @@ use crate::invariant::{check_coverage, check_settled, check_timeline, check_wind
 use crate::time::{DAY_MS, HOUR_MS, MINUTE_MS};
 use crate::window::Delivered;
 
-/// One thing that happens to a timeline.
+/// One event of a timeline.
 #[derive(Debug, Clone)]
 enum Op {
     Tick,
@@ -19,8 +19,8 @@ enum Op {
     Park(usize),
     Retry(usize),
     Vanish(usize),
-    /// A worker gives one back that is to be split: at so many per mille of its width, with this
-    /// part of it delivered, after so many runs.
+    /// A worker releases a window for a split: at this many per mille of its width, with this part
+    /// delivered, after this many runs.
     Wait(usize, i64, Delivered, u32),
 }
 
@@ -47,7 +47,8 @@ fn delivered() -> impl Strategy<Value = Delivered> {
     ])
 }
 
-/// Whether the window that starts at `from` waits to be split, so that no worker can take it.
+/// Returns whether the window that starts at `from` waits for a split, so that no worker can claim
+/// it.
 fn waits(world: &World, from: i64) -> bool {
     world.windows[&Timestamp::from_ms(from)].split().is_some()
 }
@@ -113,7 +114,7 @@ fn step(world: &mut World, op: &Op) {
     let created = |world: &World, plan: &Plan| {
         check_settled(&plan.created(), &world.policy, world.now)
             .or_else(|e| {
-                // Mending may re-make what an earlier, later clock had carved.
+                // Closing gaps may recreate windows that an earlier, later clock had created.
                 let mark = world.progress.scheduled_through;
                 if plan.created().iter().all(|window| window.to() <= mark) {
                     Ok(())
@@ -212,8 +213,8 @@ proptest! {
                 prop_assert!(!unfinished || through <= window.id().from, "{through} passed {}", window.id());
             }
         }
-        // Whatever happened, an undisturbed tick mends the chain. A plan that splits leaves the rest to
-        // the plan after it.
+        // After any history, an undisturbed tick closes the chain. A plan that splits leaves the
+        // rest to the next plan.
         while !world.plan().splits().is_empty() {
             world.tick();
         }
@@ -222,7 +223,7 @@ proptest! {
         check_timeline(&world.progress, &world.open()).unwrap();
     }
 
-    /// Once everything settles, ticking and finishing always covers the whole bounded timeline.
+    /// Once all time has settled, ticking and finishing covers the whole bounded timeline.
     #[test]
     fn a_bounded_timeline_is_always_finished(
         policy in any_policy(),

@@ -241,7 +241,7 @@ fn a_probe_dispatches_one_window_and_carves_none() {
     let dispatched: Vec<_> = dispatched.iter().map(|it| &it.seen).collect();
     assert_eq!(dispatched, [&ready.unwrap()]);
 
-    // With nothing else to ask for, time that is due is cut, and its first window is the probe.
+    // Without a ready window, due time becomes windows, and the first one is the probe.
     for window in world.windows.values_mut() {
         window.edit(|form| form.status = Status::Done);
     }
@@ -339,7 +339,7 @@ fn what_was_read_sets_the_width_and_what_nobody_read_tells_nothing() {
     assert_eq!(learnt(1, 600), (Some(3_600), 20));
     assert_eq!(learnt(1, 40_000), (Some(240_000), 5));
     assert_eq!(learnt(1, 0), (Some(0), 20));
-    // A part that a split made has been read by another window's runs.
+    // The runs of another window have read a part that a split created.
     assert_eq!(learnt(0, 1), (Some(6), 20));
     assert_eq!(learnt(0, 0), (None, 10));
 }

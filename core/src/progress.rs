@@ -1,4 +1,4 @@
-//! How far a timeline has been carved and finished: the marks, and what lies unfinished behind them.
+//! The marks of a timeline: its created and finished time, and its unfinished windows behind them.
 
 use crate::breaks::{Break, broken};
 use crate::ids::Timeline;
@@ -12,40 +12,39 @@ use crate::window::{Status, Window};
 /// The progress item of one timeline.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Progress {
-    /// Whose.
+    /// The timeline of these marks.
     pub timeline: Timeline,
     /// First instant of the timeline.
     pub start: Timestamp,
-    /// First instant after it, for a lane that is bounded by itself (backfills).
+    /// First instant after the timeline, for a bounded lane (a backfill); `None` for any other.
     pub end: Option<Timestamp>,
-    /// The last instant carved into windows.
+    /// The end of the chain of created windows.
     pub scheduled_through: Timestamp,
-    /// Every window before it is done, or listed in `behind`.
+    /// The start of the open range: every window before it is done, or listed in `behind`.
     pub open_from: Timestamp,
     /// Starts of the unfinished windows before `open_from`, ascending, parked ones included.
     pub behind: Vec<Timestamp>,
-    /// Spans that lie before what the vendor still keeps: known to be unobtainable.
+    /// Spans before the vendor's retention: known to be unobtainable.
     pub unavailable: Vec<Span>,
     /// Width of the last adaptive window, in milliseconds.
     pub width_ms: i64,
-    /// Records an hour, as observed in finished windows.
+    /// Records per hour, as observed in finished windows; `None` before the first one.
     pub records_per_hour: Option<u64>,
-    /// Records that a sweep lane found late, and delivered; older ones fade.
+    /// Late-arriving records that a sweep lane delivered; older counts decay.
     pub late: u64,
-    /// Records that it found delivered already; older ones fade.
+    /// Records that a sweep lane found already delivered; older counts decay.
     pub known: u64,
-    /// The lane's unfinished windows in numbers, as of the last write; `None` while no planner has
+    /// Counts of the lane's unfinished windows as of the last write; `None` while no planner has
     /// counted them.
     pub summary: Option<Summary>,
-    /// Rises with every write; what the compare-and-set compares. 0 before the first.
+    /// Rises with every write, and is compared by the next one. 0 before the first.
     pub version: u64,
-    /// When it was last written.
+    /// The instant of the last write.
     pub updated_at: Timestamp,
 }
 
 impl Progress {
-    /// The progress of a timeline of which nothing has been carved. `start` is rounded down to the
-    /// vendor's unit.
+    /// The progress of a timeline without windows. `start` is rounded down to the vendor's unit.
     pub fn begin(
         timeline: Timeline,
         start: Timestamp,
@@ -72,11 +71,11 @@ impl Progress {
         }
     }
 
-    /// Everything before the returned instant is delivered (or known to be unavailable).
+    /// The instant before which every record is delivered, or known to be unavailable.
     ///
     /// `open` are the windows from `open_from` on, ascending; `behind` the windows that
-    /// `self.behind` names. Absence never means done: a gap stops it, and so does a name in
-    /// `self.behind` whose window was not given.
+    /// `self.behind` lists. Absence never means done: a gap stops the result, and so does an
+    /// instant in `self.behind` without its window.
     pub fn complete_through(&self, open: &[Window], behind: &[Window]) -> Timestamp {
         let first_behind = self
             .behind
@@ -104,13 +103,13 @@ impl Progress {
         first_behind.map_or(through, |from| through.min(from))
     }
 
-    /// The watermark by the marks alone: never later than [`Self::complete_through`], and the same
-    /// when they were just planned.
+    /// The watermark by the marks alone: never later than [`Self::complete_through`], and equal to
+    /// it just after a plan.
     pub fn watermark(&self) -> Timestamp {
         self.behind.first().copied().unwrap_or(self.open_from)
     }
 
-    /// Whether every window of the lane is done, by the marks alone.
+    /// Returns whether every window of the lane is done, by the marks alone.
     pub fn is_at_rest(&self) -> bool {
         self.behind.is_empty() && self.open_from == self.scheduled_through
     }
@@ -123,8 +122,8 @@ impl Progress {
             .map_or(at, |span| span.to())
     }
 
-    /// [`Self::skip_unavailable`], but never past one of `open` that is unfinished: a worker took it
-    /// before it could lapse, and it must stay in sight.
+    /// [`Self::skip_unavailable`], but never past an unfinished window of `open`: a worker claimed
+    /// it before it could lapse, and the marks must keep it.
     fn skip(&self, at: Timestamp, open: &[Window]) -> Timestamp {
         let through = self.skip_unavailable(at);
         let skipped = open
@@ -137,9 +136,9 @@ impl Progress {
             .unwrap_or(through)
     }
 
-    /// Moves `open_from` past every finished window and puts unfinished ones that hold it up into
-    /// `behind`: parked ones at once, others only when the open range is full of finished windows.
-    /// Returns the finished windows it passed.
+    /// Moves `open_from` past every finished window, and returns those. Unfinished windows that
+    /// stop it move to `behind`: parked ones at once, others only when the open range is full of
+    /// finished windows.
     pub(crate) fn advance<'a>(
         &mut self,
         open: &'a [Window],
@@ -180,8 +179,8 @@ impl Progress {
         passed
     }
 
-    /// Counts what a sweep found: `late` records that it delivered and `known` ones that it did not
-    /// have to. What was counted long ago weighs less and less.
+    /// Adds the counts of a sweep window: `late` records that it delivered and `known` ones that it
+    /// skipped. Older counts decay.
     pub(crate) fn count(&mut self, late: u64, known: u64) {
         let total = self.late.saturating_add(self.known);
         if total > limits::LATENESS_RECORDS {

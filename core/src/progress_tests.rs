@@ -15,7 +15,7 @@ fn timeline() -> Timeline {
     }
 }
 
-/// Carved up to hour ten, and nothing of it passed yet.
+/// Ten hours of windows, none of them passed yet.
 fn progress() -> Progress {
     Progress {
         scheduled_through: at(10),
@@ -61,7 +61,7 @@ fn finished_windows_that_touch_are_complete_and_a_gap_or_an_unfinished_one_ends_
     assert_eq!(through(&[done(1, 2)]), at(0));
     let running = window(1, 2, Status::Running);
     assert_eq!(through(&[done(0, 1), running, done(2, 3)]), at(1));
-    // One that lies within another takes nothing back.
+    // A window that lies within another one moves nothing back.
     assert_eq!(through(&[done(0, 4), done(1, 2), done(4, 5)]), at(5));
     assert_eq!(through(&[done(0, 10), done(10, 11)]), at(10));
 }
@@ -169,7 +169,7 @@ fn gaps_end_at_the_mark_even_where_windows_lie_past_it() {
 
 #[test]
 fn watermark_of_the_marks_stays_before_a_window_inside_an_unavailable_span() {
-    // A worker took the window after the marks had given its time up.
+    // A worker claimed the window after the marks had declared its time unavailable.
     let claimed = window(4, 6, Status::Running);
     let mut progress = Progress {
         open_from: at(4),

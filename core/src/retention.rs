@@ -1,4 +1,4 @@
-//! The retention guard: how near a timeline is to losing what its vendor no longer keeps.
+//! The retention guard: the distance of a timeline from the vendor's retention limit.
 
 use crate::limits;
 use crate::source::Policy;
@@ -7,21 +7,22 @@ use crate::time::Timestamp;
 use crate::trust::Trusted;
 use crate::window::{Status, Window};
 
-/// The oldest instant of which the vendor still keeps everything; `None` when it does not say.
+/// The oldest instant from which the vendor still has every record; `None` without a documented
+/// retention.
 pub fn horizon(policy: &Policy, now: Timestamp) -> Option<Timestamp> {
     let kept_ms = policy.max_lookback_ms?;
     Some(now.minus_ms(kept_ms).ceil_to(policy.unit_ms))
 }
 
-/// How long before the horizon passes `complete_through`, in milliseconds: from then on records are
-/// lost. Negative once that has happened.
+/// Milliseconds until the horizon passes `complete_through` and records are lost. Negative once
+/// that has happened; `None` without a documented retention.
 pub fn left_ms(policy: &Policy, complete_through: Timestamp, now: Timestamp) -> Option<i64> {
     horizon(policy, now).map(|horizon| complete_through.ms_since(horizon))
 }
 
-/// Whether what is left is so little that the timeline goes first and somebody is told: a tenth of
-/// what the vendor keeps, between [`limits::RETENTION_GUARD_MS_MIN`] and
-/// [`limits::RETENTION_GUARD_MS_MAX`], and never all of it.
+/// Returns whether so little time is left that the timeline gets priority and an alarm: a tenth of
+/// the retention, between [`limits::RETENTION_GUARD_MS_MIN`] and
+/// [`limits::RETENTION_GUARD_MS_MAX`], and at most half of it.
 pub fn is_endangered(policy: &Policy, complete_through: Timestamp, now: Timestamp) -> bool {
     let guard_ms = policy.max_lookback_ms.map_or(0, |kept_ms| {
         (kept_ms / 10)
@@ -34,14 +35,15 @@ pub fn is_endangered(policy: &Policy, complete_through: Timestamp, now: Timestam
     left_ms(policy, complete_through, now).is_some_and(|left_ms| left_ms < guard_ms)
 }
 
-/// The span of `window`, when nothing of it has been read and the vendor keeps nothing of it any more.
+/// The span of `window`, if nothing of it has been read and the vendor has dropped all of it.
 pub fn lapsed(window: &Window, policy: &Policy, trusted: Trusted) -> Option<Span> {
     let unread = window.status() == Status::Ready && window.page() == 0 && window.split().is_none();
     let horizon = horizon(policy, trusted.passed())?;
     (unread && window.to() <= horizon).then(|| window.span())
 }
 
-/// The oldest instant that the vendor still keeps, when `window` begins before it and has no page yet.
+/// The oldest instant within the vendor's retention, if `window` begins before it and has no page
+/// yet.
 pub fn dropped_until(window: &Window, policy: &Policy, trusted: Trusted) -> Option<Timestamp> {
     let horizon = horizon(policy, trusted.at());
     horizon.filter(|horizon| window.page() == 0 && window.id().from < *horizon)

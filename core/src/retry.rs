@@ -1,54 +1,55 @@
-//! What kind of failure it was, and what the worker does about it. Every error of a vendor, from
-//! connection reset to a body that is not JSON, becomes one of these classes in the connector.
+//! Failure classes, and the worker's response to each. The connector turns every error of a vendor,
+//! from a connection reset to a body that is not JSON, into one of these classes.
 
 use crate::limits;
 use crate::time::Timestamp;
 use crate::window::Window;
 
-/// Failures by what can be done about them.
+/// Failures by their remedy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum FailureClass {
-    /// The vendor or the network is unwell: 5xx, timeouts, resets, truncated bodies.
+    /// The vendor or the network is unavailable: 5xx, timeouts, resets, truncated bodies.
     Outage,
     /// The vendor asks to slow down.
     Rate,
-    /// An answer arrived and cannot be used: not JSON, an error inside a 200, a body over the limit.
+    /// A response arrived and cannot be used: not JSON, an error inside a 200, a body over the
+    /// limit.
     Page,
-    /// The vendor rejected its own page token, or repeats it.
+    /// The vendor rejected or repeated its own page token.
     Restart,
-    /// The vendor cannot answer so much at once.
+    /// The vendor cannot return so much in one request.
     Split,
-    /// Credentials, permission or configuration are refused: nothing helps until a person acts.
+    /// Credentials, permissions or the configuration are wrong: an operator has to act.
     Block,
 }
 
-/// Whether a refusal that often passes by itself has been met often enough by the runs of `window` to
-/// block its source.
+/// Returns whether the runs of `window` have met an often transient rejection so many times that
+/// its source is blocked.
 pub fn refusal_stands(window: &Window) -> bool {
     window.setbacks() >= limits::REFUSALS_BEFORE_BLOCK
 }
 
-/// What the worker does next.
+/// The next step of the worker.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Disposition {
-    /// Ask for the same page again after this many milliseconds.
+    /// Request the same page again.
     Retry {
-        /// How long to wait first.
+        /// The delay before the request, in milliseconds.
         after_ms: i64,
     },
-    /// Give the window back, excused; nobody claims it before this.
+    /// Release the window without a failure; it waits until `not_before`.
     Leave {
         /// Earliest next claim.
         not_before: Timestamp,
-        /// Whether the whole rate group waits.
+        /// True if the whole rate group waits.
         gate: bool,
     },
-    /// Give the window back as failed.
+    /// Release the window as failed.
     Fail {
         /// Earliest next claim.
         not_before: Timestamp,
     },
-    /// Begin again at page one.
+    /// Restart at page one.
     Restart {
         /// Earliest next claim.
         not_before: Timestamp,
@@ -59,28 +60,28 @@ pub enum Disposition {
     Block,
 }
 
-/// What a decision about a failed page depends on.
+/// The facts that decide about a failed page.
 #[derive(Debug, Clone, Copy)]
 pub struct Attempt<'a> {
-    /// The window the page belongs to.
+    /// The window of the page.
     pub window: &'a Window,
-    /// The delay before another try, or `None` when there are no more.
+    /// The delay before another attempt; `None` when the retry limit is reached.
     pub delay_ms: Option<i64>,
-    /// How long the vendor asks to wait, if it said.
+    /// The wait that the vendor asks for; `None` without one.
     pub wait_ms: Option<i64>,
-    /// Time left in this run.
+    /// Time left in this run, in milliseconds.
     pub left_ms: i64,
     /// Randomness for the stored wait.
     pub random: u64,
-    /// Now.
+    /// The instant of the failure.
     pub now: Timestamp,
 }
 
-/// Decides what follows a failure of `class`.
+/// Decides the next step after a failure of `class`.
 ///
-/// A wait that the vendor asks for wins over our own delay. Up to
-/// [`limits::RETRY_DELAY_MAX_MS`] it is slept through; a longer one, or one that does not fit the
-/// time left, is stored, never more than [`limits::WAIT_MS_MAX`].
+/// A wait that the vendor asks for replaces the worker's own delay. Up to
+/// [`limits::RETRY_DELAY_MAX_MS`] the worker sleeps through it; a longer one, or one that does not
+/// fit the time left, is stored, up to [`limits::WAIT_MS_MAX`].
 pub fn decide(class: FailureClass, attempt: &Attempt<'_>) -> Disposition {
     let backoff = attempt.now.plus_ms(half_jitter(
         stored_backoff_ms(attempt.window.setbacks()),
@@ -127,8 +128,8 @@ fn is_short(wait_ms: i64, attempt: &Attempt<'_>) -> bool {
     wait_ms <= limits::RETRY_DELAY_MAX_MS && wait_ms < attempt.left_ms
 }
 
-/// The wait stored after `setbacks` runs in a row that failed: doubles from
-/// [`limits::BACKOFF_MIN_MS`] to [`limits::BACKOFF_MAX_MS`].
+/// The stored wait after `setbacks` failed runs in a row: doubles from [`limits::BACKOFF_MIN_MS`]
+/// to [`limits::BACKOFF_MAX_MS`].
 pub fn stored_backoff_ms(setbacks: u32) -> i64 {
     limits::BACKOFF_MIN_MS
         .checked_shl(setbacks.min(32))
@@ -136,22 +137,22 @@ pub fn stored_backoff_ms(setbacks: u32) -> i64 {
         .clamp(limits::BACKOFF_MIN_MS, limits::BACKOFF_MAX_MS)
 }
 
-/// How long a window waits that begins again after `restarts` earlier ones, in milliseconds: the
-/// first time not at all, then like runs that failed.
+/// The wait of a window that restarts after `restarts` earlier restarts, in milliseconds: none at
+/// first, then as after failed runs.
 pub fn restart_wait_ms(restarts: u32) -> i64 {
     restarts.checked_sub(1).map_or(0, stored_backoff_ms)
 }
 
-/// Between nothing and all of `delay_ms`, chosen by `random`: full jitter, which spreads those who
-/// failed together the most.
-/// Source: <https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/>.
+/// A delay between zero and `delay_ms`, chosen by `random`: full jitter, which best spreads workers
+/// that failed together. Source:
+/// <https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/>.
 pub fn full_jitter(delay_ms: i64, random: u64) -> i64 {
     let spread = delay_ms.max(0).unsigned_abs() + 1;
     i64::try_from(random % spread).unwrap_or(0)
 }
 
-/// Between half of `delay_ms` and all of it, chosen by `random`: spreads those who wait together,
-/// and still waits.
+/// A delay between half of `delay_ms` and all of it, chosen by `random`: spreads workers that wait
+/// together, with a minimum wait.
 pub fn half_jitter(delay_ms: i64, random: u64) -> i64 {
     let delay = delay_ms.max(0);
     let half = delay / 2;

@@ -1,4 +1,4 @@
-//! What becomes of a window that nobody works on any more.
+//! Windows without a worker: expired, exhausted, or parked suspects.
 
 use crate::frontier;
 use crate::limits;
@@ -7,12 +7,11 @@ use crate::time::Timestamp;
 use crate::transition::Event;
 use crate::window::{Status, Window};
 
-/// What the tick does to `window` before it plans: takes back a lease or dispatch that ran out, and
-/// parks a window that has used up its tries, and tries again what parked as a suspect. `None` leaves
-/// it alone.
+/// The tick's move of `window` before planning; `None` leaves it unchanged. It takes back an
+/// expired lease or dispatch, parks an exhausted window, and probes a parked suspect.
 ///
-/// The end of a lease or dispatch already holds what clocks may differ by: whoever sets it adds that. One
-/// that ends after `latest` was given by a clock that was ahead, and counts as run out.
+/// The end of a lease or dispatch already includes the clock skew. One that ends after `latest` was
+/// set by a clock that was ahead, and counts as expired.
 pub fn scavenge(
     window: &Window,
     policy: &Policy,
@@ -20,7 +19,7 @@ pub fn scavenge(
     latest: Timestamp,
 ) -> Option<Event> {
     match window.status() {
-        // One that waits to be split is split first: what is parked is not split any more.
+        // A pending split comes first: a parked window is not split.
         Status::Ready if window.is_exhausted() && window.split().is_none() => {
             Some(park(window, now))
         }
@@ -35,15 +34,15 @@ pub fn scavenge(
     }
 }
 
-/// What a process does at its start to a window that an earlier process on this machine left
-/// running or dispatched: an operating-system lock proves that nobody holds it.
+/// A process's move, at its start, of a window that an earlier process on this machine left running
+/// or dispatched: an operating-system lock proves that no process holds it.
 pub fn recover(window: &Window, now: Timestamp) -> Option<Event> {
     matches!(window.status(), Status::Running | Status::Dispatched)
         .then_some(Event::Recover { now })
 }
 
-/// Where to split a window whose worker was stopped after it had delivered something, if it has had
-/// enough runs.
+/// The split point of a window whose worker was stopped after it had delivered pages; `None` while
+/// it has had too few runs.
 fn outlived(window: &Window, policy: &Policy) -> Option<frontier::Split> {
     let delivered = window.status() == Status::Running && window.attempts() == 0;
     let overruns = window.overruns().saturating_add(1);
@@ -51,14 +50,14 @@ fn outlived(window: &Window, policy: &Policy) -> Option<frontier::Split> {
 }
 
 fn ran_out(window: &Window, now: Timestamp, latest: Timestamp) -> bool {
-    // One without an end is the process's own, which a clock does not end.
+    // A lease without an end belongs to this process, and no clock ends it.
     let is_false = |until| until > latest && until < Timestamp::MAX;
     let until = window.in_flight_until();
     until.is_some_and(|until| until < now || is_false(until))
 }
 
-/// Whether `window` parked as a suspect so long ago that it is tried again. A time that no clock which
-/// is right can have stored does not hold it back.
+/// Returns whether `window` parked as a suspect so long ago that it is probed. A time too far off
+/// for any right clock does not delay it.
 fn is_due_again(window: &Window, now: Timestamp) -> bool {
     let at = window.tried_again_at();
     at.is_some_and(|at| at <= now || at > now.plus_ms(limits::SUSPECT_RETRY_MS))

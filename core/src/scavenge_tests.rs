@@ -9,7 +9,7 @@ fn at(second: i64) -> Timestamp {
     Timestamp::from_ms(second * UNIT_MS)
 }
 
-/// Records come oldest first and are kept in that order.
+/// The vendor lists records oldest first and documents that order.
 fn policy() -> Policy {
     Policy {
         unit_ms: UNIT_MS,

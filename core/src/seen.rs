@@ -1,4 +1,4 @@
-//! What a page delivered, remembered as digests of its records' ids, for sweeps.
+//! Seen pages: the digests of delivered record ids, for sweeps.
 
 mod known;
 
@@ -13,41 +13,41 @@ use crate::sweep;
 use crate::time::{MINUTE_MS, Timestamp};
 use crate::window::Window;
 
-/// Whose records: sweeps compare across the lanes of one generation of a source.
+/// The owner of seen pages: sweeps compare across the lanes of one generation of a source.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SeenBy {
-    /// The source.
+    /// The source of the records.
     pub source: SourceName,
-    /// Its generation.
+    /// The generation of that source.
     pub generation: Generation,
 }
 
-/// The ids that one page delivered. Stored after the sink has acknowledged the page and before it
-/// is checkpointed: what is in here is delivered, and a page that is delivered again replaces it.
+/// The ids that one page delivered. Stored after the sink has acknowledged the page and before its
+/// checkpoint: every id in it is delivered, and a page that is delivered again replaces it.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SeenPage {
-    /// Whose.
+    /// The source and generation of the records.
     pub by: SeenBy,
-    /// Where the page's records lie: its earliest record time, brought inside its window. Tells
-    /// which pages a sweep needs.
+    /// The page's place in time: its earliest record time, clamped to its window. It selects the
+    /// pages that a sweep needs.
     pub at: Timestamp,
-    /// Start of the window that delivered it.
+    /// Start of the window that delivered the page.
     pub from: Timestamp,
     /// The lane of that window.
     pub lane: Lane,
     /// The page's number in that window.
     pub page: u64,
-    /// Which pass of the window: how often it had begun again. Only the last pass of a window
-    /// counts, for a sink may have taken back what an earlier one delivered.
+    /// Number of restarts of the window before this page. Only pages since the last restart count,
+    /// because a sink may have removed earlier ones.
     pub pass: u32,
-    /// Digests of its records' ids; see [`digest`].
+    /// Digests of the record ids; see [`digest`].
     pub digests: Vec<u64>,
-    /// When no sweep needs it any more.
+    /// The instant from which no sweep needs the page.
     pub expires_at: Timestamp,
 }
 
-/// The pages that remember what `window` has delivered with the page that it is about to be moved past:
-/// `digests` by where they are remembered, or at the `oldest` record of the page.
+/// The seen pages for the page that `window` is about to pass. `digests` are keyed by their place;
+/// those without one go to the `oldest` record time of the page.
 pub fn pages_of(
     window: &Window,
     digests: BTreeMap<Option<Timestamp>, Vec<u64>>,
@@ -72,16 +72,16 @@ pub fn pages_of(
     pages.collect()
 }
 
-/// The pass of a page that was read from a file which this state did not write: no sink takes it back.
+/// The `pass` of pages from a file that this state did not write: no sink removes their records.
 pub const PASS_OF_A_FILE: u32 = u32::MAX;
 /// Number of the first page of such a file. Pages that a window delivers have lower numbers.
 pub const PAGE_OF_A_FILE: u64 = 1 << 32;
-/// The records of such a file are remembered by the stretch of this length that they lie in, in
-/// milliseconds, so that a part of its window finds its own.
+/// Length of the stretches in which the records of such a file are stored, in milliseconds, so that
+/// a part of its window finds its own records.
 pub const STRETCH_OF_A_FILE_MS: i64 = MINUTE_MS;
 
-/// The pages that remember the records of a file, given the digest of each id and the record's time.
-/// `window` is the one that was made for the file.
+/// The seen pages of a file, from the digest of each id and the record's time. `window` is the one
+/// that was created for the file.
 pub fn pages_of_a_file(
     window: &Window,
     records: &[(u64, Option<Timestamp>)],
@@ -116,9 +116,9 @@ pub fn pages_of_a_file(
     pages.collect()
 }
 
-/// What is remembered of a record: the first 8 bytes of the SHA-256 of its id. Two of a million ids
-/// share one with a chance of about one in forty million, and then one late record would be taken
-/// for delivered.
+/// The digest of a record's id: the first 8 bytes of its SHA-256. Two of a million ids share one
+/// with a chance of about one in forty million, and then one late-arriving record would count as
+/// delivered.
 pub fn digest(id: &str) -> u64 {
     let hash = Sha256::digest(id.as_bytes());
     hash.iter()
@@ -126,7 +126,7 @@ pub fn digest(id: &str) -> u64 {
         .fold(0, |digest, byte| (digest << 8) | u64::from(*byte))
 }
 
-/// Where a page whose earliest record is `oldest` lies within `window`.
+/// The place of a page within `window`; `oldest` is its earliest record time.
 fn place(window: &Window, oldest: Option<Timestamp>, unit_ms: i64) -> Timestamp {
     let last = window
         .to()

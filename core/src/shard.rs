@@ -15,14 +15,14 @@ use crate::limits;
 pub struct Shard(u8);
 
 impl Shard {
-    /// All of them, ascending.
+    /// All shards, ascending.
     pub fn all() -> impl Iterator<Item = Self> {
         (0..limits::SHARDS).map(Self)
     }
 }
 
 impl RateGroup {
-    /// The shard that plans this group: a constant 64 of them, so keys never move.
+    /// The shard that plans this group. Their number is constant, so keys never move.
     pub fn shard(&self) -> Shard {
         Shard(Sha256::digest(self.as_str().as_bytes())[0] % limits::SHARDS)
     }
@@ -70,18 +70,18 @@ pub struct Shards {
 }
 
 impl Shards {
-    /// All of them.
+    /// The range of all shards.
     pub const ALL: Self = Self {
         from: 0,
         to: limits::SHARDS,
     };
 
-    /// Whether `shard` is one of them.
+    /// Returns whether `shard` is in the range.
     pub fn contains(self, shard: Shard) -> bool {
         (self.from..self.to).contains(&shard.0)
     }
 
-    /// Whether it names at least one shard and none that does not exist.
+    /// Returns whether the range contains at least one shard and only existing ones.
     pub fn is_valid(self) -> bool {
         self.from < self.to && self.to <= limits::SHARDS
     }

@@ -1,4 +1,4 @@
-//! A source as configured and applied: what to ask, from whom, since when, and under which policy.
+//! A source as configured and applied: connector, parameters, start and policy.
 
 use std::collections::BTreeMap;
 
@@ -13,7 +13,8 @@ use crate::shard::Shard;
 use crate::time::Timestamp;
 use crate::trust::WhoseClock;
 
-/// How a source's timeline is cut and how hard its vendor may be asked. All times in milliseconds.
+/// The part of a definition that controls planning: window widths, limits and the request rate. All
+/// times in milliseconds.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Policy {
@@ -21,37 +22,37 @@ pub struct Policy {
     pub unit_ms: i64,
     /// Width of the first window.
     pub initial_ms: i64,
-    /// Narrowest window, the live edge excepted.
+    /// Width of the narrowest window, except at the live edge.
     pub min_ms: i64,
-    /// Widest window; never wider than the vendor's own longest span.
+    /// Width of the widest window; at most the vendor's own longest span.
     pub max_ms: i64,
-    /// How long the live edge may wait before it is cut.
+    /// The time that the live edge collects before it becomes a window.
     pub every_ms: i64,
-    /// How far the end of a window trails now, because the vendor publishes late.
+    /// The distance of a window's end from now, because the vendor publishes late.
     pub settle_ms: i64,
-    /// How far back the vendor keeps records, if it says.
+    /// The vendor's retention; `None` if it documents none.
     pub max_lookback_ms: Option<i64>,
-    /// Workers of this source at once.
+    /// Concurrent workers of this source at most.
     pub max_in_flight: u32,
-    /// Windows of one timeline between `open_from` and `scheduled_through`.
+    /// Windows of one timeline between `open_from` and `scheduled_through` at most.
     pub max_open_windows: u32,
-    /// Whose vendor budget this source draws on.
+    /// The rate group whose quota this source uses.
     pub rate_group: RateGroup,
-    /// Workers of the whole rate group at once.
+    /// Concurrent workers of the whole rate group at most.
     pub group_in_flight: u32,
-    /// Requests a minute the whole rate group may send, if declared.
+    /// Requests per minute of the whole rate group; `None` without a declared rate.
     pub requests_per_minute: Option<u32>,
-    /// How long done windows stay as history.
+    /// Retention of done windows in the state.
     pub history_ms: i64,
-    /// The order of records across the pages of a window, where the vendor documents it: such a
-    /// window may be split at what has been delivered.
+    /// The order of records across the pages of a window; `None` if the vendor documents none. A
+    /// window with an order may be split at its frontier.
     #[serde(default)]
     pub strict_order: Option<Order>,
-    /// How old settled time is when it is read again for late events, once for each, ascending;
-    /// empty for never.
+    /// The ages at which settled time is read again for late-arriving records, ascending; empty for
+    /// never.
     #[serde(default)]
     pub sweeps_ms: Vec<i64>,
-    /// Whose clock decides where the two differ; `None` for the earlier one, with witnesses.
+    /// The clock that decides where the two differ; `None` for the earlier one, with witnesses.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub clock: Option<WhoseClock>,
 }
@@ -66,13 +67,13 @@ pub enum Order {
     OldestFirst,
 }
 
-/// A policy contradicts itself or passes a limit.
+/// The error of a policy that contradicts itself or exceeds a limit.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{field}: {problem}")]
 pub struct PolicyError {
-    /// The setting, as the configuration names it.
+    /// The setting, by its name in the configuration.
     pub field: &'static str,
-    /// What is wrong and what would be right.
+    /// The fault, and the valid values.
     pub problem: String,
 }
 
@@ -158,11 +159,11 @@ impl Policy {
     }
 }
 
-/// One configured feed, with everything a worker needs but the secret itself.
+/// The definition of a source, with everything that a worker needs except the secret itself.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SourceDefinition {
-    /// Its name.
+    /// The name of the source.
     pub name: SourceName,
     /// The connector's name.
     pub connector: String,
@@ -170,69 +171,72 @@ pub struct SourceDefinition {
     pub params: BTreeMap<String, String>,
     /// Identity of its timeline: hash of connector, parameters and origin.
     pub generation: Generation,
-    /// Where the secret is (`env:NAME`, `file:PATH`); never the secret itself.
+    /// The reference to the secret (`env:NAME`, `file:PATH`); never the secret itself.
     pub secret: Option<String>,
-    /// Where requests go, when not where the manifest says.
+    /// The base URL of requests; `None` for the one of the manifest.
     pub base_url: Option<String>,
-    /// Where tokens are asked for, when not where the manifest says.
+    /// The URL of token requests; `None` for the one of the manifest.
     pub token_url: Option<String>,
     /// First instant of the timeline.
     pub start: Timestamp,
-    /// First instant after it, for a bounded pull.
+    /// First instant after the timeline; `None` for one without an end.
     pub end: Option<Timestamp>,
-    /// Name of the sink its records go to.
+    /// Name of the sink of its records.
     pub sink: String,
-    /// Where that is, in the sink's own words, for workers that do not read the configuration;
-    /// empty when only the process that reads it can deliver there.
+    /// The address of that sink, in the sink's own attributes, for workers that do not read the
+    /// configuration; empty if only the process that reads it can deliver there.
     pub destination: BTreeMap<String, String>,
-    /// Whether `_windlass` is spliced into each record.
+    /// True if `_windlass` is added to each record.
     pub metadata: bool,
-    /// Carve and dispatch nothing.
+    /// True if the definition pauses the source: no window is created or dispatched.
     pub paused: bool,
-    /// The configuration file that defines it, by its `name` or by its path relative to the file that
-    /// was read first; `None` when an earlier version applied it.
+    /// The configuration file of the source, by its `name` or by its path relative to the first
+    /// file; `None` when an earlier version applied it.
     pub file: Option<String>,
-    /// Hash of what it takes from the connector's manifest; `None` when an earlier version applied it.
+    /// Hash of the facts from the connector's manifest; `None` when an earlier version applied the
+    /// definition.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub manifest_hash: Option<ManifestHash>,
-    /// How its timeline is cut.
+    /// The policy of its timelines.
     pub policy: Policy,
 }
 
 impl SourceDefinition {
-    /// Where it is found: the shard of its rate group.
+    /// The shard of its rate group, which is part of its key.
     pub fn shard(&self) -> Shard {
         self.policy.rate_group.shard()
     }
 }
 
-/// A source in the state: its definition as applied, and whether something keeps it from running.
+/// A stored source: its definition as applied, and the reasons that stop it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SourceRecord {
-    /// As applied.
+    /// The definition as applied.
     pub definition: SourceDefinition,
-    /// Rises each time a definition is applied; what a block compares.
+    /// Rises each time a definition is applied; a block is conditional on it.
     pub version: u64,
-    /// Why it does not run, when its credentials or configuration were refused.
+    /// The block of the source; `None` while nothing rejects it.
     pub blocked: Option<Blocked>,
-    /// Since when an operator holds it back. Applying a definition does not change that.
+    /// The start of the operator's pause; `None` without one. Applying a definition does not change
+    /// it.
     pub held_since: Option<Timestamp>,
-    /// When the definition was applied.
+    /// The instant at which the definition was applied.
     pub applied_at: Timestamp,
 }
 
 impl SourceRecord {
-    /// Where it is found: the shard of its rate group.
+    /// The shard of its rate group, which is part of its key.
     pub fn shard(&self) -> Shard {
         self.definition.shard()
     }
 
-    /// Whether new work may start.
+    /// Returns whether new work may start.
     pub fn is_active(&self) -> bool {
         self.blocked.is_none() && !self.is_paused()
     }
 
-    /// The work that may start at `now`. A paused source is not probed: nobody waits for it.
+    /// The work that may start at `now`. A paused source is not probed, because its recovery would
+    /// start nothing.
     pub fn work(&self, now: Timestamp) -> Work {
         match &self.blocked {
             _ if self.is_paused() => Work::Nothing,
@@ -242,13 +246,13 @@ impl SourceRecord {
         }
     }
 
-    /// Earliest next probe, if it is blocked and is probed at all.
+    /// Earliest next probe; `None` for a source that is not blocked, or is paused.
     pub fn probe_at(&self) -> Option<Timestamp> {
         let blocked = self.blocked.as_ref().filter(|_| !self.is_paused());
         blocked.map(|blocked| blocked.probe_at)
     }
 
-    /// Whether it is paused: by its definition, or by an operator.
+    /// Returns whether the definition or an operator pauses the source.
     pub fn is_paused(&self) -> bool {
         self.definition.paused || self.held_since.is_some()
     }

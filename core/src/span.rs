@@ -20,13 +20,13 @@ struct RawSpan {
     to: Timestamp,
 }
 
-/// `from` did not precede `to`.
+/// The error of a span whose `from` does not precede `to`.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("a span must end after it starts, but [{from}, {to}) does not")]
 pub struct EmptySpan {
-    /// Where the span was to start.
+    /// The intended start.
     pub from: Timestamp,
-    /// Where it was to end.
+    /// The intended end.
     pub to: Timestamp,
 }
 
@@ -40,12 +40,12 @@ impl Span {
         }
     }
 
-    /// The first instant inside.
+    /// The first instant inside the span.
     pub const fn from(self) -> Timestamp {
         self.from
     }
 
-    /// The first instant after.
+    /// The first instant after the span.
     pub const fn to(self) -> Timestamp {
         self.to
     }
@@ -55,13 +55,13 @@ impl Span {
         self.to.ms_since(self.from)
     }
 
-    /// Whether `time` lies in `[from, to)`.
+    /// Returns whether `time` lies in `[from, to)`.
     pub fn contains(self, time: Timestamp) -> bool {
         self.from <= time && time < self.to
     }
 
-    /// Where a window is halved: at the UTC midnight nearest to its middle, or at the middle when no
-    /// midnight is inside. A multiple of `unit_ms`; `None` when both halves would not be spans.
+    /// The point at which a window is halved: the UTC midnight nearest to its middle, or the middle
+    /// when no midnight is inside. A multiple of `unit_ms`; `None` if a half would be empty.
     pub fn midpoint(self, unit_ms: i64) -> Option<Timestamp> {
         let middle = self.from.plus_ms(self.width_ms() / 2);
         let midnight = middle.plus_ms(DAY_MS / 2).floor_to(DAY_MS);

@@ -75,7 +75,7 @@ fn only_shrinking_and_closing_are_part_of_a_split() {
     );
 }
 
-/// Whatever a frontier leaves, the widest split fits one transaction.
+/// The widest split fits one transaction, at every frontier.
 #[test]
 fn split_has_at_most_its_limit_of_items() {
     for delivered in [Delivered::Nothing, Delivered::Before, Delivered::After] {

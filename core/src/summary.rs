@@ -1,27 +1,29 @@
-//! The open windows of one lane in numbers, for readers that do not read the windows. The planner
-//! stores a summary with the marks, and no decision depends on one.
+//! Counts of the open windows of one lane, for readers that do not read the windows. The planner
+//! stores a summary with the marks, and no decision depends on it.
 
 use crate::checkpoint::earliest;
 use crate::limits;
 use crate::time::Timestamp;
 use crate::window::{Status, Window};
 
-/// The unfinished windows of one lane as a plan left them.
+/// The counts of one lane's unfinished windows after a plan.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Summary {
     /// Windows that are ready, dispatched or running.
     pub open: u32,
     /// Parked windows.
     pub parked: u32,
-    /// The earliest instant at which one of the parked windows parked.
+    /// The earliest instant at which one of the parked windows parked; `None` without parked
+    /// windows.
     pub parked_since: Option<Timestamp>,
-    /// The first failure since the lane last had no failing window: see [`Window::is_failing`].
+    /// The first failure since the lane last had no failing window; `None` without one. See
+    /// [`Window::is_failing`].
     pub failing_since: Option<Timestamp>,
 }
 
 impl Summary {
-    /// The summary of `windows`, of which finished ones do not count. `before` is the previous summary
-    /// of the same lane: a lane that was failing and still is keeps its first instant.
+    /// The summary of `windows`; finished ones do not count. `before` is the previous summary of
+    /// the same lane: a lane that keeps failing keeps its first instant.
     pub fn of<'a>(windows: impl IntoIterator<Item = &'a Window>, before: Option<&Self>) -> Self {
         let mut summary = Self::default();
         for window in windows {
@@ -56,19 +58,20 @@ impl Summary {
         }
     }
 
-    /// Whether it is worth a write of its own, when `stored` was written at `written_at`: at once when
-    /// a trouble begins or ends, and for the sake of the counts only when they are old.
+    /// Returns whether the summary justifies a write of its own, when `stored` was written at
+    /// `written_at`: at once when a trouble begins or ends, and for changed counts only when they
+    /// are old.
     pub(crate) fn is_news(
         &self,
         stored: Option<&Self>,
         written_at: Timestamp,
         now: Timestamp,
     ) -> bool {
-        // Nothing stored reads as unknown. Of a lane without open windows, that is never asked for.
+        // A missing summary reads as unknown. For a lane without open windows, no reader needs one.
         let stored = stored.copied().unwrap_or_default();
         let trouble = |it: &Self| (it.parked_since, it.failing_since);
         let counts = |it: &Self| (it.open, it.parked);
-        // Either way: an instant in the future was written by a clock that was wrong.
+        // In both directions: an instant in the future was written by a wrong clock.
         let is_old = now.ms_since(written_at).saturating_abs() >= limits::SUMMARY_AGE_MS;
         trouble(self) != trouble(&stored) || (is_old && counts(self) != counts(&stored))
     }

@@ -1,6 +1,6 @@
-//! Sweeps: further passes over settled time for what the vendor published late. A sweep follows the
-//! ledger of the live lane: each of its windows is one or more whole live windows, which are done
-//! and old enough, so that what those delivered is all that has to be known.
+//! Sweeps: lanes that read settled time again for late-arriving records. A sweep follows the ledger
+//! of the live lane: each of its windows covers one or more whole live windows that are done and
+//! old enough, so that it only needs the ids which those delivered.
 
 use crate::carve::{settled_edge, settles_at, within_day};
 use crate::ids::Lane;
@@ -12,31 +12,34 @@ use crate::time::Timestamp;
 use crate::trust::Trusted;
 use crate::window::{Status, Window};
 
-/// What a sweep lane is planned from, beside its own marks.
+/// The facts from which a sweep lane is planned, beside its own marks.
 #[derive(Debug, Clone, Copy)]
 pub struct Ledger<'a> {
     /// The live lane's windows that start at the sweep's mark or after it, ascending.
     pub live: &'a [Window],
-    /// Whether those are all there are below `through`.
+    /// True if `live` holds all such windows below `through`.
     pub whole: bool,
-    /// Everything of the live lane before this is delivered.
+    /// The live lane has delivered all time before this instant.
     pub through: Timestamp,
-    /// How old time must be, in milliseconds, before this lane reads it.
+    /// The age at which this lane reads time, in milliseconds.
     pub after_ms: i64,
 }
 
 /// The next piece of a sweep lane.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Piece {
-    /// To be read again.
+    /// A span to read again.
     Read(Span),
-    /// Passed over: it was old enough when it was read first, or it is not known, or not known any
-    /// more, what was delivered of it, or the vendor no longer keeps it.
+    /// A span to skip, for one of these reasons:
+    ///
+    /// - It was old enough at its first reading.
+    /// - Its delivered ids are not stored, or no longer.
+    /// - The vendor has dropped it.
     Pass(Span),
 }
 
-/// The end of what a lane that trails by `after_ms` may read while the live lane is delivered up to
-/// `through`.
+/// The end of the time that a lane with age `after_ms` may read while the live lane is delivered up
+/// to `through`.
 pub fn edge(policy: &Policy, through: Timestamp, after_ms: i64, now: Timestamp) -> Timestamp {
     let old_enough = settled_edge(policy, now)
         .plus_ms(policy.settle_ms)
@@ -45,7 +48,8 @@ pub fn edge(policy: &Policy, through: Timestamp, after_ms: i64, now: Timestamp) 
     through.min(old_enough)
 }
 
-/// Whether there is enough above `mark` for the ledger to be read. `end` is that of the timeline.
+/// Returns whether enough time lies between `mark` and `edge` to read the ledger. `end` is that of
+/// the timeline.
 pub fn is_due(
     policy: &Policy,
     mark: Timestamp,
@@ -57,8 +61,8 @@ pub fn is_due(
     to_the_end || edge.ms_since(mark) >= least_ms(policy, after_ms)
 }
 
-/// The earliest instant at which [`is_due`] holds for a lane that trails by `after_ms` and has read
-/// up to `mark`; `None` while the lane that it follows has not delivered enough, up to `through`.
+/// The earliest instant at which [`is_due`] holds for a lane with age `after_ms` that has read up
+/// to `mark`; `None` while the live lane has not delivered enough, up to `through`.
 pub(crate) fn due_at(
     policy: &Policy,
     mark: Timestamp,
@@ -68,7 +72,8 @@ pub(crate) fn due_at(
 ) -> Option<Timestamp> {
     let end = end.filter(|end| mark < *end).unwrap_or(Timestamp::MAX);
     let edge = end.min(mark.plus_ms(least_ms(policy, after_ms)));
-    // The edge of a sweep is rounded down twice: once as settled time, once for its own age.
+    // The edge of a sweep is rounded down twice: once as settled time, once for the age of the
+    // sweep.
     let old_enough = edge
         .ceil_to(policy.unit_ms)
         .plus_ms(after_ms)
@@ -76,13 +81,12 @@ pub(crate) fn due_at(
     (edge <= through).then(|| settles_at(policy, old_enough))
 }
 
-/// The least width at which a sweep's newest time is cut: a sweep is in no hurry, and every window
-/// costs the same.
+/// The least width of a sweep's newest window: a sweep may wait, and every window costs the same.
 fn least_ms(policy: &Policy, after_ms: i64) -> i64 {
     policy.max_ms.min(after_ms / 4).max(policy.unit_ms)
 }
 
-/// The next piece of a sweep lane after `at`; `None` while there is not enough.
+/// The next piece of a sweep lane after `at`; `None` while too little time is old enough.
 pub fn next(
     at: Timestamp,
     ledger: &Ledger<'_>,
@@ -93,8 +97,8 @@ pub fn next(
     piece(at, ledger, policy, end, trusted)
 }
 
-/// The next piece while the vendor's clock is not known and ours shows `now`: one to be read, so that
-/// a response shows the vendor's. Only what no clock would have read is passed over.
+/// The next piece to read while the vendor clock is unknown and the machine clock shows `now`, so
+/// that a response shows the vendor clock. It skips only spans that a sweep skips by any clock.
 pub(crate) fn asking(
     at: Timestamp,
     ledger: &Ledger<'_>,
@@ -124,7 +128,7 @@ fn piece(
         .iter()
         .skip_while(|window| window.id().from < at);
     let Some(first) = rest.clone().next().filter(|first| first.id().from < edge) else {
-        // History that is gone, or time that never had windows.
+        // Deleted history, or time that never had windows.
         return (ledger.whole).then(|| Span::new(at, edge).ok().map(Piece::Pass))?;
     };
     if first.id().from > at {
@@ -135,7 +139,7 @@ fn piece(
     let (mut to, mut records, mut full) = (at, 0_u64, false);
     let mut is_at_the_end = true;
     for window in rest.by_ref() {
-        // Nothing comes between this window and the one before any more.
+        // No window can come between this one and the previous one.
         full = window.id().from != to;
         let eligible = !full && window.status() == Status::Done && window.to() <= edge;
         if !eligible {
@@ -153,7 +157,7 @@ fn piece(
         }
         (to, records) = (window.to(), more);
     }
-    // The next reading of the ledger begins at the same window, and shows no more of them.
+    // The next reading of the ledger begins at the same window, and returns no more of them.
     full |= is_at_the_end && !ledger.whole;
     let span = Span::new(at, to).ok()?;
     let enough = full || is_due(policy, at, to, ledger.after_ms, end);
@@ -164,14 +168,14 @@ fn piece(
     }
 }
 
-/// Whether a second reading of a window can find something that the first could not.
+/// The use of a second reading of a window.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Need {
-    /// It can.
+    /// A second reading can find records.
     Open,
-    /// It never could, whatever the clock says.
+    /// A second reading can find none, by any clock.
     Never,
-    /// It cannot any more, by the clock.
+    /// By the clock, it is too late for a second reading.
     Past,
 }
 
@@ -182,7 +186,7 @@ fn need(window: &Window, ledger: &Ledger<'_>, policy: &Policy, now: Trusted) -> 
     }
     let is_gone =
         retention::horizon(policy, now.passed()).is_some_and(|horizon| window.to() <= horizon);
-    // What it delivered may be forgotten from then on, and would be delivered again as a whole.
+    // Its seen pages may be deleted from then on, and a sweep would deliver all of it again.
     let is_history = window.expires_at().is_none_or(|at| now.at() < at);
     if is_gone || !is_history {
         Need::Past
@@ -191,9 +195,9 @@ fn need(window: &Window, ledger: &Ledger<'_>, policy: &Policy, now: Trusted) -> 
     }
 }
 
-/// Until when what `window` delivers at `now` is remembered: longer than the window itself, without
-/// which no sweep reads it again. A sweep can come late, behind a hole or a pause, or when it is
-/// configured long after the window was read.
+/// The instant until which the ids that `window` delivers at `now` are stored: longer than the
+/// window itself, which every sweep needs to read them. A sweep can come late, behind a gap or a
+/// pause, or be configured long after the window was read.
 pub fn remembered_until(window: &Window, policy: &Policy, now: Timestamp) -> Timestamp {
     let last_ms = policy.sweeps_ms.last().copied().unwrap_or_default();
     // The history of the window begins when it is done, some pages after this one.
@@ -205,26 +209,26 @@ pub fn remembered_until(window: &Window, policy: &Policy, now: Timestamp) -> Tim
         .plus_ms(longer_ms)
 }
 
-/// Whether what `window` delivers has to be remembered when it is read at `read_at`: some sweep of its
-/// source will read it again. A sweep that comes late itself may have another right behind it.
+/// Returns whether the ids that `window` delivers at `read_at` must be stored: some sweep of its
+/// source will read it again. A late sweep may have the next one directly behind it.
 pub fn remembers(window: &Window, policy: &Policy, read_at: Timestamp) -> bool {
     let last = policy.sweeps_ms.last();
-    // A clock of ours that was ahead has created the window later than it is read.
+    // A machine clock that was ahead has created the window later than it is read.
     let read_at = window.created_at().min(read_at);
     let is_young = last.is_some_and(|after_ms| read_at < window.to().plus_ms(*after_ms));
     let is_sweep = matches!(window.id().timeline.lane, Lane::Sweep(_));
     is_young || (is_sweep && policy.sweeps_ms.len() > 1)
 }
 
-/// Whether what `window` delivers next is remembered: a sweep will read it again, and nothing of it is
-/// missing so far. What a sweep finds is remembered in any case.
+/// Returns whether the next ids that `window` delivers are stored: a sweep will read it again, and
+/// all earlier ids are stored. A sweep's ids are always stored.
 pub fn keeps(window: &Window, policy: &Policy, read_at: Trusted) -> bool {
     let whole = window.remembered() || matches!(window.id().timeline.lane, Lane::Sweep(_));
     whole && remembers(window, policy, read_at.at())
 }
 
-/// Whether the ids of a page of `window` are remembered when `nameless`, some record has none. A live
-/// window that cannot be remembered as a whole is not swept.
+/// Returns whether the ids of a page of `window` are stored; `nameless` if some record has none. A
+/// live window with missing ids is not swept.
 pub fn keeps_ids(window: &Window, nameless: bool) -> bool {
     !nameless || matches!(window.id().timeline.lane, Lane::Sweep(_))
 }

@@ -16,7 +16,7 @@ fn policy() -> Policy {
     }
 }
 
-/// A live window of an hour that was read when it was over, and remembered.
+/// A live window of an hour that was read when its time was over, and whose ids are stored.
 fn hour(from: i64) -> Window {
     let id = format!("okta/0123456789ab/live/{}", at(from));
     let window = Window::done(id.parse().unwrap(), at(from + 1), 30 * DAY_MS, at(from + 1));
@@ -34,7 +34,7 @@ fn next_of(live: &[Window], mark: i64, through: i64, now: i64) -> Option<Piece> 
         through: at(through),
         after_ms: AFTER_MS,
     };
-    // A little later, for the edge trails by the allowance for slow clocks.
+    // A little later, because the edge trails by the allowance for slow clocks.
     next(
         at(mark),
         &ledger,
@@ -180,7 +180,7 @@ fn the_ledger_is_read_only_when_a_piece_may_be_cut() {
     assert!(!is_due(&policy(), at(8), at(8), AFTER_MS, Some(at(8))));
 }
 
-/// Whether `window` is remembered under `policy` when it is read at the time it was created.
+/// Returns whether the ids of `window` are stored under `policy` when it is read at its creation.
 fn remembered(window: &Window, policy: &Policy) -> bool {
     remembers(window, policy, window.created_at())
 }
@@ -216,8 +216,8 @@ fn what_a_late_sweep_delivers_is_remembered_for_the_sweep_behind_it() {
     assert!(!remembered(&window, &once));
 }
 
-/// Live windows of a minute, as a source that is looked at every minute has them; as many as one
-/// reading of the ledger holds.
+/// Live windows of a minute, as in a source with `every` of a minute; as many as one reading of the
+/// ledger holds.
 fn minutes(count: usize) -> Vec<Window> {
     let minute = |n: i64| Timestamp::from_ms(n * MINUTE_MS);
     let windows = (0..).take(count).map(|n| {
@@ -281,7 +281,7 @@ fn the_age_that_a_sweep_waits_for_is_counted_from_now_and_not_from_settled_time(
     assert_eq!(old(sure.plus_ms(HOUR_MS - 1)), at(16));
     assert_eq!(old(sure.minus_ms(1)), at(15));
     assert_eq!(edge(&policy, at(3), AFTER_MS, sure), at(3));
-    // A settle that is no multiple of the unit leaves a whole number of units all the same.
+    // A settle that is not a multiple of the unit still leaves a whole number of units.
     let policy = Policy {
         settle_ms: HOUR_MS / 6,
         ..policy
@@ -314,8 +314,8 @@ fn time_without_windows_is_passed_over_no_further_than_what_is_delivered() {
     assert_eq!(next_of(&live, 0, 10, 100), pass(0, 10));
 }
 
-/// While the vendor's clock is not known, what no clock would read is passed over, or it would stand
-/// before what is to be asked for.
+/// While the vendor clock is unknown, spans that no clock would read are skipped: otherwise they
+/// would block the window that fetches the clock.
 #[test]
 fn an_unknown_clock_passes_over_only_what_no_clock_would_have_read() {
     let forgotten = |from| hour(from).with(|form| form.remembered = false);

@@ -1,4 +1,4 @@
-//! The one file that reads the wall clock and the operating system's randomness, and that sleeps.
+//! The only file that reads the wall clock and the operating system's randomness, and that sleeps.
 #![expect(
     clippy::disallowed_methods,
     reason = "this is where the ambient calls live"
@@ -44,7 +44,7 @@ pub struct SystemEntropy;
 
 impl Entropy for SystemEntropy {
     /// # Panics
-    /// When the operating system has no randomness to give: no owner could be told from another.
+    /// Panics if the operating system has no randomness: owners would not be unique.
     fn next_u64(&self) -> u64 {
         getrandom::u64().expect("the operating system provides randomness")
     }

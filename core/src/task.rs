@@ -1,5 +1,5 @@
-//! The task: what the orchestrator hands to a worker. Ids, epochs and pace only; what is needed to
-//! act comes from the claim's reply.
+//! The task: the payload from the orchestrator to a worker. It holds ids, epochs and the request
+//! rate; everything else comes from the claim's response.
 
 use serde::{Deserialize, Serialize};
 
@@ -10,7 +10,7 @@ use crate::time::HOUR_MS;
 use crate::trust::ClockOffset;
 use crate::window::Window;
 
-/// Version of the payload. A worker refuses one it does not know.
+/// Version of the payload. A worker rejects an unknown one.
 pub const TASK_VERSION: u32 = 2;
 
 /// Windows of one source for one worker.
@@ -19,20 +19,22 @@ pub const TASK_VERSION: u32 = 2;
 pub struct Task {
     /// [`TASK_VERSION`] of the sender.
     pub version: u32,
-    /// Whose windows.
+    /// The source of the windows.
     pub source: SourceName,
-    /// Where that source is found.
+    /// The shard of that source, which is part of its key.
     pub shard: Shard,
-    /// Which, in order; at most [`crate::limits::WINDOWS_PER_TASK_MAX`].
+    /// The windows, in order; at most [`crate::limits::WINDOWS_PER_TASK_MAX`].
     pub windows: Vec<TaskWindow>,
-    /// The pace to keep, if one is declared: this worker's own part, or that of the whole group.
+    /// The request rate, if one is declared: this worker's own share, or that of the whole group.
     pub requests_per_minute: Option<u32>,
-    /// Whether the pace is the whole group's, whose workers reserve turns (see [`crate::turns`]).
+    /// True if the request rate is the whole group's, whose workers reserve requests (see
+    /// [`crate::turns`]).
     pub shares_turns: bool,
-    /// Whether more windows of its rate group are ready than there are workers for: this one goes on
-    /// with whatever of the group is ready, while it has time.
+    /// True if the rate group has more ready windows than workers. The worker then continues with
+    /// other ready windows of the group while it has time.
     pub crowded: bool,
-    /// The clocks of other vendors, where this one's is more than a day from ours.
+    /// The clocks of other vendors, sent if this vendor's clock differs from the machine clock by
+    /// more than a day.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub witnesses: Vec<ClockOffset>,
 }
@@ -41,15 +43,15 @@ pub struct Task {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TaskWindow {
-    /// Which.
+    /// The id of the window.
     pub id: WindowId,
-    /// Its epoch when it was dispatched: a claim with another is refused.
+    /// The epoch at the dispatch: a claim with another one loses.
     pub epoch: u64,
 }
 
-/// Whether `window` should be over after about a page, so that it may share an invocation with
-/// others: nothing of it has been read, nothing has gone wrong with it, and its timeline, which has
-/// shown `records_per_hour`, is quiet. One that may take the worker down shares with nobody.
+/// Returns whether `window` is expected to fit about one page, so that it may share an invocation.
+/// It has no pages, runs or restarts, and its timeline, with `records_per_hour`, is quiet. A
+/// suspect never shares an invocation.
 pub fn is_quiet(window: &Window, records_per_hour: Option<u64>) -> bool {
     let untouched = window.page() == 0 && window.runs() == 0 && window.restarts() == 0;
     let width_ms = window.to().ms_since(window.id().from).max(0).unsigned_abs();

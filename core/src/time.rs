@@ -25,7 +25,7 @@ const COMPACT: &str = "%Y%m%dT%H%M%S%.3fZ";
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Timestamp(i64);
 
-/// The text was not an RFC 3339 instant between the years 0000 and 9999.
+/// The error of text that is not an RFC 3339 instant between the years 0000 and 9999.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("`{0}` is not an RFC 3339 time such as 2026-01-01T00:00:00Z")]
 pub struct ParseTimestampError(String);
@@ -33,7 +33,7 @@ pub struct ParseTimestampError(String);
 impl Timestamp {
     /// The earliest instant: 0000-01-01T00:00:00.000Z.
     pub const MIN: Self = Self(-62_167_219_200_000);
-    /// The latest instant: 9999-12-31T23:59:59.999Z. Also what "never" means for a deadline.
+    /// The latest instant: 9999-12-31T23:59:59.999Z. As a deadline it means "never".
     pub const MAX: Self = Self(253_402_300_799_999);
 
     /// From milliseconds since the Unix epoch, clamped to [`Self::MIN`]..=[`Self::MAX`].
@@ -85,22 +85,22 @@ impl Timestamp {
         }
     }
 
-    /// Whether this instant is a multiple of `unit_ms`.
+    /// Returns whether this instant is a multiple of `unit_ms`.
     pub const fn is_multiple_of(self, unit_ms: i64) -> bool {
         self.0.rem_euclid(unit_ms) == 0
     }
 
-    /// The same instant as chrono's type, for formats this one does not print.
+    /// The same instant as chrono's type, for formats that this type does not print.
     pub fn to_datetime(self) -> DateTime<chrono::Utc> {
         DateTime::from_timestamp_millis(self.0).unwrap_or(DateTime::UNIX_EPOCH)
     }
 
-    /// `20260101T000000.000Z`: the form used in file names.
+    /// The form of file names: `20260101T000000.000Z`.
     pub fn compact(self) -> String {
         self.to_datetime().format(COMPACT).to_string()
     }
 
-    /// The instant whose [`Self::compact`] form is `text`, if there is one.
+    /// The instant whose [`Self::compact`] form is `text`; `None` if there is none.
     pub fn from_compact(text: &str) -> Option<Self> {
         let time = NaiveDateTime::parse_from_str(text, COMPACT).ok()?;
         let time = Self::from(time.and_utc());

@@ -1,4 +1,4 @@
-//! Everything that can happen to a window. [`Window::apply`] makes it happen.
+//! The events of a window. [`Window::apply`] applies them.
 //!
 //! [`Window::apply`]: crate::window::Window::apply
 
@@ -13,94 +13,95 @@ use crate::frontier::Split;
 use crate::ids::Owner;
 use crate::time::Timestamp;
 
-/// A worker asks for a window.
+/// A worker's claim of a window.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Claim {
-    /// The epoch the worker was told, or read.
+    /// The epoch in the worker's task, or as read.
     pub epoch: u64,
     /// A fresh nonce, one per call.
     pub owner: Owner,
-    /// When the lease ends: the worker's deadline plus the skew allowance.
+    /// The end of the lease: the worker's deadline plus the skew allowance.
     pub lease_until: Timestamp,
-    /// When.
+    /// The instant of the claim.
     pub now: Timestamp,
 }
 
-/// Everything that can happen to a window.
+/// An event of a window.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Event {
     /// Tick: a task that names the window is sent.
     Dispatch {
-        /// When the dispatch counts as lost.
+        /// The instant at which the dispatch counts as lost.
         until: Timestamp,
-        /// When.
+        /// The instant of the dispatch.
         now: Timestamp,
     },
-    /// Worker: takes it.
+    /// Worker: claims the window.
     Claim(Claim),
     /// Holder: one page is durable.
     Checkpoint(Checkpoint),
     /// Holder: the last page is durable.
     Complete {
-        /// The last page.
+        /// The checkpoint of the last page.
         last: Checkpoint,
-        /// How long its history stays, in milliseconds.
+        /// Retention of its history, in milliseconds.
         history_ms: i64,
     },
-    /// Holder: gives it back.
+    /// Holder: releases the window.
     Release(Release),
-    /// Tick: a lease or a dispatch ran out.
+    /// Tick: a lease or a dispatch has expired.
     Expire {
-        /// Where to split, if the window has run out of time too often.
+        /// The split point of a window with too many overruns; `None` for any other.
         split: Option<Split>,
-        /// When.
+        /// The instant of the expiry.
         now: Timestamp,
     },
-    /// A new process takes it back from one that was stopped on the same machine. Excused: it may not
-    /// have been this window that stopped the process, but without a page it is a suspect.
+    /// A new process takes the window back from one that was stopped on the same machine. The run
+    /// does not count as an attempt, because another window may have stopped the process. A window
+    /// without a page becomes a suspect.
     Recover {
-        /// When.
+        /// The instant of the recovery.
         now: Timestamp,
     },
-    /// Tick: gives it up.
+    /// Tick: parks the window.
     Park {
-        /// Why.
+        /// The reason that operators read.
         reason: String,
-        /// When.
+        /// The instant of the parking.
         now: Timestamp,
     },
-    /// Tick: what lies at and after `to` has windows of its own now.
+    /// Tick: new windows now cover the time from `to` on.
     Shrink {
         /// The new end.
         to: Timestamp,
-        /// When.
+        /// The instant of the split.
         now: Timestamp,
     },
-    /// Tick: what it has delivered ends at `to`, and the rest has windows of its own now.
+    /// Tick: the window is delivered up to `to`, and new windows now cover the rest.
     Close {
         /// The new end.
         to: Timestamp,
-        /// How long its history stays, in milliseconds.
+        /// Retention of its history, in milliseconds.
         history_ms: i64,
-        /// When.
+        /// The instant of the split.
         now: Timestamp,
     },
-    /// Tick: the vendor no longer keeps what it covers, and nothing of it was read. Its span is
-    /// among the unavailable ones by now.
+    /// Tick: the vendor has dropped the window's span before anything of it was read. The marks
+    /// already list the span as unavailable.
     Lapse {
-        /// How long its history stays, in milliseconds.
+        /// Retention of its history, in milliseconds.
         history_ms: i64,
-        /// When.
+        /// The instant of the lapse.
         now: Timestamp,
     },
-    /// Tick: tries a window once more that parked as a suspect.
+    /// Tick: probes a window that parked as a suspect.
     Probe {
-        /// When.
+        /// The instant of the probe.
         now: Timestamp,
     },
-    /// Operator: tries a parked window again.
+    /// Operator: retries a parked window.
     Retry {
-        /// When.
+        /// The instant of the retry.
         now: Timestamp,
     },
 }

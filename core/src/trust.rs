@@ -1,10 +1,11 @@
-//! Which clock is right, this machine's or the vendor's, and what may be done while that is open.
+//! The trusted clock: this machine's or the vendor's, and the steps that need one.
 //!
-//! A step that cannot be taken back (a window completes, time is passed over, settled time is swept)
-//! takes a [`Trusted`] instant, which only [`Jury::judge`] makes: the earlier of the two clocks, or,
-//! where they differ by more than a day, the one that other vendors agree with. The vendor's `Date` is
-//! also a lower bound on time that no later step of this machine's clock moves, so the planner takes
-//! irreversible steps by the last response and not by its own clock.
+//! An irreversible step (a window completes, time is skipped, settled time is swept) takes a
+//! [`Trusted`] instant, which only [`Jury::judge`] makes. It is the earlier of the two clocks, or,
+//! where they differ by more than a day, the one that other vendors agree with.
+//!
+//! The vendor's `Date` is also a lower bound on time that no later step of the machine clock moves.
+//! The planner therefore takes irreversible steps by the last response and not by its own clock.
 
 mod difference;
 mod early;
@@ -19,29 +20,30 @@ use crate::limits;
 use crate::time::Timestamp;
 use crate::wait::RateGate;
 
-/// The clock that a source goes by, where its operator has decided.
+/// The operator's choice of the clock for a source.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum WhoseClock {
-    /// This machine's.
+    /// The machine clock.
     Ours,
-    /// The vendor's.
+    /// The vendor clock.
     Vendor,
 }
 
-/// The vendor's clock against this machine's, as one response showed it.
+/// The offset of the vendor clock from the machine clock, as shown by one response.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ClockOffset {
-    /// The vendor's clock minus this machine's, in milliseconds; `None` without a `Date`.
+    /// The vendor clock minus the machine clock, in milliseconds; `None` without a `Date`.
     pub offset_ms: Option<i64>,
-    /// The time of the response by this machine's clock.
+    /// The time of the response by the machine clock.
     pub observed_at: Timestamp,
 }
 
 impl ClockOffset {
-    /// A response that the vendor sent at `served_at` by its clock, between `asked_at` and `now` by ours.
-    /// The offset is the least that explains it, for a page can take a while to come; but our clock has
-    /// jumped when that was longer than any may.
+    /// The offset of a response that the vendor sent at `served_at` by its clock, between
+    /// `asked_at` and `now` by the machine clock. It is the least offset that explains the
+    /// response, because a page can take a while. If it took longer than any request may, the
+    /// machine clock has jumped.
     pub fn of(served_at: Option<Timestamp>, asked_at: Timestamp, now: Timestamp) -> Self {
         let may_last = 0..=limits::REQUEST_TIMEOUT_MS.cast_signed();
         let has_lasted = may_last.contains(&now.ms_since(asked_at));
@@ -56,17 +58,17 @@ impl ClockOffset {
         }
     }
 
-    /// The vendor's clock at that response: the vendor's time is never before it any more.
+    /// The vendor clock at that response, a lower bound of the vendor's time from then on.
     pub fn vendor_at(&self) -> Option<Timestamp> {
         let offset_ms = self.offset_ms?;
         Some(self.observed_at.plus_ms(offset_ms))
     }
 
-    /// Whether it is worth a write while `stored` is stored: it differs by more than clocks do, or the
-    /// stored one gets old.
+    /// Returns whether the offset justifies a write while `stored` is stored: it differs by more
+    /// than the clock skew, or the stored one is old.
     pub fn replaces(&self, stored: Option<&Self>) -> bool {
         let Some(stored) = stored else { return true };
-        // A cache or a proxy can leave `Date` out: the clock that an earlier response showed stays.
+        // A cache or a proxy can omit `Date`: the clock of an earlier response stays.
         if self.offset_ms.is_none() && stored.offset_ms.is_some() {
             return false;
         }
@@ -81,38 +83,39 @@ impl ClockOffset {
         }
     }
 
-    /// Whether other vendors have a say in what is believed.
+    /// Returns whether witnesses take part in the decision.
     pub fn needs_witnesses(&self) -> bool {
         self.offset_ms
             .is_none_or(|ms| ms.abs() > limits::CLOCK_DISPUTE_MS)
     }
 
-    /// Whether `now` is so soon after it that this machine's clock is believed in between.
+    /// Returns whether `now` is so soon after the response that the machine clock is trusted in
+    /// between.
     fn is_recent(&self, now: Timestamp) -> bool {
         // Another machine may have observed it by a clock that is a little ahead.
         (-limits::CLOCK_SKEW_MS..=limits::CLOCK_BELIEVED_MS)
             .contains(&now.ms_since(self.observed_at))
     }
 
-    /// Whether it was observed at about `at`, by the same clock of ours.
+    /// Returns whether the offset was observed at about `at`, by the same machine clock.
     pub fn is_near(&self, at: Timestamp) -> bool {
         self.observed_at.ms_since(at).abs() <= limits::CLOCK_BELIEVED_MS
     }
 }
 
-/// What is stored of a rate group for all who work on it.
+/// The stored state of a rate group, shared by all of its workers.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct RateState {
-    /// Its gate, if it was ever closed.
+    /// The latest cooldown; `None` if there was none.
     pub gate: Option<RateGate>,
-    /// Its vendor's clock, as last stored.
+    /// The vendor clock, as last stored.
     pub clock: Option<ClockOffset>,
-    /// The origin (scheme, host and port) whose response showed that clock: rate groups of one origin
-    /// are one witness.
+    /// The origin (scheme, host and port) whose response showed that clock: rate groups of one
+    /// origin are one witness.
     pub origin: Option<String>,
 }
 
-/// An instant at which a step may be taken that cannot be taken back.
+/// An instant at which an irreversible step may be taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Trusted {
     at: Timestamp,
@@ -125,9 +128,9 @@ impl Trusted {
         self.at
     }
 
-    /// The instant that both clocks have passed, whatever other vendors' clocks show: time is skipped
-    /// by it alone, because a request for time that the vendor has dropped costs little, and skipped
-    /// records are lost.
+    /// The instant that both clocks have passed, even when other vendors' clocks agree with a later
+    /// one. Time is skipped only by it, because a request for dropped time costs little, and
+    /// skipped records are lost.
     pub const fn passed(self) -> Timestamp {
         self.passed
     }
@@ -136,42 +139,43 @@ impl Trusted {
         Self { at, passed: at }
     }
 
-    /// Our clock while the vendor's is not known: for the search for a window whose response shows it.
+    /// The machine clock while the vendor clock is unknown: for the search for a window whose
+    /// response shows it.
     pub(crate) const fn assumed(now: Timestamp) -> Self {
         Self::of(now)
     }
 
-    /// Both clocks show `now`.
+    /// The instant that both clocks show.
     #[cfg(any(test, feature = "test-util"))]
     pub const fn agreed(now: Timestamp) -> Self {
         Self::of(now)
     }
 }
 
-/// The two clocks differ by more than a day, and nothing shows which one is right.
+/// The error of two clocks that differ by more than a day, without evidence for either.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Dispute {
-    /// This machine's clock.
+    /// The machine clock.
     pub ours: Timestamp,
-    /// The vendor's.
+    /// The vendor clock.
     pub vendor: Timestamp,
 }
 
-/// Who decides between the two clocks.
+/// The facts that decide between the two clocks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Jury<'a> {
-    /// The operator's choice, if one was made.
+    /// The operator's choice; `None` if none was made.
     pub choice: Option<WhoseClock>,
-    /// The clocks of other vendors against this machine's.
+    /// The offsets of other vendors' clocks from the machine clock.
     pub witnesses: &'a [ClockOffset],
 }
 
 impl Jury<'_> {
-    /// The instant by which an irreversible step may be taken when this machine's clock shows `ours`
-    /// and the vendor's `vendor`.
+    /// The instant for irreversible steps when the machine clock shows `ours` and the vendor clock
+    /// `vendor`.
     ///
     /// # Errors
-    /// When they differ by more than a day and nothing shows which one is right.
+    /// Fails if the clocks differ by more than a day without evidence for either.
     pub fn judge(&self, ours: Timestamp, vendor: Option<Timestamp>) -> Result<Trusted, Dispute> {
         match vendor {
             Some(vendor) => self.weigh(ours, vendor).map(|(trusted, _)| trusted),
@@ -179,7 +183,7 @@ impl Jury<'_> {
         }
     }
 
-    /// The same, and the clock that it goes by.
+    /// The same, with the clock that was chosen.
     fn weigh(&self, ours: Timestamp, vendor: Timestamp) -> Result<(Trusted, WhoseClock), Dispute> {
         let offset_ms = vendor.ms_since(ours);
         let (trusted, whose) = match self.choice {
@@ -191,7 +195,7 @@ impl Jury<'_> {
             None if agree(offset_ms, 0) => (ours, WhoseClock::Ours),
             None => match self.votes(ours, offset_ms) {
                 votes if votes > 0 => (self.earliest(ours, offset_ms), WhoseClock::Vendor),
-                // Nothing shows this machine's share of what machines differ by.
+                // Nothing shows this machine's part of the skew between machines.
                 votes if votes < 0 => (
                     self.earliest(ours, -limits::CLOCK_SKEW_MS),
                     WhoseClock::Ours,
@@ -209,21 +213,22 @@ impl Jury<'_> {
         Ok((Trusted { at, passed }, whose))
     }
 
-    /// Witnesses for the vendor's clock minus those for ours.
+    /// Witnesses for the vendor clock minus those for the machine clock.
     fn votes(&self, ours: Timestamp, offset_ms: i64) -> i64 {
         let for_it = |seen_ms, ms| i64::from(agree(seen_ms, ms));
         let votes = |seen_ms| for_it(seen_ms, offset_ms) - for_it(seen_ms, 0);
         self.offsets(ours).map(votes).sum()
     }
 
-    /// The clock that is `offset_ms` ahead of ours; earlier if a witness that agrees with it is.
+    /// The clock that is `offset_ms` ahead of the machine clock, or an earlier witness that agrees
+    /// with it.
     fn earliest(&self, ours: Timestamp, offset_ms: i64) -> Timestamp {
         let agreeing = self.offsets(ours).filter(|ms| agree(*ms, offset_ms));
         ours.plus_ms(agreeing.fold(offset_ms, i64::min))
     }
 
-    /// Our clock, where the vendor shows none; earlier if another vendor's is, and by more than a day
-    /// only if most of them say so.
+    /// The machine clock, for a vendor without `Date`. Another vendor's earlier clock replaces it,
+    /// by more than a day only with a majority.
     fn without_vendor(&self, ours: Timestamp) -> Timestamp {
         if self.choice == Some(WhoseClock::Ours) {
             return ours;
@@ -236,14 +241,14 @@ impl Jury<'_> {
         }
     }
 
-    /// How far ahead of ours the clocks of the witnesses are that were seen when it showed about `ours`.
+    /// Offsets of the witnesses that were observed when the machine clock showed about `ours`.
     fn offsets(&self, ours: Timestamp) -> impl Iterator<Item = i64> {
         let near = self.witnesses.iter().filter(move |it| it.is_near(ours));
         near.filter_map(|witness| witness.offset_ms)
     }
 }
 
-/// Whether clocks that are so far ahead of ours differ by no more than clocks of which none is far off.
+/// Returns whether clocks at these offsets differ by no more than two right clocks can.
 fn agree(a_ms: i64, b_ms: i64) -> bool {
     a_ms.saturating_sub(b_ms).abs() <= limits::CLOCK_DISPUTE_MS
 }

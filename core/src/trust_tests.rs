@@ -14,7 +14,7 @@ fn jury(choice: Option<WhoseClock>, witnesses: &[ClockOffset]) -> Jury<'_> {
     Jury { choice, witnesses }
 }
 
-/// What is trusted, as an offset from our clock; `None` in a dispute.
+/// The trusted instant as an offset from the machine clock; `None` in a dispute.
 fn judged(offset_ms: i64, jury: &Jury<'_>) -> Option<i64> {
     let judged = jury.judge(NOW, Some(NOW.plus_ms(offset_ms)));
     judged.ok().map(|trusted| trusted.at().ms_since(NOW))
@@ -67,7 +67,7 @@ fn a_vendor_without_a_date_goes_by_our_clock_unless_another_vendor_is_behind_it(
     assert_eq!(without(&[seen(5 * DAY_MS, 0)]), 0);
     let far = seen(-200 * DAY_MS, 0);
     assert_eq!(without(&[far]), -200 * DAY_MS);
-    // One clock that others contradict stops nothing.
+    // One clock that others contradict delays nothing.
     let (near, late) = (seen(0, 0), seen(-HOUR_MS, 0));
     assert_eq!(without(&[far, near]), 0);
     assert_eq!(without(&[far, near, late]), -HOUR_MS);
@@ -131,7 +131,7 @@ fn after_a_gap_without_responses_one_window_is_cut_at_a_time() {
     let cut = |ago_ms| plan_time(NOW, Some(seen(0, ago_ms))).cut();
     assert_eq!(cut(limits::CLOCK_BELIEVED_MS), Cut::Freely);
     assert_eq!(cut(limits::CLOCK_BELIEVED_MS + 1), Cut::OneWindow);
-    // Another machine has observed it, whose clock is a little ahead.
+    // Another machine has observed it, with a clock that is a little ahead.
     assert_eq!(cut(-limits::CLOCK_SKEW_MS), Cut::Freely);
     let back = cut(-limits::CLOCK_SKEW_MS - 1);
     assert_eq!(back, Cut::OneWindow, "the clock was set back");
@@ -145,7 +145,7 @@ fn nothing_is_cut_past_the_vendors_clock_and_lag_is_counted_by_it() {
         assert_eq!(time.edge(), NOW.plus_ms(offset_ms.min(0)));
         assert_eq!(time.lag_at(), NOW.plus_ms(offset_ms));
     }
-    // Set back a day after the vendor was heard: at least that much is known.
+    // Set back a day after the vendor's response: the response is a lower bound.
     let time = plan_time(NOW.minus_ms(DAY_MS), Some(seen(0, 0)));
     assert_eq!(time.lag_at(), NOW);
 }
@@ -225,7 +225,8 @@ fn the_machine_whose_clock_seems_wrong_is_named_with_both_times() {
 
 #[test]
 fn witness_that_is_earlier_than_the_clock_it_agrees_with_is_trusted() {
-    // Ours is right, the vendor a day and an hour behind, or ahead; or the other way around.
+    // The machine clock is right, and the vendor clock a day and an hour behind or ahead; or the
+    // reverse.
     let hour = 10 * HOUR_MS;
     for (offset_ms, seen_ms) in [(-35 * HOUR_MS, -hour), (35 * HOUR_MS, 25 * HOUR_MS)] {
         let witnesses = [seen(seen_ms, 0)];

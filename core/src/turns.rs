@@ -1,43 +1,44 @@
-//! Turns: the evenly spaced instants at which the workers of a rate group may ask its vendor, when
-//! they are in different processes. A worker reserves the next few on the group's item; whoever
-//! comes gets the next ones, so that few workers use a budget as fully as many.
+//! Request reservations: the evenly spaced instants at which the workers of a rate group may send
+//! requests, when they run in different processes. A worker reserves the next few on the group's
+//! item, and the next worker gets those after them, so that few workers use a quota as fully as
+//! many.
 
 use crate::limits;
 use crate::time::{MINUTE_MS, Timestamp};
 use crate::wait::RateGate;
 
-/// A worker asks for turns.
+/// A worker's request for reservations.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TurnsAsked {
-    /// How many.
+    /// Number of reservations.
     pub count: u32,
     /// Milliseconds between two of them.
     pub interval_ms: i64,
-    /// How far off the first may be, in milliseconds; none are taken when it is further.
+    /// Largest distance of the first one, in milliseconds; beyond it, nothing is reserved.
     pub within_ms: i64,
-    /// Now.
+    /// The instant of the request.
     pub now: Timestamp,
 }
 
-/// What it gets.
+/// The result of a request for reservations.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum TurnsGiven {
-    /// The turns at `first` and after it, as many and as far apart as asked for.
+    /// The reservations from `first` on, in the number and spacing of the request.
     From {
-        /// The first one.
+        /// The first reserved instant.
         first: Timestamp,
     },
-    /// None: the next free turn is this far off.
+    /// No reservation: the next free instant is too far off.
     Later {
-        /// The next free turn.
+        /// The next free instant.
         at: Timestamp,
     },
-    /// None: the group's gate is closed.
+    /// No reservation: the group is in a cooldown.
     Closed(RateGate),
 }
 
-/// What `asked` gets while the group's next free turn is `next`, and the next free turn after it if
-/// that moves. Behind a closed `gate` nobody gets any.
+/// The result of `asked` while the group's next free instant is `next`, and the new next free
+/// instant if it moves. During a cooldown nothing is reserved.
 pub fn give(
     gate: Option<&RateGate>,
     next: Option<Timestamp>,
@@ -47,7 +48,7 @@ pub fn give(
     if let Some(gate) = gate.filter(|gate| gate.closed_until(now).is_some()) {
         return (TurnsGiven::Closed(gate.clone()), None);
     }
-    // No turn is reserved further off than this: one that is was reserved by a wrong clock.
+    // No worker reserves further ahead than this: a later instant comes from a wrong clock.
     let latest = now.plus_ms(limits::TURN_MS_MAX + limits::CLOCK_SKEW_MS);
     let first = next
         .filter(|next| *next <= latest)
@@ -59,44 +60,44 @@ pub fn give(
     (TurnsGiven::From { first }, Some(first.plus_ms(taken_ms)))
 }
 
-/// Milliseconds between two requests of a group that may send `requests_per_minute`, in one process or
-/// in several: a little more than evenly spaced, for networks and clocks are not exact and a vendor
-/// counts what arrives.
+/// Milliseconds between two requests of a group with `requests_per_minute`, in one process or in
+/// several. A little more than evenly spaced, because networks and clocks are not exact and a
+/// vendor counts arrivals.
 pub fn interval_ms(requests_per_minute: u32) -> i64 {
     let per_minute = i64::from(requests_per_minute.max(1));
     let spaced = MINUTE_MS + MINUTE_MS * limits::TURN_SLACK_PERCENT / 100;
     (spaced + per_minute - 1) / per_minute
 }
 
-/// How late a turn may be used, in milliseconds, where turns are `interval_ms` apart: not when the
-/// next one is due, and not by more than the turns of a minute are spread beyond it, or a request
-/// too many would fit the minute that follows.
+/// Largest delay of a reserved request in milliseconds, with reservations `interval_ms` apart: at
+/// most one interval, and at most the extra space of one minute's reservations. After a longer
+/// delay, one request too many could fit into the next minute.
 pub fn late_ms_max(interval_ms: i64) -> i64 {
     interval_ms.min(MINUTE_MS * limits::TURN_SLACK_PERCENT / 100)
 }
 
-/// How many turns a worker reserves at once: about two seconds' worth.
+/// Number of requests that a worker reserves at once: about two seconds' worth.
 pub fn turns_at_once(interval_ms: i64) -> u32 {
     let count = (limits::TURNS_AHEAD_MS / interval_ms.max(1)).clamp(1, limits::TURNS_AT_ONCE_MAX);
     u32::try_from(count).unwrap_or(1)
 }
 
-/// How the workers of a group keep its declared pace.
+/// The means by which the workers of a group share its request rate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Sharing {
-    /// Each keeps to a fixed part, in requests a minute.
+    /// Each worker has a fixed share, in requests per minute.
     Fixed(u32),
-    /// They reserve turns of the whole, with at most so many workers at once.
+    /// Workers reserve requests from the whole rate.
     Turns {
-        /// Workers that can have a turn before they would rather leave.
+        /// Number of workers that can reserve within the longest wait.
         workers_max: u32,
     },
-    /// One at a time, and the gate is closed between requests: a turn is too far off to wait for.
+    /// One request at a time, with a cooldown in between: the interval is too long to wait for.
     Gate,
 }
 
-/// How `workers` in processes of their own share `requests_per_minute`. A part that is ample for
-/// one worker is fixed, which costs nothing.
+/// The sharing of `requests_per_minute` among `workers` in processes of their own. A share that is
+/// enough for one worker is fixed, which costs nothing.
 pub fn sharing(requests_per_minute: u32, workers: u32) -> Sharing {
     let part = requests_per_minute / workers.max(1);
     let turns = limits::PACE_SLEEP_MAX_MS / interval_ms(requests_per_minute);

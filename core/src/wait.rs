@@ -1,35 +1,35 @@
-//! Stored waits: until when a window or a rate group is left alone, and which of them can be true.
+//! Stored waits of windows and rate groups, and the check that they are plausible.
 
 use crate::ids::RateGroup;
 use crate::limits;
 use crate::time::Timestamp;
 
-/// The shared gate of a rate group: nobody asks its vendor before `not_before`.
+/// The shared cooldown of a rate group: no worker sends a request before `not_before`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RateGate {
-    /// Whose.
+    /// The rate group.
     pub group: RateGroup,
-    /// Until when.
+    /// The end of the cooldown.
     pub not_before: Timestamp,
-    /// What the vendor said.
+    /// The reason in the vendor's response.
     pub reason: String,
 }
 
 impl RateGate {
-    /// Until when the group may not be asked, if that is still to come at `now`.
+    /// The end of the cooldown, if it is in the future at `now`.
     pub fn closed_until(&self, now: Timestamp) -> Option<Timestamp> {
         until(self.not_before, now)
     }
 }
 
-/// The latest end of a wait that can be true at `now`: no wait is stored for longer than
-/// [`limits::WAIT_MS_MAX`], so a clock that was wrong stored one that ends later.
+/// The latest plausible end of a wait at `now`: no wait is stored for longer than
+/// [`limits::WAIT_MS_MAX`], so a later end comes from a wrong clock.
 pub fn latest(now: Timestamp) -> Timestamp {
     now.plus_ms(limits::WAIT_MS_MAX)
         .plus_ms(limits::CLOCK_SKEW_MS)
 }
 
-/// `not_before`, if it is still to come at `now` and can be true.
+/// `not_before`, if it is in the future at `now` and plausible.
 pub fn until(not_before: Timestamp, now: Timestamp) -> Option<Timestamp> {
     (now < not_before && not_before <= latest(now)).then_some(not_before)
 }

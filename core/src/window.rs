@@ -1,10 +1,10 @@
-//! A window: one half-open piece of a timeline, who works on it, and how far it got.
+//! A window: one half-open piece of a timeline, its owner and its progress.
 //!
-//! | file | holds |
+//! | file | content |
 //! | --- | --- |
-//! | `window` | the parts of a window, and how new ones begin |
-//! | `parts` | its phases with what each of them has, the attempt, the history |
-//! | `read` | the accessors, and the questions that planners and workers ask |
+//! | `window` | the parts of a window, and the constructors |
+//! | `parts` | its phases with the data of each, the attempt, the history |
+//! | `read` | the accessors, and the predicates of planners and workers |
 //! | `form` | the one form in which windows are stored, shown and documented |
 //! | `fit` | the rules for its numbers and times |
 //! | `moves` | [`Window::apply`], the one function that moves a window |
@@ -30,24 +30,24 @@ use crate::ids::{InvalidId, WindowId};
 use crate::span::{EmptySpan, Span};
 use crate::time::Timestamp;
 
-/// The phase of a window, by name. Moves between these happen in [`Window::apply`] only.
+/// The phase of a window, by name. Only [`Window::apply`] moves a window between them.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Status {
     /// Waits for `not_before` or for a free slot.
     Ready,
-    /// A task that names it is on its way to a worker.
+    /// A task that names the window is in flight to a worker.
     Dispatched,
     /// A worker holds its lease.
     Running,
-    /// Every record the vendor returned for it has been acknowledged by the sink.
+    /// The sink has acknowledged every record that the vendor returned.
     Done,
-    /// A hole: given up with a reason until an operator retries it.
+    /// Out of automatic retries, with a reason; waits for an operator's retry.
     Parked,
 }
 
 impl Status {
-    /// All of them, in the order of the everyday path.
+    /// All statuses, in the usual order.
     pub const ALL: [Self; 5] = [
         Self::Ready,
         Self::Dispatched,
@@ -102,7 +102,7 @@ pub struct Window {
     id: WindowId,
     /// First instant after the window; always later than `id.from`.
     to: Timestamp,
-    /// Rises with every change of hands, from 1; what fences a worker that lost the window.
+    /// Rises with every change of ownership, from 1; fences a worker that has lost the window.
     epoch: u64,
     phase: Phase,
     attempt: Attempt,
@@ -110,10 +110,10 @@ pub struct Window {
 }
 
 impl Window {
-    /// A new window, ready, for the span from `id.from` to `to`.
+    /// A new ready window for the span from `id.from` to `to`.
     ///
     /// # Errors
-    /// When that span is empty.
+    /// Fails if that span is empty.
     pub fn new(id: WindowId, to: Timestamp, now: Timestamp) -> Result<Self, EmptySpan> {
         Span::new(id.from, to)?;
         Ok(Self {
@@ -129,10 +129,10 @@ impl Window {
         })
     }
 
-    /// A window of which there is nothing to read: done from the start.
+    /// A window without anything to read: done from the start.
     ///
     /// # Errors
-    /// When its span is empty.
+    /// Fails if its span is empty.
     pub fn done(
         id: WindowId,
         to: Timestamp,
@@ -148,10 +148,11 @@ impl Window {
         })
     }
 
-    /// A new window whose task is sent as soon as it is stored; the dispatch counts until `until`.
+    /// A new window whose task is sent as soon as it is stored; the dispatch is valid until
+    /// `until`.
     ///
     /// # Errors
-    /// When its span is empty.
+    /// Fails if its span is empty.
     pub fn dispatched(
         id: WindowId,
         to: Timestamp,
@@ -167,11 +168,11 @@ impl Window {
         })
     }
 
-    /// A window that a file of its output proves delivered: done, with the sink's `position` where the
-    /// file covers all of it. Its ids are not remembered until they have been read from the file.
+    /// A window that a file of its output proves delivered: done, with the sink's `position` where
+    /// the file covers all of it. Its ids count as missing until they have been read from the file.
     ///
     /// # Errors
-    /// When its span is empty.
+    /// Fails if its span is empty.
     pub fn done_in_file(
         id: WindowId,
         to: Timestamp,
@@ -185,28 +186,28 @@ impl Window {
         Ok(done)
     }
 
-    /// The same window, of which a file that this state did not write may have some records if
-    /// `adopted`.
+    /// The same window; `adopted` if a file that this state did not write may have some of its
+    /// records.
     pub fn adopting(mut self, adopted: bool) -> Self {
         self.history.adopted = adopted;
         self
     }
 
-    /// Puts its creation at the time at which its file was pulled.
+    /// Sets its creation to the time at which its file was delivered.
     pub fn set_created_at(&mut self, pulled_at: Timestamp) {
         self.history.created_at = pulled_at;
     }
 
-    /// Notes whether the ids in its file are remembered.
+    /// Sets whether the ids in its file are stored.
     pub fn set_remembered(&mut self, remembered: bool) {
         self.attempt.remembered = remembered;
     }
 
-    /// The delivered part of this window as a window of its own, done from the start, with all that was
-    /// counted so far.
+    /// The delivered part of this window as a window of its own, done from the start, with all
+    /// counts so far.
     ///
     /// # Errors
-    /// When its span is empty.
+    /// Fails if its span is empty.
     pub fn delivered_part(
         &self,
         span: Span,

@@ -1,9 +1,9 @@
-//! The steps of a page in an order that loses or repeats records, for the proofs.
+//! Orders of the steps of a page that lose or repeat records, for the proofs.
 
 use super::Act::{self, Checkpoint, Complete, Finish, Flush, Remember, Sync, Write};
 use crate::breaks::{Break, broken};
 
-/// The order of a broken protocol; `None` when the order is not what is broken.
+/// The order of a broken protocol; `None` without a fault of the order.
 pub(super) fn order(is_last: bool) -> Option<&'static [Act]> {
     let wrong: (&[Act], &[Act]) = if broken(Break::CheckpointBeforeDelivery) {
         (

@@ -1,4 +1,4 @@
-//! Rules for the marks of one timeline by themselves.
+//! Invariants of the marks of one timeline.
 
 use super::{Consistent, Violation, broken};
 use crate::limits;

@@ -1,4 +1,4 @@
-//! Rules for one window by itself. What its phase holds by its type needs no rule.
+//! Invariants of one window that the types of its phases do not enforce.
 
 use super::{Consistent, Violation, broken};
 use crate::window::Window;

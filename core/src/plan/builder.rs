@@ -15,7 +15,7 @@ use crate::window::Window;
 /// Collects the windows to create.
 pub(super) struct Builder<'a> {
     pub(super) situation: &'a Situation<'a>,
-    /// How many of them may be born dispatched.
+    /// Number of windows that may be created as dispatched.
     pub(super) slots: usize,
     pub(super) create: Vec<Window>,
 }
@@ -34,7 +34,7 @@ impl Builder<'_> {
         }
     }
 
-    /// Carves from the mark on; whatever exists there already keeps the end it has.
+    /// Creates windows from the mark on; existing ones keep their ends.
     pub(super) fn carve(&mut self, next: &mut Progress, carver: &Carver<'_>, room: usize) {
         let open = self.situation.open;
         let mut at = next.scheduled_through;
@@ -81,7 +81,7 @@ impl Builder<'_> {
         next.scheduled_through = at;
     }
 
-    /// A window that has nothing to read.
+    /// Creates a done window, for a span without anything to read.
     pub(super) fn pass(&mut self, span: Span) -> Timestamp {
         let Situation {
             progress,

@@ -24,7 +24,7 @@ fn one_tick_creates_no_more_than_its_limit_and_the_next_goes_on() {
     let plan = world.plan();
     assert_eq!(plan.created().len(), limits::CARVE_PER_TICK_MAX);
     world.tick();
-    // All of them vanish, and the gap is as wide as two ticks can mend.
+    // All windows vanish, and the gap is as wide as two ticks can close.
     world.windows.clear();
     world.policy.max_ms = 5 * MINUTE_MS;
     let mended = world.plan().created();

@@ -1,4 +1,4 @@
-//! What the planner does while the clocks differ, or while the vendor's is not known.
+//! The planner while the clocks differ, or while the vendor clock is unknown.
 
 use super::world::{World, hours, policy};
 use super::{Situation, Suspects, plan};
@@ -12,8 +12,8 @@ use crate::time::{DAY_MS, HOUR_MS, MINUTE_MS, Timestamp};
 use crate::trust::{ClockOffset, Jury, PlanTime, WhoseClock};
 use crate::window::{Status, Window};
 
-/// What the planner may go by when our clock shows `ours` and the last response came at `observed`,
-/// with the vendor's clock `offset_ms` ahead.
+/// The planner's time when the machine clock shows `ours` and the last response came at `observed`,
+/// with the vendor clock `offset_ms` ahead.
 fn time(ours: Timestamp, observed: Option<(Timestamp, i64)>) -> PlanTime {
     let seen = observed.map(|(observed_at, offset_ms)| ClockOffset {
         offset_ms: Some(offset_ms),
@@ -26,7 +26,7 @@ fn time(ours: Timestamp, observed: Option<(Timestamp, i64)>) -> PlanTime {
     PlanTime::of(ours, seen.as_ref(), &jury)
 }
 
-/// A timeline of 100 days whose vendor keeps 90.
+/// A timeline of 100 days, of a vendor with 90 days of retention.
 fn world(ours: Timestamp) -> World {
     let policy = Policy {
         max_lookback_ms: Some(90 * DAY_MS),
@@ -51,7 +51,7 @@ fn before_the_first_response_one_window_is_cut_and_nothing_is_passed_over() {
         assert_eq!(world.windows.len(), 1);
         assert!(world.progress.unavailable.is_empty());
     }
-    // The response shows that our clock was 200 days ahead: all is still there.
+    // The response shows that the machine clock was 200 days ahead: no time is unavailable.
     let right = hours(24 * 90);
     world.time = Some(time(
         world.now,
@@ -59,7 +59,8 @@ fn before_the_first_response_one_window_is_cut_and_nothing_is_passed_over() {
     ));
     world.tick();
     assert!(world.progress.unavailable.is_empty());
-    // It shows that our clock is right: 200 days are gone, the window that asked among them.
+    // The response shows that the machine clock is right: 200 days are unavailable, including the
+    // window that fetched it.
     world.time = Some(time(world.now, Some((world.now, 0))));
     world.tick();
     assert_eq!(world.progress.unavailable[0].to(), hours(24 * 200));
@@ -123,7 +124,7 @@ fn a_clock_set_back_behind_the_marks_cuts_one_window_that_asks() {
     let cut: Vec<_> = world.windows.range(mark..).collect();
     assert_eq!(cut.len(), 1);
     assert_eq!(cut[0].1.to(), mark.plus_ms(5 * MINUTE_MS));
-    // Within what clocks differ by, nothing is cut ahead of ours.
+    // Within the clock skew, no window is created ahead of the machine clock.
     let mut other = World::new(policy(), None, Timestamp::from_ms(-limits::CLOCK_SKEW_MS));
     other.time = Some(time(other.now, None));
     assert!(!other.plan().creates());
@@ -181,12 +182,13 @@ fn a_sweep_of_a_timeline_that_has_ended_asks_for_the_vendors_clock() {
         };
         plan(&situation).created()
     };
-    // By the last response, long ago, it is not due; by our clock it is, and asks with one window.
+    // By the last response, long ago, it is not due; by the machine clock it is, and one window
+    // fetches the vendor clock.
     let asks = cut(hours(24 * 4), Some((hours(3), 0)));
     assert_eq!(asks.len(), 1);
-    // Our clock alone passes nothing over, however far ahead it is.
+    // The machine clock alone skips no time, at any distance.
     assert!(cut(hours(24 * 4_000), Some((hours(3), 0))).is_empty());
-    // Once the vendor's clock is known, it decides.
+    // A known vendor clock decides.
     assert!(cut(hours(24 * 4), Some((hours(24 * 4), -DAY_MS * 3))).is_empty());
 }
 
@@ -218,7 +220,7 @@ fn lease_of_a_clock_that_was_ahead_is_taken_back_and_one_of_a_right_clock_is_not
     for ahead_ms in [limits::CLOCK_SKEW_MS + 1, HOUR_MS, 200 * DAY_MS] {
         assert!(takes_back(right, right.plus_ms(ahead_ms)), "{ahead_ms}");
     }
-    // By a clock that was set back, all leases of the others are far off.
+    // By a clock that was set back, all leases of other machines end far off.
     let later = right.plus_ms(limits::CLOCK_STORED_MS);
     assert!(!takes_back(right.minus_ms(200 * DAY_MS), later));
     assert!(takes_back(right.minus_ms(200 * DAY_MS), later.plus_ms(1)));

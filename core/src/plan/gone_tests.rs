@@ -1,4 +1,4 @@
-//! Time past the mark that the vendor no longer keeps: passed over as one window.
+//! Time past the mark that the vendor has dropped: skipped as one window.
 
 use super::super::world::{World, hours, policy};
 use crate::invariant::check_coverage;
@@ -7,7 +7,7 @@ use crate::span::Span;
 use crate::time::{DAY_MS, HOUR_MS};
 use crate::window::Status;
 
-/// A timeline of which nothing is carved, of a vendor that keeps a day, on its fourth day.
+/// A timeline without windows on its fourth day, of a vendor with one day of retention.
 fn nothing_carved() -> World {
     let policy = Policy {
         unit_ms: HOUR_MS,
@@ -77,7 +77,7 @@ fn what_the_vendor_dropped_after_the_mark_is_passed_over_from_the_mark_on() {
         (gone, Status::Done)
     );
     let next = plan.marks().unwrap();
-    // Joined with the six that wait before the mark; two are on their way to workers.
+    // Joined with the six windows that wait before the mark; two are dispatched.
     assert_eq!(next.unavailable, [Span::new(hours(2), hours(52)).unwrap()]);
 }
 

@@ -1,4 +1,4 @@
-//! Windows that lapse while they wait, and the unavailable spans they leave.
+//! Windows that lapse while they wait, and the unavailable spans that they leave.
 
 use super::super::world::{World, hours, policy};
 use super::super::{Situation, Suspects, plan};
@@ -9,7 +9,7 @@ use crate::time::{DAY_MS, HOUR_MS};
 use crate::trust::PlanTime;
 use crate::window::Status;
 
-/// Windows of an hour from a vendor that keeps two days, all of them ready.
+/// Ready windows of an hour, from a vendor with two days of retention.
 fn world() -> World {
     let policy = Policy {
         initial_ms: HOUR_MS,
@@ -38,7 +38,7 @@ fn windows_that_the_vendor_dropped_unread_lapse_and_their_span_is_unavailable() 
     assert_eq!(lapsed, [hours(0), hours(1), hours(2)]);
     let next = plan.marks().unwrap();
     assert_eq!(next.unavailable, [Span::new(hours(0), hours(3)).unwrap()]);
-    // What lapses is not sent to a worker, and the marks that say so are stored first.
+    // A lapsing window is not dispatched, and the marks that list its span are stored first.
     let sent = plan.moves("dispatch");
     let sent: Vec<_> = sent.iter().map(|it| it.seen.id().from).collect();
     assert_eq!(sent, [hours(3), hours(4)]);
@@ -150,7 +150,8 @@ fn a_window_that_a_worker_took_before_it_could_lapse_is_not_forgotten() {
 fn what_the_vendor_may_have_dropped_while_a_window_was_read_is_unavailable() {
     let mut world = world();
     let half_past = hours(50).plus_ms(HOUR_MS / 2);
-    // Done half an hour after its first half was gone, and long before that.
+    // Two windows done long before their time was dropped, and one half an hour after its first
+    // half was dropped.
     for (hour, done_at) in [(0, hours(47)), (1, hours(47)), (2, half_past)] {
         world.set(hours(hour).as_ms(), Status::Done);
         let window = world.windows.get_mut(&hours(hour)).unwrap();
@@ -186,7 +187,7 @@ fn a_hole_that_was_filled_in_part_too_late_is_unavailable_in_part() {
     assert_eq!(next.unavailable, [gone]);
 }
 
-/// A source that is read about as fast as its vendor drops leaves a piece of each window.
+/// A source that is read about as fast as its vendor drops loses a piece of each window.
 #[test]
 fn however_many_windows_were_read_too_late_each_piece_that_is_gone_is_told() {
     let mut world = world();
@@ -204,7 +205,7 @@ fn however_many_windows_were_read_too_late_each_piece_that_is_gone_is_told() {
     }
 }
 
-/// The one thing that a wrong clock can lose: nothing here knows better than the planner's clock.
+/// The one loss that a wrong clock can cause: no other clock is known here.
 #[test]
 fn a_clock_ahead_by_more_than_the_vendor_keeps_passes_over_time_and_says_so() {
     let mut world = world();

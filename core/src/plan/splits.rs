@@ -1,4 +1,5 @@
-//! Splitting windows: which ones now, into which parts, and how the marks keep all of them in sight.
+//! Splits of windows: which windows split now, into which parts, and how the marks list all of
+//! them.
 
 use super::{Situation, summary_of};
 use crate::frontier::parts_of;
@@ -22,12 +23,12 @@ struct Cut {
     parts: Vec<Window>,
 }
 
-/// The splits of one plan, in order. Each stores the marks that the one before it leaves: marks that
-/// were planned before a split are refused after it, for they would step over the window as it was,
-/// and list it without its parts.
+/// The splits of one plan, in order. Each stores the marks that the one before it leaves. Marks
+/// that were planned before a split lose after it: they would step over the window as it was,
+/// without its parts.
 ///
-/// A split behind `open_from` for which `behind` has no room becomes a hole, which a retry takes up
-/// again; it is added to `scavenge`.
+/// A split behind `open_from` for which `behind` has no room becomes a parked window, which a retry
+/// splits again; it is added to `scavenge`.
 pub(super) fn plan(
     situation: &Situation<'_>,
     marks: &Progress,
@@ -70,15 +71,15 @@ pub(super) fn plan(
     splits
 }
 
-/// The splits there is room for. When the open range is full, only its oldest unfinished window may
-/// split: the timeline goes on, and a vendor that refuses every size adds one window a halving and
-/// not millions. Behind `open_from`, the list there is the bound.
+/// The splits that fit. In a full open range, only its oldest unfinished window may split: the
+/// timeline continues, and a vendor that rejects every size adds one window per halving instead of
+/// millions. Behind `open_from`, `behind` is the limit.
 fn cuts(situation: &Situation<'_>, open_from: Timestamp, max_open: usize) -> Vec<Cut> {
     let Situation { open, behind, .. } = *situation;
     let ahead = || open.iter().filter(|window| window.id().from >= open_from);
     let oldest = ahead().find(|window| window.is_unfinished());
     let mut room = max_open.saturating_sub(ahead().count());
-    // What is done is done at a time that the vendor has passed too.
+    // A part that is done must be done at a time that the vendor clock has passed too.
     let time = situation.time;
     let now = time.trusted().map_or(time.edge(), Trusted::at);
     let mut fits = |cut: &Cut| {
@@ -132,9 +133,9 @@ fn cut(window: &Window, policy: &Policy, now: Timestamp) -> Option<Cut> {
     })
 }
 
-/// Names in `behind` those of `parts` that are behind `open_from`: a tick finds a window there only by
-/// its name in that list, and `complete_through` would pass one it does not name. Why not, when there
-/// is no room for them.
+/// Adds the `parts` behind `open_from` to `behind`. A tick finds a window there only through that
+/// list, and `complete_through` would pass an unlisted one. Fails with the reason if the list has
+/// no room.
 fn list(marks: &mut Progress, parts: &[Window]) -> Result<(), String> {
     let unread = parts.iter().filter(|window| window.is_unfinished());
     let mut unlisted: Vec<_> = unread

@@ -1,4 +1,4 @@
-//! Splits as the planner makes them: what is created, and what stays in sight.
+//! Splits by the planner: the created windows, and their place in the marks.
 
 use super::super::world::{Reach, World, hours, policy};
 use crate::checkpoint::Cursor;
@@ -13,8 +13,8 @@ fn minute(minute: i64) -> Timestamp {
     Timestamp::from_ms(minute * MINUTE_MS)
 }
 
-/// A timeline of eight windows of ten minutes, of which the one at `from` waits to be split where
-/// it has delivered one minute of its ten in three runs.
+/// A timeline of eight windows of ten minutes. The one at `from` waits for its split, with one
+/// minute delivered in three runs.
 fn waiting(from: i64, delivered: Delivered) -> World {
     let unit = Policy {
         unit_ms: MINUTE_MS,
@@ -99,7 +99,7 @@ fn a_newest_first_window_keeps_its_first_piece_and_what_it_delivered_is_done_bes
         (done.status(), done.to(), done.records()),
         (Status::Done, minute(80), 700)
     );
-    // All that a sweep asks of a done window is that of the window that read it.
+    // The attributes that a sweep reads of a done window are those of the window that read it.
     let read = &world.windows[&minute(70)];
     let expected = done.clone().with(|form| {
         form.bytes = read.bytes();
@@ -166,7 +166,7 @@ fn a_window_splits_into_several_only_where_the_open_range_has_room_for_all() {
     assert!(world.plan().splits().is_empty());
     world.policy.max_open_windows = 8 + 8;
     assert_eq!(world.plan().splits().len(), 1);
-    // Windows that are finished at the front take no room.
+    // Finished windows at the front take no room.
     for from in [0, 10, 20] {
         world.set(from * MINUTE_MS, Status::Done);
     }
@@ -181,7 +181,7 @@ fn a_window_splits_into_several_only_where_the_open_range_has_room_for_all() {
     assert_eq!(starts(&[world.plan().splits()[0].parent.seen.clone()]), [0]);
 }
 
-/// The window at minute zero, stepped over and tried again, waits to be split behind the marks.
+/// The window at minute zero, stepped over and retried, waits for its split behind `open_from`.
 fn waiting_behind(delivered: Delivered) -> World {
     let mut world = waiting(0, delivered);
     world.set(0, Status::Parked);
@@ -226,7 +226,7 @@ fn a_split_behind_the_marks_for_which_the_list_has_no_room_becomes_a_hole() {
     let plan = world.plan();
     assert!(plan.splits().is_empty());
     assert_eq!(plan.moves("park").len(), 1);
-    // With room for exactly what it adds, it is split.
+    // With room for exactly its parts, it is split.
     world.progress.behind.remove(0);
     let plan = world.plan();
     assert_eq!(plan.splits().len(), 1);
@@ -253,8 +253,8 @@ fn the_list_of_windows_behind_stays_ascending_when_an_older_one_of_them_is_split
     assert!(listed.is_sorted(), "{listed:?}");
 }
 
-/// A planner that read before a window was tried again and split must not store its marks after
-/// that: it would step over the window as it was, and the parts would be in nobody's sight.
+/// A planner that read before a window was retried and split must not store its marks afterwards:
+/// they would step over the window as it was, and no list would hold the parts.
 #[test]
 fn marks_that_were_planned_before_a_split_are_not_stored_after_it() {
     for delivered in [Delivered::Before, Delivered::After, Delivered::Nothing] {

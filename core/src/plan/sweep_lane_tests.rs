@@ -1,4 +1,4 @@
-//! A sweep lane as the planner carves it along the ledger of the live lane.
+//! Planning of a sweep lane along the ledger of the live lane.
 
 use super::super::world::{hours, policy};
 use super::super::{Plan, Situation, Suspects, plan};
@@ -29,7 +29,7 @@ struct Sweep {
 }
 
 impl Sweep {
-    /// Two days of live windows of six hours, each read as soon as it was over.
+    /// Two days of live windows of six hours, each read as soon as its time was over.
     fn new() -> Self {
         let policy = Policy {
             sweeps_ms: vec![DAY_MS],

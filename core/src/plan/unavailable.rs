@@ -1,5 +1,5 @@
-//! What the vendor no longer keeps: time that is passed over, windows that lapse while they wait, and
-//! the beginnings of windows that were read while it went.
+//! Time that the vendor has dropped: time that is skipped, windows that lapse while they wait, and
+//! the beginnings of windows that were read while it was dropped.
 
 use super::Situation;
 use crate::block::Work;
@@ -16,11 +16,11 @@ use crate::transition::Event;
 use crate::trust::Trusted;
 use crate::window::Window;
 
-/// What lies beyond the mark and the vendor no longer keeps; remembered as unavailable.
+/// The span past the mark that the vendor has dropped; stored as unavailable.
 ///
-/// It becomes a window that is done from the start, and not a bare step of the mark: its end follows
-/// the clock, so two planners find different ones, and only a window that starts where both of them
-/// stand makes the second one take the end that the first one found.
+/// It becomes a done window instead of a mere step of the mark. Its end follows the clock, so two
+/// planners compute different ends; a stored window makes the second planner adopt the end of the
+/// first.
 pub(super) fn gone(
     next: &mut Progress,
     policy: &Policy,
@@ -40,8 +40,8 @@ pub(super) fn gone(
     remember(&mut next.unavailable, gone).then_some(gone)
 }
 
-/// Windows of which nothing was read before the vendor dropped what they cover: their spans become
-/// unavailable, and they are done with once the marks say so.
+/// The windows that the vendor dropped before anything of them was read. Their spans become
+/// unavailable, and they lapse once the marks list the spans.
 pub(super) fn lapse(situation: &Situation<'_>, next: &mut Progress) -> Vec<Decision> {
     let Situation {
         policy,
@@ -71,9 +71,10 @@ pub(super) fn lapse(situation: &Situation<'_>, next: &mut Progress) -> Vec<Decis
     lapsed
 }
 
-/// Remembers what the vendor may have dropped before the windows that were just `passed`, or of those
-/// `behind` are finished by now, had been read: the part of each that was out of reach when it was
-/// done. Some of that may be delivered; what is not would be missing without a word.
+/// Marks time as unavailable that the vendor may have dropped before a window of it was read: the
+/// part of each window that was out of reach when it was done. The windows are those just `passed`,
+/// and the finished ones of `behind`. Some of that time may be delivered; a loss without a report
+/// would be worse.
 pub(super) fn outlived(
     next: &mut Progress,
     policy: &Policy,
@@ -94,9 +95,9 @@ pub(super) fn outlived(
     }
 }
 
-/// Adds `span` to `spans` in any case. When there are too many, the one before it grows up to it: all
-/// of that lies before the marks, where nothing depends on these spans, and to tell too much is
-/// better than to tell nothing.
+/// Adds `span` to `spans` in any case. When there are too many, the nearest earlier span is
+/// extended up to it. All of that lies before the marks, where no decision depends on these spans,
+/// and over-reporting is better than dropping.
 fn tell(spans: &mut Vec<Span>, span: Span) {
     if remember(spans, span) {
         return;
@@ -109,8 +110,8 @@ fn tell(spans: &mut Vec<Span>, span: Span) {
     }
 }
 
-/// Adds `span` to `spans`, which are ascending and apart; joined with those it touches. False, and
-/// nothing is changed, when there are too many.
+/// Adds `span` to `spans`, which are ascending and apart, and joins it with those that it touches.
+/// Returns false and changes nothing when there are too many.
 fn remember(spans: &mut Vec<Span>, span: Span) -> bool {
     let touches = |other: &Span| other.from() <= span.to() && span.from() <= other.to();
     let touching = spans.iter().filter(|other| touches(other));

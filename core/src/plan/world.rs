@@ -42,18 +42,18 @@ fn timeline() -> Timeline {
     }
 }
 
-/// A timeline with a naive store: what the planner's writes become.
+/// A timeline with a naive store that applies the planner's writes.
 pub(in crate::plan) struct World {
     pub(in crate::plan) policy: Policy,
     pub(in crate::plan) end: Option<Timestamp>,
     pub(in crate::plan) progress: Progress,
     pub(in crate::plan) windows: BTreeMap<Timestamp, Window>,
     pub(in crate::plan) now: Timestamp,
-    /// Time as the planner knows it, where that is not just `now`.
+    /// The planner's time; `None` while it is just `now`.
     pub(in crate::plan) time: Option<PlanTime>,
 }
 
-/// How far a planner gets before it stops.
+/// The point at which a planner stops.
 #[derive(Debug, Clone, Copy)]
 pub(in crate::plan) enum Reach {
     Creates(usize),
@@ -93,7 +93,7 @@ impl World {
         self.plan_to(Timestamp::MAX)
     }
 
-    /// The plan of a planner whose dispatches count until `dispatch_until`.
+    /// The plan of a planner whose dispatches are valid until `dispatch_until`.
     pub(in crate::plan) fn plan_to(&self, dispatch_until: Timestamp) -> Plan {
         plan(&Situation {
             progress: &self.progress,
@@ -111,7 +111,7 @@ impl World {
         })
     }
 
-    /// Carries `plan` out as the orchestrator would, up to `reach`.
+    /// Carries `plan` out like the orchestrator, up to `reach`.
     pub(in crate::plan) fn carry_out(&mut self, plan: &Plan, reach: Reach) {
         let mut left = match reach {
             Reach::Creates(most) => most,
@@ -130,7 +130,7 @@ impl World {
         }
     }
 
-    /// Makes one write if its condition holds.
+    /// Applies one write if its condition holds.
     fn make(&mut self, write: &Write) -> bool {
         match write {
             Write::Move(moved) => self.decide(moved),
@@ -174,7 +174,7 @@ impl World {
         true
     }
 
-    /// Moves a window that is still as it was read.
+    /// Moves a window that is unchanged since it was read.
     fn decide(&mut self, moved: &Decision) -> bool {
         let Some(current) = self.windows.get_mut(&moved.seen.id().from) else {
             return false;

@@ -1,5 +1,4 @@
-//! What a plan is: writes in the order in which they are made. The order is decided here once, and
-//! who carries a plan out only goes through it.
+//! A plan as a list of writes. Their order is decided only here; the orchestrator follows it.
 
 use crate::breaks::{Break, broken};
 use crate::moves::Decision;
@@ -8,7 +7,7 @@ use crate::split::WindowSplit;
 use crate::transition::Event;
 use crate::window::{Status, Window};
 
-/// One write of a plan, conditional on what the planner has read.
+/// One write of a plan, conditional on the planner's reads.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Write {
     /// Moves a window.
@@ -22,13 +21,13 @@ pub enum Write {
 }
 
 impl Write {
-    /// Whether a refusal voids the writes after it: another planner has changed what they were planned
-    /// from. A window that has moved since it was read concerns no other.
+    /// Returns whether the loss of this write voids the writes after it: another planner has
+    /// changed their basis. A window that has moved since it was read affects no other write.
     pub const fn carries_the_rest(&self) -> bool {
         !matches!(self, Self::Move(_))
     }
 
-    /// Whether the window of this write goes to a worker once it is made.
+    /// Returns whether this write dispatches its window.
     pub fn dispatches(&self) -> bool {
         match self {
             Self::Move(moved) => matches!(moved.event, Event::Dispatch { .. }),
@@ -38,8 +37,8 @@ impl Write {
     }
 }
 
-/// What to do with one timeline: writes, in this order, up to the first one that
-/// [carries the rest](Write::carries_the_rest) and is refused.
+/// The writes for one timeline, in this order, up to the first lost one that [carries the
+/// rest](Write::carries_the_rest).
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Plan {
     writes: Vec<Write>,
@@ -47,7 +46,7 @@ pub struct Plan {
 
 impl Plan {
     /// The writes of a plan that splits: windows are parked or taken back, then split. Each split
-    /// changes which windows there are, so the rest is planned from what they leave.
+    /// changes the set of windows, so the next plan covers the rest.
     pub(super) fn of_splits(moves: Vec<Decision>, splits: Vec<WindowSplit>) -> Self {
         let splits = splits
             .into_iter()
@@ -67,11 +66,11 @@ impl Plan {
             dispatch,
         } = steps;
         let mut writes: Vec<_> = scavenge.into_iter().map(Write::Move).collect();
-        // A mark passes only windows that exist: a stop in between leaves windows that the next
-        // planner adopts, and no gap.
+        // A mark passes only existing windows: a stop in between leaves windows for the next
+        // planner to adopt, and no gap.
         writes.extend(create.into_iter().map(Write::Create));
         writes.extend(marks.map(Write::Save));
-        // A window is done with as unavailable only once the marks say what is.
+        // A window lapses only once the marks list its span as unavailable.
         writes.extend(lapse.into_iter().chain(dispatch).map(Write::Move));
         if broken(Break::MarkBeforeWindows) {
             writes.sort_by_key(|write| !matches!(write, Write::Save(_)));
@@ -79,7 +78,7 @@ impl Plan {
         Self { writes }
     }
 
-    /// Whether there is nothing to do.
+    /// Returns whether the plan has no writes.
     pub fn is_empty(&self) -> bool {
         self.writes.is_empty()
     }
@@ -94,7 +93,7 @@ impl Plan {
         self.writes
     }
 
-    /// Whether it creates windows outside of splits, from time that no window covers.
+    /// Returns whether the plan creates windows outside of splits, from time that no window covers.
     pub fn creates(&self) -> bool {
         let mut writes = self.writes.iter();
         writes.any(|write| matches!(write, Write::Create(_)))
@@ -104,13 +103,13 @@ impl Plan {
 /// The writes of a plan that does not split, by kind.
 #[derive(Debug, Default)]
 pub(super) struct Steps {
-    /// Windows to take back or give up.
+    /// Windows to take back or park.
     pub(super) scavenge: Vec<Decision>,
-    /// Windows to create, in chain order; some are born dispatched.
+    /// Windows to create, in chain order; some are created as dispatched.
     pub(super) create: Vec<Window>,
-    /// The marks once all of these windows exist; `None` when nothing moved.
+    /// The marks to store once all of these windows exist; `None` when nothing moved.
     pub(super) marks: Option<Progress>,
-    /// Windows to give up because the vendor no longer keeps what they cover.
+    /// Windows to end as lapsed, because the vendor has dropped their time.
     pub(super) lapse: Vec<Decision>,
     /// Ready windows to dispatch.
     pub(super) dispatch: Vec<Decision>,
@@ -144,7 +143,7 @@ impl Plan {
         self.writes.iter().filter_map(moved).collect()
     }
 
-    /// The marks that it leaves, if it stores any.
+    /// The marks that the plan stores last; `None` if it stores none.
     pub(crate) fn marks(&self) -> Option<Progress> {
         let marks = |write: &Write| match write {
             Write::Save(marks) => Some(marks.clone()),

@@ -1,4 +1,4 @@
-//! The records that a sweep need not deliver: those that earlier windows delivered, and will keep.
+//! The records that a sweep skips, because earlier windows have delivered them for good.
 
 use std::collections::{BTreeMap, HashSet};
 
@@ -9,29 +9,28 @@ use crate::span::Span;
 use crate::time::Timestamp;
 use crate::window::Window;
 
-/// The records that a window need not deliver.
+/// The records that a window skips.
 #[derive(Debug, Default)]
 pub struct Known {
-    /// Digests of what was delivered before, ascending: half the memory of a set.
+    /// Digests of earlier delivered records, ascending: half the memory of a set.
     before: Vec<u64>,
-    /// And of what this run has delivered, up to [`limits::SEEN_DIGESTS_MAX`]: a vendor may list a
-    /// record twice.
+    /// Digests of records that this run has delivered, up to [`limits::SEEN_DIGESTS_MAX`]: a vendor
+    /// may list a record twice.
     since: HashSet<u64>,
-    /// Where the live windows start that this one reads again; ascending.
+    /// Starts of the live windows that this one reads again, ascending.
     starts: Vec<Timestamp>,
 }
 
 impl Known {
-    /// The records of those `pages` that are delivered and stay so. `writers` are the windows that
-    /// remembered them, as they stand now; `ledger` the live windows in the span of the window that is
-    /// to be read, ascending.
+    /// The records of those `pages` that are delivered for good. `writers` are the present windows
+    /// of the pages, and `ledger` the live windows in the span of the window to read, ascending.
     pub fn new(pages: &[SeenPage], writers: &[Window], ledger: &[Window]) -> Self {
         let writers: BTreeMap<(&Lane, Timestamp), &Window> = writers
             .iter()
             .map(|writer| ((&writer.id().timeline.lane, writer.id().from), writer))
             .collect();
         let counted = pages.iter().filter(|page| {
-            // A file stays whatever became of the window that was made for it.
+            // The records of a file stay, even when the window that was created for it changes.
             page.pass == PASS_OF_A_FILE
                 || writers
                     .get(&(&page.lane, page.from))
@@ -47,7 +46,7 @@ impl Known {
         }
     }
 
-    /// Whether a record with this digest is still to be delivered; if so, it is known from now on.
+    /// Adds `digest` to the known records. Returns true if its record is still to be delivered.
     pub fn add(&mut self, digest: u64) -> bool {
         if self.before.binary_search(&digest).is_ok() || self.since.contains(&digest) {
             return false;
@@ -58,8 +57,8 @@ impl Known {
         true
     }
 
-    /// Start of the live window that `time` lies in. What a sweep delivers is remembered there, so that
-    /// a later sweep finds it whatever windows that one has.
+    /// Start of the live window that contains `time`. Ids that a sweep delivers are stored there,
+    /// so that a later sweep finds them with any windows of its own.
     pub fn place(&self, time: Option<Timestamp>) -> Option<Timestamp> {
         let after = self.starts.partition_point(|start| Some(*start) <= time);
         self.starts.get(after.saturating_sub(1)).copied()
@@ -67,31 +66,31 @@ impl Known {
 }
 
 impl SeenPage {
-    /// Whether what the page remembers is delivered, and will stay so. `writer` is its window as it
-    /// stands now, `ledger` the live windows in the span of the sweep, ascending.
+    /// Returns whether the records of the page are delivered for good. `writer` is the present
+    /// window of the page, `ledger` the live windows in the span of the sweep, ascending.
     pub fn counts(&self, writer: &Window, ledger: &[Window]) -> bool {
-        // A page that was never checkpointed may have been taken back by the sink.
+        // The sink may have removed a page without a checkpoint.
         if self.page >= writer.page() {
             return false;
         }
         if self.pass == writer.restarts() {
             return true;
         }
-        // A page of an earlier pass stays delivered only if it was split off as delivered, which gave it
-        // a window of its own in which nothing was read.
+        // A page from before a restart stays delivered only if a split made it part of a delivered
+        // window in which no page was read.
         let after = ledger.partition_point(|window| window.id().from <= self.at);
         let own = after.checked_sub(1).and_then(|place| ledger.get(place));
         self.at >= writer.to() && own.is_some_and(|own| self.at < own.to() && own.page() == 0)
     }
 }
 
-/// The span in which pages lie that may have delivered records of `window`.
+/// The span of the pages that may have delivered records of `window`.
 pub fn span_to_compare(window: &Window, unit_ms: i64) -> Span {
     let span = window.span();
-    // Where a newest-first window was split, the page before the split has records on both
-    // sides of it, and lies in the unit before it: before the live window.
+    // At a split of a newest-first window, the page before the split has records on both sides of
+    // it. Its place is in the time unit before the split, and so before the live window.
     let back_ms = if window.adopted() {
-        // A part of one finds what is remembered of the stretch that it begins in.
+        // A part of such a window needs the stored ids of the stretch in which it begins.
         unit_ms.max(STRETCH_OF_A_FILE_MS)
     } else {
         unit_ms

@@ -1,4 +1,4 @@
-//! Which remembered pages count, and where what a sweep finds is remembered.
+//! Seen pages that count, and the places of the ids that a sweep delivers.
 
 use super::*;
 use crate::seen::SeenBy;
@@ -20,7 +20,8 @@ fn window(from: i64, to: i64, page: u64) -> Window {
     window
 }
 
-/// Page `number` of pass `pass` of the window that starts at 0, whose records begin at second `at`.
+/// Page `number` after `pass` restarts of the window that starts at 0, whose records begin at
+/// second `at`.
 fn page(number: u64, pass: u32, at_second: i64) -> SeenPage {
     let timeline = window(0, 1, 0).id().timeline.clone();
     SeenPage {
@@ -50,14 +51,14 @@ fn only_checkpointed_pages_of_the_last_pass_count() {
 
 #[test]
 fn what_was_split_off_as_delivered_counts_whatever_becomes_of_the_rest() {
-    // Delivered from 60 on, and split there; what is left has begun again since.
+    // Delivered from 60 on, and split there; the rest has restarted since.
     let writer = window(0, 60, 7).with(|form| form.restarts = 1);
     let delivered = window(60, 100, 0);
     let counts = |page: SeenPage, ledger: &[Window]| page.counts(&writer, ledger);
     assert!(counts(page(2, 0, 60), std::slice::from_ref(&delivered)));
     assert!(counts(page(2, 0, 99), &[writer.clone(), delivered.clone()]));
     assert!(!counts(page(2, 0, 59), std::slice::from_ref(&delivered)));
-    // Where the part that was split off was read anew, that reading counts.
+    // The part that was split off has been read again, and that reading counts.
     let read = window(60, 100, 1);
     assert!(!counts(page(2, 0, 60), &[read]));
     assert!(!counts(page(2, 0, 100), &[delivered]));

@@ -1,49 +1,48 @@
-//! How a run ends that does not complete its window.
+//! Ends of runs that do not complete their window.
 
 use crate::frontier::Split;
 use crate::time::Timestamp;
 
-/// How a run ended without completing the window.
+/// The end of a run that did not complete the window.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Release {
-    /// What happened and whether it counts against the window.
+    /// The cause, which decides whether the run counts against the window.
     pub cause: Cause,
-    /// Earliest next claim.
+    /// Earliest next claim; `None` for at once.
     pub not_before: Option<Timestamp>,
-    /// What went wrong, for people. Kept from before when `None`.
+    /// The error message, for operators. `None` keeps the earlier one.
     pub error: Option<String>,
-    /// When.
+    /// The instant of the release.
     pub now: Timestamp,
 }
 
-/// Why a worker gave a window back.
+/// The cause of a release.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Cause {
-    /// Told to stop, told to wait, or its source is blocked: never counts.
+    /// A shutdown request, a requested wait or a blocked source: never counts.
     Yielded,
-    /// Out of time. With it, where to split if the window has run out of time too often.
+    /// The deadline of the run has passed. With the split point of a window with too many overruns.
     OutOfTime(Option<Split>),
-    /// The vendor or the sink is unwell: lengthens the next wait, never parks.
+    /// The vendor or the sink is unavailable: lengthens the next wait, never parks.
     Outage,
-    /// A repeatable page error, which counts unless a checkpoint was made since the claim.
+    /// A repeatable page error, which counts unless there was a checkpoint since the claim.
     Failed,
-    /// The vendor rejected or repeated its own token: begin again at page one.
+    /// The vendor rejected or repeated its own page token: restart at page one.
     Restart,
-    /// The same, of a window that has not fitted the runs it had: split it at this instant, so that
-    /// each part has more of a chance, and begin again with both at page one. Counts as a restart,
-    /// and forgives those so far.
+    /// The same, for a window that did not fit into its runs: split it at this instant and restart
+    /// both halves at page one. Counts as a restart, and forgives all restarts so far.
     Halve(Timestamp),
-    /// The vendor rejected or repeated its own token, and it is known what has been delivered: split
-    /// there, and go on with the rest at page one.
+    /// The vendor rejected or repeated its own page token, and the frontier is known: split there,
+    /// and read the rest from page one.
     Reenter(Split),
-    /// The request is too large for the vendor: split at this instant.
+    /// The vendor cannot return so much in one request: split at this instant.
     Split(Timestamp),
-    /// One of those that keep the window's place, where a page token may be sent once only: this run
-    /// has not sent the stored one, or the vendor has refused it without serving a page.
+    /// A cause that keeps the window's place, where page tokens work once: this run has not sent
+    /// the stored token, or the vendor rejected it without serving a page.
     Unsent(Kept),
 }
 
-/// Why a worker gave a window back whose place is kept: see [`Cause`] for each.
+/// The causes that keep the window's place: see [`Cause`] for each.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kept {
     /// [`Cause::Yielded`].
@@ -55,8 +54,8 @@ pub enum Kept {
 }
 
 impl Cause {
-    /// The same, of a run that has not sent the stored page token. What does not keep the window's
-    /// place stays as it is.
+    /// The same cause for a run that has not sent the stored page token. A cause that does not keep
+    /// the window's place stays unchanged.
     #[must_use]
     pub const fn unsent(self) -> Self {
         match self {
@@ -67,7 +66,7 @@ impl Cause {
         }
     }
 
-    /// The same without what became of the token.
+    /// The same cause without the token use.
     #[must_use]
     pub const fn plain(self) -> Self {
         match self {

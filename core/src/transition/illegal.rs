@@ -1,55 +1,56 @@
-//! Why a move may not be made.
+//! Reasons against a move.
 
 use crate::time::Timestamp;
 use crate::window::Status;
 
-/// The move is not in the state diagram, or not for this caller. Nothing has changed.
+/// The error of a move that is not in the state diagram, or not for this caller. The window is
+/// unchanged.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum IllegalMove {
-    /// No such edge.
+    /// The state diagram has no such edge.
     #[error("a {status} window cannot {event}")]
     Edge {
-        /// The status it has.
+        /// The present status.
         status: Status,
-        /// The event that was tried.
+        /// The attempted event.
         event: &'static str,
     },
-    /// The caller's epoch is not the window's: it changed hands.
+    /// The caller's epoch is out of date: the window has changed ownership.
     #[error("epoch {given} has been replaced by {current}")]
     Epoch {
-        /// The caller's.
+        /// The epoch of the caller.
         given: u64,
-        /// The window's.
+        /// The epoch of the window.
         current: u64,
     },
-    /// The checkpoint does not continue where the window stands.
+    /// The checkpoint does not continue at the window's page.
     #[error("a checkpoint from page {given} cannot move a window at page {current}")]
     Page {
-        /// The page the checkpoint moves from.
+        /// The page from which the checkpoint moves.
         given: u64,
-        /// The page the window is at.
+        /// The page of the window.
         current: u64,
     },
-    /// It waits for `not_before` or for a split.
+    /// The window waits for `not_before` or for a split.
     #[error("the window is not due")]
     NotDue,
     /// A split or shrink point does not lie strictly inside the window.
     #[error("{at} does not lie inside {from}..{to}")]
     OutOfSpan {
-        /// The point.
+        /// The split or shrink point.
         at: Timestamp,
-        /// Where the window starts.
+        /// The start of the window.
         from: Timestamp,
-        /// Where it ends.
+        /// The end of the window.
         to: Timestamp,
     },
-    /// What lies before that point is not known to be delivered.
+    /// The time before that point is not known to be delivered.
     #[error("what lies before {at} is not known to be delivered")]
     NotDelivered {
-        /// The point.
+        /// The end that was requested.
         at: Timestamp,
     },
-    /// It has begun already.
+    /// The window has delivered pages.
     #[error("the window has delivered pages")]
     Begun,
     /// A checkpoint without a cursor that does not complete the window.

@@ -5,31 +5,31 @@ use crate::duration::Rounded;
 use crate::limits;
 use crate::time::{SECOND_MS, Timestamp};
 
-/// How the difference of two clocks is to be read.
+/// The interpretation of a difference between two clocks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Standing {
-    /// This machine's clock is the suspect.
+    /// The machine clock is the suspect.
     Plain,
-    /// The same, and it has been set back since the vendor's was seen.
+    /// The machine clock is the suspect, and has been set back since the vendor clock was observed.
     AtLeast,
-    /// Other vendors agree with this machine.
+    /// Other vendors agree with the machine clock.
     VendorWrong,
-    /// More than a day, and nothing shows which one is right.
+    /// The difference is more than a day, without evidence for either clock.
     Disputed,
 }
 
-/// A difference between this machine's clock and a vendor's that a person should know of.
+/// A difference between the machine clock and a vendor clock that operators should see.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Difference {
-    /// This machine's clock.
+    /// The machine clock.
     pub ours: Timestamp,
-    /// The vendor's.
+    /// The vendor clock.
     pub vendor: Timestamp,
     standing: Standing,
 }
 
 impl Difference {
-    /// `None` for one that machines usually have.
+    /// The difference; `None` within the usual clock skew.
     pub(super) fn of(ours: Timestamp, vendor: Timestamp, standing: Standing) -> Option<Self> {
         let difference_ms = vendor.ms_since(ours).abs();
         (difference_ms > limits::CLOCK_SKEW_MS).then_some(Self {
@@ -39,12 +39,12 @@ impl Difference {
         })
     }
 
-    /// Whether nothing completes and nothing is passed over until a person acts.
+    /// Returns whether no window completes and no time is skipped until an operator acts.
     pub fn is_disputed(&self) -> bool {
         self.standing == Standing::Disputed
     }
 
-    /// A sentence about it, for the clock of `vendor`.
+    /// The difference as a sentence, for the clock of `vendor`.
     pub fn describe(&self, vendor: &str) -> String {
         let ms = self.ours.ms_since(self.vendor);
         let length = Rounded(ms.abs());
@@ -86,7 +86,7 @@ impl From<Dispute> for Difference {
     }
 }
 
-/// `2026-01-01T00:00:00Z`.
+/// The text form in whole seconds: `2026-01-01T00:00:00Z`.
 pub(super) fn second(time: Timestamp) -> String {
     let text = time.floor_to(SECOND_MS).to_string();
     text.replace(".000Z", "Z")

@@ -7,18 +7,18 @@ use crate::time::Timestamp;
 /// A window that ends, with `settle`, after the instant by which windows complete.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Early {
-    /// The instant from which it may complete: its end plus `settle`.
+    /// The earliest instant of completion: the window's end plus `settle`.
     pub settles_at: Timestamp,
     /// The instant by which windows complete.
     pub trusted: Timestamp,
-    /// This machine's clock.
+    /// The machine clock.
     pub ours: Timestamp,
-    /// The vendor's clock; `None` if no response has shown it.
+    /// The vendor clock; `None` if no response has shown it.
     pub vendor: Option<Timestamp>,
 }
 
 impl Early {
-    /// The reason why the window waits, with both clocks where they differ. `connector` names the vendor.
+    /// The reason for the wait, with both clocks where they differ. `connector` names the vendor.
     pub fn describe(&self, connector: &str) -> String {
         let Self { ours, trusted, .. } = *self;
         let settles_at = second(self.settles_at);

@@ -1,19 +1,19 @@
-//! Time as the planner of a rate group may use it.
+//! Time for the planner of a rate group.
 
 use super::difference::Standing;
 use super::{ClockOffset, Difference, Jury, Trusted, WhoseClock, agree};
 use crate::time::Timestamp;
 
-/// How much a planner may cut.
+/// The number of windows that a planner may create.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Cut {
-    /// As much as there is room for: the vendor's clock is known.
+    /// As many as there is room for: the vendor clock is known.
     Freely,
-    /// One window, and the next when that is done with: its response shows the vendor's clock.
+    /// One window, and the next one once it is finished: its response shows the vendor clock.
     OneWindow,
 }
 
-/// Time as a planner of one rate group may use it.
+/// Time for a planner of one rate group.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PlanTime {
     edge: Timestamp,
@@ -24,7 +24,7 @@ pub struct PlanTime {
 }
 
 impl PlanTime {
-    /// Time at `now`, while `seen` is stored of the vendor's clock.
+    /// Time at `now`, while `seen` is the stored offset of the vendor clock.
     pub fn of(now: Timestamp, seen: Option<&ClockOffset>, jury: &Jury<'_>) -> Self {
         let ours = jury.choice == Some(WhoseClock::Ours);
         let Some(seen) = seen.filter(|_| !ours) else {
@@ -36,7 +36,7 @@ impl PlanTime {
                 difference: None,
             };
         };
-        // Judged when it was observed: what our clock did since changes nothing.
+        // Judged at its observation: later steps of the machine clock change nothing.
         let trusted = jury.judge(seen.observed_at, seen.vendor_at()).ok();
         if !seen.is_recent(now) {
             // The vendor's time is past this for certain.
@@ -81,8 +81,8 @@ impl PlanTime {
         }
     }
 
-    /// Time by our clock alone: good for asking whether there may be something to do, and for no step
-    /// that cannot be taken back.
+    /// Time by the machine clock alone: enough to check whether there may be work, and for no
+    /// irreversible step.
     pub const fn assumed(now: Timestamp) -> Self {
         Self {
             edge: now,
@@ -93,7 +93,7 @@ impl PlanTime {
         }
     }
 
-    /// Both clocks show `now`.
+    /// Time while both clocks show `now`.
     #[cfg(any(test, feature = "test-util"))]
     pub const fn agreed(now: Timestamp) -> Self {
         Self {
@@ -102,23 +102,24 @@ impl PlanTime {
         }
     }
 
-    /// The time up to which windows may be cut, `settle` not yet taken off.
+    /// The time up to which windows may be created, before `settle` is subtracted.
     pub const fn edge(&self) -> Timestamp {
         self.edge
     }
 
-    /// How much may be cut.
+    /// The number of windows that may be created.
     pub const fn cut(&self) -> Cut {
         self.cut
     }
 
-    /// The time for steps that cannot be taken back; `None` while no response or a disputed one is all
-    /// that is known.
+    /// The time for irreversible steps; `None` without a response, or while the clocks are in
+    /// dispute.
     pub const fn trusted(&self) -> Option<Trusted> {
         self.trusted
     }
 
-    /// The time by which a sweep looks for work: our clock where a window of it may show the vendor's.
+    /// The time by which a sweep looks for work: the machine clock where a window of the sweep may
+    /// show the vendor clock.
     pub fn sweeps_at(&self) -> Option<Timestamp> {
         match self.cut {
             Cut::Freely => self.trusted.map(Trusted::at),
@@ -126,12 +127,12 @@ impl PlanTime {
         }
     }
 
-    /// The time that lag is counted to: the vendor's clock where it is known.
+    /// The time from which lag is computed: the vendor clock where it is known.
     pub const fn lag_at(&self) -> Timestamp {
         self.lag_at
     }
 
-    /// The difference between the clocks, when a person should know of it.
+    /// The difference between the clocks, if operators should see it.
     pub const fn difference(&self) -> Option<&Difference> {
         self.difference.as_ref()
     }

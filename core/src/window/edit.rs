@@ -1,4 +1,4 @@
-//! Windows for tests: one that is like another but for some attributes.
+//! Windows for tests: copies of a window with other attributes.
 
 use super::{Status, Window, WindowForm};
 use crate::checkpoint::Cursor;
@@ -6,11 +6,11 @@ use crate::ids::{Owner, WindowId};
 use crate::time::Timestamp;
 
 impl Window {
-    /// This window with the attributes that `edit` sets. Whatever its status then calls for and has
-    /// not been set is filled in, and what its status cannot have goes.
+    /// This window with the attributes that `edit` sets. Missing attributes that the new status
+    /// requires are filled in, and those that it excludes are removed.
     ///
     /// # Panics
-    /// When what was set contradicts itself.
+    /// Panics if the attributes contradict each other.
     pub fn with(self, edit: impl FnOnce(&mut WindowForm)) -> Self {
         let mut form = WindowForm::from(self);
         edit(&mut form);
@@ -25,7 +25,7 @@ impl Window {
 }
 
 impl WindowForm {
-    /// Gives it the name `id`.
+    /// Sets the id.
     pub fn set_id(&mut self, id: WindowId) {
         self.source = id.timeline.source;
         self.generation = id.timeline.generation;
@@ -33,7 +33,7 @@ impl WindowForm {
         self.from = id.from;
     }
 
-    /// Sets where it goes on.
+    /// Sets the cursor.
     pub fn set_cursor(&mut self, cursor: Option<Cursor>) {
         let parts = cursor.map(|cursor| (cursor.token, cursor.request));
         (self.cursor, self.cursor_for) = parts.unzip();

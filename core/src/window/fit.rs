@@ -1,9 +1,10 @@
-//! Rules for the numbers and times of one window. What its phase holds by its type needs no rule.
+//! Rules for the numbers and times of one window that the types of its phases do not enforce.
 
 use super::Window;
 
 impl Window {
-    /// The first parts that do not fit each other, by the names of the attributes.
+    /// The first attributes that contradict each other, by their names; `None` without a
+    /// contradiction.
     pub(crate) fn misfit(&self) -> Option<&'static str> {
         let inside = |at| self.id.from < at && at < self.to;
         let times = self.oldest().zip(self.newest());

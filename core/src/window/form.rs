@@ -14,36 +14,36 @@ use crate::time::Timestamp;
 /// One attribute of the form.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Attribute {
-    /// The name everywhere.
+    /// The name in every representation.
     pub name: &'static str,
     /// The Rust type.
     pub rust_type: &'static str,
-    /// The documents' sentence about it.
+    /// The sentence about it in the documents.
     pub meaning: &'static str,
-    /// When a stored item has it.
+    /// The condition under which a stored item has it.
     pub presence: Presence,
 }
 
-/// When a stored item has an attribute.
+/// The conditions under which a stored item has an attribute.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Presence {
-    /// In every item.
+    /// Every item has it.
     Always,
-    /// In an item that has a value for it.
+    /// An item with a value for it has it.
     Optional,
-    /// Unless it is 0 or false, or says that nothing is delivered: items stay small.
+    /// An item has it unless it is 0, false or `nothing`, so that items stay small.
     Sparse,
 }
 
 impl Attribute {
-    /// Whether its value is an instant.
+    /// Returns whether its value is an instant.
     pub fn is_time(&self) -> bool {
         self.rust_type.contains("Timestamp")
     }
 }
 
-/// Declares a struct whose fields are described by `ATTRIBUTES`. A field with `#[serde(default)]` is
-/// sparse, an `Option` is optional, and any other is always there.
+/// Declares a struct whose fields are described by `ATTRIBUTES`. A field with `#[serde(default)]`
+/// is sparse, an `Option` is optional, and any other is always present.
 macro_rules! form {
     (
         $(#[$meta:meta])*
@@ -65,7 +65,7 @@ macro_rules! form {
         }
 
         impl $Form {
-            /// The attributes in the order in which they are shown.
+            /// The attributes in display order.
             pub const ATTRIBUTES: &[Attribute] = &[
                 $(
                     Attribute {
@@ -91,8 +91,8 @@ const fn presence(rust_type: &str, defaults: &[&str]) -> Presence {
 }
 
 form! {
-    /// A window as a flat list of attributes. Contradictory ones are refused when a [`Window`] is made
-    /// of it, and nowhere else.
+    /// A window as a flat list of attributes. Only the conversion to a [`Window`] rejects
+    /// contradictory ones.
     ///
     /// [`Window`]: super::Window
     #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -109,7 +109,7 @@ form! {
         pub to: Timestamp,
         /// Its phase: `ready`, `dispatched`, `running`, `done` or `parked`.
         pub status: Status,
-        /// The fence: rises with every change of hands, from 1.
+        /// The fence: rises with every change of ownership, from 1.
         pub epoch: u64,
         /// While running: the nonce of the claim that holds it.
         pub owner: Option<Owner>,
@@ -117,25 +117,25 @@ form! {
         pub lease_until: Option<Timestamp>,
         /// While dispatched: the instant at which the dispatch counts as lost.
         pub dispatched_until: Option<Timestamp>,
-        /// The vendor's token for the next page, stripped of credentials. Never at page one, nor when
+        /// The vendor's token for the next page, without credentials. Absent at page one and once
         /// done.
         pub cursor: Option<String>,
         /// Hash of the request that `cursor` belongs to; with `cursor` only.
         pub cursor_for: Option<String>,
-        /// Where page tokens work once: the run that ended without having sent `cursor`. The next run
-        /// may send it, later ones may not.
+        /// With one-time page tokens: the run that ended without having sent `cursor`. Only the
+        /// next run may send it.
         pub unsent_after: Option<u32>,
-        /// Pages checkpointed in its whole life; a restart does not reset it.
+        /// Checkpointed pages; a restart does not reset the number.
         pub page: u64,
-        /// What the sink needs to go on after the last checkpoint, in the sink's own form.
+        /// The sink position after the last checkpoint, in the sink's own form.
         pub sink_position: Option<String>,
         /// Records delivered since the last restart.
         pub records: u64,
-        /// Bytes of those records as the vendor sent them.
+        /// Bytes of those records as received from the vendor.
         pub bytes: u64,
-        /// Records that went to `rejects` since the last restart.
+        /// Rejects since the last restart.
         pub rejected: u64,
-        /// Records that a sweep found delivered already, since the last restart.
+        /// Records that a sweep found already delivered, since the last restart.
         #[serde(default)]
         pub known: u64,
         /// Earliest record time since the last restart.
@@ -151,45 +151,46 @@ form! {
         /// and seen pages name them.
         #[serde(default)]
         pub adopted: bool,
-        /// Runs begun.
+        /// Number of runs.
         pub runs: u32,
-        /// Runs begun since the last checkpoint that did not end in an excusable way, at most `runs`.
-        /// Too many park it.
+        /// Runs since the last checkpoint that count towards parking; at most `runs`.
         pub attempts: u32,
-        /// Deaths of the process in a row while it was in flight without a page. One makes it a
+        /// Consecutive deaths of the process while it was in flight without a page. One makes it a
         /// suspect.
         #[serde(default)]
         pub deaths: u32,
-        /// Runs since the last checkpoint that an outage or a page error ended; sets the next wait.
+        /// Runs since the last checkpoint that ended in an outage or an unusable page; sets the
+        /// next backoff.
         pub setbacks: u32,
-        /// Times it began again at page one.
+        /// Restarts at page one.
         pub restarts: u32,
         /// Restarts that an operator's retry has forgiven, at most `restarts`.
         pub restarts_forgiven: u32,
-        /// Runs that delivered pages and ended before it did, since it was last split; at most `runs`.
+        /// Runs that delivered pages and ended before the window did, since its last split; at most
+        /// `runs`.
         #[serde(default)]
         pub overruns: u32,
-        /// While ready: the earliest next claim. While parked as a suspect: the next try.
+        /// While ready: the earliest next claim. While parked as a suspect: the next probe.
         pub not_before: Option<Timestamp>,
-        /// While ready or parked: the split point that it waits for, inside its span.
+        /// While ready or parked: the pending split point, inside its span.
         pub split_at: Option<Timestamp>,
-        /// The delivered part of a window that waits to be split: `before` or `after` the split point,
-        /// or nothing.
+        /// The delivered part of a window with a pending split: `before` or `after` the split
+        /// point, or nothing.
         #[serde(default)]
         pub split_delivered: Delivered,
-        /// Slowest of the last pages, fetch and delivery, in milliseconds; halves with each page that
-        /// is faster.
+        /// Slowest of the last pages, fetch and delivery, in milliseconds; halves with each faster
+        /// page.
         pub slowest_page_ms: i64,
-        /// The last error, without secrets or record bodies. Of a parked window, the reason.
+        /// The last error, without secrets or record bodies. For a parked window, the reason.
         pub last_error: Option<String>,
-        /// When it was created. A window that a clock ahead of its vendor's has created gets the time
-        /// of its last response.
+        /// The instant of its creation; that of its last response if the creating clock was ahead
+        /// of it.
         pub created_at: Timestamp,
-        /// When it last moved.
+        /// The instant of its last move.
         pub updated_at: Timestamp,
-        /// While done: when it was.
+        /// While done: the instant of its completion.
         pub done_at: Option<Timestamp>,
-        /// While done: when its history may be deleted.
+        /// While done: the instant from which its history may be deleted.
         pub expires_at: Option<Timestamp>,
     }
 }

@@ -12,7 +12,7 @@ fn form(status: Status) -> WindowForm {
     WindowForm::from(window.with(|form| form.status = status))
 }
 
-/// What is wrong with the form of a `status` window after `edit`.
+/// The error of a form in `status` after `edit`.
 fn refused(status: Status, edit: impl FnOnce(&mut WindowForm)) -> String {
     let mut form = form(status);
     edit(&mut form);

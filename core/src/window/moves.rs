@@ -1,4 +1,4 @@
-//! The one place where a window moves from phase to phase.
+//! The one place in which a window moves from phase to phase.
 
 mod death;
 mod release;
@@ -15,7 +15,7 @@ impl Window {
     /// Every move except a checkpoint raises the epoch (INV-3), and `page` never decreases (INV-4).
     ///
     /// # Errors
-    /// When the event may not happen to a window that stands like this.
+    /// Fails if the event is not possible in the window's present state.
     pub fn apply(&self, event: &Event) -> Result<Self, IllegalMove> {
         let mut next = self.clone();
         match (self.status(), event) {
@@ -34,8 +34,8 @@ impl Window {
             }
             (Status::Running, Event::Complete { last, history_ms }) => {
                 next.advance(last)?;
-                // A clock of ours that was ahead has created it later than it was read: the sweeps
-                // tell by this how old its time was then.
+                // A machine clock that was ahead has created the window later than it was read.
+                // Sweeps need the age of its time at the reading.
                 next.history.created_at = self.created_at().min(last.now);
                 next.finish(*history_ms, last.now);
             }
@@ -44,8 +44,9 @@ impl Window {
                 next.enter(Stage::Ready(Wait::default()), *now);
             }
             (Status::Running, Event::Expire { split, now }) => {
-                // Where to split was read from the window, and a worker that outlives its lease may
-                // have written down a page since. Only one that broke the order makes that unsafe.
+                // The split point was computed from the window as read, and a worker that outlives
+                // its lease may have checkpointed a page since. Only a page out of order makes the
+                // point unsafe.
                 let split = next.overrun(split.filter(|_| self.ordered()))?;
                 next.take_back(split, self.attempts() > 0, *now);
             }
@@ -95,7 +96,7 @@ impl Window {
         Ok(next)
     }
 
-    /// Changes hands, and stays open.
+    /// Changes ownership of an open window.
     fn enter(&mut self, stage: Stage, now: Timestamp) {
         let place = self.take_place();
         self.phase = Phase::Open { place, stage };
@@ -129,22 +130,22 @@ impl Window {
         }
     }
 
-    /// Takes it back from a worker whose lease has ended, or whose process was stopped; `without_page`
+    /// Takes the window back after its lease has expired or its process was stopped; `without_page`
     /// if that was before the first page of the run.
     fn take_back(&mut self, split: Option<Split>, without_page: bool, now: Timestamp) {
         let not_before = without_page.then(|| self.died(now)).flatten();
         self.enter(Stage::Ready(Wait { not_before, split }), now);
     }
 
-    /// Counts a run that delivered something and did not finish; the split that is to follow.
+    /// Counts a run that delivered pages and did not finish, and returns the split that follows.
     fn overrun(&mut self, split: Option<Split>) -> Result<Option<Split>, IllegalMove> {
         let delivered = u32::from(self.attempts() == 0);
         self.history.overruns = self.overruns().saturating_add(delivered);
         split.map(|split| self.inside(split)).transpose()
     }
 
-    /// What lies at and after `to` has windows of its own now, and the rest begins again: what was
-    /// delivered is not in here any more.
+    /// New windows now cover the time from `to` on, and the rest restarts: its delivered part is no
+    /// longer in this window.
     fn shrink(&mut self, to: Timestamp, now: Timestamp) -> Result<(), IllegalMove> {
         self.check_inside(to)?;
         let not_before = self.not_before();
@@ -156,7 +157,7 @@ impl Window {
         Ok(())
     }
 
-    /// Ends it where what it has delivered ends.
+    /// Ends the window at its frontier.
     fn close(&mut self, to: Timestamp) -> Result<(), IllegalMove> {
         self.check_inside(to)?;
         let delivered = Split {
@@ -186,7 +187,7 @@ impl Window {
             lease_until: claim.lease_until,
         };
         self.enter(stage, claim.now);
-        // Counted on the way in, because a crash leaves nobody to count it on the way out.
+        // Counted at the claim, because a crashed worker cannot count at the end.
         self.history.attempts = before.attempts().saturating_add(1);
         self.history.runs = before.runs().saturating_add(1);
         Ok(())
@@ -200,7 +201,7 @@ impl Window {
                 current: page,
             });
         }
-        // The token is another one now, and this run's own.
+        // The token is a new one, received by this run.
         self.set_place(checkpoint.cursor.clone().map(|cursor| Place {
             cursor,
             unsent_after: None,
@@ -223,7 +224,7 @@ impl Window {
         *remembered &= checkpoint.remembered;
         let history = &mut self.history;
         history.page = checkpoint.to();
-        // One page that was held up must not shorten every run that follows.
+        // One slow page must not shorten every later run.
         history.slowest_page_ms = checkpoint.page_ms.max(history.slowest_page_ms / 2);
         history.attempts = 0;
         history.deaths = 0;
@@ -232,7 +233,7 @@ impl Window {
         Ok(())
     }
 
-    /// Forgets the attempt so far. `page` stays: a delayed checkpoint of the old attempt must not fit.
+    /// Resets the attempt. `page` stays: a delayed checkpoint of the old attempt must not fit.
     fn begin_again(&mut self) {
         self.set_place(None);
         self.attempt = Attempt::new();

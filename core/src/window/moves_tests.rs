@@ -102,7 +102,7 @@ fn one_of_each() -> Vec<Event> {
     ]
 }
 
-/// A window of `status` that fits `event`: one that is closed has to be about to be split.
+/// A window of `status` that fits `event`: a closing window must wait for its split.
 fn fit(status: Status, event: &Event) -> Window {
     let mut window = in_status(status);
     if let Event::Close { to, .. } = event {

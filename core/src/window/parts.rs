@@ -1,5 +1,5 @@
-//! The parts of a window: its phase with what only that phase has, the attempt in progress, and the
-//! history of its life, with the accessors of the last two.
+//! The parts of a window: its phase with the data of that phase, the present attempt, and the
+//! history, with the accessors of the last two.
 
 use serde::{Deserialize, Serialize};
 
@@ -8,20 +8,20 @@ use crate::ids::Owner;
 use crate::time::Timestamp;
 use crate::window::Window;
 
-/// The part of a window that is delivered when it waits to be split.
+/// The delivered part of a window that waits for its split.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Delivered {
-    /// None of it: the window was too large to be read at all.
+    /// No part: the window was too large to be read at all.
     #[default]
     Nothing,
-    /// What lies before the split point.
+    /// The time before the split point.
     Before,
-    /// What lies at the split point and after it.
+    /// The time from the split point on.
     After,
 }
 
-/// Where a window is to be split, and which part of it is delivered.
+/// The split point of a window, and its delivered part.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Split {
     /// A multiple of the unit, strictly inside the window.
@@ -30,19 +30,19 @@ pub struct Split {
     pub delivered: Delivered,
 }
 
-/// The phases of a window, each with what only a window there has.
+/// The phases of a window, each with its own data.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Phase {
     /// Work remains.
     Open {
-        /// The place to go on at; `None` at page one.
+        /// The place at which the next run continues; `None` at page one.
         place: Option<Place>,
         stage: Stage,
     },
-    /// Nothing remains, so there is no place to go on at and nothing to wait for.
+    /// No work remains, so there is neither a place nor a wait.
     Done {
         at: Timestamp,
-        /// When its history may be deleted.
+        /// The instant from which its history may be deleted.
         expires_at: Timestamp,
     },
 }
@@ -52,7 +52,7 @@ pub(super) enum Phase {
 pub(super) enum Stage {
     Ready(Wait),
     Dispatched {
-        /// When the dispatch counts as lost.
+        /// The instant at which the dispatch counts as lost.
         until: Timestamp,
     },
     Running {
@@ -62,9 +62,9 @@ pub(super) enum Stage {
     },
     Parked {
         reason: String,
-        /// When a suspect is tried again without an operator.
+        /// The instant at which a suspect is probed without an operator.
         retry_at: Option<Timestamp>,
-        /// A split that it still waits for once it is retried.
+        /// A split that is still pending once the window is retried.
         split: Option<Split>,
     },
 }
@@ -72,30 +72,30 @@ pub(super) enum Stage {
 /// The waits of a ready window.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) struct Wait {
-    /// Not to be claimed before this.
+    /// Earliest next claim; `None` for at once.
     pub(super) not_before: Option<Timestamp>,
-    /// The split that the next tick makes; not dispatched before that.
+    /// The split that the next tick makes, before the window can be dispatched.
     pub(super) split: Option<Split>,
 }
 
-/// The place where an open window goes on.
+/// The place at which an open window continues.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Place {
     pub(super) cursor: Cursor,
-    /// The run that ended without having sent the token, where tokens work once only. The run after it
-    /// may send the token; any later one may not, for a run in between may have.
+    /// The run that ended without having sent the one-time token. The run after it may send the
+    /// token; a later one may not, because a run in between may have sent it.
     pub(super) unsent_after: Option<u32>,
 }
 
-/// All that begins anew when a window begins again at page one, but for its place.
+/// The counts and times that restart at page one, without the place.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Attempt {
     pub(super) totals: PageTotals,
-    /// What the sink needs to go on after the last checkpoint, in the sink's own form.
+    /// The sink position after the last checkpoint; `None` from a sink without one.
     pub(super) sink_position: Option<String>,
-    /// Every page so far kept the order that its manifest declares.
+    /// True if every page so far kept the order that its manifest declares.
     pub(super) ordered: bool,
-    /// The ids of everything it delivered are remembered.
+    /// True if the ids of all delivered records are stored.
     pub(super) remembered: bool,
 }
 
@@ -114,25 +114,24 @@ impl Attempt {
 /// The counts and times of a window's whole life.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct History {
-    /// Pages checkpointed. Never decreases, restarts included.
+    /// Checkpointed pages. Never decreases, even by a restart.
     pub(super) page: u64,
-    /// Runs begun.
     pub(super) runs: u32,
-    /// Runs begun since the last checkpoint that did not end in an excusable way.
+    /// Runs since the last checkpoint that count towards parking.
     pub(super) attempts: u32,
-    /// Deaths of the process in a row while the window was in flight without a page.
+    /// Consecutive deaths of the process while the window was in flight without a page.
     pub(super) deaths: u32,
-    /// Runs since the last checkpoint that an outage or a page error ended.
+    /// Runs since the last checkpoint that ended in an outage or a page error.
     pub(super) setbacks: u32,
-    /// Times it began again at page one.
+    /// Restarts at page one.
     pub(super) restarts: u32,
     /// Restarts that an operator's retry has forgiven.
     pub(super) restarts_forgiven: u32,
     /// Runs that delivered pages and ended before the window did, since it was last split.
     pub(super) overruns: u32,
-    /// A file that this state did not write may have some of its records.
+    /// True if a file that this state did not write may have some of its records.
     pub(super) adopted: bool,
-    /// Slowest of the last pages in milliseconds; halves with each page that is faster.
+    /// Slowest of the last pages in milliseconds; halves with each faster page.
     pub(super) slowest_page_ms: i64,
     /// The last error. A parked window has its reason instead.
     pub(super) last_error: Option<String>,
@@ -163,12 +162,12 @@ impl History {
 
 /// The accessors of both, beside the fields: a new attribute needs no other file for it.
 impl Window {
-    /// Pages checkpointed in the window's whole life. Never decreases, restarts included.
+    /// Checkpointed pages in the window's whole life. Never decreases, even by a restart.
     pub fn page(&self) -> u64 {
         self.history.page
     }
 
-    /// What the sink needs to go on after the last checkpoint, in the sink's own form.
+    /// The sink position after the last checkpoint; `None` from a sink without one.
     pub fn sink_position(&self) -> Option<&str> {
         self.attempt.sink_position.as_deref()
     }
@@ -178,17 +177,17 @@ impl Window {
         self.attempt.totals.records
     }
 
-    /// Bytes of those records as the vendor sent them.
+    /// Bytes of those records as received from the vendor.
     pub fn bytes(&self) -> u64 {
         self.attempt.totals.bytes
     }
 
-    /// Records that went to `rejects` since the last restart.
+    /// Rejects since the last restart.
     pub fn rejected(&self) -> u64 {
         self.attempt.totals.rejected
     }
 
-    /// Records that a sweep found delivered already, since the last restart.
+    /// Records that a sweep found already delivered, since the last restart.
     pub fn known(&self) -> u64 {
         self.attempt.totals.known
     }
@@ -203,49 +202,50 @@ impl Window {
         self.attempt.totals.newest
     }
 
-    /// Whether every page since the last restart kept the order that its manifest declares.
+    /// Returns whether every page since the last restart kept the order that its manifest declares.
     pub fn ordered(&self) -> bool {
         self.attempt.ordered
     }
 
-    /// Whether the ids of everything it delivered since the last restart are remembered.
+    /// Returns whether the ids of all records delivered since the last restart are stored.
     pub fn remembered(&self) -> bool {
         self.attempt.remembered
     }
 
-    /// Whether a file that this state did not write may have some of its records. Their ids are
-    /// remembered, and are left out.
+    /// Returns whether a file that this state did not write may have some of its records. Their ids
+    /// are stored, and are skipped.
     pub fn adopted(&self) -> bool {
         self.history.adopted
     }
 
-    /// Runs begun.
+    /// Number of runs, the present one included.
     pub fn runs(&self) -> u32 {
         self.history.runs
     }
 
-    /// Runs begun since the last checkpoint that did not end in an excusable way.
+    /// Runs since the last checkpoint that count towards parking.
     pub fn attempts(&self) -> u32 {
         self.history.attempts
     }
 
-    /// Deaths of the process in a row while this window was in flight without a page. One is enough
-    /// to make it a suspect.
+    /// Consecutive deaths of the process while this window was in flight without a page. One makes
+    /// it a suspect.
     pub fn deaths(&self) -> u32 {
         self.history.deaths
     }
 
-    /// Runs since the last checkpoint that an outage or a page error ended; sets the next wait.
+    /// Runs since the last checkpoint that ended in an outage or a page error; sets the next
+    /// backoff.
     pub fn setbacks(&self) -> u32 {
         self.history.setbacks
     }
 
-    /// Times it began again at page one.
+    /// Restarts at page one.
     pub fn restarts(&self) -> u32 {
         self.history.restarts
     }
 
-    /// Restarts already forgiven by an operator's retry.
+    /// Restarts that an operator's retry has forgiven.
     pub fn restarts_forgiven(&self) -> u32 {
         self.history.restarts_forgiven
     }
@@ -255,13 +255,13 @@ impl Window {
         self.history.overruns
     }
 
-    /// Slowest of the last pages, fetch and delivery, in milliseconds: halves with each page that is
-    /// faster.
+    /// Slowest of the last pages, fetch and delivery, in milliseconds; halves with each faster
+    /// page.
     pub fn slowest_page_ms(&self) -> i64 {
         self.history.slowest_page_ms
     }
 
-    /// The last error, without secrets or record bodies. Of a parked window, the reason.
+    /// The last error, without secrets or record bodies. For a parked window, the reason.
     pub fn last_error(&self) -> Option<&str> {
         match self.stage() {
             Some(Stage::Parked { reason, .. }) => Some(reason),
@@ -269,12 +269,12 @@ impl Window {
         }
     }
 
-    /// When it was created.
+    /// The instant of its creation.
     pub fn created_at(&self) -> Timestamp {
         self.history.created_at
     }
 
-    /// When it last moved.
+    /// The instant of its last move.
     pub fn updated_at(&self) -> Timestamp {
         self.history.updated_at
     }

@@ -1,4 +1,4 @@
-//! Reading a window: its accessors, and the questions that planners and workers ask.
+//! Accessors of a window, and the predicates of planners and workers.
 
 use super::parts::{Place, Stage, Wait};
 use super::{Phase, Split, Status, Window};
@@ -33,7 +33,7 @@ impl Window {
         }
     }
 
-    /// The fence: rises with every change of hands, from 1.
+    /// The fence: rises with every change of ownership, from 1.
     pub fn epoch(&self) -> u64 {
         self.epoch
     }
@@ -67,18 +67,18 @@ impl Window {
         self.lease_until().or(self.dispatched_until())
     }
 
-    /// The vendor's token for the next page and the request it belongs to; `None` at page one and once
-    /// done.
+    /// The vendor's token for the next page and the request that it belongs to; `None` at page one
+    /// and once done.
     pub fn cursor(&self) -> Option<&Cursor> {
         self.place().map(|place| &place.cursor)
     }
 
-    /// The run that ended without having sent the stored page token, where that works once only.
+    /// The run that ended without having sent the stored one-time page token.
     pub fn unsent_after(&self) -> Option<u32> {
         self.place()?.unsent_after
     }
 
-    /// When it was done; `None` while it is not.
+    /// The instant of its completion; `None` while it is not done.
     pub fn done_at(&self) -> Option<Timestamp> {
         match self.phase {
             Phase::Done { at, .. } => Some(at),
@@ -86,7 +86,7 @@ impl Window {
         }
     }
 
-    /// When its history may be deleted; `None` while it is not done.
+    /// The instant from which its history may be deleted; `None` while it is not done.
     pub fn expires_at(&self) -> Option<Timestamp> {
         match self.phase {
             Phase::Done { expires_at, .. } => Some(expires_at),
@@ -94,7 +94,7 @@ impl Window {
         }
     }
 
-    /// The earliest next claim of a ready window, or the next try of a parked suspect.
+    /// The earliest next claim of a ready window, or the next probe of a parked suspect.
     pub fn not_before(&self) -> Option<Timestamp> {
         match self.stage()? {
             Stage::Ready(Wait { not_before, .. }) => *not_before,
@@ -103,7 +103,7 @@ impl Window {
         }
     }
 
-    /// The split that it waits for.
+    /// The pending split.
     pub fn split(&self) -> Option<Split> {
         match self.stage()? {
             Stage::Ready(Wait { split, .. }) | Stage::Parked { split, .. } => *split,
@@ -127,20 +127,21 @@ impl Window {
 }
 
 impl Window {
-    /// The time it covers.
+    /// The time that the window covers.
     ///
     /// # Panics
-    /// Never: every constructor and store refuses a window that ends before it starts (INV-1).
+    /// Never: every constructor and store rejects a window that ends before it starts (INV-1).
     pub fn span(&self) -> Span {
         Span::new(self.id.from, self.to).expect("INV-1: a window ends after it starts")
     }
 
-    /// Whether work remains: anything but done. A parked window is unfinished.
+    /// Returns whether work remains, in any status but done. A parked window is unfinished.
     pub fn is_unfinished(&self) -> bool {
         matches!(self.phase, Phase::Open { .. })
     }
 
-    /// Whether a worker may claim it now: dispatched, or ready and due with no split pending.
+    /// Returns whether a worker may claim it now: dispatched, or ready and due with no split
+    /// pending.
     pub fn is_claimable(&self, now: Timestamp) -> bool {
         match self.status() {
             Status::Dispatched => true,
@@ -149,26 +150,26 @@ impl Window {
         }
     }
 
-    /// Whether it may be split. A sweep's window may not: it joins whole live windows, each of which the
-    /// vendor has served, and holds nothing up while it is parked.
+    /// Returns whether it may be split. A sweep's window may not: it joins whole live windows, each
+    /// of which the vendor has served, and delays nothing while it is parked.
     pub fn is_splittable(&self) -> bool {
         !matches!(self.id.timeline.lane, Lane::Sweep(_))
     }
 
-    /// Whether it waits for nothing but a slot: `not_before` has passed and no split is pending.
+    /// Returns whether it waits only for a worker: `not_before` has passed and no split is pending.
     pub fn is_due(&self, now: Timestamp) -> bool {
         self.split().is_none() && self.waits_until(now).is_none()
     }
 
-    /// Its `not_before`, if that is still to come and can be true.
+    /// Its `not_before`, if that is in the future and plausible.
     pub fn waits_until(&self, now: Timestamp) -> Option<Timestamp> {
         self.not_before()
             .and_then(|not_before| wait::until(not_before, now))
     }
 
-    /// Whether the stored page token of a running window had not been sent when this run got it: the
-    /// vendor gave it to this run, or the run just before this one ended without having sent it. What
-    /// this run does with it is for its worker to know.
+    /// Returns whether the stored page token of a running window was unsent when this run got it:
+    /// this run received it from the vendor, or the previous run ended without having sent it. The
+    /// worker itself tracks the sends of this run.
     pub fn token_is_unsent(&self) -> bool {
         // A checkpoint resets the count that the claim has raised.
         let is_own = self.attempts() == 0;
@@ -177,27 +178,27 @@ impl Window {
         self.cursor().is_some() && (is_own || is_left)
     }
 
-    /// Whether its latest run failed: it delivered no page and ended in an outage, a page that cannot
-    /// be used, a restart from page one, or the death of its process. A wait that the vendor asked for
-    /// is no failure.
+    /// Returns whether its latest run failed: it delivered no page and ended in an outage, an
+    /// unusable page, a restart from page one, or the death of its process. A wait that the vendor
+    /// asked for is not a failure.
     pub fn is_failing(&self) -> bool {
         let is_open = !matches!(self.status(), Status::Done | Status::Parked);
         let begins_again = self.restarts() > self.restarts_forgiven() && self.cursor().is_none();
         is_open && (self.setbacks() > 0 || self.is_suspect() || begins_again)
     }
 
-    /// Whether it may be what the process dies of: it was in flight at the last death and has had no
-    /// page since. Of such windows one at a time is in flight in a process.
+    /// Returns whether its pages may kill the process: it was in flight at the last death and has
+    /// had no page since. A process has one such window in flight at a time.
     pub fn is_suspect(&self) -> bool {
         self.deaths() > 0
     }
 
-    /// Whether it has been the only suspect in flight at too many deaths.
+    /// Returns whether it has been the only suspect in flight at too many deaths.
     pub fn is_convicted(&self) -> bool {
         self.deaths() > limits::SUSPECT_DEATHS_MAX
     }
 
-    /// When a window that parked as a suspect is tried again; `None` for any other.
+    /// The next probe of a window that parked as a suspect; `None` for any other.
     pub fn tried_again_at(&self) -> Option<Timestamp> {
         match self.stage()? {
             Stage::Parked { retry_at, .. } if self.is_convicted() => *retry_at,
@@ -205,7 +206,7 @@ impl Window {
         }
     }
 
-    /// Whether it has used up its tries, so that the next tick parks it.
+    /// Returns whether it has reached a retry limit, so that the next tick parks it.
     pub fn is_exhausted(&self) -> bool {
         self.is_convicted()
             || self.attempts() >= limits::ATTEMPTS_MAX

@@ -1,4 +1,4 @@
-//! From a window to its form and back. The way back is the one place that refuses contradictory parts.
+//! Conversion of a window to its form and back. Only the way back rejects contradictory attributes.
 
 use super::WindowForm;
 use crate::checkpoint::{Cursor, PageTotals};
@@ -7,13 +7,13 @@ use crate::time::Timestamp;
 use crate::window::parts::{Attempt, History, Phase, Place, Stage, Wait};
 use crate::window::{Delivered, Split, Status, Window};
 
-/// Attributes that no window can have together.
+/// The error of attributes that no window can have together.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("window {id} {problem}")]
 pub struct Contradiction {
-    /// The window.
+    /// The id of the window.
     pub id: WindowId,
-    /// What does not go together, by the names of the attributes.
+    /// The contradiction, by the names of the attributes.
     pub problem: String,
 }
 
@@ -111,7 +111,8 @@ impl Loose {
         })
     }
 
-    /// An attribute that no phase has taken. A reason is none: it is the last error then.
+    /// An attribute that the phase does not have. A reason is never left: it becomes the last
+    /// error.
     fn first_left(&self) -> Option<&'static str> {
         let left = [
             (self.owner.is_some(), "owner"),
@@ -221,7 +222,7 @@ impl From<Window> for WindowForm {
 }
 
 impl WindowForm {
-    /// The name of the window.
+    /// The id of the window.
     pub fn id(&self) -> WindowId {
         let timeline = Timeline {
             source: self.source.clone(),

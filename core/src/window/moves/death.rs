@@ -1,4 +1,4 @@
-//! What the death of the process does to the windows that it had in flight.
+//! Effects of the death of a process on the windows that it had in flight.
 
 use super::super::parts::{Stage, Wait};
 use crate::limits;
@@ -7,10 +7,12 @@ use crate::time::Timestamp;
 use crate::window::Window;
 
 impl Window {
-    /// Counts the death of the process that ran `self` without a page since its claim. The first one
-    /// may be any other window's doing or a person's, and only makes it a suspect. From then on it
-    /// is the only suspect in flight, and waits longer from one death to the next, so that whatever
-    /// else the process does goes on meanwhile. Returns the end of that wait.
+    /// Counts the death of the process that ran `self` without a page since its claim, and returns
+    /// the end of the wait.
+    ///
+    /// The first death may have another cause and only makes the window a suspect. From then on it
+    /// is the only suspect in flight, and its wait grows with each death, so that the process
+    /// continues with other windows meanwhile.
     pub(super) fn died(&mut self, now: Timestamp) -> Option<Timestamp> {
         let history = &mut self.history;
         let alone = history.deaths;
@@ -22,12 +24,12 @@ impl Window {
         };
         let reason = format!("the process died {alone} times while this window alone was suspect");
         history.last_error = Some(reason);
-        // Twice as steep as after failures: whoever kills a process again and again within minutes
-        // meets a suspect a few times only.
+        // Twice as steep as after failures: a process that is killed every few minutes runs a
+        // suspect only a few times.
         Some(now.plus_ms(stored_backoff_ms(before.saturating_mul(2))))
     }
 
-    /// Parks it; a suspect is tried again a while later.
+    /// Parks the window; a suspect is probed a while later.
     pub(super) fn park(&mut self, reason: &str, now: Timestamp) {
         let is_convicted = self.is_convicted();
         let stage = Stage::Parked {
@@ -50,7 +52,7 @@ impl Window {
         self.history.last_error = reason;
     }
 
-    /// One more attempt for a parked suspect: the next death parks it again.
+    /// Makes a parked suspect ready for one run: the next death parks it again.
     pub(super) fn probe(&mut self, now: Timestamp) {
         self.unpark(now);
         self.history.deaths = limits::SUSPECT_DEATHS_MAX;

@@ -41,7 +41,7 @@ fn with_page(running: &Window, now: Timestamp) -> Window {
 }
 
 /// The window after a run that ended with its process, on this machine or on Lambda, and the first
-/// instant at which it may run again.
+/// instant of its next run.
 fn after_death(window: &Window, is_local: bool, now: Timestamp) -> (Window, Timestamp) {
     let running = claimed(window, now);
     let event = if is_local {
@@ -64,7 +64,7 @@ fn first_death_makes_a_suspect_that_is_tried_at_once() {
         let error = suspect.last_error();
         let expected = "the process died while this window was in flight without a page";
         assert_eq!(error, Some(expected));
-        // A recovery excuses the run, as before: this alone never parks.
+        // A recovery does not count the run as an attempt, so it alone never parks the window.
         assert_eq!(suspect.attempts(), u32::from(!is_local));
     }
 }

@@ -1,4 +1,4 @@
-//! What giving a window back does to it.
+//! Effects of a release on the window.
 
 use super::super::parts::{Place, Stage, Wait};
 use crate::time::Timestamp;
@@ -34,7 +34,7 @@ impl Window {
         Ok(())
     }
 
-    /// What `cause` does to the attempt; the split that the window then waits for.
+    /// Applies `cause` to the attempt, and returns the split that the window then waits for.
     fn follow(&mut self, cause: Cause) -> Result<Option<Split>, IllegalMove> {
         let restarts = self.restarts().saturating_add(1);
         match cause {
@@ -55,7 +55,7 @@ impl Window {
                 self.begin_again();
                 self.halved(at).map(Some)
             }
-            // `plain` leaves no `Unsent`.
+            // `plain` returns no `Unsent`.
             Cause::Yielded | Cause::Outage | Cause::Failed | Cause::Unsent(_) => Ok(None),
         }
     }

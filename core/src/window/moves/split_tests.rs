@@ -1,4 +1,4 @@
-//! Overruns, splits at the frontier, and what ends without being read.
+//! Overruns, splits at the frontier, and windows that end unread.
 
 use super::*;
 

@@ -1,16 +1,16 @@
-//! Page tokens that work once: when the next run may send the stored one.
+//! One-time page tokens: the runs that may send a stored one.
 
 use proptest::prelude::*;
 
 use super::*;
 
-/// A running window that has checkpointed a page since its claim, its first.
+/// A running window with its first page checkpointed since its claim.
 fn advanced() -> Window {
     let claimed = window().apply(&claim(1)).unwrap();
     claimed.apply(&Event::Checkpoint(page(0))).unwrap()
 }
 
-/// The window as the next run gets it.
+/// The window after the next claim.
 fn claimed(window: &Window) -> Window {
     window.apply(&claim(window.epoch())).unwrap()
 }
@@ -44,7 +44,7 @@ fn a_run_that_ends_without_a_word_about_its_token_leaves_none_to_send() {
         assert_eq!(left.unsent_after(), None);
         let next = claimed(&left);
         assert!(!next.token_is_unsent(), "{cause:?}");
-        // Nor can that run say that it is unsent: it does not know.
+        // That run cannot declare the token unsent either: it does not know.
         let left = next.apply(&release(Cause::Yielded.unsent())).unwrap();
         assert_eq!(left.unsent_after(), None);
     }
@@ -119,21 +119,21 @@ fn halving_begins_again_and_forgives_the_restarts_so_far() {
     assert!(worn.apply(&release(Cause::Halve(at(0)))).is_err());
 }
 
-/// What can happen to a window of a vendor whose tokens work once, and to those who work on it.
+/// Events of a window whose vendor has one-time page tokens, and of its workers.
 #[derive(Debug, Clone, Copy)]
 enum Step {
     Claim,
     Dispatch,
-    /// The worker sends what it may, and gets a page.
+    /// The worker sends the token, if it may, and gets a page.
     Page,
-    /// The worker sends what it may, and nobody hears of the answer.
+    /// The worker sends the token, if it may, and the response is lost.
     Send,
-    /// The worker gives the window back; whether the vendor has refused what it sent.
+    /// The worker releases the window; true if the vendor has rejected the token.
     Release(Cause, bool),
-    /// The worker is stopped, and somebody takes the window back; it may come to life again.
+    /// The worker is stopped and the window is taken back; the worker may resume later.
     Expire,
     Recover,
-    /// Somebody who has lost the window sends what it had in hand.
+    /// A worker that has lost the window sends the token that it still holds.
     WakeUp,
     Shrink,
     ParkAndRetry,
@@ -163,16 +163,16 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
-/// A window, its worker, and the vendor.
+/// A window, its worker and the vendor.
 struct World {
     window: Window,
-    /// The token that this run has sent and the vendor has not refused.
+    /// The token that this run has sent and the vendor has not rejected.
     sent: Option<String>,
-    /// Whether this run may send the window's token.
+    /// True if this run may send the window's token.
     may_send: bool,
-    /// Tokens that workers who were stopped may still send.
+    /// Tokens that stopped workers may still send.
     asleep: Vec<String>,
-    /// How often the vendor has served each token.
+    /// The number of times that the vendor has served each token.
     served: std::collections::BTreeMap<String, u32>,
 }
 
@@ -190,7 +190,7 @@ impl World {
         self.window.cursor().map(|it| it.token.clone())
     }
 
-    /// Sends the window's token, if it has one that may be sent; whether anything was sent.
+    /// Sends the window's token if that is allowed, and returns whether it did.
     fn send(&mut self) -> bool {
         let token = self.token();
         let running = self.window.status() == Status::Running;
@@ -237,7 +237,7 @@ impl World {
             }
             Step::Release(cause, refused) => {
                 if refused && let Some(token) = self.sent.take() {
-                    // It was not served after all.
+                    // The vendor served no page for it.
                     self.served.insert(token, 0);
                 }
                 let may_be_kept = self.sent.is_none() || self.sent != self.token();
