@@ -1,5 +1,5 @@
-//! What every store does between reading an item and writing it back: `windlass-core` decides, and
-//! what would contradict itself is not stored. A store only makes that one atomic step.
+//! The decisions that every store shares between the read of an item and its write: `windlass-core`
+//! decides, and inconsistent items are rejected. A store only makes that one atomic step.
 
 use windlass_core::ids::{Owner, WindowId};
 use windlass_core::invariant::Consistent;
@@ -28,8 +28,8 @@ pub(crate) fn moved(asked: &Move<'_>, current: Window) -> Result<Window, MoveErr
     }
 }
 
-/// The parent and the marks that `asked` stores, beside the parts, in place of `parent` and `marks`.
-/// `exists` tells whether a window is there already.
+/// The parent and the marks that `asked` stores beside the parts, in place of `parent` and `marks`.
+/// `exists` returns whether a window is stored.
 pub(crate) fn split(
     asked: &WindowSplit,
     parent: Option<&Window>,
@@ -54,7 +54,7 @@ pub(crate) fn split(
     Ok((kept, next_version(&asked.marks)))
 }
 
-/// `marks` as a write stores them.
+/// `marks` with the version under which a write stores them.
 pub(crate) fn next_version(marks: &Progress) -> Progress {
     Progress {
         version: marks.version + 1,
@@ -62,7 +62,7 @@ pub(crate) fn next_version(marks: &Progress) -> Progress {
     }
 }
 
-/// The record that applying `definition` makes of what is stored under its name.
+/// The record after `definition` is applied over the stored one of its name.
 pub(crate) fn applied(
     definition: &SourceDefinition,
     stored: Option<&SourceRecord>,
@@ -77,21 +77,20 @@ pub(crate) fn applied(
     }
 }
 
-/// The lease on a window that was just claimed or checkpointed by `owner`.
+/// The lease on a window that `owner` has just claimed or checkpointed.
 pub(crate) fn lease(window: Window, owner: &Owner) -> Lease {
     Lease::held(window, owner)
         .expect("an applied claim or checkpoint leaves its owner on the window")
 }
 
-/// Whether a rate group that is closed as `current` says stays so, when at `now` it is to be closed
-/// as `gate` says.
+/// Returns whether the cooldown `current` outlasts `gate` at `now`, so that it stays.
 pub(crate) fn stays_closed(current: Option<&RateGate>, gate: &RateGate, now: Timestamp) -> bool {
     current.is_some_and(|current| {
         current.not_before >= gate.not_before && current.not_before <= wait::latest(now)
     })
 }
 
-/// Refuses an item that contradicts itself: it could not be read back.
+/// Rejects an inconsistent item: it could not be read back.
 pub(crate) fn check(item: &impl Consistent) -> Result<(), StateError> {
     let refused = |violation| StateError::Refused(format!("nothing was stored: {violation}"));
     item.check().map_err(refused)

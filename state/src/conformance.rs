@@ -1,4 +1,4 @@
-//! The contract of a store, as functions: each takes a fresh store and panics when the store breaks
+//! The contract of a store, as functions: each takes a fresh store and panics if the store breaks
 //! the sentence that is its name.
 //!
 //! [`conformance_tests!`](crate::conformance_tests) makes a test of each for one store.
@@ -37,10 +37,11 @@ pub use turns::*;
 pub use windows::*;
 
 /// Makes a `tokio` test of every sentence of the contract. The argument is an expression for a
-/// fresh store and something to keep alive beside it, such as its directory:
+/// fresh store and a value to keep alive beside it, such as its directory:
 /// `conformance_tests!((MemoryStore::new(), ()));`
 ///
-/// A store that expires history by itself leaves out [`expiry_conformance_tests!`](crate::expiry_conformance_tests).
+/// A store that expires history on its own omits
+/// [`expiry_conformance_tests!`](crate::expiry_conformance_tests).
 #[macro_export]
 macro_rules! conformance_tests {
     (@each $make:expr; $($name:ident)*) => {
@@ -113,14 +114,14 @@ macro_rules! conformance_tests {
             marks_that_contradict_themselves_are_refused_and_nothing_changes
             a_planner_cannot_shrink_or_close_a_window_by_itself
             of_many_splits_at_once_exactly_one_is_made
-            // what pages delivered
+            // seen pages
             what_a_page_delivered_comes_back_until_it_is_remembered_again
             only_pages_that_lie_inside_the_span_are_seen_ascending
             what_another_source_or_generation_delivered_is_not_seen
             pages_of_other_windows_lanes_and_numbers_lie_side_by_side
             more_digests_than_asked_for_are_not_returned
             a_very_large_page_comes_back_whole_and_a_small_one_replaces_it
-            // turns
+            // request reservations
             turns_of_a_group_follow_each_other_and_leave_other_groups_alone
             of_thirty_two_that_take_turns_at_once_no_two_overlap
             a_gate_that_is_closed_meanwhile_gives_no_turns
@@ -134,7 +135,7 @@ macro_rules! conformance_tests {
     };
 }
 
-/// The same for stores that delete history when they are asked to.
+/// The same for stores that delete history on request.
 #[macro_export]
 macro_rules! expiry_conformance_tests {
     ($make:expr) => {

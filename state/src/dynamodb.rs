@@ -1,23 +1,23 @@
 //! The store of many machines: one DynamoDB table, readable in its console.
 //!
-//! Every move is one conditional write; no scan, no index, and no transaction on the everyday path: only
-//! a window that is split and a source that moves to another shard take one.
-//! A write that is refused brings back the item that it met, at no further cost, and that item
-//! decides whether an earlier write without an answer was applied.
+//! Every move is one conditional write. There is no scan, no index, and no transaction on the usual
+//! path: only the split of a window and the move of a source to another shard use one. A lost write
+//! returns the stored item at no further cost, and that item shows whether an earlier write without
+//! a response was applied.
 //!
-//! | module | holds |
+//! | module | content |
 //! | --- | --- |
-//! | `attributes` | items as DynamoDB has them |
+//! | `attributes` | items in DynamoDB's types |
 //! | `expression` | placeholders for every name and value |
-//! | `conditions` | the rules under which a write applies |
+//! | `conditions` | the conditions of writes |
 //! | `moves`, `split` | windows: created, claimed, moved; split |
-//! | `rates` | rate groups: closed, and asked in turns |
-//! | `seen` | what pages delivered: remembered, and read again |
-//! | `sources` | sources: applied, moved to another shard, blocked, held back |
+//! | `rates` | rate groups: cooldowns and request reservations |
+//! | `seen` | seen pages |
+//! | `sources` | sources: applied, moved to another shard, blocked, paused |
 //! | `schema` | the table's own item |
 //! | `served` | the service's clock |
-//! | `reads`, `writes`, `table` | requests, and when they are sent again |
-//! | `errors` | what a failure means |
+//! | `reads`, `writes`, `table` | requests and their retries |
+//! | `errors` | the meaning of failures |
 
 mod attributes;
 mod conditions;
@@ -74,10 +74,10 @@ pub struct DynamoStore {
 }
 
 impl DynamoStore {
-    /// The state in `table`, asked by a client that `config` describes and this store completes: with
-    /// no retries of the SDK's own, because it decides itself what may be sent twice, and with limits
-    /// on how long one request takes. Sends nothing yet. `clock` and `entropy` are for the waits of
-    /// throttled requests.
+    /// The state in `table`. The client is built from `config` with two changes: no retries by the
+    /// SDK, because only this store knows which requests may be sent twice, and limits on the time
+    /// of one request. Sends nothing yet. `clock` and `entropy` are for the waits of throttled
+    /// requests.
     pub fn new(
         config: config::Builder,
         table: impl Into<String>,
@@ -89,7 +89,8 @@ impl DynamoStore {
         }
     }
 
-    /// The same by the configuration that all services share, an `aws_config::SdkConfig`.
+    /// The state in `table`, with the configuration that all services share, an
+    /// `aws_config::SdkConfig`.
     pub fn from_sdk<'a, Sdk>(
         sdk: &'a Sdk,
         table: impl Into<String>,
@@ -102,8 +103,8 @@ impl DynamoStore {
         Self::new(config::Builder::from(sdk), table, clock, entropy)
     }
 
-    /// Asks for the table's own item: whether the table is there, readable, and of a version that
-    /// this program knows. A table to which no source was ever applied is well.
+    /// Reads the table's own item, to check that the table exists, is readable, and has a version
+    /// that this program knows. A table without any applied source passes.
     pub async fn check(&self) -> Result<(), StateError> {
         self.table.shards(Consistency::Eventual).await.map(drop)
     }
@@ -130,7 +131,7 @@ impl DynamoStore {
         let partition = Key::progress_items(shard);
         let found = self.table.query(&partition, range, consistency, usize::MAX);
         let mut found: Vec<Progress> = read_all(found.await?)?;
-        // Lanes sort by what they are, not by their text.
+        // Lanes sort by kind and number, not by their text.
         found.sort_by(|one, other| one.timeline.cmp(&other.timeline));
         Ok(found)
     }
@@ -255,7 +256,7 @@ impl StateStore for DynamoStore {
         timeline: &Timeline,
         froms: &[Timestamp],
     ) -> Result<Vec<Window>, StateError> {
-        // A batch refuses a key that is named twice.
+        // A batch rejects a repeated key.
         let ascending: BTreeSet<_> = froms.iter().copied().collect();
         let key = |from| {
             let timeline = timeline.clone();
@@ -327,7 +328,7 @@ impl StateStore for DynamoStore {
         self.seen_inside(by, span, digests_max).await
     }
 
-    /// Does nothing: DynamoDB deletes what its time to live says, without a charge.
+    /// Does nothing: DynamoDB deletes items by their time to live, without a charge.
     async fn expire_history(&self, _now: Timestamp) -> Result<u64, StateError> {
         Ok(0)
     }

@@ -1,28 +1,29 @@
-//! Why a store could not do what it was asked, by what the caller can do about it.
+//! Errors of a store, by the caller's possible response.
 
 use windlass_core::ids::WindowId;
 use windlass_core::progress::Progress;
 use windlass_core::transition::IllegalMove;
 use windlass_core::window::Window;
 
-/// A store's own failure.
+/// A failure of the store itself.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum StateError {
     /// Nothing was read or written; the same call may succeed later.
     #[error("the state store is not available: {0}")]
     Unavailable(String),
-    /// A write may or may not have been applied. Repeat it: the refusal then shows which.
+    /// A write may or may not have been applied. The caller repeats it: if it then loses, the
+    /// returned item shows whether it was applied.
     #[error("the outcome of a state write is unknown: {0}")]
     Unknown(String),
-    /// There is no room left. Nothing was written.
+    /// The store is full. Nothing was written.
     #[error("the state store is full: {0}; free some space and run again")]
     Full(String),
-    /// A stored item cannot be understood. It is left as it is.
+    /// A stored item is invalid. It stays unchanged.
     #[error("the stored item {key} cannot be read: {problem}")]
     Corrupt {
-        /// Which item.
+        /// The key of the item.
         key: String,
-        /// What is wrong with it.
+        /// The fault of the item.
         problem: String,
     },
     /// The store was written by another version of windlass.
@@ -36,49 +37,49 @@ pub enum StateError {
         /// The version this program reads and writes.
         supported: i64,
     },
-    /// The store cannot be opened or does not permit what was asked.
+    /// The store cannot be opened or does not permit the operation.
     #[error("the state store refuses: {0}")]
     Refused(String),
 }
 
-/// A move of a window was not made.
+/// The error of a move of a window that was not applied.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum MoveError {
-    /// The condition did not hold. Nothing changed; `current` is the window as it stands, which
-    /// also answers whether an earlier write with an unknown outcome was applied.
+    /// The condition did not hold, and nothing changed. `current` is the stored window, which also
+    /// shows whether an earlier write with an unknown outcome was applied.
     #[error("window {} did not move: {why}", current.id())]
     Refused {
         /// The window as stored.
         current: Box<Window>,
-        /// Which condition failed.
+        /// The failed condition.
         why: IllegalMove,
     },
-    /// There is no such window.
+    /// The store has no such window.
     #[error("there is no window {0}")]
     NotFound(WindowId),
-    /// The store failed.
+    /// A failure of the store.
     #[error(transparent)]
     Store(#[from] StateError),
 }
 
-/// A split of a window was not made.
+/// The error of a split that was not applied.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SplitError {
-    /// Something is not as it was planned from: the named window or marks. Nothing changed.
+    /// The named window or marks changed since the split was planned. Nothing was written.
     #[error("the window was not split: {0} changed since the split was planned")]
     Conflict(String),
-    /// The store failed.
+    /// A failure of the store.
     #[error(transparent)]
     Store(#[from] StateError),
 }
 
-/// A compare-and-set write was not made.
+/// The error of a compare-and-set write that was not applied.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SaveError {
-    /// Somebody else wrote since the caller read; the current value, if any.
+    /// Another caller wrote after this one's read. With the present value, if any.
     #[error("somebody else moved the progress of this timeline")]
     Conflict(Option<Box<Progress>>),
-    /// The store failed.
+    /// A failure of the store.
     #[error(transparent)]
     Store(#[from] StateError),
 }

@@ -1,5 +1,5 @@
-//! Faults around any store: a script says, for each call, whether it is refused, applied with its
-//! answer lost, or slow. What the engine must survive, at exactly the call a test wants.
+//! Faults around any store. A script decides for each call whether it fails, is applied with its
+//! response lost, or is slow, so that a test can place a fault at exactly one call.
 
 mod operation;
 
@@ -27,32 +27,32 @@ pub use self::operation::Operation;
 use crate::error::{MoveError, SaveError, SplitError, StateError};
 use crate::store::{Created, StateStore};
 
-/// What goes wrong with one call.
+/// A fault of one call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fault {
-    /// Nothing.
+    /// No fault.
     None,
-    /// It is not made: [`StateError::Unavailable`].
+    /// The call is not made: [`StateError::Unavailable`].
     Refuse,
-    /// It is made and its answer is lost: [`StateError::Unknown`] for a write that the store
-    /// answered, refusals included, and [`StateError::Unavailable`] for a read.
+    /// The call is made and its response is lost: [`StateError::Unknown`] for a write, even one
+    /// that lost its condition, and [`StateError::Unavailable`] for a read.
     LoseReply,
-    /// It is made only after `ms` milliseconds.
+    /// The call is made only after `ms` milliseconds.
     Delay {
-        /// How long.
+        /// The delay in milliseconds.
         ms: i64,
     },
-    /// It is made at once and answers only after `ms` milliseconds.
+    /// The call is made at once and returns only after `ms` milliseconds.
     SlowReply {
-        /// How long.
+        /// The delay in milliseconds.
         ms: i64,
     },
 }
 
-/// Decides the fault of a call, given the operation and which call of that operation it is, from 1.
+/// Decides the fault of a call from the operation and its number, from 1.
 type Script = Box<dyn Fn(Operation, u64) -> Fault + Send + Sync>;
 
-/// A store whose calls fail as a script says.
+/// A store whose calls fail by a script.
 pub struct FailingStore<S> {
     inner: S,
     script: Script,
@@ -69,8 +69,8 @@ impl<S: fmt::Debug> fmt::Debug for FailingStore<S> {
 }
 
 impl<S> FailingStore<S> {
-    /// Wraps `inner`; `script` decides the fault of each call, given the operation and which call of
-    /// that operation it is, from 1. Delays need [`Self::with_clock`].
+    /// Wraps `inner`. `script` decides the fault of each call from the operation and its number,
+    /// from 1. Delays need [`Self::with_clock`].
     pub fn new(inner: S, script: impl Fn(Operation, u64) -> Fault + Send + Sync + 'static) -> Self {
         Self {
             inner,
@@ -80,7 +80,7 @@ impl<S> FailingStore<S> {
         }
     }
 
-    /// Wraps `inner`; of each hundred calls about `percent` fail, half of them before they are made
+    /// Wraps `inner`. About `percent` of each hundred calls fail, half of them before they are made
     /// and half after. The same entropy and the same calls give the same faults.
     pub fn seeded(inner: S, entropy: impl Entropy + 'static, percent: u64) -> Self {
         Self::new(inner, move |_, _| match entropy.next_u64() % 200 {
@@ -90,7 +90,7 @@ impl<S> FailingStore<S> {
         })
     }
 
-    /// Waits on `clock` where the script asks for a delay.
+    /// Sets the clock on which scripted delays wait.
     pub fn with_clock(self, clock: Arc<dyn Clock>) -> Self {
         Self {
             clock: Some(clock),
@@ -103,7 +103,7 @@ impl<S> FailingStore<S> {
         &self.inner
     }
 
-    /// How many calls of `operation` were made or refused so far.
+    /// Number of calls of `operation` so far, failed ones included.
     pub fn calls(&self, operation: Operation) -> u64 {
         let calls = self.calls.lock().unwrap_or_else(PoisonError::into_inner);
         calls.get(&operation).copied().unwrap_or(0)
@@ -125,7 +125,7 @@ impl<S> FailingStore<S> {
         }
     }
 
-    /// Makes `call`, which does nothing until it is awaited, with the fault that is due.
+    /// Makes `call` with its scripted fault. `call` does nothing until it is awaited.
     async fn with_fault<T, E: From<StateError>>(
         &self,
         operation: Operation,

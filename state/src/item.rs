@@ -1,9 +1,9 @@
-//! The stored form of everything a store holds, and what it is stored under.
+//! The stored form of all items, and their keys.
 //!
 //! An item is flat: attribute names and JSON values, readable in a console or a database shell.
 //! Times are RFC 3339 in UTC with milliseconds, so they sort as text. An attribute without a value
-//! is left out, and an unknown one is ignored, so that a newer windlass may add some. One attribute
-//! is packed, [`DIGESTS`]: here it is text, and stores hold its bytes. What cannot be understood is
+//! is omitted, and an unknown one is ignored, so that a newer windlass may add some. One attribute
+//! is packed, [`DIGESTS`]: here it is text, and stores hold its bytes. An invalid item is
 //! [`StateError::Corrupt`], never a panic and never a guess.
 
 mod key;
@@ -33,13 +33,15 @@ pub type Attributes = serde_json::Map<String, Value>;
 
 /// A value that has a stored form.
 pub trait Stored: Sized {
-    /// Its attributes, `v` included.
+    /// The attributes of the value, `v` included.
     fn to_attributes(&self) -> Attributes;
 
     /// The value that `attributes` hold; `key` names the item in errors.
     ///
-    /// [`StateError::Version`] when a newer windlass wrote it, [`StateError::Corrupt`] when an
-    /// attribute is missing, has another type, or contradicts another one.
+    /// # Errors
+    /// - [`StateError::Version`] if a newer windlass wrote it.
+    /// - [`StateError::Corrupt`] if an attribute is missing, has another type, or contradicts
+    ///   another one.
     fn from_attributes(key: &str, attributes: Attributes) -> Result<Self, StateError>;
 }
 
@@ -54,12 +56,13 @@ fn write(form: &impl Serialize) -> Attributes {
     attributes
 }
 
-/// Whether an attribute holds what it means without it, and is left out: items stay small.
+/// Returns whether `value` is the default of its attribute, which is then omitted so that items
+/// stay small.
 fn is_default<T: Default + PartialEq>(value: &T) -> bool {
     *value == T::default()
 }
 
-/// The value in `attributes`: checks the version, the form, and that its parts agree with each other.
+/// Reads the value in `attributes`: checks the version, the form, and the consistency of its parts.
 fn read<Form: DeserializeOwned, T: Consistent>(
     key: &str,
     attributes: Attributes,

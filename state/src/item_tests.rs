@@ -94,7 +94,7 @@ fn a_new_window_of_version_1_still_loads_without_what_it_lacks() {
     let window: Window = loaded(WINDOW_NEW);
     let created = time("2026-01-01T00:20:00Z");
     let new = Window::new(window.id().clone(), window.to(), created).unwrap();
-    // Whoever wrote it remembered nothing.
+    // The version that wrote it stored no ids.
     let remembered = false;
     assert_eq!(new.with(|form| form.remembered = remembered), window);
 }

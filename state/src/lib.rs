@@ -1,17 +1,16 @@
-//! Remembering: the one trait through which windlass stores sources, progress, windows and rate
-//! gates, and its implementations.
+//! The state store: the one trait through which windlass stores sources, progress, windows and rate
+//! groups, and its implementations.
 //!
 //! The trait lists domain operations, not key-value ones. Each is a single atomic, conditional
-//! write or a consistent read; what may be written is decided by `windlass-core`
-//! ([`Window::apply`] and [`Guard`]), so every store agrees by construction and one conformance
-//! suite proves it.
+//! write or a consistent read. `windlass-core` decides the writes ([`Window::apply`] and
+//! [`Guard`]), so every store agrees by construction and one conformance suite proves it.
 //!
-//! | module | holds |
+//! | module | content |
 //! | --- | --- |
 //! | [`memory`] | the reference, for tests and simulation |
 //! | [`sqlite`] | one file on one machine |
 //! | `dynamodb` | one table for many machines (feature `dynamodb`) |
-//! | [`item`] | the stored form of everything, and its keys |
+//! | [`item`] | the stored form of all items, and their keys |
 //! | `conformance` | the contract as tests, for every store (feature `test-util`) |
 //! | `failing` | faults around any store (feature `test-util`) |
 //!

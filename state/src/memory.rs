@@ -1,5 +1,4 @@
-//! The store that lives as long as its process: the reference for every other one, and what tests
-//! and simulations run on.
+//! The in-memory store: the reference for every other one, for tests and simulations.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -23,7 +22,7 @@ use crate::error::{MoveError, SaveError, SplitError, StateError};
 use crate::item::pieces;
 use crate::store::{Created, StateStore};
 
-/// A store in memory. Clones share what they hold.
+/// A store in memory. Clones share its content.
 #[derive(Debug, Clone, Default)]
 pub struct MemoryStore {
     tables: Arc<Mutex<Tables>>,
@@ -40,12 +39,13 @@ struct Tables {
     seen: BTreeMap<SeenBy, BTreeMap<Place, Vec<SeenPage>>>,
 }
 
-/// What a store held at one moment.
+/// The content of a store at one instant.
 #[cfg(feature = "test-util")]
 #[derive(Debug, Clone)]
 pub struct Snapshot(Tables);
 
-/// Which page of a generation: where it lies, then which window delivered it, and its number there.
+/// The key of a page within a generation: its place in time, the start and lane of its window, and
+/// its number there.
 type Place = (Timestamp, Timestamp, Lane, u64);
 
 impl MemoryStore {
@@ -54,28 +54,28 @@ impl MemoryStore {
         Self::default()
     }
 
-    /// Forgets `id`, as a table does by itself when the window's history has run out. Whether it was
-    /// there.
+    /// Deletes `id`, as a table with a time to live does with expired history. Returns whether it
+    /// was stored.
     #[cfg(feature = "test-util")]
     pub fn lose(&self, id: &WindowId) -> bool {
         self.tables().windows.remove(id).is_some()
     }
 
-    /// Stores `window` without a condition, as no store does.
+    /// Stores `window` without a condition, which no operation of a store does.
     #[cfg(feature = "test-util")]
     pub fn put(&self, window: &Window) {
         let mut tables = self.tables();
         tables.windows.insert(window.id().clone(), window.clone());
     }
 
-    /// Everything it holds now.
+    /// The present content.
     #[cfg(feature = "test-util")]
     pub fn snapshot(&self) -> Snapshot {
         Snapshot(self.tables().clone())
     }
 
-    /// Goes back to `snapshot`, as a file does that loses what was not synced. Reserved requests stay:
-    /// they are kept only where several machines share a table, which loses nothing.
+    /// Reverts to `snapshot`, like a file that loses unsynced writes. Request reservations stay:
+    /// they exist only where several machines share a table, which loses nothing.
     #[cfg(feature = "test-util")]
     pub fn revert_to(&self, snapshot: &Snapshot) {
         let mut tables = self.tables();
@@ -87,8 +87,8 @@ impl MemoryStore {
     }
 
     fn tables(&self) -> MutexGuard<'_, Tables> {
-        // Every change below begins once nothing can fail any more, so a panic elsewhere leaves no half
-        // of one.
+        // Every change below begins once nothing can fail any more, so a panic elsewhere leaves no
+        // partial change.
         self.tables.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

@@ -1,9 +1,9 @@
 //! The store of a single machine: one SQLite file, readable with any SQLite shell.
 //!
 //! Every move is one immediate transaction: read, check, write. Other processes may read, and even
-//! write, at the same time; a writer waits up to five seconds for another's. Calls block for the
-//! fraction of a millisecond they take, so they need no threads of their own. A sync takes as long as
-//! the disk, and runs on a blocking thread, one for all callers that wait.
+//! write, at the same time; a writer waits up to five seconds for another one. Calls block for a
+//! fraction of a millisecond, so they need no threads of their own. A sync takes as long as the
+//! disk, and runs on a blocking thread, one for all waiting callers.
 
 mod adopt;
 mod backup;
@@ -60,15 +60,19 @@ pub struct SqliteStore {
 impl SqliteStore {
     /// Opens the state in the file at `path`, and creates it if there is none.
     ///
-    /// [`StateError::Refused`] when the file cannot be opened, is not a database or belongs to
-    /// another program; [`StateError::Version`] when a newer windlass wrote it.
+    /// # Errors
+    /// - [`StateError::Refused`] if the file cannot be opened, is not a database or belongs to
+    ///   another program.
+    /// - [`StateError::Version`] if a newer windlass wrote it.
     pub fn open(path: &Path) -> Result<Self, StateError> {
         open::writable(path).map(Self::over)
     }
 
-    /// Opens the state in the file at `path` for reading, also while another process writes it.
-    /// Writes are refused. Errors as in [`Self::open`], and [`StateError::Refused`] when there is
-    /// no state yet.
+    /// Opens the state in the file at `path` for reading, even while another process writes it.
+    /// Writes fail.
+    ///
+    /// # Errors
+    /// As in [`Self::open`], and [`StateError::Refused`] if there is no state yet.
     pub fn open_read_only(path: &Path) -> Result<Self, StateError> {
         open::read_only(path).map(Self::over)
     }
@@ -81,13 +85,13 @@ impl SqliteStore {
     }
 
     fn connection(&self) -> MutexGuard<'_, Connection> {
-        // A panic in the middle of a transaction has rolled it back on the way out.
+        // A panic inside a transaction has already rolled it back.
         self.connection
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Runs `change` in a transaction of its own: all of it, or nothing when it fails.
+    /// Runs `change` in a transaction of its own: all of it, or nothing if it fails.
     fn write<T, E: From<StateError>>(
         &self,
         change: impl FnOnce(&Connection) -> Result<T, E>,
@@ -141,7 +145,7 @@ impl StateStore for SqliteStore {
 
     async fn progress(&self, shard: Shard) -> Result<Vec<Progress>, StateError> {
         let mut found = sources::progress_of_shard(&self.connection(), shard)?;
-        // Lanes sort by what they are, not by their text.
+        // Lanes sort by kind and number, not by their text.
         found.sort_by(|one, other| one.timeline.cmp(&other.timeline));
         Ok(found)
     }
@@ -166,7 +170,7 @@ impl StateStore for SqliteStore {
     ) -> Result<SourceRecord, StateError> {
         check(definition)?;
         self.write(|connection| {
-            // A new definition replaces one that is corrupt, and only its version is looked at then.
+            // A new definition replaces a corrupt one, of which only the version is read.
             let stored = sources::named(connection, &definition.name).unwrap_or_default();
             let mut record = applied(definition, stored.as_ref(), now);
             let sql = "SELECT coalesce(max(version), 0) FROM sources WHERE source = ?1";
@@ -224,7 +228,7 @@ impl StateStore for SqliteStore {
     ) -> Result<Vec<Progress>, StateError> {
         let mut found: Vec<Progress> =
             PROGRESS.find(&self.connection(), "source = ?1", (source.as_str(),))?;
-        // Lanes sort by what they are, not by their text.
+        // Lanes sort by kind and number, not by their text.
         found.sort_by(|one, other| one.timeline.cmp(&other.timeline));
         Ok(found)
     }
@@ -313,7 +317,7 @@ impl StateStore for SqliteStore {
 
     async fn move_window(&self, asked: &Move<'_>) -> Result<Window, MoveError> {
         let mut connection = self.connection();
-        // As long as it has the epoch of the claim, the window is what it is here.
+        // A claim checks the epoch, and while the epoch stays, the window has the values read here.
         let sends_its_token = |window: Window| window.unsent_after() == Some(window.runs());
         let must_last = matches!(asked, Move::Claim(..))
             && window_at(&connection, asked.id())?.is_some_and(sends_its_token);

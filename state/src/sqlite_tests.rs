@@ -114,7 +114,7 @@ async fn a_writer_that_does_not_let_go_makes_the_store_unavailable_to_others() {
     assert_eq!(store.create(&window()).await, Ok(Created::New));
 }
 
-/// The one window as SQLite has it.
+/// The columns of the one window, as SQL literals.
 fn row(connection: &Connection) -> String {
     let sql =
         r#"SELECT quote(lane) || quote("to") || quote(status) || quote(item) FROM window_items"#;

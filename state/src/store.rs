@@ -22,36 +22,36 @@ use windlass_core::window::Window;
 use crate::apply::lease;
 use crate::error::{MoveError, SaveError, SplitError, StateError};
 
-/// What became of a window that was to be created.
+/// The outcome of creating a window.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Created {
-    /// It is new.
+    /// The window is new.
     New,
-    /// A window of that timeline already starts there: this one. Adopt its `to`.
+    /// A window of that timeline already starts there: this one. The caller adopts its `to`.
     Exists(Box<Window>),
 }
 
-/// Where windlass remembers.
+/// The state store of windlass.
 ///
-/// Every write is one atomic conditional step, except that a very large page is remembered in
-/// several writes; every read but the two listings of a shard is consistent with the writes that were
-/// acknowledged before it. A write that returns [`StateError::Unknown`] may have been applied: the
-/// caller repeats the same call, and the [`MoveError::Refused`] it then gets carries the window
-/// that decides (see [`Move::was_made`]). Calls are safe from many tasks and processes.
+/// Every write is one atomic conditional step; only a very large seen page takes several. Every
+/// read except the two listings of a shard is consistent with all earlier acknowledged writes. A
+/// write that returns [`StateError::Unknown`] may have been applied. The caller then repeats the
+/// same call, and [`MoveError::Refused`] carries the window that decides (see [`Move::was_made`]).
+/// Calls are safe from many tasks and processes.
 pub trait StateStore: Send + Sync {
-    /// A number that differs from the one before when another process has written to the state in
-    /// between; `None` where that cannot be told. Writes of this store itself do not change it.
+    /// A number that changes when another process has written to the state; `None` if the store
+    /// cannot detect that. Writes of this store itself do not change it.
     fn changes(&self) -> impl Future<Output = Result<Option<i64>, StateError>> + Send {
         async { Ok(None) }
     }
 
-    /// The clock of the service that holds the state against this machine's, as its last response
-    /// showed it; `None` where the state is on this machine. A witness where a vendor's differs.
+    /// The offset of the service's clock from the machine clock, as shown by its last response;
+    /// `None` if the state is on this machine. It is a witness when the vendor clock differs.
     fn service_clock(&self) -> Option<ClockOffset> {
         None
     }
 
-    /// The shards that hold sources, or held some once; ascending.
+    /// The shards that hold sources, or once held some; ascending.
     fn shards(&self) -> impl Future<Output = Result<Vec<Shard>, StateError>> + Send;
 
     /// The sources of `shard`, by name. May lag behind a write by a moment.
@@ -61,13 +61,13 @@ pub trait StateStore: Send + Sync {
     ) -> impl Future<Output = Result<Vec<SourceRecord>, StateError>> + Send;
 
     /// The progress items of every source of `shard`, by timeline. May lag behind a write by a
-    /// moment: whoever acts on one writes it back by compare-and-set.
+    /// moment: callers that act on one write it back by compare-and-set.
     fn progress(
         &self,
         shard: Shard,
     ) -> impl Future<Output = Result<Vec<Progress>, StateError>> + Send;
 
-    /// Every source of every shard, by name, for people.
+    /// Every source of every shard, by name, for operators.
     fn all_sources(&self) -> impl Future<Output = Result<Vec<SourceRecord>, StateError>> + Send {
         async {
             let mut all = Vec::new();
@@ -79,7 +79,7 @@ pub trait StateStore: Send + Sync {
         }
     }
 
-    /// The source called `name`, whatever its shard.
+    /// The source `name`, on any shard.
     fn named(
         &self,
         name: &SourceName,
@@ -92,7 +92,7 @@ pub trait StateStore: Send + Sync {
         }
     }
 
-    /// One source.
+    /// The source `name` of `shard`; `None` if it is not there.
     fn source(
         &self,
         shard: Shard,
@@ -100,17 +100,19 @@ pub trait StateStore: Send + Sync {
     ) -> impl Future<Output = Result<Option<SourceRecord>, StateError>> + Send;
 
     /// Stores `definition` under its name, clears `blocked`, and raises the version. The last
-    /// writer wins: a definition is what an operator said last. When its rate group has moved to
-    /// another shard, the source moves there with its progress. `held_since` stays.
+    /// writer wins, because a definition is the operator's latest decision. If its rate group is
+    /// now on another shard, the source moves there with its progress. `held_since` stays.
     fn apply_source(
         &self,
         definition: &SourceDefinition,
         now: Timestamp,
     ) -> impl Future<Output = Result<SourceRecord, StateError>> + Send;
 
-    /// Changes what is stored of a source's block, and says whether that was done: not when the
-    /// source is gone, its definition's version is not `version`, or the change does not
-    /// [apply](BlockChange::applies_to).
+    /// Changes the stored block of a source, and returns whether that was done. It is not done if:
+    ///
+    /// - the source does not exist,
+    /// - its definition's version is not `version`,
+    /// - or the change does not [apply](BlockChange::applies_to).
     fn block_source(
         &self,
         shard: Shard,
@@ -119,8 +121,8 @@ pub trait StateStore: Send + Sync {
         change: &BlockChange,
     ) -> impl Future<Output = Result<bool, StateError>> + Send;
 
-    /// An operator holds a source back, or lets it go on. The first instant stays until cleared,
-    /// and nothing happens when there is no such source. Its version stays: nothing else changes.
+    /// Pauses a source for an operator, or resumes it. The first instant stays until it is cleared,
+    /// and a missing source is ignored. The version and all other attributes stay.
     fn hold_source(
         &self,
         shard: Shard,
@@ -135,9 +137,9 @@ pub trait StateStore: Send + Sync {
         source: &SourceName,
     ) -> impl Future<Output = Result<Vec<Progress>, StateError>> + Send;
 
-    /// Compare-and-set: stores `next` with version `next.version + 1`, if what is stored has
-    /// version `next.version` (0: if nothing is stored). Returns what was stored. `shard` is that
-    /// of its source.
+    /// Compare-and-set: stores `next` with version `next.version + 1` if the stored version is
+    /// `next.version` (0: if nothing is stored). Returns the stored item. `shard` is that of its
+    /// source.
     fn save_progress(
         &self,
         shard: Shard,
@@ -147,30 +149,31 @@ pub trait StateStore: Send + Sync {
     /// Creates `window` unless its timeline already has one that starts there.
     fn create(&self, window: &Window) -> impl Future<Output = Result<Created, StateError>> + Send;
 
-    /// Splits a window in one atomic step: moves the parent as [`WindowSplit::apply`] says, creates
-    /// every part, and stores the marks as [`Self::save_progress`] does. Returns the parent after it.
-    /// After [`StateError::Unknown`], a second try is a conflict if the first was made, and
-    /// [`WindowSplit::was_made`] tells by the parent as it stands.
+    /// Splits a window in one atomic step: moves the parent by [`WindowSplit::apply`], creates
+    /// every part, and stores the marks like [`Self::save_progress`]. Returns the parent after the
+    /// split. After [`StateError::Unknown`], a second attempt is a conflict if the first was
+    /// applied; [`WindowSplit::was_made`] decides that by the stored parent.
     fn split(
         &self,
         shard: Shard,
         split: &WindowSplit,
     ) -> impl Future<Output = Result<Window, SplitError>> + Send;
 
-    /// One window.
+    /// The window `id`; `None` if it is not stored.
     fn window(
         &self,
         id: &WindowId,
     ) -> impl Future<Output = Result<Option<Window>, StateError>> + Send;
 
-    /// Every window of `timeline` that starts at or after `from`, ascending: what the tick reads.
+    /// Every window of `timeline` that starts at or after `from`, ascending: the tick's read.
     fn open_windows(
         &self,
         timeline: &Timeline,
         from: Timestamp,
     ) -> impl Future<Output = Result<Vec<Window>, StateError>> + Send;
 
-    /// The windows of `timeline` that start at these instants, ascending; missing ones are left out.
+    /// The windows of `timeline` that start at these instants, ascending; missing ones are left
+    /// out.
     fn windows_at(
         &self,
         timeline: &Timeline,
@@ -185,9 +188,9 @@ pub trait StateStore: Send + Sync {
         limit: usize,
     ) -> impl Future<Output = Result<Vec<Window>, StateError>> + Send;
 
-    /// Moves a window: reads it, lets [`Move::apply`] decide, and writes what that makes of it, as one
-    /// atomic step. [`MoveError::Refused`] carries the window as it stands, by which
-    /// [`Move::was_made`] tells whether an earlier try was applied whose reply was lost.
+    /// Moves a window as one atomic step: reads it, applies [`Move::apply`], and writes the result.
+    /// [`MoveError::Refused`] carries the stored window, by which [`Move::was_made`] decides
+    /// whether an earlier attempt was applied whose response was lost.
     fn move_window(
         &self,
         asked: &Move<'_>,
@@ -250,13 +253,13 @@ pub trait StateStore: Send + Sync {
         async { self.move_window(&Move::Decide(seen, event)).await }
     }
 
-    /// What is stored of a rate group: its gate, and the clock of its vendor.
+    /// The stored state of a rate group: its cooldown, and the clock of its vendor.
     fn rate_state(
         &self,
         group: &RateGroup,
     ) -> impl Future<Output = Result<RateState, StateError>> + Send;
 
-    /// The gate of a rate group, if one was ever set.
+    /// The latest cooldown of a rate group; `None` if there was none.
     fn rate_gate(
         &self,
         group: &RateGroup,
@@ -264,8 +267,8 @@ pub trait StateStore: Send + Sync {
         async { Ok(self.rate_state(group).await?.gate) }
     }
 
-    /// Stores the clock of a group's vendor and the origin whose response showed it. The last writer
-    /// wins; gate and turns stay.
+    /// Stores the clock of a group's vendor and the origin whose response showed it. The last
+    /// writer wins; the cooldown and the reservations stay.
     fn store_clock(
         &self,
         group: &RateGroup,
@@ -273,8 +276,8 @@ pub trait StateStore: Send + Sync {
         origin: &str,
     ) -> impl Future<Output = Result<(), StateError>> + Send;
 
-    /// Closes a rate group until `gate.not_before`, or leaves it closed for longer if it is. One
-    /// that is closed for longer than anybody may wait at `now` was closed by a wrong clock, and is
+    /// Starts a cooldown of a rate group until `gate.not_before`, unless the stored one ends later.
+    /// A stored one that ends later than is plausible at `now` comes from a wrong clock, and is
     /// replaced.
     fn close_rate_gate(
         &self,
@@ -282,11 +285,13 @@ pub trait StateStore: Send + Sync {
         now: Timestamp,
     ) -> impl Future<Output = Result<(), StateError>> + Send;
 
-    /// Reserves turns to ask the vendor of `group`: what [`give`] says, read and written in one
-    /// step, so that no two callers get the same turn, and nobody gets one behind a closed gate.
+    /// Reserves requests to the vendor of `group`: computes [`give`], reads and writes in one step,
+    /// so that no two callers get the same reservation, and none gets one during a cooldown.
     ///
-    /// [`StateError::Unknown`] when the turns may have been reserved: the caller asks again, and
-    /// those are lost. [`StateError::Unavailable`] also when others reserve turns all the time.
+    /// # Errors
+    /// - [`StateError::Unknown`] if the requests may have been reserved: the caller tries again,
+    ///   and those reservations are lost.
+    /// - [`StateError::Unavailable`] also while other workers reserve requests all the time.
     ///
     /// [`give`]: windlass_core::turns::give
     fn take_turns(
@@ -295,13 +300,13 @@ pub trait StateStore: Send + Sync {
         asked: &TurnsAsked,
     ) -> impl Future<Output = Result<TurnsGiven, StateError>> + Send;
 
-    /// Remembers what a page has delivered, in place of what was remembered of the same page: the
-    /// one with these `by`, `at`, `from`, `lane` and `page`. Digests come back ascending and each
-    /// once. A call that fails may have replaced a part; the caller repeats it before it goes on.
+    /// Stores a seen page in place of its earlier version: the one with these `by`, `at`, `from`,
+    /// `lane` and `page`. Digests are read back ascending and without repetition. A failed call may
+    /// have replaced a part; the caller repeats it before it continues.
     fn remember(&self, page: &SeenPage) -> impl Future<Output = Result<(), StateError>> + Send;
 
-    /// What `by` has delivered by pages that lie inside `span`, by their `at`, ascending; a page
-    /// may come in several pieces. `None` when these hold more than `digests_max` digests.
+    /// The seen pages of `by` whose `at` lies inside `span`, ascending by it; a page may come in
+    /// several pieces. `None` if they hold more than `digests_max` digests.
     fn seen(
         &self,
         by: &SeenBy,
@@ -309,15 +314,19 @@ pub trait StateStore: Send + Sync {
         digests_max: usize,
     ) -> impl Future<Output = Result<Option<Vec<SeenPage>>, StateError>> + Send;
 
-    /// Makes every write that was acknowledged so far survive a power failure. Nothing to do for a
-    /// store whose writes all do.
+    /// Makes every acknowledged write survive a power failure. Does nothing in a store whose writes
+    /// always do.
     fn sync(&self) -> impl Future<Output = Result<(), StateError>> + Send {
         async { Ok(()) }
     }
 
-    /// Deletes done windows whose history ran out before `now`, which lie before their timeline's
-    /// `open_from` and are not listed in its `behind`, and what pages delivered that no sweep needs
-    /// any more; perhaps not all in one call. Returns how many items. A store that expires items by itself does nothing.
+    /// Deletes expired items, perhaps not all in one call, and returns their number:
+    ///
+    /// - done windows whose history expired before `now`, which end before their timeline's
+    ///   `open_from` and are not listed in its `behind`,
+    /// - seen pages that no sweep needs any more.
+    ///
+    /// A store that expires items on its own does nothing.
     fn expire_history(
         &self,
         now: Timestamp,

@@ -1,4 +1,4 @@
-//! One file, many handles: opening, sharing, stopping, and files that are not ours.
+//! One file with many handles: opening, sharing, stopping, and files of other programs.
 #![cfg(test)]
 
 use std::fs;
@@ -123,7 +123,7 @@ async fn files_as_a_kill_leaves_them_hold_every_acknowledged_move() {
     let store = SqliteStore::open(&path).unwrap();
     store.create(&window(0)).await.unwrap();
     let lease = store.claim(window(0).id(), &claim()).await.unwrap();
-    // A killed process leaves its log behind; nobody folds it into the database on the way out.
+    // A killed process leaves its log behind, without a checkpoint into the database.
     let copy = dir.path().join("copy.db");
     fs::copy(&path, &copy).unwrap();
     fs::copy(
@@ -213,7 +213,7 @@ fn a_state_of_a_newer_version_is_refused_by_version() {
     assert_eq!(SqliteStore::open_read_only(&path).unwrap_err(), version);
 }
 
-/// A file as version 4 made it, with one row in every table of version 1, under the `path`.
+/// A file of version 4 at `path`, with one row in every table of version 1.
 fn written_by_version_4(path: &Path) {
     let file = Connection::open(path).unwrap();
     file.execute_batch(include_str!("../testdata/v4/schema.sql"))
@@ -241,7 +241,7 @@ fn written_by_version_4(path: &Path) {
         .unwrap();
 }
 
-/// The columns of every table and what is indexed, by name.
+/// The columns of every table and the indexes, by name.
 fn shape(path: &Path) -> Vec<(String, String, String)> {
     let file = Connection::open(path).unwrap();
     let mut statement = file

@@ -58,8 +58,8 @@ fn on_threads<S: StateStore, T: Send>(
     })
 }
 
-/// In each round all rivals create and claim the same window at once; returns the sums of what
-/// they made and won.
+/// In each round all rivals create and claim the same window at once; returns the numbers of
+/// created and claimed windows.
 fn race<S: StateStore>(stores: &[S]) -> (usize, usize) {
     let start = Barrier::new(stores.len());
     let sums = on_threads(stores, async |rival, store| {
@@ -114,7 +114,7 @@ fn one_of_sixteen_threads_wins_each_window_through_two_sqlite_handles() {
     assert_eq!(race(&stores), (rounds(), rounds()));
 }
 
-/// All rivals take turns at once, round after round; returns every turn that somebody got.
+/// All rivals reserve requests at once, round after round; returns every reserved instant.
 fn turns<S: StateStore>(stores: &[S]) -> Vec<Timestamp> {
     let group = "okta:acme".parse().unwrap();
     let asked = TurnsAsked {

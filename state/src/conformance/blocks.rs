@@ -1,4 +1,4 @@
-//! Blocks: why a source does not run, and who probes it.
+//! Blocks of sources, and the workers that probe them.
 
 use windlass_core::source::{BlockChange, SourceRecord};
 

@@ -1,4 +1,4 @@
-//! Claims: who gets a window, when, and how a lost answer is recognised.
+//! Claims: the winner of a window, the time of the claim, and recovery from a lost response.
 
 use windlass_core::ids::WindowId;
 use windlass_core::lease::Lease;
@@ -202,7 +202,7 @@ pub async fn a_window_that_does_not_exist_cannot_move<S: StateStore>(store: S) {
         Err(not_found.clone())
     );
 
-    // A lease whose window was deleted under it.
+    // A lease whose window was deleted meanwhile.
     let Claim {
         owner, lease_until, ..
     } = claim(&missing, 1, at(1));

@@ -1,4 +1,4 @@
-//! Expiry: history goes when it has run out, and never what the planner still needs.
+//! Expiry: deletes expired history, and never a window that the planner still needs.
 
 use windlass_core::ids::Timeline;
 use windlass_core::progress::Progress;
@@ -54,8 +54,8 @@ pub async fn history_after_open_from_or_still_listed_behind_is_kept<S: StateStor
     for minute in [0, 10, 20, 30] {
         done(&store, &okta(), minute).await;
     }
-    // Listed windows stay until the tick has taken them off the list: there, absence would count
-    // as unfinished for ever.
+    // Listed windows stay until the tick has removed them from the list, where absence would count
+    // as unfinished forever.
     let marks = Progress {
         behind: vec![at(10)],
         ..progress(&okta(), 30, 40)

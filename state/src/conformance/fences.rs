@@ -1,4 +1,4 @@
-//! Fences: whoever lost a window, or read it too early, moves nothing.
+//! Fences: a caller that has lost a window, or read it too early, moves nothing.
 
 use windlass_core::checkpoint::Checkpoint;
 use windlass_core::invariant::check_move;
@@ -59,7 +59,7 @@ pub async fn a_page_is_checkpointed_once<S: StateStore>(store: S) {
     );
 }
 
-/// Asserts that no write of `lease` is accepted, and that none leaves a trace.
+/// Asserts that no write of `lease` is accepted or leaves a trace.
 async fn assert_fenced(store: &impl StateStore, lease: &Lease) {
     let before = current(store, lease.window()).await;
     let tries = [
@@ -177,7 +177,7 @@ pub async fn a_release_keeps_the_cursor_and_says_when_and_why<S: StateStore>(sto
     assert_eq!(current(&store, &released).await, released);
 }
 
-/// A window that a first run has left behind one page, with the token for the next one unsent.
+/// A window with one page from a first run, and the token for the next page unsent.
 async fn left_unsent<S: StateStore>(store: &S) -> Window {
     let lease = running(store, &okta(), 0).await;
     let lease = store.checkpoint(&lease, &page(&lease)).await.expect("held");

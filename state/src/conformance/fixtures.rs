@@ -1,4 +1,4 @@
-//! Values that the sentences are about.
+//! Values for the sentences of the contract.
 
 use windlass_core::checkpoint::{Checkpoint, Cursor, PageTotals};
 use windlass_core::ids::{Owner, Timeline, WindowId};
@@ -25,7 +25,7 @@ pub(super) fn blocked(reason: &str, minute: i64) -> Blocked {
     Blocked::new(reason.to_owned(), BlockCause::Refused, now, now)
 }
 
-/// `source/generation/lane`, all parts checked.
+/// The timeline of the path `source/generation/lane`.
 pub(super) fn timeline(path: &str) -> Timeline {
     let id: WindowId = format!("{path}/{}", at(0)).parse().expect("a valid path");
     id.timeline
@@ -51,7 +51,7 @@ pub(super) async fn stored(store: &impl StateStore, timeline: &Timeline, minute:
     window
 }
 
-/// What `store` holds under the id of `window`.
+/// The stored window under the id of `window`.
 pub(super) async fn current(store: &impl StateStore, window: &Window) -> Window {
     store
         .window(window.id())
@@ -60,7 +60,7 @@ pub(super) async fn current(store: &impl StateStore, window: &Window) -> Window 
         .expect("created before")
 }
 
-/// A claim by the owner of that number, of a window as it stands.
+/// A claim of `window` by the owner of that number.
 pub(super) fn claim(window: &Window, owner: u128, now: Timestamp) -> Claim {
     let owner = Owner::from_random(owner);
     Claim {
@@ -119,7 +119,7 @@ pub(super) fn park(minute: i64) -> Event {
     }
 }
 
-/// Asserts that a move was refused, and returns the window it showed and the reason.
+/// Asserts that a move lost, and returns the stored window and the reason.
 pub(super) fn refused<T: std::fmt::Debug>(result: Result<T, MoveError>) -> (Window, IllegalMove) {
     match result {
         Err(MoveError::Refused { current, why }) => (*current, why),
@@ -148,7 +148,7 @@ pub(super) fn policy() -> Policy {
     }
 }
 
-/// Where every source of these sentences is found.
+/// The shard of every source in these sentences.
 pub(super) fn shard() -> Shard {
     policy().rate_group.shard()
 }
@@ -174,7 +174,7 @@ pub(super) fn definition(name: &str) -> SourceDefinition {
     }
 }
 
-/// The progress of a timeline that is carved and passed up to these minutes.
+/// The progress of a timeline with windows created and passed up to these minutes.
 pub(super) fn progress(timeline: &Timeline, open_from: i64, scheduled_through: i64) -> Progress {
     Progress {
         open_from: at(open_from),

@@ -1,4 +1,4 @@
-//! Progress: compare-and-set, one item a timeline.
+//! Progress: compare-and-set, one item per timeline.
 
 use windlass_core::progress::Progress;
 use windlass_core::span::Span;

@@ -1,5 +1,5 @@
-//! Calls at once from one task. A store that answers over a network interleaves them; for those
-//! that answer at once, the tests of this crate run the same race between threads and handles.
+//! Concurrent calls from one task. A store behind a network interleaves them. For stores that
+//! respond at once, the tests of this crate run the same race between threads and handles.
 
 use futures_util::future::join_all;
 use windlass_core::progress::Progress;

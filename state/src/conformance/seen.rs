@@ -1,4 +1,4 @@
-//! What pages delivered: remembered by page, and found by where its records lie.
+//! Seen pages: stored by page, and found by their place in time.
 
 use windlass_core::ids::Lane;
 use windlass_core::limits;
@@ -8,7 +8,7 @@ use windlass_core::span::Span;
 use super::fixtures::{at, okta};
 use crate::store::StateStore;
 
-/// Page `number` of the window at minute 0, whose records lie at `minute`.
+/// Page `number` of the window at minute 0, whose place is `minute`.
 fn page(minute: i64, number: u64, digests: &[u64]) -> SeenPage {
     let timeline = okta();
     SeenPage {
@@ -32,7 +32,7 @@ async fn remember(store: &impl StateStore, pages: &[&SeenPage]) {
     }
 }
 
-/// What `by` delivered between these minutes.
+/// The pages that `by` delivered between these minutes.
 async fn seen(store: &impl StateStore, by: &SeenBy, from: i64, to: i64) -> Vec<SeenPage> {
     let span = Span::new(at(from), at(to)).expect("a span");
     let seen = store.seen(by, span, usize::MAX).await;

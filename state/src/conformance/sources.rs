@@ -1,4 +1,4 @@
-//! Sources and rate groups: what an operator applies, and what keeps work from starting.
+//! Sources and rate groups: applied definitions, pauses, blocks and cooldowns.
 
 use windlass_core::ids::RateGroup;
 use windlass_core::limits;
@@ -120,7 +120,8 @@ pub async fn a_vendors_clock_is_kept_beside_gate_and_turns<S: StateStore>(store:
         reason: "429".to_owned(),
     };
     store.close_rate_gate(&gate, at(0)).await.expect("closed");
-    // The last one counts, also an older one of a clock that was set back, or none.
+    // The last write counts, even an older one from a clock that was set back, or one without an
+    // offset.
     for last in [clock(Some(5), 2), clock(None, 0), clock(Some(0), -60)] {
         store
             .store_clock(&group, &last, "https://two.test")

@@ -12,7 +12,7 @@ use super::fixtures::{at, current, okta, progress, ready, running, shard, yielde
 use crate::error::{SplitError, StateError};
 use crate::store::StateStore;
 
-/// A stored window of ten minutes that waits to be split in two, and its split.
+/// A stored window of ten minutes that waits for its split in two, and the split.
 async fn waiting<S: StateStore>(store: &S) -> WindowSplit {
     let stored = progress(&okta(), 0, 0);
     let marks = store.save_progress(shard(), &stored).await.expect("first");
@@ -61,7 +61,7 @@ pub async fn a_split_leaves_two_windows_that_touch_and_the_marks_that_name_them<
     assert_eq!(marks(&store).await, expected);
 }
 
-/// Whatever is not as it was planned from, nothing is written.
+/// A changed item voids the whole split.
 pub async fn a_split_whose_window_part_or_marks_changed_is_a_conflict_and_changes_nothing<
     S: StateStore,
 >(

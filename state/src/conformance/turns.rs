@@ -1,4 +1,4 @@
-//! Turns: whoever asks gets the next ones, and nobody the same.
+//! Request reservations: each caller gets the next ones, and no two the same.
 
 use futures_util::future::join_all;
 use windlass_core::ids::RateGroup;
@@ -12,7 +12,7 @@ use crate::store::StateStore;
 
 const TAKERS: usize = 32;
 const TURNS_EACH: u32 = 3;
-/// Far more than it takes when each answer lets one of them through.
+/// Far more attempts than are needed when each response lets one caller through.
 const TRIES_MAX: usize = 1_000;
 
 fn group() -> RateGroup {
@@ -27,7 +27,7 @@ fn gate(minute: i64) -> RateGate {
     }
 }
 
-/// Three turns a second apart, within ten seconds.
+/// Three reservations a second apart, within ten seconds.
 fn asked(now: Timestamp) -> TurnsAsked {
     TurnsAsked {
         count: TURNS_EACH,
@@ -41,7 +41,7 @@ fn from(first: Timestamp) -> TurnsGiven {
     TurnsGiven::From { first }
 }
 
-/// Takes turns as a worker does: again while the store cannot say or is busy.
+/// Reserves requests as a worker does: again after an unknown outcome or while the store is busy.
 async fn take(store: &impl StateStore, group: &RateGroup, asked: &TurnsAsked) -> TurnsGiven {
     for _ in 0..TRIES_MAX {
         match store.take_turns(group, asked).await {

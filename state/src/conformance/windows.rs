@@ -1,4 +1,4 @@
-//! Windows as they are created and read: exactly, in order, and never those of another timeline.
+//! Windows: read back exactly as created, in order, and never from another timeline.
 
 use windlass_core::checkpoint::Cursor;
 use windlass_core::ids::Owner;

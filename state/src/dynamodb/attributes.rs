@@ -1,4 +1,4 @@
-//! Items as DynamoDB has them: the attributes of the stored form, each with a type, under a key.
+//! Items in DynamoDB's types: the attributes of the stored form, each with a type, under a key.
 //!
 //! <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/HowItWorks.NamingRulesDataTypes.html>
 
@@ -16,10 +16,10 @@ use crate::item::{Attributes, DIGESTS, Key, Stored, packed};
 pub(super) const PK: &str = "pk";
 /// The sort key's attribute.
 pub(super) const SK: &str = "sk";
-/// When DynamoDB may delete the item, in epoch seconds, as its time to live asks for.
+/// The instant in epoch seconds from which DynamoDB may delete the item: its time to live.
 pub(super) const TTL: &str = "ttl";
 
-/// One item as it goes over the wire.
+/// One item in the wire format.
 pub(super) type Item = HashMap<String, AttributeValue>;
 
 /// The key attributes of `key`.
@@ -42,13 +42,13 @@ pub(super) fn item(key: &Key, attributes: Attributes) -> Item {
     item
 }
 
-/// The bytes that the stored form shows as `text`.
+/// The bytes that `text` represents in the stored form.
 fn to_blob(text: String) -> AttributeValue {
     let bytes = packed::to_bytes(&text).map(Blob::new);
     bytes.map_or(AttributeValue::S(text), AttributeValue::B)
 }
 
-/// The attributes of `window`, with the time to live of one that is done: only those expire.
+/// The attributes of `window`, with a time to live if it is done: only done windows expire.
 pub(super) fn window_attributes(window: &Window) -> Attributes {
     let mut attributes = window.to_attributes();
     if let Some(at) = window.expires_at() {
@@ -57,7 +57,7 @@ pub(super) fn window_attributes(window: &Window) -> Attributes {
     attributes
 }
 
-/// What `item` holds. Errors as in [`Stored::from_attributes`], with the item's key.
+/// The value that `item` holds. Errors as in [`Stored::from_attributes`], with the item's key.
 pub(super) fn read<T: Stored>(item: Item) -> Result<T, StateError> {
     let key = key_of(&item);
     let attributes = item
@@ -73,12 +73,12 @@ pub(super) fn read<T: Stored>(item: Item) -> Result<T, StateError> {
     T::from_attributes(&key, attributes)
 }
 
-/// What all of `items` hold.
+/// The values that `items` hold.
 pub(super) fn read_all<T: Stored>(items: Vec<Item>) -> Result<Vec<T>, StateError> {
     items.into_iter().map(read).collect()
 }
 
-/// The key of `item`, as a person would look it up.
+/// The key of `item`, in the form in which operators look it up.
 pub(super) fn key_of(item: &Item) -> String {
     let part = |name| match item.get(name) {
         Some(AttributeValue::S(text)) => text.as_str(),
@@ -87,12 +87,12 @@ pub(super) fn key_of(item: &Item) -> String {
     format!("{} {}", part(PK), part(SK))
 }
 
-/// The whole number in the attribute `name` of `item`, if it is one.
+/// The whole number in the attribute `name` of `item`; `None` if it is not one.
 pub(super) fn number_in(item: &Item, name: &str) -> Option<u64> {
     item.get(name)?.as_n().ok()?.parse().ok()
 }
 
-/// The text in the attribute `name` of `item`, if it is one.
+/// The text in the attribute `name` of `item`; `None` if it is not text.
 pub(super) fn text_in<'a>(item: &'a Item, name: &str) -> Option<&'a str> {
     item.get(name)?.as_s().ok().map(String::as_str)
 }
@@ -113,9 +113,9 @@ pub(super) fn to_value(json: Json) -> AttributeValue {
     }
 }
 
-/// An attribute as a JSON value. The stored form knows no sets, and bytes under one name only: an
-/// attribute of such a type becomes what no attribute of the form accepts, so that it is ignored
-/// when it is unknown and corrupt when it is not.
+/// An attribute as a JSON value. The stored form has no sets, and bytes only under one name. An
+/// attribute of such a type becomes a value that no attribute of the form accepts, so that it is
+/// ignored when unknown and corrupt when known.
 fn to_json(value: AttributeValue) -> Json {
     match value {
         AttributeValue::Bool(flag) => flag.into(),

@@ -10,14 +10,14 @@ use super::*;
 use crate::item::window_tests::any_window;
 use crate::item::{RateItem, SeenPiece};
 
-/// What DynamoDB bills a write for, in steps.
+/// Bytes per write unit of DynamoDB.
 const WRITE_UNIT_BYTES: usize = 1024;
 
 fn key() -> Key {
     Key::schema()
 }
 
-/// Asserts that the stored form in `text` comes back from its item as it was.
+/// Asserts that the stored form in `text` is read back from its item unchanged.
 fn assert_kept<T: Stored + PartialEq + std::fmt::Debug>(text: &str) {
     let attributes: Attributes = serde_json::from_str(text).unwrap();
     let stored = item(&key(), attributes.clone());
@@ -138,8 +138,8 @@ proptest! {
     }
 }
 
-/// A window of one page with a token as long as Google's, as it is created, dispatched, claimed,
-/// checkpointed and done.
+/// A window of one page with a token as long as Google's, after its creation, dispatch, claim,
+/// checkpoint and completion.
 fn quiet_window() -> [Window; 5] {
     let at = |ms| Timestamp::from_ms(1_790_000_000_123).plus_ms(ms);
     let id = format!(
@@ -186,8 +186,8 @@ fn quiet_window() -> [Window; 5] {
     [ready, dispatched, running, paged, done]
 }
 
-/// Names and values in UTF-8; a number takes a byte for two digits and one more; a list or map
-/// three bytes and one for each element.
+/// Size of an item: names and values in UTF-8; a number takes a byte for two digits and one more; a
+/// list or map three bytes and one for each element.
 /// <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/CapacityUnitCalculations.html>
 fn bytes(item: &Item) -> usize {
     fn value(it: &AttributeValue) -> usize {

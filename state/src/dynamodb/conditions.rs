@@ -1,9 +1,8 @@
-//! The rules under which a write applies, each as one condition expression in a function of its
-//! name. They say what `windlass-core` says ([`Guard::check`], [`Window::is_claimable`]); tests
-//! compare the two.
+//! The conditions of writes, each as one condition expression in a function of its name. They match
+//! `windlass-core` ([`Guard::check`], [`Window::is_claimable`]); tests compare the two.
 //!
-//! Times compare as text: all have one length and sort like the instants. A comparison with an
-//! attribute that is not there is false.
+//! Times compare as text: all have one length and sort like the instants. A comparison with a
+//! missing attribute is false.
 //! <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Expressions.OperatorsAndFunctions.html>
 //!
 //! [`Guard::check`]: windlass_core::lease::Guard::check
@@ -20,19 +19,19 @@ use super::attributes::{Item, PK};
 use super::expression::Placeholders;
 use crate::item::ITEM_VERSION;
 
-/// Nothing is stored there.
+/// The key has no item.
 pub(super) fn is_absent(p: &mut Placeholders) -> String {
     format!("attribute_not_exists({})", p.name(PK))
 }
 
-/// Something is stored there.
+/// The key has an item.
 pub(super) fn exists(p: &mut Placeholders) -> String {
     format!("attribute_exists({})", p.name(PK))
 }
 
-/// A worker may take the window: dispatched, or ready and due, at the epoch it was told. A wait
-/// that ends later than any that is stored came from a wrong clock and is not believed. A window of
-/// another form is left alone: the claim is the one move made without having read it.
+/// A worker may claim the window: dispatched, or ready and due, at the epoch of its task. A wait
+/// that ends later than any stored one comes from a wrong clock and is ignored. A window of another
+/// form is left unchanged: a claim is the only move without an earlier read.
 pub(super) fn is_claimable(p: &mut Placeholders, claim: &Claim) -> String {
     let form = p.equals("v", ITEM_VERSION);
     let epoch = p.equals("epoch", claim.epoch);
@@ -47,7 +46,7 @@ pub(super) fn is_claimable(p: &mut Placeholders, claim: &Claim) -> String {
     )
 }
 
-/// The lease still holds the window, and the window stands at the page of the last checkpoint.
+/// The lease still holds the window, and the window is at the page of the last checkpoint.
 pub(super) fn is_held(p: &mut Placeholders, lease: &Lease) -> String {
     let window = lease.window();
     [
@@ -72,7 +71,7 @@ pub(super) fn is_as_seen(p: &mut Placeholders, seen: &Window) -> String {
     rules.join(" AND ")
 }
 
-/// Nobody has written the progress since it was read at `version`; 0 is before the first write.
+/// The progress is unchanged since it was read at `version`; 0 is before the first write.
 pub(super) fn has_version(p: &mut Placeholders, version: u64) -> String {
     match version {
         0 => is_absent(p),
@@ -80,12 +79,13 @@ pub(super) fn has_version(p: &mut Placeholders, version: u64) -> String {
     }
 }
 
-/// The source's definition is the one of this version.
+/// The source's definition has this version.
 pub(super) fn is_applied_at(p: &mut Placeholders, version: u64) -> String {
     p.equals("version", version)
 }
 
-/// What [`BlockChange::applies_to`] says of a probe. Blocks were once stored without the next one.
+/// The same condition as [`BlockChange::applies_to`] for a probe. Earlier versions stored blocks
+/// without the next probe.
 ///
 /// [`BlockChange::applies_to`]: windlass_core::block::BlockChange::applies_to
 pub(super) fn has_free_probe(p: &mut Placeholders, seen: &Blocked) -> String {
@@ -95,7 +95,7 @@ pub(super) fn has_free_probe(p: &mut Placeholders, seen: &Blocked) -> String {
     format!("{since} AND (attribute_not_exists({probe_at}) OR {as_seen})")
 }
 
-/// The rate group waits for less long than `gate` says, or for longer than is believed at `now`.
+/// The cooldown of the rate group ends before that of `gate`, or later than is plausible at `now`.
 pub(super) fn closes_later(p: &mut Placeholders, gate: &RateGate, now: Timestamp) -> String {
     let absent = is_absent(p);
     let form = p.equals("v", ITEM_VERSION);
@@ -105,14 +105,14 @@ pub(super) fn closes_later(p: &mut Placeholders, gate: &RateGate, now: Timestamp
     format!("{absent} OR ({form} AND ({not_before} < {later} OR {not_before} > {latest}))")
 }
 
-/// There is nothing under this key, or it is of the form that this program writes.
+/// The key has no item, or one in the form that this program writes.
 pub(super) fn is_absent_or_ours(p: &mut Placeholders) -> String {
     let absent = is_absent(p);
     format!("{absent} OR {}", p.equals("v", ITEM_VERSION))
 }
 
-/// The item still has what was `read` in these attributes, or is still not there. Compares what is
-/// stored and not what it means, so that an item that cannot be understood can be replaced.
+/// The item still has the values of `read` in these attributes, or is still absent. Compares stored
+/// values instead of their meaning, so that a corrupt item can be replaced.
 pub(super) fn is_unchanged(p: &mut Placeholders, read: Option<&Item>, names: &[&str]) -> String {
     let Some(read) = read else {
         return is_absent(p);

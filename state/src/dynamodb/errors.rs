@@ -1,4 +1,4 @@
-//! What a failure of DynamoDB means to the caller, decided here once.
+//! The meaning of DynamoDB's failures for the caller, decided only here.
 //!
 //! <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Programming.Errors.html>,
 //! <https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/CommonErrors.html>
@@ -18,18 +18,18 @@ use windlass_core::limits::MESSAGE_CHARS_MAX;
 use super::attributes::Item;
 use crate::error::StateError;
 
-/// Errors after which a request is known not to have been applied and may be sent again.
+/// Errors of requests that were certainly not applied and may be sent again.
 const THROTTLED: [&str; 7] = [
     "ProvisionedThroughputExceededException",
     "ThrottlingException",
     "Throttling",
     "RequestLimitExceeded",
-    // Another request had the item in hand: a move of a source between shards, or another region.
+    // Another request was changing the item: a move of a source between shards, or another region.
     "TransactionConflictException",
     "TransactionInProgressException",
     "ReplicatedWriteConflictException",
 ];
-/// Errors that say that nobody knows who asks, or not any more.
+/// Errors of missing or expired credentials.
 const NOT_SIGNED_IN: [&str; 9] = [
     "ExpiredTokenException",
     "ExpiredToken",
@@ -41,19 +41,19 @@ const NOT_SIGNED_IN: [&str; 9] = [
     "MissingAuthenticationTokenException",
     "MissingAuthenticationToken",
 ];
-/// Reasons for which a transaction is cancelled and may be sent again.
+/// Reasons of cancelled transactions that may be sent again.
 const CANCELLED_FOR_NOW: [&str; 3] = [
     "TransactionConflict",
     "ThrottlingError",
     "ProvisionedThroughputExceeded",
 ];
-/// Why a transaction is cancelled one of whose conditions does not hold.
+/// The reason of a transaction that was cancelled by a failed condition.
 const CONDITION_FAILED: &str = "ConditionalCheckFailed";
 
-/// A write was not made, or perhaps.
+/// A write failed, or its outcome is unknown.
 #[derive(Debug, PartialEq)]
 pub(super) enum Failed {
-    /// Its condition did not hold; the item it met, if there is one and it was asked for.
+    /// The condition did not hold. With the stored item, if there is one and it was requested.
     Condition(Option<Item>),
     /// The store failed.
     State(StateError),
@@ -65,16 +65,16 @@ impl From<StateError> for Failed {
     }
 }
 
-/// What an error leaves to do.
+/// The consequence of an error.
 #[derive(Debug, PartialEq)]
 pub(super) enum Verdict {
     /// Not applied; the same request may be applied later.
     Throttled(String),
-    /// No usable answer: a write may have been applied.
+    /// No usable response: a write may have been applied.
     Unwell(String),
-    /// The condition did not hold.
+    /// The condition did not hold. With the stored item, if it was returned.
     Condition(Option<Item>),
-    /// The same request fails the same way until somebody acts.
+    /// The same request fails the same way until an operator acts.
     Final(StateError),
 }
 
@@ -83,27 +83,27 @@ pub(super) enum Verdict {
 pub(super) struct Call<'a> {
     /// The operation, as in `dynamodb:UpdateItem`.
     pub(super) action: &'static str,
-    /// Whether it changes anything.
+    /// True if the request changes anything.
     pub(super) writes: bool,
-    /// What it is about: an item's key, or a partition.
+    /// The subject of the request: an item's key, or a partition.
     pub(super) item: &'a str,
-    /// The table.
     pub(super) table: &'a str,
-    /// Its region; empty when it is not known.
+    /// The region of the table; empty if unknown.
     pub(super) region: &'a str,
 }
 
-/// What the error types of the operations have in common.
+/// The common interface of the operations' error types.
 pub(super) trait Fault: Error + ProvideErrorMetadata + 'static {
-    /// What was throttled, and why.
+    /// The throttled resources and the reasons.
     fn throttling(&self) -> &[ThrottlingReason];
 
-    /// The item that a failed condition met, if this is one; empty when it met none.
+    /// The stored item behind a failed condition, empty if there is none; `None` for any other
+    /// error.
     fn condition(&self) -> Option<Item> {
         None
     }
 
-    /// Why a transaction was cancelled, action by action.
+    /// The reasons of a cancelled transaction, one per action.
     fn cancelled(&self) -> &[CancellationReason] {
         &[]
     }
@@ -168,14 +168,14 @@ impl Fault for TransactWriteItemsError {
     }
 }
 
-/// What `error` means for `call`.
+/// The consequence of `error` for `call`.
 pub(super) fn judge<E: Fault>(error: &SdkError<E>, call: Call<'_>) -> Verdict {
     match error {
         SdkError::ServiceError(answer) => {
             answered(answer.err(), answer.raw().status().as_u16(), call)
         }
         SdkError::ConstructionFailure(_) => Verdict::Final(not_sent(&chain(error), call)),
-        // Asked before anything is sent: who asks, and where DynamoDB is.
+        // Found before anything is sent: credentials and the address of DynamoDB.
         SdkError::DispatchFailure(failure)
             if failure.is_other() && failure.as_other().is_none() =>
         {
@@ -188,7 +188,7 @@ pub(super) fn judge<E: Fault>(error: &SdkError<E>, call: Call<'_>) -> Verdict {
     }
 }
 
-/// DynamoDB answered with an error.
+/// The consequence of an error that DynamoDB returned.
 fn answered<E: Fault>(fault: &E, status: u16, call: Call<'_>) -> Verdict {
     let code = fault.code().unwrap_or("an error without a name");
     let message = fault.message().unwrap_or("no message");
@@ -214,14 +214,14 @@ fn answered<E: Fault>(fault: &E, status: u16, call: Call<'_>) -> Verdict {
         };
         return Verdict::Throttled(format!("{code}: {said}"));
     }
-    // Neither is an answer: what looks like success cannot be read.
+    // Neither an unreadable success nor a server error is a usable response.
     if !(400..500).contains(&status) {
         return Verdict::Unwell(format!("{code} ({status}): {}", short(message)));
     }
     Verdict::Final(StateError::Refused(refusal(code, message, call)))
 }
 
-/// What was refused, and what to do about it.
+/// The message of a rejected request, with its cure.
 fn refusal(code: &str, message: &str, call: Call<'_>) -> String {
     let Call {
         action,
@@ -261,17 +261,18 @@ fn refusal(code: &str, message: &str, call: Call<'_>) -> String {
     }
 }
 
-/// <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html>
+/// Returns whether an item is too large:
+/// <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html>.
 fn is_about_size(code: &str, message: &str) -> bool {
     code == "ItemCollectionSizeLimitExceededException"
         || (code == "ValidationException" && message.to_lowercase().contains("item size"))
 }
 
-/// The request could not be made at all.
+/// The error of a request that could not be sent.
 fn not_sent(text: &str, call: Call<'_>) -> StateError {
     let Call { action, table, .. } = call;
     let lower = text.to_lowercase();
-    // Where credentials come from did not answer in time; later it may.
+    // The provider of the credentials timed out; a later attempt may succeed.
     if lower.contains("timed out") {
         return StateError::Unavailable(text.to_owned());
     }
@@ -285,8 +286,8 @@ fn not_sent(text: &str, call: Call<'_>) -> StateError {
     ))
 }
 
-/// Whether an error that came before any connection is about what the caller was to provide. The
-/// SDK has no kind for these, so its words decide; a test holds it to them.
+/// Returns whether an error before any connection concerns the caller's setup. The SDK has no kind
+/// for these, so the text decides; a test guards that text.
 fn is_about_setup(text: &str) -> bool {
     let text = text.to_lowercase();
     ["credential", "identity", "auth scheme", "region"]
@@ -299,7 +300,7 @@ fn shown(reason: &ThrottlingReason) -> String {
     format!("{} on {}", text(reason.reason()), text(reason.resource()))
 }
 
-/// `error` and what caused it, outermost first.
+/// `error` and its causes, outermost first.
 fn chain(error: &(dyn Error + 'static)) -> String {
     let causes = std::iter::successors(Some(error), |&error| error.source());
     let texts: Vec<_> = causes.map(ToString::to_string).collect();

@@ -14,7 +14,7 @@ fn window() -> Window {
     Window::from_attributes("fixture", serde_json::from_str(attributes).unwrap()).unwrap()
 }
 
-/// What creating a window says when DynamoDB answers so.
+/// The error of creating a window when DynamoDB returns this error.
 async fn refusal(status: u16, name: &'static str, message: &str) -> String {
     let answer = Reply::Error(status, name, json!({ "message": message }));
     let (store, script, clock) = store([answer]);
@@ -113,7 +113,7 @@ async fn without_credentials_or_region_nothing_is_sent_and_the_text_says_what_is
     }
 }
 
-/// What an error that came before any connection means.
+/// The verdict on an error before any connection.
 fn before_sending(text: &'static str) -> Verdict {
     let connector = ConnectorError::other(text.into(), None);
     let error = SdkError::<GetItemError>::dispatch_failure(connector);

@@ -1,7 +1,7 @@
-//! Expressions: names and values that stand for themselves only through placeholders.
+//! Expressions with placeholders for all names and values.
 //!
-//! Every name is aliased: some of ours are reserved words (`status`, `owner`, `from`, `to`, `cursor`,
-//! `ttl`), and the list of those is long:
+//! Every name is aliased. Some attributes are reserved words (`status`, `owner`, `from`, `to`,
+//! `cursor`, `ttl`), and that list is long:
 //! <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/ReservedWords.html>.
 
 use std::collections::HashMap;
@@ -12,8 +12,8 @@ use serde_json::Value as Json;
 use super::attributes::to_value;
 use crate::item::Attributes;
 
-/// The names and values of one request's expressions. All that is asked for here must be used:
-/// DynamoDB refuses a placeholder that no expression mentions.
+/// The names and values of one request's expressions. The caller must use every one: DynamoDB
+/// rejects a placeholder that no expression mentions.
 #[derive(Debug, Default, Clone)]
 pub(super) struct Placeholders {
     pub(super) names: HashMap<String, String>,
@@ -21,33 +21,33 @@ pub(super) struct Placeholders {
 }
 
 impl Placeholders {
-    /// What stands for the attribute `name`.
+    /// The placeholder for the attribute `name`.
     pub(super) fn name(&mut self, name: &str) -> String {
         let alias = format!("#{name}");
         self.names.insert(alias.clone(), name.to_owned());
         alias
     }
 
-    /// What stands for `value`.
+    /// The placeholder for `value`.
     pub(super) fn value(&mut self, value: impl Into<Json>) -> String {
         self.raw(to_value(value.into()))
     }
 
-    /// What stands for `value`, of whatever type.
+    /// The placeholder for `value`, of any type.
     pub(super) fn raw(&mut self, value: AttributeValue) -> String {
         let alias = format!(":{}", self.values.len());
         self.values.insert(alias.clone(), value);
         alias
     }
 
-    /// `name = value`.
+    /// The expression `name = value`.
     pub(super) fn equals(&mut self, name: &str, value: impl Into<Json>) -> String {
         let (name, value) = (self.name(name), self.value(value));
         format!("{name} = {value}")
     }
 }
 
-/// What an update changes; all other attributes stay, also those of a newer windlass.
+/// The changes of an update. All other attributes stay, including those of a newer windlass.
 #[derive(Debug, Default)]
 pub(super) struct Changes {
     set: Vec<String>,
@@ -55,7 +55,7 @@ pub(super) struct Changes {
 }
 
 impl Changes {
-    /// What makes an item of `before` one of `after`.
+    /// The changes that turn an item of `before` into one of `after`.
     pub(super) fn between(
         before: &Attributes,
         after: Attributes,
@@ -73,7 +73,7 @@ impl Changes {
         changes
     }
 
-    /// The attribute gets this value.
+    /// Sets the attribute to this value.
     pub(super) fn set(
         &mut self,
         name: &str,
@@ -83,7 +83,7 @@ impl Changes {
         self.set.push(placeholders.equals(name, value));
     }
 
-    /// The attribute gets this value unless it has one.
+    /// Sets the attribute to this value unless it has one.
     pub(super) fn set_first(
         &mut self,
         name: &str,
@@ -95,7 +95,7 @@ impl Changes {
             .push(format!("{name} = if_not_exists({name}, {value})"));
     }
 
-    /// The number in the attribute rises by one, from 0 when there is none.
+    /// Increments the number in the attribute by one, from 0 if there is none.
     pub(super) fn count(&mut self, name: &str, placeholders: &mut Placeholders) {
         let name = placeholders.name(name);
         let (zero, one) = (placeholders.value(0), placeholders.value(1));
@@ -103,12 +103,12 @@ impl Changes {
             .push(format!("{name} = if_not_exists({name}, {zero}) + {one}"));
     }
 
-    /// The attribute goes.
+    /// Removes the attribute.
     pub(super) fn remove(&mut self, name: &str, placeholders: &mut Placeholders) {
         self.remove.push(placeholders.name(name));
     }
 
-    /// As an update expression.
+    /// The changes as an update expression.
     pub(super) fn into_expression(self) -> String {
         let clause = |word: &str, parts: &[String]| {
             let parts = parts.join(", ");

@@ -1,9 +1,9 @@
 //! Moves of windows: one conditional update each.
 //!
-//! What a move changes is what `windlass-core` makes of the window: a holder and a planner have read
-//! it, so they write the difference. A claim has not, so it is spelled out here, and a test holds it
-//! to what core does. A move that is refused brings back the window that it met, and core says why;
-//! that window also tells whoever repeats a write whether the first try was applied.
+//! `windlass-core` computes the window after a move. A holder and a planner have read the window,
+//! so they write the difference. A claimer has not, so its changes are spelled out here, and a test
+//! compares them with core. A lost move returns the stored window, and core gives the reason; that
+//! window also shows a repeated write whether the first attempt was applied.
 
 use aws_sdk_dynamodb::types::ReturnValue;
 use windlass_core::ids::WindowId;
@@ -24,8 +24,8 @@ use crate::error::{MoveError, StateError};
 use crate::item::Key;
 use crate::store::Created;
 
-/// Times a planner's move is made anew because the holder has checkpointed meanwhile. Each try
-/// starts from what the last one met, so that a second is rare and a fourth is never needed.
+/// Attempts at a planner's move after checkpoints of the holder. Each attempt starts from the
+/// returned window, so that a second is rare and a fourth is never needed.
 const DECIDE_TRIES_MAX: usize = 4;
 
 impl DynamoStore {
@@ -44,7 +44,7 @@ impl DynamoStore {
         }
     }
 
-    /// The window after the claim, as DynamoDB has it.
+    /// Claims a window, and returns it as stored in DynamoDB.
     pub(super) async fn claim_window(
         &self,
         asked: &Move<'_>,
@@ -58,7 +58,7 @@ impl DynamoStore {
         }
     }
 
-    /// The move of a lease's holder.
+    /// Applies the move of a lease's holder.
     pub(super) async fn move_held(
         &self,
         lease: &Lease,
@@ -79,7 +79,7 @@ impl DynamoStore {
         }
     }
 
-    /// The move of a planner or an operator, who has read the window as `seen`.
+    /// Applies the move of a planner or an operator that has read the window as `seen`.
     pub(super) async fn move_seen(
         &self,
         seen: &Window,
@@ -102,7 +102,8 @@ impl DynamoStore {
                 }
                 Err(Failed::Condition(Some(met))) => read::<Window>(met)?,
             };
-            // Only the page has moved: the contract allows that, so the move is made from there.
+            // Only the page has moved: the contract allows that, so the move is applied to the
+            // newer window.
             moved(asked, met.clone())?;
             seen = met;
         }
@@ -110,8 +111,8 @@ impl DynamoStore {
         Err(StateError::Unavailable(busy).into())
     }
 
-    /// Why `asked` is not allowed of the window as it stands, when it is not even of the window as
-    /// its caller knows it, which says `error`.
+    /// The reason against `asked` for the stored window, after `error` for the window as the caller
+    /// knows it.
     async fn not_allowed(&self, asked: &Move<'_>, error: MoveError) -> MoveError {
         let MoveError::Refused { why, .. } = error else {
             return error;
@@ -124,7 +125,8 @@ impl DynamoStore {
     }
 }
 
-/// A claim of `id`: what core's claim does, said without knowing the window.
+/// The update of a claim of `id`: the same changes as core's claim, without knowledge of the
+/// window.
 fn claiming(id: &WindowId, claim: &Claim) -> Update {
     let mut p = Placeholders::default();
     let condition = conditions::is_claimable(&mut p, claim);
@@ -146,7 +148,7 @@ fn claiming(id: &WindowId, claim: &Claim) -> Update {
     }
 }
 
-/// What makes the stored window `after` out of `before`.
+/// The update that turns the stored window `before` into `after`.
 pub(super) fn difference(
     before: &Window,
     after: &Window,
@@ -163,8 +165,8 @@ pub(super) fn difference(
     }
 }
 
-/// Why `asked` was refused by the window that it `met`: what core says, or `otherwise` in the odd
-/// case that core would allow it now.
+/// The reason why `asked` lost against the window that it `met`: core's reason, or `otherwise` in
+/// the rare case that core would now allow it.
 fn refusal(asked: &Move<'_>, met: Option<Item>, otherwise: IllegalMove) -> MoveError {
     let Some(met) = met else {
         return MoveError::NotFound(asked.id().clone());

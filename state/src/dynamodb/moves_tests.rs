@@ -52,7 +52,7 @@ fn page() -> Checkpoint {
     }
 }
 
-/// `window` as it goes over the wire.
+/// `window` in the wire format.
 fn wire(window: &Window) -> Json {
     let value = |value: &Json| match value {
         Json::Number(number) => json!({ "N": number.to_string() }),

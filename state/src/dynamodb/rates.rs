@@ -1,5 +1,5 @@
-//! Rate groups: one item each, with the gate, the next free turn and the vendor's clock. Whoever writes
-//! one leaves the others as they are.
+//! Rate groups: one item each, with the cooldown, the next free request reservation and the vendor
+//! clock. A write of one leaves the others unchanged.
 
 use aws_sdk_dynamodb::types::ReturnValue;
 use windlass_core::ids::RateGroup;
@@ -18,10 +18,10 @@ use super::writes::Update;
 use crate::error::StateError;
 use crate::item::{Attributes, Key, RateItem, Stored};
 
-/// Times turns are asked for anew because somebody else was faster. Each try starts from what the
-/// last one met, without a wait: turns are for now.
+/// Attempts at reservations after other workers were faster. Each attempt starts from the returned
+/// item, without a wait, because reservations are for the present.
 const TURN_TRIES_MAX: u32 = 16;
-/// What decides which turns are free.
+/// The attributes that decide which reservations are free.
 const DECISIVE: [&str; 2] = ["not_before", NEXT_TURN];
 const NEXT_TURN: &str = "next_turn";
 const CLOCK_OFFSET: &str = "clock_offset_ms";
@@ -32,7 +32,7 @@ impl DynamoStore {
         let condition = conditions::closes_later(&mut p, gate, now);
         let closed = RateItem {
             gate: Some(gate.clone()),
-            // Left out, so that the one that is there stays.
+            // Omitted, so that the stored one stays.
             next_turn: None,
             clock: None,
             origin: None,
@@ -41,7 +41,8 @@ impl DynamoStore {
         let update = setting(&gate.group, closed.to_attributes(), condition, p);
         match self.table.update(update, ReturnValue::None).await {
             Ok(_) => Ok(()),
-            // Closed for as long or longer, or of a form that is not ours to replace.
+            // The stored cooldown ends no earlier, or the item has a form that this program must
+            // not replace.
             Err(Failed::Condition(met)) => {
                 met.map_or(Ok(()), |met| read::<RateItem>(met).map(drop))
             }
@@ -49,8 +50,8 @@ impl DynamoStore {
         }
     }
 
-    /// Sets the attributes of the vendor's clock and leaves the others; an item that is new gets a
-    /// gate that was never closed.
+    /// Sets the attributes of the vendor clock and leaves the others; a new item gets a cooldown
+    /// that has never begun.
     pub(super) async fn write_clock(
         &self,
         group: &RateGroup,
@@ -85,7 +86,7 @@ impl DynamoStore {
         };
         match self.table.update(update, ReturnValue::None).await {
             Ok(_) => Ok(()),
-            // Of a form that is not ours to replace.
+            // The item has a form that this program must not replace.
             Err(Failed::Condition(met)) => {
                 met.map_or(Ok(()), |met| read::<RateItem>(met).map(drop))
             }

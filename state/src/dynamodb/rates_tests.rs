@@ -25,7 +25,7 @@ fn gate(ms: i64) -> RateGate {
     }
 }
 
-/// The item of the group as it goes over the wire.
+/// The item of the group in the wire format.
 fn wire(gate: Option<RateGate>, next_turn: Option<Timestamp>) -> Json {
     let stored = RateItem {
         gate,

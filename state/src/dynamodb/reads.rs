@@ -1,4 +1,4 @@
-//! Reading: one item, a range of a partition, or items here and there.
+//! Reads of one item, of a range of a partition, or of a set of keys.
 //!
 //! <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/HowItWorks.ReadConsistency.html>:
 //! a consistent read reflects every write that was acknowledged before it, and costs twice as much.
@@ -18,36 +18,36 @@ use crate::item::Key;
 /// Keys of one `BatchGetItem`.
 /// <https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchGetItem.html>
 const BATCH_KEYS_MAX: usize = 100;
-/// Times in a row that a batch may come back without an item.
+/// Consecutive batches without an item before the read fails.
 const BATCH_TRIES_MAX: u32 = 7;
 
-/// Which items of a partition.
+/// A range of the items of a partition.
 #[derive(Debug)]
 pub(super) enum Range {
-    /// All of them.
+    /// All items.
     All,
-    /// Those whose sort key begins so.
+    /// Items whose sort key has this prefix.
     Prefix(String),
-    /// Those from this sort key on.
+    /// Items from this sort key on.
     From(String),
-    /// Those between these sort keys, both included.
+    /// Items between these sort keys, both included.
     Between(String, String),
 }
 
-/// Whether a read must reflect every write before it.
+/// The consistency of a read with earlier writes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Consistency {
-    /// It must.
+    /// The read reflects every acknowledged write.
     Consistent,
-    /// It may lag behind by a moment, at half the price.
+    /// The read may lag by a moment, at half the price.
     Eventual,
 }
 
-/// The answer to a query, which comes in pages.
+/// The response to a query, which comes in pages.
 pub(super) struct Pages<'a> {
     table: &'a Table,
     partition: &'a str,
-    /// For the next page, until there is none.
+    /// The request for the next page; `None` after the last one.
     request: Option<QueryFluentBuilder>,
 }
 
@@ -61,7 +61,7 @@ impl Pages<'_> {
         let call = self.table.reading("Query", self.partition);
         let answer = self.table.send(call, || page.clone().send()).await;
         let answer = answer.map_err(read_failed)?;
-        // It tells where it ends.
+        // The page names the key at which it ends.
         self.request = answer
             .last_evaluated_key
             .map(|after| request.set_exclusive_start_key(Some(after)));
@@ -131,7 +131,8 @@ impl Table {
         }
     }
 
-    /// The items at `keys`, which differ, in no order; missing ones are left out. Consistent.
+    /// The items at `keys`, in no order; missing ones are left out. The keys are distinct, and the
+    /// read is consistent.
     pub(super) async fn batch_get(&self, keys: &[Key]) -> Result<Vec<Item>, StateError> {
         let mut found = Vec::new();
         for chunk in keys.chunks(BATCH_KEYS_MAX) {
@@ -140,7 +141,8 @@ impl Table {
         Ok(found)
     }
 
-    /// A batch answers with what it has read before it was throttled or full, and says what is left.
+    /// Reads one batch. Its response holds the items read before it was throttled or full, and
+    /// lists the keys that remain.
     async fn get_chunk(&self, keys: &[Key], found: &mut Vec<Item>) -> Result<(), StateError> {
         let mut left: Vec<Item> = keys.iter().map(key_item).collect();
         let name = format!("{} items", keys.len());
@@ -177,7 +179,7 @@ impl Table {
     }
 }
 
-/// The part of a batch's answer that is about this table; the only one, but services may name it by
+/// The part of a batch's response for this table. It is the only part, but services may name it by
 /// its ARN.
 fn of_table<T>(answer: Option<HashMap<String, T>>, table: &str) -> Option<T> {
     let mut answer = answer?;

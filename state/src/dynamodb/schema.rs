@@ -1,7 +1,7 @@
-//! The table's own item: which version its items have, and which shards hold sources.
+//! The table's own item: the version of its items, and the shards that hold sources.
 //!
-//! It spares the tick a look into each of the 64 shards, and gives every program a first read that
-//! says whether this is our table at all.
+//! It saves the tick a read of each of the 64 shards, and gives every program a first read that
+//! shows whether this is a table of windlass.
 
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue};
 use windlass_core::shard::Shard;
@@ -16,7 +16,7 @@ use super::writes::Update;
 use crate::error::StateError;
 use crate::item::{ITEM_VERSION, Key};
 
-/// The set of shards that hold sources, or held some once.
+/// The set of shards that hold sources, or once held some.
 const SHARDS: &str = "shards";
 
 impl Table {
@@ -28,8 +28,8 @@ impl Table {
         }
     }
 
-    /// Adds `shard` to those in use. Adding one twice changes nothing, and one that then gets no
-    /// source costs a tick one read, so a stop after this needs no undoing.
+    /// Adds `shard` to those in use. Idempotent. A shard that then gets no source costs a tick one
+    /// read, so a stop after this needs no cleanup.
     pub(super) async fn use_shard(&self, shard: Shard) -> Result<(), StateError> {
         let mut p = Placeholders::default();
         let condition = conditions::is_absent_or_ours(&mut p);
@@ -64,7 +64,7 @@ fn shards_in(item: &Item) -> Result<Vec<Shard>, StateError> {
     }
     let numbers = match item.get(SHARDS) {
         Some(AttributeValue::Ns(numbers)) => numbers.as_slice(),
-        // DynamoDB has no empty sets: one that lost its last number is gone.
+        // DynamoDB has no empty sets: a set that loses its last number is deleted.
         None => &[],
         Some(_) => return Err(corrupt(format!("`{SHARDS}` is not a set of numbers"))),
     };

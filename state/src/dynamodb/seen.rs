@@ -1,4 +1,4 @@
-//! What pages delivered: one item each, or several when a page has very many records.
+//! Seen pages: one item each, or several for a page with very many records.
 
 use windlass_core::seen::{SeenBy, SeenPage};
 use windlass_core::span::Span;
@@ -14,10 +14,10 @@ use crate::item::{Key, SeenPiece, Stored, pieces};
 
 impl DynamoStore {
     pub(super) async fn remember_page(&self, page: &SeenPage) -> Result<(), StateError> {
-        // The first one last: with it, the others count.
+        // The first piece is written last: it makes the others count.
         for piece in pieces(page).iter().rev() {
-            // It is the same whatever was there, so one without an answer may be sent again; its
-            // caller would have to begin with the first.
+            // The write does not depend on the stored item, so one without a response may be sent
+            // again here; the caller would have to start with the first piece.
             match self.remember_piece(piece).await {
                 Err(StateError::Unknown(_)) => self.remember_piece(piece).await?,
                 known => known?,
@@ -37,7 +37,7 @@ impl DynamoStore {
             Ok(()) => Ok(()),
             Err(Failed::State(error)) => Err(error),
             Err(Failed::Condition(met)) => {
-                // Only one of another form is not replaced, and reading it says so.
+                // Only an item of another form is not replaced, and reading it returns that error.
                 met.map_or(Ok(()), |met| read::<SeenPiece>(met).map(drop))?;
                 let changed = format!("{key} changed while it was written");
                 Err(StateError::Unavailable(changed))
@@ -69,16 +69,16 @@ impl DynamoStore {
     }
 }
 
-/// Pages from their pieces, without those that a longer memory of a page has left over.
+/// Pages from their pieces, without pieces left over from a longer version of a page.
 #[derive(Debug, Default)]
 struct Whole {
     pages: Vec<SeenPage>,
-    /// How many pieces of the last page count.
+    /// Number of valid pieces of the last page.
     pieces: u32,
 }
 
 impl Whole {
-    /// Takes the next piece by sort key; how many digests that adds.
+    /// Adds the next piece by sort key, and returns the number of added digests.
     fn take(&mut self, next: SeenPiece) -> usize {
         let SeenPiece {
             page,

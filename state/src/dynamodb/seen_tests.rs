@@ -20,7 +20,7 @@ fn span() -> Span {
     Span::new(at, at.plus_ms(1)).unwrap()
 }
 
-/// A piece as it goes over the wire.
+/// A piece in the wire format.
 fn wire(piece: &SeenPiece) -> Json {
     let attributes = piece.to_attributes();
     let value = |name: &str, value: &Json| match value {

@@ -1,4 +1,4 @@
-//! The clock of the service that holds the table, as its last response showed it.
+//! The clock of the service that holds the table, as shown by its last response.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -10,7 +10,7 @@ use windlass_core::clock::Clock;
 use windlass_core::time::Timestamp;
 use windlass_core::trust::ClockOffset;
 
-/// Reads `Date` of each response.
+/// Interceptor that reads `Date` of each response.
 #[derive(Debug, Clone)]
 pub(super) struct ServiceClock {
     clock: Arc<dyn Clock>,
@@ -25,7 +25,7 @@ impl ServiceClock {
         }
     }
 
-    /// The service's clock against this machine's; `None` before the first response.
+    /// The offset of the service's clock from the machine clock; `None` before the first response.
     pub(super) fn last(&self) -> Option<ClockOffset> {
         *self.last.lock().unwrap_or_else(PoisonError::into_inner)
     }

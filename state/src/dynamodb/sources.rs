@@ -1,4 +1,4 @@
-//! Sources: what an operator applies, holds back and lets go, and what a worker blocks.
+//! Sources: definitions and pauses by operators, and blocks by workers.
 
 use std::collections::BTreeMap;
 
@@ -19,23 +19,24 @@ use crate::apply::{applied, check};
 use crate::error::StateError;
 use crate::item::{Key, Stored};
 
-/// Times a definition is applied anew because somebody else has applied one meanwhile.
+/// Attempts at applying a definition after concurrent changes of the source.
 const APPLY_TRIES_MAX: u32 = 8;
-/// What two operators could change under each other: a definition, and whether it is held back.
+/// The attributes that two operators may change at the same time: the definition's version and the
+/// pause.
 const APPLIED: [&str; 2] = ["version", "held_since"];
 
-/// Where a source is stored now.
+/// The present items of a source.
 struct Stand {
-    /// By shard; more than one only when somebody edited the table by hand.
+    /// The items by shard; more than one only after a manual edit of the table.
     items: BTreeMap<Shard, Item>,
-    /// Where the highest version is.
+    /// The shard of the highest version.
     latest: Option<Shard>,
 }
 
 impl DynamoStore {
-    /// Reads what is there and replaces it, in one request unless the source changes its shard.
-    /// Each step may be repeated after a stop: a shard in use twice is in use, and the replacement
-    /// happens whole or not at all.
+    /// Reads the present items and replaces them, in one request unless the source changes its
+    /// shard. Each step may be repeated after a stop: marking a shard as used is idempotent, and
+    /// the replacement happens whole or not at all.
     pub(super) async fn apply(
         &self,
         definition: &SourceDefinition,
@@ -46,7 +47,7 @@ impl DynamoStore {
         for tries in 1..=APPLY_TRIES_MAX {
             let mut shards = self.table.shards(Consistency::Consistent).await?;
             if !shards.contains(&home) {
-                // Before the source: one on a shard that nobody looks at would never be planned.
+                // Before the source: on a shard that no tick reads, it would never be planned.
                 self.table.use_shard(home).await?;
                 shards.push(home);
             }
@@ -71,7 +72,7 @@ impl DynamoStore {
         Err(StateError::Unavailable(busy))
     }
 
-    /// The source called `name`, in one request over the shards in use.
+    /// The source `name`, in one request over the shards in use.
     pub(super) async fn find(&self, name: &SourceName) -> Result<Option<SourceRecord>, StateError> {
         let shards = self.table.shards(Consistency::Eventual).await?;
         let Stand { mut items, latest } = self.stand(name, &shards).await?;
@@ -95,10 +96,12 @@ impl DynamoStore {
         Ok(Stand { items, latest })
     }
 
-    /// Stores `record` on its shard and takes the source off every other one, with the marks of its
-    /// timelines, all at once: a tick that is planning it on the old shard finds its marks gone and
-    /// stops before it acts, and no tick ever sees the source without them. Marks that an older
-    /// move left on the new shard are overwritten.
+    /// Stores `record` on its shard and removes the source from every other one, with the marks of
+    /// its timelines, in one transaction.
+    ///
+    /// A tick that plans it on the old shard finds its marks gone and stops before it acts, and no
+    /// tick reads the source without them. Marks that an older move left on the new shard are
+    /// overwritten.
     async fn bring_home(&self, record: &SourceRecord, stand: &Stand) -> Result<(), Failed> {
         let (name, home) = (&record.definition.name, record.shard());
         let mut p = Placeholders::default();
@@ -128,9 +131,9 @@ impl DynamoStore {
             .await
     }
 
-    /// The marks of the source on shard `from`, at most `room` items. Those of generations that no
-    /// tick plans any more come last: without them only the history of older definitions loses its
-    /// list of lanes.
+    /// The marks of the source on shard `from`, at most `room` items. Generations that no tick
+    /// plans any more come last: without their marks, only the history of older definitions loses
+    /// its list of lanes.
     async fn marks(
         &self,
         record: &SourceRecord,
@@ -166,7 +169,7 @@ impl DynamoStore {
         Ok(planned)
     }
 
-    /// The deletion of `old` if it still has what was read in `names`.
+    /// The deletion of `old`, on condition that it still has the values read in `names`.
     fn deleting(
         &self,
         key: &Key,
@@ -233,7 +236,7 @@ impl DynamoStore {
         self.change_if(key, changes, condition, p).await.map(drop)
     }
 
-    /// Makes `changes` if `condition` holds, and says whether it did.
+    /// Applies `changes` if `condition` holds, and returns whether it did.
     async fn change_if(
         &self,
         key: Key,
@@ -256,8 +259,8 @@ impl DynamoStore {
 }
 
 impl Stand {
-    /// The record that applying `definition` makes of what is stored. A new definition replaces one
-    /// that cannot be understood, but not one that a newer windlass wrote.
+    /// The record after `definition` is applied over the stored one. A new definition replaces a
+    /// corrupt one, but not one of a newer windlass.
     fn replaced_by(
         &self,
         definition: &SourceDefinition,

@@ -1,8 +1,8 @@
-//! Splits of windows: one transaction each, the only one of the engine's own.
+//! Splits of windows: one transaction each, the engine's only one.
 //!
-//! DynamoDB isolates a transaction from single reads, but a query or a batch that runs beside it may
-//! return some items from before it and some from after it. A planner that reads such a mix finds a
-//! gap or an overlap: what it creates for the gap exists already, and its marks are of an older
+//! DynamoDB isolates a transaction from single reads, but a concurrent query or batch may return
+//! some items from before it and some from after it. A planner that reads such a mix finds a gap or
+//! an overlap. Its writes lose: a window for the gap exists already, and its marks are of an older
 //! version.
 //! <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/transaction-apis.html>
 
@@ -27,7 +27,7 @@ impl DynamoStore {
         asked: &WindowSplit,
     ) -> Result<Window, SplitError> {
         let seen = &asked.parent.seen;
-        // As planned; whether that is what is stored is what the conditions ask.
+        // The split as planned; the conditions check it against the stored items.
         let (kept, marks) = split(asked, Some(seen), Some(&asked.marks), |_| Ok(false))?;
         let mut p = Placeholders::default();
         let condition = conditions::has_version(&mut p, asked.marks.version);

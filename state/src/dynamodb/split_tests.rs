@@ -9,7 +9,7 @@ use crate::dynamodb::testing::{NOW, Reply, store};
 use crate::error::StateError;
 use crate::store::StateStore;
 
-/// A window of ten minutes to be split in two, with marks of version 3.
+/// A window of ten minutes that waits for its split in two, with marks of version 3.
 fn halves() -> (Shard, WindowSplit) {
     let attributes = include_str!("../../testdata/v1/window_new.json");
     let seen = Window::from_attributes("fixture", serde_json::from_str(attributes).unwrap());

@@ -1,9 +1,9 @@
-//! The table behind its client, and when a request is sent again.
+//! The table behind its client, and the retries of requests.
 //!
-//! The SDK's own retries are off: it would repeat a write whose outcome is unknown, and the refusal
-//! of the repetition would look like somebody else's move. Here only what is known not to have been
-//! applied is sent again; a write that got no answer is the caller's to repeat, which then decides
-//! by the item that comes back.
+//! The SDK's own retries are off. It would repeat a write whose outcome is unknown, and the lost
+//! condition of the repetition would look like another caller's move. This module sends a request
+//! again only if it was certainly not applied. After a write without a response, the caller repeats
+//! it and decides by the returned item.
 
 use std::fmt;
 use std::sync::Arc;
@@ -24,19 +24,19 @@ use crate::error::StateError;
 
 /// Time to connect. Within a region that takes a few milliseconds.
 const CONNECT_TIMEOUT_MS: u64 = 1_000;
-/// Longest time for one whole request. The service answers within tens of milliseconds.
+/// Longest time for one whole request. The service responds within tens of milliseconds.
 const REQUEST_TIMEOUT_MS: u64 = 3_000;
-/// Tries of a request that is throttled: with the delays below at most 2.6 s in all, half of that
-/// on average. A partition is split or a burst over within that time, or not for minutes.
+/// Attempts at a throttled request: with the delays below at most 2.6 s in all, half of that on
+/// average. A partition is split or a burst ends within that time, or not for minutes.
 const THROTTLED_TRIES_MAX: u32 = 7;
-/// Tries of a read that got no answer.
+/// Attempts at a read without a response.
 const READ_TRIES_MAX: u32 = 3;
-/// Longest first delay between tries.
+/// Longest first delay between attempts.
 const DELAY_MIN_MS: i64 = 50;
-/// Longest delay between tries.
+/// Longest delay between attempts.
 const DELAY_MAX_MS: i64 = 1_000;
 
-/// One table.
+/// One table, with its client and the clock and randomness for its waits.
 #[derive(Clone)]
 pub(super) struct Table {
     pub(super) client: Client,
@@ -57,7 +57,7 @@ impl fmt::Debug for Table {
     }
 }
 
-/// `builder` with no retries of its own, and with limits on how long a request may take.
+/// `builder` without retries, and with limits on the time of a request.
 fn configure(builder: Builder) -> Builder {
     let timeouts = TimeoutConfig::builder()
         .connect_timeout(Duration::from_millis(CONNECT_TIMEOUT_MS))
@@ -90,12 +90,12 @@ impl Table {
         }
     }
 
-    /// The clock of the service against this machine's; `None` before its first response.
+    /// The offset of the service's clock from the machine clock; `None` before the first response.
     pub(super) fn service_clock(&self) -> Option<ClockOffset> {
         self.service_clock.last()
     }
 
-    /// A read of `item`, for messages.
+    /// The description of a read of `item`, for messages.
     pub(super) fn reading<'a>(&'a self, action: &'static str, item: &'a str) -> Call<'a> {
         Call {
             action,
@@ -106,7 +106,7 @@ impl Table {
         }
     }
 
-    /// A write of `item`, for messages.
+    /// The description of a write of `item`, for messages.
     pub(super) fn writing<'a>(&'a self, action: &'static str, item: &'a str) -> Call<'a> {
         Call {
             writes: true,
@@ -114,12 +114,13 @@ impl Table {
         }
     }
 
-    /// Sends what `request` makes, again while it is throttled and, when it only reads, while it
-    /// gets no answer.
+    /// Sends the request that `request` builds, again while it is throttled. A read is also sent
+    /// again while it gets no response.
     ///
-    /// [`StateError::Unavailable`] when it was not applied after the last try,
-    /// [`StateError::Unknown`] when a write got no answer, [`StateError::Refused`] when no try can
-    /// mend it.
+    /// # Errors
+    /// - [`StateError::Unavailable`] if it was not applied after the last attempt.
+    /// - [`StateError::Unknown`] if a write got no response.
+    /// - [`StateError::Refused`] if no attempt can succeed.
     pub(super) async fn send<T, E, F>(
         &self,
         call: Call<'_>,
@@ -131,7 +132,7 @@ impl Table {
     {
         let mut tries = 1;
         loop {
-            // Boxed: an SDK call is kilobytes of future, and every caller's would hold it.
+            // Boxed: an SDK call is kilobytes of future, which every caller's future would hold.
             let verdict = match Box::pin(request()).await {
                 Ok(answer) => return Ok(answer),
                 Err(error) => judge(&error, call),
@@ -156,7 +157,7 @@ impl Table {
         }
     }
 
-    /// Waits after the try of this number, from 1.
+    /// Waits after the attempt of this number, from 1.
     pub(super) async fn pause(&self, tries: u32) {
         let delay = DELAY_MIN_MS << tries.saturating_sub(1).min(16);
         let delay = full_jitter(delay.min(DELAY_MAX_MS), self.entropy.next_u64());

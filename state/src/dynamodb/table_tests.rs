@@ -16,7 +16,7 @@ fn internal() -> Reply {
     Reply::Error(500, "InternalServerError", json!({ "message": "?" }))
 }
 
-/// A throttled answer of each name.
+/// Throttled responses, one of each name.
 fn all_throttled() -> Vec<Reply> {
     let fields = json!({ "message": "too fast" });
     let error = |name| Reply::Error(400, name, fields.clone());

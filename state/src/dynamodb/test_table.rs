@@ -1,5 +1,5 @@
-//! Making a table, for tests on an emulator. A deployment's table comes from its template, with
-//! backups and encryption.
+//! Creation of a table, for tests on an emulator. A deployment's table comes from its template,
+//! with backups and encryption.
 
 use aws_sdk_dynamodb::error::DisplayErrorContext;
 use aws_sdk_dynamodb::types::{
@@ -11,11 +11,12 @@ use super::attributes::{PK, SK};
 use crate::error::StateError;
 
 impl DynamoStore {
-    /// Makes the table of this store, on demand, on an emulator, where it is there at once. Without
-    /// time to live: tests have clocks of their own, and an emulator that deletes by the real one
-    /// would take done windows away in the middle of them.
+    /// Creates the table of this store, on demand, on an emulator, where it exists at once. Without
+    /// time to live: tests have clocks of their own, and an emulator would delete done windows by
+    /// the real one in the middle of a test.
     ///
-    /// [`StateError::Refused`] with the reason when it cannot be made.
+    /// # Errors
+    /// [`StateError::Refused`] with the reason if it cannot be created.
     pub async fn create_table(&self) -> Result<(), StateError> {
         let client = &self.table.client;
         let name = &self.table.name;

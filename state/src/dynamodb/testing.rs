@@ -1,4 +1,4 @@
-//! A DynamoDB that answers as a test says, request by request, and remembers what it was asked.
+//! A DynamoDB with scripted responses that records its requests.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -17,24 +17,23 @@ use windlass_core::time::Timestamp;
 use super::DynamoStore;
 
 pub(super) const NOW: Timestamp = Timestamp::from_ms(1_767_225_600_000);
-/// The name of the table in these tests.
 pub(super) const TABLE: &str = "audit";
 const REGION: &str = "eu-west-1";
 
-/// One answer.
+/// One scripted response.
 #[derive(Debug, Clone)]
 pub(super) enum Reply {
-    /// Success.
+    /// A success with this body.
     Ok(Json),
-    /// An error of this status and name; more fields beside its message.
+    /// An error of this status and name, with further fields beside its message.
     Error(u16, &'static str, Json),
-    /// The connection ends without an answer.
+    /// A connection that ends without a response.
     HangUp,
-    /// No answer in time.
+    /// A timeout without a response.
     Silence,
 }
 
-/// Answers, and the requests they were given to, as operation and body.
+/// Responses in order, and the requests so far, as operation and body.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Script {
     replies: Arc<Mutex<VecDeque<Reply>>>,
@@ -52,12 +51,12 @@ impl Script {
         lock(&self.asked).clone()
     }
 
-    /// Every answer from now on carries this `Date`.
+    /// Adds this `Date` to every later response.
     pub(super) fn is_dated(&self, date: &'static str) {
         *lock(&self.date) = Some(date);
     }
 
-    /// The operations asked for so far.
+    /// The requested operations so far.
     pub(super) fn operations(&self) -> Vec<String> {
         let asked = self.asked().into_iter();
         asked.map(|(operation, _)| operation).collect()
@@ -104,7 +103,7 @@ impl HttpClient for Script {
     }
 }
 
-/// A store whose requests get `replies`, in order, and the clock that its waits pass on.
+/// A store whose requests get `replies`, in order, and the clock that its waits advance.
 pub(super) fn store(
     replies: impl IntoIterator<Item = Reply>,
 ) -> (DynamoStore, Script, Arc<ManualClock>) {
@@ -132,7 +131,7 @@ pub(super) fn store_with(
     (store, script, clock)
 }
 
-/// `ProvisionedThroughputExceededException` with the limit that was hit.
+/// `ProvisionedThroughputExceededException` with the exceeded limit.
 pub(super) fn throttled() -> Reply {
     let reason = json!({
         "reason": "TableWriteKeyRangeThroughputExceeded",
@@ -142,7 +141,7 @@ pub(super) fn throttled() -> Reply {
     Reply::Error(400, "ProvisionedThroughputExceededException", fields)
 }
 
-/// `ConditionalCheckFailedException` with the item that was met.
+/// `ConditionalCheckFailedException` with the stored item.
 pub(super) fn condition_failed(item: &Json) -> Reply {
     let fields = json!({ "message": "The conditional request failed", "Item": item });
     Reply::Error(400, "ConditionalCheckFailedException", fields)

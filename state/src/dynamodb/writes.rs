@@ -1,4 +1,4 @@
-//! Writing: every write has a condition, and a refused one brings back what it met.
+//! Writes: every write has a condition, and a lost one returns the stored item.
 //!
 //! <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Expressions.ConditionExpressions.html>
 
@@ -21,18 +21,16 @@ pub(super) const ACTIONS_MAX: usize = 100;
 /// A change of one item.
 #[derive(Debug)]
 pub(super) struct Update {
-    /// Which.
     pub(super) key: Key,
     /// The update expression.
     pub(super) change: String,
-    /// The condition expression.
     pub(super) condition: String,
-    /// What both mention.
+    /// The names and values that both expressions mention.
     pub(super) placeholders: Placeholders,
 }
 
 impl Table {
-    /// Stores `item` in place of what its key has, if `condition` holds there.
+    /// Stores `item` in place of the present one of its key, if `condition` holds there.
     pub(super) async fn put(
         &self,
         item: Item,
@@ -53,7 +51,8 @@ impl Table {
         self.send(call, || request.clone().send()).await.map(drop)
     }
 
-    /// Makes `update` if its condition holds; the item after it, if that is `returned`.
+    /// Applies `update` if its condition holds. Returns the item after it if `returned` requests
+    /// that.
     pub(super) async fn update(
         &self,
         update: Update,
@@ -76,7 +75,7 @@ impl Table {
         Ok(answer.attributes)
     }
 
-    /// As a part of a transaction: stores `item`, if the condition holds.
+    /// The action of a transaction that stores `item`, on `condition` if there is one.
     pub(super) fn putting(
         &self,
         item: Item,
@@ -94,7 +93,7 @@ impl Table {
         Ok(TransactWriteItem::builder().put(put).build())
     }
 
-    /// As a part of a transaction: makes `update` if its condition holds.
+    /// The action of a transaction that applies `update`, on its condition.
     pub(super) fn updating(&self, update: Update) -> Result<TransactWriteItem, StateError> {
         let update = Updating::builder()
             .table_name(&self.name)
@@ -108,8 +107,8 @@ impl Table {
         Ok(TransactWriteItem::builder().update(update).build())
     }
 
-    /// Makes all of `actions` or none; `name` is for messages. For splits and operators only: it costs
-    /// twice as much and has to wait while any of its items is being written.
+    /// Applies all of `actions` or none; `name` is for messages. For splits and operators only: a
+    /// transaction costs twice as much and waits while any of its items is being written.
     pub(super) async fn transact(
         &self,
         name: &str,
@@ -124,12 +123,12 @@ impl Table {
     }
 }
 
-/// A part of a transaction could not be put together.
+/// The error of a transaction that could not be built.
 pub(super) fn not_built(error: &BuildError) -> StateError {
     StateError::Refused(format!("a transaction cannot be made: {error}"))
 }
 
-/// DynamoDB refuses an empty map of values.
+/// DynamoDB rejects an empty map of values.
 fn none_if_empty<K, V>(
     map: std::collections::HashMap<K, V>,
 ) -> Option<std::collections::HashMap<K, V>> {

@@ -35,7 +35,7 @@ pub enum Operation {
 }
 
 impl Operation {
-    /// The method that asks for `asked`.
+    /// The operation of the move `asked`.
     pub const fn of(asked: &Move<'_>) -> Self {
         match asked {
             Move::Claim(..) => Self::Claim,
@@ -46,7 +46,7 @@ impl Operation {
         }
     }
 
-    /// Whether it may change what is stored.
+    /// Returns whether the operation may change stored items.
     pub const fn is_write(self) -> bool {
         !matches!(
             self,

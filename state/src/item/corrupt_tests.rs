@@ -1,4 +1,4 @@
-//! Items that contradict themselves: corrupt, and never a panic.
+//! Inconsistent items: corrupt, and never a panic.
 
 use serde_json::json;
 use windlass_core::progress::Progress;
@@ -11,8 +11,8 @@ use super::tests::{
 };
 use super::*;
 
-/// Asserts that the item is corrupt once `name` holds `value` (or is gone), and that the error says
-/// which item it is.
+/// Asserts that the item is corrupt once `name` holds `value` (or is removed), and that the error
+/// names the item.
 fn assert_corrupt<T: Stored + std::fmt::Debug>(text: &str, name: &str, value: Value) {
     let mut bad = attributes(text);
     let before = bad.remove(name);

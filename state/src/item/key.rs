@@ -9,17 +9,17 @@ use windlass_core::span::Span;
 
 use super::seen::SeenPiece;
 
-/// What an item is stored under. Names hold no `#`, so no key can be forged from another.
+/// The key of an item. Names hold no `#`, so no key can be forged from another.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Key {
     /// The partition.
     pub pk: String,
-    /// The place within the partition.
+    /// The sort key within the partition.
     pub sk: String,
 }
 
 impl Key {
-    /// A source's definition, on the shard of its rate group.
+    /// The key of a source's definition, on the shard of its rate group.
     pub fn source(shard: Shard, name: &SourceName) -> Self {
         Self {
             pk: Self::sources(shard),
@@ -32,7 +32,7 @@ impl Key {
         format!("config#{shard}")
     }
 
-    /// A timeline's progress, on the shard of its source's rate group.
+    /// The key of a timeline's progress, on the shard of its source's rate group.
     pub fn progress(shard: Shard, timeline: &Timeline) -> Self {
         Self {
             pk: Self::progress_items(shard),
@@ -45,12 +45,12 @@ impl Key {
         format!("progress#{shard}")
     }
 
-    /// What the sort keys of all progress items of `source` begin with.
+    /// The common prefix of the sort keys of all progress items of `source`.
     pub fn progress_prefix(source: &SourceName) -> String {
         format!("{source}#")
     }
 
-    /// A window. All windows of a timeline share the partition and sort by time.
+    /// The key of a window. All windows of a timeline share the partition and sort by time.
     pub fn window(id: &WindowId) -> Self {
         Self {
             pk: Self::windows(&id.timeline),
@@ -63,8 +63,8 @@ impl Key {
         format!("window#{}", path(timeline))
     }
 
-    /// A piece of what a page delivered. All pages of a generation share the partition and sort by
-    /// where they lie; the pieces of one page are together and in order.
+    /// The key of a piece of a seen page. All pages of a generation share the partition and sort by
+    /// their place in time; the pieces of one page are adjacent and in order.
     pub fn seen(piece: &SeenPiece) -> Self {
         let page = &piece.page;
         Self {
@@ -76,19 +76,19 @@ impl Key {
         }
     }
 
-    /// The partition that holds what all pages of a generation delivered.
+    /// The partition that holds all seen pages of a generation.
     pub fn seen_by(by: &SeenBy) -> String {
         format!("seen#{}#{}", by.source, by.generation)
     }
 
-    /// Two sort keys: those of all pages that lie inside `span` are between them, and no others.
+    /// Two sort keys that enclose exactly those of the pages inside `span`.
     pub fn seen_between(span: Span) -> (String, String) {
-        // `$` comes right after the `#` that follows the time.
+        // `$` sorts directly after the `#` that follows the time.
         let last = span.to().minus_ms(1);
         (span.from().to_string(), format!("{last}$"))
     }
 
-    /// The gate and the turns of a rate group.
+    /// The key of a rate group: its cooldown and request reservations.
     pub fn rate(group: &RateGroup) -> Self {
         Self {
             pk: format!("rate#{group}"),
@@ -96,7 +96,7 @@ impl Key {
         }
     }
 
-    /// What the table itself says: which version its items have and which shards are in use.
+    /// The key of the table's own item: the version of its items and the shards in use.
     pub fn schema() -> Self {
         Self {
             pk: "table".to_owned(),

@@ -1,5 +1,5 @@
-//! Bytes as text, two hexadecimal digits a byte: how the stored form, which is JSON, shows the
-//! attribute that stores hold as bytes.
+//! Bytes as text, two hexadecimal digits per byte: the stored form is JSON and shows in this way
+//! the attribute that stores hold as bytes.
 
 /// The text of `bytes`.
 pub(crate) fn to_text(bytes: &[u8]) -> String {
@@ -10,7 +10,7 @@ pub(crate) fn to_text(bytes: &[u8]) -> String {
     digits.collect()
 }
 
-/// The bytes of which `text` is the text; `None` when there are no such bytes.
+/// The bytes that `text` represents; `None` if it is not valid text.
 pub(crate) fn to_bytes(text: &str) -> Option<Vec<u8>> {
     let (pairs, rest) = text.as_bytes().as_chunks::<2>();
     let value = |digit: u8| char::from(digit).to_digit(16);

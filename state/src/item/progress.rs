@@ -103,7 +103,7 @@ impl ProgressItem {
         })
     }
 
-    /// The summary, which marks of earlier versions lack.
+    /// The summary; `None` in marks of earlier versions.
     fn summary(&self) -> Result<Option<Summary>, String> {
         let (parked_since, failing_since) = (self.parked_since, self.failing_since);
         match self.open {

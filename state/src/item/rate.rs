@@ -1,4 +1,5 @@
-//! The stored form of a rate group: its gate, the next turn that is free, and its vendor's clock.
+//! The stored form of a rate group: its cooldown, the next free request reservation, and the vendor
+//! clock.
 
 use serde::{Deserialize, Serialize};
 use windlass_core::ids::RateGroup;
@@ -10,27 +11,27 @@ use windlass_core::wait::RateGate;
 use super::{Attributes, Stored, read, write};
 use crate::error::StateError;
 
-/// The `not_before` of a group whose gate was never closed. The attribute was always there, so
-/// whoever knows no turns must find it.
+/// The `not_before` of a group that never had a cooldown. The attribute was always present, so a
+/// version without reservations needs it.
 const NEVER: Timestamp = Timestamp::from_ms(0);
 
-/// What is stored of a rate group.
+/// The stored state of a rate group.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RateItem {
-    /// Whose.
+    /// The name of the group.
     pub group: RateGroup,
-    /// Its gate, if it was ever closed.
+    /// The latest cooldown; `None` if there was none.
     pub gate: Option<RateGate>,
-    /// The next turn that is free, if any was ever taken.
+    /// The next free request reservation; `None` if there was none.
     pub next_turn: Option<Timestamp>,
-    /// The vendor's clock, as last stored.
+    /// The vendor clock, as last stored.
     pub clock: Option<ClockOffset>,
     /// The origin whose response showed that clock.
     pub origin: Option<String>,
 }
 
 impl RateItem {
-    /// A group whose gate was never closed and of which nobody has taken a turn.
+    /// A group without cooldowns and reservations so far.
     pub fn new(group: RateGroup) -> Self {
         Self {
             group,
@@ -63,7 +64,8 @@ impl From<RateItem> for RateState {
     }
 }
 
-/// A gate and the next turn move independently, so no pair of values contradicts itself.
+/// The cooldown and the next reservation change independently, so no pair of values is
+/// inconsistent.
 impl Consistent for RateItem {
     fn check(&self) -> Result<(), Violation> {
         Ok(())

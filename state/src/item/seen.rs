@@ -1,4 +1,4 @@
-//! The stored form of what a page delivered: digests of its records' ids, in one item or several.
+//! The stored form of a seen page: digests of its record ids, in one item or several.
 
 use serde::{Deserialize, Serialize};
 use windlass_core::ids::{Generation, Lane, SourceName};
@@ -10,23 +10,23 @@ use windlass_core::time::Timestamp;
 use super::{Attributes, Stored, is_default, packed, read, write};
 use crate::error::StateError;
 
-/// The one attribute that is packed: digests of 8 bytes each, big endian, ascending. As a list of
-/// numbers a page of a thousand records would take 21 KB and not 8, and a unit of writing is 1 KB.
-/// In this form it is text, two hexadecimal digits a byte; stores hold the bytes.
+/// The one packed attribute: digests of 8 bytes each, big endian, ascending. As a list of numbers,
+/// a page of a thousand records would take 21 KB instead of 8, and a write unit is 1 KB. In this
+/// form it is text, two hexadecimal digits per byte; stores hold the bytes.
 pub const DIGESTS: &str = "digests";
 
-/// A part of what a page delivered, as one item holds it.
+/// A piece of a seen page, as one item holds it.
 ///
-/// A page is in as many items as it needs. All of them say how many, and the number that the first
-/// says counts: the others are written before it, so a page that is remembered again with fewer
-/// pieces has those that are left over ignored from the moment it is whole.
+/// A page has as many items as it needs. Each of them holds their number, and the number in the
+/// first one counts. The others are written before it. If a page is stored again with fewer pieces,
+/// the old ones are therefore ignored as soon as the first is written.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SeenPiece {
     /// The page, with the digests of this piece.
     pub page: SeenPage,
-    /// Which piece, from 0.
+    /// The number of the piece, from 0.
     pub piece: u32,
-    /// How many there are.
+    /// The number of pieces.
     pub pieces: u32,
 }
 
@@ -70,7 +70,7 @@ struct Form {
     expires_at: Timestamp,
 }
 
-/// INV-16: a piece is one of its page's pieces, and its digests ascend, each once.
+/// INV-16: a piece is one of its page's pieces, and its digests ascend without repetition.
 impl Consistent for SeenPiece {
     fn check(&self) -> Result<(), Violation> {
         let digests = &self.page.digests;

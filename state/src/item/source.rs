@@ -1,4 +1,4 @@
-//! The stored form of a source: its definition with the policy beside it, flat.
+//! The stored form of a source: its definition and the policy, flat.
 
 use std::collections::BTreeMap;
 
@@ -130,7 +130,7 @@ impl From<SourceRecord> for SourceItem {
 impl SourceItem {
     fn into_record(self) -> Result<SourceRecord, String> {
         let blocked = match (self.blocked, self.blocked_since) {
-            // Blocks were once stored without a probe: it is due.
+            // Earlier versions stored blocks without a probe: it is due.
             (Some(reason), Some(since)) => Some(Blocked {
                 reason,
                 since,

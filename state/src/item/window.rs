@@ -1,4 +1,4 @@
-//! The stored form of a window: core's form, without what a reader supplies.
+//! The stored form of a window: core's form, without default values that a reader supplies.
 
 use serde_json::Value;
 use windlass_core::window::{Presence, Window, WindowForm};
@@ -24,7 +24,7 @@ impl Stored for Window {
     }
 }
 
-/// Whether a reader of an item without this attribute takes this value for it.
+/// Returns whether `value` is the one that a reader supplies for a missing attribute.
 fn is_supplied(value: &Value) -> bool {
     match value {
         Value::Bool(flag) => !flag,

@@ -1,4 +1,4 @@
-//! Any window and its stored form.
+//! Arbitrary windows and their stored form.
 
 use proptest::prelude::*;
 use windlass_core::ids::{Lane, Owner, Timeline, WindowId};
@@ -69,7 +69,7 @@ prop_compose! {
     }
 }
 
-/// `form` with every number and time that contradicts another one set to a value that fits.
+/// `form` with every contradictory number and time replaced by a consistent one.
 fn mended(mut form: WindowForm) -> WindowForm {
     form.epoch = form.epoch.max(1);
     form.cursor = form.cursor.filter(|_| form.page > 0);

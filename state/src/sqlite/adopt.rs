@@ -1,4 +1,4 @@
-//! Storing what output folders tell of timelines, for a state that was lost or put back.
+//! Stores adoptions of output folders, for a state that was lost or restored.
 
 use rusqlite::Connection;
 use windlass_core::adopt::Adoption;
@@ -13,8 +13,8 @@ use super::{OF_TIMELINE, SqliteStore, key, seen};
 use crate::error::StateError;
 
 impl SqliteStore {
-    /// Stores every adoption with the pages that remember what its files hold, all of them or none.
-    /// The caller keeps every run away meanwhile. No power failure takes them back.
+    /// Stores every adoption with the seen pages of its files, all of them or none. The caller
+    /// excludes every run meanwhile. A power failure does not revert them.
     pub fn adopt(&self, adoptions: &[(Adoption, Vec<SeenPage>)]) -> Result<(), StateError> {
         synced(&mut self.connection(), |connection| {
             write(connection, |connection| {

@@ -1,8 +1,8 @@
-//! A copy of the state in a new file, taken while others work on it.
+//! A copy of the state in a new file, taken while other processes work on it.
 //!
-//! The state may go on in the run in which the copy is taken, and an output folder tells a copy from
-//! its state by its mark only. The copy therefore knows no mark: in the state's place, it is refused
-//! by every folder that the state has used.
+//! The state may continue in the run in which the copy is taken, and only its mark distinguishes
+//! the state from a copy for an output folder. The copy therefore has no marks: used in the state's
+//! place, every folder of the state rejects it.
 //!
 //! The copy gets its name last, when it is whole and synced: a stop leaves at most a file with
 //! another name.
@@ -19,20 +19,21 @@ use super::SqliteStore;
 use super::error::{failed, open_failed};
 use crate::error::StateError;
 
-/// Only its owner reads it: a state has the names of secrets and of what is pulled.
+/// Mode of the copy: only its owner reads it, because a state has the names of secrets and of
+/// sources.
 const MODE: u32 = 0o600;
 
-/// Tries while another process has the state to itself, each as long as any call of this store waits.
+/// Attempts while another process locks the state, each as long as any call of this store waits.
 const TRIES_MAX: usize = 3;
 
 impl SqliteStore {
-    /// Copies the whole state, as it is at one instant, into a new file at `to`, also while other
-    /// processes write, and returns the file's size in bytes. Only its owner may read the file, and it
-    /// is durable when this returns. The copy knows no mark of an output folder.
+    /// Copies the whole state, as of one instant, into a new file at `to`, even while other
+    /// processes write, and returns the file's size in bytes. Only its owner may read the file, and
+    /// it is durable when this returns. The copy has no marks of output folders.
     ///
     /// # Errors
-    /// [`StateError::Refused`] when there is a file at `to`, which is left alone, or none can be made.
-    /// A copy that failed is removed.
+    /// [`StateError::Refused`] if a file exists at `to`, which stays unchanged, or if none can be
+    /// created. A failed copy is removed.
     pub fn backup(&self, to: &Path) -> Result<u64, StateError> {
         if to.symlink_metadata().is_ok() {
             return Err(exists(to));
@@ -43,7 +44,7 @@ impl SqliteStore {
             .and_then(|()| sync(&unnamed))
             .and_then(|bytes| give_name(&unnamed, to).map(|()| bytes));
         if copied.is_err() {
-            // It is this call's own, and no backup.
+            // The file belongs to this call, and is not a backup.
             drop(fs::remove_file(&unnamed));
         }
         copied
@@ -58,7 +59,7 @@ fn exists(to: &Path) -> StateError {
 }
 
 fn create(unnamed: &Path) -> Result<(), StateError> {
-    // Left by a backup that was stopped.
+    // Files of an interrupted backup.
     for left in ["", "-journal", "-wal", "-shm"].map(|end| with_end(unnamed, end)) {
         match fs::remove_file(&left) {
             Err(error) if error.kind() != ErrorKind::NotFound => {
@@ -87,7 +88,8 @@ fn with_end(path: &Path, end: &str) -> PathBuf {
     PathBuf::from(name)
 }
 
-/// One step, so that the copy is of one instant: with a write-ahead log it holds up nobody.
+/// Copies in one step, so that the copy is of one instant: with a write-ahead log it blocks no
+/// other process.
 fn copy(connection: &Connection, to: &Path) -> Result<(), StateError> {
     let there = |error: Error| open_failed(to, &error);
     let mut target = Connection::open(to).map_err(there)?;
@@ -101,7 +103,7 @@ fn copy(connection: &Connection, to: &Path) -> Result<(), StateError> {
                 drop(backup);
                 return finish(&target, to);
             }
-            // Only without a write-ahead log: its writer has the file to itself.
+            // Only without a write-ahead log: its writer locks the file.
             StepResult::More | StepResult::Busy | StepResult::Locked => {}
             other => {
                 let problem = format!("the copy ended with {other:?}");
@@ -114,7 +116,8 @@ fn copy(connection: &Connection, to: &Path) -> Result<(), StateError> {
     ))
 }
 
-/// Marks the copy as one, without a log beside it. A copy of a damaged state is no backup.
+/// Removes the marks from the copy, and its log. Fails for a copy of a damaged state, which is not
+/// a backup.
 fn finish(target: &Connection, to: &Path) -> Result<(), StateError> {
     let said = |pragma: &str| {
         let text = target.query_row(pragma, [], |row| row.get::<_, String>(0));
@@ -144,9 +147,9 @@ fn sync(unnamed: &Path) -> Result<u64, StateError> {
     })
 }
 
-/// Gives the whole file its name, durably, unless there is a file of that name.
+/// Gives the whole file its name, durably, unless a file of that name exists.
 fn give_name(unnamed: &Path, to: &Path) -> Result<(), StateError> {
-    // It was not there at the start; a copy takes long.
+    // The file was absent at the start, but a copy takes long.
     if to.symlink_metadata().is_ok() {
         return Err(exists(to));
     }

@@ -8,7 +8,7 @@ use crate::store::StateStore;
 async fn a_backup_is_the_whole_state_at_one_instant_beside_a_writer() {
     let (store, path, dir) = store();
     store.create(&window()).await.unwrap();
-    // A writer in the middle of a transaction is not waited for, and not in the copy.
+    // The copy neither waits for an open transaction of a writer nor contains it.
     let writer = Connection::open(&path).unwrap();
     writer
         .execute_batch("BEGIN IMMEDIATE; DELETE FROM window_items")

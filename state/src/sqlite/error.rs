@@ -1,4 +1,4 @@
-//! What a failure of SQLite means to the caller, decided here once.
+//! The meaning of SQLite's failures for the caller, decided only here.
 //!
 //! Result codes: <https://www.sqlite.org/rescode.html>.
 
@@ -8,7 +8,7 @@ use rusqlite::{Error, ErrorCode};
 
 use crate::error::StateError;
 
-/// A statement failed before its transaction was committed: nothing was written.
+/// The error of a statement that failed before its commit: nothing was written.
 pub(super) fn failed(error: &Error) -> StateError {
     let text = error.to_string();
     match error.sqlite_error_code() {
@@ -26,8 +26,8 @@ pub(super) fn failed(error: &Error) -> StateError {
             | ErrorCode::CannotOpen
             | ErrorCode::FileLockingProtocolFailed,
         ) => StateError::Unavailable(text),
-        // The rest is a file that was damaged or changed by another program: the same call would
-        // fail the same way for ever.
+        // Any other code is a file that was damaged or changed by another program: the same call
+        // would always fail the same way.
         _ => StateError::Corrupt {
             key: "state database".to_owned(),
             problem: text,
@@ -35,7 +35,8 @@ pub(super) fn failed(error: &Error) -> StateError {
     }
 }
 
-/// A commit failed. Only when it was refused or had no room is it certain that it was not applied.
+/// The error of a failed commit. It was certainly not applied only if the database was busy, full,
+/// or rejected it.
 pub(super) fn commit_failed(error: &Error) -> StateError {
     let busy = matches!(
         error.sqlite_error_code(),
@@ -47,7 +48,7 @@ pub(super) fn commit_failed(error: &Error) -> StateError {
     }
 }
 
-/// The file at `path` could not be opened or prepared.
+/// The error of a file at `path` that could not be opened or prepared.
 pub(super) fn open_failed(path: &Path, error: &Error) -> StateError {
     let path = path.display();
     match error.sqlite_error_code() {

@@ -1,4 +1,4 @@
-//! History that has run out.
+//! Deletion of expired history.
 
 use rusqlite::Connection;
 use windlass_core::time::Timestamp;
@@ -7,10 +7,10 @@ use super::error::failed;
 use super::seen;
 use crate::error::StateError;
 
-/// Windows that one call deletes, so that no write holds up the others for long.
+/// Windows that one call deletes, so that no write blocks the others for long.
 pub(super) const EXPIRED_PER_CALL_MAX: i64 = 10_000;
 
-// A window that `behind` still lists stays: there, a missing one counts as unfinished.
+// A window that `behind` still lists stays: a missing one there counts as unfinished.
 const EXPIRE_HISTORY: &str = r#"
     DELETE FROM window_items WHERE rowid IN (
         SELECT window_items.rowid FROM window_items JOIN progress USING (source, generation, lane)
@@ -20,7 +20,7 @@ const EXPIRE_HISTORY: &str = r#"
         LIMIT ?2
     )"#;
 
-/// Deletes what ran out before `now`, at most so much; how many items that were.
+/// Deletes a limited number of items that expired before `now`, and returns that number.
 pub(super) fn expire(connection: &Connection, now: Timestamp) -> Result<u64, StateError> {
     let mut statement = connection
         .prepare_cached(EXPIRE_HISTORY)

@@ -10,8 +10,8 @@ use super::transaction::{synced, write};
 use crate::error::StateError;
 
 impl SqliteStore {
-    /// The identity of this state and the folders it has used; made from `random` if it has none
-    /// yet. No power failure takes it back.
+    /// The identity of this state and the folders that it has used; created from `random` if there
+    /// is none yet. A power failure does not revert it.
     pub fn identity(&self, random: u128) -> Result<Ownership, StateError> {
         let mut connection = self.connection();
         if let Some(stored) = stored(&connection)? {
@@ -34,10 +34,11 @@ impl SqliteStore {
         })
     }
 
-    /// Counts a run, and stores the marks that it is about to leave in the folders `taken`, see
-    /// [`Ownership::begin`]. No power failure takes that back.
+    /// Counts a run, and stores the marks that it is about to leave in the folders `taken`; see
+    /// [`Ownership::begin`]. A power failure does not revert it.
     ///
-    /// [`StateError::Refused`] when the state has no identity yet.
+    /// # Errors
+    /// [`StateError::Refused`] if the state has no identity yet.
     pub fn begin_run(&self, after: u64, taken: &[FolderTaken]) -> Result<Ownership, StateError> {
         self.change_identity(|stored| stored.begin(after, taken))
     }

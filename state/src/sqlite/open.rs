@@ -1,4 +1,5 @@
-//! Opening: is the file ours, of a version we know, and ready for many readers beside one writer?
+//! Opens the state file: checks its owner and version, and prepares it for many readers beside one
+//! writer.
 
 use std::fs::OpenOptions;
 use std::path::Path;
@@ -12,26 +13,26 @@ use crate::error::StateError;
 
 /// Version of the tables, in `PRAGMA user_version`.
 pub(super) const SCHEMA_VERSION: i64 = 5;
-/// Marks a file as ours, in `PRAGMA application_id`: "WIND".
+/// Marks a file as a state of windlass, in `PRAGMA application_id`: "WIND".
 const APPLICATION_ID: i64 = 0x5749_4e44;
-/// How long a call waits for another process's write.
+/// Longest wait of a call for another process's write.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
-/// Tries to switch a new file to write-ahead logging, while others open it too.
+/// Attempts at switching a new file to write-ahead logging, while other processes open it too.
 const WAL_TRIES_MAX: usize = 100;
-/// The write-ahead log is cut back to this after a checkpoint: room on disk is bounded.
+/// Size to which a checkpoint truncates the write-ahead log, so that disk use is bounded.
 const WAL_BYTES_MAX: i64 = 16 * 1024 * 1024;
-/// Statements kept prepared: there are about twenty.
+/// Prepared statements that are cached: there are about twenty.
 const STATEMENTS_MAX: usize = 32;
 
 const SCHEMA: &str = include_str!("schema.sql");
-/// The table of remembered pages.
+/// The table of seen pages.
 const SEEN: &str = include_str!("seen.sql");
 /// The table of the state's own identity.
 const IDENTITY: &str = include_str!("identity.sql");
-/// Oldest version that can be brought up to date. Nothing older was ever released.
+/// Oldest version that can be migrated. No older one was released.
 const SCHEMA_VERSION_MIN: i64 = 4;
-/// What version 5 added to the tables of version 4. A column that a version adds may be empty, so the
-/// existing rows stay as they are.
+/// The columns and the index of version 5 that version 4 lacks. An added column may be empty, so
+/// the existing rows stay as they are.
 const SINCE_VERSION_4: &str = "
 ALTER TABLE sources ADD COLUMN file TEXT;
 ALTER TABLE sources ADD COLUMN probe_at TEXT;
@@ -49,7 +50,8 @@ ALTER TABLE sources ADD COLUMN clock TEXT;
 ALTER TABLE sources ADD COLUMN manifest_hash TEXT;
 ";
 
-/// Opens the file at `path` for reading and writing, and creates it and its tables if need be.
+/// Opens the file at `path` for reading and writing, and creates or migrates its tables if
+/// necessary.
 pub(super) fn writable(path: &Path) -> Result<Connection, StateError> {
     // SQLite takes these two names for databases that vanish when they are closed.
     if path.as_os_str().is_empty() || path == Path::new(":memory:") {
@@ -64,14 +66,14 @@ pub(super) fn writable(path: &Path) -> Result<Connection, StateError> {
     let failed = |error: Error| open_failed(path, &error);
     make_private(path);
     let mut connection = connect(path, flags)?;
-    // Without permission to write the file, SQLite quietly opens it for reading.
+    // Without permission to write the file, SQLite silently opens it for reading.
     if connection.is_readonly("main").map_err(failed)? {
         return Err(StateError::Refused(format!(
             "{} is read-only; make it writable",
             path.display()
         )));
     }
-    // Asked before anything is changed: the file may belong to another program.
+    // Checked before anything is changed: the file may belong to another program.
     let version = schema_version(
         &begin(&mut connection, TransactionBehavior::Deferred, path)?,
         path,
@@ -86,9 +88,9 @@ pub(super) fn writable(path: &Path) -> Result<Connection, StateError> {
     Ok(connection)
 }
 
-/// Makes the file at `path`, if there is none, so that only its owner may read it: cursors are in
-/// it. SQLite gives the files beside it the same mode. What stands in the way is said by SQLite,
-/// which opens it next.
+/// Creates the file at `path`, if there is none, so that only its owner may read it, because it
+/// holds cursors. SQLite gives the files beside it the same mode. Errors are left to SQLite, which
+/// opens the file next.
 fn make_private(path: &Path) {
     let mut options = OpenOptions::new();
     options.write(true).create_new(true);
@@ -100,7 +102,7 @@ fn make_private(path: &Path) {
     drop(options.open(path));
 }
 
-/// Opens the file at `path` for reading, beside whoever writes it.
+/// Opens the file at `path` for reading, beside a writer.
 pub(super) fn read_only(path: &Path) -> Result<Connection, StateError> {
     let none_yet = || {
         let path = path.display();
@@ -146,9 +148,9 @@ fn begin<'c>(
         .map_err(|error| open_failed(path, &error))
 }
 
-/// The schema version of the file, 0 when it is empty. Refuses the file of another program and a
-/// version this one does not know. Asked in a transaction, so that the three answers belong
-/// together while another process creates the tables.
+/// The schema version of the file, 0 if it is empty. Rejects the file of another program and an
+/// unknown version. Read in a transaction, so that the three values belong together while another
+/// process creates the tables.
 fn schema_version(transaction: &Transaction<'_>, path: &Path) -> Result<i64, StateError> {
     let number = |sql: &str| {
         let number = transaction.query_row(sql, [], |row| row.get::<_, i64>(0));
@@ -175,7 +177,7 @@ fn schema_version(transaction: &Transaction<'_>, path: &Path) -> Result<i64, Sta
 /// Switches to write-ahead logging, so that readers and the writer do not wait for each other.
 ///
 /// The switch itself does not wait for other connections (<https://www.sqlite.org/wal.html>), so
-/// while several processes open a new file, an empty write transaction does the waiting.
+/// while several processes open a new file, an empty write transaction waits for them.
 fn enter_wal(connection: &Connection) -> Result<(), Error> {
     let mut outcome = switch_to_wal(connection);
     for _ in 1..WAL_TRIES_MAX {
@@ -187,10 +189,10 @@ fn enter_wal(connection: &Connection) -> Result<(), Error> {
             _ => break,
         }
     }
-    // With the log, NORMAL syncs at checkpoints only, and a power failure may take back the last
-    // moves. That loses nothing: the sink has synced a page before its checkpoint is written, takes
-    // back what lies past the checkpoint it is given, and the page is fetched again. A file system
-    // that cannot share the log's memory keeps the rollback journal, which wants every sync.
+    // With the log, NORMAL syncs at checkpoints only, and a power failure may revert the last
+    // moves. That loses nothing: the sink has synced a page before its checkpoint is written,
+    // truncates to the stored position, and the page is fetched again. A file system that cannot
+    // share the log's memory keeps the rollback journal, which needs every sync.
     let synchronous = if outcome? == "wal" { "NORMAL" } else { "FULL" };
     connection.pragma_update(None, "synchronous", synchronous)
 }
@@ -201,7 +203,7 @@ fn switch_to_wal(connection: &Connection) -> Result<String, Error> {
 
 fn bring_up_to_date(connection: &mut Connection, path: &Path) -> Result<(), StateError> {
     let transaction = begin(connection, TransactionBehavior::Immediate, path)?;
-    // Asked again under the write lock: another process may have been faster.
+    // Read again under the write lock: another process may have been faster.
     let steps: &[_] = match schema_version(&transaction, path)? {
         0 => &[SCHEMA, windows_view::ITEMS, SEEN, IDENTITY],
         4 => &[SINCE_VERSION_4, IDENTITY],

@@ -1,4 +1,4 @@
-//! Rate groups: their gates, and the turns their workers reserve.
+//! Rate groups: their cooldowns and request reservations.
 
 use rusqlite::Connection;
 use windlass_core::ids::RateGroup;
@@ -12,13 +12,13 @@ use crate::apply::stays_closed;
 use crate::error::StateError;
 use crate::item::RateItem;
 
-/// What is stored of `group`, or what is true while nothing is.
+/// The stored state of `group`, or an empty one if nothing is stored.
 pub(super) fn of(connection: &Connection, group: &RateGroup) -> Result<RateItem, StateError> {
     let mut found = RATES.find(connection, "rate_group = ?1", (group.as_str(),))?;
     Ok(found.pop().unwrap_or_else(|| RateItem::new(group.clone())))
 }
 
-/// Closes the gate of a group, in a transaction of the caller's.
+/// Starts the cooldown of a group, in a transaction of the caller's.
 pub(super) fn close(
     connection: &Connection,
     gate: &RateGate,
@@ -49,7 +49,7 @@ pub(super) fn store_clock(
     RATES.put(connection, &shown)
 }
 
-/// Reserves turns of `group`, in a transaction of the caller's.
+/// Reserves requests of `group`, in a transaction of the caller's.
 pub(super) fn take_turns(
     connection: &Connection,
     group: &RateGroup,

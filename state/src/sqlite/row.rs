@@ -8,14 +8,14 @@ use super::error::failed;
 use crate::error::StateError;
 use crate::item::{Attributes, Stored, packed};
 
-/// How a column holds its attribute.
+/// The column type of an attribute.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
-    /// As text.
+    /// UTF-8 text.
     Text,
-    /// As a whole number.
+    /// A whole number.
     Number,
-    /// As 0 or 1.
+    /// A flag, as 0 or 1.
     Flag,
     /// A list or map, as JSON text.
     Json,
@@ -25,18 +25,18 @@ pub(super) enum Kind {
 
 /// A table that holds items of one type.
 pub(super) struct Table {
-    /// Its name in the schema.
     pub(super) name: &'static str,
-    /// How many of the columns, from the first on, are the key.
+    /// Number of key columns, which come first.
     pub(super) key: usize,
     /// Attribute and column name, in order.
     pub(super) columns: &'static [(&'static str, Kind)],
-    /// The last column, if it holds all other attributes as one JSON object.
+    /// The last column, which holds all other attributes as one JSON object; `None` if every
+    /// attribute has a column.
     pub(super) rest: Option<&'static str>,
 }
 
 impl Table {
-    /// The items for which `clause` (what follows `WHERE`) holds.
+    /// The items for which `clause` (the text after `WHERE`) holds.
     pub(super) fn find<T: Stored>(
         &self,
         connection: &Connection,
@@ -59,7 +59,7 @@ impl Table {
         Ok(found)
     }
 
-    /// Stores `item`, in place of the one with its key if there is one.
+    /// Stores `item`, in place of the stored one with its key.
     pub(super) fn put(
         &self,
         connection: &Connection,
@@ -83,7 +83,7 @@ impl Table {
     }
 
     fn column_list(&self) -> String {
-        // Quoted, because some attributes are named like keywords.
+        // Quoted, because some attributes have the names of keywords.
         let names = self.columns.iter().map(|(name, _)| *name);
         let quoted: Vec<_> = names
             .chain(self.rest)
@@ -158,7 +158,7 @@ impl Table {
         })
     }
 
-    /// The table and the key columns, as a person would look the row up.
+    /// The table and the key columns, in the form in which operators look the row up.
     fn key_of(&self, row: &Row<'_>) -> String {
         let parts: Vec<_> = (0..self.key)
             .map(|index| match row.get_ref(index) {

@@ -1,4 +1,4 @@
--- The whole state of one installation, for people with a database shell as much as for windlass.
+-- The whole state of one installation, for operators with a database shell as much as for windlass.
 -- Columns are named like the attributes of the stored items. Times are RFC 3339 text in UTC with
 -- milliseconds, so they sort. Column `v` is the version of the item's form.
 
@@ -8,7 +8,7 @@ CREATE TABLE sources (
     connector           TEXT NOT NULL,
     params              TEXT NOT NULL,    -- a JSON object
     generation          TEXT NOT NULL,
-    secret              TEXT,             -- where the secret is, never the secret
+    secret              TEXT,             -- the reference to the secret, never the secret
     base_url            TEXT,
     token_url           TEXT,
     start               TEXT NOT NULL,
@@ -17,11 +17,11 @@ CREATE TABLE sources (
     destination         TEXT,             -- a JSON object
     metadata            INTEGER NOT NULL, -- 0 or 1
     paused              INTEGER NOT NULL, -- 0 or 1
-    file                TEXT,             -- the configuration file that defines it
-    blocked             TEXT,             -- why it does not run
+    file                TEXT,             -- the configuration file of the source
+    blocked             TEXT,             -- the reason of the block
     blocked_since       TEXT,
     probe_at            TEXT,             -- earliest next probe of a blocked source
-    held_since          TEXT,             -- since when an operator holds it back
+    held_since          TEXT,             -- the start of the operator's pause
     unit_ms             INTEGER NOT NULL,
     initial_ms          INTEGER NOT NULL,
     min_ms              INTEGER NOT NULL,
@@ -38,7 +38,7 @@ CREATE TABLE sources (
     strict_order        TEXT,             -- oldest_first or newest_first, if the vendor documents it
     sweeps_ms           TEXT,             -- a JSON array
     clock               TEXT,             -- ours or vendor, if the operator has chosen
-    manifest_hash       TEXT,             -- what the definition took from its manifest
+    manifest_hash       TEXT,             -- hash of the facts from the manifest
     applied_at          TEXT NOT NULL,
     v                   INTEGER NOT NULL
 );
@@ -60,7 +60,7 @@ CREATE TABLE progress (
     records_per_hour  INTEGER,
     late              INTEGER,
     known             INTEGER,
-    open              INTEGER,       -- windows ready, dispatched or running, when this was written
+    open              INTEGER,       -- windows ready, dispatched or running, as of the last write
     parked            INTEGER,
     parked_since      TEXT,
     failing_since     TEXT,
@@ -74,9 +74,9 @@ CREATE TABLE rate_gates (
     rate_group TEXT NOT NULL PRIMARY KEY,
     not_before TEXT NOT NULL,
     reason     TEXT NOT NULL,
-    next_turn  TEXT,          -- the next one that is free
-    clock_offset_ms   INTEGER, -- the vendor's clock minus this machine's
-    clock_observed_at TEXT,    -- the response that showed it, by this machine's clock
+    next_turn  TEXT,          -- the next free request reservation
+    clock_offset_ms   INTEGER, -- the vendor clock minus the machine clock
+    clock_observed_at TEXT,    -- the time of the response that showed it, by the machine clock
     clock_origin      TEXT,    -- the origin of that response
     v          INTEGER NOT NULL
 );

@@ -1,4 +1,4 @@
-//! What pages delivered.
+//! Seen pages.
 
 use rusqlite::Connection;
 use windlass_core::seen::{SeenBy, SeenPage};
@@ -19,7 +19,7 @@ const INSIDE: &str = "source = ?1 AND generation = ?2 AND at >= ?3 AND at < ?4";
 const EXPIRE: &str = "DELETE FROM seen WHERE rowid IN (
     SELECT rowid FROM seen WHERE expires_at < ?1 LIMIT ?2)";
 
-/// Stores `page` in place of what was remembered of it, in a transaction of the caller's.
+/// Stores `page` in place of its earlier version, in a transaction of the caller's.
 pub(super) fn remember(connection: &Connection, page: &SeenPage) -> Result<(), StateError> {
     let Ok(number) = i64::try_from(page.page) else {
         let text = format!("page {} is more than SQLite can hold", page.page);
@@ -42,8 +42,8 @@ pub(super) fn remember(connection: &Connection, page: &SeenPage) -> Result<(), S
         .try_for_each(|piece| SEEN.put(connection, piece))
 }
 
-/// What `by` delivered inside `span`; `None` when that are more than `digests_max` digests, which
-/// their lengths tell before any is read.
+/// The pages of `by` inside `span`; `None` if they hold more than `digests_max` digests. The limit
+/// is checked by their lengths, before any is read.
 pub(super) fn inside(
     connection: &Connection,
     by: &SeenBy,
@@ -67,7 +67,7 @@ pub(super) fn inside(
     Ok(Some(found.into_iter().map(|piece| piece.page).collect()))
 }
 
-/// Deletes what no sweep needs any more, and says how many items that were.
+/// Deletes pages that no sweep needs any more, and returns the number of items.
 pub(super) fn expire(connection: &Connection, now: Timestamp) -> Result<usize, StateError> {
     let mut statement = connection
         .prepare_cached(EXPIRE)

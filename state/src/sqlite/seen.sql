@@ -1,15 +1,15 @@
--- What pages delivered, for the sweeps that read their time again.
+-- Seen pages, for the sweeps that read their time again.
 
 CREATE TABLE seen (
     source     TEXT NOT NULL,
     generation TEXT NOT NULL,
-    at         TEXT NOT NULL,    -- where the page's records lie
-    "from"     TEXT NOT NULL,    -- of the window that delivered it
+    at         TEXT NOT NULL,    -- the page's place in time
+    "from"     TEXT NOT NULL,    -- the start of the window that delivered it
     lane       TEXT NOT NULL,
     page       INTEGER NOT NULL,
     piece      INTEGER NOT NULL, -- from 0
-    pieces     INTEGER NOT NULL, -- that of piece 0 says how many count
-    pass       INTEGER,          -- of the window; nothing for 0
+    pieces     INTEGER NOT NULL, -- the number in piece 0 counts
+    pass       INTEGER,          -- restarts of the window; NULL for 0
     digests    BLOB NOT NULL,    -- the first 8 bytes of the SHA-256 of each record's id
     expires_at TEXT NOT NULL,
     v          INTEGER NOT NULL,

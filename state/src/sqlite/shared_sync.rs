@@ -1,4 +1,4 @@
-//! One sync for many: windows that end together wait for the same one.
+//! Shared syncs: windows that end together wait for the same one.
 
 use std::panic;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -8,19 +8,19 @@ use tokio::task::spawn_blocking;
 
 use crate::error::StateError;
 
-/// The syncs of a store, one at a time and numbered from 1. A sync covers all that was written before it
-/// began, so a caller that came before that needs no other.
+/// The syncs of a store, one at a time and numbered from 1. A sync covers every write before its
+/// start, so an earlier caller needs no other.
 #[derive(Debug, Default)]
 pub(super) struct SharedSync {
-    /// The last one that has begun.
+    /// The number of the last started sync.
     begun: AtomicU64,
-    /// The last one that succeeded. Held by the caller that syncs.
+    /// The number of the last successful sync. The syncing caller holds the lock.
     succeeded: Mutex<u64>,
 }
 
 impl SharedSync {
-    /// Returns when a sync that began after this call has succeeded: one by another caller, or `sync`,
-    /// which runs on a blocking thread.
+    /// Returns when a sync that began after this call has succeeded: one of another caller, or
+    /// `sync`, which runs on a blocking thread.
     pub(super) async fn run(
         &self,
         sync: impl FnOnce() -> Result<(), StateError> + Send + 'static,
@@ -55,7 +55,7 @@ mod tests {
 
     use super::*;
 
-    /// A sync that counts itself.
+    /// A sync that increments `count`.
     fn counted(count: &Arc<AtomicU64>) -> impl FnOnce() -> Result<(), StateError> + Send + 'static {
         let count = Arc::clone(count);
         move || {

@@ -1,4 +1,4 @@
-//! Sources by name and by shard, and the number that shows the writes of other processes.
+//! Sources by name and by shard, and the number that reveals the writes of other processes.
 
 use rusqlite::Connection;
 use serde_json::Value as Json;
@@ -22,7 +22,7 @@ pub(super) fn changes(connection: &Connection) -> Result<i64, StateError> {
         .map_err(|error| failed(&error))
 }
 
-/// The source called `name`.
+/// The source `name`.
 pub(super) fn named(
     connection: &Connection,
     name: &SourceName,
@@ -50,7 +50,7 @@ pub(super) fn rate_groups(connection: &Connection) -> Result<Vec<RateGroup>, Sta
     names.iter().map(group).collect()
 }
 
-/// The sources of `shard`, by name. Those of other shards are not decoded: a shard is one of many,
+/// The sources of `shard`, by name. Those of other shards are not decoded: there are many shards,
 /// and reading all sources once per shard would be most of the cost of a tick.
 pub(super) fn of_shard(
     connection: &Connection,

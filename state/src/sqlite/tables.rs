@@ -1,5 +1,5 @@
-//! The tables: which attribute is in which column, in the order of `schema.sql` and of the files beside
-//! it. Windows have a column for what queries ask for, and one for the rest.
+//! The tables: the column of each attribute, in the order of `schema.sql` and of the files beside
+//! it. Windows have a column for each attribute that queries need, and one for the rest.
 
 use super::row::Kind::{Bytes, Flag, Json, Number, Text};
 use super::row::Table;

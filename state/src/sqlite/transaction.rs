@@ -1,16 +1,15 @@
-//! Writes: each whole or not at all, and some of them so that not even a power failure takes them
-//! back.
+//! Writes: each whole or not at all, and some of them safe from a power failure at once.
 
 use rusqlite::{Connection, TransactionBehavior};
 
 use super::error::{commit_failed, failed};
 use crate::error::StateError;
 
-/// `PRAGMA synchronous` at which each commit is on the disk before it is acknowledged, with all
-/// that was committed before it: <https://www.sqlite.org/pragma.html#pragma_synchronous>.
+/// The value of `PRAGMA synchronous` at which each commit is on disk before it is acknowledged,
+/// with all earlier commits: <https://www.sqlite.org/pragma.html#pragma_synchronous>.
 const FULL: i64 = 2;
 
-/// Runs `change` in a transaction of its own: all of it, or nothing when it fails.
+/// Runs `change` in a transaction of its own: all of it, or nothing if it fails.
 pub(super) fn write<T, E: From<StateError>>(
     connection: &mut Connection,
     change: impl FnOnce(&Connection) -> Result<T, E>,
@@ -25,10 +24,12 @@ pub(super) fn write<T, E: From<StateError>>(
     Ok(changed)
 }
 
-/// Runs `write`, whose commits are synced before it returns. They usually are only now and then, see
-/// [`super::open`], and a power failure may take the last ones back: pages are fetched again then.
-/// That must not happen to the claim of a window whose page token works once and may be sent after
-/// it, for the state would say again that nobody has sent it.
+/// Runs `write`, whose commits are synced before it returns.
+///
+/// Usually only some commits are synced (see [`super::open`]), and a power failure may revert the
+/// last ones: those pages are fetched again. The claim of a window with an unsent one-time token
+/// must not be reverted, because the worker may send the token after it, and the state would again
+/// record it as unsent.
 pub(super) fn synced<T, E: From<StateError>>(
     connection: &mut Connection,
     write: impl FnOnce(&mut Connection) -> Result<T, E>,
@@ -36,13 +37,13 @@ pub(super) fn synced<T, E: From<StateError>>(
     let usual = synchronous(connection).map_err(|error| failed(&error))?;
     set(connection, usual.max(FULL)).map_err(|error| failed(&error))?;
     let written = write(connection);
-    // If that fails, all that follows is synced at once too: slower, and as safe.
+    // If that fails, all later commits are synced at once too: slower, and as safe.
     drop(set(connection, usual));
     written
 }
 
-/// Syncs all that was committed before. SQLite syncs its log only behind a commit that has written
-/// something, so one page is written again as it is.
+/// Syncs all earlier commits. SQLite syncs its log only after a commit with a write, so one page is
+/// rewritten unchanged.
 pub(super) fn sync(connection: &mut Connection) -> Result<(), StateError> {
     synced(connection, |connection| {
         write(connection, |connection| {

@@ -1,4 +1,4 @@
--- Look at windows through the view `windows`, which shows every attribute as a column.
+-- For reading, use the view `windows`, which shows every attribute as a column.
 CREATE TABLE window_items (
     source     TEXT NOT NULL,
     generation TEXT NOT NULL,
@@ -11,5 +11,5 @@ CREATE TABLE window_items (
     PRIMARY KEY (source, generation, lane, "from")
 );
 
--- Finds expired history without reading the rest of it.
+-- Finds expired history without reading the rest.
 CREATE INDEX windows_expiring ON window_items (expires_at) WHERE expires_at IS NOT NULL;

@@ -1,5 +1,5 @@
--- Windows with a column for each attribute become windows with one JSON object. A merge with an empty
--- object leaves out what is null.
+-- Converts windows with a column for each attribute into windows with one JSON object. A merge with
+-- an empty object omits nulls.
 INSERT INTO window_items
 SELECT source, generation, lane, "from", "to", status, expires_at, json_patch('{}', json_object(
     'epoch', epoch,
