@@ -6,20 +6,20 @@ use std::str::FromStr;
 
 use windlass_core::time::SECOND_MS;
 
-/// The deployment that metrics are counted under when none is set.
+/// The default deployment of metrics.
 const DEPLOYMENT: &str = "windlass";
 
 /// The environment variables of a process. An empty one counts as unset.
 #[derive(Debug, Clone, Default)]
 pub struct Environment(BTreeMap<String, String>);
 
-/// The environment is not what the function needs.
+/// The error of an environment that lacks a setting or has an invalid one.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{variable} {problem}")]
 pub struct SettingsError {
-    /// Which variable.
+    /// The name of the variable.
     pub variable: &'static str,
-    /// What is wrong with it and what would be right.
+    /// The fault, and the valid values.
     pub problem: String,
 }
 
@@ -32,7 +32,7 @@ impl Environment {
         std::env::vars_os().filter_map(text).collect()
     }
 
-    /// The value of `variable`, if it is set.
+    /// The value of `variable`; `None` if it is unset or empty.
     pub fn optional(&self, variable: &str) -> Option<&str> {
         let value = self.0.get(variable).map(String::as_str);
         value.filter(|value| !value.is_empty())
@@ -41,7 +41,7 @@ impl Environment {
     /// The value of `variable`, which the template sets.
     ///
     /// # Errors
-    /// When it is not set.
+    /// Fails if it is not set.
     pub fn required(&self, variable: &'static str) -> Result<String, SettingsError> {
         let value = self.optional(variable).map(str::to_owned);
         value.ok_or_else(|| SettingsError {
@@ -50,10 +50,10 @@ impl Environment {
         })
     }
 
-    /// The value of `variable` as a `T`, if it is set.
+    /// The value of `variable` as a `T`; `None` if it is not set.
     ///
     /// # Errors
-    /// When it is not a `T`.
+    /// Fails if it is not a `T`.
     pub fn parsed<T: FromStr<Err: Display>>(
         &self,
         variable: &'static str,
@@ -67,10 +67,10 @@ impl Environment {
         self.optional(variable).map(parse).transpose()
     }
 
-    /// The whole seconds in `variable`, in milliseconds, if it is set.
+    /// The whole seconds in `variable`, in milliseconds; `None` if it is not set.
     ///
     /// # Errors
-    /// When it is not a number from 1 to `seconds_max`.
+    /// Fails if it is not a number from 1 to `seconds_max`.
     pub fn seconds(
         &self,
         variable: &'static str,
@@ -88,7 +88,7 @@ impl Environment {
         }
     }
 
-    /// `WINDLASS_DEPLOYMENT`: what metrics are counted under; `windlass` unless set.
+    /// The deployment of the metrics, from `WINDLASS_DEPLOYMENT`; `windlass` if it is not set.
     pub fn deployment(&self) -> String {
         let deployment = self.optional("WINDLASS_DEPLOYMENT");
         deployment.unwrap_or(DEPLOYMENT).to_owned()

@@ -1,6 +1,6 @@
-//! The shell of a Lambda function: it reads settings from the environment, starts the log, makes the
-//! AWS configuration once, serves invocations, and writes metrics. A function says what it is made of
-//! and what an invocation does ([`Function`]); this room is all that knows Lambda's runtime.
+//! The shell of a Lambda function: reads settings from the environment, starts the log, loads the
+//! AWS configuration once, serves invocations, and writes metrics. A function defines its clients
+//! and its invocation ([`Function`]); no other room depends on Lambda's runtime.
 
 mod environment;
 mod log;
@@ -22,7 +22,7 @@ pub use self::environment::{Environment, SettingsError};
 pub use self::log::json_lines;
 pub use self::metrics::MetricLog;
 
-/// Why a function cannot start.
+/// The reason why a function cannot start.
 pub type StartError = Box<dyn Error + Send + Sync>;
 
 /// One of the functions.
@@ -31,15 +31,16 @@ pub trait Function: Sized {
     type Event: DeserializeOwned + 'static;
     /// The response to an invocation.
     type Summary: Serialize + 'static;
-    /// Why an invocation failed.
+    /// The error of a failed invocation.
     type Error: Display;
     /// The type of that error in Lambda's response.
     const ERROR_TYPE: &'static str;
 
-    /// The function with its clients, once for the life of the process. Sends nothing yet.
+    /// Creates the function with its clients, once for the life of the process. Sends nothing yet.
     ///
     /// # Errors
-    /// When `environment` lacks something, or a client cannot be made. The process ends.
+    /// Fails if `environment` lacks a setting, or a client cannot be created. The process then
+    /// ends.
     fn new(environment: &Environment, sdk: SdkConfig) -> Result<Self, StartError>;
 
     /// Serves one invocation until `deadline_ms`, in milliseconds since 1970, when Lambda ends the
@@ -62,7 +63,7 @@ pub fn main<F: Function>() -> ExitCode {
         .and_then(|runtime| runtime.block_on(serve::<F>()));
     match served {
         Ok(()) => ExitCode::SUCCESS,
-        // Wrong for every invocation: the function fails to start, and says why.
+        // The error affects every invocation: the function fails to start, and logs the reason.
         Err(error) => {
             tracing::error!(error = &*error, "the function cannot start");
             ExitCode::FAILURE
@@ -85,6 +86,6 @@ async fn serve<F: Function>() -> Result<(), StartError> {
             }
         })
     });
-    // Boxed: what it waits for is one large future.
+    // Boxed: its future is large.
     Box::pin(lambda_runtime::run(handler)).await
 }

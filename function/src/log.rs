@@ -4,11 +4,11 @@ use tracing::Subscriber;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::MakeWriter;
 
-/// The levels that are logged unless `WINDLASS_LOG` says otherwise.
+/// The log filter if `WINDLASS_LOG` is not set.
 const FILTER: &str = "info";
 
-/// Starts the log, filtered as `WINDLASS_LOG` says: `info` unless set. One that is not a filter is
-/// logged, and `info` holds.
+/// Starts the log, filtered by `WINDLASS_LOG`: `info` if it is not set. An invalid filter is
+/// logged, and `info` applies.
 pub(crate) fn start() {
     let asked = std::env::var("WINDLASS_LOG").unwrap_or_default();
     let asked = if asked.is_empty() { FILTER } else { &asked };
@@ -16,7 +16,7 @@ pub(crate) fn start() {
     let problem = filter.as_ref().err().map(ToString::to_string);
     let filter = filter.unwrap_or_else(|_| EnvFilter::new(FILTER));
     let lines = json_lines(filter, std::io::stdout);
-    // Fails only when a log has been started before: then that one stays.
+    // Fails only after an earlier start, whose log then stays.
     if tracing::subscriber::set_global_default(lines).is_err() {
         tracing::warn!("the log was started twice");
     }

@@ -6,19 +6,19 @@ use windlass_core::clock::Clock;
 use windlass_core::metric::{Metric, MetricLine};
 use windlass_core::system::SystemClock;
 
-/// Writes what a function counts, for one deployment.
+/// Writes the metrics of a function, for one deployment.
 #[derive(Debug)]
 pub struct MetricLog {
     deployment: String,
 }
 
 impl MetricLog {
-    /// A log that counts under `deployment`.
+    /// A log of metrics for `deployment`.
     pub const fn new(deployment: String) -> Self {
         Self { deployment }
     }
 
-    /// Writes `values` as one line. A log that cannot be written must not fail an invocation.
+    /// Writes `values` as one line. A failed write is logged and does not fail an invocation.
     pub fn write(&self, values: Vec<(Metric, u64)>) {
         if let Err(error) = self.write_to(&mut io::stdout(), values) {
             tracing::warn!(%error, "metrics not written");

@@ -1,4 +1,4 @@
-//! A log in memory, for tests of what the lines of the log hold.
+//! A log in memory, for tests of log lines.
 
 use std::io;
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
@@ -10,9 +10,10 @@ use tracing_subscriber::EnvFilter;
 
 use crate::json_lines;
 
-/// A subscriber beside those of the logs, for as long as the process lives. With one alone, `tracing`
-/// asks the subscriber of the thread that meets a span or an event first whether it is of interest, and
-/// keeps the result for all threads: a test without a log would switch off lines of one with a log.
+/// A subscriber beside those of the logs, for the life of the process. With a single subscriber,
+/// `tracing` asks the one of the thread that first meets a span or an event whether it is enabled,
+/// and keeps the result for all threads: a test without a log would disable lines of one with a
+/// log.
 static ANOTHER: LazyLock<Dispatch> = LazyLock::new(|| Dispatch::new(NoSubscriber::new()));
 
 /// The lines of a log. Clones share them.
@@ -31,7 +32,7 @@ impl LogLines {
     /// The lines since the last call.
     ///
     /// # Panics
-    /// When one is not JSON.
+    /// Panics if a line is not JSON.
     pub fn take(&self) -> Vec<Value> {
         let bytes = std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner));
         let lines = bytes.split(|byte| *byte == b'\n');
