@@ -120,7 +120,7 @@ fn make_trouble(deployment: &Deployment, seed: u64, kind: StreamKind) -> anyhow:
     Ok(())
 }
 
-/// P2 resume: whatever stops a worker, its window goes on after its last checkpoint.
+/// P2 resume: whatever stops a worker, its window resumes after its last checkpoint.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_newest_first_pull_into_firehose_through_every_kind_of_trouble_loses_nothing()
 -> anyhow::Result<()> {

@@ -18,7 +18,7 @@ const TICKS_WAITING: usize = 5;
 /// Windows in flight, and so the workers that may send a request before the wait is known.
 const IN_FLIGHT: usize = 2;
 
-/// P5 polite: workers of one rate group share the vendor's budget.
+/// P5 polite: workers of a rate group share one request rate, and a long wait is stored, not slept.
 #[tokio::test]
 async fn an_hour_that_a_vendor_asks_for_is_stored_and_not_slept() -> anyhow::Result<()> {
     let vendor = Stock::google(4, 1, 20).start().await;

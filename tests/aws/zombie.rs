@@ -10,7 +10,7 @@ use crate::vendors::Stock;
 const PAGE: usize = 50;
 const TICKS_MAX: usize = 200;
 
-/// P4 fenced: a worker that lost its window cannot move it.
+/// P4 fenced: a worker that lost its window cannot change it.
 #[tokio::test]
 async fn a_worker_that_was_overtaken_is_refused_and_repeats_its_page_in_flight_at_most()
 -> anyhow::Result<()> {

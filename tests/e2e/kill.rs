@@ -50,7 +50,7 @@ fn check_refetched(vendor: &Vendor) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// P2 resume: whatever stops a worker, its window goes on after its last checkpoint.
+/// P2 resume: whatever stops a worker, its window resumes after its last checkpoint.
 #[tokio::test]
 async fn twenty_kills_of_a_newest_first_pull_lose_nothing_and_repeat_nothing() -> anyhow::Result<()>
 {

@@ -96,7 +96,7 @@ async fn a_run_out_of_time_gives_its_window_back_with_the_cursor_kept() {
     assert_eq!((bench.output(), bench.written()), (all(9), all(9)));
 }
 
-/// P3 progress: a deadline ends a run only after it has tried a page, and keeps what it delivered.
+/// P3 progress: a run tries a page before its deadline ends it, and keeps its delivered pages.
 #[tokio::test]
 async fn a_run_tries_its_first_page_however_little_time_it_has() {
     let bench = Bench::new(|asked| well(asked.page, 3)).await;

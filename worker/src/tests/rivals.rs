@@ -78,7 +78,7 @@ async fn a_copy_whose_claim_reply_is_lost_does_not_take_its_rivals_claim_for_its
     assert_eq!(bench.written(), all(3));
 }
 
-/// P4 fenced: a worker that lost its window cannot move it.
+/// P4 fenced: a worker that lost its window cannot change it.
 #[tokio::test]
 async fn a_worker_that_lost_its_window_cannot_move_it_and_repeats_at_most_the_page_in_flight() {
     for lost_at in 1..=4 {

@@ -15,7 +15,7 @@ fn slow_down_once(wait: &'static str) -> impl Fn(&Asked) -> Reply + Send + Sync 
     }
 }
 
-/// P5 polite: the workers of a rate group share one budget, and a long wait is stored, not slept.
+/// P5 polite: workers of a rate group share one request rate, and a long wait is stored, not slept.
 #[tokio::test]
 async fn a_long_wait_is_stored_for_the_whole_group_and_nobody_sleeps() {
     for wait in ["3600", "31536000"] {
