@@ -45,7 +45,7 @@ pub(crate) struct Config {
 }
 
 impl Config {
-    /// When the stored source of `record` was paused, if that was because no file names it.
+    /// Start of the pause of the stored source `record`, if it is paused because no file names it.
     pub(crate) fn unnamed_since(&self, record: &SourceRecord) -> Option<Timestamp> {
         let is_named = self.sources.contains_key(record.definition.name.as_str());
         (record.definition.paused && !is_named).then_some(record.applied_at)

@@ -271,7 +271,7 @@ pub(crate) fn wrapped(text: &str, indent: &str, width: usize) -> String {
     lines
 }
 
-/// `text`, quoted if it holds characters that a terminal obeys or hides.
+/// `text`, quoted if it holds control or invisible characters.
 pub(crate) fn printable(text: &str) -> String {
     if text.chars().all(is_printable) {
         text.to_owned()
@@ -306,12 +306,12 @@ pub(crate) fn grouped(number: u64) -> String {
     grouped
 }
 
-/// A lag, a wait or an age of `ms` milliseconds: `3d 4h`.
+/// A lag, a wait or an age of `ms` milliseconds, like `3d 4h`.
 pub(crate) fn duration(ms: i64) -> String {
     Rounded(ms).to_string()
 }
 
-/// [`duration`] of something that did take time: `<1s` instead of `0s`.
+/// [`duration`] of an event that took time: `<1s` instead of `0s`.
 pub(crate) fn span(ms: i64) -> String {
     if ms < SECOND_MS {
         "<1s".to_owned()

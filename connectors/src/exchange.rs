@@ -187,7 +187,7 @@ pub struct Failure {
     pub status: Option<u16>,
     /// The vendor's own clock: `Date` plus `Age`; `None` without a response or without a `Date`.
     pub served_at: Option<Timestamp>,
-    /// Whether a limit on time ended the request: another try would take as long.
+    /// True if a timeout ended the request: another try would take as long.
     pub timed_out: bool,
     /// The cause and the cure: one line without token, secret or record, at most
     /// [`limits::MESSAGE_CHARS_MAX`] characters.
@@ -223,7 +223,7 @@ impl Failure {
     }
 }
 
-/// `text` on one line, without characters that a terminal obeys, cut to the limit for messages.
+/// `text` on one line, without terminal control characters, cut to the limit for messages.
 pub(crate) fn one_line(text: &str) -> String {
     text.chars()
         .map(|c| if is_printable(c) { c } else { ' ' })

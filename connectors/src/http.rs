@@ -255,7 +255,7 @@ async fn read_body(mut reply: reqwest::Response, limit: usize) -> Result<Bytes, 
     if announced.is_some_and(|bytes| bytes > limit) {
         return Err(TransportError::TooLarge { limit });
     }
-    // The client takes the header away with the encoding, if it knows it.
+    // The client removes this header when it decodes the body.
     if let Some(encoding) = reply.headers().get("content-encoding")
         && !encoding.as_bytes().eq_ignore_ascii_case(b"identity")
     {

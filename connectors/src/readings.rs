@@ -71,8 +71,8 @@ fn walk(
             visit(&inner, depth - 1)?;
         }
     }
-    // Separators stand between the parts of an escaping and are no level of their own. A reading
-    // without them has none to drop.
+    // Separators between the parts of an escaping do not count as a level. A reading without
+    // separators has none to remove.
     plain::plain(reading).map_or(Ok(()), |inner| visit(&inner, depth))
 }
 
@@ -117,8 +117,8 @@ impl Reading {
     }
 
     /// Appends the parts of `decoded` that can be text, apart from each other. Digits at the wrong
-    /// offset, and words that happen to consist of digits, decode to noise, of which hardly anything
-    /// is left: else it would be read further, and use up the limit.
+    /// offset, and words that happen to consist of digits, decode to noise. The noise is dropped,
+    /// because further readings of it would use up the limit.
     fn append_text_of(&mut self, decoded: &Self) {
         let mut at = 0;
         for chunk in decoded.bytes.utf8_chunks() {

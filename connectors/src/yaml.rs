@@ -147,7 +147,7 @@ fn describe(file: &str, text: &str, error: &Error) -> YamlError {
         place = place.and_then(|place| value_until(text, place)).or(place);
     }
     if let Error::SerdeUnknownField { field, .. } = error {
-        // A map whose kind decides its fields is parsed as a whole first, and its fields lose their
+        // A map whose kind determines its fields is parsed as a whole first, and its fields have no
         // places.
         let below = place.and_then(|place| key_below(text, place, field));
         place = below.or(place);

@@ -89,8 +89,8 @@ fn opened(fd: BorrowedFd<'_>) -> io::Result<Opened> {
     })
 }
 
-/// A descriptor that may be in non-blocking mode, which whoever started this process can set at any
-/// time: a full pipe is waited for, as in blocking mode, and nothing is written twice.
+/// A descriptor that may be in non-blocking mode, which the parent process can set at any time. A
+/// write to a full pipe waits, as in blocking mode, and no byte is written twice.
 #[cfg(unix)]
 struct Patient(std::fs::File);
 
@@ -217,8 +217,8 @@ impl WindowWriter for StdoutWriter {
         }
         let (window, page) = (batch.window.clone(), batch.page);
         let (lines, rejects) = (batch.lines.clone(), batch.rejects.clone());
-        // Before the thread: a reader that stands still occupies one, and a page that only waits
-        // behind another has written nothing when its call is dropped.
+        // Before the thread: a stalled reader occupies one, and a page that only waits behind
+        // another has written nothing when its call is dropped.
         let mut streams = Arc::clone(&self.sink.streams).lock_owned().await;
         let written = blocking(name, move || {
             let rejects = reject_lines(&window, page, &rejects);

@@ -280,7 +280,7 @@ struct Unread(std::sync::mpsc::Receiver<()>, Pipe);
 
 impl Write for Unread {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        // An error once the other end is gone: the reader goes on.
+        // An error once the other end is gone: the reader continues.
         let _released = self.0.recv();
         self.1.write(bytes)
     }

@@ -134,8 +134,8 @@ async fn older_copy_of_a_state_replaces_no_file_in_any_run() -> anyhow::Result<(
     check_complete(&project, &vendor).await
 }
 
-/// A copy that is put back counts as many runs as it likes in another folder, and none while its
-/// sources are paused: it never comes to know the mark of the folder.
+/// A restored copy may count runs in another folder, but not while its sources are paused: it never
+/// learns the mark of the folder.
 #[tokio::test]
 async fn older_copy_that_ran_elsewhere_replaces_no_file() -> anyhow::Result<()> {
     let (project, vendor) = scene().await?;
@@ -198,7 +198,7 @@ async fn state_that_is_removed_during_a_run_stops_it() -> anyhow::Result<()> {
 async fn copy_of_a_state_taken_within_a_run_replaces_no_file() -> anyhow::Result<()> {
     let (project, vendor) = scene().await?;
     put_older_copy_back(&project, &vendor).await?;
-    // As if it had been taken after the second run had begun.
+    // As if the copy had been made after the second run had begun.
     learn_mark(&project)?;
     refused_every_time(&project, |outcome| {
         let said = ["2 files of 1 source that this state has not delivered"];
@@ -224,7 +224,7 @@ async fn copy_of_a_state_taken_beside_windows_in_flight_replaces_no_file() -> an
     run.finish().await?.expect_success()?;
     remove_state(&project.state())?;
     fs::copy(&copy, project.state())?;
-    // As if it had been copied by hand: a backup knows no mark.
+    // As if the file had been copied by hand: a backup contains no mark.
     learn_mark(&project)?;
     refused_every_time(&project, |outcome| {
         let said = ["that this state has not delivered", "windlass adopt"];

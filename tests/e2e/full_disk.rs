@@ -42,7 +42,7 @@ async fn a_full_disk_is_said_and_with_room_again_nothing_is_lost() -> anyhow::Re
     ensure!(status.holes == 0 && status.state == "blocked", "{status:?}");
 
     // The small disk is gone with every acknowledged record on it. The folder below is not the one
-    // that the state delivered into, and a person must say that it is to be used.
+    // that the state delivered into, and an operator must confirm its use.
     ensure!(
         project.ledger()?.is_empty(),
         "the small disk is still there"

@@ -85,7 +85,7 @@ async fn check(project: &Project, vendor: &Vendor) -> anyhow::Result<()> {
 
 /// Pulls everything through `cuts` power losses, and checks the result.
 async fn survive(seed: u64, cuts: usize, syncs_ignored: bool) -> anyhow::Result<Pulled> {
-    // Of four consecutive pulls, two have each shape, one with sweeps and one without.
+    // Four consecutive pulls cover both shapes, each with and without sweeps.
     let shape = Shape::ALL[usize::from(seed % 2 == 1)];
     let vendor = vendor(shape, seed).await;
     let project = project(&vendor, seed % 4 < 2)?;
@@ -180,7 +180,7 @@ async fn power_losses_are_noticed_when_syncs_do_nothing() -> anyhow::Result<()> 
         let Err(problem) = survive(seed, CUTS_PER_PULL, true).await else {
             continue;
         };
-        // A verdict, or a failed run; not a test that could not do its work.
+        // A verdict, or a failed run; not a failure of the test itself.
         let said = format!("{problem:#}");
         if said.contains("duplicated") || said.contains("windlass failed") {
             return Ok(());

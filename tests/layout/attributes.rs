@@ -1,4 +1,5 @@
-//! The table of a window's attributes in docs/DATA_MODEL.md is made of the stored form's own
+//! The table of a window's attributes in docs/DATA_MODEL.md matches the definition of the stored
+//! form.
 //! definition.
 
 use windlass_core::window::{Attribute, Presence, WindowForm};

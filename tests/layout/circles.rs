@@ -1,4 +1,4 @@
-//! Cycles between modules of one room: none of their modules can be read, moved or tested alone.
+//! Cycles between modules of one room: their modules cannot be read, moved or tested alone.
 
 use std::collections::{BTreeMap, BTreeSet};
 

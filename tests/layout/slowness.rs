@@ -51,8 +51,8 @@ fn test_part<'a>(name: &str, text: &'a str) -> Option<(usize, &'a str)> {
 }
 
 /// Returns true if `line` contains a word of `words` that is not the end of a longer name.
-/// `timeout` after a dot or colons is something else: the setting of a client, or an error of that
-/// name.
+/// `timeout` after a dot or colons does not count: it is the setting of a client, or an error of
+/// that name.
 fn has(line: &str, words: &[&str]) -> bool {
     let stands_alone = |at: usize, word: &str| {
         let before = line[..at].chars().next_back();

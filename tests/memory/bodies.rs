@@ -1,4 +1,4 @@
-//! Bodies that need much more memory than their size, if they are not read with care.
+//! Bodies that need much more memory than their size, if they are read carelessly.
 
 use std::io::{self, Write};
 
@@ -11,20 +11,20 @@ const CLOSE: &str = "]}";
 /// A response of a vendor.
 pub(crate) struct Body {
     pub(crate) what: &'static str,
-    /// The bytes that are sent.
+    /// The bytes on the wire.
     pub(crate) sent: Vec<u8>,
-    /// The size of the body, after decompression.
+    /// Size of the body after decompression, in bytes.
     pub(crate) bytes: usize,
     pub(crate) records: usize,
     pub(crate) is_gzip: bool,
-    /// Whether sweeps will read the window again, so that ids are remembered.
+    /// True if sweeps will read the window again, so that digests are stored.
     pub(crate) swept: bool,
-    /// Whether lines have metadata, which makes those of tiny records hundreds of times as long.
+    /// True if lines have metadata, which makes those of tiny records hundreds of times as long.
     pub(crate) metadata: bool,
 }
 
 impl Body {
-    /// Pages of `bytes` with as many records as there can be.
+    /// Pages of `bytes` with as many records as possible.
     pub(crate) fn tiny(bytes: usize) -> [Self; 3] {
         [
             Self::of("numbers", bytes, "0"),
@@ -36,7 +36,7 @@ impl Body {
         ]
     }
 
-    /// Pages of `bytes` whose records are forwarded as they are.
+    /// Pages of `bytes` whose records are forwarded without metadata.
     pub(crate) fn bare(bytes: usize) -> [Self; 2] {
         let bare = |what, record| Self {
             metadata: false,
@@ -48,7 +48,7 @@ impl Body {
         ]
     }
 
-    /// A page of `bytes` that comes in a thousandth of them.
+    /// A page of `bytes` that is compressed to a thousandth.
     pub(crate) fn inflating(bytes: usize) -> io::Result<Self> {
         let body = Self::of("empty objects in gzip", bytes, "{}");
         let mut gzip = GzEncoder::new(Vec::new(), Compression::best());
@@ -60,7 +60,7 @@ impl Body {
         })
     }
 
-    /// Pages of one record of `bytes`: an object, and one that has to be rejected and grows by that.
+    /// Pages of one record of `bytes`: an object, and a reject, which grows by its encoding.
     pub(crate) fn single(bytes: usize) -> [Self; 2] {
         let room = bytes - OPEN.len() - CLOSE.len();
         let large = |open: &str, fill: &str, close: &str| {

@@ -1,8 +1,8 @@
-//! How much memory a page needs, from the socket of its vendor to the sink that has taken it:
-//! proportional to the bytes of its body, whatever the records in it are like.
+//! The memory of a page, from the socket of its vendor to the sink that has taken it: it is
+//! proportional to the bytes of the body, whatever records it holds.
 //!
-//! A program of its own, because it counts every allocation, and with one test, because all of a
-//! program's tests would be counted together.
+//! A program of its own, because it counts every allocation, and with one test, because all tests
+//! of a program would be counted together.
 
 mod bodies;
 mod pull;
@@ -30,25 +30,26 @@ static ALLOCATOR: PeakAlloc = PeakAlloc;
 
 const MIB: usize = 1024 * 1024;
 
-/// Most memory that a page may need, its body included: so many times the body.
+/// Maximum memory of a page, its body included, as a multiple of the body.
 const BODY_FACTOR: usize = 4;
-/// And so much beside it: one piece with its lines, rejects and calls. Not for a body of the largest
-/// size, of which four are far more than that.
+/// Allowance beside that, in bytes: one piece with its lines, rejects and calls. Not for a body of
+/// the largest size, of which four are far more than that.
 const BESIDE_BYTES: usize = 24 * MIB;
-/// A body of the largest size that is read. Without optimization, millions of records take minutes, so
+/// Largest body that is read, in bytes. Without optimization, millions of records take minutes, so
 /// that only `cargo test --release -p windlass-tests --test memory` has them.
 const LARGEST: usize = if cfg!(debug_assertions) {
     MIB
 } else {
     BODY_BYTES_MAX
 };
-/// A body whose lines, several hundred times as long, can be written to a disk or sent in calls.
+/// Size of a body whose lines, several hundred times as long, can be written to a disk or sent in
+/// calls.
 const MEDIUM: usize = if cfg!(debug_assertions) {
     MIB / 2
 } else {
     4 * MIB
 };
-/// A body of a single record.
+/// Size of a body of a single record.
 const SINGLE: usize = if cfg!(debug_assertions) {
     12 * MIB
 } else {
@@ -106,8 +107,8 @@ async fn every_sink() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Bodies for sinks that write or send every line: those of the largest size whose lines are no larger
-/// than they are, and smaller ones with the metadata that makes lines long.
+/// Bodies for sinks that write or send every line: those of the largest size whose lines are not
+/// larger than the body, and smaller ones with the metadata that makes lines long.
 fn for_sinks_that_keep() -> impl Iterator<Item = Body> {
     Body::tiny(MEDIUM)
         .into_iter()
@@ -115,7 +116,7 @@ fn for_sinks_that_keep() -> impl Iterator<Item = Body> {
         .chain(Body::single(SINGLE))
 }
 
-/// Pulls `body` into `sink` and compares what that needed with what it may need.
+/// Pulls `body` into `sink` and compares the peak memory with the limit.
 async fn check<K: Sink>(name: &str, body: &Body, sink: K) -> anyhow::Result<()> {
     let pull = Pull::new(body, sink).await?;
     ALLOCATOR.reset_peak_usage();

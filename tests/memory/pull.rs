@@ -43,16 +43,16 @@ page:
 records: { path: items, id: [id], order: unknown }
 "#;
 
-/// 2026-01-01T00:00:00Z: when the source and its window start.
+/// Start of the source and of its window: 2026-01-01T00:00:00Z.
 const START_MS: i64 = 1_767_225_600_000;
 const NOW_MS: i64 = START_MS + DAY_MS;
 
-/// Shows the day after the window.
+/// A clock that shows the day after the window.
 pub(crate) fn clock() -> Arc<dyn Clock> {
     Arc::new(ManualClock::at(Timestamp::from_ms(NOW_MS)))
 }
 
-/// A source with one window, ready to be run.
+/// A source with one ready window.
 pub(crate) struct Pull<K: Sink> {
     store: MemoryStore,
     worker: Worker<MemoryStore, Fixed<K>>,
@@ -77,7 +77,7 @@ impl<K: Sink> Outfit for Fixed<K> {
 }
 
 impl<K: Sink> Pull<K> {
-    /// `body` comes from a server, and what is read of it goes to `sink`.
+    /// A pull of `body` from a server into `sink`.
     pub(crate) async fn new(body: &Body, sink: K) -> anyhow::Result<Self> {
         let address = serve_vendor(body.sent.clone(), body.is_gzip)?;
         let settings = Settings {
@@ -129,7 +129,7 @@ impl<K: Sink> Pull<K> {
         })
     }
 
-    /// Pulls the window to its end; what the state then says of it.
+    /// Pulls the window to its end. Returns the stored window.
     pub(crate) async fn run(&self) -> anyhow::Result<Window> {
         let report = self.worker.run(&self.task, Budget::UNLIMITED).await;
         let id = &self.task.windows[0].id;

@@ -1,4 +1,5 @@
-//! Servers that keep nothing: a vendor with one body, and streams and a bucket that take everything.
+//! Servers that store nothing: a vendor with one body, and streams and a bucket that accept
+//! everything.
 
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -10,10 +11,10 @@ use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
 use windlass_sink::stream_config::StreamConfig;
 
-/// What a reply says about when it was made: after the end of every window here.
+/// `Date` of every response: after the end of every window here.
 const DATE: &str = "Fri, 02 Jan 2026 00:00:00 GMT";
 
-/// Serves `body` to every client, of unknown length as vendors do that compress.
+/// Serves `body` to every client, without a length, as vendors do that compress.
 pub(crate) fn serve_vendor(body: Vec<u8>, is_gzip: bool) -> io::Result<SocketAddr> {
     let encoding = if is_gzip {
         "content-encoding: gzip\r\n"
@@ -43,7 +44,7 @@ impl Services {
             while let Some(head) = read_head(&mut reader)? {
                 let records = count_records(&mut reader.by_ref().take(head.bytes))?;
                 let reply = head.reply(records);
-                // In one write: a second one would wait for the client to acknowledge the first.
+                // One write: a second one would wait for the client to acknowledge the first.
                 let length = reply.len();
                 let reply = format!("HTTP/1.1 200 OK\r\ncontent-length: {length}\r\n\r\n{reply}");
                 socket.write_all(reply.as_bytes())?;
@@ -53,7 +54,7 @@ impl Services {
         address.map(Self)
     }
 
-    /// The configuration with which calls come here.
+    /// The configuration of clients that call these services.
     pub(crate) fn sdk(&self) -> SdkConfig {
         let credentials = Credentials::new("AKIDMEMORY", "not-a-secret", None, None, "memory");
         SdkConfig::builder()
@@ -65,7 +66,7 @@ impl Services {
     }
 }
 
-/// A stream, of any service.
+/// The settings of a stream, of any service.
 pub(crate) fn stream() -> anyhow::Result<StreamConfig> {
     Ok(StreamConfig {
         stream: "lake".to_owned(),
@@ -78,7 +79,7 @@ pub(crate) fn stream() -> anyhow::Result<StreamConfig> {
     })
 }
 
-/// What is read of a request before its body.
+/// The parts of a request before its body.
 #[derive(Debug, Default)]
 struct Head {
     bytes: u64,
@@ -86,7 +87,7 @@ struct Head {
 }
 
 impl Head {
-    /// That all of so many records were taken; nothing for what is no stream.
+    /// A response that accepts so many records; empty for a target that is not a stream.
     fn reply(&self, records: usize) -> String {
         let (failed, list, each) = if self.target.contains("Firehose") {
             ("FailedPutCount", "RequestResponses", r#"{"RecordId":"1"}"#)
@@ -123,7 +124,7 @@ fn read_head(reader: &mut impl BufRead) -> io::Result<Option<Head>> {
     Ok(None)
 }
 
-/// How many records a body has, which is read and forgotten.
+/// Reads and discards a body. Returns the number of its records.
 fn count_records(body: &mut impl Read) -> io::Result<usize> {
     const NAME: &[u8] = b"\"Data\"";
     let mut count = 0;
@@ -148,7 +149,7 @@ fn count_records(body: &mut impl Read) -> io::Result<usize> {
     }
 }
 
-/// Answers each connection to a free port of the loopback interface, for as long as the program runs.
+/// Responds to each connection to a free port of the loopback interface, until the program ends.
 fn serve(
     each: impl Fn(TcpStream) -> io::Result<()> + Send + Sync + 'static,
 ) -> io::Result<SocketAddr> {

@@ -21,7 +21,7 @@ use crate::signals::StopSignals;
 use crate::state::{Purpose, StateAddress, Store};
 use crate::target::Target;
 
-/// How often a run checks that its state file is still there.
+/// Interval between two checks that the state file still exists.
 const STATE_CHECK_MS: i64 = SECOND_MS;
 
 /// Runs until stopped, or until caught up.
@@ -83,7 +83,7 @@ pub(crate) async fn run(
         })
         .await;
     watch.abort();
-    // Before the error that a lost state may have been the cause of.
+    // Before other errors, which a lost state may have caused.
     lock.check()?;
     let ending = ending?;
     bars.finish(ending.report(), clock.now());
@@ -98,7 +98,7 @@ pub(crate) async fn run(
     .await
 }
 
-/// A clock that is this far ahead ends no wait.
+/// Fails if the clock is so far ahead that no wait would end.
 fn check_clock(now: Timestamp) -> anyhow::Result<()> {
     anyhow::ensure!(
         now < limits::CLOCK_LATEST,
@@ -161,7 +161,7 @@ mod tests {
     fn run_is_refused_while_the_clock_is_at_its_limit() {
         assert!(check_clock(limits::CLOCK_LATEST.minus_ms(1)).is_ok());
         assert!(check_clock(limits::CLOCK_LATEST).is_err());
-        // Every wait that is counted from it is an instant of its own.
+        // Every wait that starts at the limit still ends at a distinct instant.
         let later = limits::CLOCK_LATEST.plus_ms(limits::CLOCK_BELIEVED_MS);
         assert!(limits::CLOCK_LATEST < later && later < Timestamp::MAX);
     }

@@ -264,7 +264,7 @@ impl Ledger<'_> {
                 };
                 self.place.dir.join(name.path())
             };
-            // A link or a directory in its place is not the file. What cannot be looked at is named
+            // A link or a directory in its place is not the file. An unreadable entry is listed
             // with the files.
             let is_there = |path: &Path| match path.symlink_metadata() {
                 Ok(metadata) => metadata.is_file(),

@@ -73,7 +73,7 @@ impl Wanted {
             status: args.status,
             lane: args.lane.clone(),
             open: args.open,
-            // A script can filter them itself, but could not notice their absence.
+            // A script can filter them itself, but could not detect their absence.
             quiet: args.all || json,
             limit: args.limit.unwrap_or(limit_default),
         })

@@ -201,8 +201,8 @@ impl Engine {
         Ok(None)
     }
 
-    /// The workers that may be started beside `running` ones. Logs which sources hold workers without
-    /// progress while others wait for one; `logged` is when that was last done.
+    /// The workers that may be started beside `running` ones. Logs the sources that hold workers
+    /// without progress while others wait for one; `logged` is the time of the last such log.
     fn spare(&self, running: usize, logged: &mut Option<Timestamp>) -> Spare {
         if running < self.workers_max {
             return Stalls::default().spare(self.workers_max, running);
@@ -233,11 +233,11 @@ impl Engine {
         });
     }
 
-    /// Returns true if another process has written to the state since the last look, with at most
-    /// one look per [`PAUSE_MAX_MS`]. A store without such information counts as changed.
+    /// Returns true if another process has written to the state since the last check, with at most
+    /// one check per [`PAUSE_MAX_MS`]. A store without such information counts as changed.
     async fn has_changed(&self, changes: &mut Changes) -> Result<bool, StateError> {
         let now = self.seams.clock.now();
-        // A look in the future was taken before the clock was set back.
+        // A check in the future was made before the clock was set back.
         let is_fresh = |at: Timestamp| (0..PAUSE_MAX_MS).contains(&now.ms_since(at));
         if changes.looked_at.is_some_and(is_fresh) {
             return Ok(false);
@@ -249,7 +249,7 @@ impl Engine {
     }
 
     /// Deletes expired history if that is `due`, and returns the next due time: one call of the
-    /// store deletes a limited amount, so the next is due at once after a find.
+    /// store deletes a limited amount, so after a deletion the next is due at once.
     async fn expire_history(&self, due: Timestamp) -> Result<Timestamp, StateError> {
         let now = self.seams.clock.now();
         // A due time further in the future was set before the clock was set back.
@@ -292,7 +292,7 @@ impl Engine {
     }
 }
 
-/// Logs the workers that hang while all `workers_max` are in use, the one that has hung longest as an
+/// Logs the workers that hang while all `workers_max` are in use, with the longest one as an
 /// example.
 fn log_stalled(stalled: &[Stalled], workers_max: usize) {
     let Some(Stalled { window, on, for_ms }) = stalled.iter().max_by_key(|it| it.for_ms) else {

@@ -34,7 +34,7 @@ impl Folders {
     /// run of `store`. A run that uses no folder is not counted.
     ///
     /// All folders are checked before the marks are stored, and the marks are stored before any
-    /// folder carries one: a refusal changes nothing, and no folder has a mark that its state does
+    /// folder carries one: an error changes nothing, and no folder has a mark that its state does
     /// not know.
     ///
     /// # Errors

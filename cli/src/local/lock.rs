@@ -1,10 +1,10 @@
 //! One `run` per state file, by operating-system locks that end with the process.
 //!
-//! The lock beside the state names its holder. On Linux the state file itself is locked as well, for
-//! a file is the same under each of its names and has no lock file that could be removed. That lock
-//! (`flock`) and those of SQLite (`fcntl`) do not see each other there; on other systems they may,
-//! and only the lock beside the state is taken. The state file stays open until the lock is dropped,
-//! after the last connection: closing it earlier would release SQLite's locks.
+//! The lock beside the state names its holder. On Linux the state file itself is locked as well: a
+//! file is the same under each of its names, and has no lock file that could be removed. That lock
+//! (`flock`) and those of SQLite (`fcntl`) are independent there. On other systems they may
+//! conflict, and only the lock beside the state is taken. The state file stays open until the lock
+//! is dropped, after the last connection: closing it earlier would release SQLite's locks.
 
 use std::fs::{File, Metadata, OpenOptions, TryLockError};
 use std::io::{self, ErrorKind, Read, Seek, Write};
@@ -21,7 +21,7 @@ pub(crate) struct StateLock {
     /// The path of the state without links.
     state: PathBuf,
     _beside: File,
-    /// The state file; none before it is made.
+    /// The state file; `None` before it is created.
     file: Option<File>,
 }
 
@@ -79,8 +79,7 @@ impl StateLock {
 
     /// Locks the state file itself, which exists.
     ///
-    /// # Errors
-    /// When another process holds it, or it has another name.
+    /// # Errors If another process holds it, or it has another name.
     pub(crate) fn take_file(&mut self) -> Result<(), StateUnusable> {
         if self.file.is_some() {
             return Ok(());
@@ -116,10 +115,9 @@ impl StateLock {
         Ok(())
     }
 
-    /// Checks that the state's name still leads to the file that was locked.
+    /// Checks that the state's path still leads to the locked file.
     ///
-    /// # Errors
-    /// When the state file was removed or replaced.
+    /// # Errors If the state file was removed or replaced.
     pub(crate) fn check(&self) -> Result<(), StateUnusable> {
         let Some(file) = &self.file else {
             return Ok(());
@@ -144,7 +142,7 @@ impl StateLock {
     pub(crate) fn is_held(state: &Path) -> bool {
         let state = state.canonicalize().unwrap_or_else(|_| state.to_owned());
         match File::open(path_for(&state)) {
-            // Shared, and let go of at once: two that ask do not see each other.
+            // A shared lock, released at once: two concurrent checks do not conflict.
             Ok(file) => file.try_lock_shared().is_err(),
             Err(error) => error.kind() != ErrorKind::NotFound,
         }
@@ -174,8 +172,8 @@ fn open(path: &Path) -> io::Result<File> {
     Ok(file)
 }
 
-/// True if the file system has no such lock. NFS, which makes it one of `fcntl`, wants a file that is
-/// open for writing.
+/// Returns true if the file system has no such lock. NFS, which implements it by `fcntl`, requires
+/// a file that is open for writing.
 fn is_unsupported(error: &io::Error) -> bool {
     #[cfg(unix)]
     if error.raw_os_error() == Some(libc::EBADF) {

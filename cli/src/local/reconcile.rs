@@ -19,19 +19,20 @@ use windlass_sink::ndjson::{
 use windlass_state::sqlite::SqliteStore;
 use windlass_state::{StateError, StateStore};
 
-/// Maximum number of files that one start tidies. The rest waits for the next start: a start must
-/// not be delayed, and these files are harmless.
+/// Maximum number of files that one start tidies. The rest waits for the next start: the files are
+/// harmless, and must not delay a start.
 const TIDIED_MAX: usize = 10_000;
 
-/// Time before the first open window whose done windows are compared as well: a disk that was put back
-/// from a copy of last night shows, and a start reads two days of each source.
+/// Time before the first open window whose done windows are compared as well, in milliseconds:
+/// enough to detect a disk that was restored from last night's copy, at two days of each source per
+/// start.
 const LATELY_MS: i64 = 2 * DAY_MS;
-/// Done windows that are compared of each timeline: two days of one-minute windows.
+/// Maximum number of done windows compared per timeline: two days of one-minute windows.
 const LATELY_MAX: usize = 3_000;
 /// Changed files that are named in the log; further ones are counted.
 const NAMED_MAX: usize = 3;
 
-/// What a folder's files and the ledger disagree about.
+/// The differences between a folder's files and the ledger.
 #[derive(Debug, Default)]
 pub(super) struct Differences {
     /// Number of complete files without a window in the state, and their sources.
@@ -90,7 +91,7 @@ impl Differences {
                 && ledger.has_to_know(&name.window)
             {
                 let window = ledger.windows.get(&name.window);
-                // An adopted file is not the one that its window delivered.
+                // An adopted file differs from the delivery of its window.
                 let is_adopted = matches!(name.stage, Stage::Output { to: None })
                     && window.is_some_and(Window::adopted);
                 if !is_adopted {
@@ -137,7 +138,7 @@ impl Differences {
         }
     }
 
-    /// The reason why the state may not go on in `folder`, if it is behind its files.
+    /// The reason why the state may not deliver into `folder`, if it is older than its files.
     pub(super) fn check(&self, folder: &Folder) -> Result<(), ClaimError> {
         if self.unknown == 0 {
             return Ok(());

@@ -25,7 +25,7 @@ fn workers_for(memory_bytes: u64) -> usize {
 }
 
 /// The memory of the machine, or a lower limit of this process's control group. `root` is the root
-/// of the kernel's files; `None` without them, which is the case on everything but Linux.
+/// of the kernel's files; `None` on systems other than Linux, which have none.
 fn memory_bytes(root: &Path) -> Option<u64> {
     let machine = text(root.join("proc/meminfo")).and_then(|text| total_bytes(&text));
     machine.into_iter().chain(limits_bytes(root)).min()

@@ -112,7 +112,7 @@ impl TokenSource {
     pub(super) async fn rejected(&self, generation: u64) -> bool {
         let mut state = self.state.lock().await;
         if state.generation != generation || state.token.is_none() {
-            return true; // Someone else's request met the same, and a new token is on its way.
+            return true; // Another request was rejected too, and a new token is being fetched.
         }
         state.token = None;
         // The second rejection in a row also clears the doubt, so that a later start renews once

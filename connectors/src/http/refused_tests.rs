@@ -1,4 +1,4 @@
-//! Requests that are refused before any connection, and redirects.
+//! Requests that are rejected before any connection, and redirects.
 
 use wiremock::ResponseTemplate;
 

@@ -1,4 +1,4 @@
-//! When pages end: offsets with more than one end test, tokens at their limits.
+//! The end of pages: offsets with more than one end test, tokens at their limits.
 
 use windlass_core::limits;
 use windlass_core::retry::FailureClass;

@@ -28,8 +28,8 @@ const MARKER: &str = ".windlass-owner";
 const MARKER_NEW: &str = ".windlass-owner.new";
 /// The file that the using process locks. Empty.
 const LOCK: &str = ".windlass-lock";
-/// Names that are tried for a file that is set aside; the last one is replaced. A person has acted
-/// long before.
+/// Number of names that are tried for a file that is set aside; the last one is replaced. An
+/// operator has acted long before that.
 const ASIDE_MAX: u32 = 100;
 /// Upper bound of a marker's size.
 const MARKER_BYTES_MAX: u64 = 256;

@@ -35,7 +35,7 @@ pub enum Agreement {
         expected: u64,
     },
     /// In progress, for a window that is done or does not exist, or for a restart that its window
-    /// has not begun: a power loss undid that.
+    /// has not begun, because a power loss undid the restart.
     Leftover,
 }
 

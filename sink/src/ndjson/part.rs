@@ -117,7 +117,7 @@ impl Part {
 }
 
 /// The part at `path` as [`open`] returns it. A part with another name, as in a snapshot of hard
-/// links, becomes a file of its own: what the other name leads to stays unchanged.
+/// links, becomes a file of its own: the file under the other name stays unchanged.
 fn open_part(path: &Path, readers: Readers) -> Result<Option<File>, FileError> {
     match fs::symlink_metadata(path) {
         Ok(part) if part.is_file() && has_other_names(&part) => set_apart(path, readers)?,

@@ -93,8 +93,8 @@ impl Files {
         *day >= *self.since || self.also.contains(&*day)
     }
 
-    /// The file at `entry`. `None` for a directory, which is entered, and for what windlass does not
-    /// write.
+    /// The file at `entry`. `None` for a directory, which is entered, and for a file that windlass
+    /// does not write.
     fn visit(&mut self, entry: &DirEntry) -> Result<Option<FolderFile>, FileError> {
         let path = entry.path();
         let kind = entry.file_type().doing("look at", &path)?;

@@ -111,7 +111,7 @@ pub(super) fn fault(fault: Fault) -> ResponseTemplate {
             error(429, "E0000047", "too many requests").insert_header("Retry-After", "1")
         }
         Fault::Rate | Fault::Quota => error(429, "E0000047", "too many requests"),
-        // Not E0000009, which requests a narrower query.
+        // Not E0000009, which asks for a narrower query.
         Fault::Internal => error(500, "E0000003", "something went wrong"),
         Fault::Unavailable => error(503, "E0000010", "in read-only mode"),
         Fault::TokenRejected => error(400, "E0000031", "Invalid pageToken in parameter after"),

@@ -56,7 +56,7 @@ pub(super) fn read(path: &Path) -> anyhow::Result<Content> {
 }
 
 impl Content {
-    /// Counts the record of a line; false for a line that is not JSON, which holds none.
+    /// Counts the record of a line. Returns false for a line that is not JSON.
     fn add(&mut self, line: &[u8]) -> bool {
         if serde_json::from_slice::<IgnoredAny>(line).is_err() {
             return false;
@@ -95,7 +95,7 @@ mod tests {
         let content = read(&path).unwrap();
         assert_eq!((content.records.len(), content.nameless), (2, 0));
         assert_eq!(content.whole_bytes, whole.len() as u64);
-        // A line that has lost its end only: what is appended would join it.
+        // A line without its end: an appended line would join it.
         let unended = format!("{whole}{}", line("c").trim_end());
         std::fs::write(&path, unended).unwrap();
         let content = read(&path).unwrap();

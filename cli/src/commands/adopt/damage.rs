@@ -1,9 +1,9 @@
-//! Complete files that lack records: what they still hold, and what becomes of them.
+//! Complete files that lack records: the part that is kept, and the fate of the rest.
 //!
-//! A name alone proves no delivery: a copy may have been cut, or a disk may have lost its last writes.
-//! The time of such a file is read again. Its whole lines stay under the name without an end, beside
-//! which only the records that it lacks are delivered. A file whose lines cannot be told from others
-//! is set aside under a name that is no output, and its time is delivered as a whole.
+//! A name alone proves no delivery: a copy may have been cut, or a disk may have lost its last
+//! writes. The time of such a file is read again. Its whole lines stay under the name without an
+//! end, and only the missing records are delivered beside them. A file with indistinguishable lines
+//! is set aside under a name that is not output, and all of its time is delivered again.
 
 use windlass_core::adopt::Content as Left;
 use windlass_core::window::Window;
@@ -51,8 +51,8 @@ impl Damaged {
     }
 }
 
-/// Whether `complete` lacks bytes: it is shorter than its done window `own` has delivered, empty, or
-/// its last line is torn.
+/// Returns true if `complete` lacks bytes: it is empty, shorter than the delivery of its done
+/// window `own`, or its last line is torn.
 pub(super) fn is_damaged(complete: &Complete, own: Option<&Window>) -> anyhow::Result<bool> {
     let files = [
         (&complete.lines, Kind::Lines),
@@ -70,7 +70,8 @@ pub(super) fn is_damaged(complete: &Complete, own: Option<&Window>) -> anyhow::R
     Ok(false)
 }
 
-/// What a damaged file keeps. `has_older` when there is a file without an end for the same window.
+/// The part that a damaged file keeps. `has_older` is true if a file without an end exists for the
+/// same window.
 pub(super) fn salvage(complete: &Complete, has_older: bool) -> anyhow::Result<Damaged> {
     let mut damaged = Damaged::default();
     if let Some(file) = complete.rejects.clone() {

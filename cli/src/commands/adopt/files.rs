@@ -26,7 +26,7 @@ impl Complete {
     }
 }
 
-/// The complete files of `source` in `folder`. Adds what cannot be read to `unreadable`.
+/// The complete files of `source` in `folder`. Adds the unreadable ones to `unreadable`.
 pub(super) fn complete(
     folder: &Folder,
     source: &SourceName,

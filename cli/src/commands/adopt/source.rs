@@ -57,7 +57,7 @@ pub(super) async fn believable(
     Ok(come.map_or(ours, |come| come.min(ours)))
 }
 
-/// The files of one lane for `core`, and what was read of them.
+/// The files of one lane for `core`, and their contents.
 #[derive(Default)]
 struct Files<'a> {
     complete: Vec<&'a Complete>,
@@ -78,7 +78,7 @@ impl<'a> Files<'a> {
         });
     }
 
-    /// The first instant whose file lacks records.
+    /// Start of the first file that lacks records.
     fn first_lacking(&self) -> Option<Timestamp> {
         let lacking = self
             .judged
@@ -114,7 +114,7 @@ impl Source<'_> {
             .keys()
             .map(|timeline| timeline.generation.clone())
             .collect();
-        // Done windows of the source as it is now may have lost all their files.
+        // Done windows of the present definition may have lost all their files.
         let current = &self.definition.generation;
         let has_marks = |progress: &Progress| progress.timeline.generation == *current;
         if stored.iter().any(has_marks) {
@@ -199,7 +199,7 @@ impl Source<'_> {
         Ok(())
     }
 
-    /// The files `found`, each whole or with what is left of it.
+    /// The files `found`, each whole or with its remaining part.
     async fn judge<'a>(
         &self,
         progress: &Progress,
@@ -245,7 +245,7 @@ impl Source<'_> {
         Ok(files)
     }
 
-    /// Done windows that have delivered lines of which no file is left.
+    /// Done windows that have delivered lines, but have no file left.
     async fn missing(&self, progress: &Progress, found: &Found) -> anyhow::Result<Vec<Window>> {
         let mut missing = Vec::new();
         let Some(store) = self.store else {
@@ -274,7 +274,7 @@ impl Source<'_> {
         Ok(missing)
     }
 
-    /// The pages that remember the files of the windows that `adoption` stores.
+    /// The seen pages of the files whose windows `adoption` stores.
     fn pages(
         &self,
         adoption: &mut Adoption,

@@ -24,7 +24,7 @@ async fn clock_that_is_ahead_is_not_believed_beyond_files_and_vendor() {
     let definition = bench.definition();
     let store = SqliteStore::open(&bench.path("windlass.db")).unwrap();
     let (newest, ours) = (at(120), at(0).plus_ms(10 * DAY_MS));
-    // A planted name that ends after now shows nothing.
+    // A planted name that ends after now proves nothing.
     let timelines = files(&definition, &[at(60), newest, ours.plus_ms(1)]);
     let believed = believable(&definition, Some(&store), &timelines, ours).await;
     assert_eq!(believed.unwrap(), newest);

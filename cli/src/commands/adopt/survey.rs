@@ -46,7 +46,7 @@ pub(super) async fn survey(
 /// The number of files of other sources than `known`.
 fn strangers(folder: &Folder, known: &BTreeSet<SourceName>) -> anyhow::Result<u64> {
     let is_other = |name: &FileName| !known.contains(&name.window.timeline.source);
-    // Unreadable files of the known sources are in the plan by now.
+    // Unreadable files of the known sources are already in the plan.
     let files = folder.files()?.filter_map(Result::ok);
     let others = files.filter(|file| file.name.as_ref().is_some_and(is_other));
     Ok(others.count() as u64)

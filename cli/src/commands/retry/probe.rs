@@ -13,7 +13,7 @@ use crate::state::sources::TRIES_MAX;
 pub(super) struct Probe {
     /// The source as it is now.
     pub(super) record: SourceRecord,
-    /// Whether its probe is due now.
+    /// True if its probe is due now.
     pub(super) is_asked: bool,
 }
 
@@ -34,7 +34,7 @@ impl Probe {
             let change = BlockChange::Probe { seen, probed };
             let written = store.block_source(shard, &name, current.version, &change);
             match written.await {
-                // The same write again does no harm.
+                // Repeating the write does no harm.
                 Err(StateError::Unknown(_)) if tries < TRIES_MAX => {}
                 Err(error) => return Err(error.into()),
                 Ok(is_written) => {
@@ -114,7 +114,7 @@ mod tests {
         let stored = bench.record().await;
         assert_eq!(stored.probe_at(), Some(at(3)));
         assert_eq!(stored.blocked.unwrap().since, at(2));
-        // What another has changed since is read again.
+        // A record that another process has changed since is read again.
         let again = Probe::ask(&store, stale, at(4)).await.unwrap();
         assert!(again.is_asked);
         assert_eq!(bench.record().await.probe_at(), Some(at(4)));

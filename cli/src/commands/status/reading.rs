@@ -20,7 +20,7 @@ const OPEN_REQUESTS: usize = 1;
 pub(super) enum Reading {
     /// The windows are read.
     Exact(SourceRecord),
-    /// No window of it is open, or the summary in its marks has to suffice.
+    /// Its windows are not open, or the summary in its marks must suffice.
     Listed(SourceView),
 }
 

@@ -36,7 +36,7 @@ pub(super) struct Standing {
     /// Earliest next probe of a blocked source that is not paused.
     probe_at: Option<Timestamp>,
     held_since: Option<Timestamp>,
-    /// When it was paused because no file of the configuration names it.
+    /// Start of the pause because no file of the configuration names it; `None` otherwise.
     unnamed_since: Option<Timestamp>,
     complete_through: Timestamp,
     scheduled_through: Timestamp,
@@ -133,7 +133,8 @@ impl Standing {
         // Records carry the vendor's time.
         let vendor_now = clocks.lag_at();
         let uncut_ms_max = definition.policy.every_ms + TICKS_MISSED_MS;
-        // Windows are created by the earlier clock: what is due by the vendor's alone waits for ours.
+        // Windows are created by the earlier clock: time that is due only by the vendor's waits for
+        // it.
         let is_behind = uncut_ms(view, clocks.edge()) > uncut_ms_max;
         let uncut_ms = uncut_ms(view, vendor_now);
         let waits_for_clock = !is_behind && uncut_ms > uncut_ms_max;
@@ -298,7 +299,7 @@ fn uncut_ms(view: &SourceView, now: Timestamp) -> i64 {
     live.map_or(0, |live| edge.ms_since(live.progress.scheduled_through))
 }
 
-/// The vendor's time since which the live lane could have been extended.
+/// The instant, by the vendor clock, since which the live lane could have been extended.
 fn due_since(view: &SourceView) -> Timestamp {
     let SourceDefinition { start, policy, .. } = &view.record.definition;
     let live = view.lanes.first();
