@@ -71,7 +71,7 @@ async fn list<S: StateStore>(
 ) -> Result<Vec<Listed>, StateError> {
     let (records, marks) = join(store.sources(shard), store.progress(shard)).await;
     let Ok(marks) = marks else {
-        // One unreadable item fails the listing: each source is then read by itself.
+        // One unreadable item fails the listing: each source is then read separately.
         return Ok(records?.into_iter().map(Listed::Unlisted).collect());
     };
     let mut of_source: BTreeMap<SourceName, Vec<Progress>> = BTreeMap::new();

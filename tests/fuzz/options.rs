@@ -12,8 +12,8 @@ Exit codes:
   2    the arguments make no sense
   130  interrupted with Ctrl-C; what was found so far is printed";
 
-/// Feeds made-up and damaged inputs to everything that reads what others wrote, and counts panics,
-/// calls that need too much memory, and properties that do not hold.
+/// Feeds generated and damaged inputs to every parser of foreign data, and counts panics, calls that
+/// need too much memory, and violated properties.
 #[derive(Debug, Clone, Parser, PartialEq, Eq)]
 #[command(name = "fuzz", after_help = EXIT_CODES)]
 pub(crate) struct Options {

@@ -1,5 +1,5 @@
 //! Liveness: from a state without further faults, everything can be finished. The planners and
-//! workers of the state stop for ever, and undisturbed ones take over.
+//! workers of the state stop forever, and undisturbed ones take over.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 

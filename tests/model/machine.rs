@@ -30,7 +30,7 @@ pub(crate) enum Step {
     },
     /// It reads the windows, or makes its next write.
     Plan(usize),
-    /// The planner stops for ever.
+    /// The planner stops forever.
     StopPlanner(usize),
     /// A worker learns of a claimable window, and claims it at once or later.
     Tell {

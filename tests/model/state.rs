@@ -15,7 +15,7 @@ use crate::store::Store;
 pub(crate) struct Budgets {
     /// Ticks that may begin.
     pub(crate) ticks: u8,
-    /// Ticks that may stop for ever.
+    /// Ticks that may stop forever.
     pub(crate) planner_stops: u8,
     /// Steps of the clock, each longer than any lease.
     pub(crate) clock: u8,

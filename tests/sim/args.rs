@@ -19,8 +19,8 @@ Exit codes:
   2    the arguments make no sense
   130  interrupted with Ctrl-C; what the worlds so far came to is printed";
 
-/// Runs the whole engine in seeded worlds under virtual time, where everything goes wrong that can,
-/// and checks that nothing is lost.
+/// Runs the whole engine in seeded worlds under virtual time with faults of every kind, and checks
+/// that nothing is lost.
 #[derive(Debug, Clone, Parser, PartialEq, Eq)]
 #[command(name = "sim", after_help = EXIT_CODES)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a switch of its own")]
@@ -34,10 +34,10 @@ pub(crate) struct Args {
     /// Print JSON: one object, or a list with --list-breaks and --list-scenarios
     #[arg(long)]
     pub(crate) json: bool,
-    /// Break the protocol in this way, and run worlds until one notices
+    /// Break the protocol in this way, and run worlds until one detects it
     #[arg(long = "break", value_name = "NAME", value_parser = parse_break)]
     pub(crate) broken: Option<Break>,
-    /// List the ways to break the protocol, one a line; on a terminal and as JSON with what each is
+    /// List the breaks of the protocol, one per line; on a terminal and as JSON with descriptions
     #[arg(long)]
     pub(crate) list_breaks: bool,
     /// Run this world alone
@@ -54,7 +54,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "NAME", value_parser = parse_scenario,
         conflicts_with_all = ["worlds", "seed", "world", "broken"])]
     pub(crate) scenario: Option<Scenario>,
-    /// List the scenarios, one a line; on a terminal and as JSON with what each is
+    /// List the scenarios, one per line; on a terminal and as JSON with descriptions
     #[arg(long)]
     pub(crate) list_scenarios: bool,
 }

@@ -179,7 +179,8 @@ impl<S: StateStore, O: Outfit> Worker<S, O> {
             .await
     }
 
-    /// The run from claim to release. An end before it has its gear means that nothing was sent.
+    /// The run from claim to release. If it ends before the client and the sink exist, nothing was
+    /// sent.
     async fn work(&self, task: &Task, lease: Lease, budget: Budget) -> Result<Outcome, NotWritten> {
         let name = &lease.window().id().timeline.source;
         let source = self

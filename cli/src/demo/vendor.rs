@@ -152,7 +152,7 @@ pub(crate) struct SampleVendor {
 struct Shared {
     timeline: Timeline,
     served: AtomicU64,
-    /// Number of pages after which responses are held back; `u64::MAX` for never.
+    /// Number of pages after which responses are held; `u64::MAX` for never.
     hold_after: watch::Sender<u64>,
 }
 
@@ -193,12 +193,12 @@ impl SampleVendor {
         self.shared.served.load(Ordering::SeqCst)
     }
 
-    /// Holds back every response after `pages` pages.
+    /// Holds every response after `pages` pages.
     pub(crate) fn hold_after(&self, pages: u64) {
         self.shared.hold_after.send_replace(pages);
     }
 
-    /// Returns true if responses are being held back.
+    /// Returns true if responses are being held.
     pub(crate) fn is_holding(&self) -> bool {
         self.pages_served() >= *self.shared.hold_after.borrow()
     }

@@ -32,7 +32,7 @@ pub struct FolderFile {
 ///
 /// A symbolic link to a directory is followed, as by a write: old days may lie on another disk. A
 /// link that leads nowhere, and anything but a regular file under the name of a delivered file, is
-/// an error. After an error the walk continues with what it can still read.
+/// an error. After an error the walk continues with the readable rest.
 #[derive(Debug)]
 pub struct Files {
     sink: String,

@@ -36,7 +36,7 @@ pub(crate) struct LogSpec {
     pub(crate) declared: Option<u32>,
     /// The quota that its headers advertise and it enforces.
     pub(crate) announced: Option<Announced>,
-    /// Retention in milliseconds; `None` for ever.
+    /// Retention in milliseconds; `None` if unlimited.
     pub(crate) kept_ms: Option<i64>,
     /// Rejects the first request from this instant on, with a wait of so many seconds.
     pub(crate) refusal: Option<(Timestamp, i64)>,

@@ -148,7 +148,7 @@ pub(crate) struct VendorSpec {
     pub(crate) max_in_flight: u32,
     /// The rate limit; `None` for no limit.
     pub(crate) rate_limit: Option<RateLimit>,
-    /// The retention; `None` for ever.
+    /// The retention; `None` if unlimited.
     pub(crate) retention: Option<Retention>,
     /// The meaning of its tokens.
     pub(crate) token: TokenKind,

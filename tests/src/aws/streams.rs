@@ -197,7 +197,7 @@ impl Shared {
         reply
     }
 
-    /// The response to one call, and whether it is held back. Applies the call without a pause, so
+    /// The response to one call, and whether it is held. Applies the call without a pause, so
     /// that a disconnecting client changes nothing.
     fn apply(&self, kind: StreamKind, name: &str, body: &Value) -> (Reply, bool) {
         let mut changing = self.changing();

@@ -1,4 +1,4 @@
-//! Windows too large for any run: they are halved instead of restarted for ever.
+//! Windows too large for any run: they are halved instead of restarted forever.
 
 use std::path::{Path, PathBuf};
 

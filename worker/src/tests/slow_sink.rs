@@ -1,4 +1,4 @@
-//! A slow sink: a page is still being delivered while the next one arrives, or for ever. It behaves
+//! A slow sink: a page is still being delivered while the next one arrives, or forever. It behaves
 //! like files or, on request, like a stream.
 
 use std::sync::Arc;

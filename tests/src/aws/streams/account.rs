@@ -37,7 +37,7 @@ impl Entry {
 pub struct Usage {
     /// Calls within the limits.
     pub calls: u64,
-    /// Of these, calls that failed as a whole.
+    /// Calls within the limits that failed as a whole.
     pub refused_calls: u64,
     /// Accepted entries.
     pub entries: u64,
