@@ -105,7 +105,7 @@ fn after(windows: &[Window], adoption: &Adoption) -> Vec<Window> {
 }
 
 #[test]
-fn lost_state_gets_one_done_window_per_file_and_gaps_stay_gaps() {
+fn lost_state_gets_done_window_per_file() {
     let files = [file(0, Some(10), 5), file(20, Some(30), 25)];
     let adoption = adopted(&fresh(), &[], &files);
     assert_eq!(spans(&adoption.put), ["0-10 done", "20-30 done"]);
@@ -117,7 +117,7 @@ fn lost_state_gets_one_done_window_per_file_and_gaps_stay_gaps() {
 }
 
 #[test]
-fn file_without_an_end_is_read_again_up_to_the_next_file() {
+fn endless_file_is_reread_up_to_next() {
     let files = [file(0, None, 5), file(20, None, 25), file(30, Some(40), 35)];
     let adoption = adopted(&fresh(), &[], &files);
     assert_eq!(
@@ -128,7 +128,7 @@ fn file_without_an_end_is_read_again_up_to_the_next_file() {
 }
 
 #[test]
-fn last_file_without_an_end_is_read_again_within_settled_time() {
+fn last_endless_file_is_reread_within_settled_time() {
     let last = adopted(&fresh(), &[], &[file(9_980, None, 9_981)]);
     assert!(last.put[0].to() < at(10_000) && last.put[0].to() > at(9_981));
     let early = adopted(&fresh(), &[], &[file(0, None, 5)]);
@@ -136,14 +136,14 @@ fn last_file_without_an_end_is_read_again_within_settled_time() {
 }
 
 #[test]
-fn file_without_an_end_beside_one_that_was_read_again_is_known() {
+fn endless_file_beside_its_reread_is_known() {
     let files = [file(0, None, 5), file(0, Some(20), 7)];
     let adoption = adopted(&fresh(), &[], &files);
     assert_eq!(spans(&adoption.put), ["0-20 done"]);
 }
 
 #[test]
-fn file_that_is_being_read_again_is_known() {
+fn file_being_reread_is_known() {
     let files = [file(0, None, 5)];
     let first = adopted(&fresh(), &[], &files);
     let second = adopted(&first.progress, &first.put, &files);
@@ -151,7 +151,7 @@ fn file_that_is_being_read_again_is_known() {
 }
 
 #[test]
-fn older_state_learns_of_later_files_and_keeps_what_it_knows() {
+fn older_state_learns_later_files() {
     let progress = Progress {
         open_from: at(10),
         scheduled_through: at(40),
@@ -176,7 +176,7 @@ fn older_state_learns_of_later_files_and_keeps_what_it_knows() {
 }
 
 #[test]
-fn rest_of_a_window_behind_the_marks_is_listed_there() {
+fn rest_of_window_behind_stays_in_behind() {
     let progress = Progress {
         open_from: at(40),
         scheduled_through: at(40),
@@ -190,7 +190,7 @@ fn rest_of_a_window_behind_the_marks_is_listed_there() {
 }
 
 #[test]
-fn time_between_the_files_of_a_sweep_is_swept() {
+fn time_between_sweep_files_counts_as_swept() {
     let mut progress = fresh();
     progress.timeline.lane = Lane::Sweep(1);
     let files = [file(10, Some(20), 15), file(30, Some(40), 35)];
@@ -200,14 +200,14 @@ fn time_between_the_files_of_a_sweep_is_swept() {
 }
 
 #[test]
-fn file_inside_others_is_counted_and_covers_nothing() {
+fn file_inside_others_counts_as_overlapping() {
     let files = [file(0, Some(30), 5), file(10, Some(20), 15)];
     let adoption = adopted(&fresh(), &[], &files);
     assert_eq!((adoption.put.len(), adoption.overlapping), (1, 1));
 }
 
 #[test]
-fn more_pieces_than_there_is_room_for_are_refused() {
+fn too_many_pieces_for_behind_fail() {
     let progress = Progress {
         open_from: at(1_000),
         scheduled_through: at(1_000),
@@ -230,7 +230,7 @@ fn more_pieces_than_there_is_room_for_are_refused() {
 }
 
 #[test]
-fn time_of_a_file_that_lacks_records_is_read_again_with_or_without_a_window() {
+fn span_of_damaged_file_is_reread() {
     let damaged = |content| CompleteFile {
         content,
         ..file(10, Some(20), 15)
@@ -260,7 +260,7 @@ fn time_of_a_file_that_lacks_records_is_read_again_with_or_without_a_window() {
 }
 
 #[test]
-fn damaged_file_takes_no_time_that_another_file_covers() {
+fn damaged_file_yields_to_covering_file() {
     let damaged = CompleteFile {
         content: Content::Part,
         ..file(0, Some(20), 5)
@@ -303,7 +303,7 @@ prop_compose! {
 
 proptest! {
     #[test]
-    fn adopting_leaves_no_overlap_and_takes_nothing_back((progress, windows, files) in remains()) {
+    fn adopting_never_overlaps_or_undoes_done_windows((progress, windows, files) in remains()) {
         let adoption = adopted(&progress, &windows, &files);
         let stored = after(&windows, &adoption);
         for pair in stored.windows(2) {
@@ -335,7 +335,7 @@ proptest! {
     }
 
     #[test]
-    fn adopting_twice_changes_nothing_the_second_time((progress, windows, files) in remains()) {
+    fn adopting_is_idempotent((progress, windows, files) in remains()) {
         let first = adopted(&progress, &windows, &files);
         let stored = after(&windows, &first);
         let seen: Vec<_> = stored

@@ -138,7 +138,7 @@ mod tests {
     }
 
     #[test]
-    fn a_refused_source_is_probed_every_ten_minutes_and_hourly_after_six_hours() {
+    fn blocked_source_probes_every_10_minutes_then_hourly() {
         let mut blocked = Blocked::new("403".to_owned(), BlockCause::Refused, at(0), at(0));
         let mut probes = Vec::new();
         for minute in 0..=10 * 60 {
@@ -153,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn a_full_disk_is_probed_every_minute_however_long_it_is_full() {
+    fn full_disk_is_probed_every_minute() {
         for minutes in [0, 1, 60 * 24 * 30] {
             let now = at(minutes);
             let blocked = Blocked::new("full".to_owned(), BlockCause::Full, at(0), now);
@@ -163,7 +163,7 @@ mod tests {
     }
 
     #[test]
-    fn a_probe_that_a_wrong_clock_put_far_off_is_due() {
+    fn implausibly_late_probe_is_due() {
         let far_off = Blocked::new("403".to_owned(), BlockCause::Refused, at(0), at(1_000_000));
         assert!(far_off.is_probe_due(at(5)));
         let latest = limits::PROBE_SLOW_MS + limits::CLOCK_SKEW_MS;

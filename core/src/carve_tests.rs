@@ -21,7 +21,7 @@ fn done(from_ms: i64, to_ms: i64, records: u64) -> Window {
 }
 
 #[test]
-fn a_unit_is_settled_once_all_of_it_is() {
+fn unit_settles_only_whole() {
     let policy = hourly();
     let late_ms = policy.settle_ms + limits::EDGE_ALLOWANCE_MS;
     let edge = |ms| settled_edge(&policy, at(ms)).as_ms();
@@ -31,7 +31,7 @@ fn a_unit_is_settled_once_all_of_it_is() {
 }
 
 #[test]
-fn an_end_inside_a_unit_is_that_of_the_unit_and_is_cut_as_soon_as_it_is_settled() {
+fn end_inside_unit_rounds_up_and_cuts_once_settled() {
     let policy = Policy {
         every_ms: 4 * HOUR_MS,
         ..hourly()
@@ -47,7 +47,7 @@ fn an_end_inside_a_unit_is_that_of_the_unit_and_is_cut_as_soon_as_it_is_settled(
 }
 
 #[test]
-fn a_full_window_at_the_live_edge_does_not_wait_until_it_is_as_long_as_every() {
+fn full_live_window_does_not_wait_for_every() {
     let policy = Policy {
         every_ms: 24 * HOUR_MS,
         ..any_policy()
@@ -59,7 +59,7 @@ fn a_full_window_at_the_live_edge_does_not_wait_until_it_is_as_long_as_every() {
 }
 
 #[test]
-fn window_up_to_a_day_wide_ends_at_midnight() {
+fn day_wide_window_ends_at_midnight() {
     let policy = any_policy();
     let day = 24 * HOUR_MS;
     let to = |width_ms, from_ms, now_ms| {
@@ -86,7 +86,7 @@ fn window_up_to_a_day_wide_ends_at_midnight() {
 }
 
 #[test]
-fn what_was_read_tells_how_dense_records_are_half_by_what_was_known_before() {
+fn density_averages_observed_and_previous() {
     assert_eq!(observe(None, &[]), None);
     assert_eq!(observe(Some(7), &[]), Some(7));
     let windows = [done(0, HOUR_MS, 100), done(HOUR_MS, 4 * HOUR_MS, 500)];
@@ -96,7 +96,7 @@ fn what_was_read_tells_how_dense_records_are_half_by_what_was_known_before() {
 }
 
 #[test]
-fn a_window_is_as_wide_as_holds_the_records_aimed_at_and_never_less_than_a_unit() {
+fn width_targets_record_count_within_unit() {
     let fine = Policy {
         max_ms: 6 * HOUR_MS,
         ..any_policy()

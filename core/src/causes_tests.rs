@@ -26,7 +26,7 @@ fn begun() -> Window {
 }
 
 #[test]
-fn window_without_an_order_begins_again_whole_or_in_halves() {
+fn unordered_window_restarts_whole_or_halved() {
     let policy = policy();
     assert_eq!(begin_again(&fresh(), &policy), Cause::Restart);
     let left = begun().with(|form| form.attempts = 1);
@@ -35,7 +35,7 @@ fn window_without_an_order_begins_again_whole_or_in_halves() {
 }
 
 #[test]
-fn window_too_large_is_split_only_before_its_first_page() {
+fn too_large_window_splits_only_before_first_page() {
     let policy = policy();
     let half = at(30 * MINUTE_MS);
     assert_eq!(too_large(&fresh(), &policy), Cause::Split(half));
@@ -76,7 +76,7 @@ fn sweep_window_is_never_split() {
 }
 
 #[test]
-fn run_without_a_page_is_no_reason_for_a_split() {
+fn run_without_page_causes_no_split() {
     let policy = policy();
     let waiting = begun().with(|form| {
         form.attempts = 1;
@@ -86,7 +86,7 @@ fn run_without_a_page_is_no_reason_for_a_split() {
 }
 
 #[test]
-fn kept_part_of_a_dropped_window_becomes_a_window_of_its_own() {
+fn retained_part_of_dropped_window_splits_off() {
     let policy = policy();
     let horizon = at(20 * MINUTE_MS);
     let kept = at(25 * MINUTE_MS);
@@ -97,7 +97,7 @@ fn kept_part_of_a_dropped_window_becomes_a_window_of_its_own() {
 }
 
 #[test]
-fn only_a_wait_that_the_vendor_asked_for_is_taken_as_it_is() {
+fn only_vendor_waits_are_taken_verbatim() {
     let (soon, now) = (at(1_000), at(0));
     let long_ms = limits::RETRY_DELAY_MAX_MS + 1;
     let window = fresh().with(|form| form.setbacks = 3);

@@ -8,7 +8,7 @@ fn at(ms: i64) -> Timestamp {
 }
 
 #[test]
-fn a_page_follows_when_it_begins_where_the_pages_so_far_end_or_after_it() {
+fn page_follows_at_or_past_previous_bound() {
     let id = "okta/0123456789ab/live/1970-01-01T00:00:00Z"
         .parse()
         .unwrap();

@@ -57,7 +57,7 @@ fn walk(is_last: bool, sink: Sinks) -> (Vec<&'static str>, Checkpoint) {
 }
 
 #[test]
-fn page_is_acknowledged_then_remembered_then_checkpointed() {
+fn page_is_acknowledged_remembered_then_checkpointed() {
     for makes_final in [false, true] {
         let holds = false;
         let (steps, checkpoint) = walk(false, Sinks { holds, makes_final });
@@ -72,7 +72,7 @@ fn page_is_acknowledged_then_remembered_then_checkpointed() {
 }
 
 #[test]
-fn last_page_is_final_before_its_window_is_done() {
+fn output_is_final_before_window_is_done() {
     for holds in [false, true] {
         let makes_final = false;
         let (steps, checkpoint) = walk(true, Sinks { holds, makes_final });
@@ -83,7 +83,7 @@ fn last_page_is_final_before_its_window_is_done() {
 }
 
 #[test]
-fn state_is_synced_before_output_gets_its_final_place() {
+fn state_syncs_before_output_is_final() {
     for holds in [false, true] {
         let makes_final = true;
         let (steps, _) = walk(true, Sinks { holds, makes_final });
@@ -94,7 +94,7 @@ fn state_is_synced_before_output_gets_its_final_place() {
 }
 
 #[test]
-fn order_counts_as_kept_only_where_every_record_has_a_time() {
+fn order_holds_only_with_every_record_timed() {
     let id = "okta/0123456789ab/live/1970-01-01T00:00:00Z";
     let now = Timestamp::from_ms(0);
     let window = Window::new(id.parse().unwrap(), Timestamp::MAX, now).unwrap();

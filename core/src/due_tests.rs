@@ -70,7 +70,7 @@ fn policies() -> impl Strategy<Value = Policy> {
 
 proptest! {
     #[test]
-    fn a_window_is_cut_at_the_due_instant_and_not_before(
+    fn window_is_cut_exactly_at_due_instant(
         policy in policies(),
         units in -50i64..50,
         end_ms in prop::option::of(1..40 * DAY_MS),
@@ -85,7 +85,7 @@ proptest! {
     }
 
     #[test]
-    fn a_sweep_reads_at_the_due_instant_and_not_before(
+    fn sweep_reads_exactly_at_due_instant(
         policy in policies(),
         units in -50i64..50,
         after in 1i64..40,
@@ -106,7 +106,7 @@ proptest! {
 }
 
 #[test]
-fn a_timeline_at_its_end_is_never_due() {
+fn ended_timeline_is_never_due() {
     let policy = any_policy();
     let progress = progress(Lane::Live, at(HOUR_MS), &policy);
     let ended = Situation {
@@ -117,7 +117,7 @@ fn a_timeline_at_its_end_is_never_due() {
 }
 
 #[test]
-fn a_paused_source_is_due_for_its_leases_alone() {
+fn paused_source_is_due_only_for_leases() {
     let policy = any_policy();
     let progress = progress(Lane::Live, at(0), &policy);
     let running = window(0, Status::Running).with(|form| form.lease_until = Some(at(MINUTE_MS)));
@@ -135,7 +135,7 @@ fn a_paused_source_is_due_for_its_leases_alone() {
 }
 
 #[test]
-fn a_lease_that_lasts_as_long_as_its_process_wakes_no_planner() {
+fn process_long_lease_wakes_no_planner() {
     let policy = any_policy();
     let mut progress = progress(Lane::Live, at(0), &policy);
     progress.scheduled_through = at(MINUTE_MS);
@@ -149,7 +149,7 @@ fn a_lease_that_lasts_as_long_as_its_process_wakes_no_planner() {
 }
 
 #[test]
-fn the_earliest_wait_of_a_window_wins_over_a_later_cut() {
+fn earliest_window_wait_precedes_later_cut() {
     let policy = Policy {
         max_open_windows: 8,
         every_ms: HOUR_MS,
@@ -166,7 +166,7 @@ fn the_earliest_wait_of_a_window_wins_over_a_later_cut() {
 }
 
 #[test]
-fn a_sweep_waits_for_the_lane_that_it_follows() {
+fn sweep_waits_for_followed_lane() {
     let policy = any_policy();
     let progress = progress(Lane::Sweep(1), at(0), &policy);
     let situation = situation(&progress, &policy, &[], at(0));
@@ -182,7 +182,7 @@ fn a_sweep_waits_for_the_lane_that_it_follows() {
 }
 
 #[test]
-fn a_cut_is_due_by_the_clock_that_cuts() {
+fn cut_is_due_by_earlier_clock() {
     let policy = any_policy();
     let now = at(10 * DAY_MS);
     let live = progress(Lane::Live, at(10 * DAY_MS), &policy);
@@ -206,7 +206,7 @@ fn a_cut_is_due_by_the_clock_that_cuts() {
 }
 
 #[test]
-fn a_sweep_that_waits_for_a_response_is_not_due_again_and_again() {
+fn sweep_awaiting_response_is_due_once() {
     let policy = any_policy();
     let sweep = progress(Lane::Sweep(1), at(0), &policy);
     let now = at(100 * DAY_MS);

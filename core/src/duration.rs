@@ -61,7 +61,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn exact_duration_prints_in_its_longest_whole_unit() {
+    fn exact_prints_longest_whole_unit() {
         for (ms, text) in [
             (0, "0s"),
             (2 * DAY_MS, "2d"),
@@ -75,7 +75,7 @@ mod tests {
     }
 
     #[test]
-    fn rounded_duration_prints_two_neighboring_units() {
+    fn rounded_prints_two_neighboring_units() {
         for (ms, text) in [
             (-5, "0s"),
             (999, "0s"),

@@ -42,7 +42,7 @@ fn waiting(split: Split, overruns: u32, window: Window) -> Window {
 }
 
 #[test]
-fn the_unit_of_the_last_record_belongs_to_the_rest() {
+fn last_records_unit_belongs_to_rest() {
     let oldest_first = frontier(&begun(0, 250_400), &strict(Order::OldestFirst)).unwrap();
     assert_eq!(
         (oldest_first.at, oldest_first.delivered),
@@ -56,7 +56,7 @@ fn the_unit_of_the_last_record_belongs_to_the_rest() {
 }
 
 #[test]
-fn without_a_documented_order_that_held_there_is_no_frontier() {
+fn frontier_needs_documented_order_that_held() {
     let window = begun(0, 250_000);
     assert_eq!(frontier(&window, &policy()), None);
     let disordered = window.clone().with(|form| form.ordered = false);
@@ -66,7 +66,7 @@ fn without_a_documented_order_that_held_there_is_no_frontier() {
 }
 
 #[test]
-fn a_window_whose_sink_can_take_back_is_not_split_at_its_frontier() {
+fn retractable_output_has_no_frontier() {
     let policy = strict(Order::OldestFirst);
     let in_files = begun(0, 250_000).with(|form| form.sink_position = Some("r0:100:0".to_owned()));
     assert_eq!(frontier(&in_files, &policy), None);
@@ -74,7 +74,7 @@ fn a_window_whose_sink_can_take_back_is_not_split_at_its_frontier() {
 }
 
 #[test]
-fn a_frontier_that_leaves_an_empty_part_is_none() {
+fn frontier_never_leaves_empty_part() {
     assert_eq!(frontier(&begun(0, 400), &strict(Order::OldestFirst)), None);
     assert_eq!(
         frontier(&begun(999_400, 999_900), &strict(Order::NewestFirst)),
@@ -83,7 +83,7 @@ fn a_frontier_that_leaves_an_empty_part_is_none() {
 }
 
 #[test]
-fn a_window_is_overdue_after_three_runs_when_more_than_one_is_still_needed() {
+fn window_is_overdue_after_three_overruns() {
     let policy = strict(Order::OldestFirst);
     let early = begun(0, 100_000);
     assert_eq!(
@@ -108,7 +108,7 @@ fn at_work(overruns: u32, window: Window) -> Window {
 }
 
 #[test]
-fn a_window_is_halved_when_what_an_earlier_run_left_is_of_no_use() {
+fn useless_earlier_run_halves_window() {
     assert_eq!(halved(&at_work(0, begun(0, 1_000)), UNIT_MS), Some(at(500)));
     let unread = begun(0, 1_000).with(|form| form.set_cursor(None));
     assert_eq!(halved(&at_work(0, unread.clone()), UNIT_MS), None);
@@ -120,7 +120,7 @@ fn a_window_is_halved_when_what_an_earlier_run_left_is_of_no_use() {
 }
 
 #[test]
-fn a_pager_that_is_broken_within_one_run_does_not_halve_its_window() {
+fn failure_within_first_run_does_not_halve() {
     let advanced = at_work(0, begun(0, 1_000)).with(|form| form.attempts = 0);
     assert_eq!(halved(&advanced, UNIT_MS), None);
     let before = advanced.with(|form| form.overruns = 1);
@@ -128,13 +128,13 @@ fn a_pager_that_is_broken_within_one_run_does_not_halve_its_window() {
 }
 
 #[test]
-fn a_window_of_one_unit_is_not_halved() {
+fn one_unit_window_is_not_halved() {
     let narrow = begun(0, 0).with(|form| form.to = at(1));
     assert_eq!(halved(&at_work(3, narrow), UNIT_MS), None);
 }
 
 #[test]
-fn the_rest_is_cut_into_as_many_parts_as_runs_it_seems_to_need() {
+fn rest_splits_into_estimated_runs() {
     let policy = strict(Order::OldestFirst);
     let split = frontier(&begun(0, 500_000), &policy).unwrap();
     let parts = parts_of(&waiting(split, 4, begun(0, 500_000)), UNIT_MS).unwrap();
@@ -148,7 +148,7 @@ fn the_rest_is_cut_into_as_many_parts_as_runs_it_seems_to_need() {
 }
 
 #[test]
-fn a_newest_first_window_keeps_its_first_piece_and_what_it_delivered_gets_a_done_window() {
+fn newest_first_split_keeps_first_piece() {
     let split = frontier(&begun(500_000, 999_000), &strict(Order::NewestFirst)).unwrap();
     let parts = parts_of(&waiting(split, 2, begun(500_000, 999_000)), UNIT_MS).unwrap();
     assert!(!parts.kept_is_done);
@@ -166,7 +166,7 @@ fn a_newest_first_window_keeps_its_first_piece_and_what_it_delivered_gets_a_done
 }
 
 #[test]
-fn a_rest_of_one_unit_becomes_one_window() {
+fn one_unit_rest_becomes_one_window() {
     let split = Split {
         at: at(999),
         delivered: Delivered::Before,
@@ -176,7 +176,7 @@ fn a_rest_of_one_unit_becomes_one_window() {
 }
 
 #[test]
-fn a_window_that_needs_two_more_runs_is_overdue_and_one_that_needs_one_is_not() {
+fn only_window_needing_two_runs_is_overdue() {
     let policy = strict(Order::OldestFirst);
     let after = |newest_ms| overdue(&begun(0, newest_ms), limits::OVERRUNS_BEFORE_SPLIT, &policy);
     // Three runs have covered three quarters, so one more covers the rest.
@@ -185,7 +185,7 @@ fn a_window_that_needs_two_more_runs_is_overdue_and_one_that_needs_one_is_not() 
 }
 
 #[test]
-fn a_rest_that_needs_one_run_stays_whole_even_when_no_run_was_counted() {
+fn one_run_rest_stays_whole_without_overruns() {
     let pieces = |newest_ms, overruns| {
         let window = begun(0, newest_ms);
         let split = frontier(&window, &strict(Order::OldestFirst)).unwrap();

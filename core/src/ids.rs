@@ -336,7 +336,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_source_name_cannot_forge_a_key() {
+    fn source_name_cannot_forge_key() {
         for bad in ["", "-a", "a#b", "a/b", "A", "a b", "ä", &"x".repeat(64)] {
             assert!(bad.parse::<SourceName>().is_err(), "{bad}");
         }
@@ -344,7 +344,7 @@ mod tests {
     }
 
     #[test]
-    fn a_window_id_survives_its_text_form() {
+    fn window_id_round_trips_through_text() {
         let text = "okta/0123456789ab/backfill-2024-q1/2026-01-01T00:00:00.000Z";
         assert_eq!(text.parse::<WindowId>().unwrap().to_string(), text);
         assert!("okta/0123456789ab/live".parse::<WindowId>().is_err());
@@ -356,7 +356,7 @@ mod tests {
     }
 
     #[test]
-    fn lanes_have_exactly_one_text_form() {
+    fn lane_has_exactly_one_text_form() {
         for text in ["live", "sweep-1", "backfill-x"] {
             assert_eq!(text.parse::<Lane>().unwrap().to_string(), text);
         }
@@ -366,7 +366,7 @@ mod tests {
     }
 
     #[test]
-    fn generation_changes_with_every_part_of_the_identity_and_with_nothing_else() {
+    fn generation_depends_only_on_identity() {
         let params = |pairs: &[(&str, &str)]| -> BTreeMap<String, String> {
             pairs
                 .iter()

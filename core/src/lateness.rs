@@ -118,14 +118,14 @@ mod tests {
     }
 
     #[test]
-    fn a_vendor_that_is_on_time_needs_no_longer_settle() {
+    fn punctual_vendor_needs_no_longer_settle() {
         let found = [lane(DAY_MS, 100), lane(3 * DAY_MS, 0)];
         assert_eq!(proposed_settle_ms(10 * MINUTE_MS, &found), None);
         assert_eq!(proposed_settle_ms(10 * MINUTE_MS, &[]), None);
     }
 
     #[test]
-    fn a_little_lateness_proposes_a_longer_settle_and_much_leaves_it_to_sweeps() {
+    fn only_moderate_lateness_proposes_longer_settle() {
         let little = [lane(DAY_MS, 140), lane(3 * DAY_MS, 0)];
         let proposed = proposed_settle_ms(10 * MINUTE_MS, &little).unwrap();
         assert!(
@@ -137,7 +137,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_proposed_from_a_handful_of_records() {
+    fn few_records_propose_nothing() {
         let found = [Found {
             after_ms: DAY_MS,
             late: 5,
@@ -147,7 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn the_share_that_is_late_counts_every_record_compared() {
+    fn late_share_counts_every_compared_record() {
         assert_eq!(lane(DAY_MS, 1_000).late_share(), Some(0.01));
         let nothing = Found {
             after_ms: DAY_MS,
@@ -160,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn what_lanes_found_is_told_by_age_and_only_of_lanes_that_are_configured() {
+    fn lateness_lists_configured_lanes_by_age() {
         let policy = Policy {
             sweeps_ms: vec![DAY_MS, 3 * DAY_MS],
             ..crate::source::tests::policy()
@@ -198,7 +198,7 @@ mod tests {
     }
 
     #[test]
-    fn a_proposal_lies_between_the_points_where_the_share_passes_the_one_wanted() {
+    fn proposal_interpolates_around_target_share() {
         let minutes = |settle_ms, found: &[Found]| {
             let proposed = proposed_settle_ms(settle_ms, found)?;
             assert_eq!(proposed % MINUTE_MS, 0);
@@ -218,7 +218,7 @@ mod tests {
     }
 
     #[test]
-    fn a_thousand_records_are_enough_for_a_proposal() {
+    fn proposal_needs_1000_records() {
         let of = |records| Found {
             after_ms: DAY_MS,
             late: 2,

@@ -134,14 +134,14 @@ mod tests {
     }
 
     #[test]
-    fn only_the_owner_whose_nonce_is_stored_holds_the_lease() {
+    fn only_stored_owner_holds_lease() {
         let (mine, other) = (Owner::from_random(1), Owner::from_random(2));
         assert!(Lease::held(running(&mine), &mine).is_some());
         assert!(Lease::held(running(&mine), &other).is_none());
     }
 
     #[test]
-    fn a_lost_reply_is_confirmed_by_nonce_and_page_together() {
+    fn lost_reply_is_confirmed_by_epoch_and_page() {
         let owner = Owner::from_random(1);
         let lease = Lease::held(running(&owner), &owner).unwrap();
         let mut current = lease.window().clone();
@@ -152,7 +152,7 @@ mod tests {
     }
 
     #[test]
-    fn a_holder_guard_refuses_another_epoch_page_or_status() {
+    fn holder_guard_rejects_other_epoch_page_status() {
         let owner = Owner::from_random(1);
         let lease = Lease::held(running(&owner), &owner).unwrap();
         let guard = Guard::holder(&lease);

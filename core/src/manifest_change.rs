@@ -80,7 +80,7 @@ mod tests {
     }
 
     #[test]
-    fn other_facts_are_a_change_that_the_stored_policy_does_not_cover() {
+    fn facts_change_exceeds_stored_policy() {
         let (applied, order) = (hash("1s", "10m"), Some(Order::OldestFirst));
         let change = |stored_order, hash: &ManifestHash, order| {
             ManifestChange::since(&definition(Some(&applied), stored_order), hash, order)
@@ -97,14 +97,14 @@ mod tests {
     }
 
     #[test]
-    fn definition_of_an_earlier_version_has_no_known_change() {
+    fn older_definition_has_no_known_change() {
         let change = ManifestChange::since(&definition(None, None), &hash("1s", "10m"), None);
         assert_eq!(change, ManifestChange::Nothing);
         assert_eq!(change.describe("okta_system_log"), None);
     }
 
     #[test]
-    fn manifest_hash_is_read_back_and_nothing_else_is() {
+    fn manifest_hash_parses_only_own_form() {
         let hash = hash("1s", "10m");
         assert_eq!(hash.to_string().parse(), Ok(hash));
         for bad in [

@@ -134,7 +134,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_line_has_the_form_that_the_log_reader_expects() {
+    fn line_has_embedded_metric_format() {
         let line = MetricLine {
             deployment: "prod",
             now: Timestamp::from_ms(1_000),
@@ -150,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn every_metric_has_a_name_of_its_own_and_a_line_takes_them_all() {
+    fn metric_names_are_unique_and_fit_one_line() {
         let names: BTreeSet<_> = ALL.iter().map(|metric| metric.name).collect();
         assert_eq!(names.len(), ALL.len());
         // One directive holds at most 100 metrics.

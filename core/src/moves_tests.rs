@@ -61,7 +61,7 @@ fn yielded() -> Release {
 }
 
 #[test]
-fn a_planner_cannot_make_a_workers_move() {
+fn planner_cannot_make_worker_moves() {
     let window = ready();
     let why = IllegalMove::Edge {
         status: window.status(),
@@ -72,7 +72,7 @@ fn a_planner_cannot_make_a_workers_move() {
 }
 
 #[test]
-fn an_owner_that_was_edited_by_hand_ends_the_lease() {
+fn hand_edited_owner_ends_lease() {
     let lease = held_by(1);
     let edited = lease
         .window()
@@ -86,7 +86,7 @@ fn an_owner_that_was_edited_by_hand_ends_the_lease() {
 
 /// An applied move is distinguished from one that was not applied, and from another caller's move.
 #[test]
-fn a_move_whose_reply_was_lost_is_known_by_what_it_left() {
+fn move_is_recognized_after_lost_reply() {
     let window = ready();
     let (mine, other) = (claim_by(1), claim_by(2));
     let asked = Move::Claim(window.id(), &mine);

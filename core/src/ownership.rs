@@ -214,7 +214,7 @@ mod tests {
     }
 
     #[test]
-    fn another_state_never_owns_a_marked_folder() {
+    fn other_state_never_owns_marked_folder() {
         let marker = marker(1, 7, 5);
         let owner = marker.state.clone();
         for mark in [None, Some(5)] {
@@ -225,7 +225,7 @@ mod tests {
     }
 
     #[test]
-    fn unmarked_folder_is_new_only_where_the_state_left_no_mark() {
+    fn unmarked_folder_is_new_only_if_never_marked() {
         let marked = knows(1, Some(5), None);
         assert_eq!(marked.standing(PLACE, None), Standing::Emptied);
         assert_eq!(marked.standing("/other", None), Standing::Unowned);
@@ -235,7 +235,7 @@ mod tests {
     }
 
     #[test]
-    fn mark_before_or_after_a_stop_is_known_wherever_the_folder_moved() {
+    fn marks_around_interruption_are_known_after_move() {
         let state = knows(1, Some(5), Some(6));
         for place in [PLACE, "/moved"] {
             for (mark, expected) in [
@@ -251,7 +251,7 @@ mod tests {
     }
 
     #[test]
-    fn marked_folder_has_one_mark_and_a_moved_one_leaves_its_place() {
+    fn moved_folder_leaves_old_place_unowned() {
         let taken = FolderTaken {
             place: "/moved".to_owned(),
             found: Some(MarkId::from_random(5)),
@@ -269,7 +269,7 @@ mod tests {
     }
 
     #[test]
-    fn text_form_is_read_back_and_nothing_else_is() {
+    fn marker_parses_only_own_form() {
         let marker = marker(1, 7, 5);
         assert_eq!(marker.to_string().parse(), Ok(marker.clone()));
         for bad in [
@@ -324,7 +324,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn copy_is_refused_forever_once_its_original_ran_again(
+        fn copy_never_runs_after_original_reran(
             steps in prop::collection::vec(
                 prop_oneof![
                     Just(Step::Run), Just(Step::RunCutShort), Just(Step::Copy),

@@ -189,7 +189,7 @@ proptest! {
     /// policies, clocks that jump both ways, ticks that stop anywhere, two planners at once, and
     /// items that vanish.
     #[test]
-    fn planning_never_leaves_a_gap_or_an_overlap_and_never_passes_settled_time(
+    fn planning_never_gaps_overlaps_or_passes_settled_time(
         policy in any_policy(),
         end in proptest::option::of(1i64..2_000),
         ops in proptest::collection::vec(op(), 1..60),
@@ -225,7 +225,7 @@ proptest! {
 
     /// Once all time has settled, ticking and finishing covers the whole bounded timeline.
     #[test]
-    fn a_bounded_timeline_is_always_finished(
+    fn bounded_timeline_always_finishes(
         policy in any_policy(),
         ops in proptest::collection::vec(op(), 0..20),
     ) {

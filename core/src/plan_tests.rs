@@ -6,7 +6,7 @@ use crate::span::Span;
 use crate::time::{DAY_MS, HOUR_MS, MINUTE_MS};
 
 #[test]
-fn the_first_tick_carves_up_to_the_open_limit_and_dispatches_into_the_free_slots() {
+fn first_tick_fills_open_limit_and_slots() {
     let mut world = World::new(policy(), None, hours(24));
     world.tick();
     assert_eq!(world.windows.len(), 8);
@@ -29,7 +29,7 @@ fn the_first_tick_carves_up_to_the_open_limit_and_dispatches_into_the_free_slots
 }
 
 #[test]
-fn the_live_edge_is_cut_only_once_it_is_as_long_as_every() {
+fn live_edge_is_cut_at_length_every() {
     let settled = policy().settle_ms + limits::EDGE_ALLOWANCE_MS;
     let mut world = World::new(
         policy(),
@@ -47,7 +47,7 @@ fn the_live_edge_is_cut_only_once_it_is_as_long_as_every() {
 }
 
 #[test]
-fn the_end_of_a_bounded_pull_is_cut_however_short_the_rest() {
+fn short_rest_before_end_is_cut() {
     let end = Some(Timestamp::from_ms(10 * MINUTE_MS + 7));
     let mut world = World::new(policy(), end, hours(24));
     world.tick();
@@ -56,7 +56,7 @@ fn the_end_of_a_bounded_pull_is_cut_however_short_the_rest() {
 }
 
 #[test]
-fn a_crash_between_create_and_the_mark_leaves_windows_that_the_next_tick_adopts() {
+fn next_tick_adopts_windows_past_mark() {
     let mut world = World::new(policy(), None, hours(24));
     let plan = world.plan();
     world.carry_out(&plan, Reach::Creates(3));
@@ -72,7 +72,7 @@ fn a_crash_between_create_and_the_mark_leaves_windows_that_the_next_tick_adopts(
 }
 
 #[test]
-fn two_planners_with_other_widths_leave_neither_gap_nor_overlap() {
+fn planners_with_other_widths_leave_no_gap_or_overlap() {
     let mut world = World::new(policy(), None, hours(24));
     let mine = world.plan();
     world.progress.width_ms = 3 * MINUTE_MS;
@@ -84,7 +84,7 @@ fn two_planners_with_other_widths_leave_neither_gap_nor_overlap() {
 }
 
 #[test]
-fn a_window_that_vanished_is_made_again_because_absence_never_means_done() {
+fn vanished_window_is_recreated() {
     let mut world = World::new(policy(), None, hours(24));
     world.tick();
     world.windows.remove(&Timestamp::from_ms(30 * MINUTE_MS));
@@ -98,7 +98,7 @@ fn a_window_that_vanished_is_made_again_because_absence_never_means_done() {
 }
 
 #[test]
-fn a_parked_window_is_stepped_over_into_behind_and_holds_complete_through() {
+fn parked_window_moves_behind_and_holds_watermark() {
     let mut world = World::new(policy(), None, hours(24));
     world.tick();
     world.set(0, Status::Parked);
@@ -114,7 +114,7 @@ fn a_parked_window_is_stepped_over_into_behind_and_holds_complete_through() {
 }
 
 #[test]
-fn a_retried_hole_is_dispatched_from_behind() {
+fn retried_gap_is_dispatched_from_behind() {
     let mut world = World::new(policy(), None, hours(24));
     world.tick();
     world.set(0, Status::Parked);
@@ -128,7 +128,7 @@ fn a_retried_hole_is_dispatched_from_behind() {
 }
 
 #[test]
-fn a_straggler_steps_aside_when_finished_windows_fill_the_open_range() {
+fn straggler_moves_behind_when_open_range_fills() {
     let mut world = World::new(policy(), None, hours(24));
     world.tick();
     for window in 1..8 {
@@ -153,7 +153,7 @@ fn carving_stops_when_behind_is_full() {
 }
 
 #[test]
-fn what_lies_before_the_vendors_retention_is_one_unavailable_span() {
+fn time_before_retention_is_one_unavailable_span() {
     let policy = Policy {
         max_lookback_ms: Some(DAY_MS),
         ..policy()
@@ -176,7 +176,7 @@ fn what_lies_before_the_vendors_retention_is_one_unavailable_span() {
 }
 
 #[test]
-fn two_planners_with_other_clocks_agree_on_where_the_vendors_retention_begins() {
+fn planners_with_other_clocks_agree_on_retention_start() {
     let policy = Policy {
         max_lookback_ms: Some(DAY_MS),
         ..policy()
@@ -193,7 +193,7 @@ fn two_planners_with_other_clocks_agree_on_where_the_vendors_retention_begins() 
 }
 
 #[test]
-fn a_raised_settle_plans_nothing_and_moves_no_mark_back() {
+fn raised_settle_moves_no_mark_back() {
     let mut world = World::new(policy(), None, hours(1));
     world.tick();
     let mark = world.progress.scheduled_through;
@@ -205,7 +205,7 @@ fn a_raised_settle_plans_nothing_and_moves_no_mark_back() {
 }
 
 #[test]
-fn an_inactive_source_starts_nothing_but_is_still_scavenged() {
+fn inactive_source_is_only_scavenged() {
     let mut world = World::new(policy(), None, hours(24));
     world.tick();
     world
@@ -221,7 +221,7 @@ fn an_inactive_source_starts_nothing_but_is_still_scavenged() {
 }
 
 #[test]
-fn a_probe_dispatches_one_window_and_carves_none() {
+fn probe_dispatches_one_window() {
     let mut world = World::new(policy(), None, hours(24));
     world.tick();
     let probe = |world: &World| {
@@ -270,7 +270,7 @@ fn situation<'a>(world: &'a World, open: &'a [Window]) -> Situation<'a> {
 }
 
 #[test]
-fn split_halves_a_window_in_one_write() {
+fn split_halves_window_in_one_write() {
     let mut world = World::new(policy(), None, hours(24));
     world.tick();
     world.policy.max_open_windows += 1;
@@ -295,7 +295,7 @@ fn split_halves_a_window_in_one_write() {
 }
 
 #[test]
-fn when_the_open_range_is_full_only_its_oldest_window_splits() {
+fn full_open_range_splits_only_oldest_window() {
     let mut world = World::new(policy(), None, hours(24));
     world.tick();
     for window in world.windows.values_mut() {
@@ -314,7 +314,7 @@ fn when_the_open_range_is_full_only_its_oldest_window_splits() {
 }
 
 #[test]
-fn width_narrows_at_once_in_a_burst_and_widens_step_by_step_when_quiet() {
+fn width_narrows_at_once_and_widens_stepwise() {
     let policy = policy();
     let burst = adapt_width(&policy, HOUR_MS, Some(100 * limits::WINDOW_RECORDS_TARGET));
     assert_eq!(burst, policy.min_ms);
@@ -324,7 +324,7 @@ fn width_narrows_at_once_in_a_burst_and_widens_step_by_step_when_quiet() {
 }
 
 #[test]
-fn what_was_read_sets_the_width_and_what_nobody_read_tells_nothing() {
+fn only_read_windows_set_width() {
     let learnt = |runs, records| {
         let mut world = World::new(policy(), None, hours(24));
         world.tick();
@@ -345,7 +345,7 @@ fn what_was_read_sets_the_width_and_what_nobody_read_tells_nothing() {
 }
 
 #[test]
-fn marks_follow_the_windows_they_pass_and_lead_those_they_give_up() {
+fn writes_follow_crash_safe_order() {
     let retention = Policy {
         max_lookback_ms: Some(2 * DAY_MS),
         ..policy()
@@ -375,7 +375,7 @@ fn marks_follow_the_windows_they_pass_and_lead_those_they_give_up() {
 }
 
 #[test]
-fn refused_move_voids_nothing_and_any_other_refused_write_voids_the_rest() {
+fn lost_write_voids_rest_unless_move() {
     let mut world = World::new(policy(), None, hours(24));
     let first = world.plan();
     world.tick();

@@ -22,7 +22,7 @@ mod tests {
     use super::is_printable;
 
     #[test]
-    fn characters_that_a_terminal_obeys_or_hides_are_not_printable() {
+    fn control_and_invisible_characters_are_not_printable() {
         for c in [
             '\0',
             '\n',

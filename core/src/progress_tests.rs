@@ -38,7 +38,7 @@ fn span(from: i64, to: i64) -> Span {
 }
 
 #[test]
-fn a_timeline_begins_with_whole_units_and_unwritten() {
+fn timeline_begins_in_whole_units() {
     let policy = Policy {
         unit_ms: HOUR_MS,
         ..any_policy()
@@ -52,7 +52,7 @@ fn a_timeline_begins_with_whole_units_and_unwritten() {
 }
 
 #[test]
-fn finished_windows_that_touch_are_complete_and_a_gap_or_an_unfinished_one_ends_that() {
+fn watermark_stops_at_gap_or_unfinished_window() {
     let progress = progress();
     let through = |open: &[Window]| progress.complete_through(open, &[]);
     assert_eq!(through(&[]), at(0));
@@ -67,7 +67,7 @@ fn finished_windows_that_touch_are_complete_and_a_gap_or_an_unfinished_one_ends_
 }
 
 #[test]
-fn what_is_unavailable_is_complete_up_to_the_mark() {
+fn unavailable_time_is_complete_up_to_mark() {
     let mut progress = progress();
     progress.unavailable = vec![span(0, 2), span(3, 4)];
     assert_eq!(progress.complete_through(&[], &[]), at(2));
@@ -79,7 +79,7 @@ fn what_is_unavailable_is_complete_up_to_the_mark() {
 }
 
 #[test]
-fn each_window_behind_is_forgotten_when_it_itself_is_done() {
+fn done_window_leaves_behind() {
     let mut progress = progress();
     progress.open_from = at(5);
     progress.behind = vec![at(1), at(2), at(3)];
@@ -95,7 +95,7 @@ fn each_window_behind_is_forgotten_when_it_itself_is_done() {
 }
 
 #[test]
-fn a_window_past_the_mark_is_not_passed_before_it_is_carved() {
+fn open_from_never_passes_scheduled_through() {
     let mut progress = progress();
     progress.open_from = at(9);
     let open = [done(9, 10), done(10, 11)];
@@ -105,7 +105,7 @@ fn a_window_past_the_mark_is_not_passed_before_it_is_carved() {
 }
 
 #[test]
-fn the_first_of_several_unfinished_windows_in_unavailable_time_stays_in_sight() {
+fn open_from_stops_at_unfinished_window_in_unavailable_time() {
     let mut progress = progress();
     progress.unavailable = vec![span(0, 4)];
     let open = [
@@ -119,7 +119,7 @@ fn the_first_of_several_unfinished_windows_in_unavailable_time_stays_in_sight() 
 }
 
 #[test]
-fn a_straggler_steps_aside_once_half_of_a_full_open_range_is_finished() {
+fn straggler_moves_behind_at_half_finished_range() {
     let behind_with = |finished: i64, of: i64, max: usize| {
         let mut progress = progress();
         let open: Vec<_> = (0..of)
@@ -137,7 +137,7 @@ fn a_straggler_steps_aside_once_half_of_a_full_open_range_is_finished() {
 }
 
 #[test]
-fn what_a_sweep_counted_fades_once_it_is_much() {
+fn old_sweep_counts_decay() {
     let counted = |late, known| {
         let mut progress = Progress {
             late,
@@ -155,7 +155,7 @@ fn what_a_sweep_counted_fades_once_it_is_much() {
 }
 
 #[test]
-fn gaps_end_at_the_mark_even_where_windows_lie_past_it() {
+fn gaps_end_at_scheduled_through() {
     let progress = progress();
     assert_eq!(progress.gaps(&[]), [span(0, 10)]);
     let open = [done(0, 2), done(4, 8), done(12, 13)];
@@ -168,7 +168,7 @@ fn gaps_end_at_the_mark_even_where_windows_lie_past_it() {
 }
 
 #[test]
-fn watermark_of_the_marks_stays_before_a_window_inside_an_unavailable_span() {
+fn watermark_stays_before_window_in_unavailable_span() {
     // A worker claimed the window after the marks had declared its time unavailable.
     let claimed = window(4, 6, Status::Running);
     let mut progress = Progress {
@@ -189,7 +189,7 @@ fn watermark_of_the_marks_stays_before_a_window_inside_an_unavailable_span() {
 }
 
 #[test]
-fn lane_rests_once_nothing_is_open_by_its_marks() {
+fn lane_rests_once_nothing_is_open() {
     let progress = progress();
     assert!(!progress.is_at_rest());
     let passed = Progress {

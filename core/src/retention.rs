@@ -63,7 +63,7 @@ mod tests {
     }
 
     #[test]
-    fn a_timeline_is_endangered_once_a_tenth_of_the_retention_is_left() {
+    fn endangered_at_tenth_of_retention_left() {
         let policy = keeping(100 * HOUR_MS);
         let now = Timestamp::from_ms(1_000 * HOUR_MS);
         let through = |left_ms| now.minus_ms(100 * HOUR_MS).plus_ms(left_ms);
@@ -74,7 +74,7 @@ mod tests {
     }
 
     #[test]
-    fn the_guard_is_never_more_than_a_week_nor_than_half_of_what_is_kept() {
+    fn guard_is_at_most_week_or_half_retention() {
         let now = Timestamp::from_ms(10_000 * HOUR_MS);
         let week = keeping(1_000 * DAY_MS);
         let left = now.minus_ms(1_000 * DAY_MS).plus_ms(7 * DAY_MS);
@@ -85,7 +85,7 @@ mod tests {
     }
 
     #[test]
-    fn the_unit_that_the_vendor_is_dropping_is_no_longer_kept() {
+    fn partly_dropped_unit_is_past_retention() {
         let policy = Policy {
             unit_ms: HOUR_MS,
             ..keeping(10 * HOUR_MS)
@@ -97,7 +97,7 @@ mod tests {
     }
 
     #[test]
-    fn a_vendor_that_says_nothing_endangers_nobody() {
+    fn unlimited_retention_endangers_nothing() {
         let now = Timestamp::from_ms(0);
         assert!(!is_endangered(&policy(), Timestamp::MIN, now));
         assert_eq!(left_ms(&policy(), now, now), None);

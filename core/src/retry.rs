@@ -183,7 +183,7 @@ mod tests {
     }
 
     #[test]
-    fn a_short_wait_the_vendor_asks_for_wins_over_our_own_delay() {
+    fn short_vendor_wait_overrides_own_delay() {
         let window = window();
         let asked = Attempt {
             wait_ms: Some(2_000),
@@ -204,7 +204,7 @@ mod tests {
     }
 
     #[test]
-    fn a_long_wait_is_stored_for_the_whole_group_and_never_longer_than_an_hour() {
+    fn long_vendor_wait_becomes_capped_cooldown() {
         let window = window();
         let long = Attempt {
             wait_ms: Some(limits::RETRY_DELAY_MAX_MS + 1),
@@ -229,7 +229,7 @@ mod tests {
     }
 
     #[test]
-    fn a_wait_that_does_not_fit_the_time_left_is_stored_instead_of_slept() {
+    fn wait_exceeding_deadline_is_stored() {
         let window = window();
         let late = Attempt {
             wait_ms: Some(2_000),
@@ -243,7 +243,7 @@ mod tests {
     }
 
     #[test]
-    fn an_outage_leaves_excused_and_a_page_error_counts_once_tries_are_used_up() {
+    fn exhausted_tries_excuse_outage_but_fail_page() {
         let window = window();
         let last = Attempt {
             delay_ms: None,
@@ -265,7 +265,7 @@ mod tests {
     }
 
     #[test]
-    fn the_first_restart_is_at_once_and_later_ones_wait() {
+    fn first_restart_is_immediate_and_later_ones_wait() {
         let fresh = window();
         assert_eq!(
             decide(FailureClass::Restart, &attempt(&fresh)),
@@ -281,7 +281,7 @@ mod tests {
     }
 
     #[test]
-    fn our_own_delay_is_slept_when_it_fits_the_time_left_and_stored_when_not() {
+    fn own_delay_exceeding_deadline_is_stored() {
         let window = window();
         for class in [FailureClass::Outage, FailureClass::Rate, FailureClass::Page] {
             let fits = attempt(&window);
@@ -304,7 +304,7 @@ mod tests {
     }
 
     #[test]
-    fn a_wait_that_is_over_is_none() {
+    fn past_wait_means_no_wait() {
         let window = window();
         let over = Attempt {
             wait_ms: Some(-5),
@@ -324,7 +324,7 @@ mod tests {
     }
 
     #[test]
-    fn stored_backoff_doubles_and_stops_at_the_limit() {
+    fn stored_backoff_doubles_up_to_limit() {
         assert_eq!(stored_backoff_ms(0), limits::BACKOFF_MIN_MS);
         assert_eq!(stored_backoff_ms(1), 2 * limits::BACKOFF_MIN_MS);
         assert_eq!(stored_backoff_ms(40), limits::BACKOFF_MAX_MS);
@@ -335,7 +335,7 @@ mod tests {
     }
 
     #[test]
-    fn jitter_stays_between_half_and_all_of_the_delay() {
+    fn half_jitter_stays_within_upper_half() {
         for random in [0, 1, 7, u64::MAX] {
             let delay = half_jitter(1_000, random);
             assert!((500..=1_000).contains(&delay));
@@ -345,7 +345,7 @@ mod tests {
     }
 
     #[test]
-    fn full_jitter_reaches_from_nothing_to_the_whole_delay() {
+    fn full_jitter_spans_whole_delay() {
         assert_eq!(full_jitter(1_000, 0), 0);
         assert_eq!(full_jitter(1_000, 1_000), 1_000);
         assert_eq!(full_jitter(1_000, 1_001), 0);

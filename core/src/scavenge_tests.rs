@@ -61,7 +61,7 @@ fn reason_of(window: &Window) -> String {
 }
 
 #[test]
-fn a_lease_or_dispatch_is_taken_back_after_its_end_and_not_at_it() {
+fn lease_or_dispatch_expires_only_after_end() {
     for status in [Status::Running, Status::Dispatched] {
         let window = in_flight(status);
         let event = |now| scavenge(&window, &policy(), now, Timestamp::MAX);
@@ -81,7 +81,7 @@ fn a_lease_or_dispatch_is_taken_back_after_its_end_and_not_at_it() {
 }
 
 #[test]
-fn a_window_whose_worker_was_stopped_again_and_again_is_split_where_it_had_got_to() {
+fn repeatedly_expired_window_splits_at_frontier() {
     let split = split_of(&running()).unwrap();
     assert_eq!(split.at, at(100));
     let first_runs = running().with(|form| form.overruns = limits::OVERRUNS_BEFORE_SPLIT - 2);
@@ -89,7 +89,7 @@ fn a_window_whose_worker_was_stopped_again_and_again_is_split_where_it_had_got_t
 }
 
 #[test]
-fn a_run_that_delivered_nothing_or_never_began_is_no_overrun() {
+fn run_without_page_is_no_overrun() {
     let without_a_page = running().with(|form| form.attempts = 1);
     assert_eq!(split_of(&without_a_page), None);
     let never_begun = in_flight(Status::Dispatched);
@@ -97,7 +97,7 @@ fn a_run_that_delivered_nothing_or_never_began_is_no_overrun() {
 }
 
 #[test]
-fn a_window_that_has_used_up_its_tries_is_parked_with_what_went_wrong() {
+fn exhausted_window_parks_with_reason() {
     let ready = running().with(|form| {
         form.status = Status::Ready;
         form.last_error = Some("502 from the vendor".to_owned());
@@ -126,7 +126,7 @@ fn a_window_that_has_used_up_its_tries_is_parked_with_what_went_wrong() {
 }
 
 #[test]
-fn a_new_process_takes_back_only_what_an_earlier_one_held() {
+fn new_process_recovers_only_in_flight_windows() {
     for status in Status::ALL {
         let window = running().with(|form| form.status = status);
         let held = matches!(status, Status::Running | Status::Dispatched);
@@ -136,7 +136,7 @@ fn a_new_process_takes_back_only_what_an_earlier_one_held() {
 }
 
 #[test]
-fn a_window_that_waits_to_be_split_is_split_before_it_is_given_up() {
+fn exhausted_window_splits_before_parking() {
     let exhausted = running().with(|form| {
         form.status = Status::Ready;
         form.restarts = limits::RESTARTS_MAX + 1;
@@ -151,7 +151,7 @@ fn a_window_that_waits_to_be_split_is_split_before_it_is_given_up() {
 }
 
 #[test]
-fn lease_or_dispatch_that_ends_later_than_any_can_has_run_out() {
+fn implausibly_late_lease_or_dispatch_expires() {
     for status in [Status::Running, Status::Dispatched] {
         let window = in_flight(status);
         let event = |latest| scavenge(&window, &policy(), at(0), latest);

@@ -143,14 +143,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_digest_depends_on_every_byte_of_the_id() {
+    fn digest_depends_on_every_byte() {
         assert_eq!(digest("a"), 0xca97_8112_ca1b_bdca);
         assert_ne!(digest("a"), digest("b"));
         assert_ne!(digest(""), digest("\0"));
     }
 
     #[test]
-    fn each_stretch_of_a_file_is_remembered_in_a_page_of_its_own() {
+    fn each_stretch_of_file_gets_own_page() {
         let at = Timestamp::from_ms;
         let id = "okta/0123456789ab/live/1970-01-01T00:00:10Z"
             .parse()
@@ -173,7 +173,7 @@ mod tests {
     }
 
     #[test]
-    fn a_page_lies_inside_its_window_whatever_its_records_say() {
+    fn page_place_stays_inside_window() {
         let id = "okta/0123456789ab/live/1970-01-01T00:00:10Z"
             .parse()
             .unwrap();

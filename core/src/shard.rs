@@ -92,7 +92,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_rate_group_lands_on_one_of_the_shards() {
+    fn every_rate_group_maps_to_a_shard() {
         for number in 0..500 {
             let group: RateGroup = format!("group-{number}").parse().unwrap();
             assert!(Shard::all().any(|shard| shard == group.shard()));
@@ -100,14 +100,14 @@ mod tests {
     }
 
     #[test]
-    fn a_shard_is_a_number_below_the_constant() {
+    fn shard_number_is_below_limit() {
         assert_eq!(Shard::all().count(), usize::from(limits::SHARDS));
         assert!(Shard::try_from(limits::SHARDS - 1).is_ok());
         assert!(Shard::try_from(limits::SHARDS).is_err());
     }
 
     #[test]
-    fn a_range_of_shards_is_half_open_and_names_no_shard_that_is_not_there() {
+    fn shard_range_is_half_open_and_in_bounds() {
         let range = |text: &str| serde_json::from_str::<Shards>(text).unwrap();
         let half = range(r#"{"from":0,"to":32}"#);
         let in_it: Vec<_> = Shard::all().filter(|shard| half.contains(*shard)).collect();

@@ -285,7 +285,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn durations_are_said_as_they_are_configured() {
+    fn errors_print_durations_as_configured() {
         let said = |policy: Policy| policy.check().unwrap_err().to_string();
         let settle = |settle_ms, kept_ms| {
             said(Policy {
@@ -311,7 +311,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn sweeps_are_ascending_later_than_settle_and_within_history_and_retention() {
+    fn sweeps_ascend_between_settle_and_retention() {
         let check = |sweeps_ms: &[i64]| {
             let policy = Policy {
                 settle_ms: MINUTE_MS,
@@ -335,7 +335,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn a_settle_longer_than_the_vendor_keeps_records_is_refused() {
+    fn settle_must_be_shorter_than_retention() {
         let policy = Policy {
             settle_ms: DAY_MS - 1,
             max_lookback_ms: Some(DAY_MS),

@@ -109,20 +109,20 @@ mod tests {
     }
 
     #[test]
-    fn an_empty_or_reversed_span_is_refused() {
+    fn empty_or_reversed_span_is_invalid() {
         let at = Timestamp::from_ms(5);
         assert_eq!(Span::new(at, at), Err(EmptySpan { from: at, to: at }));
         assert!(Span::new(at, Timestamp::from_ms(4)).is_err());
     }
 
     #[test]
-    fn the_start_belongs_to_a_span_and_the_end_does_not() {
+    fn span_is_half_open() {
         assert!(span(0, 10).contains(Timestamp::from_ms(0)));
         assert!(!span(0, 10).contains(Timestamp::from_ms(10)));
     }
 
     #[test]
-    fn midpoint_is_the_nearest_midnight_if_one_is_inside() {
+    fn midpoint_prefers_nearest_midnight() {
         let hour = 60 * 60 * 1_000;
         let midpoint = |from, to| span(from * hour, to * hour).midpoint(1_000);
         let at = |hours| Some(Timestamp::from_ms(hours * hour));
@@ -135,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn the_midpoint_is_a_multiple_of_the_unit_and_strictly_inside() {
+    fn midpoint_is_unit_multiple_strictly_inside() {
         assert_eq!(span(0, 3000).midpoint(1000), Some(Timestamp::from_ms(1000)));
         assert_eq!(span(0, 1000).midpoint(1000), None);
         assert_eq!(

@@ -41,7 +41,7 @@ fn halved(event: Event) -> WindowSplit {
 }
 
 #[test]
-fn parent_gives_up_its_part_only_while_it_is_as_it_was_read() {
+fn split_applies_only_to_unchanged_parent() {
     let split = halved(Event::Shrink {
         to: at(50),
         now: at(1_000),
@@ -55,7 +55,7 @@ fn parent_gives_up_its_part_only_while_it_is_as_it_was_read() {
 }
 
 #[test]
-fn only_shrinking_and_closing_are_part_of_a_split() {
+fn split_accepts_only_shrink_and_close() {
     let now = at(1_000);
     let close = Event::Close {
         to: at(50),
@@ -77,7 +77,7 @@ fn only_shrinking_and_closing_are_part_of_a_split() {
 
 /// The widest split fits one transaction, at every frontier.
 #[test]
-fn split_has_at_most_its_limit_of_items() {
+fn widest_split_fits_item_limit() {
     for delivered in [Delivered::Nothing, Delivered::Before, Delivered::After] {
         for at_ms in [1, 500_000, 999_999] {
             let waiting = window(0, 1_000_000).with(|form| {

@@ -49,7 +49,7 @@ fn parked(minute: i64, when: i64) -> Window {
 }
 
 #[test]
-fn open_and_parked_windows_are_counted_and_done_ones_are_not() {
+fn only_open_and_parked_windows_are_counted() {
     let done = Window::done(ready(0).id().clone(), at(10), 1, at(0)).unwrap();
     let windows = [done, ready(10), running(&ready(20), at(1)), parked(30, 3)];
     let expected = Summary {
@@ -65,7 +65,7 @@ fn open_and_parked_windows_are_counted_and_done_ones_are_not() {
 }
 
 #[test]
-fn failing_since_stays_while_some_window_fails() {
+fn failing_since_stays_while_any_window_fails() {
     let first = given_back(&ready(0), Cause::Outage, 5);
     let began = Summary::of([&first], None);
     assert_eq!(began.failing_since, Some(at(5)));
@@ -78,7 +78,7 @@ fn failing_since_stays_while_some_window_fails() {
 }
 
 #[test]
-fn window_fails_after_outages_errors_restarts_and_deaths_and_not_after_a_wait() {
+fn only_setbacks_make_window_failing() {
     for (cause, fails) in [
         (Cause::Outage, true),
         (Cause::Failed, true),
@@ -95,7 +95,7 @@ fn window_fails_after_outages_errors_restarts_and_deaths_and_not_after_a_wait() 
 }
 
 #[test]
-fn trouble_is_news_at_once_and_a_count_only_when_the_marks_are_old() {
+fn trouble_is_news_at_once_counts_only_later() {
     let stored = Summary {
         open: 2,
         ..Summary::default()

@@ -53,7 +53,7 @@ fn pass(from: i64, to: i64) -> Option<Piece> {
 }
 
 #[test]
-fn a_sweep_reads_whole_live_windows_once_they_are_old_enough() {
+fn sweep_reads_whole_live_windows_old_enough() {
     let live = hours(0..48);
     assert_eq!(next_of(&live, 0, 48, 48), read(0, 6));
     assert_eq!(next_of(&live, 6, 48, 48), read(6, 12));
@@ -67,7 +67,7 @@ fn a_sweep_reads_whole_live_windows_once_they_are_old_enough() {
 }
 
 #[test]
-fn a_sweep_never_passes_what_the_live_lane_has_delivered() {
+fn sweep_never_passes_live_watermark() {
     let live = hours(0..48);
     assert_eq!(next_of(&live, 0, 5, 100), None);
     assert_eq!(next_of(&live, 0, 6, 100), read(0, 6));
@@ -77,7 +77,7 @@ fn a_sweep_never_passes_what_the_live_lane_has_delivered() {
 }
 
 #[test]
-fn sweep_window_joins_live_windows_up_to_its_limit_of_records() {
+fn sweep_window_joins_live_windows_to_record_limit() {
     let mut live = hours(0..6);
     for window in &mut live {
         window.edit(|form| form.records = limits::SWEEP_RECORDS_MAX / 2);
@@ -92,7 +92,7 @@ fn sweep_window_joins_live_windows_up_to_its_limit_of_records() {
 }
 
 #[test]
-fn what_was_old_when_it_was_first_read_is_passed_over() {
+fn time_first_read_late_is_skipped() {
     let mut live = hours(0..12);
     for window in &mut live[..9] {
         window.edit(|form| form.created_at = form.to.plus_ms(AFTER_MS));
@@ -106,7 +106,7 @@ fn what_was_old_when_it_was_first_read_is_passed_over() {
 }
 
 #[test]
-fn what_was_not_remembered_is_passed_over() {
+fn unremembered_windows_are_skipped() {
     let mut live = hours(0..12);
     live[0].edit(|form| form.remembered = false);
     assert_eq!(next_of(&live, 0, 12, 100), pass(0, 1));
@@ -114,7 +114,7 @@ fn what_was_not_remembered_is_passed_over() {
 }
 
 #[test]
-fn history_that_is_gone_is_passed_over() {
+fn missing_history_is_skipped() {
     let live = hours(10..20);
     assert_eq!(next_of(&live, 0, 20, 100), pass(0, 10));
     assert_eq!(next_of(&[], 0, 20, 100), pass(0, 20));
@@ -131,7 +131,7 @@ fn history_that_is_gone_is_passed_over() {
 }
 
 #[test]
-fn what_the_vendor_no_longer_keeps_is_passed_over() {
+fn time_before_retention_is_skipped() {
     let live = hours(0..12);
     let keeps = Policy {
         max_lookback_ms: Some(2 * DAY_MS),
@@ -150,7 +150,7 @@ fn what_the_vendor_no_longer_keeps_is_passed_over() {
 }
 
 #[test]
-fn the_last_piece_of_a_bounded_timeline_may_be_short() {
+fn last_piece_of_bounded_timeline_may_be_short() {
     let live = hours(0..8);
     let ledger = Ledger {
         live: &live,
@@ -173,7 +173,7 @@ fn the_last_piece_of_a_bounded_timeline_may_be_short() {
 }
 
 #[test]
-fn the_ledger_is_read_only_when_a_piece_may_be_cut() {
+fn ledger_is_read_only_for_possible_piece() {
     let due = |mark, edge| is_due(&policy(), at(mark), at(edge), AFTER_MS, None);
     assert!(!due(0, 5) && due(0, 6));
     assert!(is_due(&policy(), at(6), at(8), AFTER_MS, Some(at(8))));
@@ -186,7 +186,7 @@ fn remembered(window: &Window, policy: &Policy) -> bool {
 }
 
 #[test]
-fn only_what_a_sweep_will_read_is_remembered() {
+fn only_windows_to_be_swept_are_remembered() {
     let window = hour(0);
     assert!(remembered(&window, &policy()));
     let old = window
@@ -197,14 +197,14 @@ fn only_what_a_sweep_will_read_is_remembered() {
 }
 
 #[test]
-fn a_window_that_a_clock_ahead_has_created_is_remembered_by_the_time_it_is_read() {
+fn remembering_depends_on_read_time_not_created_at() {
     let window = hour(0).with(|form| form.created_at = at(1).plus_ms(200 * DAY_MS));
     assert!(remembers(&window, &policy(), at(2)));
     assert!(!remembers(&window, &policy(), at(2).plus_ms(100 * DAY_MS)));
 }
 
 #[test]
-fn what_a_late_sweep_delivers_is_remembered_for_the_sweep_behind_it() {
+fn late_sweep_is_remembered_for_next_sweep() {
     let id = format!("okta/0123456789ab/sweep-1/{}", at(0)).parse();
     let late = at(1).plus_ms(5 * DAY_MS);
     let window = Window::new(id.unwrap(), at(1), late).unwrap();
@@ -234,7 +234,7 @@ fn minutes(count: usize) -> Vec<Window> {
 }
 
 #[test]
-fn a_ledger_that_is_full_of_narrow_windows_is_a_piece_whatever_its_width() {
+fn full_ledger_is_piece_despite_width() {
     let live = minutes(limits::SWEEP_LEDGER_MAX);
     let ledger = Ledger {
         live: &live,
@@ -251,7 +251,7 @@ fn a_ledger_that_is_full_of_narrow_windows_is_a_piece_whatever_its_width() {
 }
 
 #[test]
-fn a_hole_in_the_history_ends_a_piece_whatever_its_width() {
+fn gap_in_history_ends_piece() {
     let mut live = hours(0..12);
     live.remove(2);
     assert_eq!(next_of(&live, 0, 12, 100), read(0, 2));
@@ -259,7 +259,7 @@ fn a_hole_in_the_history_ends_a_piece_whatever_its_width() {
 }
 
 #[test]
-fn what_is_history_no_longer_is_passed_over_although_it_is_still_there() {
+fn expired_windows_are_skipped() {
     let mut live = hours(0..12);
     for window in &mut live[..3] {
         window.edit(|form| form.expires_at = Some(at(100)));
@@ -269,7 +269,7 @@ fn what_is_history_no_longer_is_passed_over_although_it_is_still_there() {
 }
 
 #[test]
-fn the_age_that_a_sweep_waits_for_is_counted_from_now_and_not_from_settled_time() {
+fn age_counts_from_now_not_settled_edge() {
     let policy = Policy {
         unit_ms: HOUR_MS,
         settle_ms: 5 * HOUR_MS,
@@ -292,7 +292,7 @@ fn the_age_that_a_sweep_waits_for_is_counted_from_now_and_not_from_settled_time(
 }
 
 #[test]
-fn the_least_piece_is_a_quarter_of_the_age_between_a_unit_and_the_widest_window() {
+fn least_piece_is_quarter_of_age_within_bounds() {
     let least = |after_hours, unit_hours| {
         let policy = Policy {
             unit_ms: unit_hours * HOUR_MS,
@@ -307,7 +307,7 @@ fn the_least_piece_is_a_quarter_of_the_age_between_a_unit_and_the_widest_window(
 }
 
 #[test]
-fn time_without_windows_is_passed_over_no_further_than_what_is_delivered() {
+fn time_without_windows_is_skipped_to_live_watermark() {
     let live = hours(10..20);
     assert_eq!(next_of(&live, 0, 5, 100), pass(0, 5));
     assert_eq!(next_of(&live, 0, 8, 100), pass(0, 8));
@@ -317,7 +317,7 @@ fn time_without_windows_is_passed_over_no_further_than_what_is_delivered() {
 /// While the vendor clock is unknown, spans that no clock would read are skipped: otherwise they
 /// would block the window that fetches the clock.
 #[test]
-fn an_unknown_clock_passes_over_only_what_no_clock_would_have_read() {
+fn unknown_clock_skips_only_unreadable_time() {
     let forgotten = |from| hour(from).with(|form| form.remembered = false);
     let expired = |from| hour(from).with(|form| form.expires_at = Some(at(30)));
     let asked = |first: &dyn Fn(i64) -> Window| {

@@ -77,7 +77,7 @@ mod tests {
     }
 
     #[test]
-    fn a_window_of_about_one_page_is_quiet() {
+    fn one_page_window_is_quiet() {
         assert!(is_quiet(&hour(), Some(0)));
         assert!(is_quiet(&hour(), Some(limits::QUIET_RECORDS_MAX)));
         assert!(!is_quiet(&hour(), Some(limits::QUIET_RECORDS_MAX + 1)));
@@ -85,7 +85,7 @@ mod tests {
     }
 
     #[test]
-    fn a_window_of_an_unknown_timeline_or_with_a_past_is_not_quiet() {
+    fn begun_or_unmeasured_window_is_not_quiet() {
         assert!(!is_quiet(&hour(), None));
         let begun = hour().with(|form| form.page = 1);
         let tried = hour().with(|form| form.runs = 1);

@@ -21,7 +21,7 @@ fn judged(offset_ms: i64, jury: &Jury<'_>) -> Option<i64> {
 }
 
 #[test]
-fn the_earlier_clock_is_trusted_up_to_a_day_apart() {
+fn earlier_clock_is_trusted_within_a_day() {
     let alone = jury(None, &[]);
     for ms in [61_000, 10 * MINUTE_MS, DAY_MS] {
         assert_eq!(judged(ms, &alone), Some(0));
@@ -37,7 +37,7 @@ fn the_earlier_clock_is_trusted_up_to_a_day_apart() {
 }
 
 #[test]
-fn more_than_a_day_apart_the_clock_that_others_agree_with_is_trusted() {
+fn witnesses_decide_beyond_a_day() {
     let far = 200 * DAY_MS;
     for offset_ms in [far, -far] {
         let as_theirs = [seen(offset_ms + MINUTE_MS, 0)];
@@ -58,7 +58,7 @@ fn more_than_a_day_apart_the_clock_that_others_agree_with_is_trusted() {
 }
 
 #[test]
-fn a_vendor_without_a_date_goes_by_our_clock_unless_another_vendor_is_behind_it() {
+fn dateless_vendor_uses_machine_clock_unless_contradicted() {
     let without = |witnesses: &[ClockOffset]| {
         let trusted = jury(None, witnesses).judge(NOW, None).unwrap();
         trusted.at().ms_since(NOW)
@@ -75,7 +75,7 @@ fn a_vendor_without_a_date_goes_by_our_clock_unless_another_vendor_is_behind_it(
 }
 
 #[test]
-fn a_page_that_takes_minutes_to_come_shows_no_difference_between_clocks() {
+fn slow_page_shows_no_clock_offset() {
     let asked_at = NOW.minus_ms(2 * MINUTE_MS);
     let offset_ms = |served_at| ClockOffset::of(Some(served_at), asked_at, NOW).offset_ms;
     for served_at in [asked_at, NOW.minus_ms(MINUTE_MS), NOW] {
@@ -86,7 +86,7 @@ fn a_page_that_takes_minutes_to_come_shows_no_difference_between_clocks() {
 }
 
 #[test]
-fn a_clock_that_jumps_while_a_page_comes_shows_its_difference() {
+fn clock_jump_during_page_shows_offset() {
     for jump_ms in [10 * MINUTE_MS, 200 * DAY_MS, -200 * DAY_MS] {
         let (asked_at, now) = (NOW, NOW.plus_ms(jump_ms));
         let seen = ClockOffset::of(Some(NOW), asked_at, now);
@@ -99,7 +99,7 @@ fn plan_time(now: Timestamp, seen: Option<ClockOffset>) -> PlanTime {
 }
 
 #[test]
-fn before_the_first_response_one_window_is_cut_and_nothing_is_trusted() {
+fn nothing_is_trusted_before_first_response() {
     let time = plan_time(NOW, None);
     assert_eq!((time.cut(), time.edge()), (Cut::OneWindow, NOW));
     assert_eq!(time.trusted(), None);
@@ -112,7 +112,7 @@ fn before_the_first_response_one_window_is_cut_and_nothing_is_trusted() {
 }
 
 #[test]
-fn no_step_of_our_clock_moves_what_is_trusted() {
+fn machine_clock_step_moves_no_trusted_instant() {
     let at = NOW.plus_ms(-5_000);
     for step_ms in [
         0,
@@ -127,7 +127,7 @@ fn no_step_of_our_clock_moves_what_is_trusted() {
 }
 
 #[test]
-fn after_a_gap_without_responses_one_window_is_cut_at_a_time() {
+fn stale_offset_cuts_one_window() {
     let cut = |ago_ms| plan_time(NOW, Some(seen(0, ago_ms))).cut();
     assert_eq!(cut(limits::CLOCK_BELIEVED_MS), Cut::Freely);
     assert_eq!(cut(limits::CLOCK_BELIEVED_MS + 1), Cut::OneWindow);
@@ -138,7 +138,7 @@ fn after_a_gap_without_responses_one_window_is_cut_at_a_time() {
 }
 
 #[test]
-fn nothing_is_cut_past_the_vendors_clock_and_lag_is_counted_by_it() {
+fn vendor_clock_bounds_cut_and_lag() {
     for offset_ms in [-3 * HOUR_MS, 10 * MINUTE_MS] {
         let time = plan_time(NOW, Some(seen(offset_ms, HOUR_MS)));
         assert_eq!(time.cut(), Cut::Freely);
@@ -151,7 +151,7 @@ fn nothing_is_cut_past_the_vendors_clock_and_lag_is_counted_by_it() {
 }
 
 #[test]
-fn in_a_dispute_one_window_asks_and_nothing_is_trusted() {
+fn disputed_clock_trusts_nothing() {
     for offset_ms in [-200 * DAY_MS, 200 * DAY_MS] {
         let time = plan_time(NOW, Some(seen(offset_ms, 0)));
         assert_eq!((time.cut(), time.trusted()), (Cut::OneWindow, None));
@@ -161,7 +161,7 @@ fn in_a_dispute_one_window_asks_and_nothing_is_trusted() {
 }
 
 #[test]
-fn an_offset_is_stored_again_when_it_moves_or_gets_old() {
+fn offset_is_stored_again_when_moved_or_old() {
     let stored = seen(0, 0);
     let later = |ms: i64, offset_ms| ClockOffset {
         offset_ms,
@@ -188,7 +188,7 @@ fn an_offset_is_stored_again_when_it_moves_or_gets_old() {
 }
 
 #[test]
-fn the_machine_whose_clock_seems_wrong_is_named_with_both_times() {
+fn description_names_wrong_clock_with_both_times() {
     let text = |offset_ms, witnesses: &[ClockOffset]| {
         let time = PlanTime::of(NOW, Some(&seen(offset_ms, 0)), &jury(None, witnesses));
         time.difference().map(|it| it.describe("okta"))
@@ -224,7 +224,7 @@ fn the_machine_whose_clock_seems_wrong_is_named_with_both_times() {
 }
 
 #[test]
-fn witness_that_is_earlier_than_the_clock_it_agrees_with_is_trusted() {
+fn earlier_agreeing_witness_is_trusted() {
     // The machine clock is right, and the vendor clock a day and an hour behind or ahead; or the
     // reverse.
     let hour = 10 * HOUR_MS;
@@ -244,7 +244,7 @@ fn witness_that_is_earlier_than_the_clock_it_agrees_with_is_trusted() {
 
 /// P1: whatever other vendors' clocks show, time is skipped by the earlier of the two clocks.
 #[test]
-fn time_is_skipped_by_the_earlier_clock_whatever_the_vote() {
+fn earlier_clock_decides_skipping_despite_vote() {
     let passed = |offset_ms: i64, jury: &Jury<'_>| {
         let judged = jury.judge(NOW, Some(NOW.plus_ms(offset_ms)));
         judged.ok().map(|trusted| trusted.passed().ms_since(NOW))

@@ -23,7 +23,7 @@ fn gate(not_before: i64) -> RateGate {
 }
 
 #[test]
-fn turns_are_given_one_after_the_other_and_unused_ones_are_not_saved_up() {
+fn reservations_are_sequential_and_never_saved_up() {
     let (given, next) = give(None, None, &asked(0));
     assert_eq!(given, TurnsGiven::From { first: at(0) });
     assert_eq!(next, Some(at(2_000)));
@@ -34,7 +34,7 @@ fn turns_are_given_one_after_the_other_and_unused_ones_are_not_saved_up() {
 }
 
 #[test]
-fn a_turn_that_is_too_far_off_is_told_and_not_taken() {
+fn distant_reservation_is_reported_not_taken() {
     let (given, next) = give(None, Some(at(10_001)), &asked(0));
     assert_eq!(given, TurnsGiven::Later { at: at(10_001) });
     assert_eq!(next, None);
@@ -43,7 +43,7 @@ fn a_turn_that_is_too_far_off_is_told_and_not_taken() {
 }
 
 #[test]
-fn nobody_gets_a_turn_behind_a_closed_gate() {
+fn cooldown_grants_no_reservation() {
     let (given, next) = give(Some(&gate(5_000)), None, &asked(0));
     assert_eq!(given, TurnsGiven::Closed(gate(5_000)));
     assert_eq!(next, None);
@@ -52,7 +52,7 @@ fn nobody_gets_a_turn_behind_a_closed_gate() {
 }
 
 #[test]
-fn a_turn_reserved_by_a_wrong_clock_is_not_believed() {
+fn implausible_reservation_is_ignored() {
     let latest = limits::TURN_MS_MAX + limits::CLOCK_SKEW_MS;
     let (given, _) = give(None, Some(at(latest)), &asked(0));
     assert_eq!(given, TurnsGiven::Later { at: at(latest) });
@@ -61,7 +61,7 @@ fn a_turn_reserved_by_a_wrong_clock_is_not_believed() {
 }
 
 #[test]
-fn a_minute_holds_fewer_turns_than_the_pace_and_nearly_all_of_them() {
+fn minute_holds_nearly_full_request_rate() {
     for per_minute in [6, 10, 29, 60, 240, 2_400] {
         let turns = MINUTE_MS / interval_ms(per_minute);
         assert!(turns <= i64::from(per_minute));
@@ -74,7 +74,7 @@ fn a_minute_holds_fewer_turns_than_the_pace_and_nearly_all_of_them() {
 }
 
 #[test]
-fn turns_are_a_twentieth_further_apart_than_the_pace_and_rounded_up() {
+fn interval_adds_twentieth_and_rounds_up() {
     assert_eq!(interval_ms(60), 1_050);
     assert_eq!(interval_ms(29), 2_173);
     assert_eq!(interval_ms(1), 63_000);
@@ -82,7 +82,7 @@ fn turns_are_a_twentieth_further_apart_than_the_pace_and_rounded_up() {
 }
 
 #[test]
-fn an_ample_part_is_fixed_and_a_small_one_is_shared() {
+fn ample_share_is_fixed_small_one_reserved() {
     assert_eq!(sharing(2_400, 8), Sharing::Fixed(300));
     assert_eq!(sharing(960, 8), Sharing::Fixed(120));
     assert_eq!(sharing(959, 8), Sharing::Turns { workers_max: 8 });
@@ -96,7 +96,7 @@ fn an_ample_part_is_fixed_and_a_small_one_is_shared() {
 }
 
 #[test]
-fn a_worker_reserves_about_two_seconds_of_turns() {
+fn worker_reserves_about_two_seconds() {
     assert_eq!(turns_at_once(interval_ms(60)), 1);
     assert_eq!(turns_at_once(interval_ms(240)), 7);
     assert_eq!(turns_at_once(interval_ms(100_000)), 16);

@@ -39,7 +39,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_wait_longer_than_any_that_is_stored_came_from_a_wrong_clock_and_is_not_believed() {
+    fn implausibly_long_wait_is_ignored() {
         let now = Timestamp::from_ms(1_000_000);
         let latest = now.plus_ms(limits::WAIT_MS_MAX + limits::CLOCK_SKEW_MS);
         assert_eq!(until(latest, now), Some(latest));

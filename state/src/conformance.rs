@@ -106,7 +106,7 @@ macro_rules! conformance_tests {
             a_checkpoint_forgets_that_the_token_before_it_was_not_sent
             a_completed_window_is_done_and_knows_when_it_expires
             a_planner_that_read_before_a_move_is_refused
-            a_planner_cannot_make_a_workers_move
+            planner_cannot_make_worker_moves
             // splits
             a_split_leaves_two_windows_that_touch_and_the_marks_that_name_them
             a_split_whose_window_part_or_marks_changed_is_a_conflict_and_changes_nothing

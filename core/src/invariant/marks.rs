@@ -79,7 +79,7 @@ mod tests {
     }
 
     #[test]
-    fn marks_in_order_are_consistent() {
+    fn ordered_marks_are_consistent() {
         assert_eq!(marks().check(), Ok(()));
         let nothing_open = Progress {
             open_from: at(300),
@@ -89,7 +89,7 @@ mod tests {
     }
 
     #[test]
-    fn marks_out_of_order_are_noticed() {
+    fn unordered_marks_violate_invariant() {
         assert_eq!(broken_by(|it| it.open_from = at(301)), "INV-12");
         assert_eq!(broken_by(|it| it.start = at(201)), "INV-12");
         assert_eq!(broken_by(|it| it.end = Some(at(99))), "INV-12");
@@ -97,7 +97,7 @@ mod tests {
     }
 
     #[test]
-    fn behind_out_of_order_out_of_place_or_too_long_is_noticed() {
+    fn malformed_behind_violates_invariant() {
         assert_eq!(broken_by(|it| it.behind = vec![at(150), at(100)]), "INV-9");
         assert_eq!(broken_by(|it| it.behind = vec![at(150), at(150)]), "INV-9");
         assert_eq!(broken_by(|it| it.behind = vec![at(200)]), "INV-9");
@@ -113,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn summary_whose_troubles_do_not_fit_its_counts_is_noticed() {
+    fn contradictory_summary_violates_invariant() {
         let summary = Summary {
             open: 1,
             parked: 1,
@@ -141,7 +141,7 @@ mod tests {
     }
 
     #[test]
-    fn unavailable_spans_that_touch_or_are_out_of_order_are_noticed() {
+    fn touching_or_unordered_unavailable_spans_violate_invariant() {
         let span = |from, to| Span::new(at(from), at(to)).unwrap();
         for wrong in [
             vec![span(100, 120), span(120, 130)],

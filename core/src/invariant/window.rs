@@ -22,7 +22,7 @@ mod tests {
     use crate::time::{HOUR_MS, Timestamp};
 
     #[test]
-    fn window_that_is_new_or_done_is_consistent() {
+    fn new_and_done_windows_are_consistent() {
         let now = Timestamp::from_ms(1_767_225_600_000);
         let id = "okta/0123456789ab/live/2026-01-01T00:00:00Z".parse();
         let window = Window::new(id.unwrap(), now.plus_ms(HOUR_MS), now).unwrap();

@@ -7,7 +7,7 @@ use crate::time::{MINUTE_MS, Timestamp};
 use crate::window::Status;
 
 #[test]
-fn windows_that_wait_take_the_slots_before_new_ones_do() {
+fn waiting_windows_take_slots_before_new_ones() {
     let mut world = World::new(policy(), None, hours(24));
     world.tick();
     world.policy.max_open_windows = 20;
@@ -18,7 +18,7 @@ fn windows_that_wait_take_the_slots_before_new_ones_do() {
 }
 
 #[test]
-fn one_tick_creates_no_more_than_its_limit_and_the_next_goes_on() {
+fn tick_creates_at_most_limit_and_next_continues() {
     let mut world = World::new(policy(), None, hours(100));
     world.policy.max_open_windows = 1_000;
     let plan = world.plan();
@@ -40,7 +40,7 @@ fn one_tick_creates_no_more_than_its_limit_and_the_next_goes_on() {
 }
 
 #[test]
-fn a_window_that_exists_past_the_mark_is_neither_overlapped_nor_reached_by_a_wider_one() {
+fn window_past_mark_is_never_overlapped() {
     let mut world = World::new(policy(), None, hours(24));
     let at = |minute| Timestamp::from_ms(minute * MINUTE_MS);
     world.tick();

@@ -43,7 +43,7 @@ fn finish_all(world: &mut World) {
 }
 
 #[test]
-fn before_the_first_response_one_window_is_cut_and_nothing_is_passed_over() {
+fn no_time_is_skipped_before_first_response() {
     let mut world = world(hours(24 * 290));
     world.time = Some(time(world.now, None));
     for _ in 0..3 {
@@ -67,7 +67,7 @@ fn before_the_first_response_one_window_is_cut_and_nothing_is_passed_over() {
 }
 
 #[test]
-fn a_clock_that_jumps_ahead_passes_nothing_over_until_a_response_confirms_it() {
+fn unconfirmed_clock_jump_skips_nothing() {
     let mut world = world(hours(24));
     world.tick();
     finish_all(&mut world);
@@ -83,7 +83,7 @@ fn a_clock_that_jumps_ahead_passes_nothing_over_until_a_response_confirms_it() {
 }
 
 #[test]
-fn a_ready_window_lapses_by_the_last_response_and_not_by_our_clock() {
+fn ready_window_lapses_by_last_response() {
     let mut world = world(hours(24));
     world.tick();
     let last = world.now;
@@ -95,7 +95,7 @@ fn a_ready_window_lapses_by_the_last_response_and_not_by_our_clock() {
 }
 
 #[test]
-fn no_window_is_cut_past_a_vendors_clock_that_is_behind() {
+fn no_window_ends_past_slow_vendor_clock() {
     let mut world = world(hours(24));
     let offset_ms = -3 * HOUR_MS;
     world.time = Some(time(world.now, Some((world.now, offset_ms))));
@@ -109,7 +109,7 @@ fn no_window_is_cut_past_a_vendors_clock_that_is_behind() {
 }
 
 #[test]
-fn a_clock_set_back_behind_the_marks_cuts_one_window_that_asks() {
+fn clock_behind_marks_cuts_one_asking_window() {
     let mut world = world(hours(24));
     for _ in 0..40 {
         world.tick();
@@ -131,7 +131,7 @@ fn a_clock_set_back_behind_the_marks_cuts_one_window_that_asks() {
 }
 
 #[test]
-fn a_source_that_goes_by_our_clock_needs_no_response() {
+fn source_on_machine_clock_needs_no_response() {
     let mut world = world(hours(24 * 290));
     let jury = Jury {
         choice: Some(WhoseClock::Ours),
@@ -144,7 +144,7 @@ fn a_source_that_goes_by_our_clock_needs_no_response() {
 }
 
 #[test]
-fn a_sweep_of_a_timeline_that_has_ended_asks_for_the_vendors_clock() {
+fn sweep_of_ended_timeline_asks_vendor_clock() {
     let after_ms = 2 * DAY_MS;
     let policy = Policy {
         sweeps_ms: vec![after_ms],
@@ -201,7 +201,7 @@ fn remembered(window: Window) -> Window {
 }
 
 #[test]
-fn lease_of_a_clock_that_was_ahead_is_taken_back_and_one_of_a_right_clock_is_not() {
+fn only_implausibly_late_lease_is_expired() {
     let mut world = world(hours(24 * 300));
     world.tick();
     let (from, right) = (*world.windows.keys().next().unwrap(), world.now);

@@ -21,7 +21,7 @@ fn nothing_carved() -> World {
 }
 
 #[test]
-fn what_the_vendor_dropped_ends_where_windows_that_exist_past_the_mark_begin() {
+fn skipped_span_ends_at_existing_window() {
     let mut world = nothing_carved();
     world.tick();
     let orphan = world.windows[&hours(50)].clone();
@@ -39,7 +39,7 @@ fn what_the_vendor_dropped_ends_where_windows_that_exist_past_the_mark_begin() {
 }
 
 #[test]
-fn what_the_vendor_dropped_ends_with_the_timeline_in_whole_units() {
+fn skipped_span_ends_with_timeline_in_whole_units() {
     let mut world = nothing_carved();
     world.end = Some(hours(3).plus_ms(1));
     world.tick();
@@ -49,7 +49,7 @@ fn what_the_vendor_dropped_ends_with_the_timeline_in_whole_units() {
 }
 
 #[test]
-fn time_that_is_passed_over_takes_one_place_of_the_open_range_and_needs_one() {
+fn skipped_span_takes_one_open_place() {
     let mut world = nothing_carved();
     world.policy.max_open_windows = 1;
     world.tick();
@@ -62,7 +62,7 @@ fn time_that_is_passed_over_takes_one_place_of_the_open_range_and_needs_one() {
 }
 
 #[test]
-fn what_the_vendor_dropped_after_the_mark_is_passed_over_from_the_mark_on() {
+fn time_dropped_past_mark_is_skipped_from_mark() {
     let mut world = nothing_carved();
     world.now = hours(20);
     world.tick();
@@ -82,7 +82,7 @@ fn what_the_vendor_dropped_after_the_mark_is_passed_over_from_the_mark_on() {
 }
 
 #[test]
-fn what_the_vendor_still_keeps_is_read_although_a_window_exists_after_it() {
+fn retained_time_before_existing_window_is_read() {
     let mut world = nothing_carved();
     world.tick();
     let orphan = world.windows[&hours(50)].clone();
@@ -97,7 +97,7 @@ fn what_the_vendor_still_keeps_is_read_although_a_window_exists_after_it() {
 }
 
 #[test]
-fn what_is_not_settled_is_not_passed_over_however_little_the_vendor_keeps() {
+fn unsettled_time_is_never_skipped() {
     let mut world = nothing_carved();
     world.policy.settle_ms = 2 * DAY_MS;
     world.tick();

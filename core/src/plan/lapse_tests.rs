@@ -29,7 +29,7 @@ fn world() -> World {
 }
 
 #[test]
-fn windows_that_the_vendor_dropped_unread_lapse_and_their_span_is_unavailable() {
+fn dropped_unread_windows_lapse_as_unavailable() {
     let mut world = world();
     world.now = hours(51);
     let plan = world.plan();
@@ -45,7 +45,7 @@ fn windows_that_the_vendor_dropped_unread_lapse_and_their_span_is_unavailable() 
 }
 
 #[test]
-fn a_stop_before_the_windows_lapse_is_made_up_for_by_the_next_tick() {
+fn next_tick_completes_interrupted_lapse() {
     let mut world = world();
     world.now = hours(51);
     world.progress = world.plan().marks().unwrap();
@@ -62,7 +62,7 @@ fn a_stop_before_the_windows_lapse_is_made_up_for_by_the_next_tick() {
 }
 
 #[test]
-fn what_was_begun_or_waits_for_its_split_does_not_lapse() {
+fn begun_or_splitting_windows_do_not_lapse() {
     let mut world = world();
     world
         .windows
@@ -90,7 +90,7 @@ fn what_was_begun_or_waits_for_its_split_does_not_lapse() {
 }
 
 #[test]
-fn a_hole_behind_the_marks_that_is_tried_again_too_late_lapses() {
+fn gap_behind_retried_too_late_lapses() {
     let mut world = world();
     world.set(0, Status::Parked);
     world.tick();
@@ -104,7 +104,7 @@ fn a_hole_behind_the_marks_that_is_tried_again_too_late_lapses() {
 }
 
 #[test]
-fn nothing_lapses_of_a_source_that_does_not_run() {
+fn inactive_source_lapses_nothing() {
     let mut world = world();
     world.now = hours(60);
     let (open, behind) = (world.open(), world.behind());
@@ -126,7 +126,7 @@ fn nothing_lapses_of_a_source_that_does_not_run() {
 }
 
 #[test]
-fn a_window_that_a_worker_took_before_it_could_lapse_is_not_forgotten() {
+fn window_claimed_before_lapse_stays_in_sight() {
     let mut world = world();
     world.now = hours(49);
     let plan = world.plan();
@@ -147,7 +147,7 @@ fn a_window_that_a_worker_took_before_it_could_lapse_is_not_forgotten() {
 }
 
 #[test]
-fn what_the_vendor_may_have_dropped_while_a_window_was_read_is_unavailable() {
+fn span_dropped_during_read_is_unavailable() {
     let mut world = world();
     let half_past = hours(50).plus_ms(HOUR_MS / 2);
     // Two windows done long before their time was dropped, and one half an hour after its first
@@ -168,7 +168,7 @@ fn what_the_vendor_may_have_dropped_while_a_window_was_read_is_unavailable() {
 }
 
 #[test]
-fn a_hole_that_was_filled_in_part_too_late_is_unavailable_in_part() {
+fn gap_filled_partly_late_is_partly_unavailable() {
     let mut world = world();
     world.set(0, Status::Parked);
     world.tick();
@@ -189,7 +189,7 @@ fn a_hole_that_was_filled_in_part_too_late_is_unavailable_in_part() {
 
 /// A source that is read about as fast as its vendor drops loses a piece of each window.
 #[test]
-fn however_many_windows_were_read_too_late_each_piece_that_is_gone_is_told() {
+fn every_lost_piece_is_recorded() {
     let mut world = world();
     let gone = |hour: i64| Span::new(hours(hour), hours(hour).plus_ms(1)).unwrap();
     for hour in 0..100 {
@@ -207,7 +207,7 @@ fn however_many_windows_were_read_too_late_each_piece_that_is_gone_is_told() {
 
 /// The one loss that a wrong clock can cause: no other clock is known here.
 #[test]
-fn a_clock_ahead_by_more_than_the_vendor_keeps_passes_over_time_and_says_so() {
+fn clock_ahead_of_retention_records_skipped_time() {
     let mut world = world();
     world.now = hours(40 + 24 * 30);
     for _ in 0..3 {

@@ -65,7 +65,7 @@ fn starts(windows: &[Window]) -> Vec<i64> {
 }
 
 #[test]
-fn an_oldest_first_window_closes_with_what_it_delivered_and_the_rest_gets_several_windows() {
+fn oldest_first_split_closes_delivered_part() {
     let mut world = waiting(70, Delivered::Before);
     let splits = world.plan().splits();
     let [split] = &splits[..] else { panic!() };
@@ -88,7 +88,7 @@ fn an_oldest_first_window_closes_with_what_it_delivered_and_the_rest_gets_severa
 }
 
 #[test]
-fn a_newest_first_window_keeps_its_first_piece_and_what_it_delivered_is_done_beside_it() {
+fn newest_first_split_shrinks_and_adds_done_part() {
     let mut world = waiting(70, Delivered::After);
     let splits = world.plan().splits();
     let [split] = &splits[..] else { panic!() };
@@ -120,7 +120,7 @@ fn a_newest_first_window_keeps_its_first_piece_and_what_it_delivered_is_done_bes
 }
 
 #[test]
-fn plan_that_splits_does_nothing_else_and_counts_what_it_leaves() {
+fn splitting_plan_does_nothing_else() {
     for delivered in [Delivered::Before, Delivered::After, Delivered::Nothing] {
         let mut world = waiting(70, delivered);
         make_wait(&mut world, 60, delivered);
@@ -143,7 +143,7 @@ fn plan_that_splits_does_nothing_else_and_counts_what_it_leaves() {
 }
 
 #[test]
-fn split_is_void_once_a_part_exists_or_its_window_has_moved() {
+fn split_is_void_after_part_or_parent_changed() {
     let untouched = waiting(70, Delivered::Before);
     let plan = untouched.plan();
     let mut parted = waiting(70, Delivered::Before);
@@ -160,7 +160,7 @@ fn split_is_void_once_a_part_exists_or_its_window_has_moved() {
 }
 
 #[test]
-fn a_window_splits_into_several_only_where_the_open_range_has_room_for_all() {
+fn split_needs_open_range_room_for_all_parts() {
     let mut world = waiting(70, Delivered::Before);
     world.policy.max_open_windows = 8 + 7;
     assert!(world.plan().splits().is_empty());
@@ -192,7 +192,7 @@ fn waiting_behind(delivered: Delivered) -> World {
 }
 
 #[test]
-fn parts_behind_the_marks_are_listed_with_their_split() {
+fn split_lists_its_parts_in_behind() {
     for delivered in [Delivered::Before, Delivered::After] {
         let mut world = waiting_behind(delivered);
         let split = world.plan().splits().remove(0);
@@ -217,7 +217,7 @@ fn parts_behind_the_marks_are_listed_with_their_split() {
 }
 
 #[test]
-fn a_split_behind_the_marks_for_which_the_list_has_no_room_becomes_a_hole() {
+fn split_exceeding_behind_parks_window() {
     let mut world = waiting_behind(Delivered::Before);
     let room = limits::BEHIND_MAX - 1 - 7;
     let before = (1..=room).map(|n| Timestamp::from_ms(-MINUTE_MS * i64::try_from(n).unwrap()));
@@ -236,7 +236,7 @@ fn a_split_behind_the_marks_for_which_the_list_has_no_room_becomes_a_hole() {
 }
 
 #[test]
-fn a_split_behind_the_marks_needs_no_room_in_the_open_range() {
+fn split_behind_needs_no_open_range_room() {
     let mut world = waiting_behind(Delivered::Before);
     let open = u32::try_from(world.open().len()).unwrap();
     world.policy.max_open_windows = open;
@@ -244,7 +244,7 @@ fn a_split_behind_the_marks_needs_no_room_in_the_open_range() {
 }
 
 #[test]
-fn the_list_of_windows_behind_stays_ascending_when_an_older_one_of_them_is_split() {
+fn split_keeps_behind_ascending() {
     let mut world = waiting_behind(Delivered::Before);
     world.set(10 * MINUTE_MS, Status::Parked);
     world.tick();
@@ -256,7 +256,7 @@ fn the_list_of_windows_behind_stays_ascending_when_an_older_one_of_them_is_split
 /// A planner that read before a window was retried and split must not store its marks afterwards:
 /// they would step over the window as it was, and no list would hold the parts.
 #[test]
-fn marks_that_were_planned_before_a_split_are_not_stored_after_it() {
+fn marks_planned_before_split_are_void() {
     for delivered in [Delivered::Before, Delivered::After, Delivered::Nothing] {
         let mut world = waiting(0, delivered);
         world.set(0, Status::Parked);

@@ -83,7 +83,7 @@ impl Sweep {
 }
 
 #[test]
-fn a_sweep_lane_follows_whole_live_windows_and_never_passes_what_is_delivered() {
+fn sweep_lane_follows_whole_delivered_live_windows() {
     let sweep = Sweep::new();
     let plan = sweep.plan(hours(18), true);
     let created = plan.created();
@@ -101,12 +101,12 @@ fn a_sweep_lane_follows_whole_live_windows_and_never_passes_what_is_delivered() 
 }
 
 #[test]
-fn a_sweep_lane_without_a_ledger_stands_still() {
+fn sweep_lane_waits_for_ledger() {
     assert!(Sweep::new().plan(hours(48), false).is_empty());
 }
 
 #[test]
-fn what_a_sweep_passes_over_is_done_from_the_start_and_takes_no_slot() {
+fn skipped_span_is_created_done_without_slot() {
     let mut sweep = Sweep::new();
     sweep.live[0].edit(|form| form.remembered = false);
     let plan = sweep.plan(hours(48), true);
@@ -120,7 +120,7 @@ fn what_a_sweep_passes_over_is_done_from_the_start_and_takes_no_slot() {
 }
 
 #[test]
-fn a_sweep_lane_keeps_to_the_open_limit() {
+fn sweep_lane_respects_open_limit() {
     let mut sweep = Sweep::new();
     sweep.policy.max_open_windows = 2;
     sweep.tick();
@@ -130,7 +130,7 @@ fn a_sweep_lane_keeps_to_the_open_limit() {
 }
 
 #[test]
-fn sweep_windows_that_a_stopped_tick_left_are_adopted() {
+fn next_tick_adopts_sweep_windows_of_interrupted_tick() {
     let mut sweep = Sweep::new();
     let first = sweep.plan(hours(48), true);
     sweep.windows.extend(first.created().into_iter().take(2));
@@ -142,7 +142,7 @@ fn sweep_windows_that_a_stopped_tick_left_are_adopted() {
 }
 
 #[test]
-fn what_finished_sweep_windows_found_is_counted_once_each() {
+fn finished_sweep_windows_are_counted_once() {
     let mut sweep = Sweep::new();
     sweep.tick();
     for (window, late) in sweep.windows.iter_mut().zip([3, 5]) {
@@ -159,7 +159,7 @@ fn what_finished_sweep_windows_found_is_counted_once_each() {
 }
 
 #[test]
-fn a_sweep_lane_does_not_step_over_what_the_vendor_dropped_by_itself() {
+fn sweep_lane_marks_nothing_unavailable() {
     let mut sweep = Sweep::new();
     sweep.policy.max_lookback_ms = Some(3 * DAY_MS);
     let plan = sweep.plan(hours(48), true);
@@ -172,7 +172,7 @@ fn a_sweep_lane_does_not_step_over_what_the_vendor_dropped_by_itself() {
 }
 
 #[test]
-fn a_sweep_lane_creates_no_more_in_one_tick_than_its_limit() {
+fn sweep_tick_creates_at_most_limit() {
     let mut sweep = Sweep::new();
     let hourly = (0..100).map(|hour| {
         let id = format!("okta/0123456789ab/live/{}", hours(hour));

@@ -140,7 +140,7 @@ mod tests {
     }
 
     #[test]
-    fn spans_that_touch_become_one() {
+    fn touching_spans_merge() {
         let mut spans = vec![span(0, 10), span(20, 30)];
         assert!(remember(&mut spans, span(40, 50)));
         assert!(remember(&mut spans, span(10, 20)));
@@ -150,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn no_more_spans_are_remembered_than_the_limit_but_joined_ones_always_are() {
+    fn full_list_accepts_only_joining_spans() {
         let mut spans: Vec<_> = (0..)
             .map(|n| span(n * 10, n * 10 + 5))
             .take(limits::UNAVAILABLE_MAX)
@@ -161,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_gone_is_told_even_when_there_are_too_many_spans() {
+    fn lost_time_is_covered_beyond_span_limit() {
         let mut spans: Vec<_> = (1..)
             .map(|n| span(n * 10, n * 10 + 5))
             .take(limits::UNAVAILABLE_MAX)

@@ -40,7 +40,7 @@ fn page(number: u64, pass: u32, at_second: i64) -> SeenPage {
 }
 
 #[test]
-fn only_checkpointed_pages_of_the_last_pass_count() {
+fn only_checkpointed_pages_since_last_restart_count() {
     let writer = window(0, 100, 3).with(|form| form.restarts = 1);
     let ledger = [writer.clone()];
     let counts = |page: SeenPage| page.counts(&writer, &ledger);
@@ -50,7 +50,7 @@ fn only_checkpointed_pages_of_the_last_pass_count() {
 }
 
 #[test]
-fn what_was_split_off_as_delivered_counts_whatever_becomes_of_the_rest() {
+fn delivered_split_part_counts_after_restart() {
     // Delivered from 60 on, and split there; the rest has restarted since.
     let writer = window(0, 60, 7).with(|form| form.restarts = 1);
     let delivered = window(60, 100, 0);
@@ -66,7 +66,7 @@ fn what_was_split_off_as_delivered_counts_whatever_becomes_of_the_rest() {
 }
 
 #[test]
-fn what_a_sweep_finds_is_remembered_at_the_live_window_it_belongs_to() {
+fn sweep_finds_are_placed_at_live_window() {
     let known = Known {
         starts: vec![at(0), at(60), at(90)],
         ..Known::default()

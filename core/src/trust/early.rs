@@ -46,7 +46,7 @@ mod tests {
     use crate::time::HOUR_MS;
 
     #[test]
-    fn window_that_waits_for_the_earlier_clock_names_it_with_both_times() {
+    fn early_message_names_clock_with_both_times() {
         let ours = Timestamp::from_ms(1_800_000_000_000);
         let early = |trusted, vendor| {
             let settles_at = trusted_after(trusted);

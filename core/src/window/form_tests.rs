@@ -22,7 +22,7 @@ fn refused(status: Status, edit: impl FnOnce(&mut WindowForm)) -> String {
 }
 
 #[test]
-fn windows_of_every_status_come_back_from_their_form() {
+fn window_of_every_status_round_trips() {
     for status in Status::ALL {
         let mut form = form(status);
         form.attempts = 1;
@@ -47,7 +47,7 @@ fn windows_of_every_status_come_back_from_their_form() {
 }
 
 #[test]
-fn attribute_that_the_status_calls_for_is_not_missing() {
+fn missing_required_attribute_is_invalid() {
     use Status::{Dispatched, Done, Parked, Running};
     type Edit = fn(&mut WindowForm);
     for (status, attribute, remove) in [
@@ -66,7 +66,7 @@ fn attribute_that_the_status_calls_for_is_not_missing() {
 }
 
 #[test]
-fn attribute_that_the_status_cannot_have_is_refused() {
+fn attribute_foreign_to_status_is_invalid() {
     type Edit = fn(&mut WindowForm);
     let edits: [(&str, Edit, &[Status]); 8] = [
         (
@@ -122,7 +122,7 @@ fn attribute_that_the_status_cannot_have_is_refused() {
 }
 
 #[test]
-fn half_of_a_place_or_split_is_refused() {
+fn half_cursor_or_split_is_invalid() {
     type Edit = fn(&mut WindowForm);
     let cursors = "has one of `cursor` and `cursor_for` without the other";
     for (edit, expected) in [
@@ -142,7 +142,7 @@ fn half_of_a_place_or_split_is_refused() {
 }
 
 #[test]
-fn numbers_and_times_that_contradict_each_other_are_refused() {
+fn contradictory_numbers_and_times_are_invalid() {
     type Edit = fn(&mut WindowForm);
     for (edit, expected) in [
         (
@@ -197,7 +197,7 @@ fn numbers_and_times_that_contradict_each_other_are_refused() {
 }
 
 #[test]
-fn attributes_are_described_once_each_and_in_words() {
+fn every_stored_attribute_is_described_once() {
     let mut names = std::collections::BTreeSet::new();
     for attribute in WindowForm::ATTRIBUTES {
         assert!(names.insert(attribute.name), "{}", attribute.name);
@@ -218,7 +218,7 @@ fn attributes_are_described_once_each_and_in_words() {
 }
 
 #[test]
-fn presence_follows_the_type_and_the_default() {
+fn presence_follows_type_and_default() {
     let of = |name: &str| {
         let found = WindowForm::ATTRIBUTES.iter().find(|it| it.name == name);
         found.unwrap().presence

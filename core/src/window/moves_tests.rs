@@ -130,7 +130,7 @@ fn in_status(status: Status) -> Window {
 }
 
 #[test]
-fn the_moves_are_exactly_those_of_the_state_diagram() {
+fn moves_match_documented_state_diagram() {
     let mut edges = Vec::new();
     for status in Status::ALL {
         for event in one_of_each() {
@@ -155,7 +155,7 @@ fn the_moves_are_exactly_those_of_the_state_diagram() {
 }
 
 #[test]
-fn every_legal_move_keeps_the_move_invariants() {
+fn legal_moves_keep_invariants() {
     for status in Status::ALL {
         for event in one_of_each() {
             let before = fit(status, &event);
@@ -167,7 +167,7 @@ fn every_legal_move_keeps_the_move_invariants() {
 }
 
 #[test]
-fn a_claim_with_an_old_epoch_is_refused() {
+fn claim_with_old_epoch_fails() {
     let dispatched = window()
         .apply(&Event::Dispatch {
             until: at(100),
@@ -189,7 +189,7 @@ fn a_claim_with_an_old_epoch_is_refused() {
 }
 
 #[test]
-fn a_ready_window_is_claimed_only_when_due_and_not_waiting_for_a_split() {
+fn claim_needs_due_window_without_split() {
     let waiting = window().with(|form| form.not_before = Some(at(11)));
     assert_eq!(waiting.apply(&claim(1)), Err(IllegalMove::NotDue));
     let due = window().with(|form| form.not_before = Some(at(10)));
@@ -199,7 +199,7 @@ fn a_ready_window_is_claimed_only_when_due_and_not_waiting_for_a_split() {
 }
 
 #[test]
-fn a_checkpoint_applies_to_the_page_it_moves_from_and_to_no_other() {
+fn checkpoint_applies_only_to_current_page() {
     let running = in_status(Status::Running);
     let second = running.apply(&Event::Checkpoint(page(0))).unwrap();
     assert_eq!(
@@ -221,7 +221,7 @@ fn a_checkpoint_applies_to_the_page_it_moves_from_and_to_no_other() {
 }
 
 #[test]
-fn a_checkpoint_without_a_cursor_needs_to_complete_the_window() {
+fn checkpoint_without_cursor_must_complete() {
     let last = Checkpoint {
         cursor: None,
         ..page(0)
@@ -242,7 +242,7 @@ fn a_checkpoint_without_a_cursor_needs_to_complete_the_window() {
 }
 
 #[test]
-fn a_window_is_not_created_after_it_is_done() {
+fn created_at_never_exceeds_done_at() {
     let ahead = in_status(Status::Running).with(|form| form.created_at = at(4_000));
     let complete = Event::Complete {
         last: page(0),
@@ -253,7 +253,7 @@ fn a_window_is_not_created_after_it_is_done() {
 }
 
 #[test]
-fn only_crashes_and_page_errors_without_a_page_since_count_as_attempts() {
+fn only_crashes_and_page_errors_count_as_attempts() {
     let claimed = window().apply(&claim(1)).unwrap();
     assert_eq!(claimed.attempts(), 1);
     assert_eq!(
@@ -307,7 +307,7 @@ fn only_crashes_and_page_errors_without_a_page_since_count_as_attempts() {
 }
 
 #[test]
-fn a_restart_forgets_the_pass_but_page_never_decreases() {
+fn restart_resets_counts_but_not_page() {
     let running = in_status(Status::Running)
         .apply(&Event::Checkpoint(page(0)))
         .unwrap();
@@ -320,7 +320,7 @@ fn a_restart_forgets_the_pass_but_page_never_decreases() {
 }
 
 #[test]
-fn a_split_point_on_a_bound_is_refused_and_one_inside_is_kept() {
+fn split_point_must_lie_inside() {
     let running = in_status(Status::Running);
     for outside in [at(0), at(1_000_000), at(2_000_000)] {
         assert!(matches!(
@@ -343,7 +343,7 @@ fn a_split_point_on_a_bound_is_refused_and_one_inside_is_kept() {
 }
 
 #[test]
-fn a_retry_forgives_what_parked_the_window() {
+fn retry_forgives_exhaustion() {
     let exhausted = window().with(|form| {
         form.attempts = limits::ATTEMPTS_MAX;
         form.restarts = 9;

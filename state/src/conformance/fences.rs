@@ -287,7 +287,7 @@ pub async fn a_planner_that_read_before_a_move_is_refused<S: StateStore>(store: 
     assert_eq!(current(&store, &seen).await, dispatched);
 }
 
-pub async fn a_planner_cannot_make_a_workers_move<S: StateStore>(store: S) {
+pub async fn planner_cannot_make_worker_moves<S: StateStore>(store: S) {
     let window = stored(&store, &okta(), 0).await;
     let event = Event::Claim(claim(&window, 1, at(1)));
     refused(store.decide(&window, &event).await);

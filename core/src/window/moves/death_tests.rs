@@ -56,7 +56,7 @@ fn after_death(window: &Window, is_local: bool, now: Timestamp) -> (Window, Time
 }
 
 #[test]
-fn first_death_makes_a_suspect_that_is_tried_at_once() {
+fn first_death_makes_suspect_due_at_once() {
     for is_local in [true, false] {
         let (suspect, _) = after_death(&window(), is_local, Timestamp::from_ms(0));
         assert!(suspect.is_suspect() && !suspect.is_exhausted());
@@ -70,7 +70,7 @@ fn first_death_makes_a_suspect_that_is_tried_at_once() {
 }
 
 #[test]
-fn suspect_waits_longer_after_each_death() {
+fn suspect_backs_off_after_each_death() {
     let (mut window, mut now) = (window(), Timestamp::from_ms(0));
     let mut waits = Vec::new();
     for _ in 0..=limits::SUSPECT_DEATHS_MAX {
@@ -86,7 +86,7 @@ fn suspect_waits_longer_after_each_death() {
 }
 
 #[test]
-fn five_deaths_as_the_only_suspect_park_a_window_with_that_reason() {
+fn five_deaths_alone_park_suspect() {
     for is_local in [true, false] {
         let (mut window, mut now) = (window(), Timestamp::from_ms(0));
         for death in 0..=limits::SUSPECT_DEATHS_MAX {
@@ -117,7 +117,7 @@ fn parked() -> Window {
 }
 
 #[test]
-fn parked_suspect_is_tried_once_each_day() {
+fn parked_suspect_is_probed_daily() {
     let mut parked = parked();
     let mut now = Timestamp::from_ms(0);
     for _ in 0..3 {
@@ -137,14 +137,14 @@ fn parked_suspect_is_tried_once_each_day() {
 }
 
 #[test]
-fn time_of_a_wrong_clock_does_not_hold_a_parked_suspect_back() {
+fn implausible_wait_does_not_delay_probe() {
     let parked = parked().with(|form| form.not_before = Some(Timestamp::from_ms(200 * DAY_MS)));
     let event = scavenge(&parked, &policy(), Timestamp::from_ms(0), Timestamp::MAX);
     assert!(matches!(event, Some(Event::Probe { .. })), "{event:?}");
 }
 
 #[test]
-fn only_suspects_that_parked_are_probed() {
+fn only_parked_suspects_are_probed() {
     let now = Timestamp::from_ms(10 * DAY_MS);
     let exhausted = window().with(|form| form.attempts = limits::ATTEMPTS_MAX);
     let event = scavenge(&exhausted, &policy(), now, Timestamp::MAX).unwrap();
@@ -158,7 +158,7 @@ fn only_suspects_that_parked_are_probed() {
 }
 
 #[test]
-fn a_page_acquits_a_suspect_and_a_release_does_not() {
+fn page_acquits_suspect_release_does_not() {
     let now = Timestamp::from_ms(0);
     let (suspect, _) = after_death(&window(), true, now);
     let running = claimed(&suspect, now);
@@ -179,7 +179,7 @@ fn a_page_acquits_a_suspect_and_a_release_does_not() {
 }
 
 #[test]
-fn death_after_a_page_of_the_run_counts_for_nothing() {
+fn death_after_page_does_not_count() {
     let now = Timestamp::from_ms(0);
     let running = with_page(&claimed(&window(), now), now);
     let later = now.plus_ms(2 * SECOND_MS);
@@ -193,7 +193,7 @@ fn death_after_a_page_of_the_run_counts_for_nothing() {
 }
 
 #[test]
-fn a_dispatch_that_no_worker_took_counts_for_nothing() {
+fn unclaimed_dispatch_is_no_death() {
     let now = Timestamp::from_ms(0);
     let dispatch = Event::Dispatch { until: now, now };
     let dispatched = window().apply(&dispatch).unwrap();

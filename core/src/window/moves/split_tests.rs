@@ -16,7 +16,7 @@ fn advanced() -> Window {
 }
 
 #[test]
-fn a_run_counts_as_an_overrun_only_with_a_page_since_its_claim() {
+fn overrun_needs_page_since_claim() {
     let expire = Event::Expire {
         split: None,
         now: at(40),
@@ -32,7 +32,7 @@ fn a_run_counts_as_an_overrun_only_with_a_page_since_its_claim() {
 }
 
 #[test]
-fn a_window_that_ran_out_of_time_keeps_its_place_and_waits_for_its_split() {
+fn out_of_time_window_keeps_cursor_awaiting_split() {
     let split = at_frontier(500, Delivered::Before);
     let waiting = advanced()
         .apply(&release(Cause::OutOfTime(Some(split))))
@@ -50,7 +50,7 @@ fn a_window_that_ran_out_of_time_keeps_its_place_and_waits_for_its_split() {
 }
 
 #[test]
-fn a_window_taken_back_is_not_split_once_a_page_broke_the_order() {
+fn disordered_window_is_not_split_on_expiry() {
     let expire = Event::Expire {
         split: Some(at_frontier(500, Delivered::Before)),
         now: at(40),
@@ -68,7 +68,7 @@ fn a_window_taken_back_is_not_split_once_a_page_broke_the_order() {
 }
 
 #[test]
-fn a_rejected_token_with_a_frontier_splits_and_counts_no_restart() {
+fn rejected_token_with_frontier_counts_no_restart() {
     let split = at_frontier(500, Delivered::After);
     let waiting = advanced().apply(&release(Cause::Reenter(split))).unwrap();
     assert_eq!((waiting.restarts(), waiting.records()), (0, 10));
@@ -84,7 +84,7 @@ fn a_rejected_token_with_a_frontier_splits_and_counts_no_restart() {
 }
 
 #[test]
-fn shrinking_forgets_the_pass_because_what_it_delivered_is_not_in_it_any_more() {
+fn shrinking_resets_cursor_and_counts() {
     let waiting = advanced()
         .with(|form| form.overruns = 4)
         .apply(&release(Cause::Reenter(at_frontier(500, Delivered::After))))
@@ -106,7 +106,7 @@ fn shrinking_forgets_the_pass_because_what_it_delivered_is_not_in_it_any_more() 
 }
 
 #[test]
-fn only_what_is_known_to_be_delivered_is_closed() {
+fn only_delivered_part_is_closed() {
     let close = |to| Event::Close {
         to: at(to),
         history_ms: 5,
@@ -144,7 +144,7 @@ fn only_what_is_known_to_be_delivered_is_closed() {
 }
 
 #[test]
-fn a_window_that_has_delivered_a_page_does_not_lapse() {
+fn window_with_page_does_not_lapse() {
     let lapse = Event::Lapse {
         history_ms: 5,
         now: at(50),
@@ -159,7 +159,7 @@ fn a_window_that_has_delivered_a_page_does_not_lapse() {
 }
 
 #[test]
-fn a_page_whose_ids_are_not_remembered_leaves_the_window_unknown_to_sweeps_until_it_restarts() {
+fn unremembered_page_hides_window_until_restart() {
     let unknown = Checkpoint {
         remembered: false,
         ..page(0)
@@ -178,7 +178,7 @@ fn a_page_whose_ids_are_not_remembered_leaves_the_window_unknown_to_sweeps_until
 }
 
 #[test]
-fn one_page_that_was_held_up_is_forgotten_after_a_few_that_were_not() {
+fn slow_page_time_decays() {
     let mut window = window().apply(&claim(1)).unwrap();
     let mut slowest_ms = Vec::new();
     for (number, page_ms) in [32_000, 20, 20, 20].into_iter().enumerate() {

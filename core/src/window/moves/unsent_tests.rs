@@ -16,7 +16,7 @@ fn claimed(window: &Window) -> Window {
 }
 
 #[test]
-fn only_the_run_right_after_one_that_left_its_token_unsent_may_send_it() {
+fn only_next_run_may_send_unsent_token() {
     let left = advanced().apply(&release(Cause::Yielded.unsent())).unwrap();
     assert_eq!(left.unsent_after(), Some(1));
     let next = claimed(&left);
@@ -38,7 +38,7 @@ fn only_the_run_right_after_one_that_left_its_token_unsent_may_send_it() {
 }
 
 #[test]
-fn a_run_that_ends_without_a_word_about_its_token_leaves_none_to_send() {
+fn unreported_token_counts_as_sent() {
     for cause in [Cause::Yielded, Cause::Outage, Cause::Failed] {
         let left = advanced().apply(&release(cause)).unwrap();
         assert_eq!(left.unsent_after(), None);
@@ -51,7 +51,7 @@ fn a_run_that_ends_without_a_word_about_its_token_leaves_none_to_send() {
 }
 
 #[test]
-fn a_window_without_a_token_has_none_to_send() {
+fn window_without_token_has_none_unsent() {
     let first = window().apply(&claim(1)).unwrap();
     let left = first.apply(&release(Cause::Yielded.unsent())).unwrap();
     assert_eq!(left.unsent_after(), None);
@@ -61,7 +61,7 @@ fn a_window_without_a_token_has_none_to_send() {
 }
 
 #[test]
-fn a_cause_counts_the_same_whether_its_token_was_sent_or_not() {
+fn token_use_does_not_change_counts() {
     let split = Split {
         at: at(500),
         delivered: Delivered::Before,
@@ -90,7 +90,7 @@ fn a_cause_counts_the_same_whether_its_token_was_sent_or_not() {
 }
 
 #[test]
-fn halving_begins_again_and_forgives_the_restarts_so_far() {
+fn halving_forgives_earlier_restarts() {
     let worn = advanced().with(|form| {
         form.restarts = limits::RESTARTS_MAX;
         form.overruns = 1;
@@ -274,7 +274,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(500))]
 
     #[test]
-    fn no_token_is_served_twice_whatever_ends_the_runs(steps in prop::collection::vec(step(), 1..60)) {
+    fn no_token_is_served_twice(steps in prop::collection::vec(step(), 1..60)) {
         let mut world = World {
             window: window(),
             sent: None,
