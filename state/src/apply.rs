@@ -132,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn a_refused_move_hands_back_the_window_as_it_stands() {
+    fn illegal_move_returns_current_window() {
         let window = ready();
         let claim = Claim {
             epoch: 7,
@@ -155,7 +155,7 @@ mod tests {
     }
 
     #[test]
-    fn item_that_contradicts_itself_is_refused_before_it_is_stored() {
+    fn contradictory_item_is_never_stored() {
         let marks = marks();
         assert_eq!(check(&marks), Ok(()));
         let without_width = Progress {

@@ -26,7 +26,7 @@ fn claim() -> Claim {
 }
 
 #[tokio::test]
-async fn a_refused_call_is_not_made() {
+async fn refused_call_is_not_made() {
     let store = FailingStore::new(MemoryStore::new(), |_, _| Fault::Refuse);
     let refused = store.create(&window(0)).await;
     assert!(matches!(refused, Err(StateError::Unavailable(_))));
@@ -34,7 +34,7 @@ async fn a_refused_call_is_not_made() {
 }
 
 #[tokio::test]
-async fn a_call_whose_reply_is_lost_is_made_and_its_outcome_unknown() {
+async fn lost_reply_applies_call_with_unknown_outcome() {
     let second_claim = |operation, number| match (operation, number) {
         (Operation::Claim, 2) => Fault::LoseReply,
         _ => Fault::None,
@@ -65,7 +65,7 @@ async fn a_call_whose_reply_is_lost_is_made_and_its_outcome_unknown() {
 }
 
 #[tokio::test]
-async fn a_lost_answer_to_a_read_leaves_nothing_unknown() {
+async fn lost_reply_to_read_is_unavailable() {
     let store = FailingStore::new(MemoryStore::new(), |_, _| Fault::LoseReply);
     assert!(matches!(
         store.all_sources().await,
@@ -78,7 +78,7 @@ async fn a_lost_answer_to_a_read_leaves_nothing_unknown() {
 }
 
 #[tokio::test]
-async fn delays_pass_on_the_clock_before_or_after_the_call() {
+async fn delays_pass_on_manual_clock() {
     let clock = Arc::new(ManualClock::at(NOW));
     let script = |operation, _| match operation {
         Operation::Create => Fault::Delay { ms: 300 },
@@ -92,7 +92,7 @@ async fn delays_pass_on_the_clock_before_or_after_the_call() {
 }
 
 #[tokio::test]
-async fn a_seed_gives_the_same_faults_each_time_and_about_as_many_as_asked() {
+async fn seeded_faults_repeat_at_requested_rate() {
     let faults = async |seed| {
         let store = FailingStore::seeded(MemoryStore::new(), SeededEntropy::new(seed), 20);
         let mut faults = Vec::new();

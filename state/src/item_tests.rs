@@ -45,7 +45,7 @@ fn time(text: &str) -> Timestamp {
 }
 
 #[test]
-fn a_block_of_an_older_item_is_probed_at_once() {
+fn older_block_is_probed_at_once() {
     let since = time("2026-01-02T00:00:00Z");
     for (item, probe_at) in [
         (SOURCE, since),
@@ -58,7 +58,7 @@ fn a_block_of_an_older_item_is_probed_at_once() {
 }
 
 #[test]
-fn a_window_of_version_1_still_loads_with_every_attribute() {
+fn version_1_window_loads_every_attribute() {
     let window: Window = loaded(WINDOW);
     assert_eq!(
         window.id().to_string(),
@@ -90,7 +90,7 @@ fn a_window_of_version_1_still_loads_with_every_attribute() {
 }
 
 #[test]
-fn a_new_window_of_version_1_still_loads_without_what_it_lacks() {
+fn version_1_new_window_loads() {
     let window: Window = loaded(WINDOW_NEW);
     let created = time("2026-01-01T00:20:00Z");
     let new = Window::new(window.id().clone(), window.to(), created).unwrap();
@@ -100,7 +100,7 @@ fn a_new_window_of_version_1_still_loads_without_what_it_lacks() {
 }
 
 #[test]
-fn what_a_window_lacks_is_not_split_not_swept_and_not_remembered() {
+fn absent_window_attributes_take_defaults() {
     let window: Window = loaded(WINDOW);
     assert_eq!(
         (window.split(), window.overruns(), window.known()),
@@ -126,7 +126,7 @@ fn what_a_window_lacks_is_not_split_not_swept_and_not_remembered() {
 }
 
 #[test]
-fn progress_of_version_1_still_loads() {
+fn version_1_progress_loads() {
     let progress: Progress = loaded(PROGRESS);
     assert_eq!(progress.timeline.lane, Lane::Backfill("2025-q4".to_owned()));
     assert_eq!(progress.behind.len(), 2);
@@ -149,7 +149,7 @@ fn progress_of_version_1_still_loads() {
 }
 
 #[test]
-fn a_source_of_version_1_still_loads() {
+fn version_1_source_loads() {
     let record: SourceRecord = loaded(SOURCE);
     assert_eq!(record.definition.params["application"], "login");
     assert_eq!(
@@ -175,7 +175,7 @@ fn a_source_of_version_1_still_loads() {
 }
 
 #[test]
-fn a_rate_gate_of_version_1_still_loads() {
+fn version_1_rate_item_loads() {
     let gate: RateItem = loaded(RATE_GATE);
     assert_eq!(gate.next_turn, None);
     let gate = gate.gate.unwrap();
@@ -188,7 +188,7 @@ fn a_rate_gate_of_version_1_still_loads() {
 }
 
 #[test]
-fn a_group_with_turns_and_no_gate_has_what_a_gate_must_have_and_still_none() {
+fn reservations_without_cooldown_round_trip() {
     let turns = RateItem {
         next_turn: Some(time("2026-01-01T00:00:00Z")),
         ..RateItem::new("okta:acme".parse().unwrap())
@@ -200,7 +200,7 @@ fn a_group_with_turns_and_no_gate_has_what_a_gate_must_have_and_still_none() {
 }
 
 #[test]
-fn a_piece_of_a_page_loads_with_its_digests() {
+fn seen_piece_loads_its_digests() {
     let piece: SeenPiece = loaded(SEEN);
     assert_eq!((piece.piece, piece.pieces), (1, 2));
     let page = piece.page;
@@ -213,7 +213,7 @@ fn a_piece_of_a_page_loads_with_its_digests() {
 }
 
 #[test]
-fn a_page_is_in_as_many_pieces_as_it_needs_with_each_digest_once_and_at_least_one() {
+fn page_splits_into_fewest_pieces_without_duplicates() {
     let piece: SeenPiece = loaded(SEEN);
     let max = windlass_core::limits::SEEN_DIGESTS_PER_ITEM;
     let lengths = |count: usize| -> Vec<usize> {
@@ -237,14 +237,14 @@ fn a_page_is_in_as_many_pieces_as_it_needs_with_each_digest_once_and_at_least_on
 }
 
 #[test]
-fn unknown_attributes_of_a_newer_windlass_are_ignored() {
+fn unknown_newer_attributes_are_ignored() {
     let mut newer = attributes(WINDOW);
     newer.insert("colour".to_owned(), json!({ "nested": [1, 2] }));
     assert_eq!(Window::from_attributes("key", newer), Ok(loaded(WINDOW)));
 }
 
 #[test]
-fn an_item_of_a_newer_form_is_refused_by_version() {
+fn newer_item_version_is_unsupported() {
     let mut newer = attributes(WINDOW);
     newer.insert("v".to_owned(), json!(2));
     let version = StateError::Version {

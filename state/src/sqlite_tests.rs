@@ -53,7 +53,7 @@ pub(super) fn fixture<T: Stored>(text: &str) -> T {
 }
 
 #[test]
-fn writes_are_logged_ahead_and_synced_at_checkpoints() {
+fn opens_in_wal_with_normal_sync() {
     let (store, ..) = store();
     let connection = store.connection();
     let journal: String = connection
@@ -66,7 +66,7 @@ fn writes_are_logged_ahead_and_synced_at_checkpoints() {
 }
 
 #[tokio::test]
-async fn a_full_disk_is_said_so_and_the_window_stays_as_it_was() {
+async fn full_disk_leaves_window_unchanged() {
     let (store, ..) = store();
     store.create(&window()).await.unwrap();
     let lease = store.claim(window().id(), &claim(1)).await.unwrap();
@@ -98,7 +98,7 @@ async fn a_full_disk_is_said_so_and_the_window_stays_as_it_was() {
 }
 
 #[tokio::test]
-async fn a_writer_that_does_not_let_go_makes_the_store_unavailable_to_others() {
+async fn locked_database_is_unavailable_to_writers() {
     let (store, path, _dir) = store();
     let other = Connection::open(&path).unwrap();
     other.execute_batch("BEGIN IMMEDIATE").unwrap();
@@ -122,7 +122,7 @@ fn row(connection: &Connection) -> String {
 }
 
 #[tokio::test]
-async fn a_row_edited_into_nonsense_is_corrupt_and_left_as_it_is() {
+async fn malformed_row_is_corrupt_and_untouched() {
     for nonsense in [
         r#""to" = "from""#,
         "status = 'gone'",
@@ -159,7 +159,7 @@ async fn a_row_edited_into_nonsense_is_corrupt_and_left_as_it_is() {
 }
 
 #[tokio::test]
-async fn a_corrupt_definition_can_be_replaced_by_applying_it_again() {
+async fn applying_replaces_corrupt_definition() {
     let (store, ..) = store();
     let record: SourceRecord = fixture(include_str!("../testdata/v1/source.json"));
     let definition = record.definition;
@@ -178,7 +178,7 @@ async fn a_corrupt_definition_can_be_replaced_by_applying_it_again() {
 }
 
 #[tokio::test]
-async fn one_call_expires_a_bounded_number_of_remembered_pages() {
+async fn expiry_call_is_bounded_in_seen_pages() {
     let (store, ..) = store();
     let piece: SeenPiece = fixture(include_str!("../testdata/v1/seen.json"));
     let page = piece.page;
@@ -202,7 +202,7 @@ async fn one_call_expires_a_bounded_number_of_remembered_pages() {
 }
 
 #[tokio::test]
-async fn one_call_expires_a_bounded_number_of_windows() {
+async fn expiry_call_is_bounded_in_windows() {
     let (store, ..) = store();
     let record: Progress = fixture(include_str!("../testdata/v1/progress.json"));
     let open_from = Timestamp::MAX;

@@ -47,7 +47,7 @@ fn refusal(opened: Result<SqliteStore, StateError>) -> String {
 }
 
 #[tokio::test]
-async fn state_survives_closing_and_opening_again() {
+async fn state_persists_across_reopening() {
     let (path, _dir) = place();
     let store = SqliteStore::open(&path).unwrap();
     store.create(&window(0)).await.unwrap();
@@ -61,7 +61,7 @@ async fn state_survives_closing_and_opening_again() {
 }
 
 #[tokio::test]
-async fn a_reader_sees_each_move_as_soon_as_it_is_acknowledged() {
+async fn reader_sees_each_acknowledged_move() {
     let (path, _dir) = place();
     let writer = SqliteStore::open(&path).unwrap();
     let reader = SqliteStore::open_read_only(&path).unwrap();
@@ -75,7 +75,7 @@ async fn a_reader_sees_each_move_as_soon_as_it_is_acknowledged() {
 }
 
 #[tokio::test]
-async fn a_reader_works_while_a_write_is_under_way_and_does_not_see_it() {
+async fn reader_does_not_see_uncommitted_write() {
     let (path, _dir) = place();
     let store = SqliteStore::open(&path).unwrap();
     store.create(&window(0)).await.unwrap();
@@ -90,7 +90,7 @@ async fn a_reader_works_while_a_write_is_under_way_and_does_not_see_it() {
 }
 
 #[tokio::test]
-async fn a_reader_cannot_write() {
+async fn reader_cannot_write() {
     let (path, _dir) = place();
     let writer = SqliteStore::open(&path).unwrap();
     writer.create(&window(0)).await.unwrap();
@@ -108,7 +108,7 @@ async fn a_reader_cannot_write() {
 }
 
 #[tokio::test]
-async fn a_reader_opens_the_file_of_a_run_that_has_ended() {
+async fn reader_opens_file_of_ended_run() {
     let (path, _dir) = place();
     let writer = SqliteStore::open(&path).unwrap();
     writer.create(&window(0)).await.unwrap();
@@ -118,7 +118,7 @@ async fn a_reader_opens_the_file_of_a_run_that_has_ended() {
 }
 
 #[tokio::test]
-async fn files_as_a_kill_leaves_them_hold_every_acknowledged_move() {
+async fn killed_process_loses_no_acknowledged_move() {
     let (path, dir) = place();
     let store = SqliteStore::open(&path).unwrap();
     store.create(&window(0)).await.unwrap();
@@ -145,7 +145,7 @@ async fn files_as_a_kill_leaves_them_hold_every_acknowledged_move() {
 }
 
 #[test]
-fn a_place_that_cannot_hold_a_file_is_refused_by_name() {
+fn impossible_path_error_names_it() {
     let (path, dir) = place();
     let missing = dir.path().join("no/such/directory/windlass.db");
     let text = refusal(SqliteStore::open(&missing));
@@ -159,7 +159,7 @@ fn a_place_that_cannot_hold_a_file_is_refused_by_name() {
 }
 
 #[test]
-fn names_that_sqlite_takes_for_databases_that_vanish_are_refused() {
+fn transient_sqlite_names_are_invalid() {
     for name in ["", ":memory:"] {
         let text = refusal(SqliteStore::open(Path::new(name)));
         assert!(text.contains("does not name a file"), "{text}");
@@ -167,7 +167,7 @@ fn names_that_sqlite_takes_for_databases_that_vanish_are_refused() {
 }
 
 #[test]
-fn a_file_that_is_no_database_is_refused_and_left_alone() {
+fn non_database_file_is_left_alone() {
     let (path, _dir) = place();
     let text = "not a database, but long enough to have a header of one hundred bytes. ".repeat(9);
     fs::write(&path, &text).unwrap();
@@ -178,7 +178,7 @@ fn a_file_that_is_no_database_is_refused_and_left_alone() {
 }
 
 #[test]
-fn the_database_of_another_program_is_refused_and_left_alone() {
+fn foreign_database_is_left_alone() {
     for setup in [
         "CREATE TABLE notes (text)",
         "PRAGMA user_version = 1",
@@ -198,7 +198,7 @@ fn the_database_of_another_program_is_refused_and_left_alone() {
 }
 
 #[test]
-fn a_state_of_a_newer_version_is_refused_by_version() {
+fn newer_state_version_is_unsupported() {
     let (path, _dir) = place();
     drop(SqliteStore::open(&path).unwrap());
     Connection::open(&path)
@@ -256,7 +256,7 @@ fn shape(path: &Path) -> Vec<(String, String, String)> {
 }
 
 #[test]
-fn a_file_that_was_brought_up_to_date_has_the_tables_of_a_new_one() {
+fn migrated_file_has_new_schema() {
     let (new, _dir) = place();
     drop(SqliteStore::open(&new).unwrap());
     let (path, _dir) = place();
@@ -266,7 +266,7 @@ fn a_file_that_was_brought_up_to_date_has_the_tables_of_a_new_one() {
 }
 
 #[tokio::test]
-async fn file_of_version_4_keeps_its_rows_and_takes_new_ones() {
+async fn version_4_file_keeps_rows_and_accepts_new() {
     let (path, _dir) = place();
     written_by_version_4(&path);
     let store = SqliteStore::open(&path).unwrap();
@@ -319,7 +319,7 @@ async fn file_of_version_4_keeps_its_rows_and_takes_new_ones() {
 }
 
 #[tokio::test]
-async fn file_of_version_4_is_brought_up_to_date_for_readers() {
+async fn version_4_file_is_migrated_for_readers() {
     let (path, _dir) = place();
     written_by_version_4(&path);
     let store = SqliteStore::open(&path).unwrap();
@@ -342,7 +342,7 @@ async fn file_of_version_4_is_brought_up_to_date_for_readers() {
 }
 
 #[test]
-fn file_of_a_version_that_was_never_released_is_refused_by_version() {
+fn unreleased_state_version_is_unsupported() {
     let (path, _dir) = place();
     written_by_version_4(&path);
     Connection::open(&path)
@@ -357,7 +357,7 @@ fn file_of_a_version_that_was_never_released_is_refused_by_version() {
 }
 
 #[test]
-fn reader_of_an_older_file_names_the_cure_and_changes_nothing() {
+fn reader_leaves_older_file_and_names_cure() {
     let (path, _dir) = place();
     written_by_version_4(&path);
     let before = fs::read(&path).unwrap();
@@ -370,7 +370,7 @@ fn reader_of_an_older_file_names_the_cure_and_changes_nothing() {
 }
 
 #[test]
-fn a_reader_makes_no_file_and_says_that_there_is_no_state_yet() {
+fn reader_creates_no_file() {
     let (path, _dir) = place();
     let text = refusal(SqliteStore::open_read_only(&path));
     assert!(text.contains("no state"), "{text}");

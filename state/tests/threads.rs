@@ -90,20 +90,20 @@ fn rounds() -> usize {
 }
 
 #[test]
-fn one_of_sixteen_threads_wins_each_window_in_memory() {
+fn one_thread_wins_each_window_in_memory() {
     let stores = vec![MemoryStore::new(); RIVALS];
     assert_eq!(race(&stores), (rounds(), rounds()));
 }
 
 #[test]
-fn one_of_sixteen_threads_wins_each_window_through_one_sqlite_handle() {
+fn one_thread_wins_each_window_per_handle() {
     let dir = tempfile::tempdir().unwrap();
     let stores = vec![SqliteStore::open(&dir.path().join("windlass.db")).unwrap(); RIVALS];
     assert_eq!(race(&stores), (rounds(), rounds()));
 }
 
 #[test]
-fn one_of_sixteen_threads_wins_each_window_through_two_sqlite_handles() {
+fn one_thread_wins_each_window_across_handles() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("windlass.db");
     let handles = [
@@ -141,7 +141,7 @@ fn turns<S: StateStore>(stores: &[S]) -> Vec<Timestamp> {
 }
 
 #[test]
-fn threads_and_handles_that_take_turns_get_every_turn_once() {
+fn threads_reserve_every_request_once() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("windlass.db");
     let handles = [
@@ -156,7 +156,7 @@ fn threads_and_handles_that_take_turns_get_every_turn_once() {
 }
 
 #[test]
-fn sixteen_that_open_a_new_file_at_once_share_one_state() {
+fn concurrent_openers_share_one_new_state() {
     for _ in 0..10 {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("windlass.db");

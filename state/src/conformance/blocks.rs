@@ -17,7 +17,7 @@ async fn change<S: StateStore>(store: &S, of: &SourceRecord, change: &BlockChang
     changed.await.expect("no error")
 }
 
-pub async fn a_block_keeps_its_first_instant_and_takes_the_latest_reason<S: StateStore>(store: S) {
+pub async fn block_keeps_first_instant_and_latest_reason<S: StateStore>(store: S) {
     let applied = store.apply_source(&definition("okta"), at(1)).await;
     let applied = applied.expect("applied");
     let first = blocked("the token was refused", 2);
@@ -37,7 +37,7 @@ pub async fn a_block_keeps_its_first_instant_and_takes_the_latest_reason<S: Stat
     assert_eq!(stored(&store, "okta").await.blocked, Some(later));
 }
 
-pub async fn of_two_workers_one_takes_a_probe<S: StateStore>(store: S) {
+pub async fn one_of_two_workers_takes_probe<S: StateStore>(store: S) {
     let applied = store.apply_source(&definition("okta"), at(1)).await;
     let applied = applied.expect("applied");
     let seen = blocked("the token was refused", 2);
@@ -59,7 +59,7 @@ pub async fn of_two_workers_one_takes_a_probe<S: StateStore>(store: S) {
     assert_eq!(stored(&store, "okta").await.blocked, None);
 }
 
-pub async fn a_block_of_another_version_or_an_unknown_source_does_nothing<S: StateStore>(store: S) {
+pub async fn block_of_stale_or_unknown_source_does_nothing<S: StateStore>(store: S) {
     let old = store.apply_source(&definition("okta"), at(1)).await;
     let old = old.expect("applied");
     let new = store.apply_source(&definition("okta"), at(2)).await;

@@ -14,7 +14,7 @@ use super::fixtures::{
 use crate::error::MoveError;
 use crate::store::StateStore;
 
-pub async fn a_ready_window_is_claimed_once<S: StateStore>(store: S) {
+pub async fn ready_window_is_claimed_once<S: StateStore>(store: S) {
     let window = stored(&store, &okta(), 0).await;
     let lease = store
         .claim(window.id(), &claim(&window, 1, at(1)))
@@ -49,7 +49,7 @@ pub async fn a_ready_window_is_claimed_once<S: StateStore>(store: S) {
     assert_eq!(&shown, lease.window());
 }
 
-pub async fn a_dispatched_window_is_claimed_at_the_epoch_of_its_dispatch<S: StateStore>(store: S) {
+pub async fn dispatched_window_is_claimed_at_dispatch_epoch<S: StateStore>(store: S) {
     let window = stored(&store, &okta(), 0).await;
     let dispatch = Event::Dispatch {
         until: at(30),
@@ -68,7 +68,7 @@ pub async fn a_dispatched_window_is_claimed_at_the_epoch_of_its_dispatch<S: Stat
     assert_eq!(lease.window().epoch(), dispatched.epoch() + 1);
 }
 
-pub async fn a_window_is_not_claimed_before_it_is_due<S: StateStore>(store: S) {
+pub async fn window_is_not_claimed_before_due<S: StateStore>(store: S) {
     let lease = running(&store, &okta(), 0).await;
     let release = Release {
         not_before: Some(at(20)),
@@ -86,7 +86,7 @@ pub async fn a_window_is_not_claimed_before_it_is_due<S: StateStore>(store: S) {
         .expect("due");
 }
 
-pub async fn a_window_with_a_pending_split_is_not_claimed<S: StateStore>(store: S) {
+pub async fn splitting_window_is_not_claimed<S: StateStore>(store: S) {
     let lease = running(&store, &okta(), 0).await;
     let release = Release {
         cause: Cause::Split(at(5)),
@@ -101,7 +101,7 @@ pub async fn a_window_with_a_pending_split_is_not_claimed<S: StateStore>(store: 
     assert_eq!((shown, why), (waiting, IllegalMove::NotDue));
 }
 
-pub async fn a_done_or_parked_window_is_not_claimed<S: StateStore>(store: S) {
+pub async fn done_or_parked_window_is_not_claimed<S: StateStore>(store: S) {
     let lease = running(&store, &okta(), 0).await;
     let done = store
         .complete(&lease, &page(&lease), 0)
@@ -115,11 +115,7 @@ pub async fn a_done_or_parked_window_is_not_claimed<S: StateStore>(store: S) {
     }
 }
 
-pub async fn a_repeated_claim_is_refused_and_its_nonce_shows_that_the_first_was_applied<
-    S: StateStore,
->(
-    store: S,
-) {
+pub async fn repeated_claim_recognizes_first_by_owner<S: StateStore>(store: S) {
     let window = stored(&store, &okta(), 0).await;
     let mine = claim(&window, 1, at(1));
     let lease = store
@@ -130,9 +126,7 @@ pub async fn a_repeated_claim_is_refused_and_its_nonce_shows_that_the_first_was_
     assert_eq!(Lease::held(shown, &mine.owner), Some(lease));
 }
 
-pub async fn a_duplicate_with_another_nonce_learns_that_the_window_is_not_its_own<S: StateStore>(
-    store: S,
-) {
+pub async fn duplicate_claim_of_other_owner_loses<S: StateStore>(store: S) {
     let window = stored(&store, &okta(), 0).await;
     store
         .claim(window.id(), &claim(&window, 1, at(1)))
@@ -143,7 +137,7 @@ pub async fn a_duplicate_with_another_nonce_learns_that_the_window_is_not_its_ow
     assert_eq!(Lease::held(shown, &duplicate.owner), None);
 }
 
-pub async fn a_claim_hands_out_the_window_as_stored<S: StateStore>(store: S) {
+pub async fn claim_returns_window_as_stored<S: StateStore>(store: S) {
     let lease = running(&store, &okta(), 0).await;
     let lease = store.checkpoint(&lease, &page(&lease)).await.expect("held");
     let released = store.release(&lease, &yielded()).await.expect("held");
@@ -191,7 +185,7 @@ pub async fn a_claim_hands_out_the_window_as_stored<S: StateStore>(store: S) {
     );
 }
 
-pub async fn a_window_that_does_not_exist_cannot_move<S: StateStore>(store: S) {
+pub async fn missing_window_cannot_move<S: StateStore>(store: S) {
     stored(&store, &okta(), 0).await;
     let missing = ready(&okta(), 10);
     let not_found = MoveError::NotFound(missing.id().clone());

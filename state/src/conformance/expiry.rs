@@ -27,7 +27,7 @@ async fn starts(store: &impl StateStore, timeline: &Timeline) -> Vec<i64> {
         .collect()
 }
 
-pub async fn only_done_windows_whose_history_ran_out_are_deleted<S: StateStore>(store: S) {
+pub async fn only_expired_done_windows_are_deleted<S: StateStore>(store: S) {
     let first = done(&store, &okta(), 0).await;
     let parked = stored(&store, &okta(), 10).await;
     store.decide(&parked, &park(1)).await.expect("as read");
@@ -50,7 +50,7 @@ pub async fn only_done_windows_whose_history_ran_out_are_deleted<S: StateStore>(
     assert_eq!(store.expire_history(expires.plus_ms(1)).await, Ok(0));
 }
 
-pub async fn history_after_open_from_or_still_listed_behind_is_kept<S: StateStore>(store: S) {
+pub async fn history_past_open_from_or_behind_is_kept<S: StateStore>(store: S) {
     for minute in [0, 10, 20, 30] {
         done(&store, &okta(), minute).await;
     }
@@ -78,7 +78,7 @@ pub async fn history_after_open_from_or_still_listed_behind_is_kept<S: StateStor
     assert_eq!(starts(&store, &okta()).await, Vec::<i64>::new());
 }
 
-pub async fn history_of_a_timeline_without_progress_is_kept<S: StateStore>(store: S) {
+pub async fn history_without_progress_is_kept<S: StateStore>(store: S) {
     let sweep = timeline("okta/0123456789ab/sweep-1");
     done(&store, &okta(), 0).await;
     done(&store, &sweep, 0).await;
@@ -91,7 +91,7 @@ pub async fn history_of_a_timeline_without_progress_is_kept<S: StateStore>(store
     assert_eq!(starts(&store, &sweep).await, Vec::<i64>::new());
 }
 
-pub async fn what_pages_delivered_is_deleted_once_no_sweep_needs_it<S: StateStore>(store: S) {
+pub async fn seen_pages_are_deleted_after_expiry<S: StateStore>(store: S) {
     let timeline = okta();
     let page = |minute: i64| SeenPage {
         by: SeenBy {

@@ -10,7 +10,7 @@ use windlass_core::window::{Status, Window};
 use super::fixtures::{at, claim, current, okta, page, park, refused, running, stored, yielded};
 use crate::store::StateStore;
 
-pub async fn a_checkpoint_is_kept_and_the_next_one_goes_on_from_it<S: StateStore>(store: S) {
+pub async fn checkpoint_is_durable_and_continues<S: StateStore>(store: S) {
     let mut lease = running(&store, &okta(), 0).await;
     for number in 1..=3 {
         let next = store.checkpoint(&lease, &page(&lease)).await.expect("held");
@@ -25,7 +25,7 @@ pub async fn a_checkpoint_is_kept_and_the_next_one_goes_on_from_it<S: StateStore
     }
 }
 
-pub async fn a_page_is_checkpointed_once<S: StateStore>(store: S) {
+pub async fn page_is_checkpointed_once<S: StateStore>(store: S) {
     let lease = running(&store, &okta(), 0).await;
     let first = page(&lease);
     let moved = store.checkpoint(&lease, &first).await.expect("held");
@@ -75,7 +75,7 @@ async fn assert_fenced(store: &impl StateStore, lease: &Lease) {
     assert_eq!(current(store, lease.window()).await, before);
 }
 
-pub async fn a_holder_that_lost_its_window_cannot_move_it<S: StateStore>(store: S) {
+pub async fn expired_holder_is_fenced<S: StateStore>(store: S) {
     let lease = running(&store, &okta(), 0).await;
     store
         .decide(
@@ -90,7 +90,7 @@ pub async fn a_holder_that_lost_its_window_cannot_move_it<S: StateStore>(store: 
     assert_fenced(&store, &lease).await;
 }
 
-pub async fn a_holder_cannot_complete_a_window_that_was_parked<S: StateStore>(store: S) {
+pub async fn holder_cannot_complete_parked_window<S: StateStore>(store: S) {
     let lease = running(&store, &okta(), 0).await;
     let lease = store.checkpoint(&lease, &page(&lease)).await.expect("held");
     let expired = store
@@ -113,7 +113,7 @@ pub async fn a_holder_cannot_complete_a_window_that_was_parked<S: StateStore>(st
     );
 }
 
-pub async fn a_holder_cannot_move_a_window_that_another_claimed<S: StateStore>(store: S) {
+pub async fn holder_is_fenced_by_later_claim<S: StateStore>(store: S) {
     let first = running(&store, &okta(), 0).await;
     let expired = store
         .decide(
@@ -142,7 +142,7 @@ pub async fn a_holder_cannot_move_a_window_that_another_claimed<S: StateStore>(s
     assert_fenced(&store, &first).await;
 }
 
-pub async fn a_lease_of_a_finished_run_moves_nothing<S: StateStore>(store: S) {
+pub async fn lease_of_finished_run_is_fenced<S: StateStore>(store: S) {
     let released = running(&store, &okta(), 0).await;
     store.release(&released, &yielded()).await.expect("held");
     assert_fenced(&store, &released).await;
@@ -154,7 +154,7 @@ pub async fn a_lease_of_a_finished_run_moves_nothing<S: StateStore>(store: S) {
     assert_fenced(&store, &completed).await;
 }
 
-pub async fn a_release_keeps_the_cursor_and_says_when_and_why<S: StateStore>(store: S) {
+pub async fn release_keeps_cursor_backoff_and_error<S: StateStore>(store: S) {
     let lease = running(&store, &okta(), 0).await;
     let lease = store.checkpoint(&lease, &page(&lease)).await.expect("held");
     let release = Release {
@@ -188,11 +188,7 @@ async fn left_unsent<S: StateStore>(store: &S) -> Window {
     store.release(&lease, &release).await.expect("held")
 }
 
-pub async fn a_release_says_that_its_token_was_not_sent_and_the_next_claim_sees_it<
-    S: StateStore,
->(
-    store: S,
-) {
+pub async fn next_claim_sees_unsent_token<S: StateStore>(store: S) {
     let left = left_unsent(&store).await;
     assert_eq!((left.unsent_after(), left.runs()), (Some(1), 1));
     assert_eq!(current(&store, &left).await, left);
@@ -213,7 +209,7 @@ pub async fn a_release_says_that_its_token_was_not_sent_and_the_next_claim_sees_
     );
 }
 
-pub async fn a_checkpoint_forgets_that_the_token_before_it_was_not_sent<S: StateStore>(store: S) {
+pub async fn checkpoint_clears_unsent_token<S: StateStore>(store: S) {
     let left = left_unsent(&store).await;
     let lease = store.claim(left.id(), &claim(&left, 2, at(4))).await;
     let lease = lease.expect("ready and due");
@@ -222,7 +218,7 @@ pub async fn a_checkpoint_forgets_that_the_token_before_it_was_not_sent<S: State
     assert_eq!(current(&store, &left).await, *lease.window());
 }
 
-pub async fn a_completed_window_is_done_and_knows_when_it_expires<S: StateStore>(store: S) {
+pub async fn completed_window_is_done_with_expiry<S: StateStore>(store: S) {
     let lease = running(&store, &okta(), 0).await;
     let last = Checkpoint {
         cursor: None,
@@ -246,7 +242,7 @@ pub async fn a_completed_window_is_done_and_knows_when_it_expires<S: StateStore>
     assert_eq!(current(&store, &done).await, done);
 }
 
-pub async fn a_planner_that_read_before_a_move_is_refused<S: StateStore>(store: S) {
+pub async fn stale_planner_is_refused<S: StateStore>(store: S) {
     let seen = stored(&store, &okta(), 0).await;
     let dispatch = Event::Dispatch {
         until: at(30),

@@ -8,7 +8,7 @@ use super::fixtures::{at, okta, progress, shard, timeline};
 use crate::error::{SaveError, StateError};
 use crate::store::StateStore;
 
-pub async fn progress_comes_back_as_saved_with_a_higher_version<S: StateStore>(store: S) {
+pub async fn saved_progress_returns_with_higher_version<S: StateStore>(store: S) {
     let next = Progress {
         end: Some(at(600)),
         behind: vec![at(10), at(30)],
@@ -51,11 +51,7 @@ pub async fn progress_comes_back_as_saved_with_a_higher_version<S: StateStore>(s
     );
 }
 
-pub async fn a_save_over_a_version_that_moved_on_is_a_conflict_and_shows_the_current_one<
-    S: StateStore,
->(
-    store: S,
-) {
+pub async fn stale_save_conflicts_and_returns_current<S: StateStore>(store: S) {
     let read = store
         .save_progress(shard(), &progress(&okta(), 0, 10))
         .await
@@ -83,9 +79,7 @@ pub async fn a_save_over_a_version_that_moved_on_is_a_conflict_and_shows_the_cur
     );
 }
 
-pub async fn marks_that_contradict_each_other_are_refused_and_change_nothing<S: StateStore>(
-    store: S,
-) {
+pub async fn contradictory_marks_are_refused<S: StateStore>(store: S) {
     let saved = store
         .save_progress(shard(), &progress(&okta(), 0, 10))
         .await;
@@ -103,7 +97,7 @@ pub async fn marks_that_contradict_each_other_are_refused_and_change_nothing<S: 
     assert_eq!(stored, Ok(vec![saved]));
 }
 
-pub async fn of_two_first_saves_the_second_is_a_conflict<S: StateStore>(store: S) {
+pub async fn second_first_save_conflicts<S: StateStore>(store: S) {
     let first = store
         .save_progress(shard(), &progress(&okta(), 0, 10))
         .await
@@ -114,7 +108,7 @@ pub async fn of_two_first_saves_the_second_is_a_conflict<S: StateStore>(store: S
     assert_eq!(conflict, Err(SaveError::Conflict(Some(Box::new(first)))));
 }
 
-pub async fn a_save_over_nothing_needs_version_zero<S: StateStore>(store: S) {
+pub async fn first_save_needs_version_zero<S: StateStore>(store: S) {
     let gone = Progress {
         version: 3,
         ..progress(&okta(), 0, 10)
@@ -129,7 +123,7 @@ pub async fn a_save_over_nothing_needs_version_zero<S: StateStore>(store: S) {
     );
 }
 
-pub async fn progress_lists_every_lane_and_generation_of_one_source_only<S: StateStore>(store: S) {
+pub async fn progress_lists_all_timelines_of_one_source<S: StateStore>(store: S) {
     let mut own = Vec::new();
     for path in [
         "a/0123456789ab/live",

@@ -11,7 +11,7 @@ use crate::store::{Created, StateStore};
 const RIVALS: u128 = 16;
 const ROUNDS: i64 = 8;
 
-pub async fn of_many_claims_at_once_exactly_one_wins<S: StateStore>(store: S) {
+pub async fn one_of_concurrent_claims_wins<S: StateStore>(store: S) {
     for round in 0..ROUNDS {
         let window = stored(&store, &okta(), 10 * round).await;
         let claims: Vec<_> = (0..RIVALS)
@@ -31,7 +31,7 @@ pub async fn of_many_claims_at_once_exactly_one_wins<S: StateStore>(store: S) {
     }
 }
 
-pub async fn of_many_creations_at_once_exactly_one_is_new<S: StateStore>(store: S) {
+pub async fn one_of_concurrent_creations_is_new<S: StateStore>(store: S) {
     for round in 0..ROUNDS {
         let window = ready(&okta(), 10 * round);
         let rivals: Vec<_> = (1..=10)
@@ -60,7 +60,7 @@ pub async fn of_many_creations_at_once_exactly_one_is_new<S: StateStore>(store: 
     }
 }
 
-pub async fn of_many_saves_at_once_exactly_one_wins<S: StateStore>(store: S) {
+pub async fn one_of_concurrent_saves_wins<S: StateStore>(store: S) {
     let mut read = progress(&okta(), 0, 0);
     for round in 0..ROUNDS {
         let rivals: Vec<_> = (1..=16)

@@ -39,9 +39,7 @@ async fn seen(store: &impl StateStore, by: &SeenBy, from: i64, to: i64) -> Vec<S
     seen.expect("readable").expect("no limit")
 }
 
-pub async fn what_a_page_delivered_comes_back_until_it_is_remembered_again<S: StateStore>(
-    store: S,
-) {
+pub async fn remembered_page_returns_until_replaced<S: StateStore>(store: S) {
     let first = page(3, 7, &[1, u64::MAX]);
     assert_eq!(seen(&store, &first.by, 0, 60).await, []);
     remember(&store, &[&first, &first]).await;
@@ -71,7 +69,7 @@ pub async fn what_a_page_delivered_comes_back_until_it_is_remembered_again<S: St
     );
 }
 
-pub async fn only_pages_that_lie_inside_the_span_are_seen_ascending<S: StateStore>(store: S) {
+pub async fn seen_pages_ascend_within_span<S: StateStore>(store: S) {
     let pages = [0, 10, 20, 30].map(|minute| page(minute, 3, &[minute.unsigned_abs()]));
     let [first, second, third, last] = &pages;
     remember(&store, &[last, second, first, third]).await;
@@ -89,7 +87,7 @@ pub async fn only_pages_that_lie_inside_the_span_are_seen_ascending<S: StateStor
     assert_eq!(seen(&store, by, 20, 30).await, expected);
 }
 
-pub async fn what_another_source_or_generation_delivered_is_not_seen<S: StateStore>(store: S) {
+pub async fn pages_of_other_source_or_generation_are_invisible<S: StateStore>(store: S) {
     let ours = page(5, 0, &[1]);
     let generation = SeenBy {
         generation: "ba9876543210".parse().expect("a valid generation"),
@@ -109,7 +107,7 @@ pub async fn what_another_source_or_generation_delivered_is_not_seen<S: StateSto
     }
 }
 
-pub async fn pages_of_other_windows_lanes_and_numbers_lie_side_by_side<S: StateStore>(store: S) {
+pub async fn pages_of_other_windows_and_lanes_coexist<S: StateStore>(store: S) {
     let first = page(5, 0, &[1]);
     let number = SeenPage {
         page: 1,
@@ -130,7 +128,7 @@ pub async fn pages_of_other_windows_lanes_and_numbers_lie_side_by_side<S: StateS
     assert!(pages.iter().all(|page| found.contains(page)), "{found:?}");
 }
 
-pub async fn more_digests_than_asked_for_are_not_returned<S: StateStore>(store: S) {
+pub async fn digests_beyond_limit_are_not_returned<S: StateStore>(store: S) {
     let pages = [page(5, 0, &[1, 2, 3]), page(6, 1, &[4, 5])];
     remember(&store, &[&pages[0], &pages[1]]).await;
     let by = &pages[0].by;
@@ -142,9 +140,7 @@ pub async fn more_digests_than_asked_for_are_not_returned<S: StateStore>(store: 
     assert_eq!(store.seen(by, none, 0).await, Ok(Some(Vec::new())));
 }
 
-pub async fn a_very_large_page_comes_back_whole_and_a_small_one_replaces_it<S: StateStore>(
-    store: S,
-) {
+pub async fn large_page_returns_whole_and_is_replaceable<S: StateStore>(store: S) {
     let count = u64::try_from(limits::SEEN_DIGESTS_PER_ITEM).expect("a small number") * 2 + 1;
     let digests: Vec<_> = (0..count).collect();
     let large = page(5, 0, &digests);

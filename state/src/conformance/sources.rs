@@ -11,7 +11,7 @@ use super::fixtures::{at, blocked, definition, okta, policy, progress, shard};
 use crate::error::StateError;
 use crate::store::StateStore;
 
-pub async fn an_applied_source_is_found_by_name_and_listed_in_order<S: StateStore>(store: S) {
+pub async fn applied_source_is_found_and_listed<S: StateStore>(store: S) {
     for name in ["okta", "a-b", "a"] {
         store
             .apply_source(&definition(name), at(1))
@@ -44,7 +44,7 @@ pub async fn an_applied_source_is_found_by_name_and_listed_in_order<S: StateStor
     assert_eq!(store.source(shard(), &whole.name).await, Ok(Some(applied)));
 }
 
-pub async fn a_source_that_was_never_applied_is_not_there<S: StateStore>(store: S) {
+pub async fn unapplied_source_is_not_found<S: StateStore>(store: S) {
     store
         .apply_source(&definition("okta-eu"), at(1))
         .await
@@ -55,11 +55,7 @@ pub async fn a_source_that_was_never_applied_is_not_there<S: StateStore>(store: 
     );
 }
 
-pub async fn applying_again_replaces_the_definition_raises_the_version_and_unblocks<
-    S: StateStore,
->(
-    store: S,
-) {
+pub async fn applying_again_replaces_definition_and_unblocks<S: StateStore>(store: S) {
     let first = store
         .apply_source(&definition("okta"), at(1))
         .await
@@ -82,7 +78,7 @@ pub async fn applying_again_replaces_the_definition_raises_the_version_and_unblo
     assert_eq!(store.all_sources().await, Ok(vec![second]));
 }
 
-pub async fn a_definition_whose_policy_contradicts_itself_is_refused<S: StateStore>(store: S) {
+pub async fn contradictory_policy_is_refused<S: StateStore>(store: S) {
     let policy = Policy {
         unit_ms: 0,
         ..policy()
@@ -99,7 +95,7 @@ pub async fn a_definition_whose_policy_contradicts_itself_is_refused<S: StateSto
     assert_eq!(store.source(shard(), &definition.name).await, Ok(None));
 }
 
-pub async fn a_vendors_clock_is_kept_beside_gate_and_turns<S: StateStore>(store: S) {
+pub async fn vendor_clock_is_stored_beside_cooldown<S: StateStore>(store: S) {
     let group: RateGroup = "okta:acme".parse().expect("a valid group");
     let clock = |offset_ms, minute| ClockOffset {
         offset_ms,
@@ -137,7 +133,7 @@ pub async fn a_vendors_clock_is_kept_beside_gate_and_turns<S: StateStore>(store:
     assert_eq!(other, RateState::default());
 }
 
-pub async fn a_rate_gate_only_moves_later<S: StateStore>(store: S) {
+pub async fn cooldown_only_moves_later<S: StateStore>(store: S) {
     let gate = |group: &str, minute, reason: &str| RateGate {
         group: group.parse().expect("a valid group"),
         not_before: at(minute),
@@ -165,9 +161,7 @@ pub async fn a_rate_gate_only_moves_later<S: StateStore>(store: S) {
     );
 }
 
-pub async fn a_rate_gate_that_a_wrong_clock_closed_is_replaced_by_a_true_one<S: StateStore>(
-    store: S,
-) {
+pub async fn implausible_cooldown_is_replaced<S: StateStore>(store: S) {
     let gate = |not_before, reason: &str| RateGate {
         group: "okta:acme".parse().expect("a valid group"),
         not_before,
@@ -196,7 +190,7 @@ pub async fn a_rate_gate_that_a_wrong_clock_closed_is_replaced_by_a_true_one<S: 
     assert_eq!(store.rate_gate(group).await, Ok(Some(shorter.clone())));
 }
 
-pub async fn a_source_is_found_on_its_own_shard_only<S: StateStore>(store: S) {
+pub async fn source_is_found_only_on_its_shard<S: StateStore>(store: S) {
     let applied = store
         .apply_source(&definition("okta"), at(1))
         .await
@@ -216,9 +210,7 @@ pub async fn a_source_is_found_on_its_own_shard_only<S: StateStore>(store: S) {
     assert_eq!(store.progress(shard()).await, Ok(vec![marks]));
 }
 
-pub async fn a_source_that_an_operator_holds_back_stays_so_until_it_is_let_go<S: StateStore>(
-    store: S,
-) {
+pub async fn paused_source_stays_paused_until_resumed<S: StateStore>(store: S) {
     let applied = store
         .apply_source(&definition("okta"), at(1))
         .await
@@ -255,11 +247,7 @@ pub async fn a_source_that_an_operator_holds_back_stays_so_until_it_is_let_go<S:
     assert_eq!(store.source(shard(), &unknown).await, Ok(None));
 }
 
-pub async fn a_source_whose_rate_group_moves_to_another_shard_moves_with_its_progress<
-    S: StateStore,
->(
-    store: S,
-) {
+pub async fn source_changes_shard_with_its_progress<S: StateStore>(store: S) {
     let first = store
         .apply_source(&definition("okta"), at(1))
         .await
@@ -297,7 +285,7 @@ pub async fn a_source_whose_rate_group_moves_to_another_shard_moves_with_its_pro
     assert_eq!(next.version, marks.version + 1);
 }
 
-pub async fn source_is_found_by_its_name_alone<S: StateStore>(store: S) {
+pub async fn source_is_found_by_name_alone<S: StateStore>(store: S) {
     let source = definition("okta");
     assert_eq!(store.named(&source.name).await, Ok(None));
     store

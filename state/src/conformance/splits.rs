@@ -45,9 +45,7 @@ async fn marks<S: StateStore>(store: &S) -> Progress {
     stored.remove(0)
 }
 
-pub async fn a_split_leaves_two_windows_that_touch_and_the_marks_that_name_them<S: StateStore>(
-    store: S,
-) {
+pub async fn split_leaves_touching_windows_and_marks<S: StateStore>(store: S) {
     let split = waiting(&store).await;
     let kept = store.split(shard(), &split).await.expect("as read");
     assert_eq!((kept.to(), kept.split()), (at(5), None));
@@ -62,11 +60,7 @@ pub async fn a_split_leaves_two_windows_that_touch_and_the_marks_that_name_them<
 }
 
 /// A changed item voids the whole split.
-pub async fn a_split_whose_window_part_or_marks_changed_is_a_conflict_and_changes_nothing<
-    S: StateStore,
->(
-    store: S,
-) {
+pub async fn split_of_changed_item_conflicts<S: StateStore>(store: S) {
     let split = waiting(&store).await;
     let mut moved = split.clone();
     moved.parent.seen.edit(|form| form.epoch += 1);
@@ -92,11 +86,7 @@ pub async fn a_split_whose_window_part_or_marks_changed_is_a_conflict_and_change
     }
 }
 
-pub async fn a_repeated_split_is_a_conflict_and_its_parent_shows_that_the_first_was_made<
-    S: StateStore,
->(
-    store: S,
-) {
+pub async fn repeated_split_recognizes_first_by_parent<S: StateStore>(store: S) {
     let split = waiting(&store).await;
     store.split(shard(), &split).await.expect("as read");
     let again = store.split(shard(), &split).await;
@@ -105,9 +95,7 @@ pub async fn a_repeated_split_is_a_conflict_and_its_parent_shows_that_the_first_
     assert!(split.was_made(&parent));
 }
 
-pub async fn marks_that_contradict_themselves_are_refused_and_nothing_changes<S: StateStore>(
-    store: S,
-) {
+pub async fn split_with_contradictory_marks_is_refused<S: StateStore>(store: S) {
     let split = waiting(&store).await;
     let mut wrong = split.clone();
     wrong.marks.width_ms = 0;
@@ -118,7 +106,7 @@ pub async fn marks_that_contradict_themselves_are_refused_and_nothing_changes<S:
     assert_eq!(marks(&store).await.version, split.marks.version);
 }
 
-pub async fn a_planner_cannot_shrink_or_close_a_window_by_itself<S: StateStore>(store: S) {
+pub async fn planner_shrinks_or_closes_only_by_split<S: StateStore>(store: S) {
     let split = waiting(&store).await;
     let seen = &split.parent.seen;
     let close = Event::Close {
@@ -132,7 +120,7 @@ pub async fn a_planner_cannot_shrink_or_close_a_window_by_itself<S: StateStore>(
     assert_eq!(current(&store, seen).await, *seen);
 }
 
-pub async fn of_many_splits_at_once_exactly_one_is_made<S: StateStore>(store: S) {
+pub async fn one_of_concurrent_splits_wins<S: StateStore>(store: S) {
     let split = waiting(&store).await;
     let rivals = (0..16).map(|_| store.split(shard(), &split));
     let made = join_all(rivals).await;

@@ -53,9 +53,7 @@ async fn take(store: &impl StateStore, group: &RateGroup, asked: &TurnsAsked) ->
     panic!("no answer in {TRIES_MAX} tries")
 }
 
-pub async fn turns_of_a_group_follow_each_other_and_leave_other_groups_alone<S: StateStore>(
-    store: S,
-) {
+pub async fn reservations_follow_each_other_per_group<S: StateStore>(store: S) {
     let (acme, other) = (group(), "okta:acme-eu".parse().expect("a valid group"));
     let now = at(0);
     assert_eq!(take(&store, &acme, &asked(now)).await, from(now));
@@ -72,7 +70,7 @@ pub async fn turns_of_a_group_follow_each_other_and_leave_other_groups_alone<S: 
     assert_eq!(take(&store, &acme, &asked(at)).await, from(at), "not taken");
 }
 
-pub async fn of_thirty_two_that_take_turns_at_once_no_two_overlap<S: StateStore>(store: S) {
+pub async fn concurrent_reservations_never_overlap<S: StateStore>(store: S) {
     let group = group();
     let asked = TurnsAsked {
         interval_ms: SECOND_MS / 10,
@@ -94,7 +92,7 @@ pub async fn of_thirty_two_that_take_turns_at_once_no_two_overlap<S: StateStore>
     }
 }
 
-pub async fn a_gate_that_is_closed_meanwhile_gives_no_turns<S: StateStore>(store: S) {
+pub async fn active_cooldown_grants_no_reservation<S: StateStore>(store: S) {
     let group = group();
     assert_eq!(take(&store, &group, &asked(at(0))).await, from(at(0)));
     store
@@ -106,7 +104,7 @@ pub async fn a_gate_that_is_closed_meanwhile_gives_no_turns<S: StateStore>(store
     assert_eq!(take(&store, &group, &asked(at(5))).await, from(at(5)));
 }
 
-pub async fn turns_and_gate_do_not_lose_each_other<S: StateStore>(store: S) {
+pub async fn reservations_and_cooldown_preserve_each_other<S: StateStore>(store: S) {
     let group = group();
     let now = at(0);
     take(&store, &group, &asked(now)).await;
@@ -123,7 +121,7 @@ pub async fn turns_and_gate_do_not_lose_each_other<S: StateStore>(store: S) {
     assert_eq!(kept, Ok(Some(gate(1))), "taking kept the gate");
 }
 
-pub async fn a_group_whose_turns_were_taken_was_never_closed<S: StateStore>(store: S) {
+pub async fn reservations_alone_set_no_cooldown<S: StateStore>(store: S) {
     let group = group();
     take(&store, &group, &asked(at(0))).await;
     assert_eq!(store.rate_gate(&group).await, Ok(None));

@@ -9,7 +9,7 @@ use windlass_core::window::Status;
 use super::fixtures::{at, okta, ready, stored, timeline};
 use crate::store::{Created, StateStore};
 
-pub async fn a_window_comes_back_exactly_as_created<S: StateStore>(store: S) {
+pub async fn window_returns_exactly_as_created<S: StateStore>(store: S) {
     let plain = ready(&okta(), 0);
     let whole = ready(&okta(), 10).with(|form| {
         form.status = Status::Running;
@@ -50,7 +50,7 @@ pub async fn a_window_comes_back_exactly_as_created<S: StateStore>(store: S) {
     }
 }
 
-pub async fn creating_where_a_window_starts_returns_the_one_that_is_there<S: StateStore>(store: S) {
+pub async fn creating_over_existing_window_returns_it<S: StateStore>(store: S) {
     let there = stored(&store, &okta(), 0).await;
     let wider = there.clone().with(|form| form.to = at(60));
     let exists = Created::Exists(Box::new(there.clone()));
@@ -59,7 +59,7 @@ pub async fn creating_where_a_window_starts_returns_the_one_that_is_there<S: Sta
     assert_eq!(store.window(there.id()).await, Ok(Some(there)));
 }
 
-pub async fn open_windows_are_all_from_an_instant_on_ascending<S: StateStore>(store: S) {
+pub async fn open_windows_ascend_from_instant<S: StateStore>(store: S) {
     let mut windows = Vec::new();
     for minute in [20, 0, -10, 10] {
         windows.push(stored(&store, &okta(), minute).await);
@@ -82,7 +82,7 @@ pub async fn open_windows_are_all_from_an_instant_on_ascending<S: StateStore>(st
     );
 }
 
-pub async fn windows_at_returns_those_that_exist_once_and_ascending<S: StateStore>(store: S) {
+pub async fn windows_at_returns_existing_once_ascending<S: StateStore>(store: S) {
     let (first, _, last) = (
         stored(&store, &okta(), 0).await,
         stored(&store, &okta(), 10).await,
@@ -96,7 +96,7 @@ pub async fn windows_at_returns_those_that_exist_once_and_ascending<S: StateStor
     assert_eq!(store.windows_at(&okta(), &[]).await, Ok(Vec::new()));
 }
 
-pub async fn history_is_ascending_inside_the_span_and_limited<S: StateStore>(store: S) {
+pub async fn history_ascends_within_span_and_limit<S: StateStore>(store: S) {
     let mut windows = Vec::new();
     for minute in [0, 10, 20, 30] {
         windows.push(stored(&store, &okta(), minute).await);

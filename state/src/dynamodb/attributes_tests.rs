@@ -28,7 +28,7 @@ fn assert_kept<T: Stored + PartialEq + std::fmt::Debug>(text: &str) {
 }
 
 #[test]
-fn every_released_item_comes_back_as_it_was() {
+fn every_released_item_round_trips() {
     assert_kept::<Window>(include_str!("../../testdata/v1/window.json"));
     assert_kept::<Window>(include_str!("../../testdata/v1/window_new.json"));
     assert_kept::<Progress>(include_str!("../../testdata/v1/progress.json"));
@@ -46,7 +46,7 @@ fn every_released_item_comes_back_as_it_was() {
 }
 
 #[test]
-fn each_attribute_has_the_type_that_a_person_expects() {
+fn attributes_have_expected_types() {
     let text = include_str!("../../testdata/v1/progress.json");
     let stored = item(&key(), serde_json::from_str(text).unwrap());
     assert_eq!(stored["version"], AttributeValue::N("42".to_owned()));
@@ -57,7 +57,7 @@ fn each_attribute_has_the_type_that_a_person_expects() {
 }
 
 #[test]
-fn digests_are_bytes_eight_for_each() {
+fn digest_takes_eight_bytes() {
     let text = include_str!("../../testdata/v1/seen.json");
     let stored = item(&key(), serde_json::from_str(text).unwrap());
     let AttributeValue::B(digests) = &stored[DIGESTS] else {
@@ -68,7 +68,7 @@ fn digests_are_bytes_eight_for_each() {
 }
 
 #[test]
-fn what_a_page_of_eighty_records_delivered_fits_one_write_unit() {
+fn page_of_80_digests_fits_one_write_unit() {
     let text = include_str!("../../testdata/v1/seen.json");
     let mut piece =
         SeenPiece::from_attributes("fixture", serde_json::from_str(text).unwrap()).unwrap();
@@ -80,7 +80,7 @@ fn what_a_page_of_eighty_records_delivered_fits_one_write_unit() {
 }
 
 #[test]
-fn an_attribute_of_a_type_we_do_not_write_is_ignored_when_unknown_and_corrupt_when_known() {
+fn foreign_attribute_type_is_corrupt_only_when_known() {
     let text = include_str!("../../testdata/v1/window.json");
     let attributes: Attributes = serde_json::from_str(text).unwrap();
     for odd in [
@@ -112,7 +112,7 @@ fn an_attribute_of_a_type_we_do_not_write_is_ignored_when_unknown_and_corrupt_wh
 }
 
 #[test]
-fn an_item_without_a_key_or_form_is_corrupt_and_never_a_panic() {
+fn item_without_key_is_corrupt() {
     assert!(matches!(
         read::<Window>(Item::new()),
         Err(StateError::Corrupt { .. })
@@ -120,7 +120,7 @@ fn an_item_without_a_key_or_form_is_corrupt_and_never_a_panic() {
 }
 
 #[test]
-fn only_a_done_window_has_a_time_to_live_and_in_whole_seconds() {
+fn only_done_window_has_ttl_in_seconds() {
     let [ready, .., done] = quiet_window();
     assert!(!window_attributes(&ready).contains_key(TTL));
     let expires_at = done.expires_at().unwrap();
@@ -132,7 +132,7 @@ fn only_a_done_window_has_a_time_to_live_and_in_whole_seconds() {
 
 proptest! {
     #[test]
-    fn any_window_survives_the_wire(window in any_window()) {
+    fn any_window_round_trips_through_dynamodb(window in any_window()) {
         let stored = item(&Key::window(window.id()), window_attributes(&window));
         prop_assert_eq!(read::<Window>(stored), Ok(window));
     }
@@ -209,7 +209,7 @@ fn bytes(item: &Item) -> usize {
 }
 
 #[test]
-fn a_quiet_window_fits_one_write_unit_at_every_step() {
+fn quiet_window_always_fits_one_write_unit() {
     let sizes = quiet_window()
         .map(|window| bytes(&item(&Key::window(window.id()), window_attributes(&window))));
     assert!(
@@ -224,7 +224,7 @@ fn a_quiet_window_fits_one_write_unit_at_every_step() {
 }
 
 #[test]
-fn the_marks_and_the_definition_of_a_source_fit_one_write_unit() {
+fn marks_and_definition_fit_one_write_unit() {
     for text in [
         include_str!("../../testdata/v1/progress.json"),
         include_str!("../../testdata/v1/source_on_aws.json"),

@@ -34,7 +34,7 @@ fn assert_says(text: &str, parts: &[&str]) {
 }
 
 #[tokio::test]
-async fn a_missing_table_is_named_with_its_region_and_what_to_do() {
+async fn missing_table_error_names_region_and_cure() {
     let text = refusal(
         400,
         "ResourceNotFoundException",
@@ -51,7 +51,7 @@ async fn a_missing_table_is_named_with_its_region_and_what_to_do() {
 }
 
 #[tokio::test]
-async fn a_denied_action_is_named_with_its_table() {
+async fn denied_action_is_named_with_table() {
     let message = "User: arn:aws:sts::1:assumed-role/worker is not authorized to perform: \
                    dynamodb:PutItem";
     let text = refusal(400, "AccessDeniedException", message).await;
@@ -65,7 +65,7 @@ async fn a_denied_action_is_named_with_its_table() {
 }
 
 #[tokio::test]
-async fn credentials_that_are_expired_or_not_valid_are_to_be_renewed() {
+async fn expired_or_invalid_credentials_need_renewal() {
     for name in NOT_SIGNED_IN {
         let text = refusal(400, name, "The security token included is expired").await;
         assert_says(&text, &["expired or not valid", name, "renew them"]);
@@ -73,7 +73,7 @@ async fn credentials_that_are_expired_or_not_valid_are_to_be_renewed() {
 }
 
 #[tokio::test]
-async fn an_item_that_is_too_large_is_named() {
+async fn too_large_item_is_named() {
     let window = window();
     let message = "Item size has exceeded the maximum allowed size";
     let text = refusal(400, "ValidationException", message).await;
@@ -85,7 +85,7 @@ async fn an_item_that_is_too_large_is_named() {
 }
 
 #[tokio::test]
-async fn what_dynamodb_does_not_understand_is_refused_with_its_words() {
+async fn validation_error_keeps_dynamodb_message() {
     let text = refusal(400, "ValidationException", "Invalid KeyConditionExpression").await;
     assert_says(
         &text,
@@ -95,7 +95,7 @@ async fn what_dynamodb_does_not_understand_is_refused_with_its_words() {
 }
 
 #[tokio::test]
-async fn without_credentials_or_region_nothing_is_sent_and_the_text_says_what_is_missing() {
+async fn missing_credentials_or_region_send_nothing() {
     let keys = Credentials::new("AKIDEXAMPLE", "example", None, None, "test");
     let nobody = aws_sdk_dynamodb::Config::builder().region(Region::new("eu-west-1"));
     let nowhere = aws_sdk_dynamodb::Config::builder().credentials_provider(keys);
@@ -122,7 +122,7 @@ fn before_sending(text: &'static str) -> Verdict {
 }
 
 #[test]
-fn keys_that_cannot_be_loaded_are_refused_and_those_that_are_late_may_be_tried_again() {
+fn missing_credentials_are_final_late_ones_retriable() {
     let missing = before_sending("an error occurred while loading credentials");
     assert!(
         matches!(missing, Verdict::Final(StateError::Refused(_))),
@@ -138,13 +138,13 @@ fn keys_that_cannot_be_loaded_are_refused_and_those_that_are_late_may_be_tried_a
 }
 
 #[tokio::test]
-async fn errors_are_as_long_as_a_message_may_be() {
+async fn error_length_is_limited() {
     let text = refusal(400, "SomethingNewException", &"x".repeat(100_000)).await;
     assert!(text.chars().count() < 2 * MESSAGE_CHARS_MAX);
 }
 
 #[tokio::test]
-async fn a_move_of_a_window_that_is_not_there_says_so() {
+async fn move_of_missing_window_is_not_found() {
     let answer = Reply::Error(400, "ConditionalCheckFailedException", json!({}));
     let (store, ..) = store([answer]);
     let event = windlass_core::transition::Event::Park {

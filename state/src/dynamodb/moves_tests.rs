@@ -86,7 +86,7 @@ fn names(list: &[&str]) -> BTreeSet<String> {
 }
 
 #[tokio::test]
-async fn a_checkpoint_writes_what_it_changes_and_nothing_else() {
+async fn checkpoint_writes_only_changed_attributes() {
     let (store, script, _) = store([Reply::Ok(json!({}))]);
     let lease = running();
     let next = store.checkpoint(&lease, &page()).await.unwrap();
@@ -119,7 +119,7 @@ async fn a_checkpoint_writes_what_it_changes_and_nothing_else() {
 }
 
 #[tokio::test]
-async fn a_token_that_was_not_sent_is_one_more_attribute_of_the_release_until_a_checkpoint() {
+async fn unsent_token_adds_attribute_until_checkpoint() {
     let replies = [Reply::Ok(json!({})), Reply::Ok(json!({}))];
     let (store, script, _) = store(replies);
     let lease = store.checkpoint(&running(), &page()).await.unwrap();
@@ -150,7 +150,7 @@ async fn a_token_that_was_not_sent_is_one_more_attribute_of_the_release_until_a_
 }
 
 #[tokio::test]
-async fn completing_takes_the_owner_and_the_cursor_away_and_sets_the_time_to_live() {
+async fn completing_removes_owner_and_cursor_sets_ttl() {
     let (store, script, _) = store([Reply::Ok(json!({})), Reply::Ok(json!({}))]);
     let lease = store.checkpoint(&running(), &page()).await.unwrap();
     let last = Checkpoint { from: 1, ..page() };
@@ -168,7 +168,7 @@ async fn completing_takes_the_owner_and_the_cursor_away_and_sets_the_time_to_liv
 }
 
 #[tokio::test]
-async fn a_claim_counts_without_knowing_and_takes_the_window_from_the_reply() {
+async fn claim_takes_window_from_reply() {
     let claimed = running().window().clone();
     let (store, script, _) = store([Reply::Ok(json!({ "Attributes": wire(&claimed) }))]);
     let lease = store.claim(claimed.id(), &claim()).await.unwrap();
@@ -190,7 +190,7 @@ async fn a_claim_counts_without_knowing_and_takes_the_window_from_the_reply() {
 }
 
 #[tokio::test]
-async fn a_move_that_core_forbids_is_not_sent_and_the_window_as_it_stands_comes_back() {
+async fn illegal_move_is_not_sent() {
     let lease = running();
     let current = json!({ "Item": wire(lease.window()) });
     let (store, script, _) = store([Reply::Ok(current.clone()), Reply::Ok(json!({}))]);
@@ -210,7 +210,7 @@ async fn a_move_that_core_forbids_is_not_sent_and_the_window_as_it_stands_comes_
 }
 
 #[tokio::test]
-async fn a_planner_goes_on_from_the_page_that_the_holder_has_checkpointed_meanwhile() {
+async fn planner_retries_from_newly_checkpointed_page() {
     let seen = running().window().clone();
     let paged = seen.apply(&Event::Checkpoint(page())).unwrap();
     let (store, script, _) = store([condition_failed(&wire(&paged)), Reply::Ok(json!({}))]);
@@ -230,7 +230,7 @@ async fn a_planner_goes_on_from_the_page_that_the_holder_has_checkpointed_meanwh
 }
 
 #[tokio::test]
-async fn a_planner_that_never_catches_up_with_the_holder_gives_up_for_now() {
+async fn outpaced_planner_gives_up_as_unavailable() {
     let seen = running().window().clone();
     let paged = seen.apply(&Event::Checkpoint(page())).unwrap();
     let (store, ..) = store(vec![condition_failed(&wire(&paged)); DECIDE_TRIES_MAX]);
@@ -250,7 +250,7 @@ async fn a_planner_that_never_catches_up_with_the_holder_gives_up_for_now() {
 }
 
 #[tokio::test]
-async fn a_refusal_that_core_cannot_explain_is_still_a_refusal() {
+async fn unexplained_lost_condition_is_refused() {
     let (store, ..) = store([condition_failed(&wire(&ready()))]);
     let refused = store.claim(ready().id(), &claim()).await;
     let expected = MoveError::Refused {
@@ -263,7 +263,7 @@ async fn a_refusal_that_core_cannot_explain_is_still_a_refusal() {
 type Rule<'a> = Box<dyn Fn(&mut Placeholders) -> String + 'a>;
 
 #[test]
-fn expressions_name_every_attribute_through_a_placeholder_and_use_every_placeholder() {
+fn expressions_use_exactly_their_placeholders() {
     let lease = running();
     let gate = RateGate {
         group: "okta:acme".parse().unwrap(),

@@ -54,7 +54,7 @@ fn done() -> Reply {
 }
 
 #[tokio::test]
-async fn turns_are_one_read_and_one_write_of_nothing_else() {
+async fn reservation_is_one_read_and_one_write() {
     let stored = wire(Some(gate(-1)), Some(NOW.plus_ms(500)));
     let (store, script, _) = store([found(&stored), done()]);
     let given = store.take_turns(&group(), &asked()).await.unwrap();
@@ -75,7 +75,7 @@ async fn turns_are_one_read_and_one_write_of_nothing_else() {
 }
 
 #[tokio::test]
-async fn whoever_was_not_fast_enough_gets_the_turns_after_without_reading_again() {
+async fn lost_reservation_race_retries_without_reading() {
     let met = wire(None, Some(NOW.plus_ms(2_000)));
     let (store, script, _) = store([done(), condition_failed(&met), done()]);
     let given = store.take_turns(&group(), &asked()).await.unwrap();
@@ -85,7 +85,7 @@ async fn whoever_was_not_fast_enough_gets_the_turns_after_without_reading_again(
 }
 
 #[tokio::test]
-async fn a_gate_that_was_closed_between_read_and_write_gives_no_turns() {
+async fn cooldown_between_read_and_write_grants_nothing() {
     let met = wire(Some(gate(60_000)), None);
     let (store, ..) = store([done(), condition_failed(&met)]);
     let given = store.take_turns(&group(), &asked()).await;
@@ -93,7 +93,7 @@ async fn a_gate_that_was_closed_between_read_and_write_gives_no_turns() {
 }
 
 #[tokio::test]
-async fn turns_that_others_take_all_the_time_are_given_up_for_now() {
+async fn contended_reservation_gives_up_as_unavailable() {
     let met = wire(None, Some(NOW));
     let tries = usize::try_from(TURN_TRIES_MAX).unwrap();
     let mut replies = vec![found(&met)];
@@ -108,7 +108,7 @@ async fn turns_that_others_take_all_the_time_are_given_up_for_now() {
 }
 
 #[tokio::test]
-async fn turns_without_an_answer_are_unknown_and_not_asked_for_again() {
+async fn reservation_without_reply_is_unknown() {
     let (store, script, _) = store([done(), Reply::HangUp]);
     let given = store.take_turns(&group(), &asked()).await;
     assert!(matches!(given, Err(StateError::Unknown(_))), "{given:?}");
@@ -116,7 +116,7 @@ async fn turns_without_an_answer_are_unknown_and_not_asked_for_again() {
 }
 
 #[tokio::test]
-async fn an_item_of_a_newer_form_is_refused_by_version_and_left_alone() {
+async fn newer_rate_item_is_left_alone() {
     let mut newer = wire(Some(gate(-1)), None);
     newer["v"] = json!({ "N": "2" });
     let (store, script, _) = store([found(&newer), condition_failed(&newer)]);
@@ -134,7 +134,7 @@ async fn an_item_of_a_newer_form_is_refused_by_version_and_left_alone() {
 }
 
 #[tokio::test]
-async fn closing_a_gate_sets_what_is_of_the_gate_and_no_turn() {
+async fn cooldown_write_leaves_reservations() {
     let (store, script, _) = store([done()]);
     store.close_rate_gate(&gate(1), NOW).await.unwrap();
     let (operation, how) = &script.asked()[0];

@@ -12,7 +12,7 @@ fn shard(number: u8) -> Shard {
 }
 
 #[tokio::test]
-async fn a_table_to_which_nothing_was_applied_has_no_shards_and_is_well() {
+async fn empty_table_has_no_shards() {
     let (store, script, _) = store([Reply::Ok(json!({}))]);
     assert_eq!(store.check().await, Ok(()));
     let (operation, asked) = &script.asked()[0];
@@ -25,7 +25,7 @@ async fn a_table_to_which_nothing_was_applied_has_no_shards_and_is_well() {
 }
 
 #[tokio::test]
-async fn shards_are_listed_ascending_by_number() {
+async fn shards_are_listed_ascending() {
     let item = schema("1", &["9", "10", "63", "0"]);
     let (store, ..) = store([Reply::Ok(json!({ "Item": item }))]);
     let expected = [0, 9, 10, 63].map(shard).to_vec();
@@ -36,7 +36,7 @@ async fn shards_are_listed_ascending_by_number() {
 }
 
 #[tokio::test]
-async fn a_table_of_another_version_is_refused_by_version() {
+async fn other_table_version_is_unsupported() {
     let newer = StateError::Version {
         found: 2,
         supported: 1,
@@ -49,7 +49,7 @@ async fn a_table_of_another_version_is_refused_by_version() {
 }
 
 #[tokio::test]
-async fn a_schema_that_makes_no_sense_is_corrupt() {
+async fn malformed_schema_is_corrupt() {
     for item in [
         json!({ "pk": {"S": "table"} }),
         json!({ "v": {"S": "1"} }),

@@ -61,7 +61,7 @@ fn answer(pieces: &[&SeenPiece], more: bool) -> Reply {
 }
 
 #[tokio::test]
-async fn the_first_piece_of_a_page_is_written_last() {
+async fn first_piece_is_written_last() {
     let (store, script, _) = store(vec![Reply::Ok(json!({})); 3]);
     let page = page(2 * SEEN_DIGESTS_PER_ITEM + 1);
     store.remember(&page).await.unwrap();
@@ -76,7 +76,7 @@ async fn the_first_piece_of_a_page_is_written_last() {
 }
 
 #[tokio::test]
-async fn a_piece_without_an_answer_is_sent_once_more_and_then_unknown() {
+async fn piece_without_reply_is_retried_once() {
     let page = page(1);
     let (deaf, script, _) = store([Reply::HangUp, Reply::Ok(json!({}))]);
     assert_eq!(deaf.remember(&page).await, Ok(()));
@@ -93,7 +93,7 @@ async fn a_piece_without_an_answer_is_sent_once_more_and_then_unknown() {
 }
 
 #[tokio::test]
-async fn a_piece_that_a_longer_memory_left_over_is_not_seen() {
+async fn leftover_piece_of_longer_page_is_ignored() {
     let old = pieces(&page(2 * SEEN_DIGESTS_PER_ITEM + 1));
     let new = &pieces(&page(2))[0];
     let next = SeenPiece {
@@ -113,7 +113,7 @@ async fn a_piece_that_a_longer_memory_left_over_is_not_seen() {
 }
 
 #[tokio::test]
-async fn a_piece_whose_first_is_not_there_is_not_seen() {
+async fn piece_without_first_is_ignored() {
     let whole = pieces(&page(SEEN_DIGESTS_PER_ITEM + 1));
     let (store, ..) = store([answer(&[&whole[1]], false)]);
     let seen = store.seen(&whole[0].page.by, span(), usize::MAX).await;
@@ -121,7 +121,7 @@ async fn a_piece_whose_first_is_not_there_is_not_seen() {
 }
 
 #[tokio::test]
-async fn more_digests_than_asked_for_are_not_read_to_the_end() {
+async fn reading_stops_past_digest_limit() {
     let piece = &pieces(&page(3))[0];
     let (store, script, _) = store([answer(&[piece], true)]);
     let seen = store.seen(&piece.page.by, span(), 2).await;
@@ -130,7 +130,7 @@ async fn more_digests_than_asked_for_are_not_read_to_the_end() {
 }
 
 #[tokio::test]
-async fn a_page_of_a_newer_form_is_refused_by_version_and_left_alone() {
+async fn newer_seen_page_is_left_alone() {
     let piece = &pieces(&page(1))[0];
     let mut newer = wire(piece);
     newer["v"] = json!({ "N": "2" });

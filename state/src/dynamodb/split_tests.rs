@@ -55,7 +55,7 @@ fn condition(action: &Json) -> &str {
 }
 
 #[tokio::test]
-async fn split_is_one_transaction_with_a_condition_on_every_item() {
+async fn split_transaction_conditions_every_item() {
     let (store, script, _) = store([Reply::Ok(json!({}))]);
     let (shard, split) = halves();
     let kept = store.split(shard, &split).await.unwrap();
@@ -78,7 +78,7 @@ async fn split_is_one_transaction_with_a_condition_on_every_item() {
 }
 
 #[tokio::test]
-async fn transaction_conflict_waits_and_is_sent_again() {
+async fn transaction_conflict_is_retried_after_wait() {
     let conflict = || cancelled(&["None", "TransactionConflict", "None"]);
     let (store, script, clock) = store([conflict(), conflict(), Reply::Ok(json!({}))]);
     let (shard, split) = halves();
@@ -88,7 +88,7 @@ async fn transaction_conflict_waits_and_is_sent_again() {
 }
 
 #[tokio::test]
-async fn transaction_that_stays_in_conflict_is_unavailable() {
+async fn persistent_transaction_conflict_is_unavailable() {
     let conflict = || cancelled(&["TransactionConflict", "None", "None"]);
     let (store, ..) = store(std::iter::repeat_with(conflict).take(7));
     let (shard, split) = halves();
@@ -102,7 +102,7 @@ async fn transaction_that_stays_in_conflict_is_unavailable() {
 }
 
 #[tokio::test]
-async fn failed_condition_of_any_item_is_a_conflict_and_not_sent_again() {
+async fn failed_split_condition_is_not_retried() {
     for place in 0..3 {
         let mut reasons = ["None"; 3];
         reasons[place] = "ConditionalCheckFailed";
@@ -118,7 +118,7 @@ async fn failed_condition_of_any_item_is_a_conflict_and_not_sent_again() {
 }
 
 #[tokio::test]
-async fn split_without_a_reply_is_unknown_at_once() {
+async fn split_without_reply_is_unknown() {
     let (store, script, _) = store([Reply::HangUp]);
     let (shard, split) = halves();
     let unknown = store.split(shard, &split).await;

@@ -30,7 +30,7 @@ fn all_throttled() -> Vec<Reply> {
 }
 
 #[tokio::test]
-async fn every_response_shows_the_clock_of_the_service() {
+async fn every_response_updates_service_clock() {
     let (store, script, clock) = store([Reply::Ok(json!({})), internal()]);
     assert_eq!(store.service_clock(), None, "before the first response");
     // Six days after the clock of this test.
@@ -47,7 +47,7 @@ async fn every_response_shows_the_clock_of_the_service() {
 }
 
 #[tokio::test]
-async fn a_throttled_write_waits_and_is_sent_again() {
+async fn throttled_write_is_retried_after_wait() {
     let mut answers = all_throttled();
     let tries = answers.len() + 1;
     answers.push(Reply::Ok(json!({})));
@@ -60,8 +60,7 @@ async fn a_throttled_write_waits_and_is_sent_again() {
 }
 
 #[tokio::test]
-async fn a_write_that_stays_throttled_is_unavailable_after_about_two_seconds_and_says_which_limit()
-{
+async fn persistently_throttled_write_is_unavailable() {
     let tries = usize::try_from(THROTTLED_TRIES_MAX).unwrap();
     let (store, script, clock) = store(vec![throttled(); tries]);
     let failed = store.create(&window()).await;
@@ -82,7 +81,7 @@ async fn a_write_that_stays_throttled_is_unavailable_after_about_two_seconds_and
 }
 
 #[tokio::test]
-async fn a_write_without_an_answer_is_unknown_at_once() {
+async fn write_without_reply_is_unknown() {
     for answer in [
         internal(),
         Reply::HangUp,
@@ -100,7 +99,7 @@ async fn a_write_without_an_answer_is_unknown_at_once() {
 }
 
 #[tokio::test]
-async fn a_read_without_an_answer_is_sent_again_and_leaves_nothing_unknown() {
+async fn read_without_reply_is_retried() {
     let gone = json!({});
     let answers = [Reply::HangUp, internal(), Reply::Ok(gone)];
     let (fine, script, _) = store(answers);
@@ -117,7 +116,7 @@ async fn a_read_without_an_answer_is_sent_again_and_leaves_nothing_unknown() {
 }
 
 #[tokio::test]
-async fn what_a_write_met_is_asked_for_with_it() {
+async fn lost_write_returns_existing_item() {
     let existing = json!({ "pk": {"S": "window#x"}, "sk": {"S": "y"}, "v": {"N": "2"} });
     let (store, script, _) = store([condition_failed(&existing)]);
     let newer = StateError::Version {
@@ -131,7 +130,7 @@ async fn what_a_write_met_is_asked_for_with_it() {
 }
 
 #[tokio::test]
-async fn items_that_a_batch_left_out_are_asked_for_again() {
+async fn unprocessed_batch_keys_are_requested_again() {
     let first = window();
     let froms: Vec<_> = (0..130).map(|ms| first.id().from.plus_ms(ms)).collect();
     let item = json!({ "pk": {"S": "p"}, "sk": {"S": "s"} });
@@ -158,7 +157,7 @@ async fn items_that_a_batch_left_out_are_asked_for_again() {
 }
 
 #[tokio::test]
-async fn a_batch_that_never_reads_anything_is_unavailable() {
+async fn never_processed_batch_is_unavailable() {
     let first = window();
     let left = json!({ "audit": { "Keys": [{ "pk": {"S": "p"}, "sk": {"S": "s"} }] } });
     let answer = Reply::Ok(json!({ "UnprocessedKeys": left }));
@@ -173,7 +172,7 @@ async fn a_batch_that_never_reads_anything_is_unavailable() {
 }
 
 #[tokio::test]
-async fn a_query_goes_on_where_its_last_page_ended() {
+async fn query_continues_after_last_key() {
     let after = json!({ "pk": {"S": "p"}, "sk": {"S": "s"} });
     let (store, script, _) = store([
         Reply::Ok(json!({ "Items": [], "LastEvaluatedKey": after })),

@@ -33,7 +33,7 @@ fn assert_corrupt<T: Stored + std::fmt::Debug>(text: &str, name: &str, value: Va
 }
 
 #[test]
-fn a_window_that_contradicts_itself_is_corrupt_and_never_a_panic() {
+fn contradictory_window_is_corrupt() {
     for (name, value) in [
         ("v", Value::Null),
         ("v", json!("1")),
@@ -71,7 +71,7 @@ fn a_window_that_contradicts_itself_is_corrupt_and_never_a_panic() {
 }
 
 #[test]
-fn progress_sources_and_gates_that_contradict_themselves_are_corrupt() {
+fn contradictory_items_are_corrupt() {
     assert_corrupt::<Progress>(PROGRESS, "open_from", Value::Null);
     assert_corrupt::<Progress>(PROGRESS, "behind", json!(["yesterday"]));
     let past = json!("2030-01-01T00:00:00.000Z");

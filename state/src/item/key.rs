@@ -146,7 +146,7 @@ mod tests {
     }
 
     #[test]
-    fn pages_of_a_generation_sort_by_where_they_lie_and_their_pieces_in_order() {
+    fn seen_keys_sort_by_place_and_piece() {
         let text = include_str!("../../testdata/v1/seen.json");
         let attributes = serde_json::from_str(text).unwrap();
         let piece = SeenPiece::from_attributes("fixture", attributes).unwrap();
@@ -164,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn windows_of_a_timeline_sort_by_time_within_one_partition() {
+    fn windows_sort_by_time_in_one_partition() {
         let key = |from: &str| Key::window(&format!("a/0123456789ab/live/{from}").parse().unwrap());
         let (early, late) = (key("0999-12-31T23:59:59.999Z"), key("2026-01-01T00:00:00Z"));
         assert_eq!(early.pk, late.pk);

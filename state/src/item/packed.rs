@@ -24,7 +24,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn bytes_come_back_from_their_text_and_anything_else_does_not() {
+    fn hex_text_parses_only_own_form() {
         let bytes: Vec<u8> = (0..=255).collect();
         assert_eq!(to_bytes(&to_text(&bytes)), Some(bytes));
         assert_eq!(to_text(&[0, 0xca]), "00ca");

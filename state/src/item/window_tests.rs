@@ -88,7 +88,7 @@ fn mended(mut form: WindowForm) -> WindowForm {
 
 proptest! {
     #[test]
-    fn any_window_survives_its_stored_form(window in any_window()) {
+    fn any_window_round_trips_through_item(window in any_window()) {
         let text = serde_json::to_string(&window.to_attributes()).unwrap();
         prop_assert_eq!(Window::from_attributes("key", attributes(&text)), Ok(window));
     }

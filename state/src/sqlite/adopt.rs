@@ -109,7 +109,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn adopted_windows_marks_and_ids_are_stored_together_or_not_at_all() {
+    async fn adoption_is_stored_atomically() {
         let dir = tempfile::tempdir().unwrap();
         let store = SqliteStore::open(&dir.path().join("windlass.db")).unwrap();
         let stale = window("2026-01-01T00:01:00Z");

@@ -5,7 +5,7 @@ use crate::sqlite::tests::{begun, store, window};
 use crate::store::StateStore;
 
 #[tokio::test]
-async fn a_backup_is_the_whole_state_at_one_instant_beside_a_writer() {
+async fn backup_is_consistent_beside_writer() {
     let (store, path, dir) = store();
     store.create(&window()).await.unwrap();
     // The copy neither waits for an open transaction of a writer nor contains it.
@@ -28,7 +28,7 @@ async fn a_backup_is_the_whole_state_at_one_instant_beside_a_writer() {
 }
 
 #[test]
-fn backup_knows_no_mark_of_an_output_folder() {
+fn backup_owns_no_output_folder() {
     let (store, _path, dir) = store();
     let (begun, mark) = begun(&store);
     let marker = begun.marker(&mark);
@@ -44,7 +44,7 @@ fn backup_knows_no_mark_of_an_output_folder() {
 }
 
 #[test]
-fn backup_goes_over_what_a_stopped_one_left() {
+fn backup_overwrites_interrupted_one() {
     let (store, _path, dir) = store();
     let to = dir.path().join("backup.db");
     for left in ["backup.db.part", "backup.db.part-journal"] {
@@ -56,7 +56,7 @@ fn backup_goes_over_what_a_stopped_one_left() {
 }
 
 #[test]
-fn a_backup_is_its_owners_and_replaces_nothing() {
+fn backup_is_private_and_replaces_nothing() {
     use std::os::unix::fs::PermissionsExt;
     let (store, path, dir) = store();
     let to = dir.path().join("backup.db");
@@ -79,7 +79,7 @@ fn a_backup_is_its_owners_and_replaces_nothing() {
 }
 
 #[test]
-fn a_backup_of_a_damaged_state_fails_and_leaves_no_file() {
+fn damaged_state_leaves_no_backup() {
     let (store, path, dir) = store();
     let connection = store.connection();
     let fill = "CREATE TABLE filler AS WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n \

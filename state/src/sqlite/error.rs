@@ -77,21 +77,21 @@ mod tests {
     }
 
     #[test]
-    fn a_full_disk_is_full_wherever_it_shows() {
+    fn full_disk_is_full_in_write_and_commit() {
         let full = failure(ffi::SQLITE_FULL);
         assert!(matches!(failed(&full), StateError::Full(_)));
         assert!(matches!(commit_failed(&full), StateError::Full(_)));
     }
 
     #[test]
-    fn an_io_error_leaves_only_a_commit_in_doubt() {
+    fn io_error_makes_only_commit_unknown() {
         let io = failure(ffi::SQLITE_IOERR_FSYNC);
         assert!(matches!(failed(&io), StateError::Unavailable(_)));
         assert!(matches!(commit_failed(&io), StateError::Unknown(_)));
     }
 
     #[test]
-    fn a_busy_database_is_unavailable_and_its_commit_was_not_applied() {
+    fn busy_database_is_unavailable() {
         for code in [
             ffi::SQLITE_BUSY,
             ffi::SQLITE_LOCKED,
@@ -109,7 +109,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_retry_cannot_mend_is_not_called_unavailable() {
+    fn permanent_error_is_not_unavailable() {
         for code in [ffi::SQLITE_CORRUPT, ffi::SQLITE_NOTADB, ffi::SQLITE_ERROR] {
             assert!(
                 matches!(failed(&failure(code)), StateError::Corrupt { .. }),
@@ -125,7 +125,7 @@ mod tests {
     }
 
     #[test]
-    fn opening_errors_name_the_file_and_what_to_do() {
+    fn opening_error_names_file() {
         let path = Path::new("/data/windlass.db");
         for code in [
             ffi::SQLITE_CANTOPEN,

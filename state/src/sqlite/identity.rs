@@ -139,7 +139,7 @@ mod tests {
     use crate::sqlite::tests::begun;
 
     #[test]
-    fn identity_is_made_once_and_survives_closing() {
+    fn identity_persists_across_reopening() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("windlass.db");
         let made = SqliteStore::open(&path).unwrap().identity(1).unwrap();
@@ -151,7 +151,7 @@ mod tests {
     }
 
     #[test]
-    fn each_run_is_counted_and_never_below_a_marked_folder() {
+    fn run_number_exceeds_previous_and_folder_runs() {
         let dir = tempfile::tempdir().unwrap();
         let store = SqliteStore::open(&dir.path().join("windlass.db")).unwrap();
         assert!(store.begin_run(0, &[]).is_err(), "there is no identity yet");
@@ -163,7 +163,7 @@ mod tests {
     }
 
     #[test]
-    fn marks_are_stored_before_and_after_the_folders_carry_them() {
+    fn folder_marks_persist_before_and_after_marking() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("windlass.db");
         let store = SqliteStore::open(&path).unwrap();
@@ -178,7 +178,7 @@ mod tests {
 
     #[cfg(unix)]
     #[test]
-    fn state_and_its_log_are_for_their_owner_alone() {
+    fn state_files_are_private() {
         use std::os::unix::fs::PermissionsExt;
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("windlass.db");

@@ -65,7 +65,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn callers_that_come_together_share_the_sync_after_the_one_that_runs() {
+    async fn concurrent_callers_share_next_sync() {
         let (shared, count) = (SharedSync::default(), Arc::new(AtomicU64::new(0)));
         let synced = join_all((0..50).map(|_| shared.run(counted(&count)))).await;
         assert!(synced.iter().all(Result::is_ok));
@@ -79,7 +79,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn sync_that_has_begun_serves_no_later_caller() {
+    async fn running_sync_serves_no_later_caller() {
         let (shared, count) = (SharedSync::default(), Arc::new(AtomicU64::new(0)));
         let (release, held) = mpsc::channel();
         let mut first = pin!(shared.run(move || {
@@ -96,7 +96,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn sync_that_failed_serves_nobody_else() {
+    async fn failed_sync_fails_only_its_caller() {
         let (shared, count) = (SharedSync::default(), Arc::new(AtomicU64::new(0)));
         let full = StateError::Full("no room".to_owned());
         let failure = full.clone();

@@ -14,7 +14,7 @@ use crate::sqlite::tests::{fixture, store};
 use crate::store::StateStore;
 
 #[test]
-fn every_attribute_has_a_column_of_its_name_and_every_column_an_attribute() {
+fn columns_match_attributes() {
     let (store, ..) = store();
     let connection = store.connection();
     for (table, text) in [
@@ -53,7 +53,7 @@ fn every_attribute_has_a_column_of_its_name_and_every_column_an_attribute() {
 }
 
 #[test]
-fn windows_show_every_attribute_to_people_and_have_a_column_for_each_query() {
+fn windows_view_shows_every_attribute() {
     let (store, ..) = store();
     let connection = store.connection();
     let names = WindowForm::ATTRIBUTES.iter().map(|it| it.name);
@@ -89,7 +89,7 @@ fn windows_show_every_attribute_to_people_and_have_a_column_for_each_query() {
 }
 
 #[test]
-fn view_of_another_windlass_is_made_anew_when_the_file_is_opened_for_writing() {
+fn opening_for_writing_recreates_foreign_view() {
     let (store, path, _dir) = store();
     let columns = columns_of(&store.connection(), "windows");
     store
@@ -117,7 +117,7 @@ fn columns_of(connection: &Connection, name: &str) -> Vec<String> {
 }
 
 #[test]
-fn items_with_every_attribute_come_back_from_their_tables() {
+fn full_items_round_trip_through_tables() {
     fn assert_kept<T: Stored + PartialEq + std::fmt::Debug>(table: &Table, text: &str) {
         let (store, ..) = store();
         let connection = store.connection();
@@ -154,7 +154,7 @@ fn items_with_every_attribute_come_back_from_their_tables() {
 }
 
 #[test]
-fn a_number_that_sqlite_cannot_hold_is_refused_and_not_rounded() {
+fn number_beyond_sqlite_range_is_not_rounded() {
     let (store, ..) = store();
     let marks: Progress = fixture(include_str!("../../testdata/v1/progress_sweep.json"));
     let huge = Progress {
@@ -172,7 +172,7 @@ fn a_number_that_sqlite_cannot_hold_is_refused_and_not_rounded() {
 }
 
 #[tokio::test]
-async fn digests_are_eight_bytes_each_in_the_file_and_others_are_corrupt() {
+async fn malformed_digests_are_corrupt() {
     let (store, ..) = store();
     let piece: SeenPiece = fixture(include_str!("../../testdata/v1/seen.json"));
     let page = piece.page;

@@ -70,7 +70,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_what_is_written_inside_is_synced_at_once() {
+    fn only_writes_inside_are_synced() {
         let mut connection = Connection::open_in_memory().unwrap();
         for usual in [1, 2, 3] {
             set(&connection, usual).unwrap();
@@ -83,7 +83,7 @@ mod tests {
     }
 
     #[test]
-    fn a_write_that_fails_leaves_the_usual_syncing_behind() {
+    fn failed_write_restores_sync_mode() {
         let mut connection = Connection::open_in_memory().unwrap();
         set(&connection, 1).unwrap();
         let refused = StateError::Refused("no".to_owned());
@@ -93,7 +93,7 @@ mod tests {
     }
 
     #[test]
-    fn syncing_writes_to_the_log_and_changes_nothing() {
+    fn syncing_appends_to_log_without_change() {
         let dir = tempfile::tempdir().unwrap();
         let mut connection = Connection::open(dir.path().join("windlass.db")).unwrap();
         connection
