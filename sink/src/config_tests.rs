@@ -15,7 +15,7 @@ fn map(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
 }
 
 #[test]
-fn settings_of_a_file_are_stored_flat_and_read_back() {
+fn settings_round_trip_through_flat_form() {
     let config = written(
         r#"{"firehose": {"stream": "audit", "region": "eu-west-1", "packed": false,
             "rejects": "s3://audit-lake/rejects/"}}"#,
@@ -33,7 +33,7 @@ fn settings_of_a_file_are_stored_flat_and_read_back() {
 }
 
 #[test]
-fn sinks_of_one_machine_are_not_stored_and_never_read_back() {
+fn local_sinks_are_never_stored() {
     for (text, place) in [
         (r#"{"ndjson": {"dir": "out"}}"#, "a folder"),
         (r#"{"stdout": {}}"#, "standard output"),
@@ -51,7 +51,7 @@ fn sinks_of_one_machine_are_not_stored_and_never_read_back() {
 }
 
 #[test]
-fn flat_form_without_a_known_kind_or_with_an_unknown_key_names_it() {
+fn flat_form_error_names_wrong_key() {
     let refusal =
         |pairs: &[(&str, &str)]| SinkConfig::from_map(&map(pairs)).unwrap_err().to_string();
     assert!(refusal(&[]).contains("need `kind`"));
@@ -75,7 +75,7 @@ fn flat_form_without_a_known_kind_or_with_an_unknown_key_names_it() {
 }
 
 #[test]
-fn partitions_are_for_the_check_of_a_configuration_and_are_not_stored() {
+fn partitions_are_not_stored() {
     let config = written(
         r#"{"kinesis": {"stream": "audit", "partitions": 500, "rejects": "s3://audit-lake/r"}}"#,
     )

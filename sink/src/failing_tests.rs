@@ -32,14 +32,14 @@ async fn arrived(applied: Applied) -> (usize, usize) {
 }
 
 #[tokio::test]
-async fn a_planned_write_fails_and_leaves_nothing_half_or_all_of_its_page() {
+async fn planned_fault_applies_none_half_or_all() {
     assert_eq!(arrived(Applied::Nothing).await, (1, 0));
     assert_eq!(arrived(Applied::Half).await, (3, 0));
     assert_eq!(arrived(Applied::All).await, (5, 1));
 }
 
 #[tokio::test]
-async fn half_of_a_page_of_one_line_is_nothing() {
+async fn half_of_one_line_page_is_nothing() {
     let (sink, window) = (sink(), window("okta"));
     sink.fail(SinkCall::Write, 1, Applied::Half, error());
     let mut writer = sink.open(&window).await.unwrap();
@@ -48,7 +48,7 @@ async fn half_of_a_page_of_one_line_is_nothing() {
 }
 
 #[tokio::test]
-async fn a_finish_whose_reply_is_lost_has_happened_and_can_be_repeated_after_an_open() {
+async fn finish_is_repeatable_after_lost_reply() {
     for (applied, done) in [(Applied::Nothing, false), (Applied::All, true)] {
         let (sink, window) = (sink(), window("okta"));
         sink.fail(SinkCall::Finish, 1, applied, error());
@@ -64,7 +64,7 @@ async fn a_finish_whose_reply_is_lost_has_happened_and_can_be_repeated_after_an_
 }
 
 #[tokio::test]
-async fn an_open_whose_reply_is_lost_has_taken_back() {
+async fn open_truncates_despite_lost_reply() {
     for (applied, left) in [(Applied::Nothing, 2), (Applied::All, 0)] {
         let (sink, window) = (sink(), window("okta"));
         sink.fail(SinkCall::Open, 2, applied, error());
@@ -76,7 +76,7 @@ async fn an_open_whose_reply_is_lost_has_taken_back() {
 }
 
 #[tokio::test]
-async fn a_writer_that_failed_passes_nothing_on_until_the_window_is_opened_again() {
+async fn failed_writer_stays_failed_until_reopened() {
     let (sink, window) = (sink(), window("okta"));
     sink.fail(SinkCall::Write, 1, Applied::Nothing, error());
     let mut writer = sink.open(&window).await.unwrap();

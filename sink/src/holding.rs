@@ -110,12 +110,12 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn holding_sink_keeps_the_contract_of_a_sink() {
+    async fn holding_sink_keeps_sink_contract() {
         conformance::keeps_the_contract(held).await;
     }
 
     #[tokio::test]
-    async fn held_batches_are_nowhere_before_a_flush_and_durable_after_it() {
+    async fn held_batches_become_durable_at_flush() {
         let (place, window) = (held(), window("okta"));
         let mut writer = place.sink().open(&window).await.unwrap();
         let written = writer.write(&page(&window, 0, 0..3)).await.unwrap();

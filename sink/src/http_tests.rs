@@ -153,17 +153,17 @@ impl conformance::Destination for Place {
 }
 
 #[tokio::test]
-async fn collector_keeps_the_contract_of_a_sink() {
+async fn collector_keeps_sink_contract() {
     conformance::keeps_the_contract(|| Place(Fake::new())).await;
 }
 
 #[tokio::test]
-async fn collector_of_small_bodies_keeps_the_contract_of_a_sink() {
+async fn small_body_collector_keeps_sink_contract() {
     conformance::keeps_the_contract(|| Place(Fake::taking(300))).await;
 }
 
 #[tokio::test]
-async fn batch_is_named_by_window_pass_page_lines_and_digest() {
+async fn idempotency_key_identifies_batch() {
     let (fake, window) = (Fake::new(), restarted(&window("okta")));
     let mut writer = sink(&fake).0.open(&window).await.unwrap();
     let mut batch = page(&window, 7, 0..3);
@@ -190,7 +190,7 @@ async fn batch_is_named_by_window_pass_page_lines_and_digest() {
 }
 
 #[tokio::test]
-async fn bodies_are_bounded_unless_one_line_is_larger() {
+async fn body_is_bounded_unless_one_line_exceeds() {
     let (fake, window) = (Fake::new(), window("okta"));
     let mut writer = sink(&fake).0.open(&window).await.unwrap();
     let mut batch = page(&window, 0, 0..0);
@@ -208,7 +208,7 @@ async fn bodies_are_bounded_unless_one_line_is_larger() {
 }
 
 #[tokio::test]
-async fn window_that_another_sink_began_begins_again() {
+async fn foreign_position_restarts_window() {
     let (fake, window) = (Fake::new(), window("okta"));
     let begun = checkpointed(&window, Some("r0:120:0".to_owned()));
     let error = sink(&fake).0.open(&begun).await.unwrap_err();

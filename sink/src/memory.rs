@@ -277,17 +277,17 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn memory_keeps_the_contract_of_a_sink() {
+    async fn memory_keeps_sink_contract() {
         conformance::keeps_the_contract(|| MemorySink::new("memory")).await;
     }
 
     #[tokio::test]
-    async fn memory_takes_back_what_was_not_acknowledged() {
+    async fn memory_truncates_unacknowledged_lines() {
         conformance::takes_back(|| MemorySink::new("memory")).await;
     }
 
     #[tokio::test]
-    async fn what_was_taken_back_is_still_counted_as_written() {
+    async fn truncated_lines_still_count_as_written() {
         let (sink, window) = (MemorySink::new("memory"), window("okta"));
         for _ in 0..2 {
             let mut writer = sink.open(&window).await.unwrap();
@@ -298,7 +298,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_writer_that_lost_its_window_is_counted_and_changes_nothing() {
+    async fn fenced_writer_changes_no_output() {
         let (sink, window) = (MemorySink::new("memory"), window("okta"));
         let mut zombie = sink.open(&window).await.unwrap();
         let mut holder = sink.open(&window).await.unwrap();

@@ -37,7 +37,7 @@ fn lines_of(packed: &Packed) -> Vec<usize> {
 
 proptest! {
     #[test]
-    fn every_line_is_in_exactly_one_record_or_oversized_and_in_order((sizes, limits) in page()) {
+    fn every_line_is_packed_or_oversized_once((sizes, limits) in page()) {
         let packed = records(&ends(&sizes), &limits);
         let sent = lines_of(&packed);
         prop_assert!(sent.is_sorted() && packed.oversized.is_sorted());
@@ -47,7 +47,7 @@ proptest! {
     }
 
     #[test]
-    fn the_bytes_of_a_record_are_those_of_its_lines((sizes, limits) in page()) {
+    fn record_bytes_are_those_of_its_lines((sizes, limits) in page()) {
         let ends = ends(&sizes);
         for record in records(&ends, &limits).records {
             let start = record.lines.start.checked_sub(1).map_or(0, |before| ends[before]);
@@ -56,7 +56,7 @@ proptest! {
     }
 
     #[test]
-    fn no_record_is_over_a_limit_and_only_lines_over_theirs_are_oversized((sizes, limits) in page()) {
+    fn no_record_exceeds_limits((sizes, limits) in page()) {
         let packed = records(&ends(&sizes), &limits);
         for record in &packed.records {
             prop_assert!(!record.lines.is_empty() && record.lines.len() <= limits.lines_max);
@@ -69,7 +69,7 @@ proptest! {
     }
 
     #[test]
-    fn two_neighbouring_records_never_fit_into_one((sizes, limits) in page()) {
+    fn neighboring_records_never_fit_into_one((sizes, limits) in page()) {
         for pair in records(&ends(&sizes), &limits).records.windows(2) {
             let touch = pair[0].lines.end == pair[1].lines.start;
             let lines = pair[0].lines.len() + pair[1].lines.len();
@@ -79,14 +79,14 @@ proptest! {
     }
 
     #[test]
-    fn one_line_a_record_when_packing_is_off((sizes, mut limits) in page()) {
+    fn unpacked_record_has_one_line((sizes, mut limits) in page()) {
         limits.lines_max = 1;
         let packed = records(&ends(&sizes), &limits);
         prop_assert!(packed.records.iter().all(|record| record.lines.len() == 1));
     }
 
     #[test]
-    fn calls_take_every_record_once_in_order_within_the_limits_and_no_two_would_be_one(
+    fn calls_hold_every_record_once_within_limits(
         sizes in prop::collection::vec(1usize..50, 0..120),
         records_max in 1usize..12,
         bytes_max in 50usize..200,
@@ -106,7 +106,7 @@ proptest! {
 }
 
 #[test]
-fn a_page_of_five_hundred_one_kilobyte_lines_is_one_firehose_record_in_one_call() {
+fn page_of_500_kilobyte_lines_is_one_record() {
     let packed = records(&ends(&[1_024; 500]), &StreamLimits::FIREHOSE.record);
     assert_eq!(packed.records.len(), 1);
     assert_eq!(packed.records[0].bytes, 0..512_000);
@@ -114,7 +114,7 @@ fn a_page_of_five_hundred_one_kilobyte_lines_is_one_firehose_record_in_one_call(
 }
 
 #[test]
-fn a_line_up_to_the_services_limit_is_a_record_of_its_own_and_one_byte_more_is_oversized() {
+fn line_one_byte_over_limit_is_oversized() {
     for limits in [StreamLimits::FIREHOSE, StreamLimits::KINESIS] {
         let max = limits.record.line_bytes_max;
         let packed = records(&ends(&[10, max, 10, max + 1, 10]), &limits.record);
@@ -125,7 +125,7 @@ fn a_line_up_to_the_services_limit_is_a_record_of_its_own_and_one_byte_more_is_o
 }
 
 #[test]
-fn a_page_without_lines_has_no_records_and_no_calls() {
+fn page_without_lines_makes_no_call() {
     assert_eq!(
         records(&[], &StreamLimits::FIREHOSE.record),
         Packed::default()
@@ -134,7 +134,7 @@ fn a_page_without_lines_has_no_records_and_no_calls() {
 }
 
 #[test]
-fn a_record_over_the_calls_limit_is_not_left_out() {
+fn record_over_call_limit_gets_own_call() {
     let limits = CallLimits {
         records_max: 5,
         bytes_max: 10,

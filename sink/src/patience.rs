@@ -116,7 +116,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn tries_and_waits_are_bounded_whatever_the_jitter() {
+    async fn tries_and_waits_are_bounded() {
         for seed in 0..200 {
             let (tries, slept_ms) = exhausted(seed, 0).await;
             assert!((8..=TRIES_MAX).contains(&tries), "{tries}");
@@ -125,7 +125,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_time_that_calls_take_counts_and_one_that_timed_out_is_tried_again() {
+    async fn call_time_counts_toward_limit() {
         for seed in 0..200 {
             let (tries, _) = exhausted(seed, 10_000).await;
             assert_eq!(tries, 2);
@@ -133,7 +133,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn each_progress_is_worth_another_wait_up_to_the_bounds_for_all() {
+    async fn progress_extends_retries_up_to_total_limit() {
         for seed in 0..200 {
             let (clock, entropy) = (ManualClock::at(Timestamp::MIN), SeededEntropy::new(seed));
             let mut patience = Patience::new(&clock, &entropy);
@@ -148,7 +148,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn after_the_last_progress_it_ends_as_if_nothing_had_been_achieved() {
+    async fn retry_limit_restarts_at_last_progress() {
         for seed in 0..200 {
             let (clock, entropy) = (ManualClock::at(Timestamp::MIN), SeededEntropy::new(seed));
             let mut patience = Patience::new(&clock, &entropy);
@@ -164,7 +164,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn waits_differ_by_their_jitter() {
+    async fn waits_are_jittered() {
         assert_ne!(exhausted(1, 0).await.1, exhausted(2, 0).await.1);
     }
 }

@@ -118,7 +118,7 @@ mod tests {
     }
 
     #[test]
-    fn a_reject_says_where_it_came_from_and_why() {
+    fn reject_line_holds_place_and_reason() {
         assert_eq!(
             lines(b"[1,\n\"x\"]"),
             concat!(
@@ -130,7 +130,7 @@ mod tests {
     }
 
     #[test]
-    fn a_large_reject_needs_no_more_room_than_its_line() {
+    fn large_reject_allocates_only_its_line() {
         let window = "okta/0123456789ab/live/2026-01-01T00:00:00.000Z";
         for raw in ["\"\\".repeat(100_000), "\n\u{1}x".repeat(100_000)] {
             let reject = Reject {
@@ -148,7 +148,7 @@ mod tests {
     }
 
     #[test]
-    fn bytes_that_are_not_text_are_kept_as_hex_digits() {
+    fn non_text_bytes_are_stored_as_hex() {
         let line = lines(b"\xff{\x00");
         assert!(line.ends_with("\"raw_hex\":\"ff7b00\"}\n"), "{line}");
         assert!(!line.contains("\"raw\":"), "{line}");

@@ -103,12 +103,12 @@ impl Destination for Pipes {
 }
 
 #[tokio::test]
-async fn streams_keep_the_contract_of_a_sink() {
+async fn stdout_keeps_sink_contract() {
     conformance::keeps_the_contract(Pipes::default).await;
 }
 
 #[tokio::test]
-async fn an_acknowledged_page_has_been_flushed_and_has_no_position() {
+async fn acknowledged_page_is_flushed() {
     let (pipes, window) = (Pipes::default(), window("okta"));
     let mut writer = pipes.sink().open(&window).await.unwrap();
     let mut batch = page(&window, 0, 0..2);
@@ -119,7 +119,7 @@ async fn an_acknowledged_page_has_been_flushed_and_has_no_position() {
 }
 
 #[tokio::test]
-async fn a_closed_pipe_is_refused_by_name() {
+async fn closed_pipe_is_refused_by_name() {
     let window = window("okta");
     let mut batch = page(&window, 0, 0..2);
     batch.rejects = vec![reject(2, b"x")];
@@ -150,7 +150,7 @@ async fn a_closed_pipe_is_refused_by_name() {
 }
 
 #[tokio::test]
-async fn a_full_disk_behind_the_stream_is_full() {
+async fn full_disk_behind_stream_is_full() {
     let (pipes, window) = (Pipes::default(), window("okta"));
     pipes.lines.fail_after(10, ErrorKind::StorageFull);
     let mut writer = pipes.sink().open(&window).await.unwrap();
@@ -159,7 +159,7 @@ async fn a_full_disk_behind_the_stream_is_full() {
 }
 
 #[tokio::test]
-async fn after_a_failure_nothing_is_acknowledged_until_the_window_is_opened_again() {
+async fn failed_writer_acknowledges_nothing_until_reopened() {
     let (pipes, window) = (Pipes::default(), window("okta"));
     let sink = pipes.sink();
     pipes.lines.fail_after(10, ErrorKind::Other);
@@ -173,7 +173,7 @@ async fn after_a_failure_nothing_is_acknowledged_until_the_window_is_opened_agai
 }
 
 #[tokio::test]
-async fn a_page_after_a_torn_line_begins_on_a_line_of_its_own() {
+async fn page_after_torn_line_starts_new_line() {
     let (pipes, window) = (Pipes::default(), window("okta"));
     let sink = pipes.sink();
     pipes.lines.fail_after(10, ErrorKind::Other);
@@ -198,7 +198,7 @@ async fn a_page_after_a_torn_line_begins_on_a_line_of_its_own() {
 }
 
 #[tokio::test]
-async fn a_window_that_another_sink_began_begins_again() {
+async fn window_begun_by_other_sink_restarts() {
     let (pipes, window) = (Pipes::default(), window("okta"));
     let begun = checkpointed(&window, Some("r0:120:0".to_owned()));
     let error = pipes.sink().open(&begun).await.unwrap_err();
@@ -207,7 +207,7 @@ async fn a_window_that_another_sink_began_begins_again() {
 }
 
 #[tokio::test]
-async fn first_page_begins_on_a_line_of_its_own_behind_a_torn_line() {
+async fn first_page_after_torn_output_starts_new_line() {
     let (pipes, window) = (Pipes::default(), window("okta"));
     let torn = |to: &Pipe| Opened {
         to: Box::new(to.clone()),
@@ -235,7 +235,7 @@ async fn first_page_begins_on_a_line_of_its_own_behind_a_torn_line() {
 
 #[cfg(unix)]
 #[test]
-fn descriptor_that_cannot_be_written_is_refused() {
+fn unwritable_descriptor_is_refused() {
     use std::fs::File;
     use std::os::fd::AsFd;
     let dir = tempfile::tempdir().unwrap();
@@ -257,7 +257,7 @@ fn descriptor_that_cannot_be_written_is_refused() {
 /// P2: a full pipe in non-blocking mode is waited for, and each byte is written once.
 #[cfg(unix)]
 #[test]
-fn full_pipe_in_non_blocking_mode_continues_at_the_same_byte() {
+fn full_nonblocking_pipe_loses_no_byte() {
     use std::io::Read;
     use std::os::fd::AsFd;
     use std::os::unix::net::UnixStream;
@@ -291,7 +291,7 @@ impl Write for Unread {
 }
 
 #[tokio::test]
-async fn page_that_waits_behind_another_is_not_written_once_it_is_given_up() {
+async fn dropped_queued_page_is_not_written() {
     let (release, released) = std::sync::mpsc::channel();
     let pipe = Pipe::default();
     let unread = Unread(released, pipe.clone());

@@ -25,7 +25,7 @@ fn refusal(map: &BTreeMap<String, String>) -> String {
 }
 
 #[test]
-fn smallest_stream_is_packed_and_of_the_programs_own_region_and_account() {
+fn minimal_stream_is_packed_in_own_account() {
     let expected = StreamConfig {
         stream: "audit".to_owned(),
         region: None,
@@ -53,7 +53,7 @@ fn smallest_stream_is_packed_and_of_the_programs_own_region_and_account() {
 }
 
 #[test]
-fn a_value_that_its_key_cannot_have_is_named_with_the_form_it_should_have() {
+fn invalid_value_error_shows_expected_form() {
     assert_eq!(
         refusal(&with("role_arn", "arn:aws:iam::12:role/x")),
         "`role_arn` is not a role such as arn:aws:iam::123456789012:role/NAME: `arn:aws:iam::12:role/x`"
@@ -103,7 +103,7 @@ fn a_value_that_its_key_cannot_have_is_named_with_the_form_it_should_have() {
 }
 
 #[test]
-fn the_length_of_a_name_is_that_of_its_service() {
+fn stream_name_length_depends_on_service() {
     let long = "x".repeat(128);
     let mut map = with("stream", &long);
     assert!(refusal(&map).contains("1 to 64"));
@@ -114,7 +114,7 @@ fn the_length_of_a_name_is_that_of_its_service() {
 }
 
 #[test]
-fn an_external_id_needs_a_role_and_is_not_repeated() {
+fn external_id_needs_role_and_is_not_quoted() {
     let mut map = with("external_id", "windlass-1");
     assert_eq!(
         refusal(&map),
@@ -129,7 +129,7 @@ fn an_external_id_needs_a_role_and_is_not_repeated() {
 }
 
 #[test]
-fn a_slash_at_the_end_of_the_prefix_is_left_out() {
+fn trailing_slash_of_prefix_is_dropped() {
     let place: RejectsPlace = "s3://audit-lake/a/b/".parse().unwrap();
     assert_eq!((place.bucket(), place.prefix()), ("audit-lake", "a/b"));
     assert_eq!(place.to_string(), "s3://audit-lake/a/b");
@@ -160,7 +160,7 @@ fn any_stream() -> impl Strategy<Value = StreamConfig> {
 
 proptest! {
     #[test]
-    fn every_stream_survives_the_state(stream in any_stream(), kinesis in any::<bool>()) {
+    fn every_stream_round_trips_through_state(stream in any_stream(), kinesis in any::<bool>()) {
         let config =
             if kinesis { SinkConfig::Kinesis(stream) } else { SinkConfig::Firehose(stream) };
         prop_assert_eq!(SinkConfig::from_map(&config.to_map()), Ok(config));

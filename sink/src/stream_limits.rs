@@ -112,7 +112,7 @@ mod tests {
     use crate::pack::records;
 
     #[test]
-    fn a_record_is_billed_in_whole_steps() {
+    fn record_is_billed_in_whole_steps() {
         for (limits, step) in [
             (StreamLimits::FIREHOSE, 5_120),
             (StreamLimits::KINESIS, 25_600),
@@ -133,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn at_one_kilobyte_a_record_the_bytes_billed_are_within_three_percent_of_those_sent() {
+    fn billed_bytes_exceed_sent_by_at_most_3_percent() {
         for limits in [StreamLimits::FIREHOSE, StreamLimits::KINESIS] {
             for count in [500, 1_000] {
                 // Without and with the metadata of a record.
@@ -149,13 +149,13 @@ mod tests {
     }
 
     #[test]
-    fn unpacked_the_same_page_is_billed_several_times() {
+    fn unpacked_page_is_billed_several_times() {
         let (sent, billed) = sent_and_billed(&StreamLimits::FIREHOSE.unpacked(), 500, 1_024);
         assert_eq!(billed, 5 * sent);
     }
 
     #[test]
-    fn a_full_call_of_firehose_fits_into_its_four_mebibytes_as_base64() {
+    fn full_firehose_call_fits_4_mib_as_base64() {
         let call = StreamLimits::FIREHOSE.call;
         // Three bytes become four characters; a record is padded by up to two bytes.
         let encoded = (call.bytes_max + 2 * call.records_max).div_ceil(3) * 4;

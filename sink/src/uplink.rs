@@ -113,7 +113,7 @@ mod tests {
     const MIB: usize = 1024 * 1024;
 
     #[test]
-    fn each_halving_leaves_a_call_as_long_for_half_as_much_down_to_one_record() {
+    fn halving_keeps_time_limit_for_half_the_bytes() {
         let limit_s = |halvings, bytes: usize| Allowance { halvings }.limit_ms(bytes) / 1_000;
         assert_eq!(limit_s(0, 0), 10);
         for halvings in 0..=4 {
@@ -156,7 +156,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_slow_network_makes_calls_small_and_none_is_lost_after_that() {
+    async fn slow_network_shrinks_calls_until_none_fails() {
         for (per_second, lost_max) in [(10_000_000, 0), (100_000, 0), (25_000, 2), (5_000, 5)] {
             let (sent, lost) = sent(per_second).await;
             assert!(lost <= lost_max, "{lost} at {per_second}");
@@ -165,7 +165,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn calls_grow_again_when_the_network_has_recovered() {
+    async fn calls_grow_after_network_recovers() {
         let (uplink, clock) = (Uplink::default(), ManualClock::at(Timestamp::MIN));
         for _ in 0..2 * HALVINGS_MAX {
             uplink.timed_out(uplink.allowance());
@@ -180,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn calls_that_time_out_together_halve_once() {
+    fn concurrent_timeouts_halve_once() {
         let uplink = Uplink::default();
         let allowance = uplink.allowance();
         for _ in 0..8 {

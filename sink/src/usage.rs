@@ -82,7 +82,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_was_taken_is_counted_from_nothing_again() {
+    fn taking_usage_resets_counts() {
         let usage = Usage::default();
         usage.called(0);
         usage.sent(3, 300, 5_120);

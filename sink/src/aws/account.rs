@@ -68,7 +68,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn calls_have_no_second_limit_and_are_tried_by_nobody_else() {
+    async fn sdk_adds_no_call_timeout_or_retry() {
         let own = FakeAws::start().sdk().into_builder();
         let own = own.retry_config(RetryConfig::standard().with_max_attempts(9));
         let account = of(&stream(), &own.build()).await.unwrap();
@@ -80,7 +80,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_destination_without_a_region_is_in_the_programs_own() {
+    async fn default_region_is_the_programs_own() {
         let own = FakeAws::start().sdk();
         let elsewhere = StreamConfig {
             region: Some("us-east-1".to_owned()),

@@ -42,24 +42,24 @@ impl conformance::Destination for Place {
 }
 
 #[tokio::test]
-async fn firehose_keeps_the_contract_of_a_sink() {
+async fn firehose_keeps_sink_contract() {
     conformance::keeps_the_contract(|| Place::of(firehose())).await;
 }
 
 #[tokio::test]
-async fn kinesis_keeps_the_contract_of_a_sink() {
+async fn kinesis_keeps_sink_contract() {
     conformance::keeps_the_contract(|| Place::of(kinesis())).await;
 }
 
 #[tokio::test]
-async fn streams_with_one_line_a_record_keep_the_contract_of_a_sink() {
+async fn unpacked_streams_keep_sink_contract() {
     for of in [StreamKind::Firehose, StreamKind::Kinesis] {
         conformance::keeps_the_contract(|| Place::of(unpacked(of))).await;
     }
 }
 
 #[tokio::test]
-async fn an_acknowledged_page_has_no_position_and_an_empty_one_makes_no_call() {
+async fn empty_page_makes_no_call() {
     let (fake, window) = (FakeAws::start(), window("okta"));
     let mut writer = fake.sink(&firehose()).await.open(&window).await.unwrap();
     let nowhere = Written::Durable(None);
@@ -72,7 +72,7 @@ async fn an_acknowledged_page_has_no_position_and_an_empty_one_makes_no_call() {
 }
 
 #[tokio::test]
-async fn a_window_that_another_sink_began_begins_again() {
+async fn window_begun_by_other_sink_restarts() {
     let (fake, window) = (FakeAws::start(), window("okta"));
     let sink = fake.sink(&kinesis()).await;
     let begun = checkpointed(&window, Some("r0:120:0".to_owned()));
@@ -82,7 +82,7 @@ async fn a_window_that_another_sink_began_begins_again() {
 }
 
 #[tokio::test]
-async fn a_page_becomes_as_few_records_as_the_limits_allow() {
+async fn page_packs_into_fewest_records() {
     let (fake, window) = (FakeAws::start(), window("okta"));
     let mut writer = fake.sink(&firehose()).await.open(&window).await.unwrap();
     writer.write(&page(&window, 0, 0..1_200)).await.unwrap();
@@ -99,7 +99,7 @@ async fn a_page_becomes_as_few_records_as_the_limits_allow() {
 }
 
 #[tokio::test]
-async fn without_packing_each_line_is_a_record_and_calls_have_five_hundred() {
+async fn unpacked_call_has_500_one_line_records() {
     for (of, to) in [
         (StreamKind::Firehose, To::Firehose),
         (StreamKind::Kinesis, To::Kinesis),
@@ -114,7 +114,7 @@ async fn without_packing_each_line_is_a_record_and_calls_have_five_hundred() {
 }
 
 #[tokio::test]
-async fn partition_keys_differ_between_records_and_are_equal_on_every_delivery() {
+async fn partition_keys_are_unique_and_repeatable() {
     let (fake, window) = (FakeAws::start(), window("okta"));
     let sink = fake.sink(&kinesis()).await;
     for _ in 0..2 {
@@ -128,7 +128,7 @@ async fn partition_keys_differ_between_records_and_are_equal_on_every_delivery()
 }
 
 #[tokio::test]
-async fn partition_keys_differ_between_pieces_of_a_page() {
+async fn partition_keys_differ_between_page_pieces() {
     let (fake, window) = (FakeAws::start(), window("okta"));
     let sink = fake.sink(&kinesis()).await;
     let mut writer = sink.open(&window).await.unwrap();
@@ -146,7 +146,7 @@ async fn partition_keys_differ_between_pieces_of_a_page() {
 }
 
 #[tokio::test]
-async fn usage_counts_what_was_sent_and_what_it_is_billed_as() {
+async fn usage_counts_sent_and_billed_bytes() {
     let (fake, window) = (FakeAws::start(), window("okta"));
     let sink = fake.sink(&firehose()).await;
     let mut batch = page(&window, 0, 0..600);
@@ -173,7 +173,7 @@ async fn usage_counts_what_was_sent_and_what_it_is_billed_as() {
 }
 
 #[tokio::test]
-async fn after_a_write_nobody_holds_the_pages_bytes() {
+async fn write_releases_page_bytes() {
     for destination in [firehose(), kinesis()] {
         let (fake, window) = (FakeAws::start(), window("okta"));
         let mut writer = fake.sink(&destination).await.open(&window).await.unwrap();

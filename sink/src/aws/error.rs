@@ -278,7 +278,7 @@ mod tests {
     }
 
     #[test]
-    fn without_an_answer_that_can_be_read_a_call_is_made_again() {
+    fn call_without_readable_response_is_retried() {
         let empty = HttpResponse::new(200.try_into().unwrap(), "".into());
         for (error, expected) in [
             (
@@ -304,7 +304,7 @@ mod tests {
     }
 
     #[test]
-    fn a_call_that_cannot_be_made_is_refused() {
+    fn unconstructible_call_is_refused() {
         let error = SdkError::construction_failure("the endpoint is no URL");
         let expected = "no call to Firehose stream `audit` in eu-west-1 can be made: the endpoint is \
                         no URL";
@@ -312,7 +312,7 @@ mod tests {
     }
 
     #[test]
-    fn an_unknown_code_goes_by_its_status() {
+    fn unknown_code_is_classified_by_status() {
         for (status, expected) in [
             (500, Class::Again),
             (502, Class::Again),

@@ -69,7 +69,7 @@ fn denied(error: SinkError) -> String {
 }
 
 #[tokio::test]
-async fn a_stream_that_does_not_exist_is_named_with_its_region() {
+async fn missing_stream_is_named_with_region() {
     let error = answered(To::Firehose, 400, "ResourceNotFoundException", "not found").await;
     assert_eq!(
         denied(error),
@@ -85,7 +85,7 @@ async fn a_stream_that_does_not_exist_is_named_with_its_region() {
 }
 
 #[tokio::test]
-async fn denied_access_names_the_action_and_the_stream() {
+async fn denied_access_names_action_and_stream() {
     for (to, code, action, stream) in [
         (
             To::Firehose,
@@ -120,7 +120,7 @@ async fn denied_access_names_the_action_and_the_stream() {
 }
 
 #[tokio::test]
-async fn a_key_that_cannot_be_used_is_denied() {
+async fn unusable_kms_key_is_denied() {
     for (to, code) in [
         (To::Firehose, "InvalidKMSResourceException"),
         (To::Kinesis, "KMSDisabledException"),
@@ -137,7 +137,7 @@ async fn a_key_that_cannot_be_used_is_denied() {
 }
 
 #[tokio::test]
-async fn credentials_that_have_expired_or_are_wrong_are_denied_and_the_answer_is_not_repeated() {
+async fn bad_credentials_are_denied_without_quoting_response() {
     for (to, code) in [
         (To::Firehose, "ExpiredTokenException"),
         (To::Firehose, "UnrecognizedClientException"),
@@ -156,7 +156,7 @@ async fn credentials_that_have_expired_or_are_wrong_are_denied_and_the_answer_is
 }
 
 #[tokio::test]
-async fn an_argument_that_is_refused_says_which() {
+async fn rejected_argument_keeps_service_message() {
     for (to, code) in [
         (To::Firehose, "InvalidArgumentException"),
         (To::Firehose, "InvalidSourceException"),
@@ -170,7 +170,7 @@ async fn an_argument_that_is_refused_says_which() {
 }
 
 #[tokio::test]
-async fn a_bucket_that_does_not_exist_or_is_elsewhere_is_named() {
+async fn missing_or_misplaced_bucket_is_named() {
     let problem = denied(answered(To::S3, 404, "NoSuchBucket", "").await);
     assert!(
         problem.starts_with("bucket `audit-lake` for rejects does not exist"),
@@ -184,14 +184,14 @@ async fn a_bucket_that_does_not_exist_or_is_elsewhere_is_named() {
 }
 
 #[tokio::test]
-async fn a_long_answer_is_shortened() {
+async fn long_service_message_is_shortened() {
     let long: &'static str = Box::leak("long ".repeat(1_000).into_boxed_str());
     let problem = refused(answered(To::Firehose, 400, "InvalidArgumentException", long).await);
     assert!(problem.len() < 500, "{problem}");
 }
 
 #[tokio::test]
-async fn an_endpoint_that_nobody_listens_at_is_unavailable() {
+async fn unreachable_endpoint_is_unavailable() {
     let fake = FakeAws::start();
     let nobody = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}", nobody.local_addr().unwrap());
@@ -215,7 +215,7 @@ async fn made(
 }
 
 #[tokio::test]
-async fn what_can_be_seen_to_be_wrong_without_a_call_is_refused_at_once() {
+async fn statically_wrong_sink_is_refused_without_call() {
     let fake = FakeAws::start();
     let nowhere = SdkConfig::builder()
         .behavior_version(BehaviorVersion::latest())
@@ -261,7 +261,7 @@ impl ProvideCredentials for Without {
 }
 
 #[tokio::test]
-async fn no_credentials_at_all_are_denied_and_a_provider_that_is_down_is_unavailable() {
+async fn credentials_error_kind_decides_sink_error() {
     let fake = FakeAws::start();
     let kind = |error: &SinkError| match error {
         SinkError::Denied { .. } => "denied",
@@ -313,7 +313,7 @@ fn in_another_account() -> Destination {
 }
 
 #[tokio::test]
-async fn an_assumed_role_writes_the_stream_and_the_rejects_in_their_region() {
+async fn assumed_role_writes_stream_and_rejects() {
     let fake = FakeAws::start();
     let sink = made(&fake, &in_another_account(), &loaded(&fake).await)
         .await
@@ -344,7 +344,7 @@ async fn an_assumed_role_writes_the_stream_and_the_rejects_in_their_region() {
 }
 
 #[tokio::test]
-async fn a_role_that_may_not_be_assumed_is_denied() {
+async fn unassumable_role_is_denied() {
     let not_allowed = Fault::Answer(403, "AccessDenied", "User: x may not assume it");
     let expired = Fault::Answer(403, "ExpiredToken", "expired");
     for (fault, expected) in [
@@ -382,7 +382,7 @@ async fn assuming(fault: Fault) -> SinkError {
 }
 
 #[tokio::test]
-async fn a_role_whose_assumption_fails_for_a_moment_is_asked_for_again() {
+async fn transient_assume_role_failure_is_retried() {
     let fake = FakeAws::start();
     fake.fail(To::Sts, [Fault::Answer(400, "Throttling", "Rate exceeded")]);
     let sdk = loaded(&fake).await.into_builder();

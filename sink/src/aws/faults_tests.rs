@@ -37,7 +37,7 @@ fn assert_there(fake: &FakeAws, window: &Window, count: u64, max: usize) {
 }
 
 #[tokio::test]
-async fn with_a_third_of_all_entries_failing_each_line_arrives_exactly_once() {
+async fn failing_entries_arrive_exactly_once() {
     for seed in 0..5 {
         for (destination, to) in destinations() {
             let (fake, window) = (FakeAws::start(), window("okta"));
@@ -60,7 +60,7 @@ async fn with_a_third_of_all_entries_failing_each_line_arrives_exactly_once() {
 }
 
 #[tokio::test]
-async fn a_call_that_is_throttled_as_a_whole_is_put_again_and_nothing_is_there_twice() {
+async fn throttled_call_is_retried_without_duplicates() {
     for (destination, to) in destinations() {
         let (fake, window) = (FakeAws::start(), window("okta"));
         fake.fail(
@@ -86,7 +86,7 @@ async fn a_call_that_is_throttled_as_a_whole_is_put_again_and_nothing_is_there_t
 }
 
 #[tokio::test]
-async fn a_call_that_is_denied_for_a_moment_is_made_anew_each_time() {
+async fn briefly_denied_call_is_signed_anew() {
     for (destination, to) in destinations() {
         let (fake, window) = (FakeAws::start(), window("okta"));
         let denied = |code| Fault::Answer(400, code, "");
@@ -113,7 +113,7 @@ async fn a_call_that_is_denied_for_a_moment_is_made_anew_each_time() {
 }
 
 #[tokio::test]
-async fn a_call_whose_answer_is_lost_is_put_again_and_may_be_there_twice() {
+async fn call_without_response_may_duplicate() {
     for (destination, to) in destinations() {
         let (fake, window) = (FakeAws::start(), window("okta"));
         fake.fail(
@@ -133,7 +133,7 @@ async fn a_call_whose_answer_is_lost_is_put_again_and_may_be_there_twice() {
 }
 
 #[tokio::test]
-async fn a_call_that_is_not_answered_in_time_is_put_again() {
+async fn timed_out_call_is_retried() {
     for (destination, to) in destinations() {
         let (fake, window) = (FakeAws::start(), window("okta"));
         let sink = fake.sink(&destination).await;
@@ -157,7 +157,7 @@ async fn a_call_that_is_not_answered_in_time_is_put_again() {
 }
 
 #[tokio::test]
-async fn an_answer_that_does_not_say_which_entries_failed_acknowledges_none() {
+async fn uncounted_response_acknowledges_nothing() {
     for (destination, to) in destinations() {
         let (fake, window) = (FakeAws::start(), window("okta"));
         fake.fail(to, [Fault::Uncounted, Fault::Uncounted]);
@@ -169,7 +169,7 @@ async fn an_answer_that_does_not_say_which_entries_failed_acknowledges_none() {
 }
 
 #[tokio::test]
-async fn failed_entries_are_put_again_after_those_that_were_taken_and_in_their_order() {
+async fn failed_entries_are_resent_in_order() {
     let (fake, window) = (FakeAws::start(), window("okta"));
     fake.fail(To::Firehose, [Fault::Entries(vec![0, 2])]);
     let sink = fake.sink(&unpacked(StreamKind::Firehose)).await;
@@ -181,7 +181,7 @@ async fn failed_entries_are_put_again_after_those_that_were_taken_and_in_their_o
 }
 
 #[tokio::test]
-async fn a_stream_that_stays_busy_is_unavailable_within_its_time_and_works_again_after() {
+async fn busy_stream_is_unavailable_until_it_recovers() {
     for (destination, to) in destinations() {
         let (fake, window) = (FakeAws::start(), window("okta"));
         fake.fail_entries(0, 1.0);
@@ -209,7 +209,7 @@ async fn a_stream_that_stays_busy_is_unavailable_within_its_time_and_works_again
 }
 
 #[tokio::test]
-async fn a_page_over_the_size_of_a_call_is_several_calls_and_arrives_whole() {
+async fn large_page_spans_several_calls() {
     for (destination, to) in [(firehose(), To::Firehose), (kinesis(), To::Kinesis)] {
         let (fake, window) = (FakeAws::start(), window("okta"));
         let mut writer = fake.sink(&destination).await.open(&window).await.unwrap();
@@ -223,7 +223,7 @@ async fn a_page_over_the_size_of_a_call_is_several_calls_and_arrives_whole() {
 }
 
 #[tokio::test]
-async fn records_of_every_size_up_to_the_limit_are_taken() {
+async fn records_up_to_size_limit_are_accepted() {
     for (destination, max) in [
         (firehose(), StreamLimits::FIREHOSE.record.line_bytes_max),
         (kinesis(), StreamLimits::KINESIS.record.line_bytes_max),

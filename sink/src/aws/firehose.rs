@@ -78,7 +78,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_record_has_been_taken_only_with_an_id_and_without_an_error() {
+    fn record_is_accepted_only_with_id_and_no_error() {
         let entry = PutRecordBatchResponseEntry::builder;
         assert_eq!(answer(&entry().record_id("1").build()), Ok(()));
         let both = entry().record_id("1").error_code("InternalFailure");

@@ -105,7 +105,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_record_has_been_taken_only_with_a_sequence_number_and_without_an_error() {
+    fn record_is_accepted_only_with_sequence_number() {
         let entry = PutRecordsResultEntry::builder;
         assert_eq!(answer(&entry().sequence_number("1").build()), Ok(()));
         let both = entry().sequence_number("1").error_code("InternalFailure");

@@ -21,7 +21,7 @@ fn rejects(fake: &FakeAws) -> Vec<Value> {
 }
 
 #[tokio::test]
-async fn a_record_over_the_limit_goes_to_rejects_and_the_window_goes_on() {
+async fn oversized_record_becomes_reject() {
     for (destination, to, max) in [
         (firehose(), To::Firehose, 1_024_000),
         (kinesis(), To::Kinesis, 1_048_320),
@@ -58,7 +58,7 @@ async fn a_record_over_the_limit_goes_to_rejects_and_the_window_goes_on() {
 }
 
 #[tokio::test]
-async fn rejects_of_both_kinds_are_one_object_in_the_order_of_the_page() {
+async fn rejects_form_one_object_in_page_order() {
     let (fake, window) = (FakeAws::start(), window("okta"));
     let mut batch = page_of(&window, &[20, 1_024_001, 30, 1_024_002]);
     batch.page = 7;
@@ -73,7 +73,7 @@ async fn rejects_of_both_kinds_are_one_object_in_the_order_of_the_page() {
 }
 
 #[tokio::test]
-async fn a_page_that_is_delivered_again_replaces_its_rejects() {
+async fn redelivered_page_replaces_its_rejects() {
     let (fake, window) = (FakeAws::start(), window("okta"));
     let sink = fake.sink(&firehose()).await;
     let mut batch = page(&window, 7, 0..1);
@@ -88,7 +88,7 @@ async fn a_page_that_is_delivered_again_replaces_its_rejects() {
 }
 
 #[tokio::test]
-async fn a_page_whose_rejects_cannot_be_kept_is_not_acknowledged_and_its_lines_are_not_put() {
+async fn unstorable_rejects_hold_back_page() {
     let (fake, window) = (FakeAws::start(), window("okta"));
     let mut writer = fake.sink(&firehose()).await.open(&window).await.unwrap();
     let mut batch = page(&window, 7, 0..1);
@@ -107,7 +107,7 @@ async fn a_page_whose_rejects_cannot_be_kept_is_not_acknowledged_and_its_lines_a
 }
 
 #[tokio::test]
-async fn a_put_of_rejects_that_fails_for_a_moment_is_tried_again() {
+async fn transient_rejects_failure_is_retried() {
     let (fake, window) = (FakeAws::start(), window("okta"));
     fake.fail(
         To::S3,
@@ -126,7 +126,7 @@ async fn a_put_of_rejects_that_fails_for_a_moment_is_tried_again() {
 }
 
 #[tokio::test]
-async fn at_an_endpoint_of_its_own_a_bucket_is_in_the_path_and_not_in_the_host_name() {
+async fn custom_endpoint_uses_path_style_bucket() {
     let (fake, window) = (FakeAws::start(), window("okta"));
     let url = fake.url().replace("127.0.0.1", "localhost");
     let sdk = fake.sdk().into_builder().endpoint_url(url).build();
@@ -140,7 +140,7 @@ async fn at_an_endpoint_of_its_own_a_bucket_is_in_the_path_and_not_in_the_host_n
 }
 
 #[tokio::test]
-async fn no_two_pages_have_the_same_key_and_every_key_needs_no_escaping() {
+async fn rejects_keys_are_unique_and_safe() {
     let fake = FakeAws::start();
     let bucket = RejectsBucket::new(&stream(), &fake.sdk());
     let (longest_source, longest_lane) = ("s".repeat(63), format!("backfill-{}", "b".repeat(63)));

@@ -87,7 +87,7 @@ fn outcome_at(
 }
 
 #[test]
-fn only_what_failed_is_put_again_in_its_order() {
+fn only_failed_entries_are_resent_in_order() {
     let script = vec![Ok(answers(5, &[4, 1, 3])), Ok(answers(3, &[0, 2]))];
     let (result, puts, usage) = outcome(5, script);
     assert_eq!(result, Ok(()));
@@ -98,7 +98,7 @@ fn only_what_failed_is_put_again_in_its_order() {
 }
 
 #[test]
-fn an_answer_that_does_not_fit_its_call_acknowledges_nothing() {
+fn mismatched_response_acknowledges_nothing() {
     let uncounted = Answers {
         failed: 1,
         ..answers(3, &[])
@@ -112,7 +112,7 @@ fn an_answer_that_does_not_fit_its_call_acknowledges_nothing() {
 }
 
 #[test]
-fn a_failed_entry_counts_whatever_the_services_own_count_says() {
+fn failed_entry_outweighs_service_count() {
     let miscounted = Answers {
         failed: 0,
         ..answers(3, &[1])
@@ -123,7 +123,7 @@ fn a_failed_entry_counts_whatever_the_services_own_count_says() {
 }
 
 #[test]
-fn a_refusal_ends_it_at_once() {
+fn refusal_ends_resending() {
     let refused = CallError::Refused("no".to_owned());
     let script = vec![Ok(answers(3, &[2])), Err(refused.clone())];
     let (result, puts, usage) = outcome(3, script);
@@ -133,7 +133,7 @@ fn a_refusal_ends_it_at_once() {
 }
 
 #[test]
-fn after_a_timeout_half_as_many_records_are_put_at_once() {
+fn timeout_halves_call_size() {
     let slow = || Err(CallError::Slow("no response".to_owned()));
     let script = vec![slow(), slow(), Ok(answers(2, &[1]))];
     let (result, puts, usage) = outcome(8, script);
@@ -151,7 +151,7 @@ fn after_a_timeout_half_as_many_records_are_put_at_once() {
 }
 
 #[test]
-fn a_call_that_stays_denied_is_reported_as_denied() {
+fn persistently_denied_call_is_denied() {
     let denied = || Err(CallError::Denied("no".to_owned()));
     let (result, puts, _) = outcome(2, (0..99).map(|_| denied()).collect());
     assert!(matches!(result, Err(CallError::Denied(_))), "{result:?}");
@@ -159,7 +159,7 @@ fn a_call_that_stays_denied_is_reported_as_denied() {
 }
 
 #[test]
-fn a_stream_that_stays_busy_is_given_up_with_its_last_reason() {
+fn busy_stream_fails_with_last_reason() {
     let script = (0..99).map(|_| Ok(answers(1, &[0]))).collect();
     let (result, puts, usage) = outcome(1, script);
     assert!(puts.len() <= 24, "{}", puts.len());
@@ -180,7 +180,7 @@ fn one_each_time(count: usize) -> Vec<Result<Answers, CallError>> {
 }
 
 #[test]
-fn a_stream_that_takes_a_little_each_time_is_not_given_up_while_it_does() {
+fn progressing_stream_is_not_given_up() {
     let clock = ManualClock::at(Timestamp::MIN);
     let (result, puts, usage) = outcome_at(&clock, 40, one_each_time(40));
     assert_eq!(result, Ok(()));
@@ -189,7 +189,7 @@ fn a_stream_that_takes_a_little_each_time_is_not_given_up_while_it_does() {
 }
 
 #[test]
-fn a_stream_that_takes_too_little_each_time_is_given_up_in_the_end() {
+fn too_slow_stream_is_given_up_eventually() {
     let clock = ManualClock::at(Timestamp::MIN);
     let (result, _, usage) = outcome_at(&clock, 500, one_each_time(500));
     let Err(CallError::Again(problem)) = result else {
@@ -202,7 +202,7 @@ fn a_stream_that_takes_too_little_each_time_is_given_up_in_the_end() {
 }
 
 #[test]
-fn a_stream_that_takes_some_and_then_nothing_is_given_up_as_soon_as_any() {
+fn progress_grants_no_extra_retries_once_stalled() {
     let mut script = one_each_time(30);
     script.truncate(20);
     script.extend((0..99).map(|_| Ok(answers(10, &(0..10).collect::<Vec<_>>()))));
@@ -216,7 +216,7 @@ fn a_stream_that_takes_some_and_then_nothing_is_given_up_as_soon_as_any() {
 
 proptest! {
     #[test]
-    fn whatever_fails_each_record_is_acknowledged_once_and_put_only_until_then(
+    fn each_record_is_acknowledged_exactly_once(
         count in 1usize..40,
         rounds in prop::collection::vec(prop::collection::vec(any::<bool>(), 40), 0..6),
     ) {

@@ -2,7 +2,7 @@ use super::*;
 use crate::http::tests::config;
 
 #[test]
-fn text_that_is_no_url_is_not_repeated() {
+fn invalid_url_is_not_quoted() {
     let settings =
         r#"{"url": "collector.example/?token=hunter2", "rejects": "https://c.example/"}"#;
     let error = serde_json::from_str::<HttpConfig>(settings).unwrap_err();
@@ -12,7 +12,7 @@ fn text_that_is_no_url_is_not_repeated() {
 }
 
 #[test]
-fn addresses_that_nothing_may_be_sent_to_are_refused_by_field() {
+fn forbidden_address_error_names_field() {
     use crate::settings::Settings as _;
     let field = |change: fn(&mut HttpConfig)| {
         let mut config = config();

@@ -11,7 +11,7 @@ use crate::conformance::{self, lines, page, reject, window};
 use crate::patience;
 
 #[tokio::test]
-async fn unavailable_collector_is_asked_again_with_the_same_key_and_then_given_up() {
+async fn unavailable_collector_is_retried_with_same_key() {
     let window = window("okta");
     for status in [408, 429, 500, 503] {
         let fake = Fake::new();
@@ -33,7 +33,7 @@ async fn unavailable_collector_is_asked_again_with_the_same_key_and_then_given_u
 }
 
 #[tokio::test]
-async fn short_retry_after_is_slept_through_and_a_long_one_is_the_windows_wait() {
+async fn only_short_retry_after_is_slept_through() {
     let (fake, window) = (Fake::new(), window("okta"));
     let (sink, clock) = sink(&fake);
     let mut writer = sink.open(&window).await.unwrap();
@@ -61,7 +61,7 @@ async fn short_retry_after_is_slept_through_and_a_long_one_is_the_windows_wait()
 }
 
 #[tokio::test]
-async fn wait_that_was_counted_by_a_clock_far_ahead_ends_with_it() {
+async fn wait_ends_when_clock_ahead_is_corrected() {
     let (fake, window) = (Fake::new(), window("okta"));
     let (sink, clock) = sink(&fake);
     let mut writer = sink.open(&window).await.unwrap();
@@ -74,7 +74,7 @@ async fn wait_that_was_counted_by_a_clock_far_ahead_ends_with_it() {
 }
 
 #[tokio::test]
-async fn http_413_halves_the_batch_and_later_pages_begin_small() {
+async fn http_413_halves_batch_for_later_pages_too() {
     let fake = Fake::taking(BODY_BYTES_MAX / 3);
     let window = window("okta");
     let (sink, _) = sink(&fake);
@@ -99,7 +99,7 @@ async fn http_413_halves_the_batch_and_later_pages_begin_small() {
 }
 
 #[tokio::test]
-async fn line_that_is_too_large_alone_becomes_a_reject_and_the_page_goes_on() {
+async fn single_line_with_http_413_becomes_reject() {
     let (fake, window) = (Fake::taking(2_000), window("okta"));
     let mut writer = sink(&fake).0.open(&window).await.unwrap();
     let mut batch = page(&window, 0, 0..3);
@@ -135,7 +135,7 @@ async fn line_that_is_too_large_alone_becomes_a_reject_and_the_page_goes_on() {
 }
 
 #[tokio::test]
-async fn credentials_are_read_anew_after_a_denial_and_then_denied() {
+async fn denied_credentials_are_reread_once() {
     let window = window("okta");
     for status in [401, 403] {
         let fake = Fake::new();
@@ -151,7 +151,7 @@ async fn credentials_are_read_anew_after_a_denial_and_then_denied() {
 }
 
 #[tokio::test]
-async fn other_statuses_are_refused_at_once_with_what_to_do() {
+async fn other_statuses_are_refused_with_cure() {
     let window = window("okta");
     for (status, advice) in [
         (302, "check the sink's url"),
@@ -175,7 +175,7 @@ async fn other_statuses_are_refused_at_once_with_what_to_do() {
 }
 
 #[tokio::test]
-async fn after_a_timeout_half_as_much_is_posted_and_all_of_it_arrives() {
+async fn timeout_halves_body_and_loses_nothing() {
     let (fake, window) = (Fake::new(), window("okta"));
     let mut writer = sink(&fake).0.open(&window).await.unwrap();
     fake.fail([Fault::Fails(

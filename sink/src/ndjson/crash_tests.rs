@@ -84,7 +84,7 @@ async fn goes_on_to_the_end(place: &Place, at: &Window, stop: &str) {
 }
 
 #[tokio::test]
-async fn a_stop_anywhere_inside_finish_is_continued_from_the_checkpoint() {
+async fn interrupted_finish_resumes_from_checkpoint() {
     for taken in 0..=4 {
         let place = Place::new();
         let (first, at) = restarted_with_older_part(&place).await;
@@ -107,7 +107,7 @@ async fn a_stop_anywhere_inside_finish_is_continued_from_the_checkpoint() {
 }
 
 #[tokio::test]
-async fn a_stop_inside_the_open_after_a_finish_is_continued_from_the_checkpoint() {
+async fn interrupted_reopen_resumes_from_checkpoint() {
     for taken in 0..=4 {
         let place = Place::new();
         let (_, at) = restarted_with_older_part(&place).await;
@@ -126,7 +126,7 @@ async fn a_stop_inside_the_open_after_a_finish_is_continued_from_the_checkpoint(
 }
 
 #[tokio::test]
-async fn a_stop_inside_a_write_leaves_a_torn_line_that_open_cuts_off() {
+async fn open_truncates_torn_line() {
     let (place, window) = (Place::new(), window("okta"));
     let at = delivered(&place, &window, &batch(&window, 0, 0..3)).await;
     append(&place.part(&at), b"{\"of\":\"okta\",\"n\":3}\n{\"of\":\"ok");
@@ -135,7 +135,7 @@ async fn a_stop_inside_a_write_leaves_a_torn_line_that_open_cuts_off() {
 }
 
 #[tokio::test]
-async fn what_was_cut_off_does_not_come_back_when_nothing_more_is_written() {
+async fn truncated_lines_stay_gone() {
     let (place, window) = (Place::new(), window("okta"));
     let at = delivered(&place, &window, &page(&window, 0, 0..3)).await;
     append(&place.part(&at), b"{}\n");
@@ -151,7 +151,7 @@ async fn what_was_cut_off_does_not_come_back_when_nothing_more_is_written() {
 }
 
 #[tokio::test]
-async fn a_part_that_was_emptied_is_gone_when_the_window_is_done() {
+async fn emptied_part_is_removed_at_finish() {
     let (place, window) = (Place::new(), window("okta"));
     delivered(&place, &window, &batch(&window, 0, 0..3)).await;
     finished(&place, &window, &page(&window, 0, 0..0)).await;
@@ -159,7 +159,7 @@ async fn a_part_that_was_emptied_is_gone_when_the_window_is_done() {
 }
 
 #[tokio::test]
-async fn a_short_file_is_a_restart_and_is_never_extended() {
+async fn short_part_restarts_and_is_never_extended() {
     let (place, window) = (Place::new(), window("okta"));
     let at = delivered(&place, &window, &batch(&window, 0, 0..3)).await;
     for (path, name) in [
@@ -178,7 +178,7 @@ async fn a_short_file_is_a_restart_and_is_never_extended() {
 }
 
 #[tokio::test]
-async fn a_file_whose_bytes_did_not_reach_the_disk_is_a_restart() {
+async fn zeroed_part_restarts_window() {
     let (place, window) = (Place::new(), window("okta"));
     let at = delivered(&place, &window, &page(&window, 0, 0..3)).await;
     let len = fs::read(place.part(&at)).unwrap().len();
@@ -187,7 +187,7 @@ async fn a_file_whose_bytes_did_not_reach_the_disk_is_a_restart() {
 }
 
 #[tokio::test]
-async fn a_missing_file_is_a_restart() {
+async fn missing_part_restarts_window() {
     let (place, window) = (Place::new(), window("okta"));
     let at = delivered(&place, &window, &page(&window, 0, 0..3)).await;
     fs::remove_file(place.part(&at)).unwrap();
@@ -197,7 +197,7 @@ async fn a_missing_file_is_a_restart() {
 }
 
 #[tokio::test]
-async fn a_final_file_that_ends_before_the_checkpoint_keeps_its_name() {
+async fn short_final_file_keeps_its_name() {
     let (place, window) = (Place::new(), window("okta"));
     let at = delivered(&place, &window, &page(&window, 0, 0..3)).await;
     fs::remove_file(place.part(&at)).unwrap();
@@ -208,7 +208,7 @@ async fn a_final_file_that_ends_before_the_checkpoint_keeps_its_name() {
 }
 
 #[tokio::test]
-async fn a_part_goes_on_beside_the_final_file_of_an_older_pass() {
+async fn part_continues_beside_older_final_file() {
     let (place, first) = (Place::new(), window("okta"));
     // Finished, but never marked done in the state; it had to restart before it was opened again.
     finished(&place, &first, &batch(&first, 0, 90..99)).await;
@@ -220,7 +220,7 @@ async fn a_part_goes_on_beside_the_final_file_of_an_older_pass() {
 }
 
 #[tokio::test]
-async fn rejects_of_a_repeated_last_page_are_not_kept_when_it_has_none_any_more() {
+async fn repeated_page_drops_earlier_rejects() {
     let (place, window) = (Place::new(), window("okta"));
     let at = delivered(&place, &window, &page(&window, 0, 0..3)).await;
     finished(&place, &at, &batch(&at, 1, 3..5)).await;
@@ -231,7 +231,7 @@ async fn rejects_of_a_repeated_last_page_are_not_kept_when_it_has_none_any_more(
 }
 
 #[tokio::test]
-async fn window_of_one_page_that_stopped_before_it_was_done_is_written_again() {
+async fn interrupted_one_page_window_is_rewritten() {
     let (place, first) = (Place::new(), window("okta"));
     for runs in 1..=2 {
         let window = first.clone().with(|form| form.runs = runs);
@@ -241,7 +241,7 @@ async fn window_of_one_page_that_stopped_before_it_was_done_is_written_again() {
 }
 
 #[tokio::test]
-async fn every_older_part_goes_when_a_restarted_window_is_done() {
+async fn finish_removes_parts_of_earlier_restarts() {
     let (place, mut window) = (Place::new(), window("okta"));
     for _ in 0..4 {
         delivered(&place, &window, &batch(&window, 0, 90..92)).await;
@@ -254,7 +254,7 @@ async fn every_older_part_goes_when_a_restarted_window_is_done() {
 }
 
 #[tokio::test]
-async fn files_that_only_look_like_parts_are_left_alone() {
+async fn files_resembling_parts_are_left_alone() {
     let (place, first) = (Place::new(), window("okta"));
     let at = delivered(&place, &restarted(&first), &page(&first, 0, 0..2)).await;
     let strangers = [

@@ -144,7 +144,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_directory_that_somebody_removed_is_made_again() {
+    fn removed_directory_is_recreated() {
         let base = tempfile::tempdir().unwrap();
         let directories = Directories::below(base.path().to_owned(), Readers::Owner);
         let directory = base.path().join("okta/live/2026-01-01");
@@ -156,7 +156,7 @@ mod tests {
 
     #[cfg(unix)]
     #[test]
-    fn linked_directory_is_used_and_link_that_leads_nowhere_is_refused() {
+    fn dangling_directory_link_is_refused() {
         let (base, big) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
         let directories = Directories::below(base.path().to_owned(), Readers::Owner);
         let there = big.path().join("okta");
@@ -170,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_remembered_stays_bounded() {
+    fn remembered_directories_stay_bounded() {
         let base = tempfile::tempdir().unwrap();
         let directories = Directories::below(base.path().to_owned(), Readers::Owner);
         for number in 0..=REMEMBERED_MAX {
@@ -182,7 +182,7 @@ mod tests {
     }
 
     #[test]
-    fn a_base_that_disappeared_is_an_error_and_is_not_made_again() {
+    fn vanished_base_is_not_recreated() {
         let base = tempfile::tempdir().unwrap();
         let gone = base.path().join("unmounted");
         let directories = Directories::below(gone.clone(), Readers::Owner);
@@ -191,13 +191,13 @@ mod tests {
     }
 
     #[test]
-    fn a_bare_name_lies_in_the_working_directory() {
+    fn bare_name_has_working_directory_parent() {
         assert_eq!(parent(Path::new("out")), Path::new("."));
         assert_eq!(parent(Path::new("/out/x")), Path::new("/out"));
     }
 
     #[test]
-    fn removing_what_is_not_there_is_no_error() {
+    fn removing_missing_file_succeeds() {
         let base = tempfile::tempdir().unwrap();
         assert!(!remove(&base.path().join("x")).unwrap());
     }

@@ -132,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn no_space_and_no_quota_are_full() {
+    fn missing_space_or_quota_is_full() {
         for kind in [ErrorKind::StorageFull, ErrorKind::QuotaExceeded] {
             let error = mapped(kind);
             assert!(matches!(error, SinkError::Full { .. }), "{error}");
@@ -144,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn what_only_a_person_can_change_is_refused() {
+    fn permanent_file_error_is_refused() {
         for kind in [
             ErrorKind::PermissionDenied,
             ErrorKind::ReadOnlyFilesystem,
@@ -157,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn anything_else_may_pass_by_itself() {
+    fn other_file_error_is_unavailable() {
         for kind in [ErrorKind::Other, ErrorKind::TimedOut, ErrorKind::NotFound] {
             assert!(
                 matches!(mapped(kind), SinkError::Unavailable { .. }),
@@ -168,7 +168,7 @@ mod tests {
 
     #[cfg(unix)]
     #[test]
-    fn the_error_numbers_of_this_system_have_the_kinds_that_decide() {
+    fn os_error_numbers_map_to_expected_kinds() {
         let kinds = [
             (28, ErrorKind::StorageFull),
             (13, ErrorKind::PermissionDenied),

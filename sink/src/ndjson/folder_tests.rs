@@ -44,7 +44,7 @@ fn deliver(dir: &Path) -> PathBuf {
 }
 
 #[test]
-fn empty_folder_is_claimed_and_its_owner_comes_back() {
+fn owner_reclaims_its_folder() {
     let (_dir, folder) = folder();
     assert_eq!(folder.check(&state(1, &folder, None)), Ok(()));
     for mark in 1..=3 {
@@ -55,7 +55,7 @@ fn empty_folder_is_claimed_and_its_owner_comes_back() {
 }
 
 #[test]
-fn folder_of_another_state_is_refused_every_time_and_not_changed() {
+fn foreign_folder_is_refused_and_unchanged() {
     let (dir, folder) = folder();
     let file = deliver(dir.path());
     folder.mark(&marker(1, 4)).unwrap();
@@ -68,7 +68,7 @@ fn folder_of_another_state_is_refused_every_time_and_not_changed() {
 }
 
 #[test]
-fn older_copy_of_the_owner_is_refused_every_time() {
+fn older_copy_of_owner_is_refused() {
     let (_dir, folder) = folder();
     folder.mark(&marker(1, 5)).unwrap();
     for _ in 0..10 {
@@ -79,7 +79,7 @@ fn older_copy_of_the_owner_is_refused_every_time() {
 }
 
 #[test]
-fn folder_that_lost_its_marker_is_refused_to_its_owner() {
+fn folder_without_marker_is_refused_to_owner() {
     let (_dir, folder) = folder();
     let refused = folder.check(&state(1, &folder, Some(4))).unwrap_err();
     let dir = folder.dir().to_owned();
@@ -87,7 +87,7 @@ fn folder_that_lost_its_marker_is_refused_to_its_owner() {
 }
 
 #[test]
-fn folder_without_owner_is_claimed_only_without_delivered_files() {
+fn unowned_folder_is_claimed_only_without_deliveries() {
     let (dir, folder) = folder();
     fs::write(dir.path().join("lost+found"), "").unwrap();
     assert_eq!(folder.check(&state(1, &folder, None)), Ok(()));
@@ -104,7 +104,7 @@ fn folder_without_owner_is_claimed_only_without_delivered_files() {
 }
 
 #[test]
-fn second_process_is_refused_until_the_first_lets_go() {
+fn folder_lock_excludes_second_process() {
     let (dir, folder) = folder();
     let busy = Folder::take("lake", dir.path(), Readers::Owner).unwrap_err();
     assert!(matches!(busy, ClaimError::Busy { .. }), "{busy}");
@@ -113,7 +113,7 @@ fn second_process_is_refused_until_the_first_lets_go() {
 }
 
 #[test]
-fn marker_that_cannot_be_read_is_refused() {
+fn unreadable_marker_is_refused() {
     let (dir, folder) = folder();
     for text in ["", "state 1 run 1\n", "\0\0\0"] {
         fs::write(dir.path().join(MARKER), text).unwrap();
@@ -124,7 +124,7 @@ fn marker_that_cannot_be_read_is_refused() {
 
 #[cfg(unix)]
 #[test]
-fn planted_links_are_neither_followed_nor_written_through() {
+fn marker_links_are_never_followed() {
     use std::os::unix::fs::symlink;
     let (dir, folder) = folder();
     let victim = dir.path().join("victim");
@@ -145,7 +145,7 @@ fn planted_links_are_neither_followed_nor_written_through() {
 }
 
 #[test]
-fn damaged_file_keeps_its_beginning_or_is_set_aside_beside_others() {
+fn damaged_file_is_truncated_or_set_aside() {
     let (dir, folder) = folder();
     let find = || folder.files().unwrap().next().unwrap().unwrap();
     let path = deliver(dir.path());

@@ -87,7 +87,7 @@ mod tests {
     use crate::conformance::window;
 
     #[test]
-    fn last_line_must_end_and_be_json() {
+    fn last_line_must_be_terminated_json() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("x.ndjson");
         for (text, readable) in [
@@ -106,7 +106,7 @@ mod tests {
     }
 
     #[test]
-    fn line_longer_than_what_is_looked_at_only_has_to_end() {
+    fn overlong_last_line_needs_only_its_end() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("x.ndjson");
         let room = usize::try_from(END_BYTES_MAX).unwrap();
@@ -119,7 +119,7 @@ mod tests {
     }
 
     #[test]
-    fn page_is_that_of_the_window_and_not_of_a_record() {
+    fn page_comes_from_own_metadata() {
         let id = window("okta").id().clone();
         let page = |text: &str, kind| LastLine::Whole(text.as_bytes().to_vec()).page(&id, kind);
         let line = |name: &str| format!(r#"{{"_windlass":{{"window":"{name}","page":3}},"n":1}}"#);

@@ -203,7 +203,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn window_is_found_by_source_lane_day_bounds_and_generation() {
+    fn path_holds_source_lane_day_bounds_generation() {
         let window: WindowId = "okta/0123456789ab/backfill-q1/2026-01-31T23:59:59.999Z"
             .parse()
             .unwrap();
@@ -235,7 +235,7 @@ mod tests {
     }
 
     #[test]
-    fn name_without_an_end_is_read_with_the_end_unknown() {
+    fn name_without_end_parses() {
         let path = Path::new("okta/live/2026-01-01/20260101T030000.000Z-0123456789ab.ndjson");
         let name = FileName::parse(path).unwrap();
         assert_eq!(name.stage, Stage::Output { to: None });
@@ -243,7 +243,7 @@ mod tests {
     }
 
     #[test]
-    fn path_that_no_window_has_is_not_read() {
+    fn path_of_no_window_is_not_parsed() {
         let good = "20260101T030000.000Z_20260101T040000.000Z-0123456789ab.ndjson";
         for bad in [
             format!("okta/live/2026-01-02/{good}"),
@@ -292,12 +292,12 @@ mod tests {
 
     proptest! {
         #[test]
-        fn every_name_is_read_back_from_its_path(name in file_name()) {
+        fn every_name_round_trips_through_path(name in file_name()) {
             prop_assert_eq!(FileName::parse(&name.path()), Some(name));
         }
 
         #[test]
-        fn path_that_is_read_is_the_path_of_its_name(text in "[-a-z0-9TZ._/]{0,80}") {
+        fn parsed_path_equals_path_of_its_name(text in "[-a-z0-9TZ._/]{0,80}") {
             if let Some(name) = FileName::parse(Path::new(&text)) {
                 prop_assert_eq!(name.path(), Path::new(&text));
             }

@@ -146,7 +146,7 @@ mod tests {
     }
 
     #[test]
-    fn complete_file_is_held_against_its_done_window() {
+    fn complete_file_is_compared_with_done_window() {
         let window = done(10);
         for (bytes, expected) in [
             (10, Agreement::Agrees),
@@ -174,7 +174,7 @@ mod tests {
     }
 
     #[test]
-    fn complete_file_of_an_unfinished_window_is_known_once_it_was_claimed() {
+    fn unfinished_windows_file_is_known_once_claimed() {
         let fresh = window("okta");
         let claimed = fresh.clone().with(|form| form.runs = 1);
         let file = output(&fresh);
@@ -195,7 +195,7 @@ mod tests {
     }
 
     #[test]
-    fn part_is_left_over_once_its_window_is_done_or_gone() {
+    fn part_of_done_or_missing_window_is_leftover() {
         let part = name(&done(10), Stage::Part { restarts: 0 });
         let compare = |window: Option<&Window>| compare_name(&part, 3, window);
         assert_eq!(compare(Some(&window("okta"))), Agreement::Agrees);
@@ -204,7 +204,7 @@ mod tests {
     }
 
     #[test]
-    fn part_of_a_pass_that_its_window_has_not_begun_is_left_over() {
+    fn part_of_future_restart_is_leftover() {
         let window = window("okta").with(|form| form.restarts = 2);
         for (restarts, expected) in [
             (0, Agreement::Agrees),
@@ -217,7 +217,7 @@ mod tests {
     }
 
     #[test]
-    fn file_with_pages_after_the_checkpointed_one_is_of_a_later_copy() {
+    fn file_past_checkpointed_page_is_unknown() {
         let dir = tempfile::tempdir().unwrap();
         let claimed = window("okta").with(|form| {
             form.runs = 1;

@@ -79,7 +79,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_position_survives_its_text_form() {
+    fn position_round_trips_through_text() {
         let position = Position {
             restarts: 3,
             lines: u64::MAX,
@@ -90,7 +90,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_but_the_printed_form_is_a_position() {
+    fn position_parses_only_own_form() {
         for bad in [
             "",
             "r",
@@ -113,12 +113,12 @@ mod tests {
     }
 
     #[test]
-    fn without_a_position_a_pass_begins_at_its_start() {
+    fn absent_position_means_start() {
         assert_eq!(Position::read(None, 2), Ok(Position::start(2)));
     }
 
     #[test]
-    fn the_position_of_another_pass_or_sink_is_not_continued_from() {
+    fn position_of_other_restart_or_sink_is_refused() {
         assert!(Position::read(Some("r1:10:0"), 2).is_err());
         let foreign = Position::read(Some(&"x".repeat(1000)), 0).unwrap_err();
         assert!(foreign.len() < 200, "{foreign}");

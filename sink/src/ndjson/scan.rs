@@ -190,7 +190,7 @@ mod tests {
     }
 
     #[test]
-    fn each_file_is_found_with_its_length_and_meaning() {
+    fn files_are_found_with_length_and_name() {
         let base = tempfile::tempdir().unwrap();
         let day = "live/2026-01-01";
         write(base.path(), &format!("okta/{day}/{NAME}"), "{}\n");
@@ -215,7 +215,7 @@ mod tests {
     }
 
     #[test]
-    fn folders_of_earlier_days_are_read_only_if_named() {
+    fn earlier_day_folders_are_read_only_if_named() {
         let base = tempfile::tempdir().unwrap();
         write(base.path(), &format!("okta/live/2026-01-01/{NAME}"), "{}\n");
         let count = |from: &str, also: &[&str]| {
@@ -231,7 +231,7 @@ mod tests {
 
     #[cfg(unix)]
     #[test]
-    fn files_behind_a_link_to_a_directory_are_found() {
+    fn scan_follows_directory_links() {
         use std::os::unix::fs::symlink;
         let day = "live/2026-01-01";
         for linked in ["okta", "okta/live", &format!("okta/{day}")] {
@@ -248,7 +248,7 @@ mod tests {
 
     #[cfg(unix)]
     #[test]
-    fn circle_of_links_ends_at_the_depth_of_a_day() {
+    fn link_cycle_ends_at_day_depth() {
         let base = tempfile::tempdir().unwrap();
         write(base.path(), "readme", "x");
         std::os::unix::fs::symlink(base.path(), base.path().join("okta")).unwrap();
@@ -258,7 +258,7 @@ mod tests {
 
     #[cfg(unix)]
     #[test]
-    fn link_without_a_target_and_link_as_a_file_are_errors_and_the_rest_is_found() {
+    fn bad_links_are_errors_beside_found_files() {
         use std::os::unix::fs::symlink;
         let base = tempfile::tempdir().unwrap();
         let day = base.path().join("okta/live/2026-01-01");

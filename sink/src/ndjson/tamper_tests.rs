@@ -18,7 +18,7 @@ fn truncate(path: &Path) {
 }
 
 #[tokio::test]
-async fn part_cut_by_another_program_is_lost_and_nothing_more_is_acknowledged() {
+async fn externally_truncated_part_is_lost() {
     let (place, window) = (Place::new(), window("okta"));
     let part = place.part(&window);
     let mut writer = place.sink().open(&window).await.unwrap();
@@ -45,7 +45,7 @@ async fn part_cut_by_another_program_is_lost_and_nothing_more_is_acknowledged() 
 }
 
 #[tokio::test]
-async fn part_changed_before_its_end_never_becomes_final() {
+async fn externally_changed_part_never_becomes_final() {
     type Change = fn(&Path);
     let grow: Change = |part| {
         let mut file = File::options().append(true).open(part).unwrap();
@@ -69,7 +69,7 @@ async fn part_changed_before_its_end_never_becomes_final() {
 }
 
 #[tokio::test]
-async fn page_whose_rejects_cannot_be_written_is_not_acknowledged() {
+async fn page_with_unwritable_rejects_is_not_acknowledged() {
     let (place, window) = (Place::new(), window("okta"));
     let mut writer = place.sink().open(&window).await.unwrap();
     let position =
@@ -86,7 +86,7 @@ async fn page_whose_rejects_cannot_be_written_is_not_acknowledged() {
 
 #[cfg(unix)]
 #[tokio::test]
-async fn part_in_a_snapshot_of_hard_links_goes_on_and_the_snapshot_stays() {
+async fn hard_link_snapshot_stays_unchanged() {
     let (place, window) = (Place::new(), window("okta"));
     let mut writer = place.sink().open(&window).await.unwrap();
     let written = writer.write(&page(&window, 0, 0..1)).await.unwrap();
@@ -110,7 +110,7 @@ async fn part_in_a_snapshot_of_hard_links_goes_on_and_the_snapshot_stays() {
 
 #[cfg(unix)]
 #[tokio::test]
-async fn planted_links_are_refused_and_what_they_lead_to_stays() {
+async fn planted_links_leave_their_targets_unchanged() {
     use std::os::unix::fs::symlink;
     let hard_link: fn(&Path, &Path) -> std::io::Result<()> = |from, to| fs::hard_link(from, to);
     for link in [hard_link, |from, to| symlink(from, to)] {
@@ -139,7 +139,7 @@ async fn planted_links_are_refused_and_what_they_lead_to_stays() {
 
 #[cfg(unix)]
 #[tokio::test]
-async fn files_and_folders_are_for_their_owner_unless_configured_wider() {
+async fn files_are_private_unless_configured() {
     use std::os::unix::fs::PermissionsExt;
     let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
     for (readers, others) in [(Readers::Owner, 0), (Readers::Everyone, 0o055)] {
@@ -159,7 +159,7 @@ async fn files_and_folders_are_for_their_owner_unless_configured_wider() {
 }
 
 #[tokio::test]
-async fn file_that_was_final_before_a_split_goes_when_the_rest_is_done() {
+async fn finish_removes_final_file_from_before_split() {
     let (place, window) = (Place::new(), window("okta"));
     let mut writer = place.sink().open(&window).await.unwrap();
     writer.write(&page(&window, 0, 0..3)).await.unwrap();

@@ -130,17 +130,17 @@ impl TakingBack for Place {
 }
 
 #[tokio::test]
-async fn files_keep_the_contract_of_a_sink() {
+async fn files_keep_sink_contract() {
     conformance::keeps_the_contract(Place::new).await;
 }
 
 #[tokio::test]
-async fn files_take_back_what_was_not_acknowledged() {
+async fn files_truncate_unacknowledged_lines() {
     conformance::takes_back(Place::new).await;
 }
 
 #[tokio::test]
-async fn a_finished_window_is_one_file_in_its_place_and_its_rejects_beside_it() {
+async fn finished_window_is_one_file_with_rejects_beside() {
     let (place, window) = (Place::new(), window("okta"));
     let sink = place.sink();
     let mut writer = sink.open(&window).await.unwrap();
@@ -175,7 +175,7 @@ async fn a_finished_window_is_one_file_in_its_place_and_its_rejects_beside_it() 
 }
 
 #[tokio::test]
-async fn the_position_counts_bytes_of_lines_and_rejects() {
+async fn position_counts_bytes_of_lines_and_rejects() {
     let (place, window) = (Place::new(), window("okta"));
     let mut writer = place.sink().open(&window).await.unwrap();
     let empty = conformance::position(writer.write(&page(&window, 0, 0..0)).await.unwrap());
@@ -191,7 +191,7 @@ async fn the_position_counts_bytes_of_lines_and_rejects() {
 }
 
 #[tokio::test]
-async fn a_window_without_anything_leaves_no_file_and_no_directory() {
+async fn empty_window_leaves_no_file() {
     let (place, window) = (Place::new(), window("okta"));
     let mut writer = place.sink().open(&window).await.unwrap();
     writer.write(&page(&window, 0, 0..0)).await.unwrap();
@@ -200,7 +200,7 @@ async fn a_window_without_anything_leaves_no_file_and_no_directory() {
 }
 
 #[tokio::test]
-async fn a_window_of_rejects_only_has_a_rejects_file_only() {
+async fn window_of_only_rejects_has_only_rejects_file() {
     let (place, window) = (Place::new(), window("okta"));
     let mut writer = place.sink().open(&window).await.unwrap();
     let mut batch = page(&window, 0, 0..0);
@@ -214,7 +214,7 @@ async fn a_window_of_rejects_only_has_a_rejects_file_only() {
 }
 
 #[test]
-fn the_directory_of_a_sink_is_made_with_its_parents_and_left_empty() {
+fn sink_directory_is_created_with_parents() {
     let base = tempfile::tempdir().unwrap();
     let dir = base.path().join("a/b/out");
     for _ in 0..2 {
@@ -224,7 +224,7 @@ fn the_directory_of_a_sink_is_made_with_its_parents_and_left_empty() {
 }
 
 #[test]
-fn a_sink_whose_directory_is_a_file_is_refused_by_name_at_the_start() {
+fn file_as_sink_directory_is_refused() {
     let base = tempfile::tempdir().unwrap();
     let file = base.path().join("out");
     fs::write(&file, "precious").unwrap();
@@ -241,7 +241,7 @@ fn a_sink_whose_directory_is_a_file_is_refused_by_name_at_the_start() {
 }
 
 #[tokio::test]
-async fn something_else_in_the_place_of_a_part_is_refused_and_left_alone() {
+async fn foreign_entry_at_part_path_is_refused() {
     let (place, okta, slack) = (Place::new(), window("okta"), window("slack"));
     fs::write(
         place.dir.path().join("okta"),
@@ -256,7 +256,7 @@ async fn something_else_in_the_place_of_a_part_is_refused_and_left_alone() {
 }
 
 #[tokio::test]
-async fn a_window_that_a_sink_without_positions_began_begins_again() {
+async fn window_begun_without_positions_restarts() {
     let place = Place::new();
     let begun = checkpointed(&window("okta"), None).with(|form| {
         form.set_cursor(Some(Cursor {
@@ -271,7 +271,7 @@ async fn a_window_that_a_sink_without_positions_began_begins_again() {
 }
 
 #[tokio::test]
-async fn a_second_writer_is_told_that_the_part_is_taken() {
+async fn part_excludes_second_writer() {
     let (place, window) = (Place::new(), window("okta"));
     let mut first = place.sink().open(&window).await.unwrap();
     let mut early = place.sink().open(&window).await.unwrap();
@@ -292,7 +292,7 @@ async fn a_second_writer_is_told_that_the_part_is_taken() {
 }
 
 #[tokio::test]
-async fn a_finished_writer_takes_no_more_pages() {
+async fn finished_writer_accepts_no_page() {
     let (place, window) = (Place::new(), window("okta"));
     let mut writer = place.sink().open(&window).await.unwrap();
     writer.write(&page(&window, 0, 0..1)).await.unwrap();
@@ -302,7 +302,7 @@ async fn a_finished_writer_takes_no_more_pages() {
 }
 
 #[test]
-fn a_call_that_was_dropped_half_way_leaves_the_writer_unusable() {
+fn dropped_call_makes_writer_unusable() {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .max_blocking_threads(1)
         .build()
