@@ -118,7 +118,7 @@ mod tests {
     }
 
     #[test]
-    fn seconds_outside_their_limits_are_named_with_both() {
+    fn seconds_error_names_both_limits() {
         let of = |text: &str| Environment::from_iter([("A", text)]).seconds("A", 60);
         assert_eq!(of("60"), Ok(Some(60_000)));
         assert_eq!(of(""), Ok(None));
@@ -131,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn value_that_cannot_be_parsed_is_named_with_the_reason() {
+    fn unparsable_value_is_named_with_reason() {
         let environment = Environment::from_iter([("A", "x"), ("B", "7")]);
         let error = environment.parsed::<u8>("A").unwrap_err().to_string();
         assert_eq!(error, "A cannot be used: invalid digit found in string");

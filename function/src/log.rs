@@ -45,7 +45,7 @@ mod tests {
     use crate::testing::LogLines;
 
     #[test]
-    fn line_has_its_level_its_fields_and_its_innermost_span() {
+    fn line_has_level_fields_and_innermost_span() {
         let lines = LogLines::default();
         let log = lines.start("info");
         let outer = tracing::error_span!("outer", number = 1);

@@ -45,7 +45,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn metrics_are_one_line_of_their_deployment() {
+    fn metrics_form_one_line_of_deployment() {
         let mut written = Vec::new();
         let log = MetricLog::new("prod".to_owned());
         log.write_to(&mut written, vec![(metric::PAGES, 3)])
