@@ -69,7 +69,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_left_is_spread_until_the_reset_and_no_longer() {
+    fn remaining_quota_spreads_until_reset() {
         assert_eq!(interval_ms(10, Some(60_000), 0), 6_000);
         assert_eq!(interval_ms(7, Some(60_000), 59_999), 8_572);
         assert_eq!(interval_ms(7, Some(60_000), 60_000), 0);
@@ -77,12 +77,12 @@ mod tests {
     }
 
     #[test]
-    fn budget_is_forgotten_when_the_clock_is_set_back() {
+    fn quota_is_forgotten_when_clock_steps_back() {
         assert_eq!(interval_ms(10, Some(60_000), -1), 0);
     }
 
     #[test]
-    fn a_budget_without_a_reset_spreads_nothing_and_takes_back_what_was_said_before() {
+    fn quota_without_reset_clears_earlier_one() {
         assert_eq!(interval_ms(1, None, 0), 0);
         let (announced, group) = (Announced::default(), "a".parse().unwrap());
         let now = Timestamp::from_ms(0);
@@ -97,7 +97,7 @@ mod tests {
     }
 
     #[test]
-    fn the_budget_of_a_day_is_not_stretched_over_the_day() {
+    fn daily_quota_is_not_spread_over_day() {
         let day_ms = 24 * limits::WAIT_MS_MAX;
         assert_eq!(interval_ms(3_600, Some(day_ms), 0), 1_000);
     }

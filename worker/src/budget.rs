@@ -92,7 +92,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_margin_is_ten_seconds_or_twice_the_slowest_page() {
+    fn margin_is_10_seconds_or_twice_slowest_page() {
         let budget = Budget::killed_at(Timestamp::from_ms(100_000));
         let now = Timestamp::from_ms(0);
         assert_eq!(budget.left_ms(now, 1_000), 90_000);
@@ -101,14 +101,14 @@ mod tests {
     }
 
     #[test]
-    fn a_page_that_would_not_fit_is_not_begun() {
+    fn page_exceeding_deadline_is_not_begun() {
         let budget = Budget::killed_at(Timestamp::from_ms(100_000));
         assert!(budget.has_time(Timestamp::from_ms(69_999), 10_000));
         assert!(!budget.has_time(Timestamp::from_ms(70_000), 10_000));
     }
 
     #[test]
-    fn a_page_on_its_way_is_given_up_in_time_for_the_release() {
+    fn pending_page_is_abandoned_in_time_to_release() {
         let budget = Budget::killed_at(Timestamp::from_ms(100_000));
         let give_up_ms = |now| budget.give_up_ms(Timestamp::from_ms(now));
         assert_eq!(give_up_ms(0), Some(100_000 - limits::RELEASE_MS));
@@ -118,7 +118,7 @@ mod tests {
     }
 
     #[test]
-    fn a_lease_outlasts_the_deadline_by_the_skew_allowance() {
+    fn lease_outlasts_deadline_by_skew_allowance() {
         let budget = Budget::killed_at(Timestamp::from_ms(0));
         assert_eq!(budget.lease_until().as_ms(), limits::CLOCK_SKEW_MS);
         assert_eq!(

@@ -63,7 +63,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_token_that_comes_again_closes_the_circle() {
+    fn repeated_token_closes_cycle() {
         let mut circle = Circle::default();
         for token in ["a", "b", "c"] {
             assert_eq!(circle.closes(Some(token)), None);
@@ -73,7 +73,7 @@ mod tests {
     }
 
     #[test]
-    fn only_the_last_few_tokens_are_remembered() {
+    fn only_recent_tokens_are_remembered() {
         let mut circle = Circle::default();
         for token in 0..100 * limits::CURSOR_MEMORY {
             assert_eq!(circle.closes(Some(&token.to_string())), None);
@@ -83,7 +83,7 @@ mod tests {
     }
 
     #[test]
-    fn a_circle_of_any_length_is_closed_within_a_few_rounds() {
+    fn cycle_of_any_length_closes_within_rounds() {
         for (before, length) in [(0, 9), (5, 100), (300, 1_000)] {
             let mut circle = Circle::default();
             let tokens = (0..before).chain((before..before + length).cycle());
@@ -96,7 +96,7 @@ mod tests {
     }
 
     #[test]
-    fn a_token_at_the_limit_is_kept_and_one_byte_more_is_refused() {
+    fn token_over_byte_limit_is_refused() {
         let mut circle = Circle::default();
         assert_eq!(
             circle.closes(Some(&"x".repeat(limits::CURSOR_BYTES_MAX))),

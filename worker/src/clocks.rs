@@ -89,7 +89,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn vendors_time_is_counted_on_from_the_last_date_by_a_clock_that_never_steps() {
+    fn vendor_time_continues_by_monotonic_clock() {
         let (clocks, group) = (Clocks::default(), "a".parse().unwrap());
         let at = |ms: i64| Timestamp::from_ms(1_000_000 + ms);
         assert_eq!(clocks.counted_on(&group, 5), None);
@@ -105,7 +105,7 @@ mod tests {
     }
 
     #[test]
-    fn missing_date_is_news_once_until_a_response_has_one() {
+    fn missing_date_is_logged_once() {
         let (clocks, group) = (Clocks::default(), "a".parse().unwrap());
         assert!(clocks.is_date_missed(&group));
         assert!(!clocks.is_date_missed(&group));
@@ -114,7 +114,7 @@ mod tests {
     }
 
     #[test]
-    fn a_difference_is_news_once_until_the_clocks_agree_again() {
+    fn clock_difference_is_logged_once_until_agreement() {
         let clocks = Clocks::default();
         let (a, b) = ("a".parse().unwrap(), "b".parse().unwrap());
         let news = |group, differs| clocks.is_news(group, differs);

@@ -80,7 +80,7 @@ fn response(status: u16, headers: &[(&str, &str)]) -> ApiResponse {
 }
 
 #[tokio::test]
-async fn batch_carries_its_key_and_the_secret_behind_the_scheme() {
+async fn request_carries_key_and_secret_with_scheme() {
     let (collector, transport) = collector(|_| Ok(response(200, &[])));
     let file = SecretFile::new();
     posted(&collector, Some(&file.reference())).await.unwrap();
@@ -97,7 +97,7 @@ async fn batch_carries_its_key_and_the_secret_behind_the_scheme() {
 }
 
 #[tokio::test]
-async fn wait_of_a_response_counts_from_the_collectors_own_clock() {
+async fn retry_after_date_counts_by_collector_clock() {
     for (headers, expected) in [
         (vec![("retry-after", "7")], Some(7_000)),
         (
@@ -117,7 +117,7 @@ async fn wait_of_a_response_counts_from_the_collectors_own_clock() {
 }
 
 #[tokio::test]
-async fn failures_of_the_network_name_the_host_and_never_the_address_or_the_secret() {
+async fn network_error_names_only_host() {
     let text = || "broken".to_owned();
     let file = SecretFile::new();
     for (error, expected) in [
@@ -158,7 +158,7 @@ async fn failures_of_the_network_name_the_host_and_never_the_address_or_the_secr
 }
 
 #[tokio::test]
-async fn secret_that_is_missing_or_pasted_in_is_refused_without_a_request() {
+async fn missing_or_inline_secret_sends_no_request() {
     let (collector, transport) = collector(|_| Ok(response(200, &[])));
     for secret in ["env:WINDLASS_NO_SUCH_VARIABLE", "00abcDEFpasted"] {
         let error = posted(&collector, Some(secret)).await.unwrap_err();

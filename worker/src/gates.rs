@@ -52,7 +52,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_look_is_good_for_a_few_seconds_and_not_after_the_clock_was_set_back() {
+    fn cooldown_read_goes_stale() {
         let gates = Gates::default();
         let group = "a".parse().unwrap();
         let at = |ms| Timestamp::from_ms(100_000 + ms);
@@ -65,7 +65,7 @@ mod tests {
     }
 
     #[test]
-    fn a_gate_that_one_run_closes_is_closed_for_the_others_until_it_opens() {
+    fn cooldown_is_shared_until_it_ends() {
         let gates = Gates::default();
         let group: RateGroup = "a".parse().unwrap();
         let at = Timestamp::from_ms;

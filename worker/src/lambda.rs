@@ -179,7 +179,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_profile_of_the_functions_unwinds_so_that_a_panic_stays_with_its_window() {
+    fn lambda_profile_unwinds_panics() {
         let workspace = include_str!("../../Cargo.toml");
         let (_, profile) = workspace.split_once("\n[profile.lambda]\n").unwrap();
         let profile = profile.split("\n[").next().unwrap();
@@ -188,7 +188,7 @@ mod tests {
     }
 
     #[test]
-    fn every_way_a_window_can_end_is_counted_once() {
+    fn every_outcome_is_counted_once() {
         let id = "okta/0123456789ab/live/2026-01-01T00:00:00Z";
         let why = String::new();
         let outcomes = [

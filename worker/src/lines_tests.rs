@@ -64,7 +64,7 @@ fn reason(raw: &str) -> String {
 }
 
 #[test]
-fn metadata_is_spliced_in_front_and_the_record_follows_byte_for_byte() {
+fn metadata_precedes_unchanged_record_bytes() {
     let expected = concat!(
         r#"{"_windlass":{"source":"okta","connector":"okta_system_log","#,
         r#""window":"okta/0123456789ab/live/2026-01-01T00:00:00.000Z","page":3,"#,
@@ -75,7 +75,7 @@ fn metadata_is_spliced_in_front_and_the_record_follows_byte_for_byte() {
 }
 
 #[test]
-fn an_empty_object_gets_no_comma() {
+fn empty_object_gets_no_comma() {
     for raw in ["{}", "{ }", " {\n} "] {
         let object = parsed(raw);
         assert_eq!(object.as_object().unwrap().len(), 1, "{raw}");
@@ -84,19 +84,19 @@ fn an_empty_object_gets_no_comma() {
 }
 
 #[test]
-fn white_space_around_a_record_is_dropped() {
+fn surrounding_whitespace_is_dropped() {
     assert_eq!(line(" \t{ \"a\":1 }\r\n"), line(r#"{"a":1 }"#));
 }
 
 #[test]
-fn what_is_not_an_object_is_rejected_with_its_bytes() {
+fn non_object_is_rejected() {
     for raw in ["[1,2]", "7", "null", r#""{}""#, "true", "[{}]", ""] {
         assert!(reason(raw).starts_with("not a JSON object"), "{raw}");
     }
 }
 
 #[test]
-fn a_record_that_has_our_key_already_is_rejected() {
+fn record_with_reserved_key_is_rejected() {
     for raw in [
         r#"{"_windlass":1}"#,
         r#"{"a":1, "_windlass" : {}}"#,
@@ -111,7 +111,7 @@ fn a_record_that_has_our_key_already_is_rejected() {
 }
 
 #[test]
-fn our_key_deeper_down_or_in_a_text_is_the_records_own_affair() {
+fn nested_or_quoted_reserved_key_is_allowed() {
     for raw in [
         r#"{"a":{"_windlass":1}}"#,
         r#"{"a":"_windlass"}"#,
@@ -126,7 +126,7 @@ fn our_key_deeper_down_or_in_a_text_is_the_records_own_affair() {
 }
 
 #[test]
-fn an_id_is_escaped_as_json_asks() {
+fn id_is_escaped_as_json() {
     let id = "a\"b\\c\nd\u{1}é\u{2028}";
     let text = line_of(Record {
         id: Some(id.to_owned()),
@@ -138,13 +138,13 @@ fn an_id_is_escaped_as_json_asks() {
 }
 
 #[test]
-fn line_breaks_between_tokens_go_and_those_inside_texts_stay_escaped() {
+fn line_breaks_between_tokens_are_removed() {
     let text = line("{\r\n  \"a\": \"x\\ny\",\n  \"b\": [\n1\n]\n}");
     assert!(text.ends_with(r#"},"a": "x\ny",  "b": [1]}"#), "{text}");
 }
 
 #[test]
-fn without_metadata_records_pass_through_whatever_they_are() {
+fn records_without_metadata_pass_unchecked() {
     let raws = ["{\"_windlass\":1}", "[1,\n2]", "7", "{}"];
     let (batch, totals) = lines_of(&raws.map(record), false);
     assert_eq!(&batch.lines[..], b"{\"_windlass\":1}\n[1,2]\n7\n{}\n");
@@ -153,7 +153,7 @@ fn without_metadata_records_pass_through_whatever_they_are() {
 }
 
 #[test]
-fn without_a_vendors_id_the_id_is_the_place_and_says_so() {
+fn missing_vendor_id_falls_back_to_position() {
     let raw = Record {
         id: None,
         ..record("{}")
@@ -177,7 +177,7 @@ fn without_a_vendors_id_the_id_is_the_place_and_says_so() {
 }
 
 #[test]
-fn a_record_without_a_time_has_none_in_its_metadata() {
+fn timeless_record_has_no_metadata_time() {
     let text = line_of(Record {
         time: None,
         ..record(r#"{"a":1}"#)
@@ -188,7 +188,7 @@ fn a_record_without_a_time_has_none_in_its_metadata() {
 }
 
 #[test]
-fn a_page_is_counted_by_what_was_sent_and_what_was_rejected() {
+fn page_totals_separate_sent_and_rejected() {
     let at = |hour: &str, raw| Record {
         time: Some(format!("2026-01-01T{hour}:00:00Z").parse().unwrap()),
         ..record(raw)
@@ -221,7 +221,7 @@ fn values() -> impl Strategy<Value = Value> {
 
 proptest! {
     #[test]
-    fn every_line_is_the_record_with_our_key_in_front(
+    fn every_line_is_record_behind_metadata(
         value in values(),
         pretty in any::<bool>(),
         id in prop::option::of(".*"),

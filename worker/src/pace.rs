@@ -77,7 +77,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn requests_of_one_group_are_evenly_spaced_and_groups_do_not_share() {
+    fn requests_are_evenly_spaced_per_group() {
         let pacer = Pacer::default();
         let (a, b) = ("a".parse().unwrap(), "b".parse().unwrap());
         let now = Timestamp::from_ms(0);
@@ -87,7 +87,7 @@ mod tests {
     }
 
     #[test]
-    fn a_turn_that_somebody_has_is_not_queued_for() {
+    fn taken_reservation_is_not_queued_for() {
         let pacer = Pacer::default();
         let group = "a".parse().unwrap();
         let at = Timestamp::from_ms;
@@ -97,7 +97,7 @@ mod tests {
     }
 
     #[test]
-    fn unused_turns_are_not_saved_up() {
+    fn unused_reservations_are_not_saved_up() {
         let pacer = Pacer::default();
         let group = "a".parse().unwrap();
         pacer.take_turn(&group, 1_000, Timestamp::from_ms(0));
@@ -112,7 +112,7 @@ mod tests {
     }
 
     #[test]
-    fn a_new_interval_holds_from_the_last_turn_on() {
+    fn new_interval_holds_from_last_request() {
         let pacer = Pacer::default();
         let group = "a".parse().unwrap();
         let at = Timestamp::from_ms;
@@ -122,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn clock_that_is_set_back_makes_no_turn_later() {
+    fn backward_clock_step_delays_no_request() {
         let at = Timestamp::from_ms;
         let (pacer, group) = (Pacer::default(), "a".parse().unwrap());
         for (now, wait_ms) in [
@@ -142,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn a_pace_without_turns_and_without_a_part_for_each_worker_is_kept_by_the_gate() {
+    fn slow_request_rate_is_kept_by_cooldown() {
         for per_minute in 1..=60 {
             let by_gate = turns::sharing(per_minute, 4) == turns::Sharing::Gate;
             assert_eq!((per_minute, is_slow(per_minute)), (per_minute, by_gate));

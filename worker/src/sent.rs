@@ -61,7 +61,7 @@ mod tests {
     }
 
     #[test]
-    fn a_token_is_as_new_only_after_a_refusal_that_served_nothing() {
+    fn only_refused_request_leaves_token_unsent() {
         use FailureClass::{Block, Outage, Page, Rate, Restart, Split};
         for (class, status, spent) in [
             (Rate, 429, false),

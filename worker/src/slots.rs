@@ -58,7 +58,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_slot_is_in_use_until_it_is_dropped_and_groups_do_not_share() {
+    fn slot_is_taken_until_dropped() {
         let slots = Slots::default();
         let (a, b) = ("a".parse().unwrap(), "b".parse().unwrap());
         let (first, second) = (slots.take(&a), slots.take(&a));

@@ -8,7 +8,7 @@ fn at(seconds: i64) -> Timestamp {
 }
 
 #[test]
-fn nothing_is_noted_where_no_sweep_is_to_come_or_under_way() {
+fn nothing_is_noted_without_sweeps() {
     let record = Record {
         raw: bytes::Bytes::new(),
         id: Some("a".to_owned()),
@@ -23,7 +23,7 @@ fn nothing_is_noted_where_no_sweep_is_to_come_or_under_way() {
 }
 
 #[test]
-fn the_last_sweep_delivers_what_it_does_not_know_and_remembers_nothing() {
+fn last_sweep_remembers_nothing() {
     let record = |id: &str, time| Record {
         raw: bytes::Bytes::new(),
         id: Some(id.to_owned()),

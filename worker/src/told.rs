@@ -37,7 +37,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_trouble_is_news_once_until_the_source_works_again() {
+    fn trouble_is_logged_once_until_recovery() {
         let told = Told::default();
         let (a, b) = ("a".parse().unwrap(), "b".parse().unwrap());
         assert!(told.is_news(&a, Trouble::SetBack));

@@ -84,7 +84,7 @@ mod tests {
     }
 
     #[test]
-    fn turns_are_used_once_each_and_in_order() {
+    fn reservations_are_used_once_in_order() {
         let (turns, group) = kept(3, 500);
         let used: Vec<_> = (0..4).map(|_| turns.next(&group, 1_000, at(0))).collect();
         let expected = [Some(at(500)), Some(at(1_500)), Some(at(2_500)), None];
@@ -93,7 +93,7 @@ mod tests {
     }
 
     #[test]
-    fn a_turn_that_passed_longer_ago_than_one_interval_is_not_used() {
+    fn expired_reservation_is_not_used() {
         let (turns, group) = kept(3, 0);
         assert_eq!(turns.next(&group, 1_000, at(2_001)), Some(at(2_000)));
         assert_eq!(turns.next(&group, 1_000, at(2_001)), None);
@@ -102,14 +102,14 @@ mod tests {
     }
 
     #[test]
-    fn turns_reserved_before_the_vendor_said_how_little_is_left_are_not_used() {
+    fn reservations_closer_than_new_interval_are_dropped() {
         let (turns, group) = kept(2, 0);
         assert_eq!(turns.next(&group, 2_000, at(0)), Some(at(0)));
         assert_eq!(turns.next(&group, 2_001, at(0)), None);
     }
 
     #[test]
-    fn turns_reserved_before_the_clock_was_set_back_are_not_waited_for() {
+    fn implausibly_late_reservation_is_not_awaited() {
         let (turns, group) = kept(1, limits::TURN_MS_MAX + 1);
         assert_eq!(turns.next(&group, 1_000, at(0)), None);
     }

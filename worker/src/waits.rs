@@ -115,7 +115,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn window_is_stalled_once_no_call_of_it_moves_for_the_limit() {
+    fn window_without_moving_calls_is_stalled() {
         let waits = Waits::default();
         let window: WindowId = "okta/0123456789ab/live/2026-01-01T00:00:00Z"
             .parse()

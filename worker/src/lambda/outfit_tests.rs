@@ -100,7 +100,7 @@ async fn refusal(change: impl FnOnce(&mut SourceDefinition)) -> String {
 }
 
 #[tokio::test]
-async fn a_secret_of_the_functions_own_environment_is_refused() {
+async fn secret_from_function_environment_is_refused() {
     for reference in ["env:AWS_SECRET_ACCESS_KEY", "file:/proc/self/environ"] {
         let why = refusal(|source| source.secret = Some(reference.to_owned())).await;
         assert!(
@@ -111,7 +111,7 @@ async fn a_secret_of_the_functions_own_environment_is_refused() {
 }
 
 #[tokio::test]
-async fn secret_of_a_sink_in_the_functions_own_environment_is_refused() {
+async fn sink_secret_from_function_environment_is_refused() {
     let collector = |secret: &str| {
         [
             ("kind", "http"),
@@ -132,7 +132,7 @@ async fn secret_of_a_sink_in_the_functions_own_environment_is_refused() {
 }
 
 #[tokio::test]
-async fn a_sink_that_only_the_configuring_machine_can_reach_is_refused() {
+async fn local_sink_is_refused() {
     let why = refusal(|source| source.destination.clear()).await;
     assert!(
         why.contains("`lake`") && why.contains("such as firehose"),
@@ -141,7 +141,7 @@ async fn a_sink_that_only_the_configuring_machine_can_reach_is_refused() {
 }
 
 #[tokio::test]
-async fn a_manifest_outside_the_package_is_refused() {
+async fn manifest_outside_package_is_refused() {
     for connector in ["/etc/passwd.yaml", "../secret.yaml", "none.yaml"] {
         let why = refusal(|source| source.connector = connector.to_owned()).await;
         assert!(!why.is_empty(), "{connector}");
@@ -189,7 +189,7 @@ fn answer_secret(stream: TcpStream) -> std::io::Result<()> {
 }
 
 #[tokio::test]
-async fn a_source_that_is_applied_again_unchanged_gets_a_new_client_and_its_secret_is_read_again() {
+async fn reapplied_source_rereads_its_secret() {
     let (url, reads) = secrets_manager();
     let (outfit, mut source) = (outfit_at(&url), source());
     source.definition.secret = Some("secretsmanager:windlass/nvd".to_owned());
@@ -214,7 +214,7 @@ async fn a_source_that_is_applied_again_unchanged_gets_a_new_client_and_its_secr
 }
 
 #[tokio::test]
-async fn clients_are_made_once_and_again_when_the_definition_changes() {
+async fn changed_definition_makes_new_client() {
     let (outfit, source) = (outfit(), source());
     let Ok(first) = outfit.outfit(&source).await else {
         panic!("refused")
@@ -248,7 +248,7 @@ fn applied_with(facts: Option<&str>, policy: Option<&str>) -> SourceRecord {
 }
 
 #[tokio::test]
-async fn manifest_with_other_facts_than_applied_lets_its_source_wait_and_names_the_cure() {
+async fn manifest_with_other_facts_holds_source() {
     assert!(outfit().outfit(&applied_with(None, None)).await.is_ok());
     let other = applied_with(Some("0123456789ab"), None);
     let Err(OutfitError::Denied(why)) = outfit().outfit(&other).await else {
@@ -262,7 +262,7 @@ async fn manifest_with_other_facts_than_applied_lets_its_source_wait_and_names_t
 }
 
 #[tokio::test]
-async fn manifest_with_another_settle_than_applied_is_used_under_the_stored_policy() {
+async fn manifest_with_other_settle_uses_stored_policy() {
     let lines = LogLines::default();
     let log = lines.start("warn");
     let other = applied_with(None, Some("0123456789ab"));

@@ -54,7 +54,7 @@ mod tests {
     }
 
     #[test]
-    fn a_table_is_enough() {
+    fn table_alone_is_enough() {
         let settings = of(&[
             ("WINDLASS_TABLE", "state"),
             ("LAMBDA_TASK_ROOT", "/var/task"),
@@ -65,7 +65,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_missing_or_makes_no_sense_is_named() {
+    fn missing_or_invalid_variable_is_named() {
         assert_eq!(of(&[]).unwrap_err().variable, "WINDLASS_TABLE");
         for (variable, text) in [
             ("WINDLASS_LEASE_SLACK_SECONDS", "0"),

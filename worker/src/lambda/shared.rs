@@ -137,12 +137,12 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn tasks_that_share_an_invocation_are_all_done_while_there_is_time() {
+    async fn all_shared_tasks_complete_before_deadline() {
         assert_eq!(begun_and_left(SECOND_MS).await, (TASKS, 0));
     }
 
     #[tokio::test]
-    async fn a_task_beyond_those_begun_at_once_is_left_dispatched_when_the_time_is_over() {
+    async fn excess_task_stays_dispatched_at_deadline() {
         let begun = limits::TASKS_AT_ONCE_MAX;
         assert_eq!(begun_and_left(50 * SECOND_MS).await, (begun, TASKS - begun));
     }

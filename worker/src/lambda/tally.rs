@@ -117,7 +117,7 @@ mod tests {
     }
 
     #[test]
-    fn page_with_rejects_is_due_at_once_with_all_that_is_counted() {
+    fn page_with_rejects_flushes_all_counts() {
         let (tally, nothing) = (Tally::default(), UsageSnapshot::default());
         assert_eq!(tally.page(&totals(7), &nothing), None);
         let rejects = UsageSnapshot {
@@ -134,7 +134,7 @@ mod tests {
     }
 
     #[test]
-    fn counts_of_a_hundred_pages_are_due() {
+    fn counts_flush_after_100_pages() {
         let (tally, nothing) = (Tally::default(), UsageSnapshot::default());
         for _ in 1..PAGES_UNWRITTEN_MAX {
             assert_eq!(tally.page(&totals(1), &nothing), None);

@@ -37,7 +37,7 @@ fn announcing(pages: usize) -> (Arc<OnceLock<Arc<ManualClock>>>, impl Fn(&Asked)
 }
 
 #[tokio::test]
-async fn an_announced_budget_slows_the_requests_before_it_is_used_up() {
+async fn advertised_quota_slows_requests_early() {
     for shares_turns in [false, true] {
         let (clock, vendor) = announcing(9);
         let mut bench = Bench::new(vendor).await;
@@ -53,7 +53,7 @@ async fn an_announced_budget_slows_the_requests_before_it_is_used_up() {
 }
 
 #[tokio::test]
-async fn what_is_left_is_shared_by_as_many_workers_as_may_be_at_work() {
+async fn remaining_quota_is_divided_among_workers() {
     let bench = Bench::with(
         Setting {
             policy: Policy {

@@ -10,7 +10,7 @@ use super::harness::{Bench, definition};
 use crate::{Budget, Outcome, OutfitError, Report};
 
 #[tokio::test]
-async fn a_refused_permission_blocks_the_source_and_the_window_keeps_its_place() {
+async fn denied_permission_blocks_source_and_keeps_cursor() {
     let bench = Bench::new(|asked| match asked.number {
         2 => Ok(answer(403, &[], r#"{"error":{"message":"no scope"}}"#)),
         _ => well(asked.page, 3),
@@ -40,7 +40,7 @@ async fn a_refused_permission_blocks_the_source_and_the_window_keeps_its_place()
 }
 
 #[tokio::test]
-async fn refused_credentials_block_the_source() {
+async fn rejected_credentials_block_source() {
     let bench = Bench::new(|_| Ok(answer(401, &[], "{}"))).await;
     assert!(matches!(bench.run().await, Outcome::Blocked { .. }));
     assert_eq!(
@@ -50,7 +50,7 @@ async fn refused_credentials_block_the_source() {
 }
 
 #[tokio::test]
-async fn a_source_that_cannot_be_fitted_out_is_blocked_with_the_reason() {
+async fn source_without_client_is_blocked_with_reason() {
     let mut bench = Bench::new(|asked| well(asked.page, 1)).await;
     let problem = "the secret env:KEY is not set; set it".to_owned();
     bench.outfit.problem = Some(OutfitError::Refused(problem));
@@ -61,7 +61,7 @@ async fn a_source_that_cannot_be_fitted_out_is_blocked_with_the_reason() {
 }
 
 #[tokio::test]
-async fn windows_of_a_redefined_or_paused_source_are_given_back_untouched() {
+async fn redefined_or_paused_source_releases_window_untouched() {
     let redefined = SourceDefinition {
         generation: "ba9876543210".parse().unwrap(),
         ..definition()
@@ -89,7 +89,7 @@ async fn windows_of_a_redefined_or_paused_source_are_given_back_untouched() {
 }
 
 #[tokio::test]
-async fn a_definition_applied_meanwhile_is_not_blocked_for_the_old_ones_fault() {
+async fn new_definition_is_not_blocked_for_old_one() {
     let bench = Bench::new(|_| Ok(answer(403, &[], "{}"))).await;
     let (store, now) = (bench.store.clone(), bench.id.from);
     let worker = bench.worker_with(move |operation, _| {
@@ -107,7 +107,7 @@ async fn a_definition_applied_meanwhile_is_not_blocked_for_the_old_ones_fault() 
 }
 
 #[tokio::test]
-async fn a_task_of_another_version_is_refused_whole() {
+async fn task_of_other_version_is_ignored() {
     let bench = Bench::new(|asked| well(asked.page, 1)).await;
     let mut task = bench.task().await;
     task.version = TASK_VERSION + 1;

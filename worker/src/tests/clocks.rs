@@ -18,7 +18,7 @@ fn dated(reply: Reply, date: Option<&str>) -> Reply {
 }
 
 #[tokio::test]
-async fn a_window_that_the_vendors_clock_has_not_passed_is_not_delivered() {
+async fn window_ahead_of_vendor_clock_is_not_delivered() {
     // The window ends at 01:00 and is settled ten minutes later.
     let bench = Bench::new(|asked| match asked.number {
         1 => dated(well(asked.page, 1), Some("Thu, 01 Jan 2026 01:09:58 GMT")),
@@ -44,7 +44,7 @@ async fn a_window_that_the_vendors_clock_has_not_passed_is_not_delivered() {
 }
 
 #[tokio::test]
-async fn without_a_vendors_clock_our_own_decides() {
+async fn machine_clock_decides_without_vendor_clock() {
     let bench = Bench::new(|asked| dated(well(asked.page, 1), None)).await;
     let filled = bench.window().await.to().plus_ms(SETTLE_MS);
     bench.clock.advance_ms(filled.ms_since(after(0)) - 1);
@@ -69,7 +69,7 @@ fn takes_ms(
 }
 
 #[tokio::test]
-async fn a_run_out_of_time_gives_its_window_back_with_the_cursor_kept() {
+async fn run_at_deadline_releases_window_with_cursor() {
     let (clock, vendor) = takes_ms(20_000, 9);
     let bench = Bench::new(vendor).await;
     clock.set(Arc::clone(&bench.clock)).unwrap();
@@ -98,7 +98,7 @@ async fn a_run_out_of_time_gives_its_window_back_with_the_cursor_kept() {
 
 /// P3 progress: a run tries a page before its deadline ends it, and keeps its delivered pages.
 #[tokio::test]
-async fn a_run_tries_its_first_page_however_little_time_it_has() {
+async fn run_tries_one_page_despite_deadline() {
     let bench = Bench::new(|asked| well(asked.page, 3)).await;
     for page in 1..=2 {
         let deadline = bench.clock.now().plus_ms(1);

@@ -43,7 +43,7 @@ async fn beside(bench: &Bench) -> WindowId {
 }
 
 #[tokio::test]
-async fn in_a_crowded_group_a_worker_goes_on_with_other_sources_and_otherwise_not() {
+async fn worker_changes_source_only_in_crowded_group() {
     for crowded in [false, true] {
         let (bench, ids) = three(|asked| well(asked.page, 1)).await;
         let other = beside(&bench).await;

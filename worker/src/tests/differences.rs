@@ -69,7 +69,7 @@ fn witness(bench: &Bench, offset_ms: i64) -> ClockOffset {
 }
 
 #[tokio::test]
-async fn a_window_completes_by_the_earlier_of_the_two_clocks() {
+async fn window_completes_by_earlier_clock() {
     let (early, late) = (filled().minus_ms(2 * MINUTE_MS), filled().plus_ms(HOUR_MS));
     for (ours, vendor) in [(early, late), (late, early)] {
         let bench = bench(ours, vendor, None).await;
@@ -88,7 +88,7 @@ async fn a_window_completes_by_the_earlier_of_the_two_clocks() {
 
 /// P1: a clock that is days off completes nothing until something shows which one is right.
 #[tokio::test]
-async fn clocks_days_apart_complete_nothing_without_a_witness_and_both_times_are_said() {
+async fn disputed_clocks_complete_nothing_without_witness() {
     let right = filled().plus_ms(HOUR_MS);
     for (ours, vendor) in [
         (right.plus_ms(200 * DAY_MS), right),
@@ -111,7 +111,7 @@ async fn clocks_days_apart_complete_nothing_without_a_witness_and_both_times_are
 }
 
 #[tokio::test]
-async fn of_clocks_days_apart_other_vendors_or_the_operator_decide() {
+async fn witnesses_or_operator_settle_disputed_clocks() {
     let right = filled().plus_ms(HOUR_MS);
     let wrong = right.plus_ms(200 * DAY_MS);
     // The machine clock is wrong, as another vendor shows.
@@ -133,7 +133,7 @@ async fn of_clocks_days_apart_other_vendors_or_the_operator_decide() {
 }
 
 #[tokio::test]
-async fn the_vendors_clock_is_stored_when_it_is_new_and_not_with_each_page() {
+async fn vendor_clock_is_stored_once_not_per_page() {
     let right = filled().plus_ms(HOUR_MS);
     let bench = bench(right.plus_ms(10 * MINUTE_MS), right, None).await;
     let log = bench.log.clone();
@@ -170,7 +170,7 @@ async fn the_vendors_clock_is_stored_when_it_is_new_and_not_with_each_page() {
 
 /// A rejection of time beyond the retention does not block the source.
 #[tokio::test]
-async fn a_refusal_of_time_before_the_retention_does_not_block_the_source() {
+async fn rejection_before_retention_does_not_block() {
     let date = ("date", "Fri, 02 Jan 2026 00:00:00 GMT");
     for (kept_ms, blocks) in [(12 * HOUR_MS, false), (48 * HOUR_MS, true)] {
         let policy = Policy {
@@ -193,7 +193,7 @@ async fn a_refusal_of_time_before_the_retention_does_not_block_the_source() {
 
 /// The retained part of a window that begins before the retention is not skipped with the rest.
 #[tokio::test]
-async fn a_window_is_split_where_the_vendors_retention_begins() {
+async fn window_splits_at_retention_start() {
     let date = ("date", "Fri, 02 Jan 2026 00:00:00 GMT");
     let policy = Policy {
         // The retention begins ten minutes after the window, which is an hour wide.
@@ -216,7 +216,7 @@ async fn a_window_is_split_where_the_vendors_retention_begins() {
 
 /// P1: a gateway that fails in the vendor's place does not show the vendor's clock.
 #[tokio::test]
-async fn date_of_an_outage_shows_no_clock() {
+async fn outage_date_is_not_vendor_clock() {
     let date = ("date", "Fri, 01 Jan 2027 00:00:00 GMT");
     let bench = Bench::new(move |_| Ok(answer(503, &[date], "{}"))).await;
     bench.run().await;
@@ -228,7 +228,7 @@ async fn date_of_an_outage_shows_no_clock() {
 /// P1: no jump of this machine's clock completes a window while responses show no time: the time of the
 /// last one that did is counted on.
 #[tokio::test]
-async fn page_without_a_date_goes_by_the_last_one_whatever_our_clock_does() {
+async fn dateless_page_continues_from_last_vendor_date() {
     let right = filled().minus_ms(2 * MINUTE_MS);
     for is_other_process in [false, true] {
         let setting = Setting {

@@ -55,7 +55,7 @@ pub(super) async fn halve(bench: &Bench) -> WindowId {
 }
 
 #[tokio::test]
-async fn a_window_that_begins_again_although_it_does_not_fit_is_halved() {
+async fn unfinishable_restarting_window_is_halved() {
     // Tokens are rejected once the run that received them has ended.
     let bench = Bench::new(|asked| match asked.page {
         0 => well(0, 4),
@@ -88,7 +88,7 @@ async fn a_window_that_begins_again_although_it_does_not_fit_is_halved() {
 }
 
 #[tokio::test]
-async fn a_window_that_ran_out_of_time_is_halved_when_its_token_is_refused_on_the_way() {
+async fn rejected_token_halves_overrun_window() {
     let bench = Bench::new(|asked| match asked.page {
         0 | 1 => well(asked.page, 4),
         _ => Ok(answer(410, &[], "{}")),
@@ -105,7 +105,7 @@ async fn a_window_that_ran_out_of_time_is_halved_when_its_token_is_refused_on_th
 }
 
 #[tokio::test]
-async fn a_stuck_token_parks_and_is_not_halved() {
+async fn stuck_token_parks_without_halving() {
     for next in ["p1", "p2"] {
         let bench = Bench::new(move |asked| match asked.page {
             1 => Ok(page_of(&names(1), Some(next))),
@@ -125,7 +125,7 @@ async fn a_stuck_token_parks_and_is_not_halved() {
 }
 
 #[tokio::test]
-async fn what_a_halved_window_had_delivered_is_replaced_by_its_halves() {
+async fn halves_replace_output_of_halved_window() {
     let bench = Bench::new(|asked| well(asked.page, 2)).await;
     bench.run_for(one_page()).await;
     let lease = claimed(&bench.store, &bench.id).await;
@@ -242,7 +242,7 @@ async fn whole(store: &MemoryStore, sink: &NdjsonSink, id: &WindowId, line: &str
 /// Two halves leave the files of windows that were never too large: a restart replaces the files
 /// before it.
 #[tokio::test]
-async fn a_window_that_is_halved_leaves_each_record_once_in_files() {
+async fn halved_window_leaves_each_record_once() {
     for finished in [false, true] {
         let directory = Directory::new(&format!("halves-{finished}"));
         let sink =

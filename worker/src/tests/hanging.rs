@@ -124,7 +124,7 @@ async fn run_and(
 }
 
 #[tokio::test]
-async fn a_delivered_page_is_checkpointed_while_the_next_one_is_still_awaited() {
+async fn delivered_page_is_checkpointed_while_next_hangs() {
     let window = run_and_stop(0).await;
     assert_eq!((window.page(), window.attempts()), (2, 0));
     assert_eq!(window.cursor().unwrap().token, "p2");
@@ -132,14 +132,14 @@ async fn a_delivered_page_is_checkpointed_while_the_next_one_is_still_awaited() 
 }
 
 #[tokio::test]
-async fn a_run_that_is_stopped_while_its_vendor_fails_remembers_why() {
+async fn run_stopped_during_outage_keeps_error() {
     let window = run_and_stop(2).await;
     assert_eq!((window.page(), window.attempts()), (2, 0));
     assert!(window.last_error().unwrap().contains("503"));
 }
 
 #[tokio::test]
-async fn a_page_that_never_comes_is_given_up_before_the_deadline_and_does_not_count() {
+async fn hanging_page_is_abandoned_before_deadline() {
     let minute = |bench: &Bench| Budget::killed_at(bench.clock.now().plus_ms(60_000));
     let just_in_time = |bench: &Bench| bench.clock.advance_ms(60_000 - limits::RELEASE_MS);
     let (bench, outcome) = run_and(MANIFEST, 0, minute, just_in_time).await;
@@ -156,7 +156,7 @@ async fn a_page_that_never_comes_is_given_up_before_the_deadline_and_does_not_co
 }
 
 #[tokio::test]
-async fn a_token_in_flight_at_a_stop_is_not_used_again() {
+async fn token_in_flight_at_stop_is_not_reused() {
     let once = MANIFEST.replace("  replayable: true\n", "");
     let stop = |bench: &Bench| bench.stop.request();
     let (mut bench, outcome) = run_and(&once, 0, |_| Budget::UNLIMITED, stop).await;
@@ -173,7 +173,7 @@ async fn a_token_in_flight_at_a_stop_is_not_used_again() {
 }
 
 #[tokio::test]
-async fn a_token_in_flight_at_the_deadline_is_not_used_again() {
+async fn token_in_flight_at_deadline_is_not_reused() {
     let once = MANIFEST.replace("  replayable: true\n", "");
     let minute = |bench: &Bench| Budget::killed_at(bench.clock.now().plus_ms(60_000));
     let just_in_time = |bench: &Bench| bench.clock.advance_ms(60_000 - limits::RELEASE_MS);

@@ -25,7 +25,7 @@ async fn run_logged(bench: &Bench) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn page_that_is_only_held_is_flushed_before_its_checkpoint() {
+async fn held_page_is_flushed_before_checkpoint() {
     let setting = Setting {
         holds: true,
         ..Setting::default()
@@ -40,7 +40,7 @@ async fn page_that_is_only_held_is_flushed_before_its_checkpoint() {
 }
 
 #[tokio::test]
-async fn last_page_that_is_held_is_durable_before_its_window_is_done() {
+async fn held_last_page_is_durable_before_done() {
     let setting = Setting {
         holds: true,
         ..swept()
@@ -58,7 +58,7 @@ async fn last_page_that_is_held_is_durable_before_its_window_is_done() {
 }
 
 #[tokio::test]
-async fn page_whose_flush_failed_is_delivered_again_and_once() {
+async fn failed_flush_redelivers_page_once() {
     let setting = Setting {
         holds: true,
         ..Setting::default()

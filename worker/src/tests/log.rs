@@ -7,7 +7,7 @@ use super::harness::Bench;
 use crate::Outcome;
 
 #[tokio::test]
-async fn every_line_of_a_run_names_source_window_and_epoch() {
+async fn every_log_line_names_source_window_epoch() {
     let bench = Bench::new(|asked| match asked.number {
         1 | 3 => Ok(answer(503, &[], "{}")),
         _ => well(asked.page, 2),
@@ -34,7 +34,7 @@ async fn every_line_of_a_run_names_source_window_and_epoch() {
 }
 
 #[tokio::test]
-async fn filter_of_warnings_leaves_the_window_in_a_line() {
+async fn warn_filter_keeps_window_in_line() {
     let bench = Bench::new(|_| Ok(answer(503, &[], "{}"))).await;
     let lines = LogLines::default();
     let log = lines.start("warn");

@@ -221,7 +221,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn whatever_fails_every_record_is_in_the_output_once_and_requests_are_bounded(script in script()) {
+    fn any_failures_deliver_every_record_once(script in script()) {
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         runtime.block_on(async {
             let late = Arc::new(AtomicBool::new(false));

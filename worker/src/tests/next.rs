@@ -47,7 +47,7 @@ async fn statuses(store: &MemoryStore, ids: &[WindowId]) -> Vec<Status> {
 }
 
 #[tokio::test]
-async fn with_time_left_a_worker_takes_the_next_ready_windows_in_order() {
+async fn worker_takes_next_ready_windows_in_order() {
     let (bench, ids) = three(|asked| well(asked.page, 1)).await;
     let worker = bench.worker(bench.store.clone());
     let report = worker.run(&bench.task().await, Budget::UNLIMITED).await;
@@ -56,7 +56,7 @@ async fn with_time_left_a_worker_takes_the_next_ready_windows_in_order() {
 }
 
 #[tokio::test]
-async fn a_worker_without_time_takes_no_further_window() {
+async fn worker_at_deadline_takes_no_further_window() {
     let (bench, ids) = three(|asked| well(asked.page, 1)).await;
     let deadline = bench.clock.now().plus_ms(1);
     assert_eq!(
@@ -68,7 +68,7 @@ async fn a_worker_without_time_takes_no_further_window() {
 
 /// The page took more than a minute once; no run of half a minute would have time for it.
 #[tokio::test]
-async fn a_window_whose_page_was_slower_than_a_whole_run_is_taken_all_the_same() {
+async fn window_with_slow_page_is_still_taken() {
     let (bench, ids) = three(|asked| well(asked.page, 1)).await;
     let lease = claim(&bench, &ids[1]).await;
     let held_up = Checkpoint {
@@ -98,7 +98,7 @@ async fn a_window_whose_page_was_slower_than_a_whole_run_is_taken_all_the_same()
 }
 
 #[tokio::test]
-async fn windows_of_a_task_that_there_is_no_time_for_are_left_dispatched() {
+async fn task_windows_past_deadline_stay_dispatched() {
     let (bench, ids) = three(|asked| well(asked.page, 1)).await;
     let mut task = bench.task().await;
     for id in &ids[1..] {
@@ -116,7 +116,7 @@ async fn windows_of_a_task_that_there_is_no_time_for_are_left_dispatched() {
 }
 
 #[tokio::test]
-async fn a_worker_told_to_stop_takes_no_further_window() {
+async fn stopping_worker_takes_no_further_window() {
     let (bench, ids) = three(|asked| well(asked.page, 1)).await;
     let stop = bench.stop.clone();
     let worker = bench.worker_with(move |operation, _| {
@@ -134,7 +134,7 @@ async fn a_worker_told_to_stop_takes_no_further_window() {
 }
 
 #[tokio::test]
-async fn a_worker_told_to_stop_leaves_at_once_when_the_vendor_does_not_answer() {
+async fn stopping_worker_leaves_hanging_vendor() {
     let (bench, ids) = three(|asked| well(asked.page, 1)).await;
     bench.stop.request();
     let outcomes = run(&bench, Budget::UNLIMITED).await;
@@ -147,7 +147,7 @@ async fn a_worker_told_to_stop_leaves_at_once_when_the_vendor_does_not_answer() 
 }
 
 #[tokio::test]
-async fn after_trouble_that_the_next_window_would_meet_too_none_is_taken() {
+async fn shared_trouble_stops_taking_windows() {
     let vendors: [fn(&Asked) -> Reply; 3] = [
         |_| Ok(answer(403, &[], "{}")),
         |_| Ok(answer(503, &[], "{}")),
@@ -163,7 +163,7 @@ async fn after_trouble_that_the_next_window_would_meet_too_none_is_taken() {
 }
 
 #[tokio::test]
-async fn a_window_that_failed_by_its_own_fault_does_not_hold_up_the_others() {
+async fn failed_window_does_not_hold_up_others() {
     let (bench, ids) = three(|asked| match asked.number {
         1..=5 => Ok(answer(200, &[], "{")),
         _ => well(asked.page, 1),
@@ -175,7 +175,7 @@ async fn a_window_that_failed_by_its_own_fault_does_not_hold_up_the_others() {
 }
 
 #[tokio::test]
-async fn the_definition_is_read_again_before_each_further_window() {
+async fn definition_is_reread_before_each_window() {
     for changed in [
         SourceDefinition {
             paused: true,
@@ -203,7 +203,7 @@ async fn the_definition_is_read_again_before_each_further_window() {
 }
 
 #[tokio::test]
-async fn windows_that_wait_or_that_others_hold_are_passed_over() {
+async fn claimed_windows_are_skipped() {
     let (bench, ids) = three(|asked| well(asked.page, 1)).await;
     let mut definition = definition();
     definition.policy.max_in_flight = 2;
@@ -223,7 +223,7 @@ async fn windows_that_wait_or_that_others_hold_are_passed_over() {
 }
 
 #[tokio::test]
-async fn no_further_window_is_taken_when_as_many_workers_are_running_as_there_may_be() {
+async fn source_worker_limit_stops_taking_windows() {
     let (bench, ids) = three(|asked| well(asked.page, 1)).await;
     claim(&bench, &ids[1]).await;
     assert_eq!(run(&bench, Budget::UNLIMITED).await, [Outcome::Completed]);
@@ -231,7 +231,7 @@ async fn no_further_window_is_taken_when_as_many_workers_are_running_as_there_ma
 }
 
 #[tokio::test]
-async fn no_further_window_is_taken_when_its_group_may_have_no_more_workers() {
+async fn group_worker_limit_stops_taking_windows() {
     let (bench, ids) = three(|asked| well(asked.page, 1)).await;
     let mut definition = definition();
     definition.policy.max_in_flight = 2;
@@ -243,7 +243,7 @@ async fn no_further_window_is_taken_when_its_group_may_have_no_more_workers() {
 }
 
 #[tokio::test]
-async fn no_further_window_is_taken_while_one_is_on_its_way_to_another_worker() {
+async fn dispatched_window_counts_against_worker_limit() {
     let (bench, ids) = three(|asked| well(asked.page, 1)).await;
     let now = bench.clock.now();
     let dispatch = Event::Dispatch {
@@ -258,7 +258,7 @@ async fn no_further_window_is_taken_while_one_is_on_its_way_to_another_worker() 
 }
 
 #[tokio::test]
-async fn no_further_window_is_taken_when_the_slot_has_gone_to_another_source_of_the_group() {
+async fn slot_of_other_source_stops_taking_windows() {
     let (bench, ids) = three(|asked| well(asked.page, 1)).await;
     let mut definition = definition();
     definition.policy.max_in_flight = 2;
@@ -281,7 +281,7 @@ async fn no_further_window_is_taken_when_the_slot_has_gone_to_another_source_of_
 }
 
 #[tokio::test]
-async fn while_the_gate_is_closed_no_further_window_is_claimed() {
+async fn cooldown_stops_claiming_windows() {
     let (mut bench, ids) = three(|asked| well(asked.page, 1)).await;
     // The request rate starts a cooldown after the first window.
     bench.pace = Some(1);
@@ -290,7 +290,7 @@ async fn while_the_gate_is_closed_no_further_window_is_claimed() {
 }
 
 #[tokio::test]
-async fn a_state_that_fails_while_a_window_is_looked_for_ends_the_run_and_loses_nothing() {
+async fn state_failure_while_looking_ends_run() {
     for failing in [
         Operation::Source,
         Operation::Progress,
@@ -324,7 +324,7 @@ async fn claim(bench: &Bench, id: &WindowId) -> Lease {
 }
 
 #[tokio::test]
-async fn a_sweep_that_is_configured_no_more_is_not_gone_on_with() {
+async fn unconfigured_sweep_is_not_continued() {
     for sweeps_ms in [vec![HOUR_MS], Vec::new()] {
         let (bench, ids) = three(|asked| well(asked.page, 1)).await;
         let mut swept = definition();

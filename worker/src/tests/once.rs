@@ -45,7 +45,7 @@ fn each_once(pages: usize) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn a_token_that_was_never_sent_goes_on_in_the_next_run() {
+async fn unsent_token_continues_in_next_run() {
     let bench = Bench::single_use(scrolling(PAGES, |_| None)).await;
     for run in 1..u32::try_from(PAGES).unwrap() {
         let outcome = bench.run_for(one_page()).await;
@@ -59,7 +59,7 @@ async fn a_token_that_was_never_sent_goes_on_in_the_next_run() {
 }
 
 #[tokio::test]
-async fn a_token_that_was_never_sent_goes_on_after_a_wait_the_vendor_asked_for() {
+async fn unsent_token_continues_after_vendor_wait() {
     for wait in [&[("retry-after", "60")][..], &[]] {
         // Every other request exceeds the quota.
         let vendor = scrolling(PAGES, |asked| {
@@ -77,7 +77,7 @@ async fn a_token_that_was_never_sent_goes_on_after_a_wait_the_vendor_asked_for()
 }
 
 #[tokio::test]
-async fn a_token_goes_on_after_its_source_was_blocked_by_a_refusal() {
+async fn token_continues_after_block() {
     let refused = AtomicBool::new(false);
     let vendor = scrolling(4, move |asked| {
         let first = asked.page == 2 && !refused.swap(true, Ordering::SeqCst);
@@ -95,7 +95,7 @@ async fn a_token_goes_on_after_its_source_was_blocked_by_a_refusal() {
 }
 
 #[tokio::test]
-async fn runs_that_end_before_they_ask_pass_the_token_on() {
+async fn runs_without_request_pass_token_on() {
     let mut bench = Bench::single_use(scrolling(3, |_| None)).await;
     bench.run_for(one_page()).await;
     // Asked to stop before its first request.
@@ -117,7 +117,7 @@ async fn runs_that_end_before_they_ask_pass_the_token_on() {
 }
 
 #[tokio::test]
-async fn a_token_that_works_once_is_not_sent_again_after_a_lost_answer() {
+async fn one_time_token_is_not_resent_after_outage() {
     let lost = AtomicBool::new(false);
     let scroll = scrolling(4, |_| None);
     let bench = Bench::single_use(move |asked| {
@@ -146,7 +146,7 @@ pub(super) async fn killed_after_a_page(bench: &Bench) {
 }
 
 #[tokio::test]
-async fn a_window_whose_tokens_work_once_begins_again_after_a_stop() {
+async fn killed_run_restarts_one_time_token_window() {
     let bench = Bench::single_use(scrolling(4, |_| None)).await;
     killed_after_a_page(&bench).await;
     assert_eq!(bench.window().await.cursor().unwrap().token, "p1");
@@ -162,7 +162,7 @@ async fn a_window_whose_tokens_work_once_begins_again_after_a_stop() {
 }
 
 #[tokio::test]
-async fn what_one_run_left_unsent_is_not_sent_after_another_that_was_killed() {
+async fn unsent_token_is_spent_by_killed_run() {
     let bench = Bench::single_use(scrolling(4, |_| None)).await;
     bench.run_for(one_page()).await;
     assert_eq!(bench.window().await.unsent_after(), Some(1));
@@ -180,7 +180,7 @@ async fn what_one_run_left_unsent_is_not_sent_after_another_that_was_killed() {
 }
 
 #[tokio::test]
-async fn where_tokens_may_be_sent_again_nothing_is_said_of_them() {
+async fn replayable_token_use_is_not_stored() {
     let bench = Bench::new(|asked| well(asked.page, 4)).await;
     bench.run_for(one_page()).await;
     assert_eq!(bench.window().await.unsent_after(), None);

@@ -36,7 +36,7 @@ async fn run_logged(bench: &Bench) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn a_window_of_several_pages_is_delivered_once_and_completed() {
+async fn multi_page_window_is_delivered_once() {
     let bench = Bench::new(|asked| well(asked.page, 4)).await;
     assert_eq!(bench.run().await, Outcome::Completed);
     assert_eq!(bench.output(), all(4));
@@ -49,7 +49,7 @@ async fn a_window_of_several_pages_is_delivered_once_and_completed() {
 }
 
 #[tokio::test]
-async fn an_empty_window_completes() {
+async fn empty_window_completes() {
     let bench = Bench::new(|_| Ok(answer(200, &[], r#"{"kind":"activities"}"#))).await;
     assert_eq!(bench.run().await, Outcome::Completed);
     let window = bench.window().await;
@@ -61,7 +61,7 @@ async fn an_empty_window_completes() {
 }
 
 #[tokio::test]
-async fn an_empty_page_in_the_middle_is_progress_and_not_the_end() {
+async fn empty_middle_page_does_not_end_window() {
     let bench = Bench::new(|asked| match asked.page {
         1 => Ok(page_of(&[], Some("p2"))),
         page => well(page, 3),
@@ -73,7 +73,7 @@ async fn an_empty_page_in_the_middle_is_progress_and_not_the_end() {
 }
 
 #[tokio::test]
-async fn a_stopped_window_goes_on_at_its_checkpointed_token() {
+async fn stopped_window_resumes_at_checkpointed_token() {
     let mut bench = Bench::new(|asked| well(asked.page, 4)).await;
     let stop = bench.stop.clone();
     let worker = bench.worker_with(move |operation, number| {
@@ -108,7 +108,7 @@ async fn a_stopped_window_goes_on_at_its_checkpointed_token() {
 
 /// P7 bounded: memory follows the size of a page, not of a window or a backlog.
 #[tokio::test]
-async fn the_next_page_is_fetched_while_one_is_delivered_and_only_the_next_one() {
+async fn only_next_page_is_prefetched() {
     let bench = Bench::new(|asked| well(asked.page, 3)).await;
     let expected = [
         "fetch 0",
@@ -128,7 +128,7 @@ async fn the_next_page_is_fetched_while_one_is_delivered_and_only_the_next_one()
 }
 
 #[tokio::test]
-async fn a_token_that_works_once_is_not_used_before_its_page_is_checkpointed() {
+async fn one_time_token_waits_for_checkpoint() {
     let bench = Bench::single_use(|asked| well(asked.page, 2)).await;
     let expected = [
         "fetch 0",
@@ -144,7 +144,7 @@ async fn a_token_that_works_once_is_not_used_before_its_page_is_checkpointed() {
 }
 
 #[tokio::test]
-async fn a_page_that_the_sink_did_not_acknowledge_is_not_checkpointed() {
+async fn unacknowledged_page_is_not_checkpointed() {
     for (applied, delivered) in [(Applied::Nothing, 6), (Applied::Half, 7), (Applied::All, 9)] {
         let bench = Bench::new(|asked| well(asked.page, 3)).await;
         bench.sink.fail(SinkCall::Write, 2, applied, unavailable());
@@ -160,7 +160,7 @@ async fn a_page_that_the_sink_did_not_acknowledge_is_not_checkpointed() {
 }
 
 #[tokio::test]
-async fn a_window_whose_last_write_failed_is_not_done() {
+async fn failed_finish_leaves_window_unfinished() {
     let bench = Bench::new(|asked| well(asked.page, 1)).await;
     bench
         .sink
@@ -172,7 +172,7 @@ async fn a_window_whose_last_write_failed_is_not_done() {
 }
 
 #[tokio::test]
-async fn a_failed_prefetch_neither_cancels_nor_forgets_the_delivery() {
+async fn failed_prefetch_keeps_delivery() {
     let failed = Mutex::new(false);
     let bench = Bench::new(move |asked| {
         if asked.page == 1 && !std::mem::replace(&mut *failed.lock().unwrap(), true) {
@@ -203,7 +203,7 @@ async fn a_failed_prefetch_neither_cancels_nor_forgets_the_delivery() {
 }
 
 #[tokio::test]
-async fn a_prefetch_waits_for_its_delivery_to_fail_and_its_page_is_fetched_again() {
+async fn failed_delivery_discards_prefetched_page() {
     let bench = Bench::new(|asked| well(asked.page, 2)).await;
     bench
         .sink
@@ -216,7 +216,7 @@ async fn a_prefetch_waits_for_its_delivery_to_fail_and_its_page_is_fetched_again
 }
 
 #[tokio::test]
-async fn a_page_token_of_another_request_is_not_used() {
+async fn token_of_other_request_is_not_used() {
     let bench = Bench::new(|asked| well(asked.page, 2)).await;
     checkpoint_another_request(&bench).await;
     let outcome = bench.run().await;

@@ -31,7 +31,7 @@ fn ids(count: usize) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn large_page_arrives_in_pieces_under_one_checkpoint() {
+async fn large_page_pieces_share_one_checkpoint() {
     let count = 2 * RECORDS_AT_ONCE_MAX + 1;
     let bench = Bench::new(move |_| page(&objects(count), None)).await;
     assert!(matches!(bench.run().await, Outcome::Completed));
@@ -43,7 +43,7 @@ async fn large_page_arrives_in_pieces_under_one_checkpoint() {
 }
 
 #[tokio::test]
-async fn large_page_is_checkpointed_only_after_its_last_piece() {
+async fn large_page_is_checkpointed_after_last_piece() {
     let count = 2 * RECORDS_AT_ONCE_MAX + 1;
     let bench = Bench::new(move |_| page(&objects(count), None)).await;
     let error = SinkError::Unavailable {
@@ -59,7 +59,7 @@ async fn large_page_is_checkpointed_only_after_its_last_piece() {
 }
 
 #[tokio::test]
-async fn other_sources_go_on_before_each_piece_of_a_large_page() {
+async fn pieces_yield_to_other_sources() {
     let count = 3 * RECORDS_AT_ONCE_MAX;
     let bench = Bench::new(move |_| page(&objects(count), None)).await;
     let log = bench.log.clone();
@@ -88,7 +88,7 @@ async fn other_sources_go_on_before_each_piece_of_a_large_page() {
 }
 
 #[tokio::test]
-async fn rejects_of_a_large_page_keep_their_places_in_the_page() {
+async fn rejects_of_pieces_keep_page_positions() {
     let count = 3 * RECORDS_AT_ONCE_MAX;
     let bench = Bench::new(move |_| page(&vec!["0".to_owned(); count], None)).await;
     assert!(matches!(bench.run().await, Outcome::Completed));
@@ -99,7 +99,7 @@ async fn rejects_of_a_large_page_keep_their_places_in_the_page() {
 }
 
 #[tokio::test]
-async fn order_and_times_are_those_of_the_whole_page() {
+async fn order_and_times_span_whole_page() {
     for late in [
         None,
         Some(RECORDS_AT_ONCE_MAX),

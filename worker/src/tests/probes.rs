@@ -26,7 +26,7 @@ async fn refusing() -> (Bench, Arc<AtomicBool>) {
 }
 
 #[tokio::test]
-async fn a_due_probe_costs_one_request_and_keeps_the_first_instant() {
+async fn failed_probe_costs_one_request() {
     let (bench, _) = refusing().await;
     bench.run().await;
     let first = bench.source().await.blocked.unwrap();
@@ -51,7 +51,7 @@ async fn a_due_probe_costs_one_request_and_keeps_the_first_instant() {
 }
 
 #[tokio::test]
-async fn the_first_page_that_a_probe_delivers_ends_the_block() {
+async fn first_probed_page_ends_block() {
     let (bench, is_cured) = refusing().await;
     bench.run().await;
     is_cured.store(true, Ordering::SeqCst);
@@ -62,7 +62,7 @@ async fn the_first_page_that_a_probe_delivers_ends_the_block() {
 }
 
 #[tokio::test]
-async fn of_two_workers_one_makes_the_probe() {
+async fn one_of_two_workers_probes() {
     let (bench, _) = refusing().await;
     bench.run().await;
     let other = bench.create(1).await;
@@ -87,7 +87,7 @@ async fn of_two_workers_one_makes_the_probe() {
 }
 
 #[tokio::test]
-async fn a_denied_sink_is_asked_again_for_minutes_and_then_blocks_its_source() {
+async fn persistently_denied_sink_blocks_source() {
     let (sink, problem) = ("memory".to_owned(), "told to fail".to_owned());
     let error = SinkError::Denied { sink, problem };
     let bench = Bench::new(|asked| well(asked.page, 2)).await;
@@ -123,7 +123,7 @@ async fn a_denied_sink_is_asked_again_for_minutes_and_then_blocks_its_source() {
 }
 
 #[tokio::test]
-async fn a_full_sink_is_probed_every_minute() {
+async fn full_sink_is_probed_every_minute() {
     let (sink, problem) = ("memory".to_owned(), "told to fail".to_owned());
     let bench = Bench::new(|asked| well(asked.page, 2)).await;
     for number in 1..=3 {
@@ -143,7 +143,7 @@ async fn a_full_sink_is_probed_every_minute() {
 }
 
 #[tokio::test]
-async fn a_secret_that_is_denied_for_a_moment_blocks_no_source() {
+async fn briefly_denied_secret_blocks_no_source() {
     let mut bench = Bench::new(|asked| well(asked.page, 1)).await;
     let problem = "`ssm:okta`: access denied".to_owned();
     bench.outfit.problem = Some(OutfitError::Denied(problem.clone()));

@@ -25,7 +25,7 @@ async fn run_to_the_end(bench: &Bench) {
 }
 
 #[tokio::test]
-async fn a_rejected_token_restarts_the_window_and_the_output_has_each_record_once() {
+async fn rejected_token_restart_delivers_once() {
     let rejected = Mutex::new(false);
     let bench = Bench::new(move |asked| {
         if asked.page == 2 && !std::mem::replace(&mut *rejected.lock().unwrap(), true) {
@@ -63,7 +63,7 @@ fn leads_to(next: &'static str) -> impl Fn(&Asked) -> Reply + Send + Sync {
 }
 
 #[tokio::test]
-async fn a_pager_that_stands_still_or_goes_in_a_circle_never_completes_and_soon_parks() {
+async fn token_cycle_parks_window() {
     for (next, asked_each_run) in [("p1", 2), ("p2", 3)] {
         let bench = Bench::new(leads_to(next)).await;
         run_to_the_end(&bench).await;
@@ -84,7 +84,7 @@ async fn a_pager_that_stands_still_or_goes_in_a_circle_never_completes_and_soon_
 }
 
 #[tokio::test]
-async fn a_circle_that_leads_back_to_the_token_of_a_resumed_run_is_noticed() {
+async fn cycle_to_resumed_token_is_detected() {
     let bench = Bench::new(leads_to("p2")).await;
     bench
         .run_for(crate::Budget::killed_at(super::harness::after(1)))
@@ -99,7 +99,7 @@ async fn a_circle_that_leads_back_to_the_token_of_a_resumed_run_is_noticed() {
 }
 
 #[tokio::test]
-async fn the_first_restart_is_at_once_and_the_later_ones_wait_longer_and_longer() {
+async fn later_restarts_back_off() {
     let bench = Bench::new(leads_to("p2")).await;
     let mut waits = Vec::new();
     for _ in 0..4 {
@@ -113,7 +113,7 @@ async fn the_first_restart_is_at_once_and_the_later_ones_wait_longer_and_longer(
 }
 
 #[tokio::test]
-async fn an_answer_too_large_asks_for_a_split_in_the_middle() {
+async fn too_large_response_splits_at_midpoint() {
     let bench = Bench::new(|_| Ok(answer(413, &[], "{}"))).await;
     assert!(matches!(bench.run().await, Outcome::Failed { .. }));
     let window = bench.window().await;
@@ -125,7 +125,7 @@ async fn an_answer_too_large_asks_for_a_split_in_the_middle() {
 }
 
 #[tokio::test]
-async fn a_window_with_delivered_pages_is_not_split() {
+async fn window_with_delivered_pages_is_not_split() {
     let bench = Bench::new(|asked| match asked.page {
         1 => Ok(answer(413, &[], "{}")),
         page => well(page, 3),
@@ -142,7 +142,7 @@ async fn a_window_with_delivered_pages_is_not_split() {
 }
 
 #[tokio::test]
-async fn a_panic_counts_against_its_own_window_and_the_worker_goes_on() {
+async fn panic_counts_against_its_own_window() {
     let bench = Bench::new(|asked| {
         assert!(asked.page != 2, "a page that nobody can read");
         well(asked.page, 4)

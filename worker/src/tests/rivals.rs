@@ -25,7 +25,7 @@ pub(super) fn take_back(store: &MemoryStore, id: &WindowId) {
 }
 
 #[tokio::test]
-async fn of_two_copies_of_one_invocation_one_works_and_each_page_is_delivered_once() {
+async fn duplicate_invocation_delivers_each_page_once() {
     let bench = Bench::new(|asked| well(asked.page, 5)).await;
     let task = bench.task().await;
     let first = bench.worker(bench.store.clone());
@@ -42,7 +42,7 @@ async fn of_two_copies_of_one_invocation_one_works_and_each_page_is_delivered_on
 }
 
 #[tokio::test]
-async fn a_copy_that_arrives_late_is_fenced_and_asks_nothing() {
+async fn late_duplicate_is_fenced_without_request() {
     let bench = Bench::new(|asked| well(asked.page, 2)).await;
     let task = bench.task().await;
     let worker = bench.worker(bench.store.clone());
@@ -58,7 +58,7 @@ async fn a_copy_that_arrives_late_is_fenced_and_asks_nothing() {
 }
 
 #[tokio::test]
-async fn a_copy_whose_claim_reply_is_lost_does_not_take_its_rivals_claim_for_its_own() {
+async fn lost_claim_reply_does_not_adopt_rivals_claim() {
     let bench = Bench::new(|asked| well(asked.page, 3)).await;
     let task = bench.task().await;
     let second = bench.worker_with(|operation, number| match (operation, number) {
@@ -80,7 +80,7 @@ async fn a_copy_whose_claim_reply_is_lost_does_not_take_its_rivals_claim_for_its
 
 /// P4 fenced: a worker that lost its window cannot change it.
 #[tokio::test]
-async fn a_worker_that_lost_its_window_cannot_move_it_and_repeats_at_most_the_page_in_flight() {
+async fn fenced_worker_repeats_at_most_one_page() {
     for lost_at in 1..=4 {
         // While the vendor responds to request `lost_at`, the lease expires and another worker
         // claims it.
@@ -108,7 +108,7 @@ async fn a_worker_that_lost_its_window_cannot_move_it_and_repeats_at_most_the_pa
 }
 
 #[tokio::test]
-async fn a_zombie_that_wakes_after_another_worker_finished_changes_nothing() {
+async fn late_zombie_changes_nothing() {
     let bench = Bench::new(|asked| well(asked.page, 3)).await;
     let task = bench.task().await;
     let (reached, taken) = (Arc::new(tokio::sync::Notify::new()), Mutex::new(false));
@@ -135,7 +135,7 @@ async fn a_zombie_that_wakes_after_another_worker_finished_changes_nothing() {
 }
 
 #[tokio::test]
-async fn a_worker_cannot_complete_a_window_that_was_parked_meanwhile() {
+async fn worker_cannot_complete_parked_window() {
     let bench = Bench::new(|asked| well(asked.page, 1)).await;
     let (store, id) = (bench.store.clone(), bench.id.clone());
     let worker = bench.worker_with(move |operation, _| {

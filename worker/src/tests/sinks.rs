@@ -17,7 +17,7 @@ fn named(error: impl Fn(String, String) -> SinkError) -> SinkError {
 }
 
 #[tokio::test]
-async fn a_full_or_refusing_sink_blocks_the_source_and_the_window_keeps_its_place() {
+async fn full_or_refusing_sink_blocks_source() {
     for call in CALLS {
         for error in [
             named(|sink, problem| SinkError::Full { sink, problem }),
@@ -39,7 +39,7 @@ async fn a_full_or_refusing_sink_blocks_the_source_and_the_window_keeps_its_plac
 }
 
 #[tokio::test]
-async fn a_sink_that_is_not_available_is_excused_and_waits_grow() {
+async fn unavailable_sink_backs_off_without_attempts() {
     let error = named(|sink, problem| SinkError::Unavailable { sink, problem });
     let bench = Bench::new(|asked| well(asked.page, 2)).await;
     for run in 1..=limits::ATTEMPTS_MAX + 2 {
@@ -71,7 +71,7 @@ async fn a_sink_that_is_not_available_is_excused_and_waits_grow() {
 }
 
 #[tokio::test]
-async fn a_sink_that_lost_what_it_had_begins_again_at_page_one() {
+async fn lost_output_restarts_at_page_one() {
     let bench = Bench::new(|asked| match asked.number {
         2 => Ok(answer(429, &[("retry-after", "600")], "{}")),
         _ => well(asked.page, 3),
@@ -94,7 +94,7 @@ async fn a_sink_that_lost_what_it_had_begins_again_at_page_one() {
 
 /// P8 nothing dropped: a record is forwarded or goes to `rejects`; an error never ends a window.
 #[tokio::test]
-async fn what_cannot_be_a_line_is_rejected_and_does_not_hold_up_the_rest() {
+async fn unusable_records_become_rejects() {
     let bench = Bench::new(|_| {
         let body = r#"{"items":[{"id":"a"},7,{"id":"b","_windlass":1},{"id":"c"}]}"#;
         Ok(answer(200, &[], body))
@@ -111,7 +111,7 @@ async fn what_cannot_be_a_line_is_rejected_and_does_not_hold_up_the_rest() {
 }
 
 #[tokio::test]
-async fn a_sink_that_never_answers_is_given_up_before_the_deadline_and_does_not_count() {
+async fn hanging_sink_is_abandoned_before_deadline() {
     let bench = Bench::new(|asked| well(asked.page, 3)).await;
     let hangs = &bench.sink.inner().hangs;
     hangs.store(true, Ordering::SeqCst);
@@ -134,7 +134,7 @@ async fn a_sink_that_never_answers_is_given_up_before_the_deadline_and_does_not_
 }
 
 #[tokio::test]
-async fn long_wait_that_a_sink_asks_for_is_obeyed_and_short_ones_grow() {
+async fn long_sink_wait_is_obeyed_short_ones_grow() {
     let ask = |wait_ms| SinkError::Throttled {
         sink: "memory".to_owned(),
         problem: "told to wait".to_owned(),
@@ -162,7 +162,7 @@ async fn long_wait_that_a_sink_asks_for_is_obeyed_and_short_ones_grow() {
 }
 
 #[tokio::test]
-async fn stop_gives_up_a_page_that_the_sink_does_not_take_within_the_grace() {
+async fn stop_abandons_page_after_grace() {
     let bench = Bench::new(|asked| well(asked.page, 3)).await;
     let hangs = &bench.sink.inner().hangs;
     hangs.store(true, Ordering::SeqCst);

@@ -51,7 +51,7 @@ async fn run_out_of_time(bench: &Bench) -> Window {
 }
 
 #[tokio::test]
-async fn a_window_that_runs_out_of_time_again_and_again_is_split_where_its_pages_end() {
+async fn repeated_overruns_split_at_frontier() {
     use windlass_core::window::Delivered::{After, Before};
     for (order, vendor, at, delivered) in [
         // The last of six records; its minute may have more.
@@ -77,7 +77,7 @@ async fn a_window_that_runs_out_of_time_again_and_again_is_split_where_its_pages
 }
 
 #[tokio::test]
-async fn a_window_that_needs_one_more_run_is_not_split() {
+async fn window_needing_one_more_run_is_not_split() {
     let bench = Bench::with(strict(Order::OldestFirst), every(0, 9)).await;
     for _ in 0..limits::OVERRUNS_BEFORE_SPLIT {
         run_out_of_time(&bench).await;
@@ -86,7 +86,7 @@ async fn a_window_that_needs_one_more_run_is_not_split() {
 }
 
 #[tokio::test]
-async fn a_run_that_was_told_to_stop_is_not_one_that_ran_out_of_time() {
+async fn stopped_run_is_no_overrun() {
     let bench = Bench::with(strict(Order::OldestFirst), every(0, 2)).await;
     let stop = bench.stop.clone();
     let worker = bench.worker_with(move |operation, _| {
@@ -111,7 +111,7 @@ fn rejecting(
 }
 
 #[tokio::test]
-async fn a_rejected_token_splits_a_window_whose_order_held_and_restarts_any_other() {
+async fn rejected_token_splits_only_ordered_window() {
     let at_minute_six = Some(6);
     let jumbled = |asked: &Asked| match asked.page {
         // Each page is in order, and the second begins before the first ends.
@@ -157,7 +157,7 @@ async fn a_rejected_token_splits_a_window_whose_order_held_and_restarts_any_othe
 }
 
 #[tokio::test]
-async fn tokens_in_a_circle_split_a_window_whose_order_held() {
+async fn token_cycle_splits_ordered_window() {
     let circling = |asked: &Asked| match asked.page {
         0 => timed(&[("a", 0)], Some("p1")),
         1 => timed(&[("b", 5)], Some("p2")),
@@ -174,7 +174,7 @@ async fn tokens_in_a_circle_split_a_window_whose_order_held() {
 }
 
 #[tokio::test]
-async fn a_window_whose_tokens_work_once_is_split_after_a_stop_when_its_order_held() {
+async fn killed_run_splits_ordered_one_time_token_window() {
     let strict = strict(Order::OldestFirst);
     let once = Setting {
         manifest: strict.manifest.replace("  replayable: true\n", ""),

@@ -24,7 +24,7 @@ async fn run_with(bench: &Bench, failing: Operation, fault: Fault) -> Outcome {
 }
 
 #[tokio::test]
-async fn a_call_whose_reply_is_lost_or_that_is_refused_once_is_repeated_and_resolved() {
+async fn failed_state_call_is_retried_and_resolved() {
     for operation in [
         Operation::Claim,
         Operation::Source,
@@ -49,7 +49,7 @@ async fn a_call_whose_reply_is_lost_or_that_is_refused_once_is_repeated_and_reso
 }
 
 #[tokio::test]
-async fn a_release_and_a_gate_whose_reply_is_lost_happen_once() {
+async fn release_and_cooldown_happen_once_despite_lost_reply() {
     for operation in [Operation::Release, Operation::CloseRateGate] {
         for fault in [Fault::LoseReply, Fault::Refuse] {
             let bench = Bench::new(|asked| match asked.number {
@@ -68,7 +68,7 @@ async fn a_release_and_a_gate_whose_reply_is_lost_happen_once() {
 }
 
 #[tokio::test]
-async fn a_block_whose_reply_is_lost_still_gives_the_window_back() {
+async fn lost_block_reply_still_releases_window() {
     for fault in [Fault::LoseReply, Fault::Refuse] {
         let bench = Bench::new(|_| Ok(answer(403, &[], "{}"))).await;
         let outcome = run_with(&bench, Operation::BlockSource, fault).await;
@@ -79,7 +79,7 @@ async fn a_block_whose_reply_is_lost_still_gives_the_window_back() {
 }
 
 #[tokio::test]
-async fn a_checkpoint_that_was_never_applied_does_not_count_as_applied() {
+async fn unapplied_checkpoint_is_not_assumed_applied() {
     // The response to the first try is lost with the write: the epoch has moved meanwhile.
     let bench = Bench::new(|asked| well(asked.page, 3)).await;
     let store = bench.store.clone();
@@ -100,7 +100,7 @@ async fn a_checkpoint_that_was_never_applied_does_not_count_as_applied() {
 }
 
 #[tokio::test]
-async fn a_state_that_stays_down_ends_the_task_after_a_few_tries() {
+async fn persistent_state_outage_ends_task() {
     for failing in [Operation::Checkpoint, Operation::Complete] {
         let bench = Bench::new(|asked| well(asked.page, 3)).await;
         let worker = bench.worker_with(move |operation, _| {
@@ -123,7 +123,7 @@ async fn a_state_that_stays_down_ends_the_task_after_a_few_tries() {
 }
 
 #[tokio::test]
-async fn a_task_ends_at_the_first_window_whose_state_stays_down() {
+async fn task_ends_at_first_state_outage() {
     let bench = Bench::new(|asked| well(asked.page, 1)).await;
     let mut task = bench.task().await;
     for hour in 1..4 {
@@ -141,7 +141,7 @@ async fn a_task_ends_at_the_first_window_whose_state_stays_down() {
 }
 
 #[tokio::test]
-async fn an_outage_of_the_sink_during_a_lost_checkpoint_delivers_nothing_twice() {
+async fn sink_outage_during_lost_checkpoint_duplicates_nothing() {
     let bench = Bench::new(|asked| well(asked.page, 2)).await;
     let error = SinkError::Unavailable {
         sink: "memory".to_owned(),
@@ -156,7 +156,7 @@ async fn an_outage_of_the_sink_during_a_lost_checkpoint_delivers_nothing_twice()
 }
 
 #[tokio::test]
-async fn each_page_is_observed_once_it_is_durable() {
+async fn each_durable_page_is_observed() {
     #[derive(Debug, Default)]
     struct Seen(Mutex<Vec<(u64, u64)>>);
     impl crate::Observer for Seen {
@@ -177,7 +177,7 @@ async fn each_page_is_observed_once_it_is_durable() {
 }
 
 #[tokio::test]
-async fn state_is_durable_before_a_file_becomes_final() {
+async fn state_is_durable_before_output_is_final() {
     for (records, syncs) in [(true, limits::STATE_TRIES_MAX), (false, 0)] {
         let bench = Bench::new(move |asked| {
             if records {

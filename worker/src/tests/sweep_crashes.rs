@@ -31,7 +31,7 @@ async fn die_at_checkpoint(bench: &Bench, at: u64) {
 }
 
 #[tokio::test]
-async fn what_a_sweep_remembered_and_did_not_checkpoint_is_delivered_again() {
+async fn sweep_redelivers_page_without_checkpoint() {
     // The late-arriving record is on the first page, and the process dies between the two.
     let passes = Mutex::new(0);
     let vendor = move |asked: &Asked| {
@@ -55,7 +55,7 @@ async fn what_a_sweep_remembered_and_did_not_checkpoint_is_delivered_again() {
 }
 
 #[tokio::test]
-async fn what_a_live_window_remembered_and_did_not_checkpoint_is_delivered_again() {
+async fn live_window_redelivers_page_without_checkpoint() {
     let bench = Bench::with(swept(), with_late(&[])).await;
     die_at_checkpoint(&bench, 1).await;
     assert_eq!(
@@ -68,7 +68,7 @@ async fn what_a_live_window_remembered_and_did_not_checkpoint_is_delivered_again
 }
 
 #[tokio::test]
-async fn a_page_that_the_sink_did_not_take_is_not_remembered() {
+async fn undelivered_page_is_not_remembered() {
     let bench = Bench::with(swept(), with_late(&[])).await;
     let error = SinkError::Unavailable {
         sink: "memory".to_owned(),
@@ -80,7 +80,7 @@ async fn a_page_that_the_sink_did_not_take_is_not_remembered() {
 }
 
 #[tokio::test]
-async fn a_page_that_cannot_be_remembered_is_not_checkpointed() {
+async fn unremembered_page_is_not_checkpointed() {
     let bench = Bench::with(swept(), with_late(&[])).await;
     let worker = bench.worker_with(|operation, _| match operation {
         Operation::Remember => Fault::Refuse,

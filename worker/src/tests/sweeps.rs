@@ -82,7 +82,7 @@ pub(super) fn with_late(
 }
 
 #[tokio::test]
-async fn each_page_is_remembered_after_the_sink_has_it_and_before_its_checkpoint() {
+async fn page_is_remembered_between_sink_and_checkpoint() {
     let bench = Bench::with(swept(), with_late(&[])).await;
     let log = bench.log.clone();
     let worker = bench.worker_with(move |operation, _| {
@@ -119,7 +119,7 @@ async fn each_page_is_remembered_after_the_sink_has_it_and_before_its_checkpoint
 }
 
 #[tokio::test]
-async fn a_source_without_sweeps_and_a_window_too_old_for_them_remember_nothing() {
+async fn window_without_future_sweep_remembers_nothing() {
     let old = Setting {
         policy: Policy {
             sweeps_ms: vec![HOUR_MS],
@@ -138,7 +138,7 @@ async fn a_source_without_sweeps_and_a_window_too_old_for_them_remember_nothing(
 /// A record that arrives after its live window was read is delivered by the sweep, and no other
 /// again.
 #[tokio::test]
-async fn a_sweep_delivers_only_what_was_not_delivered() {
+async fn sweep_delivers_only_undelivered_records() {
     let bench = Bench::with(swept(), with_late(&[("late", 5)])).await;
     assert_eq!(bench.run().await, Outcome::Completed);
     assert_eq!(bench.output(), ["a", "b", "c"]);
@@ -150,7 +150,7 @@ async fn a_sweep_delivers_only_what_was_not_delivered() {
 }
 
 #[tokio::test]
-async fn a_sweep_that_finds_nothing_new_delivers_nothing_and_is_done() {
+async fn sweep_without_news_delivers_nothing() {
     let bench = Bench::with(swept(), |asked| well(asked.page, 3)).await;
     bench.run().await;
     let before = bench.written().len();
@@ -163,7 +163,7 @@ async fn a_sweep_that_finds_nothing_new_delivers_nothing_and_is_done() {
 }
 
 #[tokio::test]
-async fn a_record_that_is_listed_twice_in_a_sweep_is_delivered_once() {
+async fn duplicate_in_sweep_is_delivered_once() {
     let twice = &[("late", 5), ("late", 5)];
     let bench = Bench::with(swept(), with_late(twice)).await;
     bench.run().await;
@@ -174,7 +174,7 @@ async fn a_record_that_is_listed_twice_in_a_sweep_is_delivered_once() {
 }
 
 #[tokio::test]
-async fn a_later_sweep_knows_what_an_earlier_one_delivered_whatever_its_windows() {
+async fn later_sweep_knows_deliveries_of_earlier_one() {
     // Hours 0 and 1 have a record each, and later one more in hour 1, on a page that begins in 0.
     let requests = Mutex::new(0);
     let vendor = move |_: &Asked| {
@@ -205,7 +205,7 @@ async fn a_later_sweep_knows_what_an_earlier_one_delivered_whatever_its_windows(
 }
 
 #[tokio::test]
-async fn sweep_window_that_the_vendor_refuses_as_too_large_fails_with_that_reason() {
+async fn too_large_sweep_window_fails_with_reason() {
     let bench = Bench::with(swept(), |_| Ok(answer(413, &[], "{}"))).await;
     let bench = sweep(bench, 1, 0, 60).await;
     assert!(matches!(bench.run().await, Outcome::Failed { .. }));
@@ -220,7 +220,7 @@ async fn sweep_window_that_the_vendor_refuses_as_too_large_fails_with_that_reaso
 }
 
 #[tokio::test]
-async fn what_has_no_id_is_not_remembered_and_is_delivered_by_a_sweep() {
+async fn records_without_id_are_not_remembered() {
     let nameless = |asked: &Asked| match asked.page {
         0 => Ok(page_of(&names(0), Some("p1"))),
         _ => Ok(answer(200, &[], r#"{"items":[{"name":"nameless"}]}"#)),
@@ -235,7 +235,7 @@ async fn what_has_no_id_is_not_remembered_and_is_delivered_by_a_sweep() {
 }
 
 #[tokio::test]
-async fn a_record_that_was_rejected_counts_as_delivered() {
+async fn reject_counts_as_delivered() {
     let hidden = |_: &Asked| Ok(answer(200, &[], r#"{"items":[{"id":"a","_windlass":1}]}"#));
     let bench = Bench::with(swept(), hidden).await;
     bench.run().await;
@@ -262,7 +262,7 @@ fn restarting() -> impl Fn(&Asked) -> Reply + Send + Sync {
 }
 
 #[tokio::test]
-async fn what_only_an_earlier_pass_of_a_live_window_delivered_is_not_known() {
+async fn records_from_before_restart_are_not_known() {
     let bench = Bench::with(swept(), restarting()).await;
     assert!(matches!(bench.run().await, Outcome::Failed { .. }));
     assert_eq!(bench.run_when_due().await, Outcome::Completed);
@@ -274,7 +274,7 @@ async fn what_only_an_earlier_pass_of_a_live_window_delivered_is_not_known() {
 }
 
 #[tokio::test]
-async fn a_sweep_that_begins_again_delivers_again_what_its_first_pass_found() {
+async fn restarted_sweep_redelivers_its_finds() {
     let requests = Mutex::new(0);
     let vendor = move |asked: &Asked| {
         let mut requests = requests.lock().unwrap();
@@ -295,7 +295,7 @@ async fn a_sweep_that_begins_again_delivers_again_what_its_first_pass_found() {
 }
 
 #[tokio::test]
-async fn a_sweep_that_would_have_to_know_too_much_says_so_and_parks_in_the_end() {
+async fn sweep_over_digest_limit_fails_with_reason() {
     let bench = Bench::with(swept(), |asked| well(asked.page, 1)).await;
     bench.run().await;
     let seen = seen(&bench).await;
@@ -320,7 +320,7 @@ async fn a_sweep_that_would_have_to_know_too_much_says_so_and_parks_in_the_end()
 
 /// A sweep can be delayed: by a gap, a paused source, or a later configuration.
 #[tokio::test]
-async fn what_a_window_delivered_is_remembered_as_long_as_the_window_itself() {
+async fn seen_pages_live_as_long_as_window() {
     // This vendor's clock stands still.
     let mut setting = swept();
     setting.policy.clock = Some(WhoseClock::Ours);

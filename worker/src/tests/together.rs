@@ -180,7 +180,7 @@ fn busiest_minute(asked: &[i64]) -> usize {
 
 /// Reservations that pass while the state is slow are not used in a burst when it responds again.
 #[tokio::test(start_paused = true)]
-async fn a_state_that_was_slow_does_not_release_a_burst_of_late_requests() {
+async fn slow_state_releases_no_request_burst() {
     // From minute two on it does not respond for nine seconds.
     let slow = |operation, ms: i64| match operation {
         Operation::RateState if (120_000..129_000).contains(&ms) => {
@@ -196,7 +196,7 @@ async fn a_state_that_was_slow_does_not_release_a_burst_of_late_requests() {
 
 /// A request that is sent late is nearer to the next ones than its reservation.
 #[tokio::test(start_paused = true)]
-async fn a_pace_of_few_requests_is_kept_although_answers_of_the_state_are_late() {
+async fn low_request_rate_holds_with_slow_state() {
     let slow = |operation, ms: i64| match operation {
         Operation::TakeTurns if ms < 30_000 => Fault::SlowReply { ms: 4_000 },
         _ => Fault::None,
@@ -211,7 +211,7 @@ async fn a_pace_of_few_requests_is_kept_although_answers_of_the_state_are_late()
 
 /// Workers in many processes together keep one declared request rate, and use it up.
 #[tokio::test(start_paused = true)]
-async fn twenty_processes_or_three_never_ask_more_than_declared_and_hardly_less() {
+async fn processes_share_declared_request_rate() {
     for workers in [20, 3] {
         let minutes = 10;
         let asked = asked_by(workers, minutes).await;
@@ -238,7 +238,7 @@ async fn others_take_turns(bench: &Bench, ms: i64) {
 }
 
 #[tokio::test]
-async fn a_turn_within_ten_seconds_is_waited_for_and_a_later_one_is_left() {
+async fn only_near_reservation_is_waited_for() {
     for (taken_ms, waits) in [(10_000, true), (10_001, false)] {
         let mut bench = Bench::new(|asked| well(asked.page, 1)).await;
         (bench.pace, bench.shares_turns) = (Some(60), true);
@@ -260,7 +260,7 @@ async fn a_turn_within_ten_seconds_is_waited_for_and_a_later_one_is_left() {
 }
 
 #[tokio::test]
-async fn a_page_delivered_before_there_was_no_turn_left_is_checkpointed() {
+async fn delivered_page_is_checkpointed_without_next_reservation() {
     let mut bench = Bench::new(|asked| well(asked.page, 3)).await;
     (bench.pace, bench.shares_turns) = (Some(60), true);
     let (store, clock) = (bench.store.clone(), bench.clock.clone());
@@ -287,7 +287,7 @@ async fn a_page_delivered_before_there_was_no_turn_left_is_checkpointed() {
 }
 
 #[tokio::test]
-async fn a_state_that_gives_no_turns_ends_the_run_without_a_request() {
+async fn failed_reservation_ends_run_without_request() {
     let mut bench = Bench::new(|asked| well(asked.page, 1)).await;
     (bench.pace, bench.shares_turns) = (Some(60), true);
     let worker = bench.worker_with(|operation, _| match operation {
@@ -301,7 +301,7 @@ async fn a_state_that_gives_no_turns_ends_the_run_without_a_request() {
 }
 
 #[tokio::test]
-async fn requests_that_fail_take_turns_too() {
+async fn failing_requests_need_reservations_too() {
     let mut bench = Bench::new(|asked| match asked.number {
         1..=3 => Ok(answer(503, &[("retry-after", "0")], "{}")),
         _ => well(asked.page, 1),
@@ -314,7 +314,7 @@ async fn requests_that_fail_take_turns_too() {
 }
 
 #[tokio::test]
-async fn a_pace_that_was_lowered_after_the_task_was_sent_is_kept() {
+async fn request_rate_lowered_after_dispatch_holds() {
     for (declared, spacing_ms) in [(None, 1_050), (Some(30), 2_100), (Some(600), 1_050)] {
         let mut bench = Bench::new(|asked| well(asked.page, 4)).await;
         (bench.pace, bench.shares_turns) = (Some(60), true);
@@ -350,7 +350,7 @@ async fn gate_closes_and(ms: i64) -> (Outcome, Bench) {
 }
 
 #[tokio::test]
-async fn a_gate_that_another_process_closes_stops_a_run_within_seconds_and_keeps_its_pages() {
+async fn foreign_cooldown_stops_run_within_seconds() {
     let (outcome, bench) = gate_closes_and(limits::GATE_READ_MS + 1).await;
     let until = Some(after(5 * MINUTE_MS));
     assert!(
@@ -366,14 +366,14 @@ async fn a_gate_that_another_process_closes_stops_a_run_within_seconds_and_keeps
 }
 
 #[tokio::test]
-async fn a_gate_is_not_looked_at_again_within_the_same_few_seconds() {
+async fn cooldown_is_not_reread_within_seconds() {
     let (outcome, bench) = gate_closes_and(limits::GATE_READ_MS).await;
     assert_eq!(outcome, Outcome::Completed);
     assert_eq!(bench.asked().len(), 5);
 }
 
 #[tokio::test]
-async fn a_run_that_closes_the_gate_stops_the_others_of_its_process_at_once() {
+async fn cooldown_stops_other_runs_of_process() {
     let bench = Bench::new(|asked| match asked.number {
         3 => Ok(answer(429, &[("retry-after", "600")], "{}")),
         _ => well(asked.page, 9),

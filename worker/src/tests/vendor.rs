@@ -8,7 +8,7 @@ use super::harness::{Bench, CANARY};
 use crate::Outcome;
 
 #[tokio::test]
-async fn garbage_is_asked_for_again_within_the_run_and_then_counts() {
+async fn garbage_is_retried_then_counts_as_attempt() {
     let bench = Bench::new(|_| Ok(answer(200, &[], "<html>maintenance</html>"))).await;
     let outcome = bench.run().await;
     assert!(matches!(outcome, Outcome::Failed { .. }), "{outcome:?}");
@@ -24,7 +24,7 @@ async fn garbage_is_asked_for_again_within_the_run_and_then_counts() {
 }
 
 #[tokio::test]
-async fn garbage_that_goes_away_is_not_counted() {
+async fn transient_garbage_is_not_counted() {
     let bench = Bench::new(|asked| match asked.number {
         1..=4 => Ok(answer(200, &[], "{")),
         _ => well(asked.page, 2),
@@ -38,7 +38,7 @@ async fn garbage_that_goes_away_is_not_counted() {
 }
 
 #[tokio::test]
-async fn an_outage_never_parks_a_window_and_is_asked_about_less_and_less() {
+async fn outage_never_parks_and_backs_off() {
     let bench = Bench::new(|asked| match asked.number % 2 {
         0 => Err(TransportError::Interrupted("told to".to_owned())),
         _ => Ok(answer(503, &[], "{}")),
@@ -64,7 +64,7 @@ async fn an_outage_never_parks_a_window_and_is_asked_about_less_and_less() {
 }
 
 #[tokio::test]
-async fn a_vendor_that_asks_for_no_wait_at_all_is_left_alone_all_the_same() {
+async fn zero_retry_after_still_backs_off() {
     let bench = Bench::new(|_| Ok(answer(503, &[("retry-after", "0")], "{}"))).await;
     bench.carve(1).await;
     bench.run().await;
@@ -88,7 +88,7 @@ async fn progress_forgives_earlier_setbacks() {
 }
 
 #[tokio::test]
-async fn a_secret_that_the_vendor_repeats_is_never_stored() {
+async fn secret_echoed_by_vendor_is_never_stored() {
     for status in [403, 500, 200] {
         let bench = Bench::new(move |_| {
             let body = format!(r#"{{"error":{{"message":"bad token {CANARY}"}},"items":7}}"#);
@@ -111,7 +111,7 @@ async fn a_secret_that_the_vendor_repeats_is_never_stored() {
 
 /// A hanging vendor holds a worker for one timeout: the window waits, and the worker is free.
 #[tokio::test]
-async fn request_that_timed_out_is_not_repeated_within_the_run() {
+async fn timed_out_request_is_not_retried_within_run() {
     let bench = Bench::new(|asked| match asked.number {
         1 => Err(TransportError::Timeout("told to".to_owned())),
         _ => well(asked.page, 2),

@@ -17,7 +17,7 @@ fn slow_down_once(wait: &'static str) -> impl Fn(&Asked) -> Reply + Send + Sync 
 
 /// P5 polite: workers of a rate group share one request rate, and a long wait is stored, not slept.
 #[tokio::test]
-async fn a_long_wait_is_stored_for_the_whole_group_and_nobody_sleeps() {
+async fn long_wait_becomes_group_cooldown() {
     for wait in ["3600", "31536000"] {
         let bench = Bench::new(slow_down_once(wait)).await;
         let outcome = bench.run().await;
@@ -40,7 +40,7 @@ async fn a_long_wait_is_stored_for_the_whole_group_and_nobody_sleeps() {
 }
 
 #[tokio::test]
-async fn a_short_wait_is_slept_through_and_the_same_page_asked_for_again() {
+async fn short_wait_is_slept_through() {
     let bench = Bench::new(slow_down_once("3")).await;
     assert_eq!(bench.run().await, Outcome::Completed);
     assert_eq!(bench.clock.slept_ms(), 3_000);
@@ -49,7 +49,7 @@ async fn a_short_wait_is_slept_through_and_the_same_page_asked_for_again() {
 }
 
 #[tokio::test]
-async fn refusals_without_a_wait_close_the_group_for_longer_each_time() {
+async fn http_429_without_wait_grows_cooldown() {
     let bench = Bench::new(|_| Ok(answer(429, &[], "{}"))).await;
     let mut waits = Vec::new();
     for _ in 0..6 {
@@ -65,7 +65,7 @@ async fn refusals_without_a_wait_close_the_group_for_longer_each_time() {
 }
 
 #[tokio::test]
-async fn a_closed_gate_is_respected_without_a_request() {
+async fn active_cooldown_sends_no_request() {
     let bench = Bench::new(slow_down_once("3600")).await;
     bench.run().await;
     bench.clock.advance_ms(HOUR_MS - 1);
@@ -86,7 +86,7 @@ async fn a_closed_gate_is_respected_without_a_request() {
 }
 
 #[tokio::test]
-async fn a_declared_pace_spaces_the_requests() {
+async fn declared_request_rate_spaces_requests() {
     let mut bench = Bench::new(|asked| well(asked.page, 4)).await;
     bench.pace = Some(60);
     assert_eq!(bench.run().await, Outcome::Completed);
@@ -99,7 +99,7 @@ async fn a_declared_pace_spaces_the_requests() {
 const SLOW_MS: i64 = 63_000;
 
 #[tokio::test]
-async fn a_pace_too_slow_to_sleep_through_closes_the_gate_after_each_page() {
+async fn slow_request_rate_sets_cooldown_per_page() {
     let mut bench = Bench::new(|asked| well(asked.page, 3)).await;
     bench.pace = Some(1);
     for page in 1..=2 {
@@ -121,7 +121,7 @@ async fn a_pace_too_slow_to_sleep_through_closes_the_gate_after_each_page() {
 }
 
 #[tokio::test]
-async fn of_two_workers_at_a_slow_pace_only_one_asks() {
+async fn slow_request_rate_admits_one_of_two_workers() {
     let mut bench = Bench::new(|asked| well(asked.page, 1)).await;
     bench.pace = Some(1);
     let worker = bench.worker(bench.store.clone());
@@ -149,7 +149,7 @@ async fn of_two_workers_at_a_slow_pace_only_one_asks() {
 }
 
 #[tokio::test]
-async fn a_slow_pace_is_kept_by_requests_that_fail_too() {
+async fn slow_request_rate_holds_for_failing_requests() {
     let mut bench = Bench::new(|_| Ok(answer(503, &[], "{}"))).await;
     bench.pace = Some(1);
     assert!(matches!(bench.run().await, Outcome::Yielded { .. }));
@@ -158,7 +158,7 @@ async fn a_slow_pace_is_kept_by_requests_that_fail_too() {
 }
 
 #[tokio::test]
-async fn a_spent_budget_closes_the_gate_after_the_page_is_checkpointed() {
+async fn spent_quota_sets_cooldown_after_checkpoint() {
     let bench = Bench::new(|asked| match asked.page {
         0 => {
             let page = page_of(&names(0), Some("p1"));
@@ -178,7 +178,7 @@ async fn a_spent_budget_closes_the_gate_after_the_page_is_checkpointed() {
 }
 
 #[tokio::test]
-async fn a_budget_that_the_last_page_of_a_window_used_up_closes_the_gate_for_the_next_window() {
+async fn quota_spent_by_last_page_sets_cooldown() {
     let bench = Bench::new(|_| {
         let page = page_of(&names(0), None);
         let body = String::from_utf8(page.body.to_vec()).unwrap();
