@@ -100,7 +100,7 @@ pub(crate) fn alone(mut step: Step, remembers: bool) -> Step {
     }
 }
 
-/// Stores `held` back, without a page or a window that is done.
+/// Returns `held` to its worker, without a page or a window that is done.
 pub(crate) fn settle(state: &mut State, which: usize, mut held: Held) {
     let done = held.page.take_if(|page| page.step == Step::Done);
     if done.is_some_and(|page| page.next.is_none()) {

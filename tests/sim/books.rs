@@ -219,7 +219,7 @@ impl Books {
         }
     }
 
-    /// Records a pending split of `window`, or its part that is another window now.
+    /// Records a pending or past split of `window` at `at`.
     pub(crate) fn split(&mut self, window: &Window, at: Timestamp) {
         let lane = self.lanes.entry(window.id().timeline.clone()).or_default();
         let to = lane

@@ -75,7 +75,7 @@ pub(crate) enum What {
     Hold { source: usize },
     /// An operator retries the parked windows.
     Mend,
-    /// The machine loses its power, and the state loses unsynced writes of this recent time.
+    /// The machine loses its power, and the state its unsynced writes of the last `unsynced_ms`.
     PowerLoss { unsynced_ms: i64 },
     /// Clocks are ahead by so much, or behind if negative.
     WrongClock {

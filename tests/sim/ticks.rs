@@ -53,7 +53,7 @@ impl Ticks {
     }
 
     async fn one(&self) {
-        // A tick that began in the time of faults may meet one of them later.
+        // A tick that begins in the time of faults may still meet one after its end.
         let calm = self.world.is_quiet();
         let clock = self.world.new_clock(|odd| Seat::Tick { odd });
         let shared: Arc<dyn Clock> = Arc::new(clock.clone());

@@ -35,7 +35,7 @@ impl CheckedStore {
                         .violate(format_args!("claim of {id} at an epoch that had passed"));
                 }
                 if next.token_is_unsent() {
-                    // The page may be sent from now on, and the store has made that durable.
+                    // The stored page token may be sent from now on, because the claim is durable.
                     self.world.synced();
                 }
                 self.world.books().claimed(next);
