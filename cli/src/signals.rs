@@ -55,7 +55,8 @@ impl StopSignals {
 /// Makes a write beyond the file size limit (`ulimit -f`) fail with an error that names the file.
 /// By default SIGXFSZ ends the process without a message. The handler stays until the process ends.
 ///
-/// # Errors If the operating system rejects the handler.
+/// # Errors
+/// If the operating system rejects the handler.
 pub(crate) fn outlive_file_size_limit() -> io::Result<()> {
     signal(SignalKind::from_raw(libc::SIGXFSZ)).map(drop)
 }

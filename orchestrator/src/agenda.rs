@@ -57,7 +57,8 @@ impl Agenda {
     /// Lists the sources of `store`, and plans all of them again: at the start, and after changes
     /// by another process, whose extent is unknown.
     ///
-    /// # Errors If the sources cannot be listed. The agenda stays as it was.
+    /// # Errors
+    /// If the sources cannot be listed. The agenda stays as it was.
     pub async fn list<S: StateStore>(&mut self, store: &S) -> Result<(), StateError> {
         let mut found: BTreeMap<RateGroup, Vec<SourceRecord>> = BTreeMap::new();
         for record in store.all_sources().await? {

@@ -1,4 +1,4 @@
-//! Parked windows, splits and unavailable time: the ticks of windows that do not simply complete.
+//! Parked windows, splits and unavailable time: a tick's treatment of windows that do not complete.
 
 use windlass_core::Status;
 use windlass_core::source::SourceDefinition;

@@ -82,7 +82,8 @@ pub enum Known {
 impl Known {
     /// Reads the stored facts of `group`, and the other clocks when its own needs witnesses.
     ///
-    /// # Errors If the store fails.
+    /// # Errors
+    /// If the store fails.
     pub async fn read<S: StateStore>(store: &S, group: &RateGroup) -> Result<Self, StateError> {
         let state = store.rate_state(group).await?;
         let mut witnesses = Vec::new();
@@ -104,7 +105,8 @@ impl Known {
 
     /// Reads the stored facts of `groups`, one request for each: they are each other's witnesses.
     ///
-    /// # Errors If the store fails.
+    /// # Errors
+    /// If the store fails.
     pub async fn read_all<S: StateStore>(
         store: &S,
         groups: &BTreeSet<RateGroup>,

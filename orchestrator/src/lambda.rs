@@ -92,8 +92,8 @@ impl Orchestrator {
 
     /// Plans the shards that `invocation` names, and writes one line of metrics.
     ///
-    /// # Errors If nothing could be planned. A partial failure is in the summary, the log and the
-    /// metrics.
+    /// # Errors
+    /// If nothing could be planned. A partial failure is in the summary, the log and the metrics.
     pub async fn tick(&self, invocation: Invocation) -> Result<Summary, TickError> {
         let Invocation { shards } = invocation;
         if !shards.is_valid() {

@@ -1,5 +1,5 @@
 //! All sources of a state in few requests: the listings of its shards, and the sources with open
-//! windows, which the listings lack.
+//! windows, which are not in the listings.
 
 use std::collections::BTreeMap;
 
@@ -50,7 +50,8 @@ impl Listed {
 /// Every source of every shard, in two queries per shard whatever the number of its sources. The
 /// listings may lag briefly behind a write.
 ///
-/// # Errors If the sources of a shard cannot be listed.
+/// # Errors
+/// If the sources of a shard cannot be listed.
 pub async fn overview<S: StateStore>(store: &S, now: Timestamp) -> Result<Overview, StateError> {
     let shards = store.shards().await?;
     let requests = 1 + 2 * shards.len();

@@ -12,8 +12,8 @@ use crate::view::read_source;
 ///
 /// The caller holds the operating-system lock of the state: no other process works on them.
 ///
-/// # Errors If the store fails. The windows taken back before stay so, and the call may be
-/// repeated.
+/// # Errors
+/// If the store fails. The windows taken back before stay so, and the call may be repeated.
 pub async fn recover<S: StateStore>(store: &S, now: Timestamp) -> Result<usize, StateError> {
     let mut recovered = 0;
     for record in store.all_sources().await? {

@@ -21,7 +21,8 @@ impl<S: StateStore, D: Dispatch> Tick<'_, S, D> {
     /// Reads every source of its shards, plans every timeline and carries out the plans. Reports
     /// the sources that cannot be read or planned, and continues with the rest.
     ///
-    /// # Errors If the shards themselves cannot be listed.
+    /// # Errors
+    /// If the shards themselves cannot be listed.
     pub async fn run(&self) -> Result<TickReport, StateError> {
         let outbox = Outbox::new(self.dispatch, self.options.tasks_per_invocation);
         let mut report = TickReport::default();

@@ -83,7 +83,7 @@ impl GroupLimits {
     }
 }
 
-/// The place of a lane among those of its rate group. The order, so that a shared limit starves no
+/// The place of a lane among those of its rate group, in an order in which a shared limit starves no
 /// lane:
 ///
 /// 1. lanes whose source is not in backoff,

@@ -6,13 +6,14 @@ use windlass_state::{StateError, StateStore};
 
 use crate::view::{LaneView, SourceView, lanes_of};
 
-/// Number of reads of a source whose marks a tick moves in between.
+/// Maximum number of reads of a source while a tick keeps moving its marks.
 const READS_MAX: usize = 5;
 
 /// Reads the consistent marks and windows of a source: the marks stood still during the read of its
 /// windows, so that no window is missing that only newer marks list.
 ///
-/// # Errors If the store fails, or an item of the source cannot be read.
+/// # Errors
+/// If the store fails, or an item of the source cannot be read.
 pub async fn read_still<S: StateStore>(
     store: &S,
     record: SourceRecord,

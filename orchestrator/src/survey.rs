@@ -85,7 +85,8 @@ pub fn oldest_in_trouble(view: &SourceView, now: Timestamp) -> Option<&Window> {
 
 /// A report on every source, without any write. A source that cannot be read is reported as such.
 ///
-/// # Errors If the sources themselves cannot be listed.
+/// # Errors
+/// If the sources themselves cannot be listed.
 pub async fn look<S: StateStore>(store: &S, now: Timestamp) -> Result<TickReport, StateError> {
     let mut report = TickReport::default();
     for listed in overview(store, now).await?.sources {
@@ -124,8 +125,8 @@ async fn look_at<S: StateStore>(
 /// it too. `None` while no vendor clock is known, and then no window is done. A source that uses
 /// the machine clock counts only if all sources do.
 ///
-/// # Errors If the store fails.
-/// When the store fails.
+/// # Errors
+/// If the store fails.
 pub async fn history_until<S: StateStore>(
     store: &S,
     now: Timestamp,

@@ -24,7 +24,7 @@ use crate::view::{LaneView, SourceView};
 /// Rounds in which one timeline is planned again after a conditional write lost.
 const ROUNDS_MAX: usize = 4;
 
-/// The outcome of a lane's begin.
+/// The outcome of beginning a lane.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Begun {
     /// Its start is stored.

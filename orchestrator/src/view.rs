@@ -92,7 +92,7 @@ impl LaneView {
         first.max(self.complete_through())
     }
 
-    /// Expected records per hour: as learnt by its marks, or more if a finished window that the
+    /// Expected records per hour: as learned by its marks, or more if a finished window that the
     /// marks have not passed was denser, such as the delivered part of a window split in a burst.
     pub(crate) fn records_per_hour(&self) -> Option<u64> {
         let learnt = self.progress.records_per_hour?;
@@ -224,7 +224,7 @@ impl SourceView {
         before.map_or(live, |before| live.min(before.progress.open_from))
     }
 
-    /// Records per hour, as learnt by the live lane.
+    /// Records per hour, as learned by the live lane.
     pub(crate) fn live_records_per_hour(&self) -> Option<u64> {
         self.live()?.progress.records_per_hour
     }
@@ -256,7 +256,8 @@ impl SourceView {
 /// Each lane's progress is read before its windows: a window may then be newer than the marks,
 /// which the planner adopts, and never older.
 ///
-/// # Errors If the store fails, or an item of the source cannot be read.
+/// # Errors
+/// If the store fails, or an item of the source cannot be read.
 pub async fn read_source<S: StateStore>(
     store: &S,
     record: SourceRecord,

@@ -143,7 +143,7 @@ impl<S: StateStore, D: Dispatch> Tick<'_, S, D> {
             }
             let follows = ledger::after_ms(record, progress);
             let follows = follows.map(|after_ms| Follows { through, after_ms });
-            // A past instant without work would come again and again.
+            // An instant that has passed without work would recur forever.
             due_at(&self.situation(record, lane, time), follows)
                 .map(|at| if at <= self.now { later } else { at })
         };

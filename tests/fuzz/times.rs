@@ -182,7 +182,7 @@ impl TimeFormats {
         Ok(())
     }
 
-    /// Fails unless any text is invalid, or an instant within range that prints and parses to
+    /// Fails unless the text is invalid, or an instant within range that prints and parses to
     /// itself.
     fn reads(&self, text: &str, meter: &mut Meter) -> Result<(), String> {
         if let Ok(time) = meter.watch(|| text.parse::<Timestamp>()) {

@@ -22,7 +22,7 @@ pub(crate) struct Vendor {
     pub(crate) path: JsonPath,
     /// True if a page may lack them.
     pub(crate) optional: bool,
-    /// The use of a token in a request.
+    /// The use of a token in its requests.
     pub(crate) asked: Asked,
 }
 

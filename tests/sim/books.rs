@@ -95,7 +95,7 @@ impl WindowBook {
 }
 
 impl Books {
-    /// Takes over an applied `definition`.
+    /// Records an applied `definition`.
     pub(crate) fn applied(&mut self, definition: &SourceDefinition) {
         let policy = &definition.policy;
         let book = self
@@ -108,7 +108,7 @@ impl Books {
         book.settle_ms = book.settle_ms.min(policy.settle_ms);
     }
 
-    /// Takes over a cooldown that is stored at `now`.
+    /// Records a cooldown that is stored at `now`.
     pub(crate) fn closed(&mut self, gate: &RateGate, now: Timestamp) {
         let new = GateBook {
             since: now,

@@ -114,7 +114,8 @@ impl Stream {
 
     /// The sink settings whose records arrive here.
     ///
-    /// # Panics Never: the destination of rejects is a constant.
+    /// # Panics
+    /// Never: the destination of rejects is a constant.
     pub(crate) fn settings(&self) -> StreamConfig {
         StreamConfig {
             stream: self.spec.name.clone(),

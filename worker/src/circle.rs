@@ -7,7 +7,7 @@ use windlass_core::limits;
 
 /// Detects token cycles: a short one at once, by the last few tokens of this run; one of any length
 /// by a landmark that moves after 1, 2, 4, 8, ... tokens. Once the landmark lies on the cycle and
-/// stays for more than one round, the pager returns to it.
+/// stays for more than one round, the cycle returns to it.
 #[derive(Debug, Default)]
 pub(crate) struct Circle {
     recent: VecDeque<u64>,

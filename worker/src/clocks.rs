@@ -28,7 +28,7 @@ struct Shown {
 }
 
 impl Clocks {
-    /// Takes over the stored clock of `group`, read at `steady_ms`. The vendor's time is not before
+    /// Records the stored clock of `group`, read at `steady_ms`. The vendor's time is not before
     /// the stored one.
     pub(crate) fn stored(&self, group: &RateGroup, clock: Option<ClockOffset>, steady_ms: i64) {
         let mut known = self.known();
@@ -40,7 +40,7 @@ impl Clocks {
         }
     }
 
-    /// Takes over the vendor's time in a response for `group` at `steady_ms`.
+    /// Records the vendor's time in a response for `group` at `steady_ms`.
     pub(crate) fn shown(&self, group: &RateGroup, vendor: Timestamp, steady_ms: i64) {
         let mut known = self.known();
         let known = known.entry(group.clone()).or_default();

@@ -29,7 +29,8 @@ impl<T> fmt::Debug for HttpCollector<T> {
 impl HttpCollector {
     /// A collector restricted to the allowed hosts of `transport`, with secrets from `vault`.
     ///
-    /// # Errors If the HTTP client cannot be created.
+    /// # Errors
+    /// If the HTTP client cannot be created.
     pub fn new(
         transport: &HttpTransport,
         vault: Arc<Vault>,

@@ -13,7 +13,7 @@ use crate::persist::NotWritten;
 pub(crate) enum End {
     /// The last page is delivered, the output final, and the window done.
     Finished {
-        /// The window, done.
+        /// The completed window.
         done: Box<Window>,
         /// The totals of that page.
         totals: PageTotals,

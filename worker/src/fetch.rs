@@ -35,7 +35,7 @@ pub(crate) enum NoPage {
     },
     /// A stop was requested while the run waited, perhaps after failed tries; the last failure.
     Stopped(Option<String>),
-    /// The vendor must not be requested now.
+    /// No request may be sent now.
     NotNow(NotNow),
 }
 

@@ -63,7 +63,8 @@ pub struct WorkerFunction {
 impl WorkerFunction {
     /// A worker configured by `settings`. Sends nothing yet.
     ///
-    /// # Errors If the HTTP client cannot be created.
+    /// # Errors
+    /// If the HTTP client cannot be created.
     pub fn new(settings: Settings, sdk: SdkConfig) -> Result<Self, TransportError> {
         let (clock, entropy) = (Arc::new(SystemClock), Arc::new(SystemEntropy));
         let store = DynamoStore::from_sdk(&sdk, &settings.table, clock.clone(), entropy.clone());
@@ -91,8 +92,9 @@ impl WorkerFunction {
     /// Works on `tasks` until `deadline_ms`, in milliseconds since 1970, when Lambda kills the
     /// process. Several tasks belong to quiet windows and run concurrently.
     ///
-    /// # Errors If the state failed. The windows that were not claimed stay dispatched until the
-    /// dispatch expires.
+    /// # Errors
+    /// If the state failed. The windows that were not claimed stay dispatched until the dispatch
+    /// expires.
     pub async fn run(&self, tasks: &[Task], deadline_ms: u64) -> Result<Summary, StateError> {
         let budget = Budget::killed_at(self.deadline(deadline_ms))
             .with_lease_slack_ms(self.settings.lease_slack_ms);

@@ -64,7 +64,8 @@ pub trait Outfit: Send + Sync {
 
     /// The client and sink for `source`, built once per version of its definition.
     ///
-    /// # Errors If the definition is invalid, or one of its dependencies is unavailable.
+    /// # Errors
+    /// If the definition is invalid, or one of its dependencies is unavailable.
     fn outfit(
         &self,
         source: &SourceRecord,

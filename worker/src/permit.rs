@@ -46,7 +46,7 @@ pub(crate) struct Permit<'a, S> {
     pub(crate) jury: Jury<'a>,
 }
 
-/// The reason why the vendor must not be requested now.
+/// The reason why no request may be sent now.
 #[derive(Debug)]
 pub(crate) enum NotNow {
     /// The group waits for longer than a worker does.
@@ -115,7 +115,7 @@ impl<S: StateStore> Permit<'_, S> {
         self.compare(origin, page.served_at, self.now()).await;
     }
 
-    /// Takes over the vendor's time in a response of `origin` to a request of `asked_at`.
+    /// Records the vendor's time in a response of `origin` to a request of `asked_at`.
     pub(crate) async fn hear_clock(
         &self,
         origin: &Origin,
@@ -168,7 +168,7 @@ impl<S: StateStore> Permit<'_, S> {
         }
     }
 
-    /// Takes over the quota that the vendor advertises to the group.
+    /// Records the quota that the vendor advertises to the group.
     pub(crate) fn hear(&self, budget: Option<&Announcement>) {
         if let Some(budget) = budget {
             self.permits.announced.hear(self.group, budget, self.now());

@@ -105,8 +105,8 @@ impl<S: StateStore, O: Outfit> Worker<S, O> {
             tracing::warn!(source = %task.source, %error, "no further window was looked for");
             None
         })?;
-        // Every such run would skip a window whose pages are too slow for it, and in a source with
-        // one slot no other worker may come: its first page is tried, as that of a task is.
+        // Every run like this would skip a window whose pages are too slow for it, and in a source
+        // with one slot no other worker may come. Its first page is tried, as that of a task is.
         let fits_a_run = budget.has_time(began, window.slowest_page_ms());
         let page_ms = if fits_a_run {
             window.slowest_page_ms()

@@ -16,7 +16,7 @@ impl Sent {
         *self.last() = token.map(str::to_owned);
     }
 
-    /// Takes over the vendor's `failure` response to the last token.
+    /// Records the vendor's `failure` response to the last token.
     pub(crate) fn failed(&self, failure: &Failure) {
         if is_refused_unserved(failure) {
             *self.last() = None;

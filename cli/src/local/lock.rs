@@ -79,7 +79,8 @@ impl StateLock {
 
     /// Locks the state file itself, which exists.
     ///
-    /// # Errors If another process holds it, or it has another name.
+    /// # Errors
+    /// If another process holds it, or it has another name.
     pub(crate) fn take_file(&mut self) -> Result<(), StateUnusable> {
         if self.file.is_some() {
             return Ok(());
@@ -117,7 +118,8 @@ impl StateLock {
 
     /// Checks that the state's path still leads to the locked file.
     ///
-    /// # Errors If the state file was removed or replaced.
+    /// # Errors
+    /// If the state file was removed or replaced.
     pub(crate) fn check(&self) -> Result<(), StateUnusable> {
         let Some(file) = &self.file else {
             return Ok(());

@@ -255,7 +255,7 @@ impl Group {
                 report.created > 0,
                 visit.known.time(&view.record, tick.now),
             );
-            // It was considered: it is planned again soon, and does not delay the others.
+            // Planned again soon, so that it does not delay the others.
             let is_withheld = spare.withholds(&view.record.definition);
             let failed =
                 report.error.is_some() || is_withheld || (unused > 0 && visit.gate.is_none());

@@ -27,7 +27,8 @@ pub struct Settings {
 impl Settings {
     /// The settings in `environment`.
     ///
-    /// # Errors If a required variable is missing, or a value is invalid.
+    /// # Errors
+    /// If a required variable is missing, or a value is invalid.
     pub fn read(environment: &Environment) -> Result<Self, SettingsError> {
         let dispatch = environment.seconds("WINDLASS_DISPATCH_SECONDS", DISPATCH_SECONDS_MAX)?;
         Ok(Self {

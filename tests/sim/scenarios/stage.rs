@@ -82,7 +82,8 @@ impl SourceSpec {
 
     /// Its name as the engine's type.
     ///
-    /// # Panics If a scenario's name has characters other than letters, digits and -.
+    /// # Panics
+    /// If a scenario's name has characters other than letters, digits and -.
     pub(crate) fn source(&self) -> SourceName {
         self.name.parse().expect("a scenario's own name")
     }

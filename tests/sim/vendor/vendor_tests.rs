@@ -147,7 +147,7 @@ async fn paging_through_a_whole_world_returns_each_record_as_often_as_it_is_ther
     }
 }
 
-/// The responses that a client sees which repeats its requests in spite of errors.
+/// The responses to a client that repeats its requests in spite of errors.
 async fn seen(seed: u64) -> (Vec<String>, BTreeMap<&'static str, u64>) {
     true_time::begin();
     let mut rng = fastrand::Rng::with_seed(seed);

@@ -63,9 +63,10 @@ impl fmt::Debug for LambdaOutfit {
 }
 
 impl LambdaOutfit {
-    /// Restricted to the allowed hosts of `settings`.
+    /// An outfit that is restricted to the allowed hosts of `settings`.
     ///
-    /// # Errors If the HTTP client cannot be created.
+    /// # Errors
+    /// If the HTTP client cannot be created.
     pub fn new(
         settings: &Settings,
         sdk: SdkConfig,

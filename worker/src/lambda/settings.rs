@@ -30,7 +30,8 @@ pub struct Settings {
 impl Settings {
     /// The settings in `environment`.
     ///
-    /// # Errors If a required variable is missing, or a value is invalid.
+    /// # Errors
+    /// If a required variable is missing, or a value is invalid.
     pub fn read(environment: &Environment) -> Result<Self, SettingsError> {
         let slack = environment.seconds("WINDLASS_LEASE_SLACK_SECONDS", LEASE_SLACK_SECONDS_MAX)?;
         let allowed_hosts = environment.parsed("WINDLASS_ALLOWED_HOSTS")?;

@@ -239,8 +239,7 @@ async fn whole(store: &MemoryStore, sink: &NdjsonSink, id: &WindowId, line: &str
     store.complete(&lease, &last, 0).await.unwrap();
 }
 
-/// Two halves leave the files of windows that were never too large: a restart replaces the files
-/// before it.
+/// Halving leaves each record once in files: a restart replaces the files from before it.
 #[tokio::test]
 async fn halved_window_leaves_each_record_once() {
     for finished in [false, true] {

@@ -1,4 +1,4 @@
-//! Sinks that hold pages: a held page is not checkpointed, stored in `seen`, or done.
+//! Sinks that hold pages: a held page is neither checkpointed, nor stored as seen, nor done.
 
 use windlass_sink::SinkError;
 use windlass_sink::failing::{Applied, SinkCall};

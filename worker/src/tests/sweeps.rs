@@ -113,7 +113,7 @@ async fn page_is_remembered_between_sink_and_checkpoint() {
     assert_eq!(pages.len(), 2);
     assert_eq!(pages[0].digests, digests(&["a", "b"]));
     assert_eq!((pages[1].page, pages[1].pass), (1, 0));
-    // Longer than its window is history, whatever the clocks.
+    // A seen page outlives its window's history, whatever the clocks show.
     let expires_at = window.expires_at().unwrap();
     assert_eq!(pages[0].expires_at, expires_at.plus_ms(6 * DAY_MS));
 }
@@ -135,7 +135,7 @@ async fn window_without_future_sweep_remembers_nothing() {
     }
 }
 
-/// A record that arrives after its live window was read is delivered by the sweep, and no other
+/// The sweep delivers a record that arrived after its live window was read, and no other record
 /// again.
 #[tokio::test]
 async fn sweep_delivers_only_undelivered_records() {
