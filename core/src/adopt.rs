@@ -2,11 +2,11 @@
 //! folder.
 //!
 //! The time of a complete file counts as delivered: it becomes a done window, unless the state has
-//! one. Unfinished windows keep the time that no file covers. Two kinds of files cover time that is
+//! one. Unfinished windows keep the time that no file covers. The time of two kinds of files is
 //! read again, without the ids in the file:
 //!
-//! - A file name of the older form has no end.
-//! - A damaged file lacks records, even where the state has a done window for it.
+//! - files with a name of the older form, which has no end,
+//! - files that lack records, even where the state has a done window for them.
 //!
 //! All other time between the first and the last file is a gap, which the planner closes like any
 //! gap. Sweeps are the exception: a sweep reads in order and leaves no file where no record was

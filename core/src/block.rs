@@ -106,7 +106,8 @@ impl BlockChange {
         }
     }
 
-    /// The block after the change of `stored`; `None` for an unblocked source.
+    /// The block that the change leaves in place of `stored`; `None` if the source is no longer
+    /// blocked.
     pub fn after(&self, stored: Option<&Blocked>) -> Option<Blocked> {
         match self {
             Self::Block(new) => Some(Blocked {

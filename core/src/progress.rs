@@ -74,8 +74,8 @@ impl Progress {
     /// The instant before which every record is delivered, or known to be unavailable.
     ///
     /// `open` are the windows from `open_from` on, ascending; `behind` the windows that
-    /// `self.behind` lists. Absence never means done: a gap stops the result, and so does an
-    /// instant in `self.behind` without its window.
+    /// `self.behind` lists. Absence never means done: the result stops at a gap, and at an instant
+    /// in `self.behind` without its window.
     pub fn complete_through(&self, open: &[Window], behind: &[Window]) -> Timestamp {
         let first_behind = self
             .behind

@@ -22,7 +22,7 @@ impl Shard {
 }
 
 impl RateGroup {
-    /// The shard that plans this group. Their number is constant, so keys never move.
+    /// The shard that plans this group. The number of shards is constant, so keys never move.
     pub fn shard(&self) -> Shard {
         Shard(Sha256::digest(self.as_str().as_bytes())[0] % limits::SHARDS)
     }

@@ -195,9 +195,9 @@ fn need(window: &Window, ledger: &Ledger<'_>, policy: &Policy, now: Trusted) -> 
     }
 }
 
-/// The instant until which the ids that `window` delivers at `now` are stored: longer than the
-/// window itself, which every sweep needs to read them. A sweep can come late, behind a gap or a
-/// pause, or be configured long after the window was read.
+/// The instant until which the ids that `window` delivers at `now` are stored. They outlive the
+/// window itself, and no sweep reads time again without its window. A sweep can come late, behind a
+/// gap or a pause, or be configured long after the window was read.
 pub fn remembered_until(window: &Window, policy: &Policy, now: Timestamp) -> Timestamp {
     let last_ms = policy.sweeps_ms.last().copied().unwrap_or_default();
     // The history of the window begins when it is done, some pages after this one.
@@ -221,7 +221,7 @@ pub fn remembers(window: &Window, policy: &Policy, read_at: Timestamp) -> bool {
 }
 
 /// Returns whether the next ids that `window` delivers are stored: a sweep will read it again, and
-/// all earlier ids are stored. A sweep's ids are always stored.
+/// no earlier ids are missing. In a window of a sweep, earlier ids may be missing.
 pub fn keeps(window: &Window, policy: &Policy, read_at: Trusted) -> bool {
     let whole = window.remembered() || matches!(window.id().timeline.lane, Lane::Sweep(_));
     whole && remembers(window, policy, read_at.at())
