@@ -175,7 +175,7 @@ pub(super) fn judge<E: Fault>(error: &SdkError<E>, call: Call<'_>) -> Verdict {
             answered(answer.err(), answer.raw().status().as_u16(), call)
         }
         SdkError::ConstructionFailure(_) => Verdict::Final(not_sent(&chain(error), call)),
-        // Found before anything is sent: credentials and the address of DynamoDB.
+        // Credentials and the address of DynamoDB are resolved before anything is sent.
         SdkError::DispatchFailure(failure)
             if failure.is_other() && failure.as_other().is_none() =>
         {

@@ -1,5 +1,5 @@
-//! Bytes as text, two hexadecimal digits per byte: the stored form is JSON and shows in this way
-//! the attribute that stores hold as bytes.
+//! Bytes as text, two hexadecimal digits per byte: the JSON form of the attribute that stores hold
+//! as bytes.
 
 /// The text of `bytes`.
 pub(crate) fn to_text(bytes: &[u8]) -> String {

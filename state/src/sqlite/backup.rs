@@ -1,8 +1,8 @@
 //! A copy of the state in a new file, taken while other processes work on it.
 //!
-//! The state may continue in the run in which the copy is taken, and only its mark distinguishes
-//! the state from a copy for an output folder. The copy therefore has no marks: used in the state's
-//! place, every folder of the state rejects it.
+//! The state may continue in the run in which the copy is taken, and an output folder distinguishes
+//! the two only by their marks. The copy therefore has no marks: every folder of the state rejects
+//! a copy in the state's place.
 //!
 //! The copy gets its name last, when it is whole and synced: a stop leaves at most a file with
 //! another name.
