@@ -129,7 +129,7 @@ pub(super) fn field<'a>(form: &'a [(String, String)], name: &str) -> Option<&'a 
 }
 
 #[tokio::test]
-async fn fixed_schemes_write_the_headers_vendors_document() {
+async fn fixed_schemes_write_documented_headers() {
     let bearer = fixed(&spec("{ kind: bearer }"), "xoxp-1").await;
     assert_eq!(bearer.header("authorization"), Some("Bearer xoxp-1"));
 
@@ -156,7 +156,7 @@ async fn fixed_schemes_write_the_headers_vendors_document() {
 }
 
 #[tokio::test]
-async fn an_open_api_needs_no_secret_and_gets_no_header() {
+async fn open_api_needs_no_secret() {
     for spec in [
         spec("{ kind: none }"),
         spec("{ kind: bearer, optional: true }"),
@@ -171,7 +171,7 @@ async fn an_open_api_needs_no_secret_and_gets_no_header() {
 }
 
 #[test]
-fn a_secret_of_the_wrong_shape_is_refused_without_repeating_it() {
+fn malformed_secret_is_rejected_unquoted() {
     let bearer = spec("{ kind: bearer }");
     assert_eq!(
         refused(&bearer, &format!("{CANARY}\r\nX: y")),
@@ -204,7 +204,7 @@ fn a_secret_of_the_wrong_shape_is_refused_without_repeating_it() {
 }
 
 #[tokio::test]
-async fn client_credentials_are_shown_the_way_the_manifest_says() {
+async fn client_credentials_go_where_manifest_declares() {
     let endpoint = endpoint(r#","expires_in":3600"#);
     let basic = credentials(&client_credentials("basic"), &client_secret());
     let request = authorized(&basic, &endpoint, &clock()).await.unwrap();
@@ -236,7 +236,7 @@ async fn client_credentials_are_shown_the_way_the_manifest_says() {
 }
 
 #[tokio::test]
-async fn an_assertion_carries_the_claims_google_asks_for_and_goes_to_the_configured_url_only() {
+async fn assertion_carries_google_claims_to_configured_url() {
     let endpoint = endpoint(r#","expires_in":3599"#);
     let account = credentials(&jwt_bearer(), &key_file());
     let request = authorized(&account, &endpoint, &clock()).await.unwrap();
@@ -276,7 +276,7 @@ async fn an_assertion_carries_the_claims_google_asks_for_and_goes_to_the_configu
 }
 
 #[tokio::test]
-async fn two_who_find_no_token_ask_for_one_together() {
+async fn concurrent_requests_share_first_token() {
     let endpoint = endpoint(r#","expires_in":3600"#);
     let account = credentials(&jwt_bearer(), &key_file());
     let clock = clock();
@@ -289,7 +289,7 @@ async fn two_who_find_no_token_ask_for_one_together() {
 }
 
 #[tokio::test]
-async fn a_token_is_renewed_before_it_ends_and_not_much_earlier() {
+async fn token_is_renewed_shortly_before_expiry() {
     for (expires_in, kept_ms, renewed_ms) in [
         (r#","expires_in":3600"#, 3_500_000, 3_540_000),
         (r#","expires_in":"3600""#, 3_500_000, 3_540_000),

@@ -117,7 +117,7 @@ pub(super) fn tokens_asked(transport: &ScriptedTransport) -> usize {
 }
 
 #[tokio::test]
-async fn a_page_is_fetched_with_credentials() {
+async fn page_is_fetched_with_credentials() {
     let transport = ScriptedTransport::new(|_| Ok(reply(200, r#"[{"a":1},{"a":2}]"#)));
     let client = client(connector(BEARER, None), transport.clone());
     let page = client.fetch(span(), None).await.unwrap();
@@ -136,7 +136,7 @@ async fn a_page_is_fetched_with_credentials() {
 }
 
 #[tokio::test]
-async fn a_fixed_secret_that_is_rejected_blocks_at_once_and_is_not_repeated() {
+async fn rejected_fixed_secret_blocks_unquoted() {
     let body = format!(r#"{{"code":"E0000011","message":"invalid token {CANARY}"}}"#);
     let transport = ScriptedTransport::new(move |_| Ok(reply(401, &body)));
     let client = client(connector(BEARER, None), transport.clone());
@@ -157,7 +157,7 @@ async fn a_fixed_secret_that_is_rejected_blocks_at_once_and_is_not_repeated() {
 }
 
 #[tokio::test]
-async fn a_rejected_token_is_renewed_once_within_the_same_fetch() {
+async fn rejected_token_is_renewed_within_fetch() {
     let transport = vendor(|token| token > 1);
     let client = client(connector(OAUTH, None), transport.clone());
     assert_eq!(client.fetch(span(), None).await.unwrap().records.len(), 1);
@@ -168,7 +168,7 @@ async fn a_rejected_token_is_renewed_once_within_the_same_fetch() {
 }
 
 #[tokio::test]
-async fn a_renewed_token_that_is_rejected_too_blocks_and_no_token_is_repeated() {
+async fn rejected_renewed_token_blocks_unquoted() {
     let transport = vendor(|_| false);
     let client = client(connector(OAUTH, None), transport.clone());
     let failure = client.fetch(span(), None).await.unwrap_err();
@@ -185,7 +185,7 @@ async fn a_renewed_token_that_is_rejected_too_blocks_and_no_token_is_repeated() 
 }
 
 #[tokio::test]
-async fn a_long_run_survives_tokens_that_the_vendor_withdraws_again_and_again() {
+async fn repeatedly_revoked_tokens_are_renewed() {
     // Each token is valid for one page; the next request receives HTTP 401.
     let spent = Mutex::new(HashSet::new());
     let transport = ScriptedTransport::new(move |request| {
@@ -210,7 +210,7 @@ async fn a_long_run_survives_tokens_that_the_vendor_withdraws_again_and_again() 
 }
 
 #[tokio::test]
-async fn two_fetches_rejected_together_renew_the_token_once() {
+async fn concurrent_fetch_rejections_renew_token_once() {
     let transport = vendor(|token| token > 1);
     let client = client(connector(OAUTH, None), transport.clone());
     let (one, two) = tokio::join!(client.fetch(span(), None), client.fetch(span(), None));
@@ -219,7 +219,7 @@ async fn two_fetches_rejected_together_renew_the_token_once() {
 }
 
 #[tokio::test]
-async fn a_401_that_the_manifest_explains_otherwise_costs_no_token() {
+async fn reclassified_401_renews_no_token() {
     let transport = ScriptedTransport::new(|request| {
         Ok(if request.url.path() == TOKEN_PATH {
             reply(200, r#"{"access_token":"t","token_type":"b"}"#)
@@ -237,7 +237,7 @@ async fn a_401_that_the_manifest_explains_otherwise_costs_no_token() {
 }
 
 #[tokio::test]
-async fn an_outage_of_the_token_endpoint_is_an_outage_of_the_fetch() {
+async fn token_endpoint_outage_is_fetch_outage() {
     let transport = ScriptedTransport::new(|_| Err(TransportError::Connect("refused".to_owned())));
     let client = client(connector(OAUTH, None), transport.clone());
     let failure = client.fetch(span(), None).await.unwrap_err();
@@ -250,7 +250,7 @@ async fn an_outage_of_the_token_endpoint_is_an_outage_of_the_fetch() {
 }
 
 #[tokio::test]
-async fn a_transport_error_names_who_was_asked_and_no_secret() {
+async fn transport_error_names_origin_without_secret() {
     let text = format!("something about {CANARY}");
     let transport = ScriptedTransport::new(move |_| Err(TransportError::Interrupted(text.clone())));
     let client = client(connector(BEARER, None), transport);
@@ -267,7 +267,7 @@ async fn a_transport_error_names_who_was_asked_and_no_secret() {
 }
 
 #[test]
-fn a_fetch_can_run_on_any_thread() {
+fn fetch_future_is_send() {
     fn is_send<F: Send>(_: F) {}
     let silent = ScriptedTransport::new(|_| unreachable!("nothing may be sent"));
     let client = client(connector(OAUTH, None), silent);

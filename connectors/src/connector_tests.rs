@@ -8,7 +8,7 @@ fn compile(params: &[(&str, &str)]) -> Result<Connector, CompileError> {
 }
 
 #[test]
-fn a_parameter_stays_inside_its_path_segment() {
+fn parameter_stays_within_path_segment() {
     for value in [
         "a/b", "a?b", "a#b", "a%2Fb", "a&b", "a b", "a..b", "../x", "a\\b", "é", "a;b",
     ] {
@@ -27,14 +27,14 @@ fn a_parameter_stays_inside_its_path_segment() {
 }
 
 #[test]
-fn a_parameter_that_is_a_whole_dot_segment_or_holds_controls_is_refused() {
+fn dot_segment_and_control_parameters_are_rejected() {
     for value in [".", "..", "a\tb", "\n", ""] {
         assert!(compile(&[("team", value)]).is_err(), "{value:?}");
     }
 }
 
 #[test]
-fn a_parameter_stays_inside_its_query_value() {
+fn parameter_stays_within_query_value() {
     let request =
         "request:\n  path: /v1\n  query: { q: \"{from}..{to} {team}\", x: [\"1\", \"{team}\"] }\n";
     let manifest = manifest("request", request);
@@ -50,7 +50,7 @@ fn a_parameter_stays_inside_its_query_value() {
 }
 
 #[test]
-fn a_parameter_in_the_host_is_a_host_name() {
+fn host_parameter_must_be_host_name() {
     let okta = crate::registry::find("okta_system_log").unwrap();
     for domain in ["evil.test/x", "user@evil.test", "a:80", "a?b", "https://a"] {
         let error = Connector::compile(&okta, &settings(&[("domain", domain)])).unwrap_err();
@@ -59,7 +59,7 @@ fn a_parameter_in_the_host_is_a_host_name() {
 }
 
 #[test]
-fn a_parameter_that_leads_to_an_unknown_host_is_refused_unless_base_url_says_the_same() {
+fn unknown_parameter_host_needs_matching_base_url() {
     let okta = crate::registry::find("okta_system_log").unwrap();
     for domain in ["acme.okta.com", "ACME.oktapreview.com", "a.b.okta-emea.com"] {
         assert!(Connector::compile(&okta, &settings(&[("domain", domain)])).is_ok());
@@ -87,7 +87,7 @@ fn a_parameter_that_leads_to_an_unknown_host_is_refused_unless_base_url_says_the
 }
 
 #[test]
-fn a_manifest_without_hosts_allows_what_its_parameters_lead_to() {
+fn manifest_without_hosts_allows_parameter_hosts() {
     let base_url = "base_url: https://{team}.example.com\n";
     let open = Connector::compile(&manifest("base_url", base_url), &settings(&[("team", "a")]));
     assert_eq!(open.unwrap().origin().host(), "a.example.com");
@@ -115,7 +115,7 @@ fn unknown_and_missing_parameters_are_named() {
 }
 
 #[test]
-fn settings_may_move_the_api_and_the_token_endpoint_but_not_to_plain_http() {
+fn configured_urls_reject_remote_plain_http() {
     let google = crate::registry::find("google_reports").unwrap();
     let mut moved = settings(&[("application", "login"), ("admin_email", "a@example.com")]);
     moved.base_url = Some("http://127.0.0.1:9000/mock/".to_owned());
@@ -160,7 +160,7 @@ fn settings_may_move_the_api_and_the_token_endpoint_but_not_to_plain_http() {
 }
 
 #[test]
-fn defaults_follow_the_parameters() {
+fn defaults_follow_parameters() {
     let google = |application| {
         let params = [
             ("application", application),
@@ -184,7 +184,7 @@ fn defaults_follow_the_parameters() {
 }
 
 #[test]
-fn the_request_hash_follows_span_and_parameters_and_nothing_else() {
+fn request_hash_covers_span_and_parameters() {
     let one = connector("", "");
     let other = compile(&[("team", "b")]).unwrap();
     let hash = one.request_hash(hour());
@@ -196,7 +196,7 @@ fn the_request_hash_follows_span_and_parameters_and_nothing_else() {
 }
 
 #[test]
-fn a_continuation_repeats_everything_or_nothing() {
+fn next_page_repeats_all_parameters_or_none() {
     let all = connector("", "")
         .request(hour(), Some("a/b&c=+ "))
         .unwrap()
@@ -215,7 +215,7 @@ fn a_continuation_repeats_everything_or_nothing() {
 }
 
 #[test]
-fn a_stored_link_that_leads_away_is_never_asked() {
+fn stored_link_to_foreign_origin_blocks() {
     let page = "page:\n  token: { link: next }\n  to: url\n  end: [token_absent]\n";
     let connector = connector("page", page);
     for bad in [

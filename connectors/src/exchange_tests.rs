@@ -5,7 +5,7 @@ fn url(text: &str) -> Url {
 }
 
 #[test]
-fn an_origin_is_scheme_host_and_port_and_nothing_else() {
+fn origin_is_scheme_host_and_port() {
     let origin = |text| Origin::from(&url(text));
     assert_eq!(
         origin("https://API.example.com/a?b"),
@@ -31,7 +31,7 @@ fn an_origin_is_scheme_host_and_port_and_nothing_else() {
 }
 
 #[test]
-fn header_names_match_in_any_case_and_keep_every_value() {
+fn header_lookup_ignores_case_and_keeps_values() {
     let headers: Headers = [("Link", "a"), ("link", "b"), ("X", "c")]
         .into_iter()
         .collect();
@@ -44,7 +44,7 @@ fn header_names_match_in_any_case_and_keep_every_value() {
 }
 
 #[test]
-fn setting_a_header_leaves_the_others() {
+fn setting_header_keeps_others() {
     let mut request = ApiRequest::get(url("https://a.test/"));
     request.set_header("Accept", "one");
     request.set_header("Authorization", "two");
@@ -54,7 +54,7 @@ fn setting_a_header_leaves_the_others() {
 }
 
 #[test]
-fn setting_a_header_replaces_it_under_any_case() {
+fn setting_header_replaces_any_case() {
     let mut request = ApiRequest::get(url("https://a.test/"));
     request.set_header("Authorization", "one");
     request.set_header("authorization", "two");
@@ -66,7 +66,7 @@ fn setting_a_header_replaces_it_under_any_case() {
 }
 
 #[test]
-fn debug_output_holds_no_header_value_no_query_and_no_body() {
+fn debug_output_omits_headers_query_and_body() {
     let mut request = ApiRequest::get(url("https://a.test/logs?pageToken=t0ken"));
     request.set_header("apiKey", "s3cret");
     request.body = Some(Bytes::from_static(b"b0dy"));
@@ -82,14 +82,14 @@ fn debug_output_holds_no_header_value_no_query_and_no_body() {
 }
 
 #[test]
-fn a_message_is_one_line_and_bounded() {
+fn message_is_one_bounded_line() {
     let failure = Failure::new(FailureClass::Page, format!("a\nb{}", "x".repeat(1_000)));
     assert_eq!(failure.message.chars().count(), limits::MESSAGE_CHARS_MAX);
     assert!(failure.message.starts_with("a b"));
 }
 
 #[test]
-fn only_https_and_this_machine_itself_may_see_credentials() {
+fn credentials_need_https_or_loopback() {
     for good in [
         "https://a.test",
         "http://127.9.0.1:1/",

@@ -15,7 +15,7 @@ fn problem(text: &str) -> String {
 }
 
 #[test]
-fn a_name_allows_itself_and_nothing_that_only_looks_like_it() {
+fn host_name_allows_only_itself() {
     let hosts = hosts("api.vendor.test");
     for good in [
         "https://api.vendor.test/logs?x",
@@ -51,7 +51,7 @@ fn a_name_allows_itself_and_nothing_that_only_looks_like_it() {
 }
 
 #[test]
-fn a_wildcard_allows_what_is_below_it_at_any_depth_and_not_itself() {
+fn wildcard_allows_subdomains_only() {
     let hosts = hosts("*.Vendor.test");
     for good in ["https://a.vendor.test/", "https://a.b.VENDOR.test./"] {
         assert!(hosts.allow(&url(good)), "{good}");
@@ -69,13 +69,13 @@ fn a_wildcard_allows_what_is_below_it_at_any_depth_and_not_itself() {
 }
 
 #[test]
-fn an_empty_label_in_front_of_a_wildcard_is_nothing_below_it() {
+fn wildcard_rejects_empty_label() {
     let rule: HostRule = "*.vendor.test".parse().unwrap();
     assert!(!rule.pattern.matches(".vendor.test"));
 }
 
 #[test]
-fn a_port_is_the_schemes_own_unless_the_entry_says_otherwise() {
+fn port_defaults_to_scheme() {
     let hosts = hosts("a.test b.test:8443, c.test:443, *.d.test:1");
     for good in [
         "https://a.test",
@@ -97,7 +97,7 @@ fn a_port_is_the_schemes_own_unless_the_entry_says_otherwise() {
 }
 
 #[test]
-fn names_in_other_scripts_are_compared_in_punycode() {
+fn unicode_names_compare_in_punycode() {
     let hosts = hosts("*.bücher.test, MÜNCHEN.test");
     for good in [
         "https://a.xn--bcher-kva.test/",
@@ -115,7 +115,7 @@ fn names_in_other_scripts_are_compared_in_punycode() {
 }
 
 #[test]
-fn addresses_are_themselves_in_whatever_form_a_url_writes_them() {
+fn ip_addresses_match_in_any_notation() {
     let hosts = hosts("127.0.0.1:9000 [::1] [2001:DB8:0:0::1]:8443");
     for good in [
         "http://127.0.0.1:9000/",
@@ -140,7 +140,7 @@ fn addresses_are_themselves_in_whatever_form_a_url_writes_them() {
 }
 
 #[test]
-fn a_list_that_says_nothing_useful_is_refused() {
+fn empty_and_overlong_lists_are_rejected() {
     for empty in ["", " ", ",", " ,\n\t, "] {
         assert_eq!(empty.parse::<AllowedHosts>(), Err(HostsError::Empty));
     }
@@ -153,7 +153,7 @@ fn a_list_that_says_nothing_useful_is_refused() {
 }
 
 #[test]
-fn an_entry_that_is_no_host_is_named_with_what_would_be_right() {
+fn invalid_entry_is_named_with_cure() {
     for (text, part) in [
         ("https://a.test", "without https://"),
         ("a.test/path", "without https://"),
@@ -191,13 +191,13 @@ fn an_entry_that_is_no_host_is_named_with_what_would_be_right() {
 }
 
 #[test]
-fn an_entry_that_may_hold_a_password_is_not_repeated() {
+fn entry_with_password_is_not_quoted() {
     let said = problem("user:canary-5f1e9c02@a.test");
     assert!(said.starts_with("`***` "), "{said}");
     assert!(!said.contains("canary"), "{said}");
 }
 
 #[test]
-fn order_and_repetition_make_no_difference() {
+fn order_and_repetition_do_not_matter() {
     assert_eq!(hosts("b.test,a.test, b.test."), hosts("a.test b.test"));
 }

@@ -39,7 +39,7 @@ pub(super) fn raw_server(reply: &'static [u8]) -> String {
 }
 
 #[tokio::test]
-async fn a_reply_comes_back_with_status_headers_and_body_whatever_its_status() {
+async fn any_status_returns_headers_and_body() {
     let reply = ResponseTemplate::new(503)
         .append_header("Link", "<a>")
         .append_header("Link", "<b>")
@@ -71,7 +71,7 @@ async fn a_reply_comes_back_with_status_headers_and_body_whatever_its_status() {
 }
 
 #[tokio::test]
-async fn a_body_that_ends_early_is_interrupted() {
+async fn truncated_body_is_interrupted() {
     for reply in [
         &b"HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\n[1,2"[..],
         b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n4\r\n[1,2\r\n",
@@ -87,13 +87,13 @@ async fn a_body_that_ends_early_is_interrupted() {
 }
 
 #[tokio::test]
-async fn a_connection_closed_without_a_reply_is_interrupted() {
+async fn connection_closed_without_response_is_interrupted() {
     let error = transport().send(&get(&raw_server(b""))).await.unwrap_err();
     assert!(matches!(error, TransportError::Interrupted(_)), "{error:?}");
 }
 
 #[tokio::test]
-async fn a_port_nobody_listens_on_is_a_failure_to_connect() {
+async fn closed_port_is_connect_failure() {
     let address = TcpListener::bind("127.0.0.1:0")
         .unwrap()
         .local_addr()
@@ -107,7 +107,7 @@ async fn a_port_nobody_listens_on_is_a_failure_to_connect() {
 }
 
 #[tokio::test]
-async fn only_the_bottom_of_an_error_is_told() {
+async fn only_root_cause_is_reported() {
     let free = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = free.local_addr().unwrap();
     drop(free);
@@ -124,7 +124,7 @@ async fn only_the_bottom_of_an_error_is_told() {
 }
 
 #[tokio::test]
-async fn a_server_that_stays_silent_times_out() {
+async fn silent_server_times_out() {
     // Connections wait in the listener's queue; no response ever comes.
     let silent = TcpListener::bind("127.0.0.1:0").unwrap();
     let long = Duration::from_mins(1);
@@ -150,7 +150,7 @@ async fn a_server_that_stays_silent_times_out() {
 }
 
 #[tokio::test]
-async fn upload_is_taken_by_its_status_whatever_body_comes_after() {
+async fn upload_succeeds_by_status_alone() {
     let url = raw_server(b"HTTP/1.1 200 OK\r\ncontent-length: 999999999\r\n\r\n{");
     let uploads = transport().for_uploads().unwrap();
     let reply = uploads.send(&get(&url)).await.unwrap();
@@ -158,21 +158,21 @@ async fn upload_is_taken_by_its_status_whatever_body_comes_after() {
 }
 
 #[tokio::test]
-async fn a_server_that_does_not_speak_tls_is_no_certificate_problem() {
+async fn server_without_tls_is_no_certificate_problem() {
     let url = raw_server(b"HTTP/1.1 400 Bad Request\r\n\r\n").replace("http:", "https:");
     let error = transport().send(&get(&url)).await.unwrap_err();
     assert!(matches!(error, TransportError::Connect(_)), "{error:?}");
 }
 
 #[test]
-fn a_certificate_problem_is_told_from_other_connection_problems() {
+fn certificate_problem_differs_from_connect_failure() {
     // The text of rustls 0.23, `Error::InvalidCertificate`.
     assert!(is_certificate_problem("invalid peer certificate: Expired"));
     assert!(!is_certificate_problem("Connection refused (os error 111)"));
 }
 
 #[test]
-fn each_error_tells_the_worker_what_can_be_done() {
+fn each_transport_error_has_failure_class() {
     let asked = Origin::from(&"https://api.vendor.test/x".parse::<Url>().unwrap());
     let text = || "why".to_owned();
     for (error, class) in [

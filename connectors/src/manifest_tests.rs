@@ -8,12 +8,12 @@ fn error(section: &str, instead: &str) -> String {
 }
 
 #[test]
-fn the_sample_itself_is_valid() {
+fn sample_itself_is_valid() {
     assert!(Manifest::load("sample.yaml", &sample("", "")).is_ok());
 }
 
 #[test]
-fn a_mistyped_field_names_the_right_one() {
+fn mistyped_field_suggests_right_one() {
     insta::assert_snapshot!(
         error("page", "page:\n  tokn: { body: next }\n  end: [token_absent]\n"),
         @"sample.yaml:21:3: unknown field `tokn`; did you mean `token`?"
@@ -21,7 +21,7 @@ fn a_mistyped_field_names_the_right_one() {
 }
 
 #[test]
-fn a_bad_duration_says_how_to_write_one() {
+fn bad_duration_shows_valid_form() {
     let text = sample("", "").replace("initial: 1h", "initial: 1 fortnight");
     let error = Manifest::load("sample.yaml", &text)
         .unwrap_err()
@@ -30,7 +30,7 @@ fn a_bad_duration_says_how_to_write_one() {
 }
 
 #[test]
-fn an_unknown_placeholder_is_placed() {
+fn unknown_placeholder_has_position() {
     let request = "request:\n  path: /v1/{teem}\n  query: { since: \"{from}\", until: \"{to}\" }\n";
     insta::assert_snapshot!(error("request", request), @"sample.yaml:9:9: `request.path`: unknown placeholder `{teem}`; did you mean `{team}`?");
     let request = "request:\n  path: /v1/{from}\n  query: { since: \"{from}\", until: \"{to}\" }\n";
@@ -38,19 +38,19 @@ fn an_unknown_placeholder_is_placed() {
 }
 
 #[test]
-fn a_window_that_is_not_asked_for_is_refused() {
+fn unused_window_bound_is_rejected() {
     let request = "request:\n  path: /v1\n  query: { since: \"{from}\" }\n";
     insta::assert_snapshot!(error("request", request), @"sample.yaml:10:10: `request.query`: no parameter uses `{to}`; write `{to}` into the query parameter that bounds the window");
 }
 
 #[test]
-fn a_missing_required_field_is_named() {
+fn missing_required_field_is_named() {
     insta::assert_snapshot!(error("records", "records:\n  path: items\n"), @"sample.yaml:25:3: field `order` is missing; add `order:` here");
     insta::assert_snapshot!(error("window", ""), @"sample.yaml:15:1: field `window` is missing; add `window:` here");
 }
 
 #[test]
-fn a_wrong_word_names_the_right_ones() {
+fn wrong_word_lists_valid_ones() {
     let text = sample("", "").replace("start_bound: inclusive", "start_bound: included");
     let error = Manifest::load("sample.yaml", &text)
         .unwrap_err()
@@ -59,13 +59,13 @@ fn a_wrong_word_names_the_right_ones() {
 }
 
 #[test]
-fn two_token_sources_are_one_too_many() {
+fn two_token_sources_are_rejected() {
     let page = "page:\n  token: { body: next, link: next }\n  to: url\n  end: [token_absent]\n";
     insta::assert_snapshot!(error("page", page), @"sample.yaml:21:24: expected one key only; keep one of them");
 }
 
 #[test]
-fn a_bad_url_and_plain_http_are_refused() {
+fn bad_url_and_plain_http_are_rejected() {
     insta::assert_snapshot!(error("base_url", "base_url: api.example.com\n"), @"sample.yaml:4:11: `base_url`: `api.example.com` is not a URL: relative URL without a base; write it like https://api.example.com");
     insta::assert_snapshot!(error("base_url", "base_url: http://api.example.com\n"), @"sample.yaml:4:11: `base_url`: `http://api.example.com` must be https; plain http is for loopback addresses only; write it like https://api.example.com");
     let local = sample("base_url", "base_url: http://127.0.0.1:8080\n");
@@ -73,7 +73,7 @@ fn a_bad_url_and_plain_http_are_refused() {
 }
 
 #[test]
-fn hosts_that_are_none_or_leave_out_the_manifests_own_are_refused() {
+fn hosts_must_be_valid_and_include_own() {
     let given = |hosts: &str| format!("base_url: https://api.example.com\nhosts: {hosts}\n");
     insta::assert_snapshot!(error("base_url", &given("[\"*.example.com\", https://x.test]")), @"sample.yaml:5:26: `https://x.test` is not a host; write it like api.example.com, without https:// and slashes");
     insta::assert_snapshot!(error("base_url", &given("[\"*.com\"]")), @"sample.yaml:5:9: `*.com` allows too much; name at least two labels, like *.example.com");
@@ -84,7 +84,7 @@ fn hosts_that_are_none_or_leave_out_the_manifests_own_are_refused() {
 }
 
 #[test]
-fn tail_mode_is_known_and_refused() {
+fn tail_mode_is_rejected() {
     let text = sample("", "").replace("mode: window", "mode: tail");
     let error = Manifest::load("sample.yaml", &text)
         .unwrap_err()
@@ -93,7 +93,7 @@ fn tail_mode_is_known_and_refused() {
 }
 
 #[test]
-fn a_unit_finer_than_its_format_is_refused() {
+fn unit_finer_than_format_is_rejected() {
     let text = sample("", "").replace(
         "format: epoch_ms\n  unit: 1ms",
         "format: epoch_s\n  unit: 1ms",
@@ -105,7 +105,7 @@ fn a_unit_finer_than_its_format_is_refused() {
 }
 
 #[test]
-fn a_unit_of_which_three_are_no_number_is_refused() {
+fn unit_over_one_year_is_rejected() {
     let text = sample("", "").replace("unit: 1ms", "unit: 290000000y");
     let error = Manifest::load("sample.yaml", &text)
         .unwrap_err()
@@ -114,7 +114,7 @@ fn a_unit_of_which_three_are_no_number_is_refused() {
 }
 
 #[test]
-fn a_token_needs_a_place_and_a_window_needs_an_end() {
+fn page_needs_token_place_and_end_test() {
     let no_place = "page:\n  token: { body: next }\n  end: [token_absent]\n";
     insta::assert_snapshot!(error("page", no_place), @"sample.yaml:21:3: `page`: the token goes nowhere; add `to: { query: NAME }`, or `to: url` for a next link");
     insta::assert_snapshot!(error("page", "page:\n  end: []\n"), @"sample.yaml:21:8: `page.end`: a window must be able to end; write `end: [token_absent]`, or what the vendor documents");
@@ -122,7 +122,7 @@ fn a_token_needs_a_place_and_a_window_needs_an_end() {
 }
 
 #[test]
-fn offset_paging_ends_at_its_total_and_nothing_else_does() {
+fn offset_paging_requires_total_reached() {
     let offset =
         "page:\n  token: { offset: { total: n } }\n  to: { query: o }\n  end: [page_empty]\n";
     insta::assert_snapshot!(error("page", offset), @"sample.yaml:23:8: `page.end`: offset paging ends at its total; add `total_reached`");
@@ -131,7 +131,7 @@ fn offset_paging_ends_at_its_total_and_nothing_else_does() {
 }
 
 #[test]
-fn a_page_size_is_declared_once_and_is_at_least_one() {
+fn page_size_is_declared_once_and_positive() {
     let request = "request:\n  path: /v1\n  query: { since: \"{from}\", until: \"{to}\", n: \"{page_size}\" }\n";
     insta::assert_snapshot!(error("request", request), @"sample.yaml:10:10: `request.query`: `{page_size}` needs `page.size`; add `size:` under page");
     let path =
@@ -147,7 +147,7 @@ fn a_page_size_is_declared_once_and_is_at_least_one() {
 }
 
 #[test]
-fn a_budget_of_nothing_is_refused() {
+fn zero_rate_limits_are_rejected() {
     for field in ["max_in_flight", "requests_per_minute"] {
         let error = error("errors", &format!("rate: {{ {field}: 0 }}\n"));
         let expected = format!("`rate.{field}`: must be at least 1");
@@ -156,12 +156,12 @@ fn a_budget_of_nothing_is_refused() {
 }
 
 #[test]
-fn a_rule_for_every_good_page_is_refused() {
+fn rule_matching_every_success_is_rejected() {
     insta::assert_snapshot!(error("errors", "errors:\n  - { status: 200, class: page }\n"), @"sample.yaml:30:5: `errors[0]`: would make every page an error; add `path` and `in`");
 }
 
 #[test]
-fn a_setting_of_another_kind_of_auth_is_refused() {
+fn setting_of_another_auth_kind_is_rejected() {
     insta::assert_snapshot!(error("auth", "auth: { kind: bearer, subject: x }\n"), @"sample.yaml:7:32: unknown field `subject`; expected one of optional");
     insta::assert_snapshot!(error("auth", "auth: { kind: header }\n"), @"sample.yaml:7:1: field `headers` is missing; add `headers:` here");
     insta::assert_snapshot!(error("auth", "auth: { kind: header, headers: [] }\n"), @"sample.yaml:7:7: `auth`: kind `header` needs `headers`; add `headers: [{ name: ... }]`");
@@ -176,7 +176,7 @@ fn a_setting_of_another_kind_of_auth_is_refused() {
 }
 
 #[test]
-fn a_strict_order_needs_a_time_that_requests_filter_on() {
+fn strict_order_needs_filtered_time() {
     let records = |more: &str| format!("records:\n  path: items\n  strict: true\n{more}");
     insta::assert_snapshot!(error("records", &records("  order: oldest_first\n")), @"sample.yaml:26:11: `records.strict`: needs an order by time; name the documented `order` and `time`, or leave `strict` out");
     insta::assert_snapshot!(error("records", &records("  order: unknown\n  time: { path: at, format: rfc3339 }\n")), @"sample.yaml:26:11: `records.strict`: needs an order by time; name the documented `order` and `time`, or leave `strict` out");
@@ -188,7 +188,7 @@ fn a_strict_order_needs_a_time_that_requests_filter_on() {
 }
 
 #[test]
-fn sweeps_need_ids_and_an_ascending_list() {
+fn sweeps_need_ids_and_ascending_ages() {
     let with = |sweeps: &str| {
         sample("", "").replace("initial: 1h", &format!("initial: 1h\n  sweeps: {sweeps}"))
     };

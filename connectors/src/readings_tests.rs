@@ -15,7 +15,7 @@ fn found(text: &str, inside: &str) -> Option<String> {
 }
 
 #[test]
-fn each_escaping_is_undone_and_its_place_in_the_text_is_known() {
+fn each_encoding_is_decoded_in_place() {
     for (text, place) in [
         ("say s3cr+t! now", "s3cr+t!"),
         ("say s3cr%2Bt%21 now", "s3cr%2Bt%21"),
@@ -60,7 +60,7 @@ fn each_escaping_is_undone_and_its_place_in_the_text_is_known() {
 }
 
 #[test]
-fn base64_is_read_at_every_alignment_and_in_both_alphabets() {
+fn base64_is_read_at_any_alignment_and_alphabet() {
     for (text, inside) in [
         ("xs3cr+t!x", "eHMzY3IrdCF4"),
         ("xxs3cr+t!", "eHhzM2NyK3Qh"),
@@ -75,7 +75,7 @@ fn base64_is_read_at_every_alignment_and_in_both_alphabets() {
 }
 
 #[test]
-fn a_pair_of_escapes_is_one_character_and_half_a_pair_is_none() {
+fn surrogate_pair_is_one_character() {
     assert!(found(r"x\ud83d\ude00x", "x😀x").is_some());
     for broken in [
         r"x\ud83dx",
@@ -90,7 +90,7 @@ fn a_pair_of_escapes_is_one_character_and_half_a_pair_is_none() {
 }
 
 #[test]
-fn a_text_made_to_have_endless_readings_is_given_up() {
+fn number_of_readings_is_bounded() {
     let mut seen = 0;
     let percents = "%25".repeat(350_000);
     assert_eq!(each(&percents, |_| seen += 1), Ok(()));
@@ -111,7 +111,7 @@ fn a_text_made_to_have_endless_readings_is_given_up() {
 }
 
 #[test]
-fn the_longest_page_token_has_room_for_all_of_its_readings() {
+fn longest_page_token_fits_reading_limit() {
     // Base64 of noise, as opaque page tokens are.
     let mut state = 1u64;
     let mut next = || {

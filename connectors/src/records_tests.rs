@@ -37,7 +37,7 @@ fn values(json: &str, at: &[&str]) -> Vec<Option<String>> {
 }
 
 #[test]
-fn records_are_the_bytes_the_vendor_sent() {
+fn records_keep_vendor_bytes() {
     let json = r#"{"a":1,"items":[ {"x" : "]}"} ,2,"[",{}],"z":[]}"#;
     assert_eq!(
         elements("items", json).unwrap(),
@@ -50,7 +50,7 @@ fn records_are_the_bytes_the_vendor_sent() {
 }
 
 #[test]
-fn a_path_into_the_array_of_records_is_read_beside_its_elements() {
+fn path_into_records_array_is_read() {
     for (at, into, json) in [
         (
             "items",
@@ -70,7 +70,7 @@ fn a_path_into_the_array_of_records_is_read_beside_its_elements() {
 }
 
 #[test]
-fn a_value_may_be_asked_for_where_the_array_of_records_is() {
+fn path_can_equal_records_array() {
     let mut paths = Paths::default();
     paths.elements(&path("items"));
     let slot = paths.add(&path("items"));
@@ -83,7 +83,7 @@ fn a_value_may_be_asked_for_where_the_array_of_records_is() {
 }
 
 #[test]
-fn a_missing_or_null_array_is_told_from_an_empty_one_and_from_any_other_thing() {
+fn missing_empty_and_wrong_arrays_differ() {
     for none in [
         "{}",
         r#"{"items":null}"#,
@@ -126,7 +126,7 @@ fn a_missing_or_null_array_is_told_from_an_empty_one_and_from_any_other_thing() 
 }
 
 #[test]
-fn what_is_not_json_to_its_end_is_an_error() {
+fn incomplete_json_is_an_error() {
     for bad in [
         "",
         "<html>",
@@ -140,7 +140,7 @@ fn what_is_not_json_to_its_end_is_an_error() {
 }
 
 #[test]
-fn values_are_decoded_strings_and_scalars_as_written() {
+fn strings_are_decoded_and_scalars_kept() {
     let json =
         r#"{"a":{"b":"x\u00e9\"","b2":-9007199254740993000},"c":[{"d":true},1.50],"e":null}"#;
     let at = [
@@ -172,7 +172,7 @@ fn values_are_decoded_strings_and_scalars_as_written() {
 }
 
 #[test]
-fn escaped_and_repeated_keys_are_found_and_the_first_counts() {
+fn first_of_escaped_or_repeated_keys_wins() {
     assert_eq!(
         values(r#"{"\u0069d":"1","id":"2"}"#, &["id"]),
         [Some("1".to_owned())]
@@ -182,7 +182,7 @@ fn escaped_and_repeated_keys_are_found_and_the_first_counts() {
 }
 
 #[test]
-fn a_path_may_lead_through_the_end_of_another() {
+fn path_can_extend_another() {
     let json = r#"{"error":{"message":"m"}}"#;
     assert_eq!(
         values(json, &["error", "error.message"]),
@@ -191,14 +191,14 @@ fn a_path_may_lead_through_the_end_of_another() {
 }
 
 #[test]
-fn a_record_that_is_no_object_has_no_values() {
+fn record_that_is_not_object_has_no_values() {
     for json in ["1", "\"id\"", "[]", "null", "{}"] {
         assert_eq!(values(json, &["id"]), [None], "{json}");
     }
 }
 
 #[test]
-fn nesting_of_any_depth_neither_overflows_nor_is_lost() {
+fn deep_nesting_is_preserved() {
     let depth = 100_000;
     let deep = format!("{}{}", "[".repeat(depth), "]".repeat(depth));
     let json = format!(r#"{{"items":[{{"id":1,"x":{deep}}}]}}"#);

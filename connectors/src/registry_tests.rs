@@ -4,7 +4,7 @@ use std::io::Write;
 use super::*;
 
 #[test]
-fn the_registry_and_the_folder_hold_the_same_manifests_with_fixtures() {
+fn registry_matches_manifest_folder_and_fixtures() {
     let stems = |folder: &str| -> BTreeSet<String> {
         let path = format!("{}/{folder}", env!("CARGO_MANIFEST_DIR"));
         let entries = std::fs::read_dir(path)
@@ -21,7 +21,7 @@ fn the_registry_and_the_folder_hold_the_same_manifests_with_fixtures() {
 }
 
 #[test]
-fn every_built_in_manifest_is_valid_and_named_like_its_file() {
+fn built_in_manifests_are_valid_and_match_file_names() {
     for name in names() {
         let manifest = find(name).unwrap_or_else(|error| panic!("{error}"));
         assert_eq!(manifest.connector, name);
@@ -29,7 +29,7 @@ fn every_built_in_manifest_is_valid_and_named_like_its_file() {
 }
 
 #[test]
-fn an_unknown_name_is_answered_with_the_closest_one() {
+fn unknown_name_suggests_closest_one() {
     let error = find("google_report").unwrap_err().to_string();
     assert_eq!(
         error,
@@ -39,7 +39,7 @@ fn an_unknown_name_is_answered_with_the_closest_one() {
 }
 
 #[test]
-fn a_manifest_file_needs_no_rebuild_and_its_errors_name_it() {
+fn manifest_file_loads_and_errors_name_it() {
     let mut file = tempfile::Builder::new().suffix(".yaml").tempfile().unwrap();
     file.write_all(source("nvd_cves").unwrap().as_bytes())
         .unwrap();
@@ -58,7 +58,7 @@ fn a_manifest_file_needs_no_rebuild_and_its_errors_name_it() {
 }
 
 #[test]
-fn a_file_too_large_is_refused() {
+fn oversized_file_is_rejected() {
     let mut file = tempfile::Builder::new().suffix(".yaml").tempfile().unwrap();
     let length = usize::try_from(limits::FILE_BYTES_MAX).unwrap() + 1;
     file.write_all(&vec![b'#'; length]).unwrap();
@@ -67,7 +67,7 @@ fn a_file_too_large_is_refused() {
 }
 
 #[test]
-fn a_file_of_a_definition_is_looked_up_by_its_name_in_the_one_folder() {
+fn manifest_lookup_never_leaves_package_folder() {
     let package = tempfile::tempdir().unwrap();
     let elsewhere = tempfile::tempdir().unwrap();
     let text = source("nvd_cves").unwrap();
@@ -118,7 +118,7 @@ fn a_file_of_a_definition_is_looked_up_by_its_name_in_the_one_folder() {
 }
 
 #[test]
-fn the_built_in_list_has_every_api_and_token_host_and_can_be_read_again() {
+fn built_in_hosts_cover_apis_and_token_endpoints() {
     let built_in = allowed_hosts();
     assert_eq!(
         built_in.to_string(),
@@ -132,7 +132,7 @@ fn the_built_in_list_has_every_api_and_token_host_and_can_be_read_again() {
 }
 
 #[test]
-fn every_built_in_manifest_has_hosts_that_are_known_before_its_parameters() {
+fn built_in_hosts_are_fixed_without_parameters() {
     for name in names() {
         let manifest = find(name).unwrap();
         let fixed = manifest.base_url.placeholders().next().is_none();

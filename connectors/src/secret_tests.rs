@@ -16,7 +16,7 @@ fn env(value: &'static str) -> impl FnOnce(&str) -> Option<OsString> {
 }
 
 #[test]
-fn references_print_as_they_are_written() {
+fn references_print_as_written() {
     for text in [
         "env:GOOGLE_KEY",
         "env:_X9",
@@ -28,7 +28,7 @@ fn references_print_as_they_are_written() {
 }
 
 #[test]
-fn a_pasted_secret_is_refused_and_not_repeated() {
+fn pasted_secret_is_rejected_unquoted() {
     let pasted = [
         CANARY.to_owned(),
         format!("user:{CANARY}"),
@@ -58,7 +58,7 @@ fn a_pasted_secret_is_refused_and_not_repeated() {
 }
 
 #[test]
-fn a_store_of_aws_is_known_in_every_build_and_not_read_by_this_machine() {
+fn aws_references_parse_without_aws_support() {
     for text in ["secretsmanager:okta", "ssm:/okta#token"] {
         let reference: SecretRef = text.parse().unwrap();
         let error = reference.resolve().unwrap_err();
@@ -72,7 +72,7 @@ fn a_store_of_aws_is_known_in_every_build_and_not_read_by_this_machine() {
 }
 
 #[test]
-fn a_name_in_a_store_may_be_followed_by_a_field() {
+fn stored_name_can_carry_field() {
     let arn = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:windlass/acme-AbCdEf";
     for (text, name, field) in [
         (
@@ -106,7 +106,7 @@ fn a_name_in_a_store_may_be_followed_by_a_field() {
 }
 
 #[test]
-fn what_no_store_could_have_named_so_is_refused_and_not_repeated() {
+fn impossible_store_names_are_rejected_unquoted() {
     for text in [
         "secretsmanager:",
         "secretsmanager:#a",
@@ -124,7 +124,7 @@ fn what_no_store_could_have_named_so_is_refused_and_not_repeated() {
 }
 
 #[test]
-fn a_field_is_one_text_of_a_json_object_and_no_error_quotes_the_secret() {
+fn field_is_one_string_of_json_object() {
     let part = |reference: &str, secret: &str| {
         let reference: SecretRef = reference.parse().unwrap();
         let SecretRef::Ssm(stored) = &reference else {
@@ -154,7 +154,7 @@ fn a_field_is_one_text_of_a_json_object_and_no_error_quotes_the_secret() {
 }
 
 #[test]
-fn a_variable_is_read_by_its_name() {
+fn variable_is_read_by_name() {
     let reference: SecretRef = "env:TOKEN".parse().unwrap();
     let secret = reference
         .resolve_with(|name| (name == "TOKEN").then(|| CANARY.into()))
@@ -164,7 +164,7 @@ fn a_variable_is_read_by_its_name() {
 }
 
 #[test]
-fn a_missing_or_empty_variable_is_named_in_the_error() {
+fn missing_or_empty_variable_is_named() {
     let reference = SecretRef::Env("TOKEN".to_owned());
     let missing = reference.resolve_with(|_| None).unwrap_err();
     assert!(matches!(missing, SecretError::Missing(_)));
@@ -174,7 +174,7 @@ fn a_missing_or_empty_variable_is_named_in_the_error() {
 }
 
 #[test]
-fn a_file_loses_the_line_breaks_at_its_end_and_nothing_else() {
+fn only_trailing_newlines_are_stripped_from_file() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("secret");
     fs::write(&path, format!(" {CANARY}\nline two \r\n\n")).unwrap();
@@ -183,7 +183,7 @@ fn a_file_loses_the_line_breaks_at_its_end_and_nothing_else() {
 }
 
 #[test]
-fn a_file_that_is_absent_too_large_or_binary_is_an_error_without_its_content() {
+fn unusable_file_is_rejected_unquoted() {
     let folder = tempfile::tempdir().unwrap();
     let absent = SecretRef::File(folder.path().join("absent"))
         .resolve()
@@ -209,7 +209,7 @@ fn a_file_that_is_absent_too_large_or_binary_is_an_error_without_its_content() {
 }
 
 #[tokio::test]
-async fn a_vault_reads_this_machine_and_without_its_stores_says_so() {
+async fn vault_without_stores_reads_local_secrets_only() {
     let clock = Arc::new(ManualClock::at(Timestamp::from_ms(0)));
     let vault = Arc::new(Vault::new(clock, Arc::new(SeededEntropy::new(1))));
     let folder = tempfile::tempdir().unwrap();

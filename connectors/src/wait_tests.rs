@@ -7,7 +7,7 @@ fn now() -> Timestamp {
 }
 
 #[test]
-fn seconds_may_have_a_fraction_which_is_rounded_up() {
+fn fractional_seconds_round_up() {
     assert_eq!(retry_after_ms("30", now()), Some(30_000));
     assert_eq!(retry_after_ms(" 1.5 ", now()), Some(1_500));
     assert_eq!(retry_after_ms("0.0001", now()), Some(1));
@@ -17,7 +17,7 @@ fn seconds_may_have_a_fraction_which_is_rounded_up() {
 }
 
 #[test]
-fn a_date_of_any_http_form_counts_from_now() {
+fn any_http_date_form_counts_from_now() {
     for text in [
         "Thu, 01 Jan 2026 00:01:30 GMT",
         "Thursday, 01-Jan-26 00:01:30 GMT",
@@ -28,7 +28,7 @@ fn a_date_of_any_http_form_counts_from_now() {
 }
 
 #[test]
-fn an_iso_time_may_lack_seconds_or_the_colon_in_its_offset() {
+fn iso_time_can_omit_seconds_or_offset_colon() {
     for text in [
         "2026-01-01T00:02Z",
         "2026-01-01T00:02+0000",
@@ -47,7 +47,7 @@ fn an_iso_time_may_lack_seconds_or_the_colon_in_its_offset() {
 }
 
 #[test]
-fn what_lies_in_the_past_is_no_wait() {
+fn past_instant_is_zero_wait() {
     assert_eq!(retry_after_ms("-5", now()), Some(0));
     assert_eq!(retry_after_ms("-0.5", now()), Some(0));
     assert_eq!(
@@ -60,7 +60,7 @@ fn what_lies_in_the_past_is_no_wait() {
 }
 
 #[test]
-fn garbage_is_no_wait_at_all_rather_than_a_guess() {
+fn garbage_is_no_wait() {
     for text in [
         "", "soon", "1e3", "inf", "NaN", "0x10", "1,5", "1.5.2", "--1", "-", "1.x", "½",
     ] {
@@ -77,7 +77,7 @@ fn garbage_is_no_wait_at_all_rather_than_a_guess() {
 }
 
 #[test]
-fn a_reset_is_read_in_the_unit_the_manifest_names() {
+fn reset_is_read_in_manifest_format() {
     let seconds = now().as_seconds();
     let epoch = (seconds + 60).to_string();
     assert_eq!(
@@ -95,7 +95,7 @@ fn a_reset_is_read_in_the_unit_the_manifest_names() {
 }
 
 #[test]
-fn an_absurd_wait_is_reported_as_it_is() {
+fn absurd_wait_is_kept() {
     assert_eq!(retry_after_ms("31536000", now()), Some(31_536_000_000));
     assert_eq!(
         retry_after_ms("99999999999999999999999", now()),
@@ -104,7 +104,7 @@ fn an_absurd_wait_is_reported_as_it_is() {
 }
 
 #[test]
-fn an_http_date_before_the_epoch_or_misspelt_is_none() {
+fn pre_epoch_or_misspelled_date_is_none() {
     assert_eq!(http_date("Thu, 01 Jan 2026 00:00:00 GMT"), Some(now()));
     assert_eq!(http_date("Thu, 32 Jan 2026 00:00:00 GMT"), None);
     assert_eq!(http_date("yesterday"), None);
@@ -112,7 +112,7 @@ fn an_http_date_before_the_epoch_or_misspelt_is_none() {
 
 proptest! {
     #[test]
-    fn no_text_panics_and_no_wait_is_negative(
+    fn waits_never_panic_or_go_negative(
         text in "\\PC*|[-+]?[0-9]{0,30}\\.?[0-9]{0,30}",
         now_ms in any::<i64>(),
     ) {
@@ -130,7 +130,7 @@ proptest! {
     }
 
     #[test]
-    fn whole_seconds_come_back_as_written(seconds in 0..1_000_000_000_i64) {
+    fn whole_seconds_are_exact(seconds in 0..1_000_000_000_i64) {
         prop_assert_eq!(retry_after_ms(&seconds.to_string(), now()), Some(seconds * 1_000));
     }
 }

@@ -40,7 +40,7 @@ fn error(text: &str) -> String {
 }
 
 #[test]
-fn an_unknown_field_is_placed_and_explained() {
+fn unknown_field_is_located_and_explained() {
     insta::assert_snapshot!(
         error("window:\n  initail: 5\n"),
         @"a.yaml:2:3: unknown field `initail`; did you mean `initial`?"
@@ -49,13 +49,13 @@ fn an_unknown_field_is_placed_and_explained() {
 }
 
 #[test]
-fn a_missing_field_and_a_wrong_type_are_placed() {
+fn missing_field_and_wrong_type_are_located() {
     insta::assert_snapshot!(error("window: {}\n"), @"a.yaml:1:9: field `initial` is missing; add `initial:` here");
     insta::assert_snapshot!(error("window:\n  initial: many\n"), @"a.yaml:2:12: expected a whole number, 0 or more");
 }
 
 #[test]
-fn a_wrong_shape_is_told_in_the_words_of_yaml() {
+fn wrong_shape_is_described_in_yaml_terms() {
     let mut report = String::new();
     for text in [
         "",
@@ -108,12 +108,12 @@ fn a_wrong_shape_is_told_in_the_words_of_yaml() {
 }
 
 #[test]
-fn a_key_given_twice_is_refused() {
+fn duplicate_key_is_rejected() {
     insta::assert_snapshot!(error("window: { initial: 1 }\nwindow: { initial: 2 }\n"), @"a.yaml:2:1: `window` is given twice; keep one of them");
 }
 
 #[test]
-fn nesting_deeper_than_any_file_of_ours_is_refused_at_its_place() {
+fn excessive_nesting_is_rejected_with_position() {
     let nested = |depth| format!("tags: {}x{}\n", "[".repeat(depth), "]".repeat(depth));
     for depth in [DEPTH_MAX, 60, 5_000] {
         let error = error(&nested(depth));
@@ -125,7 +125,7 @@ fn nesting_deeper_than_any_file_of_ours_is_refused_at_its_place() {
 }
 
 #[test]
-fn more_under_a_name_to_be_repeated_than_any_file_of_ours_is_refused_at_its_place() {
+fn oversized_anchor_is_rejected_with_position() {
     let named = |count| format!("tags: {{}}\nlist: &all [{}]\n", "x, ".repeat(count));
     let refused = error(&named(REPEATABLE_MAX));
     assert!(refused.starts_with("a.yaml:2:"), "{refused}");
@@ -134,7 +134,7 @@ fn more_under_a_name_to_be_repeated_than_any_file_of_ours_is_refused_at_its_plac
 }
 
 #[test]
-fn what_a_document_of_nothing_lacks_is_missed_at_its_start() {
+fn empty_document_reports_missing_field_at_start() {
     for text in ["---\n", "---\n---\nwindow: { initial: 1 }\n"] {
         let error = error(text);
         assert!(error.starts_with("a.yaml:1:1: field `"), "{error}");
@@ -142,12 +142,12 @@ fn what_a_document_of_nothing_lacks_is_missed_at_its_start() {
 }
 
 #[test]
-fn broken_yaml_is_placed() {
+fn broken_yaml_is_located() {
     assert!(error("window: [\n").starts_with("a.yaml:"));
 }
 
 #[test]
-fn an_error_of_our_own_points_at_the_field_or_the_closest_one_there() {
+fn own_error_points_at_closest_field() {
     let text = "window:\n  initial: 5\ntags:\n  - a\n  - b\n";
     let at = |field| {
         let error = invalid("a.yaml", text, field, "is wrong", None);
@@ -159,7 +159,7 @@ fn an_error_of_our_own_points_at_the_field_or_the_closest_one_there() {
 }
 
 #[test]
-fn a_number_of_any_size_or_with_a_fraction_does_not_hide_the_place_of_an_error() {
+fn unusual_numbers_keep_error_position() {
     for number in [
         "2.5",
         "1e400",

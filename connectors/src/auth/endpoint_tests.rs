@@ -10,7 +10,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
 
 #[tokio::test]
-async fn what_the_token_endpoint_answers_decides_what_the_worker_does() {
+async fn token_endpoint_response_decides_error_class() {
     use FailureClass::{Block, Outage, Rate};
     for (status, body, class) in [
         (
@@ -55,7 +55,7 @@ async fn what_the_token_endpoint_answers_decides_what_the_worker_does() {
 }
 
 #[tokio::test]
-async fn the_token_endpoint_may_ask_to_wait() {
+async fn token_endpoint_can_ask_to_wait() {
     let endpoint = ScriptedTransport::new(|_| {
         let headers = [("Retry-After", "7")].into_iter().collect();
         Ok(ApiResponse {
@@ -69,7 +69,7 @@ async fn the_token_endpoint_may_ask_to_wait() {
 }
 
 #[tokio::test]
-async fn a_token_reply_without_end_is_not_read_as_a_token() {
+async fn endless_token_response_is_rejected() {
     let padding = " ".repeat(windlass_core::limits::ERROR_BODY_BYTES_MAX);
     let body = format!(r#"{{"access_token":"t","token_type":"bearer"}}{padding}"#);
     let endpoint = ScriptedTransport::new(move |_| Ok(reply(200, &body)));
@@ -79,7 +79,7 @@ async fn a_token_reply_without_end_is_not_read_as_a_token() {
 }
 
 #[tokio::test]
-async fn nothing_a_token_endpoint_echoes_gets_through() {
+async fn secrets_echoed_by_token_endpoint_are_masked() {
     for (spec, secret) in [
         (client_credentials("body"), client_secret()),
         (client_credentials("basic"), client_secret()),

@@ -21,7 +21,7 @@ fn every_occurrence_is_replaced() {
 }
 
 #[test]
-fn a_piece_is_masked_to_the_end_of_its_word() {
+fn partial_secret_is_masked_to_word_end() {
     let redactor = redactor("canary-5f1e9c02");
     assert_eq!(redactor.redact("token canary-5f1e"), "token ***");
     assert_eq!(redactor.redact("token canary-5… (see"), "token ***… (see");
@@ -31,7 +31,7 @@ fn a_piece_is_masked_to_the_end_of_its_word() {
 }
 
 #[test]
-fn other_case_escapings_and_lines_hide_nothing() {
+fn encoded_and_recased_secrets_are_masked() {
     let redactor = redactor("first+/line==\nsecond€€€line");
     for text in [
         "q=first%2B%2Fline%3D%3D",
@@ -48,7 +48,7 @@ fn other_case_escapings_and_lines_hide_nothing() {
 }
 
 #[test]
-fn a_short_value_is_masked_whole_and_a_shorter_one_would_damage_every_message() {
+fn short_secret_is_masked_only_whole() {
     assert_eq!(redactor("hunter2").redact("bad hunter2!"), "bad ***!");
     assert_eq!(redactor("hunter2").redact("bad aHVudGVyMg=="), "bad ***");
     assert_eq!(redactor("hunter2").redact("a hunter"), "a hunter");
@@ -56,7 +56,7 @@ fn a_short_value_is_masked_whole_and_a_shorter_one_would_damage_every_message() 
 }
 
 #[test]
-fn a_credential_is_a_value_and_not_the_lines_around_it() {
+fn pem_and_jwt_framing_is_not_secret() {
     let pem =
         "-----BEGIN PRIVATE KEY-----\nMIIEvQIBADANBg\nkqhkiG9w0BAQEF\n-----END PRIVATE KEY-----\n";
     let key = redactor(pem);
@@ -71,7 +71,7 @@ fn a_credential_is_a_value_and_not_the_lines_around_it() {
 }
 
 #[test]
-fn a_text_is_unfit_to_be_stored_from_sixteen_characters_of_a_value_on() {
+fn sixteen_secret_characters_make_text_unstorable() {
     let long = redactor("0123456789abcdefghijklmnop");
     assert!(long.finds_in("t=23456789ABCDEFGH"));
     assert!(long.finds_in("t=Mg%3D%3D&u=MjM0NTY3ODlhYmNkZWZnaA"));
@@ -83,7 +83,7 @@ fn a_text_is_unfit_to_be_stored_from_sixteen_characters_of_a_value_on() {
 }
 
 #[test]
-fn a_text_made_to_have_endless_readings_is_masked_and_not_stored() {
+fn overlong_encoded_text_is_masked_and_unstorable() {
     let redactor = redactor("canary-5f1e9c02");
     for text in ["%25%25".repeat(175_000), "%2525".repeat(200_000)] {
         let _bounded = redactor.redact(&text);
@@ -94,7 +94,7 @@ fn a_text_made_to_have_endless_readings_is_masked_and_not_stored() {
 }
 
 #[test]
-fn passing_values_are_forgotten_in_order_and_kept_ones_never() {
+fn oldest_transient_secret_is_forgotten_first() {
     let redactor = redactor("kept-kept-kept");
     for number in 0..=PASSING_MAX {
         redactor.remember(&format!("{number}-token-{number}-{number}"));
@@ -316,7 +316,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(1_500))]
 
     #[test]
-    fn no_chain_of_escapings_shows_sixteen_characters_of_a_value(
+    fn chained_encodings_reveal_under_sixteen_secret_characters(
         value in "[ -~]{4,15}|[ -~]{16,70}|[A-Za-z0-9+/=_.~-]{20,60}|[a-z€é😀+ ]{8,40}",
         chain in proptest::collection::vec(
             (proptest::sample::select(&ESCAPINGS[..]), "[a-z:]{0,3}", "[a-z:]{0,3}"),

@@ -51,7 +51,7 @@ impl World {
 }
 
 #[test]
-fn a_token_is_used_until_shortly_before_its_end_and_a_short_one_for_half_of_it() {
+fn token_is_renewed_before_expiry() {
     for random in [0, 1, 19_999, 20_000, u64::MAX] {
         let usable = usable_ms(3_600_000, random);
         assert!((3_520_001..=3_540_000).contains(&usable), "{usable}");
@@ -66,7 +66,7 @@ fn a_token_is_used_until_shortly_before_its_end_and_a_short_one_for_half_of_it()
 }
 
 #[tokio::test]
-async fn a_rejected_token_is_renewed_once_and_a_second_rejection_in_a_row_is_final() {
+async fn second_rejection_in_a_row_is_final() {
     let world = World::new();
     let first = world.pass().await;
     assert!(world.credentials.rejected(first).await);
@@ -77,7 +77,7 @@ async fn a_rejected_token_is_renewed_once_and_a_second_rejection_in_a_row_is_fin
 }
 
 #[tokio::test]
-async fn a_run_of_days_survives_any_number_of_rejections_with_successes_between() {
+async fn accepted_token_allows_another_renewal() {
     let world = World::new();
     for renewals in 1..=200 {
         let pass = world.pass().await;
@@ -88,7 +88,7 @@ async fn a_run_of_days_survives_any_number_of_rejections_with_successes_between(
 }
 
 #[tokio::test]
-async fn a_success_with_the_old_token_does_not_vouch_for_the_new_one() {
+async fn success_of_old_token_allows_no_renewal() {
     let world = World::new();
     let old = world.pass().await;
     assert!(world.credentials.rejected(old).await);
@@ -98,7 +98,7 @@ async fn a_success_with_the_old_token_does_not_vouch_for_the_new_one() {
 }
 
 #[tokio::test]
-async fn two_requests_rejected_with_one_token_renew_it_once() {
+async fn concurrent_rejections_of_token_renew_it_once() {
     let world = World::new();
     let (one, two) = (world.pass().await, world.pass().await);
     assert!(world.credentials.rejected(one).await);
@@ -118,7 +118,7 @@ async fn two_requests_rejected_with_one_token_renew_it_once() {
 }
 
 #[tokio::test]
-async fn after_giving_up_the_next_start_begins_with_a_new_token_and_one_renewal() {
+async fn final_rejection_resets_token_and_renewal() {
     let world = World::new();
     for _ in 0..2 {
         let pass = world.pass().await;

@@ -22,7 +22,7 @@ impl Transport for AtOnce {
 }
 
 #[tokio::test]
-async fn body_above_the_inline_limit_is_read_on_another_thread() {
+async fn large_body_is_parsed_on_another_thread() {
     for (bytes, is_inline) in [
         (limits::READ_BYTES_INLINE_MAX, true),
         (limits::READ_BYTES_INLINE_MAX + 1, false),

@@ -116,7 +116,7 @@ fn hides_both(failure: &Failure) {
 }
 
 #[tokio::test]
-async fn a_secret_replaced_since_is_read_once_and_the_page_asked_for_again() {
+async fn replaced_secret_is_read_and_page_refetched() {
     let (transport, place) = (vendor(NEWER), Place::with(&[Ok(NEWER)]));
     let (client, _) = client(BEARER, &transport, &place);
     let page = client.fetch(span(), None).await.unwrap();
@@ -128,7 +128,7 @@ async fn a_secret_replaced_since_is_read_once_and_the_page_asked_for_again() {
 }
 
 #[tokio::test]
-async fn a_secret_that_is_still_the_same_leaves_the_failure_as_it_was() {
+async fn unchanged_secret_keeps_original_failure() {
     let (transport, place) = (vendor(NEWER), Place::with(&[Ok(CANARY)]));
     let (client, _) = client(BEARER, &transport, &place);
     let failure = client.fetch(span(), None).await.unwrap_err();
@@ -142,7 +142,7 @@ async fn a_secret_that_is_still_the_same_leaves_the_failure_as_it_was() {
 }
 
 #[tokio::test]
-async fn a_secret_is_read_again_at_most_once_a_minute() {
+async fn secret_is_reread_once_per_minute() {
     let (transport, place) = (
         vendor(NEWER),
         Place::with(&[Ok(CANARY), Ok(CANARY), Ok(NEWER)]),
@@ -162,7 +162,7 @@ async fn a_secret_is_read_again_at_most_once_a_minute() {
 }
 
 #[tokio::test]
-async fn a_new_secret_that_is_rejected_too_blocks_and_neither_is_repeated() {
+async fn rejected_replacement_secret_blocks_unquoted() {
     let (transport, place) = (vendor("another"), Place::with(&[Ok(NEWER)]));
     let (client, _) = client(BEARER, &transport, &place);
     let failure = client.fetch(span(), None).await.unwrap_err();
@@ -176,7 +176,7 @@ async fn a_new_secret_that_is_rejected_too_blocks_and_neither_is_repeated() {
 }
 
 #[tokio::test]
-async fn while_the_secret_cannot_be_read_nobody_is_blocked() {
+async fn unavailable_secret_store_blocks_no_source() {
     let (transport, place) = (
         vendor(NEWER),
         Place::with(&[Err(Trouble::Unwell), Ok(NEWER)]),
@@ -201,7 +201,7 @@ async fn while_the_secret_cannot_be_read_nobody_is_blocked() {
 }
 
 #[tokio::test]
-async fn a_secret_that_may_not_be_read_any_more_is_named_beside_the_rejection() {
+async fn denied_secret_is_named_beside_rejection() {
     let (transport, place) = (vendor(NEWER), Place::with(&[Err(Trouble::Denied)]));
     let (client, _) = client(BEARER, &transport, &place);
     let failure = client.fetch(span(), None).await.unwrap_err();
@@ -219,7 +219,7 @@ async fn a_secret_that_may_not_be_read_any_more_is_named_beside_the_rejection() 
 }
 
 #[tokio::test]
-async fn a_new_secret_of_the_wrong_shape_blocks_and_is_not_repeated() {
+async fn malformed_replacement_secret_blocks_unquoted() {
     let (transport, place) = (
         vendor(NEWER),
         Place::with(&[Ok("newer-7a40d1b3\nX-Evil: y")]),
@@ -233,7 +233,7 @@ async fn a_new_secret_of_the_wrong_shape_blocks_and_is_not_repeated() {
 }
 
 #[tokio::test]
-async fn two_fetches_rejected_together_read_the_secret_once() {
+async fn concurrent_rejections_read_secret_once() {
     let (transport, place) = (vendor(NEWER), Place::with(&[Ok(NEWER)]));
     let (client, _) = client(BEARER, &transport, &place);
     let (one, two) = tokio::join!(client.fetch(span(), None), client.fetch(span(), None));
@@ -243,7 +243,7 @@ async fn two_fetches_rejected_together_read_the_secret_once() {
 
 /// P6 confined: credentials go to the configured origins only, and are neither logged nor stored.
 #[tokio::test]
-async fn a_page_token_that_holds_the_secret_before_is_not_handed_on_to_be_stored() {
+async fn page_token_with_earlier_secret_is_never_stored() {
     let transport = ScriptedTransport::new(|request| {
         let link = format!("<https://api.vendor.test/logs?k={CANARY}&after=2>; rel=\"next\"");
         let is_new = request.header("authorization") == Some("Bearer newer-7a40d1b3");
@@ -264,7 +264,7 @@ async fn a_page_token_that_holds_the_secret_before_is_not_handed_on_to_be_stored
 }
 
 #[test]
-fn only_the_last_few_credentials_are_remembered() {
+fn only_latest_credentials_stay_masked() {
     let bearer = connector(BEARER, None);
     let credentials = |number: usize| {
         let secret = SecretString::from(format!("{number}-key-{number}-{number}"));

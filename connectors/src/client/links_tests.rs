@@ -11,7 +11,7 @@ use crate::scripted::ScriptedTransport;
 
 /// P6 confined: credentials go to the configured origins only, and are neither logged nor stored.
 #[tokio::test]
-async fn a_next_link_to_another_server_is_refused_and_that_server_hears_nothing() {
+async fn next_link_to_another_server_is_not_requested() {
     let other = server(ResponseTemplate::new(200).set_body_string("[]")).await;
     let port = other.address().port();
     for link in [
@@ -37,7 +37,7 @@ async fn a_next_link_to_another_server_is_refused_and_that_server_hears_nothing(
 }
 
 #[tokio::test]
-async fn a_user_name_that_looks_like_the_origin_and_a_weaker_scheme_are_refused() {
+async fn lookalike_next_links_are_rejected() {
     let silent = ScriptedTransport::new(|_| unreachable!("nothing may be sent"));
     let client = client(connector(BEARER, None), silent);
     for link in [
@@ -55,7 +55,7 @@ async fn a_user_name_that_looks_like_the_origin_and_a_weaker_scheme_are_refused(
 }
 
 #[tokio::test]
-async fn a_next_link_within_the_origin_is_followed() {
+async fn next_link_within_origin_is_followed() {
     let server = server(ResponseTemplate::new(200).set_body_string("[]")).await;
     let connector = connector(BEARER, Some(server.uri()));
     let client = client(connector, HttpTransport::new().unwrap());
@@ -73,7 +73,7 @@ async fn a_next_link_within_the_origin_is_followed() {
 }
 
 #[tokio::test]
-async fn a_next_link_that_holds_the_credential_is_not_handed_on_to_be_stored() {
+async fn next_link_with_credential_is_never_stored() {
     for escaped in [
         CANARY,
         "canary%2D5f1e9c02",
@@ -98,7 +98,7 @@ async fn a_next_link_that_holds_the_credential_is_not_handed_on_to_be_stored() {
 }
 
 #[tokio::test]
-async fn a_redirect_blocks_and_its_target_hears_nothing() {
+async fn redirect_blocks_without_request_to_target() {
     let other = server(ResponseTemplate::new(200).set_body_string("[]")).await;
     let location = format!("{}/logs?key={CANARY}", other.uri());
     let moved = ResponseTemplate::new(302).insert_header("location", location.as_str());

@@ -8,7 +8,7 @@ use crate::exchange::{ApiRequest, ApiResponse, Headers};
 use crate::scripted::ScriptedTransport;
 
 #[tokio::test]
-async fn a_401_that_the_manifest_explains_otherwise_costs_no_read() {
+async fn reclassified_401_causes_no_secret_read() {
     let transport = ScriptedTransport::new(|_| Ok(reply(401, r#"{"code":"slow_down"}"#)));
     let place = Place::with(&[Ok(NEWER)]);
     let (client, _) = client(BEARER, &transport, &place);
@@ -17,7 +17,7 @@ async fn a_401_that_the_manifest_explains_otherwise_costs_no_read() {
 }
 
 #[tokio::test]
-async fn whatever_a_refusal_for_good_looks_like_a_secret_replaced_since_is_used() {
+async fn any_block_response_tries_replaced_secret() {
     for (status, body) in [
         (200, r#"{"ok":false,"error":"token_revoked"}"#),
         (302, ""),
@@ -45,7 +45,7 @@ async fn whatever_a_refusal_for_good_looks_like_a_secret_replaced_since_is_used(
 }
 
 #[tokio::test]
-async fn a_refusal_for_good_that_another_secret_does_not_mend_blocks_as_the_vendor_put_it() {
+async fn lasting_block_keeps_vendor_message() {
     for (secret, requests) in [(CANARY, 1), (NEWER, 2)] {
         let said = r#"{"ok":false,"code":"not_an_owner"}"#;
         let transport = ScriptedTransport::new(|_| Ok(reply(200, said)));
@@ -62,7 +62,7 @@ async fn a_refusal_for_good_that_another_secret_does_not_mend_blocks_as_the_vend
 }
 
 #[tokio::test]
-async fn a_403_leaves_an_access_token_alone_unless_the_secret_has_changed() {
+async fn forbidden_response_renews_no_token() {
     let transport = ScriptedTransport::new(|request| {
         Ok(if request.url.path() == TOKEN_PATH {
             reply(200, r#"{"access_token":"access-token","token_type":"b"}"#)
@@ -82,7 +82,7 @@ async fn a_403_leaves_an_access_token_alone_unless_the_secret_has_changed() {
 }
 
 #[tokio::test]
-async fn what_is_no_refusal_for_good_costs_no_read() {
+async fn transient_failures_cause_no_secret_read() {
     for (status, body, class) in [
         (200, "<html>", FailureClass::Page),
         (429, "", FailureClass::Rate),
@@ -97,7 +97,7 @@ async fn what_is_no_refusal_for_good_costs_no_read() {
 }
 
 #[tokio::test]
-async fn a_block_of_our_own_making_costs_no_read() {
+async fn own_block_causes_no_secret_read() {
     let transport = ScriptedTransport::new(|_| {
         let link = r#"<https://evil.test/logs?after=2>; rel="next""#.to_owned();
         Ok(ApiResponse {
@@ -121,7 +121,7 @@ fn shows(request: &ApiRequest, secret: &str) -> bool {
 }
 
 #[tokio::test]
-async fn a_key_that_the_token_endpoint_refuses_is_read_again() {
+async fn key_rejected_by_token_endpoint_is_reread() {
     for (status, error) in [
         (400, "invalid_grant"),
         (401, "invalid_client"),
@@ -145,7 +145,7 @@ async fn a_key_that_the_token_endpoint_refuses_is_read_again() {
 }
 
 #[tokio::test]
-async fn a_token_endpoint_that_is_unwell_costs_no_read() {
+async fn failing_token_endpoint_causes_no_secret_read() {
     for (status, class) in [(429, FailureClass::Rate), (503, FailureClass::Outage)] {
         let transport = ScriptedTransport::new(move |_| Ok(reply(status, "{}")));
         let place = Place::with(&[Ok(NEWER)]);
@@ -156,7 +156,7 @@ async fn a_token_endpoint_that_is_unwell_costs_no_read() {
 }
 
 #[tokio::test]
-async fn a_fresh_token_that_is_rejected_too_makes_the_key_be_read_again() {
+async fn rejected_renewed_token_rereads_key() {
     let transport = ScriptedTransport::new(move |request| {
         let is_token = request.url.path() == TOKEN_PATH;
         let is_new = request.header("authorization") == Some("Bearer new-access-token");

@@ -63,7 +63,7 @@ fn honest() -> impl Iterator<Item = ((Bound, Bound), (Bound, Bound))> {
 }
 
 #[test]
-fn neighbours_return_each_record_exactly_once_whatever_the_vendors_rule() {
+fn adjacent_windows_return_records_once() {
     let records: Vec<i64> = (-5..=25).map(|i| i * UNIT_MS).collect();
     let windows = [span(0, 10_000), span(10_000, 11_000), span(11_000, 20_000)];
     for (declared, real) in honest() {
@@ -81,7 +81,7 @@ fn neighbours_return_each_record_exactly_once_whatever_the_vendors_rule() {
 
 proptest! {
     #[test]
-    fn no_record_is_lost_between_undocumented_bounds_even_finer_than_the_unit(
+    fn undocumented_bounds_lose_no_subunit_record(
         times in proptest::collection::vec(-5_000_i64..25_000, 0..60),
         cut in 1_i64..19,
     ) {
@@ -101,7 +101,7 @@ proptest! {
 }
 
 #[test]
-fn a_finer_time_before_an_inclusive_end_is_not_left_to_a_neighbour_that_does_not_ask_for_it() {
+fn subunit_time_before_inclusive_end_is_kept() {
     let bounds = bounds(Bound::Unknown, Bound::Inclusive);
     let records = [9_000, 9_500, 10_000];
     let real = (Bound::Inclusive, Bound::Inclusive);
@@ -113,7 +113,7 @@ fn a_finer_time_before_an_inclusive_end_is_not_left_to_a_neighbour_that_does_not
 }
 
 #[test]
-fn only_the_margin_is_trimmed_and_only_by_the_clock_the_vendor_filters_on() {
+fn only_padding_is_trimmed_by_filter_clock() {
     let unknown = bounds(Bound::Unknown, Bound::Unknown);
     let window = span(10_000, 20_000);
     let is_trimmed = |bounds: Bounds, time| bounds.is_neighbours(window, Timestamp::from_ms(time));
@@ -147,7 +147,7 @@ fn only_the_margin_is_trimmed_and_only_by_the_clock_the_vendor_filters_on() {
 }
 
 #[test]
-fn every_format_writes_the_same_instant() {
+fn every_format_writes_same_instant() {
     let time: Timestamp = "2026-02-03T04:05:06.007Z".parse().unwrap();
     let written = |format| {
         Bounds {
@@ -166,7 +166,7 @@ fn every_format_writes_the_same_instant() {
 }
 
 #[test]
-fn a_request_is_wider_by_a_unit_for_each_bound_that_is_not_certain() {
+fn uncertain_bounds_pad_request_by_one_unit() {
     for (start, end, units) in [
         (Bound::Inclusive, Bound::Exclusive, 0),
         (Bound::Inclusive, Bound::Inclusive, 0),

@@ -13,7 +13,7 @@ fn judged(
 }
 
 #[test]
-fn a_status_without_a_rule_has_a_class_of_its_own() {
+fn each_http_status_has_default_class() {
     for (status, class) in [
         (199, FailureClass::Block),
         (300, FailureClass::Block),
@@ -47,7 +47,7 @@ fn a_status_without_a_rule_has_a_class_of_its_own() {
 }
 
 #[test]
-fn a_continuation_that_is_refused_begins_again_instead_of_blocking_for_ever() {
+fn rejected_page_token_restarts_window() {
     for status in [400, 404, 410, 422] {
         assert_eq!(
             judged(status, &[], Some("t"), "{}").class,
@@ -64,7 +64,7 @@ fn a_continuation_that_is_refused_begins_again_instead_of_blocking_for_ever() {
 }
 
 #[test]
-fn a_refusal_says_what_to_look_at() {
+fn rejection_names_what_to_check() {
     for (status, advice) in [
         (400, "answered 400; check the source's params"),
         (401, "the credentials are refused; check the secret"),
@@ -78,7 +78,7 @@ fn a_refusal_says_what_to_look_at() {
 }
 
 #[test]
-fn a_redirect_is_named_by_host_only() {
+fn redirect_is_named_by_host_only() {
     let location = [("Location", "https://elsewhere.test/path?token=s3cret")];
     let message = judged(302, &location, None, "").message;
     assert!(message.contains("it points to elsewhere.test"), "{message}");
@@ -89,7 +89,7 @@ fn a_redirect_is_named_by_host_only() {
 }
 
 #[test]
-fn a_wait_is_read_where_waiting_helps() {
+fn retry_after_is_read_for_transient_statuses() {
     let after = [("Retry-After", "7")];
     assert_eq!(judged(429, &after, None, "").wait_ms, Some(7_000));
     assert_eq!(judged(503, &after, None, "").wait_ms, Some(7_000));
@@ -118,7 +118,7 @@ fn by_rule(status: u16, headers: &[(&str, &str)], body: &'static str) -> Failure
 }
 
 #[test]
-fn the_first_rule_that_matches_wins() {
+fn first_matching_rule_wins() {
     let reset = [("X-Reset", "2.5"), ("X-Kind", "big")];
     let busy = by_rule(409, &reset, r#"{"error":{"code":"busy"}}"#);
     assert_eq!(
@@ -145,7 +145,7 @@ fn the_first_rule_that_matches_wins() {
 }
 
 #[test]
-fn a_good_page_that_no_rule_matches_is_a_page() {
+fn unmatched_success_is_a_page() {
     let good = reply(200, &[], r#"{"error":{"code":0},"items":[1]}"#);
     let page = connector("errors", RULES)
         .page_of(hour(), None, &good, now())
@@ -154,7 +154,7 @@ fn a_good_page_that_no_rule_matches_is_a_page() {
 }
 
 #[test]
-fn the_vendors_words_are_short_on_one_line_and_without_the_token() {
+fn vendor_message_is_one_short_masked_line() {
     let long = format!(
         r#"{{"error":{{"code":"E1","text":"bad\ncursor t0ken {}"}}}}"#,
         "x".repeat(900)

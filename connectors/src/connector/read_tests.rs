@@ -11,7 +11,7 @@ fn class(result: Result<Page, Failure>) -> FailureClass {
 }
 
 #[test]
-fn a_body_that_cannot_be_used_is_a_page_failure() {
+fn unusable_body_is_page_failure() {
     let sample = connector("", "");
     for body in [
         "",
@@ -36,7 +36,7 @@ fn a_body_that_cannot_be_used_is_a_page_failure() {
 
 /// P8 nothing dropped: a record is forwarded or goes to `rejects`; an error never ends a window.
 #[test]
-fn a_page_without_its_array_is_an_error_unless_the_vendor_is_known_to_leave_it_out() {
+fn missing_array_fails_unless_optional() {
     let sample = |optional: &str| {
         let records = format!("records:\n  path: results.rows\n  order: unknown\n{optional}");
         connector("records", &records)
@@ -63,7 +63,7 @@ fn a_page_without_its_array_is_an_error_unless_the_vendor_is_known_to_leave_it_o
 }
 
 #[test]
-fn nesting_of_any_depth_does_not_overflow_the_stack() {
+fn deep_nesting_does_not_overflow_stack() {
     let sample = connector("", "");
     let depth = 200_000;
     let closed = format!("{}{}", "[".repeat(depth), "]".repeat(depth));
@@ -85,7 +85,7 @@ fn nesting_of_any_depth_does_not_overflow_the_stack() {
 }
 
 #[test]
-fn a_byte_order_mark_is_skipped() {
+fn byte_order_mark_is_skipped() {
     assert_eq!(
         read(&connector("", ""), None, "\u{feff}{\"items\":[1]}")
             .unwrap()
@@ -96,7 +96,7 @@ fn a_byte_order_mark_is_skipped() {
 }
 
 #[test]
-fn records_are_slices_of_the_body() {
+fn records_are_slices_of_body() {
     let body = Bytes::from_static(br#"{"items":[{"id":"a"},{"id":"b"}]}"#);
     let page = connector("", "")
         .page_of(hour(), None, &reply(200, &[], body.clone()), now())
@@ -109,7 +109,7 @@ fn records_are_slices_of_the_body() {
 }
 
 #[test]
-fn an_id_needs_all_its_parts_and_no_two_ids_are_one() {
+fn composite_ids_are_complete_and_distinct() {
     let records = "records:\n  path: items\n  id: [a, b.c]\n  order: unknown\n";
     let sample = connector("records", records);
     let body = r#"{"items":[{"a":"x","b":{"c":-5}},{"a":"x"},{"a":"","b":{"c":1}},{"a":null,"b":{"c":1}},
@@ -134,7 +134,7 @@ fn an_id_needs_all_its_parts_and_no_two_ids_are_one() {
 }
 
 #[test]
-fn times_are_read_in_every_format_and_never_guessed() {
+fn every_time_format_is_read_strictly() {
     let time = |text, format| parse_time(text, format).map(|time| time.to_string());
     let at = |text: &str| Some(text.to_owned());
     for text in [
@@ -184,7 +184,7 @@ fn times_are_read_in_every_format_and_never_guessed() {
 }
 
 #[test]
-fn a_record_without_a_readable_time_is_kept() {
+fn record_without_readable_time_is_kept() {
     let page = read(
         &connector("", ""),
         None,
@@ -196,7 +196,7 @@ fn a_record_without_a_readable_time_is_kept() {
 }
 
 #[test]
-fn the_declared_order_is_checked_within_a_page() {
+fn declared_order_is_checked_within_page() {
     let ordered = |order: &str, times: &[i64]| {
         let time = "{ path: at, format: epoch_ms }";
         let records = format!("records:\n  path: items\n  time: {time}\n  order: {order}\n");
@@ -215,7 +215,7 @@ fn the_declared_order_is_checked_within_a_page() {
 }
 
 #[test]
-fn the_vendors_clock_and_budget_are_read_from_headers() {
+fn vendor_clock_and_quota_come_from_headers() {
     let okta = built_in("okta_system_log", &[("domain", "example.okta.com")]);
     let headers = [
         ("Date", "Fri, 02 Jan 2026 00:00:01 GMT"),
@@ -243,7 +243,7 @@ fn the_vendors_clock_and_budget_are_read_from_headers() {
 }
 
 #[test]
-fn time_in_a_cache_counts_on_top_of_the_vendors_date() {
+fn age_header_adds_to_vendor_date() {
     let okta = built_in("okta_system_log", &[("domain", "example.okta.com")]);
     let served_at = |age: &str| {
         let headers = [("Date", "Fri, 02 Jan 2026 00:00:01 GMT"), ("Age", age)];
@@ -258,7 +258,7 @@ fn time_in_a_cache_counts_on_top_of_the_vendors_date() {
 
 /// Epoch and date headers refer to the vendor's clock, whatever the machine clock shows.
 #[test]
-fn waits_are_relative_to_the_vendors_date_whatever_our_clock_says() {
+fn waits_count_from_vendor_date() {
     let okta = built_in("okta_system_log", &[("domain", "example.okta.com")]);
     let date = ("Date", "Fri, 02 Jan 2026 00:00:00 GMT");
     let until = "Fri, 02 Jan 2026 00:00:40 GMT";
@@ -281,7 +281,7 @@ fn waits_are_relative_to_the_vendors_date_whatever_our_clock_says() {
 }
 
 #[test]
-fn the_neighbours_records_are_trimmed_and_counted() {
+fn adjacent_window_records_are_trimmed_and_counted() {
     let window = "window:\n  mode: window\n  clock: event\n  format: epoch_ms\n  unit: 1ms\n  \
                   start_bound: unknown\n  end_bound: unknown\n  initial: 1h\n  settle: 10m\n";
     let sample = connector("window", window);
@@ -295,7 +295,7 @@ fn the_neighbours_records_are_trimmed_and_counted() {
 }
 
 #[test]
-fn a_number_of_seconds_with_anything_but_digits_is_no_time() {
+fn seconds_with_nondigits_are_no_time() {
     let read = |text| parse_time(text, TimeFormat::EpochS).map(Timestamp::as_ms);
     assert_eq!(read("1767225600"), Some(1_767_225_600_000));
     assert_eq!(read("1767225600.0129"), Some(1_767_225_600_012));

@@ -47,7 +47,7 @@ fn times(page: &Page) -> Vec<String> {
 }
 
 #[test]
-fn google_reports_pages_through_a_window() {
+fn google_reports_pages_through_window() {
     let params = [
         ("application", "login"),
         ("admin_email", "admin@example.com"),
@@ -80,7 +80,7 @@ fn google_reports_pages_through_a_window() {
 }
 
 #[test]
-fn google_reports_errors_are_told_apart() {
+fn google_reports_errors_are_classified() {
     let params = [
         ("application", "login"),
         ("admin_email", "admin@example.com"),
@@ -152,7 +152,7 @@ fn okta_system_log_follows_links() {
 }
 
 #[test]
-fn okta_system_log_errors_are_told_apart() {
+fn okta_system_log_errors_are_classified() {
     let okta = built_in("okta_system_log", &[("domain", "example.okta.com")]);
     let reset = [("X-Rate-Limit-Reset", "1767312042")];
     let rate = failure(&okta, None, 429, &reset, "okta_system_log/error_rate.json");
@@ -173,7 +173,7 @@ fn okta_system_log_errors_are_told_apart() {
 }
 
 #[test]
-fn github_audit_log_asks_by_phrase_and_keeps_every_record() {
+fn github_audit_log_queries_by_phrase() {
     let github = built_in("github_audit_log", &[("org", "example")]);
     insta::assert_snapshot!(url(&github, None), @"https://api.github.com/orgs/example/audit-log?include=all&order=asc&per_page=100&phrase=created%3A%3E%3D2025-12-31T23%3A59%3A59Z%20created%3A%3C%3D2026-01-01T01%3A00%3A01Z");
     let link =
@@ -201,7 +201,7 @@ fn github_audit_log_asks_by_phrase_and_keeps_every_record() {
 }
 
 #[test]
-fn github_errors_are_told_apart() {
+fn github_errors_are_classified() {
     let github = built_in("github_audit_log", &[("org", "example")]);
     let spent = [
         ("X-RateLimit-Remaining", "0"),
@@ -246,7 +246,7 @@ fn github_errors_are_told_apart() {
 }
 
 #[test]
-fn slack_audit_logs_asks_for_whole_seconds_inside_the_window() {
+fn slack_audit_logs_requests_whole_seconds() {
     let slack = built_in("slack_audit_logs", &[]);
     insta::assert_snapshot!(url(&slack, None), @"https://api.slack.com/audit/v1/logs?latest=1767229199&limit=1000&oldest=1767225600");
     let first = page(&slack, None, "slack_audit_logs/page1.json");
@@ -262,7 +262,7 @@ fn slack_audit_logs_asks_for_whole_seconds_inside_the_window() {
 }
 
 #[test]
-fn slack_errors_inside_a_200_are_errors() {
+fn slack_errors_in_http_200_are_errors() {
     let slack = built_in("slack_audit_logs", &[]);
     let class = |path| failure(&slack, None, 200, &[], path).class;
     assert_eq!(
@@ -308,7 +308,7 @@ fn nvd_cves_pages_by_offset() {
 }
 
 #[test]
-fn github_advisories_asks_by_range() {
+fn github_advisories_queries_by_range() {
     let github = built_in("github_advisories", &[]);
     insta::assert_snapshot!(url(&github, None), @"https://api.github.com/advisories?direction=asc&per_page=100&sort=updated&type=reviewed&updated=2025-12-31T23%3A59%3A59Z..2026-01-01T01%3A00%3A01Z");
     let link = r#"<https://api.github.com/advisories?after=Y3Vyc29y&per_page=100>; rel="next""#;

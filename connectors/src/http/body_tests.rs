@@ -50,7 +50,7 @@ fn compressed(encoding: &str, body: Vec<u8>) -> ResponseTemplate {
 }
 
 #[tokio::test]
-async fn a_compressed_body_arrives_decompressed() {
+async fn compressed_body_arrives_decompressed() {
     let server = server(compressed("zstd", zstd_bomb(8))).await;
     let reply = transport().send(&get(&server.uri())).await.unwrap();
     assert_eq!(reply.body.len(), MEBIBYTE);
@@ -58,7 +58,7 @@ async fn a_compressed_body_arrives_decompressed() {
 }
 
 #[tokio::test]
-async fn a_bomb_stops_at_the_cap_and_exactly_the_cap_is_allowed() {
+async fn decompression_stops_past_body_cap() {
     let blocks = limits::BODY_BYTES_MAX / (128 * 1024);
     let fits = server(compressed("zstd", zstd_bomb(blocks))).await;
     let reply = transport().send(&get(&fits.uri())).await.unwrap();
@@ -75,7 +75,7 @@ async fn a_bomb_stops_at_the_cap_and_exactly_the_cap_is_allowed() {
 }
 
 #[tokio::test]
-async fn a_gzip_bomb_stops_at_the_cap_too() {
+async fn gzip_bomb_stops_at_cap() {
     let bomb = server(compressed("gzip", gzip_bomb(2 * MEBIBYTE / 258))).await;
     let small = HttpTransport {
         body_bytes_max: Some(MEBIBYTE),
@@ -86,7 +86,7 @@ async fn a_gzip_bomb_stops_at_the_cap_too() {
 }
 
 #[tokio::test]
-async fn body_that_inflates_lets_other_tasks_run_at_each_mebibyte() {
+async fn decompression_yields_every_mebibyte() {
     let body = gzip_bomb(32 * MEBIBYTE / 258);
     let bomb = server(compressed("gzip", body)).await;
     let transport = HttpTransport {
@@ -105,7 +105,7 @@ async fn body_that_inflates_lets_other_tasks_run_at_each_mebibyte() {
 }
 
 #[tokio::test]
-async fn a_body_announced_above_the_cap_is_not_read() {
+async fn oversized_content_length_is_not_read() {
     let url = raw_server(b"HTTP/1.1 200 OK\r\ncontent-length: 99999999999\r\n\r\n");
     let error = transport().send(&get(&url)).await.unwrap_err();
     assert_eq!(
@@ -117,7 +117,7 @@ async fn a_body_announced_above_the_cap_is_not_read() {
 }
 
 #[tokio::test]
-async fn an_unsupported_content_encoding_is_named() {
+async fn unsupported_content_encoding_is_named() {
     for encoding in ["deflate", "gzip, gzip"] {
         let reply = ResponseTemplate::new(200).set_body_string("[]");
         let server = server(reply.insert_header("content-encoding", encoding)).await;

@@ -6,7 +6,7 @@ use super::tests::{get, requests, server, transport};
 use super::*;
 
 #[tokio::test]
-async fn a_redirect_is_not_followed_and_the_other_server_hears_nothing() {
+async fn redirect_target_gets_no_request() {
     let other = server(ResponseTemplate::new(200)).await;
     for status in [301, 302, 307, 308] {
         let location = format!("{}/x?key=s3cret", other.uri());
@@ -21,7 +21,7 @@ async fn a_redirect_is_not_followed_and_the_other_server_hears_nothing() {
 }
 
 #[tokio::test]
-async fn uploads_go_to_the_same_hosts_only() {
+async fn uploads_obey_allowed_hosts() {
     let confined = transport().confined_to("vendor.test".parse().unwrap());
     let uploads = confined.for_uploads().unwrap();
     let error = uploads.send(&get("https://other.test/")).await.unwrap_err();
@@ -29,7 +29,7 @@ async fn uploads_go_to_the_same_hosts_only() {
 }
 
 #[tokio::test]
-async fn plain_http_beyond_this_machine_is_refused_before_any_connection() {
+async fn remote_plain_http_is_rejected_before_connecting() {
     let server = server(ResponseTemplate::new(200)).await;
     let port = server.address().port();
     for host in ["192.0.2.1", "vendor.test", "[::ffff:127.0.0.1]", "0.0.0.0"] {
@@ -52,7 +52,7 @@ async fn plain_http_beyond_this_machine_is_refused_before_any_connection() {
 }
 
 #[tokio::test]
-async fn a_url_with_a_user_name_or_password_is_refused_before_any_connection() {
+async fn url_credentials_are_rejected_before_connecting() {
     let server = server(ResponseTemplate::new(200)).await;
     let port = server.address().port();
     for userinfo in ["user", "user:s3cret", ":s3cret"] {
@@ -65,7 +65,7 @@ async fn a_url_with_a_user_name_or_password_is_refused_before_any_connection() {
 }
 
 #[tokio::test]
-async fn a_host_that_is_not_allowed_is_refused_before_any_connection() {
+async fn disallowed_host_is_rejected_before_connecting() {
     let other = server(ResponseTemplate::new(200)).await;
     let own = server(ResponseTemplate::new(200)).await;
     let allowed = own.address().to_string().parse().unwrap();
@@ -97,7 +97,7 @@ async fn a_host_that_is_not_allowed_is_refused_before_any_connection() {
 }
 
 #[tokio::test]
-async fn who_is_refused_is_told_which_host_to_add_where() {
+async fn rejection_names_host_to_allow() {
     let confined = transport().confined_to("api.vendor.test".parse().unwrap());
     for (url, host) in [
         ("https://evil.test/x?k=s3cret", "evil.test"),

@@ -16,7 +16,7 @@ fn hash(text: &str, application: &str) -> ManifestHash {
 }
 
 #[test]
-fn unit_bounds_ids_and_clock_are_facts_and_order_and_settle_are_policy() {
+fn manifest_hash_separates_facts_from_policy() {
     let (text, login) = (text(), "login");
     let applied = hash(&text, login);
     let changed = |old: &str, new: &str| {
@@ -40,7 +40,7 @@ fn unit_bounds_ids_and_clock_are_facts_and_order_and_settle_are_policy() {
 }
 
 #[test]
-fn settle_of_an_override_counts_for_its_sources_only() {
+fn settle_override_affects_matching_sources_only() {
     let text = text();
     let later = text.replacen("settle: 3h", "settle: 4h", 1);
     assert_eq!(hash(&later, "login"), hash(&text, "login"));
@@ -49,7 +49,7 @@ fn settle_of_an_override_counts_for_its_sources_only() {
 
 /// A different hash for the same manifest would make every source wait for an apply.
 #[test]
-fn hash_of_a_manifest_stays_the_same_from_version_to_version() {
+fn manifest_hash_is_stable_across_versions() {
     let hash = hash(&text(), "login");
     assert_eq!(hash.to_string(), "1d018897f5d5.f1c6638d2da0");
 }

@@ -11,7 +11,7 @@ fn durations_are_whole_milliseconds() {
 }
 
 #[test]
-fn a_path_has_keys_indexes_and_quoted_keys() {
+fn path_has_keys_indexes_and_quoted_keys() {
     let key = |name: &str| Step::Key(name.to_owned());
     let steps = |text: &str| text.parse::<JsonPath>().map(|path| path.steps().to_vec());
     assert_eq!(steps("."), Ok(vec![]));
@@ -42,7 +42,7 @@ fn a_path_has_keys_indexes_and_quoted_keys() {
 }
 
 #[test]
-fn a_template_is_text_and_names_and_nothing_else() {
+fn template_is_text_and_names() {
     let fill = |text: &str| {
         text.parse::<Template>()
             .map(|template| template.fill(|name| (name == "to").then_some("T")))
@@ -58,7 +58,7 @@ fn a_template_is_text_and_names_and_nothing_else() {
 }
 
 #[test]
-fn a_value_inserted_is_not_read_as_a_template_again() {
+fn inserted_value_is_not_expanded() {
     let template: Template = "{a}".parse().unwrap();
     assert_eq!(template.fill(|_| Some("{b}")), Ok("{b}".to_owned()));
 }

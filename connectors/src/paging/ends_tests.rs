@@ -30,7 +30,7 @@ fn after(end: &str, token: Option<&str>, total: u64, count: usize) -> Read {
 }
 
 #[test]
-fn offsets_may_also_end_with_an_empty_or_a_short_page() {
+fn offsets_can_end_at_empty_or_short_page() {
     let by_total = |count| after("total_reached", Some("3/9"), 9, count);
     assert_eq!(by_total(2), Ok("5/9".into()));
     assert_eq!(by_total(0), Err(FailureClass::Page));
@@ -49,7 +49,7 @@ fn offsets_may_also_end_with_an_empty_or_a_short_page() {
 }
 
 #[test]
-fn neither_an_empty_nor_a_short_page_ends_offsets_whose_total_has_dropped() {
+fn dropped_total_overrides_other_offset_ends() {
     for end in [
         "total_reached",
         "total_reached, page_empty",
@@ -68,7 +68,7 @@ fn by(end: &str) -> Connector {
 }
 
 #[test]
-fn any_one_of_several_end_tests_ends_a_window() {
+fn any_end_test_ends_window() {
     let either = by("token_absent, { flag_false: more }");
     let page = |body| next(&either, None, body);
     assert_eq!(
@@ -83,7 +83,7 @@ fn any_one_of_several_end_tests_ends_a_window() {
 }
 
 #[test]
-fn an_unchanged_token_is_the_one_that_was_asked_with_and_not_any_or_none() {
+fn unchanged_token_must_equal_requested_token() {
     let sample = by("token_unchanged");
     let empty = r#"{"next":"t","items":[]}"#;
     assert_eq!(next(&sample, Some("t"), empty), Ok(END.into()));
@@ -94,14 +94,14 @@ fn an_unchanged_token_is_the_one_that_was_asked_with_and_not_any_or_none() {
 }
 
 #[test]
-fn the_longest_token_that_can_be_stored_is_taken() {
+fn longest_storable_token_is_accepted() {
     let longest = "x".repeat(limits::CURSOR_BYTES_MAX);
     let body = format!(r#"{{"items":[],"next":"{longest}"}}"#);
     assert_eq!(next(&connector("", ""), None, &body), Ok(longest));
 }
 
 #[test]
-fn every_end_states_its_evidence() {
+fn every_end_states_evidence() {
     let end = |page: &str, token: Option<&str>, body: &str| {
         let page = format!("page:\n  {page}\n  size: 3\n");
         let page = connector("page", &page).page_of(

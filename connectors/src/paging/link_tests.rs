@@ -12,7 +12,7 @@ fn next(values: &[&str]) -> Option<String> {
 }
 
 #[test]
-fn a_next_link_is_found_among_others() {
+fn next_link_is_found_among_others() {
     for (value, expected) in [
         (
             r#"<https://a.test/?p=2>; rel="next""#,
@@ -60,7 +60,7 @@ fn a_next_link_is_found_among_others() {
 }
 
 #[test]
-fn only_so_many_header_values_are_read_and_the_rest_is_not_taken_for_absent() {
+fn too_many_header_links_are_page_failure() {
     let mut values = vec!["<https://a.test/1>; rel=self"; limits::HEADER_LINKS_MAX];
     assert_eq!(next(&values), None);
     values.push("<https://a.test/2>; rel=next");
@@ -70,7 +70,7 @@ fn only_so_many_header_values_are_read_and_the_rest_is_not_taken_for_absent() {
 }
 
 #[test]
-fn a_header_that_cannot_be_read_to_its_end_is_not_taken_for_the_last_page() {
+fn malformed_link_header_never_ends_window() {
     for value in [
         "<https://a.test/1",
         "rel=next",

@@ -33,7 +33,7 @@ fn query(connector: &Connector, token: Option<&str>) -> String {
 }
 
 #[test]
-fn requests_carry_page_numbers_from_the_first_one_on() {
+fn requests_carry_page_numbers_from_first() {
     let bounds = "since=1767225600000&until=1767229200000";
     let from_one = numbered("{ page_number: {} }", "page_short");
     assert_eq!(query(&from_one, None), format!("{bounds}&page=1"));
@@ -45,7 +45,7 @@ fn requests_carry_page_numbers_from_the_first_one_on() {
 }
 
 #[test]
-fn page_numbers_end_at_an_empty_or_a_short_page() {
+fn page_numbers_end_at_empty_or_short_page() {
     let by_empty = numbered("{ page_number: {} }", "page_empty");
     let by_short = numbered("{ page_number: {} }", "page_short");
     let page = |number: &str| Ok(Next::Page(number.to_owned()));
@@ -59,7 +59,7 @@ fn page_numbers_end_at_an_empty_or_a_short_page() {
 }
 
 #[test]
-fn page_numbers_end_at_the_number_of_pages() {
+fn page_numbers_end_at_page_count() {
     let ended = |read, pages| Ok(Next::End(End::PagesReached { read, pages }));
     let page = |number: &str| Ok(Next::Page(number.to_owned()));
     for (first, second, third) in [("0", "1", "2"), ("1", "2", "3")] {
@@ -74,7 +74,7 @@ fn page_numbers_end_at_the_number_of_pages() {
 }
 
 #[test]
-fn page_numbers_without_an_end_are_refused() {
+fn page_numbers_without_end_are_rejected() {
     for end in ["token_absent", "token_unchanged"] {
         let text = sample("page", &section("{ page_number: {} }", end));
         let error = Manifest::load("sample.yaml", &text)
@@ -85,7 +85,7 @@ fn page_numbers_without_an_end_are_refused() {
 }
 
 #[test]
-fn a_page_without_its_number_of_pages_is_not_the_last_one() {
+fn missing_page_count_never_ends_window() {
     let sample = numbered("{ page_number: { pages: pages } }", "pages_reached");
     for pages in ["null", r#""many""#, "-1", "[3]"] {
         let failure = next(&sample, None, body(pages, 10)).unwrap_err();
@@ -98,7 +98,7 @@ fn a_page_without_its_number_of_pages_is_not_the_last_one() {
 }
 
 #[test]
-fn a_stored_token_that_is_no_later_page_restarts_the_window() {
+fn invalid_stored_page_number_restarts_window() {
     let sample = numbered("{ page_number: {} }", "page_short");
     for token in ["1", "0", "-1", "x", "2/3", ""] {
         let failure = sample.request(hour(), Some(token)).unwrap_err();
@@ -107,7 +107,7 @@ fn a_stored_token_that_is_no_later_page_restarts_the_window() {
 }
 
 #[test]
-fn every_record_is_read_once_and_the_size_is_declared_once() {
+fn page_numbers_read_every_record_once() {
     let text = sample("page", &section("{ page_number: {} }", "page_short"));
     let text = text.replace(
         "until: \"{to}\"",
@@ -146,7 +146,7 @@ fn every_record_is_read_once_and_the_size_is_declared_once() {
 }
 
 #[test]
-fn settings_of_page_numbers_that_contradict_each_other_are_refused() {
+fn contradictory_page_number_settings_are_rejected() {
     let error = |token: &str, end: &str| {
         let text = sample("page", &section(token, end));
         Manifest::load("sample.yaml", &text)

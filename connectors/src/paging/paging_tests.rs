@@ -15,7 +15,7 @@ fn class(result: Result<Page, Failure>) -> FailureClass {
 }
 
 #[test]
-fn a_token_that_does_not_advance_restarts_with_or_without_records() {
+fn repeated_token_restarts_window() {
     let sample = connector("", "");
     for body in [
         r#"{"next":"t","items":[]}"#,
@@ -30,7 +30,7 @@ fn a_token_that_does_not_advance_restarts_with_or_without_records() {
 }
 
 #[test]
-fn only_the_declared_end_test_ends_a_window() {
+fn only_declared_end_test_ends_window() {
     let ends = |page: &str, token, body: &str| {
         let page = format!("page:\n  token: {{ body: next }}\n  to: {{ query: c }}\n  {page}\n");
         read(&connector("page", &page), token, body).map(|page| page.next.token().is_none())
@@ -64,7 +64,7 @@ fn only_the_declared_end_test_ends_a_window() {
 }
 
 #[test]
-fn a_token_that_is_there_and_cannot_be_read_is_not_taken_for_the_last_page() {
+fn unreadable_token_never_ends_window() {
     for token in [r#"{"cursor":"t"}"#, r#"["t"]"#, "{}", r#""\ud800""#] {
         let body = format!(r#"{{"next":{token},"items":[1]}}"#);
         assert_eq!(
@@ -76,7 +76,7 @@ fn a_token_that_is_there_and_cannot_be_read_is_not_taken_for_the_last_page() {
 }
 
 #[test]
-fn a_token_too_long_to_store_is_refused() {
+fn overlong_token_is_rejected() {
     let body = format!(
         r#"{{"items":[],"next":"{}"}}"#,
         "x".repeat(limits::CURSOR_BYTES_MAX + 1)
@@ -88,7 +88,7 @@ fn a_token_too_long_to_store_is_refused() {
 }
 
 #[test]
-fn offsets_advance_by_what_came_and_end_at_the_total() {
+fn offsets_advance_by_received_count() {
     let nvd = built_in("nvd_cves", &[]);
     let body = |total: u64, count: usize| {
         format!(
@@ -121,7 +121,7 @@ fn offsets_advance_by_what_came_and_end_at_the_total() {
 }
 
 #[test]
-fn records_that_slip_while_paging_by_offset_are_still_read() {
+fn records_shifted_during_offset_paging_are_read() {
     let nvd = built_in("nvd_cves", &[]);
     let mut rows: Vec<u64> = (0..50).collect();
     let (mut token, mut seen, mut pages) = (None::<String>, Vec::new(), 0);

@@ -32,7 +32,7 @@ async fn failure(reference: &str, reply: ResponseTemplate) -> SecretError {
 }
 
 #[tokio::test]
-async fn a_name_that_is_not_there_is_told_with_its_region() {
+async fn missing_secret_is_named_with_region() {
     for (reference, code) in [
         (BOTH[0], "ResourceNotFoundException"),
         (BOTH[1], "ParameterNotFound"),
@@ -54,7 +54,7 @@ async fn a_name_that_is_not_there_is_told_with_its_region() {
 }
 
 #[tokio::test]
-async fn a_missing_permission_is_named_as_a_policy_writes_it() {
+async fn missing_permission_is_named_in_policy_syntax() {
     let user = "User: arn:aws:sts::1:assumed-role/w/w is not authorized to perform: x on: y";
     let key = "User: arn:aws:sts::1:assumed-role/w/w is not authorized to perform: kms:Decrypt \
                on the resource associated with this ciphertext";
@@ -86,7 +86,7 @@ async fn a_missing_permission_is_named_as_a_policy_writes_it() {
 }
 
 #[tokio::test]
-async fn credentials_of_this_process_that_do_not_work_block_no_source() {
+async fn invalid_process_credentials_block_no_source() {
     for reference in BOTH {
         for code in NOT_LET_IN {
             let message = "The security token included in the request is expired";
@@ -104,7 +104,7 @@ async fn credentials_of_this_process_that_do_not_work_block_no_source() {
 }
 
 #[tokio::test]
-async fn without_credentials_nothing_is_sent_and_no_source_is_blocked() {
+async fn missing_credentials_send_nothing_and_block_nothing() {
     let aws = FakeAws::answering(|_, _| secret("x")).await;
     let config = aws_sdk_secretsmanager::Config::builder()
         .behavior_version_latest()
@@ -125,7 +125,7 @@ async fn without_credentials_nothing_is_sent_and_no_source_is_blocked() {
 }
 
 #[tokio::test]
-async fn a_service_that_is_unwell_or_busy_may_pass() {
+async fn failing_or_throttled_service_is_transient() {
     for reference in BOTH {
         for (status, code) in [
             (400, "ThrottlingException"),
@@ -151,7 +151,7 @@ async fn a_service_that_is_unwell_or_busy_may_pass() {
 }
 
 #[tokio::test]
-async fn a_service_that_cannot_be_reached_may_pass() {
+async fn unreachable_service_is_transient() {
     let free = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}", free.local_addr().unwrap());
     drop(free);
@@ -166,7 +166,7 @@ async fn a_service_that_cannot_be_reached_may_pass() {
 }
 
 #[tokio::test]
-async fn any_other_refusal_is_told_in_the_services_own_words_cut_short() {
+async fn other_rejection_quotes_service_message() {
     for (reference, code) in [
         (BOTH[0], "InvalidRequestException"),
         (BOTH[0], "DecryptionFailure"),
@@ -185,7 +185,7 @@ async fn any_other_refusal_is_told_in_the_services_own_words_cut_short() {
 }
 
 #[tokio::test]
-async fn what_is_no_text_no_json_empty_or_endless_is_refused_without_its_content() {
+async fn unusable_secret_value_is_rejected_unquoted() {
     let binary = serde_json::json!({ "Name": "x", "SecretBinary": "Y2FuYXJ5LTVmMWU5YzAy" });
     let binary = ResponseTemplate::new(200).set_body_json(binary);
     let error = failure(BOTH[0], binary).await;
@@ -213,7 +213,7 @@ async fn what_is_no_text_no_json_empty_or_endless_is_refused_without_its_content
 }
 
 #[test]
-fn both_clients_have_time_limits_and_keep_what_else_they_were_given() {
+fn aws_clients_add_timeouts_and_keep_configuration() {
     let url = "http://127.0.0.1:1";
     let aws = Aws::new(&secrets_manager(url), &ssm(url));
     for (timeouts, region) in [

@@ -21,7 +21,7 @@ fn refused(path: &Path) -> String {
 }
 
 #[test]
-fn a_fifo_a_socket_a_device_and_a_directory_are_not_read() {
+fn only_regular_files_are_read() {
     let folder = tempfile::tempdir().unwrap();
     let says = |kind: &str| {
         format!("`PATH` is {kind} and not a regular file; put the secret into a regular file")
@@ -44,7 +44,7 @@ fn a_fifo_a_socket_a_device_and_a_directory_are_not_read() {
 }
 
 #[test]
-fn a_file_that_others_can_read_is_warned_of_once() {
+fn file_readable_by_others_warns_once() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("secret");
     fs::write(&path, "value").unwrap();
@@ -71,7 +71,7 @@ fn hanging(reference: &SecretRef) -> Result<SecretString, SecretError> {
 }
 
 #[tokio::test]
-async fn a_file_that_hangs_is_given_up_and_occupies_one_thread() {
+async fn hanging_file_occupies_one_thread() {
     let clock = clock();
     let files = Files {
         read: hanging,

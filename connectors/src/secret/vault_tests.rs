@@ -34,7 +34,7 @@ async fn counting() -> FakeAws {
 }
 
 #[tokio::test]
-async fn each_store_is_asked_by_name_and_for_plain_text() {
+async fn stores_return_decrypted_secrets_by_name() {
     let aws = FakeAws::answering(|action, _| match action {
         "GetSecretValue" => secret("from the manager\n"),
         _ => parameter("from the store"),
@@ -57,7 +57,7 @@ async fn each_store_is_asked_by_name_and_for_plain_text() {
 }
 
 #[tokio::test]
-async fn the_fields_of_one_bundle_share_one_read() {
+async fn fields_of_one_bundle_share_one_read() {
     let aws = FakeAws::answering(|_, _| secret(r#"{"okta":"o","slack":"s"}"#)).await;
     let vault = aws.vault(&clock());
     assert_eq!(fetched(&vault, "secretsmanager:acme#okta").await, "o");
@@ -71,7 +71,7 @@ async fn the_fields_of_one_bundle_share_one_read() {
 }
 
 #[tokio::test]
-async fn a_secret_is_asked_for_again_after_four_to_five_minutes() {
+async fn secret_cache_expires_after_four_to_five_minutes() {
     for random in [0, 1, 59_999, 60_000, u64::MAX] {
         let ttl = ttl_ms(random);
         assert!((240_001..=300_000).contains(&ttl), "{ttl}");
@@ -90,7 +90,7 @@ async fn a_secret_is_asked_for_again_after_four_to_five_minutes() {
 }
 
 #[tokio::test]
-async fn asked_again_the_vault_reads_and_keeps_the_newer_value() {
+async fn fetch_again_replaces_cached_secret() {
     let (aws, clock) = (counting().await, clock());
     let vault = aws.vault(&clock);
     assert_eq!(fetched(&vault, "secretsmanager:a").await, "value-1");
@@ -102,7 +102,7 @@ async fn asked_again_the_vault_reads_and_keeps_the_newer_value() {
 }
 
 #[tokio::test]
-async fn two_who_find_nothing_ask_once_and_names_do_not_mix() {
+async fn concurrent_fetches_share_read_per_name() {
     let aws = counting().await;
     let vault = aws.vault(&clock());
     let (one, two) = tokio::join!(
@@ -115,7 +115,7 @@ async fn two_who_find_nothing_ask_once_and_names_do_not_mix() {
 }
 
 #[tokio::test]
-async fn a_field_added_to_a_bundle_is_found_before_the_cache_runs_out() {
+async fn missing_field_bypasses_cache() {
     let count = AtomicUsize::new(0);
     let aws = FakeAws::answering(move |_, _| match count.fetch_add(1, Ordering::SeqCst) {
         0 => secret(r#"{"okta":"o"}"#),
@@ -129,7 +129,7 @@ async fn a_field_added_to_a_bundle_is_found_before_the_cache_runs_out() {
 }
 
 #[tokio::test]
-async fn a_failure_is_not_remembered_and_forgets_nothing() {
+async fn failed_read_leaves_cache_unchanged() {
     let count = AtomicUsize::new(0);
     let aws = FakeAws::answering(move |_, _| match count.fetch_add(1, Ordering::SeqCst) {
         1 | 2 => error(503, "ServiceUnavailable", ""),
@@ -147,7 +147,7 @@ async fn a_failure_is_not_remembered_and_forgets_nothing() {
 }
 
 #[tokio::test]
-async fn only_so_many_secrets_are_held_and_the_oldest_goes_first() {
+async fn full_cache_evicts_oldest_secret() {
     let (aws, clock) = (counting().await, clock());
     let vault = aws.vault(&clock);
     for number in 0..=ENTRIES_MAX {

@@ -228,7 +228,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_value_and_its_place_take_little_room() {
+    fn placed_value_is_small() {
         assert!(size_of::<Placed>() <= 40);
         assert!(size_of::<Spanned<Node>>() > 2 * size_of::<Placed>());
     }
