@@ -146,7 +146,7 @@ async fn calls_for(count: usize, is_shared: bool) -> (u64, usize) {
 }
 
 #[tokio::test]
-async fn store_calls_per_window_do_not_rise_with_the_number_of_sources() {
+async fn store_calls_per_window_ignore_source_count() {
     for is_shared in [false, true] {
         let (few, done) = calls_for(50, is_shared).await;
         assert_eq!(done, 150);
@@ -161,7 +161,7 @@ async fn store_calls_per_window_do_not_rise_with_the_number_of_sources() {
 }
 
 #[tokio::test]
-async fn idle_sources_cost_no_store_call_before_they_are_due() {
+async fn idle_sources_cost_no_early_store_call() {
     let mut process = Process::new(&sources(20, false), 8).await;
     process.work().await;
     let calls = process.calls();
@@ -175,7 +175,7 @@ async fn idle_sources_cost_no_store_call_before_they_are_due() {
 }
 
 #[tokio::test]
-async fn a_source_is_planned_at_the_instant_at_which_a_tick_would_cut_its_next_window() {
+async fn source_is_due_when_next_window_can_be_created() {
     let source = definition("okta");
     let mut process = Process::new(std::slice::from_ref(&source), 8).await;
     process.work().await;
@@ -195,7 +195,7 @@ async fn a_source_is_planned_at_the_instant_at_which_a_tick_would_cut_its_next_w
 }
 
 #[tokio::test]
-async fn a_clock_that_is_set_back_makes_every_source_due() {
+async fn clock_set_back_makes_every_source_due() {
     let mut process = Process::new(&[definition("a"), definition("b")], 8).await;
     process.work().await;
     process.now = NOW.minus_ms(DAY_MS);
@@ -208,7 +208,7 @@ async fn a_clock_that_is_set_back_makes_every_source_due() {
 }
 
 #[tokio::test]
-async fn a_group_in_its_cooldown_hands_out_nothing_until_the_cooldown_ends() {
+async fn rate_group_dispatches_nothing_during_cooldown() {
     let definitions = sources(3, true);
     let mut process = Process::new(&definitions, 8).await;
     let gate = RateGate {
@@ -225,7 +225,7 @@ async fn a_group_in_its_cooldown_hands_out_nothing_until_the_cooldown_ends() {
 }
 
 #[tokio::test]
-async fn more_sources_than_one_visit_reads_are_planned_in_several() {
+async fn many_sources_are_planned_in_batches() {
     let mut process = Process::new(&sources(100, true), 128).await;
     let first = process.step().await.unwrap();
     assert!(first.len() < 100, "{}", first.len());
@@ -233,7 +233,7 @@ async fn more_sources_than_one_visit_reads_are_planned_in_several() {
 }
 
 #[tokio::test]
-async fn a_long_backlog_is_carved_at_once_past_the_limit_of_one_plan() {
+async fn long_backlog_is_created_beyond_plan_limit() {
     let source = with_policy("okta", |policy| policy.max_open_windows = 100);
     let mut process = Process::new(std::slice::from_ref(&source), 1).await;
     process.settle().await;

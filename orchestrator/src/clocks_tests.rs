@@ -60,7 +60,7 @@ async fn passed_over(store: &MemoryStore, source: &SourceDefinition) -> Option<T
 }
 
 #[tokio::test]
-async fn a_clock_200_days_ahead_passes_nothing_over_and_cuts_one_window() {
+async fn clock_200_days_ahead_skips_no_time() {
     let source = source("okta");
     let (store, sent) = (store_of([&source]).await, Sent::default());
     let wrong = NOW.plus_ms(200 * DAY_MS);
@@ -88,7 +88,7 @@ async fn a_clock_200_days_ahead_passes_nothing_over_and_cuts_one_window() {
 }
 
 #[tokio::test]
-async fn a_day_slow_clock_counts_lag_by_the_vendors() {
+async fn slow_machine_clock_counts_lag_by_vendor() {
     let source = source("okta");
     let (store, sent) = (store_of([&source]).await, Sent::default());
     heard(&store, &source, NOW, DAY_MS).await;
@@ -100,7 +100,7 @@ async fn a_day_slow_clock_counts_lag_by_the_vendors() {
 }
 
 #[tokio::test]
-async fn a_source_at_rest_whose_marks_are_ahead_of_our_clock_asks_the_vendor() {
+async fn marks_ahead_of_machine_clock_probe_vendor_clock() {
     let source = source("okta");
     let (store, sent) = (store_of([&source]).await, Sent::default());
     for _ in 0..20 {
@@ -118,7 +118,7 @@ async fn a_source_at_rest_whose_marks_are_ahead_of_our_clock_asks_the_vendor() {
 }
 
 #[tokio::test]
-async fn in_a_dispute_workers_hear_what_other_vendors_clocks_show() {
+async fn disputed_clock_sends_witnesses_to_workers() {
     let (a, b) = (source("a"), source("b"));
     let (store, sent) = (store_of([&a, &b]).await, Sent::default());
     let now = hours_later(10 * 24);
@@ -139,7 +139,7 @@ async fn in_a_dispute_workers_hear_what_other_vendors_clocks_show() {
 }
 
 #[tokio::test]
-async fn the_operators_choice_ends_a_dispute() {
+async fn operator_choice_ends_clock_dispute() {
     let mut source = source("okta");
     source.policy.clock = Some(WhoseClock::Vendor);
     let (store, sent) = (store_of([&source]).await, Sent::default());
@@ -151,7 +151,7 @@ async fn the_operators_choice_ends_a_dispute() {
 }
 
 #[tokio::test]
-async fn history_expires_by_a_vendors_clock_and_not_by_ours_alone() {
+async fn history_expires_by_vendor_clock() {
     let source = source("okta");
     let store = store_of([&source]).await;
     let until = async |now| crate::history_until(&store, now).await.unwrap();
@@ -166,7 +166,7 @@ async fn history_expires_by_a_vendors_clock_and_not_by_ours_alone() {
 }
 
 #[tokio::test]
-async fn history_of_others_does_not_expire_by_the_clock_that_one_source_goes_by() {
+async fn one_source_clock_choice_expires_no_other_history() {
     let (heard_of, mut by_ours) = (source("okta"), source("slack"));
     by_ours.policy.clock = Some(WhoseClock::Ours);
     let wrong = NOW.plus_ms(200 * DAY_MS);
@@ -233,7 +233,7 @@ async fn pull(source: &SourceDefinition, wrong_ms: i64, in_turn: bool) -> Memory
 }
 
 #[tokio::test]
-async fn once_a_wrong_clock_is_right_again_everything_that_was_settled_is_delivered() {
+async fn corrected_clock_delivers_all_settled_time() {
     let last = NOW.plus_ms(499 * MINUTE_MS);
     for end in [None, Some(NOW.plus_ms(3 * HOUR_MS))] {
         for wrong_ms in [200 * DAY_MS, -200 * DAY_MS, 10 * MINUTE_MS, -10 * MINUTE_MS] {
@@ -258,7 +258,7 @@ async fn once_a_wrong_clock_is_right_again_everything_that_was_settled_is_delive
 }
 
 #[tokio::test]
-async fn groups_that_are_read_together_have_the_witnesses_of_each_alone() {
+async fn batched_clock_reads_keep_witnesses_per_group() {
     let sources = ["okta", "okta-eu", "slack"].map(source);
     let store = store_of(&sources).await;
     for (source, offset_ms) in sources.iter().zip([200 * DAY_MS, 0, MINUTE_MS]) {
@@ -276,7 +276,7 @@ async fn groups_that_are_read_together_have_the_witnesses_of_each_alone() {
 }
 
 #[tokio::test]
-async fn witnesses_that_know_nothing_do_not_keep_others_from_being_asked() {
+async fn silent_witnesses_do_not_hide_others() {
     let disputed = source("okta");
     let silent: Vec<_> = (0..12).map(|n| source(&format!("a{n:02}"))).collect();
     let speaks = source("zoom");
@@ -301,7 +301,7 @@ async fn witnesses_that_know_nothing_do_not_keep_others_from_being_asked() {
 
 /// P1: rate groups of one origin show the same clock, which is not its own witness.
 #[tokio::test]
-async fn rate_groups_of_one_origin_are_no_witnesses_of_each_other() {
+async fn rate_groups_of_one_origin_are_no_witnesses() {
     let (blue, red) = (source("acme-blue"), source("acme-red"));
     for offset_ms in [300 * DAY_MS, -300 * DAY_MS] {
         let (store, sent) = (store_of([&blue, &red]).await, Sent::default());
@@ -318,7 +318,7 @@ async fn rate_groups_of_one_origin_are_no_witnesses_of_each_other() {
 }
 
 #[tokio::test]
-async fn each_other_origin_is_one_witness_however_many_rate_groups_it_has() {
+async fn each_origin_counts_as_one_witness() {
     let disputed = source("okta");
     let others = ["acme-blue", "acme-red", "slack"].map(source);
     let store = store_of(others.iter().chain([&disputed])).await;
@@ -336,7 +336,7 @@ async fn each_other_origin_is_one_witness_however_many_rate_groups_it_has() {
 
 /// P1: other vendors decide which clock completes windows, and not what is skipped.
 #[tokio::test]
-async fn votes_for_a_vendors_clock_that_is_ahead_skip_no_time() {
+async fn votes_for_fast_vendor_clock_skip_no_time() {
     let (a, b) = (source("a"), source("b"));
     let (store, sent) = (store_of([&a, &b]).await, Sent::default());
     for source in [&a, &b] {

@@ -47,7 +47,7 @@ proptest! {
     })]
 
     #[test]
-    fn every_history_leaves_the_timeline_covered_and_can_be_finished(
+    fn every_history_covers_timeline_and_finishes(
         ops in proptest::collection::vec(ops(), 0..OPS_MAX),
         order in prop::sample::select(vec![Order::OldestFirst, Order::NewestFirst]),
         // Some time is past the vendor's retention before it is read; `None` for no retention.
@@ -60,7 +60,7 @@ proptest! {
 /// Marks planned before a split, and stored after it, skip the window as it was: they list that
 /// one, and none of its parts.
 #[test]
-fn marks_that_a_tick_stores_late_do_not_hide_the_parts_of_a_split() {
+fn late_marks_do_not_hide_split_windows() {
     for order in [Order::OldestFirst, Order::NewestFirst] {
         let ops = [
             Op::OpenMax(1),

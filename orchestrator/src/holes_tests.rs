@@ -10,7 +10,7 @@ use crate::testing::*;
 use super::*;
 
 #[tokio::test]
-async fn a_window_without_tries_left_becomes_a_hole_that_later_windows_pass() {
+async fn parked_window_lets_later_windows_finish() {
     let source = definition("okta");
     let (store, sent) = (store_of([&source]).await, Sent::default());
     tick(&store, &sent, NOW).await;
@@ -38,7 +38,7 @@ async fn a_window_without_tries_left_becomes_a_hole_that_later_windows_pass() {
 }
 
 #[tokio::test]
-async fn a_retried_hole_is_dispatched_from_behind_and_frees_complete_through() {
+async fn retried_gap_advances_watermark() {
     let source = definition("okta");
     let (store, sent) = (store_of([&source]).await, Sent::default());
     park_first(&store, &source, &sent).await;
@@ -80,7 +80,7 @@ async fn park_first(store: &windlass_state::MemoryStore, source: &SourceDefiniti
 }
 
 #[tokio::test]
-async fn a_split_leaves_two_windows_that_touch() {
+async fn split_leaves_two_adjacent_windows() {
     let source = definition("okta");
     let (store, sent) = (store_of([&source]).await, Sent::default());
     tick(&store, &sent, NOW).await;
@@ -94,7 +94,7 @@ async fn a_split_leaves_two_windows_that_touch() {
 }
 
 #[tokio::test]
-async fn both_halves_of_a_split_hole_hold_complete_through() {
+async fn both_halves_of_split_gap_hold_watermark() {
     let source = definition("okta");
     let (store, sent) = (store_of([&source]).await, Sent::default());
     park_first(&store, &source, &sent).await;
@@ -123,7 +123,7 @@ async fn both_halves_of_a_split_hole_hold_complete_through() {
 }
 
 #[tokio::test]
-async fn a_split_behind_that_finds_no_room_there_stays_a_visible_hole() {
+async fn split_with_full_behind_stays_a_gap() {
     let source = definition("okta");
     let (store, sent) = (store_of([&source]).await, Sent::default());
     for _ in 0..12 {
@@ -156,7 +156,7 @@ async fn a_split_behind_that_finds_no_room_there_stays_a_visible_hole() {
 }
 
 #[tokio::test]
-async fn a_settle_that_is_raised_plans_nothing_and_moves_no_mark_back() {
+async fn raised_settle_moves_no_mark_back() {
     let source = definition("okta");
     let (store, sent) = (store_of([&source]).await, Sent::default());
     tick(&store, &sent, NOW).await;
@@ -175,7 +175,7 @@ async fn a_settle_that_is_raised_plans_nothing_and_moves_no_mark_back() {
 }
 
 #[tokio::test]
-async fn what_the_vendor_no_longer_keeps_is_one_unavailable_span_that_nobody_reads() {
+async fn time_beyond_retention_is_one_unread_unavailable_span() {
     let source = with_policy("okta", |policy| policy.max_lookback_ms = Some(HOUR_MS));
     let (store, sent) = (store_of([&source]).await, Sent::default());
     let report = tick_one(&store, &sent, NOW).await;

@@ -8,7 +8,7 @@ use super::*;
 use crate::SourceReport;
 
 #[test]
-fn an_invocation_that_says_nothing_means_all_shards() {
+fn empty_invocation_means_all_shards() {
     for text in [
         "{}",
         r#"{"shards":{"from":0,"to":64}}"#,
@@ -22,7 +22,7 @@ fn an_invocation_that_says_nothing_means_all_shards() {
 }
 
 #[test]
-fn a_tick_that_could_not_read_a_shard_does_not_count_as_completed() {
+fn tick_with_unread_shard_is_not_completed() {
     let mut report = TickReport::default();
     let completed = |report: &TickReport| {
         let values = values(report, 5);
@@ -41,7 +41,7 @@ fn a_tick_that_could_not_read_a_shard_does_not_count_as_completed() {
 }
 
 #[test]
-fn lag_and_age_are_those_of_the_worst_source_and_holes_are_added_up() {
+fn metrics_take_worst_lag_and_total_gaps() {
     let of = |name: &str, lag_ms, holes| SourceReport {
         lag_ms,
         oldest_open_ms: lag_ms / 2,
@@ -62,7 +62,7 @@ fn lag_and_age_are_those_of_the_worst_source_and_holes_are_added_up() {
 }
 
 #[test]
-fn what_is_endangered_lapsed_or_refused_is_counted_and_a_sweep_given_up_is_a_hole() {
+fn endangered_lapsed_and_parked_sweeps_are_counted() {
     let of = |name: &str, is_endangered, lapsed, sweep_holes| SourceReport {
         lapsed,
         sweep_holes,

@@ -102,7 +102,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn quiet_tasks_go_together_and_others_at_once() {
+    async fn quiet_tasks_share_invocation_with_next() {
         let sent = Sent::default();
         let outbox = Outbox::new(&sent, 2);
         outbox.put(task(1), true).await;
@@ -117,7 +117,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn nothing_shares_an_invocation_where_only_one_task_fits() {
+    async fn single_task_limit_shares_no_invocation() {
         let sent = Sent::default();
         let outbox = Outbox::new(&sent, 1);
         outbox.put(task(1), true).await;
@@ -127,7 +127,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_invocation_that_was_refused_is_counted_as_such() {
+    async fn rejected_invocation_is_counted() {
         let sent = Sent::refusing();
         let outbox = Outbox::new(&sent, 1);
         outbox.put(task(1), false).await;

@@ -116,7 +116,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn source_with_an_open_window_is_to_be_read_and_one_at_rest_is_known() {
+    async fn only_sources_with_open_windows_need_reading() {
         let source = windlass_core::source::SourceDefinition {
             end: Some(at(10)),
             ..definition("okta")

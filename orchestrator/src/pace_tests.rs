@@ -30,8 +30,7 @@ async fn first_task(source: &SourceDefinition, share_pace: bool) -> windlass_cor
 }
 
 #[tokio::test]
-async fn a_worker_gets_an_ample_part_of_the_pace_or_a_say_in_its_turns_unless_all_are_one_process()
-{
+async fn worker_gets_fixed_rate_or_request_reservations() {
     for (per_minute, share_pace, told) in [
         (960, true, (Some(120), false)),
         (60, true, (Some(60), true)),
@@ -49,7 +48,7 @@ async fn a_worker_gets_an_ample_part_of_the_pace_or_a_say_in_its_turns_unless_al
 }
 
 #[tokio::test]
-async fn no_more_workers_are_sent_into_a_group_than_can_have_a_turn_soon() {
+async fn workers_per_rate_group_fit_request_rate() {
     for (per_minute, sent_at_once) in [(600, 8), (60, 8), (30, 4), (12, 1), (3, 1)] {
         let source = with_policy("okta", |policy| {
             policy.requests_per_minute = Some(per_minute);
@@ -65,7 +64,7 @@ async fn no_more_workers_are_sent_into_a_group_than_can_have_a_turn_soon() {
 
 /// Sources of one group with different worker limits keep one request rate together.
 #[tokio::test]
-async fn sources_of_one_group_do_not_mix_turns_and_fixed_parts() {
+async fn rate_group_never_mixes_reservations_and_fixed_rates() {
     let of = |name, workers| {
         with_policy(name, |policy| {
             policy.requests_per_minute = Some(600);

@@ -59,7 +59,7 @@ fn named(sent: &Sent) -> Vec<TaskWindow> {
 }
 
 #[tokio::test]
-async fn two_ticks_at_once_send_nothing_twice_and_keep_the_caps() {
+async fn concurrent_ticks_dispatch_once_within_limits() {
     let capped = |name, max_in_flight| {
         let mut source = definition(name);
         source.policy.max_in_flight = max_in_flight;
@@ -86,7 +86,7 @@ async fn two_ticks_at_once_send_nothing_twice_and_keep_the_caps() {
 }
 
 #[tokio::test]
-async fn two_ticks_with_other_widths_leave_neither_gap_nor_overlap() {
+async fn concurrent_ticks_with_different_widths_keep_chain_whole() {
     for seed in 0..200 {
         let mut source = definition("okta");
         source.policy.max_open_windows = 12;
@@ -111,7 +111,7 @@ async fn two_ticks_with_other_widths_leave_neither_gap_nor_overlap() {
 }
 
 #[tokio::test]
-async fn a_tick_that_stops_after_any_write_leaves_what_the_next_one_mends() {
+async fn tick_stopped_after_any_write_is_repaired() {
     for writes in 0..=10 {
         let source = definition("okta");
         let store = store_of([&source]).await;
@@ -136,7 +136,7 @@ async fn a_tick_that_stops_after_any_write_leaves_what_the_next_one_mends() {
 }
 
 #[tokio::test]
-async fn a_window_whose_creation_or_dispatch_got_no_answer_is_still_sent() {
+async fn window_is_dispatched_despite_lost_response() {
     for lost in [
         Operation::Create,
         Operation::SaveProgress,
@@ -172,7 +172,7 @@ async fn a_window_whose_creation_or_dispatch_got_no_answer_is_still_sent() {
 }
 
 #[tokio::test]
-async fn split_whose_reply_is_lost_counts_as_made() {
+async fn split_with_lost_response_counts_as_made() {
     let source = definition("okta");
     let store = store_of([&source]).await;
     let sent = Sent::default();
@@ -191,7 +191,7 @@ async fn split_whose_reply_is_lost_counts_as_made() {
 }
 
 #[tokio::test]
-async fn a_window_with_a_split_to_come_is_not_dispatched_before_it_is_made() {
+async fn window_with_pending_split_is_not_dispatched() {
     let source = SourceDefinition {
         end: Some(at(10)),
         ..definition("okta")
@@ -213,7 +213,7 @@ async fn a_window_with_a_split_to_come_is_not_dispatched_before_it_is_made() {
 }
 
 #[tokio::test]
-async fn a_start_that_moves_after_a_tick_stopped_before_its_mark_leaves_nothing_stuck() {
+async fn moved_start_after_stopped_tick_finishes() {
     let until = |minutes| SourceDefinition {
         start: at(minutes),
         end: Some(at(720)),

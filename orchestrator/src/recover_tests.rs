@@ -6,7 +6,7 @@ use crate::testing::*;
 use super::*;
 
 #[tokio::test]
-async fn what_an_earlier_process_left_running_or_dispatched_is_taken_back() {
+async fn recovery_releases_windows_of_earlier_process() {
     let source = definition("okta");
     let (store, sent) = (store_of([&source]).await, Sent::default());
     tick(&store, &sent, NOW).await;
@@ -20,7 +20,7 @@ async fn what_an_earlier_process_left_running_or_dispatched_is_taken_back() {
 }
 
 #[tokio::test]
-async fn a_paused_source_is_recovered_too() {
+async fn paused_source_is_recovered() {
     let source = definition("okta");
     let (store, sent) = (store_of([&source]).await, Sent::default());
     tick(&store, &sent, NOW).await;
@@ -33,7 +33,7 @@ async fn a_paused_source_is_recovered_too() {
 }
 
 #[tokio::test]
-async fn a_store_that_is_away_fails_the_recovery_which_can_be_repeated() {
+async fn failed_recovery_can_be_repeated() {
     let source = definition("okta");
     let (store, sent) = (store_of([&source]).await, Sent::default());
     tick(&store, &sent, NOW).await;

@@ -10,7 +10,7 @@ use crate::testing::*;
 use super::*;
 
 #[tokio::test]
-async fn what_is_about_to_be_lost_goes_before_what_is_further_behind() {
+async fn endangered_source_goes_before_larger_lag() {
     let group = |policy: &mut Policy| policy.group_in_flight = 2;
     let behind = with_policy("behind", group);
     let endangered = SourceDefinition {
@@ -36,7 +36,7 @@ async fn what_is_about_to_be_lost_goes_before_what_is_further_behind() {
 }
 
 #[tokio::test]
-async fn an_endangered_source_that_is_held_or_blocked_is_reported_all_the_same() {
+async fn paused_endangered_source_is_reported() {
     let source = SourceDefinition {
         start: at(1_000),
         paused: true,
@@ -51,7 +51,7 @@ async fn an_endangered_source_that_is_held_or_blocked_is_reported_all_the_same()
 }
 
 #[tokio::test]
-async fn a_source_that_is_finished_loses_nothing() {
+async fn finished_source_is_not_endangered() {
     let source = SourceDefinition {
         end: Some(at(10)),
         ..with_policy("okta", |policy| policy.max_lookback_ms = Some(25 * HOUR_MS))
@@ -67,7 +67,7 @@ async fn a_source_that_is_finished_loses_nothing() {
 }
 
 #[tokio::test]
-async fn windows_that_the_vendor_dropped_unread_lapse_and_are_counted() {
+async fn windows_dropped_unread_lapse_and_are_counted() {
     let source = SourceDefinition {
         start: at(1_380),
         ..with_policy("okta", |policy| {
@@ -97,7 +97,7 @@ async fn windows_that_the_vendor_dropped_unread_lapse_and_are_counted() {
 
 /// A parked window needs an operator; the slots are for windows that they can help.
 #[tokio::test]
-async fn an_old_hole_does_not_take_the_slots_from_what_is_about_to_be_lost() {
+async fn old_gap_takes_no_slot_from_endangered_source() {
     let kept = |policy: &mut Policy| {
         policy.group_in_flight = 1;
         policy.max_lookback_ms = Some(8 * HOUR_MS);

@@ -13,7 +13,7 @@ use crate::testing::*;
 use super::*;
 
 #[tokio::test]
-async fn a_paused_source_starts_nothing_but_its_leases_are_taken_back() {
+async fn paused_source_dispatches_nothing_but_expires_leases() {
     let source = definition("okta");
     let (store, sent) = (store_of([&source]).await, Sent::default());
     tick(&store, &sent, NOW).await;
@@ -43,7 +43,7 @@ async fn block(store: &MemoryStore, source: &SourceDefinition, now: Timestamp) {
 }
 
 #[tokio::test]
-async fn a_blocked_source_gets_one_window_once_its_probe_is_due_and_nothing_is_in_flight() {
+async fn probe_waits_until_nothing_is_in_flight() {
     let source = with_policy("okta", |policy| policy.max_in_flight = 4);
     let (store, sent) = (store_of([&source]).await, Sent::default());
     tick(&store, &sent, NOW).await;
@@ -74,7 +74,7 @@ async fn a_blocked_source_gets_one_window_once_its_probe_is_due_and_nothing_is_i
 }
 
 #[tokio::test]
-async fn a_blocked_source_keeps_its_windows_and_sends_none() {
+async fn blocked_source_keeps_windows_and_dispatches_none() {
     let source = definition("okta");
     let (store, sent) = (store_of([&source]).await, Sent::default());
     tick(&store, &sent, NOW).await;
@@ -92,7 +92,7 @@ async fn a_blocked_source_keeps_its_windows_and_sends_none() {
 }
 
 #[tokio::test]
-async fn while_the_rate_group_waits_nothing_is_dispatched_and_the_report_says_until_when() {
+async fn cooldown_dispatches_nothing_and_reports_its_end() {
     let source = definition("okta");
     let (store, sent) = (store_of([&source]).await, Sent::default());
     let until = NOW.plus_ms(HOUR_MS);
@@ -112,7 +112,7 @@ async fn while_the_rate_group_waits_nothing_is_dispatched_and_the_report_says_un
 }
 
 #[tokio::test]
-async fn a_lease_that_runs_out_behind_a_closed_gate_is_not_sent_again_before_it_opens() {
+async fn window_expired_during_cooldown_waits_for_its_end() {
     let source = definition("okta");
     let (store, sent) = (store_of([&source]).await, Sent::default());
     tick(&store, &sent, NOW).await;
@@ -128,7 +128,7 @@ async fn a_lease_that_runs_out_behind_a_closed_gate_is_not_sent_again_before_it_
 }
 
 #[tokio::test]
-async fn the_slots_of_a_group_go_to_the_source_that_is_furthest_behind() {
+async fn group_slots_go_to_most_lagging_source() {
     let behind = with_policy("zebra", |policy| policy.group_in_flight = 3);
     let ahead = SourceDefinition {
         start: at(600),
@@ -142,7 +142,7 @@ async fn the_slots_of_a_group_go_to_the_source_that_is_furthest_behind() {
 }
 
 #[tokio::test]
-async fn a_backfill_leaves_the_slots_of_its_group_to_what_is_live() {
+async fn live_lane_gets_group_slots_before_backfill() {
     let group = |policy: &mut Policy| policy.group_in_flight = 2;
     let moved = SourceDefinition {
         start: at(1_420),
@@ -175,7 +175,7 @@ async fn a_backfill_leaves_the_slots_of_its_group_to_what_is_live() {
 }
 
 #[tokio::test]
-async fn when_more_is_ready_than_there_are_workers_the_ones_that_are_sent_are_told_to_go_on() {
+async fn excess_ready_windows_mark_tasks_crowded() {
     let source = definition("okta");
     let (store, sent) = (store_of([&source]).await, Sent::default());
     tick(&store, &sent, NOW).await;
@@ -208,7 +208,7 @@ async fn fail_all(store: &MemoryStore, sent: &Sent, now: Timestamp, wait_ms: i64
 }
 
 #[tokio::test]
-async fn source_that_hangs_leaves_the_slots_of_its_group_to_the_others() {
+async fn hanging_source_leaves_group_slots_to_others() {
     let shared = |name: &str, in_flight| {
         with_policy(name, |policy| {
             policy.rate_group = "shared".parse().unwrap();

@@ -78,7 +78,7 @@ async fn assert_is_split(store: &MemoryStore, source: &SourceDefinition, context
 }
 
 #[tokio::test]
-async fn a_window_that_ran_out_of_time_thrice_becomes_nine_of_which_eight_go_out_together() {
+async fn third_overrun_splits_window_into_nine() {
     for order in [Order::OldestFirst, Order::NewestFirst] {
         let source = burst(order);
         let (store, sent) = (store_of([&source]).await, Sent::default());
@@ -104,7 +104,7 @@ async fn a_window_that_ran_out_of_time_thrice_becomes_nine_of_which_eight_go_out
 }
 
 #[tokio::test]
-async fn the_parts_of_a_burst_are_expected_to_be_as_dense_as_it_though_their_source_is_quiet() {
+async fn split_windows_inherit_burst_density() {
     let source = burst(Order::OldestFirst);
     let (store, sent) = (store_of([&source]).await, Sent::default());
     tick(&store, &sent, NOW).await;
@@ -126,7 +126,7 @@ async fn the_parts_of_a_burst_are_expected_to_be_as_dense_as_it_though_their_sou
 }
 
 #[tokio::test]
-async fn two_runs_that_were_not_enough_split_nothing() {
+async fn two_overruns_split_nothing() {
     let source = burst(Order::OldestFirst);
     let (store, sent) = (store_of([&source]).await, Sent::default());
     tick(&store, &sent, NOW).await;
@@ -140,7 +140,7 @@ async fn two_runs_that_were_not_enough_split_nothing() {
 }
 
 #[tokio::test]
-async fn workers_that_are_killed_at_their_limit_count_as_runs_that_were_not_enough() {
+async fn killed_workers_count_as_overruns() {
     let source = burst(Order::OldestFirst);
     let (store, sent) = (store_of([&source]).await, Sent::default());
     let mut now = NOW;
@@ -158,7 +158,7 @@ async fn workers_that_are_killed_at_their_limit_count_as_runs_that_were_not_enou
 }
 
 #[tokio::test]
-async fn a_split_that_stops_after_any_write_is_finished_by_the_next_tick() {
+async fn stopped_split_is_finished_by_next_tick() {
     for order in [Order::OldestFirst, Order::NewestFirst] {
         for writes in 0..20 {
             let context = format!("{order:?} {writes}");
@@ -212,7 +212,7 @@ async fn overrun_behind(order: Order) -> (MemoryStore, SourceDefinition) {
 }
 
 #[tokio::test]
-async fn a_split_behind_open_from_that_stops_after_any_write_keeps_every_piece_in_sight() {
+async fn stopped_split_in_behind_loses_no_window() {
     for order in [Order::OldestFirst, Order::NewestFirst] {
         for writes in 0..20 {
             let context = format!("{order:?} {writes}");
@@ -241,7 +241,7 @@ async fn a_split_behind_open_from_that_stops_after_any_write_keeps_every_piece_i
 }
 
 #[tokio::test]
-async fn split_over_a_window_that_exists_changes_nothing() {
+async fn split_onto_existing_window_changes_nothing() {
     let source = burst(Order::OldestFirst);
     let (store, sent) = (store_of([&source]).await, Sent::default());
     tick(&store, &sent, NOW).await;

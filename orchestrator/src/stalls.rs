@@ -95,7 +95,7 @@ mod tests {
     }
 
     #[test]
-    fn hanging_source_and_sink_get_no_worker_beyond_the_slots() {
+    fn hanging_source_and_sink_get_no_extra_worker() {
         let mut stalled = stalls(&["okta"]);
         let to_siem = SourceDefinition {
             sink: "siem".to_owned(),

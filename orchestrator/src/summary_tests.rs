@@ -33,7 +33,7 @@ fn after(minutes: i64) -> Timestamp {
 }
 
 #[tokio::test]
-async fn summary_follows_the_windows_without_a_write_of_its_own() {
+async fn summary_costs_no_extra_write() {
     let (source, store, sent) = begun().await;
     let begun = marks(&store, &source).await;
     let open = |open| Summary {
@@ -53,7 +53,7 @@ async fn summary_follows_the_windows_without_a_write_of_its_own() {
 }
 
 #[tokio::test]
-async fn count_that_changed_without_a_mark_is_written_once_when_it_is_old() {
+async fn stale_summary_count_is_written_once() {
     let (source, store, sent) = begun().await;
     let begun = marks(&store, &source).await;
     finish(&store, &window(&store, &live(&source), 10).await, NOW).await;
@@ -68,7 +68,7 @@ async fn count_that_changed_without_a_mark_is_written_once_when_it_is_old() {
 }
 
 #[tokio::test]
-async fn failing_window_is_written_once_with_its_first_instant_and_once_when_it_ends() {
+async fn failing_since_is_written_at_start_and_end() {
     let (source, store, sent) = begun().await;
     let begun = marks(&store, &source).await;
     let first = async || window(&store, &live(&source), 0).await;
@@ -89,7 +89,7 @@ async fn failing_window_is_written_once_with_its_first_instant_and_once_when_it_
 }
 
 #[tokio::test]
-async fn parked_window_shows_since_when_until_it_is_retried() {
+async fn parked_since_stays_until_retry() {
     let (source, store, sent) = begun().await;
     exhaust(&store, &window(&store, &live(&source), 0).await, NOW).await;
     for minute in 1..5 {
@@ -108,7 +108,7 @@ async fn parked_window_shows_since_when_until_it_is_retried() {
 }
 
 #[tokio::test]
-async fn marks_without_a_summary_are_unknown_and_filled_at_their_next_change() {
+async fn missing_summary_is_filled_at_next_change() {
     let (source, store, sent) = begun().await;
     let older = Progress {
         summary: None,
@@ -128,7 +128,7 @@ async fn marks_without_a_summary_are_unknown_and_filled_at_their_next_change() {
 }
 
 #[tokio::test]
-async fn source_at_rest_has_no_open_window_whatever_its_marks_say() {
+async fn resting_source_has_no_open_window() {
     let (source, store, sent) = begun().await;
     for minute in (0..80).step_by(10) {
         finish(&store, &window(&store, &live(&source), minute).await, NOW).await;

@@ -125,7 +125,7 @@ impl Process {
 }
 
 #[tokio::test]
-async fn culprit_parks_alone_and_heals_within_a_day_of_its_page() {
+async fn culprit_parks_alone_and_recovers_after_page() {
     let mut process = Process::start().await;
     process.tick().await;
     let culprit = process.held[0].window().id().clone();
@@ -159,7 +159,7 @@ async fn culprit_parks_alone_and_heals_within_a_day_of_its_page() {
 }
 
 #[tokio::test]
-async fn kills_that_windows_share_park_none_of_them() {
+async fn shared_deaths_park_no_window() {
     let mut process = Process::start().await;
     for _ in 0..3 * limits::SUSPECT_DEATHS_MAX {
         process.tick().await;
@@ -180,7 +180,7 @@ async fn kills_that_windows_share_park_none_of_them() {
 }
 
 #[tokio::test]
-async fn a_process_killed_again_and_again_within_seconds_parks_nothing() {
+async fn crash_loop_parks_no_window() {
     let mut process = Process::start().await;
     // A supervisor's loop for two minutes: a suspect waits longer than the process lives.
     for _ in 0..120 {

@@ -104,7 +104,7 @@ async fn assert_follow(store: &MemoryStore, source: &SourceDefinition, now: Time
 }
 
 #[tokio::test]
-async fn a_sweep_reads_whole_delivered_windows_again_once_they_are_old_enough() {
+async fn sweep_rereads_delivered_windows_at_its_age() {
     let source = swept();
     let store = store_of([&source]).await;
     live_until(&store, 0..=60, |_| true).await;
@@ -124,7 +124,7 @@ async fn a_sweep_reads_whole_delivered_windows_again_once_they_are_old_enough() 
 }
 
 #[tokio::test]
-async fn a_sweep_never_reads_what_the_live_lane_has_not_delivered() {
+async fn sweep_never_passes_live_lane() {
     let source = swept();
     let store = store_of([&source]).await;
     let stuck = minutes_later(20).floor_to(10 * MINUTE_MS);
@@ -137,7 +137,7 @@ async fn a_sweep_never_reads_what_the_live_lane_has_not_delivered() {
 }
 
 #[tokio::test]
-async fn what_was_old_when_it_was_read_first_is_passed_over_without_a_worker() {
+async fn time_first_read_late_needs_no_sweep() {
     let source = SourceDefinition {
         start: at(0),
         end: Some(at(60)),
@@ -162,7 +162,7 @@ async fn what_was_old_when_it_was_read_first_is_passed_over_without_a_worker() {
 }
 
 #[tokio::test]
-async fn a_tick_that_stops_after_any_write_of_a_sweep_leaves_what_the_next_one_mends() {
+async fn stopped_sweep_tick_is_repaired() {
     for writes in 0..12 {
         let source = swept();
         let store = store_of([&source]).await;
@@ -185,7 +185,7 @@ async fn a_tick_that_stops_after_any_write_of_a_sweep_leaves_what_the_next_one_m
 }
 
 #[tokio::test]
-async fn a_sweep_that_is_not_due_costs_nothing() {
+async fn sweep_before_due_costs_nothing() {
     let mut calls = Vec::new();
     for sweeps_ms in [Vec::new(), vec![HOUR_MS, 2 * HOUR_MS]] {
         let mut source = swept();
@@ -218,7 +218,7 @@ async fn a_sweep_that_is_not_due_costs_nothing() {
 }
 
 #[tokio::test]
-async fn a_sweep_that_is_configured_no_more_rests_and_goes_on_when_it_is_again() {
+async fn removed_sweep_resumes_when_configured_again() {
     let source = swept();
     let store = store_of([&source]).await;
     live_until(&store, 0..=90, |_| true).await;
@@ -236,7 +236,7 @@ async fn a_sweep_that_is_configured_no_more_rests_and_goes_on_when_it_is_again()
 }
 
 #[tokio::test]
-async fn a_source_that_is_held_starts_no_sweep() {
+async fn paused_source_starts_no_sweep() {
     let source = swept();
     let store = store_of([&source]).await;
     live_until(&store, 0..=60, |_| true).await;
@@ -247,7 +247,7 @@ async fn a_source_that_is_held_starts_no_sweep() {
 }
 
 #[tokio::test]
-async fn live_windows_take_the_slots_before_sweeps() {
+async fn live_windows_take_slots_before_sweeps() {
     let mut source = swept();
     source.policy.max_in_flight = 1;
     let store = store_of([&source]).await;
@@ -260,7 +260,7 @@ async fn live_windows_take_the_slots_before_sweeps() {
 }
 
 #[tokio::test]
-async fn a_sweep_that_fails_is_a_hole_of_its_own_and_holds_nothing_up() {
+async fn parked_sweep_window_holds_no_watermark() {
     let source = swept();
     let store = store_of([&source]).await;
     live_until(&store, 0..=80, is_live).await;
@@ -276,7 +276,7 @@ async fn a_sweep_that_fails_is_a_hole_of_its_own_and_holds_nothing_up() {
 }
 
 #[tokio::test]
-async fn what_a_restart_of_the_only_machine_left_in_a_sweep_is_taken_back() {
+async fn recovery_releases_sweep_windows() {
     let source = swept();
     let store = store_of([&source]).await;
     live_until(&store, 0..=80, is_live).await;
@@ -289,7 +289,7 @@ async fn what_a_restart_of_the_only_machine_left_in_a_sweep_is_taken_back() {
 }
 
 #[tokio::test]
-async fn a_source_that_is_not_on_its_shard_any_more_does_not_begin_anew_there() {
+async fn moved_source_does_not_restart_on_old_shard() {
     let moved = with_policy("okta", |policy| {
         policy.rate_group = "okta:elsewhere".parse().unwrap();
     });
@@ -331,7 +331,7 @@ async fn a_source_that_is_not_on_its_shard_any_more_does_not_begin_anew_there() 
 }
 
 #[tokio::test]
-async fn a_sweep_follows_the_sweep_before_it_so_that_neither_finds_what_the_other_delivers() {
+async fn each_sweep_stays_behind_previous_sweep() {
     let source = with_policy("okta", |policy| {
         policy.sweeps_ms = vec![HOUR_MS, 2 * HOUR_MS];
     });
@@ -351,7 +351,7 @@ async fn a_sweep_follows_the_sweep_before_it_so_that_neither_finds_what_the_othe
 }
 
 #[tokio::test]
-async fn time_before_an_earlier_start_is_not_swept() {
+async fn backfilled_time_is_not_swept() {
     let source = swept();
     let store = store_of([&source]).await;
     live_until(&store, 0..=10, |_| true).await;

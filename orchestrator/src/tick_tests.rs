@@ -11,7 +11,7 @@ use crate::testing::*;
 use super::*;
 
 #[tokio::test]
-async fn the_first_tick_creates_windows_dispatches_into_the_slots_and_moves_the_mark() {
+async fn first_tick_creates_and_dispatches_windows() {
     let source = definition("okta");
     let (store, sent) = (store_of([&source]).await, Sent::default());
     let report = tick_one(&store, &sent, NOW).await;
@@ -26,7 +26,7 @@ async fn the_first_tick_creates_windows_dispatches_into_the_slots_and_moves_the_
 }
 
 #[tokio::test]
-async fn the_report_of_a_tick_reads_like_this() {
+async fn tick_report_reads_like_this() {
     let source = definition("okta");
     let (store, sent) = (store_of([&source]).await, Sent::default());
     tick(&store, &sent, NOW).await;
@@ -64,7 +64,7 @@ async fn the_report_of_a_tick_reads_like_this() {
 }
 
 #[tokio::test]
-async fn every_line_of_a_tick_about_a_window_names_its_source() {
+async fn every_tick_log_line_names_source() {
     let source = definition("okta");
     let (store, sent) = (store_of([&source]).await, Sent::default());
     tick(&store, &sent, NOW).await;
@@ -84,7 +84,7 @@ async fn every_line_of_a_tick_about_a_window_names_its_source() {
 }
 
 #[tokio::test]
-async fn a_task_names_the_epoch_that_a_worker_has_to_claim_with() {
+async fn task_names_epoch_to_claim() {
     let source = definition("okta");
     let (store, sent) = (store_of([&source]).await, Sent::default());
     tick(&store, &sent, NOW).await;
@@ -100,7 +100,7 @@ async fn a_task_names_the_epoch_that_a_worker_has_to_claim_with() {
 }
 
 #[tokio::test]
-async fn an_idle_tick_writes_nothing() {
+async fn idle_tick_writes_nothing() {
     let source = SourceDefinition {
         end: Some(at(20)),
         ..definition("okta")
@@ -132,7 +132,7 @@ async fn an_idle_tick_writes_nothing() {
 }
 
 #[tokio::test]
-async fn a_dispatch_that_got_lost_is_sent_again_by_the_tick_that_notices() {
+async fn lost_dispatch_is_sent_again() {
     let source = definition("okta");
     let (store, sent) = (store_of([&source]).await, Sent::default());
     tick(&store, &sent, NOW).await;
@@ -155,7 +155,7 @@ async fn a_dispatch_that_got_lost_is_sent_again_by_the_tick_that_notices() {
 }
 
 #[tokio::test]
-async fn a_worker_that_died_loses_its_window_and_its_late_checkpoint_is_refused() {
+async fn expired_lease_fences_late_checkpoint() {
     let source = definition("okta");
     let (store, sent) = (store_of([&source]).await, Sent::default());
     tick(&store, &sent, NOW).await;
@@ -170,7 +170,7 @@ async fn a_worker_that_died_loses_its_window_and_its_late_checkpoint_is_refused(
 }
 
 #[tokio::test]
-async fn a_refused_dispatch_leaves_the_window_dispatched_until_that_runs_out() {
+async fn rejected_dispatch_is_resent_after_expiry() {
     let source = definition("okta");
     let (store, refusing) = (store_of([&source]).await, Sent::refusing());
     let report = tick_one(&store, &refusing, NOW).await;
@@ -189,7 +189,7 @@ async fn a_refused_dispatch_leaves_the_window_dispatched_until_that_runs_out() {
 }
 
 #[tokio::test]
-async fn a_source_that_cannot_be_read_is_reported_and_the_others_go_on() {
+async fn unreadable_source_does_not_stop_tick() {
     let store = store_of([&definition("broken"), &definition("okta")]).await;
     let sent = Sent::default();
     let failing = FailingStore::new(store, |operation, call| match (operation, call) {
@@ -216,7 +216,7 @@ async fn a_source_that_cannot_be_read_is_reported_and_the_others_go_on() {
 }
 
 #[tokio::test]
-async fn what_a_source_sent_before_it_failed_counts_against_its_group_and_the_others_go_on() {
+async fn tasks_sent_before_failure_count_against_group() {
     let capped = |name| with_policy(name, |policy| policy.group_in_flight = 2);
     let store = store_of([&capped("broken"), &capped("okta")]).await;
     let sent = Sent::default();
@@ -230,7 +230,7 @@ async fn what_a_source_sent_before_it_failed_counts_against_its_group_and_the_ot
 }
 
 #[tokio::test]
-async fn a_window_that_waits_is_what_the_report_wakes_at() {
+async fn report_wakes_at_end_of_backoff() {
     let source = SourceDefinition {
         end: Some(at(10)),
         ..definition("okta")
@@ -255,7 +255,7 @@ async fn a_window_that_waits_is_what_the_report_wakes_at() {
 }
 
 #[tokio::test]
-async fn a_report_says_what_holds_a_source_up_until_a_page_gets_through() {
+async fn report_keeps_last_error_until_next_page() {
     let source = definition("okta");
     let (store, sent) = (store_of([&source]).await, Sent::default());
     assert_eq!(tick_one(&store, &sent, NOW).await.last_error, None);

@@ -35,7 +35,7 @@ async fn settle(store: &MemoryStore) {
 }
 
 #[tokio::test]
-async fn a_start_moved_earlier_is_made_up_for_by_a_backfill_that_complete_through_waits_for() {
+async fn earlier_start_backfills_before_watermark_advances() {
     let store = store_of([&from(60)]).await;
     settle(&store).await;
     assert_eq!(view(&store).await.complete_through(), at(100));
@@ -54,7 +54,7 @@ async fn a_start_moved_earlier_is_made_up_for_by_a_backfill_that_complete_throug
 }
 
 #[tokio::test]
-async fn a_start_moved_earlier_twice_makes_two_backfills_that_touch() {
+async fn two_earlier_starts_make_adjacent_backfills() {
     let store = store_of([&from(60)]).await;
     let sent = Sent::default();
     tick(&store, &sent, NOW).await;
@@ -82,7 +82,7 @@ async fn settle_from(store: &MemoryStore, sent: &Sent) {
 }
 
 #[tokio::test]
-async fn a_start_moved_later_changes_nothing_that_was_begun() {
+async fn later_start_changes_nothing_begun() {
     let store = store_of([&from(10)]).await;
     settle(&store).await;
     store.apply_source(&from(40), NOW).await.unwrap();
@@ -91,7 +91,7 @@ async fn a_start_moved_later_changes_nothing_that_was_begun() {
 }
 
 #[tokio::test]
-async fn a_backfill_of_an_older_month_does_not_hide_that_the_start_moved() {
+async fn older_backfill_does_not_hide_moved_start() {
     let store = store_of([&from(60)]).await;
     settle(&store).await;
     let timeline = Timeline {
@@ -111,7 +111,7 @@ async fn a_backfill_of_an_older_month_does_not_hide_that_the_start_moved() {
 }
 
 #[tokio::test]
-async fn a_backfill_that_stopped_before_its_mark_was_stored_is_continued() {
+async fn backfill_stopped_before_its_marks_continues() {
     let store = store_of([&from(60)]).await;
     settle(&store).await;
     store.apply_source(&from(30), NOW).await.unwrap();
@@ -124,7 +124,7 @@ async fn a_backfill_that_stopped_before_its_mark_was_stored_is_continued() {
 }
 
 #[tokio::test]
-async fn changed_parameters_start_a_new_timeline_and_leave_the_old_windows_alone() {
+async fn changed_parameters_start_new_timeline() {
     let store = store_of([&from(0)]).await;
     settle(&store).await;
     let before = windows(&store, &live(&from(0))).await;
@@ -144,7 +144,7 @@ async fn changed_parameters_start_a_new_timeline_and_leave_the_old_windows_alone
 }
 
 #[tokio::test]
-async fn a_source_that_is_paused_and_named_again_goes_on_where_it_stood() {
+async fn resumed_source_continues_at_its_watermark() {
     let store = store_of([&from(0)]).await;
     let sent = Sent::default();
     tick(&store, &sent, NOW).await;

@@ -11,7 +11,7 @@ use crate::report::Activity;
 use crate::testing::*;
 
 #[tokio::test]
-async fn a_change_of_another_process_is_planned_after_the_next_listing() {
+async fn external_change_is_planned_after_next_listing() {
     let source = definition("okta");
     let mut process = Process::new(std::slice::from_ref(&source), 1).await;
     process.settle().await;
@@ -36,7 +36,7 @@ async fn a_change_of_another_process_is_planned_after_the_next_listing() {
 }
 
 #[tokio::test]
-async fn a_source_that_moves_to_another_group_is_planned_there_with_what_it_has_in_flight() {
+async fn source_changes_rate_group_with_windows_in_flight() {
     let source = with_policy("okta", |policy| policy.group_in_flight = 1);
     let mut process = Process::new(&[source.clone(), definition("other")], 8).await;
     process.settle().await;
@@ -61,7 +61,7 @@ async fn a_source_that_moves_to_another_group_is_planned_there_with_what_it_has_
 }
 
 #[tokio::test]
-async fn a_source_that_cannot_be_read_is_reported_and_tried_again_and_the_others_go_on() {
+async fn unreadable_source_is_retried_beside_others() {
     let definitions = [definition("bad"), definition("good")];
     let mut process = Process::new(&definitions, 8).await;
     let store = process.store.clone();
@@ -84,7 +84,7 @@ async fn a_source_that_cannot_be_read_is_reported_and_tried_again_and_the_others
 }
 
 #[tokio::test]
-async fn the_process_is_stuck_when_all_that_is_left_cannot_be_planned() {
+async fn process_is_stuck_when_nothing_left_can_be_planned() {
     let mut process = Process::new(&sources(2, true), 8).await;
     process.work().await;
     assert!(process.agenda.is_quiet() && !process.agenda.is_stuck());

@@ -13,7 +13,7 @@ use super::*;
 use crate::testing::*;
 
 #[tokio::test]
-async fn one_rate_group_gets_half_of_the_workers_while_there_are_others() {
+async fn one_rate_group_gets_half_of_shared_workers() {
     let grouped = |name: &str, group: &str| {
         with_policy(name, |policy| {
             policy.rate_group = group.parse().unwrap();
@@ -38,7 +38,7 @@ async fn one_rate_group_gets_half_of_the_workers_while_there_are_others() {
 }
 
 #[tokio::test]
-async fn rate_groups_take_turns_at_the_workers_of_the_process() {
+async fn rate_groups_share_workers_evenly() {
     let definitions = sources(6, false);
     let mut process = Process::new(&definitions, 2).await;
     process.settle().await;
@@ -63,7 +63,7 @@ async fn rate_groups_take_turns_at_the_workers_of_the_process() {
 }
 
 #[tokio::test]
-async fn the_lane_that_is_furthest_behind_gets_the_slot_that_comes_free() {
+async fn free_slot_goes_to_most_lagging_lane() {
     let source = |name: &str, start| SourceDefinition {
         start: at(start),
         ..with_policy(name, |policy| policy.group_in_flight = 1)
@@ -82,7 +82,7 @@ async fn the_lane_that_is_furthest_behind_gets_the_slot_that_comes_free() {
 
 /// Agenda and ticks plan alike: the same windows in the same order, until none is left.
 #[tokio::test]
-async fn an_agenda_hands_out_the_windows_that_ticks_hand_out() {
+async fn agenda_dispatches_same_windows_as_ticks() {
     let definitions = sources(5, true);
     let mut process = Process::new(&definitions, 8).await;
     process.settle().await;
@@ -110,7 +110,7 @@ async fn an_agenda_hands_out_the_windows_that_ticks_hand_out() {
 }
 
 #[tokio::test]
-async fn hanging_sources_hold_no_worker_that_others_could_use() {
+async fn hanging_sources_leave_workers_to_others() {
     let definitions = sources(12, false);
     let mut process = Process::new(&definitions, 4).await;
     // The sources that are planned first hang; there are more of them than workers.

@@ -61,7 +61,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_missing_or_no_number_is_named() {
+    fn missing_and_malformed_settings_are_named() {
         assert_eq!(
             of(&LEAST[..1]).unwrap_err().to_string(),
             "WINDLASS_WORKER_FUNCTION is not set; the template sets it"
