@@ -258,18 +258,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_command_line_is_consistent() {
+    fn command_line_is_consistent() {
         Args::command().debug_assert();
     }
 
     #[test]
-    fn the_help_says_what_each_command_does_and_what_the_exit_codes_mean() {
+    fn help_describes_commands_and_exit_codes() {
         let mut command = Args::command();
         insta::assert_snapshot!(command.render_long_help());
     }
 
     #[test]
-    fn the_help_of_windows_says_which_are_listed_and_how_many() {
+    fn windows_help_describes_selection_and_limit() {
         let mut command = Args::command();
         let windows = command.find_subcommand_mut("windows").unwrap();
         insta::assert_snapshot!(windows.clone().term_width(80).render_help());

@@ -87,7 +87,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn why_there_are_no_credentials_is_one_line_with_what_to_do() {
+    fn missing_credentials_are_one_line_with_cure() {
         let none = CredentialsError::not_loaded_no_source();
         let said = of_credentials(&none, Some("prod"));
         assert!(
@@ -109,7 +109,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn who_has_credentials_lacks_none() {
+    async fn present_credentials_report_no_problem() {
         let credentials = Credentials::new("id", "secret", None, None, "test");
         let credentials = SharedCredentialsProvider::new(credentials);
         let sdk = SdkConfig::builder().credentials_provider(credentials);

@@ -36,7 +36,7 @@ fn error(text: &str) -> String {
 }
 
 #[test]
-fn every_example_is_a_valid_configuration() {
+fn every_example_is_valid_configuration() {
     let examples = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples");
     let mut loaded = 0;
     for entry in std::fs::read_dir(examples).unwrap() {
@@ -53,7 +53,7 @@ fn every_example_is_a_valid_configuration() {
 }
 
 #[test]
-fn defaults_come_from_the_manifest_and_paths_are_relative_to_the_file() {
+fn manifest_defaults_apply_and_paths_follow_file() {
     let config = load(GOOD).unwrap();
     let source = &config.sources["okta-acme"].definition;
     assert_eq!(source.sink, "lake");
@@ -64,7 +64,7 @@ fn defaults_come_from_the_manifest_and_paths_are_relative_to_the_file() {
 }
 
 #[test]
-fn each_mistake_is_one_error_with_its_line_and_what_to_do() {
+fn each_mistake_is_one_error_with_cure() {
     let cases = [
         ("a typo in a field", GOOD.replace("connector:", "conector:")),
         (
@@ -137,7 +137,7 @@ sources:
 ";
 
 #[test]
-fn what_workers_on_lambda_cannot_use_is_one_error_with_its_line_and_what_to_do() {
+fn unusable_lambda_settings_are_errors_with_cure() {
     let lambda = |old: &str, new: &str| {
         assert!(ON_LAMBDA.contains(old), "{old}");
         ON_LAMBDA.replace(old, new)
@@ -180,7 +180,7 @@ fn what_workers_on_lambda_cannot_use_is_one_error_with_its_line_and_what_to_do()
 }
 
 #[test]
-fn a_stream_is_stored_with_its_source_and_a_local_sink_is_not() {
+fn stream_is_stored_with_source() {
     let on_lambda = load(ON_LAMBDA).unwrap();
     assert_eq!(on_lambda.state.to_string(), "dynamodb:windlass");
     let destination = &on_lambda.sources["okta-acme"].definition.destination;
@@ -208,7 +208,7 @@ fn a_stream_is_stored_with_its_source_and_a_local_sink_is_not() {
 }
 
 #[test]
-fn collector_is_stored_with_its_source_and_a_file_of_its_secret_is_of_the_files_folder() {
+fn collector_is_stored_with_absolute_secret_path() {
     let http = "http: { url: 'https://siem.example/in', rejects: 'https://siem.example/no', secret: SECRET }";
     let local = |secret: &str| {
         let http = http.replace("SECRET", secret);
@@ -251,7 +251,7 @@ fn collector_is_stored_with_its_source_and_a_file_of_its_secret_is_of_the_files_
 }
 
 #[test]
-fn the_state_of_the_command_line_counts_instead_of_the_files_own() {
+fn command_line_state_overrides_file() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("windlass.yaml");
     let table: StateAddress = "dynamodb:other".parse().unwrap();
@@ -267,7 +267,7 @@ fn the_state_of_the_command_line_counts_instead_of_the_files_own() {
 }
 
 #[test]
-fn a_manifest_of_ones_own_is_stored_by_the_name_it_has_in_a_workers_package() {
+fn custom_manifest_is_stored_by_package_name() {
     let dir = tempfile::tempdir().unwrap();
     let manifest = windlass_connectors::registry::source("nvd_cves").unwrap();
     for folder in ["manifests", "elsewhere"] {
@@ -295,12 +295,12 @@ fn a_manifest_of_ones_own_is_stored_by_the_name_it_has_in_a_workers_package() {
 }
 
 #[test]
-fn a_pasted_secret_is_not_repeated() {
+fn pasted_secret_is_not_quoted() {
     assert!(!error(&GOOD.replace("file:okta.token", "00abcDEFsecret")).contains("00abcDEF"));
 }
 
 #[test]
-fn what_changes_where_records_come_from_changes_the_generation_and_nothing_else_does() {
+fn generation_follows_record_origin_alone() {
     let generation = |text: &str| {
         load(text).unwrap().sources["okta-acme"]
             .definition
@@ -317,7 +317,7 @@ fn what_changes_where_records_come_from_changes_the_generation_and_nothing_else_
 }
 
 #[test]
-fn a_missing_file_says_how_to_begin() {
+fn missing_file_names_next_step() {
     let error = Config::load(Path::new("nowhere/windlass.yaml"), None)
         .unwrap_err()
         .to_string();
@@ -325,14 +325,14 @@ fn a_missing_file_says_how_to_begin() {
 }
 
 #[test]
-fn an_unknown_source_name_is_answered_with_the_one_that_was_meant() {
+fn unknown_source_name_suggests_known_one() {
     let config = load(GOOD).unwrap();
     let error = config.source("okta-acmee").unwrap_err().to_string();
     assert!(error.contains("did you mean `okta-acme`?"), "{error}");
 }
 
 #[test]
-fn sweeps_come_from_the_manifest_where_they_fit_and_may_be_set_or_left_out() {
+fn manifest_sweeps_apply_where_they_fit() {
     let sweeps = |more: &str| {
         let config = load(&format!("{GOOD}{more}")).unwrap();
         let policy = &config.sources["okta-acme"].definition.policy;
@@ -348,7 +348,7 @@ fn sweeps_come_from_the_manifest_where_they_fit_and_may_be_set_or_left_out() {
 }
 
 #[test]
-fn sweeps_that_cannot_work_are_refused_with_a_reason() {
+fn unusable_sweeps_are_rejected_with_reason() {
     let wrong = |more: &str| error(&format!("{GOOD}{more}"));
     assert!(wrong("    sweeps: [72h, 24h]\n").contains("ascending"));
     assert!(wrong("    sweeps: [1m]\n").contains("longer than settle"));
@@ -373,7 +373,7 @@ fn partitioned(partitions: u32, sources: usize) -> String {
 }
 
 #[test]
-fn a_stream_that_partitions_by_source_takes_half_as_many_sources_as_partitions() {
+fn partitioned_stream_takes_half_as_many_sources() {
     assert_eq!(load(&partitioned(6, 3)).unwrap().sources.len(), 3);
     assert_eq!(
         error(&partitioned(7, 4)),
@@ -384,7 +384,7 @@ fn a_stream_that_partitions_by_source_takes_half_as_many_sources_as_partitions()
 }
 
 #[test]
-fn a_stream_that_partitions_by_source_refuses_records_without_metadata() {
+fn partitioned_stream_requires_metadata() {
     let without = |text: String| format!("{text}    metadata: false\n");
     assert_eq!(
         error(&without(partitioned(500, 1))),

@@ -35,7 +35,7 @@ fn changes_of(difference: &Difference) -> Vec<(&str, Change)> {
 }
 
 #[test]
-fn what_becomes_of_each_source_follows_from_what_is_stored_and_what_is_wanted() {
+fn difference_compares_stored_and_wanted_sources() {
     let blocked = SourceRecord {
         blocked: Some(Blocked {
             reason: "401".to_owned(),
@@ -83,7 +83,7 @@ fn what_becomes_of_each_source_follows_from_what_is_stored_and_what_is_wanted() 
 }
 
 #[test]
-fn a_source_that_a_stopped_move_left_twice_is_written_again() {
+fn source_duplicated_by_stopped_move_is_rewritten() {
     let older = record(named("okta"));
     let newer = SourceRecord {
         version: 2,
@@ -128,7 +128,7 @@ fn mutants(value: &Value) -> Vec<Value> {
 }
 
 #[test]
-fn a_change_of_any_field_is_shown_as_that_one_field() {
+fn each_changed_field_is_shown_alone() {
     let mut old = definition(CONFIG);
     old.destination = [("kind".to_owned(), "firehose".to_owned())].into();
     old.base_url = Some("https://acme.okta.com".to_owned());
@@ -143,7 +143,7 @@ fn a_change_of_any_field_is_shown_as_that_one_field() {
 }
 
 #[test]
-fn a_difference_is_shown_source_by_source_and_field_by_field() {
+fn difference_lists_sources_and_fields() {
     let held = SourceRecord {
         held_since: Some(at(3)),
         blocked: Some(Blocked {
@@ -176,7 +176,7 @@ fn a_difference_is_shown_source_by_source_and_field_by_field() {
 }
 
 #[test]
-fn what_would_reach_into_the_terminal_is_quoted() {
+fn control_characters_are_escaped() {
     let mut new = definition(CONFIG);
     new.params
         .insert("filter".to_owned(), "\u{1b}[2J".to_owned());
@@ -186,7 +186,7 @@ fn what_would_reach_into_the_terminal_is_quoted() {
 }
 
 #[test]
-fn a_raised_settle_says_what_becomes_of_the_time_that_was_cut_before() {
+fn raised_settle_explains_time_already_read() {
     let stored = || vec![record(definition(CONFIG))];
     let with = |lines: &str| definition(&CONFIG.replace("start:", &format!("{lines}\n    start:")));
     let text = |wanted| Difference::between(stored(), &[wanted], None, false).text(Paint::PLAIN);
@@ -208,7 +208,7 @@ fn a_raised_settle_says_what_becomes_of_the_time_that_was_cut_before() {
 }
 
 #[test]
-fn source_of_another_file_or_of_an_unknown_one_is_left_alone() {
+fn source_of_another_file_is_untouched() {
     let of = |name: &str, file: Option<&str>| {
         record(SourceDefinition {
             file: file.map(str::to_owned),

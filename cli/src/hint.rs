@@ -41,7 +41,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_beginning_of_a_name_is_enough_to_ask_for_it() {
+    fn prefix_of_name_suggests_it() {
         let hint = |name: &str| hint(name, &BTreeSet::from(["okta_log", "nvd_cves", "nvd_cpes"]));
         assert_eq!(hint("okta"), "did you mean `okta_log`?");
         assert_eq!(hint("nvd"), "did you mean `nvd_cpes` or `nvd_cves`?");

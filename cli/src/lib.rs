@@ -153,7 +153,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_log_filter_that_is_none_is_refused_with_the_reason() {
+    fn invalid_log_filter_is_rejected_with_reason() {
         let filter = |text: &str| log_filter(Some(text.into())).map(|filter| filter.to_string());
         assert_eq!(filter("").unwrap(), "aws_config=off,warn");
         assert_eq!(filter("info").unwrap(), "info");
@@ -173,7 +173,7 @@ mod tests {
     }
 
     #[test]
-    fn a_level_that_there_is_not_is_not_taken_for_a_library() {
+    fn unknown_log_level_is_rejected() {
         for (asked, word) in [
             ("verbose", "verbose"),
             ("windlass=info, wran", "wran"),

@@ -24,7 +24,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_vendors_name_alone_is_answered_with_its_connectors() {
+    fn vendor_name_alone_suggests_its_connectors() {
         let said = |name: &str| find(name).unwrap_err().to_string();
         assert_eq!(
             said("okta"),

@@ -331,7 +331,7 @@ mod tests {
     }
 
     #[test]
-    fn a_time_shows_milliseconds_only_where_there_are_some() {
+    fn time_omits_zero_milliseconds() {
         let shown: Vec<_> = [0, 1, -1_000].map(|ms| time(Timestamp::from_ms(ms))).into();
         assert_eq!(
             shown,
@@ -344,27 +344,27 @@ mod tests {
     }
 
     #[test]
-    fn a_long_text_is_cut_to_one_line_that_says_so() {
+    fn long_text_is_truncated_to_one_marked_line() {
         assert_eq!(shortened("a\n  b", 3), "a b");
         assert_eq!(shortened("äöü ß", 5), "äöü ß");
         assert_eq!(shortened("äöü ßß", 5), "äöü…");
     }
 
     #[test]
-    fn no_line_of_a_table_ends_in_spaces() {
+    fn table_lines_have_no_trailing_spaces() {
         let mut table = table(["a", "last"]);
         table.add_row(["1", ""]).add_row(["22", "x"]);
         assert_eq!(lines(&table), "a   last\n1\n22  x\n");
     }
 
     #[test]
-    fn time_taken_is_never_shown_as_none() {
+    fn duration_is_never_shown_as_zero() {
         let shown: Vec<_> = [0, 999, 1_000].map(span).into();
         assert_eq!(shown, ["<1s", "<1s", "1s"]);
     }
 
     #[test]
-    fn a_wait_is_shown_to_the_second() {
+    fn wait_is_shown_to_second() {
         let shown: Vec<_> = [0, 999, 1_001, -1]
             .map(|ms| second(Timestamp::from_ms(ms)))
             .into();
@@ -380,7 +380,7 @@ mod tests {
     }
 
     #[test]
-    fn a_long_text_is_broken_between_words_and_loses_none() {
+    fn long_text_wraps_between_words() {
         assert_eq!(wrapped("a bc def", "  ", 6), "  a bc\n  def\n");
         assert_eq!(wrapped("a bcdefghi j", "", 4), "a\nbcdefghi\nj\n");
         assert_eq!(wrapped("ä\nö ü", "- ", 5), "- ä ö\n- ü\n");

@@ -77,7 +77,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_hangup_that_is_ignored_is_seen_in_the_status_of_the_process() {
+    fn ignored_hangup_is_read_from_process_status() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("status");
         let is_ignored = |text: &str| {

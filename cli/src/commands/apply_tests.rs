@@ -39,7 +39,7 @@ async fn done(store: &Store, definition: &SourceDefinition) {
 }
 
 #[tokio::test]
-async fn applying_the_same_twice_writes_once_and_a_difference_shows_before_and_not_after() {
+async fn second_apply_writes_nothing() {
     let bench = Bench::new(CONFIG);
     assert!(differs(&bench).await);
     assert!(!bench.path("windlass.db").exists(), "looking made a state");
@@ -57,7 +57,7 @@ async fn applying_the_same_twice_writes_once_and_a_difference_shows_before_and_n
 }
 
 #[tokio::test]
-async fn nothing_is_written_where_nobody_can_say_yes_and_in_a_dry_run() {
+async fn unconfirmed_and_dry_runs_write_nothing() {
     let bench = Bench::new(CONFIG);
     let said = refused(&bench, &ApplyArgs { yes: false, ..YES }, ExitCode::Usage).await;
     assert!(said.contains("--yes"), "{said}");
@@ -70,7 +70,7 @@ async fn nothing_is_written_where_nobody_can_say_yes_and_in_a_dry_run() {
 }
 
 #[tokio::test]
-async fn a_mistake_anywhere_in_the_configuration_writes_nothing() {
+async fn invalid_configuration_writes_nothing() {
     let bench = Bench::new(&format!(
         "{CONFIG}  other:\n    connector: nvd_cvs\n    start: 2026-01-01T00:00:00Z\n"
     ));
@@ -80,7 +80,7 @@ async fn a_mistake_anywhere_in_the_configuration_writes_nothing() {
 }
 
 #[tokio::test]
-async fn a_new_timeline_is_refused_while_the_present_one_has_windows_that_are_not_done() {
+async fn new_timeline_waits_for_unfinished_windows() {
     let bench = Bench::new(CONFIG);
     applied(&bench, &YES).await.unwrap();
     let before = bench.record().await;
@@ -119,7 +119,7 @@ async fn stored(bench: &Bench) -> SourceRecord {
 }
 
 #[tokio::test]
-async fn a_new_timeline_begins_where_everything_of_the_present_one_is_done() {
+async fn new_timeline_begins_after_finished_windows() {
     let bench = Bench::new(CONFIG);
     applied(&bench, &YES).await.unwrap();
     done(&bench.store(), &bench.definition()).await;
@@ -129,7 +129,7 @@ async fn a_new_timeline_begins_where_everything_of_the_present_one_is_done() {
 }
 
 #[tokio::test]
-async fn what_the_configuration_does_not_name_is_left_alone_unless_it_is_pruned() {
+async fn unnamed_sources_pause_only_with_prune() {
     let bench = Bench::new(CONFIG);
     applied(&bench, &YES).await.unwrap();
     bench.write(&CONFIG.replace("  okta:", "  okta-2:"));
@@ -170,7 +170,7 @@ fn with_source(name: &str) -> String {
 }
 
 #[tokio::test]
-async fn pruning_with_one_of_two_files_leaves_the_other_files_sources_alone() {
+async fn prune_leaves_sources_of_other_files() {
     let bench = Bench::new(CONFIG);
     let write = |name: &str, text: &str| std::fs::write(bench.path(name), text).unwrap();
     let target = |name: &str| Target::new(Some(bench.path(name)), None, None);
@@ -186,7 +186,7 @@ async fn pruning_with_one_of_two_files_leaves_the_other_files_sources_alone() {
 }
 
 #[tokio::test]
-async fn pruning_pauses_sources_of_a_file_deleted_from_an_included_folder_and_no_others() {
+async fn prune_pauses_sources_of_deleted_included_file() {
     let root = CONFIG.split("sources:").next().unwrap();
     let team = |name: &str| {
         let text = with_source(name);
@@ -211,7 +211,7 @@ async fn pruning_pauses_sources_of_a_file_deleted_from_an_included_folder_and_no
 }
 
 #[tokio::test]
-async fn a_run_that_is_going_on_is_not_disturbed() {
+async fn apply_is_rejected_during_run() {
     let bench = Bench::new(CONFIG);
     let _running = StateLock::take(&bench.path("windlass.db")).unwrap();
     let said = refused(&bench, &YES, ExitCode::State).await;

@@ -90,7 +90,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_state_is_copied_beside_whoever_writes_it() {
+    async fn backup_copies_state_beside_writer() {
         let bench = Bench::new(CONFIG);
         let (store, definition) = (bench.store(), bench.definition());
         store.apply_source(&definition, at(0)).await.unwrap();
@@ -108,7 +108,7 @@ mod tests {
     }
 
     #[test]
-    fn a_backup_replaces_nothing_and_is_no_file_of_the_state() {
+    fn backup_replaces_no_file() {
         let bench = Bench::new(CONFIG);
         drop(bench.store());
         std::fs::write(bench.path("taken.db"), "a letter").unwrap();
@@ -130,7 +130,7 @@ mod tests {
     }
 
     #[test]
-    fn a_table_and_a_state_that_is_not_there_are_said() {
+    fn backup_needs_existing_sqlite_state() {
         let bench = Bench::new(CONFIG);
         let missing = backup(&bench.state(), &bench.path("b.db"), OUTPUT).unwrap_err();
         assert_eq!(ExitCode::of(&missing), ExitCode::State);

@@ -194,7 +194,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_path_of_the_manifest_that_finds_nothing_is_named() {
+    fn manifest_path_without_match_is_named() {
         let shape = |records, with_id, with_time| Shape {
             records,
             with_id,

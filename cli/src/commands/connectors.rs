@@ -173,7 +173,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_connector_is_described_with_what_its_sources_have_unless_they_say_otherwise() {
+    fn connector_is_shown_with_source_defaults() {
         let manifest = find("google_reports").unwrap();
         insta::assert_snapshot!(text(&manifest));
         let json = to_json(&manifest);
@@ -183,7 +183,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_manifest_does_not_say_is_not_made_up() {
+    fn undeclared_manifest_fields_are_omitted() {
         let sample = include_str!("../demo/sample_vendor.yaml");
         let manifest = Manifest::load("sample_vendor.yaml", sample).unwrap();
         insta::assert_snapshot!(text(&manifest));

@@ -158,7 +158,7 @@ mod tests {
     use crate::testing::{Bench, CONFIG, OUTPUT, at, window};
 
     #[tokio::test]
-    async fn a_pause_lasts_until_a_resume_whatever_is_applied_in_between() {
+    async fn pause_survives_apply_until_resume() {
         let bench = Bench::new(CONFIG);
         let (store, definition) = (bench.store(), bench.definition());
         store.apply_source(&definition, at(0)).await.unwrap();
@@ -174,7 +174,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn one_unknown_name_changes_nothing_and_the_right_one_is_said() {
+    async fn unknown_name_changes_nothing_and_suggests() {
         let bench = Bench::new(CONFIG);
         let (store, definition) = (bench.store(), bench.definition());
         store.apply_source(&definition, at(0)).await.unwrap();
@@ -187,7 +187,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_state_that_is_not_there_is_not_made() {
+    async fn missing_state_is_not_created() {
         let bench = Bench::new(CONFIG);
         let names = [bench.definition().name];
         let refused = pause(&bench.target(), &names, OUTPUT).await.unwrap_err();
@@ -196,7 +196,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_goes_on_beside_a_hold_is_said() {
+    async fn pause_reports_windows_in_flight() {
         let bench = Bench::new(CONFIG);
         let (store, definition) = (bench.store(), bench.definition());
         let record = store.apply_source(&definition, at(0)).await.unwrap();

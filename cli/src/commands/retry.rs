@@ -219,7 +219,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_parked_window_is_ready_again_by_its_name_or_with_all_of_its_source() {
+    async fn retry_takes_window_or_source() {
         let bench = Bench::new(CONFIG);
         let (store, definition) = (bench.store(), bench.definition());
         store.apply_source(&definition, at(0)).await.unwrap();
@@ -242,7 +242,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_window_that_is_not_parked_or_not_there_is_refused_and_the_others_are_retried() {
+    async fn invalid_retries_do_not_stop_others() {
         let bench = Bench::new(CONFIG);
         let (store, definition) = (bench.store(), bench.definition());
         store.apply_source(&definition, at(0)).await.unwrap();
@@ -262,7 +262,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_window_of_a_timeline_that_its_source_has_left_is_not_retried() {
+    async fn window_of_abandoned_timeline_is_not_retried() {
         let bench = Bench::new(CONFIG);
         let (store, definition) = (bench.store(), bench.definition());
         store.apply_source(&definition, at(0)).await.unwrap();
@@ -278,7 +278,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_retry_whose_answer_is_lost_is_repeated_and_counts_as_done() {
+    async fn retry_with_lost_response_counts_as_done() {
         let definition = Bench::new(CONFIG).definition();
         let store = FailingStore::new(MemoryStore::new(), |operation, call| {
             match (operation, call) {
@@ -299,7 +299,7 @@ mod tests {
     }
 
     #[test]
-    fn what_became_of_a_window_is_one_line() {
+    fn retry_result_is_one_line() {
         let id = window(&Bench::new(CONFIG).definition()).id().clone();
         let ready = Retried {
             id: id.clone(),

@@ -158,7 +158,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn run_is_refused_while_the_clock_is_at_its_limit() {
+    fn run_is_rejected_at_clock_limit() {
         assert!(check_clock(limits::CLOCK_LATEST.minus_ms(1)).is_ok());
         assert!(check_clock(limits::CLOCK_LATEST).is_err());
         // Every wait that starts at the limit still ends at a distinct instant.

@@ -43,7 +43,7 @@ fn days(picked: &Picked) -> Vec<String> {
 }
 
 #[test]
-fn the_latest_windows_are_the_ones_that_start_last_in_whatever_lane() {
+fn latest_windows_start_last_in_any_lane() {
     let windows = [
         on("live", 3),
         on("live", 4),
@@ -69,7 +69,7 @@ fn the_latest_windows_are_the_ones_that_start_last_in_whatever_lane() {
 }
 
 #[test]
-fn of_open_windows_the_oldest_come_first() {
+fn oldest_open_windows_come_first() {
     let open = |limit| Wanted {
         open: true,
         limit,
@@ -91,7 +91,7 @@ fn of_open_windows_the_oldest_come_first() {
 }
 
 #[test]
-fn sweep_windows_that_had_nothing_to_read_are_counted_instead_of_listed() {
+fn skipped_sweep_windows_are_only_counted() {
     let read = done(on("sweep-1", 2)).with(|form| form.runs = 1);
     let lapsed = done(on("sweep-1", 3))
         .with(|form| form.last_error = Some("the vendor no longer keeps it".to_owned()));
@@ -118,7 +118,7 @@ fn sweep_windows_that_had_nothing_to_read_are_counted_instead_of_listed() {
 }
 
 #[tokio::test]
-async fn the_window_in_trouble_is_found_however_many_came_after_it() {
+async fn parked_window_is_found_among_many_later() {
     let bench = Bench::new(CONFIG);
     let (store, definition) = (bench.store(), bench.definition());
     let record = store.apply_source(&definition, at(0)).await.unwrap();
@@ -156,7 +156,7 @@ async fn the_window_in_trouble_is_found_however_many_came_after_it() {
 }
 
 #[tokio::test]
-async fn a_lane_that_there_is_not_is_answered_with_those_that_there_are() {
+async fn unknown_lane_lists_known_ones() {
     let bench = Bench::new(CONFIG);
     let (store, definition) = (bench.store(), bench.definition());
     let record = store.apply_source(&definition, at(0)).await.unwrap();
@@ -177,7 +177,7 @@ async fn a_lane_that_there_is_not_is_answered_with_those_that_there_are() {
 }
 
 #[tokio::test]
-async fn a_list_of_a_state_that_has_the_source_succeeds() {
+async fn empty_list_of_known_source_succeeds() {
     let bench = Bench::new(CONFIG);
     let (store, definition) = (bench.store(), bench.definition());
     store.apply_source(&definition, at(0)).await.unwrap();

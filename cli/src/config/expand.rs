@@ -115,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn lists_combine_in_the_order_of_parameter_names() {
+    fn lists_combine_in_parameter_order() {
         assert_eq!(names(&[("a", &["x"])]), ["g"]);
         assert_eq!(names(&[("a", &["x", "y"])]), ["g-x", "g-y"]);
         assert_eq!(
@@ -130,14 +130,14 @@ mod tests {
     }
 
     #[test]
-    fn value_becomes_part_of_name_in_lower_case() {
+    fn value_becomes_lower_case_name_part() {
         assert_eq!(part_of_name("Login"), "login");
         assert_eq!(part_of_name("https://a.example/b?"), "https-a-example-b");
         assert_eq!(part_of_name("ä"), "");
     }
 
     #[test]
-    fn product_of_lists_is_bounded_before_it_is_built() {
+    fn product_of_lists_is_bounded_before_expansion() {
         let many: Vec<String> = (0..1_000).map(|number| number.to_string()).collect();
         let many: Vec<&str> = many.iter().map(String::as_str).collect();
         let edge = expand("g", &source(&[("a", &many)]), many.len());

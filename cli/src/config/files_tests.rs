@@ -60,7 +60,7 @@ fn error(files: &[(&str, &str)]) -> String {
 }
 
 #[test]
-fn sources_of_included_files_have_their_defaults_paths_and_file_names() {
+fn included_sources_use_their_files_defaults_and_paths() {
     let dir = folder(&[
         ("windlass.yaml", ROOT),
         ("teams/b.yaml", LOGINS),
@@ -97,7 +97,7 @@ fn sources_of_included_files_have_their_defaults_paths_and_file_names() {
 }
 
 #[test]
-fn definition_does_not_depend_on_the_file_or_list_that_states_it() {
+fn definition_ignores_defining_file_and_list() {
     let one = "sources:\n  google-login:\n    connector: google_reports\n    params: { application: \
                login, admin_email: admin@example.com }\n    secret: file:teams/key.json\n    start: \
                2026-01-01T00:00:00Z\n    every: 10m\n";
@@ -117,7 +117,7 @@ fn definition_does_not_depend_on_the_file_or_list_that_states_it() {
 }
 
 #[test]
-fn configuration_speaks_for_its_files_and_for_all_of_an_included_folder() {
+fn scope_covers_own_files_and_included_folders() {
     let dir = folder(&[
         (
             "windlass.yaml",
@@ -135,7 +135,7 @@ fn configuration_speaks_for_its_files_and_for_all_of_an_included_folder() {
 }
 
 #[test]
-fn name_of_the_first_file_stands_before_the_paths_of_the_others() {
+fn configuration_name_prefixes_included_paths() {
     let dir = folder(&[
         ("windlass.yaml", &format!("name: acme\n{ROOT}")),
         ("teams/a.yaml", OKTA),
@@ -147,7 +147,7 @@ fn name_of_the_first_file_stands_before_the_paths_of_the_others() {
 }
 
 #[test]
-fn team_file_is_usable_alone_and_included() {
+fn team_file_works_alone_and_included() {
     let sinks = "state: { sqlite: ../windlass.db }\nsinks:\n  lake: { ndjson: { dir: ../out } }\n";
     let team = format!("name: team\n{sinks}{OKTA}");
     let dir = folder(&[("windlass.yaml", ROOT), ("teams/a.yaml", &team)]);
@@ -161,7 +161,7 @@ fn team_file_is_usable_alone_and_included() {
 }
 
 #[test]
-fn each_mistake_names_the_file_line_and_column_it_is_in() {
+fn each_mistake_names_file_line_and_column() {
     let okta = |old: &str, new: &str| {
         assert!(OKTA.contains(old), "{old}");
         OKTA.replace(old, new)
@@ -260,7 +260,7 @@ fn each_mistake_names_the_file_line_and_column_it_is_in() {
 }
 
 #[test]
-fn includes_are_read_down_to_the_depth_that_is_allowed() {
+fn include_depth_is_bounded() {
     let depth = limits::INCLUDE_DEPTH_MAX - 1;
     let mut files = vec![(
         "windlass.yaml".to_owned(),
@@ -281,7 +281,7 @@ fn includes_are_read_down_to_the_depth_that_is_allowed() {
 }
 
 #[test]
-fn size_is_bounded_over_all_files_together() {
+fn total_size_of_files_is_bounded() {
     let half = "#".repeat(usize::try_from(limits::CONFIG_BYTES_MAX / 2).unwrap());
     let (a, b) = (format!("{OKTA}{half}"), format!("sources: {{}}\n{half}"));
     let said = error(&[

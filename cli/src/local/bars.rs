@@ -227,7 +227,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_bar_is_full_exactly_when_the_timeline_is_complete() {
+    fn bar_is_full_exactly_at_completion() {
         let at = Timestamp::from_ms;
         assert_eq!(steps(at(0), at(1_000), at(0)), 0);
         assert_eq!(steps(at(0), at(1_000), at(999)), 999);
@@ -236,7 +236,7 @@ mod tests {
     }
 
     #[test]
-    fn a_source_without_an_end_is_caught_up_at_what_has_settled_but_for_one_cut() {
+    fn endless_source_is_full_one_interval_before_edge() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("windlass.yaml");
         let text = "\
@@ -257,7 +257,7 @@ mod tests {
     }
 
     #[test]
-    fn the_last_thing_a_bar_shows_is_all_that_was_delivered() {
+    fn bar_ends_with_everything_delivered() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("windlass.yaml");
         let start: Timestamp = "2026-01-01T00:00:00Z".parse().unwrap();
@@ -304,7 +304,7 @@ mod tests {
     }
 
     #[test]
-    fn a_source_without_a_new_plan_gets_no_new_line() {
+    fn source_without_new_plan_prints_no_line() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("windlass.yaml");
         let text = "{state: {sqlite: w.db}, sinks: {pipe: {stdout: {}}}, sources: {okta: {\
@@ -326,7 +326,7 @@ mod tests {
     }
 
     #[test]
-    fn what_holds_a_source_up_comes_before_what_it_delivered() {
+    fn cause_of_delay_precedes_delivered_records() {
         let meter = Meter::default();
         let now = Timestamp::from_ms(0);
         let mut source = SourceReport {

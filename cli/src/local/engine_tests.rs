@@ -62,7 +62,7 @@ async fn done_long_ago(store: &Store) -> WindowId {
 }
 
 #[tokio::test]
-async fn a_run_deletes_history_that_has_run_out_and_again_when_it_is_due() {
+async fn run_deletes_expired_history_when_due() {
     let dir = tempfile::tempdir().unwrap();
     let engine = engine(&dir).await;
     let id = done_long_ago(&engine.store).await;
@@ -83,7 +83,7 @@ async fn a_run_deletes_history_that_has_run_out_and_again_when_it_is_due() {
 }
 
 #[tokio::test]
-async fn history_that_has_run_out_is_looked_for_again_at_once_while_there_is_some() {
+async fn expired_history_is_deleted_until_none_remains() {
     let dir = tempfile::tempdir().unwrap();
     let engine = engine(&dir).await;
     done_long_ago(&engine.store).await;
@@ -94,7 +94,7 @@ async fn history_that_has_run_out_is_looked_for_again_at_once_while_there_is_som
 }
 
 #[tokio::test]
-async fn nothing_is_handed_out_once_a_stop_is_requested() {
+async fn stopped_run_dispatches_nothing() {
     let dir = tempfile::tempdir().unwrap();
     let engine = engine(&dir).await;
     let mut ticks = 0;
@@ -111,7 +111,7 @@ async fn nothing_is_handed_out_once_a_stop_is_requested() {
 }
 
 #[tokio::test]
-async fn a_run_goes_on_while_its_only_source_is_blocked_and_ends_when_it_is_to_catch_up() {
+async fn blocked_source_ends_only_catch_up_run() {
     let dir = tempfile::tempdir().unwrap();
     let mut engine = engine(&dir).await;
     let now = "2026-06-01T00:00:00Z".parse().unwrap();
@@ -135,7 +135,7 @@ async fn a_run_goes_on_while_its_only_source_is_blocked_and_ends_when_it_is_to_c
 }
 
 #[tokio::test]
-async fn run_names_each_source_that_it_pauses_because_no_file_names_it() {
+async fn run_names_sources_paused_by_prune() {
     let dir = tempfile::tempdir().unwrap();
     let engine = engine(&dir).await;
     let definition = Bench::new(CONFIG).definition();

@@ -228,7 +228,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_second_run_on_the_same_state_is_refused_and_told_who_holds_it() {
+    fn second_run_names_lock_holder() {
         let dir = tempfile::tempdir().unwrap();
         let state = dir.path().join("windlass.db");
         let held = StateLock::take(&state).unwrap();
@@ -246,7 +246,7 @@ mod tests {
 
     #[cfg(unix)]
     #[test]
-    fn planted_link_is_refused_and_what_it_leads_to_stays() {
+    fn link_as_lock_file_is_rejected() {
         let dir = tempfile::tempdir().unwrap();
         let (state, victim) = (dir.path().join("windlass.db"), dir.path().join("victim"));
         std::fs::write(&victim, "precious").unwrap();
@@ -261,7 +261,7 @@ mod tests {
 
     #[cfg(target_os = "linux")]
     #[test]
-    fn state_is_locked_under_each_of_its_names_and_without_its_lock_file() {
+    fn lock_covers_links_and_survives_lock_file() {
         let dir = tempfile::tempdir().unwrap();
         let (state, link) = (dir.path().join("windlass.db"), dir.path().join("link.db"));
         let mut held = StateLock::take(&state).unwrap();
@@ -299,7 +299,7 @@ mod tests {
     }
 
     #[test]
-    fn a_missing_folder_is_named() {
+    fn missing_folder_is_named() {
         let dir = tempfile::tempdir().unwrap();
         let refused = StateLock::take(&dir.path().join("no/windlass.db"))
             .unwrap_err()

@@ -50,7 +50,7 @@ fn bench() -> Bench {
 }
 
 #[tokio::test]
-async fn a_missing_secret_stops_its_own_source_and_is_placed_in_the_file() {
+async fn missing_secret_stops_own_source_with_position() {
     let bench = bench();
     let outfit = outfit(&bench).await;
     let bad = outfit.outfit(&record(&bench, "bad")).await;
@@ -66,7 +66,7 @@ async fn a_missing_secret_stops_its_own_source_and_is_placed_in_the_file() {
 }
 
 #[tokio::test]
-async fn a_secret_that_appears_later_is_read_the_next_time() {
+async fn secret_added_later_is_read_next_time() {
     let bench = bench();
     let outfit = outfit(&bench).await;
     outfit.outfit(&record(&bench, "bad")).await.unwrap_err();
@@ -77,7 +77,7 @@ async fn a_secret_that_appears_later_is_read_the_next_time() {
 }
 
 #[tokio::test]
-async fn a_secret_that_cannot_be_read_for_the_moment_lets_its_source_wait() {
+async fn unavailable_secret_makes_source_wait() {
     let bench = bench();
     let outfit = outfit(&bench).await;
     let workshop = &outfit.workshop;
@@ -95,7 +95,7 @@ async fn a_secret_that_cannot_be_read_for_the_moment_lets_its_source_wait() {
 }
 
 #[tokio::test]
-async fn secret_that_aws_denies_lets_its_source_wait_before_it_blocks() {
+async fn secret_denied_by_aws_is_retried_before_blocking() {
     let reference = SecretRef::Env("TOKEN".to_owned());
     let (region, problem) = ("eu-west-1".to_owned(), "the key is disabled".to_owned());
     let error = SecretError::Refused {
@@ -108,7 +108,7 @@ async fn secret_that_aws_denies_lets_its_source_wait_before_it_blocks() {
 }
 
 #[tokio::test]
-async fn a_definition_that_changed_since_the_start_is_refused() {
+async fn definition_changed_since_start_is_rejected() {
     let bench = bench();
     let outfit = outfit(&bench).await;
     let mut changed = record(&bench, "good");

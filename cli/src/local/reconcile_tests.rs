@@ -122,7 +122,7 @@ fn is_there(path: &Path) -> bool {
 }
 
 #[tokio::test]
-async fn file_without_a_window_is_refused_and_nothing_is_changed() {
+async fn file_without_window_is_rejected_unchanged() {
     let scene = Scene::new(done).await;
     scene.put(0, until(10), "{}\n");
     let newer = scene.put(10, until(20), "{}\n");
@@ -142,7 +142,7 @@ async fn file_without_a_window_is_refused_and_nothing_is_changed() {
 }
 
 #[tokio::test]
-async fn file_of_a_window_that_went_on_in_a_later_copy_is_refused() {
+async fn file_ahead_of_its_window_is_rejected() {
     for (page, is_behind) in [(1, false), (2, true)] {
         let scene = Scene::new(|window| released(window).with(|form| form.page = 1)).await;
         let id = scene.window.id();
@@ -156,7 +156,7 @@ async fn file_of_a_window_that_went_on_in_a_later_copy_is_refused() {
 }
 
 #[tokio::test]
-async fn part_without_an_unfinished_window_is_removed() {
+async fn part_without_unfinished_window_is_removed() {
     let scene = Scene::new(released).await;
     let own = scene.put(0, Stage::Part { restarts: 0 }, "{}\n");
     let left = scene.put(5, Stage::Part { restarts: 0 }, "{}\n");
@@ -167,7 +167,7 @@ async fn part_without_an_unfinished_window_is_removed() {
 }
 
 #[tokio::test]
-async fn part_of_a_pass_that_a_power_loss_took_back_is_removed() {
+async fn part_of_lost_restart_is_removed() {
     let scene = Scene::new(|window| released(window).with(|form| form.restarts = 1)).await;
     let parts = [0, 1, 2].map(|restarts| scene.put(0, Stage::Part { restarts }, "{}\n"));
     let differences = scene.look().await;
@@ -180,7 +180,7 @@ async fn part_of_a_pass_that_a_power_loss_took_back_is_removed() {
 }
 
 #[tokio::test]
-async fn files_of_windows_behind_are_looked_at_whatever_their_day() {
+async fn files_of_behind_windows_are_always_compared() {
     for (text, changed) in [("{}\n", 0), ("{}", 1)] {
         let scene = Scene::new(done).await;
         scene.leave_behind().await;
@@ -194,7 +194,7 @@ async fn files_of_windows_behind_are_looked_at_whatever_their_day() {
 }
 
 #[tokio::test]
-async fn complete_file_of_a_split_window_gets_the_name_it_has_now() {
+async fn complete_file_of_split_window_is_renamed() {
     let scene = Scene::new(released).await;
     let before = scene.put(0, until(20), "{}\n");
     let differences = scene.look().await;
@@ -208,7 +208,7 @@ async fn complete_file_of_a_split_window_gets_the_name_it_has_now() {
 }
 
 #[tokio::test]
-async fn file_inside_time_that_is_done_is_left_alone() {
+async fn file_inside_done_time_is_untouched() {
     let scene = Scene::new(done).await;
     scene.put(0, until(10), "{}\n");
     let inside = scene.put(5, until(15), "{}\n");
@@ -220,7 +220,7 @@ async fn file_inside_time_that_is_done_is_left_alone() {
 }
 
 #[tokio::test]
-async fn files_of_done_windows_are_counted_when_missing_or_changed() {
+async fn missing_or_changed_files_are_counted() {
     for (text, changed) in [
         (None, 1),
         (Some("{}"), 1),
@@ -238,7 +238,7 @@ async fn files_of_done_windows_are_counted_when_missing_or_changed() {
 }
 
 #[tokio::test]
-async fn files_of_lately_finished_windows_are_compared_after_a_caught_up_run() {
+async fn recent_files_are_compared_after_caught_up_run() {
     for (text, changed) in [(None, 1), (Some("{}"), 1), (Some("{}\n"), 0)] {
         let scene = Scene::new(done).await;
         if let Some(text) = text {
@@ -253,7 +253,7 @@ async fn files_of_lately_finished_windows_are_compared_after_a_caught_up_run() {
 }
 
 #[tokio::test]
-async fn files_before_the_first_open_window_are_not_held_against_the_ledger() {
+async fn files_before_first_open_window_are_accepted() {
     let scene = Scene::new(released).await;
     scene.put(-10, until(0), "{}\n");
     scene.look().await.check(&scene.folder).unwrap();

@@ -87,7 +87,7 @@ mod tests {
     }
 
     #[test]
-    fn workers_follow_half_of_the_memory_within_their_bounds() {
+    fn workers_follow_half_of_memory_within_bounds() {
         assert_eq!(workers_for(0), WORKERS_MIN);
         assert_eq!(workers_for(2 * 4 * 16 * MIB), 4);
         assert_eq!(workers_for(2 * 5 * 16 * MIB), 5);
@@ -97,7 +97,7 @@ mod tests {
     }
 
     #[test]
-    fn the_smallest_limit_of_a_control_group_counts() {
+    fn smallest_cgroup_limit_wins() {
         let meminfo = ("proc/meminfo", "MemTotal:  2097152 kB\nMemFree:  1 kB\n");
         let bytes = |files: &[(&str, &str)]| memory_bytes(machine(files).path());
         assert_eq!(bytes(&[]), None);

@@ -87,7 +87,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_address_reads_as_it_is_written() {
+    fn address_reads_as_written() {
         for text in [
             "sqlite:./windlass.db",
             "sqlite:C:windlass.db",
@@ -99,7 +99,7 @@ mod tests {
     }
 
     #[test]
-    fn what_names_no_place_is_refused_with_the_form_that_does() {
+    fn invalid_address_shows_valid_form() {
         for text in ["", "windlass.db", "sqlite:", "postgres:x", "dynamodb"] {
             let refused = text.parse::<StateAddress>().unwrap_err();
             assert_eq!(refused, InvalidAddress::Form, "{text}");

@@ -127,7 +127,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_write_whose_answer_is_lost_is_repeated() {
+    async fn write_with_lost_response_is_repeated() {
         let store = FailingStore::new(MemoryStore::new(), |operation, call| {
             match (operation, call) {
                 (Operation::ApplySource, 1 | 2) => Fault::LoseReply,
@@ -142,7 +142,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_write_that_fails_is_named_with_how_many_were_made_and_no_further_one_begins() {
+    async fn failed_write_stops_and_counts_those_made() {
         let store = FailingStore::new(MemoryStore::new(), |operation, call| {
             match (operation, call) {
                 (Operation::ApplySource, 3) => Fault::Refuse,

@@ -85,7 +85,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn broken_lines_hold_no_record_and_the_whole_part_ends_before_a_torn_one() {
+    fn whole_part_ends_before_torn_line() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("x.ndjson");
         let line =

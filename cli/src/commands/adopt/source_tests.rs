@@ -19,7 +19,7 @@ fn files(definition: &SourceDefinition, ends: &[Timestamp]) -> BTreeMap<Timeline
 }
 
 #[tokio::test]
-async fn clock_that_is_ahead_is_not_believed_beyond_files_and_vendor() {
+async fn fast_clock_is_limited_by_files_and_vendor() {
     let bench = Bench::new(CONFIG);
     let definition = bench.definition();
     let store = SqliteStore::open(&bench.path("windlass.db")).unwrap();

@@ -93,7 +93,7 @@ mod tests {
     use crate::testing::{Bench, CONFIG, at, block};
 
     #[tokio::test]
-    async fn retry_of_a_blocked_source_makes_its_probe_due_and_keeps_its_start() {
+    async fn retry_makes_probe_of_blocked_source_due() {
         let bench = Bench::new(CONFIG);
         let (store, definition) = (bench.store(), bench.definition());
         let record = store.apply_source(&definition, at(0)).await.unwrap();
@@ -121,7 +121,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn retry_of_a_blocked_source_that_is_paused_names_resume() {
+    async fn retry_of_paused_blocked_source_names_resume() {
         let bench = Bench::new(CONFIG);
         let (store, definition) = (bench.store(), bench.definition());
         let record = store.apply_source(&definition, at(0)).await.unwrap();

@@ -44,7 +44,7 @@ async fn observe_clock(
 }
 
 #[tokio::test]
-async fn source_at_rest_by_a_clock_a_day_slow_waits_for_it_and_lags_by_the_vendors() {
+async fn slow_clock_shows_waiting_and_vendor_lag() {
     let bench = Bench::new(CONFIG);
     let (store, definition) = (bench.store(), bench.definition());
     store.apply_source(&definition, at(0)).await.unwrap();
@@ -73,7 +73,7 @@ async fn source_at_rest_by_a_clock_a_day_slow_waits_for_it_and_lags_by_the_vendo
 }
 
 #[tokio::test]
-async fn the_next_probe_is_due_by_this_machines_clock_whatever_the_vendors_shows() {
+async fn probe_is_due_by_machine_clock() {
     let bench = Bench::new(CONFIG);
     let (store, definition) = (bench.store(), bench.definition());
     let stored = store.apply_source(&definition, at(0)).await.unwrap();
@@ -89,7 +89,7 @@ async fn the_next_probe_is_due_by_this_machines_clock_whatever_the_vendors_shows
 
 /// A vendor two hours ahead of a machine whose `windlass run` has caught up by the earlier clock.
 #[tokio::test]
-async fn nothing_is_behind_since_an_instant_that_has_not_come() {
+async fn behind_since_is_never_in_future() {
     let bench = Bench::new(CONFIG);
     let (store, definition) = (bench.store(), bench.definition());
     store.apply_source(&definition, at(0)).await.unwrap();

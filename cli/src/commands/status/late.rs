@@ -136,7 +136,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn how_late_a_vendor_is_reads_like_this() {
+    async fn lateness_reads_like_this() {
         for (found, expected) in [
             (
                 [(940, 99_060), (30, 99_970)],
@@ -169,7 +169,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn scripts_get_the_numbers_of_each_sweep_that_compared_something() {
+    async fn json_lists_sweeps_with_compared_records() {
         let late = Late::of(&swept([(140, 99_860), (0, 0)]).await);
         assert_eq!(
             late.to_json(),
@@ -179,7 +179,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_could_not_be_read_again_is_said_with_what_tries_it_again() {
+    async fn parked_sweep_windows_are_shown_with_retry() {
         let mut view = swept([(0, 0); 2]).await;
         let LaneView { progress, open, .. } = &mut view.lanes[1];
         let Progress { timeline, .. } = progress;

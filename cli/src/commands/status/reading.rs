@@ -99,7 +99,7 @@ mod tests {
     use crate::testing::{Bench, CONFIG};
 
     #[tokio::test]
-    async fn sources_are_read_one_by_one_up_to_the_limit_and_not_beyond_it() {
+    async fn sources_are_read_singly_up_to_limit() {
         let bench = Bench::new(CONFIG);
         let (store, definition) = (bench.store(), bench.definition());
         let now = Timestamp::from_ms(0);

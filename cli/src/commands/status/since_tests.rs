@@ -148,7 +148,7 @@ fn told(standing: &Standing) -> serde_json::Value {
 }
 
 #[tokio::test]
-async fn open_windows_without_trouble_are_counted_exactly_and_as_of_the_last_tick() {
+async fn untroubled_open_windows_are_counted() {
     let scene = Scene::new().await;
     let [exact, listed] = scene.both(201).await;
     let expected = |is_exact: bool| {
@@ -163,7 +163,7 @@ async fn open_windows_without_trouble_are_counted_exactly_and_as_of_the_last_tic
 }
 
 #[tokio::test]
-async fn failing_source_shows_its_first_failure_however_often_it_is_tried() {
+async fn failing_source_shows_first_failure() {
     let scene = Scene::new().await;
     for minute in [201, 205, 209] {
         scene.fail(minute).await;
@@ -191,7 +191,7 @@ async fn failing_source_shows_its_first_failure_however_often_it_is_tried() {
 }
 
 #[tokio::test]
-async fn parked_window_shows_when_it_parked_and_more_waiting_does_not_move_that() {
+async fn parked_since_does_not_move() {
     let scene = Scene::new().await;
     scene.park(205).await;
     for minute in [206, 220, 300] {
@@ -213,7 +213,7 @@ async fn parked_window_shows_when_it_parked_and_more_waiting_does_not_move_that(
 }
 
 #[tokio::test]
-async fn marks_without_a_summary_show_no_count_instead_of_a_wrong_one() {
+async fn missing_summary_shows_no_count() {
     let scene = Scene::new().await;
     let shard = scene.definition.shard();
     let marks = scene.store.progress_of(shard, &scene.definition.name);
@@ -235,7 +235,7 @@ async fn marks_without_a_summary_show_no_count_instead_of_a_wrong_one() {
 }
 
 #[tokio::test]
-async fn source_that_no_tick_plans_shows_since_when() {
+async fn unplanned_source_shows_behind_since() {
     let scene = Scene::new().await;
     let shard = scene.definition.shard();
     let marks = scene.store.progress_of(shard, &scene.definition.name);
@@ -262,7 +262,7 @@ async fn source_that_no_tick_plans_shows_since_when() {
 }
 
 #[tokio::test]
-async fn status_fits_the_terminal_and_says_what_it_leaves_out() {
+async fn status_fits_terminal_and_names_omissions() {
     let scene = Scene::new().await;
     scene.fail(201).await;
     scene.tick(201).await;

@@ -42,7 +42,7 @@ fn state(standing: &Standing) -> String {
 }
 
 #[tokio::test]
-async fn a_source_is_not_started_then_running_then_interrupted_and_what_failed_is_said() {
+async fn state_follows_source_life_and_shows_failure() {
     let bench = Bench::new(CONFIG);
     let (store, definition) = (bench.store(), bench.definition());
     let now = definition.start.plus_ms(1_000_000);
@@ -77,7 +77,7 @@ async fn a_source_is_not_started_then_running_then_interrupted_and_what_failed_i
 }
 
 #[tokio::test]
-async fn time_that_nobody_cuts_is_not_taken_for_caught_up() {
+async fn unplanned_settled_time_is_not_caught_up() {
     let bench = Bench::new(CONFIG);
     let (store, definition) = (bench.store(), bench.definition());
     store.apply_source(&definition, at(0)).await.unwrap();
@@ -96,7 +96,7 @@ async fn time_that_nobody_cuts_is_not_taken_for_caught_up() {
 }
 
 #[tokio::test]
-async fn a_source_that_is_about_to_lose_records_says_when_while_it_is_held_too() {
+async fn paused_endangered_source_shows_deadline() {
     const HOUR_MS: i64 = 3_600_000;
     let bench = Bench::new(CONFIG);
     let (store, mut definition) = (bench.store(), bench.definition());
@@ -125,7 +125,7 @@ async fn a_source_that_is_about_to_lose_records_says_when_while_it_is_held_too()
 }
 
 #[tokio::test]
-async fn a_vendor_that_is_late_reads_like_this() {
+async fn late_vendor_reads_like_this() {
     let bench = Bench::new(CONFIG);
     let (store, mut definition) = (bench.store(), bench.definition());
     let hour_ms = 3_600_000;
@@ -167,7 +167,7 @@ async fn a_vendor_that_is_late_reads_like_this() {
 }
 
 #[tokio::test]
-async fn a_wait_that_the_vendor_asked_for_is_said_once_and_to_the_second() {
+async fn requested_wait_is_shown_once_in_seconds() {
     let bench = Bench::new(CONFIG);
     let (store, definition) = (bench.store(), bench.definition());
     let now = definition.start.plus_ms(3_600_000);
@@ -212,7 +212,7 @@ async fn a_wait_that_the_vendor_asked_for_is_said_once_and_to_the_second() {
 }
 
 #[tokio::test]
-async fn who_holds_a_source_up_is_said_with_what_lets_it_go_on() {
+async fn paused_or_blocked_source_is_shown_with_cure() {
     let bench = Bench::new(CONFIG);
     let (store, definition) = (bench.store(), bench.definition());
     let now = definition.start;
@@ -251,7 +251,7 @@ async fn who_holds_a_source_up_is_said_with_what_lets_it_go_on() {
 }
 
 #[tokio::test]
-async fn connector_that_changed_since_it_was_applied_is_shown_with_the_cure() {
+async fn connector_changed_since_apply_is_shown_with_cure() {
     let bench = Bench::new(CONFIG);
     let (store, mut definition) = (bench.store(), bench.definition());
     let now = definition.start;
@@ -296,7 +296,7 @@ async fn connector_that_changed_since_it_was_applied_is_shown_with_the_cure() {
 }
 
 #[tokio::test]
-async fn source_that_no_file_names_is_shown_as_paused_for_that_and_since_when() {
+async fn source_named_by_no_file_is_shown_paused() {
     let bench = Bench::new(CONFIG);
     let (store, definition) = (bench.store(), bench.definition());
     let unnamed = SourceDefinition {

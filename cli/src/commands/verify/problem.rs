@@ -39,7 +39,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_files_that_no_run_will_write_again_are_problems() {
+    fn only_files_no_run_rewrites_are_problems() {
         let (bytes, expected) = (9, 10);
         for (agreement, problem) in [
             (Agreement::Agrees, None),

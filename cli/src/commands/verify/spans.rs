@@ -47,7 +47,7 @@ mod tests {
     }
 
     #[test]
-    fn file_that_starts_inside_another_file_or_a_window_overlaps() {
+    fn file_starting_inside_another_span_overlaps() {
         let mut spans = Spans::default();
         for (from, to) in [(0, 10), (10, 20), (15, 25), (31, 40), (50, 60)] {
             spans.add(span(from, to));

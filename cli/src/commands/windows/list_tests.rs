@@ -63,7 +63,7 @@ fn ledger() -> Vec<Window> {
 }
 
 #[test]
-fn on_a_terminal_windows_are_grouped_by_lane_and_fit_80_columns() {
+fn terminal_list_groups_by_lane_within_80_columns() {
     let text = text(&ledger(), true, at(60));
     insta::assert_snapshot!(text);
     let widest = text.lines().map(|line| line.chars().count()).max();
@@ -71,7 +71,7 @@ fn on_a_terminal_windows_are_grouped_by_lane_and_fit_80_columns() {
 }
 
 #[test]
-fn elsewhere_each_window_is_one_line_that_begins_with_its_id() {
+fn piped_list_has_one_window_per_line() {
     let windows = ledger();
     let text = text(&windows, false, at(60));
     insta::assert_snapshot!(text);
@@ -85,7 +85,7 @@ fn elsewhere_each_window_is_one_line_that_begins_with_its_id() {
 }
 
 #[test]
-fn a_list_without_windows_says_so_instead_of_showing_a_header_alone() {
+fn empty_list_shows_message_without_header() {
     for on_terminal in [true, false] {
         assert_eq!(text(&[], on_terminal, at(0)), "there are no such windows\n");
     }

@@ -66,7 +66,7 @@ mod tests {
     }
 
     #[test]
-    fn a_window_is_shown_from_its_name_to_its_end() {
+    fn window_is_shown_whole() {
         let text = full(&window());
         let names: Vec<_> = text
             .lines()
@@ -78,7 +78,7 @@ mod tests {
     }
 
     #[test]
-    fn people_read_no_milliseconds_that_are_not_there_and_scripts_always_do() {
+    fn only_text_omits_zero_milliseconds() {
         let text = full(&window());
         for line in [
             "window             okta/0123456789ab/live/2026-01-01T00:00:00.000Z",
