@@ -38,8 +38,7 @@ fn only_as_the_role(calls: &[Call], action: &str) -> anyhow::Result<()> {
 }
 
 #[tokio::test]
-async fn a_stream_of_another_account_is_written_in_its_role_and_the_state_is_not()
--> anyhow::Result<()> {
+async fn only_stream_calls_use_other_account_role() -> anyhow::Result<()> {
     let calls = pull_as_the_role("role", 850).await?;
     only_as_the_role(&calls, "firehose:PutRecordBatch")?;
     let assumed: Vec<_> = calls
@@ -63,7 +62,7 @@ async fn a_stream_of_another_account_is_written_in_its_role_and_the_state_is_not
 }
 
 #[tokio::test]
-async fn rejects_go_to_the_other_account_too() -> anyhow::Result<()> {
+async fn rejects_go_to_other_account() -> anyhow::Result<()> {
     let calls = pull_as_the_role("role-rejects", 1_100_000).await?;
     only_as_the_role(&calls, "s3:PutObject")?;
     let mut objects = calls.iter().filter(|call| call.action == "s3:PutObject");

@@ -126,8 +126,7 @@ async fn pull_into_kinesis(called: &mut Called) -> anyhow::Result<()> {
 }
 
 #[tokio::test]
-async fn each_function_calls_what_its_policies_allow_and_no_more_is_allowed() -> anyhow::Result<()>
-{
+async fn policies_allow_exactly_the_calls_made() -> anyhow::Result<()> {
     let mut called = Called::default();
     pull_what_is_too_large(&mut called).await?;
     pull_what_is_difficult(&mut called).await?;

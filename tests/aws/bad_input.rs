@@ -71,13 +71,13 @@ async fn misled(name: &str, variable: (&str, &str), words: &[&str]) -> anyhow::R
 }
 
 #[tokio::test]
-async fn a_table_that_is_not_there_is_named() -> anyhow::Result<()> {
+async fn missing_table_is_named() -> anyhow::Result<()> {
     let words = ["no-such-table", "us-east-1"];
     misled("missing", ("WINDLASS_TABLE", "no-such-table"), &words).await
 }
 
 #[tokio::test]
-async fn the_wrong_region_is_named() -> anyhow::Result<()> {
+async fn wrong_region_is_named() -> anyhow::Result<()> {
     misled(
         "region",
         ("AWS_REGION", "eu-west-1"),
@@ -102,17 +102,17 @@ async fn refused_tick(
 }
 
 #[tokio::test]
-async fn credentials_that_have_expired_are_said_to_have() -> anyhow::Result<()> {
+async fn expired_credentials_are_named() -> anyhow::Result<()> {
     refused_tick("expired", "dynamodb:*", Refusal::ExpiredToken, &["expired"]).await
 }
 
 #[tokio::test]
-async fn keys_that_nobody_has_are_said_to_be_unknown() -> anyhow::Result<()> {
+async fn unknown_keys_are_named() -> anyhow::Result<()> {
     refused_tick("unknown", "dynamodb:*", Refusal::UnknownKey, &["invalid"]).await
 }
 
 #[tokio::test]
-async fn a_read_that_is_denied_names_action_and_table() -> anyhow::Result<()> {
+async fn denied_read_names_action_and_table() -> anyhow::Result<()> {
     let words = ["dynamodb:GetItem", "denied-read-"];
     refused_tick(
         "denied-read",
@@ -124,7 +124,7 @@ async fn a_read_that_is_denied_names_action_and_table() -> anyhow::Result<()> {
 }
 
 #[tokio::test]
-async fn a_table_of_another_version_is_refused_and_left_alone() -> anyhow::Result<()> {
+async fn table_of_another_version_is_rejected_unchanged() -> anyhow::Result<()> {
     let deployment = deployment("version").await?;
     let items = deployment.table.items("table").await?;
     let schema = items.first().context("the table has no item of its own")?;
@@ -183,7 +183,7 @@ async fn unblocked(deployment: &Deployment, repeats_max: usize) -> anyhow::Resul
 }
 
 #[tokio::test]
-async fn a_stream_that_is_not_there_blocks_the_source_and_is_named() -> anyhow::Result<()> {
+async fn missing_stream_blocks_source_and_is_named() -> anyhow::Result<()> {
     let deployment = deployment("stream").await?;
     deployment.reconfigure(&format!("stream: {STREAM}"), "stream: no-such-stream")?;
     deployment.apply().await?;
@@ -196,8 +196,7 @@ async fn a_stream_that_is_not_there_blocks_the_source_and_is_named() -> anyhow::
 }
 
 #[tokio::test]
-async fn a_stream_that_may_not_be_written_blocks_the_source_and_the_action_is_named()
--> anyhow::Result<()> {
+async fn denied_stream_write_blocks_source_naming_action() -> anyhow::Result<()> {
     let deployment = deployment("denied-stream").await?;
     deployment
         .refusals
@@ -218,8 +217,7 @@ async fn a_stream_that_may_not_be_written_blocks_the_source_and_the_action_is_na
 }
 
 #[tokio::test]
-async fn a_secret_that_may_not_be_read_blocks_the_source_until_a_probe_can_read_it()
--> anyhow::Result<()> {
+async fn denied_secret_blocks_source_until_probe_succeeds() -> anyhow::Result<()> {
     let deployment = deployment("denied-secret").await?;
     deployment
         .refusals
@@ -233,7 +231,7 @@ async fn a_secret_that_may_not_be_read_blocks_the_source_until_a_probe_can_read_
 }
 
 #[tokio::test]
-async fn a_secret_that_is_no_json_blocks_the_source_and_is_not_quoted() -> anyhow::Result<()> {
+async fn malformed_secret_blocks_source_unquoted() -> anyhow::Result<()> {
     let deployment = deployment("secret").await?;
     deployment.set_secret("hunter2-and-no-json").await?;
     let reason = blocked(&deployment).await?;
@@ -249,8 +247,7 @@ async fn a_secret_that_is_no_json_blocks_the_source_and_is_not_quoted() -> anyho
 }
 
 #[tokio::test]
-async fn a_worker_that_may_not_write_the_state_says_so_and_delivers_nothing() -> anyhow::Result<()>
-{
+async fn worker_denied_state_writes_delivers_nothing() -> anyhow::Result<()> {
     let deployment = deployment("denied-write").await?;
     deployment
         .refusals

@@ -65,7 +65,7 @@ fn item(sk: &str, bytes: usize) -> Value {
 }
 
 #[tokio::test]
-async fn capacity_is_counted_as_dynamodb_counts_it() -> anyhow::Result<()> {
+async fn capacity_is_counted_as_in_dynamodb() -> anyhow::Result<()> {
     let table = Table::new("capacity").await?;
     let key = |sk: &str| json!({"pk": {"S": "p"}, "sk": {"S": sk}});
     let set = |value: &str, condition: &str| {
@@ -105,7 +105,7 @@ async fn capacity_is_counted_as_dynamodb_counts_it() -> anyhow::Result<()> {
 }
 
 #[tokio::test]
-async fn trouble_comes_before_or_after_the_write_as_told() -> anyhow::Result<()> {
+async fn faults_strike_before_or_after_write() -> anyhow::Result<()> {
     let table = Table::new("trouble").await?;
     for (fault, applied) in [
         (StateFault::Throttled, false),
@@ -128,7 +128,7 @@ async fn trouble_comes_before_or_after_the_write_as_told() -> anyhow::Result<()>
 }
 
 #[tokio::test]
-async fn calls_are_remembered_and_refused_by_action() -> anyhow::Result<()> {
+async fn calls_are_recorded_and_denied_by_action() -> anyhow::Result<()> {
     let table = Table::new("refusals").await?;
     table
         .refusals
@@ -150,7 +150,7 @@ async fn calls_are_remembered_and_refused_by_action() -> anyhow::Result<()> {
 }
 
 #[tokio::test]
-async fn an_emulator_of_its_own_ends_with_its_owner() -> anyhow::Result<()> {
+async fn emulator_ends_with_its_owner() -> anyhow::Result<()> {
     let emulator =
         Emulator::start(windlass_tests::aws::emulator::EmulatorSettings::default()).await?;
     let shared = Emulator::shared().await?;

@@ -55,7 +55,7 @@ async fn status(deployment: &Deployment) -> anyhow::Result<Value> {
 }
 
 #[tokio::test]
-async fn worker_with_another_manifest_waits_until_it_is_applied() -> anyhow::Result<()> {
+async fn worker_with_other_manifest_waits_for_apply() -> anyhow::Result<()> {
     let stock = Stock::google(2, 1, 20);
     let records = stock.records();
     let deployment = Deployment::new("manifest", stock.start().await, Setup::default()).await?;

@@ -56,7 +56,7 @@ fn report(deployment: &Deployment, kind: StreamKind) -> anyhow::Result<String> {
 
 /// P9 one engine: every store keeps one contract and every sink another, each checked by one suite.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_hundred_thousand_records_arrive_once_each() -> anyhow::Result<()> {
+async fn hundred_thousand_records_arrive_once_each() -> anyhow::Result<()> {
     let stock = Stock::google(10, 10, 1_000);
     let deployment = pull("pull", stock, Setup::default()).await?;
     println!("{}", report(&deployment, StreamKind::Firehose)?);
@@ -67,7 +67,7 @@ async fn a_hundred_thousand_records_arrive_once_each() -> anyhow::Result<()> {
 }
 
 #[tokio::test]
-async fn two_ticks_at_once_plan_nothing_twice() -> anyhow::Result<()> {
+async fn concurrent_ticks_plan_nothing_twice() -> anyhow::Result<()> {
     let vendor = Stock::google(6, 1, 20).start().await;
     let deployment = Deployment::new("two-ticks", vendor, Setup::default()).await?;
     deployment.apply().await?;
@@ -87,7 +87,7 @@ async fn two_ticks_at_once_plan_nothing_twice() -> anyhow::Result<()> {
 }
 
 #[tokio::test]
-async fn a_pull_into_kinesis_is_as_complete() -> anyhow::Result<()> {
+async fn pull_into_kinesis_is_complete() -> anyhow::Result<()> {
     let setup = Setup {
         kind: StreamKind::Kinesis,
         ..Setup::default()

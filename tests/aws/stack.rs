@@ -131,7 +131,7 @@ async fn wait_until_complete(operator: &Operator<'_>, vendor: &Vendor) -> anyhow
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_deployed_template_brings_everything_into_its_bucket_by_itself() -> anyhow::Result<()> {
+async fn deployed_template_delivers_everything_into_bucket() -> anyhow::Result<()> {
     let emulator = Emulator::start(EmulatorSettings { auth: true }).await?;
     let vendor = Stock::google(3, 4, 100).start().await;
     let pull = Pull::of(&vendor);

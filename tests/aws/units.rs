@@ -41,7 +41,7 @@ fn count(number: usize) -> anyhow::Result<f64> {
 }
 
 #[tokio::test]
-async fn a_quiet_window_costs_four_write_units_and_each_further_page_one() -> anyhow::Result<()> {
+async fn quiet_window_costs_four_write_units() -> anyhow::Result<()> {
     for pages in [1, 5] {
         let (deployment, units) = billed(&format!("units-{pages}"), 6, pages, NO_SWEEPS).await?;
         let rows = deployment.table.windows().await?;
@@ -60,8 +60,7 @@ async fn a_quiet_window_costs_four_write_units_and_each_further_page_one() -> an
 }
 
 #[tokio::test]
-async fn a_page_of_fifty_records_that_sweeps_will_read_again_costs_one_more() -> anyhow::Result<()>
-{
+async fn swept_page_costs_one_more_unit() -> anyhow::Result<()> {
     let (deployment, units) = billed("units-swept", 6, 5, SWEEPS).await?;
     let rows = deployment.table.windows().await?;
     let pages: u64 = rows.iter().map(|row| row.page).sum();
@@ -80,7 +79,7 @@ async fn a_page_of_fifty_records_that_sweeps_will_read_again_costs_one_more() ->
 }
 
 #[tokio::test]
-async fn the_tick_of_an_idle_source_costs_one_read_unit_and_no_write() -> anyhow::Result<()> {
+async fn idle_source_tick_costs_one_read_unit() -> anyhow::Result<()> {
     let (deployment, _) = billed("idle", 1, 1, NO_SWEEPS).await?;
     deployment.tick().await?.expect_success()?;
     let calls = deployment.proxy.consumed();

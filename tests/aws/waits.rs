@@ -20,7 +20,7 @@ const IN_FLIGHT: usize = 2;
 
 /// P5 polite: workers of a rate group share one request rate, and a long wait is stored, not slept.
 #[tokio::test]
-async fn an_hour_that_a_vendor_asks_for_is_stored_and_not_slept() -> anyhow::Result<()> {
+async fn hour_long_wait_is_stored_not_slept() -> anyhow::Result<()> {
     let vendor = Stock::google(4, 1, 20).start().await;
     vendor.set_quirk(Quirk::RetryAfter(3_600));
     let setup = Setup {

@@ -12,8 +12,7 @@ const TICKS_MAX: usize = 200;
 
 /// P4 fenced: a worker that lost its window cannot change it.
 #[tokio::test]
-async fn a_worker_that_was_overtaken_is_refused_and_repeats_its_page_in_flight_at_most()
--> anyhow::Result<()> {
+async fn overtaken_worker_is_fenced_and_repeats_one_page() -> anyhow::Result<()> {
     let stock = Stock::google(1, 12, PAGE).latency_ms(100..=150);
     let setup = Setup {
         worker_timeout_ms: 120_000,

@@ -81,7 +81,7 @@ async fn adopt_and_go_on(project: &Project, vendor: &Vendor) -> anyhow::Result<(
 }
 
 #[tokio::test]
-async fn lost_state_replaces_nothing_and_goes_on_after_adopting() -> anyhow::Result<()> {
+async fn lost_state_replaces_nothing_and_resumes_after_adopt() -> anyhow::Result<()> {
     for (shape, seed) in [(Shape::Google, 91), (Shape::Okta, 92)] {
         let (vendor, project) = delivered(shape, seed).await?;
         lose_state(&project)?;
@@ -99,7 +99,7 @@ async fn lost_state_replaces_nothing_and_goes_on_after_adopting() -> anyhow::Res
 
 /// Old days may be moved to another disk: a walk and a write follow the link alike.
 #[tokio::test]
-async fn linked_days_are_adopted_and_written_through() -> anyhow::Result<()> {
+async fn linked_day_folders_are_adopted_and_written() -> anyhow::Result<()> {
     let (vendor, project) = delivered(Shape::Okta, 99).await?;
     let (path, _) = project
         .files_of_output()?
@@ -122,7 +122,7 @@ async fn linked_days_are_adopted_and_written_through() -> anyhow::Result<()> {
 }
 
 #[tokio::test]
-async fn lost_state_of_an_unfinished_pull_delivers_the_rest_once() -> anyhow::Result<()> {
+async fn adopted_unfinished_pull_delivers_rest_once() -> anyhow::Result<()> {
     let vendor = Scene::new(Shape::Okta, 6, 8)
         .seed(93)
         .latency_ms(2..=5)
@@ -143,7 +143,7 @@ async fn lost_state_of_an_unfinished_pull_delivers_the_rest_once() -> anyhow::Re
 }
 
 #[tokio::test]
-async fn older_state_replaces_nothing_and_goes_on_after_adopting() -> anyhow::Result<()> {
+async fn older_state_replaces_nothing_and_resumes_after_adopt() -> anyhow::Result<()> {
     let vendor = Scene::new(Shape::Google, 6, 8)
         .seed(94)
         .latency_ms(2..=5)
@@ -195,7 +195,7 @@ fn rename_as_before(project: &Project) -> anyhow::Result<Vec<PathBuf>> {
 }
 
 #[tokio::test]
-async fn files_without_an_end_in_their_name_get_only_the_records_they_lack() -> anyhow::Result<()> {
+async fn old_style_files_get_only_missing_records() -> anyhow::Result<()> {
     for (shape, seed) in [(Shape::Google, 95), (Shape::Okta, 96)] {
         let (vendor, project) = delivered(shape, seed).await?;
         let files = rename_as_before(&project)?;
@@ -226,8 +226,7 @@ fn complete_files(project: &Project) -> anyhow::Result<Vec<PathBuf>> {
 }
 
 #[tokio::test]
-async fn damaged_files_get_the_records_they_lack_and_planted_ones_count_as_nothing()
--> anyhow::Result<()> {
+async fn damaged_files_get_missing_records() -> anyhow::Result<()> {
     for with_state in [false, true] {
         let (vendor, project) = delivered(Shape::Okta, 100).await?;
         let files = complete_files(&project)?;
@@ -268,7 +267,7 @@ async fn damaged_files_get_the_records_they_lack_and_planted_ones_count_as_nothi
 }
 
 #[tokio::test]
-async fn missing_files_are_delivered_again_when_asked_for() -> anyhow::Result<()> {
+async fn missing_files_are_delivered_again_on_request() -> anyhow::Result<()> {
     let (vendor, project) = delivered(Shape::Okta, 101).await?;
     let files = complete_files(&project)?;
     let gone = files.first().context("no file")?;
@@ -291,7 +290,7 @@ async fn missing_files_are_delivered_again_when_asked_for() -> anyhow::Result<()
 }
 
 #[tokio::test]
-async fn adoption_that_lost_its_power_is_repaired_by_the_next_one() -> anyhow::Result<()> {
+async fn adopt_after_power_loss_is_repaired_by_next() -> anyhow::Result<()> {
     if !preload::is_supported() {
         println!("skipped: the layer is for Linux");
         return Ok(());
@@ -312,7 +311,7 @@ async fn adoption_that_lost_its_power_is_repaired_by_the_next_one() -> anyhow::R
 }
 
 #[tokio::test]
-async fn adopting_beside_a_run_is_refused() -> anyhow::Result<()> {
+async fn adopt_is_rejected_during_run() -> anyhow::Result<()> {
     let vendor = Scene::new(Shape::Okta, 6, 8)
         .latency_ms(20..=40)
         .start()
@@ -329,7 +328,7 @@ async fn adopting_beside_a_run_is_refused() -> anyhow::Result<()> {
 }
 
 #[tokio::test]
-async fn verify_names_missing_cut_grown_foreign_and_unreadable_files() -> anyhow::Result<()> {
+async fn verify_names_every_kind_of_problem_file() -> anyhow::Result<()> {
     let (_vendor, project) = delivered(Shape::Okta, 98).await?;
     check_clean(&project).await?;
     let files: Vec<_> = project.files_of_output()?;

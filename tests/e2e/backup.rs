@@ -42,8 +42,7 @@ async fn pulled_with_a_copy() -> anyhow::Result<(Vendor, Project)> {
 }
 
 #[tokio::test]
-async fn backup_of_a_running_state_is_put_back_and_replaces_no_delivered_file() -> anyhow::Result<()>
-{
+async fn restored_backup_replaces_no_delivered_file() -> anyhow::Result<()> {
     let (vendor, project) = pulled_with_a_copy().await?;
     put_back(&project, "backup.db")?;
     let status = project.status().await?;
@@ -63,7 +62,7 @@ async fn backup_of_a_running_state_is_put_back_and_replaces_no_delivered_file() 
 }
 
 #[tokio::test]
-async fn backup_goes_on_alone_with_a_folder_of_its_own() -> anyhow::Result<()> {
+async fn backup_resumes_in_new_folder() -> anyhow::Result<()> {
     let (vendor, project) = pulled_with_a_copy().await?;
     put_back(&project, "backup.db")?;
     fs::rename(project.out(), project.root().join("earlier"))?;

@@ -38,7 +38,7 @@ async fn refuse(old: &str, new: &str, words: &[&str]) -> anyhow::Result<Outcome>
 }
 
 #[tokio::test]
-async fn a_misspelled_field_is_answered_with_its_line_and_the_right_word() -> anyhow::Result<()> {
+async fn misspelled_field_shows_line_and_suggestion() -> anyhow::Result<()> {
     refuse(
         "max_in_flight:",
         "max_in_fligth:",
@@ -49,14 +49,14 @@ async fn a_misspelled_field_is_answered_with_its_line_and_the_right_word() -> an
 }
 
 #[tokio::test]
-async fn a_field_nobody_knows_is_refused() -> anyhow::Result<()> {
+async fn unknown_field_is_rejected() -> anyhow::Result<()> {
     refuse("    sink: lake\n", "    colour: blue", &["colour"])
         .await
         .map(drop)
 }
 
 #[tokio::test]
-async fn yaml_that_ends_too_early_is_refused() -> anyhow::Result<()> {
+async fn truncated_yaml_is_rejected() -> anyhow::Result<()> {
     let (project, _vendor) = project(Shape::Okta).await?;
     project.reconfigure("params: { domain: example.okta.com }", "params: { domain: ")?;
     project
@@ -67,7 +67,7 @@ async fn yaml_that_ends_too_early_is_refused() -> anyhow::Result<()> {
 }
 
 #[tokio::test]
-async fn an_end_that_is_not_after_the_start_is_refused() -> anyhow::Result<()> {
+async fn end_before_start_is_rejected() -> anyhow::Result<()> {
     let (project, vendor) = project(Shape::Okta).await?;
     let span = vendor.timeline().span();
     let (end, start) = (
@@ -83,26 +83,26 @@ async fn an_end_that_is_not_after_the_start_is_refused() -> anyhow::Result<()> {
 }
 
 #[tokio::test]
-async fn a_duration_that_is_none_is_refused() -> anyhow::Result<()> {
+async fn invalid_duration_is_rejected() -> anyhow::Result<()> {
     refuse("initial: 10m", "initial: ten", &["ten"])
         .await
         .map(drop)
 }
 
 #[tokio::test]
-async fn windows_whose_widths_contradict_each_other_are_refused() -> anyhow::Result<()> {
+async fn contradictory_window_widths_are_rejected() -> anyhow::Result<()> {
     refuse("min: 10m", "min: 11m", &["window"]).await.map(drop)
 }
 
 #[tokio::test]
-async fn less_settle_than_the_vendor_needs_is_refused() -> anyhow::Result<()> {
+async fn settle_below_vendor_minimum_is_rejected() -> anyhow::Result<()> {
     refuse("max_in_flight: 4", "settle: 1s", &["settle"])
         .await
         .map(drop)
 }
 
 #[tokio::test]
-async fn a_connector_nobody_knows_is_answered_with_the_closest_one() -> anyhow::Result<()> {
+async fn unknown_connector_suggests_closest_one() -> anyhow::Result<()> {
     let words = ["okta_sytem_log", "okta_system_log"];
     refuse("okta_system_log", "okta_sytem_log", &words)
         .await
@@ -110,14 +110,14 @@ async fn a_connector_nobody_knows_is_answered_with_the_closest_one() -> anyhow::
 }
 
 #[tokio::test]
-async fn a_sink_that_does_not_exist_is_answered_with_those_that_do() -> anyhow::Result<()> {
+async fn unknown_sink_lists_known_ones() -> anyhow::Result<()> {
     refuse("sink: lake", "sink: like", &["like", "lake"])
         .await
         .map(drop)
 }
 
 #[tokio::test]
-async fn one_missing_secret_blocks_its_source_and_the_others_are_pulled() -> anyhow::Result<()> {
+async fn missing_secret_blocks_only_its_source() -> anyhow::Result<()> {
     for (secret, named) in [
         ("env:WINDLASS_TEST_ABSENT", "WINDLASS_TEST_ABSENT"),
         ("file:absent.token", "absent.token"),
@@ -138,8 +138,7 @@ async fn one_missing_secret_blocks_its_source_and_the_others_are_pulled() -> any
 }
 
 #[tokio::test]
-async fn a_secret_pasted_into_the_configuration_is_refused_and_not_repeated() -> anyhow::Result<()>
-{
+async fn pasted_secret_is_rejected_unquoted() -> anyhow::Result<()> {
     let pasted = "hunter2hunter2";
     let outcome = refuse("env:WINDLASS_TEST_OKTA_TOKEN", pasted, &["env:", "file:"]).await?;
     ensure!(!outcome.said().contains(pasted), "it repeats the secret");
@@ -147,7 +146,7 @@ async fn a_secret_pasted_into_the_configuration_is_refused_and_not_repeated() ->
 }
 
 #[tokio::test]
-async fn plain_http_to_another_machine_is_refused() -> anyhow::Result<()> {
+async fn remote_plain_http_is_rejected() -> anyhow::Result<()> {
     let (project, vendor) = project(Shape::Okta).await?;
     project.reconfigure(&vendor.uri(), "http://vendor.example")?;
     project
@@ -158,7 +157,7 @@ async fn plain_http_to_another_machine_is_refused() -> anyhow::Result<()> {
 }
 
 #[tokio::test]
-async fn a_configuration_that_is_not_there_is_named() -> anyhow::Result<()> {
+async fn missing_configuration_is_named() -> anyhow::Result<()> {
     let (project, _vendor) = project(Shape::Okta).await?;
     fs::remove_file(project.config())?;
     project
@@ -169,8 +168,7 @@ async fn a_configuration_that_is_not_there_is_named() -> anyhow::Result<()> {
 }
 
 #[tokio::test]
-async fn credentials_the_vendor_refuses_block_the_source_and_keep_its_windows() -> anyhow::Result<()>
-{
+async fn rejected_credentials_block_source_and_keep_windows() -> anyhow::Result<()> {
     let (project, vendor) = project(Shape::Okta).await?;
     project.write("wrong.token", "not-the-token-of-this-vendor")?;
     project.reconfigure("env:WINDLASS_TEST_OKTA_TOKEN", "file:wrong.token")?;
@@ -186,7 +184,7 @@ async fn credentials_the_vendor_refuses_block_the_source_and_keep_its_windows() 
 }
 
 #[tokio::test]
-async fn a_vendor_that_is_not_there_is_named_and_costs_nothing() -> anyhow::Result<()> {
+async fn unreachable_vendor_is_named_and_loses_nothing() -> anyhow::Result<()> {
     let (project, vendor) = project(Shape::Okta).await?;
     // A recently free port without a listener.
     let nobody = TcpListener::bind("127.0.0.1:0")?.local_addr()?.to_string();
@@ -217,7 +215,7 @@ async fn a_vendor_that_is_not_there_is_named_and_costs_nothing() -> anyhow::Resu
 
 /// File modes do not stop the superuser, so the obstacle is a file in place of a folder.
 #[tokio::test]
-async fn an_output_folder_that_cannot_be_made_is_named() -> anyhow::Result<()> {
+async fn uncreatable_output_folder_is_named() -> anyhow::Result<()> {
     let (project, vendor) = project(Shape::Okta).await?;
     project.write("out", "in the way")?;
     project
@@ -233,7 +231,7 @@ async fn an_output_folder_that_cannot_be_made_is_named() -> anyhow::Result<()> {
 }
 
 #[tokio::test]
-async fn a_state_that_is_a_folder_or_lies_in_none_is_named() -> anyhow::Result<()> {
+async fn unusable_state_path_is_named() -> anyhow::Result<()> {
     let (folder, _vendor) = project(Shape::Okta).await?;
     fs::create_dir(folder.state())?;
     folder
@@ -265,13 +263,13 @@ async fn refuse_state(database: &[u8], words: &[&str]) -> anyhow::Result<()> {
 }
 
 #[tokio::test]
-async fn a_state_that_is_no_database_is_refused_and_left_alone() -> anyhow::Result<()> {
+async fn state_that_is_no_database_is_untouched() -> anyhow::Result<()> {
     let letter = "this is somebody's letter\n".repeat(40);
     refuse_state(letter.as_bytes(), &["windlass.db"]).await
 }
 
 #[tokio::test]
-async fn a_database_of_another_program_is_refused_and_left_alone() -> anyhow::Result<()> {
+async fn foreign_database_is_untouched() -> anyhow::Result<()> {
     refuse_state(
         &empty_database(*b"MAIL", 1),
         &["windlass.db", "another program"],
@@ -280,12 +278,12 @@ async fn a_database_of_another_program_is_refused_and_left_alone() -> anyhow::Re
 }
 
 #[tokio::test]
-async fn a_state_of_a_newer_version_is_refused_and_left_alone() -> anyhow::Result<()> {
+async fn state_of_newer_version_is_untouched() -> anyhow::Result<()> {
     refuse_state(&empty_database(*b"WIND", 987), &["version 987"]).await
 }
 
 #[tokio::test]
-async fn a_status_before_the_first_run_says_what_to_do() -> anyhow::Result<()> {
+async fn status_before_first_run_names_next_step() -> anyhow::Result<()> {
     let (project, _vendor) = project(Shape::Okta).await?;
     let status = project.start(&["status"])?.finish().await?;
     status.expect_failure(exit::STATE, &["windlass run"])?;
@@ -294,7 +292,7 @@ async fn a_status_before_the_first_run_says_what_to_do() -> anyhow::Result<()> {
 }
 
 #[tokio::test]
-async fn a_second_run_is_told_who_runs_and_the_first_goes_on() -> anyhow::Result<()> {
+async fn second_run_names_first_and_leaves_it_running() -> anyhow::Result<()> {
     let vendor = Scene::new(Shape::Google, 1, 20).start().await;
     let project = Project::new(Pull::of(&vendor))?;
     vendor.hold_after(1);

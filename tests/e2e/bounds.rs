@@ -20,11 +20,11 @@ async fn every_rule_delivers_each_record_once(shape: Shape) -> anyhow::Result<()
 }
 
 #[tokio::test]
-async fn google_may_include_or_exclude_either_bound() -> anyhow::Result<()> {
+async fn google_delivers_once_under_any_bound_rule() -> anyhow::Result<()> {
     every_rule_delivers_each_record_once(Shape::Google).await
 }
 
 #[tokio::test]
-async fn okta_may_include_or_exclude_either_bound() -> anyhow::Result<()> {
+async fn okta_delivers_once_under_any_bound_rule() -> anyhow::Result<()> {
     every_rule_delivers_each_record_once(Shape::Okta).await
 }

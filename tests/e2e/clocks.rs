@@ -108,21 +108,21 @@ async fn pulls(off_ms: i64) -> anyhow::Result<()> {
 
 /// P1: Once this machine's clock is right again, everything that was settled is delivered.
 #[tokio::test]
-async fn clock_200_days_ahead_loses_and_doubles_nothing() -> anyhow::Result<()> {
+async fn clock_200_days_ahead_delivers_exactly_once() -> anyhow::Result<()> {
     pulls(200 * DAY_MS).await
 }
 
 #[tokio::test]
-async fn clock_200_days_behind_loses_and_doubles_nothing() -> anyhow::Result<()> {
+async fn clock_200_days_behind_delivers_exactly_once() -> anyhow::Result<()> {
     pulls(-200 * DAY_MS).await
 }
 
 #[tokio::test]
-async fn clock_ten_minutes_ahead_loses_and_doubles_nothing() -> anyhow::Result<()> {
+async fn clock_ten_minutes_ahead_delivers_exactly_once() -> anyhow::Result<()> {
     pulls(10 * MINUTE_MS).await
 }
 
 #[tokio::test]
-async fn clock_ten_minutes_behind_loses_and_doubles_nothing() -> anyhow::Result<()> {
+async fn clock_ten_minutes_behind_delivers_exactly_once() -> anyhow::Result<()> {
     pulls(-10 * MINUTE_MS).await
 }

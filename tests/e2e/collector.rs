@@ -65,8 +65,7 @@ async fn check(
 }
 
 #[tokio::test]
-async fn failing_collector_gets_every_record_and_repeats_only_what_it_left_unanswered()
--> anyhow::Result<()> {
+async fn failing_collector_repeats_only_unacknowledged_pages() -> anyhow::Result<()> {
     let vendor = Scene::new(Shape::Okta, 4, 60).seed(61).start().await;
     let collector = Collector::start(61, FAULTS_PERCENT).await?;
     let project = project(&vendor, &collector)?;
@@ -82,8 +81,7 @@ async fn failing_collector_gets_every_record_and_repeats_only_what_it_left_unans
 }
 
 #[tokio::test]
-async fn kills_while_a_collector_fails_lose_nothing_and_repeat_a_page_per_window_at_most()
--> anyhow::Result<()> {
+async fn kills_beside_failing_collector_repeat_one_page_per_window() -> anyhow::Result<()> {
     let scene = Scene::new(Shape::Google, 8, 40).seed(62).latency_ms(2..=10);
     let page_cap = scene.page_cap;
     let vendor = scene.start().await;
@@ -97,7 +95,7 @@ async fn kills_while_a_collector_fails_lose_nothing_and_repeat_a_page_per_window
 }
 
 #[tokio::test]
-async fn collector_that_refuses_blocks_its_source_and_says_why() -> anyhow::Result<()> {
+async fn rejecting_collector_blocks_source_with_reason() -> anyhow::Result<()> {
     let vendor = Scene::new(Shape::Okta, 1, 1).start().await;
     let collector = Collector::start(63, 0).await?;
     let project = project(&vendor, &collector)?;

@@ -8,7 +8,7 @@ use windlass_tests::windlass::{Project, Pull};
 use crate::scene::{Scene, check_complete};
 
 #[tokio::test]
-async fn windows_of_six_hours_leave_each_record_in_the_folder_of_its_day() -> anyhow::Result<()> {
+async fn six_hour_windows_keep_records_in_day_folders() -> anyhow::Result<()> {
     // A span of 25 hours always contains a midnight.
     let vendor = Scene::new(Shape::Google, 150, 2).start().await;
     let project = Project::new(Pull {

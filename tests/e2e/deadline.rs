@@ -14,8 +14,7 @@ const SECONDS_MAX: u32 = 1_024;
 const REFETCHED_MAX: usize = 2;
 
 #[tokio::test]
-async fn a_window_that_does_not_fit_one_run_is_done_in_several_without_starting_over()
--> anyhow::Result<()> {
+async fn long_window_finishes_over_several_runs() -> anyhow::Result<()> {
     let vendor = Scene::new(Shape::Google, 1, PAGES)
         .latency_ms(30..=50)
         .start()
@@ -58,12 +57,12 @@ async fn a_window_that_does_not_fit_one_run_is_done_in_several_without_starting_
 }
 
 #[tokio::test]
-async fn a_run_told_to_stop_stops_at_a_checkpoint_and_the_next_one_goes_on() -> anyhow::Result<()> {
+async fn stopped_run_resumes_at_checkpoint() -> anyhow::Result<()> {
     stop_and_go_on(Running::terminate).await
 }
 
 #[tokio::test]
-async fn a_closed_terminal_stops_a_run_at_a_checkpoint() -> anyhow::Result<()> {
+async fn closed_terminal_stops_run_at_checkpoint() -> anyhow::Result<()> {
     stop_and_go_on(Running::hang_up).await
 }
 

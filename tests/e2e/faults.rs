@@ -45,14 +45,12 @@ async fn pull_through_trouble(shape: Shape, seed: u64) -> anyhow::Result<()> {
 
 /// P1 complete: every settled record a vendor returns since `start` is delivered at least once.
 #[tokio::test]
-async fn a_newest_first_pull_through_every_kind_of_trouble_is_complete_and_exact()
--> anyhow::Result<()> {
+async fn newest_first_pull_through_faults_is_exact() -> anyhow::Result<()> {
     pull_through_trouble(Shape::Google, 51).await
 }
 
 #[tokio::test]
-async fn an_oldest_first_pull_through_every_kind_of_trouble_is_complete_and_exact()
--> anyhow::Result<()> {
+async fn oldest_first_pull_through_faults_is_exact() -> anyhow::Result<()> {
     pull_through_trouble(Shape::Okta, 52).await
 }
 
@@ -108,11 +106,11 @@ async fn park_what_never_ends(shape: Shape) -> anyhow::Result<()> {
 }
 
 #[tokio::test]
-async fn a_page_token_that_never_advances_ends_as_a_hole_and_not_as_done() -> anyhow::Result<()> {
+async fn endless_page_token_parks_window() -> anyhow::Result<()> {
     park_what_never_ends(Shape::Google).await
 }
 
 #[tokio::test]
-async fn a_next_link_that_leads_to_itself_ends_as_a_hole_and_not_as_done() -> anyhow::Result<()> {
+async fn self_referencing_next_link_parks_window() -> anyhow::Result<()> {
     park_what_never_ends(Shape::Okta).await
 }

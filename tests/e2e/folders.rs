@@ -98,7 +98,7 @@ fn learn_mark(project: &Project) -> anyhow::Result<()> {
 }
 
 #[tokio::test]
-async fn lost_state_replaces_no_file_in_any_run() -> anyhow::Result<()> {
+async fn lost_state_replaces_no_file() -> anyhow::Result<()> {
     let (project, vendor) = scene().await?;
     project.run(&[]).await?.expect_success()?;
     remove_state(&project.state())?;
@@ -120,7 +120,7 @@ async fn lost_state_replaces_no_file_in_any_run() -> anyhow::Result<()> {
 }
 
 #[tokio::test]
-async fn older_copy_of_a_state_replaces_no_file_in_any_run() -> anyhow::Result<()> {
+async fn older_state_copy_replaces_no_file() -> anyhow::Result<()> {
     let (project, vendor) = scene().await?;
     let newest = put_older_copy_back(&project, &vendor).await?;
     refused_every_time(&project, |outcome| {
@@ -137,7 +137,7 @@ async fn older_copy_of_a_state_replaces_no_file_in_any_run() -> anyhow::Result<(
 /// A restored copy may count runs in another folder, but not while its sources are paused: it never
 /// learns the mark of the folder.
 #[tokio::test]
-async fn older_copy_that_ran_elsewhere_replaces_no_file() -> anyhow::Result<()> {
+async fn older_copy_run_elsewhere_replaces_no_file() -> anyhow::Result<()> {
     let (project, vendor) = scene().await?;
     put_older_copy_back(&project, &vendor).await?;
     let root = project.root().display().to_string();
@@ -153,7 +153,7 @@ async fn older_copy_that_ran_elsewhere_replaces_no_file() -> anyhow::Result<()> 
 }
 
 #[tokio::test]
-async fn empty_or_older_folder_is_refused_until_it_is_adopted() -> anyhow::Result<()> {
+async fn empty_or_older_folder_needs_adopt() -> anyhow::Result<()> {
     let (project, vendor) = scene().await?;
     let to = vendor.timeline().span().to();
     let middle = to.minus_ms(2 * BOUND_MS);
@@ -181,7 +181,7 @@ async fn empty_or_older_folder_is_refused_until_it_is_adopted() -> anyhow::Resul
 }
 
 #[tokio::test]
-async fn state_that_is_removed_during_a_run_stops_it() -> anyhow::Result<()> {
+async fn state_removed_during_run_stops_it() -> anyhow::Result<()> {
     let (project, vendor) = scene().await?;
     vendor.hold_after(5);
     let run = project.start_run()?;
@@ -195,7 +195,7 @@ async fn state_that_is_removed_during_a_run_stops_it() -> anyhow::Result<()> {
 }
 
 #[tokio::test]
-async fn copy_of_a_state_taken_within_a_run_replaces_no_file() -> anyhow::Result<()> {
+async fn state_copy_from_within_run_replaces_no_file() -> anyhow::Result<()> {
     let (project, vendor) = scene().await?;
     put_older_copy_back(&project, &vendor).await?;
     // As if the copy had been made after the second run had begun.
@@ -210,7 +210,7 @@ async fn copy_of_a_state_taken_within_a_run_replaces_no_file() -> anyhow::Result
 /// Only windows in flight exist when the copy is taken, so that every file has a window that the
 /// copy has claimed.
 #[tokio::test]
-async fn copy_of_a_state_taken_beside_windows_in_flight_replaces_no_file() -> anyhow::Result<()> {
+async fn state_copy_with_windows_in_flight_replaces_no_file() -> anyhow::Result<()> {
     let (project, vendor) = scene().await?;
     vendor.hold_after(8);
     let run = project.start_run()?;
@@ -238,7 +238,7 @@ async fn copy_of_a_state_taken_beside_windows_in_flight_replaces_no_file() -> an
 }
 
 #[tokio::test]
-async fn second_state_on_a_folder_is_refused_beside_the_first_and_after_it() -> anyhow::Result<()> {
+async fn second_state_on_folder_is_rejected() -> anyhow::Result<()> {
     let (project, vendor) = scene().await?;
     project.run(&[]).await?.expect_success()?;
     let state = format!("sqlite:{}/other.db", project.root().display());
@@ -257,7 +257,7 @@ async fn second_state_on_a_folder_is_refused_beside_the_first_and_after_it() -> 
 }
 
 #[tokio::test]
-async fn state_and_folder_that_move_together_go_on() -> anyhow::Result<()> {
+async fn state_and_folder_can_move_together() -> anyhow::Result<()> {
     let (project, vendor) = scene().await?;
     let to = vendor.timeline().span().to();
     let middle = to.minus_ms(BOUND_MS);

@@ -23,7 +23,7 @@ fn may_mount(project: &Project) -> bool {
 }
 
 #[tokio::test]
-async fn a_full_disk_is_said_and_with_room_again_nothing_is_lost() -> anyhow::Result<()> {
+async fn full_disk_is_reported_and_loses_nothing() -> anyhow::Result<()> {
     let vendor = Scene::new(Shape::Google, 1, 30).start().await;
     let project = Project::new(Pull::of(&vendor))?;
     if !may_mount(&project) {

@@ -41,33 +41,33 @@ async fn resist(lure: impl Fn(SocketAddr, SocketAddr) -> Quirk) -> anyhow::Resul
 }
 
 #[tokio::test]
-async fn a_next_link_to_another_port_is_refused() -> anyhow::Result<()> {
+async fn next_link_to_another_port_is_rejected() -> anyhow::Result<()> {
     resist(|_, trap| Quirk::ForeignNext(format!("http://{trap}"))).await
 }
 
 #[tokio::test]
-async fn a_next_link_to_another_name_of_the_same_machine_is_refused() -> anyhow::Result<()> {
+async fn next_link_to_alias_host_is_rejected() -> anyhow::Result<()> {
     resist(|own, _| Quirk::ForeignNext(format!("http://localhost:{}", own.port()))).await
 }
 
 #[tokio::test]
-async fn a_next_link_with_the_vendor_as_user_name_is_refused() -> anyhow::Result<()> {
+async fn next_link_with_vendor_as_user_is_rejected() -> anyhow::Result<()> {
     resist(|own, trap| Quirk::ForeignNext(format!("http://{own}@{trap}"))).await
 }
 
 #[tokio::test]
-async fn a_next_link_to_the_vendor_with_a_user_name_is_refused() -> anyhow::Result<()> {
+async fn next_link_with_user_name_is_rejected() -> anyhow::Result<()> {
     resist(|own, _| Quirk::ForeignNext(format!("http://user:word@{own}"))).await
 }
 
 #[tokio::test]
-async fn a_next_link_with_another_scheme_is_refused() -> anyhow::Result<()> {
+async fn next_link_with_another_scheme_is_rejected() -> anyhow::Result<()> {
     resist(|_, trap| Quirk::ForeignNext(format!("https://{trap}"))).await?;
     resist(|own, _| Quirk::ForeignNext(format!("https://{own}"))).await
 }
 
 #[tokio::test]
-async fn a_redirect_is_not_followed() -> anyhow::Result<()> {
+async fn redirect_is_not_followed() -> anyhow::Result<()> {
     resist(|_, trap| Quirk::Redirect(format!("http://{trap}/api/v1/logs"))).await?;
     resist(|own, _| Quirk::Redirect(format!("http://{own}/api/v1/logs"))).await
 }

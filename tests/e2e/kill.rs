@@ -52,24 +52,22 @@ fn check_refetched(vendor: &Vendor) -> anyhow::Result<()> {
 
 /// P2 resume: whatever stops a worker, its window resumes after its last checkpoint.
 #[tokio::test]
-async fn twenty_kills_of_a_newest_first_pull_lose_nothing_and_repeat_nothing() -> anyhow::Result<()>
-{
+async fn twenty_kills_keep_newest_first_pull_exact() -> anyhow::Result<()> {
     survive(Shape::Google, 41, PAGES_BETWEEN_KILLS).await
 }
 
 #[tokio::test]
-async fn twenty_kills_of_an_oldest_first_pull_lose_nothing_and_repeat_nothing() -> anyhow::Result<()>
-{
+async fn twenty_kills_keep_oldest_first_pull_exact() -> anyhow::Result<()> {
     survive(Shape::Okta, 42, PAGES_BETWEEN_KILLS).await
 }
 
 #[tokio::test]
-async fn kills_before_a_window_has_had_its_first_page_never_give_it_up() -> anyhow::Result<()> {
+async fn kills_before_first_page_never_park_window() -> anyhow::Result<()> {
     survive(Shape::Google, 43, HARDLY_ANY_PAGES).await
 }
 
 #[tokio::test]
-async fn a_killed_run_leaves_a_ledger_that_can_be_read() -> anyhow::Result<()> {
+async fn killed_run_leaves_readable_state() -> anyhow::Result<()> {
     let vendor = Scene::new(Shape::Google, 2, 30).start().await;
     let project = Project::new(Pull::of(&vendor))?;
     vendor.hold_after(20);

@@ -58,8 +58,7 @@ async fn park(project: &Project, from: Timestamp) -> anyhow::Result<WindowId> {
 }
 
 #[tokio::test]
-async fn a_hole_whose_cause_is_mended_is_retried_and_the_pull_is_then_complete()
--> anyhow::Result<()> {
+async fn retried_gap_completes_pull() -> anyhow::Result<()> {
     let vendor = Scene::new(Shape::Okta, 3, 5).start().await;
     let span = vendor.timeline().span();
     let middle = span.from().plus_ms(BOUND_MS);
@@ -92,7 +91,7 @@ async fn a_hole_whose_cause_is_mended_is_retried_and_the_pull_is_then_complete()
 }
 
 #[tokio::test]
-async fn a_held_source_starts_nothing_in_any_run_until_it_is_let_go() -> anyhow::Result<()> {
+async fn paused_source_starts_nothing_until_resume() -> anyhow::Result<()> {
     let vendor = Scene::new(Shape::Google, 2, 3).start().await;
     let project = Project::new(Pull::of(&vendor))?;
     windlass(&project, &["pause", "pull"])
@@ -118,8 +117,7 @@ async fn a_held_source_starts_nothing_in_any_run_until_it_is_let_go() -> anyhow:
 }
 
 #[tokio::test]
-async fn a_pause_beside_a_run_lets_windows_in_progress_end_and_starts_no_other()
--> anyhow::Result<()> {
+async fn pause_during_run_lets_open_windows_finish() -> anyhow::Result<()> {
     let vendor = Scene::new(Shape::Okta, WINDOWS, 10).start().await;
     let project = Project::new(Pull {
         max_in_flight: 1,
@@ -151,7 +149,7 @@ async fn a_pause_beside_a_run_lets_windows_in_progress_end_and_starts_no_other()
 }
 
 #[tokio::test]
-async fn apply_beside_a_run_is_refused_and_a_difference_is_an_exit_code() -> anyhow::Result<()> {
+async fn diff_sets_exit_code_and_run_excludes_apply() -> anyhow::Result<()> {
     let vendor = Scene::new(Shape::Google, 1, 5).start().await;
     let project = Project::new(Pull::of(&vendor))?;
     windlass(&project, &["diff"])
@@ -187,7 +185,7 @@ async fn apply_beside_a_run_is_refused_and_a_difference_is_an_exit_code() -> any
 }
 
 #[tokio::test]
-async fn a_state_named_on_the_command_line_needs_no_configuration() -> anyhow::Result<()> {
+async fn state_option_needs_no_configuration() -> anyhow::Result<()> {
     let vendor = Scene::new(Shape::Okta, 1, 2).start().await;
     let project = Project::new(Pull::of(&vendor))?;
     project.run(&[]).await?.expect_success()?;
@@ -209,7 +207,7 @@ async fn a_state_named_on_the_command_line_needs_no_configuration() -> anyhow::R
 
 /// A run on one machine delivers to a stream like a worker on Lambda: one engine.
 #[tokio::test]
-async fn a_run_on_one_machine_delivers_to_a_stream() -> anyhow::Result<()> {
+async fn local_run_delivers_to_stream() -> anyhow::Result<()> {
     let vendor = Scene::new(Shape::Google, 2, 4).start().await;
     let streams = Streams::start(Calls::default(), Refusals::default()).await?;
     streams.create(StreamKind::Firehose, "audit");

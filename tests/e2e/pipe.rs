@@ -8,8 +8,7 @@ use windlass_tests::windlass::{Project, Pull, exit};
 use crate::scene::{Scene, check_complete};
 
 #[tokio::test]
-async fn a_pipe_gets_one_record_a_line_and_the_summary_goes_to_standard_error() -> anyhow::Result<()>
-{
+async fn pipe_gets_records_and_stderr_gets_summary() -> anyhow::Result<()> {
     for args in [&[][..], &["--json"]] {
         let vendor = Scene::new(Shape::Okta, 2, 2).start().await;
         let project = Project::new(Pull::of(&vendor))?;
@@ -32,7 +31,7 @@ async fn a_pipe_gets_one_record_a_line_and_the_summary_goes_to_standard_error() 
 }
 
 #[tokio::test]
-async fn a_standard_error_that_takes_nothing_ends_no_run() -> anyhow::Result<()> {
+async fn unwritable_stderr_ends_no_run() -> anyhow::Result<()> {
     let script = r#"exec "$@" 2>/dev/full"#;
     let vendor = Scene::new(Shape::Okta, 2, 2).start().await;
     let project = Project::new(Pull::of(&vendor))?;
@@ -48,7 +47,7 @@ async fn a_standard_error_that_takes_nothing_ends_no_run() -> anyhow::Result<()>
 }
 
 #[tokio::test]
-async fn a_result_that_cannot_be_printed_is_an_error() -> anyhow::Result<()> {
+async fn unprintable_result_is_an_error() -> anyhow::Result<()> {
     let vendor = Scene::new(Shape::Okta, 1, 1).start().await;
     let project = Project::new(Pull::of(&vendor))?;
     let script = r#"exec "$@" >/dev/full"#;
@@ -67,7 +66,7 @@ async fn to_stdout() -> anyhow::Result<(Project, Vendor)> {
 }
 
 #[tokio::test]
-async fn standard_output_that_cannot_be_written_is_refused() -> anyhow::Result<()> {
+async fn unwritable_stdout_is_rejected() -> anyhow::Result<()> {
     let (project, vendor) = to_stdout().await?;
     for script in [r#"exec "$@" >&-"#, r#"exec "$@" 1</dev/null"#] {
         let run = project.start_run_in(&["sh"], script)?.finish().await?;
@@ -78,7 +77,7 @@ async fn standard_output_that_cannot_be_written_is_refused() -> anyhow::Result<(
 }
 
 #[tokio::test]
-async fn torn_line_on_standard_output_swallows_no_record() -> anyhow::Result<()> {
+async fn torn_stdout_line_swallows_no_record() -> anyhow::Result<()> {
     let (project, vendor) = to_stdout().await?;
     let script = r#"printf '{"torn":"' > records; exec "$@" >> records"#;
     let run = project.start_run_in(&["sh"], script)?.finish().await?;

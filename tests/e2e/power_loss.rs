@@ -130,7 +130,7 @@ fn cuts_wanted() -> anyhow::Result<usize> {
 }
 
 #[tokio::test]
-async fn power_losses_lose_nothing_double_nothing_and_block_nothing() -> anyhow::Result<()> {
+async fn power_losses_lose_repeat_and_block_nothing() -> anyhow::Result<()> {
     if !preload::is_supported() {
         println!("skipped: the layer is for Linux");
         return Ok(());
@@ -171,7 +171,7 @@ async fn power_losses_lose_nothing_double_nothing_and_block_nothing() -> anyhow:
 }
 
 #[tokio::test]
-async fn power_losses_are_noticed_when_syncs_do_nothing() -> anyhow::Result<()> {
+async fn power_losses_without_syncs_are_detected() -> anyhow::Result<()> {
     if !preload::is_supported() {
         println!("skipped: the layer is for Linux");
         return Ok(());

@@ -42,14 +42,14 @@ mod tests {
     }
 
     #[test]
-    fn the_documented_command_is_understood() {
+    fn documented_command_is_accepted() {
         let options = parse("--inputs 2000000 --seed 7 --json").unwrap();
         assert_eq!((options.inputs, options.seed), (2_000_000, 7));
         assert!(options.json && options.target.is_none());
     }
 
     #[test]
-    fn the_help_says_what_there_is_and_what_it_ends_with() {
+    fn help_lists_options_targets_and_exit_codes() {
         let said = parse("--help").unwrap_err();
         for part in ["--inputs", "page_splitter", "\n  1 ", "\n  130 "] {
             assert!(said.contains(part), "{part:?}: {said}");
@@ -57,7 +57,7 @@ mod tests {
     }
 
     #[test]
-    fn what_makes_no_sense_is_refused_with_what_there_is() {
+    fn invalid_arguments_list_valid_ones() {
         for (words, said) in [
             ("--target pages", "page_splitter"),
             ("--inputs 0", "must be at least 1"),

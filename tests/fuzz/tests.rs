@@ -25,7 +25,7 @@ fn fuzzed(inputs: u64, stops_after: u64) -> Report {
 }
 
 #[test]
-fn thousands_of_damaged_inputs_neither_panic_nor_need_much_memory_nor_break_a_property() {
+fn damaged_inputs_break_no_property() {
     let report = alone(|| fuzzed(20_000, u64::MAX));
     // Reported with the seeds, and not by this thread's panic alone.
     assert!(report.is_clean(), "{report}\n{}", report.findings());
@@ -33,7 +33,7 @@ fn thousands_of_damaged_inputs_neither_panic_nor_need_much_memory_nor_break_a_pr
 }
 
 #[test]
-fn the_same_seed_makes_the_same_input_and_another_one_another() {
+fn input_follows_seed() {
     for target in target::all() {
         let input = |seed| target.input(&mut Draw::of(seed));
         assert_eq!(input(7), input(7), "{}", target.name());
@@ -72,7 +72,7 @@ impl Target for Broken {
 }
 
 #[test]
-fn a_panic_a_hunger_for_memory_and_a_broken_property_are_each_counted_and_said_with_their_seed() {
+fn each_kind_of_finding_is_reported_with_seed() {
     let found = alone(|| run::run(&Broken, 100, 1, &SystemClock, |_| true));
     assert!(found.panics > 0 && found.over_memory > 0 && found.failures > 0);
     let fine = found.inputs - found.panics - found.over_memory - found.failures;
@@ -101,7 +101,7 @@ fn a_panic_a_hunger_for_memory_and_a_broken_property_are_each_counted_and_said_w
 }
 
 #[test]
-fn a_run_that_is_stopped_says_so_with_what_was_fed_so_far() {
+fn interrupted_run_reports_inputs_so_far() {
     let report = alone(|| fuzzed(5_000, 1_000));
     assert!(report.interrupted);
     let fed: u64 = report.targets.iter().map(|target| target.inputs).sum();
@@ -111,13 +111,13 @@ fn a_run_that_is_stopped_says_so_with_what_was_fed_so_far() {
 }
 
 #[test]
-fn every_target_has_the_name_that_finds_it() {
+fn every_target_is_found_by_name() {
     let names: Vec<_> = target::all().iter().map(|target| target.name()).collect();
     assert_eq!(names, target::NAMES);
 }
 
 #[test]
-fn the_table_fits_eighty_columns() {
+fn table_fits_eighty_columns() {
     let mut found = alone(|| run::run(&Broken, 1, 1, &SystemClock, |_| true));
     (found.inputs, found.ms, found.grown_max) = (99_999_999, 1_000_000, 99_999_999);
     let report = Report {

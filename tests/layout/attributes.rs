@@ -40,7 +40,7 @@ fn table() -> String {
 }
 
 #[test]
-fn table_of_window_attributes_is_that_of_the_stored_form() {
+fn documented_window_attributes_match_stored_form() {
     let path = root().join(DOCUMENT);
     let document = read(&path);
     let (before, rest) = document.split_once(BEGIN).expect("where the table begins");

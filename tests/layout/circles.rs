@@ -123,7 +123,7 @@ fn uses_of(sources: &[(String, String)]) -> BTreeMap<Module, BTreeSet<Module>> {
 }
 
 #[test]
-fn no_modules_of_a_room_use_each_other_in_a_circle() {
+fn no_room_has_circular_modules() {
     let sources: Vec<_> = files("rs")
         .iter()
         .map(|path| (relative(path), read(path)))
@@ -136,7 +136,7 @@ fn no_modules_of_a_room_use_each_other_in_a_circle() {
 }
 
 #[test]
-fn circle_of_siblings_is_found_and_a_parents_names_are_not_one() {
+fn sibling_circle_is_found_but_not_parent_use() {
     let source = |path: &str, text: &str| (path.to_owned(), text.to_owned());
     let open = [
         source("room/src/lib.rs", "mod a;\npub use a::A;"),

@@ -66,7 +66,7 @@ fn dead(path: &Path, markdown: &str) -> Vec<String> {
 }
 
 #[test]
-fn every_link_between_documents_leads_to_a_file_and_a_heading() {
+fn every_document_link_has_target() {
     let problems: Vec<_> = files("md")
         .iter()
         .flat_map(|path| dead(path, &read(path)))
@@ -75,7 +75,7 @@ fn every_link_between_documents_leads_to_a_file_and_a_heading() {
 }
 
 #[test]
-fn a_link_to_a_missing_file_or_heading_is_found() {
+fn broken_document_link_is_found() {
     let here = root().join("README.md");
     let text = "# Try it\n[a](missing.md) [b](#try-it) [c](#nothing) [d](https://x.example/y.md)\n\
                 `[e](code.md)` [f](README.md#no-such-heading)\n```\n[g](fenced.md)\n```\n";

@@ -168,14 +168,14 @@ fn wrong_one(edge: &Edge) -> Option<String> {
 }
 
 #[test]
-fn every_arrow_points_down_and_what_is_confined_stays_in_its_room() {
+fn dependencies_point_down_and_stay_in_rooms() {
     let edges = edges(&metadata());
     assert!(edges.len() > 20, "the manifests were not read: {edges:?}");
     assert_none(&wrong(&edges));
 }
 
 #[test]
-fn every_room_is_a_member_and_every_member_a_room() {
+fn rooms_match_workspace_members() {
     let metadata = metadata();
     let mut members: Vec<_> = list(&metadata, "packages")
         .iter()
@@ -188,7 +188,7 @@ fn every_room_is_a_member_and_every_member_a_room() {
 }
 
 #[test]
-fn tokio_and_randomness_enter_core_through_features_that_are_off_by_default() {
+fn core_needs_features_for_tokio_and_randomness() {
     let metadata = metadata();
     let packages = list(&metadata, "packages");
     let core = packages
@@ -205,7 +205,7 @@ fn tokio_and_randomness_enter_core_through_features_that_are_off_by_default() {
 }
 
 #[test]
-fn every_member_takes_lints_edition_and_licence_from_the_workspace() {
+fn members_inherit_lints_edition_and_license() {
     let mut problems = Vec::new();
     for (room, _) in ROOMS {
         let manifest = read(&root().join(room).join("Cargo.toml"));
@@ -226,7 +226,7 @@ fn every_member_takes_lints_edition_and_licence_from_the_workspace() {
 }
 
 #[test]
-fn only_the_proofs_can_break_the_protocol_on_purpose() {
+fn only_tests_room_enables_protocol_breaks() {
     let holds = |room: &str| read(&root().join(room).join("Cargo.toml")).contains("\"breaks\"");
     let rooms: Vec<_> = ROOMS.iter().map(|(room, _)| *room).collect();
     let (with, without): (Vec<&str>, Vec<&str>) = rooms.into_iter().partition(|room| holds(room));
@@ -252,7 +252,7 @@ fn edge(from: &str, to: &str) -> Edge {
 }
 
 #[test]
-fn an_arrow_that_points_up_or_sideways_is_found() {
+fn upward_or_sideways_dependency_is_found() {
     for (from, to) in [
         ("core", "state"),
         ("state", "worker"),
@@ -271,7 +271,7 @@ fn an_arrow_that_points_up_or_sideways_is_found() {
 }
 
 #[test]
-fn a_crate_outside_its_room_and_a_bare_one_in_core_are_found() {
+fn crate_outside_its_room_is_found() {
     for (from, to) in [
         ("worker", "reqwest"),
         ("cli", "rusqlite"),
@@ -289,7 +289,7 @@ fn a_crate_outside_its_room_and_a_bare_one_in_core_are_found() {
 }
 
 #[test]
-fn a_room_may_use_itself_in_its_own_tests_and_nowhere_else() {
+fn room_uses_itself_only_in_tests() {
     assert_eq!(wrong(&[edge("state", "state")]).len(), 1);
     let in_tests = Edge {
         dev: true,

@@ -24,7 +24,7 @@ fn is_listed(document: &str, connector: &str) -> bool {
 }
 
 #[test]
-fn every_connector_has_recorded_replies_and_a_row_in_the_readme() {
+fn every_connector_has_fixtures_and_readme_row() {
     let readme = read(&root().join("README.md"));
     let mut problems = Vec::new();
     for connector in connectors() {
@@ -44,7 +44,7 @@ fn every_connector_has_recorded_replies_and_a_row_in_the_readme() {
 }
 
 #[test]
-fn a_connector_that_is_only_mentioned_in_a_sentence_is_not_listed() {
+fn connector_mentioned_in_prose_is_not_listed() {
     assert!(is_listed(
         "| connector | reads |\n| `okta` | the log |\n",
         "okta"

@@ -67,7 +67,7 @@ fn functions(source: &str) -> impl Iterator<Item = &str> {
 }
 
 #[test]
-fn every_promise_is_quoted_word_for_word_at_a_test() {
+fn every_promise_is_quoted_at_test() {
     let promises = promises(&read(&root().join("docs/SEMANTICS.md")));
     for number in 1..=PROMISES {
         let start = format!("P{number} ");
@@ -101,7 +101,7 @@ fn every_promise_is_quoted_word_for_word_at_a_test() {
 }
 
 #[test]
-fn every_test_that_is_named_as_a_proof_exists() {
+fn every_test_named_as_proof_exists() {
     let named = proving_tests(&read(&root().join("docs/SEMANTICS.md")));
     assert!(
         named.len() >= PROMISES,
@@ -118,7 +118,7 @@ fn every_test_that_is_named_as_a_proof_exists() {
 }
 
 #[test]
-fn promises_and_proofs_are_read_from_a_document_as_it_is_written() {
+fn promises_and_proofs_are_parsed_from_document() {
     let document = "> P1 complete: all of it.\nwords `not_a_test`\n\nProven by:\n- `core::one`\n\
                     - `state::deep::two`, `three`\n\n## Next\n`neither`\nproven by `four`\n";
     assert_eq!(promises(document), ["P1 complete: all of it."]);
@@ -126,7 +126,7 @@ fn promises_and_proofs_are_read_from_a_document_as_it_is_written() {
 }
 
 #[test]
-fn a_quotation_may_be_wrapped_but_not_reworded() {
+fn quotation_can_wrap_but_not_differ() {
     let source =
         "/// P1 complete:\n/// all of it.\n#[test]\nfn one() {}\n// P2 resume: most of it.\n";
     let comments = comments(source);

@@ -49,7 +49,7 @@ fn wrong(path: &Path, text: &str) -> Vec<String> {
 }
 
 #[test]
-fn every_source_file_is_short_named_for_its_subject_and_finished() {
+fn source_files_are_short_named_and_finished() {
     let problems: Vec<_> = files("rs")
         .iter()
         .flat_map(|path| wrong(path, &read(path)))
@@ -58,7 +58,7 @@ fn every_source_file_is_short_named_for_its_subject_and_finished() {
 }
 
 #[test]
-fn a_long_file_an_empty_name_and_a_silenced_lint_are_found() {
+fn rule_breaking_source_files_are_found() {
     let long = "\n".repeat(LINES_MAX + 1);
     for name in ["core/src/plan.rs", "core/src/plan_tests.rs"] {
         assert_eq!(wrong(Path::new(name), &long).len(), 1, "{name}");

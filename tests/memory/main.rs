@@ -58,7 +58,7 @@ const SINGLE: usize = if cfg!(debug_assertions) {
 
 /// > P7 bounded: memory follows the size of a page, not of a window or a backlog.
 #[test]
-fn peak_memory_is_within_four_times_the_body_for_every_sink() -> anyhow::Result<()> {
+fn peak_memory_stays_within_four_bodies() -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()?;

@@ -91,7 +91,7 @@ fn found(scene: Scene, broken: Break) -> Option<(&'static str, usize)> {
 }
 
 #[test]
-fn every_state_of_windows_with_two_planners_and_two_workers_is_sound() {
+fn every_state_of_two_planners_and_workers_is_sound() {
     search(Scene::windows());
 }
 
@@ -106,34 +106,34 @@ fn every_state_of_halves_is_sound() {
 }
 
 #[test]
-fn every_state_of_a_split_at_the_frontier_is_sound_oldest_first() {
+fn every_state_of_frontier_splits_is_sound_oldest_first() {
     search(Scene::frontier(Order::OldestFirst));
 }
 
 #[test]
-fn every_state_of_a_split_at_the_frontier_is_sound_newest_first() {
+fn every_state_of_frontier_splits_is_sound_newest_first() {
     search(Scene::frontier(Order::NewestFirst));
 }
 
 #[test]
-fn every_state_of_a_lease_that_ends_before_a_split_is_sound() {
+fn every_state_of_leases_ending_before_splits_is_sound() {
     search(Scene::expiry(Order::OldestFirst));
     search(Scene::expiry(Order::NewestFirst));
 }
 
 #[test]
-fn every_state_of_a_sweep_is_sound() {
+fn every_state_of_sweeps_is_sound() {
     search(Scene::sweeps());
 }
 
 #[test]
-fn every_state_of_a_table_that_loses_a_window_is_sound() {
+fn every_state_of_lost_windows_is_sound() {
     search(Scene::vanishing());
 }
 
 /// With each of these rules broken, the search finds an unsound state.
 #[test]
-fn every_broken_rule_is_noticed() {
+fn every_broken_rule_is_detected() {
     use Break::{
         AbsenceIsDone, CheckpointBeforeDelivery, ForgetBehind, MarkBeforeWindows, NoEpochCheck,
         NoNonce, NoPageCheck, NoScavenge, SplitLosesPart, SplitPastFrontier, SweepKnowsAll,
@@ -177,7 +177,7 @@ fn every_state_of_claims_is_sound() {
 
 /// More states of the same kind, with `WINDLASS_MODEL=wide`: some minutes with `--release`.
 #[test]
-fn every_state_of_the_wide_scenes_is_sound() {
+fn every_state_of_wide_scenes_is_sound() {
     if std::env::var("WINDLASS_MODEL").as_deref() != Ok("wide") {
         println!("model | wide scenes were not asked for: WINDLASS_MODEL=wide");
         return;

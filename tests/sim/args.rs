@@ -79,20 +79,20 @@ mod tests {
     }
 
     #[test]
-    fn the_documented_command_is_understood() {
+    fn documented_command_is_accepted() {
         let args = parse("--worlds 2000 --seed 7 --json").unwrap();
         assert_eq!((args.worlds, args.seed, args.json), (Some(2_000), 7, true));
     }
 
     #[test]
-    fn a_world_can_be_repeated_with_some_of_its_operations() {
+    fn world_can_be_rerun_with_some_operations() {
         let args = parse("--world 9 --only 1,4 --trace").unwrap();
         assert_eq!(args.only, Some(vec![1, 4]));
         assert_eq!(parse("--world 9 --only").unwrap().only, Some(Vec::new()));
     }
 
     #[test]
-    fn what_makes_no_sense_is_refused() {
+    fn invalid_arguments_are_rejected() {
         for words in [
             "--worlds 0",
             "--worlds many",
@@ -106,7 +106,7 @@ mod tests {
     }
 
     #[test]
-    fn a_number_that_cannot_be_is_refused_with_what_it_must_be() {
+    fn invalid_number_names_valid_range() {
         for (words, must) in [
             ("--worlds 0", "must be at least 1"),
             ("--worlds -1", "at least 1"),
@@ -119,7 +119,7 @@ mod tests {
     }
 
     #[test]
-    fn the_help_says_what_it_ends_with() {
+    fn help_lists_exit_codes() {
         let said = parse("--help").unwrap_err();
         for code in ["\n  0 ", "\n  1 ", "\n  2 ", "\n  130 "] {
             assert!(said.contains(code), "{code:?}: {said}");
@@ -127,7 +127,7 @@ mod tests {
     }
 
     #[test]
-    fn every_scenario_has_a_name_that_finds_it() {
+    fn every_scenario_is_found_by_name() {
         for scenario in Scenario::ALL {
             let args = parse(&format!("--scenario {}", scenario.name())).unwrap();
             assert_eq!(args.scenario, Some(scenario));
@@ -136,7 +136,7 @@ mod tests {
     }
 
     #[test]
-    fn every_break_has_a_name_that_finds_it() {
+    fn every_break_is_found_by_name() {
         for way in Break::ALL {
             let args = parse(&format!("--break {}", way.name())).unwrap();
             assert_eq!(args.broken, Some(way));

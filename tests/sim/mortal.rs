@@ -126,7 +126,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_process_is_killed_between_two_of_its_steps() {
+    async fn process_is_killed_between_steps() {
         let count = Arc::new(AtomicU64::new(0));
         let killed = Fate {
             kill_at_poll: Some(4),
@@ -137,7 +137,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn process_without_power_takes_no_further_step() {
+    async fn process_without_power_stops() {
         let count = AtomicU64::new(0);
         let has_power = || count.load(Ordering::SeqCst) < 3;
         assert_eq!(run(fate(), has_power, steps(&count)).await, Ended::Killed);
@@ -145,7 +145,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_process_that_is_too_slow_is_killed_at_its_deadline() {
+    async fn slow_process_is_killed_at_deadline() {
         let count = AtomicU64::new(0);
         let short = Fate {
             deadline: Instant::now() + Duration::from_millis(3_500),
@@ -156,7 +156,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn aborted_process_does_nothing_further() {
+    async fn aborted_process_stops() {
         let (count, abort) = (AtomicU64::new(0), Abort::default());
         let aborts = async {
             steps(&count).await;
@@ -171,7 +171,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_frozen_process_goes_on_where_it_was_and_its_deadline_waits_for_it() {
+    async fn frozen_process_resumes_with_shifted_deadline() {
         let (count, began) = (AtomicU64::new(0), Instant::now());
         let frozen = Fate {
             pause: Some((3, 600_000)),

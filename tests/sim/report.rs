@@ -222,7 +222,7 @@ pub(crate) fn as_story(reduced: &Reduced<'_>, broken: Option<Break>) -> String {
         let list = numbers.join(", ");
         text.push_str("as a test, in tests/sim/replays.rs:\n");
         text.push_str(&format!(
-            "  #[test]\n  fn a_sentence_about_what_went_wrong() {{\n      replay({seed}, &[{list}]);\n  }}\n"
+            "  #[test]\n  fn failure_reads_as_one_sentence() {{\n      replay({seed}, &[{list}]);\n  }}\n"
         ));
     }
     text
@@ -253,7 +253,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_are_one_a_line_and_told_within_eighty_columns() {
+    fn names_are_listed_within_eighty_columns() {
         for list in [breaks, scenarios] {
             let names = list(Listing::Names);
             let told = list(Listing::Told);

@@ -43,25 +43,25 @@ mod tests {
     use super::*;
 
     #[test]
-    fn shrinking_removes_what_does_not_matter() {
+    fn shrinking_removes_irrelevant_operations() {
         let needed = [3, 11];
         let kept = shrink(20, |kept| needed.iter().all(|it| kept.contains(it)));
         assert_eq!(kept, needed);
     }
 
     #[test]
-    fn a_world_that_fails_by_itself_needs_no_operation() {
+    fn world_failing_by_itself_needs_no_operation() {
         assert!(shrink(9, |_| true).is_empty());
     }
 
     #[test]
-    fn what_is_needed_whole_stays_whole() {
+    fn fully_needed_operations_all_stay() {
         let all: Vec<_> = (0..7).collect();
         assert_eq!(shrink(7, |kept| kept.len() == 7), all);
     }
 
     #[test]
-    fn the_number_of_tries_is_bounded() {
+    fn number_of_tries_is_bounded() {
         let mut tries = 0;
         shrink(10_000, |kept| {
             tries += 1;

@@ -11,7 +11,7 @@ use crate::spec::WorldSpec;
 const WORLDS: u64 = 6;
 
 #[test]
-fn the_same_seed_gives_the_same_history() {
+fn same_seed_gives_same_history() {
     for seed in [3, 5] {
         let spec = WorldSpec::draw(seed);
         let (one, other) = (run_caught(&spec, None, true), run_caught(&spec, None, true));
@@ -23,7 +23,7 @@ fn the_same_seed_gives_the_same_history() {
 }
 
 #[test]
-fn worlds_full_of_trouble_lose_nothing() {
+fn worlds_with_faults_lose_nothing() {
     let summary = run_many(100, WORLDS, None, false, |_| true);
     let first = summary
         .first
@@ -39,7 +39,7 @@ fn worlds_full_of_trouble_lose_nothing() {
 }
 
 #[test]
-fn the_json_has_every_announced_field() {
+fn json_has_every_documented_field() {
     let summary = run_many(1, 1, None, false, |_| true);
     let text = report::as_json(&summary, 1, None, 1_500);
     let json: serde_json::Value = serde_json::from_str(&text).unwrap();
@@ -62,7 +62,7 @@ fn the_json_has_every_announced_field() {
 const WORLDS_BROKEN: u64 = 40;
 
 #[test]
-fn a_protocol_broken_on_purpose_is_noticed_by_what_it_breaks() {
+fn broken_protocol_is_detected_by_its_effect() {
     for (way, sign) in [
         (Break::EmptyPageEnds, "is not delivered"),
         (Break::IgnoreVendorClock, "before it had settled"),
@@ -78,7 +78,7 @@ fn a_protocol_broken_on_purpose_is_noticed_by_what_it_breaks() {
 }
 
 #[test]
-fn what_a_broken_world_needs_of_its_operations_is_found_and_told() {
+fn failing_world_is_shrunk_and_reported() {
     let way = Some(Break::IgnoreVendorClock);
     let summary = run_many(300, WORLDS_BROKEN, way, true, |_| true);
     let failure = summary.first.expect("it is noticed");
@@ -104,7 +104,7 @@ fn what_a_broken_world_needs_of_its_operations_is_found_and_told() {
 }
 
 #[test]
-fn worlds_that_are_stopped_come_to_what_ran_so_far() {
+fn interrupted_run_reports_worlds_so_far() {
     let summary = run_many(100, 1_000, None, false, |_| false);
     assert!(summary.interrupted);
     assert!(
@@ -118,7 +118,7 @@ fn worlds_that_are_stopped_come_to_what_ran_so_far() {
 }
 
 #[test]
-fn a_world_alone_is_told_in_words_that_fit_eighty_columns() {
+fn single_world_report_fits_eighty_columns() {
     for seed in 1..200 {
         let spec = WorldSpec::draw(seed);
         for line in report::as_list(&spec).lines() {

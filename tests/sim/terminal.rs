@@ -121,7 +121,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn numbers_are_grouped_and_one_is_one() {
+    fn numbers_are_grouped_and_one_is_singular() {
         let shown = [0, 999, 1_000, 1_234_567].map(grouped);
         assert_eq!(shown, ["0", "999", "1,000", "1,234,567"]);
         let shown = [0, 1, 2_000].map(|number| counted(number, "run"));
@@ -129,7 +129,7 @@ mod tests {
     }
 
     #[test]
-    fn a_number_that_is_none_is_refused_with_what_it_must_be() {
+    fn malformed_number_names_valid_form() {
         assert_eq!(at_least_one("7"), Ok(7));
         for wrong in ["0", "-1", "many", ""] {
             assert!(at_least_one(wrong).unwrap_err().contains("at least 1"));

@@ -20,7 +20,7 @@ fn wrong(whose: Whose, turn_ms: i64) -> Op {
 }
 
 #[test]
-fn clock_in_turns_is_wrong_in_every_other_one() {
+fn alternating_clock_is_wrong_every_other_period() {
     let op = wrong(Whose::Machines, 20 * MINUTE_MS);
     let clocks = WrongClocks::of(std::slice::from_ref(&op));
     let seat = Seat::Tick { odd: false };
@@ -39,7 +39,7 @@ fn clock_in_turns_is_wrong_in_every_other_one() {
 }
 
 #[test]
-fn only_the_clocks_that_are_meant_are_wrong() {
+fn only_chosen_clocks_are_wrong() {
     let at = WORLD_EPOCH.plus_ms(90 * MINUTE_MS);
     let (tick, worker) = (Seat::Tick { odd: true }, Seat::Worker { odd: false });
     for (whose, expected) in [
@@ -57,7 +57,7 @@ fn only_the_clocks_that_are_meant_are_wrong() {
 }
 
 #[test]
-fn worlds_have_clocks_ahead_and_behind_of_every_size_and_never_both_ahead() {
+fn worlds_draw_clock_errors_of_every_size() {
     let mut faults = std::collections::BTreeSet::new();
     for seed in 0..400 {
         let rng = &mut fastrand::Rng::with_seed(seed);
@@ -139,7 +139,7 @@ fn pages_a_minute(off_ms: i64) -> f64 {
 
 /// P5: a wrong clock of ours neither stretches nor shortens a wait.
 #[test]
-fn clock_ten_minutes_off_uses_an_advertised_budget_as_a_right_one_does() {
+fn clock_error_does_not_change_quota_use() {
     let right = pages_a_minute(0);
     assert!(right > 10.0, "{right} pages a minute");
     for off_ms in [10 * MINUTE_MS, -10 * MINUTE_MS] {

@@ -206,7 +206,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn without_cuts_every_byte_passes() {
+    async fn every_byte_passes_without_cuts() {
         let served = Arc::new(Mutex::new(0));
         let proxy = FaultProxy::start(server(Arc::clone(&served)).await, 1, 0)
             .await
@@ -216,7 +216,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn each_cut_breaks_the_connection_where_it_says() {
+    async fn each_cut_breaks_connection_at_its_place() {
         let served = Arc::new(Mutex::new(0));
         let proxy = FaultProxy::start(server(Arc::clone(&served)).await, 1, 100)
             .await

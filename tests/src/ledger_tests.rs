@@ -55,13 +55,13 @@ fn write(name: &str, text: &str) -> TempDir {
 }
 
 #[test]
-fn everything_once_and_unaltered_is_exact() {
+fn everything_once_unaltered_is_exact() {
     let verdict = verdict(&good());
     assert!(verdict.is_exact(), "{verdict}");
 }
 
 #[test]
-fn a_missing_line_is_lost_and_a_repeated_one_duplicated() {
+fn missing_lines_are_lost_and_repeated_duplicated() {
     let mut lines = good();
     lines[0] = lines[1].clone();
     let verdict = verdict(&lines);
@@ -70,7 +70,7 @@ fn a_missing_line_is_lost_and_a_repeated_one_duplicated() {
 }
 
 #[test]
-fn a_record_with_other_content_is_altered_and_one_outside_the_span_foreign() {
+fn altered_and_foreign_records_are_reported() {
     let mut lines = good();
     lines[0] = lines[0].replace("SUCCESS", "FAILURE");
     let timeline = timeline();
@@ -82,7 +82,7 @@ fn a_record_with_other_content_is_altered_and_one_outside_the_span_foreign() {
 }
 
 #[test]
-fn wrong_metadata_is_noticed() {
+fn wrong_metadata_is_reported() {
     for (old, new) in [
         (r#""page":3,"#, ""),
         (r#""id_kind":"vendor""#, r#""id_kind":"position""#),
@@ -100,7 +100,7 @@ fn wrong_metadata_is_noticed() {
 }
 
 #[test]
-fn an_id_given_to_two_records_is_noticed() {
+fn id_shared_by_two_records_is_reported() {
     let mut lines = good();
     let timeline = timeline();
     let mut events = timeline.expected();
@@ -111,7 +111,7 @@ fn an_id_given_to_two_records_is_noticed() {
 }
 
 #[test]
-fn parts_do_not_count_and_rejects_do() {
+fn rejects_count_but_parts_do_not() {
     let dir = write("a.r0.part", &text_of(&good()));
     fs::write(
         dir.path().join(DAY).join("a.rejects.jsonl"),
@@ -125,7 +125,7 @@ fn parts_do_not_count_and_rejects_do() {
 }
 
 #[test]
-fn a_torn_line_and_a_line_that_is_no_record_are_errors() {
+fn torn_and_foreign_lines_are_errors() {
     for text in [
         "{\"uuid\":\"a\"}\n{\"uuid\":",
         "[1]\n",
@@ -138,7 +138,7 @@ fn a_torn_line_and_a_line_that_is_no_record_are_errors() {
 }
 
 #[test]
-fn lines_of_a_stream_are_compared_like_files_and_repeats_counted() {
+fn stream_lines_compare_like_files() {
     let mut lines = good();
     let once = Ledger::of_lines(&lines, Shape::Okta).unwrap();
     assert_eq!(once.repeats(), 0);

@@ -182,7 +182,7 @@ mod tests {
     }
 
     #[test]
-    fn the_same_seed_gives_the_same_timeline_with_the_events_asked_for() {
+    fn timeline_follows_seed_and_event_count() {
         assert_eq!(hour(500).events(), hour(500).events());
         assert_eq!(hour(500).expected().count(), 500);
     }
@@ -196,7 +196,7 @@ mod tests {
     }
 
     #[test]
-    fn every_bound_has_events_on_it_and_beside_it_and_some_lie_outside_the_span() {
+    fn bounds_have_events_on_and_beside_them() {
         let timeline = hour(500);
         let at = |time: Timestamp| timeline.events().iter().filter(|e| e.time == time).count();
         let span = timeline.span();
@@ -208,7 +208,7 @@ mod tests {
     }
 
     #[test]
-    fn each_kind_of_bound_takes_or_leaves_exactly_the_events_on_it() {
+    fn each_bound_rule_decides_events_on_bounds() {
         let timeline = hour(500);
         let (from, to) = (timeline.span().from(), timeline.span().to());
         let count = |bounds| timeline.between(from, to, bounds).len();
@@ -218,7 +218,7 @@ mod tests {
     }
 
     #[test]
-    fn a_recent_span_is_over_and_begins_on_a_bound() {
+    fn recent_span_is_past_and_begins_on_bound() {
         let span = recent_span(BOUND_MS);
         assert!(span.from().is_multiple_of(BOUND_MS));
         assert!(span.to().plus_ms(DAY_MS) < SystemClock.now());

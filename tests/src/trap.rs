@@ -89,7 +89,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn a_visit_is_answered_and_remembered() {
+    async fn visit_is_served_and_recorded() {
         let trap = Trap::start().await.unwrap();
         assert!(trap.visits().is_empty());
         let mut stream = TcpStream::connect(trap.address()).await.unwrap();

@@ -6,7 +6,7 @@ use super::testing::*;
 use super::*;
 
 #[tokio::test]
-async fn paging_to_the_end_gives_every_record_once_in_the_vendors_order() {
+async fn paging_gives_every_record_once_in_order() {
     for shape in Shape::ALL {
         let vendor = vendor(shape).await;
         let all = pull(&vendor).await;
@@ -41,7 +41,7 @@ async fn paging_to_the_end_gives_every_record_once_in_the_vendors_order() {
 }
 
 #[tokio::test]
-async fn records_are_what_the_timeline_says_and_about_as_large_as_asked_for() {
+async fn records_follow_timeline_and_requested_size() {
     for shape in Shape::ALL {
         let vendor = vendor(shape).await;
         let event = vendor.timeline().events()[40];
@@ -55,7 +55,7 @@ async fn records_are_what_the_timeline_says_and_about_as_large_as_asked_for() {
 }
 
 #[tokio::test]
-async fn each_bound_rule_can_be_had() {
+async fn each_bound_rule_is_available() {
     for shape in Shape::ALL {
         for bounds in Bounds::ALL {
             let settings = Settings {
@@ -77,7 +77,7 @@ async fn each_bound_rule_can_be_had() {
 }
 
 #[tokio::test]
-async fn a_token_with_other_parameters_is_refused_and_with_its_own_it_is_replayable() {
+async fn token_with_other_parameters_is_rejected() {
     for shape in Shape::ALL {
         let vendor = vendor(shape).await;
         let authorization = authorization(&vendor).await;
@@ -95,7 +95,7 @@ async fn a_token_with_other_parameters_is_refused_and_with_its_own_it_is_replaya
 }
 
 #[tokio::test]
-async fn google_leaves_items_out_of_an_empty_page_and_breaks_lines_unless_told_not_to() {
+async fn google_omits_items_of_empty_page() {
     let vendor = vendor(Shape::Google).await;
     let authorization = authorization(&vendor).await;
     let path = google::PATH;
@@ -113,7 +113,7 @@ async fn google_leaves_items_out_of_an_empty_page_and_breaks_lines_unless_told_n
 }
 
 #[tokio::test]
-async fn okta_links_lead_to_the_host_that_was_asked_and_none_leads_on_from_the_last_page() {
+async fn okta_links_use_requested_host_until_last_page() {
     let vendor = vendor(Shape::Okta).await;
     let authorization = authorization(&vendor).await;
     let first = first_page(&vendor);
@@ -133,7 +133,7 @@ async fn okta_links_lead_to_the_host_that_was_asked_and_none_leads_on_from_the_l
 }
 
 #[tokio::test]
-async fn wrong_credentials_and_wrong_requests_are_refused_and_logged() {
+async fn wrong_credentials_and_requests_are_rejected_and_logged() {
     for shape in Shape::ALL {
         let vendor = vendor(shape).await;
         let first = first_page(&vendor);
@@ -159,7 +159,7 @@ async fn wrong_credentials_and_wrong_requests_are_refused_and_logged() {
 }
 
 #[tokio::test]
-async fn only_an_assertion_buys_an_access_token() {
+async fn only_assertion_gets_access_token() {
     let vendor = vendor(Shape::Google).await;
     for body in [
         "",
@@ -175,7 +175,7 @@ async fn only_an_assertion_buys_an_access_token() {
 }
 
 #[tokio::test]
-async fn a_stuck_token_is_given_back_with_an_empty_page() {
+async fn stuck_token_returns_with_empty_page() {
     for shape in Shape::ALL {
         let vendor = vendor(shape).await;
         vendor.set_quirk(Quirk::StuckToken(vendor.timeline().span().from()));
@@ -191,7 +191,7 @@ async fn a_stuck_token_is_given_back_with_an_empty_page() {
 }
 
 #[tokio::test]
-async fn a_hostile_vendor_links_and_redirects_elsewhere() {
+async fn hostile_vendor_links_and_redirects_elsewhere() {
     let vendor = vendor(Shape::Okta).await;
     let authorization = authorization(&vendor).await;
     let first = first_page(&vendor);
@@ -218,7 +218,7 @@ async fn a_hostile_vendor_links_and_redirects_elsewhere() {
 }
 
 #[tokio::test]
-async fn every_fault_looks_like_the_vendors_own() {
+async fn every_fault_looks_like_vendor_own() {
     let status = |reply: ResponseTemplate| format!("{reply:?}");
     for shape in Shape::ALL {
         for fault in Fault::ALL {
@@ -241,7 +241,7 @@ async fn every_fault_looks_like_the_vendors_own() {
 }
 
 #[tokio::test]
-async fn faults_strike_pages_are_counted_and_a_stalled_page_is_a_page() {
+async fn faults_are_counted_and_stalled_pages_served() {
     let vendor = vendor(Shape::Okta).await;
     let authorization = authorization(&vendor).await;
     vendor.set_faults(Faults::new(5, 100, Shape::Okta.faults()));
@@ -267,7 +267,7 @@ async fn faults_strike_pages_are_counted_and_a_stalled_page_is_a_page() {
 }
 
 #[tokio::test]
-async fn requests_are_held_after_so_many_pages_until_they_are_released() {
+async fn requests_are_held_after_page_count_until_release() {
     let vendor = vendor(Shape::Okta).await;
     let authorization = authorization(&vendor).await;
     let first = first_page(&vendor);

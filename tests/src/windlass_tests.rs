@@ -22,7 +22,7 @@ async fn vendor(shape: Shape) -> Vendor {
 }
 
 #[tokio::test]
-async fn an_outcome_has_the_code_and_both_outputs() {
+async fn outcome_has_code_and_both_outputs() {
     let dir = tempfile::tempdir().unwrap();
     let outcome = shell("echo out; echo err >&2; exit 3", dir.path())
         .finish()
@@ -40,7 +40,7 @@ async fn an_outcome_has_the_code_and_both_outputs() {
 }
 
 #[tokio::test]
-async fn a_process_ended_by_a_signal_has_no_code() {
+async fn process_ended_by_signal_has_no_code() {
     let dir = tempfile::tempdir().unwrap();
     let outcome = shell("kill -SEGV $$", dir.path()).finish().await.unwrap();
     assert_eq!((outcome.code, outcome.signal), (None, Some(11)));
@@ -60,7 +60,7 @@ async fn fetch(vendor: &Vendor) {
 }
 
 #[tokio::test]
-async fn a_process_is_killed_once_the_vendor_has_served_enough_more_pages() {
+async fn process_is_killed_after_page_count() {
     let dir = tempfile::tempdir().unwrap();
     let vendor = vendor(Shape::Okta).await;
     fetch(&vendor).await;
@@ -89,7 +89,7 @@ async fn is_pending<F: Future + Unpin>(future: &mut F) -> bool {
 }
 
 #[tokio::test]
-async fn a_process_that_ends_before_its_time_is_not_killed() {
+async fn process_that_ends_early_is_not_killed() {
     let dir = tempfile::tempdir().unwrap();
     let vendor = vendor(Shape::Okta).await;
     let running = shell("exit 0", dir.path());
@@ -107,7 +107,7 @@ async fn a_process_that_ends_before_its_time_is_not_killed() {
 }
 
 #[tokio::test]
-async fn a_configuration_names_the_secret_and_does_not_hold_it() {
+async fn configuration_names_secret_without_value() {
     for shape in Shape::ALL {
         let vendor = vendor(shape).await;
         let project = Project::new(Pull::of(&vendor)).unwrap();
@@ -132,7 +132,7 @@ async fn a_configuration_names_the_secret_and_does_not_hold_it() {
 }
 
 #[tokio::test]
-async fn a_secret_in_any_other_file_is_a_leak() {
+async fn secret_in_other_file_is_a_leak() {
     let vendor = vendor(Shape::Google).await;
     let project = Project::new(Pull::of(&vendor)).unwrap();
     project.check_secrets().unwrap();

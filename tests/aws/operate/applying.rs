@@ -8,7 +8,7 @@ use super::{DIFFERENT, Operator};
 use crate::vendors::Stock;
 
 #[tokio::test]
-async fn apply_writes_what_it_has_shown_and_the_second_time_nothing() -> anyhow::Result<()> {
+async fn apply_writes_shown_difference_once() -> anyhow::Result<()> {
     let operator = Operator::new("apply", Stock::google(1, 1, 5), Setup::default()).await?;
     operator
         .changes_nothing(async || {
@@ -59,7 +59,7 @@ async fn apply_writes_what_it_has_shown_and_the_second_time_nothing() -> anyhow:
 }
 
 #[tokio::test]
-async fn a_source_that_is_not_configured_any_more_is_left_alone_or_paused() -> anyhow::Result<()> {
+async fn removed_source_is_paused_only_by_prune() -> anyhow::Result<()> {
     let operator = Operator::new("prune", Stock::google(1, 1, 5), Setup::default()).await?;
     operator.says(&["apply", "--yes"]).await?;
     operator.deployment.reconfigure("  pull:\n", "  other:\n")?;

@@ -9,7 +9,7 @@ use super::{Operator, TICKS_MAX};
 use crate::vendors::Stock;
 
 #[tokio::test]
-async fn a_held_source_is_not_ticked_and_goes_on_when_it_is_let_go() -> anyhow::Result<()> {
+async fn paused_source_is_not_planned_until_resume() -> anyhow::Result<()> {
     let operator = Operator::new("held", Stock::google(2, 2, 20), Setup::default()).await?;
     let deployment = &operator.deployment;
     operator.says(&["apply", "--yes"]).await?;
@@ -51,7 +51,7 @@ async fn a_held_source_is_not_ticked_and_goes_on_when_it_is_let_go() -> anyhow::
 
 /// The worker is stopped in the middle of its window while the operator looks and pauses.
 #[tokio::test]
-async fn a_pause_beside_a_worker_lets_its_window_end_and_starts_no_other() -> anyhow::Result<()> {
+async fn pause_lets_running_window_finish() -> anyhow::Result<()> {
     let setup = Setup {
         max_in_flight: 1,
         ..Setup::default()

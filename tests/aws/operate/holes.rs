@@ -18,8 +18,7 @@ fn names(list: &Value) -> anyhow::Result<Vec<&str>> {
 }
 
 #[tokio::test]
-async fn a_hole_is_seen_and_retried_and_what_is_shown_is_what_the_table_holds() -> anyhow::Result<()>
-{
+async fn gap_is_shown_from_table_and_retried() -> anyhow::Result<()> {
     let operator = Operator::new("hole", Stock::google(3, 2, 20), Setup::default()).await?;
     let (deployment, table) = (&operator.deployment, &operator.deployment.table);
     // All windows are created at once: no response has to show the vendor clock first.

@@ -86,8 +86,7 @@ fn leave_the_timeline(operator: &Operator) -> anyhow::Result<()> {
 }
 
 #[tokio::test]
-async fn open_windows_are_left_behind_only_if_that_is_wanted_and_what_all_commands_call_is_listed()
--> anyhow::Result<()> {
+async fn operator_commands_call_listed_actions_only() -> anyhow::Result<()> {
     let operator = Operator::new("permissions", Stock::google(2, 1, 20), Setup::default()).await?;
     let table = &operator.deployment.table;
     operator.says(&["apply", "--yes"]).await?;

@@ -43,7 +43,7 @@ fn one_line(outcome: Outcome, words: &[&str]) -> anyhow::Result<()> {
 }
 
 #[tokio::test]
-async fn an_action_that_is_denied_is_named_and_tried_once_by_every_command() -> anyhow::Result<()> {
+async fn every_command_names_denied_action_without_retry() -> anyhow::Result<()> {
     let operator = Operator::new("denied", Stock::google(1, 1, 5), Setup::default()).await?;
     let deployment = &operator.deployment;
     operator.says(&["apply", "--yes"]).await?;
@@ -86,8 +86,7 @@ async fn an_action_that_is_denied_is_named_and_tried_once_by_every_command() -> 
 }
 
 #[tokio::test]
-async fn a_table_of_another_version_is_refused_by_every_command_and_left_alone()
--> anyhow::Result<()> {
+async fn every_command_rejects_table_of_another_version() -> anyhow::Result<()> {
     let operator = Operator::new("operated", Stock::google(1, 1, 5), Setup::default()).await?;
     let table = &operator.deployment.table;
     operator.says(&["apply", "--yes"]).await?;
@@ -136,7 +135,7 @@ pub(crate) const KEYS: [(&str, &str); 3] = [
 ];
 
 #[tokio::test]
-async fn a_table_that_is_not_there_is_named_with_its_region() -> anyhow::Result<()> {
+async fn missing_table_is_named_with_region() -> anyhow::Result<()> {
     let uri = Emulator::shared().await?.uri();
     let place = ["--state", "dynamodb:no-such-table", "--endpoint-url", &uri];
     for args in commands() {
@@ -150,8 +149,7 @@ async fn a_table_that_is_not_there_is_named_with_its_region() -> anyhow::Result<
 }
 
 #[tokio::test]
-async fn an_endpoint_that_is_closed_or_does_not_answer_is_named_and_not_waited_for()
--> anyhow::Result<()> {
+async fn unresponsive_endpoint_is_named_without_long_wait() -> anyhow::Result<()> {
     let silent = TcpListener::bind("127.0.0.1:0")?;
     let silent = (silent.local_addr()?, silent);
     let answers = [
@@ -167,7 +165,7 @@ async fn an_endpoint_that_is_closed_or_does_not_answer_is_named_and_not_waited_f
 }
 
 #[tokio::test]
-async fn without_a_region_or_credentials_the_one_that_lacks_is_named() -> anyhow::Result<()> {
+async fn missing_region_or_credentials_are_named() -> anyhow::Result<()> {
     let status = ["status", "--state", "dynamodb:windlass"];
     one_line(windlass(&status, &KEYS[1..]).await?, &["AWS_REGION"])?;
     let outcome = windlass(&status, &KEYS[..1]).await?;

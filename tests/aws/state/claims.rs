@@ -64,7 +64,7 @@ fn any_window(entropy: &SeededEntropy, minute: i64, now: Timestamp) -> Window {
 }
 
 #[tokio::test]
-async fn a_claim_of_any_window_does_what_core_does_or_is_refused_with_its_reason() {
+async fn claim_agrees_with_core_for_any_window() {
     let (store, _table) = fresh().await;
     let entropy = SeededEntropy::new(1);
     let (mut won, mut reasons) = (0, std::collections::BTreeSet::new());

@@ -36,7 +36,7 @@ async fn trusted(store: &impl StateStore, offset_ms: i64) -> Option<i64> {
 
 /// The clock of these tests stands at the beginning of 2026, that of the emulator does not.
 #[tokio::test]
-async fn the_tables_service_is_a_witness_where_the_only_vendors_clock_differs() {
+async fn dynamodb_clock_is_witness_for_single_vendor() {
     let (store, _table) = fresh().await;
     let service = store.service_clock().expect("a response came");
     let offset_ms = service.offset_ms.expect("responses carry a Date");

@@ -32,7 +32,7 @@ fn refused<T: std::fmt::Debug>(result: Result<T, StateError>) -> String {
 }
 
 #[tokio::test]
-async fn a_write_that_was_applied_and_got_no_answer_is_settled_by_repeating_it() {
+async fn repeating_write_settles_lost_response() {
     let (sure, deaf) = sure_and_deaf().await;
     let unknown = |error: StateError| assert!(matches!(error, StateError::Unknown(_)), "{error}");
     let window = ready(0);
@@ -54,7 +54,7 @@ async fn a_write_that_was_applied_and_got_no_answer_is_settled_by_repeating_it()
 }
 
 #[tokio::test]
-async fn a_claim_that_got_no_answer_is_recognised_by_its_nonce_and_no_other_is() {
+async fn claim_with_lost_response_is_recognized_by_nonce() {
     let (sure, deaf) = sure_and_deaf().await;
     let window = stored(&sure, 0).await;
     let (mine, other) = (claim(&window, 1), claim(&window, 2));
@@ -71,7 +71,7 @@ async fn a_claim_that_got_no_answer_is_recognised_by_its_nonce_and_no_other_is()
 }
 
 #[tokio::test]
-async fn throttling_delays_a_window_and_changes_nothing_else() {
+async fn throttling_only_delays_window() {
     let (store, proxy, _) = behind_proxy().await;
     proxy.set_faults(StateFaults::new(3, 40, &[StateFault::Throttled]));
     for minute in [0, 10, 20] {
@@ -89,7 +89,7 @@ async fn throttling_delays_a_window_and_changes_nothing_else() {
 }
 
 #[tokio::test]
-async fn a_table_that_throttles_everything_is_unavailable_and_nothing_was_written() {
+async fn fully_throttled_table_is_unavailable_and_unwritten() {
     let (store, proxy, _) = behind_proxy().await;
     proxy.set_faults(StateFaults::new(3, 100, &[StateFault::Throttled]));
     let failed = store.create(&ready(0)).await;
@@ -102,7 +102,7 @@ async fn a_table_that_throttles_everything_is_unavailable_and_nothing_was_writte
 }
 
 #[tokio::test]
-async fn a_connection_that_ends_leaves_a_write_unknown_and_a_read_unavailable() {
+async fn broken_connection_leaves_only_writes_unknown() {
     let (store, proxy, _) = behind_proxy().await;
     proxy.set_faults(StateFaults::new(3, 100, &[StateFault::LostReply]));
     let lost = store.create(&ready(0)).await;
@@ -117,7 +117,7 @@ async fn a_connection_that_ends_leaves_a_write_unknown_and_a_read_unavailable() 
 }
 
 #[tokio::test]
-async fn a_table_that_is_not_there_is_said_by_the_first_read() {
+async fn missing_table_is_named_by_first_read() {
     let emulator = Emulator::shared().await.unwrap();
     let store = store_in("nowhere", config(&emulator.uri()));
     let text = refused(store.check().await);
@@ -127,7 +127,7 @@ async fn a_table_that_is_not_there_is_said_by_the_first_read() {
 }
 
 #[tokio::test]
-async fn a_denied_action_leaves_the_window_in_its_place_and_names_what_to_allow() {
+async fn denied_action_keeps_window_and_names_permission() {
     let (store, _proxy, refusals) = behind_proxy().await;
     let lease = running(&store, 0).await;
     refusals.refuse("dynamodb:UpdateItem", Refusal::AccessDenied);
@@ -146,7 +146,7 @@ async fn a_denied_action_leaves_the_window_in_its_place_and_names_what_to_allow(
 }
 
 #[tokio::test]
-async fn credentials_that_ran_out_are_said_to_be_renewed() {
+async fn expired_credentials_ask_for_renewal() {
     let (store, _proxy, refusals) = behind_proxy().await;
     for refusal in [Refusal::ExpiredToken, Refusal::UnknownKey] {
         refusals.refuse("dynamodb:*", refusal);
@@ -159,7 +159,7 @@ async fn credentials_that_ran_out_are_said_to_be_renewed() {
 }
 
 #[tokio::test]
-async fn a_window_beyond_the_size_of_an_item_is_refused_by_name_and_stays() {
+async fn oversized_window_is_rejected_unchanged() {
     let (store, _table) = fresh().await;
     let lease = running(&store, 0).await;
     let mut huge = page(&lease);
@@ -180,7 +180,7 @@ async fn a_window_beyond_the_size_of_an_item_is_refused_by_name_and_stays() {
 }
 
 #[tokio::test]
-async fn windows_beyond_one_page_of_a_query_and_one_batch_are_all_read() {
+async fn windows_beyond_one_query_page_are_read() {
     let (store, _table) = fresh().await;
     let large = |minute| ready(minute).with(|form| form.last_error = Some("x".repeat(100_000)));
     let mut all = Vec::new();

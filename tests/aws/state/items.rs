@@ -45,7 +45,7 @@ async fn edit(table: &str, key: &Key, changes: &[(&str, AttributeValue)]) {
 }
 
 #[tokio::test]
-async fn an_item_is_flat_and_readable_and_only_a_done_window_may_expire() {
+async fn items_are_flat_and_only_done_windows_expire() {
     let (store, table) = fresh().await;
     let lease = running(&store, 0).await;
     let key = Key::window(lease.window().id());
@@ -69,7 +69,7 @@ async fn an_item_is_flat_and_readable_and_only_a_done_window_may_expire() {
 }
 
 #[tokio::test]
-async fn what_a_newer_windlass_added_survives_every_move() {
+async fn unknown_attributes_survive_every_move() {
     let (store, table) = fresh().await;
     let window = stored(&store, 0).await;
     let key = Key::window(window.id());
@@ -87,7 +87,7 @@ async fn what_a_newer_windlass_added_survives_every_move() {
 }
 
 #[tokio::test]
-async fn a_window_of_a_newer_form_is_neither_claimed_nor_replaced() {
+async fn window_of_newer_form_is_untouched() {
     let (store, table) = fresh().await;
     let window = stored(&store, 0).await;
     let key = Key::window(window.id());
@@ -105,7 +105,7 @@ async fn a_window_of_a_newer_form_is_neither_claimed_nor_replaced() {
 }
 
 #[tokio::test]
-async fn a_window_edited_into_nonsense_is_corrupt_and_named() {
+async fn unreadable_window_is_corrupt_and_named() {
     for (name, nonsense) in [
         ("to", text("2026-01-01T00:00:00.000Z")),
         ("status", text("gone")),
@@ -137,7 +137,7 @@ async fn a_window_edited_into_nonsense_is_corrupt_and_named() {
 }
 
 #[tokio::test]
-async fn a_table_of_another_version_is_refused_before_anything_is_applied_to_it() {
+async fn table_of_another_version_is_rejected_before_apply() {
     let (store, table) = fresh().await;
     let source = super::scene::definition("okta");
     store.apply_source(&source, at(0)).await.unwrap();
@@ -156,7 +156,7 @@ async fn a_table_of_another_version_is_refused_before_anything_is_applied_to_it(
 }
 
 #[tokio::test]
-async fn a_window_is_at_its_documented_key() {
+async fn window_has_documented_key() {
     let (store, table) = fresh().await;
     let window: Window = stored(&store, 0).await;
     let item = raw(&table, &Key::window(window.id())).await;

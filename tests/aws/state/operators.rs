@@ -29,7 +29,7 @@ fn moved(definition: &SourceDefinition) -> SourceDefinition {
 }
 
 #[tokio::test]
-async fn operators_who_apply_at_once_each_get_a_version_of_their_own_and_the_last_one_stays() {
+async fn concurrent_applies_get_distinct_versions() {
     let (store, _table) = fresh().await;
     let mut operators = JoinSet::new();
     for number in 0..OPERATORS {
@@ -53,7 +53,7 @@ async fn operators_who_apply_at_once_each_get_a_version_of_their_own_and_the_las
 }
 
 #[tokio::test]
-async fn a_hold_is_never_lost_to_an_apply_at_the_same_time() {
+async fn concurrent_apply_never_loses_pause() {
     let (store, _table) = fresh().await;
     let source = definition("okta");
     let (shard, name) = (source.shard(), &source.name);
@@ -71,7 +71,7 @@ async fn a_hold_is_never_lost_to_an_apply_at_the_same_time() {
 }
 
 #[tokio::test]
-async fn a_source_moves_to_another_shard_with_its_marks_while_a_tick_writes_them() {
+async fn source_moves_shard_with_marks_during_tick() {
     for round in 0..ROUNDS {
         let (store, _table) = fresh().await;
         let first = definition("okta");
@@ -103,7 +103,7 @@ async fn a_source_moves_to_another_shard_with_its_marks_while_a_tick_writes_them
 }
 
 #[tokio::test]
-async fn a_source_that_moves_keeps_every_lane_and_generation_and_may_move_back() {
+async fn moved_source_keeps_lanes_and_generations() {
     let (store, _table) = fresh().await;
     let first = definition("okta");
     let (here, name) = (first.shard(), &first.name);
@@ -134,7 +134,7 @@ async fn a_source_that_moves_keeps_every_lane_and_generation_and_may_move_back()
 }
 
 #[tokio::test]
-async fn a_corrupt_definition_is_replaced_and_one_of_a_newer_windlass_is_not() {
+async fn apply_replaces_corrupt_but_not_newer_definition() {
     let (store, table) = fresh().await;
     let source = definition("okta");
     store.apply_source(&source, at(0)).await.unwrap();

@@ -23,7 +23,7 @@ async fn clients(table: &str) -> Vec<DynamoStore> {
 }
 
 #[tokio::test]
-async fn of_thirty_two_claimants_exactly_one_wins_each_of_fifty_rounds() {
+async fn exactly_one_of_thirty_two_claimants_wins() {
     let (store, table) = fresh().await;
     let clients = clients(&table).await;
     for round in 0..ROUNDS {
@@ -59,7 +59,7 @@ async fn of_thirty_two_claimants_exactly_one_wins_each_of_fifty_rounds() {
 }
 
 #[tokio::test]
-async fn of_thirty_two_processes_that_take_turns_no_two_overlap() {
+async fn request_reservations_of_thirty_two_processes_never_overlap() {
     let (store, table) = fresh().await;
     let clients = clients(&table).await;
     let group: RateGroup = "okta:acme".parse().unwrap();
@@ -92,7 +92,7 @@ async fn of_thirty_two_processes_that_take_turns_no_two_overlap() {
 }
 
 #[tokio::test]
-async fn a_holder_and_a_planner_at_once_leave_a_window_that_core_could_have_made() {
+async fn concurrent_checkpoint_and_expiry_agree_with_core() {
     let (store, table) = fresh().await;
     let clients = clients(&table).await;
     let (mut pages_kept, mut fenced) = (0, 0);

@@ -48,7 +48,7 @@ async fn waiting(store: &DynamoStore, minute: i64, parts: i64) -> WindowSplit {
 }
 
 #[tokio::test]
-async fn split_costs_two_units_for_each_of_its_items() {
+async fn split_costs_two_units_per_item() {
     let counted = Counted::new().await;
     let shard = definition("okta").shard();
     for (minute, parts, write) in [(0, 1, 6.0), (10, 8, 20.0)] {
@@ -61,7 +61,7 @@ async fn split_costs_two_units_for_each_of_its_items() {
 }
 
 #[tokio::test]
-async fn conflict_of_transactions_delays_a_split_and_changes_nothing_else() {
+async fn transaction_conflict_only_delays_split() {
     let counted = Counted::new().await;
     let shard = definition("okta").shard();
     let conflicts = StateFaults::new(3, 50, &[StateFault::Conflict]);
@@ -78,7 +78,7 @@ async fn conflict_of_transactions_delays_a_split_and_changes_nothing_else() {
 }
 
 #[tokio::test]
-async fn split_in_conflict_with_others_all_the_time_is_unavailable_and_leaves_nothing() {
+async fn endless_transaction_conflict_leaves_split_unwritten() {
     let counted = Counted::new().await;
     let store = &counted.store;
     let source = definition("okta");

@@ -196,8 +196,7 @@ fn assert_trouble(entry: &Value, trouble: &str, minute: i64) -> anyhow::Result<(
 }
 
 #[tokio::test]
-async fn status_of_many_sources_with_open_windows_takes_at_most_130_requests() -> anyhow::Result<()>
-{
+async fn status_of_many_sources_stays_within_130_requests() -> anyhow::Result<()> {
     let busy = Busy::new().await?;
     busy.trouble().await?;
     busy.copy_up_to(SOURCES).await?;
@@ -246,8 +245,7 @@ async fn status_of_many_sources_with_open_windows_takes_at_most_130_requests() -
 }
 
 #[tokio::test]
-async fn status_reads_the_windows_of_few_sources_one_by_one_within_130_requests()
--> anyhow::Result<()> {
+async fn status_reads_few_sources_singly_within_130_requests() -> anyhow::Result<()> {
     let busy = Busy::new().await?;
     busy.trouble().await?;
     let (json, requests, units) = busy.status(&["--json"]).await?;

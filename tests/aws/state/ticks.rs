@@ -87,7 +87,7 @@ async fn windows(store: &DynamoStore, timeline: &Timeline) -> Vec<Window> {
 }
 
 #[tokio::test]
-async fn two_orchestrators_at_once_plan_nothing_twice() {
+async fn concurrent_orchestrators_plan_nothing_twice() {
     for seed in 0..SEEDS {
         let (store, _table) = fresh().await;
         let sources = ["okta", "okta-eu"].map(definition);

@@ -84,7 +84,7 @@ fn read(read: f64) -> Units {
 }
 
 #[tokio::test]
-async fn each_write_of_a_quiet_window_is_one_request_and_one_unit() {
+async fn quiet_window_writes_cost_one_unit_each() {
     let counted = Counted::new().await;
     let store = &counted.store;
     let window = ready(0);
@@ -134,7 +134,7 @@ async fn each_write_of_a_quiet_window_is_one_request_and_one_unit() {
 }
 
 #[tokio::test]
-async fn each_write_of_marks_sources_and_gates_is_one_request_and_one_unit() {
+async fn marks_source_and_cooldown_writes_cost_one_unit() {
     let counted = Counted::new().await;
     let store = &counted.store;
     let source = definition("okta");
@@ -206,7 +206,7 @@ fn delivered(number: u64, records: u64) -> SeenPage {
 }
 
 #[tokio::test]
-async fn what_a_page_delivered_costs_a_unit_for_each_kilobyte_and_a_quarter_to_read() {
+async fn seen_page_costs_one_unit_per_kilobyte() {
     let counted = Counted::new().await;
     let store = &counted.store;
     let (small, large) = (delivered(0, 85), delivered(1, 1_000));
@@ -229,7 +229,7 @@ async fn what_a_page_delivered_costs_a_unit_for_each_kilobyte_and_a_quarter_to_r
 }
 
 #[tokio::test]
-async fn turns_cost_one_read_and_one_write_and_none_cost_the_read() {
+async fn request_reservation_costs_one_read_and_write() {
     let counted = Counted::new().await;
     let store = &counted.store;
     let group = definition("okta").policy.rate_group;
@@ -252,7 +252,7 @@ async fn turns_cost_one_read_and_one_write_and_none_cost_the_read() {
 }
 
 #[tokio::test]
-async fn listings_of_a_shard_cost_half_and_what_the_protocol_relies_on_the_whole() {
+async fn only_shard_listings_read_eventually_consistent() {
     let counted = Counted::new().await;
     let store = &counted.store;
     let source = definition("okta");
@@ -316,7 +316,7 @@ async fn listings_of_a_shard_cost_half_and_what_the_protocol_relies_on_the_whole
 }
 
 #[tokio::test]
-async fn table_of_sources_at_rest_is_read_in_two_queries_for_each_shard() {
+async fn resting_sources_cost_two_queries_per_shard() {
     const SOURCES: usize = 200;
     let counted = Counted::new().await;
     let store = &counted.store;

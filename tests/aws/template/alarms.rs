@@ -65,7 +65,7 @@ fn metrics(alarm: &Value) -> Vec<(String, String)> {
 }
 
 #[test]
-fn every_alarm_watches_a_metric_that_exists() {
+fn every_alarm_watches_existing_metric() {
     for (name, alarm) in every_alarm() {
         let metrics = metrics(&alarm);
         assert!(!metrics.is_empty(), "{name} watches nothing");
@@ -82,7 +82,7 @@ fn every_alarm_watches_a_metric_that_exists() {
 }
 
 #[test]
-fn every_alarm_of_ours_looks_at_this_deployment() {
+fn every_alarm_watches_this_deployment() {
     for (name, alarm) in every_alarm() {
         if alarm["Namespace"] == metric::NAMESPACE {
             let dimensions = serde_json::json!([{"Name": metric::DIMENSION, "Value": "windlass"}]);
@@ -92,7 +92,7 @@ fn every_alarm_of_ours_looks_at_this_deployment() {
 }
 
 #[test]
-fn what_must_be_watched_is_watched() {
+fn every_essential_metric_has_alarm() {
     let watched: BTreeSet<_> = every_alarm()
         .values()
         .flat_map(metrics)
@@ -120,7 +120,7 @@ fn what_must_be_watched_is_watched() {
 /// that lacks a part.
 /// <https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/using-metric-math.html>
 #[test]
-fn every_part_of_a_sum_of_metrics_is_filled() {
+fn metric_sums_fill_missing_datapoints() {
     let is_filled = |part: &str| {
         let inside = part.trim().strip_prefix("FILL(");
         inside.is_some_and(|inside| inside.ends_with(", 0)"))
@@ -142,7 +142,7 @@ fn every_part_of_a_sum_of_metrics_is_filled() {
 }
 
 #[test]
-fn only_silence_of_the_orchestrator_rings() {
+fn only_orchestrator_silence_raises_alarm() {
     for (name, alarm) in every_alarm() {
         let silence = &alarm["TreatMissingData"];
         let expected = if name == "ticks-missing" {
@@ -155,7 +155,7 @@ fn only_silence_of_the_orchestrator_rings() {
 }
 
 #[test]
-fn missing_ticks_ring_after_three_periods_of_the_schedule_and_for_one_range_of_several() {
+fn missing_ticks_raise_alarm_after_three_periods() {
     for (schedule, seconds) in [
         ("rate(1 minute)", 60),
         ("rate(2 minutes)", 120),
@@ -171,7 +171,7 @@ fn missing_ticks_ring_after_three_periods_of_the_schedule_and_for_one_range_of_s
 }
 
 #[test]
-fn every_alarm_has_its_paragraph_and_every_paragraph_its_alarm() {
+fn alarms_match_runbook_paragraphs() {
     let runbook = read("docs/RUNBOOK.md");
     let alarms = runbook
         .split_once("\n## Alarms\n")
@@ -194,7 +194,7 @@ fn every_alarm_has_its_paragraph_and_every_paragraph_its_alarm() {
 }
 
 #[test]
-fn a_topic_is_told_of_every_alarm_and_of_its_end() {
+fn topic_gets_start_and_end_of_alarms() {
     let topic = "arn:aws:sns:eu-west-1:111111111111:on-call";
     let resolved = Resolved::with(&[("AlarmTopicArn", topic)]);
     for (id, alarm) in resolved.of_type("AWS::CloudWatch::Alarm") {
@@ -208,7 +208,7 @@ fn a_topic_is_told_of_every_alarm_and_of_its_end() {
 }
 
 #[test]
-fn the_dashboard_shows_metrics_that_exist() {
+fn dashboard_shows_existing_metrics() {
     for variant in [&[][..], &[("IngestPath", "kinesis-firehose")]] {
         let resolved = Resolved::with(variant);
         let body = resolved.properties("DeploymentDashboard")["DashboardBody"].as_str();

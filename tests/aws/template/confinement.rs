@@ -9,7 +9,7 @@ use super::resolved::{Resolved, read, translated};
 const JOINS_SUBNETS: [&str; 2] = ["JoinSubnets", "LeaveNetworkToLambda"];
 
 #[test]
-fn no_role_is_given_an_action_or_a_resource_by_a_bare_wildcard() {
+fn no_role_has_bare_wildcard() {
     let below_a_folder = |resource: &str| resource.ends_with("/*");
     for parameters in VARIANTS {
         let resolved = Resolved::with(parameters);
@@ -44,7 +44,7 @@ fn no_role_is_given_an_action_or_a_resource_by_a_bare_wildcard() {
 }
 
 #[test]
-fn everything_is_on_the_stacks_own_resources() {
+fn permissions_cover_own_resources_only() {
     let resolved = Resolved::with(&[]);
     let on = |role: &str, sid: &str| list(&statement(&resolved, role, sid)["Resource"]);
     let table = ["arn:aws:dynamodb:eu-west-1:111111111111:table/windlass"];
@@ -108,7 +108,7 @@ fn everything_is_on_the_stacks_own_resources() {
 }
 
 #[test]
-fn a_worker_writes_windows_rates_and_digests_and_of_a_source_only_that_it_is_blocked() {
+fn worker_writes_are_confined_by_key() {
     let resolved = Resolved::with(&[]);
     let keys = |role: &str, sid: &str| {
         let condition = &statement(&resolved, role, sid)["Condition"];
@@ -142,7 +142,7 @@ fn a_worker_writes_windows_rates_and_digests_and_of_a_source_only_that_it_is_blo
 }
 
 #[test]
-fn keys_are_used_through_their_services_only() {
+fn kms_keys_work_through_services_only() {
     let resolved = Resolved::with(&[
         ("KmsKeyArn", KEY),
         (
@@ -186,7 +186,7 @@ fn texts(value: &Value) -> Vec<&str> {
 }
 
 #[test]
-fn keys_are_used_through_services_of_china_too() {
+fn kms_conditions_work_in_china() {
     let texts = texts(&translated()["Resources"]);
     let (via, others): (Vec<_>, Vec<_>) = texts
         .into_iter()
@@ -207,7 +207,7 @@ fn keys_are_used_through_services_of_china_too() {
 }
 
 #[test]
-fn workers_join_subnets_in_their_roles_name_and_their_program_may_not() {
+fn only_lambda_service_joins_subnets() {
     let subnets = [
         ("SubnetIds", "subnet-0a,subnet-0b"),
         ("SecurityGroupIds", "sg-0c"),

@@ -125,7 +125,7 @@ fn check(sinks: &str) -> anyhow::Result<()> {
 }
 
 #[tokio::test]
-async fn every_way_for_records_deploys_and_creates_what_it_says() -> anyhow::Result<()> {
+async fn every_ingest_variant_deploys() -> anyhow::Result<()> {
     let emulator = Emulator::start(EmulatorSettings::default()).await?;
     let packages = empty_packages()?;
     let variants: [(&str, &[(&str, &str)]); 4] = [
@@ -200,8 +200,7 @@ async fn every_way_for_records_deploys_and_creates_what_it_says() -> anyhow::Res
 }
 
 #[tokio::test]
-async fn parameters_that_contradict_each_other_are_refused_before_anything_is_created()
--> anyhow::Result<()> {
+async fn contradictory_parameters_are_rejected_before_creation() -> anyhow::Result<()> {
     let emulator = Emulator::shared().await?;
     let packages = empty_packages()?;
     let role = (
@@ -239,7 +238,7 @@ async fn parameters_that_contradict_each_other_are_refused_before_anything_is_cr
 }
 
 #[tokio::test]
-async fn a_changed_parameter_is_at_work_when_the_update_ends() -> anyhow::Result<()> {
+async fn changed_parameter_applies_with_stack_update() -> anyhow::Result<()> {
     let emulator = Emulator::shared().await?;
     let packages = empty_packages()?;
     let common = [("DatabaseName", "changed")];

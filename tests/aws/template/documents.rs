@@ -48,7 +48,7 @@ fn commands() -> Vec<Vec<String>> {
 }
 
 #[test]
-fn every_command_in_the_documents_is_one_that_windlass_knows() {
+fn every_documented_command_exists() {
     let windlass = binary().expect("windlass can be built");
     let commands = commands();
     assert!(commands.len() > 8, "{commands:?}");
@@ -60,7 +60,7 @@ fn every_command_in_the_documents_is_one_that_windlass_knows() {
 
 /// Runs the runbook's recipe for restoring records, with an `aws` that copies files.
 #[test]
-fn records_under_errors_come_back_one_a_line_and_byte_for_byte() {
+fn runbook_restores_error_records_unaltered() {
     let recipe = blocks("docs/RUNBOOK.md", "sh")
         .into_iter()
         .find(|block| block.contains("rawData"))
@@ -102,7 +102,7 @@ fn records_under_errors_come_back_one_a_line_and_byte_for_byte() {
 }
 
 #[test]
-fn every_policy_in_the_documents_can_be_read() {
+fn every_documented_policy_is_valid_json() {
     let policies = blocks("infra/README.md", "json");
     assert_eq!(policies.len(), 2);
     for policy in policies {

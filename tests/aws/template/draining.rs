@@ -83,7 +83,7 @@ const EXISTING: &str = "OrchestratorFunction\twindlass-orchestrator\n";
 const DRAINED: &str = "windlass is drained: deleting it loses no record";
 
 #[test]
-fn ticks_stop_first_and_workers_and_delivery_are_waited_for() {
+fn draining_stops_ticks_then_awaits_delivery() {
     let account = Account::new(FIREHOSE);
     account.say("scan.1", "3\n");
     account.say("scan.2", "1\n");
@@ -120,7 +120,7 @@ fn ticks_stop_first_and_workers_and_delivery_are_waited_for() {
 }
 
 #[test]
-fn a_kinesis_stream_before_firehose_is_read_to_its_end_first() {
+fn draining_reads_kinesis_before_firehose() {
     let account = Account::new(KINESIS);
     account.say("KinesisMillisBehindLatest.1", "86400000.0\n");
     account.say("DataReadFromKinesisStream.Records.1", "7.0\n");
@@ -134,7 +134,7 @@ fn a_kinesis_stream_before_firehose_is_read_to_its_end_first() {
 }
 
 #[test]
-fn a_stack_without_a_stream_of_its_own_is_drained_with_its_workers() {
+fn stack_without_stream_drains_with_workers() {
     let account = Account::new(EXISTING);
     let said = account.drained(&["windlass"]);
     assert_eq!(said.last().unwrap(), DRAINED);
@@ -142,7 +142,7 @@ fn a_stack_without_a_stream_of_its_own_is_drained_with_its_workers() {
 }
 
 #[test]
-fn what_cannot_be_read_is_an_error_and_never_drained() {
+fn unreadable_metric_never_counts_as_drained() {
     for missing in [
         "list-stack-resources",
         "describe-stacks",
@@ -170,7 +170,7 @@ fn what_cannot_be_read_is_an_error_and_never_drained() {
 }
 
 #[test]
-fn without_a_stack_nothing_is_called() {
+fn drain_without_stack_calls_nothing() {
     let account = Account::new(FIREHOSE);
     for args in [&[][..], &[""], &["one", "two"]] {
         assert_eq!(account.drain(args).status.code(), Some(1), "{args:?}");

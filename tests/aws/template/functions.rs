@@ -12,7 +12,7 @@ const FUNCTIONS: [&str; 2] = ["OrchestratorFunction", "WorkerFunction"];
 const ENVIRONMENT_BYTES_MAX: usize = 4_096;
 
 #[test]
-fn functions_are_small_bootstraps_with_json_logs_of_their_own() {
+fn functions_are_bootstraps_with_json_logs() {
     let resolved = Resolved::with(&[]);
     for id in FUNCTIONS {
         let function = resolved.properties(id);
@@ -29,7 +29,7 @@ fn functions_are_small_bootstraps_with_json_logs_of_their_own() {
 }
 
 #[test]
-fn every_log_group_forgets() {
+fn every_log_group_has_retention() {
     let resolved = Resolved::with(&[("LogRetentionDays", "90")]);
     let groups: Vec<_> = resolved.of_type("AWS::Logs::LogGroup").collect();
     assert_eq!(groups.len(), 3);
@@ -39,7 +39,7 @@ fn every_log_group_forgets() {
 }
 
 #[test]
-fn lambda_repeats_nothing_and_gives_up_a_dispatch_when_it_counts_as_lost() {
+fn lambda_never_retries_and_drops_old_dispatches() {
     let resolved = Resolved::with(&[]);
     let worker = resolved.properties("WorkerEvents");
     assert_eq!(worker["MaximumRetryAttempts"], 0);
@@ -63,7 +63,7 @@ fn lambda_repeats_nothing_and_gives_up_a_dispatch_when_it_counts_as_lost() {
 }
 
 #[test]
-fn functions_are_told_where_everything_is() {
+fn function_variables_name_all_resources() {
     let resolved = Resolved::with(&[("ExistingTableName", "restored")]);
     let variables = |id: &str| resolved.properties(id)["Environment"]["Variables"].clone();
     assert_eq!(
@@ -90,13 +90,13 @@ fn functions_are_told_where_everything_is() {
 }
 
 #[test]
-fn the_default_hosts_are_those_of_the_built_in_connectors() {
+fn default_hosts_match_built_in_connectors() {
     let hosts = parameters()["AllowedHosts"]["Default"].as_str().unwrap();
     assert_eq!(hosts.parse(), Ok(registry::allowed_hosts()));
 }
 
 #[test]
-fn what_is_deployed_last_runs_until_an_older_version_is_named() {
+fn latest_version_runs_unless_pinned() {
     let resolved = Resolved::with(&[]);
     let aliases: Vec<_> = resolved.of_type("AWS::Lambda::Alias").collect();
     assert_eq!(aliases.len(), FUNCTIONS.len());
@@ -111,7 +111,7 @@ fn what_is_deployed_last_runs_until_an_older_version_is_named() {
 }
 
 #[test]
-fn concurrency_is_reserved_unless_the_account_is_too_small_for_it() {
+fn concurrency_is_reserved_unless_disabled() {
     let reserved = |parameters: &[(&str, &str)], id: &str| {
         let resolved = Resolved::with(parameters);
         resolved
@@ -133,7 +133,7 @@ fn concurrency_is_reserved_unless_the_account_is_too_small_for_it() {
 }
 
 #[test]
-fn a_tick_ends_before_the_next_one_begins() {
+fn tick_timeout_ends_before_next_tick() {
     let resolved = Resolved::with(&[]);
     let timeout = resolved.properties("OrchestratorFunction")["Timeout"].as_u64();
     assert!(timeout.unwrap() < 60);

@@ -15,12 +15,12 @@ fn lint(template: &Path) {
 }
 
 #[test]
-fn cfn_lint_finds_nothing_in_the_template() {
+fn cfn_lint_accepts_template() {
     lint(&project("infra/template.yaml"));
 }
 
 #[test]
-fn cfn_lint_finds_nothing_in_what_the_transform_makes_of_it() {
+fn cfn_lint_accepts_transformed_template() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("translated.json");
     fs::write(&file, translated().to_string()).unwrap();
@@ -28,7 +28,7 @@ fn cfn_lint_finds_nothing_in_what_the_transform_makes_of_it() {
 }
 
 #[test]
-fn every_parameter_is_described_bounded_and_has_a_default() {
+fn every_parameter_is_described_bounded_and_defaulted() {
     for (name, declared) in parameters() {
         let about = declared["Description"].as_str().unwrap_or_default();
         assert!(about.ends_with('.'), "{name}: {about}");
@@ -42,7 +42,7 @@ fn every_parameter_is_described_bounded_and_has_a_default() {
 }
 
 #[test]
-fn every_parameter_is_in_the_readme() {
+fn every_parameter_is_in_readme() {
     let readme = read("infra/README.md");
     for name in parameters().keys() {
         assert!(readme.contains(&format!("`{name}`")), "{name}");
@@ -50,7 +50,7 @@ fn every_parameter_is_in_the_readme() {
 }
 
 #[test]
-fn what_cannot_be_made_again_outlives_the_stack() {
+fn records_and_state_outlive_stack() {
     let resolved = Resolved::with(&[]);
     let kept: Vec<_> = resolved
         .resources()
@@ -64,7 +64,7 @@ fn what_cannot_be_made_again_outlives_the_stack() {
 }
 
 #[test]
-fn the_documents_name_what_the_scanner_skips_and_no_more() {
+fn readme_lists_exactly_the_scanner_skips() {
     let readme = read("infra/README.md");
     let listed = readme
         .lines()
@@ -92,7 +92,7 @@ fn the_documents_name_what_the_scanner_skips_and_no_more() {
 }
 
 #[test]
-fn an_output_says_what_apply_needs() {
+fn outputs_hold_values_for_apply() {
     let outputs = translated()["Outputs"].as_object().unwrap();
     for name in ["State", "Sinks", "StateTableName", "StreamName", "Rejects"] {
         assert!(outputs.contains_key(name), "{name}");

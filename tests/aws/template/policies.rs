@@ -127,7 +127,7 @@ pub(super) const VARIANTS: [&[(&str, &str)]; 6] = [
 ];
 
 #[test]
-fn the_orchestrator_may_plan_and_start_workers() {
+fn orchestrator_policy_allows_planning_and_dispatch() {
     for parameters in VARIANTS {
         assert_eq!(
             called_actions(Function::Orchestrator, parameters),
@@ -144,7 +144,7 @@ fn the_orchestrator_may_plan_and_start_workers() {
 }
 
 #[test]
-fn the_worker_may_move_windows_read_secrets_and_write_to_one_place() {
+fn worker_policy_allows_moves_secrets_and_delivery() {
     let always = [
         "dynamodb:BatchGetItem",
         "dynamodb:GetItem",

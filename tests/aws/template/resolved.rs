@@ -257,7 +257,7 @@ fn joined(argument: &Value) -> String {
 }
 
 #[test]
-fn parameters_conditions_and_functions_are_worked_out() {
+fn parameters_conditions_and_functions_are_resolved() {
     let by_default = Resolved::with(&[]);
     let stream = by_default.properties("Firehose");
     assert_eq!(stream["DeliveryStreamName"], "windlass-records");

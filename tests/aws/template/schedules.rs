@@ -27,7 +27,7 @@ fn schedules(ranges: &str) -> Vec<Value> {
 }
 
 #[test]
-fn a_rate_has_its_unit_in_the_right_number() {
+fn rate_unit_agrees_with_number() {
     for right in ["rate(1 minute)", "rate(5 minutes)", "rate(1 hour)"] {
         assert!(is_rate(right), "{right}");
     }
@@ -43,7 +43,7 @@ fn a_rate_has_its_unit_in_the_right_number() {
 }
 
 #[test]
-fn every_schedule_that_can_be_chosen_is_one() {
+fn every_schedule_choice_is_valid() {
     let declared = &parameters()["Schedule"];
     let choices = declared["AllowedValues"].as_array().unwrap();
     assert!(choices.contains(&declared["Default"]));
@@ -53,7 +53,7 @@ fn every_schedule_that_can_be_chosen_is_one() {
 }
 
 #[test]
-fn the_ranges_cover_every_shard_once() {
+fn ranges_cover_every_shard_once() {
     for (ranges, count) in [("1", 1), ("2", 2), ("4", 4)] {
         let schedules = schedules(ranges);
         assert_eq!(schedules.len(), count);
@@ -71,7 +71,7 @@ fn the_ranges_cover_every_shard_once() {
 }
 
 #[test]
-fn a_missed_tick_is_tried_once_more_within_a_minute_and_kept() {
+fn missed_tick_is_retried_once_then_kept() {
     for schedule in schedules("4") {
         assert_eq!(schedule["FlexibleTimeWindow"]["Mode"], "OFF");
         assert_eq!(schedule["ScheduleExpression"], "rate(1 minute)");

@@ -8,7 +8,7 @@ use windlass_connectors::registry;
 use super::resolved::{Resolved, parameters, read, translated};
 
 #[test]
-fn the_state_table_is_protected_and_forgets_only_what_says_so() {
+fn state_table_is_protected_and_expires_by_ttl() {
     let resolved = Resolved::with(&[]);
     let table = resolved.properties("StateTable");
     assert_eq!(table["TableName"], "windlass");
@@ -31,7 +31,7 @@ fn the_state_table_is_protected_and_forgets_only_what_says_so() {
 }
 
 #[test]
-fn the_bucket_is_private_encrypted_and_keeps_old_versions() {
+fn bucket_is_private_encrypted_and_versioned() {
     let resolved = Resolved::with(&[]);
     let bucket = resolved.properties("RecordsBucket");
     let access = bucket["PublicAccessBlockConfiguration"]
@@ -51,7 +51,7 @@ fn the_bucket_is_private_encrypted_and_keeps_old_versions() {
 }
 
 #[test]
-fn what_cannot_be_changed_later_says_so_where_it_is_chosen() {
+fn irreversible_parameters_are_described_as_such() {
     for name in ["Partitioning", "RecordFormat", "IngestPath"] {
         let about = parameters()[name]["Description"].as_str().unwrap();
         assert!(
@@ -73,7 +73,7 @@ fn what_cannot_be_changed_later_says_so_where_it_is_chosen() {
 }
 
 #[test]
-fn the_configuration_is_told_of_a_stream_that_partitions_by_source() {
+fn sinks_output_declares_partitions_by_source() {
     let sinks = &translated()["Outputs"]["Sinks"]["Value"]["Fn::Sub"];
     let partitions = &sinks[1]["Partitions"]["Fn::If"];
     assert_eq!(
@@ -84,7 +84,7 @@ fn the_configuration_is_told_of_a_stream_that_partitions_by_source() {
 }
 
 #[test]
-fn one_query_reads_so_much_and_no_more() {
+fn query_scan_is_bounded() {
     let resolved = Resolved::with(&[("QueryScanBytesMax", "20000000")]);
     let configuration = &resolved.properties("WorkGroup")["WorkGroupConfiguration"];
     assert_eq!(configuration["BytesScannedCutoffPerQuery"], "20000000");
@@ -92,7 +92,7 @@ fn one_query_reads_so_much_and_no_more() {
 }
 
 #[test]
-fn records_expire_only_when_somebody_says_after_how_long_and_rejects_never() {
+fn records_expire_when_configured_and_rejects_never() {
     let expiring = |days: &str| {
         let resolved = Resolved::with(&[("RecordsExpireDays", days)]);
         let rules = resolved.properties("RecordsBucket")["LifecycleConfiguration"]["Rules"].clone();
@@ -127,7 +127,7 @@ fn processors(destination: &Value) -> Vec<&str> {
 }
 
 #[test]
-fn lines_are_kept_whatever_the_format_and_found_by_the_same_table() {
+fn json_lines_are_kept_in_every_format() {
     let json = destination(&BY_SOURCE);
     assert_eq!(
         json["Prefix"],
@@ -157,7 +157,7 @@ fn lines_are_kept_whatever_the_format_and_found_by_the_same_table() {
 }
 
 #[test]
-fn packed_records_are_taken_apart_before_they_are_partitioned() {
+fn packed_records_are_deaggregated_before_partitioning() {
     assert_eq!(
         processors(&destination(&BY_SOURCE)),
         [
@@ -181,7 +181,7 @@ fn packed_records_are_taken_apart_before_they_are_partitioned() {
 }
 
 #[test]
-fn what_cannot_be_delivered_has_a_place_of_its_own() {
+fn undelivered_records_have_own_prefix() {
     for format in ["json", "parquet"] {
         let destination = destination(&[("RecordFormat", format)]);
         let errors = destination["ErrorOutputPrefix"].as_str().unwrap();
@@ -210,7 +210,7 @@ fn recorded_fields() -> BTreeSet<String> {
 }
 
 #[test]
-fn parquet_has_a_column_for_every_field_of_the_built_in_connectors() {
+fn parquet_has_column_for_every_built_in_field() {
     let resolved = Resolved::with(&[("RecordFormat", "parquet")]);
     let table = resolved.properties("RecordsParquetTable");
     let columns = table["TableInput"]["StorageDescriptor"]["Columns"].as_array();

@@ -140,13 +140,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn lengths_are_told_in_units_that_can_be_read() {
+    fn durations_are_shown_in_readable_units() {
         let told = [0, 300, 90_000, 20 * MINUTE_MS, DAY_MS + HOUR_MS].map(length);
         assert_eq!(told, ["0s", "300ms", "1m 30s", "20m", "1d 1h"]);
     }
 
     #[test]
-    fn an_operation_is_a_line_of_words() {
+    fn operation_is_one_line_of_words() {
         let op = Op {
             at_ms: HOUR_MS,
             for_ms: 90_000,

@@ -13,7 +13,7 @@ const DAY: Day = Day {
 };
 
 #[test]
-fn a_burst_is_split_among_workers_and_loses_nothing_whatever_the_order() {
+fn burst_is_split_among_workers_without_loss() {
     let alone = Day {
         strict: false,
         ..DAY

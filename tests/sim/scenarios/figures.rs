@@ -137,7 +137,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_figure_stands_below_its_variant() {
+    fn figure_stands_below_its_variant() {
         let figures = Figures::beside(
             "race",
             vec![
@@ -153,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn columns_that_a_line_has_no_room_for_stand_below() {
+    fn excess_columns_wrap_below() {
         let wide = |name| (name, vec![("requests that were made", json!(1_234_567))]);
         let names = [
             "twenty workers",

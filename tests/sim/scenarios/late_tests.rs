@@ -5,7 +5,7 @@ use windlass_core::limits;
 use super::*;
 
 #[test]
-fn late_events_arrive_once_and_do_not_hold_up_the_others() {
+fn late_records_arrive_once_without_delaying_others() {
     let days = Days {
         long: 3,
         events_per_day: 3_000,

@@ -3,7 +3,7 @@
 use super::*;
 
 #[test]
-fn a_source_that_was_stopped_nearly_too_long_is_reported_goes_first_and_loses_nothing() {
+fn endangered_source_goes_first_and_loses_nothing() {
     let stopped_ms = 13 * DAY_MS / 2;
     let rescue = Stop { stopped_ms }.rescue().unwrap();
     assert!(rescue.warned_ms > Some(0), "{rescue:?}");
@@ -16,7 +16,7 @@ fn a_source_that_was_stopped_nearly_too_long_is_reported_goes_first_and_loses_no
 }
 
 #[test]
-fn what_a_vendor_dropped_while_a_source_was_stopped_is_listed_and_the_rest_delivered() {
+fn dropped_time_is_listed_and_rest_delivered() {
     let stopped_ms = 8 * DAY_MS;
     let rescue = Stop { stopped_ms }.rescue().unwrap();
     assert!(rescue.warned_ms > Some(0), "{rescue:?}");

@@ -5,7 +5,7 @@ use super::*;
 const MINUTES: i64 = 12;
 
 #[test]
-fn three_workers_use_the_budget_as_fully_as_twenty_and_neither_passes_it() {
+fn three_workers_use_quota_like_twenty() {
     for workers in [20, 3] {
         let asking = Crowd::of(workers, MINUTES).ask().unwrap();
         assert!(asking.busiest <= 60, "{workers}: {asking:?}");
@@ -15,7 +15,7 @@ fn three_workers_use_the_budget_as_fully_as_twenty_and_neither_passes_it() {
 }
 
 #[test]
-fn after_a_refusal_nobody_asks_until_the_wait_is_over() {
+fn rate_limited_workers_wait_out_cooldown() {
     for workers in [20, 3] {
         let crowd = Crowd {
             refuses: true,
@@ -29,7 +29,7 @@ fn after_a_refusal_nobody_asks_until_the_wait_is_over() {
 }
 
 #[test]
-fn an_announced_budget_is_never_passed_whether_its_pace_is_declared_or_not() {
+fn advertised_quota_is_never_exceeded() {
     for (workers, declared) in [(20, true), (3, true), (20, false), (3, false)] {
         let crowd = Crowd {
             announced: Some(WHOLE),
@@ -44,7 +44,7 @@ fn an_announced_budget_is_never_passed_whether_its_pace_is_declared_or_not() {
 }
 
 #[test]
-fn a_budget_that_others_use_up_too_is_refused_once_a_minute_at_most() {
+fn shared_quota_is_exceeded_once_per_minute_at_most() {
     for (workers, declared) in [(20, true), (3, true), (20, false), (3, false)] {
         let crowd = Crowd {
             announced: Some(HALF),

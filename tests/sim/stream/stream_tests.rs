@@ -84,7 +84,7 @@ fn times(stream: &Stream) -> BTreeMap<String, u64> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn lines_arrive_with_their_id_window_and_page() {
+async fn lines_arrive_with_id_window_and_page() {
     true_time::begin();
     let stream = Stream::new(StreamSpec::plain(), 1);
     write(&sink(&stream).await, &page(7, 3)).await.unwrap();
@@ -100,7 +100,7 @@ async fn lines_arrive_with_their_id_window_and_page() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn through_every_fault_each_line_arrives_and_only_unheard_ones_twice() {
+async fn faults_repeat_only_unacknowledged_lines() {
     for kind in StreamFault::ALL {
         true_time::begin();
         let mut spec = StreamSpec::plain();
@@ -124,7 +124,7 @@ async fn through_every_fault_each_line_arrives_and_only_unheard_ones_twice() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn in_an_outage_a_page_fails_and_a_quiet_stream_takes_everything() {
+async fn outage_fails_page_until_stream_recovers() {
     true_time::begin();
     let mut spec = StreamSpec::plain();
     spec.faults_per_mille = 1_000;
@@ -139,7 +139,7 @@ async fn in_an_outage_a_page_fails_and_a_quiet_stream_takes_everything() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_caller_that_is_gone_before_the_answer_has_not_heard() {
+async fn canceled_call_counts_as_unacknowledged() {
     true_time::begin();
     let mut spec = StreamSpec::plain();
     spec.latency_ms = 1_000..=1_000;
@@ -155,7 +155,7 @@ async fn a_caller_that_is_gone_before_the_answer_has_not_heard() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_same_seed_gives_the_same_faults_at_the_same_times() {
+async fn same_seed_gives_same_faults_and_times() {
     let mut runs = Vec::new();
     for seed in [7, 7, 8] {
         true_time::begin();
@@ -169,7 +169,7 @@ async fn the_same_seed_gives_the_same_faults_at_the_same_times() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_the_service_would_refuse_and_a_credential_in_a_line_are_violations() {
+async fn invalid_calls_and_leaked_credentials_are_violations() {
     true_time::begin();
     let mut spec = StreamSpec::plain();
     spec.canaries = vec!["pad\":\"xxx".to_owned()];
@@ -190,7 +190,7 @@ async fn what_the_service_would_refuse_and_a_credential_in_a_line_are_violations
 }
 
 #[tokio::test(start_paused = true)]
-async fn records_put_aside_are_a_violation() {
+async fn rejects_are_a_violation() {
     true_time::begin();
     let stream = Stream::new(StreamSpec::plain(), 3);
     let mut batch = page(2, 1);

@@ -9,7 +9,7 @@ use super::tests::{pass, source};
 use super::{VendorSpec, true_time};
 
 #[tokio::test(start_paused = true)]
-async fn tokens_end_after_a_while_and_some_work_once() {
+async fn tokens_expire_and_some_work_once() {
     true_time::begin();
     let mut spec = VendorSpec::plain(Shape::Slack);
     spec.token_ttl_ms = Some(10 * MINUTE_MS);
@@ -31,7 +31,7 @@ async fn tokens_end_after_a_while_and_some_work_once() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_token_that_is_sent_again_brings_the_page_after_where_the_vendor_is_like_that() {
+async fn resent_token_skips_page_for_skipping_vendor() {
     true_time::begin();
     let mut spec = VendorSpec::plain(Shape::Unordered);
     (spec.single_use, spec.skips) = (true, true);
@@ -48,7 +48,7 @@ async fn a_token_that_is_sent_again_brings_the_page_after_where_the_vendor_is_li
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_token_stays_right_while_records_are_published_before_and_behind_it() {
+async fn token_survives_records_published_around_it() {
     for (shape, token) in Shape::ALL
         .into_iter()
         .flat_map(|shape| [(shape, TokenKind::After), (shape, TokenKind::Snapshot)])

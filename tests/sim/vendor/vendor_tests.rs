@@ -98,7 +98,7 @@ fn expected(vendor: &Vendor, feed: u32) -> BTreeMap<String, u64> {
 }
 
 #[test]
-fn every_vendor_that_may_be_drawn_has_a_manifest_that_says_what_it_is_like() {
+fn every_drawn_vendor_matches_its_manifest() {
     for seed in 0..400 {
         let spec = VendorSpec::draw(&mut fastrand::Rng::with_seed(seed));
         let text = manifest::manifest(&spec);
@@ -117,7 +117,7 @@ fn every_vendor_that_may_be_drawn_has_a_manifest_that_says_what_it_is_like() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn paging_through_a_whole_world_returns_each_record_as_often_as_it_is_there() {
+async fn paging_returns_every_record_of_world() {
     true_time::begin();
     let rng = &mut fastrand::Rng::with_seed(5);
     for shape in Shape::ALL {
@@ -172,7 +172,7 @@ async fn seen(seed: u64) -> (Vec<String>, BTreeMap<&'static str, u64>) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_same_seed_gives_the_same_answers_at_the_same_times_and_another_one_others() {
+async fn responses_and_times_follow_seed() {
     for seed in 0..20 {
         let first = seen(seed).await;
         assert!(!first.1.is_empty(), "{seed}: nothing struck");
@@ -182,7 +182,7 @@ async fn the_same_seed_gives_the_same_answers_at_the_same_times_and_another_one_
 }
 
 #[tokio::test(start_paused = true)]
-async fn every_fault_is_counted_and_is_of_the_class_that_its_shape_declares() {
+async fn every_fault_is_counted_with_declared_class() {
     for shape in Shape::ALL {
         for fault in Fault::of(shape) {
             true_time::begin();
@@ -228,7 +228,7 @@ async fn every_fault_is_counted_and_is_of_the_class_that_its_shape_declares() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_link_that_repeats_the_credential_is_followed_without_it() {
+async fn link_echoing_credential_is_followed_without_it() {
     true_time::begin();
     let mut spec = VendorSpec::plain(Shape::Okta);
     spec.echoes = true;
@@ -239,7 +239,7 @@ async fn a_link_that_repeats_the_credential_is_followed_without_it() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_request_above_the_limit_is_refused_and_is_a_violation_where_the_pace_is_declared() {
+async fn request_above_declared_rate_is_violation() {
     for declared in [None, Some(18)] {
         true_time::begin();
         let mut spec = VendorSpec::plain(Shape::Unordered);
@@ -264,7 +264,7 @@ async fn a_request_above_the_limit_is_refused_and_is_a_violation_where_the_pace_
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_record_is_there_from_its_publication_until_the_vendor_forgets_it() {
+async fn record_is_readable_from_publication_to_retention() {
     true_time::begin();
     let mut spec = VendorSpec::plain(Shape::Google);
     (spec.late_per_mille, spec.page_size) = (100, 10_000);
@@ -294,7 +294,7 @@ async fn a_record_is_there_from_its_publication_until_the_vendor_forgets_it() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn time_that_is_not_kept_and_spans_with_too_much_are_refused_where_the_vendor_is_like_that() {
+async fn expired_and_oversized_spans_are_rejected() {
     true_time::begin();
     let mut spec = VendorSpec::plain(Shape::Okta);
     spec.retention = Some(Retention {
@@ -314,7 +314,7 @@ async fn time_that_is_not_kept_and_spans_with_too_much_are_refused_where_the_ven
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_no_client_may_ask_is_a_violation() {
+async fn forbidden_requests_are_violations() {
     true_time::begin();
     let mut spec = VendorSpec::plain(Shape::Slack);
     spec.max_span_ms = Some(2 * HOUR_MS);
@@ -345,7 +345,7 @@ async fn what_no_client_may_ask_is_a_violation() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn records_come_in_bursts_on_bounds_together_and_mostly_in_time() {
+async fn records_form_bursts_ties_and_late_arrivals() {
     true_time::begin();
     let mut spec = VendorSpec::plain(Shape::Unordered);
     (spec.events, spec.late_per_mille, spec.twice_per_mille) = (4_000, 10, 10);

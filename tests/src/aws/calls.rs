@@ -128,7 +128,7 @@ mod tests {
     }
 
     #[test]
-    fn the_signer_is_read_from_the_credential_scope() {
+    fn signer_is_read_from_credential_scope() {
         let signer = signed(
             "AWS4-HMAC-SHA256 Credential=AKIAWORKER1/20261120/eu-west-1/dynamodb/aws4_request, \
              SignedHeaders=host, Signature=0f",
@@ -139,7 +139,7 @@ mod tests {
     }
 
     #[test]
-    fn calls_are_told_apart_by_who_made_them() {
+    fn calls_are_distinguished_by_caller() {
         let calls = Calls::default();
         calls.record(call("WORKER1", "dynamodb:UpdateItem"));
         calls.record(call("WORKER2", "dynamodb:GetItem"));
@@ -152,7 +152,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_number_of_calls_can_be_waited_for() {
+    async fn number_of_calls_can_be_awaited() {
         let calls = Calls::default();
         calls.record(call("A", "x:Y"));
         let waiting = tokio::spawn({

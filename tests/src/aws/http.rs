@@ -234,7 +234,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_request_arrives_whole_and_so_does_its_answer() {
+    async fn request_and_response_arrive_whole() {
         let server = Server::start(|request: HttpRequest| async move {
             let said = format!("{} {}", request.method, request.uri);
             let body = serde_json::json!({"said": said, "bytes": request.body.len()});
@@ -251,13 +251,13 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_hang_up_is_an_error_and_no_answer() {
+    async fn hang_up_is_an_error() {
         let server = Server::start(|_| async { Reply::HangUp }).await.unwrap();
         assert!(send(server.address(), request("")).await.is_err());
     }
 
     #[tokio::test]
-    async fn a_server_that_was_dropped_does_not_answer() {
+    async fn dropped_server_does_not_respond() {
         let server = Server::start(|_| async { Answer::empty(StatusCode::OK).into() });
         let server = server.await.unwrap();
         let address = server.address();

@@ -51,7 +51,7 @@ fn process_of(invocation: &Invocation) -> u32 {
 }
 
 #[tokio::test]
-async fn an_environment_is_kept_warm_and_told_what_lambda_tells() {
+async fn environment_stays_warm_with_lambda_context() {
     let service = service(function(LONG_MS)).await;
     let first = service.invoke("worker", &json!({})).await.unwrap();
     let second = service.invoke("worker", &json!({})).await.unwrap();
@@ -80,7 +80,7 @@ async fn an_environment_is_kept_warm_and_told_what_lambda_tells() {
 }
 
 #[tokio::test]
-async fn an_event_is_accepted_before_it_runs_and_an_arn_with_an_alias_is_a_name() {
+async fn event_is_accepted_by_name_or_alias_arn() {
     let service = service(function(LONG_MS)).await;
     let arn = "arn%3Aaws%3Alambda%3Aus-east-1%3A000000000000%3Afunction%3Aworker%3Alive";
     let answer = post(&service, arn, "Event", &json!({"sleep_ms": 50})).await;
@@ -98,7 +98,7 @@ async fn an_event_is_accepted_before_it_runs_and_an_arn_with_an_alias_is_a_name(
 }
 
 #[tokio::test]
-async fn one_who_waits_gets_the_answer_or_the_error() {
+async fn synchronous_call_gets_response_or_error() {
     let service = service(function(LONG_MS)).await;
     let answer = post(&service, "worker", "RequestResponse", &json!({})).await;
     assert_eq!(answer.status, StatusCode::OK);
@@ -115,7 +115,7 @@ async fn one_who_waits_gets_the_answer_or_the_error() {
 }
 
 #[tokio::test]
-async fn at_its_timeout_a_function_is_killed_and_the_event_is_not_tried_again() {
+async fn timed_out_function_is_killed_without_retry() {
     let service = service(function(LONG_MS)).await;
     let warm = service.invoke("worker", &json!({})).await.unwrap();
     service.set_timeout_ms("worker", 1).unwrap();
@@ -136,7 +136,7 @@ async fn at_its_timeout_a_function_is_killed_and_the_event_is_not_tried_again() 
 }
 
 #[tokio::test]
-async fn a_function_that_ends_fails_or_does_not_start_is_recorded_as_such() {
+async fn every_function_failure_is_recorded() {
     let service = service(function(LONG_MS)).await;
     let exited = service.invoke("worker", &json!({"exit": 3})).await.unwrap();
     assert_eq!(exited.outcome, Outcome::Exited("exit status: 3".to_owned()));
@@ -158,7 +158,7 @@ async fn a_function_that_ends_fails_or_does_not_start_is_recorded_as_such() {
 }
 
 #[tokio::test]
-async fn no_more_run_at_once_than_there_are_slots_and_an_event_that_waits_too_long_fails() {
+async fn concurrency_is_bounded_and_old_events_fail() {
     let service = service(Function {
         concurrency: 1,
         event_age_ms: 300,
@@ -175,7 +175,7 @@ async fn no_more_run_at_once_than_there_are_slots_and_an_event_that_waits_too_lo
 }
 
 #[tokio::test]
-async fn one_who_waits_is_turned_away_when_no_slot_is_free() {
+async fn synchronous_call_without_slot_is_rejected() {
     let service = service(Function {
         concurrency: 1,
         ..function(LONG_MS)
@@ -192,7 +192,7 @@ async fn one_who_waits_is_turned_away_when_no_slot_is_free() {
 }
 
 #[tokio::test]
-async fn events_are_lost_and_doubled_as_told() {
+async fn events_are_lost_and_doubled_as_configured() {
     let service = service(function(LONG_MS)).await;
     service
         .set_chaos("worker", Chaos::new(1).lost(100))
@@ -212,7 +212,7 @@ async fn events_are_lost_and_doubled_as_told() {
 }
 
 #[tokio::test]
-async fn an_environment_is_killed_at_the_call_it_is_told_to_be_killed_at() {
+async fn environment_is_killed_at_chosen_call() {
     let service = service(function(LONG_MS)).await;
     let moment = Moment::AfterCall {
         action: "dynamodb:UpdateItem".to_owned(),
@@ -253,7 +253,7 @@ async fn an_environment_is_killed_at_the_call_it_is_told_to_be_killed_at() {
 }
 
 #[tokio::test]
-async fn a_frozen_environment_outlives_its_timeout_and_goes_on_where_it_stood() {
+async fn frozen_environment_outlives_timeout_and_resumes() {
     let service = service(Function {
         concurrency: 1,
         ..function(1)
@@ -302,7 +302,7 @@ async fn a_frozen_environment_outlives_its_timeout_and_goes_on_where_it_stood() 
 }
 
 #[tokio::test]
-async fn a_bootstrap_whose_answer_is_dropped_does_not_come_back() {
+async fn bootstrap_ends_when_response_is_dropped() {
     let service = service(function(LONG_MS)).await;
     service
         .set_chaos("worker", Chaos::new(1).unanswered(100))
@@ -317,7 +317,7 @@ async fn a_bootstrap_whose_answer_is_dropped_does_not_come_back() {
 }
 
 #[tokio::test]
-async fn what_environments_write_is_kept_with_the_environment_that_wrote_it() {
+async fn logs_are_kept_per_environment() {
     let service = service(function(LONG_MS)).await;
     service.invoke("worker", &json!({"a": 1})).await.unwrap();
     while service.logs("worker").unwrap().len() < 2 {
@@ -330,7 +330,7 @@ async fn what_environments_write_is_kept_with_the_environment_that_wrote_it() {
 }
 
 #[tokio::test]
-async fn no_process_outlives_the_service() {
+async fn no_process_outlives_service() {
     let service = service(function(LONG_MS)).await;
     let invocation = service.invoke("worker", &json!({})).await.unwrap();
     service

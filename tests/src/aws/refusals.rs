@@ -84,7 +84,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_action_or_a_whole_service_is_refused_until_cleared() {
+    fn action_or_service_is_denied_until_cleared() {
         let refusals = Refusals::default();
         let call = |action: &str| Call {
             caller: "A".to_owned(),

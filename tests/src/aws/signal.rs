@@ -56,7 +56,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_group_is_killed_with_its_leader() {
+    fn process_group_is_killed_with_leader() {
         let mut leader = Command::new("sh")
             .args(["-c", "sleep 1000 & wait"])
             .process_group(0)

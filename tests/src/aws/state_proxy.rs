@@ -304,7 +304,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_call_is_known_by_its_service_its_table_and_its_partition() {
+    fn call_is_known_by_service_table_and_partition() {
         let signer = Signer::default();
         let pk = json!({"pk": {"S": "window#a"}, "sk": {"S": "b"}});
         let of = |operation: &str, body: Value| {
@@ -332,7 +332,7 @@ mod tests {
     }
 
     #[test]
-    fn a_secret_and_a_parameter_are_known_by_their_names() {
+    fn secrets_and_parameters_are_known_by_name() {
         let of = |target: &str, body: Value| understand(&Signer::default(), target, &body);
         let secret = of(
             "secretsmanager.GetSecretValue",

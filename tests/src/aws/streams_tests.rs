@@ -50,7 +50,7 @@ fn lines(entries: usize, bytes: usize) -> Vec<Vec<u8>> {
 }
 
 #[tokio::test]
-async fn what_is_accepted_is_kept_in_order_and_counted_as_it_is_billed() {
+async fn accepted_records_keep_order_and_billed_size() {
     let streams = streams().await;
     for (kind, step) in [
         (StreamKind::Firehose, 5 * 1024),
@@ -70,7 +70,7 @@ async fn what_is_accepted_is_kept_in_order_and_counted_as_it_is_billed() {
 }
 
 #[tokio::test]
-async fn a_call_at_a_limit_is_taken_and_one_beyond_it_is_refused_whole() {
+async fn call_beyond_limit_is_rejected_whole() {
     let streams = streams().await;
     let firehose = StreamKind::Firehose;
     let kinesis = StreamKind::Kinesis;
@@ -109,7 +109,7 @@ async fn a_call_at_a_limit_is_taken_and_one_beyond_it_is_refused_whole() {
 }
 
 #[tokio::test]
-async fn thirty_percent_of_entries_fail_inside_a_200_and_the_reply_says_which() {
+async fn failed_entries_are_named_inside_http_200() {
     let streams = streams().await;
     streams.set_faults(StreamFaults::new(7).entries(30));
     let sent = lines(500, 10);
@@ -132,7 +132,7 @@ async fn thirty_percent_of_entries_fail_inside_a_200_and_the_reply_says_which() 
 }
 
 #[tokio::test]
-async fn a_call_may_be_refused_or_applied_without_a_reply() {
+async fn call_can_be_rejected_or_lose_response() {
     let streams = streams().await;
     let one = lines(1, 10);
     for (fault, applied) in [(CallFault::Unavailable, 0), (CallFault::LostReply, 1)] {
@@ -147,7 +147,7 @@ async fn a_call_may_be_refused_or_applied_without_a_reply() {
 }
 
 #[tokio::test]
-async fn what_is_not_there_or_not_allowed_is_said_as_the_service_says_it() {
+async fn missing_and_denied_streams_return_service_errors() {
     let streams = streams().await;
     let one = lines(1, 10);
     let (status, reply) = put(&streams, StreamKind::Firehose, "other", &one)
@@ -188,7 +188,7 @@ async fn put_object(streams: &Streams, path: &str, body: &str, hash: &'static st
 }
 
 #[tokio::test]
-async fn an_object_is_kept_under_its_key_without_the_frames_of_its_chunks() {
+async fn object_is_stored_without_chunk_frames() {
     let streams = streams().await;
     let framed = "3;chunk-signature=0f\r\nabc\r\n2\r\nde\r\n0\r\nx-amz-checksum-crc32:x\r\n\r\n";
     let plain = put_object(

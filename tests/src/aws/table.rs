@@ -213,7 +213,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn attributes_are_read_without_their_types() {
+    fn attributes_are_read_without_types() {
         let item = json!({
             "pk": {"S": "a"}, "n": {"N": "12"}, "s": {"NS": ["3", "5"]}, "m": {"M": {"k": {"L": [{"BOOL": true}]}}},
         });

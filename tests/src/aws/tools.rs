@@ -120,7 +120,7 @@ mod tests {
     }
 
     #[test]
-    fn an_environment_is_made_once_and_anew_when_it_was_left_half_made() {
+    fn unfinished_environment_is_rebuilt() {
         let tools = tempfile::tempdir().unwrap();
         let folder = make(tools.path(), "python3", "").unwrap();
         assert!(folder.join("bin/python").exists());
@@ -133,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_missing_is_said() {
+    fn missing_tool_is_named() {
         let tools = tempfile::tempdir().unwrap();
         let error = make(tools.path(), "no-such-python", "").unwrap_err();
         assert!(
@@ -145,13 +145,13 @@ mod tests {
     }
 
     #[test]
-    fn another_list_is_another_folder() {
+    fn folder_follows_package_list() {
         assert_eq!(fingerprint("a"), 0xaf63_dc4c_8601_ec8c);
         assert_ne!(fingerprint("a==1"), fingerprint("a==2"));
     }
 
     #[test]
-    fn only_the_end_of_a_long_message_is_kept() {
+    fn only_end_of_long_message_is_kept() {
         assert_eq!(last_chars("abc\u{e9}d", 3), "c\u{e9}d");
         assert_eq!(last_chars("ab", 3), "ab");
         assert_eq!(last_chars("", 3), "");

@@ -47,7 +47,7 @@ fn losses(operations: &[Operation]) -> BTreeSet<String> {
 }
 
 #[test]
-fn synced_bytes_under_a_synced_name_survive_every_loss() {
+fn synced_bytes_under_synced_name_survive() {
     let synced = [
         open(3, "a"),
         write(3, 0, b"abc"),
@@ -70,7 +70,7 @@ fn unsynced_bytes_are_kept_dropped_torn_or_zeroed() {
 }
 
 #[test]
-fn a_later_write_may_survive_without_an_earlier_one() {
+fn later_write_can_survive_without_earlier() {
     let mut unsynced = vec![open(3, "a"), open(4, ""), Operation::Sync { fd: 4 }];
     unsynced.extend([write(3, 0, b"x"), write(3, 1, b"y")]);
     let left = losses(&unsynced);
@@ -79,7 +79,7 @@ fn a_later_write_may_survive_without_an_earlier_one() {
 }
 
 #[test]
-fn an_unsynced_rename_did_or_did_not_happen_and_loses_no_file() {
+fn unsynced_rename_loses_no_file() {
     let renamed = [
         open(3, "a"),
         write(3, 0, b"x"),
@@ -93,13 +93,13 @@ fn an_unsynced_rename_did_or_did_not_happen_and_loses_no_file() {
 }
 
 #[test]
-fn a_name_in_a_folder_that_was_not_synced_may_be_gone_with_synced_bytes() {
+fn name_in_unsynced_folder_can_vanish() {
     let created = [open(3, "a"), write(3, 0, b"x"), Operation::Sync { fd: 3 }];
     assert!(losses(&created).contains(""));
 }
 
 #[test]
-fn a_rename_into_another_folder_is_refused() {
+fn rename_into_another_folder_is_rejected() {
     let mut disk = Disk::new(&Tree::default());
     disk.apply(Operation::MakeDirectory("d".into())).unwrap();
     disk.apply(open(3, "a")).unwrap();

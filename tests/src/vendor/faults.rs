@@ -107,7 +107,7 @@ mod tests {
     }
 
     #[test]
-    fn ten_percent_of_many_requests_meet_every_kind_and_the_same_ones_for_the_same_seed() {
+    fn faults_follow_seed_and_cover_every_kind() {
         let run = || {
             let mut faults = Faults::new(11, 10, &Fault::ALL);
             let drawn: Vec<_> = (0..2_000).map(|_| faults.draw(&window(), true)).collect();
@@ -121,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn a_token_is_rejected_twice_a_window_at_most_and_only_where_there_is_one() {
+    fn token_is_rejected_twice_per_window_at_most() {
         let mut faults = Faults::new(11, 100, &Fault::ALL);
         let rejected = |faults: &mut Faults, has_token| {
             (0..500)
@@ -133,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn no_trouble_is_no_trouble() {
+    fn no_faults_are_drawn_when_disabled() {
         let mut faults = Faults::none();
         assert!((0..1_000).all(|_| faults.draw(&window(), true).is_none()));
     }

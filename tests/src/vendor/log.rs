@@ -159,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn a_page_served_again_in_a_later_run_is_refetched_and_in_the_same_run_repeated() {
+    fn refetched_and_repeated_pages_differ_by_run() {
         let log = log(&[
             (1, "a", 0),
             (1, "a", 1),
@@ -178,7 +178,7 @@ mod tests {
     }
 
     #[test]
-    fn pages_of_different_windows_are_different_pages() {
+    fn pages_of_different_windows_differ() {
         let log = log(&[(1, "a", 0), (2, "b", 0)]);
         assert!(log.refetched().is_empty());
         assert_eq!(log.page_fetches().len(), 2);

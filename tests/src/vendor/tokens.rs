@@ -48,7 +48,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_token_is_replayable_and_bound_to_its_request() {
+    fn token_is_replayable_and_bound_to_request() {
         let mut book = TokenBook::default();
         let token = book.give("a=1", 20);
         assert_eq!(book.redeem(&token, "a=1"), Some(20));
@@ -58,7 +58,7 @@ mod tests {
     }
 
     #[test]
-    fn the_same_page_has_the_same_token_and_another_page_another() {
+    fn each_page_has_its_own_stable_token() {
         let mut book = TokenBook::default();
         let token = book.give("a=1", 20);
         assert_eq!(book.give("a=1", 20), token);

@@ -94,7 +94,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_profile_is_read_from_where_the_test_binary_lies() {
+    fn profile_is_read_from_test_binary_path() {
         let debug = Place::of_test(Path::new("/w/target/debug/deps/e2e-0123")).unwrap();
         assert_eq!(
             (debug.profile, debug.target),
@@ -108,7 +108,7 @@ mod tests {
     }
 
     #[test]
-    fn a_binary_that_lies_elsewhere_is_refused() {
+    fn binary_elsewhere_is_rejected() {
         assert!(Place::of_test(Path::new("/usr/bin/e2e")).is_err());
     }
 }

@@ -50,7 +50,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_entry_of_a_source_is_found_by_name() {
+    fn source_entry_is_found_by_name() {
         let json = r#"{"sources":[
             {"source":"a","state":"finished","complete_through":"2026-01-01T00:00:00.000Z",
              "holes":0,"problem":null},

@@ -196,7 +196,7 @@ mod tests {
     }
 
     #[test]
-    fn the_same_seed_has_the_same_fates_and_everything_happens_about_as_often_as_asked() {
+    fn fates_follow_seed_and_requested_rates() {
         let run = || {
             let mut chaos = chaos();
             let fates: Vec<_> = (0..500).map(|_| chaos.draw()).collect();
@@ -216,7 +216,7 @@ mod tests {
     }
 
     #[test]
-    fn without_chaos_each_event_is_delivered_once_and_nothing_happens_to_it() {
+    fn event_without_chaos_is_delivered_once() {
         let mut calm = Chaos::default();
         assert!((0..100).all(|_| calm.draw() == [Fate::default()]));
     }

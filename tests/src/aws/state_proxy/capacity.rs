@@ -218,7 +218,7 @@ mod tests {
     }
 
     #[test]
-    fn an_item_is_its_names_and_values() {
+    fn item_size_counts_names_and_values() {
         assert_eq!(item_bytes(&item(100)), 100);
         assert_eq!(
             item_bytes(&json!({"n": {"N": "1234"}, "b": {"BOOL": true}})),
@@ -235,7 +235,7 @@ mod tests {
     }
 
     #[test]
-    fn reads_are_billed_in_steps_of_four_kilobytes_and_half_when_eventually_consistent() {
+    fn reads_are_billed_per_four_kilobytes() {
         let consistent = json!({"ConsistentRead": true});
         for (bytes, expected) in [(100, 1.0), (4096, 1.0), (4097, 2.0)] {
             let reply = json!({"Item": item(bytes)});
@@ -246,7 +246,7 @@ mod tests {
     }
 
     #[test]
-    fn a_query_is_billed_for_its_sum_and_a_batch_for_each_item() {
+    fn query_is_billed_by_sum_and_batch_by_item() {
         let two = json!([item(3000), item(3000)]);
         let query = json!({"ConsistentRead": true});
         assert!((read_of("Query", &query, &json!({"Items": two})) - 2.0).abs() < 0.01);
@@ -257,7 +257,7 @@ mod tests {
     }
 
     #[test]
-    fn a_failed_condition_is_billed_by_the_item_that_is_there() {
+    fn failed_condition_is_billed_by_stored_item() {
         let failed = |item: Value| {
             let kind = "com.amazonaws.dynamodb.v20120810#ConditionalCheckFailedException";
             let reply = json!({"__type": kind, "Item": item});
@@ -284,7 +284,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_filter_hides_is_asked_for_with_the_placeholders_of_the_key_only() {
+    fn unfiltered_query_keeps_key_placeholders_only() {
         let request = json!({
             "KeyConditionExpression": "#pk = :pk", "FilterExpression": "#p = :p",
             "ExpressionAttributeNames": {"#pk": "pk", "#p": "x"},

@@ -72,7 +72,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_same_seed_meets_the_same_trouble_and_every_kind_of_it() {
+    fn same_seed_draws_same_faults_of_every_kind() {
         let kinds = [
             StateFault::Throttled,
             StateFault::Conflict,
