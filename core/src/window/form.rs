@@ -103,9 +103,9 @@ form! {
         pub generation: Generation,
         /// Lane of its timeline.
         pub lane: Lane,
-        /// First instant.
+        /// First instant of the span.
         pub from: Timestamp,
-        /// First instant after it, later than `from`.
+        /// First instant after the span, later than `from`.
         pub to: Timestamp,
         /// Its phase: `ready`, `dispatched`, `running`, `done` or `parked`.
         pub status: Status,
@@ -183,8 +183,8 @@ form! {
         pub slowest_page_ms: i64,
         /// The last error, without secrets or record bodies. For a parked window, the reason.
         pub last_error: Option<String>,
-        /// The instant of its creation; that of its last response if the creating clock was ahead
-        /// of it.
+        /// The instant of its creation, or of the vendor's last response if the planner's clock was
+        /// ahead of the vendor's.
         pub created_at: Timestamp,
         /// The instant of its last move.
         pub updated_at: Timestamp,
