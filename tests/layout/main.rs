@@ -1,10 +1,11 @@
-//! Rules about the project itself: the uses between rooms, forbidden code, and references in
-//! documents.
+//! Rules about the project itself: the uses between rooms, forbidden code, habits of language, and
+//! references in documents.
 
 mod attributes;
 mod circles;
 mod documents;
 mod edges;
+mod language;
 mod names;
 mod promises;
 mod slowness;

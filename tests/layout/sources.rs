@@ -36,7 +36,7 @@ fn wrong(path: &Path, text: &str) -> Vec<String> {
         .filter_map(|part| part.to_str())
         .find(|part| EMPTY_NAMES.contains(part));
     if let Some(empty) = empty {
-        problems.push(format!("{name}: `{empty}` does not say what is inside"));
+        problems.push(format!("{name}: the name `{empty}` has no subject"));
     }
     for (number, line) in text.lines().enumerate() {
         for forbidden in FORBIDDEN {
