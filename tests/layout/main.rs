@@ -2,7 +2,7 @@
 //! references in documents.
 
 mod attributes;
-mod circles;
+mod cycles;
 mod documents;
 mod edges;
 mod language;

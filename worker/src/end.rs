@@ -25,7 +25,7 @@ pub(crate) enum End {
     /// The sink did not take a page.
     Sink(SinkError),
     /// The vendor's page tokens form a cycle.
-    Circle(&'static str),
+    CycleDetector(&'static str),
     /// The vendor can still add records to the window before `until`.
     TooEarly { until: Timestamp, early: Early },
     /// The machine clock and the vendor clock differ by more than a day, and no witness decides.

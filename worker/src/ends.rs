@@ -38,7 +38,7 @@ impl<S: StateStore, O: Outfit> Run<'_, S, O> {
             } => self.finished(&done, &totals, pause).await,
             End::NoPage(no_page) => self.no_page(lease, no_page).await,
             End::Sink(error) => self.sink_failed(lease, &error).await,
-            End::Circle(problem) => {
+            End::CycleDetector(problem) => {
                 let wait_ms = restart_wait_ms(lease.window().restarts());
                 let not_before = Some(self.worker.now().plus_ms(wait_ms));
                 self.begin_again(lease, not_before, problem).await

@@ -7,9 +7,9 @@
 mod announced;
 mod block;
 mod budget;
-mod circle;
 mod clocks;
 mod collector;
+mod cycle;
 mod delivery;
 mod end;
 mod ends;

@@ -20,7 +20,7 @@ use windlass_core::{limits, turns};
 use windlass_sink::{Sink, WindowWriter};
 use windlass_state::StateStore;
 
-use crate::circle::Circle;
+use crate::cycle::CycleDetector;
 use crate::end::End;
 use crate::fetch::{Fetcher, NoPage};
 use crate::pace::is_slow;
@@ -98,14 +98,14 @@ impl<S: StateStore, O: Outfit> Run<'_, S, O> {
         let token = cursor.map(|cursor| cursor.token);
         let fetcher = self.fetcher();
         let mut buffer = Vec::new();
-        let mut circle = Circle::starting_at(token.as_deref());
+        let mut cycle = CycleDetector::starting_at(token.as_deref());
         let mut fetched = fetcher.fetch(lease.window(), token.as_deref()).await;
         for _ in 0..limits::PAGES_PER_RUN_MAX {
             let (mut page, fetch_ms) = match fetched {
                 Ok(page) => page,
                 Err(no_page) => return Ok((lease, End::NoPage(no_page))),
             };
-            let trusted = match self.admit(&lease, &page, &mut circle) {
+            let trusted = match self.admit(&lease, &page, &mut cycle) {
                 Ok(trusted) => trusted,
                 Err(end) => return Ok((lease, end)),
             };
@@ -166,10 +166,10 @@ impl<S: StateStore, O: Outfit> Run<'_, S, O> {
 
     /// The instant at which `page` was read. Ends the run before the delivery if the vendor can
     /// still add records to the window, or if its page tokens form a cycle.
-    fn admit(&self, lease: &Lease, page: &Page, circle: &mut Circle) -> Result<Trusted, End> {
+    fn admit(&self, lease: &Lease, page: &Page, cycle: &mut CycleDetector) -> Result<Trusted, End> {
         let trusted = self.filled(lease, page)?;
-        match circle.closes(page.next.token()) {
-            Some(why) => Err(End::Circle(why)),
+        match cycle.closes(page.next.token()) {
+            Some(why) => Err(End::CycleDetector(why)),
             None => Ok(trusted),
         }
     }

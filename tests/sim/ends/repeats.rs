@@ -65,10 +65,10 @@ pub(super) fn check(
     }
     let page_size = truth.vendor.spec().page_size as u64;
     // A token of an earlier run leads back undetected, and forward again from there.
-    let circles = truth.vendor.faults().get("vendor_token_circle").copied();
+    let cycles = truth.vendor.faults().get("vendor_token_circle").copied();
     let mut excess = 0;
     for (family, repeats) in &families {
-        let back = circles.unwrap_or(0) * repeats.lines;
+        let back = cycles.unwrap_or(0) * repeats.lines;
         let repeated = if exact && truth.vendor.spec().repeats_at_bounds() {
             // The parts of a split are windows with a bound between them, too.
             repeats.repeated - repeats.at_splits

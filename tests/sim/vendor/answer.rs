@@ -113,7 +113,7 @@ impl Vendor {
         recent.truncate(place.map_or(0, |place| place + 1));
         let wrong = match fault {
             Some(Fault::TokenStuck) => asked.map(str::to_owned),
-            Some(Fault::TokenCircle) => recent.first().cloned(),
+            Some(Fault::TokenCycle) => recent.first().cloned(),
             _ => None,
         };
         if let Some(honest) = &honest {

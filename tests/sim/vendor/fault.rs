@@ -43,7 +43,7 @@ pub(crate) enum Fault {
     /// The page returns the token of its own request.
     TokenStuck,
     /// The page returns a token of an earlier page.
-    TokenCircle,
+    TokenCycle,
     /// The credentials are rejected. Occurs as an outage only, until it is over.
     Unauthorized,
 }
@@ -67,7 +67,7 @@ impl Fault {
         Self::Stranger,
         Self::TokenRejected,
         Self::TokenStuck,
-        Self::TokenCircle,
+        Self::TokenCycle,
     ];
 
     /// The faults that a vendor of `shape` can have without data loss: where a page without its
@@ -97,7 +97,7 @@ impl Fault {
             Self::Stranger => "vendor_stranger",
             Self::TokenRejected => "vendor_token_rejected",
             Self::TokenStuck => "vendor_token_stuck",
-            Self::TokenCircle => "vendor_token_circle",
+            Self::TokenCycle => "vendor_token_circle",
             Self::Unauthorized => "vendor_unauthorized",
         }
     }
@@ -106,7 +106,7 @@ impl Fault {
     pub(crate) const fn is_about_tokens(self) -> bool {
         matches!(
             self,
-            Self::TokenRejected | Self::TokenStuck | Self::TokenCircle
+            Self::TokenRejected | Self::TokenStuck | Self::TokenCycle
         )
     }
 }

@@ -201,7 +201,7 @@ async fn every_fault_is_counted_with_declared_class() {
                 Fault::TokenRejected | Fault::TokenStuck => Some(FailureClass::Restart),
                 Fault::Unauthorized => Some(FailureClass::Block),
                 // The latter is detected by a client that remembers tokens.
-                Fault::Slow | Fault::TokenCircle => None,
+                Fault::Slow | Fault::TokenCycle => None,
             };
             let mut spec = VendorSpec::plain(shape);
             spec.echoes = true;
@@ -216,7 +216,7 @@ async fn every_fault_is_counted_with_declared_class() {
             let what = format!("{shape:?} {fault:?}: {met:?}");
             assert_eq!(met.as_ref().err().map(|it| it.class), class, "{what}");
             assert_eq!(source.vendor.faults()[fault.name()], 1, "{what}");
-            if fault == Fault::TokenCircle {
+            if fault == Fault::TokenCycle {
                 let next = met.unwrap().next;
                 assert!(next == first || next == second, "{what}");
             }

@@ -96,15 +96,15 @@ fn reached(uses: &BTreeMap<Module, BTreeSet<Module>>, from: &[String]) -> BTreeS
 }
 
 /// Each cycle once, as the names of its modules in order.
-fn circles(uses: &BTreeMap<Module, BTreeSet<Module>>) -> BTreeSet<Vec<String>> {
+fn cycles(uses: &BTreeMap<Module, BTreeSet<Module>>) -> BTreeSet<Vec<String>> {
     let all: BTreeMap<_, _> = uses.keys().map(|it| (it, reached(uses, it))).collect();
-    let circle = |module: &Module| {
+    let cycle = |module: &Module| {
         let back = |other: &&Module| all.get(other).is_some_and(|it| it.contains(module));
         let members = all[module].iter().filter(back);
         members.map(|it| it.join("::")).collect::<Vec<_>>()
     };
-    let circles = uses.keys().map(circle);
-    circles.filter(|circle| !circle.is_empty()).collect()
+    let cycles = uses.keys().map(cycle);
+    cycles.filter(|cycle| !cycle.is_empty()).collect()
 }
 
 /// The uses of the files, each given by its path and text.
@@ -128,24 +128,22 @@ fn no_room_has_circular_modules() {
         .iter()
         .map(|path| (relative(path), read(path)))
         .collect();
-    let found = circles(&uses_of(&sources));
-    let found = found
-        .iter()
-        .map(|it| format!("a circle: {}", it.join(", ")));
+    let found = cycles(&uses_of(&sources));
+    let found = found.iter().map(|it| format!("a cycle:{}", it.join(", ")));
     assert_none(&found.collect::<Vec<_>>());
 }
 
 #[test]
-fn sibling_circle_is_found_but_not_parent_use() {
+fn sibling_cycle_is_found_but_not_parent_use() {
     let source = |path: &str, text: &str| (path.to_owned(), text.to_owned());
     let open = [
         source("room/src/lib.rs", "mod a;\npub use a::A;"),
         source("room/src/a.rs", "use crate::b::{B, C};\nuse std::fmt;"),
         source("room/src/b.rs", "use super::Parent; // use crate::a::A;"),
     ];
-    assert!(circles(&uses_of(&open)).is_empty());
+    assert!(cycles(&uses_of(&open)).is_empty());
     let mut closed = open.to_vec();
     closed[2].1 = "use crate::{\n    other,\n    a::A,\n};".to_owned();
-    let found: Vec<_> = circles(&uses_of(&closed)).into_iter().collect();
+    let found: Vec<_> = cycles(&uses_of(&closed)).into_iter().collect();
     assert_eq!(found, [["room::a", "room::b"]]);
 }

@@ -9,20 +9,20 @@ use windlass_core::limits;
 /// by a landmark that moves after 1, 2, 4, 8, ... tokens. Once the landmark lies on the cycle and
 /// stays for more than one round, the cycle returns to it.
 #[derive(Debug, Default)]
-pub(crate) struct Circle {
+pub(crate) struct CycleDetector {
     recent: VecDeque<u64>,
     landmark: Option<u64>,
     seen: u64,
 }
 
-impl Circle {
+impl CycleDetector {
     /// A detector that has seen the run's first token.
     pub(crate) fn starting_at(token: Option<&str>) -> Self {
-        let mut circle = Self::default();
+        let mut cycle = Self::default();
         if let Some(token) = token {
-            circle.remember(hash(token));
+            cycle.remember(hash(token));
         }
-        circle
+        cycle
     }
 
     /// The problem with continuing at `token`: a cycle, or a token too long to store. `None` if
@@ -64,31 +64,31 @@ mod tests {
 
     #[test]
     fn repeated_token_closes_cycle() {
-        let mut circle = Circle::default();
+        let mut cycle = CycleDetector::default();
         for token in ["a", "b", "c"] {
-            assert_eq!(circle.closes(Some(token)), None);
+            assert_eq!(cycle.closes(Some(token)), None);
         }
-        assert!(circle.closes(Some("a")).is_some());
-        assert_eq!(circle.closes(None), None);
+        assert!(cycle.closes(Some("a")).is_some());
+        assert_eq!(cycle.closes(None), None);
     }
 
     #[test]
     fn only_recent_tokens_are_remembered() {
-        let mut circle = Circle::default();
+        let mut cycle = CycleDetector::default();
         for token in 0..100 * limits::CURSOR_MEMORY {
-            assert_eq!(circle.closes(Some(&token.to_string())), None);
+            assert_eq!(cycle.closes(Some(&token.to_string())), None);
         }
-        assert_eq!(circle.recent.len(), limits::CURSOR_MEMORY);
-        assert_eq!(circle.closes(Some("0")), None);
+        assert_eq!(cycle.recent.len(), limits::CURSOR_MEMORY);
+        assert_eq!(cycle.closes(Some("0")), None);
     }
 
     #[test]
     fn cycle_of_any_length_closes_within_rounds() {
         for (before, length) in [(0, 9), (5, 100), (300, 1_000)] {
-            let mut circle = Circle::default();
+            let mut cycle = CycleDetector::default();
             let tokens = (0..before).chain((before..before + length).cycle());
             let seen = tokens
-                .take_while(|token| circle.closes(Some(&token.to_string())).is_none())
+                .take_while(|token| cycle.closes(Some(&token.to_string())).is_none())
                 .take(10_000)
                 .count();
             assert!(seen <= 3 * (before + length), "{before} {length}: {seen}");
@@ -97,13 +97,13 @@ mod tests {
 
     #[test]
     fn token_over_byte_limit_is_refused() {
-        let mut circle = Circle::default();
+        let mut cycle = CycleDetector::default();
         assert_eq!(
-            circle.closes(Some(&"x".repeat(limits::CURSOR_BYTES_MAX))),
+            cycle.closes(Some(&"x".repeat(limits::CURSOR_BYTES_MAX))),
             None
         );
         assert!(
-            circle
+            cycle
                 .closes(Some(&"x".repeat(limits::CURSOR_BYTES_MAX + 1)))
                 .is_some()
         );
