@@ -40,7 +40,7 @@ pub enum Break {
     /// Requests are sent during a cooldown.
     IgnoreGate,
     /// A worker sends requests without a reservation.
-    IgnoreTurns,
+    IgnoreReservations,
     /// An expired lease is never taken back.
     NoScavenge,
     /// A one-time page token is sent although an earlier run may have sent it.
@@ -83,7 +83,7 @@ impl Break {
         Self::SweepKnowsAll,
         Self::RememberBeforeDelivery,
         Self::IgnoreGate,
-        Self::IgnoreTurns,
+        Self::IgnoreReservations,
         Self::NoScavenge,
         Self::SpentTokenReused,
         Self::NoProbe,
@@ -116,7 +116,7 @@ impl Break {
             Self::SweepKnowsAll => "sweep-knows-all",
             Self::RememberBeforeDelivery => "remember-before-delivery",
             Self::IgnoreGate => "ignore-gate",
-            Self::IgnoreTurns => "ignore-turns",
+            Self::IgnoreReservations => "ignore-reservations",
             Self::NoScavenge => "no-scavenge",
             Self::SpentTokenReused => "spent-token-reused",
             Self::NoProbe => "no-probe",

@@ -24,7 +24,7 @@
 //! | [`causes`] | the causes with which workers release unfinished windows |
 //! | [`sweep`], [`seen`] | sweeps for late-arriving records, and the digests that they compare with |
 //! | [`wait`] | stored waits, of windows and of rate groups |
-//! | [`turns`] | the request rate of a rate group, shared by its workers |
+//! | [`reservation`] | the request rate of a rate group, shared by its workers |
 //! | [`trust`] | the trusted clock, and the steps that need one |
 //! | [`retention`] | the time until a timeline loses records |
 //! | [`lateness`] | the measured lateness of a vendor |
@@ -59,6 +59,7 @@ pub mod ownership;
 pub mod plan;
 pub mod printable;
 pub mod progress;
+pub mod reservation;
 pub mod retention;
 pub mod retry;
 pub mod scavenge;
@@ -75,7 +76,6 @@ pub mod task;
 pub mod time;
 pub mod transition;
 pub mod trust;
-pub mod turns;
 pub mod wait;
 pub mod window;
 

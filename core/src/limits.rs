@@ -92,14 +92,14 @@ pub const PACE_SLEEP_MAX_MS: i64 = 10 * SECOND_MS;
 pub const SHARE_AMPLE_PER_MINUTE: u32 = 120;
 /// Extra space between request reservations, in percent: requests do not arrive at a vendor as
 /// evenly as they were sent.
-pub const TURN_SLACK_PERCENT: i64 = 5;
+pub const RESERVATION_SLACK_PERCENT: i64 = 5;
 /// Time ahead for which a worker reserves requests: unused reservations are lost to the other
 /// workers.
-pub const TURNS_AHEAD_MS: i64 = 2 * SECOND_MS;
+pub const RESERVED_AHEAD_MS: i64 = 2 * SECOND_MS;
 /// Requests reserved at once at most.
-pub const TURNS_AT_ONCE_MAX: i64 = 16;
+pub const RESERVATIONS_AT_ONCE_MAX: i64 = 16;
 /// Maximum reservation horizon: the wait of one worker and its reservations after that.
-pub const TURN_MS_MAX: i64 = 2 * PACE_SLEEP_MAX_MS + TURNS_AHEAD_MS;
+pub const RESERVATION_MS_MAX: i64 = 2 * PACE_SLEEP_MAX_MS + RESERVED_AHEAD_MS;
 /// Maximum age of a worker's knowledge of its rate group's cooldown when it requests a page.
 pub const GATE_READ_MS: i64 = 5 * SECOND_MS;
 /// First backoff after a failed run.

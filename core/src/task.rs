@@ -28,8 +28,8 @@ pub struct Task {
     /// The request rate, if one is declared: this worker's own share, or that of the whole group.
     pub requests_per_minute: Option<u32>,
     /// True if the request rate is the whole group's, whose workers reserve requests (see
-    /// [`crate::turns`]).
-    pub shares_turns: bool,
+    /// [`crate::reservation`]).
+    pub reserves_requests: bool,
     /// True if the rate group has more ready windows than workers. The worker then continues with
     /// other ready windows of the group while it has time.
     pub crowded: bool,

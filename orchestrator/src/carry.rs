@@ -188,7 +188,7 @@ impl<S: StateStore, D: Dispatch> Carrier<'_, S, D> {
                 epoch: window.epoch(),
             }],
             requests_per_minute: self.pace.requests_per_minute,
-            shares_turns: self.pace.shares_turns,
+            reserves_requests: self.pace.reserves_requests,
             crowded: self.crowded,
             witnesses: self.witnesses.to_vec(),
         };

@@ -220,11 +220,11 @@ async fn work(
 }
 
 /// Pulls `source` by a clock that is `wrong_ms` off for a while, or in every other tick of it.
-async fn pull(source: &SourceDefinition, wrong_ms: i64, in_turn: bool) -> MemoryStore {
+async fn pull(source: &SourceDefinition, wrong_ms: i64, alternating: bool) -> MemoryStore {
     let (store, sent) = (store_of([source]).await, Sent::default());
     for minute in 0..500 {
         let right = NOW.plus_ms(minute * MINUTE_MS);
-        let is_wrong = (20..300).contains(&minute) && !(in_turn && minute % 2 == 0);
+        let is_wrong = (20..300).contains(&minute) && !(alternating && minute % 2 == 0);
         let ours = right.plus_ms(if is_wrong { wrong_ms } else { 0 });
         tick(&store, &sent, ours).await;
         work(&store, source, &sent, ours, right).await;
@@ -237,11 +237,11 @@ async fn corrected_clock_delivers_all_settled_time() {
     let last = NOW.plus_ms(499 * MINUTE_MS);
     for end in [None, Some(NOW.plus_ms(3 * HOUR_MS))] {
         for wrong_ms in [200 * DAY_MS, -200 * DAY_MS, 10 * MINUTE_MS, -10 * MINUTE_MS] {
-            for in_turn in [false, true] {
+            for alternating in [false, true] {
                 let mut source = source("okta");
                 source.end = end;
-                let store = pull(&source, wrong_ms, in_turn).await;
-                let case = format!("{wrong_ms} ms off, in turn: {in_turn}, end: {end:?}");
+                let store = pull(&source, wrong_ms, alternating).await;
+                let case = format!("{wrong_ms} ms off, alternating: {alternating}, end: {end:?}");
                 assert_eq!(passed_over(&store, &source).await, None, "{case}");
                 assert_covered(&store, &source).await;
                 let done = windows(&store, &live(&source)).await;

@@ -42,7 +42,7 @@ async fn worker_gets_fixed_rate_or_request_reservations() {
             policy.group_in_flight = 8;
         });
         let task = first_task(&source, share_pace).await;
-        let told_of = (task.requests_per_minute, task.shares_turns);
+        let told_of = (task.requests_per_minute, task.reserves_requests);
         assert_eq!(told_of, told, "{per_minute} {share_pace}");
     }
 }
@@ -76,9 +76,14 @@ async fn rate_group_never_mixes_reservations_and_fixed_rates() {
     tick(&store, &sent, NOW).await;
     let tasks = sent.take();
     assert_eq!(tasks.len(), 4);
-    let turns = tasks.iter().find(|task| task.shares_turns);
-    let of_turns = turns.and_then(|task| task.requests_per_minute).unwrap_or(0);
-    let fixed = tasks.iter().filter(|task| !task.shares_turns);
+    let reserved = tasks.iter().find(|task| task.reserves_requests);
+    let of_reservations = reserved
+        .and_then(|task| task.requests_per_minute)
+        .unwrap_or(0);
+    let fixed = tasks.iter().filter(|task| !task.reserves_requests);
     let of_fixed: u32 = fixed.filter_map(|task| task.requests_per_minute).sum();
-    assert!(of_turns + of_fixed <= 600, "{of_turns} and {of_fixed}");
+    assert!(
+        of_reservations + of_fixed <= 600,
+        "{of_reservations} and {of_fixed}"
+    );
 }

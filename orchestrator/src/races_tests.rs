@@ -16,9 +16,9 @@ use crate::testing::*;
 
 /// A clock whose sleep yields to the other tasks that many times.
 #[derive(Debug)]
-struct Turns;
+struct Yields;
 
-impl Clock for Turns {
+impl Clock for Yields {
     fn now(&self) -> windlass_core::Timestamp {
         NOW
     }
@@ -48,7 +48,7 @@ fn interleaved(store: &MemoryStore, seed: u64) -> FailingStore<MemoryStore> {
             Fault::SlowReply { ms }
         }
     };
-    FailingStore::new(store.clone(), faults).with_clock(Arc::new(Turns))
+    FailingStore::new(store.clone(), faults).with_clock(Arc::new(Yields))
 }
 
 fn named(sent: &Sent) -> Vec<TaskWindow> {

@@ -2,10 +2,10 @@
 //! rate of each.
 
 use windlass_core::ids::{Lane, SourceName, Timeline};
+use windlass_core::reservation::{Sharing, sharing};
 use windlass_core::retention;
 use windlass_core::source::Policy;
 use windlass_core::time::Timestamp;
-use windlass_core::turns::{Sharing, sharing};
 use windlass_core::window::{Status, Window};
 
 use crate::view::{LaneView, SourceView};
@@ -15,7 +15,7 @@ use crate::view::{LaneView, SourceView};
 pub(crate) struct Pace {
     pub(crate) requests_per_minute: Option<u32>,
     /// True if the workers of the whole group make request reservations.
-    pub(crate) shares_turns: bool,
+    pub(crate) reserves_requests: bool,
 }
 
 /// The limits that the sources of a rate group share.
@@ -27,7 +27,7 @@ pub(crate) struct GroupLimits {
     shares_pace: bool,
     /// True if the rate of some source is so low that workers make request reservations. Then all
     /// do: fixed shares of others would exceed the reserved rate.
-    takes_turns: bool,
+    reserves_requests: bool,
     /// Windows of the group in flight at once.
     pub(crate) in_flight_max: usize,
 }
@@ -46,15 +46,16 @@ impl GroupLimits {
         // A source without a declared rate does not widen that of the others.
         let room = |pace: &u32| match sharing(*pace, workers) {
             Sharing::Fixed(_) => workers,
-            Sharing::Turns { workers_max } => workers_max.min(workers),
+            Sharing::Reserved { workers_max } => workers_max.min(workers),
             Sharing::Gate => 1,
         };
-        let takes_turns = |pace: &u32| matches!(sharing(*pace, workers), Sharing::Turns { .. });
+        let reserves_requests =
+            |pace: &u32| matches!(sharing(*pace, workers), Sharing::Reserved { .. });
         let paced = paces.iter().map(room).filter(|_| shares_pace).min();
         Self {
             workers,
             shares_pace,
-            takes_turns: paces.iter().any(takes_turns),
+            reserves_requests: paces.iter().any(reserves_requests),
             in_flight_max: to_usize(paced.unwrap_or(workers)),
         }
     }
@@ -64,18 +65,18 @@ impl GroupLimits {
     pub(crate) fn pace_of(&self, policy: &Policy) -> Pace {
         let whole = Pace {
             requests_per_minute: policy.requests_per_minute,
-            shares_turns: false,
+            reserves_requests: false,
         };
         let Some(per_minute) = policy.requests_per_minute.filter(|_| self.shares_pace) else {
             return whole;
         };
         match sharing(per_minute, self.workers) {
-            Sharing::Fixed(part) if !self.takes_turns => Pace {
+            Sharing::Fixed(part) if !self.reserves_requests => Pace {
                 requests_per_minute: Some(part),
                 ..whole
             },
-            Sharing::Fixed(_) | Sharing::Turns { .. } => Pace {
-                shares_turns: true,
+            Sharing::Fixed(_) | Sharing::Reserved { .. } => Pace {
+                reserves_requests: true,
                 ..whole
             },
             Sharing::Gate => whole,
@@ -130,14 +131,14 @@ impl Place {
 }
 
 /// The lanes of `views`, as (source, lane), by their places.
-pub(crate) fn turns(views: &[SourceView], now: Timestamp) -> Vec<(usize, usize)> {
-    let mut turns: Vec<(usize, usize)> = views
+pub(crate) fn in_order(views: &[SourceView], now: Timestamp) -> Vec<(usize, usize)> {
+    let mut in_order: Vec<(usize, usize)> = views
         .iter()
         .enumerate()
         .flat_map(|(view, source)| (0..source.lanes.len()).map(move |lane| (view, lane)))
         .collect();
-    turns.sort_by_cached_key(|&(view, lane)| Place::of(&views[view], lane, now));
-    turns
+    in_order.sort_by_cached_key(|&(view, lane)| Place::of(&views[view], lane, now));
+    in_order
 }
 
 /// Milliseconds until `lane` loses records that a worker could still read, if that is little.

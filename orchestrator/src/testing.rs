@@ -152,7 +152,7 @@ pub(crate) fn task(number: u32) -> Task {
         source: source.name,
         windows: Vec::new(),
         requests_per_minute: Some(number),
-        shares_turns: false,
+        reserves_requests: false,
         crowded: false,
         witnesses: Vec::new(),
     }

@@ -14,7 +14,7 @@ use crate::known::Known;
 use crate::ledger;
 use crate::outbox::Outbox;
 use crate::report::SourceReport;
-use crate::slots::{GroupLimits, Room, crowded, room, turns};
+use crate::slots::{GroupLimits, Room, crowded, in_order, room};
 use crate::stalls::Spare;
 use crate::survey::survey;
 use crate::tick::Tick;
@@ -82,7 +82,7 @@ impl<S: StateStore, D: Dispatch> Tick<'_, S, D> {
             vec![false; visit.views.len()]
         };
         let mut in_group = visit.in_flight();
-        for (view, lane) in turns(&visit.views, self.now) {
+        for (view, lane) in in_order(&visit.views, self.now) {
             if reports[view].error.is_some() {
                 continue;
             }

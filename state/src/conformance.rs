@@ -18,10 +18,10 @@ mod fences;
 mod fixtures;
 mod progress;
 mod races;
+mod reservations;
 mod seen;
 mod sources;
 mod splits;
-mod turns;
 mod windows;
 
 pub use blocks::*;
@@ -30,10 +30,10 @@ pub use expiry::*;
 pub use fences::*;
 pub use progress::*;
 pub use races::*;
+pub use reservations::*;
 pub use seen::*;
 pub use sources::*;
 pub use splits::*;
-pub use turns::*;
 pub use windows::*;
 
 /// Makes a `tokio` test of every sentence of the contract. The argument is an expression for a

@@ -46,6 +46,7 @@ use windlass_core::clock::{Clock, Entropy};
 use windlass_core::ids::{RateGroup, SourceName, Timeline, WindowId};
 use windlass_core::moves::Move;
 use windlass_core::progress::Progress;
+use windlass_core::reservation::{ReservationRequest, ReservationResponse};
 use windlass_core::seen::{SeenBy, SeenPage};
 use windlass_core::shard::Shard;
 use windlass_core::source::{BlockChange, SourceDefinition, SourceRecord};
@@ -53,7 +54,6 @@ use windlass_core::span::Span;
 use windlass_core::split::WindowSplit;
 use windlass_core::time::Timestamp;
 use windlass_core::trust::{ClockOffset, RateState};
-use windlass_core::turns::{TurnsAsked, TurnsGiven};
 use windlass_core::wait::RateGate;
 use windlass_core::window::Window;
 
@@ -307,11 +307,11 @@ impl StateStore for DynamoStore {
         self.close(gate, now).await
     }
 
-    async fn take_turns(
+    async fn reserve_requests(
         &self,
         group: &RateGroup,
-        asked: &TurnsAsked,
-    ) -> Result<TurnsGiven, StateError> {
+        asked: &ReservationRequest,
+    ) -> Result<ReservationResponse, StateError> {
         self.take(group, asked).await
     }
 

@@ -12,6 +12,7 @@ use windlass_core::clock::{Clock, Entropy};
 use windlass_core::ids::{RateGroup, SourceName, Timeline, WindowId};
 use windlass_core::moves::Move;
 use windlass_core::progress::Progress;
+use windlass_core::reservation::{ReservationRequest, ReservationResponse};
 use windlass_core::seen::{SeenBy, SeenPage};
 use windlass_core::shard::Shard;
 use windlass_core::source::{BlockChange, SourceDefinition, SourceRecord};
@@ -19,7 +20,6 @@ use windlass_core::span::Span;
 use windlass_core::split::WindowSplit;
 use windlass_core::time::Timestamp;
 use windlass_core::trust::{ClockOffset, RateState};
-use windlass_core::turns::{TurnsAsked, TurnsGiven};
 use windlass_core::wait::RateGate;
 use windlass_core::window::Window;
 
@@ -306,13 +306,16 @@ impl<S: StateStore> StateStore for FailingStore<S> {
         self.with_fault(Operation::CloseRateGate, call).await
     }
 
-    async fn take_turns(
+    async fn reserve_requests(
         &self,
         group: &RateGroup,
-        asked: &TurnsAsked,
-    ) -> Result<TurnsGiven, StateError> {
-        self.with_fault(Operation::TakeTurns, self.inner.take_turns(group, asked))
-            .await
+        asked: &ReservationRequest,
+    ) -> Result<ReservationResponse, StateError> {
+        self.with_fault(
+            Operation::ReserveRequests,
+            self.inner.reserve_requests(group, asked),
+        )
+        .await
     }
 
     async fn remember(&self, page: &SeenPage) -> Result<(), StateError> {

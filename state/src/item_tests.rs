@@ -23,7 +23,7 @@ pub(super) const PROGRESS_SUMMARY: &str = include_str!("../testdata/v1/progress_
 pub(super) const SOURCE_SWEPT: &str = include_str!("../testdata/v1/source_swept.json");
 const SOURCE_OF_FILE: &str = include_str!("../testdata/v1/source_of_file.json");
 const SOURCE_PROBED: &str = include_str!("../testdata/v1/source_probed.json");
-pub(super) const RATE_TURNS: &str = include_str!("../testdata/v1/rate_turns.json");
+pub(super) const RATE_RESERVATIONS: &str = include_str!("../testdata/v1/rate_turns.json");
 pub(super) const SEEN: &str = include_str!("../testdata/v1/seen.json");
 
 pub(super) fn attributes(text: &str) -> Attributes {
@@ -180,23 +180,23 @@ fn version_1_rate_item_loads() {
     assert_eq!(gate.next_turn, None);
     let gate = gate.gate.unwrap();
     assert_eq!(gate.not_before, time("2026-01-01T01:00:00Z"));
-    let turns: RateItem = loaded(RATE_TURNS);
-    assert_eq!(turns.gate, Some(gate));
-    assert_eq!(turns.next_turn, Some(time("2026-01-01T00:59:58.750Z")));
-    let clock = turns.clock.unwrap();
+    let reserved: RateItem = loaded(RATE_RESERVATIONS);
+    assert_eq!(reserved.gate, Some(gate));
+    assert_eq!(reserved.next_turn, Some(time("2026-01-01T00:59:58.750Z")));
+    let clock = reserved.clock.unwrap();
     assert_eq!(clock.vendor_at(), Some(time("2025-12-29T00:59:00Z")));
 }
 
 #[test]
 fn reservations_without_cooldown_round_trip() {
-    let turns = RateItem {
+    let reserved = RateItem {
         next_turn: Some(time("2026-01-01T00:00:00Z")),
         ..RateItem::new("okta:acme".parse().unwrap())
     };
-    let attributes = turns.to_attributes();
+    let attributes = reserved.to_attributes();
     assert_eq!(attributes["not_before"], "1970-01-01T00:00:00.000Z");
     assert_eq!(attributes["reason"], "");
-    assert_eq!(RateItem::from_attributes("key", attributes), Ok(turns));
+    assert_eq!(RateItem::from_attributes("key", attributes), Ok(reserved));
 }
 
 #[test]

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use windlass_core::ids::{Lane, RateGroup, SourceName, Timeline, WindowId};
 use windlass_core::moves::Move;
 use windlass_core::progress::Progress;
+use windlass_core::reservation::{ReservationRequest, ReservationResponse, give};
 use windlass_core::seen::{SeenBy, SeenPage};
 use windlass_core::shard::Shard;
 use windlass_core::source::{BlockChange, SourceDefinition, SourceRecord};
@@ -13,7 +14,6 @@ use windlass_core::span::Span;
 use windlass_core::split::WindowSplit;
 use windlass_core::time::Timestamp;
 use windlass_core::trust::{ClockOffset, RateState};
-use windlass_core::turns::{TurnsAsked, TurnsGiven, give};
 use windlass_core::wait::RateGate;
 use windlass_core::window::Window;
 
@@ -34,7 +34,7 @@ struct Tables {
     progress: BTreeMap<Timeline, Progress>,
     windows: BTreeMap<WindowId, Window>,
     gates: BTreeMap<RateGroup, RateGate>,
-    next_turns: BTreeMap<RateGroup, Timestamp>,
+    next_reservations: BTreeMap<RateGroup, Timestamp>,
     clocks: BTreeMap<RateGroup, (ClockOffset, String)>,
     seen: BTreeMap<SeenBy, BTreeMap<Place, Vec<SeenPage>>>,
 }
@@ -79,9 +79,9 @@ impl MemoryStore {
     #[cfg(feature = "test-util")]
     pub fn revert_to(&self, snapshot: &Snapshot) {
         let mut tables = self.tables();
-        let next_turns = std::mem::take(&mut tables.next_turns);
+        let next_reservations = std::mem::take(&mut tables.next_reservations);
         *tables = Tables {
-            next_turns,
+            next_reservations,
             ..snapshot.0.clone()
         };
     }
@@ -314,16 +314,16 @@ impl StateStore for MemoryStore {
         Ok(())
     }
 
-    async fn take_turns(
+    async fn reserve_requests(
         &self,
         group: &RateGroup,
-        asked: &TurnsAsked,
-    ) -> Result<TurnsGiven, StateError> {
+        asked: &ReservationRequest,
+    ) -> Result<ReservationResponse, StateError> {
         let mut tables = self.tables();
-        let next = tables.next_turns.get(group).copied();
+        let next = tables.next_reservations.get(group).copied();
         let (given, next) = give(tables.gates.get(group), next, asked);
         if let Some(next) = next {
-            tables.next_turns.insert(group.clone(), next);
+            tables.next_reservations.insert(group.clone(), next);
         }
         Ok(given)
     }

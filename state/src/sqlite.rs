@@ -29,6 +29,7 @@ use serde_json::Value as Json;
 use windlass_core::ids::{RateGroup, SourceName, Timeline, WindowId};
 use windlass_core::moves::Move;
 use windlass_core::progress::Progress;
+use windlass_core::reservation::{ReservationRequest, ReservationResponse};
 use windlass_core::seen::{SeenBy, SeenPage};
 use windlass_core::shard::Shard;
 use windlass_core::source::{BlockChange, SourceDefinition, SourceRecord};
@@ -36,7 +37,6 @@ use windlass_core::span::Span;
 use windlass_core::split::WindowSplit;
 use windlass_core::time::Timestamp;
 use windlass_core::trust::{ClockOffset, RateState};
-use windlass_core::turns::{TurnsAsked, TurnsGiven};
 use windlass_core::wait::RateGate;
 use windlass_core::window::Window;
 
@@ -347,12 +347,12 @@ impl StateStore for SqliteStore {
         self.write(|connection| rates::close(connection, gate, now))
     }
 
-    async fn take_turns(
+    async fn reserve_requests(
         &self,
         group: &RateGroup,
-        asked: &TurnsAsked,
-    ) -> Result<TurnsGiven, StateError> {
-        self.write(|connection| rates::take_turns(connection, group, asked))
+        asked: &ReservationRequest,
+    ) -> Result<ReservationResponse, StateError> {
+        self.write(|connection| rates::reserve_requests(connection, group, asked))
     }
 
     async fn remember(&self, page: &SeenPage) -> Result<(), StateError> {

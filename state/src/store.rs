@@ -7,6 +7,7 @@ use windlass_core::ids::{RateGroup, SourceName, Timeline, WindowId};
 use windlass_core::lease::Lease;
 use windlass_core::moves::Move;
 use windlass_core::progress::Progress;
+use windlass_core::reservation::{ReservationRequest, ReservationResponse};
 use windlass_core::seen::{SeenBy, SeenPage};
 use windlass_core::shard::Shard;
 use windlass_core::source::{BlockChange, SourceDefinition, SourceRecord};
@@ -15,7 +16,6 @@ use windlass_core::split::WindowSplit;
 use windlass_core::time::Timestamp;
 use windlass_core::transition::{Claim, Event, Release};
 use windlass_core::trust::{ClockOffset, RateState};
-use windlass_core::turns::{TurnsAsked, TurnsGiven};
 use windlass_core::wait::RateGate;
 use windlass_core::window::Window;
 
@@ -293,12 +293,12 @@ pub trait StateStore: Send + Sync {
     ///   and those reservations are lost.
     /// - [`StateError::Unavailable`] also while other workers reserve requests all the time.
     ///
-    /// [`give`]: windlass_core::turns::give
-    fn take_turns(
+    /// [`give`]: windlass_core::reservation::give
+    fn reserve_requests(
         &self,
         group: &RateGroup,
-        asked: &TurnsAsked,
-    ) -> impl Future<Output = Result<TurnsGiven, StateError>> + Send;
+        asked: &ReservationRequest,
+    ) -> impl Future<Output = Result<ReservationResponse, StateError>> + Send;
 
     /// Stores a seen page in place of its earlier version: the one with these `by`, `at`, `from`,
     /// `lane` and `page`. Digests are read back ascending and without repetition. A failed call may

@@ -46,7 +46,7 @@ fn suite_lists_every_conformance_case() {
         include_str!("../src/conformance/races.rs"),
         include_str!("../src/conformance/seen.rs"),
         include_str!("../src/conformance/sources.rs"),
-        include_str!("../src/conformance/turns.rs"),
+        include_str!("../src/conformance/reservations.rs"),
         include_str!("../src/conformance/windows.rs"),
     ] {
         let names: Vec<_> = sentences

@@ -8,10 +8,10 @@ use rusqlite::Connection;
 use tempfile::TempDir;
 use windlass_core::ids::{Owner, WindowId};
 use windlass_core::progress::Progress;
+use windlass_core::reservation::{ReservationRequest, ReservationResponse};
 use windlass_core::seen::{SeenBy, SeenPage};
 use windlass_core::time::Timestamp;
 use windlass_core::transition::Claim;
-use windlass_core::turns::{TurnsAsked, TurnsGiven};
 use windlass_core::window::Window;
 use windlass_state::{Created, MoveError, SqliteStore, StateError, StateStore};
 
@@ -286,15 +286,15 @@ async fn version_4_file_keeps_rows_and_accepts_new() {
     let group = "google:example.com".parse().unwrap();
     let gate = store.rate_gate(&group).await.unwrap().unwrap();
     assert_eq!(gate.reason, "429 with Retry-After: 3600");
-    let asked = TurnsAsked {
+    let asked = ReservationRequest {
         count: 1,
         interval_ms: 1_000,
         within_ms: 0,
         now: gate.not_before,
     };
     let first = gate.not_before;
-    let given = store.take_turns(&group, &asked).await;
-    assert_eq!(given, Ok(TurnsGiven::From { first }));
+    let given = store.reserve_requests(&group, &asked).await;
+    assert_eq!(given, Ok(ReservationResponse::From { first }));
     let late = Progress {
         late: 3,
         ..marks.clone()

@@ -7,9 +7,9 @@ use std::thread;
 
 use rusqlite::Connection;
 use windlass_core::ids::{Owner, WindowId};
+use windlass_core::reservation::{ReservationRequest, ReservationResponse};
 use windlass_core::time::Timestamp;
 use windlass_core::transition::Claim;
-use windlass_core::turns::{TurnsAsked, TurnsGiven};
 use windlass_core::window::{Status, Window};
 use windlass_state::{Created, MemoryStore, MoveError, SqliteStore, StateStore};
 
@@ -115,9 +115,9 @@ fn one_thread_wins_each_window_across_handles() {
 }
 
 /// All rivals reserve requests at once, round after round; returns every reserved instant.
-fn turns<S: StateStore>(stores: &[S]) -> Vec<Timestamp> {
+fn reservations<S: StateStore>(stores: &[S]) -> Vec<Timestamp> {
     let group = "okta:acme".parse().unwrap();
-    let asked = TurnsAsked {
+    let asked = ReservationRequest {
         count: 1,
         interval_ms: 10,
         within_ms: 60_000,
@@ -128,8 +128,8 @@ fn turns<S: StateStore>(stores: &[S]) -> Vec<Timestamp> {
         start.wait();
         let mut taken = Vec::new();
         for _ in 0..ROUNDS {
-            match store.take_turns(&group, &asked).await {
-                Ok(TurnsGiven::From { first }) => taken.push(first),
+            match store.reserve_requests(&group, &asked).await {
+                Ok(ReservationResponse::From { first }) => taken.push(first),
                 other => panic!("{other:?}"),
             }
         }
@@ -150,9 +150,9 @@ fn threads_reserve_every_request_once() {
     ];
     let sqlite: Vec<_> = handles.iter().cycle().take(RIVALS).cloned().collect();
     let count = i64::try_from(RIVALS).unwrap() * ROUNDS;
-    let each_once: Vec<_> = (0..count).map(|turn| NOW.plus_ms(10 * turn)).collect();
-    assert_eq!(turns(&sqlite), each_once);
-    assert_eq!(turns(&vec![MemoryStore::new(); RIVALS]), each_once);
+    let each_once: Vec<_> = (0..count).map(|number| NOW.plus_ms(10 * number)).collect();
+    assert_eq!(reservations(&sqlite), each_once);
+    assert_eq!(reservations(&vec![MemoryStore::new(); RIVALS]), each_once);
 }
 
 #[test]

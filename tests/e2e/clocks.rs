@@ -23,7 +23,7 @@ const PAGES_RIGHT: u64 = 4;
 #[derive(Debug, Clone, Copy)]
 struct Case {
     off_ms: i64,
-    in_turns: bool,
+    alternating: bool,
     /// True if the pull ends with its span; false if it follows the present.
     bounded: bool,
 }
@@ -71,7 +71,7 @@ async fn pull(case: Case) -> anyhow::Result<()> {
     let mut run = clock.start_run(&project)?;
     run.until_logged("this machine's clock is").await?;
     let mut pages = vendor.pages_served();
-    if case.in_turns {
+    if case.alternating {
         for jump in 0..JUMPS {
             let wrong = jump % 2 == 1;
             clock.set(if wrong { case.off_ms } else { 0 })?;
@@ -95,10 +95,10 @@ async fn pull(case: Case) -> anyhow::Result<()> {
 /// Pulls with a clock that is wrong by `off_ms`, in every variant.
 async fn pulls(off_ms: i64) -> anyhow::Result<()> {
     let ways = [(false, false), (false, true), (true, false), (true, true)];
-    let pulls = ways.map(|(in_turns, bounded)| async move {
+    let pulls = ways.map(|(alternating, bounded)| async move {
         let case = Case {
             off_ms,
-            in_turns,
+            alternating,
             bounded,
         };
         pull(case).await.with_context(|| format!("{case:?}"))

@@ -9,10 +9,10 @@ use crate::meter::Meter;
 use crate::target::Target;
 
 /// Memory is counted for the whole process, so tests that measure it run one after the other.
-static TURN: Mutex<()> = Mutex::new(());
+static ONE_TEST: Mutex<()> = Mutex::new(());
 
 fn alone<T>(work: impl FnOnce() -> T) -> T {
-    let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+    let _one_test = ONE_TEST.lock().unwrap_or_else(PoisonError::into_inner);
     run::keep_panics_quiet();
     work()
 }

@@ -107,7 +107,7 @@ impl<K: Sink> Pull<K> {
                 epoch: window.epoch(),
             }],
             requests_per_minute: None,
-            shares_turns: false,
+            reserves_requests: false,
             crowded: false,
             witnesses: Vec::new(),
         };

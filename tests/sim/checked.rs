@@ -10,6 +10,7 @@ use windlass_core::breaks::{Break, broken};
 use windlass_core::ids::{RateGroup, SourceName, Timeline, WindowId};
 use windlass_core::moves::{Decision, Move};
 use windlass_core::progress::Progress;
+use windlass_core::reservation::{ReservationRequest, ReservationResponse};
 use windlass_core::seen::{SeenBy, SeenPage};
 use windlass_core::shard::Shard;
 use windlass_core::source::{BlockChange, SourceDefinition, SourceRecord};
@@ -17,7 +18,6 @@ use windlass_core::span::Span;
 use windlass_core::split::WindowSplit;
 use windlass_core::time::Timestamp;
 use windlass_core::trust::{ClockOffset, RateState};
-use windlass_core::turns::{TurnsAsked, TurnsGiven};
 use windlass_core::wait::RateGate;
 use windlass_core::window::Window;
 use windlass_state::{
@@ -286,16 +286,16 @@ impl StateStore for CheckedStore {
         Ok(())
     }
 
-    async fn take_turns(
+    async fn reserve_requests(
         &self,
         group: &RateGroup,
-        asked: &TurnsAsked,
-    ) -> Result<TurnsGiven, StateError> {
-        self.never_arrives("turns")?;
-        if let Some(given) = mistakes::turns(asked) {
+        asked: &ReservationRequest,
+    ) -> Result<ReservationResponse, StateError> {
+        self.never_arrives("reservation")?;
+        if let Some(given) = mistakes::reservations(asked) {
             return Ok(given);
         }
-        let given = self.inner().take_turns(group, asked).await?;
+        let given = self.inner().reserve_requests(group, asked).await?;
         Ok(mistakes::given(given, asked))
     }
 }

@@ -83,7 +83,7 @@ pub(crate) enum What {
         off_ms: i64,
         /// Length of the alternating wrong and right periods, in milliseconds; 0 for wrong all the
         /// time.
-        turn_ms: i64,
+        period_ms: i64,
     },
 }
 

@@ -78,9 +78,9 @@ impl Operator {
             What::WrongClock {
                 whose,
                 off_ms,
-                turn_ms,
+                period_ms,
             } => {
-                let jumps = jumps(op, turn_ms).into_iter();
+                let jumps = jumps(op, period_ms).into_iter();
                 let by_ms = |is_wrong| if is_wrong { off_ms } else { 0 };
                 jumps
                     .map(|(at_ms, is_wrong)| (at_ms, Act::Jump(whose, by_ms(is_wrong))))

@@ -93,18 +93,18 @@ impl WrongClocks {
     /// is behind. The first active operation counts.
     pub(crate) fn off_ms(&self, seat: Seat, now: Timestamp) -> i64 {
         let now_ms = now.ms_since(WORLD_EPOCH);
-        let mut off = self.all().filter_map(|(op, whose, off_ms, turn_ms)| {
+        let mut off = self.all().filter_map(|(op, whose, off_ms, period_ms)| {
             let is_on = whose.has(seat) && op.is_on(now_ms);
-            let turns = (now_ms - op.at_ms).checked_div(turn_ms).unwrap_or(0);
-            (is_on && turns % 2 == 0).then_some(off_ms)
+            let periods = (now_ms - op.at_ms).checked_div(period_ms).unwrap_or(0);
+            (is_on && periods % 2 == 0).then_some(off_ms)
         });
         off.next().unwrap_or(0)
     }
 
     /// Time of wrong clocks, summed over the operations, in milliseconds.
     pub(crate) fn total_ms(&self) -> i64 {
-        let wrong_ms = |(op, _, _, turn_ms): (&Op, Whose, i64, i64)| {
-            let jumps = jumps(op, turn_ms);
+        let wrong_ms = |(op, _, _, period_ms): (&Op, Whose, i64, i64)| {
+            let jumps = jumps(op, period_ms);
             let pairs = jumps.windows(2).filter(|pair| pair[0].1);
             pairs.map(|pair| pair[1].0 - pair[0].0).sum::<i64>()
         };
@@ -138,21 +138,23 @@ impl WrongClocks {
             What::WrongClock {
                 whose,
                 off_ms,
-                turn_ms,
-            } => Some((op, whose, off_ms, turn_ms)),
+                period_ms,
+            } => Some((op, whose, off_ms, period_ms)),
             _ => None,
         })
     }
 }
 
-/// The jumps of a clock that `op` makes wrong in alternating periods of `turn_ms`, in milliseconds
+/// The jumps of a clock that `op` makes wrong in alternating periods of `period_ms`, in milliseconds
 /// after the world began, and whether the clock is wrong from there on.
-pub(crate) fn jumps(op: &Op, turn_ms: i64) -> Vec<(i64, bool)> {
+pub(crate) fn jumps(op: &Op, period_ms: i64) -> Vec<(i64, bool)> {
     let end_ms = op.at_ms + op.for_ms;
-    let turn_ms = if turn_ms > 0 { turn_ms } else { op.for_ms };
-    let turns = (op.for_ms + turn_ms - 1).checked_div(turn_ms).unwrap_or(0);
-    let mut jumps: Vec<_> = (0..turns)
-        .map(|turn| (op.at_ms + turn * turn_ms, turn % 2 == 0))
+    let period_ms = if period_ms > 0 { period_ms } else { op.for_ms };
+    let periods = (op.for_ms + period_ms - 1)
+        .checked_div(period_ms)
+        .unwrap_or(0);
+    let mut jumps: Vec<_> = (0..periods)
+        .map(|period| (op.at_ms + period * period_ms, period % 2 == 0))
         .collect();
     jumps.push((end_ms, false));
     jumps
@@ -195,7 +197,7 @@ pub(crate) fn draw(
             what: What::WrongClock {
                 whose,
                 off_ms: if is_ahead { size_ms } else { -size_ms },
-                turn_ms: *pick(rng, &[0, 0, MINUTE_MS, 7 * MINUTE_MS, 50 * MINUTE_MS]),
+                period_ms: *pick(rng, &[0, 0, MINUTE_MS, 7 * MINUTE_MS, 50 * MINUTE_MS]),
             },
         });
     }

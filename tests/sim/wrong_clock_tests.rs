@@ -7,14 +7,14 @@ use crate::runner::run_caught;
 use crate::spec::{SourceSettings, WorldSpec};
 use crate::vendor::{RateLimit, Shape, VendorSpec};
 
-fn wrong(whose: Whose, turn_ms: i64) -> Op {
+fn wrong(whose: Whose, period_ms: i64) -> Op {
     Op {
         at_ms: HOUR_MS,
         for_ms: HOUR_MS,
         what: What::WrongClock {
             whose,
             off_ms: -5,
-            turn_ms,
+            period_ms,
         },
     }
 }
@@ -110,7 +110,7 @@ fn pages_a_minute(off_ms: i64) -> f64 {
         what: What::WrongClock {
             whose: Whose::Machines,
             off_ms,
-            turn_ms: 0,
+            period_ms: 0,
         },
     };
     let spec = WorldSpec {

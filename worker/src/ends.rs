@@ -82,7 +82,7 @@ impl<S: StateStore, O: Outfit> Run<'_, S, O> {
     pub(crate) fn pause_between_pages(&self, page: &Page) -> Option<(i64, &'static str)> {
         // With fewer requests left than workers, some requests in flight would exceed the quota.
         // Request reservations are spread over the quota and cannot exceed it.
-        let workers = if self.task.shares_turns {
+        let workers = if self.task.reserves_requests {
             1
         } else {
             self.permit().workers_at_once()

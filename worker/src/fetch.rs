@@ -105,7 +105,7 @@ impl<S: StateStore, T: Transport> Fetcher<'_, S, T> {
         // At a request rate too slow to sleep through, a retry waits for the cooldown, as a page
         // does.
         let slow =
-            self.permit.requests_per_minute.is_some_and(is_slow) && !self.permit.shares_turns;
+            self.permit.requests_per_minute.is_some_and(is_slow) && !self.permit.reserves_requests;
         let mut delays = delays().take(if slow { 0 } else { limits::PAGE_TRIES_MAX });
         loop {
             self.permit.wait().await.map_err(NoPage::NotNow)?;

@@ -24,6 +24,7 @@ mod pace;
 mod pages;
 mod permit;
 mod persist;
+mod reservations;
 mod run;
 mod sent;
 mod sink_calls;
@@ -34,7 +35,6 @@ mod sweep;
 #[cfg(test)]
 mod tests;
 mod told;
-mod turns;
 mod waits;
 
 use std::fmt;

@@ -5,21 +5,21 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use windlass_core::ids::RateGroup;
 use windlass_core::limits;
+use windlass_core::reservation;
 use windlass_core::time::Timestamp;
-use windlass_core::turns;
 
 /// The last request of this process in each rate group, past or upcoming.
 #[derive(Debug, Default)]
-pub(crate) struct Pacer(Mutex<HashMap<RateGroup, Turn>>);
+pub(crate) struct Pacer(Mutex<HashMap<RateGroup, Reservation>>);
 
 /// The last request reservation of a group.
 #[derive(Debug, Clone, Copy)]
-struct Turn {
+struct Reservation {
     at: Timestamp,
     taken_at: Timestamp,
 }
 
-impl Turn {
+impl Reservation {
     /// The reservation by a clock that shows `now`. If the clock was set back since, the
     /// reservation is as far off as at the time it was made.
     fn seen_at(self, now: Timestamp) -> Timestamp {
@@ -32,44 +32,44 @@ impl Pacer {
     /// Reserves the next request of `group`, `interval_ms` after the last one, and returns the wait
     /// in milliseconds. Reservations are evenly spaced, and an unused one is not saved up. Without
     /// an interval the request is due now, and the next one counts from it.
-    pub(crate) fn take_turn(&self, group: &RateGroup, interval_ms: i64, now: Timestamp) -> i64 {
-        let mut turns = self.turns();
-        let last = turns.get(group).filter(|_| interval_ms > 0);
+    pub(crate) fn reserve_next(&self, group: &RateGroup, interval_ms: i64, now: Timestamp) -> i64 {
+        let mut reservations = self.reservations();
+        let last = reservations.get(group).filter(|_| interval_ms > 0);
         let next = last.map(|last| last.seen_at(now).plus_ms(interval_ms));
         let at = next.map_or(now, |next| next.max(now));
         let taken_at = now;
-        turns.insert(group.clone(), Turn { at, taken_at });
+        reservations.insert(group.clone(), Reservation { at, taken_at });
         at.ms_since(now)
     }
 
     /// Reserves the request of `group` at `now` if it is free; the error is the next free instant.
-    pub(crate) fn take_free_turn(
+    pub(crate) fn reserve_if_free(
         &self,
         group: &RateGroup,
         interval_ms: i64,
         now: Timestamp,
     ) -> Result<(), Timestamp> {
-        let mut turns = self.turns();
-        let last = turns.get(group);
+        let mut reservations = self.reservations();
+        let last = reservations.get(group);
         let next = last.map(|last| last.seen_at(now).plus_ms(interval_ms));
         if let Some(next) = next.filter(|next| *next > now) {
             return Err(next);
         }
         let (at, taken_at) = (now, now);
-        turns.insert(group.clone(), Turn { at, taken_at });
+        reservations.insert(group.clone(), Reservation { at, taken_at });
         Ok(())
     }
 
-    fn turns(&self) -> MutexGuard<'_, HashMap<RateGroup, Turn>> {
+    fn reservations(&self) -> MutexGuard<'_, HashMap<RateGroup, Reservation>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 /// Returns true if this request rate is too slow to sleep through, so that cooldowns of the rate
-/// group keep it. The threshold is that of [`turns::sharing`]; otherwise neither would keep some
+/// group keep it. The threshold is that of [`reservation::sharing`]; otherwise neither would keep some
 /// rates.
 pub(crate) fn is_slow(requests_per_minute: u32) -> bool {
-    turns::interval_ms(requests_per_minute) > limits::PACE_SLEEP_MAX_MS
+    reservation::interval_ms(requests_per_minute) > limits::PACE_SLEEP_MAX_MS
 }
 
 #[cfg(test)]
@@ -81,9 +81,9 @@ mod tests {
         let pacer = Pacer::default();
         let (a, b) = ("a".parse().unwrap(), "b".parse().unwrap());
         let now = Timestamp::from_ms(0);
-        let waits: Vec<_> = (0..3).map(|_| pacer.take_turn(&a, 6_000, now)).collect();
+        let waits: Vec<_> = (0..3).map(|_| pacer.reserve_next(&a, 6_000, now)).collect();
         assert_eq!(waits, [0, 6_000, 12_000]);
-        assert_eq!(pacer.take_turn(&b, 6_000, now), 0);
+        assert_eq!(pacer.reserve_next(&b, 6_000, now), 0);
     }
 
     #[test]
@@ -91,22 +91,25 @@ mod tests {
         let pacer = Pacer::default();
         let group = "a".parse().unwrap();
         let at = Timestamp::from_ms;
-        assert_eq!(pacer.take_free_turn(&group, 60_000, at(0)), Ok(()));
-        assert_eq!(pacer.take_free_turn(&group, 60_000, at(1)), Err(at(60_000)));
-        assert_eq!(pacer.take_free_turn(&group, 60_000, at(60_000)), Ok(()));
+        assert_eq!(pacer.reserve_if_free(&group, 60_000, at(0)), Ok(()));
+        assert_eq!(
+            pacer.reserve_if_free(&group, 60_000, at(1)),
+            Err(at(60_000))
+        );
+        assert_eq!(pacer.reserve_if_free(&group, 60_000, at(60_000)), Ok(()));
     }
 
     #[test]
     fn unused_reservations_are_not_saved_up() {
         let pacer = Pacer::default();
         let group = "a".parse().unwrap();
-        pacer.take_turn(&group, 1_000, Timestamp::from_ms(0));
+        pacer.reserve_next(&group, 1_000, Timestamp::from_ms(0));
         assert_eq!(
-            pacer.take_turn(&group, 1_000, Timestamp::from_ms(60_000)),
+            pacer.reserve_next(&group, 1_000, Timestamp::from_ms(60_000)),
             0
         );
         assert_eq!(
-            pacer.take_turn(&group, 1_000, Timestamp::from_ms(60_000)),
+            pacer.reserve_next(&group, 1_000, Timestamp::from_ms(60_000)),
             1_000
         );
     }
@@ -116,9 +119,9 @@ mod tests {
         let pacer = Pacer::default();
         let group = "a".parse().unwrap();
         let at = Timestamp::from_ms;
-        assert_eq!(pacer.take_turn(&group, 100, at(0)), 0);
-        assert_eq!(pacer.take_turn(&group, 5_000, at(10)), 4_990);
-        assert_eq!(pacer.take_turn(&group, 100, at(5_000)), 100);
+        assert_eq!(pacer.reserve_next(&group, 100, at(0)), 0);
+        assert_eq!(pacer.reserve_next(&group, 5_000, at(10)), 4_990);
+        assert_eq!(pacer.reserve_next(&group, 100, at(5_000)), 100);
     }
 
     #[test]
@@ -131,12 +134,12 @@ mod tests {
             (1_000, 2_000),
             (2_500, 1_500),
         ] {
-            assert_eq!(pacer.take_turn(&group, 1_000, at(now)), wait_ms, "{now}");
+            assert_eq!(pacer.reserve_next(&group, 1_000, at(now)), wait_ms, "{now}");
         }
         let pacer = Pacer::default();
-        assert_eq!(pacer.take_free_turn(&group, 60_000, at(500_000)), Ok(()));
+        assert_eq!(pacer.reserve_if_free(&group, 60_000, at(500_000)), Ok(()));
         assert_eq!(
-            pacer.take_free_turn(&group, 60_000, at(1_000)),
+            pacer.reserve_if_free(&group, 60_000, at(1_000)),
             Err(at(61_000))
         );
     }
@@ -144,7 +147,7 @@ mod tests {
     #[test]
     fn slow_request_rate_is_kept_by_cooldown() {
         for per_minute in 1..=60 {
-            let by_gate = turns::sharing(per_minute, 4) == turns::Sharing::Gate;
+            let by_gate = reservation::sharing(per_minute, 4) == reservation::Sharing::Gate;
             assert_eq!((per_minute, is_slow(per_minute)), (per_minute, by_gate));
         }
     }

@@ -16,7 +16,7 @@ use windlass_core::task::Task;
 use windlass_core::time::Timestamp;
 use windlass_core::transition::Cause;
 use windlass_core::trust::{Dispute, Early, Trusted};
-use windlass_core::{limits, turns};
+use windlass_core::{limits, reservation};
 use windlass_sink::{Sink, WindowWriter};
 use windlass_state::StateStore;
 
@@ -256,7 +256,7 @@ impl<S: StateStore, O: Outfit> Run<'_, S, O> {
     /// The pause between requests, if the declared request rate is too slow to sleep through.
     pub(crate) fn slow_pace_ms(&self) -> Option<i64> {
         let per_minute = self.task.requests_per_minute?;
-        let slow = is_slow(per_minute) && !self.task.shares_turns;
-        slow.then(|| turns::interval_ms(per_minute))
+        let slow = is_slow(per_minute) && !self.task.reserves_requests;
+        slow.then(|| reservation::interval_ms(per_minute))
     }
 }

@@ -4,9 +4,9 @@ use windlass_connectors::connector::{Budget as Announcement, Page};
 use windlass_connectors::exchange::Origin;
 use windlass_core::ids::RateGroup;
 use windlass_core::limits;
+use windlass_core::reservation::{self, ReservationRequest, ReservationResponse};
 use windlass_core::time::Timestamp;
 use windlass_core::trust::{ClockOffset, Jury, PlanTime};
-use windlass_core::turns::{self, TurnsAsked, TurnsGiven};
 use windlass_core::wait::RateGate;
 use windlass_state::StateStore;
 
@@ -15,8 +15,8 @@ use crate::clocks::Clocks;
 use crate::gates::Gates;
 use crate::pace::{Pacer, is_slow};
 use crate::persist::{Holder, NotWritten};
+use crate::reservations::Reservations;
 use crate::slots::Slots;
-use crate::turns::Turns;
 
 /// The rate limiting that the runs of a process share.
 #[derive(Debug, Default)]
@@ -24,7 +24,7 @@ pub(crate) struct Permits {
     pub(crate) pacer: Pacer,
     pub(crate) slots: Slots,
     pub(crate) gates: Gates,
-    turns: Turns,
+    reservations: Reservations,
     announced: Announced,
     clocks: Clocks,
 }
@@ -37,7 +37,7 @@ pub(crate) struct Permit<'a, S> {
     /// The request rate; `None` when none is declared.
     pub(crate) requests_per_minute: Option<u32>,
     /// True if that is the rate of the whole group, whose workers make reservations.
-    pub(crate) shares_turns: bool,
+    pub(crate) reserves_requests: bool,
     /// Concurrent workers of the group, if some are in other processes; otherwise 0.
     pub(crate) workers: u32,
     /// The vendor's name, for messages.
@@ -58,22 +58,22 @@ pub(crate) enum NotNow {
 impl<S: StateStore> Permit<'_, S> {
     /// Waits for the permission to send a request, a few seconds at most.
     pub(crate) async fn wait(&self) -> Result<(), NotNow> {
-        if !self.shares_turns {
-            self.own_turn().await;
+        if !self.reserves_requests {
+            self.wait_for_own_interval().await;
             // After the wait: a cooldown may have begun meanwhile.
             return self.gate_is_open().await;
         }
         for _ in 0..limits::STATE_TRIES_MAX {
-            let turn = self.shared_turn().await?;
+            let reservation = self.wait_for_reservation().await?;
             self.gate_is_open().await?;
             // Reading the cooldown takes time in which the reservation can pass, and those of other
             // workers with it: all would send at once.
-            let late_ms = self.now().ms_since(turn);
-            if late_ms <= turns::late_ms_max(self.shared_interval_ms()) {
+            let late_ms = self.now().ms_since(reservation);
+            if late_ms <= reservation::late_ms_max(self.shared_interval_ms()) {
                 return Ok(());
             }
         }
-        Err(self.turns_were_over())
+        Err(self.reservations_expired())
     }
 
     /// Returns `Ok` outside a cooldown of the group. Reads it if no run of this process has lately.
@@ -177,21 +177,22 @@ impl<S: StateStore> Permit<'_, S> {
 
     /// Waits for this process's next reservation of the group, and makes some if it has none.
     /// Returns it.
-    async fn shared_turn(&self) -> Result<Timestamp, NotNow> {
+    async fn wait_for_reservation(&self) -> Result<Timestamp, NotNow> {
         // Other runs of the process may take the reservations that this one made, and those of a
         // slow state may have passed when it responds.
         for _ in 0..limits::STATE_TRIES_MAX {
-            let (turns, interval_ms) = (&self.permits.turns, self.shared_interval_ms());
-            if let Some(turn) = turns.next(self.group, interval_ms, self.now()) {
-                self.sleep(turn.ms_since(self.now())).await;
-                return Ok(turn);
+            let (reservations, interval_ms) =
+                (&self.permits.reservations, self.shared_interval_ms());
+            if let Some(reservation) = reservations.next(self.group, interval_ms, self.now()) {
+                self.sleep(reservation.ms_since(self.now())).await;
+                return Ok(reservation);
             }
             self.reserve(interval_ms).await?;
         }
-        Err(self.turns_were_over())
+        Err(self.reservations_expired())
     }
 
-    fn turns_were_over(&self) -> NotNow {
+    fn reservations_expired(&self) -> NotNow {
         let later = self.now().plus_ms(limits::PACE_SLEEP_MAX_MS);
         let why = "its rate group waits: its turns were over before they could be used";
         NotNow::Until(later, why.to_owned())
@@ -199,14 +200,14 @@ impl<S: StateStore> Permit<'_, S> {
 
     /// Milliseconds between the reservations of the whole group.
     fn shared_interval_ms(&self) -> i64 {
-        let declared = self.requests_per_minute.map(turns::interval_ms);
+        let declared = self.requests_per_minute.map(reservation::interval_ms);
         let interval_ms = declared.unwrap_or(1).max(self.announced_ms());
         interval_ms.min(limits::PACE_SLEEP_MAX_MS)
     }
 
     async fn reserve(&self, interval_ms: i64) -> Result<(), NotNow> {
-        let asked = || TurnsAsked {
-            count: turns::turns_at_once(interval_ms),
+        let asked = || ReservationRequest {
+            count: reservation::reservations_at_once(interval_ms),
             interval_ms,
             within_ms: limits::PACE_SLEEP_MAX_MS,
             now: self.now(),
@@ -216,24 +217,24 @@ impl<S: StateStore> Permit<'_, S> {
         let given = self.holder.insist(|| {
             let asked = asked();
             async move {
-                let given = store.take_turns(self.group, &asked).await?;
+                let given = store.reserve_requests(self.group, &asked).await?;
                 Ok((given, asked))
             }
         });
         let (given, asked) = given.await.map_err(NotNow::State)?;
         let gates = &self.permits.gates;
         match given {
-            TurnsGiven::From { first } => {
+            ReservationResponse::From { first } => {
                 gates.seen(self.group, None, self.now());
-                self.permits.turns.keep(self.group, first, &asked);
+                self.permits.reservations.keep(self.group, first, &asked);
                 Ok(())
             }
-            TurnsGiven::Later { at } => {
+            ReservationResponse::Later { at } => {
                 gates.seen(self.group, None, self.now());
                 let why = "its rate group waits: every turn in the next few seconds is taken";
                 Err(NotNow::Until(at, why.to_owned()))
             }
-            TurnsGiven::Closed(gate) => {
+            ReservationResponse::Closed(gate) => {
                 gates.seen(self.group, Some(gate.clone()), self.now());
                 Err(closed(&gate))
             }
@@ -242,15 +243,15 @@ impl<S: StateStore> Permit<'_, S> {
 
     /// Waits for this request's instant at the declared rate, or at that of the advertised quota. A
     /// rate too slow to sleep through is kept by cooldowns that the run starts between pages.
-    async fn own_turn(&self) {
+    async fn wait_for_own_interval(&self) {
         let declared_ms = match self.requests_per_minute {
             Some(per_minute) if is_slow(per_minute) => return,
-            Some(per_minute) => turns::interval_ms(per_minute),
+            Some(per_minute) => reservation::interval_ms(per_minute),
             None => 0,
         };
         let interval_ms = declared_ms.max(self.announced_share_ms());
         let pacer = &self.permits.pacer;
-        let wait_ms = pacer.take_turn(self.group, interval_ms, self.now());
+        let wait_ms = pacer.reserve_next(self.group, interval_ms, self.now());
         self.sleep(wait_ms).await;
     }
 

@@ -15,7 +15,7 @@ use windlass_core::task::{TASK_VERSION, Task};
 use windlass_core::time::Timestamp;
 use windlass_core::transition::{Cause, Claim, Release};
 use windlass_core::trust::Jury;
-use windlass_core::{Owner, limits, turns};
+use windlass_core::{Owner, limits, reservation};
 use windlass_state::StateStore;
 
 use crate::block::Block;
@@ -204,7 +204,7 @@ impl<S: StateStore, O: Outfit> Worker<S, O> {
         if let Err(not_now) = permit.gate_is_open().await {
             return self.not_now(&lease, not_now).await;
         }
-        if let Some(until) = self.turn_of_another(task, group) {
+        if let Some(until) = self.reservation_of_another(task, group) {
             let why = "its rate group waits: its declared pace";
             return self
                 .give_back(&lease, Cause::Yielded.unsent(), Some(until), why)
@@ -254,12 +254,12 @@ impl<S: StateStore, O: Outfit> Worker<S, O> {
     /// The instant of the next request, if the rate is too slow to sleep through and another worker
     /// has the reservation: the cooldown starts only after its response. `None` if this worker has
     /// it.
-    fn turn_of_another(&self, task: &Task, group: &RateGroup) -> Option<Timestamp> {
-        let slow = |pace: &u32| is_slow(*pace) && !task.shares_turns;
+    fn reservation_of_another(&self, task: &Task, group: &RateGroup) -> Option<Timestamp> {
+        let slow = |pace: &u32| is_slow(*pace) && !task.reserves_requests;
         let per_minute = task.requests_per_minute.filter(slow)?;
         self.permits
             .pacer
-            .take_free_turn(group, turns::interval_ms(per_minute), self.now())
+            .reserve_if_free(group, reservation::interval_ms(per_minute), self.now())
             .err()
     }
 
@@ -278,7 +278,9 @@ impl<S: StateStore, O: Outfit> Worker<S, O> {
             0
         };
         // The rate of the whole group may have been lowered since the task was sent.
-        let declared = policy.requests_per_minute.filter(|_| task.shares_turns);
+        let declared = policy
+            .requests_per_minute
+            .filter(|_| task.reserves_requests);
         let told = task.requests_per_minute;
         let requests_per_minute = told.map(|told| declared.map_or(told, |now| now.min(told)));
         Permit {
@@ -286,7 +288,7 @@ impl<S: StateStore, O: Outfit> Worker<S, O> {
             holder: self.holder(),
             group: &policy.rate_group,
             requests_per_minute,
-            shares_turns: task.shares_turns,
+            reserves_requests: task.reserves_requests,
             workers,
             connector: &source.definition.connector,
             jury: Jury {

@@ -3,6 +3,7 @@
 use windlass_core::ids::{RateGroup, SourceName, Timeline, WindowId};
 use windlass_core::moves::Move;
 use windlass_core::progress::Progress;
+use windlass_core::reservation::{ReservationRequest, ReservationResponse};
 use windlass_core::seen::{SeenBy, SeenPage};
 use windlass_core::shard::Shard;
 use windlass_core::source::{BlockChange, SourceDefinition, SourceRecord};
@@ -10,7 +11,6 @@ use windlass_core::span::Span;
 use windlass_core::split::WindowSplit;
 use windlass_core::time::Timestamp;
 use windlass_core::trust::{ClockOffset, RateState};
-use windlass_core::turns::{TurnsAsked, TurnsGiven};
 use windlass_core::wait::RateGate;
 use windlass_core::window::Window;
 use windlass_state::dynamodb::DynamoStore;
@@ -173,12 +173,12 @@ impl StateStore for Store {
         on!(self, store => store.close_rate_gate(gate, now))
     }
 
-    async fn take_turns(
+    async fn reserve_requests(
         &self,
         group: &RateGroup,
-        asked: &TurnsAsked,
-    ) -> Result<TurnsGiven, StateError> {
-        on!(self, store => store.take_turns(group, asked))
+        asked: &ReservationRequest,
+    ) -> Result<ReservationResponse, StateError> {
+        on!(self, store => store.reserve_requests(group, asked))
     }
 
     async fn remember(&self, page: &SeenPage) -> Result<(), StateError> {

@@ -30,7 +30,7 @@ pub(super) struct Files {
     read: ReadFile,
     /// The lock per file, held by the thread that reads it: a hanging file occupies one thread,
     /// however often it is requested.
-    turns: Mutex<HashMap<String, Arc<AsyncMutex<()>>>>,
+    locks: Mutex<HashMap<String, Arc<AsyncMutex<()>>>>,
 }
 
 impl Files {
@@ -38,7 +38,7 @@ impl Files {
         Self {
             clock,
             read: SecretRef::resolve,
-            turns: Mutex::default(),
+            locks: Mutex::default(),
         }
     }
 
@@ -53,13 +53,13 @@ impl Files {
             problem,
         };
         let reading = async {
-            let turn = self.turn(reference).lock_owned().await;
+            let read_lock = self.read_lock(reference).lock_owned().await;
             let (sender, receiver) = oneshot::channel();
             let (read, of) = (self.read, reference.clone());
             let thread = thread::Builder::new().name("secret-file".to_owned());
             let started = thread.spawn(move || {
                 let secret = read(&of);
-                drop(turn);
+                drop(read_lock);
                 // Without a receiver, the timeout has passed.
                 drop(sender.send(secret));
             });
@@ -79,9 +79,9 @@ impl Files {
         }
     }
 
-    fn turn(&self, reference: &SecretRef) -> Arc<AsyncMutex<()>> {
-        let mut turns = self.turns.lock().unwrap_or_else(PoisonError::into_inner);
-        Arc::clone(turns.entry(reference.to_string()).or_default())
+    fn read_lock(&self, reference: &SecretRef) -> Arc<AsyncMutex<()>> {
+        let mut locks = self.locks.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(locks.entry(reference.to_string()).or_default())
     }
 }
 

@@ -3,9 +3,9 @@
 
 use aws_sdk_dynamodb::types::ReturnValue;
 use windlass_core::ids::RateGroup;
+use windlass_core::reservation::{ReservationRequest, ReservationResponse, give};
 use windlass_core::time::Timestamp;
 use windlass_core::trust::ClockOffset;
-use windlass_core::turns::{TurnsAsked, TurnsGiven, give};
 use windlass_core::wait::RateGate;
 
 use super::DynamoStore;
@@ -20,10 +20,10 @@ use crate::item::{Attributes, Key, RateItem, Stored};
 
 /// Attempts at reservations after other workers were faster. Each attempt starts from the returned
 /// item, without a wait, because reservations are for the present.
-const TURN_TRIES_MAX: u32 = 16;
+const RESERVATION_TRIES_MAX: u32 = 16;
 /// The attributes that decide which reservations are free.
-const DECISIVE: [&str; 2] = ["not_before", NEXT_TURN];
-const NEXT_TURN: &str = "next_turn";
+const DECISIVE: [&str; 2] = ["not_before", NEXT_RESERVATION];
+const NEXT_RESERVATION: &str = "next_turn";
 const CLOCK_OFFSET: &str = "clock_offset_ms";
 
 impl DynamoStore {
@@ -97,11 +97,11 @@ impl DynamoStore {
     pub(super) async fn take(
         &self,
         group: &RateGroup,
-        asked: &TurnsAsked,
-    ) -> Result<TurnsGiven, StateError> {
+        asked: &ReservationRequest,
+    ) -> Result<ReservationResponse, StateError> {
         let key = Key::rate(group);
         let mut met = self.table.get(&key, Consistency::Consistent).await?;
-        for _ in 0..TURN_TRIES_MAX {
+        for _ in 0..RESERVATION_TRIES_MAX {
             let stored = match met.clone() {
                 Some(item) => read(item)?,
                 None => RateItem::new(group.clone()),
@@ -117,7 +117,7 @@ impl DynamoStore {
                 ..stored
             };
             let mut changed = next.to_attributes();
-            changed.retain(|name, _| met.is_none() || name == NEXT_TURN);
+            changed.retain(|name, _| met.is_none() || name == NEXT_RESERVATION);
             let update = setting(group, changed, condition, p);
             match self.table.update(update, ReturnValue::None).await {
                 Ok(_) => return Ok(given),

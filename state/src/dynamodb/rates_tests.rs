@@ -8,8 +8,8 @@ fn group() -> RateGroup {
     "okta:acme".parse().unwrap()
 }
 
-fn asked() -> TurnsAsked {
-    TurnsAsked {
+fn asked() -> ReservationRequest {
+    ReservationRequest {
         count: 2,
         interval_ms: 1_000,
         within_ms: 10_000,
@@ -57,9 +57,9 @@ fn done() -> Reply {
 async fn reservation_is_one_read_and_one_write() {
     let stored = wire(Some(gate(-1)), Some(NOW.plus_ms(500)));
     let (store, script, _) = store([found(&stored), done()]);
-    let given = store.take_turns(&group(), &asked()).await.unwrap();
+    let given = store.reserve_requests(&group(), &asked()).await.unwrap();
     let first = NOW.plus_ms(500);
-    assert_eq!(given, TurnsGiven::From { first });
+    assert_eq!(given, ReservationResponse::From { first });
     let [(read, what), (write, how)] = &script.asked()[..] else {
         panic!("two requests")
     };
@@ -78,9 +78,9 @@ async fn reservation_is_one_read_and_one_write() {
 async fn lost_reservation_race_retries_without_reading() {
     let met = wire(None, Some(NOW.plus_ms(2_000)));
     let (store, script, _) = store([done(), condition_failed(&met), done()]);
-    let given = store.take_turns(&group(), &asked()).await.unwrap();
+    let given = store.reserve_requests(&group(), &asked()).await.unwrap();
     let first = NOW.plus_ms(2_000);
-    assert_eq!(given, TurnsGiven::From { first });
+    assert_eq!(given, ReservationResponse::From { first });
     assert_eq!(script.operations(), ["GetItem", "UpdateItem", "UpdateItem"]);
 }
 
@@ -88,18 +88,18 @@ async fn lost_reservation_race_retries_without_reading() {
 async fn cooldown_between_read_and_write_grants_nothing() {
     let met = wire(Some(gate(60_000)), None);
     let (store, ..) = store([done(), condition_failed(&met)]);
-    let given = store.take_turns(&group(), &asked()).await;
-    assert_eq!(given, Ok(TurnsGiven::Closed(gate(60_000))));
+    let given = store.reserve_requests(&group(), &asked()).await;
+    assert_eq!(given, Ok(ReservationResponse::Closed(gate(60_000))));
 }
 
 #[tokio::test]
 async fn contended_reservation_gives_up_as_unavailable() {
     let met = wire(None, Some(NOW));
-    let tries = usize::try_from(TURN_TRIES_MAX).unwrap();
+    let tries = usize::try_from(RESERVATION_TRIES_MAX).unwrap();
     let mut replies = vec![found(&met)];
     replies.extend(vec![condition_failed(&met); tries]);
     let (store, script, _) = store(replies);
-    let given = store.take_turns(&group(), &asked()).await;
+    let given = store.reserve_requests(&group(), &asked()).await;
     assert!(
         matches!(given, Err(StateError::Unavailable(_))),
         "{given:?}"
@@ -110,7 +110,7 @@ async fn contended_reservation_gives_up_as_unavailable() {
 #[tokio::test]
 async fn reservation_without_reply_is_unknown() {
     let (store, script, _) = store([done(), Reply::HangUp]);
-    let given = store.take_turns(&group(), &asked()).await;
+    let given = store.reserve_requests(&group(), &asked()).await;
     assert!(matches!(given, Err(StateError::Unknown(_))), "{given:?}");
     assert_eq!(script.operations().len(), 2);
 }
@@ -120,7 +120,7 @@ async fn newer_rate_item_is_left_alone() {
     let mut newer = wire(Some(gate(-1)), None);
     newer["v"] = json!({ "N": "2" });
     let (store, script, _) = store([found(&newer), condition_failed(&newer)]);
-    let taken = store.take_turns(&group(), &asked()).await;
+    let taken = store.reserve_requests(&group(), &asked()).await;
     assert!(
         matches!(taken, Err(StateError::Version { .. })),
         "{taken:?}"

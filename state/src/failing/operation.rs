@@ -27,7 +27,7 @@ pub enum Operation {
     RateState,
     CloseRateGate,
     StoreClock,
-    TakeTurns,
+    ReserveRequests,
     Remember,
     Seen,
     Sync,

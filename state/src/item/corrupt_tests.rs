@@ -6,7 +6,7 @@ use windlass_core::source::SourceRecord;
 use windlass_core::window::Window;
 
 use super::tests::{
-    PROGRESS, PROGRESS_SUMMARY, RATE_GATE, RATE_TURNS, SEEN, SOURCE, SOURCE_SWEPT, WINDOW,
+    PROGRESS, PROGRESS_SUMMARY, RATE_GATE, RATE_RESERVATIONS, SEEN, SOURCE, SOURCE_SWEPT, WINDOW,
     WINDOW_DONE, WINDOW_SPLIT, WINDOW_UNSENT, attributes,
 };
 use super::*;
@@ -98,8 +98,8 @@ fn contradictory_items_are_corrupt() {
     assert_corrupt::<SourceRecord>(SOURCE_SWEPT, "strict_order", json!("by_name"));
     assert_corrupt::<SourceRecord>(SOURCE_SWEPT, "manifest_hash", json!("0123456789ab"));
     assert_corrupt::<RateItem>(RATE_GATE, "rate_group", json!("a b"));
-    assert_corrupt::<RateItem>(RATE_TURNS, "next_turn", json!("soon"));
-    assert_corrupt::<RateItem>(RATE_TURNS, "not_before", Value::Null);
+    assert_corrupt::<RateItem>(RATE_RESERVATIONS, "next_turn", json!("soon"));
+    assert_corrupt::<RateItem>(RATE_RESERVATIONS, "not_before", Value::Null);
     for digests in [
         "00",
         "0000000000000007ca",

@@ -2,9 +2,9 @@
 
 use rusqlite::Connection;
 use windlass_core::ids::RateGroup;
+use windlass_core::reservation::{ReservationRequest, ReservationResponse, give};
 use windlass_core::time::Timestamp;
 use windlass_core::trust::ClockOffset;
-use windlass_core::turns::{TurnsAsked, TurnsGiven, give};
 use windlass_core::wait::RateGate;
 
 use super::tables::RATES;
@@ -50,11 +50,11 @@ pub(super) fn store_clock(
 }
 
 /// Reserves requests of `group`, in a transaction of the caller's.
-pub(super) fn take_turns(
+pub(super) fn reserve_requests(
     connection: &Connection,
     group: &RateGroup,
-    asked: &TurnsAsked,
-) -> Result<TurnsGiven, StateError> {
+    asked: &ReservationRequest,
+) -> Result<ReservationResponse, StateError> {
     let stored = of(connection, group)?;
     let (given, next_turn) = give(stored.gate.as_ref(), stored.next_turn, asked);
     if next_turn.is_some() {

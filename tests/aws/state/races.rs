@@ -2,8 +2,8 @@
 
 use tokio::task::JoinSet;
 use windlass_core::ids::RateGroup;
+use windlass_core::reservation::{ReservationRequest, ReservationResponse};
 use windlass_core::transition::{Event, IllegalMove};
-use windlass_core::turns::{TurnsAsked, TurnsGiven};
 use windlass_core::window::Status;
 use windlass_state::{DynamoStore, MoveError, StateError, StateStore};
 use windlass_tests::aws::emulator::Emulator;
@@ -63,7 +63,7 @@ async fn request_reservations_of_thirty_two_processes_never_overlap() {
     let (store, table) = fresh().await;
     let clients = clients(&table).await;
     let group: RateGroup = "okta:acme".parse().unwrap();
-    let asked = TurnsAsked {
+    let asked = ReservationRequest {
         count: 2,
         interval_ms: 100,
         within_ms: 60_000,
@@ -75,8 +75,8 @@ async fn request_reservations_of_thirty_two_processes_never_overlap() {
         let group = group.clone();
         takers.spawn(async move {
             loop {
-                match client.take_turns(&group, &asked).await {
-                    Ok(TurnsGiven::From { first }) => return first,
+                match client.reserve_requests(&group, &asked).await {
+                    Ok(ReservationResponse::From { first }) => return first,
                     Err(StateError::Unavailable(_)) => {}
                     other => panic!("{other:?}"),
                 }

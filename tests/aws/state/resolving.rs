@@ -4,6 +4,7 @@
 use windlass_core::ids::{RateGroup, SourceName, Timeline, WindowId};
 use windlass_core::moves::Move;
 use windlass_core::progress::Progress;
+use windlass_core::reservation::{ReservationRequest, ReservationResponse};
 use windlass_core::seen::{SeenBy, SeenPage};
 use windlass_core::shard::Shard;
 use windlass_core::source::{BlockChange, SourceDefinition, SourceRecord};
@@ -11,7 +12,6 @@ use windlass_core::span::Span;
 use windlass_core::split::WindowSplit;
 use windlass_core::time::Timestamp;
 use windlass_core::trust::{ClockOffset, RateState};
-use windlass_core::turns::{TurnsAsked, TurnsGiven};
 use windlass_core::wait::RateGate;
 use windlass_core::window::Window;
 use windlass_state::{Created, MoveError, SaveError, SplitError, StateError, StateStore};
@@ -174,12 +174,12 @@ impl<S: StateStore> StateStore for Resolving<S> {
         self.0.close_rate_gate(gate, now).await
     }
 
-    async fn take_turns(
+    async fn reserve_requests(
         &self,
         group: &RateGroup,
-        asked: &TurnsAsked,
-    ) -> Result<TurnsGiven, StateError> {
-        self.0.take_turns(group, asked).await
+        asked: &ReservationRequest,
+    ) -> Result<ReservationResponse, StateError> {
+        self.0.reserve_requests(group, asked).await
     }
 
     async fn remember(&self, page: &SeenPage) -> Result<(), StateError> {

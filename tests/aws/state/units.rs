@@ -3,12 +3,12 @@
 use std::collections::BTreeSet;
 
 use windlass_core::progress::Progress;
+use windlass_core::reservation::{ReservationRequest, ReservationResponse};
 use windlass_core::seen::{SeenBy, SeenPage};
 use windlass_core::source::{BlockCause, BlockChange, Blocked, SourceDefinition};
 use windlass_core::span::Span;
 use windlass_core::time::DAY_MS;
 use windlass_core::transition::{Cause, Event, Release};
-use windlass_core::turns::{TurnsAsked, TurnsGiven};
 use windlass_core::wait::RateGate;
 use windlass_orchestrator::{Listed, overview};
 use windlass_state::{DynamoStore, StateStore};
@@ -233,7 +233,7 @@ async fn request_reservation_costs_one_read_and_write() {
     let counted = Counted::new().await;
     let store = &counted.store;
     let group = definition("okta").policy.rate_group;
-    let asked = TurnsAsked {
+    let asked = ReservationRequest {
         count: 16,
         interval_ms: 1_000,
         within_ms: 10_000,
@@ -243,12 +243,12 @@ async fn request_reservation_costs_one_read_and_write() {
         write: 1.0,
         read: 1.0,
     };
-    let take = || store.take_turns(&group, &asked);
-    let first = counted.bills_in(2, "turns", both, take()).await;
-    assert_eq!(first, Ok(TurnsGiven::From { first: at(0) }));
-    let next = counted.bills("no turns", read(1.0), take()).await;
+    let take = || store.reserve_requests(&group, &asked);
+    let first = counted.bills_in(2, "reservations", both, take()).await;
+    assert_eq!(first, Ok(ReservationResponse::From { first: at(0) }));
+    let next = counted.bills("no reservation", read(1.0), take()).await;
     let later = at(0).plus_ms(16_000);
-    assert_eq!(next, Ok(TurnsGiven::Later { at: later }));
+    assert_eq!(next, Ok(ReservationResponse::Later { at: later }));
 }
 
 #[tokio::test]

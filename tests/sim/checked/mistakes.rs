@@ -5,12 +5,12 @@ use windlass_core::Lease;
 use windlass_core::breaks::{Break, broken};
 use windlass_core::moves::Move;
 use windlass_core::progress::Progress;
+use windlass_core::reservation::{ReservationRequest, ReservationResponse};
 use windlass_core::seen::{PASS_OF_A_FILE, SeenPage};
 use windlass_core::source::{BlockChange, SourceRecord};
 use windlass_core::time::DAY_MS;
 use windlass_core::transition::{Cause, Claim, Event, Release};
 use windlass_core::trust::{RateState, WhoseClock};
-use windlass_core::turns::{TurnsAsked, TurnsGiven};
 use windlass_core::window::{Status, Window};
 use windlass_state::{MoveError, StateStore};
 
@@ -67,15 +67,17 @@ pub(super) fn rate_state(state: RateState) -> RateState {
 }
 
 /// The reservations that `asked` gets without regard to others.
-pub(super) fn turns(asked: &TurnsAsked) -> Option<TurnsGiven> {
+pub(super) fn reservations(asked: &ReservationRequest) -> Option<ReservationResponse> {
     let first = asked.now;
-    broken(Break::IgnoreTurns).then_some(TurnsGiven::From { first })
+    broken(Break::IgnoreReservations).then_some(ReservationResponse::From { first })
 }
 
 /// The reservations that are given, whatever the cooldown.
-pub(super) fn given(given: TurnsGiven, asked: &TurnsAsked) -> TurnsGiven {
+pub(super) fn given(given: ReservationResponse, asked: &ReservationRequest) -> ReservationResponse {
     match given {
-        TurnsGiven::Closed(_) if broken(Break::IgnoreGate) => TurnsGiven::From { first: asked.now },
+        ReservationResponse::Closed(_) if broken(Break::IgnoreGate) => {
+            ReservationResponse::From { first: asked.now }
+        }
         given => given,
     }
 }

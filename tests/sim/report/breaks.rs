@@ -22,7 +22,7 @@ pub(super) const fn what(way: Break) -> &'static str {
         Break::SweepKnowsAll => "a sweep takes every record for delivered",
         Break::RememberBeforeDelivery => "ids are remembered before the sink has the page",
         Break::IgnoreGate => "a closed rate group is asked all the same",
-        Break::IgnoreTurns => "a worker takes turns without reserving them",
+        Break::IgnoreReservations => "a worker sends requests without reserving them",
         Break::NoScavenge => "an expired lease stays where it is",
         Break::SpentTokenReused => "a page token that works once is sent again",
         Break::NoProbe => "a blocked source is never probed",

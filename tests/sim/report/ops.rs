@@ -75,12 +75,12 @@ fn what(what: What) -> String {
         What::WrongClock {
             whose,
             off_ms,
-            turn_ms,
-        } => wrong_clock(whose, off_ms, turn_ms),
+            period_ms,
+        } => wrong_clock(whose, off_ms, period_ms),
     }
 }
 
-fn wrong_clock(whose: Whose, off_ms: i64, turn_ms: i64) -> String {
+fn wrong_clock(whose: Whose, off_ms: i64, period_ms: i64) -> String {
     let whose = match whose {
         Whose::Machines => "machines".to_owned(),
         Whose::Ticks => "ticks".to_owned(),
@@ -90,11 +90,11 @@ fn wrong_clock(whose: Whose, off_ms: i64, turn_ms: i64) -> String {
     };
     let way = if off_ms > 0 { "ahead" } else { "behind" };
     let off = length(off_ms.abs());
-    let turns = match turn_ms {
+    let periods = match period_ms {
         0 => String::new(),
-        ms => format!(", turns of {}", length(ms)),
+        ms => format!(", in periods of {}", length(ms)),
     };
-    format!("clock of {whose} {off} {way}{turns}")
+    format!("clock of {whose} {off} {way}{periods}")
 }
 
 fn how(change: Change) -> String {

@@ -108,7 +108,7 @@ mod tests {
                     id,
                 }],
                 requests_per_minute: None,
-                shares_turns: false,
+                reserves_requests: false,
                 crowded: false,
                 witnesses: Vec::new(),
             });

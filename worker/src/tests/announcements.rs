@@ -38,12 +38,12 @@ fn announcing(pages: usize) -> (Arc<OnceLock<Arc<ManualClock>>>, impl Fn(&Asked)
 
 #[tokio::test]
 async fn advertised_quota_slows_requests_early() {
-    for shares_turns in [false, true] {
+    for reserves_requests in [false, true] {
         let (clock, vendor) = announcing(9);
         let mut bench = Bench::new(vendor).await;
         clock.set(bench.clock.clone()).unwrap();
-        if shares_turns {
-            (bench.pace, bench.shares_turns) = (Some(6_000), true);
+        if reserves_requests {
+            (bench.pace, bench.reserves_requests) = (Some(6_000), true);
         }
         assert_eq!(bench.run().await, Outcome::Completed);
         let slept_ms = bench.clock.slept_ms();

@@ -69,7 +69,7 @@ pub(super) struct Bench {
     pub(super) stop: Stop,
     pub(super) outfit: TestOutfit,
     pub(super) pace: Option<u32>,
-    pub(super) shares_turns: bool,
+    pub(super) reserves_requests: bool,
     /// Log of fetches and writes.
     pub(super) log: Log,
     pub(super) id: WindowId,
@@ -169,7 +169,7 @@ impl Bench {
             log,
             clock,
             pace: None,
-            shares_turns: false,
+            reserves_requests: false,
             id: "sample/0123456789ab/live/2026-01-01T00:00:00Z"
                 .parse()
                 .unwrap(),
@@ -239,7 +239,7 @@ impl Bench {
                 epoch: window.epoch(),
             }],
             requests_per_minute: self.pace,
-            shares_turns: self.shares_turns,
+            reserves_requests: self.reserves_requests,
             crowded: false,
             witnesses: Vec::new(),
         }

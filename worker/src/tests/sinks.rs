@@ -166,7 +166,7 @@ async fn stop_abandons_page_after_grace() {
     let bench = Bench::new(|asked| well(asked.page, 3)).await;
     let hangs = &bench.sink.inner().hangs;
     hangs.store(true, Ordering::SeqCst);
-    let turns = async || {
+    let yields = async || {
         for _ in 0..64 {
             tokio::task::yield_now().await;
         }
@@ -176,12 +176,12 @@ async fn stop_abandons_page_after_grace() {
             tokio::task::yield_now().await;
         }
         bench.stop.request();
-        turns().await;
+        yields().await;
         bench.clock.advance_ms(limits::STOP_NOTICE_MS);
-        turns().await;
+        yields().await;
         let rest_ms = limits::STOP_GRACE_MS - limits::STOP_NOTICE_MS;
         bench.clock.advance_ms(rest_ms - 1);
-        turns().await;
+        yields().await;
         assert_eq!(bench.window().await.status(), Status::Running);
         bench.clock.advance_ms(1);
     };

@@ -12,7 +12,7 @@ use windlass_sink::{Batch, Sink, SinkError, WindowWriter, Written};
 use super::harness::Log;
 
 /// Number of yields per write: more than any exchange with the scripted vendor takes.
-const TURNS: usize = 32;
+const YIELDS: usize = 32;
 
 #[derive(Debug, Clone)]
 pub(super) struct SlowSink {
@@ -46,7 +46,7 @@ impl WindowWriter for SlowWriter {
         if hangs.load(Ordering::SeqCst) {
             std::future::pending::<()>().await;
         }
-        for _ in 0..TURNS {
+        for _ in 0..YIELDS {
             tokio::task::yield_now().await;
         }
         let written = self.inner.write(batch).await;

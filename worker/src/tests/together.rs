@@ -11,10 +11,10 @@ use windlass_connectors::scripted::ScriptedTransport;
 use windlass_connectors::{Client, Connector, Credentials, Manifest, Settings};
 use windlass_core::clock::{Clock, SeededEntropy, Sleep};
 use windlass_core::limits;
+use windlass_core::reservation::{ReservationRequest, ReservationResponse};
 use windlass_core::source::SourceRecord;
 use windlass_core::task::{Task, TaskWindow};
 use windlass_core::time::{MINUTE_MS, SECOND_MS};
-use windlass_core::turns::{TurnsAsked, TurnsGiven};
 use windlass_core::wait::RateGate;
 use windlass_core::{Status, Timestamp, WindowId};
 use windlass_sink::memory::MemorySink;
@@ -155,7 +155,7 @@ async fn keep_working(
                 epoch: window.epoch(),
             }],
             requests_per_minute: Some(per_minute),
-            shares_turns: true,
+            reserves_requests: true,
             crowded: false,
             witnesses: Vec::new(),
             ..bench.task().await
@@ -198,7 +198,7 @@ async fn slow_state_releases_no_request_burst() {
 #[tokio::test(start_paused = true)]
 async fn low_request_rate_holds_with_slow_state() {
     let slow = |operation, ms: i64| match operation {
-        Operation::TakeTurns if ms < 30_000 => Fault::SlowReply { ms: 4_000 },
+        Operation::ReserveRequests if ms < 30_000 => Fault::SlowReply { ms: 4_000 },
         _ => Fault::None,
     };
     for per_minute in [7, 10, 12, 15, 20, 30] {
@@ -225,24 +225,24 @@ async fn processes_share_declared_request_rate() {
 }
 
 /// Reserves requests of the bench's group as another process would, the last one `ms` from now.
-async fn others_take_turns(bench: &Bench, ms: i64) {
-    let asked = TurnsAsked {
+async fn others_reserve_requests(bench: &Bench, ms: i64) {
+    let asked = ReservationRequest {
         count: 1,
         interval_ms: ms,
         within_ms: limits::PACE_SLEEP_MAX_MS,
         now: bench.clock.now(),
     };
     let group = &bench.definition.policy.rate_group;
-    let given = bench.store.take_turns(group, &asked).await.unwrap();
-    assert!(matches!(given, TurnsGiven::From { .. }));
+    let given = bench.store.reserve_requests(group, &asked).await.unwrap();
+    assert!(matches!(given, ReservationResponse::From { .. }));
 }
 
 #[tokio::test]
 async fn only_near_reservation_is_waited_for() {
     for (taken_ms, waits) in [(10_000, true), (10_001, false)] {
         let mut bench = Bench::new(|asked| well(asked.page, 1)).await;
-        (bench.pace, bench.shares_turns) = (Some(60), true);
-        others_take_turns(&bench, taken_ms).await;
+        (bench.pace, bench.reserves_requests) = (Some(60), true);
+        others_reserve_requests(&bench, taken_ms).await;
         let outcome = bench.run().await;
         if waits {
             assert_eq!(outcome, Outcome::Completed);
@@ -262,19 +262,19 @@ async fn only_near_reservation_is_waited_for() {
 #[tokio::test]
 async fn delivered_page_is_checkpointed_without_next_reservation() {
     let mut bench = Bench::new(|asked| well(asked.page, 3)).await;
-    (bench.pace, bench.shares_turns) = (Some(60), true);
+    (bench.pace, bench.reserves_requests) = (Some(60), true);
     let (store, clock) = (bench.store.clone(), bench.clock.clone());
     let group = bench.definition.policy.rate_group.clone();
     let worker = bench.worker_with(move |operation, call| {
         use futures_util::FutureExt as _;
-        if (operation, call) == (Operation::TakeTurns, 2) {
-            let asked = TurnsAsked {
+        if (operation, call) == (Operation::ReserveRequests, 2) {
+            let asked = ReservationRequest {
                 count: 20,
                 interval_ms: SECOND_MS,
                 within_ms: limits::PACE_SLEEP_MAX_MS,
                 now: clock.now(),
             };
-            let given = store.take_turns(&group, &asked).now_or_never();
+            let given = store.reserve_requests(&group, &asked).now_or_never();
             given.expect("memory answers at once").unwrap();
         }
         Fault::None
@@ -289,9 +289,9 @@ async fn delivered_page_is_checkpointed_without_next_reservation() {
 #[tokio::test]
 async fn failed_reservation_ends_run_without_request() {
     let mut bench = Bench::new(|asked| well(asked.page, 1)).await;
-    (bench.pace, bench.shares_turns) = (Some(60), true);
+    (bench.pace, bench.reserves_requests) = (Some(60), true);
     let worker = bench.worker_with(|operation, _| match operation {
-        Operation::TakeTurns => Fault::LoseReply,
+        Operation::ReserveRequests => Fault::LoseReply,
         _ => Fault::None,
     });
     let outcome = only(worker.run(&bench.task().await, Budget::UNLIMITED).await);
@@ -307,7 +307,7 @@ async fn failing_requests_need_reservations_too() {
         _ => well(asked.page, 1),
     })
     .await;
-    (bench.pace, bench.shares_turns) = (Some(30), true);
+    (bench.pace, bench.reserves_requests) = (Some(30), true);
     assert_eq!(bench.run().await, Outcome::Completed);
     // Four requests with 2.1 s between them.
     assert_eq!(bench.clock.slept_ms(), 3 * 2_100);
@@ -317,7 +317,7 @@ async fn failing_requests_need_reservations_too() {
 async fn request_rate_lowered_after_dispatch_holds() {
     for (declared, spacing_ms) in [(None, 1_050), (Some(30), 2_100), (Some(600), 1_050)] {
         let mut bench = Bench::new(|asked| well(asked.page, 4)).await;
-        (bench.pace, bench.shares_turns) = (Some(60), true);
+        (bench.pace, bench.reserves_requests) = (Some(60), true);
         let mut lowered = bench.definition.clone();
         lowered.policy.requests_per_minute = declared;
         let now = bench.clock.now();

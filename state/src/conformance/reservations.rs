@@ -2,8 +2,8 @@
 
 use futures_util::future::join_all;
 use windlass_core::ids::RateGroup;
+use windlass_core::reservation::{ReservationRequest, ReservationResponse};
 use windlass_core::time::{SECOND_MS, Timestamp};
-use windlass_core::turns::{TurnsAsked, TurnsGiven};
 use windlass_core::wait::RateGate;
 
 use super::fixtures::at;
@@ -11,7 +11,7 @@ use crate::error::StateError;
 use crate::store::StateStore;
 
 const TAKERS: usize = 32;
-const TURNS_EACH: u32 = 3;
+const RESERVATIONS_EACH: u32 = 3;
 /// Far more attempts than are needed when each response lets one caller through.
 const TRIES_MAX: usize = 1_000;
 
@@ -28,23 +28,27 @@ fn gate(minute: i64) -> RateGate {
 }
 
 /// Three reservations a second apart, within ten seconds.
-fn asked(now: Timestamp) -> TurnsAsked {
-    TurnsAsked {
-        count: TURNS_EACH,
+fn asked(now: Timestamp) -> ReservationRequest {
+    ReservationRequest {
+        count: RESERVATIONS_EACH,
         interval_ms: SECOND_MS,
         within_ms: 10 * SECOND_MS,
         now,
     }
 }
 
-fn from(first: Timestamp) -> TurnsGiven {
-    TurnsGiven::From { first }
+fn from(first: Timestamp) -> ReservationResponse {
+    ReservationResponse::From { first }
 }
 
 /// Reserves requests as a worker does: again after an unknown outcome or while the store is busy.
-async fn take(store: &impl StateStore, group: &RateGroup, asked: &TurnsAsked) -> TurnsGiven {
+async fn take(
+    store: &impl StateStore,
+    group: &RateGroup,
+    asked: &ReservationRequest,
+) -> ReservationResponse {
     for _ in 0..TRIES_MAX {
-        match store.take_turns(group, asked).await {
+        match store.reserve_requests(group, asked).await {
             Ok(given) => return given,
             Err(StateError::Unavailable(_) | StateError::Unknown(_)) => {}
             Err(other) => panic!("{other}"),
@@ -60,19 +64,19 @@ pub async fn reservations_follow_each_other_per_group<S: StateStore>(store: S) {
     let next = now.plus_ms(3 * SECOND_MS);
     assert_eq!(take(&store, &acme, &asked(now)).await, from(next));
     assert_eq!(take(&store, &other, &asked(now)).await, from(now));
-    let patient = TurnsAsked {
+    let patient = ReservationRequest {
         within_ms: 0,
         ..asked(now)
     };
     let at = now.plus_ms(6 * SECOND_MS);
-    let later = TurnsGiven::Later { at };
+    let later = ReservationResponse::Later { at };
     assert_eq!(take(&store, &acme, &patient).await, later);
     assert_eq!(take(&store, &acme, &asked(at)).await, from(at), "not taken");
 }
 
 pub async fn concurrent_reservations_never_overlap<S: StateStore>(store: S) {
     let group = group();
-    let asked = TurnsAsked {
+    let asked = ReservationRequest {
         interval_ms: SECOND_MS / 10,
         ..asked(at(0))
     };
@@ -81,12 +85,12 @@ pub async fn concurrent_reservations_never_overlap<S: StateStore>(store: S) {
         .await
         .into_iter()
         .map(|given| match given {
-            TurnsGiven::From { first } => first,
+            ReservationResponse::From { first } => first,
             other => panic!("{other:?}"),
         })
         .collect();
     firsts.sort_unstable();
-    let taken_ms = i64::from(TURNS_EACH) * asked.interval_ms;
+    let taken_ms = i64::from(RESERVATIONS_EACH) * asked.interval_ms;
     for pair in firsts.windows(2) {
         assert!(pair[1].ms_since(pair[0]) >= taken_ms, "{pair:?}");
     }
@@ -99,7 +103,7 @@ pub async fn active_cooldown_grants_no_reservation<S: StateStore>(store: S) {
         .close_rate_gate(&gate(5), at(0))
         .await
         .expect("closed");
-    let closed = TurnsGiven::Closed(gate(5));
+    let closed = ReservationResponse::Closed(gate(5));
     assert_eq!(take(&store, &group, &asked(at(1))).await, closed);
     assert_eq!(take(&store, &group, &asked(at(5))).await, from(at(5)));
 }

@@ -9,7 +9,7 @@ use crate::wait::RateGate;
 
 /// A worker's request for reservations.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct TurnsAsked {
+pub struct ReservationRequest {
     /// Number of reservations.
     pub count: u32,
     /// Milliseconds between two of them.
@@ -22,7 +22,7 @@ pub struct TurnsAsked {
 
 /// The result of a request for reservations.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum TurnsGiven {
+pub enum ReservationResponse {
     /// The reservations from `first` on, in the number and spacing of the request.
     From {
         /// The first reserved instant.
@@ -42,22 +42,25 @@ pub enum TurnsGiven {
 pub fn give(
     gate: Option<&RateGate>,
     next: Option<Timestamp>,
-    asked: &TurnsAsked,
-) -> (TurnsGiven, Option<Timestamp>) {
+    asked: &ReservationRequest,
+) -> (ReservationResponse, Option<Timestamp>) {
     let now = asked.now;
     if let Some(gate) = gate.filter(|gate| gate.closed_until(now).is_some()) {
-        return (TurnsGiven::Closed(gate.clone()), None);
+        return (ReservationResponse::Closed(gate.clone()), None);
     }
     // No worker reserves further ahead than this: a later instant comes from a wrong clock.
-    let latest = now.plus_ms(limits::TURN_MS_MAX + limits::CLOCK_SKEW_MS);
+    let latest = now.plus_ms(limits::RESERVATION_MS_MAX + limits::CLOCK_SKEW_MS);
     let first = next
         .filter(|next| *next <= latest)
         .map_or(now, |next| next.max(now));
     if first.ms_since(now) > asked.within_ms {
-        return (TurnsGiven::Later { at: first }, None);
+        return (ReservationResponse::Later { at: first }, None);
     }
     let taken_ms = asked.interval_ms.saturating_mul(i64::from(asked.count));
-    (TurnsGiven::From { first }, Some(first.plus_ms(taken_ms)))
+    (
+        ReservationResponse::From { first },
+        Some(first.plus_ms(taken_ms)),
+    )
 }
 
 /// Milliseconds between two requests of a group with `requests_per_minute`, in one process or in
@@ -65,7 +68,7 @@ pub fn give(
 /// vendor counts arrivals.
 pub fn interval_ms(requests_per_minute: u32) -> i64 {
     let per_minute = i64::from(requests_per_minute.max(1));
-    let spaced = MINUTE_MS + MINUTE_MS * limits::TURN_SLACK_PERCENT / 100;
+    let spaced = MINUTE_MS + MINUTE_MS * limits::RESERVATION_SLACK_PERCENT / 100;
     (spaced + per_minute - 1) / per_minute
 }
 
@@ -73,12 +76,13 @@ pub fn interval_ms(requests_per_minute: u32) -> i64 {
 /// most one interval, and at most the extra space of one minute's reservations. After a longer
 /// delay, one request too many could fit into the next minute.
 pub fn late_ms_max(interval_ms: i64) -> i64 {
-    interval_ms.min(MINUTE_MS * limits::TURN_SLACK_PERCENT / 100)
+    interval_ms.min(MINUTE_MS * limits::RESERVATION_SLACK_PERCENT / 100)
 }
 
 /// Number of requests that a worker reserves at once: about two seconds' worth.
-pub fn turns_at_once(interval_ms: i64) -> u32 {
-    let count = (limits::TURNS_AHEAD_MS / interval_ms.max(1)).clamp(1, limits::TURNS_AT_ONCE_MAX);
+pub fn reservations_at_once(interval_ms: i64) -> u32 {
+    let count =
+        (limits::RESERVED_AHEAD_MS / interval_ms.max(1)).clamp(1, limits::RESERVATIONS_AT_ONCE_MAX);
     u32::try_from(count).unwrap_or(1)
 }
 
@@ -88,7 +92,7 @@ pub enum Sharing {
     /// Each worker has a fixed share, in requests per minute.
     Fixed(u32),
     /// Workers reserve requests from the whole rate.
-    Turns {
+    Reserved {
         /// Number of workers that can reserve within the longest wait.
         workers_max: u32,
     },
@@ -100,17 +104,19 @@ pub enum Sharing {
 /// enough for one worker is fixed, which costs nothing.
 pub fn sharing(requests_per_minute: u32, workers: u32) -> Sharing {
     let part = requests_per_minute / workers.max(1);
-    let turns = limits::PACE_SLEEP_MAX_MS / interval_ms(requests_per_minute);
+    let reservations = limits::PACE_SLEEP_MAX_MS / interval_ms(requests_per_minute);
     if part >= limits::SHARE_AMPLE_PER_MINUTE {
         Sharing::Fixed(part)
-    } else if turns < 1 {
+    } else if reservations < 1 {
         Sharing::Gate
     } else {
-        let workers_max = u32::try_from(turns).unwrap_or(u32::MAX).min(workers.max(1));
-        Sharing::Turns { workers_max }
+        let workers_max = u32::try_from(reservations)
+            .unwrap_or(u32::MAX)
+            .min(workers.max(1));
+        Sharing::Reserved { workers_max }
     }
 }
 
 #[cfg(test)]
-#[path = "turns_tests.rs"]
+#[path = "reservation_tests.rs"]
 mod tests;
