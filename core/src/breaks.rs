@@ -38,7 +38,7 @@ pub enum Break {
     /// The ids of a page are stored before the sink has acknowledged it.
     RememberBeforeDelivery,
     /// Requests are sent during a cooldown.
-    IgnoreGate,
+    IgnoreCooldown,
     /// A worker sends requests without a reservation.
     IgnoreReservations,
     /// An expired lease is never taken back.
@@ -82,7 +82,7 @@ impl Break {
         Self::KeepRejectedToken,
         Self::SweepKnowsAll,
         Self::RememberBeforeDelivery,
-        Self::IgnoreGate,
+        Self::IgnoreCooldown,
         Self::IgnoreReservations,
         Self::NoScavenge,
         Self::SpentTokenReused,
@@ -115,7 +115,7 @@ impl Break {
             Self::KeepRejectedToken => "keep-rejected-token",
             Self::SweepKnowsAll => "sweep-knows-all",
             Self::RememberBeforeDelivery => "remember-before-delivery",
-            Self::IgnoreGate => "ignore-gate",
+            Self::IgnoreCooldown => "ignore-cooldown",
             Self::IgnoreReservations => "ignore-reservations",
             Self::NoScavenge => "no-scavenge",
             Self::SpentTokenReused => "spent-token-reused",

@@ -101,7 +101,7 @@ pub const RESERVATIONS_AT_ONCE_MAX: i64 = 16;
 /// Maximum reservation horizon: the wait of one worker and its reservations after that.
 pub const RESERVATION_MS_MAX: i64 = 2 * PACE_SLEEP_MAX_MS + RESERVED_AHEAD_MS;
 /// Maximum age of a worker's knowledge of its rate group's cooldown when it requests a page.
-pub const GATE_READ_MS: i64 = 5 * SECOND_MS;
+pub const COOLDOWN_READ_MS: i64 = 5 * SECOND_MS;
 /// First backoff after a failed run.
 pub const BACKOFF_MIN_MS: i64 = 5 * SECOND_MS;
 /// Longest backoff after failed runs.

@@ -5,7 +5,7 @@
 
 use crate::limits;
 use crate::time::{MINUTE_MS, Timestamp};
-use crate::wait::RateGate;
+use crate::wait::Cooldown;
 
 /// A worker's request for reservations.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,19 +34,19 @@ pub enum ReservationResponse {
         at: Timestamp,
     },
     /// No reservation: the group is in a cooldown.
-    Closed(RateGate),
+    Closed(Cooldown),
 }
 
 /// The result of `asked` while the group's next free instant is `next`, and the new next free
 /// instant if it moves. During a cooldown nothing is reserved.
 pub fn give(
-    gate: Option<&RateGate>,
+    cooldown: Option<&Cooldown>,
     next: Option<Timestamp>,
     asked: &ReservationRequest,
 ) -> (ReservationResponse, Option<Timestamp>) {
     let now = asked.now;
-    if let Some(gate) = gate.filter(|gate| gate.closed_until(now).is_some()) {
-        return (ReservationResponse::Closed(gate.clone()), None);
+    if let Some(cooldown) = cooldown.filter(|cooldown| cooldown.closed_until(now).is_some()) {
+        return (ReservationResponse::Closed(cooldown.clone()), None);
     }
     // No worker reserves further ahead than this: a later instant comes from a wrong clock.
     let latest = now.plus_ms(limits::RESERVATION_MS_MAX + limits::CLOCK_SKEW_MS);
@@ -97,7 +97,7 @@ pub enum Sharing {
         workers_max: u32,
     },
     /// One request at a time, with a cooldown in between: the interval is too long to wait for.
-    Gate,
+    Cooldown,
 }
 
 /// The sharing of `requests_per_minute` among `workers` in processes of their own. A share that is
@@ -108,7 +108,7 @@ pub fn sharing(requests_per_minute: u32, workers: u32) -> Sharing {
     if part >= limits::SHARE_AMPLE_PER_MINUTE {
         Sharing::Fixed(part)
     } else if reservations < 1 {
-        Sharing::Gate
+        Sharing::Cooldown
     } else {
         let workers_max = u32::try_from(reservations)
             .unwrap_or(u32::MAX)

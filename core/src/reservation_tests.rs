@@ -14,8 +14,8 @@ fn asked(now: i64) -> ReservationRequest {
     }
 }
 
-fn gate(not_before: i64) -> RateGate {
-    RateGate {
+fn cooldown(not_before: i64) -> Cooldown {
+    Cooldown {
         group: "okta:acme".parse().unwrap(),
         not_before: at(not_before),
         reason: "429".to_owned(),
@@ -44,10 +44,10 @@ fn distant_reservation_is_reported_not_taken() {
 
 #[test]
 fn cooldown_grants_no_reservation() {
-    let (given, next) = give(Some(&gate(5_000)), None, &asked(0));
-    assert_eq!(given, ReservationResponse::Closed(gate(5_000)));
+    let (given, next) = give(Some(&cooldown(5_000)), None, &asked(0));
+    assert_eq!(given, ReservationResponse::Closed(cooldown(5_000)));
     assert_eq!(next, None);
-    let (given, _) = give(Some(&gate(5_000)), None, &asked(5_000));
+    let (given, _) = give(Some(&cooldown(5_000)), None, &asked(5_000));
     assert_eq!(given, ReservationResponse::From { first: at(5_000) });
 }
 
@@ -91,7 +91,7 @@ fn ample_share_is_fixed_small_one_reserved() {
     assert_eq!(sharing(60, 20), Sharing::Reserved { workers_max: 9 });
     assert_eq!(sharing(60, 3), Sharing::Reserved { workers_max: 3 });
     assert_eq!(sharing(60, 0), Sharing::Reserved { workers_max: 1 });
-    assert_eq!(sharing(6, 4), Sharing::Gate);
+    assert_eq!(sharing(6, 4), Sharing::Cooldown);
     assert_eq!(sharing(7, 4), Sharing::Reserved { workers_max: 1 });
 }
 

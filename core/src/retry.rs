@@ -42,7 +42,7 @@ pub enum Disposition {
         /// Earliest next claim.
         not_before: Timestamp,
         /// True if the whole rate group waits.
-        gate: bool,
+        cooldown: bool,
     },
     /// Release the window as failed.
     Fail {
@@ -97,7 +97,7 @@ pub fn decide(class: FailureClass, attempt: &Attempt<'_>) -> Disposition {
             }
         }
         FailureClass::Outage | FailureClass::Rate | FailureClass::Page => {
-            let gate = class == FailureClass::Rate;
+            let cooldown = class == FailureClass::Rate;
             match (attempt.wait_ms, attempt.delay_ms) {
                 (Some(wait), Some(_)) if is_short(wait, attempt) => Disposition::Retry {
                     after_ms: wait.max(0),
@@ -106,7 +106,7 @@ pub fn decide(class: FailureClass, attempt: &Attempt<'_>) -> Disposition {
                     let wait = wait.clamp(0, limits::WAIT_MS_MAX);
                     Disposition::Leave {
                         not_before: attempt.now.plus_ms(wait),
-                        gate,
+                        cooldown,
                     }
                 }
                 (None, Some(delay)) if is_short(delay, attempt) => {
@@ -117,7 +117,7 @@ pub fn decide(class: FailureClass, attempt: &Attempt<'_>) -> Disposition {
                 },
                 (None, _) => Disposition::Leave {
                     not_before: backoff,
-                    gate,
+                    cooldown,
                 },
             }
         }
@@ -212,7 +212,7 @@ mod tests {
         };
         assert!(matches!(
             decide(FailureClass::Rate, &long),
-            Disposition::Leave { gate: true, .. }
+            Disposition::Leave { cooldown: true, .. }
         ));
         let absurd = Attempt {
             wait_ms: Some(i64::MAX),
@@ -223,7 +223,7 @@ mod tests {
             decide(FailureClass::Rate, &absurd),
             Disposition::Leave {
                 not_before,
-                gate: true
+                cooldown: true
             }
         );
     }
@@ -251,7 +251,10 @@ mod tests {
         };
         assert!(matches!(
             decide(FailureClass::Outage, &last),
-            Disposition::Leave { gate: false, .. }
+            Disposition::Leave {
+                cooldown: false,
+                ..
+            }
         ));
         let not_before = last.now.plus_ms(limits::BACKOFF_MIN_MS / 2);
         assert_eq!(
@@ -296,7 +299,7 @@ mod tests {
                 FailureClass::Page => Disposition::Fail { not_before },
                 _ => Disposition::Leave {
                     not_before,
-                    gate: class == FailureClass::Rate,
+                    cooldown: class == FailureClass::Rate,
                 },
             };
             assert_eq!(decide(class, &does_not), stored);
@@ -318,7 +321,7 @@ mod tests {
         };
         let leave = Disposition::Leave {
             not_before: over.now,
-            gate: true,
+            cooldown: true,
         };
         assert_eq!(decide(FailureClass::Rate, &last), leave);
     }

@@ -18,7 +18,7 @@ pub use self::early::Early;
 pub use self::plan_time::{Cut, PlanTime};
 use crate::limits;
 use crate::time::Timestamp;
-use crate::wait::RateGate;
+use crate::wait::Cooldown;
 
 /// The operator's choice of the clock for a source.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -107,7 +107,7 @@ impl ClockOffset {
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct RateState {
     /// The latest cooldown; `None` if there was none.
-    pub gate: Option<RateGate>,
+    pub cooldown: Option<Cooldown>,
     /// The vendor clock, as last stored.
     pub clock: Option<ClockOffset>,
     /// The origin (scheme, host and port) whose response showed that clock: rate groups of one

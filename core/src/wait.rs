@@ -6,7 +6,7 @@ use crate::time::Timestamp;
 
 /// The shared cooldown of a rate group: no worker sends a request before `not_before`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RateGate {
+pub struct Cooldown {
     /// The rate group.
     pub group: RateGroup,
     /// The end of the cooldown.
@@ -15,7 +15,7 @@ pub struct RateGate {
     pub reason: String,
 }
 
-impl RateGate {
+impl Cooldown {
     /// The end of the cooldown, if it is in the future at `now`.
     pub fn closed_until(&self, now: Timestamp) -> Option<Timestamp> {
         until(self.not_before, now)

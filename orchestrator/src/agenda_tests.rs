@@ -2,7 +2,7 @@ use windlass_core::shard::Shards;
 use windlass_core::source::SourceDefinition;
 use windlass_core::task::Task;
 use windlass_core::time::{DAY_MS, MINUTE_MS, SECOND_MS};
-use windlass_core::wait::RateGate;
+use windlass_core::wait::Cooldown;
 use windlass_state::MemoryStore;
 use windlass_state::failing::{FailingStore, Fault, Operation};
 
@@ -211,16 +211,16 @@ async fn clock_set_back_makes_every_source_due() {
 async fn rate_group_dispatches_nothing_during_cooldown() {
     let definitions = sources(3, true);
     let mut process = Process::new(&definitions, 8).await;
-    let gate = RateGate {
+    let cooldown = Cooldown {
         group: definitions[0].policy.rate_group.clone(),
         not_before: NOW.plus_ms(90 * SECOND_MS),
         reason: "the vendor returned HTTP 429".to_owned(),
     };
-    process.store.close_rate_gate(&gate, NOW).await.unwrap();
+    process.store.start_cooldown(&cooldown, NOW).await.unwrap();
     process.settle().await;
     assert!(process.running.is_empty());
-    assert_eq!(process.agenda.next_due(), Some(gate.not_before));
-    process.now = gate.not_before;
+    assert_eq!(process.agenda.next_due(), Some(cooldown.not_before));
+    process.now = cooldown.not_before;
     assert_eq!(process.work().await, 9);
 }
 

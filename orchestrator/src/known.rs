@@ -9,7 +9,7 @@ use windlass_core::limits;
 use windlass_core::source::SourceRecord;
 use windlass_core::time::Timestamp;
 use windlass_core::trust::{ClockOffset, Jury, PlanTime, RateState};
-use windlass_core::wait::RateGate;
+use windlass_core::wait::Cooldown;
 use windlass_state::{StateError, StateStore};
 
 /// Rate groups read at the same time.
@@ -134,19 +134,19 @@ impl Known {
     }
 
     /// The group's cooldown, if it lasts at `now`.
-    pub fn gate(&self, now: Timestamp) -> Option<&RateGate> {
+    pub fn cooldown(&self, now: Timestamp) -> Option<&Cooldown> {
         match self {
             Self::AtRest => None,
             Self::Stored { state, .. } => {
-                let gate = state.gate.as_ref()?;
-                gate.closed_until(now).map(|_| gate)
+                let cooldown = state.cooldown.as_ref()?;
+                cooldown.closed_until(now).map(|_| cooldown)
             }
         }
     }
 
     /// End of the group's cooldown, if it lasts at `now`.
     pub fn closed_until(&self, now: Timestamp) -> Option<Timestamp> {
-        self.gate(now).map(|gate| gate.not_before)
+        self.cooldown(now).map(|cooldown| cooldown.not_before)
     }
 
     /// Time for the planner of `record`, a source of the group.

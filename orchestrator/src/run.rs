@@ -51,7 +51,7 @@ impl<S: StateStore, D: Dispatch> Tick<'_, S, D> {
             others_in_flight: 0,
             allowance: usize::MAX,
             spare: Spare::of(usize::MAX),
-            gate: None,
+            cooldown: None,
             known: Known::AtRest,
         };
         self.visit(&mut visit, outbox).await

@@ -47,7 +47,7 @@ impl GroupLimits {
         let room = |pace: &u32| match sharing(*pace, workers) {
             Sharing::Fixed(_) => workers,
             Sharing::Reserved { workers_max } => workers_max.min(workers),
-            Sharing::Gate => 1,
+            Sharing::Cooldown => 1,
         };
         let reserves_requests =
             |pace: &u32| matches!(sharing(*pace, workers), Sharing::Reserved { .. });
@@ -79,7 +79,7 @@ impl GroupLimits {
                 reserves_requests: true,
                 ..whole
             },
-            Sharing::Gate => whole,
+            Sharing::Cooldown => whole,
         }
     }
 }

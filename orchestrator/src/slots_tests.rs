@@ -3,7 +3,7 @@
 use windlass_core::limits;
 use windlass_core::source::{BlockCause, BlockChange, Blocked, SourceDefinition};
 use windlass_core::time::HOUR_MS;
-use windlass_core::wait::RateGate;
+use windlass_core::wait::Cooldown;
 use windlass_core::{Policy, Status};
 use windlass_state::MemoryStore;
 
@@ -96,12 +96,12 @@ async fn cooldown_dispatches_nothing_and_reports_its_end() {
     let source = definition("okta");
     let (store, sent) = (store_of([&source]).await, Sent::default());
     let until = NOW.plus_ms(HOUR_MS);
-    let gate = RateGate {
+    let cooldown = Cooldown {
         group: source.policy.rate_group.clone(),
         not_before: until,
         reason: "429".to_owned(),
     };
-    store.close_rate_gate(&gate, NOW).await.unwrap();
+    store.start_cooldown(&cooldown, NOW).await.unwrap();
     let report = tick(&store, &sent, NOW).await;
     assert_eq!(report.sources[0].created, 8, "carving asks nobody");
     assert_eq!(report.sources[0].activity, Activity::Waiting(until));
@@ -117,12 +117,12 @@ async fn window_expired_during_cooldown_waits_for_its_end() {
     let (store, sent) = (store_of([&source]).await, Sent::default());
     tick(&store, &sent, NOW).await;
     sent.take();
-    let gate = RateGate {
+    let cooldown = Cooldown {
         group: source.policy.rate_group.clone(),
         not_before: hours_later(1),
         reason: "429".to_owned(),
     };
-    store.close_rate_gate(&gate, NOW).await.unwrap();
+    store.start_cooldown(&cooldown, NOW).await.unwrap();
     assert_eq!(tick_one(&store, &sent, after_the_leases()).await.expired, 2);
     assert!(sent.take().is_empty());
 }

@@ -14,11 +14,11 @@ use crate::overview::{Listed, overview};
 use crate::report::{Activity, SourceReport, TickReport};
 use crate::view::{SourceView, read_source};
 
-/// Fills in the facts of `view` at `now`, while the cooldown of the rate group lasts until `gate`.
+/// Fills in the facts of `view` at `now`, while the cooldown of the rate group lasts until `cooldown`.
 /// Lag and retention follow the clock of `time`.
 pub(crate) fn survey(
     view: &SourceView,
-    gate: Option<Timestamp>,
+    cooldown: Option<Timestamp>,
     now: Timestamp,
     time: &PlanTime,
     report: &mut SourceReport,
@@ -35,7 +35,7 @@ pub(crate) fn survey(
         }
         match window.status() {
             Status::Running | Status::Dispatched => busy = true,
-            Status::Ready => match window.waits_until(now).max(gate) {
+            Status::Ready => match window.waits_until(now).max(cooldown) {
                 Some(at) => wakes_at = earliest(wakes_at, Some(at)),
                 None => busy = true,
             },

@@ -43,7 +43,7 @@ pub(crate) struct Visit {
     /// The workers for it, and the sources excluded from them.
     pub(crate) spare: Spare,
     /// The end of the group's cooldown, if the visit found one.
-    pub(crate) gate: Option<Timestamp>,
+    pub(crate) cooldown: Option<Timestamp>,
     /// The stored facts of the group.
     pub(crate) known: Known,
 }
@@ -74,7 +74,7 @@ impl<S: StateStore, D: Dispatch> Tick<'_, S, D> {
                 return reports;
             }
         };
-        visit.gate = visit.known.closed_until(self.now);
+        visit.cooldown = visit.known.closed_until(self.now);
         let crowded = if self.options.dispatch_ms.is_some() {
             crowded(&visit.views, &visit.limits, self.now)
         } else {
@@ -89,7 +89,7 @@ impl<S: StateStore, D: Dispatch> Tick<'_, S, D> {
             let (source, report) = (&mut visit.views[view], &mut reports[view]);
             let before = source.lanes[lane].in_flight();
             let most = match source.record.work(self.now) {
-                _ if visit.gate.is_some() => 0,
+                _ if visit.cooldown.is_some() => 0,
                 _ if visit.spare.withholds(&source.record.definition) => 0,
                 // Beside windows in flight since before the block, a probe would prove nothing.
                 Work::Probe if source.in_flight() > 0 => 0,
@@ -114,7 +114,7 @@ impl<S: StateStore, D: Dispatch> Tick<'_, S, D> {
         for (view, report) in visit.views.iter().zip(&mut reports) {
             if report.error.is_none() {
                 let time = visit.known.time(&view.record, self.now);
-                survey(view, visit.gate, self.now, &time, report);
+                survey(view, visit.cooldown, self.now, &time, report);
                 warn_of_loss(report);
             }
         }

@@ -9,7 +9,7 @@ use windlass_core::progress::Progress;
 use windlass_core::source::{SourceDefinition, SourceRecord};
 use windlass_core::split::WindowSplit;
 use windlass_core::time::Timestamp;
-use windlass_core::wait::{self, RateGate};
+use windlass_core::wait::{self, Cooldown};
 use windlass_core::window::Window;
 
 use crate::error::{MoveError, SplitError, StateError};
@@ -83,10 +83,14 @@ pub(crate) fn lease(window: Window, owner: &Owner) -> Lease {
         .expect("an applied claim or checkpoint leaves its owner on the window")
 }
 
-/// Returns whether the cooldown `current` outlasts `gate` at `now`, so that it stays.
-pub(crate) fn stays_closed(current: Option<&RateGate>, gate: &RateGate, now: Timestamp) -> bool {
+/// Returns whether the cooldown `current` outlasts `cooldown` at `now`, so that it stays.
+pub(crate) fn stays_closed(
+    current: Option<&Cooldown>,
+    cooldown: &Cooldown,
+    now: Timestamp,
+) -> bool {
     current.is_some_and(|current| {
-        current.not_before >= gate.not_before && current.not_before <= wait::latest(now)
+        current.not_before >= cooldown.not_before && current.not_before <= wait::latest(now)
     })
 }
 

@@ -54,7 +54,7 @@ use windlass_core::span::Span;
 use windlass_core::split::WindowSplit;
 use windlass_core::time::Timestamp;
 use windlass_core::trust::{ClockOffset, RateState};
-use windlass_core::wait::RateGate;
+use windlass_core::wait::Cooldown;
 use windlass_core::window::Window;
 
 use self::attributes::{item, read, read_all};
@@ -303,8 +303,8 @@ impl StateStore for DynamoStore {
         self.write_clock(group, clock, origin).await
     }
 
-    async fn close_rate_gate(&self, gate: &RateGate, now: Timestamp) -> Result<(), StateError> {
-        self.close(gate, now).await
+    async fn start_cooldown(&self, cooldown: &Cooldown, now: Timestamp) -> Result<(), StateError> {
+        self.close(cooldown, now).await
     }
 
     async fn reserve_requests(

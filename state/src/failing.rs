@@ -20,7 +20,7 @@ use windlass_core::span::Span;
 use windlass_core::split::WindowSplit;
 use windlass_core::time::Timestamp;
 use windlass_core::trust::{ClockOffset, RateState};
-use windlass_core::wait::RateGate;
+use windlass_core::wait::Cooldown;
 use windlass_core::window::Window;
 
 pub use self::operation::Operation;
@@ -301,9 +301,9 @@ impl<S: StateStore> StateStore for FailingStore<S> {
         .await
     }
 
-    async fn close_rate_gate(&self, gate: &RateGate, now: Timestamp) -> Result<(), StateError> {
-        let call = self.inner.close_rate_gate(gate, now);
-        self.with_fault(Operation::CloseRateGate, call).await
+    async fn start_cooldown(&self, cooldown: &Cooldown, now: Timestamp) -> Result<(), StateError> {
+        let call = self.inner.start_cooldown(cooldown, now);
+        self.with_fault(Operation::StartCooldown, call).await
     }
 
     async fn reserve_requests(

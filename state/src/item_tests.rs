@@ -13,7 +13,7 @@ pub(super) const WINDOW: &str = include_str!("../testdata/v1/window.json");
 const WINDOW_NEW: &str = include_str!("../testdata/v1/window_new.json");
 pub(super) const PROGRESS: &str = include_str!("../testdata/v1/progress.json");
 pub(super) const SOURCE: &str = include_str!("../testdata/v1/source.json");
-pub(super) const RATE_GATE: &str = include_str!("../testdata/v1/rate_gate.json");
+pub(super) const RATE_COOLDOWN: &str = include_str!("../testdata/v1/rate_gate.json");
 pub(super) const WINDOW_SPLIT: &str = include_str!("../testdata/v1/window_split.json");
 pub(super) const WINDOW_DONE: &str = include_str!("../testdata/v1/window_done.json");
 pub(super) const WINDOW_UNSENT: &str = include_str!("../testdata/v1/window_unsent.json");
@@ -176,12 +176,12 @@ fn version_1_source_loads() {
 
 #[test]
 fn version_1_rate_item_loads() {
-    let gate: RateItem = loaded(RATE_GATE);
-    assert_eq!(gate.next_turn, None);
-    let gate = gate.gate.unwrap();
-    assert_eq!(gate.not_before, time("2026-01-01T01:00:00Z"));
+    let cooldown: RateItem = loaded(RATE_COOLDOWN);
+    assert_eq!(cooldown.next_turn, None);
+    let cooldown = cooldown.cooldown.unwrap();
+    assert_eq!(cooldown.not_before, time("2026-01-01T01:00:00Z"));
     let reserved: RateItem = loaded(RATE_RESERVATIONS);
-    assert_eq!(reserved.gate, Some(gate));
+    assert_eq!(reserved.cooldown, Some(cooldown));
     assert_eq!(reserved.next_turn, Some(time("2026-01-01T00:59:58.750Z")));
     let clock = reserved.clock.unwrap();
     assert_eq!(clock.vendor_at(), Some(time("2025-12-29T00:59:00Z")));

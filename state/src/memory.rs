@@ -14,7 +14,7 @@ use windlass_core::span::Span;
 use windlass_core::split::WindowSplit;
 use windlass_core::time::Timestamp;
 use windlass_core::trust::{ClockOffset, RateState};
-use windlass_core::wait::RateGate;
+use windlass_core::wait::Cooldown;
 use windlass_core::window::Window;
 
 use crate::apply::{applied, check, moved, next_version, split, stays_closed};
@@ -33,7 +33,7 @@ struct Tables {
     sources: BTreeMap<SourceName, SourceRecord>,
     progress: BTreeMap<Timeline, Progress>,
     windows: BTreeMap<WindowId, Window>,
-    gates: BTreeMap<RateGroup, RateGate>,
+    cooldowns: BTreeMap<RateGroup, Cooldown>,
     next_reservations: BTreeMap<RateGroup, Timestamp>,
     clocks: BTreeMap<RateGroup, (ClockOffset, String)>,
     seen: BTreeMap<SeenBy, BTreeMap<Place, Vec<SeenPage>>>,
@@ -289,7 +289,7 @@ impl StateStore for MemoryStore {
         let tables = self.tables();
         let (clock, origin) = tables.clocks.get(group).cloned().unzip();
         Ok(RateState {
-            gate: tables.gates.get(group).cloned(),
+            cooldown: tables.cooldowns.get(group).cloned(),
             clock,
             origin,
         })
@@ -306,10 +306,12 @@ impl StateStore for MemoryStore {
         Ok(())
     }
 
-    async fn close_rate_gate(&self, gate: &RateGate, now: Timestamp) -> Result<(), StateError> {
+    async fn start_cooldown(&self, cooldown: &Cooldown, now: Timestamp) -> Result<(), StateError> {
         let mut tables = self.tables();
-        if !stays_closed(tables.gates.get(&gate.group), gate, now) {
-            tables.gates.insert(gate.group.clone(), gate.clone());
+        if !stays_closed(tables.cooldowns.get(&cooldown.group), cooldown, now) {
+            tables
+                .cooldowns
+                .insert(cooldown.group.clone(), cooldown.clone());
         }
         Ok(())
     }
@@ -321,7 +323,7 @@ impl StateStore for MemoryStore {
     ) -> Result<ReservationResponse, StateError> {
         let mut tables = self.tables();
         let next = tables.next_reservations.get(group).copied();
-        let (given, next) = give(tables.gates.get(group), next, asked);
+        let (given, next) = give(tables.cooldowns.get(group), next, asked);
         if let Some(next) = next {
             tables.next_reservations.insert(group.clone(), next);
         }

@@ -37,7 +37,7 @@ use windlass_core::span::Span;
 use windlass_core::split::WindowSplit;
 use windlass_core::time::Timestamp;
 use windlass_core::trust::{ClockOffset, RateState};
-use windlass_core::wait::RateGate;
+use windlass_core::wait::Cooldown;
 use windlass_core::window::Window;
 
 use self::error::failed;
@@ -343,8 +343,8 @@ impl StateStore for SqliteStore {
         self.write(|connection| rates::store_clock(connection, group, clock, origin))
     }
 
-    async fn close_rate_gate(&self, gate: &RateGate, now: Timestamp) -> Result<(), StateError> {
-        self.write(|connection| rates::close(connection, gate, now))
+    async fn start_cooldown(&self, cooldown: &Cooldown, now: Timestamp) -> Result<(), StateError> {
+        self.write(|connection| rates::close(connection, cooldown, now))
     }
 
     async fn reserve_requests(

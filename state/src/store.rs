@@ -16,7 +16,7 @@ use windlass_core::split::WindowSplit;
 use windlass_core::time::Timestamp;
 use windlass_core::transition::{Claim, Event, Release};
 use windlass_core::trust::{ClockOffset, RateState};
-use windlass_core::wait::RateGate;
+use windlass_core::wait::Cooldown;
 use windlass_core::window::Window;
 
 use crate::apply::lease;
@@ -260,11 +260,11 @@ pub trait StateStore: Send + Sync {
     ) -> impl Future<Output = Result<RateState, StateError>> + Send;
 
     /// The latest cooldown of a rate group; `None` if there was none.
-    fn rate_gate(
+    fn cooldown(
         &self,
         group: &RateGroup,
-    ) -> impl Future<Output = Result<Option<RateGate>, StateError>> + Send {
-        async { Ok(self.rate_state(group).await?.gate) }
+    ) -> impl Future<Output = Result<Option<Cooldown>, StateError>> + Send {
+        async { Ok(self.rate_state(group).await?.cooldown) }
     }
 
     /// Stores the clock of a group's vendor and the origin whose response showed it. The last
@@ -276,12 +276,12 @@ pub trait StateStore: Send + Sync {
         origin: &str,
     ) -> impl Future<Output = Result<(), StateError>> + Send;
 
-    /// Starts a cooldown of a rate group until `gate.not_before`, unless the stored one ends later.
+    /// Starts a cooldown of a rate group until `cooldown.not_before`, unless the stored one ends later.
     /// A stored one that ends later than is plausible at `now` comes from a wrong clock, and is
     /// replaced.
-    fn close_rate_gate(
+    fn start_cooldown(
         &self,
-        gate: &RateGate,
+        cooldown: &Cooldown,
         now: Timestamp,
     ) -> impl Future<Output = Result<(), StateError>> + Send;
 

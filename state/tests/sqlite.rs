@@ -284,15 +284,15 @@ async fn version_4_file_keeps_rows_and_accepts_new() {
     assert_eq!((marks.version, marks.late, marks.known), (42, 0, 0));
 
     let group = "google:example.com".parse().unwrap();
-    let gate = store.rate_gate(&group).await.unwrap().unwrap();
-    assert_eq!(gate.reason, "429 with Retry-After: 3600");
+    let cooldown = store.cooldown(&group).await.unwrap().unwrap();
+    assert_eq!(cooldown.reason, "429 with Retry-After: 3600");
     let asked = ReservationRequest {
         count: 1,
         interval_ms: 1_000,
         within_ms: 0,
-        now: gate.not_before,
+        now: cooldown.not_before,
     };
-    let first = gate.not_before;
+    let first = cooldown.not_before;
     let given = store.reserve_requests(&group, &asked).await;
     assert_eq!(given, Ok(ReservationResponse::From { first }));
     let late = Progress {

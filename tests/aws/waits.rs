@@ -35,10 +35,10 @@ async fn hour_long_wait_is_stored_not_slept() -> anyhow::Result<()> {
         // A worker that slept for the hour would first be killed by its timeout.
         deployment.lambda.rest().await?;
         if tick == 0 {
-            let gates = deployment.table.items("rate#").await?;
-            let gate = gates.first().context("no wait is stored")?;
-            let until: Timestamp = text(gate, "not_before")?.parse()?;
-            ensure!(until >= before.plus_ms(HOUR_MS), "{gate:?}");
+            let cooldowns = deployment.table.items("rate#").await?;
+            let cooldown = cooldowns.first().context("no wait is stored")?;
+            let until: Timestamp = text(cooldown, "not_before")?.parse()?;
+            ensure!(until >= before.plus_ms(HOUR_MS), "{cooldown:?}");
         }
         deployment.table.let_time_pass(MINUTE_MS).await?;
     }

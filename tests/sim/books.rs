@@ -8,7 +8,7 @@ use windlass_core::limits;
 use windlass_core::source::SourceDefinition;
 use windlass_core::time::Timestamp;
 use windlass_core::transition::{Cause, Event, Release};
-use windlass_core::wait::RateGate;
+use windlass_core::wait::Cooldown;
 use windlass_core::window::{Status, Window};
 
 /// All counts of a world.
@@ -21,7 +21,7 @@ pub(crate) struct Books {
     /// Shortest settle and unit per source.
     pub(crate) sources: BTreeMap<SourceName, SourceBook>,
     /// The running cooldown per rate group.
-    pub(crate) gates: BTreeMap<RateGroup, GateBook>,
+    pub(crate) cooldowns: BTreeMap<RateGroup, CooldownBook>,
     /// Ticks that completed.
     pub(crate) ticks: u64,
     /// Worker invocations that began.
@@ -80,7 +80,7 @@ pub(crate) struct SourceBook {
 
 /// A cooldown.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct GateBook {
+pub(crate) struct CooldownBook {
     /// Start of the uninterrupted cooldown.
     pub(crate) since: Timestamp,
     /// End of the cooldown.
@@ -109,17 +109,17 @@ impl Books {
     }
 
     /// Records a cooldown that is stored at `now`.
-    pub(crate) fn closed(&mut self, gate: &RateGate, now: Timestamp) {
-        let new = GateBook {
+    pub(crate) fn closed(&mut self, cooldown: &Cooldown, now: Timestamp) {
+        let new = CooldownBook {
             since: now,
-            until: gate.not_before,
+            until: cooldown.not_before,
         };
-        let book = self.gates.entry(gate.group.clone()).or_insert(new);
+        let book = self.cooldowns.entry(cooldown.group.clone()).or_insert(new);
         // A machine with a fast clock may have found it over already.
         if book.until <= now.plus_ms(limits::CLOCK_SKEW_MS) {
             *book = new;
         }
-        book.until = book.until.max(gate.not_before);
+        book.until = book.until.max(cooldown.not_before);
     }
 
     /// Records a move of `window`, or its creation if `new`, at `now`.
@@ -210,7 +210,7 @@ impl Books {
         for book in self.windows.values_mut() {
             book.deaths = 0;
         }
-        self.gates.clear();
+        self.cooldowns.clear();
         for lane in self.lanes.values_mut() {
             lane.scheduled_through = None;
             lane.complete_through = None;

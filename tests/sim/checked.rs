@@ -18,7 +18,7 @@ use windlass_core::span::Span;
 use windlass_core::split::WindowSplit;
 use windlass_core::time::Timestamp;
 use windlass_core::trust::{ClockOffset, RateState};
-use windlass_core::wait::RateGate;
+use windlass_core::wait::Cooldown;
 use windlass_core::window::Window;
 use windlass_state::{
     Created, MemoryStore, MoveError, SaveError, SplitError, StateError, StateStore,
@@ -248,15 +248,15 @@ impl StateStore for CheckedStore {
         self.inner().store_clock(group, clock, origin).await
     }
 
-    async fn close_rate_gate(&self, gate: &RateGate, now: Timestamp) -> Result<(), StateError> {
-        self.never_arrives("gate")?;
-        self.no_secret(&gate.reason, gate.group.as_str());
+    async fn start_cooldown(&self, cooldown: &Cooldown, now: Timestamp) -> Result<(), StateError> {
+        self.never_arrives("cooldown")?;
+        self.no_secret(&cooldown.reason, cooldown.group.as_str());
         self.world.note(format_args!(
-            "gate {} until {}: {}",
-            gate.group, gate.not_before, gate.reason
+            "cooldown {} until {}: {}",
+            cooldown.group, cooldown.not_before, cooldown.reason
         ));
-        self.inner().close_rate_gate(gate, now).await?;
-        self.world.books().closed(gate, crate::true_time::now());
+        self.inner().start_cooldown(cooldown, now).await?;
+        self.world.books().closed(cooldown, crate::true_time::now());
         Ok(())
     }
 

@@ -63,7 +63,7 @@ impl Transport for WatchedTransport {
     async fn send(&self, request: &ApiRequest) -> Result<ApiResponse, TransportError> {
         if let Some(closed_ms) = self.world.closed_too_long_ms(&self.group) {
             self.world.violate(format_args!(
-                "{} was asked {closed_ms} ms after its gate had closed",
+                "{} was asked {closed_ms} ms into the cooldown of its rate group",
                 self.group
             ));
         }

@@ -22,9 +22,9 @@ const VIOLATIONS_KEPT: usize = 5;
 
 /// Allowance for requests after the start of a cooldown, beyond the age that knowledge of it may
 /// have, in milliseconds: a read of the state, and the way to the vendor.
-const GATE_MS: i64 = 1_000;
+const COOLDOWN_MS: i64 = 1_000;
 /// The same where the state is slow.
-const SLOW_GATE_MS: i64 = 20_000;
+const SLOW_COOLDOWN_MS: i64 = 20_000;
 
 /// The shared state of one world.
 #[derive(Debug)]
@@ -228,11 +228,11 @@ impl World {
         let skewed = has(|what| *what == What::Skew);
         let slow = has(|what| matches!(what, What::SlowStore { .. }));
         let skew_ms = if skewed { 2 * SKEW_MS_MAX } else { 0 };
-        let most_ms = limits::GATE_READ_MS + if slow { SLOW_GATE_MS } else { GATE_MS };
+        let most_ms = limits::COOLDOWN_READ_MS + if slow { SLOW_COOLDOWN_MS } else { COOLDOWN_MS };
         let now = true_time::now();
-        let gate = self.books().gates.get(group).copied()?;
-        let closed_ms = now.ms_since(gate.since);
-        (gate.until > now.plus_ms(skew_ms) && closed_ms > most_ms).then_some(closed_ms)
+        let cooldown = self.books().cooldowns.get(group).copied()?;
+        let closed_ms = now.ms_since(cooldown.since);
+        (cooldown.until > now.plus_ms(skew_ms) && closed_ms > most_ms).then_some(closed_ms)
     }
 
     /// The counts for the checks.

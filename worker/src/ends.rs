@@ -14,7 +14,7 @@ use windlass_core::source::{BlockCause, BlockChange};
 use windlass_core::time::Timestamp;
 use windlass_core::transition::Cause;
 use windlass_core::trust::Difference;
-use windlass_core::wait::RateGate;
+use windlass_core::wait::Cooldown;
 use windlass_core::window::Window;
 use windlass_state::StateStore;
 
@@ -54,7 +54,7 @@ impl<S: StateStore, O: Outfit> Run<'_, S, O> {
                 self.give_back(lease, Cause::Outage, not_before, &why).await
             }
             End::Pause(until, why) => {
-                self.close_gate(until, why).await?;
+                self.start_cooldown(until, why).await?;
                 self.give_back(lease, Cause::Yielded, Some(until), why)
                     .await
             }
@@ -112,7 +112,7 @@ impl<S: StateStore, O: Outfit> Run<'_, S, O> {
             Some((pause_ms, why)) => {
                 let pause_ms = pause_ms.min(limits::WAIT_MS_MAX);
                 let until = self.worker.now().plus_ms(pause_ms);
-                self.close_gate(until, why).await?;
+                self.start_cooldown(until, why).await?;
             }
             None => self.keep_slow_pace().await?,
         }
@@ -125,15 +125,15 @@ impl<S: StateStore, O: Outfit> Run<'_, S, O> {
         match self.slow_pace_ms() {
             Some(pause_ms) => {
                 let until = self.worker.now().plus_ms(pause_ms);
-                self.close_gate(until, PACE).await
+                self.start_cooldown(until, PACE).await
             }
             None => Ok(()),
         }
     }
 
-    async fn close_gate(&self, not_before: Timestamp, reason: &str) -> Result<(), NotWritten> {
+    async fn start_cooldown(&self, not_before: Timestamp, reason: &str) -> Result<(), NotWritten> {
         let group = self.source.definition.policy.rate_group.clone();
-        let gate = RateGate {
+        let cooldown = Cooldown {
             group,
             not_before,
             reason: reason.to_owned(),
@@ -141,10 +141,12 @@ impl<S: StateStore, O: Outfit> Run<'_, S, O> {
         let store = &self.worker.store;
         let holder = self.worker.holder();
         let now = self.worker.now();
-        holder.insist(|| store.close_rate_gate(&gate, now)).await?;
+        holder
+            .insist(|| store.start_cooldown(&cooldown, now))
+            .await?;
         // The other runs of this process see the cooldown without a read.
-        let gates = &self.worker.permits.gates;
-        gates.seen(&gate.group.clone(), Some(gate), now);
+        let cooldowns = &self.worker.permits.cooldowns;
+        cooldowns.seen(&cooldown.group.clone(), Some(cooldown), now);
         Ok(())
     }
 

@@ -9,12 +9,12 @@ mod block;
 mod budget;
 mod clocks;
 mod collector;
+mod cooldowns;
 mod cycle;
 mod delivery;
 mod end;
 mod ends;
 mod fetch;
-mod gates;
 #[cfg(feature = "lambda")]
 pub mod lambda;
 mod lines;

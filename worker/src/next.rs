@@ -80,8 +80,8 @@ impl<S: StateStore> Next<'_, S> {
         if slots.taken(&policy.rate_group) >= policy.group_in_flight {
             return Ok(None);
         }
-        let gate = store.rate_gate(&policy.rate_group).await?;
-        let closed = gate.is_some_and(|gate| gate.closed_until(now).is_some());
+        let cooldown = store.cooldown(&policy.rate_group).await?;
+        let closed = cooldown.is_some_and(|cooldown| cooldown.closed_until(now).is_some());
         if closed {
             return Ok(None);
         }

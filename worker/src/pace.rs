@@ -147,8 +147,8 @@ mod tests {
     #[test]
     fn slow_request_rate_is_kept_by_cooldown() {
         for per_minute in 1..=60 {
-            let by_gate = reservation::sharing(per_minute, 4) == reservation::Sharing::Gate;
-            assert_eq!((per_minute, is_slow(per_minute)), (per_minute, by_gate));
+            let by_cooldown = reservation::sharing(per_minute, 4) == reservation::Sharing::Cooldown;
+            assert_eq!((per_minute, is_slow(per_minute)), (per_minute, by_cooldown));
         }
     }
 }

@@ -7,12 +7,12 @@ use windlass_core::limits;
 use windlass_core::reservation::{self, ReservationRequest, ReservationResponse};
 use windlass_core::time::Timestamp;
 use windlass_core::trust::{ClockOffset, Jury, PlanTime};
-use windlass_core::wait::RateGate;
+use windlass_core::wait::Cooldown;
 use windlass_state::StateStore;
 
 use crate::announced::Announced;
 use crate::clocks::Clocks;
-use crate::gates::Gates;
+use crate::cooldowns::Cooldowns;
 use crate::pace::{Pacer, is_slow};
 use crate::persist::{Holder, NotWritten};
 use crate::reservations::Reservations;
@@ -23,7 +23,7 @@ use crate::slots::Slots;
 pub(crate) struct Permits {
     pub(crate) pacer: Pacer,
     pub(crate) slots: Slots,
-    pub(crate) gates: Gates,
+    pub(crate) cooldowns: Cooldowns,
     reservations: Reservations,
     announced: Announced,
     clocks: Clocks,
@@ -61,11 +61,11 @@ impl<S: StateStore> Permit<'_, S> {
         if !self.reserves_requests {
             self.wait_for_own_interval().await;
             // After the wait: a cooldown may have begun meanwhile.
-            return self.gate_is_open().await;
+            return self.check_cooldown().await;
         }
         for _ in 0..limits::STATE_TRIES_MAX {
             let reservation = self.wait_for_reservation().await?;
-            self.gate_is_open().await?;
+            self.check_cooldown().await?;
             // Reading the cooldown takes time in which the reservation can pass, and those of other
             // workers with it: all would send at once.
             let late_ms = self.now().ms_since(reservation);
@@ -77,13 +77,13 @@ impl<S: StateStore> Permit<'_, S> {
     }
 
     /// Returns `Ok` outside a cooldown of the group. Reads it if no run of this process has lately.
-    pub(crate) async fn gate_is_open(&self) -> Result<(), NotNow> {
-        let (gates, group) = (&self.permits.gates, self.group);
-        if gates.is_stale(group, self.now()) {
+    pub(crate) async fn check_cooldown(&self) -> Result<(), NotNow> {
+        let (cooldowns, group) = (&self.permits.cooldowns, self.group);
+        if cooldowns.is_stale(group, self.now()) {
             self.look().await.map_err(NotNow::State)?;
         }
-        match gates.closed(group, self.now()) {
-            Some(gate) => Err(closed(&gate)),
+        match cooldowns.closed(group, self.now()) {
+            Some(cooldown) => Err(closed(&cooldown)),
             None => Ok(()),
         }
     }
@@ -92,7 +92,9 @@ impl<S: StateStore> Permit<'_, S> {
     pub(crate) async fn look(&self) -> Result<(), NotWritten> {
         let Holder { store, .. } = self.holder;
         let state = self.holder.insist(|| store.rate_state(self.group)).await?;
-        self.permits.gates.seen(self.group, state.gate, self.now());
+        self.permits
+            .cooldowns
+            .seen(self.group, state.cooldown, self.now());
         let steady_ms = self.steady_ms();
         self.permits
             .clocks
@@ -222,21 +224,21 @@ impl<S: StateStore> Permit<'_, S> {
             }
         });
         let (given, asked) = given.await.map_err(NotNow::State)?;
-        let gates = &self.permits.gates;
+        let cooldowns = &self.permits.cooldowns;
         match given {
             ReservationResponse::From { first } => {
-                gates.seen(self.group, None, self.now());
+                cooldowns.seen(self.group, None, self.now());
                 self.permits.reservations.keep(self.group, first, &asked);
                 Ok(())
             }
             ReservationResponse::Later { at } => {
-                gates.seen(self.group, None, self.now());
+                cooldowns.seen(self.group, None, self.now());
                 let why = "its rate group waits: every turn in the next few seconds is taken";
                 Err(NotNow::Until(at, why.to_owned()))
             }
-            ReservationResponse::Closed(gate) => {
-                gates.seen(self.group, Some(gate.clone()), self.now());
-                Err(closed(&gate))
+            ReservationResponse::Closed(cooldown) => {
+                cooldowns.seen(self.group, Some(cooldown.clone()), self.now());
+                Err(closed(&cooldown))
             }
         }
     }
@@ -289,7 +291,7 @@ impl<S: StateStore> Permit<'_, S> {
     }
 }
 
-fn closed(gate: &RateGate) -> NotNow {
-    let why = format!("its rate group waits: {}", gate.reason);
-    NotNow::Until(gate.not_before, why)
+fn closed(cooldown: &Cooldown) -> NotNow {
+    let why = format!("its rate group waits: {}", cooldown.reason);
+    NotNow::Until(cooldown.not_before, why)
 }

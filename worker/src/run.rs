@@ -201,7 +201,7 @@ impl<S: StateStore, O: Outfit> Worker<S, O> {
         let _slot = self.permits.slots.take(group);
         let permit = self.permit(task, &source, budget);
         permit.look().await?;
-        if let Err(not_now) = permit.gate_is_open().await {
+        if let Err(not_now) = permit.check_cooldown().await {
             return self.not_now(&lease, not_now).await;
         }
         if let Some(until) = self.reservation_of_another(task, group) {

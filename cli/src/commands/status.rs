@@ -94,16 +94,16 @@ async fn standing_of(
     surroundings: &Surroundings<'_>,
 ) -> anyhow::Result<Standing> {
     let now = surroundings.now;
-    let (view, gate) = match source {
+    let (view, cooldown) = match source {
         // None of its windows waits for its rate group.
         Reading::Listed(view) => (view, None),
         Reading::Exact(record) => {
             let view = read_still(store, record, now).await?;
-            (view, known.gate(now).cloned())
+            (view, known.cooldown(now).cloned())
         }
     };
     let clocks = known.time(&view.record, now);
-    Ok(Standing::of(&view, gate, &clocks, surroundings))
+    Ok(Standing::of(&view, cooldown, &clocks, surroundings))
 }
 
 /// The sources of the configuration, in their stored form.

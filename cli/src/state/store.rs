@@ -11,7 +11,7 @@ use windlass_core::span::Span;
 use windlass_core::split::WindowSplit;
 use windlass_core::time::Timestamp;
 use windlass_core::trust::{ClockOffset, RateState};
-use windlass_core::wait::RateGate;
+use windlass_core::wait::Cooldown;
 use windlass_core::window::Window;
 use windlass_state::dynamodb::DynamoStore;
 use windlass_state::sqlite::SqliteStore;
@@ -169,8 +169,8 @@ impl StateStore for Store {
         on!(self, store => store.store_clock(group, clock, origin))
     }
 
-    async fn close_rate_gate(&self, gate: &RateGate, now: Timestamp) -> Result<(), StateError> {
-        on!(self, store => store.close_rate_gate(gate, now))
+    async fn start_cooldown(&self, cooldown: &Cooldown, now: Timestamp) -> Result<(), StateError> {
+        on!(self, store => store.start_cooldown(cooldown, now))
     }
 
     async fn reserve_requests(

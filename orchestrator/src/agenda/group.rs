@@ -233,14 +233,14 @@ impl Group {
             limits: self.limits,
             allowance: room,
             spare: spare.clone(),
-            gate: None,
+            cooldown: None,
             known: Known::AtRest,
         };
         let visited = tick.visit(&mut visit, outbox).instrument(tick.span());
         let reports = visited.await;
         let before = self.closed_until;
-        self.closed_until = visit.gate;
-        board.reschedule(&Due::Group(self.name.clone()), before, visit.gate);
+        self.closed_until = visit.cooldown;
+        board.reschedule(&Due::Group(self.name.clone()), before, visit.cooldown);
         let in_flight_max = self.limits.in_flight_max;
         let left = in_flight_max.saturating_sub(visit.in_flight());
         let unused = visit.allowance.min(left);
@@ -258,7 +258,7 @@ impl Group {
             // Planned again soon, so that it does not delay the others.
             let is_withheld = spare.withholds(&view.record.definition);
             let failed =
-                report.error.is_some() || is_withheld || (unused > 0 && visit.gate.is_none());
+                report.error.is_some() || is_withheld || (unused > 0 && visit.cooldown.is_none());
             if failed && !(places.is_empty() && report.error.is_none()) {
                 places.clear();
                 due = due.min(tick.now.plus_ms(RETRY_MS));

@@ -16,14 +16,14 @@ use crate::testing::*;
 
 /// A clock whose sleep ends on request. One tick sleeps on it, once.
 #[derive(Debug, Clone, Default)]
-struct Gate {
+struct Stall {
     /// Raised when the tick sleeps.
     reached: Arc<Notify>,
     /// Raised to let it continue.
     opened: Arc<Notify>,
 }
 
-impl Clock for Gate {
+impl Clock for Stall {
     fn now(&self) -> Timestamp {
         NOW
     }
@@ -33,17 +33,17 @@ impl Clock for Gate {
     }
 
     fn sleep(&self, _: i64) -> Sleep {
-        let gate = self.clone();
+        let stall = self.clone();
         Box::pin(async move {
-            gate.reached.notify_one();
-            gate.opened.notified().await;
+            stall.reached.notify_one();
+            stall.opened.notified().await;
         })
     }
 }
 
 /// A tick that has stalled.
 pub(super) struct StalledTick {
-    gate: Gate,
+    stall: Stall,
     rest: LocalBoxFuture<'static, ()>,
 }
 
@@ -51,7 +51,7 @@ impl StalledTick {
     /// Begins a tick at `now` that stalls after so many `writes`, before the next one; `None` when
     /// it has ended without a next one.
     pub(super) async fn begin(store: &MemoryStore, writes: u64, now: Timestamp) -> Option<Self> {
-        let gate = Gate::default();
+        let stall = Stall::default();
         let made = AtomicU64::new(0);
         let stalling = FailingStore::new(store.clone(), move |operation, _| {
             if operation.is_write() && made.fetch_add(1, Ordering::Relaxed) == writes {
@@ -60,20 +60,20 @@ impl StalledTick {
                 Fault::None
             }
         })
-        .with_clock(Arc::new(gate.clone()));
+        .with_clock(Arc::new(stall.clone()));
         let run: LocalBoxFuture<'static, ()> = Box::pin(async move {
             tick(&stalling, &Sent::default(), now).await;
         });
-        let rest = match select(run, pin!(gate.reached.notified())).await {
+        let rest = match select(run, pin!(stall.reached.notified())).await {
             Either::Left(_) => None,
             Either::Right(((), rest)) => Some(rest),
         };
-        rest.map(|rest| Self { gate, rest })
+        rest.map(|rest| Self { stall, rest })
     }
 
     /// Resumes it, to its end.
     pub(super) async fn resume(self) {
-        self.gate.opened.notify_one();
+        self.stall.opened.notify_one();
         self.rest.await;
     }
 }

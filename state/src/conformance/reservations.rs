@@ -4,7 +4,7 @@ use futures_util::future::join_all;
 use windlass_core::ids::RateGroup;
 use windlass_core::reservation::{ReservationRequest, ReservationResponse};
 use windlass_core::time::{SECOND_MS, Timestamp};
-use windlass_core::wait::RateGate;
+use windlass_core::wait::Cooldown;
 
 use super::fixtures::at;
 use crate::error::StateError;
@@ -19,8 +19,8 @@ fn group() -> RateGroup {
     "okta:acme".parse().expect("a valid group")
 }
 
-fn gate(minute: i64) -> RateGate {
-    RateGate {
+fn cooldown(minute: i64) -> Cooldown {
+    Cooldown {
         group: group(),
         not_before: at(minute),
         reason: "429".to_owned(),
@@ -100,10 +100,10 @@ pub async fn active_cooldown_grants_no_reservation<S: StateStore>(store: S) {
     let group = group();
     assert_eq!(take(&store, &group, &asked(at(0))).await, from(at(0)));
     store
-        .close_rate_gate(&gate(5), at(0))
+        .start_cooldown(&cooldown(5), at(0))
         .await
         .expect("closed");
-    let closed = ReservationResponse::Closed(gate(5));
+    let closed = ReservationResponse::Closed(cooldown(5));
     assert_eq!(take(&store, &group, &asked(at(1))).await, closed);
     assert_eq!(take(&store, &group, &asked(at(5))).await, from(at(5)));
 }
@@ -112,27 +112,33 @@ pub async fn reservations_and_cooldown_preserve_each_other<S: StateStore>(store:
     let group = group();
     let now = at(0);
     take(&store, &group, &asked(now)).await;
-    store.close_rate_gate(&gate(-1), now).await.expect("closed");
+    store
+        .start_cooldown(&cooldown(-1), now)
+        .await
+        .expect("closed");
     let next = now.plus_ms(3 * SECOND_MS);
     let given = take(&store, &group, &asked(now)).await;
-    assert_eq!(given, from(next), "closing kept the turns");
-    assert_eq!(store.rate_gate(&group).await, Ok(Some(gate(-1))));
-    store.close_rate_gate(&gate(1), now).await.expect("closed");
-    assert_eq!(store.rate_gate(&group).await, Ok(Some(gate(1))));
+    assert_eq!(given, from(next), "a cooldown keeps the reservations");
+    assert_eq!(store.cooldown(&group).await, Ok(Some(cooldown(-1))));
+    store
+        .start_cooldown(&cooldown(1), now)
+        .await
+        .expect("closed");
+    assert_eq!(store.cooldown(&group).await, Ok(Some(cooldown(1))));
     let given = take(&store, &group, &asked(at(1))).await;
     assert_eq!(given, from(at(1)));
-    let kept = store.rate_gate(&group).await;
-    assert_eq!(kept, Ok(Some(gate(1))), "taking kept the gate");
+    let kept = store.cooldown(&group).await;
+    assert_eq!(kept, Ok(Some(cooldown(1))), "taking kept the cooldown");
 }
 
 pub async fn reservations_alone_set_no_cooldown<S: StateStore>(store: S) {
     let group = group();
     take(&store, &group, &asked(at(0))).await;
-    assert_eq!(store.rate_gate(&group).await, Ok(None));
+    assert_eq!(store.cooldown(&group).await, Ok(None));
     store
-        .close_rate_gate(&gate(-10), at(0))
+        .start_cooldown(&cooldown(-10), at(0))
         .await
         .expect("closed");
-    let closed = store.rate_gate(&group).await;
-    assert_eq!(closed, Ok(Some(gate(-10))));
+    let closed = store.cooldown(&group).await;
+    assert_eq!(closed, Ok(Some(cooldown(-10))));
 }

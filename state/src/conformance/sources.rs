@@ -5,7 +5,7 @@ use windlass_core::limits;
 use windlass_core::shard::Shard;
 use windlass_core::source::{BlockChange, Policy, SourceDefinition};
 use windlass_core::trust::{ClockOffset, RateState};
-use windlass_core::wait::RateGate;
+use windlass_core::wait::Cooldown;
 
 use super::fixtures::{at, blocked, definition, okta, policy, progress, shard};
 use crate::error::StateError;
@@ -109,13 +109,16 @@ pub async fn vendor_clock_is_stored_beside_cooldown<S: StateStore>(store: S) {
         .await
         .expect("stored");
     let state = store.rate_state(&group).await.expect("read");
-    assert_eq!((state.clock, state.gate), (Some(first), None));
-    let gate = RateGate {
+    assert_eq!((state.clock, state.cooldown), (Some(first), None));
+    let cooldown = Cooldown {
         group: group.clone(),
         not_before: at(10),
         reason: "429".to_owned(),
     };
-    store.close_rate_gate(&gate, at(0)).await.expect("closed");
+    store
+        .start_cooldown(&cooldown, at(0))
+        .await
+        .expect("closed");
     // The last write counts, even an older one from a clock that was set back, or one without an
     // offset.
     for last in [clock(Some(5), 2), clock(None, 0), clock(Some(0), -60)] {
@@ -126,7 +129,7 @@ pub async fn vendor_clock_is_stored_beside_cooldown<S: StateStore>(store: S) {
         let state = store.rate_state(&group).await.expect("read");
         assert_eq!(state.clock, Some(last));
         assert_eq!(state.origin.as_deref(), Some("https://two.test"));
-        assert_eq!(state.gate.as_ref(), Some(&gate));
+        assert_eq!(state.cooldown.as_ref(), Some(&cooldown));
     }
     let other = "okta:acme-eu".parse().expect("a valid group");
     let other = store.rate_state(&other).await.expect("read");
@@ -134,60 +137,57 @@ pub async fn vendor_clock_is_stored_beside_cooldown<S: StateStore>(store: S) {
 }
 
 pub async fn cooldown_only_moves_later<S: StateStore>(store: S) {
-    let gate = |group: &str, minute, reason: &str| RateGate {
+    let cooldown = |group: &str, minute, reason: &str| Cooldown {
         group: group.parse().expect("a valid group"),
         not_before: at(minute),
         reason: reason.to_owned(),
     };
-    let first = gate("okta:acme", 10, "429");
-    assert_eq!(store.rate_gate(&first.group).await, Ok(None));
-    store.close_rate_gate(&first, at(0)).await.expect("closed");
+    let first = cooldown("okta:acme", 10, "429");
+    assert_eq!(store.cooldown(&first.group).await, Ok(None));
+    store.start_cooldown(&first, at(0)).await.expect("closed");
     for shorter in [
-        gate("okta:acme", 9, "shorter"),
-        gate("okta:acme", 10, "the same"),
+        cooldown("okta:acme", 9, "shorter"),
+        cooldown("okta:acme", 10, "the same"),
     ] {
         store
-            .close_rate_gate(&shorter, at(0))
+            .start_cooldown(&shorter, at(0))
             .await
             .expect("no error");
-        assert_eq!(store.rate_gate(&first.group).await, Ok(Some(first.clone())));
+        assert_eq!(store.cooldown(&first.group).await, Ok(Some(first.clone())));
     }
-    let longer = gate("okta:acme", 11, "longer");
-    store.close_rate_gate(&longer, at(0)).await.expect("closed");
-    assert_eq!(store.rate_gate(&first.group).await, Ok(Some(longer)));
+    let longer = cooldown("okta:acme", 11, "longer");
+    store.start_cooldown(&longer, at(0)).await.expect("closed");
+    assert_eq!(store.cooldown(&first.group).await, Ok(Some(longer)));
     assert_eq!(
-        store.rate_gate(&gate("okta:acme-eu", 0, "").group).await,
+        store.cooldown(&cooldown("okta:acme-eu", 0, "").group).await,
         Ok(None)
     );
 }
 
 pub async fn implausible_cooldown_is_replaced<S: StateStore>(store: S) {
-    let gate = |not_before, reason: &str| RateGate {
+    let cooldown = |not_before, reason: &str| Cooldown {
         group: "okta:acme".parse().expect("a valid group"),
         not_before,
         reason: reason.to_owned(),
     };
     let latest = at(0).plus_ms(limits::WAIT_MS_MAX + limits::CLOCK_SKEW_MS);
-    let possible = gate(latest, "as late as can be");
-    let wrong = gate(latest.plus_ms(1), "by a clock that is wrong");
-    let shorter = gate(at(10), "429");
+    let possible = cooldown(latest, "as late as can be");
+    let wrong = cooldown(latest.plus_ms(1), "by a clock that is wrong");
+    let shorter = cooldown(at(10), "429");
     store
-        .close_rate_gate(&possible, at(0))
+        .start_cooldown(&possible, at(0))
         .await
         .expect("closed");
     store
-        .close_rate_gate(&shorter, at(0))
+        .start_cooldown(&shorter, at(0))
         .await
         .expect("no error");
     let group = &shorter.group;
-    assert_eq!(store.rate_gate(group).await, Ok(Some(possible)));
-    store.close_rate_gate(&wrong, at(0)).await.expect("closed");
-    assert_eq!(store.rate_gate(group).await, Ok(Some(wrong)));
-    store
-        .close_rate_gate(&shorter, at(0))
-        .await
-        .expect("closed");
-    assert_eq!(store.rate_gate(group).await, Ok(Some(shorter.clone())));
+    assert_eq!(store.cooldown(group).await, Ok(Some(possible)));
+    store.start_cooldown(&wrong, at(0)).await.expect("closed");
+    assert_eq!(store.cooldown(group).await, Ok(Some(wrong)));
+    store.start_cooldown(&shorter, at(0)).await.expect("closed");
+    assert_eq!(store.cooldown(group).await, Ok(Some(shorter.clone())));
 }
 
 pub async fn source_is_found_only_on_its_shard<S: StateStore>(store: S) {

@@ -12,7 +12,7 @@ use windlass_core::lease::Lease;
 use windlass_core::source::Blocked;
 use windlass_core::time::Timestamp;
 use windlass_core::transition::Claim;
-use windlass_core::wait::{self, RateGate};
+use windlass_core::wait::{self, Cooldown};
 use windlass_core::window::{Status, Window};
 
 use super::attributes::{Item, PK};
@@ -95,12 +95,12 @@ pub(super) fn has_free_probe(p: &mut Placeholders, seen: &Blocked) -> String {
     format!("{since} AND (attribute_not_exists({probe_at}) OR {as_seen})")
 }
 
-/// The cooldown of the rate group ends before that of `gate`, or later than is plausible at `now`.
-pub(super) fn closes_later(p: &mut Placeholders, gate: &RateGate, now: Timestamp) -> String {
+/// The cooldown of the rate group ends before that of `cooldown`, or later than is plausible at `now`.
+pub(super) fn ends_later(p: &mut Placeholders, cooldown: &Cooldown, now: Timestamp) -> String {
     let absent = is_absent(p);
     let form = p.equals("v", ITEM_VERSION);
     let not_before = p.name("not_before");
-    let later = p.value(gate.not_before.to_string());
+    let later = p.value(cooldown.not_before.to_string());
     let latest = p.value(wait::latest(now).to_string());
     format!("{absent} OR ({form} AND ({not_before} < {later} OR {not_before} > {latest}))")
 }

@@ -6,7 +6,7 @@ use windlass_core::ids::Owner;
 use windlass_core::source::{BlockCause, Blocked};
 use windlass_core::time::Timestamp;
 use windlass_core::transition::{Cause, Event, Release};
-use windlass_core::wait::RateGate;
+use windlass_core::wait::Cooldown;
 
 use super::*;
 use crate::dynamodb::testing::{NOW, Reply, condition_failed, store};
@@ -265,7 +265,7 @@ type Rule<'a> = Box<dyn Fn(&mut Placeholders) -> String + 'a>;
 #[test]
 fn expressions_use_exactly_their_placeholders() {
     let lease = running();
-    let gate = RateGate {
+    let cooldown = Cooldown {
         group: "okta:acme".parse().unwrap(),
         not_before: Timestamp::MAX,
         reason: "429".to_owned(),
@@ -283,7 +283,7 @@ fn expressions_use_exactly_their_placeholders() {
         Box::new(|p| conditions::is_as_seen(p, lease.window())),
         Box::new(|p| conditions::has_version(p, 3)),
         Box::new(|p| conditions::has_free_probe(p, &blocked)),
-        Box::new(|p| conditions::closes_later(p, &gate, NOW)),
+        Box::new(|p| conditions::ends_later(p, &cooldown, NOW)),
         Box::new(|p| conditions::is_unchanged(p, Some(&read), &["version", "held_since"])),
         Box::new(conditions::is_absent_or_ours),
         Box::new(|p| {

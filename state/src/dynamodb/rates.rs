@@ -6,7 +6,7 @@ use windlass_core::ids::RateGroup;
 use windlass_core::reservation::{ReservationRequest, ReservationResponse, give};
 use windlass_core::time::Timestamp;
 use windlass_core::trust::ClockOffset;
-use windlass_core::wait::RateGate;
+use windlass_core::wait::Cooldown;
 
 use super::DynamoStore;
 use super::attributes::read;
@@ -27,18 +27,22 @@ const NEXT_RESERVATION: &str = "next_turn";
 const CLOCK_OFFSET: &str = "clock_offset_ms";
 
 impl DynamoStore {
-    pub(super) async fn close(&self, gate: &RateGate, now: Timestamp) -> Result<(), StateError> {
+    pub(super) async fn close(
+        &self,
+        cooldown: &Cooldown,
+        now: Timestamp,
+    ) -> Result<(), StateError> {
         let mut p = Placeholders::default();
-        let condition = conditions::closes_later(&mut p, gate, now);
+        let condition = conditions::ends_later(&mut p, cooldown, now);
         let closed = RateItem {
-            gate: Some(gate.clone()),
+            cooldown: Some(cooldown.clone()),
             // Omitted, so that the stored one stays.
             next_turn: None,
             clock: None,
             origin: None,
-            group: gate.group.clone(),
+            group: cooldown.group.clone(),
         };
-        let update = setting(&gate.group, closed.to_attributes(), condition, p);
+        let update = setting(&cooldown.group, closed.to_attributes(), condition, p);
         match self.table.update(update, ReturnValue::None).await {
             Ok(_) => Ok(()),
             // The stored cooldown ends no earlier, or the item has a form that this program must
@@ -106,7 +110,7 @@ impl DynamoStore {
                 Some(item) => read(item)?,
                 None => RateItem::new(group.clone()),
             };
-            let (given, next_turn) = give(stored.gate.as_ref(), stored.next_turn, asked);
+            let (given, next_turn) = give(stored.cooldown.as_ref(), stored.next_turn, asked);
             if next_turn.is_none() {
                 return Ok(given);
             }

@@ -17,8 +17,8 @@ fn asked() -> ReservationRequest {
     }
 }
 
-fn gate(ms: i64) -> RateGate {
-    RateGate {
+fn cooldown(ms: i64) -> Cooldown {
+    Cooldown {
         group: group(),
         not_before: NOW.plus_ms(ms),
         reason: "429".to_owned(),
@@ -26,9 +26,9 @@ fn gate(ms: i64) -> RateGate {
 }
 
 /// The item of the group in the wire format.
-fn wire(gate: Option<RateGate>, next_turn: Option<Timestamp>) -> Json {
+fn wire(cooldown: Option<Cooldown>, next_turn: Option<Timestamp>) -> Json {
     let stored = RateItem {
-        gate,
+        cooldown,
         next_turn,
         clock: None,
         origin: None,
@@ -55,7 +55,7 @@ fn done() -> Reply {
 
 #[tokio::test]
 async fn reservation_is_one_read_and_one_write() {
-    let stored = wire(Some(gate(-1)), Some(NOW.plus_ms(500)));
+    let stored = wire(Some(cooldown(-1)), Some(NOW.plus_ms(500)));
     let (store, script, _) = store([found(&stored), done()]);
     let given = store.reserve_requests(&group(), &asked()).await.unwrap();
     let first = NOW.plus_ms(500);
@@ -86,10 +86,10 @@ async fn lost_reservation_race_retries_without_reading() {
 
 #[tokio::test]
 async fn cooldown_between_read_and_write_grants_nothing() {
-    let met = wire(Some(gate(60_000)), None);
+    let met = wire(Some(cooldown(60_000)), None);
     let (store, ..) = store([done(), condition_failed(&met)]);
     let given = store.reserve_requests(&group(), &asked()).await;
-    assert_eq!(given, Ok(ReservationResponse::Closed(gate(60_000))));
+    assert_eq!(given, Ok(ReservationResponse::Closed(cooldown(60_000))));
 }
 
 #[tokio::test]
@@ -117,7 +117,7 @@ async fn reservation_without_reply_is_unknown() {
 
 #[tokio::test]
 async fn newer_rate_item_is_left_alone() {
-    let mut newer = wire(Some(gate(-1)), None);
+    let mut newer = wire(Some(cooldown(-1)), None);
     newer["v"] = json!({ "N": "2" });
     let (store, script, _) = store([found(&newer), condition_failed(&newer)]);
     let taken = store.reserve_requests(&group(), &asked()).await;
@@ -125,7 +125,7 @@ async fn newer_rate_item_is_left_alone() {
         matches!(taken, Err(StateError::Version { .. })),
         "{taken:?}"
     );
-    let closed = store.close_rate_gate(&gate(1), NOW).await;
+    let closed = store.start_cooldown(&cooldown(1), NOW).await;
     assert!(
         matches!(closed, Err(StateError::Version { .. })),
         "{closed:?}"
@@ -136,7 +136,7 @@ async fn newer_rate_item_is_left_alone() {
 #[tokio::test]
 async fn cooldown_write_leaves_reservations() {
     let (store, script, _) = store([done()]);
-    store.close_rate_gate(&gate(1), NOW).await.unwrap();
+    store.start_cooldown(&cooldown(1), NOW).await.unwrap();
     let (operation, how) = &script.asked()[0];
     assert_eq!(operation, "UpdateItem");
     let change = how["UpdateExpression"].as_str().unwrap();

@@ -25,7 +25,7 @@ pub enum Operation {
     Release,
     Decide,
     RateState,
-    CloseRateGate,
+    StartCooldown,
     StoreClock,
     ReserveRequests,
     Remember,

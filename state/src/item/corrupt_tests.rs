@@ -6,8 +6,8 @@ use windlass_core::source::SourceRecord;
 use windlass_core::window::Window;
 
 use super::tests::{
-    PROGRESS, PROGRESS_SUMMARY, RATE_GATE, RATE_RESERVATIONS, SEEN, SOURCE, SOURCE_SWEPT, WINDOW,
-    WINDOW_DONE, WINDOW_SPLIT, WINDOW_UNSENT, attributes,
+    PROGRESS, PROGRESS_SUMMARY, RATE_COOLDOWN, RATE_RESERVATIONS, SEEN, SOURCE, SOURCE_SWEPT,
+    WINDOW, WINDOW_DONE, WINDOW_SPLIT, WINDOW_UNSENT, attributes,
 };
 use super::*;
 
@@ -97,7 +97,7 @@ fn contradictory_items_are_corrupt() {
     assert_corrupt::<SourceRecord>(SOURCE_SWEPT, "sweeps_ms", json!([2, 1]));
     assert_corrupt::<SourceRecord>(SOURCE_SWEPT, "strict_order", json!("by_name"));
     assert_corrupt::<SourceRecord>(SOURCE_SWEPT, "manifest_hash", json!("0123456789ab"));
-    assert_corrupt::<RateItem>(RATE_GATE, "rate_group", json!("a b"));
+    assert_corrupt::<RateItem>(RATE_COOLDOWN, "rate_group", json!("a b"));
     assert_corrupt::<RateItem>(RATE_RESERVATIONS, "next_turn", json!("soon"));
     assert_corrupt::<RateItem>(RATE_RESERVATIONS, "not_before", Value::Null);
     for digests in [

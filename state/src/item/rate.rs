@@ -6,7 +6,7 @@ use windlass_core::ids::RateGroup;
 use windlass_core::invariant::{Consistent, Violation};
 use windlass_core::time::Timestamp;
 use windlass_core::trust::{ClockOffset, RateState};
-use windlass_core::wait::RateGate;
+use windlass_core::wait::Cooldown;
 
 use super::{Attributes, Stored, read, write};
 use crate::error::StateError;
@@ -21,7 +21,7 @@ pub struct RateItem {
     /// The name of the group.
     pub group: RateGroup,
     /// The latest cooldown; `None` if there was none.
-    pub gate: Option<RateGate>,
+    pub cooldown: Option<Cooldown>,
     /// The next free request reservation; `None` if there was none.
     pub next_turn: Option<Timestamp>,
     /// The vendor clock, as last stored.
@@ -35,7 +35,7 @@ impl RateItem {
     pub fn new(group: RateGroup) -> Self {
         Self {
             group,
-            gate: None,
+            cooldown: None,
             next_turn: None,
             clock: None,
             origin: None,
@@ -57,7 +57,7 @@ struct Form {
 impl From<RateItem> for RateState {
     fn from(item: RateItem) -> Self {
         Self {
-            gate: item.gate,
+            cooldown: item.cooldown,
             clock: item.clock,
             origin: item.origin,
         }
@@ -76,13 +76,13 @@ impl Stored for RateItem {
     fn to_attributes(&self) -> Attributes {
         let Self {
             group,
-            gate,
+            cooldown,
             next_turn,
             clock,
             origin,
         } = self.clone();
-        let (not_before, reason) = gate.map_or((NEVER, String::new()), |gate| {
-            (gate.not_before, gate.reason)
+        let (not_before, reason) = cooldown.map_or((NEVER, String::new()), |cooldown| {
+            (cooldown.not_before, cooldown.reason)
         });
         write(&Form {
             rate_group: group,
@@ -107,14 +107,14 @@ impl Stored for RateItem {
                 clock_origin: origin,
             } = form;
             let was_closed = not_before != NEVER || !reason.is_empty();
-            let gate = was_closed.then(|| RateGate {
+            let cooldown = was_closed.then(|| Cooldown {
                 group: group.clone(),
                 not_before,
                 reason,
             });
             Ok(Self {
                 group,
-                gate,
+                cooldown,
                 next_turn,
                 clock: clock_observed_at.map(|observed_at| ClockOffset {
                     offset_ms: clock_offset_ms,

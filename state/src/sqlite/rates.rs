@@ -5,7 +5,7 @@ use windlass_core::ids::RateGroup;
 use windlass_core::reservation::{ReservationRequest, ReservationResponse, give};
 use windlass_core::time::Timestamp;
 use windlass_core::trust::ClockOffset;
-use windlass_core::wait::RateGate;
+use windlass_core::wait::Cooldown;
 
 use super::tables::RATES;
 use crate::apply::stays_closed;
@@ -21,15 +21,15 @@ pub(super) fn of(connection: &Connection, group: &RateGroup) -> Result<RateItem,
 /// Starts the cooldown of a group, in a transaction of the caller's.
 pub(super) fn close(
     connection: &Connection,
-    gate: &RateGate,
+    cooldown: &Cooldown,
     now: Timestamp,
 ) -> Result<(), StateError> {
-    let stored = of(connection, &gate.group)?;
-    if stays_closed(stored.gate.as_ref(), gate, now) {
+    let stored = of(connection, &cooldown.group)?;
+    if stays_closed(stored.cooldown.as_ref(), cooldown, now) {
         return Ok(());
     }
-    let gate = Some(gate.clone());
-    RATES.put(connection, &RateItem { gate, ..stored })
+    let cooldown = Some(cooldown.clone());
+    RATES.put(connection, &RateItem { cooldown, ..stored })
 }
 
 /// Stores the clock of a group's vendor, in a transaction of the caller's.
@@ -56,7 +56,7 @@ pub(super) fn reserve_requests(
     asked: &ReservationRequest,
 ) -> Result<ReservationResponse, StateError> {
     let stored = of(connection, group)?;
-    let (given, next_turn) = give(stored.gate.as_ref(), stored.next_turn, asked);
+    let (given, next_turn) = give(stored.cooldown.as_ref(), stored.next_turn, asked);
     if next_turn.is_some() {
         let next = RateItem {
             next_turn,

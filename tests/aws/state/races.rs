@@ -88,7 +88,7 @@ async fn request_reservations_of_thirty_two_processes_never_overlap() {
     // In sequence and, because no response was lost, without a gap.
     let expected = (0..32).map(|number| at(0).plus_ms(200 * number));
     assert!(expected.eq(firsts.iter().copied()), "{firsts:?}");
-    assert_eq!(store.rate_gate(&group).await, Ok(None));
+    assert_eq!(store.cooldown(&group).await, Ok(None));
 }
 
 #[tokio::test]

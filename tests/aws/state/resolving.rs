@@ -12,7 +12,7 @@ use windlass_core::span::Span;
 use windlass_core::split::WindowSplit;
 use windlass_core::time::Timestamp;
 use windlass_core::trust::{ClockOffset, RateState};
-use windlass_core::wait::RateGate;
+use windlass_core::wait::Cooldown;
 use windlass_core::window::Window;
 use windlass_state::{Created, MoveError, SaveError, SplitError, StateError, StateStore};
 
@@ -170,8 +170,8 @@ impl<S: StateStore> StateStore for Resolving<S> {
         self.0.store_clock(group, clock, origin).await
     }
 
-    async fn close_rate_gate(&self, gate: &RateGate, now: Timestamp) -> Result<(), StateError> {
-        self.0.close_rate_gate(gate, now).await
+    async fn start_cooldown(&self, cooldown: &Cooldown, now: Timestamp) -> Result<(), StateError> {
+        self.0.start_cooldown(cooldown, now).await
     }
 
     async fn reserve_requests(

@@ -9,7 +9,7 @@ use windlass_core::source::{BlockCause, BlockChange, Blocked, SourceDefinition};
 use windlass_core::span::Span;
 use windlass_core::time::DAY_MS;
 use windlass_core::transition::{Cause, Event, Release};
-use windlass_core::wait::RateGate;
+use windlass_core::wait::Cooldown;
 use windlass_orchestrator::{Listed, overview};
 use windlass_state::{DynamoStore, StateStore};
 use windlass_tests::aws::calls::Calls;
@@ -172,17 +172,21 @@ async fn marks_source_and_cooldown_writes_cost_one_unit() {
     }
     let hold = store.hold_source(shard, name, Some(at(1)));
     counted.bills("hold", one, hold).await.unwrap();
-    let gate = RateGate {
+    let cooldown = Cooldown {
         group: source.policy.rate_group,
         not_before: at(10),
         reason: "429".to_owned(),
     };
     counted
-        .bills("gate", one, store.close_rate_gate(&gate, at(0)))
+        .bills("cooldown", one, store.start_cooldown(&cooldown, at(0)))
         .await
         .unwrap();
     counted
-        .bills("gate again", one, store.close_rate_gate(&gate, at(0)))
+        .bills(
+            "cooldown again",
+            one,
+            store.start_cooldown(&cooldown, at(0)),
+        )
         .await
         .unwrap();
 }
@@ -305,8 +309,11 @@ async fn only_shard_listings_read_eventually_consistent() {
     let span = Span::new(at(0), at(60)).unwrap();
     let history = store.history(timeline, span, 10);
     counted.bills("history", read(1.0), history).await.unwrap();
-    let gate = store.rate_gate(&source.policy.rate_group);
-    counted.bills("gate", read(1.0), gate).await.unwrap();
+    let cooldown = store.cooldown(&source.policy.rate_group);
+    counted
+        .bills("cooldown", read(1.0), cooldown)
+        .await
+        .unwrap();
 
     counted.proxy.take_consumed();
     assert_eq!(store.windows_at(timeline, &[]).await, Ok(Vec::new()));

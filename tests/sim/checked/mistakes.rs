@@ -61,7 +61,7 @@ pub(super) fn marks(next: &Progress) -> Progress {
 /// The state of a rate group as returned.
 pub(super) fn rate_state(state: RateState) -> RateState {
     RateState {
-        gate: state.gate.filter(|_| !broken(Break::IgnoreGate)),
+        cooldown: state.cooldown.filter(|_| !broken(Break::IgnoreCooldown)),
         ..state
     }
 }
@@ -75,7 +75,7 @@ pub(super) fn reservations(asked: &ReservationRequest) -> Option<ReservationResp
 /// The reservations that are given, whatever the cooldown.
 pub(super) fn given(given: ReservationResponse, asked: &ReservationRequest) -> ReservationResponse {
     match given {
-        ReservationResponse::Closed(_) if broken(Break::IgnoreGate) => {
+        ReservationResponse::Closed(_) if broken(Break::IgnoreCooldown) => {
             ReservationResponse::From { first: asked.now }
         }
         given => given,

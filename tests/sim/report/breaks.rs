@@ -21,7 +21,7 @@ pub(super) const fn what(way: Break) -> &'static str {
         Break::KeepRejectedToken => "a restarted window keeps its old page token",
         Break::SweepKnowsAll => "a sweep takes every record for delivered",
         Break::RememberBeforeDelivery => "ids are remembered before the sink has the page",
-        Break::IgnoreGate => "a closed rate group is asked all the same",
+        Break::IgnoreCooldown => "a closed rate group is asked all the same",
         Break::IgnoreReservations => "a worker sends requests without reserving them",
         Break::NoScavenge => "an expired lease stays where it is",
         Break::SpentTokenReused => "a page token that works once is sent again",

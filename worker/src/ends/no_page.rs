@@ -62,13 +62,16 @@ impl<S: StateStore, O: Outfit> Run<'_, S, O> {
                 }
                 None => self.block(lease, BlockCause::Refused, &why).await,
             },
-            Disposition::Leave { not_before, gate } => {
+            Disposition::Leave {
+                not_before,
+                cooldown,
+            } => {
                 let now = self.worker.now();
                 let window = lease.window();
                 let (cause, not_before) =
                     causes::left_alone(window, failure.wait_ms, not_before, now);
-                if gate {
-                    self.close_gate(not_before, &why).await?;
+                if cooldown {
+                    self.start_cooldown(not_before, &why).await?;
                 }
                 give_back(cause, not_before).await
             }

@@ -48,7 +48,7 @@ async fn advertised_quota_slows_requests_early() {
         assert_eq!(bench.run().await, Outcome::Completed);
         let slept_ms = bench.clock.slept_ms();
         assert!((40_000..60_000).contains(&slept_ms), "{slept_ms}");
-        assert_eq!(bench.gate().await, None);
+        assert_eq!(bench.cooldown().await, None);
     }
 }
 
@@ -81,5 +81,5 @@ async fn remaining_quota_is_divided_among_workers() {
     // seconds. The remaining 2 may be in flight at the other two workers.
     assert_eq!(bench.asked(), ["-", "p1", "p2"]);
     assert_eq!(bench.clock.slept_ms(), 10_500);
-    assert!(bench.gate().await.is_some());
+    assert!(bench.cooldown().await.is_some());
 }

@@ -223,9 +223,9 @@ impl Bench {
             .unwrap()
     }
 
-    pub(super) async fn gate(&self) -> Option<windlass_core::wait::RateGate> {
+    pub(super) async fn cooldown(&self) -> Option<windlass_core::wait::Cooldown> {
         let group = &definition().policy.rate_group;
-        self.store.rate_gate(group).await.unwrap()
+        self.store.cooldown(group).await.unwrap()
     }
 
     pub(super) async fn task(&self) -> Task {
@@ -283,8 +283,8 @@ impl Bench {
     }
 
     pub(super) async fn wait_until_due(&self) {
-        let gate = self.gate().await.map(|gate| gate.not_before);
-        if let Some(at) = self.window().await.not_before().max(gate) {
+        let cooldown = self.cooldown().await.map(|cooldown| cooldown.not_before);
+        if let Some(at) = self.window().await.not_before().max(cooldown) {
             let wait_ms = at.ms_since(self.clock.now());
             self.clock.advance_ms(wait_ms.max(0));
         }

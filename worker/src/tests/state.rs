@@ -50,7 +50,7 @@ async fn failed_state_call_is_retried_and_resolved() {
 
 #[tokio::test]
 async fn release_and_cooldown_happen_once_despite_lost_reply() {
-    for operation in [Operation::Release, Operation::CloseRateGate] {
+    for operation in [Operation::Release, Operation::StartCooldown] {
         for fault in [Fault::LoseReply, Fault::Refuse] {
             let bench = Bench::new(|asked| match asked.number {
                 1 => Ok(answer(429, &[("retry-after", "600")], "{}")),
@@ -61,7 +61,7 @@ async fn release_and_cooldown_happen_once_despite_lost_reply() {
             assert!(matches!(outcome, Outcome::Yielded { .. }), "{outcome:?}");
             let window = bench.window().await;
             assert_eq!((window.status(), window.epoch()), (Status::Ready, 3));
-            assert!(bench.gate().await.is_some());
+            assert!(bench.cooldown().await.is_some());
             assert_eq!(bench.run_when_due().await, Outcome::Completed);
         }
     }

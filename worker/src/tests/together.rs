@@ -15,7 +15,7 @@ use windlass_core::reservation::{ReservationRequest, ReservationResponse};
 use windlass_core::source::SourceRecord;
 use windlass_core::task::{Task, TaskWindow};
 use windlass_core::time::{MINUTE_MS, SECOND_MS};
-use windlass_core::wait::RateGate;
+use windlass_core::wait::Cooldown;
 use windlass_core::{Status, Timestamp, WindowId};
 use windlass_sink::memory::MemorySink;
 use windlass_state::failing::{FailingStore, Fault, Operation};
@@ -253,7 +253,7 @@ async fn only_near_reservation_is_waited_for() {
                 matches!(outcome, Outcome::Yielded { not_before, .. } if not_before == until),
                 "{outcome:?}"
             );
-            assert_eq!((bench.asked().len(), bench.gate().await), (0, None));
+            assert_eq!((bench.asked().len(), bench.cooldown().await), (0, None));
             assert_eq!(bench.window().await.attempts(), 0);
         }
     }
@@ -328,10 +328,10 @@ async fn request_rate_lowered_after_dispatch_holds() {
 }
 
 /// A run of five pages, in the middle of which another process starts a cooldown and `ms` pass.
-async fn gate_closes_and(ms: i64) -> (Outcome, Bench) {
+async fn cooldown_starts_and(ms: i64) -> (Outcome, Bench) {
     let bench = Bench::new(|asked| well(asked.page, 5)).await;
     let (store, clock) = (bench.store.clone(), bench.clock.clone());
-    let gate = RateGate {
+    let cooldown = Cooldown {
         group: bench.definition.policy.rate_group.clone(),
         not_before: after(5 * MINUTE_MS),
         reason: "told to slow down".to_owned(),
@@ -339,7 +339,7 @@ async fn gate_closes_and(ms: i64) -> (Outcome, Bench) {
     let worker = bench.worker_with(move |operation, call| {
         use futures_util::FutureExt as _;
         if (operation, call) == (Operation::Checkpoint, 2) {
-            let closed = store.close_rate_gate(&gate, clock.now()).now_or_never();
+            let closed = store.start_cooldown(&cooldown, clock.now()).now_or_never();
             closed.expect("memory answers at once").unwrap();
             clock.advance_ms(ms);
         }
@@ -351,7 +351,7 @@ async fn gate_closes_and(ms: i64) -> (Outcome, Bench) {
 
 #[tokio::test]
 async fn foreign_cooldown_stops_run_within_seconds() {
-    let (outcome, bench) = gate_closes_and(limits::GATE_READ_MS + 1).await;
+    let (outcome, bench) = cooldown_starts_and(limits::COOLDOWN_READ_MS + 1).await;
     let until = Some(after(5 * MINUTE_MS));
     assert!(
         matches!(outcome, Outcome::Yielded { not_before, .. } if not_before == until),
@@ -367,7 +367,7 @@ async fn foreign_cooldown_stops_run_within_seconds() {
 
 #[tokio::test]
 async fn cooldown_is_not_reread_within_seconds() {
-    let (outcome, bench) = gate_closes_and(limits::GATE_READ_MS).await;
+    let (outcome, bench) = cooldown_starts_and(limits::COOLDOWN_READ_MS).await;
     assert_eq!(outcome, Outcome::Completed);
     assert_eq!(bench.asked().len(), 5);
 }

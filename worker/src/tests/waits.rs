@@ -32,7 +32,7 @@ async fn long_wait_becomes_group_cooldown() {
             (Status::Ready, until)
         );
         assert_eq!((window.attempts(), window.setbacks()), (0, 0));
-        assert_eq!(bench.gate().await.unwrap().not_before, after(HOUR_MS));
+        assert_eq!(bench.cooldown().await.unwrap().not_before, after(HOUR_MS));
         assert_eq!(bench.asked().len(), 1);
         assert!(bench.clock.slept_ms() < SECOND_MS);
         assert_eq!(bench.run_when_due().await, Outcome::Completed);
@@ -45,7 +45,7 @@ async fn short_wait_is_slept_through() {
     assert_eq!(bench.run().await, Outcome::Completed);
     assert_eq!(bench.clock.slept_ms(), 3_000);
     assert_eq!(bench.asked(), ["-", "-", "p1"]);
-    assert_eq!((bench.output(), bench.gate().await), (all(2), None));
+    assert_eq!((bench.output(), bench.cooldown().await), (all(2), None));
 }
 
 #[tokio::test]
@@ -57,8 +57,8 @@ async fn http_429_without_wait_grows_cooldown() {
             bench.run_when_due().await,
             Outcome::Yielded { .. }
         ));
-        let gate = bench.gate().await.unwrap();
-        waits.push(gate.not_before.ms_since(bench.clock.now()));
+        let cooldown = bench.cooldown().await.unwrap();
+        waits.push(cooldown.not_before.ms_since(bench.clock.now()));
     }
     assert!(waits[5] > 8 * waits[0], "{waits:?}");
     assert_eq!(bench.window().await.attempts(), 0);
@@ -109,14 +109,14 @@ async fn slow_request_rate_sets_cooldown_per_page() {
             (window.page(), bench.asked().len()),
             (page, page.try_into().unwrap())
         );
-        let gate = bench.gate().await.unwrap();
-        assert_eq!(gate.not_before.ms_since(bench.clock.now()), SLOW_MS);
-        assert_eq!(gate.reason, "its declared pace");
+        let cooldown = bench.cooldown().await.unwrap();
+        assert_eq!(cooldown.not_before.ms_since(bench.clock.now()), SLOW_MS);
+        assert_eq!(cooldown.reason, "its declared pace");
         bench.wait_until_due().await;
     }
     assert_eq!(bench.run().await, Outcome::Completed);
-    let gate = bench.gate().await.unwrap();
-    assert_eq!(gate.not_before.ms_since(bench.clock.now()), SLOW_MS);
+    let cooldown = bench.cooldown().await.unwrap();
+    assert_eq!(cooldown.not_before.ms_since(bench.clock.now()), SLOW_MS);
     assert_eq!((bench.output(), bench.clock.slept_ms()), (all(3), 0));
 }
 
@@ -154,7 +154,7 @@ async fn slow_request_rate_holds_for_failing_requests() {
     bench.pace = Some(1);
     assert!(matches!(bench.run().await, Outcome::Yielded { .. }));
     assert_eq!(bench.asked().len(), 1);
-    assert_eq!(bench.gate().await.unwrap().not_before, after(SLOW_MS));
+    assert_eq!(bench.cooldown().await.unwrap().not_before, after(SLOW_MS));
 }
 
 #[tokio::test]
@@ -171,7 +171,7 @@ async fn spent_quota_sets_cooldown_after_checkpoint() {
     .await;
     assert!(matches!(bench.run().await, Outcome::Yielded { .. }));
     assert_eq!(bench.window().await.page(), 1);
-    assert_eq!(bench.gate().await.unwrap().not_before, after(120_000));
+    assert_eq!(bench.cooldown().await.unwrap().not_before, after(120_000));
     assert_eq!(bench.asked(), ["-"]);
     assert_eq!(bench.run_when_due().await, Outcome::Completed);
     assert_eq!((bench.output(), bench.written()), (all(2), all(2)));
@@ -187,5 +187,5 @@ async fn quota_spent_by_last_page_sets_cooldown() {
     })
     .await;
     assert_eq!(bench.run().await, Outcome::Completed);
-    assert_eq!(bench.gate().await.unwrap().not_before, after(120_000));
+    assert_eq!(bench.cooldown().await.unwrap().not_before, after(120_000));
 }

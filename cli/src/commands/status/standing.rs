@@ -12,7 +12,7 @@ use windlass_core::source::{Blocked, SourceDefinition, SourceRecord};
 use windlass_core::summary::Summary;
 use windlass_core::time::{MINUTE_MS, Timestamp};
 use windlass_core::trust::{Difference, PlanTime};
-use windlass_core::wait::RateGate;
+use windlass_core::wait::Cooldown;
 use windlass_core::window::{Status, Window};
 use windlass_orchestrator::{SourceView, oldest_in_trouble};
 
@@ -64,7 +64,7 @@ pub(super) struct Standing {
     /// The time of the reading, by the vendor clock.
     vendor_now: Timestamp,
     late: Late,
-    gate: Option<RateGate>,
+    cooldown: Option<Cooldown>,
     /// The difference between the machine clock and the vendor clock, and the vendor's name.
     clocks: Option<(Difference, String)>,
     /// The end of windows that a wrong clock created beyond the present; `None` without any.
@@ -112,11 +112,11 @@ impl Failure {
 }
 
 impl Standing {
-    /// The standing of the source of `view`, with the cooldown `gate` of its rate group and its
+    /// The standing of the source of `view`, with the cooldown of its rate group and its
     /// `clocks`.
     pub(super) fn of(
         view: &SourceView,
-        gate: Option<RateGate>,
+        cooldown: Option<Cooldown>,
         clocks: &PlanTime,
         surroundings: &Surroundings<'_>,
     ) -> Self {
@@ -146,7 +146,7 @@ impl Standing {
             }
             () if running > Some(0) && !surroundings.has_workers => "interrupted",
             () if running > Some(0) => "running",
-            () if gate.is_some() => "waiting",
+            () if cooldown.is_some() => "waiting",
             () if windows.is_none_or(|windows| windows.open > 0) => "open",
             () if is_behind => "behind",
             () if waits_for_clock => "waiting",
@@ -183,7 +183,7 @@ impl Standing {
             now,
             vendor_now,
             late: Late::of(view),
-            gate,
+            cooldown,
             clocks: clocks
                 .difference()
                 .map(|difference| (*difference, definition.connector.clone())),
@@ -238,8 +238,8 @@ impl Standing {
             "late": self.late.to_json(),
             "proposed_settle_ms": self.late.proposed_settle_ms(),
             "sweep_holes": self.late.holes(),
-            "waits_until": self.gate.as_ref().map(|gate| gate.not_before),
-            "waits_for": self.gate.as_ref().map(|gate| &gate.reason),
+            "waits_until": self.cooldown.as_ref().map(|cooldown| cooldown.not_before),
+            "waits_for": self.cooldown.as_ref().map(|cooldown| &cooldown.reason),
             "clock": self.clocks.as_ref().map(|(difference, _)| json!({
                 "ours": difference.ours,
                 "vendor": difference.vendor,

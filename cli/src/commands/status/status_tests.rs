@@ -4,7 +4,7 @@ use windlass_core::Progress;
 use windlass_core::ids::{Lane, Timeline};
 use windlass_core::transition::{Cause, Release};
 use windlass_core::trust::PlanTime;
-use windlass_core::wait::RateGate;
+use windlass_core::wait::Cooldown;
 use windlass_state::StateStore;
 
 use super::*;
@@ -183,32 +183,32 @@ async fn requested_wait_is_shown_once_in_seconds() {
         now,
     };
     store.release(&lease, &release("429")).await.unwrap();
-    let gate = |reason: &str, not_before| RateGate {
+    let cooldown = |reason: &str, not_before| Cooldown {
         group: definition.policy.rate_group.clone(),
         not_before,
         reason: reason.to_owned(),
     };
-    let said = async |gate: RateGate| {
+    let said = async |cooldown: Cooldown| {
         let view = read_still(&store, bench.record().await, now).await.unwrap();
         let address = bench.config().state;
         let clocks = PlanTime::assumed(now);
         Standing::of(
             &view,
-            Some(gate),
+            Some(cooldown),
             &clocks,
             &surroundings(&address, true, now),
         )
         .remarks()
     };
     assert_eq!(
-        said(gate("429", until)).await,
+        said(cooldown("429", until)).await,
         [
             "okta has been failing since 2026-01-01T01:00:00Z and waits until 2026-01-01T01:00:20Z: 429"
         ]
     );
     // A differing reason or time is shown.
-    assert_eq!(said(gate("the budget is spent", until)).await.len(), 2);
-    assert_eq!(said(gate("429", now.plus_ms(1))).await.len(), 2);
+    assert_eq!(said(cooldown("the budget is spent", until)).await.len(), 2);
+    assert_eq!(said(cooldown("429", now.plus_ms(1))).await.len(), 2);
 }
 
 #[tokio::test]

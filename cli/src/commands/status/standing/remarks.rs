@@ -28,17 +28,17 @@ impl Standing {
     /// The failure that delays the oldest open window; `None` if it is only the cooldown of its
     /// rate group: a wait that the vendor requested is stored with both.
     fn failure_of_its_own(&self) -> Option<&Failure> {
-        let is_the_gates = |failure: &Failure| {
-            self.gate.as_ref().is_some_and(|gate| {
+        let is_of_cooldown = |failure: &Failure| {
+            self.cooldown.as_ref().is_some_and(|cooldown| {
                 let waits = failure
                     .waits_until
-                    .is_some_and(|until| until <= gate.not_before);
-                waits && failure.error == gate.reason
+                    .is_some_and(|until| until <= cooldown.not_before);
+                waits && failure.error == cooldown.reason
             })
         };
         self.failure
             .as_ref()
-            .filter(|failure| !is_the_gates(failure))
+            .filter(|failure| !is_of_cooldown(failure))
     }
 
     /// Its waits and failures, one per line, and the time since which it fails.
@@ -57,19 +57,19 @@ impl Standing {
                 };
                 format!("the oldest open window {does}: {error}")
             });
-        if let Some(gate) = &self.gate {
-            let until = second(gate.not_before);
+        if let Some(cooldown) = &self.cooldown {
+            let until = second(cooldown.not_before);
             lines.push(match (&failing, &failure) {
                 (Some(failing), None) => {
-                    format!("{failing} and waits until {until}: {}", gate.reason)
+                    format!("{failing} and waits until {until}: {}", cooldown.reason)
                 }
-                _ => format!("{name} waits until {until}: {}", gate.reason),
+                _ => format!("{name} waits until {until}: {}", cooldown.reason),
             });
         }
         match (failing, failure) {
             (Some(failing), Some(failure)) => lines.push(format!("{failing}; {failure}")),
             (None, Some(failure)) => lines.push(format!("{name}: {failure}")),
-            (Some(failing), None) if self.gate.is_none() => {
+            (Some(failing), None) if self.cooldown.is_none() => {
                 let more = format!("; `windlass windows {name} --open` shows why");
                 lines.push(failing + &more);
             }

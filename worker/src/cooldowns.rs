@@ -6,29 +6,29 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use windlass_core::ids::RateGroup;
 use windlass_core::limits;
 use windlass_core::time::Timestamp;
-use windlass_core::wait::RateGate;
+use windlass_core::wait::Cooldown;
 
 /// The cooldowns as last read. All runs of the process share them, so that one read serves all.
 #[derive(Debug, Default)]
-pub(crate) struct Gates(Mutex<HashMap<RateGroup, Look>>);
+pub(crate) struct Cooldowns(Mutex<HashMap<RateGroup, Look>>);
 
 #[derive(Debug)]
 struct Look {
     at: Timestamp,
-    gate: Option<RateGate>,
+    cooldown: Option<Cooldown>,
 }
 
-impl Gates {
+impl Cooldowns {
     /// Stores the cooldown of `group` as read or written at `now`.
-    pub(crate) fn seen(&self, group: &RateGroup, gate: Option<RateGate>, now: Timestamp) {
-        let look = Look { at: now, gate };
+    pub(crate) fn seen(&self, group: &RateGroup, cooldown: Option<Cooldown>, now: Timestamp) {
+        let look = Look { at: now, cooldown };
         self.looks().insert(group.clone(), look);
     }
 
     /// Returns true if `group` must be read again at `now`.
     pub(crate) fn is_stale(&self, group: &RateGroup, now: Timestamp) -> bool {
         // A read later than `now` was made before the clock was set back.
-        let fresh = 0..=limits::GATE_READ_MS;
+        let fresh = 0..=limits::COOLDOWN_READ_MS;
         let looks = self.looks();
         looks
             .get(group)
@@ -36,10 +36,13 @@ impl Gates {
     }
 
     /// The cooldown of `group`, if it lasted beyond the last read and still lasts at `now`.
-    pub(crate) fn closed(&self, group: &RateGroup, now: Timestamp) -> Option<RateGate> {
+    pub(crate) fn closed(&self, group: &RateGroup, now: Timestamp) -> Option<Cooldown> {
         let looks = self.looks();
-        let gate = looks.get(group)?.gate.as_ref()?;
-        gate.closed_until(now).is_some().then(|| gate.clone())
+        let cooldown = looks.get(group)?.cooldown.as_ref()?;
+        cooldown
+            .closed_until(now)
+            .is_some()
+            .then(|| cooldown.clone())
     }
 
     fn looks(&self) -> MutexGuard<'_, HashMap<RateGroup, Look>> {
@@ -53,30 +56,30 @@ mod tests {
 
     #[test]
     fn cooldown_read_goes_stale() {
-        let gates = Gates::default();
+        let cooldowns = Cooldowns::default();
         let group = "a".parse().unwrap();
         let at = |ms| Timestamp::from_ms(100_000 + ms);
-        assert!(gates.is_stale(&group, at(0)));
-        gates.seen(&group, None, at(0));
-        assert!(!gates.is_stale(&group, at(limits::GATE_READ_MS)));
-        assert!(gates.is_stale(&group, at(limits::GATE_READ_MS + 1)));
-        assert!(gates.is_stale(&group, at(-1)));
-        assert!(gates.is_stale(&"b".parse().unwrap(), at(0)));
+        assert!(cooldowns.is_stale(&group, at(0)));
+        cooldowns.seen(&group, None, at(0));
+        assert!(!cooldowns.is_stale(&group, at(limits::COOLDOWN_READ_MS)));
+        assert!(cooldowns.is_stale(&group, at(limits::COOLDOWN_READ_MS + 1)));
+        assert!(cooldowns.is_stale(&group, at(-1)));
+        assert!(cooldowns.is_stale(&"b".parse().unwrap(), at(0)));
     }
 
     #[test]
     fn cooldown_is_shared_until_it_ends() {
-        let gates = Gates::default();
+        let cooldowns = Cooldowns::default();
         let group: RateGroup = "a".parse().unwrap();
         let at = Timestamp::from_ms;
-        let gate = RateGate {
+        let cooldown = Cooldown {
             group: group.clone(),
             not_before: at(50),
             reason: "told to".to_owned(),
         };
-        gates.seen(&group, Some(gate.clone()), at(0));
-        assert_eq!(gates.closed(&group, at(49)), Some(gate));
-        assert_eq!(gates.closed(&group, at(50)), None);
-        assert_eq!(gates.closed(&"b".parse().unwrap(), at(0)), None);
+        cooldowns.seen(&group, Some(cooldown.clone()), at(0));
+        assert_eq!(cooldowns.closed(&group, at(49)), Some(cooldown));
+        assert_eq!(cooldowns.closed(&group, at(50)), None);
+        assert_eq!(cooldowns.closed(&"b".parse().unwrap(), at(0)), None);
     }
 }
