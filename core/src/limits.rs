@@ -86,7 +86,7 @@ pub const RETRY_DELAY_MAX_MS: i64 = 5 * SECOND_MS;
 pub const WRITE_DELAY_MIN_MS: i64 = 50;
 /// Longest interval of a declared request rate that a worker sleeps through; at a slower rate, the
 /// interval is stored as the rate group's `not_before`.
-pub const PACE_SLEEP_MAX_MS: i64 = 10 * SECOND_MS;
+pub const RATE_SLEEP_MAX_MS: i64 = 10 * SECOND_MS;
 /// Share of a rate group's request rate that is enough for one worker, in requests per minute:
 /// pages seldom take less than half a second. Workers with smaller shares reserve requests.
 pub const SHARE_AMPLE_PER_MINUTE: u32 = 120;
@@ -99,7 +99,7 @@ pub const RESERVED_AHEAD_MS: i64 = 2 * SECOND_MS;
 /// Requests reserved at once at most.
 pub const RESERVATIONS_AT_ONCE_MAX: i64 = 16;
 /// Maximum reservation horizon: the wait of one worker and its reservations after that.
-pub const RESERVATION_MS_MAX: i64 = 2 * PACE_SLEEP_MAX_MS + RESERVED_AHEAD_MS;
+pub const RESERVATION_MS_MAX: i64 = 2 * RATE_SLEEP_MAX_MS + RESERVED_AHEAD_MS;
 /// Maximum age of a worker's knowledge of its rate group's cooldown when it requests a page.
 pub const COOLDOWN_READ_MS: i64 = 5 * SECOND_MS;
 /// First backoff after a failed run.

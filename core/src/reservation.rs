@@ -104,7 +104,7 @@ pub enum Sharing {
 /// enough for one worker is fixed, which costs nothing.
 pub fn sharing(requests_per_minute: u32, workers: u32) -> Sharing {
     let part = requests_per_minute / workers.max(1);
-    let reservations = limits::PACE_SLEEP_MAX_MS / interval_ms(requests_per_minute);
+    let reservations = limits::RATE_SLEEP_MAX_MS / interval_ms(requests_per_minute);
     if part >= limits::SHARE_AMPLE_PER_MINUTE {
         Sharing::Fixed(part)
     } else if reservations < 1 {

@@ -50,7 +50,7 @@ impl Process {
             options: TickOptions {
                 shards: Shards::ALL,
                 dispatch_ms: None,
-                share_pace: false,
+                share_request_rate: false,
                 tasks_per_invocation: 1,
             },
             suspects: None,

@@ -15,7 +15,7 @@ use windlass_state::{Created, MoveError, SaveError, SplitError, StateError, Stat
 use crate::dispatch::Dispatch;
 use crate::outbox::Outbox;
 use crate::report::SourceReport;
-use crate::slots::Pace;
+use crate::slots::TaskRate;
 
 /// The outcome of a plan's writes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,7 +41,7 @@ pub(crate) struct Carrier<'a, S, D> {
     pub(crate) shard: Shard,
     /// Record density of the source so far, which decides which windows are quiet.
     pub(crate) records_per_hour: Option<u64>,
-    pub(crate) pace: Pace,
+    pub(crate) rate: TaskRate,
     /// True if more windows are ready than there are workers.
     pub(crate) crowded: bool,
     /// The clocks of other groups, if its own needs witnesses.
@@ -187,8 +187,8 @@ impl<S: StateStore, D: Dispatch> Carrier<'_, S, D> {
                 id: window.id().clone(),
                 epoch: window.epoch(),
             }],
-            requests_per_minute: self.pace.requests_per_minute,
-            reserves_requests: self.pace.reserves_requests,
+            requests_per_minute: self.rate.requests_per_minute,
+            reserves_requests: self.rate.reserves_requests,
             crowded: self.crowded,
             witnesses: self.witnesses.to_vec(),
         };

@@ -103,7 +103,7 @@ impl Orchestrator {
         let options = TickOptions {
             shards,
             dispatch_ms: Some(self.dispatch_ms),
-            share_pace: true,
+            share_request_rate: true,
             tasks_per_invocation: limits::TASKS_PER_INVOCATION_MAX,
         };
         let tick = Tick {

@@ -46,7 +46,7 @@ impl<S: StateStore, D: Dispatch> Tick<'_, S, D> {
     async fn run_group(&self, views: Vec<SourceView>, outbox: &Outbox<'_, D>) -> Vec<SourceReport> {
         let policies = views.iter().map(|view| &view.record.definition.policy);
         let mut visit = Visit {
-            limits: GroupLimits::of(policies, self.options.share_pace),
+            limits: GroupLimits::of(policies, self.options.share_request_rate),
             views,
             others_in_flight: 0,
             allowance: usize::MAX,

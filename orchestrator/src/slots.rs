@@ -12,7 +12,7 @@ use crate::view::{LaneView, SourceView};
 
 /// The request rate in the tasks of a source.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Pace {
+pub(crate) struct TaskRate {
     pub(crate) requests_per_minute: Option<u32>,
     /// True if the workers of the whole group make request reservations.
     pub(crate) reserves_requests: bool,
@@ -24,7 +24,7 @@ pub(crate) struct GroupLimits {
     /// Most workers of any of its policies.
     workers: u32,
     /// True if each worker keeps its own share of the request rate.
-    shares_pace: bool,
+    shares_request_rate: bool,
     /// True if the rate of some source is so low that workers make request reservations. Then all
     /// do: fixed shares of others would exceed the reserved rate.
     reserves_requests: bool,
@@ -36,46 +36,49 @@ impl GroupLimits {
     /// The limits of a group whose sources have these policies.
     pub(crate) fn of<'a>(
         policies: impl IntoIterator<Item = &'a Policy>,
-        shares_pace: bool,
+        shares_request_rate: bool,
     ) -> Self {
-        let (mut workers, mut paces) = (0, Vec::new());
+        let (mut workers, mut rates) = (0, Vec::new());
         for policy in policies {
             workers = workers.max(policy.group_in_flight);
-            paces.extend(policy.requests_per_minute);
+            rates.extend(policy.requests_per_minute);
         }
         // A source without a declared rate does not widen that of the others.
-        let room = |pace: &u32| match sharing(*pace, workers) {
+        let room = |rate: &u32| match sharing(*rate, workers) {
             Sharing::Fixed(_) => workers,
             Sharing::Reserved { workers_max } => workers_max.min(workers),
             Sharing::Cooldown => 1,
         };
         let reserves_requests =
-            |pace: &u32| matches!(sharing(*pace, workers), Sharing::Reserved { .. });
-        let paced = paces.iter().map(room).filter(|_| shares_pace).min();
+            |rate: &u32| matches!(sharing(*rate, workers), Sharing::Reserved { .. });
+        let per_group = rates.iter().map(room).filter(|_| shares_request_rate).min();
         Self {
             workers,
-            shares_pace,
-            reserves_requests: paces.iter().any(reserves_requests),
-            in_flight_max: to_usize(paced.unwrap_or(workers)),
+            shares_request_rate,
+            reserves_requests: rates.iter().any(reserves_requests),
+            in_flight_max: to_usize(per_group.unwrap_or(workers)),
         }
     }
 
     /// The request rate of a source under `policy`: the whole group's, or, where each worker keeps
     /// its own, its fixed share or its part in the reservations.
-    pub(crate) fn pace_of(&self, policy: &Policy) -> Pace {
-        let whole = Pace {
+    pub(crate) fn task_rate(&self, policy: &Policy) -> TaskRate {
+        let whole = TaskRate {
             requests_per_minute: policy.requests_per_minute,
             reserves_requests: false,
         };
-        let Some(per_minute) = policy.requests_per_minute.filter(|_| self.shares_pace) else {
+        let Some(per_minute) = policy
+            .requests_per_minute
+            .filter(|_| self.shares_request_rate)
+        else {
             return whole;
         };
         match sharing(per_minute, self.workers) {
-            Sharing::Fixed(part) if !self.reserves_requests => Pace {
+            Sharing::Fixed(part) if !self.reserves_requests => TaskRate {
                 requests_per_minute: Some(part),
                 ..whole
             },
-            Sharing::Fixed(_) | Sharing::Reserved { .. } => Pace {
+            Sharing::Fixed(_) | Sharing::Reserved { .. } => TaskRate {
                 reserves_requests: true,
                 ..whole
             },
@@ -165,7 +168,7 @@ pub(crate) struct Room {
     /// True if more windows are ready than there are workers, in its source or its rate group.
     pub(crate) crowded: bool,
     /// The request rate of its workers.
-    pub(crate) pace: Pace,
+    pub(crate) rate: TaskRate,
 }
 
 /// Returns true if `window` waits only for a worker.

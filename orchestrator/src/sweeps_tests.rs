@@ -304,7 +304,7 @@ async fn moved_source_does_not_restart_on_old_shard() {
         options: TickOptions {
             shards: Shards::ALL,
             dispatch_ms: Some(LEASE_MS),
-            share_pace: true,
+            share_request_rate: true,
             tasks_per_invocation: 1,
         },
         suspects: None,
@@ -317,7 +317,7 @@ async fn moved_source_does_not_restart_on_old_shard() {
         most: 8,
         allowance: usize::MAX,
         crowded: false,
-        pace: GroupLimits::of([&moved.policy], true).pace_of(&moved.policy),
+        rate: GroupLimits::of([&moved.policy], true).task_rate(&moved.policy),
     };
     let group = view.record.definition.policy.rate_group.clone();
     let known = Known::read(tick.store, &group).await.unwrap();

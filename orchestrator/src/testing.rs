@@ -162,7 +162,7 @@ pub(crate) async fn tick<S: StateStore>(store: &S, dispatch: &Sent, now: Timesta
     let options = TickOptions {
         shards: Shards::ALL,
         dispatch_ms: Some(LEASE_MS),
-        share_pace: true,
+        share_request_rate: true,
         tasks_per_invocation: 1,
     };
     Tick {

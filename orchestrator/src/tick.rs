@@ -43,7 +43,7 @@ pub struct TickOptions {
     pub dispatch_ms: Option<i64>,
     /// True if each worker keeps its own share of a group's request rate. False when all workers
     /// are one process, which keeps the rate of the whole group.
-    pub share_pace: bool,
+    pub share_request_rate: bool,
     /// Most quiet windows that share a worker; 1 where workers cost nothing.
     pub tasks_per_invocation: usize,
 }
@@ -122,7 +122,7 @@ impl<S: StateStore, D: Dispatch> Tick<'_, S, D> {
                 shard,
                 // A sweep delivers few records and reads those of the live lane.
                 records_per_hour: lane.records_per_hour().max(live_records),
-                pace: room.pace,
+                rate: room.rate,
                 crowded: room.crowded,
                 witnesses: known.witnesses(),
                 report: &mut *report,
@@ -241,11 +241,11 @@ mod histories;
 #[path = "holes_tests.rs"]
 mod holes;
 #[cfg(test)]
-#[path = "pace_tests.rs"]
-mod pace;
-#[cfg(test)]
 #[path = "races_tests.rs"]
 mod races;
+#[cfg(test)]
+#[path = "rate_tests.rs"]
+mod rate;
 #[cfg(test)]
 #[path = "retention_tests.rs"]
 mod retention;

@@ -100,7 +100,7 @@ impl<S: StateStore, D: Dispatch> Tick<'_, S, D> {
                 most,
                 allowance: visit.allowance,
                 crowded: crowded[view],
-                pace: visit.limits.pace_of(&source.record.definition.policy),
+                rate: visit.limits.task_rate(&source.record.definition.policy),
             };
             let dispatched = report.dispatched;
             let span = lane_span(&source.lanes[lane]);

@@ -276,7 +276,7 @@ fn changed(definition: &SourceDefinition, change: Change) -> SourceDefinition {
         Change::Open { windows } => policy.max_open_windows = windows,
         Change::StartEarlier { ms } => next.start = next.start.minus_ms(ms),
         Change::Slower { percent } => {
-            let slower = |pace: u32| (pace * percent / 100).max(1);
+            let slower = |rate: u32| (rate * percent / 100).max(1);
             policy.requests_per_minute = policy.requests_per_minute.map(slower);
         }
         // A source without sweeps may be one that cannot have any.

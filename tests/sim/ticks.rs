@@ -87,7 +87,7 @@ impl Ticks {
         TickOptions {
             shards: Shards::ALL,
             dispatch_ms: Some(EVENT_AGE_MS + limits::CLOCK_SKEW_MS),
-            share_pace: true,
+            share_request_rate: true,
             tasks_per_invocation: self.tasks_per_invocation,
         }
     }

@@ -25,7 +25,7 @@ use crate::persist::NotWritten;
 use crate::{Outcome, Outfit};
 
 /// Reason of a cooldown whose declared request rate is too slow for a worker to sleep through.
-const PACE: &str = "its declared pace";
+const SLOW_RATE: &str = "its declared pace";
 
 impl<S: StateStore, O: Outfit> Run<'_, S, O> {
     /// Stores the end of the run.
@@ -93,9 +93,11 @@ impl<S: StateStore, O: Outfit> Run<'_, S, O> {
             .filter(|budget| budget.remaining < u64::from(workers));
         let reset_ms = spent.and_then(|budget| budget.reset_ms);
         let budget = reset_ms.map(|pause_ms| (pause_ms, "the vendor's budget is used up"));
-        let pace = self.slow_pace_ms().map(|pause_ms| (pause_ms, PACE));
+        let rate = self
+            .slow_interval_ms()
+            .map(|pause_ms| (pause_ms, SLOW_RATE));
         budget
-            .max(pace)
+            .max(rate)
             .filter(|(pause_ms, _)| *pause_ms > limits::RETRY_DELAY_MAX_MS)
     }
 
@@ -114,18 +116,18 @@ impl<S: StateStore, O: Outfit> Run<'_, S, O> {
                 let until = self.worker.now().plus_ms(pause_ms);
                 self.start_cooldown(until, why).await?;
             }
-            None => self.keep_slow_pace().await?,
+            None => self.start_rate_cooldown().await?,
         }
         Ok(Outcome::Completed)
     }
 
     /// Starts a cooldown of the rate group if its request rate is too slow for a worker to sleep
     /// through.
-    async fn keep_slow_pace(&self) -> Result<(), NotWritten> {
-        match self.slow_pace_ms() {
+    async fn start_rate_cooldown(&self) -> Result<(), NotWritten> {
+        match self.slow_interval_ms() {
             Some(pause_ms) => {
                 let until = self.worker.now().plus_ms(pause_ms);
-                self.start_cooldown(until, PACE).await
+                self.start_cooldown(until, SLOW_RATE).await
             }
             None => Ok(()),
         }

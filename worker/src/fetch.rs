@@ -14,8 +14,8 @@ use windlass_core::retry::{Attempt, Disposition, FailureClass, decide, full_jitt
 use windlass_core::window::Window;
 use windlass_state::StateStore;
 
-use crate::pace::is_slow;
 use crate::permit::{NotNow, Permit};
+use crate::rate_limiter::is_slow;
 use crate::sent::Sent;
 use crate::waits::{On, Waits};
 use crate::{Budget, Seams, spans};

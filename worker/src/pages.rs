@@ -23,9 +23,9 @@ use windlass_state::StateStore;
 use crate::cycle::CycleDetector;
 use crate::end::End;
 use crate::fetch::{Fetcher, NoPage};
-use crate::pace::is_slow;
 use crate::permit::Permit;
 use crate::persist::NotWritten;
+use crate::rate_limiter::is_slow;
 use crate::sent::Sent;
 use crate::sweep::{self, Noted, Notes};
 use crate::{Budget, Gear, Outcome, Outfit, Worker, spans};
@@ -254,7 +254,7 @@ impl<S: StateStore, O: Outfit> Run<'_, S, O> {
     }
 
     /// The pause between requests, if the declared request rate is too slow to sleep through.
-    pub(crate) fn slow_pace_ms(&self) -> Option<i64> {
+    pub(crate) fn slow_interval_ms(&self) -> Option<i64> {
         let per_minute = self.task.requests_per_minute?;
         let slow = is_slow(per_minute) && !self.task.reserves_requests;
         slow.then(|| reservation::interval_ms(per_minute))

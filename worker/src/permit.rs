@@ -13,15 +13,15 @@ use windlass_state::StateStore;
 use crate::announced::Announced;
 use crate::clocks::Clocks;
 use crate::cooldowns::Cooldowns;
-use crate::pace::{Pacer, is_slow};
 use crate::persist::{Holder, NotWritten};
+use crate::rate_limiter::{RateLimiter, is_slow};
 use crate::reservations::Reservations;
 use crate::slots::Slots;
 
 /// The rate limiting that the runs of a process share.
 #[derive(Debug, Default)]
 pub(crate) struct Permits {
-    pub(crate) pacer: Pacer,
+    pub(crate) rate_limiter: RateLimiter,
     pub(crate) slots: Slots,
     pub(crate) cooldowns: Cooldowns,
     reservations: Reservations,
@@ -195,7 +195,7 @@ impl<S: StateStore> Permit<'_, S> {
     }
 
     fn reservations_expired(&self) -> NotNow {
-        let later = self.now().plus_ms(limits::PACE_SLEEP_MAX_MS);
+        let later = self.now().plus_ms(limits::RATE_SLEEP_MAX_MS);
         let why = "its rate group waits: its turns were over before they could be used";
         NotNow::Until(later, why.to_owned())
     }
@@ -204,14 +204,14 @@ impl<S: StateStore> Permit<'_, S> {
     fn shared_interval_ms(&self) -> i64 {
         let declared = self.requests_per_minute.map(reservation::interval_ms);
         let interval_ms = declared.unwrap_or(1).max(self.announced_ms());
-        interval_ms.min(limits::PACE_SLEEP_MAX_MS)
+        interval_ms.min(limits::RATE_SLEEP_MAX_MS)
     }
 
     async fn reserve(&self, interval_ms: i64) -> Result<(), NotNow> {
         let asked = || ReservationRequest {
             count: reservation::reservations_at_once(interval_ms),
             interval_ms,
-            within_ms: limits::PACE_SLEEP_MAX_MS,
+            within_ms: limits::RATE_SLEEP_MAX_MS,
             now: self.now(),
         };
         let Holder { store, .. } = self.holder;
@@ -252,8 +252,8 @@ impl<S: StateStore> Permit<'_, S> {
             None => 0,
         };
         let interval_ms = declared_ms.max(self.announced_share_ms());
-        let pacer = &self.permits.pacer;
-        let wait_ms = pacer.reserve_next(self.group, interval_ms, self.now());
+        let rate_limiter = &self.permits.rate_limiter;
+        let wait_ms = rate_limiter.reserve_next(self.group, interval_ms, self.now());
         self.sleep(wait_ms).await;
     }
 
@@ -267,7 +267,7 @@ impl<S: StateStore> Permit<'_, S> {
         let here = i64::from(self.permits.slots.taken(self.group).max(1));
         let workers = i64::from(self.workers_at_once());
         let spacing_ms = self.announced_ms().saturating_mul(workers) / here;
-        spacing_ms.min(limits::PACE_SLEEP_MAX_MS)
+        spacing_ms.min(limits::RATE_SLEEP_MAX_MS)
     }
 
     /// Number of concurrent workers of the group, as far as this process knows.

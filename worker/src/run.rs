@@ -20,10 +20,10 @@ use windlass_state::StateStore;
 
 use crate::block::Block;
 use crate::next::Next;
-use crate::pace::is_slow;
 use crate::pages::Run;
 use crate::permit::{NotNow, Permit};
 use crate::persist::{Holder, NotWritten};
+use crate::rate_limiter::is_slow;
 use crate::sent::Sent;
 use crate::told::Trouble;
 use crate::{Budget, Outcome, Outfit, OutfitError, Report, Worker, spans};
@@ -255,10 +255,10 @@ impl<S: StateStore, O: Outfit> Worker<S, O> {
     /// has the reservation: the cooldown starts only after its response. `None` if this worker has
     /// it.
     fn reservation_of_another(&self, task: &Task, group: &RateGroup) -> Option<Timestamp> {
-        let slow = |pace: &u32| is_slow(*pace) && !task.reserves_requests;
+        let slow = |rate: &u32| is_slow(*rate) && !task.reserves_requests;
         let per_minute = task.requests_per_minute.filter(slow)?;
         self.permits
-            .pacer
+            .rate_limiter
             .reserve_if_free(group, reservation::interval_ms(per_minute), self.now())
             .err()
     }

@@ -273,7 +273,7 @@ impl Engine {
             options: TickOptions {
                 shards: Shards::ALL,
                 dispatch_ms: None,
-                share_pace: false,
+                share_request_rate: false,
                 tasks_per_invocation: 1,
             },
             suspects: Some(&self.suspects),

@@ -61,7 +61,7 @@ pub(super) async fn tick(store: &impl StateStore, dispatch: &Sent, now: Timestam
     let options = TickOptions {
         shards: Shards::ALL,
         dispatch_ms: Some(5 * MINUTE_MS),
-        share_pace: true,
+        share_request_rate: true,
         tasks_per_invocation: 1,
     };
     let tick = Tick {

@@ -107,7 +107,7 @@ fn how(change: Change) -> String {
         Change::InFlight { workers } => format!("with workers at once: {workers}"),
         Change::Open { windows } => format!("with open windows: {windows}"),
         Change::StartEarlier { ms } => format!("to start {} earlier", length(ms)),
-        Change::Slower { percent } => format!("at {percent} % of its pace"),
+        Change::Slower { percent } => format!("at {percent} % of its rate"),
         Change::Sweeps { first_ms: 0 } => "without sweeps".to_owned(),
         Change::Sweeps { first_ms } => format!("to be swept after {}", length(first_ms)),
     }

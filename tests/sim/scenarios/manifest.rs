@@ -22,7 +22,7 @@ pub(super) fn manifest(spec: &LogSpec) -> String {
     let lookback = spec
         .kept_ms
         .map_or(String::new(), |ms| format!("  max_lookback: {ms}ms\n"));
-    let pace = spec
+    let rate = spec
         .declared
         .map_or(String::new(), |it| format!("  requests_per_minute: {it}\n"));
     let budget = spec.announced.map_or("", |_| {
@@ -65,7 +65,7 @@ records:
 rate:
   group: \"{group}\"
   max_in_flight: {max_in_flight}
-{pace}{budget}error_body: {{ code: errorCode, message: errorSummary }}
+{rate}{budget}error_body: {{ code: errorCode, message: errorSummary }}
 "
     )
 }

@@ -92,7 +92,7 @@ impl Pull {
              \x20   end: {to}\n\
              \x20   window: {{ initial: {window}, min: {window}, max: {window} }}\n\
              \x20   max_in_flight: {max_in_flight}\n\
-             \x20   requests_per_minute: {pace}\n\
+             \x20   requests_per_minute: {rate}\n\
              \x20   sink: lake\n",
             source = self.source,
             connector = self.shape.connector(),
@@ -101,7 +101,7 @@ impl Pull {
             to = self.span.to(),
             window = self.window,
             max_in_flight = self.max_in_flight,
-            pace = self.requests_per_minute,
+            rate = self.requests_per_minute,
         )
     }
 

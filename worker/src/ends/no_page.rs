@@ -29,7 +29,7 @@ impl<S: StateStore, O: Outfit> Run<'_, S, O> {
                     && !matches!(disposition, Disposition::Restart { .. }) =>
             {
                 // The run had pages before that, so the deadline ended it, not an outage.
-                self.keep_slow_pace().await?;
+                self.start_rate_cooldown().await?;
                 return self.out_of_time(lease, "out of time").await;
             }
             NoPage::Failed {
@@ -51,7 +51,7 @@ impl<S: StateStore, O: Outfit> Run<'_, S, O> {
                 return self.give_back(lease, Cause::Outage, None, &why).await;
             }
         };
-        self.keep_slow_pace().await?;
+        self.start_rate_cooldown().await?;
         let why = failure.to_string();
         let give_back = |cause, not_before| self.give_back(lease, cause, Some(not_before), &why);
         match disposition {

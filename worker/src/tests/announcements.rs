@@ -43,7 +43,7 @@ async fn advertised_quota_slows_requests_early() {
         let mut bench = Bench::new(vendor).await;
         clock.set(bench.clock.clone()).unwrap();
         if reserves_requests {
-            (bench.pace, bench.reserves_requests) = (Some(6_000), true);
+            (bench.rate, bench.reserves_requests) = (Some(6_000), true);
         }
         assert_eq!(bench.run().await, Outcome::Completed);
         let slept_ms = bench.clock.slept_ms();

@@ -68,7 +68,7 @@ pub(super) struct Bench {
     pub(super) clock: Arc<ManualClock>,
     pub(super) stop: Stop,
     pub(super) outfit: TestOutfit,
-    pub(super) pace: Option<u32>,
+    pub(super) rate: Option<u32>,
     pub(super) reserves_requests: bool,
     /// Log of fetches and writes.
     pub(super) log: Log,
@@ -168,7 +168,7 @@ impl Bench {
             sink,
             log,
             clock,
-            pace: None,
+            rate: None,
             reserves_requests: false,
             id: "sample/0123456789ab/live/2026-01-01T00:00:00Z"
                 .parse()
@@ -238,7 +238,7 @@ impl Bench {
                 id: window.id().clone(),
                 epoch: window.epoch(),
             }],
-            requests_per_minute: self.pace,
+            requests_per_minute: self.rate,
             reserves_requests: self.reserves_requests,
             crowded: false,
             witnesses: Vec::new(),

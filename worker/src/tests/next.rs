@@ -284,7 +284,7 @@ async fn slot_of_other_source_stops_taking_windows() {
 async fn cooldown_stops_claiming_windows() {
     let (mut bench, ids) = three(|asked| well(asked.page, 1)).await;
     // The request rate starts a cooldown after the first window.
-    bench.pace = Some(1);
+    bench.rate = Some(1);
     assert_eq!(run(&bench, Budget::UNLIMITED).await, [Outcome::Completed]);
     assert_eq!(statuses(&bench.store, &ids[1..]).await, [Status::Ready; 2]);
 }

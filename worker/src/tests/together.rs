@@ -130,8 +130,8 @@ async fn asked_of(
         let script = move |operation, _| faults(operation, watch.now().ms_since(after(0)));
         let store = FailingStore::new(bench.store.clone(), script).with_clock(clock.clone());
         let worker = Worker::new(store, TimedOutfit(gear), seams);
-        let pace = (per_minute, clock.clone());
-        processes.push(keep_working(worker, &bench, id, pace, end));
+        let rate = (per_minute, clock.clone());
+        processes.push(keep_working(worker, &bench, id, rate, end));
     }
     join_all(processes).await;
     let mut asked_at = asked_at.lock().unwrap().clone();
@@ -229,7 +229,7 @@ async fn others_reserve_requests(bench: &Bench, ms: i64) {
     let asked = ReservationRequest {
         count: 1,
         interval_ms: ms,
-        within_ms: limits::PACE_SLEEP_MAX_MS,
+        within_ms: limits::RATE_SLEEP_MAX_MS,
         now: bench.clock.now(),
     };
     let group = &bench.definition.policy.rate_group;
@@ -241,7 +241,7 @@ async fn others_reserve_requests(bench: &Bench, ms: i64) {
 async fn only_near_reservation_is_waited_for() {
     for (taken_ms, waits) in [(10_000, true), (10_001, false)] {
         let mut bench = Bench::new(|asked| well(asked.page, 1)).await;
-        (bench.pace, bench.reserves_requests) = (Some(60), true);
+        (bench.rate, bench.reserves_requests) = (Some(60), true);
         others_reserve_requests(&bench, taken_ms).await;
         let outcome = bench.run().await;
         if waits {
@@ -262,7 +262,7 @@ async fn only_near_reservation_is_waited_for() {
 #[tokio::test]
 async fn delivered_page_is_checkpointed_without_next_reservation() {
     let mut bench = Bench::new(|asked| well(asked.page, 3)).await;
-    (bench.pace, bench.reserves_requests) = (Some(60), true);
+    (bench.rate, bench.reserves_requests) = (Some(60), true);
     let (store, clock) = (bench.store.clone(), bench.clock.clone());
     let group = bench.definition.policy.rate_group.clone();
     let worker = bench.worker_with(move |operation, call| {
@@ -271,7 +271,7 @@ async fn delivered_page_is_checkpointed_without_next_reservation() {
             let asked = ReservationRequest {
                 count: 20,
                 interval_ms: SECOND_MS,
-                within_ms: limits::PACE_SLEEP_MAX_MS,
+                within_ms: limits::RATE_SLEEP_MAX_MS,
                 now: clock.now(),
             };
             let given = store.reserve_requests(&group, &asked).now_or_never();
@@ -289,7 +289,7 @@ async fn delivered_page_is_checkpointed_without_next_reservation() {
 #[tokio::test]
 async fn failed_reservation_ends_run_without_request() {
     let mut bench = Bench::new(|asked| well(asked.page, 1)).await;
-    (bench.pace, bench.reserves_requests) = (Some(60), true);
+    (bench.rate, bench.reserves_requests) = (Some(60), true);
     let worker = bench.worker_with(|operation, _| match operation {
         Operation::ReserveRequests => Fault::LoseReply,
         _ => Fault::None,
@@ -307,7 +307,7 @@ async fn failing_requests_need_reservations_too() {
         _ => well(asked.page, 1),
     })
     .await;
-    (bench.pace, bench.reserves_requests) = (Some(30), true);
+    (bench.rate, bench.reserves_requests) = (Some(30), true);
     assert_eq!(bench.run().await, Outcome::Completed);
     // Four requests with 2.1 s between them.
     assert_eq!(bench.clock.slept_ms(), 3 * 2_100);
@@ -317,7 +317,7 @@ async fn failing_requests_need_reservations_too() {
 async fn request_rate_lowered_after_dispatch_holds() {
     for (declared, spacing_ms) in [(None, 1_050), (Some(30), 2_100), (Some(600), 1_050)] {
         let mut bench = Bench::new(|asked| well(asked.page, 4)).await;
-        (bench.pace, bench.reserves_requests) = (Some(60), true);
+        (bench.rate, bench.reserves_requests) = (Some(60), true);
         let mut lowered = bench.definition.clone();
         lowered.policy.requests_per_minute = declared;
         let now = bench.clock.now();

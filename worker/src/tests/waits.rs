@@ -88,7 +88,7 @@ async fn active_cooldown_sends_no_request() {
 #[tokio::test]
 async fn declared_request_rate_spaces_requests() {
     let mut bench = Bench::new(|asked| well(asked.page, 4)).await;
-    bench.pace = Some(60);
+    bench.rate = Some(60);
     assert_eq!(bench.run().await, Outcome::Completed);
     // A twentieth further apart than even, like the reservations that several processes share.
     assert_eq!(bench.clock.slept_ms(), 3_150);
@@ -101,7 +101,7 @@ const SLOW_MS: i64 = 63_000;
 #[tokio::test]
 async fn slow_request_rate_sets_cooldown_per_page() {
     let mut bench = Bench::new(|asked| well(asked.page, 3)).await;
-    bench.pace = Some(1);
+    bench.rate = Some(1);
     for page in 1..=2 {
         assert!(matches!(bench.run().await, Outcome::Yielded { .. }));
         let window = bench.window().await;
@@ -123,7 +123,7 @@ async fn slow_request_rate_sets_cooldown_per_page() {
 #[tokio::test]
 async fn slow_request_rate_admits_one_of_two_workers() {
     let mut bench = Bench::new(|asked| well(asked.page, 1)).await;
-    bench.pace = Some(1);
+    bench.rate = Some(1);
     let worker = bench.worker(bench.store.clone());
     let first = bench.task().await;
     let second = windlass_core::task::Task {
@@ -151,7 +151,7 @@ async fn slow_request_rate_admits_one_of_two_workers() {
 #[tokio::test]
 async fn slow_request_rate_holds_for_failing_requests() {
     let mut bench = Bench::new(|_| Ok(answer(503, &[], "{}"))).await;
-    bench.pace = Some(1);
+    bench.rate = Some(1);
     assert!(matches!(bench.run().await, Outcome::Yielded { .. }));
     assert_eq!(bench.asked().len(), 1);
     assert_eq!(bench.cooldown().await.unwrap().not_before, after(SLOW_MS));

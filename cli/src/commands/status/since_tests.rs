@@ -51,7 +51,7 @@ impl Scene {
         let options = TickOptions {
             shards: Shards::ALL,
             dispatch_ms: Some(MINUTE_MS),
-            share_pace: true,
+            share_request_rate: true,
             tasks_per_invocation: 1,
         };
         let tick = Tick {

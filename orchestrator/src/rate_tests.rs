@@ -7,13 +7,16 @@ use crate::testing::*;
 use super::*;
 
 /// The first task of a tick whose workers are separate processes, or one.
-async fn first_task(source: &SourceDefinition, share_pace: bool) -> windlass_core::task::Task {
+async fn first_task(
+    source: &SourceDefinition,
+    share_request_rate: bool,
+) -> windlass_core::task::Task {
     let (store, sent) = (store_of([source]).await, Sent::default());
     let options = TickOptions {
         shards: Shards::ALL,
         tasks_per_invocation: 1,
         dispatch_ms: None,
-        share_pace,
+        share_request_rate,
     };
     let tick = Tick {
         store: &store,
@@ -31,7 +34,7 @@ async fn first_task(source: &SourceDefinition, share_pace: bool) -> windlass_cor
 
 #[tokio::test]
 async fn worker_gets_fixed_rate_or_request_reservations() {
-    for (per_minute, share_pace, told) in [
+    for (per_minute, share_request_rate, told) in [
         (960, true, (Some(120), false)),
         (60, true, (Some(60), true)),
         (3, true, (Some(3), false)),
@@ -41,9 +44,9 @@ async fn worker_gets_fixed_rate_or_request_reservations() {
             policy.requests_per_minute = Some(per_minute);
             policy.group_in_flight = 8;
         });
-        let task = first_task(&source, share_pace).await;
+        let task = first_task(&source, share_request_rate).await;
         let told_of = (task.requests_per_minute, task.reserves_requests);
-        assert_eq!(told_of, told, "{per_minute} {share_pace}");
+        assert_eq!(told_of, told, "{per_minute} {share_request_rate}");
     }
 }
 

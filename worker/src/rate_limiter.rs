@@ -10,7 +10,7 @@ use windlass_core::time::Timestamp;
 
 /// The last request of this process in each rate group, past or upcoming.
 #[derive(Debug, Default)]
-pub(crate) struct Pacer(Mutex<HashMap<RateGroup, Reservation>>);
+pub(crate) struct RateLimiter(Mutex<HashMap<RateGroup, Reservation>>);
 
 /// The last request reservation of a group.
 #[derive(Debug, Clone, Copy)]
@@ -28,7 +28,7 @@ impl Reservation {
     }
 }
 
-impl Pacer {
+impl RateLimiter {
     /// Reserves the next request of `group`, `interval_ms` after the last one, and returns the wait
     /// in milliseconds. Reservations are evenly spaced, and an unused one is not saved up. Without
     /// an interval the request is due now, and the next one counts from it.
@@ -69,7 +69,7 @@ impl Pacer {
 /// group keep it. The threshold is that of [`reservation::sharing`]; otherwise neither would keep some
 /// rates.
 pub(crate) fn is_slow(requests_per_minute: u32) -> bool {
-    reservation::interval_ms(requests_per_minute) > limits::PACE_SLEEP_MAX_MS
+    reservation::interval_ms(requests_per_minute) > limits::RATE_SLEEP_MAX_MS
 }
 
 #[cfg(test)]
@@ -78,68 +78,80 @@ mod tests {
 
     #[test]
     fn requests_are_evenly_spaced_per_group() {
-        let pacer = Pacer::default();
+        let rate_limiter = RateLimiter::default();
         let (a, b) = ("a".parse().unwrap(), "b".parse().unwrap());
         let now = Timestamp::from_ms(0);
-        let waits: Vec<_> = (0..3).map(|_| pacer.reserve_next(&a, 6_000, now)).collect();
+        let waits: Vec<_> = (0..3)
+            .map(|_| rate_limiter.reserve_next(&a, 6_000, now))
+            .collect();
         assert_eq!(waits, [0, 6_000, 12_000]);
-        assert_eq!(pacer.reserve_next(&b, 6_000, now), 0);
+        assert_eq!(rate_limiter.reserve_next(&b, 6_000, now), 0);
     }
 
     #[test]
     fn taken_reservation_is_not_queued_for() {
-        let pacer = Pacer::default();
+        let rate_limiter = RateLimiter::default();
         let group = "a".parse().unwrap();
         let at = Timestamp::from_ms;
-        assert_eq!(pacer.reserve_if_free(&group, 60_000, at(0)), Ok(()));
+        assert_eq!(rate_limiter.reserve_if_free(&group, 60_000, at(0)), Ok(()));
         assert_eq!(
-            pacer.reserve_if_free(&group, 60_000, at(1)),
+            rate_limiter.reserve_if_free(&group, 60_000, at(1)),
             Err(at(60_000))
         );
-        assert_eq!(pacer.reserve_if_free(&group, 60_000, at(60_000)), Ok(()));
+        assert_eq!(
+            rate_limiter.reserve_if_free(&group, 60_000, at(60_000)),
+            Ok(())
+        );
     }
 
     #[test]
     fn unused_reservations_are_not_saved_up() {
-        let pacer = Pacer::default();
+        let rate_limiter = RateLimiter::default();
         let group = "a".parse().unwrap();
-        pacer.reserve_next(&group, 1_000, Timestamp::from_ms(0));
+        rate_limiter.reserve_next(&group, 1_000, Timestamp::from_ms(0));
         assert_eq!(
-            pacer.reserve_next(&group, 1_000, Timestamp::from_ms(60_000)),
+            rate_limiter.reserve_next(&group, 1_000, Timestamp::from_ms(60_000)),
             0
         );
         assert_eq!(
-            pacer.reserve_next(&group, 1_000, Timestamp::from_ms(60_000)),
+            rate_limiter.reserve_next(&group, 1_000, Timestamp::from_ms(60_000)),
             1_000
         );
     }
 
     #[test]
     fn new_interval_holds_from_last_request() {
-        let pacer = Pacer::default();
+        let rate_limiter = RateLimiter::default();
         let group = "a".parse().unwrap();
         let at = Timestamp::from_ms;
-        assert_eq!(pacer.reserve_next(&group, 100, at(0)), 0);
-        assert_eq!(pacer.reserve_next(&group, 5_000, at(10)), 4_990);
-        assert_eq!(pacer.reserve_next(&group, 100, at(5_000)), 100);
+        assert_eq!(rate_limiter.reserve_next(&group, 100, at(0)), 0);
+        assert_eq!(rate_limiter.reserve_next(&group, 5_000, at(10)), 4_990);
+        assert_eq!(rate_limiter.reserve_next(&group, 100, at(5_000)), 100);
     }
 
     #[test]
     fn backward_clock_step_delays_no_request() {
         let at = Timestamp::from_ms;
-        let (pacer, group) = (Pacer::default(), "a".parse().unwrap());
+        let (rate_limiter, group) = (RateLimiter::default(), "a".parse().unwrap());
         for (now, wait_ms) in [
             (500_000, 0),
             (500_000, 1_000),
             (1_000, 2_000),
             (2_500, 1_500),
         ] {
-            assert_eq!(pacer.reserve_next(&group, 1_000, at(now)), wait_ms, "{now}");
+            assert_eq!(
+                rate_limiter.reserve_next(&group, 1_000, at(now)),
+                wait_ms,
+                "{now}"
+            );
         }
-        let pacer = Pacer::default();
-        assert_eq!(pacer.reserve_if_free(&group, 60_000, at(500_000)), Ok(()));
+        let rate_limiter = RateLimiter::default();
         assert_eq!(
-            pacer.reserve_if_free(&group, 60_000, at(1_000)),
+            rate_limiter.reserve_if_free(&group, 60_000, at(500_000)),
+            Ok(())
+        );
+        assert_eq!(
+            rate_limiter.reserve_if_free(&group, 60_000, at(1_000)),
             Err(at(61_000))
         );
     }
