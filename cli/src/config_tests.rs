@@ -209,7 +209,8 @@ fn stream_is_stored_with_source() {
 
 #[test]
 fn collector_is_stored_with_absolute_secret_path() {
-    let http = "http: { url: 'https://siem.example/in', rejects: 'https://siem.example/no', secret: SECRET }";
+    let http = "http: { url: 'https://siem.example/in', rejects: 'https://siem.example/no', \
+                secret: SECRET }";
     let local = |secret: &str| {
         let http = http.replace("SECRET", secret);
         load(&GOOD.replace("ndjson: { dir: ./out }", &http))
@@ -351,8 +352,8 @@ fn manifest_sweeps_apply_where_they_fit() {
 fn unusable_sweeps_are_rejected_with_reason() {
     let wrong = |more: &str| error(&format!("{GOOD}{more}"));
     assert!(wrong("    sweeps: [72h, 24h]\n").contains("ascending"));
-    assert!(wrong("    sweeps: [1m]\n").contains("longer than settle"));
-    assert!(wrong("    sweeps: [60d]\n").contains("half of history"));
+    assert!(wrong("    sweeps: [1m]\n").contains("longer than `settle`"));
+    assert!(wrong("    sweeps: [60d]\n").contains("half of `history`"));
     assert!(wrong("    sweeps: [1h, 2h, 3h, 4h, 5h]\n").contains("at most 4"));
 }
 
@@ -365,8 +366,9 @@ fn partitioned(partitions: u32, sources: usize) -> String {
     );
     for number in 0..sources {
         text.push_str(&format!(
-            "  okta-{number}:\n    connector: okta_system_log\n    params: {{ domain: a{number}.okta.com }}\n    \
-             secret: ssm:/windlass/okta\n    start: 2026-01-01T00:00:00Z\n"
+            "  okta-{number}:\n    connector: okta_system_log\n    params: {{ domain: \
+             a{number}.okta.com }}\n    secret: ssm:/windlass/okta\n    start: \
+             2026-01-01T00:00:00Z\n"
         ));
     }
     text
@@ -377,9 +379,9 @@ fn partitioned_stream_takes_half_as_many_sources() {
     assert_eq!(load(&partitioned(6, 3)).unwrap().sources.len(), 3);
     assert_eq!(
         error(&partitioned(7, 4)),
-        "windlass.yaml:7:19: `sinks.lake.firehose.partitions`: 7 partitions are room for 3 sources, \
-         because each has up to 2 open, and 4 sources deliver to sink `lake`: move some to another \
-         sink, or ask AWS for more active partitions and write their number here"
+        "windlass.yaml:7:19: `sinks.lake.firehose.partitions`: 7 partitions are room for 3 \
+         sources, because each has up to 2 open, and 4 sources deliver to sink `lake`: move some \
+         to another sink, or ask AWS for more active partitions and write their number here"
     );
 }
 
@@ -388,9 +390,9 @@ fn partitioned_stream_requires_metadata() {
     let without = |text: String| format!("{text}    metadata: false\n");
     assert_eq!(
         error(&without(partitioned(500, 1))),
-        "windlass.yaml:14:15: `sources.okta-0.metadata`: the stream of sink `lake` partitions records by \
-         `_windlass.source`, and without metadata they have none: remove `metadata: false`, or choose \
-         a sink without `partitions`"
+        "windlass.yaml:14:15: `sources.okta-0.metadata`: the stream of sink `lake` partitions \
+         records by `_windlass.source`, and without metadata they have none: remove `metadata: \
+         false`, or choose a sink without `partitions`"
     );
     let plain = partitioned(500, 1).replace("      partitions: 500\n", "");
     load(&without(plain)).unwrap();

@@ -95,7 +95,7 @@ pub struct Adoption {
 /// The error when `behind` cannot list all unfinished windows before `open_from`.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "{timeline} would have {count} unfinished windows behind its marks, and there is room for {max}"
+    "{timeline} would have {count} unfinished windows before `open_from`, and the limit is {max}"
 )]
 pub struct TooManyBehind {
     /// The timeline of the marks.

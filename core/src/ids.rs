@@ -104,7 +104,7 @@ text_id!(
 text_id!(
     /// The hash of the manifest facts that applying freezes, in two halves: the facts that only the
     /// manifest holds, and those that the policy holds as well.
-    ManifestHash, "manifest hash", "two times 12 lower-case hex digits with a dot between",
+    ManifestHash, "manifest hash", "12 lower-case hex digits, a dot and 12 more",
     |text| text.split_once('.').is_some_and(|(facts, policy)| is_hex(facts, 12) && is_hex(policy, 12))
 );
 text_id!(

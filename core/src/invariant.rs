@@ -45,10 +45,10 @@ pub const INVARIANTS: [(&str, &str); 15] = [
         "INV-9",
         "behind is ascending, bounded, and between start and open_from",
     ),
-    ("INV-10", "no window is carved past the settled edge"),
+    ("INV-10", "no window is created past the settled edge"),
     (
         "INV-11",
-        "only the end of a run says that its token was not sent, and only of its own run",
+        "only the end of a run marks its token as unsent, and only for its own run",
     ),
     (
         "INV-12",
@@ -56,11 +56,11 @@ pub const INVARIANTS: [(&str, &str); 15] = [
     ),
     (
         "INV-13",
-        "unavailable spans are ascending, apart, and bounded in number",
+        "unavailable spans are ascending, disjoint, and bounded in number",
     ),
     (
         "INV-14",
-        "a window's counts, cursor and split fit each other and its span",
+        "a window's counts, cursor and split are consistent with each other and with its span",
     ),
     ("INV-15", "a source's policy does not contradict itself"),
     (

@@ -37,11 +37,12 @@ impl ManifestChange {
     pub fn describe(self, connector: &str) -> Option<String> {
         let changed = match self {
             Self::Nothing => return None,
-            Self::Policy => "another order or settle",
-            Self::Facts => "another unit, bounds, ids, clock or order",
+            Self::Policy => "order or settle",
+            Self::Facts => "unit, bounds, ids, clock or order",
         };
         Some(format!(
-            "connector `{connector}` has {changed} than when it was applied"
+            "the manifest of connector `{connector}` has changed its {changed} since `windlass \
+             apply`"
         ))
     }
 }

@@ -67,15 +67,15 @@ fn park(window: &Window, now: Timestamp) -> Event {
     if window.is_convicted() {
         let times = window.deaths().saturating_sub(1);
         let reason = format!(
-            "the process died {times} times while this window alone was suspect, each time before a \
-             page; it is tried again each day"
+            "the process died {times} times while this window was the only suspect, each time \
+             before a page; it is retried daily"
         );
         return Event::Park { reason, now };
     }
     let tries = if window.attempts() >= limits::ATTEMPTS_MAX {
-        format!("gave up after {} runs without a page", window.attempts())
+        format!("no page in {} attempts", window.attempts())
     } else {
-        format!("gave up after {} restarts from page one", window.restarts())
+        format!("{} restarts from page one", window.restarts())
     };
     let reason = match window.last_error() {
         Some(error) => format!("{tries}: {error}"),

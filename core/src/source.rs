@@ -108,7 +108,7 @@ impl Policy {
         }
         if let Some(kept_ms) = self.max_lookback_ms.filter(|ms| *ms <= self.settle_ms) {
             let problem = format!(
-                "must be shorter than the vendor keeps records, {}, or nothing is ever read",
+                "must be shorter than the vendor's retention, {}; otherwise no record is ever read",
                 Exact(kept_ms)
             );
             return fail("settle", problem);
@@ -143,17 +143,17 @@ impl Policy {
             return Err("at most 4 are possible");
         }
         if !ascending {
-            return Err("must be in ascending order, each once");
+            return Err("must be in ascending order, without repetition");
         }
         if sweeps.first().is_some_and(|first| *first <= self.settle_ms) {
-            return Err("must each be longer than settle");
+            return Err("must each be longer than `settle`");
         }
         let last = sweeps.last().copied().unwrap_or(0);
         if last > self.history_ms / 2 {
-            return Err("must each be at most half of history, which they follow");
+            return Err("must each be at most half of `history`");
         }
         if self.max_lookback_ms.is_some_and(|kept_ms| last >= kept_ms) {
-            return Err("must each be shorter than the vendor keeps records");
+            return Err("must each be shorter than the vendor's retention");
         }
         Ok(())
     }
@@ -296,9 +296,10 @@ pub(crate) mod tests {
         };
         assert_eq!(
             settle(2 * DAY_MS, 2 * DAY_MS),
-            "settle: must be shorter than the vendor keeps records, 2d, or nothing is ever read"
+            "settle: must be shorter than the vendor's retention, 2d; otherwise no record is ever \
+             read"
         );
-        assert!(settle(2 * DAY_MS, 36 * HOUR_MS).contains(" 36h,"));
+        assert!(settle(2 * DAY_MS, 36 * HOUR_MS).contains(" 36h;"));
         assert!(settle(2 * DAY_MS, 1_500).contains(" 1500ms,"));
         let coarse = Policy {
             unit_ms: 2 * MINUTE_MS,

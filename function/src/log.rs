@@ -18,7 +18,7 @@ pub(crate) fn start() {
     let lines = json_lines(filter, std::io::stdout);
     // Fails only after an earlier start, whose log then stays.
     if tracing::subscriber::set_global_default(lines).is_err() {
-        tracing::warn!("the log was started twice");
+        tracing::warn!("the log was already started");
     }
     if let Some(problem) = problem {
         tracing::warn!(asked, problem, "WINDLASS_LOG is not a log filter");

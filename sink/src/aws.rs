@@ -157,7 +157,10 @@ impl Sink for StreamSink {
         if window.sink_position().is_some() {
             return Err(SinkError::Lost {
                 sink: self.shared.name.clone(),
-                problem: format!("another sink has the first pages of {}", window.id()),
+                problem: format!(
+                    "the first pages of {} were delivered to another sink",
+                    window.id()
+                ),
             });
         }
         Ok(StreamWriter {
@@ -236,7 +239,7 @@ impl Shared {
     async fn reject(&self, batch: &Batch, lines: &[usize]) -> Result<(), CallError> {
         let max = self.limits.record.line_bytes_max;
         let mut rejects = oversized(batch, lines, |bytes| {
-            format!("its line has {bytes} bytes, and a record of the stream takes {max}")
+            format!("its line has {bytes} bytes, and a record of the stream has at most {max}")
         });
         rejects.extend(batch.rejects.iter().cloned());
         if rejects.is_empty() {
@@ -250,7 +253,7 @@ impl Shared {
         self.rejects.put(&key, object, self.means()).await?;
         let count = rejects.len();
         self.usage.rejected(count);
-        tracing::warn!(%window, page, count, bucket, key, "records that cannot be forwarded were put aside");
+        tracing::warn!(%window, page, count, bucket, key, "records written to the rejects");
         Ok(())
     }
 

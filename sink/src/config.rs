@@ -150,7 +150,8 @@ impl SinkConfig {
             })?;
         if let Some(place) = config.local() {
             let problem = format!(
-                "a `{kind}` sink is {place} of the machine with the configuration, and is never stored"
+                "a `{kind}` sink is {place} on the machine with the configuration, and cannot be \
+                 stored"
             );
             return Err(ConfigError {
                 field: KIND,

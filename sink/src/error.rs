@@ -12,7 +12,7 @@ pub enum SinkError {
         problem: String,
     },
     /// The destination requests a wait, which the window obeys.
-    #[error("sink `{sink}` asks for a wait of {} s: {problem}", .wait_ms / 1_000)]
+    #[error("sink `{sink}` requested a wait of {} s: {problem}", .wait_ms / 1_000)]
     Throttled {
         /// The name of the sink.
         sink: String,
@@ -32,7 +32,7 @@ pub enum SinkError {
     },
     /// The destination denies the credentials, a permission or a name: often temporarily, while a
     /// policy takes effect or a credential is renewed; otherwise until an operator acts.
-    #[error("sink `{sink}` is denied: {problem}")]
+    #[error("sink `{sink}` denied access: {problem}")]
     Denied {
         /// The name of the sink.
         sink: String,
@@ -40,7 +40,7 @@ pub enum SinkError {
         problem: String,
     },
     /// The destination rejects the configuration: only an operator can cure it.
-    #[error("sink `{sink}` refuses: {problem}")]
+    #[error("sink `{sink}` cannot be used: {problem}")]
     Refused {
         /// The name of the sink.
         sink: String,
@@ -48,7 +48,7 @@ pub enum SinkError {
         problem: String,
     },
     /// Delivered data is missing, so the window cannot be continued and must restart at page one.
-    #[error("sink `{sink}` lost what it had: {problem}")]
+    #[error("sink `{sink}` lost delivered data: {problem}")]
     Lost {
         /// The name of the sink.
         sink: String,

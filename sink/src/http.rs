@@ -90,7 +90,10 @@ impl Sink for HttpSink {
         if window.sink_position().is_some() {
             return Err(SinkError::Lost {
                 sink: self.name.to_string(),
-                problem: format!("another sink has the first pages of {}", window.id()),
+                problem: format!(
+                    "the first pages of {} were delivered to another sink",
+                    window.id()
+                ),
             });
         }
         Ok(HttpWriter {

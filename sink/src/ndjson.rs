@@ -161,7 +161,10 @@ impl Sink for NdjsonSink {
         if window.cursor().is_some() && window.sink_position().is_none() {
             return Err(SinkError::Lost {
                 sink: self.name.to_string(),
-                problem: format!("another sink has the first pages of {}", window.id()),
+                problem: format!(
+                    "the first pages of {} were delivered to another sink",
+                    window.id()
+                ),
             });
         }
         let directories = Arc::clone(&self.directories);

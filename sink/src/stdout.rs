@@ -137,7 +137,7 @@ impl StdoutSink {
             opened(fd).map_err(|error| SinkError::Refused {
                 sink: name.clone(),
                 problem: format!(
-                    "{what} cannot be written: {error}; redirect it to a file or a pipe"
+                    "cannot write to {what}: {error}; redirect it to a file or a pipe"
                 ),
             })
         };
@@ -185,7 +185,10 @@ impl Sink for StdoutSink {
         if window.sink_position().is_some() {
             return Err(SinkError::Lost {
                 sink: self.name.to_string(),
-                problem: format!("another sink has the first pages of {}", window.id()),
+                problem: format!(
+                    "the first pages of {} were delivered to another sink",
+                    window.id()
+                ),
             });
         }
         Ok(StdoutWriter {
@@ -246,8 +249,9 @@ impl StreamError {
     fn into_sink_error(self, sink: &str) -> SinkError {
         let Self { stream, error } = self;
         if error.kind() == ErrorKind::BrokenPipe {
-            let problem =
-                format!("{stream} was closed; run again with something that reads it to the end");
+            let problem = format!(
+                "{stream} was closed by its reader; run again with a reader that reads to the end"
+            );
             return SinkError::Refused {
                 sink: sink.to_owned(),
                 problem,

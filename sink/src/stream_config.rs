@@ -105,7 +105,7 @@ impl StreamConfig {
         match &self.external_id {
             Some(_) if self.role_arn.is_none() => Err(ConfigError {
                 field: "external_id",
-                problem: "`external_id` goes with a `role_arn`, and there is none".to_owned(),
+                problem: "`external_id` needs a `role_arn`; add one".to_owned(),
             }),
             // AWS does not treat it as a secret, but it needs no repetition either.
             Some(id) if !is_external_id(id) => Err(ConfigError::not(

@@ -56,7 +56,8 @@ fn minimal_stream_is_packed_in_own_account() {
 fn invalid_value_error_shows_expected_form() {
     assert_eq!(
         refusal(&with("role_arn", "arn:aws:iam::12:role/x")),
-        "`role_arn` is not a role such as arn:aws:iam::123456789012:role/NAME: `arn:aws:iam::12:role/x`"
+        "`role_arn` is not a role such as arn:aws:iam::123456789012:role/NAME: \
+         `arn:aws:iam::12:role/x`"
     );
     for (key, bad) in [
         ("stream", &["", "a b", "a/b", "ä", &"x".repeat(65)][..]),
@@ -116,10 +117,7 @@ fn stream_name_length_depends_on_service() {
 #[test]
 fn external_id_needs_role_and_is_not_quoted() {
     let mut map = with("external_id", "windlass-1");
-    assert_eq!(
-        refusal(&map),
-        "`external_id` goes with a `role_arn`, and there is none"
-    );
+    assert_eq!(refusal(&map), "`external_id` needs a `role_arn`; add one");
     let role = "arn:aws:iam::123456789012:role/writer";
     map.insert("role_arn".to_owned(), role.to_owned());
     assert!(SinkConfig::from_map(&map).is_ok());

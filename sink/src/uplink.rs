@@ -75,7 +75,7 @@ impl Uplink {
             done = call => done,
             () = clock.alarm(limit_ms) => {
                 let seconds = limit_ms / SECOND_MS;
-                Err(CallError::Slow(format!("no response within {seconds} s to a call of {bytes} bytes")))
+                Err(CallError::Slow(format!("no response in {seconds} s to a call of {bytes} bytes")))
             }
         };
         match &done {

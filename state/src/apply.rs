@@ -96,7 +96,9 @@ pub(crate) fn stays_closed(
 
 /// Rejects an inconsistent item: it could not be read back.
 pub(crate) fn check(item: &impl Consistent) -> Result<(), StateError> {
-    let refused = |violation| StateError::Refused(format!("nothing was stored: {violation}"));
+    let refused = |violation| {
+        StateError::Refused(format!("an inconsistent item was not stored: {violation}"))
+    };
     item.check().map_err(refused)
 }
 

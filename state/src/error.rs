@@ -28,8 +28,8 @@ pub enum StateError {
     },
     /// The store was written by another version of windlass.
     #[error(
-        "the state is of schema version {found} and this windlass reads {supported}; \
-         use the windlass that wrote it, or a newer one"
+        "the state has schema version {found}, and this windlass reads version {supported}; use \
+         the windlass that wrote it, or a newer one"
     )]
     Version {
         /// The version found.
@@ -38,7 +38,7 @@ pub enum StateError {
         supported: i64,
     },
     /// The store cannot be opened or does not permit the operation.
-    #[error("the state store refuses: {0}")]
+    #[error("the state store cannot be used: {0}")]
     Refused(String),
 }
 
@@ -77,7 +77,7 @@ pub enum SplitError {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SaveError {
     /// Another caller wrote after this one's read. With the present value, if any.
-    #[error("somebody else moved the progress of this timeline")]
+    #[error("the conditional write lost: another process moved the marks of this timeline")]
     Conflict(Option<Box<Progress>>),
     /// A failure of the store.
     #[error(transparent)]

@@ -76,7 +76,7 @@ async fn worker_with_other_manifest_waits_for_apply() -> anyhow::Result<()> {
     let waits = status(&deployment).await?;
     let error = waits["last_error"].as_str().unwrap_or_default();
     ensure!(
-        error.contains("another unit, bounds, ids") && error.contains(cure),
+        error.contains("changed its unit, bounds, ids") && error.contains(cure),
         "{waits}"
     );
     let said = deployment.said()?;

@@ -68,7 +68,7 @@ async fn backup_resumes_in_new_folder() -> anyhow::Result<()> {
     fs::rename(project.out(), project.root().join("earlier"))?;
     project.run(&[]).await?;
     let again = backup(&project, "backup.db").await?;
-    again.expect_failure(exit::USAGE, &["replaces nothing"])?;
+    again.expect_failure(exit::USAGE, &["never replaces a file"])?;
     let status = project.status().await?;
     ensure!(
         status.complete_through == vendor.timeline().span().to(),

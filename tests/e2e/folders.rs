@@ -247,7 +247,7 @@ async fn second_state_on_folder_is_rejected() -> anyhow::Result<()> {
     project
         .run(&args)
         .await?
-        .expect_failure(exit::STATE, &["another process uses output folder"])?;
+        .expect_failure(exit::STATE, &["is in use by another process"])?;
     drop(first);
     project
         .run(&args)

@@ -20,8 +20,9 @@ pub(crate) fn backup(target: &Target, to: &Path, output: Output) -> anyhow::Resu
     let (address, _) = target.address()?;
     let StateAddress::Sqlite(state) = &address else {
         let problem = format!(
-            "{address} is a table, and DynamoDB keeps its backups: any second of the last 35 days with \
-             point-in-time recovery, or `aws dynamodb create-backup`; `windlass backup` copies state files"
+            "{address} is a table, and DynamoDB keeps its backups: any second of the last 35 days \
+             with point-in-time recovery, or `aws dynamodb create-backup`; `windlass backup` \
+             copies state files"
         );
         return Err(UsageError(problem).into());
     };
@@ -31,7 +32,7 @@ pub(crate) fn backup(target: &Target, to: &Path, output: Output) -> anyhow::Resu
     }
     if to.symlink_metadata().is_ok() {
         let problem = format!(
-            "{} exists, and a backup replaces nothing; name a file that does not exist",
+            "{} already exists, and a backup never replaces a file; name a new file",
             to.display()
         );
         return Err(UsageError(problem).into());
@@ -114,7 +115,7 @@ mod tests {
         std::fs::write(bench.path("taken.db"), "a letter").unwrap();
         for taken in ["taken.db", "windlass.db"] {
             let said = refused(&bench, taken);
-            assert!(said.contains("replaces nothing"), "{said}");
+            assert!(said.contains("never replaces a file"), "{said}");
         }
         std::fs::create_dir(bench.path("below")).unwrap();
         for beside in [

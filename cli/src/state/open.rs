@@ -41,7 +41,7 @@ pub(crate) async fn open(
         StateAddress::Sqlite(path) => {
             if purpose != Purpose::Apply && !path.exists() {
                 let problem = format!(
-                    "there is no state at {} yet; `windlass run` makes it",
+                    "there is no state at {} yet; `windlass run` creates it",
                     path.display()
                 );
                 return Err(StateUnusable(problem).into());

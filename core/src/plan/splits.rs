@@ -144,8 +144,8 @@ fn list(marks: &mut Progress, parts: &[Window]) -> Result<(), String> {
         .collect();
     if marks.behind.len() + unlisted.len() > limits::BEHIND_MAX {
         return Err(format!(
-            "has to be split, but {} windows before it are unfinished already; \
-             retry it when some of them are done",
+            "cannot be split: {} windows before it are unfinished, the limit; retry it when some \
+             of them are done",
             marks.behind.len()
         ));
     }

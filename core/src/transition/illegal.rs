@@ -16,7 +16,7 @@ pub enum IllegalMove {
         event: &'static str,
     },
     /// The caller's epoch is out of date: the window has changed ownership.
-    #[error("epoch {given} has been replaced by {current}")]
+    #[error("epoch {given} is out of date: the window has epoch {current}")]
     Epoch {
         /// The epoch of the caller.
         given: u64,
@@ -35,7 +35,7 @@ pub enum IllegalMove {
     #[error("the window is not due")]
     NotDue,
     /// A split or shrink point does not lie strictly inside the window.
-    #[error("{at} does not lie inside {from}..{to}")]
+    #[error("{at} is outside the window {from}..{to}")]
     OutOfSpan {
         /// The split or shrink point.
         at: Timestamp,
@@ -45,13 +45,13 @@ pub enum IllegalMove {
         to: Timestamp,
     },
     /// The time before that point is not known to be delivered.
-    #[error("what lies before {at} is not known to be delivered")]
+    #[error("the time before {at} is not known to be delivered")]
     NotDelivered {
         /// The end that was requested.
         at: Timestamp,
     },
     /// The window has delivered pages.
-    #[error("the window has delivered pages")]
+    #[error("the window has already delivered pages")]
     Begun,
     /// A checkpoint without a cursor that does not complete the window.
     #[error("a checkpoint that does not complete the window needs a cursor")]

@@ -29,7 +29,7 @@ impl Window {
             ),
             (
                 self.unsent_after().is_none_or(|run| run <= self.runs()),
-                "`unsent_after` of a run to come",
+                "`unsent_after` is of a later run",
             ),
             (
                 self.split().is_none_or(|split| inside(split.at)),

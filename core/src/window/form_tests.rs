@@ -165,7 +165,7 @@ fn contradictory_numbers_and_times_are_invalid() {
                 (it.cursor, it.cursor_for) = (Some("t".to_owned()), Some("r".to_owned()));
                 (it.page, it.unsent_after) = (1, Some(1));
             },
-            "`unsent_after` of a run to come",
+            "`unsent_after` is of a later run",
         ),
         (
             |it| it.split_at = Some(it.from),

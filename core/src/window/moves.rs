@@ -77,7 +77,7 @@ impl Window {
                 next.history.overruns = 0;
                 next.finish(*history_ms, *now);
                 next.history.last_error =
-                    Some("the vendor no longer keeps what it covers".to_owned());
+                    Some("the vendor's retention ended before the window was read".to_owned());
             }
             (Status::Parked, Event::Retry { now }) => {
                 next.unpark(*now);

@@ -20,11 +20,8 @@ const SESSION_NAME: &str = "windlass";
 pub(super) async fn of(stream: &StreamConfig, sdk: &SdkConfig) -> Result<SdkConfig, String> {
     let own_region = || sdk.region().cloned();
     let region = stream.region.clone().map(Region::new).or_else(own_region);
-    let region =
-        region.ok_or("there is no region; name one in the destination, or set AWS_REGION")?;
-    let own = sdk
-        .credentials_provider()
-        .ok_or("there is nothing to take AWS credentials from")?;
+    let region = region.ok_or("no AWS region; set `region` of the sink, or AWS_REGION")?;
+    let own = sdk.credentials_provider().ok_or("no AWS credentials")?;
     let credentials = match &stream.role_arn {
         None => own,
         Some(role) => assumed(role, stream.external_id.as_deref(), sdk, &region).await?,

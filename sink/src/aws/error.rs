@@ -71,16 +71,14 @@ impl Target {
                 let status = service.raw().status().as_u16();
                 self.of_service(service.err().meta(), status)
             }
-            SdkError::TimeoutError(_) => {
-                CallError::Slow(format!("{what} has not answered in time"))
-            }
+            SdkError::TimeoutError(_) => CallError::Slow(format!("{what} did not respond in time")),
             SdkError::ConstructionFailure(_) => {
                 let cause = cause(error);
-                CallError::Refused(format!("no call to {what} can be made: {cause}"))
+                CallError::Refused(format!("the call to {what} cannot be built: {cause}"))
             }
             SdkError::ResponseError(_) => {
                 let cause = cause(error);
-                CallError::Again(format!("the answer of {what} cannot be read: {cause}"))
+                CallError::Again(format!("the response of {what} cannot be read: {cause}"))
             }
             _ => match find::<CredentialsError>(error) {
                 Some(credentials) => self.of_credentials(credentials),
@@ -103,7 +101,7 @@ impl Target {
             ..
         } = self;
         match class_of(code, status) {
-            Class::Again => CallError::Again(format!("{what} answers {status} {code}{said}")),
+            Class::Again => CallError::Again(format!("{what} returned HTTP {status} {code}{said}")),
             Class::Missing => CallError::Denied(format!(
                 "{name} does not exist{} ({code}); create it, or correct {setting}",
                 self.place()
@@ -118,14 +116,14 @@ impl Target {
             )),
             // The service's message is omitted: it can repeat parts of a signed request.
             Class::Credentials => CallError::Denied(format!(
-                "{what} does not accept {who} ({code}): the credentials have expired or are not \
-                 valid, or the clock of this machine is wrong; renew them"
+                "{what} did not accept {who} ({code}): the credentials are expired or invalid, or \
+                 the clock of this machine is wrong; renew the credentials"
             )),
             Class::Region => CallError::Refused(format!(
                 "{name} is not in {region} ({code}); correct the sink's region, or {setting}"
             )),
             Class::Other => {
-                CallError::Refused(format!("{what} refuses the call ({status} {code}){said}"))
+                CallError::Refused(format!("{what} returned HTTP {status} {code}{said}"))
             }
         }
     }
@@ -137,13 +135,14 @@ impl Target {
             let cause = cause(error);
             return match error {
                 CredentialsError::CredentialsNotLoaded(_) => CallError::Denied(format!(
-                    "there are no AWS credentials to call {what} with ({cause}); set them, or give \
-                     the program a role"
+                    "no AWS credentials for {what} ({cause}); set them, or give the program a role"
                 )),
                 CredentialsError::InvalidConfiguration(_) => CallError::Refused(format!(
-                    "the AWS credentials for {what} are not configured rightly: {cause}"
+                    "the AWS credentials for {what} are configured incorrectly: {cause}"
                 )),
-                _ => CallError::Again(format!("no AWS credentials for {what} for now: {cause}")),
+                _ => CallError::Again(format!(
+                    "the AWS credentials for {what} cannot be loaded: {cause}"
+                )),
             };
         };
         let role = self.role.as_deref().unwrap_or("the configured role");
@@ -156,13 +155,15 @@ impl Target {
                  id{said}"
             )),
             Class::Credentials => CallError::Denied(format!(
-                "{role} cannot be assumed: the program's own credentials have expired or are not \
-                 valid ({code}); renew them"
+                "{role} cannot be assumed: the program's own credentials are expired or invalid \
+                 ({code}); renew them"
             )),
             Class::Other if meta.code().is_some() => {
                 CallError::Refused(format!("{role} cannot be assumed ({code}){said}"))
             }
-            _ => CallError::Again(format!("{role} cannot be assumed for now ({code}){said}")),
+            _ => CallError::Again(format!(
+                "{role} cannot be assumed at the moment ({code}){said}"
+            )),
         }
     }
 }
@@ -230,7 +231,7 @@ fn said(meta: &ErrorMetadata) -> String {
         return String::new();
     }
     let short: String = text.chars().take(MESSAGE_CHARS_MAX).collect();
-    format!("; it says: {short}")
+    format!("; AWS message: {short}")
 }
 
 /// The reason why one record of a successful call failed.
@@ -306,8 +307,8 @@ mod tests {
     #[test]
     fn unconstructible_call_is_refused() {
         let error = SdkError::construction_failure("the endpoint is no URL");
-        let expected = "no call to Firehose stream `audit` in eu-west-1 can be made: the endpoint is \
-                        no URL";
+        let expected = "the call to Firehose stream `audit` in eu-west-1 cannot be built: the \
+                        endpoint is no URL";
         assert_eq!(explained(&error), CallError::Refused(expected.to_owned()));
     }
 

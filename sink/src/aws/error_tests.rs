@@ -60,12 +60,15 @@ fn denied(error: SinkError) -> String {
     let SinkError::Denied { problem, .. } = error else {
         panic!("{error:?}");
     };
-    let said = problem
-        .strip_prefix("after ")
-        .and_then(|it| it.split_once(": "));
-    let (tries, said) = said.expect("it says how often it was tried");
+    if let Some((problem, tries)) = problem.rsplit_once(" (after ") {
+        assert!(tries.contains(" tries in "), "{tries}");
+        return problem.to_owned();
+    }
+    let parts = problem.split_once(" not accepted after ");
+    let (_, after) = parts.expect("the records that are left");
+    let (tries, problem) = after.split_once(": ").expect("the number of tries");
     assert!(tries.contains(" tries in "), "{tries}");
-    said.to_owned()
+    problem.to_owned()
 }
 
 #[tokio::test]
@@ -73,8 +76,8 @@ async fn missing_stream_is_named_with_region() {
     let error = answered(To::Firehose, 400, "ResourceNotFoundException", "not found").await;
     assert_eq!(
         denied(error),
-        "Firehose stream `audit` does not exist in eu-west-1 (ResourceNotFoundException); create it, \
-         or correct the sink's stream and region"
+        "Firehose stream `audit` does not exist in eu-west-1 (ResourceNotFoundException); create \
+         it, or correct the sink's stream and region"
     );
     let error = answered(To::Kinesis, 400, "ResourceNotFoundException", "").await;
     let problem = denied(error);
@@ -113,7 +116,7 @@ async fn denied_access_names_action_and_stream() {
         );
         assert!(problem.starts_with(&expected), "{problem}");
         assert!(
-            problem.ends_with("it says: User: x is not authorized"),
+            problem.ends_with("AWS message: User: x is not authorized"),
             "{problem}"
         );
     }
@@ -150,7 +153,7 @@ async fn bad_credentials_are_denied_without_quoting_response() {
         let status = if to == To::S3 { 403 } else { 400 };
         let problem = denied(answered(to, status, code, "Credential=AKID, Signature=abc").await);
         assert!(problem.contains(&format!("({code})")), "{problem}");
-        assert!(problem.ends_with("renew them"), "{problem}");
+        assert!(problem.ends_with("renew the credentials"), "{problem}");
         assert!(!problem.contains("Signature="), "{problem}");
     }
 }
@@ -164,7 +167,7 @@ async fn rejected_argument_keeps_service_message() {
     ] {
         let problem = refused(answered(to, 400, code, "the source is a Kinesis stream").await);
         let expected =
-            format!("refuses the call (400 {code}); it says: the source is a Kinesis stream");
+            format!("returned HTTP 400 {code}; AWS message: the source is a Kinesis stream");
         assert!(problem.ends_with(&expected), "{problem}");
     }
 }
@@ -230,12 +233,8 @@ async fn statically_wrong_sink_is_refused_without_call() {
         ..stream()
     };
     for (destination, sdk, expected) in [
-        (firehose(), nowhere, "there is no region; name one"),
-        (
-            kinesis(),
-            nobody,
-            "there is nothing to take AWS credentials from",
-        ),
+        (firehose(), nowhere, "no AWS region; set `region`"),
+        (kinesis(), nobody, "no AWS credentials"),
         (
             (StreamKind::Firehose, unnamed),
             fake.sdk(),
@@ -356,7 +355,7 @@ async fn unassumable_role_is_denied() {
         (
             expired,
             "arn:aws:iam::210987654321:role/audit-writer cannot be assumed: the program's own \
-             credentials have expired",
+             credentials are expired",
         ),
     ] {
         let error = assuming(fault).await;
@@ -366,7 +365,7 @@ async fn unassumable_role_is_denied() {
     let invalid = Fault::Answer(400, "ValidationError", "bad arn");
     let problem = refused(assuming(invalid).await);
     let expected = "arn:aws:iam::210987654321:role/audit-writer cannot be assumed \
-                    (ValidationError); it says: bad arn";
+                    (ValidationError); AWS message: bad arn";
     assert!(problem.starts_with(expected), "{problem}");
 }
 

@@ -69,7 +69,7 @@ fn answer(entry: &PutRecordBatchResponseEntry) -> Answer {
     match (entry.error_code(), entry.record_id()) {
         (Some(code), _) => Err(of_entry(code, entry.error_message())),
         (None, Some(_)) => Ok(()),
-        (None, None) => Err("neither a record id nor an error".to_owned()),
+        (None, None) => Err("the response has neither a record id nor an error".to_owned()),
     }
 }
 

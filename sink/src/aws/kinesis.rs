@@ -96,7 +96,7 @@ fn answer(entry: &PutRecordsResultEntry) -> Answer {
     match (entry.error_code(), entry.sequence_number()) {
         (Some(code), _) => Err(of_entry(code, entry.error_message())),
         (None, Some(_)) => Ok(()),
-        (None, None) => Err("neither a sequence number nor an error".to_owned()),
+        (None, None) => Err("the response has neither a sequence number nor an error".to_owned()),
     }
 }
 

@@ -104,7 +104,7 @@ impl RejectsBucket {
             };
             if !by.wait_after(&failure).await {
                 let spent = by.patience.spent();
-                return Err(failure.map(|problem| format!("after {spent}: {problem}")));
+                return Err(failure.map(|problem| format!("{problem} (after {spent})")));
             }
         }
     }

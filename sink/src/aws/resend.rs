@@ -46,12 +46,13 @@ impl Answers {
         let failed = self.each.iter().filter(|answer| answer.is_err()).count();
         if self.each.len() != entries {
             let answers = self.each.len();
-            let problem = format!("the answer to {entries} records speaks of {answers}");
+            let problem = format!("the response to {entries} records has results for {answers}");
             return Err(CallError::Again(problem));
         }
         if failed == 0 && self.failed > 0 {
             let count = self.failed;
-            let problem = format!("the answer says that {count} records failed and not which");
+            let problem =
+                format!("the response reports {count} failed records and does not identify them");
             return Err(CallError::Again(problem));
         }
         Ok(self.each)
@@ -108,7 +109,10 @@ pub(super) async fn put_all(
         let answers = put.await.and_then(|answers| answers.fitting(call.len()));
         let before = pending.len();
         let failure = match answers {
-            Ok(answers) => CallError::Again(settle(&mut pending, answers, by.usage)),
+            Ok(answers) => {
+                let reason = settle(&mut pending, answers, by.usage);
+                CallError::Again(format!("{}: {reason}", to.what()))
+            }
             Err(refused @ CallError::Refused(_)) => return Err(refused),
             Err(failure) => failure,
         };
@@ -120,16 +124,19 @@ pub(super) async fn put_all(
         let is_smaller = matches!(failure, CallError::Slow(_)) && timeouts < TIMEOUTS_MAX;
         if is_smaller {
             timeouts += 1;
-            tracing::warn!(to = to.what(), problem = %failure, "call halved");
+            tracing::warn!(
+                to = to.what(),
+                problem = %failure,
+                "call timed out; the next one carries half as many records"
+            );
         }
         if taken > 0 || is_smaller {
             by.patience.progressed();
         }
         if !is_smaller && !by.wait_after(&failure).await {
-            let (spent, what) = (by.patience.spent(), to.what());
-            let (left, all) = (pending.len(), entries.len());
+            let (spent, left, all) = (by.patience.spent(), pending.len(), entries.len());
             return Err(failure.map(|problem| {
-                format!("after {spent}, {what} has not taken {left} of {all} records: {problem}")
+                format!("{left} of {all} records not accepted after {spent}: {problem}")
             }));
         }
     }

@@ -49,8 +49,8 @@ impl Settings for HttpConfig {
             return Err(ConfigError {
                 field: "rejects",
                 problem: format!(
-                    "`rejects` is not at {origin}, and only the host of `url` may get the secret: use \
-                     another path there"
+                    "`rejects` is not at {origin}: the secret is sent only to the host of `url`; \
+                     use another path of that host"
                 ),
             });
         }
@@ -60,7 +60,8 @@ impl Settings for HttpConfig {
             return Err(ConfigError {
                 field: "scheme",
                 problem: format!(
-                    "`scheme` is not one word of at most {SCHEME_BYTES_MAX} characters, such as Bearer"
+                    "`scheme` is not one word of at most {SCHEME_BYTES_MAX} characters, such as \
+                     Bearer"
                 ),
             });
         }
@@ -80,9 +81,9 @@ fn confidential(field: &'static str, url: &Url) -> Result<(), ConfigError> {
     let expected = if !url.username().is_empty() || url.password().is_some() {
         "free of user names and passwords: put the credential into `secret`"
     } else if url.fragment().is_some() {
-        "free of `#`: no server gets what follows it"
+        "free of `#`: a fragment is never sent"
     } else if url.query().is_some() {
-        "free of `?`: settings are shown and stored, so put a credential into `secret`"
+        "free of `?`: settings are printed and stored; put a credential into `secret`"
     } else if url.scheme() == "https" || (url.scheme() == "http" && is_loopback) {
         return Ok(());
     } else {

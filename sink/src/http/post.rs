@@ -156,7 +156,7 @@ impl Poster {
                 let (spent, left, all) =
                     (patience.spent(), lines.ends.len() - at, lines.ends.len());
                 return Err(failure.map(|problem| {
-                    format!("after {spent}, {left} of {all} lines are not taken: {problem}")
+                    format!("{left} of {all} lines not accepted after {spent}: {problem}")
                 }));
             }
         }
@@ -179,7 +179,7 @@ impl Poster {
         (1..=limits::WAIT_MS_MAX)
             .contains(&wait_ms)
             .then(|| CallError::Throttled {
-                problem: format!("collector {host} asked for a wait"),
+                problem: format!("collector {host} requested a wait"),
                 wait_ms,
             })
     }
@@ -238,16 +238,18 @@ fn taken(host: &str, status: u16, retry_after_ms: Option<i64>) -> Result<Taken, 
             None => CallError::Again(returned),
         }),
         401 | 403 => Err(CallError::Denied(format!(
-            "{returned}: it does not accept the credentials; check the sink's secret and scheme"
+            "{returned}: credentials not accepted; check the sink's `secret` and `scheme`"
         ))),
         404 | 405 | 410 => Err(CallError::Refused(format!(
-            "{returned}: it takes no batches at this address; check the sink's url and rejects"
+            "{returned}: no endpoint for batches at this address; check the sink's `url` and \
+             `rejects`"
         ))),
         400 | 415 | 422 => Err(CallError::Refused(format!(
-            "{returned}: it does not accept newline-delimited JSON or one of these records; see its own log"
+            "{returned}: newline-delimited JSON, or one of the records, not accepted; see the \
+             collector's log"
         ))),
         _ => Err(CallError::Refused(format!(
-            "{returned}; see its own log and check the sink's url"
+            "{returned}; see the collector's log and check the sink's `url`"
         ))),
     }
 }

@@ -154,11 +154,11 @@ async fn denied_credentials_are_reread_once() {
 async fn other_statuses_are_refused_with_cure() {
     let window = window("okta");
     for (status, advice) in [
-        (302, "check the sink's url"),
-        (400, "see its own log"),
-        (404, "check the sink's url and rejects"),
-        (409, "see its own log"),
-        (422, "see its own log"),
+        (302, "check the sink's `url`"),
+        (400, "see the collector's log"),
+        (404, "check the sink's `url` and `rejects`"),
+        (409, "see the collector's log"),
+        (422, "see the collector's log"),
     ] {
         let fake = Fake::new();
         let mut writer = sink(&fake).0.open(&window).await.unwrap();

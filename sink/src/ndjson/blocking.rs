@@ -14,7 +14,7 @@ where
             Ok(panic) => std::panic::resume_unwind(panic),
             Err(_) => Err(SinkError::Unavailable {
                 sink: sink.to_owned(),
-                problem: "the program is stopping".to_owned(),
+                problem: "the program is shutting down".to_owned(),
             }),
         },
     }

@@ -42,15 +42,15 @@ impl FileError {
             Self::Planted(path) => SinkError::Refused {
                 sink: sink_name,
                 problem: format!(
-                    "{} is a link or no regular file, and was left alone; put the file itself in its \
-                     place, or remove it",
+                    "{} is a link or not a regular file, and was left unchanged; replace it by a \
+                     regular file, or remove it",
                     path.display()
                 ),
             },
             Self::Dangling(path) => SinkError::Refused {
                 sink: sink_name,
                 problem: format!(
-                    "the link {} leads nowhere; mount the disk that it leads to, or remove it",
+                    "the link {} has no target; mount the disk of its target, or remove the link",
                     path.display()
                 ),
             },
@@ -64,7 +64,7 @@ impl FileError {
             },
             Self::Busy(path) => SinkError::Unavailable {
                 sink: sink_name,
-                problem: format!("another writer has {}", path.display()),
+                problem: format!("another writer has {} open", path.display()),
             },
             Self::Lost(problem) => SinkError::Lost {
                 sink: sink_name,
@@ -113,7 +113,7 @@ pub(crate) fn error_of_kind(sink: &str, problem: String, kind: ErrorKind) -> Sin
         | ErrorKind::InvalidFilename
         | ErrorKind::FileTooLarge => SinkError::Refused {
             sink,
-            problem: format!("{problem}; make it writable or configure another place"),
+            problem: format!("{problem}; make it writable, or configure another folder"),
         },
         _ => SinkError::Unavailable { sink, problem },
     }

@@ -52,8 +52,8 @@ pub enum ClaimError {
     },
     /// The state's last run there did not leave the folder's mark.
     #[error(
-        "output folder {} carries the mark of run {run}, which is not the last one that this state \
-         left there: the state or the folder is an older copy",
+        "output folder {} has the mark of run {run}, which is not the last mark of this state: \
+         the state or the folder is an older copy",
         dir.display()
     )]
     Diverged {
@@ -64,8 +64,8 @@ pub enum ClaimError {
     },
     /// The state has delivered at this path, and the folder has no owner.
     #[error(
-        "output folder {} has no owner, but this state has delivered there: the folder is empty or \
-         another one",
+        "output folder {} has no owner, but this state has delivered to it: the folder was \
+         emptied or replaced",
         dir.display()
     )]
     Emptied {
@@ -104,7 +104,7 @@ pub enum ClaimError {
         sources: u64,
     },
     /// Another process delivers there.
-    #[error("another process uses output folder {}", dir.display())]
+    #[error("output folder {} is in use by another process", dir.display())]
     Busy {
         /// Path of the folder.
         dir: PathBuf,

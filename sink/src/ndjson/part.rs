@@ -90,7 +90,7 @@ impl Part {
         let open = file.metadata().doing("read the length of", &self.path)?;
         if open.len() != self.len {
             return lost(format!(
-                "has {} bytes after {} were written; does another program change it?",
+                "has {} bytes, and {} were written: another program has changed it",
                 open.len(),
                 self.len
             ));
@@ -98,7 +98,7 @@ impl Part {
         match fs::symlink_metadata(&self.path) {
             Ok(named) if is_same(&open, &named) => Ok(()),
             Err(error) if error.kind() != ErrorKind::NotFound => {
-                Err(error).doing("look for", &self.path)
+                Err(error).doing("find", &self.path)
             }
             _ => lost("was removed or replaced while it was written".to_owned()),
         }
@@ -149,7 +149,7 @@ fn set_apart(path: &Path, readers: Readers) -> Result<(), FileError> {
 fn open(path: &Path, readers: Readers) -> Result<Option<File>, FileError> {
     match readers.options().read(true).append(true).open(path) {
         Ok(file) => {
-            let metadata = file.metadata().doing("look at", path)?;
+            let metadata = file.metadata().doing("inspect", path)?;
             if metadata.is_file() && !has_other_names(&metadata) {
                 lock(file, path).map(Some)
             } else {
@@ -189,7 +189,7 @@ fn lock(file: File, path: &Path) -> Result<File, FileError> {
 fn take_back(path: &Path, output: &Path, offset: u64, readers: Readers) -> Result<File, FileError> {
     let Some(file) = open(output, readers)? else {
         return Err(FileError::Lost(format!(
-            "there is no {} for a checkpoint at byte {offset}",
+            "{} is missing, and its checkpoint is at byte {offset}",
             path.display()
         )));
     };

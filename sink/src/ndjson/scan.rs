@@ -97,7 +97,7 @@ impl Files {
     /// does not write.
     fn visit(&mut self, entry: &DirEntry) -> Result<Option<FolderFile>, FileError> {
         let path = entry.path();
-        let kind = entry.file_type().doing("look at", &path)?;
+        let kind = entry.file_type().doing("inspect", &path)?;
         let below = path.strip_prefix(&self.base).unwrap_or(&path).to_owned();
         let name = FileName::parse(&below);
         let depth = below.components().count();
@@ -133,7 +133,7 @@ fn leads_to_directory(link: &Path) -> Result<bool, FileError> {
         Err(error) if error.kind() == ErrorKind::NotFound => {
             directories::check_not_dangling(link).map(|()| false)
         }
-        Err(error) => Err(error).doing("look at", link),
+        Err(error) => Err(error).doing("inspect", link),
     }
 }
 
@@ -273,7 +273,7 @@ mod tests {
         };
         let said = errors();
         assert!(
-            said.len() == 1 && said[0].contains("leads nowhere"),
+            said.len() == 1 && said[0].contains("has no target"),
             "{said:?}"
         );
         fs::remove_file(&day).unwrap();

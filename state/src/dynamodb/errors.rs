@@ -190,7 +190,7 @@ pub(super) fn judge<E: Fault>(error: &SdkError<E>, call: Call<'_>) -> Verdict {
 
 /// The consequence of an error that DynamoDB returned.
 fn answered<E: Fault>(fault: &E, status: u16, call: Call<'_>) -> Verdict {
-    let code = fault.code().unwrap_or("an error without a name");
+    let code = fault.code().unwrap_or("an error without a code");
     let message = fault.message().unwrap_or("no message");
     if let Some(item) = fault.condition() {
         return Verdict::Condition((!item.is_empty()).then_some(item));
@@ -216,7 +216,10 @@ fn answered<E: Fault>(fault: &E, status: u16, call: Call<'_>) -> Verdict {
     }
     // Neither an unreadable success nor a server error is a usable response.
     if !(400..500).contains(&status) {
-        return Verdict::Unwell(format!("{code} ({status}): {}", short(message)));
+        return Verdict::Unwell(format!(
+            "DynamoDB returned HTTP {status} {code}: {}",
+            short(message)
+        ));
     }
     Verdict::Final(StateError::Refused(refusal(code, message, call)))
 }
@@ -237,11 +240,11 @@ fn refusal(code: &str, message: &str, call: Call<'_>) -> String {
     };
     match code {
         "ResourceNotFoundException" => format!(
-            "there is no table {table} in {region}; deploy infra/template.yaml, or check --state \
-             and AWS_REGION"
+            "table {table} does not exist in {region}; deploy infra/template.yaml, or check \
+             --state and AWS_REGION"
         ),
         "AccessDeniedException" => format!(
-            "dynamodb:{action} on table {table} in {region} is denied: {}; allow it in the \
+            "dynamodb:{action} on table {table} in {region} was denied: {}; allow it in the \
              caller's policy",
             short(message)
         ),
@@ -251,7 +254,7 @@ fn refusal(code: &str, message: &str, call: Call<'_>) -> String {
         ),
         _ if is_about_size(code, message) => format!(
             "{item} of table {table} would be larger than the 400 KB that DynamoDB allows for an \
-             item ({}); it stays as it is",
+             item ({}); the stored item is unchanged",
             short(message)
         ),
         _ => format!(
@@ -279,7 +282,7 @@ fn not_sent(text: &str, call: Call<'_>) -> StateError {
     let hint = if lower.contains("region") {
         "set AWS_REGION to the region of the table"
     } else {
-        "give AWS credentials, for example with AWS_PROFILE"
+        "set AWS credentials, for example with AWS_PROFILE"
     };
     StateError::Refused(format!(
         "dynamodb:{action} on table {table} was not sent: {text}; {hint}"

@@ -42,7 +42,7 @@ async fn missing_table_error_names_region_and_cure() {
     )
     .await;
     let parts = [
-        "no table audit in eu-west-1",
+        "table audit does not exist in eu-west-1",
         "infra/template.yaml",
         "--state",
         "AWS_REGION",
@@ -58,7 +58,7 @@ async fn denied_action_is_named_with_table() {
     assert_says(
         &text,
         &[
-            "dynamodb:PutItem on table audit in eu-west-1 is denied",
+            "dynamodb:PutItem on table audit in eu-west-1 was denied",
             message,
         ],
     );

@@ -107,7 +107,10 @@ impl DynamoStore {
             moved(asked, met.clone())?;
             seen = met;
         }
-        let busy = format!("window {} is checkpointed all the time", seen.id());
+        let busy = format!(
+            "window {}: each of several writes lost to a concurrent checkpoint",
+            seen.id()
+        );
         Err(StateError::Unavailable(busy).into())
     }
 

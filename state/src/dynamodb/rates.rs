@@ -129,7 +129,10 @@ impl DynamoStore {
                 Err(Failed::State(error)) => return Err(error),
             }
         }
-        let busy = format!("turns of {group} are taken by others all the time");
+        let busy = format!(
+            "request reservation of rate group {group}: each of several writes lost to another \
+             worker"
+        );
         Err(StateError::Unavailable(busy))
     }
 }

@@ -168,7 +168,10 @@ impl Table {
             } else {
                 tries += 1;
                 if tries == BATCH_TRIES_MAX {
-                    let text = format!("throttled: BatchGetItem left {} items unread", left.len());
+                    let text = format!(
+                        "DynamoDB throttled BatchGetItem: {} items are unread",
+                        left.len()
+                    );
                     return Err(StateError::Unavailable(text));
                 }
                 self.pause(tries).await;
@@ -209,7 +212,7 @@ fn read_failed(failed: Failed) -> StateError {
     match failed {
         Failed::State(error) => error,
         Failed::Condition(_) => {
-            StateError::Refused("a read was answered as if it had a condition".to_owned())
+            StateError::Refused("a read returned a failed condition".to_owned())
         }
     }
 }

@@ -47,7 +47,9 @@ impl Table {
             Err(Failed::State(error)) => Err(error),
             Err(Failed::Condition(met)) => {
                 let Err(error) = shards_in(&met.unwrap_or_default()) else {
-                    return Err(corrupt("it changed while it was written".to_owned()));
+                    return Err(corrupt(
+                        "another process changed it during the write".to_owned(),
+                    ));
                 };
                 Err(error)
             }

@@ -39,7 +39,7 @@ impl DynamoStore {
             Err(Failed::Condition(met)) => {
                 // Only an item of another form is not replaced, and reading it returns that error.
                 met.map_or(Ok(()), |met| read::<SeenPiece>(met).map(drop))?;
-                let changed = format!("{key} changed while it was written");
+                let changed = format!("{key}: another process changed it during the write");
                 Err(StateError::Unavailable(changed))
             }
         }

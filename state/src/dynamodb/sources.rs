@@ -68,7 +68,7 @@ impl DynamoStore {
                 Err(Failed::Condition(_)) => self.table.pause(tries).await,
             }
         }
-        let busy = format!("source {name} is changed by somebody else all the time");
+        let busy = format!("source {name}: each of several writes lost to another process");
         Err(StateError::Unavailable(busy))
     }
 
@@ -159,8 +159,8 @@ impl DynamoStore {
         let (mut planned, rest): (Vec<_>, Vec<_>) = marks.await?.into_iter().partition(is_planned);
         if planned.len() > room {
             return Err(StateError::Refused(format!(
-                "source {name} has {} lanes, too many to move to another shard at once; keep its \
-                 rate group",
+                "source {name} has {} lanes, and at most {room} can move to another shard; keep \
+                 its rate group",
                 planned.len()
             )));
         }

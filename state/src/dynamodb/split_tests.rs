@@ -94,8 +94,8 @@ async fn persistent_transaction_conflict_is_unavailable() {
     let (shard, split) = halves();
     let failed = store.split(shard, &split).await;
     let unavailable = SplitError::Store(StateError::Unavailable(
-        "throttled: TransactionCanceledException: Transaction cancelled, please refer cancellation \
-         reasons for specific reasons"
+        "DynamoDB throttled the request: TransactionCanceledException: Transaction cancelled, \
+         please refer cancellation reasons for specific reasons"
             .to_owned(),
     ));
     assert_eq!(failed, Err(unavailable));

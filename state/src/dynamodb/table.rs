@@ -140,7 +140,10 @@ impl Table {
             match verdict {
                 Verdict::Throttled(_) if tries < THROTTLED_TRIES_MAX => {}
                 Verdict::Throttled(text) => {
-                    return Err(StateError::Unavailable(format!("throttled: {text}")).into());
+                    return Err(StateError::Unavailable(format!(
+                        "DynamoDB throttled the request: {text}"
+                    ))
+                    .into());
                 }
                 Verdict::Unwell(text) if call.writes => {
                     return Err(StateError::Unknown(about(call, &text)).into());

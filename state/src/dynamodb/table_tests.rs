@@ -69,8 +69,9 @@ async fn persistently_throttled_write_is_unavailable() {
     };
     assert_eq!(
         text,
-        "throttled: ProvisionedThroughputExceededException: TableWriteKeyRangeThroughputExceeded \
-         on arn:aws:dynamodb:eu-west-1:000000000000:table/audit"
+        "DynamoDB throttled the request: ProvisionedThroughputExceededException: \
+         TableWriteKeyRangeThroughputExceeded on \
+         arn:aws:dynamodb:eu-west-1:000000000000:table/audit"
     );
     assert_eq!(script.asked().len(), tries);
     assert!(

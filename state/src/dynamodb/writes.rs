@@ -125,7 +125,7 @@ impl Table {
 
 /// The error of a transaction that could not be built.
 pub(super) fn not_built(error: &BuildError) -> StateError {
-    StateError::Refused(format!("a transaction cannot be made: {error}"))
+    StateError::Refused(format!("a transaction cannot be built: {error}"))
 }
 
 /// DynamoDB rejects an empty map of values.

@@ -53,7 +53,7 @@ impl SqliteStore {
 
 fn exists(to: &Path) -> StateError {
     StateError::Refused(format!(
-        "{} exists, and a backup replaces nothing; name a file that does not exist",
+        "{} already exists, and a backup never replaces a file; name a new file",
         to.display()
     ))
 }
@@ -112,7 +112,7 @@ fn copy(connection: &Connection, to: &Path) -> Result<(), StateError> {
         }
     }
     Err(StateError::Unavailable(
-        "another process has the state to itself; try again".to_owned(),
+        "another process has locked the state; try again".to_owned(),
     ))
 }
 
@@ -131,7 +131,7 @@ fn finish(target: &Connection, to: &Path) -> Result<(), StateError> {
     }
     Err(StateError::Corrupt {
         key: "state database".to_owned(),
-        problem: format!("{found}; nothing was kept in {}", to.display()),
+        problem: format!("{found}; no backup was made at {}", to.display()),
     })
 }
 
@@ -159,7 +159,7 @@ fn give_name(unnamed: &Path, to: &Path) -> Result<(), StateError> {
         File::open(folder.unwrap_or(Path::new(".")))?.sync_all()
     };
     named().map_err(|error: std::io::Error| {
-        StateError::Unavailable(format!("{} cannot be named: {error}", to.display()))
+        StateError::Unavailable(format!("{} cannot be created: {error}", to.display()))
     })
 }
 

@@ -67,7 +67,7 @@ fn backup_is_private_and_replaces_nothing() {
     std::os::unix::fs::symlink(dir.path().join("nowhere.db"), &link).unwrap();
     for taken in [&to, &path, &link] {
         let refused = store.backup(taken).unwrap_err().to_string();
-        assert!(refused.contains("replaces nothing"), "{refused}");
+        assert!(refused.contains("never replaces a file"), "{refused}");
     }
     assert!(link.is_symlink() && !dir.path().join("nowhere.db").exists());
     SqliteStore::open(&path).unwrap();
@@ -82,8 +82,9 @@ fn backup_is_private_and_replaces_nothing() {
 fn damaged_state_leaves_no_backup() {
     let (store, path, dir) = store();
     let connection = store.connection();
-    let fill = "CREATE TABLE filler AS WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n \
-                LIMIT 500) SELECT i, hex(randomblob(200)) AS x FROM n; PRAGMA wal_checkpoint(TRUNCATE)";
+    let fill = "CREATE TABLE filler AS WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 \
+                FROM n LIMIT 500) SELECT i, hex(randomblob(200)) AS x FROM n; PRAGMA \
+                wal_checkpoint(TRUNCATE)";
     connection.execute_batch(fill).unwrap();
     drop(connection);
     drop(store);

@@ -55,7 +55,9 @@ impl SqliteStore {
         synced(&mut self.connection(), |connection| {
             write(connection, |connection| {
                 let stored = stored(connection)?.ok_or_else(|| {
-                    StateError::Refused("the state has no identity yet".to_owned())
+                    StateError::Refused(
+                        "the state has no identity yet; `windlass run` creates it".to_owned(),
+                    )
                 })?;
                 let next = change(stored);
                 put(connection, &next)?;

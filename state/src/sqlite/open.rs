@@ -107,7 +107,7 @@ pub(super) fn read_only(path: &Path) -> Result<Connection, StateError> {
     let none_yet = || {
         let path = path.display();
         Err(StateError::Refused(format!(
-            "there is no state in {path} yet; `windlass run` makes it"
+            "there is no state at {path} yet; `windlass run` creates it"
         )))
     };
     if !path.exists() {
@@ -121,7 +121,7 @@ pub(super) fn read_only(path: &Path) -> Result<Connection, StateError> {
         SCHEMA_VERSION => {}
         _ => {
             return Err(StateError::Refused(format!(
-                "{} was last written by an older windlass; start `windlass run` once to bring it up to date",
+                "{} was last written by an older windlass; start `windlass run` once to migrate it",
                 path.display()
             )));
         }

@@ -42,7 +42,7 @@ impl SharedSync {
 }
 
 fn stopping() -> StateError {
-    StateError::Unavailable("the program is stopping".to_owned())
+    StateError::Unavailable("the program is shutting down".to_owned())
 }
 
 #[cfg(test)]

@@ -94,7 +94,7 @@ async fn fully_throttled_table_is_unavailable_and_unwritten() {
     proxy.set_faults(StateFaults::new(3, 100, &[StateFault::Throttled]));
     let failed = store.create(&ready(0)).await;
     assert!(
-        matches!(&failed, Err(StateError::Unavailable(text)) if text.starts_with("throttled: ")),
+        matches!(&failed, Err(StateError::Unavailable(text)) if text.starts_with("DynamoDB throttled the request: ")),
         "{failed:?}"
     );
     proxy.set_faults(StateFaults::none());
@@ -121,7 +121,10 @@ async fn missing_table_is_named_by_first_read() {
     let emulator = Emulator::shared().await.unwrap();
     let store = store_in("nowhere", config(&emulator.uri()));
     let text = refused(store.check().await);
-    assert!(text.contains("no table nowhere in us-east-1"), "{text}");
+    assert!(
+        text.contains("table nowhere does not exist in us-east-1"),
+        "{text}"
+    );
     assert_eq!(refused(store.create(&ready(0)).await), text);
     assert_eq!(refused(store.shards().await), text);
 }

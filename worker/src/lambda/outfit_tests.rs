@@ -256,8 +256,8 @@ async fn manifest_with_other_facts_holds_source() {
     };
     assert_eq!(
         why,
-        "connector `nvd_cves` has another unit, bounds, ids, clock or order than when it was \
-         applied; run `windlass apply`, or deploy the version that was applied"
+        "the manifest of connector `nvd_cves` has changed its unit, bounds, ids, clock or order \
+         since `windlass apply`; run `windlass apply`, or deploy the version that was applied"
     );
 }
 
@@ -272,7 +272,7 @@ async fn manifest_with_other_settle_uses_stored_policy() {
     assert_eq!((lines.len(), &lines[0]["source"]), (1, &"cves".into()));
     assert_eq!(
         lines[0]["message"],
-        "connector `nvd_cves` has another order or settle than when it was applied; it goes on as \
-         applied until `windlass apply`"
+        "the manifest of connector `nvd_cves` has changed its order or settle since `windlass \
+         apply`; it goes on as applied until `windlass apply`"
     );
 }

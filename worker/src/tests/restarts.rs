@@ -74,12 +74,7 @@ async fn token_cycle_parks_window() {
         assert_eq!(bench.asked().len(), runs * asked_each_run, "{next}");
         assert_eq!(window.runs(), limits::RESTARTS_MAX + 1);
         assert!(bench.output().is_empty());
-        assert!(
-            window
-                .last_error()
-                .unwrap()
-                .contains("gave up after 6 restarts")
-        );
+        assert!(window.last_error().unwrap().contains("6 restarts"));
     }
 }
 

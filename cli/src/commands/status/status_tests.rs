@@ -203,7 +203,8 @@ async fn requested_wait_is_shown_once_in_seconds() {
     assert_eq!(
         said(cooldown("429", until)).await,
         [
-            "okta has been failing since 2026-01-01T01:00:00Z and waits until 2026-01-01T01:00:20Z: 429"
+            "okta has been failing since 2026-01-01T01:00:00Z and waits until \
+             2026-01-01T01:00:20Z: 429"
         ]
     );
     // A differing reason or time is shown.
@@ -276,8 +277,8 @@ async fn connector_changed_since_apply_is_shown_with_cure() {
         (
             true,
             vec![
-                "okta: connector `okta_system_log` has another order or settle than when it was \
-                 applied; it goes on as applied until `windlass run`"
+                "okta: the manifest of connector `okta_system_log` has changed its order or settle \
+                 since `windlass apply`; it goes on as applied until `windlass run`"
                     .to_owned()
             ]
         )
@@ -287,8 +288,8 @@ async fn connector_changed_since_apply_is_shown_with_cure() {
         (
             true,
             vec![
-                "okta: connector `okta_system_log` has another unit, bounds, ids, clock or order \
-                 than when it was applied; its windows wait for `windlass run`"
+                "okta: the manifest of connector `okta_system_log` has changed its unit, bounds, \
+                 ids, clock or order since `windlass apply`; its windows wait for `windlass run`"
                     .to_owned()
             ]
         )

@@ -22,7 +22,8 @@ impl Window {
             history.last_error = Some(reason.to_owned());
             return None;
         };
-        let reason = format!("the process died {alone} times while this window alone was suspect");
+        let reason =
+            format!("the process died {alone} times while this window was the only suspect");
         history.last_error = Some(reason);
         // Twice as steep as after failures: a process that is killed every few minutes runs a
         // suspect only a few times.

@@ -101,8 +101,8 @@ fn five_deaths_alone_park_suspect() {
         let Event::Park { reason, .. } = &event else {
             panic!("{event:?}");
         };
-        let expected = "the process died 5 times while this window alone was suspect, each time \
-                        before a page; it is tried again each day";
+        let expected = "the process died 5 times while this window was the only suspect, each \
+                        time before a page; it is retried daily";
         assert_eq!(reason, expected);
         assert_eq!(window.apply(&event).unwrap().status(), Status::Parked);
     }
