@@ -7,7 +7,7 @@ mod dispatch;
 mod settings;
 
 use std::process::ExitCode;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use aws_config::SdkConfig;
 use serde::{Deserialize, Serialize};
@@ -24,6 +24,7 @@ use windlass_state::dynamodb::DynamoStore;
 
 pub use self::dispatch::LambdaDispatch;
 pub use self::settings::Settings;
+use crate::losses::Losses;
 use crate::report::{Activity, SourceReport, TickReport};
 use crate::tick::{Tick, TickOptions};
 
@@ -75,6 +76,8 @@ pub struct Orchestrator {
     metrics: MetricLog,
     dispatch_ms: i64,
     clock: SystemClock,
+    /// What the ticks of this environment have logged.
+    losses: Mutex<Losses>,
 }
 
 impl Orchestrator {
@@ -87,6 +90,7 @@ impl Orchestrator {
             metrics: MetricLog::new(settings.deployment.clone()),
             dispatch_ms: settings.dispatch_ms,
             clock: SystemClock,
+            losses: Mutex::default(),
         }
     }
 
@@ -119,12 +123,20 @@ impl Orchestrator {
             let took_ms = self.clock.now().ms_since(started);
             self.metrics.write(values(&report, took_ms));
             log_troubles(&report);
+            self.log_losses(&report);
             let summary = summary(&report);
             tracing::info!(?summary, "tick done");
             Ok(summary)
         };
         // Boxed: the whole tick is one large future.
         Box::pin(run.instrument(span)).await
+    }
+
+    fn log_losses(&self, report: &TickReport) {
+        let mut losses = self.losses.lock().unwrap_or_else(PoisonError::into_inner);
+        for source in &report.sources {
+            losses.log(source);
+        }
     }
 }
 

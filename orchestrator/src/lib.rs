@@ -12,6 +12,7 @@ mod known;
 pub mod lambda;
 mod ledger;
 mod listing;
+mod losses;
 mod outbox;
 mod overview;
 mod recover;

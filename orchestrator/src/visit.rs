@@ -3,7 +3,6 @@
 use tracing::{Instrument, Span, error_span};
 use windlass_core::block::Work;
 use windlass_core::due::{Follows, due_at};
-use windlass_core::duration::Rounded;
 use windlass_core::plan::Suspects;
 use windlass_core::time::{MINUTE_MS, SECOND_MS, Timestamp};
 use windlass_core::trust::{Cut, PlanTime};
@@ -115,7 +114,6 @@ impl<S: StateStore, D: Dispatch> Tick<'_, S, D> {
             if report.error.is_none() {
                 let time = visit.known.time(&view.record, self.now);
                 survey(view, visit.cooldown, self.now, &time, report);
-                warn_of_loss(report);
             }
         }
         reports
@@ -180,14 +178,6 @@ fn lane_span(lane: &LaneView) -> Span {
 
 pub(crate) fn report_of(view: &SourceView) -> SourceReport {
     SourceReport::of(&view.record.definition.name, view.record.definition.start)
-}
-
-/// Logs that a source is about to lose records.
-fn warn_of_loss(report: &SourceReport) {
-    if let Some(left_ms) = report.retention_left_ms.filter(|_| report.is_endangered) {
-        let left = Rounded(left_ms);
-        tracing::warn!(source = %report.source, %left, "the vendor will drop records that are not read");
-    }
 }
 
 /// Puts into `report` and the log why its source could not be read or planned.

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use windlass_core::ids::{RateGroup, SourceName};
 use windlass_core::time::Timestamp;
 
+use crate::losses::Losses;
 use crate::report::{Activity, SourceReport};
 
 /// A source to plan, or a rate group whose cooldown ends.
@@ -19,6 +20,7 @@ pub(super) enum Due {
 pub(super) struct Board {
     due: BTreeSet<(Timestamp, Due)>,
     pub(super) standing: Standing,
+    pub(super) losses: Losses,
 }
 
 impl Board {

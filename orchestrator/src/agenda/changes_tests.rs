@@ -1,8 +1,9 @@
 //! Sources that change, move or cannot be read while a process works.
 
 use windlass_core::Status;
-use windlass_core::source::{BlockCause, BlockChange, Blocked};
-use windlass_core::time::SECOND_MS;
+use windlass_core::source::{BlockCause, BlockChange, Blocked, SourceDefinition};
+use windlass_core::time::{HOUR_MS, SECOND_MS};
+use windlass_function::testing::LogLines;
 use windlass_state::failing::{FailingStore, Fault, Operation};
 
 use super::tests::{Process, sources};
@@ -93,4 +94,25 @@ async fn process_is_stuck_when_nothing_left_can_be_planned() {
     process.agenda.ended(&"source-0".parse().unwrap());
     process.settle().await;
     assert!(!process.agenda.is_quiet() && process.agenda.is_stuck());
+}
+
+#[tokio::test]
+async fn endangered_source_is_logged_once() {
+    let source = SourceDefinition {
+        start: at(1_000),
+        paused: true,
+        ..with_policy("okta", |policy| policy.max_lookback_ms = Some(8 * HOUR_MS))
+    };
+    let mut process = Process::new(&[source], 1).await;
+    let store = process.store.clone();
+    let lines = LogLines::default();
+    let log = lines.start("warn");
+    for _ in 0..3 {
+        process.agenda.list(&store).await.unwrap();
+        process.settle().await;
+    }
+    drop(log);
+    let lines = lines.take();
+    assert_eq!(lines.len(), 1, "{lines:?}");
+    assert_eq!(lines[0]["source"], "okta");
 }

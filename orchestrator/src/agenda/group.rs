@@ -115,6 +115,7 @@ impl Group {
             self.waiting.remove(place);
         }
         board.standing.remove(&member.report);
+        board.losses.forget(source);
         board.reschedule(&Due::Source(source.clone()), member.due, None);
     }
 
@@ -289,6 +290,7 @@ impl Group {
         board.reschedule(&source, member.due, Some(due));
         board.standing.remove(&member.report);
         board.standing.add(&report);
+        board.losses.log(&report);
         *member = Member {
             in_flight,
             places,
