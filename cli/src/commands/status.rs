@@ -10,6 +10,7 @@ mod since_tests;
 mod standing;
 mod text;
 mod trouble;
+mod workers;
 
 use futures_util::{StreamExt, stream};
 use serde_json::json;
@@ -21,7 +22,7 @@ use windlass_orchestrator::{Known, read_still};
 
 use self::manifests::Manifests;
 use self::reading::{Reading, all};
-use self::standing::{Standing, Surroundings};
+use self::standing::{Standing, Surroundings, contention};
 use self::text::text;
 use crate::exit_code::{ExitCode, UsageError};
 use crate::local::StateLock;
@@ -69,6 +70,7 @@ pub(crate) async fn status(
     let json = json!({
         "now": now,
         "sources": standings.iter().map(Standing::to_json).collect::<Vec<_>>(),
+        "workers": contention(&standings).map(|it| it.to_json()),
     });
     let columns = columns_of_stdout();
     output.result(&json, || text(&standings, Paint::of_stdout(), columns))?;

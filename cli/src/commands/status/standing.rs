@@ -10,7 +10,7 @@ use windlass_core::manifest_change::ManifestChange;
 use windlass_core::retention;
 use windlass_core::source::{Blocked, SourceDefinition, SourceRecord};
 use windlass_core::summary::Summary;
-use windlass_core::time::{MINUTE_MS, Timestamp};
+use windlass_core::time::{MINUTE_MS, SECOND_MS, Timestamp};
 use windlass_core::trust::{Difference, PlanTime};
 use windlass_core::wait::Cooldown;
 use windlass_core::window::{Status, Window};
@@ -20,6 +20,7 @@ use super::NOT_STORED;
 use super::late::Late;
 use super::manifests::Manifests;
 use super::trouble::Trouble;
+use super::workers::{Contention, Share};
 use crate::config::Config;
 use crate::output::{duration, grouped, time};
 use crate::state::StateAddress;
@@ -27,6 +28,9 @@ use crate::state::StateAddress;
 /// Maximum overdue time before the orchestrator counts as missing: ticks come every minute, and one
 /// may be missed.
 const TICKS_MISSED_MS: i64 = 2 * MINUTE_MS;
+
+/// Maximum time until `windlass run` starts a window that waits for nothing but a worker.
+const START_MS_MAX: i64 = 5 * SECOND_MS;
 
 /// The standing of one source.
 pub(super) struct Standing {
@@ -70,6 +74,7 @@ pub(super) struct Standing {
     /// The end of windows that a wrong clock created beyond the present; `None` without any.
     cut_until: Option<Timestamp>,
     failure: Option<Failure>,
+    share: Share,
     /// The change of its manifest since it was applied.
     manifest_change: ManifestChange,
     connector: String,
@@ -126,6 +131,12 @@ impl Standing {
         let live = view.lanes.first();
         let finished = definition.end.is_some_and(|end| complete_through >= end);
         let is_exact = view.is_exact();
+        let starts = surroundings.has_workers && cooldown.is_none();
+        let share = Share::of(
+            view,
+            starts.then(|| start_ms_max(surroundings.address)),
+            now,
+        );
         let is_running = |window: &&Window| window.status() == Status::Running;
         let running = is_exact.then(|| view.windows().filter(is_running).count());
         let windows = view.summary_of(|_| true);
@@ -189,6 +200,7 @@ impl Standing {
                 .map(|difference| (*difference, definition.connector.clone())),
             cut_until: cut_until(view, vendor_now),
             failure: Failure::of(view, now),
+            share,
             manifest_change: surroundings.manifests.change_since(definition),
             connector: definition.connector.clone(),
             applies_it: surroundings.address.what_puts_sources_there(),
@@ -248,6 +260,22 @@ impl Standing {
             "manifest_change": self.manifest_change.describe(&self.connector),
             "last_error": self.failure.as_ref().map(|failure| &failure.error),
         })
+    }
+}
+
+/// The contention for workers among all sources; `None` if no source waits for one, or if the windows of
+/// one were not read.
+pub(super) fn contention(standings: &[Standing]) -> Option<Contention<'_>> {
+    let now = standings.first()?.now;
+    let shares = standings.iter().map(|it| (it.source.as_str(), it.share));
+    Contention::of(shares, now).filter(|_| standings.iter().all(|it| it.is_exact))
+}
+
+/// Maximum time until a window that waits for nothing but a worker is in flight.
+const fn start_ms_max(address: &StateAddress) -> i64 {
+    match address {
+        StateAddress::Sqlite(_) => START_MS_MAX,
+        StateAddress::DynamoDb(_) => TICKS_MISSED_MS,
     }
 }
 

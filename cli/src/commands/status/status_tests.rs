@@ -315,3 +315,40 @@ async fn source_named_by_no_file_is_shown_paused() {
     let record = store.apply_source(&paused, at(4)).await.unwrap();
     assert_eq!(config.unnamed_since(&record), None, "its file says so");
 }
+
+#[tokio::test]
+async fn waiting_source_is_shown_with_worker_holders() {
+    let bench = Bench::new(CONFIG);
+    let store = bench.store();
+    let (address, now) = (bench.config().state, at(10));
+    let busy = bench.definition();
+    let waiting = SourceDefinition {
+        name: "jira".parse().unwrap(),
+        ..busy.clone()
+    };
+    let mut standings = Vec::new();
+    for definition in [&busy, &waiting] {
+        store.apply_source(definition, at(0)).await.unwrap();
+        store.create(&window(definition)).await.unwrap();
+    }
+    claimed(&store, &window(&busy), at(4)).await;
+    for has_workers in [true, false] {
+        for record in store.all_sources().await.unwrap() {
+            let surroundings = surroundings(&address, has_workers, now);
+            standings.push(exact(&store, record, &surroundings).await);
+        }
+    }
+    let (beside_a_run, without) = standings.split_at(2);
+    assert_eq!(contention(without), None);
+    assert_eq!(
+        contention(beside_a_run).unwrap().to_json(),
+        json!({
+            "waiting": [{ "source": "jira", "since": at(0) }],
+            "held_by": [{ "source": "okta", "windows": 1, "quiet_since": at(4) }],
+        })
+    );
+    let shown = text(beside_a_run, Paint::PLAIN, None);
+    let line = "jira has been waiting for a worker since 2026-01-01T00:00:00Z; the workers are held \
+                by okta (1 window, without progress for 6m)\n";
+    assert!(shown.ends_with(line), "{shown}");
+}

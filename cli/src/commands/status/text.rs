@@ -3,7 +3,7 @@
 use comfy_table::ColumnConstraint;
 use windlass_core::limits;
 
-use super::standing::Standing;
+use super::standing::{Standing, contention};
 use crate::output::{Paint, duration, grouped, lines, table, wrapped};
 
 /// Columns that a narrow terminal drops, in this order: `--json` has all.
@@ -28,6 +28,9 @@ pub(super) fn text(standings: &[Standing], paint: Paint, columns: Option<usize>)
         for line in remark.lines() {
             text.push_str(&fitted(line));
         }
+    }
+    if let Some(contention) = contention(standings) {
+        text.push_str(&fitted(&contention.describe()));
     }
     if let Some(note) = inexact(standings) {
         text.push_str(&fitted(&note));
