@@ -37,6 +37,7 @@ pub struct Connector {
     name: String,
     params: BTreeMap<String, String>,
     origin: Origin,
+    host_setting: String,
     auth: AuthSpec,
     defaults: Defaults,
     /// Scheme, host and path of every first request.
@@ -91,6 +92,11 @@ impl Connector {
     /// The only origin that may receive requests with credentials.
     pub fn origin(&self) -> &Origin {
         &self.origin
+    }
+
+    /// The setting of the source that names the host of that origin, in backquotes.
+    pub(crate) fn host_setting(&self) -> &str {
+        &self.host_setting
     }
 
     /// The parameters, defaults included.

@@ -87,6 +87,21 @@ fn unknown_parameter_host_needs_matching_base_url() {
 }
 
 #[test]
+fn host_setting_is_parameter_or_base_url() {
+    let okta = crate::registry::find("okta_system_log").unwrap();
+    let mut given = settings(&[("domain", "acme.okta.com")]);
+    let of = |manifest: &crate::Manifest, settings: &Settings| {
+        let connector = Connector::compile(manifest, settings).unwrap();
+        connector.host_setting().to_owned()
+    };
+    assert_eq!(of(&okta, &given), "`params.domain`");
+    given.base_url = Some("https://acme.okta.com".to_owned());
+    assert_eq!(of(&okta, &given), "`base_url`");
+    let github = crate::registry::find("github_audit_log").unwrap();
+    assert_eq!(of(&github, &settings(&[("org", "a")])), "`base_url`");
+}
+
+#[test]
 fn manifest_without_hosts_allows_parameter_hosts() {
     let base_url = "base_url: https://{team}.example.com\n";
     let open = Connector::compile(&manifest("base_url", base_url), &settings(&[("team", "a")]));

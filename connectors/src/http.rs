@@ -2,29 +2,33 @@
 //! forbidden request, in addition to the layers above: plain http, user names in URLs, redirects,
 //! unbounded bodies.
 
+mod decode;
+mod error;
+
 use std::error::Error;
 use std::future::Future;
+use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use futures_util::{Stream, stream};
+use reqwest::header::{ACCEPT_ENCODING, HeaderMap, HeaderValue, LOCATION};
 use tokio::task::consume_budget;
 use url::Url;
 use windlass_core::limits;
-use windlass_core::printable::is_printable;
-use windlass_core::retry::FailureClass;
 
-use crate::exchange::{ApiRequest, ApiResponse, Failure, Headers, Method, Origin, is_confidential};
+use self::decode::{codings, decoded};
+pub use self::error::TransportError;
+use crate::exchange::{ApiRequest, ApiResponse, Headers, Method, is_confidential};
 use crate::hosts::AllowedHosts;
+use crate::paging::next_link::printable_host;
 
 /// Idle connections kept per vendor: a source has a few workers, and a vendor's load balancer
 /// closes other idle connections anyway.
 const IDLE_CONNECTIONS_MAX: usize = 4;
 /// Initial capacity for a body of unknown length.
 const BODY_BYTES_FIRST: usize = 64 * 1024;
-
-/// Maximum length of a content encoding in a message.
-const ENCODING_CHARS_MAX: usize = 40;
 /// Spare capacity of a body that is not returned to the allocator.
 const BODY_BYTES_SPARE: usize = 1024 * 1024;
 
@@ -44,63 +48,6 @@ impl<T: Transport> Transport for Arc<T> {
         request: &ApiRequest,
     ) -> impl Future<Output = Result<ApiResponse, TransportError>> + Send {
         T::send(self, request)
-    }
-}
-
-/// A request without a usable response. Texts never hold a URL, a header value or a body.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum TransportError {
-    /// The connection failed; the vendor has not received the request.
-    #[error("cannot connect: {0}")]
-    Connect(String),
-    /// The request exceeded [`limits::CONNECT_TIMEOUT_MS`], [`limits::READ_TIMEOUT_MS`] without
-    /// data, or [`limits::REQUEST_TIMEOUT_MS`] in total.
-    #[error("timed out: {0}")]
-    Timeout(String),
-    /// The connection broke, or the body ended early or could not be decompressed.
-    #[error("the reply broke off: {0}")]
-    Interrupted(String),
-    /// The decompressed body exceeds the limit.
-    #[error("the reply is larger than {limit} bytes")]
-    TooLarge {
-        /// Maximum size of a body in bytes.
-        limit: usize,
-    },
-    /// The vendor returned a redirect, which is never followed.
-    #[error("answered with status {status}, a redirect to {}, which is not followed",
-        .to.as_deref().unwrap_or("nowhere"))]
-    Redirect {
-        /// The status, 300 to 399.
-        status: u16,
-        /// The host of the redirect; the rest of the URL may hold a credential.
-        to: Option<String>,
-    },
-    /// The request is not allowed, or its server is not trusted.
-    #[error("{0}")]
-    Refused(String),
-}
-
-impl TransportError {
-    /// The failure for the worker, with the origin `asked` and advice, if any.
-    pub(crate) fn into_failure(self, asked: &Origin) -> Failure {
-        let (class, advice) = match &self {
-            Self::Connect(_) | Self::Timeout(_) | Self::Interrupted(_) => {
-                (FailureClass::Outage, "")
-            }
-            Self::TooLarge { .. } => (
-                FailureClass::Split,
-                "; ask for smaller pages if smaller windows do not help",
-            ),
-            Self::Redirect { .. } => (
-                FailureClass::Block,
-                "; set the address in the configuration to the one that the redirect names",
-            ),
-            Self::Refused(_) => (FailureClass::Block, "; nothing was sent"),
-        };
-        Failure {
-            timed_out: matches!(self, Self::Timeout(_)),
-            ..Failure::new(class, format!("{asked}: {self}{advice}"))
-        }
     }
 }
 
@@ -143,6 +90,7 @@ impl HttpTransport {
             .retry(reqwest::retry::never())
             .no_proxy()
             .referer(false)
+            .default_headers(accepted())
             .http1_only()
             .connect_timeout(timeouts.connect)
             .pool_max_idle_per_host(IDLE_CONNECTIONS_MAX);
@@ -205,14 +153,11 @@ impl HttpTransport {
         let reply = builder.send().await.map_err(classify)?;
         let status = reply.status();
         if status.is_redirection() {
-            let to = reply
-                .headers()
-                .get(reqwest::header::LOCATION)
-                .and_then(|location| request.url.join(location.to_str().ok()?).ok())
-                .and_then(|target| target.host_str().map(str::to_owned));
+            let to = reply.headers().get(LOCATION);
+            let to = to.and_then(|to| request.url.join(to.to_str().ok()?).ok());
             return Err(TransportError::Redirect {
                 status: status.as_u16(),
-                to,
+                to: to.and_then(|to| printable_host(&to, &request.url)),
             });
         }
         let headers = reply
@@ -221,7 +166,7 @@ impl HttpTransport {
             .map(|(name, value)| (name.as_str(), String::from_utf8_lossy(value.as_bytes())))
             .collect::<Headers>();
         let body = match self.body_bytes_max {
-            Some(limit) => read_body(reply, limit).await?,
+            Some(limit) => read_body(reply, &headers, limit).await?,
             None => Bytes::new(),
         };
         Ok(ApiResponse {
@@ -246,32 +191,29 @@ impl HttpTransport {
     }
 }
 
-/// Reads the body, counts decompressed bytes and stops at `limit`.
-async fn read_body(mut reply: reqwest::Response, limit: usize) -> Result<Bytes, TransportError> {
-    // Absent for a compressed body, otherwise the vendor's claim: used for capacity only.
+/// Reads and decompresses the body of a response with `headers`, at most `limit` bytes of it, both
+/// compressed and plain.
+async fn read_body(
+    mut reply: reqwest::Response,
+    headers: &Headers,
+    limit: usize,
+) -> Result<Bytes, TransportError> {
+    // Absent for a chunked body, otherwise the vendor's claim: used for capacity only.
     let announced = reply
         .content_length()
         .and_then(|bytes| usize::try_from(bytes).ok());
     if announced.is_some_and(|bytes| bytes > limit) {
         return Err(TransportError::TooLarge { limit });
     }
-    // The client removes this header when it decodes the body.
-    if let Some(encoding) = reply.headers().get("content-encoding")
-        && !encoding.as_bytes().eq_ignore_ascii_case(b"identity")
-    {
-        let encoding: String = String::from_utf8_lossy(encoding.as_bytes())
-            .chars()
-            .filter(|c| is_printable(*c))
-            .take(ENCODING_CHARS_MAX)
-            .collect();
-        return Err(TransportError::Interrupted(format!(
-            "its content encoding `{encoding}` is not supported; gzip, br and zstd are"
-        )));
-    }
+    let codings = codings(headers)?;
+    // A response without a body may declare an encoding all the same.
     let Some(first) = reply.chunk().await.map_err(classify)? else {
         return Ok(Bytes::new());
     };
-    if announced == Some(first.len()) && first.len() <= limit {
+    if !codings.is_empty() {
+        return decoded(chunks(first, reply, limit), &codings, limit).await;
+    }
+    if announced == Some(first.len()) {
         // A small body in one chunk is used without a copy.
         return Ok(first);
     }
@@ -282,15 +224,46 @@ async fn read_body(mut reply: reqwest::Response, limit: usize) -> Result<Bytes, 
             return Err(TransportError::TooLarge { limit });
         }
         body.extend_from_slice(&chunk);
-        // A small body can inflate up to the limit without a network wait in between.
         consume_budget().await;
         next = reply.chunk().await.map_err(classify)?;
     }
+    Ok(trimmed(body))
+}
+
+/// The chunks of the body as sent, up to `limit` bytes: `first`, and the rest of `reply`. A compressed
+/// body of any length can hold nothing at all.
+fn chunks(
+    first: Bytes,
+    reply: reqwest::Response,
+    limit: usize,
+) -> impl Stream<Item = io::Result<Bytes>> + Send {
+    let begin = (Some(first), reply, limit);
+    stream::try_unfold(begin, move |(first, mut reply, left)| async move {
+        let chunk = match first {
+            Some(first) => Some(first),
+            None => reply
+                .chunk()
+                .await
+                .map_err(classify)
+                .map_err(io::Error::other)?,
+        };
+        let Some(chunk) = chunk else {
+            return Ok(None);
+        };
+        match left.checked_sub(chunk.len()) {
+            Some(left) => Ok(Some((chunk, (None, reply, left)))),
+            None => Err(io::Error::other(TransportError::TooLarge { limit })),
+        }
+    })
+}
+
+/// `body` without much spare capacity: growth has doubled it, and the body stays until all its records
+/// are delivered.
+fn trimmed(mut body: Vec<u8>) -> Bytes {
     if body.capacity() - body.len() > BODY_BYTES_SPARE {
-        // Growth has doubled the capacity, and the body stays until all its records are delivered.
         body.shrink_to_fit();
     }
-    Ok(Bytes::from(body))
+    Bytes::from(body)
 }
 
 impl Transport for HttpTransport {
@@ -300,6 +273,11 @@ impl Transport for HttpTransport {
     ) -> impl Future<Output = Result<ApiResponse, TransportError>> + Send {
         self.exchange(request)
     }
+}
+
+/// The headers of every request.
+fn accepted() -> HeaderMap {
+    HeaderMap::from_iter([(ACCEPT_ENCODING, HeaderValue::from_static(decode::ACCEPTED))])
 }
 
 /// Fails on forbidden URLs, before a connection is made.
@@ -322,10 +300,7 @@ fn classify(error: reqwest::Error) -> TransportError {
     let error = error.without_url();
     let text = last_cause(&error);
     if is_certificate_problem(&text) {
-        TransportError::Refused(format!(
-            "the server's certificate is not trusted: {text}; check the configured address, the \
-             clock and the machine's certificate store"
-        ))
+        TransportError::Certificate(text)
     } else if error.is_builder() {
         TransportError::Refused(format!("the request cannot be built: {text}"))
     } else if error.is_timeout() {

@@ -1,11 +1,14 @@
 use std::io::{Read, Write};
 use std::net::TcpListener;
+use std::pin::pin;
 use std::thread;
 
+use windlass_core::retry::FailureClass;
 use wiremock::matchers::any;
 use wiremock::{Mock, MockServer, ResponseTemplate};
 
 use super::*;
+use crate::exchange::Origin;
 
 pub(super) fn transport() -> HttpTransport {
     HttpTransport::new().unwrap()
@@ -75,8 +78,6 @@ async fn truncated_body_is_interrupted() {
     for reply in [
         &b"HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\n[1,2"[..],
         b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n4\r\n[1,2\r\n",
-        b"HTTP/1.1 200 OK\r\ncontent-encoding: zstd\r\ncontent-length: 4\r\n\r\n\x28\xb5\x2f\xfd",
-        b"HTTP/1.1 200 OK\r\ncontent-encoding: gzip\r\ncontent-length: 4\r\n\r\nnope",
     ] {
         let error = transport()
             .send(&get(&raw_server(reply)))
@@ -116,7 +117,7 @@ async fn only_root_cause_is_reported() {
     let error = transport().send(&get(&url)).await.unwrap_err();
     assert_eq!(error.to_string(), format!("cannot connect: {refused}"));
     let asked = Origin::from(&url.parse::<Url>().unwrap());
-    let failure = error.into_failure(&asked);
+    let failure = error.into_failure(&asked, "`base_url`");
     assert_eq!(
         failure.message,
         format!("http://{address}: cannot connect: {refused}")
@@ -147,6 +148,48 @@ async fn silent_server_times_out() {
         assert!(matches!(error, TransportError::Timeout(_)), "{error:?}");
         assert!(!error.to_string().contains("s3cret"), "{error}");
     }
+}
+
+/// The address of a server that answers each request with informational responses for as long as the
+/// client reads them, and a thread that ends when it stops.
+fn endless_hints() -> (String, thread::JoinHandle<()>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let server = thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        let mut request = [0; 4096];
+        assert!(stream.read(&mut request).unwrap() > 0);
+        let hints = b"HTTP/1.1 103 Early Hints\r\nlink: </a>\r\n\r\n".repeat(1_000);
+        while stream.write_all(&hints).is_ok() {}
+    });
+    (format!("http://{address}/"), server)
+}
+
+#[tokio::test]
+async fn endless_1xx_responses_time_out() {
+    let (url, server) = endless_hints();
+    let timeouts = Timeouts {
+        connect: Duration::from_mins(1),
+        read: Some(Duration::from_millis(50)),
+        total: None,
+    };
+    let transport = HttpTransport::with_timeouts(&timeouts).unwrap();
+    let request = get(&url);
+    let mut send = pin!(transport.send(&request));
+    // The connection is a task of its own, and this one still gets its turns.
+    let error = loop {
+        tokio::select! {
+            biased;
+            reply = &mut send => break reply.unwrap_err(),
+            () = tokio::task::yield_now() => {}
+        }
+    };
+    assert!(matches!(error, TransportError::Timeout(_)), "{error:?}");
+    // The connection is closed with it, and the vendor's data is read no longer.
+    while !server.is_finished() {
+        tokio::task::yield_now().await;
+    }
+    server.join().unwrap();
 }
 
 #[tokio::test]
@@ -187,14 +230,51 @@ fn each_transport_error_has_failure_class() {
             },
             FailureClass::Block,
         ),
+        (TransportError::Undecodable(text()), FailureClass::Outage),
+        (TransportError::Certificate(text()), FailureClass::Block),
         (TransportError::Refused(text()), FailureClass::Block),
     ] {
-        let failure = error.into_failure(&asked);
+        let failure = error.into_failure(&asked, "`base_url`");
         assert_eq!(failure.class, class, "{failure}");
         assert!(
             failure.message.starts_with("https://api.vendor.test: "),
             "{failure}"
         );
         assert_eq!(failure.wait_ms, None);
+    }
+}
+
+#[test]
+fn redirect_and_certificate_errors_name_host_setting() {
+    let asked = Origin::from(&"https://acme.okta.com/x".parse::<Url>().unwrap());
+    let redirect = |to: Option<&str>| TransportError::Redirect {
+        status: 302,
+        to: to.map(str::to_owned),
+    };
+    for (error, text) in [
+        (
+            redirect(Some("acme.okta-emea.com")),
+            "HTTP 302 redirects to acme.okta-emea.com, and redirects are not followed; if the vendor \
+             has moved there, set `params.domain` of the source to that host",
+        ),
+        (
+            redirect(None),
+            "HTTP 302 redirects to a host that is not named here, and redirects are not followed; if \
+             the vendor has moved there, set `params.domain` of the source to that host",
+        ),
+        (
+            redirect(Some("acme.okta.com")),
+            "HTTP 302 redirects to acme.okta.com, and redirects are not followed; check the path in \
+             the manifest, and the credentials: some vendors redirect to a login page",
+        ),
+        (
+            TransportError::Certificate("invalid peer certificate: UnknownIssuer".to_owned()),
+            "the server's certificate is not trusted: invalid peer certificate: UnknownIssuer; check \
+             `params.domain` of the source, this machine's clock, and its certificate store; nothing \
+             was sent",
+        ),
+    ] {
+        let failure = error.into_failure(&asked, "`params.domain`");
+        assert_eq!(failure.message, format!("https://acme.okta.com: {text}"));
     }
 }

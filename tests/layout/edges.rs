@@ -47,8 +47,9 @@ const ROOMS: [(&str, &[&str]); 9] = [
 ];
 
 /// External crates that only certain rooms may use, so that their purpose stays there.
-const CONFINED: [(&str, &[&str]); 18] = [
+const CONFINED: [(&str, &[&str]); 19] = [
     ("anyhow", &["cli", "tests"]),
+    ("async-compression", &["connectors"]),
     // Credentials and region: only for programs, and for a sink in another account.
     (
         "aws-config",

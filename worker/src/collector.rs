@@ -101,10 +101,15 @@ fn no_secret(error: &SecretError) -> CallError {
 fn failed(host: &str, error: &TransportError) -> CallError {
     let problem = format!("collector {host}: {error}");
     match error {
-        TransportError::Connect(_) | TransportError::Interrupted(_) => CallError::Again(problem),
+        TransportError::Connect(_)
+        | TransportError::Interrupted(_)
+        | TransportError::Undecodable(_) => CallError::Again(problem),
         TransportError::Timeout(_) => CallError::Slow(problem),
         TransportError::Redirect { .. } => CallError::Refused(format!(
             "{problem}; set the sink's url to the address that takes the batches"
+        )),
+        TransportError::Certificate(_) => CallError::Refused(format!(
+            "{problem}; check the sink's url, this machine's clock, and its certificate store"
         )),
         TransportError::TooLarge { .. } | TransportError::Refused(_) => CallError::Refused(problem),
     }

@@ -166,7 +166,7 @@ impl Endpoint<'_> {
         let reply = reply.map_err(|error| match error {
             // Smaller windows, the usual cure for a large response, would not help here.
             TransportError::TooLarge { .. } => too_large(),
-            error => error.into_failure(&origin),
+            error => error.into_failure(&origin, "`token_url`"),
         })?;
         if !(200..300).contains(&reply.status) {
             return Err(refusal(&origin, &reply, self.now));

@@ -8,7 +8,7 @@ use windlass_core::ids::ManifestHash;
 use windlass_core::source as core;
 
 use super::bounds::Bounds;
-use super::endpoint::endpoint;
+use super::endpoint::{endpoint, host_setting};
 use super::{Connector, RecordPlan, Rule, Signals};
 use crate::auth::Source;
 use crate::exchange::Origin;
@@ -94,6 +94,7 @@ impl Connector {
             defaults: defaults(manifest, &params, bounds, rate_group),
             params,
             origin,
+            host_setting: host_setting(manifest, settings),
             auth,
             endpoint,
             headers,

@@ -47,6 +47,16 @@ pub(super) fn endpoint(
     Ok(url)
 }
 
+/// The setting of the source that names the host of `endpoint`, for messages. A source may set its own
+/// `base_url` instead of the one in its manifest.
+pub(super) fn host_setting(manifest: &Manifest, settings: &Settings) -> String {
+    let mut placeholders = manifest.base_url.placeholders();
+    match placeholders.next().filter(|_| settings.base_url.is_none()) {
+        Some(name) => format!("`params.{name}`"),
+        None => "`base_url`".to_owned(),
+    }
+}
+
 /// Fails on a host that results from a parameter and that the manifest does not list: a mistyped
 /// domain would receive the credential. An explicit `base_url` is not checked.
 fn check_host(manifest: &Manifest, url: &Url) -> Result<(), CompileError> {

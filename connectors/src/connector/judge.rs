@@ -170,17 +170,6 @@ fn by_status(reply: &ApiResponse, continues: bool) -> (FailureClass, Option<Stri
             let advice = "the page token seems to be refused; the window begins again";
             return (FailureClass::Restart, Some(advice.to_owned()));
         }
-        300..=399 => {
-            let target = reply
-                .headers
-                .get("location")
-                .and_then(|text| url::Url::parse(text).ok());
-            let host = target
-                .as_ref()
-                .and_then(url::Url::host_str)
-                .unwrap_or("the same host");
-            format!("redirects are not followed (it points to {host}); check base_url")
-        }
         400 => "check the source's params".to_owned(),
         401 => "the credentials are refused; check the secret".to_owned(),
         403 => "check the permissions and scopes of the credentials".to_owned(),

@@ -118,11 +118,11 @@ async fn oversized_content_length_is_not_read() {
 
 #[tokio::test]
 async fn unsupported_content_encoding_is_named() {
-    for encoding in ["deflate", "gzip, gzip"] {
+    for encoding in ["deflate", "gzip, compress", "gzip, gzip, br"] {
         let reply = ResponseTemplate::new(200).set_body_string("[]");
         let server = server(reply.insert_header("content-encoding", encoding)).await;
         let error = transport().send(&get(&server.uri())).await.unwrap_err();
-        assert!(matches!(error, TransportError::Interrupted(_)), "{error:?}");
+        assert!(matches!(error, TransportError::Undecodable(_)), "{error:?}");
         assert!(
             error.to_string().contains(&format!("`{encoding}`")),
             "{error}"
@@ -131,4 +131,19 @@ async fn unsupported_content_encoding_is_named() {
     let plain = ResponseTemplate::new(200).insert_header("content-encoding", "identity");
     let server = server(plain.set_body_string("[]")).await;
     assert!(transport().send(&get(&server.uri())).await.is_ok());
+}
+
+#[tokio::test]
+async fn empty_body_may_declare_an_encoding() {
+    let server = server(compressed("gzip", Vec::new())).await;
+    let reply = transport().send(&get(&server.uri())).await.unwrap();
+    assert!(reply.body.is_empty());
+}
+
+#[tokio::test]
+async fn request_lists_decodable_encodings() {
+    let server = server(ResponseTemplate::new(200)).await;
+    transport().send(&get(&server.uri())).await.unwrap();
+    let asked = server.received_requests().await.unwrap().remove(0);
+    assert_eq!(asked.headers["accept-encoding"], "zstd, gzip, br");
 }

@@ -1,9 +1,11 @@
 //! Requests that are rejected before any connection, and redirects.
 
+use windlass_core::retry::FailureClass;
 use wiremock::ResponseTemplate;
 
 use super::tests::{get, requests, server, transport};
 use super::*;
+use crate::exchange::Origin;
 
 #[tokio::test]
 async fn redirect_target_gets_no_request() {
@@ -18,6 +20,19 @@ async fn redirect_target_gets_no_request() {
         assert!(!error.to_string().contains("s3cret"));
     }
     assert_eq!(requests(&other).await, 0);
+}
+
+#[tokio::test]
+async fn redirect_host_with_page_token_is_not_named() {
+    let reply = ResponseTemplate::new(302).insert_header("location", "https://t0ken123.evil.test/");
+    let server = server(reply).await;
+    let request = get(&format!("{}/?pageToken=T0ken123", server.uri()));
+    let error = transport().send(&request).await.unwrap_err();
+    let redirect = TransportError::Redirect {
+        status: 302,
+        to: None,
+    };
+    assert_eq!(error, redirect);
 }
 
 #[tokio::test]
@@ -105,7 +120,7 @@ async fn rejection_names_host_to_allow() {
     ] {
         let request = get(url);
         let error = confined.send(&request).await.unwrap_err();
-        let failure = error.into_failure(&Origin::from(&request.url));
+        let failure = error.into_failure(&Origin::from(&request.url), "`base_url`");
         assert_eq!(failure.class, FailureClass::Block);
         assert_eq!(
             failure.message,

@@ -79,8 +79,8 @@ fn confine_from(url: &Url, asked: Option<&Url>, origin: &Origin) -> Result<(), F
             _ => "what is neither http nor https".to_owned(),
         };
         let message = format!(
-            "the next link leads to {place}; requests of this source go to {origin} only; \
-             check base_url"
+            "the next link leads to {place}; requests of this source go to {origin} only; if the \
+             vendor's API is there, set `base_url` of the source to it"
         );
         return Err(Failure::new(FailureClass::Block, message));
     }
@@ -98,6 +98,12 @@ const TOKEN_CHARS_MIN: usize = 6;
 /// (<https://www.rfc-editor.org/rfc/rfc1035#section-2.3.4>).
 const HOST_BYTES_MAX: usize = 253;
 const LABEL_BYTES_MAX: usize = 63;
+
+/// The host of `url`, which the response to `asked` names, if it may appear in a message.
+pub(crate) fn printable_host(url: &Url, asked: &Url) -> Option<String> {
+    let host = url.host_str()?;
+    is_fit_to_show(host, &[Some(url), Some(asked)]).then(|| host.to_owned())
+}
 
 /// Returns true if `host`, which the vendor wrote, may appear in a message: it is an address or a
 /// possible DNS name, which shows where the link leads, and it holds no page token.

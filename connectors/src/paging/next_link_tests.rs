@@ -67,7 +67,8 @@ fn refused(link: &str) -> String {
         .unwrap();
     let failure = resolve(link, &asked, &Origin::from(&asked)).unwrap_err();
     assert_eq!(failure.class, FailureClass::Block, "{link}");
-    let home = "requests of this source go to https://api.test only; check base_url";
+    let home = "requests of this source go to https://api.test only; if the vendor's API is there, \
+                set `base_url` of the source to it";
     assert!(failure.message.contains(home), "{}", failure.message);
     failure.message
 }
