@@ -14,7 +14,7 @@ use windlass_core::time::{DAY_MS, HOUR_MS};
 use windlass_core::{Status, Timestamp, Window, limits};
 use windlass_sink::Sink;
 use windlass_state::{MemoryStore, StateStore};
-use windlass_worker::{Budget, Gear, Outfit, OutfitError, Seams, Stop, Worker};
+use windlass_worker::{AdapterError, AdapterFactory, Adapters, Budget, Seams, Stop, Worker};
 
 use crate::bodies::Body;
 use crate::services::serve_vendor;
@@ -64,12 +64,12 @@ struct Fixed<K> {
     sink: Arc<K>,
 }
 
-impl<K: Sink> Outfit for Fixed<K> {
+impl<K: Sink> AdapterFactory for Fixed<K> {
     type Transport = HttpTransport;
     type Sink = K;
 
-    async fn outfit(&self, _: &SourceRecord) -> Result<Gear<HttpTransport, K>, OutfitError> {
-        Ok(Gear {
+    async fn adapters(&self, _: &SourceRecord) -> Result<Adapters<HttpTransport, K>, AdapterError> {
+        Ok(Adapters {
             client: Arc::clone(&self.client),
             sink: Arc::clone(&self.sink),
         })
@@ -111,7 +111,7 @@ impl<K: Sink> Pull<K> {
             crowded: false,
             witnesses: Vec::new(),
         };
-        let outfit = Fixed {
+        let factory = Fixed {
             client: Arc::new(client),
             sink: Arc::new(sink),
         };
@@ -121,7 +121,7 @@ impl<K: Sink> Pull<K> {
             stop: Stop::default(),
             observer: None,
         };
-        let worker = Worker::new(store.clone(), outfit, seams);
+        let worker = Worker::new(store.clone(), factory, seams);
         Ok(Self {
             store,
             worker,

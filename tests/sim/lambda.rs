@@ -13,12 +13,12 @@ use windlass_orchestrator::{Dispatch, DispatchError};
 use windlass_worker::lambda::run_side_by_side;
 use windlass_worker::{Budget, Seams, Stop, Worker};
 
+use crate::adapters::{Services, SimAdapterFactory};
 use crate::checked::CheckedStore;
 use crate::clock::{SimClock, wait_ms};
 use crate::faulty::{FaultyStore, faulty};
 use crate::mortal::{Abort, Ended, Fate, run};
 use crate::op::What;
-use crate::outfit::{SimOutfit, Supplies};
 use crate::true_time;
 use crate::world::{World, lock};
 use crate::wrong_clock::Seat;
@@ -38,7 +38,7 @@ const ENVIRONMENT_ENDS_ONE_IN: u64 = 10;
 pub(crate) struct Lambda {
     world: Arc<World>,
     store: CheckedStore,
-    supplies: Arc<Supplies>,
+    services: Arc<Services>,
     timeout_ms: i64,
     idle: Mutex<Vec<Environment>>,
     running: AtomicUsize,
@@ -49,7 +49,7 @@ pub(crate) struct Lambda {
 struct Environment {
     /// Life of the machine that it runs on; see [`World::power`].
     power: u64,
-    worker: Worker<FaultyStore, SimOutfit>,
+    worker: Worker<FaultyStore, SimAdapterFactory>,
     clock: SimClock,
     /// Ends the environment at a poisoned page.
     abort: Abort,
@@ -60,13 +60,13 @@ impl Lambda {
     pub(crate) fn new(
         world: Arc<World>,
         store: CheckedStore,
-        supplies: Arc<Supplies>,
+        services: Arc<Services>,
         timeout_ms: i64,
     ) -> Arc<Self> {
         Arc::new(Self {
             world,
             store,
-            supplies,
+            services,
             timeout_ms,
             idle: Mutex::default(),
             running: AtomicUsize::new(0),
@@ -157,8 +157,8 @@ impl Lambda {
         let shared: Arc<dyn Clock> = Arc::new(clock.clone());
         let entropy = Arc::new(SeededEntropy::new(self.world.below(u64::MAX)));
         let abort = Abort::default();
-        let outfit = SimOutfit::new(
-            Arc::clone(&self.supplies),
+        let factory = SimAdapterFactory::new(
+            Arc::clone(&self.services),
             Arc::clone(&shared),
             entropy.clone(),
             abort.clone(),
@@ -172,7 +172,7 @@ impl Lambda {
         let store = faulty(&self.world, &self.store, shared);
         Environment {
             power: self.world.power(),
-            worker: Worker::new(store, outfit, seams),
+            worker: Worker::new(store, factory, seams),
             clock,
             abort,
         }
@@ -209,7 +209,7 @@ pub(crate) fn some_poll(world: &World) -> u64 {
 }
 
 /// The same run of `tasks` as in the function's main.
-async fn work(worker: &Worker<FaultyStore, SimOutfit>, tasks: &[Task], budget: Budget) {
+async fn work(worker: &Worker<FaultyStore, SimAdapterFactory>, tasks: &[Task], budget: Budget) {
     match tasks {
         [only] => {
             worker.run(only, budget).await;

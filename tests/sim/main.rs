@@ -9,6 +9,7 @@
 // it before the worker can be spawned.
 #![recursion_limit = "256"]
 
+mod adapters;
 mod args;
 mod books;
 mod checked;
@@ -20,7 +21,6 @@ mod lambda;
 mod mortal;
 mod op;
 mod operator;
-mod outfit;
 #[cfg(test)]
 mod replays;
 mod report;

@@ -15,6 +15,7 @@ use windlass_sink::stream_config::{StreamConfig, StreamKind};
 use windlass_sink::{Seams, SinkConfig};
 use windlass_state::StateStore;
 
+use crate::adapters::Services;
 use crate::checked::CheckedStore;
 use crate::clock::{SimClock, wait_until};
 use crate::ends::{self, Tally};
@@ -22,7 +23,6 @@ use crate::files::{Files, Output, SimSink};
 use crate::lambda::Lambda;
 use crate::op::What;
 use crate::operator::{Operator, Outside};
-use crate::outfit::Supplies;
 use crate::spec::WorldSpec;
 use crate::stream::{Stream, StreamSpec};
 use crate::ticks::{TICK_MS, Ticks};
@@ -138,7 +138,7 @@ impl Scene {
             let sink = sink(&stream_settings, &stream, spec.seed).await?;
             (SimSink::Stream(sink), Output::Stream(Arc::clone(&stream)))
         };
-        let mut supplies = BTreeMap::new();
+        let mut services = BTreeMap::new();
         let mut truths = BTreeMap::new();
         let mut definitions: Vec<SourceDefinition> = Vec::new();
         for settings in &spec.settings {
@@ -148,17 +148,17 @@ impl Scene {
             let (shard, policy) = (definition.shard(), &definition.policy);
             let truth = SourceTruth::new(vendor, settings.feed, shard, policy);
             truths.insert(name.clone(), truth);
-            supplies.insert(name, (connector, Arc::clone(vendor)));
+            services.insert(name, (connector, Arc::clone(vendor)));
             definitions.push(definition);
         }
         let truths = Arc::new(Truths::new(truths, output.clone()));
-        let supplies = Arc::new(Supplies {
-            vendors: supplies,
+        let services = Arc::new(Services {
+            vendors: services,
             world: Arc::clone(world),
             sink: Arc::new(sink),
         });
         let store = CheckedStore::new(Arc::clone(world), Arc::clone(&truths));
-        let lambda = Lambda::new(Arc::clone(world), store.clone(), supplies, spec.timeout_ms);
+        let lambda = Lambda::new(Arc::clone(world), store.clone(), services, spec.timeout_ms);
         let ticks = Ticks {
             world: Arc::clone(world),
             store,

@@ -8,7 +8,7 @@ use windlass_state::StateStore;
 
 use crate::persist::NotWritten;
 use crate::told::Trouble;
-use crate::{Outcome, Outfit, Worker};
+use crate::{AdapterFactory, Outcome, Worker};
 
 /// A rejection that blocks a source.
 pub(crate) struct Block<'a> {
@@ -19,7 +19,7 @@ pub(crate) struct Block<'a> {
     pub(crate) why: &'a str,
 }
 
-impl<S: StateStore, O: Outfit> Worker<S, O> {
+impl<S: StateStore, O: AdapterFactory> Worker<S, O> {
     /// Returns true if `source` is not blocked, or if this worker has taken its probe.
     pub(crate) async fn may_probe(&self, source: &SourceRecord) -> Result<bool, NotWritten> {
         let Some(seen) = &source.blocked else {

@@ -17,7 +17,7 @@ use windlass_core::window::Window;
 use windlass_sink::{Batch, WindowWriter};
 use windlass_state::StateStore;
 
-use crate::Outfit;
+use crate::AdapterFactory;
 use crate::end::Undelivered;
 use crate::lines::{PageContext, lines};
 use crate::pages::Run;
@@ -63,7 +63,7 @@ impl Delivery<'_> {
     }
 }
 
-impl<S: StateStore, O: Outfit> Run<'_, S, O> {
+impl<S: StateStore, O: AdapterFactory> Run<'_, S, O> {
     /// Takes the records out of `page` and builds the lines of its first piece.
     pub(crate) fn delivery<'r>(
         &self,
@@ -106,7 +106,7 @@ impl<S: StateStore, O: Outfit> Run<'_, S, O> {
         delivery.batch.rejects = Vec::new();
         let context = PageContext {
             window: lease.window(),
-            connector: self.gear.client.connector().name(),
+            connector: self.adapters.client.connector().name(),
             request_hash: delivery.request,
             metadata: self.source.definition.metadata,
             pulled_at: delivery.pulled_at,
@@ -119,7 +119,7 @@ impl<S: StateStore, O: Outfit> Run<'_, S, O> {
 
     /// Makes the next piece the current one; `false` when the page has no more records.
     async fn next_piece(&self, lease: &Lease, delivery: &mut Delivery<'_>) -> bool {
-        let Some(piece) = self.gear.client.more(&mut delivery.rest).await else {
+        let Some(piece) = self.adapters.client.more(&mut delivery.rest).await else {
             return false;
         };
         delivery.in_order &= piece.in_order;

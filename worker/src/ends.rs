@@ -22,12 +22,12 @@ use crate::block::Block;
 use crate::end::End;
 use crate::pages::Run;
 use crate::persist::NotWritten;
-use crate::{Outcome, Outfit};
+use crate::{AdapterFactory, Outcome};
 
 /// Reason of a cooldown whose declared request rate is too slow for a worker to sleep through.
 const SLOW_RATE: &str = "its declared pace";
 
-impl<S: StateStore, O: Outfit> Run<'_, S, O> {
+impl<S: StateStore, O: AdapterFactory> Run<'_, S, O> {
     /// Stores the end of the run.
     pub(crate) async fn conclude(&self, lease: &Lease, end: End) -> Result<Outcome, NotWritten> {
         match end {

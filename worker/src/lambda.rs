@@ -1,7 +1,7 @@
 //! The tasks of one invocation as a Lambda function: settings, clients for the life of the
 //! environment, the deadline, and metrics.
 
-mod outfit;
+mod adapters;
 mod settings;
 mod shared;
 mod tally;
@@ -22,7 +22,7 @@ use windlass_function::{Environment, Function, MetricLog, StartError};
 use windlass_state::StateError;
 use windlass_state::dynamodb::DynamoStore;
 
-pub use self::outfit::LambdaOutfit;
+pub use self::adapters::LambdaAdapterFactory;
 pub use self::settings::Settings;
 pub use self::shared::run_side_by_side;
 use self::tally::Tally;
@@ -54,7 +54,7 @@ pub struct Summary {
 /// The worker with its clients.
 #[derive(Debug)]
 pub struct WorkerFunction {
-    worker: Worker<DynamoStore, Arc<LambdaOutfit>>,
+    worker: Worker<DynamoStore, Arc<LambdaAdapterFactory>>,
     metrics: Arc<Metrics>,
     settings: Settings,
     clock: SystemClock,
@@ -68,11 +68,11 @@ impl WorkerFunction {
     pub fn new(settings: Settings, sdk: SdkConfig) -> Result<Self, TransportError> {
         let (clock, entropy) = (Arc::new(SystemClock), Arc::new(SystemEntropy));
         let store = DynamoStore::from_sdk(&sdk, &settings.table, clock.clone(), entropy.clone());
-        let outfit = LambdaOutfit::new(&settings, sdk, clock.clone(), entropy.clone())?;
-        let outfit = Arc::new(outfit);
+        let factory = LambdaAdapterFactory::new(&settings, sdk, clock.clone(), entropy.clone())?;
+        let factory = Arc::new(factory);
         let metrics = Arc::new(Metrics {
             tally: Tally::default(),
-            outfit: outfit.clone(),
+            factory: factory.clone(),
             log: MetricLog::new(settings.deployment.clone()),
         });
         let seams = Seams {
@@ -82,7 +82,7 @@ impl WorkerFunction {
             observer: Some(metrics.clone()),
         };
         Ok(Self {
-            worker: Worker::new(store, outfit, seams),
+            worker: Worker::new(store, factory, seams),
             metrics,
             settings,
             clock: SystemClock,
@@ -144,13 +144,13 @@ impl Function for WorkerFunction {
 #[derive(Debug)]
 struct Metrics {
     tally: Tally,
-    outfit: Arc<LambdaOutfit>,
+    factory: Arc<LambdaAdapterFactory>,
     log: MetricLog,
 }
 
 impl Observer for Metrics {
     fn page(&self, _: &Window, totals: &PageTotals) {
-        if let Some(values) = self.tally.page(totals, &self.outfit.take_usage()) {
+        if let Some(values) = self.tally.page(totals, &self.factory.take_usage()) {
             self.log.write(values);
         }
     }
@@ -158,7 +158,7 @@ impl Observer for Metrics {
 
 impl Metrics {
     fn invocation_ended(&self, summary: &Summary) {
-        let values = self.tally.take(summary, &self.outfit.take_usage());
+        let values = self.tally.take(summary, &self.factory.take_usage());
         self.log.write(values);
     }
 }

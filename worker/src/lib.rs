@@ -56,7 +56,7 @@ use windlass_sink::Sink;
 use windlass_state::StateStore;
 
 /// Builds the connector client and the sink of a source.
-pub trait Outfit: Send + Sync {
+pub trait AdapterFactory: Send + Sync {
     /// The HTTP transport of the clients.
     type Transport: Transport;
     /// The destination of records.
@@ -66,22 +66,22 @@ pub trait Outfit: Send + Sync {
     ///
     /// # Errors
     /// If the definition is invalid, or one of its dependencies is unavailable.
-    fn outfit(
+    fn adapters(
         &self,
         source: &SourceRecord,
-    ) -> impl Future<Output = Result<Gear<Self::Transport, Self::Sink>, OutfitError>> + Send;
+    ) -> impl Future<Output = Result<Adapters<Self::Transport, Self::Sink>, AdapterError>> + Send;
 }
 
 /// The connector client and the sink of a source.
 #[derive(Debug)]
-pub struct Gear<T: Transport, K> {
+pub struct Adapters<T: Transport, K> {
     /// Requests pages from the vendor, with credentials.
     pub client: Arc<Client<T>>,
     /// Delivers the records.
     pub sink: Arc<K>,
 }
 
-impl<T: Transport, K> Clone for Gear<T, K> {
+impl<T: Transport, K> Clone for Adapters<T, K> {
     fn clone(&self) -> Self {
         Self {
             client: Arc::clone(&self.client),
@@ -92,7 +92,7 @@ impl<T: Transport, K> Clone for Gear<T, K> {
 
 /// The reason why a source cannot be worked on.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum OutfitError {
+pub enum AdapterError {
     /// The configuration is invalid: an unknown connector, a missing secret, a rejecting sink. The
     /// text names the problem and the cure; the source is blocked with it.
     #[error("{0}")]
@@ -107,14 +107,14 @@ pub enum OutfitError {
     Unavailable(String),
 }
 
-impl From<ClientError> for OutfitError {
+impl From<ClientError> for AdapterError {
     /// A secret that may exist a moment later must not block its source.
     fn from(error: ClientError) -> Self {
         Self::of(&error, error.to_string())
     }
 }
 
-impl OutfitError {
+impl AdapterError {
     /// The same class of failure as `error`, with the text `why`.
     pub fn of(error: &ClientError, why: String) -> Self {
         match error {
@@ -135,7 +135,7 @@ pub trait Observer: Send + Sync + fmt::Debug {
 #[derive(Debug)]
 pub struct Worker<S, O> {
     store: S,
-    outfit: O,
+    factory: O,
     seams: Seams,
     permits: permit::Permits,
     told: told::Told,
@@ -155,12 +155,12 @@ pub struct Seams {
     pub observer: Option<Arc<dyn Observer>>,
 }
 
-impl<S: StateStore, O: Outfit> Worker<S, O> {
-    /// A worker on `store`, with clients and sinks from `outfit`.
-    pub fn new(store: S, outfit: O, seams: Seams) -> Self {
+impl<S: StateStore, O: AdapterFactory> Worker<S, O> {
+    /// A worker on `store`, with clients and sinks from `factory`.
+    pub fn new(store: S, factory: O, seams: Seams) -> Self {
         Self {
             store,
-            outfit,
+            factory,
             seams,
             permits: permit::Permits::default(),
             told: told::Told::default(),

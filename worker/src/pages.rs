@@ -28,13 +28,13 @@ use crate::persist::NotWritten;
 use crate::rate_limiter::is_slow;
 use crate::sent::Sent;
 use crate::sweep::{self, Noted, Notes};
-use crate::{Budget, Gear, Outcome, Outfit, Worker, spans};
+use crate::{AdapterFactory, Adapters, Budget, Outcome, Worker, spans};
 
 /// One window's run, with all its dependencies.
-pub(crate) struct Run<'a, S, O: Outfit> {
+pub(crate) struct Run<'a, S, O: AdapterFactory> {
     pub(crate) worker: &'a Worker<S, O>,
     pub(crate) source: &'a SourceRecord,
-    pub(crate) gear: &'a Gear<O::Transport, O::Sink>,
+    pub(crate) adapters: &'a Adapters<O::Transport, O::Sink>,
     pub(crate) task: &'a Task,
     pub(crate) budget: Budget,
     /// The page tokens that this run has sent.
@@ -43,10 +43,10 @@ pub(crate) struct Run<'a, S, O: Outfit> {
     pub(crate) probes: AtomicBool,
 }
 
-impl<S: StateStore, O: Outfit> Run<'_, S, O> {
+impl<S: StateStore, O: AdapterFactory> Run<'_, S, O> {
     /// Reads the pages of the window. Returns the outcome.
     pub(crate) async fn pages(&self, lease: Lease) -> Result<Outcome, NotWritten> {
-        let connector = self.gear.client.connector();
+        let connector = self.adapters.client.connector();
         let request = connector.request_hash(lease.window().span());
         let cursor = lease.window().cursor();
         match cursor {
@@ -75,7 +75,7 @@ impl<S: StateStore, O: Outfit> Run<'_, S, O> {
         };
         let opened = {
             let mut grace = pin!(self.stop_grace());
-            let open = self.gear.sink.open(lease.window());
+            let open = self.adapters.sink.open(lease.window());
             self.in_time(lease.window(), &mut grace, open).await
         };
         let (lease, end) = match opened {
@@ -161,7 +161,7 @@ impl<S: StateStore, O: Outfit> Run<'_, S, O> {
 
     /// Returns true if the vendor's page tokens are replayable.
     pub(crate) fn is_replayable(&self) -> bool {
-        self.gear.client.connector().defaults().prefetch
+        self.adapters.client.connector().defaults().prefetch
     }
 
     /// The instant at which `page` was read. Ends the run before the delivery if the vendor can
@@ -189,7 +189,7 @@ impl<S: StateStore, O: Outfit> Run<'_, S, O> {
 
     fn fetcher(&self) -> Fetcher<'_, S, O::Transport> {
         Fetcher {
-            client: &self.gear.client,
+            client: &self.adapters.client,
             seams: &self.worker.seams,
             permit: self.permit(),
             budget: self.budget,

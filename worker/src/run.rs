@@ -26,9 +26,9 @@ use crate::persist::{Holder, NotWritten};
 use crate::rate_limiter::is_slow;
 use crate::sent::Sent;
 use crate::told::Trouble;
-use crate::{Budget, Outcome, Outfit, OutfitError, Report, Worker, spans};
+use crate::{AdapterError, AdapterFactory, Budget, Outcome, Report, Worker, spans};
 
-impl<S: StateStore, O: Outfit> Worker<S, O> {
+impl<S: StateStore, O: AdapterFactory> Worker<S, O> {
     /// Runs the windows of `task`, then further ready windows of its source while time is left and,
     /// in a crowded rate group, those of its other sources. Reads the source's definition again
     /// before each window.
@@ -214,12 +214,12 @@ impl<S: StateStore, O: Outfit> Worker<S, O> {
             let why = "its source is blocked and probed by another worker";
             return self.yield_now(&lease, why).await;
         }
-        let gear = match self.outfit.outfit(&source).await {
-            Ok(gear) => gear,
-            Err(OutfitError::Denied(why)) if !refusal_stands(lease.window()) => {
+        let adapters = match self.factory.adapters(&source).await {
+            Ok(adapters) => adapters,
+            Err(AdapterError::Denied(why)) if !refusal_stands(lease.window()) => {
                 return self.set_back(&lease, &why).await;
             }
-            Err(OutfitError::Refused(why) | OutfitError::Denied(why)) => {
+            Err(AdapterError::Refused(why) | AdapterError::Denied(why)) => {
                 let since = source.blocked.as_ref().map(|blocked| blocked.since);
                 let block = Block {
                     source: &source,
@@ -229,12 +229,12 @@ impl<S: StateStore, O: Outfit> Worker<S, O> {
                 };
                 return self.block(&lease, block, Cause::Yielded.unsent()).await;
             }
-            Err(OutfitError::Unavailable(why)) => return self.set_back(&lease, &why).await,
+            Err(AdapterError::Unavailable(why)) => return self.set_back(&lease, &why).await,
         };
         let run = Run {
             worker: self,
             source: &source,
-            gear: &gear,
+            adapters: &adapters,
             task,
             budget,
             sent: Sent::default(),

@@ -17,9 +17,9 @@ use crate::end::Undelivered;
 use crate::pages::Run;
 use crate::persist::NotWritten;
 use crate::waits::On;
-use crate::{Outcome, Outfit, Seams};
+use crate::{AdapterFactory, Outcome, Seams};
 
-impl<S: StateStore, O: Outfit> Run<'_, S, O> {
+impl<S: StateStore, O: AdapterFactory> Run<'_, S, O> {
     /// Awaits `call` to the sink until the run's deadline, or until the end of `grace`. A sink that
     /// never returns has an outage, and a window that is killed with it would become a suspect. The
     /// writer is not used again.

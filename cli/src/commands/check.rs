@@ -15,7 +15,7 @@ use windlass_core::{Span, Timestamp};
 
 use crate::config::Source;
 use crate::exit_code::ExitCode;
-use crate::local::LocalOutfit;
+use crate::local::LocalAdapterFactory;
 use crate::output::{Output, grouped, second, time};
 use crate::target::Target;
 
@@ -42,9 +42,10 @@ pub(crate) async fn check(
     let source = config.source(name)?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let entropy: Arc<dyn Entropy> = Arc::new(SystemEntropy);
-    let outfit =
-        LocalOutfit::build(&config, Some(&source.definition.name), &clock, &entropy).await?;
-    let client = outfit.client(&source.definition.name).await?;
+    let factory =
+        LocalAdapterFactory::build(&config, Some(&source.definition.name), &clock, &entropy)
+            .await?;
+    let client = factory.client(&source.definition.name).await?;
     let span = latest_span(source, clock.now())?;
     match client.fetch(span, None).await {
         Ok(mut page) => {

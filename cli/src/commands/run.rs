@@ -15,7 +15,7 @@ use self::summary::summarize;
 use crate::args::RunArgs;
 use crate::exit_code::{ExitCode, UsageError};
 use crate::local::bars::Bars;
-use crate::local::{Engine, Folders, LocalOutfit, Meter, StateLock, workers};
+use crate::local::{Engine, Folders, LocalAdapterFactory, Meter, StateLock, workers};
 use crate::output::Output;
 use crate::signals::StopSignals;
 use crate::state::{Purpose, StateAddress, Store};
@@ -47,7 +47,7 @@ pub(crate) async fn run(
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     check_clock(clock.now())?;
     let entropy: Arc<dyn Entropy> = Arc::new(SystemEntropy);
-    let outfit = LocalOutfit::build(&config, None, &clock, &entropy).await?;
+    let factory = LocalAdapterFactory::build(&config, None, &clock, &entropy).await?;
     let mut lock = StateLock::take(state_file)?;
     let store = target.open(&config.state, Purpose::Apply).await?;
     lock.take_file()?;
@@ -70,7 +70,7 @@ pub(crate) async fn run(
     };
     let mut bars = Bars::new(&config, Arc::clone(&meter), output, clock.now());
     let workers_max = args.workers.map_or_else(workers::by_memory, usize::from);
-    let engine = Engine::new(store.clone(), outfit, seams, workers_max);
+    let engine = Engine::new(store.clone(), factory, seams, workers_max);
     {
         // The scope limits the lifetime of these copies of every source.
         let sources = config.sources.values();

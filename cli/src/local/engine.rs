@@ -21,7 +21,7 @@ use windlass_orchestrator::{
 use windlass_state::{StateError, StateStore};
 use windlass_worker::{Budget, On, Report, Seams, Stalled, Worker};
 
-use super::outfit::LocalOutfit;
+use super::adapters::LocalAdapterFactory;
 use crate::difference::{Change, Difference, SourceDifference};
 use crate::state::{Store, sources};
 
@@ -66,7 +66,7 @@ impl Ending {
 /// The engine on a locked state.
 pub(crate) struct Engine {
     store: Store,
-    worker: Arc<Worker<Store, LocalOutfit>>,
+    worker: Arc<Worker<Store, LocalAdapterFactory>>,
     seams: Seams,
     workers_max: usize,
     suspects: SuspectPlace,
@@ -85,8 +85,13 @@ struct Changes {
 impl Engine {
     /// An engine on `store`, whose lock the caller holds, with at most `workers_max` concurrent
     /// workers.
-    pub(crate) fn new(store: Store, outfit: LocalOutfit, seams: Seams, workers_max: usize) -> Self {
-        let worker = Arc::new(Worker::new(store.clone(), outfit, seams.clone()));
+    pub(crate) fn new(
+        store: Store,
+        factory: LocalAdapterFactory,
+        seams: Seams,
+        workers_max: usize,
+    ) -> Self {
+        let worker = Arc::new(Worker::new(store.clone(), factory, seams.clone()));
         Self {
             store,
             worker,

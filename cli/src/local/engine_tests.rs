@@ -18,15 +18,15 @@ async fn engine(dir: &tempfile::TempDir) -> Engine {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let entropy: Arc<dyn Entropy> = Arc::new(SystemEntropy);
     let none = "none".parse().unwrap();
-    let outfit = LocalOutfit::build(&config, Some(&none), &clock, &entropy);
-    let outfit = outfit.await.unwrap();
+    let factory = LocalAdapterFactory::build(&config, Some(&none), &clock, &entropy);
+    let factory = factory.await.unwrap();
     let seams = Seams {
         clock: Arc::new(SystemClock),
         entropy: Arc::new(SystemEntropy),
         stop: Stop::default(),
         observer: None,
     };
-    Engine::new(store, outfit, seams, 4)
+    Engine::new(store, factory, seams, 4)
 }
 
 /// A window that was done long ago, and that nothing needs.

@@ -28,7 +28,7 @@ use windlass_state::{MemoryStore, StateStore};
 pub(crate) use self::counted::Counts;
 use self::counted::counted;
 pub(crate) use self::workers::Invocation;
-use self::workers::{Invoker, Supplies, Workers};
+use self::workers::{Invoker, Services, Workers};
 use super::log::Log;
 use crate::clock::{SimClock, wait_until};
 use crate::lambda::EVENT_AGE_MS;
@@ -177,7 +177,7 @@ impl Stage {
         }
         let (store, counts) = (MemoryStore::new(), Arc::new(Counts::default()));
         let workers = Workers {
-            supplies: Arc::new(Supplies { vendors, sink }),
+            services: Arc::new(Services { vendors, sink }),
             store: store.clone(),
             counts: Arc::clone(&counts),
             timeout_ms: spec.timeout_ms,

@@ -15,9 +15,9 @@ use crate::fetch::NoPage;
 use crate::pages::Run;
 use crate::permit::NotNow;
 use crate::persist::NotWritten;
-use crate::{Outcome, Outfit};
+use crate::{AdapterFactory, Outcome};
 
-impl<S: StateStore, O: Outfit> Run<'_, S, O> {
+impl<S: StateStore, O: AdapterFactory> Run<'_, S, O> {
     pub(super) async fn no_page(
         &self,
         lease: &Lease,
@@ -99,7 +99,7 @@ impl<S: StateStore, O: Outfit> Run<'_, S, O> {
     /// time by this clock, and there may be no other response. Other errors can come from a proxy.
     async fn hear_refusal(&self, failure: &Failure) {
         if let Some(served_at) = failure.served_at {
-            let (origin, now) = (self.gear.client.connector().origin(), self.worker.now());
+            let (origin, now) = (self.adapters.client.connector().origin(), self.worker.now());
             self.permit().hear_clock(origin, served_at, now).await;
         }
     }

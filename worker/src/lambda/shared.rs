@@ -6,14 +6,14 @@ use windlass_core::limits;
 use windlass_core::task::Task;
 use windlass_state::StateStore;
 
-use crate::{Budget, Outfit, Report, Worker};
+use crate::{AdapterFactory, Budget, Report, Worker};
 
 /// Runs `tasks`, a few at once. Returns the reports of the tasks that began.
 ///
 /// The first few begin with the invocation, whatever its time: each tries a page. A later task
 /// without time left stays dispatched, as further windows of a task do: claiming it only to release
 /// it would cost two writes, or an expired lease.
-pub async fn run_side_by_side<S: StateStore, O: Outfit>(
+pub async fn run_side_by_side<S: StateStore, O: AdapterFactory>(
     worker: &Worker<S, O>,
     tasks: &[Task],
     budget: Budget,
@@ -34,7 +34,7 @@ pub async fn run_side_by_side<S: StateStore, O: Outfit>(
 }
 
 /// Runs the task at `place`, if there is time. A crowded group has more windows than those named.
-async fn run_one_of<S: StateStore, O: Outfit>(
+async fn run_one_of<S: StateStore, O: AdapterFactory>(
     worker: &Worker<S, O>,
     place: usize,
     task: &Task,
@@ -66,21 +66,21 @@ mod tests {
     use windlass_state::failing::{FailingStore, Fault, Operation};
 
     use super::*;
-    use crate::{Gear, OutfitError, Seams, Stop};
+    use crate::{AdapterError, Adapters, Seams, Stop};
 
     const TASKS: usize = 12;
 
     /// For sources that do not exist: it is never called.
-    struct NoOutfit;
+    struct NoAdapters;
 
-    impl Outfit for NoOutfit {
+    impl AdapterFactory for NoAdapters {
         type Transport = HttpTransport;
         type Sink = AnySink;
 
-        async fn outfit(
+        async fn adapters(
             &self,
             _: &SourceRecord,
-        ) -> Result<Gear<HttpTransport, AnySink>, OutfitError> {
+        ) -> Result<Adapters<HttpTransport, AnySink>, AdapterError> {
             unreachable!("no source is stored")
         }
     }
@@ -124,7 +124,7 @@ mod tests {
             stop: Stop::default(),
             observer: None,
         };
-        let worker = Worker::new(store, NoOutfit, seams);
+        let worker = Worker::new(store, NoAdapters, seams);
         let budget = Budget::killed_at(clock.now().plus_ms(60 * SECOND_MS));
         let reports = run_side_by_side(&worker, &tasks, budget).await;
         let mut left = 0;

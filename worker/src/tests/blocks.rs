@@ -7,7 +7,7 @@ use windlass_state::StateStore as _;
 
 use super::fake_vendor::{all, answer, well};
 use super::harness::{Bench, definition};
-use crate::{Budget, Outcome, OutfitError, Report};
+use crate::{AdapterError, Budget, Outcome, Report};
 
 #[tokio::test]
 async fn denied_permission_blocks_source_and_keeps_cursor() {
@@ -53,7 +53,7 @@ async fn rejected_credentials_block_source() {
 async fn source_without_client_is_blocked_with_reason() {
     let mut bench = Bench::new(|asked| well(asked.page, 1)).await;
     let problem = "the secret env:KEY is not set; set it".to_owned();
-    bench.outfit.problem = Some(OutfitError::Refused(problem));
+    bench.factory.problem = Some(AdapterError::Refused(problem));
     assert!(matches!(bench.run().await, Outcome::Blocked { .. }));
     let blocked = bench.source().await.blocked.unwrap();
     assert_eq!(blocked.reason, "the secret env:KEY is not set; set it");

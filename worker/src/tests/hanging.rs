@@ -16,7 +16,7 @@ use windlass_core::window::{Status, Window};
 
 use super::fake_vendor::{MANIFEST, answer, token, transport, well};
 use super::harness::{Bench, CANARY, Setting, TestSink, only};
-use crate::{Budget, Gear, Outcome, Outfit, OutfitError, Seams, Stop, Worker};
+use crate::{AdapterError, AdapterFactory, Adapters, Budget, Outcome, Seams, Stop, Worker};
 
 struct Hanging {
     inner: ScriptedTransport,
@@ -44,17 +44,20 @@ impl Transport for Hanging {
     }
 }
 
-struct HangingOutfit {
+struct HangingAdapterFactory {
     client: Arc<Client<Hanging>>,
     sink: Arc<TestSink>,
 }
 
-impl Outfit for HangingOutfit {
+impl AdapterFactory for HangingAdapterFactory {
     type Transport = Hanging;
     type Sink = TestSink;
 
-    async fn outfit(&self, _: &SourceRecord) -> Result<Gear<Hanging, TestSink>, OutfitError> {
-        Ok(Gear {
+    async fn adapters(
+        &self,
+        _: &SourceRecord,
+    ) -> Result<Adapters<Hanging, TestSink>, AdapterError> {
+        Ok(Adapters {
             client: Arc::clone(&self.client),
             sink: Arc::clone(&self.sink),
         })
@@ -100,7 +103,7 @@ async fn run_and(
         clock.clone(),
         entropy.clone(),
     );
-    let outfit = HangingOutfit {
+    let factory = HangingAdapterFactory {
         client: Arc::new(client),
         sink: Arc::new(bench.sink.clone()),
     };
@@ -110,7 +113,7 @@ async fn run_and(
         stop: bench.stop.clone(),
         observer: None,
     };
-    let worker = Worker::new(bench.store.clone(), outfit, seams);
+    let worker = Worker::new(bench.store.clone(), factory, seams);
     let task = bench.task().await;
     let budget = budget(&bench);
     let once_checkpointed = async {

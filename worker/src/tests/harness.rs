@@ -22,7 +22,7 @@ use windlass_state::{MemoryStore, StateStore};
 
 use super::fake_vendor::{Asked, MANIFEST, Reply, token, transport};
 use super::slow_sink::SlowSink;
-use crate::{Budget, Gear, Outcome, Outfit, OutfitError, Report, Seams, Stop, Worker};
+use crate::{AdapterError, AdapterFactory, Adapters, Budget, Outcome, Report, Seams, Stop, Worker};
 
 /// The secret of the source: must never appear outside a request's header.
 pub(super) const CANARY: &str = "canary-5f1e9c02";
@@ -34,25 +34,25 @@ pub(super) type TestSink = FailingSink<SlowSink>;
 
 /// Builds clients and returns the bench's sink.
 #[derive(Debug, Clone)]
-pub(super) struct TestOutfit {
+pub(super) struct TestAdapterFactory {
     client: Arc<Client<ScriptedTransport>>,
     sink: Arc<TestSink>,
-    pub(super) problem: Option<OutfitError>,
+    pub(super) problem: Option<AdapterError>,
 }
 
-impl Outfit for TestOutfit {
+impl AdapterFactory for TestAdapterFactory {
     type Transport = ScriptedTransport;
     type Sink = TestSink;
 
-    async fn outfit(
+    async fn adapters(
         &self,
         _: &SourceRecord,
-    ) -> Result<Gear<ScriptedTransport, TestSink>, OutfitError> {
+    ) -> Result<Adapters<ScriptedTransport, TestSink>, AdapterError> {
         // Building clients takes time in production; here it lets rivals run in between.
         tokio::task::yield_now().await;
         match &self.problem {
             Some(problem) => Err(problem.clone()),
-            None => Ok(Gear {
+            None => Ok(Adapters {
                 client: Arc::clone(&self.client),
                 sink: Arc::clone(&self.sink),
             }),
@@ -67,7 +67,7 @@ pub(super) struct Bench {
     pub(super) transport: ScriptedTransport,
     pub(super) clock: Arc<ManualClock>,
     pub(super) stop: Stop,
-    pub(super) outfit: TestOutfit,
+    pub(super) factory: TestAdapterFactory,
     pub(super) rate: Option<u32>,
     pub(super) reserves_requests: bool,
     /// Log of fetches and writes.
@@ -160,7 +160,7 @@ impl Bench {
             output,
             transport,
             stop: Stop::default(),
-            outfit: TestOutfit {
+            factory: TestAdapterFactory {
                 client: Arc::new(client),
                 sink: Arc::new(sink.clone()),
                 problem: None,
@@ -246,7 +246,7 @@ impl Bench {
     }
 
     /// A worker of its own process, on `store`.
-    pub(super) fn worker<S: StateStore>(&self, store: S) -> Worker<S, TestOutfit> {
+    pub(super) fn worker<S: StateStore>(&self, store: S) -> Worker<S, TestAdapterFactory> {
         let seams = Seams {
             clock: self.clock.clone(),
             entropy: Arc::new(SeededEntropy::new(
@@ -255,14 +255,14 @@ impl Bench {
             stop: self.stop.clone(),
             observer: None,
         };
-        Worker::new(store, self.outfit.clone(), seams)
+        Worker::new(store, self.factory.clone(), seams)
     }
 
     /// A worker whose store fails as `script` decides.
     pub(super) fn worker_with(
         &self,
         script: impl Fn(Operation, u64) -> Fault + Send + Sync + 'static,
-    ) -> Worker<FailingStore<MemoryStore>, TestOutfit> {
+    ) -> Worker<FailingStore<MemoryStore>, TestAdapterFactory> {
         let store = FailingStore::new(self.store.clone(), script);
         self.worker(store.with_clock(self.clock.clone()))
     }

@@ -9,7 +9,7 @@ use windlass_sink::failing::{Applied, SinkCall};
 
 use super::fake_vendor::{all, answer, well};
 use super::harness::Bench;
-use crate::{Outcome, OutfitError};
+use crate::{AdapterError, Outcome};
 
 /// A vendor that rejects the credentials until the flag is set.
 async fn refusing() -> (Bench, Arc<AtomicBool>) {
@@ -146,7 +146,7 @@ async fn full_sink_is_probed_every_minute() {
 async fn briefly_denied_secret_blocks_no_source() {
     let mut bench = Bench::new(|asked| well(asked.page, 1)).await;
     let problem = "`ssm:okta`: access denied".to_owned();
-    bench.outfit.problem = Some(OutfitError::Denied(problem.clone()));
+    bench.factory.problem = Some(AdapterError::Denied(problem.clone()));
     for _ in 0..limits::REFUSALS_BEFORE_BLOCK {
         let outcome = bench.run_when_due().await;
         assert!(matches!(outcome, Outcome::Yielded { .. }), "{outcome:?}");
@@ -156,7 +156,7 @@ async fn briefly_denied_secret_blocks_no_source() {
     assert!(matches!(outcome, Outcome::Blocked { .. }), "{outcome:?}");
     assert_eq!(bench.source().await.blocked.unwrap().reason, problem);
     assert_eq!(bench.window().await.status(), Status::Ready);
-    bench.outfit.problem = None;
+    bench.factory.problem = None;
     bench.clock.advance_ms(limits::PROBE_MS);
     assert_eq!(bench.run().await, Outcome::Completed);
     assert_eq!(bench.source().await.blocked, None);

@@ -23,7 +23,7 @@ use windlass_state::{MemoryStore, StateStore as _};
 
 use super::fake_vendor::{MANIFEST, answer, transport, well};
 use super::harness::{Bench, CANARY, NOW, after, only};
-use crate::{Budget, Gear, Outcome, Outfit, OutfitError, Seams, Stop, Worker};
+use crate::{AdapterError, AdapterFactory, Adapters, Budget, Outcome, Seams, Stop, Worker};
 
 /// The paused clock of the runtime, which moves when all tasks wait.
 #[derive(Debug)]
@@ -67,13 +67,16 @@ impl Transport for Timed {
     }
 }
 
-struct TimedOutfit(Gear<Timed, MemorySink>);
+struct TimedAdapterFactory(Adapters<Timed, MemorySink>);
 
-impl Outfit for TimedOutfit {
+impl AdapterFactory for TimedAdapterFactory {
     type Transport = Timed;
     type Sink = MemorySink;
 
-    async fn outfit(&self, _: &SourceRecord) -> Result<Gear<Timed, MemorySink>, OutfitError> {
+    async fn adapters(
+        &self,
+        _: &SourceRecord,
+    ) -> Result<Adapters<Timed, MemorySink>, AdapterError> {
         Ok(self.0.clone())
     }
 }
@@ -116,7 +119,7 @@ async fn asked_of(
             clock.clone(),
             entropy.clone(),
         );
-        let gear = Gear {
+        let adapters = Adapters {
             client: Arc::new(client),
             sink: Arc::new(MemorySink::new("memory")),
         };
@@ -129,7 +132,7 @@ async fn asked_of(
         let watch = clock.clone();
         let script = move |operation, _| faults(operation, watch.now().ms_since(after(0)));
         let store = FailingStore::new(bench.store.clone(), script).with_clock(clock.clone());
-        let worker = Worker::new(store, TimedOutfit(gear), seams);
+        let worker = Worker::new(store, TimedAdapterFactory(adapters), seams);
         let rate = (per_minute, clock.clone());
         processes.push(keep_working(worker, &bench, id, rate, end));
     }
@@ -141,7 +144,7 @@ async fn asked_of(
 
 /// Runs the window `id` again and again, each time as soon as it may be claimed.
 async fn keep_working(
-    worker: Worker<FailingStore<MemoryStore>, TimedOutfit>,
+    worker: Worker<FailingStore<MemoryStore>, TimedAdapterFactory>,
     bench: &Bench,
     id: WindowId,
     (per_minute, clock): (u32, Arc<SharedClock>),

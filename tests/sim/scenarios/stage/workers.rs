@@ -18,7 +18,7 @@ use windlass_sink::aws::StreamSink;
 use windlass_state::MemoryStore;
 use windlass_state::failing::FailingStore;
 use windlass_worker::lambda::run_side_by_side;
-use windlass_worker::{Budget, Gear, Outfit, OutfitError, Seams, Stop, Worker};
+use windlass_worker::{AdapterError, AdapterFactory, Adapters, Budget, Seams, Stop, Worker};
 
 use super::counted::{Counts, counted};
 use crate::clock::{SimClock, wait_ms};
@@ -32,17 +32,17 @@ const QUEUE_MS: i64 = 200;
 
 /// The connectors, vendors and the sink of a stage.
 #[derive(Debug)]
-pub(super) struct Supplies {
+pub(super) struct Services {
     pub(super) vendors: BTreeMap<SourceName, (Connector, Arc<Log>)>,
     pub(super) sink: Arc<StreamSink>,
 }
 
-type StageWorker = Worker<FailingStore<MemoryStore>, StageOutfit>;
+type StageWorker = Worker<FailingStore<MemoryStore>, StageAdapterFactory>;
 
 /// The worker function.
 #[derive(Debug)]
 pub(super) struct Workers {
-    pub(super) supplies: Arc<Supplies>,
+    pub(super) services: Arc<Services>,
     pub(super) store: MemoryStore,
     pub(super) counts: Arc<Counts>,
     /// Lifetime of a worker, in milliseconds.
@@ -85,8 +85,8 @@ impl Workers {
         let number = self.environments.fetch_add(1, Ordering::SeqCst);
         let clock: Arc<dyn Clock> = Arc::new(SimClock::TRUE);
         let entropy: Arc<dyn Entropy> = Arc::new(SeededEntropy::new(number));
-        let outfit = StageOutfit {
-            supplies: Arc::clone(&self.supplies),
+        let factory = StageAdapterFactory {
+            services: Arc::clone(&self.services),
             clock: Arc::clone(&clock),
             entropy: Arc::clone(&entropy),
         };
@@ -96,7 +96,7 @@ impl Workers {
             stop: Stop::default(),
             observer: None,
         };
-        Worker::new(counted(&self.store, &self.counts), outfit, seams)
+        Worker::new(counted(&self.store, &self.counts), factory, seams)
     }
 }
 
@@ -130,27 +130,27 @@ impl Dispatch for Invoker {
 
 /// Clients on the scenario's vendors, and the one sink.
 #[derive(Debug)]
-pub(super) struct StageOutfit {
-    supplies: Arc<Supplies>,
+pub(super) struct StageAdapterFactory {
+    services: Arc<Services>,
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
 }
 
-impl Outfit for StageOutfit {
+impl AdapterFactory for StageAdapterFactory {
     type Transport = Arc<Log>;
     type Sink = StreamSink;
 
-    async fn outfit(
+    async fn adapters(
         &self,
         source: &SourceRecord,
-    ) -> Result<Gear<Arc<Log>, StreamSink>, OutfitError> {
+    ) -> Result<Adapters<Arc<Log>, StreamSink>, AdapterError> {
         let name = &source.definition.name;
-        let Some((connector, vendor)) = self.supplies.vendors.get(name) else {
-            return Err(OutfitError::Refused(format!("no source {name}")));
+        let Some((connector, vendor)) = self.services.vendors.get(name) else {
+            return Err(AdapterError::Refused(format!("no source {name}")));
         };
         let secret = SecretString::from("not-a-secret");
         let credentials = Credentials::new(connector.auth(), Some(&secret))
-            .map_err(|error| OutfitError::Refused(error.to_string()))?;
+            .map_err(|error| AdapterError::Refused(error.to_string()))?;
         let client = Client::new(
             connector.clone(),
             credentials,
@@ -158,9 +158,9 @@ impl Outfit for StageOutfit {
             Arc::clone(&self.clock),
             Arc::clone(&self.entropy),
         );
-        Ok(Gear {
+        Ok(Adapters {
             client: Arc::new(client),
-            sink: Arc::clone(&self.supplies.sink),
+            sink: Arc::clone(&self.services.sink),
         })
     }
 }

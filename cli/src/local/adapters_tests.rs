@@ -21,11 +21,11 @@ sources:
     start: 2026-01-01T00:00:00Z
 ";
 
-async fn outfit(bench: &Bench) -> LocalOutfit {
+async fn factory(bench: &Bench) -> LocalAdapterFactory {
     let config = Arc::new(bench.config());
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let entropy: Arc<dyn Entropy> = Arc::new(SystemEntropy);
-    LocalOutfit::build(&config, None, &clock, &entropy)
+    LocalAdapterFactory::build(&config, None, &clock, &entropy)
         .await
         .unwrap()
 }
@@ -52,9 +52,9 @@ fn bench() -> Bench {
 #[tokio::test]
 async fn missing_secret_stops_own_source_with_position() {
     let bench = bench();
-    let outfit = outfit(&bench).await;
-    let bad = outfit.outfit(&record(&bench, "bad")).await;
-    let Err(OutfitError::Refused(why)) = bad else {
+    let factory = factory(&bench).await;
+    let bad = factory.adapters(&record(&bench, "bad")).await;
+    let Err(AdapterError::Refused(why)) = bad else {
         panic!("{bad:?}");
     };
     assert!(why.contains("windlass.yaml:8:"), "{why}");
@@ -62,36 +62,36 @@ async fn missing_secret_stops_own_source_with_position() {
         why.contains("sources.bad.secret") && why.contains("absent.token"),
         "{why}"
     );
-    outfit.outfit(&record(&bench, "good")).await.unwrap();
+    factory.adapters(&record(&bench, "good")).await.unwrap();
 }
 
 #[tokio::test]
 async fn secret_added_later_is_read_next_time() {
     let bench = bench();
-    let outfit = outfit(&bench).await;
-    outfit.outfit(&record(&bench, "bad")).await.unwrap_err();
+    let factory = factory(&bench).await;
+    factory.adapters(&record(&bench, "bad")).await.unwrap_err();
     std::fs::write(bench.path("absent.token"), "a-token-of-the-tests").unwrap();
-    let first = outfit.outfit(&record(&bench, "bad")).await.unwrap();
-    let second = outfit.outfit(&record(&bench, "bad")).await.unwrap();
+    let first = factory.adapters(&record(&bench, "bad")).await.unwrap();
+    let second = factory.adapters(&record(&bench, "bad")).await.unwrap();
     assert!(Arc::ptr_eq(&first.client, &second.client), "made once");
 }
 
 #[tokio::test]
 async fn unavailable_secret_makes_source_wait() {
     let bench = bench();
-    let outfit = outfit(&bench).await;
-    let workshop = &outfit.workshop;
-    let bad = &workshop.config.sources["bad"];
+    let factory = factory(&bench).await;
+    let inputs = &factory.inputs;
+    let bad = &inputs.config.sources["bad"];
     let reference = SecretRef::Env("TOKEN".to_owned());
     let problem = "AWS asks to slow down".to_owned();
     let error = ClientError::from(SecretError::Outage { reference, problem });
-    let why = workshop.problem(bad, &error).to_string();
+    let why = inputs.problem(bad, &error).to_string();
     assert_eq!(
         why,
         "sources.bad.secret: `env:TOKEN` cannot be read for now: AWS asks to slow down"
     );
-    let error = OutfitError::of(&error, why);
-    assert!(matches!(error, OutfitError::Unavailable(_)), "{error}");
+    let error = AdapterError::of(&error, why);
+    assert!(matches!(error, AdapterError::Unavailable(_)), "{error}");
 }
 
 #[tokio::test]
@@ -103,19 +103,19 @@ async fn secret_denied_by_aws_is_retried_before_blocking() {
         region,
         problem,
     };
-    let error = OutfitError::from(ClientError::from(error));
-    assert!(matches!(error, OutfitError::Denied(_)), "{error}");
+    let error = AdapterError::from(ClientError::from(error));
+    assert!(matches!(error, AdapterError::Denied(_)), "{error}");
 }
 
 #[tokio::test]
 async fn definition_changed_since_start_is_rejected() {
     let bench = bench();
-    let outfit = outfit(&bench).await;
+    let factory = factory(&bench).await;
     let mut changed = record(&bench, "good");
     changed.definition.metadata = false;
-    let refused = outfit.outfit(&changed).await;
+    let refused = factory.adapters(&changed).await;
     assert!(
-        matches!(refused, Err(OutfitError::Refused(_))),
+        matches!(refused, Err(AdapterError::Refused(_))),
         "{refused:?}"
     );
 }

@@ -15,16 +15,17 @@ use windlass_core::time::{HOUR_MS, MINUTE_MS, Timestamp};
 use windlass_function::testing::LogLines;
 
 use super::{
-    Arc, LambdaOutfit, Outfit, OutfitError, SdkConfig, Settings, SourceDefinition, SourceRecord,
+    AdapterError, AdapterFactory, Arc, LambdaAdapterFactory, SdkConfig, Settings, SourceDefinition,
+    SourceRecord,
 };
 
-fn outfit() -> Arc<LambdaOutfit> {
+fn factory() -> Arc<LambdaAdapterFactory> {
     // No server listens there.
-    outfit_at("http://127.0.0.1:9")
+    factory_at("http://127.0.0.1:9")
 }
 
-/// An outfit whose AWS endpoint is `url`.
-fn outfit_at(url: &str) -> Arc<LambdaOutfit> {
+/// A factory whose AWS endpoint is `url`.
+fn factory_at(url: &str) -> Arc<LambdaAdapterFactory> {
     let settings = Settings::read(&[("WINDLASS_TABLE", "state")].into_iter().collect());
     let clock = Arc::new(ManualClock::at(Timestamp::from_ms(0)));
     let keys = Credentials::new("AKIATEST", "secret", None, None, "test");
@@ -34,7 +35,7 @@ fn outfit_at(url: &str) -> Arc<LambdaOutfit> {
         .endpoint_url(url)
         .build();
     let entropy = Arc::new(SeededEntropy::new(1));
-    Arc::new(LambdaOutfit::new(&settings.unwrap(), sdk, clock, entropy).unwrap())
+    Arc::new(LambdaAdapterFactory::new(&settings.unwrap(), sdk, clock, entropy).unwrap())
 }
 
 fn source() -> SourceRecord {
@@ -93,8 +94,8 @@ fn source() -> SourceRecord {
 async fn refusal(change: impl FnOnce(&mut SourceDefinition)) -> String {
     let mut source = source();
     change(&mut source.definition);
-    match outfit().outfit(&source).await {
-        Err(OutfitError::Refused(why)) => why,
+    match factory().adapters(&source).await {
+        Err(AdapterError::Refused(why)) => why,
         other => panic!("not refused: {:?}", other.map(|_| ())),
     }
 }
@@ -128,7 +129,7 @@ async fn sink_secret_from_function_environment_is_refused() {
     }
     let mut source = source();
     source.definition.destination = collector("secretsmanager:windlass/collector");
-    assert!(outfit().outfit(&source).await.is_ok());
+    assert!(factory().adapters(&source).await.is_ok());
 }
 
 #[tokio::test]
@@ -191,18 +192,18 @@ fn answer_secret(stream: TcpStream) -> std::io::Result<()> {
 #[tokio::test]
 async fn reapplied_source_rereads_its_secret() {
     let (url, reads) = secrets_manager();
-    let (outfit, mut source) = (outfit_at(&url), source());
+    let (factory, mut source) = (factory_at(&url), source());
     source.definition.secret = Some("secretsmanager:windlass/nvd".to_owned());
     let mut clients = Vec::new();
     for (version, expected) in [(1, 1), (1, 1), (2, 2), (2, 2)] {
         source.version = version;
-        let gear = outfit.outfit(&source).await;
-        let gear = gear.unwrap_or_else(|error| panic!("{error}"));
-        clients.push(gear.client);
+        let adapters = factory.adapters(&source).await;
+        let adapters = adapters.unwrap_or_else(|error| panic!("{error}"));
+        clients.push(adapters.client);
         assert_eq!(reads.load(Ordering::SeqCst), expected, "version {version}");
     }
     source.definition.name = "more-cves".parse().unwrap();
-    assert!(outfit.outfit(&source).await.is_ok());
+    assert!(factory.adapters(&source).await.is_ok());
     let read = reads.load(Ordering::SeqCst);
     assert_eq!(
         read, 2,
@@ -215,17 +216,17 @@ async fn reapplied_source_rereads_its_secret() {
 
 #[tokio::test]
 async fn changed_definition_makes_new_client() {
-    let (outfit, source) = (outfit(), source());
-    let Ok(first) = outfit.outfit(&source).await else {
+    let (factory, source) = (factory(), source());
+    let Ok(first) = factory.adapters(&source).await else {
         panic!("refused")
     };
-    let Ok(second) = outfit.outfit(&source).await else {
+    let Ok(second) = factory.adapters(&source).await else {
         panic!("refused")
     };
     assert!(Arc::ptr_eq(&first.client, &second.client));
     let mut changed = source.clone();
     changed.definition.metadata = false;
-    let Ok(third) = outfit.outfit(&changed).await else {
+    let Ok(third) = factory.adapters(&changed).await else {
         panic!("refused")
     };
     assert!(!Arc::ptr_eq(&first.client, &third.client));
@@ -249,9 +250,9 @@ fn applied_with(facts: Option<&str>, policy: Option<&str>) -> SourceRecord {
 
 #[tokio::test]
 async fn manifest_with_other_facts_holds_source() {
-    assert!(outfit().outfit(&applied_with(None, None)).await.is_ok());
+    assert!(factory().adapters(&applied_with(None, None)).await.is_ok());
     let other = applied_with(Some("0123456789ab"), None);
-    let Err(OutfitError::Denied(why)) = outfit().outfit(&other).await else {
+    let Err(AdapterError::Denied(why)) = factory().adapters(&other).await else {
         panic!("the source does not wait");
     };
     assert_eq!(
@@ -266,7 +267,7 @@ async fn manifest_with_other_settle_uses_stored_policy() {
     let lines = LogLines::default();
     let log = lines.start("warn");
     let other = applied_with(None, Some("0123456789ab"));
-    assert!(outfit().outfit(&other).await.is_ok());
+    assert!(factory().adapters(&other).await.is_ok());
     drop(log);
     let lines = lines.take();
     assert_eq!((lines.len(), &lines[0]["source"]), (1, &"cves".into()));

@@ -11,7 +11,7 @@ use windlass_connectors::{
 use windlass_core::clock::{Clock, Entropy};
 use windlass_core::ids::{RateGroup, SourceName};
 use windlass_core::source::SourceRecord;
-use windlass_worker::{Gear, Outfit, OutfitError};
+use windlass_worker::{AdapterError, AdapterFactory, Adapters};
 
 use crate::files::SimSink;
 use crate::mortal::Abort;
@@ -22,7 +22,7 @@ use crate::world::{World, lock};
 
 /// The connectors, vendors and the sink of a world.
 #[derive(Debug)]
-pub(crate) struct Supplies {
+pub(crate) struct Services {
     /// The connector and the vendor of each source.
     pub(crate) vendors: BTreeMap<SourceName, (Connector, Arc<Vendor>)>,
     /// Receives violations of a cooldown.
@@ -31,7 +31,7 @@ pub(crate) struct Supplies {
     pub(crate) sink: Arc<SimSink>,
 }
 
-type SimGear = Gear<WatchedTransport, SimSink>;
+type SimAdapters = Adapters<WatchedTransport, SimSink>;
 
 /// A vendor's transport that checks the cooldown of its rate group (promise P5).
 #[derive(Debug, Clone)]
@@ -76,67 +76,67 @@ impl Transport for WatchedTransport {
     }
 }
 
-/// The outfit of one environment: it keeps clients for its life.
+/// The adapter factory of one environment: it keeps clients for its life.
 #[derive(Debug)]
-pub(crate) struct SimOutfit {
-    supplies: Arc<Supplies>,
+pub(crate) struct SimAdapterFactory {
+    services: Arc<Services>,
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
     abort: Abort,
-    gear: Mutex<BTreeMap<SourceName, SimGear>>,
+    adapters: Mutex<BTreeMap<SourceName, SimAdapters>>,
 }
 
-impl SimOutfit {
-    /// The outfit of an environment with this clock and this randomness, which `abort` ends.
+impl SimAdapterFactory {
+    /// The adapter factory of an environment with this clock and this randomness, which `abort` ends.
     pub(crate) fn new(
-        supplies: Arc<Supplies>,
+        services: Arc<Services>,
         clock: Arc<dyn Clock>,
         entropy: Arc<dyn Entropy>,
         abort: Abort,
     ) -> Self {
         Self {
-            supplies,
+            services,
             clock,
             entropy,
             abort,
-            gear: Mutex::default(),
+            adapters: Mutex::default(),
         }
     }
 }
 
-impl Outfit for SimOutfit {
+impl AdapterFactory for SimAdapterFactory {
     type Transport = WatchedTransport;
     type Sink = SimSink;
 
-    async fn outfit(&self, source: &SourceRecord) -> Result<SimGear, OutfitError> {
+    async fn adapters(&self, source: &SourceRecord) -> Result<SimAdapters, AdapterError> {
         let name = &source.definition.name;
-        if let Some(gear) = lock(&self.gear).get(name) {
-            return Ok(gear.clone());
+        if let Some(adapters) = lock(&self.adapters).get(name) {
+            return Ok(adapters.clone());
         }
-        let Some((connector, vendor)) = self.supplies.vendors.get(name) else {
-            return Err(OutfitError::Refused(format!("no source {name}")));
+        let Some((connector, vendor)) = self.services.vendors.get(name) else {
+            return Err(AdapterError::Refused(format!("no source {name}")));
         };
         let secret = SecretString::from(vendor.secret());
         let credentials = Credentials::new(connector.auth(), Some(&secret))
-            .map_err(|error| OutfitError::Refused(error.to_string()))?;
+            .map_err(|error| AdapterError::Refused(error.to_string()))?;
         let client = Client::new(
             connector.clone(),
             credentials,
             WatchedTransport {
                 inner: vendor.transport(),
                 group: source.definition.policy.rate_group.clone(),
-                world: Arc::clone(&self.supplies.world),
+                world: Arc::clone(&self.services.world),
                 vendor: Arc::clone(vendor),
                 abort: self.abort.clone(),
             },
             Arc::clone(&self.clock),
             Arc::clone(&self.entropy),
         );
-        let gear = Gear {
+        let adapters = Adapters {
             client: Arc::new(client),
-            sink: Arc::clone(&self.supplies.sink),
+            sink: Arc::clone(&self.services.sink),
         };
-        lock(&self.gear).insert(name.clone(), gear.clone());
-        Ok(gear)
+        lock(&self.adapters).insert(name.clone(), adapters.clone());
+        Ok(adapters)
     }
 }

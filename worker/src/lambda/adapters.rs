@@ -21,22 +21,22 @@ use windlass_sink::any::{AnySink, Means};
 use windlass_sink::{Seams, SinkConfig, UsageSnapshot};
 
 use super::Settings;
-use crate::{Gear, HttpCollector, Outfit, OutfitError};
+use crate::{AdapterError, AdapterFactory, Adapters, HttpCollector};
 
 /// Number of sources whose clients are kept. Beyond it, all are created again, at one read of a
 /// secret each.
-const SOURCES_KEPT_MAX: usize = 1_000;
+const SOURCES_BUILT_MAX: usize = 1_000;
 
-type LambdaGear = Gear<HttpTransport, AnySink>;
+type LambdaAdapters = Adapters<HttpTransport, AnySink>;
 
 /// The client and sink of a source, with the definition that they were created for.
-struct Kept {
+struct Built {
     version: u64,
     definition: SourceDefinition,
-    gear: LambdaGear,
+    adapters: LambdaAdapters,
 }
 
-impl Kept {
+impl Built {
     /// Returns true if it still fits `source`. Applying a blocked source gives it a new version
     /// even without a change: that is how an operator reports a corrected secret.
     fn is_for(&self, source: &SourceRecord) -> bool {
@@ -48,22 +48,23 @@ impl Kept {
 type DestinationMap = BTreeMap<String, String>;
 
 /// Creates clients and sinks from the definitions in the state.
-pub struct LambdaOutfit {
+pub struct LambdaAdapterFactory {
     means: Means,
     clients: ClientMaker<HttpTransport>,
     manifests: PathBuf,
-    kept: Mutex<BTreeMap<SourceName, Arc<Kept>>>,
+    built: Mutex<BTreeMap<SourceName, Arc<Built>>>,
     sinks: Mutex<BTreeMap<DestinationMap, Arc<AnySink>>>,
 }
 
-impl fmt::Debug for LambdaOutfit {
+impl fmt::Debug for LambdaAdapterFactory {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("LambdaOutfit").finish_non_exhaustive()
+        f.debug_struct("LambdaAdapterFactory")
+            .finish_non_exhaustive()
     }
 }
 
-impl LambdaOutfit {
-    /// An outfit that is restricted to the allowed hosts of `settings`.
+impl LambdaAdapterFactory {
+    /// A factory that is restricted to the allowed hosts of `settings`.
     ///
     /// # Errors
     /// If the HTTP client cannot be created.
@@ -90,7 +91,7 @@ impl LambdaOutfit {
             means,
             clients: ClientMaker::new(transport, vault, clock, entropy),
             manifests: settings.manifests.clone(),
-            kept: Mutex::default(),
+            built: Mutex::default(),
             sinks: Mutex::default(),
         })
     }
@@ -110,40 +111,40 @@ impl LambdaOutfit {
     }
 
     /// The last client and sink of the source `name`.
-    fn kept(&self, name: &SourceName) -> Option<Arc<Kept>> {
-        let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        kept.get(name).cloned()
+    fn built(&self, name: &SourceName) -> Option<Arc<Built>> {
+        let built = self.built.lock().unwrap_or_else(PoisonError::into_inner);
+        built.get(name).cloned()
     }
 
-    fn keep(&self, source: &SourceRecord, made: &LambdaGear) {
-        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        if kept.len() >= SOURCES_KEPT_MAX {
-            kept.clear();
+    fn remember(&self, source: &SourceRecord, made: &LambdaAdapters) {
+        let mut built = self.built.lock().unwrap_or_else(PoisonError::into_inner);
+        if built.len() >= SOURCES_BUILT_MAX {
+            built.clear();
         }
-        let of = Kept {
+        let of = Built {
             version: source.version,
             definition: source.definition.clone(),
-            gear: made.clone(),
+            adapters: made.clone(),
         };
-        kept.insert(source.definition.name.clone(), Arc::new(of));
+        built.insert(source.definition.name.clone(), Arc::new(of));
     }
 
     async fn make(
         &self,
         definition: &SourceDefinition,
         age: SecretAge,
-    ) -> Result<LambdaGear, OutfitError> {
+    ) -> Result<LambdaAdapters, AdapterError> {
         let sink = self.sink(definition).await?;
         let client = Arc::new(self.client(definition, age).await?);
-        Ok(Gear { client, sink })
+        Ok(Adapters { client, sink })
     }
 
     async fn client(
         &self,
         definition: &SourceDefinition,
         age: SecretAge,
-    ) -> Result<Client<HttpTransport>, OutfitError> {
-        let refused = |error: &dyn fmt::Display| OutfitError::Refused(error.to_string());
+    ) -> Result<Client<HttpTransport>, AdapterError> {
+        let refused = |error: &dyn fmt::Display| AdapterError::Refused(error.to_string());
         let manifest = registry::find_in(&self.manifests, &definition.connector)
             .map_err(|error| refused(&error))?;
         unchanged(&manifest, definition)?;
@@ -159,11 +160,11 @@ impl LambdaOutfit {
         let made = self
             .clients
             .client(Arc::new(connector), reference.transpose()?, age);
-        made.await.map_err(OutfitError::from)
+        made.await.map_err(AdapterError::from)
     }
 
     /// The sink of `definition`; sources with the same destination share it.
-    async fn sink(&self, definition: &SourceDefinition) -> Result<Arc<AnySink>, OutfitError> {
+    async fn sink(&self, definition: &SourceDefinition) -> Result<Arc<AnySink>, AdapterError> {
         let map = &definition.destination;
         if map.is_empty() {
             let problem = format!(
@@ -171,7 +172,7 @@ impl LambdaOutfit {
                  use a sink that every machine can reach, such as firehose, and apply again",
                 definition.sink
             );
-            return Err(OutfitError::Refused(problem));
+            return Err(AdapterError::Refused(problem));
         }
         if let Some(sink) = self
             .sinks
@@ -181,7 +182,7 @@ impl LambdaOutfit {
         {
             return Ok(Arc::clone(sink));
         }
-        let refused = |error: &dyn fmt::Display| OutfitError::Refused(error.to_string());
+        let refused = |error: &dyn fmt::Display| AdapterError::Refused(error.to_string());
         let config = SinkConfig::from_map(map).map_err(|error| refused(&error))?;
         if let Some(reference) = config.secret() {
             stored_elsewhere("the secret of its sink", reference)?;
@@ -198,7 +199,7 @@ impl LambdaOutfit {
 
 /// Fails if `manifest` cannot read the windows of `definition`. Logs a change that the stored
 /// policy covers.
-fn unchanged(manifest: &Manifest, definition: &SourceDefinition) -> Result<(), OutfitError> {
+fn unchanged(manifest: &Manifest, definition: &SourceDefinition) -> Result<(), AdapterError> {
     let change = manifest.change_since(definition);
     let Some(problem) = change.describe(&definition.connector) else {
         return Ok(());
@@ -209,42 +210,42 @@ fn unchanged(manifest: &Manifest, definition: &SourceDefinition) -> Result<(), O
         return Ok(());
     }
     let cure = "run `windlass apply`, or deploy the version that was applied";
-    Err(OutfitError::Denied(format!("{problem}; {cure}")))
+    Err(AdapterError::Denied(format!("{problem}; {cure}")))
 }
 
 /// The reference to a secret outside the function. The function's own credentials are in its
 /// environment: with write access to the table, one could have them sent to a chosen host.
-fn stored_elsewhere(whose: &str, reference: &str) -> Result<SecretRef, OutfitError> {
+fn stored_elsewhere(whose: &str, reference: &str) -> Result<SecretRef, AdapterError> {
     let reference: SecretRef = reference
         .parse()
-        .map_err(|error: SecretError| OutfitError::Refused(format!("{whose}: {error}")))?;
+        .map_err(|error: SecretError| AdapterError::Refused(format!("{whose}: {error}")))?;
     if matches!(reference, SecretRef::Env(_) | SecretRef::File(_)) {
         let problem = format!(
             "{whose} `{reference}` is one of the machine it was configured on; use \
              `secretsmanager:NAME` or `ssm:NAME` and apply again"
         );
-        return Err(OutfitError::Refused(problem));
+        return Err(AdapterError::Refused(problem));
     }
     Ok(reference)
 }
 
-impl Outfit for Arc<LambdaOutfit> {
+impl AdapterFactory for Arc<LambdaAdapterFactory> {
     type Transport = HttpTransport;
     type Sink = AnySink;
 
-    async fn outfit(&self, source: &SourceRecord) -> Result<LambdaGear, OutfitError> {
-        let kept = self.kept(&source.definition.name);
-        let age = match kept {
-            Some(kept) if kept.is_for(source) => return Ok(kept.gear.clone()),
+    async fn adapters(&self, source: &SourceRecord) -> Result<LambdaAdapters, AdapterError> {
+        let built = self.built(&source.definition.name);
+        let age = match built {
+            Some(built) if built.is_for(source) => return Ok(built.adapters.clone()),
             Some(_) => SecretAge::New,
             None => SecretAge::Minutes,
         };
         let made = self.make(&source.definition, age).await?;
-        self.keep(source, &made);
+        self.remember(source, &made);
         Ok(made)
     }
 }
 
 #[cfg(test)]
-#[path = "outfit_tests.rs"]
+#[path = "adapters_tests.rs"]
 mod tests;

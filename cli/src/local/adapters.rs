@@ -14,28 +14,28 @@ use windlass_core::source::SourceRecord;
 use windlass_core::{Clock, Entropy};
 use windlass_sink::any::{AnySink, Means};
 use windlass_sink::{Seams, SinkConfig};
-use windlass_worker::{Gear, HttpCollector, Outfit, OutfitError};
+use windlass_worker::{AdapterError, AdapterFactory, Adapters, HttpCollector};
 
 use crate::aws;
 use crate::config::{Config, Source};
 
 /// The client and the sink of every source.
 #[derive(Debug)]
-pub(crate) struct LocalOutfit {
-    workshop: Workshop,
-    supplies: BTreeMap<SourceName, Supplies>,
+pub(crate) struct LocalAdapterFactory {
+    inputs: BuildInputs,
+    adapters: BTreeMap<SourceName, SourceAdapters>,
 }
 
 /// The client and the sink of one source.
 #[derive(Debug)]
-struct Supplies {
+struct SourceAdapters {
     sink: Arc<AnySink>,
     /// Created on first use, so that an unreadable secret stops only its own source. A failed
     /// creation is retried on the next use.
     client: OnceCell<Arc<Client<HttpTransport>>>,
 }
 
-impl LocalOutfit {
+impl LocalAdapterFactory {
     /// Opens the sinks that `config` uses, so that an unusable one is reported before the first
     /// pull. Omits paused sources; with `only`, omits every other source.
     ///
@@ -71,23 +71,26 @@ impl LocalOutfit {
                 entropy: Arc::clone(entropy),
             },
         };
-        let workshop = Workshop {
+        let inputs = BuildInputs {
             config: Arc::clone(config),
             clients: ClientMaker::new(transport, vault, Arc::clone(clock), Arc::clone(entropy)),
         };
         let mut sinks: BTreeMap<&str, Arc<AnySink>> = BTreeMap::new();
-        let mut supplies = BTreeMap::new();
+        let mut adapters = BTreeMap::new();
         for source in wanted {
             let name = source.definition.sink.as_str();
             let sink = match sinks.get(name) {
                 Some(sink) => Arc::clone(sink),
-                None => Arc::new(workshop.sink(name, &means).await?),
+                None => Arc::new(inputs.sink(name, &means).await?),
             };
             sinks.insert(name, Arc::clone(&sink));
             let client = OnceCell::new();
-            supplies.insert(source.definition.name.clone(), Supplies { sink, client });
+            adapters.insert(
+                source.definition.name.clone(),
+                SourceAdapters { sink, client },
+            );
         }
-        Ok(Self { workshop, supplies })
+        Ok(Self { inputs, adapters })
     }
 
     /// The client of `source`, with its secret.
@@ -99,12 +102,12 @@ impl LocalOutfit {
         &self,
         source: &SourceName,
     ) -> anyhow::Result<&Arc<Client<HttpTransport>>> {
-        let configured = self.workshop.config.sources.get(source.as_str());
-        let (Some(configured), Some(supplies)) = (configured, self.supplies.get(source)) else {
+        let configured = self.inputs.config.sources.get(source.as_str());
+        let (Some(configured), Some(adapters)) = (configured, self.adapters.get(source)) else {
             anyhow::bail!("{source}: there is no client for a source that does not run");
         };
-        let made = self.workshop.supply(configured, supplies).await;
-        made.map_err(|error| self.workshop.problem(configured, &error))
+        let made = self.inputs.client_of(configured, adapters).await;
+        made.map_err(|error| self.inputs.problem(configured, &error))
     }
 }
 
@@ -128,12 +131,12 @@ fn is_on_aws(source: &Source, config: &Config) -> bool {
 
 /// The shared inputs of clients and sinks.
 #[derive(Debug)]
-struct Workshop {
+struct BuildInputs {
     config: Arc<Config>,
     clients: ClientMaker<HttpTransport>,
 }
 
-impl Workshop {
+impl BuildInputs {
     async fn sink(&self, name: &str, means: &Means) -> anyhow::Result<AnySink> {
         let sink = &self.config.sinks[name];
         AnySink::build(name.to_owned(), sink, means)
@@ -141,11 +144,11 @@ impl Workshop {
             .map_err(|error| self.config.invalid(&format!("sinks.{name}"), error).into())
     }
 
-    /// The client in `supplies`, created if absent.
-    async fn supply<'s>(
+    /// The client in `adapters`, created if absent.
+    async fn client_of<'s>(
         &self,
         source: &Source,
-        supplies: &'s Supplies,
+        adapters: &'s SourceAdapters,
     ) -> Result<&'s Arc<Client<HttpTransport>>, ClientError> {
         let make = || async {
             let reference = source.definition.secret.as_deref();
@@ -156,7 +159,7 @@ impl Workshop {
                 .client(connector, reference, SecretAge::Minutes);
             made.await.map(Arc::new)
         };
-        supplies.client.get_or_try_init(make).await
+        adapters.client.get_or_try_init(make).await
     }
 
     /// `error` of the client of `source`, with the place of the secret. The configuration is not at
@@ -172,37 +175,37 @@ impl Workshop {
     }
 }
 
-impl Outfit for LocalOutfit {
+impl AdapterFactory for LocalAdapterFactory {
     type Transport = HttpTransport;
     type Sink = AnySink;
 
-    async fn outfit(
+    async fn adapters(
         &self,
         source: &SourceRecord,
-    ) -> Result<Gear<HttpTransport, AnySink>, OutfitError> {
+    ) -> Result<Adapters<HttpTransport, AnySink>, AdapterError> {
         let name = &source.definition.name;
-        let configured = self.workshop.config.sources.get(name.as_str());
+        let configured = self.inputs.config.sources.get(name.as_str());
         let is_same = configured.is_some_and(|it| it.definition == source.definition);
-        let supplies = self.supplies.get(name).filter(|_| is_same);
-        let (Some(configured), Some(supplies)) = (configured, supplies) else {
-            return Err(OutfitError::Refused(
+        let adapters = self.adapters.get(name).filter(|_| is_same);
+        let (Some(configured), Some(adapters)) = (configured, adapters) else {
+            return Err(AdapterError::Refused(
                 "its definition in the state is not the one this run was started with; \
                  start `windlass run` again"
                     .to_owned(),
             ));
         };
-        let made = self.workshop.supply(configured, supplies).await;
+        let made = self.inputs.client_of(configured, adapters).await;
         let client = made.map_err(|error| {
-            let problem = self.workshop.problem(configured, &error);
-            OutfitError::of(&error, problem.to_string())
+            let problem = self.inputs.problem(configured, &error);
+            AdapterError::of(&error, problem.to_string())
         })?;
-        Ok(Gear {
+        Ok(Adapters {
             client: Arc::clone(client),
-            sink: Arc::clone(&supplies.sink),
+            sink: Arc::clone(&adapters.sink),
         })
     }
 }
 
 #[cfg(test)]
-#[path = "outfit_tests.rs"]
+#[path = "adapters_tests.rs"]
 mod tests;
