@@ -17,7 +17,7 @@ mod vendor_tests;
 use std::collections::BTreeMap;
 
 pub use compile::Defaults;
-pub use page::{Budget, Page, Piece, Record, Rest};
+pub use page::{AdvertisedQuota, Page, Piece, Record, Rest};
 pub use request::PageRequest;
 
 use self::bounds::Bounds;

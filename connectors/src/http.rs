@@ -199,10 +199,10 @@ async fn read_body(
     limit: usize,
 ) -> Result<Bytes, TransportError> {
     // Absent for a chunked body, otherwise the vendor's claim: used for capacity only.
-    let announced = reply
+    let declared_bytes = reply
         .content_length()
         .and_then(|bytes| usize::try_from(bytes).ok());
-    if announced.is_some_and(|bytes| bytes > limit) {
+    if declared_bytes.is_some_and(|bytes| bytes > limit) {
         return Err(TransportError::TooLarge { limit });
     }
     let codings = codings(headers)?;
@@ -213,11 +213,11 @@ async fn read_body(
     if !codings.is_empty() {
         return decoded(chunks(first, reply, limit), &codings, limit).await;
     }
-    if announced == Some(first.len()) {
+    if declared_bytes == Some(first.len()) {
         // A small body in one chunk is used without a copy.
         return Ok(first);
     }
-    let mut body = Vec::with_capacity(announced.unwrap_or(BODY_BYTES_FIRST).min(limit));
+    let mut body = Vec::with_capacity(declared_bytes.unwrap_or(BODY_BYTES_FIRST).min(limit));
     let mut next = Some(first);
     while let Some(chunk) = next {
         if chunk.len() > limit - body.len() {

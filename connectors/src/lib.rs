@@ -43,7 +43,7 @@ pub mod yaml;
 pub use auth::{Auth, AuthSpec, Credentials};
 pub use client::Client;
 pub use connector::{
-    Budget, CompileError, Connector, Defaults, Page, PageRequest, Record, Settings,
+    AdvertisedQuota, CompileError, Connector, Defaults, Page, PageRequest, Record, Settings,
 };
 pub use exchange::{ApiRequest, ApiResponse, Failure, Origin};
 pub use hosts::AllowedHosts;

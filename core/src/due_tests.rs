@@ -214,15 +214,15 @@ fn sweep_awaiting_response_is_due_once() {
         through: Timestamp::MAX,
         after_ms: DAY_MS,
     });
-    let unheard = Situation {
+    let without_clock = Situation {
         time: PlanTime::assumed(now),
         ..situation(&sweep, &policy, &[], now)
     };
-    assert_eq!(due_at(&unheard, follows), None);
+    assert_eq!(due_at(&without_clock, follows), None);
     let early = Situation {
         now: at(0),
         time: PlanTime::assumed(at(0)),
-        ..unheard
+        ..without_clock
     };
     assert!(due_at(&early, follows).is_some());
 }

@@ -21,7 +21,12 @@ fn source(name: &str) -> SourceDefinition {
 }
 
 /// Stores the clock of `source`'s vendor as a response at `ours` shows it, `offset_ms` ahead.
-async fn heard(store: &MemoryStore, source: &SourceDefinition, ours: Timestamp, offset_ms: i64) {
+async fn store_clock(
+    store: &MemoryStore,
+    source: &SourceDefinition,
+    ours: Timestamp,
+    offset_ms: i64,
+) {
     let clock = ClockOffset {
         offset_ms: Some(offset_ms),
         observed_at: ours,
@@ -68,7 +73,7 @@ async fn clock_200_days_ahead_skips_no_time() {
         tick(&store, &sent, wrong).await;
     }
     assert_eq!(windows(&store, &live(&source)).await.len(), 1);
-    heard(&store, &source, wrong, -200 * DAY_MS).await;
+    store_clock(&store, &source, wrong, -200 * DAY_MS).await;
     let report = tick_one(&store, &sent, wrong).await;
     assert_eq!(passed_over(&store, &source).await, None);
     assert!(
@@ -76,7 +81,7 @@ async fn clock_200_days_ahead_skips_no_time() {
         "retention is counted by the vendor's clock"
     );
     // Once the machine clock is right again, all settled time is cut into windows, and no more.
-    heard(&store, &source, NOW, 0).await;
+    store_clock(&store, &source, NOW, 0).await;
     for _ in 0..20 {
         tick(&store, &sent, NOW).await;
         finish_all(&store, &source, NOW).await;
@@ -91,7 +96,7 @@ async fn clock_200_days_ahead_skips_no_time() {
 async fn slow_machine_clock_counts_lag_by_vendor() {
     let source = source("okta");
     let (store, sent) = (store_of([&source]).await, Sent::default());
-    heard(&store, &source, NOW, DAY_MS).await;
+    store_clock(&store, &source, NOW, DAY_MS).await;
     let lag = |report: crate::SourceReport| report.lag_ms;
     let behind = NOW.ms_since(source.start);
     assert_eq!(lag(tick_one(&store, &sent, NOW).await), behind + DAY_MS);
@@ -104,7 +109,7 @@ async fn marks_ahead_of_machine_clock_probe_vendor_clock() {
     let source = source("okta");
     let (store, sent) = (store_of([&source]).await, Sent::default());
     for _ in 0..20 {
-        heard(&store, &source, NOW, 0).await;
+        store_clock(&store, &source, NOW, 0).await;
         tick(&store, &sent, NOW).await;
         finish_all(&store, &source, NOW).await;
     }
@@ -122,8 +127,8 @@ async fn disputed_clock_sends_witnesses_to_workers() {
     let (a, b) = (source("a"), source("b"));
     let (store, sent) = (store_of([&a, &b]).await, Sent::default());
     let now = hours_later(10 * 24);
-    heard(&store, &a, now, -3 * DAY_MS).await;
-    heard(&store, &b, now, -3 * DAY_MS + MINUTE_MS).await;
+    store_clock(&store, &a, now, -3 * DAY_MS).await;
+    store_clock(&store, &b, now, -3 * DAY_MS + MINUTE_MS).await;
     tick(&store, &sent, now).await;
     for task in sent.take() {
         assert_eq!(task.witnesses.len(), 1, "{}", task.source);
@@ -132,8 +137,8 @@ async fn disputed_clock_sends_witnesses_to_workers() {
     let cut = windows(&store, &live(&a)).await.last().unwrap().to();
     assert!(cut <= now.minus_ms(3 * DAY_MS), "{cut}");
     // While the clocks agree well enough, nothing more is read and no witness is passed on.
-    heard(&store, &a, now, HOUR_MS).await;
-    heard(&store, &b, now, 0).await;
+    store_clock(&store, &a, now, HOUR_MS).await;
+    store_clock(&store, &b, now, 0).await;
     tick(&store, &sent, now).await;
     assert!(sent.take().iter().all(|task| task.witnesses.is_empty()));
 }
@@ -144,7 +149,7 @@ async fn operator_choice_ends_clock_dispute() {
     source.policy.clock = Some(WhoseClock::Vendor);
     let (store, sent) = (store_of([&source]).await, Sent::default());
     let slow = NOW.minus_ms(200 * DAY_MS);
-    heard(&store, &source, slow, 200 * DAY_MS).await;
+    store_clock(&store, &source, slow, 200 * DAY_MS).await;
     tick(&store, &sent, slow).await;
     let cut = windows(&store, &live(&source)).await;
     assert!(cut.len() > 1 && cut.iter().all(|window| window.to() <= NOW));
@@ -156,7 +161,7 @@ async fn history_expires_by_vendor_clock() {
     let store = store_of([&source]).await;
     let until = async |now| crate::history_until(&store, now).await.unwrap();
     assert_eq!(until(NOW).await, None);
-    heard(&store, &source, NOW, 0).await;
+    store_clock(&store, &source, NOW, 0).await;
     let wrong = NOW.plus_ms(200 * DAY_MS);
     assert_eq!(until(wrong).await, Some(NOW));
     assert_eq!(
@@ -167,11 +172,11 @@ async fn history_expires_by_vendor_clock() {
 
 #[tokio::test]
 async fn one_source_clock_choice_expires_no_other_history() {
-    let (heard_of, mut by_ours) = (source("okta"), source("slack"));
+    let (by_vendor, mut by_ours) = (source("okta"), source("slack"));
     by_ours.policy.clock = Some(WhoseClock::Ours);
     let wrong = NOW.plus_ms(200 * DAY_MS);
-    let store = store_of([&heard_of, &by_ours]).await;
-    heard(&store, &heard_of, NOW, 0).await;
+    let store = store_of([&by_vendor, &by_ours]).await;
+    store_clock(&store, &by_vendor, NOW, 0).await;
     assert_eq!(crate::history_until(&store, wrong).await, Ok(Some(NOW)));
     let alone = store_of([&by_ours]).await;
     assert_eq!(crate::history_until(&alone, wrong).await, Ok(Some(wrong)));
@@ -262,7 +267,7 @@ async fn batched_clock_reads_keep_witnesses_per_group() {
     let sources = ["okta", "okta-eu", "slack"].map(source);
     let store = store_of(&sources).await;
     for (source, offset_ms) in sources.iter().zip([200 * DAY_MS, 0, MINUTE_MS]) {
-        heard(&store, source, NOW, offset_ms).await;
+        store_clock(&store, source, NOW, offset_ms).await;
     }
     let group = |source: &SourceDefinition| source.policy.rate_group.clone();
     let groups = sources.iter().map(group).collect();
@@ -287,11 +292,11 @@ async fn silent_witnesses_do_not_hide_others() {
     }
     // Some clocks were never seen, and some not since the machine clock has jumped.
     for source in silent.iter().skip(3) {
-        heard(&store, source, NOW, 0).await;
+        store_clock(&store, source, NOW, 0).await;
     }
     let wrong = NOW.plus_ms(200 * DAY_MS);
-    heard(&store, &disputed, wrong, -200 * DAY_MS).await;
-    heard(&store, &speaks, wrong, -200 * DAY_MS).await;
+    store_clock(&store, &disputed, wrong, -200 * DAY_MS).await;
+    store_clock(&store, &speaks, wrong, -200 * DAY_MS).await;
     let shard = disputed.shard();
     let record = store.source(shard, &disputed.name).await.unwrap().unwrap();
     let known = crate::Known::read(&store, &disputed.policy.rate_group).await;
@@ -306,7 +311,7 @@ async fn rate_groups_of_one_origin_are_no_witnesses() {
     for offset_ms in [300 * DAY_MS, -300 * DAY_MS] {
         let (store, sent) = (store_of([&blue, &red]).await, Sent::default());
         for source in [&blue, &red] {
-            heard(&store, source, NOW, offset_ms).await;
+            store_clock(&store, source, NOW, offset_ms).await;
         }
         tick(&store, &sent, NOW).await;
         assert!(sent.take().iter().all(|task| task.witnesses.is_empty()));
@@ -322,9 +327,9 @@ async fn each_origin_counts_as_one_witness() {
     let disputed = source("okta");
     let others = ["acme-blue", "acme-red", "slack"].map(source);
     let store = store_of(others.iter().chain([&disputed])).await;
-    heard(&store, &disputed, NOW, 300 * DAY_MS).await;
+    store_clock(&store, &disputed, NOW, 300 * DAY_MS).await;
     for (source, offset_ms) in others.iter().zip([300 * DAY_MS, 300 * DAY_MS, 0]) {
-        heard(&store, source, NOW, offset_ms).await;
+        store_clock(&store, source, NOW, offset_ms).await;
     }
     let group = &disputed.policy.rate_group;
     let known = Known::read(&store, group).await.unwrap();
@@ -340,7 +345,7 @@ async fn votes_for_fast_vendor_clock_skip_no_time() {
     let (a, b) = (source("a"), source("b"));
     let (store, sent) = (store_of([&a, &b]).await, Sent::default());
     for source in [&a, &b] {
-        heard(&store, source, NOW, 300 * DAY_MS).await;
+        store_clock(&store, source, NOW, 300 * DAY_MS).await;
     }
     tick(&store, &sent, NOW).await;
     assert_eq!(

@@ -38,7 +38,7 @@ impl<'s> Witnesses<'s> {
     }
 
     /// Adds the stored clock of another rate group.
-    fn hear(&mut self, other: RateState) {
+    fn add(&mut self, other: RateState) {
         let (Some(own), Some(clock), Some(origin)) = (self.of.clock, other.clock, other.origin)
         else {
             return;
@@ -48,9 +48,9 @@ impl<'s> Witnesses<'s> {
         if !is_other || clock.offset_ms.is_none() || !clock.is_near(own.observed_at) {
             return;
         }
-        let heard = self.clocks.entry(origin).or_insert(clock);
-        if heard.observed_at < clock.observed_at {
-            *heard = clock;
+        let seen = self.clocks.entry(origin).or_insert(clock);
+        if seen.observed_at < clock.observed_at {
+            *seen = clock;
         }
     }
 
@@ -90,14 +90,14 @@ impl Known {
         if state.clock.is_some_and(|clock| clock.needs_witnesses()) {
             let groups = groups_of(&store.all_sources().await?);
             let others = groups.iter().filter(|other| *other != group);
-            let mut heard = Witnesses::about(&state);
+            let mut seen = Witnesses::about(&state);
             for other in others.take(limits::WITNESSES_ASKED_MAX) {
-                if heard.is_full() {
+                if seen.is_full() {
                     break;
                 }
-                heard.hear(store.rate_state(other).await?);
+                seen.add(store.rate_state(other).await?);
             }
-            witnesses.extend(heard.into_clocks());
+            witnesses.extend(seen.into_clocks());
             witnesses.extend(store.service_clock());
         }
         Ok(Self::Stored { state, witnesses })
@@ -120,11 +120,11 @@ impl Known {
         let known = |(group, state): &(RateGroup, RateState)| {
             let mut witnesses = Vec::new();
             if state.clock.is_some_and(|clock| clock.needs_witnesses()) {
-                let mut heard = Witnesses::about(state);
+                let mut seen = Witnesses::about(state);
                 for (_, other) in states.iter().filter(|(other, _)| other != group) {
-                    heard.hear(other.clone());
+                    seen.add(other.clone());
                 }
-                witnesses.extend(heard.into_clocks());
+                witnesses.extend(seen.into_clocks());
                 witnesses.extend(store.service_clock());
             }
             let state = state.clone();

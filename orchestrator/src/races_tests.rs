@@ -157,16 +157,16 @@ async fn window_is_dispatched_despite_lost_response() {
         finish(&store, &window(&store, &live(&source), 0).await, NOW).await;
         let report = tick_one(&deaf, &sent, NOW).await;
         assert_eq!(report.error, None, "{lost:?}");
-        let mut told: Vec<_> = named(&sent).into_iter().map(|window| window.id).collect();
-        told.sort();
-        told.dedup();
+        let mut dispatched: Vec<_> = named(&sent).into_iter().map(|window| window.id).collect();
+        dispatched.sort();
+        dispatched.dedup();
         let held: Vec<_> = windows(&store, &live(&source))
             .await
             .into_iter()
             .filter(|window| window.status() != Status::Ready)
             .map(|window| window.id().clone())
             .collect();
-        assert_eq!(told, held, "{lost:?}");
+        assert_eq!(dispatched, held, "{lost:?}");
         assert_covered(&store, &source).await;
     }
 }
@@ -229,8 +229,8 @@ async fn moved_start_after_stopped_tick_finishes() {
     store.apply_source(&until(599), NOW).await.unwrap();
     let mut through = at(0);
     for _ in 0..20 {
-        for told in named(&sent) {
-            let window = store.window(&told.id).await.unwrap().unwrap();
+        for dispatched in named(&sent) {
+            let window = store.window(&dispatched.id).await.unwrap().unwrap();
             finish(&store, &window, NOW).await;
         }
         through = tick_one(&store, &sent, NOW).await.complete_through;

@@ -34,7 +34,7 @@ async fn first_task(
 
 #[tokio::test]
 async fn worker_gets_fixed_rate_or_request_reservations() {
-    for (per_minute, share_request_rate, told) in [
+    for (per_minute, share_request_rate, expected) in [
         (960, true, (Some(120), false)),
         (60, true, (Some(60), true)),
         (3, true, (Some(3), false)),
@@ -45,8 +45,8 @@ async fn worker_gets_fixed_rate_or_request_reservations() {
             policy.group_in_flight = 8;
         });
         let task = first_task(&source, share_request_rate).await;
-        let told_of = (task.requests_per_minute, task.reserves_requests);
-        assert_eq!(told_of, told, "{per_minute} {share_request_rate}");
+        let task_rate = (task.requests_per_minute, task.reserves_requests);
+        assert_eq!(task_rate, expected, "{per_minute} {share_request_rate}");
     }
 }
 

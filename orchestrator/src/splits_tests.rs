@@ -227,8 +227,8 @@ async fn stopped_split_in_behind_loses_no_window() {
             for _ in 0..4 {
                 now = now.plus_ms(after_the_leases().ms_since(NOW));
                 tick(&store, &sent, now).await;
-                for told in sent.take().iter().flat_map(|task| &task.windows) {
-                    let window = store.window(&told.id).await.unwrap().unwrap();
+                for dispatched in sent.take().iter().flat_map(|task| &task.windows) {
+                    let window = store.window(&dispatched.id).await.unwrap().unwrap();
                     if window.is_claimable(now) {
                         finish(&store, &window, now).await;
                     }

@@ -136,10 +136,10 @@ pub async fn history_until<S: StateStore>(
     let goes_by_ours =
         |record: &SourceRecord| record.definition.policy.clock == Some(WhoseClock::Ours);
     let only_ours = records.iter().all(goes_by_ours);
-    let heard = records
+    let seen = records
         .iter()
         .filter(|record| only_ours || !goes_by_ours(record));
-    let trusted = heard.filter_map(|record| {
+    let trusted = seen.filter_map(|record| {
         let known = known.get(&record.definition.policy.rate_group)?;
         let trusted = known.time(record, now).trusted()?;
         Some(trusted.at().min(now))

@@ -47,8 +47,8 @@ async fn finish_sent(
     wanted: impl Fn(&Window) -> bool,
 ) -> Vec<Window> {
     let mut finished = Vec::new();
-    for told in sent.take().iter().flat_map(|task| &task.windows) {
-        let window = store.window(&told.id).await.unwrap().unwrap();
+    for dispatched in sent.take().iter().flat_map(|task| &task.windows) {
+        let window = store.window(&dispatched.id).await.unwrap().unwrap();
         if window.is_claimable(now) && wanted(&window) {
             finish(store, &window, now).await;
             finished.push(window);

@@ -90,11 +90,11 @@ async fn task_names_epoch_to_claim() {
     tick(&store, &sent, NOW).await;
     tick(&store, &sent, after_the_leases()).await;
     for task in sent.take().into_iter().skip(2) {
-        let told = &task.windows[0];
-        let stored = store.window(&told.id).await.unwrap().unwrap();
+        let dispatched = &task.windows[0];
+        let stored = store.window(&dispatched.id).await.unwrap().unwrap();
         assert_eq!(
             (stored.status(), stored.epoch()),
-            (Status::Dispatched, told.epoch)
+            (Status::Dispatched, dispatched.epoch)
         );
     }
 }

@@ -27,8 +27,8 @@ async fn settle(store: &MemoryStore) {
         if tasks.is_empty() {
             return;
         }
-        for told in tasks.iter().flat_map(|task| &task.windows) {
-            let window = store.window(&told.id).await.unwrap().unwrap();
+        for dispatched in tasks.iter().flat_map(|task| &task.windows) {
+            let window = store.window(&dispatched.id).await.unwrap().unwrap();
             finish(store, &window, NOW).await;
         }
     }
@@ -74,8 +74,8 @@ async fn two_earlier_starts_make_adjacent_backfills() {
 
 /// Completes the windows that `sent` holds, and then all that follow.
 async fn settle_from(store: &MemoryStore, sent: &Sent) {
-    for told in sent.take().iter().flat_map(|task| &task.windows) {
-        let window = store.window(&told.id).await.unwrap().unwrap();
+    for dispatched in sent.take().iter().flat_map(|task| &task.windows) {
+        let window = store.window(&dispatched.id).await.unwrap().unwrap();
         finish(store, &window, NOW).await;
     }
     settle(store).await;

@@ -26,7 +26,7 @@ const REVIEW_EVERY_MS: i64 = 5 * MINUTE_MS;
 pub(crate) const RETRY_MS: i64 = SECOND_MS;
 /// Milliseconds until a source is planned again that waits for its vendor's clock. The end of a
 /// window comes sooner as an event; this is for a first window of many pages.
-const HEAR_MS: i64 = 10 * SECOND_MS;
+const CLOCK_PROBE_MS: i64 = 10 * SECOND_MS;
 
 /// Visited sources of one rate group, and the windows of its other sources.
 #[derive(Debug)]
@@ -125,7 +125,7 @@ impl<S: StateStore, D: Dispatch> Tick<'_, S, D> {
         let soon = self.now.plus_ms(RETRY_MS);
         let later = match time.cut() {
             Cut::Freely => soon,
-            Cut::OneWindow => self.now.plus_ms(HEAR_MS),
+            Cut::OneWindow => self.now.plus_ms(CLOCK_PROBE_MS),
         };
         let of_lane = |lane: &LaneView| {
             let (record, progress) = (&view.record, &lane.progress);

@@ -64,8 +64,8 @@ use self::rejects::RejectsBucket;
 use self::resend::{Entry, Means, put_all};
 use crate::call::CallError;
 use crate::pack::{Record, StreamLimits, calls, records};
-use crate::patience::Patience;
 use crate::reject_lines::{oversized, reject_lines};
+use crate::retry_limit::RetryLimit;
 use crate::stream_config::{StreamConfig, StreamKind};
 use crate::uplink::Uplink;
 use crate::usage::Usage;
@@ -260,7 +260,7 @@ impl Shared {
     fn means(&self) -> Means<'_> {
         Means {
             clock: &*self.seams.clock,
-            patience: Patience::new(&*self.seams.clock, &*self.seams.entropy),
+            retry_limit: RetryLimit::new(&*self.seams.clock, &*self.seams.entropy),
             uplink: &self.uplink,
             usage: &self.usage,
         }

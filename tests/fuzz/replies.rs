@@ -240,7 +240,7 @@ pub(crate) fn is_usable(
     token: Option<&str>,
     page: &Page,
 ) -> Result<(), String> {
-    let waits = page.budget.and_then(|budget| budget.reset_ms);
+    let waits = page.quota.and_then(|quota| quota.reset_ms);
     expect(waits.is_none_or(|ms| ms >= 0), || {
         "a negative wait".to_owned()
     })?;

@@ -14,7 +14,7 @@ use windlass_core::time::{DAY_MS, HOUR_MS};
 use windlass_core::{Status, Timestamp, Window, limits};
 use windlass_sink::Sink;
 use windlass_state::{MemoryStore, StateStore};
-use windlass_worker::{AdapterError, AdapterFactory, Adapters, Budget, Seams, Stop, Worker};
+use windlass_worker::{AdapterError, AdapterFactory, Adapters, Deadline, Seams, Stop, Worker};
 
 use crate::bodies::Body;
 use crate::services::serve_vendor;
@@ -131,7 +131,7 @@ impl<K: Sink> Pull<K> {
 
     /// Pulls the window to its end. Returns the stored window.
     pub(crate) async fn run(&self) -> anyhow::Result<Window> {
-        let report = self.worker.run(&self.task, Budget::UNLIMITED).await;
+        let report = self.worker.run(&self.task, Deadline::NONE).await;
         let id = &self.task.windows[0].id;
         let window = self.store.window(id).await?.context("the window is gone")?;
         ensure!(window.status() == Status::Done, "{report:?}");

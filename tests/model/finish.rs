@@ -7,7 +7,7 @@ use crate::machine::{self, Machine, Tally};
 use crate::page;
 use crate::planner;
 use crate::scenes::Scene;
-use crate::state::{Budgets, Planner, State, Worker};
+use crate::state::{FaultLimits, Planner, State, Worker};
 use crate::vendor::Record;
 use crate::worker;
 use windlass_core::Status;
@@ -37,7 +37,7 @@ fn finishes(machine: &Machine, mut state: State) -> bool {
     let tally = Tally::default();
     state.planners = vec![Planner::Idle];
     state.workers = vec![Worker::Idle];
-    state.left = Budgets::default();
+    state.left = FaultLimits::default();
     let lanes = state.store.lanes.len();
     for _ in 0..ROUNDS {
         // The margin is not checked here, and must not overflow its type.

@@ -17,7 +17,7 @@ use crate::planner;
 use crate::properties;
 use crate::row::Marks;
 use crate::scenes::Scene;
-use crate::state::{Budgets, Planner, State, Worker};
+use crate::state::{FaultLimits, Planner, State, Worker};
 use crate::worker::{self, End};
 
 /// One step of a planner, a worker, the clock or the operator.
@@ -33,7 +33,7 @@ pub(crate) enum Step {
     /// The planner stops forever.
     StopPlanner(usize),
     /// A worker learns of a claimable window, and claims it at once or later.
-    Tell {
+    Dispatch {
         worker: usize,
         lane: usize,
         from: Timestamp,
@@ -72,7 +72,7 @@ pub(crate) enum Step {
 pub(crate) enum Ask {
     Now,
     /// At once, and the response is lost.
-    Unheard,
+    ResponseLost,
     Later,
 }
 
@@ -171,14 +171,14 @@ fn worker_steps(state: &State, steps: &mut Vec<Step>) {
                 idle_seen = true;
                 let asks = [
                     (Ask::Now, true),
-                    (Ask::Unheard, state.left.lost_replies > 0),
+                    (Ask::ResponseLost, state.left.lost_replies > 0),
                     (Ask::Later, state.left.late_claims > 0),
                 ];
                 let asks = asks.into_iter().filter(|(_, possible)| *possible);
                 for (ask, _) in asks {
                     for lane in 0..state.store.lanes.len() {
                         let free = state.store.all(lane).filter(|it| it.is_claimable(now));
-                        steps.extend(free.map(|window| Step::Tell {
+                        steps.extend(free.map(|window| Step::Dispatch {
                             worker: which,
                             lane,
                             from: window.id().from,
@@ -194,7 +194,7 @@ fn worker_steps(state: &State, steps: &mut Vec<Step>) {
 }
 
 /// Adds the possible steps of a worker that holds a window.
-fn holder_steps(which: usize, worker: &Worker, left: &Budgets, steps: &mut Vec<Step>) {
+fn holder_steps(which: usize, worker: &Worker, left: &FaultLimits, steps: &mut Vec<Step>) {
     let Worker::Holds { grip, page, .. } = worker else {
         return;
     };
@@ -287,17 +287,17 @@ fn take(scene: &Scene, tally: &Tally, state: &mut State, step: Step) {
             left.planner_stops -= 1;
             state.planners[planner] = Planner::Idle;
         }
-        Step::Tell {
+        Step::Dispatch {
             worker,
             lane,
             from,
             ask,
         } => {
-            left.lost_replies -= u8::from(ask == Ask::Unheard);
+            left.lost_replies -= u8::from(ask == Ask::ResponseLost);
             left.late_claims -= u8::from(ask == Ask::Later);
-            worker::tell(state, worker, lane, from);
+            worker::dispatch(state, worker, lane, from);
             if ask != Ask::Later {
-                worker::claim(state, worker, ask == Ask::Unheard, tally);
+                worker::claim(state, worker, ask == Ask::ResponseLost, tally);
             }
         }
         Step::Claim(worker) => worker::claim(state, worker, false, tally),

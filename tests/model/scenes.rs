@@ -9,7 +9,7 @@ use windlass_core::trust::WhoseClock;
 use windlass_core::{Lane, Policy, Progress, Timeline, Timestamp, Window, WindowId};
 
 use crate::row::{Marks, Row};
-use crate::state::{Budgets, Planner, State, Worker};
+use crate::state::{FaultLimits, Planner, State, Worker};
 use crate::store::{self, Store};
 use crate::vendor::{Record, Vendor};
 
@@ -45,7 +45,7 @@ pub(crate) struct Scene {
     pub(crate) slots: usize,
     pub(crate) planners: usize,
     pub(crate) workers: usize,
-    pub(crate) left: Budgets,
+    pub(crate) left: FaultLimits,
     pub(crate) may: Vec<May>,
     pub(crate) is_wide: bool,
     /// History of the first window.
@@ -114,11 +114,11 @@ impl Scene {
             slots: 1,
             planners: 2,
             workers: 2,
-            left: Budgets {
+            left: FaultLimits {
                 ticks: 2,
                 clock: 1,
                 crashes: 1,
-                ..Budgets::default()
+                ..FaultLimits::default()
             },
             may: vec![],
             is_wide: false,
@@ -131,13 +131,13 @@ impl Scene {
         Self {
             name: "claims",
             end: seconds(2),
-            left: Budgets {
+            left: FaultLimits {
                 ticks: 2,
                 clock: 1,
                 late_claims: 1,
                 lost_replies: 1,
                 yields: 1,
-                ..Budgets::default()
+                ..FaultLimits::default()
             },
             ..Self::windows()
         }
@@ -148,12 +148,12 @@ impl Scene {
         Self {
             name: "holes",
             slots: 0,
-            left: Budgets {
+            left: FaultLimits {
                 ticks: 2,
                 failures: 1,
                 rejections: 1,
                 retries: 1,
-                ..Budgets::default()
+                ..FaultLimits::default()
             },
             may: vec![May::Park],
             past: Past::Troubled,
@@ -166,11 +166,11 @@ impl Scene {
         Self {
             name: "halves",
             slots: 0,
-            left: Budgets {
+            left: FaultLimits {
                 ticks: 2,
                 clock: 1,
                 too_large: 1,
-                ..Budgets::default()
+                ..FaultLimits::default()
             },
             may: vec![May::Split],
             ..Self::windows()
@@ -202,11 +202,11 @@ impl Scene {
             vendor: vendor(order, 1, &times_ms),
             end: seconds(width),
             slots: 0,
-            left: Budgets {
+            left: FaultLimits {
                 ticks: 2,
                 overruns: 1,
                 rejections: 1,
-                ..Budgets::default()
+                ..FaultLimits::default()
             },
             may: vec![May::Split],
             past: Past::Overrun,
@@ -221,11 +221,11 @@ impl Scene {
                 Order::OldestFirst => "expiry, oldest first",
                 Order::NewestFirst => "expiry, newest first",
             },
-            left: Budgets {
+            left: FaultLimits {
                 ticks: 2,
                 clock: 1,
                 crashes: 1,
-                ..Budgets::default()
+                ..FaultLimits::default()
             },
             ..Self::frontier(order)
         }
@@ -253,11 +253,11 @@ impl Scene {
             policy,
             vendor,
             sweep_after_ms: Some(LEASE_MS),
-            left: Budgets {
+            left: FaultLimits {
                 ticks: 3,
                 clock: 2,
                 crashes: 1,
-                ..Budgets::default()
+                ..FaultLimits::default()
             },
             may: vec![May::FindLate],
             ..Self::windows()
@@ -268,11 +268,11 @@ impl Scene {
     pub(crate) fn vanishing() -> Self {
         Self {
             name: "vanishing",
-            left: Budgets {
+            left: FaultLimits {
                 ticks: 4,
                 planner_stops: 1,
                 vanishing: 1,
-                ..Budgets::default()
+                ..FaultLimits::default()
             },
             workers: 1,
             ..Self::windows()

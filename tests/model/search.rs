@@ -35,7 +35,7 @@ fn search(scene: Scene) {
         let discovery = checker.discovery(property.name);
         let wanted = property.expectation == Expectation::Sometimes;
         match discovery {
-            Some(path) if !wanted => panic!("{name}: {} fails{}", property.name, told(path)),
+            Some(path) if !wanted => panic!("{name}: {} fails{}", property.name, described(path)),
             None if wanted => panic!("{name}: {} never happens", property.name),
             _ => {}
         }
@@ -43,7 +43,7 @@ fn search(scene: Scene) {
 }
 
 /// The steps of `path`, one per line, and the table they lead to.
-fn told(path: Path<State, Step>) -> String {
+fn described(path: Path<State, Step>) -> String {
     let mut text = String::new();
     let last = path.last_state().clone();
     for step in path.into_actions() {

@@ -12,7 +12,7 @@ use crate::store::Store;
 
 /// The remaining number of each event. Only bounds the search.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
-pub(crate) struct Budgets {
+pub(crate) struct FaultLimits {
     /// Ticks that may begin.
     pub(crate) ticks: u8,
     /// Ticks that may stop forever.
@@ -162,5 +162,5 @@ pub(crate) struct State {
     pub(crate) margin: i8,
     /// True once a worker moved a window that it did not hold.
     pub(crate) trespass: bool,
-    pub(crate) left: Budgets,
+    pub(crate) left: FaultLimits,
 }

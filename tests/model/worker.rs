@@ -67,7 +67,7 @@ fn nonce(which: usize) -> Owner {
 }
 
 /// Lets the worker learn of a claimable window.
-pub(crate) fn tell(state: &mut State, which: usize, lane: usize, from: Timestamp) {
+pub(crate) fn dispatch(state: &mut State, which: usize, lane: usize, from: Timestamp) {
     if let Some(epoch) = state
         .store
         .window(lane, from)

@@ -58,8 +58,8 @@ pub(crate) async fn check(
             world.violate(format_args!("vendor {}: {problem}", vendor.spec().name));
         }
     }
-    let (problems, unheard) = match output {
-        Output::Stream(stream) => (stream.violations(), stream.unheard()),
+    let (problems, unacknowledged) = match output {
+        Output::Stream(stream) => (stream.violations(), stream.unacknowledged()),
         Output::Files(files) => (files.violations(), 0),
     };
     for problem in problems {
@@ -92,7 +92,7 @@ pub(crate) async fn check(
         }
         excess += repeats::check(world, name, truth, &arrivals, truths.is_exact());
     }
-    repeats::check_excess(world, unheard, excess);
+    repeats::check_excess(world, unacknowledged, excess);
     tally
 }
 

@@ -11,7 +11,7 @@ use windlass_core::task::Task;
 use windlass_core::time::SECOND_MS;
 use windlass_orchestrator::{Dispatch, DispatchError};
 use windlass_worker::lambda::run_side_by_side;
-use windlass_worker::{Budget, Seams, Stop, Worker};
+use windlass_worker::{Deadline, Seams, Stop, Worker};
 
 use crate::adapters::{Services, SimAdapterFactory};
 use crate::checked::CheckedStore;
@@ -139,7 +139,7 @@ impl Lambda {
         self.world.books().invocations += 1;
         self.world
             .note(format_args!("invocation of {} tasks", tasks.len()));
-        let work = work(&environment.worker, tasks, Budget::killed_at(deadline));
+        let work = work(&environment.worker, tasks, Deadline::killed_at(deadline));
         let lives = || self.world.power() == power && !environment.abort.is_called();
         let ended = run(fate, lives, work).await;
         match ended {
@@ -209,13 +209,13 @@ pub(crate) fn some_poll(world: &World) -> u64 {
 }
 
 /// The same run of `tasks` as in the function's main.
-async fn work(worker: &Worker<FaultyStore, SimAdapterFactory>, tasks: &[Task], budget: Budget) {
+async fn work(worker: &Worker<FaultyStore, SimAdapterFactory>, tasks: &[Task], deadline: Deadline) {
     match tasks {
         [only] => {
-            worker.run(only, budget).await;
+            worker.run(only, deadline).await;
         }
         many => {
-            Box::pin(run_side_by_side(worker, many, budget)).await;
+            Box::pin(run_side_by_side(worker, many, deadline)).await;
         }
     }
 }

@@ -63,7 +63,7 @@ fn main() -> ExitCode {
     let mut out = io::stdout().lock();
     let listing = || match (args.json, out.is_terminal()) {
         (true, _) => Listing::Json,
-        (false, true) => Listing::Told,
+        (false, true) => Listing::Described,
         (false, false) => Listing::Names,
     };
     let ended = if args.list_breaks {
@@ -148,7 +148,7 @@ fn many(out: &mut impl Write, args: &Args) -> io::Result<ExitCode> {
             report::as_json(&summary, args.seed, args.broken, ms)
         )?;
     } else {
-        tell(out, args, &summary, ms, &interrupt)?;
+        print_summary(out, args, &summary, ms, &interrupt)?;
     }
     Ok(match &summary {
         summary if summary.failed > 0 => ExitCode::FAILURE,
@@ -157,7 +157,7 @@ fn many(out: &mut impl Write, args: &Args) -> io::Result<ExitCode> {
     })
 }
 
-fn tell(
+fn print_summary(
     out: &mut impl Write,
     args: &Args,
     summary: &Summary,

@@ -33,7 +33,7 @@ pub(crate) enum Listing {
     /// One name per line, for scripts.
     Names,
     /// With a description of each, for a terminal.
-    Told,
+    Described,
     /// The same as JSON.
     Json,
 }
@@ -58,7 +58,7 @@ fn list(all: &[(&str, &str)], listing: Listing) -> String {
     };
     match listing {
         Listing::Names => lines(&|name, _| format!("{name}\n")),
-        Listing::Told => lines(&|name, what| format!("{name:<widest$}  {what}\n")),
+        Listing::Described => lines(&|name, what| format!("{name:<widest$}  {what}\n")),
         Listing::Json => {
             let object = |(name, what): &(&str, &str)| json!({"name": name, "what": what});
             let objects: Vec<_> = all.iter().map(object).collect();
@@ -256,14 +256,17 @@ mod tests {
     fn names_are_listed_within_eighty_columns() {
         for list in [breaks, scenarios] {
             let names = list(Listing::Names);
-            let told = list(Listing::Told);
+            let described = list(Listing::Described);
             let json: serde_json::Value = serde_json::from_str(&list(Listing::Json)).unwrap();
-            assert_eq!(names.lines().count(), told.lines().count());
-            for (at, (name, told)) in names.lines().zip(told.lines()).enumerate() {
+            assert_eq!(names.lines().count(), described.lines().count());
+            for (at, (name, described)) in names.lines().zip(described.lines()).enumerate() {
                 assert!(!name.contains(' '), "{name}");
-                assert!(told.starts_with(name) && told.len() <= 80, "{told}");
+                assert!(
+                    described.starts_with(name) && described.len() <= 80,
+                    "{described}"
+                );
                 assert_eq!(json[at]["name"], name);
-                assert!(told.ends_with(json[at]["what"].as_str().unwrap()));
+                assert!(described.ends_with(json[at]["what"].as_str().unwrap()));
             }
         }
     }

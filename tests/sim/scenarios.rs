@@ -44,7 +44,7 @@ impl Scenario {
         match self {
             Self::Burst => "an hour of a hundred times as many records",
             Self::Late => "events that are published late, by minutes to three days",
-            Self::Shared => "a request budget that workers in many processes share",
+            Self::Shared => "a quota that workers in many processes share",
             Self::Retention => "a source that was stopped while its vendor forgets",
         }
     }

@@ -128,7 +128,10 @@ fn single_world_report_fits_eighty_columns() {
     }
     let spec = WorldSpec::draw(1);
     let outcome = run_caught(&spec, None, false);
-    let told = report::as_world(&spec, &outcome);
-    assert!(told.lines().all(|line| line.len() <= 80), "{told}");
-    assert!(!told.contains('{'), "{told}");
+    let described = report::as_world(&spec, &outcome);
+    assert!(
+        described.lines().all(|line| line.len() <= 80),
+        "{described}"
+    );
+    assert!(!described.contains('{'), "{described}");
 }

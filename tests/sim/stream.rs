@@ -82,7 +82,7 @@ struct State {
     latency: fastrand::Rng,
     faults: StreamFaults,
     delivered: Vec<Delivered>,
-    unheard: u64,
+    unacknowledged: u64,
     violations: Vec<String>,
 }
 
@@ -93,7 +93,7 @@ impl Stream {
             latency: fastrand::Rng::with_seed(seed),
             faults: StreamFaults::new(&spec, seed.wrapping_add(1)),
             delivered: Vec::new(),
-            unheard: 0,
+            unacknowledged: 0,
             violations: Vec::new(),
         };
         let state = Mutex::new(state);
@@ -145,8 +145,8 @@ impl Stream {
     }
 
     /// Number of lines taken whose response was lost: each may rightly come again.
-    pub(crate) fn unheard(&self) -> u64 {
-        self.state().unheard
+    pub(crate) fn unacknowledged(&self) -> u64 {
+        self.state().unacknowledged
     }
 
     /// Count of each fault.

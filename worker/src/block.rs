@@ -6,8 +6,8 @@ use windlass_core::time::Timestamp;
 use windlass_core::transition::Cause;
 use windlass_state::StateStore;
 
+use crate::log_once::Trouble;
 use crate::persist::NotWritten;
-use crate::told::Trouble;
 use crate::{AdapterFactory, Outcome, Worker};
 
 /// A rejection that blocks a source.
@@ -55,7 +55,7 @@ impl<S: StateStore, O: AdapterFactory> Worker<S, O> {
         cause: Cause,
     ) -> Result<Outcome, NotWritten> {
         let (name, why) = (&block.source.definition.name, block.why);
-        if self.told.is_news(name, Trouble::Blocked) {
+        if self.log_once.is_news(name, Trouble::Blocked) {
             tracing::error!(source = %name, why, "source blocked; it is probed from time to time");
         }
         let now = self.now();

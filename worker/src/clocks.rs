@@ -16,7 +16,7 @@ pub(crate) struct Clocks(Mutex<HashMap<RateGroup, Known>>);
 struct Known {
     stored: Option<ClockOffset>,
     shown: Option<Shown>,
-    is_told: bool,
+    is_logged: bool,
     lacks_date: bool,
 }
 
@@ -75,8 +75,8 @@ impl Clocks {
     pub(crate) fn is_news(&self, group: &RateGroup, differs: bool) -> bool {
         let mut known = self.known();
         let known = known.entry(group.clone()).or_default();
-        let was_told = std::mem::replace(&mut known.is_told, differs);
-        differs && !was_told
+        let was_logged = std::mem::replace(&mut known.is_logged, differs);
+        differs && !was_logged
     }
 
     fn known(&self) -> MutexGuard<'_, HashMap<RateGroup, Known>> {

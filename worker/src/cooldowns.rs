@@ -75,7 +75,7 @@ mod tests {
         let cooldown = Cooldown {
             group: group.clone(),
             not_before: at(50),
-            reason: "told to".to_owned(),
+            reason: "scripted".to_owned(),
         };
         cooldowns.seen(&group, Some(cooldown.clone()), at(0));
         assert_eq!(cooldowns.closed(&group, at(49)), Some(cooldown));

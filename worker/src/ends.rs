@@ -73,7 +73,9 @@ impl<S: StateStore, O: AdapterFactory> Run<'_, S, O> {
         if self.worker.seams.stop.is_requested() {
             return Some(End::Yield("told to stop"));
         }
-        let has_time = self.budget.has_time(now, lease.window().slowest_page_ms());
+        let has_time = self
+            .deadline
+            .has_time(now, lease.window().slowest_page_ms());
         (!has_time).then_some(End::OutOfTime("out of time"))
     }
 
@@ -88,15 +90,15 @@ impl<S: StateStore, O: AdapterFactory> Run<'_, S, O> {
             self.permit().workers_at_once()
         };
         let spent = page
-            .budget
+            .quota
             .as_ref()
-            .filter(|budget| budget.remaining < u64::from(workers));
-        let reset_ms = spent.and_then(|budget| budget.reset_ms);
-        let budget = reset_ms.map(|pause_ms| (pause_ms, "the vendor's budget is used up"));
+            .filter(|quota| quota.remaining < u64::from(workers));
+        let reset_ms = spent.and_then(|quota| quota.reset_ms);
+        let quota = reset_ms.map(|pause_ms| (pause_ms, "the vendor's budget is used up"));
         let rate = self
             .slow_interval_ms()
             .map(|pause_ms| (pause_ms, SLOW_RATE));
-        budget
+        quota
             .max(rate)
             .filter(|(pause_ms, _)| *pause_ms > limits::RETRY_DELAY_MAX_MS)
     }
@@ -108,7 +110,7 @@ impl<S: StateStore, O: AdapterFactory> Run<'_, S, O> {
         pause: Option<(i64, &'static str)>,
     ) -> Result<Outcome, NotWritten> {
         self.delivered(done, totals).await?;
-        self.worker.told.forget(&done.id().timeline.source);
+        self.worker.log_once.forget(&done.id().timeline.source);
         match pause {
             // Without the cooldown, the next window would request its first page.
             Some((pause_ms, why)) => {
@@ -166,7 +168,7 @@ impl<S: StateStore, O: AdapterFactory> Run<'_, S, O> {
                 .change_block(self.source, &BlockChange::Clear)
                 .await?;
             let source = &self.source.definition.name;
-            self.worker.told.forget(source);
+            self.worker.log_once.forget(source);
             tracing::info!(%source, "source no longer blocked: a probe delivered a page");
         }
         Ok(())

@@ -18,7 +18,7 @@ use crate::permit::{NotNow, Permit};
 use crate::rate_limiter::is_slow;
 use crate::sent::Sent;
 use crate::waits::{On, Waits};
-use crate::{Budget, Seams, spans};
+use crate::{Deadline, Seams, spans};
 
 /// The reason why there is no page.
 #[derive(Debug)]
@@ -44,7 +44,7 @@ pub(crate) struct Fetcher<'a, S, T: Transport> {
     pub(crate) client: &'a Client<T>,
     pub(crate) seams: &'a Seams,
     pub(crate) permit: Permit<'a, S>,
-    pub(crate) budget: Budget,
+    pub(crate) deadline: Deadline,
     /// True if a page token is replayable.
     pub(crate) replayable: bool,
     /// The page tokens that this run has sent.
@@ -79,7 +79,7 @@ impl<S: StateStore, T: Transport> Fetcher<'_, S, T> {
             biased;
             page = tries => page.map(|page| (page, self.seams.clock.now().ms_since(started))),
             () = self.seams.stop.requested() => Err(NoPage::Stopped(take(&last_failure))),
-            () = self.budget.out_of_time(&*self.seams.clock) => Err(self.too_late(window, token)),
+            () = self.deadline.out_of_time(&*self.seams.clock) => Err(self.too_late(window, token)),
         }
     }
 
@@ -123,8 +123,10 @@ impl<S: StateStore, T: Transport> Fetcher<'_, S, T> {
             let failure = match fetched {
                 Ok(mut page) => {
                     let origin = self.client.connector().origin();
-                    self.permit.hear_page(origin, &mut page, asked_at).await;
-                    self.permit.hear(page.budget.as_ref());
+                    self.permit
+                        .record_page_clock(origin, &mut page, asked_at)
+                        .await;
+                    self.permit.record_quota(page.quota.as_ref());
                     return Ok(page);
                 }
                 Err(failure) => failure,
@@ -175,7 +177,7 @@ impl<S: StateStore, T: Transport> Fetcher<'_, S, T> {
             window,
             delay_ms: delay.map(|delay| full_jitter(to_ms(delay), entropy.next_u64())),
             wait_ms: failure.wait_ms,
-            left_ms: self.budget.left_ms(now, window.slowest_page_ms()),
+            left_ms: self.deadline.left_ms(now, window.slowest_page_ms()),
             random: entropy.next_u64(),
             now,
         };

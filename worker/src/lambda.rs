@@ -26,7 +26,7 @@ pub use self::adapters::LambdaAdapterFactory;
 pub use self::settings::Settings;
 pub use self::shared::run_side_by_side;
 use self::tally::Tally;
-use crate::{Budget, Observer, Outcome, Report, Seams, Stop, Worker};
+use crate::{Deadline, Observer, Outcome, Report, Seams, Stop, Worker};
 
 // Unwinding confines a panic to its own window. An abort would end the other windows of the process
 // too, with all that they have in flight.
@@ -96,12 +96,12 @@ impl WorkerFunction {
     /// If the state failed. The windows that were not claimed stay dispatched until the dispatch
     /// expires.
     pub async fn run(&self, tasks: &[Task], deadline_ms: u64) -> Result<Summary, StateError> {
-        let budget = Budget::killed_at(self.deadline(deadline_ms))
+        let deadline = Deadline::killed_at(self.deadline(deadline_ms))
             .with_lease_slack_ms(self.settings.lease_slack_ms);
         let reports: Vec<Report> = match tasks {
             // Boxed: a run is one large future.
-            [only] => vec![Box::pin(self.worker.run(only, budget)).await],
-            many => run_side_by_side(&self.worker, many, budget).await,
+            [only] => vec![Box::pin(self.worker.run(only, deadline)).await],
+            many => run_side_by_side(&self.worker, many, deadline).await,
         };
         let summary = summarise(&reports);
         self.metrics.invocation_ended(&summary);
@@ -113,8 +113,9 @@ impl WorkerFunction {
     /// The deadline; a minute from now if it has passed already, which a test service may send.
     fn deadline(&self, deadline_ms: u64) -> Timestamp {
         let now = self.clock.now();
-        let told = i64::try_from(deadline_ms).map(Timestamp::from_ms);
-        told.ok()
+        let logged = i64::try_from(deadline_ms).map(Timestamp::from_ms);
+        logged
+            .ok()
             .filter(|deadline| *deadline > now)
             .unwrap_or_else(|| now.plus_ms(NO_DEADLINE_MS))
     }

@@ -4,13 +4,13 @@
 //! the next step inside one window. It checkpoints a page after the sink has acknowledged every
 //! record of it, never before.
 
-mod announced;
+mod advertised;
 mod block;
-mod budget;
 mod clocks;
 mod collector;
 mod cooldowns;
 mod cycle;
+mod deadline;
 mod delivery;
 mod end;
 mod ends;
@@ -18,6 +18,7 @@ mod fetch;
 #[cfg(feature = "lambda")]
 pub mod lambda;
 mod lines;
+mod log_once;
 mod next;
 mod outcome;
 mod pages;
@@ -34,15 +35,14 @@ mod stop;
 mod sweep;
 #[cfg(test)]
 mod tests;
-mod told;
 mod waits;
 
 use std::fmt;
 use std::future::Future;
 use std::sync::Arc;
 
-pub use budget::Budget;
 pub use collector::HttpCollector;
+pub use deadline::Deadline;
 pub use outcome::{Outcome, Report};
 pub use stop::Stop;
 pub use waits::{On, Stalled};
@@ -138,7 +138,7 @@ pub struct Worker<S, O> {
     factory: O,
     seams: Seams,
     permits: permit::Permits,
-    told: told::Told,
+    log_once: log_once::LogOnce,
     waits: waits::Waits,
 }
 
@@ -163,7 +163,7 @@ impl<S: StateStore, O: AdapterFactory> Worker<S, O> {
             factory,
             seams,
             permits: permit::Permits::default(),
-            told: told::Told::default(),
+            log_once: log_once::LogOnce::default(),
             waits: waits::Waits::default(),
         }
     }

@@ -28,7 +28,7 @@ use crate::persist::NotWritten;
 use crate::rate_limiter::is_slow;
 use crate::sent::Sent;
 use crate::sweep::{self, Noted, Notes};
-use crate::{AdapterFactory, Adapters, Budget, Outcome, Worker, spans};
+use crate::{AdapterFactory, Adapters, Deadline, Outcome, Worker, spans};
 
 /// One window's run, with all its dependencies.
 pub(crate) struct Run<'a, S, O: AdapterFactory> {
@@ -36,7 +36,7 @@ pub(crate) struct Run<'a, S, O: AdapterFactory> {
     pub(crate) source: &'a SourceRecord,
     pub(crate) adapters: &'a Adapters<O::Transport, O::Sink>,
     pub(crate) task: &'a Task,
-    pub(crate) budget: Budget,
+    pub(crate) deadline: Deadline,
     /// The page tokens that this run has sent.
     pub(crate) sent: Sent,
     /// True if the source is blocked and this run probes it.
@@ -192,7 +192,7 @@ impl<S: StateStore, O: AdapterFactory> Run<'_, S, O> {
             client: &self.adapters.client,
             seams: &self.worker.seams,
             permit: self.permit(),
-            budget: self.budget,
+            deadline: self.deadline,
             replayable: self.is_replayable(),
             sent: &self.sent,
             waits: &self.worker.waits,
@@ -201,7 +201,7 @@ impl<S: StateStore, O: AdapterFactory> Run<'_, S, O> {
 
     /// The permit of this run's requests to its vendor.
     pub(crate) fn permit(&self) -> Permit<'_, S> {
-        self.worker.permit(self.task, self.source, self.budget)
+        self.worker.permit(self.task, self.source, self.deadline)
     }
 
     /// The delivered records in the span of a sweep's or an adopted window; `None` when they are
@@ -244,12 +244,9 @@ impl<S: StateStore, O: AdapterFactory> Run<'_, S, O> {
             && page.body_bytes <= limits::PREFETCH_BODY_BYTES_MAX
             && !self.worker.seams.stop.is_requested()
             && self.pause_between_pages(page).is_none()
-            && page
-                .budget
-                .as_ref()
-                .is_none_or(|budget| budget.remaining > 0)
+            && page.quota.as_ref().is_none_or(|quota| quota.remaining > 0)
             && self
-                .budget
+                .deadline
                 .has_time(self.worker.now(), lease.window().slowest_page_ms())
     }
 

@@ -1,6 +1,6 @@
 //! The permit for a request to a vendor: by a reservation or the request rate, outside a cooldown.
 
-use windlass_connectors::connector::{Budget as Announcement, Page};
+use windlass_connectors::connector::{AdvertisedQuota, Page};
 use windlass_connectors::exchange::Origin;
 use windlass_core::ids::RateGroup;
 use windlass_core::limits;
@@ -10,7 +10,7 @@ use windlass_core::trust::{ClockOffset, Jury, PlanTime};
 use windlass_core::wait::Cooldown;
 use windlass_state::StateStore;
 
-use crate::announced::Announced;
+use crate::advertised::AdvertisedQuotas;
 use crate::clocks::Clocks;
 use crate::cooldowns::Cooldowns;
 use crate::persist::{Holder, NotWritten};
@@ -25,7 +25,7 @@ pub(crate) struct Permits {
     pub(crate) slots: Slots,
     pub(crate) cooldowns: Cooldowns,
     reservations: Reservations,
-    announced: Announced,
+    advertised: AdvertisedQuotas,
     clocks: Clocks,
 }
 
@@ -105,9 +105,14 @@ impl<S: StateStore> Permit<'_, S> {
     /// Stores the clock of `page`, a response of `origin` to a request of `asked_at`. A page
     /// without a `Date` gets the vendor's time of an earlier response, counted on by the steady
     /// clock; none before the first of those.
-    pub(crate) async fn hear_page(&self, origin: &Origin, page: &mut Page, asked_at: Timestamp) {
+    pub(crate) async fn record_page_clock(
+        &self,
+        origin: &Origin,
+        page: &mut Page,
+        asked_at: Timestamp,
+    ) {
         if let Some(served_at) = page.served_at {
-            return self.hear_clock(origin, served_at, asked_at).await;
+            return self.record_clock(origin, served_at, asked_at).await;
         }
         let clocks = &self.permits.clocks;
         page.served_at = clocks.counted_on(self.group, self.steady_ms());
@@ -118,7 +123,7 @@ impl<S: StateStore> Permit<'_, S> {
     }
 
     /// Records the vendor's time in a response of `origin` to a request of `asked_at`.
-    pub(crate) async fn hear_clock(
+    pub(crate) async fn record_clock(
         &self,
         origin: &Origin,
         served_at: Timestamp,
@@ -171,9 +176,11 @@ impl<S: StateStore> Permit<'_, S> {
     }
 
     /// Records the quota that the vendor advertises to the group.
-    pub(crate) fn hear(&self, budget: Option<&Announcement>) {
-        if let Some(budget) = budget {
-            self.permits.announced.hear(self.group, budget, self.now());
+    pub(crate) fn record_quota(&self, quota: Option<&AdvertisedQuota>) {
+        if let Some(quota) = quota {
+            self.permits
+                .advertised
+                .record(self.group, quota, self.now());
         }
     }
 
@@ -203,7 +210,7 @@ impl<S: StateStore> Permit<'_, S> {
     /// Milliseconds between the reservations of the whole group.
     fn shared_interval_ms(&self) -> i64 {
         let declared = self.requests_per_minute.map(reservation::interval_ms);
-        let interval_ms = declared.unwrap_or(1).max(self.announced_ms());
+        let interval_ms = declared.unwrap_or(1).max(self.advertised_interval_ms());
         interval_ms.min(limits::RATE_SLEEP_MAX_MS)
     }
 
@@ -251,22 +258,22 @@ impl<S: StateStore> Permit<'_, S> {
             Some(per_minute) => reservation::interval_ms(per_minute),
             None => 0,
         };
-        let interval_ms = declared_ms.max(self.announced_share_ms());
+        let interval_ms = declared_ms.max(self.advertised_share_ms());
         let rate_limiter = &self.permits.rate_limiter;
         let wait_ms = rate_limiter.reserve_next(self.group, interval_ms, self.now());
         self.sleep(wait_ms).await;
     }
 
-    fn announced_ms(&self) -> i64 {
-        self.permits.announced.interval_ms(self.group, self.now())
+    fn advertised_interval_ms(&self) -> i64 {
+        self.permits.advertised.interval_ms(self.group, self.now())
     }
 
     /// Milliseconds between this process's requests. All processes together keep the advertised
     /// quota if each keeps this spacing.
-    fn announced_share_ms(&self) -> i64 {
+    fn advertised_share_ms(&self) -> i64 {
         let here = i64::from(self.permits.slots.taken(self.group).max(1));
         let workers = i64::from(self.workers_at_once());
-        let spacing_ms = self.announced_ms().saturating_mul(workers) / here;
+        let spacing_ms = self.advertised_interval_ms().saturating_mul(workers) / here;
         spacing_ms.min(limits::RATE_SLEEP_MAX_MS)
     }
 

@@ -19,22 +19,22 @@ use windlass_core::{Owner, limits, reservation};
 use windlass_state::StateStore;
 
 use crate::block::Block;
+use crate::log_once::Trouble;
 use crate::next::Next;
 use crate::pages::Run;
 use crate::permit::{NotNow, Permit};
 use crate::persist::{Holder, NotWritten};
 use crate::rate_limiter::is_slow;
 use crate::sent::Sent;
-use crate::told::Trouble;
-use crate::{AdapterError, AdapterFactory, Budget, Outcome, Report, Worker, spans};
+use crate::{AdapterError, AdapterFactory, Deadline, Outcome, Report, Worker, spans};
 
 impl<S: StateStore, O: AdapterFactory> Worker<S, O> {
     /// Runs the windows of `task`, then further ready windows of its source while time is left and,
     /// in a crowded rate group, those of its other sources. Reads the source's definition again
     /// before each window.
-    pub async fn run(&self, task: &Task, budget: Budget) -> Report {
+    pub async fn run(&self, task: &Task, deadline: Deadline) -> Report {
         let began = self.now();
-        let mut report = self.run_named(task, budget).await;
+        let mut report = self.run_named(task, deadline).await;
         if report.windows.is_empty() || report.state_failure().is_some() {
             return report;
         }
@@ -42,13 +42,13 @@ impl<S: StateStore, O: AdapterFactory> Worker<S, O> {
             && report.may_go_on()
             && !self.seams.stop.is_requested()
         {
-            match self.next_for(task, budget, began).await {
+            match self.next_for(task, deadline, began).await {
                 Some((source, id, epoch)) => {
                     let task = Task {
                         source,
                         ..task.clone()
                     };
-                    self.run_one(&task, &id, epoch, budget, &mut report).await;
+                    self.run_one(&task, &id, epoch, deadline, &mut report).await;
                 }
                 None => break,
             }
@@ -58,7 +58,7 @@ impl<S: StateStore, O: AdapterFactory> Worker<S, O> {
 
     /// Runs the windows of `task` and no others: for a task of a quiet source, where the search for
     /// a further window would cost more than it finds.
-    pub async fn run_named(&self, task: &Task, budget: Budget) -> Report {
+    pub async fn run_named(&self, task: &Task, deadline: Deadline) -> Report {
         let mut report = Report::default();
         if task.version != TASK_VERSION {
             let (given, known) = (task.version, TASK_VERSION);
@@ -70,12 +70,12 @@ impl<S: StateStore, O: AdapterFactory> Worker<S, O> {
             return report;
         }
         for window in task.windows.iter().take(limits::WINDOWS_PER_TASK_MAX) {
-            let spent = !budget.has_time(self.now(), 0) || self.seams.stop.is_requested();
+            let spent = !deadline.has_time(self.now(), 0) || self.seams.stop.is_requested();
             if spent && !report.windows.is_empty() {
                 // Stays dispatched: claiming it only to release it would cost two writes.
                 break;
             }
-            self.run_one(task, &window.id, window.epoch, budget, &mut report)
+            self.run_one(task, &window.id, window.epoch, deadline, &mut report)
                 .await;
             if report.state_failure().is_some() {
                 break;
@@ -88,7 +88,7 @@ impl<S: StateStore, O: AdapterFactory> Worker<S, O> {
     async fn next_for(
         &self,
         task: &Task,
-        budget: Budget,
+        deadline: Deadline,
         began: Timestamp,
     ) -> Option<(SourceName, WindowId, u64)> {
         let now = self.now();
@@ -98,7 +98,7 @@ impl<S: StateStore, O: AdapterFactory> Worker<S, O> {
             shard: task.shard,
             now,
             // An invocation has a deadline, and no window but those of its tasks.
-            suspects: budget.has_deadline() && self.permits.slots.are_free(),
+            suspects: deadline.is_set() && self.permits.slots.are_free(),
         };
         let random = self.seams.entropy.next_u64();
         let window = next.after(task, random).await.unwrap_or_else(|error| {
@@ -107,13 +107,13 @@ impl<S: StateStore, O: AdapterFactory> Worker<S, O> {
         })?;
         // Every run like this would skip a window whose pages are too slow for it, and in a source
         // with one slot no other worker may come. Its first page is tried, as that of a task is.
-        let fits_a_run = budget.has_time(began, window.slowest_page_ms());
+        let fits_a_run = deadline.has_time(began, window.slowest_page_ms());
         let page_ms = if fits_a_run {
             window.slowest_page_ms()
         } else {
             0
         };
-        budget.has_time(now, page_ms).then_some((
+        deadline.has_time(now, page_ms).then_some((
             window.id().timeline.source.clone(),
             window.id().clone(),
             window.epoch(),
@@ -125,28 +125,33 @@ impl<S: StateStore, O: AdapterFactory> Worker<S, O> {
         task: &Task,
         id: &WindowId,
         epoch: u64,
-        budget: Budget,
+        deadline: Deadline,
         report: &mut Report,
     ) {
-        let told = spans::window(id, epoch);
-        let taken = self.take(id, epoch, budget).instrument(told.clone());
+        let claiming = spans::window(id, epoch);
+        let taken = self.take(id, epoch, deadline).instrument(claiming.clone());
         let (span, outcome) = match taken.await {
             Ok(lease) => {
                 let claimed = spans::window(id, lease.window().epoch());
-                let work = self.work_unwound(task, lease, budget);
+                let work = self.work_unwound(task, lease, deadline);
                 (claimed.clone(), work.instrument(claimed).await)
             }
-            Err(not_written) => (told, Outcome::from(not_written)),
+            Err(not_written) => (claiming, Outcome::from(not_written)),
         };
         span.in_scope(|| tracing::info!(?outcome, "window run ended"));
         report.windows.push((id.clone(), outcome));
     }
 
-    async fn take(&self, id: &WindowId, epoch: u64, budget: Budget) -> Result<Lease, NotWritten> {
+    async fn take(
+        &self,
+        id: &WindowId,
+        epoch: u64,
+        deadline: Deadline,
+    ) -> Result<Lease, NotWritten> {
         let claim = Claim {
             epoch,
             owner: Owner::from_random(self.seams.entropy.next_u128()),
-            lease_until: budget.lease_until(),
+            lease_until: deadline.lease_until(),
             now: self.now(),
         };
         self.holder().claim(id, &claim).await
@@ -154,11 +159,11 @@ impl<S: StateStore, O: AdapterFactory> Worker<S, O> {
 
     /// [`Self::work`], with a panic confined to its own window: it counts against that window like
     /// an unusable page, and the process continues with the others.
-    async fn work_unwound(&self, task: &Task, lease: Lease, budget: Budget) -> Outcome {
+    async fn work_unwound(&self, task: &Task, lease: Lease, deadline: Deadline) -> Outcome {
         let (id, owner) = (lease.window().id().clone(), lease.owner().clone());
         // Boxed: it holds the whole run, and a task that may be moved should be small.
         let worked =
-            Box::pin(AssertUnwindSafe(self.work(task, lease, budget)).catch_unwind()).await;
+            Box::pin(AssertUnwindSafe(self.work(task, lease, deadline)).catch_unwind()).await;
         let worked = match worked {
             Ok(worked) => worked,
             Err(_) => self.after_panic(&id, &owner).await,
@@ -181,7 +186,12 @@ impl<S: StateStore, O: AdapterFactory> Worker<S, O> {
 
     /// The run from claim to release. If it ends before the client and the sink exist, nothing was
     /// sent.
-    async fn work(&self, task: &Task, lease: Lease, budget: Budget) -> Result<Outcome, NotWritten> {
+    async fn work(
+        &self,
+        task: &Task,
+        lease: Lease,
+        deadline: Deadline,
+    ) -> Result<Outcome, NotWritten> {
         let name = &lease.window().id().timeline.source;
         let source = self
             .holder()
@@ -199,7 +209,7 @@ impl<S: StateStore, O: AdapterFactory> Worker<S, O> {
         };
         let group = &source.definition.policy.rate_group;
         let _slot = self.permits.slots.take(group);
-        let permit = self.permit(task, &source, budget);
+        let permit = self.permit(task, &source, deadline);
         permit.look().await?;
         if let Err(not_now) = permit.check_cooldown().await {
             return self.not_now(&lease, not_now).await;
@@ -236,7 +246,7 @@ impl<S: StateStore, O: AdapterFactory> Worker<S, O> {
             source: &source,
             adapters: &adapters,
             task,
-            budget,
+            deadline,
             sent: Sent::default(),
             probes: AtomicBool::new(source.blocked.is_some()),
         };
@@ -268,11 +278,11 @@ impl<S: StateStore, O: AdapterFactory> Worker<S, O> {
         &'a self,
         task: &'a Task,
         source: &'a SourceRecord,
-        budget: Budget,
+        deadline: Deadline,
     ) -> Permit<'a, S> {
         let policy = &source.definition.policy;
         // Without a deadline every worker of the group is in this process, and counted there.
-        let workers = if budget.has_deadline() {
+        let workers = if deadline.is_set() {
             policy.group_in_flight
         } else {
             0
@@ -281,8 +291,9 @@ impl<S: StateStore, O: AdapterFactory> Worker<S, O> {
         let declared = policy
             .requests_per_minute
             .filter(|_| task.reserves_requests);
-        let told = task.requests_per_minute;
-        let requests_per_minute = told.map(|told| declared.map_or(told, |now| now.min(told)));
+        let task_rate = task.requests_per_minute;
+        let requests_per_minute =
+            task_rate.map(|task_rate| declared.map_or(task_rate, |now| now.min(task_rate)));
         Permit {
             permits: &self.permits,
             holder: self.holder(),
@@ -335,7 +346,7 @@ impl<S: StateStore, O: AdapterFactory> Worker<S, O> {
         let in_order = matches!(plain, Cause::Yielded | Cause::OutOfTime(_));
         let error = (not_before.is_some() || !in_order).then(|| why.to_owned());
         let source = &lease.window().id().timeline.source;
-        if !in_order && self.told.is_news(source, Trouble::SetBack) {
+        if !in_order && self.log_once.is_news(source, Trouble::SetBack) {
             tracing::warn!(why, "window set back; it is tried again");
         }
         let release = Release {

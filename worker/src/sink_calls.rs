@@ -36,7 +36,7 @@ impl<S: StateStore, O: AdapterFactory> Run<'_, S, O> {
         let done = tokio::select! {
             biased;
             done = call => done.map_err(Undelivered::Sink),
-            () = self.budget.out_of_time(clock) => Err(Undelivered::Sink(SinkError::Unavailable {
+            () = self.deadline.out_of_time(clock) => Err(Undelivered::Sink(SinkError::Unavailable {
                 sink: sink.clone(),
                 problem: "it had not taken the page when the worker's time was up".to_owned(),
             })),

@@ -1,7 +1,7 @@
 //! The whole worker on fakes: a vendor that responds by a function, a sink and a store in memory
 //! that fail on request, and a clock that moves by its sleeps.
 
-mod announcements;
+mod advertised;
 mod blocks;
 mod clocks;
 mod crowd;

@@ -19,7 +19,7 @@ use windlass_orchestrator::{
     TickReport, recover,
 };
 use windlass_state::{StateError, StateStore};
-use windlass_worker::{Budget, On, Report, Seams, Stalled, Worker};
+use windlass_worker::{Deadline, On, Report, Seams, Stalled, Worker};
 
 use super::adapters::LocalAdapterFactory;
 use crate::difference::{Change, Difference, SourceDifference};
@@ -233,7 +233,7 @@ impl Engine {
     fn start(&self, workers: &mut Workers, task: Task) {
         let worker = Arc::clone(&self.worker);
         workers.spawn(async move {
-            let report = worker.run(&task, Budget::UNLIMITED).await;
+            let report = worker.run(&task, Deadline::NONE).await;
             (task.source, report)
         });
     }

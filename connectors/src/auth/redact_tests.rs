@@ -246,14 +246,14 @@ fn base32(bytes: &[u8]) -> String {
 #[derive(Debug, Clone)]
 struct Written {
     text: String,
-    tells: Vec<Option<(usize, usize)>>,
+    origins: Vec<Option<(usize, usize)>>,
 }
 
 impl Written {
     fn of(value: &str) -> Self {
         Self {
             text: value.to_owned(),
-            tells: (0..value.len()).map(|at| Some((at, at))).collect(),
+            origins: (0..value.len()).map(|at| Some((at, at))).collect(),
         }
     }
 
@@ -261,13 +261,13 @@ impl Written {
         let none = |text: &str| vec![None; text.len()];
         Self {
             text: format!("{before}{}{after}", self.text),
-            tells: [none(before), self.tells.clone(), none(after)].concat(),
+            origins: [none(before), self.origins.clone(), none(after)].concat(),
         }
     }
 
-    fn told_by(&self, range: Range<usize>) -> Option<(usize, usize)> {
-        let told = self.tells.get(range)?.iter().flatten();
-        let (from, to): (Vec<_>, Vec<_>) = told.copied().unzip();
+    fn origin_of(&self, range: Range<usize>) -> Option<(usize, usize)> {
+        let origin = self.origins.get(range)?.iter().flatten();
+        let (from, to): (Vec<_>, Vec<_>) = origin.copied().unzip();
         from.into_iter().min().zip(to.into_iter().max())
     }
 
@@ -275,23 +275,23 @@ impl Written {
         if let Some((text, bits)) = escaping.digits(&self.text) {
             let from = |digit: usize| {
                 let first = digit * bits / 8;
-                self.told_by(first..((digit * bits + bits - 1) / 8 + 1).min(self.text.len()))
+                self.origin_of(first..((digit * bits + bits - 1) / 8 + 1).min(self.text.len()))
             };
             let digits = (self.text.len() * 8).div_ceil(bits);
-            let tells = (0..text.len()).map(|at| if at < digits { from(at) } else { None });
+            let origins = (0..text.len()).map(|at| if at < digits { from(at) } else { None });
             return Self {
-                tells: tells.collect(),
+                origins: origins.collect(),
                 text,
             };
         }
         let mut out = Self {
             text: String::new(),
-            tells: Vec::new(),
+            origins: Vec::new(),
         };
         for (at, c) in self.text.char_indices() {
             let written = escaping.char(c);
-            let told = self.told_by(at..at + c.len_utf8());
-            out.tells.extend(vec![told; written.len()]);
+            let origin = self.origin_of(at..at + c.len_utf8());
+            out.origins.extend(vec![origin; written.len()]);
             out.text.push_str(&written);
         }
         out
@@ -300,8 +300,8 @@ impl Written {
     /// The longest run of the value's bytes that `places` leaves visible.
     fn longest_left(&self, value: &str, places: &[Range<usize>]) -> usize {
         let mut is_hidden = vec![false; value.len()];
-        for (at, told) in self.tells.iter().enumerate() {
-            if let Some((from, to)) = told
+        for (at, origin) in self.origins.iter().enumerate() {
+            if let Some((from, to)) = origin
                 && places.iter().any(|place| place.contains(&at))
             {
                 is_hidden[*from..=*to].fill(true);

@@ -8,7 +8,7 @@ use windlass_core::limits;
 use windlass_core::retry::FailureClass;
 
 use super::request::escaped;
-use super::{Budget, Connector, Rule};
+use super::{AdvertisedQuota, Connector, Rule};
 use crate::exchange::{ApiResponse, Failure, one_line};
 use crate::records::Found;
 use crate::wait;
@@ -55,10 +55,10 @@ impl Connector {
     }
 
     /// The remaining quota from the response headers; `None` without the header.
-    pub(super) fn budget(&self, reply: &ApiResponse, now: Timestamp) -> Option<Budget> {
+    pub(super) fn quota(&self, reply: &ApiResponse, now: Timestamp) -> Option<AdvertisedQuota> {
         let name = self.signals.rate.remaining.as_ref()?;
         let remaining = reply.headers.get(name)?.trim().parse().ok()?;
-        Some(Budget {
+        Some(AdvertisedQuota {
             remaining,
             reset_ms: self.reset_ms(reply, now),
         })

@@ -25,7 +25,7 @@ pub struct Page {
     /// True if `records` kept the order that the manifest declares, or the manifest declares none.
     pub in_order: bool,
     /// The remaining quota; `None` if the vendor advertises none.
-    pub budget: Option<Budget>,
+    pub quota: Option<AdvertisedQuota>,
 }
 
 /// The unread records of a large page. Each is validated JSON already.
@@ -83,7 +83,7 @@ impl std::fmt::Debug for Record {
 
 /// The remaining part of a quota.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Budget {
+pub struct AdvertisedQuota {
     /// Requests left.
     pub remaining: u64,
     /// Milliseconds from now until the quota resets; `None` if the vendor sends no reset.

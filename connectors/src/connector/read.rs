@@ -97,7 +97,7 @@ impl Connector {
             body_bytes: u64::try_from(reply.body.len()).unwrap_or(u64::MAX),
             trimmed: piece.trimmed,
             in_order: piece.in_order,
-            budget: self.budget(reply, now),
+            quota: self.quota(reply, now),
         })
     }
 }

@@ -1,5 +1,5 @@
 use super::*;
-use crate::connector::Budget;
+use crate::connector::AdvertisedQuota;
 use crate::connector::testing::{built_in, connector, hour, now, reply, span};
 
 fn read(connector: &Connector, token: Option<&str>, body: &str) -> Result<Page, Failure> {
@@ -230,8 +230,8 @@ fn vendor_clock_and_quota_come_from_headers() {
         "2026-01-02T00:00:01.000Z"
     );
     assert_eq!(
-        page.budget,
-        Some(Budget {
+        page.quota,
+        Some(AdvertisedQuota {
             remaining: 7,
             reset_ms: Some(29_000)
         })
@@ -239,7 +239,7 @@ fn vendor_clock_and_quota_come_from_headers() {
     let page = okta
         .page_of(hour(), None, &reply(200, &[("Date", "x")], "[]"), now())
         .unwrap();
-    assert_eq!((page.served_at, page.budget), (None, None));
+    assert_eq!((page.served_at, page.quota), (None, None));
 }
 
 #[test]
@@ -264,13 +264,13 @@ fn waits_count_from_vendor_date() {
     let until = "Fri, 02 Jan 2026 00:00:40 GMT";
     for off_ms in [0, 600_000, -600_000, 200 * 86_400_000, -200 * 86_400_000] {
         let now = now().plus_ms(off_ms);
-        let budget = [
+        let quota = [
             date,
             ("X-Rate-Limit-Remaining", "7"),
             ("X-Rate-Limit-Reset", "1767312030"),
         ];
-        let page = okta.page_of(hour(), None, &reply(200, &budget, "[]"), now);
-        assert_eq!(page.unwrap().budget.unwrap().reset_ms, Some(30_000));
+        let page = okta.page_of(hour(), None, &reply(200, &quota, "[]"), now);
+        assert_eq!(page.unwrap().quota.unwrap().reset_ms, Some(30_000));
         let asked = [date, ("Retry-After", until)];
         let failure = okta.page_of(hour(), None, &reply(429, &asked, "{}"), now);
         let failure = failure.unwrap_err();

@@ -197,11 +197,11 @@ fn every_lost_piece_is_recorded() {
         world.tick();
         world.set(hours(hour).as_ms(), Status::Done);
         world.tick();
-        let told = |gone: Span| {
+        let listed = |gone: Span| {
             let holds = |it: &Span| it.from() <= gone.from() && gone.to() <= it.to();
             world.progress.unavailable.iter().any(holds)
         };
-        assert!((0..=hour).all(|hour| told(gone(hour))), "hour {hour}");
+        assert!((0..=hour).all(|hour| listed(gone(hour))), "hour {hour}");
     }
 }
 
@@ -216,7 +216,7 @@ fn clock_ahead_of_retention_records_skipped_time() {
     world.now = hours(41);
     let passed = world.progress.scheduled_through;
     assert!(passed > world.now, "{passed}");
-    let told = Span::new(hours(2), hours(24 * 28)).unwrap();
-    let holds = |it: &Span| it.from() <= told.from() && told.to() <= it.to();
+    let listed = Span::new(hours(2), hours(24 * 28)).unwrap();
+    let holds = |it: &Span| it.from() <= listed.from() && listed.to() <= it.to();
     assert!(world.progress.unavailable.iter().any(holds));
 }

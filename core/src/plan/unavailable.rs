@@ -90,7 +90,7 @@ pub(super) fn outlived(
             .and_then(|at| retention::horizon(policy, at));
         let gone = horizon.map(|horizon| Span::new(window.id().from, horizon.min(window.to())));
         if let Some(Ok(gone)) = gone {
-            tell(&mut next.unavailable, gone);
+            add(&mut next.unavailable, gone);
         }
     }
 }
@@ -98,7 +98,7 @@ pub(super) fn outlived(
 /// Adds `span` to `spans` in any case. When there are too many, the nearest earlier span is
 /// extended up to it. All of that lies before the marks, where no decision depends on these spans,
 /// and over-reporting is better than dropping.
-fn tell(spans: &mut Vec<Span>, span: Span) {
+fn add(spans: &mut Vec<Span>, span: Span) {
     if remember(spans, span) {
         return;
     }
@@ -167,11 +167,11 @@ mod tests {
             .take(limits::UNAVAILABLE_MAX)
             .collect();
         for gone in [span(10_000, 10_005), span(18, 19), span(2, 3)] {
-            tell(&mut spans, gone);
-            let told = spans
+            add(&mut spans, gone);
+            let listed = spans
                 .iter()
                 .any(|it| it.from() <= gone.from() && gone.to() <= it.to());
-            assert!(told && spans.len() <= limits::UNAVAILABLE_MAX, "{gone}");
+            assert!(listed && spans.len() <= limits::UNAVAILABLE_MAX, "{gone}");
             assert!(spans.windows(2).all(|pair| pair[0].to() < pair[1].from()));
         }
     }

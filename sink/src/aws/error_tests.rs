@@ -31,7 +31,7 @@ async fn answered(to: To, status: u16, code: &'static str, message: &'static str
         is_denied,
         "only what may pass is tried again: {tries}"
     );
-    assert!(fake.clock.slept_ms() <= crate::patience::WAIT_MS_MAX);
+    assert!(fake.clock.slept_ms() <= crate::retry_limit::WAIT_MS_MAX);
     error
 }
 
@@ -392,5 +392,5 @@ async fn transient_assume_role_failure_is_retried() {
         .unwrap();
     written(&sink, false).await.unwrap();
     assert_eq!(fake.requests(To::Sts).0, 2);
-    assert!(fake.clock.slept_ms() <= crate::patience::WAIT_MS_MAX);
+    assert!(fake.clock.slept_ms() <= crate::retry_limit::WAIT_MS_MAX);
 }

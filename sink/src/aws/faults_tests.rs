@@ -81,7 +81,7 @@ async fn throttled_call_is_retried_without_duplicates() {
         assert_there(&fake, &window, 400, 1);
         // Each fault is one request: the SDK does not retry by itself.
         assert_eq!(fake.requests(to).0, 8);
-        assert!(fake.clock.slept_ms() <= crate::patience::WAIT_MS_MAX);
+        assert!(fake.clock.slept_ms() <= crate::retry_limit::WAIT_MS_MAX);
     }
 }
 
@@ -200,7 +200,7 @@ async fn busy_stream_is_unavailable_until_it_recovers() {
         assert!(problem.contains(" not accepted after "), "{problem}");
         assert!(problem.ends_with(reason), "{problem}");
         assert!(problem.contains("stream `audit` in eu-west-1"), "{problem}");
-        assert!(fake.clock.slept_ms() <= crate::patience::WAIT_MS_MAX);
+        assert!(fake.clock.slept_ms() <= crate::retry_limit::WAIT_MS_MAX);
 
         fake.fail_entries(0, 0.0);
         writer.write(&batch).await.unwrap();

@@ -103,7 +103,7 @@ impl RejectsBucket {
                 Err(failure) => failure,
             };
             if !by.wait_after(&failure).await {
-                let spent = by.patience.spent();
+                let spent = by.retry_limit.spent();
                 return Err(failure.map(|problem| format!("{problem} (after {spent})")));
             }
         }

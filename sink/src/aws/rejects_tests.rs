@@ -103,7 +103,7 @@ async fn unstorable_rejects_hold_back_page() {
         "bucket `audit-lake` for rejects returned HTTP 503 SlowDown; AWS message: Reduce your rate";
     assert!(error.to_string().contains(expected), "{error}");
     assert_eq!(fake.requests(To::Firehose), (0, 0));
-    assert!(fake.clock.slept_ms() <= crate::patience::WAIT_MS_MAX);
+    assert!(fake.clock.slept_ms() <= crate::retry_limit::WAIT_MS_MAX);
 }
 
 #[tokio::test]

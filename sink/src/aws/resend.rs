@@ -7,7 +7,7 @@ use bytes::Bytes;
 use windlass_core::Clock;
 
 use crate::call::CallError;
-use crate::patience::Patience;
+use crate::retry_limit::RetryLimit;
 use crate::uplink::Uplink;
 use crate::usage::Usage;
 
@@ -71,7 +71,7 @@ pub(super) trait Put: Sync {
 /// The clock, the retry limit and the counters of puts.
 pub(super) struct Means<'a> {
     pub(super) clock: &'a dyn Clock,
-    pub(super) patience: Patience<'a>,
+    pub(super) retry_limit: RetryLimit<'a>,
     pub(super) uplink: &'a Uplink,
     pub(super) usage: &'a Usage,
 }
@@ -81,8 +81,8 @@ impl Means<'_> {
     /// attempt.
     pub(super) async fn wait_after(&mut self, failure: &CallError) -> bool {
         match failure {
-            CallError::Denied(_) => self.patience.wait_denied().await,
-            _ => self.patience.wait().await,
+            CallError::Denied(_) => self.retry_limit.wait_denied().await,
+            _ => self.retry_limit.wait().await,
         }
     }
 }
@@ -131,10 +131,10 @@ pub(super) async fn put_all(
             );
         }
         if taken > 0 || is_smaller {
-            by.patience.progressed();
+            by.retry_limit.progressed();
         }
         if !is_smaller && !by.wait_after(&failure).await {
-            let (spent, left, all) = (by.patience.spent(), pending.len(), entries.len());
+            let (spent, left, all) = (by.retry_limit.spent(), pending.len(), entries.len());
             return Err(failure.map(|problem| {
                 format!("{left} of {all} records not accepted after {spent}: {problem}")
             }));

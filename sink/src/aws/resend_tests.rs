@@ -9,7 +9,7 @@ use windlass_core::clock::{ManualClock, SeededEntropy};
 
 use super::*;
 use crate::UsageSnapshot;
-use crate::patience;
+use crate::retry_limit;
 
 /// Responds by its script, and accepts everything after its end.
 #[derive(Default)]
@@ -76,7 +76,7 @@ fn outcome_at(
     let runtime = tokio::runtime::Builder::new_current_thread().build();
     let by = Means {
         clock,
-        patience: Patience::new(clock, &entropy),
+        retry_limit: RetryLimit::new(clock, &entropy),
         uplink: &Uplink::default(),
         usage: &usage,
     };
@@ -189,7 +189,7 @@ fn progressing_stream_is_not_given_up() {
     let (result, puts, usage) = outcome_at(&clock, 40, one_each_time(40));
     assert_eq!(result, Ok(()));
     assert_eq!((puts.len(), usage.lines), (40, 80));
-    assert!(clock.slept_ms() > patience::WAIT_MS_MAX);
+    assert!(clock.slept_ms() > retry_limit::WAIT_MS_MAX);
 }
 
 #[test]
@@ -202,7 +202,7 @@ fn too_slow_stream_is_given_up_eventually() {
     let left = 500 - usage.lines / 2;
     let expected = format!("{left} of 500 records not accepted after ");
     assert!(problem.contains(&expected), "{problem}");
-    assert!(clock.slept_ms() <= patience::WAIT_IN_ALL_MS_MAX);
+    assert!(clock.slept_ms() <= retry_limit::WAIT_IN_ALL_MS_MAX);
 }
 
 #[test]

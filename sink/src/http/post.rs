@@ -12,7 +12,7 @@ use super::collector::{Authorization, Collector, Post, Response};
 use super::config::HttpConfig;
 use crate::Seams;
 use crate::call::CallError;
-use crate::patience::Patience;
+use crate::retry_limit::RetryLimit;
 use crate::uplink::Uplink;
 use crate::usage::Usage;
 
@@ -104,7 +104,7 @@ impl Poster {
     /// Posts `lines` in order until the collector has accepted each, rejects one, or the retry
     /// limit is reached. Returns the lines that are too large for the collector.
     pub(super) async fn post_all(&self, lines: &Lines<'_>) -> Result<Vec<usize>, CallError> {
-        let mut patience = Patience::new(&*self.seams.clock, &*self.seams.entropy);
+        let mut retry_limit = RetryLimit::new(&*self.seams.clock, &*self.seams.entropy);
         let mut bytes_max = self.body_bytes_max.load(Ordering::SeqCst);
         let (mut at, mut timeouts, mut renew) = (0, 0, false);
         let mut posted_to = 0;
@@ -123,7 +123,7 @@ impl Poster {
             let failure = match posted {
                 Ok(Taken::Yes) => {
                     self.usage.sent(cut.to - cut.from, cut.bytes, 0);
-                    patience.progressed();
+                    retry_limit.progressed();
                     (at, renew) = (cut.to, false);
                     continue;
                 }
@@ -141,20 +141,20 @@ impl Poster {
                 Err(CallError::Slow(_)) if timeouts < TIMEOUTS_MAX => {
                     // The next batch is half as large: the uplink has recorded the timeout.
                     timeouts += 1;
-                    patience.progressed();
+                    retry_limit.progressed();
                     continue;
                 }
                 Err(failure) => failure,
             };
             renew = matches!(failure, CallError::Denied(_));
             let goes_on = match &failure {
-                CallError::Denied(_) => patience.wait_denied().await,
-                CallError::Throttled { wait_ms, .. } => patience.wait_at_least(*wait_ms).await,
-                _ => patience.wait().await,
+                CallError::Denied(_) => retry_limit.wait_denied().await,
+                CallError::Throttled { wait_ms, .. } => retry_limit.wait_at_least(*wait_ms).await,
+                _ => retry_limit.wait().await,
             };
             if !goes_on {
                 let (spent, left, all) =
-                    (patience.spent(), lines.ends.len() - at, lines.ends.len());
+                    (retry_limit.spent(), lines.ends.len() - at, lines.ends.len());
                 return Err(failure.map(|problem| {
                     format!("{left} of {all} lines not accepted after {spent}: {problem}")
                 }));

@@ -8,7 +8,7 @@ use super::post::{BODY_BYTES_MAX, BODY_BYTES_MAX_LEARNED};
 use super::tests::{Fake, Fault, Place, sink};
 use super::*;
 use crate::conformance::{self, lines, page, reject, window};
-use crate::patience;
+use crate::retry_limit;
 
 #[tokio::test]
 async fn unavailable_collector_is_retried_with_same_key() {
@@ -28,7 +28,7 @@ async fn unavailable_collector_is_retried_with_same_key() {
         assert!(matches!(error, SinkError::Unavailable { .. }), "{error}");
         let returned = format!("collector https://collector.example returned HTTP {status}");
         assert!(error.to_string().contains(&returned), "{error}");
-        assert!(clock.slept_ms() <= 2 * patience::WAIT_MS_MAX);
+        assert!(clock.slept_ms() <= 2 * retry_limit::WAIT_MS_MAX);
     }
 }
 

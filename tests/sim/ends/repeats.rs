@@ -86,12 +86,12 @@ pub(super) fn check(
     excess
 }
 
-/// Checks that `excess` is explained by `unheard`, the lines that the stream took although their
+/// Checks that `excess` is explained by `unacknowledged`, the lines that the stream took although their
 /// response was lost.
-pub(super) fn check_excess(world: &World, unheard: u64, excess: u64) {
-    if excess > unheard {
+pub(super) fn check_excess(world: &World, unacknowledged: u64, excess: u64) {
+    if excess > unacknowledged {
         world.violate(format_args!(
-            "{excess} repetitions that no stop explains, and lost answers explain {unheard}"
+            "{excess} repetitions that no stop explains, and lost answers explain {unacknowledged}"
         ));
     }
 }

@@ -141,8 +141,8 @@ mod tests {
 
     #[test]
     fn durations_are_shown_in_readable_units() {
-        let told = [0, 300, 90_000, 20 * MINUTE_MS, DAY_MS + HOUR_MS].map(length);
-        assert_eq!(told, ["0s", "300ms", "1m 30s", "20m", "1d 1h"]);
+        let described = [0, 300, 90_000, 20 * MINUTE_MS, DAY_MS + HOUR_MS].map(length);
+        assert_eq!(described, ["0s", "300ms", "1m 30s", "20m", "1d 1h"]);
     }
 
     #[test]
@@ -152,7 +152,7 @@ mod tests {
             for_ms: 90_000,
             what: What::SlowStore { ms: 300 },
         };
-        let told = "  3  01:00:00 for 00:01:30  the state takes up to 300ms\n";
-        assert_eq!(line(3, &op), told);
+        let described = "  3  01:00:00 for 00:01:30  the state takes up to 300ms\n";
+        assert_eq!(line(3, &op), described);
     }
 }

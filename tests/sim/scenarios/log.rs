@@ -35,7 +35,7 @@ pub(crate) struct LogSpec {
     /// The manifest's `requests_per_minute`.
     pub(crate) declared: Option<u32>,
     /// The quota that its headers advertise and it enforces.
-    pub(crate) announced: Option<Announced>,
+    pub(crate) advertised: Option<AdvertisedQuotas>,
     /// Retention in milliseconds; `None` if unlimited.
     pub(crate) kept_ms: Option<i64>,
     /// Rejects the first request from this instant on, with a wait of so many seconds.
@@ -44,7 +44,7 @@ pub(crate) struct LogSpec {
 
 /// A quota that resets with each minute of the clock.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Announced {
+pub(crate) struct AdvertisedQuotas {
     /// Requests per minute; HTTP 429 above it.
     pub(crate) per_minute: i64,
     /// The part that other clients use, evenly.
@@ -64,7 +64,7 @@ impl LogSpec {
             settle_ms: 5 * MINUTE_MS,
             max_in_flight: 8,
             declared: None,
-            announced: None,
+            advertised: None,
             kept_ms: None,
             refusal: None,
         }
@@ -179,7 +179,7 @@ impl Log {
                 return true;
             }
         }
-        let Some(Announced { per_minute, others }) = self.spec.announced else {
+        let Some(AdvertisedQuotas { per_minute, others }) = self.spec.advertised else {
             return false;
         };
         let minute = now.floor_to(MINUTE_MS);

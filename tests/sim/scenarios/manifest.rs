@@ -25,7 +25,7 @@ pub(super) fn manifest(spec: &LogSpec) -> String {
     let rate = spec
         .declared
         .map_or(String::new(), |it| format!("  requests_per_minute: {it}\n"));
-    let budget = spec.announced.map_or("", |_| {
+    let deadline = spec.advertised.map_or("", |_| {
         "  remaining: X-Rate-Limit-Remaining
   reset: { header: X-Rate-Limit-Reset, format: epoch_seconds }
 "
@@ -65,7 +65,7 @@ records:
 rate:
   group: \"{group}\"
   max_in_flight: {max_in_flight}
-{rate}{budget}error_body: {{ code: errorCode, message: errorSummary }}
+{rate}{deadline}error_body: {{ code: errorCode, message: errorSummary }}
 "
     )
 }

@@ -9,7 +9,7 @@ use serde_json::json;
 use windlass_core::time::{DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS, Timestamp};
 
 use super::figures::{Figures, Row, ratio};
-use super::log::{Announced, Asked, Entry, Log, LogSpec};
+use super::log::{AdvertisedQuotas, Asked, Entry, Log, LogSpec};
 use super::stage::{SourceSpec, Stage, StageSpec, play};
 use crate::true_time::{self, WORLD_EPOCH};
 
@@ -37,7 +37,7 @@ pub(super) struct Crowd {
     /// True if the manifest declares the request rate.
     pub(super) declared: bool,
     /// The quota that the headers advertise.
-    pub(super) announced: Option<Announced>,
+    pub(super) advertised: Option<AdvertisedQuotas>,
     /// True if the vendor rejects one request.
     pub(super) refuses: bool,
 }
@@ -64,7 +64,7 @@ impl Crowd {
             workers,
             minutes,
             declared: true,
-            announced: None,
+            advertised: None,
             refuses: false,
         }
     }
@@ -82,7 +82,7 @@ impl Crowd {
             latency_ms: 300,
             max_in_flight: self.workers,
             declared: self.declared.then_some(PER_MINUTE),
-            announced: self.announced,
+            advertised: self.advertised,
             refusal: self
                 .refuses
                 .then(|| (begin.plus_ms(REFUSAL_MS), WAIT_SECONDS)),
@@ -196,12 +196,12 @@ impl Asking {
 }
 
 /// The whole quota is windlass's.
-pub(super) const WHOLE: Announced = Announced {
+pub(super) const WHOLE: AdvertisedQuotas = AdvertisedQuotas {
     per_minute: 60,
     others: 0,
 };
 /// Half of the quota is used by other clients.
-pub(super) const HALF: Announced = Announced {
+pub(super) const HALF: AdvertisedQuotas = AdvertisedQuotas {
     per_minute: 60,
     others: 30,
 };
@@ -213,22 +213,22 @@ pub(super) fn figures() -> anyhow::Result<Figures> {
         refuses: true,
         ..of(20)
     };
-    let announced = |workers, declared| Crowd {
+    let advertised = |workers, declared| Crowd {
         declared,
-        announced: Some(WHOLE),
+        advertised: Some(WHOLE),
         ..of(workers)
     };
     let halved = Crowd {
-        announced: Some(HALF),
+        advertised: Some(HALF),
         ..of(20)
     };
     let variants = vec![
         ("20 workers", of(20).ask()?.rows()),
         ("3 workers", of(3).ask()?.rows()),
         ("20, one 429", refused.ask()?.rows()),
-        ("20, announced", announced(20, true).ask()?.rows()),
-        ("20, only announced", announced(20, false).ask()?.rows()),
-        ("3, only announced", announced(3, false).ask()?.rows()),
+        ("20, advertised", advertised(20, true).ask()?.rows()),
+        ("20, only advertised", advertised(20, false).ask()?.rows()),
+        ("3, only advertised", advertised(3, false).ask()?.rows()),
         ("20, half taken", halved.ask()?.rows()),
     ];
     Ok(Figures::beside("shared", variants))

@@ -32,7 +32,7 @@ fn rate_limited_workers_wait_out_cooldown() {
 fn advertised_quota_is_never_exceeded() {
     for (workers, declared) in [(20, true), (3, true), (20, false), (3, false)] {
         let crowd = Crowd {
-            announced: Some(WHOLE),
+            advertised: Some(WHOLE),
             declared,
             ..Crowd::of(workers, MINUTES)
         };
@@ -47,7 +47,7 @@ fn advertised_quota_is_never_exceeded() {
 fn shared_quota_is_exceeded_once_per_minute_at_most() {
     for (workers, declared) in [(20, true), (3, true), (20, false), (3, false)] {
         let crowd = Crowd {
-            announced: Some(HALF),
+            advertised: Some(HALF),
             declared,
             ..Crowd::of(workers, MINUTES)
         };

@@ -50,14 +50,14 @@ impl HttpConnector for Network {
 
 /// Lines that were taken before their caller has the response. If dropped first, the caller never
 /// gets it, because it was killed or timed out.
-struct Unheard<'a> {
+struct Unacknowledged<'a> {
     stream: &'a Stream,
     lines: u64,
 }
 
-impl Drop for Unheard<'_> {
+impl Drop for Unacknowledged<'_> {
     fn drop(&mut self) {
-        self.stream.state().unheard += self.lines;
+        self.stream.state().unacknowledged += self.lines;
     }
 }
 
@@ -74,7 +74,7 @@ impl Stream {
             return Err(hangup());
         }
         let answer = self.carry_out(&request, fault);
-        let mut unheard = Unheard {
+        let mut unacknowledged = Unacknowledged {
             stream: self,
             lines: answer.lines,
         };
@@ -89,7 +89,7 @@ impl Stream {
         }
         wait_ms(latency_ms - there_ms).await;
         if fault != Some(StreamFault::ShortAnswer) {
-            unheard.lines = 0;
+            unacknowledged.lines = 0;
         }
         response(answer)
     }

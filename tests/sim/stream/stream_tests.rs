@@ -111,14 +111,14 @@ async fn faults_repeat_only_unacknowledged_lines() {
         assert_eq!(times.len(), LINES * 20, "{kind:?}");
         let twice: u64 = times.values().map(|times| times - 1).sum();
         // Only a page that failed as a whole repeats acknowledged lines.
-        let bound = stream.unheard() + failed * 60;
+        let bound = stream.unacknowledged() + failed * 60;
         assert!(twice <= bound, "{kind:?}: {twice} of {bound}");
         assert!(stream.faults()[kind.name()] >= 3, "{kind:?}");
         let repeats = matches!(
             kind,
             StreamFault::HangupAfter | StreamFault::Silence | StreamFault::ShortAnswer
         );
-        assert_eq!(stream.unheard() > 0, repeats, "{kind:?}");
+        assert_eq!(stream.unacknowledged() > 0, repeats, "{kind:?}");
         assert_eq!(stream.violations(), Vec::<String>::new(), "{kind:?}");
     }
 }
@@ -145,13 +145,16 @@ async fn canceled_call_counts_as_unacknowledged() {
     spec.latency_ms = 1_000..=1_000;
     let stream = Stream::new(spec, 3);
     let (sink, batch) = (sink(&stream).await, page(0, 10));
-    let patience = Duration::from_millis(800);
+    let limit = Duration::from_millis(800);
     assert!(
-        tokio::time::timeout(patience, write(&sink, &batch))
+        tokio::time::timeout(limit, write(&sink, &batch))
             .await
             .is_err()
     );
-    assert_eq!((stream.delivered_from(0).len(), stream.unheard()), (10, 10));
+    assert_eq!(
+        (stream.delivered_from(0).len(), stream.unacknowledged()),
+        (10, 10)
+    );
 }
 
 #[tokio::test(start_paused = true)]

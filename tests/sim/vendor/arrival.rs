@@ -75,7 +75,7 @@ impl Vendor {
         }
         state.faults.count("vendor_limited");
         let mut reply = self.error(Problem::Rate, "too many requests");
-        if self.spec.budget_headers().is_none() {
+        if self.spec.quota_headers().is_none() {
             let seconds = ceil_seconds(state.minute.reset_ms(now));
             reply.headers.push("Retry-After", seconds.to_string());
         }
@@ -144,7 +144,7 @@ impl Vendor {
         let shown = self.spec.clock.now();
         reply.headers.push("Date", http_date(shown));
         let (Some(limit), Some((remaining, reset))) =
-            (self.spec.rate_limit, self.spec.budget_headers())
+            (self.spec.rate_limit, self.spec.quota_headers())
         else {
             return;
         };

@@ -159,7 +159,7 @@ fn rate(spec: &VendorSpec) -> String {
     if let Some(per_minute) = spec.rate_limit.and_then(|limit| limit.declared) {
         text.push_str(&format!("  requests_per_minute: {per_minute}\n"));
     }
-    if let Some((remaining, reset)) = spec.budget_headers() {
+    if let Some((remaining, reset)) = spec.quota_headers() {
         let format = if spec.shape == Shape::Okta {
             "epoch_seconds"
         } else {

@@ -72,7 +72,7 @@ impl VendorSpec {
     }
 
     /// The headers of the remaining quota and its reset, if the vendor has any.
-    pub(super) fn budget_headers(&self) -> Option<(&'static str, &'static str)> {
+    pub(super) fn quota_headers(&self) -> Option<(&'static str, &'static str)> {
         self.rate_limit?;
         match self.shape {
             Shape::Google | Shape::Slack => None,

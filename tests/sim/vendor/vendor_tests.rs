@@ -251,7 +251,7 @@ async fn request_above_declared_rate_is_violation() {
         let all = source.all();
         for _ in 0..20 {
             let page = source.fetch(all, None).await.unwrap();
-            assert!(page.budget.unwrap().remaining < 20);
+            assert!(page.quota.unwrap().remaining < 20);
         }
         let refused = source.fetch(all, None).await.unwrap_err();
         assert_eq!(refused.class, FailureClass::Rate);

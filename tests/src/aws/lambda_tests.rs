@@ -111,7 +111,7 @@ async fn synchronous_call_gets_response_or_error() {
     )
     .await;
     assert_eq!(answer.headers["x-amz-function-error"], "Unhandled");
-    assert!(String::from_utf8_lossy(&answer.body).contains("Told.So"));
+    assert!(String::from_utf8_lossy(&answer.body).contains("LogOnce.So"));
 }
 
 #[tokio::test]

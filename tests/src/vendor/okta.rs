@@ -75,7 +75,7 @@ pub(super) fn page(reply: &PageReply<'_>) -> ResponseTemplate {
         "<{}{PATH}?{}>; rel=\"self\"",
         reply.self_origin, reply.query
     );
-    let page = with_budget(ResponseTemplate::new(200), 5_999)
+    let page = with_quota(ResponseTemplate::new(200), 5_999)
         .append_header("Link", own)
         .set_body_raw(body, "application/json");
     let Some(token) = &reply.next_token else {
@@ -124,7 +124,7 @@ pub(super) fn fault(fault: Fault) -> ResponseTemplate {
 }
 
 /// Adds the headers with the remaining rate quota.
-fn with_budget(reply: ResponseTemplate, remaining: u32) -> ResponseTemplate {
+fn with_quota(reply: ResponseTemplate, remaining: u32) -> ResponseTemplate {
     let reset = SystemClock.now().as_seconds() + RATE_PERIOD_SECONDS;
     reply
         .insert_header("X-Rate-Limit-Limit", "6000")

@@ -57,7 +57,7 @@ impl<S: StateStore, O: AdapterFactory> Run<'_, S, O> {
         match disposition {
             Disposition::Block => match self.dropped_until(lease.window(), &failure) {
                 Some(horizon) => {
-                    self.hear_refusal(&failure).await;
+                    self.record_failure_clock(&failure).await;
                     self.leave_out(lease, horizon, &why).await
                 }
                 None => self.block(lease, BlockCause::Refused, &why).await,
@@ -97,10 +97,10 @@ impl<S: StateStore, O: AdapterFactory> Run<'_, S, O> {
 
     /// Stores the clock of a response that rejects time beyond the retention: later plans skip that
     /// time by this clock, and there may be no other response. Other errors can come from a proxy.
-    async fn hear_refusal(&self, failure: &Failure) {
+    async fn record_failure_clock(&self, failure: &Failure) {
         if let Some(served_at) = failure.served_at {
             let (origin, now) = (self.adapters.client.connector().origin(), self.worker.now());
-            self.permit().hear_clock(origin, served_at, now).await;
+            self.permit().record_clock(origin, served_at, now).await;
         }
     }
 

@@ -6,7 +6,7 @@ use windlass_core::limits;
 use windlass_core::task::Task;
 use windlass_state::StateStore;
 
-use crate::{AdapterFactory, Budget, Report, Worker};
+use crate::{AdapterFactory, Deadline, Report, Worker};
 
 /// Runs `tasks`, a few at once. Returns the reports of the tasks that began.
 ///
@@ -16,13 +16,13 @@ use crate::{AdapterFactory, Budget, Report, Worker};
 pub async fn run_side_by_side<S: StateStore, O: AdapterFactory>(
     worker: &Worker<S, O>,
     tasks: &[Task],
-    budget: Budget,
+    deadline: Deadline,
 ) -> Vec<Report> {
     // Boxed one by one: a run is one large future, and a closure over a lifetime would not be
     // `Send`.
     let mut runs: Vec<BoxFuture<'_, Option<Report>>> = Vec::with_capacity(tasks.len());
     for (place, task) in tasks.iter().enumerate() {
-        runs.push(Box::pin(run_one_of(worker, place, task, budget)));
+        runs.push(Box::pin(run_one_of(worker, place, task, deadline)));
     }
     let reports = stream::iter(runs).buffer_unordered(limits::TASKS_AT_ONCE_MAX);
     let reports: Vec<_> = reports.filter_map(std::future::ready).collect().await;
@@ -38,15 +38,15 @@ async fn run_one_of<S: StateStore, O: AdapterFactory>(
     worker: &Worker<S, O>,
     place: usize,
     task: &Task,
-    budget: Budget,
+    deadline: Deadline,
 ) -> Option<Report> {
-    if place >= limits::TASKS_AT_ONCE_MAX && !budget.has_time(worker.now(), 0) {
+    if place >= limits::TASKS_AT_ONCE_MAX && !deadline.has_time(worker.now(), 0) {
         return None;
     }
     Some(if task.crowded {
-        worker.run(task, budget).await
+        worker.run(task, deadline).await
     } else {
-        worker.run_named(task, budget).await
+        worker.run_named(task, deadline).await
     })
 }
 
@@ -125,8 +125,8 @@ mod tests {
             observer: None,
         };
         let worker = Worker::new(store, NoAdapters, seams);
-        let budget = Budget::killed_at(clock.now().plus_ms(60 * SECOND_MS));
-        let reports = run_side_by_side(&worker, &tasks, budget).await;
+        let deadline = Deadline::killed_at(clock.now().plus_ms(60 * SECOND_MS));
+        let reports = run_side_by_side(&worker, &tasks, deadline).await;
         let mut left = 0;
         for TaskWindow { id, epoch } in tasks.iter().flat_map(|task| &task.windows) {
             let window = memory.window(id).await.unwrap().unwrap();

@@ -7,7 +7,7 @@ use windlass_state::StateStore as _;
 
 use super::fake_vendor::{all, answer, well};
 use super::harness::{Bench, definition};
-use crate::{AdapterError, Budget, Outcome, Report};
+use crate::{AdapterError, Deadline, Outcome, Report};
 
 #[tokio::test]
 async fn denied_permission_blocks_source_and_keeps_cursor() {
@@ -101,7 +101,7 @@ async fn new_definition_is_not_blocked_for_old_one() {
         }
         windlass_state::failing::Fault::None
     });
-    worker.run(&bench.task().await, Budget::UNLIMITED).await;
+    worker.run(&bench.task().await, Deadline::NONE).await;
     assert_eq!(bench.source().await.blocked, None);
     assert_eq!(bench.window().await.status(), Status::Ready);
 }
@@ -112,9 +112,6 @@ async fn task_of_other_version_is_ignored() {
     let mut task = bench.task().await;
     task.version = TASK_VERSION + 1;
     let worker = bench.worker(bench.store.clone());
-    assert_eq!(
-        worker.run(&task, Budget::UNLIMITED).await,
-        Report::default()
-    );
+    assert_eq!(worker.run(&task, Deadline::NONE).await, Report::default());
     assert_eq!(bench.window().await.epoch(), 1);
 }

@@ -7,7 +7,7 @@ use windlass_core::{Clock as _, Status};
 
 use super::fake_vendor::{Asked, Reply, all, names, well};
 use super::harness::{Bench, SETTLE_MS, after};
-use crate::{Budget, Outcome};
+use crate::{Deadline, Outcome};
 
 /// A response with its `Date` replaced, or removed.
 fn dated(reply: Reply, date: Option<&str>) -> Reply {
@@ -73,7 +73,7 @@ async fn run_at_deadline_releases_window_with_cursor() {
     let (clock, vendor) = takes_ms(20_000, 9);
     let bench = Bench::new(vendor).await;
     clock.set(Arc::clone(&bench.clock)).unwrap();
-    let outcome = bench.run_for(Budget::killed_at(after(190_000))).await;
+    let outcome = bench.run_for(Deadline::killed_at(after(190_000))).await;
     assert!(
         matches!(
             outcome,
@@ -102,13 +102,13 @@ async fn run_tries_one_page_despite_deadline() {
     let bench = Bench::new(|asked| well(asked.page, 3)).await;
     for page in 1..=2 {
         let deadline = bench.clock.now().plus_ms(1);
-        let outcome = bench.run_for(Budget::killed_at(deadline)).await;
+        let outcome = bench.run_for(Deadline::killed_at(deadline)).await;
         assert!(matches!(outcome, Outcome::Yielded { .. }), "{outcome:?}");
         assert_eq!(bench.window().await.page(), page);
     }
     let deadline = bench.clock.now();
     assert_eq!(
-        bench.run_for(Budget::killed_at(deadline)).await,
+        bench.run_for(Deadline::killed_at(deadline)).await,
         Outcome::Completed
     );
     assert_eq!(

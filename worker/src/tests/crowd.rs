@@ -8,7 +8,7 @@ use windlass_state::StateStore as _;
 use super::fake_vendor::well;
 use super::harness::{Bench, definition};
 use super::next::three;
-use crate::Budget;
+use crate::Deadline;
 
 /// A second source of the same rate group, with one ready window.
 async fn beside(bench: &Bench) -> WindowId {
@@ -52,7 +52,7 @@ async fn worker_changes_source_only_in_crowded_group() {
             ..bench.task().await
         };
         let worker = bench.worker(bench.store.clone());
-        let report = worker.run(&task, Budget::UNLIMITED).await;
+        let report = worker.run(&task, Deadline::NONE).await;
         let done: Vec<_> = report.windows.into_iter().map(|(id, _)| id).collect();
         let mut expected = ids.to_vec();
         expected.extend(crowded.then_some(other));

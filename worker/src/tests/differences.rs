@@ -14,7 +14,7 @@ use windlass_state::failing::{Fault, Operation};
 
 use super::fake_vendor::{Reply, all, answer, well};
 use super::harness::{Bench, SETTLE_MS, Setting, definition, only};
-use crate::{Budget, Outcome};
+use crate::{Deadline, Outcome};
 
 /// The response of `well`, served at an instant of the vendor clock.
 fn served(page: usize, count: usize, at: Timestamp) -> Reply {
@@ -58,7 +58,7 @@ async fn run_as(bench: &Bench, witnesses: Vec<ClockOffset>) -> Outcome {
         ..bench.task().await
     };
     let worker = bench.worker(bench.store.clone());
-    only(worker.run(&task, Budget::UNLIMITED).await)
+    only(worker.run(&task, Deadline::NONE).await)
 }
 
 fn witness(bench: &Bench, offset_ms: i64) -> ClockOffset {
@@ -151,7 +151,7 @@ async fn vendor_clock_is_stored_once_not_per_page() {
             .filter(|it| *it == "stored")
             .count()
     };
-    worker.run(&bench.task().await, Budget::UNLIMITED).await;
+    worker.run(&bench.task().await, Deadline::NONE).await;
     assert_eq!((stored(), bench.asked().len()), (1, 2));
     let group = &bench.definition.policy.rate_group;
     let clock = bench.store.rate_state(group).await.unwrap().clock.unwrap();
@@ -164,7 +164,7 @@ async fn vendor_clock_is_stored_once_not_per_page() {
         windows: vec![windlass_core::task::TaskWindow { id, epoch: 1 }],
         ..bench.task().await
     };
-    worker.run(&task, Budget::UNLIMITED).await;
+    worker.run(&task, Deadline::NONE).await;
     assert_eq!(stored(), 1);
 }
 
@@ -251,21 +251,21 @@ async fn dateless_page_continues_from_last_vendor_date() {
         .await;
         bench.clock.advance_ms(right.ms_since(bench.clock.now()));
         let mut worker = bench.worker(bench.store.clone());
-        let early = only(worker.run(&bench.task().await, Budget::UNLIMITED).await);
+        let early = only(worker.run(&bench.task().await, Deadline::NONE).await);
         assert!(matches!(early, Outcome::Yielded { .. }), "{early:?}");
         shows.store(false, Ordering::SeqCst);
         bench.clock.jump_ms(3 * HOUR_MS);
         if is_other_process {
             worker = bench.worker(bench.store.clone());
         }
-        let still = only(worker.run(&bench.task().await, Budget::UNLIMITED).await);
+        let still = only(worker.run(&bench.task().await, Deadline::NONE).await);
         assert!(matches!(still, Outcome::Yielded { .. }), "{still:?}");
         assert!(bench.written().is_empty());
         let group = &bench.definition.policy.rate_group;
         let clock = bench.store.rate_state(group).await.unwrap().clock.unwrap();
         assert_eq!(clock.offset_ms, Some(-3 * HOUR_MS), "the jump is seen");
         bench.clock.advance_ms(3 * MINUTE_MS);
-        let then = only(worker.run(&bench.task().await, Budget::UNLIMITED).await);
+        let then = only(worker.run(&bench.task().await, Deadline::NONE).await);
         assert_eq!(then, Outcome::Completed);
     }
 }

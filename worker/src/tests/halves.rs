@@ -15,11 +15,11 @@ use windlass_state::{MemoryStore, StateStore};
 
 use super::fake_vendor::{all, answer, names, page_of, well};
 use super::harness::{Bench, after};
-use crate::{Budget, Outcome};
+use crate::{Deadline, Outcome};
 
 /// Time for one page.
-fn one_page() -> Budget {
-    Budget::killed_at(after(limits::DEADLINE_MARGIN_MS))
+fn one_page() -> Deadline {
+    Deadline::killed_at(after(limits::DEADLINE_MARGIN_MS))
 }
 
 /// A tick's halving of the bench's window. Returns the right half's id.

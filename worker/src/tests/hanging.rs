@@ -16,7 +16,7 @@ use windlass_core::window::{Status, Window};
 
 use super::fake_vendor::{MANIFEST, answer, token, transport, well};
 use super::harness::{Bench, CANARY, Setting, TestSink, only};
-use crate::{AdapterError, AdapterFactory, Adapters, Budget, Outcome, Seams, Stop, Worker};
+use crate::{AdapterError, AdapterFactory, Adapters, Deadline, Outcome, Seams, Stop, Worker};
 
 struct Hanging {
     inner: ScriptedTransport,
@@ -67,7 +67,7 @@ impl AdapterFactory for HangingAdapterFactory {
 /// Runs one window against the vendor, and stops it once page 1 is checkpointed.
 async fn run_and_stop(failures: u64) -> Window {
     let stop = |bench: &Bench| bench.stop.request();
-    let (bench, outcome) = run_and(MANIFEST, failures, |_| Budget::UNLIMITED, stop).await;
+    let (bench, outcome) = run_and(MANIFEST, failures, |_| Deadline::NONE, stop).await;
     assert!(matches!(outcome, Outcome::Yielded { .. }), "{outcome:?}");
     bench.window().await
 }
@@ -77,7 +77,7 @@ async fn run_and_stop(failures: u64) -> Window {
 async fn run_and(
     manifest: &str,
     failures: u64,
-    budget: impl FnOnce(&Bench) -> Budget,
+    deadline: impl FnOnce(&Bench) -> Deadline,
     then: impl FnOnce(&Bench),
 ) -> (Bench, Outcome) {
     let setting = Setting {
@@ -115,14 +115,14 @@ async fn run_and(
     };
     let worker = Worker::new(bench.store.clone(), factory, seams);
     let task = bench.task().await;
-    let budget = budget(&bench);
+    let deadline = deadline(&bench);
     let once_checkpointed = async {
         while bench.window().await.page() < 2 || !hangs.load(Ordering::SeqCst) {
             tokio::task::yield_now().await;
         }
         then(&bench);
     };
-    let (report, ()) = tokio::join!(worker.run(&task, budget), once_checkpointed);
+    let (report, ()) = tokio::join!(worker.run(&task, deadline), once_checkpointed);
     (bench, only(report))
 }
 
@@ -143,7 +143,7 @@ async fn run_stopped_during_outage_keeps_error() {
 
 #[tokio::test]
 async fn hanging_page_is_abandoned_before_deadline() {
-    let minute = |bench: &Bench| Budget::killed_at(bench.clock.now().plus_ms(60_000));
+    let minute = |bench: &Bench| Deadline::killed_at(bench.clock.now().plus_ms(60_000));
     let just_in_time = |bench: &Bench| bench.clock.advance_ms(60_000 - limits::RELEASE_MS);
     let (bench, outcome) = run_and(MANIFEST, 0, minute, just_in_time).await;
     assert!(matches!(outcome, Outcome::Yielded { .. }), "{outcome:?}");
@@ -162,7 +162,7 @@ async fn hanging_page_is_abandoned_before_deadline() {
 async fn token_in_flight_at_stop_is_not_reused() {
     let once = MANIFEST.replace("  replayable: true\n", "");
     let stop = |bench: &Bench| bench.stop.request();
-    let (mut bench, outcome) = run_and(&once, 0, |_| Budget::UNLIMITED, stop).await;
+    let (mut bench, outcome) = run_and(&once, 0, |_| Deadline::NONE, stop).await;
     assert!(matches!(outcome, Outcome::Yielded { .. }), "{outcome:?}");
     let window = bench.window().await;
     assert_eq!(window.cursor().unwrap().token, "p2");
@@ -178,7 +178,7 @@ async fn token_in_flight_at_stop_is_not_reused() {
 #[tokio::test]
 async fn token_in_flight_at_deadline_is_not_reused() {
     let once = MANIFEST.replace("  replayable: true\n", "");
-    let minute = |bench: &Bench| Budget::killed_at(bench.clock.now().plus_ms(60_000));
+    let minute = |bench: &Bench| Deadline::killed_at(bench.clock.now().plus_ms(60_000));
     let just_in_time = |bench: &Bench| bench.clock.advance_ms(60_000 - limits::RELEASE_MS);
     let (bench, outcome) = run_and(&once, 0, minute, just_in_time).await;
     assert!(matches!(outcome, Outcome::Failed { .. }), "{outcome:?}");

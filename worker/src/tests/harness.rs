@@ -22,7 +22,8 @@ use windlass_state::{MemoryStore, StateStore};
 
 use super::fake_vendor::{Asked, MANIFEST, Reply, token, transport};
 use super::slow_sink::SlowSink;
-use crate::{AdapterError, AdapterFactory, Adapters, Budget, Outcome, Report, Seams, Stop, Worker};
+use crate::{AdapterError, AdapterFactory, Adapters};
+use crate::{Deadline, Outcome, Report, Seams, Stop, Worker};
 
 /// The secret of the source: must never appear outside a request's header.
 pub(super) const CANARY: &str = "canary-5f1e9c02";
@@ -224,8 +225,8 @@ impl Bench {
     }
 
     pub(super) async fn cooldown(&self) -> Option<windlass_core::wait::Cooldown> {
-        let group = &definition().policy.rate_group;
-        self.store.cooldown(group).await.unwrap()
+        let group = definition().policy.rate_group;
+        self.store.cooldown(&group).await.unwrap()
     }
 
     pub(super) async fn task(&self) -> Task {
@@ -247,11 +248,10 @@ impl Bench {
 
     /// A worker of its own process, on `store`.
     pub(super) fn worker<S: StateStore>(&self, store: S) -> Worker<S, TestAdapterFactory> {
+        let process = self.processes.fetch_add(1, Ordering::SeqCst);
         let seams = Seams {
             clock: self.clock.clone(),
-            entropy: Arc::new(SeededEntropy::new(
-                self.processes.fetch_add(1, Ordering::SeqCst),
-            )),
+            entropy: Arc::new(SeededEntropy::new(process)),
             stop: self.stop.clone(),
             observer: None,
         };
@@ -268,12 +268,12 @@ impl Bench {
     }
 
     pub(super) async fn run(&self) -> Outcome {
-        self.run_for(Budget::UNLIMITED).await
+        self.run_for(Deadline::NONE).await
     }
 
-    pub(super) async fn run_for(&self, budget: Budget) -> Outcome {
-        let worker = self.worker(self.store.clone());
-        only(worker.run(&self.task().await, budget).await)
+    pub(super) async fn run_for(&self, deadline: Deadline) -> Outcome {
+        let (worker, task) = (self.worker(self.store.clone()), self.task().await);
+        only(worker.run(&task, deadline).await)
     }
 
     /// Waits until the window is due, then runs it.
@@ -283,7 +283,7 @@ impl Bench {
     }
 
     pub(super) async fn wait_until_due(&self) {
-        let cooldown = self.cooldown().await.map(|cooldown| cooldown.not_before);
+        let cooldown = self.cooldown().await.map(|it| it.not_before);
         if let Some(at) = self.window().await.not_before().max(cooldown) {
             let wait_ms = at.ms_since(self.clock.now());
             self.clock.advance_ms(wait_ms.max(0));

@@ -7,7 +7,7 @@ use windlass_state::failing::{Fault, Operation};
 use super::fake_vendor::{all, well};
 use super::harness::{Bench, Setting};
 use super::sweeps::{seen, swept, with_late};
-use crate::{Budget, Outcome};
+use crate::{Deadline, Outcome};
 
 /// Runs the window and logs each write to the state with the lines that are durable at that moment.
 async fn run_logged(bench: &Bench) -> Vec<String> {
@@ -18,7 +18,7 @@ async fn run_logged(bench: &Bench) -> Vec<String> {
         }
         Fault::None
     });
-    worker.run(&bench.task().await, Budget::UNLIMITED).await;
+    worker.run(&bench.task().await, Deadline::NONE).await;
     let mut events = bench.log.events();
     events.retain(|event| event.contains(" at "));
     events
@@ -66,7 +66,7 @@ async fn failed_flush_redelivers_page_once() {
     let bench = Bench::with(setting, |asked| well(asked.page, 3)).await;
     let error = SinkError::Unavailable {
         sink: "memory".to_owned(),
-        problem: "told to fail".to_owned(),
+        problem: "scripted failure".to_owned(),
     };
     for (number, applied) in [(1, Applied::Nothing), (2, Applied::All)] {
         bench

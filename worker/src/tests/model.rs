@@ -18,7 +18,7 @@ use super::fake_vendor::{
 use super::halves::halve;
 use super::harness::{Bench, only};
 use super::sweeps::{sweep, swept};
-use crate::{Budget, Outcome, Stop};
+use crate::{Deadline, Outcome, Stop};
 
 const PAGES: usize = 5;
 /// More runs than any script below can make necessary.
@@ -84,7 +84,7 @@ fn reply(fault: Option<VendorFault>, asked: &Asked) -> Reply {
     match fault {
         None => well(asked.page, PAGES),
         Some(Outage) => Ok(answer(503, &[], "{}")),
-        Some(TimedOut) => Err(TransportError::Timeout("told to".to_owned())),
+        Some(TimedOut) => Err(TransportError::Timeout("scripted".to_owned())),
         Some(SlowDown) => Ok(answer(429, &[("retry-after", "600")], "{}")),
         Some(Garbage) => Ok(answer(200, &[], "{\"items\":")),
         Some(Early) => well(asked.page, PAGES).map(|mut reply| {
@@ -137,7 +137,7 @@ async fn bench(script: &Script, late: &Arc<AtomicBool>) -> Bench {
     for (number, (call, applied, error)) in &script.sink {
         let call = [SinkCall::Open, SinkCall::Write, SinkCall::Finish][usize::from(*call)];
         let applied = [Applied::Nothing, Applied::Half, Applied::All][usize::from(*applied)];
-        let (sink, problem) = ("memory".to_owned(), "told to fail".to_owned());
+        let (sink, problem) = ("memory".to_owned(), "scripted failure".to_owned());
         let error = match error {
             0 => SinkError::Full { sink, problem },
             1 => SinkError::Refused { sink, problem },
@@ -189,7 +189,7 @@ async fn run(bench: &mut Bench, script: &Script, run: usize) -> Outcome {
             None => Fault::None,
         }
     });
-    only(worker.run(&bench.task().await, Budget::UNLIMITED).await)
+    only(worker.run(&bench.task().await, Deadline::NONE).await)
 }
 
 /// Runs the script until the window is done. Returns the number of runs.

@@ -11,7 +11,7 @@ use windlass_state::{MemoryStore, StateStore as _};
 
 use super::fake_vendor::{Asked, Reply, answer, well};
 use super::harness::{Bench, definition};
-use crate::{Budget, Outcome};
+use crate::{Deadline, Outcome};
 
 /// A bench with three created windows.
 pub(super) async fn three(
@@ -28,9 +28,9 @@ pub(super) async fn three(
 }
 
 /// Runs the task that names only the first window.
-async fn run(bench: &Bench, budget: Budget) -> Vec<Outcome> {
+async fn run(bench: &Bench, deadline: Deadline) -> Vec<Outcome> {
     let worker = bench.worker(bench.store.clone());
-    let report = worker.run(&bench.task().await, budget).await;
+    let report = worker.run(&bench.task().await, deadline).await;
     report
         .windows
         .into_iter()
@@ -50,7 +50,7 @@ async fn statuses(store: &MemoryStore, ids: &[WindowId]) -> Vec<Status> {
 async fn worker_takes_next_ready_windows_in_order() {
     let (bench, ids) = three(|asked| well(asked.page, 1)).await;
     let worker = bench.worker(bench.store.clone());
-    let report = worker.run(&bench.task().await, Budget::UNLIMITED).await;
+    let report = worker.run(&bench.task().await, Deadline::NONE).await;
     let done = ids.map(|id| (id, Outcome::Completed));
     assert_eq!(report.windows, done);
 }
@@ -60,7 +60,7 @@ async fn worker_at_deadline_takes_no_further_window() {
     let (bench, ids) = three(|asked| well(asked.page, 1)).await;
     let deadline = bench.clock.now().plus_ms(1);
     assert_eq!(
-        run(&bench, Budget::killed_at(deadline)).await,
+        run(&bench, Deadline::killed_at(deadline)).await,
         [Outcome::Completed]
     );
     assert_eq!(statuses(&bench.store, &ids[1..]).await, [Status::Ready; 2]);
@@ -93,7 +93,7 @@ async fn window_with_slow_page_is_still_taken() {
     };
     bench.store.release(&lease, &release).await.unwrap();
     let deadline = bench.clock.now().plus_ms(30_000);
-    let outcomes = run(&bench, Budget::killed_at(deadline)).await;
+    let outcomes = run(&bench, Deadline::killed_at(deadline)).await;
     assert_eq!(outcomes, vec![Outcome::Completed; 3]);
 }
 
@@ -108,7 +108,7 @@ async fn task_windows_past_deadline_stay_dispatched() {
     }
     let worker = bench.worker(bench.store.clone());
     let report = worker
-        .run(&task, Budget::killed_at(bench.clock.now()))
+        .run(&task, Deadline::killed_at(bench.clock.now()))
         .await;
     assert_eq!(report.windows, [(ids[0].clone(), Outcome::Completed)]);
     let second = bench.store.window(&ids[1]).await.unwrap().unwrap();
@@ -125,7 +125,7 @@ async fn stopping_worker_takes_no_further_window() {
         }
         Fault::None
     });
-    let report = worker.run(&bench.task().await, Budget::UNLIMITED).await;
+    let report = worker.run(&bench.task().await, Deadline::NONE).await;
     assert_eq!(report.windows.len(), 1);
     assert_eq!(
         statuses(&bench.store, &ids).await,
@@ -137,7 +137,7 @@ async fn stopping_worker_takes_no_further_window() {
 async fn stopping_worker_leaves_hanging_vendor() {
     let (bench, ids) = three(|asked| well(asked.page, 1)).await;
     bench.stop.request();
-    let outcomes = run(&bench, Budget::UNLIMITED).await;
+    let outcomes = run(&bench, Deadline::NONE).await;
     assert!(
         matches!(outcomes[..], [Outcome::Yielded { .. }]),
         "{outcomes:?}"
@@ -155,7 +155,7 @@ async fn shared_trouble_stops_taking_windows() {
     ];
     for vendor in vendors {
         let (bench, ids) = three(vendor).await;
-        assert_eq!(run(&bench, Budget::UNLIMITED).await.len(), 1);
+        assert_eq!(run(&bench, Deadline::NONE).await.len(), 1);
         for id in &ids[1..] {
             assert_eq!(bench.store.window(id).await.unwrap().unwrap().runs(), 0);
         }
@@ -169,7 +169,7 @@ async fn failed_window_does_not_hold_up_others() {
         _ => well(asked.page, 1),
     })
     .await;
-    assert_eq!(run(&bench, Budget::UNLIMITED).await.len(), 3);
+    assert_eq!(run(&bench, Deadline::NONE).await.len(), 3);
     let expected = [Status::Ready, Status::Done, Status::Done];
     assert_eq!(statuses(&bench.store, &ids).await, expected);
 }
@@ -196,7 +196,7 @@ async fn definition_is_reread_before_each_window() {
             }
             Fault::None
         });
-        let report = worker.run(&bench.task().await, Budget::UNLIMITED).await;
+        let report = worker.run(&bench.task().await, Deadline::NONE).await;
         assert_eq!(report.windows.len(), 1);
         assert_eq!(statuses(&bench.store, &ids[1..]).await, [Status::Ready; 2]);
     }
@@ -215,7 +215,7 @@ async fn claimed_windows_are_skipped() {
         .unwrap();
     claim(&bench, &ids[1]).await;
     assert_eq!(
-        run(&bench, Budget::UNLIMITED).await,
+        run(&bench, Deadline::NONE).await,
         [Outcome::Completed, Outcome::Completed]
     );
     let expected = [Status::Done, Status::Running, Status::Done];
@@ -226,7 +226,7 @@ async fn claimed_windows_are_skipped() {
 async fn source_worker_limit_stops_taking_windows() {
     let (bench, ids) = three(|asked| well(asked.page, 1)).await;
     claim(&bench, &ids[1]).await;
-    assert_eq!(run(&bench, Budget::UNLIMITED).await, [Outcome::Completed]);
+    assert_eq!(run(&bench, Deadline::NONE).await, [Outcome::Completed]);
     assert_eq!(statuses(&bench.store, &ids[2..]).await, [Status::Ready]);
 }
 
@@ -238,7 +238,7 @@ async fn group_worker_limit_stops_taking_windows() {
     let now = bench.clock.now();
     bench.store.apply_source(&definition, now).await.unwrap();
     claim(&bench, &ids[1]).await;
-    assert_eq!(run(&bench, Budget::UNLIMITED).await, [Outcome::Completed]);
+    assert_eq!(run(&bench, Deadline::NONE).await, [Outcome::Completed]);
     assert_eq!(statuses(&bench.store, &ids[2..]).await, [Status::Ready]);
 }
 
@@ -252,7 +252,7 @@ async fn dispatched_window_counts_against_worker_limit() {
     };
     let window = bench.store.window(&ids[1]).await.unwrap().unwrap();
     bench.store.decide(&window, &dispatch).await.unwrap();
-    assert_eq!(run(&bench, Budget::UNLIMITED).await, [Outcome::Completed]);
+    assert_eq!(run(&bench, Deadline::NONE).await, [Outcome::Completed]);
     let expected = [Status::Done, Status::Dispatched, Status::Ready];
     assert_eq!(statuses(&bench.store, &ids).await, expected);
 }
@@ -267,7 +267,7 @@ async fn slot_of_other_source_stops_taking_windows() {
     let worker = bench.worker(bench.store.clone());
     let group = &definition.policy.rate_group;
     let slot_of_another = worker.permits.slots.take(group);
-    let report = worker.run(&bench.task().await, Budget::UNLIMITED).await;
+    let report = worker.run(&bench.task().await, Deadline::NONE).await;
     assert_eq!(report.windows.len(), 1);
     drop(slot_of_another);
     let epoch = 1;
@@ -276,7 +276,7 @@ async fn slot_of_other_source_stops_taking_windows() {
         id: ids[1].clone(),
         epoch,
     };
-    let report = worker.run(&task, Budget::UNLIMITED).await;
+    let report = worker.run(&task, Deadline::NONE).await;
     assert_eq!(report.windows.len(), 2, "with the slot free it goes on");
 }
 
@@ -285,7 +285,7 @@ async fn cooldown_stops_claiming_windows() {
     let (mut bench, ids) = three(|asked| well(asked.page, 1)).await;
     // The request rate starts a cooldown after the first window.
     bench.rate = Some(1);
-    assert_eq!(run(&bench, Budget::UNLIMITED).await, [Outcome::Completed]);
+    assert_eq!(run(&bench, Deadline::NONE).await, [Outcome::Completed]);
     assert_eq!(statuses(&bench.store, &ids[1..]).await, [Status::Ready; 2]);
 }
 
@@ -306,7 +306,7 @@ async fn state_failure_while_looking_ends_run() {
                 Fault::None
             }
         });
-        let report = worker.run(&bench.task().await, Budget::UNLIMITED).await;
+        let report = worker.run(&bench.task().await, Deadline::NONE).await;
         assert_eq!(report.windows, [(ids[0].clone(), Outcome::Completed)]);
     }
 }
@@ -346,7 +346,7 @@ async fn unconfigured_sweep_is_not_continued() {
         bench.store.save_progress(shard, &marks).await.unwrap();
         let report = bench
             .worker(bench.store.clone())
-            .run(&bench.task().await, Budget::UNLIMITED)
+            .run(&bench.task().await, Deadline::NONE)
             .await;
         let done: Vec<_> = report.windows.into_iter().map(|(id, _)| id).collect();
         let mut expected = ids.to_vec();

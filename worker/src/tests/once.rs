@@ -10,7 +10,7 @@ use windlass_state::failing::{Fault, Operation};
 use super::fake_vendor::{Asked, Reply, all, answer, well};
 use super::halves::halve;
 use super::harness::{Bench, after};
-use crate::{Budget, Outcome, Stop};
+use crate::{Deadline, Outcome, Stop};
 
 /// A vendor on which every request but that for page one advances its scroll, even if the response
 /// is lost. Rejects where `refuse` returns a response.
@@ -31,8 +31,8 @@ fn scrolling(
 }
 
 /// Time for one page.
-fn one_page() -> Budget {
-    Budget::killed_at(after(limits::DEADLINE_MARGIN_MS))
+fn one_page() -> Deadline {
+    Deadline::killed_at(after(limits::DEADLINE_MARGIN_MS))
 }
 
 /// More runs than the restarts that a window may have.
@@ -171,7 +171,7 @@ async fn unsent_token_is_spent_by_killed_run() {
         _ => Fault::None,
     });
     let task = bench.task().await;
-    lose_the_answer.run(&task, Budget::UNLIMITED).await;
+    lose_the_answer.run(&task, Deadline::NONE).await;
     bench.recover().await;
     assert_eq!(bench.window().await.cursor().unwrap().token, "p1");
     let outcome = bench.run_when_due().await;

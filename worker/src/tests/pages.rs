@@ -12,12 +12,12 @@ use windlass_state::failing::{Fault, Operation};
 
 use super::fake_vendor::{all, answer, names, page_of, well};
 use super::harness::{Bench, only};
-use crate::{Budget, Outcome};
+use crate::{Deadline, Outcome};
 
 fn unavailable() -> SinkError {
     SinkError::Unavailable {
         sink: "memory".to_owned(),
-        problem: "told to fail".to_owned(),
+        problem: "scripted failure".to_owned(),
     }
 }
 
@@ -30,7 +30,7 @@ async fn run_logged(bench: &Bench) -> Vec<String> {
         }
         Fault::None
     });
-    let report = worker.run(&bench.task().await, Budget::UNLIMITED).await;
+    let report = worker.run(&bench.task().await, Deadline::NONE).await;
     assert_eq!(only(report), Outcome::Completed);
     bench.log.events()
 }
@@ -82,7 +82,7 @@ async fn stopped_window_resumes_at_checkpointed_token() {
         }
         Fault::None
     });
-    let outcome = only(worker.run(&bench.task().await, Budget::UNLIMITED).await);
+    let outcome = only(worker.run(&bench.task().await, Deadline::NONE).await);
     assert!(
         matches!(
             outcome,

@@ -76,8 +76,8 @@ async fn one_of_two_workers_probes() {
         bench.worker(bench.store.clone()),
     );
     tokio::join!(
-        one.run_named(&task, crate::Budget::UNLIMITED),
-        two.run_named(&of_other, crate::Budget::UNLIMITED),
+        one.run_named(&task, crate::Deadline::NONE),
+        two.run_named(&of_other, crate::Deadline::NONE),
     );
     assert_eq!(
         bench.asked().len(),
@@ -88,7 +88,7 @@ async fn one_of_two_workers_probes() {
 
 #[tokio::test]
 async fn persistently_denied_sink_blocks_source() {
-    let (sink, problem) = ("memory".to_owned(), "told to fail".to_owned());
+    let (sink, problem) = ("memory".to_owned(), "scripted failure".to_owned());
     let error = SinkError::Denied { sink, problem };
     let bench = Bench::new(|asked| well(asked.page, 2)).await;
     let began = bench.clock.now();
@@ -124,7 +124,7 @@ async fn persistently_denied_sink_blocks_source() {
 
 #[tokio::test]
 async fn full_sink_is_probed_every_minute() {
-    let (sink, problem) = ("memory".to_owned(), "told to fail".to_owned());
+    let (sink, problem) = ("memory".to_owned(), "scripted failure".to_owned());
     let bench = Bench::new(|asked| well(asked.page, 2)).await;
     for number in 1..=3 {
         let error = SinkError::Full {

@@ -82,7 +82,7 @@ async fn token_cycle_parks_window() {
 async fn cycle_to_resumed_token_is_detected() {
     let bench = Bench::new(leads_to("p2")).await;
     bench
-        .run_for(crate::Budget::killed_at(super::harness::after(1)))
+        .run_for(crate::Deadline::killed_at(super::harness::after(1)))
         .await;
     assert_eq!(bench.window().await.cursor().unwrap().token, "p1");
     let outcome = bench.run().await;

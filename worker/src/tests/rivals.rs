@@ -12,7 +12,7 @@ use windlass_state::{MemoryStore, StateStore as _};
 
 use super::fake_vendor::{all, names, well};
 use super::harness::{Bench, after, only};
-use crate::{Budget, Outcome};
+use crate::{Deadline, Outcome};
 
 /// Takes back a running window, as a tick does after its lease expires.
 pub(super) fn take_back(store: &MemoryStore, id: &WindowId) {
@@ -31,8 +31,8 @@ async fn duplicate_invocation_delivers_each_page_once() {
     let first = bench.worker(bench.store.clone());
     let second = bench.worker(bench.store.clone());
     let (one, other) = join(
-        first.run(&task, Budget::UNLIMITED),
-        second.run(&task, Budget::UNLIMITED),
+        first.run(&task, Deadline::NONE),
+        second.run(&task, Deadline::NONE),
     )
     .await;
     assert_eq!(only(one), Outcome::Completed);
@@ -47,11 +47,11 @@ async fn late_duplicate_is_fenced_without_request() {
     let task = bench.task().await;
     let worker = bench.worker(bench.store.clone());
     assert_eq!(
-        only(worker.run(&task, Budget::UNLIMITED).await),
+        only(worker.run(&task, Deadline::NONE).await),
         Outcome::Completed
     );
     assert_eq!(
-        only(worker.run(&task, Budget::UNLIMITED).await),
+        only(worker.run(&task, Deadline::NONE).await),
         Outcome::Fenced
     );
     assert_eq!((bench.written(), bench.asked().len()), (all(2), 2));
@@ -67,8 +67,8 @@ async fn lost_claim_reply_does_not_adopt_rivals_claim() {
     });
     let first = bench.worker(bench.store.clone());
     let (one, other) = join(
-        first.run(&task, Budget::UNLIMITED),
-        second.run(&task, Budget::UNLIMITED),
+        first.run(&task, Deadline::NONE),
+        second.run(&task, Deadline::NONE),
     )
     .await;
     assert_eq!(
@@ -128,7 +128,7 @@ async fn late_zombie_changes_nothing() {
         reached.notified().await;
         bench.run_when_due().await
     };
-    let (zombie, other) = join(zombie.run(&task, Budget::UNLIMITED), other).await;
+    let (zombie, other) = join(zombie.run(&task, Deadline::NONE), other).await;
     assert_eq!((only(zombie), other), (Outcome::Fenced, Outcome::Completed));
     assert_eq!(bench.output(), all(3));
     assert_eq!(bench.written().len(), all(3).len() + names(0).len());
@@ -152,7 +152,7 @@ async fn worker_cannot_complete_parked_window() {
         }
         Fault::None
     });
-    let outcome = only(worker.run(&bench.task().await, Budget::UNLIMITED).await);
+    let outcome = only(worker.run(&bench.task().await, Deadline::NONE).await);
     assert_eq!(outcome, Outcome::Fenced);
     assert_eq!(bench.window().await.status(), Status::Parked);
 }

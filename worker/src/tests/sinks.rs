@@ -8,12 +8,12 @@ use windlass_sink::failing::{Applied, SinkCall};
 
 use super::fake_vendor::{all, answer, well};
 use super::harness::{Bench, after};
-use crate::{Budget, Outcome};
+use crate::{Deadline, Outcome};
 
 const CALLS: [SinkCall; 3] = [SinkCall::Open, SinkCall::Write, SinkCall::Finish];
 
 fn named(error: impl Fn(String, String) -> SinkError) -> SinkError {
-    error("memory".to_owned(), "told to fail".to_owned())
+    error("memory".to_owned(), "scripted failure".to_owned())
 }
 
 #[tokio::test]
@@ -115,7 +115,7 @@ async fn hanging_sink_is_abandoned_before_deadline() {
     let bench = Bench::new(|asked| well(asked.page, 3)).await;
     let hangs = &bench.sink.inner().hangs;
     hangs.store(true, Ordering::SeqCst);
-    let minute = Budget::killed_at(after(60_000));
+    let minute = Deadline::killed_at(after(60_000));
     let just_in_time = async {
         while !bench.log.events().contains(&"write 0 begins".to_owned()) {
             tokio::task::yield_now().await;

@@ -8,7 +8,7 @@ use windlass_core::{Status, Timestamp, Window};
 
 use super::fake_vendor::{Asked, Reply, answer, ordered, timed};
 use super::harness::{Bench, Setting, after, definition};
-use crate::{Budget, Outcome};
+use crate::{Deadline, Outcome};
 
 /// A vendor that declares `order`, and a sink that is a stream.
 fn strict(order: Order) -> Setting {
@@ -44,8 +44,8 @@ fn minute(bench: &Bench, minute: i64) -> Timestamp {
 
 /// A run that has time for one page.
 async fn run_out_of_time(bench: &Bench) -> Window {
-    let budget = Budget::killed_at(after(limits::DEADLINE_MARGIN_MS));
-    let outcome = bench.run_for(budget).await;
+    let deadline = Deadline::killed_at(after(limits::DEADLINE_MARGIN_MS));
+    let outcome = bench.run_for(deadline).await;
     assert!(matches!(outcome, Outcome::Yielded { .. }), "{outcome:?}");
     bench.window().await
 }
@@ -95,7 +95,7 @@ async fn stopped_run_is_no_overrun() {
         }
         windlass_state::failing::Fault::None
     });
-    worker.run(&bench.task().await, Budget::UNLIMITED).await;
+    worker.run(&bench.task().await, Deadline::NONE).await;
     let window = bench.window().await;
     assert_eq!((window.page(), window.overruns()), (1, 0));
 }

@@ -9,7 +9,7 @@ use windlass_state::failing::{Fault, Operation};
 
 use super::fake_vendor::{all, answer, names, page_of, well};
 use super::harness::{Bench, only};
-use crate::{Budget, Outcome};
+use crate::{Deadline, Outcome};
 
 /// Runs a window of three pages on a store in which the first call of `failing` fails.
 async fn run_with(bench: &Bench, failing: Operation, fault: Fault) -> Outcome {
@@ -20,7 +20,7 @@ async fn run_with(bench: &Bench, failing: Operation, fault: Fault) -> Outcome {
             Fault::None
         }
     });
-    only(worker.run(&bench.task().await, Budget::UNLIMITED).await)
+    only(worker.run(&bench.task().await, Deadline::NONE).await)
 }
 
 #[tokio::test]
@@ -93,7 +93,7 @@ async fn unapplied_checkpoint_is_not_assumed_applied() {
             _ => Fault::None,
         }
     });
-    let outcome = only(worker.run(&bench.task().await, Budget::UNLIMITED).await);
+    let outcome = only(worker.run(&bench.task().await, Deadline::NONE).await);
     assert_eq!(outcome, Outcome::Fenced);
     let window = bench.window().await;
     assert_eq!((window.status(), window.page()), (Status::Ready, 0));
@@ -110,7 +110,7 @@ async fn persistent_state_outage_ends_task() {
                 Fault::None
             }
         });
-        let report = worker.run(&bench.task().await, Budget::UNLIMITED).await;
+        let report = worker.run(&bench.task().await, Deadline::NONE).await;
         assert!(report.state_failure().is_some(), "{report:?}");
         let tries = u64::try_from(limits::STATE_TRIES_MAX).unwrap();
         assert_eq!(worker.store.calls(failing), tries);
@@ -135,7 +135,7 @@ async fn task_ends_at_first_state_outage() {
         Operation::Claim => Fault::Refuse,
         _ => Fault::None,
     });
-    let report = worker.run(&task, Budget::UNLIMITED).await;
+    let report = worker.run(&task, Deadline::NONE).await;
     assert_eq!(report.windows.len(), 1);
     assert!(report.state_failure().is_some());
 }
@@ -145,7 +145,7 @@ async fn sink_outage_during_lost_checkpoint_duplicates_nothing() {
     let bench = Bench::new(|asked| well(asked.page, 2)).await;
     let error = SinkError::Unavailable {
         sink: "memory".to_owned(),
-        problem: "told to fail".to_owned(),
+        problem: "scripted failure".to_owned(),
     };
     bench.sink.fail(SinkCall::Write, 2, Applied::Nothing, error);
     let outcome = run_with(&bench, Operation::Checkpoint, Fault::LoseReply).await;
@@ -172,7 +172,7 @@ async fn each_durable_page_is_observed() {
     let seen = Arc::new(Seen::default());
     let mut worker = bench.worker(bench.store.clone());
     worker.seams.observer = Some(seen.clone());
-    worker.run(&bench.task().await, Budget::UNLIMITED).await;
+    worker.run(&bench.task().await, Deadline::NONE).await;
     assert_eq!(*seen.0.lock().unwrap(), [(1, 3), (2, 3), (3, 3)]);
 }
 
@@ -196,7 +196,7 @@ async fn state_is_durable_before_output_is_final() {
             }
             Fault::None
         });
-        let outcome = only(worker.run(&bench.task().await, Budget::UNLIMITED).await);
+        let outcome = only(worker.run(&bench.task().await, Deadline::NONE).await);
         assert_eq!(*calls.lock().unwrap(), syncs);
         let finishes = bench.sink.calls(SinkCall::Finish);
         if records {

@@ -10,7 +10,7 @@ use windlass_state::failing::{Fault, Operation};
 use super::fake_vendor::{Asked, timed};
 use super::harness::{Bench, only};
 use super::sweeps::{seen, sweep, swept, with_late};
-use crate::{Budget, Outcome};
+use crate::{Deadline, Outcome};
 
 /// Runs the window until its process dies: from checkpoint `at` on it writes nothing more.
 async fn die_at_checkpoint(bench: &Bench, at: u64) {
@@ -25,7 +25,7 @@ async fn die_at_checkpoint(bench: &Bench, at: u64) {
             Fault::None
         }
     });
-    let outcome = only(worker.run(&bench.task().await, Budget::UNLIMITED).await);
+    let outcome = only(worker.run(&bench.task().await, Deadline::NONE).await);
     assert!(matches!(outcome, Outcome::StateFailed(_)), "{outcome:?}");
     bench.recover().await;
 }
@@ -72,7 +72,7 @@ async fn undelivered_page_is_not_remembered() {
     let bench = Bench::with(swept(), with_late(&[])).await;
     let error = SinkError::Unavailable {
         sink: "memory".to_owned(),
-        problem: "told to fail".to_owned(),
+        problem: "scripted failure".to_owned(),
     };
     bench.sink.fail(SinkCall::Write, 1, Applied::Nothing, error);
     assert!(matches!(bench.run().await, Outcome::Yielded { .. }));
@@ -86,7 +86,7 @@ async fn unremembered_page_is_not_checkpointed() {
         Operation::Remember => Fault::Refuse,
         _ => Fault::None,
     });
-    let outcome = only(worker.run(&bench.task().await, Budget::UNLIMITED).await);
+    let outcome = only(worker.run(&bench.task().await, Deadline::NONE).await);
     assert!(matches!(outcome, Outcome::StateFailed(_)), "{outcome:?}");
     let window = bench.window().await;
     assert_eq!((window.page(), window.cursor()), (0, None));
@@ -96,7 +96,7 @@ async fn unremembered_page_is_not_checkpointed() {
         (Operation::Remember, 3) => Fault::Refuse,
         _ => Fault::None,
     });
-    let outcome = only(worker.run(&bench.task().await, Budget::UNLIMITED).await);
+    let outcome = only(worker.run(&bench.task().await, Deadline::NONE).await);
     assert_eq!(outcome, Outcome::Completed);
     assert!(bench.window().await.remembered());
     assert_eq!(seen(&bench).await.len(), 2);

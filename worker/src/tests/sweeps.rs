@@ -14,7 +14,7 @@ use windlass_state::failing::Fault;
 
 use super::fake_vendor::{Asked, Reply, answer, names, ordered, page_of, timed, well};
 use super::harness::{Bench, Setting, definition};
-use crate::{Budget, Outcome};
+use crate::{Deadline, Outcome};
 
 /// A source that is swept after two days and after three.
 pub(super) fn swept() -> Setting {
@@ -91,7 +91,7 @@ async fn page_is_remembered_between_sink_and_checkpoint() {
         }
         Fault::None
     });
-    worker.run(&bench.task().await, Budget::UNLIMITED).await;
+    worker.run(&bench.task().await, Deadline::NONE).await;
     let mut events = bench.log.events();
     events.retain(|event| !event.starts_with("fetch"));
     let page = |page| [format!("write {page} begins"), format!("write {page} ends")];

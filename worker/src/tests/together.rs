@@ -23,7 +23,7 @@ use windlass_state::{MemoryStore, StateStore as _};
 
 use super::fake_vendor::{MANIFEST, answer, transport, well};
 use super::harness::{Bench, CANARY, NOW, after, only};
-use crate::{AdapterError, AdapterFactory, Adapters, Budget, Outcome, Seams, Stop, Worker};
+use crate::{AdapterError, AdapterFactory, Adapters, Deadline, Outcome, Seams, Stop, Worker};
 
 /// The paused clock of the runtime, which moves when all tasks wait.
 #[derive(Debug)]
@@ -67,16 +67,15 @@ impl Transport for Timed {
     }
 }
 
-struct TimedAdapterFactory(Adapters<Timed, MemorySink>);
+type TimedAdapters = Adapters<Timed, MemorySink>;
+
+struct TimedAdapterFactory(TimedAdapters);
 
 impl AdapterFactory for TimedAdapterFactory {
     type Transport = Timed;
     type Sink = MemorySink;
 
-    async fn adapters(
-        &self,
-        _: &SourceRecord,
-    ) -> Result<Adapters<Timed, MemorySink>, AdapterError> {
+    async fn adapters(&self, _: &SourceRecord) -> Result<TimedAdapters, AdapterError> {
         Ok(self.0.clone())
     }
 }
@@ -112,13 +111,8 @@ async fn asked_of(
             clock: clock.clone(),
             asked_at: asked_at.clone(),
         };
-        let client = Client::new(
-            connector,
-            credentials,
-            vendor,
-            clock.clone(),
-            entropy.clone(),
-        );
+        let time = clock.clone();
+        let client = Client::new(connector, credentials, vendor, time, entropy.clone());
         let adapters = Adapters {
             client: Arc::new(client),
             sink: Arc::new(MemorySink::new("memory")),
@@ -163,7 +157,7 @@ async fn keep_working(
             witnesses: Vec::new(),
             ..bench.task().await
         };
-        let outcome = only(worker.run_named(&task, Budget::killed_at(end)).await);
+        let outcome = only(worker.run_named(&task, Deadline::killed_at(end)).await);
         let Outcome::Yielded { not_before, .. } = outcome else {
             panic!("{outcome:?}")
         };
@@ -282,7 +276,7 @@ async fn delivered_page_is_checkpointed_without_next_reservation() {
         }
         Fault::None
     });
-    let outcome = only(worker.run(&bench.task().await, Budget::UNLIMITED).await);
+    let outcome = only(worker.run(&bench.task().await, Deadline::NONE).await);
     assert!(matches!(outcome, Outcome::Yielded { .. }), "{outcome:?}");
     let window = bench.window().await;
     assert_eq!((window.page(), bench.asked().len()), (1, 1));
@@ -297,7 +291,7 @@ async fn failed_reservation_ends_run_without_request() {
         Operation::ReserveRequests => Fault::LoseReply,
         _ => Fault::None,
     });
-    let outcome = only(worker.run(&bench.task().await, Budget::UNLIMITED).await);
+    let outcome = only(worker.run(&bench.task().await, Deadline::NONE).await);
     assert!(matches!(outcome, Outcome::StateFailed(_)), "{outcome:?}");
     assert!(bench.asked().is_empty());
     assert_eq!(bench.window().await.status(), Status::Running);
@@ -337,7 +331,7 @@ async fn cooldown_starts_and(ms: i64) -> (Outcome, Bench) {
     let cooldown = Cooldown {
         group: bench.definition.policy.rate_group.clone(),
         not_before: after(5 * MINUTE_MS),
-        reason: "told to slow down".to_owned(),
+        reason: "a requested wait".to_owned(),
     };
     let worker = bench.worker_with(move |operation, call| {
         use futures_util::FutureExt as _;
@@ -348,7 +342,7 @@ async fn cooldown_starts_and(ms: i64) -> (Outcome, Bench) {
         }
         Fault::None
     });
-    let outcome = only(worker.run(&bench.task().await, Budget::UNLIMITED).await);
+    let outcome = only(worker.run(&bench.task().await, Deadline::NONE).await);
     (outcome, bench)
 }
 
@@ -390,8 +384,8 @@ async fn cooldown_stops_other_runs_of_process() {
         ..first.clone()
     };
     let reports = futures_util::future::join(
-        worker.run(&first, Budget::UNLIMITED),
-        worker.run(&second, Budget::UNLIMITED),
+        worker.run(&first, Deadline::NONE),
+        worker.run(&second, Deadline::NONE),
     )
     .await;
     for report in [reports.0, reports.1] {

@@ -40,7 +40,7 @@ async fn transient_garbage_is_not_counted() {
 #[tokio::test]
 async fn outage_never_parks_and_backs_off() {
     let bench = Bench::new(|asked| match asked.number % 2 {
-        0 => Err(TransportError::Interrupted("told to".to_owned())),
+        0 => Err(TransportError::Interrupted("scripted".to_owned())),
         _ => Ok(answer(503, &[], "{}")),
     })
     .await;
@@ -113,7 +113,7 @@ async fn secret_echoed_by_vendor_is_never_stored() {
 #[tokio::test]
 async fn timed_out_request_is_not_retried_within_run() {
     let bench = Bench::new(|asked| match asked.number {
-        1 => Err(TransportError::Timeout("told to".to_owned())),
+        1 => Err(TransportError::Timeout("scripted".to_owned())),
         _ => well(asked.page, 2),
     })
     .await;

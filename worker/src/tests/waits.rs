@@ -5,7 +5,7 @@ use windlass_core::{Clock as _, Status};
 
 use super::fake_vendor::{Asked, Reply, all, answer, names, page_of, well};
 use super::harness::{Bench, after, only};
-use crate::{Budget, Outcome};
+use crate::{Deadline, Outcome};
 
 /// Returns HTTP 429 to the first request and serves the next ones.
 fn slow_down_once(wait: &'static str) -> impl Fn(&Asked) -> Reply + Send + Sync {
@@ -134,8 +134,8 @@ async fn slow_request_rate_admits_one_of_two_workers() {
         ..first.clone()
     };
     let (first, second) = futures_util::future::join(
-        worker.run(&first, Budget::UNLIMITED),
-        worker.run(&second, Budget::UNLIMITED),
+        worker.run(&first, Deadline::NONE),
+        worker.run(&second, Deadline::NONE),
     )
     .await;
     assert_eq!(only(first), Outcome::Completed);

@@ -134,7 +134,7 @@ fn at(definition: &SourceDefinition, minute: i64) -> Timestamp {
 }
 
 /// The members of `standing` in JSON that describe open windows and trouble.
-fn told(standing: &Standing) -> serde_json::Value {
+fn shown(standing: &Standing) -> serde_json::Value {
     let json = standing.to_json();
     let member = |name: &str| (name.to_owned(), json[name].clone());
     let names = [
@@ -157,8 +157,8 @@ async fn untroubled_open_windows_are_counted() {
             "running": if is_exact { json!(0) } else { json!(null) }, "parked": 0, "holes": 0,
         })
     };
-    assert_eq!(told(&exact), expected(true));
-    assert_eq!(told(&listed), expected(false));
+    assert_eq!(shown(&exact), expected(true));
+    assert_eq!(shown(&listed), expected(false));
     assert!(exact.remarks().is_empty() && listed.remarks().is_empty());
 }
 
@@ -170,9 +170,9 @@ async fn failing_source_shows_first_failure() {
         scene.tick(minute).await;
     }
     for standing in scene.both(210).await {
-        let told = told(&standing);
-        assert_eq!(told["trouble"], "failing");
-        assert_eq!(told["since"], "2026-01-01T03:21:00.000Z");
+        let shown = shown(&standing);
+        assert_eq!(shown["trouble"], "failing");
+        assert_eq!(shown["since"], "2026-01-01T03:21:00.000Z");
     }
     let [exact, listed] = scene.both(210).await.map(|standing| standing.remarks());
     assert_eq!(
@@ -197,10 +197,10 @@ async fn parked_since_does_not_move() {
     for minute in [206, 220, 300] {
         scene.tick(minute).await;
         for standing in scene.both(minute).await {
-            let told = told(&standing);
-            assert_eq!(told["trouble"], "parked", "{told}");
-            assert_eq!(told["since"], "2026-01-01T03:25:00.000Z");
-            assert_eq!((&told["parked"], &told["open"]), (&json!(1), &json!(1)));
+            let shown = shown(&standing);
+            assert_eq!(shown["trouble"], "parked", "{shown}");
+            assert_eq!(shown["since"], "2026-01-01T03:25:00.000Z");
+            assert_eq!((&shown["parked"], &shown["open"]), (&json!(1), &json!(1)));
             assert_eq!(
                 standing.remarks(),
                 [
@@ -223,11 +223,11 @@ async fn missing_summary_shows_no_count() {
     };
     scene.store.save_progress(shard, &older).await.unwrap();
     let [exact, listed] = scene.both(201).await;
-    assert_eq!(told(&exact)["open"], 2);
-    let told = told(&listed);
-    assert_eq!(told["state"], "open");
+    assert_eq!(shown(&exact)["open"], 2);
+    let shown = shown(&listed);
+    assert_eq!(shown["state"], "open");
     assert_eq!(
-        (&told["open"], &told["parked"]),
+        (&shown["open"], &shown["parked"]),
         (&json!(null), &json!(null))
     );
     let text = text(&[listed], Paint::PLAIN, None);
@@ -248,8 +248,8 @@ async fn unplanned_source_shows_behind_since() {
     scene.store.save_progress(shard, &passed).await.unwrap();
     let since = [300, 301].map(async |minute| {
         let [_, listed] = scene.both(minute).await;
-        assert_eq!(told(&listed)["trouble"], "behind");
-        (told(&listed)["since"].clone(), listed.remarks())
+        assert_eq!(shown(&listed)["trouble"], "behind");
+        (shown(&listed)["since"].clone(), listed.remarks())
     });
     let [first, second] = since;
     let (first, second) = (first.await, second.await);

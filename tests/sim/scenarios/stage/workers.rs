@@ -18,7 +18,7 @@ use windlass_sink::aws::StreamSink;
 use windlass_state::MemoryStore;
 use windlass_state::failing::FailingStore;
 use windlass_worker::lambda::run_side_by_side;
-use windlass_worker::{AdapterError, AdapterFactory, Adapters, Budget, Seams, Stop, Worker};
+use windlass_worker::{AdapterError, AdapterFactory, Adapters, Deadline, Seams, Stop, Worker};
 
 use super::counted::{Counts, counted};
 use crate::clock::{SimClock, wait_ms};
@@ -72,8 +72,8 @@ impl Workers {
             kill_at_poll: None,
             pause: None,
         };
-        let budget = Budget::killed_at(from.plus_ms(self.timeout_ms));
-        let ended = run(fate, || true, work(&worker, tasks, budget)).await;
+        let deadline = Deadline::killed_at(from.plus_ms(self.timeout_ms));
+        let ended = run(fate, || true, work(&worker, tasks, deadline)).await;
         if ended == Ended::With(()) {
             lock(&self.idle).push(worker);
         }
@@ -101,12 +101,12 @@ impl Workers {
 }
 
 /// The same run of `tasks` as in the function's main.
-async fn work(worker: &StageWorker, tasks: &[Task], budget: Budget) {
+async fn work(worker: &StageWorker, tasks: &[Task], deadline: Deadline) {
     if let [only] = tasks {
-        worker.run(only, budget).await;
+        worker.run(only, deadline).await;
         return;
     }
-    run_side_by_side(worker, tasks, budget).await;
+    run_side_by_side(worker, tasks, deadline).await;
 }
 
 /// A tick's access to the workers.

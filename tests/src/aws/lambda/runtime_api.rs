@@ -172,8 +172,8 @@ impl Shared {
             return Reply::HangUp;
         }
         // The receiver is gone if the invocation was abandoned meanwhile.
-        let heard = assignment.ended.send(said);
-        drop(heard);
+        let received = assignment.ended.send(said);
+        drop(received);
         Answer::empty(StatusCode::ACCEPTED).into()
     }
 }

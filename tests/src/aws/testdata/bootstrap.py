@@ -34,7 +34,7 @@ while True:
     if "exit" in event:
         sys.exit(event["exit"])
     if event.get("fail"):
-        ask("POST", f"invocation/{request_id}/error", json.dumps({"errorType": "Told.So"}))
+        ask("POST", f"invocation/{request_id}/error", json.dumps({"errorType": "LogOnce.So"}))
         continue
     said = {
         "ran": ran,

@@ -16,19 +16,19 @@ pub(crate) enum Trouble {
 
 /// The trouble logged for each source since it last completed a window.
 #[derive(Debug, Default)]
-pub(crate) struct Told(Mutex<BTreeSet<(SourceName, Trouble)>>);
+pub(crate) struct LogOnce(Mutex<BTreeSet<(SourceName, Trouble)>>);
 
-impl Told {
+impl LogOnce {
     /// Returns true once per `trouble` of `source`.
     pub(crate) fn is_news(&self, source: &SourceName, trouble: Trouble) -> bool {
-        let mut told = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        told.insert((source.clone(), trouble))
+        let mut logged = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        logged.insert((source.clone(), trouble))
     }
 
     /// Forgets the trouble of a source that works again.
     pub(crate) fn forget(&self, source: &SourceName) {
-        let mut told = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        told.retain(|(name, _)| name != source);
+        let mut logged = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        logged.retain(|(name, _)| name != source);
     }
 }
 
@@ -38,14 +38,14 @@ mod tests {
 
     #[test]
     fn trouble_is_logged_once_until_recovery() {
-        let told = Told::default();
+        let logged = LogOnce::default();
         let (a, b) = ("a".parse().unwrap(), "b".parse().unwrap());
-        assert!(told.is_news(&a, Trouble::SetBack));
-        assert!(!told.is_news(&a, Trouble::SetBack));
-        assert!(told.is_news(&a, Trouble::Blocked));
-        assert!(told.is_news(&b, Trouble::SetBack));
-        told.forget(&a);
-        assert!(told.is_news(&a, Trouble::SetBack));
-        assert!(!told.is_news(&b, Trouble::SetBack));
+        assert!(logged.is_news(&a, Trouble::SetBack));
+        assert!(!logged.is_news(&a, Trouble::SetBack));
+        assert!(logged.is_news(&a, Trouble::Blocked));
+        assert!(logged.is_news(&b, Trouble::SetBack));
+        logged.forget(&a);
+        assert!(logged.is_news(&a, Trouble::SetBack));
+        assert!(!logged.is_news(&b, Trouble::SetBack));
     }
 }

@@ -9,7 +9,7 @@ use windlass_core::time::{MINUTE_MS, SECOND_MS};
 
 use super::fake_vendor::{Asked, Reply, answer, names, page_of};
 use super::harness::{Bench, Setting, after, definition};
-use crate::{Budget, Outcome};
+use crate::{Deadline, Outcome};
 
 /// A vendor with an advertised quota of ten requests per minute: requests before `NOW` plus a
 /// minute count against the first ten. Rejects any request beyond the quota.
@@ -72,9 +72,9 @@ async fn remaining_quota_is_divided_among_workers() {
         },
     )
     .await;
-    let budget = Budget::killed_at(after(30 * MINUTE_MS));
+    let deadline = Deadline::killed_at(after(30 * MINUTE_MS));
     assert!(matches!(
-        bench.run_for(budget).await,
+        bench.run_for(deadline).await,
         Outcome::Yielded { .. }
     ));
     // The quota is 4 and then 3, of which each of three workers may use one in 4.5 and in 6

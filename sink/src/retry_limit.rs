@@ -27,7 +27,7 @@ const DOUBLINGS_MAX: u32 = 8;
 
 /// The retries of one call.
 #[derive(Debug)]
-pub(crate) struct Patience<'a> {
+pub(crate) struct RetryLimit<'a> {
     clock: &'a dyn Clock,
     entropy: &'a dyn Entropy,
     started: Timestamp,
@@ -36,7 +36,7 @@ pub(crate) struct Patience<'a> {
     progress: (Timestamp, u32),
 }
 
-impl<'a> Patience<'a> {
+impl<'a> RetryLimit<'a> {
     /// The retries of a call before its first attempt.
     pub(crate) fn new(clock: &'a dyn Clock, entropy: &'a dyn Entropy) -> Self {
         let started = clock.now();
@@ -107,12 +107,12 @@ mod tests {
     /// The number of attempts of a call that never succeeds, and their total wait.
     async fn exhausted(seed: u64, call_ms: i64) -> (u32, i64) {
         let (clock, entropy) = (ManualClock::at(Timestamp::MIN), SeededEntropy::new(seed));
-        let mut patience = Patience::new(&clock, &entropy);
+        let mut retry_limit = RetryLimit::new(&clock, &entropy);
         clock.advance_ms(call_ms);
-        while patience.wait().await {
+        while retry_limit.wait().await {
             clock.advance_ms(call_ms);
         }
-        (patience.tries, clock.slept_ms())
+        (retry_limit.tries, clock.slept_ms())
     }
 
     #[tokio::test]
@@ -136,14 +136,18 @@ mod tests {
     async fn progress_extends_retries_up_to_total_limit() {
         for seed in 0..200 {
             let (clock, entropy) = (ManualClock::at(Timestamp::MIN), SeededEntropy::new(seed));
-            let mut patience = Patience::new(&clock, &entropy);
-            patience.progressed();
-            while patience.wait().await {
-                patience.progressed();
+            let mut retry_limit = RetryLimit::new(&clock, &entropy);
+            retry_limit.progressed();
+            while retry_limit.wait().await {
+                retry_limit.progressed();
             }
             assert!(clock.slept_ms() > 2 * WAIT_MS_MAX, "{}", clock.slept_ms());
             assert!(clock.slept_ms() <= WAIT_IN_ALL_MS_MAX);
-            assert!(patience.tries <= TRIES_IN_ALL_MAX, "{}", patience.tries);
+            assert!(
+                retry_limit.tries <= TRIES_IN_ALL_MAX,
+                "{}",
+                retry_limit.tries
+            );
         }
     }
 
@@ -151,15 +155,15 @@ mod tests {
     async fn retry_limit_restarts_at_last_progress() {
         for seed in 0..200 {
             let (clock, entropy) = (ManualClock::at(Timestamp::MIN), SeededEntropy::new(seed));
-            let mut patience = Patience::new(&clock, &entropy);
+            let mut retry_limit = RetryLimit::new(&clock, &entropy);
             for _ in 0..10 {
-                assert!(patience.wait().await);
+                assert!(retry_limit.wait().await);
             }
-            patience.progressed();
-            let (progress_ms, tries) = (clock.slept_ms(), patience.tries);
-            while patience.wait().await {}
+            retry_limit.progressed();
+            let (progress_ms, tries) = (clock.slept_ms(), retry_limit.tries);
+            while retry_limit.wait().await {}
             assert!(clock.slept_ms() - progress_ms <= WAIT_MS_MAX);
-            assert!((8..=TRIES_MAX + 1).contains(&(patience.tries - tries)));
+            assert!((8..=TRIES_MAX + 1).contains(&(retry_limit.tries - tries)));
         }
     }
 

@@ -6,17 +6,17 @@ use windlass_core::time::Timestamp;
 
 /// The deadline of a run, with the margin before it and the slack of leases after it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Budget {
-    deadline: Option<Timestamp>,
+pub struct Deadline {
+    at: Option<Timestamp>,
     margin_ms: i64,
     lease_slack_ms: i64,
 }
 
-impl Budget {
+impl Deadline {
     /// No deadline: the run ends with its windows or at a request to stop. For a process that has
     /// all the workers, and whose leases last as long as the process.
-    pub const UNLIMITED: Self = Self {
-        deadline: None,
+    pub const NONE: Self = Self {
+        at: None,
         margin_ms: 0,
         lease_slack_ms: 0,
     };
@@ -25,7 +25,7 @@ impl Budget {
     /// release.
     pub const fn killed_at(deadline: Timestamp) -> Self {
         Self {
-            deadline: Some(deadline),
+            at: Some(deadline),
             margin_ms: limits::DEADLINE_MARGIN_MS,
             lease_slack_ms: limits::CLOCK_SKEW_MS,
         }
@@ -44,7 +44,7 @@ impl Budget {
     /// End of a claim's lease: the deadline plus the allowance for clock skew, so that no heartbeat
     /// is needed. Without a deadline, the lease lasts as long as the process.
     pub fn lease_until(self) -> Timestamp {
-        self.deadline.map_or(Timestamp::MAX, |deadline| {
+        self.at.map_or(Timestamp::MAX, |deadline| {
             deadline.plus_ms(self.lease_slack_ms)
         })
     }
@@ -52,7 +52,7 @@ impl Budget {
     /// Milliseconds left for work on a window whose slowest page took `slowest_page_ms`. The margin
     /// is at least twice that.
     pub fn left_ms(self, now: Timestamp, slowest_page_ms: i64) -> i64 {
-        let Some(deadline) = self.deadline else {
+        let Some(deadline) = self.at else {
             return i64::MAX;
         };
         let margin_ms = self.margin_ms.max(slowest_page_ms.saturating_mul(2));
@@ -62,7 +62,7 @@ impl Budget {
     /// Milliseconds after which a page in flight is abandoned, leaving at most
     /// [`limits::RELEASE_MS`] for the release. `None` without a deadline or after it.
     pub(crate) fn give_up_ms(self, now: Timestamp) -> Option<i64> {
-        let left_ms = self.deadline?.ms_since(now);
+        let left_ms = self.at?.ms_since(now);
         (left_ms > 0).then(|| left_ms - limits::RELEASE_MS.min(left_ms / 4))
     }
 
@@ -77,8 +77,8 @@ impl Budget {
 
     /// Returns true if the process is killed at a deadline. Otherwise the process has all the
     /// workers (see [`Self::UNLIMITED`]).
-    pub(crate) const fn has_deadline(self) -> bool {
-        self.deadline.is_some()
+    pub(crate) const fn is_set(self) -> bool {
+        self.at.is_some()
     }
 
     /// Returns true if another page fits.
@@ -93,39 +93,39 @@ mod tests {
 
     #[test]
     fn margin_is_10_seconds_or_twice_slowest_page() {
-        let budget = Budget::killed_at(Timestamp::from_ms(100_000));
+        let deadline = Deadline::killed_at(Timestamp::from_ms(100_000));
         let now = Timestamp::from_ms(0);
-        assert_eq!(budget.left_ms(now, 1_000), 90_000);
-        assert_eq!(budget.left_ms(now, 20_000), 60_000);
-        assert_eq!(budget.left_ms(Timestamp::from_ms(95_000), 0), 0);
+        assert_eq!(deadline.left_ms(now, 1_000), 90_000);
+        assert_eq!(deadline.left_ms(now, 20_000), 60_000);
+        assert_eq!(deadline.left_ms(Timestamp::from_ms(95_000), 0), 0);
     }
 
     #[test]
     fn page_exceeding_deadline_is_not_begun() {
-        let budget = Budget::killed_at(Timestamp::from_ms(100_000));
-        assert!(budget.has_time(Timestamp::from_ms(69_999), 10_000));
-        assert!(!budget.has_time(Timestamp::from_ms(70_000), 10_000));
+        let deadline = Deadline::killed_at(Timestamp::from_ms(100_000));
+        assert!(deadline.has_time(Timestamp::from_ms(69_999), 10_000));
+        assert!(!deadline.has_time(Timestamp::from_ms(70_000), 10_000));
     }
 
     #[test]
     fn pending_page_is_abandoned_in_time_to_release() {
-        let budget = Budget::killed_at(Timestamp::from_ms(100_000));
-        let give_up_ms = |now| budget.give_up_ms(Timestamp::from_ms(now));
+        let deadline = Deadline::killed_at(Timestamp::from_ms(100_000));
+        let give_up_ms = |now| deadline.give_up_ms(Timestamp::from_ms(now));
         assert_eq!(give_up_ms(0), Some(100_000 - limits::RELEASE_MS));
         assert_eq!(give_up_ms(99_000), Some(750));
         assert_eq!(give_up_ms(100_000), None);
-        assert_eq!(Budget::UNLIMITED.give_up_ms(Timestamp::MAX), None);
+        assert_eq!(Deadline::NONE.give_up_ms(Timestamp::MAX), None);
     }
 
     #[test]
     fn lease_outlasts_deadline_by_skew_allowance() {
-        let budget = Budget::killed_at(Timestamp::from_ms(0));
-        assert_eq!(budget.lease_until().as_ms(), limits::CLOCK_SKEW_MS);
+        let deadline = Deadline::killed_at(Timestamp::from_ms(0));
+        assert_eq!(deadline.lease_until().as_ms(), limits::CLOCK_SKEW_MS);
         assert_eq!(
-            budget.with_lease_slack_ms(1_000).lease_until().as_ms(),
+            deadline.with_lease_slack_ms(1_000).lease_until().as_ms(),
             1_000
         );
-        assert_eq!(Budget::UNLIMITED.lease_until(), Timestamp::MAX);
-        assert!(Budget::UNLIMITED.has_time(Timestamp::MAX, i64::MAX - 1));
+        assert_eq!(Deadline::NONE.lease_until(), Timestamp::MAX);
+        assert!(Deadline::NONE.has_time(Timestamp::MAX, i64::MAX - 1));
     }
 }

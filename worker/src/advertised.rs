@@ -3,37 +3,37 @@
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use windlass_connectors::connector::Budget;
+use windlass_connectors::connector::AdvertisedQuota;
 use windlass_core::ids::RateGroup;
 use windlass_core::limits;
 use windlass_core::time::Timestamp;
 
 /// The last advertised quota of each rate group, as a spacing.
 #[derive(Debug, Default)]
-pub(crate) struct Announced(Mutex<HashMap<RateGroup, Left>>);
+pub(crate) struct AdvertisedQuotas(Mutex<HashMap<RateGroup, Left>>);
 
 #[derive(Debug, Clone, Copy)]
 struct Left {
     interval_ms: i64,
-    heard_at: Timestamp,
+    received_at: Timestamp,
     until: Timestamp,
 }
 
-impl Announced {
-    /// Stores the spacing that `budget`, advertised to `group` at `now`, implies. Without a reset
+impl AdvertisedQuotas {
+    /// Stores the spacing that `quota`, advertised to `group` at `now`, implies. Without a reset
     /// in the future, forgets the last one.
-    pub(crate) fn hear(&self, group: &RateGroup, budget: &Budget, now: Timestamp) {
-        let Some(reset_ms) = budget.reset_ms.filter(|reset_ms| *reset_ms > 0) else {
+    pub(crate) fn record(&self, group: &RateGroup, quota: &AdvertisedQuota, now: Timestamp) {
+        let Some(reset_ms) = quota.reset_ms.filter(|reset_ms| *reset_ms > 0) else {
             self.left().remove(group);
             return;
         };
         // A distant reset is cut to the longest wait: a worker may use a day's quota within an hour
         // instead of spreading it over the day.
         let reset_ms = reset_ms.min(limits::WAIT_MS_MAX);
-        let remaining = i64::try_from(budget.remaining.max(1)).unwrap_or(i64::MAX);
+        let remaining = i64::try_from(quota.remaining.max(1)).unwrap_or(i64::MAX);
         let left = Left {
             interval_ms: reset_ms / remaining + i64::from(reset_ms % remaining > 0),
-            heard_at: now,
+            received_at: now,
             until: now.plus_ms(reset_ms),
         };
         self.left().insert(group.clone(), left);
@@ -44,7 +44,7 @@ impl Announced {
     pub(crate) fn interval_ms(&self, group: &RateGroup, now: Timestamp) -> i64 {
         let left = self.left().get(group).copied();
         // A response later than `now` arrived before the clock was set back.
-        left.filter(|left| (left.heard_at..left.until).contains(&now))
+        left.filter(|left| (left.received_at..left.until).contains(&now))
             .map_or(0, |left| left.interval_ms)
     }
 
@@ -59,13 +59,13 @@ mod tests {
 
     /// The spacing `after_ms` after a response that advertised this quota.
     fn interval_ms(remaining: u64, reset_ms: Option<i64>, after_ms: i64) -> i64 {
-        let (announced, group) = (Announced::default(), "a".parse().unwrap());
-        let budget = Budget {
+        let (advertised, group) = (AdvertisedQuotas::default(), "a".parse().unwrap());
+        let quota = AdvertisedQuota {
             remaining,
             reset_ms,
         };
-        announced.hear(&group, &budget, Timestamp::from_ms(0));
-        announced.interval_ms(&group, Timestamp::from_ms(after_ms))
+        advertised.record(&group, &quota, Timestamp::from_ms(0));
+        advertised.interval_ms(&group, Timestamp::from_ms(after_ms))
     }
 
     #[test]
@@ -84,15 +84,15 @@ mod tests {
     #[test]
     fn quota_without_reset_clears_earlier_one() {
         assert_eq!(interval_ms(1, None, 0), 0);
-        let (announced, group) = (Announced::default(), "a".parse().unwrap());
+        let (advertised, group) = (AdvertisedQuotas::default(), "a".parse().unwrap());
         let now = Timestamp::from_ms(0);
         for (reset_ms, expected) in [(Some(60_000), 60_000), (None, 0)] {
-            let budget = Budget {
+            let quota = AdvertisedQuota {
                 remaining: 1,
                 reset_ms,
             };
-            announced.hear(&group, &budget, now);
-            assert_eq!(announced.interval_ms(&group, now), expected);
+            advertised.record(&group, &quota, now);
+            assert_eq!(advertised.interval_ms(&group, now), expected);
         }
     }
 
